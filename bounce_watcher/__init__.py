@@ -1,0 +1,1 @@
+"""bounce_watcher: from a bounce in a mailbox to a suppression at the platform."""

@@ -1,0 +1,95 @@
+"""The fields of a delivery status notification as values (RFC 3464, RFC 3463, RFC 6533)."""
+
+import re
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Self
+
+
+class Action(StrEnum):
+    """RFC 3464 section 2.3.3: what the reporting MTA did about one recipient."""
+
+    FAILED = "failed"
+    DELAYED = "delayed"
+    DELIVERED = "delivered"
+    RELAYED = "relayed"
+    EXPANDED = "expanded"
+
+
+_STATUS = re.compile(r"(?<![\d.])([245])\.(\d{1,3})\.(\d{1,3})(?![\d]|\.\d)")
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class EnhancedStatus:
+    """An enhanced mail system status code, class.subject.detail (RFC 3463 section 2)."""
+
+    class_: int
+    subject: int
+    detail: int
+
+    @classmethod
+    def find(cls, text: str) -> Self | None:
+        """The first status code in `text` that is no part of a longer dotted number, or None."""
+        match = _STATUS.search(text)
+        return cls(int(match[1]), int(match[2]), int(match[3])) if match else None
+
+    @property
+    def is_generic(self) -> bool:
+        """True for x.0.0, which says no more than its class: Exim, Courier and others write nothing else."""
+        return self.subject == 0 and self.detail == 0
+
+    def __str__(self) -> str:
+        return f"{self.class_}.{self.subject}.{self.detail}"
+
+
+@dataclass(frozen=True, slots=True)
+class RecipientReport:
+    """The per-recipient fields of one report (RFC 3464 section 2.3). None = absent in the message.
+
+    Addresses are bare (no type, no angle brackets), domain in lower case, local part as written.
+    `diagnostic_code` is without its type, unfolded to one line; `diagnostic_type` is that type ("smtp", "x-unix").
+    `remote_mta` is the host name alone.
+    """
+
+    original_recipient: str | None = None
+    final_recipient: str | None = None
+    action: Action | None = None
+    status: EnhancedStatus | None = None
+    remote_mta: str | None = None
+    diagnostic_type: str | None = None
+    diagnostic_code: str | None = None
+    last_attempt_date: datetime | None = None
+    will_retry_until: datetime | None = None
+
+    @property
+    def recipient(self) -> str | None:
+        """The address that the mail was sent to, as far as the report tells: Original- before Final-Recipient."""
+        return self.original_recipient or self.final_recipient
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryReport:
+    """One message/delivery-status body: the per-message fields (RFC 3464 section 2.2) and all recipients."""
+
+    reporting_mta: str | None = None
+    original_envelope_id: str | None = None
+    arrival_date: datetime | None = None
+    recipients: tuple[RecipientReport, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class FeedbackReport:
+    """The fields of a message/feedback-report part (RFC 5965 section 3).
+
+    `feedback_type` is in lower case ("abuse", "fraud", "virus", "not-spam", "opt-out", "other", …).
+    """
+
+    feedback_type: str
+    original_rcpt_to: tuple[str, ...] = ()
+    original_mail_from: str | None = None
+    reported_domain: tuple[str, ...] = ()
+    source_ip: str | None = None
+    user_agent: str | None = None
+    arrival_date: datetime | None = None
+    authentication_results: tuple[str, ...] = ()

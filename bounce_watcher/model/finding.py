@@ -1,0 +1,108 @@
+"""What an analysis says: who failed, in whose words, what it means, how far it is proven."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from bounce_watcher.model.fields import RecipientReport
+from bounce_watcher.model.verdict import BounceType, Verdict
+
+
+class Kind(StrEnum):
+    """What a message in a return-path mailbox is."""
+
+    BOUNCE = "bounce"            # at least one recipient failed
+    DELAY = "delay"              # only delays
+    COMPLAINT = "complaint"      # RFC 5965 feedback
+    AUTO_REPLY = "auto_reply"    # RFC 3834
+    CHALLENGE = "challenge"      # "confirm that you are a person"
+    DELIVERED = "delivered"      # a success or relay DSN
+    DISPOSITION = "disposition"  # RFC 8098 MDN
+    UNSUBSCRIBE = "unsubscribe"  # an opt-out by mail
+    OTHER = "other"              # no report at all
+
+
+EVENT_KINDS = frozenset({Kind.BOUNCE, Kind.DELAY, Kind.COMPLAINT, Kind.DELIVERED})
+"""Kinds whose recipients become events; all others carry no recipients."""
+
+
+class Evidence(StrEnum):
+    """How far a report is proven to be about a mail that we sent, strongest first."""
+
+    TOKEN = "token"                  # the report came to a return path that we signed
+    SIGNATURE = "signature"          # our DKIM or HMAC header in the returned original
+    KNOWN_MESSAGE = "known_message"  # a Message-ID that the platform reported as sent
+    VERP = "verp"                    # an unsigned return path names the recipient
+    REPORT = "report"                # the address stands in the report's own fields
+    PROSE = "prose"                  # the address was found in text for people
+
+    def at_least(self, other: "Evidence") -> bool:
+        order = list(Evidence)
+        return order.index(self) <= order.index(other)
+
+
+@dataclass(frozen=True, slots=True)
+class Provenance:
+    """Which recognizer said so, from which MIME part ("1", "2.1"; "" = the header), and the words quoted."""
+
+    recognizer: str
+    part: str
+    quote: str
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One recognizer's statement on one recipient."""
+
+    report: RecipientReport
+    provenance: Provenance
+    evidence: Evidence
+    reporting_mta: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SentMessage:
+    """What the report tells of the mail that was sent. None = not told. Message-ID without angle brackets."""
+
+    message_id: str | None = None
+    sender: str | None = None
+    subject: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Attribution:
+    """Whose failure it is, as far as it is proven.
+
+    `recipient` is the address that was mailed (a token's before the report's); `stream` and `sending` come from a
+    token.
+    `doubt` says why the report is forged or mixed up; None where nothing speaks against it.
+    """
+
+    recipient: str
+    evidence: Evidence
+    stream: str | None = None
+    sending: str | None = None
+    doubt: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RecipientVerdict:
+    """Finding, meaning and attribution of one recipient. `verdict` is None unless it failed or is delayed."""
+
+    finding: Finding
+    attribution: Attribution
+    verdict: Verdict | None
+
+    @property
+    def bounce_type(self) -> BounceType | None:
+        return self.verdict.bounce_type if self.verdict else None
+
+
+@dataclass(frozen=True, slots=True)
+class Analysis:
+    """All that one message says. Each recipient stands once."""
+
+    kind: Kind
+    digest: str
+    recipients: tuple[RecipientVerdict, ...] = ()
+    sent: SentMessage = SentMessage()
+    feedback_type: str | None = None

@@ -1,0 +1,220 @@
+"""What is kept: facts (events), what they add up to (records), what follows from it (suppressions, notices)."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from bounce_watcher.model.fields import Action
+from bounce_watcher.model.finding import Evidence, Kind
+from bounce_watcher.model.verdict import BounceType, Reason
+
+COMPLAINT_REASON = "complaint"
+"""The reason of a suppression that rests on a feedback report; all others carry a `Reason`'s value."""
+
+
+@dataclass(frozen=True, slots=True)
+class BounceEvent:
+    """One recipient of one report, as stored. A fact: never changed by what is decided later.
+
+    `id` is a digest of message and recipient, so the same mail read again is the same event.
+    `at` is when the report was received (aware). `counted` is None where the event counts against the recipient,
+    else why not, in words.
+    """
+
+    id: str
+    message_digest: str
+    at: datetime
+    kind: Kind
+    recipient: str
+    stream: str
+    action: Action | None = None
+    final_recipient: str | None = None
+    bounce_type: BounceType | None = None
+    reason: Reason | None = None
+    status: str | None = None
+    code: int | None = None
+    diagnostic: str | None = None
+    remote_mta: str | None = None
+    reporting_mta: str | None = None
+    rule: str | None = None
+    recognizer: str | None = None
+    quote: str | None = None
+    evidence: Evidence = Evidence.PROSE
+    feedback_type: str | None = None
+    sent_message_id: str | None = None
+    sending: str | None = None
+    mailbox: str | None = None
+    source: str | None = None
+    counted: str | None = None
+
+
+class State(StrEnum):
+    """Where one recipient of one stream stands."""
+
+    ACTIVE = "active"          # nothing counts against it
+    WATCHING = "watching"      # something counts, not enough
+    PENDING = "pending"        # enough, but held back
+    SUPPRESSED = "suppressed"
+    RELEASED = "released"      # was suppressed, is no more; what counted before counts no more
+
+
+class SuppressionSource(StrEnum):
+    POLICY = "policy"
+    MANUAL = "manual"
+    IMPORT = "import"
+    PLATFORM = "platform"
+
+
+@dataclass(frozen=True, slots=True)
+class Suppression:
+    """A recipient that is not to be mailed. `until` None = for good. `state` is PENDING or SUPPRESSED."""
+
+    recipient: str
+    stream: str
+    state: State
+    reason: str
+    since: datetime
+    because: str
+    source: SuppressionSource
+    bounce_type: BounceType | None = None
+    until: datetime | None = None
+    status: str | None = None
+    diagnostic: str | None = None
+    events: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RecipientRecord:
+    """What is known of one address in one stream. `sequence` is the last one used in a notice.
+
+    `counts` are events by bounce type, plus "complaint", "delay" and "delivered".
+    `released_at`: nothing at or before it counts any more.
+    """
+
+    recipient: str
+    stream: str
+    state: State = State.ACTIVE
+    sequence: int = 0
+    counts: dict[str, int] = field(default_factory=dict)
+    because: str | None = None
+    first_event_at: datetime | None = None
+    last_event_at: datetime | None = None
+    released_at: datetime | None = None
+    suppression: Suppression | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CountedBounce:
+    """An earlier event that counted, as far as the policy needs it. `sent_message_id` None = not told."""
+
+    event_id: str
+    at: datetime
+    reason: Reason | None
+    sent_message_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """What `decide` sees of a recipient: the record and all that counted since its last release, oldest first."""
+
+    record: RecipientRecord
+    counted: tuple[CountedBounce, ...] = ()
+
+
+class Step(StrEnum):
+    """What a decision does."""
+
+    NOTE = "note"          # record only
+    WATCH = "watch"        # counts, not enough yet
+    PEND = "pend"          # enough, but held back
+    SUPPRESS = "suppress"
+    RELEASE = "release"
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What follows from one event, with the arithmetic in words ("3 of 3 on 3 days: 2, 9 and 17 March; …").
+
+    `counted` None = the event counts, else why not. `until` is when a suppression ends; None = for good.
+    `events` are the ids that a suppression rests on.
+    """
+
+    step: Step
+    because: str
+    counted: str | None = None
+    until: datetime | None = None
+    events: tuple[str, ...] = ()
+
+
+class NoticeType(StrEnum):
+    """Types of webhooks (contract)."""
+
+    SUPPRESSED = "recipient.suppressed"
+    RELEASED = "recipient.released"
+    BOUNCE = "bounce.recorded"
+    COMPLAINT = "complaint.recorded"
+    ALERT_RAISED = "alert.raised"
+    ALERT_CLEARED = "alert.cleared"
+    TEST = "endpoint.test"
+
+
+@dataclass(frozen=True, slots=True)
+class Occurrence:
+    """Something that a platform may want to hear of, before it is written for one target.
+
+    `sequence` grows by recipient and stream; 0 where there is no recipient. `data` holds the JSON-ready rest.
+    """
+
+    type: NoticeType
+    at: datetime
+    recipient: str | None = None
+    stream: str | None = None
+    sequence: int = 0
+    data: dict[str, object] = field(default_factory=dict)
+
+
+class OutboxState(StrEnum):
+    DUE = "due"                # not yet acknowledged: to be sent at `next_attempt_at`
+    DELIVERED = "delivered"
+    DEAD = "dead"              # retries ran out, or the receiver said that it will never take it
+    SUPERSEDED = "superseded"  # a newer state of the recipient stands behind it
+    DISCARDED = "discarded"    # by a person
+
+
+@dataclass(frozen=True, slots=True)
+class OutboxItem:
+    """One webhook for one target. `id` is the webhook-id, the same on each try. `body` is the JSON text as sent.
+
+    `attempts` counts tries made; `last_answer` is what the last of them met, in one line.
+    """
+
+    id: str
+    target: str
+    type: NoticeType
+    recipient: str | None
+    stream: str | None
+    sequence: int
+    body: str
+    created_at: datetime
+    next_attempt_at: datetime
+    state: OutboxState = OutboxState.DUE
+    attempts: int = 0
+    last_answer: str | None = None
+
+
+class Disposition(StrEnum):
+    """What one try to deliver an outbox item came to."""
+
+    DELIVERED = "delivered"
+    RETRY = "retry"
+    DEAD = "dead"
+    GONE = "gone"  # 410: the endpoint wants no more; the item stays due, the endpoint is disabled
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """The outcome of one try. `next_attempt_at` is set for RETRY only. `answer` is one line without secrets."""
+
+    disposition: Disposition
+    answer: str
+    next_attempt_at: datetime | None = None

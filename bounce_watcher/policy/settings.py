@@ -1,0 +1,39 @@
+"""The numbers that a policy is made of. Defaults are those of the taxonomy and of config.example.toml."""
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+from enum import StrEnum
+
+from bounce_watcher.model.finding import Evidence
+
+
+class Mode(StrEnum):
+    ENFORCE = "enforce"  # decide, record, tell the platform
+    SHADOW = "shadow"    # decide and record, tell nobody
+
+
+@dataclass(frozen=True, slots=True)
+class Threshold:
+    """So many bounces, on so many distinct days (UTC), at least `span` between first and last, all within `window`."""
+
+    bounces: int
+    distinct_days: int
+    span: timedelta
+    window: timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class PolicySettings:
+    """`evidence_*`: the lowest grade that may count. `*_expiry`: how long a suppression lasts, None = for good."""
+
+    mode: Mode = Mode.ENFORCE
+    evidence_hard: Evidence = Evidence.REPORT
+    evidence_soft: Evidence = Evidence.REPORT
+    evidence_complaint: Evidence = Evidence.REPORT
+    soft: Threshold = Threshold(bounces=3, distinct_days=3, span=timedelta(days=14), window=timedelta(days=60))
+    confirm: Threshold = Threshold(bounces=2, distinct_days=2, span=timedelta(0), window=timedelta(days=60))
+    hard_expiry: timedelta | None = None
+    soft_expiry: timedelta | None = timedelta(days=30)
+    complaint_expiry: timedelta | None = None
+    protected_addresses: frozenset[str] = field(default_factory=frozenset)
+    protected_domains: frozenset[str] = field(default_factory=frozenset)
