@@ -48,6 +48,34 @@ class BounceEvent:
     counted: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class MessageRecord:
+    """One message as it is written down, with the events that it makes (none for an auto-reply and the like).
+
+    `packed` is the raw message under `model.message.pack`, None where it is not to be kept. `size` in bytes, unpacked.
+    """
+
+    digest: str
+    kind: Kind
+    received_at: datetime
+    source: str
+    mailbox: str | None
+    size: int
+    packed: bytes | None
+    events: tuple[BounceEvent, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PageOutcome:
+    """What one committed page added. A duplicate message or event adds nothing."""
+
+    messages: int = 0
+    events: int = 0
+    suppressed: int = 0
+    released: int = 0
+    notices: int = 0
+
+
 class State(StrEnum):
     """Where one recipient of one stream stands."""
 

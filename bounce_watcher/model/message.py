@@ -1,6 +1,7 @@
 """A message as it came in, before anything is known about it."""
 
 import hashlib
+import zlib
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -40,3 +41,13 @@ def message_digest(content: bytes) -> str:
     head = content[: 2 * DIGEST_BYTES]
     head = head.replace(b"\r\n", b"\n").replace(b"\r", b"\n").replace(b"\0", b"\x80")
     return hashlib.sha256(head[:DIGEST_BYTES].rstrip(b" \t\n")).hexdigest()
+
+
+def pack(content: bytes) -> bytes:
+    """A raw message as it is stored: zlib, the fastest level, which still takes a report to about a third."""
+    return zlib.compress(content, 1)
+
+
+def unpack(packed: bytes) -> bytes:
+    """The raw message behind `pack`. Raises zlib.error on anything else."""
+    return zlib.decompress(packed)
