@@ -1,0 +1,23 @@
+"""Who hears of what: the webhooks of the config, and nobody in shadow mode."""
+
+import uuid
+from collections.abc import Callable, Sequence
+
+from bounce_watcher.config import Settings
+from bounce_watcher.model.ledger import Occurrence, OutboxItem
+from bounce_watcher.outbox.notice import notices
+from bounce_watcher.policy.settings import Mode
+
+
+def announcer(settings: Settings) -> Callable[[Occurrence], Sequence[OutboxItem]]:
+    """The outbox rows that an occurrence makes under these settings, each under a webhook-id of its own."""
+    targets = settings.webhooks if settings.policy.mode is Mode.ENFORCE else ()
+
+    def announce(occurrence: Occurrence) -> Sequence[OutboxItem]:
+        return notices(occurrence, targets, _new_id)
+
+    return announce
+
+
+def _new_id() -> str:
+    return f"msg_{uuid.uuid4().hex}"

@@ -1,0 +1,222 @@
+"""The service: scheduler, signals, watchdog. What the jobs do stands in watching.py."""
+
+import signal
+import threading
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import structlog
+from apscheduler.executors.pool import ThreadPoolExecutor
+from apscheduler.jobstores.base import JobLookupError
+from apscheduler.schedulers.background import BackgroundScheduler
+
+from bounce_watcher.config import Settings, load
+from bounce_watcher.intake.backoff import reconnect_delay
+from bounce_watcher.ledger.store import Ledger
+from bounce_watcher.model.errors import ConfigError, TemporaryFailure
+from bounce_watcher.outbox.sender import Sender
+from bounce_watcher.service import logs
+from bounce_watcher.service.analyser import Analyser
+from bounce_watcher.service.clock import utcnow
+from bounce_watcher.service.deliver import Deliverer
+from bounce_watcher.service.notify import notify, reloading, watchdog_interval
+from bounce_watcher.service.opening import open_ledger
+from bounce_watcher.service.progress import Progress
+from bounce_watcher.service.recording import Recorder
+from bounce_watcher.service.trouble import Troubles
+from bounce_watcher.service.watching import Housekeeping, MailboxJob
+
+log = structlog.get_logger()
+
+DELIVER_EVERY = timedelta(seconds=5)
+EXPIRE_EVERY = timedelta(minutes=1)
+PURGE_EVERY = timedelta(hours=1)
+HEARTBEAT = timedelta(seconds=15)
+"""How often the main thread looks up where no watchdog asks for another rhythm."""
+
+SIGNALS = frozenset({signal.SIGTERM, signal.SIGINT, signal.SIGHUP})
+"""Blocked in every thread and waited for in the main one: no handler ever runs between two instructions."""
+
+
+class Service:
+    """Everything that runs under one configuration, from `with` to the end of its block."""
+
+    def __init__(self, settings: Settings, ledger: Ledger) -> None:
+        self._settings = settings
+        self._ledger = ledger
+        self._troubles = Troubles()
+        self._progress = Progress()
+        self._stop = threading.Event()
+        self._analyser = Analyser(settings.attribution, settings.workers)
+        recorder = Recorder(settings, ledger, self._analyser, self._troubles)
+        self._deliverers = [Deliverer(ledger, Sender(target), self._troubles) for target in settings.webhooks]
+        self._mailboxes = [
+            MailboxJob(account, recorder, self._troubles, self._progress, self._run_at, self._wake_webhooks)
+            for account in settings.mailboxes
+        ]
+        self._housekeeping = Housekeeping(settings, ledger, recorder, self._troubles)
+        self._listeners = [
+            threading.Thread(target=job.listen, name=f"idle {job.account.name}", daemon=True)
+            for job in self._mailboxes
+            if job.account.idle
+        ]
+        self._scheduler = self._new_scheduler()
+
+    def _new_scheduler(self) -> Any:
+        """One thread for each job, so that none ever waits for another."""
+        jobs = len(self._mailboxes) + len(self._deliverers) + 2
+        return BackgroundScheduler(
+            executors={"default": ThreadPoolExecutor(jobs)},
+            job_defaults={"max_instances": 1, "coalesce": True, "misfire_grace_time": None},
+            timezone="UTC",
+        )
+
+    def __enter__(self) -> Self:
+        for job in self._mailboxes:
+            self._add(job.name, job, job.account.poll_every)
+        for deliverer in self._deliverers:
+            self._add(_webhook_job(deliverer), self._round(deliverer), DELIVER_EVERY)
+        self._add("expire", self._housekeeping.expire, EXPIRE_EVERY)
+        self._add("purge", self._housekeeping.purge, PURGE_EVERY)
+        self._scheduler.start()
+        for listener in self._listeners:
+            listener.start()
+        log.info(
+            "service started", action="service_started", mailboxes=len(self._mailboxes),
+            webhooks=len(self._deliverers), mode=self._settings.policy.mode.value,
+        )
+        return self
+
+    def _add(self, name: str, job: Callable[[], None], every: timedelta) -> None:
+        self._scheduler.add_job(job, "interval", seconds=every.total_seconds(), id=name, next_run_time=utcnow())
+
+    def _round(self, deliverer: Deliverer) -> Callable[[], None]:
+        def run() -> None:
+            deliverer.round(self._stop)
+
+        return run
+
+    def _run_at(self, job: str, at: datetime) -> None:
+        """A job that is gone belongs to a service that is stopping."""
+        try:
+            self._scheduler.modify_job(job, next_run_time=at)
+        except JobLookupError:
+            return
+
+    def _wake_webhooks(self) -> None:
+        for deliverer in self._deliverers:
+            self._run_at(_webhook_job(deliverer), utcnow())
+
+    def stuck(self) -> list[str]:
+        """Mailboxes that have made no progress for longer than they may: the watchdog must not be fed."""
+        return self._progress.stuck()
+
+    def status(self) -> str:
+        """One line for `systemctl status`."""
+        watched = f"watching {len(self._mailboxes)} mailboxes"
+        troubles = "; ".join(f"{about}: {text}" for about, text in sorted(self._troubles.open().items()))
+        return f"{watched}; {troubles}"[:400] if troubles else watched
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Finishes the page and the requests in hand. What is leased and not sent comes back with its lease."""
+        self._stop.set()
+        for job in self._mailboxes:
+            job.stop()
+        self._scheduler.shutdown(wait=True)
+        for deliverer in self._deliverers:
+            deliverer.close()
+        self._analyser.close()
+        self._ledger.close()
+        log.info("service stopped", action="service_stopped")
+
+
+def _webhook_job(deliverer: Deliverer) -> str:
+    return f"webhook {deliverer.target}"
+
+
+def run(config_path: Path) -> int:
+    """The service in the foreground until SIGTERM or SIGINT. Returns the exit status.
+
+    SIGHUP reads the configuration again and keeps the old one if the new one is bad.
+    Raises ConfigError for a bad configuration at start, PermanentFailure for a ledger that a person must mend.
+    """
+    signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+    settings: Settings | None = load(config_path)
+    while settings is not None:
+        _introduce(settings)
+        ledger = _open_patiently(settings)
+        if ledger is None:
+            break
+        with Service(settings, ledger) as service:
+            notify("READY=1", f"STATUS={service.status()}")
+            settings = _serve(service, config_path)
+    return 0
+
+
+def _introduce(settings: Settings) -> None:
+    logs.configure(settings.log_level, settings.log_format)
+    for warning in settings.warnings:
+        log.warning(warning, action="config_warning")
+
+
+def _open_patiently(settings: Settings) -> Ledger | None:
+    """The ledger, however long its server takes to come up; None when a signal to stop came first."""
+    troubles, failures = Troubles(), 0
+    while True:
+        try:
+            return open_ledger(settings)
+        except TemporaryFailure as failure:
+            failures += 1
+            troubles.raised("ledger", str(failure))
+        wait = min(reconnect_delay(failures, 0.5), HEARTBEAT.total_seconds())
+        notify("STATUS=waiting for the database", "WATCHDOG=1", f"EXTEND_TIMEOUT_USEC={int((wait + 30) * 1e6)}")
+        if _next_signal(timedelta(seconds=wait)) in {signal.SIGTERM, signal.SIGINT}:
+            notify("STOPPING=1")
+            return None
+
+
+def _serve(service: Service, config_path: Path) -> Settings | None:
+    """Feeds the watchdog until a signal comes. The settings to go on with, or None to stop."""
+    rhythm = watchdog_interval() or HEARTBEAT
+    while True:
+        received = _next_signal(rhythm)
+        if received == signal.SIGHUP:
+            reloading()
+            settings = _reloaded(config_path)
+            if settings is not None:
+                return settings
+            notify("READY=1")
+        elif received is not None:
+            notify("STOPPING=1")
+            return None
+        _feed(service)
+
+
+def _feed(service: Service) -> None:
+    stuck = service.stuck()
+    if stuck:
+        log.error("no progress: the watchdog is not fed", action="watchdog_starved", stuck=stuck)
+        return
+    notify("WATCHDOG=1", f"STATUS={service.status()}")
+
+
+def _reloaded(config_path: Path) -> Settings | None:
+    try:
+        settings = load(config_path)
+    except ConfigError as error:
+        for problem in error.problems:
+            log.error("new configuration refused, the old one stays", action="reload_refused", problem=problem)
+        return None
+    log.info("configuration reloaded", action="reloaded")
+    return settings
+
+
+def _next_signal(wait: timedelta) -> int | None:
+    """The next of SIGNALS within `wait`, or None."""
+    received = signal.sigtimedwait(SIGNALS, wait.total_seconds())
+    return received.si_signo if received else None

@@ -1,0 +1,124 @@
+"""The outbox to its receivers: lease, send, write down what came of it."""
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import timedelta
+
+import structlog
+
+from bounce_watcher.config import Settings
+from bounce_watcher.ledger.store import Ledger
+from bounce_watcher.model.errors import BounceWatcherError
+from bounce_watcher.model.ledger import Attempt, Disposition, OutboxItem
+from bounce_watcher.outbox.sender import Sender
+from bounce_watcher.service.clock import utcnow
+from bounce_watcher.service.trouble import Troubles
+
+log = structlog.get_logger()
+
+CONCURRENCY = 4
+BATCH = 4 * CONCURRENCY
+LEASE = timedelta(minutes=5)
+"""Longer than a batch can take: BATCH / CONCURRENCY sends of the longest time-out that the config allows (60 s)."""
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryReport:
+    """One round for one target: items by what their try came to."""
+
+    target: str
+    delivered: int = 0
+    retried: int = 0
+    dead: int = 0
+
+    @property
+    def tried(self) -> int:
+        return self.delivered + self.retried + self.dead
+
+
+class Deliverer:
+    """Sends what is due for one target. One round at a time; close it at the end."""
+
+    def __init__(self, ledger: Ledger, sender: Sender, troubles: Troubles) -> None:
+        self._ledger = ledger
+        self._sender = sender
+        self._troubles = troubles
+        self._threads = ThreadPoolExecutor(CONCURRENCY, thread_name_prefix=f"webhook-{sender.target.name}")
+
+    @property
+    def target(self) -> str:
+        return self._sender.target.name
+
+    def round(self, stop: threading.Event) -> DeliveryReport:
+        """Sends until nothing is due, `stop` is set, or a whole batch met a receiver that takes nothing.
+
+        Never raises a BounceWatcherError; what is not concluded is sent again when its lease runs out.
+        """
+        report = DeliveryReport(self.target)
+        try:
+            while not stop.is_set():
+                batch = self._batch(stop)
+                report = _sum(report, batch)
+                if batch.delivered == 0:
+                    break
+        except BounceWatcherError:
+            pass  # the guard has logged it
+        return report
+
+    def _batch(self, stop: threading.Event) -> DeliveryReport:
+        with self._troubles.guard("ledger"):
+            items = self._ledger.lease(self.target, utcnow(), LEASE, BATCH)
+        attempts = [each for each in self._threads.map(lambda item: self._send(item, stop), items) if each]
+        return _report(self.target, attempts)
+
+    def _send(self, item: OutboxItem, stop: threading.Event) -> Attempt | None:
+        """One try. A failing receiver is logged once, by its answer, not once an item."""
+        if stop.is_set():
+            return None
+        attempt = self._sender.send(item, utcnow())
+        with self._troubles.guard("ledger"):
+            self._ledger.conclude(item, attempt, utcnow())
+        if attempt.disposition is Disposition.DELIVERED:
+            self._troubles.cleared(f"webhook {self.target}")
+        else:
+            self._troubles.raised(f"webhook {self.target}", attempt.answer)
+        log.debug(
+            "webhook sent", action="webhook_sent", target=self.target, webhook_id=item.id, type=item.type.value,
+            outcome=attempt.disposition.value,
+        )
+        return attempt
+
+    def close(self) -> None:
+        self._threads.shutdown(wait=True, cancel_futures=True)
+        self._sender.close()
+
+
+def deliver_all(
+    settings: Settings, ledger: Ledger, troubles: Troubles, stop: threading.Event
+) -> tuple[DeliveryReport, ...]:
+    """One round for every webhook, side by side: a slow receiver holds up only its own."""
+    if not settings.webhooks:
+        return ()
+    with ExitStack() as stack, ThreadPoolExecutor(len(settings.webhooks)) as threads:
+        deliverers = [Deliverer(ledger, Sender(target), troubles) for target in settings.webhooks]
+        for each in deliverers:
+            stack.callback(each.close)
+        return tuple(threads.map(lambda each: each.round(stop), deliverers))
+
+
+def _report(target: str, attempts: list[Attempt]) -> DeliveryReport:
+    found = [attempt.disposition for attempt in attempts]
+    return DeliveryReport(
+        target,
+        delivered=found.count(Disposition.DELIVERED),
+        retried=found.count(Disposition.RETRY),
+        dead=found.count(Disposition.DEAD) + found.count(Disposition.GONE),
+    )
+
+
+def _sum(one: DeliveryReport, other: DeliveryReport) -> DeliveryReport:
+    return DeliveryReport(
+        one.target, one.delivered + other.delivered, one.retried + other.retried, one.dead + other.dead
+    )

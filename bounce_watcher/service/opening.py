@@ -1,0 +1,20 @@
+"""The ledger behind a configuration, with its schema brought up to date."""
+
+from bounce_watcher.config import Settings
+from bounce_watcher.ledger.store import Ledger
+from bounce_watcher.outbox.sender import fingerprint
+
+
+def open_ledger(settings: Settings) -> Ledger:
+    """Connects, applies pending migrations and makes the webhooks known. The caller closes it.
+
+    Raises TemporaryFailure while the server is away, PermanentFailure for what a person must mend.
+    """
+    ledger = Ledger.connect(settings.database_url.get_secret_value())
+    try:
+        ledger.upgrade()
+        ledger.enroll({target.name: fingerprint(target) for target in settings.webhooks})
+    except BaseException:
+        ledger.close()
+        raise
+    return ledger

@@ -1,0 +1,102 @@
+"""One pass over a mailbox: read, write down, settle; and `poll`, one pass over all of them and over the outbox."""
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import structlog
+
+from bounce_watcher.config import Settings
+from bounce_watcher.intake.account import ImapAccount
+from bounce_watcher.intake.imap import open_session
+from bounce_watcher.model.errors import BounceWatcherError
+from bounce_watcher.service.analyser import Analyser
+from bounce_watcher.service.clock import utcnow
+from bounce_watcher.service.deliver import DeliveryReport, deliver_all
+from bounce_watcher.service.opening import open_ledger
+from bounce_watcher.service.recording import Destinations, Recorder, Tally
+from bounce_watcher.service.trouble import Troubles
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class PassReport:
+    """One pass over one mailbox. `unfinished`: its deadline came before its end. `failure`: why it broke off."""
+
+    mailbox: str
+    tally: Tally
+    unfinished: bool = False
+    failure: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PollReport:
+    passes: tuple[PassReport, ...]
+    deliveries: tuple[DeliveryReport, ...]
+
+    @property
+    def ok(self) -> bool:
+        """Every mailbox was read to its end. A webhook that was not taken is tried again and is no failure."""
+        return all(each.failure is None for each in self.passes)
+
+
+def run_pass(
+    account: ImapAccount,
+    recorder: Recorder,
+    troubles: Troubles,
+    stop: threading.Event,
+    on_page: Callable[[Tally], None] = lambda _: None,
+) -> PassReport:
+    """One pass; never raises a BounceWatcherError: what went wrong stands in the report and, once, in the log."""
+    total = Tally()
+
+    def settle(places: Destinations, tally: Tally) -> None:
+        nonlocal total
+        session.settle(places)
+        total += tally
+        on_page(tally)
+        log.info(
+            "page recorded", action="page_recorded", mailbox=account.name, messages=tally.messages,
+            events=tally.events, suppressed=tally.suppressed, duplicates=tally.duplicates,
+        )
+
+    try:
+        with troubles.guard(f"mailbox {account.name}"), open_session(account) as session:
+            recorder.drain(session.pages(), settle, stop)
+            return PassReport(account.name, total, unfinished=session.unfinished)
+    except BounceWatcherError as failure:
+        return PassReport(account.name, total, failure=str(failure))
+
+
+def poll_once(settings: Settings) -> PollReport:
+    """Drains every mailbox, each in its own thread, then sends what is due. Raises what `open_ledger` raises."""
+    stop, troubles = threading.Event(), Troubles()
+    ledger = open_ledger(settings)
+    try:
+        with Analyser(settings.attribution, settings.workers) as analyser:
+            recorder = Recorder(settings, ledger, analyser, troubles)
+            passes = _drain_all(settings, recorder, troubles, stop)
+        recorder.expire(utcnow())
+        deliveries = deliver_all(settings, ledger, troubles, stop)
+    finally:
+        ledger.close()
+    return PollReport(passes, deliveries)
+
+
+def _drain_all(
+    settings: Settings, recorder: Recorder, troubles: Troubles, stop: threading.Event
+) -> tuple[PassReport, ...]:
+    if not settings.mailboxes:
+        return ()
+
+    def drain(account: ImapAccount) -> PassReport:
+        report = run_pass(account, recorder, troubles, stop)
+        while report.unfinished and report.failure is None:
+            following = run_pass(account, recorder, troubles, stop)
+            report = PassReport(account.name, report.tally + following.tally, following.unfinished, following.failure)
+        return report
+
+    with ThreadPoolExecutor(len(settings.mailboxes), thread_name_prefix="pass") as threads:
+        return tuple(threads.map(drain, settings.mailboxes))

@@ -1,0 +1,81 @@
+"""From an analysed message to what is written down and where the mail goes. Pure but for its callers."""
+
+import hashlib
+
+from bounce_watcher.intake.mailbox import Destination
+from bounce_watcher.model.address import address_key
+from bounce_watcher.model.fields import Action
+from bounce_watcher.model.finding import EVENT_KINDS, Analysis, Kind, RecipientVerdict
+from bounce_watcher.model.ledger import BounceEvent, MessageRecord
+from bounce_watcher.model.message import RawMessage
+from bounce_watcher.model.verdict import BounceType
+
+DEFAULT_STREAM = "default"
+
+
+def event_id(message_digest: str, recipient: str) -> str:
+    """The same mail read again names the same event, whatever its UID. 32 hex digits."""
+    return hashlib.sha256(f"{message_digest}\0{address_key(recipient)}".encode()).hexdigest()[:32]
+
+
+def message_record(raw: RawMessage, analysis: Analysis, packed: bytes | None) -> MessageRecord:
+    """What the ledger keeps of one message. Only the kinds that report on recipients make events."""
+    events = ()
+    if analysis.kind in EVENT_KINDS:
+        events = tuple(_event(raw, analysis, each) for each in analysis.recipients)
+    return MessageRecord(
+        digest=analysis.digest,
+        kind=analysis.kind,
+        received_at=raw.received_at,
+        source=raw.source,
+        mailbox=raw.mailbox,
+        size=raw.size or len(raw.content),
+        packed=packed,
+        events=events,
+    )
+
+
+def _event(raw: RawMessage, analysis: Analysis, each: RecipientVerdict) -> BounceEvent:
+    report, verdict, attribution = each.finding.report, each.verdict, each.attribution
+    status = verdict.status if verdict else report.status
+    return BounceEvent(
+        id=event_id(analysis.digest, attribution.recipient),
+        message_digest=analysis.digest,
+        at=raw.received_at,
+        kind=analysis.kind,
+        recipient=attribution.recipient,
+        stream=attribution.stream or raw.stream or DEFAULT_STREAM,
+        action=report.action,
+        final_recipient=report.final_recipient if report.final_recipient != attribution.recipient else None,
+        bounce_type=verdict.bounce_type if verdict else None,
+        reason=verdict.reason if verdict else None,
+        status=str(status) if status else None,
+        code=verdict.code if verdict else None,
+        diagnostic=report.diagnostic_code,
+        remote_mta=report.remote_mta,
+        reporting_mta=each.finding.reporting_mta,
+        rule=verdict.rule if verdict else None,
+        recognizer=each.finding.provenance.recognizer,
+        quote=verdict.quote if verdict else each.finding.provenance.quote,
+        evidence=attribution.evidence,
+        feedback_type=analysis.feedback_type,
+        sent_message_id=analysis.sent.message_id,
+        sending=attribution.sending,
+        mailbox=raw.mailbox,
+        source=raw.source,
+    )
+
+
+def destination(analysis: Analysis) -> Destination:
+    """Where the mail is filed: what nobody understood goes where a person looks."""
+    if analysis.kind is Kind.OTHER or (analysis.kind in EVENT_KINDS and not analysis.recipients):
+        return Destination.REVIEW
+    if any(_needs_review(each) for each in analysis.recipients):
+        return Destination.REVIEW
+    return Destination.PROCESSED
+
+
+def _needs_review(each: RecipientVerdict) -> bool:
+    """A failure whose words tell nothing, or a report that contradicts its own token."""
+    undetermined = each.bounce_type is BounceType.UNDETERMINED and each.finding.report.action is Action.FAILED
+    return undetermined or each.attribution.doubt is not None

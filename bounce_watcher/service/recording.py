@@ -1,0 +1,118 @@
+"""Pages of messages into the ledger: analysed in other processes, judged and written here, one transaction a page."""
+
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+
+import structlog
+
+from bounce_watcher.config import Settings
+from bounce_watcher.intake.mailbox import Destination
+from bounce_watcher.ledger.store import Ledger
+from bounce_watcher.model.ledger import MessageRecord, PageOutcome
+from bounce_watcher.model.message import RawMessage
+from bounce_watcher.policy.decide import decide
+from bounce_watcher.service.analyser import Analysed, Analyser, Ticket
+from bounce_watcher.service.announcing import announcer
+from bounce_watcher.service.process import destination, message_record
+from bounce_watcher.service.trouble import Troubles
+
+log = structlog.get_logger()
+
+Destinations = Mapping[Destination, Sequence[RawMessage]]
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """What a run of pages came to. `messages` were read; the rest is what they added to the ledger."""
+
+    messages: int = 0
+    new_messages: int = 0
+    events: int = 0
+    suppressed: int = 0
+    released: int = 0
+    notices: int = 0
+    quarantined: int = 0
+
+    def __add__(self, other: "Tally") -> "Tally":
+        return Tally(*(getattr(self, name) + getattr(other, name) for name in self.__slots__))
+
+    @property
+    def duplicates(self) -> int:
+        return self.messages - self.new_messages - self.quarantined
+
+
+class Recorder:
+    """Writes pages down. Shared by all mailboxes; thread-safe as far as the ledger and the analyser are."""
+
+    def __init__(self, settings: Settings, ledger: Ledger, analyser: Analyser, troubles: Troubles) -> None:
+        self._ledger = ledger
+        self._analyser = analyser
+        self._troubles = troubles
+        self._decide = partial(decide, settings=settings.policy)
+        self._announce = announcer(settings)
+
+    def drain(
+        self,
+        pages: Iterable[Sequence[RawMessage]],
+        settle: Callable[[Destinations, Tally], None],
+        stop: threading.Event,
+    ) -> Tally:
+        """Takes pages until there are none or `stop` is set; calls `settle` for each one once it is committed.
+
+        While one page is written others are analysed. What was fetched when `stop` came is finished.
+        Raises ReportedFailure, TemporaryFailure or PermanentFailure; the pages not settled by then are untouched.
+        """
+        total, under_way = Tally(), deque[Callable[[], Tally]]()
+        for page in pages:
+            under_way.append(partial(self._finish, self._analyser.submit(page), settle))
+            if len(under_way) > self._analyser.depth:
+                total += under_way.popleft()()
+            if stop.is_set():
+                break
+        return sum((finish() for finish in under_way), start=total)
+
+    def expire(self, now: datetime) -> int:
+        """Releases what is suppressed no longer than until `now`, and tells the platforms."""
+        with self._troubles.guard("ledger"):
+            return self._ledger.expire(now, self._announce)
+
+    def _finish(self, ticket: Ticket, settle: Callable[[Destinations, Tally], None]) -> Tally:
+        analysed = self._analyser.result(ticket)
+        with self._troubles.guard("ledger"):
+            outcome = self._ledger.record(_records(ticket.page, analysed), self._decide, self._announce)
+        places = _destinations(ticket.page, analysed)
+        tally = _tally(len(ticket.page), outcome, len(places.get(Destination.QUARANTINE, ())))
+        settle(places, tally)
+        return tally
+
+
+def _records(page: Sequence[RawMessage], analysed: Sequence[Analysed]) -> list[MessageRecord]:
+    return [
+        message_record(raw, each.analysis, each.packed)
+        for raw, each in zip(page, analysed, strict=True)
+        if each.analysis is not None
+    ]
+
+
+def _destinations(page: Sequence[RawMessage], analysed: Sequence[Analysed]) -> dict[Destination, list[RawMessage]]:
+    places: dict[Destination, list[RawMessage]] = {}
+    for raw, each in zip(page, analysed, strict=True):
+        if each.analysis is None:
+            log.error(
+                "message could not be analysed", action="message_quarantined", source=raw.source, uid=raw.uid,
+                error=each.error,
+            )
+        place = Destination.QUARANTINE if each.analysis is None else destination(each.analysis)
+        places.setdefault(place, []).append(raw)
+    return places
+
+
+def _tally(messages: int, outcome: PageOutcome, quarantined: int) -> Tally:
+    return Tally(
+        messages=messages, new_messages=outcome.messages, events=outcome.events, suppressed=outcome.suppressed,
+        released=outcome.released, notices=outcome.notices, quarantined=quarantined,
+    )

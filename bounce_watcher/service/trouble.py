@@ -1,0 +1,55 @@
+"""What is wrong just now, said once when it begins and once when it ends."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import structlog
+
+from bounce_watcher.model.errors import BounceWatcherError, TemporaryFailure
+
+log = structlog.get_logger()
+
+
+class ReportedFailure(TemporaryFailure):
+    """A failure that a nearer `Troubles.guard` has logged already: outer guards pass it on in silence."""
+
+
+class Troubles:
+    """The open troubles by what they are about ("ledger", "mailbox returns", "webhook platform"). Thread-safe."""
+
+    def __init__(self) -> None:
+        self._open: dict[str, str] = {}
+        self._lock = threading.Lock()
+
+    def raised(self, about: str, text: str) -> None:
+        """Logs a warning when the trouble is new or has other words than before."""
+        with self._lock:
+            known, self._open[about] = self._open.get(about), text
+        if known != text:
+            log.warning("trouble began", action="trouble_raised", about=about, trouble=text)
+
+    def cleared(self, about: str) -> None:
+        with self._lock:
+            known = self._open.pop(about, None)
+        if known is not None:
+            log.info("trouble is over", action="trouble_cleared", about=about)
+
+    def open(self) -> dict[str, str]:
+        with self._lock:
+            return dict(self._open)
+
+    @contextmanager
+    def guard(self, about: str) -> Iterator[None]:
+        """Raises a trouble for a failure inside and clears it on success.
+
+        Raises ReportedFailure in place of any BounceWatcherError, so that it is logged under its nearest name only.
+        """
+        try:
+            yield
+        except ReportedFailure:
+            raise
+        except BounceWatcherError as failure:
+            self.raised(about, str(failure))
+            raise ReportedFailure(str(failure)) from failure
+        self.cleared(about)

@@ -1,0 +1,127 @@
+"""The jobs of a running service, one small object each: a mailbox watched, a webhook fed, the house kept."""
+
+import random
+import threading
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+import structlog
+
+from bounce_watcher.config import Settings
+from bounce_watcher.intake.account import ImapAccount
+from bounce_watcher.intake.backoff import reconnect_delay
+from bounce_watcher.intake.idle import wait_for_mail
+from bounce_watcher.ledger.store import Ledger
+from bounce_watcher.model.errors import BounceWatcherError
+from bounce_watcher.service.clock import utcnow
+from bounce_watcher.service.poll import PassReport, run_pass
+from bounce_watcher.service.progress import Progress
+from bounce_watcher.service.recording import Recorder, Tally
+from bounce_watcher.service.trouble import Troubles
+
+log = structlog.get_logger()
+
+RunAt = Callable[[str, datetime], None]
+"""Asks the scheduler to run the job of that name at that time, at once if it is past."""
+
+
+class MailboxJob:
+    """Polls one mailbox. A failed pass is tried again with back-off, an unfinished or hinted one at once."""
+
+    def __init__(
+        self,
+        account: ImapAccount,
+        recorder: Recorder,
+        troubles: Troubles,
+        progress: Progress,
+        run_at: RunAt,
+        wake_webhooks: Callable[[], None],
+    ) -> None:
+        self.account = account
+        self.name = f"mailbox {account.name}"
+        self._recorder = recorder
+        self._troubles = troubles
+        self._progress = progress
+        self._run_at = run_at
+        self._wake_webhooks = wake_webhooks
+        self._stop = threading.Event()
+        self._hinted = threading.Event()
+        self._failures = 0
+        progress.expect(self.name, _patience(account))
+
+    def __call__(self) -> None:
+        self._hinted.clear()
+        self._progress.made(self.name)
+        report = run_pass(self.account, self._recorder, self._troubles, self._stop, self._page_done)
+        self._progress.made(self.name)
+        self._plan_next(report)
+
+    def _page_done(self, tally: Tally) -> None:
+        self._progress.made(self.name)
+        if tally.notices:
+            self._wake_webhooks()
+
+    def _plan_next(self, report: PassReport) -> None:
+        if report.failure is not None:
+            self._failures = 1 if report.tally.messages else self._failures + 1
+            wait = reconnect_delay(self._failures, random.random())  # noqa: S311 - jitter, no secret
+            self._run_at(self.name, utcnow() + timedelta(seconds=wait))
+            return
+        self._failures = 0
+        if (report.unfinished or self._hinted.is_set()) and not self._stop.is_set():
+            self._run_at(self.name, utcnow())
+
+    def hint(self) -> None:
+        """New mail is there: poll now, or right after the pass under way."""
+        self._hinted.set()
+        self._run_at(self.name, utcnow())
+
+    def listen(self) -> None:
+        """Waits with IDLE until the service stops. Only a hint: whatever fails here, the polls go on."""
+        failures = 0
+        while not self._stop.is_set():
+            try:
+                if not wait_for_mail(self.account, self._stop, self.hint):
+                    return  # the server has no IDLE
+                failures = 0
+            except BounceWatcherError as failure:
+                failures += 1
+                log.debug("IDLE broke off", action="idle_failed", mailbox=self.account.name, trouble=str(failure))
+            self._stop.wait(reconnect_delay(failures, random.random()))  # noqa: S311
+
+    def stop(self) -> None:
+        self._stop.set()
+
+
+def _patience(account: ImapAccount) -> timedelta:
+    """How long a healthy mailbox may show no progress: the wait, a hung pass up to its end, and some slack."""
+    longest_wait = max(account.poll_every, timedelta(seconds=reconnect_delay(99, 1.0)))
+    return longest_wait + account.pass_deadline + 4 * account.timeout + timedelta(minutes=2)
+
+
+class Housekeeping:
+    """Ends what has expired each minute; drops raw mail that is past its retention each hour."""
+
+    def __init__(self, settings: Settings, ledger: Ledger, recorder: Recorder, troubles: Troubles) -> None:
+        self._retention = settings.raw_retention
+        self._ledger = ledger
+        self._recorder = recorder
+        self._troubles = troubles
+
+    def expire(self) -> None:
+        try:
+            released = self._recorder.expire(utcnow())
+        except BounceWatcherError:
+            return  # logged by the guard; the next minute tries again
+        if released:
+            log.info("suppressions expired", action="suppressions_expired", released=released)
+
+    def purge(self) -> None:
+        if self._retention is None:
+            return
+        try:
+            with self._troubles.guard("ledger"):
+                dropped = self._ledger.purge(utcnow() - self._retention)
+        except BounceWatcherError:
+            return
+        log.debug("raw mail purged", action="raw_purged", messages=dropped)
