@@ -1,0 +1,59 @@
+"""Bytes of any charset, right or wrong label, as text. Total: every input gives a string (RFC 2045, 2047)."""
+
+import codecs
+import re
+from email.errors import HeaderParseError
+from email.header import decode_header
+from functools import lru_cache
+
+MAX_ENCODED_WORDS = 4_000
+"""Characters of one header value that are looked at for encoded words: the stdlib's search is quadratic."""
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:+-]{0,39}")
+_REFUSED = frozenset({"punycode", "idna", "unicode_escape", "raw_unicode_escape", "undefined", "mbcs", "oem"})
+"""Codecs of Python that no mail is written in; two of them take quadratic time."""
+_ALIASES = {"gb2312": "gb18030", "gbk": "gb18030", "ks_c_5601-1987": "cp949", "x-sjis": "cp932", "shift_jis": "cp932"}
+_BLANK_UNICODE = str.maketrans({"\u3000": " ", "\u00a0": " "})
+
+
+@lru_cache(maxsize=256)
+def _codec(charset: str) -> str | None:
+    """The Python codec for a charset label; None where ASCII, UTF-8 or nothing known is meant."""
+    name = charset.strip().lower()
+    if not _NAME.fullmatch(name):
+        return None
+    try:
+        found = codecs.lookup(_ALIASES.get(name, name)).name
+    except (LookupError, ValueError):
+        return None
+    return None if found in _REFUSED or found in {"ascii", "utf-8"} else found
+
+
+def decode(content: bytes, charset: str | None = None) -> str:
+    """`content` as text: by its label, else UTF-8, else Latin-1, which takes anything."""
+    codec = _codec(charset) if charset else None
+    if codec is not None:
+        try:
+            return content.decode(codec, "replace")
+        except (LookupError, ValueError):  # not a text encoding after all ("hex", "rot13")
+            pass
+    try:
+        return content.decode("utf-8")
+    except UnicodeDecodeError:
+        return content.decode("latin-1")
+
+
+def decode_words(value: str) -> str:
+    """A header value with its encoded words (RFC 2047) decoded; as it stands where they are broken."""
+    if "=?" not in value:
+        return value
+    try:
+        chunks = decode_header(value[:MAX_ENCODED_WORDS])
+    except (HeaderParseError, ValueError):
+        return value
+    return "".join(chunk if isinstance(chunk, str) else decode(chunk, charset) for chunk, charset in chunks)
+
+
+def one_line(text: str) -> str:
+    """`text` with each run of white space, CJK and no-break blanks too, as one blank."""
+    return " ".join(text.translate(_BLANK_UNICODE).split())

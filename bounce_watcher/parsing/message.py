@@ -1,0 +1,173 @@
+"""The MIME tree of a message (RFC 2045, 2046, 5322), read leniently, without recursion, within stated bounds.
+
+Bounces come with CR, LF or CRLF, 8-bit headers, wrong boundaries and no headers at all, and anybody may send one:
+so `parse` takes any bytes, never raises, and its time grows with the size of the message alone.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from bounce_watcher.parsing.charset import decode
+from bounce_watcher.parsing.headers import MAX_HEADER_BYTES, TEXT_PLAIN, ContentType, Headers, parse_content_type
+from bounce_watcher.parsing.transfer import decode_transfer
+
+MAX_PARTS = 256
+"""Leaves that are kept. A report has three to six; gateways that write one status part a recipient some dozens."""
+
+MAX_DEPTH = 24
+"""Levels of multipart that are entered: each costs one scan of its bytes. The deepest seen in a report is 4."""
+
+MAX_BODY_BYTES = 512 * 1024
+"""Bytes of one part that are decoded. The words of a report stand in the first few KiB."""
+
+_HEADER_LIKE = re.compile(rb"(?:From |[!-9;-~]{1,100}[ \t]*:)")
+_GUESSED_BOUNDARY = re.compile(rb"^--([^\s-].{0,100})\n(?=content-)", re.MULTILINE | re.IGNORECASE)
+
+
+@dataclass(frozen=True, eq=False)
+class Part:
+    """One leaf of the MIME tree. `path` is its place as IMAP counts ("1", "2.1"); bodies are read on demand."""
+
+    path: str
+    type: ContentType
+    headers: Headers = field(repr=False)
+    source: bytes = field(repr=False)
+    start: int = 0
+    end: int = 0
+
+    @property
+    def content_type(self) -> str:
+        """type/subtype in lower case."""
+        return self.type.value
+
+    @cached_property
+    def body(self) -> bytes:
+        """The content without its transfer encoding, LF for line ends, cut to MAX_BODY_BYTES."""
+        raw = self.source[self.start : min(self.end, self.start + MAX_BODY_BYTES)]
+        encoding = self.headers.get("content-transfer-encoding")
+        decoded = decode_transfer(raw, encoding)
+        return decoded if decoded is raw else _with_lf(decoded)
+
+    @cached_property
+    def text(self) -> str:
+        """The content as text, whatever the charset says."""
+        return decode(self.body, self.type.get("charset"))
+
+    @cached_property
+    def message(self) -> "ParsedMessage":
+        """The content as a message of its own: for message/rfc822 and for header-only parts."""
+        return parse(self.body)
+
+
+@dataclass(frozen=True, eq=False)
+class ParsedMessage:
+    """A whole message. `content` is what came in; `parts` are the leaves in order, message/rfc822 not entered."""
+
+    content: bytes = field(repr=False)
+    headers: Headers = field(repr=False)
+    type: ContentType = TEXT_PLAIN
+    parts: tuple[Part, ...] = ()
+
+    @property
+    def content_type(self) -> str:
+        """type/subtype in lower case."""
+        return self.type.value
+
+    @cached_property
+    def text(self) -> str:
+        """What the message says to people: its first text/plain leaf, else its first text leaf, else ""."""
+        leaf = next((p for p in self.parts if p.content_type == "text/plain"), None)
+        leaf = leaf or next((p for p in self.parts if p.content_type in {"text/html", "text", "text/enriched"}), None)
+        return leaf.text if leaf else ""
+
+
+def parse(content: bytes) -> ParsedMessage:
+    """The MIME tree of `content`. Total."""
+    source = _with_lf(content)
+    start = _skip_envelope_line(source)
+    headers, body = _header_block(source, start, len(source))
+    kind = _type_of(headers)
+    parts = tuple(_leaves(source, headers, kind, body))
+    return ParsedMessage(content, headers, kind, parts)
+
+
+def _with_lf(content: bytes) -> bytes:
+    return content.replace(b"\r\n", b"\n").replace(b"\r", b"\n") if b"\r" in content else content
+
+
+def _skip_envelope_line(source: bytes) -> int:
+    """mbox's "From MAILER-DAEMON Thu Jan …" in front of the header, and blank lines before that."""
+    start = 0
+    while source.startswith(b"\n", start) and start < 100:
+        start += 1
+    if source.startswith((b"From ", b">From "), start):
+        start = source.find(b"\n", start) + 1
+    return start
+
+
+def _header_block(source: bytes, start: int, end: int) -> tuple[Headers, int]:
+    """The header block at `start` and where the body begins. A part may have none (Sendmail's first part)."""
+    if start >= end or source.startswith(b"\n", start):
+        return Headers(b""), min(start + 1, end)
+    if not _HEADER_LIKE.match(source, start, end):
+        return Headers(b""), start
+    blank = source.find(b"\n\n", start, end)
+    stop, body = (end, end) if blank == -1 else (blank, blank + 2)
+    return Headers(source[start : min(stop, start + MAX_HEADER_BYTES)]), body
+
+
+def _type_of(headers: Headers) -> ContentType:
+    value = headers.get("content-type")
+    return parse_content_type(value) if value else TEXT_PLAIN
+
+
+def _leaves(source: bytes, headers: Headers, kind: ContentType, body: int) -> Iterator[Part]:
+    """The leaves below one entity, in order, at most MAX_PARTS."""
+    stack = [("", 0, headers, kind, body, len(source))]
+    found = 0
+    while stack and found < MAX_PARTS:
+        path, depth, headers, kind, start, end = stack.pop()
+        children = _children(source, kind, start, end) if depth < MAX_DEPTH else []
+        if not children:
+            found += 1
+            yield Part(path or "1", kind, headers, source, start, end)
+            continue
+        for number, (first, last) in reversed(list(enumerate(children, 1))):
+            child_headers, child_body = _header_block(source, first, last)
+            child_path = f"{path}.{number}" if path else str(number)
+            stack.append((child_path, depth + 1, child_headers, _type_of(child_headers), child_body, last))
+
+
+def _children(source: bytes, kind: ContentType, start: int, end: int) -> list[tuple[int, int]]:
+    """The byte ranges of a multipart's parts; none for a leaf or where no boundary can be found."""
+    if not kind.value.startswith("multipart/"):
+        return []
+    boundary = (kind.get("boundary") or "").rstrip().encode("utf-8", "replace")
+    ranges = _between(source, boundary, start, end) if boundary else []
+    if not ranges and (guess := _GUESSED_BOUNDARY.search(source, start, end)):
+        ranges = _between(source, guess[1].rstrip(), start, end)
+    return ranges
+
+
+def _between(source: bytes, boundary: bytes, start: int, end: int) -> list[tuple[int, int]]:
+    """The ranges between the delimiter lines of `boundary`; the last runs to the end if it is not closed."""
+    delimiter = b"\n--" + boundary
+    ranges: list[tuple[int, int]] = []
+    opened = None
+    at = source.find(delimiter, max(start - 1, 0), end)
+    while at != -1 and len(ranges) < MAX_PARTS:
+        line_end = source.find(b"\n", at + 1, end)
+        line_end = end if line_end == -1 else line_end
+        rest = source[at + len(delimiter) : min(line_end, at + len(delimiter) + 80)].strip()
+        if rest in {b"", b"--"}:
+            if opened is not None:
+                ranges.append((opened, max(at, opened)))
+            opened = min(line_end + 1, end) if rest == b"" else None
+            if rest == b"--":
+                break
+        at = source.find(delimiter, line_end, end)
+    if opened is not None and len(ranges) < MAX_PARTS:
+        ranges.append((opened, end))
+    return ranges
