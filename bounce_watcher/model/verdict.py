@@ -70,14 +70,16 @@ class Reason(StrEnum):
 class SmtpReply:
     """What an SMTP client was answered (RFC 5321 section 4.2), dug out of a diagnostic.
 
-    `text` is the reply on one line with codes in place; `stage` the command that was refused where the report tells it
-    ("CONNECT", "EHLO", "STARTTLS", "AUTH", "MAIL", "RCPT", "DATA", "DOT" for the end of the data).
+    `text` is the reply on one line, its code and status once at the head; `stage` the command that was refused where
+    the report tells it ("CONNECT", "EHLO", "STARTTLS", "AUTH", "MAIL", "RCPT", "DATA", "DOT" for the end of the data);
+    `host` the server that said so, in lower case, where the words around the reply name it.
     """
 
     text: str
     code: int | None = None
     status: EnhancedStatus | None = None
     stage: str | None = None
+    host: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
