@@ -1,0 +1,71 @@
+"""What follows from an answer: delivered, once more at a time, given up, or the endpoint is gone. Pure.
+
+Standard Webhooks 1.0, "Deliverability and reliability": only 2xx is success, 410 disables the endpoint, anything else
+(a redirect and other 4xx too) is tried again on a schedule, and 429 and 503 may say when.
+"""
+
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+
+from bounce_watcher.model.ledger import Attempt, Disposition
+from bounce_watcher.outbox.answer import Answer
+
+SCHEDULE = (
+    timedelta(seconds=5),
+    timedelta(minutes=5),
+    timedelta(minutes=30),
+    timedelta(hours=2),
+    timedelta(hours=5),
+    timedelta(hours=10),
+    timedelta(hours=14),
+    timedelta(hours=20),
+    timedelta(hours=24),
+)
+"""How long after each failed try comes the next. When the try after the last one fails, the item is dead."""
+
+SPREAD = 0.2
+"""Jitter lengthens a delay by up to this share, so that what failed together does not come back together."""
+
+LONGEST_ASKED = timedelta(hours=24)
+"""A receiver that asks for more than this is asked again after this: an absurd date must not stop the outbox."""
+
+_HEEDED = frozenset({429, 503})
+_GONE = 410
+
+
+def decide_attempt(answer: Answer, attempts: int, now: datetime, jitter: float) -> Attempt:
+    """What one try came to. `attempts` counts the tries before this one; `jitter` is in [0, 1); `now` is aware.
+
+    The next try is never earlier than the schedule or the receiver's retry-after (up to `LONGEST_ASKED`) says.
+    """
+    if answer.status is not None and 200 <= answer.status < 300:
+        return Attempt(Disposition.DELIVERED, answer.text)
+    if answer.status == _GONE:
+        return Attempt(Disposition.GONE, answer.text)
+    if attempts >= len(SCHEDULE):
+        return Attempt(Disposition.DEAD, f"{answer.text}; given up after {attempts + 1} tries")
+    delay = max(SCHEDULE[max(attempts, 0)], _asked(answer, now))
+    return Attempt(Disposition.RETRY, answer.text, now + delay * (1 + SPREAD * jitter))
+
+
+def _asked(answer: Answer, now: datetime) -> timedelta:
+    if answer.status not in _HEEDED or answer.retry_after is None:
+        return timedelta(0)
+    return retry_after(answer.retry_after, now) or timedelta(0)
+
+
+def retry_after(value: str, now: datetime) -> timedelta | None:
+    """How long a Retry-After header asks to wait (RFC 9110 section 10.2.3), at least 0, at most `LONGEST_ASKED`.
+
+    Seconds or any of the three forms of an HTTP date (section 5.6.7). None where it is neither.
+    """
+    value = value.strip()[:64]
+    if value.isascii() and value.isdecimal():
+        seconds = min(int(value), int(LONGEST_ASKED.total_seconds()))
+        return timedelta(seconds=seconds)
+    try:
+        moment = parsedate_to_datetime(value)
+    except (ValueError, TypeError, IndexError, OverflowError):
+        return None
+    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return min(max(moment - now, timedelta(0)), LONGEST_ASKED)

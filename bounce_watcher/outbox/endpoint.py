@@ -1,0 +1,73 @@
+"""How to reach a target: which certificates are trusted, and by which proxy if any."""
+
+import hashlib
+import ipaddress
+import ssl
+from contextlib import suppress
+from urllib.request import getproxies, proxy_bypass
+
+import httpx
+
+from bounce_watcher.model.errors import PermanentFailure
+from bounce_watcher.outbox.target import WebhookTarget
+
+
+def fingerprint(target: WebhookTarget) -> str:
+    """A digest of the URL, for `Ledger.enroll`: it changes when, and only when, the target moves."""
+    return hashlib.sha256(target.url.encode()).hexdigest()
+
+
+def tls_context(target: WebhookTarget) -> ssl.SSLContext:
+    """A verifying context that trusts `ca_file` alone, else what the system trusts.
+
+    Raises PermanentFailure where the file can't be used.
+    """
+    if target.ca_file is None:
+        return _system_trust()
+    try:
+        return ssl.create_default_context(cafile=target.ca_file)
+    except (OSError, ValueError) as error:
+        raise PermanentFailure(
+            f"webhook {target.name}: ca_file {target.ca_file}: {error}: give a readable file of PEM certificates"
+        ) from error
+
+
+def endpoint_url(target: WebhookTarget) -> httpx.URL:
+    """The target's URL, parsed. Raises PermanentFailure where it is none for HTTP."""
+    with suppress(httpx.InvalidURL):
+        url = httpx.URL(target.url)
+        if url.scheme in ("http", "https") and url.host:
+            return url
+    raise PermanentFailure(f"webhook {target.name}: url is no http or https URL: give one like https://host.example/hook")
+
+
+def proxy_for(target: WebhookTarget, url: httpx.URL) -> httpx.Proxy | None:
+    """The proxy that the environment names for `url` (HTTPS_PROXY, HTTP_PROXY, ALL_PROXY, less NO_PROXY), or None.
+
+    A service has just the environment that its administrator gave it, so a proxy named there is meant. Loopback is
+    never asked for by a proxy. Raises PermanentFailure for a proxy that speaks no HTTP.
+    """
+    proxies = getproxies()
+    named = proxies.get(url.scheme) or proxies.get("all")
+    if not named or _is_loopback(url.host) or proxy_bypass(url.netloc.decode("ascii")):
+        return None
+    with suppress(httpx.InvalidURL, ValueError):
+        proxy = httpx.Proxy(named if "://" in named else f"http://{named}", ssl_context=_system_trust())
+        if proxy.url.scheme in ("http", "https"):
+            return proxy
+    raise PermanentFailure(f"webhook {target.name}: the proxy in the environment is no http or https URL: mend it")
+
+
+def _system_trust() -> ssl.SSLContext:
+    """The system's store and not certifi's: there administrators install the CA of their own house.
+
+    certifi's only where the system has none.
+    """
+    system = ssl.get_default_verify_paths()
+    return ssl.create_default_context() if system.cafile or system.capath else httpx.create_ssl_context(trust_env=False)
+
+
+def _is_loopback(host: str) -> bool:
+    with suppress(ValueError):
+        return ipaddress.ip_address(host).is_loopback
+    return host == "localhost" or host.endswith(".localhost")

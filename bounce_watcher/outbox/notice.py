@@ -1,0 +1,58 @@
+"""What happened, written down for those who want to hear of it. Pure."""
+
+import json
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+
+from bounce_watcher.model.ledger import Occurrence, OutboxItem
+from bounce_watcher.outbox.target import WebhookTarget
+
+
+def notices(
+    occurrence: Occurrence, targets: Sequence[WebhookTarget], new_id: Callable[[], str]
+) -> tuple[OutboxItem, ...]:
+    """One item for each target that subscribes to the occurrence's type, due at once, in the order of the targets.
+
+    `new_id` gives a string that is unique for good and has no "." in it (the dot parts the fields that are signed).
+    """
+    listeners = [target for target in targets if occurrence.type in target.types]
+    if not listeners:
+        return ()
+    text = body(occurrence)
+    return tuple(_item(occurrence, target, text, f"msg_{new_id()}") for target in listeners)
+
+
+def body(occurrence: Occurrence) -> str:
+    """The JSON that is sent (Standard Webhooks, "Payload structure"). Equal occurrences make equal bodies.
+
+    `timestamp` is when it happened, in UTC to the second. What has no recipient (an alert) has no sequence either.
+    """
+    data = dict(sorted(occurrence.data.items()))
+    if occurrence.recipient is not None:
+        who = {"recipient": occurrence.recipient, "stream": occurrence.stream}
+        data = {**who, **data, "sequence": occurrence.sequence}
+    return _json({"type": occurrence.type.value, "timestamp": _rfc3339(occurrence.at), "data": data})
+
+
+def _item(occurrence: Occurrence, target: WebhookTarget, text: str, item_id: str) -> OutboxItem:
+    return OutboxItem(
+        id=item_id,
+        target=target.name,
+        type=occurrence.type,
+        recipient=occurrence.recipient,
+        stream=occurrence.stream,
+        sequence=occurrence.sequence,
+        body=text,
+        created_at=occurrence.at,
+        next_attempt_at=occurrence.at,
+    )
+
+
+def _json(document: dict[str, object]) -> str:
+    text = json.dumps(document, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    # Bytes that no charset explained travel as lone surrogates; those are no UTF-8 and no JSON (RFC 8259 section 8.2).
+    return text.encode("utf-8", "replace").decode("utf-8")
+
+
+def _rfc3339(moment: datetime) -> str:
+    return moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="seconds") + "Z"
