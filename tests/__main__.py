@@ -9,21 +9,21 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 
-CHECKS = (
-    ("ruff", "check", "."),
-    ("mypy",),
-    ("importlinter.cli",),
-)
+CHECKS = {
+    "ruff": ("-m", "ruff", "check", "."),
+    "mypy": ("-m", "mypy"),
+    "import-linter": ("-c", "from importlinter.cli import lint_imports_command as run; run()"),
+}
 
 
-def module(name: str, *arguments: str) -> int:
-    print(f"-- {name} {' '.join(arguments)}".rstrip(), flush=True)
-    return subprocess.run([sys.executable, "-m", name, *arguments], cwd=ROOT, check=False).returncode
+def python(title: str, *arguments: str) -> int:
+    print(f"-- {title}", flush=True)
+    return subprocess.run([sys.executable, *arguments], cwd=ROOT, check=False).returncode
 
 
 def main() -> int:
-    failed = [check[0] for check in CHECKS if module(*check)]
-    status = module("pytest", *sys.argv[1:])
+    failed = [title for title, arguments in CHECKS.items() if python(title, *arguments)]
+    status = python("pytest", "-m", "pytest", *sys.argv[1:])
     if failed:
         print(f"failed: {', '.join(failed)}", flush=True)
     return status or bool(failed)
