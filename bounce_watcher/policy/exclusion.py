@@ -1,0 +1,139 @@
+"""Why an event does not count against its recipient, in words that a support agent can read.
+
+Each check answers with a sentence, or None where it has nothing to say against counting. They stand in one tuple,
+and the first answer is the one that is told: what the report is, before whom it is about, before how far it is proven,
+before what was counted already.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from functools import lru_cache
+
+from bounce_watcher.model.address import address_key
+from bounce_watcher.model.fields import Action
+from bounce_watcher.model.finding import Evidence, Kind
+from bounce_watcher.model.ledger import BounceEvent, CountedBounce
+from bounce_watcher.model.verdict import BounceType
+from bounce_watcher.policy.counting import CountRule, count_rule, stands_for
+from bounce_watcher.policy.settings import PolicySettings
+from bounce_watcher.policy.words import day, utc_day
+
+ABUSE = "abuse"
+"""The one feedback type that is a complaint against the sender (RFC 5965 section 7.3)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One event before the policy: what counted before it, and until when nothing counts any more (or None)."""
+
+    event: BounceEvent
+    earlier: tuple[CountedBounce, ...]
+    released_at: datetime | None
+    settings: PolicySettings
+
+
+def why_not(case: Case) -> str | None:
+    """Why the event does not count; None where it does."""
+    answers = (check(case) for check in _CHECKS)
+    return next((answer for answer in answers if answer is not None), None)
+
+
+_ACTIONS = {
+    Action.FAILED: None,
+    Action.DELAYED: "a delay is no failure: the server is still trying",
+    Action.DELIVERED: "the report says delivered",
+    Action.RELAYED: "the report says relayed: no failure",
+    Action.EXPANDED: "the report says expanded to a list: no failure",
+}
+
+
+def _no_failure(case: Case) -> str | None:
+    event = case.event
+    if event.kind is Kind.COMPLAINT:
+        return None
+    if event.action is None:
+        return "the report does not say that the delivery failed"
+    return _ACTIONS[event.action]
+
+
+def _no_complaint(case: Case) -> str | None:
+    """not-spam says the very opposite; fraud, virus and auth-failure speak of what somebody sent in our name."""
+    event = case.event
+    if event.kind is not Kind.COMPLAINT or event.feedback_type == ABUSE:
+        return None
+    return f"feedback of type {event.feedback_type or 'unknown'} is no complaint against the sender"
+
+
+def _says_nothing(case: Case) -> str | None:
+    event = case.event
+    if event.kind is Kind.COMPLAINT:
+        return None
+    if event.reason is None or event.reason.bounce_type is BounceType.UNDETERMINED:
+        return "undetermined: the words do not tell why"
+    if event.reason.bounce_type is BounceType.BLOCK:
+        return f"a block says nothing on the recipient: {event.reason}"
+    if count_rule(event.reason) is CountRule.NEVER:
+        return f"{event.reason} never counts: the mail may still get through"
+    return None
+
+
+def _protected(case: Case) -> str | None:
+    recipient = address_key(case.event.recipient)
+    domain = recipient.rpartition("@")[2]
+    if recipient in _keys(case.settings.protected_addresses):
+        return "protected address: the policy never suppresses it"
+    if domain in _keys(case.settings.protected_domains):
+        return f"protected domain {domain}: the policy never suppresses its addresses"
+    return None
+
+
+@lru_cache(maxsize=16)
+def _keys(addresses: frozenset[str]) -> frozenset[str]:
+    return frozenset(map(address_key, addresses))
+
+
+def _released(case: Case) -> str | None:
+    if case.released_at is None or case.event.at > case.released_at:
+        return None
+    return f"received before the release of {day(case.released_at)}"
+
+
+def _too_weak(case: Case) -> str | None:
+    asked = _asked_evidence(case.event, case.settings)
+    if case.event.evidence.at_least(asked):
+        return None
+    return f"evidence is {case.event.evidence}, the policy asks for {asked}"
+
+
+def _asked_evidence(event: BounceEvent, settings: PolicySettings) -> Evidence:
+    if event.kind is Kind.COMPLAINT:
+        return settings.evidence_complaint
+    hard = event.reason is not None and event.reason.bounce_type is BounceType.HARD
+    return settings.evidence_hard if hard else settings.evidence_soft
+
+
+def _same_message(case: Case) -> str | None:
+    message_id = case.event.sent_message_id
+    if message_id is None:
+        return None
+    counted = _standing_in(case, lambda bounce: bounce.sent_message_id == message_id)
+    return f"the same sent message counted already on {day(counted.at)}" if counted else None
+
+
+def _same_day(case: Case) -> str | None:
+    today = utc_day(case.event.at)
+    counted = _standing_in(case, lambda bounce: utc_day(bounce.at) == today)
+    return f"counted already on {day(counted.at)}: once a day" if counted else None
+
+
+def _standing_in(case: Case, alike: Callable[[CountedBounce], bool]) -> CountedBounce | None:
+    """The first counted bounce that is `alike` and weighs at least as much as this event."""
+    reason = case.event.reason if case.event.kind is not Kind.COMPLAINT else None
+    matches = (bounce for bounce in case.earlier if stands_for(bounce.reason, reason) and alike(bounce))
+    return next(matches, None)
+
+
+_CHECKS: tuple[Callable[[Case], str | None], ...] = (
+    _no_failure, _no_complaint, _says_nothing, _protected, _released, _too_weak, _same_message, _same_day,
+)

@@ -1,0 +1,90 @@
+"""Counted bounces held against a threshold, by whole days in UTC.
+
+All of it is measured between days, not moments: so it never matters which of two reports of one day came first.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+from bounce_watcher.model.ledger import CountedBounce
+from bounce_watcher.model.verdict import Reason
+from bounce_watcher.policy.settings import Threshold
+from bounce_watcher.policy.words import days, number_of_days, utc_day
+
+_DAY = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """The bounces inside one window, oldest first, and the threshold that they are held against."""
+
+    bounces: tuple[CountedBounce, ...]
+    threshold: Threshold
+
+    @property
+    def dates(self) -> list[date]:
+        return sorted({utc_day(bounce.at) for bounce in self.bounces})
+
+    @property
+    def span(self) -> int:
+        """Days between the first and the last bounce."""
+        dates = self.dates
+        return (dates[-1] - dates[0]).days
+
+    @property
+    def is_met(self) -> bool:
+        needed = self.threshold
+        return (
+            len(self.bounces) >= needed.bounces
+            and len(self.dates) >= needed.distinct_days
+            and self.span * _DAY >= needed.span
+        )
+
+    @property
+    def last_at(self) -> datetime:
+        return self.bounces[-1].at
+
+    @property
+    def because(self) -> str:
+        """`2 of 3 on 2 of 3 days: 2 and 9 March 2026; span 7 of 14 days; window 60 days; mailbox_full`."""
+        parts = [f"{self._counted()}: {days(self.dates)}", self._span(), self._window(), self._reasons()]
+        return "; ".join(part for part in parts if part)
+
+    def _counted(self) -> str:
+        have, needed = len(self.dates), self.threshold.distinct_days
+        on = number_of_days(have) if have >= needed else f"{have} of {number_of_days(needed)}"
+        return f"{len(self.bounces)} of {self.threshold.bounces} on {on}"
+
+    def _span(self) -> str:
+        needed = -(-self.threshold.span // _DAY)
+        return f"span {self.span} of {number_of_days(needed)}" if needed > 0 else ""
+
+    def _window(self) -> str:
+        return f"window {number_of_days(self.threshold.window // _DAY)}"
+
+    def _reasons(self) -> str:
+        return ", ".join(dict.fromkeys(str(bounce.reason) for bounce in self.bounces))
+
+
+def tally(bounce: CountedBounce, earlier: Sequence[CountedBounce], threshold: Threshold) -> Tally:
+    """The window around `bounce` that comes closest to the threshold.
+
+    Mail comes in its order of arrival but for imports and slow mailboxes: a window may also end with a bounce that is
+    younger than this one and was counted before it.
+    """
+    everything = sorted((*earlier, bounce), key=lambda each: (each.at, each.event_id))
+    windows = (Tally(inside, threshold) for inside in _windows(everything, utc_day(bounce.at), threshold.window))
+    return max(windows, key=lambda window: (window.is_met, len(window.bounces)))
+
+
+def _windows(bounces: Sequence[CountedBounce], today: date, length: timedelta) -> Iterator[tuple[CountedBounce, ...]]:
+    dated = [(utc_day(bounce.at), bounce) for bounce in bounces]
+    near = [(when, bounce) for when, bounce in dated if abs(when - today) <= length]
+    for end in sorted({when for when, _ in near if when >= today}):
+        yield tuple(bounce for when, bounce in near if when <= end and end - when <= length)
+
+
+def of_type(bounces: Sequence[CountedBounce], reason: Reason) -> list[CountedBounce]:
+    """Those of the bounce type of `reason`: all soft reasons count together, and all hard ones."""
+    return [each for each in bounces if each.reason is not None and each.reason.bounce_type is reason.bounce_type]
