@@ -1,11 +1,11 @@
-"""Analysis in worker processes: both cores on a backlog, and a message that hangs or kills its worker is singled out."""
+"""Analysis in worker processes: both cores on a backlog; a message that hangs or kills its worker is singled out."""
 
 import contextlib
 import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from concurrent.futures.process import BrokenProcessPool
@@ -47,14 +47,28 @@ class Ticket:
     future: "Future[list[Analysed]]"
 
 
+Work = Callable[[Sequence[bytes]], list[Analysed]]
+"""What a worker process does with the contents of a page, in their order. A function of a module: it is pickled."""
+
+
 class Analyser:
     """A pool of processes that analyse pages. Thread-safe: all mailboxes share one.
 
-    `workers` 0 means one per core. `depth` is how many pages are worth having under way at once.
+    `workers` 0 means one per core. `depth` is how many pages are worth having under way at once. `work` is what a
+    worker does with a page; `limits` are the seconds that a page, and a message tried alone, may take.
     """
 
-    def __init__(self, settings: AttributionSettings, workers: int = 0) -> None:
+    def __init__(
+        self,
+        settings: AttributionSettings,
+        workers: int = 0,
+        *,
+        work: Work | None = None,
+        limits: tuple[float, float] = (PAGE_SECONDS, MESSAGE_SECONDS),
+    ) -> None:
         self._settings = settings
+        self._work = work or _analyse_all
+        self._page_seconds, self._message_seconds = limits
         self.depth = workers or os.cpu_count() or 1
         self._lock = threading.Lock()
         self._pool = self._new_pool()
@@ -63,17 +77,17 @@ class Analyser:
         contents = [raw.content for raw in page]
         with self._lock:
             try:
-                future = self._pool.submit(_analyse_all, contents)
+                future = self._pool.submit(self._work, contents)
             except BrokenProcessPool:
                 self._pool = self._new_pool()
-                future = self._pool.submit(_analyse_all, contents)
+                future = self._pool.submit(self._work, contents)
         return Ticket(page, future)
 
     def result(self, ticket: Ticket) -> list[Analysed]:
         """The page's analyses in its order. A page that broke or hung its worker is gone through one by one."""
         pool = self._pool
         try:
-            return ticket.future.result(PAGE_SECONDS)
+            return ticket.future.result(self._page_seconds)
         except (BrokenProcessPool, FutureTimeoutError):
             log.warning("analysis of a page broke off", action="analysis_restarted", messages=len(ticket.page))
             self._replace(pool)
@@ -82,7 +96,7 @@ class Analyser:
     def _alone(self, raw: RawMessage) -> Analysed:
         pool = self._pool
         try:
-            return self.submit([raw]).future.result(MESSAGE_SECONDS)[0]
+            return self.submit([raw]).future.result(self._message_seconds)[0]
         except (BrokenProcessPool, FutureTimeoutError) as failure:
             self._replace(pool)
             return Analysed(None, error=f"{type(failure).__name__} while analysing it")

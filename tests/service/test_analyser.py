@@ -1,0 +1,85 @@
+"""A message that kills or hangs its worker must not stop the mail around it."""
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from bounce_watcher.attribution.settings import AttributionSettings
+from bounce_watcher.model.finding import Analysis, Kind
+from bounce_watcher.model.message import RawMessage, message_digest
+from bounce_watcher.service.analyser import Analysed, Analyser
+
+NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
+
+
+def mischievous(contents: Sequence[bytes]) -> list[Analysed]:
+    """Does to its worker what a content says."""
+    for content in contents:
+        if content == b"die":
+            os.kill(os.getpid(), signal.SIGKILL)
+        if content == b"hang":
+            time.sleep(600)
+    return [Analysed(Analysis(Kind.OTHER, message_digest(content))) for content in contents]
+
+
+def page(*contents: bytes) -> list[RawMessage]:
+    return [RawMessage(f"test#{number}", content, NOW) for number, content in enumerate(contents)]
+
+
+@pytest.fixture
+def analyser() -> Iterator[Analyser]:
+    with Analyser(AttributionSettings(), workers=2, work=mischievous, limits=(3.0, 3.0)) as made:
+        yield made
+
+
+@pytest.mark.parametrize("poison", [b"die", b"hang"])
+def test_a_poisoned_message_is_singled_out(analyser: Analyser, poison: bytes) -> None:
+    ticket = analyser.submit(page(b"one", poison, b"three"))
+    analysed = analyser.result(ticket)
+    assert [each.error is None for each in analysed] == [True, False, True]
+    assert [each.analysis is None for each in analysed] == [False, True, False]
+
+
+def test_pages_under_way_beside_a_poisoned_one_are_analysed(analyser: Analyser) -> None:
+    tickets = [analyser.submit(page(b"a", b"die")), analyser.submit(page(b"b")), analyser.submit(page(b"c"))]
+    results = [analyser.result(ticket) for ticket in tickets]
+    assert [[each.error is None for each in result] for result in results] == [[True, False], [True], [True]]
+
+
+def test_workers_end_with_a_killed_parent(tmp_path: Path) -> None:
+    script = tmp_path / "parent.py"
+    script.write_text(textwrap.dedent("""
+        import os, signal
+        from datetime import UTC, datetime
+        from bounce_watcher.attribution.settings import AttributionSettings
+        from bounce_watcher.model.message import RawMessage
+        from bounce_watcher.service.analyser import Analyser
+
+        if __name__ == "__main__":
+            analyser = Analyser(AttributionSettings(), 1)
+            analyser.result(analyser.submit([RawMessage("x", b"Subject: x", datetime.now(UTC))]))
+            print(*analyser._pool._processes, flush=True)
+            os.kill(os.getpid(), signal.SIGKILL)
+    """))
+    done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, check=False, timeout=60)
+    workers = [int(pid) for pid in done.stdout.split()]
+    assert workers
+    deadline = time.monotonic() + 10
+    while any(_alive(pid) for pid in workers):
+        assert time.monotonic() < deadline, "a worker outlived its parent"
+        time.sleep(0.05)
+
+
+def _alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except FileNotFoundError:
+        return False

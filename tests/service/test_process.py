@@ -1,0 +1,98 @@
+"""What one analysed message becomes: events with effective codes, and a place for the mail."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+
+from bounce_watcher.intake.mailbox import Destination
+from bounce_watcher.model.fields import Action, EnhancedStatus, RecipientReport
+from bounce_watcher.model.finding import (
+    Analysis,
+    Attribution,
+    Evidence,
+    Finding,
+    Kind,
+    Provenance,
+    RecipientVerdict,
+    SentMessage,
+)
+from bounce_watcher.model.message import RawMessage
+from bounce_watcher.model.verdict import Reason, Verdict
+from bounce_watcher.service.process import destination, event_id, message_record
+
+RAW = RawMessage(
+    "returns/INBOX#7", b"Subject: x\r\n\r\n", datetime(2026, 3, 2, tzinfo=UTC), mailbox="returns", stream="news", uid=7,
+    uidvalidity=1, size=9000,
+)
+FAILED = RecipientReport(
+    original_recipient="Ada@example.org", final_recipient="a.l@host.example", action=Action.FAILED,
+    status=EnhancedStatus(5, 0, 0), remote_mta="mx.example.org", diagnostic_code="550 5.1.1 no such user",
+)
+VERDICT = Verdict(Reason.INVALID_RECIPIENT, "common.no-such-user", "RFC 3463", "no such user", 550,
+                  EnhancedStatus(5, 1, 1))
+
+
+def judged(
+    report: RecipientReport = FAILED, verdict: Verdict | None = VERDICT, **attribution: str | None
+) -> RecipientVerdict:
+    finding = Finding(report, Provenance("rfc3464", "2", "Action: failed"), Evidence.REPORT, "out.example.com")
+    recipient = report.recipient
+    assert recipient is not None
+    return RecipientVerdict(finding, replace(Attribution(recipient, Evidence.REPORT), **attribution), verdict)  # type: ignore[arg-type]
+
+
+def bounce(*recipients: RecipientVerdict, kind: Kind = Kind.BOUNCE) -> Analysis:
+    return Analysis(kind, "d" * 64, recipients, SentMessage("m1@example.com"))
+
+
+def test_an_event_carries_what_the_last_hop_said() -> None:
+    (event,) = message_record(RAW, bounce(judged()), b"packed").events
+    assert (event.recipient, event.final_recipient) == ("Ada@example.org", "a.l@host.example")
+    assert (event.status, event.code, event.diagnostic) == ("5.1.1", 550, "550 5.1.1 no such user")
+    assert (event.stream, event.mailbox, event.at) == ("news", "returns", RAW.received_at)
+    assert (event.sent_message_id, event.rule, event.evidence) == (
+        "m1@example.com", "common.no-such-user", Evidence.REPORT,
+    )
+
+
+def test_the_same_mail_and_recipient_are_one_event_whatever_the_case() -> None:
+    assert event_id("d", "Ada@example.org") == event_id("d", "ada@EXAMPLE.org")
+    assert event_id("d", "ada@example.org") != event_id("e", "ada@example.org")
+
+
+def test_a_token_names_the_stream_before_the_mailbox() -> None:
+    (event,) = message_record(RAW, bounce(judged(stream="receipts")), None).events
+    assert event.stream == "receipts"
+
+
+def test_a_final_recipient_that_is_the_recipient_is_not_repeated() -> None:
+    (event,) = message_record(RAW, bounce(judged(replace(FAILED, original_recipient=None))), None).events
+    assert event.final_recipient is None
+
+
+@pytest.mark.parametrize("kind", [Kind.AUTO_REPLY, Kind.OTHER, Kind.DISPOSITION, Kind.CHALLENGE, Kind.UNSUBSCRIBE])
+def test_mail_that_is_no_report_makes_no_event(kind: Kind) -> None:
+    assert message_record(RAW, bounce(judged(), kind=kind), None).events == ()
+
+
+UNKNOWN = replace(VERDICT, reason=Reason.UNKNOWN)
+DELAYED = replace(FAILED, action=Action.DELAYED)
+
+
+@pytest.mark.parametrize(
+    ("analysis", "place"),
+    [
+        (bounce(judged()), Destination.PROCESSED),
+        (bounce(judged(DELAYED, UNKNOWN), kind=Kind.DELAY), Destination.PROCESSED),
+        (bounce(kind=Kind.AUTO_REPLY), Destination.PROCESSED),
+        (bounce(kind=Kind.DISPOSITION), Destination.PROCESSED),
+        (bounce(kind=Kind.OTHER), Destination.REVIEW),
+        (bounce(), Destination.REVIEW),
+        (bounce(judged(verdict=UNKNOWN)), Destination.REVIEW),
+        (bounce(judged(), judged(replace(FAILED, original_recipient="b@example.org"), UNKNOWN)), Destination.REVIEW),
+        (bounce(judged(doubt="the token names another recipient")), Destination.REVIEW),
+    ],
+)
+def test_where_the_mail_goes(analysis: Analysis, place: Destination) -> None:
+    assert destination(analysis) is place
