@@ -1,0 +1,166 @@
+"""One rule as a value: the words it asks for, the circumstances it asks for, and how it ranks among others."""
+
+import re
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Self
+
+from bounce_watcher.model.fields import EnhancedStatus
+from bounce_watcher.model.verdict import BounceType, Reason
+
+
+class Precedence(IntEnum):
+    """What a verdict rests on, weakest first. Computed from where a rule stands, never written in a rule."""
+
+    CODE = 0       # the reply code alone
+    STATUS = 1     # the enhanced status
+    HINT = 2       # a weak phrase: a word that refusals of every kind use
+    COMMON = 3     # words that many servers print
+    RECEIVER = 4   # words or circumstances of one receiver, filter or relay
+    OPERATOR = 5   # the operator's own file
+
+
+@dataclass(frozen=True, slots=True)
+class Circumstances:
+    """What is known of a refusal besides its words. Hosts in lower case; None = not told."""
+
+    status: EnhancedStatus | None = None
+    code: int | None = None
+    remote: str | None = None
+    reporter: str | None = None
+    stage: str | None = None
+
+
+_STATUS = re.compile(r"([245x])\.(\d{1,3})\.(?:(\d{1,3})(?:-(\d{1,3}))?|x)")
+
+
+@dataclass(frozen=True, slots=True)
+class StatusPattern:
+    """`5.1.1`, `x.1.1` (class 4 or 5), `5.7.x` (any detail) or `5.7.606-649`."""
+
+    classes: tuple[int, ...]
+    subject: int
+    first: int
+    last: int
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Raise ValueError where `text` has none of the four forms."""
+        found = _STATUS.fullmatch(text)
+        if found is None:
+            raise ValueError(text)
+        classes = (4, 5) if found[1] == "x" else (int(found[1]),)
+        first, last = int(found[3] or 0), int(found[4] or found[3] or 999)
+        return cls(classes, int(found[2]), first, last)
+
+    def matches(self, status: EnhancedStatus) -> bool:
+        return status.class_ in self.classes and status.subject == self.subject and self.first <= status.detail <= self.last
+
+
+def parse_codes(text: str) -> range:
+    """The reply codes that `550`, `55x` or `5xx` stands for. Raise ValueError for anything else."""
+    if not re.fullmatch(r"[245](?:\d\d|\dx|xx)", text):
+        raise ValueError(text)
+    width = 10 ** text.count("x")
+    low = int(text.replace("x", "0"))
+    return range(low, low + width)
+
+
+@dataclass(frozen=True, slots=True)
+class Conditions:
+    """What else must hold. An empty field asks for nothing; a field that asks for what is not told does not hold."""
+
+    statuses: tuple[StatusPattern, ...] = ()
+    codes: tuple[range, ...] = ()
+    remotes: tuple[str, ...] = ()
+    reporters: tuple[str, ...] = ()
+    stages: tuple[str, ...] = ()
+
+    @property
+    def count(self) -> int:
+        return sum(map(bool, (self.statuses, self.codes, self.remotes, self.reporters, self.stages)))
+
+    def hold(self, told: Circumstances) -> bool:
+        return (
+            (not self.statuses or (told.status is not None and any(s.matches(told.status) for s in self.statuses)))
+            and (not self.codes or (told.code is not None and any(told.code in codes for codes in self.codes)))
+            and (not self.remotes or is_within(told.remote, self.remotes))
+            and (not self.reporters or is_within(told.reporter, self.reporters))
+            and (not self.stages or told.stage in self.stages)
+        )
+
+
+def is_within(host: str | None, domains: tuple[str, ...]) -> bool:
+    """Whether `host` is one of `domains` or stands below one."""
+    return host is not None and any(host == domain or host.endswith("." + domain) for domain in domains)
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A rule as written in its file.
+
+    All of `text` must occur; where `any_of` is not empty, one of it too; none of `unless` may. All are folded as
+    `words.fold` does. `pattern` is searched for in the folded reply once all these hold.
+    """
+
+    id: str
+    reason: Reason
+    precedence: Precedence
+    file: str
+    source: str
+    text: tuple[str, ...] = ()
+    any_of: tuple[str, ...] = ()
+    unless: tuple[str, ...] = ()
+    pattern: re.Pattern[str] | None = None
+    conditions: Conditions = Conditions()
+    examples: tuple[str, ...] = ()
+    not_examples: tuple[str, ...] = ()
+
+    def wordings(self) -> tuple["Wording", ...]:
+        """One for each of `any_of`; one where it is empty."""
+        return tuple(Wording(self, (*self.text, *chosen)) for chosen in ([(one,) for one in self.any_of] or [()]))
+
+
+# The taxonomy's order where two reasons fit: what is named beats what is only counted or forbidden, a quota beats
+# "user unknown", a sender's fault beats a recipient's. Used only where everything else is equal.
+_EXACTNESS = (
+    Reason.UNKNOWN, Reason.MESSAGE_EXPIRED, Reason.NETWORK_ERROR, Reason.SYSTEM_ERROR, Reason.PROTOCOL_ERROR,
+    Reason.INVALID_RECIPIENT, Reason.INVALID_DOMAIN, Reason.MAILBOX_UNAVAILABLE, Reason.MAILBOX_DISABLED,
+    Reason.MAILBOX_MOVED, Reason.DOMAIN_REFUSES_MAIL, Reason.SYSTEM_FULL, Reason.MAILBOX_FULL, Reason.MAIL_LOOP,
+    Reason.RECIPIENT_FILTERED, Reason.POLICY, Reason.CONTENT_REJECTED, Reason.NOT_RFC_COMPLIANT, Reason.SECURITY,
+    Reason.RELAY_DENIED, Reason.SENDER_REJECTED, Reason.SPAM, Reason.MESSAGE_TOO_LARGE, Reason.TOO_MANY_RECIPIENTS,
+    Reason.RATE_LIMITED, Reason.GREYLISTED, Reason.BAD_REPUTATION, Reason.BLOCKLISTED, Reason.MISSING_PTR,
+    Reason.AUTH_FAILURE, Reason.TLS_FAILURE, Reason.VIRUS, Reason.ALREADY_SUPPRESSED,
+)  # fmt: skip
+_EXACTNESS_OF = {reason: place for place, reason in enumerate(_EXACTNESS)}
+
+
+@dataclass(frozen=True, slots=True)
+class Wording:
+    """One set of phrases of a rule that must all occur."""
+
+    rule: Rule
+    phrases: tuple[str, ...]
+
+    @property
+    def rank(self) -> tuple[int, bool, int, int, int, str]:
+        """Higher wins: where the rule stands, then the longest text, then the most conditions, then the exactest reason.
+
+        Among words that many servers print a hard reason yields to any other: `user unknown` beside `blacklisted` or
+        `over quota` says nothing on the address.
+        """
+        rule = self.rule
+        yields = rule.precedence < Precedence.RECEIVER and rule.reason.bounce_type is BounceType.HARD
+        length = sum(map(len, self.phrases)) + (len(rule.pattern.pattern) if rule.pattern else 0)
+        return rule.precedence, not yields, length, rule.conditions.count, _EXACTNESS_OF[rule.reason], rule.id
+
+    def ties_with(self, other: "Wording") -> bool:
+        """Whether nothing that an operator can see decides between the two, though they differ in reason."""
+        return (
+            self.rule.reason is not other.rule.reason
+            and self.rule.precedence is other.rule.precedence
+            and sorted(self.phrases) == sorted(other.phrases)
+            and self.rule.pattern == other.rule.pattern
+            and self.rule.unless == other.rule.unless
+            and self.rule.conditions == other.rule.conditions
+        )

@@ -1,0 +1,171 @@
+"""All rules at once: one pass of Aho-Corasick over a reply finds every phrase, then ranks decide.
+
+Precedence is computed: operator's file > receiver's file > common phrases > weak phrases > enhanced status > reply code
+> unknown. Inside a file the longest text wins (`Wording.rank`).
+"""
+
+import importlib.resources
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from types import MappingProxyType
+
+from ahocorasick_rs import AhoCorasick
+
+from bounce_watcher.classification.rule import Circumstances, Precedence, Rule, Wording
+from bounce_watcher.classification.rule_file import read_rules
+from bounce_watcher.classification.words import fold, mask_addresses, starts_word
+from bounce_watcher.model.errors import ConfigError
+
+_NO_FILES: Mapping[str, str] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """The rule that won, and the words of the reply that it rests on."""
+
+    rule: Rule
+    quote: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Compiled:
+    """A wording by the numbers of its phrases. `place` is its rank among all, 0 = the strongest."""
+
+    place: int
+    wording: Wording
+    needs: frozenset[int]
+    bars: frozenset[int]
+
+
+class Ruleset:
+    """Immutable. Build with `load_builtin` or `Ruleset.from_toml`."""
+
+    __slots__ = ("_automaton", "_by_key", "_phrases", "_wordless", "rules")
+
+    def __init__(self, rules: Iterable[Rule]) -> None:
+        """Raise ConfigError for two rules of one id, and for a tie between different reasons."""
+        self.rules = tuple(rules)
+        ranked = sorted((w for rule in self.rules for w in rule.wordings()), key=lambda w: w.rank, reverse=True)
+        _refuse(_same_ids(self.rules))
+        _refuse(_ties(ranked))
+        numbers = _numbered(ranked)
+        self._phrases = tuple(numbers)
+        self._automaton = AhoCorasick(self._phrases or ("\0",))
+        self._by_key: dict[int, tuple[_Compiled, ...]] = {}
+        self._wordless: tuple[_Compiled, ...] = ()
+        self._index(_compiled(ranked, numbers))
+
+    @classmethod
+    def from_toml(cls, files: Mapping[str, str], operator: Mapping[str, str] = _NO_FILES) -> "Ruleset":
+        """`files`: name -> content, each with its own `scope`; `operator`: files that win over all of them.
+
+        Raises ConfigError with every fault of the first faulty file.
+        """
+        rules = [rule for name, content in sorted(files.items()) for rule in read_rules(name, content)]
+        for name, content in sorted(operator.items()):
+            rules.extend(read_rules(name, content, Precedence.OPERATOR))
+        return cls(rules)
+
+    def find(self, text: str, told: Circumstances) -> Match | None:
+        """The strongest rule that matches `text` (one line) in these circumstances, or None."""
+        words = fold(mask_addresses(text))
+        found: dict[int, int] = {}
+        for number, start, _ in self._automaton.find_matches_as_indexes(words, overlapping=True):
+            if number not in found and starts_word(words, start):
+                found[number] = start
+        best = self._best(found, words, told)
+        return Match(best.rule, _quote(best, words, text)) if best else None
+
+    def _best(self, found: Mapping[int, int], words: str, told: Circumstances) -> Wording | None:
+        candidates = [c for number in found for c in self._by_key.get(number, ())]
+        candidates.extend(self._wordless)
+        seen = found.keys()
+        for candidate in sorted(candidates, key=_place):
+            if candidate.needs <= seen and candidate.bars.isdisjoint(seen) and _holds(candidate.wording.rule, words, told):
+                return candidate.wording
+        return None
+
+    def _index(self, compiled: Iterable[_Compiled]) -> None:
+        """Each wording under its longest phrase: the one that fewest replies hold."""
+        by_key: defaultdict[int, list[_Compiled]] = defaultdict(list)
+        wordless = []
+        for each in compiled:
+            if each.needs:
+                by_key[max(each.needs, key=lambda number: len(self._phrases[number]))].append(each)
+            else:
+                wordless.append(each)
+        self._by_key = {number: tuple(group) for number, group in by_key.items()}
+        self._wordless = tuple(wordless)
+
+
+@lru_cache(maxsize=1)
+def builtin_files() -> Mapping[str, str]:
+    """The rule files of the package: name -> content."""
+    folder = importlib.resources.files(__package__) / "rules"
+    files = sorted((file for file in folder.iterdir() if file.name.endswith(".toml")), key=lambda file: file.name)
+    return MappingProxyType({file.name: file.read_text(encoding="utf-8") for file in files})
+
+
+@lru_cache(maxsize=1)
+def load_builtin() -> Ruleset:
+    """The rules of the package. Built once a process."""
+    return Ruleset.from_toml(builtin_files())
+
+
+def _place(compiled: _Compiled) -> int:
+    return compiled.place
+
+
+def _holds(rule: Rule, words: str, told: Circumstances) -> bool:
+    return rule.conditions.hold(told) and (rule.pattern is None or rule.pattern.search(words) is not None)
+
+
+def _quote(wording: Wording, words: str, text: str) -> str:
+    """The wording's phrases as the reply spells them; as the rule does where folding changed the length."""
+    if len(words) != len(text):
+        return " … ".join(wording.phrases)
+    starts = sorted((words.find(phrase), len(phrase)) for phrase in wording.phrases)
+    return " … ".join(text[start : start + length] for start, length in starts)
+
+
+def _numbered(wordings: Iterable[Wording]) -> dict[str, int]:
+    numbers: dict[str, int] = {}
+    for wording in wordings:
+        for phrase in (*wording.phrases, *wording.rule.unless):
+            numbers.setdefault(phrase, len(numbers))
+    return numbers
+
+
+def _compiled(ranked: Iterable[Wording], numbers: Mapping[str, int]) -> Iterator[_Compiled]:
+    for place, wording in enumerate(ranked):
+        needs = frozenset(numbers[phrase] for phrase in wording.phrases)
+        yield _Compiled(place, wording, needs, frozenset(numbers[phrase] for phrase in wording.rule.unless))
+
+
+def _refuse(problems: Iterable[tuple[str, str]]) -> None:
+    for file, problem in problems:
+        raise ConfigError(file, (problem,))
+
+
+def _same_ids(rules: Iterable[Rule]) -> Iterator[tuple[str, str]]:
+    files: dict[str, str] = {}
+    for rule in rules:
+        if rule.id in files:
+            yield rule.file, f"rule {rule.id!r}: the id stands in {files[rule.id]} too; give one of them another"
+        files[rule.id] = rule.file
+
+
+def _ties(ranked: Iterable[Wording]) -> Iterator[tuple[str, str]]:
+    """Two wordings that nothing but their reason tells apart."""
+    by_phrases: defaultdict[tuple[str, ...], list[Wording]] = defaultdict(list)
+    for wording in ranked:
+        group = by_phrases[tuple(sorted(wording.phrases))]
+        for other in group:
+            if wording.ties_with(other):
+                yield wording.rule.file, (
+                    f"rule {wording.rule.id!r} ties with {other.rule.id!r} of {other.rule.file} on {wording.phrases}, but says"
+                    f" {wording.rule.reason} where that says {other.rule.reason}; add a condition or drop one"
+                )
+        group.append(wording)

@@ -1,0 +1,168 @@
+"""What enhanced status codes (RFC 3463, IANA's registry) and reply codes (RFC 5321) mean where no words decide."""
+
+from bounce_watcher.model.fields import EnhancedStatus
+from bounce_watcher.model.verdict import BounceType, Reason
+
+# subject.detail -> (reason of class 4, reason of class 5). Codes that servers use for anything at all, 5.7.1 first of
+# them, stand with what they mean most often, and never with a hard reason.
+_BOTH = {
+    "1.4": Reason.SYSTEM_ERROR,
+    "1.7": Reason.SENDER_REJECTED,
+    "1.8": Reason.SENDER_REJECTED,
+    "1.20": Reason.NOT_RFC_COMPLIANT,
+    "2.2": Reason.MAILBOX_FULL,
+    "2.3": Reason.MESSAGE_TOO_LARGE,
+    "2.4": Reason.SYSTEM_ERROR,
+    "2.121": Reason.RATE_LIMITED,
+    "2.122": Reason.RATE_LIMITED,
+    "3.1": Reason.SYSTEM_FULL,
+    "3.2": Reason.SYSTEM_ERROR,
+    "3.3": Reason.CONTENT_REJECTED,
+    "3.4": Reason.MESSAGE_TOO_LARGE,
+    "3.5": Reason.SYSTEM_ERROR,
+    "4.0": Reason.NETWORK_ERROR,
+    "4.1": Reason.NETWORK_ERROR,
+    "4.2": Reason.NETWORK_ERROR,
+    "4.3": Reason.NETWORK_ERROR,
+    "4.4": Reason.NETWORK_ERROR,
+    "4.6": Reason.MAIL_LOOP,
+    "4.7": Reason.MESSAGE_EXPIRED,
+    "4.14": Reason.MAIL_LOOP,
+    "4.300": Reason.MESSAGE_EXPIRED,
+    "4.312": Reason.NETWORK_ERROR,
+    "4.315": Reason.NETWORK_ERROR,
+    "4.316": Reason.NETWORK_ERROR,
+    "5.0": Reason.PROTOCOL_ERROR,
+    "5.1": Reason.PROTOCOL_ERROR,
+    "5.2": Reason.PROTOCOL_ERROR,
+    "5.3": Reason.TOO_MANY_RECIPIENTS,
+    "5.4": Reason.PROTOCOL_ERROR,
+    "5.5": Reason.PROTOCOL_ERROR,
+    "5.6": Reason.PROTOCOL_ERROR,
+    "6.0": Reason.CONTENT_REJECTED,
+    "6.1": Reason.CONTENT_REJECTED,
+    "6.2": Reason.CONTENT_REJECTED,
+    "6.3": Reason.CONTENT_REJECTED,
+    "6.4": Reason.CONTENT_REJECTED,
+    "6.5": Reason.CONTENT_REJECTED,
+    "6.6": Reason.CONTENT_REJECTED,
+    "6.7": Reason.CONTENT_REJECTED,
+    "6.8": Reason.CONTENT_REJECTED,
+    "6.9": Reason.CONTENT_REJECTED,
+    "6.10": Reason.CONTENT_REJECTED,
+    "6.11": Reason.NOT_RFC_COMPLIANT,
+    "7.2": Reason.POLICY,
+    "7.3": Reason.SECURITY,
+    "7.4": Reason.TLS_FAILURE,
+    "7.5": Reason.TLS_FAILURE,
+    "7.6": Reason.SECURITY,
+    "7.7": Reason.SECURITY,
+    "7.8": Reason.SECURITY,
+    "7.9": Reason.SECURITY,
+    "7.10": Reason.TLS_FAILURE,
+    "7.11": Reason.SECURITY,
+    "7.13": Reason.SECURITY,
+    "7.14": Reason.SECURITY,
+    "7.15": Reason.POLICY,
+    "7.16": Reason.MESSAGE_TOO_LARGE,
+    "7.19": Reason.POLICY,
+    "7.20": Reason.AUTH_FAILURE,
+    "7.21": Reason.AUTH_FAILURE,
+    "7.22": Reason.AUTH_FAILURE,
+    "7.23": Reason.AUTH_FAILURE,
+    "7.24": Reason.AUTH_FAILURE,
+    "7.25": Reason.MISSING_PTR,
+    "7.26": Reason.AUTH_FAILURE,
+    "7.27": Reason.SENDER_REJECTED,
+    "7.28": Reason.RATE_LIMITED,
+    "7.29": Reason.AUTH_FAILURE,
+    "7.30": Reason.TLS_FAILURE,
+    "7.32": Reason.AUTH_FAILURE,
+    "7.40": Reason.AUTH_FAILURE,
+    "7.54": Reason.RELAY_DENIED,
+    "7.509": Reason.AUTH_FAILURE,
+    "7.515": Reason.AUTH_FAILURE,
+}
+_BY_CLASS = {
+    "1.1": (Reason.MAILBOX_UNAVAILABLE, Reason.INVALID_RECIPIENT),
+    "1.2": (Reason.NETWORK_ERROR, Reason.INVALID_DOMAIN),
+    "1.3": (Reason.UNKNOWN, Reason.INVALID_RECIPIENT),
+    "1.6": (Reason.UNKNOWN, Reason.MAILBOX_MOVED),
+    # The registry's 5.1.10 is a null MX, Exchange Online's an unknown recipient: the words tell, hard are both.
+    "1.10": (Reason.UNKNOWN, Reason.INVALID_RECIPIENT),
+    "2.0": (Reason.MAILBOX_UNAVAILABLE, Reason.UNKNOWN),
+    "2.1": (Reason.MAILBOX_UNAVAILABLE, Reason.MAILBOX_DISABLED),
+    "3.0": (Reason.SYSTEM_ERROR, Reason.UNKNOWN),
+    "4.5": (Reason.SYSTEM_ERROR, Reason.RATE_LIMITED),
+    "7.0": (Reason.RATE_LIMITED, Reason.POLICY),
+    "7.1": (Reason.UNKNOWN, Reason.POLICY),
+    "7.12": (Reason.SECURITY, Reason.POLICY),
+    "7.17": (Reason.UNKNOWN, Reason.INVALID_RECIPIENT),
+    "7.18": (Reason.UNKNOWN, Reason.INVALID_DOMAIN),
+}
+# Microsoft's ranges (Exchange Online): subject, first and last detail, reason.
+_RANGES = (
+    (7, 57, 57, Reason.SECURITY),
+    (7, 124, 136, Reason.POLICY),
+    (7, 193, 193, Reason.POLICY),
+    (7, 232, 236, Reason.RATE_LIMITED),
+    (7, 320, 325, Reason.TLS_FAILURE),
+    (7, 501, 503, Reason.SENDER_REJECTED),
+    (7, 606, 649, Reason.BLOCKLISTED),
+    (7, 700, 711, Reason.SENDER_REJECTED),
+    (7, 900, 999, Reason.POLICY),
+)
+_AFTER_DATA = {"1.1": Reason.RECIPIENT_FILTERED, "2.1": Reason.RECIPIENT_FILTERED}
+"""The address was taken at RCPT TO, so what refuses after the data is the recipient's own filter or forward target."""
+
+_CODES = {
+    421: Reason.SYSTEM_ERROR, 450: Reason.MAILBOX_UNAVAILABLE, 451: Reason.SYSTEM_ERROR, 452: Reason.SYSTEM_FULL,
+    422: Reason.MAILBOX_FULL, 431: Reason.SYSTEM_FULL, 432: Reason.SYSTEM_ERROR, 441: Reason.NETWORK_ERROR,
+    442: Reason.NETWORK_ERROR, 446: Reason.MAIL_LOOP, 447: Reason.MESSAGE_EXPIRED, 449: Reason.NETWORK_ERROR,
+    454: Reason.SECURITY, 455: Reason.PROTOCOL_ERROR,
+    500: Reason.PROTOCOL_ERROR, 501: Reason.PROTOCOL_ERROR, 502: Reason.PROTOCOL_ERROR, 503: Reason.PROTOCOL_ERROR,
+    504: Reason.PROTOCOL_ERROR, 555: Reason.PROTOCOL_ERROR,
+    522: Reason.MAILBOX_FULL, 523: Reason.MESSAGE_TOO_LARGE,
+    525: Reason.SECURITY, 530: Reason.SECURITY, 534: Reason.SECURITY, 535: Reason.SECURITY, 538: Reason.SECURITY,
+}  # fmt: skip
+"""Only codes that say something. 550 to 554 say nothing: a code alone never suppresses."""
+
+# RFC 7504: a server answers 521 or 556 for a domain that takes no mail. Either code alone is also used by blocklists.
+_NO_MAIL_CODES = frozenset({521, 556})
+_NO_MAIL_STATUSES = frozenset({EnhancedStatus(5, 3, 2), EnhancedStatus(5, 1, 10)})
+
+
+def reason_of_status(status: EnhancedStatus, code: int | None = None, stage: str | None = None) -> Reason:
+    """The reason that RFC 3463 and the registry give `status`; `UNKNOWN` where it says nothing.
+
+    A detail that nobody registered counts as x.y.0 of its subject, and never as hard.
+    """
+    if code in _NO_MAIL_CODES and status in _NO_MAIL_STATUSES:
+        return Reason.DOMAIN_REFUSES_MAIL
+    key = f"{status.subject}.{status.detail}"
+    if stage in ("DATA", "DOT") and status.class_ == 5 and key in _AFTER_DATA:
+        return _AFTER_DATA[key]
+    return _registered(key, status.class_) or _in_range(status) or _of_subject(status)
+
+
+def reason_of_code(code: int) -> Reason:
+    """The reason of a reply code alone; never a hard one (RFC 5321 section 4.2.3 makes 550 mean a dozen things)."""
+    return _CODES.get(code, Reason.UNKNOWN)
+
+
+def _registered(key: str, class_: int) -> Reason | None:
+    if key in _BY_CLASS:
+        return _BY_CLASS[key][class_ == 5]
+    return _BOTH.get(key)
+
+
+def _in_range(status: EnhancedStatus) -> Reason | None:
+    for subject, first, last, reason in _RANGES:
+        if status.subject == subject and first <= status.detail <= last:
+            return reason
+    return None
+
+
+def _of_subject(status: EnhancedStatus) -> Reason:
+    reason = _registered(f"{status.subject}.0", status.class_) or Reason.UNKNOWN
+    return Reason.UNKNOWN if reason.bounce_type is BounceType.HARD else reason

@@ -1,0 +1,31 @@
+"""How words compare: without regard to case, accents, spacing and the addresses that stand between them."""
+
+import re
+import unicodedata
+
+_ADDRESS = re.compile(r"[\w.+=~!#$%&*/?^`{|}-]{1,64}@[\w.-]{1,255}")
+_PLAIN_QUOTES = str.maketrans({"\u2018": "'", "\u2019": "'", "\u201c": '"', "\u201d": '"', "\u00b4": "'", "\u00a0": " "})
+
+
+def fold(text: str) -> str:
+    """`text` in the form that phrases are compared in: case and accents gone, straight quotes, single spaces."""
+    if text.isascii():
+        return " ".join(text.lower().split())
+    decomposed = unicodedata.normalize("NFKD", text.translate(_PLAIN_QUOTES).casefold())
+    bare = "".join(char for char in decomposed if not unicodedata.combining(char))
+    return " ".join(unicodedata.normalize("NFC", bare).split())
+
+
+def mask_addresses(text: str) -> str:
+    """`text` with each e-mail address overwritten by @ signs of the same length.
+
+    `no-spam@virus.example` in a reply says nothing on spam or viruses.
+    """
+    if "@" not in text:
+        return text
+    return _ADDRESS.sub(lambda found: "@" * len(found[0]), text)
+
+
+def starts_word(text: str, at: int) -> bool:
+    """Whether position `at` of `text` begins a word; scripts without spaces begin one anywhere."""
+    return at == 0 or not (text[at].isascii() and text[at].isalnum() and text[at - 1].isascii() and text[at - 1].isalnum())
