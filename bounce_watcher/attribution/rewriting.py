@@ -1,0 +1,64 @@
+"""Envelope senders as mail systems rewrite them, taken back to what they were.
+
+BATV  prvs=<tag>=<local>@<domain>     draft-levine-smtp-batv: signed by the sender's own server
+      btv1==<tag>==<local>@<domain>   the form of Barracuda's filters
+SRS0  SRS0=<hash>=<time>=<domain>=<local>@<forwarder>            Sender Rewriting Scheme, once forwarded
+SRS1  SRS1=<hash>=<forwarder>==<hash>=<time>=<domain>=<local>@…  forwarded twice
+VERP  <bounces>+<local>=<domain>@…    qmail, Postfix and Mailman: the recipient inside the return path
+      <bounces>+<local>==a==<domain>@…  Sympa; a further ==<list> may follow
+
+Hashes and tags are their makers' to check: nothing here is proof of anything.
+Pure, total, linear in the length of the address.
+"""
+
+import re
+
+_BATV = re.compile(r"(?:prvs=[0-9a-z]{6,16}=|btv1==[0-9a-z]{6,16}==)(.+)", re.IGNORECASE | re.DOTALL)
+_SRS0 = re.compile(r"(?:srs0[=+-]|srs1[=+-][^=]+=[^=]+=[=+-])[^=]+=[^=]+=([^=]+)=(.+)", re.IGNORECASE | re.DOTALL)
+
+MAX_LAYERS = 4
+"""Rewritings that are taken off, one by one: BATV inside SRS is common, more than two were never seen."""
+
+
+def unwrap(address: str) -> str:
+    """`address` without BATV and SRS, in whatever order they lie; as it is where there is none."""
+    for _ in range(MAX_LAYERS):
+        inner = _unwrap_batv(address) or _unwrap_srs(address)
+        if inner is None:
+            break
+        address = inner
+    return address
+
+
+def _unwrap_batv(address: str) -> str | None:
+    match = _BATV.fullmatch(address)
+    return match[1] if match else None
+
+
+def _unwrap_srs(address: str) -> str | None:
+    local, _, _ = address.rpartition("@")
+    match = _SRS0.fullmatch(local)
+    return f"{match[2]}@{match[1]}" if match else None
+
+
+def extension(address: str, base: str) -> str | None:
+    """What `address` adds to the local part of `base` behind a + or -, as written; None where it is no such address.
+
+    `extension("bounces+x@example.org", "bounces@example.org")` is "x". Case does not matter.
+    """
+    local, _, domain = address.rpartition("@")
+    base_local, _, base_domain = base.rpartition("@")
+    head, added = local[: len(base_local)], local[len(base_local) :]
+    if domain.lower().rstrip(".") != base_domain.lower() or head.lower() != base_local.lower():
+        return None
+    return added[1:] if added[:1] in {"+", "-"} and len(added) > 1 else None
+
+
+def verp_recipient(added: str) -> str | None:
+    """The recipient that the extension of a plain VERP return path names; None where it names none."""
+    if "==a==" in added:
+        local, _, rest = added.partition("==a==")
+        domain = rest.partition("==")[0]
+    else:
+        local, _, domain = added.rpartition("=")
+    return f"{local}@{domain}" if local and "." in domain else None
