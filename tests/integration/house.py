@@ -1,0 +1,115 @@
+"""The real command between real servers: one configuration, run as its user would."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tests.servers.dovecot import PASSWORD, Dovecot
+from tests.servers.receiver import SECRET, Receiver
+
+FOLDERS = {"processed": "Bounces/Processed", "review": "Bounces/Review", "quarantine": "Bounces/Quarantine"}
+
+
+@dataclass
+class House:
+    """A folder with a config.toml; `poll`, `run` and the lists go through `python -m bounce_watcher`."""
+
+    root: Path
+    dovecot: Dovecot
+    receiver: Receiver
+    database_url: str
+    user: str = "bounces"
+    mailbox_keys: str = ""
+    webhook_keys: str = 'events = ["recipient.suppressed", "recipient.released", "bounce.recorded", "complaint.recorded"]'
+    more: str = ""
+    processes: list[subprocess.Popen[str]] = field(default_factory=list)
+
+    @property
+    def config(self) -> Path:
+        return self.root / "config.toml"
+
+    def configure(self) -> None:
+        self.config.write_text(f"""
+[database]
+url = "{self.database_url}"
+
+[[mailbox]]
+name = "returns"
+host = "127.0.0.1"
+port = {self.dovecot.imap_port}
+security = "none"
+username = "{self.user}"
+password = "{PASSWORD}"
+stream = "news"
+poll_every = "1s"
+{self.mailbox_keys}
+
+[[webhook]]
+name = "platform"
+url = "{self.receiver.url}"
+secret = "{SECRET}"
+{self.webhook_keys}
+
+{self.more}
+""")
+        self.config.chmod(0o600)
+
+    def command(self, *arguments: str) -> list[str]:
+        return [sys.executable, "-m", "bounce_watcher", "-c", str(self.config), *arguments]
+
+    def call(self, *arguments: str, status: int = 0, timeout: float = 120) -> str:
+        """What the command prints; its stderr is shown when the exit status is another than expected."""
+        done = subprocess.run(
+            self.command(*arguments), capture_output=True, text=True, timeout=timeout, check=False, cwd=self.root
+        )
+        assert done.returncode == status, f"{arguments}: exit status {done.returncode}\n{done.stderr}\n{done.stdout}"
+        return done.stdout
+
+    def rows(self, *arguments: str) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in self.call(*arguments, "--json").splitlines()]
+
+    def events(self) -> list[dict[str, Any]]:
+        return self.rows("events", "list")
+
+    def suppressions(self) -> list[dict[str, Any]]:
+        return self.rows("suppressions", "list")
+
+    def outbox(self) -> list[dict[str, Any]]:
+        return self.rows("outbox", "list")
+
+    def start(self, *arguments: str, env: dict[str, str] | None = None) -> subprocess.Popen[str]:
+        """The command in the background, its stderr in a file of its own; see `log`."""
+        with (self.root / "log").open("a") as log:
+            process = subprocess.Popen(
+                self.command(*arguments), stderr=log, stdout=log, text=True, cwd=self.root, env=env
+            )
+        self.processes.append(process)
+        return process
+
+    def log(self) -> str:
+        return (self.root / "log").read_text()
+
+    def close(self) -> None:
+        for process in self.processes:
+            if process.poll() is None:
+                process.send_signal(signal.SIGKILL)
+            process.wait()
+
+    def folder(self, name: str) -> list[bytes]:
+        return self.dovecot.messages(self.user, FOLDERS.get(name, name))
+
+    def filed(self) -> dict[str, int]:
+        return {name: len(self.folder(name)) for name in FOLDERS}
+
+
+def wait_until(true: Callable[[], object], seconds: float = 20, what: str = "condition") -> None:
+    deadline = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < deadline, f"not within {seconds} s: {what}"
+        time.sleep(0.1)
