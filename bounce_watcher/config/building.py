@@ -1,0 +1,156 @@
+"""From the checked tables to the values that everybody works with."""
+
+from pydantic import SecretStr
+
+from bounce_watcher.attribution.settings import AttributionSettings
+from bounce_watcher.config.problems import Notes
+from bounce_watcher.config.schema import (
+    AttributionTable,
+    ConfigFile,
+    MailboxTable,
+    OAuth2Table,
+    PolicyTable,
+    SoftTable,
+    WebhookTable,
+)
+from bounce_watcher.config.settings import Settings
+from bounce_watcher.intake.account import ImapAccount, OAuth2Account, Security
+from bounce_watcher.model.finding import Evidence
+from bounce_watcher.outbox.target import WebhookTarget
+from bounce_watcher.policy.settings import PolicySettings, Threshold
+
+SHORTEST_KEY = 16
+"""In characters; RFC 2104 section 3 wants a key as long as the digest, and fewer than these are guessed."""
+
+_PORTS = {Security.TLS: 993, Security.STARTTLS: 143, Security.NONE: 143}
+
+
+def build(file: ConfigFile, notes: Notes) -> Settings:
+    """The settings that a faultless file stands for. What a person should know of them goes to `notes`."""
+    settings = Settings(
+        database_url=file.database.url,
+        raw_retention=file.database.raw_retention,
+        mailboxes=tuple(_mailbox(table) for table in file.mailbox),
+        webhooks=tuple(_webhook(table) for table in file.webhook),
+        policy=_policy(file.policy, has_tokens=file.attribution.token_key is not None),
+        attribution=_attribution(file.attribution),
+        log_level=file.log.level,
+        log_format=file.log.format,
+        workers=file.service.workers,
+    )
+    _warn_of_idle_keys(file, notes)
+    _warn_of_silence(settings, notes)
+    return settings
+
+
+def _mailbox(table: MailboxTable) -> ImapAccount:
+    return ImapAccount(
+        name=table.name,
+        host=table.host,
+        port=table.port or _PORTS[table.security],
+        security=table.security,
+        username=table.username,
+        password=table.password,
+        oauth2=_oauth2(table.oauth2) if table.oauth2 else None,
+        ca_file=table.ca_file,
+        folders=tuple(table.folder),
+        processed_folder=table.processed_folder,
+        review_folder=table.review_folder,
+        quarantine_folder=table.quarantine_folder,
+        stream=table.stream,
+        poll_every=table.poll_every,
+        idle=table.idle,
+        timeout=table.timeout,
+        pass_deadline=table.pass_deadline,
+        max_message_bytes=table.max_message_bytes,
+        page_messages=table.page_messages,
+        page_bytes=table.page_bytes,
+    )
+
+
+def _oauth2(table: OAuth2Table) -> OAuth2Account:
+    return OAuth2Account(
+        grant=table.grant,
+        token_url=table.token_url,
+        client_id=table.client_id,
+        client_secret=table.client_secret,
+        refresh_token=table.refresh_token,
+        scope=table.scope,
+        mechanism=table.mechanism,
+        ca_file=table.ca_file,
+    )
+
+
+def _webhook(table: WebhookTable) -> WebhookTarget:
+    secrets = (table.secret, *table.old_secrets)
+    return WebhookTarget(
+        name=table.name,
+        url=table.url,
+        secrets=tuple(secret for secret in secrets if secret is not None),
+        types=frozenset(table.events),
+        timeout=table.timeout,
+        ca_file=table.ca_file,
+    )
+
+
+def _policy(table: PolicyTable, *, has_tokens: bool) -> PolicySettings:
+    usual = Evidence.TOKEN if has_tokens else Evidence.REPORT
+    return PolicySettings(
+        mode=table.mode,
+        evidence_hard=table.evidence.hard or usual,
+        evidence_soft=table.evidence.soft or usual,
+        evidence_complaint=table.evidence.complaint or usual,
+        soft=_threshold(table.soft),
+        confirm=_threshold(table.confirm),
+        hard_expiry=table.expiry.hard,
+        soft_expiry=table.expiry.soft,
+        complaint_expiry=table.expiry.complaint,
+        protected_addresses=frozenset(entry for entry in table.protected if not entry.startswith("@")),
+        protected_domains=frozenset(entry[1:] for entry in table.protected if entry.startswith("@")),
+    )
+
+
+def _threshold(table: SoftTable) -> Threshold:
+    return Threshold(table.bounces, table.distinct_days, table.span, table.window)
+
+
+def _attribution(table: AttributionTable) -> AttributionSettings:
+    keys = (table.token_key, *table.token_old_keys) if table.token_key else tuple(table.token_old_keys)
+    return AttributionSettings(
+        return_path=table.return_path,
+        token_keys=tuple(_key(secret) for secret in keys),
+        own_domains=frozenset(table.own_domains),
+    )
+
+
+def _key(secret: SecretStr) -> bytes:
+    return secret.get_secret_value().encode()
+
+
+# ── what should be known of a file that loads ───────────────────────────────────────────────────────────────────────
+
+def _warn_of_idle_keys(file: ConfigFile, notes: Notes) -> None:
+    """Keys that are taken and change nothing."""
+    if file.policy.guard and file.policy.guard.enabled:
+        notes.warning(("policy", "guard"), "accepted, but this version has no outage guard: a receiver's false answers "
+                                           "in an outage count like any other")
+    if file.web:
+        notes.warning(("web",), "accepted, but this version has no web interface: nothing listens there")
+    if file.rules_dir:
+        notes.warning(("rules_dir",), "accepted, but this version reads no rules of your own: only the built-in ones "
+                                      "apply")
+
+
+def _warn_of_silence(settings: Settings, notes: Notes) -> None:
+    """Settings under which less happens than a person may expect."""
+    if not settings.mailboxes:
+        notes.warning(("mailbox",), "there is none, so nothing is polled: add a [[mailbox]]")
+    policy, keys = settings.policy, settings.attribution.token_keys
+    grades = {"hard": policy.evidence_hard, "soft": policy.evidence_soft, "complaint": policy.evidence_complaint}
+    for name, grade in grades.items():
+        if grade is Evidence.TOKEN and not keys:
+            notes.warning(("policy", "evidence", name), '"token" is asked for, and there is no attribution.token_key: '
+                                                        "nothing of this type will ever count")
+    if any(len(key) < SHORTEST_KEY for key in keys):
+        notes.warning(("attribution", "token_key"), f"a key of less than {SHORTEST_KEY} characters can be guessed: "
+                                                    "make one with: openssl rand -base64 32")

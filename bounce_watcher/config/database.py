@@ -1,0 +1,53 @@
+"""Where the ledger is: which addresses of a database are taken."""
+
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from pydantic import SecretStr, ValidationInfo
+
+from bounce_watcher.config.values import folder_of
+
+DEFAULT_URL = "sqlite:////var/lib/bounce-watcher/ledger.db"
+_POSTGRESQL = "postgresql+psycopg"
+_FORMS = "write sqlite:////absolute/path/ledger.db or postgresql+psycopg://user@host/database"
+
+
+def database_url(value: SecretStr, info: ValidationInfo) -> SecretStr:
+    """A URL as SQLAlchemy takes it. The text is never quoted in a refusal: it may hold a password."""
+    text = value.get_secret_value()
+    if not text:  # told of by whoever read it
+        return value
+    scheme = text.partition("://")[0].casefold()
+    if scheme == "sqlite":
+        return SecretStr(_sqlite(text, folder_of(info)))
+    if scheme in ("postgresql", "postgres", _POSTGRESQL):
+        return SecretStr(_postgresql(text))
+    if scheme.startswith(("postgresql+", "sqlite+")):
+        raise ValueError(f"names a driver that is not used here: {_FORMS}")
+    raise ValueError(f"is no database that can hold the ledger: {_FORMS}")
+
+
+def _sqlite(text: str, folder: Path) -> str:
+    """With the path made absolute: a relative one starts from the folder of the configuration file."""
+    path, mark, query = text.partition("://")[2].partition("?")
+    if not path.startswith("/"):
+        raise ValueError("needs three slashes and a path, four for an absolute one: sqlite:////var/lib/…/ledger.db")
+    file = path.removeprefix("/")
+    if file in ("", ":memory:"):
+        raise ValueError("is a database in memory, which forgets whom not to mail at every stop: name a file")
+    if file.startswith("file:"):
+        return text
+    return f"sqlite:///{(folder / file).absolute()}{mark}{query}"
+
+
+def _postgresql(text: str) -> str:
+    rest = text.partition("://")[2]
+    try:
+        url = urlsplit(f"//{rest}")
+        url.port  # noqa: B018  # the property is what checks it
+    except ValueError:
+        raise ValueError("cannot be read: look at its host and port, and write @ : / # in a password as %40 %3A %2F "
+                         "%23") from None
+    if not url.path.strip("/"):
+        raise ValueError(f"names no database after the host: {_FORMS}")
+    return f"{_POSTGRESQL}://{rest}"

@@ -1,0 +1,151 @@
+"""From a file to Settings, or to one ConfigError with everything that is wrong with it."""
+
+import os
+import re
+import stat
+import tomllib
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from bounce_watcher.config.building import build
+from bounce_watcher.config.locate import Lines
+from bounce_watcher.config.problems import MISSING, Notes, meant_by, problem_lines, translate, warning_lines
+from bounce_watcher.config.schema import ConfigFile
+from bounce_watcher.config.secrets import Sources, fill_in
+from bounce_watcher.config.settings import Settings
+from bounce_watcher.config.values import reason
+from bounce_watcher.model.errors import ConfigError
+
+MAX_BYTES = 4 * 1024 * 1024
+
+
+def load(path: Path, environ: Mapping[str, str] = os.environ) -> Settings:
+    """The settings in the file at `path`. File names in it may be relative to its folder.
+
+    Raises ConfigError with every problem of the file.
+    """
+    text, mode = _read(path)
+    notes = Notes()
+    settings = _parse(text, str(path), Sources(environ, path.absolute().parent), notes)
+    if not mode & stat.S_IROTH or not notes.inline_secrets:
+        return settings
+    warning = f"{path} holds secrets and can be read by every user of this machine: chmod 640 it"
+    return replace(settings, warnings=(warning, *settings.warnings))
+
+
+def parse(text: str, source: str, environ: Mapping[str, str] = os.environ, folder: Path = Path()) -> Settings:
+    """The settings in a TOML text. `source` names it in errors; relative file names in it start from `folder`.
+
+    Raises ConfigError with every problem of the text.
+    """
+    return _parse(text, source, Sources(environ, folder.absolute()), Notes())
+
+
+def _parse(text: str, source: str, sources: Sources, notes: Notes) -> Settings:
+    data = _toml(text, source)
+    file = _validate(fill_in(ConfigFile, data, (), sources, notes), sources.folder, notes)
+    _refuse_twins(data, notes)
+    if file is None or notes.problems:
+        raise ConfigError(source, problem_lines(notes, data, Lines(text)))
+    settings = build(file, notes)
+    return replace(settings, warnings=warning_lines(notes, data))
+
+
+def _read(path: Path) -> tuple[str, int]:
+    """The text of a file and its mode."""
+    try:
+        with path.open("rb") as file:
+            mode = os.fstat(file.fileno()).st_mode
+            content = file.read(MAX_BYTES + 1)
+    except FileNotFoundError:
+        raise _unusable(path, "there is no such file: name the configuration with -c FILE or $BOUNCE_WATCHER_CONFIG, "
+                              "and begin with a copy of config.example.toml") from None
+    except IsADirectoryError:
+        raise _unusable(path, "is a folder: name the file in it, such as config.toml") from None
+    except PermissionError:
+        raise _unusable(path, "may not be read by this user: chown or chmod it, or run as the user it belongs "
+                              "to") from None
+    except (OSError, ValueError) as error:
+        why = reason(error) if isinstance(error, OSError) else str(error)
+        raise _unusable(path, f"cannot be read: {why}") from None
+    if len(content) > MAX_BYTES:
+        raise _unusable(path, "is larger than 4 MiB: that is no configuration")
+    try:
+        return content.decode("utf-8-sig"), mode
+    except UnicodeDecodeError as error:
+        line = content[: error.start].count(b"\n") + 1
+        raise _unusable(path, f"line {line}: is not UTF-8: save the file in that encoding") from None
+
+
+def _unusable(path: Path, problem: str) -> ConfigError:
+    return ConfigError(str(path), (problem,))
+
+
+# ── TOML ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+_POSITION = re.compile(r"(.*) \(at (?:line (\d+), column (\d+)|(end of document))\)")
+_HINTS = {
+    "Invalid value": 'text goes in quotes ("…"), true and false in small letters',
+    "Expected '=' after a key": "a line is key = value; a # begins a comment",
+    "Invalid statement": "a line is key = value, or a [table]",
+    "Cannot overwrite a value": "the key stands twice: keep one of them",
+    "Cannot declare": "the table stands twice: join the two; only [[mailbox]] and [[webhook]] may stand several times",
+    "Unclosed array": "a closing ] is missing",
+    "Expected newline or end of document": "one key = value a line; text with quotes in it goes in '…'",
+    "Unescaped '\\\\'": "a backslash in \"…\" is written \\\\, or put the text in '…'",
+    "Illegal character": "text begins and ends with a quote on the same line",
+    "Unterminated string": "the closing quote is missing",
+}
+
+
+def _toml(text: str, source: str) -> dict[str, Any]:
+    try:
+        return tomllib.loads(text)
+    except RecursionError:
+        problem = "is nested too deeply to be a configuration"
+    except ValueError as error:
+        problem = _no_toml(str(error), text)
+    raise ConfigError(source, (problem,))
+
+
+def _no_toml(message: str, text: str) -> str:
+    """tomllib's words with place and hint, without what may be a part of a value."""
+    match = _POSITION.fullmatch(message)
+    what, line, column = (match[1], match[2], match[3]) if match else (message, None, None)
+    line = line or (str(text.count("\n") + 1) if match else None)
+    what, hint = next(((w, h) for w, h in _HINTS.items() if what.startswith(w)), (what.partition(":")[0], None))
+    place = ", ".join(f"{name} {number}" for name, number in (("line", line), ("column", column)) if number)
+    return f"{place}: " * bool(place) + f"is not valid TOML: {what}" + f": {hint}" * bool(hint)
+
+
+# ── the tables ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+def _validate(data: dict[str, Any], folder: Path, notes: Notes) -> ConfigFile | None:
+    try:
+        return ConfigFile.model_validate(data, context={"folder": folder})
+    except ValidationError as refusal:
+        errors = refusal.errors(include_url=False)
+        misspelt = {meant_by(error["loc"]) for error in errors if error["type"] == "extra_forbidden"}
+        for error in errors:
+            text = translate(error)
+            if not (text.startswith(MISSING) and error["loc"] in misspelt):
+                notes.problem(notes.aliases.get(error["loc"], error["loc"]), text)
+        return None
+
+
+def _refuse_twins(data: Mapping[str, Any], notes: Notes) -> None:
+    """Names tell mailboxes and targets apart in the ledger, so each is given once."""
+    for table in ("mailbox", "webhook"):
+        elements = data.get(table)
+        seen: set[str] = set()
+        for index, element in enumerate(elements if isinstance(elements, list) else ()):
+            name = element.get("name") if isinstance(element, dict) else None
+            if not isinstance(name, str):
+                continue
+            if name in seen:
+                notes.problem((table, index, "name"), f'"{name}" names an earlier [[{table}]] already: choose another')
+            seen.add(name)

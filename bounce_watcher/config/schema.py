@@ -1,0 +1,368 @@
+"""The tables of the file, one class each, in the order of config.example.toml.
+
+Every field is a key of the file. A `Secret` may also be written as `<key>_file`, `<key>_env` or `<key>_credential`;
+secrets.py has put its value in place before a table gets here. A field is checked with what stands above it, so a fault
+in one key does not hide the faults of the others.
+"""
+
+from dataclasses import fields
+from datetime import timedelta
+from typing import Annotated, Any, Final, Literal, TypeVar
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationInfo,
+    field_validator,
+)
+
+from bounce_watcher.config.database import DEFAULT_URL, database_url
+from bounce_watcher.config.settings import Settings
+from bounce_watcher.config.values import (
+    Address,
+    CaFile,
+    Domain,
+    Duration,
+    Folder,
+    Host,
+    Listen,
+    Name,
+    OrNever,
+    Port,
+    Protected,
+    Size,
+    Text,
+    Url,
+    between,
+    is_loopback,
+    known,
+    one_of,
+    quoted,
+    spell,
+    split_listen,
+)
+from bounce_watcher.intake.account import Grant, ImapAccount, Mechanism, Security
+from bounce_watcher.model.finding import Evidence
+from bounce_watcher.model.ledger import NoticeType
+from bounce_watcher.outbox.signature import check_secret
+from bounce_watcher.outbox.target import DEFAULT_TYPES, WebhookTarget
+from bounce_watcher.policy.settings import Mode, PolicySettings
+
+SECRET: Final = "secret"
+"""Marks a field that may come from a file, the environment or a systemd credential as well."""
+SECRETS: Final = "secrets"
+"""Marks a list of such, one a line where it comes from elsewhere."""
+
+Secret = Annotated[SecretStr | None, SECRET]
+T = TypeVar("T")
+
+
+def _defaults(settings: type) -> dict[str, Any]:
+    return {field.name: field.default for field in fields(settings)}
+
+
+_IMAP, _WEBHOOK, _SETTINGS = _defaults(ImapAccount), _defaults(WebhookTarget), _defaults(Settings)
+_POLICY = PolicySettings()
+
+SECOND, MINUTE, DAY = timedelta(seconds=1), timedelta(minutes=1), timedelta(days=1)
+KIB, MIB = 1024, 1024 * 1024
+
+
+class Table(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, hide_input_in_errors=True)
+
+
+def _not_empty(values: list[T]) -> list[T]:
+    if not values:
+        raise ValueError("is an empty list: name at least one")
+    return values
+
+
+def _no_repeats(values: list[T]) -> list[T]:
+    twice = next((value for index, value in enumerate(values) if value in values[:index]), None)
+    if twice is not None:
+        raise ValueError(f"{quoted(str(twice))} stands twice in the list")
+    return values
+
+
+# ── where bounces come from ─────────────────────────────────────────────────────────────────────────────────────────
+
+class OAuth2Table(Table):
+    grant: Annotated[Grant, one_of(Grant), Field(examples=['"client_credentials"'])]
+    token_url: Annotated[Url, Field(examples=['"https://login.microsoftonline.com/TENANT/oauth2/v2.0/token"'])]
+    client_id: Annotated[Text, Field(examples=['"…"'])]
+    client_secret: Secret = Field(default=None, validate_default=True)
+    refresh_token: Secret = Field(default=None, validate_default=True)
+    scope: Text | None = None
+    mechanism: Annotated[Mechanism, one_of(Mechanism)] = Mechanism.XOAUTH2
+    ca_file: CaFile | None = None
+
+    @field_validator("client_secret")
+    @classmethod
+    def _has_client_secret(cls, value: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
+        if value is None and info.data.get("grant") is Grant.CLIENT_CREDENTIALS:
+            raise ValueError('missing: grant = "client_credentials" logs in with it; add client_secret_file = "…"')
+        return value
+
+    @field_validator("refresh_token")
+    @classmethod
+    def _has_refresh_token(cls, value: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
+        if value is None and info.data.get("grant") is Grant.REFRESH_TOKEN:
+            raise ValueError('missing: grant = "refresh_token" trades it for access; add refresh_token_file = "…"')
+        return value
+
+
+def _one_or_more(value: object) -> object:
+    return [value] if isinstance(value, str) else value
+
+
+class MailboxTable(Table):
+    name: Annotated[Name, Field(examples=['"returns"'])]
+    host: Annotated[Host, Field(examples=['"imap.example.com"'])]
+    security: Annotated[Security, one_of(Security)] = Security.TLS
+    port: Port | None = None
+    ca_file: CaFile | None = None
+    username: Annotated[Text, Field(examples=['"bounces@example.com"'])]
+    oauth2: OAuth2Table | None = None
+    password: Secret = Field(default=None, validate_default=True)
+    folder: Annotated[
+        list[Folder], BeforeValidator(_one_or_more), AfterValidator(_not_empty), AfterValidator(_no_repeats)
+    ] = Field(default_factory=lambda: list(_IMAP["folders"]))
+    processed_folder: Folder = Field(default=_IMAP["processed_folder"], validate_default=True)
+    review_folder: Folder = Field(default=_IMAP["review_folder"], validate_default=True)
+    quarantine_folder: Folder = Field(default=_IMAP["quarantine_folder"], validate_default=True)
+    stream: Text = _IMAP["stream"]
+    poll_every: Annotated[Duration, between(SECOND, DAY)] = _IMAP["poll_every"]
+    idle: bool = _IMAP["idle"]
+    timeout: Annotated[Duration, between(SECOND, 10 * MINUTE)] = _IMAP["timeout"]
+    pass_deadline: Annotated[Duration, between(SECOND, DAY)] = Field(
+        default=_IMAP["pass_deadline"], validate_default=True
+    )
+    max_message_bytes: Annotated[Size, between(64 * KIB, 256 * MIB)] = _IMAP["max_message_bytes"]
+    page_messages: Annotated[int, between(1, 1000)] = _IMAP["page_messages"]
+    page_bytes: Annotated[Size, between(64 * KIB, 1024 * MIB)] = _IMAP["page_bytes"]
+
+    @field_validator("security")
+    @classmethod
+    def _encrypts(cls, value: Security, info: ValidationInfo) -> Security:
+        host = info.data.get("host")
+        if value is Security.NONE and host is not None and not is_loopback(host):
+            raise ValueError(
+                '"none" would send the password readable over the network; it is for this machine itself only '
+                '(127.0.0.1, ::1, localhost): use "tls" or "starttls"'
+            )
+        return value
+
+    @field_validator("password")
+    @classmethod
+    def _logs_in_one_way(cls, value: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
+        if "oauth2" not in info.data:  # there, and at fault
+            return value
+        if value is None and info.data["oauth2"] is None:
+            raise ValueError('missing: add password_file = "…", or a [mailbox.oauth2] table')
+        if value is not None and info.data["oauth2"] is not None:
+            raise ValueError("stands beside [mailbox.oauth2]: a mailbox logs in one way, keep one of them")
+        return value
+
+    @field_validator("processed_folder", "review_folder", "quarantine_folder")
+    @classmethod
+    def _apart(cls, value: str, info: ValidationInfo) -> str:
+        if value in info.data.get("folder", ()):
+            raise ValueError(f"{quoted(value)} is watched by `folder`: settled mail would come in again; name another")
+        taken = (key for key in ("processed_folder", "review_folder") if info.data.get(key) == value)
+        for key in taken:
+            raise ValueError(f"{quoted(value)} is the {key} already: name another")
+        return value
+
+    @field_validator("pass_deadline")
+    @classmethod
+    def _outlasts_timeout(cls, value: timedelta, info: ValidationInfo) -> timedelta:
+        timeout = info.data.get("timeout")
+        if timeout is not None and value < timeout:
+            raise ValueError(f"{spell(value)} for a whole pass is shorter than timeout ({spell(timeout)}) for one "
+                             "answer: make it longer")
+        return value
+
+
+# ── whom to believe, and what follows ───────────────────────────────────────────────────────────────────────────────
+
+class AttributionTable(Table):
+    token_key: Secret = None
+    token_old_keys: Annotated[list[SecretStr], SECRETS] = []
+    return_path: Address | None = Field(default=None, validate_default=True)
+    own_domains: list[Domain] = []
+
+    @field_validator("return_path")
+    @classmethod
+    def _carries_tokens(cls, value: str | None, info: ValidationInfo) -> str | None:
+        if value is None and info.data.get("token_key") is not None:
+            raise ValueError('missing: with token_key set, add the address that tokens ride on, such as '
+                             'return_path = "returns@bounces.example.com"')
+        return value
+
+
+Grade = Annotated[Evidence | None, one_of(Evidence)]
+
+
+class EvidenceTable(Table):
+    """None = by default: "token" where a token_key is set, else "report"."""
+
+    hard: Grade = None
+    soft: Grade = None
+    complaint: Grade = None
+
+
+class SoftTable(Table):
+    """A `Threshold`."""
+
+    bounces: Annotated[int, between(1, 1000)] = _POLICY.soft.bounces
+    distinct_days: Annotated[int, between(1, 1000)] = Field(default=_POLICY.soft.distinct_days, validate_default=True)
+    span: Duration = Field(default=_POLICY.soft.span, validate_default=True)
+    window: Annotated[Duration, between(DAY, 3650 * DAY)] = Field(default=_POLICY.soft.window, validate_default=True)
+
+    @field_validator("distinct_days")
+    @classmethod
+    def _days_have_bounces(cls, value: int, info: ValidationInfo) -> int:
+        bounces = info.data.get("bounces")
+        if bounces is not None and value > bounces:
+            raise ValueError(f"{value} distinct days cannot come of bounces = {bounces}: "
+                             f"set distinct_days to {bounces} or less, or bounces to {value} or more")
+        return value
+
+    @field_validator("span")
+    @classmethod
+    def _span_has_ends(cls, value: timedelta, info: ValidationInfo) -> timedelta:
+        if value and info.data.get("bounces") == 1:
+            raise ValueError(f'one bounce (bounces = 1) spans no {spell(value)}: set span = "0s", or more bounces')
+        return value
+
+    @field_validator("window")
+    @classmethod
+    def _window_holds_all(cls, value: timedelta, info: ValidationInfo) -> timedelta:
+        span, days = info.data.get("span"), info.data.get("distinct_days")
+        if span is not None and span > value:
+            raise ValueError(f"{spell(value)} is shorter than span ({spell(span)}): nothing could ever count enough; "
+                             "make it longer")
+        if days is not None and days > value.days + 1:
+            raise ValueError(f"{spell(value)} has no room for distinct_days = {days}: make it longer")
+        return value
+
+
+class ConfirmTable(SoftTable):
+    bounces: Annotated[int, between(1, 1000)] = _POLICY.confirm.bounces
+    distinct_days: Annotated[int, between(1, 1000)] = Field(
+        default=_POLICY.confirm.distinct_days, validate_default=True
+    )
+    span: Duration = Field(default=_POLICY.confirm.span, validate_default=True)
+    window: Annotated[Duration, between(DAY, 3650 * DAY)] = Field(default=_POLICY.confirm.window, validate_default=True)
+
+
+def _lasts(value: timedelta | None) -> timedelta | None:
+    if value is not None and value < timedelta(hours=1):
+        raise ValueError(f'{spell(value)} is too short for a suppression: at least "1h", or "never"')
+    return value
+
+
+Expiry = Annotated[OrNever, AfterValidator(_lasts)]
+
+
+class ExpiryTable(Table):
+    hard: Expiry = _POLICY.hard_expiry
+    soft: Expiry = _POLICY.soft_expiry
+    complaint: Expiry = _POLICY.complaint_expiry
+
+
+class GuardTable(Table):
+    enabled: bool = False
+
+
+class PolicyTable(Table):
+    mode: Annotated[Mode, one_of(Mode)] = _POLICY.mode
+    protected: list[Protected] = []
+    evidence: EvidenceTable = EvidenceTable()
+    soft: SoftTable = SoftTable()
+    confirm: ConfirmTable = ConfirmTable()
+    expiry: ExpiryTable = ExpiryTable()
+    guard: GuardTable | None = None
+
+
+# ── whom to tell ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+def _signs(value: SecretStr | None) -> SecretStr | None:
+    text = value.get_secret_value() if value else ""
+    if text and (wrong := check_secret(text)):  # an empty one has been told of
+        raise ValueError(wrong)
+    return value
+
+
+class WebhookTable(Table):
+    name: Annotated[Name, Field(examples=['"platform"'])]
+    url: Annotated[Url, Field(examples=['"https://platform.example.com/hooks/bounces"'])]
+    secret: Annotated[Secret, AfterValidator(_signs)] = Field(default=None, validate_default=True)
+    old_secrets: Annotated[list[Annotated[SecretStr, AfterValidator(_signs)]], SECRETS] = []
+    events: Annotated[
+        list[Annotated[NoticeType, one_of(NoticeType)]], AfterValidator(_not_empty), AfterValidator(_no_repeats)
+    ] = sorted(DEFAULT_TYPES)
+    timeout: Annotated[Duration, between(SECOND, 2 * MINUTE)] = _WEBHOOK["timeout"]
+    ca_file: CaFile | None = None
+
+    @field_validator("secret")
+    @classmethod
+    def _is_signed(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is None:
+            raise ValueError('missing: every webhook is signed; add secret_file = "…". '
+                             'Make one with: echo "whsec_$(openssl rand -base64 32)"')
+        return value
+
+
+# ── the machine ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+class DatabaseTable(Table):
+    url: Annotated[SecretStr, SECRET, AfterValidator(database_url)] = SecretStr(DEFAULT_URL)
+    raw_retention: OrNever = _SETTINGS["raw_retention"]
+
+
+LEVELS = ("debug", "info", "warning", "error")
+FORMATS = ("logfmt", "json", "console")
+
+
+class LogTable(Table):
+    level: Annotated[str, BeforeValidator(lambda value: known(value, LEVELS))] = _SETTINGS["log_level"]
+    format: Annotated[
+        Literal["logfmt", "json", "console"], BeforeValidator(lambda value: known(value, FORMATS))
+    ] = _SETTINGS["log_format"]
+
+
+class ServiceTable(Table):
+    workers: Annotated[int, between(0, 64)] = _SETTINGS["workers"]
+
+
+class WebTable(Table):
+    token: Secret = None
+    listen: Listen = Field(default="127.0.0.1:8025", validate_default=True)
+
+    @field_validator("listen")
+    @classmethod
+    def _is_guarded(cls, value: str, info: ValidationInfo) -> str:
+        if "token" in info.data and info.data["token"] is None and not is_loopback(split_listen(value)[0]):
+            raise ValueError(f"{quoted(value)} is open to other machines and needs a token: add token_file = "
+                             '"…", or listen on 127.0.0.1')
+        return value
+
+
+class ConfigFile(Table):
+    """The whole file."""
+
+    rules_dir: Text | None = None
+    database: DatabaseTable = DatabaseTable()
+    mailbox: list[MailboxTable] = []
+    attribution: AttributionTable = AttributionTable()
+    policy: PolicyTable = PolicyTable()
+    webhook: list[WebhookTable] = []
+    log: LogTable = LogTable()
+    service: ServiceTable = ServiceTable()
+    web: WebTable | None = None

@@ -1,0 +1,149 @@
+"""Secrets, wherever they are kept: in the file itself, in another file, the environment or a systemd credential."""
+
+import stat
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import SecretStr
+
+from bounce_watcher.config.keys import SUFFIXES, holds_many, is_secret, table_of
+from bounce_watcher.config.locate import Path as KeyPath
+from bounce_watcher.config.problems import Notes
+from bounce_watcher.config.schema import Table
+from bounce_watcher.config.values import kind_of, quoted, reason
+
+MAX_BYTES = 64 * 1024
+UNREADABLE = SecretStr("")
+"""Stands in for a secret that has been complained of, so that nobody calls it missing as well."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """Where to look. `folder` is what relative file names start from: the folder of the configuration."""
+
+    environ: Mapping[str, str]
+    folder: Path
+
+
+def fill_in(
+    model: type[Table], table: Mapping[str, Any], path: KeyPath, sources: Sources, notes: Notes
+) -> dict[str, Any]:
+    """`table` with every secret under its plain key as SecretStr, however it was written. Faults go to `notes`."""
+    filled = dict(table)
+    for key, field in model.model_fields.items():
+        below = table_of(field)
+        if is_secret(field):
+            _fill_one(filled, key, path, holds_many(field), sources, notes)
+        elif below and isinstance(value := filled.get(key), dict):
+            filled[key] = fill_in(below, value, (*path, key), sources, notes)
+        elif below and isinstance(value, list):
+            filled[key] = [
+                fill_in(below, element, (*path, key, index), sources, notes) if isinstance(element, dict) else element
+                for index, element in enumerate(value)
+            ]
+    return filled
+
+
+def _fill_one(filled: dict[str, Any], key: str, path: KeyPath, many: bool, sources: Sources, notes: Notes) -> None:
+    written = {key + suffix: filled.pop(key + suffix) for suffix in SUFFIXES if key + suffix in filled}
+    if not written:
+        return
+    first, *more = written
+    notes.aliases[(*path, key)] = (*path, first)
+    filled[key] = [] if many else UNREADABLE
+    if more:
+        notes.problem((*path, more[0]), f"stands beside {first}: a secret has one source, keep one of them")
+        return
+    try:
+        texts = _READERS[first.removeprefix(key)](written[first], many, sources)
+        filled[key] = [SecretStr(text) for text in texts] if many else SecretStr(texts[0])
+    except ValueError as error:
+        notes.problem((*path, first), str(error))
+    if first == f"{key}_file":
+        _warn_if_open(sources.folder / str(written[first]), (*path, first), notes)
+
+
+def _by_value(value: object, many: bool, _sources: Sources) -> list[str]:
+    if many and not isinstance(value, list):
+        raise ValueError(f'must be a list in brackets, such as ["…", "…"], not {kind_of(value)}')
+    values: list[object] = value if many and isinstance(value, list) else [value]
+    texts = []
+    for each in values:
+        if not isinstance(each, str):
+            raise ValueError(f"must be text in quotes, not {kind_of(each)}")
+        if not each.strip():
+            raise ValueError("is empty: write the secret, or take the key out")
+        texts.append(each)
+    return texts
+
+
+def _from_file(value: object, many: bool, sources: Sources) -> list[str]:
+    path = sources.folder / _plain_text(value, "the name of a file")
+    return _parts(_content(path), many, f"the file {quoted(str(path))}")
+
+
+def _from_environment(value: object, many: bool, sources: Sources) -> list[str]:
+    name = _plain_text(value, "the name of an environment variable")
+    if name not in sources.environ:
+        raise ValueError(f"the environment variable {quoted(name)} is not set: set it where the program is started")
+    return _parts(sources.environ[name], many, f"the environment variable {quoted(name)}")
+
+
+def _from_credential(value: object, many: bool, sources: Sources) -> list[str]:
+    name = _plain_text(value, "the name of a credential")
+    if "/" in name or name in (".", ".."):
+        raise ValueError("must be the name that LoadCredential= gives it, without a path: for a path use the _file key")
+    folder = sources.environ.get("CREDENTIALS_DIRECTORY")
+    if not folder:
+        raise ValueError(f"there is no $CREDENTIALS_DIRECTORY: systemd sets it for a unit with "
+                         f"LoadCredential={name}:…; outside systemd use the _file key")
+    return _parts(_content(Path(folder) / name), many, f"the credential {quoted(name)}")
+
+
+_READERS: dict[str, Callable[[object, bool, Sources], list[str]]] = {
+    "": _by_value,
+    "_file": _from_file,
+    "_env": _from_environment,
+    "_credential": _from_credential,
+}
+
+
+def _plain_text(value: object, what: str) -> str:
+    if not isinstance(value, str):
+        raise ValueError(f"must be {what} in quotes, not {kind_of(value)}")
+    if not value.strip() or "\0" in value:
+        raise ValueError(f"is empty: write {what}")
+    return value
+
+
+def _content(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            content = file.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise ValueError(f"{quoted(str(path))} cannot be read: {reason(error)}") from None
+    if len(content) > MAX_BYTES:
+        raise ValueError(f"{quoted(str(path))} is larger than 64 KiB: that is no secret")
+    try:
+        return content.decode()
+    except UnicodeDecodeError:
+        raise ValueError(f"{quoted(str(path))} is no text in UTF-8") from None
+
+
+def _parts(text: str, many: bool, source: str) -> list[str]:
+    """The secret without the line break that editors and `echo` leave at the end; one a line where there are many."""
+    parts = [line for line in text.splitlines() if line.strip()] if many else [text.rstrip("\r\n")]
+    if not parts or not parts[0].strip():
+        raise ValueError(f"{source} is empty")
+    return parts
+
+
+def _warn_if_open(path: Path, key: KeyPath, notes: Notes) -> None:
+    try:
+        mode = path.stat().st_mode
+    except (OSError, ValueError):
+        return
+    if mode & stat.S_IROTH:
+        notes.warning(key, f"{quoted(str(path))} can be read by every user of this machine: chmod 600 it")

@@ -1,0 +1,35 @@
+"""All that a configuration file says, as one frozen value."""
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Literal
+
+from pydantic import SecretStr
+
+from bounce_watcher.attribution.settings import AttributionSettings
+from bounce_watcher.intake.account import ImapAccount
+from bounce_watcher.outbox.target import WebhookTarget
+from bounce_watcher.policy.settings import PolicySettings
+
+LogFormat = Literal["logfmt", "json", "console"]
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What the service runs by.
+
+    `database_url` may hold a password, hence a SecretStr. `raw_retention`: how long raw messages are kept, None = for
+    good, zero = not at all. `workers` is the number of analysing processes, 0 = one per core. `warnings` are one line
+    each: what loads but should be known, such as a key that this version accepts and does not use.
+    """
+
+    database_url: SecretStr
+    raw_retention: timedelta | None = timedelta(days=30)
+    mailboxes: tuple[ImapAccount, ...] = ()
+    webhooks: tuple[WebhookTarget, ...] = ()
+    policy: PolicySettings = field(default_factory=PolicySettings)
+    attribution: AttributionSettings = field(default_factory=AttributionSettings)
+    log_level: str = "info"
+    log_format: LogFormat = "logfmt"
+    workers: int = 0
+    warnings: tuple[str, ...] = ()

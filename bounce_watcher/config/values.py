@@ -1,0 +1,298 @@
+"""Single values of the file: how they are written and what they may be. ValueError tells a person what is wrong."""
+
+import ipaddress
+import re
+import ssl
+from collections.abc import Iterable, Sequence
+from datetime import timedelta
+from difflib import get_close_matches
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, TypeVar
+from urllib.parse import SplitResult, urlsplit
+
+from pydantic import AfterValidator, BeforeValidator, ValidationInfo
+
+from bounce_watcher.model.address import address_key
+
+_DURATION = re.compile(r"(\d{1,9})\s?([smhd])")
+_UNITS = {"s": timedelta(seconds=1), "m": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1)}
+_SIZE = re.compile(r"(\d{1,9})\s?([KMG])iB")
+_FACTORS = {"K": 1024, "M": 1024**2, "G": 1024**3}
+_NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")
+_LABEL = re.compile(r"(?!-)[^\W_](?:[\w-]{0,62})(?<!-)")
+_LOCAL_PART = re.compile(r"[^\s@<>()\[\],;:\\\"\x00-\x1f\x7f]{1,64}")
+_LONGEST = timedelta(days=36_500)
+_KINDS = {
+    bool: "true or false", str: "text", int: "a whole number", float: "a number with a point", list: "a list",
+    dict: "a table",
+}
+
+Word = TypeVar("Word", bound=StrEnum)
+Bound = TypeVar("Bound", int, timedelta)
+
+
+def kind_of(value: object) -> str:
+    """What a TOML value is, in words."""
+    return _KINDS.get(type(value), "a date or time")
+
+
+def nearest(word: object, names: Iterable[str]) -> str | None:
+    """The name that `word` may have been meant for."""
+    close = get_close_matches(str(word).casefold().replace("-", "_"), list(names), n=1, cutoff=0.6)
+    return close[0] if close else None
+
+
+# ── durations and sizes ─────────────────────────────────────────────────────────────────────────────────────────────
+
+def duration(value: object) -> timedelta:
+    """`45s`, `10m`, `6h`, `14d`."""
+    if isinstance(value, timedelta):
+        return value
+    if not isinstance(value, str):
+        raise ValueError(f'must be a duration in quotes with its unit, such as "45s", "10m", "6h" or "14d", not '
+                         f"{kind_of(value)}")
+    match = _DURATION.fullmatch(value.strip())
+    if not match:
+        raise ValueError(f'{quoted(value)} is no duration: write a whole number and one unit, such as "45s", "10m", '
+                         '"6h" or "14d"')
+    if int(match[1]) > _LONGEST / _UNITS[match[2]]:
+        raise ValueError(f"{quoted(value)} is longer than a hundred years")
+    return int(match[1]) * _UNITS[match[2]]
+
+
+def duration_or_never(value: object) -> timedelta | None:
+    """A duration, or "never" as None."""
+    return None if value is None or value == "never" else duration(value)
+
+
+def size(value: object) -> int:
+    """Bytes as a number, or `"64KiB"`, `"1MiB"`, `"1GiB"`."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
+    match = _SIZE.fullmatch(value.strip()) if isinstance(value, str) else None
+    if not match:
+        what = quoted(value) if isinstance(value, str) else kind_of(value)
+        raise ValueError(f'{what} is no size: write a number of bytes, or "512KiB", "1MiB", "1GiB"')
+    return int(match[1]) * _FACTORS[match[2]]
+
+
+def spell(value: int | timedelta) -> str:
+    """A bound as a person would write it in the file."""
+    if isinstance(value, timedelta):
+        unit = next(u for u in ("d", "h", "m", "s") if not value % _UNITS[u]) if value else "s"
+        return f"{value // _UNITS[unit]}{unit}"
+    for letter in ("G", "M", "K"):
+        if value and value % _FACTORS[letter] == 0:
+            return f"{value // _FACTORS[letter]}{letter}iB"
+    return str(value)
+
+
+def between(low: Bound, high: Bound) -> AfterValidator:
+    """Refuses what lies outside `low` to `high`, both allowed."""
+
+    def check(value: Bound) -> Bound:
+        if not low <= value <= high:
+            raise ValueError(f"{spell(value)} is out of range: from {spell(low)} to {spell(high)}")
+        return value
+
+    return AfterValidator(check)
+
+
+Duration = Annotated[timedelta, BeforeValidator(duration)]
+OrNever = Annotated[timedelta | None, BeforeValidator(duration_or_never)]
+Size = Annotated[int, BeforeValidator(size)]
+
+
+# ── words ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+def quoted(value: str) -> str:
+    """`value` for a message, on one line and short."""
+    shown = value if len(value) <= 60 else value[:57] + "…"
+    return '"' + "".join(c if c.isprintable() else "�" for c in shown) + '"'
+
+
+def known(value: object, names: Sequence[str]) -> str:
+    """`value` if it is one of a few words; the refusal names the nearest."""
+    if isinstance(value, str) and value in names:
+        return value
+    shown = quoted(value) if isinstance(value, str) else kind_of(value)
+    near = nearest(value, names)
+    hint = f'did you mean "{near}"?' if near else "write one of " + ", ".join(f'"{name}"' for name in names)
+    raise ValueError(f"{shown} is not known here: {hint}")
+
+
+def one_of(enum: type[Word]) -> BeforeValidator:
+    """A member of `enum` by its value."""
+
+    def read(value: object) -> Word:
+        return enum(known(value, [member.value for member in enum]))
+
+    return BeforeValidator(read)
+
+
+def _text(value: str) -> str:
+    if not value.strip():
+        raise ValueError("is empty")
+    if not value.isprintable():
+        raise ValueError("holds a line break or another control character")
+    return value
+
+
+def _name(value: str) -> str:
+    if not _NAME.fullmatch(value):
+        raise ValueError(f"{quoted(value)} is no name: 1 to 64 of the letters a-z and A-Z, digits, dot, hyphen and _")
+    return value
+
+
+def _folder(value: str) -> str:
+    if value.startswith("/") or value.endswith("/"):
+        raise ValueError(f'{quoted(value)} begins or ends with "/": write the levels as "Bounces/Processed"')
+    return "INBOX" if value.casefold() == "inbox" else value
+
+
+Text = Annotated[str, AfterValidator(_text)]
+Name = Annotated[str, AfterValidator(_name)]
+Folder = Annotated[Text, AfterValidator(_folder)]
+
+
+# ── the network ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+def is_loopback(host: str) -> bool:
+    """True for localhost, 127.0.0.0/8 and ::1."""
+    if host.casefold().rstrip(".") == "localhost":
+        return True
+    address = _ip_address(host.strip("[]"))
+    return address is not None and address.is_loopback
+
+
+def _ip_address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    try:
+        return ipaddress.ip_address(text)
+    except ValueError:
+        return None
+
+
+def _is_domain(text: str) -> bool:
+    labels = text.removesuffix(".").split(".")
+    return len(text) <= 253 and all(_LABEL.fullmatch(label) for label in labels)
+
+
+def _host(value: str) -> str:
+    if "://" in value or "/" in value:
+        raise ValueError('must be the host alone, without "imaps://" or a path, such as "imap.example.com"')
+    if _ip_address(value) or _is_domain(value):
+        return value
+    if ":" in value:
+        raise ValueError('must be the host alone: the port goes into its own key, such as port = 993')
+    raise ValueError(f'{quoted(value)} is no host name: write it as "imap.example.com"')
+
+
+def split_listen(value: str) -> tuple[str, int]:
+    """`127.0.0.1:8025` or `[::1]:8025` as host and port."""
+    host, colon, port = value.rpartition(":")
+    bare = host[1:-1] if host.startswith("[") and host.endswith("]") else host
+    if not colon or not bare or (":" in host and bare == host) or not port.isascii() or not port.isdigit():
+        raise ValueError(f'{quoted(value)} is no address to listen on: write it as "127.0.0.1:8025" or "[::1]:8025"')
+    if not 1 <= int(port) <= 65535:
+        raise ValueError(f"{port} is no port: from 1 to 65535")
+    return bare, int(port)
+
+
+def _listen(value: str) -> str:
+    split_listen(value)
+    return value
+
+
+def _url(value: str) -> str:
+    """https, or http to loopback. The text is never quoted in a refusal: it may hold a token."""
+    url = _split(value)
+    if url.scheme not in ("http", "https") or not url.hostname:
+        raise ValueError('is no web address: write it as "https://platform.example.com/hooks/bounces"')
+    if url.username is not None or url.password is not None:
+        raise ValueError("holds a user name or password: take out what stands before the @")
+    if url.fragment:
+        raise ValueError("holds a #fragment, which is never sent: take it out")
+    if url.scheme == "http" and not is_loopback(url.hostname):
+        raise ValueError("plain http is refused but for this machine itself (127.0.0.1, ::1, localhost): use https://")
+    return value
+
+
+def _split(value: str) -> SplitResult:
+    try:
+        url = urlsplit(value)
+        url.port  # noqa: B018  # the property is what checks it
+    except ValueError:
+        raise ValueError("is no web address that can be read: look at its host and port") from None
+    if any(c.isspace() for c in value):
+        raise ValueError("holds white space: a web address has none")
+    return url
+
+
+Host = Annotated[Text, AfterValidator(_host)]
+Port = Annotated[int, between(1, 65535)]
+Listen = Annotated[Text, AfterValidator(_listen)]
+Url = Annotated[Text, AfterValidator(_url)]
+
+
+# ── addresses ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+def _domain(value: str) -> str:
+    bare = value.removesuffix(".")
+    if "@" in value:
+        raise ValueError(f'{quoted(value)} is no domain: leave out the part up to the @, as in "example.com"')
+    if not _is_domain(bare):
+        raise ValueError(f'{quoted(value)} is no domain: write it as "example.com"')
+    return address_key(f"@{bare}")[1:]
+
+
+def _address(value: str) -> str:
+    local, at, domain = value.rpartition("@")
+    if not at or not _LOCAL_PART.fullmatch(local) or not _is_domain(domain):
+        raise ValueError(f'{quoted(value)} is no mail address: write it as "returns@bounces.example.com"')
+    return value
+
+
+def _protected(value: str) -> str:
+    """An address, or every address of a domain: "@example.org". As `address_key` writes them."""
+    if value.startswith("@"):
+        return f"@{_domain(value[1:])}"
+    try:
+        return address_key(_address(value))
+    except ValueError:
+        raise ValueError(f'{quoted(value)} is neither an address nor "@domain": write "ceo@example.com" or '
+                         '"@example.org"') from None
+
+
+Domain = Annotated[Text, AfterValidator(_domain)]
+Address = Annotated[Text, AfterValidator(_address)]
+Protected = Annotated[Text, AfterValidator(_protected)]
+
+
+# ── files ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+def folder_of(info: ValidationInfo) -> Path:
+    """The folder that relative paths start from: that of the configuration file."""
+    context = info.context or {}
+    return Path(context.get("folder", "."))
+
+
+def _certificates(value: str, info: ValidationInfo) -> str:
+    """A file of CA certificates in PEM, as an absolute path or one relative to the working folder."""
+    path = folder_of(info) / value
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    try:
+        context.load_verify_locations(cafile=path)
+    except ssl.SSLError:
+        raise ValueError(f"{quoted(str(path))} holds no certificate in PEM form (-----BEGIN …)") from None
+    except OSError as error:
+        raise ValueError(f"{quoted(str(path))} cannot be read: {reason(error)}") from None
+    return str(path)
+
+
+def reason(error: OSError) -> str:
+    """Why a file could not be read, in words and without its name."""
+    return (error.strerror or type(error).__name__).casefold()
+
+
+CaFile = Annotated[Text, AfterValidator(_certificates)]
