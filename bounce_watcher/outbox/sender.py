@@ -109,7 +109,7 @@ def _told(response: httpx.Response) -> str:
     if response.is_success:
         return status
     if response.has_redirect_location:
-        return one_line(f"{status} to {response.headers['location']}: not followed, set the url to the new place")
+        return one_line(f"{status}: not followed; set the url to the new place, {response.headers['location']}")
     return one_line(f"{status}: {words}") if words else status
 
 
