@@ -1,0 +1,92 @@
+"""Bare addresses out of what reports write in their address fields (RFC 3464 section 2.3.1, RFC 6533 section 3)."""
+
+import re
+from functools import lru_cache
+
+MAX_TRIES = 2_000
+"""Signs @ in one text that are looked at."""
+
+MAX_FIELD = 2_000
+"""Characters of one address field that are looked at."""
+
+_TYPE = re.compile(r"\s*[A-Za-z][\w-]{0,20}\s*;\s*")
+_SMTP_PREFIX = re.compile(r"(?:smtp|mailto)[:=]", re.IGNORECASE)
+_HEX = re.compile(r"\\x\{([0-9A-Fa-f]{2,6})\}")
+_XTEXT = re.compile(r"\+([0-9A-F]{2})")
+_COMMENT = re.compile(r"\([^()]*\)")
+_QUOTED = re.compile(r'"((?:[^"\\\r\n]|\\.){1,128})"@')
+_LOCAL_STOPS = re.compile(r"""[\s<>()\[\]{},;:"|\\]""")
+_DOMAIN = re.compile(r"[^\W_](?:[\w-]{0,61}[^\W_])?(?:\.\w(?:[\w-]{0,61}[^\W_])?)*")
+_LITERAL = re.compile(r"\[(?:IPv6:)?[0-9A-Fa-f.:]{3,45}\]", re.IGNORECASE)
+_NO_MAILBOX = ("imceaex-", "imceainvalid-", "/")
+"""Starts of local parts that are X.400 or file names in disguise."""
+
+
+@lru_cache(maxsize=512)
+def parse_address(value: str) -> str | None:
+    """The first mailbox of an address field, bare, domain in lower case; None where it holds none.
+
+    Takes "rfc822; a@b", "<a@b>", "Name <a@b>", "utf-8; \\x{E4}@b", xtext, comments, and no type at all.
+    """
+    text = value[:MAX_FIELD]
+    while match := _TYPE.match(text):
+        text = text[match.end() :]
+    if "\\x{" in text:
+        text = _HEX.sub(_character, text)
+    if "@" not in text and "+40" in text:  # RFC 3461 section 4: xtext that nobody has decoded
+        text = _XTEXT.sub(lambda m: chr(int(m[1], 16)), text)
+    if "(" in text:
+        text = _COMMENT.sub(" ", text)
+    if ">" in text and "<" in text:
+        inner = text[text.rfind("<") + 1 :].partition(">")[0]
+        text = inner if "@" in inner else text
+    return next(iter(find_addresses(text, 1)), None)
+
+
+def _character(match: re.Match[str]) -> str:
+    number = int(match[1], 16)
+    return chr(number) if number < 0x110000 and not 0xD800 <= number < 0xE000 else "\ufffd"
+
+
+def find_addresses(text: str, limit: int = 100) -> tuple[str, ...]:
+    """Mailboxes in running text, in order, each once. Time grows with the length of the text alone."""
+    found: dict[str, None] = {}
+    at, tries = text.find("@"), 0
+    while at != -1 and len(found) < limit and tries < MAX_TRIES:
+        tries += 1
+        address = _around(text, at)
+        if address is not None:
+            found.setdefault(address)
+        at = text.find("@", at + 1)
+    return tuple(found)
+
+
+def _around(text: str, at: int) -> str | None:
+    """The mailbox whose @ stands at `at`."""
+    local = _local_before(text, at)
+    tail = text[at + 1 : at + 257]
+    if not local or local.lower().startswith(_NO_MAILBOX):
+        return None
+    if literal := _LITERAL.match(tail):
+        return f"{local}@{literal[0].lower()}"
+    match = _DOMAIN.match(tail)
+    if match is None:
+        return None
+    return f"{local}@{match[0].lower()}"
+
+
+def _local_before(text: str, at: int) -> str:
+    head = text[max(0, at - 130) : at]
+    if head.endswith('"') and (match := _QUOTED.search(head + "@")):
+        return match[0][:-1]
+    parts = _LOCAL_STOPS.split(head)
+    local = _SMTP_PREFIX.sub("", parts[-1]).lstrip(".'*`=").rstrip(".'")
+    return local if len(local) <= 128 else ""
+
+
+def is_role_of_reporter(address: str) -> bool:
+    """True for the names under which mail systems themselves write: no recipient of ours fails under them."""
+    return address.partition("@")[0].lower() in _ROLES
+
+
+_ROLES = frozenset({"mailer-daemon", "postmaster", "mailerdaemon", "mailer_daemon", "post_master", "mdaemon", "daemon"})

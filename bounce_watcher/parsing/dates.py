@@ -1,0 +1,34 @@
+"""Dates of mail (RFC 5322 section 3.3) as aware datetimes; None for what is no date."""
+
+import re
+from datetime import UTC, datetime, timedelta, timezone
+from email.utils import parsedate_to_datetime
+
+_MONTHS = dict(zip(
+    ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"), range(1, 13), strict=True
+))
+_USUAL = re.compile(
+    r"(?:[A-Za-z]{3}, *)?(\d{1,2}) ([A-Za-z]{3}) (\d{4}) (\d\d):(\d\d)(?::(\d\d))? ([+-])(\d\d)(\d\d)(?!\d)"
+)
+_ISO = re.compile(r"(\d{4})-(\d\d)-(\d\d)[T ](\d\d)[:-](\d\d)[:-](\d\d)")
+
+
+def parse_date(value: str) -> datetime | None:
+    """Aware; a date without a zone counts as UTC. Also "2012-12-31 23-59-59" (SendGrid) and ISO 8601."""
+    try:
+        if match := _USUAL.match(value):
+            return _usual(match)
+        if match := _ISO.match(value):
+            return datetime(*map(int, match.groups()), tzinfo=UTC)  # type: ignore[misc, arg-type]
+        parsed = parsedate_to_datetime(value[:200])
+    except (ValueError, TypeError, IndexError, OverflowError, KeyError):
+        return None
+    return parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)
+
+
+def _usual(match: re.Match[str]) -> datetime:
+    day, month, year, hour, minute, second, sign, zone_hours, zone_minutes = match.groups()
+    offset = timedelta(hours=int(zone_hours), minutes=int(zone_minutes))
+    zone = timezone(-offset if sign == "-" else offset)
+    time = (int(hour), int(minute), min(int(second or 0), 59))  # RFC 5322 allows a leap second, datetime does not
+    return datetime(int(year), _MONTHS[month.lower()], int(day), *time, tzinfo=zone)

@@ -1,0 +1,158 @@
+"""The machine part of a delivery status notification (RFC 3464; RFC 6533 for addresses beyond ASCII)."""
+
+import re
+from collections.abc import Iterator
+from functools import lru_cache
+
+from bounce_watcher.model.fields import Action, DeliveryReport, EnhancedStatus, RecipientReport
+from bounce_watcher.parsing.address import parse_address
+from bounce_watcher.parsing.dates import parse_date
+from bounce_watcher.parsing.field_block import GAP, fields
+
+STATUS_TYPES = frozenset({
+    "message/delivery-status",
+    "message/global-delivery-status",
+    "message/xdelivery-status",  # XWall
+})
+
+MAX_DIAGNOSTIC = 2_000
+"""Characters of a diagnostic that are kept."""
+
+MAX_RECIPIENTS = 1_000
+"""Recipients of one report that are read."""
+
+Block = dict[str, list[str]]
+
+_MESSAGE_FIELDS = frozenset({
+    "reporting-mta", "original-envelope-id", "arrival-date", "received-from-mta", "dsn-gateway",
+})
+_OPENS_RECIPIENT = frozenset({"original-recipient", "final-recipient", "action", "status"})
+_DIAGNOSTIC_TYPE = re.compile(r"([A-Za-z][\w.-]{0,30})\s*;\s*")
+_HOST = re.compile(r"(?:(?:dns|smtp|x-[\w-]+|unknown)\s*;)?\s*\[?<?([^\s\[\]()<>;,]*)", re.IGNORECASE)
+_FAILED = ("fail", "error", "expired", "undeliver", "bounce", "reject")
+_REPLY_CODE = re.compile(r"(?:^|\s)([245])\d\d[ -]")
+
+
+def parse_delivery_status(text: str) -> DeliveryReport:
+    """All that a delivery-status body says. Total; what is no field is passed over."""
+    message, blocks = _blocks(text)
+    arrival = _first(message, "arrival-date")
+    return DeliveryReport(
+        reporting_mta=parse_host(_first(message, "reporting-mta")),
+        original_envelope_id=_first(message, "original-envelope-id"),
+        arrival_date=parse_date(arrival) if arrival else None,
+        recipients=tuple(_recipient(block) for block in blocks),
+    )
+
+
+def _blocks(text: str) -> tuple[Block, list[Block]]:
+    """The per-message fields and one block for each recipient.
+
+    Blank lines alone do not tell: Domino leaves them out, IIS and SurfControl put them inside a block. A recipient's
+    block begins where a field comes again that it already has, or at a recipient behind a gap.
+    """
+    message: Block = {}
+    blocks: list[Block] = []
+    current: Block = {}
+    after_gap = False
+    for name, value in fields(text):
+        if (name, value) == GAP:
+            after_gap = True
+            continue
+        if name in _MESSAGE_FIELDS:
+            message.setdefault(name, []).append(value)
+            continue
+        if name in _OPENS_RECIPIENT and _is_full(current, name, after_gap):
+            blocks.append(current)
+            current = {}
+            if len(blocks) >= MAX_RECIPIENTS:
+                break
+        current.setdefault(name, []).append(value)
+        after_gap = False
+    blocks.append(current)
+    return message, [block for block in blocks if not _OPENS_RECIPIENT.isdisjoint(block)]
+
+
+def _is_full(block: Block, name: str, after_gap: bool) -> bool:
+    if name in block:
+        return True
+    return after_gap and name in {"original-recipient", "final-recipient"} and "final-recipient" in block
+
+
+def _recipient(block: Block) -> RecipientReport:
+    status_text = _first(block, "status") or ""
+    kind, diagnostic = _diagnostic(block)
+    status = EnhancedStatus.find(status_text)
+    if diagnostic is None and len(status_text) > 10:  # "Status: 5.1.1 (bad destination mailbox address)"
+        diagnostic = status_text[:MAX_DIAGNOSTIC]
+    last_attempt, retry_until = _first(block, "last-attempt-date"), _first(block, "will-retry-until")
+    return RecipientReport(
+        original_recipient=_address(block, "original-recipient"),
+        final_recipient=_address(block, "final-recipient") or _address(block, "x-actual-recipient"),
+        action=_action(_first(block, "action"), status, diagnostic),
+        status=status,
+        remote_mta=next((host for value in block.get("remote-mta", ()) if (host := parse_host(value))), None),
+        diagnostic_type=kind,
+        diagnostic_code=diagnostic,
+        last_attempt_date=parse_date(last_attempt) if last_attempt else None,
+        will_retry_until=parse_date(retry_until) if retry_until else None,
+    )
+
+
+def _first(block: Block, name: str) -> str | None:
+    return next(filter(None, block.get(name, ())), None)
+
+
+def _address(block: Block, name: str) -> str | None:
+    return next((address for value in block.get(name, ()) if (address := parse_address(value))), None)
+
+
+@lru_cache(maxsize=256)
+def parse_host(value: str | None) -> str | None:
+    """The host name of an MTA field: "dns; mx.example.org. (192.0.2.1)" is mx.example.org. None = tells no host."""
+    match = _HOST.match(value) if value else None
+    host = match[1].rstrip(".").lower() if match else ""
+    return host if host and "@" not in host else None
+
+
+def _diagnostic(block: Block) -> tuple[str | None, str | None]:
+    """Type and text of the diagnostic. Exim and others write several: the SMTP one first, the rest behind it."""
+    found = [split_diagnostic(value) for value in block.get("diagnostic-code", ())]
+    found = [(kind, text) for kind, text in found if text]
+    if not found:
+        return None, None
+    found.sort(key=lambda pair: pair[0] != "smtp")
+    texts = dict.fromkeys(text for _, text in found if text)
+    return found[0][0], " ".join(texts)[:MAX_DIAGNOSTIC]
+
+
+def split_diagnostic(value: str) -> tuple[str | None, str | None]:
+    """("smtp", "550 5.1.1 …") of "smtp; 550 5.1.1 …"; the type is optional. None = absent."""
+    match = _DIAGNOSTIC_TYPE.match(value)
+    if match is None:
+        return None, value[:MAX_DIAGNOSTIC] or None
+    return match[1].lower(), value[match.end() :][:MAX_DIAGNOSTIC] or None
+
+
+def _action(value: str | None, status: EnhancedStatus | None, diagnostic: str | None) -> Action | None:
+    """RFC 3464's word, else what life writes for it, else what the class of status or reply says."""
+    word = value.lower().split(maxsplit=1)[0].strip("()") if value else ""
+    if word in _ACTIONS:
+        return _ACTIONS[word]
+    if word.startswith(_FAILED):
+        return Action.FAILED
+    if status is not None:
+        return _BY_CLASS[status.class_]
+    match = _REPLY_CODE.search(diagnostic or "")
+    return _BY_CLASS[int(match[1])] if match else None
+
+
+_ACTIONS = {action.value: action for action in Action} | {"delay": Action.DELAYED, "deliverable": Action.DELIVERED}
+_BY_CLASS = {2: Action.DELIVERED, 4: Action.DELAYED, 5: Action.FAILED}
+
+
+def recipients_of(reports: tuple[DeliveryReport, ...]) -> Iterator[tuple[DeliveryReport, RecipientReport]]:
+    """Every recipient of several reports, with the report it stands in."""
+    for report in reports:
+        for recipient in report.recipients:
+            yield report, recipient

@@ -1,0 +1,39 @@
+"""The machine part of an abuse feedback report (RFC 5965; RFC 6430, 6591 for further types)."""
+
+from bounce_watcher.model.fields import FeedbackReport
+from bounce_watcher.parsing.address import parse_address
+from bounce_watcher.parsing.dates import parse_date
+from bounce_watcher.parsing.field_block import fields
+
+FEEDBACK_TYPES = frozenset({"message/feedback-report"})
+
+_RECIPIENT_FIELDS = ("original-rcpt-to", "removal-recipient")
+"""Removal-Recipient is what the feedback loops run by Validity write."""
+_REDACTED = ("redacted", "undisclosed", "anonymous", "unknown@", "hidden")
+
+
+def parse_feedback_report(text: str) -> FeedbackReport:
+    """All that a feedback-report body says. Total; a missing Feedback-Type counts as "other"."""
+    found: dict[str, list[str]] = {}
+    for name, value in fields(text):
+        if value:
+            found.setdefault(name, []).append(value)
+    first = {name: values[0] for name, values in found.items()}
+    arrival = first.get("arrival-date") or first.get("received-date")
+    addresses = [parse_address(value) for name in _RECIPIENT_FIELDS for value in found.get(name, ())]
+    sender = first.get("original-mail-from")
+    return FeedbackReport(
+        feedback_type=first.get("feedback-type", "other").split(maxsplit=1)[0].lower(),
+        original_rcpt_to=tuple(dict.fromkeys(a for a in addresses if a and not is_redacted(a))),
+        original_mail_from=parse_address(sender) if sender else None,
+        reported_domain=tuple(found.get("reported-domain", ())),
+        source_ip=first.get("source-ip"),
+        user_agent=first.get("user-agent"),
+        arrival_date=parse_date(arrival) if arrival else None,
+        authentication_results=tuple(found.get("authentication-results", ())),
+    )
+
+
+def is_redacted(address: str) -> bool:
+    """True where a provider put a placeholder in place of the complaining person."""
+    return address.lower().startswith(_REDACTED) or address.lower().endswith("@redacted")

@@ -1,0 +1,69 @@
+"""Runs of "Name: value" lines in the body of a report part: read as life writes them, not as RFC 3464 asks.
+
+Leading blanks before names, blank lines anywhere, continuation lines that are not indented, names in any case and
+with blanks before the colon: all of these are met in the field.
+"""
+
+import re
+from collections.abc import Iterator
+
+from bounce_watcher.parsing.charset import decode_words, one_line
+
+MAX_LINES = 20_000
+"""Lines of one block that are read: more than a thousand recipients with ten fields each."""
+
+MAX_VALUE = 4_000
+"""Characters of one field's value that are kept."""
+
+_NAME = re.compile(r"([A-Za-z][A-Za-z0-9_-]{1,60}(?: [Cc]ode)?)[ \t]*:(.*)")
+_PLAIN_NAMES = frozenset({"action", "status", "version", "incidents", "disposition", "error", "failure", "warning"})
+"""Names without a hyphen. Other words before a colon ("https:", "host:") continue a value that lost its fold."""
+_BREAKS = re.compile(r"<br\s*/?>|\\r\\n|\\n|<CRLF>", re.IGNORECASE)
+
+GAP = ("", "")
+"""Stands for blank lines."""
+
+
+def fields(text: str) -> Iterator[tuple[str, str]]:
+    """(name in lower case, value on one line) of each field, and GAP for each run of blank lines between fields."""
+    name, pieces = "", [""]
+    for line in _lines(text):
+        field = _field_at(line)
+        if field is None and line.strip():
+            pieces.append(line)
+            continue
+        if name:
+            yield name, _value(pieces)
+        if field is None:
+            if name:
+                yield GAP
+            name = ""
+        else:
+            name, pieces = field[0], [field[1]]
+    if name:
+        yield name, _value(pieces)
+
+
+def _lines(text: str) -> list[str]:
+    """The lines, without the indentation of the first where the whole block is indented."""
+    lines = text.split("\n", MAX_LINES)[:MAX_LINES]
+    first = next((line for line in lines if line.strip()), "")
+    indent = first[: len(first) - len(first.lstrip())]
+    return [line.removeprefix(indent) for line in lines] if indent else lines
+
+
+def _field_at(line: str) -> tuple[str, str] | None:
+    match = _NAME.match(line)
+    if match is None:
+        return None
+    name = match[1].lower().replace(" ", "-")
+    return (name, match[2]) if "-" in name or name in _PLAIN_NAMES else None
+
+
+def _value(pieces: list[str]) -> str:
+    text = pieces[0] if len(pieces) == 1 else " ".join(pieces)[:MAX_VALUE]
+    if "\\" in text or "<" in text:
+        text = _BREAKS.sub(" ", text)
+    if "=?" in text:
+        text = decode_words(text)
+    return one_line(text[:MAX_VALUE])

@@ -1,0 +1,49 @@
+"""Read this file first: all that happens to one message before anything is stored, as one pure function.
+
+    bytes ─▶ parse ─▶ recognise ─▶ classify ─▶ attribute ─▶ Analysis
+             what it   who failed,   what it     whose mail it was,
+             holds     whose words   means       how far that is proven
+
+No clock, no disk, no network: the same bytes with the same toolkit always give the same analysis.
+"""
+
+from dataclasses import dataclass, field
+
+from bounce_watcher.attribution.attribute import attribute
+from bounce_watcher.attribution.settings import AttributionSettings
+from bounce_watcher.classification.classify import classify
+from bounce_watcher.classification.ruleset import Ruleset
+from bounce_watcher.model.fields import Action
+from bounce_watcher.model.finding import Analysis, Finding, RecipientVerdict
+from bounce_watcher.model.message import message_digest
+from bounce_watcher.parsing.message import ParsedMessage, parse
+from bounce_watcher.recognition import recognise
+
+_JUDGED = frozenset({Action.FAILED, Action.DELAYED})
+
+
+@dataclass(frozen=True, slots=True)
+class Toolkit:
+    """What an analysis rests on besides the message."""
+
+    ruleset: Ruleset
+    attribution: AttributionSettings = field(default_factory=AttributionSettings)
+
+
+def analyse(content: bytes, toolkit: Toolkit) -> Analysis:
+    """All that one message says. Total: any bytes give an analysis; an exception is a bug."""
+    message = parse(content)
+    recognition = recognise(message)
+    return Analysis(
+        kind=recognition.kind,
+        digest=message_digest(content),
+        recipients=tuple(_judged(message, finding, toolkit) for finding in recognition.findings),
+        sent=recognition.sent,
+        feedback_type=recognition.feedback_type,
+    )
+
+
+def _judged(message: ParsedMessage, finding: Finding, toolkit: Toolkit) -> RecipientVerdict:
+    is_judged = finding.report.action in _JUDGED
+    verdict = classify(finding.report, finding.reporting_mta, toolkit.ruleset) if is_judged else None
+    return RecipientVerdict(finding, attribute(message, finding, toolkit.attribution), verdict)

@@ -1,0 +1,39 @@
+"""Exim before 4.83 and its heirs (cPanel, Mail.ru, GMX, old Gmail): text alone, the addresses in a header field.
+
+    X-Failed-Recipients: user@example.org
+
+    This message was created automatically by mail delivery software.
+    A message that you sent could not be delivered to one or more of its recipients. …
+
+      user@example.org
+        SMTP error from remote mail server after RCPT TO:<user@example.org>:
+        host mx.example.org [192.0.2.1]: 550 5.1.1 User unknown
+
+    ------ This is a copy of the message, including all the headers. ------
+"""
+
+from bounce_watcher.model.fields import Action
+from bounce_watcher.model.finding import Evidence
+from bounce_watcher.parsing.address import find_addresses
+from bounce_watcher.parsing.message import ParsedMessage
+from bounce_watcher.parsing.returned import original_headers, sent_message, split_text
+from bounce_watcher.recognition.merging import each_once, kind_of
+from bounce_watcher.recognition.prose import MAX_TEXT, finding, words_beside
+from bounce_watcher.recognition.recognizer import Recognition
+
+NAME = "exim"
+
+
+def recognise(message: ParsedMessage) -> Recognition | None:
+    """All addresses of X-Failed-Recipients, which Exim folds and repeats every fifty."""
+    fields = message.headers.get_all("x-failed-recipients")
+    addresses = find_addresses(",".join(fields), 1_000)
+    if not addresses:
+        return None
+    notice = split_text(message.text[:MAX_TEXT])[0]
+    subject = (message.headers.get("subject") or "").lower()
+    action = Action.DELAYED if "delay" in subject else Action.FAILED
+    findings = each_once(
+        finding(NAME, "1", address, words_beside(notice, address), action, Evidence.REPORT) for address in addresses
+    )
+    return Recognition(kind_of(findings), findings, sent_message(original_headers(message)))

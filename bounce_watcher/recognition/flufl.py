@@ -1,0 +1,69 @@
+"""The last resort: flufl.bounce, which knows the prose of some thirty further systems.
+
+It tells addresses and nothing else, raises IndexError on a message without From (6.0.0), passes on whatever one of its
+detectors raises, and takes any text that quotes a bounce for one: so it is asked only where a mail system wrote the
+message, is shown no more than the first KiBs, and its failures count as silence.
+"""
+
+import logging
+import re
+from email import message_from_bytes
+
+from flufl.bounce import all_failures
+
+from bounce_watcher.model.fields import Action
+from bounce_watcher.model.finding import Finding
+from bounce_watcher.parsing.address import parse_address
+from bounce_watcher.parsing.message import ParsedMessage
+from bounce_watcher.parsing.returned import original_headers, sent_message, split_text
+from bounce_watcher.recognition.merging import each_once, kind_of
+from bounce_watcher.recognition.prose import MAX_TEXT, finding, without_bystanders, words_beside
+from bounce_watcher.recognition.recognizer import Recognition
+from bounce_watcher.recognition.signs import looks_like_failure_notice
+
+NAME = "flufl"
+
+MAX_BYTES = 32 * 1024
+"""Bytes of a message that are shown to it: its patterns take time that grows faster than their line."""
+
+_LONG_LINE = re.compile(rb"([^\r\n]{300})[^\r\n]+")
+"""No address line is that long; what stands behind is cut off."""
+
+logging.getLogger("flufl.bounce").setLevel(logging.CRITICAL)  # it writes a traceback for what is shielded here
+
+
+def recognise(message: ParsedMessage) -> Recognition | None:
+    """Addresses that flufl finds in a failure notice, without those who merely take part in the exchange."""
+    if not looks_like_failure_notice(message):
+        return None
+    temporary, permanent = _all_failures(message)
+    if not temporary and not permanent:
+        return None
+    original = original_headers(message)
+    notice = split_text(message.text[:MAX_TEXT])[0]
+    findings = each_once(
+        _finding(notice, address, action)
+        for raw, action in ((permanent, Action.FAILED), (temporary, Action.DELAYED))
+        for address in without_bystanders(raw, message, original)
+    )
+    return Recognition(kind_of(findings), findings, sent_message(original)) if findings else None
+
+
+def _finding(notice: str, address: str, action: Action) -> Finding:
+    return finding(NAME, "1", address, words_beside(notice, address), action)
+
+
+def _all_failures(message: ParsedMessage) -> tuple[list[str], list[str]]:
+    content = _LONG_LINE.sub(rb"\1", message.content[:MAX_BYTES])
+    if "from" not in message.headers:
+        content = b"From: nobody@invalid\n" + content
+    try:
+        temporary, permanent = all_failures(message_from_bytes(content))
+    except Exception:  # whatever a detector raises on odd mail, RecursionError of the parser too
+        return [], []
+    return _addresses(temporary), _addresses(permanent)
+
+
+def _addresses(found: frozenset[bytes]) -> list[str]:
+    decoded = (parse_address(raw.decode("utf-8", "replace")) for raw in found)
+    return sorted(address for address in decoded if address)

@@ -1,0 +1,34 @@
+"""Many findings on one recipient made one, and the kind of a report told from its findings."""
+
+from collections.abc import Iterable
+
+from bounce_watcher.model.address import address_key
+from bounce_watcher.model.fields import Action
+from bounce_watcher.model.finding import Finding, Kind
+
+_RANK = {Action.FAILED: 3, Action.DELAYED: 2, Action.DELIVERED: 1, Action.RELAYED: 1, Action.EXPANDED: 0, None: -1}
+
+
+def each_once(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    """One finding a recipient: the worst action wins, and of equal ones the first that has a diagnostic."""
+    best: dict[str, Finding] = {}
+    for finding in findings:
+        recipient = finding.report.recipient
+        if recipient is None:
+            continue
+        key = address_key(recipient)
+        if key not in best or _weight(finding) > _weight(best[key]):
+            best[key] = finding
+    return tuple(best.values())
+
+
+def _weight(finding: Finding) -> tuple[int, bool]:
+    return _RANK[finding.report.action], finding.report.diagnostic_code is not None
+
+
+def kind_of(findings: Iterable[Finding]) -> Kind:
+    """A bounce if any recipient failed, a delay if one is delayed and none failed, else a success report."""
+    actions = {finding.report.action for finding in findings}
+    if Action.FAILED in actions:
+        return Kind.BOUNCE
+    return Kind.DELAY if Action.DELAYED in actions else Kind.DELIVERED

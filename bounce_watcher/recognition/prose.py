@@ -1,0 +1,73 @@
+"""Findings in text for people: addresses, and the words that stand beside them."""
+
+import re
+from collections.abc import Iterable
+
+from bounce_watcher.model.address import address_key
+from bounce_watcher.model.fields import Action, EnhancedStatus, RecipientReport
+from bounce_watcher.model.finding import Evidence, Finding, Provenance
+from bounce_watcher.parsing.address import find_addresses, is_role_of_reporter
+from bounce_watcher.parsing.charset import one_line
+from bounce_watcher.parsing.headers import Headers
+from bounce_watcher.parsing.message import ParsedMessage
+
+MAX_TEXT = 64 * 1024
+"""Characters of a notice that are read: what a person is told stands at its beginning."""
+
+MAX_WORDS = 2_000
+"""Characters of a diagnostic that are kept."""
+
+_REPLY = re.compile(
+    r"(?<![\d.])[245]\d\d(?:[ -]#?[245]\.\d{1,3}\.\d{1,3})?[ -]|(?<![\d.])#?[245]\.\d{1,3}\.\d{1,3}(?![.\d])"
+)
+
+
+def finding(
+    recognizer: str,
+    part: str,
+    address: str,
+    words: str,
+    action: Action = Action.FAILED,
+    evidence: Evidence = Evidence.PROSE,
+) -> Finding:
+    """A recipient that a text names, with the words that the text says of it."""
+    words = one_line(words)[:MAX_WORDS]
+    report = RecipientReport(
+        final_recipient=address, action=action, status=EnhancedStatus.find(words), diagnostic_code=words or None
+    )
+    return Finding(report, Provenance(recognizer, part, words or address), evidence)
+
+
+def words_beside(text: str, address: str) -> str:
+    """What a notice says of one address: the rest of its line and the lines below, down to the next blank line.
+
+    Where that paragraph holds no reply and the address is the only one that the notice names, the first line further
+    down that holds one. "" where the address does not occur.
+    """
+    at = text.lower().find(address.lower())
+    if at == -1:
+        return ""
+    rest = text[at + len(address) : at + len(address) + 4 * MAX_WORDS]
+    own, _, below = rest.partition("\n\n")
+    own = own.lstrip(">:;,.)]\"' \t\n")
+    if _REPLY.search(own) or not (match := _REPLY.search(below)):
+        return own
+    if any(other.lower() != address.lower() for other in find_addresses(below[: match.start()], 3)):
+        return own
+    start = below.rfind("\n", 0, match.start()) + 1
+    return below[start:].partition("\n\n")[0]
+
+
+def bystanders(message: ParsedMessage, original: Headers | None) -> frozenset[str]:
+    """Keys of addresses that a text may name without their having failed: who sent the mail, who got the report."""
+    fields = [message.headers.get_all(name) for name in ("from", "to", "reply-to", "delivered-to", "x-original-to")]
+    if original is not None:
+        fields += [original.get_all(name) for name in ("from", "sender", "return-path", "reply-to")]
+    return frozenset(address_key(a) for values in fields for value in values for a in find_addresses(value, 20))
+
+
+def without_bystanders(addresses: Iterable[str], message: ParsedMessage, original: Headers | None) -> tuple[str, ...]:
+    """`addresses` each once, without those that merely take part in the exchange of mails."""
+    barred = bystanders(message, original)
+    kept = {address_key(a): a for a in addresses if not is_role_of_reporter(a)}
+    return tuple(address for key, address in kept.items() if key not in barred)

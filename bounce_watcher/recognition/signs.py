@@ -1,0 +1,75 @@
+"""Cheap signs that a mail system wrote a message, so that words alone are never enough to be taken for a bounce."""
+
+import re
+
+from bounce_watcher.parsing.auto_reply import auto_submitted
+from bounce_watcher.parsing.message import ParsedMessage
+
+_DAEMON = re.compile(
+    r"mailer[-_]?daemon|post[-_]?master|mail[-_ ]?deliver|mail(?:er)? system|microsoftexchange|mdaemon"
+    r"|mail[-_ ]?admin|system administrator|delivery (?:sub)?system|^\W*daemon@|mailsweeper|interscan"
+    r"|content-filter|sieve subsystem",
+    re.IGNORECASE,
+)
+_FAILURE_SUBJECT = re.compile(
+    r"undeliver|undelivrable|returned (?:e?mail|to sender|message)|failure notice|fail\w* (?:to )?deliver"
+    r"|deliver\w* (?:has )?(?:fail|status|report|notification|problem|error)|(?:mail|message) delivery"
+    r"|mail (?:system error|failure|status|could not)|message (?:status|undeliver|not delivered|delayed)|non-?deliver"
+    r"|could ?n[o']t (?:be )?(?:send|sent|deliver)|not be delivered|addressing error|no valid recipient|^ndn:"
+    r"|delayed mail|mail delay|could not send message|rejected|^bounce|warning: message|unknown user|user unknown"
+    r"|unzustellbar|nicht zugestellt|zustell|état de la distribution|non remis|no se (?:pudo|puede) entregar"
+    r"|mancato recapito|onbestelbaar|退信|配信|送信でき|エラー|не доставлен|недоставлен",
+    re.IGNORECASE,
+)
+_REPLY_SUBJECT = re.compile(r"\s*(?:re|aw|sv|fwd?|wg|tr|rv|enc|antw|vs|vb|pd)\s*(?:\[\d+\])?[:：]", re.IGNORECASE)
+_MTA_MARKS = (
+    "x-failed-recipients", "x-ms-exchange-message-is-ndr", "x-ahmailid", "x-mx-bounce", "x-bounceio-id",
+    "x-mddsn-message",
+)
+
+
+def is_reply_or_forward(message: ParsedMessage) -> bool:
+    """True where the subject says that a person answers or forwards something."""
+    return _REPLY_SUBJECT.match(message.headers.get("subject") or "") is not None
+
+
+def is_from_list(message: ParsedMessage) -> bool:
+    """True for mail of lists and newsletters: no mail system writes these fields on its own reports."""
+    return "list-unsubscribe" in message.headers or "list-id" in message.headers
+
+
+def has_daemon_sender(message: ParsedMessage) -> bool:
+    """True where From or the return path is one that only mail systems use."""
+    sender = (message.headers.get("from") or "")[:400]
+    if _DAEMON.search(sender):
+        return True
+    return "daemon" in (message.headers.get("return-path") or "").lower()
+
+
+def has_null_sender(message: ParsedMessage) -> bool:
+    """True for the null return path (RFC 5321 section 4.5.5)."""
+    return any(value.strip() in {"<>", "<@>"} for value in message.headers.get_all("return-path"))
+
+
+def has_failure_subject(message: ParsedMessage) -> bool:
+    return _FAILURE_SUBJECT.search((message.headers.get("subject") or "")[:400]) is not None
+
+
+def looks_like_failure_notice(message: ParsedMessage) -> bool:
+    """Whether text for people may be read for failed addresses at all.
+
+    Wants a sign that a mail system wrote it: two of daemon-like sender, null return path, subject of the trade,
+    report structure, or one that is decisive. A forward, a reply and a list's mail never pass.
+    """
+    if any(mark in message.headers for mark in _MTA_MARKS):
+        return True
+    if is_reply_or_forward(message) or is_from_list(message):
+        return False
+    signs = (
+        has_daemon_sender(message),
+        has_null_sender(message),
+        has_failure_subject(message),
+        message.content_type == "multipart/report",
+        auto_submitted(message.headers)[0] in {"auto-replied", "auto-generated"},
+    )
+    return sum(signs) >= 2

@@ -1,0 +1,108 @@
+"""Delivery status notifications by the RFC (3464, 6522, 6533), and their many relatives that nearly follow it."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+
+from bounce_watcher.model.fields import Action, DeliveryReport, EnhancedStatus, RecipientReport
+from bounce_watcher.model.finding import Evidence, Finding, Provenance
+from bounce_watcher.parsing.address import find_addresses
+from bounce_watcher.parsing.charset import one_line
+from bounce_watcher.parsing.delivery_status import STATUS_TYPES, parse_delivery_status
+from bounce_watcher.parsing.headers import Headers
+from bounce_watcher.parsing.message import ParsedMessage, Part
+from bounce_watcher.parsing.returned import ORIGINAL_TYPES, original_headers, sent_message, split_text
+from bounce_watcher.recognition.merging import each_once, kind_of
+from bounce_watcher.recognition.prose import MAX_TEXT, MAX_WORDS, without_bystanders, words_beside
+from bounce_watcher.recognition.recognizer import Recognition
+from bounce_watcher.recognition.signs import looks_like_failure_notice
+
+NAME = "rfc3464"
+
+_STATUS_FIELD = re.compile(
+    r"^[ \t]*(?:reporting-mta|final-recipient|original-recipient)[ \t]*:", re.IGNORECASE | re.MULTILINE
+)
+_DELAY_SUBJECT = re.compile(r"delay|warning|still being retried|deferred", re.IGNORECASE)
+_UNDELIVERED = frozenset({Action.FAILED, Action.DELAYED})
+
+
+@dataclass(frozen=True, eq=False)
+class _Report:
+    """A message with its status part, and what may help where that part says too little."""
+
+    message: ParsedMessage
+    part: Part
+    status: DeliveryReport = field(repr=False)
+
+    @cached_property
+    def notice(self) -> str:
+        """The text for people without the original quoted below."""
+        return split_text(self.message.text[:MAX_TEXT])[0]
+
+    @cached_property
+    def original(self) -> Headers | None:
+        return original_headers(self.message)
+
+
+def recognise(message: ParsedMessage) -> Recognition | None:
+    """A report with a machine-readable status part, wherever it stands outside of a nested message."""
+    reports = _reports(message)
+    findings = each_once(_finding(report, recipient) for report in reports for recipient in report.status.recipients)
+    if not findings:
+        return None
+    return Recognition(kind_of(findings), findings, sent_message(reports[0].original))
+
+
+def _reports(message: ParsedMessage) -> list[_Report]:
+    typed = [part for part in message.parts if part.content_type in STATUS_TYPES]
+    if typed:
+        return [_Report(message, part, parse_delivery_status(part.text)) for part in typed]
+    return list(_sniffed(message)) if looks_like_failure_notice(message) else []
+
+
+def _sniffed(message: ParsedMessage) -> Iterator[_Report]:
+    """Status fields under another type (James' "status.dat") or amid the text (WorkMail's "Technical report:")."""
+    for part in message.parts:
+        if part.content_type in ORIGINAL_TYPES or part.content_type.startswith(("image/", "message/feedback")):
+            continue
+        text = part.text[:MAX_TEXT]
+        if match := _STATUS_FIELD.search(text):
+            yield _Report(message, part, parse_delivery_status(split_text(text[match.start() :])[0]))
+
+
+def _finding(report: _Report, recipient: RecipientReport) -> Finding:
+    if recipient.recipient is None:
+        recipient = replace(recipient, final_recipient=_address_elsewhere(report, recipient))
+    if recipient.action is None:
+        subject = report.message.headers.get("subject") or ""
+        recipient = replace(recipient, action=Action.DELAYED if _DELAY_SUBJECT.search(subject) else Action.FAILED)
+    if recipient.diagnostic_code is None and recipient.action in _UNDELIVERED:
+        recipient = _with_words(recipient, report)
+    quote = recipient.diagnostic_code or recipient.recipient or ""
+    return Finding(recipient, Provenance(NAME, report.part.path, quote), Evidence.REPORT, report.status.reporting_mta)
+
+
+def _with_words(recipient: RecipientReport, report: _Report) -> RecipientReport:
+    """Exim, OpenSMTPD and Google leave the reply out of the status part, but show it to people."""
+    for address in filter(None, (recipient.final_recipient, recipient.original_recipient)):
+        if words := one_line(words_beside(report.notice, address))[:MAX_WORDS]:
+            return replace(recipient, diagnostic_code=words, status=recipient.status or EnhancedStatus.find(words))
+    return recipient
+
+
+def _address_elsewhere(report: _Report, recipient: RecipientReport) -> str | None:
+    """Where the status part names nobody: the one address that the diagnostic, the header or the text names."""
+    headers, notice = report.message.headers, report.notice
+    places = (recipient.diagnostic_code or "", headers.get("x-failed-recipients") or "", notice)
+    for place in places:
+        named = without_bystanders(find_addresses(place), report.message, report.original)
+        if len(named) == 1:
+            return named[0]
+    return _only_addressee(report.original)
+
+
+def _only_addressee(original: Headers | None) -> str | None:
+    """The To of the original where it names just one: the last resort (Notes, old Sendmail, Netscape)."""
+    addressees = find_addresses(original.get("to") or "", 2) if original is not None else ()
+    return addressees[0] if len(addressees) == 1 else None
