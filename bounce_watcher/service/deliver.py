@@ -19,9 +19,8 @@ from bounce_watcher.service.trouble import Troubles
 log = structlog.get_logger()
 
 CONCURRENCY = 4
-BATCH = 4 * CONCURRENCY
-LEASE = timedelta(minutes=5)
-"""Longer than a batch can take: BATCH / CONCURRENCY sends of the longest time-out that the config allows (60 s)."""
+BATCH = 2 * CONCURRENCY
+SLACK = timedelta(seconds=10)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +50,11 @@ class Deliverer:
     def target(self) -> str:
         return self._sender.target.name
 
+    @property
+    def lease(self) -> timedelta:
+        """Just longer than a batch can take: after a crash its items come back no later than this."""
+        return self._sender.target.timeout * (BATCH // CONCURRENCY) + SLACK
+
     def round(self, stop: threading.Event) -> DeliveryReport:
         """Sends until nothing is due, `stop` is set, or a whole batch met a receiver that takes nothing.
 
@@ -69,7 +73,7 @@ class Deliverer:
 
     def _batch(self, stop: threading.Event) -> DeliveryReport:
         with self._troubles.guard("ledger"):
-            items = self._ledger.lease(self.target, utcnow(), LEASE, BATCH)
+            items = self._ledger.lease(self.target, utcnow(), self.lease, BATCH)
         attempts = [each for each in self._threads.map(lambda item: self._send(item, stop), items) if each]
         return _report(self.target, attempts)
 

@@ -4,7 +4,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 
 import structlog
@@ -52,6 +52,7 @@ class Recorder:
         self._ledger = ledger
         self._analyser = analyser
         self._troubles = troubles
+        self._keep_raw = settings.raw_retention != timedelta(0)
         self._decide = partial(decide, settings=settings.policy)
         self._announce = announcer(settings)
 
@@ -83,16 +84,16 @@ class Recorder:
     def _finish(self, ticket: Ticket, settle: Callable[[Destinations, Tally], None]) -> Tally:
         analysed = self._analyser.result(ticket)
         with self._troubles.guard("ledger"):
-            outcome = self._ledger.record(_records(ticket.page, analysed), self._decide, self._announce)
+            outcome = self._ledger.record(_records(ticket.page, analysed, self._keep_raw), self._decide, self._announce)
         places = _destinations(ticket.page, analysed)
         tally = _tally(len(ticket.page), outcome, len(places.get(Destination.QUARANTINE, ())))
         settle(places, tally)
         return tally
 
 
-def _records(page: Sequence[RawMessage], analysed: Sequence[Analysed]) -> list[MessageRecord]:
+def _records(page: Sequence[RawMessage], analysed: Sequence[Analysed], keep_raw: bool) -> list[MessageRecord]:
     return [
-        message_record(raw, each.analysis, each.packed)
+        message_record(raw, each.analysis, each.packed if keep_raw else None)
         for raw, each in zip(page, analysed, strict=True)
         if each.analysis is not None
     ]

@@ -13,6 +13,7 @@ from typing import Any
 from tests.servers.dovecot import PASSWORD, Dovecot
 from tests.servers.receiver import SECRET, Receiver
 
+ALL_EVENTS = ["recipient.suppressed", "recipient.released", "bounce.recorded", "complaint.recorded"]
 FOLDERS = {"processed": "Bounces/Processed", "review": "Bounces/Review", "quarantine": "Bounces/Quarantine"}
 
 
@@ -26,7 +27,7 @@ class House:
     database_url: str
     user: str = "bounces"
     mailbox_keys: str = ""
-    webhook_keys: str = 'events = ["recipient.suppressed", "recipient.released", "bounce.recorded", "complaint.recorded"]'
+    webhook_keys: str = f"events = {ALL_EVENTS}"
     more: str = ""
     processes: list[subprocess.Popen[str]] = field(default_factory=list)
 

@@ -1,0 +1,91 @@
+"""kill -9 at random moments of a pass: the ledger of an undisturbed run, no mail lost, every decision told."""
+
+import random
+import signal
+from collections import defaultdict
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.integration.house import House, wait_until
+from tests.mail import mailbag
+from tests.servers.dovecot import Dovecot
+from tests.servers.receiver import Received, Receiver
+
+COUNT = 2000
+KILLS = 20
+KEYS = 'page_messages = 20\nidle = false'
+WEBHOOK = 'timeout = "1s"\nevents = ["recipient.suppressed", "recipient.released", "complaint.recorded"]'
+
+
+def ledger_of(house: House) -> tuple[Any, ...]:
+    """Everything that is kept, without what differs by nature: times of writing and random webhook-ids."""
+    events = [{name: value for name, value in row.items() if name != "mailbox"} for row in house.events()]
+    suppressions = sorted(house.suppressions(), key=lambda row: (row["recipient"], row["stream"]))
+    outbox = sorted((row["type"], row["recipient"], row["sequence"]) for row in house.outbox()
+                    if row["state"] == "delivered")
+    return sorted(events, key=lambda row: row["id"]), suppressions, outbox
+
+
+def fill(dovecot: Dovecot, user: str) -> list[bytes]:
+    contents = []
+    for content, received_at in mailbag(COUNT, recipients=600):
+        dovecot.deliver(user, [content], received_at=received_at)
+        contents.append(content)
+    return contents
+
+
+def filed(house: House) -> int:
+    return sum(house.filed().values())
+
+
+def killed_along_the_way(house: House, seed: int) -> None:
+    """Kills the service each time a random further share of the mail has been filed."""
+    choose = random.Random(seed)
+    for goal in sorted(choose.randrange(COUNT) for _ in range(KILLS)):
+        service = house.start("run")
+        wait_until(lambda goal=goal, service=service: filed(house) >= goal or service.poll() is not None, 60,
+                   f"{goal} filed")
+        assert service.poll() is None, house.log()
+        service.send_signal(signal.SIGKILL)
+        service.wait()
+
+
+def finished(house: House) -> bool:
+    return house.dovecot.messages(house.user) == [] and all(row["state"] != "due" for row in house.outbox())
+
+
+def one_id_each(requests: tuple[Received, ...]) -> bool:
+    ids = defaultdict(set)
+    for request in requests:
+        ids[request.type, request.data["recipient"], request.data["stream"], request.data["sequence"]].add(request.id)
+    return all(len(found) == 1 for found in ids.values())
+
+
+@pytest.mark.timeout(600)
+def test_killed_twenty_times(house: House, receiver: Receiver, tmp_path: Path, database_url: str) -> None:
+    house.mailbox_keys, house.webhook_keys = KEYS, WEBHOOK
+    house.configure()
+    calm_root = tmp_path / "calm"
+    calm_root.mkdir()
+    calm = replace(house, root=calm_root, user="other", database_url=f"sqlite:///{calm_root}/ledger.db", processes=[])
+    calm.configure()
+    contents = fill(house.dovecot, house.user)
+    fill(house.dovecot, "other")
+
+    calm.call("poll")
+    receiver.forget()
+    killed_along_the_way(house, seed=7)
+    service = house.start("run")
+    wait_until(lambda: finished(house), 120, "the rest is done")
+    service.terminate()
+    assert service.wait(20) == 0
+
+    copies = [message for name in house.filed() for message in house.folder(name)]
+    assert sorted(copies) == sorted(contents)
+    assert ledger_of(house) == ledger_of(calm)
+    sent = {request.id for request in receiver.requests if request.verified}
+    assert {row["id"] for row in house.outbox() if row["state"] == "delivered"} <= sent
+    assert one_id_each(receiver.requests)

@@ -1,0 +1,162 @@
+"""What the service stands on goes away and comes back: it goes on by itself, loses nothing and says so once."""
+
+import socket
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+from tests.integration.house import House, wait_until
+from tests.mail import mailbag
+from tests.servers.receiver import Receiver, Reply, redirect
+
+COUNT = 600
+
+
+def fill(house: House, count: int = COUNT) -> list[bytes]:
+    contents = [content for content, _ in mailbag(count, recipients=count // 2)]
+    house.dovecot.deliver(house.user, contents)
+    return contents
+
+
+def all_filed(house: House, contents: list[bytes]) -> bool:
+    return sum(house.filed().values()) == len(contents) and not house.dovecot.messages(house.user)
+
+
+def troubles(house: House, about: str) -> list[str]:
+    return [line for line in house.log().splitlines() if "action=trouble_raised" in line and f'about="{about}' in line]
+
+
+def settled(house: House, contents: list[bytes]) -> None:
+    """Each message is in one folder and the ledger holds what an undisturbed import of the same mail makes."""
+    wait_until(lambda: all_filed(house, contents), 60, "all mail filed")
+    copies = [message for name in house.filed() for message in house.folder(name)]
+    assert sorted(copies) == sorted(contents)
+
+
+def test_dovecot_restarts_in_mid_pass(sqlite_house: House) -> None:
+    house = sqlite_house
+    house.mailbox_keys = "page_messages = 10"
+    house.configure()
+    contents = fill(house)
+    house.start("run")
+    wait_until(lambda: sum(house.filed().values()) > 50, 30, "the pass is under way")
+    house.dovecot.stop()
+    wait_until(lambda: troubles(house, "mailbox returns"), 20, "the outage is logged")
+    house.dovecot.start()
+    settled(house, contents)
+    assert len(troubles(house, "mailbox returns")) <= 2  # broken off, then refused: two things to know
+    wait_until(lambda: "trouble_cleared" in house.log(), 30, "its end is logged")
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_postgresql_restarts_in_mid_pass(house: House, postgres: "Restartable") -> None:
+    house.mailbox_keys = "page_messages = 10"
+    house.configure()
+    contents = fill(house)
+    house.start("run")
+    wait_until(lambda: sum(house.filed().values()) > 50, 30, "the pass is under way")
+    postgres.stop()
+    wait_until(lambda: troubles(house, "ledger"), 20, "the outage is logged")
+    postgres.start()
+    settled(house, contents)
+    assert len(troubles(house, "ledger")) <= 3
+    wait_until(lambda: all(row["state"] != "due" for row in house.outbox()), 60, "all webhooks sent")
+
+
+def test_the_database_is_away_at_start(house: House, postgres: "Restartable", database_url: str) -> None:
+    if not database_url.startswith("postgresql"):
+        pytest.skip("a file is never away")
+    postgres.stop()
+    contents = fill(house, 20)
+    house.start("run")
+    wait_until(lambda: troubles(house, "ledger"), 20, "the outage is logged")
+    postgres.start()
+    settled(house, contents)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [Reply(500), Reply(503, {"Retry-After": "2"}), Reply(hang=60), Reply(close=True), "away", "redirect"],
+    ids=["500", "503", "hangs", "hangs-up", "away", "redirect"],
+)
+def test_the_receiver_fails_for_a_while(
+    sqlite_house: House, receiver: Receiver, other_receiver: Receiver, answer: Reply | str
+) -> None:
+    house = sqlite_house
+    house.webhook_keys = 'timeout = "1s"'
+    house.configure()
+    if answer == "away":
+        receiver.stop()
+    elif answer == "redirect":
+        receiver.always(redirect(other_receiver.url))
+    elif isinstance(answer, Reply):
+        receiver.always(answer)
+    contents = fill(house, 30)
+    house.start("run")
+    wait_until(lambda: troubles(house, "webhook platform"), 30, "the trouble is logged")
+    settled(house, contents)
+
+    if answer == "away":
+        receiver.start()
+    receiver.always(Reply(204))
+    receiver.forget()
+    wait_until(lambda: house.outbox() and all(row["state"] == "delivered" for row in house.outbox()), 60, "all sent")
+    assert {row["id"] for row in house.outbox()} <= {request.id for request in receiver.requests if request.verified}
+    assert len(troubles(house, "webhook platform")) == 1
+    assert other_receiver.requests == ()
+
+
+def test_gone_disables_the_endpoint_until_it_is_retried(sqlite_house: House, receiver: Receiver) -> None:
+    house = sqlite_house
+    receiver.always(Reply(410))
+    fill(house, 30)
+    house.call("poll")
+    asked = len(receiver.requests)
+    assert asked >= 1
+    receiver.always(Reply(204))
+    house.call("poll")
+    assert len(receiver.requests) == asked, "a disabled endpoint is left alone"
+    assert {row["state"] for row in house.outbox()} == {"due"}
+    house.call("outbox", "retry", "--target", "platform")
+    house.call("poll")
+    assert {row["state"] for row in house.outbox()} == {"delivered"}
+
+
+@pytest.fixture
+def mute_port() -> Iterator[int]:
+    """A server that takes connections and says nothing."""
+    taken: list[socket.socket] = []
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        def accept() -> None:
+            try:
+                while True:
+                    taken.append(listening.accept()[0])
+            except OSError:
+                return
+
+        thread = threading.Thread(target=accept, daemon=True)
+        thread.start()
+        yield listening.getsockname()[1]
+        listening.shutdown(socket.SHUT_RDWR)
+        thread.join(5)
+    for connection in taken:
+        connection.close()
+
+
+def test_a_hung_server_holds_up_no_other_mailbox(sqlite_house: House, mute_port: int) -> None:
+    house = sqlite_house
+    house.more = f"""
+[[mailbox]]
+name = "hung"
+host = "127.0.0.1"
+port = {mute_port}
+security = "none"
+username = "x"
+password = "x"
+timeout = "30s"
+"""
+    house.configure()
+    contents = fill(house, 20)
+    house.start("run")
+    wait_until(lambda: all_filed(house, contents), 15, "the healthy mailbox is read")
