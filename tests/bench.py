@@ -94,7 +94,8 @@ def main() -> None:
     for _ in range(arguments.runs):
         bare, polled = once(contents)
         ratios.append(polled / bare)
-        print(f"bare fetch {len(contents) / bare:8.0f}/s   poll {len(contents) / polled:8.0f}/s   ratio {ratios[-1]:.2f}")
+        rates = f"bare fetch {len(contents) / bare:8.0f}/s   poll {len(contents) / polled:8.0f}/s"
+        print(f"{rates}   ratio {ratios[-1]:.2f}", flush=True)
     print(f"poll / bare fetch: {statistics.median(ratios):.2f} (median of {arguments.runs})")
 
 
