@@ -1,0 +1,67 @@
+from dataclasses import fields, replace
+from datetime import timedelta
+
+import pytest
+
+from bounce_watcher.model.finding import Evidence
+from bounce_watcher.model.ledger import Step
+from bounce_watcher.model.verdict import BounceType, Reason
+from bounce_watcher.policy.counting import CountRule, count_rule, stands_for
+from bounce_watcher.policy.decide import decide
+from bounce_watcher.policy.settings import PolicySettings, Threshold
+from tests.policy.samples import failure, history, march
+
+HARMLESS = [reason for reason in Reason if reason.bounce_type in {BounceType.BLOCK, BounceType.UNDETERMINED}]
+
+
+def test_every_reason_has_a_rule() -> None:
+    rules = {reason: count_rule(reason) for reason in Reason}
+    assert {reason for reason, rule in rules.items() if rule is CountRule.SUPPRESS_NOW} == {
+        Reason.INVALID_RECIPIENT, Reason.MAILBOX_MOVED,
+    }
+    assert {reason for reason, rule in rules.items() if rule is CountRule.CONFIRM} == {
+        Reason.INVALID_DOMAIN, Reason.DOMAIN_REFUSES_MAIL, Reason.MAILBOX_DISABLED,
+    }
+    assert {reason for reason, rule in rules.items() if rule is CountRule.NEVER} == {
+        *HARMLESS, Reason.GREYLISTED, Reason.RATE_LIMITED,
+    }
+
+
+_EAGER = Threshold(bounces=1, distinct_days=1, span=timedelta(0), window=timedelta(days=3650))
+EAGEREST = PolicySettings(
+    evidence_hard=Evidence.PROSE, evidence_soft=Evidence.PROSE, evidence_complaint=Evidence.PROSE,
+    soft=_EAGER, confirm=_EAGER, hard_expiry=timedelta(1), soft_expiry=None, complaint_expiry=timedelta(1),
+)
+
+
+@pytest.mark.parametrize("reason", HARMLESS)
+def test_no_settings_make_a_block_or_an_undetermined_bounce_count(reason: Reason) -> None:
+    events = [failure(reason, march(day), evidence=Evidence.TOKEN) for day in range(1, 32)]
+    decision = decide(events[-1], history(*events[:-1]), EAGEREST)
+    assert decision.step is Step.NOTE
+    assert decision.counted is not None
+
+
+@pytest.mark.parametrize("name", [field.name for field in fields(PolicySettings)])
+def test_no_single_setting_makes_a_block_count(name: str) -> None:
+    changed = replace(PolicySettings(), **{name: getattr(EAGEREST, name)})
+    assert decide(failure(Reason.SPAM, march(2)), history(), changed).step is Step.NOTE
+
+
+@pytest.mark.parametrize(
+    ("earlier", "later", "expected"),
+    [
+        (Reason.MAILBOX_FULL, Reason.NETWORK_ERROR, True),
+        (Reason.MAILBOX_FULL, Reason.INVALID_RECIPIENT, False),
+        (Reason.INVALID_RECIPIENT, Reason.MAILBOX_FULL, False),
+        (Reason.INVALID_DOMAIN, Reason.INVALID_RECIPIENT, False),
+        (Reason.INVALID_RECIPIENT, Reason.INVALID_DOMAIN, True),
+        (None, None, True),
+        (None, Reason.INVALID_RECIPIENT, False),
+        (Reason.INVALID_RECIPIENT, None, False),
+    ],
+)
+def test_a_weaker_bounce_never_stands_for_a_stronger(
+    earlier: Reason | None, later: Reason | None, expected: bool
+) -> None:
+    assert stands_for(earlier, later) is expected

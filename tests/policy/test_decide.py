@@ -1,0 +1,249 @@
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from bounce_watcher.model.fields import Action
+from bounce_watcher.model.finding import Evidence, Kind
+from bounce_watcher.model.ledger import BounceEvent, State, Step
+from bounce_watcher.model.verdict import Reason
+from bounce_watcher.policy.decide import decide
+from bounce_watcher.policy.settings import PolicySettings, Threshold
+from tests.policy.samples import complaint, failure, history, march, replay, suppression
+
+DEFAULT = PolicySettings()
+FULL, GONE, DEAD_DOMAIN = Reason.MAILBOX_FULL, Reason.INVALID_RECIPIENT, Reason.INVALID_DOMAIN
+
+
+def soft(day: int, reason: Reason = FULL) -> BounceEvent:
+    return failure(reason, march(day))
+
+
+class TestAtOnce:
+    def test_one_invalid_recipient_suppresses_for_good(self) -> None:
+        event = failure(GONE, march(2))
+        decision = decide(event, history(), DEFAULT)
+        assert decision.step is Step.SUPPRESS
+        assert decision.because == "1 of 1: invalid_recipient on 2 March 2026"
+        assert (decision.counted, decision.until, decision.events) == (None, None, (event.id,))
+
+    def test_an_expiry_is_added_to_the_reports_own_time(self) -> None:
+        settings = PolicySettings(hard_expiry=timedelta(days=90))
+        assert decide(failure(GONE, march(2)), history(), settings).until == march(92)
+
+    def test_an_expiry_beyond_the_calendar_is_for_good(self) -> None:
+        settings = PolicySettings(hard_expiry=timedelta.max)
+        assert decide(failure(GONE, march(2)), history(), settings).until is None
+
+    def test_one_complaint_suppresses(self) -> None:
+        settings = PolicySettings(complaint_expiry=timedelta(days=365))
+        decision = decide(complaint(march(2)), history(), settings)
+        assert decision.step is Step.SUPPRESS
+        assert decision.because == "1 of 1: complaint (abuse) on 2 March 2026"
+        assert decision.until == march(2) + timedelta(days=365)
+
+
+class TestThreshold:
+    def test_three_soft_bounces_on_three_days_over_two_weeks_suppress_for_thirty_days(self) -> None:
+        events = [soft(2), soft(9), soft(17)]
+        record, decisions = replay(events, DEFAULT)
+        assert [decision.step for decision in decisions] == [Step.WATCH, Step.WATCH, Step.SUPPRESS]
+        assert decisions[0].because == (
+            "1 of 3 on 1 of 3 days: 2 March 2026; span 0 of 14 days; window 60 days; mailbox_full"
+        )
+        assert decisions[1].because == (
+            "2 of 3 on 2 of 3 days: 2 and 9 March 2026; span 7 of 14 days; window 60 days; mailbox_full"
+        )
+        assert decisions[2].because == (
+            "3 of 3 on 3 days: 2, 9 and 17 March 2026; span 15 of 14 days; window 60 days; mailbox_full"
+        )
+        assert decisions[2].until == march(47)
+        assert decisions[2].events == tuple(event.id for event in events)
+        assert record.state is State.SUPPRESSED
+
+    def test_soft_reasons_count_together(self) -> None:
+        decision = decide(soft(17), history(soft(2, Reason.NETWORK_ERROR), soft(9, Reason.MESSAGE_EXPIRED)), DEFAULT)
+        assert decision.step is Step.SUPPRESS
+        assert decision.because.endswith("; network_error, message_expired, mailbox_full")
+
+    def test_too_short_a_span_waits(self) -> None:
+        decision = decide(soft(15), history(soft(2), soft(9)), DEFAULT)
+        assert decision.step is Step.WATCH
+        assert "span 13 of 14 days" in decision.because
+
+    def test_what_is_older_than_the_window_no_longer_counts(self) -> None:
+        assert decide(soft(62), history(soft(2), soft(9)), DEFAULT).step is Step.SUPPRESS
+        assert decide(soft(63), history(soft(2), soft(9)), DEFAULT).step is Step.WATCH
+
+    def test_hard_bounces_do_not_count_towards_the_soft_threshold(self) -> None:
+        decision = decide(soft(17), history(soft(2), failure(DEAD_DOMAIN, march(9))), DEFAULT)
+        assert decision.because.startswith("2 of 3 on 2 of 3 days: 2 and 17 March 2026")
+
+    def test_a_report_that_comes_late_completes_the_window_that_it_belongs_to(self) -> None:
+        first, last, late = soft(2), soft(17), soft(9)
+        decision = decide(late, history(first, last), DEFAULT)
+        assert decision.step is Step.SUPPRESS
+        assert decision.until == march(47)
+        assert decision.events == (first.id, late.id, last.id)
+
+    def test_a_span_in_hours_is_told_in_days(self) -> None:
+        settings = PolicySettings(soft=Threshold(3, 3, timedelta(hours=36), timedelta(days=30)))
+        decision = decide(soft(4), history(soft(2), soft(3)), settings)
+        assert decision.because == (
+            "3 of 3 on 3 days: 2, 3 and 4 March 2026; span 2 of 2 days; window 30 days; mailbox_full"
+        )
+
+
+class TestConfirm:
+    def test_the_second_day_confirms(self) -> None:
+        _, decisions = replay([failure(DEAD_DOMAIN, march(2)), failure(Reason.MAILBOX_DISABLED, march(9))], DEFAULT)
+        assert [decision.step for decision in decisions] == [Step.WATCH, Step.SUPPRESS]
+        assert decisions[0].because == "1 of 2 on 1 of 2 days: 2 March 2026; window 60 days; invalid_domain"
+        assert decisions[1].because == (
+            "2 of 2 on 2 days: 2 and 9 March 2026; window 60 days; invalid_domain, mailbox_disabled"
+        )
+        assert decisions[1].until is None
+
+    def test_the_same_day_does_not(self) -> None:
+        decision = decide(failure(DEAD_DOMAIN, march(2, 20)), history(failure(DEAD_DOMAIN, march(2, 8))), DEFAULT)
+        assert decision.counted == "counted already on 2 March 2026: once a day"
+
+
+class TestWhatDoesNotCount:
+    @pytest.mark.parametrize(
+        ("event", "words"),
+        [
+            (failure(GONE, march(2), evidence=Evidence.PROSE), "evidence is prose, the policy asks for report"),
+            (complaint(march(2), evidence=Evidence.PROSE), "evidence is prose, the policy asks for report"),
+            (failure(FULL, march(2), action=Action.DELAYED), "a delay is no failure: the server is still trying"),
+            (failure(GONE, march(2), action=Action.DELIVERED), "the report says delivered"),
+            (failure(GONE, march(2), action=Action.RELAYED), "the report says relayed: no failure"),
+            (failure(GONE, march(2), action=Action.EXPANDED), "the report says expanded to a list: no failure"),
+            (failure(GONE, march(2), action=None), "the report does not say that the delivery failed"),
+            (failure(FULL, march(2), kind=Kind.DELIVERED, action=Action.DELIVERED), "the report says delivered"),
+            (failure(Reason.SPAM, march(2)), "a block says nothing on the recipient: spam"),
+            (failure(Reason.UNKNOWN, march(2)), "undetermined: the words do not tell why"),
+            (replace(failure(GONE, march(2)), reason=None), "undetermined: the words do not tell why"),
+            (failure(Reason.GREYLISTED, march(2)), "greylisted never counts: the mail may still get through"),
+            (failure(Reason.RATE_LIMITED, march(2)), "rate_limited never counts: the mail may still get through"),
+            (complaint(march(2), "not-spam"), "feedback of type not-spam is no complaint against the sender"),
+            (complaint(march(2), "fraud"), "feedback of type fraud is no complaint against the sender"),
+            (complaint(march(2), None), "feedback of type unknown is no complaint against the sender"),
+        ],
+    )
+    def test_is_noted_with_the_reason_why(self, event: BounceEvent, words: str) -> None:
+        decision = decide(event, history(), DEFAULT)
+        assert (decision.step, decision.counted, decision.because) == (Step.NOTE, words, words)
+
+    def test_each_bounce_type_asks_for_its_own_evidence(self) -> None:
+        settings = PolicySettings(evidence_hard=Evidence.TOKEN, evidence_soft=Evidence.PROSE)
+        assert decide(failure(GONE, march(2)), history(), settings).counted == (
+            "evidence is report, the policy asks for token"
+        )
+        assert decide(failure(FULL, march(2), evidence=Evidence.PROSE), history(), settings).counted is None
+
+    @pytest.mark.parametrize("recipient", ["user@example.org", "USER@Example.ORG"])
+    def test_protected_addresses_and_domains_in_any_case(self, recipient: str) -> None:
+        event = failure(GONE, march(2), recipient=recipient)
+        address = PolicySettings(protected_addresses=frozenset({"User@EXAMPLE.org"}))
+        domain = PolicySettings(protected_domains=frozenset({"Example.org"}))
+        assert decide(event, history(), address).counted == "protected address: the policy never suppresses it"
+        assert decide(event, history(), domain).counted == (
+            "protected domain example.org: the policy never suppresses its addresses"
+        )
+
+    def test_a_protected_domain_does_not_protect_another_that_ends_alike(self) -> None:
+        settings = PolicySettings(protected_domains=frozenset({"ample.org"}))
+        assert decide(failure(GONE, march(2)), history(), settings).step is Step.SUPPRESS
+
+
+class TestOnce:
+    def test_a_day_counts_once(self) -> None:
+        decision = decide(soft(2, Reason.NETWORK_ERROR), history(soft(2)), DEFAULT)
+        assert decision.counted == "counted already on 2 March 2026: once a day"
+
+    def test_the_day_is_that_of_utc(self) -> None:
+        evening = failure(FULL, datetime(2026, 3, 2, 23, 30, tzinfo=UTC))
+        morning = failure(FULL, datetime(2026, 3, 3, 0, 30, tzinfo=UTC))
+        assert decide(morning, history(evening), DEFAULT).counted is None
+
+    def test_a_sent_message_counts_once_however_often_it_bounces(self) -> None:
+        first = failure(FULL, march(2), sent_message_id="m1@example.com")
+        again = failure(FULL, march(9), sent_message_id="m1@example.com")
+        assert decide(again, history(first), DEFAULT).counted == "the same sent message counted already on 2 March 2026"
+        other = replace(again, sent_message_id="m2@example.com")
+        assert decide(other, history(first), DEFAULT).counted is None
+
+    @pytest.mark.parametrize("message_id", [None, "m1@example.com"])
+    def test_a_soft_bounce_never_masks_a_hard_one(self, message_id: str | None) -> None:
+        morning = failure(FULL, march(2, 8), sent_message_id=message_id)
+        evening = failure(GONE, march(2, 20), sent_message_id=message_id)
+        assert decide(evening, history(morning), DEFAULT).step is Step.SUPPRESS
+
+    def test_one_to_be_confirmed_never_masks_one_that_suppresses_at_once(self) -> None:
+        morning = failure(DEAD_DOMAIN, march(2, 8))
+        assert decide(failure(GONE, march(2, 20)), history(morning), DEFAULT).step is Step.SUPPRESS
+
+    def test_an_event_that_is_in_the_history_already_is_not_held_against_itself(self) -> None:
+        event = failure(FULL, march(2))
+        assert decide(event, history(event), DEFAULT).because.startswith("1 of 3")
+
+
+class TestReleased:
+    def test_at_or_before_the_release_nothing_counts(self) -> None:
+        past = history(released_at=march(5))
+        assert decide(failure(GONE, march(4)), past, DEFAULT).counted == "received before the release of 5 March 2026"
+        assert decide(failure(GONE, march(5)), past, DEFAULT).step is Step.NOTE
+        assert decide(failure(GONE, march(6)), past, DEFAULT).step is Step.SUPPRESS
+
+    def test_what_counted_before_the_release_is_gone(self) -> None:
+        past = history(soft(2), soft(9), released_at=march(10))
+        assert decide(soft(17), past, DEFAULT).because.startswith("1 of 3")
+
+    def test_a_suppression_that_has_run_out_is_as_good_as_released(self) -> None:
+        past = history(soft(2), soft(9), soft(17), suppression=suppression(march(17), march(47)))
+        assert decide(soft(48), past, DEFAULT).because.startswith("1 of 3 on 1 of 3 days: 17 April 2026")
+        assert decide(failure(GONE, march(48)), past, DEFAULT).step is Step.SUPPRESS
+
+
+class TestAlreadySuppressed:
+    def test_a_further_bounce_is_counted_and_noted(self) -> None:
+        past = history(suppression=suppression(march(2), None))
+        decision = decide(failure(GONE, march(3)), past, DEFAULT)
+        assert (decision.step, decision.counted) == (Step.NOTE, None)
+        assert decision.because == "already suppressed since 2 March 2026: 3 of 3"
+
+    def test_a_hard_bounce_makes_a_temporary_suppression_the_longer_one(self) -> None:
+        past = history(suppression=suppression(march(2), march(32)))
+        decision = decide(failure(GONE, march(3)), past, DEFAULT)
+        assert (decision.step, decision.until) == (Step.SUPPRESS, None)
+        assert decision.because == "1 of 1: invalid_recipient on 3 March 2026; suppressed until 1 April 2026 before"
+
+    def test_a_complaint_does_so_too(self) -> None:
+        past = history(suppression=suppression(march(2), march(32)))
+        assert decide(complaint(march(3)), past, DEFAULT).step is Step.SUPPRESS
+
+    def test_a_hard_bounce_never_shortens(self) -> None:
+        settings = PolicySettings(hard_expiry=timedelta(days=7))
+        past = history(suppression=suppression(march(2), march(32)))
+        assert decide(failure(GONE, march(3)), past, settings).step is Step.NOTE
+
+    def test_soft_bounces_do_not_prolong(self) -> None:
+        events = [soft(day) for day in (2, 9, 17, 25)]
+        record, decisions = replay(events, DEFAULT)
+        assert decisions[-1].step is Step.NOTE
+        assert record.suppression is not None
+        assert record.suppression.until == march(47)
+
+    def test_a_hard_bounce_is_confirmed_even_while_a_soft_suppression_lasts(self) -> None:
+        events = [soft(2), soft(9), soft(17), failure(DEAD_DOMAIN, march(18)), failure(DEAD_DOMAIN, march(20))]
+        record, decisions = replay(events, DEFAULT)
+        assert [decision.step for decision in decisions[-3:]] == [Step.SUPPRESS, Step.NOTE, Step.SUPPRESS]
+        assert record.suppression is not None
+        assert record.suppression.until is None
+
+    def test_what_is_held_back_stays_held_back(self) -> None:
+        for_good = history(suppression=suppression(march(2), None, State.PENDING))
+        for_a_time = history(suppression=suppression(march(2), march(32), State.PENDING))
+        assert decide(failure(GONE, march(3)), for_good, DEFAULT).because.startswith("held back since 2 March 2026")
+        assert decide(failure(GONE, march(3)), for_a_time, DEFAULT).step is Step.PEND
