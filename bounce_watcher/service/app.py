@@ -24,6 +24,7 @@ from bounce_watcher.service.clock import utcnow
 from bounce_watcher.service.deliver import Deliverer
 from bounce_watcher.service.notify import notify, reloading, watchdog_interval
 from bounce_watcher.service.opening import open_ledger
+from bounce_watcher.service.poll import Poller
 from bounce_watcher.service.progress import Progress
 from bounce_watcher.service.recording import Recorder
 from bounce_watcher.service.trouble import Troubles
@@ -52,9 +53,10 @@ class Service:
         self._stop = threading.Event()
         self._analyser = Analyser(settings.attribution, settings.workers)
         recorder = Recorder(settings, ledger, self._analyser, self._troubles)
+        poller = Poller(recorder, self._troubles, self._stop)
         self._deliverers = [Deliverer(ledger, Sender(target), self._troubles) for target in settings.webhooks]
         self._mailboxes = [
-            MailboxJob(account, recorder, self._troubles, self._progress, self._run_at, self._wake_webhooks)
+            MailboxJob(account, poller, self._progress, self._run_at, self._wake_webhooks)
             for account in settings.mailboxes
         ]
         self._housekeeping = Housekeeping(settings, ledger, recorder, self._troubles)
@@ -125,8 +127,6 @@ class Service:
     ) -> None:
         """Finishes the page and the requests in hand. What is leased and not sent comes back with its lease."""
         self._stop.set()
-        for job in self._mailboxes:
-            job.stop()
         self._scheduler.shutdown(wait=True)
         for deliverer in self._deliverers:
             deliverer.close()

@@ -10,6 +10,7 @@ import structlog
 from bounce_watcher.config import Settings
 from bounce_watcher.intake.account import ImapAccount
 from bounce_watcher.intake.imap import open_session
+from bounce_watcher.intake.oauth2 import TokenStore
 from bounce_watcher.model.errors import BounceWatcherError
 from bounce_watcher.service.analyser import Analyser
 from bounce_watcher.service.clock import utcnow
@@ -42,32 +43,42 @@ class PollReport:
         return all(each.failure is None for each in self.passes)
 
 
-def run_pass(
-    account: ImapAccount,
-    recorder: Recorder,
-    troubles: Troubles,
-    stop: threading.Event,
-    on_page: Callable[[Tally], None] = lambda _: None,
-) -> PassReport:
-    """One pass; never raises a BounceWatcherError: what went wrong stands in the report and, once, in the log."""
-    total = Tally()
+class Poller:
+    """Makes passes, for all mailboxes of a process. Thread-safe; `stop` ends every pass after the pages in hand."""
 
-    def settle(places: Destinations, tally: Tally) -> None:
-        nonlocal total
-        session.settle(places)
-        total += tally
-        on_page(tally)
-        log.info(
-            "page recorded", action="page_recorded", mailbox=account.name, messages=tally.messages,
-            events=tally.events, suppressed=tally.suppressed, duplicates=tally.duplicates,
-        )
+    def __init__(self, recorder: Recorder, troubles: Troubles, stop: threading.Event) -> None:
+        self.tokens = TokenStore()
+        self.stop = stop
+        self._recorder = recorder
+        self._troubles = troubles
 
-    try:
-        with troubles.guard(f"mailbox {account.name}"), open_session(account) as session:
-            recorder.drain(session.pages(), settle, stop)
-            return PassReport(account.name, total, unfinished=session.unfinished)
-    except BounceWatcherError as failure:
-        return PassReport(account.name, total, failure=str(failure))
+    def run(self, account: ImapAccount, on_page: Callable[[Tally], None] = lambda _: None) -> PassReport:
+        """One pass; never raises a BounceWatcherError: what went wrong stands in the report and, once, in the log."""
+        total = Tally()
+
+        def settle(places: Destinations, tally: Tally) -> None:
+            nonlocal total
+            session.settle(places)
+            total += tally
+            on_page(tally)
+            _log_page(account, tally)
+
+        try:
+            with (
+                self._troubles.guard(f"mailbox {account.name}"),
+                open_session(account, now=utcnow, tokens=self.tokens) as session,
+            ):
+                self._recorder.drain(session.pages(), settle, self.stop)
+        except BounceWatcherError as failure:
+            return PassReport(account.name, total, failure=str(failure))
+        return PassReport(account.name, total, unfinished=session.unfinished)
+
+
+def _log_page(account: ImapAccount, tally: Tally) -> None:
+    log.info(
+        "page recorded", action="page_recorded", mailbox=account.name, messages=tally.messages,
+        events=tally.events, suppressed=tally.suppressed, duplicates=tally.duplicates,
+    )
 
 
 def poll_once(settings: Settings) -> PollReport:
@@ -77,7 +88,7 @@ def poll_once(settings: Settings) -> PollReport:
     try:
         with Analyser(settings.attribution, settings.workers) as analyser:
             recorder = Recorder(settings, ledger, analyser, troubles)
-            passes = _drain_all(settings, recorder, troubles, stop)
+            passes = _drain_all(settings, Poller(recorder, troubles, stop))
         recorder.expire(utcnow())
         deliveries = deliver_all(settings, ledger, troubles, stop)
     finally:
@@ -85,16 +96,14 @@ def poll_once(settings: Settings) -> PollReport:
     return PollReport(passes, deliveries)
 
 
-def _drain_all(
-    settings: Settings, recorder: Recorder, troubles: Troubles, stop: threading.Event
-) -> tuple[PassReport, ...]:
+def _drain_all(settings: Settings, poller: Poller) -> tuple[PassReport, ...]:
     if not settings.mailboxes:
         return ()
 
     def drain(account: ImapAccount) -> PassReport:
-        report = run_pass(account, recorder, troubles, stop)
+        report = poller.run(account)
         while report.unfinished and report.failure is None:
-            following = run_pass(account, recorder, troubles, stop)
+            following = poller.run(account)
             report = PassReport(account.name, report.tally + following.tally, following.unfinished, following.failure)
         return report
 

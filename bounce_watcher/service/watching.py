@@ -14,7 +14,7 @@ from bounce_watcher.intake.idle import wait_for_mail
 from bounce_watcher.ledger.store import Ledger
 from bounce_watcher.model.errors import BounceWatcherError
 from bounce_watcher.service.clock import utcnow
-from bounce_watcher.service.poll import PassReport, run_pass
+from bounce_watcher.service.poll import PassReport, Poller
 from bounce_watcher.service.progress import Progress
 from bounce_watcher.service.recording import Recorder, Tally
 from bounce_watcher.service.trouble import Troubles
@@ -31,20 +31,17 @@ class MailboxJob:
     def __init__(
         self,
         account: ImapAccount,
-        recorder: Recorder,
-        troubles: Troubles,
+        poller: Poller,
         progress: Progress,
         run_at: RunAt,
         wake_webhooks: Callable[[], None],
     ) -> None:
         self.account = account
         self.name = f"mailbox {account.name}"
-        self._recorder = recorder
-        self._troubles = troubles
+        self._poller = poller
         self._progress = progress
         self._run_at = run_at
         self._wake_webhooks = wake_webhooks
-        self._stop = threading.Event()
         self._hinted = threading.Event()
         self._failures = 0
         progress.expect(self.name, _patience(account))
@@ -52,7 +49,7 @@ class MailboxJob:
     def __call__(self) -> None:
         self._hinted.clear()
         self._progress.made(self.name)
-        report = run_pass(self.account, self._recorder, self._troubles, self._stop, self._page_done)
+        report = self._poller.run(self.account, self._page_done)
         self._progress.made(self.name)
         self._plan_next(report)
 
@@ -68,7 +65,7 @@ class MailboxJob:
             self._run_at(self.name, utcnow() + timedelta(seconds=wait))
             return
         self._failures = 0
-        if (report.unfinished or self._hinted.is_set()) and not self._stop.is_set():
+        if (report.unfinished or self._hinted.is_set()) and not self._poller.stop.is_set():
             self._run_at(self.name, utcnow())
 
     def hint(self) -> None:
@@ -79,18 +76,15 @@ class MailboxJob:
     def listen(self) -> None:
         """Waits with IDLE until the service stops. Only a hint: whatever fails here, the polls go on."""
         failures = 0
-        while not self._stop.is_set():
+        while not self._poller.stop.is_set():
             try:
-                if not wait_for_mail(self.account, self._stop, self.hint):
+                if not wait_for_mail(self.account, self._poller.stop, self.hint):
                     return  # the server has no IDLE
                 failures = 0
             except BounceWatcherError as failure:
                 failures += 1
                 log.debug("IDLE broke off", action="idle_failed", mailbox=self.account.name, trouble=str(failure))
-            self._stop.wait(reconnect_delay(failures, random.random()))  # noqa: S311
-
-    def stop(self) -> None:
-        self._stop.set()
+            self._poller.stop.wait(reconnect_delay(failures, random.random()))  # noqa: S311
 
 
 def _patience(account: ImapAccount) -> timedelta:
