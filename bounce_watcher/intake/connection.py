@@ -1,0 +1,139 @@
+"""A logged-in connection to an IMAP server that can be made anew."""
+
+import contextlib
+import imaplib
+import logging
+import socket
+import ssl
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+
+from imapclient import IMAPClient
+from imapclient.exceptions import CapabilityError
+
+from bounce_watcher.intake.account import ImapAccount, Security
+from bounce_watcher.intake.failures import translated
+from bounce_watcher.intake.login import log_in
+from bounce_watcher.intake.oauth2 import TokenStore
+from bounce_watcher.intake.watchdog import Watchdog
+from bounce_watcher.model.errors import PermanentFailure, TemporaryFailure
+
+logging.getLogger("imapclient").setLevel(logging.WARNING)  # it tells user names and every close
+
+Plug = Callable[[], socket.socket]
+
+
+class _Wire(imaplib.IMAP4):
+    """imaplib over a socket that was opened elsewhere, so that the watchdog has it before the greeting comes."""
+
+    def __init__(self, host: str, port: int, plug: Plug) -> None:
+        self._plug = plug
+        super().__init__(host, port)
+
+    def _create_socket(self, timeout: float | None) -> socket.socket:
+        return self._plug()
+
+
+class _Client(IMAPClient):  # type: ignore[misc]  # imapclient carries no types
+    def __init__(self, account: ImapAccount, plug: Plug) -> None:
+        self._plug = plug
+        super().__init__(
+            account.host, account.port, ssl=account.security is Security.TLS, timeout=account.timeout.total_seconds()
+        )
+        self._imap.debug = 0  # imapclient sets 5, at which imaplib makes two reprs of every literal and tells passwords
+        self.normalise_times = False  # else INTERNALDATE comes naive, in local time
+
+    def _create_IMAP4(self) -> imaplib.IMAP4:  # noqa: N802 - imapclient's name
+        return _Wire(self.host, self.port, self._plug)
+
+
+class Connection:
+    """One account's connection. `generation` grows by one with each log-in: what was selected before is gone then."""
+
+    def __init__(
+        self, account: ImapAccount, watchdog: Watchdog, now: Callable[[], datetime], tokens: TokenStore
+    ) -> None:
+        self.account = account
+        self.generation = 0
+        self._watchdog = watchdog
+        self._now = now
+        self._tokens = tokens
+        self._client: IMAPClient | None = None
+
+    @property
+    def client(self) -> IMAPClient:
+        if self._client is None:
+            self.open()
+        return self._client
+
+    def open(self) -> None:
+        """Connects and logs in. Raises TemporaryFailure, or PermanentFailure with the mend."""
+        with self.conversation("connecting"):
+            self._client = self._connect()
+            self.generation += 1
+        with self.conversation("logging in"):
+            log_in(self._client, self.account, self._now(), self._tokens)
+
+    def drop(self) -> None:
+        """Ends the connection without a word; the next use of `client` makes a new one."""
+        client, self._client = self._client, None
+        if client is not None:
+            with contextlib.suppress(OSError, ValueError):
+                client.shutdown()
+
+    def close(self) -> None:
+        """Logs out."""
+        if self._client is not None:
+            with contextlib.suppress(imaplib.IMAP4.error, OSError, ValueError):
+                self._client.logout()
+        self.drop()
+
+    @contextmanager
+    def conversation(self, doing: str) -> Iterator[None]:
+        """Translates what is raised inside into failures of ours; after any of these the connection is dropped."""
+        try:
+            with translated(self.account, doing):
+                yield
+        except (TemporaryFailure, PermanentFailure) as failure:
+            self.drop()
+            if self._watchdog.has_cut:
+                late = f"mailbox {self.account.name}: {doing}: cut off, for the pass took longer than pass_deadline"
+                raise TemporaryFailure(late) from failure
+            raise
+
+    def _connect(self) -> IMAPClient:
+        account = self.account
+        context = None if account.security is Security.NONE else _trust(account)
+        client = _Client(account, lambda: self._plug(context if account.security is Security.TLS else None))
+        if account.security is Security.STARTTLS:
+            self._start_tls(client, context)
+        return client
+
+    def _start_tls(self, client: IMAPClient, context: ssl.SSLContext | None) -> None:
+        try:
+            client.starttls(context)
+        except CapabilityError:
+            client.shutdown()
+            raise PermanentFailure(
+                f"mailbox {self.account.name}: the server offers no STARTTLS; set security to tls and port to 993"
+            ) from None
+        except BaseException:
+            client.shutdown()
+            raise
+
+    def _plug(self, context: ssl.SSLContext | None) -> socket.socket:
+        account = self.account
+        raw = socket.create_connection((account.host, account.port), account.timeout.total_seconds())
+        self._watchdog.hold(raw)
+        return raw if context is None else context.wrap_socket(raw, server_hostname=account.host)
+
+
+def _trust(account: ImapAccount) -> ssl.SSLContext:
+    try:
+        return ssl.create_default_context(cafile=account.ca_file)
+    except OSError as error:
+        why = error.strerror or "no certificate in it"
+        raise PermanentFailure(
+            f"mailbox {account.name}: ca_file {account.ca_file}: {why}; name a readable PEM file"
+        ) from None

@@ -1,0 +1,67 @@
+"""What goes wrong between us and an IMAP server, as errors of ours: one line, the mend, no secret."""
+
+import imaplib
+import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from bounce_watcher.intake.account import ImapAccount
+from bounce_watcher.model.errors import BounceWatcherError, PermanentFailure, TemporaryFailure
+
+LONGEST_TEXT = 300
+
+# What imapclient's and imaplib's readers raise on an answer that is no IMAP.
+_NONSENSE = (ValueError, TypeError, LookupError, AttributeError, RecursionError)
+
+_TLS_MISMATCH = frozenset({
+    "WRONG_VERSION_NUMBER", "UNSUPPORTED_PROTOCOL", "TLSV1_ALERT_PROTOCOL_VERSION", "NO_PROTOCOLS_AVAILABLE",
+    "SSLV3_ALERT_HANDSHAKE_FAILURE", "RECORD_LAYER_FAILURE",
+})  # fmt: skip
+
+
+def secrets_of(account: ImapAccount) -> tuple[str, ...]:
+    """What must not show in a text: the password, the OAuth2 credentials, and a user name that is an address."""
+    oauth2 = account.oauth2
+    held = (account.password, *((oauth2.client_secret, oauth2.refresh_token) if oauth2 else ()))
+    values = [secret.get_secret_value() for secret in held if secret is not None]
+    return tuple(value for value in (*values, account.username if "@" in account.username else "") if value)
+
+
+def one_line(text: str, secrets: tuple[str, ...] = ()) -> str:
+    """`text` on one line of bounded length, with an ellipsis in place of each secret."""
+    for secret in secrets:
+        text = text.replace(secret, "…")
+    return " ".join(text.split())[:LONGEST_TEXT]
+
+
+def explained(error: Exception) -> str:
+    """What a person can use of an exception's text."""
+    if isinstance(error, TimeoutError):
+        return "no answer in time"
+    text = str(error) or type(error).__name__
+    return f"an answer that can't be understood ({text})" if isinstance(error, _NONSENSE) else text
+
+
+@contextmanager
+def translated(account: ImapAccount, doing: str) -> Iterator[None]:
+    """Turns what the libraries raise inside into TemporaryFailure or PermanentFailure; `doing` says what was tried."""
+    about = f"mailbox {account.name}: {doing}"
+    secrets = secrets_of(account)
+    try:
+        yield
+    except BounceWatcherError:
+        raise
+    except ssl.SSLCertVerificationError as error:
+        mend = "set ca_file to the authority that signed it, or mend the server's certificate or `host`"
+        why = one_line(error.verify_message or str(error))
+        raise PermanentFailure(f"{about}: the server's certificate is not trusted: {why}; {mend}") from error
+    except ssl.SSLError as error:
+        if error.reason in _TLS_MISMATCH:
+            mend = "check `port` and `security` (993 is tls, 143 is starttls)"
+            raise PermanentFailure(f"{about}: no TLS to be had ({error.reason}); {mend}") from error
+        raise TemporaryFailure(f"{about}: {one_line(str(error), secrets)}") from error
+    except imaplib.IMAP4.readonly as error:
+        mend = "give its user the right to change it"
+        raise PermanentFailure(f"{about}: the folder is read-only; {mend}") from error
+    except (imaplib.IMAP4.error, OSError, *_NONSENSE) as error:
+        raise TemporaryFailure(f"{about}: {one_line(explained(error), secrets)}") from error

@@ -1,0 +1,106 @@
+"""Logging in: by password, or by an OAuth2 access token (RFC 4616, RFC 7628, Google's and Microsoft's XOAUTH2)."""
+
+import imaplib
+import re
+from collections.abc import Callable
+from datetime import datetime
+from itertools import chain, repeat
+
+from imapclient import IMAPClient
+from imapclient.exceptions import LoginError
+
+from bounce_watcher.intake.account import ImapAccount, Mechanism, OAuth2Account
+from bounce_watcher.intake.failures import one_line, secrets_of
+from bounce_watcher.intake.oauth2 import AccessToken, TokenStore
+from bounce_watcher.model.errors import BounceWatcherError, PermanentFailure, TemporaryFailure
+
+# RFC 5530, and what Gmail and others write without a code: "Too many simultaneous connections. (Failure)".
+_PASSING = re.compile(r"\[(?:UNAVAILABLE|INUSE|LIMIT|SERVERBUG)\]|too many|try again|temporar", re.IGNORECASE)
+
+
+def log_in(client: IMAPClient, account: ImapAccount, now: datetime, tokens: TokenStore) -> None:
+    """Raises PermanentFailure with the mend for a refusal, TemporaryFailure where the server says that it may pass.
+
+    What imapclient and sockets raise for a broken connection goes through.
+    """
+    oauth2 = account.oauth2
+    if oauth2 is not None:
+        _by_token(client, account, oauth2, lambda: tokens.token(oauth2, now, account.timeout), tokens)
+    else:
+        _by_password(client, account)
+
+
+def _by_password(client: IMAPClient, account: ImapAccount) -> None:
+    password = account.password.get_secret_value() if account.password else ""
+    if client.has_capability("AUTH=PLAIN"):
+        _attempt(account, "", lambda: client.plain_login(account.username, password))
+    elif client.has_capability("LOGINDISABLED"):
+        raise PermanentFailure(
+            f"mailbox {account.name}: the server allows no password log-in on this connection; "
+            "set security to tls or starttls, or use [mailbox.oauth2]"
+        )
+    elif not (account.username + password).isascii():
+        raise PermanentFailure(
+            f"mailbox {account.name}: the server knows the LOGIN command only, which takes no password beyond ASCII; "
+            "choose another password"
+        )
+    else:
+        _attempt(account, "", lambda: client.login(account.username, password))
+
+
+def _by_token(
+    client: IMAPClient,
+    account: ImapAccount,
+    oauth2: OAuth2Account,
+    fetch: Callable[[], AccessToken],
+    tokens: TokenStore,
+) -> None:
+    mechanism = oauth2.mechanism.value.upper()
+    if not client.has_capability(f"AUTH={mechanism}"):
+        raise PermanentFailure(
+            f"mailbox {account.name}: the server offers no {mechanism}; "
+            "set mechanism to what it offers, or use a password"
+        )
+    token = fetch()
+    try:
+        _present(client, account, oauth2.mechanism, token)
+    except PermanentFailure:
+        tokens.forget(oauth2, token)
+        if token.is_fresh:
+            raise
+        _present(client, account, oauth2.mechanism, fetch())
+
+
+def _present(client: IMAPClient, account: ImapAccount, mechanism: Mechanism, token: AccessToken) -> None:
+    answers = chain([_initial(mechanism, account.username, token.value)], repeat(_AFTER_ERROR[mechanism]))
+    _attempt(account, token.value, lambda: client.sasl_login(mechanism.value.upper(), lambda _: next(answers)))
+
+
+def _initial(mechanism: Mechanism, user: str, token: str) -> bytes:
+    if mechanism is Mechanism.XOAUTH2:
+        return f"user={user}\1auth=Bearer {token}\1\1".encode()
+    escaped = user.replace("=", "=3D").replace(",", "=2C")  # RFC 5801 section 4, saslname
+    return f"n,a={escaped},\1auth=Bearer {token}\1\1".encode()
+
+
+# The server explains a refusal in a challenge that wants an answer before it says NO (RFC 7628 section 3.2.3).
+_AFTER_ERROR = {Mechanism.XOAUTH2: b"", Mechanism.OAUTHBEARER: b"\1"}
+
+
+def _attempt(account: ImapAccount, token: str, authenticate: Callable[[], object]) -> None:
+    try:
+        authenticate()
+    except LoginError as error:
+        if isinstance(error.__context__, imaplib.IMAP4.abort):  # the connection broke; imapclient calls this the same
+            raise error.__context__ from None
+        raise _refusal(account, token, str(error)) from None
+
+
+def _refusal(account: ImapAccount, token: str, text: str) -> BounceWatcherError:
+    secrets = (*secrets_of(account), *((token,) if token else ()))
+    about = f"mailbox {account.name}: the log-in was refused: {one_line(text, secrets)}"
+    if _PASSING.search(text):
+        return TemporaryFailure(about)
+    if account.oauth2 is not None:
+        return PermanentFailure(f"{about}; check username, scope and the mailbox's permission for the client")
+    return PermanentFailure(f"{about}; check username and password")

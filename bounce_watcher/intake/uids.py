@@ -1,0 +1,66 @@
+"""Sets of UIDs as IMAP commands want them (RFC 3501 section 9, sequence-set), and pages of them."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+BATCH = 500
+"""UIDs in one command: 20,000 single ones are refused by Dovecot as too long, and more than this is not faster."""
+
+SEARCH_WINDOW = 20_000
+"""Messages in one SEARCH: imaplib gives up on a line over 1,000,000 bytes, and one UID takes up to 11."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A message that waits in a folder. `size` in bytes as the server says; `received_at` is aware, UTC."""
+
+    uid: int
+    size: int
+    received_at: datetime
+
+
+def compact(uids: Iterable[int]) -> str:
+    """Just these UIDs in the shortest form: {1, 2, 3, 7} is "1:3,7". No UID in a gap is ever covered."""
+    ranges: list[list[int]] = []
+    for uid in sorted(set(uids)):
+        if ranges and uid == ranges[-1][1] + 1:
+            ranges[-1][1] = uid
+        else:
+            ranges.append([uid, uid])
+    return ",".join(str(first) if first == last else f"{first}:{last}" for first, last in ranges)
+
+
+def batches(uids: Sequence[int], length: int = BATCH) -> Iterator[Sequence[int]]:
+    for start in range(0, len(uids), length):
+        yield uids[start : start + length]
+
+
+def windows(exists: int, length: int = SEARCH_WINDOW) -> Iterator[str]:
+    """Message sequence sets that cover a folder of `exists` messages and those that arrive meanwhile.
+
+    Only the last one is open: a number beyond the end, after others expunged, would be refused.
+    """
+    starts = range(1, exists + 1, length)
+    for start in starts[:-1]:
+        yield f"{start}:{start + length - 1}"
+    if starts:
+        yield f"{starts[-1]}:*"
+
+
+def pages(entries: Iterable[Entry], max_messages: int, max_bytes: int, cap: int) -> Iterator[list[Entry]]:
+    """Cuts entries into pages of at most so many messages and bytes; `cap` is the most that is read of one message.
+
+    A message larger than a page makes a page of its own.
+    """
+    page: list[Entry] = []
+    weight = 0
+    for entry in entries:
+        load = min(entry.size, cap)
+        if page and (len(page) >= max_messages or weight + load > max_bytes):
+            yield page
+            page, weight = [], 0
+        page.append(entry)
+        weight += load
+    if page:
+        yield page

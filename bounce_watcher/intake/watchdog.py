@@ -1,0 +1,76 @@
+"""An end to whatever a server does to us: socket time-outs bound one read, this bounds the whole conversation."""
+
+import contextlib
+import socket
+import threading
+from datetime import timedelta
+from types import TracebackType
+from typing import Self
+
+
+class Watchdog:
+    """Sets `overdue` after `soft`; after another `grace` cuts the connection it holds, and any that comes then.
+
+    A blocked or dripping read in another thread ends at once with an error. Both times begin anew with `feed`.
+    Use as a context manager.
+    """
+
+    def __init__(self, soft: timedelta, grace: timedelta) -> None:
+        self.overdue = threading.Event()
+        self.has_cut = False
+        self._soft = soft.total_seconds()
+        self._grace = grace.total_seconds()
+        self._fed = threading.Event()
+        self._is_done = False
+        self._lock = threading.Lock()
+        self._held: socket.socket | None = None
+        self._thread = threading.Thread(target=self._watch, name="watchdog", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._is_done = True
+        self._fed.set()
+        self._thread.join()
+        self._replace(None)
+
+    def feed(self) -> None:
+        self._fed.set()
+
+    def hold(self, connection: socket.socket) -> None:
+        """Watches `connection` from now on, in place of the one before.
+
+        It holds a duplicate: TLS takes a socket away from its first owner, and the duplicate outlives that.
+        """
+        self._replace(connection.dup())
+        if self.has_cut:
+            self._cut()
+
+    def _replace(self, connection: socket.socket | None) -> None:
+        with self._lock:
+            before, self._held = self._held, connection
+        if before is not None:
+            before.close()
+
+    def _watch(self) -> None:
+        while self._is_fed_in_time():
+            self._fed.clear()
+            if self._is_done:
+                return
+        self._cut()
+
+    def _is_fed_in_time(self) -> bool:
+        if self._fed.wait(self._soft):
+            return True
+        self.overdue.set()
+        return self._fed.wait(self._grace)
+
+    def _cut(self) -> None:
+        with self._lock, contextlib.suppress(OSError):
+            self.has_cut = True
+            if self._held is not None:
+                self._held.shutdown(socket.SHUT_RDWR)
