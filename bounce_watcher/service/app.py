@@ -17,7 +17,6 @@ from bounce_watcher.config import Settings, load
 from bounce_watcher.intake.backoff import reconnect_delay
 from bounce_watcher.ledger.store import Ledger
 from bounce_watcher.model.errors import ConfigError, TemporaryFailure
-from bounce_watcher.outbox.sender import Sender
 from bounce_watcher.service import logs
 from bounce_watcher.service.analyser import Analyser
 from bounce_watcher.service.clock import utcnow
@@ -54,7 +53,7 @@ class Service:
         self._analyser = Analyser(settings.attribution, settings.workers)
         recorder = Recorder(settings, ledger, self._analyser, self._troubles)
         poller = Poller(recorder, self._troubles, self._stop)
-        self._deliverers = [Deliverer(ledger, Sender(target), self._troubles) for target in settings.webhooks]
+        self._deliverers = [Deliverer(ledger, target, self._troubles) for target in settings.webhooks]
         self._mailboxes = [
             MailboxJob(account, poller, self._progress, self._run_at, self._wake_webhooks)
             for account in settings.mailboxes

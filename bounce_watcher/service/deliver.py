@@ -13,6 +13,7 @@ from bounce_watcher.ledger.store import Ledger
 from bounce_watcher.model.errors import BounceWatcherError
 from bounce_watcher.model.ledger import Attempt, Disposition, OutboxItem
 from bounce_watcher.outbox.sender import Sender
+from bounce_watcher.outbox.target import WebhookTarget
 from bounce_watcher.service.clock import utcnow
 from bounce_watcher.service.trouble import Troubles
 
@@ -40,20 +41,15 @@ class DeliveryReport:
 class Deliverer:
     """Sends what is due for one target. One round at a time; close it at the end."""
 
-    def __init__(self, ledger: Ledger, sender: Sender, troubles: Troubles) -> None:
+    def __init__(self, ledger: Ledger, target: WebhookTarget, troubles: Troubles) -> None:
+        """Raises PermanentFailure where the target can't be used at all."""
+        self.target = target.name
+        # Just longer than a batch can take: after a crash its items come back no later than this.
+        self._lease = target.timeout * (BATCH // CONCURRENCY) + SLACK
         self._ledger = ledger
-        self._sender = sender
+        self._sender = Sender(target)
         self._troubles = troubles
-        self._threads = ThreadPoolExecutor(CONCURRENCY, thread_name_prefix=f"webhook-{sender.target.name}")
-
-    @property
-    def target(self) -> str:
-        return self._sender.target.name
-
-    @property
-    def lease(self) -> timedelta:
-        """Just longer than a batch can take: after a crash its items come back no later than this."""
-        return self._sender.target.timeout * (BATCH // CONCURRENCY) + SLACK
+        self._threads = ThreadPoolExecutor(CONCURRENCY, thread_name_prefix=f"webhook-{target.name}")
 
     def round(self, stop: threading.Event) -> DeliveryReport:
         """Sends until nothing is due, `stop` is set, or a whole batch met a receiver that takes nothing.
@@ -73,7 +69,7 @@ class Deliverer:
 
     def _batch(self, stop: threading.Event) -> DeliveryReport:
         with self._troubles.guard("ledger"):
-            items = self._ledger.lease(self.target, utcnow(), self.lease, BATCH)
+            items = self._ledger.lease(self.target, utcnow(), self._lease, BATCH)
         attempts = [each for each in self._threads.map(lambda item: self._send(item, stop), items) if each]
         return _report(self.target, attempts)
 
@@ -87,7 +83,7 @@ class Deliverer:
         if attempt.disposition is Disposition.DELIVERED:
             self._troubles.cleared(f"webhook {self.target}")
         else:
-            self._troubles.raised(f"webhook {self.target}", attempt.answer)
+            self._troubles.raised(f"webhook {self.target}", attempt.answer, alike=attempt.answer.partition(":")[0])
         log.debug(
             "webhook sent", action="webhook_sent", target=self.target, webhook_id=item.id, type=item.type.value,
             outcome=attempt.disposition.value,
@@ -106,7 +102,7 @@ def deliver_all(
     if not settings.webhooks:
         return ()
     with ExitStack() as stack, ThreadPoolExecutor(len(settings.webhooks)) as threads:
-        deliverers = [Deliverer(ledger, Sender(target), troubles) for target in settings.webhooks]
+        deliverers = [Deliverer(ledger, target, troubles) for target in settings.webhooks]
         for each in deliverers:
             stack.callback(each.close)
         return tuple(threads.map(lambda each: each.round(stop), deliverers))

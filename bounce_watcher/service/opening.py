@@ -2,7 +2,7 @@
 
 from bounce_watcher.config import Settings
 from bounce_watcher.ledger.store import Ledger
-from bounce_watcher.outbox.sender import fingerprint
+from bounce_watcher.outbox.endpoint import fingerprint
 
 
 def open_ledger(settings: Settings) -> Ledger:

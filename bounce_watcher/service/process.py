@@ -20,7 +20,7 @@ def event_id(message_digest: str, recipient: str) -> str:
 
 def message_record(raw: RawMessage, analysis: Analysis, packed: bytes | None) -> MessageRecord:
     """What the ledger keeps of one message. Only the kinds that report on recipients make events."""
-    events = ()
+    events: tuple[BounceEvent, ...] = ()
     if analysis.kind in EVENT_KINDS:
         events = tuple(_event(raw, analysis, each) for each in analysis.recipients)
     return MessageRecord(

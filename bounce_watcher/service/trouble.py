@@ -20,18 +20,24 @@ class Troubles:
 
     def __init__(self) -> None:
         self._open: dict[str, str] = {}
+        self._alike: dict[str, str] = {}
         self._lock = threading.Lock()
 
-    def raised(self, about: str, text: str) -> None:
-        """Logs a warning when the trouble is new or has other words than before."""
+    def raised(self, about: str, text: str, alike: str | None = None) -> None:
+        """Logs a warning when the trouble is new or another than before.
+
+        `alike` is what makes it the same, where `text` also holds what differs each time; else all of `text`.
+        """
         with self._lock:
-            known, self._open[about] = self._open.get(about), text
-        if known != text:
+            known = self._alike.get(about)
+            self._open[about], self._alike[about] = text, alike or text
+        if known != (alike or text):
             log.warning("trouble began", action="trouble_raised", about=about, trouble=text)
 
     def cleared(self, about: str) -> None:
         with self._lock:
             known = self._open.pop(about, None)
+            self._alike.pop(about, None)
         if known is not None:
             log.info("trouble is over", action="trouble_cleared", about=about)
 

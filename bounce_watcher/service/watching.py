@@ -78,7 +78,9 @@ class MailboxJob:
         failures = 0
         while not self._poller.stop.is_set():
             try:
-                if not wait_for_mail(self.account, self._poller.stop, self.hint):
+                if not wait_for_mail(
+                    self.account, self._poller.stop, self.hint, now=utcnow, tokens=self._poller.tokens
+                ):
                     return  # the server has no IDLE
                 failures = 0
             except BounceWatcherError as failure:

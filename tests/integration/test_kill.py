@@ -2,8 +2,10 @@
 
 import random
 import signal
+import subprocess
 from collections import defaultdict
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -46,11 +48,15 @@ def killed_along_the_way(house: House, seed: int) -> None:
     choose = random.Random(seed)
     for goal in sorted(choose.randrange(COUNT) for _ in range(KILLS)):
         service = house.start("run")
-        wait_until(lambda goal=goal, service=service: filed(house) >= goal or service.poll() is not None, 60,
-                   f"{goal} filed")
+        reached = partial(_reached, house, service, goal)
+        wait_until(reached, 60, f"{goal} filed")
         assert service.poll() is None, house.log()
         service.send_signal(signal.SIGKILL)
         service.wait()
+
+
+def _reached(house: House, service: subprocess.Popen[str], goal: int) -> bool:
+    return filed(house) >= goal or service.poll() is not None
 
 
 def finished(house: House) -> bool:
