@@ -2,13 +2,14 @@
 
 httpx and httpcore bound each single read from the socket, so a receiver that sends a byte now and then holds a request
 for hours, in its headers as well as in its body. Here the time-outs of a request are *moments* of the monotonic clock,
-and each operation on the socket gets what is left until then. Looking up a host name is bounded by the system's
-resolver alone.
+and each operation on the socket, and the look-up of the host name before it, gets what is left until then.
 """
 
 import socket
 import ssl
 from collections.abc import Iterable, Iterator
+from concurrent.futures import Future
+from threading import Thread
 from time import monotonic  # noqa: TID251  (it measures how long, it does not tell when)
 from typing import Any
 
@@ -79,7 +80,7 @@ class _DeadlineBackend(httpcore.NetworkBackend):
         local_address: str | None = None,
         socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
     ) -> httpcore.NetworkStream:
-        addresses = _addresses(host, port)
+        addresses = _addresses(host, port, _left(timeout))
         failure: Exception = httpcore.ConnectError(f"{host} has no address")
         for index, address in enumerate(addresses):
             share = _left(timeout) / (len(addresses) - index)
@@ -122,14 +123,25 @@ def _left(moment: float | None) -> float:
     return left
 
 
-def _addresses(host: str, port: int) -> list[str]:
+def _addresses(host: str, port: int, seconds: float) -> list[str]:
+    """getaddrinfo knows no time-out: a thread of its own asks, and is left behind where the resolver hangs."""
+    found: Future[list[str]] = Future()
+    Thread(target=_look_up, args=(host, port, found), daemon=True).start()
     try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        return found.result(seconds)
+    except TimeoutError as error:
+        raise httpcore.ConnectTimeout(f"{host}: the name servers do not answer") from error
+
+
+def _look_up(host: str, port: int, found: Future[list[str]]) -> None:
+    try:
+        answer = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except OSError as error:
-        raise httpcore.ConnectError(f"{host}: {error.strerror}") from error
-    except UnicodeError as error:  # "label empty or too long"
-        raise httpcore.ConnectError(f"{host} is no host name") from error
-    return list(dict.fromkeys(str(address[0]) for *_, address in found))
+        found.set_exception(httpcore.ConnectError(f"{host}: {error.strerror}"))
+    except UnicodeError:  # "label empty or too long"
+        found.set_exception(httpcore.ConnectError(f"{host} is no host name"))
+    else:
+        found.set_result(list(dict.fromkeys(str(address[0]) for *_, address in answer)))
 
 
 def _core_url(url: httpx.URL) -> httpcore.URL:

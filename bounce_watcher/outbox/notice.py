@@ -13,13 +13,14 @@ def notices(
 ) -> tuple[OutboxItem, ...]:
     """One item for each target that subscribes to the occurrence's type, due at once, in the order of the targets.
 
-    `new_id` gives a string that is unique for good and has no "." in it (the dot parts the fields that are signed).
+    `new_id` gives the webhook-id of one item: unique for good, "msg_" before it by custom, and without a "." (the dot
+    parts the fields that are signed).
     """
     listeners = [target for target in targets if occurrence.type in target.types]
     if not listeners:
         return ()
     text = body(occurrence)
-    return tuple(_item(occurrence, target, text, f"msg_{new_id()}") for target in listeners)
+    return tuple(_item(occurrence, target, text, new_id()) for target in listeners)
 
 
 def body(occurrence: Occurrence) -> str:

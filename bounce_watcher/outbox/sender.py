@@ -1,5 +1,6 @@
 """One try to hand a webhook to its receiver, and what it came to."""
 
+import hashlib
 import random
 import re
 from collections.abc import Callable
@@ -38,13 +39,13 @@ _WHERE_IN_OPENSSL = re.compile(r" ?\(_ssl\.c:\d+\)")
 
 
 class Sender:
-    """Sends to one target. Safe for use by several threads; `close` it, or use it as a context manager.
+    """Sends to one `target`. Safe for use by several threads; `close` it, or use it as a context manager.
 
     Raises PermanentFailure where the target can't be used at all: no HTTP URL, an unreadable ca_file, a SOCKS proxy.
     """
 
     def __init__(self, target: WebhookTarget, jitter: Callable[[], float] = random.random) -> None:
-        self._target = target
+        self.target = target
         self._url = endpoint_url(target)
         self._jitter = jitter
         self._client = httpx.Client(
@@ -64,7 +65,7 @@ class Sender:
 
     def test(self, now: datetime) -> Attempt:
         """Sends an `endpoint.test` that is not in the outbox and that no one tries again."""
-        occurrence = Occurrence(NoticeType.TEST, now, data={"target": self._target.name})
+        occurrence = Occurrence(NoticeType.TEST, now, data={"target": self.target.name})
         answer = self._post(f"msg_{uuid4().hex}", body(occurrence), now)
         return decide_attempt(answer, 0, now, self._jitter())
 
@@ -80,8 +81,8 @@ class Sender:
         self.close()
 
     def _post(self, item_id: str, text: str, now: datetime) -> Answer:
-        seconds = self._target.timeout.total_seconds()
-        headers = {"content-type": "application/json", **signed_headers(item_id, text, now, self._target.secrets)}
+        seconds = self.target.timeout.total_seconds()
+        headers = {"content-type": "application/json", **signed_headers(item_id, text, now, self.target.secrets)}
         extensions = {"timeout": deadline(seconds)}
         try:
             with self._client.stream(
@@ -90,6 +91,11 @@ class Sender:
                 return _answer(response)
         except _FAILURES as error:
             return Answer(_failure(error, seconds))
+
+
+def fingerprint(target: WebhookTarget) -> str:
+    """A digest of the URL, for `Ledger.enroll`: it changes when, and only when, the target moves."""
+    return hashlib.sha256(target.url.encode()).hexdigest()
 
 
 def user_agent() -> str:

@@ -33,5 +33,5 @@ def occurrence(
 
 
 def item(*, data: dict[str, object] | None = None) -> OutboxItem:
-    (made,) = notices(occurrence(data=data), (target(),), lambda: "0001")
+    (made,) = notices(occurrence(data=data), (target(),), lambda: "msg_0001")
     return made

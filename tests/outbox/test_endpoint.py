@@ -1,4 +1,4 @@
-"""How a target is reached: its fingerprint, its URL, a proxy in between."""
+"""How a target is reached: its URL, its fingerprint, a proxy in between."""
 
 import re
 from datetime import UTC, datetime
@@ -8,8 +8,8 @@ import pytest
 
 from bounce_watcher.model.errors import PermanentFailure
 from bounce_watcher.model.ledger import Disposition
-from bounce_watcher.outbox.endpoint import endpoint_url, fingerprint, proxy_for
-from bounce_watcher.outbox.sender import Sender
+from bounce_watcher.outbox.endpoint import endpoint_url, proxy_for
+from bounce_watcher.outbox.sender import Sender, fingerprint
 from tests.outbox.samples import item, target
 from tests.servers.receiver import SECRET, Receiver
 

@@ -16,7 +16,7 @@ from tests.outbox.samples import AT, occurrence, target
 
 def ids() -> Callable[[], str]:
     numbers = count(1)
-    return lambda: f"{next(numbers):04}"
+    return lambda: f"msg_{next(numbers):04}"
 
 
 def test_each_subscribed_target_gets_an_item_of_its_own() -> None:

@@ -232,6 +232,16 @@ def test_a_host_that_does_not_exist(host: str) -> None:
     assert not {"pw", "abc"} & set(re.findall(r"\w+", made.answer))
 
 
+def test_name_servers_that_do_not_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    over = threading.Event()
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: over.wait(30) and [])
+    begun = monotonic()
+    made = send("https://platform.example/hook", timeout=0.3)
+    over.set()
+    assert (made.disposition, made.answer) == (Disposition.RETRY, "no connection within 0.3 s")
+    assert monotonic() - begun < 2
+
+
 def test_every_address_of_a_host_is_tried(receiver: Receiver) -> None:
     """localhost is ::1 before 127.0.0.1 where both are known; the receiver listens on the latter alone."""
     assert send(f"http://localhost:{receiver.port}/hook").disposition is Disposition.DELIVERED
