@@ -14,7 +14,7 @@ MAX_CONTENT_TYPE = 2_000
 """Characters of a Content-Type that are looked at."""
 
 _FIELD = re.compile(rb"^([!-9;-~]{1,100})[ \t]*:(.*(?:\n[ \t].*)*)", re.MULTILINE)
-_PARAMETER = re.compile(r';\s*([^\s=;"]{1,60})\s*=\s*("(?:[^"\\]|\\.)*"|[^;]*)')
+_PARAMETER = re.compile(r'[;\s]([^\s=;"]{1,60})\s*=\s*("(?:[^"\\]|\\.)*"|[^;]*)')
 _PIECE = re.compile(r"([^*]+)(?:\*(\d{1,2}))?(\*)?$")
 
 
@@ -77,9 +77,10 @@ TEXT_PLAIN = ContentType("text/plain", {})
 def parse_content_type(text: str) -> ContentType:
     """A Content-Type or Content-Disposition value. Total; what is no type/subtype counts as text/plain."""
     text = text[:MAX_CONTENT_TYPE]
-    value = text.partition(";")[0].partition("(")[0].strip().lower()
-    if not value:
+    words = text.partition(";")[0].partition("(")[0].lower().split(maxsplit=1)  # 'text/plain charset="us-ascii"'
+    if not words:
         return TEXT_PLAIN
+    value = words[0]
     parameters: dict[str, str] = {}
     pieces: dict[str, list[tuple[int, bool, str]]] = {}
     for name, raw in _PARAMETER.findall(text):

@@ -77,9 +77,12 @@ class ParsedMessage:
 
     @cached_property
     def text(self) -> str:
-        """What the message says to people: its first text/plain leaf, else its first text leaf, else ""."""
+        """What the message says to people: its first text/plain leaf, else its first text leaf, else "".
+
+        A multipart whose boundary occurs nowhere is a leaf, and counts as text.
+        """
         leaf = next((p for p in self.parts if p.content_type == "text/plain"), None)
-        leaf = leaf or next((p for p in self.parts if p.content_type in {"text/html", "text", "text/enriched"}), None)
+        leaf = leaf or next((p for p in self.parts if p.content_type.startswith(("text", "multipart/"))), None)
         return leaf.text if leaf else ""
 
 

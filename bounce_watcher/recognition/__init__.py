@@ -3,15 +3,17 @@
 from bounce_watcher.model.finding import Kind
 from bounce_watcher.parsing.message import ParsedMessage
 from bounce_watcher.recognition import arf, automatic, flufl, standard
-from bounce_watcher.recognition.dialects import exim, qmail
+from bounce_watcher.recognition.dialects import dragonfly, exim, qmail
 from bounce_watcher.recognition.recognizer import Recognition, Recognizer
 
 RECOGNIZERS: tuple[Recognizer, ...] = (
+    automatic.challenge,
     standard.recognise,
     arf.recognise,
     automatic.disposition,
     exim.recognise,
     qmail.recognise,
+    dragonfly.recognise,
     automatic.answer,
     flufl.recognise,
 )

@@ -49,12 +49,21 @@ def _rejection(message: ParsedMessage, report: DispositionReport, sent: SentMess
     return Recognition(Kind.BOUNCE, (found,), sent)
 
 
+def challenge(message: ParsedMessage) -> Recognition | None:
+    """ "Confirm that you are a person": the mail is held. Boxbe writes it in the form of a delivery report."""
+    headers = message.headers
+    is_challenge = (
+        any(name in headers for name in _CHALLENGE_FIELDS)
+        or _CHALLENGE_SUBJECT.search((headers.get("subject") or "")[:400])
+        or "@boxbe.com" in (headers.get("from") or "").lower()
+    )
+    return Recognition(Kind.CHALLENGE) if is_challenge else None
+
+
 def answer(message: ParsedMessage) -> Recognition | None:
-    """A challenge, an opt-out or an automatic answer of a person's mailbox."""
+    """An opt-out or an automatic answer of a person's mailbox."""
     headers = message.headers
     subject = (headers.get("subject") or "")[:400]
-    if any(name in headers for name in _CHALLENGE_FIELDS) or _CHALLENGE_SUBJECT.search(subject):
-        return Recognition(Kind.CHALLENGE)
     if "x-apple-unsubscribe" in headers or _UNSUBSCRIBE.fullmatch(subject):
         return Recognition(Kind.UNSUBSCRIBE)
     if has_auto_reply_mark(headers):

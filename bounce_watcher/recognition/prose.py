@@ -22,6 +22,11 @@ _REPLY = re.compile(
 )
 
 
+_OF_REPORT = ("from", "to", "reply-to", "delivered-to", "x-original-to", "message-id", "in-reply-to", "references")
+_OF_ORIGINAL = ("from", "sender", "return-path", "reply-to", "message-id", "in-reply-to", "references")
+"""Fields that hold something in the form of an address which is none that has failed."""
+
+
 def finding(
     recognizer: str,
     part: str,
@@ -60,9 +65,9 @@ def words_beside(text: str, address: str) -> str:
 
 def bystanders(message: ParsedMessage, original: Headers | None) -> frozenset[str]:
     """Keys of addresses that a text may name without their having failed: who sent the mail, who got the report."""
-    fields = [message.headers.get_all(name) for name in ("from", "to", "reply-to", "delivered-to", "x-original-to")]
+    fields = [message.headers.get_all(name) for name in _OF_REPORT]
     if original is not None:
-        fields += [original.get_all(name) for name in ("from", "sender", "return-path", "reply-to")]
+        fields += [original.get_all(name) for name in _OF_ORIGINAL]
     return frozenset(address_key(a) for values in fields for value in values for a in find_addresses(value, 20))
 
 

@@ -12,9 +12,9 @@ _DAEMON = re.compile(
     re.IGNORECASE,
 )
 _FAILURE_SUBJECT = re.compile(
-    r"undeliver|undelivrable|returned (?:e?mail|to sender|message)|failure notice|fail\w* (?:to )?deliver"
+    r"undeliver|undelivrable|return(?:ed|ing) (?:e?mail|to sender|message)|failure notice|failed mail|mail failed|fail\w* (?:to )?deliver"
     r"|deliver\w* (?:has )?(?:fail|status|report|notification|problem|error)|(?:mail|message) delivery"
-    r"|mail (?:system error|failure|status|could not)|message (?:status|undeliver|not delivered|delayed)|non-?deliver"
+    r"|mail (?:system error|failure|could not)|(?:mail|message) (?:status|undeliver|not delivered|delayed)|non-?deliver"
     r"|could ?n[o']t (?:be )?(?:send|sent|deliver)|not be delivered|addressing error|no valid recipient|^ndn:"
     r"|delayed mail|mail delay|could not send message|rejected|^bounce|warning: message|unknown user|user unknown"
     r"|unzustellbar|nicht zugestellt|zustell|état de la distribution|non remis|no se (?:pudo|puede) entregar"
@@ -34,7 +34,7 @@ def is_reply_or_forward(message: ParsedMessage) -> bool:
 
 
 def is_from_list(message: ParsedMessage) -> bool:
-    """True for mail of lists and newsletters: no mail system writes these fields on its own reports."""
+    """True for mail of lists and newsletters, and for reports that a list server has passed on to a list's owner."""
     return "list-unsubscribe" in message.headers or "list-id" in message.headers
 
 
@@ -59,14 +59,15 @@ def looks_like_failure_notice(message: ParsedMessage) -> bool:
     """Whether text for people may be read for failed addresses at all.
 
     Wants a sign that a mail system wrote it: two of daemon-like sender, null return path, subject of the trade,
-    report structure, or one that is decisive. A forward, a reply and a list's mail never pass.
+    report structure, or one that is decisive. A forward and a reply never pass, a list's mail from a daemon only.
     """
     if any(mark in message.headers for mark in _MTA_MARKS):
         return True
-    if is_reply_or_forward(message) or is_from_list(message):
+    is_daemon = has_daemon_sender(message)
+    if is_reply_or_forward(message) or (is_from_list(message) and not is_daemon):
         return False
     signs = (
-        has_daemon_sender(message),
+        is_daemon,
         has_null_sender(message),
         has_failure_subject(message),
         message.content_type == "multipart/report",

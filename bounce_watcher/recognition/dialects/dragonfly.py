@@ -1,0 +1,36 @@
+"""DragonFly Mail Agent (dma), the light client of BSD and Debian: one recipient a mail, text alone.
+
+    This is the DragonFly Mail Agent v0.13 at host.example.org.
+
+    There was an error delivering your mail to <user@example.org>.
+
+    mx.example.org [192.0.2.1] did not like our RCPT TO:
+    550 5.1.1 User unknown
+
+    Original message follows.
+"""
+
+import re
+
+from bounce_watcher.parsing.address import parse_address
+from bounce_watcher.parsing.message import ParsedMessage
+from bounce_watcher.parsing.returned import original_headers, sent_message, split_text
+from bounce_watcher.recognition.merging import kind_of
+from bounce_watcher.recognition.prose import MAX_TEXT, finding
+from bounce_watcher.recognition.recognizer import Recognition
+from bounce_watcher.recognition.signs import looks_like_failure_notice
+
+NAME = "dragonfly"
+
+_ADDRESS = re.compile(r"There was an error delivering your mail to <([^<>\n]{1,320})>\.?")
+
+
+def recognise(message: ParsedMessage) -> Recognition | None:
+    """The address of the one sentence, and all that follows it as the reason."""
+    notice = split_text(message.text[:MAX_TEXT])[0]
+    match = _ADDRESS.search(notice)
+    address = parse_address(match[1]) if match and looks_like_failure_notice(message) else None
+    if match is None or address is None:
+        return None
+    findings = (finding(NAME, "1", address, notice[match.end() :]),)
+    return Recognition(kind_of(findings), findings, sent_message(original_headers(message)))
