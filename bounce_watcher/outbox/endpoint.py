@@ -1,5 +1,6 @@
 """How to reach a target: which certificates are trusted, and by which proxy if any."""
 
+import hashlib
 import ipaddress
 import ssl
 from contextlib import suppress
@@ -9,6 +10,11 @@ import httpx
 
 from bounce_watcher.model.errors import PermanentFailure
 from bounce_watcher.outbox.target import WebhookTarget
+
+
+def fingerprint(target: WebhookTarget) -> str:
+    """A digest of the URL, for `Ledger.enroll`: it changes when, and only when, the target moves."""
+    return hashlib.sha256(target.url.encode()).hexdigest()
 
 
 def tls_context(target: WebhookTarget) -> ssl.SSLContext:

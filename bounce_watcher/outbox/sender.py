@@ -1,6 +1,5 @@
 """One try to hand a webhook to its receiver, and what it came to."""
 
-import hashlib
 import random
 import re
 from collections.abc import Callable
@@ -91,11 +90,6 @@ class Sender:
                 return _answer(response)
         except _FAILURES as error:
             return Answer(_failure(error, seconds))
-
-
-def fingerprint(target: WebhookTarget) -> str:
-    """A digest of the URL, for `Ledger.enroll`: it changes when, and only when, the target moves."""
-    return hashlib.sha256(target.url.encode()).hexdigest()
 
 
 def user_agent() -> str:

@@ -8,8 +8,8 @@ import pytest
 
 from bounce_watcher.model.errors import PermanentFailure
 from bounce_watcher.model.ledger import Disposition
-from bounce_watcher.outbox.endpoint import endpoint_url, proxy_for
-from bounce_watcher.outbox.sender import Sender, fingerprint
+from bounce_watcher.outbox.endpoint import endpoint_url, fingerprint, proxy_for
+from bounce_watcher.outbox.sender import Sender
 from tests.outbox.samples import item, target
 from tests.servers.receiver import SECRET, Receiver
 
