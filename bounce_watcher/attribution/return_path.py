@@ -21,9 +21,9 @@ Format of what stands behind the "+", 64 octets for the whole local part (RFC 53
 - digest: 10 characters, the first 50 bits of an HMAC-SHA256 under the same key over the recipient's `address_key`.
   It cannot be turned back into an address, but tells whether an address that a report names is the right one.
 - stream and sending are short ids of the sender's own; both may be empty.
-- Both numbers are in base32 (RFC 4648 section 6) in lower case. Of other characters only a-z, 0-9, "-" and single inner
-  dots stand for themselves, "__" is "_", and any other byte of UTF-8 is "_" and two hex digits. So a token survives
-  servers that fold case, and needs no quoting (RFC 5322 section 3.2.3).
+- Both numbers are in base32 (RFC 4648 section 6) in lower case. In the other fields a-z, 0-9, "-" and a dot that
+  follows no dot stand for themselves, "__" is "_", and any other byte of UTF-8 is "_" and two hex digits. So a token
+  survives servers that fold case, and needs no quoting (RFC 5322 section 3.2.3).
 
 What it proves: who holds a valid token has seen the return path of a mail that we sent to its recipient, that is, the
 recipient and the servers on the way. They can make up a failure of that one recipient and of nobody else: each guess at
@@ -51,7 +51,7 @@ DIGEST_LENGTH = 10
 
 _CLEAR, _DIGEST = "r", "d"
 _TOKEN = re.compile(r"([rd])([a-z2-7]{12})((?:=[a-z0-9._-]*){3,4})")
-_UNSAFE = re.compile(rb"[^a-z0-9.-]|^\.|(?<=\.)\.|\.$")
+_UNSAFE = re.compile(rb"[^a-z0-9.-]|(?<=\.)\.")
 _ESCAPED = re.compile(rb"_(?:(_)|([0-9a-f]{2}))")
 
 

@@ -93,6 +93,12 @@ class TestThreshold:
             "3 of 3 on 3 days: 2, 3 and 4 March 2026; span 2 of 2 days; window 30 days; mailbox_full"
         )
 
+    def test_the_days_are_asked_for_beside_the_bounces(self) -> None:
+        settings = PolicySettings(soft=Threshold(2, 3, timedelta(0), timedelta(days=30)))
+        decision = decide(soft(4), history(soft(3)), settings)
+        assert decision.step is Step.WATCH
+        assert decision.because.startswith("2 of 2 on 2 of 3 days: 3 and 4 March 2026; window")
+
 
 class TestConfirm:
     def test_the_second_day_confirms(self) -> None:
@@ -205,6 +211,14 @@ class TestReleased:
         assert decide(soft(48), past, DEFAULT).because.startswith("1 of 3 on 1 of 3 days: 17 April 2026")
         assert decide(failure(GONE, march(48)), past, DEFAULT).step is Step.SUPPRESS
 
+    def test_it_has_run_out_at_its_very_end(self) -> None:
+        past = history(suppression=suppression(march(17), march(47)))
+        assert decide(failure(GONE, march(47)), past, DEFAULT).counted == "received before the release of 16 April 2026"
+
+    def test_a_release_after_the_end_of_a_suppression_stands(self) -> None:
+        past = history(soft(49), suppression=suppression(march(17), march(47)), released_at=march(50))
+        assert decide(soft(51), past, DEFAULT).because.startswith("1 of 3")
+
 
 class TestAlreadySuppressed:
     def test_a_further_bounce_is_counted_and_noted(self) -> None:
@@ -222,6 +236,11 @@ class TestAlreadySuppressed:
     def test_a_complaint_does_so_too(self) -> None:
         past = history(suppression=suppression(march(2), march(32)))
         assert decide(complaint(march(3)), past, DEFAULT).step is Step.SUPPRESS
+
+    def test_a_hard_bounce_prolongs_one_that_would_end_sooner(self) -> None:
+        settings = PolicySettings(hard_expiry=timedelta(days=90))
+        past = history(suppression=suppression(march(2), march(32)))
+        assert decide(failure(GONE, march(3)), past, settings).until == march(93)
 
     def test_a_hard_bounce_never_shortens(self) -> None:
         settings = PolicySettings(hard_expiry=timedelta(days=7))

@@ -1,0 +1,166 @@
+import re
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bounce_watcher.attribution.return_path import MAX_LOCAL_PART, Token, make_return_path, read_return_path
+from bounce_watcher.attribution.settings import AttributionSettings
+from bounce_watcher.model.address import address_key
+
+RETURNS = "returns@bounces.example.com"
+KEY, OTHER_KEY = b"a key for tests.", b"another for them"
+SETTINGS = AttributionSettings(return_path=RETURNS, token_keys=(KEY,))
+LONG = "a.rather.long.local.part@mail.subdomain.example.org"
+
+DOT_ATOM = re.compile(r"[a-z0-9+=_-]+(?:\.[a-z0-9+=_-]+)*")
+"""RFC 5322 section 3.2.3, the characters that we allow ourselves of it."""
+
+
+def read(address: str, config: AttributionSettings = SETTINGS) -> Token:
+    token = read_return_path(address, config)
+    assert token is not None
+    return token
+
+
+def test_a_token_holds_recipient_stream_and_sending() -> None:
+    address = make_return_path(SETTINGS, "User@Example.org", "marketing", "spring-26")
+    assert re.fullmatch(
+        r"returns\+r[a-z2-7]{12}=marketing=spring-26=user=example\.org@bounces\.example\.com", address
+    )
+    assert read(address) == Token("user@example.org", "marketing", "spring-26", is_ours=True)
+
+
+def test_the_format_stays_what_it_is() -> None:
+    """Mail sent before an update bounces after it."""
+    clear = "returns+rjmjfwbfgl7fc=news=s1=user=example.org@bounces.example.com"
+    short = "returns+dw3u6abap3qmm=news=s1=uj3oc5odm5@bounces.example.com"
+    assert make_return_path(SETTINGS, "user@example.org", "news", "s1") == clear
+    assert make_return_path(SETTINGS, LONG, "news", "s1") == short
+
+
+def test_a_long_recipient_is_held_as_a_digest_that_tells_it_from_others() -> None:
+    token = read(make_return_path(SETTINGS, LONG, "news", "spring-26"))
+    assert (token.recipient, token.stream, token.sending, token.is_ours) == (None, "news", "spring-26", True)
+    assert token.names(LONG.upper(), SETTINGS.token_keys)
+    assert not token.names("user@example.org", SETTINGS.token_keys)
+    assert not token.names(LONG, (OTHER_KEY,))
+
+
+def test_what_an_address_may_not_hold_plainly_is_escaped() -> None:
+    address = make_return_path(SETTINGS, "User+x@example.org", "a..b.", "S_1")
+    assert address.partition("=")[2] == "a._2eb.=_53__1=user_2bx=example.org@bounces.example.com"
+    assert read(address) == Token("user+x@example.org", "a..b.", "S_1", is_ours=True)
+
+
+def test_stream_and_sending_may_be_absent() -> None:
+    token = read(make_return_path(SETTINGS, "user@example.org"))
+    assert (token.stream, token.sending, token.is_ours) == (None, None, True)
+
+
+@pytest.mark.parametrize("rewrite", [
+    str.upper,
+    str.lower,
+    lambda address: f"prvs=0123ab45cd={address}",
+    lambda address: "SRS0=HHHH=TT=bounces.example.com=" + address.replace("@bounces.example.com", "@forwarder.example"),
+    lambda address: f"  {address}\t",
+])
+def test_it_survives_what_servers_do_to_addresses(rewrite) -> None:  # type: ignore[no-untyped-def]  # any str to str
+    address = make_return_path(SETTINGS, "user@example.org", "News", "s1")
+    assert read(rewrite(address)) == Token("user@example.org", "News", "s1", is_ours=True)
+
+
+@pytest.mark.parametrize("recipient", ["user@example.org", LONG])
+def test_no_character_of_it_can_be_changed(recipient: str) -> None:
+    address = make_return_path(SETTINGS, recipient, "news", "s1")
+    start = address.index("+") + 1
+    for place in range(start, address.index("@")):
+        other = "x" if address[place] != "x" else "y"
+        token = read_return_path(f"{address[:place]}{other}{address[place + 1:]}", SETTINGS)
+        assert token is None or not token.is_ours
+
+
+def test_a_token_of_another_key_is_not_ours_and_says_so() -> None:
+    foreign = AttributionSettings(return_path=RETURNS, token_keys=(OTHER_KEY,))
+    token = read(make_return_path(foreign, "user@example.org", "news", "s1"))
+    assert not token.is_ours
+    assert token.problem == (
+        "its signature fits none of the configured keys: forged, damaged, or signed with a key dropped since"
+    )
+
+
+def test_without_a_key_no_token_is_ours() -> None:
+    token = read(make_return_path(SETTINGS, "user@example.org"), AttributionSettings(return_path=RETURNS))
+    assert (token.is_ours, token.problem) == (False, "no attribution.token_key is configured to check it with")
+
+
+@pytest.mark.parametrize("recipient", ["user@example.org", LONG])
+def test_an_old_key_verifies_and_the_newest_signs(recipient: str) -> None:
+    old = make_return_path(SETTINGS, recipient)
+    rotated = AttributionSettings(return_path=RETURNS, token_keys=(OTHER_KEY, KEY))
+    assert read(old, rotated).is_ours
+    assert read(old, rotated).names(recipient, rotated.token_keys)
+    assert not read(make_return_path(rotated, recipient)).is_ours
+
+
+@pytest.mark.parametrize("address", [
+    "returns@bounces.example.com",
+    "returns+user=example.org@bounces.example.com",
+    "returns+rttzvy7pnrthk@bounces.example.com",
+    "other+rttzvy7pnrthk=news=s1=user=example.org@bounces.example.com",
+    "returns+rttzvy7pnrthk=news=s1=user=example.org@elsewhere.example",
+    "", "@", "\ud800",
+])
+def test_what_has_not_our_form_is_no_token(address: str) -> None:
+    assert read_return_path(address, SETTINGS) is None
+
+
+def test_nothing_configured_reads_nothing() -> None:
+    assert read_return_path(make_return_path(SETTINGS, "user@example.org"), AttributionSettings()) is None
+
+
+@pytest.mark.parametrize(("config", "recipient", "ids", "words"), [
+    (AttributionSettings(token_keys=(KEY,)), "user@example.org", ("", ""), "attribution.return_path is None: set"),
+    (AttributionSettings(return_path="returns"), "user@example.org", ("", ""), "attribution.return_path is 'returns'"),
+    (AttributionSettings(return_path=RETURNS), "user@example.org", ("", ""), "attribution.token_key is not set: give"),
+    (AttributionSettings(return_path=RETURNS, token_keys=(b"short",)), "user@example.org", ("", ""), "has 5 bytes"),
+    (SETTINGS, "user", ("", ""), "recipient 'user' is no address: give"),
+    (SETTINGS, "@example.org", ("", ""), "is no address"),
+    (SETTINGS, "user@example.org", ("news", "x" * 40), "this one is 14 too long; give shorter ids"),
+])
+def test_what_cannot_be_made_says_how_to_mend_it(
+    config: AttributionSettings, recipient: str, ids: tuple[str, str], words: str
+) -> None:
+    with pytest.raises(ValueError, match=re.escape(words)):
+        make_return_path(config, recipient, *ids)
+
+
+locals_ = st.text(st.characters(exclude_characters="@", exclude_categories=["Cs"]), min_size=1, max_size=70)
+domains = st.from_regex(r"[a-z0-9]{1,20}(\.[a-z0-9]{1,20}){1,3}", fullmatch=True)
+ids = st.text(max_size=8)
+
+
+@settings(derandomize=True, deadline=None, max_examples=300)
+@given(locals_, domains, ids, ids)
+def test_whatever_is_made_is_a_legal_address_and_reads_back(local: str, domain: str, stream: str, sending: str) -> None:
+    recipient = f"{local}@{domain}"
+    try:
+        address = make_return_path(SETTINGS, recipient, stream, sending)
+    except ValueError as refused:
+        assert "no room" in str(refused) or "no address" in str(refused)
+        return
+    made, _, _ = address.rpartition("@")
+    assert len(made.encode()) <= MAX_LOCAL_PART
+    assert DOT_ATOM.fullmatch(made)
+    token = read(address.upper())
+    assert token.is_ours
+    assert token.names(recipient, SETTINGS.token_keys)
+    assert token.recipient in {None, address_key(recipient)}
+    assert (token.stream or "", token.sending or "") == (stream, sending)
+
+
+@settings(derandomize=True, deadline=None)
+@given(st.text(st.characters() | st.sampled_from("=+_-.rd27"), max_size=70))
+def test_any_text_may_be_read(text: str) -> None:
+    token = read_return_path(f"returns+{text}@bounces.example.com", SETTINGS)
+    assert token is None or not token.is_ours

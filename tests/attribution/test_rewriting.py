@@ -1,0 +1,73 @@
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bounce_watcher.attribution.rewriting import extension, unwrap, verp_recipient
+
+RETURNS = "returns@bounces.example.com"
+
+
+@pytest.mark.parametrize(
+    ("address", "inner"),
+    [
+        ("prvs=0123ab45cd=user@example.com", "user@example.com"),
+        ("PRVS=0123AB45CD=User@example.com", "User@example.com"),
+        ("btv1==0123ab45cdef==user@example.com", "user@example.com"),
+        ("SRS0=HHHH=TT=example.com=user@forwarder.example", "user@example.com"),
+        ("srs0+hhhh=tt=example.com=user@forwarder.example", "user@example.com"),
+        ("SRS0=HHHH=TT=example.com=user+tag=x@forwarder.example", "user+tag=x@example.com"),
+        ("SRS1=GGGG=first.example==HHHH=TT=example.com=user@second.example", "user@example.com"),
+        ("SRS0=HHHH=TT=example.com=prvs=0123ab45cd=user@forwarder.example", "user@example.com"),
+        ("prvs=0123ab45cd=SRS0=HHHH=TT=example.com=user@forwarder.example", "user@example.com"),
+        ("prvs=user@example.com", "prvs=user@example.com"),
+        ("SRS0=HHHH=TT@forwarder.example", "SRS0=HHHH=TT@forwarder.example"),
+        ("user@example.com", "user@example.com"),
+        ("", ""),
+    ],
+)
+def test_batv_and_srs_are_taken_off(address: str, inner: str) -> None:
+    assert unwrap(address) == inner
+
+
+@pytest.mark.parametrize(
+    ("address", "added"),
+    [
+        ("returns+x@bounces.example.com", "x"),
+        ("Returns+X@Bounces.Example.COM", "X"),
+        ("returns-x@bounces.example.com", "x"),
+        ("returns+a+b@bounces.example.com", "a+b"),
+        ("returns@bounces.example.com", None),
+        ("returns+@bounces.example.com", None),
+        ("returnsx@bounces.example.com", None),
+        ("returns+x@example.com", None),
+        ("returns+x", None),
+        ("", None),
+    ],
+)
+def test_an_extension_is_what_stands_behind_our_own_address(address: str, added: str | None) -> None:
+    assert extension(address, RETURNS) == added
+
+
+@pytest.mark.parametrize(
+    ("added", "recipient"),
+    [
+        ("user=example.org", "user@example.org"),
+        ("user+tag=example.org", "user+tag@example.org"),
+        ("a=b=example.org", "a=b@example.org"),
+        ("user==a==example.org", "user@example.org"),
+        ("user==a==example.org==news", "user@example.org"),
+        ("bounce", None),
+        ("user=localhost", None),
+        ("=example.org", None),
+    ],
+)
+def test_plain_verp_names_its_recipient(added: str, recipient: str | None) -> None:
+    assert verp_recipient(added) == recipient
+
+
+@settings(derandomize=True, deadline=None)
+@given(st.text(st.characters() | st.sampled_from("=+-@.srsprvs01"), max_size=200))
+def test_any_text_may_be_given(text: str) -> None:
+    unwrap(text)
+    verp_recipient(text)
+    extension(text, RETURNS)
