@@ -1,0 +1,232 @@
+"""What a decision changes: pure, from a record to the next one and to what a platform may want to hear.
+
+Decided elsewhere (`policy`), written elsewhere (`record`, `books`): here stands only what follows.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+from bounce_watcher.model.fields import Action
+from bounce_watcher.model.finding import Kind
+from bounce_watcher.model.ledger import (
+    COMPLAINT_REASON,
+    BounceEvent,
+    Decision,
+    NoticeType,
+    Occurrence,
+    RecipientRecord,
+    State,
+    Step,
+    Suppression,
+    SuppressionSource,
+)
+from bounce_watcher.model.verdict import Reason
+
+_COUNT_OF_ACTION = {
+    Action.DELAYED: "delay",
+    Action.DELIVERED: "delivered",
+    Action.RELAYED: "delivered",
+    Action.EXPANDED: "delivered",
+}
+_COUNT_OF_KIND = {Kind.DELAY: "delay", Kind.DELIVERED: "delivered"}
+
+EXPIRED = "its time is over"
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A recipient's next record, and what happened on the way, each with its sequence."""
+
+    record: RecipientRecord
+    occurrences: tuple[Occurrence, ...] = ()
+
+
+def apply_event(record: RecipientRecord, event: BounceEvent, decision: Decision) -> Change:
+    """The record after one event and what was decided on it. `event.counted` is taken as it stands."""
+    told = _tell_event(_tally(record, event), event)
+    then = _STEPS[decision.step](told.record, event, decision)
+    return Change(then.record, told.occurrences + then.occurrences)
+
+
+def release_expired(record: RecipientRecord, at: datetime) -> Change:
+    """Ends a suppression whose time is over at `at`.
+
+    It ended at its `until`, not when somebody looked: so the record does not depend on when the ledger was asked.
+    """
+    suppression = record.suppression
+    if suppression is None or suppression.until is None or suppression.until > at:
+        return Change(record)
+    return release(record, suppression.until, EXPIRED)
+
+
+def suppress(record: RecipientRecord, wanted: Suppression) -> Change:
+    """Suppresses, or holds the suppression back where `wanted.state` is PENDING.
+
+    What is suppressed stays as it is unless `wanted` lasts longer or turns PENDING into SUPPRESSED.
+    """
+    current, at = record.suppression, wanted.since
+    if current is not None:
+        if not _goes_further(wanted, current):
+            return Change(record)
+        if current.state is wanted.state:
+            wanted = replace(wanted, since=min(current.since, wanted.since))
+    record = replace(record, state=wanted.state, because=wanted.because, suppression=wanted)
+    if wanted.state is State.PENDING:
+        return Change(record)
+    return _tell(record, NoticeType.SUPPRESSED, wanted, at)
+
+
+def release(record: RecipientRecord, at: datetime, because: str) -> Change:
+    """Lifts what stands against a recipient: nothing at or before `at` counts any more.
+
+    Only the end of a real suppression is told: of a pending one nobody has heard.
+    """
+    current = record.suppression
+    was_told = current is not None and current.state is State.SUPPRESSED
+    record = replace(
+        record,
+        state=State.RELEASED if was_told else State.ACTIVE,
+        because=because,
+        released_at=max(record.released_at or at, at),
+        suppression=None,
+    )
+    if current is None or not was_told:
+        return Change(record)
+    return _tell(record, NoticeType.RELEASED, replace(current, because=because), at)
+
+
+def _tally(record: RecipientRecord, event: BounceEvent) -> RecipientRecord:
+    name = _count_name(event)
+    counts = record.counts if name is None else {**record.counts, name: record.counts.get(name, 0) + 1}
+    return replace(
+        record,
+        counts=counts,
+        first_event_at=min(record.first_event_at or event.at, event.at),
+        last_event_at=max(record.last_event_at or event.at, event.at),
+    )
+
+
+def _count_name(event: BounceEvent) -> str | None:
+    if event.kind is Kind.COMPLAINT:
+        return "complaint"
+    if event.action in _COUNT_OF_ACTION:
+        return _COUNT_OF_ACTION[event.action]
+    return _COUNT_OF_KIND.get(event.kind) or event.bounce_type
+
+
+def _tell_event(record: RecipientRecord, event: BounceEvent) -> Change:
+    """bounce.recorded for a failure, complaint.recorded for a complaint; delays and deliveries make no notice."""
+    if event.kind is Kind.COMPLAINT:
+        return _occur(record, NoticeType.COMPLAINT, event.at, _event_data(event))
+    if _count_name(event) == event.bounce_type and event.bounce_type is not None:
+        return _occur(record, NoticeType.BOUNCE, event.at, _event_data(event))
+    return Change(record)
+
+
+def _note(record: RecipientRecord, event: BounceEvent, decision: Decision) -> Change:
+    return Change(record)
+
+
+def _watch(record: RecipientRecord, event: BounceEvent, decision: Decision) -> Change:
+    if record.suppression is not None:
+        return Change(record)
+    return Change(replace(record, state=State.WATCHING, because=decision.because))
+
+
+def _pend(record: RecipientRecord, event: BounceEvent, decision: Decision) -> Change:
+    return suppress(record, _suppression(event, decision, State.PENDING))
+
+
+def _suppress(record: RecipientRecord, event: BounceEvent, decision: Decision) -> Change:
+    return suppress(record, _suppression(event, decision, State.SUPPRESSED))
+
+
+def _release(record: RecipientRecord, event: BounceEvent, decision: Decision) -> Change:
+    return release(record, event.at, decision.because)
+
+
+_STEPS: Mapping[Step, Callable[[RecipientRecord, BounceEvent, Decision], Change]] = {
+    Step.NOTE: _note,
+    Step.WATCH: _watch,
+    Step.PEND: _pend,
+    Step.SUPPRESS: _suppress,
+    Step.RELEASE: _release,
+}
+
+
+def _suppression(event: BounceEvent, decision: Decision, state: State) -> Suppression:
+    reason = COMPLAINT_REASON if event.kind is Kind.COMPLAINT else str(event.reason or Reason.UNKNOWN)
+    return Suppression(
+        recipient=event.recipient,
+        stream=event.stream,
+        state=state,
+        reason=reason,
+        since=event.at,
+        because=decision.because,
+        source=SuppressionSource.POLICY,
+        bounce_type=event.bounce_type,
+        until=decision.until,
+        status=event.status,
+        diagnostic=event.diagnostic,
+        events=decision.events or (event.id,),
+    )
+
+
+def _goes_further(wanted: Suppression, current: Suppression) -> bool:
+    if wanted.state is not current.state:
+        return wanted.state is State.SUPPRESSED
+    if current.until is None:
+        return False
+    return wanted.until is None or wanted.until > current.until
+
+
+def _tell(record: RecipientRecord, kind: NoticeType, suppression: Suppression, at: datetime) -> Change:
+    return _occur(record, kind, at, _suppression_data(suppression))
+
+
+def _occur(record: RecipientRecord, kind: NoticeType, at: datetime, data: dict[str, object]) -> Change:
+    record = replace(record, sequence=record.sequence + 1)
+    return Change(record, (Occurrence(kind, at, record.recipient, record.stream, record.sequence, data),))
+
+
+def _suppression_data(suppression: Suppression) -> dict[str, object]:
+    """The contract's fields of recipient.suppressed; recipient.released tells by the same what was released."""
+    return {
+        "bounce_type": _plain(suppression.bounce_type),
+        "reason": suppression.reason,
+        "status": suppression.status,
+        "diagnostic": suppression.diagnostic,
+        "since": timestamp(suppression.since),
+        "until": timestamp(suppression.until) if suppression.until else None,
+        "because": suppression.because,
+        "source": _plain(suppression.source),
+        "events": list(suppression.events),
+    }
+
+
+def _event_data(event: BounceEvent) -> dict[str, object]:
+    return {
+        "event": event.id,
+        "kind": _plain(event.kind),
+        "action": _plain(event.action),
+        "bounce_type": _plain(event.bounce_type),
+        "reason": _plain(event.reason),
+        "status": event.status,
+        "code": event.code,
+        "diagnostic": event.diagnostic,
+        "rule": event.rule,
+        "evidence": _plain(event.evidence),
+        "counted": event.counted or True,
+        "feedback_type": event.feedback_type,
+        "sent_message_id": event.sent_message_id,
+    }
+
+
+def _plain(value: str | None) -> str | None:
+    return None if value is None else str(value)
+
+
+def timestamp(at: datetime) -> str:
+    """RFC 3339 in UTC with a Z."""
+    return at.astimezone(UTC).isoformat().replace("+00:00", "Z")

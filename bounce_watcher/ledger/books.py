@@ -1,0 +1,195 @@
+"""The recipients that one transaction touches: locked, changed in memory, written at the end in a few statements."""
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import groupby
+from operator import attrgetter
+
+from sqlalchemy import ColumnElement, Connection, bindparam, collate, delete, insert, select, update
+
+from bounce_watcher.ledger.apply import Change
+from bounce_watcher.ledger.statements import IS_DUE, Key, Values, chunks, insert_new, key_of, upsert
+from bounce_watcher.ledger.tables import (
+    OUTBOX,
+    RECIPIENT,
+    SUPPRESSION,
+    record_from_rows,
+)
+from bounce_watcher.model.ledger import NoticeType, Occurrence, OutboxItem, OutboxState, RecipientRecord, Suppression
+
+Announce = Callable[[Occurrence], Sequence[OutboxItem]]
+
+STATES_TOLD = (NoticeType.SUPPRESSED, NoticeType.RELEASED)
+"""Notices that tell a recipient's state: of these a newer one makes an older one pointless."""
+
+_END_SUPPRESSION = delete(SUPPRESSION).where(
+    SUPPRESSION.c.recipient_key == bindparam("of_address"), SUPPRESSION.c.stream == bindparam("of_stream")
+)
+
+# A row that was ever leased may have been sent, so it keeps its place in the order.
+_SUPERSEDE = update(OUTBOX).where(
+    OUTBOX.c.recipient_key == bindparam("of_address"),
+    OUTBOX.c.stream == bindparam("of_stream"),
+    OUTBOX.c.target == bindparam("of_target"),
+    OUTBOX.c.sequence < bindparam("newest"),
+    IS_DUE,
+    OUTBOX.c.type.in_(STATES_TOLD),
+    OUTBOX.c.attempts == 0,
+    OUTBOX.c.leased_until.is_(None),
+).values(state=OutboxState.SUPERSEDED)
+
+
+class Books:
+    """Open them for all recipients of a transaction at once, `enter` each change, `close` to write.
+
+    `records` is always the latest state, `told` counts the occurrences by type.
+    While the books are open no other writer changes these recipients.
+    """
+
+    def __init__(self, connection: Connection, recipients: Mapping[Key, str], announce: Announce) -> None:
+        """`recipients` maps keys to addresses as written: one never seen before gets a record by that name."""
+        self._connection = connection
+        self._announce = announce
+        self._items: list[OutboxItem] = []
+        self._newer_states: list[OutboxItem] = []
+        self.told: Counter[NoticeType] = Counter()
+        keys = sorted(recipients)
+        fresh = {key: RecipientRecord(recipients[key], key.stream) for key in keys}
+        _lock(connection, fresh)
+        self._found = dict(_load(connection, keys))
+        self.records = fresh | self._found
+
+    def enter(self, key: Key, change: Change) -> None:
+        before = self.records[key]
+        self.records[key] = change.record
+        for occurrence in change.occurrences:
+            self.told[occurrence.type] += 1
+            items = self._announce(occurrence)
+            self._items.extend(items)
+            if occurrence.type in STATES_TOLD and (before.suppression or before.released_at):
+                self._newer_states.extend(items)
+
+    def close(self) -> int:
+        """Writes what changed. Returns the number of outbox rows."""
+        changed = {key: record for key, record in self.records.items() if record is not self._found.get(key)}
+        upsert(self._connection, RECIPIENT, [_recipient_values(key, record) for key, record in changed.items()])
+        self._write_suppressions(changed)
+        self._write_items()
+        return len(self._items)
+
+    def _write_suppressions(self, changed: Mapping[Key, RecipientRecord]) -> None:
+        before = {key: found.suppression for key in changed if (found := self._found.get(key))}
+        upsert(self._connection, SUPPRESSION, [
+            _suppression_values(key, now)
+            for key, record in changed.items()
+            if (now := record.suppression) and now is not before.get(key)
+        ])
+        ended = [_of(key) for key, record in changed.items() if before.get(key) and not record.suppression]
+        if ended:
+            self._connection.execute(_END_SUPPRESSION, ended)
+
+    def _write_items(self) -> None:
+        if self._items:
+            self._connection.execute(insert(OUTBOX), [_item_values(item) for item in self._items])
+        if self._newer_states:
+            self._connection.execute(_SUPERSEDE, [
+                {**_of(_key_of_item(item)), "of_target": item.target, "newest": item.sequence}
+                for item in self._newer_states
+            ])
+
+
+def _lock(connection: Connection, fresh: Mapping[Key, RecipientRecord]) -> None:
+    """PostgreSQL locks rows, so there have to be rows. On SQLite the transaction holds the whole file by now."""
+    if connection.dialect.name != "sqlite":
+        insert_new(connection, RECIPIENT, [_recipient_values(key, record) for key, record in fresh.items()])
+
+
+def _load(connection: Connection, keys: Sequence[Key]) -> Iterator[tuple[Key, RecipientRecord]]:
+    for stream, part in by_stream(keys):
+        # Locked first and by itself: a suppression read in the same statement could be older than the lock.
+        rows = connection.execute(
+            select(RECIPIENT)
+            .where(RECIPIENT.c.stream == stream, RECIPIENT.c.recipient_key.in_(part))
+            .order_by(_byte_order(connection))
+            .with_for_update()
+        ).all()
+        standing = {
+            row.recipient_key: row
+            for row in connection.execute(
+                select(SUPPRESSION).where(SUPPRESSION.c.stream == stream, SUPPRESSION.c.recipient_key.in_(part))
+            )
+        }
+        for row in rows:
+            yield Key(stream, row.recipient_key), record_from_rows(row, standing.get(row.recipient_key))
+
+
+def by_stream(keys: Sequence[Key]) -> Iterator[tuple[str, Sequence[str]]]:
+    """Sorted keys as a stream and some hundred addresses of it each, for IN lists."""
+    for stream, of_stream in groupby(keys, attrgetter("stream")):
+        for part in chunks([key.address for key in of_stream]):
+            yield stream, part
+
+
+def _byte_order(connection: Connection) -> ColumnElement[str]:
+    """The order that Python sorts by, whatever the database's collation."""
+    column: ColumnElement[str] = RECIPIENT.c.recipient_key
+    return column if connection.dialect.name == "sqlite" else collate(column, "C")
+
+
+def _of(key: Key) -> Values:
+    return {"of_address": key.address, "of_stream": key.stream}
+
+
+def _key_of_item(item: OutboxItem) -> Key:
+    return key_of(item.recipient or "", item.stream or "")
+
+
+def _recipient_values(key: Key, record: RecipientRecord) -> Values:
+    return {
+        "recipient_key": key.address,
+        "stream": key.stream,
+        "recipient": record.recipient,
+        "state": record.state,
+        "sequence": record.sequence,
+        "counts": record.counts,
+        "because": record.because,
+        "first_event_at": record.first_event_at,
+        "last_event_at": record.last_event_at,
+        "released_at": record.released_at,
+    }
+
+
+def _suppression_values(key: Key, suppression: Suppression) -> Values:
+    return {
+        "recipient_key": key.address,
+        "stream": key.stream,
+        "recipient": suppression.recipient,
+        "state": suppression.state,
+        "reason": suppression.reason,
+        "since": suppression.since,
+        "because": suppression.because,
+        "source": suppression.source,
+        "bounce_type": suppression.bounce_type,
+        "until": suppression.until,
+        "status": suppression.status,
+        "diagnostic": suppression.diagnostic,
+        "events": list(suppression.events),
+    }
+
+
+def _item_values(item: OutboxItem) -> Values:
+    return {
+        "id": item.id,
+        "target": item.target,
+        "type": item.type,
+        "recipient": item.recipient,
+        "recipient_key": None if item.recipient is None else _key_of_item(item).address,
+        "stream": item.stream,
+        "sequence": item.sequence,
+        "body": item.body,
+        "created_at": item.created_at,
+        "next_attempt_at": item.next_attempt_at,
+        "state": item.state,
+        "attempts": item.attempts,
+        "last_answer": item.last_answer,
+    }

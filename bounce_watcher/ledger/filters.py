@@ -1,0 +1,44 @@
+"""What a reader asks for. A field that is None asks for nothing."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from bounce_watcher.model.finding import Kind
+from bounce_watcher.model.ledger import OutboxState, State
+from bounce_watcher.model.verdict import BounceType, Reason
+
+
+@dataclass(frozen=True, slots=True)
+class EventFilter:
+    """`since` <= at < `until`. In the order of time, the oldest first unless `newest_first`."""
+
+    recipient: str | None = None
+    stream: str | None = None
+    kind: Kind | None = None
+    bounce_type: BounceType | None = None
+    reason: Reason | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    limit: int | None = None
+    newest_first: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SuppressionFilter:
+    """`reason` is a Reason's value, "complaint", or "manual" and the like. In the order of addresses."""
+
+    recipient: str | None = None
+    stream: str | None = None
+    state: State | None = None
+    reason: str | None = None
+    limit: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class OutboxFilter:
+    """In the order of writing."""
+
+    state: OutboxState | None = None
+    target: str | None = None
+    recipient: str | None = None
+    limit: int | None = None

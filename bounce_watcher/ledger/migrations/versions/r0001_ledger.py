@@ -1,0 +1,144 @@
+"""The ledger: messages, events, recipients, suppressions, outbox, endpoints."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0001"
+down_revision = None
+branch_labels = None
+depends_on = None
+
+_TIME = sa.DateTime(timezone=True)
+_NUMBER = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+
+
+def upgrade() -> None:
+    _facts()
+    _recipients()
+    _outbox()
+
+
+def _facts() -> None:
+    op.create_table(
+        "message",
+        sa.Column("digest", sa.Text(), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("received_at", _TIME, nullable=False),
+        sa.Column("source", sa.Text(), nullable=False),
+        sa.Column("mailbox", sa.Text()),
+        sa.Column("size", sa.BigInteger(), nullable=False),
+        sa.Column("packed", sa.LargeBinary()),
+        sa.PrimaryKeyConstraint("digest", name="pk_message"),
+    )
+    _index("message_kept", "message", "received_at", where="packed IS NOT NULL")
+    op.create_table(
+        "event",
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("message_digest", sa.Text(), nullable=False),
+        sa.Column("at", _TIME, nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("recipient", sa.Text(), nullable=False),
+        sa.Column("recipient_key", sa.Text(), nullable=False),
+        sa.Column("stream", sa.Text(), nullable=False),
+        sa.Column("action", sa.Text()),
+        sa.Column("final_recipient", sa.Text()),
+        sa.Column("bounce_type", sa.Text()),
+        sa.Column("reason", sa.Text()),
+        sa.Column("status", sa.Text()),
+        sa.Column("code", sa.Integer()),
+        sa.Column("diagnostic", sa.Text()),
+        sa.Column("remote_mta", sa.Text()),
+        sa.Column("reporting_mta", sa.Text()),
+        sa.Column("rule", sa.Text()),
+        sa.Column("recognizer", sa.Text()),
+        sa.Column("quote", sa.Text()),
+        sa.Column("evidence", sa.Text(), nullable=False),
+        sa.Column("feedback_type", sa.Text()),
+        sa.Column("sent_message_id", sa.Text()),
+        sa.Column("sending", sa.Text()),
+        sa.Column("mailbox", sa.Text()),
+        sa.Column("source", sa.Text()),
+        sa.Column("counted", sa.Text()),
+        sa.PrimaryKeyConstraint("id", name="pk_event"),
+    )
+    _index("event_by_time", "event", "at", "id")
+    _index("event_by_recipient", "event", "recipient_key", "at", "id")
+    _index("event_counted", "event", "recipient_key", "stream", "at", where="counted IS NULL")
+
+
+def _recipients() -> None:
+    op.create_table(
+        "recipient",
+        sa.Column("recipient_key", sa.Text(), nullable=False),
+        sa.Column("stream", sa.Text(), nullable=False),
+        sa.Column("recipient", sa.Text(), nullable=False),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("sequence", sa.BigInteger(), nullable=False),
+        sa.Column("counts", sa.JSON(), nullable=False),
+        sa.Column("because", sa.Text()),
+        sa.Column("first_event_at", _TIME),
+        sa.Column("last_event_at", _TIME),
+        sa.Column("released_at", _TIME),
+        sa.Column("history_from", _TIME),
+        sa.PrimaryKeyConstraint("recipient_key", "stream", name="pk_recipient"),
+    )
+    op.create_table(
+        "suppression",
+        sa.Column("recipient_key", sa.Text(), nullable=False),
+        sa.Column("stream", sa.Text(), nullable=False),
+        sa.Column("recipient", sa.Text(), nullable=False),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("since", _TIME, nullable=False),
+        sa.Column("because", sa.Text(), nullable=False),
+        sa.Column("source", sa.Text(), nullable=False),
+        sa.Column("bounce_type", sa.Text()),
+        sa.Column("until", _TIME),
+        sa.Column("status", sa.Text()),
+        sa.Column("diagnostic", sa.Text()),
+        sa.Column("events", sa.JSON(), nullable=False),
+        sa.PrimaryKeyConstraint("recipient_key", "stream", name="pk_suppression"),
+    )
+    _index("suppression_end", "suppression", "until", where="until IS NOT NULL")
+
+
+def _outbox() -> None:
+    op.create_table(
+        "outbox",
+        sa.Column("number", _NUMBER, nullable=False),
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("target", sa.Text(), nullable=False),
+        sa.Column("type", sa.Text(), nullable=False),
+        sa.Column("recipient", sa.Text()),
+        sa.Column("recipient_key", sa.Text()),
+        sa.Column("stream", sa.Text()),
+        sa.Column("sequence", sa.BigInteger(), nullable=False),
+        sa.Column("body", sa.Text(), nullable=False),
+        sa.Column("created_at", _TIME, nullable=False),
+        sa.Column("next_attempt_at", _TIME, nullable=False),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("attempts", sa.Integer(), nullable=False),
+        sa.Column("last_answer", sa.Text()),
+        sa.Column("lease", sa.Text()),
+        sa.Column("leased_until", _TIME),
+        sa.PrimaryKeyConstraint("number", name="pk_outbox"),
+        sa.UniqueConstraint("id", name="uq_outbox_id"),
+    )
+    _index("outbox_due", "outbox", "target", "next_attempt_at", "number", where="state = 'due'")
+    _index("outbox_leased", "outbox", "target", "leased_until", where="leased_until IS NOT NULL")
+    _index("outbox_order", "outbox", "recipient_key", "stream", "target", "sequence", where="state = 'due'")
+    _index("outbox_by_state", "outbox", "state", "number")
+    _index("outbox_by_recipient", "outbox", "recipient_key", "number")
+    op.create_table(
+        "endpoint",
+        sa.Column("target", sa.Text(), nullable=False),
+        sa.Column("fingerprint", sa.Text(), nullable=False),
+        sa.Column("disabled_at", _TIME),
+        sa.Column("disabled_because", sa.Text()),
+        sa.PrimaryKeyConstraint("target", name="pk_endpoint"),
+    )
+
+
+def _index(name: str, table: str, *columns: str, where: str | None = None) -> None:
+    condition = sa.text(where) if where else None
+    op.create_index(name, table, list(columns), sqlite_where=condition, postgresql_where=condition)

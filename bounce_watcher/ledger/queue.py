@@ -1,0 +1,185 @@
+"""The outbox as a queue that several senders share: at least once, in order by recipient, no row sent twice at a time.
+
+A lease is a promise with an end: the row of a sender that died is due again when its lease is over.
+All functions work in the caller's transaction.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, Connection, and_, exists, or_, select, update
+
+from bounce_watcher.ledger.books import STATES_TOLD
+from bounce_watcher.ledger.statements import DUE, IS_DUE, chunks, insert_into
+from bounce_watcher.ledger.tables import ENDPOINT, OUTBOX, item_from_row
+from bounce_watcher.model.ledger import Attempt, Disposition, OutboxItem, OutboxState
+
+Condition = ColumnElement[bool]
+
+_STATE_AFTER = {
+    Disposition.DELIVERED: OutboxState.DELIVERED,
+    Disposition.RETRY: OutboxState.DUE,
+    Disposition.DEAD: OutboxState.DEAD,
+    Disposition.GONE: OutboxState.DUE,
+}
+
+_earlier = OUTBOX.alias("earlier")
+_newer = OUTBOX.alias("newer")
+
+# Rows without a recipient have no key, so nothing comes before them: NULL equals nothing.
+_IS_HEAD = ~exists().where(
+    _earlier.c.recipient_key == OUTBOX.c.recipient_key,
+    _earlier.c.stream == OUTBOX.c.stream,
+    _earlier.c.target == OUTBOX.c.target,
+    _earlier.c.sequence < OUTBOX.c.sequence,
+    _earlier.c.state == DUE,
+)
+
+_IS_OUTDATED = and_(
+    OUTBOX.c.type.in_(STATES_TOLD),
+    exists().where(
+        _newer.c.recipient_key == OUTBOX.c.recipient_key,
+        _newer.c.stream == OUTBOX.c.stream,
+        _newer.c.target == OUTBOX.c.target,
+        _newer.c.sequence > OUTBOX.c.sequence,
+        _newer.c.type.in_(STATES_TOLD),
+        _newer.c.state.in_([OutboxState.DUE, OutboxState.DELIVERED]),
+    ),
+)
+
+
+def lease(
+    connection: Connection, target: str, now: datetime, until: datetime, limit: int, token: str
+) -> list[OutboxItem]:
+    """Takes up to `limit` rows that are due for `target`, those that wait longest first.
+
+    Of each recipient and stream only the row with the lowest sequence is to be had: none overtakes one before it,
+    also not while that one is leased or waits for its next try.
+    """
+    rows = connection.execute(
+        select(OUTBOX)
+        .where(
+            OUTBOX.c.target == target,
+            IS_DUE,
+            OUTBOX.c.next_attempt_at <= now,
+            or_(OUTBOX.c.leased_until.is_(None), OUTBOX.c.leased_until <= now),
+            _IS_HEAD,
+            ~_is_disabled(target),
+        )
+        .order_by(OUTBOX.c.next_attempt_at, OUTBOX.c.number)
+        .limit(limit)
+        .with_for_update(of=OUTBOX, skip_locked=True)
+    ).all()
+    for part in chunks([row.number for row in rows]):
+        connection.execute(
+            update(OUTBOX).where(OUTBOX.c.number.in_(part)).values(lease=token, leased_until=until)
+        )
+    return [item_from_row(row) for row in rows]
+
+
+def conclude(connection: Connection, item: OutboxItem, attempt: Attempt, now: datetime, token: str) -> bool:
+    """Writes the outcome of one try. False, and nothing is changed, if the lease behind `token` holds no longer."""
+    done = connection.execute(
+        update(OUTBOX)
+        .where(OUTBOX.c.id == item.id, OUTBOX.c.lease == token, IS_DUE)
+        .values(
+            state=_STATE_AFTER[attempt.disposition],
+            attempts=OUTBOX.c.attempts + 1,
+            next_attempt_at=attempt.next_attempt_at or OUTBOX.c.next_attempt_at,
+            last_answer=attempt.answer,
+            lease=None,
+            leased_until=None,
+        )
+    )
+    if done.rowcount and attempt.disposition is Disposition.GONE:
+        _disable(connection, item.target, attempt.answer, now)
+    return bool(done.rowcount)
+
+
+def next_due(connection: Connection, target: str) -> datetime | None:
+    """When `lease` may next have something for `target`; None while there is nothing, or the target is disabled."""
+    waiting = (OUTBOX.c.target == target, IS_DUE, _IS_HEAD, ~_is_disabled(target))
+    free = connection.scalar(
+        select(OUTBOX.c.next_attempt_at)
+        .where(*waiting, OUTBOX.c.leased_until.is_(None))
+        .order_by(OUTBOX.c.next_attempt_at)
+        .limit(1)
+    )
+    leased = connection.scalar(
+        select(OUTBOX.c.leased_until)
+        .where(*waiting, OUTBOX.c.leased_until.is_not(None))
+        .order_by(OUTBOX.c.leased_until)
+        .limit(1)
+    )
+    return min((at for at in (free, leased) if at is not None), default=None)
+
+
+def enroll(connection: Connection, targets: Mapping[str, str]) -> None:
+    """Notes each target's fingerprint; one that changed is another endpoint, so it is no longer disabled."""
+    for target, fingerprint in sorted(targets.items()):
+        statement = insert_into(connection, ENDPOINT).values(target=target, fingerprint=fingerprint)
+        connection.execute(statement.on_conflict_do_update(
+            index_elements=["target"],
+            set_={"fingerprint": fingerprint, "disabled_at": None, "disabled_because": None},
+            where=ENDPOINT.c.fingerprint != fingerprint,
+        ))
+
+
+def retry(connection: Connection, now: datetime, ids: Sequence[str], target: str | None, state: OutboxState) -> int:
+    """Makes rows due at once, their tries counted anew, and enables their endpoints. Returns how many are due.
+
+    What a newer state has made pointless becomes superseded instead: it must not overtake.
+    """
+    count = 0
+    for chosen in _choices(ids, target):
+        where = (*chosen, OUTBOX.c.state == state, or_(OUTBOX.c.leased_until.is_(None), OUTBOX.c.leased_until <= now))
+        _enable(connection, set(connection.scalars(select(OUTBOX.c.target).where(*where).distinct())))
+        connection.execute(update(OUTBOX).where(*where, _IS_OUTDATED).values(state=OutboxState.SUPERSEDED))
+        count += connection.execute(
+            update(OUTBOX)
+            .where(*where)
+            .values(state=OutboxState.DUE, attempts=0, next_attempt_at=now, lease=None, leased_until=None)
+        ).rowcount
+    if target is not None:
+        _enable(connection, {target})
+    return count
+
+
+def discard(connection: Connection, ids: Sequence[str], target: str | None) -> int:
+    """Gives up on due and dead rows. Returns how many."""
+    return sum(
+        connection.execute(
+            update(OUTBOX)
+            .where(*chosen, OUTBOX.c.state.in_([OutboxState.DUE, OutboxState.DEAD]))
+            .values(state=OutboxState.DISCARDED, lease=None, leased_until=None)
+        ).rowcount
+        for chosen in _choices(ids, target)
+    )
+
+
+def _choices(ids: Sequence[str], target: str | None) -> Iterator[list[Condition]]:
+    of_target = [] if target is None else [OUTBOX.c.target == target]
+    if not ids:
+        yield of_target
+    for part in chunks(sorted(ids)):
+        yield [*of_target, OUTBOX.c.id.in_(part)]
+
+
+def _is_disabled(target: str) -> Condition:
+    return exists().where(ENDPOINT.c.target == target, ENDPOINT.c.disabled_at.is_not(None))
+
+
+def _disable(connection: Connection, target: str, because: str, now: datetime) -> None:
+    insert_new = insert_into(connection, ENDPOINT).values(target=target, fingerprint="").on_conflict_do_nothing()
+    connection.execute(insert_new)
+    connection.execute(
+        update(ENDPOINT).where(ENDPOINT.c.target == target).values(disabled_at=now, disabled_because=because)
+    )
+
+
+def _enable(connection: Connection, targets: set[str]) -> None:
+    connection.execute(
+        update(ENDPOINT)
+        .where(ENDPOINT.c.target.in_(sorted(targets)))
+        .values(disabled_at=None, disabled_because=None)
+    )

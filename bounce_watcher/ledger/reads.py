@@ -1,0 +1,138 @@
+"""Lists out of the ledger: any length at bounded memory, by keyset, each page its own short transaction."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any, Generic, TypeVar
+
+from sqlalchemy import Column, ColumnElement, Engine, Table, literal, select, tuple_
+from sqlmodel import Session
+from sqlmodel import select as select_rows
+
+from bounce_watcher.ledger.engine import reading
+from bounce_watcher.ledger.filters import EventFilter, OutboxFilter, SuppressionFilter
+from bounce_watcher.ledger.tables import (
+    ENDPOINT,
+    EVENT,
+    MESSAGE,
+    OUTBOX,
+    RECIPIENT,
+    SUPPRESSION,
+    EventRow,
+    OutboxRow,
+    RecipientRow,
+    Row,
+    SuppressionRow,
+    event_from_row,
+    item_from_row,
+    record_from_rows,
+    suppression_from_row,
+)
+from bounce_watcher.ledger.types import recipient_key
+from bounce_watcher.model.ledger import BounceEvent, OutboxItem, RecipientRecord, Suppression
+from bounce_watcher.model.message import unpack
+
+PAGE = 500
+
+R = TypeVar("R", bound=Row)
+V = TypeVar("V")
+Condition = ColumnElement[bool]
+
+
+@dataclass(frozen=True, slots=True)
+class _List(Generic[R, V]):
+    """A list of values: the rows they are made of, and the columns by which they are ordered, which tell rows apart."""
+
+    row: type[R]
+    value: Callable[[R], V]
+    order: tuple[Column[Any], ...]
+
+    def read(self, engine: Engine, where: Sequence[Condition], *, newest_first: bool = False) -> Iterator[V]:
+        after: Sequence[Condition] = ()
+        while True:
+            rows = self._page(engine, (*where, *after), newest_first)
+            yield from map(self.value, rows)
+            if len(rows) < PAGE:
+                return
+            after = (self._behind(rows[-1], newest_first),)
+
+    def _page(self, engine: Engine, where: Sequence[Condition], newest_first: bool) -> Sequence[R]:
+        order = [column.desc() if newest_first else column.asc() for column in self.order]
+        with reading(engine) as connection, Session(connection) as session:
+            return session.exec(select_rows(self.row).where(*where).order_by(*order).limit(PAGE)).all()
+
+    def _behind(self, row: R, newest_first: bool) -> Condition:
+        here = tuple_(*(literal(getattr(row, column.name), column.type) for column in self.order))
+        return tuple_(*self.order) < here if newest_first else tuple_(*self.order) > here
+
+
+_EVENTS = _List(EventRow, event_from_row, (EVENT.c.at, EVENT.c.id))
+_SUPPRESSIONS = _List(SuppressionRow, suppression_from_row, (SUPPRESSION.c.recipient_key, SUPPRESSION.c.stream))
+_OUTBOX = _List(OutboxRow, item_from_row, (OUTBOX.c.number,))
+
+
+def events(engine: Engine, wanted: EventFilter) -> Iterator[BounceEvent]:
+    where = _equal(EVENT, {
+        "recipient_key": wanted.recipient and recipient_key(wanted.recipient),
+        "stream": wanted.stream,
+        "kind": wanted.kind,
+        "bounce_type": wanted.bounce_type,
+        "reason": wanted.reason,
+    })
+    if wanted.since is not None:
+        where.append(EVENT.c.at >= wanted.since)
+    if wanted.until is not None:
+        where.append(EVENT.c.at < wanted.until)
+    return islice(_EVENTS.read(engine, where, newest_first=wanted.newest_first), wanted.limit)
+
+
+def suppressions(engine: Engine, wanted: SuppressionFilter) -> Iterator[Suppression]:
+    where = _equal(SUPPRESSION, {
+        "recipient_key": wanted.recipient and recipient_key(wanted.recipient),
+        "stream": wanted.stream,
+        "state": wanted.state,
+        "reason": wanted.reason,
+    })
+    return islice(_SUPPRESSIONS.read(engine, where), wanted.limit)
+
+
+def outbox(engine: Engine, wanted: OutboxFilter) -> Iterator[OutboxItem]:
+    where = _equal(OUTBOX, {
+        "recipient_key": wanted.recipient and recipient_key(wanted.recipient),
+        "state": wanted.state,
+        "target": wanted.target,
+    })
+    return islice(_OUTBOX.read(engine, where), wanted.limit)
+
+
+def recipients(engine: Engine, address: str) -> list[RecipientRecord]:
+    """The records of an address in all streams, by stream."""
+    key = recipient_key(address)
+    with reading(engine) as connection, Session(connection) as session:
+        rows = session.exec(
+            select_rows(RecipientRow).where(RECIPIENT.c.recipient_key == key).order_by(RECIPIENT.c.stream)
+        )
+        standing = session.exec(select_rows(SuppressionRow).where(SUPPRESSION.c.recipient_key == key))
+        by_stream = {row.stream: row for row in standing}
+        return [record_from_rows(row, by_stream.get(row.stream)) for row in rows]
+
+
+def message(engine: Engine, digest: str) -> bytes | None:
+    """The raw message, None where there is none or it is kept no longer."""
+    with reading(engine) as connection:
+        packed = connection.scalar(select(MESSAGE.c.packed).where(MESSAGE.c.digest == digest))
+    return unpack(packed) if packed is not None else None
+
+
+def disabled_endpoints(engine: Engine) -> dict[str, str]:
+    with reading(engine) as connection:
+        rows = connection.execute(
+            select(ENDPOINT.c.target, ENDPOINT.c.disabled_because)
+            .where(ENDPOINT.c.disabled_at.is_not(None))
+            .order_by(ENDPOINT.c.target)
+        )
+        return {target: because or "" for target, because in rows}
+
+
+def _equal(table: Table, values: Mapping[str, str | None]) -> list[Condition]:
+    return [table.c[name] == value for name, value in values.items() if value is not None]

@@ -1,0 +1,162 @@
+"""A page of messages into the ledger: what is new in it, what is decided on it, what is told of it."""
+
+from bisect import insort
+from collections import defaultdict
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from dataclasses import fields, replace
+from datetime import UTC, datetime
+from operator import attrgetter
+from typing import TypeVar
+
+from sqlalchemy import Connection, Table, bindparam, func, insert, select, update
+
+from bounce_watcher.ledger.apply import apply_event, release_expired
+from bounce_watcher.ledger.books import Announce, Books, by_stream
+from bounce_watcher.ledger.statements import Key, Values, chunks, insert_new, key_of
+from bounce_watcher.ledger.tables import EVENT, MESSAGE, RECIPIENT, reason_named
+from bounce_watcher.model.ledger import (
+    BounceEvent,
+    CountedBounce,
+    Decision,
+    History,
+    MessageRecord,
+    NoticeType,
+    PageOutcome,
+    RecipientRecord,
+)
+
+T = TypeVar("T")
+Decide = Callable[[BounceEvent, History], Decision]
+
+LONGEST_HISTORY = 100
+"""Counted events of one recipient that `decide` is shown: the most recent ones."""
+
+_EVENT_FIELDS = tuple(each.name for each in fields(BounceEvent))
+_MESSAGE_FIELDS = ("digest", "kind", "received_at", "source", "mailbox", "size", "packed")
+_LONG_AGO = datetime(1, 1, 1, tzinfo=UTC)
+_digest, _id, _at = attrgetter("digest"), attrgetter("id"), attrgetter("at")
+
+_START_HISTORY = update(RECIPIENT).where(
+    RECIPIENT.c.recipient_key == bindparam("of_address"), RECIPIENT.c.stream == bindparam("of_stream")
+).values(history_from=bindparam("oldest"))
+
+
+def record_page(
+    connection: Connection, page: Sequence[MessageRecord], decide: Decide, announce: Announce
+) -> PageOutcome:
+    """Writes down what of `page` is new, in the caller's transaction. Known messages and events change nothing.
+
+    Events are decided on in the order of their times, those of one time in the order of the page.
+    Rows are inserted in the order of their keys: two writers with the same ones then wait, but never for each other.
+    """
+    messages = _unknown(connection, MESSAGE, _distinct(page, _digest))
+    insert_new(connection, MESSAGE, [_message_values(messages[digest]) for digest in sorted(messages)])
+    facts = _distinct((event for message in page for event in message.events), _id)
+    events = sorted(_unknown(connection, EVENT, facts).values(), key=_at)
+    if not events:
+        return PageOutcome(messages=len(messages))
+    desk = _Desk(connection, events, announce)
+    judged = [desk.judge(event, decide) for event in events]
+    connection.execute(insert(EVENT), sorted(judged, key=lambda row: str(row["id"])))
+    notices = desk.close()
+    told = desk.books.told
+    return PageOutcome(len(messages), len(events), told[NoticeType.SUPPRESSED], told[NoticeType.RELEASED], notices)
+
+
+class _Desk:
+    """The new events of one page, one after the other, each with its recipient's books and history."""
+
+    def __init__(self, connection: Connection, events: Iterable[BounceEvent], announce: Announce) -> None:
+        self._connection = connection
+        self._cut: dict[Key, datetime] = {}
+        names = _distinct(events, _key)
+        self.books = Books(connection, {key: event.recipient for key, event in names.items()}, announce)
+        self._counted = _load_counted(connection, self.books.records)
+
+    def judge(self, event: BounceEvent, decide: Decide) -> Values:
+        """Decides on one event, enters what follows, and returns the event's row."""
+        key = _key(event)
+        self.books.enter(key, release_expired(self.books.records[key], event.at))
+        decision = decide(event, self._history(key))
+        event = replace(event, counted=decision.counted)
+        if event.counted is None:
+            self._count(key, event)
+        self.books.enter(key, apply_event(self.books.records[key], event, decision))
+        return {name: getattr(event, name) for name in _EVENT_FIELDS} | {"recipient_key": key.address}
+
+    def close(self) -> int:
+        """Writes the books. Returns the number of outbox rows."""
+        notices = self.books.close()
+        if self._cut:
+            self._connection.execute(_START_HISTORY, [
+                {"of_address": key.address, "of_stream": key.stream, "oldest": oldest}
+                for key, oldest in sorted(self._cut.items())
+            ])
+        return notices
+
+    def _history(self, key: Key) -> History:
+        record = self.books.records[key]
+        counted: Iterable[CountedBounce] = self._counted[key]
+        if record.released_at is not None:
+            counted = (bounce for bounce in counted if bounce.at > record.released_at)
+        return History(record, tuple(counted))
+
+    def _count(self, key: Key, event: BounceEvent) -> None:
+        counted = self._counted[key]
+        insort(counted, CountedBounce(event.id, event.at, event.reason, event.sent_message_id), key=_at)
+        if len(counted) > LONGEST_HISTORY:
+            del counted[0]
+            self._cut[key] = counted[0].at
+
+
+def _load_counted(
+    connection: Connection, records: Mapping[Key, RecipientRecord]
+) -> defaultdict[Key, list[CountedBounce]]:
+    counted: defaultdict[Key, list[CountedBounce]] = defaultdict(list)
+    known = sorted(key for key, record in records.items() if record.first_event_at)
+    for stream, addresses in by_stream(known):
+        rows = connection.execute(
+            select(EVENT.c.recipient_key, EVENT.c.id, EVENT.c.at, EVENT.c.reason, EVENT.c.sent_message_id)
+            .join(RECIPIENT, (RECIPIENT.c.recipient_key == EVENT.c.recipient_key)
+                  & (RECIPIENT.c.stream == EVENT.c.stream))
+            .where(
+                RECIPIENT.c.stream == stream,
+                RECIPIENT.c.recipient_key.in_(addresses),
+                EVENT.c.counted.is_(None),
+                EVENT.c.at > func.coalesce(RECIPIENT.c.released_at, _LONG_AGO),
+                EVENT.c.at >= func.coalesce(RECIPIENT.c.history_from, _LONG_AGO),
+            )
+            .order_by(EVENT.c.at, EVENT.c.id)
+        )
+        for address, event_id, at, reason, sent in rows:
+            bounce = CountedBounce(event_id, at, reason_named(reason), sent)
+            counted[Key(stream, address)].append(bounce)
+    return counted
+
+
+def _unknown(connection: Connection, table: Table, candidates: Mapping[str, T]) -> dict[str, T]:
+    """Those of `candidates`, by primary key, that `table` does not hold yet, in their order."""
+    column = table.primary_key.columns[0]
+    known: set[str] = set()
+    for part in chunks(list(candidates)):
+        known.update(connection.scalars(select(column).where(column.in_(part))))
+    return {key: value for key, value in candidates.items() if key not in known}
+
+
+H = TypeVar("H", bound=Hashable)
+
+
+def _distinct(values: Iterable[T], key: Callable[[T], H]) -> dict[H, T]:
+    """The first value of each key, in their order."""
+    found: dict[H, T] = {}
+    for value in values:
+        found.setdefault(key(value), value)
+    return found
+
+
+def _key(event: BounceEvent) -> Key:
+    return key_of(event.recipient, event.stream)
+
+
+def _message_values(message: MessageRecord) -> Values:
+    return {name: getattr(message, name) for name in _MESSAGE_FIELDS}

@@ -1,0 +1,77 @@
+"""What begins and ends without a bounce: suppressions by a person, an import or the clock; the keeping of raw mail."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Engine, Select, select, update
+
+from bounce_watcher.ledger import apply
+from bounce_watcher.ledger.books import Announce, Books
+from bounce_watcher.ledger.engine import write
+from bounce_watcher.ledger.statements import Key, key_of
+from bounce_watcher.ledger.tables import MESSAGE, SUPPRESSION
+from bounce_watcher.ledger.types import recipient_key, storable
+from bounce_watcher.model.ledger import Suppression
+
+_BATCH = 500
+"""Rows changed in one transaction, so that nobody waits long for the lock."""
+
+
+def suppress(connection: Connection, wanted: Suppression, announce: Announce) -> None:
+    key = key_of(wanted.recipient, wanted.stream)
+    books = Books(connection, {key: wanted.recipient}, announce)
+    books.enter(key, apply.release_expired(books.records[key], wanted.since))
+    books.enter(key, apply.suppress(books.records[key], wanted))
+    books.close()
+
+
+def release(
+    connection: Connection, recipient: str, stream: str | None, because: str, now: datetime, announce: Announce
+) -> int:
+    chosen = select(SUPPRESSION).where(SUPPRESSION.c.recipient_key == recipient_key(recipient))
+    if stream is not None:
+        chosen = chosen.where(SUPPRESSION.c.stream == storable(stream))
+    books = _open(connection, chosen, announce)
+    standing = [key for key, record in books.records.items() if record.suppression]
+    for key in standing:
+        books.enter(key, apply.release(books.records[key], now, because))
+    books.close()
+    return len(standing)
+
+
+def expire(engine: Engine, now: datetime, announce: Announce) -> int:
+    """Releases in batches, each its own transaction. Returns how many."""
+    count = 0
+    while released := write(engine, lambda connection: _expire_batch(connection, now, announce)):
+        count += released
+    return count
+
+
+def purge(engine: Engine, raw_before: datetime) -> int:
+    """Drops raw content in batches, each its own transaction. Returns how many messages lost theirs."""
+    count = 0
+    while purged := write(engine, lambda connection: _purge_batch(connection, raw_before)):
+        count += purged
+    return count
+
+
+def _expire_batch(connection: Connection, now: datetime, announce: Announce) -> int:
+    books = _open(connection, select(SUPPRESSION).where(SUPPRESSION.c.until <= now).limit(_BATCH), announce)
+    for key, record in books.records.items():
+        books.enter(key, apply.release_expired(record, now))
+    books.close()
+    return len(books.records)
+
+
+def _purge_batch(connection: Connection, raw_before: datetime) -> int:
+    old = (
+        select(MESSAGE.c.digest)
+        .where(MESSAGE.c.received_at < raw_before, MESSAGE.c.packed.is_not(None))
+        .limit(_BATCH)
+    )
+    return connection.execute(update(MESSAGE).where(MESSAGE.c.digest.in_(old)).values(packed=None)).rowcount
+
+
+def _open(connection: Connection, chosen: Select[Any], announce: Announce) -> Books:
+    found = {Key(row.stream, row.recipient_key): row.recipient for row in connection.execute(chosen)}
+    return Books(connection, found, announce)

@@ -1,0 +1,189 @@
+"""The ledger as the rest of the program sees it: facts in, decisions and notices written with them, lists out.
+
+Safe to use from several threads, and from several processes on one database.
+Every method raises TemporaryFailure or PermanentFailure where the database does not do its part.
+"""
+
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Self
+from uuid import uuid4
+
+import structlog
+from sqlalchemy import Engine
+
+from bounce_watcher.ledger import migrate, queue, reads, standing
+from bounce_watcher.ledger.books import Announce
+from bounce_watcher.ledger.engine import open_engine, reading, write
+from bounce_watcher.ledger.filters import EventFilter, OutboxFilter, SuppressionFilter
+from bounce_watcher.ledger.record import Decide, record_page
+from bounce_watcher.model.ledger import (
+    Attempt,
+    BounceEvent,
+    Disposition,
+    MessageRecord,
+    OutboxItem,
+    OutboxState,
+    PageOutcome,
+    RecipientRecord,
+    State,
+    Suppression,
+    SuppressionSource,
+)
+
+__all__ = ["Announce", "Decide", "EventFilter", "Ledger", "OutboxFilter", "SuppressionFilter"]
+
+_ALL_EVENTS, _ALL_SUPPRESSIONS, _WHOLE_OUTBOX = EventFilter(), SuppressionFilter(), OutboxFilter()
+
+log = structlog.get_logger()
+
+
+class Ledger:
+    """Open with `Ledger.connect`, and `close` when done; or use it as a context manager."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._leases: dict[str, str] = {}
+        self._lock = threading.Lock()
+
+    @classmethod
+    def connect(cls, url: str) -> Self:
+        """A ledger at a database URL, sqlite:////path/to/file or postgresql+psycopg://user@host/database.
+
+        Raises TemporaryFailure where the server is away, PermanentFailure (with the mend) where the URL, the file or
+        the log-in is wrong. Does not look at the schema: see `check` and `upgrade`.
+        """
+        engine = open_engine(url)
+        with reading(engine):
+            return cls(engine)
+
+    def close(self) -> None:
+        self._engine.dispose()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def upgrade(self) -> None:
+        """Brings the schema to this version's."""
+        migrate.upgrade(self._engine)
+
+    def check(self) -> None:
+        """Raises PermanentFailure unless the schema is this version's."""
+        migrate.check(self._engine)
+
+    def record(self, page: Sequence[MessageRecord], decide: Decide, announce: Announce) -> PageOutcome:
+        """Writes a page down, decides on what is new in it, and queues what is to be told: one transaction.
+
+        When it returns, all of it survives a power cut; when it raises, nothing of it was written. What is known
+        already changes nothing. `decide` and `announce` must be pure: they run again where another writer was in the
+        way.
+        """
+        return write(self._engine, lambda connection: record_page(connection, page, decide, announce))
+
+    def expire(self, now: datetime, announce: Announce) -> int:
+        """Releases the suppressions whose `until` has come. Returns how many."""
+        return standing.expire(self._engine, now, announce)
+
+    def purge(self, raw_before: datetime) -> int:
+        """Drops the raw content of messages received before then; what they said stays. Returns how many."""
+        return standing.purge(self._engine, raw_before)
+
+    def suppress(
+        self,
+        recipient: str,
+        stream: str,
+        *,
+        because: str,
+        source: SuppressionSource,
+        now: datetime,
+        announce: Announce,
+        until: datetime | None = None,
+    ) -> None:
+        """Suppresses a recipient without an event; its reason is the source ("manual", "import", "platform").
+
+        Changes nothing where a suppression stands already that lasts as long.
+        """
+        wanted = Suppression(
+            recipient, stream, state=State.SUPPRESSED, reason=source.value, since=now, because=because, source=source,
+            until=until,
+        )
+        write(self._engine, lambda connection: standing.suppress(connection, wanted, announce))
+
+    def release(self, recipient: str, stream: str | None, *, because: str, now: datetime, announce: Announce) -> int:
+        """Lifts the suppressions of a recipient, in all streams where `stream` is None. Returns how many."""
+        return write(
+            self._engine, lambda connection: standing.release(connection, recipient, stream, because, now, announce)
+        )
+
+    def events(self, wanted: EventFilter = _ALL_EVENTS) -> Iterator[BounceEvent]:
+        """Events by time. Any number: read in pages, so what is recorded meanwhile may be among them."""
+        return reads.events(self._engine, wanted)
+
+    def suppressions(self, wanted: SuppressionFilter = _ALL_SUPPRESSIONS) -> Iterator[Suppression]:
+        """Suppressions in force, pending ones too, by address."""
+        return reads.suppressions(self._engine, wanted)
+
+    def recipients(self, address: str) -> list[RecipientRecord]:
+        """The records of an address in all streams, by stream."""
+        return reads.recipients(self._engine, address)
+
+    def outbox(self, wanted: OutboxFilter = _WHOLE_OUTBOX) -> Iterator[OutboxItem]:
+        """Outbox rows in the order of writing."""
+        return reads.outbox(self._engine, wanted)
+
+    def message(self, digest: str) -> bytes | None:
+        """The raw message, None where there is none or it is kept no longer."""
+        return reads.message(self._engine, digest)
+
+    def enroll(self, targets: Mapping[str, str]) -> None:
+        """Notes the targets in use, name to fingerprint. One whose fingerprint changed is no longer disabled."""
+        write(self._engine, lambda connection: queue.enroll(connection, targets))
+
+    def lease(self, target: str, now: datetime, lease_for: timedelta, limit: int) -> list[OutboxItem]:
+        """Up to `limit` rows due for `target` that nobody else will send before `now + lease_for`.
+
+        Only the earliest row of each recipient and stream; none where the endpoint is disabled.
+        """
+        token = uuid4().hex
+        until = now + lease_for
+        items = write(self._engine, lambda connection: queue.lease(connection, target, now, until, limit, token))
+        with self._lock:
+            self._leases.update((item.id, token) for item in items)
+        return items
+
+    def conclude(self, item: OutboxItem, attempt: Attempt, now: datetime) -> None:
+        """Writes the outcome of one try, unless the lease has passed to somebody else. GONE disables the endpoint."""
+        with self._lock:
+            token = self._leases.pop(item.id, "")
+        held = write(self._engine, lambda connection: queue.conclude(connection, item, attempt, now, token))
+        if not held:
+            log.warning("lease lost, outcome dropped", action="lease_lost", id=item.id, target=item.target)
+        elif attempt.disposition is Disposition.GONE:
+            log.warning("endpoint disabled", action="endpoint_disabled", target=item.target, answer=attempt.answer)
+
+    def disabled_endpoints(self) -> dict[str, str]:
+        """Target names, each with the answer that disabled it."""
+        return reads.disabled_endpoints(self._engine)
+
+    def retry(
+        self, now: datetime, *, ids: Sequence[str] = (), target: str | None = None,
+        state: OutboxState = OutboxState.DEAD,
+    ) -> int:
+        """Makes rows in `state` due at once: those of `ids`, of `target`, of both, or without either all of them.
+
+        Enables the endpoints of what it finds, and `target`'s. Returns how many rows are due now.
+        """
+        return write(self._engine, lambda connection: queue.retry(connection, now, ids, target, state))
+
+    def discard(self, *, ids: Sequence[str] = (), target: str | None = None) -> int:
+        """Gives up on due and dead rows, chosen as in `retry`. Returns how many."""
+        return write(self._engine, lambda connection: queue.discard(connection, ids, target))
+
+    def next_due(self, target: str) -> datetime | None:
+        """When `lease` may next have something for `target`; None while there is nothing, or it is disabled."""
+        with reading(self._engine) as connection:
+            return queue.next_due(connection, target)

@@ -1,0 +1,270 @@
+"""The tables, and the border where their rows become the frozen values of the model. SQLModel goes no further."""
+
+from datetime import datetime
+from typing import Any, cast
+
+from sqlalchemy import JSON, BigInteger, Index, Integer, LargeBinary, MetaData, Table, text
+from sqlalchemy import Row as Fetched
+from sqlmodel import Field, SQLModel
+
+from bounce_watcher.ledger.types import SafeText, UtcDateTime
+from bounce_watcher.model.fields import Action
+from bounce_watcher.model.finding import Evidence, Kind
+from bounce_watcher.model.ledger import (
+    BounceEvent,
+    NoticeType,
+    OutboxItem,
+    OutboxState,
+    RecipientRecord,
+    State,
+    Suppression,
+    SuppressionSource,
+)
+from bounce_watcher.model.verdict import BounceType, Reason
+
+_REASONS = {str(reason): reason for reason in Reason}
+
+
+def _partial_index(where: str, name: str, *columns: str) -> Index:
+    return Index(name, *columns, sqlite_where=text(where), postgresql_where=text(where))
+
+
+class Row(SQLModel):
+    """Base of the tables. Its own metadata, so that nobody else's SQLModel tables get into our schema."""
+
+    metadata = MetaData(naming_convention={"pk": "pk_%(table_name)s", "uq": "uq_%(table_name)s_%(column_0_name)s"})
+
+
+class MessageRow(Row, table=True):
+    __tablename__ = "message"
+    __table_args__ = (
+        _partial_index("packed IS NOT NULL", "message_kept", "received_at"),
+    )
+
+    digest: str = Field(primary_key=True, sa_type=SafeText)
+    kind: str = Field(sa_type=SafeText)
+    received_at: datetime = Field(sa_type=UtcDateTime)
+    source: str = Field(sa_type=SafeText)
+    mailbox: str | None = Field(sa_type=SafeText)
+    size: int = Field(sa_type=BigInteger)
+    packed: bytes | None = Field(sa_type=LargeBinary)
+
+
+class EventRow(Row, table=True):
+    """All of a BounceEvent, and `recipient_key`, by which recipients compare."""
+
+    __tablename__ = "event"
+    __table_args__ = (
+        Index("event_by_time", "at", "id"),
+        Index("event_by_recipient", "recipient_key", "at", "id"),
+        _partial_index("counted IS NULL", "event_counted", "recipient_key", "stream", "at"),
+    )
+
+    id: str = Field(primary_key=True, sa_type=SafeText)
+    message_digest: str = Field(sa_type=SafeText)
+    at: datetime = Field(sa_type=UtcDateTime)
+    kind: str = Field(sa_type=SafeText)
+    recipient: str = Field(sa_type=SafeText)
+    recipient_key: str = Field(sa_type=SafeText)
+    stream: str = Field(sa_type=SafeText)
+    action: str | None = Field(sa_type=SafeText)
+    final_recipient: str | None = Field(sa_type=SafeText)
+    bounce_type: str | None = Field(sa_type=SafeText)
+    reason: str | None = Field(sa_type=SafeText)
+    status: str | None = Field(sa_type=SafeText)
+    code: int | None = Field(sa_type=Integer)
+    diagnostic: str | None = Field(sa_type=SafeText)
+    remote_mta: str | None = Field(sa_type=SafeText)
+    reporting_mta: str | None = Field(sa_type=SafeText)
+    rule: str | None = Field(sa_type=SafeText)
+    recognizer: str | None = Field(sa_type=SafeText)
+    quote: str | None = Field(sa_type=SafeText)
+    evidence: str = Field(sa_type=SafeText)
+    feedback_type: str | None = Field(sa_type=SafeText)
+    sent_message_id: str | None = Field(sa_type=SafeText)
+    sending: str | None = Field(sa_type=SafeText)
+    mailbox: str | None = Field(sa_type=SafeText)
+    source: str | None = Field(sa_type=SafeText)
+    counted: str | None = Field(sa_type=SafeText)
+
+
+class RecipientRow(Row, table=True):
+    """`history_from`: counted events before it are no longer looked at, so that a history stays bounded."""
+
+    __tablename__ = "recipient"
+
+    recipient_key: str = Field(primary_key=True, sa_type=SafeText)
+    stream: str = Field(primary_key=True, sa_type=SafeText)
+    recipient: str = Field(sa_type=SafeText)
+    state: str = Field(sa_type=SafeText)
+    sequence: int = Field(sa_type=BigInteger)
+    counts: dict[str, int] = Field(sa_type=JSON)
+    because: str | None = Field(sa_type=SafeText)
+    first_event_at: datetime | None = Field(sa_type=UtcDateTime)
+    last_event_at: datetime | None = Field(sa_type=UtcDateTime)
+    released_at: datetime | None = Field(sa_type=UtcDateTime)
+    history_from: datetime | None = Field(default=None, sa_type=UtcDateTime)
+
+
+class SuppressionRow(Row, table=True):
+    """A suppression in force. One that ended has no row: what it was stands in the events and in the outbox."""
+
+    __tablename__ = "suppression"
+    __table_args__ = (
+        _partial_index("until IS NOT NULL", "suppression_end", "until"),
+    )
+
+    recipient_key: str = Field(primary_key=True, sa_type=SafeText)
+    stream: str = Field(primary_key=True, sa_type=SafeText)
+    recipient: str = Field(sa_type=SafeText)
+    state: str = Field(sa_type=SafeText)
+    reason: str = Field(sa_type=SafeText)
+    since: datetime = Field(sa_type=UtcDateTime)
+    because: str = Field(sa_type=SafeText)
+    source: str = Field(sa_type=SafeText)
+    bounce_type: str | None = Field(sa_type=SafeText)
+    until: datetime | None = Field(sa_type=UtcDateTime)
+    status: str | None = Field(sa_type=SafeText)
+    diagnostic: str | None = Field(sa_type=SafeText)
+    events: list[str] = Field(sa_type=JSON)
+
+
+class OutboxRow(Row, table=True):
+    """`number` is the order of writing; `id` the webhook-id. `lease` names the lease that a sender holds on the row."""
+
+    __tablename__ = "outbox"
+    __table_args__ = (
+        _partial_index("state = 'due'", "outbox_due", "target", "next_attempt_at", "number"),
+        _partial_index("leased_until IS NOT NULL", "outbox_leased", "target", "leased_until"),
+        _partial_index("state = 'due'", "outbox_order", "recipient_key", "stream", "target", "sequence"),
+        Index("outbox_by_state", "state", "number"),
+        Index("outbox_by_recipient", "recipient_key", "number"),
+    )
+
+    number: int | None = Field(default=None, primary_key=True, sa_type=BigInteger().with_variant(Integer, "sqlite"))
+    id: str = Field(unique=True, sa_type=SafeText)
+    target: str = Field(sa_type=SafeText)
+    type: str = Field(sa_type=SafeText)
+    recipient: str | None = Field(sa_type=SafeText)
+    recipient_key: str | None = Field(sa_type=SafeText)
+    stream: str | None = Field(sa_type=SafeText)
+    sequence: int = Field(sa_type=BigInteger)
+    body: str = Field(sa_type=SafeText)
+    created_at: datetime = Field(sa_type=UtcDateTime)
+    next_attempt_at: datetime = Field(sa_type=UtcDateTime)
+    state: str = Field(sa_type=SafeText)
+    attempts: int = Field(sa_type=Integer)
+    last_answer: str | None = Field(sa_type=SafeText)
+    lease: str | None = Field(default=None, sa_type=SafeText)
+    leased_until: datetime | None = Field(default=None, sa_type=UtcDateTime)
+
+
+class EndpointRow(Row, table=True):
+    """A target as it was last enrolled. `fingerprint` changes with its URL."""
+
+    __tablename__ = "endpoint"
+
+    target: str = Field(primary_key=True, sa_type=SafeText)
+    fingerprint: str = Field(sa_type=SafeText)
+    disabled_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    disabled_because: str | None = Field(default=None, sa_type=SafeText)
+
+
+METADATA = Row.metadata
+
+
+def _table(row: type[Row]) -> Table:
+    return cast(Table, cast(Any, row).__table__)
+
+
+MESSAGE = _table(MessageRow)
+EVENT = _table(EventRow)
+RECIPIENT = _table(RecipientRow)
+SUPPRESSION = _table(SuppressionRow)
+OUTBOX = _table(OutboxRow)
+ENDPOINT = _table(EndpointRow)
+
+
+def reason_named(value: str | None) -> Reason | None:
+    return _REASONS[value] if value else None
+
+
+def event_from_row(row: EventRow) -> BounceEvent:
+    return BounceEvent(
+        id=row.id,
+        message_digest=row.message_digest,
+        at=row.at,
+        kind=Kind(row.kind),
+        recipient=row.recipient,
+        stream=row.stream,
+        action=Action(row.action) if row.action else None,
+        final_recipient=row.final_recipient,
+        bounce_type=BounceType(row.bounce_type) if row.bounce_type else None,
+        reason=reason_named(row.reason),
+        status=row.status,
+        code=row.code,
+        diagnostic=row.diagnostic,
+        remote_mta=row.remote_mta,
+        reporting_mta=row.reporting_mta,
+        rule=row.rule,
+        recognizer=row.recognizer,
+        quote=row.quote,
+        evidence=Evidence(row.evidence),
+        feedback_type=row.feedback_type,
+        sent_message_id=row.sent_message_id,
+        sending=row.sending,
+        mailbox=row.mailbox,
+        source=row.source,
+        counted=row.counted,
+    )
+
+
+def suppression_from_row(row: SuppressionRow | Fetched[Any]) -> Suppression:
+    return Suppression(
+        recipient=row.recipient,
+        stream=row.stream,
+        state=State(row.state),
+        reason=row.reason,
+        since=row.since,
+        because=row.because,
+        source=SuppressionSource(row.source),
+        bounce_type=BounceType(row.bounce_type) if row.bounce_type else None,
+        until=row.until,
+        status=row.status,
+        diagnostic=row.diagnostic,
+        events=tuple(row.events),
+    )
+
+
+def record_from_rows(
+    row: RecipientRow | Fetched[Any], suppression: SuppressionRow | Fetched[Any] | None
+) -> RecipientRecord:
+    return RecipientRecord(
+        recipient=row.recipient,
+        stream=row.stream,
+        state=State(row.state),
+        sequence=row.sequence,
+        counts=dict(row.counts),
+        because=row.because,
+        first_event_at=row.first_event_at,
+        last_event_at=row.last_event_at,
+        released_at=row.released_at,
+        suppression=suppression_from_row(suppression) if suppression else None,
+    )
+
+
+def item_from_row(row: OutboxRow | Fetched[Any]) -> OutboxItem:
+    return OutboxItem(
+        id=row.id,
+        target=row.target,
+        type=NoticeType(row.type),
+        recipient=row.recipient,
+        stream=row.stream,
+        sequence=row.sequence,
+        body=row.body,
+        created_at=row.created_at,
+        next_attempt_at=row.next_attempt_at,
+        state=OutboxState(row.state),
+        attempts=row.attempts,
+        last_answer=row.last_answer,
+    )
