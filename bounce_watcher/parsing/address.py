@@ -35,7 +35,7 @@ def parse_address(value: str) -> str | None:
         text = _HEX.sub(_character, text)
     if "@" not in text and "+40" in text:  # RFC 3461 section 4: xtext that nobody has decoded
         text = _XTEXT.sub(lambda m: chr(int(m[1], 16)), text)
-    if "(" in text:
+    if "(" in text and '"' not in text:
         text = _COMMENT.sub(" ", text)
     if ">" in text and "<" in text:
         inner = text[text.rfind("<") + 1 :].partition(">")[0]

@@ -13,7 +13,6 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:+-]{0,39}")
 _REFUSED = frozenset({"punycode", "idna", "unicode_escape", "raw_unicode_escape", "undefined", "mbcs", "oem"})
 """Codecs of Python that no mail is written in; two of them take quadratic time."""
 _ALIASES = {"gb2312": "gb18030", "gbk": "gb18030", "ks_c_5601-1987": "cp949", "x-sjis": "cp932", "shift_jis": "cp932"}
-_BLANK_UNICODE = str.maketrans({"\u3000": " ", "\u00a0": " "})
 
 
 @lru_cache(maxsize=256)
@@ -56,4 +55,4 @@ def decode_words(value: str) -> str:
 
 def one_line(text: str) -> str:
     """`text` with each run of white space, CJK and no-break blanks too, as one blank."""
-    return " ".join(text.translate(_BLANK_UNICODE).split())
+    return " ".join(text.split())

@@ -56,8 +56,13 @@ class Part:
         return decode(self.body, self.type.get("charset"))
 
     @cached_property
+    def inner_headers(self) -> Headers:
+        """The header of the message that the content is: for message/rfc822 and for header-only parts."""
+        return _header_block(self.body, _skip_envelope_line(self.body), len(self.body))[0]
+
+    @cached_property
     def message(self) -> "ParsedMessage":
-        """The content as a message of its own: for message/rfc822 and for header-only parts."""
+        """The content as a message of its own, for message/rfc822."""
         return parse(self.body)
 
 

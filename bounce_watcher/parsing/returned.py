@@ -31,8 +31,8 @@ _DELIMITER = re.compile(
     re.IGNORECASE | re.MULTILINE,
 )
 _HEADER_START = re.compile(
-    r"^(?:Return-Path|Received|DKIM-Signature|Message-ID|X-Received|Delivered-To):[ \t][^\n]*"
-    r"\n(?:[ \t][^\n]*\n){0,20}[A-Za-z][A-Za-z0-9-]{0,60}:[ \t]",
+    r"^(?:Return-Path|Received|DKIM-Signature|Message-ID|X-Received|Delivered-To):[^\n]*"
+    r"\n(?:[ \t][^\n]*\n){0,20}[A-Za-z][A-Za-z0-9-]{0,60}:",
     re.IGNORECASE | re.MULTILINE,
 )
 
@@ -57,7 +57,7 @@ def original_headers(message: ParsedMessage) -> Headers | None:
     """The header of the mail that was sent, as far as the report returns it."""
     part = original_part(message)
     if part is not None:
-        headers = part.message.headers
+        headers = part.inner_headers
         # text/rfc822-headers that begin with an empty line, or an original inside another wrapping
         return headers if headers.raw else None
     _, original = split_text(message.text)

@@ -3,7 +3,7 @@
 from bounce_watcher.model.finding import Kind
 from bounce_watcher.parsing.message import ParsedMessage
 from bounce_watcher.recognition import arf, automatic, flufl, standard
-from bounce_watcher.recognition.dialects import dragonfly, exim, qmail
+from bounce_watcher.recognition.dialects import dragonfly, exchange, exim, opensmtpd, qmail
 from bounce_watcher.recognition.recognizer import Recognition, Recognizer
 
 RECOGNIZERS: tuple[Recognizer, ...] = (
@@ -14,6 +14,8 @@ RECOGNIZERS: tuple[Recognizer, ...] = (
     exim.recognise,
     qmail.recognise,
     dragonfly.recognise,
+    opensmtpd.recognise,
+    exchange.recognise,
     automatic.answer,
     flufl.recognise,
 )

@@ -52,7 +52,7 @@ def _jmrp(message: ParsedMessage) -> Recognition | None:
     part = original_part(message)
     if part is None:
         return None
-    original = part.message.headers
+    original = part.inner_headers
     told = message.headers.get(_JMRP_RECIPIENT) or original.get(_JMRP_RECIPIENT) or ""
     addresses = find_addresses(told, 1) or _addressees(original)
     findings = each_once(_finding(JMRP, part.path, address, told or address) for address in addresses)

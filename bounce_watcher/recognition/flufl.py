@@ -15,7 +15,7 @@ from bounce_watcher.model.fields import Action
 from bounce_watcher.model.finding import Finding
 from bounce_watcher.parsing.address import parse_address
 from bounce_watcher.parsing.message import ParsedMessage
-from bounce_watcher.parsing.returned import original_headers, sent_message, split_text
+from bounce_watcher.parsing.returned import original_headers, original_part, sent_message, split_text
 from bounce_watcher.recognition.merging import each_once, kind_of
 from bounce_watcher.recognition.prose import MAX_TEXT, finding, without_bystanders, words_beside
 from bounce_watcher.recognition.recognizer import Recognition
@@ -28,6 +28,8 @@ MAX_BYTES = 32 * 1024
 
 _LONG_LINE = re.compile(rb"([^\r\n]{300})[^\r\n]+")
 """No address line is that long; what stands behind is cut off."""
+
+_BODY_FIELD = re.compile(rb"^content-[^\n]*(?:\n[ \t][^\n]*)*\n?", re.IGNORECASE | re.MULTILINE)
 
 logging.getLogger("flufl.bounce").setLevel(logging.CRITICAL)  # it writes a traceback for what is shielded here
 
@@ -54,7 +56,7 @@ def _finding(notice: str, address: str, action: Action) -> Finding:
 
 
 def _all_failures(message: ParsedMessage) -> tuple[list[str], list[str]]:
-    content = _LONG_LINE.sub(rb"\1", message.content[:MAX_BYTES])
+    content = _LONG_LINE.sub(rb"\1", _without_original(message)[:MAX_BYTES])
     if "from" not in message.headers:
         content = b"From: nobody@invalid\n" + content
     try:
@@ -62,6 +64,17 @@ def _all_failures(message: ParsedMessage) -> tuple[list[str], list[str]]:
     except Exception:  # whatever a detector raises on odd mail, RecursionError of the parser too
         return [], []
     return _addresses(temporary), _addresses(permanent)
+
+
+def _without_original(message: ParsedMessage) -> bytes:
+    """The message down to the original, whose addresses and words are none of the report's."""
+    part = original_part(message)
+    if part is not None:
+        return part.source[: part.start]
+    if len(message.parts) != 1:
+        return message.content
+    header = _BODY_FIELD.sub(b"", message.headers.raw)
+    return header.rstrip(b"\n") + b"\n\n" + split_text(message.text[:MAX_TEXT])[0].encode("utf-8", "replace")
 
 
 def _addresses(found: frozenset[bytes]) -> list[str]:

@@ -12,7 +12,8 @@ _DAEMON = re.compile(
     re.IGNORECASE,
 )
 _FAILURE_SUBJECT = re.compile(
-    r"undeliver|undelivrable|return(?:ed|ing) (?:e?mail|to sender|message)|failure notice|failed mail|mail failed|fail\w* (?:to )?deliver"
+    r"undeliver|undelivrable|return(?:ed|ing) (?:e?mail|to sender|message)"
+    r"|failure notice|failed mail|mail failed|fail\w* (?:to )?deliver"
     r"|deliver\w* (?:has )?(?:fail|status|report|notification|problem|error)|(?:mail|message) delivery"
     r"|mail (?:system error|failure|could not)|(?:mail|message) (?:status|undeliver|not delivered|delayed)|non-?deliver"
     r"|could ?n[o']t (?:be )?(?:send|sent|deliver)|not be delivered|addressing error|no valid recipient|^ndn:"

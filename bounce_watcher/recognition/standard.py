@@ -24,6 +24,7 @@ _STATUS_FIELD = re.compile(
     r"^[ \t]*(?:reporting-mta|final-recipient|original-recipient)[ \t]*:", re.IGNORECASE | re.MULTILINE
 )
 _DELAY_SUBJECT = re.compile(r"delay|warning|still being retried|deferred", re.IGNORECASE)
+_RESPONSE = re.compile(r"^The response(?: from the remote server)? was:\s*(\S.*(?:\n.*\S.*)*)", re.MULTILINE)
 _UNDELIVERED = frozenset({Action.FAILED, Action.DELAYED})
 
 
@@ -49,6 +50,8 @@ def recognise(message: ParsedMessage) -> Recognition | None:
     """A report with a machine-readable status part, wherever it stands outside of a nested message."""
     reports = _reports(message)
     findings = each_once(_finding(report, recipient) for report in reports for recipient in report.status.recipients)
+    if not findings and reports and looks_like_failure_notice(message):  # Google has written empty status parts
+        findings = each_once([_finding(reports[0], RecipientReport())])
     if not findings:
         return None
     return Recognition(kind_of(findings), findings, sent_message(reports[0].original))
@@ -88,6 +91,8 @@ def _with_words(recipient: RecipientReport, report: _Report) -> RecipientReport:
     for address in filter(None, (recipient.final_recipient, recipient.original_recipient)):
         if words := one_line(words_beside(report.notice, address))[:MAX_WORDS]:
             return replace(recipient, diagnostic_code=words, status=recipient.status or EnhancedStatus.find(words))
+    if match := _RESPONSE.search(report.notice):
+        return replace(recipient, diagnostic_code=one_line(match[1])[:MAX_WORDS])
     return recipient
 
 

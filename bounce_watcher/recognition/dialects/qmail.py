@@ -1,4 +1,4 @@
-"""qmail and its clones: QSBMF, Dan Bernstein's bounce message format.
+"""qmail and all who write as it does (Yahoo, MessageLabs, Haraka, Postfix before 2.3): QSBMF.
 
     Hi. This is the qmail-send program at mail.example.org.
     I'm afraid I wasn't able to deliver your message to the following addresses.
@@ -10,11 +10,12 @@
 
     --- Below this line is a copy of the message.
 
-The words of the first paragraph vary; each following paragraph begins with the address in angle brackets and a colon.
+The words of the first paragraph are everybody's own; the paragraphs that begin with "<address>:" are the form.
 """
 
 import re
 
+from bounce_watcher.model.fields import Action
 from bounce_watcher.parsing.address import parse_address
 from bounce_watcher.parsing.message import ParsedMessage
 from bounce_watcher.parsing.returned import original_headers, sent_message, split_text
@@ -25,27 +26,22 @@ from bounce_watcher.recognition.signs import looks_like_failure_notice
 
 NAME = "qmail"
 
-_INTRO = re.compile(
-    r"^[ \t]*(?:hi\. this is|hi\. the mta program"
-    r"|this is the (?:mail delivery agent|machine generated message|deliver program)"
-    r"|this is the mail system at host|unfortunately, your mail was not delivered|we're sorry\. there's a problem"
-    r"|su mensaje no pudo ser entregado|unable to deliver (?:your )?message to the following|message from )",
-    re.IGNORECASE | re.MULTILINE,
+_PARAGRAPH = re.compile(
+    r"^<([^<>\s]{1,250}@[^<>\s]{1,250})>(?: \([^()\n]{1,400}\))?:[ \t]*(.*(?:\n(?!<|--).*\S.*)*)", re.MULTILINE
 )
-_PARAGRAPH = re.compile(r"^<([^<>\s]{1,250}@[^<>\s]{1,250})>:?[ \t]*(.*(?:\n(?!<|--).*\S.*)*)", re.MULTILINE)
+_DELAYED = ("THIS IS A WARNING ONLY", "still being retried")
 
 
 def recognise(message: ParsedMessage) -> Recognition | None:
-    """Paragraphs that begin with "<address>:" below an introduction of the qmail family."""
+    """Paragraphs that begin with "<address>:", above the copy of the original."""
     text = message.text[:MAX_TEXT]
-    if not _INTRO.search(text[:2_000]) or not looks_like_failure_notice(message):
+    if (">:" not in text and "):" not in text) or not looks_like_failure_notice(message):
         return None
     notice = split_text(text)[0]
+    action = Action.DELAYED if any(words in notice for words in _DELAYED) else Action.FAILED
     findings = each_once(
-        finding(NAME, "1", address, words)
+        finding(NAME, "1", address, words, action)
         for recipient, words in _PARAGRAPH.findall(notice)
         if (address := parse_address(recipient))
     )
-    if not findings:
-        return None
-    return Recognition(kind_of(findings), findings, sent_message(original_headers(message)))
+    return Recognition(kind_of(findings), findings, sent_message(original_headers(message))) if findings else None

@@ -1,0 +1,44 @@
+"""OpenSMTPD before it wrote status parts; today's writes one, without a reply, and the same text beside it.
+
+        Hi!
+
+        This is the MAILER-DAEMON, please DO NOT REPLY to this e-mail.
+
+        An error has occurred while attempting to deliver a message for
+        the following list of recipients:
+
+    user@example.org: 550 5.1.1 User unknown
+
+        Below is a copy of the original message:
+"""
+
+import re
+
+from bounce_watcher.model.fields import Action
+from bounce_watcher.parsing.address import parse_address
+from bounce_watcher.parsing.message import ParsedMessage
+from bounce_watcher.parsing.returned import original_headers, sent_message, split_text
+from bounce_watcher.recognition.merging import each_once, kind_of
+from bounce_watcher.recognition.prose import MAX_TEXT, finding
+from bounce_watcher.recognition.recognizer import Recognition
+
+NAME = "opensmtpd"
+
+_INTRO = re.compile(r"This is the MAILER-DAEMON, please DO NOT REPLY to this e-?mail")
+_DELAYED = "A message is delayed for more than"
+_LINE = re.compile(r"^([^\s:<>]{1,250}@[^\s:<>]{1,250}): (\S.*(?:\n\S.*)*)", re.MULTILINE)
+
+
+def recognise(message: ParsedMessage) -> Recognition | None:
+    """Lines of "address: words" that are not indented."""
+    text = message.text[:MAX_TEXT]
+    if not _INTRO.search(text[:1_000]):
+        return None
+    notice = split_text(text)[0]
+    action = Action.DELAYED if _DELAYED in notice else Action.FAILED
+    findings = each_once(
+        finding(NAME, "1", address, words, action)
+        for recipient, words in _LINE.findall(notice)
+        if (address := parse_address(recipient))
+    )
+    return Recognition(kind_of(findings), findings, sent_message(original_headers(message))) if findings else None
