@@ -1,0 +1,227 @@
+"""Messages from files: .eml, folders, Maildir, mbox, standard input."""
+
+import contextlib
+import io
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import chain
+from pathlib import Path
+from typing import BinaryIO
+
+import structlog
+
+from bounce_watcher.intake import mbox
+from bounce_watcher.intake.arrival import arrival_time
+from bounce_watcher.model.errors import PermanentFailure
+from bounce_watcher.model.message import RawMessage
+
+log = structlog.get_logger()
+
+STDIN = "-"
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+# What lies in a Maildir beside its messages (Dovecot, Courier, maildrop).
+_MAILDIR_OWN = ("dovecot", "subscriptions", "maildirfolder", "maildirsize", "courier", "sieve", ".")
+
+
+@dataclass(frozen=True, slots=True)
+class _File:
+    """A file to be read. `may_be_mbox` is False in a Maildir; `is_regular`: it can be opened more than once."""
+
+    source: str
+    open: Callable[[], AbstractContextManager[BinaryIO]]
+    may_be_mbox: bool = True
+    is_regular: bool = True
+
+
+def read_messages(paths: Sequence[str | Path], *, max_message_bytes: int, stdin: BinaryIO) -> Iterator[RawMessage]:
+    """Every message of every path, in the order of the paths; "-" is `stdin`. Below a folder all files, sorted.
+
+    At most `max_message_bytes` of a message, and one message at a time, are held. `source` is the path as given,
+    "box.mbox#3" for the third message of an mbox. What is no mail comes too; a file that can't be read any more is
+    logged and left out. Raises PermanentFailure at once, naming a path that is not there or not readable.
+    """
+    _require(paths)
+    return (raw for file in _files(paths, stdin) for _, raw in _messages(file, max_message_bytes))
+
+
+def messages_by_time(paths: Sequence[str | Path], *, max_message_bytes: int, stdin: BinaryIO) -> Iterator[RawMessage]:
+    """The same messages in the order of `received_at`: the topmost Received header, else Date, else the file's time.
+
+    Reads everything twice; holds one message, and some dozen bytes of each for the order.
+    """
+    _require(paths)
+    return _in_order_of_time(paths, max_message_bytes, stdin)
+
+
+def _in_order_of_time(paths: Sequence[str | Path], cap: int, stdin: BinaryIO) -> Iterator[RawMessage]:
+    files: list[_File] = []
+    index: list[tuple[datetime, int, int, str]] = []
+    with ExitStack() as spools:
+        for file in _files(paths, stdin):
+            files.append(file if file.is_regular else _spooled(file, spools))
+            found = _messages(files[-1], cap)
+            index.extend((raw.received_at, len(files) - 1, offset, raw.source) for offset, raw in found)
+        index.sort(key=lambda entry: entry[:3])
+        for _, number, offset, source in index:
+            yield from _message_at(files[number], offset, source, cap)
+
+
+def _message_at(file: _File, offset: int, source: str, cap: int) -> Iterator[RawMessage]:
+    try:
+        with file.open() as stream:
+            time = _time_of(stream)
+            stream.seek(offset)
+            piece = next(_pieces(stream, file.may_be_mbox, cap))[0]
+            yield _raw(source, piece, time)
+    except OSError as error:
+        _left_out(file.source, error)
+
+
+def _messages(file: _File, cap: int) -> Iterator[tuple[int, RawMessage]]:
+    """Each message of a file with its offset in it."""
+    try:
+        with file.open() as stream:
+            time = _time_of(stream)
+            for number, (piece, is_mbox) in enumerate(_pieces(stream, file.may_be_mbox, cap), 1):
+                yield piece.offset, _raw(f"{file.source}#{number}" if is_mbox else file.source, piece, time)
+    except OSError as error:
+        _left_out(file.source, error)
+
+
+def _pieces(stream: BinaryIO, may_be_mbox: bool, cap: int) -> Iterator[tuple[mbox.Piece, bool]]:
+    first = stream.readline(mbox.LINE)
+    if may_be_mbox and first.startswith(mbox.MARK):
+        rest = iter(lambda: stream.readline(mbox.LINE), b"")
+        return ((piece, True) for piece in mbox.split(chain([first], rest), cap))
+    content = first[:cap] + stream.read(max(0, cap - len(first)))
+    return iter([(mbox.Piece(0, content, max(len(first), len(content)) + _length_of_rest(stream)), False)])
+
+
+def _length_of_rest(stream: BinaryIO) -> int:
+    if stream.seekable():
+        here = stream.tell()
+        return stream.seek(0, os.SEEK_END) - here
+    return sum(map(len, iter(lambda: stream.read(1 << 20), b"")))
+
+
+def _raw(source: str, piece: mbox.Piece, time: datetime) -> RawMessage:
+    return RawMessage(source, piece.content, arrival_time(piece.content, time), size=piece.size)
+
+
+def _time_of(stream: BinaryIO) -> datetime:
+    """When the file was last written; for a stream that has no file, a time that can't be mistaken for a real one."""
+    try:
+        return datetime.fromtimestamp(os.fstat(stream.fileno()).st_mtime, UTC)
+    except (OSError, io.UnsupportedOperation, ValueError, OverflowError):
+        return _EPOCH
+
+
+def _spooled(file: _File, spools: ExitStack) -> _File:
+    """A pipe's content in a temporary file, so that it can be read twice."""
+    spool = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the others
+    spools.callback(spool.close)
+    with file.open() as stream:
+        shutil.copyfileobj(stream, spool)
+
+    def reopen() -> AbstractContextManager[BinaryIO]:
+        spool.seek(0)
+        return contextlib.nullcontext(spool)
+
+    return _File(file.source, reopen, file.may_be_mbox)
+
+
+# Finding the files
+
+
+def _require(paths: Sequence[str | Path]) -> None:
+    for path in map(Path, paths):
+        if str(path) == STDIN:
+            continue
+        if not path.exists():
+            raise PermanentFailure(f"{path}: no such file or folder")
+        if not os.access(path, os.R_OK):
+            raise PermanentFailure(f"{path}: not readable; check its permissions")
+
+
+def _files(paths: Sequence[str | Path], stdin: BinaryIO) -> Iterator[_File]:
+    for path in paths:
+        if str(path) == STDIN:
+            yield _File(STDIN, lambda: contextlib.nullcontext(stdin), is_regular=False)
+        elif Path(path).is_dir():
+            yield from _below(Path(path), str(path))
+        else:
+            yield _plain(Path(path), str(path))
+
+
+def _plain(path: Path, source: str, may_be_mbox: bool = True) -> _File:
+    shown = source.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    return _File(shown, lambda: path.open("rb"), may_be_mbox, path.is_file())
+
+
+def _below(top: Path, given: str) -> Iterator[_File]:
+    """All files below a folder, in the order of their paths; a Maildir's messages in the order of delivery."""
+    pending = [top]
+    while pending:
+        path = pending.pop()
+        if path != top and _is_no_mail(path):
+            continue
+        if not path.is_dir():
+            yield _plain(path, _source_below(given, top, path))
+        elif _is_maildir(path):
+            for message in _maildir_messages(path):
+                yield _plain(message, _source_below(given, top, message), may_be_mbox=False)
+            pending.extend(reversed(_beside_messages(path)))
+        else:
+            pending.extend(reversed(_entries(path)))
+
+
+def _entries(folder: Path) -> list[Path]:
+    try:
+        return sorted(folder.iterdir(), key=lambda path: path.name)
+    except OSError as error:
+        _left_out(str(folder), error)
+        return []
+
+
+def _is_maildir(folder: Path) -> bool:
+    return (folder / "cur").is_dir() and (folder / "new").is_dir()
+
+
+def _maildir_messages(maildir: Path) -> list[Path]:
+    found = [path for name in ("cur", "new") for path in _entries(maildir / name)
+             if not path.name.startswith(".") and not _is_no_mail(path)]
+    return sorted(found, key=lambda path: path.name.partition(":")[0])
+
+
+def _beside_messages(maildir: Path) -> list[Path]:
+    """The subfolders of a Maildir. `tmp` holds unfinished deliveries, and files beside the folders are no messages."""
+    folders = []
+    for path in _entries(maildir):
+        if path.is_dir():
+            folders += [path] if path.name not in {"cur", "new", "tmp"} else []
+        elif not path.name.startswith(_MAILDIR_OWN):
+            log.warning("file left out: it lies beside a Maildir's messages", action="file_left_out", file=str(path))
+    return folders
+
+
+def _is_no_mail(path: Path) -> bool:
+    """A link to a folder, which may lead in circles, or what is neither file nor folder."""
+    if (path.is_dir() and not path.is_symlink()) or path.is_file():
+        return False
+    log.warning("left out: a link to a folder, or no file at all", action="file_left_out", file=str(path))
+    return True
+
+
+def _source_below(given: str, top: Path, path: Path) -> str:
+    return f"{given.rstrip('/')}/{path.relative_to(top)}"
+
+
+def _left_out(source: str, error: OSError) -> None:
+    why = error.strerror or str(error)
+    log.warning("file left out: it can't be read", action="file_left_out", file=source, why=why)
