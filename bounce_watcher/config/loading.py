@@ -17,7 +17,7 @@ from bounce_watcher.config.problems import MISSING, Notes, meant_by, problem_lin
 from bounce_watcher.config.schema import ConfigFile
 from bounce_watcher.config.secrets import Sources, fill_in
 from bounce_watcher.config.settings import Settings
-from bounce_watcher.config.values import reason
+from bounce_watcher.config.values import quoted, reason
 from bounce_watcher.model.errors import ConfigError
 
 MAX_BYTES = 4 * 1024 * 1024
@@ -49,6 +49,7 @@ def _parse(text: str, source: str, sources: Sources, notes: Notes) -> Settings:
     data = _toml(text, source)
     file = _validate(fill_in(ConfigFile, data, (), sources, notes), sources.folder, notes)
     _refuse_twins(data, notes)
+    _refuse_rivals(file, notes)
     if file is None or notes.problems:
         raise ConfigError(source, problem_lines(notes, data, Lines(text)))
     settings = build(file, notes)
@@ -96,7 +97,7 @@ _HINTS = {
     "Cannot declare": "the table stands twice: join the two; only [[mailbox]] and [[webhook]] may stand several times",
     "Unclosed array": "a closing ] is missing",
     "Expected newline or end of document": "one key = value a line; text with quotes in it goes in '…'",
-    "Unescaped '\\\\'": "a backslash in \"…\" is written \\\\, or put the text in '…'",
+    "Unescaped '\\'": "a backslash in \"…\" is written \\\\, or put the text in '…'",
     "Illegal character": "text begins and ends with a quote on the same line",
     "Unterminated string": "the closing quote is missing",
 }
@@ -149,3 +150,15 @@ def _refuse_twins(data: Mapping[str, Any], notes: Notes) -> None:
             if name in seen:
                 notes.problem((table, index, "name"), f'"{name}" names an earlier [[{table}]] already: choose another')
             seen.add(name)
+
+
+def _refuse_rivals(file: ConfigFile | None, notes: Notes) -> None:
+    """Two mailboxes on one folder would take the mail from each other, each for its own stream."""
+    watched: dict[tuple[str, int | None, str, str], str] = {}
+    for index, mailbox in enumerate(file.mailbox if file else ()):
+        for folder in mailbox.folder:
+            place = (mailbox.host.casefold(), mailbox.port, mailbox.username.casefold(), folder)
+            if place in watched:
+                notes.problem(("mailbox", index, "folder"), f"{quoted(folder)} of this account is watched by "
+                                                            f"mailbox[{watched[place]}] already: name another")
+            watched.setdefault(place, mailbox.name)

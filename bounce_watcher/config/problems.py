@@ -112,8 +112,8 @@ def _example(path: Path) -> str | None:
 
 
 def _array(error: ErrorDetails) -> str:
-    if is_array(error["loc"]) and isinstance(error["input"], dict):
-        return f"there may be several, so its heading takes double brackets: [[{error['loc'][-1]}]]"
+    if is_array(error["loc"]):
+        return f"there may be several, so each stands under a heading in double brackets: [[{error['loc'][-1]}]]"
     return _wanted('a list in brackets, such as ["…", "…"]')(error)
 
 

@@ -306,7 +306,7 @@ class WebhookTable(Table):
     old_secrets: Annotated[list[Annotated[SecretStr, AfterValidator(_signs)]], SECRETS] = []
     events: Annotated[
         list[Annotated[NoticeType, one_of(NoticeType)]], AfterValidator(_not_empty), AfterValidator(_no_repeats)
-    ] = sorted(DEFAULT_TYPES)
+    ] = [kind for kind in NoticeType if kind in DEFAULT_TYPES]
     timeout: Annotated[Duration, between(SECOND, 2 * MINUTE)] = _WEBHOOK["timeout"]
     ca_file: CaFile | None = None
 

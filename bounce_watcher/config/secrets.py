@@ -1,5 +1,6 @@
 """Secrets, wherever they are kept: in the file itself, in another file, the environment or a systemd credential."""
 
+import re
 import stat
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -13,6 +14,8 @@ from bounce_watcher.config.locate import Path as KeyPath
 from bounce_watcher.config.problems import Notes
 from bounce_watcher.config.schema import Table
 from bounce_watcher.config.values import kind_of, quoted, reason
+
+_VARIABLE = re.compile("[A-Z_][A-Z0-9_]*")
 
 MAX_BYTES = 64 * 1024
 UNREADABLE = SecretStr("")
@@ -81,14 +84,15 @@ def _by_value(value: object, many: bool, _sources: Sources) -> list[str]:
 
 def _from_file(value: object, many: bool, sources: Sources) -> list[str]:
     path = sources.folder / _plain_text(value, "the name of a file")
-    return _parts(_content(path), many, f"the file {quoted(str(path))}")
+    return _parts(_content(path), many, f"the file {quoted(path)}")
 
 
 def _from_environment(value: object, many: bool, sources: Sources) -> list[str]:
     name = _plain_text(value, "the name of an environment variable")
+    shown = f" {name}" if _VARIABLE.fullmatch(name) else ""  # what looks unlike one may be the secret itself
     if name not in sources.environ:
-        raise ValueError(f"the environment variable {quoted(name)} is not set: set it where the program is started")
-    return _parts(sources.environ[name], many, f"the environment variable {quoted(name)}")
+        raise ValueError(f"there is no environment variable{shown}: set it where the program is started")
+    return _parts(sources.environ[name], many, f"the environment variable{shown}")
 
 
 def _from_credential(value: object, many: bool, sources: Sources) -> list[str]:
@@ -99,7 +103,10 @@ def _from_credential(value: object, many: bool, sources: Sources) -> list[str]:
     if not folder:
         raise ValueError(f"there is no $CREDENTIALS_DIRECTORY: systemd sets it for a unit with "
                          f"LoadCredential={name}:…; outside systemd use the _file key")
-    return _parts(_content(Path(folder) / name), many, f"the credential {quoted(name)}")
+    path = Path(folder) / name
+    if not path.is_file():
+        raise ValueError("there is no credential of that name: add LoadCredential= to the unit, see systemd.exec(5)")
+    return _parts(_content(path), many, "the credential")
 
 
 _READERS: dict[str, Callable[[object, bool, Sources], list[str]]] = {
@@ -113,7 +120,7 @@ _READERS: dict[str, Callable[[object, bool, Sources], list[str]]] = {
 def _plain_text(value: object, what: str) -> str:
     if not isinstance(value, str):
         raise ValueError(f"must be {what} in quotes, not {kind_of(value)}")
-    if not value.strip() or "\0" in value:
+    if not value.strip():
         raise ValueError(f"is empty: write {what}")
     return value
 
@@ -123,13 +130,13 @@ def _content(path: Path) -> str:
         with path.open("rb") as file:
             content = file.read(MAX_BYTES + 1)
     except OSError as error:
-        raise ValueError(f"{quoted(str(path))} cannot be read: {reason(error)}") from None
+        raise ValueError(f"{quoted(path)} cannot be read: {reason(error)}") from None
     if len(content) > MAX_BYTES:
-        raise ValueError(f"{quoted(str(path))} is larger than 64 KiB: that is no secret")
+        raise ValueError(f"{quoted(path)} is larger than 64 KiB: that is no secret")
     try:
         return content.decode()
     except UnicodeDecodeError:
-        raise ValueError(f"{quoted(str(path))} is no text in UTF-8") from None
+        raise ValueError(f"{quoted(path)} is no text in UTF-8") from None
 
 
 def _parts(text: str, many: bool, source: str) -> list[str]:
@@ -146,4 +153,4 @@ def _warn_if_open(path: Path, key: KeyPath, notes: Notes) -> None:
     except (OSError, ValueError):
         return
     if mode & stat.S_IROTH:
-        notes.warning(key, f"{quoted(str(path))} can be read by every user of this machine: chmod 600 it")
+        notes.warning(key, f"{quoted(path)} can be read by every user of this machine: chmod 600 it")

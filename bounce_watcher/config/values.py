@@ -106,9 +106,10 @@ Size = Annotated[int, BeforeValidator(size)]
 
 # ── words ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-def quoted(value: str) -> str:
-    """`value` for a message, on one line and short."""
-    shown = value if len(value) <= 60 else value[:57] + "…"
+def quoted(value: object) -> str:
+    """`value` for a message: on one line, and short but for the path of a file."""
+    text = str(value)
+    shown = text if len(text) <= 60 or isinstance(value, Path) else text[:57] + "…"
     return '"' + "".join(c if c.isprintable() else "�" for c in shown) + '"'
 
 
@@ -208,7 +209,7 @@ def _url(value: str) -> str:
     """https, or http to loopback. The text is never quoted in a refusal: it may hold a token."""
     url = _split(value)
     if url.scheme not in ("http", "https") or not url.hostname:
-        raise ValueError('is no web address: write it as "https://platform.example.com/hooks/bounces"')
+        raise ValueError('is no web address: write it as "https://host.example.com/path"')
     if url.username is not None or url.password is not None:
         raise ValueError("holds a user name or password: take out what stands before the @")
     if url.fragment:
@@ -284,9 +285,9 @@ def _certificates(value: str, info: ValidationInfo) -> str:
     try:
         context.load_verify_locations(cafile=path)
     except ssl.SSLError:
-        raise ValueError(f"{quoted(str(path))} holds no certificate in PEM form (-----BEGIN …)") from None
+        raise ValueError(f"{quoted(path)} holds no certificate in PEM form (-----BEGIN …)") from None
     except OSError as error:
-        raise ValueError(f"{quoted(str(path))} cannot be read: {reason(error)}") from None
+        raise ValueError(f"{quoted(path)} cannot be read: {reason(error)}") from None
     return str(path)
 
 

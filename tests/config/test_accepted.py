@@ -1,0 +1,225 @@
+"""What a sound file means."""
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from bounce_watcher.attribution.settings import AttributionSettings
+from bounce_watcher.config import Settings
+from bounce_watcher.intake.account import Grant, ImapAccount, Mechanism, OAuth2Account, Security
+from bounce_watcher.model.finding import Evidence
+from bounce_watcher.model.ledger import NoticeType
+from bounce_watcher.outbox.target import DEFAULT_TYPES, WebhookTarget
+from bounce_watcher.policy.settings import Mode, PolicySettings, Threshold
+from tests.config.samples import (
+    MAILBOX,
+    OLDER,
+    PASSWORD,
+    SIGNING,
+    TOKEN_KEY,
+    accepted,
+    mailbox,
+    oauth2,
+    refused,
+    rest,
+    webhook,
+)
+from tests.servers.certificates import self_signed
+
+
+def test_an_empty_file_has_all_defaults_and_says_that_nothing_is_polled() -> None:
+    settings = accepted("")
+    assert settings.database_url.get_secret_value() == "sqlite:////var/lib/bounce-watcher/ledger.db"
+    assert settings == Settings(settings.database_url, warnings=settings.warnings)
+    assert settings.warnings == ("mailbox: there is none, so nothing is polled: add a [[mailbox]]",)
+
+
+def test_a_mailbox_of_four_lines_has_the_defaults_of_the_account() -> None:
+    [account] = accepted(MAILBOX).mailboxes
+    assert account.password is not None
+    assert account.password.get_secret_value() == PASSWORD
+    assert account == ImapAccount(
+        "returns", "imap.example.com", 993, Security.TLS, "bounces@example.com", account.password
+    )
+
+
+def test_a_mailbox_with_everything(tmp_path: Path) -> None:
+    self_signed(tmp_path, "ca")
+    [account] = accepted(mailbox(
+        'security = "starttls"', "port = 1143", 'ca_file = "ca.pem"', 'folder = ["INBOX", "Returns/Old"]',
+        'processed_folder = "Done"', 'review_folder = "Look"', 'quarantine_folder = "Broken"', 'stream = "invoices"',
+        'poll_every = "2m"', "idle = false", 'timeout = "5s"', 'pass_deadline = "1h"', 'max_message_bytes = "64KiB"',
+        "page_messages = 1000", "page_bytes = 1048576",
+    ), folder=tmp_path).mailboxes
+    assert account == ImapAccount(
+        name="returns", host="imap.example.com", port=1143, security=Security.STARTTLS,
+        username="bounces@example.com", password=account.password, ca_file=str(tmp_path / "ca.pem"),
+        folders=("INBOX", "Returns/Old"), processed_folder="Done", review_folder="Look", quarantine_folder="Broken",
+        stream="invoices", poll_every=timedelta(minutes=2), idle=False, timeout=timedelta(seconds=5),
+        pass_deadline=timedelta(hours=1), max_message_bytes=65_536, page_messages=1000, page_bytes=1_048_576,
+    )
+
+
+@pytest.mark.parametrize(("security", "port"), [("tls", 993), ("starttls", 143), ("none", 143)])
+def test_the_port_follows_the_security(security: str, port: int) -> None:
+    [account] = accepted(mailbox('host = "localhost"', f'security = "{security}"')).mailboxes
+    assert account.port == port
+
+
+@pytest.mark.parametrize("host", ["localhost", "LOCALHOST", "127.0.0.1", "127.8.9.10", "::1"])
+def test_plain_text_is_taken_on_this_machine(host: str) -> None:
+    [account] = accepted(mailbox(f'host = "{host}"', 'security = "none"')).mailboxes
+    assert account.security is Security.NONE
+
+
+@pytest.mark.parametrize("host", [
+    "localhost.example.com", "127.0.0.1.example.com", "128.0.0.1", "::2", "0.0.0.0", "::", "::ffff:192.0.2.1",
+    "10.0.0.1",
+])
+def test_plain_text_is_taken_nowhere_else(host: str) -> None:
+    [problem] = refused(mailbox(f'host = "{host}"', 'security = "none"'))
+    assert problem.startswith('line 6: mailbox[returns].security: "none" would send the password readable')
+
+
+def test_oauth2_for_one_service_with_client_credentials() -> None:
+    [account] = accepted(oauth2('scope = "https://outlook.office365.com/.default"')).mailboxes
+    assert account.password is None
+    assert account.oauth2 is not None
+    assert account.oauth2.client_secret is not None
+    assert account.oauth2 == OAuth2Account(
+        Grant.CLIENT_CREDENTIALS, "https://login.example.com/token", "4711", account.oauth2.client_secret,
+        scope="https://outlook.office365.com/.default", mechanism=Mechanism.XOAUTH2,
+    )
+
+
+def test_oauth2_with_a_refresh_token_needs_no_client_secret() -> None:
+    [account] = accepted(oauth2(
+        'grant = "refresh_token"', "- client_secret", 'refresh_token = "1//refresh"', 'mechanism = "oauthbearer"',
+        'token_url = "http://127.0.0.1:8080/token"',
+    )).mailboxes
+    assert account.oauth2 is not None
+    assert account.oauth2.refresh_token is not None
+    assert account.oauth2.refresh_token.get_secret_value() == "1//refresh"
+    assert account.oauth2.mechanism is Mechanism.OAUTHBEARER
+
+
+def test_two_mailboxes_may_share_a_host_and_an_account_but_not_a_folder() -> None:
+    both = accepted(MAILBOX + mailbox('name = "older"', 'folder = "Older"')).mailboxes
+    assert [account.folders for account in both] == [("INBOX",), ("Older",)]
+
+
+def test_a_webhook_and_its_defaults() -> None:
+    [target] = accepted(webhook()).webhooks
+    assert target == WebhookTarget("platform", "https://platform.example.com/hooks", target.secrets, DEFAULT_TYPES)
+    assert [secret.get_secret_value() for secret in target.secrets] == [SIGNING]
+
+
+def test_a_webhook_whose_secret_rotates_signs_with_the_new_one_first() -> None:
+    [target] = accepted(webhook(
+        f'old_secrets = ["{OLDER}"]', 'events = ["bounce.recorded"]', 'timeout = "5s"',
+        'url = "http://[::1]:8000/hooks"',
+    )).webhooks
+    assert [secret.get_secret_value() for secret in target.secrets] == [SIGNING, OLDER]
+    assert target.types == {NoticeType.BOUNCE}
+    assert target.timeout == timedelta(seconds=5)
+
+
+def test_the_policy() -> None:
+    policy = accepted(rest(
+        "[policy]", 'mode = "shadow"', 'protected = ["CEO@Example.COM", "@Bücher.example"]',
+        "[policy.evidence]", 'hard = "verp"', 'soft = "prose"', 'complaint = "signature"',
+        "[policy.soft]", "bounces = 5", "distinct_days = 4", 'span = "7d"', 'window = "30d"',
+        "[policy.confirm]", "bounces = 3", "distinct_days = 3", 'span = "1d"', 'window = "20d"',
+        "[policy.expiry]", 'hard = "365d"', 'soft = "never"', 'complaint = "90d"',
+    )).policy
+    day = timedelta(days=1)
+    assert policy == PolicySettings(
+        mode=Mode.SHADOW, evidence_hard=Evidence.VERP, evidence_soft=Evidence.PROSE,
+        evidence_complaint=Evidence.SIGNATURE, soft=Threshold(5, 4, 7 * day, 30 * day),
+        confirm=Threshold(3, 3, day, 20 * day), hard_expiry=365 * day, soft_expiry=None, complaint_expiry=90 * day,
+        protected_addresses=frozenset({"ceo@example.com"}), protected_domains=frozenset({"xn--bcher-kva.example"}),
+    )
+
+
+def test_one_bounce_may_be_enough() -> None:
+    policy = accepted(rest("[policy.soft]", "bounces = 1", "distinct_days = 1", 'span = "0s"')).policy
+    assert policy.soft == Threshold(1, 1, timedelta(0), timedelta(days=60))
+
+
+TOKENS = ("[attribution]", f'token_key = "{TOKEN_KEY}"', 'return_path = "returns@bounces.example.com"')
+
+
+def test_with_a_token_key_only_tokens_count() -> None:
+    policy = accepted(rest(*TOKENS)).policy
+    assert (policy.evidence_hard, policy.evidence_soft, policy.evidence_complaint) == (Evidence.TOKEN,) * 3
+
+
+def test_with_a_token_key_a_grade_that_is_set_stays() -> None:
+    policy = accepted(rest(*TOKENS, "[policy.evidence]", 'complaint = "report"')).policy
+    assert (policy.evidence_hard, policy.evidence_complaint) == (Evidence.TOKEN, Evidence.REPORT)
+
+
+def test_attribution() -> None:
+    settings = accepted(rest(*TOKENS, 'token_old_keys = ["an older key of 32 characters..."]',
+                             'own_domains = ["Example.com", "bücher.example."]'))
+    assert settings.attribution == AttributionSettings(
+        return_path="returns@bounces.example.com",
+        token_keys=(TOKEN_KEY.encode(), b"an older key of 32 characters..."),
+        own_domains=frozenset({"example.com", "xn--bcher-kva.example"}),
+    )
+    assert settings.warnings == ()
+
+
+@pytest.mark.parametrize(("written", "meant"), [
+    ("sqlite:////srv/ledger.db", "sqlite:////srv/ledger.db"),
+    ("sqlite:///ledger.db", "sqlite:////etc/bw/ledger.db"),
+    ("sqlite:///ledger.db?timeout=30", "sqlite:////etc/bw/ledger.db?timeout=30"),
+    ("postgresql+psycopg://me@db/bounces", "postgresql+psycopg://me@db/bounces"),
+    ("postgresql://me:p%40w@db:5433/bounces", "postgresql+psycopg://me:p%40w@db:5433/bounces"),
+    ("postgres://db/bounces", "postgresql+psycopg://db/bounces"),
+    ("postgresql:///bounces?host=/run/postgresql", "postgresql+psycopg:///bounces?host=/run/postgresql"),
+])
+def test_the_address_of_the_database(written: str, meant: str) -> None:
+    settings = accepted(rest("[database]", f'url = "{written}"'), folder=Path("/etc/bw"))
+    assert settings.database_url.get_secret_value() == meant
+
+
+@pytest.mark.parametrize(("written", "meant"), [
+    ("45s", timedelta(seconds=45)), ("10m", timedelta(minutes=10)), ("6h", timedelta(hours=6)),
+    ("14d", timedelta(days=14)), ("0s", timedelta(0)), ("never", None),
+])
+def test_durations(written: str, meant: timedelta | None) -> None:
+    assert accepted(rest("[database]", f'raw_retention = "{written}"')).raw_retention == meant
+
+
+def test_log_and_service() -> None:
+    settings = accepted(rest("[log]", 'level = "debug"', 'format = "json"', "[service]", "workers = 4"))
+    assert (settings.log_level, settings.log_format, settings.workers) == ("debug", "json", 4)
+
+
+@pytest.mark.parametrize(("lines", "warning"), [
+    (("[policy.guard]", "enabled = true"),
+     "policy.guard: accepted, but this version has no outage guard: a receiver's false answers in an outage count like "
+     "any other"),
+    (("[web]", 'listen = "127.0.0.1:8025"'),
+     "web: accepted, but this version has no web interface: nothing listens there"),
+    (("[web]", 'listen = "0.0.0.0:8025"', 'token = "t0ken"'),
+     "web: accepted, but this version has no web interface: nothing listens there"),
+    (("[policy.evidence]", 'soft = "token"'),
+     'policy.evidence.soft: "token" is asked for, and there is no attribution.token_key: nothing of this type will '
+     "ever count"),
+    (("[attribution]", 'token_key = "short"', 'return_path = "r@example.com"'),
+     "attribution.token_key: a key of less than 16 characters can be guessed: make one with: openssl rand -base64 32"),
+])
+def test_what_a_person_should_know(lines: tuple[str, ...], warning: str) -> None:
+    assert accepted(rest(*lines)).warnings == (warning,)
+
+
+def test_rules_of_ones_own_are_not_read() -> None:
+    [warning] = accepted('rules_dir = "/etc/bounce-watcher/rules"\n' + MAILBOX).warnings
+    assert warning.startswith("rules_dir: accepted, but this version reads no rules of your own")
+
+
+def test_a_guard_that_is_off_needs_no_warning() -> None:
+    assert accepted(rest("[policy.guard]", "enabled = false")).warnings == ()

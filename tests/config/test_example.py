@@ -1,0 +1,113 @@
+"""config.example.toml: it loads, it shows every key, and the defaults that it tells are the real ones."""
+
+import re
+import tomllib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bounce_watcher.config import load, parse
+from bounce_watcher.config.keys import all_tables, heading, known_keys, table_at
+from bounce_watcher.config.locate import Path as KeyPath
+from bounce_watcher.config.schema import ConfigFile
+from tests.config.samples import SIGNING
+
+EXAMPLE = Path(__file__).parents[2] / "config.example.toml"
+TEXT = EXAMPLE.read_text()
+COMMENTED = re.compile(r"^#(?=[a-z_]+ = |\[)", re.MULTILINE)
+UNCOMMENTED = COMMENTED.sub("", TEXT)
+"""With every commented key in force: no sound configuration, as each secret then has four sources."""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A folder with the secrets that the example names."""
+    for name, secret in {"imap-password": "hunter2", "webhook-secret": SIGNING}.items():
+        (tmp_path / name).write_text(f"{secret}\n")
+        (tmp_path / name).chmod(0o600)
+    return tmp_path
+
+
+def test_the_example_loads_without_a_warning(folder: Path) -> None:
+    (folder / "config.toml").write_text(TEXT)
+    settings = load(folder / "config.toml", {})
+    assert settings.warnings == ()
+    assert [account.name for account in settings.mailboxes] == ["returns"]
+    assert [target.name for target in settings.webhooks] == ["platform"]
+
+
+def test_the_smallest_file_at_its_top_means_the_same(folder: Path) -> None:
+    top = TEXT[: TEXT.index("# How to read this file")]
+    smallest = "\n".join(line.removeprefix("#   ") for line in top.splitlines() if line.startswith("#   "))
+    assert "[[mailbox]]" in smallest
+    assert parse(smallest, "the top of the example", {}, folder) == parse(TEXT, "the example", {}, folder)
+
+
+def test_every_key_of_every_table_stands_in_it() -> None:
+    shown = tomllib.loads(UNCOMMENTED)
+    for names, model in all_tables():
+        table = first(shown, names)
+        missing = set(known_keys(model)) - set(table)
+        assert not missing, f"{heading(names)} of the example does not show {sorted(missing)}"
+
+
+def test_it_shows_no_key_that_is_unknown() -> None:
+    for path, _ in leaves(tomllib.loads(UNCOMMENTED)):
+        model = table_at(path[:-1])
+        assert model is not None, path
+        assert path[-1] in known_keys(model), path
+
+
+def test_the_defaults_that_it_tells_are_the_real_ones(folder: Path) -> None:
+    """A default written out changes nothing: each commented key alone, but examples of keys without a default."""
+    usual = parse(TEXT, "as it is", {}, folder)
+    told = 0
+    for match in COMMENTED.finditer(TEXT):
+        key = re.match(r"[a-z_]*", TEXT[match.end() :])
+        if key and key[0] and has_default(key[0]) and not within_commented_table(match.start()):
+            told += 1
+            changed = TEXT[: match.start()] + TEXT[match.end() :]
+            assert parse(changed, key[0], {}, folder) == usual, key[0]
+    assert told >= 30
+
+
+def has_default(key: str) -> bool:
+    """False for what is left unset by default (and shown by an example), and for secrets kept elsewhere."""
+    fields = [model.model_fields[key] for _, model in all_tables() if key in model.model_fields]
+    if key == "port" or key in ("hard", "soft", "complaint"):  # by other keys
+        return True
+    return any(field.get_default(call_default_factory=True) is not None and not field.is_required() for field in fields)
+
+
+def within_commented_table(position: int) -> bool:
+    headings = list(re.finditer(r"^(#?)\[", TEXT[:position], re.MULTILINE))
+    return bool(headings) and headings[-1][1] == "#"
+
+
+def test_what_it_tells_of_tables_without_effect_is_true_as_well() -> None:
+    shown = tomllib.loads(UNCOMMENTED)
+    assert ConfigFile.model_validate({"policy": {"guard": {}}}).policy.guard == ConfigFile.model_validate(
+        {"policy": {"guard": shown["policy"]["guard"]}}
+    ).policy.guard
+    web = ConfigFile.model_validate({"web": {}}).web
+    assert web is not None
+    assert web.listen == shown["web"]["listen"]
+
+
+def first(data: Mapping[str, Any], names: tuple[str, ...]) -> Mapping[str, Any]:
+    for name in names:
+        value = data[name]
+        data = value[0] if isinstance(value, list) else value
+    return data
+
+
+def leaves(data: Mapping[str, Any], path: KeyPath = ()) -> Iterator[tuple[KeyPath, object]]:
+    for key, value in data.items():
+        inside = value if isinstance(value, list) else [value]
+        if inside and all(isinstance(each, dict) for each in inside):
+            for index, each in enumerate(inside):
+                yield from leaves(each, (*path, key, index) if isinstance(value, list) else (*path, key))
+        else:
+            yield (*path, key), value

@@ -1,0 +1,153 @@
+"""Tables but [[mailbox]] that must not load, each for its own reason."""
+
+import pytest
+
+from tests.config.samples import MAILBOX, TOKEN_KEY, Case, mailbox, refused, rest, webhook
+
+CASES = [
+    Case("unknown-key", mailbox('folders = "INBOX"'),
+         "line 6: mailbox[returns].folders: unknown: did you mean folder?"),
+    Case("key-of-another-table", mailbox('secret = "hunter2"'),
+         "line 6: mailbox[returns].secret: unknown here: it belongs into [[webhook]]"),
+    Case("webhook-plain-http", webhook('url = "http://platform.example.com/hooks"'),
+         "line 8: webhook[platform].url: plain http is refused but for this machine itself (127.0.0.1, "
+         "::1, localhost): use https://"),
+    Case("webhook-with-user", webhook('url = "https://me:pw@platform.example.com/hooks"'),
+         "line 8: webhook[platform].url: holds a user name or password: take out what stands before the @"),
+    Case("webhook-no-url", webhook('url = "platform.example.com/hooks"'),
+         'line 8: webhook[platform].url: is no web address: write it as "https://host.example.com/path"'),
+    Case("webhook-bad-port", webhook('url = "https://platform.example.com:99999/hooks"'),
+         "line 8: webhook[platform].url: is no web address that can be read: look at its host and port"),
+    Case("webhook-unsigned", webhook('- secret'),
+         'line 6: webhook[platform].secret: missing: every webhook is signed; add secret_file = "…". Make '
+         'one with: echo "whsec_$(openssl rand -base64 32)"'),
+    Case("webhook-secret-without-prefix", webhook('secret = "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"'),
+         "line 9: webhook[platform].secret: a webhook secret begins with whsec_: make one with: echo "
+         '"whsec_$(openssl rand -base64 32)"'),
+    Case("webhook-secret-short", webhook('secret = "whsec_c2hvcnQ="'),
+         "line 9: webhook[platform].secret: the key has 5 bytes, must have 24 to 64: make one with: echo "
+         '"whsec_$(openssl rand -base64 32)"'),
+    Case("webhook-old-secret-bad", webhook('old_secrets = ["whsec_!!"]'),
+         "line 10: webhook[platform].old_secrets: what follows whsec_ is not base64: make one with: echo "
+         '"whsec_$(openssl rand -base64 32)"'),
+    Case("webhook-unknown-event", webhook('events = ["recipient.supressed"]'),
+         'line 10: webhook[platform].events: "recipient.supressed" is not known here: did you mean '
+         '"recipient.suppressed"?'),
+    Case("webhook-no-event", webhook('events = []'),
+         "line 10: webhook[platform].events: is an empty list: name at least one"),
+    Case("webhook-event-not-in-list", webhook('events = "recipient.suppressed"'),
+         'line 10: webhook[platform].events: must be a list in brackets, such as ["…", "…"], not text'),
+    Case("webhook-timeout-too-long", webhook('timeout = "1h"'),
+         "line 10: webhook[platform].timeout: 1h is out of range: from 1s to 2m"),
+    Case("unknown-mode", rest("[policy]", 'mode = "shadows"'),
+         'line 7: policy.mode: "shadows" is not known here: did you mean "shadow"?'),
+    Case("block-table", rest("[policy.block]", "bounces = 3"),
+         "line 6: policy.block: no key can make a block or an undetermined bounce count: what they say is "
+         "not about the address. Take it out"),
+    Case("undetermined-table", rest("[policy.undetermined]", "bounces = 3"),
+         "line 6: policy.undetermined: no key can make a block or an undetermined bounce count: what they "
+         "say is not about the address. Take it out"),
+    Case("block-evidence", rest("[policy.evidence]", 'block = "prose"'),
+         "line 7: policy.evidence.block: no key can make a block or an undetermined bounce count: what "
+         "they say is not about the address. Take it out"),
+    Case("block-expiry", rest("[policy.expiry]", 'block = "1d"'),
+         "line 7: policy.expiry.block: no key can make a block or an undetermined bounce count: what they "
+         "say is not about the address. Take it out"),
+    Case("unknown-grade", rest("[policy.evidence]", 'hard = "tokens"'),
+         'line 7: policy.evidence.hard: "tokens" is not known here: did you mean "token"?'),
+    Case("more-days-than-bounces", rest("[policy.soft]", "bounces = 2"),
+         "line 6: policy.soft.distinct_days: 3 distinct days cannot come of bounces = 2: set distinct_days"
+         " to 2 or less, or bounces to 3 or more"),
+    Case("span-of-one-bounce", rest("[policy.soft]", "bounces = 1", "distinct_days = 1"),
+         'line 6: policy.soft.span: one bounce (bounces = 1) spans no 14d: set span = "0s", or more '
+         "bounces"),
+    Case("span-beyond-window", rest("[policy.soft]", 'window = "10d"'),
+         "line 7: policy.soft.window: 10d is shorter than span (14d): nothing could ever count enough; "
+         "make it longer"),
+    Case("days-beyond-window", rest("[policy.confirm]", 'bounces = 5', 'distinct_days = 5', 'window = "3d"'),
+         "line 9: policy.confirm.window: 3d has no room for distinct_days = 5: make it longer"),
+    Case("no-bounces", rest("[policy.confirm]", 'bounces = 0', 'distinct_days = 1'),
+         "line 7: policy.confirm.bounces: 0 is out of range: from 1 to 1000"),
+    Case("expiry-too-short", rest("[policy.expiry]", 'soft = "10m"'),
+         'line 7: policy.expiry.soft: 10m is too short for a suppression: at least "1h", or "never"'),
+    Case("expiry-for-ever", rest("[policy.expiry]", 'soft = "forever"'),
+         'line 7: policy.expiry.soft: "forever" is no duration: write a whole number and one unit, such as'
+         ' "45s", "10m", "6h" or "14d"'),
+    Case("protected-nonsense", rest("[policy]", 'protected = ["ceo"]'),
+         'line 7: policy.protected: "ceo" is neither an address nor "@domain": write "ceo@example.com" or '
+         '"@example.org"'),
+    Case("key-one-table-too-high", rest("[policy]", 'distinct_days = 2'),
+         "line 7: policy.distinct_days: unknown here: it belongs into [policy.soft] or [policy.confirm]"),
+    Case("return-path-no-address", rest("[attribution]", 'return_path = "bounces.example.com"'),
+         'line 7: attribution.return_path: "bounces.example.com" is no mail address: write it as '
+         '"returns@bounces.example.com"'),
+    Case("token-key-without-return-path", rest("[attribution]", f'token_key = "{TOKEN_KEY}"'),
+         "line 6: attribution.return_path: missing: with token_key set, add the address that tokens ride "
+         'on, such as return_path = "returns@bounces.example.com"'),
+    Case("own-domain-is-address", rest("[attribution]", 'own_domains = ["me@example.com"]'),
+         'line 7: attribution.own_domains: "me@example.com" is no domain: leave out the part up to the @, '
+         'as in "example.com"'),
+    Case("database-of-another-kind", rest("[database]", 'url = "mysql://me:pw@db.example.com/b"'),
+         "line 7: database.url: is no database that can hold the ledger: write "
+         "sqlite:////absolute/path/ledger.db or postgresql+psycopg://user@host/database"),
+    Case("database-of-another-driver", rest("[database]", 'url = "postgresql+psycopg2://me:pw@db.example.com/b"'),
+         "line 7: database.url: names a driver that is not used here: write "
+         "sqlite:////absolute/path/ledger.db or postgresql+psycopg://user@host/database"),
+    Case("database-in-memory", rest("[database]", 'url = "sqlite://"'),
+         "line 7: database.url: needs three slashes and a path, four for an absolute one: "
+         "sqlite:////var/lib/…/ledger.db"),
+    Case("database-in-memory-by-name", rest("[database]", 'url = "sqlite:///:memory:"'),
+         "line 7: database.url: is a database in memory, which forgets whom not to mail at every stop: "
+         "name a file"),
+    Case("database-relative", rest("[database]", 'url = "sqlite://ledger.db"'),
+         "line 7: database.url: needs three slashes and a path, four for an absolute one: "
+         "sqlite:////var/lib/…/ledger.db"),
+    Case("database-without-name", rest("[database]", 'url = "postgresql://me:pw@db.example.com"'),
+         "line 7: database.url: names no database after the host: write sqlite:////absolute/path/ledger.db"
+         " or postgresql+psycopg://user@host/database"),
+    Case("database-unreadable", rest("[database]", 'url = "postgresql://me:p/w@db.example.com/b"'),
+         "line 7: database.url: cannot be read: look at its host and port, and write @ : / # in a password"
+         " as %40 %3A %2F %23"),
+    Case("retention-negative", rest("[database]", 'raw_retention = "-1d"'),
+         'line 7: database.raw_retention: "-1d" is no duration: write a whole number and one unit, such as'
+         ' "45s", "10m", "6h" or "14d"'),
+    Case("level-unknown", rest("[log]", 'level = "warn"'),
+         'line 7: log.level: "warn" is not known here: did you mean "warning"?'),
+    Case("format-unknown", rest("[log]", 'format = "xml"'),
+         'line 7: log.format: "xml" is not known here: write one of "logfmt", "json", "console"'),
+    Case("workers-negative", rest("[service]", 'workers = -1'),
+         "line 7: service.workers: -1 is out of range: from 0 to 64"),
+    Case("web-open-without-token", rest("[web]", 'listen = "0.0.0.0:8025"'),
+         'line 7: web.listen: "0.0.0.0:8025" is open to other machines and needs a token: add token_file ='
+         ' "…", or listen on 127.0.0.1'),
+    Case("web-every-interface", rest("[web]", 'listen = ":8025"'),
+         'line 7: web.listen: ":8025" is no address to listen on: write it as "127.0.0.1:8025" or '
+         '"[::1]:8025"'),
+    Case("web-port", rest("[web]", 'listen = "127.0.0.1:80250"'),
+         "line 7: web.listen: 80250 is no port: from 1 to 65535"),
+    Case("single-brackets", '[mailbox]\nname = "returns"\n',
+         "line 1: mailbox: there may be several, so each stands under a heading in double brackets: "
+         "[[mailbox]]"),
+    Case("double-brackets", rest('[[policy]]', 'mode = "shadow"'),
+         "line 6: policy: there is just one, so its heading takes single brackets: [policy]"),
+    Case("value-for-a-table", 'policy = "shadow"\n'+MAILBOX,
+         "line 1: policy: must be a table under a [heading] of its own, not text"),
+    Case("unknown-table", rest('[webhooks]', 'url = "https://x.example.com"'),
+         "line 6: webhooks: unknown: did you mean [[webhook]]?"),
+    Case("unknown-table-of-nothing-like-it", rest('[zzzz]', 'q = 1'),
+         "line 6: zzzz: unknown: take it out. Known here: rules_dir, database, mailbox, attribution, "
+         "policy, webhook, log, service, web"),
+    Case("key-outside-its-table", 'username = "bounces@example.com"\n' + MAILBOX,
+         "line 1: username: unknown here: it belongs into [[mailbox]]"),
+    Case("misspelt-required-key", mailbox('- username', 'usrname = "bounces@example.com"'),
+         "line 5: mailbox[returns].usrname: unknown: did you mean username?"),
+    Case("misspelt-secret", mailbox('- password', 'pasword_file = "x"'),
+         "line 5: mailbox[returns].pasword_file: unknown: did you mean password_file?"),
+    Case("date-for-text", mailbox('stream = 2026-11-24'),
+         "line 6: mailbox[returns].stream: must be text in quotes, not a date or time"),
+]
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_is_refused_for_its_own_reason_alone(case: Case) -> None:
+    assert refused(case.text) == (case.problem,)
