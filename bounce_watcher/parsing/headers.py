@@ -18,46 +18,6 @@ _PARAMETER = re.compile(r'[;\s]([^\s=;"]{1,60})\s*=\s*("(?:[^"\\]|\\.)*"|[^;]*)'
 _PIECE = re.compile(r"([^*]+)(?:\*(\d{1,2}))?(\*)?$")
 
 
-@dataclass(frozen=True, eq=False)
-class Headers:
-    """All fields of one block; names compare without regard to case.
-
-    `raw` is the block as it came, LF for line ends, cut to MAX_HEADER_BYTES.
-    """
-
-    raw: bytes = field(repr=False)
-
-    @cached_property
-    def _index(self) -> dict[bytes, list[bytes]]:
-        index: dict[bytes, list[bytes]] = {}
-        for name, value in _FIELD.findall(self.raw):
-            index.setdefault(name.lower(), []).append(value)
-        return index
-
-    def __contains__(self, name: str) -> bool:
-        return name.lower().encode() in self._index
-
-    def names(self) -> tuple[str, ...]:
-        """The names that occur, each once, in lower case."""
-        return tuple(name.decode("latin-1") for name in self._index)
-
-    def get(self, name: str) -> str | None:
-        """The first field of that name: unfolded, stripped, encoded words decoded. None = absent."""
-        values = self._index.get(name.lower().encode())
-        return _readable(values[0]) if values else None
-
-    def get_all(self, name: str) -> tuple[str, ...]:
-        """Every field of that name, in the order of the block."""
-        return tuple(_readable(value) for value in self._index.get(name.lower().encode(), ()))
-
-
-def _readable(value: bytes) -> str:
-    text = decode(value).strip()
-    if "\n" in text:
-        text = " ".join(map(str.strip, text.split("\n")))
-    return decode_words(text)
-
-
 @dataclass(frozen=True, slots=True)
 class ContentType:
     """`value` is type/subtype in lower case; parameter names are in lower case (RFC 2045 section 5.1)."""
@@ -109,3 +69,49 @@ def _joined(pieces: list[tuple[int, bool, str]]) -> str:
             charset, _, piece = piece.split("'", 2)  # noqa: PLW2901
         text += unquote_to_bytes(piece) if is_encoded else piece.encode("utf-8", "replace")
     return decode(text, charset)
+
+
+@dataclass(frozen=True, eq=False)
+class Headers:
+    """All fields of one block; names compare without regard to case.
+
+    `raw` is the block as it came, LF for line ends, cut to MAX_HEADER_BYTES.
+    """
+
+    raw: bytes = field(repr=False)
+
+    @cached_property
+    def _index(self) -> dict[bytes, list[bytes]]:
+        index: dict[bytes, list[bytes]] = {}
+        for name, value in _FIELD.findall(self.raw):
+            index.setdefault(name.lower(), []).append(value)
+        return index
+
+    def __contains__(self, name: str) -> bool:
+        return name.lower().encode() in self._index
+
+    def names(self) -> tuple[str, ...]:
+        """The names that occur, each once, in lower case."""
+        return tuple(name.decode("latin-1") for name in self._index)
+
+    def get(self, name: str) -> str | None:
+        """The first field of that name: unfolded, stripped, encoded words decoded. None = absent."""
+        values = self._index.get(name.lower().encode())
+        return _readable(values[0]) if values else None
+
+    def get_all(self, name: str) -> tuple[str, ...]:
+        """Every field of that name, in the order of the block."""
+        return tuple(_readable(value) for value in self._index.get(name.lower().encode(), ()))
+
+    @cached_property
+    def content_type(self) -> ContentType:
+        """text/plain where there is none."""
+        value = self.get("content-type")
+        return parse_content_type(value) if value else TEXT_PLAIN
+
+
+def _readable(value: bytes) -> str:
+    text = decode(value).strip()
+    if "\n" in text:
+        text = " ".join(map(str.strip, text.split("\n")))
+    return decode_words(text)

@@ -7,10 +7,10 @@ so `parse` takes any bytes, never raises, and its time grows with the size of th
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 from bounce_watcher.parsing.charset import decode
-from bounce_watcher.parsing.headers import MAX_HEADER_BYTES, TEXT_PLAIN, ContentType, Headers, parse_content_type
+from bounce_watcher.parsing.headers import MAX_HEADER_BYTES, TEXT_PLAIN, ContentType, Headers
 from bounce_watcher.parsing.transfer import decode_transfer
 
 MAX_PARTS = 256
@@ -21,6 +21,9 @@ MAX_DEPTH = 24
 
 MAX_BODY_BYTES = 512 * 1024
 """Bytes of one part that are decoded. The words of a report stand in the first few KiB."""
+
+SHARED_HEADER_BYTES = 200
+"""Header blocks up to this size are read once for many messages: those of parts are the same in most reports."""
 
 _HEADER_LIKE = re.compile(rb"(?:From |[!-9;-~]{1,100}[ \t]*:)")
 _GUESSED_BOUNDARY = re.compile(rb"^--([^\s-].{0,100})\n(?=content-)", re.MULTILINE | re.IGNORECASE)
@@ -96,9 +99,8 @@ def parse(content: bytes) -> ParsedMessage:
     source = _with_lf(content)
     start = _skip_envelope_line(source)
     headers, body = _header_block(source, start, len(source))
-    kind = _type_of(headers)
-    parts = tuple(_leaves(source, headers, kind, body))
-    return ParsedMessage(content, headers, kind, parts)
+    kind = headers.content_type
+    return ParsedMessage(content, headers, kind, tuple(_leaves(source, headers, kind, body)))
 
 
 def _with_lf(content: bytes) -> bytes:
@@ -123,12 +125,13 @@ def _header_block(source: bytes, start: int, end: int) -> tuple[Headers, int]:
         return Headers(b""), start
     blank = source.find(b"\n\n", start, end)
     stop, body = (end, end) if blank == -1 else (blank, blank + 2)
-    return Headers(source[start : min(stop, start + MAX_HEADER_BYTES)]), body
+    raw = source[start : min(stop, start + MAX_HEADER_BYTES)]
+    return (_shared(raw) if len(raw) <= SHARED_HEADER_BYTES else Headers(raw)), body
 
 
-def _type_of(headers: Headers) -> ContentType:
-    value = headers.get("content-type")
-    return parse_content_type(value) if value else TEXT_PLAIN
+@lru_cache(maxsize=512)
+def _shared(raw: bytes) -> Headers:
+    return Headers(raw)
 
 
 def _leaves(source: bytes, headers: Headers, kind: ContentType, body: int) -> Iterator[Part]:
@@ -145,7 +148,7 @@ def _leaves(source: bytes, headers: Headers, kind: ContentType, body: int) -> It
         for number, (first, last) in reversed(list(enumerate(children, 1))):
             child_headers, child_body = _header_block(source, first, last)
             child_path = f"{path}.{number}" if path else str(number)
-            stack.append((child_path, depth + 1, child_headers, _type_of(child_headers), child_body, last))
+            stack.append((child_path, depth + 1, child_headers, child_headers.content_type, child_body, last))
 
 
 def _children(source: bytes, kind: ContentType, start: int, end: int) -> list[tuple[int, int]]:
