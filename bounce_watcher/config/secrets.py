@@ -104,7 +104,7 @@ def _from_credential(value: object, many: bool, sources: Sources) -> list[str]:
         raise ValueError(f"there is no $CREDENTIALS_DIRECTORY: systemd sets it for a unit with "
                          f"LoadCredential={name}:…; outside systemd use the _file key")
     path = Path(folder) / name
-    if not path.is_file():
+    if not _is_file(path):
         raise ValueError("there is no credential of that name: add LoadCredential= to the unit, see systemd.exec(5)")
     return _parts(_content(path), many, "the credential")
 
@@ -123,6 +123,13 @@ def _plain_text(value: object, what: str) -> str:
     if not value.strip():
         raise ValueError(f"is empty: write {what}")
     return value
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # such as a name that is too long
+        return False
 
 
 def _content(path: Path) -> str:

@@ -15,9 +15,9 @@ from pydantic import AfterValidator, BeforeValidator, ValidationInfo
 
 from bounce_watcher.model.address import address_key
 
-_DURATION = re.compile(r"(\d{1,9})\s?([smhd])")
+_DURATION = re.compile(r"(\d{1,9})\s?([smhd])", re.ASCII)
 _UNITS = {"s": timedelta(seconds=1), "m": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1)}
-_SIZE = re.compile(r"(\d{1,9})\s?([KMG])iB")
+_SIZE = re.compile(r"(\d{1,9})\s?([KMG])iB", re.ASCII)
 _FACTORS = {"K": 1024, "M": 1024**2, "G": 1024**3}
 _NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 _LABEL = re.compile(r"(?!-)[^\W_](?:[\w-]{0,62})(?<!-)")
@@ -107,9 +107,9 @@ Size = Annotated[int, BeforeValidator(size)]
 # ── words ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 def quoted(value: object) -> str:
-    """`value` for a message: on one line, and short but for the path of a file."""
-    text = str(value)
-    shown = text if len(text) <= 60 or isinstance(value, Path) else text[:57] + "…"
+    """`value` for a message: on one line and short; the path of a file may take more room."""
+    text, room = str(value), 300 if isinstance(value, Path) else 60
+    shown = text if len(text) <= room else text[: room - 1] + "…"
     return '"' + "".join(c if c.isprintable() else "�" for c in shown) + '"'
 
 
