@@ -42,10 +42,10 @@ class _Client(IMAPClient):  # type: ignore[misc]  # imapclient carries no types
             account.host, account.port, ssl=account.security is Security.TLS, timeout=account.timeout.total_seconds()
         )
         self._imap.debug = 0  # imapclient sets 5, at which imaplib makes two reprs of every literal and tells passwords
-        self.normalise_times = False  # else INTERNALDATE comes naive, in local time
 
     def _create_IMAP4(self) -> imaplib.IMAP4:  # noqa: N802 - imapclient's name
-        return _Wire(self.host, self.port, self._plug)
+        self.wire = _Wire(self.host, self.port, self._plug)
+        return self.wire
 
 
 class Connection:
@@ -63,9 +63,16 @@ class Connection:
 
     @property
     def client(self) -> IMAPClient:
+        """Connected and logged in."""
         if self._client is None:
             self.open()
         return self._client
+
+    @property
+    def wire(self) -> imaplib.IMAP4:
+        """The same connection below imapclient."""
+        wire: imaplib.IMAP4 = self.client.wire
+        return wire
 
     def open(self) -> None:
         """Connects and logs in. Raises TemporaryFailure, or PermanentFailure with the mend."""

@@ -4,7 +4,7 @@ import imaplib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 import structlog
@@ -12,6 +12,7 @@ import structlog
 from bounce_watcher.intake import folders, uids
 from bounce_watcher.intake.account import ImapAccount
 from bounce_watcher.intake.connection import Connection
+from bounce_watcher.intake.fetching import ENVELOPE, Fetched, body_up_to, fetch
 from bounce_watcher.intake.mailbox import Destination
 from bounce_watcher.intake.oauth2 import TokenStore
 from bounce_watcher.intake.settling import KEYWORD, Settlement, file_away, settlement_of
@@ -23,8 +24,6 @@ log = structlog.get_logger()
 
 HOPELESS = 20
 """So many messages in a row that can't be fetched mean that the server is at fault, not the messages."""
-
-Items = Mapping[bytes, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,8 +111,9 @@ class ImapSession:
     def _folder_pages(self, source: str, selected: _Selected) -> Iterator[Sequence[RawMessage]]:
         account = self._account
         for batch in uids.batches(self._search(selected)):
-            found = self._fetch(selected, batch, ["RFC822.SIZE", "INTERNALDATE"])
-            entries = [self._entry(uid, found[uid]) for uid in batch if uid in found]
+            found = self._fetch(selected, batch, ENVELOPE)
+            entries = [uids.Entry(uid, found[uid].size or 0, found[uid].received_at or self._now())
+                       for uid in batch if uid in found]
             cut = uids.pages(entries, account.page_messages, account.page_bytes, account.max_message_bytes)
             yield from filter(None, (self._read(source, selected, page) for page in cut))
 
@@ -125,32 +125,22 @@ class ImapSession:
                 numbers.update(self._connection.client.search(window + unsettled))
         return sorted(numbers)
 
-    def _entry(self, uid: int, items: Items) -> uids.Entry:
-        size = items.get(b"RFC822.SIZE")
-        return uids.Entry(uid, size if isinstance(size, int) else 0, self._aware(items.get(b"INTERNALDATE")))
-
-    def _aware(self, internal_date: object) -> datetime:
-        try:
-            return internal_date.astimezone(UTC) if isinstance(internal_date, datetime) else self._now()
-        except (ValueError, OverflowError):  # year 1 or 9999
-            return self._now()
-
     def _read(self, source: str, selected: _Selected, page: Sequence[uids.Entry]) -> list[RawMessage]:
-        cap = self._account.max_message_bytes
-        found = self._fetch(selected, [entry.uid for entry in page], [f"BODY.PEEK[]<0.{cap}>"])
-        bodies = {uid: _body(items, cap) for uid, items in found.items()}
+        found = self._fetch(selected, [entry.uid for entry in page], body_up_to(self._account.max_message_bytes))
+        bodies = {uid: fetched.body for uid, fetched in found.items()}
         return [self._message(source, selected, entry, body)
                 for entry in page if (body := bodies.get(entry.uid)) is not None]
 
     def _message(self, source: str, selected: _Selected, entry: uids.Entry, content: bytes) -> RawMessage:
-        whole = len(content) < self._account.max_message_bytes  # some servers only estimate RFC822.SIZE
+        cap = self._account.max_message_bytes
+        is_whole = len(content) < cap  # then this is the size: some servers only estimate RFC822.SIZE
         return RawMessage(
-            source=source, content=content, received_at=entry.received_at, mailbox=self._account.name,
+            source=source, content=content[:cap], received_at=entry.received_at, mailbox=self._account.name,
             stream=self._account.stream, uid=entry.uid, uidvalidity=selected.uidvalidity,
-            size=len(content) if whole else max(entry.size, len(content)),
+            size=len(content) if is_whole else max(entry.size, len(content)),
         )
 
-    def _fetch(self, selected: _Selected, numbers: Sequence[int], items: Sequence[str]) -> dict[int, Items]:
+    def _fetch(self, selected: _Selected, numbers: Sequence[int], items: str) -> dict[int, Fetched]:
         """What of `items` can be had; a message that is gone, or that the server can't give, is left out."""
         if self._is_over(selected):
             return {}
@@ -163,14 +153,13 @@ class ImapSession:
                      mailbox=self._account.name, messages=len(numbers), trouble=str(failure))
         return self._fetch_singly(selected, numbers, items)
 
-    def _fetch_at_once(self, numbers: Sequence[int], items: Sequence[str]) -> dict[int, Items]:
+    def _fetch_at_once(self, numbers: Sequence[int], items: str) -> dict[int, Fetched]:
         with self._connection.conversation("fetching"):
-            found: dict[int, Items] = self._connection.client.fetch(numbers, items)
-            return found
+            return fetch(self._connection.wire, numbers, items)
 
-    def _fetch_singly(self, selected: _Selected, numbers: Sequence[int], items: Sequence[str]) -> dict[int, Items]:
+    def _fetch_singly(self, selected: _Selected, numbers: Sequence[int], items: str) -> dict[int, Fetched]:
         """One command each: Dovecot closes the connection at a message that it can't read, with all behind it."""
-        found: dict[int, Items] = {}
+        found: dict[int, Fetched] = {}
         failed_in_a_row = 0
         for uid in numbers:
             if self._is_over(selected):
@@ -222,7 +211,7 @@ class ImapSession:
         self._selected = self._examined(folder, answer)
         return self._selected
 
-    def _examined(self, folder: str, answer: Items) -> _Selected:
+    def _examined(self, folder: str, answer: Mapping[bytes, Any]) -> _Selected:
         flags, permanent = (_lower(answer.get(key, ())) for key in (b"FLAGS", b"PERMANENTFLAGS"))
         marks = self.settlement is Settlement.KEYWORD
         if marks and not permanent & {KEYWORD.lower(), rb"\*"}:
@@ -285,11 +274,3 @@ def _places(account: ImapAccount) -> dict[Destination, str]:
 
 def _lower(flags: Sequence[bytes]) -> set[bytes]:
     return {flag.lower() for flag in flags}
-
-
-def _body(items: Items, cap: int) -> bytes | None:
-    """The message's content: under `BODY[]<0>`, or `BODY[]` from a server that knows no partial fetch."""
-    for key, value in items.items():
-        if key.startswith(b"BODY[]"):
-            return value[:cap] if isinstance(value, bytes) else b""
-    return None
