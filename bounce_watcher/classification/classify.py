@@ -15,7 +15,7 @@ from bounce_watcher.parsing.smtp_reply import one_line, read_reply
 MAX_QUOTE = 300
 """Characters of a verdict's quote."""
 
-# Before RCPT TO nothing can be wrong with the recipient. A domain that takes no mail says so in its greeting (RFC 7504).
+# Before RCPT TO nothing can be wrong with the recipient. A domain that takes no mail says so in its greeting: RFC 7504.
 _NOT_YET_THE_RECIPIENT = frozenset({"CONNECT", "EHLO", "STARTTLS", "AUTH"})
 
 

@@ -54,7 +54,9 @@ class StatusPattern:
         return cls(classes, int(found[2]), first, last)
 
     def matches(self, status: EnhancedStatus) -> bool:
-        return status.class_ in self.classes and status.subject == self.subject and self.first <= status.detail <= self.last
+        if status.class_ not in self.classes or status.subject != self.subject:
+            return False
+        return self.first <= status.detail <= self.last
 
 
 def parse_codes(text: str) -> range:
@@ -118,7 +120,9 @@ class Rule:
 
     def wordings(self) -> tuple["Wording", ...]:
         """One for each of `any_of`; one where it is empty."""
-        return tuple(Wording(self, (*self.text, *chosen)) for chosen in ([(one,) for one in self.any_of] or [()]))
+        if not self.any_of:
+            return (Wording(self, self.text),)
+        return tuple(Wording(self, (*self.text, chosen)) for chosen in self.any_of)
 
 
 # The taxonomy's order where two reasons fit: what is named beats what is only counted or forbidden, a quota beats
@@ -132,6 +136,10 @@ _EXACTNESS = (
     Reason.RATE_LIMITED, Reason.GREYLISTED, Reason.BAD_REPUTATION, Reason.BLOCKLISTED, Reason.MISSING_PTR,
     Reason.AUTH_FAILURE, Reason.TLS_FAILURE, Reason.VIRUS, Reason.ALREADY_SUPPRESSED,
 )  # fmt: skip
+_SYMPTOMS = frozenset({
+    Reason.UNKNOWN, Reason.MESSAGE_EXPIRED, Reason.NETWORK_ERROR, Reason.SYSTEM_ERROR, Reason.PROTOCOL_ERROR,
+    Reason.POLICY,
+})  # fmt: skip
 _EXACTNESS_OF = {reason: place for place, reason in enumerate(_EXACTNESS)}
 
 
@@ -143,16 +151,23 @@ class Wording:
     phrases: tuple[str, ...]
 
     @property
-    def rank(self) -> tuple[int, bool, int, int, int, str]:
-        """Higher wins: where the rule stands, then the longest text, then the most conditions, then the exactest reason.
+    def rank(self) -> tuple[int, int, int, int, int, str]:
+        """Higher wins: where the rule stands, the longest text, the most conditions, the exactest reason.
 
-        Among words that many servers print a hard reason yields to any other: `user unknown` beside `blacklisted` or
-        `over quota` says nothing on the address.
+        Among words that many servers print a named cause beats a symptom (`rate limited because unauthenticated`), and
+        a hard reason yields to both: `user unknown` beside `blacklisted` or `over quota` says nothing on the address.
         """
         rule = self.rule
-        yields = rule.precedence < Precedence.RECEIVER and rule.reason.bounce_type is BounceType.HARD
-        length = sum(map(len, self.phrases)) + (len(rule.pattern.pattern) if rule.pattern else 0)
-        return rule.precedence, not yields, length, rule.conditions.count, _EXACTNESS_OF[rule.reason], rule.id
+        length = sum(map(len, self.phrases))
+        return rule.precedence, self._weight, length, rule.conditions.count, _EXACTNESS_OF[rule.reason], rule.id
+
+    @property
+    def _weight(self) -> int:
+        if self.rule.precedence >= Precedence.RECEIVER:
+            return 0
+        if self.rule.reason.bounce_type is BounceType.HARD:
+            return 1
+        return 2 if self.rule.reason in _SYMPTOMS else 3
 
     def ties_with(self, other: "Wording") -> bool:
         """Whether nothing that an operator can see decides between the two, though they differ in reason."""

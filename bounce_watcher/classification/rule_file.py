@@ -5,7 +5,7 @@ A file holds `[[rule]]` tables:
     [[rule]]
     id       = "example.over-quota"
     reason   = "mailbox_full"                # of model.verdict.Reason
-    text     = ["out of storage space"]      # all must occur; case, accents and spacing do not count; each begins a word
+    text     = ["out of storage space"]      # all must occur, each at the start of a word; case and accents do not count
     any      = ["mailbox", "inbox"]          # and one of these, if there are any
     unless   = ["sending quota"]             # and none of these
     status   = ["5.2.2", "x.2.2"]            # also 5.7.x and 5.7.606-649
@@ -37,6 +37,7 @@ _LISTS = ("text", "any", "unless", "status", "code", "remote", "reporter", "stag
 _STRINGS = ("id", "reason", "regex", "source")
 _KEYS = (*_LISTS, *_STRINGS, "weak")
 _STAGES = ("CONNECT", "EHLO", "STARTTLS", "AUTH", "MAIL", "RCPT", "DATA", "DOT")
+_REASONS = {reason.value: reason for reason in Reason}
 _SCOPES = {"common": Precedence.COMMON, "receiver": Precedence.RECEIVER}
 
 
@@ -85,7 +86,8 @@ def _entries(table: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
 def _unknown_keys(where: str, table: Mapping[str, Any], known: tuple[str, ...]) -> Iterator[str]:
     for key in table.keys() - set(known):
         near = difflib.get_close_matches(key, known, 1)
-        yield f"{where} has an unknown key {key!r}" + (f"; did you mean {near[0]!r}?" if near else f"; known: {', '.join(known)}")
+        mend = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(known)}"
+        yield f"{where} has an unknown key {key!r}; {mend}"
 
 
 def _rule(file: str, entry: Mapping[str, Any], precedence: Precedence, source: str | None) -> Rule:
@@ -113,7 +115,7 @@ def _rule(file: str, entry: Mapping[str, Any], precedence: Precedence, source: s
 def _check_whole(rule: Rule) -> None:
     if not rule.text and not rule.any_of:
         if rule.pattern is not None:
-            raise _Fault("regex stands alone: add a text that always occurs with it, so that it is tried on few replies")
+            raise _Fault("regex stands alone: add a text that always occurs with it")
         if not rule.conditions.count:
             raise _Fault("it matches everything: add text, any, status or another condition")
     if not rule.examples:
@@ -139,11 +141,11 @@ def _folded(phrases: Iterable[str]) -> tuple[str, ...]:
 
 
 def _reason(name: str) -> Reason:
-    try:
-        return Reason(name)
-    except ValueError:
-        near = difflib.get_close_matches(name, [reason.value for reason in Reason], 1)
-        raise _Fault(f"reason {name!r} is unknown" + (f"; did you mean {near[0]!r}?" if near else "")) from None
+    if name in _REASONS:
+        return _REASONS[name]
+    near = difflib.get_close_matches(name, _REASONS, 1)
+    mend = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(_REASONS)}"
+    raise _Fault(f"reason {name!r} is unknown; {mend}")
 
 
 def _weakened(entry: Mapping[str, Any], precedence: Precedence) -> Precedence:

@@ -83,7 +83,8 @@ class Ruleset:
         candidates.extend(self._wordless)
         seen = found.keys()
         for candidate in sorted(candidates, key=_place):
-            if candidate.needs <= seen and candidate.bars.isdisjoint(seen) and _holds(candidate.wording.rule, words, told):
+            spoken = candidate.needs <= seen and candidate.bars.isdisjoint(seen)
+            if spoken and _holds(candidate.wording.rule, words, told):
                 return candidate.wording
         return None
 
@@ -165,7 +166,7 @@ def _ties(ranked: Iterable[Wording]) -> Iterator[tuple[str, str]]:
         for other in group:
             if wording.ties_with(other):
                 yield wording.rule.file, (
-                    f"rule {wording.rule.id!r} ties with {other.rule.id!r} of {other.rule.file} on {wording.phrases}, but says"
-                    f" {wording.rule.reason} where that says {other.rule.reason}; add a condition or drop one"
+                    f"rule {wording.rule.id!r} says {wording.rule.reason} to the same words as {other.rule.id!r} of"
+                    f" {other.rule.file}, which says {other.rule.reason}; add a condition to one of them or drop it"
                 )
         group.append(wording)

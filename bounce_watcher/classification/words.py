@@ -1,10 +1,12 @@
 """How words compare: without regard to case, accents, spacing and the addresses that stand between them."""
 
 import re
+import string
 import unicodedata
 
+_WORD = frozenset(string.ascii_lowercase + string.digits)
 _ADDRESS = re.compile(r"[\w.+=~!#$%&*/?^`{|}-]{1,64}@[\w.-]{1,255}")
-_PLAIN_QUOTES = str.maketrans({"\u2018": "'", "\u2019": "'", "\u201c": '"', "\u201d": '"', "\u00b4": "'", "\u00a0": " "})
+_PLAIN_QUOTES = str.maketrans({"\u2018": "'", "\u2019": "'", "\u201c": '"', "\u201d": '"', "\u00b4": "'"})
 
 
 def fold(text: str) -> str:
@@ -27,5 +29,5 @@ def mask_addresses(text: str) -> str:
 
 
 def starts_word(text: str, at: int) -> bool:
-    """Whether position `at` of `text` begins a word; scripts without spaces begin one anywhere."""
-    return at == 0 or not (text[at].isascii() and text[at].isalnum() and text[at - 1].isascii() and text[at - 1].isalnum())
+    """Whether position `at` of the folded `text` begins a word; scripts without spaces begin one anywhere."""
+    return at == 0 or not (text[at] in _WORD and text[at - 1] in _WORD)

@@ -11,33 +11,35 @@ import re
 from bounce_watcher.model.fields import EnhancedStatus
 from bounce_watcher.model.verdict import SmtpReply
 
-MAX_DIAGNOSTIC = 8192
+MAX_DIAGNOSTIC = 4096
 """Characters of a diagnostic that are read. RFC 5321 allows 512 octets a line; what is longer than this is noise."""
 
 _STATUS = r"[245]\.\d{1,3}\.\d{1,3}"
 _TYPE = re.compile(r"\s*(?:e?smtp|lmtp|dns|unix|x-[\w-]{1,30})\s*;\s*", re.IGNORECASE)
 
-# What stands between a wrapper and the reply that it wraps. Words that people also use in prose ("returned") count only
-# where a reply code or a status follows.
-_HOP = re.compile(
-    r"(?:\bsaid:|\btalk to me:|<<<)\s*"
-    rf"|(?:\bsaid|\bresponded(?: with)?|\bresponse(?: was)?|\breturned|->|\bsmtp;|\]|\)|\berror|\bfailed with|\blasterror)"
-    rf"[:=]?\s*(?P<quote>['\"])?\s*(?=[245]\d\d[ -](?!seconds|minutes|hours|days|recipients|messages|bytes|kb|mb)|{_STATUS}\s)",
-    re.IGNORECASE,
+# A reply inside a wrapper: a code or a status ("failed with: 550 …", "-> 550 …", "(host.example:550 …") whose
+# neighbour on the left is one of these marks. Prose with a number ("returned 450 messages") does not count.
+_REPLY_START = re.compile(rf"(?<![\w.-])(?:[245]\d\d[ -](?!(?:seconds|minutes|hours|days|recipients|messages|k?b)\b)|{_STATUS}\s)")
+_MARK_BEFORE = re.compile(
+    r"(?:said|with|was|returned|response|error|lasterror|led|status|smtp;|->|<<<|\]|\))[:=]?\s*(['\"(]?)\s*$", re.IGNORECASE
 )
-_TAIL = re.compile(r"\s\(in reply to [\w ]{2,40}\)?$|\sGiving up on [\d.]+\.?.*$", re.IGNORECASE)
-_HEAD = re.compile(rf"[\s'\"(]{{0,3}}([245]\d\d)(?:(?:[ :-]\s*|$)(?:[#(\[]{{0,2}}({_STATUS})(?![\d.]))?)?(?!\w)")
-_CODE_INSIDE = re.compile(rf"(?<![\w.:/#-])([245]\d\d)[ -](?={_STATUS})|\b(?:error|code|reply)[ :=]{{1,2}}([245]\d\d)\b", re.IGNORECASE)
-_REPEATED = re.compile(rf"\s([245]\d\d)[ -]\s?({_STATUS}(?:\s|$))?")
-_HOST = re.compile(r"\bhost ([\w.-]{4,255})\s?[\[(:]", re.IGNORECASE)
+_WORDY_MARKS = (" said: ", " talk to me: ", "<<< ")
+"""Behind these the words of the other side follow even without a code."""
+_MARK_WIDTH = 24
 
-_STAGE = re.compile(
-    r"(?:in reply to|after|while sending|while performing(?: the)?|in response to|sent:|>>>|error,)\s(?:the |pipelined )?"
+_TAIL = re.compile(r" \(in reply to [\w ]{2,40}\)?$| Giving up on [\d.]{7,40}$")
+_HEAD = re.compile(rf"[\s'\"(]{{0,3}}([245]\d\d)(?:(?:[ :-]\s*|$)(?:[#(\[]{{0,2}}({_STATUS})(?![\d.]))?)?(?!\w)")
+_CODE_INSIDE = re.compile(rf"(?<![\w.:/#-])([245]\d\d)[ -]{_STATUS}")
+_REPEATED = re.compile(rf" ([245]\d\d)[ -] ?({_STATUS}(?: |$))?")
+_HOST = re.compile(r"\bhost ([\w.-]{4,255})\s?[\[(:]")
+
+_COMMAND = re.compile(
+    r"(?:reply to|after|sending|performing|response to|sent:|>>>|error,) (?:the |pipelined )?"
     r"(initial connection|end of data|message body|ehlo|helo|lhlo|starttls|auth|mail from|mail|rcpt to|rcpt|data)\b"
     r"|(refused to talk to me|initial (?:server )?greeting)|\b(rcpt to|mail from|data|ehlo) said\b"
-    r"|(does not like recipient|failed after i sent the message|does not like sender)",
-    re.IGNORECASE,
+    r"|(does not like recipient|does not like sender|failed after i sent the message)"
 )
+_STAGE_HINTS = (" to ", "after ", "sending ", "performing ", ">>>", "greeting", "sent:", " said ", "does not like", "error, ")
 _STAGES = {
     "initial connection": "CONNECT", "refused to talk to me": "CONNECT",
     "initial server greeting": "CONNECT", "initial greeting": "CONNECT",
@@ -59,7 +61,7 @@ def read_reply(diagnostic: str) -> SmtpReply:
     whole = one_line(diagnostic)
     inner = _innermost(whole)
     code, status = _numbers(inner)
-    return SmtpReply(_joined(inner, code), code, status, _stage(whole), _host(whole))
+    return SmtpReply(_joined(inner, code), code, status, _stage(whole.lower()), _host(whole))
 
 
 def one_line(diagnostic: str) -> str:
@@ -71,16 +73,26 @@ def one_line(diagnostic: str) -> str:
 
 def _innermost(text: str) -> str:
     """What follows the last hop's mark, cut before what the wrapper says behind it."""
-    last = None
-    for last in _HOP.finditer(text):
-        pass
-    if last is None:
-        return text
-    inner = text[last.end() :]
-    if quote := last["quote"]:
-        closing = inner.rfind(quote)
+    start, quote = _last_hop(text)
+    inner = text[start:]
+    if quote:
+        closing = inner.rfind(")" if quote == "(" else quote)
         inner = inner[:closing] if closing > 0 else inner
-    return _TAIL.sub("", inner) or text
+    if inner.endswith(")") or "Giving up on" in inner:
+        inner = _TAIL.sub("", inner)
+    return inner or text
+
+
+def _last_hop(text: str) -> tuple[int, str]:
+    """Where the innermost reply starts, and the quote that opens it ("" = none). (0, "") = no wrapper."""
+    start, quote = 0, ""
+    for mark in _WORDY_MARKS:
+        if (at := text.rfind(mark)) >= 0:
+            start = max(start, at + len(mark))
+    for reply in _REPLY_START.finditer(text, start + 1):
+        if mark_before := _MARK_BEFORE.search(text, max(0, reply.start() - _MARK_WIDTH), reply.start()):
+            start, quote = reply.start(), mark_before[1]
+    return start, quote
 
 
 def _numbers(reply: str) -> tuple[int | None, EnhancedStatus | None]:
@@ -92,22 +104,24 @@ def _numbers(reply: str) -> tuple[int | None, EnhancedStatus | None]:
         status = None  # "250 2.1.5 ok" of an earlier recipient, a version number
     if head:
         return int(head[1]), status
-    inside = _CODE_INSIDE.search(reply)
-    return (int(inside[1] or inside[2]) if inside else None), status
+    inside = _CODE_INSIDE.search(reply) if status else None
+    return (int(inside[1]) if inside else None), status
 
 
 def _joined(reply: str, code: int | None) -> str:
     """One text out of a reply of several lines: `550-5.1.1 a 550 5.1.1 b` reads `550-5.1.1 a b`."""
-    if code is None or reply.find(str(code), 4) < 0:
+    if code is None or reply.find(f" {code}", 4) < 0:
         return reply
     return _REPEATED.sub(lambda found: " " if found[1] == str(code) else found[0], reply)
 
 
 def _stage(text: str) -> str | None:
-    found = _STAGE.search(text)
-    return _STAGES[(found[1] or found[2] or found[3] or found[4]).lower()] if found else None
+    if not any(hint in text for hint in _STAGE_HINTS):
+        return None
+    found = _COMMAND.search(text)
+    return _STAGES[found[1] or found[2] or found[3] or found[4]] if found else None
 
 
 def _host(text: str) -> str | None:
-    found = _HOST.search(text)
+    found = _HOST.search(text) if "host " in text else None
     return found[1].lower() if found and "." in found[1] else None
