@@ -21,7 +21,7 @@ _MARK_VALUES = (
     ("x-ms-exchange-generated-message-source", "mailbox rules agent"),
 )
 _SUBJECT = re.compile(
-    r"\s*(?:\[?auto(?:matic|mated)?[- ]?(?:reply|response|antwort)\b|auto ?: |auto: .* out of |yahoo! auto response"
+    r"\s*\[?(?:auto(?:matic|mated)?[- ]?(?:reply|response|antwort)\b|auto ?: |auto: .* out of |yahoo! auto response"
     r"|out of (?:the )?office|oo[of]:|vacation (?:reply|response)|away from (?:the|my) (?:office|mail|desk)"
     r"|automatische antwort|abwesenheit|r[ée]ponse automatique|absence du bureau|message d'absence|absente? du bureau"
     r"|respuesta autom[áa]tica|fuera de (?:la )?oficina|resposta autom[áaà]tica|auto-resposta|fora do escrit[óo]rio"

@@ -9,7 +9,6 @@ from bounce_watcher.parsing.message import ParsedMessage
 from bounce_watcher.parsing.returned import original_headers, sent_message, split_text
 from bounce_watcher.recognition.prose import MAX_TEXT, finding
 from bounce_watcher.recognition.recognizer import Recognition
-from bounce_watcher.recognition.signs import looks_like_failure_notice
 
 REJECT = "sieve-reject"
 
@@ -66,8 +65,10 @@ def answer(message: ParsedMessage) -> Recognition | None:
     subject = (headers.get("subject") or "")[:400]
     if "x-apple-unsubscribe" in headers or _UNSUBSCRIBE.fullmatch(subject):
         return Recognition(Kind.UNSUBSCRIBE)
-    if has_auto_reply_mark(headers):
-        return Recognition(Kind.AUTO_REPLY)
-    if auto_submitted(headers)[0] == "auto-replied" and not looks_like_failure_notice(message):
-        return Recognition(Kind.AUTO_REPLY)
-    return None
+    return Recognition(Kind.AUTO_REPLY) if has_auto_reply_mark(headers) else None
+
+
+def auto_replied(message: ParsedMessage) -> Recognition | None:
+    """Auto-Submitted: auto-replied. Mail systems write it on their reports too: ask only where no report is likely."""
+    is_answer = auto_submitted(message.headers)[0] == "auto-replied"
+    return Recognition(Kind.AUTO_REPLY) if is_answer else None

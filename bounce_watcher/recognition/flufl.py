@@ -19,7 +19,6 @@ from bounce_watcher.parsing.returned import original_headers, original_part, sen
 from bounce_watcher.recognition.merging import each_once, kind_of
 from bounce_watcher.recognition.prose import MAX_TEXT, finding, without_bystanders, words_beside
 from bounce_watcher.recognition.recognizer import Recognition
-from bounce_watcher.recognition.signs import looks_like_failure_notice
 
 NAME = "flufl"
 
@@ -36,8 +35,6 @@ logging.getLogger("flufl.bounce").setLevel(logging.CRITICAL)  # it writes a trac
 
 def recognise(message: ParsedMessage) -> Recognition | None:
     """Addresses that flufl finds in a failure notice, without those who merely take part in the exchange."""
-    if not looks_like_failure_notice(message):
-        return None
     temporary, permanent = _all_failures(message)
     if not temporary and not permanent:
         return None

@@ -59,19 +59,16 @@ def has_failure_subject(message: ParsedMessage) -> bool:
 def looks_like_failure_notice(message: ParsedMessage) -> bool:
     """Whether text for people may be read for failed addresses at all.
 
-    Wants a sign that a mail system wrote it: two of daemon-like sender, null return path, subject of the trade,
-    report structure, or one that is decisive. A forward and a reply never pass, a list's mail from a daemon only.
+    Wants two signs that a mail system wrote it: of daemon-like sender, subject of the trade and report structure one
+    at least, the other may be the null return path or Auto-Submitted, which answering machines have too. A forward and
+    a reply never pass, a list's mail from a daemon only.
     """
     if any(mark in message.headers for mark in _MTA_MARKS):
         return True
     is_daemon = has_daemon_sender(message)
     if is_reply_or_forward(message) or (is_from_list(message) and not is_daemon):
         return False
-    signs = (
-        is_daemon,
-        has_null_sender(message),
-        has_failure_subject(message),
-        message.content_type == "multipart/report",
-        auto_submitted(message.headers)[0] in {"auto-replied", "auto-generated"},
-    )
-    return sum(signs) >= 2
+    of_failures = is_daemon + has_failure_subject(message) + (message.content_type == "multipart/report")
+    if of_failures != 1:
+        return of_failures > 1
+    return has_null_sender(message) or auto_submitted(message.headers)[0] in {"auto-replied", "auto-generated"}

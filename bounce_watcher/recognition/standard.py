@@ -4,19 +4,20 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from itertools import islice, starmap
 
 from bounce_watcher.model.fields import Action, DeliveryReport, EnhancedStatus, RecipientReport
 from bounce_watcher.model.finding import Evidence, Finding, Provenance
 from bounce_watcher.parsing.address import find_addresses
 from bounce_watcher.parsing.charset import one_line
-from bounce_watcher.parsing.delivery_status import STATUS_TYPES, parse_delivery_status
+from bounce_watcher.parsing.delivery_status import MAX_RECIPIENTS, STATUS_TYPES, parse_delivery_status
 from bounce_watcher.parsing.headers import Headers
 from bounce_watcher.parsing.message import ParsedMessage, Part
 from bounce_watcher.parsing.returned import ORIGINAL_TYPES, original_headers, sent_message, split_text
 from bounce_watcher.recognition.merging import each_once, kind_of
 from bounce_watcher.recognition.prose import MAX_TEXT, MAX_WORDS, without_bystanders, words_beside
 from bounce_watcher.recognition.recognizer import Recognition
-from bounce_watcher.recognition.signs import looks_like_failure_notice
+from bounce_watcher.recognition.signs import is_reply_or_forward, looks_like_failure_notice
 
 NAME = "rfc3464"
 
@@ -49,7 +50,8 @@ class _Report:
 def recognise(message: ParsedMessage) -> Recognition | None:
     """A report with a machine-readable status part, wherever it stands outside of a nested message."""
     reports = _reports(message)
-    findings = each_once(_finding(report, recipient) for report in reports for recipient in report.status.recipients)
+    recipients = ((report, recipient) for report in reports for recipient in report.status.recipients)
+    findings = each_once(starmap(_finding, islice(recipients, MAX_RECIPIENTS)))
     if not findings and reports and looks_like_failure_notice(message):  # Google has written empty status parts
         findings = each_once([_finding(reports[0], RecipientReport())])
     if not findings:
@@ -59,6 +61,8 @@ def recognise(message: ParsedMessage) -> Recognition | None:
 
 def _reports(message: ParsedMessage) -> list[_Report]:
     typed = [part for part in message.parts if part.content_type in STATUS_TYPES]
+    if typed and message.content_type != "multipart/report" and is_reply_or_forward(message):
+        return []  # somebody's mail program has attached the parts of a report one by one
     if typed:
         return [_Report(message, part, parse_delivery_status(part.text)) for part in typed]
     return list(_sniffed(message)) if looks_like_failure_notice(message) else []
@@ -91,7 +95,7 @@ def _with_words(recipient: RecipientReport, report: _Report) -> RecipientReport:
     for address in filter(None, (recipient.final_recipient, recipient.original_recipient)):
         if words := one_line(words_beside(report.notice, address))[:MAX_WORDS]:
             return replace(recipient, diagnostic_code=words, status=recipient.status or EnhancedStatus.find(words))
-    if match := _RESPONSE.search(report.notice):
+    if len(report.status.recipients) <= 1 and (match := _RESPONSE.search(report.notice)):
         return replace(recipient, diagnostic_code=one_line(match[1])[:MAX_WORDS])
     return recipient
 

@@ -18,7 +18,6 @@ from bounce_watcher.parsing.returned import original_headers, sent_message, spli
 from bounce_watcher.recognition.merging import kind_of
 from bounce_watcher.recognition.prose import MAX_TEXT, finding
 from bounce_watcher.recognition.recognizer import Recognition
-from bounce_watcher.recognition.signs import looks_like_failure_notice
 
 NAME = "dragonfly"
 
@@ -29,7 +28,7 @@ def recognise(message: ParsedMessage) -> Recognition | None:
     """The address of the one sentence, and all that follows it as the reason."""
     notice = split_text(message.text[:MAX_TEXT])[0]
     match = _ADDRESS.search(notice)
-    address = parse_address(match[1]) if match and looks_like_failure_notice(message) else None
+    address = parse_address(match[1]) if match else None
     if match is None or address is None:
         return None
     findings = (finding(NAME, "1", address, notice[match.end() :]),)

@@ -20,7 +20,6 @@ from bounce_watcher.parsing.returned import original_headers, sent_message, spli
 from bounce_watcher.recognition.merging import each_once, kind_of
 from bounce_watcher.recognition.prose import MAX_TEXT, finding, without_bystanders
 from bounce_watcher.recognition.recognizer import Recognition
-from bounce_watcher.recognition.signs import looks_like_failure_notice
 
 NAME = "exchange"
 
@@ -35,7 +34,7 @@ def recognise(message: ParsedMessage) -> Recognition | None:
     """The addresses between the heading and the diagnostics, each with the answer that the diagnostics give."""
     text = message.text[:MAX_TEXT]
     heading = _HEADING.search(text)
-    if heading is None or not looks_like_failure_notice(message):
+    if heading is None:
         return None
     notice = split_text(text)[0]
     diagnostics = _DIAGNOSTICS.search(notice, heading.end())

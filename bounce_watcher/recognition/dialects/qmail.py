@@ -22,7 +22,6 @@ from bounce_watcher.parsing.returned import original_headers, sent_message, spli
 from bounce_watcher.recognition.merging import each_once, kind_of
 from bounce_watcher.recognition.prose import MAX_TEXT, finding
 from bounce_watcher.recognition.recognizer import Recognition
-from bounce_watcher.recognition.signs import looks_like_failure_notice
 
 NAME = "qmail"
 
@@ -34,10 +33,7 @@ _DELAYED = ("THIS IS A WARNING ONLY", "still being retried")
 
 def recognise(message: ParsedMessage) -> Recognition | None:
     """Paragraphs that begin with "<address>:", above the copy of the original."""
-    text = message.text[:MAX_TEXT]
-    if (">:" not in text and "):" not in text) or not looks_like_failure_notice(message):
-        return None
-    notice = split_text(text)[0]
+    notice = split_text(message.text[:MAX_TEXT])[0]
     action = Action.DELAYED if any(words in notice for words in _DELAYED) else Action.FAILED
     findings = each_once(
         finding(NAME, "1", address, words, action)
