@@ -36,8 +36,10 @@ class Evidence(StrEnum):
     PROSE = "prose"                  # the address was found in text for people
 
     def at_least(self, other: "Evidence") -> bool:
-        order = list(Evidence)
-        return order.index(self) <= order.index(other)
+        return _RANK[self] <= _RANK[other]
+
+
+_RANK = {grade: rank for rank, grade in enumerate(Evidence)}
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,9 +18,11 @@ import structlog
 
 from bounce_watcher.attribution.settings import AttributionSettings
 from bounce_watcher.classification.ruleset import load_builtin
-from bounce_watcher.model.finding import Analysis
+from bounce_watcher.intake.mailbox import Destination
+from bounce_watcher.model.ledger import MessageRecord
 from bounce_watcher.model.message import RawMessage, pack
 from bounce_watcher.pipeline import Toolkit, analyse
+from bounce_watcher.service.process import destination, message_record
 
 log = structlog.get_logger()
 
@@ -32,10 +34,10 @@ MESSAGE_SECONDS = 20.0
 
 @dataclass(frozen=True, slots=True)
 class Analysed:
-    """One message's analysis and its packed content, or the error that our analysis broke with."""
+    """What is to be written of one message and where it goes, or the error that our analysis broke with."""
 
-    analysis: Analysis | None
-    packed: bytes | None = None
+    record: MessageRecord | None
+    destination: Destination = Destination.QUARANTINE
     error: str | None = None
 
 
@@ -47,8 +49,8 @@ class Ticket:
     future: "Future[list[Analysed]]"
 
 
-Work = Callable[[Sequence[bytes]], list[Analysed]]
-"""What a worker process does with the contents of a page, in their order. A function of a module: it is pickled."""
+Work = Callable[[Sequence[RawMessage]], list[Analysed]]
+"""What a worker process does with a page, in its order. A function of a module: it is pickled."""
 
 
 class Analyser:
@@ -74,13 +76,12 @@ class Analyser:
         self._pool = self._new_pool()
 
     def submit(self, page: Sequence[RawMessage]) -> Ticket:
-        contents = [raw.content for raw in page]
         with self._lock:
             try:
-                future = self._pool.submit(self._work, contents)
+                future = self._pool.submit(self._work, page)
             except BrokenProcessPool:
                 self._pool = self._new_pool()
-                future = self._pool.submit(self._work, contents)
+                future = self._pool.submit(self._work, page)
         return Ticket(page, future)
 
     def result(self, ticket: Ticket) -> list[Analysed]:
@@ -158,14 +159,15 @@ def _die_with_parent() -> None:
         os._exit(1)
 
 
-def _analyse_all(contents: Sequence[bytes]) -> list[Analysed]:
+def _analyse_all(page: Sequence[RawMessage]) -> list[Analysed]:
     assert _toolkit is not None
-    return [analyse_one(content, _toolkit) for content in contents]
+    return [analyse_one(raw, _toolkit) for raw in page]
 
 
-def analyse_one(content: bytes, toolkit: Toolkit) -> Analysed:
+def analyse_one(raw: RawMessage, toolkit: Toolkit) -> Analysed:
     """`analyse` shielded: an exception is a bug of ours and must not stop the mail behind it."""
     try:
-        return Analysed(analyse(content, toolkit), pack(content))
+        analysis = analyse(raw.content, toolkit)
+        return Analysed(message_record(raw, analysis, pack(raw.content)), destination(analysis))
     except Exception as bug:
         return Analysed(None, error=f"{type(bug).__name__}: {bug}"[:500])

@@ -8,7 +8,6 @@ from bounce_watcher.model.message import RawMessage
 from bounce_watcher.service.analyser import Analyser
 from bounce_watcher.service.clock import utcnow
 from bounce_watcher.service.opening import open_ledger
-from bounce_watcher.service.process import message_record
 from bounce_watcher.service.recording import Destinations, Recorder, Tally
 from bounce_watcher.service.trouble import Troubles
 
@@ -56,11 +55,7 @@ def _rehearse(
     total = Tally()
     for page in drawn:
         analysed = analyser.result(analyser.submit(page))
-        records = [
-            message_record(raw, each.analysis, None)
-            for raw, each in zip(page, analysed, strict=True)
-            if each.analysis is not None
-        ]
+        records = [each.record for each in analysed if each.record is not None]
         total += Tally(
             messages=len(page),
             new_messages=len(records),

@@ -3,7 +3,7 @@
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
 
@@ -17,7 +17,6 @@ from bounce_watcher.model.message import RawMessage
 from bounce_watcher.policy.decide import decide
 from bounce_watcher.service.analyser import Analysed, Analyser, Ticket
 from bounce_watcher.service.announcing import announcer
-from bounce_watcher.service.process import destination, message_record
 from bounce_watcher.service.trouble import Troubles
 
 log = structlog.get_logger()
@@ -84,31 +83,27 @@ class Recorder:
     def _finish(self, ticket: Ticket, settle: Callable[[Destinations, Tally], None]) -> Tally:
         analysed = self._analyser.result(ticket)
         with self._troubles.guard("ledger"):
-            outcome = self._ledger.record(_records(ticket.page, analysed, self._keep_raw), self._decide, self._announce)
+            outcome = self._ledger.record(_records(analysed, self._keep_raw), self._decide, self._announce)
         places = _destinations(ticket.page, analysed)
         tally = _tally(len(ticket.page), outcome, len(places.get(Destination.QUARANTINE, ())))
         settle(places, tally)
         return tally
 
 
-def _records(page: Sequence[RawMessage], analysed: Sequence[Analysed], keep_raw: bool) -> list[MessageRecord]:
-    return [
-        message_record(raw, each.analysis, each.packed if keep_raw else None)
-        for raw, each in zip(page, analysed, strict=True)
-        if each.analysis is not None
-    ]
+def _records(analysed: Sequence[Analysed], keep_raw: bool) -> list[MessageRecord]:
+    records = (each.record for each in analysed if each.record is not None)
+    return list(records) if keep_raw else [replace(record, packed=None) for record in records]
 
 
 def _destinations(page: Sequence[RawMessage], analysed: Sequence[Analysed]) -> dict[Destination, list[RawMessage]]:
     places: dict[Destination, list[RawMessage]] = {}
     for raw, each in zip(page, analysed, strict=True):
-        if each.analysis is None:
+        if each.error is not None:
             log.error(
                 "message could not be analysed", action="message_quarantined", source=raw.source, uid=raw.uid,
                 error=each.error,
             )
-        place = Destination.QUARANTINE if each.analysis is None else destination(each.analysis)
-        places.setdefault(place, []).append(raw)
+        places.setdefault(each.destination, []).append(raw)
     return places
 
 

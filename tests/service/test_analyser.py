@@ -13,21 +13,28 @@ from pathlib import Path
 import pytest
 
 from bounce_watcher.attribution.settings import AttributionSettings
+from bounce_watcher.intake.mailbox import Destination
 from bounce_watcher.model.finding import Analysis, Kind
+from bounce_watcher.model.ledger import MessageRecord
 from bounce_watcher.model.message import RawMessage, message_digest
 from bounce_watcher.service.analyser import Analysed, Analyser
+from bounce_watcher.service.process import message_record
 
 NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
 
 
-def mischievous(contents: Sequence[bytes]) -> list[Analysed]:
+def mischievous(page: Sequence[RawMessage]) -> list[Analysed]:
     """Does to its worker what a content says."""
-    for content in contents:
-        if content == b"die":
+    for raw in page:
+        if raw.content == b"die":
             os.kill(os.getpid(), signal.SIGKILL)
-        if content == b"hang":
+        if raw.content == b"hang":
             time.sleep(600)
-    return [Analysed(Analysis(Kind.OTHER, message_digest(content))) for content in contents]
+    return [Analysed(record(raw), Destination.PROCESSED) for raw in page]
+
+
+def record(raw: RawMessage) -> MessageRecord:
+    return message_record(raw, Analysis(Kind.OTHER, message_digest(raw.content)), None)
 
 
 def page(*contents: bytes) -> list[RawMessage]:
@@ -45,7 +52,9 @@ def test_a_poisoned_message_is_singled_out(analyser: Analyser, poison: bytes) ->
     ticket = analyser.submit(page(b"one", poison, b"three"))
     analysed = analyser.result(ticket)
     assert [each.error is None for each in analysed] == [True, False, True]
-    assert [each.analysis is None for each in analysed] == [False, True, False]
+    assert [each.destination for each in analysed] == [
+        Destination.PROCESSED, Destination.QUARANTINE, Destination.PROCESSED,
+    ]
 
 
 def test_pages_under_way_beside_a_poisoned_one_are_analysed(analyser: Analyser) -> None:
