@@ -5,8 +5,9 @@ import zlib
 from dataclasses import dataclass
 from datetime import datetime
 
-DIGEST_BYTES = 64 * 1024
-"""How much of a message its digest covers: so the digest does not change with the cap on oversized mail."""
+DIGEST_BYTES = 32 * 1024
+"""How much of a message its digest covers, once its line ends are LF: half of the least cap on oversized mail that the
+configuration takes, so that the digest of a cut message is that of the whole one."""
 
 
 @dataclass(frozen=True, slots=True)
