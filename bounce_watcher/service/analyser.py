@@ -9,7 +9,8 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 from multiprocessing.connection import wait
 from types import TracebackType
 from typing import Self
@@ -22,6 +23,7 @@ from bounce_watcher.intake.mailbox import Destination
 from bounce_watcher.model.ledger import MessageRecord
 from bounce_watcher.model.message import RawMessage, pack
 from bounce_watcher.pipeline import Toolkit, analyse
+from bounce_watcher.service.clock import utcnow
 from bounce_watcher.service.process import destination, message_record
 
 log = structlog.get_logger()
@@ -161,7 +163,13 @@ def _die_with_parent() -> None:
 
 def _analyse_all(page: Sequence[RawMessage]) -> list[Analysed]:
     assert _toolkit is not None
-    return [analyse_one(raw, _toolkit) for raw in page]
+    now = utcnow()
+    return [analyse_one(_not_after(raw, now), _toolkit) for raw in page]
+
+
+def _not_after(raw: RawMessage, now: datetime) -> RawMessage:
+    """A forged Date or a server's wrong clock must not put a bounce, and its webhook, into the future."""
+    return raw if raw.received_at <= now else replace(raw, received_at=now)
 
 
 def analyse_one(raw: RawMessage, toolkit: Toolkit) -> Analysed:
