@@ -3,9 +3,10 @@
 Decided elsewhere (`policy`), written elsewhere (`record`, `books`): here stands only what follows.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from typing import Any
 
 from bounce_watcher.model.fields import Action
 from bounce_watcher.model.finding import Kind
@@ -33,6 +34,10 @@ _COUNT_OF_KIND = {Kind.DELAY: "delay", Kind.DELIVERED: "delivered"}
 
 EXPIRED = "its time is over"
 
+_Changes = dict[str, Any]                              # fields of the record, by name
+_Notice = tuple[NoticeType, datetime, dict[str, object]]  # an occurrence that has no sequence yet
+_Step = tuple[_Changes, Sequence[_Notice]]
+
 
 @dataclass(frozen=True, slots=True)
 class Change:
@@ -44,9 +49,8 @@ class Change:
 
 def apply_event(record: RecipientRecord, event: BounceEvent, decision: Decision) -> Change:
     """The record after one event and what was decided on it. `event.counted` is taken as it stands."""
-    told = _tell_event(_tally(record, event), event)
-    then = _STEPS[decision.step](told.record, event, decision)
-    return Change(then.record, told.occurrences + then.occurrences)
+    changes, notices = _STEPS[decision.step](record, event, decision)
+    return _change(record, _tally(record, event) | changes, (*_event_notices(event), *notices))
 
 
 def release_expired(record: RecipientRecord, at: datetime) -> Change:
@@ -65,16 +69,7 @@ def suppress(record: RecipientRecord, wanted: Suppression) -> Change:
 
     What is suppressed stays as it is unless `wanted` lasts longer or turns PENDING into SUPPRESSED.
     """
-    current, at = record.suppression, wanted.since
-    if current is not None:
-        if not _goes_further(wanted, current):
-            return Change(record)
-        if current.state is wanted.state:
-            wanted = replace(wanted, since=min(current.since, wanted.since))
-    record = replace(record, state=wanted.state, because=wanted.because, suppression=wanted)
-    if wanted.state is State.PENDING:
-        return Change(record)
-    return _tell(record, NoticeType.SUPPRESSED, wanted, at)
+    return _change(record, *_suppressed(record, wanted))
 
 
 def release(record: RecipientRecord, at: datetime, because: str) -> Change:
@@ -82,29 +77,26 @@ def release(record: RecipientRecord, at: datetime, because: str) -> Change:
 
     Only the end of a real suppression is told: of a pending one nobody has heard.
     """
-    current = record.suppression
-    was_told = current is not None and current.state is State.SUPPRESSED
-    record = replace(
-        record,
-        state=State.RELEASED if was_told else State.ACTIVE,
-        because=because,
-        released_at=max(record.released_at or at, at),
-        suppression=None,
-    )
-    if current is None or not was_told:
+    return _change(record, *_released(record, at, because))
+
+
+def _change(record: RecipientRecord, changes: _Changes, notices: Sequence[_Notice]) -> Change:
+    if not changes and not notices:
         return Change(record)
-    return _tell(record, NoticeType.RELEASED, replace(current, because=because), at)
-
-
-def _tally(record: RecipientRecord, event: BounceEvent) -> RecipientRecord:
-    name = _count_name(event)
-    counts = record.counts if name is None else {**record.counts, name: record.counts.get(name, 0) + 1}
-    return replace(
-        record,
-        counts=counts,
-        first_event_at=min(record.first_event_at or event.at, event.at),
-        last_event_at=max(record.last_event_at or event.at, event.at),
+    occurrences = tuple(
+        Occurrence(kind, at, record.recipient, record.stream, sequence, data)
+        for sequence, (kind, at, data) in enumerate(notices, record.sequence + 1)
     )
+    return Change(replace(record, sequence=record.sequence + len(notices), **changes), occurrences)
+
+
+def _tally(record: RecipientRecord, event: BounceEvent) -> _Changes:
+    name = _count_name(event)
+    return {
+        "counts": record.counts if name is None else {**record.counts, name: record.counts.get(name, 0) + 1},
+        "first_event_at": min(record.first_event_at or event.at, event.at),
+        "last_event_at": max(record.last_event_at or event.at, event.at),
+    }
 
 
 def _count_name(event: BounceEvent) -> str | None:
@@ -112,47 +104,74 @@ def _count_name(event: BounceEvent) -> str | None:
         return "complaint"
     if event.action in _COUNT_OF_ACTION:
         return _COUNT_OF_ACTION[event.action]
-    return _COUNT_OF_KIND.get(event.kind) or event.bounce_type
+    return _COUNT_OF_KIND.get(event.kind) or _plain(event.bounce_type)
 
 
-def _tell_event(record: RecipientRecord, event: BounceEvent) -> Change:
+def _event_notices(event: BounceEvent) -> tuple[_Notice, ...]:
     """bounce.recorded for a failure, complaint.recorded for a complaint; delays and deliveries make no notice."""
     if event.kind is Kind.COMPLAINT:
-        return _occur(record, NoticeType.COMPLAINT, event.at, _event_data(event))
-    if _count_name(event) == event.bounce_type and event.bounce_type is not None:
-        return _occur(record, NoticeType.BOUNCE, event.at, _event_data(event))
-    return Change(record)
+        return ((NoticeType.COMPLAINT, event.at, _event_data(event)),)
+    if event.bounce_type is not None and _count_name(event) == event.bounce_type:
+        return ((NoticeType.BOUNCE, event.at, _event_data(event)),)
+    return ()
 
 
-def _note(record: RecipientRecord, event: BounceEvent, decision: Decision) -> Change:
-    return Change(record)
+def _note(record: RecipientRecord, event: BounceEvent, decision: Decision) -> _Step:
+    return {}, ()
 
 
-def _watch(record: RecipientRecord, event: BounceEvent, decision: Decision) -> Change:
+def _watch(record: RecipientRecord, event: BounceEvent, decision: Decision) -> _Step:
     if record.suppression is not None:
-        return Change(record)
-    return Change(replace(record, state=State.WATCHING, because=decision.because))
+        return {}, ()
+    return {"state": State.WATCHING, "because": decision.because}, ()
 
 
-def _pend(record: RecipientRecord, event: BounceEvent, decision: Decision) -> Change:
-    return suppress(record, _suppression(event, decision, State.PENDING))
+def _pend(record: RecipientRecord, event: BounceEvent, decision: Decision) -> _Step:
+    return _suppressed(record, _suppression(event, decision, State.PENDING))
 
 
-def _suppress(record: RecipientRecord, event: BounceEvent, decision: Decision) -> Change:
-    return suppress(record, _suppression(event, decision, State.SUPPRESSED))
+def _suppress(record: RecipientRecord, event: BounceEvent, decision: Decision) -> _Step:
+    return _suppressed(record, _suppression(event, decision, State.SUPPRESSED))
 
 
-def _release(record: RecipientRecord, event: BounceEvent, decision: Decision) -> Change:
-    return release(record, event.at, decision.because)
+def _release(record: RecipientRecord, event: BounceEvent, decision: Decision) -> _Step:
+    return _released(record, event.at, decision.because)
 
 
-_STEPS: Mapping[Step, Callable[[RecipientRecord, BounceEvent, Decision], Change]] = {
+_STEPS: Mapping[Step, Callable[[RecipientRecord, BounceEvent, Decision], _Step]] = {
     Step.NOTE: _note,
     Step.WATCH: _watch,
     Step.PEND: _pend,
     Step.SUPPRESS: _suppress,
     Step.RELEASE: _release,
 }
+
+
+def _suppressed(record: RecipientRecord, wanted: Suppression) -> _Step:
+    current, at = record.suppression, wanted.since
+    if current is not None:
+        if not _goes_further(wanted, current):
+            return {}, ()
+        if current.state is wanted.state:
+            wanted = replace(wanted, since=min(current.since, wanted.since))
+    changes = {"state": wanted.state, "because": wanted.because, "suppression": wanted}
+    if wanted.state is State.PENDING:
+        return changes, ()
+    return changes, ((NoticeType.SUPPRESSED, at, _suppression_data(wanted)),)
+
+
+def _released(record: RecipientRecord, at: datetime, because: str) -> _Step:
+    current = record.suppression
+    was_told = current is not None and current.state is State.SUPPRESSED
+    changes = {
+        "state": State.RELEASED if was_told else State.ACTIVE,
+        "because": because,
+        "released_at": max(record.released_at or at, at),
+        "suppression": None,
+    }
+    if current is None or not was_told:
+        return changes, ()
+    return changes, ((NoticeType.RELEASED, at, _suppression_data(replace(current, because=because))),)
 
 
 def _suppression(event: BounceEvent, decision: Decision, state: State) -> Suppression:
@@ -179,15 +198,6 @@ def _goes_further(wanted: Suppression, current: Suppression) -> bool:
     if current.until is None:
         return False
     return wanted.until is None or wanted.until > current.until
-
-
-def _tell(record: RecipientRecord, kind: NoticeType, suppression: Suppression, at: datetime) -> Change:
-    return _occur(record, kind, at, _suppression_data(suppression))
-
-
-def _occur(record: RecipientRecord, kind: NoticeType, at: datetime, data: dict[str, object]) -> Change:
-    record = replace(record, sequence=record.sequence + 1)
-    return Change(record, (Occurrence(kind, at, record.recipient, record.stream, record.sequence, data),))
 
 
 def _suppression_data(suppression: Suppression) -> dict[str, object]:

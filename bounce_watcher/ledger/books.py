@@ -5,10 +5,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import groupby
 from operator import attrgetter
 
-from sqlalchemy import ColumnElement, Connection, bindparam, collate, delete, insert, select, update
+from sqlalchemy import ColumnElement, Connection, bindparam, collate, delete, select, update
 
 from bounce_watcher.ledger.apply import Change
-from bounce_watcher.ledger.statements import IS_DUE, Key, Values, chunks, insert_new, key_of, upsert
+from bounce_watcher.ledger.statements import IS_DUE, Key, Values, chunks, insert, insert_new, key_of, upsert
 from bounce_watcher.ledger.tables import (
     OUTBOX,
     RECIPIENT,
@@ -89,8 +89,7 @@ class Books:
             self._connection.execute(_END_SUPPRESSION, ended)
 
     def _write_items(self) -> None:
-        if self._items:
-            self._connection.execute(insert(OUTBOX), [_item_values(item) for item in self._items])
+        insert(self._connection, OUTBOX, [_item_values(item) for item in self._items])
         if self._newer_states:
             self._connection.execute(_SUPERSEDE, [
                 {**_of(_key_of_item(item)), "of_target": item.target, "newest": item.sequence}

@@ -5,14 +5,14 @@ from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import fields, replace
 from datetime import UTC, datetime
-from operator import attrgetter
+from operator import attrgetter, itemgetter
 from typing import TypeVar
 
-from sqlalchemy import Connection, Table, bindparam, func, insert, select, update
+from sqlalchemy import Connection, Table, bindparam, func, select, update
 
 from bounce_watcher.ledger.apply import apply_event, release_expired
 from bounce_watcher.ledger.books import Announce, Books, by_stream
-from bounce_watcher.ledger.statements import Key, Values, chunks, insert_new, key_of
+from bounce_watcher.ledger.statements import Key, Values, chunks, insert, insert_new, key_of
 from bounce_watcher.ledger.tables import EVENT, MESSAGE, RECIPIENT, reason_named
 from bounce_watcher.model.ledger import (
     BounceEvent,
@@ -57,7 +57,7 @@ def record_page(
         return PageOutcome(messages=len(messages))
     desk = _Desk(connection, events, announce)
     judged = [desk.judge(event, decide) for event in events]
-    connection.execute(insert(EVENT), sorted(judged, key=lambda row: str(row["id"])))
+    insert(connection, EVENT, sorted(judged, key=itemgetter("id")))
     notices = desk.close()
     told = desk.books.told
     return PageOutcome(len(messages), len(events), told[NoticeType.SUPPRESSED], told[NoticeType.RELEASED], notices)
@@ -78,7 +78,8 @@ class _Desk:
         key = _key(event)
         self.books.enter(key, release_expired(self.books.records[key], event.at))
         decision = decide(event, self._history(key))
-        event = replace(event, counted=decision.counted)
+        if decision.counted != event.counted:
+            event = replace(event, counted=decision.counted)
         if event.counted is None:
             self._count(key, event)
         self.books.enter(key, apply_event(self.books.records[key], event, decision))

@@ -3,11 +3,11 @@
 from datetime import datetime
 from typing import Any, cast
 
-from sqlalchemy import JSON, BigInteger, Index, Integer, LargeBinary, MetaData, Table, text
+from sqlalchemy import JSON, BigInteger, Index, Integer, LargeBinary, MetaData, Table, Text, text
 from sqlalchemy import Row as Fetched
 from sqlmodel import Field, SQLModel
 
-from bounce_watcher.ledger.types import SafeText, UtcDateTime
+from bounce_watcher.ledger.types import UtcDateTime
 from bounce_watcher.model.fields import Action
 from bounce_watcher.model.finding import Evidence, Kind
 from bounce_watcher.model.ledger import (
@@ -41,11 +41,11 @@ class MessageRow(Row, table=True):
         _partial_index("packed IS NOT NULL", "message_kept", "received_at"),
     )
 
-    digest: str = Field(primary_key=True, sa_type=SafeText)
-    kind: str = Field(sa_type=SafeText)
+    digest: str = Field(primary_key=True, sa_type=Text)
+    kind: str = Field(sa_type=Text)
     received_at: datetime = Field(sa_type=UtcDateTime)
-    source: str = Field(sa_type=SafeText)
-    mailbox: str | None = Field(sa_type=SafeText)
+    source: str = Field(sa_type=Text)
+    mailbox: str | None = Field(sa_type=Text)
     size: int = Field(sa_type=BigInteger)
     packed: bytes | None = Field(sa_type=LargeBinary)
 
@@ -55,37 +55,36 @@ class EventRow(Row, table=True):
 
     __tablename__ = "event"
     __table_args__ = (
-        Index("event_by_time", "at", "id"),
-        Index("event_by_recipient", "recipient_key", "at", "id"),
-        _partial_index("counted IS NULL", "event_counted", "recipient_key", "stream", "at"),
+        Index("event_by_time", "at"),
+        Index("event_by_recipient", "recipient_key", "at"),
     )
 
-    id: str = Field(primary_key=True, sa_type=SafeText)
-    message_digest: str = Field(sa_type=SafeText)
+    id: str = Field(primary_key=True, sa_type=Text)
+    message_digest: str = Field(sa_type=Text)
     at: datetime = Field(sa_type=UtcDateTime)
-    kind: str = Field(sa_type=SafeText)
-    recipient: str = Field(sa_type=SafeText)
-    recipient_key: str = Field(sa_type=SafeText)
-    stream: str = Field(sa_type=SafeText)
-    action: str | None = Field(sa_type=SafeText)
-    final_recipient: str | None = Field(sa_type=SafeText)
-    bounce_type: str | None = Field(sa_type=SafeText)
-    reason: str | None = Field(sa_type=SafeText)
-    status: str | None = Field(sa_type=SafeText)
+    kind: str = Field(sa_type=Text)
+    recipient: str = Field(sa_type=Text)
+    recipient_key: str = Field(sa_type=Text)
+    stream: str = Field(sa_type=Text)
+    action: str | None = Field(sa_type=Text)
+    final_recipient: str | None = Field(sa_type=Text)
+    bounce_type: str | None = Field(sa_type=Text)
+    reason: str | None = Field(sa_type=Text)
+    status: str | None = Field(sa_type=Text)
     code: int | None = Field(sa_type=Integer)
-    diagnostic: str | None = Field(sa_type=SafeText)
-    remote_mta: str | None = Field(sa_type=SafeText)
-    reporting_mta: str | None = Field(sa_type=SafeText)
-    rule: str | None = Field(sa_type=SafeText)
-    recognizer: str | None = Field(sa_type=SafeText)
-    quote: str | None = Field(sa_type=SafeText)
-    evidence: str = Field(sa_type=SafeText)
-    feedback_type: str | None = Field(sa_type=SafeText)
-    sent_message_id: str | None = Field(sa_type=SafeText)
-    sending: str | None = Field(sa_type=SafeText)
-    mailbox: str | None = Field(sa_type=SafeText)
-    source: str | None = Field(sa_type=SafeText)
-    counted: str | None = Field(sa_type=SafeText)
+    diagnostic: str | None = Field(sa_type=Text)
+    remote_mta: str | None = Field(sa_type=Text)
+    reporting_mta: str | None = Field(sa_type=Text)
+    rule: str | None = Field(sa_type=Text)
+    recognizer: str | None = Field(sa_type=Text)
+    quote: str | None = Field(sa_type=Text)
+    evidence: str = Field(sa_type=Text)
+    feedback_type: str | None = Field(sa_type=Text)
+    sent_message_id: str | None = Field(sa_type=Text)
+    sending: str | None = Field(sa_type=Text)
+    mailbox: str | None = Field(sa_type=Text)
+    source: str | None = Field(sa_type=Text)
+    counted: str | None = Field(sa_type=Text)
 
 
 class RecipientRow(Row, table=True):
@@ -93,13 +92,13 @@ class RecipientRow(Row, table=True):
 
     __tablename__ = "recipient"
 
-    recipient_key: str = Field(primary_key=True, sa_type=SafeText)
-    stream: str = Field(primary_key=True, sa_type=SafeText)
-    recipient: str = Field(sa_type=SafeText)
-    state: str = Field(sa_type=SafeText)
+    recipient_key: str = Field(primary_key=True, sa_type=Text)
+    stream: str = Field(primary_key=True, sa_type=Text)
+    recipient: str = Field(sa_type=Text)
+    state: str = Field(sa_type=Text)
     sequence: int = Field(sa_type=BigInteger)
     counts: dict[str, int] = Field(sa_type=JSON)
-    because: str | None = Field(sa_type=SafeText)
+    because: str | None = Field(sa_type=Text)
     first_event_at: datetime | None = Field(sa_type=UtcDateTime)
     last_event_at: datetime | None = Field(sa_type=UtcDateTime)
     released_at: datetime | None = Field(sa_type=UtcDateTime)
@@ -114,18 +113,18 @@ class SuppressionRow(Row, table=True):
         _partial_index("until IS NOT NULL", "suppression_end", "until"),
     )
 
-    recipient_key: str = Field(primary_key=True, sa_type=SafeText)
-    stream: str = Field(primary_key=True, sa_type=SafeText)
-    recipient: str = Field(sa_type=SafeText)
-    state: str = Field(sa_type=SafeText)
-    reason: str = Field(sa_type=SafeText)
+    recipient_key: str = Field(primary_key=True, sa_type=Text)
+    stream: str = Field(primary_key=True, sa_type=Text)
+    recipient: str = Field(sa_type=Text)
+    state: str = Field(sa_type=Text)
+    reason: str = Field(sa_type=Text)
     since: datetime = Field(sa_type=UtcDateTime)
-    because: str = Field(sa_type=SafeText)
-    source: str = Field(sa_type=SafeText)
-    bounce_type: str | None = Field(sa_type=SafeText)
+    because: str = Field(sa_type=Text)
+    source: str = Field(sa_type=Text)
+    bounce_type: str | None = Field(sa_type=Text)
     until: datetime | None = Field(sa_type=UtcDateTime)
-    status: str | None = Field(sa_type=SafeText)
-    diagnostic: str | None = Field(sa_type=SafeText)
+    status: str | None = Field(sa_type=Text)
+    diagnostic: str | None = Field(sa_type=Text)
     events: list[str] = Field(sa_type=JSON)
 
 
@@ -136,26 +135,25 @@ class OutboxRow(Row, table=True):
     __table_args__ = (
         _partial_index("state = 'due'", "outbox_due", "target", "next_attempt_at", "number"),
         _partial_index("leased_until IS NOT NULL", "outbox_leased", "target", "leased_until"),
-        _partial_index("state = 'due'", "outbox_order", "recipient_key", "stream", "target", "sequence"),
+        Index("outbox_order", "recipient_key", "stream", "target", "state", "sequence"),
         Index("outbox_by_state", "state", "number"),
-        Index("outbox_by_recipient", "recipient_key", "number"),
     )
 
     number: int | None = Field(default=None, primary_key=True, sa_type=BigInteger().with_variant(Integer, "sqlite"))
-    id: str = Field(unique=True, sa_type=SafeText)
-    target: str = Field(sa_type=SafeText)
-    type: str = Field(sa_type=SafeText)
-    recipient: str | None = Field(sa_type=SafeText)
-    recipient_key: str | None = Field(sa_type=SafeText)
-    stream: str | None = Field(sa_type=SafeText)
+    id: str = Field(unique=True, sa_type=Text)
+    target: str = Field(sa_type=Text)
+    type: str = Field(sa_type=Text)
+    recipient: str | None = Field(sa_type=Text)
+    recipient_key: str | None = Field(sa_type=Text)
+    stream: str | None = Field(sa_type=Text)
     sequence: int = Field(sa_type=BigInteger)
-    body: str = Field(sa_type=SafeText)
+    body: str = Field(sa_type=Text)
     created_at: datetime = Field(sa_type=UtcDateTime)
     next_attempt_at: datetime = Field(sa_type=UtcDateTime)
-    state: str = Field(sa_type=SafeText)
+    state: str = Field(sa_type=Text)
     attempts: int = Field(sa_type=Integer)
-    last_answer: str | None = Field(sa_type=SafeText)
-    lease: str | None = Field(default=None, sa_type=SafeText)
+    last_answer: str | None = Field(sa_type=Text)
+    lease: str | None = Field(default=None, sa_type=Text)
     leased_until: datetime | None = Field(default=None, sa_type=UtcDateTime)
 
 
@@ -164,10 +162,10 @@ class EndpointRow(Row, table=True):
 
     __tablename__ = "endpoint"
 
-    target: str = Field(primary_key=True, sa_type=SafeText)
-    fingerprint: str = Field(sa_type=SafeText)
+    target: str = Field(primary_key=True, sa_type=Text)
+    fingerprint: str = Field(sa_type=Text)
     disabled_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
-    disabled_because: str | None = Field(default=None, sa_type=SafeText)
+    disabled_because: str | None = Field(default=None, sa_type=Text)
 
 
 METADATA = Row.metadata

@@ -1,10 +1,11 @@
-"""Column types that hold what mail brings: texts of any bytes, times of any zone."""
+"""What mail brings, as both databases take it: texts of any bytes, addresses of any length, times of any zone."""
 
 from datetime import UTC, datetime
+from typing import Any
 
-from sqlalchemy import DateTime, Text
+from sqlalchemy import DateTime
 from sqlalchemy.engine import Dialect
-from sqlalchemy.types import TypeDecorator
+from sqlalchemy.types import TypeDecorator, TypeEngine, UserDefinedType
 
 from bounce_watcher.model.address import address_key
 
@@ -13,15 +14,18 @@ KEY_CHARACTERS = 320
 
 
 def storable(text: str) -> str:
-    """`text` as both databases take it.
+    """`text` without the characters that no database takes; each becomes U+FFFD.
 
     PostgreSQL: "PostgreSQL text fields cannot contain NUL (0x00) bytes"; both refuse the lone surrogates that Python
-    makes of 8-bit headers ("surrogates not allowed"). Each such character becomes U+FFFD.
+    makes of 8-bit headers ("surrogates not allowed").
     """
-    text = str(text).replace("\0", "\ufffd")  # str() also turns a StrEnum's member into its plain value
-    if text.isascii():
-        return text
-    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    if "\0" in text:
+        text = text.replace("\0", "\ufffd")
+    try:
+        text.isascii() or text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return text
 
 
 def recipient_key(address: str) -> str:
@@ -29,14 +33,13 @@ def recipient_key(address: str) -> str:
     return storable(address_key(address))[:KEY_CHARACTERS]
 
 
-class SafeText(TypeDecorator[str]):
-    """TEXT that takes whatever a mail holds."""
+class _TimeAsText(UserDefinedType[str]):
+    """SQLite's DATETIME column, given and giving texts as they are: isoformat beats SQLAlchemy's formatting by far."""
 
-    impl = Text
     cache_ok = True
 
-    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
-        return None if value is None else storable(value)
+    def get_col_spec(self, **_: Any) -> str:
+        return "DATETIME"
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -48,14 +51,22 @@ class UtcDateTime(TypeDecorator[datetime]):
     impl = DateTime(timezone=True)
     cache_ok = True
 
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        return _TimeAsText() if dialect.name == "sqlite" else dialect.type_descriptor(DateTime(timezone=True))
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> Any:
         if value is None:
             return None
         if value.tzinfo is None:
             raise ValueError(f"a time without a zone can't be stored: {value.isoformat()}")
-        return value if value.tzinfo is UTC else value.astimezone(UTC)
+        if value.tzinfo is not UTC:
+            value = value.astimezone(UTC)
+        return value.replace(tzinfo=None).isoformat(" ", "microseconds") if dialect.name == "sqlite" else value
 
-    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
         if value is None:
             return None
-        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+        if isinstance(value, str):
+            return datetime.fromisoformat(value).replace(tzinfo=UTC)
+        moment: datetime = value.astimezone(UTC)
+        return moment

@@ -61,9 +61,8 @@ def _facts() -> None:
         sa.Column("counted", sa.Text()),
         sa.PrimaryKeyConstraint("id", name="pk_event"),
     )
-    _index("event_by_time", "event", "at", "id")
-    _index("event_by_recipient", "event", "recipient_key", "at", "id")
-    _index("event_counted", "event", "recipient_key", "stream", "at", where="counted IS NULL")
+    _index("event_by_time", "event", "at")
+    _index("event_by_recipient", "event", "recipient_key", "at")
 
 
 def _recipients() -> None:
@@ -126,9 +125,8 @@ def _outbox() -> None:
     )
     _index("outbox_due", "outbox", "target", "next_attempt_at", "number", where="state = 'due'")
     _index("outbox_leased", "outbox", "target", "leased_until", where="leased_until IS NOT NULL")
-    _index("outbox_order", "outbox", "recipient_key", "stream", "target", "sequence", where="state = 'due'")
+    _index("outbox_order", "outbox", "recipient_key", "stream", "target", "state", "sequence")
     _index("outbox_by_state", "outbox", "state", "number")
-    _index("outbox_by_recipient", "outbox", "recipient_key", "number")
     op.create_table(
         "endpoint",
         sa.Column("target", sa.Text(), nullable=False),
