@@ -1,0 +1,51 @@
+"""`classify`: what messages say, without configuration or database."""
+
+from collections.abc import Callable, Iterable, Iterator
+from itertools import chain
+
+import typer
+
+from bounce_watcher.cli.options import Debug, Json, example
+from bounce_watcher.cli.output import Row, complain, listing, progress
+from bounce_watcher.cli.sources import DEFAULT_MESSAGE_BYTES, MessageBytes, Paths, messages
+from bounce_watcher.cli.workers import classified
+
+COLUMNS = ("source", "kind", "recipient", "bounce_type", "reason", "status", "rule", "diagnostic")
+
+
+def register(app: typer.Typer) -> None:
+    app.command(epilog=example("classify --json bounces.mbox | jq ."), rich_help_panel="Looking at mail")(classify)
+
+
+def classify(
+    paths: Paths, as_json: Json = False, max_message_bytes: MessageBytes = DEFAULT_MESSAGE_BYTES, debug: Debug = False
+) -> None:
+    """Says what messages are, who failed and why. Needs no configuration, changes nothing.
+
+    Prints a line a recipient, or with --json an object a message, in the order of the input.
+    """
+    problems: list[str] = []
+    with progress("classifying") as advance:
+        found = _rows(paths, max_message_bytes, problems, advance)
+        listing(found if as_json else chain.from_iterable(map(_lines, found)), COLUMNS, as_json=as_json)
+    for problem in problems:
+        complain(problem)
+    if problems:
+        raise typer.Exit(1)
+
+
+def _rows(
+    paths: list[str], max_message_bytes: int, problems: list[str], advance: Callable[[int], None]
+) -> Iterator[Row]:
+    for row in classified(messages(paths, max_message_bytes)):
+        advance(1)
+        if "error" in row:
+            problems.append(f"{row['source']}: our analysis broke on it: {row['error']}; please report it")
+        yield row
+
+
+def _lines(row: Row) -> Iterable[Row]:
+    """A row a recipient; one for the message itself where it speaks of none."""
+    recipients = row["recipients"]
+    assert isinstance(recipients, list)
+    return [{**row, **each} for each in recipients or [{}]]

@@ -1,0 +1,55 @@
+"""`events`: every recipient of every report."""
+
+from typing import Annotated
+
+import typer
+
+from bounce_watcher.cli.ledgers import ledger_of
+from bounce_watcher.cli.options import ConfigFile, Debug, Json, Limit, Stream, example, past
+from bounce_watcher.cli.output import listing
+from bounce_watcher.cli.rows import EVENT_COLUMNS, event_row
+from bounce_watcher.ledger.filters import EventFilter
+from bounce_watcher.model.finding import Kind
+from bounce_watcher.model.verdict import BounceType, Reason
+
+commands = typer.Typer(help="What was reported, one event a recipient a report.")
+
+
+def register(app: typer.Typer) -> None:
+    app.add_typer(commands, name="events", rich_help_panel="The ledger")
+
+
+
+
+@commands.command("list", epilog=example("events list --reason mailbox_full --since 7d"))
+def list_events(  # noqa: PLR0913, PLR0917 - one parameter an option
+    recipient: Annotated[str | None, typer.Option(metavar="ADDRESS", help="Only of this address.")] = None,
+    stream: Stream = None,
+    kind: Annotated[Kind | None, typer.Option(help="Only of this kind.", show_choices=False, metavar="KIND")] = None,
+    bounce_type: Annotated[BounceType | None, typer.Option(help="Only of this type.")] = None,
+    reason: Annotated[
+        str | None, typer.Option(metavar="REASON", help="Only for this reason, such as mailbox_full.")
+    ] = None,
+    since: Annotated[str | None, typer.Option(metavar="TIME", help="From then on: 2026-11-01, or 7d ago.")] = None,
+    until: Annotated[str | None, typer.Option(metavar="TIME", help="Before then.")] = None,
+    newest_first: Annotated[bool, typer.Option("--newest-first", metavar="", help="The latest on top.")] = False,
+    limit: Limit = None,
+    as_json: Json = False,
+    config: ConfigFile = None,
+    debug: Debug = False,
+) -> None:
+    """Lists events in the order of their times."""
+    wanted = EventFilter(
+        recipient=recipient, stream=stream, kind=kind, bounce_type=bounce_type,
+        reason=None if reason is None else _reason(reason),
+        since=past(since), until=past(until), limit=limit, newest_first=newest_first,
+    )
+    with ledger_of(config) as (_, ledger):
+        listing(map(event_row, ledger.events(wanted)), EVENT_COLUMNS, as_json=as_json)
+
+
+def _reason(text: str) -> Reason:
+    reason = next((each for each in Reason if each == text), None)
+    if reason is None:
+        raise typer.BadParameter(f"{text!r} is no reason; they are: {', '.join(Reason)}")
+    return reason

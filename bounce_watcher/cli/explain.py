@@ -1,0 +1,188 @@
+"""`explain`: one message for a person."""
+
+import os
+import textwrap
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bounce_watcher.attribution.settings import AttributionSettings
+from bounce_watcher.classification.ruleset import load_builtin
+from bounce_watcher.cli.options import CONFIG_VARIABLE, ConfigFile, Debug, config_path, example, load_settings
+from bounce_watcher.cli.output import clean, complain, iso, say
+from bounce_watcher.cli.sources import DEFAULT_MESSAGE_BYTES, MessageBytes, messages
+from bounce_watcher.config import Settings
+from bounce_watcher.ledger.filters import EventFilter
+from bounce_watcher.ledger.store import Ledger
+from bounce_watcher.model.errors import BounceWatcherError, PermanentFailure
+from bounce_watcher.model.finding import EVENT_KINDS, Analysis, Evidence, Kind, RecipientVerdict
+from bounce_watcher.model.ledger import BounceEvent, CountedBounce, Decision, History, RecipientRecord, Step
+from bounce_watcher.model.message import RawMessage
+from bounce_watcher.pipeline import Toolkit, analyse
+from bounce_watcher.policy.decide import decide
+from bounce_watcher.policy.settings import PolicySettings
+from bounce_watcher.service.process import DEFAULT_STREAM, message_record
+
+KINDS: Mapping[Kind, str] = {
+    Kind.BOUNCE: "a report that at least one recipient failed",
+    Kind.DELAY: "a report that delivery is delayed and still tried",
+    Kind.COMPLAINT: "a complaint of a recipient, passed on by its provider",
+    Kind.AUTO_REPLY: "an automatic answer; it says nothing on delivery",
+    Kind.CHALLENGE: "a request to prove that a person sent the mail",
+    Kind.DELIVERED: "a report that the mail was delivered or passed on",
+    Kind.DISPOSITION: "a receipt that the mail was shown or deleted",
+    Kind.UNSUBSCRIBE: "a request to be taken off the list",
+    Kind.OTHER: "no report at all",
+}
+
+GRADES: Mapping[Evidence, str] = {
+    Evidence.TOKEN: "the report came to a return path that we signed for this recipient",
+    Evidence.SIGNATURE: "the returned original carries our signature",
+    Evidence.KNOWN_MESSAGE: "the returned original has the Message-ID of a mail that was sent",
+    Evidence.VERP: "the report came to a return path that names this recipient, unsigned",
+    Evidence.REPORT: "the address stands in the report's own fields",
+    Evidence.PROSE: "the address was found in text for people",
+}
+
+STEPS: Mapping[Step, str] = {
+    Step.NOTE: "record it, no more",
+    Step.WATCH: "count it; that is not enough to suppress",
+    Step.PEND: "suppress, but it is held back",
+    Step.SUPPRESS: "suppress the recipient",
+    Step.RELEASE: "release the recipient",
+}
+
+
+def register(app: typer.Typer) -> None:
+    app.command(epilog=example("explain bounce.eml"), rich_help_panel="Looking at mail")(explain)
+
+
+def explain(
+    file: Annotated[str, typer.Argument(metavar="FILE", help="A message (.eml), or - for standard input.")],
+    stream: Annotated[
+        str | None, typer.Option(metavar="STREAM", help="The stream to look up and count in.")
+    ] = None,
+    max_message_bytes: MessageBytes = DEFAULT_MESSAGE_BYTES,
+    config: ConfigFile = None,
+    debug: Debug = False,
+) -> None:
+    """Explains one message: who failed, in whose words, by which rule, how far it is proven, what would follow.
+
+    With a configuration, its policy, keys and ledger are used; without one, the defaults and an empty history.
+    """
+    raw = next(messages([file], max_message_bytes), None)
+    if raw is None:
+        raise PermanentFailure(f"{file}: holds no message")
+    with ExitStack() as stack:
+        settings, ledger = _surroundings(config, stack)
+        raw = replace(raw, stream=stream or _stream(settings))
+        attribution = settings.attribution if settings else AttributionSettings()
+        analysis = analyse(raw.content, Toolkit(load_builtin(), attribution))
+        policy = settings.policy if settings else PolicySettings()
+        for line in _explained(raw, analysis, _decisions(raw, analysis, policy, ledger)):
+            say(line)
+
+
+def _surroundings(config: Path | None, stack: ExitStack) -> tuple[Settings | None, Ledger | None]:
+    """Settings and ledger where there are any. Only a configuration that was asked for must be good."""
+    asked = config is not None or CONFIG_VARIABLE in os.environ
+    if not asked and not config_path(config).exists():
+        return None, None
+    settings = load_settings(config)
+    try:
+        ledger = stack.enter_context(Ledger.connect(settings.database_url.get_secret_value()))
+        ledger.check()
+    except BounceWatcherError as failure:
+        complain(f"explained with an empty history: {failure}")
+        return settings, None
+    return settings, ledger
+
+
+def _stream(settings: Settings | None) -> str:
+    return settings.mailboxes[0].stream if settings and settings.mailboxes else DEFAULT_STREAM
+
+
+def _decisions(
+    raw: RawMessage, analysis: Analysis, policy: PolicySettings, ledger: Ledger | None
+) -> list[Decision | None]:
+    """What the policy makes of each recipient, in the order of the analysis."""
+    if analysis.kind not in EVENT_KINDS:
+        return [None] * len(analysis.recipients)
+    events = message_record(raw, analysis, None).events
+    return [decide(event, _history(event, ledger), policy) for event in events]
+
+
+def _history(event: BounceEvent, ledger: Ledger | None) -> History:
+    """What the ledger knew of the recipient when the report came."""
+    records = ledger.recipients(event.recipient) if ledger else []
+    record = next((each for each in records if each.stream == event.stream), None)
+    if ledger is None or record is None:
+        return History(RecipientRecord(event.recipient, event.stream))
+    earlier = ledger.events(EventFilter(event.recipient, event.stream, until=event.at))
+    counted = tuple(
+        CountedBounce(each.id, each.at, each.reason, each.sent_message_id) for each in earlier if each.counted is None
+    )
+    return History(record, counted)
+
+
+# ── in words ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+def _explained(raw: RawMessage, analysis: Analysis, decisions: list[Decision | None]) -> Iterator[str]:
+    yield f"{clean(raw.source)}: {analysis.kind}, {KINDS[analysis.kind]}"
+    yield from _field("received", iso(raw.received_at))
+    yield from _field("type", analysis.feedback_type)
+    yield from _field("sent mail", _sent(analysis))
+    if raw.is_truncated:
+        yield from _field("note", f"read as far as {len(raw.content)} of {raw.size} bytes")
+    for each, decision in zip(analysis.recipients, decisions, strict=True):
+        yield ""
+        yield clean(each.attribution.recipient) or "(a recipient that the report does not name)"
+        yield from _recipient(each)
+        if decision is not None:
+            yield from _policy(decision)
+
+
+def _sent(analysis: Analysis) -> str:
+    sent = analysis.sent
+    told = (("Subject", sent.subject), ("From", sent.sender), ("Message-ID", sent.message_id))
+    return "; ".join(f"{name}: {value}" for name, value in told if value)
+
+
+def _recipient(each: RecipientVerdict) -> Iterator[str]:
+    report, verdict, finding = each.finding.report, each.verdict, each.finding
+    yield from _field("action", report.action)
+    if verdict is not None:
+        reason = verdict.reason
+        yield from _field("verdict", f"{reason.bounce_type}: {reason.value}, {reason.means}")
+        yield from _field("words", verdict.quote and f"“{verdict.quote}”")
+        yield from _field("rule", f"{verdict.rule} ({verdict.source})" if verdict.source else verdict.rule)
+        yield from _field("status, code", f"{verdict.status or '-'}, {verdict.code or '-'}")
+    yield from _field("diagnostic", report.diagnostic_code)
+    yield from _field("refused by", report.remote_mta)
+    yield from _field("reported by", finding.reporting_mta)
+    yield from _field("final address", report.final_recipient if report.final_recipient != report.recipient else None)
+    where = f"part {finding.provenance.part}" if finding.provenance.part else "the header"
+    yield from _field("found by", f"{finding.provenance.recognizer}, in {where}: “{finding.provenance.quote}”")
+    grade = each.attribution.evidence
+    yield from _field("evidence", f"{grade}: {GRADES[grade]}")
+    yield from _field("doubt", each.attribution.doubt)
+
+
+def _policy(decision: Decision) -> Iterator[str]:
+    yield from _field("policy would", STEPS[decision.step])
+    yield from _field("because", decision.because)
+    if decision.step is Step.SUPPRESS:
+        yield from _field("until", iso(decision.until) or "for good")
+
+
+def _field(name: str, value: object) -> Iterator[str]:
+    """A labelled value, wrapped under itself; nothing where there is none."""
+    text = clean(value)
+    if not text:
+        return
+    lead = f"  {name + ':':<15}"
+    yield from textwrap.wrap(text, 110, initial_indent=lead, subsequent_indent=" " * len(lead), break_on_hyphens=False)

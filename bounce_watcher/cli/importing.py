@@ -1,0 +1,48 @@
+"""`import`: mail from files into the ledger."""
+
+import typer
+
+from bounce_watcher.cli.options import ConfigFile, Debug, DryRun, example, load_settings
+from bounce_watcher.cli.output import progress, say
+from bounce_watcher.cli.sources import DEFAULT_MESSAGE_BYTES, MessageBytes, Paths, messages_in_order_of_time
+from bounce_watcher.service import logs
+from bounce_watcher.service.importing import ImportReport, import_messages
+
+
+def register(app: typer.Typer) -> None:
+    app.command("import", epilog=example("import --dry-run old-bounces.mbox"), rich_help_panel="Running it")(
+        import_files
+    )
+
+
+def import_files(
+    paths: Paths,
+    dry_run: DryRun = False,
+    max_message_bytes: MessageBytes = DEFAULT_MESSAGE_BYTES,
+    config: ConfigFile = None,
+    debug: Debug = False,
+) -> None:
+    """Reads mail from files into the ledger, as if polled, in the order of its own dates.
+
+    What the ledger knows already changes nothing, so an import may be repeated. The files stay as they are.
+    """
+    settings = load_settings(config)
+    logs.configure("error", settings.log_format)
+    found = messages_in_order_of_time(paths, max_message_bytes)
+    with progress("importing") as advance:
+        report = import_messages(settings, found, dry_run=dry_run, progress=advance)
+    say(_rehearsed(report) if dry_run else _told(report))
+
+
+def _rehearsed(report: ImportReport) -> str:
+    return (
+        f"would import {report.messages} messages with {report.events} events; {report.quarantined} could not be "
+        "analysed; nothing was written"
+    )
+
+
+def _told(report: ImportReport) -> str:
+    return (
+        f"{report.messages} messages, {report.events} new events, {report.suppressed} suppressed, "
+        f"{report.released} released, {report.duplicates} known already, {report.quarantined} not analysed"
+    )

@@ -1,0 +1,78 @@
+"""The program `bounce-watcher`: runs a command line, and says on one line what went wrong.
+
+Exit status: 0 done, 1 the work failed, 2 wrong usage or configuration, 130 interrupted.
+
+Worker processes import this module again, so the commands and all that they need are imported in `main` only.
+"""
+
+import contextlib
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+
+FAILED, WRONG_USAGE, INTERRUPTED = 1, 2, 130
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs one command line and returns the exit status."""
+    from bounce_watcher.cli.commands import Invocation, run  # noqa: PLC0415 - see above
+
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    invocation = Invocation()
+    try:
+        status = run(given or ["--help"], invocation)
+        sys.stdout.flush()
+        return status
+    except BrokenPipeError:  # `| head` has read enough
+        _swallow_stdout()
+        return 0
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except Exception as error:
+        if invocation.debug:
+            traceback.print_exc()
+        return _explain(error)
+
+
+def _explain(error: Exception) -> int:
+    """Tells what is wrong, a line a problem. Returns the exit status."""
+    from bounce_watcher.cli.output import complain  # noqa: PLC0415 - see above
+    from bounce_watcher.model.errors import BounceWatcherError, ConfigError  # noqa: PLC0415
+
+    if isinstance(error, ConfigError):
+        for problem in error.problems:
+            complain(f"{error.source}: {problem}")
+        return WRONG_USAGE
+    if isinstance(error, BounceWatcherError):
+        complain(str(error))
+        return FAILED
+    if type(error).__name__ == "Abort":
+        return INTERRUPTED
+    if hasattr(error, "format_message"):  # a usage error of the command line library
+        complain(_usage(error))
+        return WRONG_USAGE
+    complain(_os_error(error) if isinstance(error, OSError) else _bug(error))
+    return FAILED
+
+
+def _usage(error: Exception) -> str:
+    context = getattr(error, "ctx", None)
+    command = context.command_path if context else "bounce-watcher"
+    message: str = error.format_message()  # type: ignore[attr-defined]  # looked for by the caller
+    return f"{message.replace('Value error, ', '').rstrip('.')}; see: {command} --help"
+
+
+def _os_error(error: OSError) -> str:
+    name = f"{os.fsdecode(error.filename)}: " if isinstance(error.filename, str | bytes) else ""
+    return f"{name}{error.strerror or error}"
+
+
+def _bug(error: Exception) -> str:
+    return f"internal error: {type(error).__name__}: {error}; run it again with --debug and report what it shows"
+
+
+def _swallow_stdout() -> None:
+    """So that the interpreter's last flush finds an open file."""
+    with contextlib.suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,0 +1,114 @@
+"""`outbox`: webhooks that are due, delivered, or dead."""
+
+from collections.abc import Iterator, Sequence
+from typing import Annotated
+
+import typer
+
+from bounce_watcher.cli.ledgers import ledger_of
+from bounce_watcher.cli.options import ConfigFile, Debug, DryRun, Json, Limit, example
+from bounce_watcher.cli.output import clean, listing, say
+from bounce_watcher.cli.rows import OUTBOX_COLUMNS, outbox_row
+from bounce_watcher.config import Settings
+from bounce_watcher.ledger.filters import OutboxFilter
+from bounce_watcher.ledger.store import Ledger
+from bounce_watcher.model.errors import PermanentFailure
+from bounce_watcher.model.ledger import OutboxItem, OutboxState
+from bounce_watcher.service.clock import utcnow
+
+commands = typer.Typer(help="Webhooks that are due, delivered or dead; send them again or give them up.")
+
+Ids = Annotated[list[str] | None, typer.Argument(metavar="[ID]...", help="The ids of webhooks.", show_default=False)]
+Target = Annotated[
+    str | None, typer.Option("--target", metavar="NAME", help="Only of this [[webhook]].", show_default=False)
+]
+
+
+def register(app: typer.Typer) -> None:
+    app.add_typer(commands, name="outbox", rich_help_panel="The ledger")
+
+
+@commands.command("list", epilog=example("outbox list --state dead"))
+def list_outbox(
+    state: Annotated[OutboxState | None, typer.Option(help="Only in this state.")] = None,
+    target: Target = None,
+    recipient: Annotated[str | None, typer.Option(metavar="ADDRESS", help="Only about this address.")] = None,
+    limit: Limit = None,
+    as_json: Json = False,
+    config: ConfigFile = None,
+    debug: Debug = False,
+) -> None:
+    """Lists webhooks in the order in which they were written."""
+    with ledger_of(config) as (_, ledger):
+        found = ledger.outbox(OutboxFilter(state, target, recipient, limit))
+        listing(map(outbox_row, found), OUTBOX_COLUMNS, as_json=as_json)
+
+
+@commands.command(epilog=example("outbox retry --target platform"))
+def retry(
+    ids: Ids = None,
+    target: Target = None,
+    state: Annotated[
+        OutboxState, typer.Option(help="What is sent again: dead letters, or what was delivered before.")
+    ] = OutboxState.DEAD,
+    dry_run: DryRun = False,
+    config: ConfigFile = None,
+    debug: Debug = False,
+) -> None:
+    """Makes dead letters due at once: all, those of a target, or those named. They keep their webhook-id.
+
+    With --target the endpoint is used again if it had answered 410.
+    """
+    with ledger_of(config) as (settings, ledger):
+        _check(settings, target)
+        chosen = ids or ()
+        if dry_run:
+            _rehearse("would be sent again", _matching(ledger, chosen, target, (state,)))
+            return
+        count = ledger.retry(utcnow(), ids=chosen, target=target, state=state)
+    _refuse_nothing(chosen, count)
+    say(f"{count} due again; they go out with the next poll")
+
+
+@commands.command(epilog=example("outbox discard --target old-platform --dry-run"))
+def discard(
+    ids: Ids = None, target: Target = None, dry_run: DryRun = False, config: ConfigFile = None, debug: Debug = False
+) -> None:
+    """Gives up on webhooks that are due or dead: those of a target, or those named. They are never sent."""
+    chosen = ids or ()
+    if not chosen and target is None:
+        raise typer.BadParameter("this would discard everything: name ids, or --target NAME")
+    with ledger_of(config) as (_, ledger):
+        if dry_run:
+            _rehearse("would be discarded", _matching(ledger, chosen, target, (OutboxState.DUE, OutboxState.DEAD)))
+            return
+        count = ledger.discard(ids=chosen, target=target)
+    _refuse_nothing(chosen, count)
+    say(f"{count} discarded")
+
+
+def _matching(
+    ledger: Ledger, ids: Sequence[str], target: str | None, states: Sequence[OutboxState]
+) -> Iterator[OutboxItem]:
+    for state in states:
+        for item in ledger.outbox(OutboxFilter(state, target)):
+            if not ids or item.id in ids:
+                yield item
+
+
+def _rehearse(what: str, items: Iterator[OutboxItem]) -> None:
+    count = 0
+    for count, item in enumerate(items, start=1):  # noqa: B007 - the last one is the number of them
+        say(f"{item.id} {item.type} {clean(item.recipient)} to {item.target}: {what}")
+    say(f"{count} {what}")
+
+
+def _check(settings: Settings, target: str | None) -> None:
+    names = [webhook.name for webhook in settings.webhooks]
+    if target is not None and target not in names:
+        raise typer.BadParameter(f"there is no [[webhook]] named {target!r}; there are: {', '.join(names) or 'none'}")
+
+
+def _refuse_nothing(ids: Sequence[str], count: int) -> None:
+    if ids and not count:
+        raise PermanentFailure(f"outbox {ids[0]}: none of these ids is in a state to do that: see `outbox list`")

@@ -1,0 +1,59 @@
+"""`recipients`: all that is known of one address."""
+
+from collections.abc import Sequence
+
+import typer
+
+from bounce_watcher.cli.ledgers import ledger_of
+from bounce_watcher.cli.options import Address, ConfigFile, Debug, Json, Stream, example
+from bounce_watcher.cli.output import Row, clean, iso, json_line, say, table
+from bounce_watcher.cli.rows import EVENT_COLUMNS, recipient_row
+from bounce_watcher.ledger.filters import EventFilter
+from bounce_watcher.model.ledger import RecipientRecord
+
+commands = typer.Typer(help="Where a recipient stands, and everything that led there.")
+
+_HISTORY = tuple(name for name in EVENT_COLUMNS if name not in {"recipient", "stream"})
+
+
+def register(app: typer.Typer) -> None:
+    app.add_typer(commands, name="recipients", rich_help_panel="The ledger")
+
+
+@commands.command(epilog=example("recipients show user@example.org"))
+def show(
+    address: Address,
+    stream: Stream = None,
+    as_json: Json = False,
+    config: ConfigFile = None,
+    debug: Debug = False,
+) -> None:
+    """State, counts and every event of an address, stream by stream."""
+    with ledger_of(config) as (_, ledger):
+        records = [each for each in ledger.recipients(address) if stream in (None, each.stream)]
+        rows = [recipient_row(each, ledger.events(EventFilter(address, each.stream))) for each in records]
+    if as_json:
+        for row in rows:
+            say(json_line(row))
+    else:
+        _tell(address, records, rows)
+
+
+def _tell(address: str, records: Sequence[RecipientRecord], rows: Sequence[Row]) -> None:
+    if not records:
+        say(f"nothing was reported of {clean(address)}")
+    for record, row in zip(records, rows, strict=True):
+        counts = ", ".join(f"{number} {name}" for name, number in sorted(record.counts.items())) or "none"
+        say(f"{clean(record.recipient)} in stream {clean(record.stream)}: {record.state}")
+        for title, text in (("because", record.because), ("until", _until(record)), ("events", counts)):
+            if text:
+                say(f"  {title}: {clean(text)}")
+        history = row["history"]
+        assert isinstance(history, list)
+        table(_HISTORY, ([event[name] for name in _HISTORY] for event in history))
+
+
+def _until(record: RecipientRecord) -> str | None:
+    if record.suppression is None:
+        return None
+    return iso(record.suppression.until) or "for good"

@@ -1,0 +1,98 @@
+"""`classify-reply`: what single SMTP replies mean."""
+
+import json
+import sys
+from collections.abc import Iterator
+from typing import Annotated, NamedTuple
+
+import typer
+
+from bounce_watcher.classification.classify import classify_reply
+from bounce_watcher.classification.ruleset import Ruleset, load_builtin
+from bounce_watcher.cli.options import Debug, Json, example
+from bounce_watcher.cli.output import Row, complain, listing
+
+COLUMNS = ("reason", "bounce_type", "rule", "code", "status", "text")
+
+
+class Reply(NamedTuple):
+    id: object
+    text: str
+    remote: str | None = None
+
+
+def register(app: typer.Typer) -> None:
+    app.command(
+        "classify-reply", epilog=example('classify-reply "552 5.2.2 mailbox full"'), rich_help_panel="Looking at mail"
+    )(replies)
+
+
+def replies(
+    texts: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[TEXT]...", show_default=False,
+                       help="Replies or diagnostics. None, or -, reads standard input, one a line."),
+    ] = None,
+    jsonl: Annotated[
+        bool,
+        typer.Option(
+            "--jsonl", metavar="", help='JSON lines in and out: reads {"id", "text"} and, where known, "remote".'
+        ),
+    ] = False,
+    as_json: Json = False,
+    debug: Debug = False,
+) -> None:
+    """Says what an SMTP reply means: the reason, the bounce type, and the rule that says so."""
+    problems: list[str] = []
+    given = _from_stdin(jsonl, problems) if texts in (None, [], ["-"]) else _from_arguments(texts or [])
+    ruleset = load_builtin()
+    if jsonl or as_json:
+        listing((_row(each, ruleset) for each in given), COLUMNS, as_json=True)
+    else:
+        listing(({**_row(each, ruleset), "text": each.text} for each in given), COLUMNS, as_json=False)
+    for problem in problems:
+        complain(problem)
+    if problems:
+        raise typer.Exit(1)
+
+
+def _row(reply: Reply, ruleset: Ruleset) -> Row:
+    verdict = classify_reply(reply.text, ruleset, reply.remote)
+    return {
+        "id": reply.id,
+        "reason": verdict.reason,
+        "bounce_type": verdict.bounce_type,
+        "rule": verdict.rule,
+        "code": verdict.code,
+        "status": str(verdict.status) if verdict.status else None,
+    }
+
+
+def _from_arguments(texts: list[str]) -> Iterator[Reply]:
+    for number, text in enumerate(texts, start=1):
+        yield Reply(number, text)
+
+
+def _from_stdin(jsonl: bool, problems: list[str]) -> Iterator[Reply]:
+    """A line that can't be read is left out and told of at the end."""
+    for number, line in enumerate(sys.stdin.buffer, start=1):
+        text = line.decode("utf-8", "replace").strip()
+        if text and not jsonl:
+            yield Reply(number, text)
+        elif text:
+            try:
+                yield _parsed(text)
+            except (ValueError, RecursionError) as error:
+                problems.append(f'-: line {number}: {error}; write {{"id": …, "text": "…"}}')
+
+
+def _parsed(line: str) -> Reply:
+    try:
+        data = json.loads(line)
+    except ValueError:
+        raise ValueError("is no JSON") from None
+    text = data.get("text") if isinstance(data, dict) else None
+    if not isinstance(text, str):
+        raise ValueError("has no text")
+    remote = data.get("remote")
+    return Reply(data.get("id"), text, remote if isinstance(remote, str) else None)

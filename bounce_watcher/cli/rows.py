@@ -1,0 +1,123 @@
+"""What a value looks like as a row: field names are those that scripts rely on, times are aware datetimes."""
+
+from collections.abc import Iterable
+
+from bounce_watcher.cli.output import Row
+from bounce_watcher.model.finding import Analysis, RecipientVerdict
+from bounce_watcher.model.ledger import BounceEvent, OutboxItem, RecipientRecord, Suppression
+
+EVENT_COLUMNS = ("at", "kind", "recipient", "stream", "bounce_type", "reason", "status", "rule", "counted")
+SUPPRESSION_COLUMNS = ("recipient", "stream", "state", "bounce_type", "reason", "since", "until", "because")
+OUTBOX_COLUMNS = ("id", "target", "type", "recipient", "state", "attempts", "next_attempt_at", "last_answer")
+RECIPIENT_COLUMNS = ("recipient", "stream", "state", "counts", "because")
+
+
+def analysis_row(source: str, analysis: Analysis) -> Row:
+    sent = analysis.sent
+    return {
+        "source": source,
+        "kind": analysis.kind,
+        "recipients": [verdict_row(each) for each in analysis.recipients],
+        "sent": {"message_id": sent.message_id, "from": sent.sender, "subject": sent.subject},
+        "feedback_type": analysis.feedback_type,
+    }
+
+
+def verdict_row(each: RecipientVerdict) -> Row:
+    report, verdict, recipient = each.finding.report, each.verdict, each.attribution.recipient
+    status = verdict.status if verdict else report.status
+    return {
+        "recipient": recipient,
+        "final_recipient": report.final_recipient if report.final_recipient != recipient else None,
+        "action": report.action,
+        "bounce_type": verdict.bounce_type if verdict else None,
+        "reason": verdict.reason if verdict else None,
+        "status": str(status) if status else None,
+        "code": verdict.code if verdict else None,
+        "diagnostic": report.diagnostic_code,
+        "remote_mta": report.remote_mta,
+        "reporting_mta": each.finding.reporting_mta,
+        "rule": verdict.rule if verdict else None,
+        "recognizer": each.finding.provenance.recognizer,
+        "quote": verdict.quote if verdict else each.finding.provenance.quote,
+    }
+
+
+def event_row(event: BounceEvent) -> Row:
+    """`counted` is true, or the words why not."""
+    return {
+        "id": event.id,
+        "at": event.at,
+        "kind": event.kind,
+        "recipient": event.recipient,
+        "final_recipient": event.final_recipient,
+        "stream": event.stream,
+        "action": event.action,
+        "bounce_type": event.bounce_type,
+        "reason": event.reason,
+        "status": event.status,
+        "code": event.code,
+        "diagnostic": event.diagnostic,
+        "remote_mta": event.remote_mta,
+        "reporting_mta": event.reporting_mta,
+        "rule": event.rule,
+        "recognizer": event.recognizer,
+        "quote": event.quote,
+        "evidence": event.evidence,
+        "counted": True if event.counted is None else event.counted,
+        "feedback_type": event.feedback_type,
+        "sent_message_id": event.sent_message_id,
+        "sending": event.sending,
+        "mailbox": event.mailbox,
+        "source": event.source,
+    }
+
+
+def suppression_row(suppression: Suppression) -> Row:
+    return {
+        "recipient": suppression.recipient,
+        "stream": suppression.stream,
+        "state": suppression.state,
+        "bounce_type": suppression.bounce_type,
+        "reason": suppression.reason,
+        "since": suppression.since,
+        "until": suppression.until,
+        "because": suppression.because,
+        "source": suppression.source,
+        "status": suppression.status,
+        "diagnostic": suppression.diagnostic,
+        "events": list(suppression.events),
+    }
+
+
+def outbox_row(item: OutboxItem) -> Row:
+    return {
+        "id": item.id,
+        "target": item.target,
+        "type": item.type,
+        "recipient": item.recipient,
+        "stream": item.stream,
+        "sequence": item.sequence,
+        "state": item.state,
+        "attempts": item.attempts,
+        "created_at": item.created_at,
+        "next_attempt_at": item.next_attempt_at,
+        "last_answer": item.last_answer,
+    }
+
+
+def recipient_row(record: RecipientRecord, history: Iterable[BounceEvent]) -> Row:
+    """`history` is every event of the recipient in this stream, oldest first."""
+    suppression = record.suppression
+    return {
+        "recipient": record.recipient,
+        "stream": record.stream,
+        "state": record.state,
+        "counts": record.counts,
+        "because": record.because,
+        "history": [event_row(event) for event in history],
+        "first_event_at": record.first_event_at,
+        "last_event_at": record.last_event_at,
+        "released_at": record.released_at,
+        "suppression": suppression_row(suppression) if suppression else None,
+    }

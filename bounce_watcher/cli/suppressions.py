@@ -1,0 +1,111 @@
+"""`suppressions`: whom not to mail."""
+
+from typing import Annotated
+
+import typer
+
+from bounce_watcher.cli.ledgers import ledger_of
+from bounce_watcher.cli.options import Address, ConfigFile, Debug, Json, Limit, Stream, example, future
+from bounce_watcher.cli.output import Row, clean, json_line, listing, say
+from bounce_watcher.cli.rows import SUPPRESSION_COLUMNS, suppression_row
+from bounce_watcher.config import Settings
+from bounce_watcher.ledger.filters import SuppressionFilter
+from bounce_watcher.model.errors import PermanentFailure
+from bounce_watcher.model.ledger import State, SuppressionSource
+from bounce_watcher.service.announcing import announcer
+from bounce_watcher.service.clock import utcnow
+
+commands = typer.Typer(help="Whom not to mail, and why; suppress or release by hand.")
+
+Because = Annotated[str, typer.Option("--because", metavar="TEXT", help="The reason, kept and told to the platform.")]
+
+
+def register(app: typer.Typer) -> None:
+    app.add_typer(commands, name="suppressions", rich_help_panel="The ledger")
+
+
+@commands.command("list", epilog=example("suppressions list --stream marketing --json"))
+def list_suppressions(
+    stream: Stream = None,
+    state: Annotated[State | None, typer.Option(help="Only in this state: pending or suppressed.",
+                                                metavar="STATE", show_choices=False)] = None,
+    reason: Annotated[
+        str | None, typer.Option(metavar="REASON", help="Only for this reason, such as mailbox_full or complaint.")
+    ] = None,
+    limit: Limit = None,
+    as_json: Json = False,
+    config: ConfigFile = None,
+    debug: Debug = False,
+) -> None:
+    """Lists who is suppressed, in the order of addresses."""
+    wanted = SuppressionFilter(stream=stream, state=state, reason=reason, limit=limit)
+    with ledger_of(config) as (_, ledger):
+        listing(map(suppression_row, ledger.suppressions(wanted)), SUPPRESSION_COLUMNS, as_json=as_json)
+
+
+@commands.command(epilog=example("suppressions show user@example.org"))
+def show(
+    address: Address, stream: Stream = None, as_json: Json = False, config: ConfigFile = None, debug: Debug = False
+) -> None:
+    """Tells whether an address is suppressed, since when, and on what that rests."""
+    with ledger_of(config) as (_, ledger):
+        rows = list(map(suppression_row, ledger.suppressions(SuppressionFilter(address, stream))))
+    for row in rows:
+        if as_json:
+            say(json_line(row))
+        else:
+            _tell(row)
+    if not rows and not as_json:
+        say(f"{clean(address)} is not suppressed")
+
+
+def _tell(row: Row) -> None:
+    for name, value in row.items():
+        text = ", ".join(map(str, value)) if isinstance(value, list) else value
+        if text not in (None, ""):
+            say(f"{name}: {clean(text)}")
+    say()
+
+
+@commands.command(epilog=example('suppressions add user@example.org --because "asked by phone" --until 90d'))
+def add(
+    address: Address,
+    because: Because,
+    stream: Annotated[
+        str | None, typer.Option(metavar="STREAM", help="In this stream. Needed where mailboxes have several.")
+    ] = None,
+    until: Annotated[
+        str | None, typer.Option(metavar="TIME", help="Until 2026-12-31, or for 30d. Else for good.")
+    ] = None,
+    config: ConfigFile = None,
+    debug: Debug = False,
+) -> None:
+    """Suppresses an address by hand and tells the platform."""
+    end = future(until)
+    with ledger_of(config) as (settings, ledger):
+        chosen = stream or _only_stream(settings)
+        ledger.suppress(
+            address, chosen, because=because, source=SuppressionSource.MANUAL, now=utcnow(),
+            announce=announcer(settings), until=end,
+        )
+    say(f"{clean(address)} is suppressed in stream {clean(chosen)}; webhooks go out with the next poll")
+
+
+@commands.command(epilog=example('suppressions remove user@example.org --because "mailbox is back"'))
+def remove(
+    address: Address, because: Because, stream: Stream = None, config: ConfigFile = None, debug: Debug = False
+) -> None:
+    """Releases an address, in one stream or in all, and tells the platform. What counted before counts no more."""
+    with ledger_of(config) as (settings, ledger):
+        released = ledger.release(address, stream, because=because, now=utcnow(), announce=announcer(settings))
+    if not released:
+        where = f" in stream {stream}" if stream else ""
+        raise PermanentFailure(f"{address} is not suppressed{where}: see what is with `suppressions list`")
+    say(f"{clean(address)} is released in {released} stream{'s' * (released > 1)}; webhooks go out with the next poll")
+
+
+def _only_stream(settings: Settings) -> str:
+    streams = sorted({mailbox.stream for mailbox in settings.mailboxes}) or ["default"]
+    if len(streams) > 1:
+        raise typer.BadParameter(f"the mailboxes have several streams: add --stream with one of {', '.join(streams)}")
+    return streams[0]

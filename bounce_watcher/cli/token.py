@@ -1,0 +1,123 @@
+"""`token`: signed return paths, made and read."""
+
+import json
+import sys
+from collections.abc import Iterator
+from typing import Annotated
+
+import typer
+
+from bounce_watcher.attribution.return_path import make_return_path, read_return_path
+from bounce_watcher.attribution.settings import AttributionSettings
+from bounce_watcher.cli.options import ConfigFile, Debug, Json, config_path, example, load_settings
+from bounce_watcher.cli.output import Row, clean, complain, json_line, say
+from bounce_watcher.model.errors import ConfigError
+
+commands = typer.Typer(help="Signed return paths, which prove what a bounce is about.")
+
+
+def register(app: typer.Typer) -> None:
+    app.add_typer(commands, name="token", rich_help_panel="Administration")
+
+
+@commands.command(epilog=example("token make --recipient user@example.org --stream marketing"))
+def make(
+    recipient: Annotated[
+        str | None, typer.Option(metavar="ADDRESS", help="Whom the mail goes to.", show_default=False)
+    ] = None,
+    stream: Annotated[str | None, typer.Option(metavar="STREAM", help="The stream that it belongs to.")] = None,
+    sending: Annotated[str | None, typer.Option(metavar="ID", help="The sending that it belongs to.")] = None,
+    jsonl: Annotated[
+        bool,
+        typer.Option(
+            "--jsonl", metavar="",
+            help='Many at once: reads {"recipient", "stream", "sending"} lines from standard input, writes '
+            '{"recipient", "return_path"}.',
+        ),
+    ] = False,
+    config: ConfigFile = None,
+    debug: Debug = False,
+) -> None:
+    """Prints the return path (envelope sender) for a mail, signed with the configured key."""
+    if jsonl == (recipient is not None):
+        raise typer.BadParameter("give either --recipient ADDRESS or --jsonl")
+    settings = _settings(config)
+    if recipient is not None:
+        say(_made(settings, recipient, stream, sending))
+    elif not _make_many(settings):
+        raise typer.Exit(1)
+
+
+def _settings(config: ConfigFile) -> AttributionSettings:
+    """Raises ConfigError where nothing can be signed."""
+    settings = load_settings(config).attribution
+    try:
+        make_return_path(settings, "a@b.example")
+    except ValueError as error:
+        raise ConfigError(str(config_path(config)), (str(error),)) from None
+    return settings
+
+
+def _made(settings: AttributionSettings, recipient: str, stream: str | None, sending: str | None) -> str:
+    try:
+        return make_return_path(settings, recipient, stream, sending)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
+
+
+def _make_many(settings: AttributionSettings) -> bool:
+    """Whether every line was good. A bad one is told of on stderr and makes no line."""
+    good = True
+    for number, line in enumerate(_lines(), start=1):
+        try:
+            recipient, stream, sending = _parsed(line)
+            made = make_return_path(settings, recipient, stream, sending)
+        except (ValueError, RecursionError) as error:
+            complain(f"-: line {number}: {error}")
+            good = False
+        else:
+            say(json_line({"recipient": recipient, "return_path": made}))
+    return good
+
+
+def _lines() -> Iterator[bytes]:
+    return (line for line in sys.stdin.buffer if line.strip())
+
+
+def _parsed(line: bytes) -> tuple[str, str | None, str | None]:
+    try:
+        data = json.loads(line)
+    except ValueError:
+        raise ValueError('is no JSON: write {"recipient": "user@example.org"}') from None
+    values = [data.get(name) if isinstance(data, dict) else None for name in ("recipient", "stream", "sending")]
+    recipient, stream, sending = values
+    if not isinstance(recipient, str) or any(not isinstance(each, str | None) for each in (stream, sending)):
+        raise ValueError('needs a "recipient", and "stream" and "sending" as texts where given')
+    return recipient, stream, sending
+
+
+@commands.command(epilog=example("token read returns+r6f3kq2m7xw4y=news==user=example.org@bounces.example.com"))
+def read(
+    address: Annotated[str, typer.Argument(metavar="ADDRESS", help="A return path, as it came.")],
+    as_json: Json = False,
+    config: ConfigFile = None,
+    debug: Debug = False,
+) -> None:
+    """Says what a return path holds and whether we signed it."""
+    row = _held(address, load_settings(config).attribution)
+    if as_json:
+        say(json_line(row))
+        return
+    for name, value in row.items():
+        if value is not None:
+            say(f"{name}: {clean(value)}")
+
+
+def _held(address: str, settings: AttributionSettings) -> Row:
+    token = read_return_path(address, settings)
+    if token is None:
+        problem = "there is no token of our form in it" if settings.return_path else "no attribution.return_path is set"
+        return {"address": address, "is_ours": False, "recipient": None, "stream": None, "sending": None,
+                "problem": problem}
+    return {"address": address, "is_ours": token.is_ours, "recipient": token.recipient, "stream": token.stream,
+            "sending": token.sending, "problem": token.problem}

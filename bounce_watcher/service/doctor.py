@@ -1,0 +1,263 @@
+"""Whether everything that a configuration names can be reached and used, and what to do where not.
+
+Looks only: no folder is made, no table changed, no webhook sent.
+"""
+
+import os
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from email.utils import parsedate_to_datetime
+from pathlib import Path
+
+import httpx
+from imapclient import IMAPClient
+
+from bounce_watcher.config import Settings
+from bounce_watcher.intake import folders
+from bounce_watcher.intake.account import ImapAccount
+from bounce_watcher.intake.connection import Connection
+from bounce_watcher.intake.oauth2 import TokenStore
+from bounce_watcher.intake.settling import KEYWORD, Settlement, settlement_of
+from bounce_watcher.intake.watchdog import Watchdog
+from bounce_watcher.ledger.filters import OutboxFilter
+from bounce_watcher.ledger.store import Ledger
+from bounce_watcher.model.errors import BounceWatcherError
+from bounce_watcher.model.ledger import OutboxState
+from bounce_watcher.outbox.endpoint import endpoint_url, proxy_for, tls_context
+from bounce_watcher.outbox.target import WebhookTarget
+from bounce_watcher.service.clock import utcnow
+
+CLOCK_TOLERANCE = timedelta(seconds=60)
+"""Receivers refuse a signature whose timestamp is five minutes off; a minute is worth a mend."""
+
+DEAD_COUNTED = 1000
+"""So many dead letters are counted, no more: the list may be long."""
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing looked at. `mend` is what to do: needed where not `ok`, advice where it is."""
+
+    name: str
+    ok: bool
+    detail: str
+    mend: str = ""
+
+
+def examine(settings: Settings) -> Iterator[Check]:
+    """Every check, as it is made; a server that hangs costs its own time-out. Never raises a BounceWatcherError."""
+    yield from _configuration(settings)
+    yield from _database(settings)
+    tokens = TokenStore()
+    for account in settings.mailboxes:
+        yield from _mailbox(account, tokens)
+    dates: list[timedelta] = []
+    for target in settings.webhooks:
+        yield from _webhook(target, dates.append)
+    yield _clock(dates)
+
+
+def _failed(name: str, failure: BounceWatcherError) -> Check:
+    """The text of a failure of ours says what is wrong and, behind the last semicolon, the mend."""
+    detail, _, mend = str(failure).rpartition("; ")
+    return Check(name, False, detail or mend, mend if detail else "")
+
+
+# ── the configuration ───────────────────────────────────────────────────────────────────────────────────────────────
+
+def _configuration(settings: Settings) -> Iterator[Check]:
+    for warning in settings.warnings:
+        detail, _, mend = warning.rpartition(": ")
+        yield Check("configuration", True, detail or warning, mend if detail else "")
+    if not settings.mailboxes:
+        yield Check("configuration", False, "no [[mailbox]]: nothing is watched", "add one to the configuration")
+    if not settings.webhooks:
+        yield Check("configuration", True, "no [[webhook]]: nobody is told of suppressions", "add one, or ask the "
+                    "ledger with `bounce-watcher suppressions list`")
+
+
+# ── the database ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+def _database(settings: Settings) -> Iterator[Check]:
+    url = settings.database_url.get_secret_value()
+    path = _sqlite_path(url)
+    if path is not None and not path.exists():
+        yield _new_file(path)
+        return
+    try:
+        with Ledger.connect(url) as ledger:
+            yield Check("database", True, "connected")
+            yield from _schema(ledger)
+    except BounceWatcherError as failure:
+        yield _failed("database", failure)
+
+
+def _sqlite_path(url: str) -> Path | None:
+    scheme, _, path = url.partition(":///")
+    return Path(path.partition("?")[0]) if scheme == "sqlite" and not path.startswith("file:") else None
+
+
+def _new_file(path: Path) -> Check:
+    folder = path.parent
+    if not folder.is_dir():
+        return Check("database", False, f"{folder}: no such folder", f"create it: mkdir -p {folder}")
+    if not os.access(folder, os.W_OK | os.X_OK):
+        return Check("database", False, f"{folder}: this user may not write there",
+                     "give it to the user that the service runs as")
+    return Check("database", True, f"{path} is not there yet; the first poll makes it")
+
+
+def _schema(ledger: Ledger) -> Iterator[Check]:
+    try:
+        ledger.check()
+    except BounceWatcherError as failure:
+        check = _failed("schema", failure)
+        newer = "newer" in check.detail
+        yield check if newer else Check("schema", True, check.detail, "nothing: the next poll does so by itself")
+        return
+    yield Check("schema", True, "the tables are those of this version")
+    for target, why in ledger.disabled_endpoints().items():
+        yield Check(f"webhook {target}", False, f"disabled: {why}", f"bounce-watcher outbox retry --target {target}")
+    dead = sum(1 for _ in ledger.outbox(OutboxFilter(OutboxState.DEAD, limit=DEAD_COUNTED)))
+    if dead:
+        advice = "look at them with `bounce-watcher outbox list --state dead`, then `outbox retry`"
+        yield Check("outbox", True, f"{dead} dead letters", advice)
+
+
+# ── mailboxes ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+def _mailbox(account: ImapAccount, tokens: TokenStore) -> Iterator[Check]:
+    name = f"mailbox {account.name}"
+    try:
+        with _logged_in(account, tokens) as client:
+            yield Check(name, True, f"logged in at {account.host}:{account.port} ({account.security})")
+            yield _filing(name, client)
+            yield _idle(name, account, client)
+            yield from _folders(name, account, client)
+    except BounceWatcherError as failure:
+        yield _failed(name, failure)
+
+
+@contextmanager
+def _logged_in(account: ImapAccount, tokens: TokenStore) -> Iterator[IMAPClient]:
+    with Watchdog(account.pass_deadline, 2 * account.timeout) as watchdog:
+        connection = Connection(account, watchdog, utcnow, tokens)
+        try:
+            connection.open()
+            with connection.conversation("asking for its folders and abilities"):
+                yield connection.client
+            connection.close()
+        finally:
+            connection.drop()
+
+
+_FILING: Mapping[Settlement, tuple[str, str]] = {
+    Settlement.MOVE: ("MOVE: settled mail is moved in one step", ""),
+    Settlement.EXPUNGE: ("no MOVE, but UIDPLUS: settled mail is copied, then just these messages are expunged", ""),
+    Settlement.KEYWORD: (
+        f"neither MOVE nor UIDPLUS: settled mail is copied, stays, and is marked {KEYWORD.decode()}",
+        "empty the watched folder from time to time with a mail program",
+    ),
+}
+
+
+def _filing(name: str, client: IMAPClient) -> Check:
+    detail, advice = _FILING[settlement_of(client)]
+    return Check(name, True, detail, advice)
+
+
+def _idle(name: str, account: ImapAccount, client: IMAPClient) -> Check:
+    if client.has_capability("IDLE"):
+        return Check(name, True, "IDLE: new mail is seen at once" if account.idle else "IDLE is offered and turned off")
+    return Check(name, True, f"no IDLE: new mail is seen with the next poll, every {account.poll_every}")
+
+
+def _folders(name: str, account: ImapAccount, client: IMAPClient) -> Iterator[Check]:
+    hierarchy = folders.hierarchy_of(client)
+    for folder in account.folders:
+        yield _watched(name, client, hierarchy.name(folder))
+    for folder in (account.processed_folder, account.review_folder, account.quarantine_folder):
+        there = folders.exists(client, hierarchy.name(folder))
+        state = "is there" if there else "is not there yet and will be made when it is needed"
+        yield Check(name, True, f"folder {hierarchy.name(folder)} {state}")
+
+
+def _watched(name: str, client: IMAPClient, folder: str) -> Check:
+    if not folders.exists(client, folder):
+        return Check(name, False, f"there is no folder {folder}", "mend `folder` in the configuration, or create it")
+    waiting = client.folder_status(folder, ["MESSAGES"]).get(b"MESSAGES", 0)
+    return Check(name, True, f"folder {folder} holds {waiting} messages")
+
+
+# ── webhooks ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+def _webhook(target: WebhookTarget, note_skew: Callable[[timedelta], None]) -> Iterator[Check]:
+    """Asks by HEAD, which no receiver takes for an event."""
+    name = f"webhook {target.name}"
+    try:
+        url = endpoint_url(target)
+        with httpx.Client(
+            verify=tls_context(target), proxy=proxy_for(target, url), trust_env=False, follow_redirects=False,
+            timeout=target.timeout.total_seconds(),
+        ) as client:
+            response = client.head(url)
+    except BounceWatcherError as failure:
+        yield _failed(name, failure)
+        return
+    except (httpx.HTTPError, OSError) as error:
+        yield Check(name, False, f"{target.url}: {' '.join(str(error).split()) or type(error).__name__}",
+                    "check url, ca_file, and that the platform is up and reachable from here")
+        return
+    _note_skew(response, note_skew)
+    yield _answered(name, target, response)
+
+
+def _note_skew(response: httpx.Response, note: Callable[[timedelta], None]) -> None:
+    """How far our clock is ahead of the answering server's, where it tells its time (RFC 9110 section 6.6.1)."""
+    try:
+        told = parsedate_to_datetime(response.headers.get("date", ""))
+        note(utcnow() - told)
+    except (ValueError, TypeError):  # none, no date, or one without a zone
+        return
+
+
+_ANSWERS: Mapping[int, tuple[bool, str]] = {
+    401: (True, "it asks for a log-in: webhooks carry a signature and no other; make sure that POST is open to them"),
+    403: (True, "it refuses HEAD: make sure that POST is open to webhooks"),
+    404: (False, "check the path in url; if the platform answers 404 to all but POST, all is well"),
+    410: (False, "410 is how a receiver says that it wants no more: set url to the new place"),
+}
+
+
+def _answered(name: str, target: WebhookTarget, response: httpx.Response) -> Check:
+    status = response.status_code
+    detail = f"{target.url} answers HTTP {status} to HEAD"
+    if response.has_redirect_location:
+        return Check(name, False, f"{detail}: a redirect is not followed",
+                     f"set url to {response.headers['location'][:200]}")
+    ok, mend = _ANSWERS.get(status, (status < 500 or status == 501, ""))
+    if not ok and not mend:
+        mend = "the platform is up but has trouble: look at its log"
+    return Check(name, ok, detail if mend or status < 300 else f"{detail}, which it does not serve: fine, it is there",
+                 mend)
+
+
+# ── the clock ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+def _clock(skews: list[timedelta]) -> Check:
+    now = _spelled(utcnow())
+    if not skews:
+        return Check("clock", True, f"{now}; no server told its time to compare with",
+                     "keep it synchronised (timedatectl): receivers refuse signatures that are minutes off")
+    skew = min(skews, key=abs)
+    if abs(skew) <= CLOCK_TOLERANCE:
+        return Check("clock", True, f"{now}, as the webhook's server says")
+    side = "ahead of" if skew > timedelta(0) else "behind"
+    return Check("clock", False, f"{now} is {abs(skew).total_seconds():.0f} s {side} the webhook's server",
+                 "synchronise it (timedatectl set-ntp true): receivers refuse signatures that are minutes off")
+
+
+def _spelled(moment: datetime) -> str:
+    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
