@@ -81,7 +81,7 @@ def _local_before(text: str, at: int) -> str:
         return match[0][:-1]
     parts = _LOCAL_STOPS.split(head)
     local = _SMTP_PREFIX.sub("", parts[-1]).lstrip(".'*`=").rstrip(".'")
-    return local if len(local) <= 128 else ""
+    return local if len(local) <= 128 and "@" not in local else ""
 
 
 def is_role_of_reporter(address: str) -> bool:

@@ -28,7 +28,7 @@ _MESSAGE_FIELDS = frozenset({
 })
 _OPENS_RECIPIENT = frozenset({"original-recipient", "final-recipient", "action", "status"})
 _DIAGNOSTIC_TYPE = re.compile(r"([A-Za-z][\w.-]{0,30})\s*;\s*")
-_HOST = re.compile(r"(?:(?:dns|smtp|x-[\w-]+|unknown)\s*;)?\s*\[?<?([^\s\[\]()<>;,]*)", re.IGNORECASE)
+_HOST = re.compile(r"(?:\s*[a-z][\w-]{0,30}\s*;)?\s*\[?<?([^\s\[\]()<>;,]*)", re.IGNORECASE)
 _FAILED = ("fail", "error", "expired", "undeliver", "bounce", "reject")
 _REPLY_CODE = re.compile(r"(?:^|\s)([245])\d\d[ -]")
 

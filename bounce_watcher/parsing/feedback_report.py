@@ -9,6 +9,10 @@ FEEDBACK_TYPES = frozenset({"message/feedback-report"})
 
 _RECIPIENT_FIELDS = ("original-rcpt-to", "removal-recipient")
 """Removal-Recipient is what the feedback loops run by Validity write."""
+
+MAX_RECIPIENTS = 100
+"""Recipients of one complaint that are read: it speaks of one mail."""
+
 _REDACTED = ("redacted", "undisclosed", "anonymous", "unknown@", "hidden")
 
 
@@ -20,7 +24,8 @@ def parse_feedback_report(text: str) -> FeedbackReport:
             found.setdefault(name, []).append(value)
     first = {name: values[0] for name, values in found.items()}
     arrival = first.get("arrival-date") or first.get("received-date")
-    addresses = [parse_address(value) for name in _RECIPIENT_FIELDS for value in found.get(name, ())]
+    named = [value for name in _RECIPIENT_FIELDS for value in found.get(name, ())]
+    addresses = [parse_address(value) for value in named[:MAX_RECIPIENTS]]
     sender = first.get("original-mail-from")
     return FeedbackReport(
         feedback_type=first.get("feedback-type", "other").split(maxsplit=1)[0].lower(),
