@@ -83,7 +83,7 @@ def test_nothing_comes_twice(house: House) -> None:
     assert (house.events(), house.suppressions(), house.outbox()) == before
 
     house.dovecot.deliver(house.user, contents)
-    house.dovecot.change_uidvalidity(house.user)
+    house.dovecot.renumber(house.user)
     house.call("poll")
     assert house.dovecot.messages(house.user) == []
     assert (house.events(), house.suppressions(), house.outbox()) == before

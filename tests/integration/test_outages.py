@@ -8,6 +8,7 @@ import pytest
 
 from tests.integration.house import House, wait_until
 from tests.mail import mailbag
+from tests.servers.postgres import Postgres
 from tests.servers.receiver import Receiver, Reply, redirect
 
 COUNT = 600
@@ -50,28 +51,28 @@ def test_dovecot_restarts_in_mid_pass(sqlite_house: House) -> None:
 
 
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
-def test_postgresql_restarts_in_mid_pass(house: House, postgres: "Restartable") -> None:
+def test_postgresql_restarts_in_mid_pass(house: House, postgres_server: Postgres) -> None:
     house.mailbox_keys = "page_messages = 10"
     house.configure()
     contents = fill(house)
     house.start("run")
     wait_until(lambda: sum(house.filed().values()) > 50, 30, "the pass is under way")
-    postgres.stop()
+    postgres_server.stop()
     wait_until(lambda: troubles(house, "ledger"), 20, "the outage is logged")
-    postgres.start()
+    postgres_server.start()
     settled(house, contents)
     assert len(troubles(house, "ledger")) <= 3
     wait_until(lambda: all(row["state"] != "due" for row in house.outbox()), 60, "all webhooks sent")
 
 
-def test_the_database_is_away_at_start(house: House, postgres: "Restartable", database_url: str) -> None:
+def test_the_database_is_away_at_start(house: House, postgres_server: Postgres, database_url: str) -> None:
     if not database_url.startswith("postgresql"):
         pytest.skip("a file is never away")
-    postgres.stop()
+    postgres_server.stop()
     contents = fill(house, 20)
     house.start("run")
     wait_until(lambda: troubles(house, "ledger"), 20, "the outage is logged")
-    postgres.start()
+    postgres_server.start()
     settled(house, contents)
 
 
