@@ -84,6 +84,14 @@ class ParsedMessage:
         return self.type.value
 
     @cached_property
+    def is_cut(self) -> bool:
+        """True where a multipart lacks its closing line: a limit on size, or the way, has cut its end off."""
+        if not self.content_type.startswith("multipart/"):
+            return False
+        boundary = (self.type.get("boundary") or "").encode("utf-8", "replace")
+        return b"--" + boundary + b"--" not in self.content
+
+    @cached_property
     def text(self) -> str:
         """What the message says to people: its first text/plain leaf, else its first text leaf, else "".
 
@@ -163,7 +171,10 @@ def _children(source: bytes, kind: ContentType, start: int, end: int) -> list[tu
 
 
 def _between(source: bytes, boundary: bytes, start: int, end: int) -> list[tuple[int, int]]:
-    """The ranges between the delimiter lines of `boundary`; the last runs to the end if it is not closed."""
+    """The ranges between the delimiter lines of `boundary`; the last runs to the last whole line if it is not closed.
+
+    Half a line may hold half an address, which is another one.
+    """
     delimiter = b"\n--" + boundary
     ranges: list[tuple[int, int]] = []
     opened = None
@@ -180,5 +191,5 @@ def _between(source: bytes, boundary: bytes, start: int, end: int) -> list[tuple
                 break
         at = source.find(delimiter, line_end, end)
     if opened is not None and len(ranges) < MAX_PARTS:
-        ranges.append((opened, end))
+        ranges.append((opened, max(opened, source.rfind(b"\n", opened, end) + 1)))
     return ranges

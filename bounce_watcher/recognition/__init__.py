@@ -36,6 +36,8 @@ ANSWERS: tuple[Recognizer, ...] = (automatic.answer, automatic.auto_replied)
 def recognise(message: ParsedMessage) -> Recognition:
     """What the message is. Total: mail that nobody knows is Kind.OTHER."""
     found = _first(REPORTS, message)
+    if found is None and message.is_cut and message.content_type == "multipart/report":
+        return Recognition(Kind.OTHER)  # what would tell success from failure is lost: prose must not stand in for it
     if found is None:
         found = _first(NOTICES if looks_like_failure_notice(message) else ANSWERS, message)
     return found or Recognition(Kind.OTHER)

@@ -50,13 +50,22 @@ class _Report:
 def recognise(message: ParsedMessage) -> Recognition | None:
     """A report with a machine-readable status part, wherever it stands outside of a nested message."""
     reports = _reports(message)
-    recipients = ((report, recipient) for report in reports for recipient in report.status.recipients)
+    recipients = ((report, recipient) for report in reports for recipient in _whole(report))
     findings = each_once(starmap(_finding, islice(recipients, MAX_RECIPIENTS)))
-    if not findings and reports and looks_like_failure_notice(message):  # Google has written empty status parts
+    if not findings and reports and not message.is_cut and looks_like_failure_notice(message):
+        # Google has been seen to write empty status parts
         findings = each_once([_finding(reports[0], RecipientReport())])
     if not findings:
         return None
     return Recognition(kind_of(findings), findings, sent_message(reports[0].original))
+
+
+def _whole(report: _Report) -> tuple[RecipientReport, ...]:
+    """The recipients, without a last one whose action a cut has taken away."""
+    recipients = report.status.recipients
+    if recipients and recipients[-1].action is None and report.message.is_cut:
+        return recipients[:-1]
+    return recipients
 
 
 def _reports(message: ParsedMessage) -> list[_Report]:
