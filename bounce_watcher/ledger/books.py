@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import groupby
 from operator import attrgetter
 
-from sqlalchemy import ColumnElement, Connection, bindparam, collate, delete, select, update
+from sqlalchemy import ColumnElement, Connection, bindparam, collate, delete, or_, select, update
 
 from bounce_watcher.ledger.apply import Change
 from bounce_watcher.ledger.statements import IS_DUE, Key, Values, chunks, insert, insert_new, key_of, upsert
@@ -33,7 +33,7 @@ _SUPERSEDE = update(OUTBOX).where(
     OUTBOX.c.target == bindparam("of_target"),
     OUTBOX.c.sequence < bindparam("newest"),
     IS_DUE,
-    OUTBOX.c.type.in_(STATES_TOLD),
+    or_(*(OUTBOX.c.type == each for each in STATES_TOLD)),
     OUTBOX.c.attempts == 0,
     OUTBOX.c.leased_until.is_(None),
 ).values(state=OutboxState.SUPERSEDED)

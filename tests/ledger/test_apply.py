@@ -1,0 +1,126 @@
+"""From a decision to the next record: pure."""
+
+from dataclasses import replace
+
+from bounce_watcher.ledger.apply import apply_event, release, release_expired, suppress
+from bounce_watcher.model.fields import Action
+from bounce_watcher.model.finding import Kind
+from bounce_watcher.model.ledger import (
+    Decision,
+    NoticeType,
+    RecipientRecord,
+    State,
+    Step,
+    Suppression,
+    SuppressionSource,
+)
+from bounce_watcher.model.verdict import Reason
+from tests.ledger.making import START, USER, bounce, day
+
+FRESH = RecipientRecord(USER, "default")
+FOR_GOOD = Suppression(USER, "default", State.SUPPRESSED, "manual", START, "asked for", SuppressionSource.MANUAL)
+FOR_A_DAY = replace(FOR_GOOD, until=day(1))
+HELD_BACK = replace(FOR_GOOD, state=State.PENDING)
+
+
+def test_suppression_carries_what_the_contract_tells_the_platform() -> None:
+    event = bounce("m1")
+    change = apply_event(FRESH, event, Decision(Step.SUPPRESS, "1 of 1", until=day(3), events=("m0", "m1")))
+    assert change.record.state is State.SUPPRESSED
+    recorded, suppressed = change.occurrences
+    assert (recorded.type, recorded.sequence) == (NoticeType.BOUNCE, 1)
+    assert (suppressed.type, suppressed.sequence, suppressed.at) == (NoticeType.SUPPRESSED, 2, event.at)
+    assert suppressed.data == {
+        "bounce_type": "hard", "reason": "invalid_recipient", "status": "5.1.1",
+        "diagnostic": "550 5.1.1 no such user", "since": "2026-03-01T12:00:00Z", "until": "2026-03-04T12:00:00Z",
+        "because": "1 of 1", "source": "policy", "events": ["m0", "m1"],
+    }
+
+
+def test_recorded_bounce_tells_why_it_does_not_count() -> None:
+    event = replace(bounce("m1", reason=Reason.SPAM), counted="a block")
+    (recorded,) = apply_event(FRESH, event, Decision(Step.NOTE, "never")).occurrences
+    assert recorded.data["counted"] == "a block"
+    assert recorded.data["reason"] == "spam"
+
+
+def test_counts_are_by_what_happened() -> None:
+    record = FRESH
+    for event in (
+        bounce("m1"),
+        bounce("m2", reason=Reason.MAILBOX_FULL),
+        bounce("m3", kind=Kind.DELAY, action=Action.DELAYED, reason=Reason.NETWORK_ERROR),
+        bounce("m4", action=Action.RELAYED, reason=None),
+        bounce("m5", kind=Kind.COMPLAINT, action=None, reason=None),
+    ):
+        record = apply_event(record, event, Decision(Step.NOTE, "")).record
+    assert record.counts == {"hard": 1, "soft": 1, "delay": 1, "delivered": 1, "complaint": 1}
+    assert record.sequence == 3  # a notice for each failure and the complaint; none for a delay or a delivery
+
+
+def test_first_and_last_event_hold_whatever_the_order() -> None:
+    record = apply_event(FRESH, bounce("m1", at=day(5)), Decision(Step.NOTE, "")).record
+    record = apply_event(record, bounce("m2", at=day(2)), Decision(Step.NOTE, "")).record
+    assert (record.first_event_at, record.last_event_at) == (day(2), day(5))
+
+
+def test_complaint_suppresses_by_its_own_reason() -> None:
+    event = bounce("m1", kind=Kind.COMPLAINT, action=None, reason=None)
+    change = apply_event(FRESH, event, Decision(Step.SUPPRESS, "complained"))
+    assert change.record.suppression is not None
+    assert change.record.suppression.reason == "complaint"
+    assert change.occurrences[0].type is NoticeType.COMPLAINT
+
+
+def test_watching_does_not_lift_a_suppression() -> None:
+    record = suppress(FRESH, FOR_GOOD).record
+    record = apply_event(record, bounce("m1", reason=Reason.MAILBOX_FULL), Decision(Step.WATCH, "1 of 3")).record
+    assert (record.state, record.because) == (State.SUPPRESSED, "asked for")
+
+
+def test_what_is_suppressed_changes_only_for_longer() -> None:
+    a_day = suppress(FRESH, FOR_A_DAY).record
+    assert suppress(a_day, FOR_A_DAY).record is a_day
+    assert suppress(a_day, replace(FOR_A_DAY, until=day(0.5))).record is a_day
+    longer = suppress(a_day, replace(FOR_GOOD, since=day(0.5)))
+    assert longer.record.suppression is not None
+    assert (longer.record.suppression.since, longer.record.suppression.until) == (START, None)
+    assert [(it.type, it.at) for it in longer.occurrences] == [(NoticeType.SUPPRESSED, day(0.5))]
+    assert suppress(longer.record, FOR_A_DAY).record is longer.record
+
+
+def test_pending_is_told_to_nobody_until_it_is_in_force() -> None:
+    pending = suppress(FRESH, HELD_BACK)
+    assert (pending.record.state, pending.occurrences) == (State.PENDING, ())
+    assert suppress(pending.record, HELD_BACK).record is pending.record
+    in_force = suppress(pending.record, FOR_A_DAY)
+    assert in_force.record.state is State.SUPPRESSED
+    assert len(in_force.occurrences) == 1
+    assert suppress(in_force.record, HELD_BACK).record is in_force.record
+
+
+def test_release_of_pending_is_told_to_nobody() -> None:
+    released = release(suppress(FRESH, HELD_BACK).record, day(1), "a mistake")
+    assert (released.record.state, released.occurrences) == (State.ACTIVE, ())
+    assert released.record.released_at == day(1)
+
+
+def test_release_tells_what_was_released_and_why() -> None:
+    released = release(suppress(FRESH, FOR_GOOD).record, day(1), "a mistake")
+    assert (released.record.state, released.record.suppression) == (State.RELEASED, None)
+    (told,) = released.occurrences
+    assert (told.type, told.sequence, told.at) == (NoticeType.RELEASED, 2, day(1))
+    assert (told.data["because"], told.data["reason"]) == ("a mistake", "manual")
+
+
+def test_suppression_ends_at_its_until_whenever_somebody_looks() -> None:
+    record = suppress(FRESH, FOR_A_DAY).record
+    assert release_expired(record, day(0.9)).record is record
+    late = release_expired(record, day(40))
+    assert late.record.released_at == day(1)
+    assert late.occurrences[0].at == day(1)
+
+
+def test_suppression_for_good_does_not_end() -> None:
+    record = suppress(FRESH, FOR_GOOD).record
+    assert release_expired(record, day(4000)).record is record
