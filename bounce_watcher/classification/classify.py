@@ -30,18 +30,18 @@ def classify(report: RecipientReport, reporting_mta: str | None, ruleset: Rulese
         reporter=_host(reporting_mta),
         stage=reply.stage,
     )
-    return _judged(reply, one_line(diagnostic), told, ruleset, gave_up=report.action is Action.FAILED)
+    return _judged(reply, diagnostic, told, ruleset, gave_up=report.action is Action.FAILED)
 
 
 def classify_reply(text: str, ruleset: Ruleset, remote: str | None = None) -> Verdict:
     """What one SMTP reply or diagnostic means, with nothing known besides. `remote`: the host that said so."""
     reply = read_reply(text)
     told = Circumstances(reply.status, reply.code, _host(remote) or reply.host, None, reply.stage)
-    return _judged(reply, one_line(text), told, ruleset, gave_up=False)
+    return _judged(reply, text, told, ruleset, gave_up=False)
 
 
-def _judged(reply: SmtpReply, whole: str, told: Circumstances, ruleset: Ruleset, *, gave_up: bool) -> Verdict:
-    match = _words(reply, whole, told, ruleset)
+def _judged(reply: SmtpReply, diagnostic: str, told: Circumstances, ruleset: Ruleset, *, gave_up: bool) -> Verdict:
+    match = _words(reply, diagnostic, told, ruleset)
     if match is not None:
         rule = match.rule
         verdict = Verdict(rule.reason, rule.id, rule.source, match.quote[:MAX_QUOTE], told.code, told.status)
@@ -50,11 +50,12 @@ def _judged(reply: SmtpReply, whole: str, told: Circumstances, ruleset: Ruleset,
     return _spare_the_recipient(verdict, told.stage)
 
 
-def _words(reply: SmtpReply, whole: str, told: Circumstances, ruleset: Ruleset) -> Match | None:
+def _words(reply: SmtpReply, diagnostic: str, told: Circumstances, ruleset: Ruleset) -> Match | None:
     """The last hop's words; where they are weak or say nothing, those around them may be better."""
-    inner = ruleset.find(reply.text, told) if reply.text else ruleset.find("", told)
+    inner = ruleset.find(reply.text, told)
     if inner is not None and inner.rule.precedence > Precedence.HINT:
         return inner
+    whole = one_line(diagnostic)
     outer = ruleset.find(whole, told) if len(whole) > len(reply.text) + 20 else None
     if outer is not None and (inner is None or outer.rule.precedence > inner.rule.precedence):
         return outer

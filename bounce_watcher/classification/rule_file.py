@@ -5,7 +5,7 @@ A file holds `[[rule]]` tables:
     [[rule]]
     id       = "example.over-quota"
     reason   = "mailbox_full"                # of model.verdict.Reason
-    text     = ["out of storage space"]      # all must occur, each at the start of a word; case and accents do not count
+    text     = ["out of storage space"]      # all must occur, each at a word's start; case and accents do not count
     any      = ["mailbox", "inbox"]          # and one of these, if there are any
     unless   = ["sending quota"]             # and none of these
     status   = ["5.2.2", "x.2.2"]            # also 5.7.x and 5.7.606-649

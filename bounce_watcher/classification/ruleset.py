@@ -37,12 +37,17 @@ class _Compiled:
     wording: Wording
     needs: frozenset[int]
     bars: frozenset[int]
+    always: bool
+    """Whether the words alone suffice."""
+
+
+_Placed = tuple[int, _Compiled]
 
 
 class Ruleset:
     """Immutable. Build with `load_builtin` or `Ruleset.from_toml`."""
 
-    __slots__ = ("_automaton", "_by_key", "_phrases", "_wordless", "rules")
+    __slots__ = ("_automaton", "_by_key", "_of_hosts", "_phrases", "_wordless", "rules")
 
     def __init__(self, rules: Iterable[Rule]) -> None:
         """Raise ConfigError for two rules of one id, and for a tie between different reasons."""
@@ -53,8 +58,9 @@ class Ruleset:
         numbers = _numbered(ranked)
         self._phrases = tuple(numbers)
         self._automaton = AhoCorasick(self._phrases or ("\0",))
-        self._by_key: dict[int, tuple[_Compiled, ...]] = {}
-        self._wordless: tuple[_Compiled, ...] = ()
+        self._by_key: dict[int, tuple[_Placed, ...]] = {}
+        self._wordless: tuple[_Placed, ...] = ()
+        self._of_hosts: tuple[_Placed, ...] = ()
         self._index(_compiled(ranked, numbers))
 
     @classmethod
@@ -71,34 +77,38 @@ class Ruleset:
     def find(self, text: str, told: Circumstances) -> Match | None:
         """The strongest rule that matches `text` (one line) in these circumstances, or None."""
         words = fold(mask_addresses(text))
-        found: dict[int, int] = {}
-        for number, start, _ in self._automaton.find_matches_as_indexes(words, overlapping=True):
-            if number not in found and starts_word(words, start):
-                found[number] = start
-        best = self._best(found, words, told)
+        hits = self._automaton.find_matches_as_indexes(words, overlapping=True)
+        best = self._best({number for number, start, _ in hits if starts_word(words, start)}, words, told)
         return Match(best.rule, _quote(best, words, text)) if best else None
 
-    def _best(self, found: Mapping[int, int], words: str, told: Circumstances) -> Wording | None:
-        candidates = [c for number in found for c in self._by_key.get(number, ())]
-        candidates.extend(self._wordless)
-        seen = found.keys()
-        for candidate in sorted(candidates, key=_place):
-            spoken = candidate.needs <= seen and candidate.bars.isdisjoint(seen)
-            if spoken and _holds(candidate.wording.rule, words, told):
+    def _best(self, found: set[int], words: str, told: Circumstances) -> Wording | None:
+        candidates = [*self._wordless]
+        if told.remote or told.reporter:
+            candidates += self._of_hosts
+        for number in found:
+            candidates += self._by_key.get(number, ())
+        candidates.sort()
+        for _, candidate in candidates:
+            spoken = candidate.needs <= found and candidate.bars.isdisjoint(found)
+            if spoken and (candidate.always or _holds(candidate.wording.rule, words, told)):
                 return candidate.wording
         return None
 
     def _index(self, compiled: Iterable[_Compiled]) -> None:
         """Each wording under its longest phrase: the one that fewest replies hold."""
-        by_key: defaultdict[int, list[_Compiled]] = defaultdict(list)
-        wordless = []
+        by_key: defaultdict[int, list[_Placed]] = defaultdict(list)
+        wordless: list[_Placed] = []
+        of_hosts: list[_Placed] = []
         for each in compiled:
+            conditions = each.wording.rule.conditions
             if each.needs:
-                by_key[max(each.needs, key=lambda number: len(self._phrases[number]))].append(each)
+                group = by_key[max(each.needs, key=lambda number: len(self._phrases[number]))]
             else:
-                wordless.append(each)
+                group = of_hosts if conditions.remotes or conditions.reporters else wordless
+            group.append((each.place, each))
         self._by_key = {number: tuple(group) for number, group in by_key.items()}
         self._wordless = tuple(wordless)
+        self._of_hosts = tuple(of_hosts)
 
 
 @lru_cache(maxsize=1)
@@ -113,10 +123,6 @@ def builtin_files() -> Mapping[str, str]:
 def load_builtin() -> Ruleset:
     """The rules of the package. Built once a process."""
     return Ruleset.from_toml(builtin_files())
-
-
-def _place(compiled: _Compiled) -> int:
-    return compiled.place
 
 
 def _holds(rule: Rule, words: str, told: Circumstances) -> bool:
@@ -142,7 +148,8 @@ def _numbered(wordings: Iterable[Wording]) -> dict[str, int]:
 def _compiled(ranked: Iterable[Wording], numbers: Mapping[str, int]) -> Iterator[_Compiled]:
     for place, wording in enumerate(ranked):
         needs = frozenset(numbers[phrase] for phrase in wording.phrases)
-        yield _Compiled(place, wording, needs, frozenset(numbers[phrase] for phrase in wording.rule.unless))
+        bars = frozenset(numbers[phrase] for phrase in wording.rule.unless)
+        yield _Compiled(place, wording, needs, bars, wording.rule.pattern is None and not wording.rule.conditions.count)
 
 
 def _refuse(problems: Iterable[tuple[str, str]]) -> None:

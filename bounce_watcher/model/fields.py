@@ -17,7 +17,8 @@ class Action(StrEnum):
     EXPANDED = "expanded"
 
 
-_STATUS = re.compile(r"(?<![\d.])([245])\.(\d{1,3})\.(\d{1,3})(?![\d]|\.\d)")
+# The class first, what must not stand before it second: so the search skips to the digits.
+_STATUS = re.compile(r"([245])(?<![\d.].)\.(\d{1,3})\.(\d{1,3})(?![\d]|\.\d)")
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -19,17 +19,24 @@ _TYPE = re.compile(r"\s*(?:e?smtp|lmtp|dns|unix|x-[\w-]{1,30})\s*;\s*", re.IGNOR
 
 # A reply inside a wrapper: a code or a status ("failed with: 550 …", "-> 550 …", "(host.example:550 …") whose
 # neighbour on the left is one of these marks. Prose with a number ("returned 450 messages") does not count.
-_REPLY_START = re.compile(rf"(?<![\w.-])(?:[245]\d\d[ -](?!(?:seconds|minutes|hours|days|recipients|messages|k?b)\b)|{_STATUS}\s)")
-_MARK_BEFORE = re.compile(
-    r"(?:said|with|was|returned|response|error|lasterror|led|status|smtp;|->|<<<|\]|\))[:=]?\s*(['\"(]?)\s*$", re.IGNORECASE
+_REPLY_START = re.compile(
+    r"[245](?<![\w.-].)(?:\d\d[ -](?!(?:seconds|minutes|hours|days|recipients|messages|k?b)\b)|\.\d{1,3}\.\d{1,3} )"
 )
+_MARK_BEFORE = re.compile(
+    r"(?:\b(?:said|with|was|returned|response|error|lasterror|led|status|smtp;)|->|<<<|[\])])[:=]? ?(['\"(]?) ?$",
+    re.IGNORECASE,
+)
+_EXIM = "SMTP error from remote mail"
+"""Exim puts nothing but a colon between what it sent and what it was answered."""
 _WORDY_MARKS = (" said: ", " talk to me: ", "<<< ")
 """Behind these the words of the other side follow even without a code."""
 _MARK_WIDTH = 24
 
 _TAIL = re.compile(r" \(in reply to [\w ]{2,40}\)?$| Giving up on [\d.]{7,40}$")
-_HEAD = re.compile(rf"[\s'\"(]{{0,3}}([245]\d\d)(?:(?:[ :-]\s*|$)(?:[#(\[]{{0,2}}({_STATUS})(?![\d.]))?)?(?!\w)")
-_CODE_INSIDE = re.compile(rf"(?<![\w.:/#-])([245]\d\d)[ -]{_STATUS}")
+_HEAD = re.compile(
+    r"[\s'\"(]{0,3}([245]\d\d)(?:(?:[ :-]\s*|$)(?:[#(\[]{0,2}([245])\.(\d{1,3})\.(\d{1,3})(?![\d.]))?)?(?!\w)"
+)
+_CODE_INSIDE = re.compile(rf"([245]\d\d)(?<![\w.:/#-]...)[ -]{_STATUS}")
 _REPEATED = re.compile(rf" ([245]\d\d)[ -] ?({_STATUS}(?: |$))?")
 _HOST = re.compile(r"\bhost ([\w.-]{4,255})\s?[\[(:]")
 
@@ -39,7 +46,10 @@ _COMMAND = re.compile(
     r"|(refused to talk to me|initial (?:server )?greeting)|\b(rcpt to|mail from|data|ehlo) said\b"
     r"|(does not like recipient|does not like sender|failed after i sent the message)"
 )
-_STAGE_HINTS = (" to ", "after ", "sending ", "performing ", ">>>", "greeting", "sent:", " said ", "does not like", "error, ")
+_STAGE_HINTS = (
+    "reply to", "talk to me", "response to", "after ", "sending ", "performing ", ">>>", "greeting", "sent:", " said ",
+    "does not like", "error, ",
+)  # fmt: skip
 _STAGES = {
     "initial connection": "CONNECT", "refused to talk to me": "CONNECT",
     "initial server greeting": "CONNECT", "initial greeting": "CONNECT",
@@ -61,6 +71,8 @@ def read_reply(diagnostic: str) -> SmtpReply:
     whole = one_line(diagnostic)
     inner = _innermost(whole)
     code, status = _numbers(inner)
+    if code is None and inner is not whole and (outer := _HEAD.match(whole)):
+        code = int(outer[1])  # `550 Backend Replied [host.example]: 5.7.1 …`
     return SmtpReply(_joined(inner, code), code, status, _stage(whole.lower()), _host(whole))
 
 
@@ -74,13 +86,13 @@ def one_line(diagnostic: str) -> str:
 def _innermost(text: str) -> str:
     """What follows the last hop's mark, cut before what the wrapper says behind it."""
     start, quote = _last_hop(text)
+    if start == 0 and not text.endswith(")"):
+        return text
     inner = text[start:]
     if quote:
         closing = inner.rfind(")" if quote == "(" else quote)
         inner = inner[:closing] if closing > 0 else inner
-    if inner.endswith(")") or "Giving up on" in inner:
-        inner = _TAIL.sub("", inner)
-    return inner or text
+    return _TAIL.sub("", inner) or text
 
 
 def _last_hop(text: str) -> tuple[int, str]:
@@ -89,16 +101,20 @@ def _last_hop(text: str) -> tuple[int, str]:
     for mark in _WORDY_MARKS:
         if (at := text.rfind(mark)) >= 0:
             start = max(start, at + len(mark))
+    exim = _EXIM in text
     for reply in _REPLY_START.finditer(text, start + 1):
-        if mark_before := _MARK_BEFORE.search(text, max(0, reply.start() - _MARK_WIDTH), reply.start()):
-            start, quote = reply.start(), mark_before[1]
+        at = reply.start()
+        if mark_before := _MARK_BEFORE.search(text, max(0, at - _MARK_WIDTH), at):
+            start, quote = at, mark_before[1]
+        elif exim and text.endswith(": ", 0, at):
+            start, quote = at, ""
     return start, quote
 
 
 def _numbers(reply: str) -> tuple[int | None, EnhancedStatus | None]:
     head = _HEAD.match(reply)
     if head and head[2]:
-        return int(head[1]), EnhancedStatus.find(head[2])
+        return int(head[1]), EnhancedStatus(int(head[2]), int(head[3]), int(head[4]))
     status = EnhancedStatus.find(reply)
     if status is not None and status.class_ == 2:
         status = None  # "250 2.1.5 ok" of an earlier recipient, a version number
