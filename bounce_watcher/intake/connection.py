@@ -86,8 +86,7 @@ class Connection:
         """Ends the connection without a word; the next use of `client` makes a new one."""
         client, self._client = self._client, None
         if client is not None:
-            with contextlib.suppress(OSError, ValueError):
-                client.shutdown()
+            _end(client)
 
     def close(self) -> None:
         """Logs out."""
@@ -121,12 +120,12 @@ class Connection:
         try:
             client.starttls(context)
         except CapabilityError:
-            client.shutdown()
+            _end(client)
             raise PermanentFailure(
                 f"mailbox {self.account.name}: the server offers no STARTTLS; set security to tls and port to 993"
             ) from None
         except BaseException:
-            client.shutdown()
+            _end(client)
             raise
 
     def _plug(self, context: ssl.SSLContext | None) -> socket.socket:
@@ -134,6 +133,11 @@ class Connection:
         raw = socket.create_connection((account.host, account.port), account.timeout.total_seconds())
         self._watchdog.hold(raw)
         return raw if context is None else context.wrap_socket(raw, server_hostname=account.host)
+
+
+def _end(client: IMAPClient) -> None:
+    with contextlib.suppress(OSError, ValueError):  # the socket may be gone already
+        client.shutdown()
 
 
 def _trust(account: ImapAccount) -> ssl.SSLContext:

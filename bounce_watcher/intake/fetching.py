@@ -19,7 +19,7 @@ _BEGIN = re.compile(rb"\d+ \(")
 _UID = re.compile(rb"[( ]UID (\d+)", re.IGNORECASE)
 _SIZE = re.compile(rb"[( ]RFC822\.SIZE (\d+)", re.IGNORECASE)
 _DATE = re.compile(rb'[( ]INTERNALDATE "([^"]{1,40})"', re.IGNORECASE)
-_SHORT = re.compile(rb'[( ]BODY\[\](?:<0>)? (?:NIL|"((?:[^"\\]|\\.)*)")', re.IGNORECASE)
+_SHORT = re.compile(rb'[( ]BODY\[\](?:<0>)? "((?:[^"\\]|\\.)*)"', re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,9 +75,9 @@ def _read(text: bytes, literal: bytes | None) -> tuple[int, Fetched]:
 
 
 def _short_body(text: bytes) -> bytes | None:
-    """A body that came without a literal: an empty one as NIL or "", a short one quoted."""
+    """A body that came without a literal. NIL is none: Dovecot's answer for a message that another has expunged."""
     match = _SHORT.search(text)
-    return re.sub(rb"\\(.)", rb"\1", match[1] or b"") if match else None
+    return re.sub(rb"\\(.)", rb"\1", match[1]) if match else None
 
 
 def _internal_date(text: str) -> datetime | None:

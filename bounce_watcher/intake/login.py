@@ -31,21 +31,24 @@ def log_in(client: IMAPClient, account: ImapAccount, now: datetime, tokens: Toke
 
 
 def _by_password(client: IMAPClient, account: ImapAccount) -> None:
-    password = account.password.get_secret_value() if account.password else ""
+    user, password = account.username, account.password.get_secret_value() if account.password else ""
     if client.has_capability("AUTH=PLAIN"):
-        _attempt(account, "", lambda: client.plain_login(account.username, password))
+        _attempt(account, "", lambda: client.plain_login(user, password))
+    elif client.has_capability("AUTH=LOGIN"):  # no RFC, but all that some servers offer; asks for one after the other
+        answers = iter([user.encode(), password.encode()])
+        _attempt(account, "", lambda: client.sasl_login("LOGIN", lambda _: next(answers, None)))
     elif client.has_capability("LOGINDISABLED"):
         raise PermanentFailure(
             f"mailbox {account.name}: the server allows no password log-in on this connection; "
             "set security to tls or starttls, or use [mailbox.oauth2]"
         )
-    elif not (account.username + password).isascii():
+    elif not (user + password).isascii():
         raise PermanentFailure(
             f"mailbox {account.name}: the server knows the LOGIN command only, which takes no password beyond ASCII; "
             "choose another password"
         )
     else:
-        _attempt(account, "", lambda: client.login(account.username, password))
+        _attempt(account, "", lambda: client.login(user, password))
 
 
 def _by_token(

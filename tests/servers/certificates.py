@@ -20,11 +20,12 @@ class Certificate:
 
 
 def self_signed(folder: Path, name: str = "server", *, lifetime: timedelta = timedelta(days=2)) -> Certificate:
-    """A certificate for localhost and 127.0.0.1, valid since yesterday for `lifetime` (negative: it has run out)."""
+    """A certificate for localhost, 127.0.0.1 and 127.0.0.2, valid for `lifetime`; below zero: it has run out."""
     key = ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, f"{name} of the tests")])
     begin = datetime.now(UTC) - timedelta(days=10)
-    names = x509.SubjectAlternativeName([x509.DNSName("localhost"), x509.IPAddress(ip_address("127.0.0.1"))])
+    addresses = [x509.IPAddress(ip_address(address)) for address in ("127.0.0.1", "127.0.0.2")]
+    names = x509.SubjectAlternativeName([x509.DNSName("localhost"), *addresses])
     certificate = (
         x509.CertificateBuilder()
         .subject_name(subject)

@@ -36,13 +36,18 @@ CAPABILITIES = (
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """What differs between instances. `hidden` capabilities are not announced, though the server would know them."""
+    """What differs between instances. `hidden` capabilities are not announced, though the server would know them.
+
+    At the address 127.0.0.2 a connection from this machine does not count as secure by itself.
+    """
 
     users: tuple[str, ...] = ("bounces", "other")
     separator: str = "."
     prefix: str = ""
     hidden: frozenset[str] = frozenset()
     cleartext_login: bool = True
+    tls: bool = True
+    address: str = "127.0.0.1"
     mechanisms: str = "plain login xoauth2 oauthbearer"
     extra: str = ""
 
@@ -78,7 +83,7 @@ class Dovecot:
             ["dovecot", "-F", "-c", str(self.root / "dovecot.conf")],
             start_new_session=True, stdout=subprocess.DEVNULL, stderr=(self.root / "stderr").open("wb"),
         )
-        for port in (self.imap_port, self.imaps_port, self.lmtp_port):
+        for port in (self.imap_port, self.lmtp_port, *((self.imaps_port,) if self.layout.tls else ())):
             self._await(port)
 
     def stop(self) -> None:
@@ -93,7 +98,7 @@ class Dovecot:
     def _await(self, port: int) -> None:
         assert self._process is not None
         for _ in range(500):
-            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+            with contextlib.suppress(OSError), socket.create_connection((self.layout.address, port), 1):
                 return
             if self._process.poll() is not None:
                 break
@@ -133,7 +138,7 @@ class Dovecot:
                 os.chown(path, self.owner.pw_uid, self.owner.pw_gid)
 
     def messages(self, user: str, folder: str = "INBOX") -> list[bytes]:
-        """What lies in a folder, in the order of delivery; empty for a folder that does not exist."""
+        """What lies in a folder, by file name (as `deliver` numbers them); empty for a folder that does not exist."""
         maildir = self.folder(user, folder)
         paths = [path for name in ("cur", "new") for path in (maildir / name).glob("*")]
         return [path.read_bytes() for path in sorted(paths, key=lambda path: path.name)]
@@ -149,19 +154,28 @@ class Dovecot:
         lines = path.read_text().splitlines() if path.exists() else []
         return {line.replace("\t", "/").replace(".", "/") for line in lines if line and not line.startswith("V\t")}
 
-    def change_uidvalidity(self, user: str, folder: str = "INBOX") -> None:
+    def renumber(self, user: str, folder: str = "INBOX") -> None:
         """Lets Dovecot forget the folder's UIDs: it numbers the messages anew under another UIDVALIDITY."""
         for pattern in ("dovecot-uidlist", "dovecot.index*"):
             for path in self.folder(user, folder).glob(pattern):
                 path.unlink()
 
+    def clear(self) -> None:
+        """Empties the mailboxes of all users."""
+        for user in self.layout.users:
+            shutil.rmtree(self.folder(user), ignore_errors=True)
+            self._make_maildir(self.folder(user))
+
     def set_token(self, user: str, token: str) -> None:
-        """From now on `token` is the only OAuth2 access token that is taken for `user`."""
+        """From now on `token` is the only OAuth2 access token that is taken for `user`. Ends all connections."""
         path = self.root / "tokens"
         lines = [line for line in path.read_text().splitlines() if not line.startswith(f"{user}:")]
         fresh = path.with_suffix(".new")
         fresh.write_text("\n".join([*lines, f"{user}:{{PLAIN}}{token}"]) + "\n")
         fresh.replace(path)
+        if self._process is not None:  # Dovecot looks for a new file only now and then
+            self.stop()
+            self.start()
 
     def doveadm(self, *arguments: str) -> str:
         command = ["doveadm", "-c", str(self.root / "dovecot.conf"), *arguments]
@@ -186,17 +200,22 @@ def _common(server: Dovecot) -> str:
 base_dir = {root}/run
 state_dir = {root}/state
 log_path = {root}/log
-listen = 127.0.0.1
+listen = {layout.address}
 first_valid_uid = 1
 mail_uid = {owner.pw_uid}
 mail_gid = {owner.pw_gid}
 auth_mechanisms = {layout.mechanisms}
 auth_failure_delay = 0
-ssl = yes
+ssl = {"yes" if layout.tls else "no"}
 namespace inbox {{
   inbox = yes
   separator = {layout.separator}
   prefix = {layout.prefix}
+}}
+service anvil {{
+  unix_listener anvil-auth-penalty {{
+    mode = 0
+  }}
 }}
 service imap-login {{
   process_min_avail = 1
@@ -205,7 +224,7 @@ service imap-login {{
     port = {server.imap_port}
   }}
   inet_listener imaps {{
-    port = {server.imaps_port}
+    port = {server.imaps_port if layout.tls else 0}
     ssl = yes
   }}
 }}
@@ -330,8 +349,5 @@ def shared_dovecot(start_dovecot: Callable[[Layout], Dovecot]) -> Dovecot:
 @pytest.fixture
 def dovecot(shared_dovecot: Dovecot) -> Dovecot:
     """A running instance whose mailboxes are empty."""
-    for user in shared_dovecot.layout.users:
-        home = shared_dovecot.folder(user)
-        shutil.rmtree(home, ignore_errors=True)
-        shared_dovecot._make_maildir(home)
+    shared_dovecot.clear()
     return shared_dovecot
