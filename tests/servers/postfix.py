@@ -1,18 +1,17 @@
 """A private Postfix on loopback: its own configuration, queue and data, a high port, no chroot.
 
-`running_postfix(sink_port, lmtp_port)` is started and stopped by the test; see tests/servers/relay.py.
+See tests/servers/relay.py for what it does.
 """
 
 import contextlib
 import os
 import shutil
 import signal
-import subprocess
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.servers.relay import MAILBOX, Relay, unavailable
+from tests.servers.relay import ALIAS, BEHIND_ALIAS, MAILBOX, Relay, unavailable
 
 # Each attempt comes two seconds after the last; a delay is told at the first one behind `delay_warning_time`.
 _MAIN = """
@@ -32,7 +31,7 @@ alias_maps =
 local_recipient_maps =
 relayhost = [127.0.0.1]:{sink_port}
 transport_maps = inline:{{ {{ example.com = lmtp:inet:127.0.0.1:{lmtp_port} }} }}
-virtual_alias_maps = inline:{{ {{ @example.com = {mailbox} }} }}
+virtual_alias_maps = inline:{{ {{ {alias} = {behind_alias} }}, {{ @example.com = {mailbox} }} }}
 smtp_tls_security_level = none
 smtp_host_lookup = native
 notify_classes =
@@ -82,8 +81,9 @@ class Postfix(Relay):
             folder.mkdir()
         shutil.chown(self.root / "data", "postfix")
         names = {
-            "root": self.root, "mailbox": MAILBOX, "sink_port": self.sink_port, "lmtp_port": self.lmtp_port,
-            "smtp_port": self.smtp_port, "lifetime": self.lifetime, "delay_warning": self.delay_warning,
+            "root": self.root, "mailbox": MAILBOX, "alias": ALIAS, "behind_alias": BEHIND_ALIAS,
+            "sink_port": self.sink_port, "lmtp_port": self.lmtp_port, "smtp_port": self.smtp_port,
+            "lifetime": self.lifetime, "delay_warning": self.delay_warning,
         }
         (config / "main.cf").write_text(_MAIN.format(**names))
         (config / "master.cf").write_text(_MASTER.format(**names))
@@ -99,9 +99,9 @@ class Postfix(Relay):
         path = self.root / "log"
         return path.read_text("utf-8", "replace") if path.exists() else ""
 
-    def queue(self) -> str:
-        command = ["postqueue", "-c", str(self.root / "config"), "-p"]
-        return subprocess.run(command, capture_output=True, text=True, check=False).stdout
+    def queued(self) -> int:
+        folders = ("maildrop", "incoming", "active", "deferred")
+        return sum(path.is_file() for name in folders for path in (self.root / "queue" / name).rglob("*"))
 
 
 @contextlib.contextmanager

@@ -24,13 +24,13 @@ class Refusal:
     """One reply: `text` as on the wire, lines ended by "\\n", with `{recipient}` where the address is to stand.
 
     `stage` is the command that it answers: MAIL, RCPT or DOT (the end of the data). `status` is the enhanced status in
-    the text, None where it has none. `reason` is what any reader would make of the words, None where they do not tell.
+    the text, None where it has none. `reason` is what any reader would make of the words.
     """
 
     id: str
     text: str
     status: str | None
-    reason: Reason | None
+    reason: Reason
     stage: str = "RCPT"
 
     @property
@@ -102,7 +102,7 @@ class _Controller(Controller):
 @contextlib.contextmanager
 def running(refusals: Iterable[Refusal]) -> Iterator[Sink]:
     sink = Sink({refusal.id: refusal for refusal in refusals})
-    controller = _Controller(sink, hostname="127.0.0.1", server_hostname="mx.example.org", ident="ESMTP")
+    controller = _Controller(sink, hostname="127.0.0.1", server_hostname="mx.example.org", enable_SMTPUTF8=True)
     controller.start()
     sink.port = controller.port
     try:
