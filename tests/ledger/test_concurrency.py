@@ -1,0 +1,145 @@
+"""Several writers and senders on one database, each with its own connections as processes have."""
+
+from collections import Counter
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from threading import Barrier
+
+import pytest
+
+from bounce_watcher.ledger.filters import OutboxFilter
+from bounce_watcher.ledger.store import Ledger
+from bounce_watcher.model.ledger import NoticeType, OutboxState, PageOutcome, SuppressionSource
+from bounce_watcher.model.verdict import Reason
+from tests.ledger.making import DELIVERED, LEASE, START, Platform, bounce, day, mail, page, record
+
+WRITERS = 4
+EVERYTHING = Platform(types=frozenset(NoticeType)).types
+
+
+def at_once(url: str, *works: Callable[[Ledger], object]) -> list[object]:
+    """Runs each work on a ledger of its own, all beginning together. Raises what any of them raises."""
+    start = Barrier(len(works))
+
+    def run(work: Callable[[Ledger], object]) -> object:
+        with Ledger.connect(url) as ledger:
+            start.wait()
+            return work(ledger)
+
+    with ThreadPoolExecutor(len(works)) as pool:
+        return list(pool.map(run, works))
+
+
+def test_writers_with_the_same_recipients_lose_nothing(ledger: Ledger, ledger_url: str) -> None:
+    def writer(number: int) -> Callable[[Ledger], object]:
+        def work(mine: Ledger) -> None:
+            for turn in range(6):
+                events = [bounce(f"w{number}t{turn}e{n}", f"u{n * 7 % 40}@example.org", reason=Reason.MAILBOX_FULL,
+                                 at=day(turn)) for n in range(40)]
+                events = events[number:] + events[:number]
+                record(mine, page(*(events[::-1] if number % 2 else events)), Platform(types=EVERYTHING))
+        return work
+
+    at_once(ledger_url, *(writer(number) for number in range(WRITERS)))
+    items = list(ledger.outbox())
+    for n in range(40):
+        (found,) = ledger.recipients(f"u{n}@example.org")
+        assert found.counts == {"soft": WRITERS * 6}
+        numbers = [item.sequence for item in items if item.recipient == found.recipient]
+        assert sorted(numbers) == list(range(1, found.sequence + 1))
+
+
+def test_writers_with_the_same_mail_record_it_once(ledger: Ledger, ledger_url: str) -> None:
+    pages = [page(*(bounce(f"p{p}e{n}", f"u{n}@example.org", reason=Reason.MAILBOX_FULL) for n in range(30)))
+             for p in range(5)]
+
+    def work(mine: Ledger) -> int:
+        outcomes: list[PageOutcome] = [record(mine, messages) for messages in pages]
+        return sum(outcome.events for outcome in outcomes)
+
+    assert sum(at_once(ledger_url, *[work] * WRITERS)) == 150  # type: ignore[arg-type]
+    assert len(list(ledger.events())) == 150
+    assert ledger.recipients("u7@example.org")[0].counts == {"soft": 5}
+
+
+def test_same_mail_in_two_streams_is_recorded_once(ledger: Ledger, ledger_url: str) -> None:
+    def writer(stream: str) -> Callable[[Ledger], object]:
+        return lambda mine: [
+            record(mine, page(*(bounce(f"p{p}e{n}", f"u{n}@example.org", stream=stream) for n in range(20))))
+            for p in range(8)
+        ]
+
+    at_once(ledger_url, writer("news"), writer("orders"))
+    assert len(list(ledger.events())) == 160
+    assert sum(record.counts.get("hard", 0) for record in ledger.recipients("u3@example.org")) == 8
+
+
+def test_threads_share_one_ledger(ledger: Ledger) -> None:
+    def work(number: int) -> int:
+        return record(ledger, [mail(*(bounce(f"w{number}", f"u{n}@example.org") for n in range(50)))]).events
+
+    with ThreadPoolExecutor(8) as pool:
+        assert sum(pool.map(work, range(16))) == 800
+
+
+def test_senders_share_an_outbox_and_never_send_a_row_twice(ledger: Ledger, ledger_url: str) -> None:
+    record(ledger, page(*(bounce(f"m{n}", f"u{n}@example.org") for n in range(120))), Platform(types=EVERYTHING))
+    order: list[tuple[str | None, int]] = []
+
+    def sender(mine: Ledger) -> list[str]:
+        sent = []
+        while mine.next_due("platform") is not None:
+            for item in mine.lease("platform", START, LEASE, 7):
+                sent.append(item.id)
+                order.append((item.recipient, item.sequence))
+                mine.conclude(item, DELIVERED, START)
+        return sent
+
+    sent = Counter(item_id for mine in at_once(ledger_url, *[sender] * WRITERS) for item_id in mine)  # type: ignore[attr-defined]
+    assert len(sent) == 240
+    assert set(sent.values()) == {1}
+    for n in range(120):
+        assert [number for recipient, number in order if recipient == f"u{n}@example.org"] == [1, 2]
+    assert {item.state for item in ledger.outbox()} == {OutboxState.DELIVERED}
+
+
+def test_sender_that_died_is_succeeded(ledger: Ledger, ledger_url: str) -> None:
+    record(ledger, page(*(bounce(f"m{n}", f"u{n}@example.org") for n in range(10))))
+    with Ledger.connect(ledger_url) as died:
+        assert len(died.lease("platform", START, LEASE, 10)) == 10
+    assert ledger.lease("platform", START + LEASE / 2, LEASE, 10) == []
+    assert len(ledger.lease("platform", START + LEASE, LEASE, 10)) == 10
+
+
+@pytest.mark.parametrize("turns", [15])
+def test_writers_senders_and_people_at_once(ledger: Ledger, ledger_url: str, turns: int) -> None:
+    """Everything that takes locks, against each other: no deadlock comes through, and each state is told in order."""
+    addresses = [f"u{n}@example.org" for n in range(12)]
+
+    def writer(mine: Ledger) -> None:
+        for turn in range(turns):
+            record(mine, page(*(bounce(f"t{turn}{name}", name, at=day(turn)) for name in addresses)))
+
+    def person(mine: Ledger) -> None:
+        for turn in range(turns):
+            for name in reversed(addresses[:4]):
+                mine.release(name, None, because="", now=day(turn), announce=Platform())
+            mine.suppress(addresses[0], "default", because="", source=SuppressionSource.MANUAL, now=day(turn),
+                          announce=Platform(), until=day(turn + 1))
+            mine.expire(day(turn), Platform())
+
+    def operator(mine: Ledger) -> None:
+        for _ in range(turns):
+            mine.retry(START, state=OutboxState.SUPERSEDED)
+            mine.retry(START, state=OutboxState.DUE)
+
+    def sender(mine: Ledger) -> None:
+        for turn in range(turns):
+            for item in mine.lease("platform", day(turn), timedelta(seconds=1), 20):
+                mine.conclude(item, DELIVERED, day(turn))
+
+    at_once(ledger_url, writer, person, operator, sender)
+    for name in addresses:
+        numbers = [item.sequence for item in ledger.outbox(OutboxFilter(recipient=name))]
+        assert len(numbers) == len(set(numbers))
