@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from bounce_watcher.cli.ledgers import ledger_of
-from bounce_watcher.cli.options import ConfigFile, Debug, Json, Limit, Stream, example, past
+from bounce_watcher.cli.options import ConfigFile, Debug, Json, Limit, Stream, WrongUsage, example, past
 from bounce_watcher.cli.output import listing
 from bounce_watcher.cli.rows import EVENT_COLUMNS, event_row
 from bounce_watcher.ledger.filters import EventFilter
@@ -51,5 +51,5 @@ def list_events(  # noqa: PLR0913, PLR0917 - one parameter an option
 def _reason(text: str) -> Reason:
     reason = next((each for each in Reason if each == text), None)
     if reason is None:
-        raise typer.BadParameter(f"{text!r} is no reason; they are: {', '.join(Reason)}")
+        raise WrongUsage(f"{text!r} is no reason; they are: {', '.join(Reason)}")
     return reason

@@ -12,7 +12,16 @@ import typer
 
 from bounce_watcher.attribution.settings import AttributionSettings
 from bounce_watcher.classification.ruleset import load_builtin
-from bounce_watcher.cli.options import CONFIG_VARIABLE, ConfigFile, Debug, config_path, example, load_settings
+from bounce_watcher.cli.options import (
+    CONFIG_VARIABLE,
+    ConfigFile,
+    Debug,
+    IntoStream,
+    config_path,
+    example,
+    load_settings,
+    stream_for,
+)
 from bounce_watcher.cli.output import clean, complain, iso, say
 from bounce_watcher.cli.sources import DEFAULT_MESSAGE_BYTES, MessageBytes, messages
 from bounce_watcher.config import Settings
@@ -25,7 +34,7 @@ from bounce_watcher.model.message import RawMessage
 from bounce_watcher.pipeline import Toolkit, analyse
 from bounce_watcher.policy.decide import decide
 from bounce_watcher.policy.settings import PolicySettings
-from bounce_watcher.service.process import DEFAULT_STREAM, message_record
+from bounce_watcher.service.process import message_record
 
 KINDS: Mapping[Kind, str] = {
     Kind.BOUNCE: "a report that at least one recipient failed",
@@ -63,9 +72,7 @@ def register(app: typer.Typer) -> None:
 
 def explain(
     file: Annotated[str, typer.Argument(metavar="FILE", help="A message (.eml), or - for standard input.")],
-    stream: Annotated[
-        str | None, typer.Option(metavar="STREAM", help="The stream to look up and count in.")
-    ] = None,
+    stream: IntoStream = None,
     max_message_bytes: MessageBytes = DEFAULT_MESSAGE_BYTES,
     config: ConfigFile = None,
     debug: Debug = False,
@@ -79,7 +86,7 @@ def explain(
         raise PermanentFailure(f"{file}: holds no message")
     with ExitStack() as stack:
         settings, ledger = _surroundings(config, stack)
-        raw = replace(raw, stream=stream or _stream(settings))
+        raw = replace(raw, stream=stream_for(settings, stream) if settings else stream)
         attribution = settings.attribution if settings else AttributionSettings()
         analysis = analyse(raw.content, Toolkit(load_builtin(), attribution))
         policy = settings.policy if settings else PolicySettings()
@@ -100,10 +107,6 @@ def _surroundings(config: Path | None, stack: ExitStack) -> tuple[Settings | Non
         complain(f"explained with an empty history: {failure}")
         return settings, None
     return settings, ledger
-
-
-def _stream(settings: Settings | None) -> str:
-    return settings.mailboxes[0].stream if settings and settings.mailboxes else DEFAULT_STREAM
 
 
 def _decisions(

@@ -1,9 +1,11 @@
 """`import`: mail from files into the ledger."""
 
+from dataclasses import replace
+
 import typer
 
-from bounce_watcher.cli.options import ConfigFile, Debug, DryRun, example, load_settings
-from bounce_watcher.cli.output import progress, say
+from bounce_watcher.cli.options import ConfigFile, Debug, DryRun, IntoStream, example, load_settings, stream_for
+from bounce_watcher.cli.output import count, progress, say
 from bounce_watcher.cli.sources import DEFAULT_MESSAGE_BYTES, MessageBytes, Paths, messages_in_order_of_time
 from bounce_watcher.service import logs
 from bounce_watcher.service.importing import ImportReport, import_messages
@@ -17,6 +19,7 @@ def register(app: typer.Typer) -> None:
 
 def import_files(
     paths: Paths,
+    stream: IntoStream = None,
     dry_run: DryRun = False,
     max_message_bytes: MessageBytes = DEFAULT_MESSAGE_BYTES,
     config: ConfigFile = None,
@@ -28,7 +31,8 @@ def import_files(
     """
     settings = load_settings(config)
     logs.configure("error", settings.log_format)
-    found = messages_in_order_of_time(paths, max_message_bytes)
+    into = stream_for(settings, stream)
+    found = (replace(raw, stream=into) for raw in messages_in_order_of_time(paths, max_message_bytes))
     with progress("importing") as advance:
         report = import_messages(settings, found, dry_run=dry_run, progress=advance)
     say(_rehearsed(report) if dry_run else _told(report))
@@ -36,13 +40,13 @@ def import_files(
 
 def _rehearsed(report: ImportReport) -> str:
     return (
-        f"would import {report.messages} messages with {report.events} events; {report.quarantined} could not be "
-        "analysed; nothing was written"
+        f"would import {count(report.messages, 'message')} with {count(report.events, 'event')}; "
+        f"{report.quarantined} could not be analysed; nothing was written"
     )
 
 
 def _told(report: ImportReport) -> str:
     return (
-        f"{report.messages} messages, {report.events} new events, {report.suppressed} suppressed, "
+        f"{count(report.messages, 'message')}, {count(report.events, 'new event')}, {report.suppressed} suppressed, "
         f"{report.released} released, {report.duplicates} known already, {report.quarantined} not analysed"
     )

@@ -37,7 +37,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _explain(error: Exception) -> int:
     """Tells what is wrong, a line a problem. Returns the exit status."""
-    from bounce_watcher.cli.output import complain  # noqa: PLC0415 - see above
+    from bounce_watcher.cli.options import WrongUsage  # noqa: PLC0415 - see above
+    from bounce_watcher.cli.output import complain  # noqa: PLC0415
     from bounce_watcher.model.errors import BounceWatcherError, ConfigError  # noqa: PLC0415
 
     if isinstance(error, ConfigError):
@@ -46,7 +47,7 @@ def _explain(error: Exception) -> int:
         return WRONG_USAGE
     if isinstance(error, BounceWatcherError):
         complain(str(error))
-        return FAILED
+        return WRONG_USAGE if isinstance(error, WrongUsage) else FAILED
     if type(error).__name__ == "Abort":
         return INTERRUPTED
     if hasattr(error, "format_message"):  # a usage error of the command line library

@@ -10,10 +10,16 @@ import typer
 
 from bounce_watcher.config import Settings, load
 from bounce_watcher.config.values import duration
+from bounce_watcher.model.errors import BounceWatcherError
 from bounce_watcher.service.clock import utcnow
+from bounce_watcher.service.process import DEFAULT_STREAM
 
 DEFAULT_CONFIG = Path("/etc/bounce-watcher/config.toml")
 CONFIG_VARIABLE = "BOUNCE_WATCHER_CONFIG"
+
+
+class WrongUsage(BounceWatcherError):
+    """A command line that can't be meant: exit status 2."""
 
 
 @dataclass(slots=True)
@@ -81,7 +87,7 @@ def past(text: str | None) -> datetime | None:
         return _moment(text) or utcnow() - duration(text)
     except (ValueError, OverflowError):
         wrong = f"{text!r} is no time: write 2026-11-01, 2026-11-01T06:00:00Z, or 7d for so long ago"
-        raise typer.BadParameter(wrong) from None
+        raise WrongUsage(wrong) from None
 
 
 def future(text: str | None) -> datetime | None:
@@ -92,9 +98,9 @@ def future(text: str | None) -> datetime | None:
         moment = _moment(text) or utcnow() + duration(text)
     except (ValueError, OverflowError):
         wrong = f"{text!r} is no time: write 2026-12-31, 2026-12-31T06:00:00Z, or 30d from now"
-        raise typer.BadParameter(wrong) from None
+        raise WrongUsage(wrong) from None
     if moment <= utcnow():
-        raise typer.BadParameter(f"{text!r} has passed: give a time to come")
+        raise WrongUsage(f"{text!r} has passed: give a time to come")
     return moment
 
 
@@ -106,6 +112,16 @@ def _moment(text: str) -> datetime | None:
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 
+def stream_for(settings: Settings, stream: str | None) -> str:
+    """The stream that was named, else the only one that the mailboxes have."""
+    if stream is not None:
+        return stream
+    streams = sorted({mailbox.stream for mailbox in settings.mailboxes}) or [DEFAULT_STREAM]
+    if len(streams) > 1:
+        raise WrongUsage(f"the mailboxes have several streams: add --stream with one of {', '.join(streams)}")
+    return streams[0]
+
+
 def address(text: str) -> str:
     """An e-mail address as an argument."""
     local, at, domain = text.strip().rpartition("@")
@@ -114,4 +130,11 @@ def address(text: str) -> str:
     return f"{local}@{domain.lower()}"
 
 
+IntoStream = Annotated[
+    str | None,
+    typer.Option(
+        "--stream", metavar="STREAM", help="In this stream. Needed where the mailboxes have several.",
+        show_default=False,
+    ),
+]
 Address = Annotated[str, typer.Argument(metavar="ADDRESS", parser=address, help="An address such as user@example.org.")]

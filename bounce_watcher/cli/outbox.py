@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from bounce_watcher.cli.ledgers import ledger_of
-from bounce_watcher.cli.options import ConfigFile, Debug, DryRun, Json, Limit, example
+from bounce_watcher.cli.options import ConfigFile, Debug, DryRun, Json, Limit, WrongUsage, example
 from bounce_watcher.cli.output import clean, listing, say
 from bounce_watcher.cli.rows import OUTBOX_COLUMNS, outbox_row
 from bounce_watcher.config import Settings
@@ -77,7 +77,7 @@ def discard(
     """Gives up on webhooks that are due or dead: those of a target, or those named. They are never sent."""
     chosen = ids or ()
     if not chosen and target is None:
-        raise typer.BadParameter("this would discard everything: name ids, or --target NAME")
+        raise WrongUsage("this would discard everything: name ids, or --target NAME")
     with ledger_of(config) as (_, ledger):
         if dry_run:
             _rehearse("would be discarded", _matching(ledger, chosen, target, (OutboxState.DUE, OutboxState.DEAD)))
@@ -106,7 +106,7 @@ def _rehearse(what: str, items: Iterator[OutboxItem]) -> None:
 def _check(settings: Settings, target: str | None) -> None:
     names = [webhook.name for webhook in settings.webhooks]
     if target is not None and target not in names:
-        raise typer.BadParameter(f"there is no [[webhook]] named {target!r}; there are: {', '.join(names) or 'none'}")
+        raise WrongUsage(f"there is no [[webhook]] named {target!r}; there are: {', '.join(names) or 'none'}")
 
 
 def _refuse_nothing(ids: Sequence[str], count: int) -> None:

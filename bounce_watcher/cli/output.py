@@ -15,7 +15,7 @@ from itertools import islice
 from rich import box
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 ROWS_AT_ONCE = 500
@@ -49,6 +49,11 @@ def _shown(character: str) -> str:
     # Cc controls, Cf bidirectional and invisible ones, Cs surrogates.
     unsafe = unicodedata.category(character) in {"Cc", "Cf", "Cs"}
     return f"\\u{ord(character):04x}" if unsafe else character
+
+
+def count(number: int, thing: str) -> str:
+    """"1 message", "2 messages"."""
+    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
 
 
 def say(line: str = "") -> None:
@@ -97,7 +102,8 @@ def _drawn(columns: Sequence[str], rows: Iterator[Sequence[object]], title: str 
     console = Console()
     while True:
         part = list(islice(rows, ROWS_AT_ONCE))
-        drawn = Table(*columns, title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+        headings = (Column(name, overflow="fold") for name in columns)
+        drawn = Table(*headings, title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
         for row in part:
             drawn.add_row(*(Text(clean(value)) for value in row))
         console.print(drawn)

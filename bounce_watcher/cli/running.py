@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from bounce_watcher.cli.options import ConfigFile, Debug, config_path, example, load_settings
-from bounce_watcher.cli.output import complain, say
+from bounce_watcher.cli.output import complain, count, say
 from bounce_watcher.service import app as service
 from bounce_watcher.service import logs
 from bounce_watcher.service.deliver import DeliveryReport
@@ -55,8 +55,9 @@ def _told(each: PassReport) -> str:
     tally = each.tally
     left = "; broken off" if each.failure else ""
     return (
-        f"mailbox {each.mailbox}: {tally.messages} messages, {tally.events} new events, {tally.suppressed} suppressed, "
-        f"{tally.released} released, {tally.duplicates} known already, {tally.quarantined} quarantined{left}"
+        f"mailbox {each.mailbox}: {count(tally.messages, 'message')}, {count(tally.events, 'new event')}, "
+        f"{tally.suppressed} suppressed, {tally.released} released, {tally.duplicates} known already, "
+        f"{tally.quarantined} quarantined{left}"
     )
 
 

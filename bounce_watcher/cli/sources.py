@@ -7,6 +7,7 @@ from typing import Annotated, BinaryIO
 
 import typer
 
+from bounce_watcher.cli.options import WrongUsage
 from bounce_watcher.intake.files import STDIN, messages_by_time, read_messages
 from bounce_watcher.model.message import RawMessage
 
@@ -37,7 +38,7 @@ def messages_in_order_of_time(paths: Sequence[str], max_message_bytes: int) -> I
 
 def _given(paths: Sequence[str]) -> list[str | Path]:
     if paths.count(STDIN) > 1:
-        raise typer.BadParameter("- stands twice: standard input can be read once")
+        raise WrongUsage("- stands twice: standard input can be read once")
     return list(paths)
 
 

@@ -5,10 +5,20 @@ from typing import Annotated
 import typer
 
 from bounce_watcher.cli.ledgers import ledger_of
-from bounce_watcher.cli.options import Address, ConfigFile, Debug, Json, Limit, Stream, example, future
-from bounce_watcher.cli.output import Row, clean, json_line, listing, say
+from bounce_watcher.cli.options import (
+    Address,
+    ConfigFile,
+    Debug,
+    IntoStream,
+    Json,
+    Limit,
+    Stream,
+    example,
+    future,
+    stream_for,
+)
+from bounce_watcher.cli.output import Row, clean, count, json_line, listing, say
 from bounce_watcher.cli.rows import SUPPRESSION_COLUMNS, suppression_row
-from bounce_watcher.config import Settings
 from bounce_watcher.ledger.filters import SuppressionFilter
 from bounce_watcher.model.errors import PermanentFailure
 from bounce_watcher.model.ledger import State, SuppressionSource
@@ -71,9 +81,7 @@ def _tell(row: Row) -> None:
 def add(
     address: Address,
     because: Because,
-    stream: Annotated[
-        str | None, typer.Option(metavar="STREAM", help="In this stream. Needed where mailboxes have several.")
-    ] = None,
+    stream: IntoStream = None,
     until: Annotated[
         str | None, typer.Option(metavar="TIME", help="Until 2026-12-31, or for 30d. Else for good.")
     ] = None,
@@ -83,7 +91,7 @@ def add(
     """Suppresses an address by hand and tells the platform."""
     end = future(until)
     with ledger_of(config) as (settings, ledger):
-        chosen = stream or _only_stream(settings)
+        chosen = stream_for(settings, stream)
         ledger.suppress(
             address, chosen, because=because, source=SuppressionSource.MANUAL, now=utcnow(),
             announce=announcer(settings), until=end,
@@ -101,11 +109,5 @@ def remove(
     if not released:
         where = f" in stream {stream}" if stream else ""
         raise PermanentFailure(f"{address} is not suppressed{where}: see what is with `suppressions list`")
-    say(f"{clean(address)} is released in {released} stream{'s' * (released > 1)}; webhooks go out with the next poll")
+    say(f"{clean(address)} is released in {count(released, 'stream')}; webhooks go out with the next poll")
 
-
-def _only_stream(settings: Settings) -> str:
-    streams = sorted({mailbox.stream for mailbox in settings.mailboxes}) or ["default"]
-    if len(streams) > 1:
-        raise typer.BadParameter(f"the mailboxes have several streams: add --stream with one of {', '.join(streams)}")
-    return streams[0]

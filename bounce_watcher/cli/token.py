@@ -9,7 +9,7 @@ import typer
 
 from bounce_watcher.attribution.return_path import make_return_path, read_return_path
 from bounce_watcher.attribution.settings import AttributionSettings
-from bounce_watcher.cli.options import ConfigFile, Debug, Json, config_path, example, load_settings
+from bounce_watcher.cli.options import ConfigFile, Debug, Json, WrongUsage, config_path, example, load_settings
 from bounce_watcher.cli.output import Row, clean, complain, json_line, say
 from bounce_watcher.model.errors import ConfigError
 
@@ -40,7 +40,7 @@ def make(
 ) -> None:
     """Prints the return path (envelope sender) for a mail, signed with the configured key."""
     if jsonl == (recipient is not None):
-        raise typer.BadParameter("give either --recipient ADDRESS or --jsonl")
+        raise WrongUsage("give either --recipient ADDRESS or --jsonl")
     settings = _settings(config)
     if recipient is not None:
         say(_made(settings, recipient, stream, sending))
@@ -62,7 +62,7 @@ def _made(settings: AttributionSettings, recipient: str, stream: str | None, sen
     try:
         return make_return_path(settings, recipient, stream, sending)
     except ValueError as error:
-        raise typer.BadParameter(str(error)) from None
+        raise WrongUsage(str(error)) from None
 
 
 def _make_many(settings: AttributionSettings) -> bool:

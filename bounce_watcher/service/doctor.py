@@ -61,8 +61,18 @@ def examine(settings: Settings) -> Iterator[Check]:
 
 def _failed(name: str, failure: BounceWatcherError) -> Check:
     """The text of a failure of ours says what is wrong and, behind the last semicolon, the mend."""
-    detail, _, mend = str(failure).rpartition("; ")
-    return Check(name, False, detail or mend, mend if detail else "")
+    text = str(failure).removeprefix(f"{name}: ")
+    detail, _, mend = text.rpartition("; ")
+    return Check(name, False, detail or mend, mend if detail else _MENDS[name.partition(" ")[0]])
+
+
+_MENDS: Mapping[str, str] = {
+    "mailbox": "check host, port and security, and that the server is up and reachable from here",
+    "database": "check url under [database], and that the server is up and reachable from here",
+    "schema": "bounce-watcher db upgrade",
+    "webhook": "check url and ca_file",
+}
+"""For failures that tell no mend of their own."""
 
 
 # ── the configuration ───────────────────────────────────────────────────────────────────────────────────────────────

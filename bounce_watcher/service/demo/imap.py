@@ -1,0 +1,109 @@
+"""An IMAP server inside this process: pymap, in memory, on loopback."""
+
+import asyncio
+import threading
+from argparse import Namespace
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+
+from imapclient import IMAPClient
+from proxyprotocol.noop import ProxyProtocolNoop
+from proxyprotocol.reader import ProxyProtocolReader
+from pymap.backend.dict import DictBackend
+from pymap.imap import IMAPServer
+
+USER, PASSWORD = "bounces", "demo"
+START_SECONDS = 15.0
+
+# What pymap's own command line would have parsed.
+_ARGUMENTS = {
+    "host": "127.0.0.1", "port": 0, "debug": False, "cert": None, "key": None, "tls": False, "proxy_protocol": None,
+    "passlib_cfg": None, "demo_data": False, "demo_user": USER, "demo_password": PASSWORD,
+}
+
+
+@contextmanager
+def running_imap_server() -> Iterator[int]:
+    """The port of a server that runs until the end of the block, and forgets everything then."""
+    server = _Server()
+    thread = threading.Thread(target=server.run, name="demo imap", daemon=True)
+    thread.start()
+    try:
+        yield server.port()
+    finally:
+        server.stop()
+        thread.join(5)
+
+
+class _Server:
+    def __init__(self) -> None:
+        self._loop = asyncio.new_event_loop()
+        self._port: int | None = None
+        self._failure: Exception | None = None
+        self._decided = threading.Event()
+        self._end = asyncio.Event()
+
+    def run(self) -> None:
+        try:
+            self._loop.run_until_complete(self._serve())
+        except Exception as failure:
+            self._failure = failure
+        finally:
+            self._decided.set()
+            self._loop.close()
+
+    def port(self) -> int:
+        self._decided.wait(START_SECONDS)
+        if self._port is None:
+            raise RuntimeError("the embedded IMAP server did not start") from self._failure
+        return self._port
+
+    def stop(self) -> None:
+        if not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._end.set)
+
+    async def _serve(self) -> None:
+        backend, config = await DictBackend.init(Namespace(**_ARGUMENTS))
+        config.apply_context()
+        reader = ProxyProtocolReader(ProxyProtocolNoop())
+        answer = reader.get_callback(IMAPServer(backend.login, config))
+        async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
+            self._port = server.sockets[0].getsockname()[1]
+            self._decided.set()
+            await self._end.wait()
+        await self._hang_up()
+
+    async def _hang_up(self) -> None:
+        """Ends the conversations that are left."""
+        others = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in others:
+            task.cancel()
+        await asyncio.gather(*others, return_exceptions=True)
+
+
+@contextmanager
+def logged_in(port: int) -> Iterator[IMAPClient]:
+    client = IMAPClient("127.0.0.1", port, ssl=False, timeout=10)
+    try:
+        client.login(USER, PASSWORD)
+        client.normalise_times = False
+        yield client
+    finally:
+        client.shutdown()
+
+
+def deliver(port: int, mail: Iterable[tuple[bytes, datetime]]) -> None:
+    """Puts messages into INBOX, each with its time of arrival (INTERNALDATE), in one MULTIAPPEND (RFC 3502)."""
+    with logged_in(port) as client:
+        client.multiappend("INBOX", [{"msg": content, "date": at} for content, at in mail])
+
+
+def contents(port: int, folder: str) -> list[bytes]:
+    """Every message of a folder; none where there is no such folder."""
+    with logged_in(port) as client:
+        if not client.folder_exists(folder):
+            return []
+        client.select_folder(folder, readonly=True)
+        found = client.fetch(client.search(), ["BODY.PEEK[]"])
+        return [items[b"BODY[]"] for items in found.values()]

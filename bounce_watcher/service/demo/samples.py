@@ -1,0 +1,152 @@
+"""The mail of the demo: sixty days in a return-path mailbox, and what must follow from it."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import partial
+
+from bounce_watcher.attribution.return_path import make_return_path
+from bounce_watcher.attribution.settings import AttributionSettings
+from bounce_watcher.service.demo.letters import (
+    Letter,
+    away,
+    complaint,
+    exchange,
+    exim,
+    gmail,
+    noise,
+    person,
+    postfix,
+    qmail,
+    receipt,
+)
+
+RETURN_PATH = "returns@bounces.example.com"
+STREAM = "news"
+
+Writer = Callable[[Letter], bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One report: how many days ago it came, of whom, in whose words.
+
+    `signed`: whether it comes to the return path that was made for the recipient, as a genuine report does;
+    `stolen_from`: somebody else's return path in its place.
+    """
+
+    days_ago: float
+    recipient: str
+    writer: Writer
+    reply: str = ""
+    signed: bool = True
+    stolen_from: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One message as it lies in INBOX."""
+
+    content: bytes
+    at: datetime
+
+
+FULL = "452 4.2.2 The recipient's inbox is out of storage space"
+UNKNOWN_USER = "550 5.1.1 <{recipient}>: Recipient address rejected: User unknown in virtual mailbox table"
+DISABLED = "550 5.2.1 The email account that you tried to reach is disabled"
+SPAM = "554 5.7.1 Message rejected as spam by content filtering"
+BLOCKLIST = "554 5.7.1 Service unavailable; Client host [192.0.2.10] blocked using bl.example.net"
+DMARC = "550 5.7.26 Unauthenticated email from example.com is not accepted due to domain's DMARC policy"
+
+CASES = (
+    # The address is no good: suppressed at once.
+    Case(33, "anna@gone.example", postfix, UNKNOWN_USER),
+    Case(29, "bela@mail.example", exim, "550 No such user here"),
+    Case(26, "carla@google.example", gmail,
+         "550-5.1.1 The email account that you tried to reach does not exist. Please try double-checking the "
+         "recipient's email address for typos."),
+    Case(24, "dario@outlook.example", exchange, "550 5.1.10 RESOLVER.ADR.RecipientNotFound; Recipient not found by "
+                                                "SMTP address lookup"),
+    Case(21, "edda@parish.example", qmail, "Sorry, no mailbox here by that name. (#5.1.1)"),
+    Case(18, "falk@old.example", postfix, "551 5.1.6 User has moved; please try <falk@new.example>"),
+    # The mailbox is disabled, the domain is gone: a second report on another day must confirm that.
+    Case(17, "gerda@mail.example", postfix, DISABLED),
+    Case(10, "gerda@mail.example", postfix, DISABLED),
+    Case(9, "hugo@mail.example", postfix, DISABLED),
+    Case(8, "ines@nowhere.example", postfix, "Host or domain name not found. Name service error for "
+                                             "name=nowhere.example type=AAAA: Host not found"),
+    # Over quota: three reports on three days over at least two weeks are needed.
+    Case(20, "jonas@full.example", gmail, FULL),
+    Case(11, "jonas@full.example", gmail, FULL),
+    Case(2, "jonas@full.example", gmail, FULL),
+    Case(6.2, "karla@full.example", exim, "552 5.2.2 user is over quota"),
+    Case(5.1, "karla@full.example", exim, "552 5.2.2 user is over quota"),
+    Case(4.3, "karla@full.example", exim, "552 5.2.2 user is over quota"),
+    # Was full in spring, was suppressed for 30 days, and may be mailed again.
+    Case(59, "ludwig@full.example", gmail, FULL),
+    Case(52, "ludwig@full.example", gmail, FULL),
+    Case(44, "ludwig@full.example", gmail, FULL),
+    # The message or its sender was refused: says nothing on the address, however often.
+    Case(16, "mira@strict.example", postfix, SPAM),
+    Case(9.5, "mira@strict.example", postfix, BLOCKLIST),
+    Case(1.5, "mira@strict.example", postfix, DMARC),
+    Case(7, "nora@small.example", partial(postfix, stage="end of DATA"), "552 5.3.4 Message size exceeds fixed limit"),
+    Case(6.5, "otto@relay.example", exim, "550 5.7.1 relaying denied"),
+    Case(3.5, "paula@outlook.example", exchange, "550 5.7.1 Your message was rejected by the recipient's organization "
+                                                 "policy"),
+    # Not yet, or too late.
+    Case(5.5, "quirin@slow.example", partial(postfix, action="delayed"),
+         "connect to mx1.slow.example[203.0.113.5]:25: Connection timed out"),
+    Case(3, "rosa@slow.example", postfix, "450 4.7.1 <rosa@slow.example>: Recipient address rejected: Greylisted, "
+                                          "please try again later"),
+    # Words that nobody knows: a person should look.
+    Case(2.5, "sven@odd.example", postfix, "550 5.0.0 Refused as per code 77-Q of the house rules"),
+    # A complaint suppresses; "this is no spam" does not.
+    Case(4, "tilda@provider.example", complaint),
+    Case(3.8, "urs@provider.example", partial(complaint, feedback_type="not-spam")),
+    # No reports on delivery.
+    Case(2.2, "vera@work.example", away),
+    Case(1.8, "willi@work.example", receipt),
+    Case(1.2, "xenia@parish.example", person),
+    # Delivered, and said so.
+    Case(1.1, "yves@fine.example", partial(postfix, action="relayed"), "250 2.0.0 Ok: queued"),
+    # Hostile: made-up reports that would like to see others suppressed, and one that would paint on your terminal.
+    Case(0.9, "boss@partner.example", postfix, UNKNOWN_USER, signed=False),
+    Case(0.7, "victim@partner.example", postfix, UNKNOWN_USER, stolen_from="anna@gone.example"),
+    Case(0.5, "zoe@mail.example", postfix, "550 5.0.0 [bold red]painted[/] \x1b]0;painted\x07\x1b[31mred\x1b[0m"),
+    Case(0.3, "", noise, signed=False),
+)
+
+SUPPRESSED = {
+    "anna@gone.example": "invalid_recipient",
+    "bela@mail.example": "invalid_recipient",
+    "carla@google.example": "invalid_recipient",
+    "dario@outlook.example": "invalid_recipient",
+    "edda@parish.example": "invalid_recipient",
+    "falk@old.example": "mailbox_moved",
+    "gerda@mail.example": "mailbox_disabled",
+    "jonas@full.example": "mailbox_full",
+    "tilda@provider.example": "complaint",
+}
+"""Who must end suppressed, and why. Of each a webhook must have come."""
+
+RELEASED = frozenset({"ludwig@full.example"})
+"""Whose suppression ran out: of these a webhook must have come too."""
+
+
+def samples(attribution: AttributionSettings, now: datetime) -> list[Sample]:
+    """All messages in the order of their arrival. `attribution` signs their return paths."""
+    return sorted(_written(attribution, now), key=lambda sample: sample.at)
+
+
+def _written(attribution: AttributionSettings, now: datetime) -> Iterator[Sample]:
+    for number, case in enumerate(CASES, start=101):
+        at = (now - timedelta(days=case.days_ago)).replace(microsecond=0)
+        reply = case.reply.format(recipient=case.recipient) if "{recipient}" in case.reply else case.reply
+        letter = Letter(number, case.recipient, _return_path(case, attribution), at, reply)
+        yield Sample(case.writer(letter), at)
+
+
+def _return_path(case: Case, attribution: AttributionSettings) -> str:
+    owner = case.stolen_from or case.recipient
+    return make_return_path(attribution, owner, STREAM) if case.signed else RETURN_PATH

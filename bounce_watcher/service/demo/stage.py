@@ -1,0 +1,86 @@
+"""Everything that the demo needs, set up in a temporary folder and on loopback, and taken down again."""
+
+import base64
+import secrets
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from bounce_watcher.config import Settings, load
+from bounce_watcher.service.clock import utcnow
+from bounce_watcher.service.demo.imap import PASSWORD, USER, deliver, running_imap_server
+from bounce_watcher.service.demo.receiver import Receiver, listening
+from bounce_watcher.service.demo.samples import RETURN_PATH, STREAM, Sample, samples
+
+CONFIG = """\
+# Made by `bounce-watcher demo`.
+[database]
+url = "sqlite:///ledger.db"
+
+[[mailbox]]
+name = "returns"
+host = "127.0.0.1"
+port = {imap_port}
+security = "none"           # taken for loopback only
+username = "{user}"
+password = "{password}"
+stream = "{stream}"
+poll_every = "2s"
+
+[attribution]
+return_path = "{return_path}"
+token_key = "{token_key}"
+own_domains = ["example.com"]
+
+[policy.evidence]
+complaint = "report"        # feedback loops do not come to the return path
+
+[[webhook]]
+name = "platform"
+url = "{webhook_url}"
+secret = "{webhook_secret}"
+events = ["recipient.suppressed", "recipient.released", "complaint.recorded"]
+
+[log]
+level = "warning"
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """The demo, set up: `mail` lies in INBOX, nothing has been read."""
+
+    config: Path
+    settings: Settings
+    imap_port: int
+    webhook_url: str
+    receiver: Receiver
+    mail: tuple[Sample, ...]
+
+
+@contextmanager
+def stage() -> Iterator[Stage]:
+    """Servers, configuration and mail, until the end of the block."""
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bounce-watcher-demo-")))
+        secret = "whsec_" + base64.b64encode(secrets.token_bytes(32)).decode()
+        receiver = Receiver(secret)
+        webhook_url = stack.enter_context(listening(receiver))
+        imap_port = stack.enter_context(running_imap_server())
+        config = folder / "config.toml"
+        _write(config, CONFIG.format(
+            imap_port=imap_port, user=USER, password=PASSWORD, stream=STREAM, return_path=RETURN_PATH,
+            token_key=secrets.token_hex(32), webhook_url=webhook_url, webhook_secret=secret,
+        ))
+        settings = load(config)
+        mail = tuple(samples(settings.attribution, utcnow()))
+        deliver(imap_port, ((sample.content, sample.at) for sample in mail))
+        yield Stage(config, settings, imap_port, webhook_url, receiver, mail)
+
+
+def _write(path: Path, text: str) -> None:
+    """Readable for its owner alone: it holds secrets."""
+    path.touch(mode=0o600, exist_ok=False)
+    path.write_text(text, encoding="utf-8")
