@@ -138,7 +138,7 @@ _EXACTNESS = (
 )  # fmt: skip
 _SYMPTOMS = frozenset({
     Reason.UNKNOWN, Reason.MESSAGE_EXPIRED, Reason.NETWORK_ERROR, Reason.SYSTEM_ERROR, Reason.PROTOCOL_ERROR,
-    Reason.POLICY,
+    Reason.POLICY, Reason.CONTENT_REJECTED,
 })  # fmt: skip
 _EXACTNESS_OF = {reason: place for place, reason in enumerate(_EXACTNESS)}
 
