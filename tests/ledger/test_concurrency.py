@@ -6,8 +6,6 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from threading import Barrier
 
-import pytest
-
 from bounce_watcher.ledger.filters import OutboxFilter
 from bounce_watcher.ledger.store import Ledger
 from bounce_watcher.model.ledger import NoticeType, OutboxState, PageOutcome, SuppressionSource
@@ -112,34 +110,39 @@ def test_sender_that_died_is_succeeded(ledger: Ledger, ledger_url: str) -> None:
     assert len(ledger.lease("platform", START + LEASE, LEASE, 10)) == 10
 
 
-@pytest.mark.parametrize("turns", [15])
-def test_writers_senders_and_people_at_once(ledger: Ledger, ledger_url: str, turns: int) -> None:
-    """Everything that takes locks, against each other: no deadlock comes through, and each state is told in order."""
-    addresses = [f"u{n}@example.org" for n in range(12)]
+_ADDRESSES = [f"u{n}@example.org" for n in range(12)]
+_TURNS = range(15)
 
-    def writer(mine: Ledger) -> None:
-        for turn in range(turns):
-            record(mine, page(*(bounce(f"t{turn}{name}", name, at=day(turn)) for name in addresses)))
 
-    def person(mine: Ledger) -> None:
-        for turn in range(turns):
-            for name in reversed(addresses[:4]):
-                mine.release(name, None, because="", now=day(turn), announce=Platform())
-            mine.suppress(addresses[0], "default", because="", source=SuppressionSource.MANUAL, now=day(turn),
-                          announce=Platform(), until=day(turn + 1))
-            mine.expire(day(turn), Platform())
+def _writer(mine: Ledger) -> None:
+    for turn in _TURNS:
+        record(mine, page(*(bounce(f"t{turn}{name}", name, at=day(turn)) for name in _ADDRESSES)))
 
-    def operator(mine: Ledger) -> None:
-        for _ in range(turns):
-            mine.retry(START, state=OutboxState.SUPERSEDED)
-            mine.retry(START, state=OutboxState.DUE)
 
-    def sender(mine: Ledger) -> None:
-        for turn in range(turns):
-            for item in mine.lease("platform", day(turn), timedelta(seconds=1), 20):
-                mine.conclude(item, DELIVERED, day(turn))
+def _person(mine: Ledger) -> None:
+    for turn in _TURNS:
+        for name in reversed(_ADDRESSES[:4]):
+            mine.release(name, None, because="", now=day(turn), announce=Platform())
+        mine.suppress(_ADDRESSES[0], "default", because="", source=SuppressionSource.MANUAL, now=day(turn),
+                      announce=Platform(), until=day(turn + 1))
+        mine.expire(day(turn), Platform())
 
-    at_once(ledger_url, writer, person, operator, sender)
-    for name in addresses:
+
+def _operator(mine: Ledger) -> None:
+    for _ in _TURNS:
+        mine.retry(START, state=OutboxState.SUPERSEDED)
+        mine.retry(START, state=OutboxState.DUE)
+
+
+def _sender(mine: Ledger) -> None:
+    for turn in _TURNS:
+        for item in mine.lease("platform", day(turn), timedelta(seconds=1), 20):
+            mine.conclude(item, DELIVERED, day(turn))
+
+
+def test_everything_that_takes_locks_at_once(ledger: Ledger, ledger_url: str) -> None:
+    """No deadlock comes through to a caller, and no sequence is used twice."""
+    at_once(ledger_url, _writer, _person, _operator, _sender, _writer)
+    for name in _ADDRESSES:
         numbers = [item.sequence for item in ledger.outbox(OutboxFilter(recipient=name))]
         assert len(numbers) == len(set(numbers))

@@ -56,7 +56,8 @@ def lease(ledger: Ledger, now: object = START, target: str = "platform") -> list
 
 
 def test_item_comes_back_as_it_went_in(ledger: Ledger) -> None:
-    item = OutboxItem("msg_ü", "platform", NoticeType.SUPPRESSED, USER, "default", 2, '{"a": "\\u0000 😀"}', START, day(1))
+    body = '{"a": "\\u0000 😀"}'
+    item = OutboxItem("msg_ü", "platform", NoticeType.SUPPRESSED, USER, "default", 2, body, START, day(1))
     ledger.record(page(bounce("m1")), decide, lambda told: [item] if told.type is NoticeType.SUPPRESSED else [])
     assert list(ledger.outbox()) == [item]
     assert lease(ledger, day(1)) == [item]

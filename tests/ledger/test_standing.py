@@ -7,7 +7,9 @@ from bounce_watcher.model.verdict import Reason
 from tests.ledger.making import START, USER, Platform, bounce, day, mail, page, record
 
 
-def suppress(ledger: Ledger, platform: Platform, recipient: str = USER, stream: str = "default", **changes: object) -> None:
+def suppress(
+    ledger: Ledger, platform: Platform, recipient: str = USER, stream: str = "default", **changes: object
+) -> None:
     given = {"because": "asked for", "source": SuppressionSource.MANUAL, "now": START, "until": None} | changes
     ledger.suppress(recipient, stream, announce=platform, **given)  # type: ignore[arg-type]
 
