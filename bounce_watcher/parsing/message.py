@@ -83,10 +83,16 @@ class ParsedMessage:
         """type/subtype in lower case."""
         return self.type.value
 
+    @property
+    def has_body(self) -> bool:
+        """False where nothing follows the header: it may have been cut off in its midst."""
+        return any(part.end > part.start for part in self.parts)
+
     @cached_property
     def is_cut(self) -> bool:
         """True where a multipart lacks its closing line: a limit on size, or the way, has cut its end off."""
-        if not self.content_type.startswith("multipart/"):
+        is_divided = any(part.type is not self.type for part in self.parts)
+        if not is_divided:
             return False
         boundary = (self.type.get("boundary") or "").encode("utf-8", "replace")
         return b"--" + boundary + b"--" not in self.content

@@ -26,7 +26,7 @@ DIALECTS: tuple[Recognizer, ...] = (
 )
 """Prose of known systems."""
 
-NOTICES: tuple[Recognizer, ...] = (*DIALECTS, automatic.answer, flufl.recognise)
+NOTICES: tuple[Recognizer, ...] = (standard.unlabelled, standard.wrapped, *DIALECTS, automatic.answer, flufl.recognise)
 """Read where a mail system wrote the message: ordinary mail may quote any of these words."""
 
 ANSWERS: tuple[Recognizer, ...] = (automatic.answer, automatic.auto_replied)

@@ -53,7 +53,8 @@ def _finding(notice: str, address: str, action: Action) -> Finding:
 
 
 def _all_failures(message: ParsedMessage) -> tuple[list[str], list[str]]:
-    content = _LONG_LINE.sub(rb"\1", _without_original(message)[:MAX_BYTES])
+    content = _without_original(message)[:MAX_BYTES]
+    content = _LONG_LINE.sub(rb"\1", content[: content.rfind(b"\n") + 1])  # half a line may hold half an address
     if "from" not in message.headers:
         content = b"From: nobody@invalid\n" + content
     try:

@@ -17,6 +17,7 @@ MAX_TEXT = 64 * 1024
 MAX_WORDS = 2_000
 """Characters of a diagnostic that are kept."""
 
+_ADDRESS_LINE = re.compile(r"^([ \t]*)<?[^\s<>@]{1,130}@[^\s<>@]{1,250}(?:[\s:>]|$)", re.MULTILINE)
 _REPLY = re.compile(
     r"(?<![\d.])[245]\d\d(?:[ -]#?[245]\.\d{1,3}\.\d{1,3})?[ -]|(?<![\d.])#?[245]\.\d{1,3}\.\d{1,3}(?![.\d])"
 )
@@ -54,6 +55,7 @@ def words_beside(text: str, address: str) -> str:
         return ""
     rest = text[at + len(address) : at + len(address) + 4 * MAX_WORDS]
     own, _, below = rest.partition("\n\n")
+    own = _until_next_address(own, _indent(text, at))
     own = own.lstrip(">:;,.)]\"' \t\n")
     if _REPLY.search(own) or not (match := _REPLY.search(below)):
         return own
@@ -61,6 +63,19 @@ def words_beside(text: str, address: str) -> str:
         return own
     start = below.rfind("\n", 0, match.start()) + 1
     return below[start:].partition("\n\n")[0]
+
+
+def _indent(text: str, at: int) -> int:
+    line = text[text.rfind("\n", 0, at) + 1 : at]
+    return len(line) - len(line.lstrip())
+
+
+def _until_next_address(paragraph: str, indent: int) -> str:
+    """Exim and OpenSMTPD list addresses without blank lines between: the next begins as far left as this one."""
+    for match in _ADDRESS_LINE.finditer(paragraph):
+        if len(match[1]) <= indent:
+            return paragraph[: match.start()]
+    return paragraph
 
 
 def bystanders(message: ParsedMessage, original: Headers | None) -> frozenset[str]:

@@ -35,8 +35,13 @@ def is_reply_or_forward(message: ParsedMessage) -> bool:
 
 
 def is_from_list(message: ParsedMessage) -> bool:
-    """True for mail of lists and newsletters, and for reports that a list server has passed on to a list's owner."""
+    """True for mail of lists and newsletters."""
     return "list-unsubscribe" in message.headers or "list-id" in message.headers
+
+
+def is_passed_on_by_mailman(message: ParsedMessage) -> bool:
+    """True where Mailman has passed something on, a report to a list's owner too: it adds the fields of its lists."""
+    return "x-beenthere" in message.headers or "x-mailman-version" in message.headers
 
 
 def has_daemon_sender(message: ParsedMessage) -> bool:
@@ -61,12 +66,13 @@ def looks_like_failure_notice(message: ParsedMessage) -> bool:
 
     Wants two signs that a mail system wrote it: of daemon-like sender, subject of the trade and report structure one
     at least, the other may be the null return path or Auto-Submitted, which answering machines have too. A forward and
-    a reply never pass, a list's mail from a daemon only.
+    a reply never pass, nor does a list's mail, nor a header without a body.
     """
     if any(mark in message.headers for mark in _MTA_MARKS):
-        return True
+        return message.has_body
     is_daemon = has_daemon_sender(message)
-    if is_reply_or_forward(message) or (is_from_list(message) and not is_daemon):
+    is_list = is_from_list(message) and not (is_daemon and is_passed_on_by_mailman(message))
+    if is_list or is_reply_or_forward(message) or not message.has_body:
         return False
     of_failures = is_daemon + has_failure_subject(message) + (message.content_type == "multipart/report")
     if of_failures != 1:

@@ -1,7 +1,7 @@
 """Delivery status notifications by the RFC (3464, 6522, 6533), and their many relatives that nearly follow it."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import islice, starmap
@@ -14,6 +14,7 @@ from bounce_watcher.parsing.delivery_status import MAX_RECIPIENTS, STATUS_TYPES,
 from bounce_watcher.parsing.headers import Headers
 from bounce_watcher.parsing.message import ParsedMessage, Part
 from bounce_watcher.parsing.returned import ORIGINAL_TYPES, original_headers, sent_message, split_text
+from bounce_watcher.parsing.smtp_reply import read_stage
 from bounce_watcher.recognition.merging import each_once, kind_of
 from bounce_watcher.recognition.prose import MAX_TEXT, MAX_WORDS, without_bystanders, words_beside
 from bounce_watcher.recognition.recognizer import Recognition
@@ -49,15 +50,34 @@ class _Report:
 
 def recognise(message: ParsedMessage) -> Recognition | None:
     """A report with a machine-readable status part, wherever it stands outside of a nested message."""
-    reports = _reports(message)
-    recipients = ((report, recipient) for report in reports for recipient in _whole(report))
+    parts = [part for part in message.parts if part.content_type in STATUS_TYPES]
+    if parts and message.content_type != "multipart/report" and is_reply_or_forward(message):
+        return None  # somebody's mail program has attached the parts of a report one by one
+    reports = [_Report(message, part, parse_delivery_status(part.text)) for part in parts]
+    found = _recognition(reports, ((report, recipient) for report in reports for recipient in _whole(report)))
+    if found is None and reports and not message.is_cut and looks_like_failure_notice(message):
+        return _recognition(reports, [(reports[0], RecipientReport())])  # Google has written empty status parts
+    return found
+
+
+def unlabelled(message: ParsedMessage) -> Recognition | None:
+    """Status fields under another type or amid the text. Ask of notices only: people quote such fields too."""
+    reports = list(_sniffed(message))
+    told = ((report, recipient) for report in reports for recipient in report.status.recipients if recipient.action)
+    return _recognition(reports, told)
+
+
+def wrapped(message: ParsedMessage) -> Recognition | None:
+    """A report that a gateway put into a message of its own, to add a disclaimer. Ask of notices only."""
+    first = message.parts[0]
+    return recognise(first.message) if first.content_type == "message/rfc822" else None
+
+
+def _recognition(
+    reports: list[_Report], recipients: Iterable[tuple[_Report, RecipientReport]]
+) -> Recognition | None:
     findings = each_once(starmap(_finding, islice(recipients, MAX_RECIPIENTS)))
-    if not findings and reports and not message.is_cut and looks_like_failure_notice(message):
-        # Google has been seen to write empty status parts
-        findings = each_once([_finding(reports[0], RecipientReport())])
-    if not findings:
-        return None
-    return Recognition(kind_of(findings), findings, sent_message(reports[0].original))
+    return Recognition(kind_of(findings), findings, sent_message(reports[0].original)) if findings else None
 
 
 def _whole(report: _Report) -> tuple[RecipientReport, ...]:
@@ -68,23 +88,17 @@ def _whole(report: _Report) -> tuple[RecipientReport, ...]:
     return recipients
 
 
-def _reports(message: ParsedMessage) -> list[_Report]:
-    typed = [part for part in message.parts if part.content_type in STATUS_TYPES]
-    if typed and message.content_type != "multipart/report" and is_reply_or_forward(message):
-        return []  # somebody's mail program has attached the parts of a report one by one
-    if typed:
-        return [_Report(message, part, parse_delivery_status(part.text)) for part in typed]
-    return list(_sniffed(message)) if looks_like_failure_notice(message) else []
-
-
 def _sniffed(message: ParsedMessage) -> Iterator[_Report]:
-    """Status fields under another type (James' "status.dat") or amid the text (WorkMail's "Technical report:")."""
+    """Parts like James' "status.dat" and texts like WorkMail's "Technical report:"."""
     for part in message.parts:
-        if part.content_type in ORIGINAL_TYPES or part.content_type.startswith(("image/", "message/feedback")):
+        if part.content_type in ORIGINAL_TYPES or part.content_type.startswith(("image/", "message/")):
             continue
         text = part.text[:MAX_TEXT]
         if match := _STATUS_FIELD.search(text):
-            yield _Report(message, part, parse_delivery_status(split_text(text[match.start() :])[0]))
+            fields = split_text(text[match.start() :])[0]
+            is_cut = message.is_cut or len(message.parts) == 1
+            whole = fields[: fields.rfind("\n") + 1] if is_cut else fields  # half a line may hold half an address
+            yield _Report(message, part, parse_delivery_status(whole))
 
 
 def _finding(report: _Report, recipient: RecipientReport) -> Finding:
@@ -93,8 +107,9 @@ def _finding(report: _Report, recipient: RecipientReport) -> Finding:
     if recipient.action is None:
         subject = report.message.headers.get("subject") or ""
         recipient = replace(recipient, action=Action.DELAYED if _DELAY_SUBJECT.search(subject) else Action.FAILED)
-    if recipient.diagnostic_code is None and recipient.action in _UNDELIVERED:
-        recipient = _with_words(recipient, report)
+    if recipient.action in _UNDELIVERED:
+        complete = _with_words if recipient.diagnostic_code is None else _with_stage
+        recipient = complete(recipient, report)
     quote = recipient.diagnostic_code or recipient.recipient or ""
     return Finding(recipient, Provenance(NAME, report.part.path, quote), Evidence.REPORT, report.status.reporting_mta)
 
@@ -107,6 +122,16 @@ def _with_words(recipient: RecipientReport, report: _Report) -> RecipientReport:
     if len(report.status.recipients) <= 1 and (match := _RESPONSE.search(report.notice)):
         return replace(recipient, diagnostic_code=one_line(match[1])[:MAX_WORDS])
     return recipient
+
+
+def _with_stage(recipient: RecipientReport, report: _Report) -> RecipientReport:
+    """Postfix and Exim write the bare reply in the status part; which command it answered is told to people only.
+
+    "553 5.1.0 user unknown" speaks of the recipient after RCPT TO, of the sender "(in reply to MAIL FROM command)".
+    """
+    address = recipient.final_recipient
+    words = one_line(words_beside(report.notice, address)) if address else ""
+    return replace(recipient, stage=read_stage(words))
 
 
 def _address_elsewhere(report: _Report, recipient: RecipientReport) -> str | None:

@@ -28,7 +28,7 @@ def recognise(message: ParsedMessage) -> Recognition | None:
     """All addresses of X-Failed-Recipients, which Exim folds and repeats every fifty."""
     fields = message.headers.get_all("x-failed-recipients")
     addresses = find_addresses(",".join(fields), 1_000)
-    if not addresses or not message.text.strip():
+    if not addresses:
         return None
     notice = split_text(message.text[:MAX_TEXT])[0]
     subject = (message.headers.get("subject") or "").lower()

@@ -26,7 +26,7 @@ NAME = "opensmtpd"
 
 _INTRO = re.compile(r"This is the MAILER-DAEMON, please DO NOT REPLY to this e-?mail")
 _DELAYED = "A message is delayed for more than"
-_LINE = re.compile(r"^([^\s:<>]{1,250}@[^\s:<>]{1,250}): (\S.*(?:\n\S.*)*)", re.MULTILINE)
+_LINE = re.compile(r"^([^\s:<>]{1,250}@[^\s:<>]{1,250}): (\S.*(?:\n[ \t]+\S.*)*)", re.MULTILINE)
 
 
 def recognise(message: ParsedMessage) -> Recognition | None:
