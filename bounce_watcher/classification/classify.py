@@ -28,7 +28,7 @@ def classify(report: RecipientReport, reporting_mta: str | None, ruleset: Rulese
         code=reply.code,
         remote=_host(report.remote_mta) or reply.host,
         reporter=_host(reporting_mta),
-        stage=reply.stage,
+        stage=reply.stage or report.stage,
     )
     return _judged(reply, diagnostic, told, ruleset, gave_up=report.action is Action.FAILED)
 

@@ -50,7 +50,8 @@ class RecipientReport:
 
     Addresses are bare (no type, no angle brackets), domain in lower case, local part as written.
     `diagnostic_code` is without its type, unfolded to one line; `diagnostic_type` is that type ("smtp", "x-unix").
-    `remote_mta` is the host name alone.
+    `remote_mta` is the host name alone. `stage` is no field: the command that was refused (see `SmtpReply`),
+    where the text for people tells it.
     """
 
     original_recipient: str | None = None
@@ -62,6 +63,7 @@ class RecipientReport:
     diagnostic_code: str | None = None
     last_attempt_date: datetime | None = None
     will_retry_until: datetime | None = None
+    stage: str | None = None
 
     @property
     def recipient(self) -> str | None:

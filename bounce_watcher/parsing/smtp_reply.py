@@ -73,7 +73,7 @@ def read_reply(diagnostic: str) -> SmtpReply:
     code, status = _numbers(inner)
     if code is None and inner is not whole and (outer := _HEAD.match(whole)):
         code = int(outer[1])  # `550 Backend Replied [host.example]: 5.7.1 …`
-    return SmtpReply(_joined(inner, code), code, status, _stage(whole.lower()), _host(whole))
+    return SmtpReply(_joined(inner, code), code, status, read_stage(whole), _host(whole))
 
 
 def one_line(diagnostic: str) -> str:
@@ -131,10 +131,12 @@ def _joined(reply: str, code: int | None) -> str:
     return _REPEATED.sub(lambda found: " " if found[1] == str(code) else found[0], reply)
 
 
-def _stage(text: str) -> str | None:
-    if not any(hint in text for hint in _STAGE_HINTS):
+def read_stage(text: str) -> str | None:
+    """The command that was refused, as words on one line around a reply tell it; see `SmtpReply.stage`."""
+    lower = text.lower()
+    if not any(hint in lower for hint in _STAGE_HINTS):
         return None
-    found = _COMMAND.search(text)
+    found = _COMMAND.search(lower)
     return _STAGES[found[1] or found[2] or found[3] or found[4]] if found else None
 
 
