@@ -52,11 +52,20 @@ class Layout:
     extra: str = ""
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+@dataclass(frozen=True, slots=True)
+class Ports:
+    imap: int
+    imaps: int
+    lmtp: int
+
+    @classmethod
+    def pick(cls) -> "Ports":
+        """Free just now, and each another: all are held before the first is let go."""
+        with contextlib.ExitStack() as probes:
+            sockets = [probes.enter_context(socket.socket()) for _ in range(3)]
+            for probe in sockets:
+                probe.bind(("127.0.0.1", 0))
+            return cls(*(probe.getsockname()[1] for probe in sockets))
 
 
 def _mail_user() -> pwd.struct_passwd:
@@ -72,13 +81,25 @@ class Dovecot:
     root: Path
     certificate: Certificate
     owner: pwd.struct_passwd = field(default_factory=_mail_user)
-    imap_port: int = field(default_factory=_free_port)
-    imaps_port: int = field(default_factory=_free_port)
-    lmtp_port: int = field(default_factory=_free_port)
+    ports: Ports = field(default_factory=Ports.pick)
     _process: subprocess.Popen[bytes] | None = None
     _names: Iterator[int] = field(default_factory=count)
 
+    @property
+    def imap_port(self) -> int:
+        return self.ports.imap
+
+    @property
+    def imaps_port(self) -> int:
+        return self.ports.imaps
+
+    @property
+    def lmtp_port(self) -> int:
+        return self.ports.lmtp
+
     def start(self) -> None:
+        shutil.rmtree(self.root / "state", ignore_errors=True)  # a lock left in it by a kill is waited for for 10 s
+        (self.root / "state").mkdir()
         self._process = subprocess.Popen(
             ["dovecot", "-F", "-c", str(self.root / "dovecot.conf")],
             start_new_session=True, stdout=subprocess.DEVNULL, stderr=(self.root / "stderr").open("wb"),
@@ -307,14 +328,32 @@ userdb static {{
 
 def _furnish(server: Dovecot) -> None:
     server.root.chmod(0o755)
-    for name in ("run", "state", "mail"):
+    for name in ("run", "mail"):
         (server.root / name).mkdir()
     for user in server.layout.users:
         server._make_maildir(server.folder(user))
     (server.root / "passwords").write_text("".join(f"{u}:{{PLAIN}}{PASSWORD}\n" for u in server.layout.users))
     (server.root / "tokens").write_text("")
+    _write_config(server)
+
+
+def _write_config(server: Dovecot) -> None:
     config = _config_24(server) if _version() >= (2, 4) else _config_23(server)
     (server.root / "dovecot.conf").write_text(config)
+
+
+def _start(server: Dovecot) -> None:
+    """With other ports if somebody took one meanwhile."""
+    for chances_left in (2, 1, 0):
+        try:
+            server.start()
+            return
+        except RuntimeError:
+            server.stop()
+            if not chances_left:
+                raise
+            server.ports = Ports.pick()
+            _write_config(server)
 
 
 @contextlib.contextmanager
@@ -327,7 +366,7 @@ def running(layout: Layout) -> Iterator[Dovecot]:
     server = Dovecot(layout, root, self_signed(root))
     try:
         _furnish(server)
-        server.start()
+        _start(server)
         yield server
     finally:
         server.stop()
