@@ -13,6 +13,8 @@ delivery, and many a reporting server repeats it in To. What is found there, str
 
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
 
 from bounce_watcher.attribution.return_path import Token, read_token
 from bounce_watcher.attribution.rewriting import extension, unwrap, verp_recipient
@@ -33,6 +35,17 @@ _BETWEEN = r"\s<>\"(),;:\[\]"
 _ADDRESS = re.compile(rf"(?<![^{_BETWEEN}])[^{_BETWEEN}]{{1,320}}@[a-z0-9.-]{{1,255}}", re.IGNORECASE)
 
 
+@dataclass(frozen=True, slots=True)
+class _Envelope:
+    """What the return path of a report tells, whichever of its recipients is asked for.
+
+    `token` is ours or pretends to be; `named` are the keys of the addresses that plain VERP names.
+    """
+
+    token: Token | None
+    named: frozenset[str]
+
+
 def attribute(message: ParsedMessage, finding: Finding, settings: AttributionSettings) -> Attribution:
     """The attribution of one finding. Total: no header can make it raise.
 
@@ -40,12 +53,20 @@ def attribute(message: ParsedMessage, finding: Finding, settings: AttributionSet
     """
     if settings.return_path is None:
         return _as_reported(finding)
-    extensions = list(_extensions(message, settings.return_path))
-    if settings.token_keys and (token := _first_token(extensions, settings.token_keys)):
-        return _by_token(token, finding, settings.token_keys)
-    if _names_recipient(extensions, finding):
+    envelope = _envelope(message, settings)
+    if envelope.token is not None:
+        return _by_token(envelope.token, finding, settings.token_keys)
+    if address_key(finding.report.recipient or "") in envelope.named:
         return _as_reported(finding, _stronger(Evidence.VERP, finding.evidence))
     return _as_reported(finding)
+
+
+@lru_cache(maxsize=1)  # a report may name a thousand recipients, and its header hold a thousand return paths
+def _envelope(message: ParsedMessage, settings: AttributionSettings) -> _Envelope:
+    extensions = list(_extensions(message, settings.return_path or ""))
+    token = _first_token(extensions, settings.token_keys) if settings.token_keys else None
+    named = frozenset(address_key(address) for each in extensions if (address := verp_recipient(each)))
+    return _Envelope(token, named)
 
 
 def _as_reported(finding: Finding, evidence: Evidence | None = None, doubt: str | None = None) -> Attribution:
@@ -88,14 +109,6 @@ def _mailed_recipient(token: Token, finding: Finding, keys: tuple[bytes, ...]) -
     if same is not None or report.original_recipient:
         return same
     return token.recipient
-
-
-def _names_recipient(extensions: list[str], finding: Finding) -> bool:
-    recipient = finding.report.recipient
-    if not recipient:
-        return False
-    named = (verp_recipient(each) for each in extensions)
-    return any(address_key(each) == address_key(recipient) for each in named if each)
 
 
 def _stronger(one: Evidence, other: Evidence) -> Evidence:
