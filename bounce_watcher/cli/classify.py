@@ -9,6 +9,7 @@ from bounce_watcher.cli.options import Debug, Json, example
 from bounce_watcher.cli.output import Row, complain, listing, progress
 from bounce_watcher.cli.sources import DEFAULT_MESSAGE_BYTES, MessageBytes, Paths, messages
 from bounce_watcher.cli.workers import classified
+from bounce_watcher.model.message import RawMessage
 
 COLUMNS = ("source", "kind", "recipient", "bounce_type", "reason", "status", "rule", "diagnostic")
 
@@ -25,8 +26,9 @@ def classify(
     Prints a line a recipient, or with --json an object a message, in the order of the input.
     """
     problems: list[str] = []
+    given = messages(paths, max_message_bytes)
     with progress("classifying") as advance:
-        found = _rows(paths, max_message_bytes, problems, advance)
+        found = _rows(given, problems, advance)
         listing(found if as_json else chain.from_iterable(map(_lines, found)), COLUMNS, as_json=as_json)
     for problem in problems:
         complain(problem)
@@ -34,10 +36,8 @@ def classify(
         raise typer.Exit(1)
 
 
-def _rows(
-    paths: list[str], max_message_bytes: int, problems: list[str], advance: Callable[[int], None]
-) -> Iterator[Row]:
-    for row in classified(messages(paths, max_message_bytes)):
+def _rows(given: Iterator[RawMessage], problems: list[str], advance: Callable[[int], None]) -> Iterator[Row]:
+    for row in classified(given):
         advance(1)
         if "error" in row:
             problems.append(f"{row['source']}: our analysis broke on it: {row['error']}; please report it")

@@ -17,6 +17,7 @@ FAILED, WRONG_USAGE, INTERRUPTED = 1, 2, 130
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command line and returns the exit status."""
     from bounce_watcher.cli.commands import Invocation, run  # noqa: PLC0415 - see above
+    from bounce_watcher.cli.output import ReaderGoneError  # noqa: PLC0415
 
     given = list(sys.argv[1:] if arguments is None else arguments)
     invocation = Invocation()
@@ -24,7 +25,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         status = run(given or ["--help"], invocation)
         sys.stdout.flush()
         return status
-    except BrokenPipeError:  # `| head` has read enough
+    except (ReaderGoneError, BrokenPipeError):
         _swallow_stdout()
         return 0
     except KeyboardInterrupt:

@@ -24,6 +24,10 @@ ROWS_AT_ONCE = 500
 Row = Mapping[str, object]
 
 
+class ReaderGoneError(Exception):
+    """Whoever read our output has stopped: `| head` has enough. (Typer would make exit status 1 of the original.)"""
+
+
 def iso(moment: datetime | None) -> str | None:
     """RFC 3339 in UTC, with Z."""
     if moment is None:
@@ -59,7 +63,10 @@ def count(number: int, thing: str) -> str:
 def say(line: str = "") -> None:
     """One line on stdout. What came out of a mail goes through `clean` first."""
     encoding = sys.stdout.encoding or "utf-8"
-    sys.stdout.write(line.encode(encoding, "backslashreplace").decode(encoding) + "\n")
+    try:
+        sys.stdout.write(line.encode(encoding, "backslashreplace").decode(encoding) + "\n")
+    except BrokenPipeError:
+        raise ReaderGoneError from None
 
 
 def complain(line: str) -> None:

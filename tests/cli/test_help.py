@@ -1,0 +1,78 @@
+"""A newcomer finds a way in: every command explains itself, with an example that the program takes."""
+
+import shlex
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import typer
+
+from bounce_watcher.cli.commands import app
+from tests.cli.conftest import Program
+
+CONTRACT = {
+    "demo", "run", "poll", "classify", "explain", "import", "check-config", "doctor", "suppressions list",
+    "suppressions show", "suppressions add", "suppressions remove", "recipients show", "events list", "outbox list",
+    "outbox retry", "outbox discard", "db upgrade", "db check", "token make", "token read", "classify-reply",
+}
+WITHOUT_CONFIG = {"demo", "classify", "classify-reply"}
+
+
+def commands(group: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+    for name, command in group.commands.items():
+        full = f"{path} {name}".strip()
+        if hasattr(command, "commands"):
+            assert command.help, full
+            yield from commands(command, full)
+        else:
+            yield full, command
+
+
+ALL = dict(commands(typer.main.get_command(app)))
+
+
+def test_the_commands_are_those_of_the_contract() -> None:
+    assert set(ALL) >= CONTRACT
+
+
+@pytest.mark.parametrize("path", ALL)
+def test_every_command_has_help_with_an_example(path: str, program: Program) -> None:
+    command = ALL[path]
+    prefix = f"Example:  bounce-watcher {path} "
+    assert command.help.strip()
+    assert f"{command.epilog} ".startswith(prefix)
+    shown = program.call(*path.split(), "--help")
+    assert shown.status == 0
+    assert shown.err == ""
+    assert "Example:" in shown.out
+
+
+@pytest.mark.parametrize("path", ALL)
+def test_the_example_parses(path: str) -> None:
+    line = ALL[path].epilog.removeprefix("Example:  bounce-watcher ").split(" | ")[0]
+    arguments = shlex.split(line)[len(path.split()):]
+    ALL[path].make_context(path, arguments)
+
+
+@pytest.mark.parametrize("path", sorted(set(ALL) - WITHOUT_CONFIG))
+def test_the_configuration_may_be_named_behind_the_command(path: str) -> None:
+    names = {name for parameter in ALL[path].params for name in parameter.opts}
+    assert {"-c", "--config", "--debug"} <= names
+
+
+@pytest.mark.parametrize("path", [path for path in ALL if path.endswith(("list", "show"))])
+def test_lists_have_json(path: str) -> None:
+    assert any("--json" in parameter.opts for parameter in ALL[path].params)
+
+
+def test_the_program_alone_shows_its_commands_in_groups(program: Program) -> None:
+    shown = program.call()
+    assert shown.status == 0
+    for heading in ("Start here", "Running it", "Looking at mail", "The ledger", "Administration"):
+        assert heading in shown.out
+
+
+def test_version(program: Program) -> None:
+    shown = program.call("--version")
+    assert shown.status == 0
+    assert shown.out.startswith("bounce-watcher ")

@@ -1,0 +1,198 @@
+"""The commands over the ledger: what they list, what they change, and the forms that scripts rely on."""
+
+import json
+import stat
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import TOKENS, Program
+
+EVENT = {
+    "id", "at", "kind", "recipient", "stream", "action", "bounce_type", "reason", "status", "code", "diagnostic",
+    "rule", "recognizer", "evidence", "counted", "sent_message_id", "mailbox",
+}
+SUPPRESSION = {"recipient", "stream", "state", "bounce_type", "reason", "since", "until", "because", "source"}
+OUTBOX = {
+    "id", "target", "type", "recipient", "sequence", "state", "attempts", "next_attempt_at", "last_answer",
+}
+RECIPIENT = {"recipient", "stream", "state", "counts", "because", "history"}
+
+
+def test_import_again_changes_nothing(filled: Program) -> None:
+    before = filled.ledger("events", "list", "--json").out
+    done = filled.ledger("import", str(filled.folder / "mail"))
+    assert "4 known already" in done.out
+    assert filled.ledger("events", "list", "--json").out == before
+
+
+def test_a_dry_import_writes_nothing(program: Program, mail: Path) -> None:
+    done = program.ledger("import", "--dry-run", str(mail))
+    assert done.status == 0
+    assert "4 messages with 3 events" in done.out
+    assert not (program.folder / "ledger.db").exists()
+
+
+def test_an_import_goes_into_the_stream_of_the_mailboxes(program: Program, mail: Path) -> None:
+    program.ledger("import", str(mail / "1.eml"))
+    program.ledger("import", "--stream", "other", str(mail / "2.eml"))
+    streams = [row["stream"] for row in program.ledger("events", "list", "--json").rows]
+    assert sorted(streams) == ["news", "other"]
+
+
+def test_events(filled: Program) -> None:
+    rows = filled.ledger("events", "list", "--json").rows
+    assert len(rows) == 3
+    for row in rows:
+        assert set(row) >= EVENT
+        assert row["at"].endswith("Z")
+        assert datetime.fromisoformat(row["at"]).tzinfo is not None
+    by = {row["recipient"]: row for row in rows}
+    assert by["anna@gone.example"]["counted"] is True
+    assert by["carla@cross.example"]["kind"] == "complaint"
+
+
+def test_what_does_not_count_says_why(program: Program, mail: Path) -> None:
+    program.config.write_text(program.config.read_text() + TOKENS)
+    program.ledger("import", str(mail / "1.eml"))
+    counted = program.ledger("events", "list", "--json").rows[0]["counted"]
+    assert isinstance(counted, str)
+    assert "token" in counted
+
+
+@pytest.mark.parametrize("options, count", [
+    (("--recipient", "Anna@GONE.example"), 1), (("--stream", "news"), 3), (("--stream", "other"), 0),
+    (("--kind", "complaint"), 1), (("--bounce-type", "soft"), 1), (("--reason", "mailbox_full"), 1),
+    (("--since", "2026-03-02"), 3), (("--until", "2026-03-02"), 0), (("--limit", "2"), 2), (("--newest-first",), 3),
+])
+def test_events_can_be_chosen(filled: Program, options: tuple[str, ...], count: int) -> None:
+    assert len(filled.ledger("events", "list", "--json", *options).rows) == count
+
+
+def test_suppressions(filled: Program) -> None:
+    rows = filled.ledger("suppressions", "list", "--json").rows
+    assert [(row["recipient"], row["reason"]) for row in rows] == [
+        ("anna@gone.example", "invalid_recipient"), ("carla@cross.example", "complaint"),
+    ]
+    assert all(set(row) >= SUPPRESSION for row in rows)
+    assert {row["source"] for row in rows} == {"policy"}
+    shown = filled.ledger("suppressions", "show", "anna@gone.example", "--json").rows
+    assert shown == rows[:1]
+    assert "is not suppressed" in filled.ledger("suppressions", "show", "bela@full.example").out
+
+
+def test_by_hand_and_back(filled: Program) -> None:
+    done = filled.ledger("suppressions", "add", "edda@by.example", "--because", "asked by phone", "--until", "30d")
+    assert done.status == 0
+    row = filled.ledger("suppressions", "show", "edda@by.example", "--json").rows[0]
+    assert (row["stream"], row["source"], row["because"]) == ("news", "manual", "asked by phone")
+    assert row["until"] is not None
+    done = filled.ledger("suppressions", "remove", "EDDA@by.example", "--because", "mistake")
+    assert done.status == 0
+    assert filled.ledger("suppressions", "show", "edda@by.example", "--json").rows == []
+    state = filled.ledger("recipients", "show", "edda@by.example", "--json").rows[0]["state"]
+    assert state == "released"
+
+
+def test_the_platform_is_told_of_what_a_person_does(filled: Program) -> None:
+    filled.ledger("suppressions", "remove", "anna@gone.example", "--because", "is back")
+    told = [row for row in filled.ledger("outbox", "list", "--json").rows if row["recipient"] == "anna@gone.example"]
+    assert [(row["type"], row["state"]) for row in told] == [
+        ("recipient.suppressed", "superseded"), ("recipient.released", "due"),
+    ]
+
+
+def test_several_streams_need_a_name(filled: Program) -> None:
+    text = filled.config.read_text()
+    second = text[text.index("[[mailbox]]"):text.index("[[webhook]]")]
+    for old, new in (("returns", "more"), ("news", "alerts"), ("bounces", "others")):
+        second = second.replace(old, new)
+    filled.config.write_text(f"{text}\n{second}")
+    done = filled.ledger("suppressions", "add", "a@b.example", "--because", "x")
+    assert done.status == 2
+    assert "alerts, news" in done.complaint
+    assert filled.ledger("suppressions", "add", "a@b.example", "--because", "x", "--stream", "alerts").status == 0
+
+
+def test_outbox(filled: Program) -> None:
+    rows = filled.ledger("outbox", "list", "--json").rows
+    assert [row["recipient"] for row in rows] == ["anna@gone.example", "carla@cross.example"]
+    assert all(set(row) >= OUTBOX for row in rows)
+    assert {row["state"] for row in rows} == {"due"}
+
+
+def test_discard_and_retry(filled: Program) -> None:
+    first, second = (row["id"] for row in filled.ledger("outbox", "list", "--json").rows)
+    rehearsed = filled.ledger("outbox", "discard", "--target", "platform", "--dry-run")
+    assert "2 would be discarded" in rehearsed.out
+    assert {row["state"] for row in filled.ledger("outbox", "list", "--json").rows} == {"due"}
+    assert filled.ledger("outbox", "discard", first).status == 0
+    states = {row["id"]: row["state"] for row in filled.ledger("outbox", "list", "--json").rows}
+    assert states == {first: "discarded", second: "due"}
+    assert "1 would be sent again" in filled.ledger("outbox", "retry", "--state", "discarded", "--dry-run").out
+    assert filled.ledger("outbox", "retry", "--state", "discarded", first).status == 0
+    assert filled.ledger("outbox", "list", "--state", "due", "--json").rows[0]["id"] == first
+    assert filled.ledger("outbox", "retry").status == 0
+
+
+def test_recipients(filled: Program) -> None:
+    row = filled.ledger("recipients", "show", "bela@full.example", "--json").rows[0]
+    assert set(row) >= RECIPIENT
+    assert (row["state"], row["counts"]) == ("watching", {"soft": 1})
+    assert [event["reason"] for event in row["history"]] == ["mailbox_full"]
+    told = filled.ledger("recipients", "show", "anna@gone.example").out
+    assert "suppressed" in told
+    assert "for good" in told
+    assert "nothing was reported" in filled.ledger("recipients", "show", "nobody@b.example").out
+
+
+def test_lists_as_lines(filled: Program) -> None:
+    for command in (("events", "list"), ("suppressions", "list"), ("outbox", "list")):
+        heading, *lines = filled.ledger(*command).out.splitlines()
+        assert lines
+        assert {line.count("\t") for line in lines} == {heading.count("\t")}
+
+
+def test_database_commands(program: Program) -> None:
+    assert "db upgrade" in program.ledger("db", "check").complaint
+    assert program.ledger("db", "upgrade").status == 0
+    assert program.ledger("db", "check").status == 0
+
+
+def test_tokens(program: Program) -> None:
+    program.config.write_text(program.config.read_text() + TOKENS)
+    made = program.ledger("token", "make", "--recipient", "anna@gone.example", "--stream", "news", "--sending", "s1")
+    path = made.out.strip()
+    assert path.startswith("returns+")
+    assert path.endswith("@bounces.example.com")
+    read = program.ledger("token", "read", path, "--json").rows[0]
+    assert (read["recipient"], read["stream"], read["sending"], read["is_ours"]) == (
+        "anna@gone.example", "news", "s1", True
+    )
+    assert program.ledger("token", "read", path.replace("gone", "g0ne"), "--json").rows[0]["is_ours"] is False
+    assert program.ledger("token", "read", "returns@bounces.example.com", "--json").rows[0]["is_ours"] is False
+    assert "is_ours: yes" in program.ledger("token", "read", path).out
+
+
+def test_many_tokens(program: Program) -> None:
+    program.config.write_text(program.config.read_text() + TOKENS)
+    lines = [{"recipient": "a@b.example", "stream": "news"}, {"stream": "news"}, {"recipient": "c@d.example"}]
+    done = program.ledger("token", "make", "--jsonl", stdin="\n".join(map(json.dumps, lines)))
+    assert done.status == 1
+    assert "line 2" in done.complaint
+    assert [set(row) for row in done.rows] == [{"recipient", "return_path"}] * 2
+    assert [row["recipient"] for row in done.rows] == ["a@b.example", "c@d.example"]
+
+
+def test_check_config_sums_up_and_shows_no_secret(program: Program) -> None:
+    done = program.ledger("check-config")
+    assert done.status == 0
+    assert "mailbox returns: INBOX" in done.out
+    assert "secret-of-the-mailbox" not in done.out
+    assert "whsec_" not in done.out
+
+
+def test_check_config_warns(program: Program) -> None:
+    program.config.chmod(program.config.stat().st_mode | stat.S_IROTH)
+    assert "warning:" in program.ledger("check-config").out
