@@ -5,7 +5,7 @@ What is no verdict of a rule names itself `status.5.1.1`, `code.450`, `expired` 
 
 from dataclasses import replace
 
-from bounce_watcher.classification.rule import Circumstances, Precedence
+from bounce_watcher.classification.rule import Circumstances, Precedence, Rule
 from bounce_watcher.classification.ruleset import Match, Ruleset
 from bounce_watcher.classification.status import reason_of_code, reason_of_status
 from bounce_watcher.model.fields import Action, EnhancedStatus, RecipientReport
@@ -15,8 +15,15 @@ from bounce_watcher.parsing.smtp_reply import one_line, read_reply
 MAX_QUOTE = 300
 """Characters of a verdict's quote."""
 
-# Before RCPT TO nothing can be wrong with the recipient. A domain that takes no mail says so in its greeting: RFC 7504.
-_NOT_YET_THE_RECIPIENT = frozenset({"CONNECT", "EHLO", "STARTTLS", "AUTH"})
+# Before RCPT TO nothing can be wrong with the recipient: a hard reason is then what this table says.
+_BEFORE_THE_RECIPIENT = {
+    "CONNECT": Reason.UNKNOWN,
+    "EHLO": Reason.PROTOCOL_ERROR,
+    "STARTTLS": Reason.TLS_FAILURE,
+    "AUTH": Reason.SECURITY,
+    "MAIL": Reason.SENDER_REJECTED,
+}
+_AFTER_THE_RECIPIENT = frozenset({"DATA", "DOT"})
 
 
 def classify(report: RecipientReport, reporting_mta: str | None, ruleset: Ruleset) -> Verdict:
@@ -42,24 +49,25 @@ def classify_reply(text: str, ruleset: Ruleset, remote: str | None = None) -> Ve
 
 def _judged(reply: SmtpReply, diagnostic: str, told: Circumstances, ruleset: Ruleset, *, gave_up: bool) -> Verdict:
     match = _words(reply, diagnostic, told, ruleset)
-    if match is not None:
-        rule = match.rule
-        verdict = Verdict(rule.reason, rule.id, rule.source, match.quote[:MAX_QUOTE], told.code, told.status)
-    else:
-        verdict = _numbers(reply, told, gave_up=gave_up)
-    return _spare_the_recipient(verdict, told.stage)
+    if match is None:
+        return _at_its_stage(_numbers(reply, told, gave_up=gave_up), None, told.stage)
+    rule = match.rule
+    verdict = Verdict(rule.reason, rule.id, rule.source, match.quote[:MAX_QUOTE], told.code, told.status)
+    return _at_its_stage(verdict, rule, told.stage)
 
 
 def _words(reply: SmtpReply, diagnostic: str, told: Circumstances, ruleset: Ruleset) -> Match | None:
-    """The last hop's words; where they are weak or say nothing, those around them may be better."""
+    """The last hop's words. Where they and its own status say nothing, those around them may tell."""
     inner = ruleset.find(reply.text, told)
-    if inner is not None and inner.rule.precedence > Precedence.HINT:
+    if inner is not None or _says_something(reply):
         return inner
     whole = one_line(diagnostic)
-    outer = ruleset.find(whole, told) if len(whole) > len(reply.text) + 20 else None
-    if outer is not None and (inner is None or outer.rule.precedence > inner.rule.precedence):
-        return outer
-    return inner
+    return ruleset.find(whole, told) if len(whole) > len(reply.text) else None
+
+
+def _says_something(reply: SmtpReply) -> bool:
+    status = reply.status
+    return status is not None and reason_of_status(status, reply.code, reply.stage) is not Reason.UNKNOWN
 
 
 def _numbers(reply: SmtpReply, told: Circumstances, *, gave_up: bool) -> Verdict:
@@ -76,14 +84,19 @@ def _numbers(reply: SmtpReply, told: Circumstances, *, gave_up: bool) -> Verdict
     return Verdict(Reason.UNKNOWN, "unknown", "", quote, told.code, told.status)
 
 
-def _spare_the_recipient(verdict: Verdict, stage: str | None) -> Verdict:
-    """No hard verdict on a recipient from what was said of the sender or of the connection."""
-    if verdict.bounce_type is not BounceType.HARD:
+def _at_its_stage(verdict: Verdict, rule: Rule | None, stage: str | None) -> Verdict:
+    """No hard verdict from what was said before the recipient was named, or after it was accepted.
+
+    A domain that takes no mail may say so in its greeting (RFC 7504). Some receivers are known to refuse an unknown
+    recipient only after the data: their own rules stand; anybody else's "user unknown" there is a filter's.
+    """
+    if verdict.bounce_type is not BounceType.HARD or stage is None:
         return verdict
-    if stage == "MAIL":
-        return replace(verdict, reason=Reason.SENDER_REJECTED)
-    if stage in _NOT_YET_THE_RECIPIENT and verdict.reason is not Reason.DOMAIN_REFUSES_MAIL:
-        return replace(verdict, reason=Reason.UNKNOWN)
+    if stage in _BEFORE_THE_RECIPIENT and verdict.reason is not Reason.DOMAIN_REFUSES_MAIL:
+        return replace(verdict, reason=_BEFORE_THE_RECIPIENT[stage])
+    known = rule is not None and rule.precedence >= Precedence.RECEIVER
+    if stage in _AFTER_THE_RECIPIENT and verdict.reason is Reason.INVALID_RECIPIENT and not known:
+        return replace(verdict, reason=Reason.RECIPIENT_FILTERED)
     return verdict
 
 

@@ -34,7 +34,8 @@ _MARK_WIDTH = 24
 
 _TAIL = re.compile(r" \(in reply to [\w ]{2,40}\)?$| Giving up on [\d.]{7,40}$")
 _HEAD = re.compile(
-    r"[\s'\"(]{0,3}([245]\d\d)(?:(?:[ :-]\s*|$)(?:[#(\[]{0,2}([245])\.(\d{1,3})\.(\d{1,3})(?![\d.]))?)?(?!\w)"
+    r"(?:2\d\d-\S* )?[\s'\"(]{0,3}([45]\d\d)"
+    r"(?:(?:[ :-]\s*|$)(?:[#(\[]{0,2}([245])\.(\d{1,3})\.(\d{1,3})(?![\d.]))?)?(?!\w)"
 )
 _CODE_INSIDE = re.compile(rf"([245]\d\d)(?<![\w.:/#-]...)[ -]{_STATUS}")
 _REPEATED = re.compile(rf" ([245]\d\d)[ -] ?({_STATUS}(?: |$))?")
@@ -44,19 +45,21 @@ _COMMAND = re.compile(
     r"(?:reply to|after|sending|performing|response to|sent:|>>>|error,) (?:the |pipelined )?"
     r"(initial connection|end of data|message body|ehlo|helo|lhlo|starttls|auth|mail from|mail|rcpt to|rcpt|data)\b"
     r"|(refused to talk to me|initial (?:server )?greeting)|\b(rcpt to|mail from|data|ehlo) said\b"
-    r"|(does not like recipient|does not like sender|failed after i sent the message)"
+    r"|(does not like recipient|sender was rejected|my name was rejected|greeting failed)"
+    r"|(failed after i sent the message)"
 )
 _STAGE_HINTS = (
     "reply to", "talk to me", "response to", "after ", "sending ", "performing ", ">>>", "greeting", "sent:", " said ",
-    "does not like", "error, ",
+    "does not like", "was rejected", "error, ",
 )  # fmt: skip
 _STAGES = {
     "initial connection": "CONNECT", "refused to talk to me": "CONNECT",
     "initial server greeting": "CONNECT", "initial greeting": "CONNECT",
-    "ehlo": "EHLO", "helo": "EHLO", "lhlo": "EHLO",
+    "greeting failed": "CONNECT",
+    "ehlo": "EHLO", "helo": "EHLO", "lhlo": "EHLO", "my name was rejected": "EHLO",
     "starttls": "STARTTLS",
     "auth": "AUTH",
-    "mail from": "MAIL", "mail": "MAIL", "does not like sender": "MAIL",
+    "mail from": "MAIL", "mail": "MAIL", "sender was rejected": "MAIL",
     "rcpt to": "RCPT", "rcpt": "RCPT", "does not like recipient": "RCPT",
     "data": "DATA",
     "end of data": "DOT", "message body": "DOT", "failed after i sent the message": "DOT",
@@ -137,7 +140,7 @@ def read_stage(text: str) -> str | None:
     if not any(hint in lower for hint in _STAGE_HINTS):
         return None
     found = _COMMAND.search(lower)
-    return _STAGES[found[1] or found[2] or found[3] or found[4]] if found else None
+    return _STAGES[found[found.lastindex or 0]] if found else None
 
 
 def _host(text: str) -> str | None:
