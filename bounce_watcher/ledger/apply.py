@@ -5,9 +5,10 @@ Decided elsewhere (`policy`), written elsewhere (`record`, `books`): here stands
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
+from bounce_watcher.ledger.types import in_utc
 from bounce_watcher.model.fields import Action
 from bounce_watcher.model.finding import Kind
 from bounce_watcher.model.ledger import (
@@ -239,4 +240,4 @@ def _plain(value: str | None) -> str | None:
 
 def timestamp(at: datetime) -> str:
     """RFC 3339 in UTC with a Z."""
-    return at.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    return in_utc(at).isoformat().replace("+00:00", "Z")

@@ -12,6 +12,7 @@ from sqlalchemy import ColumnElement, Connection, and_, exists, or_, select, upd
 from bounce_watcher.ledger.books import STATES_TOLD
 from bounce_watcher.ledger.statements import DUE, IS_DUE, chunks, insert_into
 from bounce_watcher.ledger.tables import ENDPOINT, OUTBOX, item_from_row
+from bounce_watcher.ledger.types import storable
 from bounce_watcher.model.ledger import Attempt, Disposition, OutboxItem, OutboxState
 
 Condition = ColumnElement[bool]
@@ -86,13 +87,13 @@ def conclude(connection: Connection, item: OutboxItem, attempt: Attempt, now: da
             state=_STATE_AFTER[attempt.disposition],
             attempts=OUTBOX.c.attempts + 1,
             next_attempt_at=attempt.next_attempt_at or OUTBOX.c.next_attempt_at,
-            last_answer=attempt.answer,
+            last_answer=storable(attempt.answer),
             lease=None,
             leased_until=None,
         )
     )
     if done.rowcount and attempt.disposition is Disposition.GONE:
-        _disable(connection, item.target, attempt.answer, now)
+        _disable(connection, item.target, storable(attempt.answer), now)
     return bool(done.rowcount)
 
 
@@ -178,8 +179,7 @@ def _disable(connection: Connection, target: str, because: str, now: datetime) -
 
 
 def _enable(connection: Connection, targets: set[str]) -> None:
-    connection.execute(
-        update(ENDPOINT)
-        .where(ENDPOINT.c.target.in_(sorted(targets)))
-        .values(disabled_at=None, disabled_because=None)
-    )
+    for target in sorted(targets):
+        connection.execute(
+            update(ENDPOINT).where(ENDPOINT.c.target == target).values(disabled_at=None, disabled_because=None)
+        )

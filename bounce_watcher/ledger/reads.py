@@ -28,7 +28,7 @@ from bounce_watcher.ledger.tables import (
     record_from_rows,
     suppression_from_row,
 )
-from bounce_watcher.ledger.types import recipient_key
+from bounce_watcher.ledger.types import recipient_key, storable
 from bounce_watcher.model.ledger import BounceEvent, OutboxItem, RecipientRecord, Suppression
 from bounce_watcher.model.message import unpack
 
@@ -47,19 +47,23 @@ class _List(Generic[R, V]):
     value: Callable[[R], V]
     order: tuple[Column[Any], ...]
 
-    def read(self, engine: Engine, where: Sequence[Condition], *, newest_first: bool = False) -> Iterator[V]:
+    def read(
+        self, engine: Engine, where: Sequence[Condition], limit: int | None, *, newest_first: bool = False
+    ) -> Iterator[V]:
+        size = PAGE if limit is None else min(limit, PAGE)
+        return islice(self._read(engine, where, size, newest_first), limit)
+
+    def _read(self, engine: Engine, where: Sequence[Condition], size: int, newest_first: bool) -> Iterator[V]:
+        order = [column.desc() if newest_first else column.asc() for column in self.order]
+        chosen = select_rows(self.row).where(*where).order_by(*order).limit(size)
         after: Sequence[Condition] = ()
         while True:
-            rows = self._page(engine, (*where, *after), newest_first)
+            with reading(engine) as connection, Session(connection) as session:
+                rows = session.exec(chosen.where(*after)).all()
             yield from map(self.value, rows)
-            if len(rows) < PAGE:
+            if len(rows) < size:
                 return
             after = (self._behind(rows[-1], newest_first),)
-
-    def _page(self, engine: Engine, where: Sequence[Condition], newest_first: bool) -> Sequence[R]:
-        order = [column.desc() if newest_first else column.asc() for column in self.order]
-        with reading(engine) as connection, Session(connection) as session:
-            return session.exec(select_rows(self.row).where(*where).order_by(*order).limit(PAGE)).all()
 
     def _behind(self, row: R, newest_first: bool) -> Condition:
         here = tuple_(*(literal(getattr(row, column.name), column.type) for column in self.order))
@@ -83,7 +87,7 @@ def events(engine: Engine, wanted: EventFilter) -> Iterator[BounceEvent]:
         where.append(EVENT.c.at >= wanted.since)
     if wanted.until is not None:
         where.append(EVENT.c.at < wanted.until)
-    return islice(_EVENTS.read(engine, where, newest_first=wanted.newest_first), wanted.limit)
+    return _EVENTS.read(engine, where, wanted.limit, newest_first=wanted.newest_first)
 
 
 def suppressions(engine: Engine, wanted: SuppressionFilter) -> Iterator[Suppression]:
@@ -93,7 +97,7 @@ def suppressions(engine: Engine, wanted: SuppressionFilter) -> Iterator[Suppress
         "state": wanted.state,
         "reason": wanted.reason,
     })
-    return islice(_SUPPRESSIONS.read(engine, where), wanted.limit)
+    return _SUPPRESSIONS.read(engine, where, wanted.limit)
 
 
 def outbox(engine: Engine, wanted: OutboxFilter) -> Iterator[OutboxItem]:
@@ -102,7 +106,7 @@ def outbox(engine: Engine, wanted: OutboxFilter) -> Iterator[OutboxItem]:
         "state": wanted.state,
         "target": wanted.target,
     })
-    return islice(_OUTBOX.read(engine, where), wanted.limit)
+    return _OUTBOX.read(engine, where, wanted.limit)
 
 
 def recipients(engine: Engine, address: str) -> list[RecipientRecord]:
@@ -135,4 +139,4 @@ def disabled_endpoints(engine: Engine) -> dict[str, str]:
 
 
 def _equal(table: Table, values: Mapping[str, str | None]) -> list[Condition]:
-    return [table.c[name] == value for name, value in values.items() if value is not None]
+    return [table.c[name] == storable(value) for name, value in values.items() if value is not None]

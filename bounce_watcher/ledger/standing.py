@@ -57,10 +57,12 @@ def purge(engine: Engine, raw_before: datetime) -> int:
 
 def _expire_batch(connection: Connection, now: datetime, announce: Announce) -> int:
     books = _open(connection, select(SUPPRESSION).where(SUPPRESSION.c.until <= now).limit(_BATCH), announce)
-    for key, record in books.records.items():
-        books.enter(key, apply.release_expired(record, now))
+    changes = {key: apply.release_expired(record, now) for key, record in books.records.items()}
+    released = {key: change for key, change in changes.items() if change.record is not books.records[key]}
+    for key, change in released.items():
+        books.enter(key, change)
     books.close()
-    return len(books.records)
+    return len(released)
 
 
 def _purge_batch(connection: Connection, raw_before: datetime) -> int:

@@ -33,6 +33,14 @@ def recipient_key(address: str) -> str:
     return storable(address_key(address))[:KEY_CHARACTERS]
 
 
+def in_utc(moment: datetime) -> datetime:
+    """`moment` in UTC. One within hours of the calendar's ends, which only a forged header names, keeps its digits."""
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:
+        return moment.replace(tzinfo=UTC)
+
+
 class _TimeAsText(UserDefinedType[str]):
     """SQLite's DATETIME column, given and giving texts as they are: isoformat beats SQLAlchemy's formatting by far."""
 
@@ -60,7 +68,7 @@ class UtcDateTime(TypeDecorator[datetime]):
         if value.tzinfo is None:
             raise ValueError(f"a time without a zone can't be stored: {value.isoformat()}")
         if value.tzinfo is not UTC:
-            value = value.astimezone(UTC)
+            value = in_utc(value)
         return value.replace(tzinfo=None).isoformat(" ", "microseconds") if dialect.name == "sqlite" else value
 
     def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:

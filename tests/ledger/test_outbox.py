@@ -218,6 +218,12 @@ def test_endpoint_that_was_never_enrolled_can_be_disabled(ledger: Ledger) -> Non
     assert ledger.disabled_endpoints() == {"platform": "410 Gone"}
 
 
+def test_answer_of_any_characters_is_kept(ledger: Ledger) -> None:
+    suppress(ledger)
+    ledger.conclude(lease(ledger)[0], Attempt(Disposition.GONE, "410 G\0ne \udcff"), START)
+    assert ledger.disabled_endpoints() == {"platform": "410 G\ufffdne \ufffd"}
+
+
 def test_another_url_enables_the_endpoint_again(ledger: Ledger) -> None:
     ledger.enroll({"platform": "https://old.example"})
     suppress(ledger)

@@ -1,7 +1,7 @@
 """Pages into the ledger, on both databases."""
 
 from dataclasses import replace
-from datetime import timedelta, timezone
+from datetime import datetime, timedelta, timezone
 
 import pytest
 
@@ -239,6 +239,13 @@ def test_hostile_texts_are_stored_and_found_again(ledger: Ledger) -> None:
         assert found.diagnostic is not None
         assert found.diagnostic.endswith("user 😀")
     assert "\0" not in next(ledger.events()).diagnostic  # type: ignore[operator]
+
+
+def test_forged_times_are_stored(ledger: Ledger) -> None:
+    east, west = timezone(timedelta(hours=14)), timezone(timedelta(hours=-12))
+    for number, at in enumerate((datetime(1, 1, 1, tzinfo=east), datetime(9999, 12, 31, 23, 59, tzinfo=west))):
+        assert record(ledger, page(bounce(f"m{number}", at=at))).events == 1
+    assert [event.at.year for event in ledger.events()] == [1, 9999]
 
 
 def test_page_with_more_recipients_than_a_statement_takes(ledger: Ledger) -> None:

@@ -1,0 +1,74 @@
+"""What runs all day must not read whole tables: SQLite's plans of every statement, as it is really sent."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import Connection, event
+
+from bounce_watcher.ledger.engine import open_engine
+from bounce_watcher.ledger.filters import EventFilter, OutboxFilter, SuppressionFilter
+from bounce_watcher.ledger.store import Ledger
+from bounce_watcher.model.ledger import Attempt, Disposition, SuppressionSource
+from bounce_watcher.model.verdict import Reason
+from tests.ledger.making import LEASE, START, USER, Platform, bounce, day, page, record, retry_at
+
+
+def _record(ledger: Ledger) -> object:
+    for n in range(3):
+        softs = (bounce(f"x{n}{m}", f"{m}@example.org", reason=Reason.MAILBOX_FULL, at=day(n)) for m in "ab")
+        record(ledger, page(*softs))
+    return record(ledger, page(bounce("y", "a@example.org", at=day(90))))
+
+
+def _send(ledger: Ledger) -> None:
+    for n, attempt in enumerate((retry_at(day(1)), Attempt(Disposition.GONE, "410"))):
+        for item in ledger.lease("platform", day(n), LEASE, 2):
+            ledger.conclude(item, attempt, day(n))
+
+
+def _suppress_and_release(ledger: Ledger) -> None:
+    ledger.suppress(USER, "default", because="", source=SuppressionSource.MANUAL, now=START, announce=Platform())
+    ledger.release(USER, None, because="", now=day(1), announce=Platform())
+    ledger.suppress(USER, "default", because="", source=SuppressionSource.MANUAL, now=day(2), announce=Platform())
+
+
+@pytest.mark.parametrize("work", [
+    _record,
+    _send,
+    _suppress_and_release,
+    lambda ledger: ledger.next_due("platform"),
+    lambda ledger: ledger.expire(day(100), Platform()),
+    lambda ledger: ledger.purge(day(100)),
+    lambda ledger: ledger.recipients(USER),
+    lambda ledger: ledger.message("m"),
+    lambda ledger: list(ledger.events(EventFilter(recipient=USER))),
+    lambda ledger: list(ledger.events(EventFilter(recipient=USER, newest_first=True, limit=3))),
+    lambda ledger: list(ledger.events(EventFilter(since=day(1)))),
+    lambda ledger: list(ledger.suppressions(SuppressionFilter(recipient=USER))),
+    lambda ledger: list(ledger.outbox(OutboxFilter(recipient=USER))),
+    lambda ledger: ledger.retry(START, ids=["msg"]),
+    lambda ledger: ledger.discard(ids=["msg"]),
+], ids=["record", "send", "suppress and release", "next_due", "expire", "purge", "recipients", "message",
+        "events of a recipient", "last events of a recipient", "events since", "suppressions of a recipient",
+        "outbox of a recipient", "retry", "discard"])
+def test_no_statement_scans_a_table(tmp_path: Path, work: Callable[[Ledger], object]) -> None:
+    engine = open_engine(f"sqlite:///{tmp_path}/ledger.db")
+    ledger = Ledger(engine)
+    ledger.upgrade()
+    record(ledger, page(*(bounce(f"m{n}", f"u{n}@example.org", at=day(n)) for n in range(50))))
+    plans: list[str] = []
+
+    def explain(connection: Connection, _: object, statement: str, parameters: Any, *more: object) -> None:
+        if statement.startswith(("SELECT", "UPDATE", "INSERT", "DELETE")):
+            given = parameters[0] if more[1] else parameters  # many
+            raw = connection.connection.cursor()
+            raw.execute(f"EXPLAIN QUERY PLAN {statement}", given)
+            plans.extend(f"{row[3]}: {statement}" for row in raw.fetchall())
+
+    event.listen(engine, "before_cursor_execute", explain)
+    work(ledger)
+    assert plans
+    assert [plan for plan in plans if plan.startswith("SCAN")] == []
+    ledger.close()
