@@ -13,7 +13,7 @@ from bounce_watcher.parsing.charset import one_line
 from bounce_watcher.parsing.delivery_status import MAX_RECIPIENTS, STATUS_TYPES, parse_delivery_status
 from bounce_watcher.parsing.headers import Headers
 from bounce_watcher.parsing.message import ParsedMessage, Part
-from bounce_watcher.parsing.returned import ORIGINAL_TYPES, original_headers, sent_message, split_text
+from bounce_watcher.parsing.returned import ORIGINAL_TYPES, original_headers, original_part, sent_message, split_text
 from bounce_watcher.parsing.smtp_reply import read_stage
 from bounce_watcher.recognition.merging import each_once, kind_of
 from bounce_watcher.recognition.prose import MAX_TEXT, MAX_WORDS, without_bystanders, words_beside
@@ -40,8 +40,9 @@ class _Report:
 
     @cached_property
     def notice(self) -> str:
-        """The text for people without the original quoted below."""
-        return split_text(self.message.text[:MAX_TEXT])[0]
+        """The text for people without an original quoted below: where that is a part of its own, all of the text."""
+        text = self.message.text[:MAX_TEXT]
+        return text if original_part(self.message) else split_text(text)[0]
 
     @cached_property
     def original(self) -> Headers | None:
