@@ -23,6 +23,7 @@ _BEFORE_THE_RECIPIENT = {
     "AUTH": Reason.SECURITY,
     "MAIL": Reason.SENDER_REJECTED,
 }
+_ABOUT_THE_SENDER = frozenset({(1, 7), (1, 8), (7, 27)})
 _AFTER_THE_RECIPIENT = frozenset({"DATA", "DOT"})
 
 
@@ -50,10 +51,10 @@ def classify_reply(text: str, ruleset: Ruleset, remote: str | None = None) -> Ve
 def _judged(reply: SmtpReply, diagnostic: str, told: Circumstances, ruleset: Ruleset, *, gave_up: bool) -> Verdict:
     match = _words(reply, diagnostic, told, ruleset)
     if match is None:
-        return _at_its_stage(_numbers(reply, told, gave_up=gave_up), None, told.stage)
+        return _at_its_stage(_numbers(reply, told, gave_up=gave_up), None, _spoken_of(reply, told))
     rule = match.rule
     verdict = Verdict(rule.reason, rule.id, rule.source, match.quote[:MAX_QUOTE], told.code, told.status)
-    return _at_its_stage(verdict, rule, told.stage)
+    return _at_its_stage(verdict, rule, _spoken_of(reply, told))
 
 
 def _words(reply: SmtpReply, diagnostic: str, told: Circumstances, ruleset: Ruleset) -> Match | None:
@@ -84,6 +85,12 @@ def _numbers(reply: SmtpReply, told: Circumstances, *, gave_up: bool) -> Verdict
     return Verdict(Reason.UNKNOWN, "unknown", "", quote, told.code, told.status)
 
 
+def _spoken_of(reply: SmtpReply, told: Circumstances) -> str | None:
+    """The stage; "MAIL" where the reply's own status is about the sender (5.1.7, 5.1.8, 5.7.27)."""
+    status = reply.status
+    return "MAIL" if status is not None and (status.subject, status.detail) in _ABOUT_THE_SENDER else told.stage
+
+
 def _at_its_stage(verdict: Verdict, rule: Rule | None, stage: str | None) -> Verdict:
     """No hard verdict from what was said before the recipient was named, or after it was accepted.
 
@@ -92,7 +99,7 @@ def _at_its_stage(verdict: Verdict, rule: Rule | None, stage: str | None) -> Ver
     """
     if verdict.bounce_type is not BounceType.HARD or stage is None:
         return verdict
-    if stage in _BEFORE_THE_RECIPIENT and verdict.reason is not Reason.DOMAIN_REFUSES_MAIL:
+    if stage in _BEFORE_THE_RECIPIENT and not (stage == "CONNECT" and verdict.reason is Reason.DOMAIN_REFUSES_MAIL):
         return replace(verdict, reason=_BEFORE_THE_RECIPIENT[stage])
     known = rule is not None and rule.precedence >= Precedence.RECEIVER
     if stage in _AFTER_THE_RECIPIENT and verdict.reason is Reason.INVALID_RECIPIENT and not known:

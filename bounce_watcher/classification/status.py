@@ -102,16 +102,37 @@ _BY_CLASS = {
 }
 # Microsoft's ranges (Exchange Online): subject, first and last detail, reason.
 _RANGES = (
+    (1, 90, 90, Reason.RATE_LIMITED),
+    (4, 14, 20, Reason.MAIL_LOOP),
+    (4, 22, 28, Reason.SYSTEM_ERROR),
+    (4, 62, 62, Reason.SYSTEM_ERROR),
     (7, 57, 57, Reason.SECURITY),
+    (7, 60, 60, Reason.SENDER_REJECTED),
+    (7, 64, 64, Reason.RELAY_DENIED),
     (7, 124, 136, Reason.POLICY),
     (7, 193, 193, Reason.POLICY),
     (7, 232, 236, Reason.RATE_LIMITED),
     (7, 320, 325, Reason.TLS_FAILURE),
-    (7, 501, 503, Reason.SENDER_REJECTED),
-    (7, 606, 649, Reason.BLOCKLISTED),
-    (7, 700, 711, Reason.SENDER_REJECTED),
+    (7, 367, 367, Reason.RELAY_DENIED),
+    (7, 750, 750, Reason.SENDER_REJECTED),
     (7, 900, 999, Reason.POLICY),
 )
+# The same numbers mean a passing restriction in class 4 and a refusal by name in class 5.
+_RANGES_OF_CLASS = {
+    4: ((7, 500, 649, Reason.RATE_LIMITED), (7, 650, 651, Reason.BAD_REPUTATION), (7, 652, 899, Reason.RATE_LIMITED)),
+    5: (
+        (7, 501, 503, Reason.SENDER_REJECTED),
+        (7, 506, 506, Reason.PROTOCOL_ERROR),
+        (7, 507, 507, Reason.BLOCKLISTED),
+        (7, 508, 508, Reason.RATE_LIMITED),
+        (7, 510, 510, Reason.POLICY),
+        (7, 511, 511, Reason.BLOCKLISTED),
+        (7, 512, 512, Reason.NOT_RFC_COMPLIANT),
+        (7, 513, 513, Reason.BLOCKLISTED),
+        (7, 606, 649, Reason.BLOCKLISTED),
+        (7, 700, 711, Reason.SENDER_REJECTED),
+    ),
+}
 _AFTER_DATA = {"1.1": Reason.RECIPIENT_FILTERED, "2.1": Reason.RECIPIENT_FILTERED}
 """The address was taken at RCPT TO, so what refuses after the data is the recipient's own filter or forward target."""
 
@@ -157,7 +178,7 @@ def _registered(key: str, class_: int) -> Reason | None:
 
 
 def _in_range(status: EnhancedStatus) -> Reason | None:
-    for subject, first, last, reason in _RANGES:
+    for subject, first, last, reason in (*_RANGES, *_RANGES_OF_CLASS.get(status.class_, ())):
         if status.subject == subject and first <= status.detail <= last:
             return reason
     return None
