@@ -73,6 +73,15 @@ def _mail_user() -> pwd.struct_passwd:
     return pwd.getpwnam("nobody") if os.getuid() == 0 else pwd.getpwuid(os.getuid())
 
 
+def _await_silence(address: str, port: int) -> None:
+    for _ in range(200):
+        try:
+            socket.create_connection((address, port), 1).close()
+        except OSError:
+            return
+        time.sleep(0.005)
+
+
 @dataclass
 class Dovecot:
     """One instance, running or stopped. The ports stay the same over stop() and start()."""
@@ -98,23 +107,29 @@ class Dovecot:
         return self.ports.lmtp
 
     def start(self) -> None:
-        shutil.rmtree(self.root / "state", ignore_errors=True)  # a lock left in it by a kill is waited for for 10 s
-        (self.root / "state").mkdir()
+        for name in ("run", "state"):  # what a kill leaves in them, a lock or a socket, holds up the next start
+            shutil.rmtree(self.root / name, ignore_errors=True)
+            (self.root / name).mkdir()
         self._process = subprocess.Popen(
             ["dovecot", "-F", "-c", str(self.root / "dovecot.conf")],
             start_new_session=True, stdout=subprocess.DEVNULL, stderr=(self.root / "stderr").open("wb"),
         )
-        for port in (self.imap_port, self.lmtp_port, *((self.imaps_port,) if self.layout.tls else ())):
+        for port in self._listening():
             self._await(port)
 
     def stop(self) -> None:
         """Ends all processes of the instance at once, as a crash would."""
         if self._process is None:
             return
+        group, self._process = self._process, None
         with contextlib.suppress(ProcessLookupError):
-            os.killpg(self._process.pid, signal.SIGKILL)
-        self._process.wait()
-        self._process = None
+            os.killpg(group.pid, signal.SIGKILL)
+        group.wait()
+        for port in self._listening():  # the other processes are not our children, and hold the ports until they end
+            _await_silence(self.layout.address, port)
+
+    def _listening(self) -> tuple[int, ...]:
+        return (self.imap_port, self.lmtp_port, *((self.imaps_port,) if self.layout.tls else ()))
 
     def _await(self, port: int) -> None:
         assert self._process is not None
@@ -328,8 +343,7 @@ userdb static {{
 
 def _furnish(server: Dovecot) -> None:
     server.root.chmod(0o755)
-    for name in ("run", "mail"):
-        (server.root / name).mkdir()
+    (server.root / "mail").mkdir()
     for user in server.layout.users:
         server._make_maildir(server.folder(user))
     (server.root / "passwords").write_text("".join(f"{u}:{{PLAIN}}{PASSWORD}\n" for u in server.layout.users))
