@@ -4,6 +4,7 @@ import signal
 import threading
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from multiprocessing import resource_tracker
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -144,6 +145,7 @@ def run(config_path: Path) -> int:
     SIGHUP reads the configuration again and keeps the old one if the new one is bad.
     Raises ConfigError for a bad configuration at start, PermanentFailure for a ledger that a person must mend.
     """
+    resource_tracker.ensure_running()  # it unblocks SIGTERM and SIGINT in the thread that starts it
     signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
     settings: Settings | None = load(config_path)
     while settings is not None:

@@ -25,7 +25,10 @@ def all_filed(house: House, contents: list[bytes]) -> bool:
 
 
 def troubles(house: House, about: str) -> list[str]:
-    return [line for line in house.log().splitlines() if "action=trouble_raised" in line and f'about="{about}' in line]
+    named = (f"about={about}", f'about="{about}')
+    return [line for line in house.log().splitlines() if "action=trouble_raised" in line and any(
+        name in line for name in named
+    )]
 
 
 def settled(house: House, contents: list[bytes]) -> None:
