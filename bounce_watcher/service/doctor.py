@@ -236,7 +236,7 @@ def _note_skew(response: httpx.Response, note: Callable[[timedelta], None]) -> N
 _ANSWERS: Mapping[int, tuple[bool, str]] = {
     401: (True, "it asks for a log-in: webhooks carry a signature and no other; make sure that POST is open to them"),
     403: (True, "it refuses HEAD: make sure that POST is open to webhooks"),
-    404: (False, "check the path in url; if the platform answers 404 to all but POST, all is well"),
+    404: (True, "check the path in url, unless the platform answers 404 to all but POST, as some do"),
     410: (False, "410 is how a receiver says that it wants no more: set url to the new place"),
 }
 
