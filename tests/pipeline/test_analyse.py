@@ -1,0 +1,106 @@
+"""The whole way, from bytes to an analysis."""
+
+import time
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bounce_watcher.attribution.settings import AttributionSettings
+from bounce_watcher.classification.ruleset import load_builtin
+from bounce_watcher.model.address import address_key
+from bounce_watcher.model.fields import Action
+from bounce_watcher.model.finding import EVENT_KINDS, Analysis, Kind
+from bounce_watcher.model.message import message_digest
+from bounce_watcher.model.verdict import BounceType, Reason
+from bounce_watcher.pipeline import Toolkit, analyse
+from tests.parsing.samples import ORIGINAL, notice, report
+from tests.parsing.test_message import HOSTILE
+from tests.parsing.test_totality import SOUP
+
+TOOLKIT = Toolkit(load_builtin(), AttributionSettings(return_path="bounces@example.com", token_keys=(b"k" * 32,)))
+
+
+def check(analysis: Analysis) -> None:
+    """What holds for any message."""
+    keys = [address_key(each.finding.report.recipient or "") for each in analysis.recipients]
+    assert len(keys) == len(set(keys))
+    assert "" not in keys
+    assert not keys or analysis.kind in EVENT_KINDS
+    for each in analysis.recipients:
+        assert (each.verdict is not None) == (each.finding.report.action in {Action.FAILED, Action.DELAYED})
+        assert "\n" not in (each.finding.report.diagnostic_code or "")
+        assert len(each.finding.report.diagnostic_code or "") <= 2_000
+    failed = any(each.finding.report.action is Action.FAILED for each in analysis.recipients)
+    assert failed == (analysis.kind is Kind.BOUNCE)
+
+
+def test_a_bounce_says_who_failed_and_why() -> None:
+    analysis = analyse(report(), TOOLKIT)
+    (only,) = analysis.recipients
+    assert analysis.kind is Kind.BOUNCE
+    assert analysis.digest == message_digest(report())
+    assert analysis.sent.subject == "The news of March"
+    assert only.attribution.recipient == "user@example.org"
+    assert only.verdict is not None
+    assert only.verdict.reason is Reason.INVALID_RECIPIENT
+    assert only.bounce_type is BounceType.HARD
+
+
+def test_only_failed_and_delayed_are_judged() -> None:
+    status = "".join(
+        f"Final-Recipient: rfc822; {action}@example.org\nAction: {action}\n\n" for action in Action
+    )
+    analysis = analyse(report(status), TOOLKIT)
+    judged = {each.finding.report.action for each in analysis.recipients if each.verdict}
+    assert judged == {Action.FAILED, Action.DELAYED}
+    check(analysis)
+
+
+def test_the_digest_does_not_change_with_line_ends() -> None:
+    assert analyse(report(), TOOLKIT) == analyse(report().replace(b"\n", b"\r\n"), TOOLKIT)
+
+
+def test_an_analysis_rests_on_nothing_but_its_arguments() -> None:
+    assert analyse(report(), TOOLKIT) == analyse(report(), TOOLKIT)
+
+
+@settings(deadline=None)
+@given(SOUP)
+def test_any_bytes_give_an_analysis(content: bytes) -> None:
+    check(analyse(content, TOOLKIT))
+    check(analyse(notice("") + content, TOOLKIT))
+
+
+@settings(deadline=None)
+@given(st.data())
+def test_a_damaged_report_gives_an_analysis(data: st.DataObject) -> None:
+    content = bytearray(report(original=ORIGINAL, text="<user@example.org>: 550 no\n"))
+    for _ in range(data.draw(st.integers(0, 30))):
+        content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
+    check(analyse(bytes(content), TOOLKIT))
+
+
+FINAL = "Final-Recipient: rfc822; user@example.org"
+FLOODS = {
+    "recipients": report("".join(f"{FINAL}{n}\nAction: failed\n\n" for n in range(20_000))),
+    "one recipient": report(f"{FINAL}\nAction: failed\n\n" * 20_000),
+    "status parts": report(f"{FINAL}\n--BOUND\nContent-Type: message/delivery-status\n\n" * 9_000),
+    "a diagnostic": report(f"{FINAL}\nDiagnostic-Code: smtp; " + "550 no\n " * 100_000),
+    "addresses in the header": notice("x", headers="".join(f"X-Failed-Recipients: a@b{n}\n" for n in range(20_000))),
+    "paragraphs": notice("<a@example.org>:\n550 no\n\n" * 30_000),
+    "a line": notice("<a@example.org>: " + "a" * 1_000_000),
+    "complaints": report(
+        "Feedback-Type: abuse\n" + "".join(f"Original-Rcpt-To: a{n}@example.org\n" for n in range(20_000)),
+        status_type="message/feedback-report",
+    ),
+}
+
+
+@pytest.mark.parametrize("content", [*HOSTILE.values(), *FLOODS.values()], ids=[*HOSTILE, *FLOODS])
+def test_hostile_mail_is_analysed_within_two_seconds(content: bytes) -> None:
+    started = time.process_time()
+    analysis = analyse(content, TOOLKIT)
+    assert time.process_time() - started < 2.0
+    check(analysis)
+    assert len(analysis.recipients) <= 1_001

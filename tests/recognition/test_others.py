@@ -1,0 +1,133 @@
+"""Complaints, receipts, answers: told apart from failures, with recipients only where they are events."""
+
+import pytest
+
+from bounce_watcher.model.finding import Kind
+from bounce_watcher.parsing.message import parse
+from bounce_watcher.recognition import recognise
+from bounce_watcher.recognition.recognizer import Recognition
+from tests.parsing.samples import ORIGINAL, notice, report
+
+COMPLAINT = "Feedback-Type: {}\nUser-Agent: x/1\nVersion: 1\n{}"
+
+
+def read(content: bytes) -> Recognition:
+    return recognise(parse(content))
+
+
+def complaint(
+    kind: str = "abuse", more: str = "Original-Rcpt-To: <user@example.org>\n", original: str = ORIGINAL
+) -> bytes:
+    return report(
+        COMPLAINT.format(kind, more),
+        status_type="message/feedback-report",
+        outer="multipart/report; report-type=feedback-report",
+        original=original,
+    )
+
+
+def recipients(content: bytes) -> list[str | None]:
+    return [finding.report.recipient for finding in read(content).findings]
+
+
+def test_a_complaint_tells_who_complains() -> None:
+    found = read(complaint())
+    assert (found.kind, found.feedback_type, found.sent.message_id) == (Kind.COMPLAINT, "abuse", "march.1@example.com")
+    assert recipients(complaint()) == ["user@example.org"]
+
+
+def test_a_complaint_without_recipient_is_about_the_one_addressee() -> None:
+    assert recipients(complaint(more="")) == ["user@example.org"]
+    many = ORIGINAL.replace("To: user@example.org", "To: a@example.org, b@example.org")
+    assert recipients(complaint(more="", original=many)) == []
+
+
+def test_a_placeholder_is_nobody() -> None:
+    hidden = ORIGINAL.replace("To: user@example.org", "To: redacted@example.org")
+    assert recipients(complaint(more="Original-Rcpt-To: redacted@example.org\n", original=hidden)) == []
+
+
+@pytest.mark.parametrize("kind", ["auth-failure", "not-spam", "dmarc"])
+def test_reports_that_are_no_complaint_of_a_person_name_nobody(kind: str) -> None:
+    found = read(complaint(kind))
+    assert (found.kind, found.feedback_type, found.findings) == (Kind.COMPLAINT, kind, ())
+
+
+def test_a_feedback_part_without_type_is_found() -> None:
+    assert recipients(complaint().replace(b"message/feedback-report", b"text/plain")) == ["user@example.org"]
+
+
+def test_the_form_of_microsoft() -> None:
+    hidden = ORIGINAL.replace("To: user@example.org", "To: x@example.net")
+    original = f"X-HmXmrOriginalRecipient: user@example.org\n{hidden}"
+    content = (
+        "From: staff@example.net\nSubject: complaint about message from 192.0.2.1\n"
+        f"Content-Type: multipart/mixed; boundary=b\n\n--b\nContent-Type: message/rfc822\n\n{original}\n--b--\n"
+    ).encode()
+    assert recipients(content) == ["user@example.org"]
+    assert read(content.replace(b"message/rfc822", b"text/html")).kind is Kind.OTHER
+
+
+def receipt(disposition: str, *, text: str = "Read.\n", submitted: str = "auto-replied") -> bytes:
+    return report(
+        "Final-Recipient: rfc822; user@example.org\nOriginal-Message-ID: <march.1@example.com>\n"
+        f"Disposition: {disposition}\n",
+        status_type="message/disposition-notification",
+        outer="multipart/report; report-type=disposition-notification",
+        headers=f"Auto-Submitted: {submitted}\n",
+        text=text,
+    )
+
+
+@pytest.mark.parametrize("disposition", ["manual-action/MDN-sent-manually; displayed",
+                                         "automatic-action/MDN-sent-automatically; deleted"])
+def test_a_receipt_is_no_failure(disposition: str) -> None:
+    found = read(receipt(disposition))
+    assert (found.kind, found.findings) == (Kind.DISPOSITION, ())
+    assert found.sent.message_id == "march.1@example.com"
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"submitted": "auto-replied (rejected)"},
+        {"text": "Your message to <user@example.org> was automatically rejected:\nNo.\n"},
+    ],
+)
+def test_a_refusal_in_the_dress_of_a_receipt_is_a_failure(changes: dict[str, str]) -> None:
+    content = receipt("automatic-action/MDN-sent-automatically; deleted", **changes)
+    assert read(content).kind is Kind.BOUNCE
+    assert recipients(content) == ["user@example.org"]
+
+
+def answer(subject: str, headers: str = "") -> bytes:
+    return f"From: The User <user@example.org>\nSubject: {subject}\n{headers}\nI am away.\n".encode()
+
+
+@pytest.mark.parametrize(
+    ("content", "kind"),
+    [
+        (answer("Out of Office: x"), Kind.AUTO_REPLY),
+        (answer("x", "X-Autoreply: yes\n"), Kind.AUTO_REPLY),
+        (answer("x", "Auto-Submitted: auto-replied (vacation)\nReturn-Path: <>\n"), Kind.AUTO_REPLY),
+        (notice("I am away.\n", subject="Automatic reply: x"), Kind.AUTO_REPLY),
+        (answer("x", "Auto-Submitted: auto-generated\n"), Kind.OTHER),
+        (answer("x", "Auto-Submitted: no\n"), Kind.OTHER),
+        (answer("Please confirm your message"), Kind.CHALLENGE),
+        (answer("x", "X-BoxTrapper: yes\n"), Kind.CHALLENGE),
+        (answer("unsubscribe"), Kind.UNSUBSCRIBE),
+        (answer("Re: Unsubscribe"), Kind.UNSUBSCRIBE),
+        (answer("x", "X-Apple-Unsubscribe: true\n"), Kind.UNSUBSCRIBE),
+        (answer("How do I unsubscribe?"), Kind.OTHER),
+        (answer("Hello"), Kind.OTHER),
+        (notice("Something that nobody can read.\n"), Kind.OTHER),
+        (b"", Kind.OTHER),
+    ],
+)
+def test_mail_that_is_no_event(content: bytes, kind: Kind) -> None:
+    assert read(content) == Recognition(kind)
+
+
+def test_a_challenge_in_the_form_of_a_report_is_a_challenge() -> None:
+    content = report().replace(b"From: Mail Delivery System <MAILER-DAEMON@out.example.com>", b"From: x@boxbe.com")
+    assert read(content).kind is Kind.CHALLENGE
