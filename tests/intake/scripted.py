@@ -38,8 +38,12 @@ class Talk:
             "LOGOUT": ["* BYE", "{tag} OK"],
         } | answers
         self.say("* OK ready")
+        last_tag = ""
         for line in self.connection.makefile("rb"):
             tag, _, command = line.decode().strip().partition(" ")
+            if tag == "DONE":  # has no tag, and ends the IDLE before it
+                tag, command = last_tag, tag
+            last_tag = tag
             self.heard.append(command)
             known = next((answer for words, answer in usual.items() if command.upper().startswith(words)), ["{tag} OK"])
             if not known:
