@@ -1,0 +1,37 @@
+"""How words compare."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bounce_watcher.classification.words import fold, mask_addresses, starts_word
+
+
+def test_fold() -> None:
+    assert fold("  Boîte  PLEINE\n") == "boite pleine"
+    assert fold("Straße “voll”") == 'strasse "voll"'
+    assert fold("ёлка Йод") == "елка иод"
+    assert fold("한국어") == "한국어"
+
+
+@given(st.text(max_size=200))
+def test_fold_is_stable(text: str) -> None:
+    once = fold(text)
+    assert "  " not in once
+    assert fold(once) == once or not text.isascii()
+
+
+def test_addresses_are_masked_at_the_same_length() -> None:
+    assert mask_addresses("550 <spam@virus.example>: no") == "550 <" + "@" * 18 + ">: no"
+    assert mask_addresses("no address") == "no address"
+
+
+@given(st.text(alphabet="ab@.< ", max_size=300))
+def test_masking_keeps_the_length(text: str) -> None:
+    assert len(mask_addresses(text)) == len(text)
+
+
+def test_starts_word() -> None:
+    assert starts_word("spam", 0)
+    assert starts_word("a-spam", 2)
+    assert not starts_word("antispam", 4)
+    assert starts_word("收件人不存在", 3)

@@ -1,0 +1,146 @@
+"""The last hop's reply, dug out of what each MTA wraps around it."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bounce_watcher.model.verdict import SmtpReply
+from bounce_watcher.parsing.smtp_reply import MAX_DIAGNOSTIC, one_line, read_reply
+
+SAID = "host mx.example.org[192.0.2.7] said: "
+EXIM = "SMTP error from remote mail server"
+REPEATED = ["550-", "550 5.1.1 ", "host ", "said: ", "(in reply to ", "4.2.2 ", "[", "'550 ", "1.", "-> 550 "]
+
+
+def told(reply: SmtpReply) -> tuple[str, int | None, str | None]:
+    return reply.text, reply.code, str(reply.status) if reply.status else None
+
+
+@pytest.mark.parametrize(
+    ("diagnostic", "text", "code", "status"),
+    [
+        ("smtp; 550 5.1.1 User unknown", "550 5.1.1 User unknown", 550, "5.1.1"),
+        ("SMTP;550 5.1.1 User unknown", "550 5.1.1 User unknown", 550, "5.1.1"),
+        ("LMTP; 452 4.2.2 Over quota", "452 4.2.2 Over quota", 452, "4.2.2"),
+        ("x-unix; Command died with status 1", "Command died with status 1", None, None),
+        (
+            "550-5.1.1 one line\n 550-5.1.1 and another\n 550 5.1.1 and the last",
+            "550-5.1.1 one line and another and the last",
+            550,
+            "5.1.1",
+        ),
+        ("550-first 550-second 550 third", "550-first second third", 550, None),
+        ("550 a text of 550 words", "550 a text of words", 550, None),
+        (
+            f"X-Postfix; {SAID}550 5.1.1 <ada@example.org>: no (in reply to RCPT TO command)",
+            "550 5.1.1 <ada@example.org>: no",
+            550,
+            "5.1.1",
+        ),
+        (f"{SAID}recipient storage full (in reply to RCPT TO command)", "recipient storage full", None, None),
+        ("host mx.example.org[192.0.2.7] refused to talk to me: 554 5.7.1 go away", "554 5.7.1 go away", 554, "5.7.1"),
+        (
+            f"{EXIM} after RCPT TO:<ada@example.org>: host mx.example.org [192.0.2.7]: 550 5.1.1 no",
+            "550 5.1.1 no",
+            550,
+            "5.1.1",
+        ),
+        (
+            f"host mx.example.org [192.0.2.7] {EXIM} after MAIL FROM:<b@example.com> SIZE=2022: 553 5.7.1 no",
+            "553 5.7.1 no",
+            553,
+            "5.7.1",
+        ),
+        (
+            "550 5.0.350 Remote server returned an error -> 550 5.1.1 user unknown",
+            "550 5.1.1 user unknown",
+            550,
+            "5.1.1",
+        ),
+        (
+            "554 5.4.4 Remote Server returned '550 5.1.1 user doesn't exist'",
+            "550 5.1.1 user doesn't exist",
+            550,
+            "5.1.1",
+        ),
+        (
+            '451 4.4.0 Primary target IP address responded with: "421 4.2.1 Unable to connect."',
+            "421 4.2.1 Unable to connect.",
+            421,
+            "4.2.1",
+        ),
+        ("The response was: 550 5.1.1 nobody", "550 5.1.1 nobody", 550, "5.1.1"),
+        ("192.0.2.7 does not like recipient. Remote host said: 550 no Giving up on 192.0.2.7.", "550 no", 550, None),
+        (
+            f"450 4.1.1 <ada@example.org>: Recipient address rejected: undeliverable address: {SAID}550 5.2.1 gone",
+            "550 5.2.1 gone",
+            550,
+            "5.2.1",
+        ),
+        (
+            "while talking to mx.example.org: >>> RCPT To:<ada@example.org> <<< 550 5.1.1 no",
+            "550 5.1.1 no",
+            550,
+            "5.1.1",
+        ),
+        ("550 Backend Replied [host.example]: 5.7.1 no", "5.7.1 no", 550, "5.7.1"),
+        ("failed,5.1.1 (bad destination),smtp;553 Relaying disallowed", "553 Relaying disallowed", 553, None),
+        ("550 #5.1.0 Address rejected", "550 #5.1.0 Address rejected", 550, "5.1.0"),
+        ("sorry, no mailbox here (#5.1.1)", "sorry, no mailbox here (#5.1.1)", None, "5.1.1"),
+        ("220-mx 421 4.2.1 Service refused", "220-mx Service refused", 421, "4.2.1"),
+        ("connect to [5.1.1.1]: no", "connect to [5.1.1.1]: no", None, None),
+        ("550 we took 250 2.1.5 for an answer", "550 we took 250 2.1.5 for an answer", 550, None),
+        ("we returned 450 messages", "we returned 450 messages", None, None),
+        ("", "", None, None),
+    ],
+)
+def test_reply(diagnostic: str, text: str, code: int | None, status: str | None) -> None:
+    assert told(read_reply(diagnostic)) == (text, code, status)
+
+
+@pytest.mark.parametrize(
+    ("diagnostic", "stage"),
+    [
+        (f"{SAID}550 no (in reply to RCPT TO command)", "RCPT"),
+        (f"{SAID}550 no (in reply to MAIL FROM command)", "MAIL"),
+        (f"{SAID}550 no (in reply to DATA command)", "DATA"),
+        (f"{SAID}550 no (in reply to end of DATA command)", "DOT"),
+        (f"{SAID}550 no (in reply to EHLO command)", "EHLO"),
+        ("host mx.example.org[192.0.2.7] refused to talk to me: 554 no", "CONNECT"),
+        (f"{EXIM} after RCPT TO:<ada@example.org>: host x: 550 no", "RCPT"),
+        (f"{EXIM} after pipelined DATA: 550 no", "DATA"),
+        (f"{EXIM} after initial connection: 554 no", "CONNECT"),
+        ("lost connection with mx.example.org[192.0.2.7] while sending end of data", "DOT"),
+        ("192.0.2.7 does not like recipient. Remote host said: 550 no", "RCPT"),
+        ("Connected to 192.0.2.7 but sender was rejected. Remote host said: 550 no", "MAIL"),
+        ("192.0.2.7 failed after I sent the message. Remote host said: 550 no", "DOT"),
+        ("550 the mailer ran after data were lost", "DATA"),
+        ("550 nothing told", None),
+    ],
+)
+def test_stage(diagnostic: str, stage: str | None) -> None:
+    assert read_reply(diagnostic).stage == stage
+
+
+def test_host() -> None:
+    assert read_reply("host MX.Example.org[192.0.2.7] said: 550 no").host == "mx.example.org"
+    assert read_reply("550 no host here [192.0.2.7]").host is None
+
+
+def test_what_is_longer_than_the_cap_is_not_read() -> None:
+    assert len(one_line("x" * 10 * MAX_DIAGNOSTIC)) == MAX_DIAGNOSTIC
+    assert read_reply("550 " + "x" * MAX_DIAGNOSTIC + " said: 451 4.2.2 no").code == 550
+
+
+@given(st.text(max_size=500))
+def test_reading_is_total(text: str) -> None:
+    reply = read_reply(text)
+    assert "\n" not in reply.text
+    assert len(reply.text) <= len(text)
+
+
+@pytest.mark.timeout(5)
+@pytest.mark.parametrize("piece", REPEATED)
+def test_no_repetition_makes_it_slow(piece: str) -> None:
+    for _ in range(20):
+        read_reply(piece * (MAX_DIAGNOSTIC // len(piece)))
