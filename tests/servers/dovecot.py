@@ -179,6 +179,10 @@ class Dovecot:
         paths = [path for name in ("cur", "new") for path in (maildir / name).glob("*")]
         return [path.read_bytes() for path in sorted(paths, key=lambda path: path.name)]
 
+    def count(self, user: str, folder: str = "INBOX") -> int:
+        """How many messages lie in a folder; safe while the server moves them."""
+        return sum(1 for name in ("cur", "new") for _ in (self.folder(user, folder) / name).glob("*"))
+
     def folders(self, user: str) -> set[str]:
         """The names of a user's folders beside INBOX, with "/" between levels."""
         paths = self.folder(user).glob(".*/cur")
@@ -291,7 +295,7 @@ ssl_cert = <{server.certificate.certificate}
 ssl_key = <{server.certificate.key}
 passdb {{
   driver = passwd-file
-  mechanisms = plain login
+  mechanisms = plain login none  # "none": LMTP asks whether there is such a user
   args = {root}/passwords
 }}
 passdb {{
@@ -323,7 +327,7 @@ ssl_server_cert_file = {server.certificate.certificate}
 ssl_server_key_file = {server.certificate.key}
 passdb passwords {{
   driver = passwd-file
-  mechanisms_filter = plain login
+  mechanisms_filter = plain login none
   passwd_file_path = {root}/passwords
 }}
 passdb tokens {{
