@@ -27,7 +27,7 @@ def classify(
     """
     problems: list[str] = []
     given = messages(paths, max_message_bytes)
-    with progress("classifying") as advance:
+    with progress("classifying", prints=True) as advance:
         found = _rows(given, problems, advance)
         listing(found if as_json else chain.from_iterable(map(_lines, found)), COLUMNS, as_json=as_json)
     for problem in problems:

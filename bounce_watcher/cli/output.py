@@ -14,12 +14,15 @@ from itertools import islice
 
 from rich import box
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Column, Table
 from rich.text import Text
 
 ROWS_AT_ONCE = 500
 """A table of a list of any length is drawn in pieces, so that memory stays bounded."""
+
+CUT = {"diagnostic": 50, "last_answer": 50, "counted": 40}
+"""Characters that a drawn table shows of columns that run long; JSON and pipes have all of them."""
 
 Row = Mapping[str, object]
 
@@ -112,22 +115,35 @@ def _drawn(columns: Sequence[str], rows: Iterator[Sequence[object]], title: str 
         headings = (Column(name, overflow="fold") for name in columns)
         drawn = Table(*headings, title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
         for row in part:
-            drawn.add_row(*(Text(clean(value)) for value in row))
+            drawn.add_row(*(Text(_cell(name, value)) for name, value in zip(columns, row, strict=True)))
         console.print(drawn)
         if len(part) < ROWS_AT_ONCE:
             return
         title = None
 
 
+def _cell(column: str, value: object) -> str:
+    text = clean(value)
+    room = CUT.get(column, len(text))
+    return text if len(text) <= room else f"{text[: room - 1]}…"
+
+
 @contextmanager
-def progress(what: str, total: int | None = None) -> Iterator[Callable[[int], None]]:
-    """A bar on stderr while the work inside goes on, if stderr is a terminal. Gives what is told how many more."""
-    if not sys.stderr.isatty():
+def progress(what: str, *, prints: bool = False) -> Iterator[Callable[[int], None]]:
+    """A counter on stderr while the work inside goes on, if stderr is a terminal. Gives what is told how many more.
+
+    `prints`: the work prints as it goes, so on a terminal it shows its progress itself.
+    """
+    if not sys.stderr.isatty() or (prints and sys.stdout.isatty()):
         yield lambda _: None
         return
     columns = (
-        SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()
+        SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed:,} messages"),
+        TimeElapsedColumn(),
     )
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(what, total=total)
+    # rich would send stdout through the bar's console, which is stderr.
+    with Progress(
+        *columns, console=Console(stderr=True), transient=True, redirect_stdout=False, redirect_stderr=False
+    ) as bar:
+        task = bar.add_task(what, total=None)
         yield lambda more: bar.advance(task, more)
