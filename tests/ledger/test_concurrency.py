@@ -3,14 +3,25 @@
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import timedelta
 from threading import Barrier
 
+import psycopg
+
 from bounce_watcher.ledger.filters import OutboxFilter
 from bounce_watcher.ledger.store import Ledger
-from bounce_watcher.model.ledger import NoticeType, OutboxState, PageOutcome, SuppressionSource
+from bounce_watcher.model.ledger import (
+    BounceEvent,
+    Decision,
+    History,
+    NoticeType,
+    OutboxState,
+    PageOutcome,
+    SuppressionSource,
+)
 from bounce_watcher.model.verdict import Reason
-from tests.ledger.making import DELIVERED, LEASE, START, Platform, bounce, day, mail, page, record
+from tests.ledger.making import DELIVERED, LEASE, START, Platform, bounce, day, decide, event_id, mail, page, record
 
 WRITERS = 4
 EVERYTHING = Platform(types=frozenset(NoticeType)).types
@@ -46,6 +57,32 @@ def test_writers_with_the_same_recipients_lose_nothing(ledger: Ledger, ledger_ur
         assert found.counts == {"soft": WRITERS * 6}
         numbers = [item.sequence for item in items if item.recipient == found.recipient]
         assert sorted(numbers) == list(range(1, found.sequence + 1))
+    assert _deadlocks(ledger_url) == 0  # they would be retried, but each takes a second to be detected
+
+
+def test_writers_that_make_the_same_recipients_in_any_order_do_not_deadlock(ledger: Ledger, ledger_url: str) -> None:
+    turn = Barrier(2)
+
+    def writer(step: int) -> Callable[[Ledger], object]:
+        def work(mine: Ledger) -> None:
+            for number in range(4):
+                events = [bounce(f"s{step}t{number}e{n}", f"t{number}u{n}@example.org") for n in range(300)]
+                turn.wait()
+                record(mine, page(*events[::step]))
+        return work
+
+    at_once(ledger_url, writer(1), writer(-1))
+    assert len(list(ledger.events())) == 2400
+    assert _deadlocks(ledger_url) == 0
+
+
+def _deadlocks(url: str) -> int:
+    if url.startswith("sqlite"):
+        return 0
+    with psycopg.connect(url.replace("postgresql+psycopg", "postgresql")) as connection:
+        row = connection.execute("SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()").fetchone()
+    assert row is not None
+    return int(row[0])
 
 
 def test_writers_with_the_same_mail_record_it_once(ledger: Ledger, ledger_url: str) -> None:
@@ -71,6 +108,25 @@ def test_same_mail_in_two_streams_is_recorded_once(ledger: Ledger, ledger_url: s
     at_once(ledger_url, writer("news"), writer("orders"))
     assert len(list(ledger.events())) == 160
     assert sum(record.counts.get("hard", 0) for record in ledger.recipients("u3@example.org")) == 8
+
+
+def test_writer_that_comes_second_with_an_event_starts_anew(postgres_url: str) -> None:
+    """The same event in another stream locks another recipient, so that the second writer meets it at the insert."""
+    event = bounce("m1", stream="news")
+    seen: list[str] = []
+
+    with Ledger.connect(postgres_url) as ledger, Ledger.connect(postgres_url) as faster:
+        ledger.upgrade()
+
+        def decide_late(late: BounceEvent, history: History) -> Decision:
+            seen.append(late.id)
+            record(faster, [mail(replace(event, stream="orders"), digest="copy")])
+            return decide(late, history)
+
+        outcome = ledger.record(page(event, bounce("m2", stream="news")), decide_late, Platform())
+        assert (outcome.messages, outcome.events) == (2, 1)
+        assert sorted(it.stream for it in ledger.events()) == ["news", "orders"]
+    assert seen == [event.id, event_id("m2"), event_id("m2")]
 
 
 def test_threads_share_one_ledger(ledger: Ledger) -> None:

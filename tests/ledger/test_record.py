@@ -136,7 +136,8 @@ def test_history_is_oldest_first_also_when_mail_comes_late(ledger: Ledger) -> No
 def test_history_holds_only_what_counted(ledger: Ledger) -> None:
     seen = Always(Decision(Step.NOTE, "noted", counted="the evidence is too weak"))
     ledger.record(page(bounce("m1", at=day(0)), bounce("m2", at=day(1))), seen, Platform())
-    assert seen.shown[-1].counted == ()
+    ledger.record(page(bounce("m3", at=day(2))), seen, Platform())
+    assert [history.counted for history in seen.shown] == [(), (), ()]
     assert {event.counted for event in ledger.events()} == {"the evidence is too weak"}
 
 
