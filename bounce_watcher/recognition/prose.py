@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 
 from bounce_watcher.model.address import address_key
 from bounce_watcher.model.fields import Action, EnhancedStatus, RecipientReport
@@ -18,10 +19,14 @@ MAX_WORDS = 2_000
 """Characters of a diagnostic that are kept."""
 
 _ADDRESS_LINE = re.compile(r"^([ \t]*)<?[^\s<>@]{1,130}@[^\s<>@]{1,250}(?:[\s:>]|$)", re.MULTILINE)
+_NAME = re.compile(r"[\w+=-]")
 _REPLY = re.compile(
     r"(?<![\d.])[245]\d\d(?:[ -]#?[245]\.\d{1,3}\.\d{1,3})?[ -]|(?<![\d.])#?[245]\.\d{1,3}\.\d{1,3}(?![.\d])"
 )
 
+
+MAX_PLACES = 20
+"""Places of one address in a text that are looked at."""
 
 _OF_REPORT = ("from", "to", "reply-to", "delivered-to", "x-original-to", "message-id", "in-reply-to", "references")
 _OF_ORIGINAL = ("from", "sender", "return-path", "reply-to", "message-id", "in-reply-to", "references")
@@ -45,24 +50,47 @@ def finding(
 
 
 def words_beside(text: str, address: str) -> str:
-    """What a notice says of one address: the rest of its line and the lines below, down to the next blank line.
+    """What a notice says of one address: its paragraph, see `paragraph_beside`.
 
-    Where that paragraph holds no reply and the address is the only one that the notice names, the first line further
-    down that holds one. "" where the address does not occur.
+    Where that paragraph holds no reply and the address is the only one that the notice names, the first paragraph
+    further down that holds one. "" where the address does not occur.
     """
-    at = text.lower().find(address.lower())
-    if at == -1:
-        return ""
-    rest = text[at + len(address) : at + len(address) + 4 * MAX_WORDS]
-    own, _, below = rest.partition("\n\n")
-    own = _until_next_address(own, _indent(text, at))
-    own = own.lstrip(">:;,.)]\"' \t\n")
+    own, below = _beside(text, address)
     if _REPLY.search(own) or not (match := _REPLY.search(below)):
         return own
     if any(other.lower() != address.lower() for other in find_addresses(below[: match.start()], 3)):
         return own
     start = below.rfind("\n", 0, match.start()) + 1
     return below[start:].partition("\n\n")[0]
+
+
+def paragraph_beside(text: str, address: str) -> str:
+    """The rest of the line in which the address first stands and the lines below, down to a blank one."""
+    return _beside(text, address)[0]
+
+
+def _beside(text: str, address: str) -> tuple[str, str]:
+    """The paragraph beside an address, and the text below that paragraph."""
+    at = _place(text, address)
+    if at == -1:
+        return "", ""
+    rest = text[at + len(address) : at + len(address) + 4 * MAX_WORDS]
+    own, _, below = rest.partition("\n\n")
+    return _until_next_address(own, _indent(text, at)).lstrip(">:;,.)]\"' \t\n"), below
+
+
+def _place(text: str, address: str) -> int:
+    """Where the address stands as a whole, not as the end of another ("an@" in "joan@"); -1 = nowhere."""
+    for folded, wanted in ((text, address), (text.lower(), address.lower())):
+        at = folded.find(wanted)
+        for _ in range(MAX_PLACES):
+            if at == -1:
+                break
+            end = at + len(wanted)
+            if not _NAME.match(folded[at - 1 : at]) and not _NAME.match(folded[end : end + 1]):
+                return at
+            at = folded.find(wanted, at + 1)
+    return -1
 
 
 def _indent(text: str, at: int) -> int:
@@ -78,6 +106,7 @@ def _until_next_address(paragraph: str, indent: int) -> str:
     return paragraph
 
 
+@lru_cache(maxsize=1)  # a report may have a thousand recipients without a name, and as many lines To:
 def bystanders(message: ParsedMessage, original: Headers | None) -> frozenset[str]:
     """Keys of addresses that a text may name without their having failed: who sent the mail, who got the report."""
     fields = [message.headers.get_all(name) for name in _OF_REPORT]

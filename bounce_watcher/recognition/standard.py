@@ -16,7 +16,7 @@ from bounce_watcher.parsing.message import ParsedMessage, Part
 from bounce_watcher.parsing.returned import ORIGINAL_TYPES, original_headers, original_part, sent_message, split_text
 from bounce_watcher.parsing.smtp_reply import read_stage
 from bounce_watcher.recognition.merging import each_once, kind_of
-from bounce_watcher.recognition.prose import MAX_TEXT, MAX_WORDS, without_bystanders, words_beside
+from bounce_watcher.recognition.prose import MAX_TEXT, MAX_WORDS, paragraph_beside, without_bystanders, words_beside
 from bounce_watcher.recognition.recognizer import Recognition
 from bounce_watcher.recognition.signs import is_reply_or_forward, looks_like_failure_notice
 
@@ -131,8 +131,8 @@ def _with_stage(recipient: RecipientReport, report: _Report) -> RecipientReport:
     "553 5.1.0 user unknown" speaks of the recipient after RCPT TO, of the sender "(in reply to MAIL FROM command)".
     """
     address = recipient.final_recipient
-    words = one_line(words_beside(report.notice, address)) if address else ""
-    return replace(recipient, stage=read_stage(words))
+    stage = read_stage(one_line(paragraph_beside(report.notice, address))) if address else None
+    return replace(recipient, stage=stage) if stage else recipient
 
 
 def _address_elsewhere(report: _Report, recipient: RecipientReport) -> str | None:

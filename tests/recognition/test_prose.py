@@ -144,6 +144,8 @@ def test_a_notice_of_one_thing_without_end_is_read_in_time(unit: str) -> None:
          "    <u@host.example.org>: two"),
         ("To user@example.org.\n\nSorry.\n\nThe host said:\n550 no", "550 no"),
         ("To user@example.org.\n\nTo other@example.org:\n550 no", ""),
+        ("<the-user@example.org>: 550 one\n\n<user@example.org>: 550 two\n\n<user@example.org.example>: 3", "550 two"),
+        ("the-user@example.org", ""),
         ("nobody", ""),
     ],
 )
