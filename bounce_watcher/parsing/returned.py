@@ -1,6 +1,7 @@
 """The original mail inside a report: whole, its header alone, or copied into the text (RFC 6522 section 3)."""
 
 import re
+from functools import lru_cache
 
 from bounce_watcher.model.finding import SentMessage
 from bounce_watcher.parsing.address import parse_address
@@ -53,6 +54,7 @@ def original_part(message: ParsedMessage) -> Part | None:
     return next((part for part in message.parts if part.content_type in ORIGINAL_TYPES), None)
 
 
+@lru_cache(maxsize=1)  # every part of a report asks for it
 def original_headers(message: ParsedMessage) -> Headers | None:
     """The header of the mail that was sent, as far as the report returns it."""
     part = original_part(message)

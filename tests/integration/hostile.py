@@ -3,7 +3,7 @@
 The heads are genuine where that makes the rest worse: a report is read further than ordinary mail.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from email.utils import format_datetime
 
@@ -12,6 +12,8 @@ from tests.mail import START, Letter, postfix
 KIB, MIB = 1024, 1024 * 1024
 ESCAPES = "\x1b]0;owned\x07\x1b[2J\x1b[31m"
 """Sets the title of a terminal, empties its screen and colours what follows."""
+
+DAEMON = "MAILER-DAEMON@out.example.com"
 
 Make = Callable[[int], bytes]
 
@@ -44,7 +46,7 @@ def report(name: str, reply: str = "550 5.1.1 User unknown") -> str:
     return postfix(Letter(sum(name.encode()), recipient_of(name), reply, START))
 
 
-def head(name: str, *fields: str, sender: str = "MAILER-DAEMON@out.example.com") -> str:
+def head(name: str, *fields: str, sender: str = DAEMON) -> str:
     """The header of a report without its end: the two signs of a mail system, so that all recognizers are asked."""
     date = format_datetime(START)
     return "\n".join((
@@ -65,10 +67,10 @@ def status_part(name: str, *fields: str) -> str:
     ))
 
 
-def status_report(name: str, *parts: str) -> bytes:
+def status_report(name: str, *parts: str, fields: Sequence[str] = (), sender: str = DAEMON) -> bytes:
+    kind = 'Content-Type: multipart/report; report-type=delivery-status; boundary="b"'
     body = "".join(f"--b\n{part}\n" for part in parts)
-    fields = 'Content-Type: multipart/report; report-type=delivery-status; boundary="b"'
-    return (head(name, fields) + f"\n{body}--b--\n").encode()
+    return (head(name, kind, *fields, sender=sender) + f"\n{body}--b--\n").encode()
 
 
 # ── size ────────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -166,12 +168,39 @@ def short_delimiters(size: int) -> bytes:
 
 
 def recipient_blocks(size: int) -> bytes:
-    blocks = (
+    blocks = "\n".join(
         f"Final-Recipient: rfc822; r{number}@hostile.example.org\nAction: failed\nStatus: 5.1.1\n"
         for number in range(size)
     )
-    return status_report("recipient-blocks", status_part("recipient-blocks"), status_part("recipient-blocks", "",
-                                                                                           *blocks))
+    return status_report("recipient-blocks", status_part("recipient-blocks", "", blocks))
+
+
+def wordless_blocks(size: int) -> bytes:
+    """Recipients whose words are to be sought in the text, each named there."""
+    blocks = "\n".join(f"Final-Recipient: rfc822; w{n}@hostile.example.org\nAction: failed\n" for n in range(size))
+    text = "\n".join(f"<w{number}@hostile.example.org>\n refused" for number in range(size))
+    return status_report("wordless-blocks", f"\n{text}\n", status_part("wordless-blocks", "", blocks))
+
+
+def nameless_blocks(size: int) -> bytes:
+    """Recipients without an address, beside many that are to be told apart from it."""
+    fields = [f"To: t{number}@example.com" for number in range(size)]
+    text = "\n".join(f"<n{number}@hostile.example.org>" for number in range(size))
+    blocks = "\nAction: failed\nStatus: 5.1.1\n" * size
+    return status_report("nameless-blocks", f"\n{text}\n", status_part("nameless-blocks", blocks), fields=fields)
+
+
+def nameless_parts(size: int) -> bytes:
+    part = "Content-Type: message/delivery-status\n\nAction: failed\nStatus: 5.1.1\n"
+    fields = [f"Reply-To: {'=?a?q?' * 600}"] * (size // 8)
+    return status_report("nameless-parts", status_part("nameless-parts"), *[part] * size, fields=fields)
+
+
+def return_paths(size: int) -> bytes:
+    """As many recipients as there are return paths that could be theirs."""
+    blocks = "\n".join(f"Final-Recipient: rfc822; p{n}@hostile.example.org\nAction: failed\n" for n in range(size))
+    fields = [f"Delivered-To: returns+{'x' * 60}{number}@example.com" for number in range(size)]
+    return status_report("return-paths", status_part("return-paths", "", blocks), fields=fields)
 
 
 def wide_address(size: int) -> bytes:
@@ -299,8 +328,7 @@ def escapes(size: int) -> bytes:
     sender = f'"{told}" <mailer-daemon@out.example.com>'
     part = status_part("escapes", f"Diagnostic-Code: smtp; 550 5.1.1 {told} User unknown",
                        f"Remote-MTA: dns; mx.{told}example.org")
-    fields = 'Content-Type: multipart/report; report-type=delivery-status; boundary="b"'
-    return (head("escapes", fields, sender=sender) + f"\n--b\n{part}\n--b--\n").encode()
+    return status_report("escapes", part, sender=sender)
 
 
 ATTACKS = (
@@ -322,6 +350,10 @@ ATTACKS = (
     Attack("dashes", dashes, 10 * MIB, 128 * KIB),
     Attack("short-delimiters", short_delimiters, MIB, 16 * KIB),
     Attack("recipient-blocks", recipient_blocks, 5_000, 250, bounces=True),
+    Attack("wordless-blocks", wordless_blocks, 5_000, 200, bounces=True),
+    Attack("nameless-blocks", nameless_blocks, 5_000, 120, bounces=True),
+    Attack("nameless-parts", nameless_parts, 256, 60, bounces=True),
+    Attack("return-paths", return_paths, 5_000, 200, bounces=True),
     Attack("wide-address", wide_address, MIB, 64 * KIB, bounces=True),
     Attack("diagnostic", diagnostic, 5 * MIB, 128 * KIB, bounces=True),
     Attack("folded-diagnostic", folded_diagnostic, 300_000, 4_000, bounces=True),
