@@ -12,14 +12,11 @@ from datetime import UTC, datetime
 from bounce_watcher.intake.uids import compact
 from bounce_watcher.parsing.dates import parse_date
 
-ENVELOPE = "(RFC822.SIZE INTERNALDATE)"
-"""What a page is cut by."""
-
 _BEGIN = re.compile(rb"\d+ \(")
 _UID = re.compile(rb"[( ]UID (\d+)", re.IGNORECASE)
 _SIZE = re.compile(rb"[( ]RFC822\.SIZE (\d+)", re.IGNORECASE)
 _DATE = re.compile(rb'[( ]INTERNALDATE "([^"]{1,40})"', re.IGNORECASE)
-_SHORT = re.compile(rb'[( ]BODY\[\](?:<0>)? "((?:[^"\\]|\\.)*)"', re.IGNORECASE)
+_SHORT = re.compile(rb'[( ]BODY\[\](?:<\d+>)? "((?:[^"\\]|\\.)*)"', re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,9 +28,14 @@ class Fetched:
     body: bytes | None = None
 
 
-def body_up_to(cap: int) -> str:
-    """The first `cap` bytes, without marking the message as seen."""
-    return f"(BODY.PEEK[]<0.{cap}>)"
+def beginning(length: int) -> str:
+    """The first `length` bytes, without marking the message as seen, and what there is to know of the whole."""
+    return f"(RFC822.SIZE INTERNALDATE BODY.PEEK[]<0.{length}>)"
+
+
+def continuation(start: int, length: int) -> str:
+    """`length` bytes from byte `start` on; an empty body where the message ends before."""
+    return f"(BODY.PEEK[]<{start}.{length}>)"
 
 
 def fetch(wire: imaplib.IMAP4, uids: Sequence[int], items: str) -> dict[int, Fetched]:

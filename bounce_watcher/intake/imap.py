@@ -12,7 +12,7 @@ import structlog
 from bounce_watcher.intake import folders, uids
 from bounce_watcher.intake.account import ImapAccount
 from bounce_watcher.intake.connection import Connection
-from bounce_watcher.intake.fetching import ENVELOPE, Fetched, body_up_to, fetch
+from bounce_watcher.intake.fetching import Fetched, beginning, continuation, fetch
 from bounce_watcher.intake.mailbox import Destination
 from bounce_watcher.intake.oauth2 import TokenStore
 from bounce_watcher.intake.settling import KEYWORD, Settlement, file_away, settlement_of
@@ -132,13 +132,32 @@ class ImapSession:
     # Reading
 
     def _folder_pages(self, source: str, selected: _Selected) -> Iterator[Sequence[RawMessage]]:
+        """Asks for beginnings that together fit into a page, as almost all mail does whole, then for what is longer."""
         account = self._account
-        for batch in uids.batches(self._search(selected)):
-            found = self._fetch(selected, batch, ENVELOPE)
-            entries = [uids.Entry(uid, found[uid].size or 0, found[uid].received_at or self._now())
-                       for uid in batch if uid in found]
+        batch_length = min(account.page_messages, uids.BATCH)
+        length = max(1, min(account.max_message_bytes, account.page_bytes // batch_length))
+        for batch in uids.batches(self._search(selected), batch_length):
+            entries = self._beginnings(selected, batch, length)
             cut = uids.pages(entries, account.page_messages, account.page_bytes, account.max_message_bytes)
-            yield from filter(None, (self._read(source, selected, page) for page in cut))
+            yield from filter(None, (self._whole(source, selected, page, length) for page in cut))
+
+    def _beginnings(self, selected: _Selected, batch: Sequence[int], length: int) -> list[uids.Entry]:
+        found = self._fetch(selected, batch, beginning(length))
+        return [uids.Entry(uid, each.size or 0, each.received_at or self._now(), each.body)
+                for uid in batch if (each := found.get(uid)) is not None and each.body is not None]
+
+    def _whole(
+        self, source: str, selected: _Selected, page: Sequence[uids.Entry], length: int
+    ) -> list[RawMessage]:
+        """The page's messages; one that goes while the rest of it is asked for is left out."""
+        cap = self._account.max_message_bytes
+        rests: dict[int, bytes | None] = {entry.uid: b"" for entry in page}
+        longer = [entry.uid for entry in page if len(entry.beginning) == length < cap and entry.size != length]
+        if longer:
+            found = self._fetch(selected, longer, continuation(length, cap - length))
+            rests |= {uid: found[uid].body if uid in found else None for uid in longer}
+        return [self._message(source, selected, entry, entry.beginning + rest)
+                for entry in page if (rest := rests[entry.uid]) is not None]
 
     def _search(self, selected: _Selected) -> list[int]:
         unsettled = f" UNKEYWORD {KEYWORD.decode()}" if selected.has_settled else ""
@@ -147,12 +166,6 @@ class ImapSession:
             for window in uids.windows(selected.exists):
                 numbers.update(self._connection.client.search(window + unsettled))
         return sorted(numbers)
-
-    def _read(self, source: str, selected: _Selected, page: Sequence[uids.Entry]) -> list[RawMessage]:
-        found = self._fetch(selected, [entry.uid for entry in page], body_up_to(self._account.max_message_bytes))
-        bodies = {uid: fetched.body for uid, fetched in found.items()}
-        return [self._message(source, selected, entry, body)
-                for entry in page if (body := bodies.get(entry.uid)) is not None]
 
     def _message(self, source: str, selected: _Selected, entry: uids.Entry, content: bytes) -> RawMessage:
         cap = self._account.max_message_bytes

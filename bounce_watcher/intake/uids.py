@@ -13,11 +13,13 @@ SEARCH_WINDOW = 20_000
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A message that waits in a folder. `size` in bytes as the server says; `received_at` is aware, UTC."""
+    """A message that waits in a folder: `size` in bytes as the server says, `received_at` aware, UTC, `beginning`
+    what has been read of it."""
 
     uid: int
     size: int
     received_at: datetime
+    beginning: bytes = b""
 
 
 def compact(uids: Iterable[int]) -> str:
@@ -56,7 +58,7 @@ def pages(entries: Iterable[Entry], max_messages: int, max_bytes: int, cap: int)
     page: list[Entry] = []
     weight = 0
     for entry in entries:
-        load = min(entry.size, cap)
+        load = min(max(entry.size, len(entry.beginning)), cap)
         if page and (len(page) >= max_messages or weight + load > max_bytes):
             yield page
             page, weight = [], 0

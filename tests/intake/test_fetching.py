@@ -6,7 +6,7 @@ from typing import cast
 
 import pytest
 
-from bounce_watcher.intake.fetching import ENVELOPE, Fetched, body_up_to, fetch
+from bounce_watcher.intake.fetching import Fetched, beginning, continuation, fetch
 
 
 class Wire:
@@ -20,13 +20,17 @@ class Wire:
 
 
 def _fetch(wire: Wire, *uids: int) -> dict[int, Fetched]:
-    return fetch(cast(imaplib.IMAP4, wire), uids, ENVELOPE)
+    return fetch(cast(imaplib.IMAP4, wire), uids, beginning(1000))
 
 
 def test_the_command_names_the_uids_as_ranges_and_peeks() -> None:
     wire = Wire(None)
-    fetch(cast(imaplib.IMAP4, wire), [1, 2, 3, 9], body_up_to(1000))
-    assert wire.commands == [("FETCH", "1:3,9", "(BODY.PEEK[]<0.1000>)")]
+    fetch(cast(imaplib.IMAP4, wire), [1, 2, 3, 9], beginning(1000))
+    fetch(cast(imaplib.IMAP4, wire), [9], continuation(1000, 500))
+    assert wire.commands == [
+        ("FETCH", "1:3,9", "(RFC822.SIZE INTERNALDATE BODY.PEEK[]<0.1000>)"),
+        ("FETCH", "9", "(BODY.PEEK[]<1000.500>)"),
+    ]
 
 
 def test_size_and_date() -> None:
@@ -45,7 +49,7 @@ def test_what_stands_in_the_message_is_never_taken_for_the_answer() -> None:
 
 
 @pytest.mark.parametrize(("text", "body"), [
-    (rb'BODY[]<0> ""', b""), (rb'BODY[] "a \"b\" \\ c"', rb'a "b" \ c'),
+    (rb'BODY[]<0> ""', b""), (rb'BODY[]<1000> ""', b""), (rb'BODY[] "a \"b\" \\ c"', rb'a "b" \ c'),
 ])
 def test_short_bodies_come_without_a_literal(text: bytes, body: bytes) -> None:
     assert _fetch(Wire(b"1 (UID 7 " + text + b")"), 7) == {7: Fetched(body=body)}

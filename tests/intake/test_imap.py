@@ -214,11 +214,23 @@ def test_pages_are_bounded_in_bytes(dovecot: Dovecot, account: Account) -> None:
 def test_an_oversized_message_is_read_as_far_as_the_cap(dovecot: Dovecot, account: Account) -> None:
     content = b"Subject: giant\n\n" + b"0123456789abcde\n" * 300_000
     dovecot.deliver("bounces", [bounce(1), content, bounce(2)])
-    small, giant, other = read(account(max_message_bytes=100_000))
-    assert giant.content == crlf(content)[:100_000]
-    assert giant.size == len(crlf(content))
-    assert giant.is_truncated
-    assert not small.is_truncated and not other.is_truncated
+    for page_bytes in (16 * 1024 * 1024, 250_000):  # a beginning as long as the cap, and one that is shorter
+        small, giant, other = read(account(max_message_bytes=60_000, page_bytes=page_bytes))
+        assert giant.content == crlf(content)[:60_000]
+        assert giant.size == len(crlf(content))
+        assert giant.is_truncated
+        assert not small.is_truncated
+        assert not other.is_truncated
+
+
+@pytest.mark.parametrize("around", [-1, 0, 1, 999, 1000, 1001])
+def test_a_message_longer_than_its_beginning_comes_whole(dovecot: Dovecot, account: Account, around: int) -> None:
+    content = b"Subject: long\n\n"
+    content += b"x" * (1000 + around - len(crlf(content)))
+    dovecot.deliver("bounces", [content, bounce(1), content])
+    messages = read(account(page_messages=10, page_bytes=10_000))  # beginnings of 1,000 bytes
+    assert [message.content for message in messages] == [crlf(content), crlf(bounce(1)), crlf(content)]
+    assert [message.size for message in messages] == [len(message.content) for message in messages]
 
 
 def test_an_empty_message_comes_too(dovecot: Dovecot, account: Account) -> None:
@@ -246,7 +258,7 @@ def test_a_message_that_the_server_cannot_read_blocks_no_other(dovecot: Dovecot,
 
 def test_a_message_that_fails_only_when_its_page_is_read_blocks_no_other(dovecot: Dovecot, account: Account) -> None:
     dovecot.deliver("bounces", bounces(9))
-    read(account())  # the sizes are in Dovecot's cache now
+    read(account())  # moves the files from new to cur
     taken: list[int | None] = []
     with session_of(account(page_messages=3)) as session:
         for number, page in enumerate(session.pages()):
