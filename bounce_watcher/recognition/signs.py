@@ -68,11 +68,13 @@ def looks_like_failure_notice(message: ParsedMessage) -> bool:
     at least, the other may be the null return path or Auto-Submitted, which answering machines have too. A forward and
     a reply never pass, nor does a list's mail, nor a header without a body.
     """
+    if not message.has_body:
+        return False
     if any(mark in message.headers for mark in _MTA_MARKS):
-        return message.has_body
+        return True
     is_daemon = has_daemon_sender(message)
     is_list = is_from_list(message) and not (is_daemon and is_passed_on_by_mailman(message))
-    if is_list or is_reply_or_forward(message) or not message.has_body:
+    if is_list or is_reply_or_forward(message):
         return False
     of_failures = is_daemon + has_failure_subject(message) + (message.content_type == "multipart/report")
     if of_failures != 1:

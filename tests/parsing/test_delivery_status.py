@@ -79,7 +79,7 @@ BLOCKS = {
 
 @pytest.mark.parametrize("text", BLOCKS.values(), ids=BLOCKS.keys())
 def test_blocks_are_told_apart(text: str) -> None:
-    found = recipients(text)
+    found = parse_delivery_status(text).recipients
     assert [r.recipient for r in found] == ["a@example.org", "b@example.org"]
     assert {r.action for r in found} == {Action.FAILED}
 

@@ -111,6 +111,9 @@ HOSTILE = {
     "1 MiB cut from 100 MB": report(original="x" * 100_000_000)[: 1024 * 1024],
     "10,000 parts": b"Content-Type: multipart/mixed; boundary=b\n\n" + b"--b\n\nhello\n" * 10_000,
     "nesting of 1,000": nested(1_000),
+    "nesting of 1,000 around 4 MB": nested(1_000) + b"\n--" * 1_300_000,
+    "20 times 100 parts": b"Content-Type: multipart/mixed; boundary=a\n\n" + (
+        b"--a\nContent-Type: multipart/mixed; boundary=b\n\n" + b"--b\n\nx\n" * 100) * 20,
     "one boundary in itself": b"Content-Type: multipart/mixed; boundary=b\n\n--b\n" * 20_000,
     "8-bit header": b"Subject: \xff\xfe\xe4\nFrom: \xc3\xa4@example.org\n\nx",
     "header of 10 MB": b"Subject: " + b"x" * 10_000_000 + b"\n\nbody",

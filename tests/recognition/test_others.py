@@ -100,6 +100,11 @@ def test_a_refusal_in_the_dress_of_a_receipt_is_a_failure(changes: dict[str, str
     assert recipients(content) == ["user@example.org"]
 
 
+def test_what_was_displayed_was_not_refused() -> None:
+    content = receipt("manual-action/MDN-sent-manually; displayed", submitted="auto-replied (rejected)")
+    assert read(content).kind is Kind.DISPOSITION
+
+
 def answer(subject: str, headers: str = "") -> bytes:
     return f"From: The User <user@example.org>\nSubject: {subject}\n{headers}\nI am away.\n".encode()
 

@@ -59,6 +59,12 @@ def test_addresses_of_the_original_have_not_failed() -> None:
     assert recipients(notice(QMAIL + original)) == ["user@example.org"]
 
 
+def test_words_in_an_attached_original_are_none_of_the_notice() -> None:
+    content = report(outer="multipart/mixed", status="Sorry.", status_type="text/plain",
+                     original=ORIGINAL + PROSE.format("reader@example.net"))
+    assert recipients(content) == []
+
+
 @pytest.mark.parametrize(
     ("text", "action"),
     [

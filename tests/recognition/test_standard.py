@@ -107,6 +107,12 @@ def test_words_that_the_status_part_lacks_are_taken_from_the_text(text: str, wor
     assert finding.report.diagnostic_code == words
 
 
+def test_words_of_a_quoted_original_are_none_of_the_report() -> None:
+    quoted = "Sorry.\n\n--- Original message ---\n\nTo: user@example.org\nSubject: 550 ways to cook\n"
+    content = report(block("user@example.org", "failed"), text=quoted).replace(b"message/rfc822", b"image/png")
+    assert only(content).report.diagnostic_code is None
+
+
 def test_a_delivery_needs_no_words() -> None:
     finding = only(report(block("user@example.org", "delivered", "2.0.0"), text="user@example.org: 250 fine\n"))
     assert finding.report.diagnostic_code is None
@@ -160,6 +166,15 @@ def test_fields_that_a_person_quotes_are_no_report() -> None:
 def test_fields_amid_the_text_of_a_notice_are_a_report() -> None:
     found = read(notice(f"Technical report:\n\n{STATUS}\nOriginal message headers\n\n{ORIGINAL}"))
     assert actions(found) == {"user@example.org": Action.FAILED}
+
+
+def test_an_unlabelled_recipient_without_any_action_has_not_failed() -> None:
+    assert read(notice("Final-Recipient: rfc822; user@example.org\n")).findings == ()
+
+
+def test_a_report_whose_boundary_occurs_nowhere_is_read_as_text() -> None:
+    content = report().replace(b"--BOUND", b"...")
+    assert actions(read(content)) == {"user@example.org": Action.FAILED}
 
 
 def test_the_number_of_recipients_is_bounded() -> None:
