@@ -58,7 +58,9 @@ Debug = Annotated[
 ]
 Json = Annotated[bool, typer.Option("--json", metavar="", help="One JSON object a line, for programs.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", metavar="", help="Show what would be done, and do nothing.")]
-Limit = Annotated[int | None, typer.Option("--limit", min=1, help="At most so many rows.", show_default=False)]
+Limit = Annotated[
+    int | None, typer.Option("--limit", min=1, metavar="N", help="At most so many rows.", show_default=False)
+]
 Stream = Annotated[
     str | None, typer.Option("--stream", metavar="STREAM", help="Only this stream.", show_default=False)
 ]

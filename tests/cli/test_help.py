@@ -45,6 +45,7 @@ def test_every_command_has_help_with_an_example(path: str, program: Program) -> 
     assert shown.status == 0
     assert shown.err == ""
     assert "Example:" in shown.out
+    assert "[]" not in shown.out, "rich has taken a word in brackets for markup"
 
 
 @pytest.mark.parametrize("path", ALL)

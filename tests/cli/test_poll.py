@@ -1,0 +1,49 @@
+"""`poll` as its user runs it, on a mailbox, and its exit status when there is none."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from bounce_watcher.service.demo import Stage, stage
+from bounce_watcher.service.demo.samples import SUPPRESSED
+from tests.cli.conftest import Program
+
+
+@pytest.fixture
+def here() -> Iterator[Stage]:
+    with stage() as it:
+        yield it
+
+
+def test_a_pass_over_everything(program: Program, here: Stage) -> None:
+    done = program.call("poll", "-c", str(here.config))
+    assert (done.status, done.err) == (0, "")
+    mailbox, webhook = done.out.splitlines()
+    assert mailbox.startswith(f"mailbox returns: {len(here.mail)} messages, ")
+    assert webhook == f"webhook platform: {len(here.receiver.hooks)} delivered, 0 to be tried again, 0 dead"
+    listed = program.call("suppressions", "list", "--json", "-c", str(here.config)).rows
+    assert {row["recipient"] for row in listed} == set(SUPPRESSED)
+    assert {row["state"] for row in program.call("outbox", "list", "--json", "-c", str(here.config)).rows} == {
+        "delivered", "superseded"
+    }
+
+
+def test_a_second_pass_finds_nothing(program: Program, here: Stage) -> None:
+    program.call("poll", "-c", str(here.config))
+    hooks = here.receiver.hooks
+    assert "mailbox returns: 0 messages, 0 new events" in program.call("poll", "-c", str(here.config)).out
+    assert here.receiver.hooks == hooks
+
+
+def test_verbose_logs_each_step(program: Program, here: Stage) -> None:
+    here.config.write_text(here.config.read_text().replace('level = "warning"', 'level = "info"'))
+    done = program.call("poll", "--verbose", "-c", str(here.config))
+    assert "action=page_recorded" in done.err
+    assert "anna@" not in done.err
+
+
+def test_a_mailbox_that_is_away(program: Program) -> None:
+    done = program.ledger("poll")
+    assert done.status == 1
+    assert "mailbox returns" in done.complaint
+    assert "broken off" in done.out
