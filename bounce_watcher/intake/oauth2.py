@@ -2,7 +2,8 @@
 
 import ssl
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -96,7 +97,10 @@ def _ask(account: OAuth2Account, rotated: str | None, timeout: timedelta) -> Map
     about = f"OAuth2 at {_host(account)}"
     secrets = _secrets(account, rotated)
     try:
-        with httpx.Client(verify=_trust(account), timeout=timeout.total_seconds()) as http:
+        with (
+            httpx.Client(verify=_trust(account), timeout=timeout.total_seconds()) as http,
+            _closed_after(2 * timeout, http),
+        ):
             answer: Mapping[str, Any] = _request(_oauth2_client(account, http), account, rotated)
             return answer
     except OAuth2Error as error:
@@ -112,6 +116,18 @@ def _ask(account: OAuth2Account, rotated: str | None, timeout: timedelta) -> Map
         raise TemporaryFailure(f"{about}: HTTP status {status}") from None
     except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError, TypeError, KeyError) as error:
         raise TemporaryFailure(f"{about}: {one_line(str(error) or type(error).__name__, secrets)}") from None
+
+
+@contextmanager
+def _closed_after(limit: timedelta, http: httpx.Client) -> Iterator[None]:
+    """httpx bounds each read but not their sum: this ends an answer that drips."""
+    timer = threading.Timer(limit.total_seconds(), http.close)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
 
 
 def _request(client: Any, account: OAuth2Account, rotated: str | None) -> Any:

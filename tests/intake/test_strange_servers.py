@@ -8,7 +8,9 @@ from datetime import timedelta
 import pytest
 from pydantic import SecretStr
 
+from bounce_watcher.intake.account import Grant, OAuth2Account
 from bounce_watcher.intake.mailbox import Destination
+from bounce_watcher.intake.oauth2 import TokenStore
 from bounce_watcher.model.errors import BounceWatcherError, PermanentFailure, TemporaryFailure
 from tests.intake.passes import NOON, drain, read, session_of
 from tests.intake.scripted import Talk, scripted
@@ -223,3 +225,14 @@ def test_only_settled_uids_are_named_in_commands() -> None:
         'UID COPY 8 "Bounces/Review"', r"UID STORE 8 +FLAGS.SILENT (\Deleted)", "UID EXPUNGE 8",
     ]
     assert "EXPUNGE" not in server.heard and "CLOSE" not in server.heard
+
+
+def test_a_token_endpoint_that_drips_ends_in_time() -> None:
+    def script(talk: Talk) -> None:
+        talk.connection.recv(10_000)
+        talk.connection.sendall(b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 1000000\r\n\r\n")
+        dripping(talk)
+
+    with scripted(script) as server, ends_within(3), pytest.raises(TemporaryFailure, match=r"OAuth2 at 127\.0\.0\.1"):
+        account = OAuth2Account(Grant.CLIENT_CREDENTIALS, f"http://127.0.0.1:{server.port}/token", "client-1")
+        TokenStore().token(account, NOON, timedelta(seconds=0.3))
