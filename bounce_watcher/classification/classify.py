@@ -24,6 +24,7 @@ _BEFORE_THE_RECIPIENT = {
     "MAIL": Reason.SENDER_REJECTED,
 }
 _ABOUT_THE_SENDER = frozenset({(1, 7), (1, 8), (7, 27)})
+_AUTHENTICATION_CODES = frozenset({534, 535, 538})
 _AFTER_THE_RECIPIENT = frozenset({"DATA", "DOT"})
 
 
@@ -86,9 +87,11 @@ def _numbers(reply: SmtpReply, told: Circumstances, *, gave_up: bool) -> Verdict
 
 
 def _spoken_of(reply: SmtpReply, told: Circumstances) -> str | None:
-    """The stage; "MAIL" where the reply's own status is about the sender (5.1.7, 5.1.8, 5.7.27)."""
+    """The stage, also where the reply's own numbers give it away: a status about the sender, a code of RFC 4954."""
     status = reply.status
-    return "MAIL" if status is not None and (status.subject, status.detail) in _ABOUT_THE_SENDER else told.stage
+    if status is not None and (status.subject, status.detail) in _ABOUT_THE_SENDER:
+        return "MAIL"
+    return "AUTH" if told.code in _AUTHENTICATION_CODES else told.stage
 
 
 def _at_its_stage(verdict: Verdict, rule: Rule | None, stage: str | None) -> Verdict:

@@ -1,6 +1,6 @@
 """Rule files: TOML in, rules out, or every fault at once with its file, rule id and mend.
 
-A file holds `[[rule]]` tables:
+A file holds `[[rule]]` tables; `unless` on top of it counts for all of them:
 
     [[rule]]
     id       = "example.over-quota"
@@ -57,12 +57,14 @@ def read_rules(file: str, content: str, precedence: Precedence | None = None) ->
         if precedence is None:
             problems.append('scope is missing or unknown: write scope = "common" or scope = "receiver" on top')
             precedence = Precedence.COMMON
-    problems.extend(_unknown_keys("the file", table, ("scope", "source", "rule")))
+    problems.extend(_unknown_keys("the file", table, ("scope", "source", "unless", "rule")))
+    barred = _common_unless(file, table)
     rules = []
     for place, entry in enumerate(_entries(table), 1):
         name = f"rule {entry['id']!r}" if isinstance(entry.get("id"), str) else f"rule number {place}"
         try:
-            rules.append(_rule(file, entry, precedence, table.get("source")))
+            widened = {**entry, "unless": [*_strings(entry, "unless"), *barred]}
+            rules.append(_rule(file, widened, precedence, table.get("source")))
         except _Fault as fault:
             problems.append(f"{name}: {fault}")
     if problems:
@@ -75,6 +77,13 @@ def _parsed(file: str, content: str) -> dict[str, Any]:
         return tomllib.loads(content)
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(file, (f"no TOML: {error}; put phrases in double quotes",)) from None
+
+
+def _common_unless(file: str, table: Mapping[str, Any]) -> tuple[str, ...]:
+    try:
+        return _strings(table, "unless")
+    except _Fault as fault:
+        raise ConfigError(file, (str(fault),)) from None
 
 
 def _entries(table: Mapping[str, Any]) -> Iterator[dict[str, Any]]:

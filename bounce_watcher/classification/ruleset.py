@@ -133,6 +133,9 @@ def _quote(wording: Wording, words: str, text: str) -> str:
     """The wording's phrases as the reply spells them; as the rule does where folding changed the length."""
     if len(words) != len(text):
         return " … ".join(wording.phrases)
+    if len(wording.phrases) == 1:
+        start = words.find(wording.phrases[0])
+        return text[start : start + len(wording.phrases[0])]
     starts = sorted((words.find(phrase), len(phrase)) for phrase in wording.phrases)
     return " … ".join(text[start : start + length] for start, length in starts)
 

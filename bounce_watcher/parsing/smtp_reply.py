@@ -32,7 +32,7 @@ _WORDY_MARKS = (" said: ", " talk to me: ", "<<< ")
 """Behind these the words of the other side follow even without a code."""
 _MARK_WIDTH = 24
 
-_TAIL = re.compile(r" \(in reply to [\w ]{2,40}\)?$| Giving up on [\d.]{7,40}$")
+_TAIL = re.compile(r" \(in reply to [\w ]{2,40}\)?$| (?:Giving up on \d|I'm not going to try again; ).*$")
 _HEAD = re.compile(
     r"(?:2\d\d-\S* )?[\s'\"(]{0,3}([45]\d\d)"
     r"(?:(?:[ :-]\s*|$)(?:[#(\[]{0,2}([245])\.(\d{1,3})\.(\d{1,3})(?![\d.]))?)?(?!\w)"

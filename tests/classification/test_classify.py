@@ -65,6 +65,31 @@ def test_words_over_status_over_code(text: str, reason: Reason) -> None:
     assert classify_reply(text, RULES).reason is reason
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "450 4.7.1 too many unknown users from your host",
+        "550 your domain does not exist",
+        "553 the domain in your From does not exist",
+        "550 the IP address is invalid",
+        "550 5.7.1 your account has been disabled for sending",
+        "550 message headers contain an invalid address",
+        "501 invalid address syntax in MAIL FROM",
+        "535 5.7.8 invalid user or password",
+        "421 4.4.2 recipient host not found, try again",
+        "451 account lookup: record not found",
+        "550 5.2.1 too many messages for this account, disabled for an hour",
+        "550 mailbox takes no mail from unknown senders",
+        "554 5.7.1 <ada@example.org>: Recipient address rejected: Blocked by the administrator",
+        "452 4.1.1 <ada@example.org> requested action aborted: try again later",
+        "552 5.1.1 <ada@example.org> mailbox full",
+        "550 5.1.0 <ada@example.org> sender rejected",
+    ],
+)
+def test_words_that_only_look_hard(text: str) -> None:
+    assert classify_reply(text, RULES).bounce_type is not BounceType.HARD
+
+
 def test_the_last_hops_words_win_over_the_wrappers() -> None:
     verdict = judged("550 5.0.350 Message rejected as spam -> 552 5.2.2 Mailbox full", "5.0.350")
     assert (verdict.reason, str(verdict.status), verdict.code) == (Reason.MAILBOX_FULL, "5.2.2", 552)
@@ -115,6 +140,7 @@ def test_retries_that_ran_out_say_what_the_last_words_say_else_that_they_expired
         (f"{HOST} refused to talk to me: 521 5.3.2 example.org does not accept mail", Reason.DOMAIN_REFUSES_MAIL),
         (f"{SAID}550 invalid domain (in reply to EHLO command)", Reason.PROTOCOL_ERROR),
         ("550 5.1.8 invalid domain", Reason.SENDER_REJECTED),
+        ("535 5.7.8 user not found", Reason.SECURITY),
     ],
 )
 def test_the_stage_counts_where_it_is_known(diagnostic: str, reason: Reason) -> None:

@@ -39,6 +39,13 @@ def test_one_of_any_and_none_of_unless() -> None:
     assert winner(rules, "green mail, red letters") is None
 
 
+def test_an_unless_on_top_of_a_file_counts_for_all_its_rules() -> None:
+    files = {"shipped.toml": 'scope = "common"\nunless = ["red"]\n' + rule("a.b", "spam", 'text = ["mail"]')}
+    rules = Ruleset.from_toml(files)
+    assert winner(rules, "mail") == "a.b"
+    assert winner(rules, "mail in red letters") is None
+
+
 def test_case_accents_quotes_and_spacing_do_not_count() -> None:
     rules = ruleset(rule("a.b", "mailbox_full", """text = ["boîte pleine d'eau"]"""))
     assert winner(rules, "550 BOITE   Pleine d\u2019eau") == "a.b"
@@ -168,6 +175,7 @@ def test_operators_rules_stand_on_top_of_the_shipped_ones() -> None:
         ("scope = ", "no TOML"),
         ('source = "x"\n', "scope is missing"),
         ('scope = "receivers"\n', "scope is missing or unknown"),
+        ('scope = "common"\nunless = "x"\n', "unless must be a list"),
         ('scope = "common"\nrules = 1\n', "unknown key 'rules'; did you mean 'rule'?"),
         (
             'scope = "common"\n' + rule("a.b", "spam", 'texts = ["x"]'),

@@ -69,6 +69,7 @@ def told(reply: SmtpReply) -> tuple[str, int | None, str | None]:
             421,
             "4.2.1",
         ),
+        ("Remote host said: 550 no I'm not going to try again; this message is old.", "550 no", 550, None),
         ("The response was: 550 5.1.1 nobody", "550 5.1.1 nobody", 550, "5.1.1"),
         ("192.0.2.7 does not like recipient. Remote host said: 550 no Giving up on 192.0.2.7.", "550 no", 550, None),
         (
