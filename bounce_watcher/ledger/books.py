@@ -8,7 +8,7 @@ from operator import attrgetter
 from sqlalchemy import ColumnElement, Connection, bindparam, collate, delete, or_, select, update
 
 from bounce_watcher.ledger.apply import Change
-from bounce_watcher.ledger.statements import IS_DUE, Key, Values, chunks, insert, insert_new, key_of, upsert
+from bounce_watcher.ledger.statements import IS_DUE, Key, Values, chunks, insert, insert_new, upsert
 from bounce_watcher.ledger.tables import (
     OUTBOX,
     RECIPIENT,
@@ -50,8 +50,8 @@ class Books:
         """`recipients` maps keys to addresses as written: one never seen before gets a record by that name."""
         self._connection = connection
         self._announce = announce
-        self._items: list[OutboxItem] = []
-        self._newer_states: list[OutboxItem] = []
+        self._items: list[tuple[Key, OutboxItem]] = []
+        self._newer_states: list[tuple[Key, OutboxItem]] = []
         self.told: Counter[NoticeType] = Counter()
         keys = sorted(recipients)
         fresh = {key: RecipientRecord(recipients[key], key.stream) for key in keys}
@@ -64,7 +64,7 @@ class Books:
         self.records[key] = change.record
         for occurrence in change.occurrences:
             self.told[occurrence.type] += 1
-            items = self._announce(occurrence)
+            items = [(key, item) for item in self._announce(occurrence)]
             self._items.extend(items)
             if occurrence.type in STATES_TOLD and (before.suppression or before.released_at):
                 self._newer_states.extend(items)
@@ -89,11 +89,11 @@ class Books:
             self._connection.execute(_END_SUPPRESSION, ended)
 
     def _write_items(self) -> None:
-        insert(self._connection, OUTBOX, [_item_values(item) for item in self._items])
+        insert(self._connection, OUTBOX, [_item_values(key, item) for key, item in self._items])
         if self._newer_states:
             self._connection.execute(_SUPERSEDE, [
-                {**_of(_key_of_item(item)), "of_target": item.target, "newest": item.sequence}
-                for item in self._newer_states
+                {**_of(key), "of_target": item.target, "newest": item.sequence}
+                for key, item in self._newer_states
             ])
 
 
@@ -139,10 +139,6 @@ def _of(key: Key) -> Values:
     return {"of_address": key.address, "of_stream": key.stream}
 
 
-def _key_of_item(item: OutboxItem) -> Key:
-    return key_of(item.recipient or "", item.stream or "")
-
-
 def _recipient_values(key: Key, record: RecipientRecord) -> Values:
     return {
         "recipient_key": key.address,
@@ -176,13 +172,13 @@ def _suppression_values(key: Key, suppression: Suppression) -> Values:
     }
 
 
-def _item_values(item: OutboxItem) -> Values:
+def _item_values(key: Key, item: OutboxItem) -> Values:
     return {
         "id": item.id,
         "target": item.target,
         "type": item.type,
         "recipient": item.recipient,
-        "recipient_key": None if item.recipient is None else _key_of_item(item).address,
+        "recipient_key": None if item.recipient is None else key.address,
         "stream": item.stream,
         "sequence": item.sequence,
         "body": item.body,

@@ -2,7 +2,7 @@
 
 from bisect import insort
 from collections import defaultdict
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import fields, replace
 from datetime import UTC, datetime
 from operator import attrgetter, itemgetter
@@ -55,8 +55,9 @@ def record_page(
     events = sorted(_unknown(connection, EVENT, facts).values(), key=_at)
     if not events:
         return PageOutcome(messages=len(messages))
-    desk = _Desk(connection, events, announce)
-    judged = [desk.judge(event, decide) for event in events]
+    keys = [key_of(event.recipient, event.stream) for event in events]
+    desk = _Desk(connection, zip(keys, events, strict=True), announce)
+    judged = [desk.judge(key, event, decide) for key, event in zip(keys, events, strict=True)]
     insert(connection, EVENT, sorted(judged, key=itemgetter("id")))
     notices = desk.close()
     told = desk.books.told
@@ -66,16 +67,19 @@ def record_page(
 class _Desk:
     """The new events of one page, one after the other, each with its recipient's books and history."""
 
-    def __init__(self, connection: Connection, events: Iterable[BounceEvent], announce: Announce) -> None:
+    def __init__(
+        self, connection: Connection, events: Iterable[tuple[Key, BounceEvent]], announce: Announce
+    ) -> None:
         self._connection = connection
         self._cut: dict[Key, datetime] = {}
-        names = _distinct(events, _key)
-        self.books = Books(connection, {key: event.recipient for key, event in names.items()}, announce)
+        names: dict[Key, str] = {}
+        for key, event in events:
+            names.setdefault(key, event.recipient)
+        self.books = Books(connection, names, announce)
         self._counted = _load_counted(connection, self.books.records)
 
-    def judge(self, event: BounceEvent, decide: Decide) -> Values:
+    def judge(self, key: Key, event: BounceEvent, decide: Decide) -> Values:
         """Decides on one event, enters what follows, and returns the event's row."""
-        key = _key(event)
         self.books.enter(key, release_expired(self.books.records[key], event.at))
         decision = decide(event, self._history(key))
         if decision.counted != event.counted:
@@ -144,19 +148,12 @@ def _unknown(connection: Connection, table: Table, candidates: Mapping[str, T]) 
     return {key: value for key, value in candidates.items() if key not in known}
 
 
-H = TypeVar("H", bound=Hashable)
-
-
-def _distinct(values: Iterable[T], key: Callable[[T], H]) -> dict[H, T]:
+def _distinct(values: Iterable[T], key: Callable[[T], str]) -> dict[str, T]:
     """The first value of each key, in their order."""
-    found: dict[H, T] = {}
+    found: dict[str, T] = {}
     for value in values:
         found.setdefault(key(value), value)
     return found
-
-
-def _key(event: BounceEvent) -> Key:
-    return key_of(event.recipient, event.stream)
 
 
 def _message_values(message: MessageRecord) -> Values:
