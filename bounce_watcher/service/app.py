@@ -3,6 +3,7 @@
 import signal
 import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from multiprocessing import resource_tracker
 from pathlib import Path
@@ -10,7 +11,7 @@ from types import TracebackType
 from typing import Any, Self
 
 import structlog
-from apscheduler.executors.pool import ThreadPoolExecutor
+from apscheduler.executors.pool import BasePoolExecutor
 from apscheduler.jobstores.base import JobLookupError
 from apscheduler.schedulers.background import BackgroundScheduler
 
@@ -42,6 +43,13 @@ SIGNALS = frozenset({signal.SIGTERM, signal.SIGINT, signal.SIGHUP})
 """Blocked in every thread and waited for in the main one: no handler ever runs between two instructions."""
 
 
+class _Threads(BasePoolExecutor):  # type: ignore[misc]  # APScheduler 3 carries no types
+    """Runs jobs on a pool of ours: APScheduler's own can't be waited for without its locks."""
+
+    def __init__(self, pool: ThreadPoolExecutor) -> None:
+        super().__init__(pool)
+
+
 class Service:
     """Everything that runs under one configuration, from `with` to the end of its block."""
 
@@ -65,13 +73,13 @@ class Service:
             for job in self._mailboxes
             if job.account.idle
         ]
+        jobs = len(self._mailboxes) + len(self._deliverers) + 2
+        self._threads = ThreadPoolExecutor(jobs, thread_name_prefix="job")  # one each: none waits for another
         self._scheduler = self._new_scheduler()
 
     def _new_scheduler(self) -> Any:
-        """One thread for each job, so that none ever waits for another."""
-        jobs = len(self._mailboxes) + len(self._deliverers) + 2
         return BackgroundScheduler(
-            executors={"default": ThreadPoolExecutor(jobs)},
+            executors={"default": _Threads(self._threads)},
             job_defaults={"max_instances": 1, "coalesce": True, "misfire_grace_time": None},
             timezone="UTC",
         )
@@ -127,7 +135,8 @@ class Service:
     ) -> None:
         """Finishes the page and the requests in hand. What is leased and not sent comes back with its lease."""
         self._stop.set()
-        self._scheduler.shutdown(wait=True)
+        self._scheduler.shutdown(wait=False)
+        self._threads.shutdown(wait=True)
         for deliverer in self._deliverers:
             deliverer.close()
         self._analyser.close()

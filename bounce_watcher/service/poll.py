@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import structlog
 
@@ -101,10 +101,10 @@ def _drain_all(settings: Settings, poller: Poller) -> tuple[PassReport, ...]:
         return ()
 
     def drain(account: ImapAccount) -> PassReport:
-        report = poller.run(account)
-        while report.unfinished and report.failure is None:
-            following = poller.run(account)
-            report = PassReport(account.name, report.tally + following.tally, following.unfinished, following.failure)
+        report = latest = poller.run(account)
+        while latest.unfinished and latest.failure is None and latest.tally.messages:
+            latest = poller.run(account)
+            report = replace(latest, tally=report.tally + latest.tally)
         return report
 
     with ThreadPoolExecutor(len(settings.mailboxes), thread_name_prefix="pass") as threads:

@@ -60,7 +60,7 @@ def _reached(house: House, service: subprocess.Popen[str], goal: int) -> bool:
 
 
 def finished(house: House) -> bool:
-    return house.dovecot.messages(house.user) == [] and all(row["state"] != "due" for row in house.outbox())
+    return house.left() == 0 and all(row["state"] != "due" for row in house.outbox())
 
 
 def one_id_each(requests: tuple[Received, ...]) -> bool:

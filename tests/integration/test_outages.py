@@ -21,7 +21,7 @@ def fill(house: House, count: int = COUNT) -> list[bytes]:
 
 
 def all_filed(house: House, contents: list[bytes]) -> bool:
-    return sum(house.filed().values()) == len(contents) and not house.dovecot.messages(house.user)
+    return sum(house.filed().values()) == len(contents) and house.left() == 0
 
 
 def troubles(house: House, about: str) -> list[str]:
