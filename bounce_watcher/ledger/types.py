@@ -1,5 +1,6 @@
 """What mail brings, as both databases take it: texts of any bytes, addresses of any length, times of any zone."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -34,7 +35,14 @@ def recipient_key(address: str) -> str:
 
 
 def in_utc(moment: datetime) -> datetime:
-    """`moment` in UTC. One within hours of the calendar's ends, which only a forged header names, keeps its digits."""
+    """`moment` in UTC. One within hours of the calendar's ends, which only a forged header names, keeps its digits.
+
+    Raises ValueError for a naive time: nobody could say when that was.
+    """
+    if moment.tzinfo is UTC:
+        return moment
+    if moment.tzinfo is None:
+        raise ValueError(f"a time without a zone can't be stored: {moment.isoformat()}")
     try:
         return moment.astimezone(UTC)
     except OverflowError:
@@ -51,10 +59,7 @@ class _TimeAsText(UserDefinedType[str]):
 
 
 class UtcDateTime(TypeDecorator[datetime]):
-    """An aware time, in UTC on the way in and on the way out; SQLite keeps it as sortable text without a zone.
-
-    Raises ValueError for a naive time: nobody could say when that was.
-    """
+    """An aware time, in UTC on the way in and on the way out; SQLite keeps it as sortable text without a zone."""
 
     impl = DateTime(timezone=True)
     cache_ok = True
@@ -62,19 +67,20 @@ class UtcDateTime(TypeDecorator[datetime]):
     def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
         return _TimeAsText() if dialect.name == "sqlite" else dialect.type_descriptor(DateTime(timezone=True))
 
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> Any:
-        if value is None:
-            return None
-        if value.tzinfo is None:
-            raise ValueError(f"a time without a zone can't be stored: {value.isoformat()}")
-        if value.tzinfo is not UTC:
-            value = in_utc(value)
-        return value.replace(tzinfo=None).isoformat(" ", "microseconds") if dialect.name == "sqlite" else value
+    def bind_processor(self, dialect: Dialect) -> Callable[[datetime | None], Any]:
+        return _to_text if dialect.name == "sqlite" else _to_utc
 
-    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
-        if value is None:
-            return None
-        if isinstance(value, str):
-            return datetime.fromisoformat(value).replace(tzinfo=UTC)
-        moment: datetime = value.astimezone(UTC)
-        return moment
+    def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], datetime | None]:
+        return _from_text if dialect.name == "sqlite" else _to_utc
+
+
+def _to_text(value: datetime | None) -> str | None:
+    return None if value is None else in_utc(value).isoformat(" ", "microseconds")[:26]  # without "+00:00"
+
+
+def _from_text(value: str | None) -> datetime | None:
+    return None if value is None else datetime.fromisoformat(value).replace(tzinfo=UTC)
+
+
+def _to_utc(value: datetime | None) -> datetime | None:
+    return None if value is None else in_utc(value)
