@@ -83,7 +83,7 @@ class Deliverer:
         if attempt.disposition is Disposition.DELIVERED:
             self._troubles.cleared(f"webhook {self.target}")
         else:
-            self._troubles.raised(f"webhook {self.target}", attempt.answer, alike=attempt.answer.partition(":")[0])
+            self._troubles.raised(f"webhook {self.target}", attempt.answer, alike=attempt.disposition)
         log.debug(
             "webhook sent", action="webhook_sent", target=self.target, webhook_id=item.id, type=item.type.value,
             outcome=attempt.disposition.value,
