@@ -92,6 +92,6 @@ def test_killed_twenty_times(house: House, receiver: Receiver, tmp_path: Path, d
     copies = [message for name in house.filed() for message in house.folder(name)]
     assert sorted(copies) == sorted(contents)
     assert ledger_of(house) == ledger_of(calm)
-    sent = {request.id for request in receiver.requests if request.verified}
-    assert {row["id"] for row in house.outbox() if row["state"] == "delivered"} <= sent
-    assert one_id_each(receiver.requests)
+    requests = tuple(request for request in receiver.requests if request.verified)  # a kill may cut one off
+    assert {row["id"] for row in house.outbox() if row["state"] == "delivered"} <= {each.id for each in requests}
+    assert one_id_each(requests)
