@@ -16,6 +16,10 @@ CHECKS = {
 }
 
 
+PYTEST = ("-n", "auto", "--dist", "loadfile")
+"""A process a core; the tests of one file share their servers."""
+
+
 def python(title: str, *arguments: str) -> int:
     print(f"-- {title}", flush=True)
     return subprocess.run([sys.executable, *arguments], cwd=ROOT, check=False).returncode
@@ -23,7 +27,7 @@ def python(title: str, *arguments: str) -> int:
 
 def main() -> int:
     failed = [title for title, arguments in CHECKS.items() if python(title, *arguments)]
-    status = python("pytest", "-m", "pytest", *sys.argv[1:])
+    status = python("pytest", "-m", "pytest", *PYTEST, *sys.argv[1:])
     if failed:
         print(f"failed: {', '.join(failed)}", flush=True)
     return status or bool(failed)
