@@ -99,7 +99,7 @@ def test_notify_without_or_with_a_dead_manager_is_silent(monkeypatch: pytest.Mon
 @pytest.mark.parametrize(
     ("limit", "owner", "expected"),
     [
-        ("30000000", str(os.getpid()), timedelta(seconds=15)),
+        ("30000000", "ours", timedelta(seconds=15)),
         ("30000000", "", timedelta(seconds=15)),
         ("30000000", "1", None),
         ("0", "", None),
@@ -111,5 +111,5 @@ def test_watchdog_interval(
     monkeypatch: pytest.MonkeyPatch, limit: str, owner: str, expected: timedelta | None
 ) -> None:
     monkeypatch.setenv("WATCHDOG_USEC", limit)
-    monkeypatch.setenv("WATCHDOG_PID", owner)
+    monkeypatch.setenv("WATCHDOG_PID", owner.replace("ours", str(os.getpid())))
     assert watchdog_interval() == expected
