@@ -159,12 +159,14 @@ class Dovecot:
         return [self._write(maildir, content, received_at) for content in contents]
 
     def _write(self, maildir: Path, content: bytes, received_at: datetime | None) -> Path:
-        path = maildir / "new" / f"1700000000.M{next(self._names):08d}P1.tests"
+        """Complete before it is seen: Dovecot takes what it finds in `new` away at once."""
+        name = f"1700000000.M{next(self._names):08d}P1.tests"
+        path = maildir / "tmp" / name
         path.write_bytes(content)
         os.chown(path, self.owner.pw_uid, self.owner.pw_gid)
         if received_at is not None:
             os.utime(path, (received_at.timestamp(), received_at.timestamp()))
-        return path
+        return path.rename(maildir / "new" / name)
 
     def _make_maildir(self, maildir: Path) -> None:
         for path in (*reversed([p for p in maildir.parents if self.root in p.parents]), maildir,
