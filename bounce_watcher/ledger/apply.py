@@ -3,9 +3,10 @@
 Decided elsewhere (`policy`), written elsewhere (`record`, `books`): here stands only what follows.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, ItemsView, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from bounce_watcher.ledger.types import in_utc
@@ -36,7 +37,8 @@ _COUNT_OF_KIND = {Kind.DELAY: "delay", Kind.DELIVERED: "delivered"}
 EXPIRED = "its time is over"
 
 _Changes = dict[str, Any]                              # fields of the record, by name
-_Notice = tuple[NoticeType, datetime, dict[str, object]]  # an occurrence that has no sequence yet
+_Tell = Callable[[], Mapping[str, object]]
+_Notice = tuple[NoticeType, datetime, _Tell]           # an occurrence that has no sequence yet
 _Step = tuple[_Changes, Sequence[_Notice]]
 
 
@@ -48,10 +50,31 @@ class Change:
     occurrences: tuple[Occurrence, ...] = ()
 
 
+class _Told(Mapping[str, object]):
+    """The data of an occurrence, put together when somebody asks: most occurrences nobody listens to."""
+
+    __slots__ = ("_tell",)
+
+    def __init__(self, tell: _Tell) -> None:
+        self._tell = tell
+
+    def __getitem__(self, name: str) -> object:
+        return self._tell()[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._tell())
+
+    def __len__(self) -> int:
+        return len(self._tell())
+
+    def items(self) -> ItemsView[str, object]:
+        return self._tell().items()
+
+
 def apply_event(record: RecipientRecord, event: BounceEvent, decision: Decision) -> Change:
-    """The record after one event and what was decided on it. `event.counted` is taken as it stands."""
+    """The record after one event and what was decided on it."""
     changes, notices = _STEPS[decision.step](record, event, decision)
-    return _change(record, _tally(record, event) | changes, (*_event_notices(event), *notices))
+    return _change(record, _tally(record, event) | changes, (*_event_notices(event, decision), *notices))
 
 
 def release_expired(record: RecipientRecord, at: datetime) -> Change:
@@ -85,8 +108,8 @@ def _change(record: RecipientRecord, changes: _Changes, notices: Sequence[_Notic
     if not changes and not notices:
         return Change(record)
     occurrences = tuple(
-        Occurrence(kind, at, record.recipient, record.stream, sequence, data)
-        for sequence, (kind, at, data) in enumerate(notices, record.sequence + 1)
+        Occurrence(kind, at, record.recipient, record.stream, sequence, _Told(tell))
+        for sequence, (kind, at, tell) in enumerate(notices, record.sequence + 1)
     )
     return Change(replace(record, sequence=record.sequence + len(notices), **changes), occurrences)
 
@@ -108,12 +131,12 @@ def _count_name(event: BounceEvent) -> str | None:
     return _COUNT_OF_KIND.get(event.kind) or _plain(event.bounce_type)
 
 
-def _event_notices(event: BounceEvent) -> tuple[_Notice, ...]:
+def _event_notices(event: BounceEvent, decision: Decision) -> tuple[_Notice, ...]:
     """bounce.recorded for a failure, complaint.recorded for a complaint; delays and deliveries make no notice."""
     if event.kind is Kind.COMPLAINT:
-        return ((NoticeType.COMPLAINT, event.at, _event_data(event)),)
+        return ((NoticeType.COMPLAINT, event.at, partial(_event_data, event, decision)),)
     if event.bounce_type is not None and _count_name(event) == event.bounce_type:
-        return ((NoticeType.BOUNCE, event.at, _event_data(event)),)
+        return ((NoticeType.BOUNCE, event.at, partial(_event_data, event, decision)),)
     return ()
 
 
@@ -158,7 +181,7 @@ def _suppressed(record: RecipientRecord, wanted: Suppression) -> _Step:
     changes = {"state": wanted.state, "because": wanted.because, "suppression": wanted}
     if wanted.state is State.PENDING:
         return changes, ()
-    return changes, ((NoticeType.SUPPRESSED, at, _suppression_data(wanted)),)
+    return changes, ((NoticeType.SUPPRESSED, at, partial(_suppression_data, wanted)),)
 
 
 def _released(record: RecipientRecord, at: datetime, because: str) -> _Step:
@@ -172,7 +195,7 @@ def _released(record: RecipientRecord, at: datetime, because: str) -> _Step:
     }
     if current is None or not was_told:
         return changes, ()
-    return changes, ((NoticeType.RELEASED, at, _suppression_data(replace(current, because=because))),)
+    return changes, ((NoticeType.RELEASED, at, partial(_suppression_data, replace(current, because=because))),)
 
 
 def _suppression(event: BounceEvent, decision: Decision, state: State) -> Suppression:
@@ -216,7 +239,7 @@ def _suppression_data(suppression: Suppression) -> dict[str, object]:
     }
 
 
-def _event_data(event: BounceEvent) -> dict[str, object]:
+def _event_data(event: BounceEvent, decision: Decision) -> dict[str, object]:
     return {
         "event": event.id,
         "kind": _plain(event.kind),
@@ -228,7 +251,7 @@ def _event_data(event: BounceEvent) -> dict[str, object]:
         "diagnostic": event.diagnostic,
         "rule": event.rule,
         "evidence": _plain(event.evidence),
-        "counted": event.counted or True,
+        "counted": decision.counted or True,
         "feedback_type": event.feedback_type,
         "sent_message_id": event.sent_message_id,
     }

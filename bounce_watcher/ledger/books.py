@@ -8,7 +8,17 @@ from operator import attrgetter
 from sqlalchemy import ColumnElement, Connection, bindparam, collate, delete, or_, select, update
 
 from bounce_watcher.ledger.apply import Change
-from bounce_watcher.ledger.statements import IS_DUE, Key, Values, chunks, insert, insert_new, upsert
+from bounce_watcher.ledger.statements import (
+    IS_DUE,
+    Conflict,
+    Insertion,
+    Key,
+    Row,
+    Values,
+    chunks,
+    columns_of,
+    is_sqlite,
+)
 from bounce_watcher.ledger.tables import (
     OUTBOX,
     RECIPIENT,
@@ -37,6 +47,17 @@ _SUPERSEDE = update(OUTBOX).where(
     OUTBOX.c.attempts == 0,
     OUTBOX.c.leased_until.is_(None),
 ).values(state=OutboxState.SUPERSEDED)
+
+
+_ADD_RECIPIENT = Insertion(RECIPIENT, columns_of(RECIPIENT, "history_from"), Conflict.IGNORE)
+_PUT_RECIPIENT = Insertion(RECIPIENT, columns_of(RECIPIENT, "history_from"), Conflict.OVERWRITE)
+_PUT_SUPPRESSION = Insertion(SUPPRESSION, columns_of(SUPPRESSION), Conflict.OVERWRITE)
+_ADD_ITEM = Insertion(OUTBOX, columns_of(OUTBOX, "number", "lease", "leased_until"))
+
+# The first column of each is the key, and the others are named as the fields.
+_of_record = attrgetter(*_PUT_RECIPIENT.columns[1:])
+_of_suppression = attrgetter(*_PUT_SUPPRESSION.columns[1:])
+_of_item = attrgetter(*_ADD_ITEM.columns[1:])
 
 
 class Books:
@@ -72,15 +93,15 @@ class Books:
     def close(self) -> int:
         """Writes what changed. Returns the number of outbox rows."""
         changed = {key: record for key, record in self.records.items() if record is not self._found.get(key)}
-        upsert(self._connection, RECIPIENT, [_recipient_values(key, record) for key, record in changed.items()])
+        _PUT_RECIPIENT.execute(self._connection, [_recipient_row(key, record) for key, record in changed.items()])
         self._write_suppressions(changed)
         self._write_items()
         return len(self._items)
 
     def _write_suppressions(self, changed: Mapping[Key, RecipientRecord]) -> None:
         before = {key: found.suppression for key in changed if (found := self._found.get(key))}
-        upsert(self._connection, SUPPRESSION, [
-            _suppression_values(key, now)
+        _PUT_SUPPRESSION.execute(self._connection, [
+            _suppression_row(key, now)
             for key, record in changed.items()
             if (now := record.suppression) and now is not before.get(key)
         ])
@@ -89,7 +110,7 @@ class Books:
             self._connection.execute(_END_SUPPRESSION, ended)
 
     def _write_items(self) -> None:
-        insert(self._connection, OUTBOX, [_item_values(key, item) for key, item in self._items])
+        _ADD_ITEM.execute(self._connection, [_item_row(key, item) for key, item in self._items])
         if self._newer_states:
             self._connection.execute(_SUPERSEDE, [
                 {**_of(key), "of_target": item.target, "newest": item.sequence}
@@ -99,8 +120,8 @@ class Books:
 
 def _lock(connection: Connection, fresh: Mapping[Key, RecipientRecord]) -> None:
     """PostgreSQL locks rows, so there have to be rows. On SQLite the transaction holds the whole file by now."""
-    if connection.dialect.name != "sqlite":
-        insert_new(connection, RECIPIENT, [_recipient_values(key, record) for key, record in fresh.items()])
+    if not is_sqlite(connection):
+        _ADD_RECIPIENT.execute(connection, [_recipient_row(key, record) for key, record in fresh.items()])
 
 
 def _load(connection: Connection, keys: Sequence[Key]) -> Iterator[tuple[Key, RecipientRecord]]:
@@ -132,59 +153,20 @@ def by_stream(keys: Sequence[Key]) -> Iterator[tuple[str, Sequence[str]]]:
 def _byte_order(connection: Connection) -> ColumnElement[str]:
     """The order that Python sorts by, whatever the database's collation."""
     column: ColumnElement[str] = RECIPIENT.c.recipient_key
-    return column if connection.dialect.name == "sqlite" else collate(column, "C")
+    return column if is_sqlite(connection) else collate(column, "C")
 
 
 def _of(key: Key) -> Values:
     return {"of_address": key.address, "of_stream": key.stream}
 
 
-def _recipient_values(key: Key, record: RecipientRecord) -> Values:
-    return {
-        "recipient_key": key.address,
-        "stream": key.stream,
-        "recipient": record.recipient,
-        "state": record.state,
-        "sequence": record.sequence,
-        "counts": record.counts,
-        "because": record.because,
-        "first_event_at": record.first_event_at,
-        "last_event_at": record.last_event_at,
-        "released_at": record.released_at,
-    }
+def _recipient_row(key: Key, record: RecipientRecord) -> Row:
+    return (key.address, *_of_record(record))
 
 
-def _suppression_values(key: Key, suppression: Suppression) -> Values:
-    return {
-        "recipient_key": key.address,
-        "stream": key.stream,
-        "recipient": suppression.recipient,
-        "state": suppression.state,
-        "reason": suppression.reason,
-        "since": suppression.since,
-        "because": suppression.because,
-        "source": suppression.source,
-        "bounce_type": suppression.bounce_type,
-        "until": suppression.until,
-        "status": suppression.status,
-        "diagnostic": suppression.diagnostic,
-        "events": list(suppression.events),
-    }
+def _suppression_row(key: Key, suppression: Suppression) -> Row:
+    return (key.address, *_of_suppression(suppression))
 
 
-def _item_values(key: Key, item: OutboxItem) -> Values:
-    return {
-        "id": item.id,
-        "target": item.target,
-        "type": item.type,
-        "recipient": item.recipient,
-        "recipient_key": None if item.recipient is None else key.address,
-        "stream": item.stream,
-        "sequence": item.sequence,
-        "body": item.body,
-        "created_at": item.created_at,
-        "next_attempt_at": item.next_attempt_at,
-        "state": item.state,
-        "attempts": item.attempts,
-        "last_answer": item.last_answer,
-    }
+def _item_row(key: Key, item: OutboxItem) -> Row:
+    return (None if item.recipient is None else key.address, *_of_item(item))

@@ -3,8 +3,8 @@
 from bisect import insort
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import fields, replace
 from datetime import UTC, datetime
+from itertools import chain
 from operator import attrgetter, itemgetter
 from typing import TypeVar
 
@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Table, bindparam, func, select, update
 
 from bounce_watcher.ledger.apply import apply_event, release_expired
 from bounce_watcher.ledger.books import Announce, Books, by_stream
-from bounce_watcher.ledger.statements import Key, Values, chunks, insert, insert_new, key_of
+from bounce_watcher.ledger.statements import Conflict, Insertion, Key, Row, chunks, columns_of, key_of
 from bounce_watcher.ledger.tables import EVENT, MESSAGE, RECIPIENT, reason_named
 from bounce_watcher.model.ledger import (
     BounceEvent,
@@ -31,8 +31,10 @@ Decide = Callable[[BounceEvent, History], Decision]
 LONGEST_HISTORY = 100
 """Counted events of one recipient that `decide` is shown: the most recent ones."""
 
-_EVENT_FIELDS = tuple(each.name for each in fields(BounceEvent))
-_MESSAGE_FIELDS = ("digest", "kind", "received_at", "source", "mailbox", "size", "packed")
+_ADD_MESSAGE = Insertion(MESSAGE, columns_of(MESSAGE), Conflict.IGNORE)
+_ADD_EVENT = Insertion(EVENT, columns_of(EVENT))
+_of_message = attrgetter(*_ADD_MESSAGE.columns)
+_of_event = attrgetter(*_ADD_EVENT.columns[2:])  # behind recipient_key and counted, which are decided on here
 _LONG_AGO = datetime(1, 1, 1, tzinfo=UTC)
 _digest, _id, _at = attrgetter("digest"), attrgetter("id"), attrgetter("at")
 
@@ -50,18 +52,26 @@ def record_page(
     Rows are inserted in the order of their keys: two writers with the same ones then wait, but never for each other.
     """
     messages = _unknown(connection, MESSAGE, _distinct(page, _digest))
-    insert_new(connection, MESSAGE, [_message_values(messages[digest]) for digest in sorted(messages)])
-    facts = _distinct((event for message in page for event in message.events), _id)
-    events = sorted(_unknown(connection, EVENT, facts).values(), key=_at)
+    _ADD_MESSAGE.execute(connection, [_of_message(messages[digest]) for digest in sorted(messages)])
+    events = sorted(_new_events(connection, page, messages), key=_at)
     if not events:
         return PageOutcome(messages=len(messages))
     keys = [key_of(event.recipient, event.stream) for event in events]
     desk = _Desk(connection, zip(keys, events, strict=True), announce)
     judged = [desk.judge(key, event, decide) for key, event in zip(keys, events, strict=True)]
-    insert(connection, EVENT, sorted(judged, key=itemgetter("id")))
+    _ADD_EVENT.execute(connection, sorted(judged, key=itemgetter(_ADD_EVENT.columns.index("id"))))
     notices = desk.close()
     told = desk.books.told
     return PageOutcome(len(messages), len(events), told[NoticeType.SUPPRESSED], told[NoticeType.RELEASED], notices)
+
+
+def _new_events(
+    connection: Connection, page: Sequence[MessageRecord], new: Mapping[str, MessageRecord]
+) -> Iterable[BounceEvent]:
+    """Only a known message can have known events: the id of an event is a digest of its message and its recipient."""
+    old = _distinct((event for message in page if message.digest not in new for event in message.events), _id)
+    fresh = _distinct((event for message in page if message.digest in new for event in message.events), _id)
+    return chain(fresh.values(), _unknown(connection, EVENT, old).values())
 
 
 class _Desk:
@@ -78,16 +88,14 @@ class _Desk:
         self.books = Books(connection, names, announce)
         self._counted = _load_counted(connection, self.books.records)
 
-    def judge(self, key: Key, event: BounceEvent, decide: Decide) -> Values:
+    def judge(self, key: Key, event: BounceEvent, decide: Decide) -> Row:
         """Decides on one event, enters what follows, and returns the event's row."""
         self.books.enter(key, release_expired(self.books.records[key], event.at))
         decision = decide(event, self._history(key))
-        if decision.counted != event.counted:
-            event = replace(event, counted=decision.counted)
-        if event.counted is None:
+        if decision.counted is None:
             self._count(key, event)
         self.books.enter(key, apply_event(self.books.records[key], event, decision))
-        return {name: getattr(event, name) for name in _EVENT_FIELDS} | {"recipient_key": key.address}
+        return (key.address, decision.counted, *_of_event(event))
 
     def close(self) -> int:
         """Writes the books. Returns the number of outbox rows."""
@@ -154,7 +162,3 @@ def _distinct(values: Iterable[T], key: Callable[[T], str]) -> dict[str, T]:
     for value in values:
         found.setdefault(key(value), value)
     return found
-
-
-def _message_values(message: MessageRecord) -> Values:
-    return {name: getattr(message, name) for name in _MESSAGE_FIELDS}

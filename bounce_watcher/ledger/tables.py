@@ -59,12 +59,13 @@ class EventRow(Row, table=True):
         Index("event_by_recipient", "recipient_key", "at"),
     )
 
+    recipient_key: str = Field(sa_type=Text)
+    counted: str | None = Field(sa_type=Text)
     id: str = Field(primary_key=True, sa_type=Text)
     message_digest: str = Field(sa_type=Text)
     at: datetime = Field(sa_type=UtcDateTime)
     kind: str = Field(sa_type=Text)
     recipient: str = Field(sa_type=Text)
-    recipient_key: str = Field(sa_type=Text)
     stream: str = Field(sa_type=Text)
     action: str | None = Field(sa_type=Text)
     final_recipient: str | None = Field(sa_type=Text)
@@ -84,7 +85,6 @@ class EventRow(Row, table=True):
     sending: str | None = Field(sa_type=Text)
     mailbox: str | None = Field(sa_type=Text)
     source: str | None = Field(sa_type=Text)
-    counted: str | None = Field(sa_type=Text)
 
 
 class RecipientRow(Row, table=True):
@@ -140,11 +140,11 @@ class OutboxRow(Row, table=True):
     )
 
     number: int | None = Field(default=None, primary_key=True, sa_type=BigInteger().with_variant(Integer, "sqlite"))
+    recipient_key: str | None = Field(sa_type=Text)
     id: str = Field(unique=True, sa_type=Text)
     target: str = Field(sa_type=Text)
     type: str = Field(sa_type=Text)
     recipient: str | None = Field(sa_type=Text)
-    recipient_key: str | None = Field(sa_type=Text)
     stream: str | None = Field(sa_type=Text)
     sequence: int = Field(sa_type=BigInteger)
     body: str = Field(sa_type=Text)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import DateTime
@@ -74,6 +75,7 @@ class UtcDateTime(TypeDecorator[datetime]):
         return _from_text if dialect.name == "sqlite" else _to_utc
 
 
+@lru_cache(maxsize=1024)  # an event's time goes into five columns
 def _to_text(value: datetime | None) -> str | None:
     return None if value is None else in_utc(value).isoformat(" ", "microseconds")[:26]  # without "+00:00"
 

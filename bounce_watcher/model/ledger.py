@@ -1,5 +1,6 @@
 """What is kept: facts (events), what they add up to (records), what follows from it (suppressions, notices)."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -198,7 +199,7 @@ class Occurrence:
     recipient: str | None = None
     stream: str | None = None
     sequence: int = 0
-    data: dict[str, object] = field(default_factory=dict)
+    data: Mapping[str, object] = field(default_factory=dict)
 
 
 class OutboxState(StrEnum):

@@ -8,6 +8,9 @@ from bounce_watcher.model.ledger import Occurrence, OutboxItem
 from bounce_watcher.outbox.target import WebhookTarget
 
 
+_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+
+
 def notices(
     occurrence: Occurrence, targets: Sequence[WebhookTarget], new_id: Callable[[], str]
 ) -> tuple[OutboxItem, ...]:
@@ -50,7 +53,7 @@ def _item(occurrence: Occurrence, target: WebhookTarget, text: str, item_id: str
 
 
 def _json(document: dict[str, object]) -> str:
-    text = json.dumps(document, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    text = _ENCODER.encode(document)
     # Bytes that no charset explained travel as lone surrogates; those are no UTF-8 and no JSON (RFC 8259 section 8.2).
     return text.encode("utf-8", "replace").decode("utf-8")
 

@@ -38,8 +38,8 @@ def test_suppression_carries_what_the_contract_tells_the_platform() -> None:
 
 
 def test_recorded_bounce_tells_why_it_does_not_count() -> None:
-    event = replace(bounce("m1", reason=Reason.SPAM), counted="a block")
-    (recorded,) = apply_event(FRESH, event, Decision(Step.NOTE, "never")).occurrences
+    event = bounce("m1", reason=Reason.SPAM)
+    (recorded,) = apply_event(FRESH, event, Decision(Step.NOTE, "never", counted="a block")).occurrences
     assert recorded.data["counted"] == "a block"
     assert recorded.data["reason"] == "spam"
 

@@ -33,12 +33,13 @@ def _facts() -> None:
     _index("message_kept", "message", "received_at", where="packed IS NOT NULL")
     op.create_table(
         "event",
+        sa.Column("recipient_key", sa.Text(), nullable=False),
+        sa.Column("counted", sa.Text()),
         sa.Column("id", sa.Text(), nullable=False),
         sa.Column("message_digest", sa.Text(), nullable=False),
         sa.Column("at", _TIME, nullable=False),
         sa.Column("kind", sa.Text(), nullable=False),
         sa.Column("recipient", sa.Text(), nullable=False),
-        sa.Column("recipient_key", sa.Text(), nullable=False),
         sa.Column("stream", sa.Text(), nullable=False),
         sa.Column("action", sa.Text()),
         sa.Column("final_recipient", sa.Text()),
@@ -58,7 +59,6 @@ def _facts() -> None:
         sa.Column("sending", sa.Text()),
         sa.Column("mailbox", sa.Text()),
         sa.Column("source", sa.Text()),
-        sa.Column("counted", sa.Text()),
         sa.PrimaryKeyConstraint("id", name="pk_event"),
     )
     _index("event_by_time", "event", "at")
@@ -105,11 +105,11 @@ def _outbox() -> None:
     op.create_table(
         "outbox",
         sa.Column("number", _NUMBER, nullable=False),
+        sa.Column("recipient_key", sa.Text()),
         sa.Column("id", sa.Text(), nullable=False),
         sa.Column("target", sa.Text(), nullable=False),
         sa.Column("type", sa.Text(), nullable=False),
         sa.Column("recipient", sa.Text()),
-        sa.Column("recipient_key", sa.Text()),
         sa.Column("stream", sa.Text()),
         sa.Column("sequence", sa.BigInteger(), nullable=False),
         sa.Column("body", sa.Text(), nullable=False),
