@@ -80,6 +80,7 @@ class EventRow(Row, table=True):
     recognizer: str | None = Field(sa_type=Text)
     quote: str | None = Field(sa_type=Text)
     evidence: str = Field(sa_type=Text)
+    doubt: str | None = Field(sa_type=Text)
     feedback_type: str | None = Field(sa_type=Text)
     sent_message_id: str | None = Field(sa_type=Text)
     sending: str | None = Field(sa_type=Text)
@@ -208,6 +209,7 @@ def event_from_row(row: EventRow) -> BounceEvent:
         recognizer=row.recognizer,
         quote=row.quote,
         evidence=Evidence(row.evidence),
+        doubt=row.doubt,
         feedback_type=row.feedback_type,
         sent_message_id=row.sent_message_id,
         sending=row.sending,

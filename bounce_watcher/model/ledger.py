@@ -19,7 +19,7 @@ class BounceEvent:
 
     `id` is a digest of message and recipient, so the same mail read again is the same event.
     `at` is when the report was received (aware). `counted` is None where the event counts against the recipient,
-    else why not, in words.
+    else why not, in words. `doubt` says why the report is forged or mixed up.
     """
 
     id: str
@@ -41,6 +41,7 @@ class BounceEvent:
     recognizer: str | None = None
     quote: str | None = None
     evidence: Evidence = Evidence.PROSE
+    doubt: str | None = None
     feedback_type: str | None = None
     sent_message_id: str | None = None
     sending: str | None = None

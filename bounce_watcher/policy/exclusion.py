@@ -35,8 +35,11 @@ class Case:
 
 def why_not(case: Case) -> str | None:
     """Why the event does not count; None where it does."""
-    answers = (check(case) for check in _CHECKS)
-    return next((answer for answer in answers if answer is not None), None)
+    for check in _CHECKS:
+        answer = check(case)
+        if answer is not None:
+            return answer
+    return None
 
 
 _ACTIONS = {
@@ -79,6 +82,8 @@ def _says_nothing(case: Case) -> str | None:
 
 
 def _protected(case: Case) -> str | None:
+    if not (case.settings.protected_addresses or case.settings.protected_domains):
+        return None
     recipient = address_key(case.event.recipient)
     domain = recipient.rpartition("@")[2]
     if recipient in _keys(case.settings.protected_addresses):
@@ -97,6 +102,11 @@ def _released(case: Case) -> str | None:
     if case.released_at is None or case.event.at > case.released_at:
         return None
     return f"received before the release of {day(case.released_at)}"
+
+
+def _doubtful(case: Case) -> str | None:
+    """A report that contradicts its own token proves nothing, however little proof the settings ask for."""
+    return f"forged or mixed up: {case.event.doubt}" if case.event.doubt is not None else None
 
 
 def _too_weak(case: Case) -> str | None:
@@ -135,5 +145,5 @@ def _standing_in(case: Case, alike: Callable[[CountedBounce], bool]) -> CountedB
 
 
 _CHECKS: tuple[Callable[[Case], str | None], ...] = (
-    _no_failure, _no_complaint, _says_nothing, _protected, _released, _too_weak, _same_message, _same_day,
+    _no_failure, _no_complaint, _says_nothing, _protected, _released, _doubtful, _too_weak, _same_message, _same_day,
 )

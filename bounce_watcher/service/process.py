@@ -58,6 +58,7 @@ def _event(raw: RawMessage, analysis: Analysis, each: RecipientVerdict) -> Bounc
         recognizer=each.finding.provenance.recognizer,
         quote=verdict.quote if verdict else each.finding.provenance.quote,
         evidence=attribution.evidence,
+        doubt=attribution.doubt,
         feedback_type=analysis.feedback_type,
         sent_message_id=analysis.sent.message_id,
         sending=attribution.sending,

@@ -148,6 +148,20 @@ class TestWhatDoesNotCount:
         )
         assert decide(failure(FULL, march(2), evidence=Evidence.PROSE), history(), settings).counted is None
 
+    @pytest.mark.parametrize("event", [
+        failure(GONE, march(2), doubt="the token names another recipient"),
+        failure(FULL, march(2), doubt="the token names another recipient"),
+        complaint(march(2), doubt="the token names another recipient"),
+    ])
+    def test_a_doubtful_report_never_counts_however_little_proof_is_asked(self, event: BounceEvent) -> None:
+        lenient = PolicySettings(
+            evidence_hard=Evidence.PROSE, evidence_soft=Evidence.PROSE, evidence_complaint=Evidence.PROSE
+        )
+        decision = decide(event, history(), lenient)
+        assert (decision.step, decision.counted) == (
+            Step.NOTE, "forged or mixed up: the token names another recipient"
+        )
+
     @pytest.mark.parametrize("recipient", ["user@example.org", "USER@Example.ORG"])
     def test_protected_addresses_and_domains_in_any_case(self, recipient: str) -> None:
         event = failure(GONE, march(2), recipient=recipient)

@@ -56,6 +56,11 @@ def test_an_event_carries_what_the_last_hop_said() -> None:
     )
 
 
+def test_an_event_carries_the_doubt_that_its_report_raises() -> None:
+    (event,) = message_record(RAW, bounce(judged(doubt="the token names another recipient")), None).events
+    assert event.doubt == "the token names another recipient"
+
+
 def test_the_same_mail_and_recipient_are_one_event_whatever_the_case() -> None:
     assert event_id("d", "Ada@example.org") == event_id("d", "ada@EXAMPLE.org")
     assert event_id("d", "ada@example.org") != event_id("e", "ada@example.org")

@@ -54,6 +54,7 @@ def _facts() -> None:
         sa.Column("recognizer", sa.Text()),
         sa.Column("quote", sa.Text()),
         sa.Column("evidence", sa.Text(), nullable=False),
+        sa.Column("doubt", sa.Text()),
         sa.Column("feedback_type", sa.Text()),
         sa.Column("sent_message_id", sa.Text()),
         sa.Column("sending", sa.Text()),
