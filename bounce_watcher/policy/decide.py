@@ -38,8 +38,11 @@ def decide(event: BounceEvent, history: History, settings: PolicySettings) -> De
     against = why_not(Case(event, earlier, released_at, settings))
     if against is not None:
         return Decision(Step.NOTE, because=against, counted=against)
-    outcome = _weigh(event, earlier, settings)
-    return outcome if current is None else _beside(current, outcome, event)
+    if current is None:
+        return _weigh(event, earlier, settings)
+    if current.until is None or _is_soft(event):
+        return _held(current)
+    return _beside(current, _weigh(event, earlier, settings))
 
 
 def _standing(now: datetime, record: RecipientRecord) -> tuple[Suppression | None, datetime | None]:
@@ -92,11 +95,15 @@ def _after(moment: datetime, expiry: timedelta | None) -> datetime | None:
         return None
 
 
-def _beside(current: Suppression, outcome: Decision, event: BounceEvent) -> Decision:
+def _held(current: Suppression) -> Decision:
+    held = "held back" if current.state is State.PENDING else "already suppressed"
+    return Decision(Step.NOTE, because=f"{held} since {day(current.since)}: {current.because}")
+
+
+def _beside(current: Suppression, outcome: Decision) -> Decision:
     """A hard bounce or a complaint makes a suppression that would end sooner the longer one; all else is noted."""
-    if outcome.step is not Step.SUPPRESS or _is_soft(event) or not _ends_later(outcome.until, current.until):
-        held = "held back" if current.state is State.PENDING else "already suppressed"
-        return Decision(Step.NOTE, because=f"{held} since {day(current.since)}: {current.because}")
+    if outcome.step is not Step.SUPPRESS or not _ends_later(outcome.until, current.until):
+        return _held(current)
     step = Step.PEND if current.state is State.PENDING else Step.SUPPRESS
     return replace(outcome, step=step, because=f"{outcome.because}; {_until(current)} before")
 

@@ -17,20 +17,16 @@ _DAY = timedelta(days=1)
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """The bounces inside one window, oldest first, and the threshold that they are held against."""
+    """The bounces inside one window, oldest first, their days, and the threshold that they are held against."""
 
     bounces: tuple[CountedBounce, ...]
+    dates: tuple[date, ...]
     threshold: Threshold
-
-    @property
-    def dates(self) -> list[date]:
-        return sorted({utc_day(bounce.at) for bounce in self.bounces})
 
     @property
     def span(self) -> int:
         """Days between the first and the last bounce."""
-        dates = self.dates
-        return (dates[-1] - dates[0]).days
+        return (self.dates[-1] - self.dates[0]).days
 
     @property
     def is_met(self) -> bool:
@@ -74,15 +70,18 @@ def tally(bounce: CountedBounce, earlier: Sequence[CountedBounce], threshold: Th
     younger than this one and was counted before it.
     """
     everything = sorted((*earlier, bounce), key=lambda each: (each.at, each.event_id))
-    windows = (Tally(inside, threshold) for inside in _windows(everything, utc_day(bounce.at), threshold.window))
+    windows = _windows(everything, utc_day(bounce.at), threshold)
     return max(windows, key=lambda window: (window.is_met, len(window.bounces)))
 
 
-def _windows(bounces: Sequence[CountedBounce], today: date, length: timedelta) -> Iterator[tuple[CountedBounce, ...]]:
+def _windows(bounces: Sequence[CountedBounce], today: date, threshold: Threshold) -> Iterator[Tally]:
+    length = threshold.window
     dated = [(utc_day(bounce.at), bounce) for bounce in bounces]
     near = [(when, bounce) for when, bounce in dated if abs(when - today) <= length]
     for end in sorted({when for when, _ in near if when >= today}):
-        yield tuple(bounce for when, bounce in near if when <= end and end - when <= length)
+        inside = [(when, bounce) for when, bounce in near if when <= end and end - when <= length]
+        dates = sorted({when for when, _ in inside})
+        yield Tally(tuple(bounce for _, bounce in inside), tuple(dates), threshold)
 
 
 def of_type(bounces: Sequence[CountedBounce], reason: Reason) -> list[CountedBounce]:

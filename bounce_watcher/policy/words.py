@@ -11,12 +11,12 @@ _MONTHS = (
 
 def utc_day(moment: datetime) -> date:
     """The day in UTC: the unit in which the policy counts."""
-    return moment.astimezone(UTC).date()
+    return (moment if moment.tzinfo is UTC else moment.astimezone(UTC)).date()
 
 
 def day(moment: datetime) -> str:
     """`2 March 2026`, in UTC."""
-    return days((utc_day(moment),))
+    return _date(utc_day(moment), None)
 
 
 def days(dates: Iterable[date]) -> str:
