@@ -1,13 +1,18 @@
 """A message as it came in, before anything is known about it."""
 
 import hashlib
+import re
 import zlib
 from dataclasses import dataclass
 from datetime import datetime
 
-DIGEST_BYTES = 32 * 1024
-"""How much of a message its digest covers, once its line ends are LF: half of the least cap on oversized mail that the
-configuration takes, so that the digest of a cut message is that of the whole one."""
+DIGEST_BYTES = 500 * 1024
+"""How much of a message its digest covers, once its line ends are LF: less than half of the usual cap on oversized
+mail, so that the digest of a cut message is that of the whole one. Not less, since reports may be alike for 60 KB and
+then differ. (Where the cap is set lower than usual, mail above it that is read by another cap is another mail.)"""
+
+_ENVELOPE_LINE = re.compile(rb"\A>*From [^\n]*\n")
+_QUOTED_FROM = re.compile(rb"^>+From ", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,10 +42,14 @@ class RawMessage:
 def message_digest(content: bytes) -> str:
     """The identity of a message's content: the same for LF and CRLF, over IMAP and from a file. 64 hex digits.
 
-    NUL is folded to 0x80 as Dovecot does on delivery; white space at the end does not count.
+    NUL is folded to 0x80 as Dovecot does on delivery; white space at the end does not count, nor does what an mbox adds
+    (RFC 4155): the line "From …" before the header, the ">" before "From " in the text.
     """
     head = content[: 2 * DIGEST_BYTES]
     head = head.replace(b"\r\n", b"\n").replace(b"\r", b"\n").replace(b"\0", b"\x80")
+    head = _ENVELOPE_LINE.sub(b"", head)
+    if b">From " in head:
+        head = _QUOTED_FROM.sub(b"From ", head)
     return hashlib.sha256(head[:DIGEST_BYTES].rstrip(b" \t\n")).hexdigest()
 
 
