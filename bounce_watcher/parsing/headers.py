@@ -107,7 +107,7 @@ class Headers:
     def content_type(self) -> ContentType:
         """text/plain where there is none."""
         value = self.get("content-type")
-        return parse_content_type(value) if value else TEXT_PLAIN
+        return parse_content_type(value[:MAX_CONTENT_TYPE]) if value else TEXT_PLAIN
 
 
 def _readable(value: bytes) -> str:

@@ -4,7 +4,7 @@ import re
 from functools import lru_cache
 
 from bounce_watcher.model.finding import SentMessage
-from bounce_watcher.parsing.address import parse_address
+from bounce_watcher.parsing.address import MAX_FIELD, parse_address
 from bounce_watcher.parsing.headers import Headers
 from bounce_watcher.parsing.message import ParsedMessage, Part
 
@@ -77,6 +77,6 @@ def sent_message(headers: Headers | None) -> SentMessage:
     sender = headers.get("from")
     return SentMessage(
         message_id=message_id[:998] or None,
-        sender=parse_address(sender) if sender else None,
+        sender=parse_address(sender[:MAX_FIELD]) if sender else None,
         subject=(headers.get("subject") or "")[:998] or None,
     )

@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 import time
+import tracemalloc
 from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -16,7 +17,7 @@ import pytest
 from bounce_watcher.attribution.settings import AttributionSettings
 from bounce_watcher.classification.ruleset import load_builtin
 from bounce_watcher.pipeline import Toolkit, analyse
-from tests.integration.hostile import ATTACKS, Attack, recipient_of, report
+from tests.integration.hostile import ATTACKS, MIB, Attack, recipient_of, report, status_part, status_report
 from tests.integration.house import FOLDERS, House
 
 SECONDS_EACH = 1.0
@@ -125,6 +126,17 @@ def test_a_giant_file_takes_no_more_memory(house: House, command: str) -> None:
     assert {event["recipient"] for event in house.events()} == ({giant.recipient} if command == "import" else set())
 
 
+def test_files_of_it_are_imported(house: House) -> None:
+    folder = house.root / "mail"
+    folder.mkdir()
+    for attack in ATTACKS:
+        (folder / f"{attack.name}.eml").write_bytes(attack.make(attack.probe))
+    house.call("import", str(folder))
+    recorded = {event["recipient"] for event in house.events()}
+    assert {attack.recipient for attack in ATTACKS if attack.bounces} - recorded == set()
+    assert len(house.rows("classify", str(folder))) == len(ATTACKS)
+
+
 TERMINAL = {chr(number) for number in (*range(32), *range(127, 160))} - {"\n", "\t"}
 """Control characters: none of them may reach a terminal out of a mail."""
 
@@ -179,3 +191,24 @@ def test_none_of_it_hides_the_report_inside(attack: Attack) -> None:
     analysis = analyse(attack.make(attack.probe), TOOLKIT)
     recipients = {each.attribution.recipient for each in analysis.recipients}
     assert not attack.bounces or attack.recipient in recipients
+
+
+def wide_fields(number: int) -> bytes:
+    """Long values in fields whose reading is remembered, with one character that makes all of them wide in memory."""
+    wide = "\U0001f600" + "x" * 100_000
+    original = f"Content-Type: message/rfc822\n\nFrom: <{number}@example.com> {wide}\nContent-Type: a/b; c={wide}\n\n"
+    status = status_part("wide-fields", f"Remote-MTA: dns; mx{number}.example.org {wide}")
+    kind = f"Content-Type: x/y; z={number}{wide}"
+    return status_report("wide-fields", status, f"{kind}\n\n", original, fields=[f"References: {wide}"])
+
+
+def test_nothing_of_it_is_remembered() -> None:
+    analyse(wide_fields(0), TOOLKIT)
+    tracemalloc.start()
+    try:
+        for number in range(1, 40):
+            assert analyse(wide_fields(number), TOOLKIT).recipients
+        kept, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert kept < 8 * MIB
