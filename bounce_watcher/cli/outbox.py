@@ -65,7 +65,8 @@ def retry(
         if dry_run:
             _rehearse("would be sent again", _matching(ledger, chosen, target, (state,)))
             return
-        count = ledger.retry(utcnow(), ids=chosen, target=target, state=state)
+        everything = not chosen and target is None
+        count = ledger.retry(utcnow(), ids=chosen, target=target, everything=everything, state=state)
     _refuse_nothing(chosen, count)
     say(f"{count} due again; they go out with the next poll")
 

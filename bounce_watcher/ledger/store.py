@@ -170,20 +170,32 @@ class Ledger:
         return reads.disabled_endpoints(self._engine)
 
     def retry(
-        self, now: datetime, *, ids: Sequence[str] = (), target: str | None = None,
+        self, now: datetime, *, ids: Sequence[str] = (), target: str | None = None, everything: bool = False,
         state: OutboxState = OutboxState.DEAD,
     ) -> int:
-        """Makes rows in `state` due at once: those of `ids`, of `target`, of both, or without either all of them.
+        """Makes rows in `state` due at once: those of `ids`, of `target`, of both, or `everything`.
 
         Enables the endpoints of what it finds, and `target`'s. Returns how many rows are due now.
+        Raises ValueError where nothing is chosen: an empty list of ids must not stand for all.
         """
+        if not everything:
+            _demand_a_choice(ids, target)
         return write(self._engine, lambda connection: queue.retry(connection, now, ids, target, state))
 
     def discard(self, *, ids: Sequence[str] = (), target: str | None = None) -> int:
-        """Gives up on due and dead rows, chosen as in `retry`. Returns how many."""
+        """Gives up on due and dead rows: those of `ids`, of `target`, or of both. Returns how many.
+
+        Raises ValueError where nothing is chosen.
+        """
+        _demand_a_choice(ids, target)
         return write(self._engine, lambda connection: queue.discard(connection, ids, target))
 
     def next_due(self, target: str) -> datetime | None:
         """When `lease` may next have something for `target`; None while there is nothing, or it is disabled."""
         with reading(self._engine) as connection:
             return queue.next_due(connection, target)
+
+
+def _demand_a_choice(ids: Sequence[str], target: str | None) -> None:
+    if not ids and target is None:
+        raise ValueError("neither ids nor a target")

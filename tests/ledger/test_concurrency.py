@@ -193,8 +193,8 @@ def _person(mine: Ledger) -> None:
 
 def _operator(mine: Ledger) -> None:
     for _ in _TURNS:
-        mine.retry(START, state=OutboxState.SUPERSEDED)
-        mine.retry(START, state=OutboxState.DUE)
+        mine.retry(START, everything=True, state=OutboxState.SUPERSEDED)
+        mine.retry(START, everything=True, state=OutboxState.DUE)
 
 
 def _sender(mine: Ledger) -> None:

@@ -3,6 +3,8 @@
 from dataclasses import replace
 from datetime import timedelta
 
+import pytest
+
 from bounce_watcher.ledger.filters import OutboxFilter
 from bounce_watcher.ledger.store import Ledger
 from bounce_watcher.model.ledger import (
@@ -239,10 +241,10 @@ def test_retry_sends_dead_rows_again_from_the_start(ledger: Ledger) -> None:
     suppress(ledger)
     ledger.conclude(lease(ledger)[0], DEAD, START)
     assert ledger.retry(day(1), target="other") == 0
-    assert ledger.retry(day(1)) == 1
+    assert ledger.retry(day(1), everything=True) == 1
     (item,) = ledger.outbox()
     assert (item.state, item.attempts, item.next_attempt_at) == (OutboxState.DUE, 0, day(1))
-    assert ledger.retry(day(1)) == 0
+    assert ledger.retry(day(1), everything=True) == 0
 
 
 def test_retry_enables_the_endpoint(ledger: Ledger) -> None:
@@ -261,14 +263,14 @@ def test_retry_enables_the_endpoint(ledger: Ledger) -> None:
 def test_retry_of_what_waits_brings_it_forward(ledger: Ledger) -> None:
     suppress(ledger)
     ledger.conclude(lease(ledger)[0], retry_at(day(5)), START)
-    assert ledger.retry(day(1), state=OutboxState.DUE) == 1
+    assert ledger.retry(day(1), everything=True, state=OutboxState.DUE) == 1
     assert len(lease(ledger, day(1))) == 1
 
 
 def test_retry_leaves_what_is_being_sent(ledger: Ledger) -> None:
     suppress(ledger)
     (item,) = lease(ledger)
-    assert ledger.retry(START, state=OutboxState.DUE) == 0
+    assert ledger.retry(START, everything=True, state=OutboxState.DUE) == 0
     ledger.conclude(item, DELIVERED, START)
     assert states(ledger) == [(1, OutboxState.DELIVERED)]
 
@@ -278,7 +280,7 @@ def test_retried_row_does_not_overtake_a_newer_state(ledger: Ledger) -> None:
     ledger.conclude(lease(ledger)[0], DEAD, START)
     release(ledger)
     deliver_all(ledger)
-    assert ledger.retry(day(2)) == 0
+    assert ledger.retry(day(2), everything=True) == 0
     assert states(ledger) == [(1, OutboxState.SUPERSEDED), (2, OutboxState.DELIVERED)]
 
 
@@ -286,7 +288,7 @@ def test_dead_rows_of_one_recipient_are_retried_in_order(ledger: Ledger) -> None
     for change in (suppress, release):
         change(ledger)
         ledger.conclude(lease(ledger)[0], DEAD, START)
-    assert ledger.retry(day(2)) == 2
+    assert ledger.retry(day(2), everything=True) == 2
     assert [item.sequence for item in deliver_all(ledger, now=day(2))] == [1, 2]
 
 
@@ -331,3 +333,12 @@ def test_always_is_a_decision(ledger: Ledger) -> None:
     """The fakes of this room are fakes of the real thing: what they decide is entered as it stands."""
     seen = Always(decide(bounce("m1"), None))  # type: ignore[arg-type]
     assert ledger.record(page(bounce("m1")), seen, Platform()).suppressed == 1
+
+
+def test_no_choice_does_not_stand_for_all(ledger: Ledger) -> None:
+    record(ledger, page(bounce("m1")))
+    with pytest.raises(ValueError, match="neither ids nor a target"):
+        ledger.retry(START, state=OutboxState.DUE)
+    with pytest.raises(ValueError, match="neither ids nor a target"):
+        ledger.discard()
+    assert [item.state for item in ledger.outbox()] == [OutboxState.DUE]
