@@ -5,11 +5,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import groupby
 from operator import attrgetter
 
-from sqlalchemy import ColumnElement, Connection, bindparam, collate, delete, or_, select, update
+from sqlalchemy import Connection, bindparam, collate, delete, or_, select, update
 
 from bounce_watcher.ledger.apply import Change
 from bounce_watcher.ledger.statements import (
     IS_DUE,
+    KEYS,
     Conflict,
     Insertion,
     Key,
@@ -22,6 +23,7 @@ from bounce_watcher.ledger.statements import (
 from bounce_watcher.ledger.tables import (
     OUTBOX,
     RECIPIENT,
+    RECORD_COLUMNS,
     SUPPRESSION,
     record_from_rows,
 )
@@ -32,6 +34,15 @@ Announce = Callable[[Occurrence], Sequence[OutboxItem]]
 STATES_TOLD = (NoticeType.SUPPRESSED, NoticeType.RELEASED)
 """Notices that tell a recipient's state: of these a newer one makes an older one pointless."""
 
+# Locked in the order that Python sorts by, whatever the database's collation.
+_RECORDS = select(*RECORD_COLUMNS).where(RECIPIENT.c.stream == bindparam("stream"), RECIPIENT.c.recipient_key.in_(KEYS))
+_LOCKED = {
+    True: _RECORDS,
+    False: _RECORDS.order_by(collate(RECIPIENT.c.recipient_key, "C")).with_for_update(),
+}
+_STANDING = select(SUPPRESSION).where(
+    SUPPRESSION.c.stream == bindparam("stream"), SUPPRESSION.c.recipient_key.in_(KEYS)
+)
 _END_SUPPRESSION = delete(SUPPRESSION).where(
     SUPPRESSION.c.recipient_key == bindparam("of_address"), SUPPRESSION.c.stream == bindparam("of_stream")
 )
@@ -75,10 +86,13 @@ class Books:
         self._newer_states: list[tuple[Key, OutboxItem]] = []
         self.told: Counter[NoticeType] = Counter()
         keys = sorted(recipients)
-        fresh = {key: RecipientRecord(recipients[key], key.stream) for key in keys}
-        _lock(connection, fresh)
+        if not is_sqlite(connection):  # there rows are locked, so there have to be rows; here the file is, by now
+            fresh = [_recipient_row(key, RecipientRecord(recipients[key], key.stream)) for key in keys]
+            _ADD_RECIPIENT.execute(connection, fresh)
         self._found = dict(_load(connection, keys))
-        self.records = fresh | self._found
+        self.records = {
+            key: self._found.get(key) or RecipientRecord(recipients[key], key.stream) for key in keys
+        }
 
     def enter(self, key: Key, change: Change) -> None:
         before = self.records[key]
@@ -118,42 +132,21 @@ class Books:
             ])
 
 
-def _lock(connection: Connection, fresh: Mapping[Key, RecipientRecord]) -> None:
-    """PostgreSQL locks rows, so there have to be rows. On SQLite the transaction holds the whole file by now."""
-    if not is_sqlite(connection):
-        _ADD_RECIPIENT.execute(connection, [_recipient_row(key, record) for key, record in fresh.items()])
-
-
 def _load(connection: Connection, keys: Sequence[Key]) -> Iterator[tuple[Key, RecipientRecord]]:
-    for stream, part in by_stream(keys):
+    for part in by_stream(keys):
         # Locked first and by itself: a suppression read in the same statement could be older than the lock.
-        rows = connection.execute(
-            select(RECIPIENT)
-            .where(RECIPIENT.c.stream == stream, RECIPIENT.c.recipient_key.in_(part))
-            .order_by(_byte_order(connection))
-            .with_for_update()
-        ).all()
-        standing = {
-            row.recipient_key: row
-            for row in connection.execute(
-                select(SUPPRESSION).where(SUPPRESSION.c.stream == stream, SUPPRESSION.c.recipient_key.in_(part))
-            )
-        }
+        rows = connection.execute(_LOCKED[is_sqlite(connection)], part).all()
+        standing = {row.recipient_key: row for row in connection.execute(_STANDING, part)}
         for row in rows:
-            yield Key(stream, row.recipient_key), record_from_rows(row, standing.get(row.recipient_key))
+            address = row[0]
+            yield Key(row[1], address), record_from_rows(row, standing.get(address))
 
 
-def by_stream(keys: Sequence[Key]) -> Iterator[tuple[str, Sequence[str]]]:
-    """Sorted keys as a stream and some hundred addresses of it each, for IN lists."""
+def by_stream(keys: Sequence[Key]) -> Iterator[Values]:
+    """Sorted keys as parameters of statements: a `stream` and some hundred `keys` of it each."""
     for stream, of_stream in groupby(keys, attrgetter("stream")):
         for part in chunks([key.address for key in of_stream]):
-            yield stream, part
-
-
-def _byte_order(connection: Connection) -> ColumnElement[str]:
-    """The order that Python sorts by, whatever the database's collation."""
-    column: ColumnElement[str] = RECIPIENT.c.recipient_key
-    return column if is_sqlite(connection) else collate(column, "C")
+            yield {"stream": stream, "keys": part}
 
 
 def _of(key: Key) -> Values:

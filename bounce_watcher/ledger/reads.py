@@ -17,10 +17,10 @@ from bounce_watcher.ledger.tables import (
     MESSAGE,
     OUTBOX,
     RECIPIENT,
+    RECORD_COLUMNS,
     SUPPRESSION,
     EventRow,
     OutboxRow,
-    RecipientRow,
     Row,
     SuppressionRow,
     event_from_row,
@@ -112,11 +112,10 @@ def outbox(engine: Engine, wanted: OutboxFilter) -> Iterator[OutboxItem]:
 def recipients(engine: Engine, address: str) -> list[RecipientRecord]:
     """The records of an address in all streams, by stream."""
     key = recipient_key(address)
-    with reading(engine) as connection, Session(connection) as session:
-        rows = session.exec(
-            select_rows(RecipientRow).where(RECIPIENT.c.recipient_key == key).order_by(RECIPIENT.c.stream)
-        )
-        standing = session.exec(select_rows(SuppressionRow).where(SUPPRESSION.c.recipient_key == key))
+    with reading(engine) as connection:
+        chosen = select(*RECORD_COLUMNS).where(RECIPIENT.c.recipient_key == key).order_by(RECIPIENT.c.stream)
+        rows = connection.execute(chosen).all()
+        standing = connection.execute(select(SUPPRESSION).where(SUPPRESSION.c.recipient_key == key))
         by_stream = {row.stream: row for row in standing}
         return [record_from_rows(row, by_stream.get(row.stream)) for row in rows]
 

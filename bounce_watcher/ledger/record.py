@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Table, bindparam, func, select, update
 
 from bounce_watcher.ledger.apply import apply_event, release_expired
 from bounce_watcher.ledger.books import Announce, Books, by_stream
-from bounce_watcher.ledger.statements import Conflict, Insertion, Key, Row, chunks, columns_of, key_of
+from bounce_watcher.ledger.statements import KEYS, Conflict, Insertion, Key, Row, chunks, columns_of, key_of
 from bounce_watcher.ledger.tables import EVENT, MESSAGE, RECIPIENT, reason_named
 from bounce_watcher.model.ledger import (
     BounceEvent,
@@ -38,6 +38,18 @@ _of_event = attrgetter(*_ADD_EVENT.columns[2:])  # behind recipient_key and coun
 _LONG_AGO = datetime(1, 1, 1, tzinfo=UTC)
 _digest, _id, _at = attrgetter("digest"), attrgetter("id"), attrgetter("at")
 
+_COUNTED = (
+    select(EVENT.c.recipient_key, EVENT.c.id, EVENT.c.at, EVENT.c.reason, EVENT.c.sent_message_id)
+    .join(RECIPIENT, (RECIPIENT.c.recipient_key == EVENT.c.recipient_key) & (RECIPIENT.c.stream == EVENT.c.stream))
+    .where(
+        RECIPIENT.c.stream == bindparam("stream"),
+        RECIPIENT.c.recipient_key.in_(KEYS),
+        EVENT.c.counted.is_(None),
+        EVENT.c.at > func.coalesce(RECIPIENT.c.released_at, _LONG_AGO),
+        EVENT.c.at >= func.coalesce(RECIPIENT.c.history_from, _LONG_AGO),
+    )
+    .order_by(EVENT.c.at, EVENT.c.id)
+)
 _START_HISTORY = update(RECIPIENT).where(
     RECIPIENT.c.recipient_key == bindparam("of_address"), RECIPIENT.c.stream == bindparam("of_stream")
 ).values(history_from=bindparam("oldest"))
@@ -127,32 +139,19 @@ def _load_counted(
 ) -> defaultdict[Key, list[CountedBounce]]:
     counted: defaultdict[Key, list[CountedBounce]] = defaultdict(list)
     known = sorted(key for key, record in records.items() if record.first_event_at)
-    for stream, addresses in by_stream(known):
-        rows = connection.execute(
-            select(EVENT.c.recipient_key, EVENT.c.id, EVENT.c.at, EVENT.c.reason, EVENT.c.sent_message_id)
-            .join(RECIPIENT, (RECIPIENT.c.recipient_key == EVENT.c.recipient_key)
-                  & (RECIPIENT.c.stream == EVENT.c.stream))
-            .where(
-                RECIPIENT.c.stream == stream,
-                RECIPIENT.c.recipient_key.in_(addresses),
-                EVENT.c.counted.is_(None),
-                EVENT.c.at > func.coalesce(RECIPIENT.c.released_at, _LONG_AGO),
-                EVENT.c.at >= func.coalesce(RECIPIENT.c.history_from, _LONG_AGO),
-            )
-            .order_by(EVENT.c.at, EVENT.c.id)
-        )
-        for address, event_id, at, reason, sent in rows:
-            bounce = CountedBounce(event_id, at, reason_named(reason), sent)
-            counted[Key(stream, address)].append(bounce)
+    for part in by_stream(known):
+        for address, event_id, at, reason, sent in connection.execute(_COUNTED, part):
+            counted[Key(part["stream"], address)].append(CountedBounce(event_id, at, reason_named(reason), sent))
     return counted
 
 
 def _unknown(connection: Connection, table: Table, candidates: Mapping[str, T]) -> dict[str, T]:
     """Those of `candidates`, by primary key, that `table` does not hold yet, in their order."""
     column = table.primary_key.columns[0]
+    asked = select(column).where(column.in_(KEYS))
     known: set[str] = set()
     for part in chunks(list(candidates)):
-        known.update(connection.scalars(select(column).where(column.in_(part))))
+        known.update(connection.scalars(asked, {"keys": part}))
     return {key: value for key, value in candidates.items() if key not in known}
 
 

@@ -6,7 +6,7 @@ from enum import Enum, auto
 from functools import cache, partial
 from typing import Any, NamedTuple, TypeVar
 
-from sqlalchemy import ColumnElement, Connection, Table, literal_column
+from sqlalchemy import BindParameter, ColumnElement, Connection, Table, bindparam, literal_column
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.dialects.postgresql import psycopg
 
@@ -43,6 +43,10 @@ class Key(NamedTuple):
 
 def key_of(recipient: str, stream: str) -> Key:
     return Key(storable(stream), recipient_key(recipient))
+
+
+KEYS: BindParameter[Any] = bindparam("keys", expanding=True)
+"""The values of an IN list, in a statement that is made once."""
 
 
 def chunks(values: Sequence[T]) -> Iterator[Sequence[T]]:

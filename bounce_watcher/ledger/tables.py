@@ -1,5 +1,6 @@
 """The tables, and the border where their rows become the frozen values of the model. SQLModel goes no further."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, cast
 
@@ -236,20 +237,16 @@ def suppression_from_row(row: SuppressionRow | Fetched[Any]) -> Suppression:
     )
 
 
-def record_from_rows(
-    row: RecipientRow | Fetched[Any], suppression: SuppressionRow | Fetched[Any] | None
-) -> RecipientRecord:
+RECORD_COLUMNS = tuple(column for column in RECIPIENT.columns if column.name != "history_from")
+"""What `record_from_rows` takes, in its order."""
+
+
+def record_from_rows(row: Sequence[Any], suppression: SuppressionRow | Fetched[Any] | None) -> RecipientRecord:
+    """`row` is of `RECORD_COLUMNS`."""
+    _, stream, recipient, state, sequence, counts, because, first, last, released = row
     return RecipientRecord(
-        recipient=row.recipient,
-        stream=row.stream,
-        state=State(row.state),
-        sequence=row.sequence,
-        counts=dict(row.counts),
-        because=row.because,
-        first_event_at=row.first_event_at,
-        last_event_at=row.last_event_at,
-        released_at=row.released_at,
-        suppression=suppression_from_row(suppression) if suppression else None,
+        recipient, stream, State(state), sequence, counts, because, first, last, released,
+        suppression_from_row(suppression) if suppression else None,
     )
 
 

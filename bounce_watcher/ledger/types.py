@@ -81,7 +81,7 @@ def _to_text(value: datetime | None) -> str | None:
 
 
 def _from_text(value: str | None) -> datetime | None:
-    return None if value is None else datetime.fromisoformat(value).replace(tzinfo=UTC)
+    return None if value is None else datetime.fromisoformat(f"{value}+00:00")
 
 
 def _to_utc(value: datetime | None) -> datetime | None:
