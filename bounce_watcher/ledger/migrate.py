@@ -1,19 +1,17 @@
-"""The schema, step by step: Alembic's migrations, run from the installed package without an alembic.ini.
+"""The schema, step by step.
 
-To add one: change tables.py, write migrations/versions/rNNNN_what.py by hand after the last one, and run
-tests/ledger/test_migrations.py, which holds both ways to a schema against each other.
+To add a step: change tables.py, write migrations/versions/rNNNN_what.py by hand after the last one, raise HEAD, and run
+tests/ledger/test_migrations.py, which holds both ways to a schema against each other, and HEAD against Alembic.
 """
 
-from alembic import command
-from alembic.config import Config
-from alembic.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from alembic.util import CommandError
-from sqlalchemy import Connection, Engine, text
+from sqlalchemy import Connection, Engine, inspect, text
 
 from bounce_watcher.ledger.engine import reading, write
 from bounce_watcher.ledger.failures import UPGRADE, place
 from bounce_watcher.model.errors import PermanentFailure
+
+HEAD = "0001"
+"""The revision of this version's schema. A ledger that is there already, as nearly always, is left alone."""
 
 _LOCK = 0x626F756E6365  # "bounce": PostgreSQL's advisory lock under which one process at a time migrates
 
@@ -23,49 +21,47 @@ def upgrade(engine: Engine) -> None:
 
     Raises TemporaryFailure or PermanentFailure.
     """
-    write(engine, lambda connection: _upgrade(connection, engine))
+    with reading(engine) as connection:
+        found = _revision(connection)
+    if found != HEAD:
+        write(engine, lambda connection: _upgrade(connection, engine))
 
 
 def check(engine: Engine) -> None:
     """Raises PermanentFailure unless the schema is this version's."""
     with reading(engine) as connection:
-        found = MigrationContext.configure(connection).get_current_revision()
-    scripts = _scripts()
-    head = scripts.get_current_head()
-    if found == head:
+        found = _revision(connection)
+    if found == HEAD:
         return
     if found is None:
         raise PermanentFailure(f"database {place(engine.url)}: no schema yet; {UPGRADE}")
-    _refuse_newer(engine, scripts, found)
-    raise PermanentFailure(f"database {place(engine.url)}: the schema is {found}, not {head}; {UPGRADE}")
+    _refuse_newer(engine, found)
+    raise PermanentFailure(f"database {place(engine.url)}: the schema is {found}, not {HEAD}; {UPGRADE}")
+
+
+def _revision(connection: Connection) -> str | None:
+    """Where Alembic keeps it. None where there is no schema yet."""
+    if not inspect(connection).has_table("alembic_version"):
+        return None
+    found: str | None = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+    return found
 
 
 def _upgrade(connection: Connection, engine: Engine) -> None:
+    from bounce_watcher.ledger import steps  # noqa: PLC0415 - told there
+
     if connection.dialect.name == "postgresql":
         connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
-    found = MigrationContext.configure(connection).get_current_revision()
+    found = _revision(connection)
     if found is not None:
-        _refuse_newer(engine, _scripts(), found)
-    config = _config()
-    config.attributes["connection"] = connection
-    command.upgrade(config, "head")
+        _refuse_newer(engine, found)
+    steps.run(connection)
 
 
-def _refuse_newer(engine: Engine, scripts: ScriptDirectory, found: str) -> None:
-    try:
-        scripts.get_revision(found)
-    except CommandError:
+def _refuse_newer(engine: Engine, found: str) -> None:
+    from bounce_watcher.ledger import steps  # noqa: PLC0415 - told there
+
+    if not steps.knows(found):
         raise PermanentFailure(
             f"database {place(engine.url)}: its schema {found} is of a newer bounce-watcher; install that version"
-        ) from None
-
-
-def _scripts() -> ScriptDirectory:
-    return ScriptDirectory.from_config(_config())
-
-
-def _config() -> Config:
-    config = Config()
-    config.set_main_option("script_location", "bounce_watcher.ledger:migrations")  # found by importlib.resources
-    config.set_main_option("path_separator", "os")
-    return config
+        )

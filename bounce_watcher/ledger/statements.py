@@ -1,14 +1,15 @@
 """The few statements that SQLAlchemy spells differently for SQLite and PostgreSQL, and what several rooms share."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
 from functools import cache, partial
 from typing import Any, NamedTuple, TypeVar
 
-from sqlalchemy import BindParameter, ColumnElement, Connection, Table, bindparam, literal_column
+from sqlalchemy import BindParameter, ColumnElement, Connection, Dialect, Table, Text, bindparam, literal_column
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.dialects.postgresql import psycopg
+from sqlalchemy.types import TypeEngine
 
 from bounce_watcher.ledger.tables import OUTBOX
 from bounce_watcher.ledger.types import recipient_key, storable
@@ -16,6 +17,7 @@ from bounce_watcher.ledger.types import recipient_key, storable
 T = TypeVar("T")
 Values = Mapping[str, Any]
 Row = tuple[Any, ...]
+Process = Callable[[Sequence[Any]], Iterable[Any]]
 Insert = postgresql.Insert | sqlite.Insert
 
 CHUNK = 500
@@ -75,17 +77,16 @@ class Insertion:
         """Each row holds a value for each of the columns, in their order."""
         if rows:
             text, stored = _spelled(self, is_sqlite(connection))
-            connection.exec_driver_sql(text, [stored(row) for row in rows])
+            connection.exec_driver_sql(text, stored(rows))
 
 
 @cache
-def _spelled(wanted: Insertion, on_sqlite: bool) -> tuple[str, Callable[[Row], Row]]:
-    """The statement's text with positions for parameters, and what makes a row's values into what the driver takes."""
+def _spelled(wanted: Insertion, on_sqlite: bool) -> tuple[str, Callable[[Sequence[Row]], list[Row]]]:
+    """The statement's text with positions for parameters, and what makes rows into what the driver takes."""
     dialect = sqlite.dialect() if on_sqlite else psycopg.dialect(paramstyle="format")  # type: ignore[no-untyped-call]
     text = str(_statement(wanted, on_sqlite).compile(dialect=dialect, column_keys=list(wanted.columns)))
-    types = (wanted.table.c[name].type.dialect_impl(dialect) for name in wanted.columns)
-    processors = [(place, process) for place, each in enumerate(types) if (process := each.bind_processor(dialect))]
-    return text, partial(_stored, processors)
+    processes = [_process_of(wanted.table.c[name].type, dialect) for name in wanted.columns]
+    return text, partial(_stored, processes)
 
 
 def _statement(wanted: Insertion, on_sqlite: bool) -> Insert:
@@ -99,14 +100,25 @@ def _statement(wanted: Insertion, on_sqlite: bool) -> Insert:
     return statement.on_conflict_do_update(index_elements=keys, set_=changed)
 
 
-def _stored(processors: Sequence[tuple[int, Callable[[Any], Any]]], row: Row) -> Row:
-    values = list(row)
-    for place, process in processors:
-        values[place] = process(values[place])
-    texts = "".join([value for value in values if isinstance(value, str)])
-    if storable(texts) is not texts:  # rare, and asking each text costs three times as much
-        values = [storable(value) if isinstance(value, str) else value for value in values]
-    return tuple(values)
+def _process_of(type_: TypeEngine[Any], dialect: Dialect) -> Process | None:
+    """What a column's values go through on their way to the driver; None where it takes them as they are."""
+    if isinstance(type_, Text):
+        return _texts
+    process = type_.dialect_impl(dialect).bind_processor(dialect)
+    return partial(map, process) if process else None
+
+
+def _texts(column: Sequence[str | None]) -> Iterable[str | None]:
+    together = "".join(filter(None, column))
+    if storable(together) is together:  # nearly always, so that no text is looked at by itself
+        return column
+    return [text and storable(text) for text in column]
+
+
+def _stored(processes: Sequence[Process | None], rows: Sequence[Row]) -> list[Row]:
+    columns = zip(*rows, strict=True)
+    stored = [process(column) if process else column for process, column in zip(processes, columns, strict=True)]
+    return list(zip(*stored, strict=True))
 
 
 def insert_into(connection: Connection, table: Table) -> Insert:
