@@ -36,7 +36,7 @@ def analyse(content: bytes, toolkit: Toolkit) -> Analysis:
     recognition = recognise(message)
     return Analysis(
         kind=recognition.kind,
-        digest=message_digest(content),
+        digest=message_digest(message.content),
         recipients=tuple(_judged(message, finding, toolkit) for finding in recognition.findings),
         sent=recognition.sent,
         feedback_type=recognition.feedback_type,

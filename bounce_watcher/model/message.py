@@ -11,7 +11,7 @@ DIGEST_BYTES = 500 * 1024
 mail, so that the digest of a cut message is that of the whole one. Not less, since reports may be alike for 60 KB and
 then differ. (Where the cap is set lower than usual, mail above it that is read by another cap is another mail.)"""
 
-_ENVELOPE_LINE = re.compile(rb"\A>*From [^\n]*\n")
+_ENVELOPE_LINE = re.compile(rb">*From [^\n]*\n")
 _QUOTED_FROM = re.compile(rb"^>+From ", re.MULTILINE)
 
 
@@ -46,8 +46,11 @@ def message_digest(content: bytes) -> str:
     (RFC 4155): the line "From …" before the header, the ">" before "From " in the text.
     """
     head = content[: 2 * DIGEST_BYTES]
-    head = head.replace(b"\r\n", b"\n").replace(b"\r", b"\n").replace(b"\0", b"\x80")
-    head = _ENVELOPE_LINE.sub(b"", head)
+    if b"\r" in head:
+        head = head.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+    head = head.replace(b"\0", b"\x80")
+    if envelope := _ENVELOPE_LINE.match(head):
+        head = head[envelope.end() :]
     if b">From " in head:
         head = _QUOTED_FROM.sub(b"From ", head)
     return hashlib.sha256(head[:DIGEST_BYTES].rstrip(b" \t\n")).hexdigest()

@@ -3,6 +3,7 @@
 import re
 from datetime import UTC, datetime, timedelta, timezone
 from email.utils import parsedate_to_datetime
+from functools import lru_cache
 
 _MONTHS = dict(zip(
     ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"), range(1, 13), strict=True
@@ -28,7 +29,12 @@ def parse_date(value: str) -> datetime | None:
 
 def _usual(match: re.Match[str]) -> datetime:
     day, month, year, hour, minute, second, sign, zone_hours, zone_minutes = match.groups()
-    offset = timedelta(hours=int(zone_hours), minutes=int(zone_minutes))
-    zone = timezone(-offset if sign == "-" else offset)
+    zone = _zone(sign, zone_hours, zone_minutes)
     time = (int(hour), int(minute), min(int(second or 0), 59))  # RFC 5322 allows a leap second, datetime does not
     return datetime(int(year), _MONTHS[month.lower()], int(day), *time, tzinfo=zone)
+
+
+@lru_cache(maxsize=128)
+def _zone(sign: str, hours: str, minutes: str) -> timezone:
+    offset = timedelta(hours=int(hours), minutes=int(minutes))
+    return timezone(-offset if sign == "-" else offset)

@@ -104,7 +104,10 @@ def _first(block: Block, name: str) -> str | None:
 
 
 def _address(block: Block, name: str) -> str | None:
-    return next((address for value in block.get(name, ()) if (address := parse_address(value))), None)
+    for value in block.get(name, ()):
+        if address := parse_address(value):
+            return address
+    return None
 
 
 @lru_cache(maxsize=256)
@@ -119,8 +122,8 @@ def _diagnostic(block: Block) -> tuple[str | None, str | None]:
     """Type and text of the diagnostic. Exim and others write several: the SMTP one first, the rest behind it."""
     found = [split_diagnostic(value) for value in block.get("diagnostic-code", ())]
     found = [(kind, text) for kind, text in found if text]
-    if not found:
-        return None, None
+    if len(found) < 2:
+        return found[0] if found else (None, None)
     found.sort(key=lambda pair: pair[0] != "smtp")
     texts = dict.fromkeys(text for _, text in found if text)
     return found[0][0], " ".join(texts)[:MAX_DIAGNOSTIC]

@@ -6,6 +6,7 @@ with blanks before the colon: all of these are met in the field.
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 
 from bounce_watcher.parsing.charset import decode_words, one_line
 
@@ -15,7 +16,10 @@ MAX_LINES = 20_000
 MAX_VALUE = 4_000
 """Characters of one field's value that are kept."""
 
-_NAME = re.compile(r"([A-Za-z][A-Za-z0-9_-]{1,60}(?: [Cc]ode)?)[ \t]*:(.*)")
+MAX_NAME = 100
+"""Characters before a colon that may be a field's name."""
+
+_NAME = re.compile(r"([A-Za-z][A-Za-z0-9_-]{1,60}(?: [Cc]ode)?)[ \t]*")
 _PLAIN_NAMES = frozenset({"action", "status", "version", "incidents", "disposition", "error", "failure", "warning"})
 """Names without a hyphen. Other words before a colon ("https:", "host:") continue a value that lost its fold."""
 _BREAKS = re.compile(r"<br\s*/?>|\\r\\n|\\n|<CRLF>", re.IGNORECASE)
@@ -28,18 +32,18 @@ def fields(text: str) -> Iterator[tuple[str, str]]:
     """(name in lower case, value on one line) of each field, and GAP for each run of blank lines between fields."""
     name, pieces = "", [""]
     for line in _lines(text):
-        field = _field_at(line)
-        if field is None and line.strip():
+        word, colon, value = line.partition(":")
+        next_name = _field_name(word) if colon and len(word) <= MAX_NAME else ""
+        if not next_name and line and not line.isspace():
             pieces.append(line)
             continue
         if name:
             yield name, _value(pieces)
-        if field is None:
-            if name:
+            if not next_name:
                 yield GAP
-            name = ""
-        else:
-            name, pieces = field[0], [field[1]]
+        name = next_name
+        if name:
+            pieces = [value]
     if name:
         yield name, _value(pieces)
 
@@ -52,12 +56,12 @@ def _lines(text: str) -> list[str]:
     return [line.removeprefix(indent) for line in lines] if indent else lines
 
 
-def _field_at(line: str) -> tuple[str, str] | None:
-    match = _NAME.match(line)
-    if match is None:
-        return None
-    name = match[1].lower().replace(" ", "-")
-    return (name, match[2]) if "-" in name or name in _PLAIN_NAMES else None
+@lru_cache(maxsize=512)
+def _field_name(word: str) -> str:
+    """The name of a field before its colon; "" for what is none."""
+    match = _NAME.fullmatch(word)
+    name = match[1].lower().replace(" ", "-") if match else ""
+    return name if "-" in name or name in _PLAIN_NAMES else ""
 
 
 def _value(pieces: list[str]) -> str:

@@ -7,10 +7,11 @@ so `parse` takes any bytes, never raises, and its time grows with the size of th
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from functools import cached_property, lru_cache
+from functools import lru_cache
 
 from bounce_watcher.parsing.charset import decode
 from bounce_watcher.parsing.headers import MAX_HEADER_BYTES, TEXT_PLAIN, ContentType, Headers
+from bounce_watcher.parsing.lazy import lazy
 from bounce_watcher.parsing.transfer import decode_transfer
 
 MAX_PARTS = 256
@@ -45,7 +46,7 @@ class Part:
         """type/subtype in lower case."""
         return self.type.value
 
-    @cached_property
+    @lazy
     def body(self) -> bytes:
         """The content without its transfer encoding, LF for line ends, cut to MAX_BODY_BYTES."""
         raw = self.source[self.start : min(self.end, self.start + MAX_BODY_BYTES)]
@@ -53,17 +54,17 @@ class Part:
         decoded = decode_transfer(raw, encoding)
         return decoded if decoded is raw else _with_lf(decoded)
 
-    @cached_property
+    @lazy
     def text(self) -> str:
         """The content as text, whatever the charset says."""
         return decode(self.body, self.type.get("charset"))
 
-    @cached_property
+    @lazy
     def inner_headers(self) -> Headers:
         """The header of the message that the content is: for message/rfc822 and for header-only parts."""
         return _header_block(self.body, _skip_envelope_line(self.body), len(self.body))[0]
 
-    @cached_property
+    @lazy
     def message(self) -> "ParsedMessage":
         """The content as a message of its own, for message/rfc822."""
         return parse(self.body)
@@ -71,7 +72,7 @@ class Part:
 
 @dataclass(frozen=True, eq=False)
 class ParsedMessage:
-    """A whole message. `content` is what came in; `parts` are the leaves in order, message/rfc822 not entered."""
+    """A whole message. `content` has LF for line ends; `parts` are the leaves in order, message/rfc822 not entered."""
 
     content: bytes = field(repr=False)
     headers: Headers = field(repr=False)
@@ -88,7 +89,7 @@ class ParsedMessage:
         """False where nothing follows the header: it may have been cut off in its midst."""
         return any(part.end > part.start for part in self.parts)
 
-    @cached_property
+    @lazy
     def is_cut(self) -> bool:
         """True where a multipart lacks its closing line: a limit on size, or the way, has cut its end off."""
         is_divided = any(part.type is not self.type for part in self.parts)
@@ -97,15 +98,17 @@ class ParsedMessage:
         boundary = (self.type.get("boundary") or "").encode("utf-8", "replace")
         return b"--" + boundary + b"--" not in self.content
 
-    @cached_property
+    @lazy
     def text(self) -> str:
         """What the message says to people: its first text/plain leaf, else its first text leaf, else "".
 
         A multipart whose boundary occurs nowhere is a leaf, and counts as text.
         """
-        leaf = next((p for p in self.parts if p.content_type == "text/plain"), None)
-        leaf = leaf or next((p for p in self.parts if p.content_type.startswith(("text", "multipart/"))), None)
-        return leaf.text if leaf else ""
+        types = [part.type.value for part in self.parts]
+        if "text/plain" in types:
+            return self.parts[types.index("text/plain")].text
+        texts = (part.text for part in self.parts if part.type.value.startswith(("text", "multipart/")))
+        return next(texts, "")
 
 
 def parse(content: bytes) -> ParsedMessage:
@@ -114,7 +117,7 @@ def parse(content: bytes) -> ParsedMessage:
     start = _skip_envelope_line(source)
     headers, body = _header_block(source, start, len(source))
     kind = headers.content_type
-    return ParsedMessage(content, headers, kind, tuple(_leaves(source, headers, kind, body)))
+    return ParsedMessage(source, headers, kind, tuple(_leaves(source, headers, kind, body)))
 
 
 def _with_lf(content: bytes) -> bytes:

@@ -19,6 +19,7 @@ ORIGINAL_TYPES = frozenset({
     "text/rfc822-header",
 })
 
+_OF_SENT = ("message-id", "from", "subject")
 _DELIMITER = re.compile(
     r"^[ \t>]*(?:"
     r"-+ ?(?:Below (?:this|the next) line is (?:a copy of the message|the original bounce)"
@@ -51,7 +52,10 @@ def split_text(text: str) -> tuple[str, str]:
 
 def original_part(message: ParsedMessage) -> Part | None:
     """The part that holds the original or its header; None where there is none."""
-    return next((part for part in message.parts if part.content_type in ORIGINAL_TYPES), None)
+    for part in message.parts:
+        if part.type.value in ORIGINAL_TYPES:
+            return part
+    return None
 
 
 @lru_cache(maxsize=1)  # every part of a report asks for it
@@ -73,10 +77,11 @@ def sent_message(headers: Headers | None) -> SentMessage:
     """What the header of the original tells of it."""
     if headers is None:
         return SentMessage()
-    message_id = (headers.get("message-id") or "").partition(">")[0].strip("< \t")
-    sender = headers.get("from")
+    told = headers.firsts(_OF_SENT)
+    message_id = told.get("message-id", "").partition(">")[0].strip("< \t")
+    sender = told.get("from")
     return SentMessage(
         message_id=message_id[:998] or None,
         sender=parse_address(sender[:MAX_FIELD]) if sender else None,
-        subject=(headers.get("subject") or "")[:998] or None,
+        subject=told.get("subject", "")[:998] or None,
     )

@@ -7,6 +7,7 @@ cause; the wrapper tells the stage and the host.
 """
 
 import re
+from functools import lru_cache
 
 from bounce_watcher.model.fields import EnhancedStatus
 from bounce_watcher.model.verdict import SmtpReply
@@ -52,6 +53,8 @@ _STAGE_HINTS = (
     "reply to", "talk to me", "response to", "after ", "sending ", "performing ", ">>>", "greeting", "sent:", " said ",
     "does not like", "was rejected", "error, ",
 )  # fmt: skip
+_HINT_DEPTH = len("initial server ")
+"""How far into a match of `_COMMAND` its hint may stand: nothing before that needs to be searched."""
 _STAGES = {
     "initial connection": "CONNECT", "refused to talk to me": "CONNECT",
     "initial server greeting": "CONNECT", "initial greeting": "CONNECT",
@@ -66,6 +69,7 @@ _STAGES = {
 }  # fmt: skip
 
 
+@lru_cache(maxsize=512)  # a server that refuses our IP address says so, word for word, to every mail
 def read_reply(diagnostic: str) -> SmtpReply:
     """The last hop's reply in `diagnostic`, with the stage and the host where the wrapper tells them. Total.
 
@@ -137,9 +141,10 @@ def _joined(reply: str, code: int | None) -> str:
 def read_stage(text: str) -> str | None:
     """The command that was refused, as words on one line around a reply tell it; see `SmtpReply.stage`."""
     lower = text.lower()
-    if not any(hint in lower for hint in _STAGE_HINTS):
+    places = [at for hint in _STAGE_HINTS if (at := lower.find(hint)) >= 0]
+    if not places:
         return None
-    found = _COMMAND.search(lower)
+    found = _COMMAND.search(lower, max(0, min(places) - _HINT_DEPTH))
     return _STAGES[found[found.lastindex or 0]] if found else None
 
 

@@ -12,13 +12,12 @@ from bounce_watcher.recognition.recognizer import Recognition
 
 REJECT = "sieve-reject"
 
-_CHALLENGE_FIELDS = (
+_CHALLENGE_FIELDS = frozenset({
     "x-bluebottle-request", "x-spamarrest-noauth", "x-boxtrapper", "x-choicemail-registration-request", "x-askversion",
-)
+})
 _CHALLENGE_SUBJECT = re.compile(
     r"please confirm your message|requires verification verify#|please verify your e-?mail address|unverified email to"
-    r"|\(verification\)\s*$|^\[qurb #|^spamlion:",
-    re.IGNORECASE,
+    r"|\(verification\)\s*$|^\[qurb #|^spamlion:"
 )
 _REJECTED = re.compile(r"automatically rejected", re.IGNORECASE)
 _UNSUBSCRIBE = re.compile(
@@ -52,8 +51,8 @@ def challenge(message: ParsedMessage) -> Recognition | None:
     """ "Confirm that you are a person": the mail is held. Boxbe writes it in the form of a delivery report."""
     headers = message.headers
     is_challenge = (
-        any(name in headers for name in _CHALLENGE_FIELDS)
-        or _CHALLENGE_SUBJECT.search((headers.get("subject") or "")[:400])
+        headers.has_any(_CHALLENGE_FIELDS)
+        or _CHALLENGE_SUBJECT.search((headers.get("subject") or "")[:400].lower())
         or "@boxbe.com" in (headers.get("from") or "").lower()
     )
     return Recognition(Kind.CHALLENGE) if is_challenge else None

@@ -81,15 +81,19 @@ def _beside(text: str, address: str) -> tuple[str, str]:
 
 def _place(text: str, address: str) -> int:
     """Where the address stands as a whole, not as the end of another ("an@" in "joan@"); -1 = nowhere."""
-    for folded, wanted in ((text, address), (text.lower(), address.lower())):
-        at = folded.find(wanted)
-        for _ in range(MAX_PLACES):
-            if at == -1:
-                break
-            end = at + len(wanted)
-            if not _NAME.match(folded[at - 1 : at]) and not _NAME.match(folded[end : end + 1]):
-                return at
-            at = folded.find(wanted, at + 1)
+    at = _exact_place(text, address)
+    return at if at >= 0 else _exact_place(text.lower(), address.lower())
+
+
+def _exact_place(text: str, address: str) -> int:
+    at = text.find(address)
+    for _ in range(MAX_PLACES):
+        if at == -1:
+            break
+        end = at + len(address)
+        if not _NAME.match(text[at - 1 : at]) and not _NAME.match(text[end : end + 1]):
+            return at
+        at = text.find(address, at + 1)
     return -1
 
 
@@ -100,7 +104,7 @@ def _indent(text: str, at: int) -> int:
 
 def _until_next_address(paragraph: str, indent: int) -> str:
     """Exim and OpenSMTPD list addresses without blank lines between: the next begins as far left as this one."""
-    for match in _ADDRESS_LINE.finditer(paragraph):
+    for match in _ADDRESS_LINE.finditer(paragraph) if "@" in paragraph else ():
         if len(match[1]) <= indent:
             return paragraph[: match.start()]
     return paragraph

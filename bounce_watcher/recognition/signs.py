@@ -23,10 +23,10 @@ _FAILURE_SUBJECT = re.compile(
     re.IGNORECASE,
 )
 _REPLY_SUBJECT = re.compile(r"\s*(?:re|aw|sv|fwd?|wg|tr|rv|enc|antw|vs|vb|pd)\s*(?:\[\d+\])?[:：]", re.IGNORECASE)
-_MTA_MARKS = (
+_MTA_MARKS = frozenset({
     "x-failed-recipients", "x-ms-exchange-message-is-ndr", "x-ahmailid", "x-mx-bounce", "x-bounceio-id",
     "x-mddsn-message",
-)
+})
 
 
 def is_reply_or_forward(message: ParsedMessage) -> bool:
@@ -70,7 +70,7 @@ def looks_like_failure_notice(message: ParsedMessage) -> bool:
     """
     if not message.has_body:
         return False
-    if any(mark in message.headers for mark in _MTA_MARKS):
+    if message.headers.has_any(_MTA_MARKS):
         return True
     is_daemon = has_daemon_sender(message)
     is_list = is_from_list(message) and not (is_daemon and is_passed_on_by_mailman(message))

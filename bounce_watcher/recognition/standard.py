@@ -3,7 +3,6 @@
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
-from functools import cached_property
 from itertools import islice, starmap
 
 from bounce_watcher.model.fields import Action, DeliveryReport, EnhancedStatus, RecipientReport
@@ -12,6 +11,7 @@ from bounce_watcher.parsing.address import find_addresses
 from bounce_watcher.parsing.charset import one_line
 from bounce_watcher.parsing.delivery_status import MAX_RECIPIENTS, STATUS_TYPES, parse_delivery_status
 from bounce_watcher.parsing.headers import Headers
+from bounce_watcher.parsing.lazy import lazy
 from bounce_watcher.parsing.message import ParsedMessage, Part
 from bounce_watcher.parsing.returned import ORIGINAL_TYPES, original_headers, original_part, sent_message, split_text
 from bounce_watcher.parsing.smtp_reply import read_stage
@@ -38,20 +38,20 @@ class _Report:
     part: Part
     status: DeliveryReport = field(repr=False)
 
-    @cached_property
+    @lazy
     def notice(self) -> str:
         """The text for people without an original quoted below: where that is a part of its own, all of the text."""
         text = self.message.text[:MAX_TEXT]
         return text if original_part(self.message) else split_text(text)[0]
 
-    @cached_property
+    @lazy
     def original(self) -> Headers | None:
         return original_headers(self.message)
 
 
 def recognise(message: ParsedMessage) -> Recognition | None:
     """A report with a machine-readable status part, wherever it stands outside of a nested message."""
-    parts = [part for part in message.parts if part.content_type in STATUS_TYPES]
+    parts = [part for part in message.parts if part.type.value in STATUS_TYPES]
     if parts and message.content_type != "multipart/report" and is_reply_or_forward(message):
         return None  # somebody's mail program has attached the parts of a report one by one
     reports = [_Report(message, part, parse_delivery_status(part.text)) for part in parts]

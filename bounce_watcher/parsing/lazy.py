@@ -1,0 +1,22 @@
+"""Values that are worked out when they are first asked for."""
+
+from collections.abc import Callable
+from typing import Any, Generic, TypeVar
+
+T = TypeVar("T")
+
+
+class lazy(Generic[T]):  # noqa: N801 - reads as what it does, like property
+    """functools.cached_property without its lock, which before Python 3.12 costs more than most of what is kept here.
+
+    Needs an instance with a `__dict__`; two threads may both do the work, so it has to be pure.
+    """
+
+    def __init__(self, work: Callable[[Any], T]) -> None:
+        self._work = work
+        self._name = work.__name__
+        self.__doc__ = work.__doc__
+
+    def __get__(self, owner: Any, kind: type | None = None) -> T:
+        value = owner.__dict__[self._name] = self._work(owner)
+        return value
