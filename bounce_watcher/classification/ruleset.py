@@ -9,6 +9,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from operator import attrgetter
 from types import MappingProxyType
 
 from ahocorasick_rs import AhoCorasick
@@ -17,6 +18,9 @@ from bounce_watcher.classification.rule import Circumstances, Precedence, Rule, 
 from bounce_watcher.classification.rule_file import read_rules
 from bounce_watcher.classification.words import fold, mask_addresses, starts_word
 from bounce_watcher.model.errors import ConfigError
+
+REMEMBERED = 1_000
+"""Texts whose wordings are remembered. Addresses masked, the refusals of a day repeat a few hundred."""
 
 _NO_FILES: Mapping[str, str] = MappingProxyType({})
 
@@ -41,13 +45,13 @@ class _Compiled:
     """Whether the words alone suffice."""
 
 
-_Placed = tuple[int, _Compiled]
+_place = attrgetter("place")
 
 
 class Ruleset:
     """Immutable. Build with `load_builtin` or `Ruleset.from_toml`."""
 
-    __slots__ = ("_automaton", "_by_key", "_of_hosts", "_phrases", "_wordless", "rules")
+    __slots__ = ("_automaton", "_by_key", "_phrases", "_spoken", "_wordless", "rules")
 
     def __init__(self, rules: Iterable[Rule]) -> None:
         """Raise ConfigError for two rules of one id, and for a tie between different reasons."""
@@ -58,9 +62,9 @@ class Ruleset:
         numbers = _numbered(ranked)
         self._phrases = tuple(numbers)
         self._automaton = AhoCorasick(self._phrases or ("\0",))
-        self._by_key: dict[int, tuple[_Placed, ...]] = {}
-        self._wordless: tuple[_Placed, ...] = ()
-        self._of_hosts: tuple[_Placed, ...] = ()
+        self._by_key: dict[int, tuple[_Compiled, ...]] = {}
+        self._wordless: tuple[_Compiled, ...] = ()
+        self._spoken = lru_cache(maxsize=REMEMBERED)(self._find_spoken)
         self._index(_compiled(ranked, numbers))
 
     @classmethod
@@ -77,38 +81,31 @@ class Ruleset:
     def find(self, text: str, told: Circumstances) -> Match | None:
         """The strongest rule that matches `text` (one line) in these circumstances, or None."""
         words = fold(mask_addresses(text))
-        hits = self._automaton.find_matches_as_indexes(words, overlapping=True)
-        best = self._best({number for number, start, _ in hits if starts_word(words, start)}, words, told)
-        return Match(best.rule, _quote(best, words, text)) if best else None
-
-    def _best(self, found: set[int], words: str, told: Circumstances) -> Wording | None:
-        candidates = [*self._wordless]
-        if told.remote or told.reporter:
-            candidates += self._of_hosts
-        for number in found:
-            candidates += self._by_key.get(number, ())
-        candidates.sort()
-        for _, candidate in candidates:
-            spoken = candidate.needs <= found and candidate.bars.isdisjoint(found)
-            if spoken and (candidate.always or _holds(candidate.wording.rule, words, told)):
-                return candidate.wording
+        for candidate in self._spoken(words):
+            if candidate.always or _holds(candidate.wording.rule, words, told):
+                return Match(candidate.wording.rule, _quote(candidate.wording, words, text))
         return None
+
+    def _find_spoken(self, words: str) -> tuple[_Compiled, ...]:
+        """The wordings that `words` satisfy, whatever the circumstances, the strongest first."""
+        hits = self._automaton.find_matches_as_indexes(words, overlapping=True)
+        found = {number for number, start, _ in hits if starts_word(words, start)}
+        keyed = [each for number in found for each in self._by_key.get(number, ())]
+        spoken = [each for each in keyed if each.needs <= found]
+        candidates = (*self._wordless, *spoken)
+        return tuple(sorted((each for each in candidates if each.bars.isdisjoint(found)), key=_place))
 
     def _index(self, compiled: Iterable[_Compiled]) -> None:
         """Each wording under its longest phrase: the one that fewest replies hold."""
-        by_key: defaultdict[int, list[_Placed]] = defaultdict(list)
-        wordless: list[_Placed] = []
-        of_hosts: list[_Placed] = []
+        by_key: defaultdict[int, list[_Compiled]] = defaultdict(list)
+        wordless: list[_Compiled] = []
         for each in compiled:
-            conditions = each.wording.rule.conditions
             if each.needs:
-                group = by_key[max(each.needs, key=lambda number: len(self._phrases[number]))]
+                by_key[max(each.needs, key=lambda number: len(self._phrases[number]))].append(each)
             else:
-                group = of_hosts if conditions.remotes or conditions.reporters else wordless
-            group.append((each.place, each))
+                wordless.append(each)
         self._by_key = {number: tuple(group) for number, group in by_key.items()}
         self._wordless = tuple(wordless)
-        self._of_hosts = tuple(of_hosts)
 
 
 @lru_cache(maxsize=1)
