@@ -3,28 +3,22 @@
 import contextlib
 import multiprocessing
 import os
-import signal
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass, replace
-from datetime import datetime
-from multiprocessing.connection import wait
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
 import structlog
 
 from bounce_watcher.attribution.settings import AttributionSettings
-from bounce_watcher.classification.ruleset import load_builtin
-from bounce_watcher.intake.mailbox import Destination
-from bounce_watcher.model.ledger import MessageRecord
-from bounce_watcher.model.message import RawMessage, pack
-from bounce_watcher.pipeline import Toolkit, analyse
-from bounce_watcher.service.clock import utcnow
-from bounce_watcher.service.process import destination, message_record
+from bounce_watcher.model.message import RawMessage
+from bounce_watcher.service.worker import Analysed, analyse_all, start
+
+__all__ = ["Analysed", "Analyser", "Ticket"]
 
 log = structlog.get_logger()
 
@@ -32,15 +26,6 @@ PAGE_SECONDS = 120.0
 """How long one page may take before its messages are tried one by one. A page of 250 takes some 40 ms."""
 MESSAGE_SECONDS = 20.0
 """How long one message may take when it is tried alone."""
-
-
-@dataclass(frozen=True, slots=True)
-class Analysed:
-    """What is to be written of one message and where it goes, or the error that our analysis broke with."""
-
-    record: MessageRecord | None
-    destination: Destination = Destination.QUARANTINE
-    error: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +56,7 @@ class Analyser:
         limits: tuple[float, float] = (PAGE_SECONDS, MESSAGE_SECONDS),
     ) -> None:
         self._settings = settings
-        self._work = work or _analyse_all
+        self._work = work or analyse_all
         self._page_seconds, self._message_seconds = limits
         self.depth = workers or os.cpu_count() or 1
         self._lock = threading.Lock()
@@ -106,7 +91,7 @@ class Analyser:
 
     def _new_pool(self) -> ProcessPoolExecutor:
         return ProcessPoolExecutor(
-            self.depth, multiprocessing.get_context("spawn"), initializer=_start_worker, initargs=(self._settings,)
+            self.depth, multiprocessing.get_context("spawn"), initializer=start, initargs=(self._settings,)
         )
 
     def _replace(self, pool: ProcessPoolExecutor) -> None:
@@ -139,43 +124,3 @@ def _end(pool: ProcessPoolExecutor) -> None:
     for worker in workers:
         with contextlib.suppress(OSError, ValueError):
             worker.join(5)
-
-
-_toolkit: Toolkit | None = None
-"""Each worker's own, built once when it starts."""
-
-
-def _start_worker(settings: AttributionSettings) -> None:
-    global _toolkit  # noqa: PLW0603 - an executor's initializer has no other way to hand something to its tasks
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C and systemd's SIGTERM are the parent's to handle
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    threading.Thread(target=_die_with_parent, daemon=True).start()
-    _toolkit = Toolkit(load_builtin(), settings)
-
-
-def _die_with_parent() -> None:
-    """A pool's worker outlives a parent that was killed: it waits for work on a pipe that it holds open itself."""
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        wait([parent.sentinel])
-        os._exit(1)
-
-
-def _analyse_all(page: Sequence[RawMessage]) -> list[Analysed]:
-    assert _toolkit is not None
-    now = utcnow()
-    return [analyse_one(_not_after(raw, now), _toolkit) for raw in page]
-
-
-def _not_after(raw: RawMessage, now: datetime) -> RawMessage:
-    """A forged Date or a server's wrong clock must not put a bounce, and its webhook, into the future."""
-    return raw if raw.received_at <= now else replace(raw, received_at=now)
-
-
-def analyse_one(raw: RawMessage, toolkit: Toolkit) -> Analysed:
-    """`analyse` shielded: an exception is a bug of ours and must not stop the mail behind it."""
-    try:
-        analysis = analyse(raw.content, toolkit)
-        return Analysed(message_record(raw, analysis, pack(raw.content)), destination(analysis))
-    except Exception as bug:
-        return Analysed(None, error=f"{type(bug).__name__}: {bug}"[:500])
