@@ -1,13 +1,15 @@
 """`classify`: what messages say, without configuration or database."""
 
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from itertools import chain
 
 import typer
 
 from bounce_watcher.cli.options import Debug, Json, example
-from bounce_watcher.cli.output import Row, complain, listing, progress
+from bounce_watcher.cli.output import Row, complain
 from bounce_watcher.cli.sources import DEFAULT_MESSAGE_BYTES, MessageBytes, Paths, messages
+from bounce_watcher.cli.tables import listing, progress
 from bounce_watcher.cli.workers import classified
 from bounce_watcher.model.message import RawMessage
 
@@ -15,7 +17,7 @@ COLUMNS = ("source", "kind", "recipient", "bounce_type", "reason", "status", "ru
 
 
 def register(app: typer.Typer) -> None:
-    app.command(epilog=example("classify --json bounces.mbox | jq ."), rich_help_panel="Looking at mail")(classify)
+    app.command(epilog=example("classify --json bounces.mbox | jq ."))(classify)
 
 
 def classify(
@@ -27,7 +29,7 @@ def classify(
     """
     problems: list[str] = []
     given = messages(paths, max_message_bytes)
-    with progress("classifying", prints=True) as advance:
+    with progress("classifying", shown=not sys.stdout.isatty()) as advance:
         found = _rows(given, problems, advance)
         listing(found if as_json else chain.from_iterable(map(_lines, found)), COLUMNS, as_json=as_json)
     for problem in problems:

@@ -6,31 +6,49 @@ from typing import Annotated
 
 import typer
 
-from bounce_watcher.cli import (
-    checking,
-    classify,
-    database,
-    demo,
-    events,
-    explain,
-    importing,
-    outbox,
-    recipients,
-    replies,
-    running,
-    suppressions,
-    token,
-)
+from bounce_watcher.cli.lazy import Entry, LazyGroup, lazy_group
 from bounce_watcher.cli.options import ConfigFile, Debug, Invocation
 from bounce_watcher.cli.output import say
 from bounce_watcher.service import logs
 
-__all__ = ["Invocation", "app", "run"]
+__all__ = ["Invocation", "commands", "run"]
 
 PROGRAM = "bounce-watcher"
 
+_START, _RUN, _LOOK, _LEDGER, _ADMIN = (
+    "Start here", "Running it", "Looking at mail", "The ledger", "Administration",
+)
+
+# In the order of the list. A test holds each summary against the help of its command.
+_ENTRIES = tuple(Entry(name, f"bounce_watcher.cli.{module}", panel, summary) for name, module, panel, summary in (
+    ("demo", "demo", _START,
+     "Shows the main job on this machine, with nothing installed but this program, in some seconds."),
+    ("check-config", "checking", _START,
+     "Reads the configuration file alone: every mistake at once, each with its line or key and the mend."),
+    ("doctor", "doctor", _START,
+     "Connects to everything that the configuration names and reports on each, with the mend."),
+    ("run", "running", _RUN,
+     "The service, in the foreground: watches all mailboxes and sends webhooks until it is stopped."),
+    ("poll", "polling", _RUN, "One pass over all mailboxes and over the webhooks that are due, then ends."),
+    ("import", "importing", _RUN,
+     "Reads mail from files into the ledger, as if polled, in the order of its own dates."),
+    ("classify", "classify", _LOOK,
+     "Says what messages are, who failed and why. Needs no configuration, changes nothing."),
+    ("explain", "explain", _LOOK,
+     "Explains messages: who failed, in whose words, by which rule, how far it is proven, what would follow."),
+    ("classify-reply", "replies", _LOOK,
+     "Says what an SMTP reply means: the reason, the bounce type, and the rule that says so."),
+    ("suppressions", "suppressions", _LEDGER, "Whom not to mail, and why; suppress or release by hand."),
+    ("recipients", "recipients", _LEDGER, "Where a recipient stands, and everything that led there."),
+    ("events", "events", _LEDGER, "What was reported, one event a recipient a report."),
+    ("outbox", "outbox", _LEDGER, "Webhooks that are due, delivered or dead; send them again or give them up."),
+    ("token", "token", _ADMIN, "Signed return paths, which prove what a bounce is about."),
+    ("db", "database", _ADMIN, "Make, upgrade and check the ledger's tables."),
+))  # fmt: skip
+
 app = typer.Typer(
     name=PROGRAM,
+    cls=LazyGroup,
     help="Watches bounce mailboxes over IMAP, says which recipient failed and why, keeps the score, and tells your "
     "sending platform whom to stop mailing.\n\nNew here? `bounce-watcher demo` shows it all on this machine; "
     "`bounce-watcher COMMAND --help` explains a command.",
@@ -39,11 +57,6 @@ app = typer.Typer(
     add_completion=True,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for group in (
-    demo, checking, running, importing, classify, explain, replies, suppressions, recipients, events, outbox, token,
-    database,
-):
-    group.register(app)
 
 
 def _print_version(value: bool) -> None:
@@ -70,9 +83,13 @@ def options(
     """Taken in front of any command; typer shows the help given to `app`."""
 
 
+def commands() -> LazyGroup:
+    """The command line as a whole."""
+    return lazy_group(app, _ENTRIES)
+
+
 def run(arguments: Sequence[str], invocation: Invocation) -> int:
     """One command line. Returns the exit status; raises what the command raises, and the library's usage errors."""
     logs.configure("warning", "console")
-    command = typer.main.get_command(app)
-    status = command.main(list(arguments), prog_name=PROGRAM, standalone_mode=False, obj=invocation)
+    status = commands().main(list(arguments), prog_name=PROGRAM, standalone_mode=False, obj=invocation)
     return status if isinstance(status, int) else 0

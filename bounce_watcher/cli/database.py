@@ -2,7 +2,8 @@
 
 import typer
 
-from bounce_watcher.cli.options import ConfigFile, Debug, example, load_settings
+from bounce_watcher.cli.configuration import load_settings
+from bounce_watcher.cli.options import ConfigFile, Debug, example
 from bounce_watcher.cli.output import say
 from bounce_watcher.ledger.store import Ledger
 
@@ -10,7 +11,7 @@ commands = typer.Typer(help="Make, upgrade and check the ledger's tables.")
 
 
 def register(app: typer.Typer) -> None:
-    app.add_typer(commands, name="db", rich_help_panel="Administration")
+    app.add_typer(commands, name="db")
 
 
 @commands.command(epilog=example("db upgrade -c config.toml"))

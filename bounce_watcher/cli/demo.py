@@ -10,7 +10,8 @@ from typing import Annotated
 import typer
 
 from bounce_watcher.cli.options import Debug, example
-from bounce_watcher.cli.output import clean, complain, iso, say, table
+from bounce_watcher.cli.output import clean, complain, iso, say
+from bounce_watcher.cli.tables import table
 from bounce_watcher.model.ledger import RecipientRecord
 from bounce_watcher.service import logs
 from bounce_watcher.service.app import Service
@@ -25,7 +26,7 @@ Cells = Sequence[object]
 
 
 def register(app: typer.Typer) -> None:
-    app.command(epilog=example("demo"), rich_help_panel="Start here")(demo)
+    app.command(epilog=example("demo"))(demo)
 
 
 def demo(

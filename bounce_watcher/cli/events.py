@@ -4,10 +4,12 @@ from typing import Annotated
 
 import typer
 
+from bounce_watcher.cli.errors import WrongUsage
 from bounce_watcher.cli.ledgers import ledger_of
-from bounce_watcher.cli.options import ConfigFile, Debug, Json, Limit, Stream, WrongUsage, example, past
-from bounce_watcher.cli.output import listing
+from bounce_watcher.cli.options import ConfigFile, Debug, Json, Limit, Stream, example
 from bounce_watcher.cli.rows import EVENT_COLUMNS, event_row
+from bounce_watcher.cli.tables import listing
+from bounce_watcher.cli.times import past
 from bounce_watcher.ledger.filters import EventFilter
 from bounce_watcher.model.finding import Kind
 from bounce_watcher.model.verdict import BounceType, Reason
@@ -16,7 +18,7 @@ commands = typer.Typer(help="What was reported, one event a recipient a report."
 
 
 def register(app: typer.Typer) -> None:
-    app.add_typer(commands, name="events", rich_help_panel="The ledger")
+    app.add_typer(commands, name="events")
 
 
 

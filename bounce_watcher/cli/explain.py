@@ -1,27 +1,18 @@
-"""`explain`: one message for a person."""
+"""`explain`: messages for a person."""
 
 import os
 import textwrap
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from bounce_watcher.attribution.settings import AttributionSettings
 from bounce_watcher.classification.ruleset import load_builtin
-from bounce_watcher.cli.options import (
-    CONFIG_VARIABLE,
-    ConfigFile,
-    Debug,
-    IntoStream,
-    config_path,
-    example,
-    load_settings,
-    stream_for,
-)
+from bounce_watcher.cli.configuration import config_path, load_settings, stream_for
+from bounce_watcher.cli.options import CONFIG_VARIABLE, ConfigFile, Debug, IntoStream, example
 from bounce_watcher.cli.output import clean, complain, iso, say
 from bounce_watcher.cli.sources import DEFAULT_MESSAGE_BYTES, MessageBytes, messages
 from bounce_watcher.config import Settings
@@ -67,31 +58,56 @@ STEPS: Mapping[Step, str] = {
 
 
 def register(app: typer.Typer) -> None:
-    app.command(epilog=example("explain bounce.eml"), rich_help_panel="Looking at mail")(explain)
+    app.command(epilog=example("explain bounce.eml"))(explain)
 
 
 def explain(
-    file: Annotated[str, typer.Argument(metavar="FILE", help="A message (.eml), or - for standard input.")],
+    file: Annotated[
+        str, typer.Argument(metavar="FILE", help="A message (.eml), an mbox, a folder, or - for standard input.")
+    ],
     stream: IntoStream = None,
     max_message_bytes: MessageBytes = DEFAULT_MESSAGE_BYTES,
     config: ConfigFile = None,
     debug: Debug = False,
 ) -> None:
-    """Explains one message: who failed, in whose words, by which rule, how far it is proven, what would follow.
+    """Explains messages: who failed, in whose words, by which rule, how far it is proven, what would follow.
 
     With a configuration, its policy, keys and ledger are used; without one, the defaults and an empty history.
     """
-    raw = next(messages([file], max_message_bytes), None)
-    if raw is None:
-        raise PermanentFailure(f"{file}: holds no message")
+    found = messages([file], max_message_bytes)
     with ExitStack() as stack:
-        settings, ledger = _surroundings(config, stack)
-        raw = replace(raw, stream=stream_for(settings, stream) if settings else stream)
-        attribution = settings.attribution if settings else AttributionSettings()
-        analysis = analyse(raw.content, Toolkit(load_builtin(), attribution))
-        policy = settings.policy if settings else PolicySettings()
-        for line in _explained(raw, analysis, _decisions(raw, analysis, policy, ledger)):
+        explainer = _explainer(config, stream, stack)
+        first = next(found, None)
+        if first is None:
+            raise PermanentFailure(f"{file}: holds no message")
+        explainer.tell(first)
+        for raw in found:
+            say()
+            explainer.tell(raw)
+
+
+@dataclass(frozen=True, slots=True)
+class _Explainer:
+    """`ledger` is None where there is none: then every history is empty."""
+
+    toolkit: Toolkit
+    policy: PolicySettings
+    stream: str | None
+    ledger: Ledger | None
+
+    def tell(self, raw: RawMessage) -> None:
+        raw = replace(raw, stream=self.stream)
+        analysis = analyse(raw.content, self.toolkit)
+        for line in _explained(raw, analysis, _decisions(raw, analysis, self.policy, self.ledger)):
             say(line)
+
+
+def _explainer(config: Path | None, stream: str | None, stack: ExitStack) -> _Explainer:
+    settings, ledger = _surroundings(config, stack)
+    if settings is None:
+        return _Explainer(Toolkit(load_builtin()), PolicySettings(), stream, None)
+    toolkit = Toolkit(load_builtin(), settings.attribution)
+    return _Explainer(toolkit, settings.policy, stream_for(settings, stream), ledger)
 
 
 def _surroundings(config: Path | None, stack: ExitStack) -> tuple[Settings | None, Ledger | None]:

@@ -4,15 +4,17 @@ from dataclasses import replace
 
 import typer
 
-from bounce_watcher.cli.options import ConfigFile, Debug, DryRun, IntoStream, example, load_settings, stream_for
-from bounce_watcher.cli.output import count, progress, say
+from bounce_watcher.cli.configuration import load_settings, stream_for
+from bounce_watcher.cli.options import ConfigFile, Debug, DryRun, IntoStream, example
+from bounce_watcher.cli.output import count, say
 from bounce_watcher.cli.sources import DEFAULT_MESSAGE_BYTES, MessageBytes, Paths, messages_in_order_of_time
+from bounce_watcher.cli.tables import progress
 from bounce_watcher.service import logs
 from bounce_watcher.service.importing import ImportReport, import_messages
 
 
 def register(app: typer.Typer) -> None:
-    app.command("import", epilog=example("import --dry-run old-bounces.mbox"), rich_help_panel="Running it")(
+    app.command("import", epilog=example("import --dry-run old-bounces.mbox"))(
         import_files
     )
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from bounce_watcher.cli.options import load_settings
+from bounce_watcher.cli.configuration import load_settings
 from bounce_watcher.config import Settings
 from bounce_watcher.ledger.store import Ledger
 from bounce_watcher.service.opening import open_ledger

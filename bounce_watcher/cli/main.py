@@ -2,7 +2,7 @@
 
 Exit status: 0 done, 1 the work failed, 2 wrong usage or configuration, 130 interrupted.
 
-Worker processes import this module again, so the commands and all that they need are imported in `main` only.
+Worker processes import this module again, so the commands are imported in `main` only.
 """
 
 import contextlib
@@ -11,13 +11,16 @@ import sys
 import traceback
 from collections.abc import Sequence
 
+from bounce_watcher.cli.errors import ReaderGoneError, WrongUsage
+from bounce_watcher.cli.output import complain
+from bounce_watcher.model.errors import BounceWatcherError, ConfigError
+
 FAILED, WRONG_USAGE, INTERRUPTED = 1, 2, 130
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command line and returns the exit status."""
     from bounce_watcher.cli.commands import Invocation, run  # noqa: PLC0415 - see above
-    from bounce_watcher.cli.output import ReaderGoneError  # noqa: PLC0415
 
     given = list(sys.argv[1:] if arguments is None else arguments)
     invocation = Invocation()
@@ -38,10 +41,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _explain(error: Exception) -> int:
     """Tells what is wrong, a line a problem. Returns the exit status."""
-    from bounce_watcher.cli.options import WrongUsage  # noqa: PLC0415 - see above
-    from bounce_watcher.cli.output import complain  # noqa: PLC0415
-    from bounce_watcher.model.errors import BounceWatcherError, ConfigError  # noqa: PLC0415
-
     if isinstance(error, ConfigError):
         for problem in error.problems:
             complain(f"{error.source}: {problem}")

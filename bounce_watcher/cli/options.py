@@ -1,25 +1,13 @@
-"""What several commands take: the common options, and texts that become times and addresses."""
+"""What several commands take: the common options and arguments."""
 
-import os
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from bounce_watcher.config import Settings, load
-from bounce_watcher.config.values import duration
-from bounce_watcher.model.errors import BounceWatcherError
-from bounce_watcher.service.clock import utcnow
-from bounce_watcher.service.process import DEFAULT_STREAM
-
 DEFAULT_CONFIG = Path("/etc/bounce-watcher/config.toml")
 CONFIG_VARIABLE = "BOUNCE_WATCHER_CONFIG"
-
-
-class WrongUsage(BounceWatcherError):
-    """A command line that can't be meant: exit status 2."""
 
 
 @dataclass(slots=True)
@@ -66,62 +54,9 @@ Stream = Annotated[
 ]
 
 
-def config_path(config: Path | None) -> Path:
-    """The configuration that is meant: the option's, else the environment's, else the system's."""
-    return config or Path(os.environ.get(CONFIG_VARIABLE) or DEFAULT_CONFIG)
-
-
-def load_settings(config: Path | None) -> Settings:
-    """Raises ConfigError with everything that is wrong with the file."""
-    return load(config_path(config))
-
-
 def example(line: str) -> str:
     """The epilog of a command's help."""
     return f"Example:  bounce-watcher {line}"
-
-
-def past(text: str | None) -> datetime | None:
-    """A day, a moment, or how long ago: "2026-11-01", "2026-11-01T06:00:00Z", "7d". Without a zone it is UTC."""
-    if text is None:
-        return None
-    try:
-        return _moment(text) or utcnow() - duration(text)
-    except (ValueError, OverflowError):
-        wrong = f"{text!r} is no time: write 2026-11-01, 2026-11-01T06:00:00Z, or 7d for so long ago"
-        raise WrongUsage(wrong) from None
-
-
-def future(text: str | None) -> datetime | None:
-    """A day, a moment, or how long from now; one that has passed is refused."""
-    if text is None:
-        return None
-    try:
-        moment = _moment(text) or utcnow() + duration(text)
-    except (ValueError, OverflowError):
-        wrong = f"{text!r} is no time: write 2026-12-31, 2026-12-31T06:00:00Z, or 30d from now"
-        raise WrongUsage(wrong) from None
-    if moment <= utcnow():
-        raise WrongUsage(f"{text!r} has passed: give a time to come")
-    return moment
-
-
-def _moment(text: str) -> datetime | None:
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        return None
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
-
-
-def stream_for(settings: Settings, stream: str | None) -> str:
-    """The stream that was named, else the only one that the mailboxes have."""
-    if stream is not None:
-        return stream
-    streams = sorted({mailbox.stream for mailbox in settings.mailboxes}) or [DEFAULT_STREAM]
-    if len(streams) > 1:
-        raise WrongUsage(f"the mailboxes have several streams: add --stream with one of {', '.join(streams)}")
-    return streams[0]
 
 
 def address(text: str) -> str:

@@ -5,10 +5,12 @@ from typing import Annotated
 
 import typer
 
+from bounce_watcher.cli.errors import WrongUsage
 from bounce_watcher.cli.ledgers import ledger_of
-from bounce_watcher.cli.options import ConfigFile, Debug, DryRun, Json, Limit, WrongUsage, example
-from bounce_watcher.cli.output import clean, listing, say
+from bounce_watcher.cli.options import ConfigFile, Debug, DryRun, Json, Limit, example
+from bounce_watcher.cli.output import clean, say
 from bounce_watcher.cli.rows import OUTBOX_COLUMNS, outbox_row
+from bounce_watcher.cli.tables import listing
 from bounce_watcher.config import Settings
 from bounce_watcher.ledger.filters import OutboxFilter
 from bounce_watcher.ledger.store import Ledger
@@ -25,7 +27,7 @@ Target = Annotated[
 
 
 def register(app: typer.Typer) -> None:
-    app.add_typer(commands, name="outbox", rich_help_panel="The ledger")
+    app.add_typer(commands, name="outbox")
 
 
 @commands.command("list", epilog=example("outbox list --state dead"))

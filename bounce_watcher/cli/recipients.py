@@ -6,8 +6,9 @@ import typer
 
 from bounce_watcher.cli.ledgers import ledger_of
 from bounce_watcher.cli.options import Address, ConfigFile, Debug, Json, Stream, example
-from bounce_watcher.cli.output import Row, clean, iso, json_line, say, table
+from bounce_watcher.cli.output import Row, clean, iso, json_line, say
 from bounce_watcher.cli.rows import EVENT_COLUMNS, recipient_row
+from bounce_watcher.cli.tables import table
 from bounce_watcher.ledger.filters import EventFilter
 from bounce_watcher.model.ledger import RecipientRecord
 
@@ -17,7 +18,7 @@ _HISTORY = tuple(name for name in EVENT_COLUMNS if name not in {"recipient", "st
 
 
 def register(app: typer.Typer) -> None:
-    app.add_typer(commands, name="recipients", rich_help_panel="The ledger")
+    app.add_typer(commands, name="recipients")
 
 
 @commands.command(epilog=example("recipients show user@example.org"))

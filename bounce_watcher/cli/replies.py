@@ -10,7 +10,8 @@ import typer
 from bounce_watcher.classification.classify import classify_reply
 from bounce_watcher.classification.ruleset import Ruleset, load_builtin
 from bounce_watcher.cli.options import Debug, Json, example
-from bounce_watcher.cli.output import Row, complain, listing
+from bounce_watcher.cli.output import Row, complain
+from bounce_watcher.cli.tables import listing
 
 COLUMNS = ("reason", "bounce_type", "rule", "code", "status", "text")
 
@@ -23,7 +24,7 @@ class Reply(NamedTuple):
 
 def register(app: typer.Typer) -> None:
     app.command(
-        "classify-reply", epilog=example('classify-reply "552 5.2.2 mailbox full"'), rich_help_panel="Looking at mail"
+        "classify-reply", epilog=example('classify-reply "552 5.2.2 mailbox full"')
     )(replies)
 
 

@@ -7,7 +7,7 @@ from typing import Annotated, BinaryIO
 
 import typer
 
-from bounce_watcher.cli.options import WrongUsage
+from bounce_watcher.cli.errors import WrongUsage
 from bounce_watcher.intake.files import STDIN, messages_by_time, read_messages
 from bounce_watcher.model.message import RawMessage
 

@@ -4,21 +4,13 @@ from typing import Annotated
 
 import typer
 
+from bounce_watcher.cli.configuration import stream_for
 from bounce_watcher.cli.ledgers import ledger_of
-from bounce_watcher.cli.options import (
-    Address,
-    ConfigFile,
-    Debug,
-    IntoStream,
-    Json,
-    Limit,
-    Stream,
-    example,
-    future,
-    stream_for,
-)
-from bounce_watcher.cli.output import Row, clean, count, json_line, listing, say
+from bounce_watcher.cli.options import Address, ConfigFile, Debug, IntoStream, Json, Limit, Stream, example
+from bounce_watcher.cli.output import Row, clean, count, json_line, say
 from bounce_watcher.cli.rows import SUPPRESSION_COLUMNS, suppression_row
+from bounce_watcher.cli.tables import listing
+from bounce_watcher.cli.times import future
 from bounce_watcher.ledger.filters import SuppressionFilter
 from bounce_watcher.model.errors import PermanentFailure
 from bounce_watcher.model.ledger import State, SuppressionSource
@@ -31,7 +23,7 @@ Because = Annotated[str, typer.Option("--because", metavar="TEXT", help="The rea
 
 
 def register(app: typer.Typer) -> None:
-    app.add_typer(commands, name="suppressions", rich_help_panel="The ledger")
+    app.add_typer(commands, name="suppressions")
 
 
 @commands.command("list", epilog=example("suppressions list --stream marketing --json"))

@@ -9,7 +9,9 @@ import typer
 
 from bounce_watcher.attribution.return_path import make_return_path, read_return_path
 from bounce_watcher.attribution.settings import AttributionSettings
-from bounce_watcher.cli.options import ConfigFile, Debug, Json, WrongUsage, config_path, example, load_settings
+from bounce_watcher.cli.configuration import config_path, load_settings
+from bounce_watcher.cli.errors import WrongUsage
+from bounce_watcher.cli.options import ConfigFile, Debug, Json, example
 from bounce_watcher.cli.output import Row, clean, complain, json_line, say
 from bounce_watcher.model.errors import ConfigError
 
@@ -17,7 +19,7 @@ commands = typer.Typer(help="Signed return paths, which prove what a bounce is a
 
 
 def register(app: typer.Typer) -> None:
-    app.add_typer(commands, name="token", rich_help_panel="Administration")
+    app.add_typer(commands, name="token")
 
 
 @commands.command(epilog=example("token make --recipient user@example.org --stream marketing"))

@@ -15,7 +15,7 @@ from bounce_watcher.cli.rows import analysis_row
 from bounce_watcher.model.finding import Analysis, Kind
 from bounce_watcher.model.message import RawMessage
 from bounce_watcher.pipeline import Toolkit, analyse
-from bounce_watcher.service.importing import PAGE_MESSAGES, pages
+from bounce_watcher.service.paging import PAGE_MESSAGES, pages
 
 
 def classified(found: Iterator[RawMessage]) -> Iterator[Row]:

@@ -8,11 +8,9 @@ from bounce_watcher.model.message import RawMessage
 from bounce_watcher.service.analyser import Analyser
 from bounce_watcher.service.clock import utcnow
 from bounce_watcher.service.opening import open_ledger
+from bounce_watcher.service.paging import pages
 from bounce_watcher.service.recording import Destinations, Recorder, Tally
 from bounce_watcher.service.trouble import Troubles
-
-PAGE_MESSAGES = 250
-PAGE_BYTES = 16 * 1024 * 1024
 
 ImportReport = Tally
 
@@ -64,17 +62,3 @@ def _rehearse(
         )
         progress(len(page))
     return total
-
-
-def pages(messages: Iterable[RawMessage]) -> Iterator[Sequence[RawMessage]]:
-    """Messages in pages bounded in number and bytes; a page holds at least one."""
-    page: list[RawMessage] = []
-    size = 0
-    for raw in messages:
-        if page and (len(page) >= PAGE_MESSAGES or size + len(raw.content) > PAGE_BYTES):
-            yield page
-            page, size = [], 0
-        page.append(raw)
-        size += len(raw.content)
-    if page:
-        yield page

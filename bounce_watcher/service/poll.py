@@ -81,14 +81,17 @@ def _log_page(account: ImapAccount, tally: Tally) -> None:
     )
 
 
-def poll_once(settings: Settings) -> PollReport:
-    """Drains every mailbox, each in its own thread, then sends what is due. Raises what `open_ledger` raises."""
+def poll_once(settings: Settings, on_page: Callable[[Tally], None] = lambda _: None) -> PollReport:
+    """Drains every mailbox, each in its own thread, then sends what is due. Raises what `open_ledger` raises.
+
+    `on_page` is called, in any of these threads, with what each page came to.
+    """
     stop, troubles = threading.Event(), Troubles()
     ledger = open_ledger(settings)
     try:
         with Analyser(settings.attribution, settings.workers) as analyser:
             recorder = Recorder(settings, ledger, analyser, troubles)
-            passes = _drain_all(settings, Poller(recorder, troubles, stop))
+            passes = _drain_all(settings, Poller(recorder, troubles, stop), on_page)
         recorder.expire(utcnow())
         deliveries = deliver_all(settings, ledger, troubles, stop)
     finally:
@@ -96,16 +99,20 @@ def poll_once(settings: Settings) -> PollReport:
     return PollReport(passes, deliveries)
 
 
-def _drain_all(settings: Settings, poller: Poller) -> tuple[PassReport, ...]:
+def _drain_all(settings: Settings, poller: Poller, on_page: Callable[[Tally], None]) -> tuple[PassReport, ...]:
     if not settings.mailboxes:
         return ()
 
     def drain(account: ImapAccount) -> PassReport:
-        report = latest = poller.run(account)
-        while latest.unfinished and latest.failure is None and latest.tally.messages:
-            latest = poller.run(account)
+        report = latest = poller.run(account, on_page)
+        while latest.unfinished and latest.tally.messages and not poller.stop.is_set():
+            latest = poller.run(account, on_page)
             report = replace(latest, tally=report.tally + latest.tally)
         return report
 
     with ThreadPoolExecutor(len(settings.mailboxes), thread_name_prefix="pass") as threads:
-        return tuple(threads.map(drain, settings.mailboxes))
+        try:
+            return tuple(threads.map(drain, settings.mailboxes))
+        except BaseException:  # Ctrl-C: the pages in hand are finished, not the whole mailbox
+            poller.stop.set()
+            raise

@@ -5,9 +5,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-import typer
 
-from bounce_watcher.cli.commands import app
+from bounce_watcher.cli.commands import commands
 from tests.cli.conftest import Program
 
 CONTRACT = {
@@ -18,17 +17,21 @@ CONTRACT = {
 WITHOUT_CONFIG = {"demo", "classify", "classify-reply"}
 
 
-def commands(group: Any, path: str = "") -> Iterator[tuple[str, Any]]:
-    for name, command in group.commands.items():
+ROOT = commands()
+LOADED = {name: ROOT.load(name) for name in ROOT.commands}
+
+
+def below(group: dict[str, Any], path: str = "") -> Iterator[tuple[str, Any]]:
+    for name, command in group.items():
         full = f"{path} {name}".strip()
         if hasattr(command, "commands"):
             assert command.help, full
-            yield from commands(command, full)
+            yield from below(command.commands, full)
         else:
             yield full, command
 
 
-ALL = dict(commands(typer.main.get_command(app)))
+ALL = dict(below(LOADED))
 
 
 def test_the_commands_are_those_of_the_contract() -> None:
@@ -64,6 +67,12 @@ def test_the_configuration_may_be_named_behind_the_command(path: str) -> None:
 @pytest.mark.parametrize("path", [path for path in ALL if path.endswith(("list", "show"))])
 def test_lists_have_json(path: str) -> None:
     assert any("--json" in parameter.opts for parameter in ALL[path].params)
+
+
+@pytest.mark.parametrize("name", LOADED)
+def test_the_list_says_of_a_command_what_its_own_help_says(name: str) -> None:
+    paragraph, _, _ = LOADED[name].help.partition("\n\n")
+    assert ROOT.commands[name].help == " ".join(paragraph.split())
 
 
 def test_the_program_alone_shows_its_commands_in_groups(program: Program) -> None:

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Connection, Engine, inspect, text
 
+from bounce_watcher.ledger import steps
 from bounce_watcher.ledger.engine import open_engine
-from bounce_watcher.ledger.migrate import check, upgrade
+from bounce_watcher.ledger.migrate import HEAD, check, upgrade
 from bounce_watcher.ledger.store import Ledger
 from bounce_watcher.ledger.tables import METADATA
 from bounce_watcher.model.errors import PermanentFailure
@@ -72,6 +73,10 @@ def test_create_all_equals_all_migrations(fresh: Callable[[], Engine]) -> None:
     assert _schema(migrated) == _schema(created)
     created.dispose()
     migrated.dispose()
+
+
+def test_the_head_is_the_last_migration() -> None:
+    assert steps.head() == HEAD
 
 
 def test_upgrade_twice_is_no_harm_and_keeps_what_is_there(ledger: Ledger) -> None:

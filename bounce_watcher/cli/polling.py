@@ -1,0 +1,74 @@
+"""`poll`: one pass of what the service does."""
+
+from typing import Annotated
+
+import typer
+
+from bounce_watcher.cli.configuration import load_settings
+from bounce_watcher.cli.options import ConfigFile, Debug, Json, example
+from bounce_watcher.cli.output import Row, clean, complain, count, json_line, say
+from bounce_watcher.cli.tables import progress
+from bounce_watcher.service import logs
+from bounce_watcher.service.deliver import DeliveryReport
+from bounce_watcher.service.poll import PassReport, PollReport, poll_once
+
+
+def register(app: typer.Typer) -> None:
+    app.command(epilog=example("poll -c config.toml"))(poll)
+
+
+def poll(
+    as_json: Json = False,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", metavar="", help="Log every step to stderr.")] = False,
+    config: ConfigFile = None,
+    debug: Debug = False,
+) -> None:
+    """One pass over all mailboxes and over the webhooks that are due, then ends.
+
+    Prints a line a mailbox and a line a webhook, with what was done. Exit status 1 if a mailbox could not be read to
+    its end. A webhook that was not taken stays in the outbox.
+    """
+    settings = load_settings(config)
+    logs.configure(settings.log_level if verbose else "error", settings.log_format)
+    with progress("polling", shown=not verbose) as advance:
+        report = poll_once(settings, lambda tally: advance(tally.messages))
+    _tell(report, as_json)
+    for each in report.passes:
+        if each.failure is not None:
+            complain(each.failure)
+    if not report.ok:
+        raise typer.Exit(1)
+
+
+def _tell(report: PollReport, as_json: bool) -> None:
+    for each in report.passes:
+        say(json_line(_mailbox_row(each)) if as_json else _told(each))
+    for delivery in report.deliveries:
+        say(json_line(_webhook_row(delivery)) if as_json else _sent(delivery))
+
+
+def _mailbox_row(each: PassReport) -> Row:
+    tally = each.tally
+    return {
+        "mailbox": each.mailbox, "messages": tally.messages, "events": tally.events, "suppressed": tally.suppressed,
+        "released": tally.released, "duplicates": tally.duplicates, "quarantined": tally.quarantined,
+        "failure": each.failure,
+    }
+
+
+def _webhook_row(each: DeliveryReport) -> Row:
+    return {"webhook": each.target, "delivered": each.delivered, "retried": each.retried, "dead": each.dead}
+
+
+def _told(each: PassReport) -> str:
+    tally = each.tally
+    left = "; broken off" if each.failure else ""
+    return (
+        f"mailbox {clean(each.mailbox)}: {count(tally.messages, 'message')}, {count(tally.events, 'new event')}, "
+        f"{tally.suppressed} suppressed, {tally.released} released, {tally.duplicates} known already, "
+        f"{tally.quarantined} quarantined{left}"
+    )
+
+
+def _sent(each: DeliveryReport) -> str:
+    return f"webhook {each.target}: {each.delivered} delivered, {each.retried} to be tried again, {each.dead} dead"

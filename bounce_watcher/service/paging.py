@@ -1,0 +1,22 @@
+"""Messages in pages, as they are analysed and written down."""
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from bounce_watcher.model.message import RawMessage
+
+PAGE_MESSAGES = 250
+PAGE_BYTES = 16 * 1024 * 1024
+
+
+def pages(messages: Iterable[RawMessage]) -> Iterator[Sequence[RawMessage]]:
+    """Messages in pages bounded in number and bytes; a page holds at least one."""
+    page: list[RawMessage] = []
+    size = 0
+    for raw in messages:
+        if page and (len(page) >= PAGE_MESSAGES or size + len(raw.content) > PAGE_BYTES):
+            yield page
+            page, size = [], 0
+        page.append(raw)
+        size += len(raw.content)
+    if page:
+        yield page

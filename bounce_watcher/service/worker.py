@@ -1,0 +1,68 @@
+"""What runs in a process that analyses. It imports nothing else: each one of them waits for that when it starts."""
+
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from multiprocessing.connection import wait
+
+from bounce_watcher.attribution.settings import AttributionSettings
+from bounce_watcher.classification.ruleset import load_builtin
+from bounce_watcher.intake.mailbox import Destination
+from bounce_watcher.model.ledger import MessageRecord
+from bounce_watcher.model.message import RawMessage, pack
+from bounce_watcher.pipeline import Toolkit, analyse
+from bounce_watcher.service.clock import utcnow
+from bounce_watcher.service.process import destination, message_record
+
+
+@dataclass(frozen=True, slots=True)
+class Analysed:
+    """What is to be written of one message and where it goes, or the error that our analysis broke with."""
+
+    record: MessageRecord | None
+    destination: Destination = Destination.QUARANTINE
+    error: str | None = None
+
+
+_toolkit: Toolkit | None = None
+"""Each worker's own, built once when it starts."""
+
+
+def start(settings: AttributionSettings) -> None:
+    global _toolkit  # noqa: PLW0603 - an executor's initializer has no other way to hand something to its tasks
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C and systemd's SIGTERM are the parent's to handle
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    threading.Thread(target=_die_with_parent, daemon=True).start()
+    _toolkit = Toolkit(load_builtin(), settings)
+
+
+def _die_with_parent() -> None:
+    """A pool's worker outlives a parent that was killed: it waits for work on a pipe that it holds open itself."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        wait([parent.sentinel])
+        os._exit(1)
+
+
+def analyse_all(page: Sequence[RawMessage]) -> list[Analysed]:
+    assert _toolkit is not None
+    now = utcnow()
+    return [_analyse_one(_not_after(raw, now), _toolkit) for raw in page]
+
+
+def _not_after(raw: RawMessage, now: datetime) -> RawMessage:
+    """A forged Date or a server's wrong clock must not put a bounce, and its webhook, into the future."""
+    return raw if raw.received_at <= now else replace(raw, received_at=now)
+
+
+def _analyse_one(raw: RawMessage, toolkit: Toolkit) -> Analysed:
+    """`analyse` shielded: an exception is a bug of ours and must not stop the mail behind it."""
+    try:
+        analysis = analyse(raw.content, toolkit)
+        return Analysed(message_record(raw, analysis, pack(raw.content)), destination(analysis))
+    except Exception as bug:
+        return Analysed(None, error=f"{type(bug).__name__}: {bug}"[:500])
