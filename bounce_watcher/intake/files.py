@@ -31,7 +31,7 @@ _MAILDIR_OWN = ("dovecot", "subscriptions", "maildirfolder", "maildirsize", "cou
 
 @dataclass(frozen=True, slots=True)
 class _File:
-    """A file to be read. `may_be_mbox` is False in a Maildir; `is_regular`: it can be opened more than once."""
+    """A file to be read. `may_be_mbox`: it is one if its beginning says so. `is_regular`: it can be opened again."""
 
     source: str
     open: Callable[[], AbstractContextManager[BinaryIO]]
@@ -43,8 +43,9 @@ def read_messages(paths: Sequence[str | Path], *, max_message_bytes: int, stdin:
     """Every message of every path, in the order of the paths; "-" is `stdin`. Below a folder all files, sorted.
 
     At most `max_message_bytes` of a message, and one message at a time, are held. `source` is the path as given,
-    "box.mbox#3" for the third message of an mbox. What is no mail comes too; a file that can't be read any more is
-    logged and left out. Raises PermanentFailure at once, naming a path that is not there or not readable.
+    "box.mbox#3" for the third message of an mbox; what is named .eml or lies in a Maildir is one message. What is no
+    mail comes too; a file that can't be read any more is logged and left out. Raises PermanentFailure at once, naming
+    a path that is not there or not readable.
     """
     _require(paths)
     return (raw for file in _files(paths, stdin) for _, raw in _messages(file, max_message_bytes))
@@ -161,6 +162,7 @@ def _files(paths: Sequence[str | Path], stdin: BinaryIO) -> Iterator[_File]:
 
 def _plain(path: Path, source: str, may_be_mbox: bool = True) -> _File:
     shown = source.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    may_be_mbox = may_be_mbox and path.suffix.lower() != ".eml"  # cut out of an mbox, some keep its line "From …"
     return _File(shown, lambda: path.open("rb"), may_be_mbox, path.is_file())
 
 
