@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import chain
 from operator import attrgetter, itemgetter
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Table, bindparam, func, select, update
+from sqlalchemy import Connection, Select, bindparam, func, select, update
 
 from bounce_watcher.ledger.apply import apply_event, release_expired
 from bounce_watcher.ledger.books import Announce, Books, by_stream
@@ -38,6 +38,8 @@ _of_event = attrgetter(*_ADD_EVENT.columns[2:])  # behind recipient_key and coun
 _LONG_AGO = datetime(1, 1, 1, tzinfo=UTC)
 _digest, _id, _at = attrgetter("digest"), attrgetter("id"), attrgetter("at")
 
+_MESSAGES = select(MESSAGE.c.digest).where(MESSAGE.c.digest.in_(KEYS))
+_EVENTS = select(EVENT.c.id).where(EVENT.c.id.in_(KEYS))
 _COUNTED = (
     select(EVENT.c.recipient_key, EVENT.c.id, EVENT.c.at, EVENT.c.reason, EVENT.c.sent_message_id)
     .join(RECIPIENT, (RECIPIENT.c.recipient_key == EVENT.c.recipient_key) & (RECIPIENT.c.stream == EVENT.c.stream))
@@ -63,7 +65,7 @@ def record_page(
     Events are decided on in the order of their times, those of one time in the order of the page.
     Rows are inserted in the order of their keys: two writers with the same ones then wait, but never for each other.
     """
-    messages = _unknown(connection, MESSAGE, _distinct(page, _digest))
+    messages = _unknown(connection, _MESSAGES, _distinct(page, _digest))
     _ADD_MESSAGE.execute(connection, [_of_message(messages[digest]) for digest in sorted(messages)])
     events = sorted(_new_events(connection, page, messages), key=_at)
     if not events:
@@ -83,7 +85,7 @@ def _new_events(
     """Only a known message can have known events: the id of an event is a digest of its message and its recipient."""
     old = _distinct((event for message in page if message.digest not in new for event in message.events), _id)
     fresh = _distinct((event for message in page if message.digest in new for event in message.events), _id)
-    return chain(fresh.values(), _unknown(connection, EVENT, old).values())
+    return chain(fresh.values(), _unknown(connection, _EVENTS, old).values())
 
 
 class _Desk:
@@ -102,7 +104,8 @@ class _Desk:
 
     def judge(self, key: Key, event: BounceEvent, decide: Decide) -> Row:
         """Decides on one event, enters what follows, and returns the event's row."""
-        self.books.enter(key, release_expired(self.books.records[key], event.at))
+        if self.books.records[key].suppression is not None:
+            self.books.enter(key, release_expired(self.books.records[key], event.at))
         decision = decide(event, self._history(key))
         if decision.counted is None:
             self._count(key, event)
@@ -145,13 +148,11 @@ def _load_counted(
     return counted
 
 
-def _unknown(connection: Connection, table: Table, candidates: Mapping[str, T]) -> dict[str, T]:
-    """Those of `candidates`, by primary key, that `table` does not hold yet, in their order."""
-    column = table.primary_key.columns[0]
-    asked = select(column).where(column.in_(KEYS))
+def _unknown(connection: Connection, of_these: Select[Any], candidates: Mapping[str, T]) -> dict[str, T]:
+    """Those of `candidates` whose names the ledger does not hold yet, in their order."""
     known: set[str] = set()
     for part in chunks(list(candidates)):
-        known.update(connection.scalars(asked, {"keys": part}))
+        known.update(connection.scalars(of_these, {"keys": part}))
     return {key: value for key, value in candidates.items() if key not in known}
 
 
