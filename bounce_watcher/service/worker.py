@@ -1,9 +1,11 @@
 """What runs in a process that analyses. It imports nothing else: each one of them waits for that when it starts."""
 
+import gc
 import multiprocessing
 import os
 import signal
 import threading
+import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -37,6 +39,7 @@ def start(settings: AttributionSettings) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C and systemd's SIGTERM are the parent's to handle
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     threading.Thread(target=_die_with_parent, daemon=True).start()
+    gc.set_threshold(50_000)  # a page makes about as many objects, and all of them go without a collection
     _toolkit = Toolkit(load_builtin(), settings)
 
 
@@ -51,7 +54,7 @@ def _die_with_parent() -> None:
 def analyse_all(page: Sequence[RawMessage]) -> list[Analysed]:
     assert _toolkit is not None
     now = utcnow()
-    return [_analyse_one(_not_after(raw, now), _toolkit) for raw in page]
+    return [analyse_one(_not_after(raw, now), _toolkit) for raw in page]
 
 
 def _not_after(raw: RawMessage, now: datetime) -> RawMessage:
@@ -59,10 +62,16 @@ def _not_after(raw: RawMessage, now: datetime) -> RawMessage:
     return raw if raw.received_at <= now else replace(raw, received_at=now)
 
 
-def _analyse_one(raw: RawMessage, toolkit: Toolkit) -> Analysed:
+def analyse_one(raw: RawMessage, toolkit: Toolkit) -> Analysed:
     """`analyse` shielded: an exception is a bug of ours and must not stop the mail behind it."""
     try:
         analysis = analyse(raw.content, toolkit)
         return Analysed(message_record(raw, analysis, pack(raw.content)), destination(analysis))
     except Exception as bug:
-        return Analysed(None, error=f"{type(bug).__name__}: {bug}"[:500])
+        return Analysed(None, error=_described(bug))
+
+
+def _described(bug: Exception) -> str:
+    """Kind and place of an exception; its words may quote the mail, which must not get into a log."""
+    where = traceback.extract_tb(bug.__traceback__)[-1]
+    return f"{type(bug).__name__} in {where.name}, {where.filename.rpartition('/')[2]} line {where.lineno}"

@@ -17,8 +17,11 @@ from bounce_watcher.intake.mailbox import Destination
 from bounce_watcher.model.finding import Analysis, Kind
 from bounce_watcher.model.ledger import MessageRecord
 from bounce_watcher.model.message import RawMessage, message_digest
+from bounce_watcher.pipeline import Toolkit
 from bounce_watcher.service.analyser import Analysed, Analyser
 from bounce_watcher.service.process import message_record
+from bounce_watcher.service.worker import analyse_one
+from tests.mail import mailbag
 
 NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
 
@@ -92,3 +95,21 @@ def _alive(pid: int) -> bool:
         return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
     except FileNotFoundError:
         return False
+
+
+class BrokenRules:
+    """Stands for rules with a bug in them."""
+
+    def __getattr__(self, name: str) -> object:
+        raise RuntimeError("ada@example.org")
+
+
+def test_a_bug_is_told_by_its_place_and_not_by_the_mail() -> None:
+    content = next(content for content, _ in mailbag(20) if b"multipart/report; report-type=delivery" in content)
+    toolkit = Toolkit(BrokenRules())  # type: ignore[arg-type]
+    analysed = analyse_one(RawMessage("test#1", content, NOW), toolkit)
+    assert analysed.record is None
+    assert analysed.destination is Destination.QUARANTINE
+    assert analysed.error is not None
+    assert analysed.error.startswith("RuntimeError in __getattr__, test_analyser.py line ")
+    assert "ada" not in analysed.error
