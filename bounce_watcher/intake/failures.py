@@ -1,6 +1,8 @@
 """What goes wrong between us and an IMAP server, as errors of ours: one line, the mend, no secret."""
 
+import errno
 import imaplib
+import socket
 import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,6 +21,9 @@ _TLS_MISMATCH = frozenset({
 })  # fmt: skip
 
 
+_NO_WAY = frozenset({errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EADDRNOTAVAIL})
+
+
 def secrets_of(account: ImapAccount) -> tuple[str, ...]:
     """What must not show in a text: the password, the OAuth2 credentials, and a user name that is an address."""
     oauth2 = account.oauth2
@@ -34,10 +39,17 @@ def one_line(text: str, secrets: tuple[str, ...] = ()) -> str:
     return " ".join(text.split())[:LONGEST_TEXT]
 
 
-def explained(error: Exception) -> str:
-    """What a person can use of an exception's text."""
+def explained(error: Exception, account: ImapAccount) -> str:
+    """What a person can use of an exception's text, with the mend where it tells of one."""
+    place = f"{account.host}:{account.port}"
     if isinstance(error, TimeoutError):
-        return "no answer in time"
+        return "no answer in time; is the server up, and does a firewall let us through?"
+    if isinstance(error, ConnectionRefusedError):
+        return f"refused by {place}; is the server up, and are `host` and `port` right?"
+    if isinstance(error, socket.gaierror):
+        return f"no address is known for {account.host} ({error.strerror}); is `host` right, and does DNS answer here?"
+    if isinstance(error, OSError) and error.errno in _NO_WAY:
+        return f"no way to {place} ({error.strerror}); is this machine's network up, and is `host` right?"
     text = str(error) or type(error).__name__
     return f"an answer that can't be understood ({text})" if isinstance(error, _NONSENSE) else text
 
@@ -64,4 +76,4 @@ def translated(account: ImapAccount, doing: str) -> Iterator[None]:
         mend = "give its user the right to change it"
         raise PermanentFailure(f"{about}: the folder is read-only; {mend}") from error
     except (imaplib.IMAP4.error, OSError, *_NONSENSE) as error:
-        raise TemporaryFailure(f"{about}: {one_line(explained(error), secrets)}") from error
+        raise TemporaryFailure(f"{about}: {one_line(explained(error, account), secrets)}") from error

@@ -55,6 +55,15 @@ def test_a_message_is_what_the_file_holds(here: Path) -> None:
     assert message == RawMessage("a.eml", _mail(1), datetime(2026, 1, 5, 10, tzinfo=UTC), size=len(_mail(1)))
 
 
+def test_a_file_named_eml_is_one_message_whatever_it_begins_with(here: Path) -> None:
+    content = _mbox(_mail(1), _mail(2))
+    for name in ("a.eml", "B.EML", "box"):
+        (here / name).write_bytes(content)
+    for read in (_read, _by_time):
+        assert [message.source for message in read("a.eml", "B.EML", "box")] == ["a.eml", "B.EML", "box#1", "box#2"]
+    assert _read("a.eml")[0].content == content
+
+
 def test_every_file_below_a_folder_comes_in_the_order_of_the_paths(here: Path) -> None:
     for name in ("z", "a/z", "a/b/c.eml", "a.eml", "a/.hidden", "b/tmp/x"):
         (here / "box" / name).parent.mkdir(parents=True, exist_ok=True)
