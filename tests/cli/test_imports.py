@@ -1,0 +1,43 @@
+"""A command waits for what it needs, and for nothing else."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from bounce_watcher.service.demo import stage
+
+ROOT = Path(__file__).parents[2]
+
+DATABASE = {"sqlalchemy", "sqlmodel", "alembic", "psycopg"}
+NETWORK = {"imapclient", "httpx", "authlib", "apscheduler", "pymap"}
+
+
+def imported(*arguments: str, first: tuple[str, ...] = ("-m", "bounce_watcher")) -> set[str]:
+    """The packages, ours and others', that a run of the program imports."""
+    command = [sys.executable, "-X", "importtime", *first, *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60, cwd=ROOT)
+    return {line.rpartition("|")[2].strip().partition(".")[0] for line in done.stderr.splitlines()}
+
+
+@pytest.mark.parametrize("arguments", [("--help",), ("--version",), ("classify-reply", "550 no such user")])
+def test_what_needs_no_database_and_no_network_waits_for_none(arguments: tuple[str, ...]) -> None:
+    assert imported(*arguments) & (DATABASE | NETWORK) == set()
+
+
+def test_classify_waits_for_neither(mail: Path) -> None:
+    assert imported("classify", str(mail)) & (DATABASE | NETWORK) == set()
+
+
+def test_a_poll_needs_alembic_only_where_a_migration_is_pending() -> None:
+    with stage() as here:
+        arguments = ("poll", "-c", str(here.config))
+        assert imported(*arguments) >= {"alembic", "sqlalchemy", "imapclient"}
+        assert imported(*arguments) & {"alembic", "apscheduler", "pymap"} == set()
+
+
+def test_a_process_that_analyses_imports_the_analysis_alone() -> None:
+    found = imported(first=("-c", "import bounce_watcher.service.worker"))
+    assert "flufl" in found
+    assert found & (DATABASE | NETWORK | {"structlog", "rich", "typer", "pydantic"}) == set()
