@@ -66,5 +66,5 @@ class ImapAccount:
     timeout: timedelta = timedelta(seconds=30)
     pass_deadline: timedelta = timedelta(minutes=5)
     max_message_bytes: int = 1024 * 1024
-    page_messages: int = 250
+    page_messages: int = 500
     page_bytes: int = 16 * 1024 * 1024

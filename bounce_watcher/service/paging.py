@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from bounce_watcher.model.message import RawMessage
 
-PAGE_MESSAGES = 250
+PAGE_MESSAGES = 500
 PAGE_BYTES = 16 * 1024 * 1024
 
 
