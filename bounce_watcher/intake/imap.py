@@ -277,7 +277,11 @@ class ImapSession:
         try:
             file_away(client, self.settlement, batch, place)
         except imaplib.IMAP4.error as error:
-            if "[TRYCREATE]" not in str(error).upper():  # RFC 3501 section 6.4.7
+            words = str(error).upper()
+            if "[EXPUNGEISSUED]" in words:  # RFC 5530: some were filed by another process; what is left is read again
+                self.unfinished = True
+                return
+            if "[TRYCREATE]" not in words:  # RFC 3501 section 6.4.7
                 raise
             folders.create(client, place)
             file_away(client, self.settlement, batch, place)

@@ -19,19 +19,23 @@ from bounce_watcher.service.trouble import Troubles
 
 log = structlog.get_logger()
 
-CONCURRENCY = 4
-BATCH = 2 * CONCURRENCY
+CONCURRENCY = 8
+"""Requests to one receiver at once, and items leased at once: so none waits leased when the service stops."""
 SLACK = timedelta(seconds=10)
 
 
 @dataclass(frozen=True, slots=True)
 class DeliveryReport:
-    """One round for one target: items by what their try came to."""
+    """One round for one target: items by what their try came to; `retried` are due again.
+
+    `disabled`: the receiver said 410 and is left alone from now on, until `outbox retry --target` or a new URL.
+    """
 
     target: str
     delivered: int = 0
     retried: int = 0
     dead: int = 0
+    disabled: bool = False
 
     @property
     def tried(self) -> int:
@@ -44,8 +48,7 @@ class Deliverer:
     def __init__(self, ledger: Ledger, target: WebhookTarget, troubles: Troubles) -> None:
         """Raises PermanentFailure where the target can't be used at all."""
         self.target = target.name
-        # Just longer than a batch can take: after a crash its items come back no later than this.
-        self._lease = target.timeout * (BATCH // CONCURRENCY) + SLACK
+        self._lease = target.timeout + SLACK  # just longer than a try: after a crash they come back no later than this
         self._ledger = ledger
         self._sender = Sender(target)
         self._troubles = troubles
@@ -59,7 +62,7 @@ class Deliverer:
         report = DeliveryReport(self.target)
         try:
             while not stop.is_set():
-                batch = self._batch(stop)
+                batch = self._batch()
                 report = _sum(report, batch)
                 if batch.delivered == 0:
                     break
@@ -67,16 +70,13 @@ class Deliverer:
             pass  # the guard has logged it
         return report
 
-    def _batch(self, stop: threading.Event) -> DeliveryReport:
+    def _batch(self) -> DeliveryReport:
         with self._troubles.guard("ledger"):
-            items = self._ledger.lease(self.target, utcnow(), self._lease, BATCH)
-        attempts = [each for each in self._threads.map(lambda item: self._send(item, stop), items) if each]
-        return _report(self.target, attempts)
+            items = self._ledger.lease(self.target, utcnow(), self._lease, CONCURRENCY)
+        return _report(self.target, list(self._threads.map(self._send, items)))
 
-    def _send(self, item: OutboxItem, stop: threading.Event) -> Attempt | None:
+    def _send(self, item: OutboxItem) -> Attempt:
         """One try. A failing receiver is logged once, by its answer, not once an item."""
-        if stop.is_set():
-            return None
         attempt = self._sender.send(item, utcnow())
         with self._troubles.guard("ledger"):
             self._ledger.conclude(item, attempt, utcnow())
@@ -113,12 +113,14 @@ def _report(target: str, attempts: list[Attempt]) -> DeliveryReport:
     return DeliveryReport(
         target,
         delivered=found.count(Disposition.DELIVERED),
-        retried=found.count(Disposition.RETRY),
-        dead=found.count(Disposition.DEAD) + found.count(Disposition.GONE),
+        retried=found.count(Disposition.RETRY) + found.count(Disposition.GONE),
+        dead=found.count(Disposition.DEAD),
+        disabled=Disposition.GONE in found,
     )
 
 
 def _sum(one: DeliveryReport, other: DeliveryReport) -> DeliveryReport:
     return DeliveryReport(
-        one.target, one.delivered + other.delivered, one.retried + other.retried, one.dead + other.dead
+        one.target, one.delivered + other.delivered, one.retried + other.retried, one.dead + other.dead,
+        one.disabled or other.disabled,
     )

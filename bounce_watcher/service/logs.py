@@ -9,8 +9,8 @@ import structlog
 
 Format = Literal["logfmt", "json", "console"]
 
-_QUIET = ("httpx", "httpcore", "apscheduler", "alembic", "imapclient", "flufl")
-"""Loggers of libraries: httpx prints whole URLs at INFO, APScheduler each run of a job."""
+_QUIET = ("httpx", "httpcore", "apscheduler", "alembic", "imapclient", "flufl", "psycopg")
+"""Loggers of libraries: httpx prints whole URLs at INFO, APScheduler each run of a job, psycopg what it got over."""
 
 _ORDER = ["timestamp", "level", "event", "action"]
 
