@@ -1,6 +1,5 @@
 """`demo`: the main job on this machine, shown to a person."""
 
-import shutil
 import signal
 import sys
 import threading
@@ -12,7 +11,8 @@ import typer
 from bounce_watcher.cli.options import Debug, example
 from bounce_watcher.cli.output import clean, complain, iso, say
 from bounce_watcher.cli.tables import table
-from bounce_watcher.model.ledger import RecipientRecord
+from bounce_watcher.model.finding import Kind
+from bounce_watcher.model.ledger import BounceEvent, RecipientRecord
 from bounce_watcher.service import logs
 from bounce_watcher.service.app import Service
 from bounce_watcher.service.demo import Outcome, Stage, outcome, stage
@@ -60,7 +60,7 @@ def _introduce(here: Stage) -> None:
 
 
 def _tell(result: Outcome) -> None:
-    table(("day", "it is", "recipient", "verdict", "in whose words", "counts", "filed in"), _cells(result.judged),
+    table(("day", "recipient", "what it is", "in whose words", "counts", "filed in"), _cells(result.judged),
           title="1. What came in, how each was judged and why")
     say()
     table(("recipient", "state", "until", "because"), map(_standing_cells, result.standing),
@@ -77,20 +77,19 @@ def _tell(result: Outcome) -> None:
 
 def _cells(judged: Sequence[Judged]) -> Iterator[Cells]:
     for mail in judged:
-        day, folder = f"{mail.sample.at:%Y-%m-%d}", mail.folder.rpartition("/")[2]
+        day, folder = f"{mail.sample.at:%d %b}", mail.folder.rpartition("/")[2]
         if not mail.events:
-            yield (day, mail.kind, "", "", "", "no report of a recipient", folder)
+            yield (day, "", mail.kind, "", "no report of a recipient", folder)
         for event in mail.events:
-            verdict = f"{event.bounce_type}: {event.reason}" if event.reason else event.feedback_type or event.action
-            yield (day, mail.kind, event.recipient, verdict, _short(event.quote or event.diagnostic),
+            yield (day, event.recipient, _what(event), event.quote or event.diagnostic,
                    "yes" if event.counted is None else f"no: {event.counted}", folder)
 
 
-def _short(text: str | None) -> str:
-    """As much of a quote as a table has room for. In a pipe there is room for all of it."""
-    words = clean(text)
-    room = max(20, (shutil.get_terminal_size().columns - 100) // 2) if sys.stdout.isatty() else len(words)
-    return words if len(words) <= room else f"{words[: room - 1]}…"
+def _what(event: BounceEvent) -> str:
+    """A bounce by its type and reason, anything else by its kind."""
+    kind = event.bounce_type if event.kind is Kind.BOUNCE else event.kind
+    detail = event.reason or event.feedback_type or event.action
+    return f"{kind}: {detail}"
 
 
 def _standing_cells(record: RecipientRecord) -> Cells:

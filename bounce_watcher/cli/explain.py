@@ -13,7 +13,7 @@ import typer
 from bounce_watcher.classification.ruleset import load_builtin
 from bounce_watcher.cli.configuration import config_path, load_settings, stream_for
 from bounce_watcher.cli.options import CONFIG_VARIABLE, ConfigFile, Debug, IntoStream, example
-from bounce_watcher.cli.output import clean, complain, iso, say
+from bounce_watcher.cli.output import clean, complain, iso, line_width, say
 from bounce_watcher.cli.sources import DEFAULT_MESSAGE_BYTES, MessageBytes, messages
 from bounce_watcher.config import Settings
 from bounce_watcher.ledger.filters import EventFilter
@@ -204,4 +204,6 @@ def _field(name: str, value: object) -> Iterator[str]:
     if not text:
         return
     lead = f"  {name + ':':<15}"
-    yield from textwrap.wrap(text, 110, initial_indent=lead, subsequent_indent=" " * len(lead), break_on_hyphens=False)
+    yield from textwrap.wrap(
+        text, line_width(), initial_indent=lead, subsequent_indent=" " * len(lead), break_on_hyphens=False
+    )

@@ -8,7 +8,7 @@ import typer
 from bounce_watcher.cli.errors import WrongUsage
 from bounce_watcher.cli.ledgers import ledger_of
 from bounce_watcher.cli.options import ConfigFile, Debug, DryRun, Json, Limit, example
-from bounce_watcher.cli.output import clean, say
+from bounce_watcher.cli.output import clean, count, say
 from bounce_watcher.cli.rows import OUTBOX_COLUMNS, outbox_row
 from bounce_watcher.cli.tables import listing
 from bounce_watcher.config import Settings
@@ -68,9 +68,9 @@ def retry(
             _rehearse("would be sent again", _matching(ledger, chosen, target, (state,)))
             return
         everything = not chosen and target is None
-        count = ledger.retry(utcnow(), ids=chosen, target=target, everything=everything, state=state)
-    _refuse_nothing(chosen, count)
-    say(f"{count} due again; they go out with the next poll")
+        found = ledger.retry(utcnow(), ids=chosen, target=target, everything=everything, state=state)
+    _refuse_nothing(chosen, found)
+    say(f"{count(found, 'webhook')} due again, for the next poll to send")
 
 
 @commands.command(epilog=example("outbox discard --target old-platform --dry-run"))
@@ -85,9 +85,9 @@ def discard(
         if dry_run:
             _rehearse("would be discarded", _matching(ledger, chosen, target, (OutboxState.DUE, OutboxState.DEAD)))
             return
-        count = ledger.discard(ids=chosen, target=target)
-    _refuse_nothing(chosen, count)
-    say(f"{count} discarded")
+        found = ledger.discard(ids=chosen, target=target)
+    _refuse_nothing(chosen, found)
+    say(f"{count(found, 'webhook')} discarded")
 
 
 def _matching(
@@ -100,10 +100,10 @@ def _matching(
 
 
 def _rehearse(what: str, items: Iterator[OutboxItem]) -> None:
-    count = 0
-    for count, item in enumerate(items, start=1):  # noqa: B007 - the last one is the number of them
+    found = 0
+    for found, item in enumerate(items, start=1):  # noqa: B007 - the last one is the number of them
         say(f"{item.id} {item.type} {clean(item.recipient)} to {item.target}: {what}")
-    say(f"{count} {what}")
+    say(f"{count(found, 'webhook')} {what}")
 
 
 def _check(settings: Settings, target: str | None) -> None:
@@ -112,6 +112,6 @@ def _check(settings: Settings, target: str | None) -> None:
         raise WrongUsage(f"there is no [[webhook]] named {target!r}; there are: {', '.join(names) or 'none'}")
 
 
-def _refuse_nothing(ids: Sequence[str], count: int) -> None:
-    if ids and not count:
+def _refuse_nothing(ids: Sequence[str], found: int) -> None:
+    if ids and not found:
         raise PermanentFailure(f"outbox {ids[0]}: none of these ids is in a state to do that: see `outbox list`")

@@ -5,12 +5,16 @@ never reads it as markup.
 """
 
 import json
+import shutil
 import sys
 import unicodedata
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from bounce_watcher.cli.errors import ReaderGoneError
+
+WIDEST = 110
+"""Characters of a line of prose: longer ones are hard to read, whatever the terminal."""
 
 Row = Mapping[str, object]
 
@@ -45,6 +49,11 @@ def _shown(character: str) -> str:
 def count(number: int, thing: str) -> str:
     """"1 message", "2 messages"."""
     return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
+
+
+def line_width() -> int:
+    """For prose on stdout."""
+    return min(WIDEST, shutil.get_terminal_size().columns) if sys.stdout.isatty() else WIDEST
 
 
 def say(line: str = "") -> None:

@@ -52,21 +52,22 @@ def show(
     """Tells whether an address is suppressed, since when, and on what that rests."""
     with ledger_of(config) as (_, ledger):
         rows = list(map(suppression_row, ledger.suppressions(SuppressionFilter(address, stream))))
-    for row in rows:
+    for number, row in enumerate(rows):
         if as_json:
             say(json_line(row))
         else:
-            _tell(row)
+            _tell(row, first=number == 0)
     if not rows and not as_json:
         say(f"{clean(address)} is not suppressed")
 
 
-def _tell(row: Row) -> None:
+def _tell(row: Row, *, first: bool) -> None:
+    if not first:
+        say()
     for name, value in row.items():
         text = ", ".join(map(str, value)) if isinstance(value, list) else value
         if text not in (None, ""):
             say(f"{name}: {clean(text)}")
-    say()
 
 
 @commands.command(epilog=example('suppressions add user@example.org --because "asked by phone" --until 90d'))

@@ -1,8 +1,9 @@
 """Lists: tables for people, tab-separated lines for pipes, JSON lines for programs; and the progress of long work."""
 
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from itertools import islice
 
 from rich import box
@@ -16,8 +17,25 @@ from bounce_watcher.cli.output import Row, clean, json_line, say
 ROWS_AT_ONCE = 500
 """A table of a list of any length is drawn in pieces, so that memory stays bounded."""
 
-CUT = {"diagnostic": 50, "last_answer": 50, "counted": 40}
-"""Characters that a drawn table shows of columns that run long; JSON and pipes have all of them."""
+PROSE: Mapping[str, int] = {
+    "because": 200, "counted": 40, "counts": 200, "diagnostic": 50, "in whose words": 50, "last_answer": 50, "text": 80,
+}
+"""Columns of words, which a drawn table wraps, and how many characters of them it shows at most. All else is one word
+a cell, and stays in one piece where there is room for it. JSON and pipes have all of everything."""
+
+PROSE_WIDTH = 20
+"""What is kept free for a column of words."""
+
+SPARED = (
+    "in whose words", "rule", "stream", "target", "bounce_type", "status", "next_attempt_at", "attempts", "since",
+    "sequence", "type", "kind",
+)
+"""Columns that a narrow terminal does without, in this order. The table says which."""
+
+DAYS = frozenset({"since", "until"})
+"""Times of which a drawn table shows the day alone."""
+
+BETWEEN = 3  # columns of nothing between two columns
 
 
 def listing(rows: Iterable[Row], columns: Sequence[str], *, as_json: bool) -> None:
@@ -41,23 +59,57 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, title: st
             say("\t".join(map(clean, row)))
 
 
+# ── on a terminal ───────────────────────────────────────────────────────────────────────────────────────────────────
+
 def _drawn(columns: Sequence[str], rows: Iterator[Sequence[object]], title: str | None) -> None:
     console = Console()
     while True:
-        part = list(islice(rows, ROWS_AT_ONCE))
-        headings = (Column(name, overflow="fold") for name in columns)
-        drawn = Table(*headings, title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
-        for row in part:
-            drawn.add_row(*(Text(_cell(name, value)) for name, value in zip(columns, row, strict=True)))
-        console.print(drawn)
+        part = [list(map(_cell, columns, row)) for row in islice(rows, ROWS_AT_ONCE)]
+        console.print(_table(columns, part, title, console.width))
         if len(part) < ROWS_AT_ONCE:
             return
         title = None
 
 
+def _table(columns: Sequence[str], rows: list[list[str]], title: str | None, width: int) -> Table:
+    needed = {name: _needed(name, [row[at] for row in rows]) for at, name in enumerate(columns)}
+    spared = _spared(needed, width)
+    shown = [name for name in columns if name not in spared]
+    fits = _total(needed[name] for name in shown) <= width
+    headings = (Column(name, overflow="fold", no_wrap=fits and name not in PROSE) for name in shown)
+    note = f"left out for want of room: {', '.join(name for name in columns if name in spared)}" if spared else None
+    drawn = Table(*headings, title=title, title_justify="left", caption=note, caption_justify="left",
+                  box=box.SIMPLE_HEAD, pad_edge=False)
+    for row in rows:
+        drawn.add_row(*(Text(cell) for name, cell in zip(columns, row, strict=True) if name not in spared))
+    return drawn
+
+
+def _needed(name: str, cells: Iterable[str]) -> int:
+    longest = max(map(len, [name, *cells]))
+    return min(longest, PROSE_WIDTH) if name in PROSE else longest
+
+
+def _spared(needed: Mapping[str, int], width: int) -> set[str]:
+    """As few columns as make the others fit."""
+    spared: set[str] = set()
+    for name in filter(needed.__contains__, SPARED):
+        if _total(needed[each] for each in needed if each not in spared) <= width:
+            break
+        spared.add(name)
+    return spared
+
+
+def _total(widths: Iterable[int]) -> int:
+    return sum(width + BETWEEN for width in widths)
+
+
 def _cell(column: str, value: object) -> str:
+    """In fewer characters than elsewhere: a time to the day or minute, prose as far as it may go."""
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).strftime("%Y-%m-%d" if column in DAYS else "%Y-%m-%d %H:%M")
     text = clean(value)
-    room = CUT.get(column, len(text))
+    room = PROSE.get(column, len(text))
     return text if len(text) <= room else f"{text[: room - 1]}…"
 
 

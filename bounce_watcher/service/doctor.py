@@ -142,7 +142,7 @@ def _mailbox(account: ImapAccount, tokens: TokenStore) -> Iterator[Check]:
     name = f"mailbox {account.name}"
     try:
         with _logged_in(account, tokens) as client:
-            yield Check(name, True, f"logged in at {account.host}:{account.port} ({account.security})")
+            yield Check(name, True, f"logged in at {account.host}:{account.port}, security {account.security}")
             yield _filing(name, client)
             yield _idle(name, account, client)
             yield from _folders(name, account, client)
@@ -250,7 +250,7 @@ def _answered(name: str, target: WebhookTarget, response: httpx.Response) -> Che
     ok, mend = _ANSWERS.get(status, (status < 500 or status == 501, ""))
     if not ok and not mend:
         mend = "the platform is up but has trouble: look at its log"
-    return Check(name, ok, detail if mend or status < 300 else f"{detail}, which it does not serve: fine, it is there",
+    return Check(name, ok, detail if mend or status < 300 else f"{detail}, which webhooks do not use: it is there",
                  mend)
 
 

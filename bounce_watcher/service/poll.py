@@ -91,7 +91,7 @@ def poll_once(settings: Settings, on_page: Callable[[Tally], None] = lambda _: N
     try:
         with Analyser(settings.attribution, settings.workers) as analyser:
             recorder = Recorder(settings, ledger, analyser, troubles)
-            passes = _drain_all(settings, Poller(recorder, troubles, stop), on_page)
+            passes = drain_all(settings, Poller(recorder, troubles, stop), on_page)
         recorder.expire(utcnow())
         deliveries = deliver_all(settings, ledger, troubles, stop)
     finally:
@@ -99,7 +99,8 @@ def poll_once(settings: Settings, on_page: Callable[[Tally], None] = lambda _: N
     return PollReport(passes, deliveries)
 
 
-def _drain_all(settings: Settings, poller: Poller, on_page: Callable[[Tally], None]) -> tuple[PassReport, ...]:
+def drain_all(settings: Settings, poller: Poller, on_page: Callable[[Tally], None]) -> tuple[PassReport, ...]:
+    """Every mailbox to its end. Whatever breaks in (Ctrl-C) lets each one finish the pages in hand, no more."""
     if not settings.mailboxes:
         return ()
 
@@ -113,6 +114,6 @@ def _drain_all(settings: Settings, poller: Poller, on_page: Callable[[Tally], No
     with ThreadPoolExecutor(len(settings.mailboxes), thread_name_prefix="pass") as threads:
         try:
             return tuple(threads.map(drain, settings.mailboxes))
-        except BaseException:  # Ctrl-C: the pages in hand are finished, not the whole mailbox
+        except BaseException:  # leaving the block waits for the threads
             poller.stop.set()
             raise

@@ -125,12 +125,12 @@ def test_outbox(filled: Program) -> None:
 def test_discard_and_retry(filled: Program) -> None:
     first, second = (row["id"] for row in filled.ledger("outbox", "list", "--json").rows)
     rehearsed = filled.ledger("outbox", "discard", "--target", "platform", "--dry-run")
-    assert "2 would be discarded" in rehearsed.out
+    assert "2 webhooks would be discarded" in rehearsed.out
     assert {row["state"] for row in filled.ledger("outbox", "list", "--json").rows} == {"due"}
     assert filled.ledger("outbox", "discard", first).status == 0
     states = {row["id"]: row["state"] for row in filled.ledger("outbox", "list", "--json").rows}
     assert states == {first: "discarded", second: "due"}
-    assert "1 would be sent again" in filled.ledger("outbox", "retry", "--state", "discarded", "--dry-run").out
+    assert "1 webhook would be sent again" in filled.ledger("outbox", "retry", "--state", "discarded", "--dry-run").out
     assert filled.ledger("outbox", "retry", "--state", "discarded", first).status == 0
     assert filled.ledger("outbox", "list", "--state", "due", "--json").rows[0]["id"] == first
     assert filled.ledger("outbox", "retry").status == 0

@@ -83,6 +83,25 @@ def test_explain_tells_words_rule_evidence_and_policy(program: Program, mail: Pa
         assert words in done.out, words
 
 
+def test_explain_goes_through_an_mbox(program: Program) -> None:
+    box = program.folder / "box.mbox"
+    reports = [postfix(letter(number, f"user{number}@gone.example")) for number in (1, 2)]
+    box.write_text("\n".join(f"From MAILER-DAEMON Mon Mar  2 08:00:00 2026\n{report}" for report in reports))
+    told = program.call("explain", str(box)).out
+    first, second = told.split(f"\n{box}#2: bounce")
+    assert first.startswith(f"{box}#1: bounce")
+    assert "user1@gone.example" in first
+    assert "user2@gone.example" not in first
+    assert "user2@gone.example" in second
+
+
+def test_a_file_named_eml_is_one_message(program: Program) -> None:
+    file = program.folder / "kept.eml"
+    file.write_text(f"From MAILER-DAEMON Mon Mar  2 08:00:00 2026\n{postfix(letter(1, 'anna@gone.example'))}")
+    row, = program.call("classify", "--json", str(file)).rows
+    assert (row["source"], row["kind"]) == (str(file), "bounce")
+
+
 def test_explain_uses_the_policy_and_history_of_a_configuration(filled: Program) -> None:
     full = str(filled.folder / "mail" / "2.eml")
     assert "count it; that is not enough" in filled.ledger("explain", full).out

@@ -28,6 +28,15 @@ def test_a_pass_over_everything(program: Program, here: Stage) -> None:
     }
 
 
+def test_as_json(program: Program, here: Stage) -> None:
+    mailbox, webhook = program.call("poll", "--json", "-c", str(here.config)).rows
+    assert mailbox == {
+        "mailbox": "returns", "messages": len(here.mail), "events": mailbox["events"], "suppressed": 10, "released": 0,
+        "duplicates": 0, "quarantined": 0, "failure": None,
+    }
+    assert webhook == {"webhook": "platform", "delivered": len(here.receiver.hooks), "retried": 0, "dead": 0}
+
+
 def test_a_second_pass_finds_nothing(program: Program, here: Stage) -> None:
     program.call("poll", "-c", str(here.config))
     hooks = here.receiver.hooks
@@ -46,4 +55,8 @@ def test_a_mailbox_that_is_away(program: Program) -> None:
     done = program.ledger("poll")
     assert done.status == 1
     assert "mailbox returns" in done.complaint
+    assert "are `host` and `port` right?" in done.complaint
     assert "broken off" in done.out
+    failed, webhook = program.ledger("poll", "--json").rows
+    assert f"bounce-watcher: {failed['failure']}" == done.complaint
+    assert set(webhook) == {"webhook", "delivered", "retried", "dead"}
