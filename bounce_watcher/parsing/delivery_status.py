@@ -82,7 +82,7 @@ def _is_full(block: Block, name: str, after_gap: bool) -> bool:
 def _recipient(block: Block) -> RecipientReport:
     status_text = _first(block, "status") or ""
     kind, diagnostic = _diagnostic(block)
-    status = EnhancedStatus.find(status_text)
+    status = _status(status_text)
     if diagnostic is None and len(status_text) > 10:  # "Status: 5.1.1 (bad destination mailbox address)"
         diagnostic = status_text[:MAX_DIAGNOSTIC]
     last_attempt, retry_until = _first(block, "last-attempt-date"), _first(block, "will-retry-until")
@@ -97,6 +97,11 @@ def _recipient(block: Block) -> RecipientReport:
         last_attempt_date=parse_date(last_attempt) if last_attempt else None,
         will_retry_until=parse_date(retry_until) if retry_until else None,
     )
+
+
+@lru_cache(maxsize=256)
+def _status(text: str) -> EnhancedStatus | None:
+    return EnhancedStatus.find(text)
 
 
 def _first(block: Block, name: str) -> str | None:

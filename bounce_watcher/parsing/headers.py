@@ -16,7 +16,7 @@ MAX_CONTENT_TYPE = 2_000
 
 _FIELD = re.compile(r"^([!-9;-~]{1,100})[ \t]*:(.*(?:\n[ \t].*)*)", re.MULTILINE)
 _FIELD_BYTES = re.compile(_FIELD.pattern.encode(), re.MULTILINE)
-_PARAMETER = re.compile(r'[;\s]([^\s=;"]{1,60})\s*=\s*("(?:[^"\\]|\\.)*"|[^;]*)')
+_PARAMETER = re.compile(r'[;\s]([^\s=;"]{1,60})\s*=\s*("[^"\\]*(?:\\.[^"\\]*)*"|[^;]*)')
 _QUOTED_PAIR = re.compile(r"\\(.)")
 _PIECE = re.compile(r"([^*]+)(?:\*(\d{1,2}))?(\*)?$")
 
@@ -122,6 +122,11 @@ class Headers:
         for name, value in _only(names).findall(b"\n" + self.raw):
             found.setdefault(name.decode("ascii").lower(), value)
         return {name: _readable(decode(value)) for name, value in found.items()}
+
+    @lazy
+    def transfer_encoding(self) -> str | None:
+        """As it is written (RFC 2045 section 6); None where there is none."""
+        return self.get("content-transfer-encoding")
 
     @lazy
     def content_type(self) -> ContentType:

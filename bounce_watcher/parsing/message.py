@@ -50,8 +50,7 @@ class Part:
     def body(self) -> bytes:
         """The content without its transfer encoding, LF for line ends, cut to MAX_BODY_BYTES."""
         raw = self.source[self.start : min(self.end, self.start + MAX_BODY_BYTES)]
-        encoding = self.headers.get("content-transfer-encoding")
-        decoded = decode_transfer(raw, encoding)
+        decoded = decode_transfer(raw, self.headers.transfer_encoding)
         return decoded if decoded is raw else _with_lf(decoded)
 
     @lazy
