@@ -1,10 +1,16 @@
-"""`python -m tests.bench [--messages N] [--runs N]`: what draining a mailbox costs, against merely reading it.
+"""`python -m tests.bench [poll|analysis] [--messages N] [--runs N]`: what the work costs, against something well known.
 
-Every figure is a ratio to something measured in the same run on the same machine:
+Every figure is a ratio to something measured in the same run on the same machine. `poll`, what draining a mailbox costs
+against merely reading it:
 
 - *bare fetch*: imapclient as it comes, FETCH of every message's UID, INTERNALDATE and BODY.PEEK[] in batches of 500;
 - *poll*: `bounce-watcher poll` as a user runs it, from the start of the process to its end: fetched, analysed,
   written to SQLite, moved to its folder.
+
+`analysis`, what one core understands in a second of its own time:
+
+- *analyse*: `pipeline.analyse` with the rules of the package;
+- *flufl.bounce*: `all_failures` of `email.message_from_bytes`, which tells addresses and nothing else.
 """
 
 import argparse
@@ -14,10 +20,14 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from email import message_from_bytes
 from pathlib import Path
 
+from flufl.bounce import all_failures
 from imapclient import IMAPClient
 
+from bounce_watcher.classification.ruleset import load_builtin
+from bounce_watcher.pipeline import Toolkit, analyse
 from tests.mail import mailbag
 from tests.servers.dovecot import PASSWORD, Dovecot, Layout, running
 
@@ -82,21 +92,45 @@ def once(contents: list[bytes]) -> tuple[float, float]:
         return bare, seconds(lambda: poll(dovecot, Path(root), len(contents)))
 
 
+def polls(contents: list[bytes], runs: int) -> None:
+    ratios = []
+    for _ in range(runs):
+        bare, polled = once(contents)
+        ratios.append(polled / bare)
+        rates = f"bare fetch {len(contents) / bare:8.0f}/s   poll {len(contents) / polled:8.0f}/s"
+        print(f"{rates}   ratio {ratios[-1]:.2f}", flush=True)
+    print(f"poll / bare fetch: {statistics.median(ratios):.2f} (median of {runs})")
+
+
+def analysis(contents: list[bytes], runs: int) -> None:
+    toolkit = Toolkit(load_builtin())
+    ratios = []
+    for _ in range(runs):
+        ours = rate(lambda content: analyse(content, toolkit), contents)
+        theirs = rate(lambda content: all_failures(message_from_bytes(content)), contents)
+        ratios.append(ours / theirs)
+        print(f"analyse {ours:8.0f}/s   flufl.bounce {theirs:8.0f}/s   ratio {ratios[-1]:.2f}", flush=True)
+    print(f"analyse / flufl.bounce: {statistics.median(ratios):.2f} (median of {runs})")
+
+
+def rate(work: Callable[[bytes], object], contents: list[bytes]) -> float:
+    """Messages in a second of this process's CPU time."""
+    begun = time.process_time()
+    for content in contents:
+        work(content)
+    return len(contents) / (time.process_time() - begun)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("what", nargs="?", choices=("poll", "analysis"), default="poll")
     parser.add_argument("--messages", type=int, default=20_000)
     parser.add_argument("--runs", type=int, default=3)
     arguments = parser.parse_args()
     contents = [content for content, _ in mailbag(arguments.messages, recipients=arguments.messages // 2)]
     mean = sum(map(len, contents)) / len(contents)
     print(f"{len(contents)} messages of {mean:.0f} bytes at the mean")
-    ratios = []
-    for _ in range(arguments.runs):
-        bare, polled = once(contents)
-        ratios.append(polled / bare)
-        rates = f"bare fetch {len(contents) / bare:8.0f}/s   poll {len(contents) / polled:8.0f}/s"
-        print(f"{rates}   ratio {ratios[-1]:.2f}", flush=True)
-    print(f"poll / bare fetch: {statistics.median(ratios):.2f} (median of {arguments.runs})")
+    (polls if arguments.what == "poll" else analysis)(contents, arguments.runs)
 
 
 if __name__ == "__main__":
