@@ -39,7 +39,7 @@ class LazyGroup(TyperGroup):
         """The command itself. KeyError where none of that name was promised."""
         app = typer.Typer(rich_markup_mode=self.rich_markup_mode, callback=_nothing)
         import_module(self._modules[name]).register(app)
-        return _group(app).commands[name]
+        return _unwrapped(_group(app).commands[name])
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """The parser's way to a command, and the shell completion's."""
@@ -60,6 +60,14 @@ def _group(app: typer.Typer) -> TyperGroup:
     group = typer.main.get_command(app)
     assert isinstance(group, TyperGroup)
     return group
+
+
+def _unwrapped(command: Any) -> Any:
+    """The command, with its help in whole paragraphs: typer keeps the lines of a docstring as they stand."""
+    command.help = "\n\n".join(" ".join(paragraph.split()) for paragraph in (command.help or "").split("\n\n"))
+    for each in getattr(command, "commands", {}).values():
+        _unwrapped(each)
+    return command
 
 
 def _nothing() -> None:

@@ -20,7 +20,7 @@ from bounce_watcher.service.clock import utcnow
 
 commands = typer.Typer(help="Webhooks that are due, delivered or dead; send them again or give them up.")
 
-Ids = Annotated[list[str] | None, typer.Argument(metavar="[ID]...", help="The ids of webhooks.", show_default=False)]
+Ids = Annotated[list[str] | None, typer.Argument(metavar="ID", help="The ids of webhooks.", show_default=False)]
 Target = Annotated[
     str | None, typer.Option("--target", metavar="NAME", help="Only of the webhook of this name.", show_default=False)
 ]

@@ -31,7 +31,7 @@ def register(app: typer.Typer) -> None:
 def replies(
     texts: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[TEXT]...", show_default=False,
+        typer.Argument(metavar="TEXT", show_default=False,
                        help="Replies or diagnostics. None, or -, reads standard input, one a line."),
     ] = None,
     jsonl: Annotated[

@@ -16,7 +16,7 @@ DEFAULT_MESSAGE_BYTES = 1024 * 1024
 Paths = Annotated[
     list[str],
     typer.Argument(
-        metavar="PATH...", show_default=False,
+        metavar="PATH", show_default=False,
         help="A message (.eml), a folder (every file below it), a Maildir, an mbox, or - for standard input.",
     ),
 ]

@@ -27,8 +27,8 @@ PROSE_WIDTH = 20
 """What is kept free for a column of words."""
 
 SPARED = (
-    "in whose words", "rule", "stream", "target", "bounce_type", "status", "next_attempt_at", "attempts", "since",
-    "sequence", "type", "kind",
+    "in whose words", "rule", "diagnostic", "stream", "target", "status", "bounce_type", "next_attempt_at", "attempts",
+    "since", "sequence", "type",
 )
 """Columns that a narrow terminal does without, in this order. The table says which."""
 
