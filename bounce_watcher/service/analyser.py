@@ -9,6 +9,7 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
+from multiprocessing.context import ForkServerContext
 from types import TracebackType
 from typing import Self
 
@@ -91,7 +92,7 @@ class Analyser:
 
     def _new_pool(self) -> ProcessPoolExecutor:
         return ProcessPoolExecutor(
-            self.depth, multiprocessing.get_context("spawn"), initializer=start, initargs=(self._settings,)
+            self.depth, _processes(), initializer=start, initargs=(self._settings,)
         )
 
     def _replace(self, pool: ProcessPoolExecutor) -> None:
@@ -112,6 +113,13 @@ class Analyser:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _processes() -> ForkServerContext:
+    """Workers are copies of one process that has read the rules and never had a thread or a connection of ours."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["bounce_watcher.service.preloaded"])
+    return context
 
 
 def _end(pool: ProcessPoolExecutor) -> None:
