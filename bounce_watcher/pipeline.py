@@ -7,17 +7,20 @@
 No clock, no disk, no network: the same bytes with the same toolkit always give the same analysis.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from bounce_watcher.attribution.attribute import attribute
 from bounce_watcher.attribution.settings import AttributionSettings
 from bounce_watcher.classification.classify import classify
 from bounce_watcher.classification.ruleset import Ruleset
+from bounce_watcher.model.address import address_key
 from bounce_watcher.model.fields import Action
 from bounce_watcher.model.finding import Analysis, Finding, RecipientVerdict
 from bounce_watcher.model.message import message_digest
 from bounce_watcher.parsing.message import ParsedMessage, parse
 from bounce_watcher.recognition import recognise
+from bounce_watcher.recognition.merging import weight
 
 _JUDGED = frozenset({Action.FAILED, Action.DELAYED})
 
@@ -37,7 +40,7 @@ def analyse(content: bytes, toolkit: Toolkit) -> Analysis:
     return Analysis(
         kind=recognition.kind,
         digest=message_digest(message.content),
-        recipients=tuple(_judged(message, finding, toolkit) for finding in recognition.findings),
+        recipients=_each_once(_judged(message, finding, toolkit) for finding in recognition.findings),
         sent=recognition.sent,
         feedback_type=recognition.feedback_type,
     )
@@ -47,3 +50,13 @@ def _judged(message: ParsedMessage, finding: Finding, toolkit: Toolkit) -> Recip
     is_judged = finding.report.action in _JUDGED
     verdict = classify(finding.report, finding.reporting_mta, toolkit.ruleset) if is_judged else None
     return RecipientVerdict(finding, attribute(message, finding, toolkit.attribution), verdict)
+
+
+def _each_once(judged: Iterable[RecipientVerdict]) -> tuple[RecipientVerdict, ...]:
+    """A token may show that several addresses of a report are one recipient's: the worst of them counts."""
+    best: dict[str, RecipientVerdict] = {}
+    for each in judged:
+        key = address_key(each.attribution.recipient)
+        if key not in best or weight(each.finding) > weight(best[key].finding):
+            best[key] = each
+    return tuple(best.values())

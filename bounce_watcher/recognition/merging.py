@@ -17,12 +17,13 @@ def each_once(findings: Iterable[Finding]) -> tuple[Finding, ...]:
         if recipient is None:
             continue
         key = address_key(recipient)
-        if key not in best or _weight(finding) > _weight(best[key]):
+        if key not in best or weight(finding) > weight(best[key]):
             best[key] = finding
     return tuple(best.values())
 
 
-def _weight(finding: Finding) -> tuple[int, bool]:
+def weight(finding: Finding) -> tuple[int, bool]:
+    """Of two findings on one recipient the one of more weight counts."""
     return _RANK[finding.report.action], finding.report.diagnostic_code is not None
 
 

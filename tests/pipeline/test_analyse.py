@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bounce_watcher.attribution.return_path import make_return_path
 from bounce_watcher.attribution.settings import AttributionSettings
 from bounce_watcher.classification.ruleset import load_builtin
 from bounce_watcher.model.address import address_key
@@ -55,6 +56,15 @@ def test_only_failed_and_delayed_are_judged() -> None:
     judged = {each.finding.report.action for each in analysis.recipients if each.verdict}
     assert judged == {Action.FAILED, Action.DELAYED}
     check(analysis)
+
+
+def test_addresses_that_a_token_shows_to_be_one_recipient_give_one_verdict() -> None:
+    token = make_return_path(TOOLKIT.attribution, "user@example.org")
+    status = "Final-Recipient: rfc822; alias@example.net\nAction: delayed\nStatus: 4.2.0\n\n" \
+        "Final-Recipient: rfc822; user@example.org\nAction: failed\nStatus: 5.1.1\n"
+    (only,) = analyse(report(status, headers=f"Delivered-To: {token}\n"), TOOLKIT).recipients
+    assert only.attribution.recipient == "user@example.org"
+    assert only.finding.report.action is Action.FAILED
 
 
 def test_the_digest_does_not_change_with_line_ends() -> None:
