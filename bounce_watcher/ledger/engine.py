@@ -1,6 +1,7 @@
 """The connection to the database: how it is opened, and what one transaction is on SQLite and on PostgreSQL."""
 
 import os
+import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,8 +25,7 @@ _TRIES = 5
 # from has been moved away. One sync a page costs nothing next to the page's FETCH.
 # A page touches indexes all over the file: a cache that holds them, and a log that gathers some pages before they are
 # copied into the file, write less than half as much.
-_SQLITE_PRAGMAS = ("busy_timeout = 30000", "journal_mode = WAL", "synchronous = FULL", "cache_size = -16384",
-                   "wal_autocheckpoint = 4000")
+_SQLITE_PRAGMAS = ("busy_timeout = 30000", "synchronous = FULL", "cache_size = -16384", "wal_autocheckpoint = 4000")
 
 # A peer that hangs inside a transaction must not hang us with it: it is cut off, and a wait for a lock ends.
 _POSTGRESQL_SETTINGS = ("timezone = 'UTC'", "lock_timeout = '30s'", "idle_in_transaction_session_timeout = '5min'")
@@ -113,6 +113,24 @@ def _prepare_sqlite(connection: Any, _record: object) -> None:
     connection.isolation_level = None  # or the driver begins transactions by itself, and late
     for pragma in _SQLITE_PRAGMAS:
         connection.execute(f"PRAGMA {pragma}").close()
+    _use_wal(connection)
+
+
+def _use_wal(connection: Any) -> None:
+    """The file remembers it. Of several that open a new one at once all but one get "database is locked" at once.
+
+    SQLite does not wait with this one statement, so we wait with another.
+    """
+    for _ in range(_TRIES - 1):
+        try:
+            connection.execute("PRAGMA journal_mode = WAL").close()
+            return
+        except sqlite3.OperationalError as error:
+            if "locked" not in str(error):
+                raise
+            connection.execute("BEGIN IMMEDIATE").close()
+            connection.execute("COMMIT").close()
+    connection.execute("PRAGMA journal_mode = WAL").close()
 
 
 def _begin_sqlite(connection: Connection) -> None:
