@@ -34,12 +34,10 @@ Announce = Callable[[Occurrence], Sequence[OutboxItem]]
 STATES_TOLD = (NoticeType.SUPPRESSED, NoticeType.RELEASED)
 """Notices that tell a recipient's state: of these a newer one makes an older one pointless."""
 
-# Locked in the order that Python sorts by, whatever the database's collation.
 _RECORDS = select(*RECORD_COLUMNS).where(RECIPIENT.c.stream == bindparam("stream"), RECIPIENT.c.recipient_key.in_(KEYS))
-_LOCKED = {
-    True: _RECORDS,
-    False: _RECORDS.order_by(collate(RECIPIENT.c.recipient_key, "C")).with_for_update(),
-}
+_LOCKED = _RECORDS.order_by(collate(RECIPIENT.c.recipient_key, "C")).with_for_update()
+"""In the order that Python sorts by, whatever the database's collation. SQLite has neither "C" nor locks on rows."""
+
 _STANDING = select(SUPPRESSION).where(
     SUPPRESSION.c.stream == bindparam("stream"), SUPPRESSION.c.recipient_key.in_(KEYS)
 )
@@ -58,7 +56,6 @@ _SUPERSEDE = update(OUTBOX).where(
     OUTBOX.c.attempts == 0,
     OUTBOX.c.leased_until.is_(None),
 ).values(state=OutboxState.SUPERSEDED)
-
 
 _ADD_RECIPIENT = Insertion(RECIPIENT, columns_of(RECIPIENT, "history_from"), Conflict.IGNORE)
 _PUT_RECIPIENT = Insertion(RECIPIENT, columns_of(RECIPIENT, "history_from"), Conflict.OVERWRITE)
@@ -86,7 +83,7 @@ class Books:
         self._newer_states: list[tuple[Key, OutboxItem]] = []
         self.told: Counter[NoticeType] = Counter()
         keys = sorted(recipients)
-        if not is_sqlite(connection):  # there rows are locked, so there have to be rows; here the file is, by now
+        if not is_sqlite(connection):  # which has locked the whole file: here rows are locked, so there have to be rows
             fresh = [_recipient_row(key, RecipientRecord(recipients[key], key.stream)) for key in keys]
             _ADD_RECIPIENT.execute(connection, fresh)
         self._found = dict(_load(connection, keys))
@@ -133,9 +130,10 @@ class Books:
 
 
 def _load(connection: Connection, keys: Sequence[Key]) -> Iterator[tuple[Key, RecipientRecord]]:
+    records = _RECORDS if is_sqlite(connection) else _LOCKED
     for part in by_stream(keys):
         # Locked first and by itself: a suppression read in the same statement could be older than the lock.
-        rows = connection.execute(_LOCKED[is_sqlite(connection)], part).all()
+        rows = connection.execute(records, part).all()
         standing = {row.recipient_key: row for row in connection.execute(_STANDING, part)}
         for row in rows:
             address = row[0]

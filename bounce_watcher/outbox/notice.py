@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 from bounce_watcher.model.ledger import Occurrence, OutboxItem
 from bounce_watcher.outbox.target import WebhookTarget
 
-
 _ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False)
 
 
