@@ -71,6 +71,8 @@ def retry(
         found = ledger.retry(utcnow(), ids=chosen, target=target, everything=everything, state=state)
     _refuse_nothing(chosen, found)
     say(f"{count(found, 'webhook')} due again, for the next poll to send")
+    if target is not None:
+        say(f"webhook {target} is in use, whatever it answered before")
 
 
 @commands.command(epilog=example("outbox discard --target old-platform --dry-run"))

@@ -57,7 +57,10 @@ def _mailbox_row(each: PassReport) -> Row:
 
 
 def _webhook_row(each: DeliveryReport) -> Row:
-    return {"webhook": each.target, "delivered": each.delivered, "retried": each.retried, "dead": each.dead}
+    return {
+        "webhook": each.target, "delivered": each.delivered, "retried": each.retried, "dead": each.dead,
+        "disabled": each.disabled,
+    }
 
 
 def _told(each: PassReport) -> str:
@@ -71,4 +74,7 @@ def _told(each: PassReport) -> str:
 
 
 def _sent(each: DeliveryReport) -> str:
-    return f"webhook {each.target}: {each.delivered} delivered, {each.retried} to be tried again, {each.dead} dead"
+    told = f"webhook {each.target}: {each.delivered} delivered, {each.retried} to be tried again, {each.dead} dead"
+    if not each.disabled:
+        return told
+    return f"{told}; it answered 410 Gone and is left alone until: bounce-watcher outbox retry --target {each.target}"

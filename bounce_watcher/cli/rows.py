@@ -64,6 +64,7 @@ def event_row(event: BounceEvent) -> Row:
         "recognizer": event.recognizer,
         "quote": event.quote,
         "evidence": event.evidence,
+        "doubt": event.doubt,
         "counted": True if event.counted is None else event.counted,
         "feedback_type": event.feedback_type,
         "sent_message_id": event.sent_message_id,

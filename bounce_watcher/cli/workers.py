@@ -43,7 +43,7 @@ def _by_processes(drawn: Iterable[Sequence[RawMessage]]) -> Iterator[Row]:
             while under_way:
                 yield from under_way.popleft().result()
         finally:
-            pool.shutdown(wait=False, cancel_futures=True)
+            pool.shutdown(wait=True, cancel_futures=True)
 
 
 def _leave_interrupts() -> None:

@@ -13,6 +13,7 @@ from bounce_watcher.ledger.types import in_utc
 from bounce_watcher.model.fields import Action
 from bounce_watcher.model.finding import Kind
 from bounce_watcher.model.ledger import (
+    ABUSE,
     COMPLAINT_REASON,
     BounceEvent,
     Decision,
@@ -125,15 +126,15 @@ def _tally(record: RecipientRecord, event: BounceEvent) -> _Changes:
 
 def _count_name(event: BounceEvent) -> str | None:
     if event.kind is Kind.COMPLAINT:
-        return "complaint"
+        return "complaint" if event.feedback_type == ABUSE else None
     if event.action in _COUNT_OF_ACTION:
         return _COUNT_OF_ACTION[event.action]
     return _COUNT_OF_KIND.get(event.kind) or _plain(event.bounce_type)
 
 
 def _event_notices(event: BounceEvent, decision: Decision) -> tuple[_Notice, ...]:
-    """bounce.recorded for a failure, complaint.recorded for a complaint; delays and deliveries make no notice."""
-    if event.kind is Kind.COMPLAINT:
+    """bounce.recorded for a failure, complaint.recorded for a complaint against us; all else makes no notice."""
+    if event.kind is Kind.COMPLAINT and event.feedback_type == ABUSE:
         return ((NoticeType.COMPLAINT, event.at, partial(_event_data, event, decision)),)
     if event.bounce_type is not None and _count_name(event) == event.bounce_type:
         return ((NoticeType.BOUNCE, event.at, partial(_event_data, event, decision)),)

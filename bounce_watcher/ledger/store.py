@@ -103,12 +103,12 @@ class Ledger:
         announce: Announce,
         until: datetime | None = None,
     ) -> None:
-        """Suppresses a recipient without an event; its reason is the source ("manual", "import", "platform").
+        """Suppresses a recipient without an event; there is no reason then but `because`.
 
         Changes nothing where a suppression stands already that lasts as long.
         """
         wanted = Suppression(
-            recipient, stream, state=State.SUPPRESSED, reason=source.value, since=now, because=because, source=source,
+            recipient, stream, state=State.SUPPRESSED, reason=None, since=now, because=because, source=source,
             until=until,
         )
         write(self._engine, lambda connection: standing.suppress(connection, wanted, announce))

@@ -119,7 +119,7 @@ class SuppressionRow(Row, table=True):
     stream: str = Field(primary_key=True, sa_type=Text)
     recipient: str = Field(sa_type=Text)
     state: str = Field(sa_type=Text)
-    reason: str = Field(sa_type=Text)
+    reason: str | None = Field(sa_type=Text)
     since: datetime = Field(sa_type=UtcDateTime)
     because: str = Field(sa_type=Text)
     source: str = Field(sa_type=Text)

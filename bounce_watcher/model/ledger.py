@@ -10,7 +10,10 @@ from bounce_watcher.model.finding import Evidence, Kind
 from bounce_watcher.model.verdict import BounceType, Reason
 
 COMPLAINT_REASON = "complaint"
-"""The reason of a suppression that rests on a feedback report; all others carry a `Reason`'s value."""
+"""The reason of a suppression that rests on a feedback report; all others carry a `Reason`'s value, or none."""
+
+ABUSE = "abuse"
+"""The one feedback type that is a complaint against the sender (RFC 5965 section 7.3)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,12 +100,15 @@ class SuppressionSource(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Suppression:
-    """A recipient that is not to be mailed. `until` None = for good. `state` is PENDING or SUPPRESSED."""
+    """A recipient that is not to be mailed. `until` None = for good. `state` is PENDING or SUPPRESSED.
+
+    `reason` is a Reason's value or COMPLAINT_REASON; None where no report stands behind it but a person or a platform.
+    """
 
     recipient: str
     stream: str
     state: State
-    reason: str
+    reason: str | None
     since: datetime
     because: str
     source: SuppressionSource

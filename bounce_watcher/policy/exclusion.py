@@ -13,14 +13,11 @@ from functools import lru_cache
 from bounce_watcher.model.address import address_key
 from bounce_watcher.model.fields import Action
 from bounce_watcher.model.finding import Evidence, Kind
-from bounce_watcher.model.ledger import BounceEvent, CountedBounce
+from bounce_watcher.model.ledger import ABUSE, BounceEvent, CountedBounce
 from bounce_watcher.model.verdict import BounceType
 from bounce_watcher.policy.counting import CountRule, count_rule, stands_for
 from bounce_watcher.policy.settings import PolicySettings
 from bounce_watcher.policy.words import day, utc_day
-
-ABUSE = "abuse"
-"""The one feedback type that is a complaint against the sender (RFC 5965 section 7.3)."""
 
 
 @dataclass(frozen=True, slots=True)

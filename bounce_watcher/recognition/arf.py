@@ -17,7 +17,8 @@ JMRP = "jmrp"
 
 _FEEDBACK_FIELD = re.compile(r"^[ \t]*feedback-type[ \t]*:", re.IGNORECASE | re.MULTILINE)
 _NOT_OF_A_PERSON = frozenset({"auth-failure", "dmarc", "not-spam"})
-"""Reports of machines on authentication (RFC 6591), and the opposite of a complaint (RFC 6430)."""
+"""Reports of machines on authentication (RFC 6591), and the opposite of a complaint (RFC 6430): they speak of whom they
+name, and of no other addressee."""
 _JMRP_SUBJECT = re.compile(r"complaint about message from", re.IGNORECASE)
 _JMRP_RECIPIENT = "x-hmxmroriginalrecipient"
 
@@ -29,9 +30,9 @@ def recognise(message: ParsedMessage) -> Recognition | None:
         return _jmrp(message)
     report = parse_feedback_report(part.text)
     original = original_headers(message)
-    addresses = report.original_rcpt_to or _addressees(original)
-    if report.feedback_type in _NOT_OF_A_PERSON:
-        addresses = ()
+    addresses = report.original_rcpt_to
+    if not addresses and report.feedback_type not in _NOT_OF_A_PERSON:
+        addresses = _addressees(original)
     findings = each_once(_finding(NAME, part.path, address, _quote(report)) for address in addresses)
     return Recognition(Kind.COMPLAINT, findings, sent_message(original), report.feedback_type)
 

@@ -105,7 +105,11 @@ def deliver_all(
         deliverers = [Deliverer(ledger, target, troubles) for target in settings.webhooks]
         for each in deliverers:
             stack.callback(each.close)
-        return tuple(threads.map(lambda each: each.round(stop), deliverers))
+        try:
+            return tuple(threads.map(lambda each: each.round(stop), deliverers))
+        except BaseException:  # Ctrl-C: the requests in hand, no more
+            stop.set()
+            raise
 
 
 def _report(target: str, attempts: list[Attempt]) -> DeliveryReport:

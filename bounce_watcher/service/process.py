@@ -6,7 +6,7 @@ from bounce_watcher.intake.mailbox import Destination
 from bounce_watcher.model.address import address_key
 from bounce_watcher.model.fields import Action
 from bounce_watcher.model.finding import EVENT_KINDS, Analysis, Kind, RecipientVerdict
-from bounce_watcher.model.ledger import BounceEvent, MessageRecord
+from bounce_watcher.model.ledger import ABUSE, BounceEvent, MessageRecord
 from bounce_watcher.model.message import RawMessage
 from bounce_watcher.model.verdict import BounceType
 
@@ -69,11 +69,17 @@ def _event(raw: RawMessage, analysis: Analysis, each: RecipientVerdict) -> Bounc
 
 def destination(analysis: Analysis) -> Destination:
     """Where the mail is filed: what nobody understood goes where a person looks."""
-    if analysis.kind is Kind.OTHER or (analysis.kind in EVENT_KINDS and not analysis.recipients):
+    if analysis.kind is Kind.OTHER or _names_nobody(analysis):
         return Destination.REVIEW
     if any(_needs_review(each) for each in analysis.recipients):
         return Destination.REVIEW
     return Destination.PROCESSED
+
+
+def _names_nobody(analysis: Analysis) -> bool:
+    """A report that should tell of a recipient and does not. Feedback that is no complaint need not."""
+    must_name = analysis.kind in EVENT_KINDS and analysis.feedback_type in {None, ABUSE}
+    return must_name and not analysis.recipients
 
 
 def _needs_review(each: RecipientVerdict) -> bool:

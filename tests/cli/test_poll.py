@@ -34,7 +34,8 @@ def test_as_json(program: Program, here: Stage) -> None:
         "mailbox": "returns", "messages": len(here.mail), "events": mailbox["events"], "suppressed": 10, "released": 0,
         "duplicates": 0, "quarantined": 0, "failure": None,
     }
-    assert webhook == {"webhook": "platform", "delivered": len(here.receiver.hooks), "retried": 0, "dead": 0}
+    assert webhook == {"webhook": "platform", "delivered": len(here.receiver.hooks), "retried": 0, "dead": 0,
+                       "disabled": False}
 
 
 def test_a_second_pass_finds_nothing(program: Program, here: Stage) -> None:
@@ -59,4 +60,4 @@ def test_a_mailbox_that_is_away(program: Program) -> None:
     assert "broken off" in done.out
     failed, webhook = program.ledger("poll", "--json").rows
     assert f"bounce-watcher: {failed['failure']}" == done.complaint
-    assert set(webhook) == {"webhook", "delivered", "retried", "dead"}
+    assert set(webhook) == {"webhook", "delivered", "retried", "dead", "disabled"}

@@ -18,7 +18,7 @@ from bounce_watcher.model.verdict import Reason
 from tests.ledger.making import START, USER, bounce, day
 
 FRESH = RecipientRecord(USER, "default")
-FOR_GOOD = Suppression(USER, "default", State.SUPPRESSED, "manual", START, "asked for", SuppressionSource.MANUAL)
+FOR_GOOD = Suppression(USER, "default", State.SUPPRESSED, None, START, "asked for", SuppressionSource.MANUAL)
 FOR_A_DAY = replace(FOR_GOOD, until=day(1))
 HELD_BACK = replace(FOR_GOOD, state=State.PENDING)
 
@@ -51,11 +51,12 @@ def test_counts_are_by_what_happened() -> None:
         bounce("m2", reason=Reason.MAILBOX_FULL),
         bounce("m3", kind=Kind.DELAY, action=Action.DELAYED, reason=Reason.NETWORK_ERROR),
         bounce("m4", action=Action.RELAYED, reason=None),
-        bounce("m5", kind=Kind.COMPLAINT, action=None, reason=None),
+        bounce("m5", kind=Kind.COMPLAINT, action=None, reason=None, feedback_type="abuse"),
+        bounce("m6", kind=Kind.COMPLAINT, action=None, reason=None, feedback_type="not-spam"),
     ):
         record = apply_event(record, event, Decision(Step.NOTE, "")).record
     assert record.counts == {"hard": 1, "soft": 1, "delay": 1, "delivered": 1, "complaint": 1}
-    assert record.sequence == 3  # a notice for each failure and the complaint; none for a delay or a delivery
+    assert record.sequence == 3  # a notice for each failure and the complaint; none for a delay, a delivery, other feedback
 
 
 def test_first_and_last_event_hold_whatever_the_order() -> None:
@@ -65,7 +66,7 @@ def test_first_and_last_event_hold_whatever_the_order() -> None:
 
 
 def test_complaint_suppresses_by_its_own_reason() -> None:
-    event = bounce("m1", kind=Kind.COMPLAINT, action=None, reason=None)
+    event = bounce("m1", kind=Kind.COMPLAINT, action=None, reason=None, feedback_type="abuse")
     change = apply_event(FRESH, event, Decision(Step.SUPPRESS, "complained"))
     assert change.record.suppression is not None
     assert change.record.suppression.reason == "complaint"
@@ -110,7 +111,7 @@ def test_release_tells_what_was_released_and_why() -> None:
     assert (released.record.state, released.record.suppression) == (State.RELEASED, None)
     (told,) = released.occurrences
     assert (told.type, told.sequence, told.at) == (NoticeType.RELEASED, 2, day(1))
-    assert (told.data["because"], told.data["reason"]) == ("a mistake", "manual")
+    assert (told.data["because"], told.data["reason"]) == ("a mistake", None)
 
 
 def test_suppression_ends_at_its_until_whenever_somebody_looks() -> None:

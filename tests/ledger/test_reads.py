@@ -68,7 +68,6 @@ def test_list_holds_no_lock_while_it_is_read(ledger: Ledger) -> None:
     (SuppressionFilter(recipient="A@example.org"), ["a@example.org", "a@example.org"]),
     (SuppressionFilter(recipient="a@example.org", stream="news"), ["a@example.org"]),
     (SuppressionFilter(state=State.PENDING), []),
-    (SuppressionFilter(reason="manual"), ["b@example.org"]),
     (SuppressionFilter(reason=Reason.INVALID_RECIPIENT), ["a@example.org", "a@example.org"]),
     (SuppressionFilter(reason="complaint"), ["c@example.org"]),
     (SuppressionFilter(limit=1), ["a@example.org"]),

@@ -19,7 +19,7 @@ def test_manual_suppression(ledger: Ledger) -> None:
     suppress(ledger, platform, source=SuppressionSource.IMPORT, until=day(3))
     (found,) = ledger.suppressions()
     assert (found.recipient, found.stream, found.state) == (USER, "default", State.SUPPRESSED)
-    assert (found.reason, found.source, found.because) == ("import", SuppressionSource.IMPORT, "asked for")
+    assert (found.reason, found.source, found.because) == (None, SuppressionSource.IMPORT, "asked for")
     assert (found.since, found.until, found.events) == (START, day(3), ())
     assert [it.type for it in platform.told] == [NoticeType.SUPPRESSED]
 

@@ -48,9 +48,11 @@ def test_a_placeholder_is_nobody() -> None:
 
 
 @pytest.mark.parametrize("kind", ["auth-failure", "not-spam", "dmarc"])
-def test_reports_that_are_no_complaint_of_a_person_name_nobody(kind: str) -> None:
+def test_reports_that_are_no_complaint_of_a_person_speak_of_whom_they_name_alone(kind: str) -> None:
     found = read(complaint(kind))
-    assert (found.kind, found.feedback_type, found.findings) == (Kind.COMPLAINT, kind, ())
+    assert (found.kind, found.feedback_type) == (Kind.COMPLAINT, kind)
+    assert recipients(complaint(kind)) == ["user@example.org"]
+    assert recipients(complaint(kind, more="")) == []
 
 
 def test_a_feedback_part_without_type_is_found() -> None:

@@ -93,6 +93,8 @@ DELAYED = replace(FAILED, action=Action.DELAYED)
         (bounce(kind=Kind.AUTO_REPLY), Destination.PROCESSED),
         (bounce(kind=Kind.DISPOSITION), Destination.PROCESSED),
         (bounce(kind=Kind.OTHER), Destination.REVIEW),
+        (replace(bounce(kind=Kind.COMPLAINT), feedback_type="abuse"), Destination.REVIEW),
+        (replace(bounce(kind=Kind.COMPLAINT), feedback_type="not-spam"), Destination.PROCESSED),
         (bounce(), Destination.REVIEW),
         (bounce(judged(verdict=UNKNOWN)), Destination.REVIEW),
         (bounce(judged(), judged(replace(FAILED, original_recipient="b@example.org"), UNKNOWN)), Destination.REVIEW),

@@ -88,7 +88,7 @@ def _recipients() -> None:
         sa.Column("stream", sa.Text(), nullable=False),
         sa.Column("recipient", sa.Text(), nullable=False),
         sa.Column("state", sa.Text(), nullable=False),
-        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("reason", sa.Text()),
         sa.Column("since", _TIME, nullable=False),
         sa.Column("because", sa.Text(), nullable=False),
         sa.Column("source", sa.Text(), nullable=False),
