@@ -3,6 +3,7 @@
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -17,7 +18,7 @@ from bounce_watcher.model.message import RawMessage
 from bounce_watcher.policy.decide import decide
 from bounce_watcher.service.analyser import Analysed, Analyser, Ticket
 from bounce_watcher.service.announcing import announcer
-from bounce_watcher.service.trouble import Troubles
+from bounce_watcher.service.trouble import ReportedFailure, Troubles
 
 log = structlog.get_logger()
 
@@ -63,31 +64,64 @@ class Recorder:
     ) -> Tally:
         """Takes pages until there are none or `stop` is set; calls `settle` for each one once it is committed.
 
-        While one page is written others are analysed. What was fetched when `stop` came is finished.
-        Raises ReportedFailure, TemporaryFailure or PermanentFailure; the pages not settled by then are untouched.
+        `pages` and `settle` run in the caller's thread, so they may share a connection; meanwhile a thread of its own
+        writes pages in their order, and processes analyse those behind them. What was fetched when `stop` came is
+        finished. Raises ReportedFailure, TemporaryFailure or PermanentFailure; pages not settled by then come again.
         """
-        total, under_way = Tally(), deque[Callable[[], Tally]]()
-        for page in pages:
-            under_way.append(partial(self._finish, self._analyser.submit(page), settle))
-            if len(under_way) > self._analyser.depth:
-                total += under_way.popleft()()
-            if stop.is_set():
-                break
-        return sum((finish() for finish in under_way), start=total)
+        total, under_way = Tally(), deque[Future[_Written]]()
+        with ThreadPoolExecutor(1, thread_name_prefix="ledger") as writer:
+            write = _until_it_fails(self._write)
+            for page in pages:
+                under_way.append(writer.submit(write, self._analyser.submit(page)))
+                while under_way and (under_way[0].done() or len(under_way) > self._analyser.depth + 1):
+                    total += _settled(under_way.popleft(), settle)
+                if stop.is_set():
+                    break
+            for written in under_way:
+                total += _settled(written, settle)
+        return total
 
     def expire(self, now: datetime) -> int:
         """Releases what is suppressed no longer than until `now`, and tells the platforms."""
         with self._troubles.guard("ledger"):
             return self._ledger.expire(now, self._announce)
 
-    def _finish(self, ticket: Ticket, settle: Callable[[Destinations, Tally], None]) -> Tally:
+    def _write(self, ticket: Ticket) -> "_Written":
         analysed = self._analyser.result(ticket)
         with self._troubles.guard("ledger"):
             outcome = self._ledger.record(_records(analysed, self._keep_raw), self._decide, self._announce)
         places = _destinations(ticket.page, analysed)
-        tally = _tally(len(ticket.page), outcome, len(places.get(Destination.QUARANTINE, ())))
-        settle(places, tally)
-        return tally
+        return _Written(places, _tally(len(ticket.page), outcome, len(places.get(Destination.QUARANTINE, ()))))
+
+
+@dataclass(frozen=True, slots=True)
+class _Written:
+    """A page that is committed, and where its mail goes now."""
+
+    places: Destinations
+    tally: Tally
+
+
+def _settled(written: "Future[_Written]", settle: Callable[[Destinations, Tally], None]) -> Tally:
+    page = written.result()
+    settle(page.places, page.tally)
+    return page.tally
+
+
+def _until_it_fails(write: Callable[[Ticket], _Written]) -> Callable[[Ticket], _Written]:
+    """Pages are written in their order: behind one that could not be, none is."""
+    failed = threading.Event()
+
+    def guarded(ticket: Ticket) -> _Written:
+        if failed.is_set():
+            raise ReportedFailure("a page before this one could not be written")
+        try:
+            return write(ticket)
+        except BaseException:
+            failed.set()
+            raise
+
+    return guarded
 
 
 def _records(analysed: Sequence[Analysed], keep_raw: bool) -> list[MessageRecord]:

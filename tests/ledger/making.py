@@ -52,12 +52,14 @@ def bounce(
     kind: Kind = Kind.BOUNCE,
     action: Action | None = Action.FAILED,
     diagnostic: str = "550 5.1.1 no such user",
+    feedback_type: str | None = None,
 ) -> BounceEvent:
     return BounceEvent(
         id=event_id(digest, recipient),
         message_digest=digest,
         at=at,
         kind=kind,
+        feedback_type=feedback_type,
         recipient=recipient,
         stream=stream,
         action=action,

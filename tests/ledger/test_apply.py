@@ -56,7 +56,7 @@ def test_counts_are_by_what_happened() -> None:
     ):
         record = apply_event(record, event, Decision(Step.NOTE, "")).record
     assert record.counts == {"hard": 1, "soft": 1, "delay": 1, "delivered": 1, "complaint": 1}
-    assert record.sequence == 3  # a notice for each failure and the complaint; none for a delay, a delivery, other feedback
+    assert record.sequence == 3  # a notice for each failure and the complaint; none for all else
 
 
 def test_first_and_last_event_hold_whatever_the_order() -> None:
