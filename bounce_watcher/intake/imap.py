@@ -264,13 +264,13 @@ class ImapSession:
 
     def _file(self, source: str, uidvalidity: int | None, numbers: Sequence[int], place: str) -> None:
         folder = self._sources[source]
-        for batch in uids.batches(sorted(numbers)):
+        for batch in uids.sequence_sets(numbers):
             if not self._is_still(folder, uidvalidity):
                 self.unfinished = True
                 return
             with self._connection.conversation(f"filing mail of {folder} in {place}"):
                 self._provide(place)
-                self._file_batch(uids.compact(batch), place)
+                self._file_batch(batch, place)
 
     def _file_batch(self, batch: str, place: str) -> None:
         client = self._connection.client

@@ -76,7 +76,7 @@ class Poller:
 
 def _log_page(account: ImapAccount, tally: Tally) -> None:
     log.info(
-        "page recorded", action="page_recorded", mailbox=account.name, messages=tally.messages,
+        "mail recorded and filed", action="mail_recorded", mailbox=account.name, messages=tally.messages,
         events=tally.events, suppressed=tally.suppressed, duplicates=tally.duplicates,
     )
 

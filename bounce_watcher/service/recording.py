@@ -22,6 +22,9 @@ from bounce_watcher.service.trouble import ReportedFailure, Troubles
 
 log = structlog.get_logger()
 
+SETTLE_PAGES = 4
+"""Pages whose mail is filed together. A crash before that makes no more than these come again, to no effect."""
+
 Destinations = Mapping[Destination, Sequence[RawMessage]]
 
 
@@ -62,24 +65,25 @@ class Recorder:
         settle: Callable[[Destinations, Tally], None],
         stop: threading.Event,
     ) -> Tally:
-        """Takes pages until there are none or `stop` is set; calls `settle` for each one once it is committed.
+        """Takes pages until there are none or `stop` is set; calls `settle` for some at a time once they are committed.
 
         `pages` and `settle` run in the caller's thread, so they may share a connection; meanwhile a thread of its own
         writes pages in their order, and processes analyse those behind them. What was fetched when `stop` came is
         finished. Raises ReportedFailure, TemporaryFailure or PermanentFailure; pages not settled by then come again.
         """
-        total, under_way = Tally(), deque[Future[_Written]]()
+        under_way, settling = deque[Future[_Written]](), _Settling(settle)
         with ThreadPoolExecutor(1, thread_name_prefix="ledger") as writer:
             write = _until_it_fails(self._write)
             for page in pages:
                 under_way.append(writer.submit(write, self._analyser.submit(page)))
                 while under_way and (under_way[0].done() or len(under_way) > self._analyser.depth + 1):
-                    total += _settled(under_way.popleft(), settle)
+                    settling.add(under_way.popleft().result())
                 if stop.is_set():
                     break
             for written in under_way:
-                total += _settled(written, settle)
-        return total
+                settling.add(written.result())
+            settling.flush()
+        return settling.total
 
     def expire(self, now: datetime) -> int:
         """Releases what is suppressed no longer than until `now`, and tells the platforms."""
@@ -102,10 +106,30 @@ class _Written:
     tally: Tally
 
 
-def _settled(written: "Future[_Written]", settle: Callable[[Destinations, Tally], None]) -> Tally:
-    page = written.result()
-    settle(page.places, page.tally)
-    return page.tally
+class _Settling:
+    """Committed pages whose mail is filed some at a time: a server's price for moving mail is by the command."""
+
+    def __init__(self, settle: Callable[[Destinations, Tally], None]) -> None:
+        self.total = Tally()
+        self._settle = settle
+        self._waiting: list[_Written] = []
+
+    def add(self, page: _Written) -> None:
+        self._waiting.append(page)
+        if len(self._waiting) >= SETTLE_PAGES:
+            self.flush()
+
+    def flush(self) -> None:
+        if not self._waiting:
+            return
+        places: dict[Destination, list[RawMessage]] = {}
+        for page in self._waiting:
+            for place, messages in page.places.items():
+                places.setdefault(place, []).extend(messages)
+        tally = sum((page.tally for page in self._waiting), start=Tally())
+        self._waiting.clear()
+        self._settle(places, tally)
+        self.total += tally
 
 
 def _until_it_fails(write: Callable[[Ticket], _Written]) -> Callable[[Ticket], _Written]:

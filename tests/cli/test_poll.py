@@ -48,7 +48,7 @@ def test_a_second_pass_finds_nothing(program: Program, here: Stage) -> None:
 def test_verbose_logs_each_step(program: Program, here: Stage) -> None:
     here.config.write_text(here.config.read_text().replace('level = "warning"', 'level = "info"'))
     done = program.call("poll", "--verbose", "-c", str(here.config))
-    assert "action=page_recorded" in done.err
+    assert "action=mail_recorded" in done.err
     assert "anna@" not in done.err
 
 

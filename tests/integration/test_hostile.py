@@ -68,7 +68,7 @@ def measured(house: House, *arguments: str) -> tuple[int, str]:
 
 def times_of_settlement(log: str) -> list[datetime]:
     """When each page was settled."""
-    return [*map(datetime.fromisoformat, re.findall(r"^timestamp=(\S+) .*action=page_recorded", log, re.MULTILINE))]
+    return [*map(datetime.fromisoformat, re.findall(r"^timestamp=(\S+) .*action=mail_recorded", log, re.MULTILINE))]
 
 
 @pytest.fixture

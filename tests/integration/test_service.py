@@ -117,7 +117,7 @@ def test_log_names_no_address_and_no_secret(sqlite_house: House) -> None:
     service.terminate()
     service.wait(20)
     log = house.log()
-    assert "action=page_recorded" in log
+    assert "action=mail_recorded" in log
     assert "example.org" not in log
     assert "correct horse" not in log
     assert "whsec_" not in log

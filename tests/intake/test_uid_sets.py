@@ -1,0 +1,30 @@
+"""Sequence sets short enough for a line, that name just the UIDs they should."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bounce_watcher.intake.uids import compact, sequence_sets
+
+
+def named(sequence_set: str) -> set[int]:
+    found: set[int] = set()
+    for part in sequence_set.split(","):
+        first, _, last = part.partition(":")
+        found.update(range(int(first), int(last or first) + 1))
+    return found
+
+
+@given(st.sets(st.integers(1, 2**32 - 1), min_size=1, max_size=200), st.integers(1, 300))
+def test_each_uid_once_and_no_other(uids: set[int], longest: int) -> None:
+    sets = list(sequence_sets(uids, longest))
+    assert sorted(uid for each in sets for uid in named(each)) == sorted(uids)
+    assert all(len(each) <= longest or "," not in each for each in sets)
+
+
+def test_a_run_of_any_length_is_one_command() -> None:
+    assert list(sequence_sets(range(1, 100_001))) == ["1:100000"]
+
+
+def test_no_uid_makes_no_command() -> None:
+    assert list(sequence_sets([])) == []
+    assert compact([]) == ""
