@@ -94,6 +94,7 @@ class Recorder:
         analysed = self._analyser.result(ticket)
         with self._troubles.guard("ledger"):
             outcome = self._ledger.record(_records(analysed, self._keep_raw), self._decide, self._announce)
+        log.debug("page written", action="page_written", messages=len(ticket.page), events=outcome.events)
         places = _destinations(ticket.page, analysed)
         return _Written(places, _tally(len(ticket.page), outcome, len(places.get(Destination.QUARANTINE, ()))))
 
