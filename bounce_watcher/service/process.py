@@ -9,6 +9,7 @@ from bounce_watcher.model.finding import EVENT_KINDS, Analysis, Kind, RecipientV
 from bounce_watcher.model.ledger import ABUSE, BounceEvent, MessageRecord
 from bounce_watcher.model.message import RawMessage
 from bounce_watcher.model.verdict import BounceType
+from bounce_watcher.parsing.delivery_status import MAX_RECIPIENTS
 
 DEFAULT_STREAM = "default"
 
@@ -71,6 +72,8 @@ def destination(analysis: Analysis) -> Destination:
     """Where the mail is filed: what nobody understood goes where a person looks."""
     if analysis.kind is Kind.OTHER or _names_nobody(analysis):
         return Destination.REVIEW
+    if len(analysis.recipients) >= MAX_RECIPIENTS:
+        return Destination.REVIEW  # it may name more than were read
     if any(_needs_review(each) for each in analysis.recipients):
         return Destination.REVIEW
     return Destination.PROCESSED

@@ -19,6 +19,7 @@ from bounce_watcher.model.finding import (
 )
 from bounce_watcher.model.message import RawMessage
 from bounce_watcher.model.verdict import Reason, Verdict
+from bounce_watcher.parsing.delivery_status import MAX_RECIPIENTS
 from bounce_watcher.service.process import destination, event_id, message_record
 
 RAW = RawMessage(
@@ -92,6 +93,8 @@ DELAYED = replace(FAILED, action=Action.DELAYED)
         (bounce(judged(DELAYED, UNKNOWN), kind=Kind.DELAY), Destination.PROCESSED),
         (bounce(kind=Kind.AUTO_REPLY), Destination.PROCESSED),
         (bounce(kind=Kind.DISPOSITION), Destination.PROCESSED),
+        (bounce(*[judged()] * (MAX_RECIPIENTS - 1)), Destination.PROCESSED),
+        (bounce(*[judged()] * MAX_RECIPIENTS), Destination.REVIEW),
         (bounce(kind=Kind.OTHER), Destination.REVIEW),
         (replace(bounce(kind=Kind.COMPLAINT), feedback_type="abuse"), Destination.REVIEW),
         (replace(bounce(kind=Kind.COMPLAINT), feedback_type="not-spam"), Destination.PROCESSED),
