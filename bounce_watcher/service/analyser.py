@@ -5,7 +5,7 @@ import multiprocessing
 import os
 import threading
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures import CancelledError, Future, ProcessPoolExecutor
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
@@ -29,12 +29,17 @@ MESSAGE_SECONDS = 20.0
 """How long one message may take when it is tried alone."""
 
 
+_BROKEN_OFF = (BrokenProcessPool, FutureTimeoutError, CancelledError)
+"""A worker died, a worker hangs, or the pool was ended for another page's sake."""
+
+
 @dataclass(frozen=True, slots=True)
 class Ticket:
     """A page under way."""
 
     page: Sequence[RawMessage]
     future: "Future[list[Analysed]]"
+    pool: ProcessPoolExecutor
 
 
 Work = Callable[[Sequence[RawMessage]], list[Analysed]]
@@ -61,46 +66,51 @@ class Analyser:
         self._page_seconds, self._message_seconds = limits
         self.depth = workers or os.cpu_count() or 1
         self._lock = threading.Lock()
-        self._pool = self._new_pool()
+        self._pool = self._new_pool(self.depth)
 
     def submit(self, page: Sequence[RawMessage]) -> Ticket:
         with self._lock:
             try:
-                future = self._pool.submit(self._work, page)
+                return self._ticket(page)
             except BrokenProcessPool:
-                self._pool = self._new_pool()
-                future = self._pool.submit(self._work, page)
-        return Ticket(page, future)
+                self._pool = self._new_pool(self.depth)
+                return self._ticket(page)
+
+    def _ticket(self, page: Sequence[RawMessage]) -> Ticket:
+        return Ticket(page, self._pool.submit(self._work, page), self._pool)
 
     def result(self, ticket: Ticket) -> list[Analysed]:
         """The page's analyses in its order. A page that broke or hung its worker is gone through one by one."""
-        pool = self._pool
         try:
             return ticket.future.result(self._page_seconds)
-        except (BrokenProcessPool, FutureTimeoutError):
+        except _BROKEN_OFF:
             log.warning("analysis of a page broke off", action="analysis_restarted", messages=len(ticket.page))
-            self._replace(pool)
-            return [self._alone(raw) for raw in ticket.page]
+            self._replace(ticket.pool)
+            return self._one_by_one(ticket.page)
 
-    def _alone(self, raw: RawMessage) -> Analysed:
-        pool = self._pool
-        try:
-            return self.submit([raw]).future.result(self._message_seconds)[0]
-        except (BrokenProcessPool, FutureTimeoutError) as failure:
-            self._replace(pool)
-            return Analysed(None, error=f"{type(failure).__name__} while analysing it")
+    def _one_by_one(self, page: Sequence[RawMessage]) -> list[Analysed]:
+        """In a process of the page's own: what breaks it is in this page, and breaks no other's."""
+        found: list[Analysed] = []
+        pool = self._new_pool(1)
+        for raw in page:
+            try:
+                found += pool.submit(self._work, [raw]).result(self._message_seconds)
+            except _BROKEN_OFF as failure:
+                found.append(Analysed(None, error=f"{type(failure).__name__} while analysing it"))
+                _end(pool)
+                pool = self._new_pool(1)
+        _end(pool)
+        return found
 
-    def _new_pool(self) -> ProcessPoolExecutor:
-        return ProcessPoolExecutor(
-            self.depth, _processes(), initializer=start, initargs=(self._settings,)
-        )
+    def _new_pool(self, workers: int) -> ProcessPoolExecutor:
+        return ProcessPoolExecutor(workers, _processes(), initializer=start, initargs=(self._settings,))
 
     def _replace(self, pool: ProcessPoolExecutor) -> None:
         """Ends a pool with a broken or hung worker, unless another thread has done so already."""
         with self._lock:
             if self._pool is not pool:
                 return
-            self._pool = self._new_pool()
+            self._pool = self._new_pool(self.depth)
         _end(pool)
 
     def close(self) -> None:

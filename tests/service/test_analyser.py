@@ -7,6 +7,7 @@ import sys
 import textwrap
 import time
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -64,6 +65,22 @@ def test_pages_under_way_beside_a_poisoned_one_are_analysed(analyser: Analyser) 
     tickets = [analyser.submit(page(b"a", b"die")), analyser.submit(page(b"b")), analyser.submit(page(b"c"))]
     results = [analyser.result(ticket) for ticket in tickets]
     assert [[each.error is None for each in result] for result in results] == [[True, False], [True], [True]]
+
+
+def test_pages_waiting_behind_a_hung_one_are_analysed(analyser: Analyser) -> None:
+    tickets = [analyser.submit(page(b"hang")), *(analyser.submit(page(b"a", b"b")) for _ in range(12))]
+    first, *others = [analyser.result(ticket) for ticket in tickets]
+    assert [each.error is None for each in first] == [False]
+    assert all(each.error is None for result in others for each in result)
+
+
+def test_one_thread_s_poison_sends_no_message_of_another_into_quarantine(analyser: Analyser) -> None:
+    def drained(contents: tuple[bytes, ...]) -> list[bool]:
+        return [each.error is None for each in analyser.result(analyser.submit(page(*contents)))]
+
+    bags = [(b"die", b"a", b"die", b"b"), (b"c", b"die", b"d", b"die"), (b"e", b"f", b"g", b"h")]
+    with ThreadPoolExecutor(3) as threads:
+        assert list(threads.map(drained, bags)) == [[content != b"die" for content in bag] for bag in bags]
 
 
 def test_workers_end_with_a_killed_parent(tmp_path: Path) -> None:
