@@ -9,7 +9,6 @@ from bounce_watcher.model.ledger import BounceEvent, OutboxItem, RecipientRecord
 EVENT_COLUMNS = ("at", "kind", "recipient", "stream", "bounce_type", "reason", "status", "rule", "counted")
 SUPPRESSION_COLUMNS = ("recipient", "stream", "state", "bounce_type", "reason", "since", "until", "because")
 OUTBOX_COLUMNS = ("id", "target", "type", "recipient", "state", "attempts", "next_attempt_at", "last_answer")
-RECIPIENT_COLUMNS = ("recipient", "stream", "state", "counts", "because")
 
 
 def analysis_row(source: str, analysis: Analysis) -> Row:

@@ -37,17 +37,6 @@ class _Selected:
     generation: int
 
 
-@dataclass(frozen=True, slots=True)
-class Survey:
-    """What a look at a mailbox shows. `waiting`: messages by watched folder, None for one that is not there;
-    `to_be_made`: destinations that do not exist yet."""
-
-    settlement: Settlement
-    has_idle: bool
-    waiting: Mapping[str, int | None]
-    to_be_made: tuple[str, ...]
-
-
 @contextmanager
 def open_session(
     account: ImapAccount, *, now: Callable[[], datetime], tokens: TokenStore
@@ -117,17 +106,6 @@ class ImapSession:
             raise PermanentFailure(
                 f"mailbox {self._account.name}: no such folder on the server: {names}; mend `folder` or create it"
             )
-
-    def survey(self) -> Survey:
-        """Changes nothing. Raises TemporaryFailure or PermanentFailure."""
-        waiting = {}
-        for source, folder in self._sources.items():
-            selected = self._enter(folder)
-            waiting[source] = None if selected is None else len(self._search(selected))
-        with self._connection.conversation("looking for folders"):
-            client = self._connection.client
-            absent = tuple(place for place in self._places.values() if not folders.exists(client, place))
-            return Survey(self.settlement, bool(client.has_capability("IDLE")), waiting, tuple(dict.fromkeys(absent)))
 
     # Reading
 

@@ -16,9 +16,3 @@ def address_key(address: str) -> str:
         with contextlib.suppress(UnicodeError):
             domain = domain.encode("idna").decode("ascii")
     return f"{local.casefold()}{at}{domain}"
-
-
-def domain_of(address: str) -> str:
-    """The part behind the last @, in lower case; "" where there is none."""
-    _, at, domain = address.rpartition("@")
-    return domain.casefold() if at else ""

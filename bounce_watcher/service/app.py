@@ -133,7 +133,7 @@ class Service:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        """Finishes the page and the requests in hand. What is leased and not sent comes back with its lease."""
+        """Finishes the pages and the requests in hand."""
         self._stop.set()
         self._scheduler.shutdown(wait=False)
         self._threads.shutdown(wait=True)

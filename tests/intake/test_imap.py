@@ -10,7 +10,6 @@ import imapclient
 import pytest
 
 from bounce_watcher.intake.account import ImapAccount
-from bounce_watcher.intake.imap import Survey
 from bounce_watcher.intake.mailbox import Destination
 from bounce_watcher.intake.settling import Settlement
 from bounce_watcher.model.errors import PermanentFailure, TemporaryFailure
@@ -177,16 +176,6 @@ def test_a_crash_between_copy_and_removal_loses_nothing(mailbox: Mailbox) -> Non
     assert [message.content for message in drain(mailbox.account())] == [crlf(bounce(1))]
     assert mailbox.left() == []
     assert mailbox.in_folder("Bounces/Processed") == [bounce(0), bounce(1), bounce(1)]
-
-
-def test_a_survey_tells_what_is_there_and_changes_nothing(mailbox: Mailbox) -> None:
-    mailbox.server.deliver("bounces", bounces(2))
-    with session_of(mailbox.account(folders=("INBOX", "Nowhere"))) as session:
-        assert session.survey() == Survey(
-            mailbox.settlement, True, {"returns/INBOX": 2, "returns/Nowhere": None},
-            tuple(session.hierarchy.name(f"Bounces/{name}") for name in ("Processed", "Review", "Quarantine")),
-        )
-    assert mailbox.server.folders("bounces") == set()
 
 
 # What does not depend on how mail is settled
