@@ -103,10 +103,10 @@ def _at_its_stage(verdict: Verdict, rule: Rule | None, stage: str | None) -> Ver
     if verdict.bounce_type is not BounceType.HARD or stage is None:
         return verdict
     if stage in _BEFORE_THE_RECIPIENT and not (stage == "CONNECT" and verdict.reason is Reason.DOMAIN_REFUSES_MAIL):
-        return replace(verdict, reason=_BEFORE_THE_RECIPIENT[stage])
+        return replace(verdict, reason=_BEFORE_THE_RECIPIENT[stage], said=verdict.reason, stage=stage)
     known = rule is not None and rule.precedence >= Precedence.RECEIVER
     if stage in _AFTER_THE_RECIPIENT and verdict.reason is Reason.INVALID_RECIPIENT and not known:
-        return replace(verdict, reason=Reason.RECIPIENT_FILTERED)
+        return replace(verdict, reason=Reason.RECIPIENT_FILTERED, said=verdict.reason, stage=stage)
     return verdict
 
 

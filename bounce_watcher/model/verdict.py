@@ -87,6 +87,8 @@ class Verdict:
     """What one failure means, by which rule, and the words that it rests on.
 
     `status` and `code` are the effective ones: what the last hop said, where the report's own field is generic.
+    `said`: what the rule makes of the words, where the `stage` of the dialogue at which they fell made `reason` of it;
+    both are None where the rule's own reason stands.
     """
 
     reason: Reason
@@ -95,6 +97,8 @@ class Verdict:
     quote: str
     code: int | None = None
     status: EnhancedStatus | None = None
+    said: Reason | None = None
+    stage: str | None = None
 
     @property
     def bounce_type(self) -> BounceType:

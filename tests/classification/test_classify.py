@@ -147,6 +147,13 @@ def test_the_stage_counts_where_it_is_known(diagnostic: str, reason: Reason) -> 
     assert judged(diagnostic).reason is reason
 
 
+def test_where_the_stage_makes_another_reason_of_the_words_both_are_told() -> None:
+    verdict = judged("550 5.1.1 User unknown", stage="MAIL")
+    assert (verdict.reason, verdict.said, verdict.stage) == (Reason.SENDER_REJECTED, Reason.INVALID_RECIPIENT, "MAIL")
+    plain = judged("550 5.1.1 User unknown", stage="RCPT")
+    assert (plain.reason, plain.said, plain.stage) == (Reason.INVALID_RECIPIENT, None, None)
+
+
 def test_a_stage_told_beside_the_reply_counts_too() -> None:
     assert judged("550 User unknown", stage="DATA").reason is Reason.RECIPIENT_FILTERED
     assert judged("550 User unknown", stage="RCPT").reason is Reason.INVALID_RECIPIENT
