@@ -22,7 +22,11 @@ _FAILURE_SUBJECT = re.compile(
     r"|mancato recapito|onbestelbaar|退信|配信|送信でき|エラー|не доставлен|недоставлен",
     re.IGNORECASE,
 )
-_REPLY_SUBJECT = re.compile(r"\s*(?:re|aw|sv|fwd?|wg|tr|rv|enc|antw|vs|vb|pd)\s*(?:\[\d+\])?[:：]", re.IGNORECASE)
+_REPLY_SUBJECT = re.compile(
+    r"\s*(?:\[[^\[\]]{1,40}\]\s*)?(?:re|aw|sv|fwd?|wg|tr|rv|enc|antw|vs|vb|pd)\s*(?:\[\d+\])?[:：]"
+    r"|\s*\[[^\[\]\d]{0,20}\d{3,10}\]",  # "[Request 4711] Mail delivery failed": the number of a ticket
+    re.IGNORECASE,
+)
 _MTA_MARKS = frozenset({
     "x-failed-recipients", "x-ms-exchange-message-is-ndr", "x-ahmailid", "x-mx-bounce", "x-bounceio-id",
     "x-mddsn-message",
