@@ -11,6 +11,7 @@ from functools import lru_cache
 
 from bounce_watcher.parsing.charset import decode
 from bounce_watcher.parsing.headers import MAX_HEADER_BYTES, TEXT_PLAIN, ContentType, Headers
+from bounce_watcher.parsing.html_text import html_to_text, is_html
 from bounce_watcher.parsing.lazy import lazy
 from bounce_watcher.parsing.transfer import decode_transfer
 
@@ -99,15 +100,16 @@ class ParsedMessage:
 
     @lazy
     def text(self) -> str:
-        """What the message says to people: its first text/plain leaf, else its first text leaf, else "".
+        """What the message says to people: its first text/plain leaf that says anything, else its first text leaf, else "".
 
-        A multipart whose boundary occurs nowhere is a leaf, and counts as text.
+        HTML is read as its reader sees it. A multipart whose boundary occurs nowhere is a leaf, and counts as text.
         """
-        types = [part.type.value for part in self.parts]
-        if "text/plain" in types:
-            return self.parts[types.index("text/plain")].text
-        texts = (part.text for part in self.parts if part.type.value.startswith(("text", "multipart/")))
-        return next(texts, "")
+        parts = self.parts
+        plain = next((part for part in parts if part.type.value == "text/plain" and part.text.strip()), None)
+        shown = plain or next((part for part in parts if part.type.value.startswith(("text", "multipart/"))), None)
+        if shown is None:
+            return ""
+        return html_to_text(shown.text) if shown.type.value == "text/html" or is_html(shown.text) else shown.text
 
 
 def parse(content: bytes) -> ParsedMessage:

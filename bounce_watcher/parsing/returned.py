@@ -20,21 +20,47 @@ ORIGINAL_TYPES = frozenset({
 })
 
 _OF_SENT = ("message-id", "from", "subject")
+_HEADINGS = (
+    r"below (?:this|the next) line is (?:a copy of the message|the original bounce)",
+    r"this is a copy of (?:the|your) (?:message|mail)",
+    r"(?:below is )?a copy of (?:the|your) (?:original )?(?:message|mail|email)",
+    r"included is a copy of the message header",
+    r"(?:the )?(?:header|body)s? of (?:the|your) (?:original )?(?:message|mail)",
+    r"the header and top \d+ lines",
+    r"original (?:e-?mail|message|mail)(?: (?:headers?|info|text|content))?(?: (?:as )?(?:follows|attached|below|is attached))?",
+    r"(?:mail|message) (?:headers?|text|body) (?:follows?|suppressed)",
+    r"(?:un|non-?)(?:sent|delivered|deliverable) (?:message|mail) follows?",
+    r"(?:start of )?(?:returned|unsent|bounced) (?:message|e-?mail)(?: follows?)?",
+    r"(?:begin )?forwarded (?:message|by)",
+    r"here is your returned mail",
+    r"your message reads(?: \(in part\))?",
+    r"old message",
+    r"message non-?deliverable",
+    r"(?:der header der |die )?ursprüngliche[nr]? (?:nachricht(?:enkopfzeilen)?|mail|e-mail)",
+    r"(?:der header der )?originalnachricht|kopie (?:der|ihrer) nachricht",
+    r"en-t[êe]tes de message d'origine|message d'origine|copie (?:du|de votre) message|message original",
+    r"(?:encabezados? de )?mensajes? original(?:es)?",
+    r"messaggio originale|intestazioni originali del messaggio",
+    r"mensagem original|cabeçalhos originais da mensagem",
+    r"oorspronkelijke? bericht(?:koppen)?",
+    r"ursprungligt meddelande|opp?rinneli[gk]e? mel(?:ding|delelse)|oprindelig meddelelse|alkuperäinen viesti",
+    r"oryginalna wiadomość|wiadomość oryginalna|treść wiadomości|původní zpráva|pôvodná správa|eredeti üzenet",
+    r"исходн(?:ое|ые)(?: заголовки)? (?:сообщени[ея]|письмо)|копия (?:сообщения|письма)|вихідне повідомлення",
+    r"özgün ileti|orijinal mesaj|מקור ההודעה",
+    r"(?:以下は)?(?:元|オリジナル|送信元)の?(?:メール|メッセージ)(?:です| ヘッダー)?",
+    r"(?:以下是)?原(?:始)?(?:邮件|郵件)(?:内容)?|원본 메시지",
+)
+"""What stands above the quoted original, with or without rules of hyphens around it."""
+
+_ANY_HEADING = "|".join(_HEADINGS)
 _DELIMITER = re.compile(
-    r"^[ \t>]*(?:"
-    r"-+ ?(?:Below (?:this|the next) line is (?:a copy of the message|the original bounce)"
-    r"|This is a copy of (?:the|your) message|Original message|Message header|Unsent message|Returned message"
-    r"|The header of the original message|RETURNED MAIL|START OF RETURNED MESSAGE|original mail info|Forwarded message)"
-    r"|Original message (?:follows|headers|details|attached)|Below is a copy of the original message"
-    r"|Message (?:headers|text) follows?|Included is a copy of the message header"
-    r"|-- The header and top|\|-+ ?Message text follows|Here is your returned mail|Your message reads \(in part\)"
-    r"|Ursprüngliche Nachricht|Mensaje original|Message d'origine|Messaggio originale|Mensagem original"
-    r")[^\n]*$",
+    rf"^[ \t>]*(?:(?:{_ANY_HEADING})[ \t]*[-=_*|+#~.:：]{{0,80}}[ \t]*|[-=_*|+#~]{{1,80}}[ \t:]*(?:{_ANY_HEADING})[^\n]*)$",
     re.IGNORECASE | re.MULTILINE,
 )
 _HEADER_START = re.compile(
-    r"^(?:Return-Path|Received|DKIM-Signature|Message-ID|X-Received|Delivered-To):[^\n]*"
-    r"\n(?:[ \t][^\n]*\n){0,20}[A-Za-z][A-Za-z0-9-]{0,60}:",
+    r"^(?:Return-Path|Received|DKIM-Signature|Message-ID|X-Received|Delivered-To) ?:[^\n]*"
+    r"\n(?:[ \t][^\n]*\n){0,20}[A-Za-z][A-Za-z0-9-]{0,60} ?:"
+    r"|^(?:From|To|Subject|Date) ?:[^\n]*\n(?:(?:From|To|Cc|Subject|Date|Mime-Version|Content-\w{1,20}|Message-Id) ?:[^\n]*\n){3}",
     re.IGNORECASE | re.MULTILINE,
 )
 

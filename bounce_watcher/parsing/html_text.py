@@ -1,0 +1,41 @@
+"""What an HTML text says to people, as lines (Coremail, QQ, Mimecast and others write no plain text at all)."""
+
+import re
+
+from selectolax.lexbor import LexborHTMLParser
+
+MAX_HTML = 64 * 1024
+"""Characters of HTML that are read. A notice takes a few KiB, its style sheet some more."""
+
+_UNSEEN = "head, style, script, template, title, noscript, [style*='display:none'], [style*='display: none']"
+_CELL = frozenset({"td", "th"})
+_BLOCK = frozenset({
+    "address", "article", "blockquote", "br", "center", "dd", "div", "dl", "dt", "fieldset", "footer", "form", "h1", "h2",
+    "h3", "h4", "h5", "h6", "header", "hr", "li", "main", "ol", "p", "pre", "section", "table", "tbody", "tr", "ul",
+})  # fmt: skip
+_BLANKS = re.compile(r"\s+")
+_DOCUMENT = re.compile(r"\s*<(?:!doctype html|html|head|body|div|table|p|meta)\b", re.IGNORECASE)
+
+
+def is_html(text: str) -> bool:
+    """Whether a text is HTML for all that its type says."""
+    return _DOCUMENT.match(text) is not None
+
+
+def html_to_text(html: str) -> str:
+    """`html` as plain text: a line a block, cells of a row on one line, scripts and what is hidden left out. Total."""
+    tree = LexborHTMLParser(html[:MAX_HTML])
+    if tree.body is None:
+        return ""
+    for node in tree.css(_UNSEEN):
+        node.decompose()
+    chunks: list[str] = []
+    for node in tree.body.traverse(include_text=True):
+        before = node.prev
+        if node.tag in _BLOCK or (before is not None and before.tag in _BLOCK):
+            chunks.append("\n")
+        elif node.tag in _CELL:
+            chunks.append(" ")
+        if node.tag == "-text":
+            chunks.append(_BLANKS.sub(" ", node.text_content or ""))
+    return "".join(chunks)
