@@ -33,7 +33,8 @@ def decode(content: bytes, charset: str | None = None) -> str:
     codec = _codec(charset) if charset else None
     if codec is not None:
         try:
-            return content.decode(codec, "replace")
+            text = content.decode(codec, "replace")
+            return text if codec != "utf-7" else text.encode("utf-8", "replace").decode("utf-8")  # lone surrogates
         except (LookupError, ValueError):  # not a text encoding after all ("hex", "rot13")
             pass
     try:

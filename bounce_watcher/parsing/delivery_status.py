@@ -27,6 +27,7 @@ _MESSAGE_FIELDS = frozenset({
     "reporting-mta", "original-envelope-id", "arrival-date", "received-from-mta", "dsn-gateway",
 })
 _OPENS_RECIPIENT = frozenset({"original-recipient", "final-recipient", "action", "status"})
+_TOLD = frozenset({"action", "status"})
 _DIAGNOSTIC_TYPE = re.compile(r"([A-Za-z][\w.-]{0,30})\s*;\s*")
 _HOST = re.compile(r"(?:\s*[a-z][\w-]{0,30}\s*;)?\s*\[?<?([^\s\[\]()<>;,]*)", re.IGNORECASE)
 _FAILED = ("fail", "error", "expired", "undeliver", "bounce", "reject")
@@ -49,34 +50,44 @@ def _blocks(text: str) -> tuple[Block, list[Block]]:
     """The per-message fields and one block for each recipient.
 
     Blank lines alone do not tell: Domino leaves them out, IIS and SurfControl put them inside a block. A recipient's
-    block begins where a field comes again that it already has, or at a recipient behind a gap.
+    block begins where fields come again that it already has.
     """
     message: Block = {}
-    blocks: list[Block] = []
-    current: Block = {}
-    after_gap = False
-    for name, value in fields(text):
-        if (name, value) == GAP:
-            after_gap = True
-            continue
-        if name in _MESSAGE_FIELDS:
-            message.setdefault(name, []).append(value)
-            continue
-        if name in _OPENS_RECIPIENT and _is_full(current, name, after_gap):
-            blocks.append(current)
-            current = {}
-            if len(blocks) >= MAX_RECIPIENTS:
-                break
-        current.setdefault(name, []).append(value)
-        after_gap = False
-    blocks.append(current)
+    blocks: list[Block] = [{}]
+    for group in _groups(text, message):
+        if not _is_of_another(blocks[-1], group):
+            for name, values in group.items():
+                blocks[-1].setdefault(name, []).extend(values)
+        elif len(blocks) < MAX_RECIPIENTS:
+            blocks.append(group)
+        else:
+            break
     return message, [block for block in blocks if not _OPENS_RECIPIENT.isdisjoint(block)]
 
 
-def _is_full(block: Block, name: str, after_gap: bool) -> bool:
-    if name in block:
+def _groups(text: str, message: Block) -> Iterator[Block]:
+    """Fields that stand together: down to a gap, or to one that comes again. Those of the message go into `message`."""
+    group: Block = {}
+    before = GAP
+    for name, value in fields(text):
+        if (name, value) == before:
+            continue  # a line that was doubled on the way opens no further recipient
+        before = name, value
+        if before == GAP or (name in group and name in _OPENS_RECIPIENT):
+            yield group
+            group = {}
+        if name in _MESSAGE_FIELDS:
+            message.setdefault(name, []).append(value)
+        elif name:
+            group.setdefault(name, []).append(value)
+    yield group
+
+
+def _is_of_another(block: Block, group: Block) -> bool:
+    """Whether a group does not belong to the recipient whose block stands above it."""
+    if any(name in block for name in group if name in _OPENS_RECIPIENT):
         return True
-    return after_gap and name in {"original-recipient", "final-recipient"} and "final-recipient" in block
+    return "original-recipient" in group and "final-recipient" in block and not _TOLD.isdisjoint(block)
 
 
 def _recipient(block: Block) -> RecipientReport:
