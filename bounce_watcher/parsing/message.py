@@ -5,6 +5,7 @@ so `parse` takes any bytes, never raises, and its time grows with the size of th
 """
 
 import re
+from codecs import BOM_UTF8
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -126,8 +127,8 @@ def _with_lf(content: bytes) -> bytes:
 
 
 def _skip_envelope_line(source: bytes) -> int:
-    """mbox's "From MAILER-DAEMON Thu Jan …" in front of the header, and blank lines before that."""
-    start = 0
+    """mbox's "From MAILER-DAEMON Thu Jan …" in front of the header, blank lines and a byte order mark before that."""
+    start = len(BOM_UTF8) if source.startswith(BOM_UTF8) else 0
     while source.startswith(b"\n", start) and start < 100:
         start += 1
     if source.startswith((b"From ", b">From "), start):

@@ -131,6 +131,10 @@ HOSTILE = {
 }
 
 
+def test_a_byte_order_mark_in_front_of_the_header_is_skipped() -> None:
+    assert parse(b"\xef\xbb\xbfFrom: user@example.org\n\nHello").headers.get("from") == "user@example.org"
+
+
 @pytest.mark.parametrize("content", HOSTILE.values(), ids=HOSTILE.keys())
 def test_hostile_mail_is_read_within_bounds(content: bytes) -> None:
     started = time.process_time()
