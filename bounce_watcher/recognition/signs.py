@@ -27,6 +27,7 @@ _REPLY_SUBJECT = re.compile(
     r"|\s*\[[^\[\]\d]{0,20}\d{3,10}\]",  # "[Request 4711] Mail delivery failed": the number of a ticket
     re.IGNORECASE,
 )
+_SUCCESS_SUBJECT = re.compile(r"(?<!not )(?<!not be )\bsuccess|\(relay\)|^(?:delivered|relayed|expanded):", re.IGNORECASE)
 _MTA_MARKS = frozenset({
     "x-failed-recipients", "x-ms-exchange-message-is-ndr", "x-ahmailid", "x-mx-bounce", "x-bounceio-id",
     "x-mddsn-message",
@@ -70,12 +71,14 @@ def looks_like_failure_notice(message: ParsedMessage) -> bool:
 
     Wants two signs that a mail system wrote it: of daemon-like sender, subject of the trade and report structure one
     at least, the other may be the null return path or Auto-Submitted, which answering machines have too. A forward and
-    a reply never pass, nor does a list's mail, nor a header without a body.
+    a reply never pass, nor do a list's mail, a report of success that has lost its status part, a header without a body.
     """
     if not message.has_body:
         return False
     if message.headers.has_any(_MTA_MARKS):
         return True
+    if _SUCCESS_SUBJECT.search((message.headers.get("subject") or "")[:400]):
+        return False
     is_daemon = has_daemon_sender(message)
     is_list = is_from_list(message) and not (is_daemon and is_passed_on_by_mailman(message))
     if is_list or is_reply_or_forward(message):

@@ -24,7 +24,7 @@ from bounce_watcher.recognition.recognizer import Recognition
 NAME = "exchange"
 
 _HEADING = re.compile(r"Delivery has failed to these recipients or (?:groups|distribution lists):")
-_DIAGNOSTICS = re.compile(r"^Diagnostic information for administrators:", re.MULTILINE)
+_DIAGNOSTICS = re.compile(r"Diagnostic information for administrators:")
 _ANSWER = re.compile(
     r"^<?([^\s<>]{1,250}@[^\s<>]{1,250})>?[ \t]*\n(?:Remote Server returned '|#)(.*(?:\n(?!\n).*){0,5})", re.MULTILINE
 )

@@ -23,6 +23,8 @@ from bounce_watcher.recognition.recognizer import Recognition
 
 NAME = "exim"
 
+_DELAYED = ("has not yet been delivered", "elivery attempts will continue")
+
 
 def recognise(message: ParsedMessage) -> Recognition | None:
     """All addresses of X-Failed-Recipients, which Exim folds and repeats every fifty."""
@@ -31,8 +33,8 @@ def recognise(message: ParsedMessage) -> Recognition | None:
     if not addresses:
         return None
     notice = split_text(message.text[:MAX_TEXT])[0]
-    subject = (message.headers.get("subject") or "").lower()
-    action = Action.DELAYED if "delay" in subject else Action.FAILED
+    is_delayed = "delay" in (message.headers.get("subject") or "").lower() or any(words in notice for words in _DELAYED)
+    action = Action.DELAYED if is_delayed else Action.FAILED
     findings = each_once(
         finding(NAME, "1", address, words_beside(notice, address), action, Evidence.REPORT) for address in addresses
     )

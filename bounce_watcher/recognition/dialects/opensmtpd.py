@@ -25,7 +25,7 @@ from bounce_watcher.recognition.recognizer import Recognition
 NAME = "opensmtpd"
 
 _INTRO = re.compile(r"This is the MAILER-DAEMON, please DO NOT REPLY to this e-?mail")
-_DELAYED = "A message is delayed for more than"
+_DELAYED = ("A message is delayed for more than", "only a temporary failure report")
 _LINE = re.compile(r"^([^\s:<>]{1,250}@[^\s:<>]{1,250}): (\S.*(?:\n[ \t]+\S.*)*)", re.MULTILINE)
 
 
@@ -35,7 +35,7 @@ def recognise(message: ParsedMessage) -> Recognition | None:
     if not _INTRO.search(text[:1_000]):
         return None
     notice = split_text(text)[0]
-    action = Action.DELAYED if _DELAYED in notice else Action.FAILED
+    action = Action.DELAYED if any(words in notice for words in _DELAYED) else Action.FAILED
     findings = each_once(
         finding(NAME, "1", address, words, action)
         for recipient, words in _LINE.findall(notice)
