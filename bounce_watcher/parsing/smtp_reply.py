@@ -11,6 +11,7 @@ from functools import lru_cache
 
 from bounce_watcher.model.fields import EnhancedStatus
 from bounce_watcher.model.verdict import SmtpReply
+from bounce_watcher.parsing.transcript import last_refusal
 
 MAX_DIAGNOSTIC = 4096
 """Characters of a diagnostic that are read. RFC 5321 allows 512 octets a line; what is longer than this is noise."""
@@ -76,11 +77,13 @@ def read_reply(diagnostic: str) -> SmtpReply:
     `diagnostic` may keep its type ("smtp; 550 …"). Only the first `MAX_DIAGNOSTIC` characters are read.
     """
     whole = one_line(diagnostic)
-    inner = _innermost(whole)
+    refusal = last_refusal(whole)
+    inner = refusal.text if refusal else _innermost(whole)
     code, status = _numbers(inner)
     if code is None and inner is not whole and (outer := _HEAD.match(whole)):
         code = int(outer[1])  # `550 Backend Replied [host.example]: 5.7.1 …`
-    return SmtpReply(_joined(inner, code), code, status, read_stage(whole), _host(whole))
+    stage = refusal.stage if refusal else read_stage(whole)
+    return SmtpReply(_joined(inner, code), code, status, stage, _host(whole))
 
 
 def one_line(diagnostic: str) -> str:

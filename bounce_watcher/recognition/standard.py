@@ -15,10 +15,11 @@ from bounce_watcher.parsing.lazy import lazy
 from bounce_watcher.parsing.message import ParsedMessage, Part
 from bounce_watcher.parsing.returned import ORIGINAL_TYPES, original_headers, original_part, sent_message, split_text
 from bounce_watcher.parsing.smtp_reply import read_stage
+from bounce_watcher.parsing.transcript import Answer, answer_told, is_first_line, read_transcript
 from bounce_watcher.recognition.merging import each_once, kind_of
 from bounce_watcher.recognition.prose import MAX_TEXT, MAX_WORDS, paragraph_beside, without_bystanders, words_beside
 from bounce_watcher.recognition.recognizer import Recognition
-from bounce_watcher.recognition.signs import is_reply_or_forward, looks_like_failure_notice
+from bounce_watcher.recognition.signs import is_from_list, is_reply_or_forward, looks_like_failure_notice
 
 NAME = "rfc3464"
 
@@ -45,14 +46,22 @@ class _Report:
         return text if original_part(self.message) else split_text(text)[0]
 
     @lazy
+    def answers(self) -> tuple[Answer, ...]:
+        return read_transcript(self.notice)
+
+    @lazy
     def original(self) -> Headers | None:
         return original_headers(self.message)
+
+    @lazy
+    def names_somebody(self) -> bool:
+        return any(recipient.recipient for recipient in self.status.recipients)
 
 
 def recognise(message: ParsedMessage) -> Recognition | None:
     """A report with a machine-readable status part, wherever it stands outside of a nested message."""
     parts = [part for part in message.parts if part.type.value in STATUS_TYPES]
-    if parts and message.content_type != "multipart/report" and is_reply_or_forward(message):
+    if parts and message.content_type != "multipart/report" and (is_reply_or_forward(message) or is_from_list(message)):
         return None  # somebody's mail program has attached the parts of a report one by one
     reports = [_Report(message, part, parse_delivery_status(part.text)) for part in parts]
     found = _recognition(reports, ((report, recipient) for report in reports for recipient in _whole(report)))
@@ -74,19 +83,16 @@ def wrapped(message: ParsedMessage) -> Recognition | None:
     return recognise(first.message) if first.content_type == "message/rfc822" else None
 
 
-def _recognition(
-    reports: list[_Report], recipients: Iterable[tuple[_Report, RecipientReport]]
-) -> Recognition | None:
+def _recognition(reports: list[_Report], recipients: Iterable[tuple[_Report, RecipientReport]]) -> Recognition | None:
     findings = each_once(starmap(_finding, islice(recipients, MAX_RECIPIENTS)))
     return Recognition(kind_of(findings), findings, sent_message(reports[0].original)) if findings else None
 
 
 def _whole(report: _Report) -> tuple[RecipientReport, ...]:
-    """The recipients, without a last one whose action a cut has taken away."""
+    """The recipients, without those of whom nothing is told: beside others a damage or, of the last, a cut took it."""
     recipients = report.status.recipients
-    if recipients and recipients[-1].action is None and report.message.is_cut:
-        return recipients[:-1]
-    return recipients
+    told = tuple(recipient for recipient in recipients if recipient.action is not None)
+    return told or (recipients[:-1] if report.message.is_cut else recipients)
 
 
 def _sniffed(message: ParsedMessage) -> Iterator[_Report]:
@@ -129,21 +135,31 @@ def _with_stage(recipient: RecipientReport, report: _Report) -> RecipientReport:
     """Postfix and Exim write the bare reply in the status part; which command it answered is told to people only.
 
     "553 5.1.0 user unknown" speaks of the recipient after RCPT TO, of the sender "(in reply to MAIL FROM command)".
+    Sendmail writes only the first line of the reply, the others stand in its transcript.
     """
-    address = recipient.final_recipient
-    stage = read_stage(one_line(paragraph_beside(report.notice, address))) if address else None
+    said = recipient.diagnostic_code or ""
+    if answer := answer_told(report.answers, said):
+        whole = answer.text if len(answer.text) > len(said) and is_first_line(said) else said
+        return replace(recipient, diagnostic_code=whole, stage=answer.stage)
+    if recipient.final_recipient is None:
+        return recipient
+    stage = read_stage(one_line(paragraph_beside(report.notice, recipient.final_recipient)))
     return replace(recipient, stage=stage) if stage else recipient
 
 
 def _address_elsewhere(report: _Report, recipient: RecipientReport) -> str | None:
-    """Where the status part names nobody: the one address that the diagnostic, the header or the text names."""
-    headers, notice = report.message.headers, report.notice
-    places = (recipient.diagnostic_code or "", headers.get("x-failed-recipients") or "", notice)
+    """Where the status part names nobody: the one address that the diagnostic, the header or the text names.
+
+    Where it names others, the header and the text speak of those: a damage has taken this one's name.
+    """
+    places = [recipient.diagnostic_code or ""]
+    if not report.names_somebody:
+        places += [report.message.headers.get("x-failed-recipients") or "", report.notice]
     for place in places:
         named = without_bystanders(find_addresses(place), report.message, report.original)
         if len(named) == 1:
             return named[0]
-    return _only_addressee(report.original)
+    return None if report.names_somebody else _only_addressee(report.original)
 
 
 def _only_addressee(original: Headers | None) -> str | None:

@@ -1,0 +1,145 @@
+"""The SMTP conversation that a notice shows to people: `>>> RCPT To:<ada@example.org>` and `<<< 550 5.1.1 …`.
+
+Sendmail and its children write it below "----- Transcript of session follows -----", Courier below each address,
+MDaemon with `-->` and `<--`. The side that sent the mail speaks behind `>>>`, the other behind `<<<`; what Sendmail
+makes of an answer stands below it without a mark (`550 5.1.1 <ada@example.org>... User unknown`).
+"""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+MAX_LINES = 1_000
+"""Lines of a notice that are read for a conversation."""
+
+MAX_LINE = 1_000
+"""Characters of such a line that are read."""
+
+_SAID = "<<< "
+_TURN = re.compile(r"(?:[A-Z][a-z]{2} [\d:. -]{8,25}:? )?(>>>|-->|<<<|<--) ?(.*)")
+_TURNS = re.compile(r" (?=>>> |<<< |\.\.\. while talking to |[45]\d\d (?:[45]\.\d{1,3}\.\d{1,3} )?\S{1,320}\.\.\. )")
+"""Where a new line was before a report has put its conversation on one."""
+
+_COMMANDS = {
+    "EHLO": "EHLO", "HELO": "EHLO", "LHLO": "EHLO", "STARTTLS": "STARTTLS", "AUTH": "AUTH", "MAIL": "MAIL",
+    "RCPT": "RCPT", "DATA": "DATA", "BDAT": "DOT", ".": "DOT",
+}  # fmt: skip
+_REFUSAL = re.compile(r"[45]\d\d(?!\d)")
+_GOES_ON = re.compile(r"\d\d\d-")
+_AFTERMATH = re.compile(
+    r"5(?:03|54)[ -][\d.# -]{0,12}(?:.{0,60}\b(?:need|valid|send|missing) rcpt|rcpt first|.{0,40}\brcpt commands were"
+    r"|.{0,40}\bno (?:valid )?recipients|bad sequence)",
+    re.IGNORECASE,
+)
+_OF_RECIPIENT = "... user unknown"
+"""What Sendmail makes of a refused recipient. Of a refused message it makes `Service unavailable`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A refusal on one line. `stage`: the command that it answers as `SmtpReply.stage` has it, None = not shown."""
+
+    text: str
+    stage: str | None
+
+
+def is_aftermath(reply: str) -> bool:
+    """Whether `reply` says only that no recipient was left: "503 5.0.0 Need RCPT", "554 Error: no valid recipients"."""
+    return _AFTERMATH.match(reply) is not None
+
+
+def is_first_line(reply: str) -> bool:
+    """Whether `reply` is the first of several lines: RFC 5321 section 4.2.1 writes a hyphen behind its code."""
+    return _GOES_ON.match(reply) is not None
+
+
+def read_transcript(text: str) -> tuple[Answer, ...]:
+    """The refusals that `text` shows, in their order, but those that are only the aftermath of others. Total.
+
+    Under PIPELINING (RFC 2920) Sendmail shows `>>> DATA` above the answers to RCPT TO too. Such an answer is told by
+    what comes after it: Sendmail's own "User unknown", or the server's complaint that DATA came without a recipient.
+    """
+    if _SAID not in text and "<-- " not in text:
+        return ()
+    conversation = _Conversation()
+    for line in text.split("\n", MAX_LINES)[:MAX_LINES]:
+        conversation.read(line[:MAX_LINE].strip())
+    return conversation.finished()
+
+
+def last_refusal(line: str) -> Answer | None:
+    """The last refusal of a conversation that a report has put on one line; None where it shows none."""
+    answers = read_transcript(_TURNS.sub("\n", line)) if _SAID in line else ()
+    return answers[-1] if answers else None
+
+
+def answer_told(answers: Iterable[Answer], diagnostic: str) -> Answer | None:
+    """The answer that `diagnostic` repeats, whole or cut: else, where all of its code are of one stage, the first."""
+    said, code = _plain(diagnostic), diagnostic[:3]
+    if not said:
+        return None
+    alike = [each for each in answers if each.text.startswith(code)]
+    same = next((each for each in alike if _plain(each.text).startswith(said)), None)
+    if same is not None:
+        return same
+    return alike[0] if len({each.stage for each in alike}) == 1 else None
+
+
+def _plain(reply: str) -> str:
+    """What two prints of one reply have in common."""
+    return " ".join(reply[:MAX_LINE].lower().split())
+
+
+class _Conversation:
+    """Reads line by line. `_session`: this server's first answer; `_open`: the last one goes on in the next line."""
+
+    __slots__ = ("_answers", "_open", "_session", "_stage")
+
+    def __init__(self) -> None:
+        self._answers: list[Answer] = []
+        self._session = 0
+        self._stage: str | None = None
+        self._open = False
+
+    def read(self, line: str) -> None:
+        turn = _TURN.match(line)
+        if turn is None:
+            self._read_remark(line)
+        elif turn[1] in (">>>", "-->"):
+            self._close()
+            self._stage = _COMMANDS.get(turn[2].partition(" ")[0].upper())
+        elif _REFUSAL.match(turn[2]):
+            self._read_answer(turn[2])
+
+    def finished(self) -> tuple[Answer, ...]:
+        self._close()
+        return tuple(self._answers)
+
+    def _read_answer(self, said: str) -> None:
+        if self._open:
+            last = self._answers[-1]
+            self._answers[-1] = replace(last, text=f"{last.text} {said}"[:MAX_LINE])
+        else:
+            self._answers.append(Answer(said, self._stage))
+        self._open = is_first_line(said)
+        if not self._open:
+            self._close()
+
+    def _read_remark(self, line: str) -> None:
+        self._close()
+        if "while talking to " in line:
+            self._session, self._stage = len(self._answers), "CONNECT"
+        elif self._answers and line.lower().endswith(_OF_RECIPIENT):
+            self._answers[-1] = _to_rcpt(self._answers[-1])
+
+    def _close(self) -> None:
+        """The last answer is whole. Where it is an aftermath, those before it answered RCPT TO."""
+        self._open = False
+        if len(self._answers) > self._session and is_aftermath(self._answers[-1].text):
+            self._answers.pop()
+            self._answers[self._session :] = map(_to_rcpt, self._answers[self._session :])
+            self._session = len(self._answers)
+
+
+def _to_rcpt(answer: Answer) -> Answer:
+    return replace(answer, stage="RCPT") if answer.stage == "DATA" else answer
