@@ -1,5 +1,7 @@
 """The machine part of an abuse feedback report (RFC 5965; RFC 6430, 6591 for further types)."""
 
+import re
+
 from bounce_watcher.model.fields import FeedbackReport
 from bounce_watcher.parsing.address import parse_address
 from bounce_watcher.parsing.dates import parse_date
@@ -13,7 +15,13 @@ _RECIPIENT_FIELDS = ("original-rcpt-to", "removal-recipient")
 MAX_RECIPIENTS = 100
 """Recipients of one complaint that are read: it speaks of one mail."""
 
-_REDACTED = ("redacted", "undisclosed", "anonymous", "unknown@", "hidden")
+_REDACTED = re.compile(
+    r"(?:[\[(]?(?:redacted|undisclosed)[^@]*|anonymous|unknown|hidden|removed|withheld|x{3,}|[*-]{1,64})@.*"
+    r"|[^@]*@(?:redacted|hidden|removed|[^@]{1,250}\.invalid)",
+    re.IGNORECASE,
+)
+_TYPES = {"spam": "abuse", "complaint": "abuse", "notspam": "not-spam", "optout": "opt-out"}
+"""Types that no RFC knows, and those that they stand for."""
 
 
 def parse_feedback_report(text: str) -> FeedbackReport:
@@ -28,7 +36,7 @@ def parse_feedback_report(text: str) -> FeedbackReport:
     addresses = [parse_address(value) for value in named[:MAX_RECIPIENTS]]
     sender = first.get("original-mail-from")
     return FeedbackReport(
-        feedback_type=first.get("feedback-type", "other").split(maxsplit=1)[0].lower(),
+        feedback_type=_feedback_type(first.get("feedback-type", "other")),
         original_rcpt_to=tuple(dict.fromkeys(a for a in addresses if a and not is_redacted(a))),
         original_mail_from=parse_address(sender) if sender else None,
         reported_domain=tuple(found.get("reported-domain", ())),
@@ -39,6 +47,11 @@ def parse_feedback_report(text: str) -> FeedbackReport:
     )
 
 
+def _feedback_type(value: str) -> str:
+    word = value.split(maxsplit=1)[0].rstrip(";,.").replace("_", "-").lower()
+    return _TYPES.get(word, word) or "other"
+
+
 def is_redacted(address: str) -> bool:
     """True where a provider put a placeholder in place of the complaining person."""
-    return address.lower().startswith(_REDACTED) or address.lower().endswith("@redacted")
+    return _REDACTED.fullmatch(address) is not None

@@ -1,6 +1,7 @@
 """Complaints: feedback reports by the RFC (5965), and those of feedback loops that write no such part."""
 
 import re
+from collections.abc import Iterable
 
 from bounce_watcher.model.fields import FeedbackReport, RecipientReport
 from bounce_watcher.model.finding import Evidence, Finding, Kind, Provenance
@@ -8,69 +9,119 @@ from bounce_watcher.parsing.address import find_addresses
 from bounce_watcher.parsing.feedback_report import FEEDBACK_TYPES, is_redacted, parse_feedback_report
 from bounce_watcher.parsing.headers import Headers
 from bounce_watcher.parsing.message import ParsedMessage, Part
-from bounce_watcher.parsing.returned import original_headers, original_part, sent_message
+from bounce_watcher.parsing.returned import ORIGINAL_TYPES, original_headers, original_part, sent_message
 from bounce_watcher.recognition.merging import each_once
 from bounce_watcher.recognition.recognizer import Recognition
+from bounce_watcher.recognition.signs import is_from_list, is_reply_or_forward
 
 NAME = "rfc5965"
 JMRP = "jmrp"
+ABUSE_DESK = "abuse-desk"
 
+_ABUSE = "abuse"
 _FEEDBACK_FIELD = re.compile(r"^[ \t]*feedback-type[ \t]*:", re.IGNORECASE | re.MULTILINE)
-_NOT_OF_A_PERSON = frozenset({"auth-failure", "dmarc", "not-spam"})
-"""Reports of machines on authentication (RFC 6591), and the opposite of a complaint (RFC 6430): they speak of whom they
-name, and of no other addressee."""
+_FEEDBACK_BLOCK = re.compile(
+    r"\s*(?:[\w-]{1,60}[ \t]*:[^\n]*\n(?:[ \t][^\n]*\n)*){0,20}?feedback-type[ \t]*:", re.IGNORECASE
+)
 _JMRP_SUBJECT = re.compile(r"complaint about message from", re.IGNORECASE)
+_JMRP_SENDER = "staff@hotmail.com"
 _JMRP_RECIPIENT = "x-hmxmroriginalrecipient"
+_ADDRESSEE_FIELDS = (_JMRP_RECIPIENT, "to", "delivered-to", "x-original-to", "envelope-to", "apparently-to")
+"""Where the original tells to whom it went. To may hold a placeholder, or many."""
+_ABUSE_SIGNS = ("abuse report", "abuse complaint", "spam complaint", "as spam", "as junk", "as unsolicited")
+_ABUSE_WORDS = re.compile(
+    r"this is an? (?:automated )?(?:e-?mail )?(?:abuse (?:report|complaint)|spam complaint)\b"
+    r"|(?:user|customer|member|recipient|subscriber)s? (?:has |have )?(?:marked|reported) [\w ]{1,60}"
+    r"as (?:spam|junk|unsolicited)"
+)
+"""Said of a person: that a filter has marked a mail as spam is no complaint."""
+
+MAX_BEGINNING = 10_000
+"""Characters of a part in which a feedback report, or what a complaint says of itself, stands."""
 
 
 def recognise(message: ParsedMessage) -> Recognition | None:
     """A feedback report, with whom it speaks of where it tells that."""
     part = _feedback_part(message)
     if part is None:
-        return _jmrp(message)
+        return _without_report(message)
     report = parse_feedback_report(part.text)
     original = original_headers(message)
-    addresses = report.original_rcpt_to
-    if not addresses and report.feedback_type not in _NOT_OF_A_PERSON:
-        addresses = _addressees(original)
-    findings = each_once(_finding(NAME, part.path, address, _quote(report)) for address in addresses)
+    addresses = report.original_rcpt_to or _addressees(original)
+    findings = _findings(NAME, part, addresses, _quote(report))
     return Recognition(Kind.COMPLAINT, findings, sent_message(original), report.feedback_type)
 
 
 def _feedback_part(message: ParsedMessage) -> Part | None:
+    """The part of that type; else, where the message or its parts leave no doubt, one that holds its fields."""
     for part in message.parts:
-        if part.content_type in FEEDBACK_TYPES:
+        if part.type.value in FEEDBACK_TYPES:
             return part
-    if message.type.get("report-type") != "feedback-report":
+    if message.type.get("report-type") == "feedback-report":
+        return next((p for p in message.parts if _FEEDBACK_FIELD.search(p.text[:MAX_BEGINNING])), None)
+    if original_part(message) is None or is_from_list(message) or is_reply_or_forward(message):
         return None
-    return next((p for p in message.parts if _FEEDBACK_FIELD.search(p.text[:10_000])), None)
+    others = (p for p in message.parts if p.type.value not in ORIGINAL_TYPES)
+    return next((p for p in others if _FEEDBACK_BLOCK.match(p.text[:MAX_BEGINNING])), None)
 
 
-def _jmrp(message: ParsedMessage) -> Recognition | None:
-    """Microsoft's junk mail reporting: "complaint about message from 192.0.2.1", and the original attached."""
-    if not _JMRP_SUBJECT.search((message.headers.get("subject") or "")[:200]):
-        return None
+def _without_report(message: ParsedMessage) -> Recognition | None:
+    """A complaint that consists of the original, and of words at most."""
     part = original_part(message)
     if part is None:
         return None
-    original = part.inner_headers
-    told = message.headers.get(_JMRP_RECIPIENT) or original.get(_JMRP_RECIPIENT) or ""
-    addresses = find_addresses(told, 1) or _addressees(original)
-    findings = each_once(_finding(JMRP, part.path, address, told or address) for address in addresses)
-    return Recognition(Kind.COMPLAINT, findings, sent_message(original), "abuse")
+    if _is_jmrp(message, part):
+        told = message.headers.get(_JMRP_RECIPIENT) or ""
+        addresses = find_addresses(told, 1) or _addressees(part.inner_headers)
+        findings = _findings(JMRP, part, addresses, told)
+    elif words := _words_of_complaint(message):
+        findings = _findings(ABUSE_DESK, part, _addressees(part.inner_headers), words)
+    else:
+        return None
+    return Recognition(Kind.COMPLAINT, findings, sent_message(part.inner_headers), _ABUSE)
+
+
+def _is_jmrp(message: ParsedMessage, original: Part) -> bool:
+    """Microsoft's junk mail reporting: "complaint about message from 192.0.2.1", and the original attached.
+
+    Amazon SES passes complaints on in this form. Later ones have the subject of the original.
+    """
+    if _JMRP_SUBJECT.search((message.headers.get("subject") or "")[:200]):
+        return True
+    sender = (message.headers.get("from") or "")[:400]
+    return _JMRP_SENDER in sender.lower() and _JMRP_RECIPIENT in original.inner_headers
+
+
+def _words_of_complaint(message: ParsedMessage) -> str:
+    """The sentence of RFC 5965's examples, "This is an email abuse report …", which others write without a report."""
+    if is_from_list(message) or is_reply_or_forward(message):
+        return ""
+    text = message.text[:MAX_BEGINNING].lower()
+    match = _ABUSE_WORDS.search(text) if any(sign in text for sign in _ABUSE_SIGNS) else None
+    return match[0] if match else ""
 
 
 def _addressees(original: Headers | None) -> tuple[str, ...]:
     """The one addressee of the original: many mails to one person each are what a feedback loop is about."""
     if original is None:
         return ()
-    named = [a for a in find_addresses(original.get("to") or "", 2) if not is_redacted(a)]
-    return tuple(named) if len(named) == 1 else ()
+    for name in _ADDRESSEE_FIELDS:
+        named = find_addresses(original.get(name) or "", 2)
+        if len(named) == 1 and not is_redacted(named[0]):
+            return named
+    return ()
 
 
 def _quote(report: FeedbackReport) -> str:
     return f"Feedback-Type: {report.feedback_type}"
 
 
-def _finding(recognizer: str, path: str, address: str, quote: str) -> Finding:
-    return Finding(RecipientReport(final_recipient=address), Provenance(recognizer, path, quote), Evidence.REPORT)
+def _findings(recognizer: str, part: Part, addresses: Iterable[str], quote: str) -> tuple[Finding, ...]:
+    return each_once(
+        Finding(
+            RecipientReport(final_recipient=address),
+            Provenance(recognizer, part.path, quote or address),
+            Evidence.REPORT,
+        )
+        for address in addresses
+    )

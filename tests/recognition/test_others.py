@@ -47,16 +47,59 @@ def test_a_placeholder_is_nobody() -> None:
     assert recipients(complaint(more="Original-Rcpt-To: redacted@example.org\n", original=hidden)) == []
 
 
-@pytest.mark.parametrize("kind", ["auth-failure", "not-spam", "dmarc"])
-def test_reports_that_are_no_complaint_of_a_person_speak_of_whom_they_name_alone(kind: str) -> None:
+@pytest.mark.parametrize("kind", ["fraud", "virus", "other", "opt-out", "auth-failure", "dmarc", "not-spam"])
+def test_each_type_of_feedback_is_told(kind: str) -> None:
     found = read(complaint(kind))
     assert (found.kind, found.feedback_type) == (Kind.COMPLAINT, kind)
     assert recipients(complaint(kind)) == ["user@example.org"]
-    assert recipients(complaint(kind, more="")) == []
+
+
+@pytest.mark.parametrize(("written", "kind"), [("Spam", "abuse"), ("not_spam", "not-spam"), ("Opt-Out;", "opt-out")])
+def test_types_as_no_rfc_writes_them(written: str, kind: str) -> None:
+    assert read(complaint(written)).feedback_type == kind
 
 
 def test_a_feedback_part_without_type_is_found() -> None:
     assert recipients(complaint().replace(b"message/feedback-report", b"text/plain")) == ["user@example.org"]
+
+
+def test_a_placeholder_beside_others_tells_nobody() -> None:
+    original = ORIGINAL.replace("To: user@example.org", "To: redacted@example.org, other@example.org")
+    assert recipients(complaint(more="", original=original)) == []
+
+
+def test_where_to_is_hidden_the_delivery_tells() -> None:
+    original = ORIGINAL.replace("To: user@example.org", "Delivered-To: user@example.org\nTo: <Undisclosed recipients>")
+    assert recipients(complaint(more="", original=original)) == ["user@example.org"]
+
+
+def test_a_feedback_report_in_a_plain_multipart_is_found_by_its_first_fields() -> None:
+    content = complaint().replace(b"message/feedback-report", b"text/plain")
+    mixed = content.replace(b"multipart/report; report-type=feedback-report", b"multipart/mixed")
+    assert recipients(mixed) == ["user@example.org"]
+    assert read(mixed.replace(b"Feedback-Type:", b"He wrote:\n\nFeedback-Type:")).kind is not Kind.COMPLAINT
+    assert read(mixed.replace(b"Subject: Undelivered", b"Subject: Fwd: Undelivered")).kind is Kind.OTHER
+
+
+def desk(text: str, subject: str = "Abuse") -> bytes:
+    """Mail of an abuse desk, the original attached."""
+    return (
+        f"From: abuse@example.net\nSubject: {subject}\nContent-Type: multipart/mixed; boundary=b\n\n"
+        f"--b\n\n{text}\n--b\nContent-Type: message/rfc822\n\n{ORIGINAL}\n--b--\n"
+    ).encode()
+
+
+@pytest.mark.parametrize(
+    "text", ["This is an email abuse report for a mail from 192.0.2.1.", "Our user reported this message as spam."]
+)
+def test_an_abuse_desk_writes_complaints_without_a_report(text: str) -> None:
+    assert recipients(desk(text)) == ["user@example.org"]
+    assert read(desk(text)).feedback_type == "abuse"
+    assert read(desk(text, "Fwd: Abuse")).kind is Kind.OTHER
+
+
+def test_the_word_of_a_filter_is_no_complaint() -> None:
+    assert read(desk("Our filter has marked this message as spam.")).kind is Kind.OTHER
 
 
 def test_the_form_of_microsoft() -> None:
@@ -68,6 +111,9 @@ def test_the_form_of_microsoft() -> None:
     ).encode()
     assert recipients(content) == ["user@example.org"]
     assert read(content.replace(b"message/rfc822", b"text/html")).kind is Kind.OTHER
+    renamed = content.replace(b"complaint about message from 192.0.2.1", b"The news of March")
+    assert read(renamed).kind is Kind.OTHER
+    assert recipients(renamed.replace(b"staff@example.net", b"staff@hotmail.com")) == ["user@example.org"]
 
 
 def receipt(disposition: str, *, text: str = "Read.\n", submitted: str = "auto-replied") -> bytes:
@@ -81,8 +127,9 @@ def receipt(disposition: str, *, text: str = "Read.\n", submitted: str = "auto-r
     )
 
 
-@pytest.mark.parametrize("disposition", ["manual-action/MDN-sent-manually; displayed",
-                                         "automatic-action/MDN-sent-automatically; deleted"])
+@pytest.mark.parametrize(
+    "disposition", ["manual-action/MDN-sent-manually; displayed", "automatic-action/MDN-sent-automatically; deleted"]
+)
 def test_a_receipt_is_no_failure(disposition: str) -> None:
     found = read(receipt(disposition))
     assert (found.kind, found.findings) == (Kind.DISPOSITION, ())
