@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import Self
+from typing import Protocol, Self
 
 from bounce_watcher.model.fields import EnhancedStatus
 from bounce_watcher.model.verdict import BounceType, Reason
@@ -97,6 +97,12 @@ def is_within(host: str | None, domains: tuple[str, ...]) -> bool:
     return host is not None and any(host == domain or host.endswith("." + domain) for domain in domains)
 
 
+class Pattern(Protocol):
+    """What `re` makes of a regular expression, and RE2."""
+
+    def search(self, text: str, /) -> object: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Rule:
     """A rule as written in its file.
@@ -113,7 +119,7 @@ class Rule:
     text: tuple[str, ...] = ()
     any_of: tuple[str, ...] = ()
     unless: tuple[str, ...] = ()
-    pattern: re.Pattern[str] | None = None
+    pattern: Pattern | None = None
     conditions: Conditions = Conditions()
     examples: tuple[str, ...] = ()
     not_examples: tuple[str, ...] = ()

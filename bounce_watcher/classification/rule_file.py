@@ -1,9 +1,9 @@
-"""Rule files: TOML in, rules out, or every fault at once with its file, rule id and mend.
+"""Rule files: TOML in, rules out, or every fault at once with its rule and mend.
 
-A file holds `[[rule]]` tables; `unless` on top of it counts for all of them:
+A file holds `[[rule]]` tables; `source` and `unless` on top of it count for all of them:
 
     [[rule]]
-    id       = "example.over-quota"
+    id       = "example.over-quota"          # whose words they are, a dot, what they say
     reason   = "mailbox_full"                # of model.verdict.Reason
     text     = ["out of storage space"]      # all must occur, each at a word's start; case and accents do not count
     any      = ["mailbox", "inbox"]          # and one of these, if there are any
@@ -13,36 +13,68 @@ A file holds `[[rule]]` tables; `unless` on top of it counts for all of them:
     remote   = ["example.org"]               # the server that said so: this host or one below it
     reporter = ["example.com"]               # the server that wrote the report
     stage    = ["RCPT"]                      # CONNECT EHLO STARTTLS AUTH MAIL RCPT DATA DOT
-    regex    = "quota of \\d+"               # the exception: searched for once the phrases were found
+    regex    = "quota of \\d+"               # the exception: searched for in small letters once the phrases were found
     weak     = true                          # yields to every phrase that is not weak
     source   = "where these words were seen"
     examples     = ["…"]                     # replies that the rule must win
     not_examples = ["…"]                     # replies that it must not
+
+The files of the package say `scope = "common"` or `"receiver"` on top. Those of an operator need none: they win over
+all of these. Their `regex` is RE2's (https://github.com/google/re2/wiki/Syntax: no look-around, no back references),
+which takes time linear in the reply whatever the expression.
 """
 
 import difflib
 import re
 import tomllib
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any, TypeVar
+from collections.abc import Callable, Iterator, Mapping
+from functools import lru_cache
+from typing import Any, NamedTuple, ParamSpec, TypeVar
 
-from bounce_watcher.classification.rule import Conditions, Precedence, Rule, StatusPattern, parse_codes
+from bounce_watcher.classification.rule import Conditions, Pattern, Precedence, Rule, StatusPattern, parse_codes
 from bounce_watcher.classification.words import fold
 from bounce_watcher.model.errors import ConfigError
 from bounce_watcher.model.verdict import Reason
 
-_Parsed = TypeVar("_Parsed")
+_T = TypeVar("_T")
+_Given = ParamSpec("_Given")
 
+_TOP_KEYS = ("source", "unless", "rule")
 _LISTS = ("text", "any", "unless", "status", "code", "remote", "reporter", "stage", "examples", "not_examples")
 _STRINGS = ("id", "reason", "regex", "source")
 _KEYS = (*_LISTS, *_STRINGS, "weak")
 _STAGES = ("CONNECT", "EHLO", "STARTTLS", "AUTH", "MAIL", "RCPT", "DATA", "DOT")
 _REASONS = {reason.value: reason for reason in Reason}
 _SCOPES = {"common": Precedence.COMMON, "receiver": Precedence.RECEIVER}
+_ID = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*(?:\.[a-z0-9]+(?:-[a-z0-9]+)*)+")
+_TAKEN = ("status.", "code.")
+"""How verdicts by numbers name themselves."""
+
+
+class Reading(NamedTuple):
+    """What one file holds: the rules without fault, and a line for each fault of the others."""
+
+    rules: tuple[Rule, ...]
+    problems: tuple[str, ...]
 
 
 class _Fault(Exception):
-    """One fault of one rule: what is wrong and the mend."""
+    """What is wrong and the mend: one in each argument."""
+
+
+class _Gathering:
+    """Reads on behind a fault, so that all of them are told at once."""
+
+    def __init__(self) -> None:
+        self.faults: list[str] = []
+
+    def read(self, otherwise: _T, parse: Callable[_Given, _T], *args: _Given.args, **keys: _Given.kwargs) -> _T:
+        """What `parse` gives; `otherwise` where it finds a fault."""
+        try:
+            return parse(*args, **keys)
+        except _Fault as fault:
+            self.faults.extend(fault.args)
+            return otherwise
 
 
 def read_rules(file: str, content: str, precedence: Precedence | None = None) -> tuple[Rule, ...]:
@@ -50,88 +82,106 @@ def read_rules(file: str, content: str, precedence: Precedence | None = None) ->
 
     Raises ConfigError with every fault of the file.
     """
-    table = _parsed(file, content)
-    problems: list[str] = []
-    if precedence is None:
-        precedence = _SCOPES.get(str(table.get("scope")))
-        if precedence is None:
-            problems.append('scope is missing or unknown: write scope = "common" or scope = "receiver" on top')
-            precedence = Precedence.COMMON
-    problems.extend(_unknown_keys("the file", table, ("scope", "source", "unless", "rule")))
-    barred = _common_unless(file, table)
+    reading = read_file(file, content, precedence)
+    if reading.problems:
+        raise ConfigError(file, reading.problems)
+    return reading.rules
+
+
+def read_file(file: str, content: str, precedence: Precedence | None = None) -> Reading:
+    """As `read_rules`, but a faulty rule hides neither the others nor their faults."""
+    try:
+        table = _parsed(content)
+    except _Fault as fault:
+        return Reading((), fault.args)
+    top = _Gathering()
+    top.faults.extend(_unknown_keys("the file", table, _TOP_KEYS if precedence else (*_TOP_KEYS, "scope")))
+    standing = precedence or top.read(Precedence.COMMON, _scope, table)
+    source = top.read(None, _text, table, "source") if "source" in table else None
+    barred = top.read((), _phrases, table, "unless")
     rules = []
-    for place, entry in enumerate(_entries(table), 1):
-        name = f"rule {entry['id']!r}" if isinstance(entry.get("id"), str) else f"rule number {place}"
+    for place, entry in enumerate(top.read([], _entries, table), 1):
         try:
-            widened = {**entry, "unless": [*_strings(entry, "unless"), *barred]}
-            rules.append(_rule(file, widened, precedence, table.get("source")))
+            rules.append(_rule(file, entry, standing, source, barred))
         except _Fault as fault:
-            problems.append(f"{name}: {fault}")
-    if problems:
-        raise ConfigError(file, tuple(problems))
-    return tuple(rules)
+            top.faults.extend(f"{_name(entry, place)}: {problem}" for problem in fault.args)
+    return Reading(tuple(rules), tuple(top.faults))
 
 
-def _parsed(file: str, content: str) -> dict[str, Any]:
+def _parsed(content: str) -> dict[str, Any]:
     try:
         return tomllib.loads(content)
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(file, (f"no TOML: {error}; put phrases in double quotes",)) from None
+    except ValueError as error:
+        raise _Fault(f"no TOML: {error}; put phrases in double quotes") from None
+    except RecursionError:
+        raise _Fault("no TOML: nested too deeply; a rule is a [[rule]] and its keys") from None
 
 
-def _common_unless(file: str, table: Mapping[str, Any]) -> tuple[str, ...]:
-    try:
-        return _strings(table, "unless")
-    except _Fault as fault:
-        raise ConfigError(file, (str(fault),)) from None
+def _scope(table: Mapping[str, Any]) -> Precedence:
+    scope = _SCOPES.get(str(table.get("scope")))
+    if scope is None:
+        raise _Fault('scope is missing or unknown: write scope = "common" or scope = "receiver" on top')
+    return scope
 
 
-def _entries(table: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+def _entries(table: Mapping[str, Any]) -> list[dict[str, Any]]:
     entries = table.get("rule", [])
-    if isinstance(entries, list):
-        yield from (entry for entry in entries if isinstance(entry, dict))
+    if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
+        raise _Fault("rule must be a table for each rule: head it with double brackets, [[rule]]")
+    return entries
+
+
+def _name(entry: Mapping[str, Any], place: int) -> str:
+    return f"rule {entry['id']!r}" if isinstance(entry.get("id"), str) else f"rule number {place}"
 
 
 def _unknown_keys(where: str, table: Mapping[str, Any], known: tuple[str, ...]) -> Iterator[str]:
-    for key in table.keys() - set(known):
-        near = difflib.get_close_matches(key, known, 1)
-        mend = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(known)}"
-        yield f"{where} has an unknown key {key!r}; {mend}"
+    for key in table:
+        if key not in known:
+            near = difflib.get_close_matches(key, known, 1)
+            mend = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(known)}"
+            yield f"{where} has an unknown key {key!r}; {mend}"
 
 
-def _rule(file: str, entry: Mapping[str, Any], precedence: Precedence, source: str | None) -> Rule:
-    for problem in _unknown_keys("it", entry, _KEYS):
-        raise _Fault(problem)
-    lists = {key: _strings(entry, key) for key in _LISTS}
+def _rule(
+    file: str, entry: Mapping[str, Any], precedence: Precedence, source: str | None, barred: tuple[str, ...]
+) -> Rule:
+    """Raises _Fault with all that is wrong with it."""
+    seen = _Gathering()
+    seen.faults.extend(_unknown_keys("it", entry, _KEYS))
     rule = Rule(
-        id=_required(entry, "id"),
-        reason=_reason(_required(entry, "reason")),
-        precedence=_weakened(entry, precedence),
+        id=seen.read("", _id, entry),
+        reason=seen.read(Reason.UNKNOWN, _reason, entry),
+        precedence=seen.read(precedence, _weakened, entry, precedence),
         file=file,
-        source=source if source and "source" not in entry else _required(entry, "source"),
-        text=_folded(lists["text"]),
-        any_of=_folded(lists["any"]),
-        unless=_folded(lists["unless"]),
-        pattern=_pattern(entry),
-        conditions=_conditions(lists),
-        examples=lists["examples"],
-        not_examples=lists["not_examples"],
+        source=source if source and "source" not in entry else seen.read("", _text, entry, "source"),
+        text=seen.read((), _phrases, entry, "text"),
+        any_of=seen.read((), _phrases, entry, "any"),
+        unless=(*seen.read((), _phrases, entry, "unless"), *barred),
+        pattern=seen.read(None, _pattern, entry, precedence),
+        conditions=_conditions(entry, seen),
+        examples=seen.read((), _examples, entry),
+        not_examples=seen.read((), _strings, entry, "not_examples"),
     )
-    _check_whole(rule)
+    if not seen.faults:
+        seen.read(None, _check_whole, rule)
+    if seen.faults:
+        raise _Fault(*seen.faults)
     return rule
 
 
 def _check_whole(rule: Rule) -> None:
-    if not rule.text and not rule.any_of:
-        if rule.pattern is not None:
-            raise _Fault("regex stands alone: add a text that always occurs with it")
-        if not rule.conditions.count:
-            raise _Fault("it matches everything: add text, any, status or another condition")
-    if not rule.examples:
-        raise _Fault("it has no examples: add at least one reply that it must win")
+    if rule.text or rule.any_of:
+        return
+    if rule.pattern is not None:
+        raise _Fault("regex stands alone: add a text that always occurs with it")
+    if not rule.conditions.count:
+        raise _Fault("it matches everything: add text, any, status or another condition")
 
 
-def _required(entry: Mapping[str, Any], key: str) -> str:
+# ── single keys ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+def _text(entry: Mapping[str, Any], key: str) -> str:
     value = entry.get(key)
     if not isinstance(value, str) or not value.strip():
         raise _Fault(f"{key} is missing: add {key} = \"…\"")
@@ -145,11 +195,17 @@ def _strings(entry: Mapping[str, Any], key: str) -> tuple[str, ...]:
     return tuple(value)
 
 
-def _folded(phrases: Iterable[str]) -> tuple[str, ...]:
-    return tuple(fold(phrase) for phrase in phrases)
+def _id(entry: Mapping[str, Any]) -> str:
+    name = _text(entry, "id")
+    if not _ID.fullmatch(name):
+        raise _Fault('id must be words in small letters with a dot between them, such as "example.over-quota"')
+    if name.startswith(_TAKEN):
+        raise _Fault("id begins like the verdicts by numbers, status.5.1.1 and code.450: choose another")
+    return name
 
 
-def _reason(name: str) -> Reason:
+def _reason(entry: Mapping[str, Any]) -> Reason:
+    name = _text(entry, "reason")
     if name in _REASONS:
         return _REASONS[name]
     near = difflib.get_close_matches(name, _REASONS, 1)
@@ -164,31 +220,82 @@ def _weakened(entry: Mapping[str, Any], precedence: Precedence) -> Precedence:
     return min(precedence, Precedence.HINT) if weak else precedence
 
 
-def _pattern(entry: Mapping[str, Any]) -> re.Pattern[str] | None:
+def _phrases(entry: Mapping[str, Any], key: str) -> tuple[str, ...]:
+    """Folded, as a reply is when they are looked for in it."""
+    phrases = tuple(map(fold, _strings(entry, key)))
+    if not all(phrases):
+        raise _Fault(f"{key} holds a phrase of nothing but accents: write words")
+    return phrases
+
+
+def _examples(entry: Mapping[str, Any]) -> tuple[str, ...]:
+    examples = _strings(entry, "examples")
+    if not examples:
+        raise _Fault("it has no examples: add at least one reply that it must win")
+    return examples
+
+
+def _pattern(entry: Mapping[str, Any], precedence: Precedence) -> Pattern | None:
     if "regex" not in entry:
         return None
+    return (_linear if precedence is Precedence.OPERATOR else _usual)(_text(entry, "regex"))
+
+
+def _usual(regex: str) -> Pattern:
     try:
-        return re.compile(_required(entry, "regex"))
+        return re.compile(regex)
     except re.error as error:
         raise _Fault(f"regex does not compile: {error}") from None
 
 
-def _conditions(lists: Mapping[str, tuple[str, ...]]) -> Conditions:
-    for stage in lists["stage"]:
-        if stage not in _STAGES:
-            raise _Fault(f"stage {stage!r} is unknown; known: {', '.join(_STAGES)}")
+@lru_cache(maxsize=1_000)
+def _linear(regex: str) -> Pattern:
+    """By RE2. The same text gives the same object, so that two rules with one `regex` compare."""
+    import re2  # noqa: PLC0415 - hardly any operator's rule needs it
+
+    options = re2.Options()
+    options.log_errors = False  # it would write to stderr by itself
+    try:
+        compiled: Pattern = re2.compile(regex, options)
+    except re2.error as error:
+        why = error.args[0]
+        told = why.decode("utf-8", "replace") if isinstance(why, bytes) else str(why)
+        raise _Fault(f"regex is none that RE2 takes: {told}; it has no look-around and no back references") from None
+    return compiled
+
+
+def _conditions(entry: Mapping[str, Any], seen: _Gathering) -> Conditions:
+    statuses = "5.1.1, x.1.1, 5.7.x or 5.7.606-649"
     return Conditions(
-        statuses=tuple(_each(lists["status"], "status", StatusPattern.parse, "5.1.1, x.1.1, 5.7.x or 5.7.606-649")),
-        codes=tuple(_each(lists["code"], "code", parse_codes, "550, 55x or 5xx")),
-        remotes=tuple(host.casefold().strip(".") for host in lists["remote"]),
-        reporters=tuple(host.casefold().strip(".") for host in lists["reporter"]),
-        stages=lists["stage"],
+        statuses=seen.read((), _each, entry, "status", StatusPattern.parse, statuses),
+        codes=seen.read((), _each, entry, "code", parse_codes, "550, 55x or 5xx"),
+        remotes=seen.read((), _each, entry, "remote", _host, "mx.example.org or example.org"),
+        reporters=seen.read((), _each, entry, "reporter", _host, "mx.example.org or example.org"),
+        stages=seen.read((), _stages, entry),
     )
 
 
-def _each(values: Iterable[str], key: str, parse: Callable[[str], _Parsed], forms: str) -> Iterator[_Parsed]:
-    for value in values:
+def _each(entry: Mapping[str, Any], key: str, parse: Callable[[str], _T], forms: str) -> tuple[_T, ...]:
+    parsed: list[_T] = []
+    for value in _strings(entry, key):
         try:
-            yield parse(value)
+            parsed.append(parse(value))
         except ValueError:
             raise _Fault(f"{key} {value!r} is not of the form {forms}") from None
+    return tuple(parsed)
+
+
+def _host(text: str) -> str:
+    """Raise ValueError for what the name of no host looks like."""
+    host = text.casefold().strip(".")
+    if not host or any(char.isspace() or char in "@/:*" for char in host):
+        raise ValueError(text)
+    return host
+
+
+def _stages(entry: Mapping[str, Any]) -> tuple[str, ...]:
+    stages = _strings(entry, "stage")
+    for stage in stages:
+        if stage not in _STAGES:
+            raise _Fault(f"stage {stage!r} is unknown; known: {', '.join(_STAGES)}")
+    return stages

@@ -6,9 +6,10 @@ Precedence is computed: operator's file > receiver's file > common phrases > wea
 
 import importlib.resources
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import chain
 from operator import attrgetter
 from types import MappingProxyType
 
@@ -23,6 +24,9 @@ REMEMBERED = 1_000
 """Texts whose wordings are remembered. Addresses masked, the refusals of a day repeat a few hundred."""
 
 _NO_FILES: Mapping[str, str] = MappingProxyType({})
+
+OwnRules = tuple[tuple[str, str], ...]
+"""An operator's rule files, name and content: read once, then handed to whoever builds rules in another process."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +53,7 @@ _place = attrgetter("place")
 
 
 class Ruleset:
-    """Immutable. Build with `load_builtin` or `Ruleset.from_toml`."""
+    """Immutable. Build with `load_rules` or `Ruleset.from_toml`."""
 
     __slots__ = ("_automaton", "_by_key", "_phrases", "_spoken", "_wordless", "rules")
 
@@ -57,8 +61,8 @@ class Ruleset:
         """Raise ConfigError for two rules of one id, and for a tie between different reasons."""
         self.rules = tuple(rules)
         ranked = sorted((w for rule in self.rules for w in rule.wordings()), key=lambda w: w.rank, reverse=True)
-        _refuse(_same_ids(self.rules))
-        _refuse(_ties(ranked))
+        for rule, problem in conflicts(self.rules):
+            raise ConfigError(rule.file, (problem,))
         numbers = _numbered(ranked)
         self._phrases = tuple(numbers)
         self._automaton = AhoCorasick(self._phrases or ("\0",))
@@ -73,10 +77,9 @@ class Ruleset:
 
         Raises ConfigError with every fault of the first faulty file.
         """
-        rules = [rule for name, content in sorted(files.items()) for rule in read_rules(name, content)]
-        for name, content in sorted(operator.items()):
-            rules.extend(read_rules(name, content, Precedence.OPERATOR))
-        return cls(rules)
+        shipped = (read_rules(name, content) for name, content in sorted(files.items()))
+        own = (read_rules(name, content, Precedence.OPERATOR) for name, content in sorted(operator.items()))
+        return cls(chain.from_iterable((*shipped, *own)))
 
     def find(self, text: str, told: Circumstances) -> Match | None:
         """The strongest rule that matches `text` (one line) in these circumstances, or None."""
@@ -117,9 +120,26 @@ def builtin_files() -> Mapping[str, str]:
 
 
 @lru_cache(maxsize=1)
+def builtin_rules() -> tuple[Rule, ...]:
+    """The rules of the package, read once a process."""
+    return tuple(chain.from_iterable(read_rules(name, content) for name, content in builtin_files().items()))
+
+
+@lru_cache(maxsize=1)
 def load_builtin() -> Ruleset:
-    """The rules of the package. Built once a process."""
-    return Ruleset.from_toml(builtin_files())
+    """The rules of the package alone. Built once a process."""
+    return Ruleset(builtin_rules())
+
+
+def load_rules(own: OwnRules) -> Ruleset:
+    """The rules of the package, and above them an operator's own.
+
+    Raises ConfigError with every fault of the first faulty file; `rule_check.check` tells all of all.
+    """
+    if not own:
+        return load_builtin()
+    files = (read_rules(name, content, Precedence.OPERATOR) for name, content in own)
+    return Ruleset(chain(builtin_rules(), *files))
 
 
 def _holds(rule: Rule, words: str, told: Circumstances) -> bool:
@@ -152,27 +172,28 @@ def _compiled(ranked: Iterable[Wording], numbers: Mapping[str, int]) -> Iterator
         yield _Compiled(place, wording, needs, bars, wording.rule.pattern is None and not wording.rule.conditions.count)
 
 
-def _refuse(problems: Iterable[tuple[str, str]]) -> None:
-    for file, problem in problems:
-        raise ConfigError(file, (problem,))
+def conflicts(rules: Sequence[Rule]) -> Iterator[tuple[Rule, str]]:
+    """The rules that can't stand beside those before them, with what is wrong and the mend: one id twice, a tie."""
+    yield from _same_ids(rules)
+    yield from _ties(rules)
 
 
-def _same_ids(rules: Iterable[Rule]) -> Iterator[tuple[str, str]]:
+def _same_ids(rules: Iterable[Rule]) -> Iterator[tuple[Rule, str]]:
     files: dict[str, str] = {}
     for rule in rules:
         if rule.id in files:
-            yield rule.file, f"rule {rule.id!r}: the id stands in {files[rule.id]} too; give one of them another"
+            yield rule, f"rule {rule.id!r}: the id stands in {files[rule.id]} too; give one of them another"
         files[rule.id] = rule.file
 
 
-def _ties(ranked: Iterable[Wording]) -> Iterator[tuple[str, str]]:
+def _ties(rules: Iterable[Rule]) -> Iterator[tuple[Rule, str]]:
     """Two wordings that nothing but their reason tells apart."""
     by_phrases: defaultdict[tuple[str, ...], list[Wording]] = defaultdict(list)
-    for wording in ranked:
+    for wording in (wording for rule in rules for wording in rule.wordings()):
         group = by_phrases[tuple(sorted(wording.phrases))]
         for other in group:
             if wording.ties_with(other):
-                yield wording.rule.file, (
+                yield wording.rule, (
                     f"rule {wording.rule.id!r} says {wording.rule.reason} to the same words as {other.rule.id!r} of"
                     f" {other.rule.file}, which says {other.rule.reason}; add a condition to one of them or drop it"
                 )

@@ -6,12 +6,12 @@ from itertools import chain
 
 import typer
 
-from bounce_watcher.cli.options import Debug, Json, example
+from bounce_watcher.cli.options import Debug, Json, RulesOf, example
 from bounce_watcher.cli.output import Row, complain
+from bounce_watcher.cli.rules import rules_of
 from bounce_watcher.cli.sources import DEFAULT_MESSAGE_BYTES, MessageBytes, Paths, messages
 from bounce_watcher.cli.tables import listing, progress
 from bounce_watcher.cli.workers import classified
-from bounce_watcher.model.message import RawMessage
 
 COLUMNS = ("source", "kind", "recipient", "bounce_type", "reason", "status", "rule", "diagnostic")
 
@@ -21,16 +21,21 @@ def register(app: typer.Typer) -> None:
 
 
 def classify(
-    paths: Paths, as_json: Json = False, max_message_bytes: MessageBytes = DEFAULT_MESSAGE_BYTES, debug: Debug = False
+    paths: Paths,
+    as_json: Json = False,
+    max_message_bytes: MessageBytes = DEFAULT_MESSAGE_BYTES,
+    config: RulesOf = None,
+    debug: Debug = False,
 ) -> None:
     """Says what messages are, who failed and why. Needs no configuration, changes nothing.
 
     Prints a line a recipient, or with --json an object a message, in the order of the input.
     """
     problems: list[str] = []
+    rules = rules_of(config)
     given = messages(paths, max_message_bytes)
     with progress("classifying", shown=not sys.stdout.isatty()) as advance:
-        found = _rows(given, problems, advance)
+        found = _rows(classified(given, rules), problems, advance)
         listing(found if as_json else chain.from_iterable(map(_lines, found)), COLUMNS, as_json=as_json)
     for problem in problems:
         complain(problem)
@@ -38,8 +43,8 @@ def classify(
         raise typer.Exit(1)
 
 
-def _rows(given: Iterator[RawMessage], problems: list[str], advance: Callable[[int], None]) -> Iterator[Row]:
-    for row in classified(given):
+def _rows(found: Iterator[Row], problems: list[str], advance: Callable[[int], None]) -> Iterator[Row]:
+    for row in found:
         advance(1)
         if "error" in row:
             problems.append(f"{row['source']}: our analysis broke on it: {row['error']}; please report it")

@@ -38,6 +38,13 @@ ConfigFile = Annotated[
         help=f"Configuration file. Else ${CONFIG_VARIABLE}, else {DEFAULT_CONFIG}.",
     ),
 ]
+RulesOf = Annotated[
+    Path | None,
+    typer.Option(
+        "--config", "-c", metavar="FILE", callback=_chosen, rich_help_panel=_COMMON, show_default=False,
+        help="Judge by the rules of this configuration's rules_dir too. Without it no configuration is read.",
+    ),
+]
 Debug = Annotated[
     bool,
     typer.Option(

@@ -8,9 +8,10 @@ from typing import Annotated, NamedTuple
 import typer
 
 from bounce_watcher.classification.classify import classify_reply
-from bounce_watcher.classification.ruleset import Ruleset, load_builtin
-from bounce_watcher.cli.options import Debug, Json, example
+from bounce_watcher.classification.ruleset import Ruleset, load_rules
+from bounce_watcher.cli.options import Debug, Json, RulesOf, example
 from bounce_watcher.cli.output import Row, complain
+from bounce_watcher.cli.rules import rules_of
 from bounce_watcher.cli.tables import listing
 
 COLUMNS = ("reason", "bounce_type", "rule", "code", "status", "text")
@@ -41,12 +42,13 @@ def replies(
         ),
     ] = False,
     as_json: Json = False,
+    config: RulesOf = None,
     debug: Debug = False,
 ) -> None:
     """Says what an SMTP reply means: the reason, the bounce type, and the rule that says so."""
     problems: list[str] = []
     given = _from_stdin(jsonl, problems) if texts in (None, [], ["-"]) else _from_arguments(texts or [])
-    ruleset = load_builtin()
+    ruleset = load_rules(rules_of(config))
     if jsonl or as_json:
         listing((_row(each, ruleset) for each in given), COLUMNS, as_json=True)
     else:

@@ -136,9 +136,6 @@ def _warn_of_idle_keys(file: ConfigFile, notes: Notes) -> None:
                                            "in an outage count like any other")
     if file.web:
         notes.warning(("web",), "accepted, but this version has no web interface: nothing listens there")
-    if file.rules_dir:
-        notes.warning(("rules_dir",), "accepted, but this version reads no rules of your own: only the built-in ones "
-                                      "apply")
 
 
 def _warn_of_silence(settings: Settings, notes: Notes) -> None:

@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from bounce_watcher.config.building import build
 from bounce_watcher.config.locate import Lines
 from bounce_watcher.config.problems import MISSING, Notes, meant_by, problem_lines, translate, warning_lines
+from bounce_watcher.config.rules import own_rules
 from bounce_watcher.config.schema import ConfigFile
 from bounce_watcher.config.secrets import Sources, fill_in
 from bounce_watcher.config.settings import Settings
@@ -50,10 +51,11 @@ def _parse(text: str, source: str, sources: Sources, notes: Notes) -> Settings:
     file = _validate(fill_in(ConfigFile, data, (), sources, notes), sources.folder, notes)
     _refuse_twins(data, notes)
     _refuse_rivals(file, notes)
+    rules = own_rules(data.get("rules_dir"), sources.folder, notes)
     if file is None or notes.problems:
         raise ConfigError(source, problem_lines(notes, data, Lines(text)))
     settings = build(file, notes)
-    return replace(settings, warnings=warning_lines(notes, data))
+    return replace(settings, rules=rules, warnings=warning_lines(notes, data))
 
 
 def _read(path: Path) -> tuple[str, int]:

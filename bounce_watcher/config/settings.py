@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import SecretStr
 
 from bounce_watcher.attribution.settings import AttributionSettings
+from bounce_watcher.classification.ruleset import OwnRules
 from bounce_watcher.intake.account import ImapAccount
 from bounce_watcher.outbox.target import WebhookTarget
 from bounce_watcher.policy.settings import PolicySettings
@@ -19,8 +20,9 @@ class Settings:
     """What the service runs by.
 
     `database_url` may hold a password, hence a SecretStr. `raw_retention`: how long raw messages are kept, None = for
-    good, zero = not at all. `workers` is the number of analysing processes, 0 = one per core. `warnings` are one line
-    each: what loads but should be known, such as a key that this version accepts and does not use.
+    good, zero = not at all. `rules` are the operator's own rule files, checked. `workers` is the number of analysing
+    processes, 0 = one per core. `warnings` are one line each: what loads but should be known, such as a key that this
+    version accepts and does not use.
     """
 
     database_url: SecretStr
@@ -29,6 +31,7 @@ class Settings:
     webhooks: tuple[WebhookTarget, ...] = ()
     policy: PolicySettings = field(default_factory=PolicySettings)
     attribution: AttributionSettings = field(default_factory=AttributionSettings)
+    rules: OwnRules = ()
     log_level: str = "info"
     log_format: LogFormat = "logfmt"
     workers: int = 0

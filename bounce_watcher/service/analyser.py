@@ -16,6 +16,7 @@ from typing import Self
 import structlog
 
 from bounce_watcher.attribution.settings import AttributionSettings
+from bounce_watcher.classification.ruleset import OwnRules
 from bounce_watcher.model.message import RawMessage
 from bounce_watcher.service.worker import Analysed, analyse_all, start
 
@@ -49,8 +50,9 @@ Work = Callable[[Sequence[RawMessage]], list[Analysed]]
 class Analyser:
     """A pool of processes that analyse pages. Thread-safe: all mailboxes share one.
 
-    `workers` 0 means one per core. `depth` is how many pages are worth having under way at once. `work` is what a
-    worker does with a page; `limits` are the seconds that a page, and a message tried alone, may take.
+    `rules` are an operator's own. `workers` 0 means one per core. `depth` is how many pages are worth having under way
+    at once. `work` is what a worker does with a page; `limits` are the seconds that a page, and a message tried alone,
+    may take.
     """
 
     def __init__(
@@ -58,10 +60,12 @@ class Analyser:
         settings: AttributionSettings,
         workers: int = 0,
         *,
+        rules: OwnRules = (),
         work: Work | None = None,
         limits: tuple[float, float] = (PAGE_SECONDS, MESSAGE_SECONDS),
     ) -> None:
         self._settings = settings
+        self._rules = rules
         self._work = work or analyse_all
         self._page_seconds, self._message_seconds = limits
         self.depth = workers or os.cpu_count() or 1
@@ -103,7 +107,7 @@ class Analyser:
         return found
 
     def _new_pool(self, workers: int) -> ProcessPoolExecutor:
-        return ProcessPoolExecutor(workers, _processes(), initializer=start, initargs=(self._settings,))
+        return ProcessPoolExecutor(workers, _processes(), initializer=start, initargs=(self._settings, self._rules))
 
     def _replace(self, pool: ProcessPoolExecutor) -> None:
         """Ends a pool with a broken or hung worker, unless another thread has done so already."""

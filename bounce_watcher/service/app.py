@@ -59,7 +59,7 @@ class Service:
         self._troubles = Troubles()
         self._progress = Progress()
         self._stop = threading.Event()
-        self._analyser = Analyser(settings.attribution, settings.workers)
+        self._analyser = Analyser(settings.attribution, settings.workers, rules=settings.rules)
         recorder = Recorder(settings, ledger, self._analyser, self._troubles)
         poller = Poller(recorder, self._troubles, self._stop)
         self._deliverers = [Deliverer(ledger, target, self._troubles) for target in settings.webhooks]

@@ -27,7 +27,7 @@ def import_messages(
     A dry run analyses and counts what would be written if the ledger were empty; it opens no database.
     Raises TemporaryFailure or PermanentFailure; what was committed by then stays, and the same import may be repeated.
     """
-    with Analyser(settings.attribution, settings.workers) as analyser:
+    with Analyser(settings.attribution, settings.workers, rules=settings.rules) as analyser:
         if dry_run:
             return _rehearse(analyser, pages(messages), progress)
         ledger = open_ledger(settings)

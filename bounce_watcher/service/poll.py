@@ -89,7 +89,7 @@ def poll_once(settings: Settings, on_page: Callable[[Tally], None] = lambda _: N
     stop, troubles = threading.Event(), Troubles()
     ledger = open_ledger(settings)
     try:
-        with Analyser(settings.attribution, settings.workers) as analyser:
+        with Analyser(settings.attribution, settings.workers, rules=settings.rules) as analyser:
             recorder = Recorder(settings, ledger, analyser, troubles)
             passes = drain_all(settings, Poller(recorder, troubles, stop), on_page)
         recorder.expire(utcnow())

@@ -14,7 +14,7 @@ from multiprocessing.connection import wait
 from operator import attrgetter
 
 from bounce_watcher.attribution.settings import AttributionSettings
-from bounce_watcher.classification.ruleset import load_builtin
+from bounce_watcher.classification.ruleset import OwnRules, load_rules
 from bounce_watcher.intake.mailbox import Destination
 from bounce_watcher.model.ledger import BounceEvent, MessageRecord
 from bounce_watcher.model.message import RawMessage, pack
@@ -46,13 +46,13 @@ _toolkit: Toolkit | None = None
 """Each worker's own, built once when it starts."""
 
 
-def start(settings: AttributionSettings) -> None:
+def start(settings: AttributionSettings, rules: OwnRules) -> None:
     global _toolkit  # noqa: PLW0603 - an executor's initializer has no other way to hand something to its tasks
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C and systemd's SIGTERM are the parent's to handle
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     threading.Thread(target=_die_with_parent, daemon=True).start()
     gc.set_threshold(50_000)  # a page makes about as many objects, and all of them go without a collection
-    _toolkit = Toolkit(load_builtin(), settings)
+    _toolkit = Toolkit(load_rules(rules), settings)
 
 
 def _die_with_parent() -> None:

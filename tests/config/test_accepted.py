@@ -216,10 +216,5 @@ def test_what_a_person_should_know(lines: tuple[str, ...], warning: str) -> None
     assert accepted(rest(*lines)).warnings == (warning,)
 
 
-def test_rules_of_ones_own_are_not_read() -> None:
-    [warning] = accepted('rules_dir = "/etc/bounce-watcher/rules"\n' + MAILBOX).warnings
-    assert warning.startswith("rules_dir: accepted, but this version reads no rules of your own")
-
-
 def test_a_guard_that_is_off_needs_no_warning() -> None:
     assert accepted(rest("[policy.guard]", "enabled = false")).warnings == ()

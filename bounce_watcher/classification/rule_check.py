@@ -1,0 +1,112 @@
+"""What a rule must prove before it may judge: asked of the rules of the package by their test, of an operator's by
+whoever reads them."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
+
+from bounce_watcher.classification.classify import classify
+from bounce_watcher.classification.rule import Precedence, Rule
+from bounce_watcher.classification.rule_file import read_file
+from bounce_watcher.classification.ruleset import OwnRules, Ruleset, builtin_rules, conflicts, load_builtin
+from bounce_watcher.classification.words import fold, mask_addresses
+from bounce_watcher.model.fields import RecipientReport
+from bounce_watcher.model.verdict import BounceType, Verdict
+from bounce_watcher.parsing.smtp_reply import one_line, read_reply
+
+SHORTEST_PHRASE = 3
+"""Characters of a phrase to look for, folded; two make a word in scripts other than Latin."""
+
+_SHOWN = 80
+"""Characters of an example that a message quotes."""
+
+
+class Checked(NamedTuple):
+    """One line each: what forbids to use an operator's rules, with the mend, and what its writer should know."""
+
+    problems: tuple[str, ...]
+    warnings: tuple[str, ...]
+
+
+def check(own: OwnRules) -> Checked:
+    """All that is to be said of an operator's rule files."""
+    problems: list[str] = []
+    rules: list[Rule] = []
+    for file, content in own:
+        reading = read_file(file, content, Precedence.OPERATOR)
+        problems.extend(f"{file}: {problem}" for problem in reading.problems)
+        rules.extend(reading.rules)
+    clashes = list(conflicts((*builtin_rules(), *rules)))
+    problems.extend(f"{rule.file}: {problem}" for rule, problem in clashes)
+    clashing = {rule for rule, _ in clashes}
+    sound = [rule for rule in rules if rule not in clashing]
+    ruleset = Ruleset((*builtin_rules(), *sound))
+    for rule in sound:
+        problems.extend(f"{rule.file}: rule {rule.id!r}: {fault}" for fault in faults(rule, ruleset))
+    return Checked(tuple(problems), () if problems else tuple(_taken(sound, ruleset)))
+
+
+def faults(rule: Rule, ruleset: Ruleset) -> Iterator[str]:
+    """Why `rule`, one of `ruleset`, must not judge: what is wrong and the mend, a line each."""
+    yield from _phrase_faults(rule)
+    if rule.reason.bounce_type is BounceType.HARD and not rule.text and not rule.any_of:
+        yield "says a hard reason by numbers and hosts alone, which tell nothing sure of an address: add text or any"
+    for example in rule.examples:
+        verdict = judged_for(rule, example, ruleset)
+        if verdict.rule != rule.id:
+            yield f"does not win its example {_quoted(example)}, {_winner(verdict)}: mend the phrases or the example"
+    for example in rule.not_examples:
+        if judged_for(rule, example, ruleset).rule == rule.id:
+            yield f"wins what it must not, {_quoted(example)}: bar it with unless, or ask for more words"
+
+
+def judged_for(rule: Rule, text: str, ruleset: Ruleset) -> Verdict:
+    """`text` judged as said by a server, and at a stage, that meet the rule's conditions."""
+    asked = rule.conditions
+    report = RecipientReport(diagnostic_code=text, remote_mta=_first(asked.remotes), stage=_first(asked.stages))
+    return classify(report, _first(asked.reporters), ruleset)
+
+
+def _first(names: Sequence[str]) -> str | None:
+    return names[0] if names else None
+
+
+def _phrase_faults(rule: Rule) -> Iterator[str]:
+    for phrase in (*rule.text, *rule.any_of):
+        if len(phrase) < (SHORTEST_PHRASE if phrase.isascii() else SHORTEST_PHRASE - 1):
+            yield f"looks for {phrase!r}, too short to tell anything: at least {SHORTEST_PHRASE} characters"
+        if mask_addresses(phrase) != phrase:
+            yield f"looks for {phrase!r}, but addresses in a reply are not read: leave the address out"
+    shown = [f"{fold(example)}\n{fold(read_reply(example).text)}" for example in rule.examples]
+    for phrase in rule.any_of:
+        if not any(phrase in text for text in shown):
+            yield f"has no example with {phrase!r}: add one, so that it is shown to win by each of any"
+
+
+def _winner(verdict: Verdict) -> str:
+    if verdict.rule == "unknown":
+        return "nor does any other"
+    return f"{verdict.rule!r} does, which says {verdict.said or verdict.reason}"
+
+
+def _quoted(example: str) -> str:
+    text = one_line(example)
+    return f"“{text if len(text) <= _SHOWN else text[: _SHOWN - 1] + '…'}”"
+
+
+def _taken(rules: Iterable[Rule], ruleset: Ruleset) -> Iterable[str]:
+    """Where one of an operator's `rules` judges what a rule of the package judges otherwise: once for each two."""
+    own = {rule.id: rule for rule in rules}
+    told: dict[tuple[str, str], str] = {}
+    for ours in builtin_rules():
+        for example in ours.examples:
+            verdict = judged_for(ours, example, ruleset)
+            rule = own.get(verdict.rule)
+            if rule is None or (rule.id, ours.id) in told:
+                continue
+            before = judged_for(ours, example, load_builtin()).reason
+            if verdict.reason is not before:
+                told[rule.id, ours.id] = (
+                    f"{rule.file}: rule {rule.id!r} takes “{verdict.quote or one_line(example)[:_SHOWN]}” from our rule"
+                    f" {ours.id!r} ({before} → {verdict.reason})"
+                )
+    return told.values()

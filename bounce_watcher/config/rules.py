@@ -1,0 +1,76 @@
+"""The operator's own rules: the files of the folder that `rules_dir` names, read and checked."""
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from bounce_watcher.classification.rule_check import check
+from bounce_watcher.classification.ruleset import OwnRules
+from bounce_watcher.config.problems import Notes
+from bounce_watcher.config.values import quoted, reason
+
+MAX_BYTES = 1024 * 1024
+"""Of all rule files together: our own rules are a quarter of this."""
+
+_KEY = ("rules_dir",)
+
+
+def own_rules(rules_dir: object, folder: Path, notes: Notes) -> OwnRules:
+    """Every *.toml of `rules_dir`, in the order of their names; a relative name starts from `folder`.
+
+    What forbids to use them, and what their writer should know, goes to `notes`.
+    """
+    if not isinstance(rules_dir, str) or not rules_dir.strip() or not rules_dir.isprintable():
+        return ()  # the schema tells of it
+    path = folder / rules_dir
+    files = _files(path, notes)
+    if files is None:
+        return ()
+    if not files:
+        notes.warning(_KEY, f"{quoted(path)} holds no file *.toml: only the built-in rules apply")
+    own = tuple(_contents(files, notes))
+    checked = check(own)
+    for problem in checked.problems:
+        notes.problem(_KEY, problem)
+    for warning in checked.warnings:
+        notes.warning(_KEY, warning)
+    return own
+
+
+def _files(path: Path, notes: Notes) -> list[Path] | None:
+    """None where the folder can't be read. What begins with a dot is an editor's, not the operator's."""
+    try:
+        return sorted(file for file in path.iterdir() if file.suffix == ".toml" and not file.name.startswith("."))
+    except FileNotFoundError:
+        problem = "there is no such folder: make it, or take rules_dir out"
+    except NotADirectoryError:
+        problem = "is no folder: name the one that holds the rule files"
+    except OSError as error:
+        problem = f"cannot be read: {reason(error)}"
+    notes.problem(_KEY, f"{quoted(path)}: {problem}")
+    return None
+
+
+def _contents(files: Iterable[Path], notes: Notes) -> Iterator[tuple[str, str]]:
+    left = MAX_BYTES
+    for file in files:
+        try:
+            content = _bytes(file, left)
+            left -= len(content)
+            yield str(file), content.decode("utf-8-sig")
+        except UnicodeDecodeError as error:
+            line = content[: error.start].count(b"\n") + 1
+            notes.problem(_KEY, f"{quoted(file)}: line {line}: is not UTF-8: save the file in that encoding")
+        except OSError as error:
+            notes.problem(_KEY, f"{quoted(file)}: cannot be read: {reason(error)}")
+        except ValueError as error:
+            notes.problem(_KEY, f"{quoted(file)}: {error}")
+
+
+def _bytes(file: Path, limit: int) -> bytes:
+    if file.exists() and not file.is_file():  # opening a pipe would wait for its writer
+        raise ValueError("is no ordinary file: rename it, or take it out")
+    with file.open("rb") as opened:
+        content = opened.read(limit + 1)
+    if len(content) > limit:
+        raise ValueError("with it the rule files are larger than 1 MiB together: take some out")
+    return content
