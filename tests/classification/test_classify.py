@@ -42,6 +42,11 @@ def judged(
         # the sender's fault beats the recipient's
         ("550 5.1.1 <ada@example.org> refused, 192.0.2.7 is listed in list.example; user unknown", Reason.BLOCKLISTED),
         ("550 5.1.0 <ada@example.org>: Sender address rejected: User unknown in local table", Reason.SENDER_REJECTED),
+        (
+            "550 5.1.1 <ada@example.org>: Sender address rejected: undeliverable address: host mx.example.org[192.0.2.7]"
+            " said: 550 5.1.1 User unknown (in reply to RCPT TO command)",
+            Reason.SENDER_REJECTED,
+        ),
         # a named reputation beats a rate, a rate a policy, spam a policy
         ("421 4.7.0 rate limited for the very low reputation of the sending IP address", Reason.BAD_REPUTATION),
         ("450 4.7.1 local policy: rate limit exceeded", Reason.RATE_LIMITED),
