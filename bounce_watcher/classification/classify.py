@@ -24,6 +24,7 @@ _BEFORE_THE_RECIPIENT = {
     "MAIL": Reason.SENDER_REJECTED,
 }
 _ABOUT_THE_SENDER = frozenset({(1, 7), (1, 8), (7, 27)})
+_EXPIRED = (4, 7)
 _AUTHENTICATION_CODES = frozenset({534, 535, 538})
 _AFTER_THE_RECIPIENT = frozenset({"DATA", "DOT"})
 
@@ -39,18 +40,21 @@ def classify(report: RecipientReport, reporting_mta: str | None, ruleset: Rulese
         reporter=_host(reporting_mta),
         stage=reply.stage or report.stage,
     )
-    return _judged(reply, diagnostic, told, ruleset, gave_up=report.action is Action.FAILED)
+    match = _words(reply, diagnostic, told, ruleset)
+    verdict = _judged(reply, match, told, gave_up=report.action is Action.FAILED)
+    if verdict.reason is Reason.INVALID_RECIPIENT and not _is_vouched_for(match, told):
+        return replace(verdict, reason=Reason.RECIPIENT_FILTERED, said=verdict.reason)
+    return _ran_out(verdict, report)
 
 
 def classify_reply(text: str, ruleset: Ruleset, remote: str | None = None) -> Verdict:
     """What one SMTP reply or diagnostic means, with nothing known besides. `remote`: the host that said so."""
     reply = read_reply(text)
     told = Circumstances(reply.status, reply.code, _host(remote) or reply.host, None, reply.stage)
-    return _judged(reply, text, told, ruleset, gave_up=False)
+    return _judged(reply, _words(reply, text, told, ruleset), told, gave_up=False)
 
 
-def _judged(reply: SmtpReply, diagnostic: str, told: Circumstances, ruleset: Ruleset, *, gave_up: bool) -> Verdict:
-    match = _words(reply, diagnostic, told, ruleset)
+def _judged(reply: SmtpReply, match: Match | None, told: Circumstances, *, gave_up: bool) -> Verdict:
     if match is None:
         return _at_its_stage(_numbers(reply, told, gave_up=gave_up), None, _spoken_of(reply, told))
     rule = match.rule
@@ -104,9 +108,36 @@ def _at_its_stage(verdict: Verdict, rule: Rule | None, stage: str | None) -> Ver
         return verdict
     if stage in _BEFORE_THE_RECIPIENT and not (stage == "CONNECT" and verdict.reason is Reason.DOMAIN_REFUSES_MAIL):
         return replace(verdict, reason=_BEFORE_THE_RECIPIENT[stage], said=verdict.reason, stage=stage)
-    known = rule is not None and rule.precedence >= Precedence.RECEIVER
+    known = rule is not None and _is_known(rule)
     if stage in _AFTER_THE_RECIPIENT and verdict.reason is Reason.INVALID_RECIPIENT and not known:
         return replace(verdict, reason=Reason.RECIPIENT_FILTERED, said=verdict.reason, stage=stage)
+    return verdict
+
+
+def _is_known(rule: Rule) -> bool:
+    return rule.precedence >= Precedence.RECEIVER
+
+
+def _is_vouched_for(match: Match | None, told: Circumstances) -> bool:
+    """Whether more than common words says that there is no such recipient: a status, the command, a known system.
+
+    Filters that refuse a message after its data print "user unknown" too, not to be told from a missing mailbox. A
+    report with nothing else to show (home-made notices, gateways) must not end an address by itself.
+    """
+    return told.status is not None or told.stage is not None or (match is not None and _is_known(match.rule))
+
+
+def _ran_out(verdict: Verdict, report: RecipientReport) -> Verdict:
+    """No answer until the retries ran out, where a final report says so by x.4.7, or by a time-out with class 4.
+
+    Connections refused and names that nobody resolves are answers of a kind: they stay trouble of the network.
+    """
+    status = report.status or verdict.status
+    if verdict.reason is not Reason.NETWORK_ERROR or report.action is not Action.FAILED or status is None:
+        return verdict
+    is_silence = status.class_ == 4 and "timed out" in (report.diagnostic_code or "").lower()
+    if is_silence or (status.subject, status.detail) == _EXPIRED:
+        return replace(verdict, reason=Reason.MESSAGE_EXPIRED, said=verdict.reason)
     return verdict
 
 

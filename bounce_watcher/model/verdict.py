@@ -87,8 +87,8 @@ class Verdict:
     """What one failure means, by which rule, and the words that it rests on.
 
     `status` and `code` are the effective ones: what the last hop said, where the report's own field is generic.
-    `said`: what the rule makes of the words, where the `stage` of the dialogue at which they fell made `reason` of it;
-    both are None where the rule's own reason stands.
+    `said`: what the rule makes of the words, where the `stage` of the dialogue at which they fell, or what else the
+    report tells and lacks (`stage` is None), made `reason` of it; both are None where the rule's own reason stands.
     """
 
     reason: Reason

@@ -16,6 +16,8 @@ SAID = f"{HOST} said: "
 NO_NAME = "Host or domain name not found. Name service error for name=example.org type=MX: "
 REFUSED = "delivery temporarily suspended: connect to mx.example.org[192.0.2.7]:25: Connection refused"
 
+SILENCE = "connect to mx.example.org[192.0.2.7]:25: Connection timed out"
+
 
 def judged(
     diagnostic: str | None = None,
@@ -132,6 +134,32 @@ def test_retries_that_ran_out_say_what_the_last_words_say_else_that_they_expired
     assert judged(REFUSED, "4.4.1").reason is Reason.NETWORK_ERROR
     assert judged("retry timeout exceeded", "4.0.0").reason is Reason.MESSAGE_EXPIRED
     assert judged("451 4.0.0 nope", "4.0.0", Action.DELAYED).reason is Reason.SYSTEM_ERROR
+
+
+@pytest.mark.parametrize(
+    ("diagnostic", "status", "action", "reason"),
+    [
+        (SILENCE, "4.4.1", Action.FAILED, Reason.MESSAGE_EXPIRED),
+        (SILENCE, "4.4.1", Action.DELAYED, Reason.NETWORK_ERROR),
+        (SILENCE, "5.4.1", Action.FAILED, Reason.NETWORK_ERROR),
+        ("554 4.4.7 Message expired: <421 4.4.2 Connection lost>", "4.4.7", Action.FAILED, Reason.MESSAGE_EXPIRED),
+        ("450 4.2.2 Over quota, message timed out", "4.4.7", Action.FAILED, Reason.MAILBOX_FULL),
+        ("Connection timed out", "", Action.FAILED, Reason.NETWORK_ERROR),
+    ],
+)
+def test_silence_until_the_retries_ran_out_is_no_answer(
+    diagnostic: str, status: str, action: Action, reason: Reason
+) -> None:
+    assert judged(diagnostic, status, action).reason is reason
+
+
+def test_common_words_need_a_status_or_the_command_beside_them_to_be_hard() -> None:
+    verdict = judged("550 No such user here")
+    assert (verdict.reason, verdict.said) == (Reason.RECIPIENT_FILTERED, Reason.INVALID_RECIPIENT)
+    assert judged("550 No such user here", "5.0.0").reason is Reason.INVALID_RECIPIENT
+    assert judged("550 No such user here", stage="RCPT").reason is Reason.INVALID_RECIPIENT
+    assert judged("User ada not listed in Domino Directory").reason is Reason.INVALID_RECIPIENT
+    assert classify_reply("550 No such user here", RULES).reason is Reason.INVALID_RECIPIENT
 
 
 @pytest.mark.parametrize(
