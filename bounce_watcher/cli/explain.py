@@ -1,7 +1,6 @@
 """`explain`: messages for a person."""
 
 import os
-import textwrap
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
@@ -10,16 +9,18 @@ from typing import Annotated
 
 import typer
 
-from bounce_watcher.classification.ruleset import load_builtin
+from bounce_watcher.classification.rule import Rule
+from bounce_watcher.classification.ruleset import load_builtin, load_rules
 from bounce_watcher.cli.configuration import config_path, load_settings, stream_for
 from bounce_watcher.cli.options import CONFIG_VARIABLE, ConfigFile, Debug, IntoStream, example
-from bounce_watcher.cli.output import clean, complain, iso, line_width, say
+from bounce_watcher.cli.output import clean, complain, iso, say
 from bounce_watcher.cli.sources import DEFAULT_MESSAGE_BYTES, MessageBytes, messages
+from bounce_watcher.cli.verdicts import field, reply_lines, verdict_lines
 from bounce_watcher.config import Settings
 from bounce_watcher.ledger.filters import EventFilter
 from bounce_watcher.ledger.store import Ledger
 from bounce_watcher.model.errors import BounceWatcherError, PermanentFailure
-from bounce_watcher.model.finding import EVENT_KINDS, Analysis, Evidence, Kind, RecipientVerdict
+from bounce_watcher.model.finding import EVENT_KINDS, Analysis, Evidence, Kind, Provenance, RecipientVerdict
 from bounce_watcher.model.ledger import BounceEvent, CountedBounce, Decision, History, RecipientRecord, Step
 from bounce_watcher.model.message import RawMessage
 from bounce_watcher.pipeline import Toolkit, analyse
@@ -72,7 +73,7 @@ def explain(
 ) -> None:
     """Explains messages: who failed, in whose words, by which rule, how far it is proven, what would follow.
 
-    With a configuration, its policy, keys and ledger are used; without one, the defaults and an empty history.
+    With a configuration, its rules, policy, keys and ledger are used; without one, the defaults and an empty history.
     """
     found = messages([file], max_message_bytes)
     with ExitStack() as stack:
@@ -98,7 +99,9 @@ class _Explainer:
     def tell(self, raw: RawMessage) -> None:
         raw = replace(raw, stream=self.stream)
         analysis = analyse(raw.content, self.toolkit)
-        for line in _explained(raw, analysis, _decisions(raw, analysis, self.policy, self.ledger)):
+        decisions = _decisions(raw, analysis, self.policy, self.ledger)
+        rules = {rule.id: rule for rule in self.toolkit.ruleset.rules}
+        for line in _explained(raw, analysis, decisions, rules):
             say(line)
 
 
@@ -106,7 +109,7 @@ def _explainer(config: Path | None, stream: str | None, stack: ExitStack) -> _Ex
     settings, ledger = _surroundings(config, stack)
     if settings is None:
         return _Explainer(Toolkit(load_builtin()), PolicySettings(), stream, None)
-    toolkit = Toolkit(load_builtin(), settings.attribution)
+    toolkit = Toolkit(load_rules(settings.rules), settings.attribution)
     return _Explainer(toolkit, settings.policy, stream_for(settings, stream), ledger)
 
 
@@ -150,17 +153,19 @@ def _history(event: BounceEvent, ledger: Ledger | None) -> History:
 
 # ── in words ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-def _explained(raw: RawMessage, analysis: Analysis, decisions: list[Decision | None]) -> Iterator[str]:
+def _explained(
+    raw: RawMessage, analysis: Analysis, decisions: list[Decision | None], rules: Mapping[str, Rule]
+) -> Iterator[str]:
     yield f"{clean(raw.source)}: {analysis.kind}, {KINDS[analysis.kind]}"
-    yield from _field("received", iso(raw.received_at))
-    yield from _field("type", analysis.feedback_type)
-    yield from _field("sent mail", _sent(analysis))
+    yield from field("received", iso(raw.received_at))
+    yield from field("type", analysis.feedback_type)
+    yield from field("sent mail", _sent(analysis))
     if raw.is_truncated:
-        yield from _field("note", f"read as far as {len(raw.content)} of {raw.size} bytes")
+        yield from field("note", f"read as far as {len(raw.content)} of {raw.size} bytes")
     for each, decision in zip(analysis.recipients, decisions, strict=True):
         yield ""
         yield clean(each.attribution.recipient) or "(a recipient that the report does not name)"
-        yield from _recipient(each)
+        yield from _recipient(each, rules)
         if decision is not None:
             yield from _policy(decision)
 
@@ -171,39 +176,35 @@ def _sent(analysis: Analysis) -> str:
     return "; ".join(f"{name}: {value}" for name, value in told if value)
 
 
-def _recipient(each: RecipientVerdict) -> Iterator[str]:
+def _recipient(each: RecipientVerdict, rules: Mapping[str, Rule]) -> Iterator[str]:
     report, verdict, finding = each.finding.report, each.verdict, each.finding
-    yield from _field("action", report.action)
+    yield from field("action", report.action)
+    yield from field("final address", report.final_recipient if report.final_recipient != report.recipient else None)
+    diagnostic = report.diagnostic_code or ""
     if verdict is not None:
-        reason = verdict.reason
-        yield from _field("verdict", f"{reason.bounce_type}: {reason.value}, {reason.means}")
-        yield from _field("words", verdict.quote and f"“{verdict.quote}”")
-        yield from _field("rule", f"{verdict.rule} ({verdict.source})" if verdict.source else verdict.rule)
-        yield from _field("status, code", f"{verdict.status or '-'}, {verdict.code or '-'}")
-    yield from _field("diagnostic", report.diagnostic_code)
-    yield from _field("refused by", report.remote_mta)
-    yield from _field("reported by", finding.reporting_mta)
-    yield from _field("final address", report.final_recipient if report.final_recipient != report.recipient else None)
-    where = f"part {finding.provenance.part}" if finding.provenance.part else "the header"
-    yield from _field("found by", f"{finding.provenance.recognizer}, in {where}: “{finding.provenance.quote}”")
+        yield from verdict_lines(verdict, rules)
+        yield from field("diagnostic", diagnostic)
+        yield from reply_lines(diagnostic, verdict, report.stage, report.remote_mta)
+        if report.status not in (None, verdict.status):
+            yield from field("status field", f"{report.status}: too general beside what was said")
+    else:
+        yield from field("diagnostic", diagnostic)
+        yield from field("said by", report.remote_mta)
+    yield from field("reported by", finding.reporting_mta)
+    yield from field("found by", _found(finding.provenance, diagnostic))
     grade = each.attribution.evidence
-    yield from _field("evidence", f"{grade}: {GRADES[grade]}")
-    yield from _field("doubt", each.attribution.doubt)
+    yield from field("evidence", f"{grade}: {GRADES[grade]}")
+    yield from field("doubt", each.attribution.doubt)
+
+
+def _found(provenance: Provenance, diagnostic: str) -> str:
+    where = f"part {provenance.part}" if provenance.part else "the header"
+    quoted = "the diagnostic" if provenance.quote == diagnostic else f"“{provenance.quote}”"
+    return f"{provenance.recognizer}, in {where}: {quoted}"
 
 
 def _policy(decision: Decision) -> Iterator[str]:
-    yield from _field("policy would", STEPS[decision.step])
-    yield from _field("because", decision.because)
+    yield from field("policy would", STEPS[decision.step])
+    yield from field("because", decision.because)
     if decision.step is Step.SUPPRESS:
-        yield from _field("until", iso(decision.until) or "for good")
-
-
-def _field(name: str, value: object) -> Iterator[str]:
-    """A labelled value, wrapped under itself; nothing where there is none."""
-    text = clean(value)
-    if not text:
-        return
-    lead = f"  {name + ':':<15}"
-    yield from textwrap.wrap(
-        text, line_width(), initial_indent=lead, subsequent_indent=" " * len(lead), break_on_hyphens=False
-    )
+        yield from field("until", iso(decision.until) or "for good")

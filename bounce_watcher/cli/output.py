@@ -52,8 +52,8 @@ def count(number: int, thing: str) -> str:
 
 
 def line_width() -> int:
-    """For prose on stdout."""
-    return min(WIDEST, shutil.get_terminal_size().columns) if sys.stdout.isatty() else WIDEST
+    """For prose on stdout; 80 where there is no terminal that tells."""
+    return min(WIDEST, shutil.get_terminal_size().columns)
 
 
 def say(line: str = "") -> None:

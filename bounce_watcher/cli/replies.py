@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Annotated, NamedTuple
 
 import typer
@@ -10,9 +10,10 @@ import typer
 from bounce_watcher.classification.classify import classify_reply
 from bounce_watcher.classification.ruleset import Ruleset, load_rules
 from bounce_watcher.cli.options import Debug, Json, RulesOf, example
-from bounce_watcher.cli.output import Row, complain
+from bounce_watcher.cli.output import Row, clean, complain, say
 from bounce_watcher.cli.rules import rules_of
 from bounce_watcher.cli.tables import listing
+from bounce_watcher.cli.verdicts import reply_lines, verdict_lines
 
 COLUMNS = ("reason", "bounce_type", "rule", "code", "status", "text")
 
@@ -45,11 +46,17 @@ def replies(
     config: RulesOf = None,
     debug: Debug = False,
 ) -> None:
-    """Says what an SMTP reply means: the reason, the bounce type, and the rule that says so."""
+    """Says what an SMTP reply means: the reason, the bounce type, and the rule that says so.
+
+    Replies on the command line are explained in words; lines of standard input get a line each.
+    """
     problems: list[str] = []
-    given = _from_stdin(jsonl, problems) if texts in (None, [], ["-"]) else _from_arguments(texts or [])
+    is_piped = texts in (None, [], ["-"])
+    given = _from_stdin(jsonl, problems) if is_piped else _from_arguments(texts or [])
     ruleset = load_rules(rules_of(config))
-    if jsonl or as_json:
+    if not is_piped and not jsonl and not as_json:
+        _explain(given, ruleset)
+    elif jsonl or as_json:
         listing((_row(each, ruleset) for each in given), COLUMNS, as_json=True)
     else:
         listing(({**_row(each, ruleset), "text": each.text} for each in given), COLUMNS, as_json=False)
@@ -57,6 +64,17 @@ def replies(
         complain(problem)
     if problems:
         raise typer.Exit(1)
+
+
+def _explain(given: Iterable[Reply], ruleset: Ruleset) -> None:
+    rules = {rule.id: rule for rule in ruleset.rules}
+    for number, reply in enumerate(given):
+        verdict = classify_reply(reply.text, ruleset, reply.remote)
+        if number:
+            say()
+        say(clean(reply.text))
+        for line in (*verdict_lines(verdict, rules), *reply_lines(reply.text, verdict, None, None)):
+            say(line)
 
 
 def _row(reply: Reply, ruleset: Ruleset) -> Row:

@@ -1,0 +1,84 @@
+"""What a person is shown of a verdict: words, rule, source, stage; and nothing that could paint the terminal."""
+
+import pytest
+
+from bounce_watcher.classification.classify import classify_reply
+from bounce_watcher.classification.ruleset import load_builtin
+from bounce_watcher.cli.verdicts import STAGES
+from bounce_watcher.parsing.smtp_reply import read_reply
+from tests.cli.conftest import Program, letter
+from tests.mail import postfix
+
+AFTER_THE_DATA = "host mx.example.org[192.0.2.7] said: 550 5.1.1 user unknown (in reply to end of DATA command)"
+
+
+def told(out: str) -> dict[str, str]:
+    """The labelled values of one block, each on one line."""
+    values: dict[str, str] = {}
+    label = ""
+    for line in out.splitlines():
+        if line.startswith("  ") and line[2] != " ":
+            label, _, value = line.strip().partition(":")
+            values[label] = value.strip()
+        elif label and line.strip():
+            values[label] += f" {line.strip()}"
+    return values
+
+
+def test_explain_names_recognizer_rule_source_and_words(program: Program) -> None:
+    shown = told(program.call("explain", "-", stdin=postfix(letter(1, "anna@gone.example"))).out)
+    assert shown["verdict"].startswith("hard: invalid_recipient, ")
+    assert shown["words"] == "“User unknown”"
+    assert shown["rule"] == "common.no-such-user, built in"
+    assert shown["its source"].startswith("Postfix, ")
+    assert shown["found by"].startswith("rfc3464, in part 2: ")
+    assert shown["code, status"] == "550, 5.1.1"
+    assert "it says" not in shown
+
+
+def test_explain_tells_what_the_stage_made_of_the_words(program: Program) -> None:
+    shown = told(program.call("classify-reply", AFTER_THE_DATA).out)
+    assert shown["verdict"].startswith("soft: recipient_filtered, ")
+    assert shown["it says"].startswith("hard: invalid_recipient, ")
+    assert shown["it says"].endswith(STAGES["DOT"])
+    assert shown["said"] == STAGES["DOT"]
+    assert shown["last reply"] == "550 5.1.1 user unknown"
+    assert shown["refused by"] == "mx.example.org"
+
+
+def test_a_verdict_by_numbers_names_no_rule(program: Program) -> None:
+    assert told(program.call("classify-reply", "550 5.2.2 zzz").out)["rule"].startswith("status.5.2.2: no rule knows")
+    assert told(program.call("classify-reply", "550 zzz").out)["rule"] == "none knows these words"
+
+
+def test_several_replies_are_explained_one_by_one(program: Program) -> None:
+    first, second = program.call("classify-reply", "550 5.1.1 no such user", "552 5.2.2 over quota").out.split("\n\n")
+    assert first.splitlines()[0] == "550 5.1.1 no such user"
+    assert told(second)["verdict"].startswith("soft: mailbox_full, ")
+
+
+@pytest.mark.parametrize("command", ["connection", "EHLO", "STARTTLS", "AUTH", "MAIL FROM", "RCPT TO", "DATA"])
+def test_every_stage_has_its_words(command: str) -> None:
+    at = "initial connection" if command == "connection" else f"{command} command"
+    stage = read_reply(f"host mx.example.org[192.0.2.7] said: 550 no (in reply to {at})").stage
+    assert stage in STAGES
+
+
+@pytest.mark.parametrize("columns", ["80", "60"])
+def test_explain_keeps_to_the_width(program: Program, columns: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", columns)
+    out = program.call("explain", "-", stdin=postfix(letter(1, "anna@gone.example", f"{AFTER_THE_DATA} " * 3))).out
+    assert max(map(len, out.splitlines())) <= int(columns)
+
+
+def test_hostile_words_cannot_paint(program: Program) -> None:
+    reply = "550 5.1.1 \x1b[2J\x07user unknown\u202e"
+    for arguments in (("classify-reply", reply), ("explain", "-")):
+        out = program.call(*arguments, stdin=postfix(letter(1, "anna@gone.example", reply))).out
+        assert "user unknown" in out
+        assert all(line.isprintable() for line in out.splitlines())
+
+
+def test_words_that_decide_are_quoted_from_the_reply() -> None:
+    text = "550 5.1.1 No Such USER here"
+    assert classify_reply(text, load_builtin()).quote in text
