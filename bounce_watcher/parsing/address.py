@@ -21,8 +21,9 @@ _HEX = re.compile(r"\\x\{([0-9A-Fa-f]{2,6})\}")
 _XTEXT = re.compile(r"\+([0-9A-F]{2})")
 _COMMENT = re.compile(r"\([^()]*\)")
 _QUOTED = re.compile(r'"((?:[^"\\\r\n]|\\.){1,128})"@')
-_LOCAL_STOPS = re.compile(r"""[\s\x00-\x1f\x7f<>()\[\]{},;:"|\\]""")
+_LOCAL_STOPS = re.compile(r"""[\s\x00-\x1f\x7f<>()\[\]{},;:"|\\：；，、。「」『』（）【】《》＜＞“”„«»]""")
 _DOMAIN = re.compile(r"[^\W_](?:[\w-]{0,61}[^\W_])?(?:\.\w(?:[\w-]{0,61}[^\W_])?)*")
+_GLUED = re.compile(r"(\.[A-Za-z]{2,24})[^\x00-\x7f][^.]*$")
 _LITERAL = re.compile(r"\[(?:IPv6:)?[0-9A-Fa-f.:]{3,45}\]", re.IGNORECASE)
 _NO_MAILBOX = ("imceaex-", "imceainvalid-", "/")
 """Starts of local parts that are X.400 or file names in disguise."""
@@ -80,7 +81,10 @@ def _around(text: str, at: int) -> str | None:
     match = _DOMAIN.match(tail)
     if match is None:
         return None
-    return f"{local}@{match[0].lower()}"
+    domain = match[0]
+    if not domain.isascii() and (glued := _GLUED.search(domain)):  # "user@example.orgさん": scripts without blanks
+        domain = domain[: glued.end(1)]
+    return f"{local}@{domain.lower()}"
 
 
 def _local_before(text: str, at: int) -> str:

@@ -10,8 +10,9 @@ MAX_HTML = 64 * 1024
 _UNSEEN = "head, style, script, template, title, noscript, [style*='display:none'], [style*='display: none']"
 _CELL = frozenset({"td", "th"})
 _BLOCK = frozenset({
-    "address", "article", "blockquote", "br", "center", "dd", "div", "dl", "dt", "fieldset", "footer", "form", "h1", "h2",
-    "h3", "h4", "h5", "h6", "header", "hr", "li", "main", "ol", "p", "pre", "section", "table", "tbody", "tr", "ul",
+    "address", "article", "blockquote", "br", "center", "dd", "div", "dl", "dt", "fieldset", "footer", "form",
+    "h1", "h2", "h3", "h4", "h5", "h6", "header", "hr", "li", "main", "ol", "p", "pre", "section", "table", "tbody",
+    "tr", "ul",
 })  # fmt: skip
 _BLANKS = re.compile(r"\s+")
 _DOCUMENT = re.compile(r"\s*<(?:!doctype html|html|head|body|div|table|p|meta)\b", re.IGNORECASE)

@@ -101,9 +101,10 @@ class ParsedMessage:
 
     @lazy
     def text(self) -> str:
-        """What the message says to people: its first text/plain leaf that says anything, else its first text leaf, else "".
+        """What the message says to people: its first text/plain leaf that says anything, else its first text leaf.
 
-        HTML is read as its reader sees it. A multipart whose boundary occurs nowhere is a leaf, and counts as text.
+        "" where it has none. HTML is read as its reader sees it. A multipart whose boundary occurs nowhere is a leaf,
+        and counts as text.
         """
         parts = self.parts
         plain = next((part for part in parts if part.type.value == "text/plain" and part.text.strip()), None)

@@ -8,16 +8,18 @@ from bounce_watcher.parsing.address import MAX_FIELD, parse_address
 from bounce_watcher.parsing.headers import Headers
 from bounce_watcher.parsing.message import ParsedMessage, Part
 
-ORIGINAL_TYPES = frozenset({
-    "message/rfc822",
-    "message/global",
-    "message/global-headers",
-    "message/rfc822-headers",  # maddy
-    "message/partial",
-    "text/rfc822",             # Zoho
-    "text/rfc822-headers",
-    "text/rfc822-header",
-})
+ORIGINAL_TYPES = frozenset(
+    {
+        "message/rfc822",
+        "message/global",
+        "message/global-headers",
+        "message/rfc822-headers",  # maddy
+        "message/partial",
+        "text/rfc822",  # Zoho
+        "text/rfc822-headers",
+        "text/rfc822-header",
+    }
+)
 
 _OF_SENT = ("message-id", "from", "subject")
 _HEADINGS = (
@@ -27,7 +29,8 @@ _HEADINGS = (
     r"included is a copy of the message header",
     r"(?:the )?(?:header|body)s? of (?:the|your) (?:original )?(?:message|mail)",
     r"the header and top \d+ lines",
-    r"original (?:e-?mail|message|mail)(?: (?:headers?|info|text|content))?(?: (?:as )?(?:follows|attached|below|is attached))?",
+    r"original (?:e-?mail|message|mail)(?: (?:headers?|info|text|content))?"
+    r"(?: (?:as )?(?:follows|attached|below|is attached))?",
     r"(?:mail|message) (?:headers?|text|body) (?:follows?|suppressed)",
     r"(?:un|non-?)(?:sent|delivered|deliverable) (?:message|mail) follows?",
     r"(?:start of )?(?:returned|unsent|bounced) (?:message|e-?mail)(?: follows?)?",
@@ -54,13 +57,15 @@ _HEADINGS = (
 
 _ANY_HEADING = "|".join(_HEADINGS)
 _DELIMITER = re.compile(
-    rf"^[ \t>]*(?:(?:{_ANY_HEADING})[ \t]*[-=_*|+#~.:：]{{0,80}}[ \t]*|[-=_*|+#~]{{1,80}}[ \t:]*(?:{_ANY_HEADING})[^\n]*)$",
+    rf"^[ \t>]*(?:(?:{_ANY_HEADING})[ \t]*[-=_*|+#~.:：]{{0,80}}[ \t]*"
+    rf"|[-=_*|+#~]{{1,80}}[ \t:]*(?:{_ANY_HEADING})[^\n]*)$",
     re.IGNORECASE | re.MULTILINE,
 )
 _HEADER_START = re.compile(
     r"^(?:Return-Path|Received|DKIM-Signature|Message-ID|X-Received|Delivered-To) ?:[^\n]*"
     r"\n(?:[ \t][^\n]*\n){0,20}[A-Za-z][A-Za-z0-9-]{0,60} ?:"
-    r"|^(?:From|To|Subject|Date) ?:[^\n]*\n(?:(?:From|To|Cc|Subject|Date|Mime-Version|Content-\w{1,20}|Message-Id) ?:[^\n]*\n){3}",
+    r"|^(?:From|To|Subject|Date) ?:[^\n]*"
+    r"\n(?:(?:From|To|Cc|Subject|Date|Mime-Version|Content-\w{1,20}|Message-Id) ?:[^\n]*\n){3}",
     re.IGNORECASE | re.MULTILINE,
 )
 

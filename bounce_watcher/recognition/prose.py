@@ -11,6 +11,7 @@ from bounce_watcher.parsing.address import find_addresses, is_role_of_reporter
 from bounce_watcher.parsing.charset import one_line
 from bounce_watcher.parsing.headers import Headers
 from bounce_watcher.parsing.message import ParsedMessage
+from bounce_watcher.recognition.vocabulary import FINAL, RETRY, folded, says
 
 MAX_TEXT = 64 * 1024
 """Characters of a notice that are read: what a person is told stands at its beginning."""
@@ -24,6 +25,10 @@ _REPLY = re.compile(
     r"(?<![\d.])[245]\d\d(?:[ -]#?[245]\.\d{1,3}\.\d{1,3})?[ -]|(?<![\d.])#?[245]\.\d{1,3}\.\d{1,3}(?![.\d])"
 )
 
+
+_DELAY_SUBJECT = re.compile(
+    r"\bdelay|\bwarning: (?:message|could not send)|still being retried|\bdeferred\b|\bverzogert"
+)
 
 MAX_PLACES = 20
 """Places of one address in a text that are looked at."""
@@ -47,6 +52,14 @@ def finding(
         final_recipient=address, action=action, status=EnhancedStatus.find(words), diagnostic_code=words or None
     )
     return Finding(report, Provenance(recognizer, part, words or address), evidence)
+
+
+def action_told(message: ParsedMessage, notice: str) -> Action:
+    """Delayed where subject or notice say that it will be tried again, and the notice does not say that it is over."""
+    subject, text = folded((message.headers.get("subject") or "")[:400]), folded(notice)
+    if says(text, FINAL) and not says(subject, RETRY):
+        return Action.FAILED
+    return Action.DELAYED if _DELAY_SUBJECT.search(subject) or says(text, RETRY) else Action.FAILED
 
 
 def words_beside(text: str, address: str) -> str:
@@ -122,5 +135,10 @@ def bystanders(message: ParsedMessage, original: Headers | None) -> frozenset[st
 def without_bystanders(addresses: Iterable[str], message: ParsedMessage, original: Headers | None) -> tuple[str, ...]:
     """`addresses` each once, without those that merely take part in the exchange of mails."""
     barred = bystanders(message, original)
-    kept = {address_key(a): a for a in addresses if not is_role_of_reporter(a)}
-    return tuple(address for key, address in kept.items() if key not in barred)
+    kept = {address_key(address): address for address in addresses if not is_bystander(address, barred)}
+    return tuple(kept.values())
+
+
+def is_bystander(address: str, barred: frozenset[str]) -> bool:
+    """True for the roles under which mail systems write, and for the keys in `barred`."""
+    return is_role_of_reporter(address) or address_key(address) in barred

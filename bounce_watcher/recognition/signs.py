@@ -2,8 +2,10 @@
 
 import re
 
+from bounce_watcher.parsing.address import parse_address
 from bounce_watcher.parsing.auto_reply import auto_submitted
 from bounce_watcher.parsing.message import ParsedMessage
+from bounce_watcher.recognition.vocabulary import folded, states_failure
 
 _DAEMON = re.compile(
     r"mailer[-_]?daemon|post[-_]?master|mail[-_ ]?deliver|mail(?:er)? system|microsoftexchange|mdaemon"
@@ -27,11 +29,30 @@ _REPLY_SUBJECT = re.compile(
     r"|\s*\[[^\[\]\d]{0,20}\d{3,10}\]",  # "[Request 4711] Mail delivery failed": the number of a ticket
     re.IGNORECASE,
 )
-_SUCCESS_SUBJECT = re.compile(r"(?<!not )(?<!not be )\bsuccess|\(relay\)|^(?:delivered|relayed|expanded):", re.IGNORECASE)
-_MTA_MARKS = frozenset({
-    "x-failed-recipients", "x-ms-exchange-message-is-ndr", "x-ahmailid", "x-mx-bounce", "x-bounceio-id",
-    "x-mddsn-message",
-})
+_SUCCESS_SUBJECT = re.compile(
+    r"(?<!not )(?<!not be )\bsuccess|\(relay\)|^(?:delivered|relayed|expanded):", re.IGNORECASE
+)
+_MACHINE = re.compile(
+    r"no-?_?reply|do-?not-?reply|anti-?_?virus|gateway|notif|bounce|robot|smtp|mail-?(?:er|server|gate|relay|hub)\b"
+    r"|delivery|system|filter|secur|admin|e-?mail",
+    re.IGNORECASE,
+)
+_MONITOR = re.compile(
+    r"monitor|nagios|icinga|zabbix|logwatch|\bcron|jenkins|\bbuild|\bci\b|pipeline|service alert|\bdigest\b"
+    r"|statistic|summary|report for (?:last|this|the)|majordomo",
+    re.IGNORECASE,
+)
+_AUTOMATIC = frozenset({"auto-replied", "auto-generated"})
+_MTA_MARKS = frozenset(
+    {
+        "x-failed-recipients",
+        "x-ms-exchange-message-is-ndr",
+        "x-ahmailid",
+        "x-mx-bounce",
+        "x-bounceio-id",
+        "x-mddsn-message",
+    }
+)
 
 
 def is_reply_or_forward(message: ParsedMessage) -> bool:
@@ -63,27 +84,65 @@ def has_null_sender(message: ParsedMessage) -> bool:
 
 
 def has_failure_subject(message: ParsedMessage) -> bool:
-    return _FAILURE_SUBJECT.search((message.headers.get("subject") or "")[:400]) is not None
+    """True where the subject says that something was not delivered."""
+    subject = (message.headers.get("subject") or "")[:400]
+    return _FAILURE_SUBJECT.search(subject) is not None or states_failure(folded(subject))
+
+
+def is_from_itself(message: ParsedMessage) -> bool:
+    """True unless the return path is of another domain than From: what dresses up as a mail system keeps its own."""
+    path = parse_address(message.headers.get("return-path") or "")
+    sender = parse_address(message.headers.get("from") or "")
+    if path is None or sender is None or "daemon" in path.lower():
+        return True
+    return path.rpartition("@")[2] == sender.rpartition("@")[2]
 
 
 def looks_like_failure_notice(message: ParsedMessage) -> bool:
     """Whether text for people may be read for failed addresses at all.
 
     Wants two signs that a mail system wrote it: of daemon-like sender, subject of the trade and report structure one
-    at least, the other may be the null return path or Auto-Submitted, which answering machines have too. A forward and
-    a reply never pass, nor do a list's mail, a report of success that has lost its status part, a header without a body.
+    at least, the other may be the null return path; beside sender or structure Auto-Submitted, too, which answering
+    machines and monitors have as well. A forward and a reply never pass, nor do a list's mail, what a monitor writes,
+    a report of success that has lost its status part, a header without a body.
     """
     if not message.has_body:
         return False
     if message.headers.has_any(_MTA_MARKS):
         return True
-    if _SUCCESS_SUBJECT.search((message.headers.get("subject") or "")[:400]):
-        return False
     is_daemon = has_daemon_sender(message)
     is_list = is_from_list(message) and not (is_daemon and is_passed_on_by_mailman(message))
-    if is_list or is_reply_or_forward(message):
+    if is_list or is_reply_or_forward(message) or _is_of_another_trade(message, is_daemon=is_daemon):
         return False
-    of_failures = is_daemon + has_failure_subject(message) + (message.content_type == "multipart/report")
-    if of_failures != 1:
-        return of_failures > 1
-    return has_null_sender(message) or auto_submitted(message.headers)[0] in {"auto-replied", "auto-generated"}
+    of_system = is_daemon + (message.content_type == "multipart/report")
+    if of_system + has_failure_subject(message) != 1:
+        return of_system + has_failure_subject(message) > 1
+    return has_null_sender(message) or (of_system > 0 and auto_submitted(message.headers)[0] in _AUTOMATIC)
+
+
+def may_be_failure_notice(message: ParsedMessage) -> bool:
+    """Whether one sign at least says that a mail system wrote it, so that a text of that form may be believed.
+
+    The subject alone and the null return path are none where a person's name stands in From: people write on bounces
+    too, and their mailboxes answer.
+    """
+    is_daemon = has_daemon_sender(message)
+    is_list = is_from_list(message) or is_passed_on_by_mailman(message)
+    if not message.has_body or is_list or _is_of_another_trade(message, is_daemon=is_daemon):
+        return False
+    if is_daemon:
+        return True
+    if is_reply_or_forward(message):
+        return False
+    if message.content_type == "multipart/report":
+        return True
+    is_machine = _MACHINE.search((message.headers.get("from") or "")[:400]) is not None
+    return is_machine and (has_failure_subject(message) or has_null_sender(message))
+
+
+def _is_of_another_trade(message: ParsedMessage, *, is_daemon: bool) -> bool:
+    """True for reports of success, and for monitors and digests, which quote failures by the dozen."""
+    subject = (message.headers.get("subject") or "")[:400]
+    if _SUCCESS_SUBJECT.search(subject):
+        return True
+    return not is_daemon and _MONITOR.search(f"{message.headers.get('from') or ''}\n{subject}"[:800]) is not None

@@ -62,7 +62,7 @@ def test_addresses_of_the_original_have_not_failed() -> None:
 def test_words_in_an_attached_original_are_none_of_the_notice() -> None:
     content = report(outer="multipart/mixed", status="Sorry.", status_type="text/plain",
                      original=ORIGINAL + PROSE.format("reader@example.net"))
-    assert recipients(content) == []
+    assert recipients(content) == ["user@example.org"]  # the one whom the original was sent to
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,448 @@
+"""Notices of systems that nobody has described, by the few shapes that all of them are built of.
+
+    We could not deliver your message to:        an apology that ends in a colon, then addresses, each with its reason
+        user@example.org
+           550 5.1.1 User unknown
+    <user@example.org>: 550 User unknown         an address, a colon or a bracket, a reply
+    Recipient: user@example.org                  labels
+    Reason: mailbox full
+    Unknown user: user@example.org               the reason first
+    >>> RCPT TO:<user@example.org>               the dialogue itself
+    <<< 550 User unknown
+    Your message to user@example.org couldn't be delivered.
+
+Each place of an address is a candidate of some strength. The strong ones count, and where there are any the weak ones
+do not: an address in a sentence may be anybody's. Who sent the original and who wrote the notice never counts.
+"""
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from enum import IntEnum
+from functools import lru_cache
+
+from bounce_watcher.model.address import address_key
+from bounce_watcher.model.finding import Finding
+from bounce_watcher.parsing.address import find_addresses, parse_address
+from bounce_watcher.parsing.charset import one_line
+from bounce_watcher.parsing.headers import Headers
+from bounce_watcher.parsing.lazy import lazy
+from bounce_watcher.parsing.message import ParsedMessage
+from bounce_watcher.parsing.returned import original_headers, sent_message, split_text
+from bounce_watcher.recognition.merging import each_once, kind_of
+from bounce_watcher.recognition.prose import MAX_TEXT, action_told, bystanders, finding, is_bystander
+from bounce_watcher.recognition.recognizer import Recognition
+from bounce_watcher.recognition.signs import has_failure_subject, is_from_itself
+from bounce_watcher.recognition.vocabulary import (
+    REASON_LABELS,
+    RECIPIENT_LABELS,
+    SENDER_LABELS,
+    folded,
+    offers_help,
+    plain_shapes,
+    states_failure,
+)
+
+NAME = "notice"
+RESORT = "notice-weak"
+
+MAX_LINES = 1_000
+"""Lines of a notice that are read."""
+
+MAX_CANDIDATES = 1_000
+"""Places of addresses that are kept."""
+
+REASON_LINES = 12
+"""Lines below an address that are read for its reason."""
+
+
+OPENING_LINES = 15
+"""Lines within which a notice says what it is about."""
+
+
+class Strength(IntEnum):
+    """How much a place says against the address that stands there."""
+
+    ADDRESSEE = 1  # the original went to it, and to nobody else
+    NAMED = 2  # the only address of a notice that says no more
+    SENTENCE = 3  # named in the very sentence that tells of the failure
+    ACCUSED = 4  # stands where the form puts failed recipients
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """An address at one place of a notice. `line` counts from 0; `words` is what its own line says of it."""
+
+    address: str
+    strength: Strength
+    line: int
+    words: str
+    stage: str | None = None
+
+
+_ADDRESS = r"[^\s<>@,;:()\[\]\"|]{1,128}@[^\s<>@,;()\[\]\"|:]{1,250}"
+_LABELLED = re.compile(r"[\W_]{0,8}([^:<>@]{1,60}?)\s{0,4}[:=]\s{0,8}(\S.*)", re.DOTALL)
+_BRACKETED = re.compile(rf"\W{{0,6}}<({_ADDRESS})>\s{{0,3}}(?:\([^()]{{1,400}}\))?\s{{0,3}}(?:[:;,]|\.\.\.|\(|\[|$)")
+_NAMED = re.compile(rf"[^<>:]{{0,160}}<({_ADDRESS})>:\s")
+_LEADING = re.compile(
+    rf"[\s*>+\-–•\"'(]{{0,12}}(?![245]\d\d-)({_ADDRESS})[\"')]{{0,2}}"
+    r"(?:\s{0,3}(?::(?!//)|\.\.\.|\[|\()|\s(?=[^\s@]{0,200}\b[245]\d\d\b)|\s-\s|, )"
+)
+_SUMMARY = re.compile(rf"\s{{0,8}}[45]\d\d [45]?[\d.]{{0,12}}\s?<?({_ADDRESS}?)>?\.\.\. \S")
+_INSIDE = re.compile(rf"\b(?:address|recipient|rcpt(?: to)?)\s?[:=]\s?<?({_ADDRESS})>?[,;\]]", re.IGNORECASE)
+_COMMAND = re.compile(rf"\b(rcpt to|mail from)\s?:\s?<?({_ADDRESS})?>?", re.IGNORECASE)
+_TURN = re.compile(r"[^\w]{0,12}(?:\w[\w ]{0,30}(?:[:>]|<{1,3}|>{1,3})\s{0,3})?([245])\d\d(?:[ -]|$)")
+_ANY_COMMAND = re.compile(
+    r"\b(?:rcpt to|mail from)\s?:|(?:>>>|<<<|-->|[CS]:)\s?(?:data|quit|rset|helo|ehlo|bdat)\b", re.IGNORECASE
+)
+_REPLY = re.compile(
+    r"(?<![\w.:/#-])#?[45]\d\d(?:[ -]#?[45]\.\d{1,3}\.\d{1,3})?[ -]\S|(?<![\w.])\(?#?[45]\.\d{1,3}\.\d{1,3}(?![\w.])"
+)
+_DECORATION = " \t*>+-–•\"'()[]<>,;.:|=#"
+_ADDRESS_ALONE = re.compile(
+    rf"(?:rfc822;\s?|smtp[:=]|mailto:|to:)?{_ADDRESS}(?:\s?<(?:mailto:|smtp:)?{_ADDRESS}>?)?", re.IGNORECASE
+)
+_ENVIRONMENT = re.compile(r"[\w-]{1,40}=[^\s@]{1,128}@")
+_AT_START = re.compile(rf"([\s*>•-]{{0,12}})[<\"']?(?![245]\d\d-)({_ADDRESS})[>\"']?\s")
+_BAR = re.compile(r"[\W_]{3,80}([^\W_][^\n]{0,80}?)[\W_]{2,80}")
+_RULE = re.compile(r"[\W_]{4,200}")
+_SENTENCE_END = re.compile(r"[.!?](?=\s|$)|[。！？]")
+_FROM_SOMEBODY = re.compile(
+    rf"\b(?:from|by|sent by|sender(?: is)?|von|de|da|od|от|message sent by)\s{{1,3}}[\"'(]?<?({_ADDRESS})>?",
+    re.IGNORECASE,
+)
+_MAILED = re.compile(rf"\((?:ultimately )?(?:expanded|generated) from:?\s{{0,3}}<?({_ADDRESS})>?\)", re.IGNORECASE)
+_STEP = re.compile(r"\b(?:smtp command|step|during|command)\s?:?\s{0,3}(rcpt|data|mail)\b", re.IGNORECASE)
+
+
+@dataclass(frozen=True, eq=False)
+class Notice:
+    """A text for people, by lines and paragraphs, with what may stand in it without having failed."""
+
+    message: ParsedMessage
+    lines: tuple[str, ...]
+    original: Headers | None
+    barred: frozenset[str] = field(repr=False)
+
+    @lazy
+    def paragraphs(self) -> tuple[tuple[int, int, str], ...]:
+        """First line, line behind the last, folded text."""
+        found, start = [], None
+        for number, line in enumerate((*self.lines, "")):
+            if line.strip():
+                start = number if start is None else start
+            elif start is not None:
+                found.append((start, number, folded("\n".join(self.lines[start:number]))))
+                start = None
+        return tuple(found)
+
+    @lazy
+    def paragraph_of(self) -> tuple[int, ...]:
+        """The number of each line's paragraph; of a blank line that of the one above it, -1 at the top."""
+        numbers, number = [], -1
+        for line, before in zip(self.lines, ("", *self.lines), strict=False):
+            number += bool(line.strip()) and not before.strip()
+            numbers.append(number)
+        return tuple(numbers)
+
+    @lazy
+    def announced_from(self) -> int:
+        """The first paragraph from which on the notice has said that something failed; a large number = never."""
+        if has_failure_subject(self.message):
+            return 0
+        return next((n for n, (_, _, text) in enumerate(self.paragraphs) if states_failure(text)), len(self.lines))
+
+    def helps(self, line: int) -> bool:
+        """Whether the words in front of a line tell whom to ask."""
+        number = self.paragraph_of[line]
+        first = self.paragraphs[number][0]
+        if line > first:
+            return offers_help(folded("\n".join(self.lines[first : line + 1])))
+        above = self.paragraphs[number - 1][2] if number else ""
+        return offers_help(folded(self.lines[line])) or (above.endswith(":") and offers_help(above))
+
+    def is_candidate(self, address: str) -> bool:
+        return not is_bystander(address, self.barred)
+
+
+@lru_cache(maxsize=1)  # asked twice: for the strong places, and when all else has failed for the weak
+def read_notice(message: ParsedMessage) -> tuple[Notice, tuple[Candidate, ...]]:
+    """The notice of a message and every candidate in it, bystanders among them."""
+    text = plain_shapes(split_text(_whole_lines(message)[:MAX_TEXT])[0])
+    original = original_headers(message)
+    notice = Notice(message, tuple(text.split("\n")[:MAX_LINES]), original, bystanders(message, original))
+    found = [*_in_dialogue(notice), *_in_lines(notice), *_in_sentences(notice)]
+    return notice, tuple(each for each in found[:MAX_CANDIDATES] if each.address)
+
+
+def _whole_lines(message: ParsedMessage) -> str:
+    """The text; without its last line where that has no end: half a line may hold half an address."""
+    text = message.text
+    return text[: text.rfind("\n") + 1] if len(message.parts) == 1 and message.content_type == "text/plain" else text
+
+
+def recognise(message: ParsedMessage) -> Recognition | None:
+    """Addresses that stand where the form of the notice accuses them."""
+    notice, candidates = read_notice(message)
+    return _recognition(notice, _of(notice, candidates, Strength.ACCUSED), NAME)
+
+
+def by_text(message: ParsedMessage) -> Recognition | None:
+    """As `recognise`, where the first lines of the text themselves say that something was not delivered."""
+    notice, _ = read_notice(message)
+    opening = [line for line in notice.lines if line.strip()][:OPENING_LINES]
+    return recognise(message) if states_failure(folded("\n".join(opening))) else None
+
+
+def resort(message: ParsedMessage) -> Recognition | None:
+    """What is left: the address of the sentence, the only one that is named, the only one that was mailed."""
+    notice, candidates = read_notice(message)
+    if notice.announced_from > len(notice.paragraphs) or not is_from_itself(message):
+        return None
+    told = _of(notice, candidates, Strength.SENTENCE)
+    accused = any(each.strength is Strength.ACCUSED for each in candidates)  # though it can't be meant
+    if not told and not accused:
+        told = _only_one(notice)
+    return _recognition(notice, told, RESORT)
+
+
+def _of(notice: Notice, candidates: Iterable[Candidate], strength: Strength) -> list[Candidate]:
+    """The candidates of one strength; those without a domain of some dots only where there are no others."""
+    found = [each for each in candidates if each.strength is strength and notice.is_candidate(each.address)]
+    return [each for each in found if "." in each.address.rpartition("@")[2]] or found
+
+
+def _recognition(notice: Notice, candidates: list[Candidate], name: str) -> Recognition | None:
+    findings = each_once(_finding(notice, each, candidates, name) for each in candidates)
+    return Recognition(kind_of(findings), findings, sent_message(notice.original)) if findings else None
+
+
+def _finding(notice: Notice, candidate: Candidate, all_of_them: list[Candidate], name: str) -> Finding:
+    words = _words(notice, candidate, all_of_them)
+    found = finding(name, "1", candidate.address, words, action_told(notice.message, "\n".join(notice.lines)))
+    mailed = _MAILED.search(words)
+    report = replace(
+        found.report,
+        stage=candidate.stage or _step(words),
+        original_recipient=parse_address(mailed[1]) if mailed else None,
+    )
+    return replace(found, report=report)
+
+
+def _step(words: str) -> str | None:
+    match = _STEP.search(words)
+    return match[1].upper() if match else None
+
+
+# Where addresses stand
+
+
+def _in_dialogue(notice: Notice) -> Iterator[Candidate]:
+    """RCPT TO with the reply below it. One that was taken with 2xx accuses nobody."""
+    for number, line in enumerate(notice.lines):
+        command = _COMMAND.search(line) if "@" in line and ":" in line else None
+        if command is None or command[1].lower() != "rcpt to" or command[2] is None:
+            continue
+        reply = _next_turn(notice.lines, number)
+        if reply is None:
+            if notice.paragraph_of[number] >= notice.announced_from:
+                yield Candidate(parse_address(command[2]) or "", Strength.ACCUSED, number, "", None)
+        elif reply[0] != "2":
+            yield Candidate(parse_address(command[2]) or "", Strength.ACCUSED, number, reply[1], "RCPT")
+
+
+def _next_turn(lines: tuple[str, ...], number: int) -> tuple[str, str] | None:
+    """Class and text of the reply to the command on a line; None where none follows before the next command."""
+    for offset, line in enumerate(lines[number + 1 : number + 4], number + 1):
+        if _ANY_COMMAND.search(line):
+            return None
+        if match := _TURN.match(line):
+            start = match.start(1)
+            more = _continued(lines[offset + 1 : offset + 6])
+            return match[1], " ".join((line[start:], *more))
+    return None
+
+
+def _continued(lines: tuple[str, ...]) -> Iterator[str]:
+    """Lines that go on with a reply: further ones with a code, and indented ones."""
+    for line in lines:
+        if not line.strip() or _ANY_COMMAND.search(line) or "@" in line:
+            return
+        match = _TURN.match(line)
+        if match is None and not line.startswith((" ", "\t")):
+            return
+        yield line[match.start(1) :] if match else line.strip()
+
+
+def _in_lines(notice: Notice) -> Iterator[Candidate]:
+    for number, line in enumerate(notice.lines):
+        if "@" not in line or _COMMAND.search(line) or _ENVIRONMENT.match(line):
+            continue
+        yield from _in_line(notice, number, line[:1_000])
+
+
+def _in_line(notice: Notice, number: int, line: str) -> Iterator[Candidate]:
+    """The candidates of one line, by the first shape that it has."""
+    announced = notice.paragraph_of[number] >= notice.announced_from
+    if found := _accused(notice, number, line, announced=announced):
+        yield from found
+    elif announced and _stands_alone(line):
+        if not notice.helps(number):
+            yield from (Candidate(each, Strength.ACCUSED, number, "") for each in find_addresses(line, 50))
+    elif announced and (labelled := _LABELLED.fullmatch(line)):
+        yield from _labelled(number, labelled[1], labelled[2])
+
+
+def _accused(notice: Notice, number: int, line: str, *, announced: bool) -> tuple[Candidate, ...] | None:
+    """The address that a line begins with, or calls a recipient in its midst; None where the line has no such shape."""
+    if match := _SUMMARY.match(line):
+        return _candidate(number, match[1], line.strip())
+    if match := _BRACKETED.match(line) or _LEADING.match(line) or _NAMED.match(line):
+        is_meant = announced or _REPLY.search(line, match.end(1))
+        return _candidate(number, match[1], line[match.end(1) :]) if is_meant else ()
+    if announced and (match := _AT_START.match(line)) and _is_listed(notice, number, len(match[1])):
+        return _candidate(number, match[2], line[match.end() :])
+    if match := _INSIDE.search(line):
+        return _candidate(number, match[1], line) if announced else ()
+    return None
+
+
+def _candidate(number: int, address: str, words: str) -> tuple[Candidate, ...]:
+    mailbox = parse_address(address)
+    return (Candidate(mailbox, Strength.ACCUSED, number, words),) if mailbox else ()
+
+
+def _is_listed(notice: Notice, number: int, indent: int) -> bool:
+    """Whether a line stands below words with a colon, or below another address of its list as far left as it."""
+    for line in reversed(notice.lines[max(0, number - REASON_LINES) : number]):
+        if line.rstrip().endswith(":"):
+            return True
+        if (above := _AT_START.match(line)) and len(above[1]) == indent:
+            continue
+        if line.strip() and len(line) - len(line.lstrip()) <= indent and not line.lstrip().startswith(";"):
+            return False
+    return False
+
+
+def _stands_alone(line: str) -> bool:
+    """Whether a line holds addresses and nothing else."""
+    parts = (part.strip(_DECORATION) for part in re.split(r"[,;]\s|\s{2,20}", line.strip(_DECORATION)))
+    return all(_ADDRESS_ALONE.fullmatch(part) for part in parts if part)
+
+
+def _labelled(number: int, label: str, value: str) -> Iterator[Candidate]:
+    """`Recipient: user@example.org`, and `Unknown user: user@example.org`, whose label is the reason."""
+    name = folded(label)
+    is_known = name in RECIPIENT_LABELS
+    is_reason = name not in SENDER_LABELS and states_failure(name) and _stands_alone(value)
+    if not is_known and not is_reason:
+        return
+    for address in find_addresses(value, 50):
+        words = _behind(value, address) if is_known else f"{label}: {value}"
+        yield Candidate(address, Strength.ACCUSED, number, words)
+
+
+def _behind(value: str, address: str) -> str:
+    """What a label's value says after the address: the next label's words are no part of it."""
+    at = value.lower().find(address.lower())
+    return value[at + len(address) :].strip(_DECORATION) if at >= 0 else ""
+
+
+def _in_sentences(notice: Notice) -> Iterator[Candidate]:
+    """Addresses in a sentence that tells of a failure, but for those that it says the mail came from."""
+    for first, last, text in notice.paragraphs:
+        if "@" not in text or not states_failure(text):
+            continue
+        paragraph = " ".join(notice.lines[first:last])
+        start = 0
+        for end in (*(match.end() for match in _SENTENCE_END.finditer(paragraph)), len(paragraph)):
+            sentence, start = paragraph[start:end], end
+            if "@" not in sentence or not states_failure(folded(sentence)) or offers_help(folded(sentence)):
+                continue
+            senders = {address.lower() for address in _FROM_SOMEBODY.findall(sentence)}
+            for address in find_addresses(sentence, 20):
+                if address.lower() not in senders:
+                    yield Candidate(address, Strength.SENTENCE, first, sentence)
+
+
+def _only_one(notice: Notice) -> list[Candidate]:
+    """The one address that the notice names at all, else the one that the original was sent to.
+
+    Only where the text itself tells of a failure, in words or by a reply: the subject alone is too little for that.
+    """
+    text = "\n".join(notice.lines)
+    if not (states_failure(folded(text)) or _REPLY.search(text)):
+        return []
+    named = {address_key(each): each for each in find_addresses(text) if notice.is_candidate(each)}
+    if len(named) == 1:
+        address = next(iter(named.values()))
+        line = next((n for n, line in enumerate(notice.lines) if address.lower() in line.lower()), 0)
+        return [] if notice.helps(line) else [Candidate(address, Strength.NAMED, line, notice.lines[line])]
+    if named or notice.original is None:
+        return []
+    addressees = find_addresses(notice.original.get("to") or "", 2)
+    return [Candidate(address, Strength.ADDRESSEE, 0, "") for address in addressees if len(addressees) == 1]
+
+
+# What is said of them
+
+
+def _words(notice: Notice, candidate: Candidate, all_of_them: list[Candidate]) -> str:
+    """What the notice says of a candidate.
+
+    Its own line and the lines below it down to the next candidate; where those hold no reply, the next paragraph that
+    holds one, what a label calls the reason, and the paragraph above: the nearest first.
+    """
+    others = {each.line for each in all_of_them if address_key(each.address) != address_key(candidate.address)}
+    own = _own_words(notice, candidate, others)
+    if _REPLY.search(own):
+        return own
+    further = _reply_below(notice, candidate.line, others) or ("" if others else _reason_told(notice))
+    return " ".join(filter(None, (own, further or _above(notice, candidate.line, others))))
+
+
+def _own_words(notice: Notice, candidate: Candidate, others: set[int]) -> str:
+    """The candidate's line and what goes on below it without a gap."""
+    chunks = [candidate.words]
+    if candidate.strength is Strength.SENTENCE:
+        return one_line(candidate.words)
+    for number in range(candidate.line + 1, min(len(notice.lines), candidate.line + 1 + REASON_LINES)):
+        line = notice.lines[number]
+        if not line.strip() or number in others or _RULE.fullmatch(line.strip()):
+            break
+        chunks.append(line)
+    return one_line(" ".join(chunks)).lstrip(">:;,.)]\"' ")
+
+
+def _reply_below(notice: Notice, line: int, others: set[int]) -> str:
+    """The first paragraph further down, above the next candidate, that holds a reply."""
+    end = min((number for number in others if number > line), default=len(notice.lines))
+    for first, last, _ in notice.paragraphs:
+        if line < first < end:
+            text = one_line("\n".join(notice.lines[first : min(last, end)]))
+            if _REPLY.search(text):
+                return text
+    return ""
+
+
+def _reason_told(notice: Notice) -> str:
+    """The value of the label that introduces the reason: on its line, or the paragraph below it."""
+    for number, line in enumerate(notice.lines):
+        label, colon, value = line.partition(":")
+        name = folded(label).strip(_DECORATION)
+        if name not in REASON_LABELS or not (colon or _BAR.fullmatch(line.strip())):
+            continue
+        below = notice.lines[number + 1 : number + 1 + REASON_LINES]
+        end = next((end for end, each in enumerate(below) if end and not each.strip()), len(below))
+        return one_line("\n".join((value, *below[:end])))
+    return ""
+
+
+def _above(notice: Notice, line: int, others: set[int]) -> str:
+    """The words above a candidate in its paragraph, else the paragraph above that."""
+    number = notice.paragraph_of[line]
+    if number < 0:
+        return ""
+    first = notice.paragraphs[number][0]
+    start = first if first < line else notice.paragraphs[number - 1][0] if number > 0 else line
+    return "" if any(start <= other < line for other in others) else one_line(" ".join(notice.lines[start:line]))

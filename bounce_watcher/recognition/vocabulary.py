@@ -1,0 +1,219 @@
+"""The words of failure notices in the languages that mail systems write: tables, and how they are looked up.
+
+Phrases are in the form of `folded`: case and runs of blanks gone. They say that a mail was not delivered, that it will
+be tried again, what a label in front of an address or of a reason is called; never what a failure means.
+"""
+
+import re
+import unicodedata
+from functools import lru_cache
+
+from ahocorasick_rs import AhoCorasick
+
+FAILURE = (
+    # English
+    "undeliver", "not deliver", "not be deliver", "not been deliver", "n't be deliver", "n't deliver",
+    "n't been deliver", "nondeliver", "non-deliver", "unable to deliver", "able to deliver your", "cannot deliver",
+    "can not deliver", "could not deliver", "failed to deliver", "fail to deliver", "failure to deliver",
+    "trouble delivering", "trouble in delivering", "problem delivering", "error delivering", "problems delivering",
+    "while delivering", "while attempting to deliver", "while trying to deliver", "error was encountered while",
+    "delivery fail", "delivery has fail", "delivery to the following", "delivery to these", "delivery error",
+    "delivery problem", "failed delivery", "delivery attempt", "deliveries failed", "delivery is delayed",
+    "delivery has been delayed", "not yet been deliver", "returned to sender", "returned mail", "return to sender",
+    "is being returned", "was returned", "been returned", "has bounced", "was bounced", "is bounced",
+    "bounced because", "been bounced", "did not reach", "didn't reach", "not reach", "could not be sent",
+    "couldn't be sent", "cannot be sent", "could not send", "unable to send", "was not sent", "not been sent",
+    "failed to send", "failure notice", "fatal error", "permanent error", "permanent fatal", "permanently failed",
+    "failed permanently", "transient non-fatal", "temporary error", "was rejected", "were rejected", "been rejected",
+    "rejected your message", "rejected recipient", "rejected by", "refused to accept", "not accepted", "was blocked",
+    "been blocked", "not receive", "failed address", "failed recipient", "following addresses had",
+    "following recipient", "following address", "following destination", "these recipients", "delivery errors",
+    "unknown user", "user unknown", "no such user", "unknown recipient", "invalid recipient", "user not found",
+    "mailbox is full", "mailbox full", "over quota", "mailbox exceeds", "invalid final delivery", "unknown host",
+    "error sending your", "error in sending", "error occurred while", "errors occurred", "has been delayed",
+    "is delayed", "still undelivered", "bounce notification", "is not a known user", "does not have an account",
+    "doesn't have an account",
+    # German
+    "nicht zugestellt", "nicht zustell", "unzustellbar", "zustellung fehlgeschlagen", "zustellung ist fehlgeschlagen",
+    "fehler bei der nachrichtenzustellung", "fehler bei der zustellung", "zustellungsfehler", "zustellfehler",
+    "nicht ausgeliefert", "nicht ubermittelt", "nicht weitergeleitet", "konnte nicht gesendet", "abgewiesen",
+    "abgelehnt", "zustellung verzogert", "noch nicht zugestellt", "folgende empfanger", "folgenden empfanger",
+    # French
+    "pas pu etre remis", "pas pu etre distribu", "pas pu etre delivr", "pas pu etre achemin", "pas pu etre envoy",
+    "pu etre transmis", "non remis", "non distribu", "non delivr", "echec de remise", "echec de la remise",
+    "echec de livraison", "echec de la livraison", "echec de distribution", "echec de l'envoi",
+    "echec de la distribution", "a echoue", "n'a pas ete remis", "n'a pas ete distribu", "n'a pas ete delivr",
+    "impossible de remettre", "impossible de delivrer", "impossible de distribuer", "a ete rejete", "a ete refuse",
+    "pas encore ete remis", "destinataires suivants", "adresses suivantes", "adresse suivante",
+    # Spanish, Portuguese, Italian, Catalan, Romanian
+    "no se pudo entregar", "no se puede entregar", "no pudo ser entregad", "no puede ser entregad",
+    "no ha podido ser entregad", "no ha podido entregar", "no se ha podido entregar", "no fue entregad",
+    "no entregado", "error de entrega", "fallo en la entrega", "error en la entrega", "fallo de entrega",
+    "entrega ha fallado", "imposible entregar", "no se ha entregado", "devuelto al remitente", "fue rechazado",
+    "ha sido rechazad", "siguientes destinatarios", "nao foi possivel entregar", "nao pode ser entregue",
+    "nao foi entregue", "nao entregue", "falha na entrega", "falha de entrega", "erro de entrega",
+    "devolvida ao remetente", "foi rejeitad", "foi recusad", "seguintes destinatarios", "falha ao entregar",
+    "nao foi possivel enviar", "impossibile recapitare", "impossibile consegnare", "mancato recapito",
+    "mancata consegna", "non recapitabile", "consegna non riuscita", "consegna fallita",
+    "non e stato possibile consegnare", "non e stato possibile recapitare", "non e stato consegnat",
+    "non e stato recapitat", "non puo essere consegnat", "non consegnat", "e stato rifiutato", "seguenti destinatari",
+    "errore di consegna", "no s'ha pogut lliurar", "nu a putut fi livrat", "nu a fost livrat", "nelivrabil",
+    "livrarea a esuat",
+    # Dutch and the North
+    "niet worden bezorgd", "niet worden afgeleverd", "niet bezorgd", "niet afgeleverd", "onbestelbaar",
+    "niet bestelbaar", "bezorging mislukt", "aflevering mislukt", "volgende geadresseerden", "volgende ontvangers",
+    "kon niet worden verzonden", "kunde inte levereras", "kan inte levereras", "inte leverera", "olevererbart",
+    "leveransen misslyckades", "foljande mottagare", "kunne ikke leveres", "kan ikke leveres", "ikke levert",
+    "ikke leveret", "levering mislykkedes", "levering mislyktes", "folgende modtagere", "folgende mottakere",
+    "ei voitu toimittaa", "ei toimitettu", "toimitus epaonnistui", "ei voida toimittaa",
+    # Slavonic, Hungarian, Baltic
+    "nie mozna dostarczyc", "nie mogla zostac dostarczona", "nie mogla byc dostarczona", "nie zostala dostarczona",
+    "nie moze zostac dostarczona", "niedostarczaln", "nie dostarczon", "niedostarczon", "blad dostarczenia",
+    "dostarczenie nie powiodlo sie", "zostala odrzucona", "nelze dorucit", "nepodarilo se dorucit", "nedorucitel",
+    "nebylo mozne dorucit", "nebyla dorucena", "nie je mozne dorucit", "nepodarilo sa dorucit", "doruceni selhalo",
+    "nem kezbesitheto", "nem sikerult kezbesiteni", "kezbesitese sikertelen", "kezbesithetetlen",
+    "nije moguce isporuciti", "isporuka nije uspela", "ni bilo mogoce dostaviti", "nepavyko pristatyti",
+    "neizdevas piegadat", "ei onnestunud toimetada", "не удалось доставить", "не удается доставить", "не доставлен",
+    "недоставлен", "не может быть доставлен", "не было доставлен", "не был доставлен", "не могло быть доставлен",
+    "невозможно доставить", "не удалось отправить", "ошибка доставки", "доставка не удалась", "было отклонено",
+    "возвращено отправителю", "следующим получателям", "следующим адресатам", "не вдалося доставити", "не доставлено",
+    "неможливо доставити", "не може да бъде доставен", "не беше доставен",
+    # Greek, Turkish, Hebrew, Arabic
+    "δεν ηταν δυνατη η παραδοση", "μη παραδοτεο", "δεν παραδοθηκε", "η παραδοση απετυχε", "teslim edilemedi",
+    "iletilemedi", "gonderilemedi", "teslimat basarisiz", "לא ניתן למסור", "לא נמסר", "תעذר", "تعذر تسليم",
+    "لم يتم تسليم", "فشل تسليم",
+    # East Asia
+    "送信できません", "配信できません", "配信に失敗", "配送に失敗", "送信に失敗", "配送できません", "届けることが",
+    "届けられません", "お届けできません", "お届けすること", "宛先不明", "配信不能", "配信不可", "エラー通知",
+    "配送不能", "不達", "送達できません", "エラーメール", "送信エラー", "配信エラー", "送れません",
+    "受け取られません", "拒否されました", "退信", "无法投递", "无法送达", "投递失败", "被退回", "未送达", "发送失败",
+    "无法发送", "投递不成功", "退回给您", "無法傳遞", "無法投遞", "無法送達", "退件", "傳送失敗", "未傳遞",
+    "寄送失敗", "被拒绝", "未能送达", "未能投递", "전송 실패", "배달되지", "배달할 수 없", "반송", "전송하지 못",
+    "전달되지", "전달할 수 없", "발송 실패", "전송되지", "보낼 수 없",
+    # South-East Asia
+    "khong gui duoc", "khong the gui", "khong the chuyen", "gui khong thanh cong", "ส่งไม่สำเร็จ", "ไม่สามารถส่ง",
+    "tidak terkirim", "gagal terkirim", "tidak dapat dikirim", "gagal mengirim", "tidak dapat disampaikan",
+    "gagal dihantar",
+)  # fmt: skip
+"""Says that a mail was not, or not yet, delivered."""
+
+FINAL = (
+    "permanent", "given up", "giving up", "gave up", "no further attempt", "will be deleted from queue",
+    "too long in the queue", "in the queue too long", "could not be delivered for", "not be retried", "no longer try",
+    "endgultig", "definitiv", "keine weiteren", "пермanent", "окончательн",
+)  # fmt: skip
+"""Says that nothing will be tried again."""
+
+RETRY = (
+    "will keep trying", "no action is required", "do not need to resend", "not need to resend", "will retry",
+    "will be retried", "be retried", "still being retried", "attempts will continue", "will continue to be",
+    "continue trying", "continues to try", "try again later for", "warning message only", "a warning only",
+    "just a warning", "advisory-only", "delivery incomplete", "not yet been deliver", "has been delayed",
+    "is delayed", "been postponed", "still undelivered", "delays in delivering", "will keep attempting",
+    "we'll keep trying", "gmail will retry", "noch nicht zugestellt", "zustellversuche", "nouvelle tentative",
+    "nouvelles tentatives", "pas encore ete", "se seguira intentando", "nova tentativa", "novas tentativas",
+    "ulteriori tentativi", "zal opnieuw worden geprobeerd", "kolejne proby", "повторные попытки", "повторная попытка",
+    "再送を試みます", "再送します", "再試行", "稍后重试", "系统会继续", "다시 시도",
+)  # fmt: skip
+"""Says that it will be tried again."""
+
+_RECIPIENT = (
+    "recipient", "recipients", "failed recipient", "failed recipient(s)", "failed recipients", "recipient(s)",
+    "addressed to", "rcpt to", "rcpt", "intended recipient", "intended recipients", "undeliverable address",
+    "error-for", "error for", "recipient address", "recipient's address", "failed address", "failed addresses",
+    "failed to", "target mail address", "original recipient", "final recipient", "envelope recipient", "envelope-to",
+    "envelope to", "could not be delivered to", "not delivered to", "undeliverable to", "undelivered to",
+    "delivery failed", "delivery failure", "delivery to", "bounced address", "mail address", "destination",
+    "failed email", "failed e-mail", "failed mailbox", "your message to", "message to", "undeliverable recipient",
+    "rejected recipient", "bad address", "empfanger", "empfangeradresse", "empfanger-adresse", "adressat",
+    "zieladresse", "destinataire", "destinataires", "adresse du destinataire", "destinatario", "destinatarios",
+    "destinatari", "direccion del destinatario", "endereco do destinatario", "indirizzo del destinatario",
+    "ontvanger", "ontvangers", "geadresseerde", "mottagare", "modtager", "mottaker", "vastaanottaja", "odbiorca",
+    "adresat", "adres odbiorcy", "prijemce", "prijemca", "cimzett", "destinatar", "получатель", "получатели",
+    "адресат", "адрес получателя", "одержувач", "получател", "παραληπτης", "alici", "נמען", "المستلم", "宛先",
+    "受取人", "受信者", "受信者アドレス", "送信先", "宛先アドレス", "収件人", "收件人", "收件人地址", "收信人",
+    "收件者", "받는 사람", "받는사람", "수신자", "수신인", "nguoi nhan", "ผู้รับ", "penerima",
+)  # fmt: skip
+"""Labels in front of an address that failed."""
+
+_SENDER = (
+    "from", "sender", "original sender", "envelope sender", "mail from", "mailfrom", "sender address", "reply-to",
+    "reply to", "return-path", "return path", "cc", "bcc", "message-id", "message id", "in-reply-to", "references",
+    "originator", "author", "postmaster", "contact", "support", "help", "help desk", "helpdesk", "administrator",
+    "for help", "for assistance", "by", "x-sender", "errors-to", "absender", "von", "antwort an", "expediteur", "de",
+    "remitente", "remetente", "mittente", "da", "afzender", "van", "avsandare", "afsender", "avsender", "fra", "fran",
+    "lahettaja", "nadawca", "od", "odesilatel", "felado", "отправитель", "от", "от кого", "відправник", "gonderen",
+    "差出人", "送信者", "送信元", "发件人", "發件人", "寄件者", "보낸 사람", "보낸사람", "발신자", "nguoi gui",
+    "pengirim", "generated from", "expanded from", "date", "subject",
+)  # fmt: skip
+"""Labels in front of an address that takes part but has not failed."""
+
+_REASON = (
+    "reason", "reasons", "error", "errors", "error text", "error-text", "error message", "error description",
+    "error type", "because", "diagnostic", "diagnostic code", "diagnostic-code", "diagnostics", "details",
+    "explanation", "response", "status", "failure reason", "failure reasons", "reject reason", "bounce reason",
+    "server message", "remote server replied", "remote host said", "server response", "the response was",
+    "the error was", "it responded as follows", "smtp error", "grund", "ursache", "fehler", "fehlermeldung",
+    "fehlerbeschreibung", "begrundung", "raison", "motif", "erreur", "cause", "motivo", "razon", "causa", "razao",
+    "errore", "erro", "reden", "oorzaak", "orsak", "arsag", "fout", "syy", "przyczyna", "powod", "duvod", "dovod",
+    "hiba", "причина", "ошибка", "помилка", "αιτια", "neden", "סיבה", "السبب", "理由", "原因", "エラー", "エラー内容",
+    "退信原因", "英文说明", "错误信息", "이유", "원인", "사유", "ly do", "alasan",
+)  # fmt: skip
+"""Labels in front of the words that say why."""
+
+_HELP = (
+    "contact", "for help", "for assistance", "for further assistance", "questions", "support", "helpdesk",
+    "help desk", "abuse", "get in touch", "write to", "report this", "send mail to", "send an email to",
+    "send an e-mail to", "forward this", "please reply", "reply to", "wenden sie sich", "kontakt", "contactez",
+    "contacter", "contacte", "pongase en contacto", "entre em contato", "contattare", "contattate", "neem contact",
+    "kontakta", "kontaktuj", "обратитесь", "свяжитесь", "お問い合わせ", "ご連絡", "联系", "聯絡", "문의",
+)  # fmt: skip
+"""Introduces an address that gives help."""
+
+_BLANKS = re.compile(r"\s+")
+_NO_WIDTH = "\u200b\u200c\u200d\u2060\ufeff\u00ad"
+_SHAPES = str.maketrans("＜＞＠：\u00a0\u3000", "<>@:  ", _NO_WIDTH)
+
+
+def folded(text: str) -> str:
+    """`text` as phrases are compared: no case, no accents, single blanks."""
+    if not text.isascii():
+        decomposed = unicodedata.normalize("NFKD", text.translate(_SHAPES).replace("’", "'").casefold())
+        text = unicodedata.normalize("NFC", "".join(c for c in decomposed if not unicodedata.combining(c)))
+    return _BLANKS.sub(" ", text.lower()).strip()
+
+
+def plain_shapes(text: str) -> str:
+    """Full-width brackets, colons and at signs as ASCII; what takes no width left out."""
+    return text if text.isascii() else text.translate(_SHAPES)
+
+
+@lru_cache(maxsize=8)
+def _finder(phrases: tuple[str, ...]) -> AhoCorasick:
+    return AhoCorasick([folded(phrase) for phrase in phrases])
+
+
+def says(text: str, phrases: tuple[str, ...]) -> bool:
+    """Whether the folded `text` holds any of `phrases`."""
+    return bool(_finder(phrases).find_matches_as_indexes(text))
+
+
+def first_place(text: str, phrases: tuple[str, ...]) -> int:
+    """Where the first of `phrases` stands in the folded `text`; -1 = nowhere."""
+    found = _finder(phrases).find_matches_as_indexes(text)
+    return found[0][1] if found else -1
+
+
+def states_failure(text: str) -> bool:
+    """Whether the folded `text` says that something was not delivered, or not yet."""
+    return says(text, FAILURE)
+
+
+def offers_help(text: str) -> bool:
+    """Whether the folded `text` tells whom to ask."""
+    return says(text, _HELP)
+
+
+RECIPIENT_LABELS = frozenset(map(folded, _RECIPIENT))
+SENDER_LABELS = frozenset(map(folded, _SENDER))
+REASON_LABELS = frozenset(map(folded, _REASON))
