@@ -4,16 +4,18 @@ from collections.abc import Iterable
 
 from bounce_watcher.model.finding import Kind
 from bounce_watcher.parsing.message import ParsedMessage
-from bounce_watcher.recognition import arf, automatic, flufl, standard
+from bounce_watcher.parsing.returned import original_part
+from bounce_watcher.recognition import arf, automatic, challenges, flufl, notice, receipts, standard, success, xarf
 from bounce_watcher.recognition.dialects import dragonfly, exchange, exim, opensmtpd, qmail
 from bounce_watcher.recognition.recognizer import Recognition, Recognizer
-from bounce_watcher.recognition.signs import looks_like_failure_notice
+from bounce_watcher.recognition.signs import looks_like_failure_notice, may_be_failure_notice
 
 REPORTS: tuple[Recognizer, ...] = (
-    automatic.challenge,
+    challenges.recognise,
     standard.recognise,
     arf.recognise,
-    automatic.disposition,
+    xarf.recognise,
+    receipts.recognise,
 )
 """What tells its own form, so that every message may be asked."""
 
@@ -26,21 +28,51 @@ DIALECTS: tuple[Recognizer, ...] = (
 )
 """Prose of known systems."""
 
-NOTICES: tuple[Recognizer, ...] = (standard.unlabelled, standard.wrapped, *DIALECTS, automatic.answer, flufl.recognise)
+NOTICES: tuple[Recognizer, ...] = (
+    standard.unlabelled,
+    standard.wrapped,
+    *DIALECTS,
+    success.recognise,
+    automatic.answer,
+    notice.recognise,
+    flufl.recognise,
+    notice.resort,
+)
 """Read where a mail system wrote the message: ordinary mail may quote any of these words."""
 
-ANSWERS: tuple[Recognizer, ...] = (automatic.answer, automatic.auto_replied)
+_ANSWERS: tuple[Recognizer, ...] = (
+    automatic.opt_out,
+    automatic.answer,
+    challenges.by_words,
+    automatic.by_words,
+    success.recognise,
+)
+
+DOUBTFUL: tuple[Recognizer, ...] = (*_ANSWERS, notice.by_text, automatic.auto_replied)
+"""Read where little but the text says that a mail system wrote the message."""
+
+ANSWERS: tuple[Recognizer, ...] = (*_ANSWERS, automatic.auto_replied)
 """Read where no mail system wrote the message."""
 
 
 def recognise(message: ParsedMessage) -> Recognition:
     """What the message is. Total: mail that nobody knows is Kind.OTHER."""
     found = _first(REPORTS, message)
-    if found is None and message.is_cut and message.content_type == "multipart/report":
+    if found is None and _has_lost_its_status(message):
         return Recognition(Kind.OTHER)  # what would tell success from failure is lost: prose must not stand in for it
     if found is None:
-        found = _first(NOTICES if looks_like_failure_notice(message) else ANSWERS, message)
+        found = _first(_of_prose(message), message)
     return found or Recognition(Kind.OTHER)
+
+
+def _has_lost_its_status(message: ParsedMessage) -> bool:
+    return message.content_type == "multipart/report" and message.is_cut and original_part(message) is None
+
+
+def _of_prose(message: ParsedMessage) -> tuple[Recognizer, ...]:
+    if looks_like_failure_notice(message):
+        return NOTICES
+    return DOUBTFUL if may_be_failure_notice(message) else ANSWERS
 
 
 def _first(recognizers: Iterable[Recognizer], message: ParsedMessage) -> Recognition | None:

@@ -18,7 +18,9 @@ NAME = "rfc5965"
 JMRP = "jmrp"
 ABUSE_DESK = "abuse-desk"
 
-_ABUSE = "abuse"
+ABUSE = "abuse"
+"""The type of feedback that is a complaint against the sender."""
+
 _FEEDBACK_FIELD = re.compile(r"^[ \t]*feedback-type[ \t]*:", re.IGNORECASE | re.MULTILINE)
 _FEEDBACK_BLOCK = re.compile(
     r"\s*(?:[\w-]{1,60}[ \t]*:[^\n]*\n(?:[ \t][^\n]*\n)*){0,20}?feedback-type[ \t]*:", re.IGNORECASE
@@ -47,9 +49,9 @@ def recognise(message: ParsedMessage) -> Recognition | None:
         return _without_report(message)
     report = parse_feedback_report(part.text)
     original = original_headers(message)
-    addresses = report.original_rcpt_to or _addressees(original)
-    findings = _findings(NAME, part, addresses, _quote(report))
-    return Recognition(Kind.COMPLAINT, findings, sent_message(original), report.feedback_type)
+    addresses = report.original_rcpt_to or addressees(original)
+    found = findings(NAME, part, addresses, _quote(report))
+    return Recognition(Kind.COMPLAINT, found, sent_message(original), report.feedback_type)
 
 
 def _feedback_part(message: ParsedMessage) -> Part | None:
@@ -72,13 +74,13 @@ def _without_report(message: ParsedMessage) -> Recognition | None:
         return None
     if _is_jmrp(message, part):
         told = message.headers.get(_JMRP_RECIPIENT) or ""
-        addresses = find_addresses(told, 1) or _addressees(part.inner_headers)
-        findings = _findings(JMRP, part, addresses, told)
+        addresses = find_addresses(told, 1) or addressees(part.inner_headers)
+        found = findings(JMRP, part, addresses, told)
     elif words := _words_of_complaint(message):
-        findings = _findings(ABUSE_DESK, part, _addressees(part.inner_headers), words)
+        found = findings(ABUSE_DESK, part, addressees(part.inner_headers), words)
     else:
         return None
-    return Recognition(Kind.COMPLAINT, findings, sent_message(part.inner_headers), _ABUSE)
+    return Recognition(Kind.COMPLAINT, found, sent_message(part.inner_headers), ABUSE)
 
 
 def _is_jmrp(message: ParsedMessage, original: Part) -> bool:
@@ -101,7 +103,7 @@ def _words_of_complaint(message: ParsedMessage) -> str:
     return match[0] if match else ""
 
 
-def _addressees(original: Headers | None) -> tuple[str, ...]:
+def addressees(original: Headers | None) -> tuple[str, ...]:
     """The one addressee of the original: many mails to one person each are what a feedback loop is about."""
     if original is None:
         return ()
@@ -116,7 +118,8 @@ def _quote(report: FeedbackReport) -> str:
     return f"Feedback-Type: {report.feedback_type}"
 
 
-def _findings(recognizer: str, part: Part, addresses: Iterable[str], quote: str) -> tuple[Finding, ...]:
+def findings(recognizer: str, part: Part, addresses: Iterable[str], quote: str) -> tuple[Finding, ...]:
+    """What a complaint says of each who complains."""
     return each_once(
         Finding(
             RecipientReport(final_recipient=address),

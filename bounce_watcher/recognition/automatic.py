@@ -1,73 +1,106 @@
-"""Automatic mail that is no failure: receipts (RFC 8098), answers (RFC 3834), challenges, opt-outs."""
+"""Automatic mail that is no failure: answers for absent persons and of help desks (RFC 3834), and opt-outs."""
 
 import re
 
-from bounce_watcher.model.finding import Evidence, Kind, SentMessage
+from bounce_watcher.model.fields import EnhancedStatus
+from bounce_watcher.model.finding import Kind
 from bounce_watcher.parsing.auto_reply import auto_submitted, has_auto_reply_mark
-from bounce_watcher.parsing.disposition import DISPOSITION_TYPES, DispositionReport, parse_disposition
 from bounce_watcher.parsing.message import ParsedMessage
-from bounce_watcher.parsing.returned import original_headers, sent_message, split_text
-from bounce_watcher.recognition.prose import MAX_TEXT, finding
+from bounce_watcher.recognition.answer_words import ABSENCE, ABSENT_SUBJECTS, ANSWER_SUBJECTS, OPT_OUT, RECEIVED
 from bounce_watcher.recognition.recognizer import Recognition
+from bounce_watcher.recognition.signs import has_daemon_sender, has_failure_subject, has_null_sender, is_from_list
+from bounce_watcher.recognition.vocabulary import folded, says
 
-REJECT = "sieve-reject"
+MAX_SUBJECT = 400
+MAX_BEGINNING = 1_500
+"""Characters of a subject and of a text that are looked at: an answer says at once what it is."""
 
-_CHALLENGE_FIELDS = frozenset({
-    "x-bluebottle-request", "x-spamarrest-noauth", "x-boxtrapper", "x-choicemail-registration-request", "x-askversion",
-})
-_CHALLENGE_SUBJECT = re.compile(
-    r"please confirm your message|requires verification verify#|please verify your e-?mail address|unverified email to"
-    r"|\(verification\)\s*$|^\[qurb #|^spamlion:"
+MAX_FIRST_WORDS = 400
+"""Characters at the beginning of a text in which an answer must say so that nothing marks as a machine's."""
+
+_ANSWER_SUBJECTS = tuple(map(folded, ANSWER_SUBJECTS))
+_NOTES_SUBJECT = re.compile(r"auto ?: .{1,200} (?:is|am) ")
+_OPT_OUTS = tuple(map(folded, OPT_OUT))
+_ANSWERED = frozenset({"in-reply-to", "references"})
+_OF_RULES = frozenset({"x-ms-exchange-inbox-rules-loop", "x-auto-response-suppress"})
+_QUOTATION = re.compile(
+    r"^\s*>|^.{1,200}(?:wrote|schrieb|écrit|escribió|escreveu|ha scritto)[^\n]{0,60}:\s*$|^-{3,}", re.MULTILINE
 )
-_REJECTED = re.compile(r"automatically rejected", re.IGNORECASE)
-_UNSUBSCRIBE = re.compile(
-    r"\s*(?:re:\s*)?(?:unsubscribe|opt[- ]?out|abmelden|désabonner|désinscription)\W*", re.IGNORECASE
-)
-
-
-def disposition(message: ParsedMessage) -> Recognition | None:
-    """A receipt; but a refusal in its dress ("… was automatically rejected": Dovecot, Cyrus) is a failure."""
-    part = next((p for p in message.parts if p.content_type in DISPOSITION_TYPES), None)
-    if part is None:
-        return None
-    report = parse_disposition(part.text)
-    sent = sent_message(original_headers(message))
-    if sent.message_id is None:
-        sent = SentMessage(report.original_message_id, sent.sender, sent.subject)
-    return _rejection(message, report, sent) or Recognition(Kind.DISPOSITION, (), sent)
-
-
-def _rejection(message: ParsedMessage, report: DispositionReport, sent: SentMessage) -> Recognition | None:
-    address = report.original_recipient or report.final_recipient
-    notice = split_text(message.text[:MAX_TEXT])[0]
-    is_rejected = auto_submitted(message.headers)[1] == "rejected" or _REJECTED.search(notice)
-    if address is None or not is_rejected or report.disposition == "displayed":
-        return None
-    found = finding(REJECT, "1", address, notice, evidence=Evidence.REPORT)
-    return Recognition(Kind.BOUNCE, (found,), sent)
-
-
-def challenge(message: ParsedMessage) -> Recognition | None:
-    """ "Confirm that you are a person": the mail is held. Boxbe writes it in the form of a delivery report."""
-    headers = message.headers
-    is_challenge = (
-        headers.has_any(_CHALLENGE_FIELDS)
-        or _CHALLENGE_SUBJECT.search((headers.get("subject") or "")[:400].lower())
-        or "@boxbe.com" in (headers.get("from") or "").lower()
-    )
-    return Recognition(Kind.CHALLENGE) if is_challenge else None
+_REPLY_PREFIX = re.compile(r"(?:re|aw|antw|sv|odp|rv|r|回复|答复)\s?: ?")
+_TOKEN = re.compile(r"[ :=_\-]{1,3}(?:me|us|request|from .{1,100}|\S{0,200}[\d@]\S{0,200})")
 
 
 def answer(message: ParsedMessage) -> Recognition | None:
-    """An opt-out or an automatic answer of a person's mailbox."""
-    headers = message.headers
-    subject = (headers.get("subject") or "")[:400]
-    if "x-apple-unsubscribe" in headers or _UNSUBSCRIBE.fullmatch(subject):
-        return Recognition(Kind.UNSUBSCRIBE)
-    return Recognition(Kind.AUTO_REPLY) if has_auto_reply_mark(headers) else None
+    """An automatic answer by its marks or by its subject."""
+    return _auto_reply(has_auto_reply_mark(message.headers) or _is_answer_subject(_subject(message)))
 
 
 def auto_replied(message: ParsedMessage) -> Recognition | None:
     """Auto-Submitted: auto-replied. Mail systems write it on their reports too: ask only where no report is likely."""
-    is_answer = auto_submitted(message.headers)[0] == "auto-replied"
-    return Recognition(Kind.AUTO_REPLY) if is_answer else None
+    return _auto_reply(auto_submitted(message.headers)[0] == "auto-replied")
+
+
+def by_words(message: ParsedMessage) -> Recognition | None:
+    """An answer without marks, by what it tells, where there is a sign that a machine or an answer it is.
+
+    None where a mail system may have written it: a failure too may say that somebody "no longer works here".
+    """
+    if is_from_list(message) or has_daemon_sender(message) or has_failure_subject(message):
+        return None
+    is_machine = _is_of_machine(message)
+    if not is_machine and not message.headers.has_any(_ANSWERED):
+        return None
+    text = message.text[:MAX_BEGINNING]
+    if EnhancedStatus.find(text):
+        return None
+    quotation = _QUOTATION.search(text)
+    beginning = folded(text[: quotation.start()] if quotation else text)
+    if is_machine:
+        return _auto_reply(
+            says(_subject(message), ABSENT_SUBJECTS) or says(beginning, ABSENCE) or says(beginning, RECEIVED)
+        )
+    return _auto_reply(says(beginning[:MAX_FIRST_WORDS], ABSENCE))
+
+
+def opt_out(message: ParsedMessage) -> Recognition | None:
+    """A mail that asks for no more mail: by Apple Mail's field, or with nothing else in its subject or its text."""
+    if "x-apple-unsubscribe" in message.headers or _asks_for_an_end(_subject(message)):
+        return Recognition(Kind.UNSUBSCRIBE)
+    text = message.text[:MAX_SUBJECT].strip()
+    return Recognition(Kind.UNSUBSCRIBE) if _asks_for_an_end(folded(text.partition("\n")[0])) else None
+
+
+def _auto_reply(is_one: bool) -> Recognition | None:
+    return Recognition(Kind.AUTO_REPLY) if is_one else None
+
+
+def _subject(message: ParsedMessage) -> str:
+    return folded((message.headers.get("subject") or "")[:MAX_SUBJECT])
+
+
+def _is_answer_subject(subject: str) -> bool:
+    """ "Out of office: …", "[Auto-Reply] …", "AW: (automatische Antwort) …", "AUTO: Jo is out of the office"."""
+    if subject.startswith(_ANSWER_SUBJECTS) or _NOTES_SUBJECT.match(subject):
+        return True
+    prefix = _REPLY_PREFIX.match(subject)
+    bare = subject[prefix.end() :] if prefix else subject
+    return bare[:1] in {"[", "(", "【", "*"} and bare[1:].lstrip("* ").startswith(_ANSWER_SUBJECTS)
+
+
+def _is_of_machine(message: ParsedMessage) -> bool:
+    headers = message.headers
+    if has_null_sender(message) or headers.has_any(_OF_RULES):
+        return True
+    if auto_submitted(headers)[0].startswith("auto-"):
+        return True
+    return (headers.get("precedence") or "").strip().lower() in {"bulk", "junk"}
+
+
+def _asks_for_an_end(line: str) -> bool:
+    """Whether a folded line holds the request alone, or with the token of a List-Unsubscribe (RFC 2369, 8058)."""
+    prefix = _REPLY_PREFIX.match(line)
+    bare = (line[prefix.end() :] if prefix else line).strip(" .!\"'*<>[]()")
+    if not bare.startswith(_OPT_OUTS):
+        return False
+    rests = (bare[len(phrase) :] for phrase in _OPT_OUTS if bare.startswith(phrase))
+    return any(not rest or _TOKEN.fullmatch(rest) for rest in rests)

@@ -1,0 +1,54 @@
+"""Challenges: a system holds the mail until its sender has shown to be a person."""
+
+import re
+
+from bounce_watcher.model.finding import Kind
+from bounce_watcher.parsing.message import ParsedMessage
+from bounce_watcher.recognition.answer_words import CHALLENGE
+from bounce_watcher.recognition.recognizer import Recognition
+from bounce_watcher.recognition.signs import has_daemon_sender, has_failure_subject, is_from_list
+from bounce_watcher.recognition.vocabulary import folded, says
+
+_FIELDS = frozenset({
+    "x-bluebottle-request", "x-spamarrest-noauth", "x-boxtrapper", "x-choicemail-registration-request", "x-askversion",
+    "x-spamazoid-md", "x-tmda-confirm", "x-qconfirm", "x-mailinblack", "x-choicemail-registration-uri",
+})  # fmt: skip
+_FIELD_VALUES = (
+    ("x-delivery-agent", "tmda"),
+    ("x-mailer", "choicemail"),
+    ("message-id", "-tmda-confirm"),
+    ("return-path", "-challenge@"),
+    ("return-path", "@boxbe.com"),
+    ("return-path", "spamguard.vanquish.com"),
+    ("from", "@boxbe.com"),
+    ("from", "@spamarrest.com"),
+    ("from", "-challenge@"),
+    ("from", "antispam uol"),
+    ("content-type", "mailinblack"),
+)
+_SUBJECT = re.compile(
+    r"(?:(?:re|aw)\s*:\s*)?(?:please confirm your message|confirmation request for|your email requires verification"
+    r"|\[qurb #|spamlion:|unverified email to|please confirm (?:message|mail|delivery))|.{0,300}\(verification\)$"
+    r"|.{0,300}requires verification verify#"
+)
+
+MAX_BEGINNING = 3_000
+"""Characters of a text in which a challenge says what it wants."""
+
+
+def recognise(message: ParsedMessage) -> Recognition | None:
+    """By the marks of the systems. Boxbe writes a challenge in the form of a delivery report: ask before those."""
+    headers = message.headers
+    is_marked = headers.has_any(_FIELDS) or any(
+        word in (headers.get(name) or "")[:400].lower() for name, word in _FIELD_VALUES
+    )
+    return Recognition(Kind.CHALLENGE) if is_marked and not has_daemon_sender(message) else None
+
+
+def by_words(message: ParsedMessage) -> Recognition | None:
+    """By subject and text: ask where no mail system wrote it, for many a registration asks the same of a subscriber."""
+    if is_from_list(message) or has_daemon_sender(message) or has_failure_subject(message):
+        return None
+    subject = folded((message.headers.get("subject") or "")[:400])
+    is_challenge = _SUBJECT.match(subject) or says(folded(message.text[:MAX_BEGINNING]), CHALLENGE)
+    return Recognition(Kind.CHALLENGE) if is_challenge else None

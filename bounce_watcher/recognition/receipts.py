@@ -1,0 +1,56 @@
+"""Receipts (RFC 8098), and the refusals that come in their dress."""
+
+import re
+
+from bounce_watcher.model.finding import Evidence, Kind, SentMessage
+from bounce_watcher.parsing.address import find_addresses
+from bounce_watcher.parsing.auto_reply import auto_submitted
+from bounce_watcher.parsing.disposition import DISPOSITION_TYPES, DispositionReport, parse_disposition
+from bounce_watcher.parsing.message import ParsedMessage
+from bounce_watcher.parsing.returned import original_headers, sent_message, split_text
+from bounce_watcher.recognition.prose import MAX_TEXT, finding, without_bystanders
+from bounce_watcher.recognition.recognizer import Recognition
+
+REJECT = "sieve-reject"
+
+_RECEIPT = "disposition-notification"
+_REJECTED = re.compile(
+    r"automatically rejected|was (?:rejected|refused) by (?:sieve|the recipient)|rejected by a? ?sieve", re.IGNORECASE
+)
+
+
+def recognise(message: ParsedMessage) -> Recognition | None:
+    """A receipt; but a refusal in its dress ("… was automatically rejected": Dovecot, Cyrus) is a failure."""
+    part = next((p for p in message.parts if p.type.value in DISPOSITION_TYPES), None)
+    if part is None:
+        return Recognition(Kind.DISPOSITION) if message.type.get("report-type") == _RECEIPT else None
+    report = parse_disposition(part.text)
+    original = original_headers(message)
+    sent = sent_message(original)
+    if sent.message_id is None:
+        sent = SentMessage(report.original_message_id, sent.sender, sent.subject)
+    return _rejection(message, report, sent) or Recognition(Kind.DISPOSITION, (), sent)
+
+
+def _rejection(message: ParsedMessage, report: DispositionReport, sent: SentMessage) -> Recognition | None:
+    if report.disposition == "displayed":
+        return None
+    notice = split_text(message.text[:MAX_TEXT])[0]
+    if auto_submitted(message.headers)[1] != "rejected" and not _REJECTED.search(notice):
+        return None
+    address = report.original_recipient or report.final_recipient or _refuser(message, notice)
+    if address is None:
+        return None
+    found = finding(REJECT, "1", address, notice, evidence=Evidence.REPORT)
+    return Recognition(Kind.BOUNCE, (found,), sent)
+
+
+def _refuser(message: ParsedMessage, notice: str) -> str | None:
+    """Where Final-Recipient is the id of a session (Cyrus keeps the recipient private): named by the text or To."""
+    original = original_headers(message)
+    addressees = original.get("to") or "" if original is not None else ""
+    for place in (notice, addressees):
+        named = without_bystanders(find_addresses(place, 5), message, original)
+        if len(named) == 1:
+            return named[0]
+    return None
