@@ -1,7 +1,10 @@
 """Complaints, receipts, answers: told apart from failures, with recipients only where they are events."""
 
+import re
+
 import pytest
 
+from bounce_watcher.model.fields import Action
 from bounce_watcher.model.finding import Kind
 from bounce_watcher.parsing.message import parse
 from bounce_watcher.recognition import recognise
@@ -149,6 +152,13 @@ def test_a_refusal_in_the_dress_of_a_receipt_is_a_failure(changes: dict[str, str
     assert recipients(content) == ["user@example.org"]
 
 
+def test_the_id_of_a_session_is_nobody() -> None:
+    content = receipt("automatic-action/MDN-sent-automatically; deleted", submitted="auto-replied (rejected)")
+    hidden = content.replace(b"rfc822; user@example.org", b"rfc822; cyrus-8812-1")
+    assert recipients(hidden) == ["user@example.org"]
+    assert read(hidden.replace(b"To: user@example.org", b"To: a@example.org, b@example.org")).kind is Kind.DISPOSITION
+
+
 def test_what_was_displayed_was_not_refused() -> None:
     content = receipt("manual-action/MDN-sent-manually; displayed", submitted="auto-replied (rejected)")
     assert read(content).kind is Kind.DISPOSITION
@@ -180,6 +190,116 @@ def answer(subject: str, headers: str = "") -> bytes:
 )
 def test_mail_that_is_no_event(content: bytes, kind: Kind) -> None:
     assert read(content) == Recognition(kind)
+
+
+@pytest.mark.parametrize(
+    "subject",
+    [
+        "Automatic reply: x", "Out of Office: x", "[Auto-Reply] x", "Re: [Auto Reply] x",
+        "AUTO: Jo is out of the office", "Automatische Antwort: x", "AW: (Automatische Antwort) x",
+        "Abwesenheitsnotiz: x", "=?utf-8?Q?R=C3=A9ponse_automatique_:_x?=", "Message d'absence",
+        "Respuesta automática: x", "Fuera de la oficina", "Resposta automática: x", "Fora do escritório: x",
+        "Risposta automatica: x", "Automatisch antwoord: x", "Afwezig: x", "Automatiskt svar: x", "Frånvaro: x",
+        "Automatisk svar: x", "Autosvar: x", "Automaattinen vastaus: x", "Odpowiedź automatyczna: x",
+        "[Automatyczna odpowiedź] x", "Automatická odpověď: x", "Automatická odpoveď: x",
+        "Automatikus válasz: x", "Răspuns automat: x", "Автоматический ответ: x", "Автоответ: x",
+        "Автоматична відповідь: x", "Автоматичен отговор: x", "Αυτόματη απάντηση: x", "Otomatik Yanıt: x",
+        "תשובה אוטומטית: x", "رد تلقائي: x", "自動応答: x", "自動返信：x", "自动答复: x", "自動回覆: x",
+        "자동 회신: x", "Trả lời tự động: x", "Tự động trả lời: x", "Balasan otomatis: x",
+    ],
+)  # fmt: skip
+def test_subjects_of_answering_machines(subject: str) -> None:
+    assert read(answer(subject)).kind is Kind.AUTO_REPLY
+
+
+@pytest.mark.parametrize(
+    "subject", ["Automation of offices", "Re: Out of office hours", "The automatic reply", "Vacations for all"]
+)
+def test_subjects_of_people(subject: str) -> None:
+    assert read(answer(subject)).kind is Kind.OTHER
+
+
+ABSENT = "She no longer works here. Ask other@example.org.\n"
+
+
+@pytest.mark.parametrize(
+    ("headers", "kind"),
+    [
+        ("Return-Path: <>\n", Kind.AUTO_REPLY),
+        ("Auto-Submitted: auto-generated\n", Kind.AUTO_REPLY),
+        ("Precedence: junk\n", Kind.AUTO_REPLY),
+        ("X-Auto-Response-Suppress: All\n", Kind.AUTO_REPLY),
+        ("In-Reply-To: <march.1@example.com>\n", Kind.AUTO_REPLY),
+        ("Auto-Submitted: no\n", Kind.OTHER),
+        ("List-Id: <talk.example.net>\nPrecedence: bulk\n", Kind.OTHER),
+        ("", Kind.OTHER),
+    ],
+)
+def test_words_of_absence_tell_an_answer_beside_a_sign_of_one(headers: str, kind: Kind) -> None:
+    content = f"From: The User <user@example.org>\nSubject: Re: x\n{headers}\n{ABSENT}".encode()
+    assert read(content).kind is kind
+
+
+def test_words_of_absence_that_are_quoted_are_another_s() -> None:
+    head = "From: The User <user@example.org>\nSubject: Re: x\nIn-Reply-To: <march.1@example.com>\n\n"
+    assert read(f"{head}Really?\n\n> {ABSENT}".encode()).kind is Kind.OTHER
+
+
+def test_a_failure_that_tells_of_somebody_s_leaving_is_a_failure() -> None:
+    content = notice(f"<user@example.org>:\n550 5.1.1 {ABSENT}", headers="Auto-Submitted: auto-replied\n")
+    assert recipients(content) == ["user@example.org"]
+
+
+@pytest.mark.parametrize(
+    "subject",
+    ["UNSUBSCRIBE", "unsubscribe me", "Unsubscribe: a71x", "opt-out 4711", "Abmelden!", "Désinscription", "Darse de baja",
+     "Отписаться", "配信停止", "退订"],
+)  # fmt: skip
+def test_an_opt_out(subject: str) -> None:
+    assert read(answer(subject)).kind is Kind.UNSUBSCRIBE
+
+
+@pytest.mark.parametrize("subject", ["Unsubscribe rates are falling", "Remove the old page", "Opt-out or opt-in?"])
+def test_no_opt_out(subject: str) -> None:
+    assert read(answer(subject)).kind is Kind.OTHER
+
+
+def test_a_failure_of_a_mail_that_asked_for_a_confirmation_is_no_challenge() -> None:
+    content = report().replace(b"Undelivered Mail Returned to Sender", b"Undeliverable: Please confirm your message")
+    assert recipients(content) == ["user@example.org"]
+
+
+def test_success_in_prose() -> None:
+    content = notice(
+        "Your mail was delivered to the following recipients:\n\n  user@example.org\n", subject="Delivered: x"
+    )
+    assert [(f.report.recipient, f.report.action) for f in read(content).findings] == [
+        ("user@example.org", Action.DELIVERED)
+    ]
+    both = content + b"\nIt could not be delivered to:\n\n  other@example.org\n"
+    assert read(both).kind is not Kind.DELIVERED
+
+
+def spam_report(form: str, name: str = "report.txt") -> bytes:
+    return (
+        "From: reports@example.net\nSubject: Spam\nX-XARF: PLAIN\nContent-Type: multipart/mixed; boundary=b\n\n"
+        f'--b\n\nHello.\n--b\nContent-Type: text/plain; name="{name}"\n\n{form}\n'
+        f"--b\nContent-Type: message/rfc822\n\n{ORIGINAL}\n--b--\n"
+    ).encode()
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        (spam_report("Report-Type: spam"), ["user@example.org"]),
+        (spam_report('{"ReportType": "Spam"}', "xarf.json"), ["user@example.org"]),
+        (spam_report('{"type": "spam", "smtp_to": "other@example.org"}', "xarf.json"), ["other@example.org"]),
+    ],
+)
+def test_x_arf_on_spam_is_a_complaint(content: bytes, expected: list[str]) -> None:
+    assert read(content).feedback_type == "abuse"
+    assert recipients(content) == expected
+    assert read(re.sub(rb"(?i)spam", b"phishing", content)).kind is Kind.OTHER
 
 
 def test_a_challenge_in_the_form_of_a_report_is_a_challenge() -> None:
