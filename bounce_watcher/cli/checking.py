@@ -5,9 +5,11 @@ from pathlib import Path
 
 import typer
 
+from bounce_watcher.classification.rule import Precedence
+from bounce_watcher.classification.rule_file import read_rules
 from bounce_watcher.cli.configuration import config_path, load_settings
 from bounce_watcher.cli.options import ConfigFile, Debug, example
-from bounce_watcher.cli.output import clean, say
+from bounce_watcher.cli.output import clean, count, say
 from bounce_watcher.config import Settings
 
 
@@ -18,7 +20,8 @@ def register(app: typer.Typer) -> None:
 def check_config(config: ConfigFile = None, debug: Debug = False) -> None:
     """Reads the configuration file alone: every mistake at once, each with its line or key and the mend.
 
-    Exit status 2 if it must not be used.
+    The rules in rules_dir are checked as the built-in ones are: each wins its examples and loses its not_examples. What
+    they take from built-in rules is told. Exit status 2 if the configuration must not be used.
     """
     settings = load_settings(config)
     for warning in settings.warnings:
@@ -34,6 +37,8 @@ def _summary(settings: Settings, path: Path) -> Iterator[str]:
         yield f"mailbox {account.name}: {folders} of {account.username} at {account.host}, stream {account.stream}"
     for target in settings.webhooks:
         yield f"webhook {target.name}: {target.url}, told of {', '.join(sorted(target.types))}"
+    for file, content in settings.rules:
+        yield f"rules: {count(len(read_rules(file, content, Precedence.OPERATOR)), 'rule')} of yours in {file}"
     policy, soft = settings.policy, settings.policy.soft
     yield (
         f"policy: {policy.mode}; hard bounces count from grade {policy.evidence_hard}, soft from "

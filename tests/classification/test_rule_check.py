@@ -1,0 +1,111 @@
+"""What an operator's rule file must prove, and what its writer is told."""
+
+import time
+
+import pytest
+
+from bounce_watcher.classification.classify import classify_reply
+from bounce_watcher.classification.rule_check import check
+from bounce_watcher.classification.ruleset import load_builtin, load_rules
+from bounce_watcher.model.verdict import Reason
+
+ONE = 'text = ["parked"]\nexamples = ["parked"]\n'
+PARKED = 'text = ["mailbox is parked"]\nexamples = ["550 this mailbox is parked"]'
+
+
+def rule(more: str = PARKED, id: str = "own.parked", reason: str = "mailbox_disabled") -> str:
+    return f'[[rule]]\nid = "{id}"\nreason = "{reason}"\nsource = "a test"\n{more}\n'
+
+
+def problems(*files: str) -> tuple[str, ...]:
+    return check(tuple((f"{number}.toml", content) for number, content in enumerate(files, 1))).problems
+
+
+def test_a_sound_rule_passes_and_judges() -> None:
+    own = (("own.toml", rule()),)
+    assert check(own) == ((), ())
+    assert classify_reply("550 Mailbox is PARKED", load_rules(own)).rule == "own.parked"
+
+
+def test_without_rules_of_ones_own_ours_stand_alone() -> None:
+    assert load_rules(()) is load_builtin()
+
+
+@pytest.mark.parametrize(("more", "told"), [
+    ('text = ["parked"]\nexamples = ["550 user unknown"]', "does not win its example “550 user unknown”, "
+                                                           "'common.no-such-user' does, which says invalid_recipient"),
+    ('text = ["parked"]\nexamples = ["zzz"]', "does not win its example “zzz”, nor does any other"),
+    (ONE + 'not_examples = ["parked cars"]', "wins what it must not, “parked cars”"),
+    ('any = ["parked", "at rest"]\nexamples = ["parked"]', "has no example with 'at rest'"),
+    ('text = ["pa"]\nexamples = ["pa"]', "looks for 'pa', too short"),
+    ('text = ["a@example.org"]\nexamples = ["a@example.org"]', "addresses in a reply are not read"),
+    ('status = ["5.1.1"]\nremote = ["example.org"]\nexamples = ["550 5.1.1 x"]', "says a hard reason by numbers"),
+    ('text = ["parked"]', "it has no examples"),
+    (ONE + 'regex = "(?=x)"', "regex is none that RE2 takes"),
+    (ONE + 'regex = "("', "regex is none that RE2 takes"),
+    (ONE + 'remote = ["*.example.org"]', "remote '*.example.org' is not of the form"),
+    ('text = ["\\u0301"]\nexamples = ["parked"]', "text holds a phrase of nothing but accents"),
+])
+def test_what_a_rule_is_refused_for(more: str, told: str) -> None:
+    first, *_ = problems(rule(more))
+    assert first.startswith("1.toml: rule 'own.parked': ")
+    assert told in first
+
+
+@pytest.mark.parametrize(("content", "told"), [
+    ("[rule]\nid = 'own.x'\n", "head it with double brackets, [[rule]]"),
+    ('scope = "common"\n', "the file has an unknown key 'scope'"),
+    ("source = 3\n", "source is missing"),
+    ("x = " + "[" * 5_000, "nested too deeply"),
+    ("x = " + "1" * 5_000, "no TOML"),
+    (rule(id="Own"), "id must be words in small letters"),
+    (rule(id="status.own"), "id begins like the verdicts by numbers"),
+    (rule(id="google.no-such-user"), "the id stands in google.toml too"),
+])
+def test_what_a_file_is_refused_for(content: str, told: str) -> None:
+    assert told in problems(content)[0]
+
+
+def test_every_fault_of_every_rule_and_file_is_told_at_once() -> None:
+    broken = rule('text = "x"\nstatus = ["5.1"]\ncolour = "red"', id="own.broken", reason="mailbox_ful")
+    told = problems(broken + rule('text = ["parked"]\nexamples = ["zzz"]'), "scope = ", rule(id="google.no-such-user"))
+    assert [problem.split(": ")[0] for problem in told] == ["1.toml"] * 5 + ["2.toml", "3.toml", "1.toml"]
+    assert all("\n" not in problem for problem in told)
+
+
+def test_a_tie_between_two_of_ones_own_is_told() -> None:
+    pattern = PARKED + '\nregex = "is parked"'
+    assert "to the same words as 'own.parked'" in problems(rule(), rule(id="own.full", reason="mailbox_full"))[0]
+    assert "to the same words as 'own.parked'" in problems(rule(pattern), rule(pattern, "own.full", "mailbox_full"))[0]
+
+
+def test_an_example_is_judged_as_from_a_server_that_meets_the_conditions() -> None:
+    more = 'remote = ["example.org"]\nreporter = ["example.com"]\nstage = ["DATA"]\ncode = ["55x"]'
+    assert problems(rule(f"{PARKED}\n{more}")) == ()
+
+
+def test_what_a_rule_takes_from_ours_is_a_warning() -> None:
+    taking = rule('text = ["user unknown"]\nexamples = ["550 user unknown"]', reason="system_error")
+    checked = check((("own.toml", taking),))
+    assert checked.problems == ()
+    [warning] = [each for each in checked.warnings if "'common.no-such-user'" in each]
+    assert warning == (
+        "own.toml: rule 'own.parked' takes “User unknown” from our rule 'common.no-such-user' "
+        "(invalid_recipient → system_error)"
+    )
+    agreeing = rule('text = ["user unknown"]\nexamples = ["550 user unknown"]', reason="invalid_recipient")
+    assert not any("'common.no-such-user'" in each for each in check((("own.toml", agreeing),)).warnings)
+
+
+def test_no_regular_expression_of_an_operator_is_slow() -> None:
+    own = (("own.toml", rule('text = ["aaa"]\nregex = "(a+)+$"\nexamples = ["550 aaaa"]')),)
+    assert check(own).problems == ()
+    begun = time.perf_counter()
+    assert classify_reply("550 " + "a" * 4_000 + "!", load_rules(own)).reason is Reason.UNKNOWN
+    assert time.perf_counter() - begun < 1
+
+
+def test_a_rule_may_say_that_nothing_is_known() -> None:
+    own = (("own.toml", rule('text = ["user unknown"]\nexamples = ["550 user unknown"]', reason="unknown")),)
+    assert check(own).problems == ()
+    assert classify_reply("550 user unknown", load_rules(own)).reason is Reason.UNKNOWN
