@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from bounce_watcher.model.finding import Kind
 from bounce_watcher.parsing.message import ParsedMessage
 from bounce_watcher.parsing.returned import original_part
-from bounce_watcher.recognition import arf, automatic, challenges, flufl, notice, receipts, standard, success, xarf
+from bounce_watcher.recognition import arf, automatic, challenges, flufl, notice, receipts, ses, standard, success, xarf
 from bounce_watcher.recognition.dialects import dragonfly, exchange, exim, opensmtpd, qmail
 from bounce_watcher.recognition.recognizer import Recognition, Recognizer
 from bounce_watcher.recognition.signs import looks_like_failure_notice, may_be_failure_notice
@@ -15,6 +15,7 @@ REPORTS: tuple[Recognizer, ...] = (
     standard.recognise,
     arf.recognise,
     xarf.recognise,
+    ses.recognise,
     receipts.recognise,
 )
 """What tells its own form, so that every message may be asked."""

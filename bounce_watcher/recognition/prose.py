@@ -27,7 +27,7 @@ _REPLY = re.compile(
 
 
 _DELAY_SUBJECT = re.compile(
-    r"\bdelay|\bwarning: (?:message|could not send)|still being retried|\bdeferred\b|\bverzogert"
+    r"\bdelay|\bwarning: (?:message|could not send)|still being retried|\bverzogert"
 )
 
 MAX_PLACES = 20

@@ -1,0 +1,158 @@
+"""Amazon SES by way of SNS: bounces, complaints and deliveries as JSON in a mail of "AWS Notifications".
+
+    {"notificationType":"Bounce",
+     "bounce":{"bounceType":"Permanent","bounceSubType":"General",
+       "bouncedRecipients":[{"emailAddress":"user@example.org","status":"5.1.1","diagnosticCode":"smtp; …"}]},
+     "mail":{"messageId":"…","commonHeaders":{…}}}
+
+The JSON may be wrapped once more as the string "Message" of an SNS envelope; as mail its one long line is folded by "!",
+line break and blank, and SNS adds a line "--" and how to unsubscribe.
+Source: docs.aws.amazon.com/ses/latest/dg/notification-contents.html and event-publishing-retrieving-sns-contents.html.
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from bounce_watcher.model.fields import Action, EnhancedStatus, RecipientReport
+from bounce_watcher.model.finding import Evidence, Finding, Kind, Provenance, SentMessage
+from bounce_watcher.parsing.address import parse_address
+from bounce_watcher.parsing.message import ParsedMessage
+from bounce_watcher.parsing.smtp_reply import one_line
+from bounce_watcher.recognition.merging import each_once, kind_of
+from bounce_watcher.recognition.prose import MAX_WORDS
+from bounce_watcher.recognition.recognizer import Recognition
+
+NAME = "ses"
+
+MAX_JSON = 256 * 1024
+"""Characters that are read: what SNS takes in one message."""
+
+MAX_RECIPIENTS = 50
+"""Recipients of one message: what SES takes."""
+
+_FIELDS = frozenset({"x-amz-sns-message-id"})
+_MARKS = ('"notificationType"', '"eventType"', '\\"notificationType\\"', '\\"eventType\\"')
+_ACTIONS = {
+    "Bounce": Action.FAILED,
+    "Reject": Action.FAILED,
+    "DeliveryDelay": Action.DELAYED,
+    "Delivery": Action.DELIVERED,
+}
+_LISTS = {
+    "Bounce": ("bounce", "bouncedRecipients"),
+    "DeliveryDelay": ("deliveryDelay", "delayedRecipients"),
+    "Complaint": ("complaint", "complainedRecipients"),
+}
+_FLAT_LISTS = {"Delivery": ("delivery", "recipients"), "Reject": ("mail", "destination")}
+
+
+def recognise(message: ParsedMessage) -> Recognition | None:
+    """What the JSON reports. None for any other text."""
+    part = message.parts[0]
+    if not part.source.startswith(b"{", part.start) and not message.headers.has_any(_FIELDS):
+        return None
+    text = message.text[:MAX_JSON]
+    if not any(mark in text for mark in _MARKS):
+        return None
+    report = _report(text)
+    kind = report.get("notificationType") or report.get("eventType")
+    sent = _sent(_table(report, "mail"))
+    if kind == "Complaint":
+        complaint = _table(report, "complaint")
+        feedback_type = _text(complaint.get("complaintFeedbackType"), 50).lower() or "abuse"
+        return Recognition(Kind.COMPLAINT, each_once(_complaints(report)), sent, feedback_type)
+    findings = each_once(_findings(report, str(kind)))
+    return Recognition(kind_of(findings), findings, sent) if findings else None
+
+
+def _report(text: str) -> Mapping[str, Any]:
+    """The inner JSON object; empty where it is damaged."""
+    unfolded = text.replace("!\n ", "").replace("!\n", "")
+    report = _decoded(unfolded.lstrip())
+    inner = report.get("Message")
+    return _decoded(inner) if isinstance(inner, str) else report
+
+
+def _decoded(text: str) -> Mapping[str, Any]:
+    try:
+        value, _ = json.JSONDecoder(strict=False).raw_decode(text)
+    except (ValueError, RecursionError):
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+def _findings(report: Mapping[str, Any], kind: str) -> Iterator[Finding]:
+    action = _ACTIONS.get(kind)
+    if action is None:
+        return
+    if kind in _FLAT_LISTS:
+        table, name = _FLAT_LISTS[kind]
+        words = _text(_table(report, "reject").get("reason"), MAX_WORDS)
+        for address in _list(_table(report, table), name):
+            yield from _finding({"emailAddress": address}, action, words)
+        return
+    table, name = _LISTS[kind]
+    told = _table(report, table)
+    summary = " ".join(
+        f"{key} {_text(told[key])}" for key in ("bounceType", "bounceSubType", "delayType") if told.get(key)
+    )
+    for recipient in _list(told, name):
+        if isinstance(recipient, dict):
+            yield from _finding(recipient, action, summary)
+
+
+def _finding(recipient: Mapping[str, Any], action: Action, summary: str) -> Iterator[Finding]:
+    """One recipient; where SES refused the mail itself there is no diagnostic but SES's own classes."""
+    address = _address(recipient)
+    if address is None:
+        return
+    words = one_line(_text(recipient.get("diagnosticCode"), MAX_WORDS) or summary)
+    report = RecipientReport(
+        final_recipient=address,
+        action=action,
+        status=EnhancedStatus.find(_text(recipient.get("status"))),
+        diagnostic_code=words or None,
+    )
+    yield Finding(report, Provenance(NAME, "1", words or address), Evidence.REPORT)
+
+
+def _complaints(report: Mapping[str, Any]) -> Iterator[Finding]:
+    """Where several are named, SES does not know who complained: all that it sent to at that provider stand there."""
+    named = [
+        address
+        for recipient in _list(_table(report, "complaint"), "complainedRecipients")
+        if isinstance(recipient, dict) and (address := _address(recipient))
+    ]
+    evidence = Evidence.REPORT if len(named) == 1 else Evidence.PROSE
+    for address in named:
+        yield Finding(RecipientReport(final_recipient=address), Provenance(NAME, "1", address), evidence)
+
+
+def _sent(mail: Mapping[str, Any]) -> SentMessage:
+    headers = _table(mail, "commonHeaders")
+    message_id = _text(headers.get("messageId")) or _text(mail.get("messageId"))
+    return SentMessage(
+        message_id=message_id.strip("<> ") or None,
+        sender=parse_address(_text(mail.get("source"))),
+        subject=_text(headers.get("subject")) or None,
+    )
+
+
+def _text(value: object, limit: int = 998) -> str:
+    """A string of the JSON, cut, without the half characters that JSON can write; "" for anything else."""
+    return value[:limit].encode("utf-8", "replace").decode() if isinstance(value, str) else ""
+
+
+def _address(recipient: Mapping[str, Any]) -> str | None:
+    return parse_address(_text(recipient.get("emailAddress")))
+
+
+def _table(value: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    found = value.get(name)
+    return found if isinstance(found, dict) else {}
+
+
+def _list(value: Mapping[str, Any], name: str) -> list[Any]:
+    found = value.get(name)
+    return found[:MAX_RECIPIENTS] if isinstance(found, list) else []
