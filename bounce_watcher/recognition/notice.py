@@ -30,10 +30,11 @@ from bounce_watcher.parsing.lazy import lazy
 from bounce_watcher.parsing.message import ParsedMessage
 from bounce_watcher.parsing.returned import original_headers, sent_message, split_text
 from bounce_watcher.recognition.merging import each_once, kind_of
-from bounce_watcher.recognition.prose import MAX_TEXT, action_told, bystanders, finding, is_bystander
+from bounce_watcher.recognition.prose import MAX_TEXT, MAX_WORDS, action_told, bystanders, finding, is_bystander
 from bounce_watcher.recognition.recognizer import Recognition
 from bounce_watcher.recognition.signs import has_failure_subject, is_from_itself
 from bounce_watcher.recognition.vocabulary import (
+    REASON_ENDS,
     REASON_LABELS,
     RECIPIENT_LABELS,
     SENDER_LABELS,
@@ -362,7 +363,7 @@ def _in_sentences(notice: Notice) -> Iterator[Candidate]:
             senders = {address.lower() for address in _FROM_SOMEBODY.findall(sentence)}
             for address in find_addresses(sentence, 20):
                 if address.lower() not in senders:
-                    yield Candidate(address, Strength.SENTENCE, first, sentence)
+                    yield Candidate(address, Strength.SENTENCE, first, sentence + paragraph[end:][:MAX_WORDS])
 
 
 def _only_one(notice: Notice) -> list[Candidate]:
@@ -408,10 +409,16 @@ def _own_words(notice: Notice, candidate: Candidate, others: set[int]) -> str:
         return one_line(candidate.words)
     for number in range(candidate.line + 1, min(len(notice.lines), candidate.line + 1 + REASON_LINES)):
         line = notice.lines[number]
-        if not line.strip() or number in others or _RULE.fullmatch(line.strip()):
+        if not line.strip() or number in others or _RULE.fullmatch(line.strip()) or _is_of_original(line):
             break
         chunks.append(line)
     return one_line(" ".join(chunks)).lstrip(">:;,.)]\"' ")
+
+
+def _is_of_original(line: str) -> bool:
+    """`Subject: …`, `Cc: …` below a recipient: lines on the mail, no words on what became of it."""
+    label, colon, _ = line.partition(":")
+    return colon == ":" and folded(label) in SENDER_LABELS
 
 
 def _reply_below(notice: Notice, line: int, others: set[int]) -> str:
@@ -430,10 +437,12 @@ def _reason_told(notice: Notice) -> str:
     for number, line in enumerate(notice.lines):
         label, colon, value = line.partition(":")
         name = folded(label).strip(_DECORATION)
-        if name not in REASON_LABELS or not (colon or _BAR.fullmatch(line.strip())):
+        is_label = name in REASON_LABELS or name.endswith(REASON_ENDS)
+        if not is_label or not (colon or _BAR.fullmatch(line.strip())):
             continue
         below = notice.lines[number + 1 : number + 1 + REASON_LINES]
-        end = next((end for end, each in enumerate(below) if end and not each.strip()), len(below))
+        start = next((place for place, each in enumerate(below) if each.strip()), 0) if not value.strip() else 0
+        end = next((place for place, each in enumerate(below) if place > start and not each.strip()), len(below))
         return one_line("\n".join((value, *below[:end])))
     return ""
 

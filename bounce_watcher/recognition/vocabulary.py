@@ -161,6 +161,20 @@ _REASON = (
 )  # fmt: skip
 """Labels in front of the words that say why."""
 
+REASON_ENDS = (
+    " reason",
+    " reasons",
+    " reason(s)",
+    " error",
+    " errors",
+    " failure",
+    " reply",
+    " response",
+    " because",
+    " details",
+)
+"""How longer labels of that kind end: "for the following reason", "technical details of permanent failure"."""
+
 _HELP = (
     "contact", "for help", "for assistance", "for further assistance", "questions", "support", "helpdesk",
     "help desk", "abuse", "get in touch", "write to", "report this", "send mail to", "send an email to",
