@@ -47,12 +47,12 @@ _COMMAND = re.compile(
     r"(?:reply to|after|sending|performing|response to|sent:|>>>|error,) (?:the |pipelined )?"
     r"(initial connection|end of data|message body|ehlo|helo|lhlo|starttls|auth|mail from|mail|rcpt to|rcpt|data)\b"
     r"|(refused to talk to me|initial (?:server )?greeting)|\b(rcpt to|mail from|data|ehlo) said\b"
-    r"|(does not like recipient|sender was rejected|sender address rejected|my name was rejected|greeting failed)"
+    r"|(does not like recipient|sender was rejected|my name was rejected|greeting failed)"
     r"|(failed after i sent the message)"
 )
 _STAGE_HINTS = (
     "reply to", "talk to me", "response to", "after ", "sending ", "performing ", ">>>", "greeting", "sent:", " said ",
-    "does not like", "was rejected", "sender address", "error, ",
+    "does not like", "was rejected", "error, ",
 )  # fmt: skip
 _HINT_DEPTH = len("initial server ")
 """How far into a match of `_COMMAND` its hint may stand: nothing before that needs to be searched."""
@@ -63,11 +63,14 @@ _STAGES = {
     "ehlo": "EHLO", "helo": "EHLO", "lhlo": "EHLO", "my name was rejected": "EHLO",
     "starttls": "STARTTLS",
     "auth": "AUTH",
-    "mail from": "MAIL", "mail": "MAIL", "sender was rejected": "MAIL", "sender address rejected": "MAIL",
+    "mail from": "MAIL", "mail": "MAIL", "sender was rejected": "MAIL",
     "rcpt to": "RCPT", "rcpt": "RCPT", "does not like recipient": "RCPT",
     "data": "DATA",
     "end of data": "DOT", "message body": "DOT", "failed after i sent the message": "DOT",
 }  # fmt: skip
+
+_OF_THE_SENDER = ("sender address rejected", "sender verif")
+"""What Postfix and Exim print at RCPT TO around what the sender's own server answered: it tells of the sender alone."""
 
 
 @lru_cache(maxsize=512)  # a server that refuses our IP address says so, word for word, to every mail
@@ -144,6 +147,8 @@ def _joined(reply: str, code: int | None) -> str:
 def read_stage(text: str) -> str | None:
     """The command that was refused, as words on one line around a reply tell it; see `SmtpReply.stage`."""
     lower = text.lower()
+    if any(words in lower for words in _OF_THE_SENDER):
+        return "MAIL"
     places = [at for hint in _STAGE_HINTS if (at := lower.find(hint)) >= 0]
     if not places:
         return None

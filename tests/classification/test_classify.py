@@ -45,8 +45,14 @@ def judged(
         ("550 5.1.1 <ada@example.org> refused, 192.0.2.7 is listed in list.example; user unknown", Reason.BLOCKLISTED),
         ("550 5.1.0 <ada@example.org>: Sender address rejected: User unknown in local table", Reason.SENDER_REJECTED),
         (
-            "550 5.1.1 <ada@example.org>: Sender address rejected: undeliverable address: host mx.example.org[192.0.2.7]"
-            " said: 550 5.1.1 User unknown (in reply to RCPT TO command)",
+            "550 5.1.1 <ada@example.org>: Sender address rejected: undeliverable address:"
+            " host mx.example.org[192.0.2.7] said: 550 5.1.1 User unknown (in reply to RCPT TO command)",
+            Reason.SENDER_REJECTED,
+        ),
+        (
+            "SMTP error from remote mail server after RCPT TO:<bea@example.org>: 550-Verification failed for"
+            " <ada@example.org> 550-Response: 550-5.1.1 The email account that you tried to reach does not exist."
+            " 550 Sender verify failed",
             Reason.SENDER_REJECTED,
         ),
         # a named reputation beats a rate, a rate a policy, spam a policy
