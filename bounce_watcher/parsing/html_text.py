@@ -8,7 +8,7 @@ MAX_HTML = 64 * 1024
 """Characters of HTML that are read. A notice takes a few KiB, its style sheet some more."""
 
 _UNSEEN = "head, style, script, template, title, noscript, [style*='display:none'], [style*='display: none']"
-_CELL = frozenset({"td", "th"})
+_CELL = re.compile(r"<t[dh]\b", re.IGNORECASE)
 _BLOCK = frozenset({
     "address", "article", "blockquote", "br", "center", "dd", "div", "dl", "dt", "fieldset", "footer", "form",
     "h1", "h2", "h3", "h4", "h5", "h6", "header", "hr", "li", "main", "ol", "p", "pre", "section", "table", "tbody",
@@ -25,7 +25,7 @@ def is_html(text: str) -> bool:
 
 def html_to_text(html: str) -> str:
     """`html` as plain text: a line a block, cells of a row on one line, scripts and what is hidden left out. Total."""
-    tree = LexborHTMLParser(html[:MAX_HTML])
+    tree = LexborHTMLParser(_CELL.sub(r" \g<0>", html[:MAX_HTML]))  # cells outside of a table are no nodes
     if tree.body is None:
         return ""
     for node in tree.css(_UNSEEN):
@@ -35,8 +35,6 @@ def html_to_text(html: str) -> str:
         before = node.prev
         if node.tag in _BLOCK or (before is not None and before.tag in _BLOCK):
             chunks.append("\n")
-        elif node.tag in _CELL:
-            chunks.append(" ")
         if node.tag == "-text":
             chunks.append(_BLANKS.sub(" ", node.text_content or ""))
     return "".join(chunks)

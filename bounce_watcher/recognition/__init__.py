@@ -1,11 +1,23 @@
 """Who failed, and in whose words: the recognizers in the order in which they are asked."""
 
-from collections.abc import Iterable
+from collections.abc import Iterator
 
 from bounce_watcher.model.finding import Kind
 from bounce_watcher.parsing.message import ParsedMessage
 from bounce_watcher.parsing.returned import original_part
-from bounce_watcher.recognition import arf, automatic, challenges, flufl, notice, receipts, ses, standard, success, xarf
+from bounce_watcher.recognition import (
+    arf,
+    automatic,
+    challenges,
+    flufl,
+    notice,
+    owner_notices,
+    receipts,
+    ses,
+    standard,
+    success,
+    xarf,
+)
 from bounce_watcher.recognition.dialects import dragonfly, exchange, exim, opensmtpd, qmail
 from bounce_watcher.recognition.recognizer import Recognition, Recognizer
 from bounce_watcher.recognition.signs import looks_like_failure_notice, may_be_failure_notice
@@ -33,6 +45,7 @@ NOTICES: tuple[Recognizer, ...] = (
     standard.unlabelled,
     standard.wrapped,
     *DIALECTS,
+    owner_notices.recognise,
     success.recognise,
     automatic.answer,
     notice.recognise,
@@ -49,7 +62,7 @@ _ANSWERS: tuple[Recognizer, ...] = (
     success.recognise,
 )
 
-DOUBTFUL: tuple[Recognizer, ...] = (*_ANSWERS, notice.by_text, automatic.auto_replied)
+DOUBTFUL: tuple[Recognizer, ...] = (*_ANSWERS, owner_notices.recognise, notice.by_text, automatic.auto_replied)
 """Read where little but the text says that a mail system wrote the message."""
 
 ANSWERS: tuple[Recognizer, ...] = (*_ANSWERS, automatic.auto_replied)
@@ -58,12 +71,23 @@ ANSWERS: tuple[Recognizer, ...] = (*_ANSWERS, automatic.auto_replied)
 
 def recognise(message: ParsedMessage) -> Recognition:
     """What the message is. Total: mail that nobody knows is Kind.OTHER."""
-    found = _first(REPORTS, message)
-    if found is None and _has_lost_its_status(message):
-        return Recognition(Kind.OTHER)  # what would tell success from failure is lost: prose must not stand in for it
-    if found is None:
-        found = _first(_of_prose(message), message)
+    found = next(filter(None, (recognizer(message) for recognizer in _asked(message))), None)
     return found or Recognition(Kind.OTHER)
+
+
+def answered_by(message: ParsedMessage) -> str | None:
+    """The recognizer whose answer `recognise` gives, as `standard` or `automatic.answer`; None where nobody knows it."""
+    found = next((recognizer for recognizer in _asked(message) if recognizer(message)), None)
+    if found is None:
+        return None
+    name = f"{found.__module__.rpartition('.')[2]}.{getattr(found, '__name__', '')}"
+    return name.removesuffix(".recognise")
+
+
+def _asked(message: ParsedMessage) -> Iterator[Recognizer]:
+    yield from REPORTS
+    if not _has_lost_its_status(message):  # it would tell success from failure: prose must not stand in for it
+        yield from _of_prose(message)
 
 
 def _has_lost_its_status(message: ParsedMessage) -> bool:
@@ -74,7 +98,3 @@ def _of_prose(message: ParsedMessage) -> tuple[Recognizer, ...]:
     if looks_like_failure_notice(message):
         return NOTICES
     return DOUBTFUL if may_be_failure_notice(message) else ANSWERS
-
-
-def _first(recognizers: Iterable[Recognizer], message: ParsedMessage) -> Recognition | None:
-    return next(filter(None, (recognizer(message) for recognizer in recognizers)), None)

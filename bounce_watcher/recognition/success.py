@@ -37,6 +37,7 @@ def recognise(message: ParsedMessage) -> Recognition | None:
     if is_reply_or_forward(message) or not (has_daemon_sender(message) or has_null_sender(message)):
         return None
     notice = split_text(message.text[:MAX_TEXT])[0]
+    notice = notice[: notice.rfind("\n") + 1]  # half a line may hold half an address
     words = folded(notice)
     action = Action.RELAYED if says(words, _RELAYED) else Action.DELIVERED if says(words, _DELIVERED) else None
     if action is None or states_failure(_SHARED.sub("", words)):

@@ -1,0 +1,37 @@
+"""What mail systems, and those who play one, write to the owner of a mailbox: it is full, mails to it are held back.
+
+Such mail speaks of failed deliveries, but of those *to* us. Lures come in this dress by the thousand, with a button
+that leads to a false login, and name senders of "pending" mails who have failed in nothing.
+"""
+
+from bounce_watcher.model.finding import Kind
+from bounce_watcher.parsing.message import ParsedMessage
+from bounce_watcher.parsing.returned import original_part
+from bounce_watcher.recognition.recognizer import Recognition
+from bounce_watcher.recognition.vocabulary import folded, says
+
+MAX_BEGINNING = 4_000
+"""Characters of a text that are looked at."""
+
+_PHRASES = (
+    "delivered to your inbox", "delivered to your mailbox", "pending message", "pending mail", "pending e-mail",
+    "pending incoming", "messages pending", "messages are pending", "release message", "release all message",
+    "release pending", "release to inbox", "release to your inbox", "retrieve message", "retrieve your message",
+    "retrieve pending", "recover message", "recover your message", "view undelivered", "messages on hold",
+    "messages were held", "held messages", "in your quarantine", "quarantined messages", "quarantine summary",
+    "quarantine report", "your mailbox is almost full", "your mailbox is nearly full", "your mailbox storage",
+    "your mailbox quota", "upgrade your mailbox", "upgrade your quota", "increase your quota", "validate your mailbox",
+    "validate your account", "validate your e-mail", "validate your email", "keep current password",
+    "keep same password", "your password expire", "your password will expire", "ihr postfach ist",
+    "zuruckgehaltene nachricht", "votre boite aux lettres est", "messages en attente", "mensajes pendientes",
+    "mensagens pendentes", "su buzon esta", "sua caixa de correio esta", "la tua casella", "la sua casella",
+    "messaggi in sospeso",
+)  # fmt: skip
+
+
+def recognise(message: ParsedMessage) -> Recognition | None:
+    """No report on mail of ours, whatever it says besides. None where a mail is returned."""
+    if original_part(message) is not None:
+        return None
+    is_to_owner = says(folded(message.text[:MAX_BEGINNING]), _PHRASES)
+    return Recognition(Kind.OTHER) if is_to_owner else None
