@@ -81,6 +81,8 @@ def _around(text: str, at: int) -> str | None:
     match = _DOMAIN.match(tail)
     if match is None:
         return None
+    if tail.startswith('"@', match.end()):
+        return None  # inside a quoted local part: "ada@example.com"@example.org
     domain = match[0]
     if not domain.isascii() and (glued := _GLUED.search(domain)):  # "user@example.orgさん": scripts without blanks
         domain = domain[: glued.end(1)]

@@ -9,11 +9,13 @@ from bounce_watcher.parsing.address import parse_address
 from bounce_watcher.parsing.dates import parse_date
 from bounce_watcher.parsing.field_block import GAP, fields
 
-STATUS_TYPES = frozenset({
-    "message/delivery-status",
-    "message/global-delivery-status",
-    "message/xdelivery-status",  # XWall
-})
+STATUS_TYPES = frozenset(
+    {
+        "message/delivery-status",
+        "message/global-delivery-status",
+        "message/xdelivery-status",  # XWall
+    }
+)
 
 MAX_DIAGNOSTIC = 2_000
 """Characters of a diagnostic that are kept."""
@@ -23,11 +25,21 @@ MAX_RECIPIENTS = 1_000
 
 Block = dict[str, list[str]]
 
-_MESSAGE_FIELDS = frozenset({
-    "reporting-mta", "original-envelope-id", "arrival-date", "received-from-mta", "dsn-gateway",
-})
+_MESSAGE_FIELDS = frozenset(
+    {
+        "reporting-mta",
+        "original-envelope-id",
+        "arrival-date",
+        "received-from-mta",
+        "dsn-gateway",
+    }
+)
 _OPENS_RECIPIENT = frozenset({"original-recipient", "final-recipient", "action", "status"})
 _TOLD = frozenset({"action", "status"})
+_DIAGNOSTIC_ELSEWHERE = ("x-supplementary-info", "x-network-error", "x-exim-diagnostic", "x-smtp-response")
+"""Where Exchange, Courier and Exim write the cause when they leave the field out that RFC 3464 has for it."""
+_DIRECTORY_NAME = re.compile(r"(?:/(?:cn|ou?|pn|[gscap])|\bcn)=", re.IGNORECASE)
+"""Of "x-notes; CN=Ada/O=Example@Example": a name of Notes or X.400, for all its @ no mailbox."""
 _DIAGNOSTIC_TYPE = re.compile(r"([A-Za-z][\w.-]{0,30})\s*;\s*")
 _HOST = re.compile(r"(?:\s*[a-z][\w-]{0,30}\s*;)?\s*\[?<?([^\s\[\]()<>;,]*)", re.IGNORECASE)
 _FAILED = ("fail", "error", "expired", "undeliver", "bounce", "reject")
@@ -112,7 +124,7 @@ def _recipient(block: Block) -> RecipientReport:
 
 @lru_cache(maxsize=256)
 def _status(text: str) -> EnhancedStatus | None:
-    return EnhancedStatus.find(text)
+    return EnhancedStatus.find(text.replace(".x", ".0"))  # "5.x.0" is written too
 
 
 def _first(block: Block, name: str) -> str | None:
@@ -121,7 +133,7 @@ def _first(block: Block, name: str) -> str | None:
 
 def _address(block: Block, name: str) -> str | None:
     for value in block.get(name, ()):
-        if address := parse_address(value):
+        if not ("=" in value and _DIRECTORY_NAME.search(value)) and (address := parse_address(value)):
             return address
     return None
 
@@ -138,6 +150,9 @@ def _diagnostic(block: Block) -> tuple[str | None, str | None]:
     """Type and text of the diagnostic. Exim and others write several: the SMTP one first, the rest behind it."""
     found = [split_diagnostic(value) for value in block.get("diagnostic-code", ())]
     found = [(kind, text) for kind, text in found if text]
+    if not found:
+        instead = next((value for name in _DIAGNOSTIC_ELSEWHERE if (value := _first(block, name))), None)
+        found = [split_diagnostic(instead.strip("<> "))] if instead else []
     if len(found) < 2:
         return found[0] if found else (None, None)
     found.sort(key=lambda pair: pair[0] != "smtp")

@@ -16,6 +16,7 @@ from bounce_watcher.parsing.message import ParsedMessage, Part
 from bounce_watcher.parsing.returned import ORIGINAL_TYPES, original_headers, original_part, sent_message, split_text
 from bounce_watcher.parsing.smtp_reply import read_stage
 from bounce_watcher.parsing.transcript import Answer, answer_told, is_first_line, read_transcript
+from bounce_watcher.recognition.dialects import exim
 from bounce_watcher.recognition.merging import each_once, kind_of
 from bounce_watcher.recognition.prose import MAX_TEXT, MAX_WORDS, paragraph_beside, without_bystanders, words_beside
 from bounce_watcher.recognition.recognizer import Recognition
@@ -28,6 +29,9 @@ _STATUS_FIELD = re.compile(
 )
 _DELAY_SUBJECT = re.compile(r"delay|warning|still being retried|deferred", re.IGNORECASE)
 _RESPONSE = re.compile(r"^The response(?: from the remote server)? was:\s*(\S.*(?:\n.*\S.*)*)", re.MULTILINE)
+_TRANSCRIPT = re.compile(r"^[ \t]*-{3,} ?Transcript of session follows ?-{3,}[ \t]*$", re.MULTILINE)
+_NEXT_BAR = re.compile(r"^[ \t]*-{5} ", re.MULTILINE)
+_LONGEST_NUMBERS = len("550 5.000.000")
 _UNDELIVERED = frozenset({Action.FAILED, Action.DELAYED})
 
 
@@ -41,9 +45,20 @@ class _Report:
 
     @lazy
     def notice(self) -> str:
-        """The text for people without an original quoted below: where that is a part of its own, all of the text."""
-        text = self.message.text[:MAX_TEXT]
-        return text if original_part(self.message) else split_text(text)[0]
+        """The text for people without the status fields in it, and without an original quoted below.
+
+        Where the original is a part of its own, nothing is quoted. InterMail calls the text a status part as well.
+        """
+        text = (self.message.text or self.message.parts[0].text)[:MAX_TEXT]
+        notice = text if original_part(self.message) else split_text(text)[0]
+        fields = _STATUS_FIELD.search(notice) if self.part.type.value not in STATUS_TYPES else None
+        return notice[: fields.start()] if fields else notice
+
+    @lazy
+    def transcript(self) -> str:
+        """What Sendmail shows below its bar, down to the next bar; "" where it shows nothing."""
+        bar = _TRANSCRIPT.search(self.notice)
+        return _NEXT_BAR.split(self.notice[bar.end() :], 1)[0] if bar else ""
 
     @lazy
     def answers(self) -> tuple[Answer, ...]:
@@ -115,20 +130,51 @@ def _finding(report: _Report, recipient: RecipientReport) -> Finding:
         subject = report.message.headers.get("subject") or ""
         recipient = replace(recipient, action=Action.DELAYED if _DELAY_SUBJECT.search(subject) else Action.FAILED)
     if recipient.action in _UNDELIVERED:
-        complete = _with_words if recipient.diagnostic_code is None else _with_stage
-        recipient = complete(recipient, report)
+        recipient = _with_alias(recipient, report)
+        recipient = _with_words(recipient, report) if _is_wordless(recipient) else _with_stage(recipient, report)
     quote = recipient.diagnostic_code or recipient.recipient or ""
     return Finding(recipient, Provenance(NAME, report.part.path, quote), Evidence.REPORT, report.status.reporting_mta)
 
 
+def _with_alias(recipient: RecipientReport, report: _Report) -> RecipientReport:
+    """Exim's Final-Recipient is the address that was mailed; what it became stands in the text alone."""
+    mailed = recipient.final_recipient
+    if mailed is None or recipient.original_recipient is not None:
+        return recipient
+    final = exim.generated_from(report.notice, mailed)
+    return replace(recipient, original_recipient=mailed, final_recipient=final) if final else recipient
+
+
+def _is_wordless(recipient: RecipientReport) -> bool:
+    """Whether the diagnostic is missing, or no more than a code and a status."""
+    said = recipient.diagnostic_code
+    return said is None or (len(said) <= _LONGEST_NUMBERS and not any(char.isalpha() for char in said))
+
+
 def _with_words(recipient: RecipientReport, report: _Report) -> RecipientReport:
-    """Exim, OpenSMTPD and Google leave the reply out of the status part, but show it to people."""
+    """Exim, OpenSMTPD, old Sendmail and Google leave the reply out of the status part, but show it to people."""
+    words = _in_transcript(recipient, report) or _beside(recipient, report)
+    if not words:
+        return recipient
+    numbers = recipient.diagnostic_code or ""
+    said = words if words.startswith(numbers) else f"{numbers} {words}"
+    return replace(recipient, diagnostic_code=said, status=recipient.status or EnhancedStatus.find(said))
+
+
+def _beside(recipient: RecipientReport, report: _Report) -> str:
     for address in filter(None, (recipient.final_recipient, recipient.original_recipient)):
-        if words := one_line(words_beside(report.notice, address))[:MAX_WORDS]:
-            return replace(recipient, diagnostic_code=words, status=recipient.status or EnhancedStatus.find(words))
+        if words := one_line(exim.words_on(report.notice, address)):
+            return words[:MAX_WORDS]
     if len(report.status.recipients) <= 1 and (match := _RESPONSE.search(report.notice)):
-        return replace(recipient, diagnostic_code=one_line(match[1])[:MAX_WORDS])
-    return recipient
+        return one_line(match[1])[:MAX_WORDS]
+    return ""
+
+
+def _in_transcript(recipient: RecipientReport, report: _Report) -> str:
+    """What the transcript says: all of it where it is on one recipient, else what stands beside the address."""
+    transcript, address = report.transcript, recipient.final_recipient or ""
+    own = transcript if len(report.status.recipients) == 1 else words_beside(transcript, address)
+    return one_line(own)[:MAX_WORDS]
 
 
 def _with_stage(recipient: RecipientReport, report: _Report) -> RecipientReport:

@@ -21,7 +21,8 @@ def only(text: str) -> RecipientReport:
 
 
 def test_the_clean_form() -> None:
-    report = parse_delivery_status(dedent("""\
+    report = parse_delivery_status(
+        dedent("""\
         Reporting-MTA: dns; out.example.com
         Original-Envelope-Id: env-1
         Arrival-Date: Mon, 2 Mar 2026 08:00:00 +0100
@@ -34,46 +35,49 @@ def test_the_clean_form() -> None:
         Diagnostic-Code: smtp; 550 5.1.1 User unknown
         Last-Attempt-Date: Mon, 2 Mar 2026 08:00:10 +0100
         Will-Retry-Until: Sat, 7 Mar 2026 08:00:00 +0100
-        """))
+        """)
+    )
     zone = timezone(timedelta(hours=1))
     assert report.reporting_mta == "out.example.com"
     assert report.original_envelope_id == "env-1"
     assert report.arrival_date == datetime(2026, 3, 2, 8, tzinfo=zone)
-    assert report.recipients == (RecipientReport(
-        original_recipient="list@example.org",
-        final_recipient="user@example.org",
-        action=Action.FAILED,
-        status=EnhancedStatus(5, 1, 1),
-        remote_mta="mx.example.org",
-        diagnostic_type="smtp",
-        diagnostic_code="550 5.1.1 User unknown",
-        last_attempt_date=datetime(2026, 3, 2, 8, 0, 10, tzinfo=zone),
-        will_retry_until=datetime(2026, 3, 7, 8, tzinfo=zone),
-    ),)
+    assert report.recipients == (
+        RecipientReport(
+            original_recipient="list@example.org",
+            final_recipient="user@example.org",
+            action=Action.FAILED,
+            status=EnhancedStatus(5, 1, 1),
+            remote_mta="mx.example.org",
+            diagnostic_type="smtp",
+            diagnostic_code="550 5.1.1 User unknown",
+            last_attempt_date=datetime(2026, 3, 2, 8, 0, 10, tzinfo=zone),
+            will_retry_until=datetime(2026, 3, 7, 8, tzinfo=zone),
+        ),
+    )
 
 
 BLOCKS = {
     "blank line between": "Final-Recipient: rfc822; a@example.org\nAction: failed\n\n"
-                          "Final-Recipient: rfc822; b@example.org\nAction: failed\n",
+    "Final-Recipient: rfc822; b@example.org\nAction: failed\n",
     "no blank line": "Reporting-MTA: dns; x\nFinal-Recipient: rfc822; a@example.org\nAction: failed\n"
-                     "Final-Recipient: rfc822; b@example.org\nAction: failed\n",
+    "Final-Recipient: rfc822; b@example.org\nAction: failed\n",
     "Action first (Exim)": "Reporting-MTA: dns; x\n\nAction: failed\nFinal-Recipient: rfc822;a@example.org\n\n"
-                           "Action: failed\nFinal-Recipient: rfc822;b@example.org\n",
+    "Action: failed\nFinal-Recipient: rfc822;b@example.org\n",
     "blank lines inside": "Final-Recipient: rfc822; a@example.org\n\n\nAction: failed\n\nStatus: 5.0.0\n\n"
-                          "Final-Recipient: rfc822; b@example.org\n\nAction: failed\n",
+    "Final-Recipient: rfc822; b@example.org\n\nAction: failed\n",
     "blank lines of blanks": "Reporting-MTA: dns; x\n \t\nFinal-Recipient: rfc822; a@example.org\nAction: failed\n\t\n"
-                             "Final-Recipient: rfc822; b@example.org\nAction: failed\n",
+    "Final-Recipient: rfc822; b@example.org\nAction: failed\n",
     "message fields last": "Final-Recipient: rfc822; a@example.org\nAction: failed\n\n"
-                           "Final-Recipient: rfc822; b@example.org\nAction: failed\n\nReporting-MTA: dns; x\n",
+    "Final-Recipient: rfc822; b@example.org\nAction: failed\n\nReporting-MTA: dns; x\n",
     "message fields in each": "Reporting-MTA: dns; x\nFinal-Recipient: rfc822; a@example.org\nAction: failed\n\n"
-                              "Reporting-MTA: dns; x\nFinal-Recipient: rfc822; b@example.org\nAction: failed\n",
+    "Reporting-MTA: dns; x\nFinal-Recipient: rfc822; b@example.org\nAction: failed\n",
     "indented": "  Reporting-MTA: dns; x\n\n  Final-Recipient: rfc822; a@example.org\n  Action: failed\n\n"
-                "  Final-Recipient: rfc822; b@example.org\n  Action: failed\n",
+    "  Final-Recipient: rfc822; b@example.org\n  Action: failed\n",
     "odd names": "final-recipient : rfc822; a@example.org\nACTION: failed\n\n"
-                 "FINAL-RECIPIENT:rfc822; b@example.org\naction:failed\n",
+    "FINAL-RECIPIENT:rfc822; b@example.org\naction:failed\n",
     "second has an original": "Final-Recipient: rfc822; a@example.org\nAction: failed\n\n"
-                              "Original-Recipient: rfc822; b@example.org\nFinal-Recipient: rfc822; b@example.org\n"
-                              "Action: failed\n",
+    "Original-Recipient: rfc822; b@example.org\nFinal-Recipient: rfc822; b@example.org\n"
+    "Action: failed\n",
 }
 
 
@@ -117,6 +121,7 @@ def test_what_was_done(fields: str, action: Action | None) -> None:
         ("5.1.1 (bad destination mailbox address)", "5.1.1"),
         ("550 5.7.520 Access denied", "5.7.520"),
         ("4.4.316", "4.4.316"),
+        ("5.x.0", "5.0.0"),
         ("550", None),
         ("unknown", None),
         ("", None),
@@ -131,11 +136,13 @@ def test_status(text: str, status: str | None) -> None:
     ("field", "told"),
     [
         ("smtp; 550 5.1.1 User unknown", ("smtp", "550 5.1.1 User unknown")),
-        ("X-Postfix; unknown user: \"a\"", ("x-postfix", 'unknown user: "a"')),
+        ('X-Postfix; unknown user: "a"', ("x-postfix", 'unknown user: "a"')),
         ("550 5.1.1 no type; but a semicolon", (None, "550 5.1.1 no type; but a semicolon")),
         ("smtp;550-5.1.1 one\n    two\n 550 5.1.1 three", ("smtp", "550-5.1.1 one two 550 5.1.1 three")),
-        ("smtp; 550 one\nhttps://example.org/why\nnot indented: at all", ("smtp",
-         "550 one https://example.org/why not indented: at all")),
+        (
+            "smtp; 550 one\nhttps://example.org/why\nnot indented: at all",
+            ("smtp", "550 one https://example.org/why not indented: at all"),
+        ),
         (r"smtp; 550 one\n550 two<br>three", ("smtp", "550 one 550 two three")),
         ("smtp; =?utf-8?Q?550_f=C3=BCr?=", ("smtp", "550 für")),
         ("smtp;", ("smtp", None)),
@@ -164,6 +171,26 @@ def test_of_several_diagnostics_the_smtp_one_goes_first() -> None:
 def test_a_sentence_as_status_is_the_diagnostic_where_there_is_no_other() -> None:
     found = only("Final-Recipient: rfc822; a@example.org\nAction: failed\nStatus: 550 5.1.1 <a@example.org> unknown\n")
     assert found.diagnostic_code == "550 5.1.1 <a@example.org> unknown"
+
+
+@pytest.mark.parametrize(
+    ("field", "words"),
+    [
+        ("X-Network-Error: Connection timed out", "Connection timed out"),
+        ("X-Supplementary-Info: < #5.1.1 smtp;550 5.1.1 no such user>", "#5.1.1 smtp;550 5.1.1 no such user"),
+        ("X-Network-Error: Connection timed out\nDiagnostic-Code: smtp; 550 no", "550 no"),
+        ("X-Other-Field: 550 no", None),
+    ],
+)
+def test_where_some_write_the_diagnostic(field: str, words: str | None) -> None:
+    assert only(f"Final-Recipient: rfc822; a@example.org\nAction: failed\n{field}\n").diagnostic_code == words
+
+
+@pytest.mark.parametrize(
+    "name", ["x-notes; CN=Ada Ex/O=Example@Example", "CN=Ada/O=Example@example.org", "x400; /G=A/S=B/"]
+)
+def test_a_name_of_a_directory_is_no_mailbox(name: str) -> None:
+    assert only(f"Final-Recipient: {name}\nAction: failed\n").recipient is None
 
 
 def test_a_diagnostic_is_bounded() -> None:

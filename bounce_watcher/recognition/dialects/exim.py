@@ -1,16 +1,18 @@
 """Exim before 4.83 and its heirs (cPanel, Mail.ru, GMX, old Gmail): text alone, the addresses in a header field.
 
-    X-Failed-Recipients: user@example.org
+X-Failed-Recipients: user@example.org
 
-    This message was created automatically by mail delivery software.
-    A message that you sent could not be delivered to one or more of its recipients. …
+This message was created automatically by mail delivery software.
+A message that you sent could not be delivered to one or more of its recipients. …
 
-      user@example.org
-        SMTP error from remote mail server after RCPT TO:<user@example.org>:
-        host mx.example.org [192.0.2.1]: 550 5.1.1 User unknown
+  user@example.org
+    SMTP error from remote mail server after RCPT TO:<user@example.org>:
+    host mx.example.org [192.0.2.1]: 550 5.1.1 User unknown
 
-    ------ This is a copy of the message, including all the headers. ------
+------ This is a copy of the message, including all the headers. ------
 """
+
+import re
 
 from bounce_watcher.model.fields import Action
 from bounce_watcher.model.finding import Evidence
@@ -23,6 +25,9 @@ from bounce_watcher.recognition.recognizer import Recognition
 
 NAME = "exim"
 
+_LOCAL_DELIVERY = re.compile(r"^[ \t]{2}((?:pipe to \||save to /)[^\n]*)(?:\n {4}[^\n]*){0,20}", re.MULTILINE)
+_ABOVE = 500
+"""Characters above "(generated from …)" that are looked at: one line."""
 _DELAYED = ("has not yet been delivered", "elivery attempts will continue")
 
 
@@ -35,7 +40,32 @@ def recognise(message: ParsedMessage) -> Recognition | None:
     notice = split_text(message.text[:MAX_TEXT])[0]
     is_delayed = "delay" in (message.headers.get("subject") or "").lower() or any(words in notice for words in _DELAYED)
     action = Action.DELAYED if is_delayed else Action.FAILED
+    only = notice if len(addresses) == 1 else ""
     findings = each_once(
-        finding(NAME, "1", address, words_beside(notice, address), action, Evidence.REPORT) for address in addresses
+        finding(NAME, "1", address, words_on(notice, address) or only, action, Evidence.REPORT) for address in addresses
     )
     return Recognition(kind_of(findings), findings, sent_message(original_headers(message)))
+
+
+def generated_from(notice: str, mailed: str) -> str | None:
+    """The address that an alias made of `mailed`: it stands above "(generated from …)". None = no alias is told."""
+    at = notice.find(f"generated from {mailed})")
+    if at < 0:
+        return None
+    above = notice[max(0, at - _ABOVE) : at].rpartition("\n")[0]
+    last = find_addresses(above[above.rstrip().rfind("\n") + 1 :])
+    return last[-1] if last else None
+
+
+def words_on(notice: str, address: str) -> str:
+    """What Exim tells people of one address: what stands beside it.
+
+    Of a program or a file that the address was delivered to: its line, and what came of it, which is told further down
+    below the same line between dashes.
+    """
+    for found in _LOCAL_DELIVERY.finditer(notice):
+        if address in found[0]:
+            heading = notice.find(f"------ {found[1]}", found.end())
+            output = notice[heading:].partition("------\n")[2] if heading >= 0 else ""
+            return f"{found[0]}\n{output.partition('------ ')[0]}"
+    return words_beside(notice, address)
