@@ -23,9 +23,11 @@ from bounce_watcher.model.errors import BounceWatcherError, PermanentFailure
 from bounce_watcher.model.finding import EVENT_KINDS, Analysis, Evidence, Kind, Provenance, RecipientVerdict
 from bounce_watcher.model.ledger import BounceEvent, CountedBounce, Decision, History, RecipientRecord, Step
 from bounce_watcher.model.message import RawMessage
+from bounce_watcher.parsing.message import parse
 from bounce_watcher.pipeline import Toolkit, analyse
 from bounce_watcher.policy.decide import decide
 from bounce_watcher.policy.settings import PolicySettings
+from bounce_watcher.recognition import answered_by
 from bounce_watcher.service.process import message_record
 
 KINDS: Mapping[Kind, str] = {
@@ -157,6 +159,7 @@ def _explained(
     raw: RawMessage, analysis: Analysis, decisions: list[Decision | None], rules: Mapping[str, Rule]
 ) -> Iterator[str]:
     yield f"{clean(raw.source)}: {analysis.kind}, {KINDS[analysis.kind]}"
+    yield from field("known by", answered_by(parse(raw.content)))
     yield from field("received", iso(raw.received_at))
     yield from field("type", analysis.feedback_type)
     yield from field("sent mail", _sent(analysis))

@@ -76,7 +76,7 @@ def recognise(message: ParsedMessage) -> Recognition:
 
 
 def answered_by(message: ParsedMessage) -> str | None:
-    """The recognizer whose answer `recognise` gives, as `standard` or `automatic.answer`; None where nobody knows it."""
+    """The recognizer whose answer `recognise` gives, as `standard` or `automatic.answer`; None where none answers."""
     found = next((recognizer for recognizer in _asked(message) if recognizer(message)), None)
     if found is None:
         return None
@@ -86,11 +86,12 @@ def answered_by(message: ParsedMessage) -> str | None:
 
 def _asked(message: ParsedMessage) -> Iterator[Recognizer]:
     yield from REPORTS
-    if not _has_lost_its_status(message):  # it would tell success from failure: prose must not stand in for it
+    if not _has_lost_its_status(message):
         yield from _of_prose(message)
 
 
 def _has_lost_its_status(message: ParsedMessage) -> bool:
+    """Whether what would tell success from failure is lost: prose must not stand in for it."""
     return message.content_type == "multipart/report" and message.is_cut and original_part(message) is None
 
 

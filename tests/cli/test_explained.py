@@ -7,7 +7,7 @@ from bounce_watcher.classification.ruleset import load_builtin
 from bounce_watcher.cli.verdicts import STAGES
 from bounce_watcher.parsing.smtp_reply import read_reply
 from tests.cli.conftest import Program, letter
-from tests.mail import postfix
+from tests.mail import auto_reply, postfix
 
 AFTER_THE_DATA = "host mx.example.org[192.0.2.7] said: 550 5.1.1 user unknown (in reply to end of DATA command)"
 
@@ -34,6 +34,12 @@ def test_explain_names_recognizer_rule_source_and_words(program: Program) -> Non
     assert shown["found by"].startswith("rfc3464, in part 2: ")
     assert shown["code, status"] == "550, 5.1.1"
     assert "it says" not in shown
+
+
+def test_explain_names_the_recognizer_of_a_mail_without_recipients(program: Program) -> None:
+    assert told(program.call("explain", "-", stdin=auto_reply(letter(1, "anna@gone.example"))).out)["known by"]
+    assert "known by" not in told(program.call("explain", "-", stdin="Subject: lunch\n\nat noon?\n").out)
+    assert told(program.call("explain", "-", stdin=postfix(letter(1, "a@gone.example"))).out)["known by"] == "standard"
 
 
 def test_explain_tells_what_the_stage_made_of_the_words(program: Program) -> None:
