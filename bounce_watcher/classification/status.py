@@ -82,6 +82,7 @@ _BOTH = {
     "7.54": Reason.RELAY_DENIED,
     "7.509": Reason.AUTH_FAILURE,
     "7.515": Reason.AUTH_FAILURE,
+    "8.1": Reason.SYSTEM_ERROR,
 }
 _BY_CLASS = {
     "1.1": (Reason.MAILBOX_UNAVAILABLE, Reason.INVALID_RECIPIENT),
@@ -137,14 +138,15 @@ _AFTER_DATA = {"1.1": Reason.RECIPIENT_FILTERED, "2.1": Reason.RECIPIENT_FILTERE
 """The address was taken at RCPT TO, so what refuses after the data is the recipient's own filter or forward target."""
 
 _CODES = {
-    421: Reason.SYSTEM_ERROR, 450: Reason.MAILBOX_UNAVAILABLE, 451: Reason.SYSTEM_ERROR, 452: Reason.SYSTEM_FULL,
-    422: Reason.MAILBOX_FULL, 431: Reason.SYSTEM_FULL, 432: Reason.SYSTEM_ERROR, 441: Reason.NETWORK_ERROR,
-    442: Reason.NETWORK_ERROR, 446: Reason.MAIL_LOOP, 447: Reason.MESSAGE_EXPIRED, 449: Reason.NETWORK_ERROR,
-    454: Reason.SECURITY, 455: Reason.PROTOCOL_ERROR,
+    420: Reason.MAILBOX_UNAVAILABLE, 421: Reason.SYSTEM_ERROR, 422: Reason.MAILBOX_FULL, 430: Reason.SYSTEM_ERROR,
+    431: Reason.SYSTEM_FULL, 432: Reason.SYSTEM_ERROR, 441: Reason.NETWORK_ERROR, 442: Reason.NETWORK_ERROR,
+    446: Reason.MAIL_LOOP, 447: Reason.MESSAGE_EXPIRED, 449: Reason.NETWORK_ERROR, 450: Reason.MAILBOX_UNAVAILABLE,
+    451: Reason.SYSTEM_ERROR, 452: Reason.SYSTEM_FULL, 454: Reason.SECURITY, 455: Reason.PROTOCOL_ERROR,
+    499: Reason.MESSAGE_EXPIRED,
     500: Reason.PROTOCOL_ERROR, 501: Reason.PROTOCOL_ERROR, 502: Reason.PROTOCOL_ERROR, 503: Reason.PROTOCOL_ERROR,
-    504: Reason.PROTOCOL_ERROR, 555: Reason.PROTOCOL_ERROR,
-    522: Reason.MAILBOX_FULL, 523: Reason.MESSAGE_TOO_LARGE,
+    504: Reason.PROTOCOL_ERROR, 517: Reason.SENDER_REJECTED, 522: Reason.MAILBOX_FULL, 523: Reason.MESSAGE_TOO_LARGE,
     525: Reason.SECURITY, 530: Reason.SECURITY, 534: Reason.SECURITY, 535: Reason.SECURITY, 538: Reason.SECURITY,
+    541: Reason.POLICY, 555: Reason.PROTOCOL_ERROR, 571: Reason.POLICY, 599: Reason.MESSAGE_EXPIRED,
 }  # fmt: skip
 """Only codes that say something. 550 to 554 say nothing: a code alone never suppresses."""
 
