@@ -1,6 +1,7 @@
 """Cheap signs that a mail system wrote a message, so that words alone are never enough to be taken for a bounce."""
 
 import re
+from functools import lru_cache
 
 from bounce_watcher.parsing.address import parse_address
 from bounce_watcher.parsing.auto_reply import auto_submitted
@@ -83,6 +84,7 @@ def has_null_sender(message: ParsedMessage) -> bool:
     return any(value.strip() in {"<>", "<@>"} for value in message.headers.get_all("return-path"))
 
 
+@lru_cache(maxsize=1)  # several recognizers ask for it
 def has_failure_subject(message: ParsedMessage) -> bool:
     """True where the subject says that something was not delivered."""
     subject = (message.headers.get("subject") or "")[:400]
