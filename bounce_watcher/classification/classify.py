@@ -128,14 +128,15 @@ def _is_vouched_for(match: Match | None, told: Circumstances) -> bool:
 
 
 def _ran_out(verdict: Verdict, report: RecipientReport) -> Verdict:
-    """No answer until the retries ran out, where a final report says so by x.4.7, or by a time-out with class 4.
+    """No answer until the retries ran out: a final report tells by x.4.7, its words, or a time-out with class 4.
 
     Connections refused and names that nobody resolves are answers of a kind: they stay trouble of the network.
     """
     status = report.status or verdict.status
     if verdict.reason is not Reason.NETWORK_ERROR or report.action is not Action.FAILED or status is None:
         return verdict
-    is_silence = status.class_ == 4 and "timed out" in (report.diagnostic_code or "").lower()
+    words = (report.diagnostic_code or "").lower()
+    is_silence = "message expired" in words or (status.class_ == 4 and "timed out" in words)
     if is_silence or (status.subject, status.detail) == _EXPIRED:
         return replace(verdict, reason=Reason.MESSAGE_EXPIRED, said=verdict.reason)
     return verdict

@@ -91,7 +91,8 @@ _BY_CLASS = {
     "1.6": (Reason.UNKNOWN, Reason.MAILBOX_MOVED),
     # The registry's 5.1.10 is a null MX, Exchange Online's an unknown recipient: the words tell, hard are both.
     "1.10": (Reason.UNKNOWN, Reason.INVALID_RECIPIENT),
-    "2.0": (Reason.MAILBOX_UNAVAILABLE, Reason.UNKNOWN),
+    # RFC 3463: "The mailbox exists, but something about the destination mailbox has caused the sending of this DSN."
+    "2.0": (Reason.MAILBOX_UNAVAILABLE, Reason.RECIPIENT_FILTERED),
     "2.1": (Reason.MAILBOX_UNAVAILABLE, Reason.MAILBOX_DISABLED),
     "3.0": (Reason.SYSTEM_ERROR, Reason.UNKNOWN),
     "4.5": (Reason.SYSTEM_ERROR, Reason.RATE_LIMITED),

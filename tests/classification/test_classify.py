@@ -149,6 +149,7 @@ def test_retries_that_ran_out_say_what_the_last_words_say_else_that_they_expired
         (SILENCE, "4.4.1", Action.DELAYED, Reason.NETWORK_ERROR),
         (SILENCE, "5.4.1", Action.FAILED, Reason.NETWORK_ERROR),
         ("554 4.4.7 Message expired: <421 4.4.2 Connection lost>", "4.4.7", Action.FAILED, Reason.MESSAGE_EXPIRED),
+        ("550 5.4.316 Message expired, connection refused", "5.4.316", Action.FAILED, Reason.MESSAGE_EXPIRED),
         ("450 4.2.2 Over quota, message timed out", "4.4.7", Action.FAILED, Reason.MAILBOX_FULL),
         ("Connection timed out", "", Action.FAILED, Reason.NETWORK_ERROR),
     ],
