@@ -13,6 +13,7 @@ def fold(text: str) -> str:
     """`text` in the form that phrases are compared in: case and accents gone, straight quotes, single spaces."""
     if text.isascii():
         return " ".join(text.lower().split())
+    text = text.encode("utf-8", "replace").decode("utf-8")  # what looks for phrases takes no lone surrogates
     decomposed = unicodedata.normalize("NFKD", text.translate(_PLAIN_QUOTES).casefold())
     bare = "".join(char for char in decomposed if not unicodedata.combining(char))
     return " ".join(unicodedata.normalize("NFC", bare).split())

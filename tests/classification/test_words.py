@@ -3,6 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bounce_watcher.classification.classify import classify_reply
+from bounce_watcher.classification.ruleset import load_builtin
 from bounce_watcher.classification.words import fold, mask_addresses, starts_word
 
 
@@ -18,6 +20,11 @@ def test_fold_is_stable(text: str) -> None:
     once = fold(text)
     assert "  " not in once
     assert fold(once) == once or not text.isascii()
+
+
+def test_what_is_no_character_can_be_looked_through() -> None:
+    assert fold("550 Parked \ud800") == "550 parked ?"
+    assert classify_reply("550 5.1.1 user unknown \udcff", load_builtin()).quote == "user unknown"
 
 
 def test_addresses_are_masked_at_the_same_length() -> None:

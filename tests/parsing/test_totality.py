@@ -1,5 +1,8 @@
 """No bytes make a parser raise."""
 
+import encodings.aliases
+
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -73,3 +76,10 @@ def test_any_encoding_of_any_bytes_is_text(content: bytes, label: str) -> None:
     assert isinstance(decode_transfer(content, label), bytes)
     for encoding in ("base64", "quoted-printable", "x-uuencode"):
         assert isinstance(decode_transfer(content, encoding), bytes)
+
+
+@pytest.mark.parametrize("label", sorted({*encodings.aliases.aliases, *encodings.aliases.aliases.values()}))
+def test_no_label_makes_lone_surrogates(label: str) -> None:
+    """No database, no webhook and nothing that looks for phrases takes them."""
+    for content in (b"+2AA-", b"\\ud800", b"\xed\xa0\x80", b"\x00\xd8\xd8\x00\x00\x00"):
+        decode(content, label).encode("utf-8")
