@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from bounce_watcher.classification.classify import classify
-from bounce_watcher.classification.rule import Precedence, Rule
+from bounce_watcher.classification.rule import Precedence, Rule, Wording
 from bounce_watcher.classification.rule_file import read_file
 from bounce_watcher.classification.ruleset import OwnRules, Ruleset, builtin_rules, conflicts, load_builtin
 from bounce_watcher.classification.words import fold, mask_addresses
@@ -48,8 +48,8 @@ def check(own: OwnRules) -> Checked:
 def faults(rule: Rule, ruleset: Ruleset) -> Iterator[str]:
     """Why `rule`, one of `ruleset`, must not judge: what is wrong and the mend, a line each."""
     yield from _phrase_faults(rule)
-    if rule.reason.bounce_type is BounceType.HARD and not rule.text and not rule.any_of:
-        yield "says a hard reason by numbers and hosts alone, which tell nothing sure of an address: add text or any"
+    if rule.reason.bounce_type is BounceType.HARD and not all(map(_speaks, rule.wordings())):
+        yield "says a hard reason by numbers or hosts alone, which tell nothing sure of an address: add words to text"
     for example in rule.examples:
         verdict = judged_for(rule, example, ruleset)
         if verdict.rule != rule.id:
@@ -64,6 +64,11 @@ def judged_for(rule: Rule, text: str, ruleset: Ruleset) -> Verdict:
     asked = rule.conditions
     report = RecipientReport(diagnostic_code=text, remote_mta=_first(asked.remotes), stage=_first(asked.stages))
     return classify(report, _first(asked.reporters), ruleset)
+
+
+def _speaks(wording: Wording) -> bool:
+    """Whether it asks for more than the digits of codes and statuses."""
+    return any(phrase.strip("0123456789.-# ") for phrase in wording.phrases)
 
 
 def _first(names: Sequence[str]) -> str | None:

@@ -3,7 +3,8 @@
 import textwrap
 from collections.abc import Iterator, Mapping
 
-from bounce_watcher.classification.rule import Precedence, Rule
+from bounce_watcher.classification.rule import Rule
+from bounce_watcher.classification.ruleset import builtin_files
 from bounce_watcher.cli.output import clean, line_width
 from bounce_watcher.model.verdict import Reason, Verdict
 from bounce_watcher.parsing.smtp_reply import one_line, read_reply
@@ -65,8 +66,8 @@ def _meaning(reason: Reason) -> str:
 def _named(rule: str, rules: Mapping[str, Rule]) -> str:
     """With whose it is."""
     if rule in rules:
-        own = rules[rule].precedence is Precedence.OPERATOR
-        return f"{rule}, yours, in {rules[rule].file}" if own else f"{rule}, built in"
+        file = rules[rule].file
+        return f"{rule}, built in" if file in builtin_files() else f"{rule}, yours, in {file}"
     return "none knows these words" if rule == "unknown" else f"{rule}: no rule knows the words, the numbers tell"
 
 

@@ -40,6 +40,8 @@ def test_without_rules_of_ones_own_ours_stand_alone() -> None:
     ('text = ["pa"]\nexamples = ["pa"]', "looks for 'pa', too short"),
     ('text = ["a@example.org"]\nexamples = ["a@example.org"]', "addresses in a reply are not read"),
     ('status = ["5.1.1"]\nremote = ["example.org"]\nexamples = ["550 5.1.1 x"]', "says a hard reason by numbers"),
+    ('text = ["550"]\nexamples = ["550 zzz"]', "says a hard reason by numbers"),
+    ('any = ["parked", "5.1.1"]\nexamples = ["parked", "5.1.1"]', "says a hard reason by numbers"),
     ('text = ["parked"]', "it has no examples"),
     (ONE + 'regex = "(?=x)"', "regex is none that RE2 takes"),
     (ONE + 'regex = "("', "regex is none that RE2 takes"),
@@ -103,6 +105,11 @@ def test_no_regular_expression_of_an_operator_is_slow() -> None:
     begun = time.perf_counter()
     assert classify_reply("550 " + "a" * 4_000 + "!", load_rules(own)).reason is Reason.UNKNOWN
     assert time.perf_counter() - begun < 1
+
+
+def test_a_reply_of_no_charset_goes_by_a_regular_expression_too() -> None:
+    own = (("own.toml", rule('text = ["parked"]\nregex = "parked.*9"\nexamples = ["550 parked 9"]')),)
+    assert classify_reply("550 parked \ud800\udcff 9", load_rules(own)).rule == "own.parked"
 
 
 def test_a_rule_may_say_that_nothing_is_known() -> None:
