@@ -40,7 +40,12 @@ _MACHINE = re.compile(
 )
 _MONITOR = re.compile(
     r"monitor|nagios|icinga|zabbix|logwatch|\bcron|jenkins|\bbuild|\bci\b|pipeline|service alert|\bdigest\b"
-    r"|statistic|summary|report for (?:last|this|the)|majordomo",
+    r"|statistic|summary|report for (?:last|this|the)|\bqueue\b|backup|ticket|help ?desk"
+    r"|majordomo|listserv|\bsympa\b|-(?:owner|request)@|\bowner-",
+    re.IGNORECASE,
+)
+_CARRIER = re.compile(
+    r"parcel|paket|courier|shipping|shipment|\bcolis|livraison|fedex|\b(?:dhl|ups|usps|dpd|gls|hermes)\b|@correos",
     re.IGNORECASE,
 )
 _AUTOMATIC = frozenset({"auto-replied", "auto-generated"})
@@ -143,8 +148,11 @@ def may_be_failure_notice(message: ParsedMessage) -> bool:
 
 
 def _is_of_another_trade(message: ParsedMessage, *, is_daemon: bool) -> bool:
-    """True for reports of success, and for monitors and digests, which quote failures by the dozen."""
+    """True for reports of success, for monitors and digests, which quote failures by the dozen, and for parcels."""
     subject = (message.headers.get("subject") or "")[:400]
     if _SUCCESS_SUBJECT.search(subject):
         return True
-    return not is_daemon and _MONITOR.search(f"{message.headers.get('from') or ''}\n{subject}"[:800]) is not None
+    if is_daemon:
+        return False
+    sender = (message.headers.get("from") or "")[:400]
+    return _CARRIER.search(sender) is not None or _MONITOR.search(f"{sender}\n{subject}") is not None
