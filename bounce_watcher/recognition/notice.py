@@ -42,6 +42,7 @@ from bounce_watcher.recognition.vocabulary import (
     offers_help,
     plain_shapes,
     states_failure,
+    states_success,
 )
 
 NAME = "notice"
@@ -84,7 +85,7 @@ class Candidate:
 _ADDRESS = r"[^\s<>@,;:()\[\]\"|]{1,128}@[^\s<>@,;()\[\]\"|:]{1,250}"
 _LABELLED = re.compile(r"[\W_]{0,8}([^:<>@]{1,60}?)\s{0,4}[:=]\s{0,8}(\S.*)", re.DOTALL)
 _BRACKETED = re.compile(rf"\W{{0,6}}<({_ADDRESS})>\s{{0,3}}(?:\([^()]{{1,400}}\))?\s{{0,3}}(?:[:;,]|\.\.\.|\(|\[|$)")
-_NAMED = re.compile(rf"[^<>:]{{0,160}}<({_ADDRESS})>:\s")
+_NAMED = re.compile(rf"[^<>:]{{0,160}}<({_ADDRESS})>\s?:\s")
 _LEADING = re.compile(
     rf"[\s*>+\-–•\"'(]{{0,12}}(?![245]\d\d-)({_ADDRESS})[\"')]{{0,2}}"
     r"(?:\s{0,3}(?::(?!//)|\.\.\.|\[|\()|\s(?=[^\s@]{0,200}\b[245]\d\d\b)|\s-\s|, )"
@@ -147,11 +148,16 @@ class Notice:
         return tuple(numbers)
 
     @lazy
-    def announced_from(self) -> int:
-        """The first paragraph from which on the notice has said that something failed; a large number = never."""
-        if has_failure_subject(self.message):
-            return 0
-        return next((n for n, (_, _, text) in enumerate(self.paragraphs) if states_failure(text)), len(self.lines))
+    def announces(self) -> tuple[bool, ...]:
+        """For each paragraph whether what stands there has been said to have failed, by it or above it."""
+        has_failed, told = has_failure_subject(self.message), []
+        for _, _, text in self.paragraphs:
+            has_failed = states_failure(text) or (has_failed and not states_success(text))
+            told.append(has_failed)
+        return tuple(told)
+
+    def announced(self, line: int) -> bool:
+        return self.announces[self.paragraph_of[line]]
 
     def helps(self, line: int) -> bool:
         """Whether the words in front of a line tell whom to ask."""
@@ -198,7 +204,7 @@ def by_text(message: ParsedMessage) -> Recognition | None:
 def resort(message: ParsedMessage) -> Recognition | None:
     """What is left: the address of the sentence, the only one that is named, the only one that was mailed."""
     notice, candidates = read_notice(message)
-    if notice.announced_from > len(notice.paragraphs) or not is_from_itself(message):
+    if not any(notice.announces) or not is_from_itself(message):
         return None
     told = _of(notice, candidates, Strength.SENTENCE)
     accused = any(each.strength is Strength.ACCUSED for each in candidates)  # though it can't be meant
@@ -246,7 +252,7 @@ def _in_dialogue(notice: Notice) -> Iterator[Candidate]:
             continue
         reply = _next_turn(notice.lines, number)
         if reply is None:
-            if notice.paragraph_of[number] >= notice.announced_from:
+            if notice.announced(number):
                 yield Candidate(parse_address(command[2]) or "", Strength.ACCUSED, number, "", None)
         elif reply[0] != "2":
             yield Candidate(parse_address(command[2]) or "", Strength.ACCUSED, number, reply[1], "RCPT")
@@ -284,7 +290,7 @@ def _in_lines(notice: Notice) -> Iterator[Candidate]:
 
 def _in_line(notice: Notice, number: int, line: str) -> Iterator[Candidate]:
     """The candidates of one line, by the first shape that it has."""
-    announced = notice.paragraph_of[number] >= notice.announced_from
+    announced = notice.announced(number)
     if found := _accused(notice, number, line, announced=announced):
         yield from found
     elif announced and _stands_alone(line):
@@ -398,7 +404,11 @@ def _words(notice: Notice, candidate: Candidate, all_of_them: list[Candidate]) -
     own = _own_words(notice, candidate, others)
     if _REPLY.search(own):
         return own
-    further = _reply_below(notice, candidate.line, others) or ("" if others else _reason_told(notice))
+    further = (
+        _reply_below(notice, candidate.line, others)
+        or ("" if others else _reason_told(notice))
+        or _reply_above(notice, min({candidate.line, *others}))
+    )
     return " ".join(filter(None, (own, further or _above(notice, candidate.line, others))))
 
 
@@ -429,6 +439,15 @@ def _reply_below(notice: Notice, line: int, others: set[int]) -> str:
             text = one_line("\n".join(notice.lines[first : min(last, end)]))
             if _REPLY.search(text):
                 return text
+    return ""
+
+
+def _reply_above(notice: Notice, line: int) -> str:
+    """The nearest paragraph above all candidates that holds a reply: the reason comes first (MailMarshal)."""
+    for first, last, _ in reversed(notice.paragraphs[: notice.paragraph_of[line] + 1]):
+        text = one_line("\n".join(notice.lines[first : min(last, line)]))
+        if _REPLY.search(text):
+            return text
     return ""
 
 

@@ -13,58 +13,55 @@ from ahocorasick_rs import AhoCorasick
 FAILURE = (
     # English
     "undeliver", "not deliver", "not be deliver", "not been deliver", "n't be deliver", "n't deliver",
-    "n't been deliver", "nondeliver", "non-deliver", "unable to deliver", "able to deliver your", "cannot deliver",
-    "can not deliver", "could not deliver", "failed to deliver", "fail to deliver", "failure to deliver",
-    "trouble delivering", "trouble in delivering", "problem delivering", "error delivering", "problems delivering",
-    "while delivering", "while attempting to deliver", "while trying to deliver", "error was encountered while",
-    "delivery fail", "delivery has fail", "delivery to the following", "delivery to these", "delivery error",
-    "delivery problem", "failed delivery", "delivery attempt", "deliveries failed", "delivery is delayed",
-    "delivery has been delayed", "not yet been deliver", "returned to sender", "returned mail", "return to sender",
-    "is being returned", "was returned", "been returned", "has bounced", "was bounced", "is bounced",
-    "bounced because", "been bounced", "did not reach", "didn't reach", "not reach", "could not be sent",
-    "couldn't be sent", "cannot be sent", "could not send", "unable to send", "was not sent", "not been sent",
-    "failed to send", "failure notice", "fatal error", "permanent error", "permanent fatal", "permanently failed",
-    "failed permanently", "transient non-fatal", "temporary error", "was rejected", "were rejected", "been rejected",
-    "rejected your message", "rejected recipient", "rejected by", "refused to accept", "not accepted", "was blocked",
-    "been blocked", "not receive", "failed address", "failed recipient", "following addresses had",
-    "following recipient", "following address", "following destination", "these recipients", "delivery errors",
-    "unknown user", "user unknown", "no such user", "unknown recipient", "invalid recipient", "user not found",
-    "mailbox is full", "mailbox full", "over quota", "mailbox exceeds", "invalid final delivery", "unknown host",
-    "error sending your", "error in sending", "error occurred while", "errors occurred", "has been delayed",
-    "is delayed", "still undelivered", "bounce notification", "is not a known user", "does not have an account",
-    "doesn't have an account",
+    "n't been deliver", "nondeliver", "non-deliver", "unable to deliver", "able to deliver your",
+    "able to be deliver", "cannot deliver", "can not deliver", "could not deliver", "failed to deliver",
+    "fail to deliver", "failure to deliver", "trouble delivering", "trouble in delivering", "problem delivering",
+    "error delivering", "problems delivering", "while delivering", "while attempting to deliver",
+    "while trying to deliver", "error was encountered while", "delivery fail", "delivery has fail",
+    "delivery to the following", "delivery to these", "delivery error", "delivery problem", "failed delivery",
+    "delivery attempt", "deliveries failed", "delivery is delayed", "delivery has been delayed",
+    "not yet been deliver", "returned to sender", "returned mail", "return to sender", "is being returned",
+    "was returned", "been returned", "has bounced", "was bounced", "is bounced", "bounced because", "been bounced",
+    "did not reach", "didn't reach", "not reach", "could not be sent", "couldn't be sent", "cannot be sent",
+    "could not send", "unable to send", "was not sent", "not been sent", "failed to send", "failure notice",
+    "fatal error", "permanent error", "permanent fatal", "permanently failed", "failed permanently",
+    "transient non-fatal", "temporary error", "was rejected", "were rejected", "automatically rejected",
+    "been rejected", "rejected your message", "rejected recipient", "rejected by", "refused to accept",
+    "not accepted", "was blocked", "been blocked", "not receive", "failed address", "failed recipient",
+    "delivery errors", "unknown user", "user unknown", "no such user", "unknown recipient",
+    "invalid recipient", "user not found", "mailbox is full", "mailbox full", "over quota", "mailbox exceeds",
+    "invalid final delivery", "unknown host", "error sending your", "error in sending", "error occurred while",
+    "errors occurred", "has been delayed", "is delayed", "still undelivered", "bounce notification",
+    "is not a known user", "does not have an account", "doesn't have an account",
     # German
     "nicht zugestellt", "nicht zustell", "unzustellbar", "zustellung fehlgeschlagen", "zustellung ist fehlgeschlagen",
     "fehler bei der nachrichtenzustellung", "fehler bei der zustellung", "zustellungsfehler", "zustellfehler",
     "nicht ausgeliefert", "nicht ubermittelt", "nicht weitergeleitet", "konnte nicht gesendet", "abgewiesen",
-    "abgelehnt", "zustellung verzogert", "noch nicht zugestellt", "folgende empfanger", "folgenden empfanger",
+    "abgelehnt", "zustellung verzogert", "noch nicht zugestellt",
     # French
     "pas pu etre remis", "pas pu etre distribu", "pas pu etre delivr", "pas pu etre achemin", "pas pu etre envoy",
     "pu etre transmis", "non remis", "non distribu", "non delivr", "echec de remise", "echec de la remise",
     "echec de livraison", "echec de la livraison", "echec de distribution", "echec de l'envoi",
     "echec de la distribution", "a echoue", "n'a pas ete remis", "n'a pas ete distribu", "n'a pas ete delivr",
     "impossible de remettre", "impossible de delivrer", "impossible de distribuer", "a ete rejete", "a ete refuse",
-    "pas encore ete remis", "destinataires suivants", "adresses suivantes", "adresse suivante",
+    "pas encore ete remis",
     # Spanish, Portuguese, Italian, Catalan, Romanian
     "no se pudo entregar", "no se puede entregar", "no pudo ser entregad", "no puede ser entregad",
     "no ha podido ser entregad", "no ha podido entregar", "no se ha podido entregar", "no fue entregad",
     "no entregado", "error de entrega", "fallo en la entrega", "error en la entrega", "fallo de entrega",
     "entrega ha fallado", "imposible entregar", "no se ha entregado", "devuelto al remitente", "fue rechazado",
-    "ha sido rechazad", "siguientes destinatarios", "nao foi possivel entregar", "nao pode ser entregue",
-    "nao foi entregue", "nao entregue", "falha na entrega", "falha de entrega", "erro de entrega",
-    "devolvida ao remetente", "foi rejeitad", "foi recusad", "seguintes destinatarios", "falha ao entregar",
-    "nao foi possivel enviar", "impossibile recapitare", "impossibile consegnare", "mancato recapito",
-    "mancata consegna", "non recapitabile", "consegna non riuscita", "consegna fallita",
+    "ha sido rechazad", "nao foi possivel entregar", "nao pode ser entregue", "nao foi entregue", "nao entregue",
+    "falha na entrega", "falha de entrega", "erro de entrega", "devolvida ao remetente", "foi rejeitad",
+    "foi recusad", "falha ao entregar", "nao foi possivel enviar", "impossibile recapitare", "impossibile consegnare",
+    "mancato recapito", "mancata consegna", "non recapitabile", "consegna non riuscita", "consegna fallita",
     "non e stato possibile consegnare", "non e stato possibile recapitare", "non e stato consegnat",
-    "non e stato recapitat", "non puo essere consegnat", "non consegnat", "e stato rifiutato", "seguenti destinatari",
-    "errore di consegna", "no s'ha pogut lliurar", "nu a putut fi livrat", "nu a fost livrat", "nelivrabil",
-    "livrarea a esuat",
+    "non e stato recapitat", "non puo essere consegnat", "non consegnat", "e stato rifiutato", "errore di consegna",
+    "no s'ha pogut lliurar", "nu a putut fi livrat", "nu a fost livrat", "nelivrabil", "livrarea a esuat",
     # Dutch and the North
     "niet worden bezorgd", "niet worden afgeleverd", "niet bezorgd", "niet afgeleverd", "onbestelbaar",
-    "niet bestelbaar", "bezorging mislukt", "aflevering mislukt", "volgende geadresseerden", "volgende ontvangers",
-    "kon niet worden verzonden", "kunde inte levereras", "kan inte levereras", "inte leverera", "olevererbart",
-    "leveransen misslyckades", "foljande mottagare", "kunne ikke leveres", "kan ikke leveres", "ikke levert",
-    "ikke leveret", "levering mislykkedes", "levering mislyktes", "folgende modtagere", "folgende mottakere",
+    "niet bestelbaar", "bezorging mislukt", "aflevering mislukt", "kon niet worden verzonden", "kunde inte levereras",
+    "kan inte levereras", "inte leverera", "olevererbart", "leveransen misslyckades", "kunne ikke leveres",
+    "kan ikke leveres", "ikke levert", "ikke leveret", "levering mislykkedes", "levering mislyktes",
     "ei voitu toimittaa", "ei toimitettu", "toimitus epaonnistui", "ei voida toimittaa",
     # Slavonic, Hungarian, Baltic
     "nie mozna dostarczyc", "nie mogla zostac dostarczona", "nie mogla byc dostarczona", "nie zostala dostarczona",
@@ -76,8 +73,8 @@ FAILURE = (
     "neizdevas piegadat", "ei onnestunud toimetada", "не удалось доставить", "не удается доставить", "не доставлен",
     "недоставлен", "не может быть доставлен", "не было доставлен", "не был доставлен", "не могло быть доставлен",
     "невозможно доставить", "не удалось отправить", "ошибка доставки", "доставка не удалась", "было отклонено",
-    "возвращено отправителю", "следующим получателям", "следующим адресатам", "не вдалося доставити", "не доставлено",
-    "неможливо доставити", "не може да бъде доставен", "не беше доставен",
+    "возвращено отправителю", "не вдалося доставити", "не доставлено", "неможливо доставити",
+    "не може да бъде доставен", "не беше доставен",
     # Greek, Turkish, Hebrew, Arabic
     "δεν ηταν δυνατη η παραδοση", "μη παραδοτεο", "δεν παραδοθηκε", "η παραδοση απετυχε", "teslim edilemedi",
     "iletilemedi", "gonderilemedi", "teslimat basarisiz", "לא ניתן למסור", "לא נמסר", "תעذר", "تعذر تسليم",
@@ -96,6 +93,26 @@ FAILURE = (
     "gagal dihantar",
 )  # fmt: skip
 """Says that a mail was not, or not yet, delivered."""
+
+LISTING = (
+    "following recipient", "following address", "following destination", "these recipients", "folgende empfanger",
+    "folgenden empfanger", "destinataires suivants", "adresses suivantes", "adresse suivante",
+    "siguientes destinatarios", "seguintes destinatarios", "seguenti destinatari", "volgende geadresseerden",
+    "volgende ontvangers", "foljande mottagare", "folgende modtagere", "folgende mottakere", "следующим получателям",
+    "следующим адресатам",
+)  # fmt: skip
+"""Announces addresses: of recipients that failed, where it does not speak of success."""
+
+SUCCESS = (
+    "were delivered", "was successfully delivered", "been successfully delivered", "successfully delivered to",
+    "was delivered to the following", "has been delivered to", "delivery has been successful",
+    "delivered successfully", "successful delivery", "successfully relayed", "was relayed", "were relayed",
+    "has been relayed", "relayed to non-dsn-aware", "relayed via non dsn", "erfolgreich zugestellt",
+    "a ete remis aux", "ont ete remis", "se ha entregado correctamente", "entregado con exito",
+    "foi entregue com exito", "entregue com sucesso", "e stato consegnato", "consegnato correttamente",
+    "успешно доставлен",
+)  # fmt: skip
+"""Says that a mail was delivered, or handed to a system that tells no more."""
 
 FINAL = (
     "permanent", "given up", "giving up", "gave up", "no further attempt", "will be deleted from queue",
@@ -151,13 +168,14 @@ _SENDER = (
 _REASON = (
     "reason", "reasons", "error", "errors", "error text", "error-text", "error message", "error description",
     "error type", "because", "diagnostic", "diagnostic code", "diagnostic-code", "diagnostics", "details",
-    "explanation", "response", "status", "failure reason", "failure reasons", "reject reason", "bounce reason",
-    "server message", "remote server replied", "remote host said", "server response", "the response was",
-    "the error was", "it responded as follows", "smtp error", "grund", "ursache", "fehler", "fehlermeldung",
-    "fehlerbeschreibung", "begrundung", "raison", "motif", "erreur", "cause", "motivo", "razon", "causa", "razao",
-    "errore", "erro", "reden", "oorzaak", "orsak", "arsag", "fout", "syy", "przyczyna", "powod", "duvod", "dovod",
-    "hiba", "причина", "ошибка", "помилка", "αιτια", "neden", "סיבה", "السبب", "理由", "原因", "エラー", "エラー内容",
-    "退信原因", "英文说明", "错误信息", "이유", "원인", "사유", "ly do", "alasan",
+    "explanation", "response", "status", "failure reason", "failure reasons", "non-delivered information",
+    "reject reason", "bounce reason", "server message", "remote server replied", "remote host said",
+    "server response", "the response was", "the error was", "it responded as follows", "smtp error", "grund",
+    "ursache", "fehler", "fehlermeldung", "fehlerbeschreibung", "begrundung", "raison", "motif", "erreur", "cause",
+    "motivo", "razon", "causa", "razao", "errore", "erro", "reden", "oorzaak", "orsak", "arsag", "fout", "syy",
+    "przyczyna", "powod", "duvod", "dovod", "hiba", "причина", "ошибка", "помилка", "αιτια", "neden", "סיבה", "السبب",
+    "理由", "原因", "エラー", "エラー内容", "退信原因", "英文说明", "错误信息", "이유", "원인", "사유", "ly do",
+    "alasan",
 )  # fmt: skip
 """Labels in front of the words that say why."""
 
@@ -185,6 +203,8 @@ _HELP = (
 """Introduces an address that gives help."""
 
 _BLANKS = re.compile(r"\s+")
+_LETTERS = str.maketrans({"ł": "l", "ø": "o", "đ": "d", "ı": "i", "æ": "ae", "œ": "oe", "’": "'"})
+"""Letters that Unicode takes for no letter with an accent."""
 _NO_WIDTH = "\u200b\u200c\u200d\u2060\ufeff\u00ad"
 _SHAPES = str.maketrans("＜＞＠：\u00a0\u3000", "<>@:  ", _NO_WIDTH)
 
@@ -192,7 +212,7 @@ _SHAPES = str.maketrans("＜＞＠：\u00a0\u3000", "<>@:  ", _NO_WIDTH)
 def folded(text: str) -> str:
     """`text` as phrases are compared: no case, no accents, single blanks."""
     if not text.isascii():
-        decomposed = unicodedata.normalize("NFKD", text.translate(_SHAPES).replace("’", "'").casefold())
+        decomposed = unicodedata.normalize("NFKD", text.translate(_SHAPES).casefold().translate(_LETTERS))
         text = unicodedata.normalize("NFC", "".join(c for c in decomposed if not unicodedata.combining(c)))
     return _BLANKS.sub(" ", text.lower()).strip()
 
@@ -220,7 +240,12 @@ def first_place(text: str, phrases: tuple[str, ...]) -> int:
 
 def states_failure(text: str) -> bool:
     """Whether the folded `text` says that something was not delivered, or not yet."""
-    return says(text, FAILURE)
+    return says(text, FAILURE) or (says(text, LISTING) and not says(text, SUCCESS))
+
+
+def states_success(text: str) -> bool:
+    """Whether the folded `text` says that something was delivered, and of no failure."""
+    return says(text, SUCCESS) and not states_failure(text)
 
 
 def offers_help(text: str) -> bool:
