@@ -67,5 +67,12 @@ def name_of(dialect: Recognizer) -> str:
     return getattr(dialect, "__module__", "").rpartition(".")[2]
 
 
-SHARED = {"postfix": {"qmail"}, "courier": {"qmail"}, "google": {"exim"}}
+SHARED = {
+    "courier": {"qmail"},
+    "google": {"exim"},
+    "newmail-ru": {"qmail"},
+    "postfix": {"qmail"},
+    "yahoo": {"qmail"},
+}
+"""Whose notices are in the form of another system's."""
 """Forms that families share: paragraphs of the qmail form, Exim's header field."""
