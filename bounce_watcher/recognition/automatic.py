@@ -24,7 +24,7 @@ _OPT_OUTS = tuple(map(folded, OPT_OUT))
 _ANSWERED = frozenset({"in-reply-to", "references"})
 _OF_RULES = frozenset({"x-ms-exchange-inbox-rules-loop", "x-auto-response-suppress"})
 _QUOTATION = re.compile(
-    r"^\s*>|^.{1,200}(?:wrote|schrieb|écrit|escribió|escreveu|ha scritto)[^\n]{0,60}:\s*$|^-{3,}", re.MULTILINE
+    r"^[ \t]*>|^.{1,200}(?:wrote|schrieb|écrit|escribió|escreveu|ha scritto)[^\n]{0,60}:[ \t]*$|^-{3,}", re.MULTILINE
 )
 _REPLY_PREFIX = re.compile(r"(?:re|aw|antw|sv|odp|rv|r|回复|答复)\s?: ?")
 _TOKEN = re.compile(r"[ :=_\-]{1,3}(?:me|us|request|from .{1,100}|\S{0,200}[\d@]\S{0,200})")

@@ -4,6 +4,8 @@ Such mail speaks of failed deliveries, but of those *to* us. Lures come in this 
 that leads to a false login, and name senders of "pending" mails who have failed in nothing.
 """
 
+import re
+
 from bounce_watcher.model.finding import Kind
 from bounce_watcher.parsing.message import ParsedMessage
 from bounce_watcher.parsing.returned import original_part
@@ -13,6 +15,7 @@ from bounce_watcher.recognition.vocabulary import folded, says
 MAX_BEGINNING = 4_000
 """Characters of a text that are looked at."""
 
+_REPLY = re.compile(r"\b[45]\d\d[ -](?:#?[45]\.\d{1,3}\.\d{1,3}|[A-Za-z])")
 _PHRASES = (
     "delivered to your inbox", "delivered to your mailbox", "pending message", "pending mail", "pending e-mail",
     "pending incoming", "messages pending", "messages are pending", "release message", "release all message",
@@ -30,8 +33,8 @@ _PHRASES = (
 
 
 def recognise(message: ParsedMessage) -> Recognition | None:
-    """No report on mail of ours, whatever it says besides. None where a mail is returned."""
-    if original_part(message) is not None:
+    """No report on mail of ours. None where a mail is returned, or the reply of a server quoted."""
+    text = message.text[:MAX_BEGINNING]
+    if original_part(message) is not None or _REPLY.search(text):
         return None
-    is_to_owner = says(folded(message.text[:MAX_BEGINNING]), _PHRASES)
-    return Recognition(Kind.OTHER) if is_to_owner else None
+    return Recognition(Kind.OTHER) if says(folded(text), _PHRASES) else None

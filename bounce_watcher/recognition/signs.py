@@ -155,4 +155,11 @@ def _is_of_another_trade(message: ParsedMessage, *, is_daemon: bool) -> bool:
     if is_daemon:
         return False
     sender = (message.headers.get("from") or "")[:400]
-    return _CARRIER.search(sender) is not None or _MONITOR.search(f"{sender}\n{subject}") is not None
+    return _CARRIER.search(sender) is not None or _MONITOR.search(f"{sender}\n{_own_words(subject)}") is not None
+
+
+def _own_words(subject: str) -> str:
+    """A subject without that of the original: "Undeliverable: your ticket 4711" is of no help desk."""
+    head, colon, _ = subject.partition(":")
+    is_of_failure = colon and (_FAILURE_SUBJECT.search(head) or states_failure(folded(head)))
+    return head if is_of_failure else subject

@@ -250,6 +250,19 @@ def test_a_failure_that_tells_of_somebody_s_leaving_is_a_failure() -> None:
     assert recipients(content) == ["user@example.org"]
 
 
+def test_the_subject_of_the_original_makes_no_other_trade_of_a_failure() -> None:
+    content = notice("Your message to <user@example.org> was rejected: 550 5.1.1 user unknown\n", subject="{}")
+    relay = content.replace(b"MAILER-DAEMON@mail.example.net", b"noreply@mail.example.net")
+    assert recipients(relay.replace(b"{}", b"Undeliverable: your ticket 4711")) == ["user@example.org"]
+    assert recipients(relay.replace(b"{}", b"Ticket 4711: undeliverable mail")) == []
+
+
+def test_mail_to_the_owner_of_a_mailbox_is_no_report_unless_it_quotes_a_server() -> None:
+    text = "Your pending messages could not be delivered:\n\n  user@example.org{}\n"
+    assert read(notice(text.format(""))).kind is Kind.OTHER
+    assert recipients(notice(text.format(": 550 5.1.1 User unknown"))) == ["user@example.org"]
+
+
 @pytest.mark.parametrize(
     "subject",
     ["UNSUBSCRIBE", "unsubscribe me", "Unsubscribe: a71x", "opt-out 4711", "Abmelden!", "Désinscription",
