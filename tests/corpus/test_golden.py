@@ -70,6 +70,7 @@ def name_of(dialect: Recognizer) -> str:
 SHARED = {
     "courier": {"qmail"},
     "google": {"exim"},
+    "messagelabs": {"qmail"},
     "newmail-ru": {"qmail"},
     "postfix": {"qmail"},
     "yahoo": {"qmail"},
