@@ -25,7 +25,8 @@ _REPLY_START = re.compile(
     r"[245](?<![\w.-].)(?:\d\d[ -](?!(?:seconds|minutes|hours|days|recipients|messages|k?b)\b)|\.\d{1,3}\.\d{1,3} )"
 )
 _MARK_BEFORE = re.compile(
-    r"(?:\b(?:said|with|was|returned|response|error|lasterror|led|status|smtp;)|->|<<<|[\])])[:=]? ?(['\"(]?) ?$",
+    r"(?:\b(?:said|with|was|returned|replied|answered|follows|response|error|lasterror|led|status|smtp;)|->|<<<|[\])])"
+    r"[:=]? ?(['\"(\[]?) ?$",
     re.IGNORECASE,
 )
 _EXIM = "SMTP error from remote mail"
@@ -34,25 +35,35 @@ _WORDY_MARKS = (" said: ", " talk to me: ", "<<< ")
 """Behind these the words of the other side follow even without a code."""
 _MARK_WIDTH = 24
 
-_TAIL = re.compile(r" \(in reply to [\w ]{2,40}\)?$| (?:Giving up on \d|I'm not going to try again; ).*$")
+_TAIL = re.compile(r" \(in reply to [\w ]{2,40}\)?$| (?:Giving up on \d|I'm not going to try again; ).*")
 _HEAD = re.compile(
     r"(?:2\d\d-\S* )?[\s'\"(]{0,3}([45]\d\d)"
     r"(?:(?:[ :-]\s*|$)(?:[#(\[]{0,2}([245])\.(\d{1,3})\.(\d{1,3})(?![\d.]))?)?(?!\w)"
 )
+_CLOSING = {"(": ")", "[": "]"}
+_CODE_TOLD = re.compile(
+    r"(?:(?:code|error)[ :=]{1,3}|[#\[(>] ?)([245]\d\d)(?![\w.-]|:\d| ?(?:[km]b|minutes|messages|recipients)\b)",
+    re.IGNORECASE,
+)
+"""A code that stands apart: "with code 550 (5.1.1) 'no'", "ERROR_CODE :550", "error 550:", "[550]", "#550", "> 550"."""
 _CODE_INSIDE = re.compile(rf"([245]\d\d)(?<![\w.:/#-]...)[ -]{_STATUS}")
 _REPEATED = re.compile(rf" ([245]\d\d)[ -] ?({_STATUS}(?: |$))?")
 _HOST = re.compile(r"\bhost ([\w.-]{4,255})\s?[\[(:]")
 
 _COMMAND = re.compile(
-    r"(?:reply to|after|sending|performing|response to|sent:|>>>|error,) (?:the |pipelined )?"
-    r"(initial connection|end of data|message body|ehlo|helo|lhlo|starttls|auth|mail from|mail|rcpt to|rcpt|data)\b"
+    r"(?:reply to|after|following|sending|performing|response to|sent:|>>>|error,|did not like our|failed on"
+    r"|rejected command) (?:the |pipelined |')?"
+    r"(initial connection|end of data|final data|message body|[el]hlo|helo|starttls|auth|mail from|mail|rcpt to|rcpt"
+    r"|data)\b"
     r"|(refused to talk to me|initial (?:server )?greeting)|\b(rcpt to|mail from|data|ehlo) said\b"
-    r"|(does not like recipient|sender was rejected|my name was rejected|greeting failed)"
+    r"|(does not like recipient|rejected recipient|has rejected address|sender was rejected|my name was rejected"
+    r"|greeting failed)"
     r"|(failed after i sent the message)"
 )
 _STAGE_HINTS = (
     "reply to", "talk to me", "response to", "after ", "sending ", "performing ", ">>>", "greeting", "sent:", " said ",
-    "does not like", "was rejected", "error, ",
+    "does not like", "was rejected", "error, ", "following ", "did not like", "failed on ", "rejected command",
+    "rejected recipient", "rejected address",
 )  # fmt: skip
 _HINT_DEPTH = len("initial server ")
 """How far into a match of `_COMMAND` its hint may stand: nothing before that needs to be searched."""
@@ -65,8 +76,9 @@ _STAGES = {
     "auth": "AUTH",
     "mail from": "MAIL", "mail": "MAIL", "sender was rejected": "MAIL",
     "rcpt to": "RCPT", "rcpt": "RCPT", "does not like recipient": "RCPT",
+    "rejected recipient": "RCPT", "has rejected address": "RCPT",
     "data": "DATA",
-    "end of data": "DOT", "message body": "DOT", "failed after i sent the message": "DOT",
+    "end of data": "DOT", "final data": "DOT", "message body": "DOT", "failed after i sent the message": "DOT",
 }  # fmt: skip
 
 _OF_THE_SENDER = ("sender address rejected", "sender verif")
@@ -103,7 +115,7 @@ def _innermost(text: str) -> str:
         return text
     inner = text[start:]
     if quote:
-        closing = inner.rfind(")" if quote == "(" else quote)
+        closing = inner.rfind(_CLOSING.get(quote, quote))
         inner = inner[:closing] if closing > 0 else inner
     return _TAIL.sub("", inner) or text
 
@@ -133,7 +145,7 @@ def _numbers(reply: str) -> tuple[int | None, EnhancedStatus | None]:
         status = None  # "250 2.1.5 ok" of an earlier recipient, a version number
     if head:
         return int(head[1]), status
-    inside = _CODE_INSIDE.search(reply) if status else None
+    inside = (_CODE_INSIDE.search(reply) if status else None) or _CODE_TOLD.search(reply)
     return (int(inside[1]) if inside else None), status
 
 

@@ -28,7 +28,7 @@ _STATUS_FIELD = re.compile(
     r"^[ \t]*(?:reporting-mta|final-recipient|original-recipient)[ \t]*:", re.IGNORECASE | re.MULTILINE
 )
 _DELAY_SUBJECT = re.compile(r"delay|warning|still being retried|deferred", re.IGNORECASE)
-_RESPONSE = re.compile(r"^The response(?: from the remote server)? was:\s*(\S.*(?:\n.*\S.*)*)", re.MULTILINE)
+_RESPONSE = re.compile(r"^The response(?: from the remote server)? was:\s*(\S.*(?:\n[^\S\n]*\S.*)*)", re.MULTILINE)
 _TRANSCRIPT = re.compile(r"^[ \t]*-{3,} ?Transcript of session follows ?-{3,}[ \t]*$", re.MULTILINE)
 _NEXT_BAR = re.compile(r"^[ \t]*-{5} ", re.MULTILINE)
 _LONGEST_NUMBERS = len("550 5.000.000")
@@ -184,7 +184,7 @@ def _with_stage(recipient: RecipientReport, report: _Report) -> RecipientReport:
     Sendmail writes only the first line of the reply, the others stand in its transcript.
     """
     said = recipient.diagnostic_code or ""
-    if answer := answer_told(report.answers, said):
+    if report.answers and (answer := answer_told(report.answers, said)):
         whole = answer.text if len(answer.text) > len(said) and is_first_line(said) else said
         return replace(recipient, diagnostic_code=whole, stage=answer.stage)
     if recipient.final_recipient is None:

@@ -117,10 +117,39 @@ def test_reply(diagnostic: str, text: str, code: int | None, status: str | None)
         ("192.0.2.7 failed after I sent the message. Remote host said: 550 no", "DOT"),
         ("550 the mailer ran after data were lost", "DATA"),
         ("550 nothing told", None),
+        ("mx.example.org [192.0.2.7] did not like our RCPT TO: 550 no", "RCPT"),
+        ("mx.example.org [192.0.2.7] did not like our final DATA: 554 no", "DOT"),
+        ("host mx.example.org rejected command 'RCPT TO:<ada@example.org>' with code 550 (5.1.1) 'no'", "RCPT"),
+        ("rejected recipient <ada@example.org> (Error following RCPT command): [550 no]", "RCPT"),
+        ("5.0.0 (Remote SMTP server has rejected address)", "RCPT"),
+        ("Connected to 192.0.2.7 but failed on DATA command", "DATA"),
+        ("the server sent: RCPT TO:<ada@example.org> Remote server replied: 550 no", "RCPT"),
+        (">>> DATA <<< 550 no <<< 503 Need RCPT", "RCPT"),
     ],
 )
 def test_stage(diagnostic: str, stage: str | None) -> None:
     assert read_reply(diagnostic).stage == stage
+
+
+@pytest.mark.parametrize(
+    ("diagnostic", "code"),
+    [
+        ("rejected with code 550 (5.1.1) 'no such user'", 550),
+        ("TLS is required (code 454)", 454),
+        ("Error, ERROR_CODE :550, ERROR_CODE :no such user", 550),
+        ("error 550: no such user", 550),
+        ("[550] no such user", 550),
+        ("#550 5.1.1 no such user ##", 550),
+        ("> 550 no such user", 550),
+        ("Remote server replied: 550 no such user", 550),
+        ("It answered as follows: [550 no such user]", 550),
+        ("connect to mx.example.org[550:1::2]: no", None),
+        ("too much (550 MB) in #550kB", None),
+        ("error 550.1: no", None),
+    ],
+)
+def test_a_code_that_stands_apart(diagnostic: str, code: int | None) -> None:
+    assert read_reply(diagnostic).code == code
 
 
 def test_host() -> None:
