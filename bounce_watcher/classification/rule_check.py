@@ -94,7 +94,8 @@ def _winner(verdict: Verdict) -> str:
 
 
 def _quoted(example: str) -> str:
-    text = one_line(example)
+    """Without its addresses: what is said of a rule gets into logs."""
+    text = mask_addresses(one_line(example))
     return f"“{text if len(text) <= _SHOWN else text[: _SHOWN - 1] + '…'}”"
 
 

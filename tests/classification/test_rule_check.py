@@ -27,6 +27,12 @@ def test_a_sound_rule_passes_and_judges() -> None:
     assert classify_reply("550 Mailbox is PARKED", load_rules(own)).rule == "own.parked"
 
 
+def test_no_address_of_an_example_gets_into_a_log() -> None:
+    [problem] = problems(rule('text = ["parked"]\nexamples = ["550 <ada@example.org> zzz"]'))
+    assert "zzz" in problem
+    assert "ada" not in problem
+
+
 def test_without_rules_of_ones_own_ours_stand_alone() -> None:
     assert load_rules(()) is load_builtin()
 
