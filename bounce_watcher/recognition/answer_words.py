@@ -71,7 +71,7 @@ ABSENCE = (
     "left the company", "has left the", "left the organi", "have left the", "i have retired", "has retired",
     "new email address", "new e-mail address", "changed my email", "changed my e-mail", "email address has changed",
     "no longer monitored", "is not monitored", "not being monitored", "unmonitored", "unattended mailbox",
-    "no longer in use", "no longer used", "will not be read",
+    "no longer in use", "no longer used", "will not be read", "not be reading my mail",
     # German, Dutch
     "nicht im buro", "nicht im hause", "nicht im haus", "außer haus", "ausser haus", "im urlaub", "in urlaub",
     "abwesend", "abwesenheit", "nicht erreichbar", "elternzeit", "wieder erreichbar", "automatische antwort",

@@ -19,7 +19,7 @@ MAX_FIRST_WORDS = 400
 """Characters at the beginning of a text in which an answer must say so that nothing marks as a machine's."""
 
 _ANSWER_SUBJECTS = tuple(map(folded, ANSWER_SUBJECTS))
-_NOTES_SUBJECT = re.compile(r"auto ?: .{1,200} (?:is|am) ")
+_NOTES_SUBJECT = re.compile(r"auto ?: .{1,200} (?:is|am) |[^?]{1,100} is out of the office[^?]*$")
 _OPT_OUTS = tuple(map(folded, OPT_OUT))
 _ANSWERED = frozenset({"in-reply-to", "references"})
 _OF_RULES = frozenset({"x-ms-exchange-inbox-rules-loop", "x-auto-response-suppress"})

@@ -14,16 +14,22 @@ from bounce_watcher.recognition.recognizer import Recognition
 REJECT = "sieve-reject"
 
 _RECEIPT = "disposition-notification"
+_FIELD = re.compile(r"^[ \t]*disposition[ \t]*:", re.IGNORECASE | re.MULTILINE)
 _REJECTED = re.compile(
     r"automatically rejected|was (?:rejected|refused) by (?:sieve|the recipient)|rejected by a? ?sieve", re.IGNORECASE
 )
+
+MAX_FIELDS = 10_000
+"""Characters of a part in which the fields of a receipt stand that has lost its type."""
 
 
 def recognise(message: ParsedMessage) -> Recognition | None:
     """A receipt; but a refusal in its dress ("… was automatically rejected": Dovecot, Cyrus) is a failure."""
     part = next((p for p in message.parts if p.type.value in DISPOSITION_TYPES), None)
+    if part is None and message.type.get("report-type") == _RECEIPT:
+        part = next((p for p in message.parts if _FIELD.search(p.text[:MAX_FIELDS])), message.parts[-1])
     if part is None:
-        return Recognition(Kind.DISPOSITION) if message.type.get("report-type") == _RECEIPT else None
+        return None
     report = parse_disposition(part.text)
     original = original_headers(message)
     sent = sent_message(original)

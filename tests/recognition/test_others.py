@@ -159,6 +159,15 @@ def test_the_id_of_a_session_is_nobody() -> None:
     assert read(hidden.replace(b"To: user@example.org", b"To: a@example.org, b@example.org")).kind is Kind.DISPOSITION
 
 
+def test_a_receipt_without_its_type_is_one() -> None:
+    plain = receipt("manual-action/MDN-sent-manually; displayed").replace(
+        b"message/disposition-notification", b"text/plain"
+    )
+    assert read(plain).kind is Kind.DISPOSITION
+    refused = receipt("automatic-action/x; deleted", submitted="auto-replied (rejected)")
+    assert recipients(refused.replace(b"message/disposition-notification", b"text/plain")) == ["user@example.org"]
+
+
 def test_what_was_displayed_was_not_refused() -> None:
     content = receipt("manual-action/MDN-sent-manually; displayed", submitted="auto-replied (rejected)")
     assert read(content).kind is Kind.DISPOSITION
@@ -196,7 +205,8 @@ def test_mail_that_is_no_event(content: bytes, kind: Kind) -> None:
     "subject",
     [
         "Automatic reply: x", "Out of Office: x", "[Auto-Reply] x", "Re: [Auto Reply] x",
-        "AUTO: Jo is out of the office", "Automatische Antwort: x", "AW: (Automatische Antwort) x",
+        "AUTO: Jo is out of the office",
+        "Jo Example is out of the office.", "Automatische Antwort: x", "AW: (Automatische Antwort) x",
         "Abwesenheitsnotiz: x", "=?utf-8?Q?R=C3=A9ponse_automatique_:_x?=", "Message d'absence",
         "Respuesta automática: x", "Fuera de la oficina", "Resposta automática: x", "Fora do escritório: x",
         "Risposta automatica: x", "Automatisch antwoord: x", "Afwezig: x", "Automatiskt svar: x", "Frånvaro: x",
@@ -213,7 +223,14 @@ def test_subjects_of_answering_machines(subject: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "subject", ["Automation of offices", "Re: Out of office hours", "The automatic reply", "Vacations for all"]
+    "subject",
+    [
+        "Automation of offices",
+        "Who is out of the office?",
+        "Re: Out of office hours",
+        "The automatic reply",
+        "Vacations for all",
+    ],
 )
 def test_subjects_of_people(subject: str) -> None:
     assert read(answer(subject)).kind is Kind.OTHER
