@@ -9,6 +9,9 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
+from bounce_watcher.model.address import address_key
+from bounce_watcher.parsing.address import find_addresses
+
 MAX_LINES = 1_000
 """Lines of a notice that are read for a conversation."""
 
@@ -31,16 +34,22 @@ _AFTERMATH = re.compile(
     r"|.{0,40}\bno (?:valid )?recipients|bad sequence)",
     re.IGNORECASE,
 )
+_SUMMARY = re.compile(r"[245]\d\d (?:[245]\.\d{1,3}\.\d{1,3} )?\S{1,320}\.\.\. ")
 _OF_RECIPIENT = "... user unknown"
 """What Sendmail makes of a refused recipient. Of a refused message it makes `Service unavailable`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A refusal on one line. `stage`: the command that it answers as `SmtpReply.stage` has it, None = not shown."""
+    """A refusal on one line.
+
+    `stage`: the command that it answers as `SmtpReply.stage` has it, None = not shown. `recipients`: keys of the
+    addresses that it was on, by the command or by what Sendmail made of it.
+    """
 
     text: str
     stage: str | None
+    recipients: frozenset[str] = frozenset()
 
 
 def is_aftermath(reply: str) -> bool:
@@ -85,21 +94,32 @@ def answer_told(answers: Iterable[Answer], diagnostic: str) -> Answer | None:
     return alike[0] if len({each.stage for each in alike}) == 1 else None
 
 
+def answer_on(answers: Iterable[Answer], address: str) -> Answer | None:
+    """The last answer on `address`; None where none is shown to be."""
+    key = address_key(address)
+    return next((each for each in reversed(tuple(answers)) if key in each.recipients), None)
+
+
 def _plain(reply: str) -> str:
     """What two prints of one reply have in common."""
     return " ".join(reply[:MAX_LINE].lower().split())
 
 
 class _Conversation:
-    """Reads line by line. `_session`: this server's first answer; `_open`: the last one goes on in the next line."""
+    """Reads line by line.
 
-    __slots__ = ("_answers", "_open", "_session", "_stage")
+    `_session`: this server's first answer; `_open`: the last answer goes on in the next line; `_fresh`: nothing but
+    what Sendmail made of it has come since; `_recipients`: those of the command.
+    """
+
+    __slots__ = ("_answers", "_fresh", "_open", "_recipients", "_session", "_stage")
 
     def __init__(self) -> None:
         self._answers: list[Answer] = []
         self._session = 0
         self._stage: str | None = None
-        self._open = False
+        self._recipients: frozenset[str] = frozenset()
+        self._open = self._fresh = False
 
     def read(self, line: str) -> None:
         turn = _TURN.match(line)
@@ -107,7 +127,9 @@ class _Conversation:
             self._read_remark(line)
         elif turn[1] in (">>>", "-->"):
             self._close()
+            self._fresh = False
             self._stage = _COMMANDS.get(turn[2].partition(" ")[0].upper())
+            self._recipients = _named(turn[2]) if self._stage == "RCPT" else frozenset()
         elif _REFUSAL.match(turn[2]):
             self._read_answer(turn[2])
 
@@ -120,17 +142,23 @@ class _Conversation:
             last = self._answers[-1]
             self._answers[-1] = replace(last, text=f"{last.text} {said}"[:MAX_LINE])
         else:
-            self._answers.append(Answer(said, self._stage))
+            self._answers.append(Answer(said, self._stage, self._recipients or _named(said)))
+        self._fresh = True
         self._open = is_first_line(said)
         if not self._open:
             self._close()
 
     def _read_remark(self, line: str) -> None:
         self._close()
-        if "while talking to " in line:
-            self._session, self._stage = len(self._answers), "CONNECT"
-        elif self._answers and line.lower().endswith(_OF_RECIPIENT):
-            self._answers[-1] = _to_rcpt(self._answers[-1])
+        if "while talking to " in line.lower():
+            self._session, self._stage, self._recipients = len(self._answers), "CONNECT", frozenset()
+        if not self._fresh or not self._answers:
+            return
+        last = self._answers[-1]
+        self._fresh = _SUMMARY.match(line) is not None
+        if self._fresh:
+            last = replace(last, recipients=last.recipients | _named(line))
+            self._answers[-1] = _to_rcpt(last) if line.lower().endswith(_OF_RECIPIENT) else last
 
     def _close(self) -> None:
         """The last answer is whole. Where it is an aftermath, those before it answered RCPT TO."""
@@ -139,6 +167,10 @@ class _Conversation:
             self._answers.pop()
             self._answers[self._session :] = map(_to_rcpt, self._answers[self._session :])
             self._session = len(self._answers)
+
+
+def _named(text: str) -> frozenset[str]:
+    return frozenset(map(address_key, find_addresses(text, 1))) if "@" in text else frozenset()
 
 
 def _to_rcpt(answer: Answer) -> Answer:

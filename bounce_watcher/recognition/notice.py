@@ -29,6 +29,7 @@ from bounce_watcher.parsing.headers import Headers
 from bounce_watcher.parsing.lazy import lazy
 from bounce_watcher.parsing.message import ParsedMessage
 from bounce_watcher.parsing.returned import original_headers, sent_message, split_text
+from bounce_watcher.parsing.transcript import Answer, answer_on, read_transcript
 from bounce_watcher.recognition.merging import each_once, kind_of
 from bounce_watcher.recognition.prose import MAX_TEXT, MAX_WORDS, action_told, bystanders, finding, is_bystander
 from bounce_watcher.recognition.recognizer import Recognition
@@ -127,6 +128,10 @@ class Notice:
     barred: frozenset[str] = field(repr=False)
 
     @lazy
+    def answers(self) -> tuple[Answer, ...]:
+        return read_transcript("\n".join(self.lines))
+
+    @lazy
     def paragraphs(self) -> tuple[tuple[int, int, str], ...]:
         """First line, line behind the last, folded text."""
         found, start = [], None
@@ -177,9 +182,16 @@ def read_notice(message: ParsedMessage) -> tuple[Notice, tuple[Candidate, ...]]:
     """The notice of a message and every candidate in it, bystanders among them."""
     text = plain_shapes(split_text(_whole_lines(message)[:MAX_TEXT])[0])
     original = original_headers(message)
-    notice = Notice(message, tuple(text.split("\n")[:MAX_LINES]), original, bystanders(message, original))
+    lines = tuple(text.split("\n")[:MAX_LINES])
+    notice = Notice(message, lines, original, bystanders(message, original) | _called_senders(lines))
     found = [*_in_dialogue(notice), *_in_lines(notice), *_in_sentences(notice)]
     return notice, tuple(each for each in found[:MAX_CANDIDATES] if each.address)
+
+
+def _called_senders(lines: Iterable[str]) -> frozenset[str]:
+    """Keys of the addresses that a notice itself calls a sender: `Original Sender: <news@example.com>`."""
+    labelled = (line for line in lines if "@" in line and _is_of_original(line))
+    return frozenset(address_key(address) for line in labelled for address in find_addresses(line, 20))
 
 
 def _whole_lines(message: ParsedMessage) -> str:
@@ -225,12 +237,14 @@ def _recognition(notice: Notice, candidates: list[Candidate], name: str) -> Reco
 
 
 def _finding(notice: Notice, candidate: Candidate, all_of_them: list[Candidate], name: str) -> Finding:
-    words = _words(notice, candidate, all_of_them)
+    answer = answer_on(notice.answers, candidate.address)
+    told = _words(notice, candidate, all_of_them)
+    words = answer.text if answer else told
     found = finding(name, "1", candidate.address, words, action_told(notice.message, "\n".join(notice.lines)))
-    mailed = _MAILED.search(words)
+    mailed = _MAILED.search(told)
     report = replace(
         found.report,
-        stage=candidate.stage or _step(words),
+        stage=(answer and answer.stage) or candidate.stage or _step(words),
         original_recipient=parse_address(mailed[1]) if mailed else None,
     )
     return replace(found, report=report)
