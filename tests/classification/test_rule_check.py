@@ -122,3 +122,26 @@ def test_a_rule_may_say_that_nothing_is_known() -> None:
     own = (("own.toml", rule('text = ["user unknown"]\nexamples = ["550 user unknown"]', reason="unknown")),)
     assert check(own).problems == ()
     assert classify_reply("550 user unknown", load_rules(own)).reason is Reason.UNKNOWN
+
+
+KEYS = (
+    "id", "reason", "text", "any", "unless", "status", "code", "remote", "reporter", "stage", "regex", "weak", "source",
+    "examples", "not_examples",
+)  # fmt: skip
+VALUES = (
+    "1", "1.5", "true", '""', '" "', '"\\n"', '"\\u0000"', '"("', '"x{99999}"', "[]", "[1]", '[""]', '["\\u0000"]',
+    '["\\n"]', '["."]', '["x.x.x"]', '["5.999.999"]', '["9xx"]', '[["x"]]', "{}", "[{}]", "1979-05-27",
+    '["\\U0010ffff"]', '["' + "x " * 5_000 + '"]',
+)  # fmt: skip
+SOUND = {"reason": '"spam"', "source": '"x"', "text": '["parked"]', "examples": '["550 parked"]'}
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_whatever_a_key_holds_the_answer_is_problems_of_one_line(key: str) -> None:
+    rules = [{"id": f'"own.r{number}"', **SOUND, key: value} for number, value in enumerate(VALUES)]
+    tables = ["\n".join(f"{name} = {value}" for name, value in keys.items()) for keys in rules]
+    in_rules = tuple((f"{number}.toml", f"[[rule]]\n{table}") for number, table in enumerate(tables))
+    on_top = tuple((f"top{number}.toml", f"{key} = {value}") for number, value in enumerate(VALUES))
+    told = check(in_rules + on_top).problems
+    assert len({problem.partition(":")[0] for problem in told}) > len(VALUES)
+    assert all(len(problem.splitlines()) == 1 for problem in told)
