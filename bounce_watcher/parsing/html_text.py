@@ -25,7 +25,11 @@ def is_html(text: str) -> bool:
 
 def html_to_text(html: str) -> str:
     """`html` as plain text: a line a block, cells of a row on one line, scripts and what is hidden left out. Total."""
-    tree = LexborHTMLParser(_CELL.sub(r" \g<0>", html[:MAX_HTML]))  # cells outside of a table are no nodes
+    html = html[:MAX_HTML]
+    last = html.rfind(">") + 1
+    if last and "@" in html[last:]:  # cut off: half an address is another one
+        html = html[:last]
+    tree = LexborHTMLParser(_CELL.sub(r" \g<0>", html))  # cells outside of a table are no nodes
     if tree.body is None:
         return ""
     for node in tree.css(_UNSEEN):

@@ -57,7 +57,7 @@ _HEADINGS = (
 
 _ANY_HEADING = "|".join(_HEADINGS)
 _DELIMITER = re.compile(
-    rf"^[ \t>]*(?:(?:{_ANY_HEADING})[ \t]*[-=_*|+#~.:：]{{0,80}}[ \t]*"
+    rf"^[ \t>]*(?:(?:{_ANY_HEADING})[ \t]*(?:[-=_*|+#~.:：]{{1,80}}[ \t]*)?"
     rf"|[-=_*|+#~]{{1,80}}[ \t:]*(?:{_ANY_HEADING})[^\n]*)$",
     re.IGNORECASE | re.MULTILINE,
 )
@@ -100,8 +100,8 @@ def original_headers(message: ParsedMessage) -> Headers | None:
     _, original = split_text(message.text)
     if not original:
         return None
-    block = original.lstrip("\n> \t").encode("utf-8", "replace").partition(b"\n\n")[0]
-    return Headers(block)
+    block, blank, _ = original.lstrip("\n> \t").encode("utf-8", "replace").partition(b"\n\n")
+    return Headers(block if blank else block[: block.rfind(b"\n") + 1])  # half a line may hold half an address
 
 
 def sent_message(headers: Headers | None) -> SentMessage:

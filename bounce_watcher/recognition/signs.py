@@ -17,8 +17,9 @@ _DAEMON = re.compile(
 _FAILURE_SUBJECT = re.compile(
     r"undeliver|undelivrable|return(?:ed|ing) (?:e?mail|to sender|message)"
     r"|failure notice|failed mail|mail failed|fail\w{0,10} (?:to )?deliver"
-    r"|deliver\w* (?:has )?(?:fail|status|report|notification|problem|error)|(?:mail|message) delivery"
-    r"|mail (?:(?:system )?error|failure|could not)|(?:mail|message) (?:status|undeliver|not delivered|delayed)|non-?deliver"
+    r"|deliver\w{0,10} (?:has )?(?:fail|status|report|notification|problem|error)|(?:mail|message) delivery"
+    r"|mail (?:(?:system )?error|failure|could not)|(?:mail|message) (?:status|undeliver|not delivered|delayed)"
+    r"|non-?deliver"
     r"|could ?n[o']t (?:be )?(?:send|sent|deliver)|not be delivered|addressing error|no valid recipient|^ndn:"
     r"|delayed mail|mail delay|could not send message|rejected|^bounce|warning: message|unknown user|user unknown"
     r"|unzustellbar|nicht zugestellt|zustell|état de la distribution|non remis|no se (?:pudo|puede) entregar"

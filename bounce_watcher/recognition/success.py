@@ -1,5 +1,7 @@
 """Reports of success in prose: systems before RFC 3464, and reports that have lost their status part."""
 
+import re
+
 from bounce_watcher.model.fields import Action
 from bounce_watcher.model.finding import Kind
 from bounce_watcher.parsing.address import find_addresses
@@ -13,6 +15,8 @@ from bounce_watcher.recognition.vocabulary import folded, states_success
 
 NAME = "success"
 
+_REFUSAL = re.compile(r"(?<![\w.])[45]\d\d [45]\.\d{1,3}\.\d{1,3}\b")
+
 
 def recognise(message: ParsedMessage) -> Recognition | None:
     """Who got the mail. None where the text tells of a failure too: then that counts."""
@@ -21,7 +25,7 @@ def recognise(message: ParsedMessage) -> Recognition | None:
     notice = split_text(message.text[:MAX_TEXT])[0]
     notice = notice[: notice.rfind("\n") + 1]  # half a line may hold half an address
     words = folded(notice)
-    if not states_success(words):
+    if not states_success(words) or _REFUSAL.search(words):
         return None
     action = Action.RELAYED if "relayed" in words else Action.DELIVERED
     original = original_headers(message)

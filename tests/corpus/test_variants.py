@@ -61,7 +61,8 @@ def others(whole: dict[str, RecipientVerdict], damaged: Analysis) -> Iterator[st
     verdict that is not hard where it was. Other is:
 
     - a recipient that the whole message does not tell of;
-    - worse news of one: a failure where it was a delay or a success, a delay where it was a success;
+    - worse news of one: a failure where it was a delay or a success, a delay where it was a success; but for a failure
+      without any reason, which counts nothing: the words that told of a delay are lost;
     - good news where it had failed, or news of delivery where it was a complaint, or the reverse;
     - a hard verdict where there was none: this is what suppresses an address.
     """
@@ -74,7 +75,9 @@ def others(whole: dict[str, RecipientVerdict], damaged: Analysis) -> Iterator[st
         was = before.finding.report.action
         if (was is None) != (action is None):
             yield f"{address}: {was} has become {action}"
-        if was and action and (SEVERITY[action] > SEVERITY[was] or SEVERITY[action] == 0 < SEVERITY[was]):
+        is_worse = was and action and SEVERITY[action] > SEVERITY[was]
+        is_empty = was is Action.DELAYED and each.bounce_type is BounceType.UNDETERMINED
+        if (is_worse and not is_empty) or (was and action and SEVERITY[action] == 0 < SEVERITY[was]):
             yield f"{address}: {was} has become {action}"
         if each.bounce_type is BounceType.HARD is not before.bounce_type:
             yield f"{address}: {before.bounce_type} has become hard"
