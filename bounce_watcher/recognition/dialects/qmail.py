@@ -26,7 +26,7 @@ from bounce_watcher.recognition.recognizer import Recognition
 NAME = "qmail"
 
 _PARAGRAPH = re.compile(
-    r"^<([^<>\s]{1,250}@[^<>\s]{1,250})>(?: \([^()\n]{1,400}\))?:[ \t]*(.*(?:\n(?!<|--).*\S.*)*)", re.MULTILINE
+    r"^<([^<>\s]{1,250}@[^<>\s]{1,250})>(?: \([^()\n]{1,400}\))?:(.*(?:\n(?!<|--)[^\S\n]*\S.*)*)", re.MULTILINE
 )
 _DELAYED = ("THIS IS A WARNING ONLY", "still being retried")
 
