@@ -95,8 +95,10 @@ def test_several_status_parts_are_all_read() -> None:
     [
         ("  user@example.org\n    host mx [192.0.2.1]:\n    550 gone\n", "host mx [192.0.2.1]: 550 gone"),
         ("user@example.org: 550 5.1.1 unknown\n\nBye.\n", "550 5.1.1 unknown"),
-        ("Not delivered to user@example.org because it is gone.\n\nThe response was:\n\n550 5.1.1 gone\n",
-         "550 5.1.1 gone"),
+        (
+            "Not delivered to user@example.org because it is gone.\n\nThe response was:\n\n550 5.1.1 gone\n",
+            "550 5.1.1 gone",
+        ),
         ("Your message was not delivered.\n\nThe response was:\n\n550 gone\n", "550 gone"),
         ("  user@example.org\n    Unrouteable address\n  other@example.org\n    550 no\n", "Unrouteable address"),
         ("Nothing of use.\n", None),
@@ -131,6 +133,74 @@ def test_a_delivery_needs_no_words() -> None:
 )
 def test_a_recipient_that_is_not_named_is_looked_for_elsewhere(status: str, changes: dict[str, str]) -> None:
     assert actions(read(report(status, **changes))) == {"user@example.org": Action.FAILED}
+
+
+NO_MAILBOX = [
+    "x400; /G=Ada/S=User/O=Example/",
+    "LOCAL; user",
+    "X-LOCAL; user",
+    "x-notes; CN=Ada User/O=Example@Example",
+    "X-UNIX; |/usr/local/bin/filter user",
+    "rfc822; /var/mail/user",
+    "rfc822; @mx.example.org",
+    "rfc822; IMCEAEX-_O=EXAMPLE_CN=USER@host.example.org",
+    "",
+]
+
+
+@pytest.mark.parametrize("value", NO_MAILBOX)
+@pytest.mark.parametrize(
+    ("more", "text"),
+    [
+        ("Original-Recipient: rfc822;user@example.org", "Sorry.\n"),
+        ("Diagnostic-Code: smtp; 550 <user@example.org>... unknown", "Sorry.\n"),
+        ("X-Other: 1", "Not delivered:\n\n  <user@example.org>\n    550 unknown\n"),
+    ],
+    ids=["Original-Recipient", "diagnostic", "text"],
+)
+def test_a_final_recipient_that_is_no_mailbox_is_told_by_what_stands_beside_it(
+    value: str, more: str, text: str
+) -> None:
+    status = f"Final-Recipient: {value}\nAction: failed\nStatus: 5.1.1\n{more}\n"
+    assert actions(read(report(status, text=text))) == {"user@example.org": Action.FAILED}
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        (b"--BOUND--\n", b""),
+        (b'boundary="BOUND"', b"boundary=OTHER"),
+        (b"message/rfc822", b"text/plain"),
+        (b"message/rfc822", b"text/rfc822-header"),
+        (b"Final-Recipient:", b"final-recipient :"),
+        (b"Final-Recipient: rfc822; ", "Empfänger: ".encode()),
+        (b"Reporting-MTA: dns; out.example.com", b"Reporting-MTA: postmaster@example.net"),
+        (b"\nStatus: 5.1.1", b""),
+        (b"Remote-MTA: dns; mx.example.org", b"Remote-MTA:"),
+    ],
+    ids=str,
+)
+def test_what_is_missing_or_misspelt_does_not_hide_the_rest(damage: tuple[bytes, bytes]) -> None:
+    assert actions(read(report().replace(*damage))) == {"user@example.org": Action.FAILED}
+
+
+def test_what_an_alias_made_of_the_address_stands_in_exims_text() -> None:
+    text = "failed:\n\n  ada@example.net\n    (generated from user@example.org)\n    550 no such user\n"
+    told = only(report(block("user@example.org", "failed"), text=text)).report
+    assert (told.recipient, told.final_recipient) == ("user@example.org", "ada@example.net")
+
+
+def test_each_recipient_of_a_transcript_has_its_own_answer() -> None:
+    transcript = (
+        "   ----- Transcript of session follows -----\n... while talking to mx.example.org.:\n>>> DATA\n"
+        "<<< 550 5.7.1 <a@example.org>: not from you\n550 5.1.1 <a@example.org>... User unknown\n"
+        "<<< 552 5.2.2 <b@example.org>: over quota\n554 5.0.0 Service unavailable\n<<< 503 Need RCPT\n"
+    )
+    found = read(report(block("a@example.org", "failed") + block("b@example.org", "failed"), text=transcript))
+    assert [(each.report.diagnostic_code, each.report.stage) for each in found.findings] == [
+        ("550 5.7.1 <a@example.org>: not from you", "RCPT"),
+        ("552 5.2.2 <b@example.org>: over quota", "RCPT"),
+    ]
 
 
 def test_without_action_the_subject_decides() -> None:
