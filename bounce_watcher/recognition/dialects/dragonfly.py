@@ -8,13 +8,19 @@
     550 5.1.1 User unknown
 
     Original message follows.
+
+or, in place of the host's words, "Could not deliver for the last 432000 seconds. Giving up." The message itself follows
+either this line or "Message headers follow."
 """
 
 import re
+from dataclasses import replace
 
+from bounce_watcher.model.finding import Finding
 from bounce_watcher.parsing.address import parse_address
 from bounce_watcher.parsing.message import ParsedMessage
 from bounce_watcher.parsing.returned import original_headers, sent_message, split_text
+from bounce_watcher.parsing.smtp_reply import read_stage
 from bounce_watcher.recognition.merging import kind_of
 from bounce_watcher.recognition.prose import MAX_TEXT, finding
 from bounce_watcher.recognition.recognizer import Recognition
@@ -22,6 +28,7 @@ from bounce_watcher.recognition.recognizer import Recognition
 NAME = "dragonfly"
 
 _ADDRESS = re.compile(r"There was an error delivering your mail to <([^<>\n]{1,320})>\.?")
+_ANSWER = re.compile(r"^(\S{1,250}) \[[^\]\n]{1,50}\] (did not like our [A-Za-z ]{1,20}):\n", re.MULTILINE)
 
 
 def recognise(message: ParsedMessage) -> Recognition | None:
@@ -31,5 +38,14 @@ def recognise(message: ParsedMessage) -> Recognition | None:
     address = parse_address(match[1]) if match else None
     if match is None or address is None:
         return None
-    findings = (finding(NAME, "1", address, notice[match.end() :]),)
+    findings = (_finding(address, notice[match.end() :]),)
     return Recognition(kind_of(findings), findings, sent_message(original_headers(message)))
+
+
+def _finding(address: str, told: str) -> Finding:
+    """The host's reply where there is one, with the host and the command that it answered."""
+    answer = _ANSWER.search(told)
+    if answer is None:
+        return finding(NAME, "1", address, told)
+    found = finding(NAME, "1", address, told[answer.end() :])
+    return replace(found, report=replace(found.report, remote_mta=answer[1], stage=read_stage(answer[2])))
