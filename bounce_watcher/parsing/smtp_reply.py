@@ -52,18 +52,20 @@ _HOST = re.compile(r"\bhost ([\w.-]{4,255})\s?[\[(:]")
 
 _COMMAND = re.compile(
     r"(?:reply to|after|following|sending|performing|response to|sent:|>>>|error,|did not like our|failed on"
-    r"|rejected command) (?:the |pipelined |')?"
+    r"|rejected command|progress was) (?:the |pipelined |')?"
     r"(initial connection|end of data|final data|message body|[el]hlo|helo|starttls|auth|mail from|mail|rcpt to|rcpt"
     r"|data)\b"
     r"|(refused to talk to me|initial (?:server )?greeting)|\b(rcpt to|mail from|data|ehlo) said\b"
     r"|(does not like recipient|rejected recipient|has rejected address|sender was rejected|my name was rejected"
     r"|greeting failed)"
-    r"|(failed after i sent the message)"
+    r"|(failed after i sent the message|body of message generated response)"
+    r"|(\[(?:rcpt_to|mail_from|body)\]|\(state 1[4578]\))"
 )
 _STAGE_HINTS = (
     "reply to", "talk to me", "response to", "after ", "sending ", "performing ", ">>>", "greeting", "sent:", " said ",
     "does not like", "was rejected", "error, ", "following ", "did not like", "failed on ", "rejected command",
-    "rejected recipient", "rejected address",
+    "rejected recipient", "rejected address", "progress was", "body of message", "[rcpt_to]", "[mail_from]", "[body]",
+    "(state 1",
 )  # fmt: skip
 _HINT_DEPTH = len("initial server ")
 """How far into a match of `_COMMAND` its hint may stand: nothing before that needs to be searched."""
@@ -78,6 +80,9 @@ _STAGES = {
     "rcpt to": "RCPT", "rcpt": "RCPT", "does not like recipient": "RCPT",
     "rejected recipient": "RCPT", "has rejected address": "RCPT",
     "data": "DATA",
+    "body of message generated response": "DOT",
+    "[rcpt_to]": "RCPT", "[mail_from]": "MAIL", "[body]": "DOT",                                       # Yahoo
+    "(state 14)": "RCPT", "(state 15)": "DATA", "(state 17)": "DATA", "(state 18)": "DATA",            # old Gmail
     "end of data": "DOT", "final data": "DOT", "message body": "DOT", "failed after i sent the message": "DOT",
 }  # fmt: skip
 

@@ -125,6 +125,13 @@ def test_reply(diagnostic: str, text: str, code: int | None, status: str | None)
         ("Connected to 192.0.2.7 but failed on DATA command", "DATA"),
         ("the server sent: RCPT TO:<ada@example.org> Remote server replied: 550 no", "RCPT"),
         (">>> DATA <<< 550 no <<< 503 Need RCPT", "RCPT"),
+        ("Sorry, most progress was RCPT TO response; remote host 192.0.2.7 said: 550 no", "RCPT"),
+        ("Remote host said: 550 5.1.1 no [RCPT_TO]", "RCPT"),
+        ("Remote host said: 554 no [BODY]", "DOT"),
+        ("The error that the other server returned was: 550 550 no (state 14).", "RCPT"),
+        ("The error that the other server returned was: 550 550 no (state 17).", "DATA"),
+        ("550 no (state 99)", None),
+        ("Body of message generated response: 554 no", "DOT"),
     ],
 )
 def test_stage(diagnostic: str, stage: str | None) -> None:
