@@ -27,7 +27,7 @@ ANSWER_SUBJECTS = (
     "automatiskt svar", "automatisk svar", "autosvar", "franvaromeddelande", "franvaro", "franvarande",
     "fraværsmeddelelse", "fraværsmelding", "fravær", "ikke til stede", "ikke på kontoret", "ikke pa kontoret",
     "ute av kontoret", "ude af kontoret", "automaattinen vastaus", "automaattivastaus", "poissaoloviesti",
-    "poissaolo", "poissa toimistosta", "olen poissa", "sjalfvirkt svar", "automaatvastus", "automatiska atbilde",
+    "poissaolo", "poissa toimistosta", "olen poissa", "poissa:", "sjalfvirkt svar", "automaatvastus", "automatiska atbilde",
     "automatinis atsakymas",
     # Central and Eastern Europe
     "odpowiedz automatyczna", "automatyczna odpowiedz", "autoodpowiedz", "nieobecnosc", "poza biurem",
@@ -50,7 +50,7 @@ ABSENT_SUBJECTS = (
     "out of office", "out of the office", "out-of-office", "auto-reply", "autoreply", "automatic reply",
     "on vacation", "on holiday", "on leave", "annual leave", "parental leave", "maternity leave", "vacation notice",
     "away until", "no longer at ", "no longer with ", "no longer work", "new email address", "new e-mail address",
-    "change of email", "email address has changed", "im urlaub", "nicht im haus", "nicht erreichbar",
+    "change of email", "email address has changed", "im urlaub", "abwesend", "nicht im haus", "nicht erreichbar",
     "neue e-mail-adresse", "neue mailadresse", "elternzeit", "en conge", "de conge", "en vacances",
     "nouvelle adresse", "de vacaciones", "ausencia", "ausente", "de ferias", "in ferie", "pa ferie", "på ferie",
     "assenza", "vakantie", "pa semester", "semesterledig", "lomalla", "na urlopie", "urlop", "dovolena",
