@@ -27,7 +27,8 @@ ANSWER_SUBJECTS = (
     "automatiskt svar", "automatisk svar", "autosvar", "franvaromeddelande", "franvaro", "franvarande",
     "fraværsmeddelelse", "fraværsmelding", "fravær", "ikke til stede", "ikke på kontoret", "ikke pa kontoret",
     "ute av kontoret", "ude af kontoret", "automaattinen vastaus", "automaattivastaus", "poissaoloviesti",
-    "poissaolo", "poissa toimistosta", "olen poissa", "poissa:", "sjalfvirkt svar", "automaatvastus", "automatiska atbilde",
+    "poissaolo", "poissa toimistosta", "olen poissa", "poissa:", "sjalfvirkt svar", "automaatvastus",
+    "automatiska atbilde",
     "automatinis atsakymas",
     # Central and Eastern Europe
     "odpowiedz automatyczna", "automatyczna odpowiedz", "autoodpowiedz", "nieobecnosc", "poza biurem",
