@@ -22,21 +22,28 @@ from enum import IntEnum
 from functools import lru_cache
 
 from bounce_watcher.model.address import address_key
+from bounce_watcher.model.fields import Action
 from bounce_watcher.model.finding import Finding
 from bounce_watcher.parsing.address import find_addresses, parse_address
-from bounce_watcher.parsing.charset import one_line
 from bounce_watcher.parsing.headers import Headers
 from bounce_watcher.parsing.lazy import lazy
 from bounce_watcher.parsing.message import ParsedMessage
 from bounce_watcher.parsing.returned import original_headers, sent_message, split_text
-from bounce_watcher.parsing.transcript import Answer, answer_on, read_transcript
+from bounce_watcher.parsing.transcript import Answer, read_transcript
 from bounce_watcher.recognition.merging import each_once, kind_of
-from bounce_watcher.recognition.prose import MAX_TEXT, MAX_WORDS, action_told, bystanders, finding, is_bystander
+from bounce_watcher.recognition.prose import (
+    MAX_TEXT,
+    MAX_WORDS,
+    action_said,
+    action_told,
+    bystanders,
+    finding,
+    is_bystander,
+)
+from bounce_watcher.recognition.reasons import BAR, DECORATION, REASON_LINES, REPLY, Place, Reasons, is_on_the_mail
 from bounce_watcher.recognition.recognizer import Recognition
 from bounce_watcher.recognition.signs import has_failure_subject, is_from_itself
 from bounce_watcher.recognition.vocabulary import (
-    REASON_ENDS,
-    REASON_LABELS,
     RECIPIENT_LABELS,
     SENDER_LABELS,
     folded,
@@ -54,10 +61,6 @@ MAX_LINES = 1_000
 
 MAX_CANDIDATES = 1_000
 """Places of addresses that are kept."""
-
-REASON_LINES = 12
-"""Lines below an address that are read for its reason."""
-
 
 OPENING_LINES = 15
 """Lines within which a notice says what it is about."""
@@ -98,24 +101,16 @@ _TURN = re.compile(r"[^\w]{0,12}(?:\w[\w ]{0,30}(?:[:>]|<{1,3}|>{1,3})\s{0,3})?(
 _ANY_COMMAND = re.compile(
     r"\b(?:rcpt to|mail from)\s?:|(?:>>>|<<<|-->|[CS]:)\s?(?:data|quit|rset|helo|ehlo|bdat)\b", re.IGNORECASE
 )
-_REPLY = re.compile(
-    r"(?<![\w.:/#-])#?[45]\d\d(?:[ -]#?[45]\.\d{1,3}\.\d{1,3})?[ -]\S|(?<![\w.])\(?#?[45]\.\d{1,3}\.\d{1,3}(?![\w.])"
-)
-_DECORATION = " \t*>+-–•\"'()[]<>,;.:|=#"
 _ADDRESS_ALONE = re.compile(
     rf"(?:rfc822;\s?|smtp[:=]|mailto:|to:)?{_ADDRESS}(?:\s?<(?:mailto:|smtp:)?{_ADDRESS}>?)?", re.IGNORECASE
 )
 _ENVIRONMENT = re.compile(r"[\w-]{1,40}=[^\s@]{1,128}@")
 _AT_START = re.compile(rf"([\s*>•-]{{0,12}})[<\"']?(?![245]\d\d-)({_ADDRESS})[>\"']?\s")
-_BAR = re.compile(r"[\W_]{3,80}([^\W_][^\n]{0,80}?)[\W_]{2,80}")
-_RULE = re.compile(r"[\W_]{4,200}")
 _SENTENCE_END = re.compile(r"[.!?](?=\s|$)|[。！？]")
 _FROM_SOMEBODY = re.compile(
     rf"\b(?:from|by|sent by|sender(?: is)?|von|de|da|od|от|message sent by)\s{{1,3}}[\"'(]?<?({_ADDRESS})>?",
     re.IGNORECASE,
 )
-_MAILED = re.compile(rf"\((?:ultimately )?(?:expanded|generated) from:?\s{{0,3}}<?({_ADDRESS})>?\)", re.IGNORECASE)
-_STEP = re.compile(r"\b(?:smtp command|step|during|command)\s?:?\s{0,3}(rcpt|data|mail)\b", re.IGNORECASE)
 
 
 @dataclass(frozen=True, eq=False)
@@ -173,6 +168,11 @@ class Notice:
         above = self.paragraphs[number - 1][2] if number else ""
         return offers_help(folded(self.lines[line])) or (above.endswith(":") and offers_help(above))
 
+    def said_of_section(self, line: int) -> Action | None:
+        """What the line itself, else the bar above it, says became of the mail; None where neither tells."""
+        bars = (each for each in reversed(self.lines[:line]) if BAR.fullmatch(each.strip()))
+        return action_said(folded(self.lines[line])) or action_said(folded(next(bars, "")))
+
     def is_candidate(self, address: str) -> bool:
         return not is_bystander(address, self.barred)
 
@@ -190,7 +190,7 @@ def read_notice(message: ParsedMessage) -> tuple[Notice, tuple[Candidate, ...]]:
 
 def _called_senders(lines: Iterable[str]) -> frozenset[str]:
     """Keys of the addresses that a notice itself calls a sender: `Original Sender: <news@example.com>`."""
-    labelled = (line for line in lines if "@" in line and _is_of_original(line))
+    labelled = (line for line in lines if "@" in line and is_on_the_mail(line))
     return frozenset(address_key(address) for line in labelled for address in find_addresses(line, 20))
 
 
@@ -231,28 +231,26 @@ def _of(notice: Notice, candidates: Iterable[Candidate], strength: Strength) -> 
     return [each for each in found if "." in each.address.rpartition("@")[2]] or found
 
 
-def _recognition(notice: Notice, candidates: list[Candidate], name: str) -> Recognition | None:
-    findings = each_once(_finding(notice, each, candidates, name) for each in candidates)
+def _recognition(notice: Notice, told: list[Candidate], name: str) -> Recognition | None:
+    spans = tuple((first, last) for first, last, _ in notice.paragraphs)
+    reasons = Reasons(notice.lines, spans, tuple(map(_place, told)))
+    is_alone = len({address_key(each.address) for each in told}) == 1
+    of_all = action_told(notice.message, "\n".join(notice.lines))
+    findings = each_once(_finding(each, reasons, name, None if is_alone else notice, of_all) for each in told)
     return Recognition(kind_of(findings), findings, sent_message(notice.original)) if findings else None
 
 
-def _finding(notice: Notice, candidate: Candidate, all_of_them: list[Candidate], name: str) -> Finding:
-    answer = answer_on(notice.answers, candidate.address)
-    told = _words(notice, candidate, all_of_them)
-    words = answer.text if answer else told
-    found = finding(name, "1", candidate.address, words, action_told(notice.message, "\n".join(notice.lines)))
-    mailed = _MAILED.search(told)
-    report = replace(
-        found.report,
-        stage=(answer and answer.stage) or candidate.stage or _step(words),
-        original_recipient=parse_address(mailed[1]) if mailed else None,
-    )
-    return replace(found, report=report)
+def _place(candidate: Candidate) -> Place:
+    is_whole = candidate.stage is not None or candidate.strength is Strength.SENTENCE
+    return Place(address_key(candidate.address), candidate.line, candidate.words, candidate.stage, is_whole)
 
 
-def _step(words: str) -> str | None:
-    match = _STEP.search(words)
-    return match[1].upper() if match else None
+def _finding(candidate: Candidate, reasons: Reasons, name: str, divided: Notice | None, of_all: Action) -> Finding:
+    """`divided`: the notice, where it speaks of several, of whom some may have failed and others be delayed."""
+    told = reasons.of(address_key(candidate.address))
+    own = divided.said_of_section(candidate.line) if divided else None
+    found = finding(name, "1", candidate.address, told.words, own or of_all)
+    return replace(found, report=replace(found.report, stage=told.stage))
 
 
 # Where addresses stand
@@ -261,7 +259,7 @@ def _step(words: str) -> str | None:
 def _in_dialogue(notice: Notice) -> Iterator[Candidate]:
     """RCPT TO with the reply below it. One that was taken with 2xx accuses nobody."""
     for number, line in enumerate(notice.lines):
-        command = _COMMAND.search(line) if "@" in line and ":" in line else None
+        command = _command(line)
         if command is None or command[1].lower() != "rcpt to" or command[2] is None:
             continue
         reply = _next_turn(notice.lines, number)
@@ -270,6 +268,12 @@ def _in_dialogue(notice: Notice) -> Iterator[Candidate]:
                 yield Candidate(parse_address(command[2]) or "", Strength.ACCUSED, number, "", None)
         elif reply[0] != "2":
             yield Candidate(parse_address(command[2]) or "", Strength.ACCUSED, number, reply[1], "RCPT")
+
+
+def _command(line: str) -> re.Match[str] | None:
+    """The command on a line, unless it is cited in what the line says of an address (Stalwart)."""
+    match = _COMMAND.search(line) if "@" in line and ":" in line else None
+    return match if match and "@" not in line[: match.start()] else None
 
 
 def _next_turn(lines: tuple[str, ...], number: int) -> tuple[str, str] | None:
@@ -297,7 +301,7 @@ def _continued(lines: tuple[str, ...]) -> Iterator[str]:
 
 def _in_lines(notice: Notice) -> Iterator[Candidate]:
     for number, line in enumerate(notice.lines):
-        if "@" not in line or _COMMAND.search(line) or _ENVIRONMENT.match(line):
+        if "@" not in line or _command(line) or _ENVIRONMENT.match(line):
             continue
         yield from _in_line(notice, number, line[:1_000])
 
@@ -319,7 +323,7 @@ def _accused(notice: Notice, number: int, line: str, *, announced: bool) -> tupl
     if match := _SUMMARY.match(line):
         return _candidate(number, match[1], line.strip())
     if match := _BRACKETED.match(line) or _LEADING.match(line) or _NAMED.match(line):
-        is_meant = announced or _REPLY.search(line, match.end(1))
+        is_meant = announced or REPLY.search(line, match.end(1))
         return _candidate(number, match[1], line[match.end(1) :]) if is_meant else ()
     if announced and (match := _AT_START.match(line)) and _is_listed(notice, number, len(match[1])):
         return _candidate(number, match[2], line[match.end() :])
@@ -347,7 +351,7 @@ def _is_listed(notice: Notice, number: int, indent: int) -> bool:
 
 def _stands_alone(line: str) -> bool:
     """Whether a line holds addresses and nothing else."""
-    parts = (part.strip(_DECORATION) for part in re.split(r"[,;]\s|\s{2,20}", line.strip(_DECORATION)))
+    parts = (part.strip(DECORATION) for part in re.split(r"[,;]\s|\s{2,20}", line.strip(DECORATION)))
     return all(_ADDRESS_ALONE.fullmatch(part) for part in parts if part)
 
 
@@ -366,7 +370,7 @@ def _labelled(number: int, label: str, value: str) -> Iterator[Candidate]:
 def _behind(value: str, address: str) -> str:
     """What a label's value says after the address: the next label's words are no part of it."""
     at = value.lower().find(address.lower())
-    return value[at + len(address) :].strip(_DECORATION) if at >= 0 else ""
+    return value[at + len(address) :].strip(DECORATION) if at >= 0 else ""
 
 
 def _in_sentences(notice: Notice) -> Iterator[Candidate]:
@@ -392,7 +396,7 @@ def _only_one(notice: Notice) -> list[Candidate]:
     Only where the text itself tells of a failure, in words or by a reply: the subject alone is too little for that.
     """
     text = "\n".join(notice.lines)
-    if not (states_failure(folded(text)) or _REPLY.search(text)):
+    if not (states_failure(folded(text)) or REPLY.search(text)):
         return []
     named = {address_key(each): each for each in find_addresses(text) if notice.is_candidate(each)}
     if len(named) == 1:
@@ -403,88 +407,3 @@ def _only_one(notice: Notice) -> list[Candidate]:
         return []
     addressees = find_addresses(notice.original.get("to") or "", 2)
     return [Candidate(address, Strength.ADDRESSEE, 0, "") for address in addressees if len(addressees) == 1]
-
-
-# What is said of them
-
-
-def _words(notice: Notice, candidate: Candidate, all_of_them: list[Candidate]) -> str:
-    """What the notice says of a candidate.
-
-    Its own line and the lines below it down to the next candidate; where those hold no reply, the next paragraph that
-    holds one, what a label calls the reason, and the paragraph above: the nearest first.
-    """
-    others = {each.line for each in all_of_them if address_key(each.address) != address_key(candidate.address)}
-    own = _own_words(notice, candidate, others)
-    if _REPLY.search(own):
-        return own
-    further = (
-        _reply_below(notice, candidate.line, others)
-        or ("" if others else _reason_told(notice))
-        or _reply_above(notice, min({candidate.line, *others}))
-    )
-    return " ".join(filter(None, (own, further or _above(notice, candidate.line, others))))
-
-
-def _own_words(notice: Notice, candidate: Candidate, others: set[int]) -> str:
-    """The candidate's line and what goes on below it without a gap."""
-    chunks = [candidate.words]
-    if candidate.strength is Strength.SENTENCE:
-        return one_line(candidate.words)
-    for number in range(candidate.line + 1, min(len(notice.lines), candidate.line + 1 + REASON_LINES)):
-        line = notice.lines[number]
-        if not line.strip() or number in others or _RULE.fullmatch(line.strip()) or _is_of_original(line):
-            break
-        chunks.append(line)
-    return one_line(" ".join(chunks)).lstrip(">:;,.)]\"' ")
-
-
-def _is_of_original(line: str) -> bool:
-    """`Subject: …`, `Cc: …` below a recipient: lines on the mail, no words on what became of it."""
-    label, colon, _ = line.partition(":")
-    return colon == ":" and folded(label) in SENDER_LABELS
-
-
-def _reply_below(notice: Notice, line: int, others: set[int]) -> str:
-    """The first paragraph further down, above the next candidate, that holds a reply."""
-    end = min((number for number in others if number > line), default=len(notice.lines))
-    for first, last, _ in notice.paragraphs:
-        if line < first < end:
-            text = one_line("\n".join(notice.lines[first : min(last, end)]))
-            if _REPLY.search(text):
-                return text
-    return ""
-
-
-def _reply_above(notice: Notice, line: int) -> str:
-    """The nearest paragraph above all candidates that holds a reply: the reason comes first (MailMarshal)."""
-    for first, last, _ in reversed(notice.paragraphs[: notice.paragraph_of[line] + 1]):
-        text = one_line("\n".join(notice.lines[first : min(last, line)]))
-        if _REPLY.search(text):
-            return text
-    return ""
-
-
-def _reason_told(notice: Notice) -> str:
-    """The value of the label that introduces the reason: on its line, or the paragraph below it."""
-    for number, line in enumerate(notice.lines):
-        label, colon, value = line.partition(":")
-        name = folded(label).strip(_DECORATION)
-        is_label = name in REASON_LABELS or name.endswith(REASON_ENDS)
-        if not is_label or not (colon or _BAR.fullmatch(line.strip())):
-            continue
-        below = notice.lines[number + 1 : number + 1 + REASON_LINES]
-        start = next((place for place, each in enumerate(below) if each.strip()), 0) if not value.strip() else 0
-        end = next((place for place, each in enumerate(below) if place > start and not each.strip()), len(below))
-        return one_line("\n".join((value, *below[:end])))
-    return ""
-
-
-def _above(notice: Notice, line: int, others: set[int]) -> str:
-    """The words above a candidate in its paragraph, else the paragraph above that."""
-    number = notice.paragraph_of[line]
-    if number < 0:
-        return ""
-    first = notice.paragraphs[number][0]
-    start = first if first < line else notice.paragraphs[number - 1][0] if number > 0 else line
-    return "" if any(start <= other < line for other in others) else one_line(" ".join(notice.lines[start:line]))

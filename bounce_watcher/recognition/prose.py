@@ -7,11 +7,11 @@ from functools import lru_cache
 from bounce_watcher.model.address import address_key
 from bounce_watcher.model.fields import Action, EnhancedStatus, RecipientReport
 from bounce_watcher.model.finding import Evidence, Finding, Provenance
-from bounce_watcher.parsing.address import find_addresses, is_role_of_reporter
+from bounce_watcher.parsing.address import find_addresses, is_role_of_reporter, parse_address
 from bounce_watcher.parsing.charset import one_line
 from bounce_watcher.parsing.headers import Headers
 from bounce_watcher.parsing.message import ParsedMessage
-from bounce_watcher.recognition.vocabulary import FINAL, RETRY, folded, says
+from bounce_watcher.recognition.vocabulary import FINAL, PERMANENT, RETRY, TEMPORARY, folded, says
 
 MAX_TEXT = 64 * 1024
 """Characters of a notice that are read: what a person is told stands at its beginning."""
@@ -20,15 +20,19 @@ MAX_WORDS = 2_000
 """Characters of a diagnostic that are kept."""
 
 _ADDRESS_LINE = re.compile(r"^([ \t]*)<?[^\s<>@]{1,130}@[^\s<>@]{1,250}(?:[\s:>]|$)", re.MULTILINE)
+_MAILED = re.compile(
+    r"(?:\((?:ultimately )?(?:expanded|generated) from:?|\boriginal (?:address|recipient)\s?[:=])"
+    r"\s{0,8}<?([^\s<>@,;()]{1,128}@[^\s<>@,;()]{1,250})",
+    re.IGNORECASE,
+)
+"""The address that was mailed, where words tell it of the one that it led to."""
 _NAME = re.compile(r"[\w+=-]")
 _REPLY = re.compile(
     r"(?<![\d.])[245]\d\d(?:[ -]#?[245]\.\d{1,3}\.\d{1,3})?[ -]|(?<![\d.])#?[245]\.\d{1,3}\.\d{1,3}(?![.\d])"
 )
 
 
-_DELAY_SUBJECT = re.compile(
-    r"\bdelay|\bwarning: (?:message|could not send)|still being retried|\bverzogert"
-)
+_DELAY_SUBJECT = re.compile(r"\bdelay|\bwarning: (?:message|could not send)|still being retried|\bverzogert")
 
 MAX_PLACES = 20
 """Places of one address in a text that are looked at."""
@@ -48,8 +52,13 @@ def finding(
 ) -> Finding:
     """A recipient that a text names, with the words that the text says of it."""
     words = one_line(words)[:MAX_WORDS]
+    mailed = _MAILED.search(words)
     report = RecipientReport(
-        final_recipient=address, action=action, status=EnhancedStatus.find(words), diagnostic_code=words or None
+        original_recipient=parse_address(mailed[1]) if mailed else None,
+        final_recipient=address,
+        action=action,
+        status=EnhancedStatus.find(words),
+        diagnostic_code=words or None,
     )
     return Finding(report, Provenance(recognizer, part, words or address), evidence)
 
@@ -59,7 +68,16 @@ def action_told(message: ParsedMessage, notice: str) -> Action:
     subject, text = folded((message.headers.get("subject") or "")[:400]), folded(notice)
     if says(text, FINAL) and not says(subject, RETRY):
         return Action.FAILED
-    return Action.DELAYED if _DELAY_SUBJECT.search(subject) or says(text, RETRY) else Action.FAILED
+    if _DELAY_SUBJECT.search(subject):
+        return Action.DELAYED
+    return Action.DELAYED if says(text, RETRY) and not says(text, PERMANENT) else Action.FAILED
+
+
+def action_said(text: str) -> Action | None:
+    """What the folded `text` alone tells of one address among others."""
+    if says(text, FINAL) or says(text, PERMANENT):
+        return Action.FAILED
+    return Action.DELAYED if says(text, RETRY) or says(text, TEMPORARY) else None
 
 
 def words_beside(text: str, address: str) -> str:

@@ -115,11 +115,17 @@ SUCCESS = (
 """Says that a mail was delivered, or handed to a system that tells no more."""
 
 FINAL = (
-    "permanent", "given up", "giving up", "gave up", "no further attempt", "will be deleted from queue",
-    "too long in the queue", "in the queue too long", "could not be delivered for", "not be retried", "no longer try",
-    "endgultig", "definitiv", "keine weiteren", "пермanent", "окончательн",
+    "given up", "giving up", "gave up", "no further attempt", "will be deleted from queue", "too long in the queue",
+    "in the queue too long", "not be retried", "no longer try", "not continue trying", "no longer be tried",
+    "stopped trying", "keine weiteren",
 )  # fmt: skip
 """Says that nothing will be tried again."""
+
+PERMANENT = ("permanent", "could not be delivered for", "endgultig", "definitiv", "окончательн")
+"""Says so too; but of a mail that will be tried again, what comes when all tries have failed."""
+
+TEMPORARY = ("temporary problem", "transient", "temporarily", "vorubergehend", "temporaire", "временн")
+"""Says of some of several addresses that it will be tried again."""
 
 RETRY = (
     "will keep trying", "no action is required", "do not need to resend", "not need to resend", "do not resend",
@@ -192,6 +198,9 @@ REASON_ENDS = (
     " details",
 )
 """How longer labels of that kind end: "for the following reason", "technical details of permanent failure"."""
+
+REASON_STARTS = ("error ", "reason ", "the error ", "the reason ", "response ", "the response ")
+"""How labels begin that have nothing behind them on their line: "Error during the last delivery attempt"."""
 
 _HELP = (
     "contact", "for help", "for assistance", "for further assistance", "questions", "support", "helpdesk",

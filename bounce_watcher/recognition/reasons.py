@@ -1,0 +1,212 @@
+"""The words that a notice says of each address: where it stands several times, those with a reply, else the nearest.
+
+    first@example.org             two addresses of one list, and below it the reason of both
+    second@example.org
+
+    The reason was:
+    550 5.1.1 No such user
+
+What is nearest: the rest of the address's line and the lines below it; the next paragraph that holds a reply, above
+the next address; what a label calls the reason; a reply above all addresses; the words above the address. Never what
+stands between another address and its own reason.
+"""
+
+import re
+from bisect import bisect_right
+from dataclasses import dataclass, field
+from itertools import pairwise
+
+from bounce_watcher.parsing.charset import one_line
+from bounce_watcher.parsing.lazy import lazy
+from bounce_watcher.parsing.transcript import read_transcript
+from bounce_watcher.recognition.vocabulary import REASON_ENDS, REASON_LABELS, REASON_STARTS, SENDER_LABELS, folded
+
+REASON_LINES = 12
+"""Lines below an address that are read for its reason."""
+
+REPLY = re.compile(
+    r"(?<![\w.:/#-])#?[45]\d\d(?:[ -]#?[45]\.\d{1,3}\.\d{1,3})?[ -]\S|(?<![\w.])\(?#?[45]\.\d{1,3}\.\d{1,3}(?![\w.])"
+)
+DECORATION = " \t*>+-–•\"'()[]<>,;.:|=#"
+"""What stands around addresses and labels and is none of them."""
+
+_RULE = re.compile(r"[\W_]{4,200}")
+BAR = re.compile(r"[\W_]{3,80}([^\W_][^\n]{0,80}?)[\W_]{2,80}")
+_NEXT_HOST = "... while talking to "
+_STEP = re.compile(r"\b(?:smtp command|step|during|command)\s?:?\s{0,3}(rcpt|data|mail)\b", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where an address stands. `words`: what its line says of it; `is_whole`: no line below has a part in them."""
+
+    key: str
+    line: int
+    words: str
+    stage: str | None = None
+    is_whole: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What is said of an address, and the SMTP command that was refused where the notice shows it."""
+
+    words: str
+    stage: str | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Reasons:
+    """A notice by lines and paragraphs (first line, line behind the last), and the places of those it accuses."""
+
+    lines: tuple[str, ...] = field(repr=False)
+    paragraphs: tuple[tuple[int, int], ...]
+    places: tuple[Place, ...]
+
+    def of(self, key: str) -> Told:
+        """All that the notice says of one address; empty words where it says nothing."""
+        places = self._by_key.get(key, [])
+        own = [Told(self._beside(place), place.stage) for place in places]
+        told = next((each for each in own if REPLY.search(each.words)), None)
+        if told is None:
+            told = self._with_more(next((each for each in own if each.words), Told("")), places)
+        return told if told.stage else Told(told.words, _step(told.words))
+
+    @lazy
+    def _by_key(self) -> dict[str, list[Place]]:
+        found: dict[str, list[Place]] = {}
+        for place in self.places:
+            found.setdefault(place.key, []).append(place)
+        return found
+
+    @lazy
+    def _keys_at(self) -> dict[int, set[str]]:
+        """Whose addresses stand on a line, the lines in order."""
+        found: dict[int, set[str]] = {}
+        for place in sorted(self.places, key=lambda place: place.line):
+            found.setdefault(place.line, set()).add(place.key)
+        return found
+
+    @lazy
+    def _taken(self) -> list[int]:
+        return list(self._keys_at)
+
+    @lazy
+    def _blocks(self) -> dict[int, tuple[int, int]]:
+        """For each line of an address the first and last line of its list: addresses with nothing said in between."""
+        bare = dict.fromkeys(self._taken, True)
+        for place in self.places:
+            bare[place.line] &= not place.words.strip(DECORATION)
+        found: dict[int, tuple[int, int]] = {}
+        run: list[int] = []
+        for line, below in pairwise((*self._taken, len(self.lines))):
+            run.append(line)
+            goes_on = bare[line] and bare.get(below) and not any(each.strip() for each in self.lines[line + 1 : below])
+            if not goes_on:
+                found |= dict.fromkeys(run, (run[0], run[-1]))
+                run = []
+        return found
+
+    @lazy
+    def _reply_lines(self) -> list[int]:
+        return [number for number, line in enumerate(self.lines) if REPLY.search(line)]
+
+    @lazy
+    def _labels(self) -> list[tuple[int, str]]:
+        """Lines that introduce a reason, and that reason: on the line, or the paragraph below it."""
+        return [(number, text) for number, line in enumerate(self.lines) if (text := self._introduced(number, line))]
+
+    def _beside(self, place: Place) -> str:
+        """What the line says and what goes on below it without a gap; of a list its last line counts too."""
+        if place.is_whole:
+            return one_line(place.words)
+        last = self._blocks[place.line][1]
+        chunks = [place.words]
+        for number in range(last + 1, min(len(self.lines), last + 1 + REASON_LINES)):
+            line = self.lines[number]
+            if self._is_border(line) or self._keys_at.get(number, {place.key}) != {place.key}:
+                break
+            chunks.append(line)
+        return one_line(" ".join(chunks)).lstrip(">:;,.)]\"' ")
+
+    def _is_border(self, line: str) -> bool:
+        text = line.strip()
+        is_bar = _RULE.fullmatch(text) or BAR.fullmatch(text)
+        return not text or is_bar is not None or text.startswith(_NEXT_HOST) or is_on_the_mail(text)
+
+    def _with_more(self, said: Told, places: list[Place]) -> Told:
+        for place in places:
+            if below := self._below(place):
+                return Told(" ".join(filter(None, (said.words, below.words))), said.stage or below.stage)
+        further = self._reply_above() or (self._above(places[0]) if places else "")
+        return Told(" ".join(filter(None, (said.words, further))), said.stage)
+
+    def _below(self, place: Place) -> Told | None:
+        """The first reply further down, else what a label calls the reason, both above the next address."""
+        start = self._blocks[place.line][1]
+        end = self._next_other(start, place.key)
+        at = bisect_right(self._reply_lines, start)
+        if at < len(self._reply_lines) and (line := self._reply_lines[at]) < end:
+            first, last = self._paragraph(line)
+            return _answer(self.lines[max(first, start + 1) : min(last, end)])
+        is_alone = len(self._by_key) == 1
+        labelled = (text for line, text in self._labels if is_alone or start < line < end)
+        return next((Told(text) for text in labelled), None)
+
+    def _next_other(self, line: int, key: str) -> int:
+        at = bisect_right(self._taken, line)
+        return next((each for each in self._taken[at:] if self._keys_at[each] != {key}), len(self.lines))
+
+    def _paragraph(self, line: int) -> tuple[int, int]:
+        return self.paragraphs[bisect_right(self.paragraphs, (line, len(self.lines) + 1)) - 1]
+
+    def _reply_above(self) -> str:
+        """The nearest paragraph above all addresses that holds a reply: the reason comes first (MailMarshal)."""
+        top = self._taken[0] if self._taken else 0
+        line = next((each for each in reversed(self._reply_lines) if each < top), None)
+        if line is None:
+            return ""
+        first, last = self._paragraph(line)
+        return one_line(" ".join(self.lines[first : min(last, top)]))
+
+    def _above(self, place: Place) -> str:
+        """The words above an address in its paragraph, else the paragraph above that."""
+        top = self._blocks[place.line][0]
+        if not self.paragraphs or top < self.paragraphs[0][0]:
+            return ""
+        first, _ = self._paragraph(top)
+        number = bisect_right(self.paragraphs, (first, len(self.lines) + 1)) - 1
+        start = first if first < top else self.paragraphs[number - 1][0] if number > 0 else top
+        is_taken = any(start <= line < top for line in self._taken[bisect_right(self._taken, start - 1) :][:1])
+        return (
+            "" if is_taken else one_line(" ".join(line for line in self.lines[start:top] if not self._is_border(line)))
+        )
+
+    def _introduced(self, number: int, line: str) -> str:
+        label, colon, value = line.partition(":")
+        name = folded(label).strip(DECORATION)
+        is_label = name in REASON_LABELS or name.endswith(REASON_ENDS)
+        is_label = is_label or (not value.strip() and name.startswith(REASON_STARTS))
+        if not is_label or not (colon or BAR.fullmatch(line.strip())):
+            return ""
+        below = self.lines[number + 1 : number + 1 + REASON_LINES]
+        start = next((place for place, each in enumerate(below) if each.strip()), 0) if not value.strip() else 0
+        end = next((place for place, each in enumerate(below) if place > start and not each.strip()), len(below))
+        return one_line("\n".join((value, *below[:end])))
+
+
+def _answer(lines: tuple[str, ...]) -> Told:
+    """What a paragraph says: of a conversation that it shows, the last refusal."""
+    answers = read_transcript("\n".join(lines))
+    return Told(answers[-1].text, answers[-1].stage) if answers else Told(one_line(" ".join(lines)))
+
+
+def is_on_the_mail(text: str) -> bool:
+    """Whether a line is `Subject: …`, `Cc: …`, `Original Sender: …`, which say nothing on what became of the mail."""
+    label, colon, _ = text.partition(":")
+    return colon == ":" and folded(label) in SENDER_LABELS
+
+
+def _step(words: str) -> str | None:
+    match = _STEP.search(words)
+    return match[1].upper() if match else None
