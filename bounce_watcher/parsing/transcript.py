@@ -8,6 +8,7 @@ makes of an answer stands below it without a mark (`550 5.1.1 <ada@example.org>.
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from bounce_watcher.model.address import address_key
 from bounce_watcher.parsing.address import find_addresses
@@ -17,6 +18,9 @@ MAX_LINES = 1_000
 
 MAX_LINE = 1_000
 """Characters of such a line that are read."""
+
+MAX_ANSWERS = 100
+"""Refusals of one conversation that are kept."""
 
 _SAID = "<<< "
 _TURN = re.compile(r"(?:[A-Z][a-z]{2} [\d:. -]{8,25}:? )?(>>>|-->|<<<|<--) ?(.*)")
@@ -73,6 +77,8 @@ def read_transcript(text: str) -> tuple[Answer, ...]:
     conversation = _Conversation()
     for line in text.split("\n", MAX_LINES)[:MAX_LINES]:
         conversation.read(line[:MAX_LINE].strip())
+        if conversation.is_full:
+            break
     return conversation.finished()
 
 
@@ -100,6 +106,7 @@ def answer_on(answers: Iterable[Answer], address: str) -> Answer | None:
     return next((each for each in reversed(tuple(answers)) if key in each.recipients), None)
 
 
+@lru_cache(maxsize=2 * MAX_ANSWERS)  # a report of many recipients asks for each answer again
 def _plain(reply: str) -> str:
     """What two prints of one reply have in common."""
     return " ".join(reply[:MAX_LINE].lower().split())
@@ -133,9 +140,13 @@ class _Conversation:
         elif _REFUSAL.match(turn[2]):
             self._read_answer(turn[2])
 
+    @property
+    def is_full(self) -> bool:
+        return len(self._answers) > MAX_ANSWERS
+
     def finished(self) -> tuple[Answer, ...]:
         self._close()
-        return tuple(self._answers)
+        return tuple(self._answers[:MAX_ANSWERS])
 
     def _read_answer(self, said: str) -> None:
         if self._open:

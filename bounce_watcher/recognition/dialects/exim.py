@@ -13,19 +13,25 @@ A message that you sent could not be delivered to one or more of its recipients.
 """
 
 import re
+from dataclasses import replace
+from functools import lru_cache
+from itertools import islice
 
 from bounce_watcher.model.fields import Action
-from bounce_watcher.model.finding import Evidence
-from bounce_watcher.parsing.address import find_addresses
+from bounce_watcher.model.finding import Evidence, Finding
+from bounce_watcher.parsing.address import find_addresses, parse_address
 from bounce_watcher.parsing.message import ParsedMessage
 from bounce_watcher.parsing.returned import original_headers, sent_message, split_text
 from bounce_watcher.recognition.merging import each_once, kind_of
-from bounce_watcher.recognition.prose import MAX_TEXT, finding, words_beside
+from bounce_watcher.recognition.prose import MAX_TEXT, MAX_WORDS, finding, words_beside
 from bounce_watcher.recognition.recognizer import Recognition
 
 NAME = "exim"
 
 _LOCAL_DELIVERY = re.compile(r"^[ \t]{2}((?:pipe to \||save to /)[^\n]*)(?:\n {4}[^\n]*){0,20}", re.MULTILINE)
+_DELIVERIES = 50
+"""Programs and files of one notice that are looked at."""
+_MAILED = re.compile(r"\((?:ultimately )?generated from ([^\s()]{1,320})\)")
 _ABOVE = 500
 """Characters above "(generated from …)" that are looked at: one line."""
 _DELAYED = ("has not yet been delivered", "elivery attempts will continue")
@@ -41,10 +47,16 @@ def recognise(message: ParsedMessage) -> Recognition | None:
     is_delayed = "delay" in (message.headers.get("subject") or "").lower() or any(words in notice for words in _DELAYED)
     action = Action.DELAYED if is_delayed else Action.FAILED
     only = notice if len(addresses) == 1 else ""
-    findings = each_once(
-        finding(NAME, "1", address, words_on(notice, address) or only, action, Evidence.REPORT) for address in addresses
-    )
+    findings = each_once(_finding(address, words_on(notice, address) or only, action) for address in addresses)
     return Recognition(kind_of(findings), findings, sent_message(original_headers(message)))
+
+
+def _finding(address: str, words: str, action: Action) -> Finding:
+    found = finding(NAME, "1", address, words, action, Evidence.REPORT)
+    mailed = _MAILED.search(words)
+    return (
+        replace(found, report=replace(found.report, original_recipient=parse_address(mailed[1]))) if mailed else found
+    )
 
 
 def generated_from(notice: str, mailed: str) -> str | None:
@@ -63,9 +75,21 @@ def words_on(notice: str, address: str) -> str:
     Of a program or a file that the address was delivered to: its line, and what came of it, which is told further down
     below the same line between dashes.
     """
-    for found in _LOCAL_DELIVERY.finditer(notice):
-        if address in found[0]:
-            heading = notice.find(f"------ {found[1]}", found.end())
-            output = notice[heading:].partition("------\n")[2] if heading >= 0 else ""
-            return f"{found[0]}\n{output.partition('------ ')[0]}"
+    for entry, words in _local_deliveries(notice):
+        if address in entry:
+            return words
     return words_beside(notice, address)
+
+
+@lru_cache(maxsize=1)  # each recipient of a report asks for them
+def _local_deliveries(notice: str) -> tuple[tuple[str, str], ...]:
+    """Lines of programs and files with the addresses below them, and all that is said of each."""
+    return tuple(
+        (found[0], _with_output(notice, found)) for found in islice(_LOCAL_DELIVERY.finditer(notice), _DELIVERIES)
+    )
+
+
+def _with_output(notice: str, found: re.Match[str]) -> str:
+    heading = notice.find(f"------ {found[1]}", found.end())
+    output = notice[heading:].partition("------\n")[2] if heading >= 0 else ""
+    return f"{found[0]}\n{output.partition('------ ')[0][:MAX_WORDS]}"
