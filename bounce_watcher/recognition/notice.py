@@ -42,7 +42,7 @@ from bounce_watcher.recognition.prose import (
 )
 from bounce_watcher.recognition.reasons import BAR, DECORATION, REASON_LINES, REPLY, Place, Reasons, is_on_the_mail
 from bounce_watcher.recognition.recognizer import Recognition
-from bounce_watcher.recognition.signs import has_failure_subject, is_from_itself
+from bounce_watcher.recognition.signs import has_failure_subject, has_null_sender, is_from_itself
 from bounce_watcher.recognition.vocabulary import (
     RECIPIENT_LABELS,
     SENDER_LABELS,
@@ -207,10 +207,16 @@ def recognise(message: ParsedMessage) -> Recognition | None:
 
 
 def by_text(message: ParsedMessage) -> Recognition | None:
-    """As `recognise`, where the first lines of the text themselves say that something was not delivered."""
+    """As `recognise`, where the first lines of the text themselves say that something was not delivered.
+
+    Behind the null return path and with a reply in it, a sentence that tells of the failure is believed as well.
+    """
     notice, _ = read_notice(message)
     opening = [line for line in notice.lines if line.strip()][:OPENING_LINES]
-    return recognise(message) if states_failure(folded("\n".join(opening))) else None
+    if not states_failure(folded("\n".join(opening))):
+        return None
+    quotes_reply = has_null_sender(message) and any(REPLY.search(line) for line in opening)
+    return recognise(message) or (resort(message) if quotes_reply else None)
 
 
 def resort(message: ParsedMessage) -> Recognition | None:
