@@ -1,0 +1,84 @@
+"""No regular expression that reads mail takes more than linear time: shown by its form, and by text made against it."""
+
+import re
+import time
+
+import pytest
+
+from tests.pipeline.patterns import Named, all_patterns, attacks, faults
+
+PATTERNS = all_patterns()
+SIZE = 10_000
+"""Characters of an attack: what is quadratic takes a fifth of a second at least, what is linear some milliseconds."""
+
+SECONDS = 0.1
+
+each_pattern = pytest.mark.parametrize("named", PATTERNS, ids=[named.name for named in PATTERNS])
+
+
+def test_all_patterns_are_seen() -> None:
+    assert len(PATTERNS) > 100
+    assert {"parsing.headers._FIELD", "recognition.signs._DAEMON"} <= {named.name for named in PATTERNS}
+
+
+EXCUSED = {
+    "parsing.headers._PARAMETER": "what runs on behind a backslash holds no quote without one, with which it would begin",
+}
+
+
+@each_pattern
+def test_a_pattern_is_linear_by_its_form(named: Named) -> None:
+    assert bool(faults(named)) == (named.name in EXCUSED), faults(named)
+
+
+@each_pattern
+def test_a_pattern_withstands_what_is_made_against_it(named: Named) -> None:
+    slow = {attack[:60]: seconds for attack in attacks(named, SIZE) if (seconds := cost(named, attack)) > SECONDS}
+    assert slow == {}
+
+
+def cost(named: Named, text: str) -> float:
+    """Seconds that the pattern takes for a text, the best of three tries where the first is too long."""
+    subject = text if isinstance(named.pattern.pattern, str) else text.encode("latin-1", "replace")
+    best = SECONDS + 1
+    for _ in range(3):
+        begun = time.process_time()
+        if named.is_searched_for:
+            for _ in named.pattern.finditer(subject):
+                pass
+        else:
+            named.pattern.match(subject)
+            named.pattern.fullmatch(subject)
+        best = min(best, time.process_time() - begun)
+        if best <= SECONDS:
+            break
+    return best
+
+
+QUADRATIC = (
+    r"x\s*\s*y", r"x(?:a+)+y", r"x(?:a|b*)*y", r"x\s*(?:-{0,9})\s*$", r"\s*y", r"(?m)^\s*y", r"<[^>]*>", r"x.*\w.*y",
+    r"fail\w* deliver", r"\bsender\b.*full", r"[ab]*$", r"x(?:a*){2,9}y",
+)  # fmt: skip
+LINEAR = (
+    r"x\s*-\s*y", r"x.*(?:\n[ \t].*)*", r"(?m)^[ \t]*y", r"<[^<>]*>", r"x\s*(?:-{1,9}\s*)?$", r"x\s{0,9}\s{0,9}y",
+    r"\A[ab]*$", r"\bmail\w*\b[^;]{0,40}\bfull", r"fail\w{0,10} deliver", r"x (?:\w+ ){0,3}y", r"\bx\w*\b[^;]{0,9}\w*y",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("source", QUADRATIC)
+def test_what_is_not_linear_is_found_by_its_form(source: str) -> None:
+    assert faults(searched(source)) != []
+
+
+@pytest.mark.parametrize("source", LINEAR)
+def test_what_is_linear_passes(source: str) -> None:
+    assert faults(searched(source)) == []
+
+
+@pytest.mark.parametrize("source", [r"x\s*\s*y", r"\s*y", r"(?m)^\s*y", r"fail\w* deliver"])
+def test_what_is_not_linear_is_found_by_attack(source: str) -> None:
+    assert any(cost(searched(source), attack) > SECONDS for attack in attacks(searched(source), SIZE))
+
+
+def searched(source: str) -> Named:
+    return Named(source, re.compile(source), frozenset({"search"}))
