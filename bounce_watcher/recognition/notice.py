@@ -96,6 +96,13 @@ _LEADING = re.compile(
 )
 _SUMMARY = re.compile(rf"\s{{0,8}}[45]\d\d [45]?[\d.]{{0,12}}\s?<?({_ADDRESS}?)>?\.\.\. \S")
 _INSIDE = re.compile(rf"\b(?:address|recipient|rcpt(?: to)?)\s?[:=]\s?<?({_ADDRESS})>?[,;\]]", re.IGNORECASE)
+_ENCODED = re.compile(rf"\s{{0,8}}(?:[^@\n]{{0,200}}[;:])?SMTP=({_ADDRESS});?\s", re.IGNORECASE)
+_REASON_FIRST = re.compile(
+    rf"[\s*>•-]{{0,12}}([^\W_][^@<>:\n]{{3,100}}?)\s[<\"'(]{{0,2}}({_ADDRESS})[>\"')]{{0,3}}[\s.!;,:]{{0,4}}"
+)
+_OF_SENDER = re.compile(r"\b(?:from|by|at|via|contact|sender|von|durch|par|por|da|od|от)$")
+_ADDRESSED = " and addressed to "  # KumoMTA: "from news@example.com and addressed to user@example.org"
+_LOCAL_PART = re.compile(r"\s{1,12}([\w.+'-]{1,64}) \(([^()]{3,200})\)\s*")
 _COMMAND = re.compile(rf"\b(rcpt to|mail from)\s?:\s?<?({_ADDRESS})?>?", re.IGNORECASE)
 _TURN = re.compile(r"[^\w]{0,12}(?:\w[\w ]{0,30}(?:[:>]|<{1,3}|>{1,3})\s{0,3})?([245])\d\d(?:[ -]|$)")
 _ANY_COMMAND = re.compile(
@@ -104,8 +111,10 @@ _ANY_COMMAND = re.compile(
 _ADDRESS_ALONE = re.compile(
     rf"(?:rfc822;\s?|smtp[:=]|mailto:|to:)?{_ADDRESS}(?:\s?<(?:mailto:|smtp:)?{_ADDRESS}>?)?", re.IGNORECASE
 )
+_ANSWERED = re.compile(r"(?:#|')[45]\d\d [45]\.\d{1,3}\.\d{1,3} ")
+_AUTHOR = re.compile(r"\b(?:sent by|sender is|message from|mail from):?$")
 _ENVIRONMENT = re.compile(r"[\w-]{1,40}=[^\s@]{1,128}@")
-_AT_START = re.compile(rf"([\s*>•-]{{0,12}})[<\"']?(?![245]\d\d-)({_ADDRESS})[>\"']?\s")
+_AT_START = re.compile(rf"[\s*>•-]{{0,12}}[<\"']?(?![245]\d\d-)({_ADDRESS})[>\"']?\s")
 _SENTENCE_END = re.compile(r"[.!?](?=\s|$)|[。！？]")
 _FROM_SOMEBODY = re.compile(
     rf"\b(?:from|by|sent by|sender(?: is)?|von|de|da|od|от|message sent by)\s{{1,3}}[\"'(]?<?({_ADDRESS})>?",
@@ -159,13 +168,19 @@ class Notice:
     def announced(self, line: int) -> bool:
         return self.announces[self.paragraph_of[line]]
 
+    def is_answered(self, line: int) -> bool:
+        """Whether the next line is a reply by RFC 3463, as Exchange's is in whatever language it writes."""
+        return line + 1 < len(self.lines) and _ANSWERED.search(self.lines[line + 1]) is not None
+
     def helps(self, line: int) -> bool:
-        """Whether the words in front of a line tell whom to ask."""
+        """Whether the words in front of a line tell whom to ask, or who has sent the mail."""
         number = self.paragraph_of[line]
         first = self.paragraphs[number][0]
         if line > first:
             return offers_help(folded("\n".join(self.lines[first : line + 1])))
         above = self.paragraphs[number - 1][2] if number else ""
+        if _AUTHOR.search(above):
+            return True
         return offers_help(folded(self.lines[line])) or (above.endswith(":") and offers_help(above))
 
     def said_of_section(self, line: int) -> Action | None:
@@ -227,7 +242,7 @@ def resort(message: ParsedMessage) -> Recognition | None:
     told = _of(notice, candidates, Strength.SENTENCE)
     accused = any(each.strength is Strength.ACCUSED for each in candidates)  # though it can't be meant
     if not told and not accused:
-        told = _only_one(notice)
+        told = _local_parts(notice) or _only_one(notice)
     return _recognition(notice, told, RESORT)
 
 
@@ -248,14 +263,16 @@ def _recognition(notice: Notice, told: list[Candidate], name: str) -> Recognitio
 
 def _place(candidate: Candidate) -> Place:
     is_whole = candidate.stage is not None or candidate.strength is Strength.SENTENCE
-    return Place(address_key(candidate.address), candidate.line, candidate.words, candidate.stage, is_whole)
+    words = candidate.words if candidate.strength > Strength.ADDRESSEE else ""
+    return Place(address_key(candidate.address), candidate.line, words, candidate.stage, is_whole)
 
 
 def _finding(candidate: Candidate, reasons: Reasons, name: str, divided: Notice | None, of_all: Action) -> Finding:
     """`divided`: the notice, where it speaks of several, of whom some may have failed and others be delayed."""
     told = reasons.of(address_key(candidate.address))
+    words = told.words or candidate.words
     own = divided.said_of_section(candidate.line) if divided else None
-    found = finding(name, "1", candidate.address, told.words, own or of_all)
+    found = finding(name, "1", candidate.address, words, own or of_all)
     return replace(found, report=replace(found.report, stage=told.stage))
 
 
@@ -317,7 +334,7 @@ def _in_line(notice: Notice, number: int, line: str) -> Iterator[Candidate]:
     announced = notice.announced(number)
     if found := _accused(notice, number, line, announced=announced):
         yield from found
-    elif announced and _stands_alone(line):
+    elif (announced or notice.is_answered(number)) and _stands_alone(line):
         if not notice.helps(number):
             yield from (Candidate(each, Strength.ACCUSED, number, "") for each in find_addresses(line, 50))
     elif announced and (labelled := _LABELLED.fullmatch(line)):
@@ -331,11 +348,53 @@ def _accused(notice: Notice, number: int, line: str, *, announced: bool) -> tupl
     if match := _BRACKETED.match(line) or _LEADING.match(line) or _NAMED.match(line):
         is_meant = announced or REPLY.search(line, match.end(1))
         return _candidate(number, match[1], line[match.end(1) :]) if is_meant else ()
-    if announced and (match := _AT_START.match(line)) and _is_listed(notice, number, len(match[1])):
-        return _candidate(number, match[2], line[match.end() :])
+    return _accused_in_words(notice, number, line) if announced else None
+
+
+def _accused_in_words(notice: Notice, number: int, line: str) -> tuple[Candidate, ...]:
+    """As `_accused`, by shapes that mean so only where it has been said that something failed."""
+    match = _ENCODED.match(line) or _AT_START.match(line)
+    if match and _is_entry(notice, number, line, match):
+        return _candidate(number, match[1], line[match.end() :])
+    if (match := _REASON_FIRST.fullmatch(line)) and _is_on_recipient(match[1]):
+        return _candidate(number, match[2], line)
     if match := _INSIDE.search(line):
-        return _candidate(number, match[1], line) if announced else ()
-    return None
+        return _candidate(number, match[1], line)
+    return tuple(_in_statement(number, line))
+
+
+def _is_entry(notice: Notice, number: int, line: str, address: re.Match[str]) -> bool:
+    """Whether a line that begins with an address is about it, not the middle of a sentence that was wrapped there."""
+    if "=" in line[: address.start(1)] or _is_listed(notice, number, address.start(1)):
+        return True
+    above = notice.lines[number - 1] if number else ""
+    return (not above.strip() or _LEADING.match(above) is not None) and _tells(line[address.end() :])
+
+
+def _tells(words: str) -> bool:
+    """Whether the words behind an address say what became of the mail."""
+    return REPLY.search(words) is not None or action_said(text := folded(words)) is not None or states_failure(text)
+
+
+def _is_on_recipient(words: str) -> bool:
+    """Whether the words in front of an address say of it, and not of a sender or a helper, that the mail failed."""
+    text = folded(words)
+    return states_failure(text) and not _OF_SENDER.search(text) and not offers_help(text)
+
+
+def _in_statement(number: int, line: str) -> Iterator[Candidate]:
+    """`Delivery to user@example.org failed: 550 …`: those whom a line names between its failure and its reply."""
+    reply = REPLY.search(line)
+    if reply is None or not states_failure(folded(line)):
+        return
+    named = [each for each in find_addresses(line[: reply.start()], 20) if each.lower() not in _senders(line)]
+    for address in named:
+        yield Candidate(address, Strength.ACCUSED, number, _behind(line, named[-1]))
+
+
+def _senders(sentence: str) -> set[str]:
+    """The addresses, in lower case, that a sentence says the mail came from."""
+    return {address.lower() for address in _FROM_SOMEBODY.findall(sentence)}
 
 
 def _candidate(number: int, address: str, words: str) -> tuple[Candidate, ...]:
@@ -348,7 +407,7 @@ def _is_listed(notice: Notice, number: int, indent: int) -> bool:
     for line in reversed(notice.lines[max(0, number - REASON_LINES) : number]):
         if line.rstrip().endswith(":"):
             return True
-        if (above := _AT_START.match(line)) and len(above[1]) == indent:
+        if (above := _AT_START.match(line)) and above.start(1) == indent:
             continue
         if line.strip() and len(line) - len(line.lstrip()) <= indent and not line.lstrip().startswith(";"):
             return False
@@ -368,8 +427,9 @@ def _labelled(number: int, label: str, value: str) -> Iterator[Candidate]:
     is_reason = name not in SENDER_LABELS and states_failure(name) and _stands_alone(value)
     if not is_known and not is_reason:
         return
-    for address in find_addresses(value, 50):
-        words = _behind(value, address) if is_known else f"{label}: {value}"
+    addresses = find_addresses(value, 50)
+    for address in addresses:
+        words = _behind(value, addresses[-1]) if is_known else f"{label}: {value}"
         yield Candidate(address, Strength.ACCUSED, number, words)
 
 
@@ -382,15 +442,16 @@ def _behind(value: str, address: str) -> str:
 def _in_sentences(notice: Notice) -> Iterator[Candidate]:
     """Addresses in a sentence that tells of a failure, but for those that it says the mail came from."""
     for first, last, text in notice.paragraphs:
-        if "@" not in text or not states_failure(text):
+        if "@" not in text or not (states_failure(text) or (_ADDRESSED in text and notice.announced(first))):
             continue
         paragraph = " ".join(notice.lines[first:last])
         start = 0
         for end in (*(match.end() for match in _SENTENCE_END.finditer(paragraph)), len(paragraph)):
             sentence, start = paragraph[start:end], end
-            if "@" not in sentence or not states_failure(folded(sentence)) or offers_help(folded(sentence)):
+            told = folded(sentence)
+            if "@" not in sentence or not (states_failure(told) or _ADDRESSED in told) or offers_help(told):
                 continue
-            senders = {address.lower() for address in _FROM_SOMEBODY.findall(sentence)}
+            senders = _senders(sentence)
             for address in find_addresses(sentence, 20):
                 if address.lower() not in senders:
                     yield Candidate(address, Strength.SENTENCE, first, sentence + paragraph[end:][:MAX_WORDS])
@@ -412,4 +473,19 @@ def _only_one(notice: Notice) -> list[Candidate]:
     if named or notice.original is None:
         return []
     addressees = find_addresses(notice.original.get("to") or "", 2)
-    return [Candidate(address, Strength.ADDRESSEE, 0, "") for address in addressees if len(addressees) == 1]
+    words = " ".join(line for line in notice.lines if not is_on_the_mail(line))
+    return [Candidate(each, Strength.ADDRESSEE, 0, words) for each in addressees if len(addressees) == 1]
+
+
+def _local_parts(notice: Notice) -> list[Candidate]:
+    """`user (user not found)`, as GroupWise writes: the original, else the notice's From, tells the domain."""
+    original = notice.original.get_all("to") + notice.original.get_all("cc") if notice.original else []
+    mailed = {each.partition("@")[0].lower(): each for field in original for each in find_addresses(field)}
+    domain = (parse_address(notice.message.headers.get("from") or "") or "").rpartition("@")[2]
+    found = []
+    for number, line in enumerate(notice.lines):
+        match = _LOCAL_PART.fullmatch(line) if domain and "@" not in line else None
+        if match and notice.announced(number) and _tells(match[2]):
+            address = mailed.get(match[1].lower(), f"{match[1]}@{domain}")
+            found.append(Candidate(address, Strength.NAMED, number, match[2]))
+    return found

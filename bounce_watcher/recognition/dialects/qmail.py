@@ -26,7 +26,7 @@ from bounce_watcher.recognition.recognizer import Recognition
 NAME = "qmail"
 
 _PARAGRAPH = re.compile(
-    r"^<([^<>\s]{1,250}@[^<>\s]{1,250})>(?: \([^()\n]{1,400}\))?:(.*(?:\n(?!<|--)[^\S\n]*\S.*)*)", re.MULTILINE
+    r"^<([^<>\s]{1,250}@[^<>\s]{1,250})>( \([^()\n]{1,400}\))?:(.*(?:\n(?!<|--)[^\S\n]*\S.*)*)", re.MULTILINE
 )
 _DELAYED = ("THIS IS A WARNING ONLY", "still being retried")
 
@@ -36,8 +36,8 @@ def recognise(message: ParsedMessage) -> Recognition | None:
     notice = split_text(message.text[:MAX_TEXT])[0]
     action = Action.DELAYED if any(words in notice for words in _DELAYED) else Action.FAILED
     findings = each_once(
-        finding(NAME, "1", address, words, action)
-        for recipient, words in _PARAGRAPH.findall(notice)
+        finding(NAME, "1", address, f"{alias} {words}", action)
+        for recipient, alias, words in _PARAGRAPH.findall(notice)
         if (address := parse_address(recipient))
     )
     return Recognition(kind_of(findings), findings, sent_message(original_headers(message))) if findings else None
