@@ -192,7 +192,7 @@ def _in_transcript(recipient: RecipientReport, report: _Report) -> str:
     """What the transcript says: the answer, else all of it where it is on one recipient, else the words beside it."""
     transcript, address = report.transcript, recipient.final_recipient or ""
     if answer := answer_on(report.answers, address):
-        return answer.text
+        return answer.text[:MAX_WORDS]
     own = transcript if len(report.status.recipients) == 1 else words_beside(transcript, address)
     return one_line(own)[:MAX_WORDS]
 
@@ -206,7 +206,7 @@ def _with_stage(recipient: RecipientReport, report: _Report) -> RecipientReport:
     said = recipient.diagnostic_code or ""
     if report.answers and (answer := answer_told(report.answers, said)):
         whole = answer.text if len(answer.text) > len(said) and is_first_line(said) else said
-        return replace(recipient, diagnostic_code=whole, stage=answer.stage)
+        return replace(recipient, diagnostic_code=whole[:MAX_WORDS], stage=answer.stage)
     if recipient.final_recipient is None:
         return recipient
     stage = read_stage(one_line(paragraph_beside(report.notice, recipient.final_recipient)))

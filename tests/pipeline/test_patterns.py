@@ -22,7 +22,7 @@ def test_all_patterns_are_seen() -> None:
 
 
 EXCUSED = {
-    "parsing.headers._PARAMETER": "what runs on behind a backslash holds no quote without one, with which it would begin",
+    "parsing.headers._PARAMETER": "what a backslash hides holds no bare quote, with which it would begin",
 }
 
 
