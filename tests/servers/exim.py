@@ -1,17 +1,12 @@
 """A private Exim on loopback: its own configuration, spool and log, a high port.
 
-Debian's Exim and Postfix exclude one another, so Exim may also lie unpacked in a folder that the environment variable
-BOUNCE_WATCHER_EXIM names (`dpkg -x exim4-daemon-light_….deb FOLDER`; .ci/run does that). It wants the user Debian-exim.
+Debian's Exim and Postfix exclude one another, so Exim is taken from its unpacked package. It wants the user
+Debian-exim.
 """
 
-import contextlib
-import os
 import shutil
-import tempfile
-from collections.abc import Iterator
-from pathlib import Path
 
-from tests.servers.relay import ALIAS, BEHIND_ALIAS, MAILBOX, Relay, unavailable
+from tests.servers.relay import ALIAS, BEHIND_ALIAS, MAILBOX, Relay, unpacked
 
 # Exim reports an expired mail at the first queue run behind the last retry rule.
 _CONFIG = """
@@ -45,8 +40,7 @@ accept:
 begin routers
 alias:
   driver = redirect
-  domains = example.com
-  local_parts = {alias}
+  domains = {alias_domain}
   data = {behind_alias}
 returns:
   driver = redirect
@@ -59,6 +53,16 @@ mailbox:
   route_list = * 127.0.0.1 byname
   self = send
   transport = lmtp
+insisting:
+  driver = manualroute
+  route_list = {insists}
+  self = send
+  transport = tls
+refusing:
+  driver = manualroute
+  route_list = {routes}
+  self = send
+  transport = sink
 sink:
   driver = manualroute
   route_list = * 127.0.0.1 byname
@@ -80,35 +84,39 @@ sink:
   hosts_avoid_tls = *
   hosts_try_fastopen =
 
+tls:
+  driver = smtp
+  port = {sink_port}
+  allow_localhost
+  hosts_require_tls = *
+  hosts_try_fastopen =
+
 begin retry
 * * F,{lifetime}s,1s
 """
-
-
-def find_exim() -> str:
-    """Path of the program, unpacked or installed; empty where there is none."""
-    unpacked = os.environ.get("BOUNCE_WATCHER_EXIM")
-    paths = [f"{unpacked}/usr/sbin", f"{unpacked}/usr/bin"] if unpacked else []
-    path = os.pathsep.join([*paths, os.environ.get("PATH", os.defpath), "/usr/sbin"])
-    return shutil.which("exim4", path=path) or shutil.which("exim", path=path) or ""
 
 
 class Exim(Relay):
     """One instance."""
 
     user = "Debian-exim"
-    lifetime = 8
+    lifetime = 12
     delay_warning = 2
     """Seconds."""
 
     def start(self) -> None:
+        # A copy, because Exim runs itself again as its own user, who may not see the folder of the original.
+        shutil.copy(unpacked("exim") / "usr/sbin/exim4", self.root / "exim4")
         for folder in (self.root / "spool", self.root / "log"):
             folder.mkdir()
             shutil.chown(folder, self.user, self.user)
         config = self.root / "exim.conf"
+        routes = {domain: f"{domain} {host} byname" for domain, host in self.sink.hosts.items()}
         config.write_text(_CONFIG.format(
-            root=self.root, user=self.user, mailbox=MAILBOX, alias=ALIAS.partition("@")[0], behind_alias=BEHIND_ALIAS,
-            sink_port=self.sink_port, lmtp_port=self.lmtp_port,
+            routes=" ; ".join(routes.values()), insists=" ; ".join(routes[domain] for domain in self.sink.insists),
+            root=self.root, user=self.user, mailbox=MAILBOX, alias_domain=ALIAS.partition("@")[2],
+            behind_alias=BEHIND_ALIAS,
+            sink_port=self.sink.port, lmtp_port=self.lmtp_port,
             smtp_port=self.smtp_port, lifetime=self.lifetime, delay_warning=self.delay_warning,
         ))
         config.chmod(0o644)
@@ -120,31 +128,10 @@ class Exim(Relay):
     def queued(self) -> int:
         return len(list((self.root / "spool/input").rglob("*-H")))
 
-    def status_without_status(self, code: int, action: str) -> str:
+    def makes_up(self, status: str | None, action: str) -> bool:
         """Exim's field knows two values, by what it did: the reply has no part in it."""
-        return "5.0.0" if action == "failed" else "4.0.0"
+        return status == ("5.0.0" if action == "failed" else "4.0.0")
 
-    def printed(self, words: str) -> str:
+    def printed(self, words: str, charset: str) -> str:
         """Exim writes what is not ASCII as the octal digits of its bytes."""
-        return "".join(c if c.isascii() else "".join(f"\\{byte:03o}" for byte in c.encode()) for c in words)
-
-
-@contextlib.contextmanager
-def running(sink_port: int, lmtp_port: int) -> Iterator[Exim]:
-    """A started instance, gone with its folder at the end."""
-    program = find_exim()
-    if not program:
-        unavailable("Exim is not installed (apt-get install exim4-daemon-light) nor in the folder BOUNCE_WATCHER_EXIM")
-    if os.getuid() != 0:
-        unavailable("Exim starts as root only")
-    root = Path(tempfile.mkdtemp(prefix="exim-"))
-    root.chmod(0o755)
-    server = Exim(root, sink_port, lmtp_port)
-    try:
-        # A copy, because Exim runs itself again as its own user, who may not see the folder of the original.
-        shutil.copy(program, root / "exim4")
-        server.start()
-        yield server
-    finally:
-        server.stop()
-        shutil.rmtree(root, ignore_errors=True)
+        return "".join(c if c.isascii() else "".join(f"\\{byte:03o}" for byte in c.encode(charset)) for c in words)

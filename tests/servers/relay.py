@@ -1,29 +1,33 @@
 """What a test needs of a mail server between a sender and a sink: mail goes in, reports come out into Dovecot.
 
-A relay sends every recipient to the sink but those at example.com: there lives the return path, and what comes to it
-is handed over LMTP to the mailbox "bounces"; an alias there leads outside again. It gives up in seconds where its
-packaged self takes days.
+A relay sends everything to the sink, and what comes back for the return path goes to a mailbox, by the relay's own LMTP
+or by the sink; an alias at the relay leads outside again. It gives up in seconds where its packaged self takes days.
 """
 
 import contextlib
 import os
+import shutil
 import signal
 import smtplib
 import socket
 import subprocess
+import tempfile
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from email.message import EmailMessage
 from email.utils import make_msgid
 from pathlib import Path
+from typing import ClassVar, Self
 
 import pytest
 
+from tests.servers.sink import Sink
+
 MAILBOX = "bounces@example.com"
 RETURN_PATH = "returns@example.com"
-ALIAS, BEHIND_ALIAS = "friends@example.com", "r04@behind.example.org"
+ALIAS, BEHIND_ALIAS = "friends@lists.example.com", "r04@behind.example.org"
 """An address that the relay itself passes on to another."""
 
 
@@ -48,6 +52,18 @@ def unavailable(why: str) -> None:
     no_server(why)
 
 
+UNPACKED = Path(os.environ.get("BOUNCE_WATCHER_SERVERS") or Path(__file__).parents[2] / "build/servers")
+"""Debian lets one mail server be installed at a time: the packages of the others lie here, each in a folder."""
+
+
+def unpacked(name: str) -> Path:
+    """The folder of one server."""
+    folder = UNPACKED.absolute() / name
+    if not folder.is_dir():
+        unavailable(f"{name} is not unpacked in {folder}: .ci/run tells how")
+    return folder
+
+
 def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -57,13 +73,38 @@ def free_port() -> int:
 
 @dataclass
 class Relay(ABC):
-    """A private instance in `root`, running or stopped."""
+    """A private instance in `root`, running or stopped.
+
+    `warns`: it tells of a delay before it gives up. `has_aliases`: it passes ALIAS on; `alias_told` is the address that
+    it then reports. `is_believed`: its reports are more than text, so that the default policy suppresses by them.
+    """
+
+    warns: ClassVar[bool] = True
+    has_aliases: ClassVar[bool] = True
+    alias_told: ClassVar[str] = ALIAS
+    is_believed: ClassVar[bool] = True
 
     root: Path
-    sink_port: int
+    sink: Sink
     lmtp_port: int
     smtp_port: int = field(default_factory=free_port)
     _process: subprocess.Popen[bytes] | None = None
+
+    @classmethod
+    @contextlib.contextmanager
+    def running(cls, sink: Sink, lmtp_port: int) -> Iterator[Self]:
+        """A started instance, gone with its folder at the end."""
+        if os.getuid() != 0:
+            unavailable(f"{cls.__name__} starts as root only")
+        root = Path(tempfile.mkdtemp(prefix=f"{cls.__name__.lower()}-"))
+        root.chmod(0o755)
+        server = cls(root, sink, lmtp_port)
+        try:
+            server.start()
+            yield server
+        finally:
+            server.stop()
+            shutil.rmtree(root, ignore_errors=True)
 
     @abstractmethod
     def start(self) -> None:
@@ -80,12 +121,12 @@ class Relay(ABC):
         """Nothing is in hand any more: seen twice, because a mail moves from folder to folder."""
         return not self.queued() and not self.queued()
 
-    def status_without_status(self, code: int, action: str) -> str:
-        """What the Status field of its reports says of a reply that holds no enhanced status."""
-        return f"{code // 100}.0.0"
+    def makes_up(self, status: str | None, action: str) -> bool:
+        """Whether it writes this into its Status field where the reply holds no enhanced status."""
+        return status in {"4.0.0", "5.0.0"}
 
-    def printed(self, words: str) -> str:
-        """Words of the other side as its reports show them."""
+    def printed(self, words: str, charset: str) -> str:
+        """Words of the other side, which wrote them in `charset`, as its reports show them."""
         return words
 
     def send(self, mails: Iterable[Mail]) -> None:
