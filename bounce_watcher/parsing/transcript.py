@@ -19,7 +19,7 @@ MAX_LINES = 1_000
 MAX_LINE = 1_000
 """Characters of such a line that are read."""
 
-MAX_ANSWERS = 100
+MAX_ANSWERS = 300
 """Refusals of one conversation that are kept."""
 
 _SAID = "<<< "
