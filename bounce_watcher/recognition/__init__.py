@@ -18,7 +18,7 @@ from bounce_watcher.recognition import (
     success,
     xarf,
 )
-from bounce_watcher.recognition.dialects import dragonfly, exchange, exim, opensmtpd, qmail
+from bounce_watcher.recognition.dialects import dragonfly, exim, opensmtpd, qmail
 from bounce_watcher.recognition.recognizer import Recognition, Recognizer
 from bounce_watcher.recognition.signs import looks_like_failure_notice, may_be_failure_notice
 
@@ -37,7 +37,6 @@ DIALECTS: tuple[Recognizer, ...] = (
     qmail.recognise,
     dragonfly.recognise,
     opensmtpd.recognise,
-    exchange.recognise,
 )
 """Prose of known systems."""
 

@@ -20,6 +20,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from enum import IntEnum
 from functools import lru_cache
+from itertools import pairwise
 
 from bounce_watcher.model.address import address_key
 from bounce_watcher.model.fields import Action
@@ -46,9 +47,11 @@ from bounce_watcher.recognition.signs import has_failure_subject, has_null_sende
 from bounce_watcher.recognition.vocabulary import (
     RECIPIENT_LABELS,
     SENDER_LABELS,
+    UNKNOWN,
     folded,
     offers_help,
     plain_shapes,
+    says,
     states_failure,
     states_success,
 )
@@ -97,14 +100,21 @@ _LEADING = re.compile(
 _SUMMARY = re.compile(rf"\s{{0,8}}[45]\d\d [45]?[\d.]{{0,12}}\s?<?({_ADDRESS}?)>?\.\.\. \S")
 _INSIDE = re.compile(rf"\b(?:address|recipient|rcpt(?: to)?)\s?[:=]\s?<?({_ADDRESS})>?[,;\]]", re.IGNORECASE)
 _ENCODED = re.compile(rf"\s{{0,8}}(?:[^@\n]{{0,200}}[;:])?SMTP=({_ADDRESS});?\s", re.IGNORECASE)
+_LED_TO = re.compile(rf"\s{{1,12}}\(?(?:expanded|generated) (?:from:?|by) {{0,3}}<?({_ADDRESS})>?\)?", re.IGNORECASE)
+"""Sendmail and Exim, of a program or a file that the address led to."""
 _REASON_FIRST = re.compile(
     rf"[\s*>•-]{{0,12}}([^\W_][^@<>:\n]{{3,100}}?)\s[<\"'(]{{0,2}}({_ADDRESS})[>\"')]{{0,3}}[\s.!;,:]{{0,4}}"
 )
+_REFUSED = re.compile(r"\b(?:fail|reject|refus|error|bounce|denied|unable|return)", re.IGNORECASE)
+_SUPPOSED = re.compile(r"\b(?:may|might|would) (?:be|have)\b", re.IGNORECASE)
 _OF_SENDER = re.compile(r"\b(?:from|by|at|via|contact|sender|von|durch|par|por|da|od|от)$")
 _ADDRESSED = " and addressed to "  # KumoMTA: "from news@example.com and addressed to user@example.org"
 _LOCAL_PART = re.compile(r"\s{1,12}([\w.+'-]{1,64}) \(([^()]{3,200})\)\s*")
 _COMMAND = re.compile(rf"\b(rcpt to|mail from)\s?:\s?<?({_ADDRESS})?>?", re.IGNORECASE)
-_TURN = re.compile(r"[^\w]{0,12}(?:\w[\w ]{0,30}(?:[:>]|<{1,3}|>{1,3})\s{0,3})?([245])\d\d(?:[ -]|$)")
+_TURN = re.compile(
+    r"[^\w]{0,12}(?:[A-Z][a-z]{2} [\d.-]{8,10} [\d:.]{5,12}:? )?(?:<-- )?"
+    r"(?:\w[\w ]{0,30}(?:[:>]|<{1,3}|>{1,3})\s{0,3})?([245])\d\d(?:[ -]|$)"
+)
 _ANY_COMMAND = re.compile(
     r"\b(?:rcpt to|mail from)\s?:|(?:>>>|<<<|-->|[CS]:)\s?(?:data|quit|rset|helo|ehlo|bdat)\b", re.IGNORECASE
 )
@@ -113,7 +123,7 @@ _ADDRESS_ALONE = re.compile(
 )
 _ANSWERED = re.compile(r"(?:#|')[45]\d\d [45]\.\d{1,3}\.\d{1,3} ")
 _AUTHOR = re.compile(r"\b(?:sent by|sender is|message from|mail from):?$")
-_ENVIRONMENT = re.compile(r"[\w-]{1,40}=[^\s@]{1,128}@")
+_ENVIRONMENT = re.compile(r"(?!(?i:smtp)=)[\w-]{1,40}=[^\s@]{1,128}@")
 _AT_START = re.compile(rf"[\s*>•-]{{0,12}}[<\"']?(?![245]\d\d-)({_ADDRESS})[>\"']?\s")
 _SENTENCE_END = re.compile(r"[.!?](?=\s|$)|[。！？]")
 _FROM_SOMEBODY = re.compile(
@@ -173,14 +183,12 @@ class Notice:
         return line + 1 < len(self.lines) and _ANSWERED.search(self.lines[line + 1]) is not None
 
     def helps(self, line: int) -> bool:
-        """Whether the words in front of a line tell whom to ask, or who has sent the mail."""
+        """Whether the words in front of a line tell whom to ask."""
         number = self.paragraph_of[line]
         first = self.paragraphs[number][0]
         if line > first:
             return offers_help(folded("\n".join(self.lines[first : line + 1])))
         above = self.paragraphs[number - 1][2] if number else ""
-        if _AUTHOR.search(above):
-            return True
         return offers_help(folded(self.lines[line])) or (above.endswith(":") and offers_help(above))
 
     def said_of_section(self, line: int) -> Action | None:
@@ -205,8 +213,10 @@ def read_notice(message: ParsedMessage) -> tuple[Notice, tuple[Candidate, ...]]:
 
 def _called_senders(lines: Iterable[str]) -> frozenset[str]:
     """Keys of the addresses that a notice itself calls a sender: `Original Sender: <news@example.com>`."""
-    labelled = (line for line in lines if "@" in line and is_on_the_mail(line))
-    return frozenset(address_key(address) for line in labelled for address in find_addresses(line, 20))
+    said = [line for line in lines if line.strip()]
+    called = [line for line in said if "@" in line and is_on_the_mail(line)]
+    called += [line for above, line in pairwise(said) if "@" in line and _AUTHOR.search(folded(above))]
+    return frozenset(address_key(address) for line in called for address in find_addresses(line, 20))
 
 
 def _whole_lines(message: ParsedMessage) -> str:
@@ -353,6 +363,8 @@ def _accused(notice: Notice, number: int, line: str, *, announced: bool) -> tupl
 
 def _accused_in_words(notice: Notice, number: int, line: str) -> tuple[Candidate, ...]:
     """As `_accused`, by shapes that mean so only where it has been said that something failed."""
+    if (match := _LED_TO.match(line)) and "@" not in "".join(notice.lines[max(0, number - 2) : number]):
+        return _candidate(number, match[1], line[match.end() :])
     match = _ENCODED.match(line) or _AT_START.match(line)
     if match and _is_entry(notice, number, line, match):
         return _candidate(number, match[1], line[match.end() :])
@@ -368,7 +380,8 @@ def _is_entry(notice: Notice, number: int, line: str, address: re.Match[str]) ->
     if "=" in line[: address.start(1)] or _is_listed(notice, number, address.start(1)):
         return True
     above = notice.lines[number - 1] if number else ""
-    return (not above.strip() or _LEADING.match(above) is not None) and _tells(line[address.end() :])
+    is_first = not above.strip() or _LEADING.match(above) is not None or _AT_START.match(above) is not None
+    return is_first and _tells(line[address.end() :])
 
 
 def _tells(words: str) -> bool:
@@ -385,7 +398,9 @@ def _is_on_recipient(words: str) -> bool:
 def _in_statement(number: int, line: str) -> Iterator[Candidate]:
     """`Delivery to user@example.org failed: 550 …`: those whom a line names between its failure and its reply."""
     reply = REPLY.search(line)
-    if reply is None or not states_failure(folded(line)):
+    if reply is None or _SUPPOSED.search(line):
+        return
+    if not states_failure(folded(line)) and not _REFUSED.search(line, 0, reply.start()):
         return
     named = [each for each in find_addresses(line[: reply.start()], 20) if each.lower() not in _senders(line)]
     for address in named:
@@ -463,7 +478,7 @@ def _only_one(notice: Notice) -> list[Candidate]:
     Only where the text itself tells of a failure, in words or by a reply: the subject alone is too little for that.
     """
     text = "\n".join(notice.lines)
-    if not (states_failure(folded(text)) or REPLY.search(text)):
+    if not (states_failure(folded(text)) or REPLY.search(text) or says(folded(text), UNKNOWN)):
         return []
     named = {address_key(each): each for each in find_addresses(text) if notice.is_candidate(each)}
     if len(named) == 1:

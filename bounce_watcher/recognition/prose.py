@@ -19,7 +19,7 @@ MAX_TEXT = 64 * 1024
 MAX_WORDS = 2_000
 """Characters of a diagnostic that are kept."""
 
-_ADDRESS_LINE = re.compile(r"^([ \t]*)<?[^\s<>@]{1,130}@[^\s<>@]{1,250}(?:[\s:>]|$)", re.MULTILINE)
+_ADDRESS_LINE = re.compile(r"^([ \t]*)(?:[-*] )?[<\"]?[^\s<>@]{1,130}@[^\s<>@]{1,250}(?:[\s:>\"]|$)", re.MULTILINE)
 _MAILED = re.compile(
     r"(?:\((?:ultimately )?(?:expanded|generated) from:?|\boriginal (?:address|recipient)\s?[:=])"
     r"\s{0,8}<?([^\s<>@,;()]{1,128}@[^\s<>@,;()]{1,250})",

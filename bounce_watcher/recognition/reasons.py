@@ -33,7 +33,10 @@ DECORATION = " \t*>+-–•\"'()[]<>,;.:|=#"
 _RULE = re.compile(r"[\W_]{4,200}")
 BAR = re.compile(r"[\W_]{3,80}([^\W_][^\n]{0,80}?)[\W_]{2,80}")
 _NEXT_HOST = "... while talking to "
-_STEP = re.compile(r"\b(?:smtp command|step|during|command)\s?:?\s{0,3}(rcpt|data|mail)\b", re.IGNORECASE)
+_STEP = re.compile(
+    r"\b(?:SMTP [Cc]ommand|STEP|[Ss]tep)[ :]{1,3}(RCPT|DATA|MAIL|rcpt|data)\b"
+    r"|\b(?:in|during|for|SMTP:) ?(RCPT|DATA|MAIL|TEXT)\b"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,4 +212,5 @@ def is_on_the_mail(text: str) -> bool:
 
 def _step(words: str) -> str | None:
     match = _STEP.search(words)
-    return match[1].upper() if match else None
+    step = (match[1] or match[2]).upper() if match else None
+    return "DOT" if step == "TEXT" else step

@@ -34,6 +34,8 @@ _REPLY_SUBJECT = re.compile(
 _SUCCESS_SUBJECT = re.compile(
     r"(?<!not )(?<!not be )\bsuccess|\(relay\)|^(?:delivered|relayed|expanded):", re.IGNORECASE
 )
+_SESSION_SUBJECT = re.compile(r"\bsmtp (?:server|client): errors from ", re.IGNORECASE)
+"""What Postfix tells its postmaster of a session with somebody else."""
 _MACHINE = re.compile(
     r"no-?_?reply|do-?not-?reply|anti-?_?virus|gateway|notif|bounce|robot|smtp|mail-?(?:er|server|gate|relay|hub)\b"
     r"|delivery|system|filter|secur|admin|e-?mail",
@@ -46,7 +48,8 @@ _MONITOR = re.compile(
     re.IGNORECASE,
 )
 _CARRIER = re.compile(
-    r"parcel|paket|courier|shipping|shipment|\bcolis|livraison|fedex|\b(?:dhl|ups|usps|dpd|gls|hermes)\b|@correos",
+    r"parcel|paket|courier(?! mail)|ship(?:ping|ment)|\bcolis|livraison|fedex|\b(?:dhl|ups|usps|dpd|gls|hermes)\b"
+    r"|@correos",
     re.IGNORECASE,
 )
 _AUTOMATIC = frozenset({"auto-replied", "auto-generated"})
@@ -151,7 +154,7 @@ def may_be_failure_notice(message: ParsedMessage) -> bool:
 def _is_of_another_trade(message: ParsedMessage, *, is_daemon: bool) -> bool:
     """True for reports of success, for monitors and digests, which quote failures by the dozen, and for parcels."""
     subject = (message.headers.get("subject") or "")[:400]
-    if _SUCCESS_SUBJECT.search(subject):
+    if _SUCCESS_SUBJECT.search(subject) or _SESSION_SUBJECT.search(subject):
         return True
     if is_daemon:
         return False

@@ -120,6 +120,12 @@ SUCCESS = (
 )  # fmt: skip
 """Says that a mail was delivered, or handed to a system that tells no more."""
 
+UNKNOWN = (
+    "not defined", "not found", "not exist", "unknown", "not known", "invalid", "not listed", "not valid", "no such",
+    "been postponed", "delayed",
+)  # fmt: skip
+"""Says what may be the matter with an address: of use where a notice of failure names one alone."""
+
 FINAL = (
     "given up", "giving up", "gave up", "no further attempt", "will be deleted from queue", "too long in the queue",
     "in the queue too long", "not be retried", "no longer try", "not continue trying", "no longer be tried",
@@ -179,15 +185,15 @@ _SENDER = (
 
 _REASON = (
     "reason", "reasons", "error", "errors", "error text", "error-text", "error message", "error description",
-    "error type", "because", "diagnostic", "diagnostic code", "diagnostic-code", "diagnostics", "details",
-    "explanation", "response", "status", "failure reason", "failure reasons", "non-delivered information",
-    "reject reason", "bounce reason", "server message", "remote server replied", "remote host said",
-    "server response", "the response was", "the error was", "it responded as follows", "smtp error", "grund",
-    "ursache", "fehler", "fehlermeldung", "fehlerbeschreibung", "begrundung", "raison", "motif", "erreur", "cause",
-    "motivo", "razon", "causa", "razao", "errore", "erro", "reden", "oorzaak", "orsak", "arsag", "fout", "syy",
-    "przyczyna", "powod", "duvod", "dovod", "hiba", "причина", "ошибка", "помилка", "αιτια", "neden", "סיבה", "السبب",
-    "理由", "原因", "エラー", "エラー内容", "退信原因", "英文说明", "错误信息", "이유", "원인", "사유", "ly do",
-    "alasan",
+    "error type", "because", "car", "debido a", "weil", "perche", "porque", "omdat", "poniewaz", "diagnostic",
+    "diagnostic code", "diagnostic-code", "diagnostics", "details", "explanation", "response", "status",
+    "failure reason", "failure reasons", "non-delivered information", "reject reason", "bounce reason",
+    "server message", "remote server replied", "remote host said", "server response", "the response was",
+    "the error was", "it responded as follows", "smtp error", "grund", "ursache", "fehler", "fehlermeldung",
+    "fehlerbeschreibung", "begrundung", "raison", "motif", "erreur", "cause", "motivo", "razon", "causa", "razao",
+    "errore", "erro", "reden", "oorzaak", "orsak", "arsag", "fout", "syy", "przyczyna", "powod", "duvod", "dovod",
+    "hiba", "причина", "ошибка", "помилка", "αιτια", "neden", "סיבה", "السبب", "理由", "原因", "エラー", "エラー内容",
+    "退信原因", "英文说明", "错误信息", "이유", "원인", "사유", "ly do", "alasan",
 )  # fmt: skip
 """Labels in front of the words that say why."""
 
