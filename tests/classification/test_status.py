@@ -75,6 +75,27 @@ def test_no_reply_code_alone_is_hard() -> None:
     assert reason_of_code(550) is Reason.UNKNOWN
 
 
+@pytest.mark.parametrize(
+    ("code", "reason"),
+    [
+        (420, Reason.MAILBOX_UNAVAILABLE),
+        (421, Reason.SYSTEM_ERROR),
+        (430, Reason.SYSTEM_ERROR),
+        (452, Reason.SYSTEM_FULL),
+        (499, Reason.MESSAGE_EXPIRED),
+        (517, Reason.SENDER_REJECTED),
+        (522, Reason.MAILBOX_FULL),
+        (541, Reason.POLICY),
+        (571, Reason.POLICY),
+        (511, Reason.UNKNOWN),
+        (540, Reason.UNKNOWN),
+        (554, Reason.UNKNOWN),
+    ],
+)
+def test_a_reply_code_alone(code: int, reason: Reason) -> None:
+    assert reason_of_code(code) is reason
+
+
 @pytest.mark.parametrize("code", [521, 556])
 def test_rfc_7504_needs_code_and_status(code: int) -> None:
     assert reason_of_status(status("5.3.2"), code) is Reason.DOMAIN_REFUSES_MAIL
