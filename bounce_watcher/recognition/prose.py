@@ -1,14 +1,14 @@
 """Findings in text for people: addresses, and the words that stand beside them."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import lru_cache
 
 from bounce_watcher.model.address import address_key
 from bounce_watcher.model.fields import Action, EnhancedStatus, RecipientReport
 from bounce_watcher.model.finding import Evidence, Finding, Provenance
 from bounce_watcher.parsing.address import find_addresses, is_role_of_reporter, parse_address
-from bounce_watcher.parsing.charset import one_line
+from bounce_watcher.parsing.charset import one_line, read_octal
 from bounce_watcher.parsing.headers import Headers
 from bounce_watcher.parsing.message import ParsedMessage
 from bounce_watcher.recognition.vocabulary import FINAL, PERMANENT, RETRY, TEMPORARY, folded, says
@@ -51,7 +51,7 @@ def finding(
     evidence: Evidence = Evidence.PROSE,
 ) -> Finding:
     """A recipient that a text names, with the words that the text says of it."""
-    words = one_line(words)[:MAX_WORDS]
+    words = read_octal(one_line(words)[:MAX_WORDS])
     mailed = _MAILED.search(words)
     report = RecipientReport(
         original_recipient=parse_address(mailed[1]) if mailed else None,
@@ -96,36 +96,38 @@ def words_beside(text: str, address: str) -> str:
 
 
 def paragraph_beside(text: str, address: str) -> str:
-    """The rest of the line in which the address first stands and the lines below, down to a blank one."""
+    """The rest of the line in which the address stands and the lines below, down to a blank one.
+
+    Of several places the first beside which there is a reply, else the first of all.
+    """
     return _beside(text, address)[0]
 
 
 def _beside(text: str, address: str) -> tuple[str, str]:
     """The paragraph beside an address, and the text below that paragraph."""
-    at = _place(text, address)
-    if at == -1:
-        return "", ""
-    rest = text[at + len(address) : at + len(address) + 4 * MAX_WORDS]
-    own, _, below = rest.partition("\n\n")
-    return _until_next_address(own, _indent(text, at)).lstrip(">:;,.)]\"' \t\n"), below
+    first = None
+    for at in _places(text, address):
+        rest = text[at + len(address) : at + len(address) + 4 * MAX_WORDS]
+        own, _, below = rest.partition("\n\n")
+        found = _until_next_address(own, _indent(text, at)).lstrip(">:;,.)]\"' \t\n"), below
+        if _REPLY.search(found[0]):
+            return found
+        first = first or found
+    return first or ("", "")
 
 
-def _place(text: str, address: str) -> int:
-    """Where the address stands as a whole, not as the end of another ("an@" in "joan@"); -1 = nowhere."""
-    at = _exact_place(text, address)
-    return at if at >= 0 else _exact_place(text.lower(), address.lower())
-
-
-def _exact_place(text: str, address: str) -> int:
+def _places(text: str, address: str) -> Iterator[int]:
+    """Where the address stands as a whole, not as the end of another ("an@" in "joan@"), in its case or in any."""
+    if address not in text:
+        text, address = text.lower(), address.lower()
     at = text.find(address)
     for _ in range(MAX_PLACES):
         if at == -1:
-            break
+            return
         end = at + len(address)
         if not _NAME.match(text[at - 1 : at]) and not _NAME.match(text[end : end + 1]):
-            return at
+            yield at
         at = text.find(address, at + 1)
-    return -1
 
 
 def _indent(text: str, at: int) -> int:
