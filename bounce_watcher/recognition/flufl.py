@@ -25,6 +25,9 @@ NAME = "flufl"
 MAX_BYTES = 32 * 1024
 """Bytes of a message that are shown to it: its patterns take time that grows faster than their line."""
 
+MAX_LINES = 500
+"""Lines of a message that are shown to it: each costs some seventy searches, an empty one too."""
+
 _LONG_LINE = re.compile(rb"([^\r\n]{300})[^\r\n]+")
 """No address line is that long; what stands behind is cut off."""
 
@@ -55,6 +58,7 @@ def _finding(notice: str, address: str, action: Action) -> Finding:
 def _all_failures(message: ParsedMessage) -> tuple[list[str], list[str]]:
     content = _without_original(message)[:MAX_BYTES]
     content = _LONG_LINE.sub(rb"\1", content[: content.rfind(b"\n") + 1])  # half a line may hold half an address
+    content = b"".join(content.splitlines(keepends=True)[:MAX_LINES])
     if "from" not in message.headers:
         content = b"From: nobody@invalid\n" + content
     try:

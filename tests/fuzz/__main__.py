@@ -28,7 +28,7 @@ ROOT = Path(__file__).resolve().parents[2] / "build" / "fuzz"
 MAX_BYTES = 64 * 1024
 """Of one input: what takes quadratic time takes minutes at this length."""
 
-BASE_SECONDS, SECONDS_A_BYTE = 0.05, 4e-6
+BASE_SECONDS, SECONDS_A_BYTE = 0.1, 10e-6
 """CPU time that an input may take, instrumented: twenty times what the samples take."""
 
 HANGS_AFTER = 20
