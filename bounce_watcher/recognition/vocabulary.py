@@ -270,8 +270,8 @@ def states_success(text: str) -> bool:
 
 
 def offers_help(text: str) -> bool:
-    """Whether the folded `text` tells whom to ask."""
-    return says(text, _HELP)
+    """Whether the folded `text` tells whom to ask: of a host that could not be contacted nobody is."""
+    return says(text.replace("contacted", ""), _HELP)
 
 
 RECIPIENT_LABELS = frozenset(map(folded, _RECIPIENT))
