@@ -15,6 +15,9 @@ _REFUSED = frozenset({"punycode", "idna", "unicode-escape", "raw-unicode-escape"
 _ALIASES = {"gb2312": "gb18030", "gbk": "gb18030", "ks_c_5601-1987": "cp949", "x-sjis": "cp932", "shift_jis": "cp932"}
 
 
+_OCTAL = re.compile(r"(?:\\[23][0-7]{2})+")
+
+
 @lru_cache(maxsize=256)
 def _codec(charset: str) -> str | None:
     """The Python codec for a charset label; None where ASCII, UTF-8 or nothing known is meant."""
@@ -57,3 +60,10 @@ def decode_words(value: str) -> str:
 def one_line(text: str) -> str:
     """`text` with each run of white space, CJK and no-break blanks too, as one blank."""
     return " ".join(text.split())
+
+
+def read_octal(text: str) -> str:
+    """`text` with the bytes that Exim writes as octal digits ("Empf\\303\\244nger") as the characters that they are."""
+    if "\\" not in text:
+        return text
+    return _OCTAL.sub(lambda run: decode(bytes(int(digits, 8) for digits in run[0].split("\\")[1:])), text)

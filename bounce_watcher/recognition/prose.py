@@ -7,7 +7,7 @@ from functools import lru_cache
 from bounce_watcher.model.address import address_key
 from bounce_watcher.model.fields import Action, EnhancedStatus, RecipientReport
 from bounce_watcher.model.finding import Evidence, Finding, Provenance
-from bounce_watcher.parsing.address import find_addresses, is_role_of_reporter, parse_address
+from bounce_watcher.parsing.address import MAX_FIELD, find_addresses, is_role_of_reporter, parse_address
 from bounce_watcher.parsing.charset import one_line, read_octal
 from bounce_watcher.parsing.headers import Headers
 from bounce_watcher.parsing.message import ParsedMessage
@@ -61,6 +61,16 @@ def finding(
         diagnostic_code=words or None,
     )
     return Finding(report, Provenance(recognizer, part, words or address), evidence)
+
+
+def is_on_the_sender(words: str, recipient: str, message: ParsedMessage) -> bool:
+    """OpenSMTPD does not tell the command: a reply that names the return path and not the recipient is on the sender.
+
+    "550 5.1.1 <returns@example.com>: User unknown", said of MAIL FROM, must not be taken for the recipient's.
+    """
+    lower = words.lower()
+    return_path = parse_address((message.headers.get("to") or "")[:MAX_FIELD])
+    return return_path is not None and return_path.lower() in lower and recipient.lower() not in lower
 
 
 def action_told(message: ParsedMessage, notice: str) -> Action:

@@ -7,8 +7,8 @@ from itertools import islice, starmap
 
 from bounce_watcher.model.fields import Action, DeliveryReport, EnhancedStatus, RecipientReport
 from bounce_watcher.model.finding import Evidence, Finding, Provenance
-from bounce_watcher.parsing.address import MAX_FIELD, find_addresses, parse_address
-from bounce_watcher.parsing.charset import one_line
+from bounce_watcher.parsing.address import find_addresses
+from bounce_watcher.parsing.charset import one_line, read_octal
 from bounce_watcher.parsing.delivery_status import MAX_RECIPIENTS, STATUS_TYPES, parse_delivery_status
 from bounce_watcher.parsing.headers import Headers
 from bounce_watcher.parsing.lazy import lazy
@@ -16,9 +16,16 @@ from bounce_watcher.parsing.message import ParsedMessage, Part
 from bounce_watcher.parsing.returned import ORIGINAL_TYPES, original_headers, original_part, sent_message, split_text
 from bounce_watcher.parsing.smtp_reply import read_stage
 from bounce_watcher.parsing.transcript import Answer, answer_on, answer_told, is_first_line, read_transcript
-from bounce_watcher.recognition.dialects import exim
+from bounce_watcher.recognition.dialects import exim, opensmtpd
 from bounce_watcher.recognition.merging import each_once, kind_of
-from bounce_watcher.recognition.prose import MAX_TEXT, MAX_WORDS, paragraph_beside, without_bystanders, words_beside
+from bounce_watcher.recognition.prose import (
+    MAX_TEXT,
+    MAX_WORDS,
+    is_on_the_sender,
+    paragraph_beside,
+    without_bystanders,
+    words_beside,
+)
 from bounce_watcher.recognition.recognizer import Recognition
 from bounce_watcher.recognition.signs import is_from_list, is_reply_or_forward, looks_like_failure_notice
 
@@ -32,8 +39,6 @@ _RESPONSE = re.compile(r"^The response(?: from the remote server)? was:\s*(\S.*(
 _TRANSCRIPT = re.compile(r"^[ \t]*-{3,} ?Transcript of session follows ?-{3,}[ \t]*$", re.MULTILINE)
 _NEXT_BAR = re.compile(r"^[ \t]*-{5} ", re.MULTILINE)
 _LONGEST_NUMBERS = len("550 5.000.000")
-_GIVEN_UP = "Envelope expired"
-"""OpenSMTPD's words for a mail that it has given up: it tells of it as "delayed for more than 0 seconds"."""
 _UNDELIVERED = frozenset({Action.FAILED, Action.DELAYED})
 
 
@@ -134,6 +139,8 @@ def _finding(report: _Report, recipient: RecipientReport) -> Finding:
     if recipient.action in _UNDELIVERED:
         recipient = _with_alias(recipient, report)
         recipient = _with_stage(_with_words(recipient, report) if _is_wordless(recipient) else recipient, report)
+    if recipient.diagnostic_code:
+        recipient = replace(recipient, diagnostic_code=read_octal(recipient.diagnostic_code))
     quote = recipient.diagnostic_code or recipient.recipient or ""
     return Finding(recipient, Provenance(NAME, report.part.path, quote), Evidence.REPORT, report.status.reporting_mta)
 
@@ -162,21 +169,11 @@ def _with_words(recipient: RecipientReport, report: _Report) -> RecipientReport:
     said = words if words.startswith(numbers) else f"{numbers} {words}"
     return replace(
         recipient,
-        action=Action.FAILED if words == _GIVEN_UP else recipient.action,
+        action=Action.FAILED if words == opensmtpd.GIVEN_UP else recipient.action,
         status=recipient.status or EnhancedStatus.find(said),
         diagnostic_code=said,
-        stage="MAIL" if _is_on_the_sender(words, recipient.recipient or "", report.message) else None,
+        stage="MAIL" if is_on_the_sender(words, recipient.recipient or "", report.message) else None,
     )
-
-
-def _is_on_the_sender(words: str, recipient: str, message: ParsedMessage) -> bool:
-    """OpenSMTPD does not tell the command: a reply that names the return path and not the recipient is on the sender.
-
-    "550 5.1.1 <returns@example.com>: User unknown", said of MAIL FROM, must not be taken for the recipient's.
-    """
-    lower = words.lower()
-    return_path = parse_address((message.headers.get("to") or "")[:MAX_FIELD])
-    return return_path is not None and return_path.lower() in lower and recipient.lower() not in lower
 
 
 def _beside(recipient: RecipientReport, report: _Report) -> str:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from bounce_watcher.parsing.charset import decode, decode_words, one_line
+from bounce_watcher.parsing.charset import decode, decode_words, one_line, read_octal
 from bounce_watcher.parsing.headers import MAX_HEADER_BYTES, Headers, parse_content_type
 from bounce_watcher.parsing.transfer import decode_transfer
 
@@ -113,3 +113,9 @@ def test_blanks_of_every_script_are_one_blank() -> None:
 )
 def test_transfer_encodings(encoding: str | None, body: bytes, told: bytes) -> None:
     assert decode_transfer(body, encoding)[: len(told)] == told
+
+
+def test_octal_digits_of_exim_are_bytes() -> None:
+    assert read_octal(r"Empf\303\244nger \320\275\320\265 unbekannt") == "Empfänger не unbekannt"
+    assert read_octal(r"Empf\344nger") == "Empfänger"
+    assert read_octal(r"C:\101 \8 \\ \37") == r"C:\101 \8 \\ \37"

@@ -131,7 +131,3 @@ class Exim(Relay):
     def makes_up(self, status: str | None, action: str) -> bool:
         """Exim's field knows two values, by what it did: the reply has no part in it."""
         return status == ("5.0.0" if action == "failed" else "4.0.0")
-
-    def printed(self, words: str, charset: str) -> str:
-        """Exim writes what is not ASCII as the octal digits of its bytes."""
-        return "".join(c if c.isascii() else "".join(f"\\{byte:03o}" for byte in c.encode(charset)) for c in words)

@@ -216,6 +216,8 @@ REFUSALS = (
     Refusal("r70", "550 5.1.1 <{recipient}>: Пользователь не найден", "5.1.1", Reason.INVALID_RECIPIENT),
     Refusal("r71", "550 5.1.1 Empfänger unbekannt", "5.1.1", Reason.INVALID_RECIPIENT, charset="latin-1"),
     Refusal("r72", "552 5.2.2 <{recipient}> 收件人邮箱已满", "5.2.2", Reason.MAILBOX_FULL),
+    Refusal("r85", "550 Пользователь не найден", None, Reason.INVALID_RECIPIENT),
+    Refusal("r86", "552 收件人邮箱已满", None, Reason.MAILBOX_FULL),
     Refusal(
         "r73",
         "421-4.7.28 Gmail has detected an unusual rate of unsolicited mail originating\n"

@@ -13,19 +13,23 @@
 """
 
 import re
+from dataclasses import replace
 
 from bounce_watcher.model.fields import Action
+from bounce_watcher.model.finding import Finding
 from bounce_watcher.parsing.address import parse_address
 from bounce_watcher.parsing.message import ParsedMessage
 from bounce_watcher.parsing.returned import original_headers, sent_message, split_text
 from bounce_watcher.recognition.merging import each_once, kind_of
-from bounce_watcher.recognition.prose import MAX_TEXT, finding
+from bounce_watcher.recognition.prose import MAX_TEXT, finding, is_on_the_sender
 from bounce_watcher.recognition.recognizer import Recognition
 
 NAME = "opensmtpd"
 
 _INTRO = re.compile(r"This is the MAILER-DAEMON, please DO NOT REPLY to this e-?mail")
 _DELAYED = ("A message is delayed for more than", "only a temporary failure report")
+GIVEN_UP = "Envelope expired"
+"""The words for a mail that it has given up: it tells of it as "delayed for more than 0 seconds"."""
 _LINE = re.compile(r"^([^\s:<>]{1,250}@[^\s:<>]{1,250}): (\S.*(?:\n[ \t]+\S.*)*)", re.MULTILINE)
 
 
@@ -35,10 +39,17 @@ def recognise(message: ParsedMessage) -> Recognition | None:
     if not _INTRO.search(text[:1_000]):
         return None
     notice = split_text(text)[0]
-    action = Action.DELAYED if any(words in notice for words in _DELAYED) else Action.FAILED
+    is_delay = any(words in notice for words in _DELAYED)
     findings = each_once(
-        finding(NAME, "1", address, words, action)
+        _finding(message, address, words, is_delay=is_delay)
         for recipient, words in _LINE.findall(notice)
         if (address := parse_address(recipient))
     )
     return Recognition(kind_of(findings), findings, sent_message(original_headers(message))) if findings else None
+
+
+def _finding(message: ParsedMessage, address: str, words: str, *, is_delay: bool) -> Finding:
+    action = Action.DELAYED if is_delay and words != GIVEN_UP else Action.FAILED
+    found = finding(NAME, "1", address, words, action)
+    stage = "MAIL" if is_on_the_sender(words, address, message) else None
+    return replace(found, report=replace(found.report, stage=stage))
