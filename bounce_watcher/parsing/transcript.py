@@ -31,6 +31,8 @@ _COMMANDS = {
     "EHLO": "EHLO", "HELO": "EHLO", "LHLO": "EHLO", "STARTTLS": "STARTTLS", "AUTH": "AUTH", "MAIL": "MAIL",
     "RCPT": "RCPT", "DATA": "DATA", "BDAT": "DOT", ".": "DOT",
 }  # fmt: skip
+_GO_AHEAD = "354"
+"""The answer to DATA below which the mail itself goes out."""
 _REFUSAL = re.compile(r"[45]\d\d(?!\d)")
 _GOES_ON = re.compile(r"\d\d\d-")
 _AFTERMATH = re.compile(
@@ -59,6 +61,11 @@ class Answer:
 def is_aftermath(reply: str) -> bool:
     """Whether `reply` says only that no recipient was left: "503 5.0.0 Need RCPT", "554 Error: no valid recipients"."""
     return _AFTERMATH.match(reply) is not None
+
+
+def is_summary(line: str) -> bool:
+    """Whether `line` is what Sendmail makes of an answer: "550 5.1.1 <ada@example.org>... User unknown"."""
+    return _SUMMARY.match(line) is not None
 
 
 def is_first_line(reply: str) -> bool:
@@ -139,6 +146,8 @@ class _Conversation:
             self._recipients = _named(turn[2]) if self._stage == "RCPT" else frozenset()
         elif _REFUSAL.match(turn[2]):
             self._read_answer(turn[2])
+        elif turn[2].startswith(_GO_AHEAD):
+            self._stage = "DOT"
 
     @property
     def is_full(self) -> bool:
@@ -166,7 +175,7 @@ class _Conversation:
         if not self._fresh or not self._answers:
             return
         last = self._answers[-1]
-        self._fresh = _SUMMARY.match(line) is not None
+        self._fresh = is_summary(line)
         if self._fresh:
             last = replace(last, recipients=last.recipients | _named(line))
             self._answers[-1] = _to_rcpt(last) if line.lower().endswith(_OF_RECIPIENT) else last

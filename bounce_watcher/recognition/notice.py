@@ -30,7 +30,6 @@ from bounce_watcher.parsing.headers import Headers
 from bounce_watcher.parsing.lazy import lazy
 from bounce_watcher.parsing.message import ParsedMessage
 from bounce_watcher.parsing.returned import original_headers, sent_message, split_text
-from bounce_watcher.parsing.transcript import Answer, read_transcript
 from bounce_watcher.recognition.merging import each_once, kind_of
 from bounce_watcher.recognition.prose import (
     MAX_TEXT,
@@ -140,10 +139,6 @@ class Notice:
     lines: tuple[str, ...]
     original: Headers | None
     barred: frozenset[str] = field(repr=False)
-
-    @lazy
-    def answers(self) -> tuple[Answer, ...]:
-        return read_transcript("\n".join(self.lines))
 
     @lazy
     def paragraphs(self) -> tuple[tuple[int, int, str], ...]:

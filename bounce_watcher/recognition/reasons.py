@@ -18,7 +18,8 @@ from itertools import pairwise
 
 from bounce_watcher.parsing.charset import one_line
 from bounce_watcher.parsing.lazy import lazy
-from bounce_watcher.parsing.transcript import read_transcript
+from bounce_watcher.parsing.transcript import Answer, answer_on, is_summary, read_transcript
+from bounce_watcher.recognition.prose import MAX_PLACES
 from bounce_watcher.recognition.vocabulary import REASON_ENDS, REASON_LABELS, REASON_STARTS, SENDER_LABELS, folded
 
 REASON_LINES = 12
@@ -67,13 +68,32 @@ class Reasons:
     places: tuple[Place, ...]
 
     def of(self, key: str) -> Told:
-        """All that the notice says of one address; empty words where it says nothing."""
-        places = self._by_key.get(key, [])
+        """All that the notice says of one address; empty words where it says nothing.
+
+        Sendmail's own "User unknown" below `<<< 553 Sender refused` is nothing that anybody has said.
+        """
+        if key not in self._found:
+            self._found[key] = self._search(key)
+        return self._found[key]
+
+    @lazy
+    def _found(self) -> dict[str, Told]:
+        """What was sought before: a notice may name one address on a thousand lines."""
+        return {}
+
+    def _search(self, key: str) -> Told:
+        places = self._by_key.get(key, [])[:MAX_PLACES]
         own = [Told(self._beside(place), place.stage) for place in places]
         told = next((each for each in own if REPLY.search(each.words)), None)
         if told is None:
             told = self._with_more(next((each for each in own if each.words), Told("")), places)
+        if is_summary(told.words) and (answer := answer_on(self._answers, key)):
+            told = Told(answer.text, answer.stage)
         return told if told.stage else Told(told.words, _step(told.words))
+
+    @lazy
+    def _answers(self) -> tuple[Answer, ...]:
+        return read_transcript("\n".join(self.lines))
 
     @lazy
     def _by_key(self) -> dict[str, list[Place]]:
@@ -141,7 +161,7 @@ class Reasons:
         for place in places:
             if below := self._below(place):
                 return Told(" ".join(filter(None, (said.words, below.words))), said.stage or below.stage)
-        further = self._reply_above() or (self._above(places[0]) if places else "")
+        further = self._reply_above or (self._above(places[0]) if places else "")
         return Told(" ".join(filter(None, (said.words, further))), said.stage)
 
     def _below(self, place: Place) -> Told | None:
@@ -163,6 +183,7 @@ class Reasons:
     def _paragraph(self, line: int) -> tuple[int, int]:
         return self.paragraphs[bisect_right(self.paragraphs, (line, len(self.lines) + 1)) - 1]
 
+    @lazy
     def _reply_above(self) -> str:
         """The nearest paragraph above all addresses that holds a reply: the reason comes first (MailMarshal)."""
         top = self._taken[0] if self._taken else 0
