@@ -1,6 +1,6 @@
-"""`python -m tests.bench [poll|analysis] [--messages N] [--runs N]`: what the work costs, against something well known.
+"""`python -m tests.bench [poll|analysis|hostile] [--messages N] [--runs N]`: what the work costs.
 
-Every figure is a ratio to something measured in the same run on the same machine. `poll`, what draining a mailbox costs
+Every figure is a ratio to something well known, measured in the same run on the same machine. `poll`, what draining a mailbox costs
 against merely reading it:
 
 - *bare fetch*: imapclient as it comes, FETCH of every message's UID, INTERNALDATE and BODY.PEEK[] in batches of 500;
@@ -11,6 +11,10 @@ against merely reading it:
 
 - *analyse*: `pipeline.analyse` with the rules of the package;
 - *flufl.bounce*: `all_failures` of `email.message_from_bytes`, which tells addresses and nothing else.
+
+`hostile`, how the time for mail that was made to take long grows with its size: four times the size takes four times
+the time, what is quadratic sixteen times. A jump is no fault in itself, as beyond a bound of size another way may be
+taken: status 1 where anything takes more than ten times as long and more than 10 µs a byte.
 """
 
 import argparse
@@ -19,7 +23,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from email import message_from_bytes
 from pathlib import Path
 
@@ -28,7 +32,9 @@ from imapclient import IMAPClient
 
 from bounce_watcher.classification.ruleset import load_builtin
 from bounce_watcher.pipeline import Toolkit, analyse
+from tests.integration.hostile import ATTACKS
 from tests.mail import mailbag
+from tests.pipeline.floods import PLACES, floods
 from tests.servers.dovecot import PASSWORD, Dovecot, Layout, running
 
 BATCH = 500
@@ -121,12 +127,51 @@ def rate(work: Callable[[bytes], object], contents: list[bytes]) -> float:
     return len(contents) / (time.process_time() - begun)
 
 
+GROWTH, TOLERATED = 4, 10
+FLOOD_BYTES = 16 * 1024
+SECONDS_A_BYTE = 10e-6
+UNMEASURABLE = 0.002
+"""Seconds below which nothing is told by a ratio."""
+
+
+def hostile(runs: int) -> bool:
+    """Whether the time grows with the size; the worst are printed."""
+    toolkit = Toolkit(load_builtin())
+    rows = []
+    for name, small, large in hostile_pairs():
+        analyse(small, toolkit)  # what is made at first use
+        ratio, seconds = min(growth(small, large, toolkit) for _ in range(runs))
+        rows.append((ratio, seconds, name, max(len(large), 1)))
+    print(f"{len(rows)} kinds of hostile mail, each at a size and at {GROWTH} times that; the worst of them:")
+    for ratio, seconds, name, size in sorted(rows, reverse=True)[:15]:
+        print(f"time x {ratio:4.1f}   {seconds:6.3f} s for {size / 1024:7.0f} KiB   {name}")
+    slowest = max(rows, key=lambda row: row[1] / row[3])
+    print(f"most time a byte: {slowest[1] / slowest[3] * 1e6:.1f} µs, {slowest[2]}")
+    return all(ratio <= TOLERATED or seconds / size <= SECONDS_A_BYTE for ratio, seconds, _, size in rows)
+
+
+def hostile_pairs() -> Iterator[tuple[str, bytes, bytes]]:
+    for attack in ATTACKS:
+        yield attack.name, attack.make(attack.probe), attack.make(GROWTH * attack.probe)
+    for where in PLACES:
+        pairs = zip(floods(FLOOD_BYTES, where), floods(GROWTH * FLOOD_BYTES, where), strict=True)
+        yield from ((name, small, large) for (name, small), (_, large) in pairs)
+
+
+def growth(small: bytes, large: bytes, toolkit: Toolkit) -> tuple[float, float]:
+    """How many times as long the large one takes, and its seconds."""
+    taken = [1 / rate(lambda content: analyse(content, toolkit), [content]) for content in (small, large)]
+    return taken[1] / max(taken[0], UNMEASURABLE), taken[1]
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", nargs="?", choices=("poll", "analysis"), default="poll")
+    parser.add_argument("what", nargs="?", choices=("poll", "analysis", "hostile"), default="poll")
     parser.add_argument("--messages", type=int, default=20_000)
     parser.add_argument("--runs", type=int, default=3)
     arguments = parser.parse_args()
+    if arguments.what == "hostile":
+        sys.exit(0 if hostile(arguments.runs) else 1)
     contents = [content for content, _ in mailbag(arguments.messages, recipients=arguments.messages // 2)]
     mean = sum(map(len, contents)) / len(contents)
     print(f"{len(contents)} messages of {mean:.0f} bytes at the mean")

@@ -7,7 +7,8 @@ from tests.parsing.samples import STATUS, notice, report
 UNITS = (
     *" \t\n-<>();\"'#=&[{:,*|", "a@", "a@b", "a@b.example ", "<a@b.example>\n", "<a@b.example>: ",
     "a@b.example\n  550 no\n", "550 ", "550-", "550 5.1.1 ", "5.1.1 ", "host ", "host a.example[", "said: ", "<<< 550 ",
-    ">>> RCPT TO:<", "user unknown ", "mailbox ", "ip ", "deliver", "fail ", "original message", "wrote:\n", "\n>", "\n ",
+    ">>> RCPT TO:<", "user unknown ", "mailbox ", "ip ", "deliver", "fail ", "original message", "wrote:\n", "\n>",
+    "\n ",
     " \n", "a: b\n", "\nFinal-Recipient:", "\nFinal-Recipient: rfc822; a@b.example", "\nAction: failed\n", "=?utf-8?q?",
     "=?utf-8?b?QQ==?= ", "=3D", "\\x{", "\\", "\n--BOUND\n", "\n--", "<p", "<p>", "<!--", "</", "<br>", "&#", "&#x41;",
     "&lt;", '{"a":', "From: a\n\n", "Received: a\n", "\x1b", "\0", "é", "あ", "\u3000",
