@@ -226,6 +226,12 @@ def recognise(message: ParsedMessage) -> Recognition | None:
     return _recognition(notice, _of(notice, candidates, Strength.ACCUSED), NAME)
 
 
+def accused_addresses(message: ParsedMessage) -> tuple[str, ...]:
+    """The addresses that `recognise` would take, without what is said of them."""
+    notice, candidates = read_notice(message)
+    return tuple(each.address for each in _of(notice, candidates, Strength.ACCUSED))
+
+
 def by_text(message: ParsedMessage) -> Recognition | None:
     """As `recognise`, where the first lines of the text themselves say that something was not delivered.
 
@@ -285,17 +291,18 @@ def _finding(candidate: Candidate, reasons: Reasons, name: str, divided: Notice 
 
 
 def _in_dialogue(notice: Notice) -> Iterator[Candidate]:
-    """RCPT TO with the reply below it. One that was taken with 2xx accuses nobody."""
-    for number, line in enumerate(notice.lines):
-        command = _command(line)
-        if command is None or command[1].lower() != "rcpt to" or command[2] is None:
-            continue
-        reply = _next_turn(notice.lines, number)
-        if reply is None:
-            if notice.announced(number):
-                yield Candidate(parse_address(command[2]) or "", Strength.ACCUSED, number, "", None)
-        elif reply[0] != "2":
-            yield Candidate(parse_address(command[2]) or "", Strength.ACCUSED, number, reply[1], "RCPT")
+    """RCPT TO with the reply below it. One that was taken with 2xx accuses nobody.
+
+    Nor does one whose reply is lost, where the notice shows replies: James shows the commands alone.
+    """
+    commands = [(number, command) for number, line in enumerate(notice.lines) if (command := _command(line))]
+    replies = [_next_turn(notice.lines, number) for number, _ in commands]
+    for (number, command), reply in zip(commands, replies, strict=True):
+        address = parse_address(command[2] or "") if command[1].lower() == "rcpt to" else None
+        if address and reply is None and not any(replies) and notice.announced(number):
+            yield Candidate(address, Strength.ACCUSED, number, "")
+        elif address and reply and reply[0] != "2":
+            yield Candidate(address, Strength.ACCUSED, number, reply[1], "RCPT")
 
 
 def _command(line: str) -> re.Match[str] | None:

@@ -68,12 +68,17 @@ def name_of(dialect: Recognizer) -> str:
 
 
 SHARED = {
+    "chasquid": {"exim"},
     "courier": {"qmail"},
     "google": {"exim"},
+    "haraka": {"qmail"},
     "messagelabs": {"qmail"},
     "newmail-ru": {"qmail"},
     "postfix": {"qmail"},
+    "shapes": {"qmail"},
+    "unnamed": {"qmail"},
     "yahoo": {"qmail"},
+    "zonemta": {"exim"},
 }
 """Whose notices are in the form of another system's."""
 """Forms that families share: paragraphs of the qmail form, Exim's header field."""

@@ -13,16 +13,17 @@ A message that you sent could not be delivered to one or more of its recipients.
 """
 
 import re
-from dataclasses import replace
 from functools import lru_cache
 from itertools import islice
 
+from bounce_watcher.model.address import address_key
 from bounce_watcher.model.fields import Action
-from bounce_watcher.model.finding import Evidence, Finding
-from bounce_watcher.parsing.address import find_addresses, parse_address
+from bounce_watcher.model.finding import Evidence
+from bounce_watcher.parsing.address import find_addresses
 from bounce_watcher.parsing.message import ParsedMessage
 from bounce_watcher.parsing.returned import original_headers, sent_message, split_text
 from bounce_watcher.recognition.merging import each_once, kind_of
+from bounce_watcher.recognition.notice import accused_addresses
 from bounce_watcher.recognition.prose import MAX_TEXT, MAX_WORDS, finding, words_beside
 from bounce_watcher.recognition.recognizer import Recognition
 
@@ -31,32 +32,29 @@ NAME = "exim"
 _LOCAL_DELIVERY = re.compile(r"^[ \t]{2}((?:pipe to \||save to /)[^\n]*)(?:\n {4}[^\n]*){0,20}", re.MULTILINE)
 _DELIVERIES = 50
 """Programs and files of one notice that are looked at."""
-_MAILED = re.compile(r"\((?:ultimately )?generated from ([^\s()]{1,320})\)")
 _ABOVE = 500
 """Characters above "(generated from …)" that are looked at: one line."""
+_LISTS_ALL = "x-sending-zone"
+"""ZoneMTA writes this field, and the same as Exim's with all recipients of the mail, failed or not."""
 _DELAYED = ("has not yet been delivered", "elivery attempts will continue")
 
 
 def recognise(message: ParsedMessage) -> Recognition | None:
-    """All addresses of X-Failed-Recipients, which Exim folds and repeats every fifty."""
+    """All addresses of X-Failed-Recipients, which Exim folds and repeats every fifty, but for those not in the text."""
     fields = message.headers.get_all("x-failed-recipients")
-    addresses = find_addresses(",".join(fields), 1_000)
-    if not addresses:
+    listed = find_addresses(",".join(fields), 1_000)
+    if not listed or _LISTS_ALL in message.headers:
         return None
+    accused = {address_key(each) for each in accused_addresses(message)}
+    addresses = [each for each in listed if address_key(each) in accused] or listed
     notice = split_text(message.text[:MAX_TEXT])[0]
     is_delayed = "delay" in (message.headers.get("subject") or "").lower() or any(words in notice for words in _DELAYED)
     action = Action.DELAYED if is_delayed else Action.FAILED
     only = notice if len(addresses) == 1 else ""
-    findings = each_once(_finding(address, words_on(notice, address) or only, action) for address in addresses)
-    return Recognition(kind_of(findings), findings, sent_message(original_headers(message)))
-
-
-def _finding(address: str, words: str, action: Action) -> Finding:
-    found = finding(NAME, "1", address, words, action, Evidence.REPORT)
-    mailed = _MAILED.search(words)
-    return (
-        replace(found, report=replace(found.report, original_recipient=parse_address(mailed[1]))) if mailed else found
+    findings = each_once(
+        finding(NAME, "1", address, words_on(notice, address) or only, action, Evidence.REPORT) for address in addresses
     )
+    return Recognition(kind_of(findings), findings, sent_message(original_headers(message)))
 
 
 def generated_from(notice: str, mailed: str) -> str | None:
