@@ -7,7 +7,7 @@ from functools import lru_cache
 from bounce_watcher.model.address import address_key
 from bounce_watcher.model.fields import Action, EnhancedStatus, RecipientReport
 from bounce_watcher.model.finding import Evidence, Finding, Provenance
-from bounce_watcher.parsing.address import MAX_FIELD, find_addresses, is_role_of_reporter, parse_address
+from bounce_watcher.parsing.address import find_addresses, is_role_of_reporter, parse_address
 from bounce_watcher.parsing.charset import one_line, read_octal
 from bounce_watcher.parsing.headers import Headers
 from bounce_watcher.parsing.message import ParsedMessage
@@ -61,16 +61,6 @@ def finding(
         diagnostic_code=words or None,
     )
     return Finding(report, Provenance(recognizer, part, words or address), evidence)
-
-
-def is_on_the_sender(words: str, recipient: str, message: ParsedMessage) -> bool:
-    """OpenSMTPD does not tell the command: a reply that names the return path and not the recipient is on the sender.
-
-    "550 5.1.1 <returns@example.com>: User unknown", said of MAIL FROM, must not be taken for the recipient's.
-    """
-    lower = words.lower()
-    return_path = parse_address((message.headers.get("to") or "")[:MAX_FIELD])
-    return return_path is not None and return_path.lower() in lower and recipient.lower() not in lower
 
 
 def action_told(message: ParsedMessage, notice: str) -> Action:
@@ -167,6 +157,16 @@ def without_bystanders(addresses: Iterable[str], message: ParsedMessage, origina
     barred = bystanders(message, original)
     kept = {address_key(address): address for address in addresses if not is_bystander(address, barred)}
     return tuple(kept.values())
+
+
+def is_on_the_sender(words: str, recipient: str, message: ParsedMessage, original: Headers | None) -> bool:
+    """Where the command is not told (OpenSMTPD): a reply that names who sent the mail, and not the recipient.
+
+    "550 5.1.1 <returns@example.com>: User unknown", said of MAIL FROM, must not be taken for the recipient's.
+    """
+    if "@" not in words or recipient.lower() in words.lower():
+        return False
+    return any(address_key(address) in bystanders(message, original) for address in find_addresses(words, 3))
 
 
 def is_bystander(address: str, barred: frozenset[str]) -> bool:

@@ -172,7 +172,6 @@ def _with_words(recipient: RecipientReport, report: _Report) -> RecipientReport:
         action=Action.FAILED if words == opensmtpd.GIVEN_UP else recipient.action,
         status=recipient.status or EnhancedStatus.find(said),
         diagnostic_code=said,
-        stage="MAIL" if is_on_the_sender(words, recipient.recipient or "", report.message) else None,
     )
 
 
@@ -207,6 +206,8 @@ def _with_stage(recipient: RecipientReport, report: _Report) -> RecipientReport:
     if recipient.final_recipient is None:
         return recipient
     stage = read_stage(one_line(paragraph_beside(report.notice, recipient.final_recipient)))
+    if stage is None and is_on_the_sender(said, recipient.recipient or "", report.message, report.original):
+        stage = "MAIL"
     return replace(recipient, stage=stage) if stage else recipient
 
 

@@ -51,5 +51,5 @@ def recognise(message: ParsedMessage) -> Recognition | None:
 def _finding(message: ParsedMessage, address: str, words: str, *, is_delay: bool) -> Finding:
     action = Action.DELAYED if is_delay and words != GIVEN_UP else Action.FAILED
     found = finding(NAME, "1", address, words, action)
-    stage = "MAIL" if is_on_the_sender(words, address, message) else None
+    stage = "MAIL" if is_on_the_sender(words, address, message, original_headers(message)) else None
     return replace(found, report=replace(found.report, stage=stage))
