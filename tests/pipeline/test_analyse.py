@@ -18,6 +18,7 @@ from tests.parsing.samples import ORIGINAL, notice, report
 from tests.parsing.test_message import HOSTILE
 from tests.parsing.test_totality import SOUP
 from tests.pipeline.invariant import check
+from tests.pipeline.mails import mails
 
 TOOLKIT = Toolkit(load_builtin(), AttributionSettings(return_path="bounces@example.com", token_keys=(b"k" * 32,)))
 
@@ -66,6 +67,17 @@ def test_an_analysis_rests_on_nothing_but_its_arguments() -> None:
 def test_any_bytes_give_an_analysis(content: bytes) -> None:
     check(analyse(content, TOOLKIT))
     check(analyse(notice("") + content, TOOLKIT))
+
+
+@settings(max_examples=600)
+@given(mails())
+def test_any_mail_of_the_trade_gives_an_analysis(content: bytes) -> None:
+    check(analyse(content, TOOLKIT))
+
+
+@given(st.binary(max_size=3_000))
+def test_any_noise_gives_an_analysis(content: bytes) -> None:
+    check(analyse(content, TOOLKIT))
 
 
 @settings(deadline=None)
