@@ -15,6 +15,10 @@ _BLOCK = frozenset({
     "tr", "ul",
 })  # fmt: skip
 _BLANKS = re.compile(r"\s+")
+_MARKUP = re.compile(
+    r"</?(?:[abiu]|br|p|div|span|t[dhr]|table|h[1-6r]|html|head|body|meta|pre|font|[ou]l|li)\b|&\w{2,8};",
+    re.IGNORECASE,
+)
 _DOCUMENT = re.compile(r"\s*<(?:!doctype html|html|head|body|div|table|p|meta)\b", re.IGNORECASE)
 
 
@@ -23,9 +27,16 @@ def is_html(text: str) -> bool:
     return _DOCUMENT.match(text) is not None
 
 
+def has_markup(text: str) -> bool:
+    """Whether a text that calls itself HTML is some: `<user@example.org>` in plain text is no element."""
+    return _MARKUP.search(text, 0, MAX_HTML) is not None
+
+
 def html_to_text(html: str) -> str:
     """`html` as plain text: a line a block, cells of a row on one line, scripts and what is hidden left out. Total."""
     html = html[:MAX_HTML]
+    if not _MARKUP.search(html):
+        return html  # plain text under a wrong label: its lines are all that tells its addresses apart
     last = html.rfind(">") + 1
     if last and "@" in html[last:]:  # cut off: half an address is another one
         html = html[:last]

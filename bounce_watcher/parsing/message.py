@@ -12,7 +12,7 @@ from functools import lru_cache
 
 from bounce_watcher.parsing.charset import decode
 from bounce_watcher.parsing.headers import MAX_HEADER_BYTES, TEXT_PLAIN, ContentType, Headers
-from bounce_watcher.parsing.html_text import html_to_text, is_html
+from bounce_watcher.parsing.html_text import has_markup, html_to_text, is_html
 from bounce_watcher.parsing.lazy import lazy
 from bounce_watcher.parsing.transfer import decode_transfer
 
@@ -111,7 +111,8 @@ class ParsedMessage:
         shown = plain or next((part for part in parts if part.type.value.startswith(("text", "multipart/"))), None)
         if shown is None:
             return ""
-        return html_to_text(shown.text) if shown.type.value == "text/html" or is_html(shown.text) else shown.text
+        is_marked_up = has_markup(shown.text) if shown.type.value == "text/html" else is_html(shown.text)
+        return html_to_text(shown.text) if is_marked_up else shown.text
 
 
 def parse(content: bytes) -> ParsedMessage:

@@ -31,6 +31,12 @@ MAX_LINES = 500
 _LONG_LINE = re.compile(rb"([^\r\n]{300})[^\r\n]+")
 """No address line is that long; what stands behind is cut off."""
 
+_FAILED_FIELD = re.compile(rb"^x-failed-recipients:[^\n]*(?:\n[ \t][^\n]*)*\n?", re.IGNORECASE | re.MULTILINE)
+"""Exim's, which is read elsewhere; of ZoneMTA it lists those who got the mail too."""
+
+_FAILED_FIELD = re.compile(rb"^x-failed-recipients:[^\n]*(?:\n[ \t][^\n]*)*\n?", re.IGNORECASE | re.MULTILINE)
+"""What Exim's recognizer has read, or has left for a reason: ZoneMTA names all that the mail went to."""
+
 _BODY_FIELD = re.compile(rb"^content-[^\n]*(?:\n[ \t][^\n]*)*\n?", re.IGNORECASE | re.MULTILINE)
 
 logging.getLogger("flufl.bounce").setLevel(logging.CRITICAL)  # it writes a traceback for what is shielded here
@@ -56,9 +62,9 @@ def _finding(notice: str, address: str, action: Action) -> Finding:
 
 
 def _all_failures(message: ParsedMessage) -> tuple[list[str], list[str]]:
-    content = _without_original(message)[:MAX_BYTES]
+    content = _FAILED_FIELD.sub(b"", _without_original(message)[:MAX_BYTES])
     content = _LONG_LINE.sub(rb"\1", content[: content.rfind(b"\n") + 1])  # half a line may hold half an address
-    content = b"".join(content.splitlines(keepends=True)[:MAX_LINES])
+    content = _FAILED_FIELD.sub(b"", b"".join(content.splitlines(keepends=True)[:MAX_LINES]))
     if "from" not in message.headers:
         content = b"From: nobody@invalid\n" + content
     try:

@@ -104,6 +104,7 @@ _LED_TO = re.compile(rf"\s{{1,12}}\(?(?:expanded|generated) (?:from:?|by) {{0,3}
 _REASON_FIRST = re.compile(
     rf"[\s*>•-]{{0,12}}([^\W_][^@<>:\n]{{3,100}}?)\s[<\"'(]{{0,2}}({_ADDRESS})[>\"')]{{0,3}}[\s.!;,:]{{0,4}}"
 )
+_WORD = re.compile(r"[^\W\d_]{2,40}")
 _REFUSED = re.compile(r"\b(?:fail|reject|refus|error|bounce|denied|unable|return)", re.IGNORECASE)
 _SUPPOSED = re.compile(r"\b(?:may|might|would) (?:be|have)\b", re.IGNORECASE)
 _OF_SENDER = re.compile(r"\b(?:from|by|at|via|contact|sender|von|durch|par|por|da|od|от)$")
@@ -126,7 +127,7 @@ _ENVIRONMENT = re.compile(r"(?!(?i:smtp)=)[\w-]{1,40}=[^\s@]{1,128}@")
 _AT_START = re.compile(rf"[\s*>•-]{{0,12}}[<\"']?(?![245]\d\d-)({_ADDRESS})[>\"']?\s")
 _SENTENCE_END = re.compile(r"[.!?](?=\s|$)|[。！？]")
 _FROM_SOMEBODY = re.compile(
-    rf"\b(?:from|by|sent by|sender(?: is)?|von|de|da|od|от|message sent by)\s{{1,3}}[\"'(]?<?({_ADDRESS})>?",
+    rf"\b(?:from|by|sender(?: address)?(?: is)?|von|de|da|od|от)[:\s]{{1,3}}[\"'(]?<?({_ADDRESS})>?",
     re.IGNORECASE,
 )
 
@@ -186,6 +187,13 @@ class Notice:
         above = self.paragraphs[number - 1][2] if number else ""
         return offers_help(folded(self.lines[line])) or (above.endswith(":") and offers_help(above))
 
+    @lazy
+    def mailed(self) -> tuple[tuple[int, str, tuple[str, str] | None], ...]:
+        """Line, address and reply (its class and text, None = not shown) of each RCPT TO that the notice shows."""
+        commands = ((number, command) for number, line in enumerate(self.lines) if (command := _command(line)))
+        named = ((n, parse_address(found[2] or "")) for n, found in commands if found[1].lower() == "rcpt to")
+        return tuple((number, address, _next_turn(self.lines, number)) for number, address in named if address)
+
     def said_of_section(self, line: int) -> Action | None:
         """What the line itself, else the bar above it, says became of the mail; None where neither tells."""
         bars = (each for each in reversed(self.lines[:line]) if BAR.fullmatch(each.strip()))
@@ -211,6 +219,7 @@ def _called_senders(lines: Iterable[str]) -> frozenset[str]:
     said = [line for line in lines if line.strip()]
     called = [line for line in said if "@" in line and is_on_the_mail(line)]
     called += [line for above, line in pairwise(said) if "@" in line and _AUTHOR.search(folded(above))]
+    called += [command[0] for line in said if (command := _command(line)) and command[1].lower() == "mail from"]
     return frozenset(address_key(address) for line in called for address in find_addresses(line, 20))
 
 
@@ -295,14 +304,12 @@ def _in_dialogue(notice: Notice) -> Iterator[Candidate]:
 
     Nor does one whose reply is lost, where the notice shows replies: James shows the commands alone.
     """
-    commands = [(number, command) for number, line in enumerate(notice.lines) if (command := _command(line))]
-    replies = [_next_turn(notice.lines, number) for number, _ in commands]
-    for (number, command), reply in zip(commands, replies, strict=True):
-        address = parse_address(command[2] or "") if command[1].lower() == "rcpt to" else None
-        if address and reply is None and not any(replies) and notice.announced(number):
-            yield Candidate(address, Strength.ACCUSED, number, "")
-        elif address and reply and reply[0] != "2":
+    has_replies = any(reply for _, _, reply in notice.mailed)
+    for number, address, reply in notice.mailed:
+        if reply and reply[0] != "2":
             yield Candidate(address, Strength.ACCUSED, number, reply[1], "RCPT")
+        elif not reply and not has_replies and notice.announced(number):
+            yield Candidate(address, Strength.ACCUSED, number, "")
 
 
 def _command(line: str) -> re.Match[str] | None:
@@ -358,14 +365,15 @@ def _accused(notice: Notice, number: int, line: str, *, announced: bool) -> tupl
     if match := _SUMMARY.match(line):
         return _candidate(number, match[1], line.strip())
     if match := _BRACKETED.match(line) or _LEADING.match(line) or _NAMED.match(line):
-        is_meant = announced or REPLY.search(line, match.end(1))
+        words = line[match.end(1) :]
+        is_meant = (announced and not states_success(folded(words))) or REPLY.search(words)
         return _candidate(number, match[1], line[match.end(1) :]) if is_meant else ()
     return _accused_in_words(notice, number, line) if announced else None
 
 
 def _accused_in_words(notice: Notice, number: int, line: str) -> tuple[Candidate, ...]:
     """As `_accused`, by shapes that mean so only where it has been said that something failed."""
-    if (match := _LED_TO.match(line)) and "@" not in "".join(notice.lines[max(0, number - 2) : number]):
+    if (match := _LED_TO.match(line)) and "@" not in "".join(notice.lines[max(0, number - 5) : number]):
         return _candidate(number, match[1], line[match.end() :])
     match = _ENCODED.match(line) or _AT_START.match(line)
     if match and _is_entry(notice, number, line, match):
@@ -381,6 +389,8 @@ def _is_entry(notice: Notice, number: int, line: str, address: re.Match[str]) ->
     """Whether a line that begins with an address is about it, not the middle of a sentence that was wrapped there."""
     if "=" in line[: address.start(1)] or _is_listed(notice, number, address.start(1)):
         return True
+    if _SUPPOSED.search(line):
+        return False
     above = notice.lines[number - 1] if number else ""
     is_first = not above.strip() or _LEADING.match(above) is not None or _AT_START.match(above) is not None
     return is_first and _tells(line[address.end() :])
@@ -407,6 +417,12 @@ def _in_statement(number: int, line: str) -> Iterator[Candidate]:
     named = [each for each in find_addresses(line[: reply.start()], 20) if each.lower() not in _senders(line)]
     for address in named:
         yield Candidate(address, Strength.ACCUSED, number, _behind(line, named[-1]))
+
+
+def _is_one_list(text: str, addresses: list[str]) -> bool:
+    """Whether nothing is said between the addresses, so that what is said is said of all of them."""
+    places = [(at := text.lower().find(each.lower()), at + len(each)) for each in addresses]
+    return all(len(_WORD.findall(text, end, start)) <= 1 for (_, end), (start, _) in pairwise(places))
 
 
 def _senders(sentence: str) -> set[str]:
@@ -469,9 +485,9 @@ def _in_sentences(notice: Notice) -> Iterator[Candidate]:
             if "@" not in sentence or not (states_failure(told) or _ADDRESSED in told) or offers_help(told):
                 continue
             senders = _senders(sentence)
-            for address in find_addresses(sentence, 20):
-                if address.lower() not in senders:
-                    yield Candidate(address, Strength.SENTENCE, first, sentence + paragraph[end:][:MAX_WORDS])
+            named = [each for each in find_addresses(sentence, 20) if each.lower() not in senders]
+            words = sentence + paragraph[end:][:MAX_WORDS] if _is_one_list(sentence, named) else ""
+            yield from (Candidate(each, Strength.SENTENCE, first, words) for each in named)
 
 
 def _only_one(notice: Notice) -> list[Candidate]:
@@ -482,11 +498,14 @@ def _only_one(notice: Notice) -> list[Candidate]:
     text = "\n".join(notice.lines)
     if not (states_failure(folded(text)) or REPLY.search(text) or says(folded(text), UNKNOWN)):
         return []
-    named = {address_key(each): each for each in find_addresses(text) if notice.is_candidate(each)}
+    others = _senders(text) | {address.lower() for _, address, reply in notice.mailed if reply and reply[0] == "2"}
+    found = (each for each in find_addresses(text) if notice.is_candidate(each))
+    named = {address_key(each): each for each in found if each.lower() not in others}
     if len(named) == 1:
         address = next(iter(named.values()))
         line = next((n for n, line in enumerate(notice.lines) if address.lower() in line.lower()), 0)
-        return [] if notice.helps(line) else [Candidate(address, Strength.NAMED, line, notice.lines[line])]
+        is_meant = not notice.helps(line) and not states_success(notice.paragraphs[notice.paragraph_of[line]][2])
+        return [Candidate(address, Strength.NAMED, line, notice.lines[line])] if is_meant else []
     if named or notice.original is None:
         return []
     addressees = find_addresses(notice.original.get("to") or "", 2)

@@ -34,6 +34,9 @@ _REPLY = re.compile(
 
 _DELAY_SUBJECT = re.compile(r"\bdelay|\bwarning: (?:message|could not send)|still being retried|\bverzogert")
 
+_CONDITION = re.compile(r"\b(?:if|wenn|si|se|als|jesli|если) [^.]{1,80}")
+"""What will come when all tries have failed."""
+
 MAX_PLACES = 20
 """Places of one address in a text that are looked at."""
 
@@ -70,7 +73,8 @@ def action_told(message: ParsedMessage, notice: str) -> Action:
         return Action.FAILED
     if _DELAY_SUBJECT.search(subject):
         return Action.DELAYED
-    return Action.DELAYED if says(text, RETRY) and not says(text, PERMANENT) else Action.FAILED
+    is_final = says(_CONDITION.sub("", text), PERMANENT)
+    return Action.DELAYED if says(text, RETRY) and not is_final else Action.FAILED
 
 
 def action_said(text: str) -> Action | None:

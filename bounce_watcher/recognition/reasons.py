@@ -116,7 +116,10 @@ class Reasons:
 
     @lazy
     def _blocks(self) -> dict[int, tuple[int, int]]:
-        """For each line of an address the first and last line of its list: addresses with nothing said in between."""
+        """For each line of an address the first and last line of its list: addresses with nothing said in between.
+
+        What follows the last of them without a gap is on that one alone.
+        """
         bare = dict.fromkeys(self._taken, True)
         for place in self.places:
             bare[place.line] &= not place.words.strip(DECORATION)
@@ -126,7 +129,8 @@ class Reasons:
             run.append(line)
             goes_on = bare[line] and bare.get(below) and not any(each.strip() for each in self.lines[line + 1 : below])
             if not goes_on:
-                found |= dict.fromkeys(run, (run[0], run[-1]))
+                is_list = line + 1 >= len(self.lines) or self._is_border(self.lines[line + 1])
+                found |= dict.fromkeys(run, (run[0], run[-1])) if is_list else {each: (each, each) for each in run}
                 run = []
         return found
 

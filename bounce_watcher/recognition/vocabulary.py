@@ -110,7 +110,7 @@ LISTING = (
 """Announces addresses: of recipients that failed, where it does not speak of success."""
 
 SUCCESS = (
-    "addresses was successful", "recipients was successful", "groups is complete", "were delivered",
+    "(delivered to", "addresses was successful", "recipients was successful", "groups is complete", "were delivered",
     "was successfully delivered", "been successfully delivered", "successfully delivered to",
     "was delivered to the following", "has been delivered to", "delivery has been successful",
     "delivered successfully", "successful delivery", "successfully relayed", "was relayed", "were relayed",
@@ -142,13 +142,14 @@ TEMPORARY = ("temporary problem", "transient", "temporarily", "vorubergehend", "
 RETRY = (
     "will keep trying", "no action is required", "do not need to resend", "not need to resend", "do not resend",
     "will retry", "will be retried", "be retried", "still being retried", "attempts will continue",
-    "will continue to be", "continue trying", "continues to try", "try again later for", "warning message only",
-    "a warning only", "just a warning", "advisory-only", "delivery incomplete", "not yet been deliver",
-    "has been delayed", "is delayed", "been postponed", "still undelivered", "delays in delivering",
-    "will keep attempting", "we'll keep trying", "gmail will retry", "noch nicht zugestellt", "zustellversuche",
-    "nouvelle tentative", "nouvelles tentatives", "pas encore ete", "se seguira intentando", "nova tentativa",
-    "novas tentativas", "ulteriori tentativi", "zal opnieuw worden geprobeerd", "kolejne proby", "повторные попытки",
-    "повторная попытка", "再送を試みます", "再送します", "再試行", "稍后重试", "系统会继续", "다시 시도",
+    "will continue to be", "transient non-fatal", "continue to try", "continue trying", "continues to try",
+    "try again later for", "warning message only", "a warning only", "just a warning", "advisory-only",
+    "delivery incomplete", "not yet been deliver", "has been delayed", "is delayed", "been postponed",
+    "still undelivered", "delays in delivering", "will keep attempting", "we'll keep trying", "gmail will retry",
+    "noch nicht zugestellt", "zustellversuche", "nouvelle tentative", "nouvelles tentatives", "pas encore ete",
+    "se seguira intentando", "nova tentativa", "novas tentativas", "ulteriori tentativi",
+    "zal opnieuw worden geprobeerd", "kolejne proby", "повторные попытки", "повторная попытка", "再送を試みます",
+    "再送します", "再試行", "稍后重试", "系统会继续", "다시 시도",
 )  # fmt: skip
 """Says that it will be tried again."""
 

@@ -17,14 +17,13 @@ from functools import lru_cache
 from itertools import islice
 
 from bounce_watcher.model.address import address_key
-from bounce_watcher.model.fields import Action
 from bounce_watcher.model.finding import Evidence
 from bounce_watcher.parsing.address import find_addresses
 from bounce_watcher.parsing.message import ParsedMessage
 from bounce_watcher.parsing.returned import original_headers, sent_message, split_text
 from bounce_watcher.recognition.merging import each_once, kind_of
 from bounce_watcher.recognition.notice import accused_addresses
-from bounce_watcher.recognition.prose import MAX_TEXT, MAX_WORDS, finding, words_beside
+from bounce_watcher.recognition.prose import MAX_TEXT, MAX_WORDS, action_told, finding, words_beside
 from bounce_watcher.recognition.recognizer import Recognition
 
 NAME = "exim"
@@ -36,7 +35,6 @@ _ABOVE = 500
 """Characters above "(generated from …)" that are looked at: one line."""
 _LISTS_ALL = "x-sending-zone"
 """ZoneMTA writes this field, and the same as Exim's with all recipients of the mail, failed or not."""
-_DELAYED = ("has not yet been delivered", "elivery attempts will continue")
 
 
 def recognise(message: ParsedMessage) -> Recognition | None:
@@ -48,8 +46,7 @@ def recognise(message: ParsedMessage) -> Recognition | None:
     accused = {address_key(each) for each in accused_addresses(message)}
     addresses = [each for each in listed if address_key(each) in accused] or listed
     notice = split_text(message.text[:MAX_TEXT])[0]
-    is_delayed = "delay" in (message.headers.get("subject") or "").lower() or any(words in notice for words in _DELAYED)
-    action = Action.DELAYED if is_delayed else Action.FAILED
+    action = action_told(message, notice)
     only = notice if len(addresses) == 1 else ""
     findings = each_once(
         finding(NAME, "1", address, words_on(notice, address) or only, action, Evidence.REPORT) for address in addresses

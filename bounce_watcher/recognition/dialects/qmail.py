@@ -15,12 +15,11 @@ The words of the first paragraph are everybody's own; the paragraphs that begin 
 
 import re
 
-from bounce_watcher.model.fields import Action
 from bounce_watcher.parsing.address import parse_address
 from bounce_watcher.parsing.message import ParsedMessage
 from bounce_watcher.parsing.returned import original_headers, sent_message, split_text
 from bounce_watcher.recognition.merging import each_once, kind_of
-from bounce_watcher.recognition.prose import MAX_TEXT, finding
+from bounce_watcher.recognition.prose import MAX_TEXT, action_told, finding
 from bounce_watcher.recognition.recognizer import Recognition
 
 NAME = "qmail"
@@ -28,13 +27,12 @@ NAME = "qmail"
 _PARAGRAPH = re.compile(
     r"^<([^<>\s]{1,250}@[^<>\s]{1,250})>( \([^()\n]{1,400}\))?:(.*(?:\n(?!<|--)[^\S\n]*\S.*)*)", re.MULTILINE
 )
-_DELAYED = ("THIS IS A WARNING ONLY", "still being retried")
 
 
 def recognise(message: ParsedMessage) -> Recognition | None:
     """Paragraphs that begin with "<address>:", above the copy of the original."""
     notice = split_text(message.text[:MAX_TEXT])[0]
-    action = Action.DELAYED if any(words in notice for words in _DELAYED) else Action.FAILED
+    action = action_told(message, notice)
     findings = each_once(
         finding(NAME, "1", address, f"{alias} {words}", action)
         for recipient, alias, words in _PARAGRAPH.findall(notice)
