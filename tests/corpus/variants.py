@@ -11,6 +11,7 @@ Damage = Callable[[bytes], Iterator[bytes]]
 HUGE = b"X-Huge: " + b"y" * 100_000 + b"\n"
 NOISE = b"X-Noise: \xe4\xf6\xfc \xff\xfe\x00\x80\n\xc3\x28\xa0 no field at all \x1b\n"
 STRUCTURE = re.compile(rb"^(?:--|content-)[^\n]*$", re.MULTILINE | re.IGNORECASE)
+STRUCTURE_LINE = re.compile(rb"--[^->\s]|[A-Za-z]+(?:-[A-Za-z]+)+:|(?:Action|Status|From|To|Subject|Date):|[ \t]*$")
 TYPE = re.compile(rb"(?<=^content-type:)[^\n;]*", re.MULTILINE | re.IGNORECASE)
 ENCODING = re.compile(rb"(?<=^content-transfer-encoding:)[^\n]*", re.MULTILINE | re.IGNORECASE)
 BOUNDARY = re.compile(rb';?\s*boundary="?([^"\n;]+)"?', re.IGNORECASE)
@@ -47,15 +48,15 @@ def lost_header_lines(content: bytes) -> Iterator[bytes]:
 
 
 def lost_lines(content: bytes) -> Iterator[bytes]:
-    """Each line of the body in turn: boundaries, fields of parts, blank lines, folds, words of the report."""
+    """Each line of structure below the header in turn: boundaries, blank lines, fields of parts and of reports."""
     lines = content.split(b"\n")
-    for place in range(lines.index(b"") + 1, len(lines)):
+    for place in filter(lambda place: STRUCTURE_LINE.match(lines[place]), range(lines.index(b"") + 1, len(lines))):
         yield b"\n".join(lines[:place] + lines[place + 1 :])
 
 
 def doubled_lines(content: bytes) -> Iterator[bytes]:
     lines = content.split(b"\n")
-    for place in range(len(lines)):
+    for place in filter(lambda place: STRUCTURE_LINE.match(lines[place]), range(len(lines))):
         yield b"\n".join(lines[: place + 1] + lines[place:])
 
 
@@ -106,7 +107,8 @@ def noise(content: bytes) -> Iterator[bytes]:
     yield content.replace(b"\n\n", b"\n\0\n")
     yield content.replace(b"\n", b"\0\n")
     yield content.replace(b" ", b"\0")
-    yield content.replace(b": ", b":")
+    header, blank, body = content.partition(b"\n\n")
+    yield header.replace(b": ", b":") + blank + body
     yield content.replace(b"\n\n", b"\n \n")
     yield content.replace(b"\n\n", b"\n\n\n")
     yield content.replace(b"\n\n", b"\n")
