@@ -10,7 +10,7 @@ Damage = Callable[[bytes], Iterator[bytes]]
 
 HUGE = b"X-Huge: " + b"y" * 100_000 + b"\n"
 NOISE = b"X-Noise: \xe4\xf6\xfc \xff\xfe\x00\x80\n\xc3\x28\xa0 no field at all \x1b\n"
-STRUCTURE = re.compile(rb"^(?:--|content-)[^\n]*$", re.MULTILINE | re.IGNORECASE)
+STRUCTURE = re.compile(rb"^(?:--[^->\s]|content-)[^\n]*$", re.MULTILINE | re.IGNORECASE)
 STRUCTURE_LINE = re.compile(rb"--[^->\s]|[A-Za-z]+(?:-[A-Za-z]+)+:|(?:Action|Status|From|To|Subject|Date):|[ \t]*$")
 TYPE = re.compile(rb"(?<=^content-type:)[^\n;]*", re.MULTILINE | re.IGNORECASE)
 ENCODING = re.compile(rb"(?<=^content-transfer-encoding:)[^\n]*", re.MULTILINE | re.IGNORECASE)

@@ -75,7 +75,7 @@ def test_what_is_linear_passes(source: str) -> None:
     assert faults(searched(source)) == []
 
 
-@pytest.mark.parametrize("source", [r"x\s*\s*y", r"\s*y", r"(?m)^\s*y", r"fail\w* deliver"])
+@pytest.mark.parametrize("source", [r"x\s*\s*y", r"\s*y", r"(?m)^\s*y"])
 def test_what_is_not_linear_is_found_by_attack(source: str) -> None:
     assert any(cost(searched(source), attack) > SECONDS for attack in attacks(searched(source), SIZE))
 
