@@ -27,6 +27,7 @@ _ABOUT_THE_SENDER = frozenset({(1, 7), (1, 8), (7, 27)})
 _EXPIRED = (4, 7)
 _AUTHENTICATION_CODES = frozenset({534, 535, 538})
 _AFTER_THE_RECIPIENT = frozenset({"DATA", "DOT"})
+_LOCAL_LANGUAGE = "languages."
 
 
 def classify(report: RecipientReport, reporting_mta: str | None, ruleset: Ruleset) -> Verdict:
@@ -122,9 +123,12 @@ def _is_vouched_for(match: Match | None, told: Circumstances) -> bool:
     """Whether more than common words says that there is no such recipient: a status, the command, a known system.
 
     Filters that refuse a message after its data print "user unknown" too, not to be told from a missing mailbox. A
-    report with nothing else to show (home-made notices, gateways) must not end an address by itself.
+    report with nothing else to show (home-made notices, gateways) must not end an address by itself. Filters print
+    English: who says it in the language of the country is the system that has the mailboxes.
     """
-    return told.status is not None or told.stage is not None or (match is not None and _is_known(match.rule))
+    if told.status is not None or told.stage is not None:
+        return True
+    return match is not None and (_is_known(match.rule) or match.rule.id.startswith(_LOCAL_LANGUAGE))
 
 
 def _ran_out(verdict: Verdict, report: RecipientReport) -> Verdict:

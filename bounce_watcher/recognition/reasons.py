@@ -7,7 +7,7 @@
     550 5.1.1 No such user
 
 What is nearest: the rest of the address's line and the lines below it; the next paragraph that holds a reply, above
-the next address; what a label calls the reason; a reply above all addresses; the words above the address. Never what
+the next address; what a label calls the reason; a reply above all addresses; the words around the address. Never what
 stands between another address and its own reason.
 """
 
@@ -20,7 +20,16 @@ from bounce_watcher.parsing.charset import one_line
 from bounce_watcher.parsing.lazy import lazy
 from bounce_watcher.parsing.transcript import Answer, answer_on, is_summary, read_transcript
 from bounce_watcher.recognition.prose import MAX_PLACES
-from bounce_watcher.recognition.vocabulary import REASON_ENDS, REASON_LABELS, REASON_STARTS, SENDER_LABELS, folded
+from bounce_watcher.recognition.vocabulary import (
+    REASON_ENDS,
+    REASON_LABELS,
+    REASON_STARTS,
+    RETRY,
+    SENDER_LABELS,
+    folded,
+    offers_help,
+    says,
+)
 
 REASON_LINES = 12
 """Lines below an address that are read for its reason."""
@@ -165,7 +174,7 @@ class Reasons:
         for place in places:
             if below := self._below(place):
                 return Told(" ".join(filter(None, (said.words, below.words))), said.stage or below.stage)
-        further = self._reply_above or (self._above(places[0]) if places else "")
+        further = self._reply_above or " ".join(self._around(places[0]) if places else ())
         return Told(" ".join(filter(None, (said.words, further))), said.stage)
 
     def _below(self, place: Place) -> Told | None:
@@ -196,6 +205,20 @@ class Reasons:
             return ""
         first, last = self._paragraph(line)
         return one_line(" ".join(self.lines[first : min(last, top)]))
+
+    def _around(self, place: Place) -> tuple[str, ...]:
+        """The words above an address, and where it is the only one accused the paragraph below it.
+
+        "Your mail to / ada@example.org / could not be delivered, because the mailbox is full".
+        """
+        return tuple(filter(None, (self._above(place), self._after(place) if len(self._by_key) == 1 else "")))
+
+    def _after(self, place: Place) -> str:
+        first, last = next((span for span in self.paragraphs if span[0] > place.line), (0, 0))
+        lines = self.lines[first : min(last, first + REASON_LINES)]
+        text = one_line(" ".join(lines))
+        is_else = "@" in text or says(folded(text), RETRY) or offers_help(folded(text))
+        return "" if is_else or any(map(self._is_border, lines)) else text
 
     def _above(self, place: Place) -> str:
         """The words above an address in its paragraph, else the paragraph above that."""

@@ -27,6 +27,7 @@ FAILURE = (
     "failed permanently", "transient non-fatal", "temporary error", "was rejected", "were rejected",
     "automatically rejected", "been rejected", "rejected your message", "rejected recipient", "rejected by",
     "refused to accept", "not accepted", "was blocked", "been blocked", "not receive", "failed address",
+    "delivery of the email was stopped", "delivery of the message was stopped", "unsolicited bulk e",
     "failed recipient", "delivery errors", "unknown user", "user unknown", "no such user", "unknown recipient",
     "invalid recipient", "user not found", "no such mailbox", "mailbox not found", "no mailbox here",
     "mailbox unavailable", "unknown mailbox", "mailbox unknown", "unknown address", "address unknown",
@@ -70,7 +71,8 @@ FAILURE = (
     "nie powiodlo sie", "nie powiodla sie", "nie mozna dostarczyc", "nie mogla zostac dostarczona",
     "nie mogla byc dostarczona", "nie zostala dostarczona", "nie moze zostac dostarczona", "niedostarczaln",
     "nie dostarczon", "niedostarczon", "blad dostarczenia", "dostarczenie nie powiodlo sie", "zostala odrzucona",
-    "nelze dorucit", "nepodarilo se dorucit", "nedorucitel", "nebylo mozne dorucit", "nebyla dorucena",
+    "nelze dorucit", "nepodarilo se dorucit", "nepodarilo dorucit", "nedorucitel",
+    "nebylo mozne dorucit", "nebyla dorucena",
     "nie je mozne dorucit", "nepodarilo sa dorucit", "doruceni selhalo", "nem kezbesitheto",
     "nem sikerult kezbesiteni", "kezbesitese sikertelen", "kezbesithetetlen", "nije moguce isporuciti",
     "isporuka nije uspela", "ni bilo mogoce dostaviti", "nepavyko pristatyti", "neizdevas piegadat",
@@ -89,7 +91,7 @@ FAILURE = (
     "配送不能", "不達", "送達できません", "エラーメール", "送信エラー", "配信エラー", "送れません",
     "受け取られません", "拒否されました", "退信", "无法投递", "无法送达", "投递失败", "被退回", "未送达", "发送失败",
     "无法发送", "投递不成功", "退回给您", "無法傳遞", "無法投遞", "無法送達", "退件", "傳送失敗", "未傳遞",
-    "寄送失敗", "被拒绝", "未能送达", "未能投递", "전송 실패", "배달되지", "배달하지 못", "전달하지 못",
+    "寄送失敗", "被拒绝", "拒收", "未能送达", "未能投递", "전송 실패", "배달되지", "배달하지 못", "전달하지 못",
     "배달할 수 없", "반송", "전송하지 못",
     "전달되지", "전달할 수 없", "발송 실패", "전송되지", "보낼 수 없",
     # South-East Asia
@@ -133,7 +135,7 @@ FINAL = (
 )  # fmt: skip
 """Says that nothing will be tried again."""
 
-PERMANENT = ("permanent", "could not be delivered for", "endgultig", "definitiv", "окончательн")
+PERMANENT = ("permanent", "endgultig", "definitiv", "окончательн")
 """Says so too; but of a mail that will be tried again, what comes when all tries have failed."""
 
 TEMPORARY = ("temporary problem", "transient", "temporarily", "vorubergehend", "temporaire", "временн")
@@ -142,12 +144,12 @@ TEMPORARY = ("temporary problem", "transient", "temporarily", "vorubergehend", "
 RETRY = (
     "will keep trying", "no action is required", "do not need to resend", "not need to resend", "do not resend",
     "will retry", "will be retried", "be retried", "still being retried", "attempts will continue",
-    "will continue to be", "transient non-fatal", "continue to try", "continue trying", "continues to try",
-    "try again later for", "warning message only", "a warning only", "just a warning", "advisory-only",
-    "delivery incomplete", "not yet been deliver", "has been delayed", "is delayed", "been postponed",
-    "still undelivered", "delays in delivering", "will keep attempting", "we'll keep trying", "gmail will retry",
-    "noch nicht zugestellt", "zustellversuche", "nouvelle tentative", "nouvelles tentatives", "pas encore ete",
-    "se seguira intentando", "nova tentativa", "novas tentativas", "ulteriori tentativi",
+    "will continue to be", "transient non-fatal", "there was a temporary problem", "continue to try",
+    "continue trying", "continues to try", "try again later for", "warning message only", "a warning only",
+    "just a warning", "advisory-only", "delivery incomplete", "not yet been deliver", "has been delayed", "is delayed",
+    "been postponed", "still undelivered", "delays in delivering", "will keep attempting", "we'll keep trying",
+    "gmail will retry", "noch nicht zugestellt", "zustellversuche", "nouvelle tentative", "nouvelles tentatives",
+    "pas encore ete", "se seguira intentando", "nova tentativa", "novas tentativas", "ulteriori tentativi",
     "zal opnieuw worden geprobeerd", "kolejne proby", "повторные попытки", "повторная попытка", "再送を試みます",
     "再送します", "再試行", "稍后重试", "系统会继续", "다시 시도",
 )  # fmt: skip

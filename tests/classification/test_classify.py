@@ -166,6 +166,7 @@ def test_common_words_need_a_status_or_the_command_beside_them_to_be_hard() -> N
     assert judged("550 No such user here", "5.0.0").reason is Reason.INVALID_RECIPIENT
     assert judged("550 No such user here", stage="RCPT").reason is Reason.INVALID_RECIPIENT
     assert judged("User ada not listed in Domino Directory").reason is Reason.INVALID_RECIPIENT
+    assert judged("Dieses Postfach existiert nicht.").reason is Reason.INVALID_RECIPIENT
     assert classify_reply("550 No such user here", RULES).reason is Reason.INVALID_RECIPIENT
 
 
