@@ -20,7 +20,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from enum import IntEnum
 from functools import lru_cache
-from itertools import pairwise
+from itertools import accumulate, pairwise
 
 from bounce_watcher.model.address import address_key
 from bounce_watcher.model.fields import Action
@@ -188,19 +188,43 @@ class Notice:
         return offers_help(folded(self.lines[line])) or (above.endswith(":") and offers_help(above))
 
     @lazy
+    def commands(self) -> tuple[tuple[int, re.Match[str]], ...]:
+        """Lines with MAIL FROM and RCPT TO."""
+        return tuple((number, command) for number, line in enumerate(self.lines) if (command := _command(line)))
+
+    @lazy
+    def shows_replies(self) -> bool:
+        return any(_next_turn(self.lines, number) for number, _ in self.commands)
+
+    @lazy
     def mailed(self) -> tuple[tuple[int, str, tuple[str, str] | None], ...]:
         """Line, address and reply (its class and text, None = not shown) of each RCPT TO that the notice shows."""
-        commands = ((number, command) for number, line in enumerate(self.lines) if (command := _command(line)))
-        named = ((n, parse_address(found[2] or "")) for n, found in commands if found[1].lower() == "rcpt to")
+        rcpt = ((n, found) for n, found in self.commands if found[1].lower() == "rcpt to")
+        named = ((number, parse_address(found[2] or "")) for number, found in rcpt)
         return tuple((number, address, _next_turn(self.lines, number)) for number, address in named if address)
+
+    @lazy
+    def sections(self) -> tuple[Action | None, ...]:
+        """For each line what the bar above it says became of the mail; None where no bar does."""
+        return tuple(accumulate(map(_said_by_bar, self.lines), lambda above, here: here or above))
+
+    @property
+    def has_sections(self) -> bool:
+        """Whether bars part those who failed from those for whom it will be tried again."""
+        return len({*self.sections} - {None}) > 1
 
     def said_of_section(self, line: int) -> Action | None:
         """What the line itself, else the bar above it, says became of the mail; None where neither tells."""
-        bars = (each for each in reversed(self.lines[:line]) if BAR.fullmatch(each.strip()))
-        return action_said(folded(self.lines[line])) or action_said(folded(next(bars, "")))
+        return action_said(folded(self.lines[line])) or self.sections[line]
 
     def is_candidate(self, address: str) -> bool:
         return not is_bystander(address, self.barred)
+
+
+def _said_by_bar(line: str) -> Action | None:
+    """What `----- The following addresses had transient non-fatal errors -----` says; None of other lines."""
+    text = folded(line) if BAR.fullmatch(line.strip()) else ""
+    return action_said(text) or (Action.FAILED if states_failure(text) else None)
 
 
 @lru_cache(maxsize=1)  # asked twice: for the strong places, and when all else has failed for the weak
@@ -275,9 +299,9 @@ def _of(notice: Notice, candidates: Iterable[Candidate], strength: Strength) -> 
 def _recognition(notice: Notice, told: list[Candidate], name: str) -> Recognition | None:
     spans = tuple((first, last) for first, last, _ in notice.paragraphs)
     reasons = Reasons(notice.lines, spans, tuple(map(_place, told)))
-    is_alone = len({address_key(each.address) for each in told}) == 1
+    is_divided = len({address_key(each.address) for each in told}) > 1 or notice.has_sections
     of_all = action_told(notice.message, "\n".join(notice.lines))
-    findings = each_once(_finding(each, reasons, name, None if is_alone else notice, of_all) for each in told)
+    findings = each_once(_finding(each, reasons, name, notice if is_divided else None, of_all) for each in told)
     return Recognition(kind_of(findings), findings, sent_message(notice.original)) if findings else None
 
 
@@ -304,11 +328,10 @@ def _in_dialogue(notice: Notice) -> Iterator[Candidate]:
 
     Nor does one whose reply is lost, where the notice shows replies: James shows the commands alone.
     """
-    has_replies = any(reply for _, _, reply in notice.mailed)
     for number, address, reply in notice.mailed:
         if reply and reply[0] != "2":
             yield Candidate(address, Strength.ACCUSED, number, reply[1], "RCPT")
-        elif not reply and not has_replies and notice.announced(number):
+        elif not reply and not notice.shows_replies and notice.announced(number):
             yield Candidate(address, Strength.ACCUSED, number, "")
 
 
@@ -477,7 +500,7 @@ def _in_sentences(notice: Notice) -> Iterator[Candidate]:
     for first, last, text in notice.paragraphs:
         if "@" not in text or not (states_failure(text) or (_ADDRESSED in text and notice.announced(first))):
             continue
-        paragraph = " ".join(notice.lines[first:last])
+        paragraph = " ".join(line for line in notice.lines[first:last] if not _command(line))
         start = 0
         for end in (*(match.end() for match in _SENTENCE_END.finditer(paragraph)), len(paragraph)):
             sentence, start = paragraph[start:end], end
@@ -498,7 +521,8 @@ def _only_one(notice: Notice) -> list[Candidate]:
     text = "\n".join(notice.lines)
     if not (states_failure(folded(text)) or REPLY.search(text) or says(folded(text), UNKNOWN)):
         return []
-    others = _senders(text) | {address.lower() for _, address, reply in notice.mailed if reply and reply[0] == "2"}
+    unrefused = (address for _, address, reply in notice.mailed if (reply[0] == "2" if reply else notice.shows_replies))
+    others = _senders(text) | {address.lower() for address in unrefused}
     found = (each for each in find_addresses(text) if notice.is_candidate(each))
     named = {address_key(each): each for each in found if each.lower() not in others}
     if len(named) == 1:

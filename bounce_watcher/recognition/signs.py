@@ -34,7 +34,7 @@ _REPLY_SUBJECT = re.compile(
 _SUCCESS_SUBJECT = re.compile(
     r"(?<!not )(?<!not be )\bsuccess|\(relay\)|^(?:delivered|relayed|expanded):", re.IGNORECASE
 )
-_SESSION_SUBJECT = re.compile(r"\bsmtp (?:server|client): errors from ", re.IGNORECASE)
+_SESSION_SUBJECT = re.compile(r"\bsmtp (?:server|client): ?errors from ", re.IGNORECASE)
 """What Postfix tells its postmaster of a session with somebody else."""
 _MACHINE = re.compile(
     r"no-?_?reply|do-?not-?reply|anti-?_?virus|gateway|notif|bounce|robot|smtp|mail-?(?:er|server|gate|relay|hub)\b"
