@@ -105,6 +105,8 @@ _REASON_FIRST = re.compile(
     rf"[\s*>•-]{{0,12}}([^\W_][^@<>:\n]{{3,100}}?)\s[<\"'(]{{0,2}}({_ADDRESS})[>\"')]{{0,3}}[\s.!;,:]{{0,4}}"
 )
 _WORD = re.compile(r"[^\W\d_]{2,40}")
+_MAILBOX = re.compile(rf"[\s*>•-]{{0,12}}([^\s*>•-][^<>@]{{0,100}})<({_ADDRESS})>\s{{0,8}}")
+"""`Ada Example <user@example.org>`"""
 _REFUSED = re.compile(r"\b(?:fail|reject|refus|error|bounce|denied|unable|return)", re.IGNORECASE)
 _SUPPOSED = re.compile(r"\b(?:may|might|would) (?:be|have)\b", re.IGNORECASE)
 _OF_SENDER = re.compile(r"\b(?:from|by|at|via|contact|sender|von|durch|par|por|da|od|от)$")
@@ -401,6 +403,8 @@ def _accused_in_words(notice: Notice, number: int, line: str) -> tuple[Candidate
     match = _ENCODED.match(line) or _AT_START.match(line)
     if match and _is_entry(notice, number, line, match):
         return _candidate(number, match[1], line[match.end() :])
+    if (match := _MAILBOX.fullmatch(line)) and _is_listed(notice, number, match.start(1)):
+        return _candidate(number, match[2], "")
     if (match := _REASON_FIRST.fullmatch(line)) and _is_on_recipient(match[1]):
         return _candidate(number, match[2], line)
     if match := _INSIDE.search(line):
@@ -463,7 +467,8 @@ def _is_listed(notice: Notice, number: int, indent: int) -> bool:
     for line in reversed(notice.lines[max(0, number - REASON_LINES) : number]):
         if line.rstrip().endswith(":"):
             return True
-        if (above := _AT_START.match(line)) and above.start(1) == indent:
+        above = _AT_START.match(line) or _MAILBOX.fullmatch(line)
+        if above and above.start(1) == indent:
             continue
         if line.strip() and len(line) - len(line.lstrip()) <= indent and not line.lstrip().startswith(";"):
             return False

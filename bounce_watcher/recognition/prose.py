@@ -34,7 +34,7 @@ _REPLY = re.compile(
 
 _DELAY_SUBJECT = re.compile(r"\bdelay|\bwarning: (?:message|could not send)|still being retried|\bverzogert")
 
-_CONDITION = re.compile(r"\b(?:if|wenn|si|se|als|jesli|если) [^.]{1,80}")
+_CONDITION = re.compile(r"\b(?:if|wenn|falls|si|se|als|jesli|если) [^.]{1,80}")
 """What will come when all tries have failed."""
 
 MAX_PLACES = 20

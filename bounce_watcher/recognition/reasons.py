@@ -107,7 +107,7 @@ class Reasons:
     @lazy
     def _by_key(self) -> dict[str, list[Place]]:
         found: dict[str, list[Place]] = {}
-        for place in self.places:
+        for place in sorted(self.places, key=lambda place: (place.stage is None, place.line)):
             found.setdefault(place.key, []).append(place)
         return found
 
@@ -229,9 +229,17 @@ class Reasons:
         number = bisect_right(self.paragraphs, (first, len(self.lines) + 1)) - 1
         start = first if first < top else self.paragraphs[number - 1][0] if number > 0 else top
         is_taken = any(start <= line < top for line in self._taken[bisect_right(self._taken, start - 1) :][:1])
-        return (
-            "" if is_taken else one_line(" ".join(line for line in self.lines[start:top] if not self._is_border(line)))
-        )
+        if is_taken or (first == top and self._opens_list(number - 2)):
+            return ""
+        return one_line(" ".join(line for line in self.lines[start:top] if not self._is_border(line)))
+
+    def _opens_list(self, paragraph: int) -> bool:
+        """Whether a paragraph announces recipients, so that the one below it is on somebody without an address."""
+        if paragraph < 0:
+            return False
+        line = self.paragraphs[paragraph][1] - 1
+        is_reason = any(line == labelled for labelled, _ in self._labels)
+        return self.lines[line].rstrip().endswith(":") and not is_reason
 
     def _introduced(self, number: int, line: str) -> str:
         label, colon, value = line.partition(":")

@@ -7,6 +7,7 @@ be tried again, what a label in front of an address or of a reason is called; ne
 import re
 import unicodedata
 from functools import lru_cache
+from itertools import islice
 
 from ahocorasick_rs import AhoCorasick
 
@@ -52,7 +53,8 @@ FAILURE = (
     # Spanish, Portuguese, Italian, Catalan, Romanian
     "no se pudo entregar", "no se puede entregar", "no pudo ser entregad", "no puede ser entregad",
     "no ha podido ser entregad", "no ha podido entregar", "no se ha podido entregar", "no fue entregad",
-    "no entregado", "error de entrega", "fallo en la entrega", "error en la entrega", "fallo de entrega",
+    "no entregado", "error de entrega",
+    "sido devuelto", "correo devuelto", "fallo en la entrega", "error en la entrega", "fallo de entrega",
     "entrega ha fallado", "imposible entregar", "no se ha entregado", "devuelto al remitente", "fue rechazado",
     "ha sido rechazad", "nao foi possivel entregar", "nao pode ser entregue", "nao foi entregue", "nao entregue",
     "falha na entrega", "falha de entrega", "erro de entrega", "devolvida ao remetente", "foi rejeitad",
@@ -101,6 +103,40 @@ FAILURE = (
 )  # fmt: skip
 """Says that a mail was not, or not yet, delivered."""
 
+UNDELIVERED = (
+    (r"\b(?:nicht|unmoglich|gescheitert|fehlgeschlagen)\b", ("zugestellt", "zustell", "ausgeliefert", "ubermittel")),
+    (
+        r"\b(?:pas|impossible|impossibilite|echec|echoue)\b",
+        ("livre", "remis", "remettre", "distribue", "achemin", "transmis"),
+    ),
+    (
+        r"\b(?:no|nao|non|imposible|impossivel|impossibile|fallo|falha|fallit[ao]|error|erro|errore)\b",
+        ("entreg", "consegn", "recapit", "lliur"),
+    ),
+    (r"\b(?:niet|mislukt)\b", ("bezorg", "afgelever")),
+    (r"\b(?:inte|ikke|ej|mislykk?ed\w*|mislyktes|misslyckades)\b", ("leverer", "leveret", "levert")),
+    (r"\b(?:ei|epaonnist\w*)\b", ("toimit", "toimeta", "perille")),
+    (r"\b(?:nie|blad|bledu)\b", ("dostarcz", "doreczy", "doreczon")),
+    (r"\b(?:ne\w*|nie|chyba|selhal\w*|zlyhal\w*)\b", ("doruc",)),
+    (r"\b(?:nem|sikertelen\w*)\b", ("kezbesit",)),
+    (r"\b(?:nu|esuat|imposibil\w*)\b", ("livra",)),
+    (r"\b(?:nije|nisu|ni|neuspes\w*)\b", ("isporuc", "dostav", "uruce")),
+    (r"\b(?:не|невозможно|неможливо|ошибка|помилка)\b", ("доставлен", "доставит", "доставк", "доставен", "вручен")),
+    (r"\b(?:ne\w*|nav)\b", ("pristaty", "piegad")),
+    (r"\b(?:δεν|αποτυχια|απετυχε|αδυνα\w*)\b", ("παραδο", "παραδω")),
+    (r"(?:لم|تعذر|فشل|لا يمكن|يتعذر)\b", ("تسليم", "توصيل")),
+    (r"(?:نشد|ناموفق|امکان)", ("تحویل", "ارسال")),
+    (r"\b(?:לא|נכשל\w*)\b", ("נמסר", "למסור", "מסיר")),
+    ("नहीं|विफल|असफल", ("वितरित", "डिलीवर", "वितरण")),
+    ("ませ|不能|失敗|不可", ("配信", "配送", "送達", "届け")),
+    ("无法|無法|未能|失败|失敗|不成功", ("投递", "投遞", "送达", "送達", "递送", "遞送", "传递", "傳遞")),
+    ("못|않|없|실패", ("전송", "배달", "전달", "배송")),
+    ("ไม่|ล้มเหลว", ("จัดส่ง", "ส่งอีเมล", "ส่งถึง", "ส่งข้อความ", "ส่งจดหมาย")),
+    (r"\b(?:khong|that bai)\b", ("chuyen thu", "gui thu", "gui toi", "gui den")),
+    (r"\b(?:tidak|gagal)\b", ("terkirim", "dikirim", "dihantar", "disampaikan")),
+)
+"""Words of a "not", and of delivery: in one sentence, whichever comes first, they say that a mail was not delivered."""
+
 LISTING = (
     "delivery to the following", "delivery to these", "following recipient", "following address",
     "following destination", "these recipients", "folgende empfanger", "folgenden empfanger", "destinataires suivants",
@@ -144,14 +180,17 @@ TEMPORARY = ("temporary problem", "transient", "temporarily", "vorubergehend", "
 RETRY = (
     "will keep trying", "no action is required", "do not need to resend", "not need to resend", "do not resend",
     "will retry", "will be retried", "be retried", "still being retried", "attempts will continue",
-    "will continue to be", "transient non-fatal", "there was a temporary problem", "continue to try",
-    "continue trying", "continues to try", "try again later for", "warning message only", "a warning only",
-    "just a warning", "advisory-only", "delivery incomplete", "not yet been deliver", "has been delayed", "is delayed",
-    "been postponed", "still undelivered", "delays in delivering", "will keep attempting", "we'll keep trying",
-    "gmail will retry", "noch nicht zugestellt", "zustellversuche", "nouvelle tentative", "nouvelles tentatives",
-    "pas encore ete", "se seguira intentando", "nova tentativa", "novas tentativas", "ulteriori tentativi",
-    "zal opnieuw worden geprobeerd", "kolejne proby", "повторные попытки", "повторная попытка", "再送を試みます",
-    "再送します", "再試行", "稍后重试", "系统会继续", "다시 시도",
+    "will continue to be", "transient non-fatal", "there was a temporary problem", "ein vorubergehendes problem",
+    "un probleme temporaire", "un problema temporal", "un problema temporaneo", "um problema temporario",
+    "временная проблема", "continue to try", "continue trying", "continues to try", "try again later for",
+    "warning message only", "a warning only", "just a warning", "advisory-only", "delivery incomplete",
+    "not yet been deliver", "has been delayed", "is delayed", "been postponed", "still undelivered",
+    "delays in delivering", "will keep attempting", "we'll keep trying", "gmail will retry", "noch nicht zugestellt",
+    "zustellversuche", "nouvelle tentative", "nouvelles tentatives", "pas encore ete", "se seguira intentando",
+    "nova tentativa", "novas tentativas", "ulteriori tentativi", "zal opnieuw worden geprobeerd", "kolejne proby",
+    "повторные попытки", "повторная попытка", "再送を試みます", "再送します", "再試行", "稍后重试",
+    "продолжит попытки", "попытки доставки", "weiterhin", "系统会继续",
+    "다시 시도",
 )  # fmt: skip
 """Says that it will be tried again."""
 
@@ -196,7 +235,9 @@ _REASON = (
     "fehlerbeschreibung", "begrundung", "raison", "motif", "erreur", "cause", "motivo", "razon", "causa", "razao",
     "errore", "erro", "reden", "oorzaak", "orsak", "arsag", "fout", "syy", "przyczyna", "powod", "duvod", "dovod",
     "hiba", "причина", "ошибка", "помилка", "αιτια", "neden", "סיבה", "السبب", "理由", "原因", "エラー", "エラー内容",
-    "退信原因", "英文说明", "错误信息", "이유", "원인", "사유", "ly do", "alasan",
+    "退信原因", "失败原因", "退回原因", "英文说明", "错误信息", "result", "detail", "description",
+    "hata", "ok", "razlog", "priezastis", "iemesls", "pohjus", "دلیل", "कारण", "สาเหตุ",
+    "이유", "원인", "사유", "ly do", "alasan",
 )  # fmt: skip
 """Labels in front of the words that say why."""
 
@@ -225,6 +266,12 @@ _HELP = (
     "kontakta", "kontaktuj", "обратитесь", "свяжитесь", "お問い合わせ", "ご連絡", "联系", "聯絡", "문의",
 )  # fmt: skip
 """Introduces an address that gives help."""
+
+SENTENCE = 80
+"""Characters of a sentence before and behind a word of delivery in which it may be denied."""
+
+MAX_STEMS = 50
+"""Words of delivery that are looked at in one text."""
 
 _BLANKS = re.compile(r"\s+")
 _LETTERS = str.maketrans({"ł": "l", "ø": "o", "đ": "d", "ı": "i", "æ": "ae", "œ": "oe", "’": "'"})
@@ -264,7 +311,17 @@ def first_place(text: str, phrases: tuple[str, ...]) -> int:
 
 def states_failure(text: str) -> bool:
     """Whether the folded `text` says that something was not delivered, or not yet."""
-    return says(text, FAILURE) or (says(text, LISTING) and not says(text, SUCCESS))
+    return says(text, FAILURE) or (says(text, LISTING) and not says(text, SUCCESS)) or _denies_delivery(text)
+
+
+def _denies_delivery(text: str) -> bool:
+    """Whether a word of delivery and one that denies it stand in one sentence."""
+    for stem, start, end in islice(_finder(_STEMS).find_matches_as_indexes(text), MAX_STEMS):
+        before = _SENTENCE_END.split(text[max(0, start - SENTENCE) : start])[-1]
+        behind = _SENTENCE_END.split(text[end : end + SENTENCE], maxsplit=1)[0]
+        if _DENIALS[stem].search(before + text[start:end] + behind):
+            return True
+    return False
 
 
 def states_success(text: str) -> bool:
@@ -276,6 +333,10 @@ def offers_help(text: str) -> bool:
     """Whether the folded `text` tells whom to ask: of a host that could not be contacted nobody is."""
     return says(text.replace("contacted", ""), _HELP)
 
+
+_STEMS = tuple(stem for _, stems in UNDELIVERED for stem in stems)
+_DENIALS = tuple(re.compile(folded(denial)) for denial, stems in UNDELIVERED for _ in stems)
+_SENTENCE_END = re.compile(r"[.!?](?= |$)|[。！？।]")
 
 RECIPIENT_LABELS = frozenset(map(folded, _RECIPIENT))
 SENDER_LABELS = frozenset(map(folded, _SENDER))
