@@ -180,14 +180,20 @@ class Notice:
         """Whether the next line is a reply by RFC 3463, as Exchange's is in whatever language it writes."""
         return line + 1 < len(self.lines) and _ANSWERED.search(self.lines[line + 1]) is not None
 
+    @lazy
+    def _has_helped(self) -> tuple[bool, ...]:
+        """For each line whether its paragraph, down to it, tells whom to ask."""
+        told, helps = [], False
+        for above, line in zip(("", *self.lines), self.lines, strict=False):
+            helps = bool(line.strip()) and (helps or offers_help(folded(f"{above}\n{line}")))
+            told.append(helps)
+        return tuple(told)
+
     def helps(self, line: int) -> bool:
         """Whether the words in front of a line tell whom to ask."""
         number = self.paragraph_of[line]
-        first = self.paragraphs[number][0]
-        if line > first:
-            return offers_help(folded("\n".join(self.lines[first : line + 1])))
-        above = self.paragraphs[number - 1][2] if number else ""
-        return offers_help(folded(self.lines[line])) or (above.endswith(":") and offers_help(above))
+        above = self.paragraphs[number - 1][2] if number and line == self.paragraphs[number][0] else ""
+        return self._has_helped[line] or (above.endswith(":") and offers_help(above))
 
     @lazy
     def commands(self) -> tuple[tuple[int, re.Match[str]], ...]:
