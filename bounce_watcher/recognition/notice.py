@@ -99,6 +99,7 @@ _LEADING = re.compile(
 _SUMMARY = re.compile(rf"\s{{0,8}}[45]\d\d [45]?[\d.]{{0,12}}\s?<?({_ADDRESS}?)>?\.\.\. \S")
 _INSIDE = re.compile(rf"\b(?:address|recipient|rcpt(?: to)?)\s?[:=]\s?<?({_ADDRESS})>?[,;\]]", re.IGNORECASE)
 _ENCODED = re.compile(rf"\s{{0,8}}(?:[^@\n]{{0,200}}[;:])?SMTP=({_ADDRESS});?\s", re.IGNORECASE)
+_BEHIND_NAME = re.compile(rf"\s{{0,8}}[^\s<>@,:;][^<>@,:;]{{1,80}},\s?({_ADDRESS})(?=\s\()")  # FirstClass
 _LED_TO = re.compile(rf"\s{{1,12}}\(?(?:expanded|generated) (?:from:?|by) {{0,3}}<?({_ADDRESS})>?\)?", re.IGNORECASE)
 """Sendmail and Exim, of a program or a file that the address led to."""
 _REASON_FIRST = re.compile(
@@ -406,7 +407,7 @@ def _accused_in_words(notice: Notice, number: int, line: str) -> tuple[Candidate
     """As `_accused`, by shapes that mean so only where it has been said that something failed."""
     if (match := _LED_TO.match(line)) and "@" not in "".join(notice.lines[max(0, number - 5) : number]):
         return _candidate(number, match[1], line[match.end() :])
-    match = _ENCODED.match(line) or _AT_START.match(line)
+    match = _ENCODED.match(line) or _BEHIND_NAME.match(line) or _AT_START.match(line)
     if match and _is_entry(notice, number, line, match):
         return _candidate(number, match[1], line[match.end() :])
     if (match := _MAILBOX.fullmatch(line)) and _is_listed(notice, number, match.start(1)):
@@ -420,7 +421,8 @@ def _accused_in_words(notice: Notice, number: int, line: str) -> tuple[Candidate
 
 def _is_entry(notice: Notice, number: int, line: str, address: re.Match[str]) -> bool:
     """Whether a line that begins with an address is about it, not the middle of a sentence that was wrapped there."""
-    if "=" in line[: address.start(1)] or _is_listed(notice, number, address.start(1)):
+    is_encoded_or_named = not {*line[: address.start(1)]}.isdisjoint("=,")
+    if is_encoded_or_named or _is_listed(notice, number, address.start(1)):
         return True
     if _SUPPOSED.search(line):
         return False
