@@ -50,6 +50,7 @@ NOTICES: tuple[Recognizer, ...] = (
     notice.recognise,
     flufl.recognise,
     notice.resort,
+    standard.passed_on,
 )
 """Read where a mail system wrote the message: ordinary mail may quote any of these words."""
 

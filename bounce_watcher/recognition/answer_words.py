@@ -173,6 +173,9 @@ CHALLENGE = (
     "n'etes pas un robot", "confirmer votre message", "valider votre message", "tira-teima",
     "antispam uol", "confirme seu envio", "confirmar o envio", "confirme o envio", "confirme su envio",
     "confirmar su mensaje", "bestatigen sie, dass sie", "bestatigen sie bitte, dass sie", "kein spam-versender",
-    "confermare il messaggio", "confermi di essere", "подтвердите, что вы", "подтвердите отправку",
+    "complete the following challenge", "permission-based email filter", "permission-based e-mail filter",
+    "verify yourself as a", "merci de vous authentifier", "authentification requise", "zugestellt, sobald sie",
+    "entregado cuando confirme", "consegnato non appena", "confermare il messaggio", "confermi di essere",
+    "подтвердите, что вы", "подтвердите отправку",
 )  # fmt: skip
 """What challenge-response systems ask of a stranger."""

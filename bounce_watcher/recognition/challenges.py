@@ -26,7 +26,8 @@ _FIELD_VALUES = (
 )
 _SUBJECT = re.compile(
     r"(?:(?:re|aw)\s*:\s*)?(?:please confirm your message|confirmation request for|your email requires verification"
-    r"|\[qurb #|spamlion:|unverified email to|please confirm (?:message|mail|delivery))|.{0,300}\(verification\)$"
+    r"|\[qurb #|spamlion:|unverified email to|please confirm (?:message|mail|delivery))"
+    r"|.{0,300}\(verification(?: required)?\)$"
     r"|.{0,300}requires verification verify#"
 )
 

@@ -105,6 +105,12 @@ def wrapped(message: ParsedMessage) -> Recognition | None:
     return recognise(first.message) if first.content_type == "message/rfc822" else None
 
 
+def passed_on(message: ParsedMessage) -> Recognition | None:
+    """A report below words of a gateway that accuse nobody. Ask last, of notices only: people forward reports too."""
+    nested = next((part for part in message.parts[1:] if part.content_type == "message/rfc822"), None)
+    return recognise(nested.message) if nested else None
+
+
 def _recognition(reports: list[_Report], recipients: Iterable[tuple[_Report, RecipientReport]]) -> Recognition | None:
     findings = each_once(starmap(_finding, islice(recipients, MAX_RECIPIENTS)))
     return Recognition(kind_of(findings), findings, sent_message(reports[0].original)) if findings else None

@@ -117,6 +117,8 @@ def test_reply(diagnostic: str, text: str, code: int | None, status: str | None)
         ("192.0.2.7 failed after I sent the message. Remote host said: 550 no", "DOT"),
         ("550 the mailer ran after data were lost", "DATA"),
         ("550 nothing told", None),
+        ("the following mail to ada could not be delivered: 550 no", None),
+        ("SMTP error following MAIL command: 550 no", "MAIL"),
         ("mx.example.org [192.0.2.7] did not like our RCPT TO: 550 no", "RCPT"),
         ("mx.example.org [192.0.2.7] did not like our final DATA: 554 no", "DOT"),
         ("host mx.example.org rejected command 'RCPT TO:<ada@example.org>' with code 550 (5.1.1) 'no'", "RCPT"),
