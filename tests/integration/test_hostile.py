@@ -20,7 +20,7 @@ from bounce_watcher.pipeline import Toolkit, analyse
 from tests.integration.hostile import ATTACKS, MIB, Attack, recipient_of, report, status_part, status_report
 from tests.integration.house import FOLDERS, House
 
-SECONDS_EACH = 1.0
+SECONDS_EACH = 10.0
 MAX_PROCESS_MIB = 400
 TOOLKIT = Toolkit(load_builtin(), AttributionSettings("returns@example.com", (b"k" * 32,)))
 BEFORE, BEHIND = "before-them-all", "behind-them-all"
