@@ -42,7 +42,7 @@ from bounce_watcher.recognition.prose import (
 )
 from bounce_watcher.recognition.reasons import BAR, DECORATION, REASON_LINES, REPLY, Place, Reasons, is_on_the_mail
 from bounce_watcher.recognition.recognizer import Recognition
-from bounce_watcher.recognition.signs import has_failure_subject, has_null_sender, is_from_itself
+from bounce_watcher.recognition.signs import has_failure_subject, has_null_sender, is_from_itself, is_of_daemon
 from bounce_watcher.recognition.vocabulary import (
     RECIPIENT_LABELS,
     SENDER_LABELS,
@@ -288,9 +288,12 @@ def by_text(message: ParsedMessage) -> Recognition | None:
 
 
 def resort(message: ParsedMessage) -> Recognition | None:
-    """What is left: the address of the sentence, the only one that is named, the only one that was mailed."""
+    """What is left: the address of the sentence, the only one that is named, the only one that was mailed.
+
+    What a mailer daemon writes behind the null return path need not tell of the failure in words that are known.
+    """
     notice, candidates = read_notice(message)
-    if not any(notice.announces) or not is_from_itself(message):
+    if not (any(notice.announces) or is_of_daemon(message)) or not is_from_itself(message):
         return None
     told = _of(notice, candidates, Strength.SENTENCE)
     accused = any(each.strength is Strength.ACCUSED for each in candidates)  # though it can't be meant

@@ -93,6 +93,11 @@ def has_null_sender(message: ParsedMessage) -> bool:
     return any(value.strip() in {"<>", "<@>"} for value in message.headers.get_all("return-path"))
 
 
+def is_of_daemon(message: ParsedMessage) -> bool:
+    """True for a mailer daemon behind the null return path: a postmaster writes on other things as well."""
+    return has_null_sender(message) and "daemon" in (message.headers.get("from") or "")[:400].lower()
+
+
 @lru_cache(maxsize=1)  # several recognizers ask for it
 def has_failure_subject(message: ParsedMessage) -> bool:
     """True where the subject says that something was not delivered."""

@@ -29,6 +29,7 @@ FAILURE = (
     "automatically rejected", "been rejected", "rejected your message", "rejected recipient", "rejected by",
     "refused to accept", "not accepted", "was blocked", "been blocked", "not receive", "failed address",
     "delivery of the email was stopped", "delivery of the message was stopped", "unsolicited bulk e",
+    "not be relayed", "turned it down", "turned down", "still trying to deliver", "still in our queue",
     "failed recipient", "delivery errors", "unknown user", "user unknown", "no such user", "unknown recipient",
     "invalid recipient", "user not found", "no such mailbox", "mailbox not found", "no mailbox here",
     "mailbox unavailable", "unknown mailbox", "mailbox unknown", "unknown address", "address unknown",
@@ -104,19 +105,20 @@ FAILURE = (
 """Says that a mail was not, or not yet, delivered."""
 
 UNDELIVERED = (
-    (r"\b(?:nicht|unmoglich|gescheitert|fehlgeschlagen)\b", ("zugestellt", "zustell", "ausgeliefert", "ubermittel")),
+    (r"\b(?:nicht|unmoglich|gescheitert|fehlgeschlagen)\b", ("zugestellt", "zustell", "ausgeliefert", "ubermitt")),
+    (r"\bnicht\b", ("empfanger", "angenommen")),
     (
         r"\b(?:pas|impossible|impossibilite|echec|echoue)\b",
-        ("livre", "remis", "remettre", "distribue", "achemin", "transmis"),
+        ("livre", "remis", "remettre", "distribu", "achemin", "transmis"),
     ),
     (
         r"\b(?:no|nao|non|imposible|impossivel|impossibile|fallo|falha|fallit[ao]|error|erro|errore)\b",
-        ("entreg", "consegn", "recapit", "lliur"),
+        ("entreg", "consegn", "recapit", "lliur", "hacer llegar", "chegou"),
     ),
     (r"\b(?:niet|mislukt)\b", ("bezorg", "afgelever")),
-    (r"\b(?:inte|ikke|ej|mislykk?ed\w*|mislyktes|misslyckades)\b", ("leverer", "leveret", "levert")),
+    (r"\b(?:inte|ikke|ej|mislykk?ed\w*|mislyktes|misslyckades)\b", ("lever",)),
     (r"\b(?:ei|epaonnist\w*)\b", ("toimit", "toimeta", "perille")),
-    (r"\b(?:nie|blad|bledu)\b", ("dostarcz", "doreczy", "doreczon")),
+    (r"\b(?:nie|blad|bledu)\b", ("dostarcz", "dorecz")),
     (r"\b(?:ne\w*|nie|chyba|selhal\w*|zlyhal\w*)\b", ("doruc",)),
     (r"\b(?:nem|sikertelen\w*)\b", ("kezbesit",)),
     (r"\b(?:nu|esuat|imposibil\w*)\b", ("livra",)),
@@ -160,7 +162,10 @@ SUCCESS = (
 
 UNKNOWN = (
     "not defined", "not found", "not exist", "unknown", "not known", "invalid", "not listed", "not valid", "no such",
-    "been postponed", "delayed",
+    "been postponed", "delayed", "no account", "denied", "unbekannt", "existiert nicht", "deaktiviert", "inconnu",
+    "n'existe pas", "desconocid", "desconhecid", "no existe", "nao existe", "sconosciut", "non esiste", "onbekend",
+    "okand", "ukendt", "ukjent", "sparrat", "tuntematon", "nieznan", "nie istnieje", "neexist", "неизвест",
+    "не существует", "не найден", "不存在", "存在しま",
 )  # fmt: skip
 """Says what may be the matter with an address: of use where a notice of failure names one alone."""
 
@@ -189,7 +194,10 @@ RETRY = (
     "zustellversuche", "nouvelle tentative", "nouvelles tentatives", "pas encore ete", "se seguira intentando",
     "nova tentativa", "novas tentativas", "ulteriori tentativi", "zal opnieuw worden geprobeerd", "kolejne proby",
     "повторные попытки", "повторная попытка", "再送を試みます", "再送します", "再試行", "稍后重试",
-    "продолжит попытки", "попытки доставки", "weiterhin", "系统会继续",
+    "продолжит попытки", "попытки доставки", "weiterhin", "jeszcze dostarcz", "ponawia", "nog niet bezorgd",
+    "nog niet afgeleverd", "todavia no se ha", "ainda nao foi entregue", "non e ancora stat", "annu inte lever",
+    "endnu ikke lever", "dosud nebyl", "еще не доставлен", "пока не доставлен",
+    "系统会继续",
     "다시 시도",
 )  # fmt: skip
 """Says that it will be tried again."""

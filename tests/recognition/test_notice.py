@@ -3,8 +3,10 @@
 import pytest
 
 from bounce_watcher.model.fields import Action
+from bounce_watcher.model.finding import Kind
 from bounce_watcher.parsing.message import parse
 from bounce_watcher.recognition import recognise
+from bounce_watcher.recognition.vocabulary import folded, states_failure
 from tests.parsing.samples import notice
 
 SORRY = "Your message could not be delivered.\n\n"
@@ -51,3 +53,22 @@ def test_sections_tell_who_waits_and_who_has_failed() -> None:
         "----- The following addresses had transient non-fatal errors -----\nb@example.org\n"
     )
     assert [action for action, _ in told(text).values()] == [Action.FAILED, Action.DELAYED]
+
+
+@pytest.mark.parametrize(("author", "kind"), [("mailer-daemon", Kind.BOUNCE), ("postmaster", Kind.OTHER)])
+def test_a_mailer_daemon_need_not_tell_of_the_failure_in_words_that_are_known(author: str, kind: Kind) -> None:
+    head = f"Return-Path: <>\nFrom: {author}@example.net\nTo: news@example.com\nSubject: Your mail\n\n"
+    assert recognise(parse(f"{head}Nothing of that name here: user@example.org is unknown.\n".encode())).kind is kind
+
+
+@pytest.mark.parametrize(
+    ("text", "fails"),
+    [
+        ("Doruceni na user@example.org se nezdarilo, neni mozne je dorucit", True),
+        ("Das kam an: es war nicht leicht. Zugestellt um acht", False),
+        ("Wiadomosci nie udalo sie nikomu dostarczyc", True),
+        ("Wiadomosc dostarczona", False),
+    ],
+)
+def test_a_word_of_delivery_fails_with_a_denial_in_its_sentence(text: str, fails: bool) -> None:
+    assert states_failure(folded(text)) is fails
