@@ -19,6 +19,7 @@ _TYPE = re.compile(r"\s*[A-Za-z][\w-]{0,20}\s*;\s*")
 _SMTP_PREFIX = re.compile(r"(?:smtp|mailto)[:=]", re.IGNORECASE)
 _HEX = re.compile(r"\\x\{([0-9A-Fa-f]{2,6})\}")
 _XTEXT = re.compile(r"\+([0-9A-F]{2})")
+_ENCODED_SIGN = re.compile(r"\+(2B|3D)(?=[^\s@]{0,128}@)")
 _COMMENT = re.compile(r"\([^()]*\)")
 _QUOTED = re.compile(r'"((?:[^"\\\r\n]|\\.){1,128})"@')
 _LOCAL_STOPS = re.compile(r"""[\s\x00-\x1f\x7f<>()\[\]{},;:"|\\：；，、。「」『』（）【】《》＜＞“”„«»]""")
@@ -35,6 +36,8 @@ def parse_address(value: str) -> str | None:
 
     Takes "rfc822; a@b", "<a@b>", "Name <a@b>", "utf-8; \\x{E4}@b", xtext, comments, and no type at all.
     """
+    if "+2B" in value or "+3D" in value:  # what RFC 3461 section 4 makes of "+" and "=" in an address
+        value = _ENCODED_SIGN.sub(_character_of_xtext, value[:MAX_FIELD])
     if usual := _USUAL.fullmatch(value, 0, MAX_FIELD):
         return usual[1] + usual[2].lower()
     text = value[:MAX_FIELD]
@@ -43,13 +46,17 @@ def parse_address(value: str) -> str | None:
     if "\\x{" in text:
         text = _HEX.sub(_character, text)
     if "@" not in text and "+40" in text:  # RFC 3461 section 4: xtext that nobody has decoded
-        text = _XTEXT.sub(lambda m: chr(int(m[1], 16)), text)
+        text = _XTEXT.sub(_character_of_xtext, text)
     if "(" in text and '"' not in text:
         text = _COMMENT.sub(" ", text)
     if ">" in text and "<" in text:
         inner = text[text.rfind("<") + 1 :].partition(">")[0]
         text = inner if "@" in inner else text
     return next(iter(find_addresses(text, 1)), None)
+
+
+def _character_of_xtext(match: re.Match[str]) -> str:
+    return chr(int(match[1], 16))
 
 
 def _character(match: re.Match[str]) -> str:
