@@ -105,6 +105,19 @@ def release(record: RecipientRecord, at: datetime, because: str) -> Change:
     return _change(record, *_released(record, at, because))
 
 
+def confirm(record: RecipientRecord, at: datetime, because: str) -> Change:
+    """Puts in force what was held back, and tells it. Any other record stays as it is."""
+    return _change(record, *_confirmed(record, at, because))
+
+
+def hold(record: RecipientRecord, at: datetime, because: str) -> Change:
+    """Holds back what is in force: `confirm` or `release` comes later. Any other record stays as it is.
+
+    The platform has heard of the suppression, so it hears of a release. What counted goes on counting.
+    """
+    return _change(record, *_held(record, at, because))
+
+
 def _change(record: RecipientRecord, changes: _Changes, notices: Sequence[_Notice]) -> Change:
     if not changes and not notices:
         return Change(record)
@@ -197,6 +210,24 @@ def _released(record: RecipientRecord, at: datetime, because: str) -> _Step:
     if current is None or not was_told:
         return changes, ()
     return changes, ((NoticeType.RELEASED, at, partial(_suppression_data, replace(current, because=because))),)
+
+
+def _confirmed(record: RecipientRecord, at: datetime, because: str) -> _Step:
+    pending = record.suppression
+    if pending is None or pending.state is not State.PENDING:
+        return {}, ()
+    wanted = replace(pending, state=State.SUPPRESSED, because=because)
+    changes = {"state": wanted.state, "because": because, "suppression": wanted}
+    return changes, ((NoticeType.SUPPRESSED, at, partial(_suppression_data, wanted)),)
+
+
+def _held(record: RecipientRecord, at: datetime, because: str) -> _Step:
+    current = record.suppression
+    if current is None or current.state is not State.SUPPRESSED:
+        return {}, ()
+    pending = replace(current, state=State.PENDING, because=because)
+    changes = {"state": pending.state, "because": because, "suppression": pending}
+    return changes, ((NoticeType.RELEASED, at, partial(_suppression_data, pending)),)
 
 
 def _suppression(event: BounceEvent, decision: Decision, state: State) -> Suppression:

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from bounce_watcher.ledger.apply import apply_event, release, release_expired, suppress
+from bounce_watcher.ledger.apply import Change, apply_event, confirm, hold, release, release_expired, suppress
 from bounce_watcher.model.fields import Action
 from bounce_watcher.model.finding import Kind
 from bounce_watcher.model.ledger import (
@@ -125,3 +125,33 @@ def test_suppression_ends_at_its_until_whenever_somebody_looks() -> None:
 def test_suppression_for_good_does_not_end() -> None:
     record = suppress(FRESH, FOR_GOOD).record
     assert release_expired(record, day(4000)).record is record
+
+
+def test_what_was_held_back_is_confirmed_as_it_was_decided() -> None:
+    pending = suppress(FRESH, replace(HELD_BACK, until=day(30), events=("m1",))).record
+    confirmed = confirm(pending, day(1), "still bouncing after the outage")
+    assert (confirmed.record.state, confirmed.record.because) == (State.SUPPRESSED, "still bouncing after the outage")
+    (told,) = confirmed.occurrences
+    assert (told.type, told.at, told.sequence) == (NoticeType.SUPPRESSED, day(1), 1)
+    assert (told.data["since"], told.data["until"]) == ("2026-03-01T12:00:00Z", "2026-03-31T12:00:00Z")
+    assert told.data["events"] == ["m1"]
+
+
+def test_only_what_is_held_back_can_be_confirmed() -> None:
+    for record in (FRESH, suppress(FRESH, FOR_GOOD).record):
+        assert confirm(record, day(1), "over") == Change(record)
+
+
+def test_what_is_held_back_after_all_is_told_as_a_release_and_goes_on_counting() -> None:
+    held = hold(suppress(FRESH, FOR_GOOD).record, day(1), "held back: an outage")
+    assert (held.record.state, held.record.released_at) == (State.PENDING, None)
+    (told,) = held.occurrences
+    assert (told.type, told.at, told.sequence) == (NoticeType.RELEASED, day(1), 2)
+    assert told.data["because"] == "held back: an outage"
+    assert [it.sequence for it in confirm(held.record, day(2), "over").occurrences] == [3]
+    assert release(held.record, day(2), "an outage").occurrences == ()
+
+
+def test_only_what_is_in_force_can_be_held_back() -> None:
+    for record in (FRESH, suppress(FRESH, HELD_BACK).record):
+        assert hold(record, day(1), "held") == Change(record)
