@@ -10,7 +10,6 @@ from bounce_watcher.recognition import (
     automatic,
     challenges,
     flufl,
-    notice,
     owner_notices,
     receipts,
     ses,
@@ -19,6 +18,7 @@ from bounce_watcher.recognition import (
     xarf,
 )
 from bounce_watcher.recognition.dialects import dragonfly, exim, opensmtpd, qmail
+from bounce_watcher.recognition.notices import grammar
 from bounce_watcher.recognition.recognizer import Recognition, Recognizer
 from bounce_watcher.recognition.signs import looks_like_failure_notice, may_be_failure_notice
 
@@ -47,9 +47,9 @@ NOTICES: tuple[Recognizer, ...] = (
     owner_notices.recognise,
     success.recognise,
     automatic.answer,
-    notice.recognise,
+    grammar.recognise,
     flufl.recognise,
-    notice.resort,
+    grammar.resort,
     standard.passed_on,
 )
 """Read where a mail system wrote the message: ordinary mail may quote any of these words."""
@@ -62,7 +62,7 @@ _ANSWERS: tuple[Recognizer, ...] = (
     success.recognise,
 )
 
-DOUBTFUL: tuple[Recognizer, ...] = (*_ANSWERS, owner_notices.recognise, notice.by_text, automatic.auto_replied)
+DOUBTFUL: tuple[Recognizer, ...] = (*_ANSWERS, owner_notices.recognise, grammar.by_text, automatic.auto_replied)
 """Read where little but the text says that a mail system wrote the message."""
 
 ANSWERS: tuple[Recognizer, ...] = (*_ANSWERS, automatic.auto_replied)

@@ -22,7 +22,7 @@ from bounce_watcher.parsing.address import find_addresses
 from bounce_watcher.parsing.message import ParsedMessage
 from bounce_watcher.parsing.returned import original_headers, sent_message, split_text
 from bounce_watcher.recognition.merging import each_once, kind_of
-from bounce_watcher.recognition.notice import accused_addresses
+from bounce_watcher.recognition.notices.grammar import accused_addresses
 from bounce_watcher.recognition.prose import MAX_TEXT, MAX_WORDS, action_told, finding, words_beside
 from bounce_watcher.recognition.recognizer import Recognition
 

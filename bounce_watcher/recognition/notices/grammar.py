@@ -1,0 +1,123 @@
+"""Notices of systems that nobody has described, by the few shapes that all of them are built of.
+
+    We could not deliver your message to:        an apology that ends in a colon, then addresses, each with its reason
+        user@example.org
+           550 5.1.1 User unknown
+    <user@example.org>: 550 User unknown         an address, a colon or a bracket, a reply
+    Recipient: user@example.org                  labels
+    Reason: mailbox full
+    Unknown user: user@example.org               the reason first
+    >>> RCPT TO:<user@example.org>               the dialogue itself
+    <<< 550 User unknown
+    Your message to user@example.org couldn't be delivered.
+
+Each place of an address is a candidate of some strength. The strong ones count, and where there are any the weak ones
+do not: an address in a sentence may be anybody's. Who sent the original and who wrote the notice never counts.
+"""
+
+from collections.abc import Iterable
+from dataclasses import replace
+from functools import lru_cache
+
+from bounce_watcher.model.address import address_key
+from bounce_watcher.model.fields import Action
+from bounce_watcher.model.finding import Finding
+from bounce_watcher.parsing.message import ParsedMessage
+from bounce_watcher.parsing.returned import sent_message
+from bounce_watcher.recognition.merging import each_once, kind_of
+from bounce_watcher.recognition.notices.candidate import Candidate, Strength
+from bounce_watcher.recognition.notices.reasons import REPLY, Place, Reasons
+from bounce_watcher.recognition.notices.sentences import in_sentences, local_parts, only_one
+from bounce_watcher.recognition.notices.shapes import in_dialogue, in_lines
+from bounce_watcher.recognition.notices.text import Notice, open_notice
+from bounce_watcher.recognition.prose import action_told, finding
+from bounce_watcher.recognition.recognizer import Recognition
+from bounce_watcher.recognition.signs import has_null_sender, is_from_itself, is_of_daemon
+from bounce_watcher.recognition.vocabulary import folded, states_failure
+
+NAME = "notice"
+RESORT = "notice-weak"
+
+MAX_CANDIDATES = 1_000
+"""Places of addresses that are kept."""
+
+OPENING_LINES = 15
+"""Lines within which a notice says what it is about."""
+
+
+@lru_cache(maxsize=1)  # asked twice: for the strong places, and when all else has failed for the weak
+def read_notice(message: ParsedMessage) -> tuple[Notice, tuple[Candidate, ...]]:
+    """The notice of a message and every candidate in it, bystanders among them."""
+    notice = open_notice(message)
+    found = [*in_dialogue(notice), *in_lines(notice), *in_sentences(notice)]
+    return notice, tuple(each for each in found[:MAX_CANDIDATES] if each.address)
+
+
+def recognise(message: ParsedMessage) -> Recognition | None:
+    """Addresses that stand where the form of the notice accuses them."""
+    notice, candidates = read_notice(message)
+    return _recognition(notice, _of(notice, candidates, Strength.ACCUSED), NAME)
+
+
+def accused_addresses(message: ParsedMessage) -> tuple[str, ...]:
+    """The addresses that `recognise` would take, without what is said of them."""
+    notice, candidates = read_notice(message)
+    return tuple(each.address for each in _of(notice, candidates, Strength.ACCUSED))
+
+
+def by_text(message: ParsedMessage) -> Recognition | None:
+    """As `recognise`, where the first lines of the text themselves say that something was not delivered.
+
+    Behind the null return path and with a reply in it, a sentence that tells of the failure is believed as well.
+    """
+    notice, _ = read_notice(message)
+    opening = [line for line in notice.lines if line.strip()][:OPENING_LINES]
+    if not states_failure(folded("\n".join(opening))):
+        return None
+    quotes_reply = has_null_sender(message) and any(REPLY.search(line) for line in opening)
+    return recognise(message) or (resort(message) if quotes_reply else None)
+
+
+def resort(message: ParsedMessage) -> Recognition | None:
+    """What is left: the address of the sentence, the only one that is named, the only one that was mailed.
+
+    What a mailer daemon writes behind the null return path need not tell of the failure in words that are known.
+    """
+    notice, candidates = read_notice(message)
+    if not (any(notice.announces) or is_of_daemon(message)) or not is_from_itself(message):
+        return None
+    told = _of(notice, candidates, Strength.SENTENCE)
+    accused = any(each.strength is Strength.ACCUSED for each in candidates)  # though it can't be meant
+    if not told and not accused:
+        told = local_parts(notice) or only_one(notice)
+    return _recognition(notice, told, RESORT)
+
+
+def _of(notice: Notice, candidates: Iterable[Candidate], strength: Strength) -> list[Candidate]:
+    """The candidates of one strength; those without a domain of some dots only where there are no others."""
+    found = [each for each in candidates if each.strength is strength and notice.is_candidate(each.address)]
+    return [each for each in found if "." in each.address.rpartition("@")[2]] or found
+
+
+def _recognition(notice: Notice, told: list[Candidate], name: str) -> Recognition | None:
+    spans = tuple((first, last) for first, last, _ in notice.paragraphs)
+    reasons = Reasons(notice.lines, spans, tuple(map(_place, told)))
+    is_divided = len({address_key(each.address) for each in told}) > 1 or notice.has_sections
+    of_all = action_told(notice.message, "\n".join(notice.lines))
+    findings = each_once(_finding(each, reasons, name, notice if is_divided else None, of_all) for each in told)
+    return Recognition(kind_of(findings), findings, sent_message(notice.original)) if findings else None
+
+
+def _place(candidate: Candidate) -> Place:
+    is_whole = candidate.stage is not None or candidate.strength is Strength.SENTENCE
+    words = candidate.words if candidate.strength > Strength.ADDRESSEE else ""
+    return Place(address_key(candidate.address), candidate.line, words, candidate.stage, is_whole)
+
+
+def _finding(candidate: Candidate, reasons: Reasons, name: str, divided: Notice | None, of_all: Action) -> Finding:
+    """`divided`: the notice, where it speaks of several, of whom some may have failed and others be delayed."""
+    told = reasons.of(address_key(candidate.address))
+    words = told.words or candidate.words
+    own = divided.said_of_section(candidate.line) if divided else None
+    found = finding(name, "1", candidate.address, words, own or of_all)
+    return replace(found, report=replace(found.report, stage=told.stage))

@@ -1,0 +1,95 @@
+"""Addresses in a sentence that tells of the failure, and the only one that a notice names or was mailed to."""
+
+import re
+from collections.abc import Iterator
+from itertools import pairwise
+
+from bounce_watcher.model.address import address_key
+from bounce_watcher.parsing.address import find_addresses, parse_address
+from bounce_watcher.recognition.notices.candidate import Candidate, Strength
+from bounce_watcher.recognition.notices.dialogue import ADDRESS, command_on
+from bounce_watcher.recognition.notices.reasons import REPLY, is_on_the_mail
+from bounce_watcher.recognition.notices.text import Notice
+from bounce_watcher.recognition.prose import MAX_WORDS, action_said
+from bounce_watcher.recognition.vocabulary import UNKNOWN, folded, offers_help, says, states_failure, states_success
+
+_WORD = re.compile(r"[^\W\d_]{2,40}")
+_ADDRESSED = " and addressed to "  # KumoMTA: "from news@example.com and addressed to user@example.org"
+_LOCAL_PART = re.compile(r"\s{1,12}([\w.+'-]{1,64}) \(([^()]{3,200})\)\s*")
+_SENTENCE_END = re.compile(r"[.!?](?=\s|$)|[。！？]")
+_FROM_SOMEBODY = re.compile(
+    rf"\b(?:from|by|sender(?: address)?(?: is)?|von|de|da|od|от)[:\s]{{1,3}}[\"'(]?<?({ADDRESS})>?",
+    re.IGNORECASE,
+)
+
+
+def in_sentences(notice: Notice) -> Iterator[Candidate]:
+    """Addresses in a sentence that tells of a failure, but for those that it says the mail came from."""
+    for first, last, text in notice.paragraphs:
+        if "@" not in text or not (states_failure(text) or (_ADDRESSED in text and notice.announced(first))):
+            continue
+        paragraph = " ".join(line for line in notice.lines[first:last] if not command_on(line))
+        start = 0
+        for end in (*(match.end() for match in _SENTENCE_END.finditer(paragraph)), len(paragraph)):
+            sentence, start = paragraph[start:end], end
+            told = folded(sentence)
+            if "@" not in sentence or not (states_failure(told) or _ADDRESSED in told) or offers_help(told):
+                continue
+            authors = senders(sentence)
+            named = [each for each in find_addresses(sentence, 20) if each.lower() not in authors]
+            words = sentence + paragraph[end:][:MAX_WORDS] if _is_one_list(sentence, named) else ""
+            yield from (Candidate(each, Strength.SENTENCE, first, words) for each in named)
+
+
+def only_one(notice: Notice) -> list[Candidate]:
+    """The one address that the notice names at all, else the one that the original was sent to.
+
+    Only where the text itself tells of a failure, in words or by a reply: the subject alone is too little for that.
+    """
+    text = "\n".join(notice.lines)
+    if not (states_failure(folded(text)) or REPLY.search(text) or says(folded(text), UNKNOWN)):
+        return []
+    unrefused = (address for _, address, reply in notice.mailed if (reply[0] == "2" if reply else notice.shows_replies))
+    others = senders(text) | {address.lower() for address in unrefused}
+    found = (each for each in find_addresses(text) if notice.is_candidate(each))
+    named = {address_key(each): each for each in found if each.lower() not in others}
+    if len(named) == 1:
+        address = next(iter(named.values()))
+        line = next((n for n, line in enumerate(notice.lines) if address.lower() in line.lower()), 0)
+        is_meant = not notice.helps(line) and not states_success(notice.paragraphs[notice.paragraph_of[line]][2])
+        return [Candidate(address, Strength.NAMED, line, notice.lines[line])] if is_meant else []
+    if named or notice.original is None:
+        return []
+    addressees = find_addresses(notice.original.get("to") or "", 2)
+    words = " ".join(line for line in notice.lines if not is_on_the_mail(line))
+    return [Candidate(each, Strength.ADDRESSEE, 0, words) for each in addressees if len(addressees) == 1]
+
+
+def local_parts(notice: Notice) -> list[Candidate]:
+    """`user (user not found)`, as GroupWise writes: the original, else the notice's From, tells the domain."""
+    original = notice.original.get_all("to") + notice.original.get_all("cc") if notice.original else []
+    mailed = {each.partition("@")[0].lower(): each for field in original for each in find_addresses(field)}
+    domain = (parse_address(notice.message.headers.get("from") or "") or "").rpartition("@")[2]
+    found = []
+    for number, line in enumerate(notice.lines):
+        match = _LOCAL_PART.fullmatch(line) if domain and "@" not in line else None
+        if match and notice.announced(number) and tells(match[2]):
+            address = mailed.get(match[1].lower(), f"{match[1]}@{domain}")
+            found.append(Candidate(address, Strength.NAMED, number, match[2]))
+    return found
+
+
+def _is_one_list(text: str, addresses: list[str]) -> bool:
+    """Whether nothing is said between the addresses, so that what is said is said of all of them."""
+    places = [(at := text.lower().find(each.lower()), at + len(each)) for each in addresses]
+    return all(len(_WORD.findall(text, end, start)) <= 1 for (_, end), (start, _) in pairwise(places))
+
+
+def senders(sentence: str) -> set[str]:
+    """The addresses, in lower case, that a sentence says the mail came from."""
+    return {address.lower() for address in _FROM_SOMEBODY.findall(sentence)}
+
+
+def tells(words: str) -> bool:
+    """Whether the words behind an address say what became of the mail."""
+    return REPLY.search(words) is not None or action_said(text := folded(words)) is not None or states_failure(text)

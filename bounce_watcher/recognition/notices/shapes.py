@@ -1,0 +1,177 @@
+"""Places of addresses by the shapes of lines: `<address>:`, labels, lists, a dialogue that refuses."""
+
+import re
+from collections.abc import Iterator
+
+from bounce_watcher.parsing.address import find_addresses
+from bounce_watcher.recognition.notices.candidate import Candidate, Strength, accused
+from bounce_watcher.recognition.notices.dialogue import ADDRESS, command_on
+from bounce_watcher.recognition.notices.reasons import DECORATION, REASON_LINES, REPLY
+from bounce_watcher.recognition.notices.sentences import senders, tells
+from bounce_watcher.recognition.notices.text import Notice
+from bounce_watcher.recognition.vocabulary import (
+    RECIPIENT_LABELS,
+    SENDER_LABELS,
+    folded,
+    offers_help,
+    states_failure,
+    states_success,
+)
+
+MAX_LINE = 1_000
+"""Characters of one line that are looked at."""
+
+_LABELLED = re.compile(r"[\W_]{0,8}([^:<>@]{1,60}?)\s{0,4}[:=]\s{0,8}(\S.*)", re.DOTALL)
+_BRACKETED = re.compile(rf"\W{{0,6}}<({ADDRESS})>\s{{0,3}}(?:\([^()]{{1,400}}\))?\s{{0,3}}(?:[:;,]|\.\.\.|\(|\[|$)")
+_NAMED = re.compile(rf"[^<>]{{0,160}}<({ADDRESS})>\s?:\s")
+_LEADING = re.compile(
+    rf"[\s*>+\-–•\"'(]{{0,12}}(?![245]\d\d-)({ADDRESS})[\"')]{{0,2}}"
+    r"(?:\s{0,3}(?::(?!//)|\.\.\.|\[|\()|\s(?=[^\s@]{0,200}\b[245]\d\d\b)|\s-\s|, )"
+)
+_SUMMARY = re.compile(rf"\s{{0,8}}[45]\d\d [45]?[\d.]{{0,12}}\s?<?({ADDRESS}?)>?\.\.\. \S")
+_INSIDE = re.compile(rf"\b(?:address|recipient|rcpt(?: to)?)\s?[:=]\s?<?({ADDRESS})>?[,;\]]", re.IGNORECASE)
+_ENCODED = re.compile(rf"\s{{0,8}}(?:[^@\n]{{0,200}}[;:])?SMTP=({ADDRESS});?\s", re.IGNORECASE)
+_BEHIND_NAME = re.compile(rf"\s{{0,8}}[^\s<>@,:;][^<>@,:;]{{1,80}},\s?({ADDRESS})(?=\s\()")  # FirstClass
+_LED_TO = re.compile(rf"\s{{1,12}}\(?(?:expanded|generated) (?:from:?|by) {{0,3}}<?({ADDRESS})>?\)?", re.IGNORECASE)
+"""Sendmail and Exim, of a program or a file that the address led to."""
+
+_REASON_FIRST = re.compile(
+    rf"[\s*>•-]{{0,12}}([^\W_][^@<>:\n]{{3,100}}?)\s[<\"'(]{{0,2}}({ADDRESS})[>\"')]{{0,3}}[\s.!;,:]{{0,4}}"
+)
+_MAILBOX = re.compile(rf"[\s*>•-]{{0,12}}([^\s*>•-][^<>@]{{0,100}})<({ADDRESS})>\s{{0,8}}")
+"""`Ada Example <user@example.org>`"""
+
+_REFUSED = re.compile(r"\b(?:fail|reject|refus|error|bounce|denied|unable|return)", re.IGNORECASE)
+_SUPPOSED = re.compile(r"\b(?:may|might|would) (?:be|have)\b", re.IGNORECASE)
+_OF_SENDER = re.compile(r"\b(?:from|by|at|via|contact|sender|von|durch|par|por|da|od|от)$")
+_ADDRESS_ALONE = re.compile(
+    rf"(?:rfc822;\s?|smtp[:=]|mailto:|to:)?{ADDRESS}(?:\s?<(?:mailto:|smtp:)?{ADDRESS}>?)?", re.IGNORECASE
+)
+_ENVIRONMENT = re.compile(r"(?!(?i:smtp)=)[\w-]{1,40}=[^\s@]{1,128}@")
+_AT_START = re.compile(rf"[\s*>•-]{{0,12}}[<\"']?(?![245]\d\d-)({ADDRESS})[>\"']?\s")
+
+
+def in_dialogue(notice: Notice) -> Iterator[Candidate]:
+    """RCPT TO with the reply below it. One that was taken with 2xx accuses nobody.
+
+    Nor does one whose reply is lost, where the notice shows replies: James shows the commands alone.
+    """
+    for number, address, reply in notice.mailed:
+        if reply and reply[0] != "2":
+            yield Candidate(address, Strength.ACCUSED, number, reply[1], "RCPT")
+        elif not reply and not notice.shows_replies and notice.announced(number):
+            yield Candidate(address, Strength.ACCUSED, number, "")
+
+
+def in_lines(notice: Notice) -> Iterator[Candidate]:
+    for number, line in enumerate(notice.lines):
+        if "@" not in line or command_on(line) or _ENVIRONMENT.match(line):
+            continue
+        yield from _in_line(notice, number, line[:MAX_LINE])
+
+
+def _in_line(notice: Notice, number: int, line: str) -> Iterator[Candidate]:
+    """The candidates of one line, by the first shape that it has."""
+    announced = notice.announced(number)
+    if found := _accused(notice, number, line, announced=announced):
+        yield from found
+    elif (announced or notice.is_answered(number)) and _stands_alone(line):
+        if not notice.helps(number):
+            yield from (Candidate(each, Strength.ACCUSED, number, "") for each in find_addresses(line, 50))
+    elif announced and (labelled := _LABELLED.fullmatch(line)):
+        yield from _labelled(number, labelled[1], labelled[2])
+
+
+def _accused(notice: Notice, number: int, line: str, *, announced: bool) -> tuple[Candidate, ...] | None:
+    """The address that a line begins with, or calls a recipient in its midst; None where the line has no such shape."""
+    if match := _SUMMARY.match(line):
+        return accused(number, match[1], line.strip())
+    if match := _BRACKETED.match(line) or _LEADING.match(line) or _NAMED.match(line):
+        words = line[match.end(1) :]
+        is_meant = (announced and not states_success(folded(words))) or REPLY.search(words)
+        return accused(number, match[1], line[match.end(1) :]) if is_meant else ()
+    return _accused_in_words(notice, number, line) if announced else None
+
+
+def _accused_in_words(notice: Notice, number: int, line: str) -> tuple[Candidate, ...]:
+    """As `_accused`, by shapes that mean so only where it has been said that something failed."""
+    if (match := _LED_TO.match(line)) and "@" not in "".join(notice.lines[max(0, number - 5) : number]):
+        return accused(number, match[1], line[match.end() :])
+    match = _ENCODED.match(line) or _BEHIND_NAME.match(line) or _AT_START.match(line)
+    if match and _is_entry(notice, number, line, match):
+        return accused(number, match[1], line[match.end() :])
+    if (match := _MAILBOX.fullmatch(line)) and _is_listed(notice, number, match.start(1)):
+        return accused(number, match[2], "")
+    if (match := _REASON_FIRST.fullmatch(line)) and _is_on_recipient(match[1]):
+        return accused(number, match[2], line)
+    if match := _INSIDE.search(line):
+        return accused(number, match[1], line)
+    return tuple(_in_statement(number, line))
+
+
+def _is_entry(notice: Notice, number: int, line: str, address: re.Match[str]) -> bool:
+    """Whether a line that begins with an address is about it, not the middle of a sentence that was wrapped there."""
+    is_encoded_or_named = not {*line[: address.start(1)]}.isdisjoint("=,")
+    if is_encoded_or_named or _is_listed(notice, number, address.start(1)):
+        return True
+    if _SUPPOSED.search(line):
+        return False
+    above = notice.lines[number - 1] if number else ""
+    is_first = not above.strip() or _LEADING.match(above) is not None or _AT_START.match(above) is not None
+    return is_first and tells(line[address.end() :])
+
+
+def _is_on_recipient(words: str) -> bool:
+    """Whether the words in front of an address say of it, and not of a sender or a helper, that the mail failed."""
+    text = folded(words)
+    return states_failure(text) and not _OF_SENDER.search(text) and not offers_help(text)
+
+
+def _in_statement(number: int, line: str) -> Iterator[Candidate]:
+    """`Delivery to user@example.org failed: 550 …`: those whom a line names between its failure and its reply."""
+    reply = REPLY.search(line)
+    if reply is None or _SUPPOSED.search(line):
+        return
+    if not states_failure(folded(line)) and not _REFUSED.search(line, 0, reply.start()):
+        return
+    named = [each for each in find_addresses(line[: reply.start()], 20) if each.lower() not in senders(line)]
+    for address in named:
+        yield Candidate(address, Strength.ACCUSED, number, _behind(line, named[-1]))
+
+
+def _is_listed(notice: Notice, number: int, indent: int) -> bool:
+    """Whether a line stands below words with a colon, or below another address of its list as far left as it."""
+    for line in reversed(notice.lines[max(0, number - REASON_LINES) : number]):
+        if line.rstrip().endswith(":"):
+            return True
+        above = _AT_START.match(line) or _MAILBOX.fullmatch(line)
+        if above and above.start(1) == indent:
+            continue
+        if line.strip() and len(line) - len(line.lstrip()) <= indent and not line.lstrip().startswith(";"):
+            return False
+    return False
+
+
+def _stands_alone(line: str) -> bool:
+    """Whether a line holds addresses and nothing else."""
+    parts = (part.strip(DECORATION) for part in re.split(r"[,;]\s|\s{2,20}", line.strip(DECORATION)))
+    return all(_ADDRESS_ALONE.fullmatch(part) for part in parts if part)
+
+
+def _labelled(number: int, label: str, value: str) -> Iterator[Candidate]:
+    """`Recipient: user@example.org`, and `Unknown user: user@example.org`, whose label is the reason."""
+    name = folded(label)
+    is_known = name in RECIPIENT_LABELS
+    is_reason = name not in SENDER_LABELS and states_failure(name) and _stands_alone(value)
+    if not is_known and not is_reason:
+        return
+    addresses = find_addresses(value, 50)
+    for address in addresses:
+        words = _behind(value, addresses[-1]) if is_known else f"{label}: {value}"
+        yield Candidate(address, Strength.ACCUSED, number, words)
+
+
+def _behind(value: str, address: str) -> str:
+    """What a label's value says after the address: the next label's words are no part of it."""
+    at = value.lower().find(address.lower())
+    return value[at + len(address) :].strip(DECORATION) if at >= 0 else ""

@@ -1,0 +1,149 @@
+"""A notice by lines, paragraphs and sections, with what may stand in it without having failed."""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from itertools import accumulate, pairwise
+
+from bounce_watcher.model.address import address_key
+from bounce_watcher.model.fields import Action
+from bounce_watcher.parsing.address import find_addresses, parse_address
+from bounce_watcher.parsing.headers import Headers
+from bounce_watcher.parsing.lazy import lazy
+from bounce_watcher.parsing.message import ParsedMessage
+from bounce_watcher.parsing.returned import original_headers, split_text
+from bounce_watcher.recognition.notices.dialogue import command_on, next_turn
+from bounce_watcher.recognition.notices.reasons import BAR, is_on_the_mail
+from bounce_watcher.recognition.prose import MAX_TEXT, action_said, bystanders, is_bystander
+from bounce_watcher.recognition.signs import has_failure_subject
+from bounce_watcher.recognition.vocabulary import folded, offers_help, plain_shapes, states_failure, states_success
+
+MAX_LINES = 1_000
+"""Lines of a notice that are read."""
+
+_ANSWERED = re.compile(r"(?:#|')[45]\d\d [45]\.\d{1,3}\.\d{1,3} ")
+_AUTHOR = re.compile(r"\b(?:sent by|sender is|message from|mail from):?$")
+
+
+@dataclass(frozen=True, eq=False)
+class Notice:
+    """A text for people, by lines and paragraphs, with what may stand in it without having failed."""
+
+    message: ParsedMessage
+    lines: tuple[str, ...]
+    original: Headers | None
+    barred: frozenset[str] = field(repr=False)
+
+    @lazy
+    def paragraphs(self) -> tuple[tuple[int, int, str], ...]:
+        """First line, line behind the last, folded text."""
+        found, start = [], None
+        for number, line in enumerate((*self.lines, "")):
+            if line.strip():
+                start = number if start is None else start
+            elif start is not None:
+                found.append((start, number, folded("\n".join(self.lines[start:number]))))
+                start = None
+        return tuple(found)
+
+    @lazy
+    def paragraph_of(self) -> tuple[int, ...]:
+        """The number of each line's paragraph; of a blank line that of the one above it, -1 at the top."""
+        numbers, number = [], -1
+        for line, before in zip(self.lines, ("", *self.lines), strict=False):
+            number += bool(line.strip()) and not before.strip()
+            numbers.append(number)
+        return tuple(numbers)
+
+    @lazy
+    def announces(self) -> tuple[bool, ...]:
+        """For each paragraph whether what stands there has been said to have failed, by it or above it."""
+        has_failed, told = has_failure_subject(self.message), []
+        for _, _, text in self.paragraphs:
+            has_failed = states_failure(text) or (has_failed and not states_success(text))
+            told.append(has_failed)
+        return tuple(told)
+
+    def announced(self, line: int) -> bool:
+        return self.announces[self.paragraph_of[line]]
+
+    def is_answered(self, line: int) -> bool:
+        """Whether the next line is a reply by RFC 3463, as Exchange's is in whatever language it writes."""
+        return line + 1 < len(self.lines) and _ANSWERED.search(self.lines[line + 1]) is not None
+
+    @lazy
+    def _has_helped(self) -> tuple[bool, ...]:
+        """For each line whether its paragraph, down to it, tells whom to ask."""
+        told, helps = [], False
+        for above, line in zip(("", *self.lines), self.lines, strict=False):
+            helps = bool(line.strip()) and (helps or offers_help(folded(f"{above}\n{line}")))
+            told.append(helps)
+        return tuple(told)
+
+    def helps(self, line: int) -> bool:
+        """Whether the words in front of a line tell whom to ask."""
+        number = self.paragraph_of[line]
+        above = self.paragraphs[number - 1][2] if number and line == self.paragraphs[number][0] else ""
+        return self._has_helped[line] or (above.endswith(":") and offers_help(above))
+
+    @lazy
+    def commands(self) -> tuple[tuple[int, re.Match[str]], ...]:
+        """Lines with MAIL FROM and RCPT TO."""
+        return tuple((number, command) for number, line in enumerate(self.lines) if (command := command_on(line)))
+
+    @lazy
+    def shows_replies(self) -> bool:
+        return any(next_turn(self.lines, number) for number, _ in self.commands)
+
+    @lazy
+    def mailed(self) -> tuple[tuple[int, str, tuple[str, str] | None], ...]:
+        """Line, address and reply (its class and text, None = not shown) of each RCPT TO that the notice shows."""
+        rcpt = ((n, found) for n, found in self.commands if found[1].lower() == "rcpt to")
+        named = ((number, parse_address(found[2] or "")) for number, found in rcpt)
+        return tuple((number, address, next_turn(self.lines, number)) for number, address in named if address)
+
+    @lazy
+    def sections(self) -> tuple[Action | None, ...]:
+        """For each line what the bar above it says became of the mail; None where no bar does."""
+        return tuple(accumulate(map(_said_by_bar, self.lines), lambda above, here: here or above))
+
+    @property
+    def has_sections(self) -> bool:
+        """Whether bars part those who failed from those for whom it will be tried again."""
+        return len({*self.sections} - {None}) > 1
+
+    def said_of_section(self, line: int) -> Action | None:
+        """What the line itself, else the bar above it, says became of the mail; None where neither tells."""
+        return action_said(folded(self.lines[line])) or self.sections[line]
+
+    def is_candidate(self, address: str) -> bool:
+        return not is_bystander(address, self.barred)
+
+
+def _said_by_bar(line: str) -> Action | None:
+    """What `----- The following addresses had transient non-fatal errors -----` says; None of other lines."""
+    text = folded(line) if BAR.fullmatch(line.strip()) else ""
+    return action_said(text) or (Action.FAILED if states_failure(text) else None)
+
+
+def open_notice(message: ParsedMessage) -> Notice:
+    """The text of a message above the original, opened up."""
+    text = plain_shapes(split_text(_whole_lines(message)[:MAX_TEXT])[0])
+    original = original_headers(message)
+    lines = tuple(text.split("\n")[:MAX_LINES])
+    return Notice(message, lines, original, bystanders(message, original) | _called_senders(lines))
+
+
+def _called_senders(lines: Iterable[str]) -> frozenset[str]:
+    """Keys of the addresses that a notice itself calls a sender: `Original Sender: <news@example.com>`."""
+    said = [line for line in lines if line.strip()]
+    called = [line for line in said if "@" in line and is_on_the_mail(line)]
+    called += [line for above, line in pairwise(said) if "@" in line and _AUTHOR.search(folded(above))]
+    called += [command[0] for line in said if (command := command_on(line)) and command[1].lower() == "mail from"]
+    return frozenset(address_key(address) for line in called for address in find_addresses(line, 20))
+
+
+def _whole_lines(message: ParsedMessage) -> str:
+    """The text; without its last line where that has no end: half a line may hold half an address."""
+    text = message.text
+    return text[: text.rfind("\n") + 1] if len(message.parts) == 1 and message.content_type == "text/plain" else text
