@@ -12,6 +12,7 @@ from sqlalchemy import Connection, Select, bindparam, func, select, update
 
 from bounce_watcher.ledger.apply import apply_event, release_expired
 from bounce_watcher.ledger.books import Announce, Books, by_stream
+from bounce_watcher.ledger.sent import with_known_messages
 from bounce_watcher.ledger.statements import KEYS, Conflict, Insertion, Key, Row, chunks, columns_of, key_of
 from bounce_watcher.ledger.tables import EVENT, MESSAGE, RECIPIENT, reason_named
 from bounce_watcher.model.ledger import (
@@ -67,7 +68,7 @@ def record_page(
     """
     messages = _unknown(connection, _MESSAGES, _distinct(page, _digest))
     _ADD_MESSAGE.execute(connection, [_of_message(messages[digest]) for digest in sorted(messages)])
-    events = sorted(_new_events(connection, page, messages), key=_at)
+    events = with_known_messages(connection, sorted(_new_events(connection, page, messages), key=_at))
     if not events:
         return PageOutcome(messages=len(messages))
     keys = [key_of(event.recipient, event.stream) for event in events]

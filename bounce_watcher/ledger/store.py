@@ -6,14 +6,14 @@ Every method raises TemporaryFailure or PermanentFailure where the database does
 
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Self
 from uuid import uuid4
 
 import structlog
 from sqlalchemy import Engine
 
-from bounce_watcher.ledger import migrate, queue, reads, standing
+from bounce_watcher.ledger import migrate, queue, reads, sent, standing
 from bounce_watcher.ledger.books import Announce
 from bounce_watcher.ledger.engine import open_engine, reading, write
 from bounce_watcher.ledger.filters import EventFilter, OutboxFilter, SuppressionFilter
@@ -31,6 +31,7 @@ from bounce_watcher.model.ledger import (
     Suppression,
     SuppressionSource,
 )
+from bounce_watcher.model.sending import SentCount, SentMail, SentOutcome
 
 __all__ = ["Announce", "Decide", "EventFilter", "Ledger", "OutboxFilter", "SuppressionFilter"]
 
@@ -91,6 +92,22 @@ class Ledger:
     def purge(self, raw_before: datetime) -> int:
         """Drops the raw content of messages received before then; what they said stays. Returns how many."""
         return standing.purge(self._engine, raw_before)
+
+    def add_sent(self, mails: Sequence[SentMail]) -> SentOutcome:
+        """Writes down mail that the platform has sent, some thousand at most. What is known changes nothing."""
+        return write(self._engine, lambda connection: sent.add_sent(connection, mails))
+
+    def put_counts(self, counts: Sequence[SentCount]) -> SentOutcome:
+        """The platform's own figures of what it sent, each in the place of an earlier one for the same."""
+        return write(self._engine, lambda connection: sent.put_counts(connection, counts))
+
+    def purge_sent(self, before: datetime) -> int:
+        """Forgets mail sent before then; its counts stay. Returns how many."""
+        return sent.purge_sent(self._engine, before)
+
+    def sent_by_day(self, since: date, until: date, stream: str | None = None) -> dict[tuple[date, str], int]:
+        """How many mails went to each receiving domain on each day (UTC), `since` <= day < `until`."""
+        return sent.sent_by_day(self._engine, since, until, stream)
 
     def suppress(
         self,

@@ -1,10 +1,10 @@
 """The tables, and the border where their rows become the frozen values of the model. SQLModel goes no further."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, cast
 
-from sqlalchemy import JSON, BigInteger, Index, Integer, LargeBinary, MetaData, Table, Text, text
+from sqlalchemy import JSON, BigInteger, Date, Index, Integer, LargeBinary, MetaData, Table, Text, text
 from sqlalchemy import Row as Fetched
 from sqlmodel import Field, SQLModel
 
@@ -170,6 +170,35 @@ class EndpointRow(Row, table=True):
     disabled_because: str | None = Field(default=None, sa_type=Text)
 
 
+class SentMessageRow(Row, table=True):
+    """A mail that the platform reported as sent, to one of its recipients. `at` is when."""
+
+    __tablename__ = "sent_message"
+    __table_args__ = (
+        Index("sent_message_by_time", "at"),
+    )
+
+    message_id: str = Field(primary_key=True, sa_type=Text)
+    recipient_key: str = Field(primary_key=True, sa_type=Text)
+    recipient: str = Field(sa_type=Text)
+    stream: str = Field(sa_type=Text)
+    sending: str | None = Field(sa_type=Text)
+    at: datetime = Field(sa_type=UtcDateTime)
+
+
+class SentCountRow(Row, table=True):
+    """How many mails went to a receiving domain on a day of UTC: `counted` from single mails, `told` as a figure."""
+
+    __tablename__ = "sent_count"
+
+    day: date = Field(primary_key=True, sa_type=Date)
+    stream: str = Field(primary_key=True, sa_type=Text)
+    sending: str = Field(primary_key=True, sa_type=Text)
+    domain: str = Field(primary_key=True, sa_type=Text)
+    counted: int = Field(sa_type=BigInteger)
+    told: int = Field(sa_type=BigInteger)
+
+
 METADATA = Row.metadata
 
 
@@ -183,6 +212,8 @@ RECIPIENT = _table(RecipientRow)
 SUPPRESSION = _table(SuppressionRow)
 OUTBOX = _table(OutboxRow)
 ENDPOINT = _table(EndpointRow)
+SENT_MESSAGE = _table(SentMessageRow)
+SENT_COUNT = _table(SentCountRow)
 
 
 def reason_named(value: str | None) -> Reason | None:

@@ -16,6 +16,7 @@ def upgrade() -> None:
     _facts()
     _recipients()
     _outbox()
+    _sent()
 
 
 def _facts() -> None:
@@ -135,6 +136,30 @@ def _outbox() -> None:
         sa.Column("disabled_at", _TIME),
         sa.Column("disabled_because", sa.Text()),
         sa.PrimaryKeyConstraint("target", name="pk_endpoint"),
+    )
+
+
+def _sent() -> None:
+    op.create_table(
+        "sent_message",
+        sa.Column("message_id", sa.Text(), nullable=False),
+        sa.Column("recipient_key", sa.Text(), nullable=False),
+        sa.Column("recipient", sa.Text(), nullable=False),
+        sa.Column("stream", sa.Text(), nullable=False),
+        sa.Column("sending", sa.Text()),
+        sa.Column("at", _TIME, nullable=False),
+        sa.PrimaryKeyConstraint("message_id", "recipient_key", name="pk_sent_message"),
+    )
+    _index("sent_message_by_time", "sent_message", "at")
+    op.create_table(
+        "sent_count",
+        sa.Column("day", sa.Date(), nullable=False),
+        sa.Column("stream", sa.Text(), nullable=False),
+        sa.Column("sending", sa.Text(), nullable=False),
+        sa.Column("domain", sa.Text(), nullable=False),
+        sa.Column("counted", sa.BigInteger(), nullable=False),
+        sa.Column("told", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("day", "stream", "sending", "domain", name="pk_sent_count"),
     )
 
 

@@ -1,0 +1,66 @@
+"""What a platform reports of its own mail: what it sent, and what was taken."""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+
+LONGEST_MESSAGE_ID = 998
+"""Octets: RFC 5322 section 2.1.1 lets no line be longer."""
+
+
+@dataclass(frozen=True, slots=True)
+class SentMail:
+    """One mail to one recipient. `message_id` as `bare_message_id` gives it, `at` aware."""
+
+    message_id: str
+    recipient: str
+    stream: str
+    at: datetime
+    sending: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SentCount:
+    """How many mails of a stream and a sending went to a receiving domain on a day of UTC. "" = not told apart."""
+
+    day: date
+    stream: str
+    domain: str
+    count: int
+    sending: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """A mail that the recipient's server took at `at` (aware)."""
+
+    recipient: str
+    stream: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class SentOutcome:
+    """What a report of sent mail added: mails not known before, known ones, and figures set."""
+
+    new: int = 0
+    known: int = 0
+    counts: int = 0
+
+    def __add__(self, other: "SentOutcome") -> "SentOutcome":
+        return SentOutcome(self.new + other.new, self.known + other.known, self.counts + other.counts)
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveredOutcome:
+    """What deliveries changed: recipients whose soft bounces count no longer, and suppressions that ended by it."""
+
+    reset: int = 0
+    released: int = 0
+
+    def __add__(self, other: "DeliveredOutcome") -> "DeliveredOutcome":
+        return DeliveredOutcome(self.reset + other.reset, self.released + other.released)
+
+
+def bare_message_id(text: str) -> str:
+    """A Message-ID without its angle brackets and the white space around them."""
+    return text.strip().removeprefix("<").removesuffix(">").strip()

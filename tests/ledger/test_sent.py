@@ -1,0 +1,140 @@
+"""What the platform reports to have sent: kept once, counted for good, and the proof of a bounce."""
+
+from dataclasses import replace
+from datetime import date, datetime
+
+import pytest
+
+from bounce_watcher.ledger.store import Ledger
+from bounce_watcher.model.finding import Evidence
+from bounce_watcher.model.ledger import BounceEvent
+from bounce_watcher.model.sending import SentCount, SentMail, SentOutcome
+from tests.ledger.making import START, USER, bounce, day, page, record
+
+EVER = (date(2026, 1, 1), date(2027, 1, 1))
+TODAY = START.date()
+
+
+def sent(message_id: str, recipient: str = USER, *, at: datetime = START, stream: str = "news",
+         sending: str | None = "spring") -> SentMail:
+    return SentMail(message_id, recipient, stream, at, sending)
+
+
+def test_a_mail_told_twice_is_kept_and_counted_once(ledger: Ledger) -> None:
+    assert ledger.add_sent([sent("1@x"), sent("1@x", "USER@example.org"), sent("2@x")]) == SentOutcome(new=2, known=1)
+    assert ledger.add_sent([sent("2@x", at=day(5)), sent("2@x", "other@example.com")]) == SentOutcome(new=1, known=1)
+    assert ledger.sent_by_day(*EVER) == {(TODAY, "example.org"): 2, (TODAY, "example.com"): 1}
+
+
+def test_days_are_those_of_utc(ledger: Ledger) -> None:
+    ledger.add_sent([sent("1@x", at=datetime.fromisoformat("2026-03-01T23:30:00-05:00"))])
+    assert list(ledger.sent_by_day(*EVER)) == [(date(2026, 3, 2), "example.org")]
+
+
+def test_domains_compare_as_addresses_do(ledger: Ledger) -> None:
+    ledger.add_sent([sent("1@x", "u@BÜCHER.example")])
+    ledger.put_counts([SentCount(TODAY, "news", "xn--bcher-kva.example.", 7)])
+    assert ledger.sent_by_day(*EVER) == {(TODAY, "xn--bcher-kva.example"): 8}
+
+
+def test_of_a_figure_and_single_mails_for_the_same_the_greater_holds(ledger: Ledger) -> None:
+    ledger.put_counts([SentCount(TODAY, "news", "example.org", 1, "spring")])
+    ledger.add_sent([sent("1@x"), sent("2@x")])
+    assert ledger.sent_by_day(*EVER) == {(TODAY, "example.org"): 2}
+    for figure in (900, 40):  # a later one corrects the earlier
+        assert ledger.put_counts([SentCount(TODAY, "news", "example.org", figure, "spring")]) == SentOutcome(counts=1)
+    assert ledger.sent_by_day(*EVER) == {(TODAY, "example.org"): 40}
+    assert ledger.sent_by_day(*EVER, stream="invoices") == {}
+
+
+def test_retention_forgets_mails_and_keeps_counts(ledger: Ledger) -> None:
+    ledger.add_sent([sent("old@x"), sent("young@x", at=day(2))])
+    assert ledger.purge_sent(day(1)) == 1
+    assert ledger.purge_sent(day(1)) == 0
+    assert sum(ledger.sent_by_day(*EVER).values()) == 2
+    record(ledger, page(bounce_of("old@x"), bounce_of("young@x")))
+    assert evidence(ledger) == {"old@x": Evidence.REPORT, "young@x": Evidence.KNOWN_MESSAGE}
+
+
+@pytest.mark.timeout(60)
+def test_a_hundred_thousand_mails(ledger: Ledger) -> None:
+    for start in range(0, 100_000, 5_000):
+        ledger.add_sent([sent(f"{n}@x", f"u{n}@d{n % 300}.example") for n in range(start, start + 5_000)])
+    assert sum(ledger.sent_by_day(*EVER).values()) == 100_000
+
+
+# ── what a bounce proves by it ──────────────────────────────────────────────────────────────────────────────────────
+
+def bounce_of(message_id: str, recipient: str = USER, evidence: Evidence = Evidence.REPORT, doubt: str | None = None,
+              sending: str | None = None) -> BounceEvent:
+    return replace(bounce(f"of-{message_id}-{recipient}", recipient), sent_message_id=message_id, evidence=evidence,
+                   doubt=doubt, sending=sending)
+
+
+def evidence(ledger: Ledger) -> dict[str | None, Evidence]:
+    return {event.sent_message_id: event.evidence for event in ledger.events()}
+
+
+def only(ledger: Ledger) -> BounceEvent:
+    (event,) = ledger.events()
+    return event
+
+
+def test_a_known_message_of_this_recipient_proves_the_bounce(ledger: Ledger) -> None:
+    ledger.add_sent([sent("1@x")])
+    record(ledger, page(bounce_of("1@x", "User@Example.ORG")))
+    event = only(ledger)
+    assert (event.evidence, event.stream, event.sending) == (Evidence.KNOWN_MESSAGE, "news", "spring")
+    assert [(it.recipient, it.stream) for it in ledger.suppressions()] == [("User@Example.ORG", "news")]
+
+
+@pytest.mark.parametrize(("message_id", "recipient"), [("2@x", USER), ("1@x", "other@example.org"), ("1@X", USER)])
+def test_any_other_message_or_recipient_proves_nothing(ledger: Ledger, message_id: str, recipient: str) -> None:
+    ledger.add_sent([sent("1@x"), sent("3@x", "other@example.org")])
+    record(ledger, page(bounce_of(message_id, recipient)))
+    event = only(ledger)
+    assert (event.evidence, event.stream, event.sending) == (Evidence.REPORT, "default", None)
+
+
+def test_a_stronger_proof_stays_and_what_is_in_doubt_stays_in_doubt(ledger: Ledger) -> None:
+    ledger.add_sent([sent("token@x"), sent("signed@x"), sent("doubt@x")])
+    record(ledger, page(
+        bounce_of("token@x", evidence=Evidence.TOKEN, sending="autumn"),
+        bounce_of("signed@x", evidence=Evidence.SIGNATURE),
+        bounce_of("doubt@x", evidence=Evidence.PROSE, doubt="a token of somebody else"),
+    ))
+    found = {event.sent_message_id: (event.evidence, event.stream, event.sending) for event in ledger.events()}
+    assert found == {
+        "token@x": (Evidence.TOKEN, "default", "autumn"),
+        "signed@x": (Evidence.SIGNATURE, "news", "spring"),
+        "doubt@x": (Evidence.PROSE, "default", None),
+    }
+
+
+def test_a_report_that_names_nobody_is_of_the_one_recipient_of_its_message(ledger: Ledger) -> None:
+    ledger.add_sent([sent("1@x", "Who@example.org")])
+    record(ledger, page(bounce_of("1@x", "")))
+    event = only(ledger)
+    assert (event.recipient, event.evidence, event.stream) == ("Who@example.org", Evidence.KNOWN_MESSAGE, "news")
+    assert record(ledger, page(bounce_of("1@x", ""))).events == 0  # the same report read again
+
+
+def test_a_message_of_several_recipients_tells_of_none(ledger: Ledger) -> None:
+    ledger.add_sent([sent("1@x", "a@example.org"), sent("1@x", "b@example.org")])
+    record(ledger, page(bounce_of("1@x", "")))
+    event = only(ledger)
+    assert (event.recipient, event.evidence) == ("", Evidence.REPORT)
+
+
+def test_more_reports_in_a_page_than_one_statement_asks_for(ledger: Ledger) -> None:
+    mails = [sent(f"{n}@x", f"u{n}@example.org") for n in range(0, 300, 2)]
+    ledger.add_sent(mails)
+    record(ledger, page(*(bounce_of(f"{n}@x", f"u{n}@example.org") for n in range(300))))
+    proven = {name for name, grade in evidence(ledger).items() if grade is Evidence.KNOWN_MESSAGE}
+    assert proven == {mail.message_id for mail in mails}
+
+
+def test_characters_that_no_database_takes(ledger: Ledger) -> None:
+    ledger.add_sent([sent("a\0b\udce4@x", "u\0@example.org")])
+    record(ledger, page(replace(bounce("m", "u\0@example.org"), sent_message_id="a\0b\udce4@x")))
+    assert only(ledger).evidence is Evidence.KNOWN_MESSAGE
