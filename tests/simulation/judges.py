@@ -1,0 +1,213 @@
+"""Who decides on the model's reports: bounce-watcher as it runs, and three policies that are common elsewhere."""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from itertools import groupby
+from json import loads
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from threading import Event
+from typing import Protocol
+
+from bounce_watcher.attribution.return_path import make_return_path
+from bounce_watcher.config import Settings, load
+from bounce_watcher.ledger.store import Ledger, OutboxFilter, SuppressionFilter
+from bounce_watcher.model.ledger import NoticeType, State
+from bounce_watcher.model.message import RawMessage, message_digest
+from bounce_watcher.service.analyser import Analyser
+from bounce_watcher.service.opening import open_ledger
+from bounce_watcher.service.paging import pages
+from bounce_watcher.service.recording import Recorder
+from bounce_watcher.service.trouble import Troubles
+from tests.simulation.letters import RETURNS, Kind, Letter, Writer, write
+from tests.simulation.model import Model, Origin, Recipient, Report
+from tests.simulation.verdict import Verdict
+
+LISTENER = "platform"
+POLL_EVERY = timedelta(minutes=10)
+"""The service looks each minute; ten keep the number of transactions down, and make it slower to notice things."""
+
+
+class Judge(Protocol):
+    """`name` is a column's title. `given_up` are the numbers of the recipients that are not to be mailed now."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def given_up(self) -> set[int]: ...
+
+    def take(self, reports: Sequence[Report], now: datetime) -> None:
+        """All that came until `now`, in the order of time."""
+
+    def verdicts(self) -> Iterator[Verdict]:
+        """Everybody that was ever given up, in the order of time."""
+
+    def forged_believed(self) -> int:
+        """How many forged reports counted against somebody whom their forger is not."""
+
+
+class Watcher:
+    """bounce-watcher: the mail is written, analysed in other processes, and recorded by the service's own parts."""
+
+    name = "bounce-watcher"
+
+    def __init__(self, model: Model, settings: Settings, ledger: Ledger, analyser: Analyser) -> None:
+        self._settings = settings
+        self._ledger = ledger
+        self._recorder = Recorder(settings, ledger, analyser, Troubles())
+        self._numbers = {recipient.address: recipient.number for recipient in model.recipients}
+        self._forged: dict[str, Recipient] = {}
+        self.given_up: set[int] = set()
+
+    def take(self, reports: Sequence[Report], now: datetime) -> None:
+        polls = groupby(reports, key=lambda report: (now - report.at) // POLL_EVERY)
+        polled = (page for _, poll in polls for page in pages(map(self._received, poll)))
+        self._recorder.drain(polled, lambda places, tally: None, Event())
+        self._recorder.expire(now)
+        standing = self._ledger.suppressions(SuppressionFilter(state=State.SUPPRESSED))
+        self.given_up = {self._numbers[each.recipient] for each in standing}
+
+    def verdicts(self) -> Iterator[Verdict]:
+        told = self._ledger.outbox(OutboxFilter(target=LISTENER))
+        for item in told:
+            if item.type is NoticeType.SUPPRESSED and item.recipient is not None:
+                until = loads(item.body)["data"].get("until")
+                yield Verdict(self._numbers[item.recipient], item.created_at, for_good=until is None)
+
+    def forged_believed(self) -> int:
+        events = (event for event in self._ledger.events() if event.message_digest in self._forged)
+        return sum(
+            event.counted is None and event.recipient != self._forged[event.message_digest].address for event in events
+        )
+
+    def _received(self, report: Report) -> RawMessage:
+        content = write(self._letter(report), report.kind, report.recipient.provider.writer)
+        if report.is_forged:
+            self._forged[message_digest(content)] = report.holder
+        return RawMessage(f"model#{report.number}", content, report.at, mailbox="returns", stream="news")
+
+    def _letter(self, report: Report) -> Letter:
+        recipient = report.recipient
+        is_told = recipient.provider.writer is Writer.POSTFIX or report.origin is Origin.OTHERS_TOKEN
+        has_original = is_told and report.origin is not Origin.FORWARDED_TOKEN
+        return Letter(
+            number=report.number, mail=report.mail, at=report.at, path=self._return_path(report),
+            recipient=recipient.address, original=recipient.address if has_original else None, reply=report.reply,
+        )
+
+    def _return_path(self, report: Report) -> str:
+        if not self._settings.attribution.token_keys or report.origin is Origin.NO_TOKEN:
+            return RETURNS
+        path = make_return_path(self._settings.attribution, report.holder.address, "news", f"n{report.day or 0}")
+        return _damaged(path) if report.origin is Origin.DAMAGED_TOKEN else path
+
+
+def _damaged(path: str) -> str:
+    """Another letter in the middle of the signature."""
+    at = path.index("+") + 6
+    return f"{path[:at]}{'b' if path[at] == 'a' else 'a'}{path[at + 1 :]}"
+
+
+@contextmanager
+def watcher(model: Model, *, guard: bool = True, tokens: bool = True) -> Iterator[Watcher]:
+    """bounce-watcher with a ledger of its own and everything else as it is by default."""
+    with TemporaryDirectory() as root:
+        settings = load(_configured(Path(root), guard=guard, tokens=tokens))
+        with Analyser(settings.attribution, settings.workers) as analyser, open_ledger(settings) as ledger:
+            yield Watcher(model, settings, ledger, analyser)
+
+
+def _configured(root: Path, *, guard: bool, tokens: bool) -> Path:
+    config = root / "config.toml"
+    attribution = f'[attribution]\nreturn_path = "{RETURNS}"\ntoken_key = "{"k" * 32}"'
+    no_guard = "[policy.guard]\nenabled = false"
+    config.write_text(f"""
+[database]
+url = "sqlite:///{root}/ledger.db"
+raw_retention = "0s"
+
+[[mailbox]]
+name = "returns"
+host = "127.0.0.1"
+username = "returns"
+password = "-"
+stream = "news"
+
+[[webhook]]
+name = "{LISTENER}"
+url = "http://127.0.0.1/"
+secret = "whsec_{"a" * 32}"
+
+{attribution if tokens else ""}
+{"" if guard else no_guard}
+""")
+    config.chmod(0o600)
+    return config
+
+
+class Rival:
+    """A policy that gives up for good. It reads every report without fault, and heeds a complaint at once.
+
+    `enough` is told of each failure that a recipient has not been given up before, and says whether that is enough.
+    """
+
+    def __init__(self, name: str, enough: Callable[[Report], bool]) -> None:
+        self.name = name
+        self._enough = enough
+        self._verdicts: dict[int, Verdict] = {}
+        self._believed = 0
+
+    @property
+    def given_up(self) -> set[int]:
+        return set(self._verdicts)
+
+    def take(self, reports: Sequence[Report], now: datetime) -> None:
+        for report in reports:
+            if report.recipient.number not in self._verdicts and report.kind in {Kind.FAILED, Kind.COMPLAINT}:
+                self._believed += report.is_forged
+                if report.kind is Kind.COMPLAINT or self._enough(report):
+                    number = report.recipient.number
+                    self._verdicts[number] = Verdict(number, report.at, for_good=True)
+
+    def verdicts(self) -> Iterator[Verdict]:
+        return iter(self._verdicts.values())
+
+    def forged_believed(self) -> int:
+        return self._believed
+
+
+def rivals() -> list[Rival]:
+    return [
+        Rival("any 5xx at once", lambda report: report.reply.is_permanent),
+        Rival("five bounces ever", _five_ever()),
+        Rival("Mailman's score", _mailmans_score()),
+    ]
+
+
+def _five_ever() -> Callable[[Report], bool]:
+    bounces: defaultdict[int, int] = defaultdict(int)
+
+    def enough(report: Report) -> bool:
+        bounces[report.recipient.number] += 1
+        return bounces[report.recipient.number] >= 5
+
+    return enough
+
+
+def _mailmans_score() -> Callable[[Report], bool]:
+    """bounce_score_threshold 5, one a day at most; after bounce_info_stale_after, 7 days, it begins anew."""
+    scores: dict[int, tuple[int, datetime]] = {}
+
+    def enough(report: Report) -> bool:
+        score, last = scores.get(report.recipient.number, (0, report.at))
+        if report.at - last > timedelta(days=7):
+            score = 0
+        elif score and report.at.date() == last.date():
+            return False
+        scores[report.recipient.number] = score + 1, report.at
+        return score + 1 >= 5
+
+    return enough
