@@ -4,19 +4,22 @@
              what it   who failed,   what it     whose mail it was,
              holds     whose words   means       how far that is proven
 
-No clock, no disk, no network: the same bytes with the same toolkit always give the same analysis.
+No clock, no disk, no network: the same bytes with the same toolkit always give the same analysis, as far as
+`Toolkit.dkim_key` gives the same answers.
 """
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from datetime import datetime
 
-from bounce_watcher.attribution.attribute import attribute
+from bounce_watcher.attribution.attribute import attribute, no_key
+from bounce_watcher.attribution.dkim import KeyOf
 from bounce_watcher.attribution.settings import AttributionSettings
 from bounce_watcher.classification.classify import classify
 from bounce_watcher.classification.ruleset import Ruleset
 from bounce_watcher.model.address import address_key
 from bounce_watcher.model.fields import Action
-from bounce_watcher.model.finding import Analysis, Finding, RecipientVerdict
+from bounce_watcher.model.finding import Analysis, Finding, RecipientVerdict, SentMessage
 from bounce_watcher.model.message import message_digest
 from bounce_watcher.parsing.message import ParsedMessage, parse
 from bounce_watcher.recognition import recognise
@@ -27,35 +30,49 @@ _JUDGED = frozenset({Action.FAILED, Action.DELAYED})
 
 @dataclass(frozen=True, slots=True)
 class Toolkit:
-    """What an analysis rests on besides the message."""
+    """What an analysis rests on besides the message. `dkim_key` looks up the DKIM keys of our own domains."""
 
     ruleset: Ruleset
     attribution: AttributionSettings = field(default_factory=AttributionSettings)
+    dkim_key: KeyOf = no_key
 
 
-def analyse(content: bytes, toolkit: Toolkit) -> Analysis:
-    """All that one message says. Total: any bytes give an analysis; an exception is a bug."""
+def analyse(content: bytes, toolkit: Toolkit, at: datetime | None = None) -> Analysis:
+    """All that one message says. Total: any bytes give an analysis; an exception is a bug.
+
+    `at` is when it was received (aware), by which tokens run out; None asks nothing of their age.
+    """
     message = parse(content)
     recognition = recognise(message)
     return Analysis(
         kind=recognition.kind,
         digest=message_digest(message.content),
-        recipients=_each_once(_judged(message, finding, toolkit) for finding in recognition.findings),
+        recipients=_each_once(_judged(message, each, recognition.sent, toolkit, at) for each in recognition.findings),
         sent=recognition.sent,
         feedback_type=recognition.feedback_type,
     )
 
 
-def _judged(message: ParsedMessage, finding: Finding, toolkit: Toolkit) -> RecipientVerdict:
+def _judged(
+    message: ParsedMessage, finding: Finding, sent: SentMessage, toolkit: Toolkit, at: datetime | None
+) -> RecipientVerdict:
     is_judged = finding.report.action in _JUDGED
     verdict = classify(finding.report, finding.reporting_mta, toolkit.ruleset) if is_judged else None
-    return RecipientVerdict(finding, attribute(message, finding, toolkit.attribution), verdict)
+    attribution = attribute(
+        message, finding, toolkit.attribution, mail_from=sent.mail_from, key_of=toolkit.dkim_key, at=at
+    )
+    return RecipientVerdict(finding, attribution, verdict)
 
 
 def _each_once(judged: Iterable[RecipientVerdict]) -> tuple[RecipientVerdict, ...]:
-    """A token may show that several addresses of a report are one recipient's: the worst of them counts."""
+    """A token may show that several addresses of a report are one recipient's: the worst of them counts.
+
+    What neither the report nor anything of ours ties to a recipient is left out.
+    """
     best: dict[str, RecipientVerdict] = {}
     for each in judged:
+        if not each.attribution.recipient:
+            continue
         key = address_key(each.attribution.recipient)
         if key not in best or weight(each.finding) > weight(best[key].finding):
             best[key] = each

@@ -1,103 +1,80 @@
-"""Whose failure a finding is, and how far it is proven, by the return path that the report came to.
+"""Whose failure a finding is, and how far it is proven, by what the report shows of our own sending (`traces`).
 
-A report is delivered to the envelope sender of the mail that failed. Our own server writes that address down on
-delivery, and many a reporting server repeats it in To. What is found there, strongest first:
+Strongest first:
 
-- a token of ours: it proves what was mailed, to whom, in which sending (TOKEN). Its recipient goes before the report's:
-  where mail was forwarded, the report names only an address that we never mailed.
-- something in the form of a token that we did not sign, or a token for another recipient than the one that the report
-  says was mailed: forged or mixed up. There is doubt, and no more proof than prose.
-- a plain VERP address that names the very recipient of the finding (VERP).
+- a token of ours in a return path: it proves what was mailed, to whom, in which sending (TOKEN). Its recipient goes
+  before the report's: where mail was forwarded, the report names only an address that we never mailed.
+- the same in a header field of the mail that came back (SIGNATURE).
+- something in the form of a token that we did not sign, that has run out, or that is for another recipient than the one
+  that the report says was mailed: forged or mixed up. There is doubt, and no more proof than prose.
+- a DKIM signature of ours over a field that names the very recipient (SIGNATURE).
+- a plain VERP address or a field of ours that does (VERP).
 - nothing: what the finding itself rests on.
+
+A finding may name nobody, as most complaints do. Then the recipient is whom the strongest of these names, alone.
 """
 
-import re
-from collections.abc import Iterator
-from dataclasses import dataclass
-from functools import lru_cache
+from datetime import datetime
 
-from bounce_watcher.attribution.return_path import Token, read_token
-from bounce_watcher.attribution.rewriting import extension, unwrap, verp_recipient
+from bounce_watcher.attribution.dkim import KeyOf
+from bounce_watcher.attribution.return_path import Token
 from bounce_watcher.attribution.settings import AttributionSettings
+from bounce_watcher.attribution.traces import Traces, traces
 from bounce_watcher.model.address import address_key
 from bounce_watcher.model.finding import Attribution, Evidence, Finding
 from bounce_watcher.parsing.message import ParsedMessage
 
-_ENVELOPE_HEADERS = ("X-Original-To", "Delivered-To", "Envelope-To", "To")
-"""Postfix, Dovecot and Exim write the first three on delivery; the address before an alias stands in the first."""
 
-MAX_FIELDS = 4
-MAX_FIELD_LENGTH = 2000
-MAX_ADDRESSES = 16
-"""Fields of one name that are looked at, characters of each, addresses in it: a report has one recipient."""
-
-_BETWEEN = r"\s<>\"(),;:\[\]"
-_ADDRESS = re.compile(rf"(?<![^{_BETWEEN}])[^{_BETWEEN}]{{1,320}}@[a-z0-9.-]{{1,255}}", re.IGNORECASE)
+def no_key(name: str) -> str | None:
+    """For those who look nothing up: keys of the configuration alone."""
+    return None
 
 
-@dataclass(frozen=True, slots=True)
-class _Envelope:
-    """What the return path of a report tells, whichever of its recipients is asked for.
-
-    `token` is ours or pretends to be; `named` are the keys of the addresses that plain VERP names.
-    """
-
-    token: Token | None
-    named: frozenset[str]
-
-
-def attribute(message: ParsedMessage, finding: Finding, settings: AttributionSettings) -> Attribution:
+def attribute(
+    message: ParsedMessage,
+    finding: Finding,
+    settings: AttributionSettings,
+    *,
+    mail_from: str | None = None,
+    key_of: KeyOf = no_key,
+    at: datetime | None = None,
+) -> Attribution:
     """The attribution of one finding. Total: no header can make it raise.
 
-    `recipient` is "" where neither the token nor the report names one.
+    `mail_from` is the envelope sender that a feedback report tells; `key_of` looks up DKIM keys of our domains; `at` is
+    when the report was received (aware), None where it is not to be asked how old a token is.
+    `recipient` is "" where nothing names one.
     """
-    if settings.return_path is None:
-        return _as_reported(finding)
-    envelope = _envelope(message, settings)
-    if envelope.token is not None:
-        return _by_token(envelope.token, finding, settings.token_keys)
-    if address_key(finding.report.recipient or "") in envelope.named:
-        return _as_reported(finding, _stronger(Evidence.VERP, finding.evidence))
-    return _as_reported(finding)
+    found = traces(message, mail_from, settings, key_of, at)
+    for token, grade in ((found.token, Evidence.TOKEN), (found.header_token, Evidence.SIGNATURE)):
+        if token is not None:
+            return _by_token(token, grade, found, finding, settings, at)
+    return _by_address(found, finding)
 
 
-@lru_cache(maxsize=1)  # a report may name a thousand recipients, and its header hold a thousand return paths
-def _envelope(message: ParsedMessage, settings: AttributionSettings) -> _Envelope:
-    extensions = list(_extensions(message, settings.return_path or ""))
-    token = _first_token(extensions, settings.token_keys) if settings.token_keys else None
-    named = frozenset(address_key(address) for each in extensions if (address := verp_recipient(each)))
-    return _Envelope(token, named)
-
-
-def _as_reported(finding: Finding, evidence: Evidence | None = None, doubt: str | None = None) -> Attribution:
-    return Attribution(finding.report.recipient or "", evidence or finding.evidence, doubt=doubt)
-
-
-def _extensions(message: ParsedMessage, return_path: str) -> Iterator[str]:
-    """What the report's envelope recipients add to our return path, in the order of trust."""
-    for name in _ENVELOPE_HEADERS:
-        for value in message.headers.get_all(name)[:MAX_FIELDS]:
-            for address in _ADDRESS.findall(value[:MAX_FIELD_LENGTH])[:MAX_ADDRESSES]:
-                if added := extension(unwrap(address), return_path):
-                    yield added
-
-
-def _first_token(extensions: list[str], keys: tuple[bytes, ...]) -> Token | None:
-    """The first token of ours; where there is none, the first that pretends to be."""
-    tokens = [token for each in extensions if (token := read_token(each, keys))]
-    return next((token for token in tokens if token.is_ours), tokens[0] if tokens else None)
-
-
-def _by_token(token: Token, finding: Finding, keys: tuple[bytes, ...]) -> Attribution:
+def _by_token(
+    token: Token, grade: Evidence, found: Traces, finding: Finding, settings: AttributionSettings, at: datetime | None
+) -> Attribution:
     if not token.is_ours:
-        return _as_reported(finding, Evidence.PROSE, f"the report came to a token of ours in form, but {token.problem}")
-    recipient = _mailed_recipient(token, finding, keys)
+        return _doubted(finding, f"{_PLACES[grade]} a token of ours in form, but {token.problem}")
+    recipient = _mailed_recipient(token, finding, found.hints, settings.token_keys)
     if recipient is None:
-        return _as_reported(finding, Evidence.PROSE, "the report came to a token that we signed for another recipient")
-    return Attribution(recipient, Evidence.TOKEN, token.stream, token.sending)
+        return _doubted(finding, f"{_PLACES[grade]} a token that we signed for another recipient")
+    if at is not None and token.has_run_out(at, settings.token_max_age):
+        return _doubted(finding, f"{_PLACES[grade]} a token of {token.day} that has run out")
+    return Attribution(recipient, grade, token.stream or found.stream, token.sending or found.sending)
 
 
-def _mailed_recipient(token: Token, finding: Finding, keys: tuple[bytes, ...]) -> str | None:
+_PLACES = {Evidence.TOKEN: "the return path holds", Evidence.SIGNATURE: "the mail that came back holds"}
+
+
+def _doubted(finding: Finding, doubt: str) -> Attribution:
+    return Attribution(finding.report.recipient or "", Evidence.PROSE, doubt=doubt)
+
+
+def _mailed_recipient(
+    token: Token, finding: Finding, hints: tuple[str, ...], keys: tuple[bytes, ...]
+) -> str | None:
     """The address that the token was made for, as the report writes it where it does; None on a contradiction.
 
     Original-Recipient says what was mailed (RFC 3464 section 2.3.1), so another one there contradicts the token.
@@ -108,7 +85,23 @@ def _mailed_recipient(token: Token, finding: Finding, keys: tuple[bytes, ...]) -
     same = next((address for address in named if token.names(address, keys)), None)
     if same is not None or report.original_recipient:
         return same
-    return token.recipient
+    return token.recipient or next((hint for hint in hints if token.names(hint, keys)), None)
+
+
+def _by_address(found: Traces, finding: Finding) -> Attribution:
+    recipient = finding.report.recipient
+    for addresses, grade in ((found.signed, Evidence.SIGNATURE), (found.named, Evidence.VERP)):
+        same = _same(recipient, addresses)
+        if same is not None:
+            return Attribution(same, _stronger(grade, finding.evidence), found.stream, found.sending)
+    return Attribution(recipient or "", finding.evidence, found.stream, found.sending)
+
+
+def _same(recipient: str | None, addresses: frozenset[str]) -> str | None:
+    """`recipient` if it is among them; the only one of them where the report names nobody."""
+    if recipient is None:
+        return next(iter(addresses)) if len(addresses) == 1 else None
+    return recipient if address_key(recipient) in addresses else None
 
 
 def _stronger(one: Evidence, other: Evidence) -> Evidence:

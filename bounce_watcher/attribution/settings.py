@@ -1,6 +1,25 @@
 """What ties a report to our own sending."""
 
 from dataclasses import dataclass, field
+from datetime import timedelta
+
+TOKEN_HEADER = "X-BW-Token"
+
+TOKEN_MAX_AGE = timedelta(days=90)
+"""Servers give up after five days (RFC 5321 section 4.5.4.1) and few complain of a mail weeks old; who shows a token of
+last year has found it in an archive."""
+
+
+@dataclass(frozen=True, slots=True)
+class HeaderNames:
+    """Fields of the mail that we send, by which a returned one is known; None where there is none such.
+
+    `campaign` holds the id of the sending, `stream` the stream, `user` the address of the recipient.
+    """
+
+    campaign: str | None = None
+    stream: str | None = None
+    user: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -8,8 +27,15 @@ class AttributionSettings:
     """`return_path` is the plain address that tokens ride on; `token_keys` the signing keys, the newest first.
 
     `own_domains` are the From and DKIM domains of what we send. An empty `token_keys` means: no token is ours.
+    `token_max_age` None = tokens do not run out. `token_header` is the field that holds a token in what we send.
+    `dkim_keys` are names and TXT records of DKIM keys of ours; with `dkim_dns` those of `own_domains` are looked up.
     """
 
     return_path: str | None = None
     token_keys: tuple[bytes, ...] = field(default=(), repr=False)
     own_domains: frozenset[str] = frozenset()
+    token_max_age: timedelta | None = TOKEN_MAX_AGE
+    token_header: str = TOKEN_HEADER
+    headers: HeaderNames = HeaderNames()
+    dkim_keys: tuple[tuple[str, str], ...] = ()
+    dkim_dns: bool = True

@@ -100,7 +100,7 @@ class _Explainer:
 
     def tell(self, raw: RawMessage) -> None:
         raw = replace(raw, stream=self.stream)
-        analysis = analyse(raw.content, self.toolkit)
+        analysis = analyse(raw.content, self.toolkit, raw.received_at)
         decisions = _decisions(raw, analysis, self.policy, self.ledger)
         rules = {rule.id: rule for rule in self.toolkit.ruleset.rules}
         for line in _explained(raw, analysis, decisions, rules):

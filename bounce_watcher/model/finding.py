@@ -63,11 +63,15 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class SentMessage:
-    """What the report tells of the mail that was sent. None = not told. Message-ID without angle brackets."""
+    """What the report tells of the mail that was sent. None = not told. Message-ID without angle brackets.
+
+    `mail_from` is its envelope sender, where the report has a field for it.
+    """
 
     message_id: str | None = None
     sender: str | None = None
     subject: str | None = None
+    mail_from: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +79,7 @@ class Attribution:
     """Whose failure it is, as far as it is proven.
 
     `recipient` is the address that was mailed (a token's before the report's); `stream` and `sending` come from a
-    token.
+    token, else from fields of the mail that came back.
     `doubt` says why the report is forged or mixed up; None where nothing speaks against it.
     """
 

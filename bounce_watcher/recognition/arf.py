@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable
+from dataclasses import replace
 
 from bounce_watcher.model.fields import FeedbackReport, RecipientReport
 from bounce_watcher.model.finding import Evidence, Finding, Kind, Provenance
@@ -51,7 +52,8 @@ def recognise(message: ParsedMessage) -> Recognition | None:
     original = original_headers(message)
     addresses = report.original_rcpt_to or addressees(original)
     found = findings(NAME, part, addresses, _quote(report))
-    return Recognition(Kind.COMPLAINT, found, sent_message(original), report.feedback_type)
+    sent = replace(sent_message(original), mail_from=report.original_mail_from)
+    return Recognition(Kind.COMPLAINT, found, sent, report.feedback_type)
 
 
 def _feedback_part(message: ParsedMessage) -> Part | None:
@@ -119,8 +121,11 @@ def _quote(report: FeedbackReport) -> str:
 
 
 def findings(recognizer: str, part: Part, addresses: Iterable[str], quote: str) -> tuple[Finding, ...]:
-    """What a complaint says of each who complains."""
-    return each_once(
+    """What a complaint says of each who complains; of one without a name where the address is blacked out.
+
+    Attribution may know that one by our return path, or by what we wrote into the mail.
+    """
+    named = each_once(
         Finding(
             RecipientReport(final_recipient=address),
             Provenance(recognizer, part.path, quote or address),
@@ -128,3 +133,4 @@ def findings(recognizer: str, part: Part, addresses: Iterable[str], quote: str) 
         )
         for address in addresses
     )
+    return named or (Finding(RecipientReport(), Provenance(recognizer, part.path, quote), Evidence.PROSE),)

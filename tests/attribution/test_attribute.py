@@ -73,7 +73,7 @@ def test_original_recipient_says_whose_mail_it_was() -> None:
 ])
 def test_a_token_for_another_recipient_is_doubtful_and_proves_nothing(address: str, found: Finding) -> None:
     assert attribute(report(f"To: {address}"), found, SETTINGS) == Attribution(
-        "victim@example.org", Evidence.PROSE, doubt="the report came to a token that we signed for another recipient"
+        "victim@example.org", Evidence.PROSE, doubt="the return path holds a token that we signed for another recipient"
     )
 
 

@@ -1,0 +1,180 @@
+"""What a report shows of our own sending, whichever of its recipients is asked for.
+
+Three places show something:
+
+- the return path that the report came to: our own server writes it down on delivery, many a reporter repeats it in To;
+- the return path of the mail that was sent, as a feedback report tells it (Original-Mail-From, RFC 5965 section 3.2) or
+  as servers on the way noted it in the header that came back;
+- that header's own fields: the token in it, DKIM signatures, and the fields that the configuration names.
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from functools import lru_cache
+
+from bounce_watcher.attribution.dkim import KeyOf, proven_fields
+from bounce_watcher.attribution.return_path import Token, read_header_token, read_token
+from bounce_watcher.attribution.rewriting import extension, unwrap, verp_recipient
+from bounce_watcher.attribution.settings import AttributionSettings
+from bounce_watcher.model.address import address_key
+from bounce_watcher.parsing.address import find_addresses
+from bounce_watcher.parsing.headers import Headers
+from bounce_watcher.parsing.message import ParsedMessage
+from bounce_watcher.parsing.returned import original_headers
+
+_ENVELOPE_HEADERS = ("X-Original-To", "Delivered-To", "Envelope-To", "To")
+"""Postfix, Dovecot and Exim write the first three on delivery; the address before an alias stands in the first."""
+
+_SENDER_FIELDS = (
+    "return-path", "x-return-path", "x-original-return-path", "envelope-from", "x-envelope-from", "x-envelope-sender",
+    "x-mailfrom", "received-spf", "authentication-results", "arc-authentication-results",
+)
+"""Where a mail that was delivered tells its envelope sender. Feedback loops black out To, and seldom these."""
+
+MAX_FIELDS = 4
+MAX_FIELD_LENGTH = 2000
+MAX_ADDRESSES = 16
+"""Fields of one name that are looked at, characters of each, addresses in it: a report has one recipient."""
+
+MAX_HINTS = 8
+"""Addresses of the mail that was sent which a digest is compared with: each costs an HMAC a key."""
+
+MAX_ID = 64
+"""Characters of a stream or sending that an unsigned field names."""
+
+_BETWEEN = r"\s<>\"(),;:\[\]"
+_ADDRESS = re.compile(rf"(?<![^{_BETWEEN}])[^{_BETWEEN}]{{1,320}}@[a-z0-9.-]{{1,255}}", re.IGNORECASE)
+_PROPERTY = re.compile(r"\b(?:smtp\.mailfrom|smtp\.mail|envelope-from)=", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Traces:
+    """`token` is that of a return path, `header_token` that of a header field: each is ours or pretends to be.
+
+    `signed` are the addresses that a DKIM signature of ours says were mailed, `named` those that plain VERP or a field
+    of ours names without any proof, both under `address_key`. `stream` and `sending` are what such fields say. `hints`
+    are addresses to try on a token that holds a digest alone: nothing says that they were mailed.
+    """
+
+    token: Token | None = None
+    header_token: Token | None = None
+    signed: frozenset[str] = frozenset()
+    named: frozenset[str] = frozenset()
+    stream: str | None = None
+    sending: str | None = None
+    hints: tuple[str, ...] = ()
+
+
+NO_TRACES = Traces()
+
+
+@lru_cache(maxsize=1)  # a report may name a thousand recipients, and its header hold a thousand return paths
+def traces(
+    message: ParsedMessage, mail_from: str | None, settings: AttributionSettings, key_of: KeyOf, at: datetime | None
+) -> Traces:
+    """All that it shows. `mail_from` is the sender that a feedback report names; `key_of` looks up DKIM keys."""
+    if not _looks_for_anything(settings):
+        return NO_TRACES
+    original = original_headers(message)
+    told = original.firsts(_fields(settings)) if original else {}
+    extensions = list(_extensions(_senders(message, mail_from, told), settings.return_path or ""))
+    keys = settings.token_keys
+    user = _only_address(_named_field(told, settings.headers.user))
+    header_token = read_header_token(_named_field(told, settings.token_header), keys) if keys else None
+    verp = (address for each in extensions if (address := verp_recipient(each)))
+    return Traces(
+        token=_first_token(extensions, keys) if keys else None,
+        header_token=header_token,
+        signed=_signed_addresses(original, settings, key_of, at) if original else frozenset(),
+        named=frozenset(address_key(address) for address in (*verp, user) if address),
+        stream=_id(told, settings.headers.stream),
+        sending=_id(told, settings.headers.campaign),
+        hints=_hints(header_token, told),
+    )
+
+
+def _hints(header_token: Token | None, told: Mapping[str, str]) -> tuple[str, ...]:
+    first = header_token.recipient if header_token else None
+    mailed = find_addresses(told.get("to", "")[:MAX_FIELD_LENGTH], MAX_HINTS)
+    return (first, *mailed) if first else mailed
+
+
+@lru_cache(maxsize=16)
+def _looks_for_anything(settings: AttributionSettings) -> bool:
+    return settings != AttributionSettings()
+
+
+@lru_cache(maxsize=16)
+def _fields(settings: AttributionSettings) -> tuple[str, ...]:
+    names = settings.headers
+    own = (settings.token_header, names.user, names.stream, names.campaign)
+    return ("to", *_SENDER_FIELDS, *(name.lower() for name in own if name))
+
+
+def _named_field(told: Mapping[str, str], name: str | None) -> str:
+    return told.get(name.lower(), "")[:MAX_FIELD_LENGTH] if name else ""
+
+
+def _id(told: Mapping[str, str], name: str | None) -> str | None:
+    return _named_field(told, name).strip()[:MAX_ID] or None
+
+
+def _only_address(value: str) -> str | None:
+    found = find_addresses(value[:MAX_FIELD_LENGTH], 2)
+    return found[0] if len(found) == 1 else None
+
+
+# ── return paths ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+def _senders(message: ParsedMessage, mail_from: str | None, told: Mapping[str, str]) -> Iterator[str]:
+    """Texts that may hold our return path, in the order of trust."""
+    for name in _ENVELOPE_HEADERS:
+        yield from message.headers.get_all(name)[:MAX_FIELDS]
+    yield mail_from or ""
+    for name in _SENDER_FIELDS:
+        if value := told.get(name):
+            yield _PROPERTY.sub(" ", value[:MAX_FIELD_LENGTH])
+
+
+def _extensions(texts: Iterable[str], return_path: str) -> Iterator[str]:
+    """What addresses add to our return path."""
+    if not return_path:
+        return
+    for text in texts:
+        for address in _ADDRESS.findall(text[:MAX_FIELD_LENGTH])[:MAX_ADDRESSES]:
+            if added := extension(unwrap(address), return_path):
+                yield added
+
+
+def _first_token(extensions: list[str], keys: tuple[bytes, ...]) -> Token | None:
+    """The first token of ours; where there is none, the first that pretends to be."""
+    tokens = [token for each in extensions if (token := read_token(each, keys))]
+    return next((token for token in tokens if token.is_ours), tokens[0] if tokens else None)
+
+
+# ── DKIM ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+def _signed_addresses(
+    original: Headers, settings: AttributionSettings, key_of: KeyOf, at: datetime | None
+) -> frozenset[str]:
+    """Whom signed fields say that we mailed: who stands alone in To, and in the field that holds the recipient."""
+    if not (settings.dkim_keys or settings.own_domains):
+        return frozenset()
+    proven = proven_fields(original, lambda name: _own_key(name, settings, key_of), at, settings.token_max_age)
+    fields = {"to", (settings.headers.user or "to").lower()} & proven
+    found = (_only_address(original.get(name) or "") for name in fields)
+    return frozenset(address_key(address) for address in found if address)
+
+
+def _own_key(name: str, settings: AttributionSettings, key_of: KeyOf) -> str | None:
+    known = _configured(settings).get(name)
+    if known is None and settings.dkim_dns and name.partition("._domainkey.")[2] in settings.own_domains:
+        return key_of(name)
+    return known
+
+
+@lru_cache(maxsize=16)
+def _configured(settings: AttributionSettings) -> dict[str, str]:
+    return dict(settings.dkim_keys)
