@@ -2,7 +2,7 @@
 
 from pydantic import SecretStr
 
-from bounce_watcher.attribution.settings import AttributionSettings
+from bounce_watcher.attribution.settings import AttributionSettings, HeaderNames
 from bounce_watcher.config.problems import Notes
 from bounce_watcher.config.schema import (
     AttributionTable,
@@ -94,7 +94,7 @@ def _webhook(table: WebhookTable) -> WebhookTarget:
 
 
 def _policy(table: PolicyTable, *, has_tokens: bool) -> PolicySettings:
-    usual = Evidence.TOKEN if has_tokens else Evidence.REPORT
+    usual = Evidence.SIGNATURE if has_tokens else Evidence.REPORT
     return PolicySettings(
         mode=table.mode,
         evidence_hard=table.evidence.hard or usual,
@@ -120,6 +120,11 @@ def _attribution(table: AttributionTable) -> AttributionSettings:
         return_path=table.return_path,
         token_keys=tuple(_key(secret) for secret in keys),
         own_domains=frozenset(table.own_domains),
+        token_max_age=table.token_max_age,
+        token_header=table.token_header,
+        headers=HeaderNames(table.headers.campaign, table.headers.stream, table.headers.user),
+        dkim_keys=tuple((key.name, key.record) for key in table.dkim_key),
+        dkim_dns=table.dkim_dns,
     )
 
 

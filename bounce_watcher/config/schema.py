@@ -20,6 +20,8 @@ from pydantic import (
     field_validator,
 )
 
+from bounce_watcher.attribution.dkim import is_key_record
+from bounce_watcher.attribution.settings import AttributionSettings
 from bounce_watcher.config.database import DEFAULT_URL, database_url
 from bounce_watcher.config.settings import Settings
 from bounce_watcher.config.values import (
@@ -27,8 +29,10 @@ from bounce_watcher.config.values import (
     CaFile,
     Domain,
     Duration,
+    FieldName,
     Folder,
     Host,
+    KeyName,
     Listen,
     Name,
     OrNever,
@@ -66,7 +70,7 @@ def _defaults(settings: type) -> dict[str, Any]:
 
 
 _IMAP, _WEBHOOK, _SETTINGS = _defaults(ImapAccount), _defaults(WebhookTarget), _defaults(Settings)
-_POLICY = PolicySettings()
+_POLICY, _ATTRIBUTION = PolicySettings(), AttributionSettings()
 
 SECOND, MINUTE, DAY = timedelta(seconds=1), timedelta(minutes=1), timedelta(days=1)
 KIB, MIB = 1024, 1024 * 1024
@@ -190,11 +194,41 @@ class MailboxTable(Table):
 
 # ── whom to believe, and what follows ───────────────────────────────────────────────────────────────────────────────
 
+class HeadersTable(Table):
+    campaign: FieldName | None = None
+    stream: FieldName | None = None
+    user: FieldName | None = None
+
+
+def _key_record(value: str) -> str:
+    if not is_key_record(value):
+        raise ValueError('holds no DKIM key that mail could be verified by: write the whole TXT record, as in '
+                         '"v=DKIM1; k=rsa; p=MIIB…"')
+    return value
+
+
+class DkimKeyTable(Table):
+    name: Annotated[KeyName, Field(examples=['"s1._domainkey.example.com"'])]
+    record: Annotated[Text, AfterValidator(_key_record), Field(examples=['"v=DKIM1; k=rsa; p=MIIB…"'])]
+
+
+def _outlasts_bounces(value: timedelta | None) -> timedelta | None:
+    if value is not None and value < 7 * DAY:
+        raise ValueError(f'{spell(value)} is too short: servers report a failure after some five days; at least '
+                         '"7d", or "never"')
+    return value
+
+
 class AttributionTable(Table):
     token_key: Secret = None
     token_old_keys: Annotated[list[SecretStr], SECRETS] = []
     return_path: Address | None = Field(default=None, validate_default=True)
+    token_max_age: Annotated[OrNever, AfterValidator(_outlasts_bounces)] = _ATTRIBUTION.token_max_age
+    token_header: FieldName = _ATTRIBUTION.token_header
     own_domains: list[Domain] = []
+    dkim_dns: bool = _ATTRIBUTION.dkim_dns
+    headers: HeadersTable = HeadersTable()
+    dkim_key: list[DkimKeyTable] = []
 
     @field_validator("return_path")
     @classmethod

@@ -21,6 +21,7 @@ _SIZE = re.compile(r"(\d{1,9})\s?([KMG])iB", re.ASCII)
 _FACTORS = {"K": 1024, "M": 1024**2, "G": 1024**3}
 _NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 _LABEL = re.compile(r"(?!-)[^\W_](?:[\w-]{0,62})(?<!-)")
+_FIELD_NAME = re.compile(r"[!-9;-~]{1,76}")
 _LOCAL_PART = re.compile(r"[^\s@<>()\[\],;:\\\"\x00-\x1f\x7f]{1,64}")
 _LONGEST = timedelta(days=36_500)
 _KINDS = {
@@ -265,7 +266,24 @@ def _protected(value: str) -> str:
                          '"@example.org"') from None
 
 
+def _field_name(value: str) -> str:
+    """RFC 5322 section 2.2."""
+    if not _FIELD_NAME.fullmatch(value):
+        raise ValueError(f'{quoted(value)} is no name of a header field: leave out the colon, as in "X-Campaign"')
+    return value
+
+
+def _key_name(value: str) -> str:
+    """Where a DKIM key stands in the DNS (RFC 6376 section 3.6.2.1), in lower case."""
+    selector, between_them, domain = value.partition("._domainkey.")
+    if not (between_them and all(map(_is_domain, (f"{selector}.example", domain)))):
+        raise ValueError(f'{quoted(value)} is no name of a DKIM key: write it as "s1._domainkey.example.com"')
+    return f"{selector.lower()}._domainkey.{_domain(domain)}"
+
+
 Domain = Annotated[Text, AfterValidator(_domain)]
+FieldName = Annotated[Text, AfterValidator(_field_name)]
+KeyName = Annotated[Text, AfterValidator(_key_name)]
 Address = Annotated[Text, AfterValidator(_address)]
 Protected = Annotated[Text, AfterValidator(_protected)]
 

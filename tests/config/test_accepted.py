@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from bounce_watcher.attribution.settings import AttributionSettings
+from bounce_watcher.attribution.settings import AttributionSettings, HeaderNames
 from bounce_watcher.config import Settings
 from bounce_watcher.intake.account import Grant, ImapAccount, Mechanism, OAuth2Account, Security
 from bounce_watcher.model.finding import Evidence
@@ -147,17 +147,20 @@ def test_one_bounce_may_be_enough() -> None:
     assert policy.soft == Threshold(1, 1, timedelta(0), timedelta(days=60))
 
 
+DKIM_KEY = "v=DKIM1; k=ed25519; p=11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo="
+"""RFC 8463 appendix A.2."""
+
 TOKENS = ("[attribution]", f'token_key = "{TOKEN_KEY}"', 'return_path = "returns@bounces.example.com"')
 
 
-def test_with_a_token_key_only_tokens_count() -> None:
+def test_with_a_token_key_only_what_is_signed_counts() -> None:
     policy = accepted(rest(*TOKENS)).policy
-    assert (policy.evidence_hard, policy.evidence_soft, policy.evidence_complaint) == (Evidence.TOKEN,) * 3
+    assert (policy.evidence_hard, policy.evidence_soft, policy.evidence_complaint) == (Evidence.SIGNATURE,) * 3
 
 
 def test_with_a_token_key_a_grade_that_is_set_stays() -> None:
     policy = accepted(rest(*TOKENS, "[policy.evidence]", 'complaint = "report"')).policy
-    assert (policy.evidence_hard, policy.evidence_complaint) == (Evidence.TOKEN, Evidence.REPORT)
+    assert (policy.evidence_hard, policy.evidence_complaint) == (Evidence.SIGNATURE, Evidence.REPORT)
 
 
 def test_attribution() -> None:
@@ -169,6 +172,19 @@ def test_attribution() -> None:
         own_domains=frozenset({"example.com", "xn--bcher-kva.example"}),
     )
     assert settings.warnings == ()
+
+
+def test_what_is_known_of_mail_that_comes_back() -> None:
+    settings = accepted(rest(
+        *TOKENS, 'token_max_age = "never"', 'token_header = "X-Our-Token"', "dkim_dns = false",
+        "[attribution.headers]", 'campaign = "X-C"', 'stream = "X-S"', 'user = "X-U"',
+        "[[attribution.dkim_key]]", 'name = "S1._domainkey.Bücher.example"', f'record = "{DKIM_KEY}"',
+    )).attribution
+    assert settings == AttributionSettings(
+        return_path="returns@bounces.example.com", token_keys=(TOKEN_KEY.encode(),), token_max_age=None,
+        token_header="X-Our-Token", headers=HeaderNames("X-C", "X-S", "X-U"),
+        dkim_keys=(("s1._domainkey.xn--bcher-kva.example", DKIM_KEY),), dkim_dns=False,
+    )
 
 
 @pytest.mark.parametrize(("written", "meant"), [

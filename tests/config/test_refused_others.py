@@ -84,6 +84,20 @@ CASES = [
     Case("token-key-without-return-path", rest("[attribution]", f'token_key = "{TOKEN_KEY}"'),
          "line 6: attribution.return_path: missing: with token_key set, add the address that tokens ride "
          'on, such as return_path = "returns@bounces.example.com"'),
+    Case("token-max-age-short", rest("[attribution]", 'token_max_age = "6d"'),
+         'line 7: attribution.token_max_age: 6d is too short: servers report a failure after some five days; '
+         'at least "7d", or "never"'),
+    Case("token-header-with-colon", rest("[attribution]", 'token_header = "X-Token:"'),
+         'line 7: attribution.token_header: "X-Token:" is no name of a header field: leave out the colon, as in '
+         '"X-Campaign"'),
+    Case("dkim-key-name", rest("[[attribution.dkim_key]]", 'name = "s1.example.com"', 'record = "v=DKIM1; k=ed25519; '
+                               'p=11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo="'),
+         'line 7: attribution.dkim_key.name: "s1.example.com" is no name of a DKIM key: write it as '
+         '"s1._domainkey.example.com"'),
+    Case("dkim-key-revoked", rest("[[attribution.dkim_key]]", 'name = "s1._domainkey.example.com"',
+                                  'record = "v=DKIM1; p="'),
+         'line 8: attribution.dkim_key.record: holds no DKIM key that mail could be verified by: write the whole '
+         'TXT record, as in "v=DKIM1; k=rsa; p=MIIB…"'),
     Case("own-domain-is-address", rest("[attribution]", 'own_domains = ["me@example.com"]'),
          'line 7: attribution.own_domains: "me@example.com" is no domain: leave out the part up to the @, '
          'as in "example.com"'),
