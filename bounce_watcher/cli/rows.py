@@ -70,6 +70,7 @@ def event_row(event: BounceEvent) -> Row:
         "sending": event.sending,
         "mailbox": event.mailbox,
         "source": event.source,
+        "formerly": event.formerly,
     }
 
 
@@ -84,6 +85,7 @@ def suppression_row(suppression: Suppression) -> Row:
         "until": suppression.until,
         "because": suppression.because,
         "source": suppression.source,
+        "scope": suppression.scope,
         "status": suppression.status,
         "diagnostic": suppression.diagnostic,
         "events": list(suppression.events),

@@ -10,13 +10,18 @@ from bounce_watcher.config.schema import (
     MailboxTable,
     OAuth2Table,
     PolicyTable,
+    ReasonsTable,
     SoftTable,
     WebhookTable,
+    WebTable,
 )
-from bounce_watcher.config.settings import Settings
+from bounce_watcher.config.settings import Settings, WebSettings
+from bounce_watcher.config.values import split_listen
 from bounce_watcher.intake.account import ImapAccount, OAuth2Account, Security
 from bounce_watcher.model.finding import Evidence
+from bounce_watcher.model.verdict import Reason
 from bounce_watcher.outbox.target import WebhookTarget
+from bounce_watcher.policy.counting import DEFAULTS, CountRule
 from bounce_watcher.policy.settings import PolicySettings, Threshold
 
 SHORTEST_KEY = 16
@@ -30,6 +35,7 @@ def build(file: ConfigFile, notes: Notes) -> Settings:
     settings = Settings(
         database_url=file.database.url,
         raw_retention=file.database.raw_retention,
+        sent_retention=file.database.sent_retention,
         mailboxes=tuple(_mailbox(table) for table in file.mailbox),
         webhooks=tuple(_webhook(table) for table in file.webhook),
         policy=_policy(file.policy, has_tokens=file.attribution.token_key is not None),
@@ -37,6 +43,7 @@ def build(file: ConfigFile, notes: Notes) -> Settings:
         log_level=file.log.level,
         log_format=file.log.format,
         workers=file.service.workers,
+        web=_web(file.web) if file.web else None,
     )
     _warn_of_idle_keys(file, notes)
     _warn_of_silence(settings, notes)
@@ -93,6 +100,11 @@ def _webhook(table: WebhookTable) -> WebhookTarget:
     )
 
 
+def _web(table: WebTable) -> WebSettings:
+    host, port = split_listen(table.listen)
+    return WebSettings(host, port, table.token)
+
+
 def _policy(table: PolicyTable, *, has_tokens: bool) -> PolicySettings:
     usual = Evidence.SIGNATURE if has_tokens else Evidence.REPORT
     return PolicySettings(
@@ -105,9 +117,17 @@ def _policy(table: PolicyTable, *, has_tokens: bool) -> PolicySettings:
         hard_expiry=table.expiry.hard,
         soft_expiry=table.expiry.soft,
         complaint_expiry=table.expiry.complaint,
+        hard_scope=table.hard_scope,
+        complaint_scope=table.complaint_scope,
         protected_addresses=frozenset(entry for entry in table.protected if not entry.startswith("@")),
         protected_domains=frozenset(entry[1:] for entry in table.protected if entry.startswith("@")),
+        reasons=_changed(table.reasons),
     )
+
+
+def _changed(table: ReasonsTable) -> dict[Reason, CountRule]:
+    rules = {reason: getattr(table, reason) for reason in DEFAULTS if reason in ReasonsTable.model_fields}
+    return {reason: rule for reason, rule in rules.items() if rule is not DEFAULTS[reason]}
 
 
 def _threshold(table: SoftTable) -> Threshold:
@@ -139,8 +159,6 @@ def _warn_of_idle_keys(file: ConfigFile, notes: Notes) -> None:
     if file.policy.guard and file.policy.guard.enabled:
         notes.warning(("policy", "guard"), "accepted, but this version has no outage guard: a receiver's false answers "
                                            "in an outage count like any other")
-    if file.web:
-        notes.warning(("web",), "accepted, but this version has no web interface: nothing listens there")
 
 
 def _warn_of_silence(settings: Settings, notes: Notes) -> None:

@@ -9,11 +9,15 @@ from pydantic_core import ErrorDetails
 from bounce_watcher.config.keys import all_tables, heading, is_array, known_keys, places_of, table_at
 from bounce_watcher.config.locate import Lines, Path
 from bounce_watcher.config.values import kind_of, nearest, quoted
+from bounce_watcher.model.verdict import Reason
+from bounce_watcher.policy.counting import DEFAULTS
 
 MISSING = "missing"
 NEVER_COUNTS = (
     "no key can make a block or an undetermined bounce count: what they say is not about the address. Take it out"
 )
+
+_NEVER_COUNT = frozenset({"block", "undetermined", *(reason.value for reason in Reason if reason not in DEFAULTS)})
 
 
 @dataclass(slots=True)
@@ -126,8 +130,10 @@ def _table(error: ErrorDetails) -> str:
 def _unknown(error: ErrorDetails) -> str:
     """The table where a key of that name belongs, else the nearest known key, else all that are known."""
     path, name = error["loc"][:-1], str(error["loc"][-1])
-    if path[:1] == ("policy",) and name in ("block", "undetermined"):
+    if path[:1] == ("policy",) and name in _NEVER_COUNT:
         return NEVER_COUNTS
+    if path == ("policy", "reasons") and name in DEFAULTS:
+        return "can never count: it is about the pace of the sender and passes by itself. Take it out"
     if places := places_of(name):
         return f"unknown here: it belongs into {' or '.join(places)}"
     model = table_at(path)

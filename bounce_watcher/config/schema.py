@@ -7,6 +7,7 @@ in one key does not hide the faults of the others.
 
 from dataclasses import fields
 from datetime import timedelta
+from itertools import pairwise
 from typing import Annotated, Any, Final, Literal, TypeVar
 
 from pydantic import (
@@ -51,9 +52,12 @@ from bounce_watcher.config.values import (
 )
 from bounce_watcher.intake.account import Grant, ImapAccount, Mechanism, Security
 from bounce_watcher.model.finding import Evidence
-from bounce_watcher.model.ledger import NoticeType
+from bounce_watcher.model.ledger import NoticeType, Scope
+from bounce_watcher.model.verdict import Reason
 from bounce_watcher.outbox.signature import check_secret
 from bounce_watcher.outbox.target import DEFAULT_TYPES, WebhookTarget
+from bounce_watcher.policy.counting import CHOICES, DEFAULTS, CountRule
+from bounce_watcher.policy.ladder import Ladder
 from bounce_watcher.policy.settings import Mode, PolicySettings
 
 SECRET: Final = "secret"
@@ -295,13 +299,57 @@ class ConfirmTable(SoftTable):
     window: Annotated[Duration, between(DAY, 3650 * DAY)] = Field(default=_POLICY.confirm.window, validate_default=True)
 
 
+class ReasonsTable(Table):
+    """The reasons that may be set to count otherwise, with what each does by default."""
+
+    invalid_recipient: CountRule = DEFAULTS[Reason.INVALID_RECIPIENT]
+    invalid_domain: CountRule = DEFAULTS[Reason.INVALID_DOMAIN]
+    domain_refuses_mail: CountRule = DEFAULTS[Reason.DOMAIN_REFUSES_MAIL]
+    mailbox_moved: CountRule = DEFAULTS[Reason.MAILBOX_MOVED]
+    mailbox_disabled: CountRule = DEFAULTS[Reason.MAILBOX_DISABLED]
+    mailbox_full: CountRule = DEFAULTS[Reason.MAILBOX_FULL]
+    mailbox_unavailable: CountRule = DEFAULTS[Reason.MAILBOX_UNAVAILABLE]
+    recipient_filtered: CountRule = DEFAULTS[Reason.RECIPIENT_FILTERED]
+    message_expired: CountRule = DEFAULTS[Reason.MESSAGE_EXPIRED]
+    network_error: CountRule = DEFAULTS[Reason.NETWORK_ERROR]
+    mail_loop: CountRule = DEFAULTS[Reason.MAIL_LOOP]
+    system_error: CountRule = DEFAULTS[Reason.SYSTEM_ERROR]
+    system_full: CountRule = DEFAULTS[Reason.SYSTEM_FULL]
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _is_offered(cls, value: object, info: ValidationInfo) -> CountRule:
+        rule = CountRule(known(value, [each.value for each in CountRule]))
+        (choices,) = (offered for reason, offered in CHOICES.items() if reason == info.field_name)
+        if rule not in choices:
+            raise ValueError(f"{quoted(rule)} would suppress on too little: a soft reason counts by "
+                             + " or ".join(f'"{choice}"' for choice in reversed(choices)))
+        return rule
+
+
 def _lasts(value: timedelta | None) -> timedelta | None:
     if value is not None and value < timedelta(hours=1):
         raise ValueError(f'{spell(value)} is too short for a suppression: at least "1h", or "never"')
     return value
 
 
-Expiry = Annotated[OrNever, AfterValidator(_lasts)]
+def _rungs(value: object) -> tuple[object, ...]:
+    return tuple(value) if isinstance(value, list | tuple) else (value,)
+
+
+def _goes_up(value: Ladder) -> Ladder:
+    if not value:
+        raise ValueError('is an empty list: write one duration or more, or "never"')
+    for shorter, longer in pairwise(value):
+        if shorter is None or (longer is not None and longer <= shorter):
+            here, there = (spell(each) if each else "never" for each in (shorter, longer))
+            raise ValueError(f"{there} stands after {here}: each is longer than the one before, and never is the last")
+    return value
+
+
+Expiry = Annotated[
+    tuple[Annotated[OrNever, AfterValidator(_lasts)], ...], BeforeValidator(_rungs), AfterValidator(_goes_up)
+]
 
 
 class ExpiryTable(Table):
@@ -317,6 +365,9 @@ class GuardTable(Table):
 class PolicyTable(Table):
     mode: Annotated[Mode, one_of(Mode)] = _POLICY.mode
     protected: list[Protected] = []
+    complaint_scope: Annotated[Scope, one_of(Scope)] = _POLICY.complaint_scope
+    hard_scope: Annotated[Scope, one_of(Scope)] = _POLICY.hard_scope
+    reasons: ReasonsTable = ReasonsTable()
     evidence: EvidenceTable = EvidenceTable()
     soft: SoftTable = SoftTable()
     confirm: ConfirmTable = ConfirmTable()
@@ -358,6 +409,7 @@ class WebhookTable(Table):
 class DatabaseTable(Table):
     url: Annotated[SecretStr, SECRET, AfterValidator(database_url)] = SecretStr(DEFAULT_URL)
     raw_retention: OrNever = _SETTINGS["raw_retention"]
+    sent_retention: OrNever = _SETTINGS["sent_retention"]
 
 
 LEVELS = ("debug", "info", "warning", "error")

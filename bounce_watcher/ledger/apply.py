@@ -20,12 +20,15 @@ from bounce_watcher.model.ledger import (
     NoticeType,
     Occurrence,
     RecipientRecord,
+    Scope,
     State,
     Step,
     Suppression,
     SuppressionSource,
 )
 from bounce_watcher.model.verdict import Reason
+from bounce_watcher.policy.ladder import lapse
+from bounce_watcher.policy.machine import Move, after
 
 _COUNT_OF_ACTION = {
     Action.DELAYED: "delay",
@@ -86,7 +89,9 @@ def release_expired(record: RecipientRecord, at: datetime) -> Change:
     suppression = record.suppression
     if suppression is None or suppression.until is None or suppression.until > at:
         return Change(record)
-    return release(record, suppression.until, EXPIRED)
+    rung, lapsed = lapse(record)
+    changes, notices = _ended(record, suppression.until, EXPIRED, Move.EXPIRE)
+    return _change(record, {**changes, "rung": rung, "lapsed": lapsed}, notices)
 
 
 def suppress(record: RecipientRecord, wanted: Suppression) -> Change:
@@ -98,11 +103,23 @@ def suppress(record: RecipientRecord, wanted: Suppression) -> Change:
 
 
 def release(record: RecipientRecord, at: datetime, because: str) -> Change:
-    """Lifts what stands against a recipient: nothing at or before `at` counts any more.
+    """Lifts what stands against a recipient: nothing at or before `at` counts any more, the ladder begins anew.
 
     Only the end of a real suppression is told: of a pending one nobody has heard.
     """
     return _change(record, *_released(record, at, because))
+
+
+def reset(record: RecipientRecord, at: datetime, because: str) -> Change:
+    """A delivery at `at`: nothing at or before it counts any more. What is in force or held back stays so.
+
+    `release_expired` goes before, as with an event.
+    """
+    if record.suppression is not None or (record.released_at is not None and at <= record.released_at):
+        return Change(record)
+    state = after(record.state, Move.RESET)
+    told = {"because": because} if state is not record.state else {}
+    return _change(record, {"state": state, "released_at": at, "lapsed": None, **told}, ())
 
 
 def confirm(record: RecipientRecord, at: datetime, because: str) -> Change:
@@ -161,7 +178,7 @@ def _note(record: RecipientRecord, event: BounceEvent, decision: Decision) -> _S
 def _watch(record: RecipientRecord, event: BounceEvent, decision: Decision) -> _Step:
     if record.suppression is not None:
         return {}, ()
-    return {"state": State.WATCHING, "because": decision.because}, ()
+    return {"state": after(record.state, Move.WATCH), "because": decision.because}, ()
 
 
 def _pend(record: RecipientRecord, event: BounceEvent, decision: Decision) -> _Step:
@@ -191,18 +208,24 @@ def _suppressed(record: RecipientRecord, wanted: Suppression) -> _Step:
         if not _goes_further(wanted, current):
             return {}, ()
         if current.state is wanted.state:
-            wanted = replace(wanted, since=min(current.since, wanted.since))
-    changes = {"state": wanted.state, "because": wanted.because, "suppression": wanted}
-    if wanted.state is State.PENDING:
+            wanted = _joined(wanted, current)
+    move = Move.PEND if wanted.state is State.PENDING else Move.SUPPRESS
+    changes = {"state": after(record.state, move), "because": wanted.because, "suppression": wanted}
+    if move is Move.PEND:
         return changes, ()
     return changes, ((NoticeType.SUPPRESSED, at, partial(_suppression_data, wanted)),)
 
 
 def _released(record: RecipientRecord, at: datetime, because: str) -> _Step:
+    changes, notices = _ended(record, at, because, Move.RELEASE)
+    return {**changes, "rung": 0, "lapsed": None}, notices
+
+
+def _ended(record: RecipientRecord, at: datetime, because: str, move: Move) -> _Step:
     current = record.suppression
     was_told = current is not None and current.state is State.SUPPRESSED
     changes = {
-        "state": State.RELEASED if was_told else State.ACTIVE,
+        "state": after(record.state, move),
         "because": because,
         "released_at": max(record.released_at or at, at),
         "suppression": None,
@@ -216,7 +239,7 @@ def _confirmed(record: RecipientRecord, at: datetime, because: str) -> _Step:
     pending = record.suppression
     if pending is None or pending.state is not State.PENDING:
         return {}, ()
-    wanted = replace(pending, state=State.SUPPRESSED, because=because)
+    wanted = replace(pending, state=after(pending.state, Move.CONFIRM), because=because)
     changes = {"state": wanted.state, "because": because, "suppression": wanted}
     return changes, ((NoticeType.SUPPRESSED, at, partial(_suppression_data, wanted)),)
 
@@ -225,7 +248,7 @@ def _held(record: RecipientRecord, at: datetime, because: str) -> _Step:
     current = record.suppression
     if current is None or current.state is not State.SUPPRESSED:
         return {}, ()
-    pending = replace(current, state=State.PENDING, because=because)
+    pending = replace(current, state=after(current.state, Move.HOLD), because=because)
     changes = {"state": pending.state, "because": because, "suppression": pending}
     return changes, ((NoticeType.RELEASED, at, partial(_suppression_data, pending)),)
 
@@ -245,15 +268,27 @@ def _suppression(event: BounceEvent, decision: Decision, state: State) -> Suppre
         status=event.status,
         diagnostic=event.diagnostic,
         events=decision.events or (event.id,),
+        scope=decision.scope,
     )
 
 
 def _goes_further(wanted: Suppression, current: Suppression) -> bool:
     if wanted.state is not current.state:
         return wanted.state is State.SUPPRESSED
-    if current.until is None:
-        return False
-    return wanted.until is None or wanted.until > current.until
+    is_wider = wanted.scope is Scope.GLOBAL and current.scope is Scope.STREAM
+    return is_wider or _later(wanted.until, current.until) != current.until
+
+
+def _joined(wanted: Suppression, current: Suppression) -> Suppression:
+    """What goes further in one respect falls behind in none."""
+    scope = Scope.GLOBAL if Scope.GLOBAL in (wanted.scope, current.scope) else Scope.STREAM
+    since, until = min(current.since, wanted.since), _later(wanted.until, current.until)
+    return replace(wanted, since=since, until=until, scope=scope)
+
+
+def _later(one: datetime | None, other: datetime | None) -> datetime | None:
+    """None is for good."""
+    return None if one is None or other is None else max(one, other)
 
 
 def _suppression_data(suppression: Suppression) -> dict[str, object]:
@@ -267,6 +302,7 @@ def _suppression_data(suppression: Suppression) -> dict[str, object]:
         "until": timestamp(suppression.until) if suppression.until else None,
         "because": suppression.because,
         "source": _plain(suppression.source),
+        "scope": _plain(suppression.scope),
         "events": list(suppression.events),
     }
 

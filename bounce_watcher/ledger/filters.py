@@ -25,7 +25,7 @@ class EventFilter:
 
 @dataclass(frozen=True, slots=True)
 class SuppressionFilter:
-    """`reason` is a Reason's value or "complaint". In the order of addresses."""
+    """`reason` is a Reason's value or "complaint". What reaches all streams is in `stream` too. By address."""
 
     recipient: str | None = None
     stream: str | None = None

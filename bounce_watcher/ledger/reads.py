@@ -5,13 +5,14 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Generic, TypeVar
 
-from sqlalchemy import Column, ColumnElement, Engine, Table, literal, select, tuple_
+from sqlalchemy import Column, ColumnElement, Engine, Table, literal, or_, select, tuple_
 from sqlmodel import Session
 from sqlmodel import select as select_rows
 
 from bounce_watcher.ledger.engine import reading
 from bounce_watcher.ledger.filters import EventFilter, OutboxFilter, SuppressionFilter
 from bounce_watcher.ledger.tables import (
+    ALERT,
     ENDPOINT,
     EVENT,
     MESSAGE,
@@ -19,17 +20,19 @@ from bounce_watcher.ledger.tables import (
     RECIPIENT,
     RECORD_COLUMNS,
     SUPPRESSION,
+    AlertRow,
     EventRow,
     OutboxRow,
     Row,
     SuppressionRow,
+    alert_from_row,
     event_from_row,
     item_from_row,
     record_from_rows,
     suppression_from_row,
 )
 from bounce_watcher.ledger.types import recipient_key, storable
-from bounce_watcher.model.ledger import BounceEvent, OutboxItem, RecipientRecord, Suppression
+from bounce_watcher.model.ledger import Alert, BounceEvent, OutboxItem, RecipientRecord, Scope, Suppression
 from bounce_watcher.model.message import unpack
 
 PAGE = 500
@@ -73,6 +76,7 @@ class _List(Generic[R, V]):
 _EVENTS = _List(EventRow, event_from_row, (EVENT.c.at, EVENT.c.id))
 _SUPPRESSIONS = _List(SuppressionRow, suppression_from_row, (SUPPRESSION.c.recipient_key, SUPPRESSION.c.stream))
 _OUTBOX = _List(OutboxRow, item_from_row, (OUTBOX.c.number,))
+_ALERTS = _List(AlertRow, alert_from_row, (ALERT.c.since, ALERT.c.id))
 
 
 def events(engine: Engine, wanted: EventFilter) -> Iterator[BounceEvent]:
@@ -93,10 +97,11 @@ def events(engine: Engine, wanted: EventFilter) -> Iterator[BounceEvent]:
 def suppressions(engine: Engine, wanted: SuppressionFilter) -> Iterator[Suppression]:
     where = _equal(SUPPRESSION, {
         "recipient_key": wanted.recipient and recipient_key(wanted.recipient),
-        "stream": wanted.stream,
         "state": wanted.state,
         "reason": wanted.reason,
     })
+    if wanted.stream is not None:
+        where.append(or_(SUPPRESSION.c.stream == storable(wanted.stream), SUPPRESSION.c.scope == Scope.GLOBAL))
     return _SUPPRESSIONS.read(engine, where, wanted.limit)
 
 
@@ -125,6 +130,11 @@ def message(engine: Engine, digest: str) -> bytes | None:
     with reading(engine) as connection:
         packed = connection.scalar(select(MESSAGE.c.packed).where(MESSAGE.c.digest == digest))
     return unpack(packed) if packed is not None else None
+
+
+def alerts(engine: Engine, *, under_way: bool) -> Iterator[Alert]:
+    """The newest first; with `under_way` only those that are not cleared."""
+    return _ALERTS.read(engine, [~ALERT.c.cleared] if under_way else [], None, newest_first=True)
 
 
 def disabled_endpoints(engine: Engine) -> dict[str, str]:

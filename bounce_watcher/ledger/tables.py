@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import date, datetime
 from typing import Any, cast
 
-from sqlalchemy import JSON, BigInteger, Date, Index, Integer, LargeBinary, MetaData, Table, Text, text
+from sqlalchemy import JSON, BigInteger, Boolean, Date, Float, Index, Integer, LargeBinary, MetaData, Table, Text, text
 from sqlalchemy import Row as Fetched
 from sqlmodel import Field, SQLModel
 
@@ -12,11 +12,14 @@ from bounce_watcher.ledger.types import UtcDateTime
 from bounce_watcher.model.fields import Action
 from bounce_watcher.model.finding import Evidence, Kind
 from bounce_watcher.model.ledger import (
+    Alert,
+    AlertKind,
     BounceEvent,
     NoticeType,
     OutboxItem,
     OutboxState,
     RecipientRecord,
+    Scope,
     State,
     Suppression,
     SuppressionSource,
@@ -87,6 +90,7 @@ class EventRow(Row, table=True):
     sending: str | None = Field(sa_type=Text)
     mailbox: str | None = Field(sa_type=Text)
     source: str | None = Field(sa_type=Text)
+    formerly: str | None = Field(sa_type=Text)
 
 
 class RecipientRow(Row, table=True):
@@ -104,6 +108,9 @@ class RecipientRow(Row, table=True):
     first_event_at: datetime | None = Field(sa_type=UtcDateTime)
     last_event_at: datetime | None = Field(sa_type=UtcDateTime)
     released_at: datetime | None = Field(sa_type=UtcDateTime)
+    rung: int = Field(sa_type=Integer)
+    lapsed: str | None = Field(sa_type=Text)
+    delivered_at: datetime | None = Field(sa_type=UtcDateTime)
     history_from: datetime | None = Field(default=None, sa_type=UtcDateTime)
 
 
@@ -128,6 +135,7 @@ class SuppressionRow(Row, table=True):
     status: str | None = Field(sa_type=Text)
     diagnostic: str | None = Field(sa_type=Text)
     events: list[str] = Field(sa_type=JSON)
+    scope: str = Field(sa_type=Text)
 
 
 class OutboxRow(Row, table=True):
@@ -199,6 +207,84 @@ class SentCountRow(Row, table=True):
     told: int = Field(sa_type=BigInteger)
 
 
+class StateChangeRow(Row, table=True):
+    """The course of a recipient, step by step. `number` is the order of writing."""
+
+    __tablename__ = "state_change"
+    __table_args__ = (
+        Index("state_change_of_recipient", "recipient_key", "number"),
+    )
+
+    number: int | None = Field(default=None, primary_key=True, sa_type=BigInteger().with_variant(Integer, "sqlite"))
+    recipient_key: str = Field(sa_type=Text)
+    stream: str = Field(sa_type=Text)
+    at: datetime = Field(sa_type=UtcDateTime)
+    state: str = Field(sa_type=Text)
+    because: str | None = Field(sa_type=Text)
+    by: str = Field(sa_type=Text)
+    reason: str | None = Field(sa_type=Text)
+    until: datetime | None = Field(sa_type=UtcDateTime)
+
+
+class KeyRow(Row, table=True):
+    """Secrets that the ledger made for itself, each under a name."""
+
+    __tablename__ = "keyring"
+
+    name: str = Field(primary_key=True, sa_type=Text)
+    key: bytes = Field(sa_type=LargeBinary)
+
+
+class SlotCountRow(Row, table=True):
+    """How many of a series there were within one slot of time (`policy.spells.slot_of`)."""
+
+    __tablename__ = "slot_count"
+
+    series: str = Field(primary_key=True, sa_type=Text)
+    slot: int = Field(primary_key=True, sa_type=BigInteger)
+    number: int = Field(sa_type=BigInteger)
+
+
+class AlertRow(Row, table=True):
+    """An Alert, and the `series` of counts that it rests on."""
+
+    __tablename__ = "alert"
+    __table_args__ = (
+        Index("alert_by_series", "series", "since"),
+        _partial_index("NOT cleared", "alert_open", "ends_at"),
+    )
+
+    series: str = Field(sa_type=Text)
+    id: str = Field(primary_key=True, sa_type=Text)
+    kind: str = Field(sa_type=Text)
+    subject: str = Field(sa_type=Text)
+    since: datetime = Field(sa_type=UtcDateTime)
+    raised_at: datetime = Field(sa_type=UtcDateTime)
+    ends_at: datetime | None = Field(sa_type=UtcDateTime)
+    cleared: bool = Field(sa_type=Boolean)
+    most: int = Field(sa_type=BigInteger)
+    alarm_from: int = Field(sa_type=BigInteger)
+    usual: float = Field(sa_type=Float)
+    because: str = Field(sa_type=Text)
+    quote: str | None = Field(sa_type=Text)
+    held: int = Field(sa_type=BigInteger)
+    released: int = Field(sa_type=BigInteger)
+    confirmed: int = Field(sa_type=BigInteger)
+
+
+class HeldRow(Row, table=True):
+    """A recipient whose suppression an alert holds back. It goes when that is decided."""
+
+    __tablename__ = "held"
+    __table_args__ = (
+        Index("held_by_alert", "alert"),
+    )
+
+    recipient_key: str = Field(primary_key=True, sa_type=Text)
+    stream: str = Field(primary_key=True, sa_type=Text)
+    alert: str = Field(primary_key=True, sa_type=Text)
+
+
 METADATA = Row.metadata
 
 
@@ -212,8 +298,13 @@ RECIPIENT = _table(RecipientRow)
 SUPPRESSION = _table(SuppressionRow)
 OUTBOX = _table(OutboxRow)
 ENDPOINT = _table(EndpointRow)
+STATE_CHANGE = _table(StateChangeRow)
+KEYRING = _table(KeyRow)
 SENT_MESSAGE = _table(SentMessageRow)
 SENT_COUNT = _table(SentCountRow)
+SLOT_COUNT = _table(SlotCountRow)
+ALERT = _table(AlertRow)
+HELD = _table(HeldRow)
 
 
 def reason_named(value: str | None) -> Reason | None:
@@ -248,6 +339,7 @@ def event_from_row(row: EventRow) -> BounceEvent:
         mailbox=row.mailbox,
         source=row.source,
         counted=row.counted,
+        formerly=row.formerly,
     )
 
 
@@ -265,6 +357,7 @@ def suppression_from_row(row: SuppressionRow | Fetched[Any]) -> Suppression:
         status=row.status,
         diagnostic=row.diagnostic,
         events=tuple(row.events),
+        scope=Scope(row.scope),
     )
 
 
@@ -274,10 +367,10 @@ RECORD_COLUMNS = tuple(column for column in RECIPIENT.columns if column.name != 
 
 def record_from_rows(row: Sequence[Any], suppression: SuppressionRow | Fetched[Any] | None) -> RecipientRecord:
     """`row` is of `RECORD_COLUMNS`."""
-    _, stream, recipient, state, sequence, counts, because, first, last, released = row
+    _, stream, recipient, state, sequence, counts, because, first, last, released, rung, lapsed, delivered = row
     return RecipientRecord(
         recipient, stream, State(state), sequence, counts, because, first, last, released,
-        suppression_from_row(suppression) if suppression else None,
+        suppression_from_row(suppression) if suppression else None, rung, lapsed, delivered,
     )
 
 
@@ -295,4 +388,24 @@ def item_from_row(row: OutboxRow | Fetched[Any]) -> OutboxItem:
         state=OutboxState(row.state),
         attempts=row.attempts,
         last_answer=row.last_answer,
+    )
+
+
+def alert_from_row(row: AlertRow | Fetched[Any]) -> Alert:
+    return Alert(
+        id=row.id,
+        kind=AlertKind(row.kind),
+        subject=row.subject,
+        since=row.since,
+        raised_at=row.raised_at,
+        ends_at=row.ends_at,
+        cleared=bool(row.cleared),
+        count=row.most,
+        alarm_from=row.alarm_from,
+        usual=row.usual,
+        because=row.because,
+        quote=row.quote,
+        held=row.held,
+        released=row.released,
+        confirmed=row.confirmed,
     )

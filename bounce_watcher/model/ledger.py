@@ -22,7 +22,8 @@ class BounceEvent:
 
     `id` is a digest of message and recipient, so the same mail read again is the same event.
     `at` is when the report was received (aware). `counted` is None where the event counts against the recipient,
-    else why not, in words. `doubt` says why the report is forged or mixed up.
+    else why not, in words. `doubt` says why the report is forged or mixed up. `formerly`: verdicts under older rules that
+    `reclassify` has corrected, in words, the oldest first.
     """
 
     id: str
@@ -51,6 +52,7 @@ class BounceEvent:
     mailbox: str | None = None
     source: str | None = None
     counted: str | None = None
+    formerly: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +93,13 @@ class State(StrEnum):
     RELEASED = "released"      # was suppressed, is no more; what counted before counts no more
 
 
+class Scope(StrEnum):
+    """How far a suppression reaches."""
+
+    STREAM = "stream"  # the stream in which it arose
+    GLOBAL = "global"  # all streams of the recipient
+
+
 class SuppressionSource(StrEnum):
     POLICY = "policy"
     MANUAL = "manual"
@@ -117,6 +126,7 @@ class Suppression:
     status: str | None = None
     diagnostic: str | None = None
     events: tuple[str, ...] = ()
+    scope: Scope = Scope.STREAM
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +135,9 @@ class RecipientRecord:
 
     `counts` are events by bounce type, plus "complaint", "delay" and "delivered".
     `released_at`: nothing at or before it counts any more.
+    `rung`: how many suppressions have run out since a person last released. `lapsed`: the reason of the one that ran
+    out at `released_at`; None where something else ended it.
+    `delivered_at`: the platform delivered; no soft bounce at or before it counts any more.
     """
 
     recipient: str
@@ -137,6 +150,44 @@ class RecipientRecord:
     last_event_at: datetime | None = None
     released_at: datetime | None = None
     suppression: Suppression | None = None
+    rung: int = 0
+    lapsed: str | None = None
+    delivered_at: datetime | None = None
+
+
+UNDONE = "undone: "
+"""How the `counted` of an event begins that a person has struck out: it never counts again, nor is it decided on."""
+
+
+class By(StrEnum):
+    """What changed the state of a recipient."""
+
+    REPORT = "report"      # an event, under the policy
+    CLOCK = "clock"        # a suppression ran out
+    PERSON = "person"
+    PLATFORM = "platform"  # it told of a delivery, or suppressed by itself
+    GUARD = "guard"        # the outage guard
+    UNDO = "undo"          # an incident was struck out
+    RULES = "rules"        # the same mail, understood by other rules
+
+
+@dataclass(frozen=True, slots=True)
+class StateChange:
+    """One step in the course of a recipient in a stream: where it stood afterwards, and why.
+
+    `reason` and `until` are those of the suppression that stood then, if any. Seldom two steps have the same `at`:
+    `number` is their order of writing.
+    """
+
+    recipient: str
+    stream: str
+    number: int
+    at: datetime
+    state: State
+    because: str | None
+    by: By
+    reason: str | None = None
+    until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,6 +231,7 @@ class Decision:
     counted: str | None = None
     until: datetime | None = None
     events: tuple[str, ...] = ()
+    scope: Scope = Scope.STREAM
 
 
 class NoticeType(StrEnum):
@@ -254,3 +306,40 @@ class Attempt:
     disposition: Disposition
     answer: str
     next_attempt_at: datetime | None = None
+
+
+class AlertKind(StrEnum):
+    """What an alert is about."""
+
+    OUTAGE = "outage"      # hard bounces of one provider or wording that are too many to be believed: they are held
+    BLOCKS = "blocks"      # one provider refuses our mail for a reason of ours
+    FORGED = "forged"      # reports that contradict their own token
+    ENDPOINT = "endpoint"  # a webhook's receiver said that it wants no more
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """Something that a person should know of, from `since` to `ends_at`.
+
+    `ends_at` moves on while it lasts; None while no end is in sight. It is over, and told to be, when `cleared`.
+    `subject` is whom or what it is about. `count` is the most within the window, `alarm_from` how many made the alert,
+    `usual` what they were held against. `because` tells it in words, `quote` is one reply without addresses.
+    `held`, `released` and `confirmed` count the recipients whose suppression an outage held back, and what became of
+    them.
+    """
+
+    id: str
+    kind: AlertKind
+    subject: str
+    since: datetime
+    raised_at: datetime
+    ends_at: datetime | None
+    cleared: bool
+    count: int
+    alarm_from: int
+    usual: float
+    because: str
+    quote: str | None = None
+    held: int = 0
+    released: int = 0
+    confirmed: int = 0

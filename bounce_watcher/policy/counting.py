@@ -1,5 +1,6 @@
 """What counts against a recipient, and how: the `count` column of the taxonomy as a table."""
 
+from collections.abc import Mapping
 from enum import StrEnum
 from types import MappingProxyType
 
@@ -14,12 +15,8 @@ class CountRule(StrEnum):
     CONFIRM = "confirm"            # a second one on another day: `PolicySettings.confirm`
     SUPPRESS_NOW = "suppress-now"
 
-    def at_least(self, other: "CountRule") -> bool:
-        order = list(CountRule)
-        return order.index(self) >= order.index(other)
 
-
-_RULES = MappingProxyType({
+DEFAULTS: Mapping[Reason, CountRule] = MappingProxyType({
     Reason.INVALID_RECIPIENT: CountRule.SUPPRESS_NOW,
     Reason.INVALID_DOMAIN: CountRule.CONFIRM,
     Reason.DOMAIN_REFUSES_MAIL: CountRule.CONFIRM,
@@ -39,21 +36,37 @@ _RULES = MappingProxyType({
 """Hard and soft reasons only. A block or an undetermined bounce has no row to edit: see `count_rule`."""
 
 
-def count_rule(reason: Reason) -> CountRule:
-    """How bounces of `reason` count. It takes no settings: no configuration can make a block count."""
-    match reason.bounce_type:
-        case BounceType.HARD | BounceType.SOFT:
-            return _RULES[reason]
-        case BounceType.BLOCK | BounceType.UNDETERMINED:
-            return CountRule.NEVER
+def _choices(reason: Reason, default: CountRule) -> tuple[CountRule, ...]:
+    if default is CountRule.NEVER:
+        return (CountRule.NEVER,)
+    hard = reason.bounce_type is BounceType.HARD
+    return tuple(CountRule) if hard else (CountRule.NEVER, CountRule.THRESHOLD)
 
 
-def stands_for(earlier: Reason | None, later: Reason | None) -> bool:
-    """True where one counted bounce makes a second one of the same day or the same sent message needless.
+CHOICES: Mapping[Reason, tuple[CountRule, ...]] = MappingProxyType({
+    reason: _choices(reason, default) for reason, default in DEFAULTS.items()
+})
+"""How a reason may be set to count. One soft bounce alone is never enough; what speaks of the sender never counts."""
 
-    That is inside one bounce type and only for a reason that weighs no more: "mailbox full" in the morning never
-    hides "no such user" in the evening. None is a complaint, which stands for complaints alone.
+Changed = Mapping[Reason, CountRule]
+"""`PolicySettings.reasons`: the reasons that count otherwise than by default."""
+
+
+def count_rule(reason: Reason, changed: Changed) -> CountRule:
+    """How bounces of `reason` count. A change that `CHOICES` does not offer is none."""
+    default = DEFAULTS.get(reason, CountRule.NEVER)
+    if not changed or default is CountRule.NEVER:
+        return default
+    chosen = changed.get(reason, default)
+    return chosen if chosen in CHOICES[reason] else default
+
+
+def counts_with(one: Reason | None, other: Reason | None, changed: Changed) -> bool:
+    """True where two bounces are counted together: of one bounce type and by one rule.
+
+    Of these one a day and one a sent message is enough, and never does a weaker one hide a stronger: "mailbox full" in
+    the morning stands apart from "no such user" in the evening. None is a complaint, counted with complaints alone.
     """
-    if earlier is None or later is None:
-        return earlier is later
-    return earlier.bounce_type is later.bounce_type and count_rule(earlier).at_least(count_rule(later))
+    if one is None or other is None:
+        return one is other
+    return one.bounce_type is other.bounce_type and count_rule(one, changed) is count_rule(other, changed)

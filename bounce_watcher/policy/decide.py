@@ -8,8 +8,10 @@ NOTE): so a second hard bounce confirms the first even while a mailbox-full supp
 by that, for what came before a release, or before the end of a suppression, never counts after it.
 """
 
-from dataclasses import replace
-from datetime import datetime, timedelta
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import partial
 
 from bounce_watcher.model.finding import Kind
 from bounce_watcher.model.ledger import (
@@ -19,80 +21,106 @@ from bounce_watcher.model.ledger import (
     Decision,
     History,
     RecipientRecord,
+    Scope,
     State,
     Step,
     Suppression,
 )
 from bounce_watcher.model.verdict import BounceType, Reason
-from bounce_watcher.policy.counting import CountRule, count_rule
+from bounce_watcher.policy.counting import CountRule, count_rule, counts_with
 from bounce_watcher.policy.exclusion import Case, why_not
-from bounce_watcher.policy.settings import PolicySettings
-from bounce_watcher.policy.tally import of_type, tally
-from bounce_watcher.policy.words import day
+from bounce_watcher.policy.ladder import Ladder, lapse, until
+from bounce_watcher.policy.settings import PolicySettings, Threshold
+from bounce_watcher.policy.tally import tally
+from bounce_watcher.policy.words import day, number_of_days, plain
+
+_Ends = Callable[[datetime], datetime | None]  # when a suppression ends that begins at a time
 
 
 def decide(event: BounceEvent, history: History, settings: PolicySettings) -> Decision:
     """NOTE, WATCH or SUPPRESS, and why. Total: never raises. `settings.mode` is the caller's affair."""
-    current, released_at = _standing(event.at, history.record)
+    standing = _standing(event.at, history.record)
+    current, released_at = standing.current, standing.released_at
     earlier = tuple(each for each in history.counted if _still_counts(each, event, released_at))
     against = why_not(Case(event, earlier, released_at, settings))
     if against is not None:
         return Decision(Step.NOTE, because=against, counted=against)
-    if current is None:
-        return _weigh(event, earlier, settings)
-    if current.until is None or _is_soft(event):
+    if current is not None and _is_soft(event):
         return _held(current)
-    return _beside(current, _weigh(event, earlier, settings))
+    outcome = _weigh(event, earlier, standing, settings)
+    return outcome if current is None else _beside(current, outcome)
 
 
-def _standing(now: datetime, record: RecipientRecord) -> tuple[Suppression | None, datetime | None]:
-    """The suppression in force, and until when nothing counts any more. One that has run out is as good as released."""
+@dataclass(frozen=True, slots=True)
+class _Standing:
+    """What is in force when an event comes, until when nothing counts any more, and what ran out then."""
+
+    current: Suppression | None
+    released_at: datetime | None
+    rung: int
+    lapsed: str | None
+
+
+def _standing(now: datetime, record: RecipientRecord) -> _Standing:
+    """A suppression that has run out is as good as released."""
     current = record.suppression
     if current is None or current.until is None or current.until > now:
-        return current, record.released_at
-    return None, max(current.until, record.released_at or current.until)
+        return _Standing(current, record.released_at, record.rung, record.lapsed)
+    if record.released_at is not None and record.released_at > current.until:
+        return _Standing(None, record.released_at, record.rung, None)
+    return _Standing(None, current.until, *lapse(record))
 
 
 def _still_counts(bounce: CountedBounce, event: BounceEvent, released_at: datetime | None) -> bool:
     return bounce.event_id != event.id and (released_at is None or bounce.at > released_at)
 
 
-def _weigh(event: BounceEvent, earlier: tuple[CountedBounce, ...], settings: PolicySettings) -> Decision:
-    """What a counting event comes to, were the recipient not suppressed already."""
-    if event.kind is Kind.COMPLAINT or event.reason is None:
-        return _at_once(event, f"{COMPLAINT_REASON} ({event.feedback_type})", settings.complaint_expiry)
-    match count_rule(event.reason):
-        case CountRule.SUPPRESS_NOW:
-            return _at_once(event, event.reason, settings.hard_expiry)
-        case CountRule.CONFIRM | CountRule.THRESHOLD:
-            return _by_threshold(event, event.reason, earlier, settings)
-        case CountRule.NEVER:
-            return Decision(Step.NOTE, because=f"{event.reason} never counts", counted="never counts")
-
-
-def _at_once(event: BounceEvent, what: str, expiry: timedelta | None) -> Decision:
-    because = f"1 of 1: {what} on {day(event.at)}"
-    return Decision(Step.SUPPRESS, because, until=_after(event.at, expiry), events=(event.id,))
-
-
-def _by_threshold(
-    event: BounceEvent, reason: Reason, earlier: tuple[CountedBounce, ...], settings: PolicySettings
+def _weigh(
+    event: BounceEvent, earlier: tuple[CountedBounce, ...], standing: _Standing, settings: PolicySettings
 ) -> Decision:
-    hard = reason.bounce_type is BounceType.HARD
-    bounce = CountedBounce(event.id, event.at, reason, event.sent_message_id)
-    result = tally(bounce, of_type(earlier, reason), settings.confirm if hard else settings.soft)
+    """What a counting event comes to, were the recipient not suppressed already."""
+    ladder, scope = _terms(event, settings)
+    ends = partial(until, ladder, standing.rung)
+    if event.kind is Kind.COMPLAINT or event.reason is None:
+        return _at_once(event, f"{COMPLAINT_REASON} ({event.feedback_type})", ends, scope)
+    rule = count_rule(event.reason, settings.reasons)
+    if rule is CountRule.SUPPRESS_NOW:
+        return _at_once(event, plain(event.reason), ends, scope)
+    threshold = settings.confirm if rule is CountRule.CONFIRM else settings.soft
+    if _is_the_same_again(event, standing, threshold):
+        return _at_once(event, _again(event.reason, standing, threshold), ends, scope)
+    bounce = CountedBounce(event.id, event.at, event.reason, event.sent_message_id)
+    beside = [each for each in earlier if counts_with(each.reason, event.reason, settings.reasons)]
+    result = tally(bounce, beside, threshold)
     if not result.is_met:
         return Decision(Step.WATCH, result.because)
-    until = _after(result.last_at, settings.hard_expiry if hard else settings.soft_expiry)
-    return Decision(Step.SUPPRESS, result.because, until=until, events=tuple(each.event_id for each in result.bounces))
+    events = tuple(each.event_id for each in result.bounces)
+    return Decision(Step.SUPPRESS, result.because, until=ends(result.last_at), events=events, scope=scope)
 
 
-def _after(moment: datetime, expiry: timedelta | None) -> datetime | None:
-    """The end of an expiry; None = for good, and so is one beyond the calendar."""
-    try:
-        return None if expiry is None else moment + expiry
-    except OverflowError:
-        return None
+def _terms(event: BounceEvent, settings: PolicySettings) -> tuple[Ladder, Scope]:
+    if event.kind is Kind.COMPLAINT or event.reason is None:
+        return settings.complaint_expiry, settings.complaint_scope
+    if event.reason.bounce_type is BounceType.HARD:
+        return settings.hard_expiry, settings.hard_scope
+    return settings.soft_expiry, Scope.STREAM
+
+
+def _at_once(event: BounceEvent, what: str, ends: _Ends, scope: Scope) -> Decision:
+    because = f"1 of 1: {what} on {day(event.at)}"
+    return Decision(Step.SUPPRESS, because, until=ends(event.at), events=(event.id,), scope=scope)
+
+
+def _is_the_same_again(event: BounceEvent, standing: _Standing, threshold: Threshold) -> bool:
+    """One bounce confirms what a suppression that ran out had said, if it comes soon and says the very same."""
+    ended_at = standing.released_at
+    return ended_at is not None and standing.lapsed == event.reason and event.at - ended_at <= threshold.window
+
+
+def _again(reason: Reason, standing: _Standing, threshold: Threshold) -> str:
+    ended = day(standing.released_at) if standing.released_at else ""
+    within = number_of_days(threshold.window.days)
+    return f"{plain(reason)} again, within {within} of the suppression for it that ended on {ended},"
 
 
 def _held(current: Suppression) -> Decision:
@@ -101,8 +129,9 @@ def _held(current: Suppression) -> Decision:
 
 
 def _beside(current: Suppression, outcome: Decision) -> Decision:
-    """A hard bounce or a complaint makes a suppression that would end sooner the longer one; all else is noted."""
-    if outcome.step is not Step.SUPPRESS or not _ends_later(outcome.until, current.until):
+    """A hard bounce or a complaint makes a suppression last longer or reach further; all else is noted."""
+    further = _ends_later(outcome.until, current.until) or _is_wider(outcome.scope, current.scope)
+    if outcome.step is not Step.SUPPRESS or not further:
         return _held(current)
     step = Step.PEND if current.state is State.PENDING else Step.SUPPRESS
     return replace(outcome, step=step, because=f"{outcome.because}; {_until(current)} before")
@@ -115,6 +144,10 @@ def _is_soft(event: BounceEvent) -> bool:
 def _ends_later(this: datetime | None, that: datetime | None) -> bool:
     """None is for good."""
     return that is not None and (this is None or this > that)
+
+
+def _is_wider(this: Scope, that: Scope) -> bool:
+    return this is Scope.GLOBAL and that is Scope.STREAM
 
 
 def _until(current: Suppression) -> str:

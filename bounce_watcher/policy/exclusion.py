@@ -15,9 +15,9 @@ from bounce_watcher.model.fields import Action
 from bounce_watcher.model.finding import Evidence, Kind
 from bounce_watcher.model.ledger import ABUSE, BounceEvent, CountedBounce
 from bounce_watcher.model.verdict import BounceType
-from bounce_watcher.policy.counting import CountRule, count_rule, stands_for
+from bounce_watcher.policy.counting import DEFAULTS, CountRule, count_rule, counts_with
 from bounce_watcher.policy.settings import PolicySettings
-from bounce_watcher.policy.words import day, utc_day
+from bounce_watcher.policy.words import day, plain, utc_day
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,10 +72,11 @@ def _says_nothing(case: Case) -> str | None:
     if event.reason is None or event.reason.bounce_type is BounceType.UNDETERMINED:
         return "undetermined: the words do not tell why"
     if event.reason.bounce_type is BounceType.BLOCK:
-        return f"a block says nothing on the recipient: {event.reason}"
-    if count_rule(event.reason) is CountRule.NEVER:
-        return f"{event.reason} never counts: the mail may still get through"
-    return None
+        return f"a block says nothing on the recipient: {plain(event.reason)}"
+    if count_rule(event.reason, case.settings.reasons) is not CountRule.NEVER:
+        return None
+    by_default = DEFAULTS[event.reason] is CountRule.NEVER
+    return f"{plain(event.reason)} never counts: " + ("the mail may still get through" if by_default else "so set")
 
 
 def _protected(case: Case) -> str | None:
@@ -135,9 +136,9 @@ def _same_day(case: Case) -> str | None:
 
 
 def _standing_in(case: Case, alike: Callable[[CountedBounce], bool]) -> CountedBounce | None:
-    """The first counted bounce that is `alike` and weighs at least as much as this event."""
-    reason = case.event.reason if case.event.kind is not Kind.COMPLAINT else None
-    matches = (bounce for bounce in case.earlier if stands_for(bounce.reason, reason) and alike(bounce))
+    """The first bounce that is `alike` and was counted together with what this event would be."""
+    reason, changed = case.event.reason if case.event.kind is not Kind.COMPLAINT else None, case.settings.reasons
+    matches = (bounce for bounce in case.earlier if alike(bounce) and counts_with(bounce.reason, reason, changed))
     return next(matches, None)
 
 

@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 from bounce_watcher.model.ledger import CountedBounce
-from bounce_watcher.model.verdict import Reason
 from bounce_watcher.policy.settings import Threshold
-from bounce_watcher.policy.words import days, number_of_days, utc_day
+from bounce_watcher.policy.words import days, number_of_days, plain, utc_day
 
 _DAY = timedelta(days=1)
 
@@ -43,7 +42,7 @@ class Tally:
 
     @property
     def because(self) -> str:
-        """`2 of 3 on 2 of 3 days: 2 and 9 March 2026; span 7 of 14 days; window 60 days; mailbox_full`."""
+        """`2 of 3 on 2 of 3 days: 2 and 9 March 2026; span 7 of 14 days; window 60 days; mailbox full`."""
         parts = [f"{self._counted()}: {days(self.dates)}", self._span(), self._window(), self._reasons()]
         return "; ".join(part for part in parts if part)
 
@@ -60,7 +59,7 @@ class Tally:
         return f"window {number_of_days(self.threshold.window // _DAY)}"
 
     def _reasons(self) -> str:
-        return ", ".join(dict.fromkeys(str(bounce.reason) for bounce in self.bounces))
+        return ", ".join(dict.fromkeys(plain(bounce.reason or "") for bounce in self.bounces))
 
 
 def tally(bounce: CountedBounce, earlier: Sequence[CountedBounce], threshold: Threshold) -> Tally:
@@ -82,8 +81,3 @@ def _windows(bounces: Sequence[CountedBounce], today: date, threshold: Threshold
         inside = [(when, bounce) for when, bounce in near if when <= end and end - when <= length]
         dates = sorted({when for when, _ in inside})
         yield Tally(tuple(bounce for _, bounce in inside), tuple(dates), threshold)
-
-
-def of_type(bounces: Sequence[CountedBounce], reason: Reason) -> list[CountedBounce]:
-    """Those of the bounce type of `reason`: all soft reasons count together, and all hard ones."""
-    return [each for each in bounces if each.reason is not None and each.reason.bounce_type is reason.bounce_type]

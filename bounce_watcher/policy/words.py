@@ -34,6 +34,11 @@ def _date(this: date, after: date | None) -> str:
     return str(this.day)
 
 
+def plain(name: str) -> str:
+    """A reason as people say it: `mailbox full`."""
+    return name.replace("_", " ")
+
+
 def listing(words: Sequence[str]) -> str:
     """`a`, `a and b`, `a, b and c`."""
     if len(words) < 2:

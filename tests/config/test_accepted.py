@@ -137,7 +137,8 @@ def test_the_policy() -> None:
     assert policy == PolicySettings(
         mode=Mode.SHADOW, evidence_hard=Evidence.VERP, evidence_soft=Evidence.PROSE,
         evidence_complaint=Evidence.SIGNATURE, soft=Threshold(5, 4, 7 * day, 30 * day),
-        confirm=Threshold(3, 3, day, 20 * day), hard_expiry=365 * day, soft_expiry=None, complaint_expiry=90 * day,
+        confirm=Threshold(3, 3, day, 20 * day), hard_expiry=(365 * day,), soft_expiry=(None,),
+            complaint_expiry=(90 * day,),
         protected_addresses=frozenset({"ceo@example.com"}), protected_domains=frozenset({"xn--bcher-kva.example"}),
     )
 
@@ -218,10 +219,6 @@ def test_log_and_service() -> None:
     (("[policy.guard]", "enabled = true"),
      "policy.guard: accepted, but this version has no outage guard: a receiver's false answers in an outage count like "
      "any other"),
-    (("[web]", 'listen = "127.0.0.1:8025"'),
-     "web: accepted, but this version has no web interface: nothing listens there"),
-    (("[web]", 'listen = "0.0.0.0:8025"', 'token = "t0ken"'),
-     "web: accepted, but this version has no web interface: nothing listens there"),
     (("[policy.evidence]", 'soft = "token"'),
      'policy.evidence.soft: "token" is asked for, and there is no attribution.token_key: nothing of this type will '
      "ever count"),

@@ -2,13 +2,14 @@
 
 from dataclasses import replace
 
-from bounce_watcher.ledger.apply import Change, apply_event, confirm, hold, release, release_expired, suppress
+from bounce_watcher.ledger.apply import Change, apply_event, confirm, hold, release, release_expired, reset, suppress
 from bounce_watcher.model.fields import Action
 from bounce_watcher.model.finding import Kind
 from bounce_watcher.model.ledger import (
     Decision,
     NoticeType,
     RecipientRecord,
+    Scope,
     State,
     Step,
     Suppression,
@@ -33,7 +34,7 @@ def test_suppression_carries_what_the_contract_tells_the_platform() -> None:
     assert suppressed.data == {
         "bounce_type": "hard", "reason": "invalid_recipient", "status": "5.1.1",
         "diagnostic": "550 5.1.1 no such user", "since": "2026-03-01T12:00:00Z", "until": "2026-03-04T12:00:00Z",
-        "because": "1 of 1", "source": "policy", "events": ["m0", "m1"],
+        "because": "1 of 1", "source": "policy", "scope": "stream", "events": ["m0", "m1"],
     }
 
 
@@ -155,3 +156,43 @@ def test_what_is_held_back_after_all_is_told_as_a_release_and_goes_on_counting()
 def test_only_what_is_in_force_can_be_held_back() -> None:
     for record in (FRESH, suppress(FRESH, HELD_BACK).record):
         assert hold(record, day(1), "held") == Change(record)
+
+
+def test_who_runs_out_is_a_rung_further_and_who_is_released_begins_anew() -> None:
+    by_policy = replace(FOR_A_DAY, source=SuppressionSource.POLICY, reason="mailbox_full")
+    lapsed = release_expired(suppress(FRESH, by_policy).record, day(2)).record
+    assert (lapsed.state, lapsed.because, lapsed.rung, lapsed.lapsed) == (
+        State.RELEASED, "its time is over", 1, "mailbox_full",
+    )
+    again = suppress(lapsed, replace(by_policy, since=day(3), until=day(33))).record
+    assert release_expired(again, day(40)).record.rung == 2
+    released = release(again, day(4), "wrote to support").record
+    assert (released.rung, released.lapsed) == (0, None)
+
+
+def test_neither_what_was_held_back_nor_what_a_person_set_is_a_rung() -> None:
+    for wanted in (FOR_A_DAY, replace(FOR_A_DAY, state=State.PENDING, source=SuppressionSource.POLICY)):
+        lapsed = release_expired(suppress(FRESH, wanted).record, day(2)).record
+        assert (lapsed.rung, lapsed.lapsed) == (0, None)
+
+
+def test_a_delivery_resets_what_counted_but_no_rung_and_no_suppression() -> None:
+    watching = apply_event(FRESH, bounce("m1", reason=Reason.MAILBOX_FULL), Decision(Step.WATCH, "1 of 3")).record
+    delivered = reset(replace(watching, rung=1, lapsed="mailbox_full"), day(1), "delivered on 2 March 2026")
+    assert (delivered.record.state, delivered.record.because) == (State.ACTIVE, "delivered on 2 March 2026")
+    assert (delivered.record.released_at, delivered.record.rung, delivered.record.lapsed) == (day(1), 1, None)
+    assert delivered.occurrences == ()
+    assert reset(delivered.record, day(0.5), "an earlier one").record is delivered.record
+    suppressed = suppress(FRESH, FOR_GOOD).record
+    assert reset(suppressed, day(1), "delivered").record is suppressed
+
+
+def test_what_reaches_further_joins_what_lasts_longer() -> None:
+    wide = replace(FOR_A_DAY, since=day(0.2), scope=Scope.GLOBAL, because="complained")
+    joined = suppress(suppress(FRESH, FOR_GOOD).record, wide)
+    assert joined.record.suppression == replace(wide, since=START, until=None)
+    assert [it.data["scope"] for it in joined.occurrences] == ["global"]
+    narrow = replace(FOR_GOOD, since=day(0.3))
+    longer = suppress(suppress(FRESH, wide).record, narrow).record.suppression
+    assert longer is not None
+    assert (longer.scope, longer.until) == (Scope.GLOBAL, None)

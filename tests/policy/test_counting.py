@@ -4,9 +4,9 @@ from datetime import timedelta
 import pytest
 
 from bounce_watcher.model.finding import Evidence
-from bounce_watcher.model.ledger import Step
+from bounce_watcher.model.ledger import Scope, Step
 from bounce_watcher.model.verdict import BounceType, Reason
-from bounce_watcher.policy.counting import CountRule, count_rule, stands_for
+from bounce_watcher.policy.counting import CHOICES, DEFAULTS, CountRule, count_rule, counts_with
 from bounce_watcher.policy.decide import decide
 from bounce_watcher.policy.settings import PolicySettings, Threshold
 from tests.policy.samples import failure, history, march
@@ -15,7 +15,7 @@ HARMLESS = [reason for reason in Reason if reason.bounce_type in {BounceType.BLO
 
 
 def test_every_reason_has_a_rule() -> None:
-    rules = {reason: count_rule(reason) for reason in Reason}
+    rules = {reason: count_rule(reason, {}) for reason in Reason}
     assert {reason for reason, rule in rules.items() if rule is CountRule.SUPPRESS_NOW} == {
         Reason.INVALID_RECIPIENT, Reason.MAILBOX_MOVED,
     }
@@ -30,7 +30,8 @@ def test_every_reason_has_a_rule() -> None:
 _EAGER = Threshold(bounces=1, distinct_days=1, span=timedelta(0), window=timedelta(days=3650))
 EAGEREST = PolicySettings(
     evidence_hard=Evidence.PROSE, evidence_soft=Evidence.PROSE, evidence_complaint=Evidence.PROSE,
-    soft=_EAGER, confirm=_EAGER, hard_expiry=timedelta(1), soft_expiry=None, complaint_expiry=timedelta(1),
+    soft=_EAGER, confirm=_EAGER, hard_expiry=(timedelta(1),), soft_expiry=(None,), complaint_expiry=(timedelta(1),),
+    hard_scope=Scope.GLOBAL, complaint_scope=Scope.GLOBAL, reasons=dict.fromkeys(Reason, CountRule.SUPPRESS_NOW),
 )
 
 
@@ -55,13 +56,40 @@ def test_no_single_setting_makes_a_block_count(name: str) -> None:
         (Reason.MAILBOX_FULL, Reason.INVALID_RECIPIENT, False),
         (Reason.INVALID_RECIPIENT, Reason.MAILBOX_FULL, False),
         (Reason.INVALID_DOMAIN, Reason.INVALID_RECIPIENT, False),
-        (Reason.INVALID_RECIPIENT, Reason.INVALID_DOMAIN, True),
+        (Reason.INVALID_RECIPIENT, Reason.INVALID_DOMAIN, False),
+        (Reason.MAILBOX_DISABLED, Reason.INVALID_DOMAIN, True),
         (None, None, True),
         (None, Reason.INVALID_RECIPIENT, False),
         (Reason.INVALID_RECIPIENT, None, False),
     ],
 )
-def test_a_weaker_bounce_never_stands_for_a_stronger(
+def test_only_bounces_of_one_type_and_rule_are_counted_together(
     earlier: Reason | None, later: Reason | None, expected: bool
 ) -> None:
-    assert stands_for(earlier, later) is expected
+    assert counts_with(earlier, later, {}) is expected
+
+
+def test_a_reason_that_is_set_to_count_otherwise_counts_with_its_likes() -> None:
+    changed = {Reason.INVALID_DOMAIN: CountRule.SUPPRESS_NOW}
+    assert counts_with(Reason.INVALID_DOMAIN, Reason.INVALID_RECIPIENT, changed)
+    assert not counts_with(Reason.INVALID_DOMAIN, Reason.MAILBOX_DISABLED, changed)
+
+
+@pytest.mark.parametrize("reason", DEFAULTS)
+def test_a_reason_counts_as_it_is_set_within_its_bounds(reason: Reason) -> None:
+    for rule in CountRule:
+        expected = rule if rule in CHOICES[reason] else DEFAULTS[reason]
+        assert count_rule(reason, {reason: rule}) is expected
+
+
+def test_the_bounds() -> None:
+    assert CHOICES[Reason.INVALID_DOMAIN] == tuple(CountRule)
+    assert CHOICES[Reason.MAILBOX_FULL] == (CountRule.NEVER, CountRule.THRESHOLD)
+    assert CHOICES[Reason.RATE_LIMITED] == (CountRule.NEVER,)
+    assert {reason.bounce_type for reason in CHOICES} == {BounceType.HARD, BounceType.SOFT}
+
+
+def test_a_reason_that_is_set_to_never_is_noted_with_the_reason_why() -> None:
+    settings = PolicySettings(reasons={Reason.MAILBOX_FULL: CountRule.NEVER})
+    decision = decide(failure(Reason.MAILBOX_FULL, march(2)), history(), settings)
+    assert (decision.step, decision.counted) == (Step.NOTE, "mailbox full never counts: so set")

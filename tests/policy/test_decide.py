@@ -5,11 +5,20 @@ import pytest
 
 from bounce_watcher.model.fields import Action
 from bounce_watcher.model.finding import Evidence, Kind
-from bounce_watcher.model.ledger import BounceEvent, State, Step
+from bounce_watcher.model.ledger import (
+    BounceEvent,
+    Decision,
+    History,
+    RecipientRecord,
+    Scope,
+    State,
+    Step,
+    SuppressionSource,
+)
 from bounce_watcher.model.verdict import Reason
 from bounce_watcher.policy.decide import decide
 from bounce_watcher.policy.settings import PolicySettings, Threshold
-from tests.policy.samples import complaint, failure, history, march, replay, suppression
+from tests.policy.samples import RECIPIENT, complaint, failure, history, march, replay, suppression
 
 DEFAULT = PolicySettings()
 FULL, GONE, DEAD_DOMAIN = Reason.MAILBOX_FULL, Reason.INVALID_RECIPIENT, Reason.INVALID_DOMAIN
@@ -24,19 +33,19 @@ class TestAtOnce:
         event = failure(GONE, march(2))
         decision = decide(event, history(), DEFAULT)
         assert decision.step is Step.SUPPRESS
-        assert decision.because == "1 of 1: invalid_recipient on 2 March 2026"
+        assert decision.because == "1 of 1: invalid recipient on 2 March 2026"
         assert (decision.counted, decision.until, decision.events) == (None, None, (event.id,))
 
     def test_an_expiry_is_added_to_the_reports_own_time(self) -> None:
-        settings = PolicySettings(hard_expiry=timedelta(days=90))
+        settings = PolicySettings(hard_expiry=(timedelta(days=90),))
         assert decide(failure(GONE, march(2)), history(), settings).until == march(92)
 
     def test_an_expiry_beyond_the_calendar_is_for_good(self) -> None:
-        settings = PolicySettings(hard_expiry=timedelta.max)
+        settings = PolicySettings(hard_expiry=(timedelta.max,))
         assert decide(failure(GONE, march(2)), history(), settings).until is None
 
     def test_one_complaint_suppresses(self) -> None:
-        settings = PolicySettings(complaint_expiry=timedelta(days=365))
+        settings = PolicySettings(complaint_expiry=(timedelta(days=365),))
         decision = decide(complaint(march(2)), history(), settings)
         assert decision.step is Step.SUPPRESS
         assert decision.because == "1 of 1: complaint (abuse) on 2 March 2026"
@@ -44,27 +53,27 @@ class TestAtOnce:
 
 
 class TestThreshold:
-    def test_three_soft_bounces_on_three_days_over_two_weeks_suppress_for_thirty_days(self) -> None:
+    def test_three_soft_bounces_on_three_days_over_two_weeks_suppress_for_a_week(self) -> None:
         events = [soft(2), soft(9), soft(17)]
         record, decisions = replay(events, DEFAULT)
         assert [decision.step for decision in decisions] == [Step.WATCH, Step.WATCH, Step.SUPPRESS]
         assert decisions[0].because == (
-            "1 of 3 on 1 of 3 days: 2 March 2026; span 0 of 14 days; window 60 days; mailbox_full"
+            "1 of 3 on 1 of 3 days: 2 March 2026; span 0 of 14 days; window 60 days; mailbox full"
         )
         assert decisions[1].because == (
-            "2 of 3 on 2 of 3 days: 2 and 9 March 2026; span 7 of 14 days; window 60 days; mailbox_full"
+            "2 of 3 on 2 of 3 days: 2 and 9 March 2026; span 7 of 14 days; window 60 days; mailbox full"
         )
         assert decisions[2].because == (
-            "3 of 3 on 3 days: 2, 9 and 17 March 2026; span 15 of 14 days; window 60 days; mailbox_full"
+            "3 of 3 on 3 days: 2, 9 and 17 March 2026; span 15 of 14 days; window 60 days; mailbox full"
         )
-        assert decisions[2].until == march(47)
+        assert decisions[2].until == march(24)
         assert decisions[2].events == tuple(event.id for event in events)
         assert record.state is State.SUPPRESSED
 
     def test_soft_reasons_count_together(self) -> None:
         decision = decide(soft(17), history(soft(2, Reason.NETWORK_ERROR), soft(9, Reason.MESSAGE_EXPIRED)), DEFAULT)
         assert decision.step is Step.SUPPRESS
-        assert decision.because.endswith("; network_error, message_expired, mailbox_full")
+        assert decision.because.endswith("; network error, message expired, mailbox full")
 
     def test_too_short_a_span_waits(self) -> None:
         decision = decide(soft(15), history(soft(2), soft(9)), DEFAULT)
@@ -83,14 +92,14 @@ class TestThreshold:
         first, last, late = soft(2), soft(17), soft(9)
         decision = decide(late, history(first, last), DEFAULT)
         assert decision.step is Step.SUPPRESS
-        assert decision.until == march(47)
+        assert decision.until == march(24)
         assert decision.events == (first.id, late.id, last.id)
 
     def test_a_span_in_hours_is_told_in_days(self) -> None:
         settings = PolicySettings(soft=Threshold(3, 3, timedelta(hours=36), timedelta(days=30)))
         decision = decide(soft(4), history(soft(2), soft(3)), settings)
         assert decision.because == (
-            "3 of 3 on 3 days: 2, 3 and 4 March 2026; span 2 of 2 days; window 30 days; mailbox_full"
+            "3 of 3 on 3 days: 2, 3 and 4 March 2026; span 2 of 2 days; window 30 days; mailbox full"
         )
 
     def test_the_days_are_asked_for_beside_the_bounces(self) -> None:
@@ -104,9 +113,9 @@ class TestConfirm:
     def test_the_second_day_confirms(self) -> None:
         _, decisions = replay([failure(DEAD_DOMAIN, march(2)), failure(Reason.MAILBOX_DISABLED, march(9))], DEFAULT)
         assert [decision.step for decision in decisions] == [Step.WATCH, Step.SUPPRESS]
-        assert decisions[0].because == "1 of 2 on 1 of 2 days: 2 March 2026; window 60 days; invalid_domain"
+        assert decisions[0].because == "1 of 2 on 1 of 2 days: 2 March 2026; window 60 days; invalid domain"
         assert decisions[1].because == (
-            "2 of 2 on 2 days: 2 and 9 March 2026; window 60 days; invalid_domain, mailbox_disabled"
+            "2 of 2 on 2 days: 2 and 9 March 2026; window 60 days; invalid domain, mailbox disabled"
         )
         assert decisions[1].until is None
 
@@ -131,7 +140,7 @@ class TestWhatDoesNotCount:
             (failure(Reason.UNKNOWN, march(2)), "undetermined: the words do not tell why"),
             (replace(failure(GONE, march(2)), reason=None), "undetermined: the words do not tell why"),
             (failure(Reason.GREYLISTED, march(2)), "greylisted never counts: the mail may still get through"),
-            (failure(Reason.RATE_LIMITED, march(2)), "rate_limited never counts: the mail may still get through"),
+            (failure(Reason.RATE_LIMITED, march(2)), "rate limited never counts: the mail may still get through"),
             (complaint(march(2), "not-spam"), "feedback of type not-spam is no complaint against the sender"),
             (complaint(march(2), "fraud"), "feedback of type fraud is no complaint against the sender"),
             (complaint(march(2), None), "feedback of type unknown is no complaint against the sender"),
@@ -222,7 +231,8 @@ class TestReleased:
 
     def test_a_suppression_that_has_run_out_is_as_good_as_released(self) -> None:
         past = history(soft(2), soft(9), soft(17), suppression=suppression(march(17), march(47)))
-        assert decide(soft(48), past, DEFAULT).because.startswith("1 of 3 on 1 of 3 days: 17 April 2026")
+        other = decide(soft(48, Reason.NETWORK_ERROR), past, DEFAULT)
+        assert other.because.startswith("1 of 3 on 1 of 3 days: 17 April 2026")
         assert decide(failure(GONE, march(48)), past, DEFAULT).step is Step.SUPPRESS
 
     def test_it_has_run_out_at_its_very_end(self) -> None:
@@ -245,28 +255,28 @@ class TestAlreadySuppressed:
         past = history(suppression=suppression(march(2), march(32)))
         decision = decide(failure(GONE, march(3)), past, DEFAULT)
         assert (decision.step, decision.until) == (Step.SUPPRESS, None)
-        assert decision.because == "1 of 1: invalid_recipient on 3 March 2026; suppressed until 1 April 2026 before"
+        assert decision.because == "1 of 1: invalid recipient on 3 March 2026; suppressed until 1 April 2026 before"
 
     def test_a_complaint_does_so_too(self) -> None:
         past = history(suppression=suppression(march(2), march(32)))
         assert decide(complaint(march(3)), past, DEFAULT).step is Step.SUPPRESS
 
     def test_a_hard_bounce_prolongs_one_that_would_end_sooner(self) -> None:
-        settings = PolicySettings(hard_expiry=timedelta(days=90))
+        settings = PolicySettings(hard_expiry=(timedelta(days=90),))
         past = history(suppression=suppression(march(2), march(32)))
         assert decide(failure(GONE, march(3)), past, settings).until == march(93)
 
     def test_a_hard_bounce_never_shortens(self) -> None:
-        settings = PolicySettings(hard_expiry=timedelta(days=7))
+        settings = PolicySettings(hard_expiry=(timedelta(days=7),))
         past = history(suppression=suppression(march(2), march(32)))
         assert decide(failure(GONE, march(3)), past, settings).step is Step.NOTE
 
     def test_soft_bounces_do_not_prolong(self) -> None:
-        events = [soft(day) for day in (2, 9, 17, 25)]
+        events = [soft(day) for day in (2, 9, 17, 23)]
         record, decisions = replay(events, DEFAULT)
         assert decisions[-1].step is Step.NOTE
         assert record.suppression is not None
-        assert record.suppression.until == march(47)
+        assert record.suppression.until == march(24)
 
     def test_a_hard_bounce_is_confirmed_even_while_a_soft_suppression_lasts(self) -> None:
         events = [soft(2), soft(9), soft(17), failure(DEAD_DOMAIN, march(18)), failure(DEAD_DOMAIN, march(20))]
@@ -280,3 +290,67 @@ class TestAlreadySuppressed:
         for_a_time = history(suppression=suppression(march(2), march(32), State.PENDING))
         assert decide(failure(GONE, march(3)), for_good, DEFAULT).because.startswith("held back since 2 March 2026")
         assert decide(failure(GONE, march(3)), for_a_time, DEFAULT).step is Step.PEND
+
+
+class TestLadder:
+    LAPSED = RecipientRecord(RECIPIENT, "news", released_at=march(24), rung=1, lapsed="mailbox_full")
+
+    def again(self, record: RecipientRecord, event: BounceEvent, policy: PolicySettings = DEFAULT) -> Decision:
+        return decide(event, History(record), policy)
+
+    def test_one_bounce_confirms_what_ran_out_and_the_next_rung_applies(self) -> None:
+        decision = self.again(self.LAPSED, soft(30))
+        assert (decision.step, decision.until) == (Step.SUPPRESS, march(60))
+        assert decision.because == (
+            "1 of 1: mailbox full again, within 60 days of the suppression for it that ended on 24 March 2026, "
+            "on 30 March 2026"
+        )
+
+    def test_it_must_say_the_same(self) -> None:
+        assert self.again(self.LAPSED, soft(30, Reason.NETWORK_ERROR)).step is Step.WATCH
+
+    def test_and_come_within_the_window(self) -> None:
+        assert self.again(self.LAPSED, soft(84)).step is Step.SUPPRESS
+        assert self.again(self.LAPSED, soft(85)).step is Step.WATCH
+
+    @pytest.mark.parametrize(("rung", "days"), [(0, 7), (1, 30), (2, 180), (3, None), (4, None), (99, None)])
+    def test_the_rungs_and_after_the_last_for_good(self, rung: int, days: int | None) -> None:
+        record = replace(self.LAPSED, rung=rung)
+        assert self.again(record, soft(30)).until == (None if days is None else march(30 + days))
+
+    def test_the_last_rung_holds_for_all_further(self) -> None:
+        policy = PolicySettings(soft_expiry=(timedelta(days=5),))
+        assert self.again(replace(self.LAPSED, rung=9), soft(30), policy).until == march(35)
+
+    def test_a_rung_is_climbed_at_the_end_whether_or_not_somebody_has_looked(self) -> None:
+        record = RecipientRecord(RECIPIENT, "news", suppression=suppression(march(17), march(24)))
+        assert self.again(record, soft(30)).until == march(60)
+
+    def test_what_a_person_set_an_end_to_is_no_rung(self) -> None:
+        by_hand = replace(suppression(march(17), march(24)), source=SuppressionSource.MANUAL)
+        assert self.again(RecipientRecord(RECIPIENT, "news", suppression=by_hand), soft(30)).step is Step.WATCH
+
+    def test_hard_bounces_have_a_ladder_of_their_own(self) -> None:
+        policy = PolicySettings(hard_expiry=(timedelta(days=90), None))
+        first = self.again(RecipientRecord(RECIPIENT, "news"), failure(GONE, march(2)), policy)
+        assert first.until == march(92)
+        assert self.again(self.LAPSED, failure(GONE, march(30)), policy).until is None
+
+
+class TestScope:
+    def test_a_complaint_reaches_all_streams_and_a_bounce_its_own(self) -> None:
+        assert decide(complaint(march(2)), history(), DEFAULT).scope is Scope.GLOBAL
+        assert decide(failure(GONE, march(2)), history(), DEFAULT).scope is Scope.STREAM
+
+    def test_both_can_be_set(self) -> None:
+        policy = PolicySettings(complaint_scope=Scope.STREAM, hard_scope=Scope.GLOBAL)
+        assert decide(complaint(march(2)), history(), policy).scope is Scope.STREAM
+        assert decide(failure(GONE, march(2)), history(), policy).scope is Scope.GLOBAL
+        assert replay([soft(2), soft(9), soft(17)], policy)[1][-1].scope is Scope.STREAM
+
+    def test_a_complaint_widens_a_suppression_for_good(self) -> None:
+        past = history(suppression=suppression(march(2), None))
+        decision = decide(complaint(march(3)), past, DEFAULT)
+        assert (decision.step, decision.scope) == (Step.SUPPRESS, Scope.GLOBAL)
+        assert decision.because.endswith("; suppressed for good before")
+        assert decide(complaint(march(3)), past, PolicySettings(complaint_scope=Scope.STREAM)).step is Step.NOTE

@@ -19,7 +19,9 @@ reasons = st.sampled_from(Reason)
 harmless = st.sampled_from([r for r in Reason if r.bounce_type in {BounceType.BLOCK, BounceType.UNDETERMINED}])
 hard = st.sampled_from([r for r in Reason if r.bounce_type is BounceType.HARD])
 moments = st.builds(march, st.integers(1, 90), st.integers(0, 23))
-expiries = st.none() | st.integers(0, 400).map(lambda days: timedelta(days=days))
+expiries = st.lists(st.integers(1, 400), max_size=3, unique=True).map(
+    lambda days: (*(timedelta(days=each) for each in sorted(days)), None)
+) | st.integers(1, 400).map(lambda days: (timedelta(days=days),))
 thresholds = st.builds(
     Threshold,
     bounces=st.integers(1, 5),
@@ -34,7 +36,7 @@ policies = st.builds(
     soft=thresholds, confirm=thresholds,
     hard_expiry=expiries, soft_expiry=expiries, complaint_expiry=expiries,
 )
-lasting = st.builds(PolicySettings, soft=thresholds, confirm=thresholds, soft_expiry=st.none())
+lasting = st.builds(PolicySettings, soft=thresholds, confirm=thresholds, soft_expiry=st.just((None,)))
 """Policies whose suppressions do not run out."""
 
 failures = st.builds(failure, reasons, moments, evidence=st.sampled_from([Evidence.REPORT, Evidence.TOKEN]))

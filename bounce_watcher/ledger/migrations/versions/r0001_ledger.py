@@ -17,6 +17,7 @@ def upgrade() -> None:
     _recipients()
     _outbox()
     _sent()
+    _course()
 
 
 def _facts() -> None:
@@ -61,6 +62,7 @@ def _facts() -> None:
         sa.Column("sending", sa.Text()),
         sa.Column("mailbox", sa.Text()),
         sa.Column("source", sa.Text()),
+        sa.Column("formerly", sa.Text()),
         sa.PrimaryKeyConstraint("id", name="pk_event"),
     )
     _index("event_by_time", "event", "at")
@@ -80,6 +82,9 @@ def _recipients() -> None:
         sa.Column("first_event_at", _TIME),
         sa.Column("last_event_at", _TIME),
         sa.Column("released_at", _TIME),
+        sa.Column("rung", sa.Integer(), nullable=False),
+        sa.Column("lapsed", sa.Text()),
+        sa.Column("delivered_at", _TIME),
         sa.Column("history_from", _TIME),
         sa.PrimaryKeyConstraint("recipient_key", "stream", name="pk_recipient"),
     )
@@ -98,6 +103,7 @@ def _recipients() -> None:
         sa.Column("status", sa.Text()),
         sa.Column("diagnostic", sa.Text()),
         sa.Column("events", sa.JSON(), nullable=False),
+        sa.Column("scope", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("recipient_key", "stream", name="pk_suppression"),
     )
     _index("suppression_end", "suppression", "until", where="until IS NOT NULL")
@@ -161,6 +167,69 @@ def _sent() -> None:
         sa.Column("told", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("day", "stream", "sending", "domain", name="pk_sent_count"),
     )
+
+
+def _course() -> None:
+    op.create_table(
+        "state_change",
+        sa.Column("number", _NUMBER, nullable=False),
+        sa.Column("recipient_key", sa.Text(), nullable=False),
+        sa.Column("stream", sa.Text(), nullable=False),
+        sa.Column("at", _TIME, nullable=False),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("because", sa.Text()),
+        sa.Column("by", sa.Text(), nullable=False),
+        sa.Column("reason", sa.Text()),
+        sa.Column("until", _TIME),
+        sa.PrimaryKeyConstraint("number", name="pk_state_change"),
+    )
+    _index("state_change_of_recipient", "state_change", "recipient_key", "number")
+    op.create_table(
+        "keyring",
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("key", sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint("name", name="pk_keyring"),
+    )
+
+
+def _alerts() -> None:
+    op.create_table(
+        "slot_count",
+        sa.Column("series", sa.Text(), nullable=False),
+        sa.Column("slot", sa.BigInteger(), nullable=False),
+        sa.Column("number", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("series", "slot", name="pk_slot_count"),
+    )
+    op.create_table(
+        "alert",
+        sa.Column("series", sa.Text(), nullable=False),
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("subject", sa.Text(), nullable=False),
+        sa.Column("since", _TIME, nullable=False),
+        sa.Column("raised_at", _TIME, nullable=False),
+        sa.Column("ends_at", _TIME),
+        sa.Column("cleared", sa.Boolean(), nullable=False),
+        sa.Column("most", sa.BigInteger(), nullable=False),
+        sa.Column("alarm_from", sa.BigInteger(), nullable=False),
+        sa.Column("usual", sa.Float(), nullable=False),
+        sa.Column("because", sa.Text(), nullable=False),
+        sa.Column("quote", sa.Text()),
+        sa.Column("held", sa.BigInteger(), nullable=False),
+        sa.Column("released", sa.BigInteger(), nullable=False),
+        sa.Column("confirmed", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_alert"),
+    )
+    _index("alert_by_series", "alert", "series", "since")
+    _index("alert_open", "alert", "ends_at", where="NOT cleared")
+    op.create_table(
+        "held",
+        sa.Column("recipient_key", sa.Text(), nullable=False),
+        sa.Column("stream", sa.Text(), nullable=False),
+        sa.Column("alert", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("recipient_key", "stream", "alert", name="pk_held"),
+    )
+    _index("held_by_alert", "held", "alert")
 
 
 def _index(name: str, table: str, *columns: str, where: str | None = None) -> None:
