@@ -1,0 +1,39 @@
+"""The numbers of the outage guard and of the alerts. Defaults are those of config.example.toml."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+SLOT = timedelta(minutes=10)
+"""Reports are counted by slots of this length: every window is a whole number of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class GuardSettings:
+    """When new hard bounces of one group (a receiving provider, a wording) are too many to be believed.
+
+    So many within `window` are at least `min_bounces`, and at least `factor` times what is usual: the busiest window of
+    the third busiest day of the `baseline` before. Nothing is held before `learning` different days had reports. It is
+    over when for `quiet` no window held half as many as the alarm took.
+    """
+
+    enabled: bool = True
+    window: timedelta = timedelta(hours=3)
+    min_bounces: int = 10
+    factor: float = 3.0
+    baseline: timedelta = timedelta(days=90)
+    learning: int = 3
+    quiet: timedelta = timedelta(hours=6)
+
+
+@dataclass(frozen=True, slots=True)
+class AlertSettings:
+    """When the blocks of one provider, reason and sending IP are a trouble of our own that a person should hear of.
+
+    So many within `window` are at least `min_blocks`, and at least `share` of all that the provider reported in it.
+    """
+
+    enabled: bool = True
+    window: timedelta = timedelta(hours=1)
+    min_blocks: int = 20
+    share: float = 0.1
+    quiet: timedelta = timedelta(hours=6)

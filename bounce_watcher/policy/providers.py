@@ -1,0 +1,103 @@
+"""Which organisation takes a recipient's mail: of the host that refused it where the report tells, else by the domain.
+
+Outages are an organisation's, not a domain's: outlook.com, hotmail.fr and a company's own domain may all be refused by
+hosts below protection.outlook.com. The tables hold the organisations whose hosts or domains have several names; all
+others are known by the domain that they registered.
+"""
+
+import re
+from collections.abc import Mapping
+from functools import lru_cache
+
+_HOSTS: Mapping[str, str] = {
+    "google.com": "google.com",
+    "googlemail.com": "google.com",
+    "outlook.com": "outlook.com",          # mail.protection.outlook.com, olc.protection.outlook.com
+    "microsoft.com": "outlook.com",        # the newer mx.microsoft
+    "mx.microsoft": "outlook.com",
+    "hotmail.com": "outlook.com",          # mx1.hotmail.com until 2018
+    "yahoodns.net": "yahoo.com",
+    "yahoo.com": "yahoo.com",
+    "aol.com": "yahoo.com",
+    "icloud.com": "icloud.com",
+    "me.com": "icloud.com",
+    "apple.com": "icloud.com",
+    "gmx.net": "gmx.net",
+    "web.de": "gmx.net",
+    "mail.com": "gmx.net",
+    "kundenserver.de": "ionos.com",
+    "ionos.com": "ionos.com",
+    "1and1.com": "ionos.com",
+    "ionos.de": "ionos.com",
+    "qq.com": "qq.com",
+    "163.com": "163.com",
+    "126.com": "163.com",
+    "netease.com": "163.com",
+    "mail.ru": "mail.ru",
+    "yandex.ru": "yandex.ru",
+    "yandex.net": "yandex.ru",
+    "pphosted.com": "proofpoint.com",
+    "ppe-hosted.com": "proofpoint.com",
+    "proofpoint.com": "proofpoint.com",
+    "mimecast.com": "mimecast.com",
+    "messagelabs.com": "messagelabs.com",
+    "barracudanetworks.com": "barracuda.com",
+    "comcast.net": "comcast.net",
+    "orange.fr": "orange.fr",
+    "wanadoo.fr": "orange.fr",
+    "t-online.de": "t-online.de",
+}
+
+_DOMAINS: Mapping[str, str] = {
+    "gmail.com": "google.com",
+    "googlemail.com": "google.com",
+    **dict.fromkeys(("outlook.com", "live.com", "msn.com", "hotmail.com", "passport.com"), "outlook.com"),
+    **dict.fromkeys(("yahoo.com", "ymail.com", "rocketmail.com", "aol.com", "aim.com", "myyahoo.com"), "yahoo.com"),
+    **dict.fromkeys(("icloud.com", "me.com", "mac.com"), "icloud.com"),
+    **dict.fromkeys(("gmx.net", "gmx.de", "gmx.at", "gmx.ch", "gmx.com", "web.de", "mail.com"), "gmx.net"),
+    **dict.fromkeys(("qq.com", "foxmail.com"), "qq.com"),
+    **dict.fromkeys(("163.com", "126.com", "yeah.net"), "163.com"),
+    **dict.fromkeys(("mail.ru", "inbox.ru", "list.ru", "bk.ru", "internet.ru"), "mail.ru"),
+    **dict.fromkeys(("yandex.ru", "yandex.com", "ya.ru"), "yandex.ru"),
+    **dict.fromkeys(("orange.fr", "wanadoo.fr"), "orange.fr"),
+}
+_BRANDS: Mapping[str, str] = {
+    "yahoo": "yahoo.com", "hotmail": "outlook.com", "live": "outlook.com", "outlook": "outlook.com", "gmx": "gmx.net",
+}
+"""Names that one organisation holds below many countries: yahoo.co.uk, hotmail.fr."""
+
+_NOT_YAHOOS = frozenset({"yahoo.co.jp"})  # another company, with mail servers of its own
+_SECOND_LEVEL = frozenset({
+    "ac", "ad", "co", "com", "edu", "go", "gob", "gouv", "gov", "gv", "ltd", "me", "mil", "ne", "net", "nom", "or",
+    "org", "plc", "sch",
+})
+"""Labels under which countries register: example.co.uk is a domain of its own, co.uk is not."""
+
+_HOST_NAME = re.compile(r"(?=.{4,253}\Z)[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63}){1,20}")
+
+
+@lru_cache(maxsize=4096)
+def provider_of(remote_mta: str | None, domain: str) -> str:
+    """`google.com`, `outlook.com`, `example.org`: in lower case. `domain` is the recipient's, "" for none known."""
+    host = _host(remote_mta)
+    of_host, of_domain = registrable(host), registrable(domain.casefold())
+    return _HOSTS.get(of_host) or _known(of_domain) or of_host or of_domain
+
+
+def _host(remote_mta: str | None) -> str:
+    """The name; "" for an address literal, a bare word, or a name of this very machine."""
+    name = (remote_mta or "").casefold().rstrip(".")
+    is_name = _HOST_NAME.fullmatch(name) and not name.rpartition(".")[2].isdigit()
+    return name if is_name and not name.endswith((".local", ".localdomain", ".internal")) else ""
+
+
+def _known(domain: str) -> str | None:
+    brand = _BRANDS.get(domain.partition(".")[0])
+    return _DOMAINS.get(domain) or (brand if domain not in _NOT_YAHOOS else None)
+
+
+def registrable(host: str) -> str:
+    """The domain that somebody registered: two labels, three below co.uk and its like."""
+    labels = host.split(".")
+    is_country = len(labels) > 2 and len(labels[-1]) == 2 and labels[-2] in _SECOND_LEVEL
+    return ".".join(labels[-3 if is_country else -2:])
