@@ -12,6 +12,7 @@ from sqlalchemy import Connection, Select, bindparam, func, select, update
 
 from bounce_watcher.ledger.apply import apply_event, release_expired
 from bounce_watcher.ledger.books import Announce, Books, by_stream
+from bounce_watcher.ledger.delivered import is_answered
 from bounce_watcher.ledger.sent import with_known_messages
 from bounce_watcher.ledger.statements import KEYS, Conflict, Insertion, Key, Row, chunks, columns_of, key_of
 from bounce_watcher.ledger.tables import EVENT, MESSAGE, RECIPIENT, reason_named
@@ -101,7 +102,7 @@ class _Desk:
         for key, event in events:
             names.setdefault(key, event.recipient)
         self.books = Books(connection, names, announce)
-        self._counted = _load_counted(connection, self.books.records)
+        self._counted = load_counted(connection, self.books.records)
 
     def judge(self, key: Key, event: BounceEvent, decide: Decide) -> Row:
         """Decides on one event, enters what follows, and returns the event's row."""
@@ -128,6 +129,8 @@ class _Desk:
         counted: Iterable[CountedBounce] = self._counted[key]
         if record.released_at is not None:
             counted = (bounce for bounce in counted if bounce.at > record.released_at)
+        if record.delivered_at is not None:
+            counted = (bounce for bounce in counted if not is_answered(bounce.reason, bounce.at, record))
         return History(record, tuple(counted))
 
     def _count(self, key: Key, event: BounceEvent) -> None:
@@ -138,7 +141,7 @@ class _Desk:
             self._cut[key] = counted[0].at
 
 
-def _load_counted(
+def load_counted(
     connection: Connection, records: Mapping[Key, RecipientRecord]
 ) -> defaultdict[Key, list[CountedBounce]]:
     counted: defaultdict[Key, list[CountedBounce]] = defaultdict(list)

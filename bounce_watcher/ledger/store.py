@@ -13,11 +13,11 @@ from uuid import uuid4
 import structlog
 from sqlalchemy import Engine
 
-from bounce_watcher.ledger import migrate, queue, reads, sent, standing
+from bounce_watcher.ledger import delivered, migrate, queue, reads, sent, standing
 from bounce_watcher.ledger.books import Announce
 from bounce_watcher.ledger.engine import open_engine, reading, write
 from bounce_watcher.ledger.filters import EventFilter, OutboxFilter, SuppressionFilter
-from bounce_watcher.ledger.record import Decide, record_page
+from bounce_watcher.ledger.record import Decide, load_counted, record_page
 from bounce_watcher.model.ledger import (
     Attempt,
     BounceEvent,
@@ -31,7 +31,7 @@ from bounce_watcher.model.ledger import (
     Suppression,
     SuppressionSource,
 )
-from bounce_watcher.model.sending import SentCount, SentMail, SentOutcome
+from bounce_watcher.model.sending import DeliveredOutcome, Delivery, SentCount, SentMail, SentOutcome
 
 __all__ = ["Announce", "Decide", "EventFilter", "Ledger", "OutboxFilter", "SuppressionFilter"]
 
@@ -100,6 +100,12 @@ class Ledger:
     def put_counts(self, counts: Sequence[SentCount]) -> SentOutcome:
         """The platform's own figures of what it sent, each in the place of an earlier one for the same."""
         return write(self._engine, lambda connection: sent.put_counts(connection, counts))
+
+    def deliver(self, deliveries: Sequence[Delivery], announce: Announce) -> DeliveredOutcome:
+        """Enters deliveries, some thousand at most: soft bounces before them count no longer. See `delivered`."""
+        return write(
+            self._engine, lambda connection: delivered.deliver(connection, deliveries, announce, load_counted)
+        )
 
     def purge_sent(self, before: datetime) -> int:
         """Forgets mail sent before then; its counts stay. Returns how many."""
