@@ -3,17 +3,25 @@
 import json
 import sys
 from collections.abc import Iterator
+from datetime import date
 from typing import Annotated
 
 import typer
 
-from bounce_watcher.attribution.return_path import make_return_path, read_return_path
+from bounce_watcher.attribution.return_path import (
+    Token,
+    make_header_token,
+    make_return_path,
+    read_header_token,
+    read_return_path,
+)
 from bounce_watcher.attribution.settings import AttributionSettings
 from bounce_watcher.cli.configuration import config_path, load_settings
 from bounce_watcher.cli.errors import WrongUsage
 from bounce_watcher.cli.options import ConfigFile, Debug, Json, example
 from bounce_watcher.cli.output import Row, clean, complain, json_line, say
 from bounce_watcher.model.errors import ConfigError
+from bounce_watcher.service.clock import utcnow
 
 commands = typer.Typer(help="Signed return paths, which prove what a bounce is about.")
 
@@ -29,23 +37,26 @@ def make(
     ] = None,
     stream: Annotated[str | None, typer.Option(metavar="STREAM", help="The stream that it belongs to.")] = None,
     sending: Annotated[str | None, typer.Option(metavar="ID", help="The sending that it belongs to.")] = None,
+    header: Annotated[
+        bool, typer.Option("--header", help="Print the value of the mail's token header, in place of the return path.")
+    ] = False,
     jsonl: Annotated[
         bool,
         typer.Option(
             "--jsonl", metavar="",
             help='Many at once: reads {"recipient", "stream", "sending"} lines from standard input, writes '
-            '{"recipient", "return_path"}.',
+            '{"recipient", "return_path", "header_token"}.',
         ),
     ] = False,
     config: ConfigFile = None,
     debug: Debug = False,
 ) -> None:
-    """Prints the return path (envelope sender) for a mail, signed with the configured key."""
+    """Prints the return path (envelope sender) for a mail, signed with the configured key and dated today."""
     if jsonl == (recipient is not None):
         raise WrongUsage("give either --recipient ADDRESS or --jsonl")
     settings = _settings(config)
     if recipient is not None:
-        say(_made(settings, recipient, stream, sending))
+        say(_made(settings, recipient, stream, sending, header=header))
     elif not _make_many(settings):
         raise typer.Exit(1)
 
@@ -60,9 +71,12 @@ def _settings(config: ConfigFile) -> AttributionSettings:
     return settings
 
 
-def _made(settings: AttributionSettings, recipient: str, stream: str | None, sending: str | None) -> str:
+def _made(
+    settings: AttributionSettings, recipient: str, stream: str | None, sending: str | None, *, header: bool
+) -> str:
+    make_token = make_header_token if header else make_return_path
     try:
-        return make_return_path(settings, recipient, stream, sending)
+        return make_token(settings, recipient, stream, sending, day=utcnow().date())
     except ValueError as error:
         raise WrongUsage(str(error)) from None
 
@@ -73,12 +87,14 @@ def _make_many(settings: AttributionSettings) -> bool:
     for number, line in enumerate(_lines(), start=1):
         try:
             recipient, stream, sending = _parsed(line)
-            made = make_return_path(settings, recipient, stream, sending)
+            today = utcnow().date()
+            path = make_return_path(settings, recipient, stream, sending, day=today)
+            token = make_header_token(settings, recipient, stream, sending, day=today)
         except (ValueError, RecursionError) as error:
             complain(f"-: line {number}: {error}")
             good = False
         else:
-            say(json_line({"recipient": recipient, "return_path": made}))
+            say(json_line({"recipient": recipient, "return_path": path, "header_token": token}))
     return good
 
 
@@ -98,14 +114,14 @@ def _parsed(line: bytes) -> tuple[str, str | None, str | None]:
     return recipient, stream, sending
 
 
-@commands.command(epilog=example("token read returns+r6f3kq2m7xw4y=news==user=example.org@bounces.example.com"))
+@commands.command(epilog=example("token read returns+r6f3kq2m7xw4ydqo=news==user=example.org@bounces.example.com"))
 def read(
-    address: Annotated[str, typer.Argument(metavar="ADDRESS", help="A return path, as it came.")],
+    address: Annotated[str, typer.Argument(metavar="ADDRESS", help="A return path, or the token of a header.")],
     as_json: Json = False,
     config: ConfigFile = None,
     debug: Debug = False,
 ) -> None:
-    """Says what a return path holds and whether we signed it."""
+    """Says what a return path or a header's token holds, whether we signed it, and until when it proves something."""
     row = _held(address, load_settings(config).attribution)
     if as_json:
         say(json_line(row))
@@ -115,11 +131,21 @@ def read(
             say(f"{name}: {clean(value)}")
 
 
-def _held(address: str, settings: AttributionSettings) -> Row:
-    token = read_return_path(address, settings)
+def _held(text: str, settings: AttributionSettings) -> Row:
+    token = read_return_path(text, settings) if "@" in text else read_header_token(text, settings.token_keys)
     if token is None:
         problem = "there is no token of our form in it" if settings.return_path else "no attribution.return_path is set"
-        return {"address": address, "is_ours": False, "recipient": None, "stream": None, "sending": None,
-                "problem": problem}
-    return {"address": address, "is_ours": token.is_ours, "recipient": token.recipient, "stream": token.stream,
-            "sending": token.sending, "problem": token.problem}
+        token = Token(None, None, None, is_ours=False, problem=problem)
+    last_day = token.last_day(settings.token_max_age)
+    return {"address": text, "is_ours": token.is_ours, "recipient": token.recipient, "stream": token.stream,
+            "sending": token.sending, "day": _written(token.day), "until": _written(last_day),
+            "problem": token.problem or _ran_out(token, settings)}
+
+
+def _written(day: date | None) -> str | None:
+    return day.isoformat() if day else None
+
+
+def _ran_out(token: Token, settings: AttributionSettings) -> str | None:
+    has_run_out = token.has_run_out(utcnow(), settings.token_max_age)
+    return "it has run out: a report that comes today goes to review" if has_run_out else None

@@ -20,6 +20,7 @@ from bounce_watcher.model.ledger import BounceEvent, MessageRecord
 from bounce_watcher.model.message import RawMessage, pack
 from bounce_watcher.pipeline import Toolkit, analyse
 from bounce_watcher.service.clock import utcnow
+from bounce_watcher.service.dkim_keys import key_lookup
 from bounce_watcher.service.process import destination, message_record
 
 
@@ -52,7 +53,7 @@ def start(settings: AttributionSettings, rules: OwnRules) -> None:
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     threading.Thread(target=_die_with_parent, daemon=True).start()
     gc.set_threshold(50_000)  # a page makes about as many objects, and all of them go without a collection
-    _toolkit = Toolkit(load_rules(rules), settings)
+    _toolkit = Toolkit(load_rules(rules), settings, key_lookup(settings))
 
 
 def _die_with_parent() -> None:

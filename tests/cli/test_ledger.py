@@ -2,11 +2,13 @@
 
 import json
 import stat
-from datetime import datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+from bounce_watcher.attribution.return_path import make_return_path
+from bounce_watcher.attribution.settings import AttributionSettings
 from tests.cli.conftest import TOKENS, Program
 
 EVENT = {
@@ -58,7 +60,7 @@ def test_what_does_not_count_says_why(program: Program, mail: Path) -> None:
     program.ledger("import", str(mail / "1.eml"))
     counted = program.ledger("events", "list", "--json").rows[0]["counted"]
     assert isinstance(counted, str)
-    assert "token" in counted
+    assert "signature" in counted
 
 
 @pytest.mark.parametrize("options, count", [
@@ -173,6 +175,25 @@ def test_tokens(program: Program) -> None:
     assert program.ledger("token", "read", path.replace("gone", "g0ne"), "--json").rows[0]["is_ours"] is False
     assert program.ledger("token", "read", "returns@bounces.example.com", "--json").rows[0]["is_ours"] is False
     assert "is_ours: yes" in program.ledger("token", "read", path).out
+    today = datetime.now(UTC).date()
+    assert read["day"] in {str(today), str(today - timedelta(days=1))}
+    assert read["until"] in {str(today + timedelta(days=90)), str(today + timedelta(days=89))}
+
+
+def test_the_token_of_a_header(program: Program) -> None:
+    program.config.write_text(program.config.read_text() + TOKENS)
+    made = program.ledger("token", "make", "--recipient", "anna@gone.example", "--stream", "news", "--header")
+    read = program.ledger("token", "read", made.out.strip(), "--json").rows[0]
+    assert (read["recipient"], read["stream"], read["is_ours"]) == ("anna@gone.example", "news", True)
+
+
+def test_a_token_that_has_run_out_says_so(program: Program) -> None:
+    program.config.write_text(program.config.read_text() + TOKENS)
+    settings = AttributionSettings("returns@bounces.example.com", (b"0123456789abcdef0123456789abcdef",))
+    old = make_return_path(settings, "anna@gone.example", day=date(2025, 1, 1))
+    read = program.ledger("token", "read", old, "--json").rows[0]
+    assert (read["is_ours"], read["until"]) == (True, "2025-04-01")
+    assert read["problem"].startswith("it has run out")
 
 
 def test_many_tokens(program: Program) -> None:
@@ -181,7 +202,7 @@ def test_many_tokens(program: Program) -> None:
     done = program.ledger("token", "make", "--jsonl", stdin="\n".join(map(json.dumps, lines)))
     assert done.status == 1
     assert "line 2" in done.complaint
-    assert [set(row) for row in done.rows] == [{"recipient", "return_path"}] * 2
+    assert [set(row) for row in done.rows] == [{"recipient", "return_path", "header_token"}] * 2
     assert [row["recipient"] for row in done.rows] == ["a@b.example", "c@d.example"]
 
 
