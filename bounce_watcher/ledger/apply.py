@@ -102,12 +102,12 @@ def suppress(record: RecipientRecord, wanted: Suppression) -> Change:
     return _change(record, *_suppressed(record, wanted))
 
 
-def release(record: RecipientRecord, at: datetime, because: str) -> Change:
-    """Lifts what stands against a recipient: nothing at or before `at` counts any more, the ladder begins anew.
+def release(record: RecipientRecord, at: datetime, because: str, *, rung: int = 0) -> Change:
+    """Lifts what stands against a recipient: nothing at or before `at` counts any more, the ladder goes on at `rung`.
 
     Only the end of a real suppression is told: of a pending one nobody has heard.
     """
-    return _change(record, *_released(record, at, because))
+    return _change(record, *_released(record, at, because, rung))
 
 
 def reset(record: RecipientRecord, at: datetime, because: str) -> Change:
@@ -190,7 +190,7 @@ def _suppress(record: RecipientRecord, event: BounceEvent, decision: Decision) -
 
 
 def _release(record: RecipientRecord, event: BounceEvent, decision: Decision) -> _Step:
-    return _released(record, event.at, decision.because)
+    return _released(record, event.at, decision.because, 0)
 
 
 _STEPS: Mapping[Step, Callable[[RecipientRecord, BounceEvent, Decision], _Step]] = {
@@ -216,9 +216,9 @@ def _suppressed(record: RecipientRecord, wanted: Suppression) -> _Step:
     return changes, ((NoticeType.SUPPRESSED, at, partial(_suppression_data, wanted)),)
 
 
-def _released(record: RecipientRecord, at: datetime, because: str) -> _Step:
+def _released(record: RecipientRecord, at: datetime, because: str, rung: int) -> _Step:
     changes, notices = _ended(record, at, because, Move.RELEASE)
-    return {**changes, "rung": 0, "lapsed": None}, notices
+    return {**changes, "rung": rung, "lapsed": None}, notices
 
 
 def _ended(record: RecipientRecord, at: datetime, because: str, move: Move) -> _Step:

@@ -62,13 +62,14 @@ class _Standing:
 
 
 def _standing(now: datetime, record: RecipientRecord) -> _Standing:
-    """A suppression that has run out is as good as released."""
-    current = record.suppression
-    if current is None or current.until is None or current.until > now:
-        return _Standing(current, record.released_at, record.rung, record.lapsed)
-    if record.released_at is not None and record.released_at > current.until:
-        return _Standing(None, record.released_at, record.rung, None)
-    return _Standing(None, current.until, *lapse(record))
+    """A suppression that has run out is as good as released; a delivery after it denies what it said."""
+    current, ended_at, rung, lapsed = record.suppression, record.released_at, record.rung, record.lapsed
+    if current is not None and current.until is not None and current.until <= now:
+        rung, lapsed = lapse(record)
+        lapsed = lapsed if ended_at is None or ended_at < current.until else None
+        current, ended_at = None, max(current.until, ended_at or current.until)
+    delivered_since = record.delivered_at is not None and (ended_at is None or record.delivered_at > ended_at)
+    return _Standing(current, ended_at, rung, None if delivered_since else lapsed)
 
 
 def _still_counts(bounce: CountedBounce, event: BounceEvent, released_at: datetime | None) -> bool:

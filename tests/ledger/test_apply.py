@@ -168,6 +168,7 @@ def test_who_runs_out_is_a_rung_further_and_who_is_released_begins_anew() -> Non
     assert release_expired(again, day(40)).record.rung == 2
     released = release(again, day(4), "wrote to support").record
     assert (released.rung, released.lapsed) == (0, None)
+    assert release(again, day(4), "mail was delivered", rung=again.rung).record.rung == 1
 
 
 def test_neither_what_was_held_back_nor_what_a_person_set_is_a_rung() -> None:
