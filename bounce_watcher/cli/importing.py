@@ -51,4 +51,5 @@ def _told(report: ImportReport) -> str:
     return (
         f"{count(report.messages, 'message')}, {count(report.events, 'new event')}, {report.suppressed} suppressed, "
         f"{report.released} released, {report.duplicates} known already, {report.quarantined} not analysed"
+        + (f", {report.doubted} forged or mixed up" if report.doubted else "")
     )

@@ -52,7 +52,7 @@ def _mailbox_row(each: PassReport) -> Row:
     return {
         "mailbox": each.mailbox, "messages": tally.messages, "events": tally.events, "suppressed": tally.suppressed,
         "released": tally.released, "duplicates": tally.duplicates, "quarantined": tally.quarantined,
-        "failure": each.failure,
+        "doubted": tally.doubted, "failure": each.failure,
     }
 
 
@@ -65,11 +65,12 @@ def _webhook_row(each: DeliveryReport) -> Row:
 
 def _told(each: PassReport) -> str:
     tally = each.tally
+    doubted = f", {tally.doubted} forged or mixed up" if tally.doubted else ""
     left = "; broken off" if each.failure else ""
     return (
         f"mailbox {clean(each.mailbox)}: {count(tally.messages, 'message')}, {count(tally.events, 'new event')}, "
         f"{tally.suppressed} suppressed, {tally.released} released, {tally.duplicates} known already, "
-        f"{tally.quarantined} quarantined{left}"
+        f"{tally.quarantined} quarantined{doubted}{left}"
     )
 
 

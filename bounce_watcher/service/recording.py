@@ -30,7 +30,10 @@ Destinations = Mapping[Destination, Sequence[RawMessage]]
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """What a run of pages came to. `messages` were read; the rest is what they added to the ledger."""
+    """What a run of pages came to. `messages` were read; the rest is what they added to the ledger.
+
+    `doubted` of the messages contradict the token that they came with: forged or mixed up, and gone to review.
+    """
 
     messages: int = 0
     new_messages: int = 0
@@ -39,6 +42,7 @@ class Tally:
     released: int = 0
     notices: int = 0
     quarantined: int = 0
+    doubted: int = 0
 
     def __add__(self, other: "Tally") -> "Tally":
         return Tally(*(getattr(self, name) + getattr(other, name) for name in self.__slots__))
@@ -96,7 +100,8 @@ class Recorder:
             outcome = self._ledger.record(_records(analysed, self._keep_raw), self._decide, self._announce)
         log.debug("page written", action="page_written", messages=len(ticket.page), events=outcome.events)
         places = _destinations(ticket.page, analysed)
-        return _Written(places, _tally(len(ticket.page), outcome, len(places.get(Destination.QUARANTINE, ()))))
+        doubted = sum(1 for each in analysed if _doubt(each))
+        return _Written(places, _tally(len(ticket.page), outcome, len(places.get(Destination.QUARANTINE, ())), doubted))
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,12 +167,23 @@ def _destinations(page: Sequence[RawMessage], analysed: Sequence[Analysed]) -> d
                 "message could not be analysed", action="message_quarantined", source=raw.source, uid=raw.uid,
                 error=each.error,
             )
+        if doubt := _doubt(each):
+            log.warning(
+                "report is forged or mixed up", action="report_doubted", source=raw.source, uid=raw.uid, doubt=doubt
+            )
         places.setdefault(each.destination, []).append(raw)
     return places
 
 
-def _tally(messages: int, outcome: PageOutcome, quarantined: int) -> Tally:
+def _doubt(each: Analysed) -> str | None:
+    """Why a report is forged or mixed up. Names no address."""
+    events = each.record.events if each.record else ()
+    return next((event.doubt for event in events if event.doubt), None)
+
+
+def _tally(messages: int, outcome: PageOutcome, quarantined: int, doubted: int) -> Tally:
     return Tally(
         messages=messages, new_messages=outcome.messages, events=outcome.events, suppressed=outcome.suppressed,
         released=outcome.released, notices=outcome.notices, quarantined=quarantined,
+        doubted=doubted,
     )
