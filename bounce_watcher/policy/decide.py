@@ -67,7 +67,8 @@ def _standing(now: datetime, record: RecipientRecord) -> _Standing:
     if current is not None and current.until is not None and current.until <= now:
         rung, lapsed = lapse(record)
         lapsed = lapsed if ended_at is None or ended_at < current.until else None
-        current, ended_at = None, max(current.until, ended_at or current.until)
+        ended_at = max(current.until, ended_at or current.until)
+        current = None
     delivered_since = record.delivered_at is not None and (ended_at is None or record.delivered_at > ended_at)
     return _Standing(current, ended_at, rung, None if delivered_since else lapsed)
 
