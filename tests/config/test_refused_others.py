@@ -53,6 +53,36 @@ CASES = [
     Case("block-expiry", rest("[policy.expiry]", 'block = "1d"'),
          "line 7: policy.expiry.block: no key can make a block or an undetermined bounce count: what they "
          "say is not about the address. Take it out"),
+    Case("block-reason", rest("[policy.reasons]", 'spam = "threshold"'),
+         "line 7: policy.reasons.spam: no key can make a block or an undetermined bounce count: what they say is not "
+         "about the address. Take it out"),
+    Case("undetermined-reason", rest("[policy.reasons]", 'unknown = "never"'),
+         "line 7: policy.reasons.unknown: no key can make a block or an undetermined bounce count: what they say is "
+         "not about the address. Take it out"),
+    Case("reason-of-the-sender", rest("[policy.reasons]", 'rate_limited = "threshold"'),
+         "line 7: policy.reasons.rate_limited: can never count: it is about the pace of the sender and passes by "
+         "itself. Take it out"),
+    Case("soft-reason-at-once", rest("[policy.reasons]", 'mailbox_full = "suppress-now"'),
+         'line 7: policy.reasons.mailbox_full: "suppress-now" would suppress on too little: a soft reason counts by '
+         '"threshold" or "never"'),
+    Case("unknown-reason", rest("[policy.reasons]", 'mailbox_ful = "never"'),
+         "line 7: policy.reasons.mailbox_ful: unknown: did you mean mailbox_full?"),
+    Case("unknown-rule", rest("[policy.reasons]", 'invalid_domain = "confirmed"'),
+         'line 7: policy.reasons.invalid_domain: "confirmed" is not known here: did you mean "confirm"?'),
+    Case("rule-of-no-word", rest("[policy.reasons]", "invalid_domain = 2"),
+         'line 7: policy.reasons.invalid_domain: a whole number is not known here: write one of "never", '
+         '"threshold", "confirm", "suppress-now"'),
+    Case("unknown-scope", rest("[policy]", 'complaint_scope = "all"'),
+         'line 7: policy.complaint_scope: "all" is not known here: write one of "stream", "global"'),
+    Case("ladder-that-goes-down", rest("[policy.expiry]", 'soft = ["30d", "7d"]'),
+         "line 7: policy.expiry.soft: 7d stands after 30d: each is longer than the one before, and never is the last"),
+    Case("ladder-beyond-never", rest("[policy.expiry]", 'hard = ["never", "7d"]'),
+         "line 7: policy.expiry.hard: 7d stands after never: each is longer than the one before, and never is the "
+         "last"),
+    Case("ladder-without-rungs", rest("[policy.expiry]", "complaint = []"),
+         'line 7: policy.expiry.complaint: is an empty list: write one duration or more, or "never"'),
+    Case("rung-too-short", rest("[policy.expiry]", 'soft = ["10m", "7d"]'),
+         'line 7: policy.expiry.soft: 10m is too short for a suppression: at least "1h", or "never"'),
     Case("unknown-grade", rest("[policy.evidence]", 'hard = "tokens"'),
          'line 7: policy.evidence.hard: "tokens" is not known here: did you mean "token"?'),
     Case("more-days-than-bounces", rest("[policy.soft]", "bounces = 2"),
