@@ -5,8 +5,10 @@ from pydantic import SecretStr
 from bounce_watcher.attribution.settings import AttributionSettings, HeaderNames
 from bounce_watcher.config.problems import Notes
 from bounce_watcher.config.schema import (
+    AlertsTable,
     AttributionTable,
     ConfigFile,
+    GuardTable,
     MailboxTable,
     OAuth2Table,
     PolicyTable,
@@ -22,6 +24,7 @@ from bounce_watcher.model.finding import Evidence
 from bounce_watcher.model.verdict import Reason
 from bounce_watcher.outbox.target import WebhookTarget
 from bounce_watcher.policy.counting import DEFAULTS, CountRule
+from bounce_watcher.policy.limits import AlertSettings, GuardSettings
 from bounce_watcher.policy.settings import PolicySettings, Threshold
 
 SHORTEST_KEY = 16
@@ -45,7 +48,6 @@ def build(file: ConfigFile, notes: Notes) -> Settings:
         workers=file.service.workers,
         web=_web(file.web) if file.web else None,
     )
-    _warn_of_idle_keys(file, notes)
     _warn_of_silence(settings, notes)
     return settings
 
@@ -122,12 +124,27 @@ def _policy(table: PolicyTable, *, has_tokens: bool) -> PolicySettings:
         protected_addresses=frozenset(entry for entry in table.protected if not entry.startswith("@")),
         protected_domains=frozenset(entry[1:] for entry in table.protected if entry.startswith("@")),
         reasons=_changed(table.reasons),
+        guard=_guard(table.guard),
+        alerts=_alerts(table.alerts),
     )
 
 
 def _changed(table: ReasonsTable) -> dict[Reason, CountRule]:
     rules = {reason: getattr(table, reason) for reason in DEFAULTS if reason in ReasonsTable.model_fields}
     return {reason: rule for reason, rule in rules.items() if rule is not DEFAULTS[reason]}
+
+
+def _guard(table: GuardTable) -> GuardSettings:
+    return GuardSettings(
+        enabled=table.enabled, window=table.window, min_bounces=table.min_bounces, factor=table.factor,
+        baseline=table.baseline, learning=table.learning, quiet=table.quiet,
+    )
+
+
+def _alerts(table: AlertsTable) -> AlertSettings:
+    return AlertSettings(
+        enabled=table.enabled, window=table.window, min_blocks=table.min_blocks, share=table.share, quiet=table.quiet
+    )
 
 
 def _threshold(table: SoftTable) -> Threshold:
@@ -153,13 +170,6 @@ def _key(secret: SecretStr) -> bytes:
 
 
 # ── what should be known of a file that loads ───────────────────────────────────────────────────────────────────────
-
-def _warn_of_idle_keys(file: ConfigFile, notes: Notes) -> None:
-    """Keys that are taken and change nothing."""
-    if file.policy.guard and file.policy.guard.enabled:
-        notes.warning(("policy", "guard"), "accepted, but this version has no outage guard: a receiver's false answers "
-                                           "in an outage count like any other")
-
 
 def _warn_of_silence(settings: Settings, notes: Notes) -> None:
     """Settings under which less happens than a person may expect."""

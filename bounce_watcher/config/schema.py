@@ -358,8 +358,48 @@ class ExpiryTable(Table):
     complaint: Expiry = _POLICY.complaint_expiry
 
 
+Window = Annotated[Duration, between(10 * MINUTE, DAY)]
+Quiet = Annotated[Duration, between(10 * MINUTE, 30 * DAY)]
+
+
 class GuardTable(Table):
-    enabled: bool = False
+    """`GuardSettings`."""
+
+    enabled: bool = _POLICY.guard.enabled
+    window: Window = _POLICY.guard.window
+    min_bounces: Annotated[int, between(2, 1_000_000)] = _POLICY.guard.min_bounces
+    factor: Annotated[float, between(1.0, 1000.0)] = _POLICY.guard.factor
+    baseline: Annotated[Duration, between(DAY, 365 * DAY)] = _POLICY.guard.baseline
+    learning: Annotated[int, between(0, 365)] = _POLICY.guard.learning
+    quiet: Quiet = Field(default=_POLICY.guard.quiet, validate_default=True)
+
+    @field_validator("quiet")
+    @classmethod
+    def _outlasts_window(cls, value: timedelta, info: ValidationInfo) -> timedelta:
+        window = info.data.get("window")
+        if window is not None and value < window:
+            raise ValueError(f"{spell(value)} is shorter than window ({spell(window)}): one window would be two "
+                             "outages; make it longer")
+        return value
+
+
+class AlertsTable(Table):
+    """`AlertSettings`."""
+
+    enabled: bool = _POLICY.alerts.enabled
+    window: Window = _POLICY.alerts.window
+    min_blocks: Annotated[int, between(1, 1_000_000)] = _POLICY.alerts.min_blocks
+    share: Annotated[float, between(0.0, 1.0)] = _POLICY.alerts.share
+    quiet: Quiet = Field(default=_POLICY.alerts.quiet, validate_default=True)
+
+    @field_validator("quiet")
+    @classmethod
+    def _outlasts_window(cls, value: timedelta, info: ValidationInfo) -> timedelta:
+        window = info.data.get("window")
+        if window is not None and value < window:
+            raise ValueError(f"{spell(value)} is shorter than window ({spell(window)}): one window would be two "
+                             "alerts; make it longer")
+        return value
 
 
 class PolicyTable(Table):
@@ -372,7 +412,8 @@ class PolicyTable(Table):
     soft: SoftTable = SoftTable()
     confirm: ConfirmTable = ConfirmTable()
     expiry: ExpiryTable = ExpiryTable()
-    guard: GuardTable | None = None
+    guard: GuardTable = GuardTable()
+    alerts: AlertsTable = AlertsTable()
 
 
 # ── whom to tell ────────────────────────────────────────────────────────────────────────────────────────────────────

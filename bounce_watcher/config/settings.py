@@ -16,17 +16,28 @@ LogFormat = Literal["logfmt", "json", "console"]
 
 
 @dataclass(frozen=True, slots=True)
+class WebSettings:
+    """Where the HTTP API listens. Without a `token` it asks for none, and then `host` is this machine itself."""
+
+    host: str
+    port: int
+    token: SecretStr | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """What the service runs by.
 
     `database_url` may hold a password, hence a SecretStr. `raw_retention`: how long raw messages are kept, None = for
-    good, zero = not at all. `rules` are the operator's own rule files, checked. `workers` is the number of analysing
+    good, zero = not at all; `sent_retention`: the same for single mails that the platform reported as sent.
+    `rules` are the operator's own rule files, checked. `workers` is the number of analysing
     processes, 0 = one per core. `warnings` are one line each: what loads but should be known, such as a key that this
     version accepts and does not use.
     """
 
     database_url: SecretStr
     raw_retention: timedelta | None = timedelta(days=30)
+    sent_retention: timedelta | None = timedelta(days=90)
     mailboxes: tuple[ImapAccount, ...] = ()
     webhooks: tuple[WebhookTarget, ...] = ()
     policy: PolicySettings = field(default_factory=PolicySettings)
@@ -35,4 +46,5 @@ class Settings:
     log_level: str = "info"
     log_format: LogFormat = "logfmt"
     workers: int = 0
+    web: WebSettings | None = None
     warnings: tuple[str, ...] = ()

@@ -30,7 +30,7 @@ _KINDS = {
 }
 
 Word = TypeVar("Word", bound=StrEnum)
-Bound = TypeVar("Bound", int, timedelta)
+Bound = TypeVar("Bound", int, float, timedelta)
 
 
 def kind_of(value: object) -> str:
@@ -78,13 +78,13 @@ def size(value: object) -> int:
     return int(match[1]) * _FACTORS[match[2]]
 
 
-def spell(value: int | timedelta) -> str:
+def spell(value: float | timedelta) -> str:
     """A bound as a person would write it in the file."""
     if isinstance(value, timedelta):
         unit = next(u for u in ("d", "h", "m", "s") if not value % _UNITS[u]) if value else "s"
         return f"{value // _UNITS[unit]}{unit}"
     for letter in ("G", "M", "K"):
-        if value and value % _FACTORS[letter] == 0:
+        if value and isinstance(value, int) and value % _FACTORS[letter] == 0:
             return f"{value // _FACTORS[letter]}{letter}iB"
     return str(value)
 

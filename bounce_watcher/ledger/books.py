@@ -2,12 +2,13 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import datetime
 from itertools import groupby
 from operator import attrgetter
 
 from sqlalchemy import Connection, bindparam, collate, delete, or_, select, update
 
-from bounce_watcher.ledger.apply import Change
+from bounce_watcher.ledger.apply import EXPIRED, Change
 from bounce_watcher.ledger.statements import (
     IS_DUE,
     KEYS,
@@ -24,10 +25,19 @@ from bounce_watcher.ledger.tables import (
     OUTBOX,
     RECIPIENT,
     RECORD_COLUMNS,
+    STATE_CHANGE,
     SUPPRESSION,
     record_from_rows,
 )
-from bounce_watcher.model.ledger import NoticeType, Occurrence, OutboxItem, OutboxState, RecipientRecord, Suppression
+from bounce_watcher.model.ledger import (
+    By,
+    NoticeType,
+    Occurrence,
+    OutboxItem,
+    OutboxState,
+    RecipientRecord,
+    Suppression,
+)
 
 Announce = Callable[[Occurrence], Sequence[OutboxItem]]
 
@@ -60,6 +70,7 @@ _SUPERSEDE = update(OUTBOX).where(
 _ADD_RECIPIENT = Insertion(RECIPIENT, columns_of(RECIPIENT, "history_from"), Conflict.IGNORE)
 _PUT_RECIPIENT = Insertion(RECIPIENT, columns_of(RECIPIENT, "history_from"), Conflict.OVERWRITE)
 _PUT_SUPPRESSION = Insertion(SUPPRESSION, columns_of(SUPPRESSION), Conflict.OVERWRITE)
+_ADD_STEP = Insertion(STATE_CHANGE, columns_of(STATE_CHANGE, "number"))
 _ADD_ITEM = Insertion(OUTBOX, columns_of(OUTBOX, "number", "lease", "leased_until"))
 
 # The first column of each is the key, and the others are named as the fields.
@@ -75,10 +86,17 @@ class Books:
     While the books are open no other writer changes these recipients.
     """
 
-    def __init__(self, connection: Connection, recipients: Mapping[Key, str], announce: Announce) -> None:
-        """`recipients` maps keys to addresses as written: one never seen before gets a record by that name."""
+    def __init__(
+        self, connection: Connection, recipients: Mapping[Key, str], announce: Announce, by: By = By.REPORT
+    ) -> None:
+        """`recipients` maps keys to addresses as written: one never seen before gets a record by that name.
+
+        `by` is what the course of a recipient names as the mover of each step.
+        """
         self._connection = connection
         self._announce = announce
+        self._by = by
+        self._steps: list[Row] = []
         self._items: list[tuple[Key, OutboxItem]] = []
         self._newer_states: list[tuple[Key, OutboxItem]] = []
         self.told: Counter[NoticeType] = Counter()
@@ -91,9 +109,11 @@ class Books:
             key: self._found.get(key) or RecipientRecord(recipients[key], key.stream) for key in keys
         }
 
-    def enter(self, key: Key, change: Change) -> None:
+    def enter(self, key: Key, change: Change, by: By | None = None) -> None:
         before = self.records[key]
         self.records[key] = change.record
+        if _is_step(before, change.record):
+            self._steps.append(_step_row(key, before, change, by or self._by))
         for occurrence in change.occurrences:
             self.told[occurrence.type] += 1
             items = [(key, item) for item in self._announce(occurrence)]
@@ -106,6 +126,7 @@ class Books:
         changed = {key: record for key, record in self.records.items() if record is not self._found.get(key)}
         _PUT_RECIPIENT.execute(self._connection, [_recipient_row(key, record) for key, record in changed.items()])
         self._write_suppressions(changed)
+        _ADD_STEP.execute(self._connection, self._steps)
         self._write_items()
         return len(self._items)
 
@@ -127,6 +148,11 @@ class Books:
                 {**_of(key), "of_target": item.target, "newest": item.sequence}
                 for key, item in self._newer_states
             ])
+
+
+def queue(connection: Connection, items: Sequence[OutboxItem]) -> None:
+    """Puts into the outbox what is about no recipient."""
+    _ADD_ITEM.execute(connection, [(None, *_of_item(item)) for item in items])
 
 
 def _load(connection: Connection, keys: Sequence[Key]) -> Iterator[tuple[Key, RecipientRecord]]:
@@ -157,6 +183,39 @@ def _recipient_row(key: Key, record: RecipientRecord) -> Row:
 
 def _suppression_row(key: Key, suppression: Suppression) -> Row:
     return (key.address, *_of_suppression(suppression))
+
+
+def _is_step(before: RecipientRecord, after: RecipientRecord) -> bool:
+    return (
+        before.state is not after.state
+        or before.because != after.because
+        or before.suppression is not after.suppression
+        or before.released_at != after.released_at
+    )
+
+
+def _step_row(key: Key, before: RecipientRecord, change: Change, by: By) -> Row:
+    after = change.record
+    standing = after.suppression
+    if after.because == EXPIRED and before.suppression:
+        by = By.CLOCK
+    return (
+        key.address, key.stream, _moment(before, change), after.state, after.because, by,
+        standing and standing.reason, standing and standing.until,
+    )
+
+
+def _moment(before: RecipientRecord, change: Change) -> datetime | None:
+    """When a step was made: as its notice says, else as the record does."""
+    told = [occurrence.at for occurrence in change.occurrences if occurrence.type in STATES_TOLD]
+    if told:
+        return told[-1]
+    after = change.record
+    if after.released_at != before.released_at:
+        return after.released_at
+    if after.suppression and after.suppression is not before.suppression:
+        return after.suppression.since
+    return after.last_event_at
 
 
 def _item_row(key: Key, item: OutboxItem) -> Row:

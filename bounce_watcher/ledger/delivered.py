@@ -14,7 +14,7 @@ from bounce_watcher.ledger.apply import Change, release, reset
 from bounce_watcher.ledger.books import Announce, Books, by_stream
 from bounce_watcher.ledger.statements import KEYS, Key, key_of
 from bounce_watcher.ledger.tables import RECIPIENT
-from bounce_watcher.model.ledger import CountedBounce, RecipientRecord, State, SuppressionSource
+from bounce_watcher.model.ledger import By, CountedBounce, RecipientRecord, State, SuppressionSource
 from bounce_watcher.model.sending import DeliveredOutcome, Delivery
 from bounce_watcher.model.verdict import BounceType, Reason
 from bounce_watcher.policy.words import day
@@ -37,7 +37,7 @@ def deliver(
     for delivery in deliveries:
         key = key_of(delivery.recipient, delivery.stream)
         latest[key] = max(delivery.at, latest.get(key, delivery.at))
-    books = Books(connection, _on_record(connection, latest), announce)
+    books = Books(connection, _on_record(connection, latest), announce, By.PLATFORM)
     against = counted(connection, books.records)
     before = dict(books.records)
     for key, record in before.items():
@@ -74,7 +74,7 @@ def with_delivery(record: RecipientRecord, at: datetime, counted: Sequence[Count
     seen = replace(record, delivered_at=at)
     because = f"mail was delivered on {day(at)}"
     if _is_soft_suppression(seen, at):
-        return release(seen, at, because)
+        return release(seen, at, because, rung=seen.rung)
     if seen.state is State.WATCHING and all(is_answered(each.reason, each.at, seen) for each in counted):
         return reset(seen, at, because)
     return Change(seen)

@@ -74,6 +74,16 @@ def write(engine: Engine, work: Callable[[Connection], T]) -> T:
         return _transact(engine, work)
 
 
+def rehearse(engine: Engine, work: Callable[[Connection], T]) -> T:
+    """What `work` would come to: as `write`, but nothing stays."""
+    with told(engine.url), engine.connect().execution_options(writes=True) as connection:
+        transaction = connection.begin()
+        try:
+            return work(connection)
+        finally:
+            transaction.rollback()
+
+
 def _transact(engine: Engine, work: Callable[[Connection], T]) -> T:
     with engine.connect().execution_options(writes=True) as connection, connection.begin():
         return work(connection)

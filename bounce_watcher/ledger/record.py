@@ -13,6 +13,8 @@ from sqlalchemy import Connection, Select, bindparam, func, select, update
 from bounce_watcher.ledger.apply import apply_event, release_expired
 from bounce_watcher.ledger.books import Announce, Books, by_stream
 from bounce_watcher.ledger.delivered import is_answered
+from bounce_watcher.ledger.forget import without_forgotten
+from bounce_watcher.ledger.guard import NOTHING, Holding, Watched, watch
 from bounce_watcher.ledger.sent import with_known_messages
 from bounce_watcher.ledger.statements import KEYS, Conflict, Insertion, Key, Row, chunks, columns_of, key_of
 from bounce_watcher.ledger.tables import EVENT, MESSAGE, RECIPIENT, reason_named
@@ -26,6 +28,7 @@ from bounce_watcher.model.ledger import (
     PageOutcome,
     RecipientRecord,
 )
+from bounce_watcher.policy.settings import PolicySettings
 
 T = TypeVar("T")
 Decide = Callable[[BounceEvent, History], Decision]
@@ -60,21 +63,29 @@ _START_HISTORY = update(RECIPIENT).where(
 
 
 def record_page(
-    connection: Connection, page: Sequence[MessageRecord], decide: Decide, announce: Announce
+    connection: Connection,
+    page: Sequence[MessageRecord],
+    decide: Decide,
+    announce: Announce,
+    policy: PolicySettings | None = None,
 ) -> PageOutcome:
     """Writes down what of `page` is new, in the caller's transaction. Known messages and events change nothing.
 
+    With a `policy`, its outage guard and its alerts are at work.
     Events are decided on in the order of their times, those of one time in the order of the page.
     Rows are inserted in the order of their keys: two writers with the same ones then wait, but never for each other.
     """
+    page = without_forgotten(connection, page)
     messages = _unknown(connection, _MESSAGES, _distinct(page, _digest))
     _ADD_MESSAGE.execute(connection, [_of_message(messages[digest]) for digest in sorted(messages)])
     events = with_known_messages(connection, sorted(_new_events(connection, page, messages), key=_at))
     if not events:
         return PageOutcome(messages=len(messages))
     keys = [key_of(event.recipient, event.stream) for event in events]
-    desk = _Desk(connection, zip(keys, events, strict=True), announce)
-    judged = [desk.judge(key, event, decide) for key, event in zip(keys, events, strict=True)]
+    keyed = list(zip(keys, events, strict=True))
+    watched = watch(connection, keyed, policy, announce) if policy else NOTHING
+    desk = _Desk(connection, keyed, announce, watched)
+    judged = [desk.judge(key, event, decide) for key, event in keyed]
     _ADD_EVENT.execute(connection, sorted(judged, key=itemgetter(_ADD_EVENT.columns.index("id"))))
     notices = desk.close()
     told = desk.books.told
@@ -94,21 +105,23 @@ class _Desk:
     """The new events of one page, one after the other, each with its recipient's books and history."""
 
     def __init__(
-        self, connection: Connection, events: Iterable[tuple[Key, BounceEvent]], announce: Announce
+        self, connection: Connection, events: Iterable[tuple[Key, BounceEvent]], announce: Announce, watched: Watched
     ) -> None:
         self._connection = connection
         self._cut: dict[Key, datetime] = {}
-        names: dict[Key, str] = {}
+        names = {key: recipient for key, (recipient, _) in watched.before.items()}
         for key, event in events:
             names.setdefault(key, event.recipient)
         self.books = Books(connection, names, announce)
         self._counted = load_counted(connection, self.books.records)
+        self._holding = Holding(connection, watched, self.books)
 
     def judge(self, key: Key, event: BounceEvent, decide: Decide) -> Row:
         """Decides on one event, enters what follows, and returns the event's row."""
         if self.books.records[key].suppression is not None:
             self.books.enter(key, release_expired(self.books.records[key], event.at))
-        decision = decide(event, self._history(key))
+            self._holding.settle(key, event.at, self._history(key).counted)
+        decision = self._holding.adjust(key, event, decide(event, self._history(key)))
         if decision.counted is None:
             self._count(key, event)
         self.books.enter(key, apply_event(self.books.records[key], event, decision))
@@ -117,6 +130,7 @@ class _Desk:
     def close(self) -> int:
         """Writes the books. Returns the number of outbox rows."""
         notices = self.books.close()
+        self._holding.close()
         if self._cut:
             self._connection.execute(_START_HISTORY, [
                 {"of_address": key.address, "of_stream": key.stream, "oldest": oldest}

@@ -11,7 +11,7 @@ from bounce_watcher.ledger.engine import write
 from bounce_watcher.ledger.statements import Key, key_of
 from bounce_watcher.ledger.tables import MESSAGE, SUPPRESSION
 from bounce_watcher.ledger.types import recipient_key, storable
-from bounce_watcher.model.ledger import Suppression
+from bounce_watcher.model.ledger import By, Suppression, SuppressionSource
 
 _BATCH = 500
 """Rows changed in one transaction, so that nobody waits long for the lock."""
@@ -19,7 +19,8 @@ _BATCH = 500
 
 def suppress(connection: Connection, wanted: Suppression, announce: Announce) -> None:
     key = key_of(wanted.recipient, wanted.stream)
-    books = Books(connection, {key: wanted.recipient}, announce)
+    by = By.PLATFORM if wanted.source is SuppressionSource.PLATFORM else By.PERSON
+    books = Books(connection, {key: wanted.recipient}, announce, by)
     books.enter(key, apply.release_expired(books.records[key], wanted.since))
     books.enter(key, apply.suppress(books.records[key], wanted))
     books.close()
@@ -31,7 +32,7 @@ def release(
     chosen = select(SUPPRESSION).where(SUPPRESSION.c.recipient_key == recipient_key(recipient))
     if stream is not None:
         chosen = chosen.where(SUPPRESSION.c.stream == storable(stream))
-    books = _open(connection, chosen, announce)
+    books = _open(connection, chosen, announce, By.PERSON)
     standing = [key for key, record in books.records.items() if record.suppression]
     for key in standing:
         books.enter(key, apply.release(books.records[key], now, because))
@@ -56,7 +57,7 @@ def purge(engine: Engine, raw_before: datetime) -> int:
 
 
 def _expire_batch(connection: Connection, now: datetime, announce: Announce) -> int:
-    books = _open(connection, select(SUPPRESSION).where(SUPPRESSION.c.until <= now).limit(_BATCH), announce)
+    books = _open(connection, select(SUPPRESSION).where(SUPPRESSION.c.until <= now).limit(_BATCH), announce, By.CLOCK)
     changes = {key: apply.release_expired(record, now) for key, record in books.records.items()}
     released = {key: change for key, change in changes.items() if change.record is not books.records[key]}
     for key, change in released.items():
@@ -74,6 +75,6 @@ def _purge_batch(connection: Connection, raw_before: datetime) -> int:
     return connection.execute(update(MESSAGE).where(MESSAGE.c.digest.in_(old)).values(packed=None)).rowcount
 
 
-def _open(connection: Connection, chosen: Select[Any], announce: Announce) -> Books:
+def _open(connection: Connection, chosen: Select[Any], announce: Announce, by: By) -> Books:
     found = {Key(row.stream, row.recipient_key): row.recipient for row in connection.execute(chosen)}
-    return Books(connection, found, announce)
+    return Books(connection, found, announce, by)

@@ -46,6 +46,7 @@ class Conflict(Enum):
     REFUSE = auto()
     IGNORE = auto()     # the old one stays as it is
     OVERWRITE = auto()  # the old one gets the new one's values
+    ADD = auto()        # the new one's numbers are added to the old one's
 
 
 class Key(NamedTuple):
@@ -114,8 +115,13 @@ def _statement(wanted: Insertion, on_sqlite: bool) -> Insert:
     if wanted.conflict is Conflict.IGNORE:
         return statement.on_conflict_do_nothing()
     keys = [column.name for column in wanted.table.primary_key]
-    changed = {name: statement.excluded[name] for name in wanted.columns if name not in keys}
+    changed = {name: _next(wanted, statement, name) for name in wanted.columns if name not in keys}
     return statement.on_conflict_do_update(index_elements=keys, set_=changed)
+
+
+def _next(wanted: Insertion, statement: Insert, name: str) -> ColumnElement[Any]:
+    new: ColumnElement[Any] = statement.excluded[name]
+    return wanted.table.c[name] + new if wanted.conflict is Conflict.ADD else new
 
 
 def _rows_of_arrays(wanted: Insertion) -> Select[Any]:

@@ -5,20 +5,36 @@ Every method raises TemporaryFailure or PermanentFailure where the database does
 """
 
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import date, datetime, timedelta
-from typing import Self
+from typing import Self, TypeVar
 from uuid import uuid4
 
 import structlog
 from sqlalchemy import Engine
 
-from bounce_watcher.ledger import delivered, migrate, queue, reads, sent, standing
+from bounce_watcher.ledger import (
+    delivered,
+    episodes,
+    forget,
+    history,
+    migrate,
+    queue,
+    reads,
+    revise,
+    sent,
+    simulation,
+    standing,
+    undo,
+)
+from bounce_watcher.ledger.adopt import adopt
 from bounce_watcher.ledger.books import Announce
 from bounce_watcher.ledger.engine import open_engine, reading, write
 from bounce_watcher.ledger.filters import EventFilter, OutboxFilter, SuppressionFilter
 from bounce_watcher.ledger.record import Decide, load_counted, record_page
 from bounce_watcher.model.ledger import (
+    Alert,
     Attempt,
     BounceEvent,
     Disposition,
@@ -28,14 +44,18 @@ from bounce_watcher.model.ledger import (
     PageOutcome,
     RecipientRecord,
     State,
+    StateChange,
     Suppression,
     SuppressionSource,
 )
 from bounce_watcher.model.sending import DeliveredOutcome, Delivery, SentCount, SentMail, SentOutcome
+from bounce_watcher.policy.settings import PolicySettings
 
 __all__ = ["Announce", "Decide", "EventFilter", "Ledger", "OutboxFilter", "SuppressionFilter"]
 
 _ALL_EVENTS, _ALL_SUPPRESSIONS, _WHOLE_OUTBOX = EventFilter(), SuppressionFilter(), OutboxFilter()
+
+F = TypeVar("F", EventFilter, SuppressionFilter)
 
 log = structlog.get_logger()
 
@@ -76,14 +96,31 @@ class Ledger:
         """Raises PermanentFailure unless the schema is this version's."""
         migrate.check(self._engine)
 
-    def record(self, page: Sequence[MessageRecord], decide: Decide, announce: Announce) -> PageOutcome:
+    def record(
+        self,
+        page: Sequence[MessageRecord],
+        decide: Decide,
+        announce: Announce,
+        policy: PolicySettings | None = None,
+    ) -> PageOutcome:
         """Writes a page down, decides on what is new in it, and queues what is to be told: one transaction.
 
         When it returns, all of it survives a power cut; when it raises, nothing of it was written. What is known
         already changes nothing. `decide` and `announce` must be pure: they run again where another writer was in the
-        way.
+        way. With a `policy`, its outage guard and its alerts are at work.
         """
-        return write(self._engine, lambda connection: record_page(connection, page, decide, announce))
+        return write(self._engine, lambda connection: record_page(connection, page, decide, announce, policy))
+
+    def settle(self, now: datetime, announce: Announce) -> int:
+        """Ends the alerts that are over by `now`, and decides on what they held back. Returns on how many recipients.
+
+        Raises and clears the alerts on disabled endpoints as well.
+        """
+        return episodes.settle(self._engine, now, announce)
+
+    def alerts(self, *, under_way: bool = False) -> Iterator[Alert]:
+        """Alerts, the newest first; with `under_way` only those that are not cleared."""
+        return reads.alerts(self._engine, under_way=under_way)
 
     def expire(self, now: datetime, announce: Announce) -> int:
         """Releases the suppressions whose `until` has come. Returns how many."""
@@ -130,29 +167,81 @@ class Ledger:
 
         Changes nothing where a suppression stands already that lasts as long.
         """
+        name = forget.known_as(self._engine, recipient)
         wanted = Suppression(
-            recipient, stream, state=State.SUPPRESSED, reason=None, since=now, because=because, source=source,
+            name, stream, state=State.SUPPRESSED, reason=None, since=now, because=because, source=source,
             until=until,
         )
-        write(self._engine, lambda connection: standing.suppress(connection, wanted, announce))
+        tell = forget.telling(announce, recipient)
+        write(self._engine, lambda connection: standing.suppress(connection, wanted, tell))
+
+    def adopt(self, wanted: Iterable[Suppression], now: datetime, announce: Announce) -> int:
+        """Enters suppressions from elsewhere as they are, but those over by `now`. Returns how many changed anything.
+
+        What stands already stays unless one goes further.
+        """
+        return adopt(self._engine, wanted, now, announce)
 
     def release(self, recipient: str, stream: str | None, *, because: str, now: datetime, announce: Announce) -> int:
         """Lifts the suppressions of a recipient, in all streams where `stream` is None. Returns how many."""
-        return write(
-            self._engine, lambda connection: standing.release(connection, recipient, stream, because, now, announce)
-        )
+        name, tell = forget.known_as(self._engine, recipient), forget.telling(announce, recipient)
+        return write(self._engine, lambda connection: standing.release(connection, name, stream, because, now, tell))
+
+    def undo(
+        self, incident: undo.Incident, decide: Decide, announce: Announce, *, because: str, now: datetime,
+        dry_run: bool = False,
+    ) -> Iterator[undo.Undone]:
+        """Strikes an incident's events out for good and releases what rested on them alone; see `undo.undo`."""
+        return undo.undo(self._engine, incident, decide, announce, because, now, dry_run=dry_run)
+
+    def simulate(self, decide: Decide, now: datetime) -> Iterator[simulation.Simulated]:
+        """Where everybody with a history would stand now under another policy. Reads only."""
+        return simulation.simulate(self._engine, decide, now)
+
+    def kept(self, since: datetime | None) -> Iterator[list[revise.Kept]]:
+        """Messages whose raw content is kept, in pages, in the order of time."""
+        return revise.kept(self._engine, since)
+
+    def bare(self, since: datetime | None) -> Iterator[list[BounceEvent]]:
+        """Events with a diagnostic whose message is kept no longer, in pages, in the order of time."""
+        return revise.bare(self._engine, since)
+
+    def revise(
+        self, revisions: Sequence[revise.Revision], decide: Decide, announce: Announce, now: datetime, *,
+        dry_run: bool = False,
+    ) -> list[revise.Revised]:
+        """Corrects verdicts, and what they led to: one transaction."""
+        return revise.revise(self._engine, revisions, decide, announce, now, dry_run=dry_run)
+
+    def forget(
+        self, address: str, *, dry_run: bool = False, advance: Callable[[int], None] = lambda _: None
+    ) -> forget.Erased:
+        """Erases what is stored on an address; where it is suppressed, it stays so under a keyed hash."""
+        return forget.forget(self._engine, address, dry_run=dry_run, advance=advance)
+
+    def count_events(self) -> int:
+        return history.count_events(self._engine)
+
+    def course(self, address: str, stream: str) -> list[StateChange]:
+        """Every step of a recipient in a stream, the oldest first, with what moved it."""
+        return history.course(self._engine, forget.known_as(self._engine, address), stream)
 
     def events(self, wanted: EventFilter = _ALL_EVENTS) -> Iterator[BounceEvent]:
         """Events by time. Any number: read in pages, so what is recorded meanwhile may be among them."""
-        return reads.events(self._engine, wanted)
+        return reads.events(self._engine, self._as_known(wanted))
 
     def suppressions(self, wanted: SuppressionFilter = _ALL_SUPPRESSIONS) -> Iterator[Suppression]:
         """Suppressions in force, pending ones too, by address."""
-        return reads.suppressions(self._engine, wanted)
+        return reads.suppressions(self._engine, self._as_known(wanted))
 
     def recipients(self, address: str) -> list[RecipientRecord]:
         """The records of an address in all streams, by stream."""
-        return reads.recipients(self._engine, address)
+        return reads.recipients(self._engine, forget.known_as(self._engine, address))
+
+    def _as_known(self, wanted: F) -> F:
+        if wanted.recipient is None:
+            return wanted
+        return replace(wanted, recipient=forget.known_as(self._engine, wanted.recipient))
 
     def outbox(self, wanted: OutboxFilter = _WHOLE_OUTBOX) -> Iterator[OutboxItem]:
         """Outbox rows in the order of writing."""

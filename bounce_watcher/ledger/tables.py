@@ -311,7 +311,7 @@ def reason_named(value: str | None) -> Reason | None:
     return _REASONS[value] if value else None
 
 
-def event_from_row(row: EventRow) -> BounceEvent:
+def event_from_row(row: EventRow | Fetched[Any]) -> BounceEvent:
     return BounceEvent(
         id=row.id,
         message_digest=row.message_digest,

@@ -60,6 +60,7 @@ class Recorder:
         self._analyser = analyser
         self._troubles = troubles
         self._keep_raw = settings.raw_retention != timedelta(0)
+        self._policy = settings.policy
         self._decide = partial(decide, settings=settings.policy)
         self._announce = announcer(settings)
 
@@ -90,14 +91,17 @@ class Recorder:
         return settling.total
 
     def expire(self, now: datetime) -> int:
-        """Releases what is suppressed no longer than until `now`, and tells the platforms."""
+        """Releases what is suppressed no longer than until `now`, and tells the platforms. Alerts end as well."""
         with self._troubles.guard("ledger"):
+            self._ledger.settle(now, self._announce)
             return self._ledger.expire(now, self._announce)
 
     def _write(self, ticket: Ticket) -> "_Written":
         analysed = self._analyser.result(ticket)
         with self._troubles.guard("ledger"):
-            outcome = self._ledger.record(_records(analysed, self._keep_raw), self._decide, self._announce)
+            outcome = self._ledger.record(
+                _records(analysed, self._keep_raw), self._decide, self._announce, self._policy
+            )
         log.debug("page written", action="page_written", messages=len(ticket.page), events=outcome.events)
         places = _destinations(ticket.page, analysed)
         doubted = sum(1 for each in analysed if _doubt(each))

@@ -11,6 +11,7 @@ from bounce_watcher.intake.account import Grant, ImapAccount, Mechanism, OAuth2A
 from bounce_watcher.model.finding import Evidence
 from bounce_watcher.model.ledger import NoticeType
 from bounce_watcher.outbox.target import DEFAULT_TYPES, WebhookTarget
+from bounce_watcher.policy.limits import AlertSettings, GuardSettings
 from bounce_watcher.policy.settings import Mode, PolicySettings, Threshold
 from tests.config.samples import (
     MAILBOX,
@@ -216,9 +217,6 @@ def test_log_and_service() -> None:
 
 
 @pytest.mark.parametrize(("lines", "warning"), [
-    (("[policy.guard]", "enabled = true"),
-     "policy.guard: accepted, but this version has no outage guard: a receiver's false answers in an outage count like "
-     "any other"),
     (("[policy.evidence]", 'soft = "token"'),
      'policy.evidence.soft: "token" is asked for, and there is no attribution.token_key: nothing of this type will '
      "ever count"),
@@ -229,5 +227,12 @@ def test_what_a_person_should_know(lines: tuple[str, ...], warning: str) -> None
     assert accepted(rest(*lines)).warnings == (warning,)
 
 
-def test_a_guard_that_is_off_needs_no_warning() -> None:
-    assert accepted(rest("[policy.guard]", "enabled = false")).warnings == ()
+def test_guard_and_alerts() -> None:
+    policy = accepted(rest(
+        "[policy.guard]", "enabled = false", 'window = "1h"', "min_bounces = 5", "factor = 2", 'baseline = "14d"',
+        "learning = 1", 'quiet = "2h"',
+        "[policy.alerts]", "enabled = false", 'window = "2h"', "min_blocks = 7", "share = 0.5", 'quiet = "3h"',
+    )).policy
+    hour = timedelta(hours=1)
+    assert policy.guard == GuardSettings(False, hour, 5, 2.0, timedelta(days=14), 1, 2 * hour)
+    assert policy.alerts == AlertSettings(False, 2 * hour, 7, 0.5, 3 * hour)

@@ -17,6 +17,7 @@ def upgrade() -> None:
     _recipients()
     _outbox()
     _sent()
+    _alerts()
     _course()
 
 

@@ -1,0 +1,173 @@
+"""The course of one recipient in one stream, gone through again: pure, on events and steps in the order of time.
+
+What reports led to is decided anew; what a person, a platform or the outage guard did beside them stays as it was.
+"""
+
+from bisect import insort
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from heapq import merge
+from operator import attrgetter
+
+from bounce_watcher.ledger import apply
+from bounce_watcher.ledger.delivered import is_answered, with_delivery
+from bounce_watcher.model.ledger import (
+    UNDONE,
+    BounceEvent,
+    By,
+    CountedBounce,
+    Decision,
+    History,
+    RecipientRecord,
+    State,
+    StateChange,
+    Step,
+    Suppression,
+    SuppressionSource,
+)
+
+Decide = Callable[[BounceEvent, History], Decision]
+
+LONGEST_HISTORY = 100
+"""Counted events of one recipient that `decide` is shown: the most recent ones."""
+
+NOT_BY_REPORTS = (By.PERSON, By.PLATFORM, By.GUARD)
+"""Whose steps stay as they were when a course is gone through again."""
+
+_at = attrgetter("at")
+_RELEASED = frozenset({State.ACTIVE, State.RELEASED})
+
+
+@dataclass(slots=True)
+class Course:
+    """Where a recipient stands after what was taken so far. `counts` in the record are kept only if it `tallies`."""
+
+    record: RecipientRecord
+    counted: list[CountedBounce] = field(default_factory=list)
+    tallies: bool = True
+
+    def take(self, event: BounceEvent, decide: Decide) -> Decision:
+        """Decides on one event as `record_page` does, on the history as it stands here."""
+        self.until(event.at)
+        if event.counted is not None and event.counted.startswith(UNDONE):
+            decision = Decision(Step.NOTE, because=event.counted, counted=event.counted)
+        else:
+            decision = decide(event, self._history())
+        if decision.counted is None:
+            insort(self.counted, CountedBounce(event.id, event.at, event.reason, event.sent_message_id), key=_at)
+            del self.counted[:-LONGEST_HISTORY]
+        if self.tallies or decision.step is not Step.NOTE:
+            self.record = apply.apply_event(self.record, event, decision).record
+        return decision
+
+    def repeat(self, step: StateChange) -> None:
+        """What was done beside the reports, done again."""
+        self.until(step.at)
+        if step.by is not By.GUARD and step.state is State.SUPPRESSED:
+            self.record = apply.suppress(self.record, _by_hand(step)).record
+        elif step.state in _RELEASED and step.by is By.PLATFORM:
+            self.record = with_delivery(self.record, step.at, self.counted).record
+        elif step.state in _RELEASED:
+            self.record = apply.release(self.record, step.at, step.because or "").record
+
+    def until(self, now: datetime) -> None:
+        """Ends what ran out by then."""
+        if self.record.suppression is not None:
+            self.record = apply.release_expired(self.record, now).record
+
+    def _history(self) -> History:
+        record = self.record
+        counted: Iterable[CountedBounce] = self.counted
+        if record.released_at is not None:
+            counted = [each for each in counted if each.at > record.released_at]
+        if record.delivered_at is not None:
+            counted = [each for each in counted if not is_answered(each.reason, each.at, record)]
+        return History(record, tuple(counted))
+
+
+def go_through(
+    course: Course, events: Iterable[BounceEvent], steps: Sequence[StateChange], decide: Decide
+) -> Iterator[tuple[BounceEvent, Decision]]:
+    """Each event with what is decided on it now. `events` and `steps` are in the order of time."""
+    entries: Iterable[BounceEvent | StateChange] = merge(events, steps, key=_at) if steps else events
+    for entry in entries:
+        if isinstance(entry, StateChange):
+            course.repeat(entry)
+        else:
+            yield entry, course.take(entry, decide)
+
+
+@dataclass(frozen=True, slots=True)
+class Correction:
+    """What going through a course again changes: the record's `change` (None = nothing), and events' `counted`."""
+
+    change: apply.Change | None
+    counted: tuple[tuple[str, str | None], ...] = ()
+
+
+def correct(
+    record: RecipientRecord,
+    events: Sequence[BounceEvent],
+    steps: Sequence[StateChange],
+    decide: Decide,
+    *,
+    touched: frozenset[str],
+    because: str,
+    now: datetime,
+    may_suppress: bool,
+) -> Correction:
+    """Holds a record against its course gone through again, after the events named in `touched` have changed.
+
+    What a person or a platform suppressed stays, and so does what rests on none of `touched`. A suppression whose
+    grounds are gone is released `because` of that; one that still has grounds goes on, on those. What was held back
+    stays held back. A new one begins only if it `may_suppress`.
+    """
+    course = Course(RecipientRecord(record.recipient, record.stream))
+    decided = list(go_through(course, events, steps, decide))
+    course.until(now)
+    counted = tuple((event.id, it.counted) for event, it in decided if event.counted != it.counted)
+    return Correction(_held_against(record, course.record, touched, because, now, may_suppress), counted)
+
+
+def _held_against(
+    record: RecipientRecord, then: RecipientRecord, touched: frozenset[str], because: str, now: datetime,
+    may_suppress: bool,
+) -> apply.Change | None:
+    standing, wanted = record.suppression, then.suppression
+    if standing is None:
+        if wanted is None:
+            return _watching(record, then)
+        return apply.suppress(record, replace(wanted, since=now)) if may_suppress else None
+    if standing.source is not SuppressionSource.POLICY or touched.isdisjoint(standing.events):
+        return None
+    if wanted is None:
+        return _lifted(record, then, because, now)
+    if (wanted.events, wanted.until, wanted.reason) == (standing.events, standing.until, standing.reason):
+        return None
+    return apply.suppress(replace(record, suppression=None), replace(wanted, state=standing.state))
+
+
+def _watching(record: RecipientRecord, then: RecipientRecord) -> apply.Change | None:
+    """Nothing stands against it before or after; but what counts may be less, or more."""
+    if State.WATCHING not in {record.state, then.state}:
+        return None
+    if (record.state, record.because) == (then.state, then.because):
+        return None
+    return apply.Change(replace(record, state=then.state, because=then.because))
+
+
+def _lifted(record: RecipientRecord, then: RecipientRecord, because: str, now: datetime) -> apply.Change:
+    """Released, but not as by a person: what still counts goes on counting."""
+    lifted = apply.release(record, now, because)
+    left = replace(lifted.record, released_at=then.released_at, rung=then.rung, lapsed=then.lapsed)
+    if then.state is State.WATCHING:
+        left = replace(left, state=State.WATCHING, because=f"{because}; {then.because}")
+    return replace(lifted, record=left)
+
+
+def _by_hand(step: StateChange) -> Suppression:
+    return Suppression(
+        step.recipient, step.stream, State.SUPPRESSED, reason=step.reason, since=step.at, because=step.because or "",
+        source=SuppressionSource.MANUAL, until=step.until,
+    )

@@ -1,0 +1,361 @@
+"""The outage guard and own trouble at work in the ledger: what a page of events comes to before anybody decides on it.
+
+All of a page is counted first, so that a spike within one page is seen at its first event. What was suppressed in the
+spell before it was seen is held back as well. When a spell is over, those whom something outside of it speaks against
+are suppressed after all, and all others are released: nothing at or before its end counts any more.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import partial
+from typing import cast
+
+from sqlalchemy import Connection, select, update
+
+from bounce_watcher.ledger import alerts, apply
+from bounce_watcher.ledger.alerts import Followed, Topic
+from bounce_watcher.ledger.apply import Change
+from bounce_watcher.ledger.books import Announce, Books, by_stream
+from bounce_watcher.ledger.statements import KEYS, Conflict, Insertion, Key, chunks, columns_of
+from bounce_watcher.ledger.tables import ALERT, EVENT, HELD, EventRow, event_from_row
+from bounce_watcher.model.ledger import (
+    Alert,
+    AlertKind,
+    BounceEvent,
+    By,
+    CountedBounce,
+    Decision,
+    RecipientRecord,
+    State,
+    Step,
+    SuppressionSource,
+)
+from bounce_watcher.model.verdict import BounceType
+from bounce_watcher.policy import guard, trouble
+from bounce_watcher.policy.settings import PolicySettings
+from bounce_watcher.policy.spells import SLOTS_A_DAY, Limit, Window, slot_of
+from bounce_watcher.policy.words import day
+
+Keyed = Sequence[tuple[Key, BounceEvent]]
+_Slots = defaultdict[str, Counter[int]]
+
+_HARD_TIMES = select(EVENT.c.recipient_key, EVENT.c.at).where(
+    EVENT.c.recipient_key.in_(KEYS), EVENT.c.bounce_type == BounceType.HARD.value, EVENT.c.doubt.is_(None)
+)
+_ADD_HELD = Insertion(HELD, columns_of(HELD), Conflict.IGNORE)
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """An outage that holds a recipient's suppression back."""
+
+    alert: str
+    since: datetime
+    ends_at: datetime
+    because: str
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """What was found in a page: the spells of each series of hard bounces, and who was suppressed in them before."""
+
+    spells: Mapping[str, Sequence[Followed]]
+    before: Mapping[Key, tuple[str, Alert]]
+
+    def cover(self, event: BounceEvent) -> Iterator[Alert]:
+        """The outages that a hard bounce falls into."""
+        for series in (guard.provider_series(event), guard.wording_series(event)):
+            for each in self.spells.get(series or "", ()):
+                if each.spell.covers(event.at):
+                    yield each.alert
+
+
+NOTHING = Watched({}, {})
+
+
+def watch(connection: Connection, keyed: Keyed, policy: PolicySettings, announce: Announce) -> Watched:
+    """Counts the new events of a page, raises the alerts that are due, and says what is to be held back.
+
+    Call it before the books are opened: the lock on the counts comes before those on recipients.
+    """
+    if not keyed:
+        return NOTHING
+    alerts.lock(connection)
+    alerts.add_days(connection, _days(keyed))
+    _watch_trouble(connection, [event for _, event in keyed], policy, announce)
+    return _Outages(connection, policy, announce).watch(keyed) if policy.guard.enabled else NOTHING
+
+
+def _days(keyed: Keyed) -> Iterable[datetime]:
+    """One moment of each day: days are only told from one another."""
+    return {slot_of(event.at) // SLOTS_A_DAY: event.at for _, event in keyed}.values()
+
+
+# ── outages ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+class _Outages:
+    def __init__(self, connection: Connection, policy: PolicySettings, announce: Announce) -> None:
+        self._connection = connection
+        self._policy = policy
+        self._announce = announce
+        self._quotes: dict[str, str] = {}
+
+    def watch(self, keyed: Keyed) -> Watched:
+        """By provider first; what falls into no outage of a provider's is counted by its wording."""
+        hard = [(key, event) for key, event in keyed if guard.is_believed(event, self._policy.evidence_hard)]
+        if not hard:
+            return NOTHING
+        new = set(self._new(hard))
+        until = max(event.at for _, event in keyed)
+        providers = self._round([(guard.provider_series(event), event) for _, event in hard], new, until)
+        found = Watched(providers, {})
+        covered, words = _Slots(Counter), list[tuple[str, BounceEvent]]()
+        for _, event in hard:
+            series = guard.wording_series(event)
+            if series and not any(found.cover(event)):
+                words.append((series, event))
+            elif series and event.id in new:
+                covered[alerts.covered_by_others(series)][slot_of(event.at)] += 1
+        alerts.add(self._connection, covered)
+        wordings = self._round(words, new, until)
+        spells = {**providers, **wordings}
+        return Watched(spells, self._before(spells))
+
+    def _new(self, hard: Keyed) -> Iterator[str]:
+        """The ids of those that count."""
+        earlier: defaultdict[str, list[datetime]] = defaultdict(list)
+        for part in chunks(sorted({key.address for key, _ in hard})):
+            for address, at in self._connection.execute(_HARD_TIMES, {"keys": part}):
+                earlier[address].append(at)
+        for key, event in hard:
+            if guard.is_new(event.at, earlier[key.address], self._policy.guard.quiet):
+                yield event.id
+            earlier[key.address].append(event.at)
+
+    def _round(
+        self, events: Iterable[tuple[str, BounceEvent]], new: set[str], until: datetime
+    ) -> dict[str, list[Followed]]:
+        counts: _Slots = defaultdict(Counter)
+        for series, event in events:
+            self._quotes.setdefault(series, guard.wording(event))
+            counts[series].update([slot_of(event.at)] if event.id in new else [])
+        return alerts.watch(self._connection, self._topic(), counts, until, self._announce)
+
+    def _topic(self) -> Topic:
+        settings = self._policy.guard
+        return Topic(
+            AlertKind.OUTAGE, settings.window, settings.quiet, self._limit,
+            because=lambda series, spell: guard.because(series, spell, settings),
+            quote=lambda series: self._quotes.get(series) or None,
+        )
+
+    def _limit(self, series: str, window: Window) -> Limit | None:
+        settings = self._policy.guard
+        if window.count < settings.min_bounces:
+            return None  # no need to ask what is usual
+        if alerts.days_before(self._connection, window.last, settings.baseline) < settings.learning:
+            return None
+        usual = alerts.usual(
+            self._connection, series, window.last, settings.window, settings.baseline, guard.RANK
+        )
+        return guard.limit(usual, settings)
+
+    def _before(self, spells: Mapping[str, Sequence[Followed]]) -> dict[Key, tuple[str, Alert]]:
+        """Who had a hard bounce of the series since a spell began or went on, by what the ledger holds already."""
+        found: dict[Key, tuple[str, Alert]] = {}
+        for series, followed in spells.items():
+            for each in followed:
+                if each.grown_from is not None:
+                    found.update(
+                        (key, (recipient, each.alert))
+                        for key, recipient in self._recorded(series, each.grown_from, each.spell.ends_at)
+                    )
+        return found
+
+    def _recorded(self, series: str, since: datetime, until: datetime) -> Iterator[tuple[Key, str]]:
+        rows = self._connection.execute(
+            select(EVENT).where(
+                EVENT.c.at >= since, EVENT.c.at <= until, EVENT.c.bounce_type == BounceType.HARD.value
+            )
+        )
+        for row in rows:
+            event = event_from_row(cast(EventRow, row))
+            if series in (guard.provider_series(event), guard.wording_series(event)):
+                yield Key(row.stream, row.recipient_key), event.recipient
+
+
+# ── own trouble ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+def _watch_trouble(
+    connection: Connection, events: Sequence[BounceEvent], policy: PolicySettings, announce: Announce
+) -> None:
+    settings = policy.alerts
+    if not settings.enabled:
+        return
+    counts: dict[AlertKind, _Slots] = {kind: defaultdict(Counter) for kind in AlertKind}
+    reports, quotes = defaultdict[str, Counter[int]](Counter), dict[str, str]()
+    for event in events:
+        slot = slot_of(event.at)
+        if series := trouble.reports_series(event):
+            reports[series][slot] += 1
+        if series := trouble.block_series(event):
+            counts[AlertKind.BLOCKS][series][slot] += 1
+            quotes.setdefault(series, guard.wording(event))
+        if event.doubt is not None:
+            counts[AlertKind.FORGED][trouble.FORGED][slot] += 1
+    alerts.add(connection, reports)
+
+    def blocks(series: str, window: Window) -> Limit | None:
+        if window.count < settings.min_blocks:
+            return None
+        return trouble.limit(window, alerts.counted(connection, trouble.reports_of(series), window), settings)
+
+    def forged(series: str, window: Window) -> Limit | None:
+        return Limit(settings.min_blocks, 0)
+
+    until = max(event.at for event in events)
+    for kind, limit_of, because in (
+        (AlertKind.BLOCKS, blocks, trouble.blocks_because), (AlertKind.FORGED, forged, trouble.forged_because),
+    ):
+        tell = partial(because, settings=settings)
+        topic = Topic(kind, settings.window, settings.quiet, limit_of, tell, quotes.get)
+        alerts.watch(connection, topic, counts[kind], until, announce)
+
+
+# ── holding back, and the end of it ─────────────────────────────────────────────────────────────────────────────────
+
+class Holding:
+    """Whose suppression is held back by what, as far as a page touches it. Opened after the books."""
+
+    def __init__(self, connection: Connection, watched: Watched, books: Books) -> None:
+        self._connection = connection
+        self._watched = watched
+        self._books = books
+        self._added: set[tuple[Key, str]] = set()
+        pending = [key for key, record in books.records.items() if record.state is State.PENDING]
+        self._holders = holders(connection, pending)
+        self._results = Results(connection)
+        for key, (_, alert) in sorted(watched.before.items()):
+            self._hold_back(key, alert)
+
+    def settle(self, key: Key, at: datetime, counted: Iterable[CountedBounce]) -> None:
+        """Ends what holds a recipient's suppression back, if all of it was over before `at`."""
+        holding = self._holders.get(key)
+        if holding and all(each.ends_at < at for each in holding):
+            self._books.enter(key, self._results.settle(key, self._books.records[key], holding, counted), By.GUARD)
+            del self._holders[key]
+
+    def adjust(self, key: Key, event: BounceEvent, decision: Decision) -> Decision:
+        """A hard bounce in an outage holds a suppression back; in one that is over and told it does not even count."""
+        if decision.step is not Step.SUPPRESS or not guard.is_hard(event):
+            return decision
+        covering = list(self._watched.cover(event))
+        under_way = [alert for alert in covering if not alert.cleared]
+        if under_way:
+            for alert in under_way:
+                self._add(key, alert)
+            return replace(decision, step=Step.PEND, because=f"{decision.because}; held back: {under_way[0].because}")
+        if covering:
+            return Decision(Step.NOTE, words := _in_outage(covering[0]), counted=words)
+        return decision
+
+    def close(self) -> None:
+        self._results.held.update(alert for _, alert in self._added)
+        self._results.close()
+        _ADD_HELD.execute(self._connection, sorted(
+            (key.address, key.stream, each.alert)
+            for key, holding in self._holders.items()
+            for each in holding
+            if (key, each.alert) in self._added
+        ))
+
+    def _hold_back(self, key: Key, alert: Alert) -> None:
+        record = self._books.records[key]
+        current = record.suppression
+        if current is None or current.source is not SuppressionSource.POLICY or current.since < alert.since:
+            return
+        if current.bounce_type is not BounceType.HARD:
+            return
+        if current.state is State.SUPPRESSED:
+            because = f"{current.because}; held back: {alert.because}"
+            self._books.enter(key, apply.hold(record, max(alert.raised_at, current.since), because), By.GUARD)
+        self._add(key, alert)
+
+    def _add(self, key: Key, alert: Alert) -> None:
+        assert alert.ends_at is not None
+        holding = self._holders.setdefault(key, [])
+        if all(each.alert != alert.id for each in holding):
+            holding.append(Holder(alert.id, alert.since, alert.ends_at, alert.because))
+            self._added.add((key, alert.id))
+
+
+class Results:
+    """Decides on what was held back, and keeps the figures of the alerts."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._settled: list[Key] = []
+        self.held: Counter[str] = Counter()
+        self._released: Counter[str] = Counter()
+        self._confirmed: Counter[str] = Counter()
+
+    def settle(
+        self, key: Key, record: RecipientRecord, holding: Sequence[Holder], counted: Iterable[CountedBounce]
+    ) -> Change:
+        """Confirmed where something outside of the outages speaks against the recipient, else released."""
+        self._settled.append(key)
+        if record.state is not State.PENDING:  # a person was quicker
+            return Change(record)
+        end = max(each.ends_at for each in holding)
+        against = next((bounce for bounce in counted if _is_independent(bounce, holding)), None)
+        figures = self._released if against is None else self._confirmed
+        figures.update(each.alert for each in holding)
+        if against is not None:
+            what = against.reason or "complaint"
+            return apply.confirm(record, end, f"confirmed: also {what} on {day(against.at)}; {record.because}")
+        return apply.release(record, end, _over(holding[0]))
+
+    def close(self) -> None:
+        for part in by_stream(sorted(self._settled)):
+            self._connection.execute(
+                HELD.delete().where(HELD.c.stream == part["stream"], HELD.c.recipient_key.in_(part["keys"]))
+            )
+        for alert in sorted({*self.held, *self._released, *self._confirmed}):
+            self._connection.execute(update(ALERT).where(ALERT.c.id == alert).values(
+                held=ALERT.c.held + self.held[alert],
+                released=ALERT.c.released + self._released[alert],
+                confirmed=ALERT.c.confirmed + self._confirmed[alert],
+            ))
+
+
+def holders(connection: Connection, keys: Iterable[Key]) -> dict[Key, list[Holder]]:
+    """What holds the suppressions of recipients back."""
+    found: dict[Key, list[Holder]] = {}
+    for part in by_stream(sorted(keys)):
+        rows = connection.execute(
+            select(HELD.c.recipient_key, ALERT)
+            .join(ALERT, ALERT.c.id == HELD.c.alert)
+            .where(HELD.c.stream == part["stream"], HELD.c.recipient_key.in_(part["keys"]))
+            .order_by(HELD.c.recipient_key, ALERT.c.since)
+        )
+        for row in rows:
+            holding = found.setdefault(Key(part["stream"], row[0]), [])
+            holding.append(Holder(row.id, row.since, row.ends_at, row.because))
+    return found
+
+
+def _is_independent(bounce: CountedBounce, holding: Sequence[Holder]) -> bool:
+    if bounce.reason is None:
+        return True
+    is_outside = all(not each.since <= bounce.at <= each.ends_at for each in holding)
+    return bounce.reason.bounce_type is BounceType.HARD and is_outside
+
+
+def _over(holder: Holder) -> str:
+    return f"the outage is over: what was reported in it counts no more ({holder.because})"
+
+
+def _in_outage(alert: Alert) -> str:
+    return f"reported in an outage: {alert.because}"

@@ -1,0 +1,184 @@
+"""Stored verdicts corrected: the same mail, understood by other rules than when it came.
+
+That a report came stays a fact, and so does what it was taken for: `formerly` keeps every older verdict in words.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import partial
+from typing import Any
+
+from sqlalchemy import Connection, Engine, bindparam, select, tuple_, update
+
+from bounce_watcher.ledger.books import Announce, Books
+from bounce_watcher.ledger.course import Decide, correct
+from bounce_watcher.ledger.engine import reading, rehearse, write
+from bounce_watcher.ledger.history import events_of, steps_of
+from bounce_watcher.ledger.statements import KEYS, chunks, key_of
+from bounce_watcher.ledger.tables import EVENT, MESSAGE, event_from_row
+from bounce_watcher.ledger.undo import set_counted
+from bounce_watcher.model.ledger import BounceEvent, By, State
+from bounce_watcher.model.message import RawMessage, unpack
+
+PAGE = 200
+
+VERDICT = (
+    "kind", "action", "final_recipient", "bounce_type", "reason", "status", "code", "diagnostic", "remote_mta",
+    "reporting_mta", "rule", "recognizer", "quote", "feedback_type",
+)
+"""What the rules make of a report, by name. How far it is proven, and whose it is, was settled when it came."""
+
+_TELLING = ("kind", "action", "bounce_type", "reason", "rule")
+
+_PUT_VERDICT = update(EVENT).where(EVENT.c.id == bindparam("event_id")).values(
+    {name: bindparam(f"new_{name}") for name in (*VERDICT, "formerly")}
+)
+_KEPT = (
+    select(MESSAGE).where(MESSAGE.c.packed.is_not(None)).order_by(MESSAGE.c.received_at, MESSAGE.c.digest).limit(PAGE)
+)
+_BARE = (
+    select(EVENT)
+    .join(MESSAGE, MESSAGE.c.digest == EVENT.c.message_digest)
+    .where(MESSAGE.c.packed.is_(None), EVENT.c.diagnostic.is_not(None))
+    .order_by(EVENT.c.at, EVENT.c.id)
+    .limit(PAGE)
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Revision:
+    """An event, and what today's rules make of the same report."""
+
+    before: BounceEvent
+    after: BounceEvent
+
+
+@dataclass(frozen=True, slots=True)
+class Revised:
+    """What a revision came to. `was` and `state`: where the recipient stood before and stands after its batch."""
+
+    revision: Revision
+    was: State
+    state: State
+
+
+def differs(before: BounceEvent, after: BounceEvent) -> bool:
+    """Whether two readings of one report differ in more than words."""
+    return any(getattr(before, name) != getattr(after, name) for name in _TELLING)
+
+
+def revise(
+    engine: Engine, revisions: Sequence[Revision], decide: Decide, announce: Announce, now: datetime, *, dry_run: bool
+) -> list[Revised]:
+    """Writes other verdicts over the old ones and decides on the recipients' histories anew: one transaction."""
+    run = rehearse if dry_run else write
+    return run(engine, partial(_revise, revisions=revisions, decide=decide, announce=announce, now=now))
+
+
+def _revise(
+    connection: Connection, revisions: Sequence[Revision], decide: Decide, announce: Announce, now: datetime
+) -> list[Revised]:
+    names = {key_of(each.before.recipient, each.before.stream): each.before.recipient for each in revisions}
+    books = Books(connection, names, announce, By.RULES)
+    was = {key: record.state for key, record in books.records.items()}
+    _put_verdicts(connection, revisions, now)
+    events, steps = events_of(connection, list(names)), steps_of(connection, sorted({key.address for key in names}))
+    touched = frozenset(each.before.id for each in revisions)
+    counted: list[tuple[str, str | None]] = []
+    for key in names:
+        found = correct(
+            books.records[key], events.get(key, ()), steps.get(key, ()), decide, touched=touched,
+            because="the report reads otherwise under the rules of today", now=now, may_suppress=True,
+        )
+        counted.extend(found.counted)
+        if found.change is not None:
+            books.enter(key, found.change)
+    set_counted(connection, counted)
+    books.close()
+    found_keys = [(each, key_of(each.before.recipient, each.before.stream)) for each in revisions]
+    return [Revised(each, was[key], books.records[key].state) for each, key in found_keys]
+
+
+def _put_verdicts(connection: Connection, revisions: Sequence[Revision], now: datetime) -> None:
+    connection.execute(_PUT_VERDICT, [
+        {
+            "event_id": each.before.id,
+            "new_formerly": formerly(each.before, now),
+            **{f"new_{name}": _plain(getattr(each.after, name)) for name in VERDICT},
+        }
+        for each in sorted(revisions, key=lambda each: each.before.id)
+    ])
+
+
+def formerly(event: BounceEvent, now: datetime) -> str:
+    """`hard invalid_recipient by google.no-such-user until 2026-11-24`, behind what was so before that."""
+    verdict = " ".join(filter(None, (event.bounce_type, event.reason))) or event.action or event.kind
+    told = f"{verdict} by {event.rule or event.recognizer} until {now.date()}"
+    return f"{event.formerly}; {told}" if event.formerly else told
+
+
+def withdrawn(event: BounceEvent) -> BounceEvent:
+    """An event that today's rules do not see in its report."""
+    return replace(event, action=None, bounce_type=None, reason=None, rule=None)
+
+
+def _plain(value: Any) -> Any:
+    return str(value) if isinstance(value, str) else value
+
+
+# ── what is stored ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A message whose raw content is kept, and the events that it made."""
+
+    digest: str
+    raw: RawMessage
+    events: tuple[BounceEvent, ...]
+
+
+def kept(engine: Engine, since: datetime | None) -> Iterator[list[Kept]]:
+    """Messages in the order of time, in pages."""
+    chosen = _KEPT if since is None else _KEPT.where(MESSAGE.c.received_at >= since)
+    page = chosen
+    while True:
+        with reading(engine) as connection:
+            rows = connection.execute(page).all()
+            events = _events_of(connection, rows)
+        if rows:
+            yield [Kept(row.digest, _raw(row), tuple(events.get(row.digest, ()))) for row in rows]
+        if len(rows) < PAGE:
+            return
+        page = chosen.where(tuple_(MESSAGE.c.received_at, MESSAGE.c.digest) > (rows[-1].received_at, rows[-1].digest))
+
+
+def bare(engine: Engine, since: datetime | None) -> Iterator[list[BounceEvent]]:
+    """Events with a diagnostic whose message is not kept, in the order of time, in pages."""
+    chosen = _BARE if since is None else _BARE.where(EVENT.c.at >= since)
+    page = chosen
+    while True:
+        with reading(engine) as connection:
+            rows = connection.execute(page).all()
+        if rows:
+            yield [event_from_row(row) for row in rows]
+        if len(rows) < PAGE:
+            return
+        page = chosen.where(tuple_(EVENT.c.at, EVENT.c.id) > (rows[-1].at, rows[-1].id))
+
+
+def _events_of(connection: Connection, messages: Sequence[Any]) -> dict[str, list[BounceEvent]]:
+    """An event has its message's time, so the index by time finds them."""
+    found: dict[str, list[BounceEvent]] = {}
+    if not messages:
+        return found
+    first, last = messages[0].received_at, messages[-1].received_at
+    chosen = select(EVENT).where(EVENT.c.at >= first, EVENT.c.at <= last, EVENT.c.message_digest.in_(KEYS))
+    for part in chunks([row.digest for row in messages]):
+        for row in connection.execute(chosen, {"keys": part}):
+            found.setdefault(row.message_digest, []).append(event_from_row(row))
+    return found
+
+
+def _raw(row: Any) -> RawMessage:
+    return RawMessage(row.source, unpack(row.packed), row.received_at, mailbox=row.mailbox, size=row.size)

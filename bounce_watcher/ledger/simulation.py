@@ -1,0 +1,64 @@
+"""The stored history under another policy: who would be suppressed now, who not. Nothing is written.
+
+Each recipient's events are taken in the order of their times, with what was done beside the reports. What an open
+outage held back at the time is not simulated: a suppression counts from the day on which the policy decided on it.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Engine
+
+from bounce_watcher.ledger.course import Course, Decide, go_through
+from bounce_watcher.ledger.history import Past, pasts
+from bounce_watcher.model.fields import Action
+from bounce_watcher.model.ledger import RecipientRecord, State, Suppression, SuppressionSource
+
+_TAKEN = frozenset({Action.DELIVERED, Action.RELAYED, Action.EXPANDED})
+
+
+@dataclass(frozen=True, slots=True)
+class Simulated:
+    """One recipient in one stream: what stands against it, and what would stand under the other policy.
+
+    `took_mail_at` is when it last took mail after the suppression that would stand (or else stands) had begun, as far
+    as reports and the platform told; None = never heard of. `events` is how many were gone through.
+    """
+
+    recipient: str
+    stream: str
+    events: int
+    now: Suppression | None
+    then: Suppression | None
+    took_mail_at: datetime | None
+
+
+def simulate(engine: Engine, decide: Decide, now: datetime) -> Iterator[Simulated]:
+    """Everybody of whom something was reported, by address."""
+    return (_simulated(past, decide, now) for past in pasts(engine))
+
+
+def _simulated(past: Past, decide: Decide, now: datetime) -> Simulated:
+    recipient = past.events[0].recipient
+    course = Course(RecipientRecord(recipient, past.key.stream), tallies=False)
+    for _ in go_through(course, past.events, past.steps, decide):
+        pass
+    course.until(now)
+    then, standing = _by_policy(course.record.suppression), _by_policy(past.standing)
+    measured = then or standing
+    took = _took_mail(past, measured.since) if measured else None
+    return Simulated(recipient, past.key.stream, len(past.events), standing, then, took)
+
+
+def _by_policy(suppression: Suppression | None) -> Suppression | None:
+    """What a person or a platform suppressed would be so under any policy."""
+    if suppression is None or suppression.source is not SuppressionSource.POLICY:
+        return None
+    return suppression if suppression.state is State.SUPPRESSED else None
+
+
+def _took_mail(past: Past, since: datetime) -> datetime | None:
+    taken = [event.at for event in past.events if event.action in _TAKEN]
+    told = [past.delivered_at] if past.delivered_at else []
+    return max((at for at in (*taken, *told) if at > since), default=None)

@@ -1,0 +1,158 @@
+"""What an incident led to, undone: its events count no more, and what rested on them alone is released."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+
+from sqlalchemy import ColumnElement, Connection, Engine, and_, bindparam, or_, select, tuple_, update
+
+from bounce_watcher.ledger.books import Announce, Books
+from bounce_watcher.ledger.course import Correction, Decide, correct
+from bounce_watcher.ledger.engine import reading, rehearse, write
+from bounce_watcher.ledger.history import events_of, steps_of
+from bounce_watcher.ledger.statements import Key
+from bounce_watcher.ledger.tables import EVENT
+from bounce_watcher.model.address import address_key
+from bounce_watcher.model.finding import Kind
+from bounce_watcher.model.ledger import COMPLAINT_REASON, UNDONE, By, State
+from bounce_watcher.model.verdict import BounceType
+
+_PAGE = 5000
+_BATCH = 200
+"""Recipients corrected in one transaction, so that nobody waits long for the lock."""
+
+SET_COUNTED = (
+    update(EVENT).where(EVENT.c.id == bindparam("event_id")).values(counted=bindparam("new_counted"))
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Incident:
+    """Events of `since` <= at <= `until`, of one receiving domain and of one reason where those are not None."""
+
+    since: datetime
+    until: datetime
+    domain: str | None = None
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Undone:
+    """What becomes of one recipient: `events` of its reports count no more.
+
+    `state` is where it stands afterwards; `released` whether a suppression ended by that, `because` why, or why not.
+    """
+
+    recipient: str
+    stream: str
+    events: int
+    released: bool
+    state: State
+    because: str | None
+
+
+def undo(
+    engine: Engine, incident: Incident, decide: Decide, announce: Announce, because: str, now: datetime, *,
+    dry_run: bool,
+) -> Iterator[Undone]:
+    """Batch after batch, each its own transaction, committed when its first outcome is given.
+
+    What was undone before is not found again, so an undo that broke off is simply begun anew.
+    """
+    run = rehearse if dry_run else write
+    keys = list(dict.fromkeys(_keys(engine, incident)))
+    for start in range(0, len(keys), _BATCH):
+        batch = keys[start : start + _BATCH]
+        yield from run(engine, partial(
+            _undo, batch=batch, incident=incident, decide=decide, announce=announce, because=because, now=now
+        ))
+
+
+def _keys(engine: Engine, incident: Incident) -> Iterator[Key]:
+    order = (EVENT.c.at, EVENT.c.id)
+    chosen = (
+        select(*order, EVENT.c.stream, EVENT.c.recipient_key)
+        .where(*_belongs(incident)).order_by(*order).limit(_PAGE)
+    )
+    page = chosen
+    while True:
+        with reading(engine) as connection:
+            rows = connection.execute(page).all()
+        yield from (Key(row.stream, row.recipient_key) for row in rows)
+        if len(rows) < _PAGE:
+            return
+        page = chosen.where(tuple_(*order) > (rows[-1].at, rows[-1].id))
+
+
+def _belongs(incident: Incident) -> list[ColumnElement[bool]]:
+    """Events that count, or would if those that stand in their way counted no more."""
+    is_complaint = EVENT.c.kind == Kind.COMPLAINT
+    found = [
+        EVENT.c.at >= incident.since,
+        EVENT.c.at <= incident.until,
+        or_(EVENT.c.bounce_type.in_((BounceType.HARD, BounceType.SOFT)), is_complaint),
+        or_(EVENT.c.counted.is_(None), ~EVENT.c.counted.startswith(UNDONE)),
+    ]
+    if incident.domain is not None:
+        domain = address_key(f"@{incident.domain}")
+        found.append(EVENT.c.recipient_key.endswith(domain, autoescape=True))
+    if incident.reason == COMPLAINT_REASON:
+        found.append(is_complaint)
+    elif incident.reason is not None:
+        found.append(and_(~is_complaint, EVENT.c.reason == incident.reason))
+    return found
+
+
+def _undo(
+    connection: Connection, batch: Sequence[Key], incident: Incident, decide: Decide, announce: Announce, because: str,
+    now: datetime,
+) -> list[Undone]:
+    books = Books(connection, {key: key.address for key in batch}, announce, By.UNDO)
+    struck = _strike(connection, batch, incident, because)
+    events, steps = events_of(connection, batch), steps_of(connection, sorted({key.address for key in batch}))
+    outcomes: list[Undone] = []
+    counted: list[tuple[str, str | None]] = []
+    for key in batch:
+        before = books.records[key]
+        found = correct(
+            before, events.get(key, ()), steps.get(key, ()), decide,
+            touched=frozenset(struck.get(key, ())), because=because, now=now, may_suppress=False,
+        )
+        counted.extend(found.counted)
+        _enter(books, key, found)
+        after = books.records[key]
+        released = before.suppression is not None and after.suppression is None
+        outcomes.append(Undone(
+            before.recipient, key.stream, len(struck.get(key, ())), released, after.state, after.because
+        ))
+    set_counted(connection, counted)
+    books.close()
+    return outcomes
+
+
+def _enter(books: Books, key: Key, found: Correction) -> None:
+    if found.change is not None:
+        books.enter(key, found.change)
+
+
+def _strike(
+    connection: Connection, batch: Sequence[Key], incident: Incident, because: str
+) -> dict[Key, list[str]]:
+    """Marks the incident's events of these recipients. Returns their ids."""
+    chosen = select(EVENT.c.id, EVENT.c.stream, EVENT.c.recipient_key).where(
+        *_belongs(incident), EVENT.c.recipient_key.in_(sorted({key.address for key in batch}))
+    )
+    wanted, struck = set(batch), dict[Key, list[str]]()
+    for name, stream, address in connection.execute(chosen):
+        if (key := Key(stream, address)) in wanted:
+            struck.setdefault(key, []).append(name)
+    set_counted(connection, [(name, f"{UNDONE}{because}") for names in struck.values() for name in names])
+    return struck
+
+
+def set_counted(connection: Connection, changes: Sequence[tuple[str, str | None]]) -> None:
+    if changes:
+        connection.execute(SET_COUNTED, [
+            {"event_id": name, "new_counted": counted} for name, counted in sorted(changes)
+        ])
