@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from bounce_watcher.cli import suppression_csv
 from bounce_watcher.cli.configuration import stream_for
 from bounce_watcher.cli.ledgers import ledger_of
 from bounce_watcher.cli.options import Address, ConfigFile, Debug, IntoStream, Json, Limit, Stream, example
@@ -14,7 +15,7 @@ from bounce_watcher.cli.times import future
 from bounce_watcher.ledger.filters import SuppressionFilter
 from bounce_watcher.model.errors import PermanentFailure
 from bounce_watcher.model.ledger import State, SuppressionSource
-from bounce_watcher.service.announcing import announcer
+from bounce_watcher.service.announcing import announcer, who_hears
 from bounce_watcher.service.clock import utcnow
 
 commands = typer.Typer(help="Whom not to mail, and why; suppress or release by hand.")
@@ -23,6 +24,7 @@ Because = Annotated[str, typer.Option("--because", metavar="TEXT", help="The rea
 
 
 def register(app: typer.Typer) -> None:
+    suppression_csv.register(commands)
     app.add_typer(commands, name="suppressions")
 
 
@@ -89,7 +91,7 @@ def add(
             address, chosen, because=because, source=SuppressionSource.MANUAL, now=utcnow(),
             announce=announcer(settings), until=end,
         )
-    say(f"{clean(address)} is suppressed in stream {clean(chosen)}; webhooks go out with the next poll")
+    say(f"{clean(address)} is suppressed in stream {clean(chosen)}; {who_hears(settings)}")
 
 
 @commands.command(epilog=example('suppressions remove user@example.org --because "mailbox is back"'))
@@ -102,5 +104,5 @@ def remove(
     if not released:
         where = f" in stream {stream}" if stream else ""
         raise PermanentFailure(f"{address} is not suppressed{where}: see what is with `suppressions list`")
-    say(f"{clean(address)} is released in {count(released, 'stream')}; webhooks go out with the next poll")
+    say(f"{clean(address)} is released in {count(released, 'stream')}; {who_hears(settings)}")
 
