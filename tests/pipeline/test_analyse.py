@@ -1,6 +1,7 @@
 """The whole way, from bytes to an analysis."""
 
 import time
+from datetime import UTC, date, datetime
 
 import pytest
 from hypothesis import given, settings
@@ -10,7 +11,7 @@ from bounce_watcher.attribution.return_path import make_return_path
 from bounce_watcher.attribution.settings import AttributionSettings
 from bounce_watcher.classification.ruleset import load_builtin
 from bounce_watcher.model.fields import Action
-from bounce_watcher.model.finding import Kind
+from bounce_watcher.model.finding import Attribution, Evidence, Kind
 from bounce_watcher.model.message import message_digest
 from bounce_watcher.model.verdict import BounceType, Reason
 from bounce_watcher.pipeline import Toolkit, analyse
@@ -52,6 +53,39 @@ def test_addresses_that_a_token_shows_to_be_one_recipient_give_one_verdict() -> 
     (only,) = analyse(report(status, headers=f"Delivered-To: {token}\n"), TOOLKIT).recipients
     assert only.attribution.recipient == "user@example.org"
     assert only.finding.report.action is Action.FAILED
+
+
+def test_a_complaint_of_nobody_is_about_whom_its_return_path_names() -> None:
+    token = make_return_path(TOOLKIT.attribution, "user@example.org", "news")
+    (only,) = analyse(complaint(f"Original-Mail-From: <{token}>\n"), TOOLKIT).recipients
+    assert only.attribution == Attribution("user@example.org", Evidence.TOKEN, "news")
+
+
+@pytest.mark.parametrize("sender", ["", "Original-Mail-From: <redacted@example.com>\n"])
+def test_a_complaint_of_nobody_without_a_token_is_about_nobody(sender: str) -> None:
+    analysis = analyse(complaint(sender), TOOLKIT)
+    assert (analysis.kind, analysis.recipients) == (Kind.COMPLAINT, ())
+
+
+def test_a_token_has_run_out_by_the_time_that_the_report_was_received() -> None:
+    token = make_return_path(TOOLKIT.attribution, "user@example.org", day=date(2026, 3, 1))
+    content = report(headers=f"Delivered-To: {token}\n")
+    for at, evidence in (
+        (datetime(2026, 3, 9, tzinfo=UTC), Evidence.TOKEN), (datetime(2026, 9, 1, tzinfo=UTC), Evidence.PROSE),
+        (None, Evidence.TOKEN),
+    ):
+        assert analyse(content, TOOLKIT, at).recipients[0].attribution.evidence is evidence
+
+
+def complaint(sender: str) -> bytes:
+    """A feedback report whose provider blacks out its user."""
+    return (
+        "From: feedback@provider.example\nMIME-Version: 1.0\n"
+        'Content-Type: multipart/report; report-type=feedback-report; boundary="b"\n\n'
+        "--b\nContent-Type: text/plain\n\nThis is an email abuse report.\n"
+        f"--b\nContent-Type: message/feedback-report\n\nFeedback-Type: abuse\n{sender}\n"
+        "--b\nContent-Type: message/rfc822\n\nTo: [redacted]\nSubject: news\n\nhello\n--b--\n"
+    ).encode()
 
 
 def test_the_digest_does_not_change_with_line_ends() -> None:
