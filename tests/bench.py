@@ -1,4 +1,4 @@
-"""`python -m tests.bench [poll|analysis|hostile] [--messages N] [--runs N]`: what the work costs.
+"""`python -m tests.bench [poll|analysis|hostile|simulate] [--messages N] [--runs N]`: what the work costs.
 
 Every figure is a ratio to something well known, measured in the same run on the same machine. `poll`, what
 draining a mailbox costs against merely reading it:
@@ -15,9 +15,13 @@ draining a mailbox costs against merely reading it:
 `hostile`, how the time for mail that was made to take long grows with its size: four times the size takes four times
 the time, what is quadratic sixteen times. A jump is no fault in itself, as beyond a bound of size another way may be
 taken: status 1 where anything takes more than ten times as long and more than 10 µs a byte.
+
+`simulate`, what it takes to replay a stored history of `--messages` events under another policy, by `bounce-watcher
+simulate` as a user runs it on SQLite: seconds, and the largest memory of the process.
 """
 
 import argparse
+import resource
 import statistics
 import subprocess
 import sys
@@ -33,6 +37,7 @@ from imapclient import IMAPClient
 from bounce_watcher.classification.ruleset import load_builtin
 from bounce_watcher.pipeline import Toolkit, analyse
 from tests.integration.hostile import ATTACKS
+from tests.ledger.past import fill_history
 from tests.mail import mailbag
 from tests.pipeline.floods import PLACES, floods
 from tests.servers.dovecot import PASSWORD, Dovecot, Layout, running
@@ -164,14 +169,30 @@ def growth(small: bytes, large: bytes, toolkit: Toolkit) -> tuple[float, float]:
     return taken[1] / max(taken[0], UNMEASURABLE), taken[1]
 
 
+def simulate(events: int, runs: int) -> None:
+    with tempfile.TemporaryDirectory() as root:
+        config = Path(root) / "config.toml"
+        config.write_text(f'[database]\nurl = "sqlite:///{root}/ledger.db"\n[policy.soft]\nbounces = 4\n')
+        config.chmod(0o600)
+        fill_history(f"sqlite:///{root}/ledger.db", events, recipients=max(events // 4, 1))
+        command = [sys.executable, "-m", "bounce_watcher", "-c", str(config), "simulate"]
+        for _ in range(runs):
+            taken = seconds(lambda: subprocess.run(command, check=True, stdout=subprocess.DEVNULL))
+            largest = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
+            print(f"simulate {events} events: {taken:6.1f} s   {events / taken:8.0f}/s   {largest:.0f} MiB", flush=True)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", nargs="?", choices=("poll", "analysis", "hostile"), default="poll")
+    parser.add_argument("what", nargs="?", choices=("poll", "analysis", "hostile", "simulate"), default="poll")
     parser.add_argument("--messages", type=int, default=20_000)
     parser.add_argument("--runs", type=int, default=3)
     arguments = parser.parse_args()
     if arguments.what == "hostile":
         sys.exit(0 if hostile(arguments.runs) else 1)
+    if arguments.what == "simulate":
+        simulate(arguments.messages, arguments.runs)
+        return
     contents = [content for content, _ in mailbag(arguments.messages, recipients=arguments.messages // 2)]
     mean = sum(map(len, contents)) / len(contents)
     print(f"{len(contents)} messages of {mean:.0f} bytes at the mean")

@@ -1,0 +1,101 @@
+"""A person erased, and yet still suppressed."""
+
+from pathlib import Path
+
+import pytest
+
+from bounce_watcher.ledger.filters import EventFilter, OutboxFilter, SuppressionFilter
+from bounce_watcher.ledger.store import Ledger
+from bounce_watcher.model.finding import Kind
+from bounce_watcher.model.ledger import NoticeType, State, SuppressionSource
+from tests.ledger.making import START, USER, Platform, bounce, day, deliver_all, mail, page, record
+
+
+def test_nothing_of_the_address_is_left_and_it_stays_suppressed(ledger: Ledger) -> None:
+    record(ledger, [mail(bounce("m1", diagnostic=f"550 5.1.1 <{USER}> unknown"), bounce("m1", "b@example.org"))])
+    deliver_all(ledger)
+    erased = ledger.forget("USER@Example.org")
+    assert (erased.messages, erased.events, erased.records, erased.suppressions) == (1, 1, 1, 1)
+    assert (erased.webhooks, erased.due) == (1, 0)
+    told = [repr(each) for each in (*ledger.events(), *ledger.suppressions(), *ledger.outbox())]
+    assert not any(USER in each.casefold() for each in told)
+    assert ledger.message("m1") is None
+    (stands,) = ledger.suppressions(SuppressionFilter(USER))
+    assert stands.state is State.SUPPRESSED
+    assert [it.state for it in ledger.recipients(USER)] == [State.SUPPRESSED]
+    assert len(list(ledger.events(EventFilter(USER)))) == 1
+    assert ledger.course(USER, "default")
+    assert next(ledger.suppressions(SuppressionFilter("b@example.org"))).recipient == "b@example.org"
+
+
+def test_a_file_holds_no_trace(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.db"
+    with Ledger.connect(f"sqlite:///{path}") as ledger:
+        ledger.upgrade()
+        record(ledger, page(bounce("m1", diagnostic=f"550 5.1.1 <{USER}> unknown")))
+        deliver_all(ledger)
+        ledger.forget(USER)
+    assert USER.encode() not in path.read_bytes()
+
+
+def test_a_later_report_finds_it_and_leaves_no_words(ledger: Ledger) -> None:
+    record(ledger, page(bounce("m1")))
+    deliver_all(ledger)
+    ledger.forget(USER)
+    platform = Platform()
+    outcome = record(ledger, [mail(bounce("m2", at=day(3)), bounce("m2", "b@example.org", at=day(3)))], platform)
+    assert (outcome.events, outcome.suppressed) == (2, 1)
+    assert {it.recipient for it in platform.told if it.type is NoticeType.SUPPRESSED} == {"b@example.org"}
+    (_, later) = ledger.events(EventFilter(USER))
+    assert (later.diagnostic, later.quote, later.sent_message_id) == (None, None, None)
+    assert ledger.message("m2") is None
+    assert record(ledger, page(bounce("m1"), bounce("m2", at=day(3)))).events == 0
+
+
+def test_it_can_be_released_under_its_own_name(ledger: Ledger) -> None:
+    record(ledger, page(bounce("m1")))
+    deliver_all(ledger)
+    ledger.forget(USER)
+    platform = Platform()
+    assert ledger.release(USER, None, because="is back", now=day(5), announce=platform) == 1
+    assert [it.recipient for it in platform.told] == [USER]
+    assert list(ledger.suppressions()) == []
+    ledger.suppress(USER, "default", because="asked", source=SuppressionSource.MANUAL, now=day(6), announce=platform)
+    assert [it.recipient for it in ledger.suppressions()] != [USER]
+    assert len(ledger.recipients(USER)) == 1
+
+
+def test_a_webhook_that_is_due_is_kept_until_it_is_delivered(ledger: Ledger) -> None:
+    record(ledger, page(bounce("m1")))
+    assert ledger.forget(USER).due == 1
+    assert [it.recipient for it in deliver_all(ledger)] == [USER]
+    again = ledger.forget(USER)
+    assert (again.webhooks, again.due, again.events) == (1, 0, 0)
+    assert list(ledger.outbox(OutboxFilter(recipient=USER))) == []
+
+
+def test_mail_that_names_it_anywhere_is_dropped(ledger: Ledger) -> None:
+    record(ledger, [mail(digest="a user@EXAMPLE.org b", kind=Kind.AUTO_REPLY), mail(digest="c", kind=Kind.OTHER)])
+    seen: list[int] = []
+    assert ledger.forget(USER, advance=seen.append).messages == 1
+    assert sum(seen) == 2
+    assert ledger.message("a user@EXAMPLE.org b") is None
+    assert ledger.message("c") is not None
+
+
+@pytest.mark.parametrize("dry_run", [True, False])
+def test_a_rehearsal_erases_nothing(ledger: Ledger, *, dry_run: bool) -> None:
+    record(ledger, page(bounce("m1")))
+    erased = ledger.forget(USER, dry_run=dry_run)
+    assert (erased.messages, erased.events, erased.suppressions) == (1, 1, 1)
+    assert ([it.recipient for it in ledger.events()] == [USER]) is dry_run
+    assert (ledger.message("m1") is not None) is dry_run
+
+
+def test_what_is_over_is_over(ledger: Ledger) -> None:
+    ledger.suppress(USER, "default", because="asked", source=SuppressionSource.MANUAL, now=START, announce=Platform(),
+                    until=day(2))
+    deliver_all(ledger)
+    ledger.forget(USER)
+    assert ledger.expire(day(3), Platform()) == 1
+    assert [it.state for it in ledger.recipients(USER)] == [State.RELEASED]
