@@ -46,7 +46,8 @@ def _tell(address: str, records: Sequence[RecipientRecord], rows: Sequence[Row])
     for record, row in zip(records, rows, strict=True):
         counts = ", ".join(f"{number} {name}" for name, number in sorted(record.counts.items())) or "none"
         say(f"{clean(record.recipient)} in stream {clean(record.stream)}: {record.state}")
-        for title, text in (("because", record.because), ("until", _until(record)), ("events", counts)):
+        for title, text in (("because", record.because), ("until", _until(record)),
+                            ("delivered_at", iso(record.delivered_at)), ("events", counts)):
             if text:
                 say(f"  {title}: {clean(text)}")
         history = row["history"]

@@ -121,5 +121,6 @@ def recipient_row(record: RecipientRecord, history: Iterable[BounceEvent]) -> Ro
         "first_event_at": record.first_event_at,
         "last_event_at": record.last_event_at,
         "released_at": record.released_at,
+        "delivered_at": record.delivered_at,
         "suppression": suppression_row(suppression) if suppression else None,
     }

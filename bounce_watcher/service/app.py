@@ -4,6 +4,7 @@ import signal
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
 from multiprocessing import resource_tracker
 from pathlib import Path
@@ -38,6 +39,9 @@ EXPIRE_EVERY = timedelta(minutes=1)
 PURGE_EVERY = timedelta(hours=1)
 HEARTBEAT = timedelta(seconds=15)
 """How often the main thread looks up where no watchdog asks for another rhythm."""
+
+Beside = Callable[[Settings, Ledger, Callable[[], list[str]]], AbstractContextManager[None]]
+"""Something that lives as long as a service does. It is given what tells which mailboxes are stuck."""
 
 SIGNALS = frozenset({signal.SIGTERM, signal.SIGINT, signal.SIGHUP})
 """Blocked in every thread and waited for in the main one: no handler ever runs between two instructions."""
@@ -148,8 +152,8 @@ def _webhook_job(deliverer: Deliverer) -> str:
     return f"webhook {deliverer.target}"
 
 
-def run(config_path: Path) -> int:
-    """The service in the foreground until SIGTERM or SIGINT. Returns the exit status.
+def run(config_path: Path, beside: Beside) -> int:
+    """The service in the foreground until SIGTERM or SIGINT, and `beside` with it. Returns the exit status.
 
     SIGHUP reads the configuration again and keeps the old one if the new one is bad.
     Raises ConfigError for a bad configuration at start, PermanentFailure for a ledger that a person must mend.
@@ -162,7 +166,7 @@ def run(config_path: Path) -> int:
         ledger = _open_patiently(settings)
         if ledger is None:
             break
-        with Service(settings, ledger) as service:
+        with Service(settings, ledger) as service, beside(settings, ledger, service.stuck):
             notify("READY=1", f"STATUS={service.status()}")
             settings = _serve(service, config_path)
     return 0

@@ -9,7 +9,7 @@ import structlog
 
 Format = Literal["logfmt", "json", "console"]
 
-_QUIET = ("httpx", "httpcore", "apscheduler", "alembic", "imapclient", "flufl", "psycopg")
+_QUIET = ("httpx", "httpcore", "apscheduler", "alembic", "imapclient", "flufl", "psycopg", "uvicorn")
 """Loggers of libraries: httpx prints whole URLs at INFO, APScheduler each run of a job, psycopg what it got over."""
 
 _ORDER = ["timestamp", "level", "event", "action"]

@@ -96,10 +96,11 @@ def _patience(account: ImapAccount) -> timedelta:
 
 
 class Housekeeping:
-    """Ends what has expired each minute; drops raw mail that is past its retention each hour."""
+    """Ends what has expired each minute; drops each hour raw mail and sent mail that is past its retention."""
 
     def __init__(self, settings: Settings, ledger: Ledger, recorder: Recorder, troubles: Troubles) -> None:
-        self._retention = settings.raw_retention
+        self._raw_retention = settings.raw_retention
+        self._sent_retention = settings.sent_retention
         self._ledger = ledger
         self._recorder = recorder
         self._troubles = troubles
@@ -113,11 +114,15 @@ class Housekeeping:
             log.info("suppressions expired", action="suppressions_expired", released=released)
 
     def purge(self) -> None:
-        if self._retention is None:
+        self._drop("raw mail", self._raw_retention, self._ledger.purge)
+        self._drop("sent mail", self._sent_retention, self._ledger.purge_sent)
+
+    def _drop(self, what: str, retention: timedelta | None, purge: Callable[[datetime], int]) -> None:
+        if retention is None:
             return
         try:
             with self._troubles.guard("ledger"):
-                dropped = self._ledger.purge(utcnow() - self._retention)
+                dropped = purge(utcnow() - retention)
         except BounceWatcherError:
             return
-        log.debug("raw mail purged", action="raw_purged", messages=dropped)
+        log.debug(f"{what} purged", action="purged", messages=dropped)

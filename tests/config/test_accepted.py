@@ -4,9 +4,11 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
 from bounce_watcher.attribution.settings import AttributionSettings, HeaderNames
 from bounce_watcher.config import Settings
+from bounce_watcher.config.settings import WebSettings
 from bounce_watcher.intake.account import Grant, ImapAccount, Mechanism, OAuth2Account, Security
 from bounce_watcher.model.finding import Evidence
 from bounce_watcher.model.ledger import NoticeType
@@ -209,6 +211,14 @@ def test_the_address_of_the_database(written: str, meant: str) -> None:
 ])
 def test_durations(written: str, meant: timedelta | None) -> None:
     assert accepted(rest("[database]", f'raw_retention = "{written}"')).raw_retention == meant
+
+
+def test_the_web() -> None:
+    assert accepted(rest()).web is None
+    assert accepted(rest("[web]")).web == WebSettings("127.0.0.1", 8025)
+    settings = accepted(rest("[web]", 'listen = "[::]:80"', 'token = "t0ken"'))
+    assert settings.web == WebSettings("::", 80, SecretStr("t0ken"))
+    assert settings.warnings == ()
 
 
 def test_log_and_service() -> None:

@@ -1,0 +1,219 @@
+"""What a platform reports, row by row, into the ledger: mail that it sent, and mail that was taken.
+
+A row is a mapping of names to values, of a CSV or of JSON. A bad one is told to the caller and the others are kept;
+what is told twice changes nothing. No message quotes a value, which may be an address.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from itertools import islice
+from typing import TypeVar
+
+from bounce_watcher.config import Settings
+from bounce_watcher.ledger.store import Ledger
+from bounce_watcher.model.sending import (
+    LONGEST_MESSAGE_ID,
+    DeliveredOutcome,
+    Delivery,
+    SentCount,
+    SentMail,
+    SentOutcome,
+    bare_message_id,
+)
+from bounce_watcher.service.announcing import announcer
+from bounce_watcher.service.process import DEFAULT_STREAM
+
+AT_ONCE = 5000
+"""Rows that one transaction writes."""
+
+LONGEST_ADDRESS = 320
+"""RFC 5321 section 4.5.3.1: 64 characters, an @, 255."""
+LONGEST_NAME = 200
+"""Of a stream or a sending, in characters."""
+SLACK = timedelta(days=1)
+"""How far another machine's clock may be ahead of ours."""
+
+Row = Mapping[str, object]
+Place = int
+Rows = Iterable[tuple[Place, Row | ValueError]]
+"""Each row with its place; a ValueError in place of what is no row at all."""
+Refuse = Callable[[Place, str], None]
+"""Hears of each bad row: its place, what is wrong, and the mend."""
+
+R = TypeVar("R")
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How rows are read: `stream` is that of rows that name none, None where they must; `now` is aware."""
+
+    stream: str | None
+    now: datetime
+
+
+def usual_stream(settings: Settings) -> str | None:
+    """The stream of all mailboxes, where they have but one."""
+    streams = {mailbox.stream for mailbox in settings.mailboxes} or {DEFAULT_STREAM}
+    return next(iter(streams)) if len(streams) == 1 else None
+
+
+# ── one row ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+def sent_row(row: Row, reading: Reading) -> SentMail | SentCount:
+    """A mail (`message_id`, `recipient`) or a figure (`day`, `domain`, `count`), each with `stream`, `sending`.
+
+    `campaign` is another name for `sending`. Raises ValueError with what is wrong and the mend.
+    """
+    sending = _name(row, "sending") or _name(row, "campaign")
+    if _is_absent(row.get("message_id")) and not _is_absent(row.get("count")):
+        return SentCount(_day(row), _stream(row, reading), _domain(row), _number(row), sending or "")
+    return SentMail(_message_id(row), _recipient(row), _stream(row, reading), _moment(row, reading), sending)
+
+
+def delivery_row(row: Row, reading: Reading) -> Delivery:
+    """`recipient`, `stream`, `at`. Raises ValueError with what is wrong and the mend."""
+    return Delivery(_recipient(row), _stream(row, reading), _moment(row, reading))
+
+
+def _is_absent(value: object) -> bool:
+    return value is None or value == ""
+
+
+def _text(row: Row, key: str, example: str) -> str:
+    value = row.get(key)
+    if _is_absent(value):
+        raise ValueError(f"{key}: missing; write it as {example}")
+    if not isinstance(value, str):
+        raise ValueError(f"{key}: must be text, such as {example}")
+    return value.strip()
+
+
+def _message_id(row: Row) -> str:
+    text = bare_message_id(_text(row, "message_id", "<id@example.com>"))
+    if not text or any(character.isspace() for character in text):
+        raise ValueError("message_id: is none; write it as <id@example.com>, with or without the brackets")
+    if len(text.encode(errors="replace")) > LONGEST_MESSAGE_ID:
+        raise ValueError(f"message_id: is longer than {LONGEST_MESSAGE_ID} octets, which no mail can hold")
+    return text
+
+
+def _recipient(row: Row) -> str:
+    text = _text(row, "recipient", "user@example.org")
+    local, _, domain = text.rpartition("@")
+    if not local or not domain or len(text) > LONGEST_ADDRESS or any(character.isspace() for character in text):
+        raise ValueError("recipient: is no address; write it as user@example.org")
+    return f"{local}@{domain.lower()}"
+
+
+def _domain(row: Row) -> str:
+    text = _text(row, "domain", "example.org").lower()
+    if "@" in text or len(text) > LONGEST_ADDRESS or any(character.isspace() for character in text):
+        raise ValueError("domain: is none; write what follows the @ of the recipients, such as example.org")
+    return text
+
+
+def _name(row: Row, key: str) -> str | None:
+    value = row.get(key)
+    if _is_absent(value):
+        return None
+    if isinstance(value, bool) or not isinstance(value, str | int):
+        raise ValueError(f"{key}: must be text")
+    text = str(value).strip()
+    if len(text) > LONGEST_NAME:
+        raise ValueError(f"{key}: is longer than {LONGEST_NAME} characters")
+    return text
+
+
+def _stream(row: Row, reading: Reading) -> str:
+    stream = _name(row, "stream") or reading.stream
+    if stream is None:
+        raise ValueError("stream: missing, and the mailboxes have several; name the one that the mail went in")
+    return stream
+
+
+def _number(row: Row) -> int:
+    value = row.get("count")
+    if isinstance(value, str) and value.strip().isascii() and value.strip().isdigit() and len(value) < 19:
+        value = int(value)
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < 10**18:
+        raise ValueError("count: must be a whole number, such as 1200")
+    return value
+
+
+def _day(row: Row) -> date:
+    try:
+        return date.fromisoformat(_text(row, "day", "2026-11-24"))
+    except ValueError:
+        raise ValueError("day: is none; write it as 2026-11-24 (UTC)") from None
+
+
+def _moment(row: Row, reading: Reading) -> datetime:
+    """Now where the row tells none; in UTC where it tells no zone."""
+    if _is_absent(row.get("at")):
+        return reading.now
+    text = _text(row, "at", "2026-11-24T06:00:00Z")
+    try:
+        moment = datetime.fromisoformat(text)
+        moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise ValueError("at: is no time; write it as 2026-11-24T06:00:00Z (ISO 8601)") from None
+    if moment > reading.now + SLACK:
+        raise ValueError("at: lies in the future; look at the clock, and at the zone")
+    return moment
+
+
+# ── all rows ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+def take_sent(
+    ledger: Ledger | None,
+    rows: Rows,
+    reading: Reading,
+    refuse: Refuse,
+    progress: Callable[[int], None] = lambda _: None,
+) -> SentOutcome:
+    """Writes mails and figures, some thousand a transaction. Without a ledger it only reads them, and calls all new.
+
+    Raises TemporaryFailure or PermanentFailure; what was written by then stays, and the same rows may come again.
+    """
+    total = SentOutcome()
+    for part in _parts(_read(rows, lambda row: sent_row(row, reading), refuse)):
+        mails = [each for each in part if isinstance(each, SentMail)]
+        counts = [each for each in part if isinstance(each, SentCount)]
+        total += ledger.add_sent(mails) if ledger else SentOutcome(new=len(mails))
+        total += ledger.put_counts(counts) if ledger else SentOutcome(counts=len(counts))
+        progress(len(part))
+    return total
+
+
+def take_deliveries(
+    settings: Settings,
+    ledger: Ledger | None,
+    rows: Rows,
+    reading: Reading,
+    refuse: Refuse,
+    progress: Callable[[int], None] = lambda _: None,
+) -> tuple[int, DeliveredOutcome]:
+    """Enters deliveries; how many there were, and what they changed. As `take_sent` otherwise."""
+    announce = announcer(settings)
+    taken, total = 0, DeliveredOutcome()
+    for part in _parts(_read(rows, lambda row: delivery_row(row, reading), refuse)):
+        total += ledger.deliver(part, announce) if ledger else DeliveredOutcome()
+        taken += len(part)
+        progress(len(part))
+    return taken, total
+
+
+def _read(rows: Rows, read: Callable[[Row], R], refuse: Refuse) -> Iterator[R]:
+    for place, row in rows:
+        try:
+            if isinstance(row, ValueError):
+                raise row
+            yield read(row)
+        except ValueError as wrong:
+            refuse(place, str(wrong))
+
+
+def _parts(values: Iterator[R]) -> Iterator[Sequence[R]]:
+    while part := list(islice(values, AT_ONCE)):
+        yield part

@@ -1,0 +1,179 @@
+"""The paths and what they answer, always in JSON. Nothing that the sender wrote gets into a log."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import structlog
+from anyio import CapacityLimiter, to_thread
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from bounce_watcher.config import Settings
+from bounce_watcher.ledger.store import Ledger
+from bounce_watcher.model.errors import BounceWatcherError, PermanentFailure, TemporaryFailure
+from bounce_watcher.service.clock import utcnow
+from bounce_watcher.service.reported import Reading, Rows, take_deliveries, take_sent, usual_stream
+from bounce_watcher.web.access import Access
+from bounce_watcher.web.body import UnreadableError, rows_of
+
+MOST_BYTES = 16 * 1024 * 1024
+BODY_WITHIN = 60
+"""Seconds in which a body must have come."""
+MOST_TOLD = 100
+"""Bad rows of one request that are told; the others are counted."""
+WRITERS = 2
+"""Requests whose rows are held in memory and written at a time; others wait."""
+
+T = TypeVar("T")
+Told = dict[str, object]
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class House:
+    """What the paths look at. `stuck` names mailboxes that have made no progress for too long."""
+
+    settings: Settings
+    ledger: Ledger
+    stuck: Callable[[], list[str]]
+
+
+def application(house: House) -> Starlette:
+    paths = _Paths(house)
+    routes = [
+        Route("/healthz", paths.health),
+        Route("/readyz", paths.readiness),
+        Route("/api/v1/sent", paths.sent, methods=["POST"]),
+        Route("/api/v1/delivered", paths.delivered, methods=["POST"]),
+    ]
+    token = house.settings.web.token if house.settings.web else None
+    return Starlette(
+        routes=routes,
+        middleware=[Middleware(Access, token=token)],
+        exception_handlers={HTTPException: _told_of_http, TemporaryFailure: _told_of_failure,
+                            PermanentFailure: _told_of_failure},
+    )
+
+
+class _Paths:
+    def __init__(self, house: House) -> None:
+        self._house = house
+        self._writers = CapacityLimiter(WRITERS)
+        self._lookers = CapacityLimiter(1)
+
+    async def health(self, _: Request) -> Response:
+        """200 while the process lives and every mailbox moves, 503 where one is stuck."""
+        stuck = self._house.stuck()
+        return JSONResponse({"status": "stuck" if stuck else "ok", "stuck": len(stuck)}, 503 if stuck else 200)
+
+    async def readiness(self, _: Request) -> Response:
+        """200 while the database answers and its schema is this version's, else 503 and why."""
+        try:
+            await to_thread.run_sync(self._house.ledger.check, limiter=self._lookers)
+        except BounceWatcherError as failure:
+            return JSONResponse({"status": "not ready", "error": str(failure)}, 503)
+        return JSONResponse({"status": "ok"})
+
+    async def sent(self, request: Request) -> Response:
+        return await self._taken(request, self._take_sent)
+
+    async def delivered(self, request: Request) -> Response:
+        return await self._taken(request, self._take_deliveries)
+
+    async def _taken(self, request: Request, take: "Callable[[Rows, _Refused], Told]") -> Response:
+        body = await _body(request)
+        return await to_thread.run_sync(_answer, body, take, limiter=self._writers)
+
+    def _reading(self) -> Reading:
+        return Reading(usual_stream(self._house.settings), utcnow())
+
+    def _take_sent(self, rows: Rows, refused: "_Refused") -> Told:
+        outcome = take_sent(self._house.ledger, rows, self._reading(), refused)
+        return {"new": outcome.new, "known": outcome.known, "counts": outcome.counts}
+
+    def _take_deliveries(self, rows: Rows, refused: "_Refused") -> Told:
+        house = self._house
+        taken, outcome = take_deliveries(house.settings, house.ledger, rows, self._reading(), refused)
+        return {"taken": taken, "reset": outcome.reset, "released": outcome.released}
+
+
+class _Refused:
+    """The first bad rows, and how many there were."""
+
+    def __init__(self) -> None:
+        self.number = 0
+        self.told: list[Told] = []
+
+    def __call__(self, index: int, problem: str) -> None:
+        self.number += 1
+        if self.number <= MOST_TOLD:
+            self.told.append({"index": index, "error": problem})
+
+
+def _answer(body: bytes, take: Callable[[Rows, _Refused], Told]) -> Response:
+    """200 where at least one row was good, 422 where none was: whoever sends it again sends it in vain."""
+    refused = _Refused()
+    try:
+        counted = _Counted(rows_of(body))
+    except UnreadableError as error:
+        return JSONResponse({"error": str(error)}, 400)
+    outcome = take(counted, refused)
+    log.info("rows taken", action="rows_taken", rows=counted.number, refused=refused.number)
+    told = {"rows": counted.number, **outcome, "refused": refused.number, "errors": refused.told}
+    return JSONResponse(told, 422 if refused.number and refused.number == counted.number else 200)
+
+
+class _Counted:
+    """Rows, counted as they pass."""
+
+    def __init__(self, rows: Rows) -> None:
+        self._rows = rows
+        self.number = 0
+
+    def __iter__(self) -> Any:
+        for row in self._rows:
+            self.number += 1
+            yield row
+
+
+async def _body(request: Request) -> bytes:
+    """The whole body. Raises HTTPException where it is too large or comes too slowly."""
+    if request.headers.get("content-encoding", "identity") != "identity":
+        raise HTTPException(415, "the body is compressed: send it plain")
+    told = request.headers.get("content-length", "0")
+    if told.isascii() and told.isdigit() and int(told[:20]) > MOST_BYTES:
+        raise _too_large()
+    body = bytearray()
+    try:
+        async with asyncio.timeout(BODY_WITHIN):
+            async for chunk in request.stream():
+                body += chunk
+                if len(body) > MOST_BYTES:
+                    raise _too_large()
+    except TimeoutError:
+        raise HTTPException(408, f"the body did not come within {BODY_WITHIN} seconds") from None
+    except ClientDisconnect:
+        raise HTTPException(400, "the body broke off") from None
+    return bytes(body)
+
+
+def _too_large() -> HTTPException:
+    return HTTPException(413, f"the body is larger than {MOST_BYTES // 1024**2} MiB: send fewer rows at a time")
+
+
+async def _told_of_http(_: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    return JSONResponse({"error": error.detail}, error.status_code, error.headers)
+
+
+async def _told_of_failure(_: Request, error: Exception) -> Response:
+    """The database is away or broken: the sender keeps its rows and sends them again."""
+    log.warning("rows could not be written", action="rows_failed", trouble=str(error))
+    return JSONResponse({"error": str(error)}, 503, {"Retry-After": "30"})

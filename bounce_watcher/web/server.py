@@ -1,0 +1,89 @@
+"""The listener beside the service, in a thread of its own."""
+
+import asyncio
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import structlog
+import uvicorn
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from bounce_watcher.config import Settings
+from bounce_watcher.config.settings import WebSettings
+from bounce_watcher.ledger.store import Ledger
+from bounce_watcher.model.errors import PermanentFailure
+from bounce_watcher.web.api import House, application
+
+CONNECTIONS = 64
+HEADER_BYTES = 16 * 1024
+HEADER_WITHIN = 10
+"""Seconds in which the header of a request must have come."""
+STOP_WITHIN = 20
+"""Seconds that requests in hand have when the service stops."""
+
+log = structlog.get_logger()
+
+
+@contextmanager
+def serving(settings: Settings, ledger: Ledger, stuck: Callable[[], list[str]]) -> Iterator[None]:
+    """Answers HTTP for as long as the block runs, if the settings say where. The requests in hand are finished.
+
+    Raises PermanentFailure where the address can't be had.
+    """
+    if settings.web is None:
+        yield
+        return
+    listener = _listener(settings.web)
+    server = uvicorn.Server(_config(House(settings, ledger, stuck)))
+    thread = threading.Thread(target=server.run, args=([listener],), name="web", daemon=True)
+    thread.start()
+    log.info("listening", action="web_started", host=settings.web.host, port=settings.web.port)
+    try:
+        yield
+    finally:
+        server.should_exit = True
+        thread.join(STOP_WITHIN + 5)
+        listener.close()
+
+
+def _config(house: House) -> uvicorn.Config:
+    return uvicorn.Config(
+        application(house), http=_Impatient, ws="none", loop="asyncio", lifespan="off", log_config=None,
+        access_log=False, proxy_headers=False, server_header=False, limit_concurrency=CONNECTIONS,
+        h11_max_incomplete_event_size=HEADER_BYTES, timeout_graceful_shutdown=STOP_WITHIN,
+        headers=[("Connection", "close")],  # one request a connection, so that one deadline is enough
+    )
+
+
+class _Impatient(H11Protocol):
+    """uvicorn waits for a header as long as the peer likes."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._deadline = self.loop.call_later(HEADER_WITHIN, self._give_up)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._deadline.cancel()
+        super().connection_lost(exc)
+
+    def _give_up(self) -> None:
+        if self.cycle is None:
+            self.transport.close()
+
+
+def _listener(web: WebSettings) -> socket.socket:
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            web.host, web.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        listener = socket.socket(family, kind, protocol)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+        listener.listen()  # from here on nobody is turned away, though the thread has yet to start
+    except OSError as error:
+        raise PermanentFailure(
+            f"web.listen: {web.host}:{web.port} can't be had: {error.strerror}; free it, or name another"
+        ) from None
+    return listener

@@ -1,0 +1,56 @@
+import asyncio
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from pydantic import SecretStr
+
+from bounce_watcher.config import Settings
+from bounce_watcher.config.settings import WebSettings
+from bounce_watcher.ledger.store import Ledger
+from bounce_watcher.web.api import House, application
+
+TOKEN = "a token of some length"
+
+
+@dataclass
+class Web:
+    """The API on a ledger in a file, without a socket. `stuck` are the mailboxes said to be so."""
+
+    settings: Settings
+    ledger: Ledger
+    stuck: list[str] = field(default_factory=list)
+
+    def ask(self, method: str, path: str, **more: Any) -> httpx.Response:
+        return asyncio.run(self._ask(method, path, more))
+
+    async def _ask(self, method: str, path: str, more: dict[str, Any]) -> httpx.Response:
+        transport = httpx.ASGITransport(application(House(self.settings, self.ledger, lambda: self.stuck)))
+        async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8025") as client:
+            return await client.request(method, path, **more)
+
+    def get(self, path: str, **more: Any) -> httpx.Response:
+        return self.ask("GET", path, **more)
+
+    def post(self, path: str, **more: Any) -> httpx.Response:
+        return self.ask("POST", path, **more)
+
+
+@pytest.fixture
+def web(tmp_path: Path) -> Iterator[Callable[..., Web]]:
+    opened: list[Ledger] = []
+
+    def make(token: str | None = None) -> Web:
+        url = f"sqlite:///{tmp_path}/ledger.db"
+        ledger = Ledger.connect(url)
+        ledger.upgrade()
+        opened.append(ledger)
+        where = WebSettings("127.0.0.1", 8025, SecretStr(token) if token else None)
+        return Web(Settings(database_url=SecretStr(url), web=where), ledger)
+
+    yield make
+    for ledger in opened:
+        ledger.close()
