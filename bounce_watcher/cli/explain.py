@@ -21,7 +21,7 @@ from bounce_watcher.ledger.filters import EventFilter
 from bounce_watcher.ledger.store import Ledger
 from bounce_watcher.model.errors import BounceWatcherError, PermanentFailure
 from bounce_watcher.model.finding import EVENT_KINDS, Analysis, Evidence, Kind, Provenance, RecipientVerdict
-from bounce_watcher.model.ledger import BounceEvent, CountedBounce, Decision, History, RecipientRecord, Step
+from bounce_watcher.model.ledger import BounceEvent, CountedBounce, Decision, History, RecipientRecord, Scope, Step
 from bounce_watcher.model.message import RawMessage
 from bounce_watcher.parsing.message import parse
 from bounce_watcher.pipeline import Toolkit, analyse
@@ -211,3 +211,4 @@ def _policy(decision: Decision) -> Iterator[str]:
     yield from field("because", decision.because)
     if decision.step is Step.SUPPRESS:
         yield from field("until", iso(decision.until) or "for good")
+        yield from field("reaches", "all streams" if decision.scope is Scope.GLOBAL else None)
