@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import groupby
 from json import loads
@@ -26,8 +27,8 @@ from tests.simulation.model import Model, Origin, Recipient, Report
 from tests.simulation.verdict import Verdict
 
 LISTENER = "platform"
-POLL_EVERY = timedelta(minutes=10)
-"""The service looks each minute; ten keep the number of transactions down, and make it slower to notice things."""
+POLL_EVERY = timedelta(minutes=1)
+"""As the service looks by default. The shorter a page, the less of a spike is seen before the first is decided on."""
 
 
 class Judge(Protocol):
@@ -43,7 +44,7 @@ class Judge(Protocol):
         """All that came until `now`, in the order of time."""
 
     def verdicts(self) -> Iterator[Verdict]:
-        """Everybody that was ever given up, in the order of time."""
+        """Everybody that was ever given up."""
 
     def forged_believed(self) -> int:
         """How many forged reports counted against somebody whom their forger is not."""
@@ -71,11 +72,16 @@ class Watcher:
         self.given_up = {self._numbers[each.recipient] for each in standing}
 
     def verdicts(self) -> Iterator[Verdict]:
-        told = self._ledger.outbox(OutboxFilter(target=LISTENER))
-        for item in told:
-            if item.type is NoticeType.SUPPRESSED and item.recipient is not None:
-                until = loads(item.body)["data"].get("until")
-                yield Verdict(self._numbers[item.recipient], item.created_at, for_good=until is None)
+        """As the platform was told. One that is told anew, with another end, takes the place of the one before."""
+        standing: dict[int, Verdict] = {}
+        for item in self._ledger.outbox(OutboxFilter(target=LISTENER)):
+            number = self._numbers[item.recipient or ""]
+            if number in standing:
+                yield replace(standing.pop(number), ended=item.created_at)
+            if item.type is NoticeType.SUPPRESSED:
+                for_good = loads(item.body)["data"].get("until") is None
+                standing[number] = Verdict(number, item.created_at, for_good)
+        yield from standing.values()
 
     def forged_believed(self) -> int:
         events = (event for event in self._ledger.events() if event.message_digest in self._forged)

@@ -272,6 +272,11 @@ class Model:
     def has_mailing(self, day: int) -> bool:
         return day < self.days and (START + timedelta(days=day)).weekday() in MAILING_WEEKDAYS
 
+    @property
+    def mailings(self) -> list[datetime]:
+        """When each mailing begins."""
+        return [START + timedelta(days=day) for day in range(self.days) if self.has_mailing(day)]
+
     def _outcome(self, recipient: Recipient, sent: datetime, luck: float) -> Iterator[tuple[timedelta, Kind, Reply]]:
         """The reports of one mail, each with its time after the mail was sent. `luck` is between 0 and 1."""
         provider = recipient.provider

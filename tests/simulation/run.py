@@ -2,7 +2,7 @@
 
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -23,13 +23,15 @@ class Account:
     """What one judge did. `found_after` maps the dead that were found to the mails that each got before.
 
     `missed` are the dead that got more than `FURTHER_MAILS` further mails and were never found. A dead one that the
-    end of the model came too early for is in neither. `good_suppressed` were ever given up wrongly, `still_suppressed`
-    are so at the end. `heeded` of `complaints` that were not forged ended in a suppression.
+    end of the model came too early for is in neither. `good_suppressed` were ever given up wrongly; `missed_mail`
+    of them were so when a mailing went out, `still_suppressed` are so at the end. `paused` were given up for a time
+    while their mailbox took no mail. `heeded` of `complaints` that were not forged ended in a suppression.
     """
 
     name: str
     good: int
     good_suppressed: frozenset[int]
+    missed_mail: frozenset[int]
     still_suppressed: frozenset[int]
     paused: int
     found_after: dict[int, int]
@@ -110,15 +112,15 @@ def _dead_when_mailed(model: Model, mailing: datetime) -> list[int]:
 
 def _account(model: Model, seat: _Seat, complained: dict[int, datetime], forged: int) -> Account:
     verdicts = list(seat.judge.verdicts())
-    wrong = frozenset(each.number for each in verdicts if _is_wrong(each, model, complained))
-    paused = {each.number for each in verdicts if not each.for_good} - wrong
-    given_up = seat.judge.given_up
+    wrong = [each for each in verdicts if _is_wrong(each, model, complained)]
+    ever = _numbers(wrong)
     return Account(
         name=seat.judge.name,
         good=sum(each.condition(START) is not Condition.DEAD and not each.is_forger for each in model.recipients),
-        good_suppressed=wrong,
-        still_suppressed=wrong & given_up,
-        paused=len(paused),
+        good_suppressed=ever,
+        missed_mail=_numbers(each for each in wrong if any(each.holds(mailing) for mailing in model.mailings)),
+        still_suppressed=_numbers(each for each in wrong if each.ended is None),
+        paused=len(_numbers(each for each in verdicts if not each.for_good) - ever),
         found_after=seat.found_after,
         missed=frozenset(
             number for number, mails in seat.mails.items()
@@ -128,8 +130,12 @@ def _account(model: Model, seat: _Seat, complained: dict[int, datetime], forged:
         forged=forged,
         forged_believed=seat.judge.forged_believed(),
         complaints=len(complained),
-        heeded=len(complained.keys() & {each.number for each in verdicts}),
+        heeded=len(complained.keys() & _numbers(verdicts)),
     )
+
+
+def _numbers(verdicts: Iterable[Verdict]) -> frozenset[int]:
+    return frozenset(each.number for each in verdicts)
 
 
 def _is_wrong(verdict: Verdict, model: Model, complained: dict[int, datetime]) -> bool:

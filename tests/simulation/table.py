@@ -8,6 +8,7 @@ _ROWS: tuple[tuple[str, Callable[[Account], str]], ...] = (
     ("good addresses", lambda it: f"{it.good:,}"),
     ("  suppressed wrongly, ever", lambda it: f"{len(it.good_suppressed):,}"),
     ("  … of 10,000", lambda it: f"{10_000 * len(it.good_suppressed) / it.good:.2f}"),
+    ("  … and missed a mail", lambda it: f"{len(it.missed_mail):,}"),
     ("  … still at the end", lambda it: f"{len(it.still_suppressed):,}"),
     ("paused while full or away", lambda it: f"{it.paused:,}"),
     ("dead addresses found", lambda it: f"{len(it.found_after):,}"),
