@@ -134,7 +134,7 @@ def _decisions(
     raw: RawMessage, analysis: Analysis, policy: PolicySettings, ledger: Ledger | None
 ) -> list[Decision | None]:
     """What the policy makes of each recipient, in the order of the analysis."""
-    if analysis.kind not in EVENT_KINDS:
+    if analysis.kind not in EVENT_KINDS or not analysis.recipients:  # the ledger may know one by the Message-ID
         return [None] * len(analysis.recipients)
     events = message_record(raw, analysis, None).events
     return [decide(event, _history(event, ledger), policy) for event in events]
