@@ -78,7 +78,8 @@ def record_page(
     page = without_forgotten(connection, page)
     messages = _unknown(connection, _MESSAGES, _distinct(page, _digest))
     _ADD_MESSAGE.execute(connection, [_of_message(messages[digest]) for digest in sorted(messages)])
-    events = with_known_messages(connection, sorted(_new_events(connection, page, messages), key=_at))
+    fresh = sorted(_new_events(connection, page, messages), key=_at)
+    events = [event for event in with_known_messages(connection, fresh) if event.recipient]
     if not events:
         return PageOutcome(messages=len(messages))
     keys = [key_of(event.recipient, event.stream) for event in events]

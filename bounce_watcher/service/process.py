@@ -4,8 +4,17 @@ import hashlib
 
 from bounce_watcher.intake.mailbox import Destination
 from bounce_watcher.model.address import address_key
-from bounce_watcher.model.fields import Action
-from bounce_watcher.model.finding import EVENT_KINDS, Analysis, Kind, RecipientVerdict
+from bounce_watcher.model.fields import Action, RecipientReport
+from bounce_watcher.model.finding import (
+    EVENT_KINDS,
+    Analysis,
+    Attribution,
+    Evidence,
+    Finding,
+    Kind,
+    Provenance,
+    RecipientVerdict,
+)
 from bounce_watcher.model.ledger import ABUSE, BounceEvent, MessageRecord
 from bounce_watcher.model.message import RawMessage
 from bounce_watcher.model.verdict import BounceType
@@ -20,10 +29,15 @@ def event_id(message_digest: str, recipient: str) -> str:
 
 
 def message_record(raw: RawMessage, analysis: Analysis, packed: bytes | None) -> MessageRecord:
-    """What the ledger keeps of one message. Only the kinds that report on recipients make events."""
+    """What the ledger keeps of one message. Only the kinds that report on recipients make events.
+
+    A complaint that names nobody makes one without a recipient: the ledger may know whom that Message-ID went to.
+    """
     events: tuple[BounceEvent, ...] = ()
     if analysis.kind in EVENT_KINDS:
         events = tuple(_event(raw, analysis, each) for each in analysis.recipients)
+    if analysis.kind is Kind.COMPLAINT and not events and analysis.sent.message_id:
+        events = (_event(raw, analysis, _NOBODY),)
     return MessageRecord(
         digest=analysis.digest,
         kind=analysis.kind,
@@ -34,6 +48,11 @@ def message_record(raw: RawMessage, analysis: Analysis, packed: bytes | None) ->
         packed=packed,
         events=events,
     )
+
+
+_NOBODY = RecipientVerdict(
+    Finding(RecipientReport(), Provenance("message-id", "", ""), Evidence.PROSE), Attribution("", Evidence.PROSE), None
+)
 
 
 def _event(raw: RawMessage, analysis: Analysis, each: RecipientVerdict) -> BounceEvent:

@@ -231,7 +231,7 @@ def test_announce_that_raises_leaves_nothing(ledger: Ledger) -> None:
 
 def test_hostile_texts_are_stored_and_found_again(ledger: Ledger) -> None:
     diagnostic = "550 \0 no \ud800 such \udcff user 😀"
-    addresses = ["nul\0@example.org", "surrogate\udce9@example.org", "x" * 100_000 + "@example.org", "", "@",
+    addresses = ["nul\0@example.org", "surrogate\udce9@example.org", "x" * 100_000 + "@example.org", "@",
                  "日本@例え.jp"]
     events = [bounce(f"m{n}", address, diagnostic=diagnostic) for n, address in enumerate(addresses)]
     assert record(ledger, page(*events)).events == len(addresses)

@@ -82,6 +82,13 @@ def test_mail_that_is_no_report_makes_no_event(kind: Kind) -> None:
     assert message_record(RAW, bounce(judged(), kind=kind), None).events == ()
 
 
+def test_a_complaint_of_nobody_is_left_to_who_knows_its_message_id() -> None:
+    complaint = replace(bounce(kind=Kind.COMPLAINT), feedback_type="abuse")
+    (event,) = message_record(RAW, complaint, None).events
+    assert (event.recipient, event.sent_message_id, event.evidence) == ("", "m1@example.com", Evidence.PROSE)
+    assert message_record(RAW, replace(complaint, sent=SentMessage()), None).events == ()
+
+
 UNKNOWN = replace(VERDICT, reason=Reason.UNKNOWN)
 DELAYED = replace(FAILED, action=Action.DELAYED)
 
