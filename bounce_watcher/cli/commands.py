@@ -15,8 +15,8 @@ __all__ = ["Invocation", "commands", "run"]
 
 PROGRAM = "bounce-watcher"
 
-_START, _RUN, _LOOK, _LEDGER, _ADMIN = (
-    "Start here", "Running it", "Looking at mail", "The ledger", "Administration",
+_START, _RUN, _LOOK, _LEDGER, _HISTORY, _ADMIN = (
+    "Start here", "Running it", "Looking at mail", "The ledger", "History", "Administration",
 )
 
 # In the order of the list. A test holds each summary against the help of its command.
@@ -45,7 +45,17 @@ _ENTRIES = tuple(Entry(name, f"bounce_watcher.cli.{module}", panel, summary) for
     ("suppressions", "suppressions", _LEDGER, "Whom not to mail, and why; suppress or release by hand."),
     ("recipients", "recipients", _LEDGER, "Where a recipient stands, and everything that led there."),
     ("events", "events", _LEDGER, "What was reported, one event a recipient a report."),
+    ("alerts", "alerts", _LEDGER,
+     "Outages of receivers, whose bounces are held back, and blocks that are your own trouble."),
     ("outbox", "outbox", _LEDGER, "Webhooks that are due, delivered or dead; send them again or give them up."),
+    ("undo", "undoing", _HISTORY,
+     "Strikes out what was reported during an incident, releases what rested on it and tells the platform."),
+    ("simulate", "simulating", _HISTORY,
+     "Replays the stored history under the policy of another configuration. Changes nothing."),
+    ("reclassify", "reclassifying", _HISTORY,
+     "Reads stored messages and diagnostics by today's rules and corrects what reads otherwise."),
+    ("forget", "forgetting", _HISTORY,
+     "Erases what is stored on an address; where it is suppressed, it stays so under a keyed hash."),
     ("token", "token", _ADMIN, "Signed return paths, which prove what a bounce is about."),
     ("db", "database", _ADMIN, "Make, upgrade and check the ledger's tables."),
 ))  # fmt: skip

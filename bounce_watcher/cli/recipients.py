@@ -7,7 +7,7 @@ import typer
 from bounce_watcher.cli.ledgers import ledger_of
 from bounce_watcher.cli.options import Address, ConfigFile, Debug, Json, Stream, example
 from bounce_watcher.cli.output import Row, clean, iso, json_line, say
-from bounce_watcher.cli.rows import EVENT_COLUMNS, recipient_row
+from bounce_watcher.cli.rows import EVENT_COLUMNS, STEP_COLUMNS, recipient_row
 from bounce_watcher.cli.tables import table
 from bounce_watcher.ledger.filters import EventFilter
 from bounce_watcher.model.ledger import RecipientRecord
@@ -29,10 +29,13 @@ def show(
     config: ConfigFile = None,
     debug: Debug = False,
 ) -> None:
-    """State, counts and every event of an address, stream by stream."""
+    """State, counts, every event and every step of an address, stream by stream."""
     with ledger_of(config) as (_, ledger):
         records = [each for each in ledger.recipients(address) if stream in (None, each.stream)]
-        rows = [recipient_row(each, ledger.events(EventFilter(address, each.stream))) for each in records]
+        rows = [
+            recipient_row(each, ledger.events(EventFilter(address, each.stream)), ledger.course(address, each.stream))
+            for each in records
+        ]
     if as_json:
         for row in rows:
             say(json_line(row))
@@ -50,9 +53,9 @@ def _tell(address: str, records: Sequence[RecipientRecord], rows: Sequence[Row])
                             ("delivered_at", iso(record.delivered_at)), ("events", counts)):
             if text:
                 say(f"  {title}: {clean(text)}")
-        history = row["history"]
-        assert isinstance(history, list)
-        table(_HISTORY, ([event[name] for name in _HISTORY] for event in history))
+        for columns, told in ((_HISTORY, row["history"]), (STEP_COLUMNS, row["course"])):
+            assert isinstance(told, list)
+            table(columns, ([each[name] for name in columns] for each in told))
 
 
 def _until(record: RecipientRecord) -> str | None:

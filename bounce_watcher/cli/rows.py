@@ -4,10 +4,11 @@ from collections.abc import Iterable
 
 from bounce_watcher.cli.output import Row
 from bounce_watcher.model.finding import Analysis, RecipientVerdict
-from bounce_watcher.model.ledger import BounceEvent, OutboxItem, RecipientRecord, Suppression
+from bounce_watcher.model.ledger import BounceEvent, OutboxItem, RecipientRecord, StateChange, Suppression
 
 EVENT_COLUMNS = ("at", "kind", "recipient", "stream", "bounce_type", "reason", "status", "rule", "counted")
-SUPPRESSION_COLUMNS = ("recipient", "stream", "state", "bounce_type", "reason", "since", "until", "because")
+SUPPRESSION_COLUMNS = ("recipient", "stream", "scope", "state", "bounce_type", "reason", "since", "until", "because")
+STEP_COLUMNS = ("at", "state", "by", "because")
 OUTBOX_COLUMNS = ("id", "target", "type", "recipient", "state", "attempts", "next_attempt_at", "last_answer")
 
 
@@ -108,8 +109,19 @@ def outbox_row(item: OutboxItem) -> Row:
     }
 
 
-def recipient_row(record: RecipientRecord, history: Iterable[BounceEvent]) -> Row:
-    """`history` is every event of the recipient in this stream, oldest first."""
+def step_row(step: StateChange) -> Row:
+    return {
+        "at": step.at,
+        "state": step.state,
+        "by": step.by,
+        "because": step.because,
+        "reason": step.reason,
+        "until": step.until,
+    }
+
+
+def recipient_row(record: RecipientRecord, history: Iterable[BounceEvent], course: Iterable[StateChange]) -> Row:
+    """`history` is every event of the recipient in this stream, `course` every step of its state; oldest first."""
     suppression = record.suppression
     return {
         "recipient": record.recipient,
@@ -118,6 +130,7 @@ def recipient_row(record: RecipientRecord, history: Iterable[BounceEvent]) -> Ro
         "counts": record.counts,
         "because": record.because,
         "history": [event_row(event) for event in history],
+        "course": [step_row(step) for step in course],
         "first_event_at": record.first_event_at,
         "last_event_at": record.last_event_at,
         "released_at": record.released_at,

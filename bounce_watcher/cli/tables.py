@@ -27,8 +27,8 @@ PROSE_WIDTH = 20
 """What is kept free for a column of words."""
 
 SPARED = (
-    "in whose words", "rule", "diagnostic", "stream", "target", "status", "bounce_type", "next_attempt_at", "attempts",
-    "since", "sequence", "type",
+    "in whose words", "rule", "diagnostic", "scope", "stream", "target", "status", "bounce_type", "next_attempt_at",
+    "attempts", "since", "sequence", "type",
 )
 """Columns that a narrow terminal does without, in this order. The table says which."""
 
@@ -114,21 +114,24 @@ def _cell(column: str, value: object) -> str:
 
 
 @contextmanager
-def progress(what: str, *, shown: bool = True) -> Iterator[Callable[[int], None]]:
+def progress(
+    what: str, things: str = "messages", *, total: Callable[[], int] | None = None, shown: bool = True
+) -> Iterator[Callable[[int], None]]:
     """A counter on stderr while the work inside goes on, if stderr is a terminal. Gives what is told how many more.
 
-    Not `shown` where the work writes to the terminal as it goes, and so shows its progress itself.
+    `total` is asked only if the bar is drawn. Not `shown` where the work writes to the terminal as it goes, and so
+    shows its progress itself.
     """
     if not shown or not sys.stderr.isatty():
         yield lambda _: None
         return
     columns = (
-        SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed:,} messages"),
+        SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TextColumn(f"{{task.completed:,}} {things}"),
         TimeElapsedColumn(),
     )
     # rich would send stdout through the bar's console, which is stderr.
     with Progress(
         *columns, console=Console(stderr=True), transient=True, redirect_stdout=False, redirect_stderr=False
     ) as bar:
-        task = bar.add_task(what, total=None)
+        task = bar.add_task(what, total=total() if total else None)
         yield lambda more: bar.advance(task, more)

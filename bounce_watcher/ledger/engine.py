@@ -25,7 +25,11 @@ _TRIES = 5
 # from has been moved away. One sync a page costs nothing next to the page's FETCH.
 # A page touches indexes all over the file: a cache that holds them, and a log that gathers some pages before they are
 # copied into the file, write less than half as much.
-_SQLITE_PRAGMAS = ("busy_timeout = 30000", "synchronous = FULL", "cache_size = -16384", "wal_autocheckpoint = 4000")
+# What is erased must be gone from the file too: Python's builds differ in that.
+_SQLITE_PRAGMAS = (
+    "busy_timeout = 30000", "secure_delete = ON", "synchronous = FULL", "cache_size = -16384",
+    "wal_autocheckpoint = 4000",
+)
 
 # A peer that hangs inside a transaction must not hang us with it: it is cut off, and a wait for a lock ends.
 _POSTGRESQL_SETTINGS = ("timezone = 'UTC'", "lock_timeout = '30s'", "idle_in_transaction_session_timeout = '5min'")

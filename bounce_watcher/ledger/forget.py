@@ -8,8 +8,9 @@ on it nothing is stored but their verdict.
 import hashlib
 import hmac
 import secrets
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence, Set
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from sqlalchemy import Connection, Engine, and_, delete, select, update
@@ -64,12 +65,11 @@ def forget(engine: Engine, address: str, *, dry_run: bool, advance: Callable[[in
     platform that never hears of a suppression goes on mailing: once they are delivered, forget again.
     """
     run = rehearse if dry_run else write
-    dropped = sum(
-        run(engine, lambda connection, part=part: _drop(connection, part))  # type: ignore[misc]
-        for part in _naming(engine, address, advance)
-    )
-    found: Erased = run(engine, lambda connection: _erase(connection, address))
-    return replace(found, messages=found.messages + dropped)
+    named: set[str] = set()
+    for part in _naming(engine, address, advance):
+        run(engine, partial(_drop, digests=part))
+        named.update(part)
+    return run(engine, lambda connection: _erase(connection, address, named))
 
 
 def known_as(engine: Engine, address: str) -> str:
@@ -155,10 +155,11 @@ def _drop(connection: Connection, digests: Sequence[str]) -> int:
     return connection.execute(gone).rowcount
 
 
-def _erase(connection: Connection, address: str) -> Erased:
+def _erase(connection: Connection, address: str, named: Set[str]) -> Erased:
     key, name = recipient_key(address), _hash(_made_key(connection), address)
     digests = list(connection.scalars(select(EVENT.c.message_digest).where(EVENT.c.recipient_key == key)))
-    messages = sum(_drop(connection, part) for part in chunks(digests))
+    unnamed = [digest for digest in digests if digest not in named]
+    messages = len(named) + sum(_drop(connection, part) for part in chunks(unnamed))
     renamed = {"recipient_key": name, "recipient": name}
     events = connection.execute(update(EVENT).where(EVENT.c.recipient_key == key).values(**renamed, **_ERASED_EVENT))
     connection.execute(update(STATE_CHANGE).where(STATE_CHANGE.c.recipient_key == key).values(recipient_key=name))

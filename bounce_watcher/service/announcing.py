@@ -4,6 +4,7 @@ import uuid
 from collections.abc import Callable, Sequence
 
 from bounce_watcher.config import Settings
+from bounce_watcher.ledger.forget import is_forgotten
 from bounce_watcher.model.ledger import Occurrence, OutboxItem
 from bounce_watcher.outbox.notice import notices
 from bounce_watcher.policy.settings import Mode
@@ -14,6 +15,8 @@ def announcer(settings: Settings) -> Callable[[Occurrence], Sequence[OutboxItem]
     targets = settings.webhooks if settings.policy.mode is Mode.ENFORCE else ()
 
     def announce(occurrence: Occurrence) -> Sequence[OutboxItem]:
+        if is_forgotten(occurrence.recipient):
+            return ()  # under that name nobody knows it
         return notices(occurrence, targets, _new_id)
 
     return announce

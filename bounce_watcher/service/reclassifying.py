@@ -1,0 +1,144 @@
+"""Stored mail through today's rules: what reads otherwise now, corrected with all that it led to.
+
+Messages whose raw content is kept are analysed as when they came. Of others only the diagnostic is left, without the
+words around it and the command that was refused: there a verdict may become milder by a rule, and never harder.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from bounce_watcher.classification.classify import classify
+from bounce_watcher.classification.ruleset import Ruleset, load_rules
+from bounce_watcher.config import Settings
+from bounce_watcher.ledger.revise import Kept, Revised, Revision, differs, withdrawn
+from bounce_watcher.ledger.store import Ledger
+from bounce_watcher.model.fields import Action, EnhancedStatus, RecipientReport
+from bounce_watcher.model.finding import Evidence
+from bounce_watcher.model.ledger import BounceEvent, MessageRecord, State
+from bounce_watcher.model.verdict import BounceType
+from bounce_watcher.service.analyser import Analysed, Analyser
+from bounce_watcher.service.announcing import announcer
+from bounce_watcher.service.clock import utcnow
+from bounce_watcher.service.deciding import decider
+
+_SEVERITY = (BounceType.UNDETERMINED, BounceType.BLOCK, BounceType.SOFT, BounceType.HARD)
+_BY_PROOF = frozenset({Evidence.TOKEN, Evidence.SIGNATURE})
+_NOT_BY_RULES = ("status.", "code.", "expired", "unknown")
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """One event that reads otherwise: `before` is None where the report was not understood to speak of anybody.
+
+    `was` and `state` are where the recipient stood and stands now; None in both where that is not told (a rehearsal
+    of an event that is new).
+    """
+
+    before: BounceEvent | None
+    after: BounceEvent
+    was: State | None = None
+    state: State | None = None
+
+
+def reclassify(
+    settings: Settings, ledger: Ledger, since: datetime | None, *, dry_run: bool,
+    advance: Callable[[int], None] = lambda _: None,
+) -> Iterator[Found]:
+    """What changes, page after page in the order of time, each committed when its first change is given.
+
+    What was corrected is not found again, so a run that broke off may be begun anew, or from the last time given.
+    Raises TemporaryFailure or PermanentFailure.
+    """
+    write = _Writer(settings, ledger, dry_run)
+    with Analyser(settings.attribution, settings.workers, rules=settings.rules) as analyser:
+        for page in ledger.kept(since):
+            read = analyser.result(analyser.submit([each.raw for each in page]))
+            yield from write(*_compared(page, read, settings))
+            advance(len(page))
+    ruleset = load_rules(settings.rules)
+    for events in ledger.bare(since):
+        yield from write([found for event in events if (found := _milder(event, ruleset))], [])
+        advance(len(events))
+
+
+class _Writer:
+    """Writes what was found in a page, or rehearses it."""
+
+    def __init__(self, settings: Settings, ledger: Ledger, dry_run: bool) -> None:
+        self._ledger = ledger
+        self._dry_run = dry_run
+        self._decide = decider(settings)
+        self._announce = announcer(settings)
+
+    def __call__(self, revisions: Sequence[Revision], new: Sequence[MessageRecord]) -> Iterator[Found]:
+        if revisions:
+            done = self._ledger.revise(revisions, self._decide, self._announce, utcnow(), dry_run=self._dry_run)
+            yield from map(_found, done)
+        if new and not self._dry_run:
+            self._ledger.record(new, self._decide, self._announce)
+        yield from (Found(None, event) for message in new for event in message.events)
+
+
+def _found(done: Revised) -> Found:
+    return Found(done.revision.before, done.revision.after, done.was, done.state)
+
+
+def _compared(
+    page: Sequence[Kept], read: Sequence[Analysed], settings: Settings
+) -> tuple[list[Revision], list[MessageRecord]]:
+    revisions: list[Revision] = []
+    new: list[MessageRecord] = []
+    for kept, analysed in zip(page, read, strict=True):
+        if analysed.record is None or _proof_is_gone(kept, analysed.record):
+            continue
+        now = {event.id: event for event in analysed.record.events}
+        revisions += _revisions(kept, now)
+        if fresh := _fresh(kept, now, settings):
+            new.append(replace(analysed.record, digest=kept.digest, events=fresh))
+    return revisions, new
+
+
+def _proof_is_gone(kept: Kept, record: MessageRecord) -> bool:
+    """Whether a key is missing by which an event once was proven: that tells of the keys, not of the report."""
+    now = {event.id for event in record.events}
+    return any(event.evidence in _BY_PROOF and event.id not in now for event in kept.events)
+
+
+def _revisions(kept: Kept, now: dict[str, BounceEvent]) -> Iterator[Revision]:
+    for event in kept.events:
+        after = now.get(event.id) or withdrawn(event)
+        if differs(event, after):
+            yield Revision(event, after)
+
+
+def _fresh(kept: Kept, now: dict[str, BounceEvent], settings: Settings) -> tuple[BounceEvent, ...]:
+    known = {event.id for event in kept.events}
+    fresh = [event for name, event in now.items() if name not in known]
+    stream = _stream(kept, settings)
+    return tuple(event if stream is None else replace(event, stream=stream) for event in fresh)
+
+
+def _stream(kept: Kept, settings: Settings) -> str | None:
+    """That of the message's other events, else its mailbox's."""
+    if kept.events:
+        return kept.events[0].stream
+    return next((account.stream for account in settings.mailboxes if account.name == kept.raw.mailbox), None)
+
+
+def _milder(event: BounceEvent, ruleset: Ruleset) -> Revision | None:
+    if event.bounce_type is None or event.diagnostic is None:
+        return None
+    status = EnhancedStatus.find(event.status or "")
+    report = RecipientReport(
+        original_recipient=event.recipient, final_recipient=event.final_recipient,
+        action=event.action or Action.FAILED, status=status, remote_mta=event.remote_mta,
+        diagnostic_code=event.diagnostic,
+    )
+    verdict = classify(report, event.reporting_mta, ruleset)
+    is_milder = _SEVERITY.index(verdict.bounce_type) < _SEVERITY.index(event.bounce_type)
+    if not is_milder or verdict.rule.startswith(_NOT_BY_RULES):
+        return None
+    return Revision(event, replace(
+        event, bounce_type=verdict.bounce_type, reason=verdict.reason, rule=verdict.rule, quote=verdict.quote
+    ))

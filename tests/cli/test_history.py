@@ -1,0 +1,150 @@
+"""Commands over the history: undo, simulate, reclassify, forget."""
+
+from pathlib import Path
+
+import pytest
+
+from bounce_watcher.model.ledger import UNDONE
+from tests.cli.conftest import Program, letter
+from tests.mail import START, postfix
+
+DAY = START.date().isoformat()
+NEXT = START.date().replace(day=START.day + 1).isoformat()
+THAT_DAY = ("undo", "--from", DAY, "--to", NEXT)
+
+OWN_RULES = """
+[[rule]]
+id = "own.strange"
+reason = "mailbox_full"
+source = "https://postmaster.example/codes"
+text = ["glass onion"]
+examples = ["550 5.7.1 a glass onion"]
+"""
+
+
+def test_undo_releases_and_tells(filled: Program) -> None:
+    rehearsed = filled.ledger(*THAT_DAY, "--dry-run", "--json").rows
+    assert {row["recipient"]: row["released"] for row in rehearsed} == {
+        "anna@gone.example": True, "carla@cross.example": True, "bela@full.example": False,
+    }
+    assert len(filled.ledger("suppressions", "list", "--json").rows) == 2
+    done = filled.ledger(*THAT_DAY, "--domain", "gone.example", "--reason", "invalid_recipient")
+    assert done.status == 0
+    assert "released 1 of 1 recipient" in done.out
+    assert [row["recipient"] for row in filled.ledger("suppressions", "list", "--json").rows] == ["carla@cross.example"]
+    told = [row for row in filled.ledger("outbox", "list", "--json").rows if row["recipient"] == "anna@gone.example"]
+    assert told[-1]["type"] == "recipient.released"
+    (event,) = filled.ledger("events", "list", "--recipient", "anna@gone.example", "--json").rows
+    assert event["counted"].startswith(UNDONE)
+    assert "released 0 of 0 recipients" in filled.ledger(*THAT_DAY, "--domain", "gone.example").out
+
+
+@pytest.mark.parametrize("wrong, told", [
+    (("--from", NEXT, "--to", DAY), "before"),
+    (("--from", "soon", "--to", DAY), "no time"),
+    ((*THAT_DAY[1:], "--reason", "bad_luck"), "no reason"),
+    (("--from", DAY), "--to"),
+])
+def test_undo_refuses(filled: Program, wrong: tuple[str, ...], told: str) -> None:
+    done = filled.ledger("undo", *wrong)
+    assert done.status == 2
+    assert told in done.complaint
+
+
+def test_every_step_of_a_recipient_is_shown(filled: Program) -> None:
+    filled.ledger(*THAT_DAY)
+    (row,) = filled.ledger("recipients", "show", "anna@gone.example", "--json").rows
+    assert [(step["state"], step["by"]) for step in row["course"]] == [("suppressed", "report"), ("released", "undo")]
+    assert "incident of" in row["course"][1]["because"]
+    assert "incident of" in filled.ledger("recipients", "show", "anna@gone.example").out
+
+
+def test_simulate_tells_the_difference_and_writes_nothing(filled: Program) -> None:
+    other = filled.folder / "other.toml"
+    other.write_text(filled.config.read_text() + """
+[policy]
+protected = ["@gone.example"]
+""")
+    other.chmod(0o600)
+    before = (filled.folder / "ledger.db").read_bytes()
+    done = filled.call("simulate", "--config", str(other), "--json")
+    assert done.status == 0
+    by = {row["recipient"]: row for row in done.rows if row["type"] == "recipient"}
+    assert {name: (row["now"], row["then"]) for name, row in by.items()} == {
+        "anna@gone.example": (True, False), "carla@cross.example": (True, True),
+    }
+    assert [row["day"] for row in done.rows if row["type"] == "day"] == [DAY] * 2
+    assert done.rows[-1]["type"] == "total"
+    assert (filled.folder / "ledger.db").read_bytes() == before
+    assert "took_mail" in filled.call("simulate", "--config", str(other)).out
+
+
+def strange(program: Program) -> None:
+    """A reply that no rule of the package knows, in the ledger; and then a rule for it."""
+    (program.folder / "strange.eml").write_text(
+        postfix(letter(9, "edda@odd.example", "550 5.1.1 <{}>: a glass onion"))
+    )
+    assert program.ledger("import", str(program.folder / "strange.eml")).status == 0
+
+
+def add_rules(program: Program, text: str) -> None:
+    rules = program.folder / "rules"
+    rules.mkdir()
+    (rules / "own.toml").write_text(text)
+    program.config.write_text(f'rules_dir = "{rules}"\n{program.config.read_text()}')
+    assert program.ledger("check-config").status == 0
+
+
+def test_reclassify_corrects_and_releases(program: Program) -> None:
+    strange(program)
+    assert program.ledger("reclassify", "--json").rows == []
+    (row,) = program.ledger("suppressions", "list", "--json").rows
+    assert row["recipient"] == "edda@odd.example"
+    add_rules(program, OWN_RULES)
+    rehearsed = program.ledger("reclassify", "--dry-run", "--json").rows
+    assert [(row["was"], row["is"], row["rule"], row["old_state"], row["state"]) for row in rehearsed] == [
+        ("hard invalid_recipient", "soft mailbox_full", "own.strange", "suppressed", "watching"),
+    ]
+    assert len(program.ledger("suppressions", "list", "--json").rows) == 1
+    done = program.ledger("reclassify")
+    assert "1 event corrected; suppressions ended: 1" in done.out
+    assert program.ledger("suppressions", "list", "--json").rows == []
+    (event,) = program.ledger("events", "list", "--json").rows
+    assert (event["reason"], event["rule"]) == ("mailbox_full", "own.strange")
+    assert event["formerly"].startswith("hard invalid_recipient by ")
+    assert [row["type"] for row in program.ledger("outbox", "list", "--json").rows][-1] == "recipient.released"
+    (record,) = program.ledger("recipients", "show", "edda@odd.example", "--json").rows
+    assert record["course"][-1]["by"] == "rules"
+    assert program.ledger("reclassify", "--json").rows == []
+
+
+def test_reclassify_reads_diagnostics_where_mail_is_not_kept(program: Program) -> None:
+    program.config.write_text(program.config.read_text().replace("[database]", '[database]\nraw_retention = "0d"'))
+    strange(program)
+    add_rules(program, OWN_RULES)
+    assert [row["is"] for row in program.ledger("reclassify", "--json").rows] == ["soft mailbox_full"]
+    assert program.ledger("suppressions", "list", "--json").rows == []
+    assert program.ledger("reclassify", "--json").rows == []
+
+
+def test_reclassify_since(program: Program) -> None:
+    strange(program)
+    add_rules(program, OWN_RULES)
+    assert program.ledger("reclassify", "--since", NEXT, "--json").rows == []
+
+
+def test_forget(filled: Program, mail: Path) -> None:
+    assert "would be erased: 1 message, 1 event" in filled.ledger("forget", "anna@gone.example", "--dry-run").out
+    assert "1 webhook still due" in filled.ledger("forget", "anna@gone.example").out
+    filled.ledger("outbox", "discard", "--target", "platform")
+    (erased,) = filled.ledger("forget", "anna@gone.example", "--json").rows
+    assert (erased["webhooks"], erased["due"]) == (1, 0)
+    (row,) = filled.ledger("suppressions", "show", "anna@gone.example", "--json").rows
+    assert row["state"] == "suppressed"
+    for command in (("suppressions", "list"), ("events", "list"), ("outbox", "list")):
+        assert "anna" not in filled.ledger(*command, "--json").out
+    assert filled.ledger("import", str(mail)).status == 0
+    assert "anna" not in filled.ledger("events", "list", "--json").out
+    done = filled.ledger("suppressions", "remove", "anna@gone.example", "--because", "asked")
+    assert done.status == 0
+    assert filled.ledger("suppressions", "show", "anna@gone.example", "--json").rows == []
