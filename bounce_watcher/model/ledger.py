@@ -22,8 +22,8 @@ class BounceEvent:
 
     `id` is a digest of message and recipient, so the same mail read again is the same event.
     `at` is when the report was received (aware). `counted` is None where the event counts against the recipient,
-    else why not, in words. `doubt` says why the report is forged or mixed up. `formerly`: verdicts under older rules that
-    `reclassify` has corrected, in words, the oldest first.
+    else why not, in words. `doubt` says why the report is forged or mixed up. `formerly`: verdicts under older rules
+    that `reclassify` has corrected, in words, the oldest first.
     """
 
     id: str
