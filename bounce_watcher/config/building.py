@@ -108,7 +108,7 @@ def _web(table: WebTable) -> WebSettings:
 
 
 def _policy(table: PolicyTable, *, has_tokens: bool) -> PolicySettings:
-    usual = Evidence.SIGNATURE if has_tokens else Evidence.REPORT
+    usual = Evidence.TOKEN if has_tokens else Evidence.REPORT
     return PolicySettings(
         mode=table.mode,
         evidence_hard=table.evidence.hard or usual,

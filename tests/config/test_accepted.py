@@ -159,12 +159,12 @@ TOKENS = ("[attribution]", f'token_key = "{TOKEN_KEY}"', 'return_path = "returns
 
 def test_with_a_token_key_only_what_is_signed_counts() -> None:
     policy = accepted(rest(*TOKENS)).policy
-    assert (policy.evidence_hard, policy.evidence_soft, policy.evidence_complaint) == (Evidence.SIGNATURE,) * 3
+    assert (policy.evidence_hard, policy.evidence_soft, policy.evidence_complaint) == (Evidence.TOKEN,) * 3
 
 
 def test_with_a_token_key_a_grade_that_is_set_stays() -> None:
     policy = accepted(rest(*TOKENS, "[policy.evidence]", 'complaint = "report"')).policy
-    assert (policy.evidence_hard, policy.evidence_complaint) == (Evidence.SIGNATURE, Evidence.REPORT)
+    assert (policy.evidence_hard, policy.evidence_complaint) == (Evidence.TOKEN, Evidence.REPORT)
 
 
 def test_attribution() -> None:
