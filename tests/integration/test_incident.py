@@ -106,3 +106,10 @@ def test_without_the_guard_all_are_suppressed_and_undo_puts_it_right(watched: Ho
     watched.call("poll")
     assert states(watched) == Counter(suppressed=20)
     assert told(watched)["recipient.released"] == GOOD
+    of_one = [each for each in watched.receiver.requests if each.data.get("recipient") == f"good7@{DOMAIN}"]
+    states_told = [each.type for each in of_one if each.type in {"recipient.suppressed", "recipient.released"}]
+    assert states_told == ["recipient.suppressed", "recipient.released"]
+    assert [each.data["sequence"] for each in of_one if "sequence" in each.data] == [1, 2, 3]
+    watched.call("undo", *span)
+    watched.call("poll")
+    assert told(watched)["recipient.released"] == GOOD, "an undo may be repeated"
