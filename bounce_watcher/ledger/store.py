@@ -15,6 +15,7 @@ import structlog
 from sqlalchemy import Engine
 
 from bounce_watcher.ledger import (
+    alerts,
     delivered,
     episodes,
     forget,
@@ -147,6 +148,10 @@ class Ledger:
     def purge_sent(self, before: datetime) -> int:
         """Forgets mail sent before then; its counts stay. Returns how many."""
         return sent.purge_sent(self._engine, before)
+
+    def purge_counts(self, before: datetime) -> int:
+        """Forgets by what number of reports outages and trouble before then were seen. Returns how many counts."""
+        return write(self._engine, lambda connection: alerts.forget_counts(connection, before))
 
     def sent_by_day(self, since: date, until: date, stream: str | None = None) -> dict[tuple[date, str], int]:
         """How many mails went to each receiving domain on each day (UTC), `since` <= day < `until`."""

@@ -101,6 +101,7 @@ class Housekeeping:
     def __init__(self, settings: Settings, ledger: Ledger, recorder: Recorder, troubles: Troubles) -> None:
         self._raw_retention = settings.raw_retention
         self._sent_retention = settings.sent_retention
+        self._counts_retention = settings.policy.guard.baseline + timedelta(days=2)
         self._ledger = ledger
         self._recorder = recorder
         self._troubles = troubles
@@ -116,6 +117,7 @@ class Housekeeping:
     def purge(self) -> None:
         self._drop("raw mail", self._raw_retention, self._ledger.purge)
         self._drop("sent mail", self._sent_retention, self._ledger.purge_sent)
+        self._drop("counts", self._counts_retention, self._ledger.purge_counts)
 
     def _drop(self, what: str, retention: timedelta | None, purge: Callable[[datetime], int]) -> None:
         if retention is None:

@@ -266,3 +266,9 @@ def test_a_receiver_that_wants_no_more_is_told_until_it_is_back(desk: Desk) -> N
     (alert,) = desk.ledger.alerts()
     assert alert.cleared
     assert desk.told(NoticeType.ALERT_RAISED) == desk.told(NoticeType.ALERT_CLEARED) == 1
+
+
+def test_counts_that_are_older_than_any_baseline_go(desk: Desk) -> None:
+    desk.take([*usual(), *flood(50)])
+    assert desk.ledger.purge_counts(FAR) > 0
+    assert desk.ledger.purge_counts(FAR) == 0
