@@ -66,6 +66,8 @@ class Watched:
 
     def cover(self, event: BounceEvent) -> Iterator[Alert]:
         """The outages that a hard bounce falls into."""
+        if not any(self.spells.values()):  # as nearly always
+            return
         for series in (guard.provider_series(event), guard.wording_series(event)):
             for each in self.spells.get(series or "", ()):
                 if each.spell.covers(event.at):
@@ -84,7 +86,8 @@ def watch(connection: Connection, keyed: Keyed, policy: PolicySettings, announce
         return NOTHING
     alerts.lock(connection)
     alerts.add_days(connection, _days(keyed))
-    _watch_trouble(connection, [event for _, event in keyed], policy, announce)
+    if policy.alerts.enabled:
+        _watch_trouble(connection, [event for _, event in keyed], policy, announce)
     return _Outages(connection, policy, announce).watch(keyed) if policy.guard.enabled else NOTHING
 
 
@@ -101,6 +104,7 @@ class _Outages:
         self._policy = policy
         self._announce = announce
         self._quotes: dict[str, str] = {}
+        self._days: dict[int, int] = {}
 
     def watch(self, keyed: Keyed) -> Watched:
         """By provider first; what falls into no outage of a provider's is counted by its wording."""
@@ -139,7 +143,8 @@ class _Outages:
     ) -> dict[str, list[Followed]]:
         counts: _Slots = defaultdict(Counter)
         for series, event in events:
-            self._quotes.setdefault(series, guard.wording(event))
+            if series not in self._quotes:
+                self._quotes[series] = guard.wording(event)
             counts[series].update([slot_of(event.at)] if event.id in new else [])
         return alerts.watch(self._connection, self._topic(), counts, until, self._announce)
 
@@ -155,7 +160,10 @@ class _Outages:
         settings = self._policy.guard
         if window.count < settings.min_bounces:
             return None  # no need to ask what is usual
-        if alerts.days_before(self._connection, window.last, settings.baseline) < settings.learning:
+        today = window.last // SLOTS_A_DAY
+        if today not in self._days:
+            self._days[today] = alerts.days_before(self._connection, window.last, settings.baseline)
+        if self._days[today] < settings.learning:
             return None
         usual = alerts.usual(
             self._connection, series, window.last, settings.window, settings.baseline, guard.RANK
@@ -192,8 +200,6 @@ def _watch_trouble(
     connection: Connection, events: Sequence[BounceEvent], policy: PolicySettings, announce: Announce
 ) -> None:
     settings = policy.alerts
-    if not settings.enabled:
-        return
     counts: dict[AlertKind, _Slots] = {kind: defaultdict(Counter) for kind in AlertKind}
     reports, quotes = defaultdict[str, Counter[int]](Counter), dict[str, str]()
     for event in events:
@@ -202,7 +208,8 @@ def _watch_trouble(
             reports[series][slot] += 1
         if series := trouble.block_series(event):
             counts[AlertKind.BLOCKS][series][slot] += 1
-            quotes.setdefault(series, guard.wording(event))
+            if series not in quotes:
+                quotes[series] = guard.wording(event)
         if event.doubt is not None:
             counts[AlertKind.FORGED][trouble.FORGED][slot] += 1
     alerts.add(connection, reports)
