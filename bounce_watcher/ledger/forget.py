@@ -19,6 +19,7 @@ from bounce_watcher.ledger.engine import reading, rehearse, write
 from bounce_watcher.ledger.statements import KEYS, chunks, insert_into
 from bounce_watcher.ledger.tables import (
     EVENT,
+    HELD,
     KEYRING,
     MESSAGE,
     OUTBOX,
@@ -162,7 +163,8 @@ def _erase(connection: Connection, address: str, named: Set[str]) -> Erased:
     messages = len(named) + sum(_drop(connection, part) for part in chunks(unnamed))
     renamed = {"recipient_key": name, "recipient": name}
     events = connection.execute(update(EVENT).where(EVENT.c.recipient_key == key).values(**renamed, **_ERASED_EVENT))
-    connection.execute(update(STATE_CHANGE).where(STATE_CHANGE.c.recipient_key == key).values(recipient_key=name))
+    for table in (STATE_CHANGE, HELD):
+        connection.execute(update(table).where(table.c.recipient_key == key).values(recipient_key=name))
     records = connection.execute(update(RECIPIENT).where(RECIPIENT.c.recipient_key == key).values(**renamed))
     standing = connection.execute(
         update(SUPPRESSION).where(SUPPRESSION.c.recipient_key == key).values(**renamed, diagnostic=None)

@@ -12,6 +12,7 @@ from sqlalchemy import Connection, Select, bindparam, func, select, update
 
 from bounce_watcher.ledger.apply import apply_event, release_expired
 from bounce_watcher.ledger.books import Announce, Books, by_stream
+from bounce_watcher.ledger.course import LONGEST_HISTORY
 from bounce_watcher.ledger.delivered import is_answered
 from bounce_watcher.ledger.forget import without_forgotten
 from bounce_watcher.ledger.guard import NOTHING, Holding, Watched, watch
@@ -32,9 +33,6 @@ from bounce_watcher.policy.settings import PolicySettings
 
 T = TypeVar("T")
 Decide = Callable[[BounceEvent, History], Decision]
-
-LONGEST_HISTORY = 100
-"""Counted events of one recipient that `decide` is shown: the most recent ones."""
 
 _ADD_MESSAGE = Insertion(MESSAGE, columns_of(MESSAGE), Conflict.IGNORE)
 _ADD_EVENT = Insertion(EVENT, columns_of(EVENT))
