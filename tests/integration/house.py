@@ -29,6 +29,7 @@ class House:
     mailbox_keys: str = ""
     webhook_keys: str = f"events = {ALL_EVENTS}"
     more: str = ""
+    guarded: bool = False
     processes: list[subprocess.Popen[str]] = field(default_factory=list)
 
     @property
@@ -56,6 +57,9 @@ name = "platform"
 url = "{self.receiver.url}"
 secret = "{SECRET}"
 {self.webhook_keys}
+
+[policy.guard]
+enabled = {str(self.guarded).lower()}
 
 {self.more}
 """)

@@ -68,7 +68,7 @@ NAMELESS = complaint(b"To: redacted@example.org\nSubject: news\n\nhello")
 
 
 def test_what_is_proven_counts_and_what_pretends_goes_to_review(house: House) -> None:
-    house.more = CONFIG
+    house.more = CONFIG + '[policy.evidence]\nhard = "signature"\ncomplaint = "signature"\n'
     house.configure()
     mail = [*PROVEN.values(), *DOUBTED.values(), *UNPROVEN.values(), NAMELESS]
     house.dovecot.deliver(house.user, mail, received_at=NOW)

@@ -54,6 +54,7 @@ def told(house: House) -> Counter[str]:
 @pytest.fixture
 def watched(house: House) -> House:
     house.webhook_keys = f"events = {EVENTS}"
+    house.guarded = True
     house.configure()
     return house
 
@@ -92,7 +93,7 @@ def tomorrow(house: House) -> None:
 
 
 def test_without_the_guard_all_are_suppressed_and_undo_puts_it_right(watched: House) -> None:
-    watched.more = "[policy.guard]\nenabled = false"
+    watched.guarded = False
     watched.configure()
     start = now() - 7 * HOUR
     ordinary_days(watched, start)
