@@ -71,14 +71,14 @@ class Deliverer:
         return report
 
     def _batch(self) -> DeliveryReport:
-        with self._troubles.guard("ledger"):
+        with self._troubles.guard("ledger", by_kind=True):
             items = self._ledger.lease(self.target, utcnow(), self._lease, CONCURRENCY)
         return _report(self.target, list(self._threads.map(self._send, items)))
 
     def _send(self, item: OutboxItem) -> Attempt:
         """One try. A failing receiver is logged once, by its answer, not once an item."""
         attempt = self._sender.send(item, utcnow())
-        with self._troubles.guard("ledger"):
+        with self._troubles.guard("ledger", by_kind=True):
             self._ledger.conclude(item, attempt, utcnow())
         if attempt.disposition is Disposition.DELIVERED:
             self._troubles.cleared(f"webhook {self.target}")

@@ -92,13 +92,13 @@ class Recorder:
 
     def expire(self, now: datetime) -> int:
         """Releases what is suppressed no longer than until `now`, and tells the platforms. Alerts end as well."""
-        with self._troubles.guard("ledger"):
+        with self._troubles.guard("ledger", by_kind=True):
             self._ledger.settle(now, self._announce)
             return self._ledger.expire(now, self._announce)
 
     def _write(self, ticket: Ticket) -> "_Written":
         analysed = self._analyser.result(ticket)
-        with self._troubles.guard("ledger"):
+        with self._troubles.guard("ledger", by_kind=True):
             outcome = self._ledger.record(
                 _records(analysed, self._keep_raw), self._decide, self._announce, self._policy
             )

@@ -46,8 +46,10 @@ class Troubles:
             return dict(self._open)
 
     @contextmanager
-    def guard(self, about: str) -> Iterator[None]:
+    def guard(self, about: str, *, by_kind: bool = False) -> Iterator[None]:
         """Raises a trouble for a failure inside and clears it on success.
+
+        `by_kind`: failures of one class are the same trouble: a database that goes down says another thing each time.
 
         Raises ReportedFailure in place of any BounceWatcherError, so that it is logged under its nearest name only.
         """
@@ -56,6 +58,6 @@ class Troubles:
         except ReportedFailure:
             raise
         except BounceWatcherError as failure:
-            self.raised(about, str(failure))
+            self.raised(about, str(failure), alike=type(failure).__name__ if by_kind else None)
             raise ReportedFailure(str(failure)) from failure
         self.cleared(about)

@@ -123,7 +123,7 @@ class Housekeeping:
         if retention is None:
             return
         try:
-            with self._troubles.guard("ledger"):
+            with self._troubles.guard("ledger", by_kind=True):
                 dropped = purge(utcnow() - retention)
         except BounceWatcherError:
             return
