@@ -311,12 +311,6 @@ def says(text: str, phrases: tuple[str, ...]) -> bool:
     return bool(_finder(phrases).find_matches_as_indexes(text))
 
 
-def first_place(text: str, phrases: tuple[str, ...]) -> int:
-    """Where the first of `phrases` stands in the folded `text`; -1 = nowhere."""
-    found = _finder(phrases).find_matches_as_indexes(text)
-    return found[0][1] if found else -1
-
-
 def states_failure(text: str) -> bool:
     """Whether the folded `text` says that something was not delivered, or not yet."""
     return says(text, FAILURE) or (says(text, LISTING) and not says(text, SUCCESS)) or _denies_delivery(text)
