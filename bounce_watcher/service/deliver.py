@@ -52,6 +52,7 @@ class Deliverer:
         self._ledger = ledger
         self._sender = Sender(target)
         self._troubles = troubles
+        self._taken = 0  # what the receiver has taken so far; read and written without a lock, for only a change matters
         self._threads = ThreadPoolExecutor(CONCURRENCY, thread_name_prefix=f"webhook-{target.name}")
 
     def round(self, stop: threading.Event) -> DeliveryReport:
@@ -76,13 +77,18 @@ class Deliverer:
         return _report(self.target, list(self._threads.map(self._send, items)))
 
     def _send(self, item: OutboxItem) -> Attempt:
-        """One try. A failing receiver is logged once, by its answer, not once an item."""
+        """One try. A failing receiver is logged once, by its answer, not once an item.
+
+        A try that fails after another that began no earlier was taken tells of a trouble that is over.
+        """
+        taken = self._taken
         attempt = self._sender.send(item, utcnow())
         with self._troubles.guard("ledger", by_kind=True):
             self._ledger.conclude(item, attempt, utcnow())
         if attempt.disposition is Disposition.DELIVERED:
+            self._taken += 1
             self._troubles.cleared(f"webhook {self.target}")
-        else:
+        elif self._taken == taken:
             self._troubles.raised(f"webhook {self.target}", attempt.answer, alike=attempt.disposition)
         log.debug(
             "webhook sent", action="webhook_sent", target=self.target, webhook_id=item.id, type=item.type.value,
