@@ -1,23 +1,48 @@
-"""How to reach a target: which certificates are trusted, and by which proxy if any."""
+"""How to reach a target over HTTP: which certificates are trusted, and by which proxy if any."""
 
 import hashlib
 import ipaddress
 import ssl
 from contextlib import suppress
+from typing import Protocol
 from urllib.request import getproxies, proxy_bypass
 
 import httpx
 
 from bounce_watcher.model.errors import PermanentFailure
-from bounce_watcher.outbox.target import WebhookTarget
+from bounce_watcher.outbox.deadline import DeadlineTransport
+from bounce_watcher.outbox.reach import Reach
 
 
-def fingerprint(target: WebhookTarget) -> str:
+class Endpoint(Protocol):
+    """`label` is how a person finds it in the configuration: "webhook shop"."""
+
+    @property
+    def label(self) -> str: ...
+
+    @property
+    def url(self) -> str: ...
+
+    @property
+    def ca_file(self) -> str | None: ...
+
+    @property
+    def allow_hosts(self) -> frozenset[str]:
+        """Hosts that may have an address that is not public, see `reach.Reach`."""
+
+
+def transport_to(endpoint: Endpoint) -> DeadlineTransport:
+    """The way to it. Raises PermanentFailure where there can be none: no HTTP URL, an unreadable ca_file."""
+    proxy = proxy_for(endpoint, endpoint_url(endpoint))
+    return DeadlineTransport(tls_context(endpoint), proxy, Reach(endpoint.allow_hosts))
+
+
+def fingerprint(target: Endpoint) -> str:
     """A digest of the URL, for `Ledger.enroll`: it changes when, and only when, the target moves."""
     return hashlib.sha256(target.url.encode()).hexdigest()
 
 
-def tls_context(target: WebhookTarget) -> ssl.SSLContext:
+def tls_context(target: Endpoint) -> ssl.SSLContext:
     """A verifying context that trusts `ca_file` alone, else what the system trusts.
 
     Raises PermanentFailure where the file can't be used.
@@ -28,20 +53,20 @@ def tls_context(target: WebhookTarget) -> ssl.SSLContext:
         return ssl.create_default_context(cafile=target.ca_file)
     except (OSError, ValueError) as error:
         raise PermanentFailure(
-            f"webhook {target.name}: ca_file {target.ca_file}: {error}: give a readable file of PEM certificates"
+            f"{target.label}: ca_file {target.ca_file}: {error}: give a readable file of PEM certificates"
         ) from error
 
 
-def endpoint_url(target: WebhookTarget) -> httpx.URL:
+def endpoint_url(target: Endpoint) -> httpx.URL:
     """The target's URL, parsed. Raises PermanentFailure where it is none for HTTP."""
     with suppress(httpx.InvalidURL):
         url = httpx.URL(target.url)
         if url.scheme in ("http", "https") and url.host:
             return url
-    raise PermanentFailure(f"webhook {target.name}: url is no http or https URL: give one like https://host.example/hook")
+    raise PermanentFailure(f"{target.label}: url is no http or https URL: give one like https://host.example/hook")
 
 
-def proxy_for(target: WebhookTarget, url: httpx.URL) -> httpx.Proxy | None:
+def proxy_for(target: Endpoint, url: httpx.URL) -> httpx.Proxy | None:
     """The proxy that the environment names for `url` (HTTPS_PROXY, HTTP_PROXY, ALL_PROXY, less NO_PROXY), or None.
 
     A service has just the environment that its administrator gave it, so a proxy named there is meant. Loopback is
@@ -55,7 +80,7 @@ def proxy_for(target: WebhookTarget, url: httpx.URL) -> httpx.Proxy | None:
         proxy = httpx.Proxy(named if "://" in named else f"http://{named}", ssl_context=_system_trust())
         if proxy.url.scheme in ("http", "https"):
             return proxy
-    raise PermanentFailure(f"webhook {target.name}: the proxy in the environment is no http or https URL: mend it")
+    raise PermanentFailure(f"{target.label}: the proxy in the environment is no http or https URL: mend it")
 
 
 def _system_trust() -> ssl.SSLContext:

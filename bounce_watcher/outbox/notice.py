@@ -5,20 +5,20 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
 from bounce_watcher.model.ledger import Occurrence, OutboxItem
-from bounce_watcher.outbox.target import WebhookTarget
+from bounce_watcher.outbox.channel import Target
 
 _ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False)
 
 
 def notices(
-    occurrence: Occurrence, targets: Sequence[WebhookTarget], new_id: Callable[[], str]
+    occurrence: Occurrence, targets: Sequence[Target], new_id: Callable[[], str]
 ) -> tuple[OutboxItem, ...]:
-    """One item for each target that subscribes to the occurrence's type, due at once, in the order of the targets.
+    """One item for each target that wants to hear of the occurrence, due at once, in the order of the targets.
 
     `new_id` gives the webhook-id of one item: unique for good, "msg_" before it by custom, and without a "." (the dot
     parts the fields that are signed).
     """
-    listeners = [target for target in targets if occurrence.type in target.types]
+    listeners = [target for target in targets if target.hears(occurrence)]
     if not listeners:
         return ()
     text = body(occurrence)
@@ -37,7 +37,7 @@ def body(occurrence: Occurrence) -> str:
     return _json({"type": occurrence.type.value, "timestamp": _rfc3339(occurrence.at), "data": data})
 
 
-def _item(occurrence: Occurrence, target: WebhookTarget, text: str, item_id: str) -> OutboxItem:
+def _item(occurrence: Occurrence, target: Target, text: str, item_id: str) -> OutboxItem:
     return OutboxItem(
         id=item_id,
         target=target.name,

@@ -2,17 +2,22 @@
 
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import ClassVar
 
 from pydantic import SecretStr
 
-from bounce_watcher.model.ledger import NoticeType
+from bounce_watcher.model.ledger import NoticeType, Occurrence
+from bounce_watcher.outbox.channel import Limits
 
 DEFAULT_TYPES = frozenset({NoticeType.SUPPRESSED, NoticeType.RELEASED})
 
 
 @dataclass(frozen=True, slots=True)
 class WebhookTarget:
-    """`secrets` sign every request, the current one first; more than one while a secret rotates (whsec_…)."""
+    """`secrets` sign every request, the current one first; more than one while a secret rotates (whsec_…).
+
+    `allow_hosts` are hosts that may have an address that is not public, see `reach.Reach`.
+    """
 
     name: str
     url: str
@@ -20,3 +25,15 @@ class WebhookTarget:
     types: frozenset[NoticeType] = DEFAULT_TYPES
     timeout: timedelta = timedelta(seconds=20)
     ca_file: str | None = None
+    allow_hosts: frozenset[str] = frozenset()
+
+    limits: ClassVar[Limits] = Limits(concurrency=8)
+    keeps_state: ClassVar[bool] = False
+    streams: ClassVar[tuple[str, ...]] = ()
+
+    @property
+    def label(self) -> str:
+        return f"webhook {self.name}"
+
+    def hears(self, occurrence: Occurrence) -> bool:
+        return occurrence.type in self.types

@@ -52,7 +52,7 @@ class Deliverer:
         self._ledger = ledger
         self._sender = Sender(target)
         self._troubles = troubles
-        self._taken = 0  # what the receiver has taken so far; read and written without a lock, for only a change matters
+        self._taken = 0  # what the receiver took so far; without a lock, for only a change matters
         self._threads = ThreadPoolExecutor(CONCURRENCY, thread_name_prefix=f"webhook-{target.name}")
 
     def round(self, stop: threading.Event) -> DeliveryReport:
@@ -82,7 +82,7 @@ class Deliverer:
         A try that fails after another that began no earlier was taken tells of a trouble that is over.
         """
         taken = self._taken
-        attempt = self._sender.send(item, utcnow())
+        attempt = self._sender.send([item], utcnow())[0]
         with self._troubles.guard("ledger", by_kind=True):
             self._ledger.conclude(item, attempt, utcnow())
         if attempt.disposition is Disposition.DELIVERED:

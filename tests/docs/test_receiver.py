@@ -29,7 +29,7 @@ class Shown:
 
     def sent(self, item: OutboxItem, secret: str = SECRET) -> tuple[int, str]:
         with Sender(target(url=self.url, secrets=(secret,))) as sender:
-            attempt = sender.send(item, datetime.now(UTC))  # the receiver refuses what is older than five minutes
+            [attempt] = sender.send([item], datetime.now(UTC))  # the receiver refuses what is older than five minutes
         assert (attempt.disposition is Disposition.DELIVERED) is (self.answers[-1][0] == 200), attempt
         return self.answers[-1]
 

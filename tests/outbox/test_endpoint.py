@@ -71,7 +71,7 @@ def test_a_proxy_that_speaks_no_http_is_refused(monkeypatch: pytest.MonkeyPatch,
 def test_a_request_goes_by_the_proxy(monkeypatch: pytest.MonkeyPatch, receiver: Receiver) -> None:
     monkeypatch.setenv("HTTP_PROXY", f"http://me:pw@127.0.0.1:{receiver.port}")
     with Sender(target(url="http://platform.example/hook?a=1")) as sender:
-        assert sender.send(item(), datetime.now(UTC)).disposition is Disposition.DELIVERED
+        assert sender.send([item()], datetime.now(UTC))[0].disposition is Disposition.DELIVERED
     (request,) = receiver.requests
     assert request.path == "http://platform.example/hook?a=1"
     assert request.headers["proxy-authorization"] == "Basic bWU6cHc="
@@ -81,6 +81,6 @@ def test_a_request_goes_by_the_proxy(monkeypatch: pytest.MonkeyPatch, receiver: 
 def test_a_proxy_that_opens_no_tunnel(monkeypatch: pytest.MonkeyPatch, receiver: Receiver) -> None:
     monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{receiver.port}")
     with Sender(target(url=URL)) as sender:
-        made = sender.send(item(), datetime.now(UTC))
+        made = sender.send([item()], datetime.now(UTC))[0]
     assert made.disposition is Disposition.RETRY
     assert made.answer.startswith("the proxy refused: 501 ")

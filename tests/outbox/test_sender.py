@@ -36,11 +36,11 @@ def now() -> datetime:
 
 def send(url: str, *, timeout: float = 5.0, **wishes: str | None) -> Attempt:
     with Sender(target(url=url, timeout=timeout, **wishes), jitter=lambda: 0.0) as it:  # type: ignore[arg-type]
-        return it.send(item(), now())
+        return it.send([item()], now())[0]
 
 
 def test_what_arrives_is_what_was_written_and_verifies(receiver: Receiver, sender: Sender) -> None:
-    assert sender.send(item(), now()) == Attempt(Disposition.DELIVERED, "HTTP 204 No Content")
+    assert sender.send([item()], now())[0] == Attempt(Disposition.DELIVERED, "HTTP 204 No Content")
     (request,) = receiver.requests
     assert request.verified
     assert request.body.decode() == item().body
@@ -52,19 +52,19 @@ def test_what_arrives_is_what_was_written_and_verifies(receiver: Receiver, sende
 @pytest.mark.parametrize("known", [SECRET, NEW_SECRET])
 def test_while_a_secret_rotates_old_and_new_receivers_verify(known: str) -> None:
     with running((known,)) as receiver, Sender(target(url=receiver.url, secrets=(NEW_SECRET, SECRET))) as sender:
-        sender.send(item(), now())
+        sender.send([item()], now())[0]
         assert receiver.requests[0].secret == known
 
 
 def test_a_receiver_with_another_secret_does_not_verify() -> None:
     with running((NEW_SECRET,)) as receiver, Sender(target(url=receiver.url)) as sender:
-        sender.send(item(), now())
+        sender.send([item()], now())[0]
         assert not receiver.requests[0].verified
 
 
 def test_each_try_keeps_the_id_and_signs_its_own_time(receiver: Receiver, sender: Sender) -> None:
     for seconds in (0, 1):
-        sender.send(item(), now() + timedelta(seconds=seconds))
+        sender.send([item()], now() + timedelta(seconds=seconds))[0]
     first, second = receiver.requests
     assert first.id == second.id
     assert first.headers["webhook-timestamp"] != second.headers["webhook-timestamp"]
@@ -93,20 +93,20 @@ def test_each_try_keeps_the_id_and_signs_its_own_time(receiver: Receiver, sender
 )
 def test_every_status(receiver: Receiver, sender: Sender, status: int, disposition: Disposition) -> None:
     receiver.then(Reply(status))
-    made = sender.send(item(), now())
+    made = sender.send([item()], now())[0]
     assert made.disposition is disposition
     assert made.answer.startswith(f"HTTP {status}")
 
 
 def test_the_tenth_failure_is_the_last(receiver: Receiver, sender: Sender) -> None:
     receiver.always(Reply(500, body=b"out of order"))
-    made = sender.send(replace(item(), attempts=9), now())
+    made = sender.send([replace(item(), attempts=9)], now())[0]
     assert made == Attempt(Disposition.DEAD, "HTTP 500 Internal Server Error: out of order; given up after 10 tries")
 
 
 def test_the_receivers_words_are_told_on_one_line_without_people(receiver: Receiver, sender: Sender) -> None:
     receiver.then(Reply(422, body=b'{"error":\n "unknown recipient jane@example.org"}\x00\xff'))
-    answer = sender.send(item(), now()).answer
+    answer = sender.send([item()], now())[0].answer
     assert answer == 'HTTP 422 Unprocessable Entity: {"error": "unknown recipient …@example.org"} \ufffd'
 
 
@@ -115,7 +115,7 @@ def test_a_redirect_is_a_failure_and_not_followed(
     receiver: Receiver, other_receiver: Receiver, sender: Sender, status: int
 ) -> None:
     receiver.then(redirect(other_receiver.url + "?token=abc", status))
-    made = sender.send(item(), now())
+    made = sender.send([item()], now())[0]
     assert made.disposition is Disposition.RETRY
     assert made.answer.endswith(f": not followed; set the url to the new place, {other_receiver.url}?…")
     assert other_receiver.requests == ()
@@ -125,20 +125,20 @@ def test_a_redirect_is_a_failure_and_not_followed(
 def test_retry_after_in_seconds(receiver: Receiver, sender: Sender, status: int) -> None:
     receiver.then(busy("1800", status))
     moment = now()
-    assert sender.send(item(), moment).next_attempt_at == moment + timedelta(minutes=30)
+    assert sender.send([item()], moment)[0].next_attempt_at == moment + timedelta(minutes=30)
 
 
 def test_retry_after_as_a_date(receiver: Receiver, sender: Sender) -> None:
     moment = now().replace(microsecond=0)
     asked = moment + timedelta(hours=3)
     receiver.then(busy(format_datetime(asked, usegmt=True), 503))
-    assert sender.send(item(), moment).next_attempt_at == asked
+    assert sender.send([item()], moment)[0].next_attempt_at == asked
 
 
 def test_without_retry_after_the_schedule_says_when(receiver: Receiver, sender: Sender) -> None:
     receiver.then(Reply(503))
     moment = now()
-    assert sender.send(item(), moment).next_attempt_at == moment + timedelta(seconds=5)
+    assert sender.send([item()], moment)[0].next_attempt_at == moment + timedelta(seconds=5)
 
 
 @pytest.mark.parametrize(
@@ -180,35 +180,35 @@ def test_a_body_that_drips_holds_nobody_beyond_the_timeout(
 def test_a_huge_body_is_not_read(receiver: Receiver, sender: Sender) -> None:
     receiver.then(Reply(500, body=b"x" * 30_000_000), Reply())
     begun = monotonic()
-    assert len(sender.send(item(), now()).answer) < 300
-    assert sender.send(item(), now()).disposition is Disposition.DELIVERED
+    assert len(sender.send([item()], now())[0].answer) < 300
+    assert sender.send([item()], now())[0].disposition is Disposition.DELIVERED
     assert monotonic() - begun < 5
 
 
 def test_a_compressed_body_is_not_unpacked(receiver: Receiver, sender: Sender) -> None:
     receiver.then(Reply(500, {"Content-Encoding": "gzip"}, b"\x1f\x8b\x08junk"))
-    assert sender.send(item(), now()).answer == "HTTP 500 Internal Server Error"
+    assert sender.send([item()], now())[0].answer == "HTTP 500 Internal Server Error"
     assert receiver.requests[0].headers["accept-encoding"] == "identity"
 
 
 def test_a_connection_is_used_again_and_a_dead_one_is_not(receiver: Receiver, sender: Sender) -> None:
     receiver.always(Reply(200, body=b"k" * (MAX_ANSWER_BYTES - 1)))
     for _ in range(3):
-        sender.send(item(), now())
+        sender.send([item()], now())[0]
     assert receiver.connections == 1
     receiver.stop()
     receiver.start()
-    assert sender.send(item(), now()).disposition is Disposition.DELIVERED
+    assert sender.send([item()], now())[0].disposition is Disposition.DELIVERED
 
 
 def test_a_receiver_that_is_away_and_comes_back(receiver: Receiver, sender: Sender) -> None:
     receiver.stop()
-    made = sender.send(item(), now())
+    made = sender.send([item()], now())[0]
     assert (made.disposition, made.answer) == (
         Disposition.RETRY, "no connection: [Errno 111] Connection refused",
     )
     receiver.start()
-    assert sender.send(item(), now()).disposition is Disposition.DELIVERED
+    assert sender.send([item()], now())[0].disposition is Disposition.DELIVERED
 
 
 def test_a_receiver_that_takes_no_connection(receiver: Receiver) -> None:
@@ -278,7 +278,7 @@ def test_threads_may_share_it(receiver: Receiver, sender: Sender) -> None:
     begun = monotonic()
     with ThreadPoolExecutor(12) as pool:
         items = [replace(item(), id=name) for name in statuses]
-        answers = list(pool.map(lambda one: sender.send(one, now()).answer.split()[1], items))
+        answers = list(pool.map(lambda one: sender.send([one], now())[0].answer.split()[1], items))
     assert answers == [str(status) for status in statuses.values()]
     assert monotonic() - begun < 2.4
 
@@ -335,7 +335,7 @@ def test_closing_while_another_thread_waits_for_an_answer(receiver: Receiver) ->
     receiver.always(Reply(hang=0.3))
     sender = Sender(target(url=receiver.url))
     made: list[Attempt] = []
-    thread = threading.Thread(target=lambda: made.append(sender.send(item(), now())))
+    thread = threading.Thread(target=lambda: made.append(sender.send([item()], now())[0]))
     thread.start()
     receiver.wait_for(1)
     sender.close()

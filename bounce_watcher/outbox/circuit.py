@@ -1,0 +1,41 @@
+"""When to leave a target alone that fails as a whole: closed, open, half-open. Pure."""
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+FAILURES = 3
+"""So many tries in a row that the target as a whole failed open the circuit."""
+
+FIRST, LONGEST = timedelta(seconds=5), timedelta(minutes=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Circuit:
+    """`failures` in a row; while open, nothing is tried until `retry_at`.
+
+    When that has come, one batch is tried (half-open): if it goes through the circuit is closed, else it stays open
+    for twice as long, at most `LONGEST`.
+    """
+
+    failures: int = 0
+    retry_at: datetime | None = None
+
+    def allows(self, now: datetime) -> bool:
+        return self.retry_at is None or now >= self.retry_at
+
+    @property
+    def is_closed(self) -> bool:
+        return self.retry_at is None
+
+    def after(self, *, failed: bool, now: datetime, asked: timedelta | None = None, jitter: float = 0.0) -> "Circuit":
+        """The circuit after one try at `now`. `asked` is how long the target asked to be left alone, if it did.
+
+        `jitter` in [0, 1) lengthens the wait by up to a fifth.
+        """
+        if not failed:
+            return Circuit()
+        failures = self.failures + 1
+        if failures < FAILURES and not asked:
+            return replace(self, failures=failures)
+        wait = min(FIRST * 2 ** min(max(failures - FAILURES, 0), 8), LONGEST) * (1 + 0.2 * jitter)
+        return Circuit(failures, now + max(wait, asked or timedelta(0)))

@@ -1,0 +1,154 @@
+"""What is asked of an HTTP API and what it answers, as values. Pure: who asks stands in client.py.
+
+A conversation with an API is a generator that yields `Request`s and is sent `Reply`s. So what to ask and how to read
+the answers is tried without a network, and shown by `--dry-run` without being sent.
+"""
+
+import json
+from collections.abc import Generator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+from urllib.parse import quote, urlencode
+
+from pydantic import SecretStr
+
+from bounce_watcher.outbox.answer import Answer, one_line
+
+T = TypeVar("T")
+Conversation = Generator["Request", "Reply", T]
+
+MASK = "…"
+MAX_REPLY_BYTES = 1024 * 1024
+"""Of a reply's body no more is read unless the request asks for more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One call. `url` is absolute, every part of it percent-encoded: see `address_of`.
+
+    Header values, form fields and any value inside `document` may be a `SecretStr`: it is revealed on the wire only.
+    `document` is sent as JSON, `form` as application/x-www-form-urlencoded, `content` as it is; at most one is given.
+    `max_reply` in bytes.
+    """
+
+    method: str
+    url: str
+    headers: Mapping[str, str | SecretStr] = field(default_factory=dict)
+    document: object = None
+    form: Mapping[str, str | SecretStr] | None = None
+    content: bytes | None = None
+    max_reply: int = MAX_REPLY_BYTES
+
+    def body(self, *, masked: bool = False) -> bytes:
+        if self.document is not None:
+            return _to_json(self.document, masked=masked)
+        if self.form is not None:
+            return urlencode({name: _plain(value, masked=masked) for name, value in self.form.items()}).encode()
+        return self.content or b""
+
+    def wire_headers(self, *, masked: bool = False) -> dict[str, str]:
+        """The headers, with the content-type that the body's form asks for unless one is given."""
+        headers = {name.lower(): _plain(value, masked=masked) for name, value in self.headers.items()}
+        if self.document is not None:
+            headers.setdefault("content-type", "application/json")
+        elif self.form is not None:
+            headers.setdefault("content-type", "application/x-www-form-urlencoded")
+        return headers
+
+    def secrets(self) -> set[str]:
+        """Every secret in it, so that an answer that repeats one can be shown without."""
+        return {value for value in _revealed((*self.headers.values(), self.form, self.document)) if value}
+
+    def shown(self) -> str:
+        """As it would go over the wire, for a person, secrets masked."""
+        lines = [f"{self.method} {self.url}"]
+        lines += [f"{name}: {value}" for name, value in sorted(self.wire_headers(masked=True).items())]
+        body = self.body(masked=True).decode("utf-8", "replace")
+        return "\n".join([*lines, "", body] if body else lines)
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What came back. `status` None: nothing did, and `text` says why.
+
+    `text` is one line for logs and the outbox, without secrets or addresses. `body` is cut at the request's
+    `max_reply`, and `cut` tells so. `headers` have lower-case names.
+    """
+
+    status: int | None
+    text: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = b""
+    cut: bool = False
+
+    @property
+    def ok(self) -> bool:
+        return self.status is not None and 200 <= self.status < 300
+
+    @property
+    def retry_after(self) -> str | None:
+        return self.headers.get("retry-after")
+
+    def document(self) -> Any:
+        """The body as JSON; None where it is none (garbage, cut off, empty)."""
+        if self.cut:
+            return None
+        try:
+            return json.loads(self.body)
+        except (ValueError, RecursionError):
+            return None
+
+    def field(self, *names: str) -> Any:
+        """What stands under `names`, one within the other, in a body of JSON objects; None where nothing does."""
+        found = self.document()
+        for name in names:
+            found = found.get(name) if isinstance(found, dict) else None
+        return found
+
+    def answer(self) -> Answer:
+        return Answer(self.text, self.status, self.retry_after)
+
+
+def address_of(base: str, *segments: str, **query: str) -> str:
+    """`base` with path `segments` and a `query`, each percent-encoded whole: no value can reach into another part.
+
+    The segments "." and "..", which no encoding keeps from being walked (RFC 3986 section 5.2.4), raise ValueError.
+    """
+    if any(segment in ("", ".", "..") for segment in segments):
+        raise ValueError("a path segment may be neither empty nor dots")
+    path = "".join("/" + quote(segment, safe="") for segment in segments)
+    return base.rstrip("/") + path + ("?" + urlencode(query, quote_via=quote) if query else "")
+
+
+def masked(text: str, secrets: set[str]) -> str:
+    """`text` in one line, without `secrets` and without what looks like one or like an address."""
+    for secret in sorted(secrets, key=len, reverse=True):
+        text = text.replace(secret, MASK)
+    return one_line(text)
+
+
+def _plain(value: str | SecretStr, *, masked: bool) -> str:
+    if isinstance(value, SecretStr):
+        return MASK if masked else value.get_secret_value()
+    return value
+
+
+def _to_json(document: object, *, masked: bool) -> bytes:
+    def reveal(value: object) -> str:
+        if isinstance(value, SecretStr):
+            return _plain(value, masked=masked)
+        raise TypeError(f"{type(value).__name__} is no JSON")
+
+    return json.dumps(document, ensure_ascii=False, separators=(",", ":"), default=reveal).encode("utf-8", "replace")
+
+
+def _revealed(value: object) -> list[str]:
+    match value:
+        case SecretStr():
+            return [value.get_secret_value()]
+        case Mapping():
+            return [found for each in value.values() for found in _revealed(each)]
+        case list() | tuple():
+            return [found for each in value for found in _revealed(each)]
+        case _:
+            return []
