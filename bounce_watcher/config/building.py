@@ -101,6 +101,7 @@ def _webhook(table: WebhookTable) -> WebhookTarget:
         ca_file=table.ca_file,
     )
 
+        allow_hosts=frozenset(table.allow_hosts),
 
 def _web(table: WebTable) -> WebSettings:
     host, port = split_listen(table.listen)

@@ -9,6 +9,7 @@ from dataclasses import fields
 from datetime import timedelta
 from itertools import pairwise
 from typing import Annotated, Any, Final, Literal, TypeVar
+from urllib.parse import urlsplit
 
 from pydantic import (
     AfterValidator,
@@ -27,6 +28,8 @@ from bounce_watcher.config.database import DEFAULT_URL, database_url
 from bounce_watcher.config.settings import Settings
 from bounce_watcher.config.values import (
     Address,
+    AllowedHost,
+    AuthservId,
     CaFile,
     Domain,
     Duration,
@@ -54,6 +57,7 @@ from bounce_watcher.intake.account import Grant, ImapAccount, Mechanism, Securit
 from bounce_watcher.model.finding import Evidence
 from bounce_watcher.model.ledger import NoticeType, Scope
 from bounce_watcher.model.verdict import Reason
+from bounce_watcher.outbox.reach import Reach, Refused
 from bounce_watcher.outbox.signature import check_secret
 from bounce_watcher.outbox.target import DEFAULT_TYPES, WebhookTarget
 from bounce_watcher.policy.counting import CHOICES, DEFAULTS, CountRule
@@ -441,6 +445,18 @@ class WebhookTable(Table):
     def _is_signed(cls, value: SecretStr | None) -> SecretStr | None:
         if value is None:
             raise ValueError('missing: every webhook is signed; add secret_file = "…". '
+    allow_hosts: Annotated[list[AllowedHost], AfterValidator(_no_repeats)] = Field(
+        default_factory=list, validate_default=True
+    )
+
+    @field_validator("allow_hosts")
+    @classmethod
+    def _reaches_its_url(cls, value: list[str], info: ValidationInfo) -> list[str]:
+        try:
+            Reach(frozenset(value)).check_unresolved(urlsplit(info.data.get("url", "")).hostname or "localhost")
+        except Refused as refusal:
+            raise ValueError(f"{refusal}, else mend url") from None
+        return value
                              'Make one with: echo "whsec_$(openssl rand -base64 32)"')
         return value
 

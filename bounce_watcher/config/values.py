@@ -15,6 +15,7 @@ from pydantic import AfterValidator, BeforeValidator, ValidationInfo
 
 from bounce_watcher.model.address import address_key
 
+from bounce_watcher.outbox.reach import host_fault, normal_host
 _DURATION = re.compile(r"(\d{1,9})\s?([smhd])", re.ASCII)
 _UNITS = {"s": timedelta(seconds=1), "m": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1)}
 _SIZE = re.compile(r"(\d{1,9})\s?([KMG])iB", re.ASCII)
@@ -217,11 +218,29 @@ def _url(value: str) -> str:
         raise ValueError("holds a #fragment, which is never sent: take it out")
     if url.scheme == "http" and not is_loopback(url.hostname):
         raise ValueError("plain http is refused but for this machine itself (127.0.0.1, ::1, localhost): use https://")
+    _plainly_written(url.hostname)
     return value
 
 
 def _split(value: str) -> SplitResult:
     try:
+def _plainly_written(host: str) -> None:
+    if fault := host_fault(host):
+        raise ValueError(f"names an address in disguise, which programs read differently: {fault}")
+    if not (_ip_address(host) or _is_domain(host)):
+        raise ValueError('names no host that can be looked up: write it as "https://host.example.com/path"')
+
+
+def _allowed_host(value: str) -> str:
+    """A name or an address, in the form in which it is compared."""
+    if fault := host_fault(value):
+        raise ValueError(f"{quoted(value)} is an address in disguise, which programs read differently: {fault}")
+    if not (_ip_address(value) or _is_domain(value)):
+        raise ValueError(f"{quoted(value)} is neither a host name nor an address: write each host alone, without port, "
+                         'path, * or /24, such as "hooks.internal.example" or "10.1.2.3"')
+    return normal_host(value)
+
+
         url = urlsplit(value)
         url.port  # noqa: B018  # the property is what checks it
     except ValueError:
@@ -237,6 +256,7 @@ Listen = Annotated[Text, AfterValidator(_listen)]
 Url = Annotated[Text, AfterValidator(_url)]
 
 
+AllowedHost = Annotated[Text, AfterValidator(_allowed_host)]
 # ── addresses ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
 def _domain(value: str) -> str:

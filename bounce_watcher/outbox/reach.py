@@ -73,6 +73,8 @@ _NAT64 = IPv6Network("64:ff9b::/96")
 _WRITTEN_OUT = (Kind.LOOPBACK, Kind.PRIVATE)
 """What an operator reaches by writing the address itself into the configuration."""
 
+_LONGEST_SHOWN = 48
+
 
 class Refused(Exception):
     """A host that may not be connected to. The text is one line: the host, its address and the mend."""
@@ -152,8 +154,13 @@ def _is_written_out(host: str, address: str) -> bool:
 
 def _refusal(host: str, address: str) -> str:
     where = "is" if host == address else f"is at {address}, which is"
-    return (f"{host} {where} {kind_of(address) or 'public'} and not of the internet; if it is meant, add "
-            f'allow_hosts = ["{normal_host(host)}"] to its table')
+    return (f"{_shortened(host)} {where} {kind_of(address) or 'public'} and not of the internet; if it is meant, add "
+            f'allow_hosts = ["{_shortened(normal_host(host))}"] to its table')
+
+
+def _shortened(host: str) -> str:
+    """A line that is too long is cut at its end, where the mend stands."""
+    return host if len(host) <= _LONGEST_SHOWN else f"{host[:20]}…{host[-20:]}"
 
 
 # ── how a host is written ───────────────────────────────────────────────────────────────────────────────────────────

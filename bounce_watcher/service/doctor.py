@@ -5,13 +5,12 @@ Looks only: no folder is made, no table changed, no webhook sent.
 
 import os
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 
-import httpx
 from imapclient import IMAPClient
 
 from bounce_watcher.config import Settings
@@ -25,7 +24,10 @@ from bounce_watcher.ledger.filters import OutboxFilter
 from bounce_watcher.ledger.store import Ledger
 from bounce_watcher.model.errors import BounceWatcherError
 from bounce_watcher.model.ledger import OutboxState
-from bounce_watcher.outbox.endpoint import endpoint_url, proxy_for, tls_context
+from bounce_watcher.outbox.answer import one_line
+from bounce_watcher.outbox.client import HttpClient
+from bounce_watcher.outbox.endpoint import transport_to
+from bounce_watcher.outbox.exchange import Reply, Request
 from bounce_watcher.outbox.target import WebhookTarget
 from bounce_watcher.service.clock import utcnow
 
@@ -70,7 +72,7 @@ _MENDS: Mapping[str, str] = {
     "mailbox": "check host, port and security, and that the server is up and reachable from here",
     "database": "check url under [database], and that the server is up and reachable from here",
     "schema": "bounce-watcher db upgrade",
-    "webhook": "check url and ca_file",
+    "webhook": "check url, ca_file, and that the platform is up and reachable from here",
 }
 """For failures that tell no mend of their own."""
 
@@ -204,30 +206,22 @@ def _watched(name: str, client: IMAPClient, folder: str) -> Check:
 # ── webhooks ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 def _webhook(target: WebhookTarget, note_skew: Callable[[timedelta], None]) -> Iterator[Check]:
-    """Asks by HEAD, which no receiver takes for an event."""
-    name = f"webhook {target.name}"
+    """Asks by HEAD, which no receiver takes for an event, on the way that webhooks go."""
     try:
-        url = endpoint_url(target)
-        with httpx.Client(
-            verify=tls_context(target), proxy=proxy_for(target, url), trust_env=False, follow_redirects=False,
-            timeout=target.timeout.total_seconds(),
-        ) as client:
-            response = client.head(url)
+        client = HttpClient(transport_to(target), target.timeout)
     except BounceWatcherError as failure:
-        yield _failed(name, failure)
+        yield _failed(target.label, failure)
         return
-    except (httpx.HTTPError, OSError) as error:
-        yield Check(name, False, f"{target.url}: {' '.join(str(error).split()) or type(error).__name__}",
-                    "check url, ca_file, and that the platform is up and reachable from here")
-        return
-    _note_skew(response, note_skew)
-    yield _answered(name, target, response)
+    with closing(client):
+        reply = client.exchange(Request("HEAD", target.url))
+    _note_skew(reply, note_skew)
+    yield _answered(target, reply) if reply.status else _unanswered(target, reply)
 
 
-def _note_skew(response: httpx.Response, note: Callable[[timedelta], None]) -> None:
+def _note_skew(reply: Reply, note: Callable[[timedelta], None]) -> None:
     """How far our clock is ahead of the answering server's, where it tells its time (RFC 9110 section 6.6.1)."""
     try:
-        told = parsedate_to_datetime(response.headers.get("date", ""))
+        told = parsedate_to_datetime(reply.headers.get("date", ""))
         note(utcnow() - told)
     except (ValueError, TypeError):  # none, no date, or one without a zone
         return
@@ -241,12 +235,18 @@ _ANSWERS: Mapping[int, tuple[bool, str]] = {
 }
 
 
-def _answered(name: str, target: WebhookTarget, response: httpx.Response) -> Check:
-    status = response.status_code
-    detail = f"{target.url} answers HTTP {status} to HEAD"
-    if response.has_redirect_location:
+def _unanswered(target: WebhookTarget, reply: Reply) -> Check:
+    detail, _, mend = reply.text.rpartition("; ")
+    told = f"{one_line(target.url)}: {detail or mend}"
+    return Check(target.label, False, told, mend if detail else _MENDS["webhook"])
+
+
+def _answered(target: WebhookTarget, reply: Reply) -> Check:
+    name, status = target.label, reply.status or 0
+    detail = f"{one_line(target.url)} answers HTTP {status} to HEAD"
+    if 300 <= status < 400 and "location" in reply.headers:
         return Check(name, False, f"{detail}: a redirect is not followed",
-                     f"set url to {response.headers['location'][:200]}")
+                     f"set url to {reply.headers['location'][:200]}")
     ok, mend = _ANSWERS.get(status, (status < 500 or status == 501, ""))
     if not ok and not mend:
         mend = "the platform is up but has trouble: look at its log"

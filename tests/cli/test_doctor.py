@@ -1,14 +1,17 @@
 """The doctor, on servers that are well and on servers that are not."""
 
 import json
+import socket
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pydantic import SecretStr
+from structlog.testing import capture_logs
 
 from bounce_watcher.config import Settings
 from bounce_watcher.service.demo import Stage, stage
@@ -132,6 +135,52 @@ def test_what_a_webhook_answers(here: Stage, platform: Platform, status: int, ok
     check = found(here, platform, "webhook platform")
     assert check.ok is ok
     assert says in f"{check.detail} {check.mend}"
+
+
+@pytest.fixture
+def inside(monkeypatch: pytest.MonkeyPatch) -> str:
+    """A name that leads to this machine."""
+    name, real = "platform.example", socket.getaddrinfo
+
+    def look_up(host: str, *rest: Any, **more: Any) -> Any:
+        return real("127.0.0.1" if host == name else host, *rest, **more)
+
+    monkeypatch.setattr(socket, "getaddrinfo", look_up)
+    return name
+
+
+def test_a_name_that_leads_inside_has_a_mend(here: Stage, platform: Platform, inside: str) -> None:
+    target = replace(here.settings.webhooks[0], url=platform.url.replace("127.0.0.1", inside))
+    check, = failures(replace(here.settings, webhooks=(target,)))
+    assert check == Check(
+        "webhook platform", False,
+        f"{target.url}: no connection: platform.example is at 127.0.0.1, which is loopback and not of the internet",
+        'if it is meant, add allow_hosts = ["platform.example"] to its table',
+    )
+    mended = replace(target, allow_hosts=frozenset({inside}))
+    assert failures(replace(here.settings, webhooks=(mended,))) == []
+
+
+def test_a_webhook_that_led_inside_before_becomes_a_trouble_with_the_mend(
+    here: Stage, platform: Platform, inside: str
+) -> None:
+    target = replace(here.settings.webhooks[0], url=platform.url.replace("127.0.0.1", inside))
+    with capture_logs() as logged:
+        report = poll_once(replace(here.settings, webhooks=(target,)))
+    assert [(each["about"], each["trouble"]) for each in logged if each.get("action") == "trouble_raised"] == [(
+        "webhook platform", "no connection: platform.example is at 127.0.0.1, which is loopback and not of the "
+        'internet; if it is meant, add allow_hosts = ["platform.example"] to its table',
+    )]
+    (delivery,) = report.deliveries
+    assert (delivery.delivered, delivery.dead) == (0, 0)
+    assert delivery.retried > 0
+
+
+def test_what_a_url_asks_with_is_not_shown(here: Stage, platform: Platform) -> None:
+    target = replace(here.settings.webhooks[0], url=f"{platform.url}?token=hunter2")
+    assert "hunter2" not in str(list(examine(replace(here.settings, webhooks=(target,)))))
+    platform.status = 500
+    assert "hunter2" not in str(list(examine(replace(here.settings, webhooks=(target,)))))
 
 
 @pytest.mark.parametrize("date, ok, says", [

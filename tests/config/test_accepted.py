@@ -118,6 +118,25 @@ def test_a_webhook_and_its_defaults() -> None:
     assert [secret.get_secret_value() for secret in target.secrets] == [SIGNING]
 
 
+@pytest.mark.parametrize("host", [
+    "10.1.2.3", "[fd00::1]", "127.0.0.1", "[::1]", "localhost", "hooks.internal.example", "hooks.example.com.",
+    "bücher.example", "my_hooks.example.com",
+])
+def test_a_webhook_may_name_a_host_that_is_inside_or_may_be(host: str) -> None:
+    [target] = accepted(webhook(f'url = "https://{host}/hooks"')).webhooks
+    assert target.allow_hosts == frozenset()
+
+
+def test_hosts_that_are_meant_are_kept_as_they_are_compared() -> None:
+    [target] = accepted(webhook(
+        'url = "https://169.254.169.254/hooks"',
+        'allow_hosts = ["Hooks.Internal.Example.", "Bücher.example", "10.1.2.3", "FD00::1", "169.254.169.254"]',
+    )).webhooks
+    assert target.allow_hosts == {
+        "hooks.internal.example", "xn--bcher-kva.example", "10.1.2.3", "fd00::1", "169.254.169.254",
+    }
+
+
 def test_a_webhook_whose_secret_rotates_signs_with_the_new_one_first() -> None:
     [target] = accepted(webhook(
         f'old_secrets = ["{OLDER}"]', 'events = ["bounce.recorded"]', 'timeout = "5s"',

@@ -2,7 +2,11 @@
 
 import pytest
 
-from tests.config.samples import MAILBOX, TOKEN_KEY, Case, mailbox, refused, rest, webhook
+from tests.config.samples import MAILBOX, TOKEN_KEY, Case, mailbox, oauth2, refused, rest, webhook
+
+FOUR_NUMBERS = "write an IPv4 address as four decimal numbers, such as 192.0.2.1"
+NO_HOST = ('is neither a host name nor an address: write each host alone, without port, path, * or /24, such as '
+           '"hooks.internal.example" or "10.1.2.3"')
 
 CASES = [
     Case("unknown-key", mailbox('folders = "INBOX"'),
@@ -18,6 +22,47 @@ CASES = [
          'line 8: webhook[platform].url: is no web address: write it as "https://host.example.com/path"'),
     Case("webhook-bad-port", webhook('url = "https://platform.example.com:99999/hooks"'),
          "line 8: webhook[platform].url: is no web address that can be read: look at its host and port"),
+    *(Case(f"webhook-host-in-disguise-{host}", webhook(f'url = "https://{host}/hooks"'),
+           "line 8: webhook[platform].url: names an address in disguise, which programs read differently: " + mend)
+      for host, mend in (
+          ("2130706433", FOUR_NUMBERS), ("0x7f000001", FOUR_NUMBERS), ("0177.0.0.1", FOUR_NUMBERS),
+          ("127.1", FOUR_NUMBERS), ("127.0.0.1.", FOUR_NUMBERS), ("hooks.example.0x0a", FOUR_NUMBERS),
+          ("１２７.0.0.1", "write it as 127.0.0.1"), ("127。0。0。1", "write it as 127.0.0.1"),
+          ("ⓗooks.example", "write it as hooks.example"),
+          ("[::ffff:10.0.0.1]", "write it as 10.0.0.1"), ("[::ffff:a00:1]", "write it as 10.0.0.1"),
+          ("[fd00:0:0::1]", "write it as fd00::1"), ("[fe80::1%25eth0]", "write it without %"),
+          ("%31%30.0.0.1", "write it without %"),
+      )),
+    Case("webhook-host-of-two-readings", webhook(r'url = "https://evil.example\\hooks.example/hooks"'),
+         'line 8: webhook[platform].url: names no host that can be looked up: write it as '
+         '"https://host.example.com/path"'),
+    Case("token-url-in-disguise", oauth2('token_url = "https://2130706433/token"'),
+         f"line 7: mailbox[returns].oauth2.token_url: names an address in disguise, which programs read differently: "
+         f"{FOUR_NUMBERS}"),
+    *(Case(f"webhook-to-{name}", webhook(f'url = "https://{host}/hooks"'),
+           f"line 6: webhook[platform].allow_hosts: {host.strip('[]')} is {what} and not of the internet; if it is "
+           f'meant, add allow_hosts = ["{host.strip("[]")}"] to its table, else mend url')
+      for name, host, what in (
+          ("metadata", "169.254.169.254", "a cloud's metadata service"),
+          ("metadata-in-ipv6", "[fd00:ec2::254]", "a cloud's metadata service"),
+          ("link-local", "169.254.1.1", "link-local"), ("link-local-in-ipv6", "[fe80::1]", "link-local"),
+          ("carrier", "100.64.0.1", "shared by a carrier (CGNAT)"), ("multicast", "224.0.0.1", "multicast"),
+          ("any", "0.0.0.0", "unspecified"), ("nat64", "[64:ff9b::a00:1]", "private"),
+          ("6to4", "[2002:a00:1::]", "private"), ("nobody", "240.0.0.1", "reserved"),
+      )),
+    Case("allowed-network", webhook('allow_hosts = ["10.0.0.0/8"]'),
+         f'line 10: webhook[platform].allow_hosts: "10.0.0.0/8" {NO_HOST}'),
+    Case("allowed-pattern", webhook('allow_hosts = ["*.internal.example"]'),
+         f'line 10: webhook[platform].allow_hosts: "*.internal.example" {NO_HOST}'),
+    Case("allowed-port", webhook('allow_hosts = ["hooks.internal.example:8443"]'),
+         f'line 10: webhook[platform].allow_hosts: "hooks.internal.example:8443" {NO_HOST}'),
+    Case("allowed-in-disguise", webhook('allow_hosts = ["::ffff:10.0.0.1"]'),
+         'line 10: webhook[platform].allow_hosts: "::ffff:10.0.0.1" is an address in disguise, which programs read '
+         "differently: write it as 10.0.0.1"),
+    Case("allowed-twice", webhook('allow_hosts = ["Hooks.example", "hooks.example."]'),
+         'line 10: webhook[platform].allow_hosts: "hooks.example" stands twice in the list'),
+    Case("allowed-not-in-list", webhook('allow_hosts = "hooks.example"'),
+         'line 10: webhook[platform].allow_hosts: must be a list in brackets, such as ["…", "…"], not text'),
     Case("webhook-unsigned", webhook('- secret'),
          'line 6: webhook[platform].secret: missing: every webhook is signed; add secret_file = "…". Make '
          'one with: echo "whsec_$(openssl rand -base64 32)"'),
