@@ -5,10 +5,11 @@ from typing import Annotated
 
 import typer
 
+from bounce_watcher.cli.configuration import load_settings
 from bounce_watcher.cli.errors import WrongUsage
 from bounce_watcher.cli.ledgers import ledger_of
 from bounce_watcher.cli.options import ConfigFile, Debug, DryRun, Json, Limit, example
-from bounce_watcher.cli.output import clean, count, say
+from bounce_watcher.cli.output import clean, count, json_line, say
 from bounce_watcher.cli.rows import OUTBOX_COLUMNS, outbox_row
 from bounce_watcher.cli.tables import listing
 from bounce_watcher.config import Settings
@@ -16,6 +17,7 @@ from bounce_watcher.ledger.filters import OutboxFilter
 from bounce_watcher.ledger.store import Ledger
 from bounce_watcher.model.errors import PermanentFailure
 from bounce_watcher.model.ledger import OutboxItem, OutboxState
+from bounce_watcher.outbox.signature import PRIVATE_MEND, public_key
 from bounce_watcher.service.clock import utcnow
 
 commands = typer.Typer(help="Webhooks that are due, delivered or dead; send them again or give them up.")
@@ -90,6 +92,28 @@ def discard(
         found = ledger.discard(ids=chosen, target=target)
     _refuse_nothing(chosen, found)
     say(f"{count(found, 'webhook')} discarded")
+
+
+@commands.command("public-key", epilog=example("outbox public-key platform"))
+def show_public_key(
+    target: Annotated[str, typer.Argument(metavar="TARGET", help="The name of a webhook.")],
+    as_json: Json = False,
+    config: ConfigFile = None,
+    debug: Debug = False,
+) -> None:
+    """Shows the public keys (whpk_…) that a webhook's receiver verifies by, the current one first.
+
+    Each belongs to one of the webhook's whsk_… secrets. Whoever has it can verify what is sent and sign nothing.
+    """
+    settings = load_settings(config)
+    _check(settings, target)
+    (webhook,) = (each for each in settings.webhooks if each.name == target)
+    keys = [key for secret in webhook.secrets if (key := public_key(secret))]
+    if not keys:
+        raise PermanentFailure(f"webhook {target}: its secrets are shared ones (whsec_…), which have no public key: "
+                               f"add a whsk_… one to secret or old_secrets, {PRIVATE_MEND}")
+    for key in keys:
+        say(json_line({"target": target, "public_key": key}) if as_json else key)
 
 
 def _matching(

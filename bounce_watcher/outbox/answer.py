@@ -7,7 +7,7 @@ MAX_LINE = 240
 
 _CONTROLS = re.compile(r"[\x00-\x20\x7f-\x9f\u2028\u2029]+")
 _MASKS = (
-    (re.compile(r"whsec_[A-Za-z0-9+/=_-]+"), "whsec_…"),
+    (re.compile(r"(whsec_|whsk_)[A-Za-z0-9+/=_-]+"), r"\1…"),
     (re.compile(r"(https?://)[^/\s@?#]{1,200}@", re.IGNORECASE), r"\1…@"),       # userinfo
     (re.compile(r"(https?://[^\s?#\"'<>]{1,200})[?#][^\s\"'<>]*", re.IGNORECASE), r"\1?…"),  # query and fragment
     (re.compile(r"[^\s@\"'<>()\[\]{},;:=…]{1,64}@(?=[A-Za-z0-9\[])"), "…@"),         # the local part of an address

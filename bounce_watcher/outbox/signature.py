@@ -1,31 +1,47 @@
-"""Standard Webhooks 1.0: the headers by which a receiver knows that a request is ours. Pure."""
+"""Standard Webhooks 1.0: the headers by which a receiver knows that a request is ours. Pure.
+
+A secret is shared, `whsec_…` (HMAC-SHA256, signatures "v1"), or the private half of a pair of Ed25519 keys, `whsk_…`
+(RFC 8032, signatures "v1a"), whose public half `whpk_…` is all that a receiver needs: it can verify and not sign.
+"""
 
 import base64
 import binascii
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from pydantic import SecretStr
 from standardwebhooks import Webhook
 
-PREFIX = "whsec_"
+SHARED, PRIVATE, PUBLIC = "whsec_", "whsk_", "whpk_"
 MIN_KEY_BYTES, MAX_KEY_BYTES = 24, 64
+SEED_BYTES = 32
 MEND = 'make one with: echo "whsec_$(openssl rand -base64 32)"'
+PRIVATE_MEND = 'make one with: echo "whsk_$(openssl rand -base64 32)"'
 
 
 def signed_headers(item_id: str, body: str, now: datetime, secrets: Sequence[SecretStr]) -> dict[str, str]:
     """The three headers for one try at `now` (aware).
 
-    One signature a secret, parted by spaces: while a secret rotates the receiver may check with the old or the new.
+    One signature a secret, parted by spaces: while a secret rotates the receiver may check with the old or the new, and
+    receivers of the one kind pass over signatures of the other.
     """
     # standardwebhooks relabels whatever zone it is given as UTC, without converting: give it UTC in whole seconds.
     moment = now.astimezone(UTC).replace(microsecond=0)
-    signatures = [Webhook(secret.get_secret_value()).sign(item_id, moment, body) for secret in secrets]
     return {
         "webhook-id": item_id,
         "webhook-timestamp": str(int(moment.timestamp())),
-        "webhook-signature": " ".join(signatures),
+        "webhook-signature": " ".join(_signature(each.get_secret_value(), item_id, moment, body) for each in secrets),
     }
+
+
+def public_key(secret: SecretStr) -> str | None:
+    """The `whpk_…` that verifies what a sound `whsk_…` has signed; None for a shared secret, which has none."""
+    text = secret.get_secret_value()
+    if not text.startswith(PRIVATE):
+        return None
+    return PUBLIC + base64.b64encode(_public_bytes(_private_key(text))).decode()
 
 
 def check_secret(text: str) -> str | None:
@@ -34,16 +50,52 @@ def check_secret(text: str) -> str | None:
     Strict where the package is not: it drops characters that are no base64, and would so sign with another key than a
     receiver in another language checks with.
     """
-    if not text.startswith(PREFIX):
-        return f"a webhook secret begins with {PREFIX}: {MEND}"
-    try:
-        key = base64.b64decode(_padded(text.removeprefix(PREFIX)), validate=True)
-    except (binascii.Error, ValueError):
-        return f"what follows {PREFIX} is not base64: {MEND}"
+    if text.startswith(PUBLIC):
+        return f"{PUBLIC} is a public key, which verifies and cannot sign: write the {PRIVATE} that it belongs to"
+    if text.startswith(PRIVATE):
+        return _private_fault(text)
+    if not text.startswith(SHARED):
+        return f"a webhook secret begins with {SHARED}, or for ed25519 with {PRIVATE}: {MEND}"
+    key = _decoded(text.removeprefix(SHARED))
+    if key is None:
+        return f"what follows {SHARED} is not base64: {MEND}"
     if not MIN_KEY_BYTES <= len(key) <= MAX_KEY_BYTES:
         return f"the key has {len(key)} bytes, must have {MIN_KEY_BYTES} to {MAX_KEY_BYTES}: {MEND}"
     return None
 
 
-def _padded(encoded: str) -> str:
-    return encoded if "=" in encoded else encoded + "=" * (-len(encoded) % 4)
+def _private_fault(text: str) -> str | None:
+    key = _decoded(text.removeprefix(PRIVATE))
+    if key is None:
+        return f"what follows {PRIVATE} is not base64: {PRIVATE_MEND}"
+    if len(key) not in (SEED_BYTES, 2 * SEED_BYTES):
+        return f"the key has {len(key)} bytes, must have {SEED_BYTES}, or 64 with the public half: {PRIVATE_MEND}"
+    if key[SEED_BYTES:] not in (b"", _public_bytes(_private_key(text))):
+        return f"the public half of the key is that of another: copy it anew, or {PRIVATE_MEND}"
+    return None
+
+
+def _signature(secret: str, item_id: str, moment: datetime, body: str) -> str:
+    """`moment` is in UTC and whole seconds."""
+    if not secret.startswith(PRIVATE):
+        return Webhook(secret).sign(item_id, moment, body)
+    signed = _private_key(secret).sign(f"{item_id}.{int(moment.timestamp())}.{body}".encode())
+    return f"v1a,{base64.b64encode(signed).decode()}"
+
+
+def _private_key(secret: str) -> Ed25519PrivateKey:
+    """Of the seed, or of the seed with the public half behind it, as some libraries keep a private key."""
+    key = _decoded(secret.removeprefix(PRIVATE)) or b""
+    return Ed25519PrivateKey.from_private_bytes(key[:SEED_BYTES])
+
+
+def _public_bytes(key: Ed25519PrivateKey) -> bytes:
+    return key.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
+
+
+def _decoded(encoded: str) -> bytes | None:
+    padded = encoded if "=" in encoded else encoded + "=" * (-len(encoded) % 4)
+    try:
+        return base64.b64decode(padded, validate=True)
+    except (binascii.Error, ValueError):
+        return None

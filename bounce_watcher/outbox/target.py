@@ -14,7 +14,7 @@ DEFAULT_TYPES = frozenset({NoticeType.SUPPRESSED, NoticeType.RELEASED})
 
 @dataclass(frozen=True, slots=True)
 class WebhookTarget:
-    """`secrets` sign every request, the current one first; more than one while a secret rotates (whsec_…).
+    """`secrets` (whsec_… or whsk_…) sign every request, each of them, the current one first.
 
     `allow_hosts` are hosts that may have an address that is not public, see `reach.Reach`.
     """

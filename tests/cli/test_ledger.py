@@ -138,6 +138,22 @@ def test_discard_and_retry(filled: Program) -> None:
     assert filled.ledger("outbox", "retry").status == 0
 
 
+def test_public_keys_are_those_of_the_private_ones(program: Program) -> None:
+    shared = 'secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"'
+    private = "whsk_6Xb/dCcHpPea21PS1N9VY/NZW723CEc77N4rJCubMbfVKIDij2HKpMKkioLlX0dRqSKJp4AJ6p9lMicMFs6Kvg=="
+    public = "whpk_1SiA4o9hyqTCpIqC5V9HUakiiaeACeqfZTInDBbOir4="
+    text = program.config.read_text()
+    refused = program.ledger("outbox", "public-key", "platform")
+    assert refused.status == 1
+    assert "have no public key" in refused.complaint
+    program.config.write_text(text.replace(shared, f'{shared}\nold_secrets = ["{private}"]'))
+    shown = program.ledger("outbox", "public-key", "platform")
+    assert (shown.status, shown.out) == (0, f"{public}\n")
+    row = program.ledger("outbox", "public-key", "platform", "--json").rows
+    assert row == [{"target": "platform", "public_key": public}]
+    assert program.ledger("outbox", "public-key", "nobody").status == 2
+
+
 def test_recipients(filled: Program) -> None:
     row = filled.ledger("recipients", "show", "bela@full.example", "--json").rows[0]
     assert set(row) >= RECIPIENT

@@ -67,8 +67,17 @@ CASES = [
          'line 6: webhook[platform].secret: missing: every webhook is signed; add secret_file = "…". Make '
          'one with: echo "whsec_$(openssl rand -base64 32)"'),
     Case("webhook-secret-without-prefix", webhook('secret = "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"'),
-         "line 9: webhook[platform].secret: a webhook secret begins with whsec_: make one with: echo "
-         '"whsec_$(openssl rand -base64 32)"'),
+         "line 9: webhook[platform].secret: a webhook secret begins with whsec_, or for ed25519 with whsk_: "
+         'make one with: echo "whsec_$(openssl rand -base64 32)"'),
+    Case("webhook-public-key-for-a-secret", webhook('secret = "whpk_1SiA4o9hyqTCpIqC5V9HUakiiaeACeqfZTInDBbOir4="'),
+         "line 9: webhook[platform].secret: whpk_ is a public key, which verifies and cannot sign: write the whsk_ "
+         "that it belongs to"),
+    Case("webhook-private-key-short", webhook('secret = "whsk_c2hvcnQ="'),
+         "line 9: webhook[platform].secret: the key has 5 bytes, must have 32, or 64 with the public half: make one "
+         'with: echo "whsk_$(openssl rand -base64 32)"'),
+    Case("webhook-old-private-key-bad", webhook('old_secrets = ["whsk_!!"]'),
+         'line 10: webhook[platform].old_secrets: what follows whsk_ is not base64: make one with: echo '
+         '"whsk_$(openssl rand -base64 32)"'),
     Case("webhook-secret-short", webhook('secret = "whsec_c2hvcnQ="'),
          "line 9: webhook[platform].secret: the key has 5 bytes, must have 24 to 64: make one with: echo "
          '"whsec_$(openssl rand -base64 32)"'),
