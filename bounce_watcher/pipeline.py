@@ -13,13 +13,14 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from bounce_watcher.attribution.attribute import attribute, no_key
+from bounce_watcher.attribution.authenticity import authenticity
 from bounce_watcher.attribution.dkim import KeyOf
 from bounce_watcher.attribution.settings import AttributionSettings
 from bounce_watcher.classification.classify import classify
 from bounce_watcher.classification.ruleset import Ruleset
 from bounce_watcher.model.address import address_key
 from bounce_watcher.model.fields import Action
-from bounce_watcher.model.finding import Analysis, Finding, RecipientVerdict, SentMessage
+from bounce_watcher.model.finding import Analysis, Authenticity, Finding, RecipientVerdict, SentMessage
 from bounce_watcher.model.message import message_digest
 from bounce_watcher.parsing.message import ParsedMessage, parse
 from bounce_watcher.recognition import recognise
@@ -37,29 +38,36 @@ class Toolkit:
     dkim_key: KeyOf = no_key
 
 
-def analyse(content: bytes, toolkit: Toolkit, at: datetime | None = None) -> Analysis:
+def analyse(content: bytes, toolkit: Toolkit, at: datetime | None = None, mailbox: str | None = None) -> Analysis:
     """All that one message says. Total: any bytes give an analysis; an exception is a bug.
 
-    `at` is when it was received (aware), by which tokens run out; None asks nothing of their age.
+    `at` is when it was received (aware), by which tokens run out; None asks nothing of their age. `mailbox` is the
+    name of the configured one that it came to, whose server may say whether it is genuine; None = not known.
     """
     message = parse(content)
     recognition = recognise(message)
+    genuine = authenticity(message.headers, toolkit.attribution.authserv_ids_of(mailbox))
     return Analysis(
         kind=recognition.kind,
         digest=message_digest(message.content),
-        recipients=_each_once(_judged(message, each, recognition.sent, toolkit, at) for each in recognition.findings),
+        recipients=_each_once(
+            _judged(message, each, recognition.sent, genuine, toolkit, at) for each in recognition.findings
+        ),
         sent=recognition.sent,
         feedback_type=recognition.feedback_type,
+        authenticity=genuine,
     )
 
 
 def _judged(
-    message: ParsedMessage, finding: Finding, sent: SentMessage, toolkit: Toolkit, at: datetime | None
+    message: ParsedMessage, finding: Finding, sent: SentMessage, genuine: Authenticity, toolkit: Toolkit,
+    at: datetime | None,
 ) -> RecipientVerdict:
     is_judged = finding.report.action in _JUDGED
     verdict = classify(finding.report, finding.reporting_mta, toolkit.ruleset) if is_judged else None
     attribution = attribute(
-        message, finding, toolkit.attribution, mail_from=sent.mail_from, key_of=toolkit.dkim_key, at=at
+        message, finding, toolkit.attribution, mail_from=sent.mail_from, key_of=toolkit.dkim_key, at=at,
+        genuine=genuine,
     )
     return RecipientVerdict(finding, attribution, verdict)
 

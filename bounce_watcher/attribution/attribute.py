@@ -8,6 +8,8 @@ Strongest first:
 - something in the form of a token that we did not sign, that has run out, or that is for another recipient than the one
   that the report says was mailed: forged or mixed up. There is doubt, and no more proof than prose.
 - a DKIM signature of ours over a field that names the very recipient (SIGNATURE).
+- the mailbox's own server, which says that the report is not from whom it claims to be (`authenticity`): there is doubt
+  as with a forged token. What stands above proves more: bounces that were forwarded fail such checks.
 - a plain VERP address or a field of ours that does (VERP).
 - nothing: what the finding itself rests on.
 
@@ -21,7 +23,7 @@ from bounce_watcher.attribution.return_path import Token
 from bounce_watcher.attribution.settings import AttributionSettings
 from bounce_watcher.attribution.traces import Traces, traces
 from bounce_watcher.model.address import address_key
-from bounce_watcher.model.finding import Attribution, Evidence, Finding
+from bounce_watcher.model.finding import UNTOLD, Attribution, Authenticity, Evidence, Finding
 from bounce_watcher.parsing.message import ParsedMessage
 
 
@@ -38,18 +40,23 @@ def attribute(
     mail_from: str | None = None,
     key_of: KeyOf = no_key,
     at: datetime | None = None,
+    genuine: Authenticity = UNTOLD,
 ) -> Attribution:
     """The attribution of one finding. Total: no header can make it raise.
 
     `mail_from` is the envelope sender that a feedback report tells; `key_of` looks up DKIM keys of our domains; `at` is
-    when the report was received (aware), None where it is not to be asked how old a token is.
+    when the report was received (aware), None where it is not to be asked how old a token is; `genuine` is what the
+    mailbox's server found of the report.
     `recipient` is "" where nothing names one.
     """
     found = traces(message, mail_from, settings, key_of, at)
     for token, grade in ((found.token, Evidence.TOKEN), (found.header_token, Evidence.SIGNATURE)):
         if token is not None:
             return _by_token(token, grade, found, finding, settings, at)
-    return _by_address(found, finding)
+    by_address = _by_address(found, finding)
+    if genuine.failure and not by_address.evidence.at_least(Evidence.SIGNATURE):
+        return _doubted(finding, genuine.failure)
+    return by_address
 
 
 def _by_token(

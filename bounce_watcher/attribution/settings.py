@@ -28,6 +28,8 @@ class AttributionSettings:
 
     `own_domains` are the From and DKIM domains of what we send. An empty `token_keys` means: no token is ours.
     `token_max_age` None = tokens do not run out. `token_header` is the field that holds a token in what we send.
+    `authserv_ids` are the names of mailboxes and of the servers before each, as `authenticity.server_key` writes them,
+    whose Authentication-Results are believed.
     `dkim_keys` are names and TXT records of DKIM keys of ours; with `dkim_dns` those of `own_domains` are looked up.
     """
 
@@ -39,3 +41,8 @@ class AttributionSettings:
     headers: HeaderNames = HeaderNames()
     dkim_keys: tuple[tuple[str, str], ...] = ()
     dkim_dns: bool = True
+    authserv_ids: tuple[tuple[str, frozenset[str]], ...] = ()
+
+    def authserv_ids_of(self, mailbox: str | None) -> frozenset[str]:
+        """The servers that are believed of mail in `mailbox`; all of them where it is None, as of mail from a file."""
+        return frozenset().union(*(ids for name, ids in self.authserv_ids if mailbox in {None, name}))

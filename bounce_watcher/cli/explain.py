@@ -20,7 +20,15 @@ from bounce_watcher.config import Settings
 from bounce_watcher.ledger.filters import EventFilter
 from bounce_watcher.ledger.store import Ledger
 from bounce_watcher.model.errors import BounceWatcherError, PermanentFailure
-from bounce_watcher.model.finding import EVENT_KINDS, Analysis, Evidence, Kind, Provenance, RecipientVerdict
+from bounce_watcher.model.finding import (
+    EVENT_KINDS,
+    Analysis,
+    Authenticity,
+    Evidence,
+    Kind,
+    Provenance,
+    RecipientVerdict,
+)
 from bounce_watcher.model.ledger import BounceEvent, CountedBounce, Decision, History, RecipientRecord, Scope, Step
 from bounce_watcher.model.message import RawMessage
 from bounce_watcher.parsing.message import parse
@@ -100,7 +108,7 @@ class _Explainer:
 
     def tell(self, raw: RawMessage) -> None:
         raw = replace(raw, stream=self.stream)
-        analysis = analyse(raw.content, self.toolkit, raw.received_at)
+        analysis = analyse(raw.content, self.toolkit, raw.received_at, raw.mailbox)
         decisions = _decisions(raw, analysis, self.policy, self.ledger)
         rules = {rule.id: rule for rule in self.toolkit.ruleset.rules}
         for line in _explained(raw, analysis, decisions, rules):
@@ -162,6 +170,7 @@ def _explained(
     yield from field("known by", answered_by(parse(raw.content)))
     yield from field("received", iso(raw.received_at))
     yield from field("type", analysis.feedback_type)
+    yield from field("genuine", _genuine(analysis.authenticity))
     yield from field("sent mail", _sent(analysis))
     if raw.is_truncated:
         yield from field("note", f"read as far as {len(raw.content)} of {raw.size} bytes")
@@ -171,6 +180,11 @@ def _explained(
         yield from _recipient(each, rules)
         if decision is not None:
             yield from _policy(decision)
+
+
+def _genuine(found: Authenticity) -> str | None:
+    """What our own server found of the report itself."""
+    return f"no: {found.failure}" if found.failure else "; ".join(found.passes)
 
 
 def _sent(analysis: Analysis) -> str:

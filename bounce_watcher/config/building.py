@@ -1,5 +1,7 @@
 """From the checked tables to the values that everybody works with."""
 
+from collections.abc import Sequence
+
 from pydantic import SecretStr
 
 from bounce_watcher.attribution.settings import AttributionSettings, HeaderNames
@@ -42,7 +44,7 @@ def build(file: ConfigFile, notes: Notes) -> Settings:
         mailboxes=tuple(_mailbox(table) for table in file.mailbox),
         webhooks=tuple(_webhook(table) for table in file.webhook),
         policy=_policy(file.policy, has_tokens=file.attribution.token_key is not None),
-        attribution=_attribution(file.attribution),
+        attribution=_attribution(file.attribution, file.mailbox),
         log_level=file.log.level,
         log_format=file.log.format,
         workers=file.service.workers,
@@ -152,7 +154,7 @@ def _threshold(table: SoftTable) -> Threshold:
     return Threshold(table.bounces, table.distinct_days, table.span, table.window)
 
 
-def _attribution(table: AttributionTable) -> AttributionSettings:
+def _attribution(table: AttributionTable, mailboxes: Sequence[MailboxTable]) -> AttributionSettings:
     keys = (table.token_key, *table.token_old_keys) if table.token_key else tuple(table.token_old_keys)
     return AttributionSettings(
         return_path=table.return_path,
@@ -164,6 +166,9 @@ def _attribution(table: AttributionTable) -> AttributionSettings:
         dkim_keys=tuple((key.name, key.record) for key in table.dkim_key),
         dkim_dns=table.dkim_dns,
     )
+        authserv_ids=tuple(
+            (each.name, frozenset(each.trusted_authserv_id)) for each in mailboxes if each.trusted_authserv_id
+        ),
 
 
 def _key(secret: SecretStr) -> bytes:

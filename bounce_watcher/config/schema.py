@@ -157,6 +157,9 @@ class MailboxTable(Table):
     max_message_bytes: Annotated[Size, between(64 * KIB, 256 * MIB)] = _IMAP["max_message_bytes"]
     page_messages: Annotated[int, between(1, 1000)] = _IMAP["page_messages"]
     page_bytes: Annotated[Size, between(64 * KIB, 1024 * MIB)] = _IMAP["page_bytes"]
+    trusted_authserv_id: Annotated[
+        list[AuthservId], BeforeValidator(_one_or_more), AfterValidator(_not_empty), AfterValidator(_no_repeats)
+    ] | None = None
 
     @field_validator("security")
     @classmethod

@@ -13,6 +13,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, ValidationInfo
 
+from bounce_watcher.attribution.authenticity import server_key
 from bounce_watcher.model.address import address_key
 
 from bounce_watcher.outbox.reach import host_fault, normal_host
@@ -276,6 +277,14 @@ def _address(value: str) -> str:
 
 
 def _protected(value: str) -> str:
+def _authserv_id(value: str) -> str:
+    """The name of a server in Authentication-Results (RFC 8601 section 2.5), as such names are compared."""
+    if not (_AUTHSERV_ID.fullmatch(value) and server_key(value)):
+        raise ValueError(f'{quoted(value)} is no name of a server: write what stands before the first ";" of '
+                         'Authentication-Results in mail of this mailbox, such as "mx.example.com"')
+    return server_key(value)
+
+
     """An address, or every address of a domain: "@example.org". As `address_key` writes them."""
     if value.startswith("@"):
         return f"@{_domain(value[1:])}"
@@ -306,6 +315,7 @@ FieldName = Annotated[Text, AfterValidator(_field_name)]
 KeyName = Annotated[Text, AfterValidator(_key_name)]
 Address = Annotated[Text, AfterValidator(_address)]
 Protected = Annotated[Text, AfterValidator(_protected)]
+AuthservId = Annotated[Text, AfterValidator(_authserv_id)]
 
 
 # ── files ───────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -91,6 +91,20 @@ class Attribution:
 
 
 @dataclass(frozen=True, slots=True)
+class Authenticity:
+    """What the mailbox's own server found of the report itself; empty where it told nothing or is not to be believed.
+
+    `passes` says in words who the report is from; `failure` why it is not from whom it says, None where it may be.
+    """
+
+    passes: tuple[str, ...] = ()
+    failure: str | None = None
+
+
+UNTOLD = Authenticity()
+
+
+@dataclass(frozen=True, slots=True)
 class RecipientVerdict:
     """Finding, meaning and attribution of one recipient. `verdict` is None unless it failed or is delayed."""
 
@@ -112,3 +126,4 @@ class Analysis:
     recipients: tuple[RecipientVerdict, ...] = ()
     sent: SentMessage = SentMessage()
     feedback_type: str | None = None
+    authenticity: Authenticity = UNTOLD

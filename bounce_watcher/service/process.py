@@ -37,7 +37,7 @@ def message_record(raw: RawMessage, analysis: Analysis, packed: bytes | None) ->
     if analysis.kind in EVENT_KINDS:
         events = tuple(_event(raw, analysis, each) for each in analysis.recipients)
     if analysis.kind is Kind.COMPLAINT and not events and analysis.sent.message_id:
-        events = (_event(raw, analysis, _NOBODY),)
+        events = (_event(raw, analysis, _nobody(analysis)),)
     return MessageRecord(
         digest=analysis.digest,
         kind=analysis.kind,
@@ -50,9 +50,9 @@ def message_record(raw: RawMessage, analysis: Analysis, packed: bytes | None) ->
     )
 
 
-_NOBODY = RecipientVerdict(
-    Finding(RecipientReport(), Provenance("message-id", "", ""), Evidence.PROSE), Attribution("", Evidence.PROSE), None
-)
+def _nobody(analysis: Analysis) -> RecipientVerdict:
+    finding = Finding(RecipientReport(), Provenance("message-id", "", ""), Evidence.PROSE)
+    return RecipientVerdict(finding, Attribution("", Evidence.PROSE, doubt=analysis.authenticity.failure), None)
 
 
 def _event(raw: RawMessage, analysis: Analysis, each: RecipientVerdict) -> BounceEvent:
@@ -99,9 +99,10 @@ def destination(analysis: Analysis) -> Destination:
 
 
 def _names_nobody(analysis: Analysis) -> bool:
-    """A report that should tell of a recipient and does not. Feedback that is no complaint need not."""
-    must_name = analysis.kind in EVENT_KINDS and analysis.feedback_type in {None, ABUSE}
-    return must_name and not analysis.recipients
+    """A report that should tell of a recipient and does not. Feedback that is no complaint need not, if it is genuine.
+    """
+    must_name = analysis.feedback_type in {None, ABUSE} or analysis.authenticity.failure is not None
+    return analysis.kind in EVENT_KINDS and must_name and not analysis.recipients
 
 
 def _needs_review(each: RecipientVerdict) -> bool:

@@ -78,7 +78,7 @@ def _not_after(raw: RawMessage, now: datetime) -> RawMessage:
 def analyse_one(raw: RawMessage, toolkit: Toolkit) -> Analysed:
     """`analyse` shielded: an exception is a bug of ours and must not stop the mail behind it."""
     try:
-        analysis = analyse(raw.content, toolkit, raw.received_at)
+        analysis = analyse(raw.content, toolkit, raw.received_at, raw.mailbox)
         return Analysed(message_record(raw, analysis, pack(raw.content)), destination(analysis))
     except Exception as bug:
         return Analysed(None, error=_described(bug))

@@ -77,6 +77,24 @@ def test_explain_keeps_to_the_width(program: Program, columns: str, monkeypatch:
     assert max(map(len, out.splitlines())) <= int(columns)
 
 
+@pytest.mark.parametrize(("results", "genuine", "doubt"), [
+    ("dmarc=pass header.from=mx.example", "its From is that of mx.example", None),
+    ("dmarc=fail header.from=mx.example", "no: the mailbox's server says that its From is not that of mx.example "
+     "(dmarc=fail)", "the mailbox's server says that its From is not that of mx.example (dmarc=fail)"),
+    ("none", None, None),
+])
+def test_explain_tells_what_the_mailboxs_server_found(
+    program: Program, results: str, genuine: str | None, doubt: str | None
+) -> None:
+    message = f"Authentication-Results: MX.example.com; {results}\n" + postfix(letter(1, "anna@gone.example"))
+    assert "genuine" not in told(program.ledger("explain", "-", stdin=message).out)
+    program.config.write_text(program.config.read_text().replace(
+        'stream = "news"', 'stream = "news"\ntrusted_authserv_id = "mx.example.com"'
+    ))
+    shown = told(program.ledger("explain", "-", stdin=message).out)
+    assert (shown.get("genuine"), shown.get("doubt")) == (genuine, doubt)
+
+
 def test_hostile_words_cannot_paint(program: Program) -> None:
     reply = "550 5.1.1 \x1b[2J\x07user unknown\u202e"
     for arguments in (("classify-reply", reply), ("explain", "-")):

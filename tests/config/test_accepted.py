@@ -197,6 +197,16 @@ def test_attribution() -> None:
     assert settings.warnings == ()
 
 
+def test_whose_authentication_results_are_believed() -> None:
+    one = mailbox('trusted_authserv_id = "MX.Example.com."')
+    two = mailbox('name = "b"', 'folder = "B"', 'trusted_authserv_id = ["mx.bücher.example", "mx.example.com"]')
+    three = mailbox('name = "c"', 'folder = "C"')
+    assert accepted(one + two + three).attribution.authserv_ids == (
+        ("returns", frozenset({"mx.example.com"})),
+        ("b", frozenset({"mx.xn--bcher-kva.example", "mx.example.com"})),
+    )
+
+
 def test_what_is_known_of_mail_that_comes_back() -> None:
     settings = accepted(rest(
         *TOKENS, 'token_max_age = "never"', 'token_header = "X-Our-Token"', "dkim_dns = false",

@@ -84,6 +84,22 @@ CASES = [
          '"512KiB", "1MiB", "1GiB"'),
     Case("page-of-none", mailbox('page_messages = 0'),
          "line 6: mailbox[returns].page_messages: 0 is out of range: from 1 to 1000"),
+    *(
+        Case(f"authserv-id-{name}", mailbox(f'trusted_authserv_id = "{value}"'),
+             f'line 6: mailbox[returns].trusted_authserv_id: "{value}" is no name of a server: write what stands '
+             'before the first ";" of Authentication-Results in mail of this mailbox, such as "mx.example.com"')
+        for name, value in {
+            "with-results": "mx.example.com; none", "with-version": "mx.example.com 1", "is-address": "a@example.com",
+            "of-nothing": ".",
+        }.items()
+    ),
+    Case("authserv-id-twice", mailbox('trusted_authserv_id = ["mx.example.com", "MX.Example.com"]'),
+         'line 6: mailbox[returns].trusted_authserv_id: "mx.example.com" stands twice in the list'),
+    Case("authserv-id-of-none", mailbox("trusted_authserv_id = []"),
+         "line 6: mailbox[returns].trusted_authserv_id: is an empty list: name at least one"),
+    Case("authserv-id-no-text", mailbox("trusted_authserv_id = true"),
+         'line 6: mailbox[returns].trusted_authserv_id: must be a list in brackets, such as ["…", "…"], not true or '
+         "false"),
     Case("ca-file-missing", mailbox('ca_file = "no-such.pem"'),
          'line 6: mailbox[returns].ca_file: "{folder}/no-such.pem" cannot be read: no such file or '
          "directory"),

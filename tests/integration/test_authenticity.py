@@ -88,6 +88,34 @@ def test_what_is_proven_counts_and_what_pretends_goes_to_review(house: House) ->
         assert events[name]["counted"] == "evidence is report, the policy asks for signature"
 
 
+def test_what_the_mailboxs_server_calls_forged_goes_to_review(house: House) -> None:
+    house.more = CONFIG + '[policy.evidence]\nhard = "report"\n'
+    house.mailbox_keys = 'trusted_authserv_id = "mx.example.com"'
+    house.configure()
+    forged = b"Authentication-Results: mx.example.com;\n\tdmarc=fail (p=REJECT) header.from=mx.example.net\n"
+    foreign = b"Authentication-Results: mx.example.org; none\n"
+    passed = b"Authentication-Results: mx.example.com; spf=softfail; dkim=pass header.d=mx.example.net\n"
+    victim = forged + bounce("victim@example.org")
+    house.dovecot.deliver(house.user, [
+        victim,
+        forged + PROVEN["gone@example.org"],
+        passed + forged.replace(b"mx.example.com", b"mx.example.net") + bounce("left@example.org"),
+        foreign + forged + bounce("moved@example.org"),
+    ], received_at=NOW)
+
+    [mailbox, *_] = house.rows("poll")
+    assert mailbox["doubted"] == 1
+    assert house.folder("review") == [victim]
+    assert {row["recipient"] for row in house.suppressions()} == {
+        "gone@example.org", "left@example.org", "moved@example.org",
+    }
+    [event] = [event for event in house.events() if event["recipient"] == "victim@example.org"]
+    assert event["evidence"] == "prose"
+    assert event["counted"] == (
+        "forged or mixed up: the mailbox's server says that its From is not that of mx.example.net (dmarc=fail)"
+    )
+
+
 def test_a_token_is_judged_by_the_time_of_its_report(house: House) -> None:
     """Mail that lay in the mailbox for months while nobody read it has not run out."""
     house.more = CONFIG

@@ -11,7 +11,7 @@ from bounce_watcher.attribution.return_path import make_return_path
 from bounce_watcher.attribution.settings import AttributionSettings
 from bounce_watcher.classification.ruleset import load_builtin
 from bounce_watcher.model.fields import Action
-from bounce_watcher.model.finding import Attribution, Evidence, Kind
+from bounce_watcher.model.finding import UNTOLD, Attribution, Evidence, Kind
 from bounce_watcher.model.message import message_digest
 from bounce_watcher.model.verdict import BounceType, Reason
 from bounce_watcher.pipeline import Toolkit, analyse
@@ -53,6 +53,30 @@ def test_addresses_that_a_token_shows_to_be_one_recipient_give_one_verdict() -> 
     (only,) = analyse(report(status, headers=f"Delivered-To: {token}\n"), TOOLKIT).recipients
     assert only.attribution.recipient == "user@example.org"
     assert only.finding.report.action is Action.FAILED
+
+
+FORGED = report(headers="Authentication-Results: mx.example.com; dmarc=fail header.from=example.net\n")
+GENUINE = report(headers="Authentication-Results: mx.example.com; dmarc=pass header.from=example.net\n")
+TRUSTING = Toolkit(TOOLKIT.ruleset, AttributionSettings(authserv_ids=(("returns", frozenset({"mx.example.com"})),)))
+
+
+@pytest.mark.parametrize(("mailbox", "is_doubted"), [("returns", True), ("other", False), (None, True)])
+def test_a_report_is_doubted_by_the_word_of_its_own_mailboxs_server(mailbox: str | None, is_doubted: bool) -> None:
+    analysis = analyse(FORGED, TRUSTING, mailbox=mailbox)
+    (only,) = analysis.recipients
+    assert (only.attribution.doubt is not None, analysis.authenticity.failure is not None) == (is_doubted, is_doubted)
+    assert only.attribution.doubt == analysis.authenticity.failure
+
+
+def test_without_a_trusted_server_no_word_is_believed() -> None:
+    assert analyse(FORGED, TOOLKIT).authenticity == UNTOLD
+
+
+def test_a_genuine_report_proves_no_more_than_itself() -> None:
+    analysis = analyse(GENUINE, TRUSTING, mailbox="returns")
+    (only,) = analysis.recipients
+    assert analysis.authenticity.passes == ("its From is that of example.net",)
+    assert only.attribution == analyse(report(), TOOLKIT).recipients[0].attribution
 
 
 def test_a_complaint_of_nobody_is_about_whom_its_return_path_names() -> None:

@@ -10,6 +10,7 @@ from bounce_watcher.model.fields import Action, EnhancedStatus, RecipientReport
 from bounce_watcher.model.finding import (
     Analysis,
     Attribution,
+    Authenticity,
     Evidence,
     Finding,
     Kind,
@@ -32,6 +33,9 @@ FAILED = RecipientReport(
 )
 VERDICT = Verdict(Reason.INVALID_RECIPIENT, "common.no-such-user", "RFC 3463", "no such user", 550,
                   EnhancedStatus(5, 1, 1))
+
+
+FORGED = Authenticity(failure="not from there")
 
 
 def judged(
@@ -89,6 +93,12 @@ def test_a_complaint_of_nobody_is_left_to_who_knows_its_message_id() -> None:
     assert message_record(RAW, replace(complaint, sent=SentMessage()), None).events == ()
 
 
+def test_a_complaint_of_nobody_that_is_forged_stays_in_doubt() -> None:
+    forged = replace(bounce(kind=Kind.COMPLAINT), feedback_type="abuse", authenticity=FORGED)
+    (event,) = message_record(RAW, forged, None).events
+    assert event.doubt == "not from there"
+
+
 UNKNOWN = replace(VERDICT, reason=Reason.UNKNOWN)
 DELAYED = replace(FAILED, action=Action.DELAYED)
 
@@ -105,6 +115,8 @@ DELAYED = replace(FAILED, action=Action.DELAYED)
         (bounce(kind=Kind.OTHER), Destination.REVIEW),
         (replace(bounce(kind=Kind.COMPLAINT), feedback_type="abuse"), Destination.REVIEW),
         (replace(bounce(kind=Kind.COMPLAINT), feedback_type="not-spam"), Destination.PROCESSED),
+        (replace(bounce(kind=Kind.COMPLAINT), feedback_type="not-spam", authenticity=FORGED), Destination.REVIEW),
+        (replace(bounce(kind=Kind.AUTO_REPLY), authenticity=FORGED), Destination.PROCESSED),
         (bounce(), Destination.REVIEW),
         (bounce(judged(verdict=UNKNOWN)), Destination.REVIEW),
         (bounce(judged(), judged(replace(FAILED, original_recipient="b@example.org"), UNKNOWN)), Destination.REVIEW),

@@ -1,0 +1,85 @@
+"""Whether a report is from whom it says, as far as the mailbox's own server found (RFC 8601).
+
+A server adds what it found on top of the header. Anybody can write such a field, so only those count that the servers
+named in the configuration added, and none below one of another's (sections 2.5, 5 and 7.1). Where several of them tell
+of one method, the topmost does: what stands below may have come with the mail, if the server takes no forged ones out.
+
+A report is doubted when
+
+- DMARC fails: who owns the domain of its From says that such mail is not theirs (RFC 7489 section 6.6.2),
+- or, without DMARC's word, SPF fails outright and neither SPF nor DKIM passes for anything.
+
+Nothing else is: a report has no return path, its server often no SPF, and a signature that broke on the way is as good
+as none (RFC 6376 section 6.1). A pass shows who reports. Whose mail it was is another question, so it proves nothing.
+"""
+
+import re
+from collections.abc import Iterable
+
+from bounce_watcher.model.address import address_key
+from bounce_watcher.model.finding import UNTOLD, Authenticity
+from bounce_watcher.parsing.authentication_results import MethodResult, parse_authentication_results
+from bounce_watcher.parsing.headers import Headers
+
+FIELD = "Authentication-Results"
+
+MAX_FIELDS = 10
+"""Fields that are read: a server adds one, or one for each of its filters."""
+
+_FAILS = frozenset({"fail", "hardfail"})  # the latter is RFC 5451's word for SPF
+_DOMAIN = re.compile(r"[\w-]{1,63}(?:\.[\w-]{1,63}){0,20}")
+_PASSES = (
+    ("dkim", "signed by", ("header.d", "header.i")),
+    ("spf", "sent by a server of", ("smtp.mailfrom", "smtp.helo")),
+    ("dmarc", "its From is that of", ("header.from",)),
+)
+_PROPERTIES = {method: properties for method, _, properties in _PASSES}
+
+
+def authenticity(headers: Headers, authserv_ids: frozenset[str]) -> Authenticity:
+    """What the servers of these names, as `server_key` writes them, found of the mail with this header. Total."""
+    if not authserv_ids or FIELD not in headers:
+        return UNTOLD
+    found = _told(headers, authserv_ids)
+    return Authenticity(tuple(dict.fromkeys(_passes(found))), _failure(found))
+
+
+def server_key(authserv_id: str) -> str:
+    """How names of servers compare: as domains do, whatever the case, A-label or U-label."""
+    return address_key(f"@{authserv_id}")[1:]
+
+
+def _told(headers: Headers, authserv_ids: frozenset[str]) -> tuple[MethodResult, ...]:
+    """The results that count, each method's of one field."""
+    told: tuple[MethodResult, ...] = ()
+    for value in headers.get_all_as_written(FIELD)[:MAX_FIELDS]:
+        field = parse_authentication_results(value)
+        if field is None or server_key(field.authserv_id) not in authserv_ids:
+            break
+        known = {each.method for each in told}
+        told += tuple(each for each in field.results if each.method not in known)
+    return told
+
+
+def _failure(found: tuple[MethodResult, ...]) -> str | None:
+    for fail in _with(found, "dmarc", _FAILS):
+        return f"the mailbox's server says that its From is not that of {_domain(fail)} (dmarc={fail.result})"
+    if any(each.result == "pass" for each in found if each.method in _PROPERTIES):
+        return None
+    for fail in _with(found, "spf", _FAILS):
+        return f"the mailbox's server says that it is not from a server of {_domain(fail)} (spf={fail.result})"
+    return None
+
+
+def _passes(found: tuple[MethodResult, ...]) -> Iterable[str]:
+    return (f"{words} {_domain(each)}" for method, words, _ in _PASSES for each in _with(found, method, {"pass"}))
+
+
+def _with(found: tuple[MethodResult, ...], method: str, results: Iterable[str]) -> Iterable[MethodResult]:
+    return (each for each in found if each.method == method and each.result in results)
+
+
+def _domain(each: MethodResult) -> str:
+    """The domain that a result is about, without the address around it: this gets into logs."""
+    named = (each.get(name).rpartition("@")[2].lower() for name in _PROPERTIES[each.method])
+    return next((domain for domain in named if _DOMAIN.fullmatch(domain)), "the domain that it names")
