@@ -15,8 +15,8 @@ from pydantic import AfterValidator, BeforeValidator, ValidationInfo
 
 from bounce_watcher.attribution.authenticity import server_key
 from bounce_watcher.model.address import address_key
-
 from bounce_watcher.outbox.reach import host_fault, normal_host
+
 _DURATION = re.compile(r"(\d{1,9})\s?([smhd])", re.ASCII)
 _UNITS = {"s": timedelta(seconds=1), "m": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1)}
 _SIZE = re.compile(r"(\d{1,9})\s?([KMG])iB", re.ASCII)
@@ -24,6 +24,7 @@ _FACTORS = {"K": 1024, "M": 1024**2, "G": 1024**3}
 _NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 _LABEL = re.compile(r"(?!-)[^\W_](?:[\w-]{0,62})(?<!-)")
 _FIELD_NAME = re.compile(r"[!-9;-~]{1,76}")
+_AUTHSERV_ID = re.compile(r"[^\s@<>()\[\],;:\\\"=?]{1,253}")
 _LOCAL_PART = re.compile(r"[^\s@<>()\[\],;:\\\"\x00-\x1f\x7f]{1,64}")
 _LONGEST = timedelta(days=36_500)
 _KINDS = {
@@ -217,14 +218,12 @@ def _url(value: str) -> str:
         raise ValueError("holds a user name or password: take out what stands before the @")
     if url.fragment:
         raise ValueError("holds a #fragment, which is never sent: take it out")
+    _plainly_written(url.hostname)
     if url.scheme == "http" and not is_loopback(url.hostname):
         raise ValueError("plain http is refused but for this machine itself (127.0.0.1, ::1, localhost): use https://")
-    _plainly_written(url.hostname)
     return value
 
 
-def _split(value: str) -> SplitResult:
-    try:
 def _plainly_written(host: str) -> None:
     if fault := host_fault(host):
         raise ValueError(f"names an address in disguise, which programs read differently: {fault}")
@@ -242,6 +241,8 @@ def _allowed_host(value: str) -> str:
     return normal_host(value)
 
 
+def _split(value: str) -> SplitResult:
+    try:
         url = urlsplit(value)
         url.port  # noqa: B018  # the property is what checks it
     except ValueError:
@@ -255,9 +256,9 @@ Host = Annotated[Text, AfterValidator(_host)]
 Port = Annotated[int, between(1, 65535)]
 Listen = Annotated[Text, AfterValidator(_listen)]
 Url = Annotated[Text, AfterValidator(_url)]
-
-
 AllowedHost = Annotated[Text, AfterValidator(_allowed_host)]
+
+
 # ── addresses ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
 def _domain(value: str) -> str:
@@ -276,7 +277,6 @@ def _address(value: str) -> str:
     return value
 
 
-def _protected(value: str) -> str:
 def _authserv_id(value: str) -> str:
     """The name of a server in Authentication-Results (RFC 8601 section 2.5), as such names are compared."""
     if not (_AUTHSERV_ID.fullmatch(value) and server_key(value)):
@@ -285,6 +285,7 @@ def _authserv_id(value: str) -> str:
     return server_key(value)
 
 
+def _protected(value: str) -> str:
     """An address, or every address of a domain: "@example.org". As `address_key` writes them."""
     if value.startswith("@"):
         return f"@{_domain(value[1:])}"
@@ -314,8 +315,8 @@ Domain = Annotated[Text, AfterValidator(_domain)]
 FieldName = Annotated[Text, AfterValidator(_field_name)]
 KeyName = Annotated[Text, AfterValidator(_key_name)]
 Address = Annotated[Text, AfterValidator(_address)]
-Protected = Annotated[Text, AfterValidator(_protected)]
 AuthservId = Annotated[Text, AfterValidator(_authserv_id)]
+Protected = Annotated[Text, AfterValidator(_protected)]
 
 
 # ── files ───────────────────────────────────────────────────────────────────────────────────────────────────────────
