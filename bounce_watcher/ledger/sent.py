@@ -149,8 +149,8 @@ def with_known_messages(connection: Connection, events: Sequence[BounceEvent]) -
     """`events`, where the platform has sent that Message-ID to that recipient with KNOWN_MESSAGE, if that is stronger.
 
     Where an event names nobody (feedback loops strike addresses out) and the mail went to one recipient alone, it is
-    that one's. The mail's stream and sending go before the mailbox's, a token's before both. What is in doubt, as it
-    contradicts its token, stays so.
+    that one's. The mail's stream and sending go before the mailbox's, a token's before both. What is in doubt
+    stays so.
     """
     asked = {event.id: _sent_to(event) for event in events if event.sent_message_id and event.doubt is None}
     if not asked:

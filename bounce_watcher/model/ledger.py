@@ -313,7 +313,7 @@ class AlertKind(StrEnum):
 
     OUTAGE = "outage"      # hard bounces of one provider or wording that are too many to be believed: they are held
     BLOCKS = "blocks"      # one provider refuses our mail for a reason of ours
-    FORGED = "forged"      # reports that contradict their own token
+    FORGED = "forged"      # reports that are in doubt: forged or mixed up
     ENDPOINT = "endpoint"  # a webhook's receiver said that it wants no more
 
 

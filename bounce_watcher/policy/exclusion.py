@@ -103,7 +103,7 @@ def _released(case: Case) -> str | None:
 
 
 def _doubtful(case: Case) -> str | None:
-    """A report that contradicts its own token proves nothing, however little proof the settings ask for."""
+    """A report that is in doubt proves nothing, however little proof the settings ask for."""
     return f"forged or mixed up: {case.event.doubt}" if case.event.doubt is not None else None
 
 

@@ -17,7 +17,7 @@ from bounce_watcher.policy.spells import Limit, Spell, Window
 from bounce_watcher.policy.words import day
 
 FORGED = "forged"
-"""The series of reports that contradict their own token."""
+"""The series of reports that are in doubt."""
 
 _IPV4 = re.compile(r"(?<![\d.])(?:\d{1,3}\.){3}\d{1,3}(?![\d.]\d)")
 _IPV6 = re.compile(r"(?<![\w:])(?:[0-9a-f]{1,4}:){2,7}(?::?[0-9a-f]{1,4}){1,6}(?![\w:])", re.IGNORECASE)
@@ -74,8 +74,8 @@ def blocks_because(series: str, spell: Spell, settings: AlertSettings) -> str:
 
 def forged_because(series: str, spell: Spell, settings: AlertSettings) -> str:
     return (
-        f"{spell.peak} reports within {_hours(settings)} contradict their own token: forged or mixed up; "
-        f"since {day(spell.since)} {spell.since:%H:%M} UTC"
+        f"{spell.peak} reports within {_hours(settings)} contradict their own token, or are not from whom they say: "
+        f"forged or mixed up; since {day(spell.since)} {spell.since:%H:%M} UTC"
     )
 
 

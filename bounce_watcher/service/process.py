@@ -106,6 +106,6 @@ def _names_nobody(analysis: Analysis) -> bool:
 
 
 def _needs_review(each: RecipientVerdict) -> bool:
-    """A failure whose words tell nothing, or a report that contradicts its own token."""
+    """A failure whose words tell nothing, or a report that is forged or mixed up."""
     undetermined = each.bounce_type is BounceType.UNDETERMINED and each.finding.report.action is Action.FAILED
     return undetermined or each.attribution.doubt is not None
