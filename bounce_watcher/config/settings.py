@@ -9,6 +9,7 @@ from pydantic import SecretStr
 from bounce_watcher.attribution.settings import AttributionSettings
 from bounce_watcher.classification.ruleset import OwnRules
 from bounce_watcher.intake.account import ImapAccount
+from bounce_watcher.outbox.platform import Platform
 from bounce_watcher.outbox.target import WebhookTarget
 from bounce_watcher.policy.settings import PolicySettings
 
@@ -40,6 +41,7 @@ class Settings:
     sent_retention: timedelta | None = timedelta(days=90)
     mailboxes: tuple[ImapAccount, ...] = ()
     webhooks: tuple[WebhookTarget, ...] = ()
+    platforms: tuple[Platform, ...] = ()
     policy: PolicySettings = field(default_factory=PolicySettings)
     attribution: AttributionSettings = field(default_factory=AttributionSettings)
     rules: OwnRules = ()
@@ -48,3 +50,8 @@ class Settings:
     workers: int = 0
     web: WebSettings | None = None
     warnings: tuple[str, ...] = ()
+
+    @property
+    def targets(self) -> tuple[WebhookTarget | Platform, ...]:
+        """Everybody who is told, webhooks first."""
+        return (*self.webhooks, *self.platforms)

@@ -7,13 +7,21 @@ All functions work in the caller's transaction.
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Connection, and_, exists, or_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, exists, or_, select, true, update
 
 from bounce_watcher.ledger.books import STATES_TOLD
 from bounce_watcher.ledger.statements import DUE, IS_DUE, chunks, insert_into
-from bounce_watcher.ledger.tables import ENDPOINT, OUTBOX, item_from_row
+from bounce_watcher.ledger.tables import ENDPOINT, OUTBOX, SUPPRESSION, item_from_row
 from bounce_watcher.ledger.types import storable
-from bounce_watcher.model.ledger import Attempt, Disposition, OutboxItem, OutboxState
+from bounce_watcher.model.ledger import (
+    Attempt,
+    Disposition,
+    NoticeType,
+    OutboxItem,
+    OutboxState,
+    Scope,
+    State,
+)
 
 Condition = ColumnElement[bool]
 
@@ -22,10 +30,12 @@ _STATE_AFTER = {
     Disposition.RETRY: OutboxState.DUE,
     Disposition.DEAD: OutboxState.DEAD,
     Disposition.GONE: OutboxState.DUE,
+    Disposition.AGAIN: OutboxState.DUE,
 }
 
 _earlier = OUTBOX.alias("earlier")
 _newer = OUTBOX.alias("newer")
+_in_force = SUPPRESSION.alias("in_force")
 
 # Rows without a recipient have no key, so nothing comes before them: NULL equals nothing.
 _IS_HEAD = ~exists().where(
@@ -33,6 +43,13 @@ _IS_HEAD = ~exists().where(
     _earlier.c.stream == OUTBOX.c.stream,
     _earlier.c.target == OUTBOX.c.target,
     _earlier.c.sequence < OUTBOX.c.sequence,
+    _earlier.c.state == DUE,
+)
+
+_IS_HEAD_OF_RECIPIENT = ~exists().where(
+    _earlier.c.recipient_key == OUTBOX.c.recipient_key,
+    _earlier.c.target == OUTBOX.c.target,
+    _earlier.c.number < OUTBOX.c.number,
     _earlier.c.state == DUE,
 )
 
@@ -50,42 +67,112 @@ _IS_OUTDATED = and_(
 
 
 def lease(
-    connection: Connection, target: str, now: datetime, until: datetime, limit: int, token: str
+    connection: Connection, target: str, now: datetime, until: datetime, limit: int, token: str,
+    keeps: Sequence[str] | None = None,
 ) -> list[OutboxItem]:
     """Takes up to `limit` rows that are due for `target`, those that wait longest first.
 
     Of each recipient and stream only the row with the lowest sequence is to be had: none overtakes one before it,
     also not while that one is leased or waits for its next try.
+
+    `keeps` is given where the target keeps a list: the streams that make it up, () = all. Then a recipient has one row
+    at a time whatever the streams, and what would change nothing becomes superseded: see `_is_pointless`.
     """
-    rows = connection.execute(
+    head = _IS_HEAD if keeps is None else _IS_HEAD_OF_RECIPIENT
+    while rows := connection.execute(
         select(OUTBOX)
         .where(
             OUTBOX.c.target == target,
             IS_DUE,
             OUTBOX.c.next_attempt_at <= now,
             or_(OUTBOX.c.leased_until.is_(None), OUTBOX.c.leased_until <= now),
-            _IS_HEAD,
+            head,
             ~_is_disabled(target),
         )
         .order_by(OUTBOX.c.next_attempt_at, OUTBOX.c.number)
         .limit(limit)
         .with_for_update(of=OUTBOX, skip_locked=True)
-    ).all()
-    for part in chunks([row.number for row in rows]):
-        connection.execute(
-            update(OUTBOX).where(OUTBOX.c.number.in_(part)).values(lease=token, leased_until=until)
+    ).all():
+        pointless = set() if keeps is None else _supersede(connection, [row.number for row in rows], keeps)
+        wanted = [row for row in rows if row.number not in pointless]
+        if wanted:
+            _hold(connection, [row.number for row in wanted], token, until)
+            return [item_from_row(row) for row in wanted]
+    return []
+
+
+def _hold(connection: Connection, numbers: Sequence[int], token: str, until: datetime) -> None:
+    for part in chunks(numbers):
+        connection.execute(update(OUTBOX).where(OUTBOX.c.number.in_(part)).values(lease=token, leased_until=until))
+
+
+def _supersede(connection: Connection, numbers: Sequence[int], keeps: Sequence[str]) -> set[int]:
+    pointless = [
+        number
+        for part in chunks(numbers)
+        for number in connection.scalars(select(OUTBOX.c.number).where(OUTBOX.c.number.in_(part), _is_pointless(keeps)))
+    ]
+    _give_up(connection, pointless)
+    return set(pointless)
+
+
+def _give_up(connection: Connection, numbers: Sequence[int]) -> None:
+    superseded = {"state": OutboxState.SUPERSEDED, "lease": None, "leased_until": None}
+    for part in chunks(numbers):
+        connection.execute(update(OUTBOX).where(OUTBOX.c.number.in_(part)).values(superseded))
+
+
+def _is_pointless(keeps: Sequence[str]) -> Condition:
+    """A state that a newer row changes again, or a release of who is still suppressed in another stream of the list."""
+    of_list = or_(_in_force.c.scope == Scope.GLOBAL, *([_in_force.c.stream.in_(keeps)] if keeps else [true()]))
+    return or_(
+        and_(
+            OUTBOX.c.type.in_(STATES_TOLD),
+            exists().where(
+                _newer.c.recipient_key == OUTBOX.c.recipient_key,
+                _newer.c.target == OUTBOX.c.target,
+                _newer.c.number > OUTBOX.c.number,
+                _newer.c.type.in_(STATES_TOLD),
+                _newer.c.state == DUE,
+            ),
+        ),
+        and_(
+            OUTBOX.c.type == NoticeType.RELEASED,
+            exists().where(
+                _in_force.c.recipient_key == OUTBOX.c.recipient_key, _in_force.c.state == State.SUPPRESSED, of_list
+            ),
+        ),
+    )
+
+
+def thin(connection: Connection, target: str, now: datetime, keeps: Sequence[str]) -> int:
+    """Takes out of the queue of a target that keeps a list what a newer state has made pointless. Returns how many.
+
+    So a release does not wait behind a suppression whose next try is hours away.
+    """
+    numbers = connection.scalars(
+        select(OUTBOX.c.number)
+        .where(
+            OUTBOX.c.target == target,
+            IS_DUE,
+            or_(OUTBOX.c.leased_until.is_(None), OUTBOX.c.leased_until <= now),
+            _is_pointless(keeps),
         )
-    return [item_from_row(row) for row in rows]
+        .with_for_update(of=OUTBOX, skip_locked=True)
+    ).all()
+    _give_up(connection, numbers)
+    return len(numbers)
 
 
 def conclude(connection: Connection, item: OutboxItem, attempt: Attempt, now: datetime, token: str) -> bool:
     """Writes the outcome of one try. False, and nothing is changed, if the lease behind `token` holds no longer."""
+    tried = attempt.disposition is not Disposition.AGAIN
     done = connection.execute(
         update(OUTBOX)
         .where(OUTBOX.c.id == item.id, OUTBOX.c.lease == token, IS_DUE)
         .values(
             state=_STATE_AFTER[attempt.disposition],
-            attempts=OUTBOX.c.attempts + 1,
+            attempts=OUTBOX.c.attempts + int(tried),
             next_attempt_at=attempt.next_attempt_at or OUTBOX.c.next_attempt_at,
             last_answer=storable(attempt.answer),
             lease=None,
@@ -95,6 +182,16 @@ def conclude(connection: Connection, item: OutboxItem, attempt: Attempt, now: da
     if done.rowcount and attempt.disposition is Disposition.GONE:
         _disable(connection, item.target, storable(attempt.answer), now)
     return bool(done.rowcount)
+
+
+def give_back(connection: Connection, leases: Mapping[str, str]) -> None:
+    """Ends leases without a try. `leases` maps ids to the tokens of their leases."""
+    for part in chunks(sorted(leases)):
+        connection.execute(
+            update(OUTBOX)
+            .where(OUTBOX.c.id.in_(part), OUTBOX.c.lease.in_({leases[each] for each in part}), IS_DUE)
+            .values(lease=None, leased_until=None)
+        )
 
 
 def next_due(connection: Connection, target: str) -> datetime | None:

@@ -12,7 +12,7 @@ from typing import Self, TypeVar
 from uuid import uuid4
 
 import structlog
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 
 from bounce_watcher.ledger import (
     alerts,
@@ -260,27 +260,47 @@ class Ledger:
         """Notes the targets in use, name to fingerprint. One whose fingerprint changed is no longer disabled."""
         write(self._engine, lambda connection: queue.enroll(connection, targets))
 
-    def lease(self, target: str, now: datetime, lease_for: timedelta, limit: int) -> list[OutboxItem]:
+    def lease(
+        self, target: str, now: datetime, lease_for: timedelta, limit: int, keeps: Sequence[str] | None = None
+    ) -> list[OutboxItem]:
         """Up to `limit` rows due for `target` that nobody else will send before `now + lease_for`.
 
-        Only the earliest row of each recipient and stream; none where the endpoint is disabled.
+        Only the earliest row of each recipient and stream; none where the endpoint is disabled. `keeps` is given where
+        the target keeps a list, as the streams that make it up (() = all): then only the newest state of a recipient is
+        to be had, and no release while another of its streams, or a global suppression, still holds.
         """
         token = uuid4().hex
         until = now + lease_for
-        items = write(self._engine, lambda connection: queue.lease(connection, target, now, until, limit, token))
+        items = write(self._engine, lambda connection: queue.lease(connection, target, now, until, limit, token, keeps))
         with self._lock:
             self._leases.update((item.id, token) for item in items)
         return items
 
-    def conclude(self, item: OutboxItem, attempt: Attempt, now: datetime) -> None:
-        """Writes the outcome of one try, unless the lease has passed to somebody else. GONE disables the endpoint."""
+    def thin(self, target: str, now: datetime, keeps: Sequence[str]) -> int:
+        """Supersedes what a newer state made pointless for a target that keeps a list: see `lease`. How many."""
+        return write(self._engine, lambda connection: queue.thin(connection, target, now, keeps))
+
+    def conclude(self, outcomes: Sequence[tuple[OutboxItem, Attempt]], now: datetime) -> None:
+        """Writes what tries came to, unless a lease has passed to somebody else. GONE disables the endpoint."""
+        tokens = self._take_tokens([item for item, _ in outcomes])
+
+        def conclude_all(connection: Connection) -> list[bool]:
+            return [queue.conclude(connection, item, attempt, now, tokens[item.id]) for item, attempt in outcomes]
+
+        for (item, attempt), held in zip(outcomes, write(self._engine, conclude_all), strict=True):
+            if not held:
+                log.warning("lease lost, outcome dropped", action="lease_lost", id=item.id, target=item.target)
+            elif attempt.disposition is Disposition.GONE:
+                log.warning("endpoint disabled", action="endpoint_disabled", target=item.target, answer=attempt.answer)
+
+    def give_back(self, items: Sequence[OutboxItem]) -> None:
+        """Ends the leases of what was not tried: it is due as before."""
+        tokens = self._take_tokens(items)
+        write(self._engine, lambda connection: queue.give_back(connection, tokens))
+
+    def _take_tokens(self, items: Sequence[OutboxItem]) -> dict[str, str]:
         with self._lock:
-            token = self._leases.pop(item.id, "")
-        held = write(self._engine, lambda connection: queue.conclude(connection, item, attempt, now, token))
-        if not held:
-            log.warning("lease lost, outcome dropped", action="lease_lost", id=item.id, target=item.target)
-        elif attempt.disposition is Disposition.GONE:
-            log.warning("endpoint disabled", action="endpoint_disabled", target=item.target, answer=attempt.answer)
+            return {item.id: self._leases.pop(item.id, "") for item in items}
 
     def disabled_endpoints(self) -> dict[str, str]:
         """Target names, each with the answer that disabled it."""

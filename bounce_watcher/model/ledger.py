@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from bounce_watcher.model.fields import Action
@@ -296,16 +296,21 @@ class Disposition(StrEnum):
     DELIVERED = "delivered"
     RETRY = "retry"
     DEAD = "dead"
-    GONE = "gone"  # 410: the endpoint wants no more; the item stays due, the endpoint is disabled
+    GONE = "gone"    # 410: the endpoint wants no more; the item stays due, the endpoint is disabled
+    AGAIN = "again"  # refused together with others: it stays due and counts no try, to go with fewer
 
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """The outcome of one try. `next_attempt_at` is set for RETRY only. `answer` is one line without secrets."""
+    """The outcome of one try. `next_attempt_at` is set for RETRY only. `answer` is one line without secrets.
+
+    `leave_alone` is set where the target failed as a whole: for how long it asked to be left alone, 0 if it did not ask.
+    """
 
     disposition: Disposition
     answer: str
     next_attempt_at: datetime | None = None
+    leave_alone: timedelta | None = None
 
 
 class AlertKind(StrEnum):

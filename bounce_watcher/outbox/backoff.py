@@ -29,23 +29,34 @@ SPREAD = 0.2
 LONGEST_ASKED = timedelta(hours=24)
 """A receiver that asks for more than this is asked again after this: an absurd date must not stop the outbox."""
 
+FOR_WHAT_IS_IN_IT = frozenset({400, 413, 422})
+"""Statuses that speak of the request and not of who answers it."""
+
 _HEEDED = frozenset({429, 503})
 _GONE = 410
 
 
 def decide_attempt(answer: Answer, attempts: int, now: datetime, jitter: float) -> Attempt:
-    """What one try came to. `attempts` counts the tries before this one; `jitter` is in [0, 1); `now` is aware.
-
-    The next try is never earlier than the schedule or the receiver's retry-after (up to `LONGEST_ASKED`) says.
-    """
+    """What one try to send a webhook came to. `attempts` counts the tries before this one; `now` is aware."""
     if answer.status is not None and 200 <= answer.status < 300:
         return Attempt(Disposition.DELIVERED, answer.text)
     if answer.status == _GONE:
         return Attempt(Disposition.GONE, answer.text)
+    whole = answer.status not in FOR_WHAT_IS_IN_IT
+    return try_again(answer.text, attempts, now, jitter, _asked(answer, now), whole=whole)
+
+
+def try_again(text: str, attempts: int, now: datetime, jitter: float, wait: timedelta, *, whole: bool) -> Attempt:
+    """One more try, or none where there were enough. `jitter` is in [0, 1).
+
+    The next is never earlier than the schedule or the receiver's `wait` (up to `LONGEST_ASKED`) says. `whole`: the
+    receiver failed as a whole.
+    """
     if attempts >= len(SCHEDULE):
-        return Attempt(Disposition.DEAD, f"{answer.text}; given up after {attempts + 1} tries")
-    delay = max(SCHEDULE[max(attempts, 0)], _asked(answer, now))
-    return Attempt(Disposition.RETRY, answer.text, now + delay * (1 + SPREAD * jitter))
+        return Attempt(Disposition.DEAD, f"{text}; given up after {attempts + 1} tries")
+    wait = min(wait, LONGEST_ASKED)
+    delay = max(SCHEDULE[max(attempts, 0)], wait)
+    return Attempt(Disposition.RETRY, text, now + delay * (1 + SPREAD * jitter), wait if whole else None)
 
 
 def _asked(answer: Answer, now: datetime) -> timedelta:

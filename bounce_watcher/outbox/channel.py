@@ -54,6 +54,18 @@ class Target(Protocol):
 class Channel(Protocol):
     """An open way to a target. Safe for use by several threads."""
 
+    @property
+    def slots(self) -> int:
+        """How many batches may be under way at once."""
+
+    @property
+    def room(self) -> int:
+        """How many items it can make use of at once."""
+
+    @property
+    def longest(self) -> timedelta:
+        """How long one batch takes at most."""
+
     def batches(self, items: Sequence[OutboxItem]) -> list[list[OutboxItem]]:
         """`items` cut as they are sent: each batch is of one kind and within the target's limits."""
 

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 FAILURES = 3
 """So many tries in a row that the target as a whole failed open the circuit."""
 
-FIRST, LONGEST = timedelta(seconds=5), timedelta(minutes=1)
+FIRST, LONGEST = timedelta(seconds=5), timedelta(seconds=30)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,10 +1,10 @@
 """What happened, written down for those who want to hear of it. Pure."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 
-from bounce_watcher.model.ledger import Occurrence, OutboxItem
+from bounce_watcher.model.ledger import NoticeType, Occurrence, OutboxItem
 from bounce_watcher.outbox.channel import Target
 
 _ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False)
@@ -25,6 +25,12 @@ def notices(
     return tuple(_item(occurrence, target, text, new_id()) for target in listeners)
 
 
+def test_notice(target: Target, at: datetime, item_id: str) -> OutboxItem:
+    """An `endpoint.test` for `target`, whatever it wants to hear of."""
+    occurrence = Occurrence(NoticeType.TEST, at, data={"target": target.name})
+    return _item(occurrence, target, body(occurrence), item_id)
+
+
 def body(occurrence: Occurrence) -> str:
     """The JSON that is sent (Standard Webhooks, "Payload structure"). Equal occurrences make equal bodies.
 
@@ -34,7 +40,7 @@ def body(occurrence: Occurrence) -> str:
     if occurrence.recipient is not None:
         who = {"recipient": occurrence.recipient, "stream": occurrence.stream}
         data = {**who, **data, "sequence": occurrence.sequence}
-    return _json({"type": occurrence.type.value, "timestamp": _rfc3339(occurrence.at), "data": data})
+    return to_json({"type": occurrence.type.value, "timestamp": rfc3339(occurrence.at), "data": data})
 
 
 def _item(occurrence: Occurrence, target: Target, text: str, item_id: str) -> OutboxItem:
@@ -51,11 +57,13 @@ def _item(occurrence: Occurrence, target: Target, text: str, item_id: str) -> Ou
     )
 
 
-def _json(document: dict[str, object]) -> str:
+def to_json(document: Mapping[str, object]) -> str:
+    """In UTF-8 without spaces; what no charset explained becomes "?"."""
     text = _ENCODER.encode(document)
     # Bytes that no charset explained travel as lone surrogates; those are no UTF-8 and no JSON (RFC 8259 section 8.2).
     return text.encode("utf-8", "replace").decode("utf-8")
 
 
-def _rfc3339(moment: datetime) -> str:
+def rfc3339(moment: datetime) -> str:
+    """In UTC to the second."""
     return moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="seconds") + "Z"

@@ -2,17 +2,18 @@
 
 import random
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from types import TracebackType
 from typing import Self
 from uuid import uuid4
 
-from bounce_watcher.model.ledger import Attempt, NoticeType, Occurrence, OutboxItem
+from bounce_watcher.model.ledger import Attempt, OutboxItem
 from bounce_watcher.outbox.backoff import decide_attempt
 from bounce_watcher.outbox.client import HttpClient
 from bounce_watcher.outbox.endpoint import transport_to
+from bounce_watcher.outbox.envelope import envelope
 from bounce_watcher.outbox.exchange import Reply, Request
-from bounce_watcher.outbox.notice import body
+from bounce_watcher.outbox.notice import test_notice
 from bounce_watcher.outbox.signature import signed_headers
 from bounce_watcher.outbox.target import WebhookTarget
 
@@ -31,6 +32,18 @@ class Sender:
         self._jitter = jitter
         self._client = HttpClient(transport_to(target), target.timeout)
 
+    @property
+    def slots(self) -> int:
+        return self.target.limits.concurrency
+
+    @property
+    def room(self) -> int:
+        return self.slots
+
+    @property
+    def longest(self) -> timedelta:
+        return self.target.timeout
+
     def batches(self, items: Sequence[OutboxItem]) -> list[list[OutboxItem]]:
         return [[item] for item in items]
 
@@ -40,8 +53,7 @@ class Sender:
 
     def test(self, now: datetime) -> Attempt:
         """Sends an `endpoint.test` that is not in the outbox and that no one tries again."""
-        occurrence = Occurrence(NoticeType.TEST, now, data={"target": self.target.name})
-        reply = self._post(f"msg_{uuid4().hex}", body(occurrence), now)
+        reply = self._post(test_notice(self.target, now, f"msg_{uuid4().hex}"), now)
         return decide_attempt(reply.answer(), 0, now, self._jitter())
 
     def close(self) -> None:
@@ -56,11 +68,12 @@ class Sender:
         self.close()
 
     def _send(self, item: OutboxItem, now: datetime) -> Attempt:
-        reply = self._post(item.id, item.body, now)
+        reply = self._post(item, now)
         return decide_attempt(reply.answer(), item.attempts, now, self._jitter())
 
-    def _post(self, item_id: str, text: str, now: datetime) -> Reply:
-        headers = {"content-type": "application/json", **signed_headers(item_id, text, now, self.target.secrets)}
+    def _post(self, item: OutboxItem, now: datetime) -> Reply:
+        sent = envelope(item, self.target)
+        headers = {**sent.headers, **signed_headers(item.id, sent.body, now, self.target.secrets)}
         return self._client.exchange(
-            Request("POST", self.target.url, headers, content=text.encode(), max_reply=MAX_ANSWER_BYTES)
+            Request("POST", self.target.url, headers, content=sent.body.encode(), max_reply=MAX_ANSWER_BYTES)
         )

@@ -2,12 +2,22 @@
 
 from dataclasses import dataclass
 from datetime import timedelta
+from enum import StrEnum
 from typing import ClassVar
 
 from pydantic import SecretStr
 
 from bounce_watcher.model.ledger import NoticeType, Occurrence
 from bounce_watcher.outbox.channel import Limits
+
+
+class Format(StrEnum):
+    """How a webhook is put; see `envelope`."""
+
+    STANDARD = "standard"
+    STRUCTURED = "cloudevents-structured"
+    BINARY = "cloudevents-binary"
+
 
 DEFAULT_TYPES = frozenset({NoticeType.SUPPRESSED, NoticeType.RELEASED})
 
@@ -16,7 +26,8 @@ DEFAULT_TYPES = frozenset({NoticeType.SUPPRESSED, NoticeType.RELEASED})
 class WebhookTarget:
     """`secrets` (whsec_… or whsk_…) sign every request, each of them, the current one first.
 
-    `allow_hosts` are hosts that may have an address that is not public, see `reach.Reach`.
+    `allow_hosts` are hosts that may have an address that is not public, see `reach.Reach`. `cloudevents_source` is a
+    URI reference that tells which of several installations it was, `cloudevents_type_prefix` goes before the types.
     """
 
     name: str
@@ -26,6 +37,9 @@ class WebhookTarget:
     timeout: timedelta = timedelta(seconds=20)
     ca_file: str | None = None
     allow_hosts: frozenset[str] = frozenset()
+    format: Format = Format.STANDARD
+    cloudevents_source: str = "/bounce-watcher"
+    cloudevents_type_prefix: str | None = None
 
     limits: ClassVar[Limits] = Limits(concurrency=8)
     keeps_state: ClassVar[bool] = False

@@ -1,4 +1,4 @@
-"""Who hears of what: the webhooks of the config, and nobody in shadow mode."""
+"""Who hears of what: the webhooks and platforms of the config, and nobody in shadow mode."""
 
 import uuid
 from collections.abc import Callable, Sequence
@@ -12,7 +12,7 @@ from bounce_watcher.policy.settings import Mode
 
 def announcer(settings: Settings) -> Callable[[Occurrence], Sequence[OutboxItem]]:
     """The outbox rows that an occurrence makes under these settings, each under a webhook-id of its own."""
-    targets = settings.webhooks if settings.policy.mode is Mode.ENFORCE else ()
+    targets = settings.targets if settings.policy.mode is Mode.ENFORCE else ()
 
     def announce(occurrence: Occurrence) -> Sequence[OutboxItem]:
         if is_forgotten(occurrence.recipient):

@@ -66,9 +66,9 @@ class Service:
         self._analyser = Analyser(settings.attribution, settings.workers, rules=settings.rules)
         recorder = Recorder(settings, ledger, self._analyser, self._troubles)
         poller = Poller(recorder, self._troubles, self._stop)
-        self._deliverers = [Deliverer(ledger, target, self._troubles) for target in settings.webhooks]
+        self._deliverers = [Deliverer(ledger, target, self._troubles) for target in settings.targets]
         self._mailboxes = [
-            MailboxJob(account, poller, self._progress, self._run_at, self._wake_webhooks)
+            MailboxJob(account, poller, self._progress, self._run_at, self._wake_targets)
             for account in settings.mailboxes
         ]
         self._housekeeping = Housekeeping(settings, ledger, recorder, self._troubles)
@@ -92,7 +92,7 @@ class Service:
         for job in self._mailboxes:
             self._add(job.name, job, job.account.poll_every)
         for deliverer in self._deliverers:
-            self._add(_webhook_job(deliverer), self._round(deliverer), DELIVER_EVERY)
+            self._add(_target_job(deliverer), self._round(deliverer), DELIVER_EVERY)
         self._add("expire", self._housekeeping.expire, EXPIRE_EVERY)
         self._add("purge", self._housekeeping.purge, PURGE_EVERY)
         self._scheduler.start()
@@ -100,7 +100,8 @@ class Service:
             listener.start()
         log.info(
             "service started", action="service_started", mailboxes=len(self._mailboxes),
-            webhooks=len(self._deliverers), mode=self._settings.policy.mode.value,
+            webhooks=len(self._settings.webhooks), platforms=len(self._settings.platforms),
+            mode=self._settings.policy.mode.value,
         )
         return self
 
@@ -120,9 +121,9 @@ class Service:
         except JobLookupError:
             return
 
-    def _wake_webhooks(self) -> None:
+    def _wake_targets(self) -> None:
         for deliverer in self._deliverers:
-            self._run_at(_webhook_job(deliverer), utcnow())
+            self._run_at(_target_job(deliverer), utcnow())
 
     def stuck(self) -> list[str]:
         """Mailboxes that have made no progress for longer than they may: the watchdog must not be fed."""
@@ -148,8 +149,8 @@ class Service:
         log.info("service stopped", action="service_stopped")
 
 
-def _webhook_job(deliverer: Deliverer) -> str:
-    return f"webhook {deliverer.target}"
+def _target_job(deliverer: Deliverer) -> str:
+    return deliverer.label
 
 
 def run(config_path: Path, beside: Beside) -> int:

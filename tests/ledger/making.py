@@ -154,7 +154,7 @@ def deliver_all(ledger: Ledger, target: str = "platform", now: datetime = START)
     sent: list[OutboxItem] = []
     while items := ledger.lease(target, now, LEASE, 100):
         for item in items:
-            ledger.conclude(item, DELIVERED, now)
+            ledger.conclude([(item, DELIVERED)], now)
         sent += items
     return sent
 

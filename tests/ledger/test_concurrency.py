@@ -154,7 +154,7 @@ def test_senders_share_an_outbox_and_never_send_a_row_twice(ledger: Ledger, ledg
             for item in mine.lease("platform", START, LEASE, 7):
                 sent.append(item.id)
                 order.append((item.recipient, item.sequence))
-                mine.conclude(item, DELIVERED, START)
+                mine.conclude([(item, DELIVERED)], START)
         return sent
 
     sent = Counter(item_id for mine in at_once(ledger_url, *[sender] * WRITERS) for item_id in mine)  # type: ignore[attr-defined]
@@ -200,7 +200,7 @@ def _operator(mine: Ledger) -> None:
 def _sender(mine: Ledger) -> None:
     for turn in _TURNS:
         for item in mine.lease("platform", day(turn), timedelta(seconds=1), 20):
-            mine.conclude(item, DELIVERED, day(turn))
+            mine.conclude([(item, DELIVERED)], day(turn))
 
 
 def test_everything_that_takes_locks_at_once(ledger: Ledger, ledger_url: str) -> None:

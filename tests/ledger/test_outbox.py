@@ -75,7 +75,7 @@ def test_nothing_is_leased_before_it_is_due(ledger: Ledger) -> None:
 def test_delivered_is_done(ledger: Ledger) -> None:
     suppress(ledger)
     (item,) = lease(ledger)
-    ledger.conclude(item, DELIVERED, START)
+    ledger.conclude([(item, DELIVERED)], START)
     (done,) = ledger.outbox()
     assert done == replace(item, state=OutboxState.DELIVERED, attempts=1, last_answer="204")
     assert lease(ledger, day(9)) == []
@@ -85,7 +85,7 @@ def test_delivered_is_done(ledger: Ledger) -> None:
 def test_failed_try_waits_for_its_time(ledger: Ledger) -> None:
     suppress(ledger)
     (item,) = lease(ledger)
-    ledger.conclude(item, retry_at(day(1)), START)
+    ledger.conclude([(item, retry_at(day(1)))], START)
     assert ledger.next_due("platform") == day(1)
     assert lease(ledger, day(1) - SECOND) == []
     (again,) = lease(ledger, day(1))
@@ -106,23 +106,23 @@ def test_outcome_of_a_lost_lease_is_dropped(ledger: Ledger, ledger_url: str) -> 
     (item,) = lease(ledger)
     with Ledger.connect(ledger_url) as other:
         (same,) = lease(other, START + LEASE)
-        ledger.conclude(item, DEAD, START + LEASE)
+        ledger.conclude([(item, DEAD)], START + LEASE)
         assert states(ledger) == [(1, OutboxState.DUE)]
-        other.conclude(same, DELIVERED, START + LEASE)
+        other.conclude([(same, DELIVERED)], START + LEASE)
     assert states(ledger) == [(1, OutboxState.DELIVERED)]
 
 
 def test_lease_that_is_over_but_taken_by_nobody_still_holds(ledger: Ledger) -> None:
     suppress(ledger)
     (item,) = lease(ledger)
-    ledger.conclude(item, DELIVERED, day(1))
+    ledger.conclude([(item, DELIVERED)], day(1))
     assert states(ledger) == [(1, OutboxState.DELIVERED)]
 
 
 def test_outcome_without_a_lease_is_dropped(ledger: Ledger) -> None:
     suppress(ledger)
     (item,) = ledger.outbox()
-    ledger.conclude(item, DELIVERED, START)
+    ledger.conclude([(item, DELIVERED)], START)
     assert states(ledger) == [(1, OutboxState.DUE)]
 
 
@@ -132,7 +132,7 @@ def test_order_by_recipient_is_kept(ledger: Ledger) -> None:
     assert sorted((item.recipient, item.sequence) for item in first) == [("b@example.org", 1), (USER, 1)]
     assert lease(ledger) == []  # 2 must not overtake 1 while that is leased
     for item in first:
-        ledger.conclude(item, retry_at(day(1)), START)
+        ledger.conclude([(item, retry_at(day(1)))], START)
     assert lease(ledger, day(1) - SECOND) == []  # nor while it waits for its next try
     assert ledger.next_due("platform") == day(1)
     assert [item.sequence for item in deliver_all(ledger, now=day(1))] == [1, 1, 2, 2]
@@ -141,7 +141,7 @@ def test_order_by_recipient_is_kept(ledger: Ledger) -> None:
 def test_dead_row_holds_nobody_up(ledger: Ledger) -> None:
     record(ledger, page(bounce("m1")), Platform(types=EVERYTHING))
     (first,) = lease(ledger)
-    ledger.conclude(first, DEAD, START)
+    ledger.conclude([(first, DEAD)], START)
     assert [item.sequence for item in lease(ledger)] == [2]
 
 
@@ -187,7 +187,7 @@ def test_superseding_spares_what_may_have_been_sent(ledger: Ledger) -> None:
     (leased,) = lease(ledger)
     release(ledger)
     assert states(ledger) == [(1, OutboxState.DUE), (2, OutboxState.DUE)]
-    ledger.conclude(leased, retry_at(day(1)), START)
+    ledger.conclude([(leased, retry_at(day(1)))], START)
     suppress(ledger)
     assert states(ledger) == [(1, OutboxState.DUE), (2, OutboxState.SUPERSEDED), (3, OutboxState.DUE)]
 
@@ -205,7 +205,7 @@ def test_gone_keeps_the_row_and_disables_the_endpoint(ledger: Ledger) -> None:
     suppress(ledger)
     suppress(ledger, "b@example.org", Platform(targets=("other",)))
     (item,) = lease(ledger)
-    ledger.conclude(item, GONE, START)
+    ledger.conclude([(item, GONE)], START)
     assert ledger.disabled_endpoints() == {"platform": "410 Gone"}
     assert states(ledger)[0] == (1, OutboxState.DUE)
     assert lease(ledger, day(1)) == []
@@ -216,20 +216,20 @@ def test_gone_keeps_the_row_and_disables_the_endpoint(ledger: Ledger) -> None:
 def test_endpoint_that_was_never_enrolled_can_be_disabled(ledger: Ledger) -> None:
     suppress(ledger)
     (item,) = lease(ledger)
-    ledger.conclude(item, GONE, START)
+    ledger.conclude([(item, GONE)], START)
     assert ledger.disabled_endpoints() == {"platform": "410 Gone"}
 
 
 def test_answer_of_any_characters_is_kept(ledger: Ledger) -> None:
     suppress(ledger)
-    ledger.conclude(lease(ledger)[0], Attempt(Disposition.GONE, "410 G\0ne \udcff"), START)
+    ledger.conclude([(lease(ledger)[0], Attempt(Disposition.GONE, "410 G\0ne \udcff"))], START)
     assert ledger.disabled_endpoints() == {"platform": "410 G\ufffdne \ufffd"}
 
 
 def test_another_url_enables_the_endpoint_again(ledger: Ledger) -> None:
     ledger.enroll({"platform": "https://old.example"})
     suppress(ledger)
-    ledger.conclude(lease(ledger)[0], GONE, START)
+    ledger.conclude([(lease(ledger)[0], GONE)], START)
     ledger.enroll({"platform": "https://old.example"})
     assert list(ledger.disabled_endpoints()) == ["platform"]
     ledger.enroll({"platform": "https://new.example"})
@@ -239,7 +239,7 @@ def test_another_url_enables_the_endpoint_again(ledger: Ledger) -> None:
 
 def test_retry_sends_dead_rows_again_from_the_start(ledger: Ledger) -> None:
     suppress(ledger)
-    ledger.conclude(lease(ledger)[0], DEAD, START)
+    ledger.conclude([(lease(ledger)[0], DEAD)], START)
     assert ledger.retry(day(1), target="other") == 0
     assert ledger.retry(day(1), everything=True) == 1
     (item,) = ledger.outbox()
@@ -251,18 +251,18 @@ def test_retry_enables_the_endpoint(ledger: Ledger) -> None:
     suppress(ledger)
     suppress(ledger, "b@example.org")
     first, second = lease(ledger)
-    ledger.conclude(first, DEAD, START)
-    ledger.conclude(second, GONE, START)
+    ledger.conclude([(first, DEAD)], START)
+    ledger.conclude([(second, GONE)], START)
     assert ledger.retry(START, ids=[first.id]) == 1
     assert ledger.disabled_endpoints() == {}
-    ledger.conclude(lease(ledger)[0], GONE, START)
+    ledger.conclude([(lease(ledger)[0], GONE)], START)
     assert ledger.retry(START, target="platform") == 0
     assert ledger.disabled_endpoints() == {}
 
 
 def test_retry_of_what_waits_brings_it_forward(ledger: Ledger) -> None:
     suppress(ledger)
-    ledger.conclude(lease(ledger)[0], retry_at(day(5)), START)
+    ledger.conclude([(lease(ledger)[0], retry_at(day(5)))], START)
     assert ledger.retry(day(1), everything=True, state=OutboxState.DUE) == 1
     assert len(lease(ledger, day(1))) == 1
 
@@ -271,13 +271,13 @@ def test_retry_leaves_what_is_being_sent(ledger: Ledger) -> None:
     suppress(ledger)
     (item,) = lease(ledger)
     assert ledger.retry(START, everything=True, state=OutboxState.DUE) == 0
-    ledger.conclude(item, DELIVERED, START)
+    ledger.conclude([(item, DELIVERED)], START)
     assert states(ledger) == [(1, OutboxState.DELIVERED)]
 
 
 def test_retried_row_does_not_overtake_a_newer_state(ledger: Ledger) -> None:
     suppress(ledger)
-    ledger.conclude(lease(ledger)[0], DEAD, START)
+    ledger.conclude([(lease(ledger)[0], DEAD)], START)
     release(ledger)
     deliver_all(ledger)
     assert ledger.retry(day(2), everything=True) == 0
@@ -287,7 +287,7 @@ def test_retried_row_does_not_overtake_a_newer_state(ledger: Ledger) -> None:
 def test_dead_rows_of_one_recipient_are_retried_in_order(ledger: Ledger) -> None:
     for change in (suppress, release):
         change(ledger)
-        ledger.conclude(lease(ledger)[0], DEAD, START)
+        ledger.conclude([(lease(ledger)[0], DEAD)], START)
     assert ledger.retry(day(2), everything=True) == 2
     assert [item.sequence for item in deliver_all(ledger, now=day(2))] == [1, 2]
 
@@ -296,12 +296,12 @@ def test_discard_gives_up_on_due_and_dead(ledger: Ledger) -> None:
     for recipient in ("a@example.org", "b@example.org", "c@example.org"):
         suppress(ledger, recipient)
     first, second, third = lease(ledger)
-    ledger.conclude(first, DEAD, START)
-    ledger.conclude(second, DELIVERED, START)
+    ledger.conclude([(first, DEAD)], START)
+    ledger.conclude([(second, DELIVERED)], START)
     assert ledger.discard(ids=[second.id, "no such id"]) == 0
     assert ledger.discard(target="other") == 0
     assert ledger.discard(target="platform") == 2
-    ledger.conclude(third, DELIVERED, START)
+    ledger.conclude([(third, DELIVERED)], START)
     assert [item.state for item in ledger.outbox()] == [
         OutboxState.DISCARDED, OutboxState.DELIVERED, OutboxState.DISCARDED]
 
@@ -318,7 +318,7 @@ def test_list_by_state_target_and_recipient(ledger: Ledger) -> None:
     suppress(ledger, "a@example.org", Platform(targets=("x", "y")))
     suppress(ledger, "b@example.org", Platform(targets=("x",)))
     (item,) = ledger.lease("y", START, LEASE, 1)
-    ledger.conclude(item, DEAD, START)
+    ledger.conclude([(item, DEAD)], START)
 
     def found(wanted: OutboxFilter) -> list[tuple[str | None, str]]:
         return [(it.recipient, it.target) for it in ledger.outbox(wanted)]

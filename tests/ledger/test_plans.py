@@ -25,7 +25,7 @@ def _record(ledger: Ledger) -> object:
 def _send(ledger: Ledger) -> None:
     for n, attempt in enumerate((retry_at(day(1)), Attempt(Disposition.GONE, "410"))):
         for item in ledger.lease("platform", day(n), LEASE, 2):
-            ledger.conclude(item, attempt, day(n))
+            ledger.conclude([(item, attempt)], day(n))
 
 
 def _suppress_and_release(ledger: Ledger) -> None:

@@ -1,0 +1,47 @@
+"""Holds the conversations of an HTTP platform: asks what they ask, within the platform's pace."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import TypeVar
+
+from bounce_watcher.outbox.change import Change, Outcome
+from bounce_watcher.outbox.client import HttpClient
+from bounce_watcher.outbox.endpoint import transport_to
+from bounce_watcher.outbox.exchange import Conversation
+from bounce_watcher.outbox.pace import Pace
+from bounce_watcher.outbox.platform import HttpPlatform, Page
+
+T = TypeVar("T")
+
+
+class HttpSession:
+    """A `Session`. Raises PermanentFailure for a URL, a proxy or a ca_file that can't be used."""
+
+    def __init__(self, platform: HttpPlatform) -> None:
+        self._platform = platform
+        self._pace = Pace(platform.calls_a_second)
+        self._client = HttpClient(transport_to(platform), platform.timeout)
+
+    def suppress(self, changes: Sequence[Change], now: datetime) -> Sequence[Outcome]:
+        return self._hold(self._platform.suppress(changes, now))
+
+    def release(self, changes: Sequence[Change], now: datetime) -> Sequence[Outcome]:
+        return self._hold(self._platform.release(changes, now))
+
+    def check(self, now: datetime) -> Outcome:
+        return self._hold(self._platform.check(now))
+
+    def page(self, cursor: str | None, now: datetime) -> Page:
+        return self._hold(self._platform.page(cursor, now))
+
+    def close(self) -> None:
+        self._client.close()
+
+    def _hold(self, conversation: Conversation[T]) -> T:
+        try:
+            request = next(conversation)
+            while True:
+                self._pace.wait()
+                request = conversation.send(self._client.exchange(request))
+        except StopIteration as end:
+            return end.value  # type: ignore[no-any-return]

@@ -1,0 +1,12 @@
+"""From a target of the configuration to a way there."""
+
+from bounce_watcher.outbox.channel import Channel
+from bounce_watcher.outbox.platform import Platform
+from bounce_watcher.outbox.platform_channel import PlatformChannel
+from bounce_watcher.outbox.sender import Sender
+from bounce_watcher.outbox.target import WebhookTarget
+
+
+def channel_to(target: WebhookTarget | Platform) -> Channel:
+    """Raises PermanentFailure where it can't be used at all."""
+    return PlatformChannel(target) if isinstance(target, Platform) else Sender(target)

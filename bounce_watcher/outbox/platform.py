@@ -1,0 +1,187 @@
+"""Sending platforms that keep a list of whom not to mail: what each kind of them is made of.
+
+A kind is one file in `platforms/`: a frozen dataclass whose fields are the keys of its `[[platform]]` table (a field of
+type SecretStr may be written as KEY, KEY_file, KEY_env or KEY_credential), and beside it the page that tells a person
+how to set it up. Kinds over HTTP only say what to ask and how to read the answers, as conversations (exchange.py).
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import ClassVar, Protocol
+
+from bounce_watcher.model.ledger import NoticeType, Occurrence, Scope
+from bounce_watcher.outbox.backoff import FOR_WHAT_IS_IN_IT, retry_after
+from bounce_watcher.outbox.change import Change, Fate, Outcome
+from bounce_watcher.outbox.channel import Limits
+from bounce_watcher.outbox.exchange import Conversation, Reply
+
+TOLD = frozenset({NoticeType.SUPPRESSED, NoticeType.RELEASED})
+
+
+class Misfit(ValueError):
+    """A value of `key` that this kind can't work with. `text` says what is wrong with it and how to mend it."""
+
+    def __init__(self, key: str, text: str) -> None:
+        super().__init__(text)
+        self.key = key
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """One address on a platform's own list. `reason` is the platform's word for it; `since` aware where it tells."""
+
+    address: str
+    reason: str | None = None
+    since: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A part of a platform's own list. `cursor` leads to the next part, None after the last."""
+
+    entries: tuple[Listed, ...]
+    cursor: str | None = None
+
+
+class Session(Protocol):
+    """An open way to a platform. Safe for use by several threads.
+
+    None of its methods raises for what the network or the platform does, but for `page`.
+    """
+
+    def suppress(self, changes: Sequence[Change], now: datetime) -> Sequence[Outcome]:
+        """One outcome for each change, in their order."""
+
+    def release(self, changes: Sequence[Change], now: datetime) -> Sequence[Outcome]: ...
+
+    def check(self, now: datetime) -> Outcome:
+        """A harmless call that proves that the platform is there, knows us and lets us do what we are to do."""
+
+    def page(self, cursor: str | None, now: datetime) -> Page:
+        """A part of its list, the first for None. Raises TemporaryFailure or PermanentFailure."""
+
+    def close(self) -> None: ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Platform(ABC):
+    """One `[[platform]]`. `streams` are those it is told of, () = all; what holds for all streams it is always told.
+
+    `rate` overrides how many calls a second are made at most, None = what the kind's `limits` say.
+    """
+
+    name: str
+    streams: tuple[str, ...] = ()
+    timeout: timedelta = timedelta(seconds=30)
+    rate: float | None = None
+
+    kind: ClassVar[str]
+    limits: ClassVar[Limits] = Limits()
+    keeps_state: ClassVar[bool] = True
+    lists: ClassVar[bool] = False
+    """Whether its own list can be read, see `Session.page`."""
+
+    @property
+    def label(self) -> str:
+        return f"platform {self.name}"
+
+    @property
+    def calls_a_second(self) -> float | None:
+        return self.rate or self.limits.rate
+
+    def hears(self, occurrence: Occurrence) -> bool:
+        everywhere = occurrence.data.get("scope") == Scope.GLOBAL.value
+        return occurrence.type in TOLD and (not self.streams or everywhere or occurrence.stream in self.streams)
+
+    def group_of(self, change: Change) -> Hashable:
+        """What may go into one call stands in one group."""
+        return None
+
+    @abstractmethod
+    def connect(self) -> Session:
+        """Raises PermanentFailure where it can't be used at all. Makes no call yet."""
+
+    @abstractmethod
+    def rehearse(self, changes: Sequence[Change], now: datetime) -> str:
+        """What would be done first for changes of one batch, secrets masked. Makes no call."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class HttpPlatform(Platform):
+    """A platform with an HTTP API. `url` overrides where that is.
+
+    `ca_file` and `allow_hosts` as for webhooks: see endpoint.py and reach.py.
+    """
+
+    url: str = ""
+    ca_file: str | None = None
+    allow_hosts: frozenset[str] = field(default_factory=frozenset)
+
+    @abstractmethod
+    def suppress(self, changes: Sequence[Change], now: datetime) -> Conversation[Sequence[Outcome]]:
+        """Stops mail to the recipients of one batch. One outcome for each, in their order."""
+
+    @abstractmethod
+    def release(self, changes: Sequence[Change], now: datetime) -> Conversation[Sequence[Outcome]]:
+        """Lets mail go to them again. Who is not on the list is released already."""
+
+    @abstractmethod
+    def check(self, now: datetime) -> Conversation[Outcome]:
+        """Reads something harmless that takes the same rights, as far as there is such a thing."""
+
+    def page(self, cursor: str | None, now: datetime) -> Conversation[Page]:
+        """A part of its list, where `lists`. Raises what `unread` makes of a reply that is none."""
+        raise NotImplementedError
+
+    def connect(self) -> Session:
+        from bounce_watcher.outbox.http_session import HttpSession  # noqa: PLC0415  (kinds stay free of the network)
+
+        return HttpSession(self)
+
+    def rehearse(self, changes: Sequence[Change], now: datetime) -> str:
+        act = self.suppress if changes[0].suppress else self.release
+        conversation = act(changes, now)
+        shown = next(conversation).shown()
+        conversation.close()
+        return shown
+
+
+# ── how most APIs mean their answers ────────────────────────────────────────────────────────────────────────────────
+
+def outcome(reply: Reply, now: datetime, size: int = 1) -> Outcome:
+    """What one reply means for each of the `size` changes that were asked for in one call.
+
+    2xx is done. 400, 413 and 422 speak of something in the call: a larger one is to be cut, a single change is refused.
+    Anything else (no answer, 401, 403, 404, 429, a redirect, 5xx) is about the platform as a whole, or about how we are
+    configured, and passes or is mended: later.
+    """
+    if reply.ok:
+        return Outcome(Fate.DONE, reply.text)
+    if reply.status in FOR_WHAT_IS_IN_IT:
+        return Outcome(Fate.SPLIT if size > 1 else Fate.REFUSED, reply.text)
+    return later(reply, now)
+
+
+def released(reply: Reply, now: datetime, size: int = 1) -> Outcome:
+    """As `outcome`, for a release of what the URL names: 404 says that it is not on the list."""
+    if reply.status == 404:
+        return Outcome(Fate.DONE, f"{reply.text or 'HTTP 404'} (was not on the list)")
+    return outcome(reply, now, size)
+
+
+def later(reply: Reply, now: datetime) -> Outcome:
+    """The platform as a whole is to be tried again, not before it says."""
+    wait = retry_after(reply.retry_after, now) if reply.retry_after else None
+    return Outcome(Fate.LATER, reply.text, wait, whole=True)
+
+
+def garbage(reply: Reply) -> Outcome:
+    """A reply that says success and is not what the API's documentation promises: it is not known what was done."""
+    return Outcome(Fate.LATER, f"{reply.text}: the body is not what this API answers", whole=True)
+
+
+def for_each(found: Outcome, changes: Sequence[Change]) -> tuple[Outcome, ...]:
+    """The same outcome for all of one call."""
+    return (found,) * len(changes)

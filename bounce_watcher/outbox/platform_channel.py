@@ -1,0 +1,126 @@
+"""Changes to a platform's list: cut into calls, made, and each told what came of it."""
+
+import random
+import threading
+from collections.abc import Callable, Hashable, Sequence
+from datetime import datetime, timedelta
+
+import structlog
+
+from bounce_watcher.model.ledger import Attempt, Disposition, OutboxItem
+from bounce_watcher.outbox.backoff import try_again
+from bounce_watcher.outbox.change import Change, Fate, Outcome, change_of
+from bounce_watcher.outbox.platform import Platform
+
+log = structlog.get_logger()
+
+PACED = timedelta(seconds=5)
+"""No more calls are begun at once than a platform's pace lets through within this."""
+
+_PUZZLED = "the answer could not be read; the log of this moment says why"
+
+
+class PlatformChannel:
+    """A `Channel` to a platform. Raises PermanentFailure where it can't be used at all."""
+
+    def __init__(self, platform: Platform, jitter: Callable[[], float] = random.random) -> None:
+        self._platform = platform
+        self._session = platform.connect()
+        self._jitter = jitter
+        self._most: dict[str, int] = {}  # by item: what was in a call that was refused goes into smaller ones
+        self._lock = threading.Lock()
+
+    @property
+    def slots(self) -> int:
+        rate, limits = self._platform.calls_a_second, self._platform.limits
+        paced = int(rate * PACED.total_seconds() / limits.calls) if rate else limits.concurrency
+        return min(limits.concurrency, max(1, paced))
+
+    @property
+    def room(self) -> int:
+        limits = self._platform.limits
+        return self.slots * max(limits.batch, limits.release_batch)
+
+    @property
+    def longest(self) -> timedelta:
+        rate, calls = self._platform.calls_a_second, self._platform.limits.calls
+        paced = timedelta(seconds=self.slots * calls / rate) if rate else timedelta(0)
+        return calls * self._platform.timeout + paced
+
+    def batches(self, items: Sequence[OutboxItem]) -> list[list[OutboxItem]]:
+        open_ones: dict[Hashable, list[OutboxItem]] = {}
+        cut: list[list[OutboxItem]] = []
+        for item in items:
+            change = change_of(item)
+            group = (change.suppress, self._platform.group_of(change))
+            batch = open_ones.get(group)
+            if batch is None or len(batch) >= self._limit([*batch, item], suppress=change.suppress):
+                batch = open_ones[group] = []
+                cut.append(batch)
+            batch.append(item)
+        return cut
+
+    def _limit(self, items: Sequence[OutboxItem], *, suppress: bool) -> int:
+        limits = self._platform.limits
+        most = limits.batch if suppress else limits.release_batch
+        return min(most, *(self._most.get(item.id, most) for item in items)) if self._most else most
+
+    def send(self, items: Sequence[OutboxItem], now: datetime) -> list[Attempt]:
+        changes = [change_of(item) for item in items]
+        outcomes = self._outcomes(changes, now)
+        self._remember(items, outcomes)
+        return [
+            self._attempt(outcome, item.attempts, now) for item, outcome in zip(items, outcomes, strict=True)
+        ]
+
+    def test(self, now: datetime) -> Attempt:
+        found = self._shielded(lambda: [self._session.check(now)], 1)[0]
+        return self._attempt(found, 0, now)
+
+    def close(self) -> None:
+        self._session.close()
+
+    def _outcomes(self, changes: Sequence[Change], now: datetime) -> Sequence[Outcome]:
+        act = self._session.suppress if changes[0].suppress else self._session.release
+        return self._shielded(lambda: act(changes, now), len(changes))
+
+    def _shielded(self, act: Callable[[], Sequence[Outcome]], size: int) -> Sequence[Outcome]:
+        """An exception is a bug of ours, met by an answer that nobody thought of: it must not stop the outbox."""
+        try:
+            outcomes = act()
+            if len(outcomes) == size:
+                return outcomes
+            log.error("outcomes do not fit", action="platform_bug", platform=self._platform.name, found=len(outcomes))
+        except Exception as bug:
+            log.error(
+                "answer not understood", action="platform_bug", platform=self._platform.name, bug=type(bug).__name__,
+                where=_where(bug),
+            )
+        return [Outcome(Fate.LATER, _PUZZLED, whole=True)] * size
+
+    def _remember(self, items: Sequence[OutboxItem], outcomes: Sequence[Outcome]) -> None:
+        with self._lock:
+            for item, outcome in zip(items, outcomes, strict=True):
+                self._most.pop(item.id, None)
+                if outcome.fate is Fate.SPLIT:
+                    self._most[item.id] = max(1, len(items) // 2)
+
+    def _attempt(self, outcome: Outcome, attempts: int, now: datetime) -> Attempt:
+        match outcome.fate:
+            case Fate.DONE:
+                return Attempt(Disposition.DELIVERED, outcome.answer)
+            case Fate.REFUSED:
+                return Attempt(Disposition.DEAD, outcome.answer)
+            case Fate.SPLIT:
+                return Attempt(Disposition.AGAIN, outcome.answer)
+            case Fate.LATER:
+                wait = outcome.wait or timedelta(0)
+                return try_again(outcome.answer, attempts, now, self._jitter(), wait, whole=outcome.whole)
+
+
+def _where(bug: Exception) -> str:
+    """The last place in the source, without any value: those are other people's addresses."""
+    trace = bug.__traceback__
+    while trace and trace.tb_next:
+        trace = trace.tb_next
+    return f"{trace.tb_frame.f_code.co_filename.rpartition('/')[2]}:{trace.tb_lineno}" if trace else ""
