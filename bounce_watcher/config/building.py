@@ -101,9 +101,12 @@ def _webhook(table: WebhookTable) -> WebhookTarget:
         types=frozenset(table.events),
         timeout=table.timeout,
         ca_file=table.ca_file,
+        allow_hosts=frozenset(table.allow_hosts),
+        format=table.format,
+        cloudevents_source=table.cloudevents_source,
+        cloudevents_type_prefix=table.cloudevents_type_prefix,
     )
 
-        allow_hosts=frozenset(table.allow_hosts),
 
 def _web(table: WebTable) -> WebSettings:
     host, port = split_listen(table.listen)
@@ -165,10 +168,10 @@ def _attribution(table: AttributionTable, mailboxes: Sequence[MailboxTable]) -> 
         headers=HeaderNames(table.headers.campaign, table.headers.stream, table.headers.user),
         dkim_keys=tuple((key.name, key.record) for key in table.dkim_key),
         dkim_dns=table.dkim_dns,
-    )
         authserv_ids=tuple(
             (each.name, frozenset(each.trusted_authserv_id)) for each in mailboxes if each.trusted_authserv_id
         ),
+    )
 
 
 def _key(secret: SecretStr) -> bytes:

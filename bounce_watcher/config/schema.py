@@ -44,6 +44,8 @@ from bounce_watcher.config.values import (
     Protected,
     Size,
     Text,
+    TypePrefix,
+    UriReference,
     Url,
     between,
     is_loopback,
@@ -59,7 +61,7 @@ from bounce_watcher.model.ledger import NoticeType, Scope
 from bounce_watcher.model.verdict import Reason
 from bounce_watcher.outbox.reach import Reach, Refused
 from bounce_watcher.outbox.signature import check_secret
-from bounce_watcher.outbox.target import DEFAULT_TYPES, WebhookTarget
+from bounce_watcher.outbox.target import DEFAULT_TYPES, Format, WebhookTarget
 from bounce_watcher.policy.counting import CHOICES, DEFAULTS, CountRule
 from bounce_watcher.policy.ladder import Ladder
 from bounce_watcher.policy.settings import Mode, PolicySettings
@@ -442,15 +444,21 @@ class WebhookTable(Table):
     ] = [kind for kind in NoticeType if kind in DEFAULT_TYPES]
     timeout: Annotated[Duration, between(SECOND, 2 * MINUTE)] = _WEBHOOK["timeout"]
     ca_file: CaFile | None = None
-
-    @field_validator("secret")
-    @classmethod
-    def _is_signed(cls, value: SecretStr | None) -> SecretStr | None:
-        if value is None:
-            raise ValueError('missing: every webhook is signed; add secret_file = "…". '
     allow_hosts: Annotated[list[AllowedHost], AfterValidator(_no_repeats)] = Field(
         default_factory=list, validate_default=True
     )
+
+    format: Annotated[Format, one_of(Format)] = _WEBHOOK["format"]
+    cloudevents_source: UriReference = _WEBHOOK["cloudevents_source"]
+    cloudevents_type_prefix: TypePrefix | None = None
+
+    @field_validator("cloudevents_source", "cloudevents_type_prefix")
+    @classmethod
+    def _has_effect(cls, value: str | None, info: ValidationInfo) -> str | None:
+        if info.data.get("format") is Format.STANDARD and value != _WEBHOOK[info.field_name or ""]:
+            raise ValueError(f'has no effect with format = "{Format.STANDARD}": add format = "{Format.STRUCTURED}" or '
+                             f'"{Format.BINARY}", or take it out')
+        return value
 
     @field_validator("allow_hosts")
     @classmethod
@@ -460,6 +468,12 @@ class WebhookTable(Table):
         except Refused as refusal:
             raise ValueError(f"{refusal}, else mend url") from None
         return value
+
+    @field_validator("secret")
+    @classmethod
+    def _is_signed(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is None:
+            raise ValueError('missing: every webhook is signed; add secret_file = "…". '
                              'Make one with: echo "whsec_$(openssl rand -base64 32)"')
         return value
 

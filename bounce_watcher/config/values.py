@@ -4,6 +4,7 @@ import ipaddress
 import re
 import ssl
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from datetime import timedelta
 from difflib import get_close_matches
 from enum import StrEnum
@@ -26,6 +27,8 @@ _LABEL = re.compile(r"(?!-)[^\W_](?:[\w-]{0,62})(?<!-)")
 _FIELD_NAME = re.compile(r"[!-9;-~]{1,76}")
 _AUTHSERV_ID = re.compile(r"[^\s@<>()\[\],;:\\\"=?]{1,253}")
 _LOCAL_PART = re.compile(r"[^\s@<>()\[\],;:\\\"\x00-\x1f\x7f]{1,64}")
+_URI_REFERENCE = re.compile(r"(?:[A-Za-z0-9._~:/?#\[\]@!$&'()*+,;=-]|%[0-9A-Fa-f]{2}){1,1000}")
+_TYPE_PREFIX = re.compile(r"[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){0,20}")
 _LONGEST = timedelta(days=36_500)
 _KINDS = {
     bool: "true or false", str: "text", int: "a whole number", float: "a number with a point", list: "a list",
@@ -241,6 +244,21 @@ def _allowed_host(value: str) -> str:
     return normal_host(value)
 
 
+def _uri_reference(value: str) -> str:
+    """RFC 3986 section 4.1, as far as its characters and its brackets go."""
+    with suppress(ValueError):
+        urlsplit(value)
+        if _URI_REFERENCE.fullmatch(value):
+            return value
+    raise ValueError(f'{quoted(value)} is no URI: write it as "https://bounces.example.com/" or "/bounce-watcher"')
+
+
+def _type_prefix(value: str) -> str:
+    if not _TYPE_PREFIX.fullmatch(value):
+        raise ValueError(f'{quoted(value)} is no domain from its end to its beginning: write it as "com.example.mail"')
+    return value
+
+
 def _split(value: str) -> SplitResult:
     try:
         url = urlsplit(value)
@@ -257,6 +275,8 @@ Port = Annotated[int, between(1, 65535)]
 Listen = Annotated[Text, AfterValidator(_listen)]
 Url = Annotated[Text, AfterValidator(_url)]
 AllowedHost = Annotated[Text, AfterValidator(_allowed_host)]
+UriReference = Annotated[Text, AfterValidator(_uri_reference)]
+TypePrefix = Annotated[Text, AfterValidator(_type_prefix)]
 
 
 # ── addresses ───────────────────────────────────────────────────────────────────────────────────────────────────────

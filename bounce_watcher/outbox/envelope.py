@@ -1,7 +1,7 @@
 """How a webhook is put: as Standard Webhooks says, or as a CloudEvent. Pure.
 
 CloudEvents 1.0.2 (https://github.com/cloudevents/spec), "HTTP Protocol Binding" sections 3.1 (binary) and 3.2
-(structured) and "JSON Event Format". Both are signed like the standard form, over the body as it is sent. The headers of
+(structured) and "JSON Event Format". Both are signed like the standard form, over the body as it is sent. Headers of
 the binary form are not signed; so `data` repeats the type and the time, and has all that a receiver decides by.
 """
 

@@ -25,7 +25,7 @@ def notices(
     return tuple(_item(occurrence, target, text, new_id()) for target in listeners)
 
 
-def test_notice(target: Target, at: datetime, item_id: str) -> OutboxItem:
+def endpoint_test(target: Target, at: datetime, item_id: str) -> OutboxItem:
     """An `endpoint.test` for `target`, whatever it wants to hear of."""
     occurrence = Occurrence(NoticeType.TEST, at, data={"target": target.name})
     return _item(occurrence, target, body(occurrence), item_id)

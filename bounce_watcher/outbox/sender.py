@@ -13,7 +13,7 @@ from bounce_watcher.outbox.client import HttpClient
 from bounce_watcher.outbox.endpoint import transport_to
 from bounce_watcher.outbox.envelope import envelope
 from bounce_watcher.outbox.exchange import Reply, Request
-from bounce_watcher.outbox.notice import test_notice
+from bounce_watcher.outbox.notice import endpoint_test
 from bounce_watcher.outbox.signature import signed_headers
 from bounce_watcher.outbox.target import WebhookTarget
 
@@ -53,7 +53,7 @@ class Sender:
 
     def test(self, now: datetime) -> Attempt:
         """Sends an `endpoint.test` that is not in the outbox and that no one tries again."""
-        reply = self._post(test_notice(self.target, now, f"msg_{uuid4().hex}"), now)
+        reply = self._post(endpoint_test(self.target, now, f"msg_{uuid4().hex}"), now)
         return decide_attempt(reply.answer(), 0, now, self._jitter())
 
     def close(self) -> None:

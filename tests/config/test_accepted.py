@@ -12,7 +12,7 @@ from bounce_watcher.config.settings import WebSettings
 from bounce_watcher.intake.account import Grant, ImapAccount, Mechanism, OAuth2Account, Security
 from bounce_watcher.model.finding import Evidence
 from bounce_watcher.model.ledger import NoticeType
-from bounce_watcher.outbox.target import DEFAULT_TYPES, WebhookTarget
+from bounce_watcher.outbox.target import DEFAULT_TYPES, Format, WebhookTarget
 from bounce_watcher.policy.limits import AlertSettings, GuardSettings
 from bounce_watcher.policy.settings import Mode, PolicySettings, Threshold
 from tests.config.samples import (
@@ -125,6 +125,16 @@ def test_a_webhook_and_its_defaults() -> None:
 def test_a_webhook_may_name_a_host_that_is_inside_or_may_be(host: str) -> None:
     [target] = accepted(webhook(f'url = "https://{host}/hooks"')).webhooks
     assert target.allow_hosts == frozenset()
+
+
+def test_a_webhook_of_cloudevents() -> None:
+    [target] = accepted(webhook(
+        'format = "cloudevents-structured"', 'cloudevents_source = "https://bounces.example.com/eu?x=%20"',
+        'cloudevents_type_prefix = "com.example.mail"',
+    )).webhooks
+    assert (target.format, target.cloudevents_source, target.cloudevents_type_prefix) == (
+        Format.STRUCTURED, "https://bounces.example.com/eu?x=%20", "com.example.mail",
+    )
 
 
 def test_hosts_that_are_meant_are_kept_as_they_are_compared() -> None:

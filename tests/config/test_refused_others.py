@@ -63,6 +63,23 @@ CASES = [
          'line 10: webhook[platform].allow_hosts: "hooks.example" stands twice in the list'),
     Case("allowed-not-in-list", webhook('allow_hosts = "hooks.example"'),
          'line 10: webhook[platform].allow_hosts: must be a list in brackets, such as ["…", "…"], not text'),
+    Case("webhook-format", webhook('format = "cloudevents"'),
+         'line 10: webhook[platform].format: "cloudevents" is not known here: did you mean "cloudevents-binary"?'),
+    Case("source-without-cloudevents", webhook('cloudevents_source = "/here"'),
+         'line 10: webhook[platform].cloudevents_source: has no effect with format = "standard": add format = '
+         '"cloudevents-structured" or "cloudevents-binary", or take it out'),
+    Case("prefix-without-cloudevents", webhook('cloudevents_type_prefix = "com.example"'),
+         'line 10: webhook[platform].cloudevents_type_prefix: has no effect with format = "standard": add format = '
+         '"cloudevents-structured" or "cloudevents-binary", or take it out'),
+    Case("source-no-uri", webhook('format = "cloudevents-binary"', 'cloudevents_source = "our house"'),
+         'line 11: webhook[platform].cloudevents_source: "our house" is no URI: write it as '
+         '"https://bounces.example.com/" or "/bounce-watcher"'),
+    Case("source-of-a-broken-host", webhook('format = "cloudevents-binary"', 'cloudevents_source = "https://[x/"'),
+         'line 11: webhook[platform].cloudevents_source: "https://[x/" is no URI: write it as '
+         '"https://bounces.example.com/" or "/bounce-watcher"'),
+    Case("prefix-with-a-dot-behind", webhook('format = "cloudevents-binary"', 'cloudevents_type_prefix = "com.x."'),
+         'line 11: webhook[platform].cloudevents_type_prefix: "com.x." is no domain from its end to its beginning: '
+         'write it as "com.example.mail"'),
     Case("webhook-unsigned", webhook('- secret'),
          'line 6: webhook[platform].secret: missing: every webhook is signed; add secret_file = "…". Make '
          'one with: echo "whsec_$(openssl rand -base64 32)"'),
