@@ -9,7 +9,7 @@ Three places show something:
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
@@ -23,6 +23,7 @@ from bounce_watcher.parsing.address import find_addresses
 from bounce_watcher.parsing.headers import Headers
 from bounce_watcher.parsing.message import ParsedMessage
 from bounce_watcher.parsing.returned import original_headers
+from bounce_watcher.parsing.sending_ids import parse_feedback_id, parse_list_id
 
 _ENVELOPE_HEADERS = ("X-Original-To", "Delivered-To", "Envelope-To", "To")
 """Postfix, Dovecot and Exim write the first three on delivery; the address before an alias stands in the first."""
@@ -43,6 +44,16 @@ MAX_HINTS = 8
 
 MAX_ID = 64
 """Characters of a stream or sending that an unsigned field names."""
+
+Form = Callable[[str], str | None]
+
+_STREAM_IN: Mapping[str, Form] = {
+    "list-id": parse_list_id, "feedback-id": lambda value: parse_feedback_id(value).mail_type,
+}
+_SENDING_IN: Mapping[str, Form] = {
+    "list-id": parse_list_id, "feedback-id": lambda value: parse_feedback_id(value).campaign,
+}
+"""Fields with a form of their own, if the configuration names one of them: of any other the whole value counts."""
 
 _BETWEEN = r"\s<>\"(),;:\[\]"
 _ADDRESS = re.compile(rf"(?<![^{_BETWEEN}])[^{_BETWEEN}]{{1,320}}@[a-z0-9.-]{{1,255}}", re.IGNORECASE)
@@ -89,8 +100,8 @@ def traces(
         header_token=header_token,
         signed=_signed_addresses(original, settings, key_of, at) if original else frozenset(),
         named=frozenset(address_key(address) for address in (*verp, user) if address),
-        stream=_id(told, settings.headers.stream),
-        sending=_id(told, settings.headers.campaign),
+        stream=_id(told, settings.headers.stream, _STREAM_IN),
+        sending=_id(told, settings.headers.campaign, _SENDING_IN),
         hints=_hints(header_token, told),
     )
 
@@ -117,8 +128,10 @@ def _named_field(told: Mapping[str, str], name: str | None) -> str:
     return told.get(name.lower(), "")[:MAX_FIELD_LENGTH] if name else ""
 
 
-def _id(told: Mapping[str, str], name: str | None) -> str | None:
-    return _named_field(told, name).strip()[:MAX_ID] or None
+def _id(told: Mapping[str, str], name: str | None, forms: Mapping[str, Form]) -> str | None:
+    value = _named_field(told, name).strip()
+    form = forms.get((name or "").lower())
+    return ((form(value) if form else value) or "")[:MAX_ID] or None
 
 
 def _only_address(value: str) -> str | None:

@@ -189,7 +189,8 @@ def _genuine(found: Authenticity) -> str | None:
 
 def _sent(analysis: Analysis) -> str:
     sent = analysis.sent
-    told = (("Subject", sent.subject), ("From", sent.sender), ("Message-ID", sent.message_id))
+    told = (("Subject", sent.subject), ("From", sent.sender), ("Message-ID", sent.message_id),
+            ("List-ID", sent.list_id), ("Feedback-ID", sent.feedback_id))
     return "; ".join(f"{name}: {value}" for name, value in told if value)
 
 
@@ -211,6 +212,8 @@ def _recipient(each: RecipientVerdict, rules: Mapping[str, Rule]) -> Iterator[st
     yield from field("found by", _found(finding.provenance, diagnostic))
     grade = each.attribution.evidence
     yield from field("evidence", f"{grade}: {GRADES[grade]}")
+    yield from field("stream", each.attribution.stream)
+    yield from field("campaign", each.attribution.sending)
     yield from field("doubt", each.attribution.doubt)
 
 

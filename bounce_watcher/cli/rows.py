@@ -18,7 +18,10 @@ def analysis_row(source: str, analysis: Analysis) -> Row:
         "source": source,
         "kind": analysis.kind,
         "recipients": [verdict_row(each) for each in analysis.recipients],
-        "sent": {"message_id": sent.message_id, "from": sent.sender, "subject": sent.subject},
+        "sent": {
+            "message_id": sent.message_id, "from": sent.sender, "subject": sent.subject, "list_id": sent.list_id,
+            "feedback_id": sent.feedback_id,
+        },
         "feedback_type": analysis.feedback_type,
     }
 

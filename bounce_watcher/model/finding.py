@@ -65,13 +65,16 @@ class Finding:
 class SentMessage:
     """What the report tells of the mail that was sent. None = not told. Message-ID without angle brackets.
 
-    `mail_from` is its envelope sender, where the report has a field for it.
+    `mail_from` is its envelope sender, where the report has a field for it. `list_id` is the identifier of its List-ID,
+    `feedback_id` its Feedback-ID as written.
     """
 
     message_id: str | None = None
     sender: str | None = None
     subject: str | None = None
     mail_from: str | None = None
+    list_id: str | None = None
+    feedback_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

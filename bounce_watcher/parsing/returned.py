@@ -7,6 +7,7 @@ from bounce_watcher.model.finding import SentMessage
 from bounce_watcher.parsing.address import MAX_FIELD, parse_address
 from bounce_watcher.parsing.headers import Headers
 from bounce_watcher.parsing.message import ParsedMessage, Part
+from bounce_watcher.parsing.sending_ids import MAX_FEEDBACK_ID, parse_list_id
 
 ORIGINAL_TYPES = frozenset(
     {
@@ -21,7 +22,7 @@ ORIGINAL_TYPES = frozenset(
     }
 )
 
-_OF_SENT = ("message-id", "from", "subject")
+_OF_SENT = ("message-id", "from", "subject", "list-id", "feedback-id")
 _HEADINGS = (
     r"below (?:this|the next) line is (?:a copy of the message|the original bounce)",
     r"this is a copy of (?:the|your) (?:message|mail)",
@@ -115,4 +116,6 @@ def sent_message(headers: Headers | None) -> SentMessage:
         message_id=message_id[:998] or None,
         sender=parse_address(sender[:MAX_FIELD]) if sender else None,
         subject=told.get("subject", "")[:998] or None,
+        list_id=parse_list_id(told.get("list-id", "")),
+        feedback_id=told.get("feedback-id", "")[:MAX_FEEDBACK_ID] or None,
     )

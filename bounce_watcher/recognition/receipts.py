@@ -1,6 +1,7 @@
 """Receipts (RFC 8098), and the refusals that come in their dress."""
 
 import re
+from dataclasses import replace
 
 from bounce_watcher.model.finding import Evidence, Kind, SentMessage
 from bounce_watcher.parsing.address import find_addresses
@@ -34,7 +35,7 @@ def recognise(message: ParsedMessage) -> Recognition | None:
     original = original_headers(message)
     sent = sent_message(original)
     if sent.message_id is None:
-        sent = SentMessage(report.original_message_id, sent.sender, sent.subject)
+        sent = replace(sent, message_id=report.original_message_id)
     return _rejection(message, report, sent) or Recognition(Kind.DISPOSITION, (), sent)
 
 

@@ -191,6 +191,34 @@ def test_fields_of_ours_tell_recipient_stream_and_sending() -> None:
     )
 
 
+LIST, FEEDBACK = "List-Id: News of March <News.example.com>", "Feedback-ID: spring-26:42:receipts:example"
+
+
+@pytest.mark.parametrize(("names", "stream", "sending"), [
+    (HeaderNames(campaign="Feedback-ID", stream="List-ID"), "news.example.com", "spring-26"),
+    (HeaderNames(campaign="list-id", stream="feedback-id"), "receipts", "news.example.com"),
+    (HeaderNames(user="X-Recipient"), None, None),
+])
+def test_fields_of_a_form_that_all_know_are_read_by_it(
+    names: HeaderNames, stream: str | None, sending: str | None
+) -> None:
+    attribution = found(report(LIST, FEEDBACK), settings=replace(SETTINGS, headers=names))
+    assert attribution == Attribution(USER, Evidence.REPORT, stream, sending)
+
+
+@pytest.mark.parametrize("line", ["Feedback-ID: spring:example", "Feedback-ID: ::1.abc=:AmazonSES", "Feedback-ID:"])
+def test_a_feedback_id_without_campaign_tells_none(line: str) -> None:
+    names = HeaderNames(campaign="Feedback-ID")
+    assert found(report(line), settings=replace(SETTINGS, headers=names)).sending is None
+
+
+def test_an_id_is_cut() -> None:
+    names = HeaderNames(stream="List-ID", campaign="X-Campaign")
+    attribution = found(report(f"List-ID: <{'l' * 200}>", f"X-Campaign: {'c' * 200}"),
+                        settings=replace(SETTINGS, headers=names))
+    assert (attribution.stream, attribution.sending) == ("l" * 64, "c" * 64)
+
+
 def test_a_token_knows_better_than_fields() -> None:
     message = report("X-Campaign: other", "X-Stream: other", to=PATH)
     assert found(message) == Attribution(USER, Evidence.TOKEN, "news", "s1")

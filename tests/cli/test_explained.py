@@ -95,6 +95,20 @@ def test_explain_tells_what_the_mailboxs_server_found(
     assert (shown.get("genuine"), shown.get("doubt")) == (genuine, doubt)
 
 
+def test_explain_tells_which_sending_it_was(program: Program) -> None:
+    message = postfix(letter(1, "anna@gone.example")).replace(
+        "X-Campaign: spring", "List-Id: News <News.example.com>\nFeedback-ID: spring-26:42:news:example"
+    )
+    sent = "List-ID: news.example.com; Feedback-ID: spring-26:42:news:example"
+    shown = told(program.ledger("explain", "-", stdin=message).out)
+    assert sent in shown["sent mail"]
+    assert "campaign" not in shown
+    with program.config.open("a") as config:
+        config.write('[attribution.headers]\ncampaign = "Feedback-ID"\nstream = "List-ID"\n')
+    shown = told(program.ledger("explain", "-", stdin=message).out)
+    assert (shown["stream"], shown["campaign"]) == ("news.example.com", "spring-26")
+
+
 def test_hostile_words_cannot_paint(program: Program) -> None:
     reply = "550 5.1.1 \x1b[2J\x07user unknown\u202e"
     for arguments in (("classify-reply", reply), ("explain", "-")):

@@ -22,7 +22,7 @@ def test_classify_json_has_the_fields_of_the_contract(program: Program, mail: Pa
     assert [row["kind"] for row in done.rows] == ["bounce", "bounce", "complaint", "auto_reply"]
     for row in done.rows:
         assert set(row) == ROW
-        assert set(row["sent"]) == {"message_id", "from", "subject"}
+        assert set(row["sent"]) == {"message_id", "from", "subject", "list_id", "feedback_id"}
         for recipient in row["recipients"]:
             assert set(recipient) == RECIPIENT
     bounce, full, complaint, _ = done.rows
