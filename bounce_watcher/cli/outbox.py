@@ -1,6 +1,7 @@
 """`outbox`: webhooks that are due, delivered, or dead."""
 
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 from typing import Annotated
 
 import typer
@@ -12,6 +13,7 @@ from bounce_watcher.cli.options import ConfigFile, Debug, DryRun, Json, Limit, e
 from bounce_watcher.cli.output import clean, count, json_line, say
 from bounce_watcher.cli.rows import OUTBOX_COLUMNS, outbox_row
 from bounce_watcher.cli.tables import listing
+from bounce_watcher.cli.times import past
 from bounce_watcher.config import Settings
 from bounce_watcher.ledger.filters import OutboxFilter
 from bounce_watcher.ledger.store import Ledger
@@ -48,29 +50,36 @@ def list_outbox(
         listing(map(outbox_row, found), OUTBOX_COLUMNS, as_json=as_json)
 
 
-@commands.command(epilog=example("outbox retry --target platform"))
+@commands.command(epilog=example("outbox retry --target platform --since 7d"))
 def retry(
     ids: Ids = None,
     target: Target = None,
     state: Annotated[
         OutboxState, typer.Option(help="What is sent again: dead letters, or what was delivered before.")
     ] = OutboxState.DEAD,
+    since: Annotated[
+        str | None,
+        typer.Option(metavar="TIME", help="Only what happened since: 2026-11-01, or 7d for so long ago.",
+                     show_default=False),
+    ] = None,
     dry_run: DryRun = False,
     config: ConfigFile = None,
     debug: Debug = False,
 ) -> None:
     """Makes dead letters due at once: all, those of a target, or those named. They keep their webhook-id.
 
+    With --since just those of what happened since: of mail that was imported, when it was reported.
+
     With --target the endpoint is used again if it had answered 410.
     """
     with ledger_of(config) as (settings, ledger):
         _check(settings, target)
-        chosen = ids or ()
+        chosen, begin = ids or (), past(since)
         if dry_run:
-            _rehearse("would be sent again", _matching(ledger, chosen, target, (state,)))
+            _rehearse("would be sent again", _matching(ledger, chosen, target, (state,), begin))
             return
         everything = not chosen and target is None
-        found = ledger.retry(utcnow(), ids=chosen, target=target, everything=everything, state=state)
+        found = ledger.retry(utcnow(), ids=chosen, target=target, everything=everything, state=state, since=begin)
     _refuse_nothing(chosen, found)
     say(f"{count(found, 'webhook')} due again, for the next poll to send")
     if target is not None:
@@ -117,10 +126,11 @@ def show_public_key(
 
 
 def _matching(
-    ledger: Ledger, ids: Sequence[str], target: str | None, states: Sequence[OutboxState]
+    ledger: Ledger, ids: Sequence[str], target: str | None, states: Sequence[OutboxState],
+    since: datetime | None = None,
 ) -> Iterator[OutboxItem]:
     for state in states:
-        for item in ledger.outbox(OutboxFilter(state, target)):
+        for item in ledger.outbox(OutboxFilter(state, target, since=since)):
             if not ids or item.id in ids:
                 yield item
 

@@ -36,9 +36,10 @@ class SuppressionFilter:
 
 @dataclass(frozen=True, slots=True)
 class OutboxFilter:
-    """In the order of writing."""
+    """In the order of writing. `since` <= when it happened."""
 
     state: OutboxState | None = None
     target: str | None = None
     recipient: str | None = None
     limit: int | None = None
+    since: datetime | None = None

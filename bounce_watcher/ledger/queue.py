@@ -223,14 +223,19 @@ def enroll(connection: Connection, targets: Mapping[str, str]) -> None:
         ))
 
 
-def retry(connection: Connection, now: datetime, ids: Sequence[str], target: str | None, state: OutboxState) -> int:
+def retry(
+    connection: Connection, now: datetime, ids: Sequence[str], target: str | None, state: OutboxState,
+    since: datetime | None,
+) -> int:
     """Makes rows due at once, their tries counted anew, and enables their endpoints. Returns how many are due.
 
     What a newer state has made pointless becomes superseded instead: it must not overtake.
     """
     count = 0
+    lately = [] if since is None else [OUTBOX.c.created_at >= since]
+    is_free = or_(OUTBOX.c.leased_until.is_(None), OUTBOX.c.leased_until <= now)
     for chosen in _choices(ids, target):
-        where = (*chosen, OUTBOX.c.state == state, or_(OUTBOX.c.leased_until.is_(None), OUTBOX.c.leased_until <= now))
+        where = (*chosen, *lately, OUTBOX.c.state == state, is_free)
         _enable(connection, set(connection.scalars(select(OUTBOX.c.target).where(*where).distinct())))
         connection.execute(update(OUTBOX).where(*where, _IS_OUTDATED).values(state=OutboxState.SUPERSEDED))
         count += connection.execute(

@@ -111,6 +111,8 @@ def outbox(engine: Engine, wanted: OutboxFilter) -> Iterator[OutboxItem]:
         "state": wanted.state,
         "target": wanted.target,
     })
+    if wanted.since is not None:
+        where.append(OUTBOX.c.created_at >= wanted.since)
     return _OUTBOX.read(engine, where, wanted.limit)
 
 

@@ -308,16 +308,17 @@ class Ledger:
 
     def retry(
         self, now: datetime, *, ids: Sequence[str] = (), target: str | None = None, everything: bool = False,
-        state: OutboxState = OutboxState.DEAD,
+        state: OutboxState = OutboxState.DEAD, since: datetime | None = None,
     ) -> int:
         """Makes rows in `state` due at once: those of `ids`, of `target`, of both, or `everything`.
 
+        Of these just what happened at or after `since` (aware), where it is given.
         Enables the endpoints of what it finds, and `target`'s. Returns how many rows are due now.
         Raises ValueError where nothing is chosen: an empty list of ids must not stand for all.
         """
         if not everything:
             _demand_a_choice(ids, target)
-        return write(self._engine, lambda connection: queue.retry(connection, now, ids, target, state))
+        return write(self._engine, lambda connection: queue.retry(connection, now, ids, target, state, since))
 
     def discard(self, *, ids: Sequence[str] = (), target: str | None = None) -> int:
         """Gives up on due and dead rows: those of `ids`, of `target`, or of both. Returns how many.

@@ -138,6 +138,21 @@ def test_discard_and_retry(filled: Program) -> None:
     assert filled.ledger("outbox", "retry").status == 0
 
 
+def test_retry_of_what_happened_since(filled: Program) -> None:
+    happened = filled.ledger("events", "list", "--json").rows[0]["at"]
+    assert filled.ledger("outbox", "discard", "--target", "platform").status == 0
+    again = ("outbox", "retry", "--target", "platform", "--state", "discarded", "--since")
+    assert "2 webhooks would be sent again" in filled.ledger(*again, happened, "--dry-run").out
+    assert "0 webhooks would be sent again" in filled.ledger(*again, "0s", "--dry-run").out
+    assert {row["state"] for row in filled.ledger("outbox", "list", "--json").rows} == {"discarded"}
+    assert "0 webhooks due again" in filled.ledger(*again, "0s").out
+    assert "2 webhooks due again" in filled.ledger(*again, happened).out
+    assert {row["state"] for row in filled.ledger("outbox", "list", "--json").rows} == {"due"}
+    refused = filled.ledger(*again, "lately")
+    assert refused.status == 2
+    assert "'lately' is no time" in refused.complaint
+
+
 def test_public_keys_are_those_of_the_private_ones(program: Program) -> None:
     shared = 'secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"'
     private = "whsk_6Xb/dCcHpPea21PS1N9VY/NZW723CEc77N4rJCubMbfVKIDij2HKpMKkioLlX0dRqSKJp4AJ6p9lMicMFs6Kvg=="

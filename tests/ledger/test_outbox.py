@@ -247,6 +247,19 @@ def test_retry_sends_dead_rows_again_from_the_start(ledger: Ledger) -> None:
     assert ledger.retry(day(1), everything=True) == 0
 
 
+def test_retry_of_what_happened_since(ledger: Ledger) -> None:
+    for number, recipient in enumerate(("a@example.org", "b@example.org", "c@example.org")):
+        suppress(ledger, recipient, Platform(now=day(number)))
+        ledger.conclude([(lease(ledger, day(number))[0], DEAD)], day(9))
+    found = [item.recipient for item in ledger.outbox(OutboxFilter(since=day(1)))]
+    assert found == ["b@example.org", "c@example.org"]
+    assert ledger.retry(day(10), target="other", since=day(1)) == 0
+    assert ledger.retry(day(10), everything=True, since=day(3)) == 0
+    assert ledger.retry(day(10), everything=True, since=day(1)) == 2
+    assert [item.recipient for item in ledger.outbox(OutboxFilter(OutboxState.DEAD))] == ["a@example.org"]
+    assert ledger.retry(day(10), target="platform", since=day(0)) == 1
+
+
 def test_retry_enables_the_endpoint(ledger: Ledger) -> None:
     suppress(ledger)
     suppress(ledger, "b@example.org")
