@@ -7,6 +7,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text()
+WEBHOOKS = (ROOT / "bounce_watcher" / "outbox" / "webhooks.md").read_text()
 ARCHITECTURE = (ROOT / "bounce_watcher" / "README.md").read_text()
 
 _BLOCK = re.compile(
