@@ -4,7 +4,7 @@ import os
 import re
 import stat
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from pydantic import ValidationError
 
 from bounce_watcher.config.building import build
 from bounce_watcher.config.locate import Lines
+from bounce_watcher.config.platforms import platforms
 from bounce_watcher.config.problems import MISSING, Notes, meant_by, problem_lines, translate, warning_lines
 from bounce_watcher.config.rules import own_rules
 from bounce_watcher.config.schema import ConfigFile
@@ -49,13 +50,14 @@ def parse(text: str, source: str, environ: Mapping[str, str] = os.environ, folde
 def _parse(text: str, source: str, sources: Sources, notes: Notes) -> Settings:
     data = _toml(text, source)
     file = _validate(fill_in(ConfigFile, data, (), sources, notes), sources.folder, notes)
+    targets = platforms(data, sources, notes)
     _refuse_twins(data, notes)
     _refuse_rivals(file, notes)
     rules = own_rules(data.get("rules_dir"), sources.folder, notes)
     if file is None or notes.problems:
         raise ConfigError(source, problem_lines(notes, data, Lines(text)))
     settings = build(file, notes)
-    return replace(settings, rules=rules, warnings=warning_lines(notes, data))
+    return replace(settings, platforms=targets, rules=rules, warnings=warning_lines(notes, data))
 
 
 def _read(path: Path) -> tuple[str, int]:
@@ -96,7 +98,8 @@ _HINTS = {
     "Expected '=' after a key": "a line is key = value; a # begins a comment",
     "Invalid statement": "a line is key = value, or a [table]",
     "Cannot overwrite a value": "the key stands twice: keep one of them",
-    "Cannot declare": "the table stands twice: join the two; only [[mailbox]] and [[webhook]] may stand several times",
+    "Cannot declare": "the table stands twice: join the two; only [[mailbox]], [[webhook]] and [[platform]] may stand "
+                      "several times",
     "Unclosed array": "a closing ] is missing",
     "Expected newline or end of document": "one key = value a line; text with quotes in it goes in '…'",
     "Unescaped '\\'": "a backslash in \"…\" is written \\\\, or put the text in '…'",
@@ -140,18 +143,27 @@ def _validate(data: dict[str, Any], folder: Path, notes: Notes) -> ConfigFile | 
         return None
 
 
+_NAMED_ALIKE = (("mailbox",), ("webhook", "platform"))
+"""Names tell mailboxes and targets apart in the ledger, so each is given once."""
+
+
 def _refuse_twins(data: Mapping[str, Any], notes: Notes) -> None:
-    """Names tell mailboxes and targets apart in the ledger, so each is given once."""
-    for table in ("mailbox", "webhook"):
+    for tables in _NAMED_ALIKE:
+        seen: dict[str, str] = {}
+        for table, index, name in _names(data, tables):
+            if name in seen:
+                notes.problem((table, index, "name"), f'"{name}" names an earlier [[{seen[name]}]] already: choose '
+                                                      "another")
+            seen.setdefault(name, table)
+
+
+def _names(data: Mapping[str, Any], tables: Sequence[str]) -> Iterator[tuple[str, int, str]]:
+    for table in tables:
         elements = data.get(table)
-        seen: set[str] = set()
         for index, element in enumerate(elements if isinstance(elements, list) else ()):
             name = element.get("name") if isinstance(element, dict) else None
-            if not isinstance(name, str):
-                continue
-            if name in seen:
-                notes.problem((table, index, "name"), f'"{name}" names an earlier [[{table}]] already: choose another')
-            seen.add(name)
+            if isinstance(name, str):
+                yield table, index, name
 
 
 def _refuse_rivals(file: ConfigFile | None, notes: Notes) -> None:

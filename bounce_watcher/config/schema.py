@@ -59,6 +59,8 @@ from bounce_watcher.intake.account import Grant, ImapAccount, Mechanism, Securit
 from bounce_watcher.model.finding import Evidence
 from bounce_watcher.model.ledger import NoticeType, Scope
 from bounce_watcher.model.verdict import Reason
+from bounce_watcher.outbox.platform import Platform
+from bounce_watcher.outbox.platforms import kinds
 from bounce_watcher.outbox.reach import Reach, Refused
 from bounce_watcher.outbox.signature import check_secret
 from bounce_watcher.outbox.target import DEFAULT_TYPES, Format, WebhookTarget
@@ -80,6 +82,7 @@ def _defaults(settings: type) -> dict[str, Any]:
 
 
 _IMAP, _WEBHOOK, _SETTINGS = _defaults(ImapAccount), _defaults(WebhookTarget), _defaults(Settings)
+_PLATFORM = _defaults(Platform)
 _POLICY, _ATTRIBUTION = PolicySettings(), AttributionSettings()
 
 SECOND, MINUTE, DAY = timedelta(seconds=1), timedelta(minutes=1), timedelta(days=1)
@@ -478,6 +481,21 @@ class WebhookTable(Table):
         return value
 
 
+class PlatformTable(Table):
+    """What every [[platform]] has. The keys that a kind adds are read off the kind: see platforms.py."""
+
+    model_config = ConfigDict(extra="allow")
+
+    name: Annotated[Name, Field(examples=['"newsletter"'])]
+    kind: Annotated[str, BeforeValidator(lambda value: known(value, kinds())), Field(examples=['"sendgrid"'])]
+    streams: Annotated[list[Text], AfterValidator(_no_repeats)] = []
+    url: Url | None = None
+    timeout: Annotated[Duration, between(SECOND, 5 * MINUTE)] = _PLATFORM["timeout"]
+    rate: Annotated[float, between(0.001, 10_000.0)] | None = None
+    ca_file: CaFile | None = None
+    allow_hosts: Annotated[list[AllowedHost], AfterValidator(_no_repeats)] = []
+
+
 # ── the machine ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
 class DatabaseTable(Table):
@@ -523,6 +541,7 @@ class ConfigFile(Table):
     attribution: AttributionTable = AttributionTable()
     policy: PolicyTable = PolicyTable()
     webhook: list[WebhookTable] = []
+    platform: list[PlatformTable] = []
     log: LogTable = LogTable()
     service: ServiceTable = ServiceTable()
     web: WebTable | None = None

@@ -365,4 +365,12 @@ def reason(error: OSError) -> str:
     return (error.strerror or type(error).__name__).casefold()
 
 
+def _file_path(value: object, info: ValidationInfo) -> Path:
+    """Absolute, or from the folder of the configuration. Whether it is there is looked at when it is used."""
+    if not isinstance(value, str):
+        raise ValueError(f"must be the name of a file in quotes, not {kind_of(value)}")
+    return folder_of(info) / _text(value)
+
+
 CaFile = Annotated[Text, AfterValidator(_certificates)]
+FilePath = Annotated[Path, BeforeValidator(_file_path)]

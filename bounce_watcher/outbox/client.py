@@ -27,9 +27,15 @@ _WHERE_IN_OPENSSL = re.compile(r" ?\(_ssl\.c:\d+\)")
 
 
 class HttpClient:
-    """Safe for use by several threads; `close` it. Redirects are answers, not followed."""
+    """Safe for use by several threads; `close` it. Redirects are answers, not followed.
 
-    def __init__(self, transport: DeadlineTransport, timeout: timedelta) -> None:
+    `secrets` are masked in what is told of an answer, beside those that stand in the request.
+    """
+
+    def __init__(
+        self, transport: DeadlineTransport, timeout: timedelta, secrets: frozenset[str] = frozenset()
+    ) -> None:
+        self._secrets = secrets
         self._seconds = timeout.total_seconds()
         self._client = httpx.Client(
             transport=transport,
@@ -40,7 +46,7 @@ class HttpClient:
 
     def exchange(self, request: Request) -> Reply:
         """One call. Never raises for what the network or the server does: that is a Reply without status."""
-        secrets = request.secrets()
+        secrets = request.secrets() | self._secrets
         try:
             with self._client.stream(
                 request.method, request.url, content=request.body() or None, headers=request.wire_headers(),

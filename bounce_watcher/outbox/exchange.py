@@ -18,6 +18,7 @@ T = TypeVar("T")
 Conversation = Generator["Request", "Reply", T]
 
 MASK = "…"
+_PAGES = frozenset({"text/html", "application/xhtml+xml"})
 MAX_REPLY_BYTES = 1024 * 1024
 """Of a reply's body no more is read unless the request asks for more."""
 
@@ -84,6 +85,11 @@ class Reply:
     @property
     def ok(self) -> bool:
         return self.status is not None and 200 <= self.status < 300
+
+    @property
+    def is_page(self) -> bool:
+        """Whether it is HTML, which no API answers."""
+        return self.headers.get("content-type", "").partition(";")[0].strip().lower() in _PAGES
 
     @property
     def retry_after(self) -> str | None:

@@ -20,7 +20,7 @@ class HttpSession:
     def __init__(self, platform: HttpPlatform) -> None:
         self._platform = platform
         self._pace = Pace(platform.calls_a_second)
-        self._client = HttpClient(transport_to(platform), platform.timeout)
+        self._client = HttpClient(transport_to(platform), platform.timeout, platform.secrets())
 
     def suppress(self, changes: Sequence[Change], now: datetime) -> Sequence[Outcome]:
         return self._hold(self._platform.suppress(changes, now))

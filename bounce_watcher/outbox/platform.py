@@ -7,10 +7,13 @@ how to set it up. Kinds over HTTP only say what to ask and how to read the answe
 
 from abc import ABC, abstractmethod
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import datetime, timedelta
 from typing import ClassVar, Protocol
 
+from pydantic import SecretStr
+
+from bounce_watcher.model.errors import BounceWatcherError, PermanentFailure, TemporaryFailure
 from bounce_watcher.model.ledger import NoticeType, Occurrence, Scope
 from bounce_watcher.outbox.backoff import FOR_WHAT_IS_IN_IT, retry_after
 from bounce_watcher.outbox.change import Change, Fate, Outcome
@@ -95,6 +98,11 @@ class Platform(ABC):
         everywhere = occurrence.data.get("scope") == Scope.GLOBAL.value
         return occurrence.type in TOLD and (not self.streams or everywhere or occurrence.stream in self.streams)
 
+    def secrets(self) -> frozenset[str]:
+        """What must be seen nowhere."""
+        values = (getattr(self, each.name) for each in fields(self))
+        return frozenset(value.get_secret_value() for value in values if isinstance(value, SecretStr))
+
     def group_of(self, change: Change) -> Hashable:
         """What may go into one call stands in one group."""
         return None
@@ -153,12 +161,12 @@ class HttpPlatform(Platform):
 def outcome(reply: Reply, now: datetime, size: int = 1) -> Outcome:
     """What one reply means for each of the `size` changes that were asked for in one call.
 
-    2xx is done. 400, 413 and 422 speak of something in the call: a larger one is to be cut, a single change is refused.
-    Anything else (no answer, 401, 403, 404, 429, a redirect, 5xx) is about the platform as a whole, or about how we are
-    configured, and passes or is mended: later.
+    2xx is done, unless it is a web page: then a portal or a proxy answered. 400, 413 and 422 speak of something in the
+    call: a larger one is to be cut, a single change is refused. Anything else (no answer, 401, 403, 404, 429, 5xx, a
+    redirect) is about the platform as a whole, or about how we are configured, and passes or is mended: later.
     """
     if reply.ok:
-        return Outcome(Fate.DONE, reply.text)
+        return garbage(reply) if reply.is_page else Outcome(Fate.DONE, reply.text)
     if reply.status in FOR_WHAT_IS_IN_IT:
         return Outcome(Fate.SPLIT if size > 1 else Fate.REFUSED, reply.text)
     return later(reply, now)
@@ -171,10 +179,25 @@ def released(reply: Reply, now: datetime, size: int = 1) -> Outcome:
     return outcome(reply, now, size)
 
 
-def later(reply: Reply, now: datetime) -> Outcome:
-    """The platform as a whole is to be tried again, not before it says."""
-    wait = retry_after(reply.retry_after, now) if reply.retry_after else None
+def later(reply: Reply, now: datetime, wait: timedelta | None = None) -> Outcome:
+    """The platform as a whole is to be tried again, not before it says: by `wait`, else by its Retry-After."""
+    if wait is None and reply.retry_after:
+        wait = retry_after(reply.retry_after, now)
     return Outcome(Fate.LATER, reply.text, wait, whole=True)
+
+
+def refused(reply: Reply, why: str = "") -> Outcome:
+    """For good: a person has to look. `why` in words of ours where the answer's don't tell it."""
+    return Outcome(Fate.REFUSED, f"{reply.text}: {why}" if why else reply.text)
+
+
+def unread(reply: Reply, platform: Platform) -> BounceWatcherError:
+    """What to raise for a reply that is no page of the list."""
+    text = f"{platform.label}: its list can't be read: {reply.text}"
+    if reply.ok:
+        return PermanentFailure(f"{text}: the body is not what this API answers; check url")
+    is_ours = reply.status is not None and 300 <= reply.status < 500 and reply.status not in {408, 429}
+    return PermanentFailure(f"{text}; check the key and its rights") if is_ours else TemporaryFailure(text)
 
 
 def garbage(reply: Reply) -> Outcome:

@@ -1,0 +1,24 @@
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.outbox.platforms.desk import Desk, configuration, desk_of
+from tests.outbox.platforms.vendor import Vendor, serving
+from tests.outbox.platforms.vendors import vendor_classes
+
+VENDORS = vendor_classes()
+
+
+@pytest.fixture(params=sorted(VENDORS))
+def vendor(request: pytest.FixtureRequest) -> Iterator[Vendor]:
+    """Every platform over HTTP in turn."""
+    with serving(VENDORS[request.param]()) as it:
+        yield it
+
+
+@pytest.fixture
+def desk(vendor: Vendor, tmp_path: Path) -> Iterator[Desk]:
+    settings = configuration(vendor.kind, vendor.keys(), vendor.url, tmp_path, more='timeout = "1s"\nrate = 1000.0')
+    with desk_of(settings) as it:
+        yield it

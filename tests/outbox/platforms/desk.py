@@ -1,0 +1,93 @@
+"""A ledger, a configuration and a deliverer with one platform behind them."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+from bounce_watcher.config import Settings
+from bounce_watcher.config.loading import parse
+from bounce_watcher.ledger.store import Ledger
+from bounce_watcher.model.ledger import OutboxItem, OutboxState, State, Suppression, SuppressionSource
+from bounce_watcher.model.verdict import BounceType, Reason
+from bounce_watcher.service.announcing import announcer
+from bounce_watcher.service.deliver import Deliverer, DeliveryReport
+from bounce_watcher.service.trouble import Troubles
+
+NAME = "newsletter"
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+class Desk:
+    """What a test does with one platform: decide, send, look into the outbox."""
+
+    def __init__(self, ledger: Ledger, settings: Settings) -> None:
+        self.ledger, self.settings = ledger, settings
+        (self.platform,) = settings.platforms
+        self._announce = announcer(settings)
+
+    def suppress(
+        self, *addresses: str, stream: str = "news", bounce_type: BounceType = BounceType.HARD,
+        reason: Reason | None = Reason.INVALID_RECIPIENT,
+    ) -> None:
+        self.ledger.adopt(
+            [
+                Suppression(
+                    address, stream, state=State.SUPPRESSED, reason=reason, since=now(), bounce_type=bounce_type,
+                    because="1 of 1", source=SuppressionSource.POLICY,
+                )
+                for address in addresses
+            ],
+            now(), self._announce,
+        )
+
+    def release(self, *addresses: str, stream: str = "news") -> None:
+        for address in addresses:
+            self.ledger.release(address, stream, because="asked for", now=now(), announce=self._announce)
+
+    def send(self, rounds: int = 1) -> DeliveryReport:
+        """A fresh deliverer, as after a restart: what is due goes out."""
+        deliverer = Deliverer(self.ledger, self.platform, Troubles(), jitter=lambda: 0.0)
+        try:
+            for _ in range(rounds):
+                report = deliverer.round(threading.Event())
+        finally:
+            deliverer.close()
+        return report
+
+    def hurry(self) -> None:
+        """What waits for its next try is due now."""
+        self.ledger.retry(now(), target=NAME, state=OutboxState.DUE)
+
+    def items(self, state: OutboxState | None = None) -> list[OutboxItem]:
+        return [item for item in self.ledger.outbox() if state in (None, item.state)]
+
+    def states(self) -> set[OutboxState]:
+        return {item.state for item in self.items()}
+
+
+def configuration(kind: str, keys: str, url: str | None, folder: Path, *, more: str = "") -> Settings:
+    where = f'url = "{url}"' if url else ""
+    text = f'''
+[database]
+url = "sqlite:///{folder}/ledger.db"
+
+[[platform]]
+name = "{NAME}"
+kind = "{kind}"
+{where}
+{keys}
+{more}
+'''
+    return parse(text, "config.toml", {}, folder)
+
+
+@contextmanager
+def desk_of(settings: Settings) -> Iterator[Desk]:
+    with Ledger.connect(settings.database_url.get_secret_value()) as ledger:
+        ledger.upgrade()
+        yield Desk(ledger, settings)
