@@ -16,7 +16,7 @@ from bounce_watcher.ledger.course import LONGEST_HISTORY
 from bounce_watcher.ledger.delivered import is_answered
 from bounce_watcher.ledger.forget import without_forgotten
 from bounce_watcher.ledger.guard import NOTHING, Holding, Watched, watch
-from bounce_watcher.ledger.sent import with_known_messages
+from bounce_watcher.ledger.sent import with_known_messages, with_recipients
 from bounce_watcher.ledger.statements import KEYS, Conflict, Insertion, Key, Row, chunks, columns_of, key_of
 from bounce_watcher.ledger.tables import EVENT, MESSAGE, RECIPIENT, reason_named
 from bounce_watcher.model.ledger import (
@@ -73,13 +73,15 @@ def record_page(
     Events are decided on in the order of their times, those of one time in the order of the page.
     Rows are inserted in the order of their keys: two writers with the same ones then wait, but never for each other.
     """
-    page = without_forgotten(connection, page)
+    nameless = {message.digest for message in page if not all(event.recipient for event in message.events)}
+    page = without_forgotten(connection, with_recipients(connection, page))
+    named = frozenset(message.digest for message in page if message.digest in nameless and message.events)
     messages = _unknown(connection, _MESSAGES, _distinct(page, _digest))
     _ADD_MESSAGE.execute(connection, [_of_message(messages[digest]) for digest in sorted(messages)])
     fresh = sorted(_new_events(connection, page, messages), key=_at)
     events = [event for event in with_known_messages(connection, fresh) if event.recipient]
     if not events:
-        return PageOutcome(messages=len(messages))
+        return PageOutcome(messages=len(messages), named=named)
     keys = [key_of(event.recipient, event.stream) for event in events]
     keyed = list(zip(keys, events, strict=True))
     watched = watch(connection, keyed, policy, announce) if policy else NOTHING
@@ -88,7 +90,9 @@ def record_page(
     _ADD_EVENT.execute(connection, sorted(judged, key=itemgetter(_ADD_EVENT.columns.index("id"))))
     notices = desk.close()
     told = desk.books.told
-    return PageOutcome(len(messages), len(events), told[NoticeType.SUPPRESSED], told[NoticeType.RELEASED], notices)
+    return PageOutcome(
+        len(messages), len(events), told[NoticeType.SUPPRESSED], told[NoticeType.RELEASED], notices, named
+    )
 
 
 def _new_events(

@@ -18,7 +18,7 @@ from bounce_watcher.ledger.tables import SENT_COUNT, SENT_MESSAGE
 from bounce_watcher.ledger.types import KEY_CHARACTERS, in_utc, recipient_key, storable
 from bounce_watcher.model.address import address_key
 from bounce_watcher.model.finding import Evidence
-from bounce_watcher.model.ledger import BounceEvent
+from bounce_watcher.model.ledger import BounceEvent, MessageRecord
 from bounce_watcher.model.sending import SentCount, SentMail, SentOutcome
 
 _PAIRS = 40
@@ -148,17 +148,35 @@ def _day(day: date, stream: str, sending: str, domain: str) -> _Day:
 def with_known_messages(connection: Connection, events: Sequence[BounceEvent]) -> list[BounceEvent]:
     """`events`, where the platform has sent that Message-ID to that recipient with KNOWN_MESSAGE, if that is stronger.
 
-    Where an event names nobody (feedback loops strike addresses out) and the mail went to one recipient alone, it is
-    that one's. The mail's stream and sending go before the mailbox's, a token's before both. What is in doubt
-    stays so.
+    The mail's stream and sending go before the mailbox's, a token's before both. What is in doubt stays so.
     """
     asked = {event.id: _sent_to(event) for event in events if event.sent_message_id and event.doubt is None}
     if not asked:
         return list(events)
-    known = _known(connection, {sent for sent in asked.values() if sent.address})
-    alone = _to_one_alone(connection, {sent.message_id for sent in asked.values() if not sent.address})
-    proofs = {name: known.get(sent) if sent.address else alone.get(sent.message_id) for name, sent in asked.items()}
+    known = _known(connection, set(asked.values()))
+    proofs = {name: known.get(sent) for name, sent in asked.items()}
     return [_proven(event, proof) if (proof := proofs.get(event.id)) else event for event in events]
+
+
+def with_recipients(connection: Connection, page: Sequence[MessageRecord]) -> Sequence[MessageRecord]:
+    """`page`, each event that names nobody (feedback loops strike addresses out) with whom its mail went to.
+
+    Those are left out whose mail went to several recipients, or to nobody that the platform told of, or that are in
+    doubt.
+    """
+    nameless = [event for message in page for event in message.events if not event.recipient]
+    if not nameless:
+        return page
+    asked = {_sent_to(event).message_id for event in nameless if event.sent_message_id and event.doubt is None}
+    alone = _to_one_alone(connection, asked)
+    return [
+        replace(message, events=tuple(
+            event if event.recipient else _proven(event, alone[_sent_to(event).message_id])
+            for event in message.events
+            if event.recipient or (event.doubt is None and _sent_to(event).message_id in alone)
+        ))
+        for message in page
+    ]
 
 
 def _sent_to(event: BounceEvent) -> _Sent:

@@ -74,13 +74,17 @@ class MessageRecord:
 
 @dataclass(frozen=True, slots=True)
 class PageOutcome:
-    """What one committed page added. A duplicate message or event adds nothing."""
+    """What one committed page added. A duplicate message or event adds nothing.
+
+    `named` are the digests of messages that name nobody and whose recipient the ledger knows, duplicates among them.
+    """
 
     messages: int = 0
     events: int = 0
     suppressed: int = 0
     released: int = 0
     notices: int = 0
+    named: frozenset[str] = frozenset()
 
 
 class State(StrEnum):

@@ -2,7 +2,7 @@
 
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -103,7 +103,7 @@ class Recorder:
                 _records(analysed, self._keep_raw), self._decide, self._announce, self._policy
             )
         log.debug("page written", action="page_written", messages=len(ticket.page), events=outcome.events)
-        places = _destinations(ticket.page, analysed)
+        places = _destinations(ticket.page, analysed, outcome.named)
         doubted = sum(1 for each in analysed if _doubt(each))
         return _Written(places, _tally(len(ticket.page), outcome, len(places.get(Destination.QUARANTINE, ())), doubted))
 
@@ -163,7 +163,9 @@ def _records(analysed: Sequence[Analysed], keep_raw: bool) -> list[MessageRecord
     return list(records) if keep_raw else [replace(record, packed=None) for record in records]
 
 
-def _destinations(page: Sequence[RawMessage], analysed: Sequence[Analysed]) -> dict[Destination, list[RawMessage]]:
+def _destinations(
+    page: Sequence[RawMessage], analysed: Sequence[Analysed], named: Set[str]
+) -> dict[Destination, list[RawMessage]]:
     places: dict[Destination, list[RawMessage]] = {}
     for raw, each in zip(page, analysed, strict=True):
         if each.error is not None:
@@ -175,7 +177,7 @@ def _destinations(page: Sequence[RawMessage], analysed: Sequence[Analysed]) -> d
             log.warning(
                 "report is forged or mixed up", action="report_doubted", source=raw.source, uid=raw.uid, doubt=doubt
             )
-        places.setdefault(each.destination, []).append(raw)
+        places.setdefault(_destination(each, named), []).append(raw)
     return places
 
 
@@ -183,6 +185,12 @@ def _doubt(each: Analysed) -> str | None:
     """Why a report is forged or mixed up. Names no address."""
     events = each.record.events if each.record else ()
     return next((event.doubt for event in events if event.doubt), None)
+
+
+def _destination(each: Analysed, named: Set[str]) -> Destination:
+    """A report that names nobody needs no person where the ledger knew whom it is about."""
+    is_named = each.record is not None and each.record.digest in named
+    return Destination.PROCESSED if is_named else each.destination
 
 
 def _tally(messages: int, outcome: PageOutcome, quarantined: int, doubted: int) -> Tally:

@@ -9,7 +9,7 @@ from bounce_watcher.ledger.store import Ledger
 from bounce_watcher.model.finding import Evidence
 from bounce_watcher.model.ledger import BounceEvent
 from bounce_watcher.model.sending import SentCount, SentMail, SentOutcome
-from tests.ledger.making import START, USER, bounce, day, page, record
+from tests.ledger.making import START, USER, bounce, day, deliver_all, page, record
 
 EVER = (date(2026, 1, 1), date(2027, 1, 1))
 TODAY = START.date()
@@ -113,16 +113,37 @@ def test_a_stronger_proof_stays_and_what_is_in_doubt_stays_in_doubt(ledger: Ledg
 
 def test_a_report_that_names_nobody_is_of_the_one_recipient_of_its_message(ledger: Ledger) -> None:
     ledger.add_sent([sent("1@x", "Who@example.org")])
-    record(ledger, page(bounce_of("1@x", "")))
+    report = bounce_of("1@x", "")
+    assert record(ledger, page(report)).named == {report.message_digest}
     event = only(ledger)
     assert (event.recipient, event.evidence, event.stream) == ("Who@example.org", Evidence.KNOWN_MESSAGE, "news")
-    assert record(ledger, page(bounce_of("1@x", ""))).events == 0  # the same report read again
+    again = record(ledger, page(report))  # the same report read again
+    assert (again.events, again.named) == (0, {report.message_digest})
 
 
-def test_a_message_of_several_recipients_tells_of_none(ledger: Ledger) -> None:
-    ledger.add_sent([sent("1@x", "a@example.org"), sent("1@x", "b@example.org")])
-    assert record(ledger, page(bounce_of("1@x", ""))).events == 0
+def test_a_report_that_names_somebody_needs_no_name(ledger: Ledger) -> None:
+    ledger.add_sent([sent("1@x")])
+    assert record(ledger, page(bounce_of("1@x"))).named == frozenset()
+
+
+@pytest.mark.parametrize("report", [("1@x", None), ("2@x", None), ("3@x", "not genuine")])
+def test_who_cannot_be_told_is_told_of_nobody(ledger: Ledger, report: tuple[str, str | None]) -> None:
+    """A message of several recipients, one that nobody has sent, and a report in doubt."""
+    ledger.add_sent([sent("1@x", "a@example.org"), sent("1@x", "b@example.org"), sent("3@x")])
+    message_id, doubt = report
+    outcome = record(ledger, page(bounce_of(message_id, "", doubt=doubt)))
+    assert (outcome.messages, outcome.events, outcome.named) == (1, 0, frozenset())
     assert list(ledger.events()) == []
+
+
+def test_who_is_forgotten_is_not_named_again(ledger: Ledger) -> None:
+    record(ledger, page(bounce_of("1@x")))
+    deliver_all(ledger)
+    ledger.forget(USER)
+    ledger.add_sent([sent("2@x")])
+    assert record(ledger, page(bounce_of("2@x", ""))).events == 1
+    first, second = (event.recipient for event in ledger.events())
+    assert first == second != USER
 
 
 def test_more_reports_in_a_page_than_one_statement_asks_for(ledger: Ledger) -> None:
