@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from bounce_watcher.model.ledger import NoticeType, OutboxItem, Scope
+from bounce_watcher.model.ledger import COMPLAINT_REASON, NoticeType, OutboxItem, Scope
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class Change:
 
     @property
     def is_complaint(self) -> bool:
-        return self.bounce_type == "complaint"
+        return self.reason == COMPLAINT_REASON
 
 
 def change_of(item: OutboxItem) -> Change:
