@@ -79,7 +79,7 @@ def record_page(
     messages = _unknown(connection, _MESSAGES, _distinct(page, _digest))
     _ADD_MESSAGE.execute(connection, [_of_message(messages[digest]) for digest in sorted(messages)])
     fresh = sorted(_new_events(connection, page, messages), key=_at)
-    events = [event for event in with_known_messages(connection, fresh) if event.recipient]
+    events = with_known_messages(connection, fresh)
     if not events:
         return PageOutcome(messages=len(messages), named=named)
     keys = [key_of(event.recipient, event.stream) for event in events]
