@@ -143,7 +143,8 @@ def _changed(table: ReasonsTable) -> dict[Reason, CountRule]:
 def _guard(table: GuardTable) -> GuardSettings:
     return GuardSettings(
         enabled=table.enabled, window=table.window, min_bounces=table.min_bounces, factor=table.factor,
-        baseline=table.baseline, learning=table.learning, quiet=table.quiet,
+        baseline=table.baseline, learning=table.learning, quiet=table.quiet, wait=table.wait,
+        wait_min=table.wait_min, wait_from=table.wait_from,
     )
 
 

@@ -384,6 +384,9 @@ class GuardTable(Table):
     baseline: Annotated[Duration, between(DAY, 365 * DAY)] = _POLICY.guard.baseline
     learning: Annotated[int, between(0, 365)] = _POLICY.guard.learning
     quiet: Quiet = Field(default=_POLICY.guard.quiet, validate_default=True)
+    wait: Annotated[Duration, between(timedelta(0), DAY)] = _POLICY.guard.wait
+    wait_min: Annotated[int, between(1, 1_000_000)] = _POLICY.guard.wait_min
+    wait_from: Annotated[float, between(0.0, 1000.0)] = _POLICY.guard.wait_from
 
     @field_validator("quiet")
     @classmethod

@@ -109,24 +109,34 @@ def usual(connection: Connection, series: str, slot: int, window: timedelta, bas
 
 
 def watch(
-    connection: Connection, topic: Topic, fresh: Counts, until: datetime, announce: Announce
-) -> "dict[str, list[Followed]]":
-    """Adds to the counts of a topic's series and follows what comes of it. Returns the spells of each series.
+    connection: Connection, topic: Topic, fresh: Counts, first: datetime, last: datetime, announce: Announce
+) -> "dict[str, Seen]":
+    """Adds to the counts of a topic's series and follows what comes of it.
 
-    `until` is the time of the latest report. A series may come with nothing to add: its spells are wanted then.
+    `first` and `last` are the times of the earliest and the latest report. A series may come with nothing to add: what
+    is known of it is wanted then.
     """
     if not fresh:
         return {}
     add(connection, fresh)
-    slots = [slot for counts in fresh.values() for slot in counts] or [slot_of(until)]
     size = topic.window // SLOT
-    counts = _load_counts(connection, list(fresh), min(slots) - size, max(slots) + size)
+    after = size + 2 * topic.quiet // SLOT  # what came before these late reports may belong to the same spell
+    counts = _load_counts(connection, list(fresh), slot_of(first) - size, slot_of(last) + after)
     known = _load_spells(connection, list(fresh))
     return {
-        series: _follow(connection, topic, series, _touched(counts[series], added, topic.window), known[series],
-                        until, announce)
+        series: Seen(counts[series], _follow(
+            connection, topic, series, _touched(counts[series], added, topic.window), known[series], last, announce
+        ))
         for series, added in fresh.items()
     }
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What was found of a series: how many there are in each slot around what was added, and its spells."""
+
+    counts: Counter[int]
+    spells: "Sequence[Followed]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,13 +197,15 @@ def put_new(connection: Connection, series: str, alert: Alert, announce: Announc
 
 
 def _grow(connection: Connection, topic: Topic, series: str, spell: Spell, before: "Followed") -> "Followed":
-    alert = replace(before.alert, ends_at=spell.ends_at, count=spell.peak, because=topic.because(series, spell))
+    alert = replace(
+        before.alert, since=spell.since, ends_at=spell.ends_at, count=spell.peak, because=topic.because(series, spell)
+    )
     connection.execute(
         update(ALERT).where(ALERT.c.id == alert.id).values(
-            ends_at=alert.ends_at, most=alert.count, because=storable(alert.because)
+            since=alert.since, ends_at=alert.ends_at, most=alert.count, because=storable(alert.because)
         )
     )
-    return Followed(spell, alert, before.spell.ends_at)
+    return Followed(spell, alert, before.spell.ends_at if spell.since == before.spell.since else spell.since)
 
 
 def clear(connection: Connection, alert: Alert, at: datetime, announce: Announce) -> None:

@@ -128,9 +128,9 @@ def confirm(record: RecipientRecord, at: datetime, because: str) -> Change:
 
 
 def hold(record: RecipientRecord, at: datetime, because: str) -> Change:
-    """Holds back what is in force: `confirm` or `release` comes later. Any other record stays as it is.
+    """Holds back what is in force, or is pending: `confirm` or `release` comes later. Any other record stays as it is.
 
-    The platform has heard of the suppression, so it hears of a release. What counted goes on counting.
+    A platform that has heard of the suppression hears of a release. What counted goes on counting.
     """
     return _change(record, *_held(record, at, because))
 
@@ -246,10 +246,12 @@ def _confirmed(record: RecipientRecord, at: datetime, because: str) -> _Step:
 
 def _held(record: RecipientRecord, at: datetime, because: str) -> _Step:
     current = record.suppression
-    if current is None or current.state is not State.SUPPRESSED:
+    if current is None:
         return {}, ()
     pending = replace(current, state=after(current.state, Move.HOLD), because=because)
     changes = {"state": pending.state, "because": because, "suppression": pending}
+    if current.state is State.PENDING:
+        return changes, ()
     return changes, ((NoticeType.RELEASED, at, partial(_suppression_data, pending)),)
 
 

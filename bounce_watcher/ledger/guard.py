@@ -7,19 +7,20 @@ are suppressed after all, and all others are released: nothing at or before its 
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import datetime
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from functools import partial
 from typing import cast
 
 from sqlalchemy import Connection, select, update
 
-from bounce_watcher.ledger import alerts, apply
+from bounce_watcher.ledger import alerts, apply, waiting
 from bounce_watcher.ledger.alerts import Followed, Topic
 from bounce_watcher.ledger.apply import Change
 from bounce_watcher.ledger.books import Announce, Books, by_stream
 from bounce_watcher.ledger.statements import KEYS, Conflict, Insertion, Key, chunks, columns_of
 from bounce_watcher.ledger.tables import ALERT, EVENT, HELD, EventRow, event_from_row
+from bounce_watcher.ledger.waiting import Group, Waiting
 from bounce_watcher.model.ledger import (
     Alert,
     AlertKind,
@@ -59,10 +60,15 @@ class Holder:
 
 @dataclass(frozen=True, slots=True)
 class Watched:
-    """What was found in a page: the spells of each series of hard bounces, and who was suppressed in them before."""
+    """What was found in a page: the spells of each series of hard bounces, and who was suppressed in them before.
 
-    spells: Mapping[str, Sequence[Followed]]
-    before: Mapping[Key, tuple[str, Alert]]
+    `waiting` tells who waits for an alarm, `wait` for how long; None while the guard is off.
+    """
+
+    spells: Mapping[str, Sequence[Followed]] = field(default_factory=dict)
+    before: Mapping[Key, tuple[str, Alert]] = field(default_factory=dict)
+    waiting: Waiting | None = None
+    wait: timedelta | None = None
 
     def cover(self, event: BounceEvent) -> Iterator[Alert]:
         """The outages that a hard bounce falls into."""
@@ -74,7 +80,7 @@ class Watched:
                     yield each.alert
 
 
-NOTHING = Watched({}, {})
+NOTHING = Watched()
 
 
 def watch(connection: Connection, keyed: Keyed, policy: PolicySettings, announce: Announce) -> Watched:
@@ -105,16 +111,19 @@ class _Outages:
         self._announce = announce
         self._quotes: dict[str, str] = {}
         self._days: dict[int, int] = {}
+        self._limits: dict[tuple[str, int], Limit | None] = {}
 
     def watch(self, keyed: Keyed) -> Watched:
         """By provider first; what falls into no outage of a provider's is counted by its wording."""
+        wait = self._policy.guard.wait
         hard = [(key, event) for key, event in keyed if guard.is_believed(event, self._policy.evidence_hard)]
         if not hard:
-            return NOTHING
+            return Watched(wait=wait)
         new = set(self._new(hard))
-        until = max(event.at for _, event in keyed)
-        providers = self._round([(guard.provider_series(event), event) for _, event in hard], new, until)
-        found = Watched(providers, {})
+        span = min(event.at for _, event in keyed), max(event.at for _, event in keyed)
+        groups: dict[str, Group] = {}
+        providers = self._round([(guard.provider_series(event), event) for _, event in hard], new, span, groups)
+        found = Watched(providers)
         covered, words = _Slots(Counter), list[tuple[str, BounceEvent]]()
         for _, event in hard:
             series = guard.wording_series(event)
@@ -123,9 +132,8 @@ class _Outages:
             elif series and event.id in new:
                 covered[alerts.covered_by_others(series)][slot_of(event.at)] += 1
         alerts.add(self._connection, covered)
-        wordings = self._round(words, new, until)
-        spells = {**providers, **wordings}
-        return Watched(spells, self._before(spells))
+        spells = {**providers, **self._round(words, new, span, groups)}
+        return Watched(spells, self._before(spells), Waiting(groups, self._limit_at, self._policy.guard), wait)
 
     def _new(self, hard: Keyed) -> Iterator[str]:
         """The ids of those that count."""
@@ -139,14 +147,21 @@ class _Outages:
             earlier[key.address].append(event.at)
 
     def _round(
-        self, events: Iterable[tuple[str, BounceEvent]], new: set[str], until: datetime
-    ) -> dict[str, list[Followed]]:
-        counts: _Slots = defaultdict(Counter)
+        self, events: Iterable[tuple[str, BounceEvent]], new: set[str], span: tuple[datetime, datetime],
+        groups: dict[str, Group],
+    ) -> dict[str, Sequence[Followed]]:
+        """Counts one sort of series, the spells of which it returns. `groups` gets a group for each."""
+        counts: dict[str, Counter[int]] = {}
         for series, event in events:
-            if series not in self._quotes:
-                self._quotes[series] = guard.wording(event)
-            counts[series].update([slot_of(event.at)] if event.id in new else [])
-        return alerts.watch(self._connection, self._topic(), counts, until, self._announce)
+            if series not in groups:
+                self._quotes[series], groups[series] = guard.wording(event), Group()
+            groups[series].add(event, counts=event.id in new)
+            counts[series] = Counter()
+        fresh = {series: Counter(groups[series].new) for series in counts}
+        seen = alerts.watch(self._connection, self._topic(), fresh, *span, self._announce)
+        for series in fresh:
+            groups[series].counts = seen[series].counts
+        return {series: each.spells for series, each in seen.items()}
 
     def _topic(self) -> Topic:
         settings = self._policy.guard
@@ -160,14 +175,22 @@ class _Outages:
         settings = self._policy.guard
         if window.count < settings.min_bounces:
             return None  # no need to ask what is usual
-        today = window.last // SLOTS_A_DAY
+        return self._limit_at(series, window.last)
+
+    def _limit_at(self, series: str, slot: int) -> Limit | None:
+        """What one is held against all day; None while the ledger learns."""
+        day = series, slot // SLOTS_A_DAY
+        if day not in self._limits:
+            self._limits[day] = self._limit_of_day(series, slot)
+        return self._limits[day]
+
+    def _limit_of_day(self, series: str, slot: int) -> Limit | None:
+        settings, today = self._policy.guard, slot // SLOTS_A_DAY
         if today not in self._days:
-            self._days[today] = alerts.days_before(self._connection, window.last, settings.baseline)
+            self._days[today] = alerts.days_before(self._connection, slot, settings.baseline)
         if self._days[today] < settings.learning:
             return None
-        usual = alerts.usual(
-            self._connection, series, window.last, settings.window, settings.baseline, guard.RANK
-        )
+        usual = alerts.usual(self._connection, series, slot, settings.window, settings.baseline, guard.RANK)
         return guard.limit(usual, settings)
 
     def _before(self, spells: Mapping[str, Sequence[Followed]]) -> dict[Key, tuple[str, Alert]]:
@@ -222,13 +245,13 @@ def _watch_trouble(
     def forged(series: str, window: Window) -> Limit | None:
         return Limit(settings.min_blocks, 0)
 
-    until = max(event.at for event in events)
+    span = min(event.at for event in events), max(event.at for event in events)
     for kind, limit_of, because in (
         (AlertKind.BLOCKS, blocks, trouble.blocks_because), (AlertKind.FORGED, forged, trouble.forged_because),
     ):
         tell = partial(because, settings=settings)
         topic = Topic(kind, settings.window, settings.quiet, limit_of, tell, quotes.get)
-        alerts.watch(connection, topic, counts[kind], until, announce)
+        alerts.watch(connection, topic, counts[kind], *span, announce)
 
 
 # ── holding back, and the end of it ─────────────────────────────────────────────────────────────────────────────────
@@ -247,6 +270,11 @@ class Holding:
         for key, (_, alert) in sorted(watched.before.items()):
             self._hold_back(key, alert)
 
+    def end_wait(self, key: Key, at: datetime) -> None:
+        """Puts in force what has waited for an alarm long enough."""
+        if self._watched.wait is not None and key not in self._holders:
+            self._books.enter(key, waiting.ended(self._books.records[key], at, self._watched.wait), By.GUARD)
+
     def settle(self, key: Key, at: datetime, counted: Iterable[CountedBounce]) -> None:
         """Ends what holds a recipient's suppression back, if all of it was over before `at`."""
         holding = self._holders.get(key)
@@ -255,7 +283,10 @@ class Holding:
             del self._holders[key]
 
     def adjust(self, key: Key, event: BounceEvent, decision: Decision) -> Decision:
-        """A hard bounce in an outage holds a suppression back; in one that is over and told it does not even count."""
+        """A hard bounce in an outage holds a suppression back; in one that is over and told it does not even count.
+
+        One before an outage, which may be the beginning of it, waits.
+        """
         if decision.step is not Step.SUPPRESS or not guard.is_hard(event):
             return decision
         covering = list(self._watched.cover(event))
@@ -266,7 +297,13 @@ class Holding:
             return replace(decision, step=Step.PEND, because=f"{decision.because}; held back: {under_way[0].because}")
         if covering:
             return Decision(Step.NOTE, words := _in_outage(covering[0]), counted=words)
-        return decision
+        return self._waiting(key, event, decision)
+
+    def _waiting(self, key: Key, event: BounceEvent, decision: Decision) -> Decision:
+        if self._watched.waiting is None or self._books.records[key].suppression is not None:
+            return decision
+        because = self._watched.waiting.marked(decision.because, event)
+        return decision if because is None else replace(decision, step=Step.PEND, because=because)
 
     def close(self) -> None:
         self._results.held.update(alert for _, alert in self._added)
@@ -279,14 +316,15 @@ class Holding:
         ))
 
     def _hold_back(self, key: Key, alert: Alert) -> None:
+        self.end_wait(key, alert.raised_at)
         record = self._books.records[key]
         current = record.suppression
         if current is None or current.source is not SuppressionSource.POLICY or current.since < alert.since:
             return
         if current.bounce_type is not BounceType.HARD:
             return
-        if current.state is State.SUPPRESSED:
-            because = f"{current.because}; held back: {alert.because}"
+        if key not in self._holders:
+            because = f"{waiting.unmarked(current.because)}; held back: {alert.because}"
             self._books.enter(key, apply.hold(record, max(alert.raised_at, current.since), because), By.GUARD)
         self._add(key, alert)
 

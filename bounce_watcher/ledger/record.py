@@ -122,6 +122,7 @@ class _Desk:
     def judge(self, key: Key, event: BounceEvent, decide: Decide) -> Row:
         """Decides on one event, enters what follows, and returns the event's row."""
         if self.books.records[key].suppression is not None:
+            self._holding.end_wait(key, event.at)
             self.books.enter(key, release_expired(self.books.records[key], event.at))
             self._holding.settle(key, event.at, self._history(key).counted)
         decision = self._holding.adjust(key, event, decide(event, self._history(key)))

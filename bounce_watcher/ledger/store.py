@@ -28,6 +28,7 @@ from bounce_watcher.ledger import (
     simulation,
     standing,
     undo,
+    waiting,
 )
 from bounce_watcher.ledger.adopt import adopt
 from bounce_watcher.ledger.books import Announce
@@ -118,6 +119,13 @@ class Ledger:
         Raises and clears the alerts on disabled endpoints as well.
         """
         return episodes.settle(self._engine, now, announce)
+
+    def end_waits(self, now: datetime, wait: timedelta, announce: Announce) -> int:
+        """Puts in force what has waited for an alarm for as long as `wait` by `now`. Returns how many.
+
+        `now` is until when reports have been read: what is still to be read may hold the alarm.
+        """
+        return waiting.end_waits(self._engine, now, wait, announce)
 
     def alerts(self, *, under_way: bool = False) -> Iterator[Alert]:
         """Alerts, the newest first; with `under_way` only those that are not cleared."""

@@ -120,6 +120,7 @@ class SuppressionRow(Row, table=True):
     __tablename__ = "suppression"
     __table_args__ = (
         _partial_index("until IS NOT NULL", "suppression_end", "until"),
+        _partial_index("state = 'pending'", "suppression_pending", "since"),
     )
 
     recipient_key: str = Field(primary_key=True, sa_type=Text)

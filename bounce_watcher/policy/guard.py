@@ -3,7 +3,8 @@
 A receiver that has lost its directory answers "no such user" for everybody: Gmail on 14 and 15 December 2020, Yahoo in
 March 2018, Outlook.com in April 2016. No rule can tell such an answer from a true one; the number of them can. New
 hard bounces are counted by receiving provider, and by wording where the provider has no spell, and each group is held
-against its own past (`limits.GuardSettings`). What is reported in a spell suppresses nobody.
+against its own past (`limits.GuardSettings`). What is reported in a spell suppresses nobody; what comes before it, and
+is more than quite ordinary, waits for it a while, so that nearly nobody is told and taken back.
 
 New is a recipient whose first hard bounce is no older than `ECHO`: the dead of a list that is mailed again are counted
 no more, those that one outage hits on two days are.
@@ -80,6 +81,20 @@ def _masked(word: str, names: set[str]) -> str:
 
 def limit(usual: float, settings: GuardSettings) -> Limit:
     return Limit(max(settings.min_bounces, math.ceil(settings.factor * usual)), usual)
+
+
+def waits(rank: int, limit: Limit, settings: GuardSettings) -> bool:
+    """Whether a suppression waits for an alarm: its bounce is the `rank`-th of its window."""
+    return rank >= max(settings.wait_min, settings.wait_from * limit.usual)
+
+
+def why_wait(subject: str, rank: int, limit: Limit, until: datetime, settings: GuardSettings) -> str:
+    """`14 new hard bounces of provider google.com within 3 h; usual 12, alarm from 36; waits for it until …`"""
+    hours = settings.window / timedelta(hours=1)
+    return (
+        f"{rank} new hard bounces of {subject} within {hours:g} h; usual {limit.usual:g}, alarm from {limit.count}; "
+        f"waits for it until {day(until)} {until:%H:%M} UTC"
+    )
 
 
 def because(subject: str, spell: Spell, settings: GuardSettings) -> str:

@@ -14,6 +14,9 @@ class GuardSettings:
     So many within `window` are at least `min_bounces`, and at least `factor` times what is usual: the busiest window of
     the third busiest day of the `baseline` before. Nothing is held before `learning` different days had reports. It is
     over when for `quiet` no window held half as many as the alarm took.
+
+    Before the alarm a suppression waits for `wait`, where it is at least the `wait_min`-th of its window and at least
+    this share (`wait_from`) of what is usual.
     """
 
     enabled: bool = True
@@ -23,6 +26,9 @@ class GuardSettings:
     baseline: timedelta = timedelta(days=90)
     learning: int = 3
     quiet: timedelta = timedelta(hours=6)
+    wait: timedelta = timedelta(hours=1)
+    wait_min: int = 4
+    wait_from: float = 0.2
 
 
 @dataclass(frozen=True, slots=True)

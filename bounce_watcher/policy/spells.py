@@ -80,20 +80,28 @@ def spells(
         at = start_of(window.last)
         index = next((index for index, spell in enumerate(found) if spell.covers(at)), None)
         if index is not None:
-            found[index] = _gone_on(found[index], window, quiet)
+            others = (*found[:index], *found[index + 1 :])
+            found[index] = _gone_on(found[index], window, others, quiet)
         elif (limit := limit_of(window)) and window.count >= limit.count:
             found.append(_begun(window, limit, found, quiet))
     return [spell for spell in found if spell not in known]
 
 
-def _gone_on(spell: Spell, window: Window, quiet: timedelta) -> Spell:
+def _gone_on(spell: Spell, window: Window, others: Sequence[Spell], quiet: timedelta) -> Spell:
+    """Reports that come late may show that it began before what it was known by."""
     if spell.settled or 2 * window.count < spell.limit.count:
         return spell
     ends_at = max(spell.ends_at, start_of(window.last + 1) + quiet)
-    return replace(spell, ends_at=ends_at, peak=max(spell.peak, window.count))
+    begun_at = _beginning(window, others) if window.count >= spell.limit.count else spell.since
+    return replace(spell, since=min(spell.since, begun_at), ends_at=ends_at, peak=max(spell.peak, window.count))
 
 
 def _begun(window: Window, limit: Limit, others: Sequence[Spell], quiet: timedelta) -> Spell:
     end = start_of(window.last + 1)
-    before = max((spell.ends_at for spell in others if spell.ends_at < end), default=start_of(window.first))
-    return Spell(max(start_of(window.first), before), end, end + quiet, window.count, limit)
+    return Spell(_beginning(window, others), end, end + quiet, window.count, limit)
+
+
+def _beginning(window: Window, others: Sequence[Spell]) -> datetime:
+    """The start of the window, or the end of a spell that reaches into it."""
+    first, end = start_of(window.first), start_of(window.last + 1)
+    return max(first, max((spell.ends_at for spell in others if spell.ends_at < end), default=first))

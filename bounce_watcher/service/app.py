@@ -71,7 +71,7 @@ class Service:
             MailboxJob(account, poller, self._progress, self._run_at, self._wake_targets)
             for account in settings.mailboxes
         ]
-        self._housekeeping = Housekeeping(settings, ledger, recorder, self._troubles)
+        self._housekeeping = Housekeeping(settings, ledger, recorder, poller, self._troubles)
         self._listeners = [
             threading.Thread(target=job.listen, name=f"idle {job.account.name}", daemon=True)
             for job in self._mailboxes

@@ -34,7 +34,7 @@ def import_messages(
         try:
             recorder = Recorder(settings, ledger, analyser, Troubles())
             total = recorder.drain(pages(messages), _told(progress), threading.Event())
-            recorder.expire(utcnow())
+            recorder.expire(now := utcnow(), read_until=now)
         finally:
             ledger.close()
     return total

@@ -1,9 +1,10 @@
 """One pass over a mailbox: read, write down, settle; and `poll`, one pass over all of them and over the outbox."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 import structlog
 
@@ -51,10 +52,16 @@ class Poller:
         self.stop = stop
         self._recorder = recorder
         self._troubles = troubles
+        self._read: dict[str, datetime] = {}
+
+    def read_until(self, accounts: Sequence[ImapAccount], now: datetime) -> datetime | None:
+        """Until when all of these have been read to their end; `now` where there are none, None where one never was."""
+        read = [self._read.get(account.name) for account in accounts]
+        return None if None in read else min([now, *(at for at in read if at)])
 
     def run(self, account: ImapAccount, on_page: Callable[[Tally], None] = lambda _: None) -> PassReport:
         """One pass; never raises a BounceWatcherError: what went wrong stands in the report and, once, in the log."""
-        total = Tally()
+        total, begun = Tally(), utcnow()
 
         def settle(places: Destinations, tally: Tally) -> None:
             nonlocal total
@@ -71,6 +78,8 @@ class Poller:
                 self._recorder.drain(session.pages(), settle, self.stop)
         except BounceWatcherError as failure:
             return PassReport(account.name, total, failure=str(failure))
+        if not session.unfinished and not self.stop.is_set():
+            self._read[account.name] = begun
         return PassReport(account.name, total, unfinished=session.unfinished)
 
 
@@ -91,8 +100,9 @@ def poll_once(settings: Settings, on_page: Callable[[Tally], None] = lambda _: N
     try:
         with Analyser(settings.attribution, settings.workers, rules=settings.rules) as analyser:
             recorder = Recorder(settings, ledger, analyser, troubles)
-            passes = drain_all(settings, Poller(recorder, troubles, stop), on_page)
-        recorder.expire(utcnow())
+            poller = Poller(recorder, troubles, stop)
+            passes = drain_all(settings, poller, on_page)
+        recorder.expire(utcnow(), poller.read_until(settings.mailboxes, utcnow()))
         deliveries = deliver_all(settings, ledger, troubles, stop)
     finally:
         ledger.close()

@@ -90,10 +90,16 @@ class Recorder:
             settling.flush()
         return settling.total
 
-    def expire(self, now: datetime) -> int:
-        """Releases what is suppressed no longer than until `now`, and tells the platforms. Alerts end as well."""
+    def expire(self, now: datetime, read_until: datetime | None = None) -> int:
+        """Releases what is suppressed no longer than until `now`, and tells the platforms. Alerts and waits end too.
+
+        `read_until` is until when all mailboxes have been read, None = nobody knows. What is unread may hold the alarm
+        that a suppression waits for; but a mailbox may never be back, so for that it waits once as long and no longer.
+        """
+        wait = self._policy.guard.wait
         with self._troubles.guard("ledger", by_kind=True):
             self._ledger.settle(now, self._announce)
+            self._ledger.end_waits(max(read_until or now - wait, now - wait), wait, self._announce)
             return self._ledger.expire(now, self._announce)
 
     def _write(self, ticket: Ticket) -> "_Written":
@@ -181,16 +187,16 @@ def _destinations(
     return places
 
 
-def _doubt(each: Analysed) -> str | None:
-    """Why a report is forged or mixed up. Names no address."""
-    events = each.record.events if each.record else ()
-    return next((event.doubt for event in events if event.doubt), None)
-
-
 def _destination(each: Analysed, named: Set[str]) -> Destination:
     """A report that names nobody needs no person where the ledger knew whom it is about."""
     is_named = each.record is not None and each.record.digest in named
     return Destination.PROCESSED if is_named else each.destination
+
+
+def _doubt(each: Analysed) -> str | None:
+    """Why a report is forged or mixed up. Names no address."""
+    events = each.record.events if each.record else ()
+    return next((event.doubt for event in events if event.doubt), None)
 
 
 def _tally(messages: int, outcome: PageOutcome, quarantined: int, doubted: int) -> Tally:

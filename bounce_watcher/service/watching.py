@@ -98,17 +98,22 @@ def _patience(account: ImapAccount) -> timedelta:
 class Housekeeping:
     """Ends what has expired each minute; drops each hour raw mail and sent mail that is past its retention."""
 
-    def __init__(self, settings: Settings, ledger: Ledger, recorder: Recorder, troubles: Troubles) -> None:
+    def __init__(
+        self, settings: Settings, ledger: Ledger, recorder: Recorder, poller: Poller, troubles: Troubles
+    ) -> None:
+        self._mailboxes = settings.mailboxes
         self._raw_retention = settings.raw_retention
         self._sent_retention = settings.sent_retention
         self._counts_retention = settings.policy.guard.baseline + timedelta(days=2)
         self._ledger = ledger
         self._recorder = recorder
+        self._poller = poller
         self._troubles = troubles
 
     def expire(self) -> None:
         try:
-            released = self._recorder.expire(utcnow())
+            now = utcnow()
+            released = self._recorder.expire(now, self._poller.read_until(self._mailboxes, now))
         except BounceWatcherError:
             return  # logged by the guard; the next minute tries again
         if released:

@@ -279,9 +279,9 @@ def test_what_a_person_should_know(lines: tuple[str, ...], warning: str) -> None
 def test_guard_and_alerts() -> None:
     policy = accepted(rest(
         "[policy.guard]", "enabled = false", 'window = "1h"', "min_bounces = 5", "factor = 2", 'baseline = "14d"',
-        "learning = 1", 'quiet = "2h"',
+        "learning = 1", 'quiet = "2h"', 'wait = "30m"', "wait_min = 2", "wait_from = 1",
         "[policy.alerts]", "enabled = false", 'window = "2h"', "min_blocks = 7", "share = 0.5", 'quiet = "3h"',
     )).policy
     hour = timedelta(hours=1)
-    assert policy.guard == GuardSettings(False, hour, 5, 2.0, timedelta(days=14), 1, 2 * hour)
+    assert policy.guard == GuardSettings(False, hour, 5, 2.0, timedelta(days=14), 1, 2 * hour, hour / 2, 2, 1.0)
     assert policy.alerts == AlertSettings(False, 2 * hour, 7, 0.5, 3 * hour)

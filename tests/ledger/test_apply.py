@@ -153,9 +153,11 @@ def test_what_is_held_back_after_all_is_told_as_a_release_and_goes_on_counting()
     assert release(held.record, day(2), "an outage").occurrences == ()
 
 
-def test_only_what_is_in_force_can_be_held_back() -> None:
-    for record in (FRESH, suppress(FRESH, HELD_BACK).record):
-        assert hold(record, day(1), "held") == Change(record)
+def test_what_waits_is_held_back_without_a_word_and_where_nothing_stands_nothing_is() -> None:
+    held = hold(suppress(FRESH, HELD_BACK).record, day(1), "held back: an outage")
+    assert (held.record.state, held.record.because, held.occurrences) == (State.PENDING, "held back: an outage", ())
+    assert held.record.suppression == replace(HELD_BACK, because="held back: an outage")
+    assert hold(FRESH, day(1), "held") == Change(FRESH)
 
 
 def test_who_runs_out_is_a_rung_further_and_who_is_released_begins_anew() -> None:

@@ -67,6 +67,9 @@ class Desk:
     def settle(self, now: datetime = FAR) -> None:
         self.ledger.settle(now, self.platform)
 
+    def end_waits(self, now: datetime = FAR) -> int:
+        return self.ledger.end_waits(now, self.policy.guard.wait, self.platform)
+
     def state(self, address: str) -> State:
         (record,) = self.ledger.recipients(address)
         return record.state
@@ -112,7 +115,7 @@ def test_the_cut_into_pages_changes_no_end(desk: Desk, size: int) -> None:
     desk.take([*usual(), *flood(100)], size)
     assert (desk.count(State.SUPPRESSED), desk.count(State.PENDING)) == (20, 100)
     early = desk.told(NoticeType.RELEASED)
-    assert early < POLICY.guard.min_bounces, "only those before the alarm were told, and taken back"
+    assert early < POLICY.guard.wait_min, "only the first were told, and taken back"
     assert desk.told(NoticeType.SUPPRESSED) == 20 + early
     desk.take([gone(f"late{n}", OUTAGE + 2 * DAY) for n in range(2)], size)
     desk.settle()
@@ -197,9 +200,12 @@ def test_the_dead_of_a_list_are_suppressed_as_usual(desk: Desk) -> None:
         desk.take([gone(f"w{week}n{n}", OUTAGE + week * 7 * DAY + n * MINUTE) for n in range(20)])
         desk.take([gone(f"e{week}{day}", OUTAGE + (week * 7 + day) * DAY) for day in range(1, 6)])
     desk.settle()
-    before = desk.count(State.SUPPRESSED)
+    before, alarms = desk.count(State.SUPPRESSED), desk.told(NoticeType.ALERT_RAISED)
     desk.take([gone(f"w3n{n}", OUTAGE + 21 * DAY + n * MINUTE) for n in range(25)])
+    assert (desk.count(State.SUPPRESSED), desk.count(State.PENDING)) == (before + 3, 22), "from 0.2 of 20 on"
+    assert desk.end_waits() == 22
     assert desk.count(State.SUPPRESSED) == before + 25
+    assert (desk.told(NoticeType.RELEASED), desk.told(NoticeType.ALERT_RAISED)) == (0, alarms)
 
 
 def test_a_new_ledger_learns_before_it_holds(desk: Desk) -> None:
@@ -256,7 +262,7 @@ def test_forged_reports_are_told(desk: Desk) -> None:
 def test_a_receiver_that_wants_no_more_is_told_until_it_is_back(desk: Desk) -> None:
     desk.take([gone("x", OUTAGE)])
     (item, *_) = desk.ledger.lease("platform", FAR, LEASE, 1)
-    desk.ledger.conclude(item, Attempt(Disposition.GONE, "HTTP 410"), FAR)
+    desk.ledger.conclude([(item, Attempt(Disposition.GONE, "HTTP 410"))], FAR)
     desk.settle()
     (alert,) = desk.ledger.alerts(under_way=True)
     assert (alert.kind, alert.subject, alert.quote) == (AlertKind.ENDPOINT, "platform", "HTTP 410")

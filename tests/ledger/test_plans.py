@@ -1,6 +1,7 @@
 """What runs all day must not read whole tables: SQLite's plans of every statement, as it is really sent."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,7 @@ def _suppress_and_release(ledger: Ledger) -> None:
     _suppress_and_release,
     lambda ledger: ledger.next_due("platform"),
     lambda ledger: ledger.expire(day(100), Platform()),
+    lambda ledger: ledger.end_waits(day(100), timedelta(hours=1), Platform()),
     lambda ledger: ledger.purge(day(100)),
     lambda ledger: ledger.recipients(USER),
     lambda ledger: ledger.message("m"),
@@ -50,8 +52,8 @@ def _suppress_and_release(ledger: Ledger) -> None:
     lambda ledger: list(ledger.outbox(OutboxFilter(recipient=USER))),
     lambda ledger: ledger.retry(START, ids=["msg"]),
     lambda ledger: ledger.discard(ids=["msg"]),
-], ids=["record", "send", "suppress and release", "next_due", "expire", "purge", "recipients", "message",
-        "events of a recipient", "last events of a recipient", "events since", "suppressions of a recipient",
+], ids=["record", "send", "suppress and release", "next_due", "expire", "end of waits", "purge", "recipients",
+        "message", "events of a recipient", "last events of a recipient", "events since", "suppressions of a recipient",
         "outbox of a recipient", "retry", "discard"])
 def test_no_statement_scans_a_table(tmp_path: Path, work: Callable[[Ledger], object]) -> None:
     engine = open_engine(f"sqlite:///{tmp_path}/ledger.db")

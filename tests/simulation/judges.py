@@ -67,7 +67,7 @@ class Watcher:
         polls = groupby(reports, key=lambda report: (now - report.at) // POLL_EVERY)
         polled = (page for _, poll in polls for page in pages(map(self._received, poll)))
         self._recorder.drain(polled, lambda places, tally: None, Event())
-        self._recorder.expire(now)
+        self._recorder.expire(now, now)
         standing = self._ledger.suppressions(SuppressionFilter(state=State.SUPPRESSED))
         self.given_up = {self._numbers[each.recipient] for each in standing}
 

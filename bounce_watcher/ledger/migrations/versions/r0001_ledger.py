@@ -108,6 +108,7 @@ def _recipients() -> None:
         sa.PrimaryKeyConstraint("recipient_key", "stream", name="pk_suppression"),
     )
     _index("suppression_end", "suppression", "until", where="until IS NOT NULL")
+    _index("suppression_pending", "suppression", "since", where="state = 'pending'")
 
 
 def _outbox() -> None:
