@@ -48,7 +48,9 @@ def decide(event: BounceEvent, history: History, settings: PolicySettings) -> De
     if current is not None and _is_soft(event):
         return _held(current)
     outcome = _weigh(event, earlier, standing, settings)
-    return outcome if current is None else _beside(current, outcome)
+    if current is None or _is_other_matter(event, current):
+        return outcome
+    return _beside(current, outcome)
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +139,11 @@ def _beside(current: Suppression, outcome: Decision) -> Decision:
         return _held(current)
     step = Step.PEND if current.state is State.PENDING else Step.SUPPRESS
     return replace(outcome, step=step, because=f"{outcome.because}; {_until(current)} before")
+
+
+def _is_other_matter(event: BounceEvent, current: Suppression) -> bool:
+    """A complaint is no answer of a receiver: what makes bounces doubtful holds none back."""
+    return current.state is State.PENDING and event.kind is Kind.COMPLAINT
 
 
 def _is_soft(event: BounceEvent) -> bool:

@@ -291,6 +291,12 @@ class TestAlreadySuppressed:
         assert decide(failure(GONE, march(3)), for_good, DEFAULT).because.startswith("held back since 2 March 2026")
         assert decide(failure(GONE, march(3)), for_a_time, DEFAULT).step is Step.PEND
 
+    @pytest.mark.parametrize("scope", Scope)
+    def test_a_complaint_is_in_force_whatever_is_held_back(self, scope: Scope) -> None:
+        held = history(suppression=suppression(march(2), None, State.PENDING))
+        decision = decide(complaint(march(3)), held, PolicySettings(complaint_scope=scope))
+        assert (decision.step, decision.because) == (Step.SUPPRESS, "1 of 1: complaint (abuse) on 3 March 2026")
+
 
 class TestLadder:
     LAPSED = RecipientRecord(RECIPIENT, "news", released_at=march(24), rung=1, lapsed="mailbox_full")
