@@ -2,7 +2,9 @@
 
 from hypothesis import settings
 
-pytest_plugins = ["tests.servers.dovecot", "tests.servers.postgres", "tests.servers.receiver"]
+pytest_plugins = [
+    "tests.servers.dovecot", "tests.servers.nameserver", "tests.servers.postgres", "tests.servers.receiver",
+]
 
 settings.register_profile("steady", deadline=None, derandomize=True)  # no test fails for a busy machine or by chance
 settings.load_profile("steady")
