@@ -14,6 +14,7 @@ from bounce_watcher.outbox.answer import MAX_LINE, one_line
         ("no user jane.doe@example.org here", "no user …@example.org here"),
         ("<jane@example.org>: gone", "<…@example.org>: gone"),
         ("bad key whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw!", "bad key whsec_…!"),
+        ("bad key whsk_6Xb/dCcHpPea21PS1N9VY/NZW723CEc77N4rJCubMbc=.", "bad key whsk_…."),
         ("see https://me:pw@host.example/a?token=1#x now", "see https://…@host.example/a?… now"),
         ('"https://host.example/a#frag"', '"https://host.example/a?…"'),
         ("HTTP 500", "HTTP 500"),

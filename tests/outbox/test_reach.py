@@ -4,10 +4,13 @@ import socket
 import ssl
 from collections.abc import Sequence
 from contextlib import closing
+from ipaddress import IPv4Address, IPv6Address
 
 import httpcore
 import httpx
 import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
 
 from bounce_watcher.outbox.answer import one_line
 from bounce_watcher.outbox.deadline import DeadlineTransport, deadline
@@ -74,12 +77,52 @@ TRICKS = [
     ("0:0:0:0:0:0:0:1", "write it as ::1"), ("::0001", "write it as ::1"),
     ("::ffff:127.0.0.1", "write it as 127.0.0.1"), ("::ffff:7f00:1", "write it as 127.0.0.1"),
     ("FD00:0::1", "write it as fd00::1"), ("[::1]", "write it as ::1"),
+    ("0xA9FEA9FE", "four decimal numbers"), ("2852039166", "four decimal numbers"),
+    ("169.254.43518", "four decimal numbers"), ("0251.0376.0251.0376", "four decimal numbers"),
+    ("127.0.0x1", "four decimal numbers"), ("10.1", "four decimal numbers"), ("08.8.8.8", "four decimal numbers"),
+    ("𝟏𝟐𝟕.0.0.1", "write it as 127.0.0.1"), ("127．0．0．1", "write it as 127.0.0.1"),
+    ("１６９.254.１６９.254", "write it as 169.254.169.254"), ("ｌｏｃａｌｈｏｓｔ", "write it as localhost"),
+    ("127.0.0.1%00", "without %"), ("::1%lo", "without %"), ("0:0:0:0:0:ffff:a00:1", "write it as 10.0.0.1"),
+    ("::ffff:169.254.169.254", "write it as 169.254.169.254"), ("::FFFF:127.0.0.1", "write it as 127.0.0.1"),
+    ("::127.0.0.1", "write it as ::7f00:1"), ("64:ff9b::10.0.0.1", "write it as 64:ff9b::a00:1"),
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize(("host", "mend"), TRICKS)
 def test_an_address_in_disguise_is_found_out(host: str, mend: str) -> None:
     assert mend in (host_fault(host) or "")
+
+
+@st.composite
+def spellings(draw: st.DrawFn) -> str:
+    """An IPv4 address in one to four parts, each in octal, decimal or hex, as inet_aton(3) takes them."""
+    address, count = draw(st.integers(0, 2**32 - 1)), draw(st.integers(1, 4))
+    parts = [address >> (24 - 8 * at) & 0xFF for at in range(count - 1)]
+    parts.append(address & (1 << 8 * (5 - count)) - 1)
+    return ".".join(draw(st.sampled_from(("%d", "0%o", "0x%x", "0X%X"))) % part for part in parts)
+
+
+@given(spellings())
+def test_whatever_the_resolver_takes_for_an_address_is_written_plainly_or_found_out(host: str) -> None:
+    plain = socket.inet_ntoa(socket.inet_aton(host))
+    assert (host_fault(host) is None) is (host == plain)
+
+
+@given(st.ip_addresses(v=4))
+def test_an_address_is_what_it_is_however_it_is_carried(address: IPv4Address) -> None:
+    number = int(address)
+    carried = [
+        IPv6Address(0xFFFF << 32 | number), IPv6Address(0x64FF9B << 96 | number),
+        IPv6Address(0x2002 << 112 | number << 80),
+    ]
+    assert {kind_of(str(each)) for each in carried} == {kind_of(str(address))}
+    assert not any(Reach().admits(str(each), str(each)) for each in carried if not is_public(str(address)))
+
+
+@given(st.ip_addresses(v=4) | st.ip_addresses(v=6))
+def test_what_python_holds_for_not_global_is_not_public(address: IPv4Address | IPv6Address) -> None:
+    assume(not (isinstance(address, IPv6Address) and (address.ipv4_mapped or address.sixtofour)))
+    assert address.is_global or not is_public(str(address))
 
 
 @pytest.mark.parametrize("host", [
