@@ -1,0 +1,172 @@
+"""Amazon SES: the suppression list of an account in one region.
+
+https://docs.aws.amazon.com/ses/latest/APIReference-V2/ and botocore's description of `sesv2`, read in November 2026.
+Not documented there, and so taken from older pages or inferred: that one call a second is allowed, that adding who is
+listed already is no error, that an absent address is answered by NotFoundException (declared, not described), and that
+an account in the sandbox is refused additions. Many at once go by files in S3 alone, which is not done here.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import ClassVar
+
+from pydantic import SecretStr
+
+from bounce_watcher.outbox.change import Change, Fate, Outcome
+from bounce_watcher.outbox.channel import Limits
+from bounce_watcher.outbox.exchange import Conversation, Reply, Request, address_of
+from bounce_watcher.outbox.platform import (
+    HttpPlatform,
+    Listed,
+    Misfit,
+    Page,
+    garbage,
+    later,
+    outcome,
+    released,
+    unread,
+)
+from bounce_watcher.outbox.sigv4 import AwsKeys, signed
+
+SIGNING_NAME = "ses"
+"""Neither `email` of the host's name nor `sesv2` of the API's."""
+
+BOUNCE, COMPLAINT = "BOUNCE", "COMPLAINT"
+
+_LIST = ("suppression", "addresses")
+_REGION = re.compile(r"[a-z]{2}(-[a-z]+)+-\d{1,2}")
+_ACCESS_KEY = re.compile(r"\w{16,128}", re.ASCII)
+_TEMPORARY = "ASIA"
+
+_ABOUT_US = frozenset({
+    "ThrottlingException", "Throttling", "LimitExceededException", "RequestExpired", "ExpiredTokenException",
+    "IncompleteSignature", "InvalidSignatureException", "UnrecognizedClientException", "OptInRequired",
+})
+"""Errors of all of AWS (API reference, "Common errors") that may come as a 400 without being about the call."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ses(HttpPlatform):
+    """`session_token` belongs to temporary credentials only, which run out."""
+
+    region: str = field(metadata={"example": '"eu-central-1"'})
+    access_key_id: str = field(metadata={"example": '"AKIA…"'})
+    secret_access_key: SecretStr
+    session_token: SecretStr | None = None
+
+    kind: ClassVar[str] = "ses"
+    limits: ClassVar[Limits] = Limits(rate=1, concurrency=2, calls=2)
+    lists: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        if not _REGION.fullmatch(self.region):
+            raise Misfit("region", "is no AWS region: write it like eu-central-1")
+        if not _ACCESS_KEY.fullmatch(self.access_key_id):
+            raise Misfit("access_key_id", "is no access key ID: it has 16 or more letters and digits, such as AKIA…")
+        if self.access_key_id.startswith(_TEMPORARY) and not self.session_token:
+            raise Misfit("access_key_id", f"{_TEMPORARY}… is of temporary credentials: add their session_token")
+        if not self.url:
+            object.__setattr__(self, "url", f"https://email.{self.region}.amazonaws.com")
+
+    def suppress(self, changes: Sequence[Change], now: datetime) -> Conversation[Sequence[Outcome]]:
+        (change,) = changes
+        document = {"EmailAddress": change.recipient, "Reason": _reason_of(change)}
+        reply = yield self._request("PUT", *_LIST, now=now, document=document)
+        found = _outcome(reply, now)
+        if found.fate is Fate.REFUSED and (yield from self._is_in_the_sandbox(now)):
+            return (Outcome(Fate.LATER, f"{reply.text}; {_SANDBOX}", whole=True),)
+        return (found,)
+
+    def release(self, changes: Sequence[Change], now: datetime) -> Conversation[Sequence[Outcome]]:
+        (change,) = changes
+        reply = yield self._request("DELETE", *_LIST, change.recipient, now=now)
+        is_absent = reply.status == 404 and _error_of(reply) == "NotFoundException"
+        return (released(reply, now) if is_absent else _outcome(reply, now),)
+
+    def check(self, now: datetime) -> Conversation[Outcome]:
+        """The list is read, and what the account does with what stands on it."""
+        reply = yield self._request("GET", *_LIST, now=now, PageSize="1")
+        if not reply.ok:
+            return outcome(reply, now)
+        if not isinstance(reply.field("SuppressedDestinationSummaries"), list):
+            return garbage(reply)
+        account = yield self._request("GET", "account", now=now)
+        return _told_of(account) if account.ok else _untold(reply, account)
+
+    def page(self, cursor: str | None, now: datetime) -> Conversation[Page]:
+        """The cursor is the NextToken. How large a page may be is documented nowhere, so none is asked for."""
+        asked = {"NextToken": cursor} if cursor else {}
+        reply = yield self._request("GET", *_LIST, now=now, **asked)
+        rows = reply.field("SuppressedDestinationSummaries") if reply.ok else None
+        if not isinstance(rows, list):
+            raise unread(reply, self)
+        entries = (_listed(row) for row in rows if isinstance(row, dict) and isinstance(row.get("EmailAddress"), str))
+        return Page(tuple(entries), reply.field("NextToken") or None)
+
+    def _is_in_the_sandbox(self, now: datetime) -> Conversation[bool]:
+        """There no address is to blame for a refusal. Unknown counts as no."""
+        reply = yield self._request("GET", "account", now=now)
+        return reply.ok and reply.field("ProductionAccessEnabled") is False
+
+    def _request(self, method: str, *path: str, now: datetime, document: object = None, **query: str) -> Request:
+        request = Request(method, address_of(self.url, "v2", "email", *path, **query), document=document)
+        keys = AwsKeys(self.access_key_id, self.secret_access_key, self.session_token)
+        return signed(request, keys, self.region, SIGNING_NAME, now)
+
+
+_SANDBOX = "the account is in the sandbox of SES, where nothing can be added: ask Amazon for production access"
+
+
+def _reason_of(change: Change) -> str:
+    """SES knows two reasons: whatever is no complaint, a decision by hand too, goes as a bounce."""
+    return COMPLAINT if change.is_complaint else BOUNCE
+
+
+def _outcome(reply: Reply, now: datetime) -> Outcome:
+    if reply.ok and not _is_amazons(reply):
+        return garbage(reply)
+    return later(reply, now) if _error_of(reply) in _ABOUT_US else outcome(reply, now)
+
+
+def _is_amazons(reply: Reply) -> bool:
+    """A success is an empty body or an empty object; with Amazon's request id, fields of later versions do no harm."""
+    return not reply.body or reply.document() == {} or "x-amzn-requestid" in reply.headers
+
+
+def _error_of(reply: Reply) -> str:
+    """The error's name, as the protocol restJson1 has it: in a header or in the body, with or without a namespace."""
+    name = reply.headers.get("x-amzn-errortype") or reply.field("__type") or reply.field("code") or ""
+    return str(name).partition(":")[0].rpartition("#")[2]
+
+
+def _told_of(account: Reply) -> Outcome:
+    """Whether what we write on the list stops any mail there."""
+    if not isinstance(account.field("ProductionAccessEnabled"), bool):
+        return garbage(account)
+    if not account.field("ProductionAccessEnabled"):
+        return Outcome(Fate.REFUSED, _SANDBOX)
+    heeded = account.field("SuppressionAttributes", "SuppressedReasons")
+    missing = [reason for reason in (BOUNCE, COMPLAINT) if reason not in (heeded or ())]
+    if missing:
+        return Outcome(
+            Fate.REFUSED, f"the account stops no mail to who is listed for {' or '.join(missing)}: add this to its "
+            "suppression reasons (SES console, Suppression list, Account-level settings)",
+        )
+    return Outcome(Fate.DONE, account.text)
+
+
+def _untold(listing: Reply, account: Reply) -> Outcome:
+    """The list is within reach: all that a key without the right to read the account lacks is this answer."""
+    note = f"whether the account heeds BOUNCE and COMPLAINT is not known, grant ses:GetAccount: {account.text}"
+    return Outcome(Fate.DONE, f"{listing.text}; {note}")
+
+
+def _listed(row: dict[str, object]) -> Listed:
+    reason, updated = row.get("Reason"), row.get("LastUpdateTime")
+    since = datetime.fromtimestamp(updated, UTC) if isinstance(updated, int | float) else None
+    return Listed(str(row["EmailAddress"]), reason if isinstance(reason, str) else None, since)
+
+
+TARGET = Ses
