@@ -5,6 +5,7 @@ the answers is tried without a network, and shown by `--dry-run` without being s
 """
 
 import json
+from base64 import b64encode
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -124,6 +125,12 @@ def address_of(base: str, *segments: str, **query: str) -> str:
         raise ValueError("a path segment may be neither empty nor dots")
     path = "".join("/" + quote(segment, safe="") for segment in segments)
     return base.rstrip("/") + path + ("?" + urlencode(query, quote_via=quote) if query else "")
+
+
+def basic(user: str, password: SecretStr) -> SecretStr:
+    """The value of an Authorization header for a user and a password (RFC 7617)."""
+    pair = f"{user}:{password.get_secret_value()}".encode()
+    return SecretStr(f"Basic {b64encode(pair).decode()}")
 
 
 def masked(text: str, secrets: set[str]) -> str:

@@ -156,6 +156,12 @@ class HttpPlatform(Platform):
         return shown
 
 
+def needs_url(platform: HttpPlatform, example: str) -> None:
+    """For software that everybody runs at an address of their own. Raises Misfit where no `url` says at which."""
+    if not platform.url:
+        raise Misfit("url", f'missing: add url = "{example}"')
+
+
 # ── how most APIs mean their answers ────────────────────────────────────────────────────────────────────────────────
 
 def outcome(reply: Reply, now: datetime, size: int = 1) -> Outcome:
