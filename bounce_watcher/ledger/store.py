@@ -115,6 +115,11 @@ class Ledger:
 
     def settle(self, now: datetime, announce: Announce) -> int:
         """Ends the alerts that are over by `now`, and decides on what they held back. Returns on how many recipients.
+    def with_recipients(self, page: Sequence[MessageRecord]) -> Sequence[MessageRecord]:
+        """`page` as `record` would read it: events that name nobody with whom their Message-ID went to, or left out."""
+        with reading(self._engine) as connection:
+            return sent.with_recipients(connection, page)
+
 
         Raises and clears the alerts on disabled endpoints as well.
         """

@@ -13,6 +13,7 @@ from bounce_watcher.classification.ruleset import Ruleset, load_rules
 from bounce_watcher.config import Settings
 from bounce_watcher.ledger.revise import Kept, Revised, Revision, differs, withdrawn
 from bounce_watcher.ledger.store import Ledger
+from bounce_watcher.model.address import address_key
 from bounce_watcher.model.fields import Action, EnhancedStatus, RecipientReport
 from bounce_watcher.model.finding import Evidence
 from bounce_watcher.model.ledger import BounceEvent, MessageRecord, State
@@ -75,9 +76,10 @@ class _Writer:
         if revisions:
             done = self._ledger.revise(revisions, self._decide, self._announce, utcnow(), dry_run=self._dry_run)
             yield from map(_found, done)
-        if new and not self._dry_run:
-            self._ledger.record(new, self._decide, self._announce)
-        yield from (Found(None, event) for message in new for event in message.events)
+        named = [message for message in self._ledger.with_recipients(new) if message.events]
+        if named and not self._dry_run:
+            self._ledger.record(named, self._decide, self._announce)
+        yield from (Found(None, event) for message in named for event in message.events)
 
 
 def _found(done: Revised) -> Found:
@@ -92,9 +94,9 @@ def _compared(
     for kept, analysed in zip(page, read, strict=True):
         if analysed.record is None or _proof_is_gone(kept, analysed.record):
             continue
-        now = {event.id: event for event in analysed.record.events}
-        revisions += _revisions(kept, now)
-        if fresh := _fresh(kept, now, settings):
+        today = _today(kept, analysed.record)
+        revisions += _revisions(kept, today)
+        if fresh := _fresh(kept, analysed.record, today, settings):
             new.append(replace(analysed.record, digest=kept.digest, events=fresh))
     return revisions, new
 
@@ -105,16 +107,33 @@ def _proof_is_gone(kept: Kept, record: MessageRecord) -> bool:
     return any(event.evidence in _BY_PROOF and event.id not in now for event in kept.events)
 
 
-def _revisions(kept: Kept, now: dict[str, BounceEvent]) -> Iterator[Revision]:
+def _today(kept: Kept, record: MessageRecord) -> dict[str, BounceEvent]:
+    """What each kept event reads as today, by its id; those are missing that are seen no longer.
+
+    Whose a report is was settled when it came. So a complaint that names nobody by the headers of today, and one that
+    named nobody when the ledger knew whom it was about, are about the recipients that they have.
+    """
+    by_id = {event.id: event for event in record.events}
+    by_recipient = {address_key(event.recipient): event for event in record.events}
+    found = {
+        event.id: by_id.get(event.id) or by_recipient.get(address_key(event.recipient)) or by_recipient.get("")
+        for event in kept.events
+    }
+    return {name: event for name, event in found.items() if event is not None}
+
+
+def _revisions(kept: Kept, today: dict[str, BounceEvent]) -> Iterator[Revision]:
     for event in kept.events:
-        after = now.get(event.id) or withdrawn(event)
+        after = replace(today.get(event.id) or withdrawn(event), id=event.id, recipient=event.recipient)
         if differs(event, after):
             yield Revision(event, after)
 
 
-def _fresh(kept: Kept, now: dict[str, BounceEvent], settings: Settings) -> tuple[BounceEvent, ...]:
-    known = {event.id for event in kept.events}
-    fresh = [event for name, event in now.items() if name not in known]
+def _fresh(
+    kept: Kept, record: MessageRecord, today: dict[str, BounceEvent], settings: Settings
+) -> tuple[BounceEvent, ...]:
+    known = {event.id for event in today.values()}
+    fresh = [event for event in record.events if event.id not in known]
     stream = _stream(kept, settings)
     return tuple(event if stream is None else replace(event, stream=stream) for event in fresh)
 

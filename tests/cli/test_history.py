@@ -1,12 +1,13 @@
 """Commands over the history: undo, simulate, reclassify, forget."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from bounce_watcher.model.ledger import UNDONE
 from tests.cli.conftest import Program, letter
-from tests.mail import START, postfix
+from tests.mail import START, complaint, postfix
 
 DAY = START.date().isoformat()
 NEXT = START.date().replace(day=START.day + 1).isoformat()
@@ -131,6 +132,58 @@ def test_reclassify_since(program: Program) -> None:
     strange(program)
     add_rules(program, OWN_RULES)
     assert program.ledger("reclassify", "--since", NEXT, "--json").rows == []
+
+
+def nameless_complaint(program: Program) -> None:
+    """Imported: one whose loop struck the recipient out, but for a field of the platform's own."""
+    report = complaint(letter(7, "carla@cross.example")).replace("carla@cross.example", "redacted")
+    report = report.replace("X-Campaign:", "X-Recipient: carla@cross.example\nX-Campaign:")
+    (program.folder / "fbl.eml").write_text(report)
+    assert program.ledger("import", str(program.folder / "fbl.eml")).status == 0
+
+
+def tell_what_was_sent(program: Program) -> None:
+    (program.folder / "sent.csv").write_text("message_id,recipient\n<7.news@example.com>,Carla@cross.example\n")
+    assert program.ledger("import-sent", str(program.folder / "sent.csv")).status == 0
+
+
+def suppressed(program: Program) -> list[str]:
+    return [row["recipient"] for row in program.ledger("suppressions", "list", "--json").rows]
+
+
+def read_the_platforms_field(program: Program) -> None:
+    with program.config.open("a") as config:
+        config.write('[attribution.headers]\nuser = "X-Recipient"\n')
+
+
+def test_reclassify_finds_whose_complaint_it_was_once_that_is_known(program: Program) -> None:
+    nameless_complaint(program)
+    assert program.ledger("reclassify", "--json").rows == []
+    tell_what_was_sent(program)
+    (row,) = program.ledger("reclassify", "--dry-run", "--json").rows
+    assert (row["recipient"], row["stream"], row["was"]) == ("Carla@cross.example", "news", "not understood")
+    assert suppressed(program) == []
+    assert len(program.ledger("reclassify", "--json").rows) == 1
+    assert suppressed(program) == ["Carla@cross.example"]
+    assert program.ledger("reclassify", "--json").rows == []
+
+
+@pytest.mark.parametrize("first", [tell_what_was_sent, read_the_platforms_field])
+def test_reclassify_leaves_a_complaint_to_whom_it_was_settled_on(
+    program: Program, first: Callable[[Program], None]
+) -> None:
+    plain = program.config.read_text()
+    first(program)
+    nameless_complaint(program)
+    (event,) = program.ledger("events", "list", "--json").rows
+    assert [name.casefold() for name in suppressed(program)] == ["carla@cross.example"]
+    outbox = program.ledger("outbox", "list", "--json").rows
+    tell_what_was_sent(program)
+    for config in (plain, program.config.read_text(), f'{plain}[attribution.headers]\nuser = "X-Recipient"\n'):
+        program.config.write_text(config)
+        assert program.ledger("reclassify", "--json").rows == []
+    assert program.ledger("events", "list", "--json").rows == [event]
+    assert program.ledger("outbox", "list", "--json").rows == outbox
 
 
 def test_forget(filled: Program, mail: Path) -> None:
