@@ -1,5 +1,6 @@
 """`suppressions`: whom not to mail."""
 
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
@@ -7,15 +8,17 @@ import typer
 from bounce_watcher.cli import suppression_csv
 from bounce_watcher.cli.configuration import stream_for
 from bounce_watcher.cli.ledgers import ledger_of
-from bounce_watcher.cli.options import Address, ConfigFile, Debug, IntoStream, Json, Limit, Stream, example
+from bounce_watcher.cli.options import Address, ConfigFile, Debug, DryRun, IntoStream, Json, Limit, Stream, example
 from bounce_watcher.cli.output import Row, clean, count, json_line, say
 from bounce_watcher.cli.rows import SUPPRESSION_COLUMNS, suppression_row
 from bounce_watcher.cli.tables import listing
 from bounce_watcher.cli.times import future
 from bounce_watcher.ledger.filters import SuppressionFilter
+from bounce_watcher.ledger.untold import Announced
 from bounce_watcher.model.errors import PermanentFailure
-from bounce_watcher.model.ledger import State, SuppressionSource
-from bounce_watcher.service.announcing import announcer, who_hears
+from bounce_watcher.model.ledger import NoticeType, State, Suppression, SuppressionSource
+from bounce_watcher.policy.settings import Mode
+from bounce_watcher.service.announcing import announcer, enforced, who_hears
 from bounce_watcher.service.clock import utcnow
 
 commands = typer.Typer(help="Whom not to mail, and why; suppress or release by hand.")
@@ -101,8 +104,58 @@ def remove(
     """Releases an address, in one stream or in all, and tells the platform. What counted before counts no more."""
     with ledger_of(config) as (settings, ledger):
         released = ledger.release(address, stream, because=because, now=utcnow(), announce=announcer(settings))
+        left = list(ledger.suppressions(SuppressionFilter(address, stream)))
     if not released:
         where = f" in stream {stream}" if stream else ""
-        raise PermanentFailure(f"{address} is not suppressed{where}: see what is with `suppressions list`")
+        raise PermanentFailure(f"{address} is not suppressed{where}: {_elsewhere(left) or _SEE}")
     say(f"{clean(address)} is released in {count(released, 'stream')}; {who_hears(settings)}")
+    if left:
+        say(f"It is still not to be mailed: {clean(_elsewhere(left))}")
+
+
+_SEE = "see what is with `suppressions list`"
+
+
+def _elsewhere(left: Sequence[Suppression]) -> str:
+    """Where the suppressions stand that reach into a stream from others; "" where there are none."""
+    stand = "; ".join(f"one of stream {each.stream} ({each.because}) reaches all streams" for each in left)
+    streams = " or ".join(dict.fromkeys(f"--stream {each.stream}" for each in left))
+    return f"{stand}: release it there with {streams}, or everywhere without --stream" if left else ""
+
+
+@commands.command(epilog=example("suppressions announce --dry-run"))
+def announce(
+    dry_run: DryRun = False, as_json: Json = False, config: ConfigFile = None, debug: Debug = False
+) -> None:
+    """Tells webhooks what they were never told: what was decided in shadow mode, or before a webhook was there.
+
+    Each is told where a recipient stands today, by one notice. What was told before is not told again.
+    """
+    with ledger_of(config) as (settings, ledger):
+        if not settings.targets:
+            raise PermanentFailure("no webhook is configured, so there is nobody to tell: add a [[webhook]]")
+        if settings.policy.mode is Mode.SHADOW and not dry_run:
+            raise PermanentFailure(
+                'the mode is shadow, in which nobody is told: set mode = "enforce" under [policy], or look first with '
+                "--dry-run"
+            )
+        told = list(ledger.announce_untold(announcer(enforced(settings)), utcnow(), dry_run=dry_run))
+    listing((_announced_row(each, as_json=as_json) for each in told), ANNOUNCED_COLUMNS, as_json=as_json)
+    if as_json:
+        return
+    suppressed = sum(each.told is NoticeType.SUPPRESSED for each in told)
+    say(
+        f"{'would tell' if dry_run else 'told'} of {count(suppressed, 'suppression')} and "
+        f"{count(len(told) - suppressed, 'release')}" + ("" if dry_run or not told else f"; {who_hears(settings)}")
+    )
+
+
+ANNOUNCED_COLUMNS = ("recipient", "stream", "told", "targets", "because")
+
+
+def _announced_row(each: Announced, *, as_json: bool) -> Row:
+    return {
+        "recipient": each.recipient, "stream": each.stream, "told": each.told.value,
+        "targets": list(each.targets) if as_json else ", ".join(each.targets), "because": each.because,
+    }
 

@@ -135,6 +135,19 @@ def hold(record: RecipientRecord, at: datetime, because: str) -> Change:
     return _change(record, *_held(record, at, because))
 
 
+def tell(record: RecipientRecord, at: datetime) -> Change:
+    """Tells at `at` of the suppression in force, which stays as it is. Of any other record there is nothing to tell."""
+    current = record.suppression
+    if current is None or current.state is not State.SUPPRESSED:
+        return Change(record)
+    return _change(record, {}, ((NoticeType.SUPPRESSED, at, partial(_suppression_data, current)),))
+
+
+def tell_end(record: RecipientRecord, at: datetime, told: Mapping[str, object]) -> Change:
+    """Tells at `at` of the end of a suppression of which `told` was told, for what the record now rests on."""
+    return _change(record, {}, ((NoticeType.RELEASED, at, partial(dict, told, because=record.because)),))
+
+
 def _change(record: RecipientRecord, changes: _Changes, notices: Sequence[_Notice]) -> Change:
     if not changes and not notices:
         return Change(record)

@@ -28,12 +28,14 @@ from bounce_watcher.ledger import (
     simulation,
     standing,
     undo,
+    untold,
     waiting,
 )
 from bounce_watcher.ledger.adopt import adopt
 from bounce_watcher.ledger.books import Announce
 from bounce_watcher.ledger.engine import open_engine, reading, write
 from bounce_watcher.ledger.filters import EventFilter, OutboxFilter, SuppressionFilter
+from bounce_watcher.ledger.mirror import Mirror
 from bounce_watcher.ledger.record import Decide, load_counted, record_page
 from bounce_watcher.model.ledger import (
     Alert,
@@ -113,13 +115,13 @@ class Ledger:
         """
         return write(self._engine, lambda connection: record_page(connection, page, decide, announce, policy))
 
-    def settle(self, now: datetime, announce: Announce) -> int:
-        """Ends the alerts that are over by `now`, and decides on what they held back. Returns on how many recipients.
     def with_recipients(self, page: Sequence[MessageRecord]) -> Sequence[MessageRecord]:
         """`page` as `record` would read it: events that name nobody with whom their Message-ID went to, or left out."""
         with reading(self._engine) as connection:
             return sent.with_recipients(connection, page)
 
+    def settle(self, now: datetime, announce: Announce) -> int:
+        """Ends the alerts that are over by `now`, and decides on what they held back. Returns on how many recipients.
 
         Raises and clears the alerts on disabled endpoints as well.
         """
@@ -204,6 +206,12 @@ class Ledger:
         """Lifts the suppressions of a recipient, in all streams where `stream` is None. Returns how many."""
         name, tell = forget.known_as(self._engine, recipient), forget.telling(announce, recipient)
         return write(self._engine, lambda connection: standing.release(connection, name, stream, because, now, tell))
+
+    def announce_untold(
+        self, announce: Announce, now: datetime, *, dry_run: bool = False
+    ) -> Iterator[untold.Announced]:
+        """Tells each target of the states that it was never told of; see `untold`."""
+        return untold.announce_untold(self._engine, announce, now, dry_run=dry_run)
 
     def undo(
         self, incident: undo.Incident, decide: Decide, announce: Announce, *, because: str, now: datetime,
@@ -314,6 +322,10 @@ class Ledger:
     def _take_tokens(self, items: Sequence[OutboxItem]) -> dict[str, str]:
         with self._lock:
             return {item.id: self._leases.pop(item.id, "") for item in items}
+
+    def mirror(self, target: str, streams: Sequence[str], now: datetime) -> Mirror:
+        """To hold the list of a target that keeps one against what it was to be told; see `mirror`. Close it."""
+        return Mirror(self._engine, target, streams, now)
 
     def disabled_endpoints(self) -> dict[str, str]:
         """Target names, each with the answer that disabled it."""

@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from bounce_watcher.config import Settings
 from bounce_watcher.ledger.forget import is_forgotten
@@ -20,6 +21,11 @@ def announcer(settings: Settings) -> Callable[[Occurrence], Sequence[OutboxItem]
         return notices(occurrence, targets, _new_id)
 
     return announce
+
+
+def enforced(settings: Settings) -> Settings:
+    """The same settings, were the mode "enforce"."""
+    return replace(settings, policy=replace(settings.policy, mode=Mode.ENFORCE))
 
 
 def who_hears(settings: Settings) -> str:

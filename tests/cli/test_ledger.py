@@ -248,3 +248,24 @@ def test_check_config_sums_up_and_shows_no_secret(program: Program) -> None:
 def test_check_config_warns(program: Program) -> None:
     program.config.chmod(program.config.stat().st_mode | stat.S_IROTH)
     assert "warning:" in program.ledger("check-config").out
+
+
+def test_a_release_in_one_stream_tells_what_reaches_into_it_from_others(filled: Program) -> None:
+    """carla has complained of stream "news", which holds in all streams."""
+    filled.ledger("suppressions", "add", "carla@cross.example", "--because", "asked", "--stream", "shop")
+    remove = ("suppressions", "remove", "carla@cross.example", "--because", "is back", "--stream")
+    elsewhere = (
+        "one of stream news (1 of 1: complaint (abuse) on 2 March 2026) reaches all streams: release it there with "
+        "--stream news, or everywhere without --stream"
+    )
+    done = filled.ledger(*remove, "shop")
+    assert done.out.splitlines()[1:] == [f"It is still not to be mailed: {elsewhere}"]
+    again = filled.ledger(*remove, "shop")
+    assert (again.status, again.complaint) == (
+        1, f"bounce-watcher: carla@cross.example is not suppressed in stream shop: {elsewhere}"
+    )
+    last = filled.ledger(*remove, "news")
+    assert len(last.out.splitlines()) == 1
+    assert filled.ledger(*remove, "news").complaint.endswith(
+        "is not suppressed in stream news: see what is with `suppressions list`"
+    )
