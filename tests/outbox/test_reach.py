@@ -270,6 +270,13 @@ def test_of_mixed_answers_just_the_good_ones_are_used(receiver: Receiver) -> Non
     assert post(f"http://platform.example:{receiver.port}/hook", names, "127.0.0.1") == 204
 
 
+def test_of_mixed_answers_a_bad_one_is_not_even_tried(receiver: Receiver) -> None:
+    """The receiver is where it may not be; where it may be nobody listens."""
+    told = refusal(f"http://platform.example:{receiver.port}/hook", Names(["127.0.0.1", "127.0.0.2"]), "127.0.0.2")
+    assert "refused" in told.casefold()
+    assert receiver.connections == 0
+
+
 def test_a_redirect_inside_is_not_followed(receiver: Receiver, other_receiver: Receiver) -> None:
     receiver.then(redirect(other_receiver.url, 307))
     assert post(receiver.url, Names(["127.0.0.1"])) == 307
