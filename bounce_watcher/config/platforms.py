@@ -28,6 +28,7 @@ _TYPES: dict[object, Any] = {
     SecretStr: Annotated[SecretStr, SECRET],
     Path: FilePath,
     tuple[str, ...]: list[Text],
+    tuple[int, ...]: list[int],
     frozenset[str]: list[Text],
     Mapping[str, str]: dict[Text, Text],
 }
