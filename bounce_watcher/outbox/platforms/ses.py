@@ -8,7 +8,7 @@ an account in the sandbox is refused additions. Many at once go by files in S3 a
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import ClassVar
 
@@ -32,6 +32,8 @@ from bounce_watcher.outbox.sigv4 import AwsKeys, signed
 
 SIGNING_NAME = "ses"
 """Neither `email` of the host's name nor `sesv2` of the API's."""
+
+MAX_PAGE_BYTES = 8 * 1024 * 1024
 
 BOUNCE, COMPLAINT = "BOUNCE", "COMPLAINT"
 
@@ -98,7 +100,7 @@ class Ses(HttpPlatform):
     def page(self, cursor: str | None, now: datetime) -> Conversation[Page]:
         """The cursor is the NextToken. How large a page may be is documented nowhere, so none is asked for."""
         asked = {"NextToken": cursor} if cursor else {}
-        reply = yield self._request("GET", *_LIST, now=now, **asked)
+        reply = yield replace(self._request("GET", *_LIST, now=now, **asked), max_reply=MAX_PAGE_BYTES)
         rows = reply.field("SuppressedDestinationSummaries") if reply.ok else None
         if not isinstance(rows, list):
             raise unread(reply, self)

@@ -42,7 +42,9 @@ def _error(status: int, name: str, message: str) -> Answer:
 
 
 class Ses(Vendor):
-    """`reasons`: for what each address is listed. `heeded`: what the account stops mail for. `sandbox`: no additions."""
+    """`reasons`: what each address is listed for. `heeded`: what the account stops mail for. In the `sandbox` nothing
+    is added.
+    """
 
     kind = "ses"
     refuses = "grün@example.org"

@@ -1,0 +1,157 @@
+"""Mailgun: the lists of bounces and of complaints of one sending domain.
+
+https://documentation.mailgun.com/docs/mailgun/api-reference/ (suppressions), the vendor's OpenAPI description of July
+2026 and its older guide, read in November 2026. Of the items of a call the guide requires the address alone and the
+description all fields, so all are sent. Not documented: how fast calls may follow one another, whether one bad address
+makes a call fail as a whole (taken to be so), and how the 404 of a release reads where the domain is not known.
+"""
+
+import re
+from base64 import b64encode
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from email.utils import format_datetime, parsedate_to_datetime
+from typing import ClassVar
+from urllib.parse import parse_qsl, urlencode, urlsplit
+
+from pydantic import SecretStr
+
+from bounce_watcher.outbox.change import Change, Fate, Outcome
+from bounce_watcher.outbox.channel import Limits
+from bounce_watcher.outbox.exchange import Conversation, Reply, Request, address_of
+from bounce_watcher.outbox.platform import (
+    HttpPlatform,
+    Listed,
+    Misfit,
+    Page,
+    for_each,
+    garbage,
+    later,
+    outcome,
+    released,
+    unread,
+)
+
+BOUNCES, COMPLAINTS = "bounces", "complaints"
+LISTS = (BOUNCES, COMPLAINTS)
+"""What is written and released. The third, unsubscribes, is what recipients have said themselves: it is left alone."""
+
+PAGE_SIZE = 500
+MAX_PAGE_BYTES = 8 * 1024 * 1024
+MAX_ERROR = 256
+
+_DOMAIN = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)+", re.IGNORECASE)
+_ABSENT = "address not found"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mailgun(HttpPlatform):
+    """`domain` is the sending domain whose lists are meant: each has its own."""
+
+    url: str = "https://api.mailgun.net"
+    domain: str = field(metadata={"example": '"mg.example.com"'})
+    api_key: SecretStr
+
+    kind: ClassVar[str] = "mailgun"
+    limits: ClassVar[Limits] = Limits(batch=1000, rate=10, concurrency=4, calls=3)
+    lists: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        if not _DOMAIN.fullmatch(self.domain):
+            raise Misfit("domain", "is no domain: give the sending domain as Mailgun shows it, such as mg.example.com")
+
+    def group_of(self, change: Change) -> Hashable:
+        return change.suppress and change.is_complaint
+
+    def suppress(self, changes: Sequence[Change], now: datetime) -> Conversation[Sequence[Outcome]]:
+        is_complaint = changes[0].is_complaint
+        items = [_complaint(change) if is_complaint else _bounce(change) for change in changes]
+        reply = yield self._request("POST", COMPLAINTS if is_complaint else BOUNCES, document=items)
+        return for_each(_outcome(reply, now, len(changes)), changes)
+
+    def release(self, changes: Sequence[Change], now: datetime) -> Conversation[Sequence[Outcome]]:
+        (change,) = changes
+        found = Outcome(Fate.DONE, "")
+        for name in LISTS:
+            reply = yield self._request("DELETE", name, change.recipient)
+            found = yield from self._removed(reply, now)
+            if found.fate is not Fate.DONE:
+                break
+        return (found,)
+
+    def check(self, now: datetime) -> Conversation[Outcome]:
+        reply = yield self._request("GET", BOUNCES, limit="1")
+        return garbage(reply) if reply.ok and not isinstance(reply.field("items"), list) else outcome(reply, now)
+
+    def page(self, cursor: str | None, now: datetime) -> Conversation[Page]:
+        """One list after the other. The cursor is a list's name and the query of the next page, as Mailgun gave it."""
+        name, _, query = (cursor or BOUNCES).partition("?")
+        asked = dict(parse_qsl(query)) or {"limit": str(PAGE_SIZE)}
+        reply = yield replace(self._request("GET", name, **asked), max_reply=MAX_PAGE_BYTES)
+        rows = reply.field("items") if reply.ok else None
+        if not isinstance(rows, list):
+            raise unread(reply, self)
+        entries = (_listed(row, name) for row in rows if isinstance(row, dict) and isinstance(row.get("address"), str))
+        return Page(tuple(entries), _next_page(reply, name) if rows else _next_list(name))
+
+    def _removed(self, reply: Reply, now: datetime) -> Conversation[Outcome]:
+        """404 means an address that is not on the list, unless it is the domain that Mailgun does not know."""
+        if reply.status != 404:
+            return _outcome(reply, now)
+        if not str(reply.field("message")).lower().startswith(_ABSENT):
+            listing = yield self._request("GET", BOUNCES, limit="1")
+            if not isinstance(listing.field("items"), list):
+                return later(listing if listing.status == 404 else reply, now)
+        return released(reply, now)
+
+    def _request(self, method: str, *path: str, document: object = None, **query: str) -> Request:
+        token = b64encode(f"api:{self.api_key.get_secret_value()}".encode()).decode()
+        address = address_of(self.url, "v3", self.domain, *path, **query)
+        return Request(method, address, {"authorization": SecretStr(f"Basic {token}")}, document)
+
+
+def _bounce(change: Change) -> dict[str, str]:
+    """`code` is Mailgun's default: what the other side answered stands in `error`."""
+    error = change.diagnostic or change.because or "suppressed"
+    return {"address": change.recipient, "code": "550", "error": error[:MAX_ERROR], "created_at": _written(change.at)}
+
+
+def _complaint(change: Change) -> dict[str, str]:
+    return {"address": change.recipient, "created_at": _written(change.at)}
+
+
+def _written(at: datetime) -> str:
+    return format_datetime(at.astimezone(UTC), usegmt=True)
+
+
+def _outcome(reply: Reply, now: datetime, size: int = 1) -> Outcome:
+    if reply.ok and not isinstance(reply.field("message"), str):
+        return garbage(reply)
+    return outcome(reply, now, size)
+
+
+def _next_page(reply: Reply, name: str) -> str | None:
+    """Of the URL that Mailgun gives the query alone is used: the key goes to no other place than the one configured."""
+    following = reply.field("paging", "next")
+    query = dict(parse_qsl(urlsplit(following).query)) if isinstance(following, str) else {}
+    return f"{name}?{urlencode(query)}" if query else _next_list(name)
+
+
+def _next_list(name: str) -> str | None:
+    return COMPLAINTS if name == BOUNCES else None
+
+
+def _listed(row: dict[str, object], name: str) -> Listed:
+    return Listed(str(row["address"]), name, _moment(row.get("created_at")))
+
+
+def _moment(text: object) -> datetime | None:
+    try:
+        found = parsedate_to_datetime(str(text))
+    except ValueError:
+        return None
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
+
+
+TARGET = Mailgun
