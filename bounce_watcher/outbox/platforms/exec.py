@@ -1,0 +1,238 @@
+"""A program of the operator's own: it reads changes as lines of JSON and tells by its exit status what came of them.
+
+The statuses are those of sysexits.h (FreeBSD's manual page sysexits(3), November 2026), as mail systems use them.
+"""
+
+import json
+import os
+import select
+import signal
+import subprocess
+from collections.abc import Hashable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from pathlib import Path
+from time import monotonic  # noqa: TID251  (how long a program has run, not what time it is)
+from typing import ClassVar
+
+from bounce_watcher.outbox.change import Change, Fate, Outcome
+from bounce_watcher.outbox.channel import Limits
+from bounce_watcher.outbox.columns import spelled
+from bounce_watcher.outbox.exchange import masked
+from bounce_watcher.outbox.pace import Pace
+from bounce_watcher.outbox.platform import Misfit, Page, Platform
+
+MAX_OUTPUT = 4096
+"""Of what the program writes this much, in bytes, is kept for the words to show; the rest is read and forgotten."""
+
+GRACE = timedelta(seconds=2)
+"""Between SIGTERM and SIGKILL for a program whose time is up."""
+
+_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+
+class Input(StrEnum):
+    """How much one run of the program is given."""
+
+    BATCH = "batch"    # several lines, all of them suppressions or all of them releases
+    SINGLE = "single"  # one line
+
+
+@dataclass(frozen=True, kw_only=True)
+class Exec(Platform):
+    """`command` is the program, an absolute path, and its arguments; no shell reads them.
+
+    `check` is another such command that the doctor runs, () = it looks only whether the program is there.
+    """
+
+    command: tuple[str, ...]
+    check: tuple[str, ...] = ()
+    input: Input = Input.BATCH
+
+    kind: ClassVar[str] = "exec"
+    limits: ClassVar[Limits] = Limits(batch=500, release_batch=500, concurrency=1)
+
+    def __post_init__(self) -> None:
+        _look_at("command", self.command)
+        if self.check:
+            _look_at("check", self.check)
+
+    def group_of(self, change: Change) -> Hashable:
+        return change.id if self.input is Input.SINGLE else None
+
+    def connect(self) -> "ExecSession":
+        return ExecSession(self)
+
+    def rehearse(self, changes: Sequence[Change], now: datetime) -> str:
+        return "\n".join([json.dumps(self.command), "", _lines(changes).decode().rstrip("\n")])
+
+
+def _look_at(key: str, command: Sequence[str]) -> None:
+    if not command:
+        raise Misfit(key, 'is an empty list: write the program and its arguments, such as ["/usr/local/bin/unmail"]')
+    if not command[0].startswith("/"):
+        raise Misfit(key, "must begin with the absolute path of the program: no shell and no PATH finds it")
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """How one run of a program ended. `status` is its exit status, below 0 the signal that ended it.
+
+    None: it could not be started, or `timed_out`. `words` are its last line of output.
+    """
+
+    status: int | None
+    words: str = ""
+    timed_out: bool = False
+
+
+class ExecSession:
+    """A `Session`."""
+
+    def __init__(self, platform: Exec) -> None:
+        self._platform = platform
+        self._pace = Pace(platform.calls_a_second)
+
+    def suppress(self, changes: Sequence[Change], now: datetime) -> Sequence[Outcome]:
+        self._pace.wait()
+        run = run_program(self._platform.command, _lines(changes), self._platform.timeout)
+        return (_outcome(run, self._platform.timeout, len(changes)),) * len(changes)
+
+    release = suppress  # the lines tell which
+
+    def check(self, now: datetime) -> Outcome:
+        program = Path(self._platform.command[0])
+        if not (program.is_file() and os.access(program, os.X_OK)):
+            return Outcome(Fate.LATER, f"{program} is no program that may be run by this user", whole=True)
+        if not self._platform.check:
+            return Outcome(Fate.DONE, f"{program} may be run; whether it does its work is not known without check")
+        return _outcome(run_program(self._platform.check, b"", self._platform.timeout), self._platform.timeout, 1)
+
+    def page(self, cursor: str | None, now: datetime) -> Page:
+        raise NotImplementedError
+
+    def close(self) -> None:
+        pass
+
+
+def _lines(changes: Sequence[Change]) -> bytes:
+    return b"".join(
+        json.dumps(dict(spelled(change)), ensure_ascii=False).encode("utf-8", "replace") + b"\n" for change in changes
+    )
+
+
+def _outcome(run: Run, timeout: timedelta, size: int) -> Outcome:
+    words = f": {run.words}" if run.words else ""
+    if run.timed_out:
+        return Outcome(Fate.LATER, f"not done within {timeout.total_seconds():g} s, ended{words}", whole=True)
+    match run.status:
+        case None:
+            return Outcome(Fate.LATER, f"could not be started{words}", whole=True)
+        case os.EX_OK:
+            return Outcome(Fate.DONE, f"exit status 0{words}")
+        case os.EX_DATAERR:
+            return Outcome(Fate.SPLIT if size > 1 else Fate.REFUSED, f"exit status 65 (data error){words}")
+        case status if status < 0:
+            return Outcome(Fate.LATER, f"ended by signal {-status}{words}", whole=True)
+        case status:
+            return Outcome(Fate.LATER, f"exit status {status}{words}", whole=True)
+
+
+# ── one run ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+def run_program(command: Sequence[str], content: bytes, timeout: timedelta) -> Run:
+    """Runs it once with `content` on its standard input, in a session of its own; nothing of that outlives the run.
+
+    Never raises for what the program does. At most `GRACE` after `timeout` it is over.
+    """
+    end = monotonic() + timeout.total_seconds()
+    try:
+        source = _in_memory(content)
+        try:
+            process = _start(command, source)
+        finally:
+            os.close(source)
+    except (OSError, ValueError) as error:
+        return Run(None, masked(_reason(error), set()))
+    assert process.stdout is not None
+    exited = os.pidfd_open(process.pid)
+    kept = bytearray()
+    try:
+        in_time = _wait(exited, process.stdout.fileno(), kept, end)
+        if not in_time:
+            _signal(process, signal.SIGTERM)
+            _wait(exited, process.stdout.fileno(), kept, monotonic() + GRACE.total_seconds())
+    finally:
+        _signal(process, signal.SIGKILL)  # before its id is given back: whatever it left behind in its group
+        status = process.wait()
+        os.close(exited)
+        process.stdout.close()
+    return Run(status if in_time else None, _words(kept), timed_out=not in_time)
+
+
+def _start(command: Sequence[str], source: int) -> "subprocess.Popen[bytes]":
+    return subprocess.Popen(  # noqa: S603  (the operator's own command, and no shell)
+        list(command), stdin=source, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, bufsize=0, cwd="/",
+        env={"PATH": os.environ.get("PATH", _PATH), "LANG": os.environ.get("LANG", "C.UTF-8")},
+        start_new_session=True, umask=0o077,
+    )
+
+
+def _in_memory(content: bytes) -> int:
+    """A file that no disk sees: a program that doesn't read it can't hold us up, as it could with a pipe."""
+    file = os.memfd_create("changes", os.MFD_CLOEXEC)
+    with os.fdopen(os.dup(file), "wb") as writer:
+        writer.write(content)
+    os.lseek(file, 0, os.SEEK_SET)
+    return file
+
+
+def _wait(exited: int, output: int, kept: bytearray, end: float) -> bool:
+    """Reads `output` until the program exits; False where it hasn't by `end`."""
+    poll = select.poll()
+    poll.register(exited, select.POLLIN)
+    poll.register(output, select.POLLIN)
+    while (left := end - monotonic()) > 0:
+        ready = {file for file, _ in poll.poll(left * 1000)}
+        if output in ready and not _take(output, kept):
+            poll.unregister(output)
+        if exited in ready:
+            _drain(output, kept)
+            return True
+    return False
+
+
+def _take(output: int, kept: bytearray) -> bool:
+    """Whether there may be more."""
+    data = os.read(output, 65536)
+    kept += data
+    del kept[:-MAX_OUTPUT]
+    return bool(data)
+
+
+def _drain(output: int, kept: bytearray) -> None:
+    """What stands in the pipe by now. A child that was left behind may hold it open, or even write for ever."""
+    os.set_blocking(output, False)
+    with suppress(BlockingIOError):
+        for _ in range(16):
+            if not _take(output, kept):
+                return
+
+
+def _signal(process: "subprocess.Popen[bytes]", number: signal.Signals) -> None:
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, number)
+
+
+def _words(kept: bytearray) -> str:
+    lines = [line for line in kept.decode("utf-8", "replace").splitlines() if line.strip()]
+    return masked(lines[-1], set()) if lines else ""
+
+
+def _reason(error: Exception) -> str:
+    return (error.strerror or str(error)) if isinstance(error, OSError) else str(error)
+
+
+TARGET = Exec
