@@ -7,7 +7,6 @@ State", no page of its own lists them), and whether `timestamp_opt` is empty for
 
 import hashlib
 import re
-from base64 import b64encode
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -19,7 +18,7 @@ from pydantic import SecretStr
 from bounce_watcher.outbox.answer import one_line
 from bounce_watcher.outbox.change import Change, Fate, Outcome
 from bounce_watcher.outbox.channel import Limits
-from bounce_watcher.outbox.exchange import Conversation, Reply, Request, address_of
+from bounce_watcher.outbox.exchange import Conversation, Reply, Request, address_of, basic
 from bounce_watcher.outbox.platform import (
     HttpPlatform,
     Listed,
@@ -148,8 +147,7 @@ class Mailchimp(HttpPlatform):
     def _request(
         self, method: str, *path: str, document: object = None, max_reply: int | None = None, **query: str
     ) -> Request:
-        token = b64encode(f"key:{self.api_key.get_secret_value()}".encode()).decode()
-        headers: dict[str, str | SecretStr] = {"authorization": SecretStr(f"Basic {token}")}
+        headers = {"authorization": basic("key", self.api_key)}
         url = address_of(self.url, "3.0", "lists", self.audience, *path, **query)
         if max_reply is None:
             return Request(method, url, headers, document)
