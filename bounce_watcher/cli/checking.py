@@ -11,6 +11,7 @@ from bounce_watcher.cli.configuration import config_path, load_settings
 from bounce_watcher.cli.options import ConfigFile, Debug, example
 from bounce_watcher.cli.output import clean, count, say
 from bounce_watcher.config import Settings
+from bounce_watcher.outbox.platform import HttpPlatform
 
 
 def register(app: typer.Typer) -> None:
@@ -37,6 +38,10 @@ def _summary(settings: Settings, path: Path) -> Iterator[str]:
         yield f"mailbox {account.name}: {folders} of {account.username} at {account.host}, stream {account.stream}"
     for target in settings.webhooks:
         yield f"webhook {target.name}: {target.url}, told of {', '.join(sorted(target.types))}"
+    for platform in settings.platforms:
+        told = f"streams {', '.join(platform.streams)}" if platform.streams else "all streams"
+        where = f" at {platform.url}" if isinstance(platform, HttpPlatform) else ""
+        yield f"platform {platform.name}: {platform.kind}{where}, told of {told}"
     for file, content in settings.rules:
         yield f"rules: {count(len(read_rules(file, content, Precedence.OPERATOR)), 'rule')} of yours in {file}"
     policy, soft = settings.policy, settings.policy.soft

@@ -20,8 +20,8 @@ def register(app: typer.Typer) -> None:
 def doctor(as_json: Json = False, config: ConfigFile = None, debug: Debug = False) -> None:
     """Connects to everything that the configuration names and reports on each, with the mend.
 
-    Logs in to mailboxes and looks at folders and abilities, database, webhooks (no event is sent) and clock. Changes
-    nothing. Exit status 1 if something would not work.
+    Logs in to mailboxes and looks at folders and abilities, database, webhooks (no event is sent), platforms (by a
+    harmless call) and clock. Changes nothing. Exit status 1 if something would not work.
     """
     settings = load_settings(config)
     logs.configure("critical", "console")

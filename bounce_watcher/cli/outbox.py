@@ -1,4 +1,4 @@
-"""`outbox`: webhooks that are due, delivered, or dead."""
+"""`outbox`: what targets are told, be it due, delivered, or dead; and whether they would take it."""
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
@@ -13,21 +13,32 @@ from bounce_watcher.cli.options import ConfigFile, Debug, DryRun, Json, Limit, e
 from bounce_watcher.cli.output import clean, count, json_line, say
 from bounce_watcher.cli.rows import OUTBOX_COLUMNS, outbox_row
 from bounce_watcher.cli.tables import listing
+from bounce_watcher.cli.targets import target_named
 from bounce_watcher.cli.times import past
 from bounce_watcher.config import Settings
 from bounce_watcher.ledger.filters import OutboxFilter
 from bounce_watcher.ledger.store import Ledger
 from bounce_watcher.model.errors import PermanentFailure
-from bounce_watcher.model.ledger import OutboxItem, OutboxState
+from bounce_watcher.model.ledger import Attempt, Disposition, OutboxItem, OutboxState
+from bounce_watcher.outbox.opening import channel_to
+from bounce_watcher.outbox.platform import Platform
+from bounce_watcher.outbox.rehearsal import rehearse_item, rehearse_test
 from bounce_watcher.outbox.signature import PRIVATE_MEND, public_key
+from bounce_watcher.outbox.target import WebhookTarget
 from bounce_watcher.service.clock import utcnow
+from bounce_watcher.service.doctor import explained
 
-commands = typer.Typer(help="Webhooks that are due, delivered or dead; send them again or give them up.")
+commands = typer.Typer(
+    help="What targets are told: due, delivered or dead; send it again, give it up, or try a target."
+)
 
-Ids = Annotated[list[str] | None, typer.Argument(metavar="ID", help="The ids of webhooks.", show_default=False)]
+Ids = Annotated[list[str] | None, typer.Argument(metavar="ID", help="The ids of outbox items.", show_default=False)]
 Target = Annotated[
-    str | None, typer.Option("--target", metavar="NAME", help="Only of the webhook of this name.", show_default=False)
+    str | None,
+    typer.Option("--target", metavar="NAME", help="Only for the webhook or platform of this name.", show_default=False),
 ]
+
+_THING = "item"
 
 
 def register(app: typer.Typer) -> None:
@@ -44,10 +55,97 @@ def list_outbox(
     config: ConfigFile = None,
     debug: Debug = False,
 ) -> None:
-    """Lists webhooks in the order in which they were written."""
+    """Lists what targets are told, in the order in which it was written."""
     with ledger_of(config) as (_, ledger):
         found = ledger.outbox(OutboxFilter(state, target, recipient, limit))
         listing(map(outbox_row, found), OUTBOX_COLUMNS, as_json=as_json)
+
+
+@commands.command(epilog=example("outbox show msg_0a1b2c3d"))
+def show(
+    item_id: Annotated[str, typer.Argument(metavar="ID", help="The id of an outbox item, as `outbox list` tells it.")],
+    as_json: Json = False,
+    config: ConfigFile = None,
+    debug: Debug = False,
+) -> None:
+    """Shows one outbox item: where it stands, and what a try would send now. Sends nothing.
+
+    Of a platform it shows the first call. Secrets and signatures are masked; the address is not.
+    """
+    with ledger_of(config) as (settings, ledger):
+        item = next(ledger.outbox(OutboxFilter(id=item_id)), None)
+    if item is None:
+        raise PermanentFailure(f"outbox {clean(item_id)}: there is no item of this id: see `outbox list`")
+    request, why_not = _request_of(settings, item)
+    if as_json:
+        say(json_line({**outbox_row(item), "request": request}))
+        return
+    for name, value in outbox_row(item).items():
+        if value not in (None, ""):
+            say(f"{name}: {clean(value)}")
+    say()
+    _say_lines(request or why_not)
+
+
+@commands.command(epilog=example("outbox test platform --dry-run"))
+def test(
+    target: Annotated[str, typer.Argument(metavar="TARGET", help="The name of a webhook or platform.")],
+    dry_run: DryRun = False,
+    as_json: Json = False,
+    config: ConfigFile = None,
+    debug: Debug = False,
+) -> None:
+    """Tries a target once: sends a webhook the event endpoint.test, makes a harmless call to a platform.
+
+    Says in one line what came of it; exit status 1 if it would not take what is told to it. Nothing goes into the
+    outbox, and nothing is tried again. --dry-run shows the request, secrets and signature masked.
+    """
+    chosen = target_named(load_settings(config), target)
+    if dry_run:
+        request = rehearse_test(chosen, utcnow(), "msg_test")
+        if as_json:
+            say(json_line({"target": target, "request": request}))
+        else:
+            _say_lines(request)
+        return
+    attempt = _tried(chosen)
+    taken = attempt.disposition is Disposition.DELIVERED
+    if as_json:
+        say(json_line({"target": target, "ok": taken, "answer": attempt.answer}))
+    elif taken:
+        say(f"{chosen.label}: {clean(attempt.answer or 'it is there')}: {_TAKEN[isinstance(chosen, Platform)]}")
+    if not taken and as_json:
+        raise typer.Exit(FAILED)
+    if not taken:
+        raise PermanentFailure(f"{chosen.label}: {'; '.join(explained(chosen, attempt.answer))}")
+
+
+FAILED = 1
+_TAKEN = {True: "it knows us", False: "it took endpoint.test"}
+
+
+def _tried(target: WebhookTarget | Platform) -> Attempt:
+    channel = channel_to(target)
+    try:
+        return channel.test(utcnow())
+    finally:
+        channel.close()
+
+
+def _request_of(settings: Settings, item: OutboxItem) -> tuple[str | None, str]:
+    """What would be sent, or None and why nothing would."""
+    target = next((each for each in settings.targets if each.name == item.target), None)
+    if target is None:
+        return None, f"nothing would be sent: no [[webhook]] or [[platform]] is named {item.target} any more"
+    try:
+        return rehearse_item(item, target, utcnow()), ""
+    except ValueError as error:
+        return None, f"nothing would be sent: {error}"
+
+
+def _say_lines(text: str) -> None:
+    for line in text.splitlines():
+        say(clean(line))
 
 
 @commands.command(epilog=example("outbox retry --target platform --since 7d"))
@@ -66,14 +164,15 @@ def retry(
     config: ConfigFile = None,
     debug: Debug = False,
 ) -> None:
-    """Makes dead letters due at once: all, those of a target, or those named. They keep their webhook-id.
+    """Makes dead letters due at once: all, those of a target, or those named. They keep their id.
 
     With --since just those of what happened since: of mail that was imported, when it was reported.
 
-    With --target the endpoint is used again if it had answered 410.
+    With --target a webhook is used again if it had answered 410.
     """
     with ledger_of(config) as (settings, ledger):
-        _check(settings, target)
+        if target is not None:
+            target_named(settings, target)
         chosen, begin = ids or (), past(since)
         if dry_run:
             _rehearse("would be sent again", _matching(ledger, chosen, target, (state,), begin))
@@ -81,16 +180,16 @@ def retry(
         everything = not chosen and target is None
         found = ledger.retry(utcnow(), ids=chosen, target=target, everything=everything, state=state, since=begin)
     _refuse_nothing(chosen, found)
-    say(f"{count(found, 'webhook')} due again, for the next poll to send")
+    say(f"{count(found, _THING)} due again, for the next poll to send")
     if target is not None:
-        say(f"webhook {target} is in use, whatever it answered before")
+        say(f"{target_named(settings, target).label} is in use, whatever it answered before")
 
 
 @commands.command(epilog=example("outbox discard --target old-platform --dry-run"))
 def discard(
     ids: Ids = None, target: Target = None, dry_run: DryRun = False, config: ConfigFile = None, debug: Debug = False
 ) -> None:
-    """Gives up on webhooks that are due or dead: those of a target, or those named. They are never sent."""
+    """Gives up on what is due or dead: that for a target, or the items named. It is never sent."""
     chosen = ids or ()
     if not chosen and target is None:
         raise WrongUsage("this would discard everything: name ids, or --target NAME")
@@ -100,7 +199,7 @@ def discard(
             return
         found = ledger.discard(ids=chosen, target=target)
     _refuse_nothing(chosen, found)
-    say(f"{count(found, 'webhook')} discarded")
+    say(f"{count(found, _THING)} discarded")
 
 
 @commands.command("public-key", epilog=example("outbox public-key platform"))
@@ -115,8 +214,9 @@ def show_public_key(
     Each belongs to one of the webhook's whsk_… secrets. Whoever has it can verify what is sent and sign nothing.
     """
     settings = load_settings(config)
-    _check(settings, target)
-    (webhook,) = (each for each in settings.webhooks if each.name == target)
+    webhook = target_named(settings, target)
+    if isinstance(webhook, Platform):
+        raise WrongUsage(f"{webhook.label} is asked by its API and signs nothing: name a webhook")
     keys = [key for secret in webhook.secrets if (key := public_key(secret))]
     if not keys:
         raise PermanentFailure(f"webhook {target}: its secrets are shared ones (whsec_…), which have no public key: "
@@ -139,13 +239,7 @@ def _rehearse(what: str, items: Iterator[OutboxItem]) -> None:
     found = 0
     for found, item in enumerate(items, start=1):  # noqa: B007 - the last one is the number of them
         say(f"{item.id} {item.type} {clean(item.recipient)} to {item.target}: {what}")
-    say(f"{count(found, 'webhook')} {what}")
-
-
-def _check(settings: Settings, target: str | None) -> None:
-    names = [webhook.name for webhook in settings.webhooks]
-    if target is not None and target not in names:
-        raise WrongUsage(f"there is no [[webhook]] named {target!r}; there are: {', '.join(names) or 'none'}")
+    say(f"{count(found, _THING)} {what}")
 
 
 def _refuse_nothing(ids: Sequence[str], found: int) -> None:

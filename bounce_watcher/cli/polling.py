@@ -1,5 +1,6 @@
 """`poll`: one pass of what the service does."""
 
+from collections.abc import Mapping
 from typing import Annotated
 
 import typer
@@ -25,14 +26,14 @@ def poll(
 ) -> None:
     """One pass over all mailboxes and over the webhooks that are due, then ends.
 
-    Prints a line a mailbox and a line a webhook, with what was done. Exit status 1 if a mailbox could not be read to
-    its end. A webhook that was not taken stays in the outbox.
+    Prints a line a mailbox and a line a webhook or platform, with what was done. Exit status 1 if a mailbox could not
+    be read to its end. What a target did not take stays in the outbox.
     """
     settings = load_settings(config)
     logs.configure(settings.log_level if verbose else "error", settings.log_format)
     with progress("polling", shown=not verbose) as advance:
         report = poll_once(settings, lambda tally: advance(tally.messages))
-    _tell(report, as_json)
+    _tell(report, {target.name: target.label for target in settings.targets}, as_json)
     for each in report.passes:
         if each.failure is not None:
             complain(each.failure)
@@ -40,11 +41,12 @@ def poll(
         raise typer.Exit(1)
 
 
-def _tell(report: PollReport, as_json: bool) -> None:
+def _tell(report: PollReport, labels: Mapping[str, str], as_json: bool) -> None:
     for each in report.passes:
         say(json_line(_mailbox_row(each)) if as_json else _told(each))
     for delivery in report.deliveries:
-        say(json_line(_webhook_row(delivery)) if as_json else _sent(delivery))
+        label = labels[delivery.target]
+        say(json_line(_target_row(delivery, label)) if as_json else _sent(delivery, label))
 
 
 def _mailbox_row(each: PassReport) -> Row:
@@ -56,9 +58,10 @@ def _mailbox_row(each: PassReport) -> Row:
     }
 
 
-def _webhook_row(each: DeliveryReport) -> Row:
+def _target_row(each: DeliveryReport, label: str) -> Row:
+    """Under "webhook" or "platform" stands its name."""
     return {
-        "webhook": each.target, "delivered": each.delivered, "retried": each.retried, "dead": each.dead,
+        label.partition(" ")[0]: each.target, "delivered": each.delivered, "retried": each.retried, "dead": each.dead,
         "disabled": each.disabled,
     }
 
@@ -74,8 +77,8 @@ def _told(each: PassReport) -> str:
     )
 
 
-def _sent(each: DeliveryReport) -> str:
-    told = f"webhook {each.target}: {each.delivered} delivered, {each.retried} to be tried again, {each.dead} dead"
+def _sent(each: DeliveryReport, label: str) -> str:
+    told = f"{label}: {each.delivered} delivered, {each.retried} to be tried again, {each.dead} dead"
     if not each.disabled:
         return told
     return f"{told}; it answered 410 Gone and is left alone until: bounce-watcher outbox retry --target {each.target}"

@@ -11,7 +11,7 @@ from bounce_watcher.ledger import apply
 from bounce_watcher.ledger.books import Announce, Books
 from bounce_watcher.ledger.engine import write
 from bounce_watcher.ledger.statements import CHUNK, key_of
-from bounce_watcher.model.ledger import By, Suppression
+from bounce_watcher.model.ledger import By, Suppression, SuppressionSource
 
 
 def adopt(engine: Engine, wanted: Iterable[Suppression], now: datetime, announce: Announce) -> int:
@@ -34,6 +34,6 @@ def _batch(connection: Connection, wanted: Sequence[Suppression], now: datetime,
         books.enter(key, apply.release_expired(books.records[key], now))
         change = apply.suppress(books.records[key], each)
         changed += change.record is not books.records[key]
-        books.enter(key, change)
+        books.enter(key, change, By.PLATFORM if each.source is SuppressionSource.PLATFORM else None)
     books.close()
     return changed

@@ -43,3 +43,4 @@ class OutboxFilter:
     recipient: str | None = None
     limit: int | None = None
     since: datetime | None = None
+    id: str | None = None

@@ -110,6 +110,7 @@ def outbox(engine: Engine, wanted: OutboxFilter) -> Iterator[OutboxItem]:
         "recipient_key": wanted.recipient and recipient_key(wanted.recipient),
         "state": wanted.state,
         "target": wanted.target,
+        "id": wanted.id,
     })
     if wanted.since is not None:
         where.append(OUTBOX.c.created_at >= wanted.since)

@@ -7,6 +7,8 @@ from types import TracebackType
 from typing import Self
 from uuid import uuid4
 
+from pydantic import SecretStr
+
 from bounce_watcher.model.ledger import Attempt, OutboxItem
 from bounce_watcher.outbox.backoff import decide_attempt
 from bounce_watcher.outbox.client import HttpClient
@@ -14,7 +16,7 @@ from bounce_watcher.outbox.endpoint import transport_to
 from bounce_watcher.outbox.envelope import envelope
 from bounce_watcher.outbox.exchange import Reply, Request
 from bounce_watcher.outbox.notice import endpoint_test
-from bounce_watcher.outbox.signature import signed_headers
+from bounce_watcher.outbox.signature import SIGNATURE, signed_headers
 from bounce_watcher.outbox.target import WebhookTarget
 
 MAX_ANSWER_BYTES = 4096
@@ -72,8 +74,12 @@ class Sender:
         return decide_attempt(reply.answer(), item.attempts, now, self._jitter())
 
     def _post(self, item: OutboxItem, now: datetime) -> Reply:
-        sent = envelope(item, self.target)
-        headers = {**sent.headers, **signed_headers(item.id, sent.body, now, self.target.secrets)}
-        return self._client.exchange(
-            Request("POST", self.target.url, headers, content=sent.body.encode(), max_reply=MAX_ANSWER_BYTES)
-        )
+        return self._client.exchange(webhook(item, self.target, now))
+
+
+def webhook(item: OutboxItem, target: WebhookTarget, now: datetime) -> Request:
+    """The request that hands `item` over at `now` (aware). Its signature is shown to nobody but the receiver."""
+    sent = envelope(item, target)
+    signed = signed_headers(item.id, sent.body, now, target.secrets)
+    headers: dict[str, str | SecretStr] = {**sent.headers, **signed, SIGNATURE: SecretStr(signed[SIGNATURE])}
+    return Request("POST", target.url, headers, content=sent.body.encode(), max_reply=MAX_ANSWER_BYTES)

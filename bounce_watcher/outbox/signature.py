@@ -15,6 +15,7 @@ from pydantic import SecretStr
 from standardwebhooks import Webhook
 
 SHARED, PRIVATE, PUBLIC = "whsec_", "whsk_", "whpk_"
+SIGNATURE = "webhook-signature"
 MIN_KEY_BYTES, MAX_KEY_BYTES = 24, 64
 SEED_BYTES = 32
 MEND = 'make one with: echo "whsec_$(openssl rand -base64 32)"'
@@ -32,7 +33,7 @@ def signed_headers(item_id: str, body: str, now: datetime, secrets: Sequence[Sec
     return {
         "webhook-id": item_id,
         "webhook-timestamp": str(int(moment.timestamp())),
-        "webhook-signature": " ".join(_signature(each.get_secret_value(), item_id, moment, body) for each in secrets),
+        SIGNATURE: " ".join(_signature(each.get_secret_value(), item_id, moment, body) for each in secrets),
     }
 
 

@@ -128,6 +128,10 @@ class Deliverer:
         if attempt.disposition is Disposition.DELIVERED:
             self._taken += 1
             self._troubles.cleared(self.label)
+        elif attempt.disposition is Disposition.DEAD and self._keeps is not None:
+            log.warning(
+                "refused for good", action="change_refused", target=self.label, id=item.id, answer=attempt.answer
+            )
         elif attempt.disposition is not Disposition.AGAIN and not is_old:
             self._troubles.raised(self.label, attempt.answer, alike=attempt.disposition)
         log.debug(

@@ -4,6 +4,7 @@ Looks only: no folder is made, no table changed, no webhook sent.
 """
 
 import os
+import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -23,11 +24,13 @@ from bounce_watcher.intake.watchdog import Watchdog
 from bounce_watcher.ledger.filters import OutboxFilter
 from bounce_watcher.ledger.store import Ledger
 from bounce_watcher.model.errors import BounceWatcherError
-from bounce_watcher.model.ledger import OutboxState
+from bounce_watcher.model.ledger import Disposition, OutboxState
 from bounce_watcher.outbox.answer import one_line
 from bounce_watcher.outbox.client import HttpClient
 from bounce_watcher.outbox.endpoint import transport_to
 from bounce_watcher.outbox.exchange import Reply, Request
+from bounce_watcher.outbox.opening import channel_to
+from bounce_watcher.outbox.platform import Platform
 from bounce_watcher.outbox.target import WebhookTarget
 from bounce_watcher.service.clock import utcnow
 
@@ -58,6 +61,8 @@ def examine(settings: Settings) -> Iterator[Check]:
     dates: list[timedelta] = []
     for target in settings.webhooks:
         yield from _webhook(target, dates.append)
+    for platform in settings.platforms:
+        yield from _platform(platform)
     yield _clock(dates)
 
 
@@ -73,6 +78,7 @@ _MENDS: Mapping[str, str] = {
     "database": "check url under [database], and that the server is up and reachable from here",
     "schema": "bounce-watcher db upgrade",
     "webhook": "check url, ca_file, and that the platform is up and reachable from here",
+    "platform": "check the keys of its table, and that it is up and reachable from here",
 }
 """For failures that tell no mend of their own."""
 
@@ -85,9 +91,9 @@ def _configuration(settings: Settings) -> Iterator[Check]:
         yield Check("configuration", True, detail or warning, mend if detail else "")
     if not settings.mailboxes:
         yield Check("configuration", False, "no [[mailbox]]: nothing is watched", "add one to the configuration")
-    if not settings.webhooks:
-        yield Check("configuration", True, "no [[webhook]]: nobody is told of suppressions", "add one, or ask the "
-                    "ledger with `bounce-watcher suppressions list`")
+    if not settings.targets:
+        yield Check("configuration", True, "no [[webhook]] and no [[platform]]: nobody is told of suppressions",
+                    "add one, or ask the ledger with `bounce-watcher suppressions list`")
 
 
 # ── the database ────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -252,6 +258,62 @@ def _answered(target: WebhookTarget, reply: Reply) -> Check:
         mend = "the platform is up but has trouble: look at its log"
     return Check(name, ok, detail if mend or status < 300 else f"{detail}, which webhooks do not use: it is there",
                  mend)
+
+
+# ── platforms ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+def _platform(platform: Platform) -> Iterator[Check]:
+    """Makes the harmless call that tells whether the platform would let us work."""
+    try:
+        channel = channel_to(platform)
+    except BounceWatcherError as failure:
+        yield _failed(platform.label, failure)
+        return
+    with closing(channel):
+        attempt = channel.test(utcnow())
+    if attempt.disposition is Disposition.DELIVERED:
+        reads = "its list can be read" if platform.lists else f"a {platform.kind} lets nobody read its list"
+        yield Check(platform.label, True, f"{platform.kind}: {attempt.answer or 'it is there'}; {reads}")
+    else:
+        yield Check(platform.label, False, *explained(platform, attempt.answer))
+
+
+_STATUS = re.compile(r"HTTP (\d{3})\b")
+
+_ANSWERS_OF_PLATFORM: Mapping[int, str] = {
+    2: "check url: what answers there is not the API of a {kind}",
+    3: "set url to the new place",
+    4: "check the keys of its table against what stands at the platform",
+    5: "nothing here: it has trouble of its own; what waits goes out when that is over",
+    401: "check its key: it is wrong, has run out, or belongs to another account or region (url)",
+    403: "give its key the rights that the page on {kind} names, or let this machine's address in",
+    404: "check url, and that what its table names is there at the platform",
+    429: "nothing: it asks to be called less; set rate if it stays so",
+}
+_ANSWERS_OF_WEBHOOK: Mapping[int, str] = {
+    3: "set url to the new place",
+    4: "look at the receiver's log: it refuses what is sent to it",
+    5: "the receiver has trouble: look at its log",
+    400: "look at the receiver's log: most likely it verifies with another secret",
+    401: "let POST through without a log-in: webhooks carry a signature and no other",
+    403: "let POST through: webhooks carry a signature and no other",
+    404: "check the path in url",
+    410: "it wants no more: set url to the new place",
+}
+"""By status, else by its first digit. `kind` is the platform's."""
+
+
+def explained(target: WebhookTarget | Platform, answer: str) -> tuple[str, str]:
+    """What a target that did not take a test said, and the mend: its own behind the last semicolon, else ours."""
+    detail, _, mend = answer.rpartition("; ")
+    found = _STATUS.match(answer)
+    if not found:
+        return detail or mend, mend if detail else _MENDS[target.label.partition(" ")[0]]
+    status = int(found[1])
+    if isinstance(target, Platform):
+        told = _ANSWERS_OF_PLATFORM.get(status) or _ANSWERS_OF_PLATFORM[status // 100]
+        return answer, told.format(kind=target.kind)
+    return answer, _ANSWERS_OF_WEBHOOK.get(status) or _ANSWERS_OF_WEBHOOK[status // 100]
 
 
 # ── the clock ───────────────────────────────────────────────────────────────────────────────────────────────────────

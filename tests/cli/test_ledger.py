@@ -127,12 +127,12 @@ def test_outbox(filled: Program) -> None:
 def test_discard_and_retry(filled: Program) -> None:
     first, second = (row["id"] for row in filled.ledger("outbox", "list", "--json").rows)
     rehearsed = filled.ledger("outbox", "discard", "--target", "platform", "--dry-run")
-    assert "2 webhooks would be discarded" in rehearsed.out
+    assert "2 items would be discarded" in rehearsed.out
     assert {row["state"] for row in filled.ledger("outbox", "list", "--json").rows} == {"due"}
     assert filled.ledger("outbox", "discard", first).status == 0
     states = {row["id"]: row["state"] for row in filled.ledger("outbox", "list", "--json").rows}
     assert states == {first: "discarded", second: "due"}
-    assert "1 webhook would be sent again" in filled.ledger("outbox", "retry", "--state", "discarded", "--dry-run").out
+    assert "1 item would be sent again" in filled.ledger("outbox", "retry", "--state", "discarded", "--dry-run").out
     assert filled.ledger("outbox", "retry", "--state", "discarded", first).status == 0
     assert filled.ledger("outbox", "list", "--state", "due", "--json").rows[0]["id"] == first
     assert filled.ledger("outbox", "retry").status == 0
@@ -142,11 +142,11 @@ def test_retry_of_what_happened_since(filled: Program) -> None:
     happened = filled.ledger("events", "list", "--json").rows[0]["at"]
     assert filled.ledger("outbox", "discard", "--target", "platform").status == 0
     again = ("outbox", "retry", "--target", "platform", "--state", "discarded", "--since")
-    assert "2 webhooks would be sent again" in filled.ledger(*again, happened, "--dry-run").out
-    assert "0 webhooks would be sent again" in filled.ledger(*again, "0s", "--dry-run").out
+    assert "2 items would be sent again" in filled.ledger(*again, happened, "--dry-run").out
+    assert "0 items would be sent again" in filled.ledger(*again, "0s", "--dry-run").out
     assert {row["state"] for row in filled.ledger("outbox", "list", "--json").rows} == {"discarded"}
-    assert "0 webhooks due again" in filled.ledger(*again, "0s").out
-    assert "2 webhooks due again" in filled.ledger(*again, happened).out
+    assert "0 items due again" in filled.ledger(*again, "0s").out
+    assert "2 items due again" in filled.ledger(*again, happened).out
     assert {row["state"] for row in filled.ledger("outbox", "list", "--json").rows} == {"due"}
     refused = filled.ledger(*again, "lately")
     assert refused.status == 2

@@ -1,0 +1,24 @@
+"""Targets of the configuration, by name: webhooks and platforms."""
+
+from bounce_watcher.cli.errors import WrongUsage
+from bounce_watcher.config import Settings
+from bounce_watcher.outbox.platform import Platform
+from bounce_watcher.outbox.target import WebhookTarget
+
+
+def target_named(settings: Settings, name: str) -> WebhookTarget | Platform:
+    """Raises WrongUsage where there is none."""
+    for target in settings.targets:
+        if target.name == name:
+            return target
+    names = ", ".join(target.name for target in settings.targets)
+    raise WrongUsage(f"there is no [[webhook]] or [[platform]] named {name!r}; there are: {names or 'none'}")
+
+
+def platform_named(settings: Settings, name: str) -> Platform:
+    """Raises WrongUsage where there is none."""
+    target = target_named(settings, name)
+    if isinstance(target, Platform):
+        return target
+    names = ", ".join(platform.name for platform in settings.platforms)
+    raise WrongUsage(f"webhook {name} is told of events and keeps no list; platforms are: {names or 'none'}")

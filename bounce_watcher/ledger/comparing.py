@@ -1,0 +1,84 @@
+"""Two lists of addresses, of any length, held against each other in a temporary file: memory stays bounded."""
+
+import sqlite3
+from collections.abc import Iterable, Iterator
+from enum import StrEnum
+from types import TracebackType
+from typing import NamedTuple, Self
+
+PAGE = 500
+
+
+class Side(StrEnum):
+    HERE = "here"
+    THERE = "there"
+
+
+_OTHER = {Side.HERE: Side.THERE, Side.THERE: Side.HERE}
+
+
+class Entry(NamedTuple):
+    """`key` is what is compared. `stream` is told here, `reason` and `since` (RFC 3339) there, as far as it tells."""
+
+    key: str
+    address: str
+    stream: str | None = None
+    reason: str | None = None
+    since: str | None = None
+
+
+class Comparison:
+    """Of what is entered twice on one side the first is kept. For one thread; `close` it, or use it in a `with`."""
+
+    def __init__(self) -> None:
+        # A database without a name: SQLite unlinks its file as soon as it is made, so no other program can open it
+        # and nothing of it stays, whatever becomes of this one (https://www.sqlite.org/inmemorydb.html, section 3).
+        self._db = sqlite3.connect("", isolation_level=None)
+        for pragma in ("journal_mode = OFF", "synchronous = OFF", "cache_size = -16384"):
+            self._db.execute(f"PRAGMA {pragma}").close()
+        columns = ", ".join(f"{name} TEXT" for name in Entry._fields if name != "key")
+        for side in Side:
+            self._db.execute(f"CREATE TABLE {side} (key TEXT PRIMARY KEY, {columns}) WITHOUT ROWID")
+        self._db.execute("CREATE TABLE moving (key TEXT PRIMARY KEY) WITHOUT ROWID")
+
+    def add(self, side: Side, entries: Iterable[Entry]) -> int:
+        """Returns how many of them were new."""
+        return self._insert(f"INSERT OR IGNORE INTO {side} VALUES (?, ?, ?, ?, ?)", entries)  # noqa: S608  (ours)
+
+    def note_moving(self, keys: Iterable[str]) -> None:
+        """Of these the state was on its way while the lists were read: see `is_moving`."""
+        self._insert("INSERT OR IGNORE INTO moving VALUES (?)", ((key,) for key in keys))
+
+    def only(self, side: Side) -> Iterator[list[tuple[Entry, bool]]]:
+        """What is on one side alone, by key, in pages: each with whether it is moving."""
+        wanted = (
+            f"SELECT one.*, moving.key IS NOT NULL FROM {side} one LEFT JOIN moving USING (key) "  # noqa: S608  (ours)
+            f"WHERE one.key > ? AND NOT EXISTS (SELECT 1 FROM {_OTHER[side]} other WHERE other.key = one.key) "
+            "ORDER BY one.key LIMIT ?"
+        )
+        last = ""
+        while rows := self._db.execute(wanted, (last, PAGE)).fetchall():
+            yield [(Entry(*row[:-1]), bool(row[-1])) for row in rows]
+            last = rows[-1][0]
+
+    def count(self, side: Side) -> int:
+        (number,) = self._db.execute(f"SELECT count(*) FROM {side}").fetchone()  # noqa: S608  (a name of ours)
+        return int(number)
+
+    def close(self) -> None:
+        self._db.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _insert(self, statement: str, rows: Iterable[tuple[str | None, ...]]) -> int:
+        before = self._db.total_changes
+        self._db.execute("BEGIN")
+        self._db.executemany(statement, rows)
+        self._db.execute("COMMIT")
+        return self._db.total_changes - before

@@ -1,0 +1,155 @@
+"""The list that a platform keeps, read to its end and held against the ledger; and what mends the difference."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from datetime import datetime, timedelta
+from itertools import islice
+from time import sleep
+
+from bounce_watcher.config import Settings
+from bounce_watcher.ledger.comparing import PAGE, Side
+from bounce_watcher.ledger.forget import is_forgotten
+from bounce_watcher.ledger.mirror import Difference, Found, Mirror
+from bounce_watcher.ledger.store import Ledger
+from bounce_watcher.model.errors import PermanentFailure, TemporaryFailure
+from bounce_watcher.model.ledger import Occurrence, OutboxItem, State, Suppression, SuppressionSource
+from bounce_watcher.model.verdict import Reason
+from bounce_watcher.outbox.platform import Page, Platform, Session
+from bounce_watcher.service.announcing import announcer
+from bounce_watcher.service.clock import utcnow
+
+WAITS = tuple(timedelta(seconds=seconds) for seconds in (1, 5, 15, 40))
+"""How long after each failed try a page of the list is asked for again: a long list meets limits of calls."""
+
+IDLE_PAGES, IDLE_SHARE = 100, 4
+"""Pages that bring nothing new: so many, and so many times those that did, before a list is held to have no end.
+
+A list that is made up of several may well repeat one in the other.
+"""
+
+
+class Drift:
+    """A platform's list beside the ledger: `read` it first. `skipped` counts entries that are no addresses."""
+
+    def __init__(self, settings: Settings, ledger: Ledger, platform: Platform, mirror: Mirror) -> None:
+        self._settings, self._ledger, self._platform, self._mirror = settings, ledger, platform, mirror
+        self.skipped = 0
+
+    @property
+    def here(self) -> int:
+        return self._mirror.count(Side.HERE)
+
+    @property
+    def there(self) -> int:
+        return self._mirror.count(Side.THERE)
+
+    def differences(self) -> Iterator[Difference]:
+        return self._mirror.differences()
+
+    def read(self, advance: Callable[[int], None]) -> None:
+        """Reads both lists, once. `advance` is told how many entries more were read there.
+
+        Raises PermanentFailure where the list there can't be read or does not end, TemporaryFailure where the platform
+        does not answer, though it was asked some times.
+        """
+        with closing(self._platform.connect()) as session:
+            for page in _pages(session, self._platform, self._take):
+                advance(len(page.entries))
+        self._mirror.read_here()
+
+    def _take(self, page: Page) -> int:
+        entries = [each for each in page.entries if _is_address(each.address)]
+        self.skipped += len(page.entries) - len(entries)
+        return self._mirror.take(Found(each.address.strip(), each.reason, each.since) for each in entries)
+
+    def mend_there(self) -> int:
+        """Tells the platform through the outbox. Returns of how many."""
+        announce = announcer(self._settings)
+
+        def to_it_alone(occurrence: Occurrence) -> Sequence[OutboxItem]:
+            return [item for item in announce(occurrence) if item.target == self._platform.name]
+
+        wanted = (each for each in self.differences() if each.mend is Side.THERE)
+        return sum(self._mirror.mend_there(batch, to_it_alone, utcnow()) for batch in _batched(wanted))
+
+    def mend_here(self, stream: str) -> int:
+        """Suppresses in `stream` who stands on the platform's own account there. Everybody but it is told.
+
+        Returns how many. These suppressions rest on no bounce and never count as one.
+        """
+        announce, now = announcer(self._settings), utcnow()
+
+        def to_the_others(occurrence: Occurrence) -> Sequence[OutboxItem]:
+            return [item for item in announce(occurrence) if item.target != self._platform.name]
+
+        count = 0
+        for batch in _batched(each for each in self.differences() if each.mend is Side.HERE):
+            wanted = [self._imported(each, stream, now) for each in batch if not is_forgotten(each.key)]
+            count += self._ledger.adopt(wanted, now, to_the_others)
+            for each in (each for each in batch if is_forgotten(each.key)):
+                self._ledger.suppress(
+                    each.address, stream, because=self._because(each), source=SuppressionSource.PLATFORM, now=now,
+                    announce=to_the_others,
+                )
+                count += 1
+        return count
+
+    def _imported(self, each: Difference, stream: str, now: datetime) -> Suppression:
+        return Suppression(
+            each.address, stream, State.SUPPRESSED, Reason.ALREADY_SUPPRESSED.value, min(each.since or now, now),
+            self._because(each), SuppressionSource.PLATFORM,
+        )
+
+    def _because(self, each: Difference) -> str:
+        return f"on the list of {self._platform.label}" + (f": {each.reason}" if each.reason else "")
+
+
+@contextmanager
+def drift(settings: Settings, ledger: Ledger, platform: Platform) -> Iterator[Drift]:
+    """Raises PermanentFailure where the platform has no list that can be read."""
+    if not platform.lists:
+        raise PermanentFailure(
+            f"{platform.label}: a {platform.kind} lets nobody read its list: see what it was told with "
+            f"`outbox list --target {platform.name}`"
+        )
+    with ledger.mirror(platform.name, platform.streams, utcnow()) as mirror:
+        yield Drift(settings, ledger, platform, mirror)
+
+
+def _pages(session: Session, platform: Platform, take: Callable[[Page], int]) -> Iterator[Page]:
+    """Page after page. `take` is given each and returns how many of its addresses were new."""
+    seen: set[str] = set()
+    cursor: str | None = None
+    busy = idle = 0
+    while True:
+        page = _page(session, cursor)
+        fresh = take(page)
+        yield page
+        busy, idle = (busy + 1, idle) if fresh else (busy, idle + 1)
+        cursor = page.cursor
+        if cursor is None:
+            return
+        if cursor in seen or idle > IDLE_PAGES + IDLE_SHARE * busy:
+            raise PermanentFailure(f"{platform.label}: its list has no end: the same comes again and again; check url")
+        seen.add(cursor)
+
+
+def _page(session: Session, cursor: str | None) -> Page:
+    for wait in WAITS:
+        try:
+            return session.page(cursor, utcnow())
+        except TemporaryFailure:
+            sleep(wait.total_seconds())
+    return session.page(cursor, utcnow())
+
+
+def _is_address(text: str) -> bool:
+    """Lists hold whole domains and hashes too: those are nobody whom we could name."""
+    local, at, domain = text.strip().rpartition("@")
+    return bool(local and at and domain) and not any(character.isspace() for character in text.strip())
+
+
+def _batched(wanted: Iterable[Difference]) -> Iterator[list[Difference]]:
+    source = iter(wanted)
+    while batch := list(islice(source, PAGE)):
+        yield batch
