@@ -1,8 +1,8 @@
 """Brevo: contacts that get no campaigns, and the list of those that get no transactional mail.
 
 https://developers.brevo.com/reference/ and the vendor's SDK, which is made from its API definition (brevo-python
-5.1.0), read in November 2026. Uncertain: whether `emailBlacklisted` alone stops transactional mail too (nothing says so),
-whether `smtpBlacklistSender` replaces the senders that a contact has, and how many calls a second are taken here.
+5.1.0), read in November 2026. Uncertain: whether `emailBlacklisted` alone stops transactional mail too (nothing says
+so), whether `smtpBlacklistSender` replaces the senders that a contact has, and how many calls a second are taken.
 """
 
 from collections.abc import Sequence
