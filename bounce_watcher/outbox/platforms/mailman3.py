@@ -1,0 +1,209 @@
+"""Mailman 3: the delivery of a member's lists, over the REST API of Mailman's core.
+
+https://docs.mailman3.org/projects/mailman/en/latest/src/mailman/rest/docs/rest.html and the source of Mailman 3.3.10,
+read in November 2026; the tests drive that very server. What its documentation does not tell: a member whose delivery
+is off `by_bounces` is written to at once, again each week, and leaves the list after some of these warnings
+(`model/member.py`, memberships_pending_warning and _removal). A ban of an address with a slash can be made and never be
+lifted again: the server decodes it before it reads the path.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from itertools import product
+from typing import Any, ClassVar
+
+from pydantic import SecretStr
+
+from bounce_watcher.outbox.change import Change, Fate, Outcome
+from bounce_watcher.outbox.channel import Limits
+from bounce_watcher.outbox.exchange import Conversation, Reply, Request, address_of, basic
+from bounce_watcher.outbox.platform import HttpPlatform, Listed, Misfit, Page, garbage, later, outcome, refused, unread
+
+MOST_LISTS = 10
+"""That may be named; each takes calls of its own."""
+MOST_MEMBERSHIPS = 25
+"""That are changed in one go."""
+PAGE_SIZE = 1000
+MAX_PAGE = 4 * 1024 * 1024
+"""In bytes: a member takes some 600, with a long address more."""
+
+_ENABLED = "enabled"
+_NOT_BANNED = (
+    "delivery is off, but a ban of an address with a slash or a leading ^ would mean others or stay for good: "
+    "ban it in Mailman if you must"
+)
+
+
+class Delivery(StrEnum):
+    """As what a member's delivery is switched off, and what a release switches on again."""
+
+    BY_MODERATOR = "by_moderator"
+    BY_BOUNCES = "by_bounces"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mailman(HttpPlatform):
+    """`user` and `password` are those of the REST API. `list_ids` are the lists that are meant, () = all.
+
+    `ban`: who is suppressed can't subscribe either.
+    """
+
+    url: str = "http://127.0.0.1:8001"
+    user: str = "restadmin"
+    password: SecretStr
+    list_ids: tuple[str, ...] = ()
+    delivery: Delivery = Delivery.BY_MODERATOR
+    ban: bool = False
+
+    kind: ClassVar[str] = "mailman3"
+    limits: ClassVar[Limits] = Limits(concurrency=2, calls=4 * MOST_LISTS)
+    lists: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        for list_id in self.list_ids:
+            if "@" in list_id:
+                raise Misfit("list_ids", f'"{list_id}" is the address of a list: give its id, as in "news.example.org"')
+            if not list_id.strip("."):
+                raise Misfit("list_ids", 'has no id of a list: they look like "news.example.org"')
+        if len(self.list_ids) > MOST_LISTS:
+            more = "leave it out for all lists, or make another [[platform]]"
+            raise Misfit("list_ids", f"has more than {MOST_LISTS}: {more}")
+
+    def suppress(self, changes: Sequence[Change], now: datetime) -> Conversation[Sequence[Outcome]]:
+        (change,) = changes
+        found = yield from self._switch(change.recipient, (_ENABLED, *self._bounced()), self.delivery.value, now)
+        if found.fate is Fate.DONE and self.ban:
+            found = yield from self._ban(change.recipient.lower(), found, now)
+        return (found,)
+
+    def release(self, changes: Sequence[Change], now: datetime) -> Conversation[Sequence[Outcome]]:
+        (change,) = changes
+        found = yield from self._switch(change.recipient, (self.delivery.value, *self._bounced()), _ENABLED, now)
+        if found.fate is Fate.DONE and self.ban:
+            found = yield from self._unban(change.recipient.lower(), found, now)
+        return (found,)
+
+    def check(self, now: datetime) -> Conversation[Outcome]:
+        reply = yield self._request("GET", "system", "versions")
+        if not reply.ok or not isinstance(reply.field("mailman_version"), str):
+            return garbage(reply) if reply.ok else later(reply, now)
+        return (yield from self._all_lists(Outcome(Fate.DONE, reply.text), now))
+
+    def page(self, cursor: str | None, now: datetime) -> Conversation[Page]:
+        """The cursor is a list's place in `list_ids` and the number of a page. Who is on two lists comes twice."""
+        place, number = (int(part) for part in (cursor or "0 1").split())
+        list_id = self.list_ids[place] if self.list_ids else None
+        reply = yield self._find(list_id, PAGE_SIZE, number, delivery_status=self.delivery.value)
+        rows = _members(reply)
+        if rows is None:
+            raise unread(reply, self)
+        entries = tuple(Listed(row["email"], self.delivery.value) for row in rows)
+        if number * PAGE_SIZE < reply.field("total_size") and rows:
+            return Page(entries, f"{place} {number + 1}")
+        return Page(entries, f"{place + 1} 1" if place + 1 < len(self.list_ids) else None)
+
+    def _bounced(self) -> tuple[str, ...]:
+        """What Mailman does about bounces by itself, where that is not our way: a suppression ends its warnings."""
+        return () if self.delivery is Delivery.BY_BOUNCES else (Delivery.BY_BOUNCES.value,)
+
+    def _switch(self, address: str, olds: tuple[str, ...], new: str, now: datetime) -> Conversation[Outcome]:
+        """Sets those memberships whose delivery is one of `olds` to `new`: what a member chose stays.
+
+        `delivery_status` asks for what holds in the end, be it set at the membership, the address or nowhere.
+        """
+        members: list[str] = []
+        for list_id, old in product(self.list_ids or (None,), olds):
+            reply = yield self._find(list_id, MOST_MEMBERSHIPS, 1, subscriber=address, delivery_status=old)
+            rows = _members(reply)
+            if rows is None:
+                return garbage(reply) if reply.ok else outcome(reply, now)
+            if "*" in address and reply.field("total_size") > len(rows):
+                return refused(reply, "Mailman takes the * in it for any letters and finds too many: do it there")
+            members += [row["member_id"] for row in rows if row["email"].lower() == address.lower()]
+        done = Outcome(Fate.DONE, reply.text)
+        if not members:
+            return (yield from self._all_lists(done, now))
+        return (yield from self._set(members, new, done, now))
+
+    def _set(self, members: list[str], new: str, done: Outcome, now: datetime) -> Conversation[Outcome]:
+        for member in members[:MOST_MEMBERSHIPS]:
+            reply = yield self._request("PATCH", "members", member, "preferences", document={"delivery_status": new})
+            found = outcome(reply, now)
+            if found.fate is not Fate.DONE and reply.status != 404:  # 404: has left the list since
+                return found
+        if len(members) >= MOST_MEMBERSHIPS:
+            return Outcome(Fate.LATER, f"{done.answer} (on {len(members)} lists or more: goes on with the others)")
+        return done
+
+    def _all_lists(self, done: Outcome, now: datetime) -> Conversation[Outcome]:
+        """`done`, unless a list is not there: Mailman finds no members of such a list, and says no more."""
+        for list_id in self.list_ids:
+            reply = yield self._request("GET", "lists", list_id)
+            if reply.status == 404:
+                return Outcome(Fate.LATER, f"{reply.text}: no list {list_id}: mend list_ids", whole=True)
+            if not reply.ok or reply.field("list_id") != list_id:
+                return garbage(reply) if reply.ok else later(reply, now)
+        return done
+
+    def _ban(self, address: str, done: Outcome, now: datetime) -> Conversation[Outcome]:
+        if not _can_be_unbanned(address):
+            return Outcome(Fate.REFUSED, f"{done.answer}: {_NOT_BANNED}")
+        for path in self._ban_lists():
+            reply = yield self._request("POST", *path, document={"email": address})
+            already = reply.status == 400 and "already banned" in _description(reply)
+            found = done if already else outcome(reply, now)
+            if found.fate is not Fate.DONE:
+                return found
+        return done
+
+    def _unban(self, address: str, done: Outcome, now: datetime) -> Conversation[Outcome]:
+        if not _can_be_unbanned(address):
+            return done  # was never banned by us
+        for path in self._ban_lists():
+            reply = yield self._request("DELETE", *path, address)
+            if reply.status == 404 and "not banned" in _description(reply):
+                continue
+            found = outcome(reply, now)
+            if found.fate is not Fate.DONE:
+                return found
+        return done
+
+    def _ban_lists(self) -> list[tuple[str, ...]]:
+        return [("lists", list_id, "bans") for list_id in self.list_ids] or [("bans",)]
+
+    def _find(self, list_id: str | None, count: int, page: int, **asked: str) -> Request:
+        if list_id is not None:
+            asked["list_id"] = list_id
+        return self._request(
+            "GET", "members", "find", **asked, role="member", count=str(count), page=str(page)
+        )
+
+    def _request(self, method: str, *path: str, document: object = None, **query: str) -> Request:
+        headers = {"authorization": basic(self.user, self.password)}
+        return Request(method, address_of(self.url, "3.1", *path, **query), headers, document, max_reply=MAX_PAGE)
+
+
+def _can_be_unbanned(address: str) -> bool:
+    """What begins with ^ is a regular expression to Mailman; for the slash see above."""
+    return not address.startswith("^") and "/" not in address
+
+
+def _members(reply: Reply) -> list[dict[str, Any]] | None:
+    """The members of a page; None where the reply is none. A page without any has no `entries`."""
+    if not reply.ok or not isinstance(reply.field("total_size"), int):
+        return None
+    rows = reply.field("entries") or []
+    return rows if isinstance(rows, list) and all(_is_member(row) for row in rows) else None
+
+
+def _is_member(row: object) -> bool:
+    return isinstance(row, dict) and all(isinstance(row.get(name), str) for name in ("member_id", "email"))
+
+
+def _description(reply: Reply) -> str:
+    return str(reply.field("description") or "")
+
+
+TARGET = Mailman
