@@ -1,0 +1,354 @@
+"""An HTTP API that has no kind of its own here: an operator's templates say what is asked for each change.
+
+Values are escaped by the place where they stand (template.py), the body is built as JSON or as a form from the values
+and never pasted together, and the host is `url`'s alone: so no address of a recipient can reach into another part.
+"""
+
+import re
+from base64 import b64encode
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, ClassVar
+
+from pydantic import SecretStr
+
+from bounce_watcher.outbox.change import Change, Fate, Outcome
+from bounce_watcher.outbox.channel import Limits
+from bounce_watcher.outbox.columns import COLUMNS, spelled
+from bounce_watcher.outbox.exchange import Conversation, Reply, Request, masked
+from bounce_watcher.outbox.platform import HttpPlatform, Misfit, garbage, later, outcome, refused
+from bounce_watcher.outbox.template import BadTemplate, Place, Scalar, Template, Unfit, template, unknown_names
+
+_CALL = re.compile(r"(GET|HEAD|POST|PUT|PATCH|DELETE) +([/?].*)", re.DOTALL)
+_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,100}")
+_SECRET = re.compile(r"\s*\{\{\s*secret\s*\}\}\s*")
+_NOT_YOURS = frozenset({
+    "host", "content-length", "transfer-encoding", "connection", "upgrade", "te", "trailer", "expect", "cookie",
+    "accept-encoding",
+})
+_HOLD_SECRETS = frozenset({"authorization", "proxy-authorization"})
+_NO_BODY = frozenset({"GET", "HEAD"})
+_DEEPEST = 16
+MAX_BODY = 256 * 1024
+
+_SAMPLE = spelled(Change(
+    "msg_1", "user@example.org", "stream", suppress=True, at=datetime(2026, 1, 1, tzinfo=UTC), sequence=1,
+    bounce_type="hard", reason="invalid_recipient", status="5.1.1", diagnostic="550 no such user", because="1 of 1",
+    until=datetime(2026, 2, 1, tzinfo=UTC),
+))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Http(HttpPlatform):
+    """`suppress_call`, `release_call` and `check_call` are "METHOD /path?query" below `url`.
+
+    A call's body is its JSON (any value of TOML) or its form. `secret` goes into the header `secret_header`, or where
+    a body says "{{ secret }}"; `bearer`, or `basic_user` with `basic_password`, into Authorization.
+
+    `ok_status` () = every 2xx; `absent_status` are those that mean, to a release, that the address is not there.
+    `ok_text` stands in the body of a success, or something does at `ok_field` (a path of names with dots), or just
+    `ok_value`.
+    """
+
+    suppress_call: str = field(metadata={"example": '"PUT /blocked/{{ recipient }}"'})
+    suppress_json: Any = None
+    suppress_form: Mapping[str, str] = field(default_factory=dict)
+    release_call: str = field(metadata={"example": '"DELETE /blocked/{{ recipient }}"'})
+    release_json: Any = None
+    release_form: Mapping[str, str] = field(default_factory=dict)
+    check_call: str | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    bearer: SecretStr | None = None
+    basic_user: str | None = None
+    basic_password: SecretStr | None = None
+    secret_header: str | None = None
+    secret: SecretStr | None = None
+    ok_status: tuple[int, ...] = ()
+    refused_status: tuple[int, ...] = (400, 413, 422)
+    absent_status: tuple[int, ...] = ()
+    ok_text: str | None = None
+    ok_field: str | None = None
+    ok_value: str | None = None
+
+    kind: ClassVar[str] = "http"
+    limits: ClassVar[Limits] = Limits(rate=10, concurrency=4)
+
+    def __post_init__(self) -> None:
+        _look_at_url(self.url)
+        _look_at_auth(self)
+        _look_at_headers(self.headers)
+        _look_at_statuses(self)
+        for key in ("suppress", "release"):
+            _look_at_call(self, key)
+        if self.check_call is not None:
+            _, path = _call("check_call", self.check_call)
+            _known("check_call", path, ())
+
+    # ── the calls ──
+
+    def suppress(self, changes: Sequence[Change], now: datetime) -> Conversation[Sequence[Outcome]]:
+        return (yield from self._each("suppress", changes, now))
+
+    def release(self, changes: Sequence[Change], now: datetime) -> Conversation[Sequence[Outcome]]:
+        return (yield from self._each("release", changes, now))
+
+    def check(self, now: datetime) -> Conversation[Outcome]:
+        if self.check_call is None:
+            reply = yield Request("GET", self.url, self._headers({}))
+            return _is_there(reply, now)
+        method, path = _call("check_call", self.check_call)
+        reply = yield Request(method, self.url.rstrip("/") + path.render({}), self._headers({}))
+        return outcome(reply, now)
+
+    def rehearse(self, changes: Sequence[Change], now: datetime) -> str:
+        try:
+            return super().rehearse(changes, now)
+        except StopIteration as end:  # nothing is asked for a change whose values don't fit
+            return f"nothing: {end.value[0].answer}"
+
+    def _each(self, key: str, changes: Sequence[Change], now: datetime) -> Conversation[Sequence[Outcome]]:
+        found = []
+        for change in changes:
+            try:
+                request = self._request(key, spelled(change))
+            except Unfit as unfit:
+                found.append(Outcome(Fate.REFUSED, masked(f"not sent: {unfit}", set(self.secrets()))))
+                continue
+            found.append(self._read(key, (yield request), now))
+        return found
+
+    def _request(self, key: str, values: Mapping[str, Scalar]) -> Request:
+        """Raises Unfit."""
+        method, path = _call(f"{key}_call", getattr(self, f"{key}_call"))
+        form: Mapping[str, str] = getattr(self, f"{key}_form")
+        document = _filled(getattr(self, f"{key}_json"), values, self.secret)
+        fields = {name: self._form_field(value, values) for name, value in form.items()}
+        request = Request(
+            method, _address(self.url, path, values), self._headers(values), document, fields if form else None
+        )
+        if len(request.body()) > MAX_BODY:
+            raise Unfit("its body comes to more than 256 KiB")
+        return request
+
+    def _form_field(self, source: str, values: Mapping[str, Scalar]) -> str | SecretStr:
+        if self.secret and _SECRET.fullmatch(source):
+            return self.secret
+        return template(source, Place.TEXT).render(values)
+
+    def _headers(self, values: Mapping[str, Scalar]) -> dict[str, str | SecretStr]:
+        """Without values only those that ask for none."""
+        made: dict[str, str | SecretStr] = {}
+        for name, source in self.headers.items():
+            header = template(source, Place.HEADER)
+            if values or not header.names:
+                made[name] = header.render(values)
+        if self.bearer:
+            made["authorization"] = SecretStr(f"Bearer {self.bearer.get_secret_value()}")
+        if self.basic_user and self.basic_password:
+            pair = f"{self.basic_user}:{self.basic_password.get_secret_value()}".encode()
+            made["authorization"] = SecretStr(f"Basic {b64encode(pair).decode()}")
+        if self.secret_header and self.secret:
+            made[self.secret_header] = self.secret
+        return made
+
+    # ── the answers ──
+
+    def _read(self, key: str, reply: Reply, now: datetime) -> Outcome:
+        if key == "release" and reply.status in self.absent_status:
+            return Outcome(Fate.DONE, f"{reply.text} (was not on the list)")
+        if reply.status in self.ok_status or (reply.ok and not self.ok_status):
+            return Outcome(Fate.DONE, reply.text) if self._keeps_its_word(reply) else garbage(reply)
+        if reply.status in self.refused_status:
+            return refused(reply)
+        return later(reply, now)
+
+    def _keeps_its_word(self, reply: Reply) -> bool:
+        """A web page is what a portal or a proxy shows, unless it says just what was to be said."""
+        if self.ok_text is not None and self.ok_text not in reply.body.decode("utf-8", "replace"):
+            return False
+        if self.ok_field is not None:
+            found = reply.field(*self.ok_field.split("."))
+            is_there = found is not None and found is not False
+            return is_there if self.ok_value is None else _as_text(found) == self.ok_value
+        return self.ok_text is not None or not reply.is_page
+
+
+def _as_text(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _is_there(reply: Reply, now: datetime) -> Outcome:
+    if reply.status is None or reply.status >= 500 or 300 <= reply.status < 400 or reply.status in {401, 403, 429}:
+        return later(reply, now)
+    return Outcome(Fate.DONE, f"{reply.text}: it answers; whether it knows us is not known without check_call")
+
+
+# ── how a call is filled in ─────────────────────────────────────────────────────────────────────────────────────────
+
+def _call(key: str, text: str) -> tuple[str, Template]:
+    """The method, and what comes behind `url`. Raises Misfit."""
+    found = _CALL.fullmatch(text)
+    if not found:
+        raise Misfit(key, 'must be a method and a path, such as "PUT /blocked/{{ recipient }}"')
+    return found[1], _template(key, found[2], Place.URL)
+
+
+def _address(url: str, path: Template, values: Mapping[str, Scalar]) -> str:
+    """Raises Unfit where a value would lead elsewhere: what is "." or ".." is walked (RFC 3986 section 5.2.4)."""
+    rendered = path.render(values)
+    if any(segment in (".", "..") for segment in rendered.partition("?")[0].split("/")):
+        raise Unfit("a part of the path would be dots")
+    return url.rstrip("/") + rendered
+
+
+def _filled(value: object, values: Mapping[str, Scalar], secret: SecretStr | None) -> Any:
+    match value:
+        case str() if secret and _SECRET.fullmatch(value):
+            return secret
+        case str():
+            return template(value, Place.TEXT, native=True).value(values)
+        case Mapping():
+            return {name: _filled(inner, values, secret) for name, inner in value.items()}
+        case list() | tuple():
+            return [_filled(inner, values, secret) for inner in value]
+        case _:
+            return value
+
+
+# ── what can't be right ─────────────────────────────────────────────────────────────────────────────────────────────
+
+def _look_at_url(url: str) -> None:
+    if not url:
+        raise Misfit("url", 'missing: kind = "http" needs it: add url = "https://api.example.com/v1"')
+    if "?" in url:
+        raise Misfit("url", "holds a query: write it into each call, behind its path")
+
+
+def _look_at_auth(platform: Http) -> None:
+    if (platform.basic_user is None) != (platform.basic_password is None):
+        missing = "basic_password" if platform.basic_password is None else "basic_user"
+        raise Misfit(missing, "missing: basic_user and basic_password go together")
+    if platform.bearer and platform.basic_user:
+        raise Misfit("bearer", "stands beside basic_user: both would be the Authorization, keep one of them")
+    if platform.basic_user and ":" in platform.basic_user:
+        raise Misfit("basic_user", "holds a colon, which ends the user's name (RFC 7617)")
+    if platform.secret_header is not None:
+        _look_at_header_name("secret_header", platform.secret_header)
+        if platform.secret is None:
+            raise Misfit("secret", "missing: secret_header needs it")
+    elif platform.secret and not _uses_secret(platform):
+        raise Misfit("secret", 'is used nowhere: add secret_header = "X-Api-Key", or put "{{ secret }}" into a body')
+
+
+def _uses_secret(platform: Http) -> bool:
+    bodies = (platform.suppress_json, platform.suppress_form, platform.release_json, platform.release_form)
+    return any(_SECRET.fullmatch(text) for body in bodies for text in _texts(body))
+
+
+def _texts(value: object) -> list[str]:
+    match value:
+        case str():
+            return [value]
+        case Mapping():
+            return [text for inner in value.values() for text in _texts(inner)]
+        case list() | tuple():
+            return [text for inner in value for text in _texts(inner)]
+        case _:
+            return []
+
+
+def _look_at_headers(headers: Mapping[str, str]) -> None:
+    for name, source in headers.items():
+        _look_at_header_name("headers", name)
+        if name.lower() in _HOLD_SECRETS:
+            raise Misfit("headers", f"{name} holds a secret: use bearer, basic_user or secret_header")
+        _known("headers", _template("headers", source, Place.HEADER))
+
+
+def _look_at_header_name(key: str, name: str) -> None:
+    if not _HEADER_NAME.fullmatch(name):
+        raise Misfit(key, 'holds a name that no header can have: leave out the colon, as in "X-Api-Key"')
+    if name.lower() in _NOT_YOURS:
+        raise Misfit(key, f"{name} is set by whoever sends the request: take it out")
+
+
+def _look_at_statuses(platform: Http) -> None:
+    for key, low, high in (("ok_status", 200, 499), ("refused_status", 400, 499), ("absent_status", 400, 499)):
+        for status in getattr(platform, key):
+            if not low <= status <= high:
+                raise Misfit(key, f"{status} is out of range: from {low} to {high}")
+    both = set(platform.ok_status) & set(platform.refused_status)
+    if both:
+        raise Misfit("ok_status", f"{min(both)} stands in refused_status as well: keep one of them")
+    if platform.ok_value is not None and platform.ok_field is None:
+        raise Misfit("ok_value", "needs ok_field, which says where it stands")
+
+
+def _look_at_call(platform: Http, key: str) -> None:
+    """Fills it in for a made-up change as well, so that nobody real is needed to find out what can't work."""
+    text, document, form = (getattr(platform, f"{key}_{part}") for part in ("call", "json", "form"))
+    method, path = _call(f"{key}_call", text)
+    _known(f"{key}_call", path)
+    if document is not None and form:
+        raise Misfit(f"{key}_form", f"stands beside {key}_json: a call has one body, keep one of them")
+    if method in _NO_BODY and (document is not None or form):
+        raise Misfit(f"{key}_call", f"{method} has no body: use another method, or put the values into the path")
+    names = set(path.names) | _names_in(f"{key}_json", document, platform.secret)
+    for name, source in form.items():
+        names |= _names_in(f"{key}_form", source, platform.secret)
+        _plain_name(f"{key}_form", name)
+    if "recipient" not in names:
+        raise Misfit(f"{key}_call", 'nothing of it holds "{{ recipient }}": it would do the same for everybody')
+    try:
+        request = platform._request(key, _SAMPLE)
+    except Unfit as unfit:
+        raise Misfit(f"{key}_call", f"{unfit}") from None
+    if not (request.url.isascii() and request.url.isprintable()) or " " in request.url or "#" in request.url:
+        raise Misfit(f"{key}_call", 'holds what no address can: write a space as %20, # as %23, "ü" as %C3%BC')
+
+
+def _names_in(key: str, value: object, secret: SecretStr | None, depth: int = 0) -> set[str]:
+    """The names of all templates in a body. Raises Misfit for what JSON or a template can't be."""
+    if depth > _DEEPEST:
+        raise Misfit(key, f"is nested deeper than {_DEEPEST}")
+    match value:
+        case str() if secret and _SECRET.fullmatch(value):
+            return set()
+        case str():
+            found = _template(key, value, Place.TEXT, native=not key.endswith("_form"))
+            _known(key, found)
+            return set(found.names)
+        case Mapping():
+            for name in value:
+                _plain_name(key, name)
+            return {name for inner in value.values() for name in _names_in(key, inner, secret, depth + 1)}
+        case list() | tuple():
+            return {name for inner in value for name in _names_in(key, inner, secret, depth + 1)}
+        case None | bool() | int() | float():
+            return set()
+        case _:
+            raise Misfit(key, "holds a date or time: write it as text in quotes")
+
+
+def _plain_name(key: str, name: str) -> None:
+    if "{{" in name or "{%" in name:
+        raise Misfit(key, "holds a template in the name of a field: only values can be templates")
+
+
+def _template(key: str, source: str, place: Place, *, native: bool = False) -> Template:
+    try:
+        return template(source, place, native=native)
+    except BadTemplate as bad:
+        raise Misfit(key, str(bad)) from None
+
+
+def _known(key: str, found: Template, known: Sequence[str] = COLUMNS) -> None:
+    for name in unknown_names(found, known):
+        if name == "secret":
+            raise Misfit(key, 'a secret stands alone in a value of a body, "{{ secret }}", and in no address')
+        there = "there are " + ", ".join(known) if known else "a check has no recipient and no values"
+        raise Misfit(key, f"holds the unknown value {name}; {there}")
+
+
+TARGET = Http

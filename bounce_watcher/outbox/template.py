@@ -1,0 +1,184 @@
+"""Small templates of an operator's own: each value that they put in is escaped by the place where it stands. Pure.
+
+Jinja2's grammar (jinja.palletsprojects.com, version 3.1, November 2026), of which only what can neither loop nor grow
+is let in: values, constants, a few filters, `~`, comparisons, `{% if %}`. So one change takes time and room in
+proportion to the template and the values, whatever is written.
+"""
+
+import hashlib
+from base64 import b64encode
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import Enum
+from functools import cache
+from typing import Any
+from urllib.parse import quote
+
+from jinja2 import StrictUndefined, TemplateError, nodes
+from jinja2.meta import find_undeclared_variables
+from jinja2.sandbox import SandboxedEnvironment
+
+MAX_TEMPLATE = 4096
+MAX_TEXT = 64 * 1024
+"""What one template may come to, in characters."""
+
+Scalar = str | int | None
+
+
+class Place(Enum):
+    """Where a template stands, which says how a value is written there."""
+
+    URL = "url"        # percent-encoded whole, never empty
+    HEADER = "header"  # printable ASCII
+    TEXT = "text"      # a form's field, a string within JSON: as it is, for whoever builds the body escapes it
+
+
+class BadTemplate(ValueError):
+    """What is written can't be used. The text says why, without the template."""
+
+
+class Unfit(ValueError):
+    """This change's values can't stand where the template puts them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """`names` are the values that it asks for."""
+
+    names: frozenset[str]
+    _render: Callable[[Mapping[str, Scalar]], Any]
+    _place: Place
+
+    def render(self, values: Mapping[str, Scalar]) -> str:
+        """Raises Unfit."""
+        text = self._filled(values)
+        if self._place is Place.HEADER and not (text.isascii() and text.isprintable()):
+            raise Unfit("a header can hold printable ASCII only")
+        return str(text)
+
+    def value(self, values: Mapping[str, Scalar]) -> Scalar:
+        """As `render`, but what is one expression and nothing else stays the number or the null that it is."""
+        found = self._filled(values)
+        return found if found is None or isinstance(found, str | int) else str(found)
+
+    def _filled(self, values: Mapping[str, Scalar]) -> Any:
+        try:
+            found = self._render(values)
+        except Unfit:
+            raise
+        except (TemplateError, TypeError, ValueError) as error:
+            raise Unfit(f"the template can't be filled in: {error}") from None
+        if isinstance(found, str) and len(found) > MAX_TEXT:
+            raise Unfit("comes to more than 64 KiB")
+        return found
+
+
+@cache
+def template(source: str, place: Place, *, native: bool = False) -> Template:
+    """`native`: for `value`. Raises BadTemplate."""
+    if len(source) > MAX_TEMPLATE:
+        raise BadTemplate("is longer than 4 KiB")
+    environment = _environment(place)
+    try:
+        tree = environment.parse(source)
+        _look_through(tree)
+        names = frozenset(find_undeclared_variables(tree))
+        if native and _is_one_expression(tree):
+            evaluate = environment.compile_expression(source.strip()[2:-2].strip("-+"), undefined_to_none=False)
+            return Template(names, lambda values: evaluate(**values), place)
+        compiled = environment.from_string(source)
+    except TemplateError as error:
+        raise BadTemplate(f"is no template that can be read: {error.message}") from None
+    return Template(names, lambda values: compiled.render(**values), place)
+
+
+def unknown_names(found: Template, known: Collection[str]) -> list[str]:
+    return sorted(found.names - set(known))
+
+
+# ── what is let in ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+_LET_IN = (
+    nodes.Template, nodes.Output, nodes.TemplateData, nodes.Name, nodes.Const, nodes.Filter, nodes.Concat,
+    nodes.CondExpr, nodes.If, nodes.Compare, nodes.Operand, nodes.And, nodes.Or, nodes.Not,
+)
+_WORDS = {nodes.For: "{% for %}", nodes.Call: "a call", nodes.Getattr: "a dot", nodes.Getitem: "brackets"}
+
+
+def _look_through(tree: nodes.Template) -> None:
+    for node in tree.find_all(nodes.Node):
+        if not isinstance(node, _LET_IN):
+            what = _WORDS.get(type(node), type(node).__name__.lower())
+            raise BadTemplate(f"holds {what}: a template is made of values, filters, ~, comparisons and {{% if %}}")
+        if isinstance(node, nodes.Filter) and node.name not in FILTERS:
+            raise BadTemplate(f"holds the unknown filter {node.name}; there are {', '.join(FILTERS)}")
+
+
+def _is_one_expression(tree: nodes.Template) -> bool:
+    match tree.body:
+        case [nodes.Output(nodes=[part])]:
+            return not isinstance(part, nodes.TemplateData)
+        case _:
+            return False
+
+
+# ── how values are written ──────────────────────────────────────────────────────────────────────────────────────────
+
+def _in_url(value: object) -> str:
+    text = "" if value is None else str(value)
+    if not text:  # DELETE /contacts/ would be about all of them
+        raise Unfit("a value that stands in the address is empty")
+    return quote(text, safe="", errors="replace")
+
+
+def _in_text(value: object) -> str:
+    return "" if value is None else str(value)
+
+
+_WRITTEN: Mapping[Place, Callable[[object], str]] = {
+    Place.URL: _in_url, Place.HEADER: _in_text, Place.TEXT: _in_text,
+}
+
+
+def _environment(place: Place) -> SandboxedEnvironment:
+    environment = SandboxedEnvironment(
+        undefined=StrictUndefined, autoescape=False, finalize=_WRITTEN[place], keep_trailing_newline=True
+    )
+    environment.filters = dict(FILTERS)
+    environment.globals, environment.tests = {}, {}
+    return environment
+
+
+def _bytes(value: Scalar) -> bytes:
+    return _in_text(value).encode("utf-8", "replace")
+
+
+def _base64(value: Scalar) -> str:
+    content = _bytes(value)
+    if len(content) > MAX_TEXT:  # each turn of it makes a third more
+        raise Unfit("comes to more than 64 KiB")
+    return b64encode(content).decode()
+
+
+def _unix(value: Scalar) -> int | None:
+    """Of `at` and `until`: seconds since 1970."""
+    return int(datetime.fromisoformat(str(value)).timestamp()) if value else None
+
+
+def _default(value: Scalar, instead: Scalar) -> Scalar:
+    return instead if value in (None, "") else value
+
+
+FILTERS: Mapping[str, Callable[..., Scalar]] = {
+    "base64": _base64,
+    "cut": lambda value, length: _in_text(value)[: int(length)],
+    "default": _default,
+    "lower": lambda value: _in_text(value).lower(),
+    "md5": lambda value: hashlib.md5(_bytes(value), usedforsecurity=False).hexdigest(),
+    "sha256": lambda value: hashlib.sha256(_bytes(value)).hexdigest(),
+    "string": _in_text,
+    "trim": lambda value: _in_text(value).strip(),
+    "unix": _unix,
+    "upper": lambda value: _in_text(value).upper(),
+}
