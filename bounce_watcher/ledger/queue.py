@@ -4,7 +4,7 @@ A lease is a promise with an end: the row of a sender that died is due again whe
 All functions work in the caller's transaction.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 
 from sqlalchemy import ColumnElement, Connection, and_, exists, or_, select, true, update
@@ -49,7 +49,7 @@ _IS_HEAD = ~exists().where(
 _IS_HEAD_OF_RECIPIENT = ~exists().where(
     _earlier.c.recipient_key == OUTBOX.c.recipient_key,
     _earlier.c.target == OUTBOX.c.target,
-    _earlier.c.number < OUTBOX.c.number,
+    _earlier.c.number + 0 < OUTBOX.c.number,  # "+ 0": or SQLite goes through all earlier rows of the queue
     _earlier.c.state == DUE,
 )
 
@@ -131,7 +131,7 @@ def _is_pointless(keeps: Sequence[str]) -> Condition:
             exists().where(
                 _newer.c.recipient_key == OUTBOX.c.recipient_key,
                 _newer.c.target == OUTBOX.c.target,
-                _newer.c.number > OUTBOX.c.number,
+                _newer.c.number + 0 > OUTBOX.c.number,  # as above
                 _newer.c.type.in_(STATES_TOLD),
                 _newer.c.state == DUE,
             ),
@@ -164,24 +164,46 @@ def thin(connection: Connection, target: str, now: datetime, keeps: Sequence[str
     return len(numbers)
 
 
-def conclude(connection: Connection, item: OutboxItem, attempt: Attempt, now: datetime, token: str) -> bool:
-    """Writes the outcome of one try. False, and nothing is changed, if the lease behind `token` holds no longer."""
+def conclude(
+    connection: Connection, outcomes: Iterable[tuple[OutboxItem, Attempt]], now: datetime, tokens: Mapping[str, str]
+) -> set[str]:
+    """Writes what tries came to. Returns the ids of those whose lease no longer held: of them nothing is changed.
+
+    `tokens` maps ids to the tokens of their leases.
+    """
+    alike: dict[tuple[Attempt, str], list[OutboxItem]] = {}
+    for item, attempt in outcomes:
+        alike.setdefault((attempt, tokens[item.id]), []).append(item)
+    lost: set[str] = set()
+    for (attempt, token), items in alike.items():
+        held = _conclude(connection, [item.id for item in items], attempt, token)
+        lost |= {item.id for item in items} - held
+        if attempt.disposition is Disposition.GONE:
+            for target in sorted({item.target for item in items if item.id in held}):
+                _disable(connection, target, storable(attempt.answer), now)
+    return lost
+
+
+def _conclude(connection: Connection, ids: Sequence[str], attempt: Attempt, token: str) -> set[str]:
+    """One outcome for all of `ids`. Returns those that it was written for."""
     tried = attempt.disposition is not Disposition.AGAIN
-    done = connection.execute(
-        update(OUTBOX)
-        .where(OUTBOX.c.id == item.id, OUTBOX.c.lease == token, IS_DUE)
-        .values(
-            state=_STATE_AFTER[attempt.disposition],
-            attempts=OUTBOX.c.attempts + int(tried),
-            next_attempt_at=attempt.next_attempt_at or OUTBOX.c.next_attempt_at,
-            last_answer=storable(attempt.answer),
-            lease=None,
-            leased_until=None,
+    return {
+        found
+        for part in chunks(ids)
+        for found in connection.scalars(
+            update(OUTBOX)
+            .where(OUTBOX.c.id.in_(part), OUTBOX.c.lease == token, IS_DUE)
+            .values(
+                state=_STATE_AFTER[attempt.disposition],
+                attempts=OUTBOX.c.attempts + int(tried),
+                next_attempt_at=attempt.next_attempt_at or OUTBOX.c.next_attempt_at,
+                last_answer=storable(attempt.answer),
+                lease=None,
+                leased_until=None,
+            )
+            .returning(OUTBOX.c.id)
         )
-    )
-    if done.rowcount and attempt.disposition is Disposition.GONE:
-        _disable(connection, item.target, storable(attempt.answer), now)
-    return bool(done.rowcount)
+    }
 
 
 def give_back(connection: Connection, leases: Mapping[str, str]) -> None:

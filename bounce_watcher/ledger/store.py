@@ -12,7 +12,7 @@ from typing import Self, TypeVar
 from uuid import uuid4
 
 import structlog
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Engine
 
 from bounce_watcher.ledger import (
     alerts,
@@ -305,11 +305,9 @@ class Ledger:
         """Writes what tries came to, unless a lease has passed to somebody else. GONE disables the endpoint."""
         tokens = self._take_tokens([item for item, _ in outcomes])
 
-        def conclude_all(connection: Connection) -> list[bool]:
-            return [queue.conclude(connection, item, attempt, now, tokens[item.id]) for item, attempt in outcomes]
-
-        for (item, attempt), held in zip(outcomes, write(self._engine, conclude_all), strict=True):
-            if not held:
+        lost = write(self._engine, lambda connection: queue.conclude(connection, outcomes, now, tokens))
+        for item, attempt in outcomes:
+            if item.id in lost:
                 log.warning("lease lost, outcome dropped", action="lease_lost", id=item.id, target=item.target)
             elif attempt.disposition is Disposition.GONE:
                 log.warning("endpoint disabled", action="endpoint_disabled", target=item.target, answer=attempt.answer)

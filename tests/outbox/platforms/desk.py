@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from bounce_watcher.config import Settings
-from bounce_watcher.config.loading import parse
+from bounce_watcher.config.loading import load
 from bounce_watcher.ledger.store import Ledger
 from bounce_watcher.model.ledger import OutboxItem, OutboxState, State, Suppression, SuppressionSource
 from bounce_watcher.model.verdict import BounceType, Reason
@@ -31,8 +31,8 @@ class Desk:
         self._announce = announcer(settings)
 
     def suppress(
-        self, *addresses: str, stream: str = "news", bounce_type: BounceType = BounceType.HARD,
-        reason: Reason | None = Reason.INVALID_RECIPIENT,
+        self, *addresses: str, stream: str = "news", bounce_type: BounceType | None = BounceType.HARD,
+        reason: str | None = Reason.INVALID_RECIPIENT,
     ) -> None:
         self.ledger.adopt(
             [
@@ -83,7 +83,9 @@ kind = "{kind}"
 {keys}
 {more}
 '''
-    return parse(text, "config.toml", {}, folder)
+    (folder / "config.toml").write_text(text)
+    (folder / "config.toml").chmod(0o600)
+    return load(folder / "config.toml", {})
 
 
 @contextmanager
