@@ -1,0 +1,244 @@
+"""A target's list against the ledger, on both databases; what a person does with it stands in tests/cli."""
+
+import json
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from bounce_watcher.ledger.comparing import PAGE, Comparison, Entry, Side
+from bounce_watcher.ledger.mirror import Case, Difference, Found, Mirror
+from bounce_watcher.ledger.store import Ledger
+from bounce_watcher.model.ledger import (
+    Attempt,
+    Disposition,
+    NoticeType,
+    Occurrence,
+    OutboxItem,
+    OutboxState,
+    Scope,
+    State,
+    Suppression,
+    SuppressionSource,
+)
+from bounce_watcher.outbox.notice import body
+from tests.ledger.making import DELIVERED, LEASE, START, Platform, day
+
+A, B, C = "a@example.org", "b@example.org", "c@example.org"
+LATER = day(2)
+DEAD = Attempt(Disposition.DEAD, "HTTP 400")
+
+
+def announce(occurrence: Occurrence) -> Sequence[OutboxItem]:
+    """As the real one: the body tells the data."""
+    return [
+        OutboxItem(**{**{name: getattr(item, name) for name in item.__slots__}, "body": body(occurrence)})
+        for item in Platform(now=occurrence.at)(occurrence)
+    ]
+
+
+def suppress(ledger: Ledger, *recipients: str, stream: str = "news", scope: Scope = Scope.STREAM) -> None:
+    ledger.adopt([
+        Suppression(each, stream, State.SUPPRESSED, None, START, "asked for", SuppressionSource.MANUAL, scope=scope)
+        for each in recipients
+    ], START, announce)
+
+
+def release(ledger: Ledger, recipient: str, at: datetime = START) -> None:
+    ledger.release(recipient, None, because="a mistake", now=at, announce=announce)
+
+
+def send(ledger: Ledger, attempt: Attempt = DELIVERED, now: datetime = LATER) -> list[OutboxItem]:
+    items = ledger.lease("platform", now, LEASE, 5000, ())
+    ledger.conclude([(item, attempt) for item in items], now)
+    return items
+
+
+def compared(ledger: Ledger, *there: str | Found, streams: Sequence[str] = (), now: datetime = LATER) -> Mirror:
+    mirror = ledger.mirror("platform", streams, now)
+    mirror.take(each if isinstance(each, Found) else Found(each) for each in there)
+    mirror.read_here()
+    return mirror
+
+
+def differences(
+    ledger: Ledger, *there: str | Found, streams: Sequence[str] = (), now: datetime = LATER
+) -> list[Difference]:
+    with compared(ledger, *there, streams=streams, now=now) as mirror:
+        return list(mirror.differences())
+
+
+def cases(found: Sequence[Difference]) -> dict[str, Case]:
+    return {each.address: each.case for each in found}
+
+
+def test_what_stands_on_both_sides_whatever_its_case_is_no_difference(ledger: Ledger) -> None:
+    suppress(ledger, A, "Bob@Example.org", "user@bücher.example")
+    send(ledger)
+    assert differences(ledger, "A@EXAMPLE.ORG", "bob@example.org.", "user@xn--bcher-kva.example") == []
+
+
+def test_streams_and_what_reaches_all_of_them(ledger: Ledger) -> None:
+    suppress(ledger, A, stream="news")
+    suppress(ledger, B, stream="orders")
+    suppress(ledger, C, stream="orders", scope=Scope.GLOBAL)
+    send(ledger)
+    assert cases(differences(ledger, streams=("news", "offers"))) == {A: Case.MISSING, C: Case.MISSING}
+    assert cases(differences(ledger)) == {A: Case.MISSING, B: Case.MISSING, C: Case.MISSING}
+    assert cases(differences(ledger, A, B, C, streams=("news",))) == {B: Case.ELSEWHERE}
+
+
+def test_in_several_streams_one_is_one(ledger: Ledger) -> None:
+    suppress(ledger, A, stream="news")
+    suppress(ledger, A, stream="orders")
+    with compared(ledger) as mirror:
+        assert mirror.count(Side.HERE) == 1
+        assert len(list(mirror.differences())) == 1
+
+
+def test_what_was_sent_while_the_list_was_read_is_no_news(ledger: Ledger) -> None:
+    suppress(ledger, A)
+    with ledger.mirror("platform", (), day(2)) as mirror:
+        send(ledger)  # it was due when we began to read
+        suppress(ledger, B)
+        send(ledger)  # it was not even decided
+        mirror.take([])
+        mirror.read_here()
+        assert cases(list(mirror.differences())) == {A: Case.SENDING, B: Case.SENDING}
+
+
+def test_a_release_sent_while_the_list_was_read_is_no_news(ledger: Ledger) -> None:
+    suppress(ledger, A)
+    send(ledger)
+    release(ledger, A)
+    with ledger.mirror("platform", (), day(30)) as mirror:
+        mirror.take([Found(A)])
+        send(ledger)
+        mirror.read_here()
+        assert cases(list(mirror.differences())) == {A: Case.SENDING}
+
+
+def test_a_notice_of_another_target_says_nothing(ledger: Ledger) -> None:
+    ledger.adopt(
+        [Suppression(A, "news", State.SUPPRESSED, None, START, "asked for", SuppressionSource.MANUAL)], START,
+        Platform(targets=("another",)),
+    )
+    (found,) = differences(ledger)
+    assert (found.case, found.because) == (Case.MISSING, "was never told of it")
+
+
+def test_an_address_that_we_never_knew_is_never_ours(ledger: Ledger) -> None:
+    (found,) = differences(ledger, Found(A, "unsubscribe", day(1)))
+    assert (found.case, found.mend, found.reason, found.since) == (Case.THEIRS, Side.HERE, "unsubscribe", day(1))
+
+
+def test_what_we_never_succeeded_in_putting_there_is_not_ours(ledger: Ledger) -> None:
+    suppress(ledger, A)
+    send(ledger, DEAD)
+    release(ledger, A)
+    send(ledger, DEAD)
+    assert cases(differences(ledger, A)) == {A: Case.THEIRS}
+
+
+@pytest.mark.parametrize(("since", "case"), [
+    (None, Case.LEFT_OVER), (START, Case.LEFT_OVER), (day(0.5), Case.LEFT_OVER), (day(1), Case.LEFT_OVER),
+    (day(-1), Case.THEIRS), (day(1.5), Case.THEIRS),
+])
+def test_what_we_put_there_and_released_is_ours_by_its_time(
+    ledger: Ledger, since: datetime | None, case: Case
+) -> None:
+    suppress(ledger, A)
+    send(ledger)
+    release(ledger, A, day(1))
+    send(ledger, DEAD)
+    assert cases(differences(ledger, Found(A, None, since))) == {A: case}
+
+
+@pytest.mark.parametrize(("asked", "since", "case"), [
+    (timedelta(minutes=10), None, Case.LATELY), (timedelta(minutes=10), START, Case.LATELY),
+    (timedelta(hours=2), None, Case.THEIRS), (timedelta(minutes=10), day(1.001), Case.LATELY),
+    (timedelta(minutes=10), day(1.005), Case.THEIRS),
+])
+def test_after_a_release_that_was_taken_it_is_theirs_once_that_has_settled(
+    ledger: Ledger, asked: timedelta, since: datetime | None, case: Case
+) -> None:
+    suppress(ledger, A)
+    send(ledger)
+    release(ledger, A, day(1))
+    send(ledger)
+    assert cases(differences(ledger, Found(A, None, since), now=day(1) + asked)) == {A: case}
+
+
+def test_held_back_here_is_left_alone(ledger: Ledger) -> None:
+    held = Suppression(A, "news", State.PENDING, None, START, "held", SuppressionSource.POLICY)
+    ledger.adopt([held], START, announce)
+    (found,) = differences(ledger, A)
+    assert (found.case, found.mend) == (Case.HELD, None)
+
+
+def test_mending_there_tells_the_state_as_it_stands(ledger: Ledger) -> None:
+    suppress(ledger, A, B)
+    release(ledger, C)
+    send(ledger)
+    with compared(ledger, B) as mirror:
+        assert mirror.mend_there(list(mirror.differences()), announce, day(3)) == 1
+        assert mirror.mend_there(list(mirror.differences()), announce, day(3)) == 0, "it is on its way by now"
+    (item,) = send(ledger, now=day(4))
+    data = json.loads(item.body)["data"]
+    assert (item.recipient, item.type, item.sequence, item.created_at) == (A, NoticeType.SUPPRESSED, 2, day(3))
+    assert (data["because"], data["scope"], data["sequence"]) == ("asked for", "stream", 2)
+    (record,) = ledger.recipients(A)
+    assert (record.sequence, record.state, len(ledger.course(A, "news"))) == (2, State.SUPPRESSED, 1)
+
+
+def test_mending_there_releases_by_what_was_told(ledger: Ledger) -> None:
+    suppress(ledger, A)
+    send(ledger)
+    ledger.release(A, None, because="a mistake", now=day(1), announce=lambda _: ())
+    with compared(ledger, A) as mirror:
+        assert mirror.mend_there(list(mirror.differences()), announce, day(3)) == 1
+    (item,) = send(ledger, now=day(4))
+    assert (item.type, item.stream) == (NoticeType.RELEASED, "news")
+    assert json.loads(item.body)["data"]["because"] == "a mistake"
+
+
+def test_mending_there_leaves_what_has_changed_meanwhile(ledger: Ledger) -> None:
+    suppress(ledger, A, B)
+    send(ledger)
+    ledger.release(B, None, because="a mistake", now=day(1), announce=lambda _: ())
+    with compared(ledger, B) as mirror:
+        found = list(mirror.differences())
+        assert cases(found) == {A: Case.MISSING, B: Case.LEFT_OVER}
+        ledger.release(A, None, because="a mistake", now=day(1), announce=lambda _: ())
+        suppress(ledger, B)
+        send(ledger)
+        assert mirror.mend_there(found, announce, day(3)) == 0
+    assert all(item.state is not OutboxState.DUE for item in ledger.outbox())
+
+
+def test_many_in_pages(ledger: Ledger) -> None:
+    many = [f"u{number:05}@example.org" for number in range(2 * PAGE + 7)]
+    suppress(ledger, *many)
+    assert len(differences(ledger)) == len(many)
+    with compared(ledger) as mirror:
+        assert mirror.mend_there(list(mirror.differences()), announce, day(1)) == 0, "all of it is due"
+    send(ledger)
+    with compared(ledger, *many[:3]) as mirror:
+        assert mirror.mend_there(list(mirror.differences()), announce, day(1)) == len(many) - 3
+
+
+def test_the_first_of_what_is_listed_twice_is_kept() -> None:
+    with Comparison() as lists:
+        assert lists.add(Side.THERE, [Entry("a", "A", reason="one"), Entry("a", "a", reason="two")]) == 1
+        assert lists.add(Side.THERE, [Entry("a", "a"), Entry("b", "b")]) == 1
+        lists.add(Side.HERE, [Entry("b", "b")])
+        lists.note_moving(["a", "a"])
+        assert list(lists.only(Side.THERE)) == [[(Entry("a", "A", reason="one"), True)]]
+        assert list(lists.only(Side.HERE)) == []
+        assert (lists.count(Side.THERE), lists.count(Side.HERE)) == (2, 1)
+
+
+def test_times_keep_their_zone(ledger: Ledger) -> None:
+    since = datetime(2026, 11, 1, 6, 30, tzinfo=UTC)
+    (found,) = differences(ledger, Found(A, None, since))
+    assert found.since == since
