@@ -54,7 +54,7 @@ class Mailgun(HttpPlatform):
     api_key: SecretStr
 
     kind: ClassVar[str] = "mailgun"
-    limits: ClassVar[Limits] = Limits(batch=1000, rate=10, concurrency=4, calls=3)
+    limits: ClassVar[Limits] = Limits(batch=1000, rate=10, concurrency=4, calls=4)
     lists: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
