@@ -18,8 +18,10 @@ from bounce_watcher.ledger import alerts, apply, waiting
 from bounce_watcher.ledger.alerts import Followed, Topic
 from bounce_watcher.ledger.apply import Change
 from bounce_watcher.ledger.books import Announce, Books, by_stream
+from bounce_watcher.ledger.sent import sent_to
 from bounce_watcher.ledger.statements import KEYS, Conflict, Insertion, Key, chunks, columns_of
 from bounce_watcher.ledger.tables import ALERT, EVENT, HELD, EventRow, event_from_row
+from bounce_watcher.ledger.types import in_utc
 from bounce_watcher.ledger.waiting import Group, Waiting
 from bounce_watcher.model.ledger import (
     Alert,
@@ -35,8 +37,9 @@ from bounce_watcher.model.ledger import (
 )
 from bounce_watcher.model.verdict import BounceType
 from bounce_watcher.policy import guard, trouble
+from bounce_watcher.policy.providers import provider_of
 from bounce_watcher.policy.settings import PolicySettings
-from bounce_watcher.policy.spells import SLOTS_A_DAY, Limit, Window, slot_of
+from bounce_watcher.policy.spells import SLOTS_A_DAY, Limit, Spell, Window, slot_of
 from bounce_watcher.policy.words import day
 
 Keyed = Sequence[tuple[Key, BounceEvent]]
@@ -222,20 +225,11 @@ class _Outages:
 def _watch_trouble(
     connection: Connection, events: Sequence[BounceEvent], policy: PolicySettings, announce: Announce
 ) -> None:
-    settings = policy.alerts
-    counts: dict[AlertKind, _Slots] = {kind: defaultdict(Counter) for kind in AlertKind}
-    reports, quotes = defaultdict[str, Counter[int]](Counter), dict[str, str]()
+    settings, found = policy.alerts, _Trouble()
     for event in events:
-        slot = slot_of(event.at)
-        if series := trouble.reports_series(event):
-            reports[series][slot] += 1
-        if series := trouble.block_series(event):
-            counts[AlertKind.BLOCKS][series][slot] += 1
-            if series not in quotes:
-                quotes[series] = guard.wording(event)
-        if event.doubt is not None:
-            counts[AlertKind.FORGED][trouble.FORGED][slot] += 1
-    alerts.add(connection, reports)
+        found.add(event)
+    alerts.add(connection, found.reports)
+    first, last = min(event.at for event in events), max(event.at for event in events)
 
     def blocks(series: str, window: Window) -> Limit | None:
         if window.count < settings.min_blocks:
@@ -245,13 +239,51 @@ def _watch_trouble(
     def forged(series: str, window: Window) -> Limit | None:
         return Limit(settings.min_blocks, 0)
 
-    span = min(event.at for event in events), max(event.at for event in events)
+    def because_of_blocks(series: str, spell: Spell) -> str:
+        return trouble.blocks_because(series, spell, _share(connection, series, spell, last), settings)
+
     for kind, limit_of, because in (
-        (AlertKind.BLOCKS, blocks, trouble.blocks_because), (AlertKind.FORGED, forged, trouble.forged_because),
+        (AlertKind.BLOCKS, blocks, because_of_blocks),
+        (AlertKind.FORGED, forged, partial(trouble.forged_because, settings=settings)),
     ):
-        tell = partial(because, settings=settings)
-        topic = Topic(kind, settings.window, settings.quiet, limit_of, tell, quotes.get)
-        alerts.watch(connection, topic, counts[kind], *span, announce)
+        topic = Topic(kind, settings.window, settings.quiet, limit_of, because, found.quotes.get)
+        alerts.watch(connection, topic, found.counts[kind], first, last, announce)
+
+
+class _Trouble:
+    """What a page holds of it: counts of each kind of alert, of all reports, and the words of the blocks."""
+
+    def __init__(self) -> None:
+        self.counts: dict[AlertKind, _Slots] = {kind: defaultdict(Counter) for kind in AlertKind}
+        self.reports = _Slots(Counter)
+        self.quotes: dict[str, str] = {}
+
+    def add(self, event: BounceEvent) -> None:
+        slot = slot_of(event.at)
+        if series := trouble.reports_series(event):
+            self.reports[series][slot] += 1
+        if series := trouble.block_series(event):
+            self.counts[AlertKind.BLOCKS][series][slot] += 1
+            if series not in self.quotes:
+                self.quotes[series] = guard.wording(event)
+        if event.doubt is not None:
+            self.counts[AlertKind.FORGED][trouble.FORGED][slot] += 1
+
+
+def _share(connection: Connection, series: str, spell: Spell, last: datetime) -> trouble.Share:
+    """Of the spell up to its end, or to `last`, the latest report."""
+    until = max(spell.since, min(spell.ends_at, last))
+    receiver = trouble.provider_of_blocks(series)
+    whole = Window(slot_of(spell.since), slot_of(until), 0)
+    return trouble.Share(
+        blocks=alerts.counted(connection, series, whole),
+        reports=alerts.counted(connection, trouble.reports_of(series), whole),
+        sent=sent_to(
+            connection, in_utc(spell.since).date(), in_utc(until).date(),
+            lambda domain: provider_of(None, domain) == receiver,
+        ),
+        since=spell.since,
+    )
 
 
 # ── holding back, and the end of it ─────────────────────────────────────────────────────────────────────────────────

@@ -5,7 +5,7 @@ may tell a figure (`told`), or single mails (`counted`), or both, each as often 
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime
 from typing import Any, NamedTuple
@@ -110,6 +110,12 @@ def sent_by_day(engine: Engine, since: date, until: date, stream: str | None = N
         chosen = chosen.where(SENT_COUNT.c.stream == storable(stream))
     with reading(engine) as connection:
         return {(day, domain): int(number) for day, domain, number in connection.execute(chosen)}
+
+
+def sent_to(connection: Connection, since: date, until: date, is_meant: Callable[[str], bool]) -> int:
+    """How many mails went to the domains that are meant, `since` <= day <= `until`."""
+    chosen = _BY_DAY.where(SENT_COUNT.c.day >= since, SENT_COUNT.c.day <= until)
+    return sum(int(number) for _, domain, number in connection.execute(chosen) if is_meant(domain))
 
 
 def _known(connection: Connection, wanted: Iterable[_Sent]) -> dict[_Sent, Row[Any]]:

@@ -5,7 +5,8 @@ Blocks are counted by receiving provider, reason and sending IP where the reply 
 
 import ipaddress
 import re
-from datetime import timedelta
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 from bounce_watcher.model.fields import Action
 from bounce_watcher.model.finding import Kind
@@ -59,16 +60,44 @@ def limit(window: Window, reports: int, settings: AlertSettings) -> Limit | None
 
 def reports_of(block: str) -> str:
     """The series of reports that a series of blocks is a share of."""
-    return f"reports {block.split()[1]}"
+    return f"reports {provider_of_blocks(block)}"
 
 
-def blocks_because(series: str, spell: Spell, settings: AlertSettings) -> str:
-    """`40 blocks of google.com within 1 h: bad_reputation, sending IP 192.0.2.1; 52 reports in all when it began; …`"""
+def provider_of_blocks(block: str) -> str:
+    return block.split()[1]
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """How much of a provider's mail is blocked: `blocks` in a spell so far, of `reports` of the provider in it.
+
+    `sent`: mails that the platform says it sent to the provider's domains from the day of `since` on (UTC); 0 = it told
+    of none. That is told by domain, so a domain of one's own at a provider is in no provider's figure.
+    """
+
+    blocks: int
+    reports: int
+    sent: int
+    since: datetime
+
+    def words(self) -> str:
+        """Of what was sent where that is known; where less is known than was blocked, it is not."""
+        if self.sent >= self.blocks:
+            return f"{_percent(self.blocks, self.sent)} of {self.sent} mails sent to it since {day(self.since)}"
+        return f"share of bounces {_percent(self.blocks, self.reports)}: {self.blocks} of {self.reports}"
+
+
+def _percent(part: int, whole: int) -> str:
+    return f"{100 * part / max(whole, 1):.3g} %"
+
+
+def blocks_because(series: str, spell: Spell, share: Share, settings: AlertSettings) -> str:
+    """`40 blocks of google.com within 1 h: bad_reputation, sending IP 192.0.2.1; share of bounces 77 %: 40 of 52; …`"""
     _, receiver, reason, ip = series.split()
     sender = f", sending IP {ip}" if ip != "-" else ""
     return (
-        f"{spell.peak} blocks of {receiver} within {_hours(settings)}: {reason}{sender}; {spell.limit.usual:g} reports "
-        f"of it in all when it began, alarm from {spell.limit.count}; since {day(spell.since)} {spell.since:%H:%M} UTC"
+        f"{spell.peak} blocks of {receiver} within {_hours(settings)}: {reason}{sender}; {share.words()}; alarm from "
+        f"{spell.limit.count}; since {day(spell.since)} {spell.since:%H:%M} UTC"
     )
 
 

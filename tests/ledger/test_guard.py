@@ -20,6 +20,7 @@ from bounce_watcher.model.ledger import (
     State,
     SuppressionSource,
 )
+from bounce_watcher.model.sending import SentCount
 from bounce_watcher.model.verdict import Reason
 from bounce_watcher.policy.decide import decide
 from bounce_watcher.policy.limits import GuardSettings
@@ -246,6 +247,21 @@ def test_blocks_become_one_alert_for_each_ip_and_touch_nobody(desk: Desk) -> Non
     assert left.subject.endswith("203.0.113.6"), "what goes on at half the strength is the same trouble"
     desk.settle()
     assert desk.told(NoticeType.ALERT_RAISED) == desk.told(NoticeType.ALERT_CLEARED) == 2
+
+
+def test_blocks_are_told_as_a_share_of_what_was_sent_where_that_is_known(desk: Desk) -> None:
+    full = [replace(bounce(f"f{n}", f"full{n}@gmail.com", at=OUTAGE, reason=Reason.MAILBOX_FULL)) for n in range(15)]
+    desk.take([*full, *(blocked(2 * n, OUTAGE + n * MINUTE) for n in range(25))])
+    (alert,) = desk.ledger.alerts()
+    assert "; share of bounces 62.5 %: 25 of 40; alarm from 20; since 14 December 2020 14:00 UTC" in alert.because
+    today = OUTAGE.date()
+    desk.ledger.put_counts([
+        SentCount(today, "news", "gmail.com", 4000), SentCount(today, "shop", "googlemail.com", 1200, "spring"),
+        SentCount(today, "news", "company.example", 70_000), SentCount(today - DAY, "news", "gmail.com", 9),
+    ])
+    desk.take([blocked(1000, OUTAGE + 30 * MINUTE)])
+    (alert,) = desk.ledger.alerts()
+    assert "; 0.5 % of 5200 mails sent to it since 14 December 2020; alarm from 20; " in alert.because
 
 
 def test_few_among_many_reports_are_no_trouble(desk: Desk) -> None:

@@ -53,7 +53,7 @@ def test_what_stands_is_told_once(shadow: Ledger) -> None:
     assert rows(shadow) == []
     assert announced(shadow) == expected
     assert announced(shadow) == []
-    first, second = rows(shadow)
+    first, _ = rows(shadow)
     assert (first.type, first.created_at, first.sequence) == (SUPPRESSED, day(9), 3)
     told = json.loads(first.body)["data"]
     assert (told["recipient"], told["because"], told["since"], told["sequence"]) == (

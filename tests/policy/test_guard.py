@@ -143,3 +143,19 @@ def test_blocks_are_counted_by_provider_reason_and_ip() -> None:
     few = Window(0, 1, 9)
     assert trouble.limit(few, 100, AlertSettings()) is None
     assert trouble.limit(few, 90, AlertSettings()) == Limit(20, 90)
+
+
+@pytest.mark.parametrize(("share", "words"), [
+    (trouble.Share(40, 52, 0, START), "share of bounces 76.9 %: 40 of 52"),
+    (trouble.Share(40, 52, 39, START), "share of bounces 76.9 %: 40 of 52"),   # of which it told but a part
+    (trouble.Share(40, 52, 10_000, START), "0.4 % of 10000 mails sent to it since 14 December 2020"),
+    (trouble.Share(40, 40, 40, START), "100 % of 40 mails sent to it since 14 December 2020"),
+])
+def test_a_share_is_of_what_was_sent_or_says_that_it_is_of_bounces(share: trouble.Share, words: str) -> None:
+    assert share.words() == words
+    spell = Spell(START, START + HOUR, START + 7 * HOUR, 40, Limit(20, 52))
+    said = trouble.blocks_because("block google.com spam 192.0.2.1", spell, share, AlertSettings())
+    assert said == (
+        f"40 blocks of google.com within 1 h: spam, sending IP 192.0.2.1; {words}; alarm from 20; "
+        "since 14 December 2020 14:00 UTC"
+    )
