@@ -1,0 +1,263 @@
+"""Rounds of a deliverer: a target that fails is left alone and delays no other, and what was not tried is not lost."""
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import ClassVar
+
+import pytest
+from pydantic import SecretStr
+from structlog.testing import capture_logs
+
+from bounce_watcher.config import Settings
+from bounce_watcher.ledger.store import Ledger
+from bounce_watcher.model.ledger import OutboxItem, OutboxState, State, Suppression, SuppressionSource
+from bounce_watcher.outbox.change import Change, Fate, Outcome
+from bounce_watcher.outbox.channel import Limits
+from bounce_watcher.outbox.circuit import FAILURES, FIRST
+from bounce_watcher.outbox.platform import Page, Platform, Session
+from bounce_watcher.service import deliver
+from bounce_watcher.service.announcing import announcer
+from bounce_watcher.service.deliver import Deliverer, deliver_all
+from bounce_watcher.service.trouble import Troubles
+
+START = datetime(2026, 3, 1, 12, tzinfo=UTC)
+SECOND = timedelta(seconds=1)
+DONE = Outcome(Fate.DONE, "HTTP 200 OK")
+DOWN = Outcome(Fate.LATER, "HTTP 503 Service Unavailable", whole=True)
+REFUSED = Outcome(Fate.REFUSED, "HTTP 400: …@example.org can't be listed")
+
+
+@dataclass
+class Far:
+    """The other side: answers every change of a call by `answer`, and remembers the sizes of calls."""
+
+    answer: Callable[[Change], Outcome] = lambda _: DONE
+    calls: list[int] = field(default_factory=list)
+    listed: set[str] = field(default_factory=set)
+
+    def suppress(self, changes: Sequence[Change], now: datetime) -> Sequence[Outcome]:
+        self.calls.append(len(changes))
+        outcomes = [self.answer(change) for change in changes]
+        taken = (change.recipient for change, each in zip(changes, outcomes, strict=True) if each is DONE)
+        self.listed.update(taken)
+        return outcomes
+
+    def release(self, changes: Sequence[Change], now: datetime) -> Sequence[Outcome]:
+        self.calls.append(len(changes))
+        self.listed.difference_update(change.recipient for change in changes)
+        return [self.answer(change) for change in changes]
+
+    def check(self, now: datetime) -> Outcome:
+        return DONE
+
+    def page(self, cursor: str | None, now: datetime) -> Page:
+        return Page(())
+
+    def close(self) -> None: ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Near(Platform):
+    far: Far = field(default_factory=Far)
+
+    kind: ClassVar[str] = "near"
+    limits: ClassVar[Limits] = Limits(batch=2, release_batch=1, concurrency=2)
+
+    def connect(self) -> Session:
+        return self.far
+
+    def rehearse(self, changes: Sequence[Change], now: datetime) -> str:
+        return ""
+
+
+@dataclass
+class Desk:
+    """A ledger and targets, at a time that the test sets."""
+
+    ledger: Ledger
+    settings: Settings
+    now: datetime = START
+
+    def suppress(self, *names: str, stream: str = "news") -> None:
+        self.ledger.adopt([
+            Suppression(
+                f"{name}@example.org", stream, State.SUPPRESSED, None, self.now, "asked for", SuppressionSource.MANUAL
+            )
+            for name in names
+        ], self.now, announcer(self.settings))
+
+    def release(self, name: str) -> None:
+        self.ledger.release(
+            f"{name}@example.org", None, because="back", now=self.now, announce=announcer(self.settings)
+        )
+
+    def deliverer(self, troubles: Troubles | None = None, target: int = 0) -> Deliverer:
+        return Deliverer(self.ledger, self.settings.targets[target], troubles or Troubles(), jitter=lambda: 0.0)
+
+    def items(self, state: OutboxState | None = None) -> list[OutboxItem]:
+        return [item for item in self.ledger.outbox() if state in (None, item.state)]
+
+
+@pytest.fixture
+def far() -> Far:
+    return Far()
+
+
+@pytest.fixture
+def desk(far: Far, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
+    url = f"sqlite:///{tmp_path}/ledger.db"
+    settings = Settings(SecretStr(url), platforms=(Near(name="one", far=far),))
+    with Ledger.connect(url) as ledger:
+        ledger.upgrade()
+        it = Desk(ledger, settings)
+        monkeypatch.setattr(deliver, "utcnow", lambda: it.now)
+        yield it
+
+
+def rounds(sender: Deliverer, number: int = 1) -> None:
+    for _ in range(number):
+        sender.round(threading.Event())
+
+
+def test_a_round_sends_all_that_is_due_in_batches(desk: Desk, far: Far) -> None:
+    desk.suppress(*"abcdefg")
+    with closing(desk.deliverer()) as sender:
+        report = sender.round(threading.Event())
+    assert (report.delivered, report.tried) == (7, 7)
+    assert sum(far.calls) == 7
+    assert max(far.calls) == 2
+    assert len(far.listed) == 7
+
+
+def test_what_is_leased_and_not_tried_is_given_back_and_counts_no_try(desk: Desk, far: Far) -> None:
+    """Releases go one a call, so more is leased than goes out in one turn."""
+    desk.suppress(*"abcd")
+    with closing(desk.deliverer()) as sender:
+        rounds(sender)
+        for name in "abcd":
+            desk.release(name)
+        far.answer = lambda _: DOWN
+        far.calls.clear()
+        rounds(sender)
+    assert far.calls == [1, 1], "two slots, one release each; the rest was given back"
+    assert sorted(item.attempts for item in desk.items(OutboxState.DUE)) == [0, 0, 1, 1]
+    untried = [item for item in desk.items(OutboxState.DUE) if item.attempts == 0]
+    assert desk.ledger.lease("one", desk.now, SECOND, 10, ()) == untried, "it is due at once, for anybody"
+
+
+def test_after_enough_failed_turns_the_target_is_left_alone(desk: Desk, far: Far) -> None:
+    desk.suppress(*(f"u{number}" for number in range(20)))
+    far.answer = lambda _: DOWN
+    with closing(desk.deliverer()) as sender:
+        rounds(sender, FAILURES)
+        assert len(far.calls) == 2 * FAILURES
+        rounds(sender, 5)
+        assert len(far.calls) == 2 * FAILURES, "it is open: nothing is tried, nothing is leased"
+        desk.now += FIRST - SECOND
+        rounds(sender)
+        assert len(far.calls) == 2 * FAILURES
+        desk.now += SECOND
+        rounds(sender)
+        assert len(far.calls) == 2 * FAILURES + 1, "half-open: a single batch"
+        untouched = [item for item in desk.items(OutboxState.DUE) if item.attempts == 0]
+        assert len(untouched) == 20 - 2 * (2 * FAILURES + 1)
+        desk.now += 2 * FIRST
+        far.answer = lambda _: DONE
+        rounds(sender)
+        assert len(far.listed) == 20, "one went through, so all the others follow at once"
+
+
+def test_what_asks_to_be_left_alone_is_asked_by_nobody_else(desk: Desk, far: Far) -> None:
+    desk.suppress(*"abcdefgh")
+    far.answer = lambda _: Outcome(Fate.LATER, "HTTP 429", timedelta(minutes=15), whole=True)
+    with closing(desk.deliverer()) as sender:
+        rounds(sender, 3)
+        assert len(far.calls) == 2, "one turn"
+        desk.now += timedelta(minutes=14)
+        rounds(sender)
+        assert len(far.calls) == 2
+        desk.now += timedelta(minutes=1)
+        rounds(sender)
+        assert len(far.calls) == 3
+
+
+def test_a_single_trouble_opens_nothing(desk: Desk, far: Far) -> None:
+    desk.suppress(*"abcdefgh")
+    far.answer = lambda change: REFUSED if change.recipient < "e" else DONE
+    with closing(desk.deliverer()) as sender:
+        rounds(sender)
+    assert len(far.listed) == 4
+    assert len(desk.items(OutboxState.DEAD)) == 4
+
+
+def test_each_that_is_refused_for_good_is_told_once_without_its_address(desk: Desk, far: Far) -> None:
+    desk.suppress(*"abc")
+    far.answer = lambda change: DONE if change.recipient.startswith("b") else REFUSED
+    troubles = Troubles()
+    with capture_logs() as logs, closing(desk.deliverer(troubles)) as sender:
+        rounds(sender, 3)
+    told = [line for line in logs if line["action"] == "change_refused"]
+    assert {line["id"] for line in told} == {item.id for item in desk.items(OutboxState.DEAD)}
+    assert len(told) == 2
+    for line in told:
+        assert (line["log_level"], line["target"], line["answer"]) == ("warning", "platform one", REFUSED.answer)
+        assert not {"a@example.org", "c@example.org"} & set(map(str, line.values()))
+    assert troubles.open() == {}, "it is about these, not about the platform"
+
+
+def test_a_release_goes_out_though_the_suppression_waits_for_its_next_try(desk: Desk, far: Far) -> None:
+    desk.suppress("a")
+    far.answer = lambda _: Outcome(Fate.LATER, "busy")
+    with closing(desk.deliverer()) as sender:
+        rounds(sender, 3)
+        desk.release("a")
+        far.answer = lambda _: DONE
+        rounds(sender)
+    assert [item.state for item in desk.items()] == [OutboxState.SUPERSEDED, OutboxState.DELIVERED]
+
+
+def test_a_target_that_is_dead_delays_no_other(desk: Desk, far: Far) -> None:
+    """The dead one answers only when the other has got everything: one after the other they would wait for good."""
+    served, in_time = threading.Event(), list[bool]()
+
+    class Quick(Far):
+        def suppress(self, changes: Sequence[Change], now: datetime) -> Sequence[Outcome]:
+            outcomes = super().suppress(changes, now)
+            if len(self.listed) == 4:
+                served.set()
+            return outcomes
+
+    def hang(_: Change) -> Outcome:
+        in_time.append(served.wait(30))
+        return DOWN
+
+    far.answer, other = hang, Quick()
+    desk.settings = Settings(
+        desk.settings.database_url, platforms=(*desk.settings.platforms, Near(name="two", far=other))
+    )
+    desk.suppress(*"abc")
+    desk.suppress("d")
+    reports = deliver_all(desk.settings, desk.ledger, Troubles(), threading.Event())
+    assert [(each.target, each.delivered) for each in reports] == [("one", 0), ("two", 4)]
+    assert other.listed == {f"{name}@example.org" for name in "abcd"}
+    assert in_time
+    assert all(in_time)
+
+
+def test_a_stop_leaves_the_rest_for_later(desk: Desk, far: Far) -> None:
+    desk.suppress(*(f"u{number}" for number in range(20)))
+    stop = threading.Event()
+
+    def answer(_: Change) -> Outcome:
+        stop.set()
+        return DONE
+
+    far.answer = answer
+    with closing(desk.deliverer()) as sender:
+        sender.round(stop)
+    assert len(far.listed) == 4, "the turn in hand"
+    assert len(desk.items(OutboxState.DUE)) == 16
