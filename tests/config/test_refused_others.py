@@ -259,7 +259,7 @@ CASES = [
          "line 6: webhooks: unknown: did you mean [[webhook]]?"),
     Case("unknown-table-of-nothing-like-it", rest('[zzzz]', 'q = 1'),
          "line 6: zzzz: unknown: take it out. Known here: rules_dir, database, mailbox, attribution, "
-         "policy, webhook, log, service, web"),
+         "policy, webhook, platform, log, service, web"),
     Case("key-outside-its-table", 'username = "bounces@example.com"\n' + MAILBOX,
          "line 1: username: unknown here: it belongs into [[mailbox]]"),
     Case("misspelt-required-key", mailbox('- username', 'usrname = "bounces@example.com"'),
