@@ -1,0 +1,208 @@
+"""Klaviyo: suppressed profiles, which get no email marketing.
+
+https://developers.klaviyo.com/en/reference/bulk_suppress_profiles and the vendor's OpenAPI description (revision
+2026-07-15), read in November 2026. A job takes the addresses and tells only how many it skipped, not which nor why: so
+the profiles are read before and after it, and they alone tell what came of each. Uncertain: whether a job makes a
+profile of an address that has none, and how soon profiles show what a job did.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, ClassVar, Protocol
+from urllib.parse import parse_qs, urlsplit
+
+from pydantic import SecretStr
+
+from bounce_watcher.outbox.change import Change, Fate, Outcome
+from bounce_watcher.outbox.channel import Limits
+from bounce_watcher.outbox.exchange import Conversation, Reply, Request, address_of
+from bounce_watcher.outbox.platform import HttpPlatform, Listed, Page, for_each, garbage, outcome, refused, unread
+
+REVISION = "2026-07-15"
+PAGE_SIZE = 100
+MAX_REPLY = 8 * 1024 * 1024
+"""In bytes: profiles come with all their properties."""
+
+LOOKS = 8
+"""So often a job is asked for whether it is through before the profiles are read."""
+
+_SUPPRESS = "profile-suppression-bulk-create-job"
+_RELEASE = "profile-suppression-bulk-delete-job"
+_OURS = "USER_SUPPRESSED"
+_REASONS = (_OURS, "HARD_BOUNCE", "INVALID_EMAIL", "SPAM_COMPLAINT", "UNSUBSCRIBE")
+_UNDER_WAY = frozenset({"queued", "processing"})
+
+Reasons = Mapping[str, frozenset[str]]
+"""Why profiles are suppressed, by address in lower case. Who is no profile is missing."""
+
+
+class Judge(Protocol):
+    """What has come of one change; None where a job has to do it yet."""
+
+    def __call__(self, reasons: frozenset[str], reply: Reply) -> Outcome | None: ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Klaviyo(HttpPlatform):
+    url: str = "https://a.klaviyo.com"
+    api_key: SecretStr
+
+    kind: ClassVar[str] = "klaviyo"
+    limits: ClassVar[Limits] = Limits(batch=50, release_batch=50, rate=5, concurrency=2, calls=LOOKS + 3)
+    lists: ClassVar[bool] = True
+
+    def suppress(self, changes: Sequence[Change], now: datetime) -> Conversation[Sequence[Outcome]]:
+        return (yield from self._carry_out(_SUPPRESS, _suppressed, changes, now))
+
+    def release(self, changes: Sequence[Change], now: datetime) -> Conversation[Sequence[Outcome]]:
+        return (yield from self._carry_out(_RELEASE, _released, changes, now))
+
+    def check(self, now: datetime) -> Conversation[Outcome]:
+        """Both kinds of things that are read; that the key may write, no harmless call tells."""
+        found = Outcome(Fate.DONE, "")
+        for path in ("profiles", f"{_SUPPRESS}s"):
+            reply = yield self._request("GET", path)
+            found = garbage(reply) if reply.ok and _rows(reply) is None else outcome(reply, now)
+            if found.fate is not Fate.DONE:
+                break
+        return found
+
+    def page(self, cursor: str | None, now: datetime) -> Conversation[Page]:
+        """The cursor is a reason and Klaviyo's own cursor: the reasons are read one after the other."""
+        reason, _, after = (cursor or _REASONS[0]).partition(" ")
+        query = {"filter": f'equals(subscriptions.email.marketing.suppression.reason,"{reason}")'}
+        reply = yield self._profiles({**query, "page[cursor]": after} if after else query)
+        rows = _rows(reply)
+        if not reply.ok or rows is None:
+            raise unread(reply, self)
+        addresses = [row["attributes"].get("email") for row in rows]
+        return Page(tuple(Listed(each, reason) for each in addresses if each), _next(reason, reply))
+
+    def _carry_out(
+        self, job: str, judge: Judge, changes: Sequence[Change], now: datetime
+    ) -> Conversation[Sequence[Outcome]]:
+        reply = yield self._profiles_of(changes)
+        before = _reasons(reply)
+        if before is None:
+            return for_each(_failed(reply, now), changes)
+        found = {change: judge(before.get(change.recipient.lower(), frozenset()), reply) for change in changes}
+        left = [change for change in changes if found[change] is None]
+        if left:
+            found |= yield from self._run(job, judge, left, now)
+        return tuple(each for each in found.values() if each)
+
+    def _run(
+        self, job: str, judge: Judge, changes: Sequence[Change], now: datetime
+    ) -> Conversation[dict[Change, Outcome | None]]:
+        """Those for whom nothing shows afterwards are tried again: a later try finds what this job does until then."""
+        opened = yield self._request("POST", f"{job}s", document=_job(job, changes))
+        name = opened.field("data", "id") if opened.ok else None
+        if not isinstance(name, str) or not name.strip("."):
+            return dict.fromkeys(changes, garbage(opened) if opened.ok else outcome(opened, now, len(changes)))
+        told = yield from self._wait(job, name)
+        reply = yield self._profiles_of(changes)
+        after = _reasons(reply)
+        if after is None:
+            return dict.fromkeys(changes, _failed(reply, now))
+        not_yet = Outcome(Fate.LATER, f"{opened.text}: the job is {told}, but the profile does not show it")
+        return {
+            change: judge(after.get(change.recipient.lower(), frozenset()), reply) or not_yet for change in changes
+        }
+
+    def _wait(self, job: str, name: str) -> Conversation[str]:
+        """How the job stands after some looks at it."""
+        for _ in range(LOOKS):
+            reply = yield self._request("GET", f"{job}s", name)
+            status = reply.field("data", "attributes", "status") if reply.ok else None
+            if status not in _UNDER_WAY:
+                break
+        skipped = reply.field("data", "attributes", "skipped_count") if reply.ok else None
+        state = status if isinstance(status, str) else f"in an unknown state ({reply.text})"
+        return f"{state}, {skipped} skipped" if isinstance(skipped, int) and skipped else state
+
+    def _profiles_of(self, changes: Sequence[Change]) -> Request:
+        addresses = json.dumps([change.recipient for change in changes], ensure_ascii=False, separators=(",", ":"))
+        return self._profiles({"filter": f"any(email,{addresses})"})
+
+    def _profiles(self, query: Mapping[str, str]) -> Request:
+        common = {"additional-fields[profile]": "subscriptions", "page[size]": str(PAGE_SIZE)}
+        return self._request("GET", "profiles", query={**common, **query})
+
+    def _request(
+        self, method: str, *path: str, document: object = None, query: Mapping[str, str] | None = None
+    ) -> Request:
+        headers: dict[str, str | SecretStr] = {
+            "authorization": SecretStr(f"Klaviyo-API-Key {self.api_key.get_secret_value()}"), "revision": REVISION,
+            "accept": "application/vnd.api+json",
+        }
+        if document is not None:
+            headers["content-type"] = "application/vnd.api+json"
+        url = address_of(self.url, "api", *path, **(query or {}))
+        return Request(method, url, headers, document, max_reply=MAX_REPLY)
+
+
+def _suppressed(reasons: frozenset[str], reply: Reply) -> Outcome | None:
+    return Outcome(Fate.DONE, f"{reply.text} ({', '.join(sorted(reasons))})") if reasons else None
+
+
+def _released(reasons: frozenset[str], reply: Reply) -> Outcome | None:
+    """A job takes off what was suppressed by hand or by a program, and nothing else."""
+    if _OURS in reasons:
+        return None
+    if reasons:
+        return refused(reply, f"Klaviyo keeps it suppressed for {', '.join(sorted(reasons))}: no program can undo that")
+    return Outcome(Fate.DONE, f"{reply.text} (is not suppressed)")
+
+
+def _job(job: str, changes: Sequence[Change]) -> dict[str, Any]:
+    profiles = [{"type": "profile", "attributes": {"email": change.recipient}} for change in changes]
+    return {"data": {"type": job, "attributes": {"profiles": {"data": profiles}}}}
+
+
+def _rows(reply: Reply) -> list[dict[str, Any]] | None:
+    rows = reply.field("data")
+    if not isinstance(rows, list):
+        return None
+    fit = all(isinstance(row, dict) and isinstance(row.get("attributes"), dict) for row in rows)
+    return rows if fit else None
+
+
+def _reasons(reply: Reply) -> Reasons | None:
+    """None where the reply is no list of profiles with their subscriptions."""
+    rows = _rows(reply) if reply.ok else None
+    if rows is None:
+        return None
+    found: dict[str, frozenset[str]] = {}
+    for row in rows:
+        email, subscriptions = row["attributes"].get("email"), row["attributes"].get("subscriptions")
+        if not isinstance(email, str) or not isinstance(subscriptions, dict):
+            return None
+        found[email.lower()] = found.get(email.lower(), frozenset()) | _of_marketing(subscriptions)
+    return found
+
+
+def _of_marketing(subscriptions: dict[str, Any]) -> frozenset[str]:
+    email = subscriptions.get("email")
+    marketing = email.get("marketing") if isinstance(email, dict) else None
+    entries = marketing.get("suppression") if isinstance(marketing, dict) else None
+    return frozenset(str(each.get("reason")) for each in entries or () if isinstance(each, dict))
+
+
+def _failed(reply: Reply, now: datetime) -> Outcome:
+    """Reading is never refused for one change: a filter that Klaviyo does not take is about us."""
+    found = garbage(reply) if reply.ok else outcome(reply, now)
+    return found if found.fate is Fate.LATER else Outcome(Fate.LATER, found.answer, whole=True)
+
+
+def _next(reason: str, reply: Reply) -> str | None:
+    link = reply.field("links", "next")
+    after = parse_qs(urlsplit(link).query).get("page[cursor]") if isinstance(link, str) else None
+    if after:
+        return f"{reason} {after[0]}"
+    later_ones = _REASONS[_REASONS.index(reason) + 1 :]
+    return later_ones[0] if later_ones else None
+
+
+TARGET = Klaviyo
