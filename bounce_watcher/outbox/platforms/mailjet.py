@@ -1,0 +1,111 @@
+"""Mailjet: the exclusion list, which stops campaigns and no transactional mail.
+
+https://dev.mailjet.com/email/guides/ (exclusion list, contacts; as of September 2023), read in November 2026.
+Uncertain: the rate limit, the fields of an error, and that a PUT which changes nothing is answered by 304 (known from
+users, not from the guides). The call for many contacts works later on and tells who was refused in a file: so contacts
+go one by one.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, ClassVar
+
+from pydantic import SecretStr
+
+from bounce_watcher.outbox.change import Change, Fate, Outcome
+from bounce_watcher.outbox.channel import Limits
+from bounce_watcher.outbox.exchange import Conversation, Reply, Request, address_of, basic
+from bounce_watcher.outbox.platform import HttpPlatform, Listed, Page, garbage, outcome, unread
+
+PAGE_SIZE = 1000
+MAX_PAGE = 8 * 1024 * 1024
+"""In bytes."""
+
+_EXCLUDED = "IsExcludedFromCampaigns"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mailjet(HttpPlatform):
+    """`api_key` and `secret_key` are the two parts of one of Mailjet's keys."""
+
+    url: str = "https://api.mailjet.com/v3/REST"
+    api_key: SecretStr = field(metadata={"example": '"0123456789abcdef0123456789abcdef"'})
+    secret_key: SecretStr
+
+    kind: ClassVar[str] = "mailjet"
+    limits: ClassVar[Limits] = Limits(rate=10, concurrency=4, calls=2)
+    lists: ClassVar[bool] = True
+
+    def suppress(self, changes: Sequence[Change], now: datetime) -> Conversation[Sequence[Outcome]]:
+        (change,) = changes
+        reply = yield self._request("PUT", "contact", change.recipient, document={_EXCLUDED: True})
+        if not _is_absent(reply):
+            return (_set(reply, now, excluded=True),)
+        contact = {"Email": change.recipient, _EXCLUDED: True}
+        reply = yield self._request("POST", "contact", document=contact)
+        if reply.status == 400 and "MJ18" in str(reply.field("ErrorMessage")):
+            return (Outcome(Fate.LATER, f"{reply.text}: became a contact at this very moment"),)
+        return (_set(reply, now, excluded=True),)
+
+    def release(self, changes: Sequence[Change], now: datetime) -> Conversation[Sequence[Outcome]]:
+        (change,) = changes
+        reply = yield self._request("PUT", "contact", change.recipient, document={_EXCLUDED: False})
+        if _is_absent(reply):
+            return (Outcome(Fate.DONE, f"{reply.text} (is no contact)"),)
+        return (_set(reply, now, excluded=False),)
+
+    def check(self, now: datetime) -> Conversation[Outcome]:
+        reply = yield self._request("GET", "contact", Limit="1")
+        return garbage(reply) if reply.ok and _rows(reply) is None else outcome(reply, now)
+
+    def page(self, cursor: str | None, now: datetime) -> Conversation[Page]:
+        """The cursor is the offset. That the list can be filtered is uncertain, so each row is looked at."""
+        offset = int(cursor or 0)
+        query = {_EXCLUDED: "true", "Limit": str(PAGE_SIZE), "Offset": str(offset), "Sort": "ID"}
+        reply = yield self._request("GET", "contact", max_reply=MAX_PAGE, **query)
+        rows = _rows(reply)
+        if not reply.ok or rows is None:
+            raise unread(reply, self)
+        entries = tuple(
+            Listed(row["Email"], "excluded", _moment(row.get("ExclusionFromCampaignsUpdatedAt")))
+            for row in rows
+            if row.get(_EXCLUDED) is True and isinstance(row.get("Email"), str)
+        )
+        return Page(entries, str(offset + PAGE_SIZE) if len(rows) == PAGE_SIZE else None)
+
+    def _request(
+        self, method: str, *path: str, document: object = None, max_reply: int = 1024 * 1024, **query: str
+    ) -> Request:
+        headers = {"authorization": basic(self.api_key.get_secret_value(), self.secret_key)}
+        return Request(method, address_of(self.url, *path, **query), headers, document, max_reply=max_reply)
+
+
+def _rows(reply: Reply) -> list[dict[str, Any]] | None:
+    rows = reply.field("Data")
+    return rows if isinstance(rows, list) and all(isinstance(row, dict) for row in rows) else None
+
+
+def _set(reply: Reply, now: datetime, *, excluded: bool) -> Outcome:
+    """The contact comes back as it is then."""
+    if reply.status == 304:
+        return Outcome(Fate.DONE, f"{reply.text} (was so already)")
+    if reply.ok and [row.get(_EXCLUDED) for row in _rows(reply) or ()] != [excluded]:
+        return garbage(reply)
+    return outcome(reply, now)
+
+
+def _is_absent(reply: Reply) -> bool:
+    """Whether Mailjet itself says that there is no such contact, and not whatever else may stand at a wrong url."""
+    return reply.status == 404 and isinstance(reply.field("ErrorMessage"), str)
+
+
+def _moment(value: object) -> datetime | None:
+    try:
+        found = datetime.fromisoformat(value) if isinstance(value, str) else None
+    except ValueError:
+        return None
+    return found if found and found.tzinfo else None
+
+
+TARGET = Mailjet
