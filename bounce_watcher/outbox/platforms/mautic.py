@@ -1,0 +1,160 @@
+"""Mautic: the Do Not Contact of its contacts, for the channel email.
+
+https://developer.mautic.org/#contacts and the source (`LeadApiController.php`, `DoNotContact.php` of October 2024),
+read in November 2026. Uncertain: how a search reads an address with characters that mean something to it, therefore a
+look-up that finds nobody asks once more by a condition (`where`); and that a new contact of an address that is there
+becomes that one, as the documentation says of fields marked unique.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, ClassVar
+
+from pydantic import SecretStr
+
+from bounce_watcher.outbox.change import Change, Fate, Outcome
+from bounce_watcher.outbox.channel import Limits
+from bounce_watcher.outbox.exchange import Conversation, Reply, Request, address_of, basic
+from bounce_watcher.outbox.platform import HttpPlatform, garbage, needs_url, outcome, refused
+
+MOST_CONTACTS = 5
+"""With one address: more are for a person to merge."""
+PAGE_SIZE = 30
+MAX_REPLY = 8 * 1024 * 1024
+"""In bytes: a contact is answered with all its fields."""
+
+_CHANNEL = "email"
+_MARK = "bounce_watcher: "
+"""What our comments begin with: by it an opt-out of the contact's own is told from ours."""
+
+UNSUBSCRIBED, BOUNCED, MANUAL = 1, 2, 3
+"""Mautic's reasons for Do Not Contact."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mautic(HttpPlatform):
+    """`user` and `password` are those of a Mautic user. `add_unknown`: who is no contact is made one."""
+
+    user: str = field(metadata={"example": '"bounces"'})
+    password: SecretStr
+    add_unknown: bool = False
+
+    kind: ClassVar[str] = "mautic"
+    limits: ClassVar[Limits] = Limits(concurrency=2, calls=3 + 2 * MOST_CONTACTS)
+
+    def __post_init__(self) -> None:
+        needs_url(self, "https://mautic.example.org")
+
+    def suppress(self, changes: Sequence[Change], now: datetime) -> Conversation[Sequence[Outcome]]:
+        (change,) = changes
+        ids = yield from self._find(change.recipient, now)
+        if ids == ():
+            ids = yield from self._add(change.recipient, now)
+        if isinstance(ids, Outcome):
+            return (ids,)
+        stop = {"reason": _reason(change), "comments": _MARK + (change.reason or change.bounce_type or "suppressed")}
+        found = Outcome(Fate.DONE, "")
+        for number in ids:
+            reply = yield self._request("POST", str(number), "dnc", _CHANNEL, "add", document=stop)
+            if reply.status == 404:  # deleted or merged since the look-up: the next one finds what there is
+                return (Outcome(Fate.LATER, reply.text),)
+            found = _done(reply, isinstance(reply.field("contact"), dict), now)
+            if found.fate is not Fate.DONE:
+                break
+        return (found,)
+
+    def release(self, changes: Sequence[Change], now: datetime) -> Conversation[Sequence[Outcome]]:
+        (change,) = changes
+        ids = yield from self._find(change.recipient, now)
+        if isinstance(ids, Outcome):
+            return (ids,)
+        found = Outcome(Fate.DONE, "is no contact there")
+        for number in ids:
+            found = yield from self._let_go(number, now)
+            if found.fate is not Fate.DONE:
+                break
+        return (found,)
+
+    def check(self, now: datetime) -> Conversation[Outcome]:
+        reply = yield self._request("GET", limit="1")
+        return _done(reply, _contacts(reply) is not None, now)
+
+    def _find(self, address: str, now: datetime) -> Conversation[tuple[int, ...] | Outcome]:
+        """The ids of the contacts that have exactly this address."""
+        condition = {"where[0][col]": "email", "where[0][expr]": "eq", "where[0][val]": address}
+        for asked in ({"search": f"email:{address}"}, condition):
+            reply = yield self._request("GET", limit=str(PAGE_SIZE), **asked)
+            contacts = _contacts(reply)
+            if contacts is None:
+                return garbage(reply) if reply.ok else outcome(reply, now)
+            ids = tuple(contact["id"] for contact in contacts if _address(contact) == address.lower())
+            if len(ids) > MOST_CONTACTS:
+                return refused(reply, f"more than {MOST_CONTACTS} contacts have this address: merge them in Mautic")
+            if ids:
+                return ids
+        return ()
+
+    def _add(self, address: str, now: datetime) -> Conversation[tuple[int, ...] | Outcome]:
+        if not self.add_unknown:
+            return Outcome(Fate.DONE, "is no contact there")
+        reply = yield self._request("POST", "new", document={"email": address})
+        number = reply.field("contact", "id")
+        return (number,) if reply.ok and isinstance(number, int) else _done(reply, False, now)
+
+    def _let_go(self, number: int, now: datetime) -> Conversation[Outcome]:
+        reply = yield self._request("GET", str(number))
+        if reply.status == 404:
+            return Outcome(Fate.DONE, f"{reply.text} (is no contact there any more)")
+        stops = reply.field("contact", "doNotContact")
+        if not reply.ok or not isinstance(stops, list):
+            return _done(reply, False, now)
+        if any(_is_own_opt_out(stop) for stop in stops):
+            return refused(reply, "the contact has unsubscribed themselves; only a person may undo that, in Mautic")
+        reply = yield self._request("POST", str(number), "dnc", _CHANNEL, "remove")
+        return _done(reply, isinstance(reply.field("recordFound"), bool), now)
+
+    def _request(self, method: str, *path: str, document: object = None, **query: str) -> Request:
+        headers = {"authorization": basic(self.user, self.password)}
+        url = address_of(self.url, "api", "contacts", *path, **query)
+        return Request(method, url, headers, document, max_reply=MAX_REPLY)
+
+
+def _reason(change: Change) -> int:
+    if change.is_complaint:
+        return UNSUBSCRIBED
+    return MANUAL if change.reason is None else BOUNCED
+
+
+def _is_own_opt_out(stop: Any) -> bool:
+    if not isinstance(stop, dict) or stop.get("channel") != _CHANNEL:
+        return False
+    return stop.get("reason") == UNSUBSCRIBED and not str(stop.get("comments") or "").startswith(_MARK)
+
+
+def _contacts(reply: Reply) -> list[dict[str, Any]] | None:
+    """The contacts of an answer, which has them by id, or as an empty list; None where it is none."""
+    found = reply.field("contacts") if reply.ok else None
+    rows = list(found.values()) if isinstance(found, dict) else found
+    if not isinstance(rows, list):
+        return None
+    return rows if all(isinstance(row, dict) and isinstance(row.get("id"), int) for row in rows) else None
+
+
+def _address(contact: dict[str, Any]) -> str | None:
+    """Fields stand in groups, each with its value, and once more all together."""
+    fields = contact.get("fields")
+    if not isinstance(fields, dict):
+        return None
+    everything, core = fields.get("all"), fields.get("core")
+    found = everything.get("email") if isinstance(everything, dict) else None
+    if not isinstance(found, str) and isinstance(core, dict) and isinstance(core.get("email"), dict):
+        found = core["email"].get("value")
+    return found.strip().lower() if isinstance(found, str) else None
+
+
+def _done(reply: Reply, as_promised: bool, now: datetime) -> Outcome:
+    return garbage(reply) if reply.ok and not as_promised else outcome(reply, now)
+
+
+TARGET = Mautic
