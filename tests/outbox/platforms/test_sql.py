@@ -27,7 +27,7 @@ ADDRESSES = (USER, "o'neil@example.org", 'quo"ted@example.org', "100%s@example.o
 SUPPRESS = """
 INSERT INTO blocked (email, stream, reason, until, at) VALUES (:recipient, :stream, :reason, :until, :at)
 """
-RELEASE = "DELETE FROM blocked WHERE email = :recipient AND stream = :stream"
+RELEASE = "DELETE FROM blocked WHERE email = :recipient"
 TABLE = ("CREATE TABLE blocked (email VARCHAR(60) NOT NULL PRIMARY KEY, stream VARCHAR(64) NOT NULL, "
          "reason VARCHAR(64), until {time}, at {time} NOT NULL)")
 TIME = {"postgresql": "timestamptz", "mariadb": "datetime", "sqlite": "text"}

@@ -1,0 +1,294 @@
+"""A CSV file (RFC 4180): the list of who is suppressed as it stands, or every change that is made to it.
+
+Values that a spreadsheet would read as a formula are marked with an apostrophe, as OWASP's page "CSV Injection" advises
+(November 2026); it is taken off again when the file is read here.
+"""
+
+import csv
+import fcntl
+import os
+import re
+import stat
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from io import StringIO
+from pathlib import Path
+from time import monotonic, sleep  # noqa: TID251  (how long a lock is waited for, not what time it is)
+from typing import ClassVar
+
+from bounce_watcher.model.address import address_key
+from bounce_watcher.outbox.change import Change, Fate, Outcome
+from bounce_watcher.outbox.channel import Limits
+from bounce_watcher.outbox.columns import COLUMNS, spelled
+from bounce_watcher.outbox.pace import Pace
+from bounce_watcher.outbox.platform import Misfit, Page, Platform
+
+MODE = 0o640
+"""Of a file that is new; one that is there keeps its own."""
+
+LIST_COLUMNS = (
+    "recipient", "stream", "scope", "bounce_type", "reason", "status", "because", "at", "until", "sequence", "id",
+)
+
+_FORMULA = "=+-@＝＋－＠'"  # the apostrophe itself too, so that what is read is what was written
+_CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
+
+Row = Mapping[str, str]
+
+
+class Holds(StrEnum):
+    """What the file is."""
+
+    LIST = "list"        # one row for each who is suppressed now; replaced as a whole
+    CHANGES = "changes"  # one row for each change; only ever appended to
+
+
+@dataclass(frozen=True, kw_only=True)
+class Csv(Platform):
+    """`formula_safe` marks what a spreadsheet would calculate."""
+
+    file: Path
+    holds: Holds = Holds.LIST
+    formula_safe: bool = True
+
+    kind: ClassVar[str] = "csv"
+    limits: ClassVar[Limits] = Limits(batch=5000, release_batch=5000, concurrency=1)
+
+    def __post_init__(self) -> None:
+        if self.file.is_dir():
+            raise Misfit("file", "is a folder: name a file in it")
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        return LIST_COLUMNS if self.holds is Holds.LIST else COLUMNS
+
+    def connect(self) -> "CsvSession":
+        return CsvSession(self)
+
+    def rehearse(self, changes: Sequence[Change], now: datetime) -> str:
+        verb = "appended to" if self.holds is Holds.CHANGES else "put into" if changes[0].suppress else "taken out of"
+        return f"{verb} {self.file}:\n" + _text(self.columns, map(_row, changes), self.formula_safe)
+
+
+class NotOurs(Exception):
+    """The file can't be one of ours. The text says why and what to do."""
+
+
+class CsvSession:
+    """A `Session`. The file is opened for each batch, so it may be moved away at any time."""
+
+    def __init__(self, platform: Csv) -> None:
+        self._platform = platform
+        self._pace = Pace(platform.calls_a_second)
+
+    def suppress(self, changes: Sequence[Change], now: datetime) -> Sequence[Outcome]:
+        self._pace.wait()
+        return (self._write(changes),) * len(changes)
+
+    release = suppress  # each change tells which it is
+
+    def check(self, now: datetime) -> Outcome:
+        path = self._platform.file
+        try:
+            _, columns = _look_at(path, self._platform.columns)
+            if not os.access(path.resolve().parent, os.W_OK | os.X_OK):
+                raise PermissionError(0, f"this user may not write into {path.resolve().parent}")
+            if columns and not os.access(path, os.R_OK | os.W_OK):
+                raise PermissionError(0, "this user may not read and write it")
+        except (OSError, NotOurs) as error:
+            return self._later(error)
+        return Outcome(Fate.DONE, f"{path} may be written")
+
+    def page(self, cursor: str | None, now: datetime) -> Page:
+        raise NotImplementedError
+
+    def close(self) -> None:
+        pass
+
+    def _write(self, changes: Sequence[Change]) -> Outcome:
+        path = self._platform.file.resolve()  # a link keeps pointing there
+        write = _append if self._platform.holds is Holds.CHANGES else _merge
+        try:
+            with _locked(path.parent, self._platform.timeout):
+                write(path, changes, self._platform.formula_safe)
+        except (OSError, NotOurs) as error:
+            return self._later(error)
+        return Outcome(Fate.DONE, f"written to {path.name}")
+
+    def _later(self, error: Exception) -> Outcome:
+        words = (error.strerror or type(error).__name__) if isinstance(error, OSError) else str(error)
+        return Outcome(Fate.LATER, f"{self._platform.file}: {words}", whole=True)
+
+
+# ── the list ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+def _merge(path: Path, changes: Sequence[Change], formula_safe: bool) -> None:
+    """Puts a new file in place of the old one in a single step: who reads sees the one or the other, in a crash too."""
+    status, _ = _look_at(path, LIST_COLUMNS)
+    rows = _read(path, formula_safe) if status else {}
+    for change in changes:
+        row = _row(change)
+        if change.suppress:
+            rows[address_key(row["recipient"])] = row
+        else:
+            rows.pop(address_key(row["recipient"]), None)
+    _replace(path, _text(LIST_COLUMNS, rows.values(), formula_safe), status)
+
+
+def _read(path: Path, formula_safe: bool) -> dict[str, Row]:
+    with path.open(encoding="utf-8", newline="") as file:
+        try:
+            rows = [dict(zip(LIST_COLUMNS, map(_plain if formula_safe else str, row), strict=True))
+                    for row in list(csv.reader(file))[1:]]
+            return {address_key(row["recipient"]): row for row in rows}
+        except (ValueError, csv.Error):
+            raise NotOurs("holds rows that are not as they were written: mend them, or move the file away") from None
+
+
+def _replace(path: Path, text: str, old: os.stat_result | None) -> None:
+    draft = path.with_name(f".{path.name}.new")
+    draft.unlink(missing_ok=True)  # of a try that a crash ended
+    file = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    try:
+        if old:
+            with suppress(PermissionError):  # only root gives files away
+                os.fchown(file, old.st_uid, old.st_gid)
+        os.fchmod(file, stat.S_IMODE(old.st_mode) if old else MODE)
+        _write_all(file, text.encode())
+        os.fsync(file)
+    except BaseException:
+        draft.unlink(missing_ok=True)
+        raise
+    finally:
+        os.close(file)
+    draft.rename(path)
+    _sync_folder(path.parent)
+
+
+# ── the changes ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+def _append(path: Path, changes: Sequence[Change], formula_safe: bool) -> None:
+    """All rows or none: what a crash or a full disk left of a row is cut off."""
+    status, columns = _look_at(path, COLUMNS)
+    file = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        if status is None:
+            os.fchmod(file, MODE)
+        length = _whole_rows(file)
+        os.ftruncate(file, length)
+        text = _text(COLUMNS, map(_row, changes), formula_safe)
+        try:
+            _write_all(file, (text if not columns else text.partition("\n")[2]).encode())
+            os.fsync(file)
+        except OSError:
+            os.ftruncate(file, length)
+            raise
+    finally:
+        os.close(file)
+    if status is None:
+        _sync_folder(path.parent)
+
+
+def _whole_rows(file: int) -> int:
+    """The length of the file, in bytes, up to the end of its last whole row; no value holds a line break."""
+    end = os.fstat(file).st_size
+    while end:
+        begin = max(0, end - 65536)
+        found = os.pread(file, end - begin, begin).rfind(b"\n")
+        if found >= 0:
+            return begin + found + 1
+        end = begin
+    return 0
+
+
+# ── both ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+def _look_at(path: Path, columns: Sequence[str]) -> tuple[os.stat_result | None, bool]:
+    """What stands at `path`, None where nothing does, and whether it begins with `columns`.
+
+    Raises NotOurs for a file with something else in it: it would be lost.
+    """
+    try:
+        status = path.stat()
+    except FileNotFoundError:
+        return None, False
+    if not stat.S_ISREG(status.st_mode):
+        raise NotOurs("is no regular file: name another")
+    heading = _text(columns, (), formula_safe=False).encode()
+    with path.open("rb") as file:
+        beginning = file.read(len(heading))
+    if beginning and beginning != heading and not (b"\n" not in beginning and heading.startswith(beginning)):
+        raise NotOurs("does not begin with our columns, so it is another's: name another file, or move that one away")
+    return status, beginning == heading
+
+
+@contextmanager
+def _locked(folder: Path, timeout: timedelta) -> Iterator[None]:
+    """Of two processes one writes at a time. It is the folder that is locked: a file may be moved away meanwhile.
+
+    Raises TimeoutError.
+    """
+    end = monotonic() + timeout.total_seconds()
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        while not _lock(handle):
+            if monotonic() >= end:
+                raise TimeoutError(0, f"another process has locked its folder for {timeout.total_seconds():g} s")
+            sleep(0.02)
+        yield
+    finally:
+        os.close(handle)
+
+
+def _lock(handle: int) -> bool:
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _write_all(file: int, content: bytes) -> None:
+    view = memoryview(content)
+    while view:
+        view = view[os.write(file, view) :]
+
+
+def _sync_folder(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+# ── rows ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+def _row(change: Change) -> Row:
+    """Every value on one line, so that a line is a row to every tool."""
+    return {
+        name: _CONTROLS.sub(" ", "" if value is None else str(value)) for name, value in spelled(change).items()
+    }
+
+
+def _text(columns: Sequence[str], rows: Iterable[Row], formula_safe: bool) -> str:
+    out = StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(columns)
+    for row in rows:
+        writer.writerow([_marked(row[name]) if formula_safe else row[name] for name in columns])
+    return out.getvalue().encode("utf-8", "replace").decode()
+
+
+def _marked(value: str) -> str:
+    return f"'{value}" if value[:1] and value[0] in _FORMULA else value
+
+
+def _plain(value: str) -> str:
+    return value.removeprefix("'")
+
+
+TARGET = Csv
