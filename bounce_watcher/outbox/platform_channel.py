@@ -17,6 +17,12 @@ log = structlog.get_logger()
 PACED = timedelta(seconds=5)
 """No more calls are begun at once than a platform's pace lets through within this."""
 
+LONGEST = timedelta(minutes=5)
+"""What was under way when the service died waits no longer than this, even if it could have taken longer.
+
+Who does take longer loses the lease, and the changes are made once more: on a list that is no harm.
+"""
+
 _PUZZLED = "the answer could not be read; the log of this moment says why"
 
 
@@ -45,7 +51,7 @@ class PlatformChannel:
     def longest(self) -> timedelta:
         rate, calls = self._platform.calls_a_second, self._platform.limits.calls
         paced = timedelta(seconds=self.slots * calls / rate) if rate else timedelta(0)
-        return calls * self._platform.timeout + paced
+        return min(calls * self._platform.timeout + paced, LONGEST)
 
     def batches(self, items: Sequence[OutboxItem]) -> list[list[OutboxItem]]:
         open_ones: dict[Hashable, list[OutboxItem]] = {}

@@ -7,6 +7,7 @@ our own code: what a real platform would refuse, it refuses.
 import json
 import re
 import threading
+import time
 from abc import ABC, abstractmethod
 from base64 import b64decode
 from collections import deque
@@ -29,6 +30,8 @@ class Call:
     target: str
     headers: Mapping[str, str]
     body: bytes
+    at: float = 0.0
+    """In seconds of the monotonic clock."""
 
     @property
     def path(self) -> str:
@@ -161,7 +164,7 @@ def serving(vendor: Vendor) -> Iterator[Vendor]:
         def _any(self) -> None:
             body = self.rfile.read(int(self.headers.get("content-length") or 0))
             headers = {name.lower(): value for name, value in self.headers.items()}
-            answer = vendor.take(Call(self.command, self.path, headers, body))
+            answer = vendor.take(Call(self.command, self.path, headers, body, time.monotonic()))
             if answer.hang:
                 closing.wait(answer.hang)
             if answer.disconnect or closing.is_set():

@@ -1,0 +1,99 @@
+"""A hundred thousand suppressions for a platform, by a service that is killed five times on the way."""
+
+import random
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from bounce_watcher.ledger.filters import OutboxFilter
+from bounce_watcher.model.ledger import OutboxState
+from tests.integration.house import wait_until
+from tests.outbox.platforms.desk import Desk, configuration, desk_of
+from tests.outbox.platforms.vendor import Vendor, serving
+from tests.outbox.platforms.vendors import vendor_classes
+
+KILLS = 5
+PACE = 50
+"""Calls a second."""
+MOST_MEMORY = 250 * 1024
+"""KiB that the service may take at most, whatever waits: what it leases at once is bounded."""
+
+
+@contextmanager
+def service(config: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """The real service, killed at the end of the block without a chance to finish anything."""
+    with (config.parent / "log").open("ab") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "bounce_watcher", "-c", str(config), "run"], stdout=log, stderr=log
+        )
+    try:
+        yield process
+        assert process.poll() is None, (config.parent / "log").read_text()
+    finally:
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+
+
+def peak(process: subprocess.Popen[bytes]) -> int:
+    """KiB of memory at most so far."""
+    status = Path(f"/proc/{process.pid}/status").read_text()
+    return int(status.partition("VmHWM:")[2].split()[0])
+
+
+def change_minds(desk: Desk, addresses: list[str], chosen: random.Random, wanted: set[str]) -> None:
+    """Some are released, and some of these suppressed once more."""
+    released = chosen.sample(addresses, 40)
+    desk.release(*[address for address in released if address in wanted])
+    again = [address for address in released if chosen.random() < 0.5]
+    desk.suppress(*again)
+    wanted -= set(released)
+    wanted |= set(again)
+
+
+def delivered_while_killed(vendor: Vendor, folder: Path, count: int, more: str) -> int:
+    """Everything is on the vendor's list in the end, as it was decided last. Returns the peak of memory in KiB."""
+    settings = configuration(vendor.kind, vendor.keys(), vendor.url, folder, more=f'timeout = "1s"\n{more}')
+    chosen, most = random.Random(count), 0
+    addresses = [f"user{number:06}@example.org" for number in range(count)]
+    wanted = set(addresses)
+    vendor.prepare(*addresses)
+    with desk_of(settings) as desk:
+        desk.suppress(*addresses)
+        for goal in sorted(chosen.randrange(count // 20, count * 9 // 10) for _ in range(KILLS)):
+            with service(folder / "config.toml") as process:
+                wait_until(lambda goal=goal: len(vendor.listed) >= goal, 300, f"{goal} on the list")  # type: ignore[misc]
+                most = max(most, peak(process))
+            change_minds(desk, addresses, chosen, wanted)
+        with service(folder / "config.toml") as process:
+            wait_until(lambda: not _is_due(desk), 300, "nothing is due")
+            most = max(most, peak(process))
+        assert {item.state for item in desk.ledger.outbox()} == {OutboxState.DELIVERED, OutboxState.SUPERSEDED}
+    assert vendor.listed == wanted
+    return most
+
+
+def _is_due(desk: Desk) -> bool:
+    return any(desk.ledger.outbox(OutboxFilter(OutboxState.DUE, None, None, 1)))
+
+
+@pytest.mark.timeout(900)
+def test_a_hundred_thousand_in_batches_of_a_thousand(tmp_path: Path) -> None:
+    with serving(vendor_classes()["mailgun"]()) as vendor:
+        assert delivered_while_killed(vendor, tmp_path, 100_000, "rate = 1000") < MOST_MEMORY
+        sizes = [len(call.json) for call in vendor.calls if call.method == "POST" and isinstance(call.json, list)]
+        assert max(sizes) == 1000
+
+
+@pytest.mark.timeout(900)
+def test_single_calls_within_the_pace_that_was_asked_for(tmp_path: Path) -> None:
+    with serving(vendor_classes()["ses"]()) as vendor:
+        assert delivered_while_killed(vendor, tmp_path, 1000, f"rate = {PACE}") < MOST_MEMORY
+        times = [call.at for call in vendor.calls]
+        most = max(sum(start <= at < start + 1 for at in times[index : index + 3 * PACE])
+                   for index, start in enumerate(times))
+        assert most <= PACE * 1.2 + 1, "calls within one second"
