@@ -308,7 +308,7 @@ class Disposition(StrEnum):
 class Attempt:
     """The outcome of one try. `next_attempt_at` is set for RETRY only. `answer` is one line without secrets.
 
-    `leave_alone` is set where the target failed as a whole: for how long it asked to be left alone, 0 if it did not ask.
+    `leave_alone` is set where the target failed as a whole: for how long it asked to be left alone, else 0.
     """
 
     disposition: Disposition

@@ -118,7 +118,8 @@ def test_a_report_that_names_nobody_is_of_the_one_recipient_of_its_message(ledge
     event = only(ledger)
     assert (event.recipient, event.evidence, event.stream) == ("Who@example.org", Evidence.KNOWN_MESSAGE, "news")
     again = record(ledger, page(report))  # the same report read again
-    assert (again.events, again.named) == (0, {report.message_digest})
+    assert again.events == 0
+    assert again.named == {report.message_digest}
 
 
 def test_a_report_that_names_somebody_needs_no_name(ledger: Ledger) -> None:
