@@ -54,9 +54,9 @@ def _suppress_and_release(ledger: Ledger) -> None:
     lambda ledger: list(ledger.outbox(OutboxFilter(recipient=USER))),
     lambda ledger: ledger.retry(START, ids=["msg"]),
     lambda ledger: ledger.discard(ids=["msg"]),
-], ids=["record", "send", "suppress and release", "lease for a list", "thin", "next_due",
-        "expire", "end of waits", "purge", "recipients", "message", "events of a recipient", "last events of a recipient", "events since", "suppressions of a recipient",
-        "outbox of a recipient", "retry", "discard"])
+], ids=["record", "send", "suppress and release", "lease for a list", "thin", "next_due", "expire", "end of waits",
+        "purge", "recipients", "message", "events of a recipient", "last events of a recipient", "events since",
+        "suppressions of a recipient", "outbox of a recipient", "retry", "discard"])
 def test_no_statement_scans_a_table(tmp_path: Path, work: Callable[[Ledger], object]) -> None:
     engine = open_engine(f"sqlite:///{tmp_path}/ledger.db")
     ledger = Ledger(engine)
