@@ -29,7 +29,7 @@ class House:
     mailbox_keys: str = ""
     webhook_keys: str = f"events = {ALL_EVENTS}"
     more: str = ""
-    guarded: bool = False
+    guarded: bool = True
     processes: list[subprocess.Popen[str]] = field(default_factory=list)
 
     @property

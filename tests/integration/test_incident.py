@@ -54,7 +54,6 @@ def told(house: House) -> Counter[str]:
 @pytest.fixture
 def watched(house: House) -> House:
     house.webhook_keys = f"events = {EVENTS}"
-    house.guarded = True
     house.configure()
     return house
 
@@ -84,6 +83,37 @@ def test_nobody_is_suppressed_in_an_outage_and_all_is_right_a_day_later(watched:
     assert told(watched)["recipient.suppressed"] == 20
     (alert,) = watched.rows("alerts", "list")
     assert (alert["state"], alert["released"], alert["confirmed"]) == ("cleared", GOOD, 0)
+
+
+def test_what_may_be_the_beginning_of_an_outage_is_told_an_hour_later(watched: House) -> None:
+    start = now() - timedelta(minutes=30)
+    ordinary_days(watched, start)
+    outage(watched, (f"gone{number}" for number in range(7)), start, timedelta(minutes=7))
+    watched.call("poll")
+    assert states(watched) == Counter(suppressed=20 + 3, pending=4)
+    assert (told(watched)["recipient.suppressed"], told(watched)["alert.raised"]) == (20 + 3, 0)
+    (shown,) = watched.rows("recipients", "show", f"gone6@{DOMAIN}")
+    assert "; waiting: 7 new hard bounces of provider bigmail.example within 3 h; usual 2, alarm from 10; waits for " \
+        "it until " in shown["because"]
+
+    with Ledger.connect(watched.database_url) as ledger:  # what the service does each minute, an hour later
+        assert ledger.end_waits(start + 2 * HOUR, HOUR, announcer(load(watched.config))) == 4
+    assert states(watched) == Counter(suppressed=27)
+    due = [row["recipient"] for row in watched.outbox() if row["state"] == "due"]
+    assert due == [f"gone{number}@{DOMAIN}" for number in range(3, 7)]
+
+
+def test_an_hour_that_passed_before_the_mail_was_read_has_passed(watched: House) -> None:
+    start = now() - 2 * HOUR
+    ordinary_days(watched, start)
+    outage(watched, (f"gone{number}" for number in range(7)), start, timedelta(minutes=7))
+    watched.call("poll")
+    assert states(watched) == Counter(suppressed=27)
+    assert told(watched) == Counter({"recipient.suppressed": 27, "bounce.recorded": 27})
+    (shown,) = watched.rows("recipients", "show", f"gone6@{DOMAIN}")
+    assert [step["state"] for step in shown["course"]] == ["pending", "suppressed"]
+    assert shown["because"].startswith("1 of 1: invalid recipient on ")
+    assert "waiting" not in shown["because"]
 
 
 def tomorrow(house: House) -> None:
