@@ -320,7 +320,7 @@ class SqlSession:
             connection.rollback()
             return f"{self._platform.place()} takes the statements"
 
-        return self._transact(look)
+        return self._transact(look, 1)
 
     def page(self, cursor: str | None, now: datetime) -> Page:
         raise NotImplementedError
@@ -343,7 +343,7 @@ class SqlSession:
                 found.append(self._one(connection, statement, change))
             return ""
 
-        whole = self._transact(all_of_them)
+        whole = self._transact(all_of_them, len(changes))
         return found if whole.fate is Fate.DONE else [whole] * len(changes)
 
     def _one(self, connection: Connection, statement: str, change: Change) -> Outcome:
@@ -363,8 +363,11 @@ class SqlSession:
             return Outcome(Fate.REFUSED, "the address holds characters that are none")
         return Outcome(Fate.DONE, _counted(rows))
 
-    def _transact(self, work: Callable[[Connection, _Watch], str]) -> Outcome:
-        """All of `work` is committed, or nothing and it is for later."""
+    def _transact(self, work: Callable[[Connection, _Watch], str], size: int) -> Outcome:
+        """All of `work` for `size` changes is committed, or nothing and it is for later.
+
+        A constraint that the database looks at in the end only does not tell which of them it was: SPLIT.
+        """
         self._pace.wait()
         with self._watched() as watch:
             try:
@@ -373,8 +376,12 @@ class SqlSession:
                     told = work(connection, watch)
                 return Outcome(Fate.DONE, told)
             except (SQLAlchemyError, OSError, _TooManyRows) as error:
-                why = f"not done within {self._platform.timeout.total_seconds():g} s" if watch.is_over else ""
-                return Outcome(Fate.LATER, why or self._told(error), whole=True)
+                if watch.is_over:
+                    told = f"not done within {self._platform.timeout.total_seconds():g} s"
+                    return Outcome(Fate.LATER, told, whole=True)
+                if type(error).__name__ in _ABOUT_ONE:
+                    return Outcome(Fate.SPLIT if size > 1 else Fate.LATER, self._told(error))
+                return Outcome(Fate.LATER, self._told(error), whole=True)
 
     @contextmanager
     def _watched(self) -> Iterator[_Watch]:

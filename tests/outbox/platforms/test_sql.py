@@ -191,6 +191,20 @@ def test_a_row_that_stands_in_the_way_waits_alone(shop: Shop, desk: Desk) -> Non
     assert desk.states() == {OutboxState.DELIVERED}
 
 
+def test_a_constraint_that_is_looked_at_in_the_end_holds_up_one_alone(postgres_url: str, tmp_path: Path) -> None:
+    shop = on_postgresql(postgres_url)
+    shop.run(TABLE.format(time="timestamptz"), "ALTER TABLE blocked DROP CONSTRAINT blocked_pkey",
+             "ALTER TABLE blocked ADD UNIQUE (email) DEFERRABLE INITIALLY DEFERRED",
+             f"INSERT INTO blocked (email, stream, at) VALUES ('{USER}', 'other', now())")
+    others = {f"user{number}@example.org" for number in range(9)}
+    with desk_for(shop, tmp_path) as desk:
+        desk.suppress(*others, USER)
+        desk.send(rounds=3)
+        (waiting,) = desk.items(OutboxState.DUE)
+        assert waiting.recipient == USER
+    assert shop.blocked == {USER, *others}
+
+
 @pytest.mark.parametrize(
     "suppress",
     [
