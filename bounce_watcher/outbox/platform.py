@@ -214,3 +214,12 @@ def garbage(reply: Reply) -> Outcome:
 def for_each(found: Outcome, changes: Sequence[Change]) -> tuple[Outcome, ...]:
     """The same outcome for all of one call."""
     return (found,) * len(changes)
+
+
+def moment(text: object) -> datetime | None:
+    """A time as most APIs write it (ISO 8601 with an offset); None where it is none or does not tell its offset."""
+    try:
+        found = datetime.fromisoformat(text) if isinstance(text, str) else None
+    except ValueError:
+        return None
+    return found if found and found.tzinfo else None

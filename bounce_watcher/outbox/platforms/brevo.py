@@ -15,7 +15,18 @@ from pydantic import SecretStr
 from bounce_watcher.outbox.change import Change, Fate, Outcome
 from bounce_watcher.outbox.channel import Limits
 from bounce_watcher.outbox.exchange import Conversation, Reply, Request, address_of
-from bounce_watcher.outbox.platform import HttpPlatform, Listed, Misfit, Page, garbage, later, outcome, refused, unread
+from bounce_watcher.outbox.platform import (
+    HttpPlatform,
+    Listed,
+    Misfit,
+    Page,
+    garbage,
+    later,
+    moment,
+    outcome,
+    refused,
+    unread,
+)
 
 PAGE_SIZE = 500
 MAX_PAGE = 8 * 1024 * 1024
@@ -82,7 +93,7 @@ class Brevo(HttpPlatform):
         if not isinstance(rows, list):
             raise unread(reply, self)
         entries = tuple(
-            Listed(row["email"], "emailBlacklisted", _moment(row.get("modifiedAt"))) for row in rows if _is_stopped(row)
+            Listed(row["email"], "emailBlacklisted", moment(row.get("modifiedAt"))) for row in rows if _is_stopped(row)
         )
         return Page(entries, str(offset + PAGE_SIZE) if len(rows) == PAGE_SIZE else None)
 
@@ -120,14 +131,6 @@ def _failed(reply: Reply, now: datetime) -> Outcome:
 
 def _is_stopped(row: Any) -> bool:
     return isinstance(row, dict) and row.get("emailBlacklisted") is True and isinstance(row.get("email"), str)
-
-
-def _moment(value: object) -> datetime | None:
-    try:
-        found = datetime.fromisoformat(value) if isinstance(value, str) else None
-    except ValueError:
-        return None
-    return found if found and found.tzinfo else None
 
 
 TARGET = Brevo

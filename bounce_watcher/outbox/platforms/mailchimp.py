@@ -27,6 +27,7 @@ from bounce_watcher.outbox.platform import (
     for_each,
     garbage,
     later,
+    moment,
     outcome,
     refused,
     unread,
@@ -123,7 +124,11 @@ class Mailchimp(HttpPlatform):
         rows = reply.field("members") if reply.ok else None
         if not isinstance(rows, list):
             raise unread(reply, self)
-        entries = tuple(_listed(row, status) for row in rows if isinstance(row, dict) and row.get("email_address"))
+        entries = tuple(
+            Listed(row["email_address"], status, moment(row.get("last_changed")))
+            for row in rows
+            if isinstance(row, dict) and row.get("email_address")
+        )
         return Page(entries, _next(status, int(start), len(rows)))
 
     def _stopped_as(self, change: Change) -> str:
@@ -216,15 +221,6 @@ def _is_audience(reply: Reply, now: datetime) -> Outcome:
     if reply.ok:
         return outcome(reply, now) if isinstance(reply.field("id"), str) else garbage(reply)
     return later(reply, now)
-
-
-def _listed(row: dict[str, Any], status: str) -> Listed:
-    changed = row.get("last_changed")
-    try:
-        since = datetime.fromisoformat(changed) if isinstance(changed, str) else None
-    except ValueError:
-        since = None
-    return Listed(str(row["email_address"]), status, since if since and since.tzinfo else None)
 
 
 def _next(status: str, start: int, found: int) -> str | None:

@@ -16,7 +16,7 @@ from pydantic import SecretStr
 from bounce_watcher.outbox.change import Change, Fate, Outcome
 from bounce_watcher.outbox.channel import Limits
 from bounce_watcher.outbox.exchange import Conversation, Reply, Request, address_of, basic
-from bounce_watcher.outbox.platform import HttpPlatform, Listed, Page, garbage, outcome, unread
+from bounce_watcher.outbox.platform import HttpPlatform, Listed, Page, garbage, moment, outcome, unread
 
 PAGE_SIZE = 1000
 MAX_PAGE = 8 * 1024 * 1024
@@ -68,7 +68,7 @@ class Mailjet(HttpPlatform):
         if not reply.ok or rows is None:
             raise unread(reply, self)
         entries = tuple(
-            Listed(row["Email"], "excluded", _moment(row.get("ExclusionFromCampaignsUpdatedAt")))
+            Listed(row["Email"], "excluded", moment(row.get("ExclusionFromCampaignsUpdatedAt")))
             for row in rows
             if row.get(_EXCLUDED) is True and isinstance(row.get("Email"), str)
         )
@@ -98,14 +98,6 @@ def _set(reply: Reply, now: datetime, *, excluded: bool) -> Outcome:
 def _is_absent(reply: Reply) -> bool:
     """Whether Mailjet itself says that there is no such contact, and not whatever else may stand at a wrong url."""
     return reply.status == 404 and isinstance(reply.field("ErrorMessage"), str)
-
-
-def _moment(value: object) -> datetime | None:
-    try:
-        found = datetime.fromisoformat(value) if isinstance(value, str) else None
-    except ValueError:
-        return None
-    return found if found and found.tzinfo else None
 
 
 TARGET = Mailjet

@@ -15,7 +15,7 @@ from pydantic import SecretStr
 from bounce_watcher.outbox.change import Change, Fate, Outcome
 from bounce_watcher.outbox.channel import Limits
 from bounce_watcher.outbox.exchange import Conversation, Reply, Request, address_of
-from bounce_watcher.outbox.platform import HttpPlatform, Listed, Page, for_each, garbage, later, outcome, unread
+from bounce_watcher.outbox.platform import HttpPlatform, Listed, Page, for_each, garbage, later, moment, outcome, unread
 
 PAGE_SIZE = 100
 
@@ -49,7 +49,7 @@ class Resend(HttpPlatform):
         if not reply.ok or rows is None:
             raise unread(reply, self)
         entries = tuple(
-            Listed(row["email"], row.get("origin"), _moment(row.get("created_at"))) for row in rows if row.get("email")
+            Listed(row["email"], row.get("origin"), moment(row.get("created_at"))) for row in rows if row.get("email")
         )
         return Page(entries, rows[-1].get("id") if rows and reply.field("has_more") is True else None)
 
@@ -98,14 +98,6 @@ def _failed(reply: Reply, now: datetime, size: int = 1) -> Outcome:
     if reply.status != 429 or reply.retry_after or not (reset.isascii() and reset.isdecimal()):
         return outcome(reply, now, size)
     return later(reply, now, wait=timedelta(seconds=min(int(reset[:9]), 3600)))
-
-
-def _moment(value: object) -> datetime | None:
-    try:
-        found = datetime.fromisoformat(value) if isinstance(value, str) else None
-    except ValueError:
-        return None
-    return found if found and found.tzinfo else None
 
 
 TARGET = Resend

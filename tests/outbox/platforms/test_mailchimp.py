@@ -1,6 +1,7 @@
 """What is Mailchimp's own: the data centre, refusals inside a 200, and whom a release may subscribe."""
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,8 @@ import pytest
 from bounce_watcher.config.loading import parse
 from bounce_watcher.model.errors import ConfigError
 from bounce_watcher.model.ledger import COMPLAINT_REASON, OutboxState
-from tests.outbox.platforms.desk import Desk, configuration, desk_of
+from bounce_watcher.outbox.platform import Listed
+from tests.outbox.platforms.desk import Desk, configuration, desk_of, now
 from tests.outbox.platforms.vendor import Answer, serving
 from tests.outbox.platforms.vendors.mailchimp import ABSENT, AUDIENCE, Mailchimp
 
@@ -128,3 +130,18 @@ def test_words_of_its_own_for_bounces_but_never_for_complaints(vendor: Mailchimp
         assert dead.recipient == USER
         assert "only they themselves can subscribe again" in (dead.last_answer or "")
         assert vendor.status(OTHER) == "pending"
+
+
+def test_its_list_tells_each_status_and_since_when(desk: Desk, vendor: Mailchimp) -> None:
+    vendor.set(USER, "cleaned")
+    vendor.set(OTHER, "unsubscribed")
+    vendor.set("reader@example.org", "subscribed")
+    session = desk.platform.connect()
+    try:
+        first = session.page(None, now())
+        second = session.page(first.cursor, now())
+    finally:
+        session.close()
+    since = datetime(2024, 3, 1, 10, tzinfo=UTC)
+    assert first.entries == (Listed(OTHER, "unsubscribed", since),)
+    assert (second.entries, second.cursor) == ((Listed(USER, "cleaned", since),), None)
