@@ -5,8 +5,9 @@ the answers is tried without a network, and shown by `--dry-run` without being s
 """
 
 import json
-from base64 import b64encode
+from base64 import b64decode, b64encode
 from collections.abc import Generator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 from urllib.parse import quote, urlencode
@@ -59,7 +60,8 @@ class Request:
 
     def secrets(self) -> set[str]:
         """Every secret in it, so that an answer that repeats one can be shown without."""
-        return {value for value in _revealed((*self.headers.values(), self.form, self.document)) if value}
+        whole = _revealed((*self.headers.values(), self.form, self.document))
+        return {value for value in (*whole, *(part for each in whole for part in _credentials(each))) if value}
 
     def shown(self) -> str:
         """As it would go over the wire, for a person, secrets masked."""
@@ -153,6 +155,20 @@ def _to_json(document: object, *, masked: bool) -> bytes:
         raise TypeError(f"{type(value).__name__} is no JSON")
 
     return json.dumps(document, ensure_ascii=False, separators=(",", ":"), default=reveal).encode("utf-8", "replace")
+
+
+def _credentials(value: str) -> list[str]:
+    """What of an Authorization header's value is worth as much as the whole: a token, a password."""
+    scheme, _, token = value.partition(" ")
+    match scheme:
+        case "Bearer":
+            return [token]
+        case "Basic":
+            with suppress(ValueError):
+                return [token, b64decode(token).decode().partition(":")[2]]
+            return [token]
+        case _:
+            return []
 
 
 def _revealed(value: object) -> list[str]:

@@ -14,7 +14,7 @@ from pydantic import SecretStr
 
 from bounce_watcher.outbox.client import HttpClient
 from bounce_watcher.outbox.deadline import DeadlineTransport
-from bounce_watcher.outbox.exchange import MASK, Reply, Request, address_of, masked
+from bounce_watcher.outbox.exchange import MASK, Reply, Request, address_of, basic, masked
 from bounce_watcher.outbox.reach import Reach
 from tests.outbox.platforms.vendor import Answer, Call, Vendor, serving
 
@@ -54,6 +54,22 @@ EVERYWHERE = [
     Request("POST", BASE, {"X-Key": KEY}, form={"key": KEY, "email": "a+b@x.example"}),
     Request("PUT", BASE, {"x-key": KEY}, content=b"raw"),
 ]
+
+
+@pytest.mark.parametrize(
+    ("value", "secrets"),
+    [
+        (basic("me", KEY), {"k3y-that-nobody-may-see", "bWU6azN5LXRoYXQtbm9ib2R5LW1heS1zZWU="}),
+        (SecretStr("Bearer t0ken"), {"t0ken"}),
+        (SecretStr("Basic no-base64!"), {"no-base64!"}),
+        (SecretStr("Basic /w=="), {"/w=="}),
+    ],
+)
+def test_what_a_header_is_made_of_is_as_secret_as_the_header(value: SecretStr, secrets: set[str]) -> None:
+    request = Request("GET", BASE, {"authorization": value})
+    assert request.secrets() == secrets | {value.get_secret_value()}
+    for secret in request.secrets():
+        assert secret not in masked(f"not {secret}!", request.secrets())
 
 
 @pytest.mark.parametrize("request_", EVERYWHERE)

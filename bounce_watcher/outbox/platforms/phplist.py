@@ -1,0 +1,120 @@
+"""phpList: its blacklist, over REST API v2.
+
+The source (`phpList/rest-api`: BlacklistController.php, `phpList/core`: SubscriberBlacklistManager.php and
+Authentication.php of April 2026), read in November 2026; https://www.phplist.org/manual/books/phplist-rest-api tells
+little of it. All calls of the blacklist are marked beta there, and what is promised of a removal (200) differs from
+what is written (204): both are taken. Uncertain: the names of the fields of a login, and which fields the answer to an
+addition has beside the address.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import ClassVar
+
+from pydantic import SecretStr
+
+from bounce_watcher.outbox.change import Change, Fate, Outcome
+from bounce_watcher.outbox.channel import Limits
+from bounce_watcher.outbox.exchange import Conversation, Reply, Request, address_of, basic
+from bounce_watcher.outbox.platform import HttpPlatform, for_each, garbage, later, needs_url, outcome, refused
+
+BATCH = 20
+"""A login serves so many. There is no call that takes several addresses."""
+
+_MARK = "bounce_watcher: "
+"""What our reasons begin with: by it an opt-out of the subscriber's own is told from ours."""
+
+_NOBODY = "nobody@example.com"
+"""A look at whether this is blacklisted proves that we may use the blacklist."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Login:
+    number: int
+    key: SecretStr
+
+
+_Act = Callable[[_Login, Change, datetime], Conversation[Outcome]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class PhpList(HttpPlatform):
+    """`user` and `password` are those of an administrator with the privilege Subscribers."""
+
+    user: str = field(metadata={"example": '"bounces"'})
+    password: SecretStr
+
+    kind: ClassVar[str] = "phplist"
+    limits: ClassVar[Limits] = Limits(batch=BATCH, release_batch=BATCH, concurrency=1, calls=2 + 2 * BATCH)
+
+    def __post_init__(self) -> None:
+        needs_url(self, "https://lists.example.org")
+
+    def suppress(self, changes: Sequence[Change], now: datetime) -> Conversation[Sequence[Outcome]]:
+        return (yield from self._each(changes, self._add, now))
+
+    def release(self, changes: Sequence[Change], now: datetime) -> Conversation[Sequence[Outcome]]:
+        return (yield from self._each(changes, self._remove, now))
+
+    def check(self, now: datetime) -> Conversation[Outcome]:
+        login = yield from self._log_in(now)
+        if isinstance(login, Outcome):
+            return login
+        reply = yield self._request(login, "GET", "blacklist", "check", _NOBODY)
+        yield self._log_out(login)
+        return _done(reply, isinstance(reply.field("blacklisted"), bool), now)
+
+    def _each(self, changes: Sequence[Change], act: _Act, now: datetime) -> Conversation[Sequence[Outcome]]:
+        """One after the other, and none behind a failure of phpList as a whole."""
+        login = yield from self._log_in(now)
+        if isinstance(login, Outcome):
+            return for_each(login, changes)
+        found: list[Outcome] = []
+        for change in changes:
+            if found and found[-1].whole:
+                found.append(found[-1])
+            else:
+                found.append((yield from act(login, change, now)))
+        yield self._log_out(login)
+        return tuple(found)
+
+    def _log_in(self, now: datetime) -> Conversation[_Login | Outcome]:
+        document = {"login_name": self.user, "password": self.password}
+        reply = yield Request("POST", address_of(self.url, "api", "v2", "sessions"), document=document)
+        number, key = reply.field("id"), reply.field("key")
+        if reply.ok and isinstance(number, int) and isinstance(key, str) and key:
+            return _Login(number, SecretStr(key))
+        return garbage(reply) if reply.ok else later(reply, now)
+
+    def _log_out(self, login: _Login) -> Request:
+        """What it answers does not matter: a session ends by itself as well."""
+        return self._request(login, "DELETE", "sessions", str(login.number))
+
+    def _add(self, login: _Login, change: Change, now: datetime) -> Conversation[Outcome]:
+        entry = {"email": change.recipient, "reason": _MARK + (change.reason or change.bounce_type or "suppressed")}
+        reply = yield self._request(login, "POST", "blacklist", "add", document=entry)
+        return _done(reply, isinstance(reply.field("email"), str), now)
+
+    def _remove(self, login: _Login, change: Change, now: datetime) -> Conversation[Outcome]:
+        reply = yield self._request(login, "GET", "blacklist", "info", change.recipient)
+        if reply.status == 404 and reply.field("error") is not None:
+            return Outcome(Fate.DONE, f"{reply.text} (was not on the list)")
+        reason = reply.field("reason")
+        if not reply.ok or reply.field("email") is None:
+            return _done(reply, False, now)
+        if not str(reason or "").startswith(_MARK):
+            return refused(reply, "blacklisted by phpList or by the subscriber, not by us; only a person may undo that")
+        reply = yield self._request(login, "DELETE", "blacklist", "remove", change.recipient)
+        return _done(reply, reply.status == 204 or reply.field("success") is True, now)
+
+    def _request(self, login: _Login, method: str, *path: str, document: object = None) -> Request:
+        headers = {"authorization": basic("session", login.key)}
+        return Request(method, address_of(self.url, "api", "v2", *path), headers, document)
+
+
+def _done(reply: Reply, as_promised: bool, now: datetime) -> Outcome:
+    return garbage(reply) if reply.ok and not as_promised else outcome(reply, now)
+
+
+TARGET = PhpList
