@@ -52,7 +52,7 @@ class Ses(Vendor):
     troubles: ClassVar = {
         "bad address": Trouble(_error(400, "BadRequestException", "Invalid email address"), dead=True),
         "a namespace before, a URL behind": Trouble(
-            _error(400, "com.amazonaws.sesv2#BadRequestException:http://internal.example.com/", "Invalid"), dead=True
+            _error(400, "com.amazonaws.sesv2#ThrottlingException:http://internal.example.com/", "Rate exceeded")
         ),
         "too many": Trouble(_error(429, "TooManyRequestsException", "slow down")),
         "too many, as all of AWS says it": Trouble(_error(400, "ThrottlingException", "Rate exceeded")),
