@@ -181,8 +181,8 @@ def retry(
         found = ledger.retry(utcnow(), ids=chosen, target=target, everything=everything, state=state, since=begin)
     _refuse_nothing(chosen, found)
     say(f"{count(found, _THING)} due again, for the next poll to send")
-    if target is not None:
-        say(f"{target_named(settings, target).label} is in use, whatever it answered before")
+    if target in {webhook.name for webhook in settings.webhooks}:
+        say(f"webhook {target} is in use, whatever it answered before")
 
 
 @commands.command(epilog=example("outbox discard --target old-platform --dry-run"))

@@ -24,7 +24,7 @@ from bounce_watcher.ledger.forget import is_forgotten, names
 from bounce_watcher.ledger.statements import IS_DUE, KEYS, Key, chunks
 from bounce_watcher.ledger.tables import OUTBOX, RECIPIENT, SUPPRESSION
 from bounce_watcher.ledger.types import recipient_key, storable
-from bounce_watcher.model.ledger import By, NoticeType, OutboxState, Scope, State
+from bounce_watcher.model.ledger import By, NoticeType, OutboxState, Scope, State, SuppressionSource
 
 SETTLES = timedelta(hours=1)
 """So long a list there may still show whom it was told to release: platforms answer before all of them has heard."""
@@ -48,7 +48,9 @@ _RELEASED = (
     .where(RECIPIENT.c.recipient_key.in_(KEYS))
     .group_by(RECIPIENT.c.recipient_key)
 )
-_STANDING = select(SUPPRESSION.c.recipient_key, SUPPRESSION.c.state).where(SUPPRESSION.c.recipient_key.in_(KEYS))
+_STANDING = select(
+    SUPPRESSION.c.recipient_key, SUPPRESSION.c.state, SUPPRESSION.c.source, SUPPRESSION.c.because
+).where(SUPPRESSION.c.recipient_key.in_(KEYS))
 
 
 class Case(StrEnum):
@@ -58,6 +60,7 @@ class Case(StrEnum):
     MISSING = "missing"        # suppressed here, and not there
     DEAD = "dead"              # so, and the target refused it for good, or it was given up
     FORGOTTEN = "forgotten"    # so, but its address is known no longer
+    WITHDRAWN = "withdrawn"    # so, because it stood there once, and it does no longer
     THEIRS = "theirs"          # it stands there, and not from us
     LEFT_OVER = "left_over"    # we put it there and released it, which the target never took
     LATELY = "lately"          # the target has just taken our release
@@ -69,6 +72,11 @@ MENDS: Mapping[Case, Side] = {
     Case.MISSING: Side.THERE, Case.DEAD: Side.THERE, Case.LEFT_OVER: Side.THERE, Case.THEIRS: Side.HERE,
 }
 """Where each is mended; of what does not stand here nothing is mended."""
+
+
+def because_of_list(target: str, reason: str | None = None) -> str:
+    """Why an address is suppressed here that was found on the list of a platform. `reason` is the platform's word."""
+    return f"on the list of platform {target}" + (f": {reason}" if reason else "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,11 +132,15 @@ class _Notice(NamedTuple):
 
 
 class _Known(NamedTuple):
-    """What the ledger knows of one key: what the target was told, in order; when it was released; how it stands."""
+    """What the ledger knows of one key: what the target was told, in order; when it was released; how it stands.
+
+    `is_theirs`: all that suppresses it here is that it once stood on the list there.
+    """
 
     notices: Sequence[_Notice]
     released_at: datetime | None
     standing: frozenset[str]
+    is_theirs: bool
 
     @property
     def put(self) -> _Notice | None:
@@ -241,6 +253,7 @@ class Mirror:
     def _known(self, keys: Sequence[str]) -> Mapping[str, _Known]:
         notices: dict[str, list[_Notice]] = defaultdict(list)
         standing: dict[str, set[str]] = defaultdict(set)
+        ours: set[str] = set()
         released: dict[str, datetime | None] = {}
         with reading(self._engine) as connection:
             for part in chunks(keys):
@@ -250,9 +263,17 @@ class Mirror:
                         row.last_answer,
                     ))
                 released.update((key, at) for key, at in connection.execute(_RELEASED, {"keys": part}))
-                for key, state in connection.execute(_STANDING, {"keys": part}):
+                for key, state, source, because in connection.execute(_STANDING, {"keys": part}):
                     standing[key].add(state)
-        return {key: _Known(notices[key], released.get(key), frozenset(standing[key])) for key in keys}
+                    if not self._is_from_there(source, because):
+                        ours.add(key)
+        return {
+            key: _Known(notices[key], released.get(key), frozenset(standing[key]), key not in ours) for key in keys
+        }
+
+    def _is_from_there(self, source: str, because: str) -> bool:
+        told = because_of_list(self._target)
+        return source == SuppressionSource.PLATFORM and (because == told or because.startswith(f"{told}: "))
 
     def _is_moving(self, known: _Known, moving: bool, *, suppresses: bool) -> bool:
         """Whether a state of this kind was decided, or on its way, when the lists were read."""
@@ -270,6 +291,8 @@ class Mirror:
     def _why_not_there(self, entry: Entry, known: _Known, moving: bool) -> _Why:
         if is_forgotten(entry.address):
             return _Why(Case.FORGOTTEN, "its address was erased: nobody can tell it")
+        if known.is_theirs:
+            return _Why(Case.WITHDRAWN, "stood there once, which is why it is suppressed: see `suppressions remove`")
         if self._is_moving(known, moving, suppresses=True):
             return _Why(Case.SENDING, "on its way there" + _met(known.notices[-1]))
         if not known.notices:

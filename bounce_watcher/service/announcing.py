@@ -32,7 +32,7 @@ def who_hears(settings: Settings) -> str:
     """What becomes of a change made just now, for the person who made it."""
     if settings.policy.mode is Mode.SHADOW:
         return "nobody is told, for the mode is shadow"
-    return "webhooks go out with the next poll"
+    return "targets are told with the next poll"
 
 
 def _new_id() -> str:

@@ -9,7 +9,7 @@ from time import sleep
 from bounce_watcher.config import Settings
 from bounce_watcher.ledger.comparing import PAGE, Side
 from bounce_watcher.ledger.forget import is_forgotten
-from bounce_watcher.ledger.mirror import Difference, Found, Mirror
+from bounce_watcher.ledger.mirror import Difference, Found, Mirror, because_of_list
 from bounce_watcher.ledger.store import Ledger
 from bounce_watcher.model.errors import PermanentFailure, TemporaryFailure
 from bounce_watcher.model.ledger import Occurrence, OutboxItem, State, Suppression, SuppressionSource
@@ -101,7 +101,7 @@ class Drift:
         )
 
     def _because(self, each: Difference) -> str:
-        return f"on the list of {self._platform.label}" + (f": {each.reason}" if each.reason else "")
+        return because_of_list(self._platform.name, each.reason)
 
 
 @contextmanager

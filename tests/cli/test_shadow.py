@@ -79,7 +79,7 @@ def test_a_release_by_hand_in_shadow_is_told_as_well(program: Program, mail: Pat
     told = program.ledger("suppressions", "announce")
     assert told.out.splitlines()[1:] == [
         "anna@gone.example\tnews\trecipient.released\tplatform\tis back",
-        "told of 0 suppressions and 1 release; webhooks go out with the next poll",
+        "told of 0 suppressions and 1 release; targets are told with the next poll",
     ]
 
 
