@@ -1,0 +1,161 @@
+"""Sendy: the subscriptions of its lists.
+
+https://sendy.co/api, read in November 2026 through the code of clients only: Sendy's source is not public, so all that
+stands here is second-hand. An answer is a line of text, sent as text/html whatever it says and with status 200 whatever
+went wrong: one that is not known below is never taken for a success.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import ClassVar
+
+from pydantic import SecretStr
+
+from bounce_watcher.outbox.change import Change, Fate, Outcome
+from bounce_watcher.outbox.channel import Limits
+from bounce_watcher.outbox.exchange import Conversation, Reply, Request, address_of
+from bounce_watcher.outbox.platform import HttpPlatform, Misfit, garbage, needs_url, outcome, refused
+
+MOST_LISTS = 10
+"""Each takes two calls for each address."""
+
+_ABSENT = frozenset({"email does not exist in list", "email does not exist"})
+_DONE = frozenset({"1", "true", "already subscribed"})
+_MAILED = frozenset({"subscribed", "unconfirmed", "soft bounced"})
+_STOPPED_THERE = frozenset({"bounced", "complained"})
+"""Sendy mails nobody of these, and takes none back over its API."""
+_UNSUBSCRIBED = "unsubscribed"
+_BY_WHOM = (
+    "is unsubscribed there, by us or by themselves: Sendy does not tell. Subscribe them in Sendy, or set "
+    "resubscribe = true"
+)
+
+_ABOUT_US: Mapping[str, str] = {
+    "invalid api key": "check api_key",
+    "api key not passed": "check api_key",
+    "invalid list id": "check list_ids",
+    "list does not exist": "check list_ids",
+}
+"""Refusals that are about the configuration, and its mend."""
+_ABOUT_THEM = frozenset({"invalid email address", "bounced email address", "email is suppressed"})
+"""Refusals that are about the address, for good."""
+
+_NOBODY = "nobody@example.com"
+"""Asking after this one proves that the key and a list are known."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sendy(HttpPlatform):
+    """`list_ids` are the encrypted ids that Sendy shows beside each list.
+
+    `resubscribe`: a release subscribes again who is unsubscribed; without it a release is told to a person.
+    """
+
+    api_key: SecretStr
+    list_ids: tuple[str, ...] = field(metadata={"example": '["a1B2c3D4e5"]'})
+    resubscribe: bool = False
+
+    kind: ClassVar[str] = "sendy"
+    limits: ClassVar[Limits] = Limits(concurrency=2, calls=2 * MOST_LISTS)
+
+    def __post_init__(self) -> None:
+        needs_url(self, "https://sendy.example.org")
+        if not self.list_ids:
+            raise Misfit("list_ids", 'is empty: give the id of a list, as in list_ids = ["a1B2c3D4e5"]')
+        if len(self.list_ids) > MOST_LISTS:
+            raise Misfit("list_ids", f"has more than {MOST_LISTS}: put the others into another [[platform]]")
+
+    def suppress(self, changes: Sequence[Change], now: datetime) -> Conversation[Sequence[Outcome]]:
+        (change,) = changes
+        found = Outcome(Fate.DONE, "")
+        for list_id in self.list_ids:
+            reply = yield self._status(list_id, change.recipient)
+            found = _told(reply, now)
+            if _text(reply) in _MAILED:
+                reply = yield self._call("unsubscribe", list=list_id, email=change.recipient, boolean="true")
+                found = _answered(reply, now)
+            if found.fate is not Fate.DONE:
+                break
+        return (found,)
+
+    def release(self, changes: Sequence[Change], now: datetime) -> Conversation[Sequence[Outcome]]:
+        """All lists are gone through, so that one that refuses keeps nobody off the others."""
+        (change,) = changes
+        found, refusal = Outcome(Fate.DONE, ""), None
+        for list_id in self.list_ids:
+            reply = yield self._status(list_id, change.recipient)
+            found = self._let_go(reply, now)
+            if _text(reply) == _UNSUBSCRIBED and self.resubscribe:
+                reply = yield self._call(
+                    "subscribe", api_key=self.api_key, list=list_id, email=change.recipient, boolean="true"
+                )
+                found = _answered(reply, now)
+            if found.fate is Fate.REFUSED:
+                refusal = found
+            elif found.fate is not Fate.DONE:
+                return (found,)
+        return (refusal or found,)
+
+    def check(self, now: datetime) -> Conversation[Outcome]:
+        found = Outcome(Fate.DONE, "")
+        for list_id in self.list_ids:
+            reply = yield self._status(list_id, _NOBODY)
+            found = _told(reply, now)
+            if found.fate is not Fate.DONE:
+                break
+        return found
+
+    def _let_go(self, reply: Reply, now: datetime) -> Outcome:
+        """What a status means for a release, but for who is unsubscribed and will be subscribed again."""
+        text = _text(reply)
+        if text in _STOPPED_THERE:
+            return refused(reply, f"is {text} there, and Sendy takes nobody back from that over its API")
+        if text == _UNSUBSCRIBED:
+            return refused(reply, _BY_WHOM)
+        return _told(reply, now)
+
+    def _status(self, list_id: str, address: str) -> Request:
+        return self._call(
+            "api", "subscribers", "subscription-status.php", api_key=self.api_key, list_id=list_id, email=address
+        )
+
+    def _call(self, *path: str, **form: str | SecretStr) -> Request:
+        return Request("POST", address_of(self.url, *path), form=form)
+
+
+def _text(reply: Reply) -> str:
+    """The line that an answer is, without the case and the full stop that versions differ in; "" for no success."""
+    if not reply.ok or len(reply.body) > 200:
+        return ""
+    return reply.body.decode("utf-8", "replace").strip().rstrip(".").lower()
+
+
+def _is_known(reply: Reply) -> bool:
+    return _text(reply) in _MAILED | _STOPPED_THERE | _ABSENT | {_UNSUBSCRIBED}
+
+
+def _told(reply: Reply, now: datetime) -> Outcome:
+    """What an answer to the question for a status means, whatever the status."""
+    return Outcome(Fate.DONE, f"{reply.text} ({_text(reply)})") if _is_known(reply) else _failed(reply, now)
+
+
+def _answered(reply: Reply, now: datetime) -> Outcome:
+    """What an answer to subscribe or unsubscribe means."""
+    if _text(reply) in _DONE | _ABSENT:
+        return Outcome(Fate.DONE, reply.text)
+    return _failed(reply, now)
+
+
+def _failed(reply: Reply, now: datetime) -> Outcome:
+    if not reply.ok:
+        return outcome(reply, now)
+    text = _text(reply)
+    if text in _ABOUT_THEM:
+        return refused(reply, text)
+    if text in _ABOUT_US:
+        return Outcome(Fate.LATER, f"{reply.text}: {text}: {_ABOUT_US[text]}", whole=True)
+    return garbage(reply)
+
+
+TARGET = Sendy
