@@ -1,0 +1,200 @@
+"""Cloudflare Email Sending: the suppressions of one account, for all of its sending domains or for one.
+
+https://developers.cloudflare.com/email-service/configuration/suppressions/ and the vendor's SDK, which is made from its
+API definition (cloudflare 5.9.0, `email_sending/suppressions`), read in November 2026. Not documented there: the host
+(taken to be that of all of Cloudflare's API), how many entries a page holds at most, what a removal answers where the
+entry is read-only (so that is looked at before), and how many calls a second these take.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any, ClassVar
+
+from pydantic import SecretStr
+
+from bounce_watcher.outbox.change import Change, Fate, Outcome
+from bounce_watcher.outbox.channel import Limits
+from bounce_watcher.outbox.exchange import Conversation, Reply, Request, address_of, masked
+from bounce_watcher.outbox.platform import (
+    HttpPlatform,
+    Listed,
+    Misfit,
+    Page,
+    for_each,
+    garbage,
+    later,
+    moment,
+    outcome,
+    refused,
+    released,
+    unread,
+)
+
+BATCH = 1000
+PAGE_SIZE = 50
+MAX_IMPORT_BYTES = 4 * 1024 * 1024
+"""The answer to an import names each address once more."""
+
+LOOKS = 5
+"""Pages of a look-up that are read before it is tried again later: pages may be short."""
+
+_ACCOUNT = re.compile(r"[0-9a-f]{32}")
+_DOMAIN = re.compile(r"[a-z0-9_-]+(\.[a-z0-9-]+)+")
+_ABOUT_US = frozenset({6003, 6103, 6111, 7000, 7003, 9106, 9109, 10000, 10001})
+"""Error codes of all of Cloudflare's API that may come as a 400 and are about the token or the account's id."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cloudflare(HttpPlatform):
+    """`sending_domain` is the one whose mail is stopped, None = all of the account's."""
+
+    url: str = "https://api.cloudflare.com/client/v4"
+    account_id: str = field(metadata={"example": '"0123456789abcdef0123456789abcdef"'})
+    api_token: SecretStr
+    sending_domain: str | None = None
+
+    kind: ClassVar[str] = "cloudflare"
+    limits: ClassVar[Limits] = Limits(batch=BATCH, rate=3, concurrency=2, calls=LOOKS + 2)
+    lists: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        if not _ACCOUNT.fullmatch(self.account_id):
+            raise Misfit("account_id", "is no id of an account: give the 32 hexadecimal digits that Cloudflare shows "
+                                       "as Account ID")
+        if self.sending_domain is not None and not _DOMAIN.fullmatch(self.sending_domain):
+            raise Misfit("sending_domain", "is no domain: give the domain of the envelope's sender in small letters, "
+                                           "such as mail.example.com")
+
+    def suppress(self, changes: Sequence[Change], now: datetime) -> Conversation[Sequence[Outcome]]:
+        """Who is in it twice is asked for once: Cloudflare leaves repetitions out of its answer."""
+        first = {change.recipient.lower(): change for change in reversed(changes)}
+        items = [self._item(change) for change in first.values()]
+        reply = yield replace(self._request("POST", "bulk", document={"items": items}), max_reply=MAX_IMPORT_BYTES)
+        rows = _result(reply, "items")
+        if rows is None:
+            return for_each(_failed(reply, now, len(changes)), changes)
+        told = {row.get("index"): row for row in rows}
+        found = {address: _imported(told.get(index, {}), reply) for index, address in enumerate(first)}
+        return tuple(found[change.recipient.lower()] for change in changes)
+
+    def release(self, changes: Sequence[Change], now: datetime) -> Conversation[Sequence[Outcome]]:
+        (change,) = changes
+        reply, rows = yield from self._look_up(change.recipient)
+        if rows is None:
+            return (_failed(reply, now),)
+        found = Outcome(Fate.DONE, reply.text if rows else f"{reply.text} (was not on the list)")
+        for row in rows:
+            if row.get("read_only") is not False:
+                return (refused(reply, f"Cloudflare keeps it itself (reason: {_word(row.get('reason'))}) and lets "
+                                       "nobody take it off"),)
+            reply = yield self._request("DELETE", row["id"])
+            found = _removed(reply, now)
+            if found.fate is not Fate.DONE:
+                break
+        return (found,)
+
+    def check(self, now: datetime) -> Conversation[Outcome]:
+        reply = yield self._request("GET", **self._scope_asked())
+        return outcome(reply, now) if _result(reply) is not None else _failed(reply, now)
+
+    def page(self, cursor: str | None, now: datetime) -> Conversation[Page]:
+        """The cursor is Cloudflare's own, which holds what was asked for."""
+        asked = {"cursor": cursor} if cursor else self._scope_asked()
+        reply = yield self._request("GET", per_page=str(PAGE_SIZE), **asked)
+        rows = _result(reply)
+        if rows is None:
+            raise unread(reply, self)
+        entries = tuple(
+            Listed(row["email"], row.get("reason"), moment(row.get("created_at")))
+            for row in rows if isinstance(row.get("email"), str)
+        )
+        return Page(entries, _next(reply))
+
+    def _look_up(self, address: str) -> Conversation[tuple[Reply, list[dict[str, Any]] | None]]:
+        """The entries of this address and scope; None where that can't be told. What else is listed is left alone."""
+        asked, found = {"email": address, **self._scope_asked()}, list[dict[str, Any]]()
+        for _ in range(LOOKS):
+            reply = yield self._request("GET", **asked)
+            rows = _result(reply)
+            if rows is None:
+                return reply, None
+            found += [row for row in rows if self._is_it(row, address)]
+            cursor = _next(reply)
+            if cursor is None or found:
+                return reply, found
+            asked = {"cursor": cursor}
+        return reply, None
+
+    def _is_it(self, row: dict[str, Any], address: str) -> bool:
+        """A filter that a server did not heed must not cost others their entries."""
+        same = isinstance(row.get("email"), str) and row["email"].lower() == address.lower()
+        scope = row.get("scope") or {"type": "account"}
+        return same and isinstance(row.get("id"), str) and row["id"] != "" and scope == self._scope()
+
+    def _item(self, change: Change) -> dict[str, object]:
+        note = f"bounce_watcher: {change.reason or change.bounce_type or 'suppressed'}"
+        return {"email": change.recipient, "expires_at": None, "note": note, "scope": self._scope()}
+
+    def _scope(self) -> dict[str, str]:
+        if self.sending_domain is None:
+            return {"type": "account"}
+        return {"type": "sending_domain", "value": self.sending_domain}
+
+    def _scope_asked(self) -> dict[str, str]:
+        return {f"scope_{name}": value for name, value in self._scope().items()}
+
+    def _request(self, method: str, *path: str, document: object = None, **query: str) -> Request:
+        address = address_of(
+            self.url, "accounts", self.account_id, "email", "sending", "suppressions", *path, **query
+        )
+        token = SecretStr(f"Bearer {self.api_token.get_secret_value()}")
+        return Request(method, address, {"authorization": token}, document)
+
+
+def _result(reply: Reply, *names: str) -> list[dict[str, Any]] | None:
+    """The rows of a success, None where it is none."""
+    rows = reply.field("result", *names) if reply.ok and reply.field("success") is True else None
+    return rows if isinstance(rows, list) and all(isinstance(row, dict) for row in rows) else None
+
+
+def _next(reply: Reply) -> str | None:
+    """The SDK's description has `next_cursor` here, its code for all lists has `cursor`."""
+    cursor = reply.field("result_info", "next_cursor") or reply.field("result_info", "cursor")
+    return cursor if isinstance(cursor, str) else None
+
+
+def _imported(row: dict[str, Any], reply: Reply) -> Outcome:
+    match row.get("status"):
+        case "processed":
+            return Outcome(Fate.DONE, reply.text)
+        case "skipped":  # no mail goes there, by an entry that nobody may change
+            return Outcome(Fate.DONE, f"{reply.text} (was on the list: {_word(row.get('error'))})")
+        case "invalid":
+            return refused(reply, _word(row.get("error")))
+        case "error":
+            return Outcome(Fate.LATER, f"{reply.text}: {_word(row.get('error'))}")
+        case _:
+            return garbage(reply)
+
+
+def _removed(reply: Reply, now: datetime) -> Outcome:
+    if reply.ok and reply.field("success") is not True:
+        return garbage(reply)
+    return _failed(reply, now) if not reply.ok and reply.status != 404 else released(reply, now)
+
+
+def _failed(reply: Reply, now: datetime, size: int = 1) -> Outcome:
+    if reply.ok:
+        return garbage(reply)
+    errors = reply.field("errors")
+    codes = {each.get("code") for each in errors if isinstance(each, dict)} if isinstance(errors, list) else set()
+    return later(reply, now) if codes & _ABOUT_US else outcome(reply, now, size)
+
+
+def _word(text: object) -> str:
+    return masked(str(text or "no reason given"), set())
+
+
+TARGET = Cloudflare
