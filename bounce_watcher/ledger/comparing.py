@@ -34,7 +34,7 @@ class Comparison:
         # A database without a name: SQLite unlinks its file as soon as it is made, so no other program can open it
         # and nothing of it stays, whatever becomes of this one (https://www.sqlite.org/inmemorydb.html, section 3).
         self._db = sqlite3.connect("", isolation_level=None)
-        for pragma in ("journal_mode = OFF", "synchronous = OFF", "cache_size = -16384"):
+        for pragma in ("journal_mode = OFF", "synchronous = OFF", "cache_size = -65536"):
             self._db.execute(f"PRAGMA {pragma}").close()
         columns = ", ".join(f"{name} TEXT" for name in Entry._fields if name != "key")
         for side in Side:

@@ -2,12 +2,16 @@
 
 import json
 import re
+import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
+import typer
 
+from bounce_watcher.cli import drift as cli
 from bounce_watcher.config import load
+from bounce_watcher.ledger.comparing import Side
 from bounce_watcher.ledger.store import Ledger
 from bounce_watcher.model.ledger import OutboxState, State, Suppression, SuppressionSource
 from bounce_watcher.model.verdict import BounceType, Reason
@@ -289,6 +293,37 @@ def test_a_list_that_lags_behind_our_release_is_left_alone(desk: Program, vendor
     poll(desk)
     vendor.listed = {USER}
     assert differences(desk) == {USER: ("there", "lately", None)}
+
+
+def test_a_person_at_a_terminal_is_asked(desk: Program, monkeypatch: pytest.MonkeyPatch) -> None:
+    suppress(desk, USER)
+    assert desk.ledger("outbox", "discard", "--target", "newsletter").status == 0
+    asked: list[str] = []
+
+    def confirm(question: str) -> bool:
+        asked.append(question)
+        return False
+
+    with monkeypatch.context() as at_terminal:
+        at_terminal.setattr(sys, "stdin", Terminal())
+        at_terminal.setattr(sys, "stdout", Terminal())
+        at_terminal.setattr(typer, "confirm", confirm)
+        assert cli._agreed(Side.THERE, 3) is False
+    assert asked == ["--fix there for 3 recipients?"]
+    monkeypatch.setattr(cli, "_agreed", lambda *_: False)
+    refused = ("drift", "newsletter", "--fix", "there", "-c", str(desk.config))
+    assert "put into the outbox" not in desk.call(*refused).out
+    assert "1 recipient put into the outbox" in desk.call(*refused, "--yes").out
+
+
+class Terminal:
+    def isatty(self) -> bool:
+        return True
+
+    def write(self, text: str) -> int:
+        return len(text)
+
+    def flush(self) -> None: ...
 
 
 def test_in_shadow_mode_nothing_is_sent(program: Program, vendor: Dated) -> None:
