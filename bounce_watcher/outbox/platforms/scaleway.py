@@ -1,0 +1,174 @@
+"""Scaleway Transactional Email: the blocklist of one sending domain.
+
+https://www.scaleway.com/en/developers/api/transactional-email/ and the vendor's SDK, which is made from its API
+definition (scaleway 2.12.0, `tem/v1alpha1`), read in November 2026. Not documented there: how many addresses one call
+takes, what an address that is blocked already is answered with (so who is left out of an answer is looked up), whether
+a person may delete the entries that Scaleway makes by itself (it is tried), and how many calls a second are taken.
+"""
+
+import re
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, ClassVar
+
+from pydantic import SecretStr
+
+from bounce_watcher.model.verdict import Reason
+from bounce_watcher.outbox.change import Change, Fate, Outcome
+from bounce_watcher.outbox.channel import Limits
+from bounce_watcher.outbox.exchange import Conversation, Reply, Request, address_of
+from bounce_watcher.outbox.platform import (
+    HttpPlatform,
+    Listed,
+    Misfit,
+    Page,
+    garbage,
+    later,
+    moment,
+    outcome,
+    refused,
+    released,
+    unread,
+)
+
+PAGE_SIZE = 100
+"""The most that a page takes."""
+
+FULL, NOT_FOUND = "mailbox_full", "mailbox_not_found"
+"""The types that an entry may have. There is none for a complaint, so the reason tells of that."""
+
+_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_REGION = re.compile(r"[a-z]{2}-[a-z]{3}")
+_IN_THE_CALL = "emails"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scaleway(HttpPlatform):
+    """`domain_id` is the id of the sending domain, `secret_key` that of an API key."""
+
+    url: str = "https://api.scaleway.com"
+    region: str = "fr-par"
+    domain_id: str = field(metadata={"example": '"01234567-89ab-cdef-0123-456789abcdef"'})
+    secret_key: SecretStr
+
+    kind: ClassVar[str] = "scaleway"
+    limits: ClassVar[Limits] = Limits(batch=100, rate=5, concurrency=2, calls=5)
+    lists: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        if not _UUID.fullmatch(self.domain_id):
+            raise Misfit("domain_id", "is no id of a domain: give the ID that stands in the overview of the domain at "
+                                      "Scaleway, not its name")
+        if not _REGION.fullmatch(self.region):
+            raise Misfit("region", "is no region: write it like fr-par")
+
+    def group_of(self, change: Change) -> Hashable:
+        return (_type(change), _reason(change)) if change.suppress else None
+
+    def suppress(self, changes: Sequence[Change], now: datetime) -> Conversation[Sequence[Outcome]]:
+        emails = list({change.recipient.lower(): change.recipient for change in changes}.values())
+        entry = {"domain_id": self.domain_id, "emails": emails, "type": _type(changes[0])}
+        reply = yield self._request("POST", document={**entry, "reason": _reason(changes[0])})
+        rows = _rows(reply)
+        if rows is None and not _is_conflict(reply):
+            return (_failed(reply, now, len(changes)),) * len(changes)
+        taken = {row["email"].lower() for row in rows or ()}
+        missing = Outcome(Fate.SPLIT, f"{reply.text}: not told of, so it is asked for alone")
+        if len(changes) == 1 and changes[0].recipient.lower() not in taken:
+            missing = yield from self._stands_there(changes[0], reply, now)
+        done = Outcome(Fate.DONE, reply.text)
+        return tuple(done if change.recipient.lower() in taken else missing for change in changes)
+
+    def release(self, changes: Sequence[Change], now: datetime) -> Conversation[Sequence[Outcome]]:
+        (change,) = changes
+        reply, rows = yield from self._look_up(change)
+        if rows is None:
+            return (_failed(reply, now),)
+        found = Outcome(Fate.DONE, reply.text if rows else f"{reply.text} (was not on the list)")
+        for row in rows:
+            reply = yield self._request("DELETE", row["id"])
+            found = garbage(reply) if reply.ok and reply.status != 204 else released(reply, now)
+            if found.fate is not Fate.DONE:
+                break
+        return (found,)
+
+    def check(self, now: datetime) -> Conversation[Outcome]:
+        reply = yield self._request("GET", domain_id=self.domain_id, page_size="1")
+        return outcome(reply, now) if _rows(reply) is not None else _failed(reply, now)
+
+    def page(self, cursor: str | None, now: datetime) -> Conversation[Page]:
+        """The cursor is the number of the page."""
+        number = int(cursor or 1)
+        reply = yield self._request(
+            "GET", domain_id=self.domain_id, order_by="created_at_asc", page=str(number), page_size=str(PAGE_SIZE)
+        )
+        rows, total = _rows(reply), reply.field("total_count")
+        if rows is None or not isinstance(total, int):
+            raise unread(reply, self)
+        entries = tuple(Listed(row["email"], row.get("type"), moment(row.get("created_at"))) for row in rows)
+        return Page(entries, str(number + 1) if rows and number * PAGE_SIZE < total else None)
+
+    def _stands_there(self, change: Change, answered: Reply, now: datetime) -> Conversation[Outcome]:
+        reply, rows = yield from self._look_up(change)
+        if rows is None:
+            return _failed(reply, now)
+        if rows:
+            return Outcome(Fate.DONE, f"{answered.text} (was on the list)")
+        return refused(answered, "not taken, and Scaleway does not say why")
+
+    def _look_up(self, change: Change) -> Conversation[tuple[Reply, list[dict[str, Any]] | None]]:
+        """The entries of this address alone, however the filter was understood; None where that can't be told."""
+        reply = yield self._request(
+            "GET", domain_id=self.domain_id, email=change.recipient, page_size=str(PAGE_SIZE)
+        )
+        rows = _rows(reply)
+        address = change.recipient.lower()
+        mine = None if rows is None else [
+            row for row in rows
+            if row["email"].lower() == address and row.get("domain_id") == self.domain_id and row["id"]
+        ]
+        return reply, mine
+
+    def _request(self, method: str, *path: str, document: object = None, **query: str) -> Request:
+        address = address_of(
+            self.url, "transactional-email", "v1alpha1", "regions", self.region, "blocklists", *path, **query
+        )
+        return Request(method, address, {"x-auth-token": self.secret_key}, document)
+
+
+def _type(change: Change) -> str:
+    return FULL if change.reason == Reason.MAILBOX_FULL else NOT_FOUND
+
+
+def _reason(change: Change) -> str:
+    return f"bounce_watcher: {change.reason or change.bounce_type or 'suppressed'}"
+
+
+def _rows(reply: Reply) -> list[dict[str, Any]] | None:
+    """The entries that a success tells, None where it is none."""
+    rows = reply.field("blocklists") if reply.ok else None
+    if not isinstance(rows, list) or not all(_is_entry(row) for row in rows):
+        return None
+    return rows
+
+
+def _is_entry(row: object) -> bool:
+    return isinstance(row, dict) and isinstance(row.get("id"), str) and isinstance(row.get("email"), str)
+
+
+def _is_conflict(reply: Reply) -> bool:
+    return reply.status == 409
+
+
+def _failed(reply: Reply, now: datetime, size: int = 1) -> Outcome:
+    """A refused argument other than the addresses is about how we are configured."""
+    if reply.ok:
+        return garbage(reply)
+    told = reply.field("details")
+    names = [each.get("argument_name") for each in told if isinstance(each, dict)] if isinstance(told, list) else []
+    is_ours = any(isinstance(name, str) and not name.startswith(_IN_THE_CALL) for name in names)
+    return later(reply, now) if is_ours else outcome(reply, now, size)
+
+
+TARGET = Scaleway
