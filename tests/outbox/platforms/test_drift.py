@@ -1,0 +1,40 @@
+"""Every platform whose list can be read is held against the ledger and mended by the same few steps."""
+
+from datetime import timedelta
+
+import pytest
+
+from bounce_watcher.ledger.mirror import Case
+from bounce_watcher.service import drift as drifting
+from bounce_watcher.service.drift import Drift, drift
+from tests.outbox.platforms.desk import Desk
+from tests.outbox.platforms.vendor import Vendor
+
+USER, OTHER, THEIRS = "user@example.org", "first.last+tag@example.org", "theirs@example.org"
+
+
+def cases(found: Drift) -> dict[str, Case]:
+    found.read(lambda _: None)
+    return {each.address.lower(): each.case for each in found.differences()}
+
+
+def test_its_list_is_compared_and_mended(desk: Desk, vendor: Vendor, monkeypatch: pytest.MonkeyPatch) -> None:
+    if not desk.platform.lists:
+        return  # it has none to read
+    monkeypatch.setattr(drifting, "WAITS", (timedelta(0),))
+    vendor.prepare(USER, OTHER, THEIRS)
+    desk.suppress(USER, OTHER)
+    desk.send()
+    with drift(desk.settings, desk.ledger, desk.platform) as found:
+        assert cases(found) == {}
+    vendor.listed.discard(USER)
+    vendor.prepare(USER)  # who is known there is subscribed again
+    vendor.listed.add(THEIRS)
+    with drift(desk.settings, desk.ledger, desk.platform) as found:
+        assert cases(found) == {USER: Case.MISSING, THEIRS: Case.THEIRS}
+        assert (found.mend_there(), found.mend_here("news")) == (1, 1)
+    desk.send()
+    assert vendor.listed >= {USER, OTHER, THEIRS}
+    with drift(desk.settings, desk.ledger, desk.platform) as found:
+        assert cases(found) == {}
+        assert found.skipped == 0
