@@ -13,13 +13,17 @@ from bounce_watcher.outbox.target import WebhookTarget
 def rehearse_item(item: OutboxItem, target: WebhookTarget | Platform, now: datetime) -> str:
     """What a try at `now` (aware) would send for one item: for a platform its first call.
 
-    Raises ValueError where the item tells nothing any more, for whom it was about is forgotten.
+    Raises ValueError where there is nothing to send: whom the item was about is forgotten, or the kind of platform
+    makes no call for what it tells.
     """
     if item.body == "{}":
         raise ValueError("what it told was erased")
-    if isinstance(target, Platform):
+    if not isinstance(target, Platform):
+        return webhook(item, target, now).shown()
+    try:
         return target.rehearse([change_of(item)], now)
-    return webhook(item, target, now).shown()
+    except StopIteration:
+        raise ValueError(f"a {target.kind} is asked nothing for this") from None
 
 
 def rehearse_test(target: WebhookTarget | Platform, now: datetime, item_id: str) -> str:

@@ -530,6 +530,13 @@ def test_one_item_of_which_nothing_is_left_to_send(desk: Program, vendor: Dated)
     assert "is named newsletter any more" in desk.ledger("outbox", "show", row["id"]).out
 
 
+def test_one_item_for_which_a_kind_makes_no_call(desk: Program, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sendgrid.SendGrid, "suppress", lambda *_: iter(()))
+    suppress(desk, USER)
+    (row,) = desk.ledger("outbox", "list", "--json").rows
+    assert "nothing would be sent: a sendgrid is asked nothing" in desk.ledger("outbox", "show", row["id"]).out
+
+
 def test_retry_and_discard_know_platforms(desk: Program) -> None:
     suppress(desk, USER)
     assert "1 item discarded" in desk.ledger("outbox", "discard", "--target", "newsletter").out
