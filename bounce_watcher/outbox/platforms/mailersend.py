@@ -1,0 +1,176 @@
+"""MailerSend: the hard bounces and spam complaints of one sending domain.
+
+https://developers.mailersend.com/api/v1/recipients.html and the vendor's SDKs (Python 2.2.0, Node 3.4.0), read in
+November 2026. Entries are deleted by id and there is no way to ask for that of an address, so a release reads the list.
+Not documented there: what an addition answers, how many addresses one call takes, what becomes of one that stands there
+already, how many calls are taken; and the form of an entry is known from its examples only, so one that can't be read
+stops a release rather than making it look as if the address were not there.
+"""
+
+import re
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any, ClassVar
+
+from pydantic import SecretStr
+
+from bounce_watcher.outbox.change import Change, Fate, Outcome
+from bounce_watcher.outbox.channel import Limits
+from bounce_watcher.outbox.exchange import Conversation, Reply, Request, address_of
+from bounce_watcher.outbox.platform import (
+    HttpPlatform,
+    Listed,
+    Misfit,
+    Page,
+    for_each,
+    garbage,
+    later,
+    moment,
+    outcome,
+    unread,
+)
+
+BOUNCES, COMPLAINTS = "hard-bounces", "spam-complaints"
+LISTS = (BOUNCES, COMPLAINTS)
+"""What is written and released. Unsubscribes are recipients' own, the blocklist and what is on hold other people's."""
+
+BATCH = 50
+PAGE_SIZE = 100
+"""The most that a page takes."""
+
+MAX_PAGES = 100
+"""As many of a list are read for a release: at the pace of `limits` that takes less time than a batch may take."""
+
+_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_IN_THE_CALL = "recipients"
+
+
+@dataclass(frozen=True, kw_only=True)
+class MailerSend(HttpPlatform):
+    """`domain_id` is the id of the sending domain at MailerSend, not its name."""
+
+    url: str = "https://api.mailersend.com"
+    domain_id: str = field(metadata={"example": '"yv69oxl5kl785kw2"'})
+    api_token: SecretStr
+
+    kind: ClassVar[str] = "mailersend"
+    limits: ClassVar[Limits] = Limits(
+        batch=BATCH, release_batch=BATCH, rate=1, concurrency=1, calls=len(LISTS) * (MAX_PAGES + 1)
+    )
+    lists: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        if not _ID.fullmatch(self.domain_id):
+            raise Misfit("domain_id", "is no id of a domain: give the Domain ID that MailerSend shows with it, not its "
+                                      "name")
+
+    def group_of(self, change: Change) -> Hashable:
+        return change.suppress and change.is_complaint
+
+    def suppress(self, changes: Sequence[Change], now: datetime) -> Conversation[Sequence[Outcome]]:
+        entries = {"domain_id": self.domain_id, "recipients": [change.recipient for change in changes]}
+        reply = yield self._request("POST", COMPLAINTS if changes[0].is_complaint else BOUNCES, document=entries)
+        as_promised = not reply.body or isinstance(reply.field("data"), list)
+        return for_each(_outcome(reply, as_promised, now, len(changes)), changes)
+
+    def release(self, changes: Sequence[Change], now: datetime) -> Conversation[Sequence[Outcome]]:
+        wanted = {change.recipient.lower() for change in changes}
+        unseen = set[str]()
+        for name in LISTS:
+            found = yield from self._walk(name, wanted, now)
+            if isinstance(found, Outcome):
+                return for_each(found, changes)
+            ids, not_seen = found
+            unseen |= not_seen
+            if ids:
+                reply = yield self._request("DELETE", name, document={"ids": ids})
+                gone = _outcome(reply, _is_bare(reply), now, len(changes))
+                if gone.fate is not Fate.DONE:
+                    return for_each(gone, changes)
+        return [_released(change, unseen) for change in changes]
+
+    def check(self, now: datetime) -> Conversation[Outcome]:
+        reply = yield self._page(BOUNCES, 1, size=10)
+        return _outcome(reply, _rows(reply) is not None, now)
+
+    def page(self, cursor: str | None, now: datetime) -> Conversation[Page]:
+        """One list after the other. The cursor is a list's name and the number of the page."""
+        name, _, number = (cursor or BOUNCES).partition(" ")
+        reply = yield self._page(name, int(number or 1))
+        rows = _rows(reply)
+        if rows is None:
+            raise unread(reply, self)
+        entries = tuple(Listed(address, name, moment(row.get("created_at"))) for address, row in rows)
+        following = {BOUNCES: COMPLAINTS}.get(name)
+        return Page(entries, following if len(rows) < PAGE_SIZE else f"{name} {int(number or 1) + 1}")
+
+    def _walk(
+        self, name: str, wanted: set[str], now: datetime
+    ) -> Conversation[Outcome | tuple[list[str], set[str]]]:
+        """The ids of those on this list, and who may stand on it beyond what was read."""
+        ids: dict[str, list[str]] = {}
+        for number in range(1, MAX_PAGES + 1):
+            reply = yield self._page(name, number)
+            rows = _rows(reply)
+            if rows is None:
+                return _outcome(reply, False, now)
+            for address, row in rows:
+                if address.lower() in wanted:
+                    ids.setdefault(address.lower(), []).append(row["id"])
+            if len(rows) < PAGE_SIZE or ids.keys() == wanted:
+                return _flat(ids), set()
+        return _flat(ids), wanted - ids.keys()
+
+    def _page(self, name: str, number: int, size: int = PAGE_SIZE) -> Request:
+        request = self._request("GET", name, domain_id=self.domain_id, page=str(number), limit=str(size))
+        return replace(request, max_reply=4 * 1024 * 1024)
+
+    def _request(self, method: str, name: str, document: object = None, **query: str) -> Request:
+        token = SecretStr(f"Bearer {self.api_token.get_secret_value()}")
+        headers: dict[str, str | SecretStr] = {"authorization": token, "accept": "application/json"}
+        return Request(method, address_of(self.url, "v1", "suppressions", name, **query), headers, document)
+
+
+def _flat(ids: dict[str, list[str]]) -> list[str]:
+    return [each for of_one in ids.values() for each in of_one]
+
+
+def _rows(reply: Reply) -> list[tuple[str, dict[str, Any]]] | None:
+    """The entries of a page with the address of each; None where the reply is none, or any of them can't be read."""
+    rows = reply.field("data") if reply.ok else None
+    if not isinstance(rows, list):
+        return None
+    found = [(_address(row), row) for row in rows if isinstance(row, dict) and isinstance(row.get("id"), str)]
+    readable = [(address, row) for address, row in found if address is not None]
+    return readable if len(readable) == len(rows) else None
+
+
+def _address(row: dict[str, Any]) -> str | None:
+    recipient = row.get("recipient")
+    address = recipient.get("email") if isinstance(recipient, dict) else recipient or row.get("email")
+    return address if isinstance(address, str) and address else None
+
+
+def _released(change: Change, unseen: set[str]) -> Outcome:
+    if change.recipient.lower() not in unseen:
+        return Outcome(Fate.DONE, "is on neither list any more")
+    return Outcome(Fate.REFUSED, f"not among the first {MAX_PAGES * PAGE_SIZE} entries of a list, and MailerSend can't "
+                                 "look an address up: take it out there by hand")
+
+
+def _is_bare(reply: Reply) -> bool:
+    """A removal promises nothing but its status."""
+    return not reply.body or isinstance(reply.document(), dict | list)
+
+
+def _outcome(reply: Reply, as_promised: bool, now: datetime, size: int = 1) -> Outcome:
+    """A refused value other than the addresses is about how we are configured."""
+    if reply.ok and not as_promised:
+        return garbage(reply)
+    errors = reply.field("errors")
+    is_ours = isinstance(errors, dict) and any(not name.startswith(_IN_THE_CALL) for name in errors)
+    return later(reply, now) if not reply.ok and is_ours else outcome(reply, now, size)
+
+
+TARGET = MailerSend
