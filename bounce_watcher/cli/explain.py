@@ -21,7 +21,6 @@ from bounce_watcher.ledger.filters import EventFilter
 from bounce_watcher.ledger.store import Ledger
 from bounce_watcher.model.errors import BounceWatcherError, PermanentFailure
 from bounce_watcher.model.finding import (
-    EVENT_KINDS,
     Analysis,
     Authenticity,
     Evidence,
@@ -36,7 +35,7 @@ from bounce_watcher.pipeline import Toolkit, analyse
 from bounce_watcher.policy.decide import decide
 from bounce_watcher.policy.settings import PolicySettings
 from bounce_watcher.recognition import answered_by
-from bounce_watcher.service.process import message_record
+from bounce_watcher.service.process import message_record, nobody
 
 KINDS: Mapping[Kind, str] = {
     Kind.BOUNCE: "a report that at least one recipient failed",
@@ -109,9 +108,9 @@ class _Explainer:
     def tell(self, raw: RawMessage) -> None:
         raw = replace(raw, stream=self.stream)
         analysis = analyse(raw.content, self.toolkit, raw.received_at, raw.mailbox)
-        decisions = _decisions(raw, analysis, self.policy, self.ledger)
+        judged = _judged(raw, analysis, self.policy, self.ledger)
         rules = {rule.id: rule for rule in self.toolkit.ruleset.rules}
-        for line in _explained(raw, analysis, decisions, rules):
+        for line in _explained(raw, analysis, judged, rules):
             say(line)
 
 
@@ -138,14 +137,33 @@ def _surroundings(config: Path | None, stack: ExitStack) -> tuple[Settings | Non
     return settings, ledger
 
 
-def _decisions(
-    raw: RawMessage, analysis: Analysis, policy: PolicySettings, ledger: Ledger | None
-) -> list[Decision | None]:
-    """What the policy makes of each recipient, in the order of the analysis."""
-    if analysis.kind not in EVENT_KINDS or not analysis.recipients:  # the ledger may know one by the Message-ID
-        return [None] * len(analysis.recipients)
-    events = message_record(raw, analysis, None).events
-    return [decide(event, _history(event, ledger), policy) for event in events]
+_Judged = tuple[RecipientVerdict, Decision | None]
+
+
+def _judged(raw: RawMessage, analysis: Analysis, policy: PolicySettings, ledger: Ledger | None) -> list[_Judged]:
+    """Each recipient as the ledger would enter it, with what the policy makes of it; None where it is not entered."""
+    record = message_record(raw, analysis, None)
+    if not record.events:
+        return [(each, None) for each in analysis.recipients]
+    entered = {event.id: event for event in (ledger.as_proven(record) if ledger else record.events) if event.recipient}
+    found: list[_Judged] = []
+    for each, read in zip(analysis.recipients or [nobody(analysis)], record.events, strict=True):
+        event = entered.get(read.id)
+        if event is not None:
+            found.append((_as_entered(each, read, event), decide(event, _history(event, ledger), policy)))
+        elif analysis.recipients:
+            found.append((each, None))
+    return found
+
+
+def _as_entered(each: RecipientVerdict, read: BounceEvent, event: BounceEvent) -> RecipientVerdict:
+    """With what the platform's list of sent mail told beyond what was `read`."""
+    if event == read:
+        return each
+    attribution = replace(
+        each.attribution, recipient=event.recipient, evidence=event.evidence, stream=event.stream, sending=event.sending
+    )
+    return replace(each, attribution=attribution)
 
 
 def _history(event: BounceEvent, ledger: Ledger | None) -> History:
@@ -164,7 +182,7 @@ def _history(event: BounceEvent, ledger: Ledger | None) -> History:
 # ── in words ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 def _explained(
-    raw: RawMessage, analysis: Analysis, decisions: list[Decision | None], rules: Mapping[str, Rule]
+    raw: RawMessage, analysis: Analysis, judged: list[_Judged], rules: Mapping[str, Rule]
 ) -> Iterator[str]:
     yield f"{clean(raw.source)}: {analysis.kind}, {KINDS[analysis.kind]}"
     yield from field("known by", answered_by(parse(raw.content)))
@@ -174,7 +192,7 @@ def _explained(
     yield from field("sent mail", _sent(analysis))
     if raw.is_truncated:
         yield from field("note", f"read as far as {len(raw.content)} of {raw.size} bytes")
-    for each, decision in zip(analysis.recipients, decisions, strict=True):
+    for each, decision in judged:
         yield ""
         yield clean(each.attribution.recipient) or "(a recipient that the report does not name)"
         yield from _recipient(each, rules)

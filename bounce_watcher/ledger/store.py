@@ -120,6 +120,12 @@ class Ledger:
         with reading(self._engine) as connection:
             return sent.with_recipients(connection, page)
 
+    def as_proven(self, message: MessageRecord) -> Sequence[BounceEvent]:
+        """The events of `message` as `record` would enter them, by what is known of the mail that was sent."""
+        with reading(self._engine) as connection:
+            (named,) = sent.with_recipients(connection, [message])
+            return sent.with_known_messages(connection, named.events)
+
     def settle(self, now: datetime, announce: Announce) -> int:
         """Ends the alerts that are over by `now`, and decides on what they held back. Returns on how many recipients.
 

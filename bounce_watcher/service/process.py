@@ -37,7 +37,7 @@ def message_record(raw: RawMessage, analysis: Analysis, packed: bytes | None) ->
     if analysis.kind in EVENT_KINDS:
         events = tuple(_event(raw, analysis, each) for each in analysis.recipients)
     if analysis.kind is Kind.COMPLAINT and not events and analysis.sent.message_id:
-        events = (_event(raw, analysis, _nobody(analysis)),)
+        events = (_event(raw, analysis, nobody(analysis)),)
     return MessageRecord(
         digest=analysis.digest,
         kind=analysis.kind,
@@ -50,7 +50,8 @@ def message_record(raw: RawMessage, analysis: Analysis, packed: bytes | None) ->
     )
 
 
-def _nobody(analysis: Analysis) -> RecipientVerdict:
+def nobody(analysis: Analysis) -> RecipientVerdict:
+    """Stands for the recipient of a complaint that names none."""
     finding = Finding(RecipientReport(), Provenance("message-id", "", ""), Evidence.PROSE)
     return RecipientVerdict(finding, Attribution("", Evidence.PROSE, doubt=analysis.authenticity.failure), None)
 

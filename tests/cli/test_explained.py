@@ -7,7 +7,7 @@ from bounce_watcher.classification.ruleset import load_builtin
 from bounce_watcher.cli.verdicts import STAGES
 from bounce_watcher.parsing.smtp_reply import read_reply
 from tests.cli.conftest import Program, letter
-from tests.mail import auto_reply, postfix
+from tests.mail import auto_reply, complaint, postfix
 
 AFTER_THE_DATA = "host mx.example.org[192.0.2.7] said: 550 5.1.1 user unknown (in reply to end of DATA command)"
 
@@ -107,6 +107,36 @@ def test_explain_tells_which_sending_it_was(program: Program) -> None:
         config.write('[attribution.headers]\ncampaign = "Feedback-ID"\nstream = "List-ID"\n')
     shown = told(program.ledger("explain", "-", stdin=message).out)
     assert (shown["stream"], shown["campaign"]) == ("news.example.com", "spring-26")
+
+
+def know_the_mail(program: Program, number: int, recipient: str) -> None:
+    with program.config.open("a") as config:
+        config.write('[policy.evidence]\nhard = "known_message"\ncomplaint = "known_message"\n')
+    mail = f"<{number}.news@example.com>,{recipient},may"
+    (program.folder / "sent.csv").write_text(f"message_id,recipient,campaign\n{mail}\n")
+    assert program.ledger("import-sent", str(program.folder / "sent.csv")).status == 0
+
+
+def test_explain_knows_what_the_platform_has_sent(program: Program) -> None:
+    message = postfix(letter(1, "anna@gone.example"))
+    know_the_mail(program, 1, "anna@gone.example")
+    shown = told(program.ledger("explain", "-", stdin=message).out)
+    assert shown["evidence"].startswith("known_message: ")
+    assert (shown["campaign"], shown["policy would"]) == ("may", "suppress the recipient")
+    other = told(program.ledger("explain", "-", stdin=postfix(letter(2, "anna@gone.example"))).out)
+    assert other["evidence"].startswith("report: ")
+    assert other["because"] == "evidence is report, the policy asks for known_message"
+
+
+def test_explain_names_whose_complaint_it_is_where_the_platform_told(program: Program) -> None:
+    message = complaint(letter(3, "carla@cross.example")).replace("carla@cross.example", "redacted")
+    nameless = program.ledger("explain", "-", stdin=message).out
+    assert "carla" not in nameless
+    assert "policy would" not in nameless
+    know_the_mail(program, 3, "carla@cross.example")
+    out = program.ledger("explain", "-", stdin=message).out
+    assert "\ncarla@cross.example\n" in out
+    assert told(out)["policy would"] == "suppress the recipient"
 
 
 def test_hostile_words_cannot_paint(program: Program) -> None:
