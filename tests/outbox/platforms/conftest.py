@@ -19,6 +19,6 @@ def vendor(request: pytest.FixtureRequest) -> Iterator[Vendor]:
 
 @pytest.fixture
 def desk(vendor: Vendor, tmp_path: Path) -> Iterator[Desk]:
-    settings = configuration(vendor.kind, vendor.keys(), vendor.url, tmp_path, more='timeout = "1s"\nrate = 1000.0')
+    settings = configuration(vendor.kind, vendor.keys(), vendor.url, tmp_path, more='timeout = "10s"\nrate = 1000.0')
     with desk_of(settings) as it:
         yield it

@@ -129,7 +129,6 @@ def test_a_release_that_it_forbids_is_told_and_never_tried_again(desk: Desk, ven
         pytest.param(Answer(401, {"message": "who are you"}), id="401"),
         pytest.param(Answer(302, headers={"location": "http://127.0.0.1:9/elsewhere"}), id="redirect"),
         pytest.param(Answer(disconnect=True), id="disconnect"),
-        pytest.param(Answer(hang=5), id="hang"),
         pytest.param(PAGE, id="a web page"),
     ],
 )
@@ -153,6 +152,27 @@ def test_while_it_fails_all_waits_and_then_all_arrives(
     desk.send()
     assert desk.states() == {OutboxState.DELIVERED}
     assert (USER in vendor.listed) is suppress
+
+
+def test_while_it_hangs_all_waits_and_then_all_arrives(vendor: Vendor, tmp_path: Path) -> None:
+    impatient, patient = (
+        configuration(vendor.kind, vendor.keys(), vendor.url, tmp_path, more=f'timeout = "{timeout}"\nrate = 1000.0')
+        for timeout in ("1s", "10s")
+    )
+    vendor.prepare(USER)
+    with desk_of(impatient) as desk:
+        desk.suppress(USER)
+        vendor.always(Answer(hang=30))
+        desk.send()
+        (item,) = desk.items()
+        assert item.state is OutboxState.DUE
+        assert "within 1 s" in (item.last_answer or "")
+    vendor.always(None)
+    with desk_of(patient) as desk:
+        desk.hurry()
+        desk.send()
+        assert desk.states() == {OutboxState.DELIVERED}
+        assert USER in vendor.listed
 
 
 def test_json_that_promises_nothing_is_no_success(desk: Desk, vendor: Vendor) -> None:
