@@ -83,7 +83,8 @@ def test_postal_finds_who_is_suppressed(mariadb_server: MariaDb, mariadb_url: st
         postal.execute(f"USE {mariadb_url.rpartition('/')[2]}")
         postal.execute(POSTAL)
         postal.execute(
-            "INSERT INTO suppressions (type, address, keep_until) VALUES ('recipient', %s, UNIX_TIMESTAMP() + 60)", (USER,),
+            "INSERT INTO suppressions (type, address, keep_until) VALUES ('recipient', %s, UNIX_TIMESTAMP() + 60)",
+            (USER,),
         )
 
         def kept_until_2090() -> list[str]:
