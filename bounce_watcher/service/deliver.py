@@ -84,7 +84,7 @@ class Deliverer:
         return report
 
     def _thin(self) -> None:
-        if self._keeps is not None:
+        if self._keeps is not None and self._circuit.allows(utcnow()):
             with self._troubles.guard("ledger", by_kind=True):
                 self._ledger.thin(self.target, utcnow(), self._keeps)
 
