@@ -1,0 +1,72 @@
+"""Customer.io, where it sends the mail itself: its "ESP suppression" of bounces and spam reports.
+
+https://docs.customer.io/integrations/api/app/tag/esp-suppression/ (App API), read in November 2026. People and what is
+known of them are not touched, as the suppression of its Track API would. Not documented: what the calls answer beside
+their status, and what the removal of an absent address is answered with (404 is taken to say so, once the list itself
+could be read), and how the lists are paged, so they are not compared.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import ClassVar
+
+from pydantic import SecretStr
+
+from bounce_watcher.outbox.change import Change, Fate, Outcome
+from bounce_watcher.outbox.channel import Limits
+from bounce_watcher.outbox.exchange import Conversation, Reply, Request, address_of
+from bounce_watcher.outbox.platform import HttpPlatform, garbage, later, outcome, released
+
+BOUNCES, COMPLAINTS = "bounces", "spam_reports"
+
+_STOP_MAIL = (BOUNCES, COMPLAINTS, "invalid_emails")
+"""A release takes the address off each of these. The fourth type, blocks, tells of single refusals."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CustomerIo(HttpPlatform):
+    """`app_api_key` is a key of the App API, not that of the Track API."""
+
+    url: str = "https://api.customer.io"
+    app_api_key: SecretStr
+
+    kind: ClassVar[str] = "customerio"
+    limits: ClassVar[Limits] = Limits(rate=8, concurrency=4, calls=len(_STOP_MAIL) + 1)
+
+    def suppress(self, changes: Sequence[Change], now: datetime) -> Conversation[Sequence[Outcome]]:
+        (change,) = changes
+        reply = yield self._request("POST", COMPLAINTS if change.is_complaint else BOUNCES, change.recipient)
+        return (outcome(reply, now),)
+
+    def release(self, changes: Sequence[Change], now: datetime) -> Conversation[Sequence[Outcome]]:
+        (change,) = changes
+        found, is_known = Outcome(Fate.DONE, ""), False
+        for name in _STOP_MAIL:
+            reply = yield self._request("DELETE", name, change.recipient)
+            if reply.status == 404 and not is_known:
+                listing = yield self._request("GET", name)
+                is_known = _is_list(listing)
+                if not is_known:
+                    return (garbage(listing) if listing.ok else later(listing, now),)
+            found = released(reply, now)
+            if found.fate is not Fate.DONE:
+                break
+        return (found,)
+
+    def check(self, now: datetime) -> Conversation[Outcome]:
+        reply = yield self._request("GET", BOUNCES)
+        return garbage(reply) if reply.ok and not _is_list(reply) else outcome(reply, now)
+
+    def _request(self, method: str, *path: str) -> Request:
+        token = SecretStr(f"Bearer {self.app_api_key.get_secret_value()}")
+        return Request(method, address_of(self.url, "v1", "esp", "suppression", *path), {"authorization": token})
+
+
+def _is_list(reply: Reply) -> bool:
+    """A long one may be cut off, which is no harm: nothing in it is looked for."""
+    starts_so = reply.body.lstrip()[:1] in (b"{", b"[")
+    return reply.ok and not reply.is_page and (starts_so if reply.cut else isinstance(reply.document(), dict | list))
+
+
+TARGET = CustomerIo
