@@ -18,7 +18,8 @@ server must deliver "returns+anything" to the mailbox "returns" (Postfix: recipi
 value of a header field of the mail (X-BW-Token, unless `token_header` says otherwise), for reports that come to no
 return path of ours and give the mail back, as feedback loops do.
 
-Format of what stands behind the "+", 64 octets for the whole local part (RFC 5321 section 4.5.3.1.1):
+Format of what stands behind the "+" (or "-", with `delimiter="-"` in the settings), 64 octets for the whole local part
+(RFC 5321 section 4.5.3.1.1):
 
     r <signature> <day> = <stream> = <sending> = <local> = <domain>     the recipient in clear, where it fits in
     d <signature> <day> = <stream> = <sending> = <digest>               else a digest of the recipient
@@ -128,7 +129,7 @@ def make_return_path(
     body = _Body(recipient, stream or "", sending or "", day)
     key = _signing_key(settings)
     room = MAX_LOCAL_PART - len(local) - 1
-    return f"{local}+{_make_token(key, body, room)}@{domain}"
+    return f"{local}{settings.delimiter}{_make_token(key, body, room)}@{domain}"
 
 
 def make_header_token(

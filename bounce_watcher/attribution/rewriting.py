@@ -13,6 +13,8 @@ Pure, total, linear in the length of the address.
 
 import re
 
+DELIMITERS = ("+", "-")
+
 _BATV = re.compile(r"(?:prvs=[0-9a-z]{6,16}=|btv1==[0-9a-z]{6,16}==)(.+)", re.IGNORECASE | re.DOTALL)
 _SRS0 = re.compile(r"(?:srs0[=+-]|srs1[=+-][^=]+=[^=]+=[=+-])[^=]+=[^=]+=([^=]+)=(.+)", re.IGNORECASE | re.DOTALL)
 
@@ -51,7 +53,20 @@ def extension(address: str, base: str) -> str | None:
     head, added = local[: len(base_local)], local[len(base_local) :]
     if domain.lower().rstrip(".") != base_domain.lower() or head.lower() != base_local.lower():
         return None
-    return added[1:] if added[:1] in {"+", "-"} and len(added) > 1 else None
+    return added[1:] if added[:1] in DELIMITERS and len(added) > 1 else None
+
+
+def extension_of_any(address: str, pattern: str) -> str | None:
+    """The same for a base that may begin with "*", which stands for any name.
+
+    `extension_of_any("news-bounces+x@example.org", "*-bounces@example.org")` is "x".
+    """
+    if not pattern.startswith("*"):
+        return extension(address, pattern)
+    tail, _, domain = pattern[1:].rpartition("@")
+    local = address.rpartition("@")[0]
+    ends = [at + len(tail) for each in DELIMITERS if (at := local.lower().find(f"{tail.lower()}{each}")) > 0]
+    return extension(address, f"{local[: min(ends)]}@{domain}") if ends else None
 
 
 def verp_recipient(added: str) -> str | None:

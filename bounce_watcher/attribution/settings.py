@@ -26,6 +26,8 @@ class HeaderNames:
 class AttributionSettings:
     """`return_path` is the plain address that tokens ride on; `token_keys` the signing keys, the newest first.
 
+    `delimiter` parts the two in those that are made; both of `rewriting.DELIMITERS` are read. `verp_paths` are other
+    return paths in use, whose plain VERP names a recipient; a "*" at the beginning of one stands for any name.
     `own_domains` are the From and DKIM domains of what we send. An empty `token_keys` means: no token is ours.
     `token_max_age` None = tokens do not run out. `token_header` is the field that holds a token in what we send.
     `authserv_ids` are the names of mailboxes and of the servers before each, as `authenticity.server_key` writes them,
@@ -35,6 +37,8 @@ class AttributionSettings:
 
     return_path: str | None = None
     token_keys: tuple[bytes, ...] = field(default=(), repr=False)
+    delimiter: str = "+"
+    verp_paths: tuple[str, ...] = ()
     own_domains: frozenset[str] = frozenset()
     token_max_age: timedelta | None = TOKEN_MAX_AGE
     token_header: str = TOKEN_HEADER

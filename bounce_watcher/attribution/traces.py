@@ -16,7 +16,7 @@ from functools import lru_cache
 
 from bounce_watcher.attribution.dkim import KeyOf, proven_fields
 from bounce_watcher.attribution.return_path import Token, read_header_token, read_token
-from bounce_watcher.attribution.rewriting import extension, unwrap, verp_recipient
+from bounce_watcher.attribution.rewriting import extension, extension_of_any, unwrap, verp_recipient
 from bounce_watcher.attribution.settings import AttributionSettings
 from bounce_watcher.model.address import address_key
 from bounce_watcher.parsing.address import find_addresses
@@ -90,11 +90,13 @@ def traces(
         return NO_TRACES
     original = original_headers(message)
     told = original.firsts(_fields(settings)) if original else {}
-    extensions = list(_extensions(_senders(message, mail_from, told), settings.return_path or ""))
+    senders = list(_addresses(_senders(message, mail_from, told)))
+    extensions = list(_extensions(senders, settings.return_path or ""))
     keys = settings.token_keys
     user = _only_address(_named_field(told, settings.headers.user))
     header_token = read_header_token(_named_field(told, settings.token_header), keys) if keys else None
-    verp = (address for each in extensions if (address := verp_recipient(each)))
+    others = (added for path in settings.verp_paths for each in senders if (added := extension_of_any(each, path)))
+    verp = (address for each in (*extensions, *others) if (address := verp_recipient(each)))
     return Traces(
         token=_first_token(extensions, keys) if keys else None,
         header_token=header_token,
@@ -151,14 +153,15 @@ def _senders(message: ParsedMessage, mail_from: str | None, told: Mapping[str, s
             yield _PROPERTY.sub(" ", value[:MAX_FIELD_LENGTH])
 
 
-def _extensions(texts: Iterable[str], return_path: str) -> Iterator[str]:
-    """What addresses add to our return path."""
-    if not return_path:
-        return
+def _addresses(texts: Iterable[str]) -> Iterator[str]:
     for text in texts:
-        for address in _ADDRESS.findall(text[:MAX_FIELD_LENGTH])[:MAX_ADDRESSES]:
-            if added := extension(unwrap(address), return_path):
-                yield added
+        yield from map(unwrap, _ADDRESS.findall(text[:MAX_FIELD_LENGTH])[:MAX_ADDRESSES])
+
+
+def _extensions(senders: Iterable[str], return_path: str) -> Iterator[str]:
+    """What addresses add to our return path."""
+    if return_path:
+        yield from (added for address in senders if (added := extension(address, return_path)))
 
 
 def _first_token(extensions: list[str], keys: tuple[bytes, ...]) -> Token | None:

@@ -162,6 +162,8 @@ def _attribution(table: AttributionTable, mailboxes: Sequence[MailboxTable]) -> 
     keys = (table.token_key, *table.token_old_keys) if table.token_key else tuple(table.token_old_keys)
     return AttributionSettings(
         return_path=table.return_path,
+        delimiter=table.return_path_delimiter,
+        verp_paths=tuple(table.verp_paths),
         token_keys=tuple(_key(secret) for secret in keys),
         own_domains=frozenset(table.own_domains),
         token_max_age=table.token_max_age,

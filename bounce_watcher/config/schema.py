@@ -23,6 +23,7 @@ from pydantic import (
 )
 
 from bounce_watcher.attribution.dkim import is_key_record
+from bounce_watcher.attribution.rewriting import DELIMITERS
 from bounce_watcher.attribution.settings import AttributionSettings
 from bounce_watcher.config.database import DEFAULT_URL, database_url
 from bounce_watcher.config.settings import Settings
@@ -239,6 +240,10 @@ class AttributionTable(Table):
     token_key: Secret = None
     token_old_keys: Annotated[list[SecretStr], SECRETS] = []
     return_path: Address | None = Field(default=None, validate_default=True)
+    return_path_delimiter: Annotated[
+        str, BeforeValidator(lambda value: known(value, DELIMITERS))
+    ] = _ATTRIBUTION.delimiter
+    verp_paths: list[Address] = []
     token_max_age: Annotated[OrNever, AfterValidator(_outlasts_bounces)] = _ATTRIBUTION.token_max_age
     token_header: FieldName = _ATTRIBUTION.token_header
     own_domains: list[Domain] = []

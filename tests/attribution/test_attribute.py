@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -113,6 +115,19 @@ def test_plain_verp_that_names_the_recipient_is_more_than_the_report(
 ) -> None:
     found = attribute(report(f"To: <{address}>"), finding("user@example.org"), config)
     assert found == Attribution("user@example.org", Evidence.VERP)
+
+
+def test_other_return_paths_name_their_recipient_and_carry_no_token() -> None:
+    config = replace(SETTINGS, verp_paths=("*-bounces@lists.example.com",))
+    for added, evidence in ((VERP, Evidence.VERP), (TOKEN, Evidence.REPORT)):
+        address = added.replace("returns+", "news-bounces+").replace("@bounces", "@lists")
+        found = attribute(report(f"To: <{address}>"), finding("user@example.org"), config)
+        assert (found.evidence, found.doubt) == (evidence, None)
+    alone = AttributionSettings(verp_paths=config.verp_paths)
+    path = "To: news-bounces+user=example.org@lists.example.com"
+    assert attribute(report(path), finding(None, evidence=Evidence.PROSE), alone) == Attribution(
+        "user@example.org", Evidence.VERP
+    )
 
 
 def test_plain_verp_takes_nothing_from_stronger_evidence() -> None:

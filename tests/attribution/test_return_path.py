@@ -1,4 +1,5 @@
 import re
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
@@ -110,6 +111,16 @@ def test_what_an_address_may_not_hold_plainly_is_escaped() -> None:
     address = make_return_path(SETTINGS, "User+x@example.org", "a..b.", "S_1")
     assert address.partition("=")[2] == "a._2eb.=_53__1=user_2bx=example.org@bounces.example.com"
     assert read(address) == Token("user+x@example.org", "a..b.", "S_1", is_ours=True)
+
+
+def test_a_server_without_plus_gets_a_hyphen() -> None:
+    settings = replace(SETTINGS, delimiter="-")
+    path = make_return_path(settings, "user@example.org", "news", "s1")
+    assert path == make_return_path(SETTINGS, "user@example.org", "news", "s1").replace("+", "-", 1)
+    for each in (settings, SETTINGS):
+        token = read_return_path(path, each)
+        assert token is not None
+        assert token.is_ours
 
 
 def test_stream_and_sending_may_be_absent() -> None:

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bounce_watcher.attribution.rewriting import extension, unwrap, verp_recipient
+from bounce_watcher.attribution.rewriting import extension, extension_of_any, unwrap, verp_recipient
 
 RETURNS = "returns@bounces.example.com"
 
@@ -48,6 +48,21 @@ def test_an_extension_is_what_stands_behind_our_own_address(address: str, added:
     assert extension(address, RETURNS) == added
 
 
+@pytest.mark.parametrize(("address", "pattern", "added"), [
+    ("news-bounces+user=example.org@lists.example.com", "*-bounces@lists.example.com", "user=example.org"),
+    ("News-Bounces-user=example.org@LISTS.example.com", "*-bounces@lists.example.com", "user=example.org"),
+    ("a-bounces+b-bounces+x=y.example@lists.example.com", "*-bounces@lists.example.com", "b-bounces+x=y.example"),
+    ("-bounces+user=example.org@lists.example.com", "*-bounces@lists.example.com", None),
+    ("news-bounces@lists.example.com", "*-bounces@lists.example.com", None),
+    ("news-bounces+user=example.org@lists.example.net", "*-bounces@lists.example.com", None),
+    ("news-owner+user=example.org@lists.example.com", "*-bounces@lists.example.com", None),
+    ("bounce+user==a==example.org==news@example.com", "bounce@example.com", "user==a==example.org==news"),
+    ("xbounce+user==a==example.org==news@example.com", "bounce@example.com", None),
+])
+def test_a_star_stands_for_the_name_of_any_list(address: str, pattern: str, added: str | None) -> None:
+    assert extension_of_any(address, pattern) == added
+
+
 @pytest.mark.parametrize(
     ("added", "recipient"),
     [
@@ -71,3 +86,4 @@ def test_any_text_may_be_given(text: str) -> None:
     unwrap(text)
     verp_recipient(text)
     extension(text, RETURNS)
+    extension_of_any(text, f"*-{RETURNS}")

@@ -207,6 +207,12 @@ def test_attribution() -> None:
     assert settings.warnings == ()
 
 
+def test_return_paths_of_other_forms() -> None:
+    settings = accepted(rest(*TOKENS, 'return_path_delimiter = "-"', 'verp_paths = ["*-bounces@lists.example.com"]'))
+    assert settings.attribution.delimiter == "-"
+    assert settings.attribution.verp_paths == ("*-bounces@lists.example.com",)
+
+
 def test_whose_authentication_results_are_believed() -> None:
     one = mailbox('trusted_authserv_id = "MX.Example.com."')
     two = mailbox('name = "b"', 'folder = "B"', 'trusted_authserv_id = ["mx.bücher.example", "mx.example.com"]')

@@ -190,6 +190,11 @@ CASES = [
     Case("return-path-no-address", rest("[attribution]", 'return_path = "bounces.example.com"'),
          'line 7: attribution.return_path: "bounces.example.com" is no mail address: write it as '
          '"returns@bounces.example.com"'),
+    Case("return-path-delimiter-unknown", rest("[attribution]", 'return_path_delimiter = "_"'),
+         'line 7: attribution.return_path_delimiter: "_" is not known here: write one of "+", "-"'),
+    Case("verp-path-no-address", rest("[attribution]", 'verp_paths = ["lists.example.com"]'),
+         'line 7: attribution.verp_paths: "lists.example.com" is no mail address: write it as '
+         '"returns@bounces.example.com"'),
     Case("token-key-without-return-path", rest("[attribution]", f'token_key = "{TOKEN_KEY}"'),
          "line 6: attribution.return_path: missing: with token_key set, add the address that tokens ride "
          'on, such as return_path = "returns@bounces.example.com"'),
