@@ -161,7 +161,7 @@ def _credentials(value: str) -> list[str]:
     """What of an Authorization header's value is worth as much as the whole: a token, a password."""
     scheme, _, token = value.partition(" ")
     match scheme:
-        case "Bearer":
+        case "Bearer" | "Zoho-oauthtoken":
             return [token]
         case "Basic":
             with suppress(ValueError):

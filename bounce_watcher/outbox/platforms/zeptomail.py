@@ -1,0 +1,229 @@
+"""Zoho ZeptoMail: the suppression list of an account, or of some of its mail agents.
+
+https://www.zoho.com/zeptomail/help/api/add-suppression-list.html and the vendor's SDK for Node (zeptomail 8.0.1), read
+in November 2026. Not documented: how many addresses one call takes, whether one that is refused makes the others fail
+(taken to be so: they are then asked for in smaller calls), with which HTTP status a refusal comes (so its code decides
+where it has one that is known), how many entries a page holds at most, how many calls a second are taken.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+from functools import cached_property
+from threading import Lock
+from typing import Any, ClassVar
+
+from pydantic import SecretStr
+
+from bounce_watcher.outbox.backoff import FOR_WHAT_IS_IN_IT
+from bounce_watcher.outbox.change import Change, Fate, Outcome
+from bounce_watcher.outbox.channel import Limits
+from bounce_watcher.outbox.exchange import Conversation, Reply, Request, address_of, masked
+from bounce_watcher.outbox.platform import (
+    HttpPlatform,
+    Listed,
+    Misfit,
+    Page,
+    for_each,
+    garbage,
+    later,
+    outcome,
+    unread,
+)
+
+BATCH = 50
+PAGE_SIZE = 50
+
+PRESENT, ABSENT = "DND_101", "DND_102"
+"""Codes that say: it is there already; it is not there."""
+
+EARLY = timedelta(minutes=5)
+"""An access token is not used in its last minutes."""
+
+LONGEST = timedelta(hours=1)
+"""No access token is taken to live longer, whatever is promised."""
+
+_TRACKING = "suppress_tracking"
+"""An entry of this sort stops no mail."""
+
+_NO_TOKEN = SecretStr("-")
+
+
+class Action(StrEnum):
+    """What ZeptoMail does with mail for those on the list."""
+
+    REJECT = "reject"      # it bounces
+    SUPPRESS = "suppress"  # it is dropped
+
+
+class _Tokens:
+    """The access token in use. Zoho gives out few of them, so all threads share it."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._token: SecretStr | None = None
+        self._until: datetime | None = None
+
+    def at(self, now: datetime) -> SecretStr | None:
+        with self._lock:
+            return self._token if self._token and self._until and now < self._until else None
+
+    def keep(self, token: SecretStr | None, until: datetime) -> None:
+        with self._lock:
+            self._token, self._until = token, until
+
+
+@dataclass(frozen=True, kw_only=True)
+class ZeptoMail(HttpPlatform):
+    """`client_id`, `client_secret` and `refresh_token` are those of a client of Zoho's accounts.
+
+    `mailagent_keys` are the agents whose mail is stopped, () = all.
+    """
+
+    url: str = "https://api.zeptomail.com"
+    accounts_url: str = "https://accounts.zoho.com"
+    client_id: str = field(metadata={"example": '"1000.ABCDEFGHIJKLMNOPQRSTUVWXYZ0123"'})
+    client_secret: SecretStr
+    refresh_token: SecretStr
+    action: Action = Action.REJECT
+    mailagent_keys: tuple[str, ...] = ()
+
+    kind: ClassVar[str] = "zeptomail"
+    limits: ClassVar[Limits] = Limits(batch=BATCH, release_batch=BATCH, rate=2, concurrency=1, calls=7)
+    lists: ClassVar[bool] = True
+
+    def __post_init__(self) -> None:
+        if not self.accounts_url.startswith(("https://", "http://")):
+            raise Misfit("accounts_url", "is no address: give that of your data centre, such as https://accounts.zoho.eu")
+
+    @cached_property
+    def _tokens(self) -> _Tokens:
+        return _Tokens()
+
+    def suppress(self, changes: Sequence[Change], now: datetime) -> Conversation[Sequence[Outcome]]:
+        reply = yield from self._ask(now, *self._wanted(changes))
+        if len(changes) == 1 and _code(reply) == PRESENT:
+            return ((yield from self._stands_there(changes[0], now)),)
+        return for_each(_outcome(reply, "", _is_success(reply), now, len(changes)), changes)
+
+    def release(self, changes: Sequence[Change], now: datetime) -> Conversation[Sequence[Outcome]]:
+        reply = yield from self._ask(now, *self._wanted(changes))
+        return for_each(_outcome(reply, ABSENT, reply.status == 204, now, len(changes)), changes)
+
+    def rehearse(self, changes: Sequence[Change], now: datetime) -> str:
+        """The call itself, and not the one for an access token that may come before it."""
+        return self._request(_NO_TOKEN, *self._wanted(changes)).shown()
+
+    def check(self, now: datetime) -> Conversation[Outcome]:
+        reply = yield from self._ask(now, "GET", limit="1", offset="0")
+        return _outcome(reply, "", _rows(reply) is not None, now)
+
+    def page(self, cursor: str | None, now: datetime) -> Conversation[Page]:
+        """The cursor is the offset. A page may hold fewer than were asked for, so the end is an empty one."""
+        offset = int(cursor or 0)
+        reply = yield from self._ask(now, "GET", limit=str(PAGE_SIZE), offset=str(offset))
+        rows = _rows(reply)
+        if rows is None:
+            raise unread(reply, self)
+        entries = tuple(Listed(row["value"], row.get("category")) for row in rows if _stops_mail(row))
+        return Page(entries, str(offset + len(rows)) if rows else None)
+
+    def _wanted(self, changes: Sequence[Change]) -> tuple[str, dict[str, object]]:
+        values = list({change.recipient.lower(): change.recipient for change in changes}.values())
+        if not changes[0].suppress:
+            return "DELETE", {"values": values}
+        entry: dict[str, object] = {"action": self.action.value, "values": values, "description": "bounce_watcher"}
+        return "POST", {**entry, "mailagent_keys": list(self.mailagent_keys)} if self.mailagent_keys else entry
+
+    def _stands_there(self, change: Change, now: datetime) -> Conversation[Outcome]:
+        """What stands there may be an entry that stops no mail: then it is made one that does."""
+        reply = yield from self._ask(now, "GET", search_value=change.recipient, limit=str(PAGE_SIZE), offset="0")
+        rows = _rows(reply)
+        if rows is None:
+            return _outcome(reply, "", False, now)
+        mine = [row for row in rows if row["value"].lower() == change.recipient.lower()]
+        if mine and all(_stops_mail(row) for row in mine):
+            return Outcome(Fate.DONE, f"{reply.text} (was on the list)")
+        _, entry = self._wanted((change,))
+        reply = yield from self._ask(now, "PUT", entry)
+        return _outcome(reply, "", _is_success(reply), now)
+
+    def _ask(self, now: datetime, method: str, document: object = None, **query: str) -> Conversation[Reply]:
+        """With the token in use; with a new one where there is none, or where it is not taken."""
+        token = self._tokens.at(now)
+        if token is not None:
+            reply = yield self._request(token, method, document, **query)
+            if reply.status != 401:
+                return reply
+        answer = yield self._refresh()
+        token = self._learn(answer, now)
+        if token is None:
+            return _about_us(answer)
+        return (yield self._request(token, method, document, **query))
+
+    def _refresh(self) -> Request:
+        """https://www.zoho.com/accounts/protocol/oauth/web-apps/access-token-expiry.html, as the SDK does it."""
+        form: dict[str, str | SecretStr] = {
+            "grant_type": "refresh_token", "client_id": self.client_id, "client_secret": self.client_secret,
+            "refresh_token": self.refresh_token,
+        }
+        return Request("POST", address_of(self.accounts_url, "oauth", "v2", "token"), form=form)
+
+    def _learn(self, reply: Reply, now: datetime) -> SecretStr | None:
+        token, seconds = reply.field("access_token"), reply.field("expires_in")
+        if not reply.ok or not isinstance(token, str) or not token:
+            self._tokens.keep(None, now)
+            return None
+        lives = min(timedelta(seconds=seconds), LONGEST) if isinstance(seconds, int) else LONGEST
+        self._tokens.keep(SecretStr(token), now + lives - EARLY)
+        return SecretStr(token)
+
+    def _request(self, token: SecretStr, method: str, document: object = None, **query: str) -> Request:
+        address = address_of(self.url, "v1.1", "suppressions", "email", **query)
+        authorization = SecretStr(f"Zoho-oauthtoken {token.get_secret_value()}")
+        return Request(method, address, {"authorization": authorization, "accept": "application/json"}, document)
+
+
+def _about_us(reply: Reply) -> Reply:
+    """A refusal of the access token, which Zoho may give as a success or as a bad request."""
+    why = reply.field("error")
+    is_refusal = reply.ok or reply.status in FOR_WHAT_IS_IN_IT
+    text = masked(f"{reply.text}: no access token{f' ({why})' if isinstance(why, str) else ''}", set())
+    return replace(reply, status=401 if is_refusal else reply.status, text=text, body=b"")
+
+
+def _is_success(reply: Reply) -> bool:
+    return reply.field("status") == "success" and isinstance(reply.field("data"), dict)
+
+
+def _code(reply: Reply) -> object:
+    return reply.field("error", "code")
+
+
+def _rows(reply: Reply) -> list[dict[str, Any]] | None:
+    """The entries of a page, None where it is none."""
+    rows = reply.field("data") if reply.ok and reply.field("status") == "success" else None
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+        return None
+    return rows if all(isinstance(row.get("value"), str) for row in rows) else None
+
+
+def _stops_mail(row: dict[str, Any]) -> bool:
+    return row.get("action") != _TRACKING
+
+
+def _outcome(reply: Reply, so_already: str, as_promised: bool, now: datetime, size: int = 1) -> Outcome:
+    """A refusal for one address is a refusal of the call. One of another field is about how we are configured."""
+    code = _code(reply)
+    if code in (PRESENT, ABSENT) and size > 1:
+        return Outcome(Fate.SPLIT, reply.text)
+    if so_already and code == so_already:
+        return Outcome(Fate.DONE, f"{reply.text} (was so already)")
+    if reply.ok:
+        return outcome(reply, now) if as_promised else garbage(reply)
+    where = reply.field("error", "field")
+    return later(reply, now) if isinstance(where, str) and where != "values" else outcome(reply, now, size)
+
+
+TARGET = ZeptoMail
