@@ -18,7 +18,7 @@ from tests.docs.pages import README, ROOT, blocks, invocations, marked, spans
 from tests.servers.receiver import SECRET
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-CONFIGURATION, POSTGRESQL = (block.text for block in blocks(README, "toml"))
+CONFIGURATION, PLATFORM, POSTGRESQL = (block.text for block in blocks(README, "toml"))
 CALLS = invocations(README)
 
 
@@ -88,6 +88,13 @@ def test_the_first_configuration_is_accepted(etc: Path) -> None:
     assert settings.warnings == ()
     assert [account.host for account in settings.mailboxes] == ["imap.example.com"]
     assert [target.url for target in settings.webhooks] == ["https://platform.example.com/hooks/bounces"]
+
+
+def test_a_platform_may_stand_beside_it(etc: Path) -> None:
+    (etc / "mailchimp-key").write_text("0123456789abcdef0123456789abcdef-us21\n")
+    first = CONFIGURATION.replace("/etc/bounce-watcher", str(etc))
+    (platform,) = parse(first + PLATFORM, "README", {}, etc).platforms
+    assert (platform.name, platform.kind) == ("newsletter", "mailchimp")
 
 
 def test_the_folders_it_names_are_those_of_the_first_configuration(etc: Path) -> None:
