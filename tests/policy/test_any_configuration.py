@@ -1,8 +1,10 @@
 """What holds under every configuration that loads: drawn as files, and read by the real loader."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -17,6 +19,7 @@ from bounce_watcher.ledger.store import Ledger
 from bounce_watcher.model.errors import ConfigError
 from bounce_watcher.model.finding import Evidence, Kind
 from bounce_watcher.model.ledger import (
+    AlertKind,
     BounceEvent,
     History,
     MessageRecord,
@@ -229,3 +232,71 @@ def test_order_of_the_independent_repetition_and_pages_change_nothing(
     one_after_the_other = [event for tale in told for event in tale]
     mixed = data.draw(paged(data.draw(merged(told))))
     assert outcome(mixed, policy) == outcome([[event] for event in one_after_the_other], policy)
+
+
+# ── the guard and the alerts ────────────────────────────────────────────────────────────────────────────────────────
+
+@st.composite
+def guarded(draw: st.DrawFn) -> PolicySettings:
+    """With a guard and alerts that few are enough for, and that learn from nobody: days are no recipient's."""
+    hours, share = st.integers(1, 6), st.floats(0, 1)
+    window, alert_window = draw(hours), draw(hours)
+    return policy_of("\n".join([
+        draw(files()),
+        "[policy.guard]", "learning = 0", f'window = "{window}h"', f'quiet = "{window + draw(hours)}h"',
+        f"min_bounces = {draw(st.integers(2, 4))}", f"factor = {draw(st.floats(1, 3))}",
+        f'wait = "{draw(st.integers(0, 6))}h"', f"wait_min = {draw(st.integers(1, 3))}", f"wait_from = {draw(share)}",
+        "[policy.alerts]", f'window = "{alert_window}h"', f'quiet = "{alert_window + draw(hours)}h"',
+        f"min_blocks = {draw(st.integers(1, 3))}", f"share = {draw(share)}",
+    ]))
+
+
+MANY = [f"user{number}@example.org" for number in range(8)]
+
+
+def in_two_days(reasons: Sequence[Reason]) -> st.SearchStrategy[list[BounceEvent]]:
+    """Of many recipients of one provider, in the order of time."""
+    at = st.integers(0, 47 * 60).map(lambda minutes: march(40, 0) + timedelta(minutes=minutes))
+    grades = st.sampled_from(Evidence)
+    one = st.builds(partial(failure, diagnostic="550 no"), st.sampled_from(reasons), at, evidence=grades)
+    events = st.builds(partial(addressed, stream="news"), one, st.sampled_from(MANY))
+    return st.lists(events, min_size=4, max_size=16).map(lambda drawn: sorted(drawn, key=lambda event: event.at))
+
+
+@dataclass(frozen=True)
+class Course:
+    """Where all stand once all pages are read, once outages and waits are over; and the alerts in between."""
+
+    read: list[tuple[object, ...]]
+    over: list[tuple[object, ...]]
+    alerts: list[AlertKind]
+
+
+def course(pages: Sequence[Sequence[BounceEvent]], policy: PolicySettings) -> Course:
+    def all_standing() -> list[tuple[object, ...]]:
+        records = [record for address in MANY for record in ledger.recipients(address)]
+        return [(each.recipient, each.stream, *standing(each)) for each in records if each.state is not State.ACTIVE]
+
+    with empty_ledger() as ledger:
+        for page in pages:
+            ledger.record([message(event) for event in page], partial(decide, settings=policy), lambda _: (), policy)
+        read, end = all_standing(), march(400)
+        ledger.end_waits(end, policy.guard.wait, lambda _: ())
+        ledger.settle(end, lambda _: ())
+        return Course(read, all_standing(), [alert.kind for alert in ledger.alerts()])
+
+
+def test_blocks_change_nobody_whatever_guard_and_alerts_are_set_to() -> None:
+    met: Counter[object] = Counter()
+
+    @settings(derandomize=True, deadline=None, max_examples=25)
+    @given(in_two_days([Reason.INVALID_RECIPIENT, Reason.INVALID_DOMAIN]), in_two_days(HARMLESS), guarded(), st.data())
+    def check(hard: list[BounceEvent], added: list[BounceEvent], policy: PolicySettings, data: st.DataObject) -> None:
+        pages = data.draw(paged(data.draw(merged([hard, added]))))
+        mixed = course(pages, policy)
+        alone = course([[event for event in page if event.reason not in HARMLESS] for page in pages], policy)
+        assert (mixed.read, mixed.over) == (alone.read, alone.over)
+        met.update([*mixed.alerts, *(each[2] for each in mixed.read)])
+
+    check()
+    assert set(met) >= {AlertKind.OUTAGE, AlertKind.BLOCKS, State.SUPPRESSED, State.PENDING}
