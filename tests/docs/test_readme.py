@@ -131,7 +131,7 @@ def test_every_key_is_known() -> None:
 
 def test_every_key_amid_the_text_is_known() -> None:
     named = {match[1] for span in spans(README) if (match := re.match(r"([a-z_]+) = ", span))}
-    assert named == {"format", "mode", "password_credential"}
+    assert named == {"format", "mode", "password_credential", "return_path_delimiter"}
     assert all(map(places_of, named))
     (trailing,) = re.findall(r"# or (.*)$", POSTGRESQL, re.MULTILINE)
     assert all(map(places_of, trailing.split(", ")))
