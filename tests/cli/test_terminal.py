@@ -75,6 +75,12 @@ def test_a_bar_does_not_get_into_the_output(mail: Path) -> None:
     assert all(line.startswith("{") for line in lines)
 
 
+def test_a_simulation_shows_how_far_it_is(filled: Program) -> None:
+    shown = on_terminal(f"{PROGRAM} simulate --json -c {filled.config} > out.json", filled.folder)
+    assert "simulating" in shown
+    assert all(line.startswith("{") for line in (filled.folder / "out.json").read_text().splitlines())
+
+
 def test_no_bar_and_no_colour_in_a_pipe(mail: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "bounce_watcher", "classify", str(mail)], capture_output=True, text=True, check=True,
