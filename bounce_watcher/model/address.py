@@ -2,6 +2,8 @@
 
 import contextlib
 
+import idna
+
 
 def address_key(address: str) -> str:
     """The form under which an address is counted and suppressed.
@@ -11,8 +13,14 @@ def address_key(address: str) -> str:
     is kept in lower case.
     """
     local, at, domain = address.strip().rpartition("@")
-    domain = domain.casefold().rstrip(".")
-    if not domain.isascii():
-        with contextlib.suppress(UnicodeError):
-            domain = domain.encode("idna").decode("ascii")
-    return f"{local.casefold()}{at}{domain}"
+    domain = domain.lower().rstrip(".")
+    return f"{local.casefold()}{at}{domain if domain.isascii() else _a_labels(domain)}"
+
+
+def _a_labels(domain: str) -> str:
+    """By IDNA 2008, as domains are registered (straße and strasse are two); what only 2003 knew by that."""
+    with contextlib.suppress(UnicodeError):
+        return idna.encode(domain, uts46=True).decode("ascii")
+    with contextlib.suppress(UnicodeError):
+        return domain.encode("idna").decode("ascii").lower()
+    return domain

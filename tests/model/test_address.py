@@ -10,6 +10,9 @@ from bounce_watcher.model.address import address_key
     ("user@example.org.", "user@example.org"),
     (" user@example.org ", "user@example.org"),
     ("user@Bücher.example", "user@xn--bcher-kva.example"),
+    ("user@STRAßE.example", "user@xn--strae-oqa.example"),
+    ("user@☃.example", "user@xn--n3h.example"),
+    ("user@b\N{IDEOGRAPHIC FULL STOP}example", "user@b.example"),
     ("MÜLLER@example.org", "müller@example.org"),
 ])
 def test_one_mailbox(one: str, other: str) -> None:
@@ -21,6 +24,7 @@ def test_one_mailbox(one: str, other: str) -> None:
     ("us.er@gmail.com", "user@gmail.com"),
     ("user@mail.example.org", "user@example.org"),
     ("user@bücher.example", "user@bucher.example"),
+    ("user@straße.example", "user@strasse.example"),
 ])
 def test_different_mailboxes(one: str, other: str) -> None:
     assert address_key(one) != address_key(other)
