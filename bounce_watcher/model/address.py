@@ -5,6 +5,10 @@ import contextlib
 import idna
 
 
+_LONGEST = 253
+"""Characters of a domain (RFC 1035 section 2.3.4); A-labels take more, not fewer."""
+
+
 def address_key(address: str) -> str:
     """The form under which an address is counted and suppressed.
 
@@ -19,6 +23,8 @@ def address_key(address: str) -> str:
 
 def _a_labels(domain: str) -> str:
     """By IDNA 2008, as domains are registered (straße and strasse are two); what only 2003 knew by that."""
+    if len(domain) > _LONGEST:
+        return domain
     with contextlib.suppress(UnicodeError):
         return idna.encode(domain, uts46=True).decode("ascii")
     with contextlib.suppress(UnicodeError):
