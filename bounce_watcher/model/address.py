@@ -4,7 +4,6 @@ import contextlib
 
 import idna
 
-
 _LONGEST = 253
 """Characters of a domain (RFC 1035 section 2.3.4); A-labels take more, not fewer."""
 
