@@ -57,6 +57,7 @@ def change_minds(desk: Desk, addresses: list[str], chosen: random.Random, wanted
 
 def delivered_while_killed(vendor: Vendor, folder: Path, count: int, more: str) -> int:
     """Everything is on the vendor's list in the end, as it was decided last. Returns the peak of memory in KiB."""
+    patience = 300 + count / PACE
     settings = configuration(vendor.kind, vendor.keys(), vendor.url, folder, more=f'timeout = "1s"\n{more}')
     chosen, most = random.Random(count), 0
     addresses = [f"user{number:06}@example.org" for number in range(count)]
@@ -66,11 +67,11 @@ def delivered_while_killed(vendor: Vendor, folder: Path, count: int, more: str) 
         desk.suppress(*addresses)
         for goal in sorted(chosen.randrange(count // 20, count * 9 // 10) for _ in range(KILLS)):
             with service(folder / "config.toml") as process:
-                wait_until(lambda goal=goal: len(vendor.listed) >= goal, 300, f"{goal} on the list")  # type: ignore[misc]
+                wait_until(lambda goal=goal: len(vendor.listed) >= goal, patience, f"{goal} on the list")  # type: ignore[misc]
                 most = max(most, peak(process))
             change_minds(desk, addresses, chosen, wanted)
         with service(folder / "config.toml") as process:
-            wait_until(lambda: not _is_due(desk), 300, "nothing is due")
+            wait_until(lambda: not _is_due(desk), patience, "nothing is due")
             most = max(most, peak(process))
         assert {item.state for item in desk.ledger.outbox()} == {OutboxState.DELIVERED, OutboxState.SUPERSEDED}
     assert vendor.listed == wanted
