@@ -238,7 +238,10 @@ def _examples(entry: Mapping[str, Any]) -> tuple[str, ...]:
 def _pattern(entry: Mapping[str, Any], precedence: Precedence) -> Pattern | None:
     if "regex" not in entry:
         return None
-    return (_linear if precedence is Precedence.OPERATOR else _usual)(_text(entry, "regex"))
+    pattern = (_linear if precedence is Precedence.OPERATOR else _usual)(_text(entry, "regex"))
+    if pattern.search(""):
+        raise _Fault("regex matches where nothing stands: look for an empty choice, such as in a||b")
+    return pattern
 
 
 def _usual(regex: str) -> Pattern:

@@ -189,6 +189,8 @@ def test_operators_rules_stand_on_top_of_the_shipped_ones() -> None:
         ('scope = "common"\n' + rule("a.b", "spam", ""), "it matches everything"),
         ('scope = "common"\n' + rule("a.b", "spam", 'regex = "x"'), "regex stands alone"),
         ('scope = "common"\n' + rule("a.b", "spam", 'text = ["x"]\nregex = "("'), "regex does not compile"),
+        ('scope = "common"\n' + rule("a.b", "spam", 'text = ["x"]\nregex = "x||y"'),
+         "regex matches where nothing stands"),
         ('scope = "common"\n' + rule("a.b", "spam", 'text = "x"'), "text must be a list"),
         ('scope = "common"\n' + rule("a.b", "spam", 'text = [" "]'), "text must be a list"),
         ('scope = "common"\n' + rule("a.b", "spam", 'status = ["5.1"]'), "status '5.1' is not of the form"),
