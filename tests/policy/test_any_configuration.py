@@ -265,7 +265,10 @@ def in_two_days(reasons: Sequence[Reason]) -> st.SearchStrategy[list[BounceEvent
 
 @dataclass(frozen=True)
 class Course:
-    """Where all stand once all pages are read, once outages and waits are over; and the alerts in between."""
+    """Where all stand once all pages are read, once outages and waits are over; and the alerts in between.
+
+    A block tells how late it is, as any report does: so an outage may be over sooner, but where it ends is the same.
+    """
 
     read: list[tuple[object, ...]]
     over: list[tuple[object, ...]]
@@ -295,7 +298,7 @@ def test_blocks_change_nobody_whatever_guard_and_alerts_are_set_to() -> None:
         pages = data.draw(paged(data.draw(merged([hard, added]))))
         mixed = course(pages, policy)
         alone = course([[event for event in page if event.reason not in HARMLESS] for page in pages], policy)
-        assert (mixed.read, mixed.over) == (alone.read, alone.over)
+        assert mixed.over == alone.over
         met.update([*mixed.alerts, *(each[2] for each in mixed.read)])
 
     check()
