@@ -1,4 +1,4 @@
-"""`python -m tests.bench [poll|analysis|hostile|simulate|paced] [--messages N] [--runs N]`: what the work costs.
+"""`python -m tests.bench [poll|analysis|hostile|simulate|batched|paced] [--messages N] [--runs N]`: what work costs.
 
 Every figure is a ratio to something well known, measured in the same run on the same machine. `poll`, what
 draining a mailbox costs against merely reading it:
@@ -19,8 +19,9 @@ taken: status 1 where anything takes more than ten times as long and more than 1
 `simulate`, what it takes to replay a stored history of `--messages` events under another policy, by `bounce-watcher
 simulate` as a user runs it on SQLite: seconds, and the largest memory of the process.
 
-`paced`, what it takes to put `--messages` suppressions on a platform's list by single calls of which 50 a second are
-allowed, by a service that is killed five times on the way: seconds, and the largest memory of the service.
+`batched` and `paced`, what it takes to put `--messages` suppressions on a platform's list, by calls of a thousand or by
+single ones of which 50 a second are allowed, for a service that is killed five times on the way: seconds, and the
+largest memory of the service.
 """
 
 import argparse
@@ -189,10 +190,10 @@ def simulate(events: int, runs: int) -> None:
             print(f"simulate {events} events: {taken:6.1f} s   {events / taken:8.0f}/s   {largest:.0f} MiB", flush=True)
 
 
-def paced(count: int) -> None:
-    with tempfile.TemporaryDirectory() as folder, serving(vendor_classes()["ses"]()) as vendor:
+def killed(count: int, kind: str, rate: int) -> None:
+    with tempfile.TemporaryDirectory() as folder, serving(vendor_classes()[kind]()) as vendor:
         start = time.monotonic()
-        most = delivered_while_killed(vendor, Path(folder), count, f"rate = {PACE}")
+        most = delivered_while_killed(vendor, Path(folder), count, f"rate = {rate}")
         took = time.monotonic() - start
     calls = len(vendor.calls)
     print(f"{count} suppressions in {took:.0f} s by {calls} calls, {calls / took:.1f} a second; {most / 1024:.0f} MiB")
@@ -200,7 +201,8 @@ def paced(count: int) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", nargs="?", choices=("poll", "analysis", "hostile", "simulate", "paced"), default="poll")
+    choices = ("poll", "analysis", "hostile", "simulate", "batched", "paced")
+    parser.add_argument("what", nargs="?", choices=choices, default="poll")
     parser.add_argument("--messages", type=int, default=20_000)
     parser.add_argument("--runs", type=int, default=3)
     arguments = parser.parse_args()
@@ -209,8 +211,8 @@ def main() -> None:
     if arguments.what == "simulate":
         simulate(arguments.messages, arguments.runs)
         return
-    if arguments.what == "paced":
-        paced(arguments.messages)
+    if arguments.what in ("batched", "paced"):
+        killed(arguments.messages, *(("mailgun", 1000) if arguments.what == "batched" else ("ses", PACE)))
         return
     contents = [content for content, _ in mailbag(arguments.messages, recipients=arguments.messages // 2)]
     mean = sum(map(len, contents)) / len(contents)

@@ -2,6 +2,7 @@
 
 import socket
 import threading
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
@@ -13,6 +14,8 @@ from tests.servers.postgres import Postgres
 from tests.servers.receiver import Receiver, Reply, redirect
 
 COUNT = 600
+ONE_MOVE = 40
+"""Messages at most: four pages of ten."""
 
 
 def fill(house: House, count: int = COUNT) -> list[bytes]:
@@ -21,8 +24,8 @@ def fill(house: House, count: int = COUNT) -> list[bytes]:
     return contents
 
 
-def all_filed(house: House, contents: list[bytes]) -> bool:
-    return sum(house.filed().values()) == len(contents) and house.left() == 0
+def all_filed(house: House, contents: list[bytes], repeated: int = 0) -> bool:
+    return 0 <= sum(house.filed().values()) - len(contents) <= repeated and house.left() == 0
 
 
 def troubles(house: House, about: str) -> list[str]:
@@ -32,16 +35,17 @@ def troubles(house: House, about: str) -> list[str]:
     )]
 
 
-def settled(house: House, contents: list[bytes]) -> None:
-    """Each message is in one folder and the ledger holds what an undisturbed import of the same mail makes."""
-    wait_until(lambda: all_filed(house, contents), 60, "all mail filed")
-    copies = [message for name in house.filed() for message in house.folder(name)]
-    assert sorted(copies) == sorted(contents)
+def settled(house: House, contents: list[bytes], repeated: int = 0) -> None:
+    """Each message is in one folder, but for `repeated` that may be there twice."""
+    wait_until(lambda: all_filed(house, contents, repeated), 90, "all mail filed")
+    copies = Counter(message for name in house.filed() for message in house.folder(name))
+    assert Counter(contents) <= copies
+    assert (copies - Counter(contents)).total() <= repeated
 
 
 def test_dovecot_restarts_in_mid_pass(sqlite_house: House) -> None:
     house = sqlite_house
-    house.mailbox_keys = "page_messages = 10"
+    house.mailbox_keys = 'page_messages = 10\ntimeout = "10s"'
     house.configure()
     contents = fill(house)
     house.start("run")
@@ -49,7 +53,7 @@ def test_dovecot_restarts_in_mid_pass(sqlite_house: House) -> None:
     house.dovecot.stop()
     wait_until(lambda: troubles(house, "mailbox returns"), 20, "the outage is logged")
     house.dovecot.start()
-    settled(house, contents)
+    settled(house, contents, repeated=ONE_MOVE)  # a server that is stopped amid a MOVE may have copied and not expunged
     assert len(troubles(house, "mailbox returns")) <= 2  # broken off, then refused: two things to know
     wait_until(lambda: "trouble_cleared" in house.log(), 30, "its end is logged")
 

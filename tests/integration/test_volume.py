@@ -1,4 +1,7 @@
-"""A hundred thousand suppressions for a platform, by a service that is killed five times on the way."""
+"""Many suppressions for a platform, by a service that is killed five times on the way.
+
+With a hundred thousand: `python -m tests.bench batched`, and `paced` for single calls.
+"""
 
 import random
 import signal
@@ -83,9 +86,9 @@ def _is_due(desk: Desk) -> bool:
 
 
 @pytest.mark.timeout(900)
-def test_a_hundred_thousand_in_batches_of_a_thousand(tmp_path: Path) -> None:
+def test_batches_of_a_thousand(tmp_path: Path) -> None:
     with serving(vendor_classes()["mailgun"]()) as vendor:
-        assert delivered_while_killed(vendor, tmp_path, 100_000, "rate = 1000") < MOST_MEMORY
+        assert delivered_while_killed(vendor, tmp_path, 20_000, "rate = 1000") < MOST_MEMORY
         sizes = [len(call.json) for call in vendor.calls if call.method == "POST" and isinstance(call.json, list)]
         assert max(sizes) == 1000
 
