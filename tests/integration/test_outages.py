@@ -37,7 +37,7 @@ def troubles(house: House, about: str) -> list[str]:
 
 def settled(house: House, contents: list[bytes], repeated: int = 0) -> None:
     """Each message is in one folder, but for `repeated` that may be there twice."""
-    wait_until(lambda: all_filed(house, contents, repeated), 90, "all mail filed")
+    wait_until(lambda: all_filed(house, contents, repeated), 60, "all mail filed")
     copies = Counter(message for name in house.filed() for message in house.folder(name))
     assert Counter(contents) <= copies
     assert (copies - Counter(contents)).total() <= repeated
