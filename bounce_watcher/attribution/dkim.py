@@ -2,7 +2,9 @@
 
 Only the header is looked at. A signature covers the named fields and, in bh=, a hash of the body; it is the fields that
 say whom we mailed, so it is verified wherever the signed fields came back as they were, whole mail or header alone, and
-a body that is cut, changed or missing takes nothing from the proof. It says nothing of that body.
+a body that is cut, changed or missing takes nothing from the proof. It says nothing of that body. That is why this is
+not left to dkimpy: it hashes the body first and refuses every mail of which only the header, or a part, came back, and
+it has no public way around that (1.1.8, `DKIM.verify_sig_process`). The tests sign with it.
 
 A signature counts when
 - the key is one of the configuration, or was looked up for one of our own domains (d= exactly: who runs a subdomain
