@@ -12,7 +12,7 @@ from bounce_watcher.model.ledger import Alert
 
 commands = typer.Typer(help="Outages of receivers, whose bounces are held back, and blocks that are your own trouble.")
 
-_COLUMNS = ("since", "ends_at", "state", "alert", "held", "released", "confirmed", "because")
+_COLUMNS = ("id", "since", "ends_at", "state", "alert", "held", "released", "confirmed", "because")
 
 
 def register(app: typer.Typer) -> None:

@@ -1,6 +1,7 @@
 """`undo`: what an incident suppressed, released."""
 
 import sys
+from dataclasses import replace
 from typing import Annotated
 
 import typer
@@ -11,14 +12,20 @@ from bounce_watcher.cli.options import ConfigFile, Debug, DryRun, Json, example
 from bounce_watcher.cli.output import Row, count, say
 from bounce_watcher.cli.tables import listing, progress
 from bounce_watcher.cli.times import past
+from bounce_watcher.ledger.store import Ledger
 from bounce_watcher.ledger.undo import Incident, Undone
-from bounce_watcher.model.ledger import COMPLAINT_REASON
+from bounce_watcher.model.ledger import COMPLAINT_REASON, AlertKind
 from bounce_watcher.model.verdict import Reason
+from bounce_watcher.policy.providers import provider_of
 from bounce_watcher.policy.words import day
 from bounce_watcher.service.announcing import announcer
 from bounce_watcher.service.clock import utcnow
 from bounce_watcher.service.deciding import decider
 
+_NOTHING = {
+    AlertKind.FORGED: "reports in doubt, which count against nobody",
+    AlertKind.ENDPOINT: "a webhook, and no report",
+}
 COLUMNS = ("recipient", "stream", "events", "released", "state", "because")
 
 
@@ -28,11 +35,23 @@ def register(app: typer.Typer) -> None:
     )
 
 
-def undo(
-    since: Annotated[str, typer.Option("--from", metavar="TIME", help="When the incident began.")],
-    until: Annotated[str, typer.Option("--to", metavar="TIME", help="When it was over.")],
+def undo(  # noqa: PLR0913, PLR0917 - one parameter an option
+    since: Annotated[
+        str | None, typer.Option("--from", metavar="TIME", help="When the incident began.", show_default=False)
+    ] = None,
+    until: Annotated[
+        str | None, typer.Option("--to", metavar="TIME", help="When it was over.", show_default=False)
+    ] = None,
+    alert: Annotated[
+        str | None, typer.Option(metavar="ID", help="What this alert is about, in its time, instead: see alerts list.",
+                                 show_default=False)
+    ] = None,
     domain: Annotated[
         str | None, typer.Option(metavar="DOMAIN", help="Only recipients in this domain.", show_default=False)
+    ] = None,
+    provider: Annotated[
+        str | None, typer.Option(metavar="PROVIDER", help="Only mail that this organisation takes, for whatever domain,"
+                                 " such as google.com.", show_default=False)
     ] = None,
     reason: Annotated[
         str | None, typer.Option(metavar="REASON", help="Only this reason, such as invalid_recipient.",
@@ -47,8 +66,10 @@ def undo(
 
     What was reported then never counts again, neither alone nor as a confirmation. Who is suppressed on other grounds
     stays so, and so does who was suppressed by hand. What comes late, or is imported later, needs another undo.
+    An alert on an outage stands for the hard bounces that it counts, one on blocks for all that the provider reported.
     """
-    incident = _incident(since, until, domain, reason)
+    narrowed = _narrowed(since, until, alert, provider)
+    known_reason = _reason(reason)
     released = struck = recipients = 0
 
     def row(undone: Undone) -> Row:
@@ -61,6 +82,7 @@ def undo(
 
     drawn = progress("undoing", "recipients", shown=not sys.stdout.isatty())
     with ledger_of(config) as (settings, ledger), drawn as advance:
+        incident = replace(narrowed or _of_alert(ledger, alert or ""), domain=domain, reason=known_reason)
         outcomes = ledger.undo(
             incident, decider(settings), announcer(settings), because=_because(incident), now=utcnow(), dry_run=dry_run
         )
@@ -73,20 +95,41 @@ def undo(
     )
 
 
-def _incident(since: str, until: str, domain: str | None, reason: str | None) -> Incident:
+def _narrowed(since: str | None, until: str | None, alert: str | None, provider: str | None) -> Incident | None:
+    """The incident as far as the command line tells it; None where an alert does."""
+    if alert is not None:
+        if (since, until, provider) != (None, None, None):
+            raise WrongUsage("--alert tells when it was and of whom: leave out --from, --to and --provider")
+        return None
     begin, end = past(since), past(until)
-    assert begin is not None
-    assert end is not None
+    if begin is None or end is None:
+        raise WrongUsage("when was it? Name --from and --to, or an --alert (bounce-watcher alerts list)")
     if end < begin:
         raise WrongUsage("--to lies before --from")
-    if reason is not None and reason not in {*Reason, COMPLAINT_REASON}:
-        raise WrongUsage(f"{reason!r} is no reason; they are: {', '.join([*Reason, COMPLAINT_REASON])}")
-    return Incident(begin, end, domain, reason)
+    return Incident(begin, end, provider=provider and provider_of(provider, provider))
+
+
+def _of_alert(ledger: Ledger, name: str) -> Incident:
+    alert = ledger.alert(name)
+    if alert is None:
+        raise WrongUsage(f"there is no alert {name!r}: see bounce-watcher alerts list")
+    incident = Incident.of(alert)
+    if incident is None:
+        raise WrongUsage(f"alert {name} is on {_NOTHING[alert.kind]}: there is nothing to undo")
+    return incident
+
+
+def _reason(text: str | None) -> str | None:
+    if text is not None and text not in {*Reason, COMPLAINT_REASON}:
+        raise WrongUsage(f"{text!r} is no reason; they are: {', '.join([*Reason, COMPLAINT_REASON])}")
+    return text
 
 
 def _because(incident: Incident) -> str:
-    """`incident of 14 December 2020 to 15 December 2020 at example.org (invalid_recipient)`."""
+    """`incident of 14 December 2020 to 15 December 2020 at provider google.com, example.org (invalid_recipient)`."""
     first, last = day(incident.since), day(incident.until)
     when = first if first == last else f"{first} to {last}"
-    where = f" at {incident.domain}" if incident.domain else ""
-    return f"incident of {when}{where}" + (f" ({incident.reason})" if incident.reason else "")
+    provider = f"provider {incident.provider}" if incident.provider else None
+    places = ", ".join(filter(None, (incident.series, provider, incident.domain)))
+    at = f" at {places}" if places else ""
+    return f"incident of {when}{at}" + (f" ({incident.reason})" if incident.reason else "")

@@ -140,6 +140,13 @@ def alerts(engine: Engine, *, under_way: bool) -> Iterator[Alert]:
     return _ALERTS.read(engine, [~ALERT.c.cleared] if under_way else [], None, newest_first=True)
 
 
+def alert(engine: Engine, name: str) -> Alert | None:
+    """The alert of that id."""
+    with reading(engine) as connection:
+        row = connection.execute(select(ALERT).where(ALERT.c.id == storable(name))).first()
+    return alert_from_row(row) if row else None
+
+
 def disabled_endpoints(engine: Engine) -> dict[str, str]:
     with reading(engine) as connection:
         rows = connection.execute(

@@ -144,6 +144,10 @@ class Ledger:
         """Alerts, the newest first; with `under_way` only those that are not cleared."""
         return reads.alerts(self._engine, under_way=under_way)
 
+    def alert(self, name: str) -> Alert | None:
+        """The alert of that id."""
+        return reads.alert(self._engine, name)
+
     def expire(self, now: datetime, announce: Announce) -> int:
         """Releases the suppressions whose `until` has come. Returns how many."""
         return standing.expire(self._engine, now, announce)

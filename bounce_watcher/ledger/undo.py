@@ -4,19 +4,22 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
+from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Engine, and_, bindparam, or_, select, tuple_, update
+from sqlalchemy import ColumnElement, Connection, Engine, Select, and_, bindparam, or_, select, tuple_, update
 
 from bounce_watcher.ledger.books import Announce, Books
 from bounce_watcher.ledger.course import Correction, Decide, correct
 from bounce_watcher.ledger.engine import reading, rehearse, write
 from bounce_watcher.ledger.history import events_of, steps_of
 from bounce_watcher.ledger.statements import Key
-from bounce_watcher.ledger.tables import EVENT
+from bounce_watcher.ledger.tables import EVENT, event_from_row
 from bounce_watcher.model.address import address_key
 from bounce_watcher.model.finding import Kind
-from bounce_watcher.model.ledger import COMPLAINT_REASON, UNDONE, By, State
+from bounce_watcher.model.ledger import COMPLAINT_REASON, UNDONE, Alert, AlertKind, By, State
 from bounce_watcher.model.verdict import BounceType
+from bounce_watcher.policy import guard
+from bounce_watcher.policy.trouble import provider_of_blocks
 
 _PAGE = 5000
 _BATCH = 200
@@ -29,12 +32,32 @@ SET_COUNTED = (
 
 @dataclass(frozen=True, slots=True)
 class Incident:
-    """Events of `since` <= at <= `until`, of one receiving domain and of one reason where those are not None."""
+    """Events of `since` <= at <= `until`, narrowed by what is not None of the others.
+
+    `domain` is the recipient's, `provider` the organisation that took the mail, as the guard names it. `series` is what
+    the guard counts hard bounces by: of a provider or of a wording.
+    """
 
     since: datetime
     until: datetime
     domain: str | None = None
     reason: str | None = None
+    provider: str | None = None
+    series: str | None = None
+
+    @classmethod
+    def of(cls, alert: Alert) -> "Incident | None":
+        """What an alert is about: the hard bounces of an outage, or all that came of a provider while it blocked us.
+
+        None for an alert on what never counts anyway.
+        """
+        if alert.ends_at is None:
+            return None
+        if alert.kind is AlertKind.OUTAGE:
+            return cls(alert.since, alert.ends_at, series=alert.subject)
+        if alert.kind is AlertKind.BLOCKS:
+            return cls(alert.since, alert.ends_at, provider=provider_of_blocks(alert.subject))
+        return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,18 +94,31 @@ def undo(
 
 def _keys(engine: Engine, incident: Incident) -> Iterator[Key]:
     order = (EVENT.c.at, EVENT.c.id)
-    chosen = (
-        select(*order, EVENT.c.stream, EVENT.c.recipient_key)
-        .where(*_belongs(incident)).order_by(*order).limit(_PAGE)
-    )
+    chosen = _chosen(incident).order_by(*order).limit(_PAGE)
     page = chosen
     while True:
         with reading(engine) as connection:
             rows = connection.execute(page).all()
-        yield from (Key(row.stream, row.recipient_key) for row in rows)
+        yield from (Key(row.stream, row.recipient_key) for row in rows if _is_of_group(row, incident))
         if len(rows) < _PAGE:
             return
         page = chosen.where(tuple_(*order) > (rows[-1].at, rows[-1].id))
+
+
+def _chosen(incident: Incident) -> Select[Any]:
+    """Which provider took a mail is not stored but told by all of an event."""
+    is_grouped = incident.provider is not None or incident.series is not None
+    columns = [EVENT] if is_grouped else [EVENT.c.at, EVENT.c.id, EVENT.c.stream, EVENT.c.recipient_key]
+    return select(*columns).where(*_belongs(incident))
+
+
+def _is_of_group(row: Any, incident: Incident) -> bool:
+    if incident.provider is None and incident.series is None:
+        return True
+    event = event_from_row(row)
+    if incident.provider not in {None, guard.provider(event)}:
+        return False
+    return incident.series in {None, guard.provider_series(event), guard.wording_series(event)}
 
 
 def _belongs(incident: Incident) -> list[ColumnElement[bool]]:
@@ -94,6 +130,8 @@ def _belongs(incident: Incident) -> list[ColumnElement[bool]]:
         or_(EVENT.c.bounce_type.in_((BounceType.HARD, BounceType.SOFT)), is_complaint),
         or_(EVENT.c.counted.is_(None), ~EVENT.c.counted.startswith(UNDONE)),
     ]
+    if incident.series is not None:
+        found.append(EVENT.c.bounce_type == BounceType.HARD)
     if incident.domain is not None:
         domain = address_key(f"@{incident.domain}")
         found.append(EVENT.c.recipient_key.endswith(domain, autoescape=True))
@@ -140,13 +178,11 @@ def _strike(
     connection: Connection, batch: Sequence[Key], incident: Incident, because: str
 ) -> dict[Key, list[str]]:
     """Marks the incident's events of these recipients. Returns their ids."""
-    chosen = select(EVENT.c.id, EVENT.c.stream, EVENT.c.recipient_key).where(
-        *_belongs(incident), EVENT.c.recipient_key.in_(sorted({key.address for key in batch}))
-    )
+    chosen = _chosen(incident).where(EVENT.c.recipient_key.in_(sorted({key.address for key in batch})))
     wanted, struck = set(batch), dict[Key, list[str]]()
-    for name, stream, address in connection.execute(chosen):
-        if (key := Key(stream, address)) in wanted:
-            struck.setdefault(key, []).append(name)
+    for row in connection.execute(chosen):
+        if (key := Key(row.stream, row.recipient_key)) in wanted and _is_of_group(row, incident):
+            struck.setdefault(key, []).append(row.id)
     set_counted(connection, [(name, f"{UNDONE}{because}") for names in struck.values() for name in names])
     return struck
 

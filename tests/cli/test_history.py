@@ -1,13 +1,14 @@
 """Commands over the history: undo, simulate, reclassify, forget."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from bounce_watcher.model.ledger import UNDONE
-from tests.cli.conftest import Program, letter
-from tests.mail import START, complaint, postfix
+from tests.cli.conftest import USER_UNKNOWN, Program, letter
+from tests.mail import START, Letter, complaint, postfix
 
 DAY = START.date().isoformat()
 NEXT = START.date().replace(day=START.day + 1).isoformat()
@@ -45,11 +46,45 @@ def test_undo_releases_and_tells(filled: Program) -> None:
     (("--from", "soon", "--to", DAY), "no time"),
     ((*THAT_DAY[1:], "--reason", "bad_luck"), "no reason"),
     (("--from", DAY), "--to"),
+    ((), "--alert"),
+    (("--alert", "x"), "there is no alert 'x'"),
+    (("--alert", "x", "--from", DAY), "leave out --from"),
 ])
 def test_undo_refuses(filled: Program, wrong: tuple[str, ...], told: str) -> None:
     done = filled.ledger("undo", *wrong)
     assert done.status == 2
     assert told in done.complaint
+
+
+def outage(program: Program) -> None:
+    """Three days of ordinary mail, and then twelve good addresses of one provider that bounce within minutes."""
+    folder = program.folder / "outage"
+    folder.mkdir()
+    times = [START + timedelta(days=n) for n in range(1, 4)]
+    times += [START + timedelta(days=5, minutes=n) for n in range(12)]
+    for n, at in enumerate(times):
+        address = f"u{n}@gmail.com"
+        text = postfix(Letter(100 + n, address, USER_UNKNOWN.format(address), at))
+        (folder / f"{n}.eml").write_text(text)
+    assert program.ledger("import", str(folder)).status == 0
+
+
+def test_undo_by_alert_and_by_provider(filled: Program) -> None:
+    outage(filled)
+    (alert,) = filled.ledger("alerts", "list", "--json").rows
+    assert alert["subject"] == "provider google.com"
+    assert alert["id"] in filled.ledger("alerts", "list").out
+    rehearsed = filled.ledger("undo", "--alert", alert["id"], "--dry-run", "--json").rows
+    assert {row["recipient"] for row in rehearsed} == {f"u{n}@gmail.com" for n in range(3, 15)}
+    done = filled.ledger("undo", "--alert", alert["id"])
+    assert done.status == 0
+    assert "12 events count no more" in done.out
+    (event,) = filled.ledger("events", "list", "--recipient", "u4@gmail.com", "--json").rows
+    assert event["counted"].startswith(f"{UNDONE}incident of ")
+    assert alert["subject"] in event["counted"]
+    since = (START + timedelta(hours=1)).isoformat()
+    wider = filled.ledger("undo", "--from", since, "--to", "2026-12-31", "--provider", "gmail.com", "--json").rows
+    assert {row["recipient"] for row in wider} == {f"u{n}@gmail.com" for n in range(3)}
 
 
 def test_every_step_of_a_recipient_is_shown(filled: Program) -> None:

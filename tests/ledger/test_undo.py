@@ -1,11 +1,23 @@
 """An incident undone: what rested on it is released and told, what rests on something else stays."""
 
+from dataclasses import replace
 from functools import partial
+
+import pytest
 
 from bounce_watcher.ledger.filters import EventFilter
 from bounce_watcher.ledger.store import Ledger
 from bounce_watcher.ledger.undo import Incident, Undone
-from bounce_watcher.model.ledger import UNDONE, By, NoticeType, State, SuppressionSource
+from bounce_watcher.model.ledger import (
+    UNDONE,
+    Alert,
+    AlertKind,
+    BounceEvent,
+    By,
+    NoticeType,
+    State,
+    SuppressionSource,
+)
 from bounce_watcher.model.verdict import Reason
 from bounce_watcher.policy.decide import decide
 from bounce_watcher.policy.settings import PolicySettings
@@ -54,6 +66,60 @@ def test_a_domain_and_a_reason_narrow_it(ledger: Ledger) -> None:
     undone = undo(ledger, Incident(day(10), day(11), "ONE.example", "invalid_recipient"))
     assert [it.recipient for it in undone] == ["a@one.example"]
     assert [it.recipient for it in undo(ledger, Incident(day(10), day(11), "one.example"))] == ["b@one.example"]
+
+
+def at_provider(name: str, recipient: str, remote: str | None, **more: object) -> BounceEvent:
+    return replace(bounce(name, recipient, at=day(10)), remote_mta=remote, **more)  # type: ignore[arg-type]
+
+
+def test_a_provider_takes_the_mail_of_many_domains(ledger: Ledger) -> None:
+    ledger.record(page(
+        at_provider("m1", "a@company.example", "aspmx.l.google.com"), at_provider("m2", "a@gmail.com", None),
+        at_provider("m3", "b@company.example", "mx.company.example"), at_provider("m4", "a@outlook.com", None),
+    ), POLICY, Platform())
+    incident = Incident(day(10), day(11), provider="google.com")
+    assert {it.recipient for it in undo(ledger, incident, dry_run=True)} == {"a@company.example", "a@gmail.com"}
+    assert {it.recipient for it in undo(ledger, replace(incident, domain="gmail.com"))} == {"a@gmail.com"}
+    assert {it.recipient for it in undo(ledger, incident)} == {"a@company.example"}
+    assert [it.recipient for it in ledger.suppressions()] == ["a@outlook.com", "b@company.example"]
+
+
+def alert(kind: AlertKind, subject: str) -> Alert:
+    return Alert("id", kind, subject, day(10), day(10.1), day(10.5), cleared=False, count=9, alarm_from=9, usual=1,
+                 because="")
+
+
+@pytest.mark.parametrize(("subject", "undone"), [
+    ("provider google.com", {"a@gmail.com", "b@gmail.com"}),
+    ("wording common.no-such-user # # no such user", {"b@gmail.com", "c@company.example"}),
+])
+def test_an_alert_on_an_outage_is_about_the_hard_bounces_that_it_counts(
+    ledger: Ledger, subject: str, undone: set[str]
+) -> None:
+    ledger.record(page(
+        at_provider("m1", "a@gmail.com", None, diagnostic="550 5.1.1 gone"), at_provider("m2", "b@gmail.com", None),
+        at_provider("m3", "c@company.example", None),
+        at_provider("m4", "d@gmail.com", None, reason=FULL, bounce_type=FULL.bounce_type, diagnostic="552 full"),
+    ), POLICY, Platform())
+    incident = Incident.of(alert(AlertKind.OUTAGE, subject))
+    assert incident is not None
+    assert {it.recipient for it in undo(ledger, incident)} == undone
+
+
+def test_an_alert_on_blocks_is_about_what_else_the_provider_reported_meanwhile(ledger: Ledger) -> None:
+    spam = Reason.SPAM
+    ledger.record(page(
+        at_provider("m1", "a@gmail.com", None), at_provider("m2", "a@outlook.com", None),
+        at_provider("m3", "b@gmail.com", None, reason=spam, bounce_type=spam.bounce_type),
+    ), POLICY, Platform())
+    incident = Incident.of(alert(AlertKind.BLOCKS, "block google.com spam 192.0.2.1"))
+    assert incident is not None
+    assert {it.recipient for it in undo(ledger, incident)} == {"a@gmail.com"}
+
+
+def test_an_alert_on_what_counts_against_nobody_is_no_incident() -> None:
+    assert Incident.of(alert(AlertKind.FORGED, "forged")) is None
+    assert Incident.of(replace(alert(AlertKind.ENDPOINT, "platform"), ends_at=None)) is None
 
 
 def test_it_confirms_nothing_afterwards(ledger: Ledger) -> None:
