@@ -11,6 +11,7 @@ import structlog
 
 from bounce_watcher.intake import folders, uids
 from bounce_watcher.intake.account import ImapAccount
+from bounce_watcher.intake.backlog import Backlog, Waiting
 from bounce_watcher.intake.connection import Connection
 from bounce_watcher.intake.fetching import Fetched, beginning, continuation, fetch
 from bounce_watcher.intake.mailbox import Destination
@@ -73,6 +74,7 @@ class ImapSession:
         self._selected: _Selected | None = None
         self._missing: list[str] = []
         self._made: set[str] = set()
+        self._backlog = Backlog()
         with connection.conversation("asking for the server's abilities"):
             self.settlement = settlement_of(connection.client)
             self.hierarchy = folders.hierarchy_of(connection.client)
@@ -99,6 +101,10 @@ class ImapSession:
             for (source, uidvalidity), numbers in groups.items():
                 self._file(source, uidvalidity, numbers, self._places[place])
 
+    def waiting(self) -> Waiting:
+        """What this pass has found so far and not filed."""
+        return self._backlog.waiting()
+
     def complain(self) -> None:
         """Raises PermanentFailure if a folder of the account was not there."""
         if self._missing:
@@ -114,8 +120,11 @@ class ImapSession:
         account = self._account
         batch_length = min(account.page_messages, uids.BATCH)
         length = max(1, min(account.max_message_bytes, account.page_bytes // batch_length))
-        for batch in uids.batches(self._search(selected), batch_length):
+        numbers = self._search(selected)
+        self._backlog.found(source, len(numbers))
+        for batch in uids.batches(numbers, batch_length):
             entries = self._beginnings(selected, batch, length)
+            self._backlog.seen(source, batch, {entry.uid: entry.received_at for entry in entries})
             cut = uids.pages(entries, account.page_messages, account.page_bytes, account.max_message_bytes)
             yield from filter(None, (self._whole(source, selected, page, length) for page in cut))
 
@@ -249,6 +258,7 @@ class ImapSession:
             with self._connection.conversation(f"filing mail of {folder} in {place}"):
                 self._provide(place)
                 self._file_batch(batch, place)
+        self._backlog.settled(source, numbers)
 
     def _file_batch(self, batch: str, place: str) -> None:
         client = self._connection.client

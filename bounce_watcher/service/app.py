@@ -5,6 +5,7 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from datetime import datetime, timedelta
 from multiprocessing import resource_tracker
 from pathlib import Path
@@ -29,7 +30,8 @@ from bounce_watcher.service.opening import open_ledger
 from bounce_watcher.service.poll import Poller
 from bounce_watcher.service.progress import Progress
 from bounce_watcher.service.recording import Recorder
-from bounce_watcher.service.trouble import Troubles
+from bounce_watcher.service.state import MailboxState, ServiceState
+from bounce_watcher.service.trouble import Trouble, Troubles
 from bounce_watcher.service.watching import Housekeeping, MailboxJob
 
 log = structlog.get_logger()
@@ -40,8 +42,9 @@ PURGE_EVERY = timedelta(hours=1)
 HEARTBEAT = timedelta(seconds=15)
 """How often the main thread looks up where no watchdog asks for another rhythm."""
 
-Beside = Callable[[Settings, Ledger, Callable[[], list[str]]], AbstractContextManager[None]]
-"""Something that lives as long as a service does. It is given what tells which mailboxes are stuck."""
+Beside = Callable[[Settings, Ledger, Callable[[], list[str]], Callable[[], ServiceState]], AbstractContextManager[None]]
+"""Something that lives as long as a service does. It is given what tells which mailboxes are stuck, and how all stands.
+"""
 
 SIGNALS = frozenset({signal.SIGTERM, signal.SIGINT, signal.SIGHUP})
 """Blocked in every thread and waited for in the main one: no handler ever runs between two instructions."""
@@ -58,6 +61,7 @@ class Service:
     """Everything that runs under one configuration, from `with` to the end of its block."""
 
     def __init__(self, settings: Settings, ledger: Ledger) -> None:
+        self._started_at = utcnow()
         self._settings = settings
         self._ledger = ledger
         self._troubles = Troubles()
@@ -65,7 +69,7 @@ class Service:
         self._stop = threading.Event()
         self._analyser = Analyser(settings.attribution, settings.workers, rules=settings.rules)
         recorder = Recorder(settings, ledger, self._analyser, self._troubles)
-        poller = Poller(recorder, self._troubles, self._stop)
+        self._poller = poller = Poller(recorder, self._troubles, self._stop)
         self._deliverers = [Deliverer(ledger, target, self._troubles) for target in settings.targets]
         self._mailboxes = [
             MailboxJob(account, poller, self._progress, self._run_at, self._wake_targets)
@@ -129,10 +133,30 @@ class Service:
         """Mailboxes that have made no progress for longer than they may: the watchdog must not be fed."""
         return self._progress.stuck()
 
+    def state(self) -> ServiceState:
+        """How all stands at this moment. For any thread."""
+        troubles, ages, stuck = self._troubles.open(), self._progress.ages(), set(self.stuck())
+        return ServiceState(
+            self._started_at, self._settings.policy.mode,
+            tuple(
+                self._mailbox_state(job, troubles.get(job.name), ages[job.name], stopped=job.name in stuck)
+                for job in self._mailboxes
+            ),
+            troubles,
+        )
+
+    def _mailbox_state(
+        self, job: MailboxJob, trouble: Trouble | None, still_for: float, *, stopped: bool
+    ) -> MailboxState:
+        state = replace(
+            self._poller.states.of(job.account), moved_at=utcnow() - timedelta(seconds=still_for), stopped=stopped
+        )
+        return replace(state, trouble=trouble.text, trouble_since=trouble.since) if trouble else state
+
     def status(self) -> str:
         """One line for `systemctl status`."""
         watched = f"watching {len(self._mailboxes)} mailboxes"
-        troubles = "; ".join(f"{about}: {text}" for about, text in sorted(self._troubles.open().items()))
+        troubles = "; ".join(f"{about}: {each.text}" for about, each in sorted(self._troubles.open().items()))
         return f"{watched}; {troubles}"[:400] if troubles else watched
 
     def __exit__(
@@ -167,7 +191,7 @@ def run(config_path: Path, beside: Beside) -> int:
         ledger = _open_patiently(settings)
         if ledger is None:
             break
-        with Service(settings, ledger) as service, beside(settings, ledger, service.stuck):
+        with Service(settings, ledger) as service, beside(settings, ledger, service.stuck, service.state):
             notify("READY=1", f"STATUS={service.status()}")
             settings = _serve(service, config_path)
     return 0

@@ -1,7 +1,7 @@
 """One pass over a mailbox: read, write down, settle; and `poll`, one pass over all of them and over the outbox."""
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -10,14 +10,16 @@ import structlog
 
 from bounce_watcher.config import Settings
 from bounce_watcher.intake.account import ImapAccount
-from bounce_watcher.intake.imap import open_session
+from bounce_watcher.intake.imap import ImapSession, open_session
 from bounce_watcher.intake.oauth2 import TokenStore
 from bounce_watcher.model.errors import BounceWatcherError
+from bounce_watcher.model.message import RawMessage
 from bounce_watcher.service.analyser import Analyser
 from bounce_watcher.service.clock import utcnow
 from bounce_watcher.service.deliver import DeliveryReport, deliver_all
 from bounce_watcher.service.opening import open_ledger
 from bounce_watcher.service.recording import Destinations, Recorder, Tally
+from bounce_watcher.service.state import MailboxStates
 from bounce_watcher.service.trouble import Troubles
 
 log = structlog.get_logger()
@@ -50,6 +52,7 @@ class Poller:
     def __init__(self, recorder: Recorder, troubles: Troubles, stop: threading.Event) -> None:
         self.tokens = TokenStore()
         self.stop = stop
+        self.states = MailboxStates()
         self._recorder = recorder
         self._troubles = troubles
         self._read: dict[str, datetime] = {}
@@ -67,6 +70,7 @@ class Poller:
             nonlocal total
             session.settle(places)
             total += tally
+            self.states.waits(account, session.waiting(), tally.messages)
             on_page(tally)
             _log_page(account, tally)
 
@@ -75,12 +79,19 @@ class Poller:
                 self._troubles.guard(f"mailbox {account.name}"),
                 open_session(account, now=utcnow, tokens=self.tokens) as session,
             ):
-                self._recorder.drain(session.pages(), settle, self.stop)
+                self._recorder.drain(self._pages(account, session), settle, self.stop)
         except BounceWatcherError as failure:
             return PassReport(account.name, total, failure=str(failure))
         if not session.unfinished and not self.stop.is_set():
             self._read[account.name] = begun
+        self.states.passed(account, begun)
         return PassReport(account.name, total, unfinished=session.unfinished)
+
+    def _pages(self, account: ImapAccount, session: ImapSession) -> Iterator[Sequence[RawMessage]]:
+        for page in session.pages():
+            self.states.waits(account, session.waiting())
+            yield page
+        self.states.waits(account, session.waiting())
 
 
 def _log_page(account: ImapAccount, tally: Tally) -> None:

@@ -23,6 +23,12 @@ class Progress:
         with self._lock:
             self._last[name] = time.monotonic()
 
+    def ages(self) -> dict[str, float]:
+        """Since when each has not moved, in seconds."""
+        now = time.monotonic()
+        with self._lock:
+            return {name: now - last for name, last in self._last.items()}
+
     def stuck(self) -> list[str]:
         """Names that have not moved for longer than they may."""
         now = time.monotonic()

@@ -1,12 +1,15 @@
 """What is wrong just now, said once when it begins and once when it ends."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
 
 import structlog
 
 from bounce_watcher.model.errors import BounceWatcherError, TemporaryFailure
+from bounce_watcher.service.clock import utcnow
 
 log = structlog.get_logger()
 
@@ -15,11 +18,20 @@ class ReportedFailure(TemporaryFailure):
     """A failure that a nearer `Troubles.guard` has logged already: outer guards pass it on in silence."""
 
 
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """What is wrong, as it was last told, and since when it has been wrong without a break (aware)."""
+
+    text: str
+    since: datetime
+
+
 class Troubles:
     """The open troubles by what they are about ("ledger", "mailbox returns", "webhook platform"). Thread-safe."""
 
-    def __init__(self) -> None:
-        self._open: dict[str, str] = {}
+    def __init__(self, now: Callable[[], datetime] = utcnow) -> None:
+        self._now = now
+        self._open: dict[str, Trouble] = {}
         self._alike: dict[str, str] = {}
         self._lock = threading.Lock()
 
@@ -30,7 +42,9 @@ class Troubles:
         """
         with self._lock:
             known = self._alike.get(about)
-            self._open[about], self._alike[about] = text, alike or text
+            before = self._open.get(about)
+            self._open[about] = Trouble(text, before.since if before else self._now())
+            self._alike[about] = alike or text
         if known != (alike or text):
             log.warning("trouble began", action="trouble_raised", about=about, trouble=text)
 
@@ -41,7 +55,7 @@ class Troubles:
         if known is not None:
             log.info("trouble is over", action="trouble_cleared", about=about)
 
-    def open(self) -> dict[str, str]:
+    def open(self) -> dict[str, Trouble]:
         with self._lock:
             return dict(self._open)
 

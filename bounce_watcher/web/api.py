@@ -19,6 +19,7 @@ from bounce_watcher.ledger.store import Ledger
 from bounce_watcher.model.errors import BounceWatcherError, PermanentFailure, TemporaryFailure
 from bounce_watcher.service.clock import utcnow
 from bounce_watcher.service.reported import Reading, Rows, take_deliveries, take_sent, usual_stream
+from bounce_watcher.service.state import ServiceState
 from bounce_watcher.web.access import Access
 from bounce_watcher.web.body import UnreadableError, rows_of
 
@@ -38,11 +39,12 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class House:
-    """What the paths look at. `stuck` names mailboxes that have made no progress for too long."""
+    """What the paths look at. `stuck` names mailboxes that have made no progress for too long, `state` tells of all."""
 
     settings: Settings
     ledger: Ledger
     stuck: Callable[[], list[str]]
+    state: Callable[[], ServiceState]
 
 
 def application(house: House) -> Starlette:

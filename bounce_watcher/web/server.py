@@ -14,6 +14,7 @@ from bounce_watcher.config import Settings
 from bounce_watcher.config.settings import WebSettings
 from bounce_watcher.ledger.store import Ledger
 from bounce_watcher.model.errors import PermanentFailure
+from bounce_watcher.service.state import ServiceState
 from bounce_watcher.web.api import House, application
 
 CONNECTIONS = 64
@@ -27,7 +28,9 @@ log = structlog.get_logger()
 
 
 @contextmanager
-def serving(settings: Settings, ledger: Ledger, stuck: Callable[[], list[str]]) -> Iterator[None]:
+def serving(
+    settings: Settings, ledger: Ledger, stuck: Callable[[], list[str]], state: Callable[[], ServiceState]
+) -> Iterator[None]:
     """Answers HTTP for as long as the block runs, if the settings say where. The requests in hand are finished.
 
     Raises PermanentFailure where the address can't be had.
@@ -36,7 +39,7 @@ def serving(settings: Settings, ledger: Ledger, stuck: Callable[[], list[str]]) 
         yield
         return
     listener = _listener(settings.web)
-    server = uvicorn.Server(_config(House(settings, ledger, stuck)))
+    server = uvicorn.Server(_config(House(settings, ledger, stuck, state)))
     thread = threading.Thread(target=server.run, args=([listener],), name="web", daemon=True)
     thread.start()
     log.info("listening", action="web_started", host=settings.web.host, port=settings.web.port)

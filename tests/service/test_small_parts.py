@@ -3,7 +3,7 @@
 import os
 import socket
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -13,7 +13,7 @@ from structlog.testing import capture_logs
 from bounce_watcher.model.errors import PermanentFailure, TemporaryFailure
 from bounce_watcher.service.notify import notify, watchdog_interval
 from bounce_watcher.service.progress import Progress
-from bounce_watcher.service.trouble import ReportedFailure, Troubles
+from bounce_watcher.service.trouble import ReportedFailure, Trouble, Troubles
 
 
 @pytest.fixture(autouse=True)
@@ -50,7 +50,19 @@ def test_a_failure_is_logged_under_its_nearest_name_only() -> None:
         with troubles.guard("ledger"):
             raise PermanentFailure("no schema")
     assert [each["about"] for each in logged] == ["ledger"]
-    assert troubles.open() == {"ledger": "no schema"}
+    assert {about: trouble.text for about, trouble in troubles.open().items()} == {"ledger": "no schema"}
+
+
+def test_a_trouble_that_changes_its_words_goes_on_and_one_that_comes_back_is_new() -> None:
+    noon = datetime(2026, 3, 2, 12, tzinfo=UTC)
+    times = (noon + timedelta(hours=hours) for hours in range(3))
+    troubles = Troubles(lambda: next(times))
+    for text in ("refused", "timed out"):
+        fail(troubles, "mailbox a", TemporaryFailure(text))
+    assert troubles.open() == {"mailbox a": Trouble("timed out", noon)}
+    troubles.cleared("mailbox a")
+    fail(troubles, "mailbox a", TemporaryFailure("refused"))
+    assert troubles.open() == {"mailbox a": Trouble("refused", noon + timedelta(hours=1))}
 
 
 def test_other_exceptions_pass_unchanged() -> None:
@@ -63,6 +75,8 @@ def test_progress_names_what_has_not_moved() -> None:
     progress.expect("patient", timedelta(hours=1))
     progress.expect("stuck", timedelta(0))
     assert progress.stuck() == ["stuck"]
+    assert progress.ages().keys() == {"patient", "stuck"}
+    assert 0 <= progress.ages()["patient"] <= progress.ages()["stuck"] + 1
 
 
 @pytest.fixture

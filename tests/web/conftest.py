@@ -1,6 +1,7 @@
 import asyncio
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -11,24 +12,31 @@ from pydantic import SecretStr
 from bounce_watcher.config import Settings
 from bounce_watcher.config.settings import WebSettings
 from bounce_watcher.ledger.store import Ledger
+from bounce_watcher.policy.settings import Mode
+from bounce_watcher.service.state import ServiceState
 from bounce_watcher.web.api import House, application
 
 TOKEN = "a token of some length"
+NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 
 
 @dataclass
 class Web:
-    """The API on a ledger in a file, without a socket. `stuck` are the mailboxes said to be so."""
+    """The API on a ledger in a file, without a socket. `stuck` are the mailboxes said to be so, `standing` all else."""
 
     settings: Settings
     ledger: Ledger
     stuck: list[str] = field(default_factory=list)
+    standing: ServiceState = field(default_factory=lambda: ServiceState(NOON, Mode.ENFORCE, (), {}))
+
+    def state(self) -> ServiceState:
+        return self.standing
 
     def ask(self, method: str, path: str, **more: Any) -> httpx.Response:
         return asyncio.run(self._ask(method, path, more))
 
     async def _ask(self, method: str, path: str, more: dict[str, Any]) -> httpx.Response:
-        transport = httpx.ASGITransport(application(House(self.settings, self.ledger, lambda: self.stuck)))
+        transport = httpx.ASGITransport(application(House(self.settings, self.ledger, lambda: self.stuck, self.state)))
         async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8025") as client:
             return await client.request(method, path, **more)
 

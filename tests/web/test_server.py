@@ -34,7 +34,7 @@ def port_of(at: Web) -> int:
 def test_it_answers_while_the_block_runs_and_no_longer(at: Web) -> None:
     url = f"http://127.0.0.1:{port_of(at)}/healthz"
     for _ in range(2):  # the address is free again at once
-        with serving(at.settings, at.ledger, lambda: at.stuck):
+        with serving(at.settings, at.ledger, lambda: at.stuck, at.state):
             answer = httpx.get(url)
             assert (answer.status_code, answer.headers["connection"]) == (200, "close")
         with pytest.raises(httpx.ConnectError):
@@ -42,7 +42,8 @@ def test_it_answers_while_the_block_runs_and_no_longer(at: Web) -> None:
 
 
 def test_without_web_nothing_listens(at: Web) -> None:
-    with serving(replace(at.settings, web=None), at.ledger, lambda: at.stuck), pytest.raises(httpx.ConnectError):
+    settings = replace(at.settings, web=None)
+    with serving(settings, at.ledger, lambda: at.stuck, at.state), pytest.raises(httpx.ConnectError):
         httpx.get(f"http://127.0.0.1:{port_of(at)}/healthz")
 
 
@@ -51,7 +52,7 @@ def test_an_address_that_is_taken(at: Web) -> None:
     with (
         socket.create_server(("127.0.0.1", port)),
         pytest.raises(PermanentFailure, match=rf"^web.listen: 127.0.0.1:{port} can't be had: Address already in use; "),
-        serving(at.settings, at.ledger, lambda: at.stuck),
+        serving(at.settings, at.ledger, lambda: at.stuck, at.state),
     ):
         pass
 
@@ -62,7 +63,7 @@ def test_a_header_that_does_not_come_is_not_waited_for(
 ) -> None:
     monkeypatch.setattr(server, "HEADER_WITHIN", 0.5)
     with (
-        serving(at.settings, at.ledger, lambda: at.stuck),
+        serving(at.settings, at.ledger, lambda: at.stuck, at.state),
         socket.create_connection(("127.0.0.1", port_of(at)), timeout=10) as peer,
     ):
         peer.sendall(begun)
@@ -71,7 +72,7 @@ def test_a_header_that_does_not_come_is_not_waited_for(
 
 def test_a_header_without_end_is_refused(at: Web) -> None:
     with (
-        serving(at.settings, at.ledger, lambda: at.stuck),
+        serving(at.settings, at.ledger, lambda: at.stuck, at.state),
         socket.create_connection(("127.0.0.1", port_of(at)), timeout=10) as peer,
     ):
         peer.sendall(b"GET /healthz HTTP/1.1\r\nX: " + b"x" * 20_000)

@@ -1,0 +1,91 @@
+"""How a running service stands just now, for whoever shows it."""
+
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from bounce_watcher.intake.account import ImapAccount
+from bounce_watcher.intake.backlog import Waiting
+from bounce_watcher.policy.settings import Mode
+from bounce_watcher.service.clock import utcnow
+from bounce_watcher.service.trouble import Trouble
+
+
+@dataclass(frozen=True, slots=True)
+class MailboxState:
+    """One mailbox. Times are aware; None = not yet since the service began, or no such.
+
+    `folder` names all that are watched, with commas. `last_read_at`: the end of the last pass that met no failure,
+    `pass_seconds` what it took. `waiting` messages are unsettled, as the latest pass found them; the oldest came at
+    `oldest_waiting_at`, the newest seen at `newest_at`. `read` counts messages since the service began.
+    `moved_at`: its last sign of life; `stopped`: that is longer ago than it may be, and the watchdog starves.
+    """
+
+    name: str
+    folder: str
+    stream: str
+    last_read_at: datetime | None = None
+    pass_seconds: float | None = None
+    waiting: int = 0
+    oldest_waiting_at: datetime | None = None
+    newest_at: datetime | None = None
+    read: int = 0
+    trouble: str | None = None
+    trouble_since: datetime | None = None
+    moved_at: datetime | None = None
+    stopped: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceState:
+    """`troubles` by what they are about, those of mailboxes among them: "mailbox returns", "ledger", "webhook shop"."""
+
+    started_at: datetime
+    mode: Mode
+    mailboxes: tuple[MailboxState, ...]
+    troubles: Mapping[str, Trouble]
+
+
+class MailboxStates:
+    """Keeps what the passes over mailboxes tell. Thread-safe."""
+
+    def __init__(self, now: Callable[[], datetime] = utcnow) -> None:
+        self._now = now
+        self._known: dict[str, MailboxState] = {}
+        self._lock = threading.Lock()
+
+    def of(self, account: ImapAccount) -> MailboxState:
+        with self._lock:
+            return self._of(account)
+
+    def waits(self, account: ImapAccount, waiting: Waiting, read: int = 0) -> None:
+        """A pass has found so much waiting, and has read that many messages more."""
+        with self._lock:
+            before = self._of(account)
+            self._known[account.name] = replace(
+                before, waiting=waiting.messages, oldest_waiting_at=self._oldest(before, waiting),
+                newest_at=_latest(before.newest_at, waiting.newest_at), read=before.read + read,
+            )
+
+    def passed(self, account: ImapAccount, begun: datetime) -> None:
+        """A pass that began then has ended now, without a failure."""
+        now = self._now()
+        with self._lock:
+            self._known[account.name] = replace(
+                self._of(account), last_read_at=now, pass_seconds=max(0.0, (now - begun).total_seconds())
+            )
+
+    def _of(self, account: ImapAccount) -> MailboxState:
+        fresh = MailboxState(account.name, ", ".join(account.folders), account.stream)
+        return self._known.get(account.name, fresh)
+
+    def _oldest(self, before: MailboxState, waiting: Waiting) -> datetime | None:
+        """Where nothing can be read of what waits, it has waited since it was first found."""
+        if not waiting.messages:
+            return None
+        return waiting.oldest_at or before.oldest_waiting_at or self._now()
+
+
+def _latest(one: datetime | None, other: datetime | None) -> datetime | None:
+    return max((each for each in (one, other) if each is not None), default=None)

@@ -1,0 +1,75 @@
+"""How a running service says that it stands."""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from pydantic import SecretStr
+
+from bounce_watcher.config import Settings
+from bounce_watcher.intake.account import ImapAccount, Security
+from bounce_watcher.intake.backlog import Waiting
+from bounce_watcher.ledger.store import Ledger
+from bounce_watcher.policy.settings import Mode
+from bounce_watcher.service.app import Service
+from bounce_watcher.service.state import MailboxState, MailboxStates
+from tests.integration.house import wait_until
+
+NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
+MINUTE = timedelta(minutes=1)
+ACCOUNT = ImapAccount(
+    "returns", "127.0.0.1", 9, Security.NONE, "bounces", folders=("INBOX", "Spam"), stream="news",
+    timeout=timedelta(seconds=1),
+)
+
+
+@pytest.fixture
+def states() -> MailboxStates:
+    return MailboxStates(lambda: NOON)
+
+
+def test_a_mailbox_not_read_yet(states: MailboxStates) -> None:
+    assert states.of(ACCOUNT) == MailboxState("returns", "INBOX, Spam", "news")
+
+
+def test_what_the_latest_pass_found_stands_and_what_was_read_adds_up(states: MailboxStates) -> None:
+    states.waits(ACCOUNT, Waiting(5, NOON - MINUTE, NOON))
+    states.waits(ACCOUNT, Waiting(3, NOON, NOON), read=2)
+    states.waits(ACCOUNT, Waiting(0, None, NOON), read=3)
+    states.waits(ACCOUNT, Waiting())
+    states.passed(ACCOUNT, NOON - 2 * MINUTE)
+    assert states.of(ACCOUNT) == MailboxState(
+        "returns", "INBOX, Spam", "news", last_read_at=NOON, pass_seconds=120, newest_at=NOON, read=5
+    )
+
+
+def test_what_cannot_be_read_has_waited_since_it_was_first_found(states: MailboxStates) -> None:
+    states.waits(ACCOUNT, Waiting(1))
+    assert states.of(ACCOUNT).oldest_waiting_at == NOON
+    states.waits(ACCOUNT, Waiting(1, NOON - MINUTE, NOON))
+    states.waits(ACCOUNT, Waiting(1))
+    assert states.of(ACCOUNT).oldest_waiting_at == NOON - MINUTE
+
+
+def test_a_clock_that_is_set_back_makes_no_negative_pass(states: MailboxStates) -> None:
+    states.passed(ACCOUNT, NOON + MINUTE)
+    assert states.of(ACCOUNT).pass_seconds == 0
+
+
+def test_a_service_tells_of_a_mailbox_that_it_cannot_reach(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/ledger.db"
+    ledger = Ledger.connect(url)
+    ledger.upgrade()
+    with Service(Settings(SecretStr(url), mailboxes=(ACCOUNT,), workers=1), ledger) as service:
+        wait_until(lambda: service.state().troubles, 20, "the pass failed")
+        state = service.state()
+    [mailbox] = state.mailboxes
+    assert state.mode is Mode.ENFORCE
+    assert state.troubles.keys() == {"mailbox returns"}
+    assert mailbox.trouble == state.troubles["mailbox returns"].text
+    assert "refused" in mailbox.trouble
+    assert mailbox.trouble_since is not None
+    assert state.started_at <= mailbox.trouble_since
+    assert mailbox.moved_at is not None
+    assert mailbox.moved_at >= state.started_at - timedelta(seconds=1)
+    assert (mailbox.last_read_at, mailbox.stopped, mailbox.read) == (None, False, 0)
