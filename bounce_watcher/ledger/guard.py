@@ -37,6 +37,7 @@ from bounce_watcher.model.ledger import (
 )
 from bounce_watcher.model.verdict import BounceType
 from bounce_watcher.policy import guard, trouble
+from bounce_watcher.policy.counting import speaks_of_recipient
 from bounce_watcher.policy.providers import provider_of
 from bounce_watcher.policy.settings import PolicySettings
 from bounce_watcher.policy.spells import SLOTS_A_DAY, Limit, Spell, Window, slot_of
@@ -94,15 +95,15 @@ def watch(connection: Connection, keyed: Keyed, policy: PolicySettings, announce
     if not keyed:
         return NOTHING
     alerts.lock(connection)
-    alerts.add_days(connection, _days(keyed))
+    alerts.add_days(connection, _days(event.at for _, event in keyed if speaks_of_recipient(event)))
     if policy.alerts.enabled:
         _watch_trouble(connection, [event for _, event in keyed], policy, announce)
     return _Outages(connection, policy, announce).watch(keyed) if policy.guard.enabled else NOTHING
 
 
-def _days(keyed: Keyed) -> Iterable[datetime]:
+def _days(moments: Iterable[datetime]) -> Iterable[datetime]:
     """One moment of each day: days are only told from one another."""
-    return {slot_of(event.at) // SLOTS_A_DAY: event.at for _, event in keyed}.values()
+    return {slot_of(at) // SLOTS_A_DAY: at for at in moments}.values()
 
 
 # ── outages ─────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -123,7 +124,7 @@ class _Outages:
         if not hard:
             return Watched(wait=wait)
         new = set(self._new(hard))
-        span = min(event.at for _, event in keyed), max(event.at for _, event in keyed)
+        span = min(event.at for _, event in hard), max(event.at for _, event in hard)
         groups: dict[str, Group] = {}
         providers = self._round([(guard.provider_series(event), event) for _, event in hard], new, span, groups)
         found = Watched(providers)

@@ -29,6 +29,7 @@ from bounce_watcher.model.ledger import (
     PageOutcome,
     RecipientRecord,
 )
+from bounce_watcher.policy.counting import speaks_of_recipient
 from bounce_watcher.policy.settings import PolicySettings
 
 T = TypeVar("T")
@@ -121,7 +122,7 @@ class _Desk:
 
     def judge(self, key: Key, event: BounceEvent, decide: Decide) -> Row:
         """Decides on one event, enters what follows, and returns the event's row."""
-        if self.books.records[key].suppression is not None:
+        if self.books.records[key].suppression is not None and speaks_of_recipient(event):
             self._holding.end_wait(key, event.at)
             self.books.enter(key, release_expired(self.books.records[key], event.at))
             self._holding.settle(key, event.at, self._history(key).counted)

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from enum import StrEnum
 from types import MappingProxyType
 
+from bounce_watcher.model.finding import Kind
+from bounce_watcher.model.ledger import BounceEvent
 from bounce_watcher.model.verdict import BounceType, Reason
 
 
@@ -50,6 +52,17 @@ CHOICES: Mapping[Reason, tuple[CountRule, ...]] = MappingProxyType({
 
 Changed = Mapping[Reason, CountRule]
 """`PolicySettings.reasons`: the reasons that count otherwise than by default."""
+
+
+_TELLING = frozenset({BounceType.HARD, BounceType.SOFT})
+
+
+def speaks_of_recipient(event: BounceEvent) -> bool:
+    """Whether an event may bear on where a recipient stands, under whatever settings.
+
+    A block or an undetermined bounce may not, not even by its date: it ends no wait and no outage.
+    """
+    return event.kind is Kind.COMPLAINT or event.bounce_type in _TELLING
 
 
 def count_rule(reason: Reason, changed: Changed) -> CountRule:

@@ -12,8 +12,8 @@ class GuardSettings:
     """When new hard bounces of one group (a receiving provider, a wording) are too many to be believed.
 
     So many within `window` are at least `min_bounces`, and at least `factor` times what is usual: the busiest window of
-    the third busiest day of the `baseline` before. Nothing is held before `learning` different days had reports. It is
-    over when for `quiet` no window held half as many as the alarm took.
+    the third busiest day of the `baseline` before. Nothing is held before `learning` different days had reports on
+    recipients. It is over when for `quiet` no window held half as many as the alarm took.
 
     Before the alarm a suppression waits for `wait`, where it is at least the `wait_min`-th of its window and at least
     this share (`wait_from`) of what is usual.
