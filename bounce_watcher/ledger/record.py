@@ -1,7 +1,7 @@
 """A page of messages into the ledger: what is new in it, what is decided on it, what is told of it."""
 
 from bisect import insort
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from itertools import chain
@@ -28,6 +28,7 @@ from bounce_watcher.model.ledger import (
     NoticeType,
     PageOutcome,
     RecipientRecord,
+    verdict_of,
 )
 from bounce_watcher.policy.counting import speaks_of_recipient
 from bounce_watcher.policy.settings import PolicySettings
@@ -79,10 +80,11 @@ def record_page(
     named = frozenset(message.digest for message in page if message.digest in nameless and message.events)
     messages = _unknown(connection, _MESSAGES, _distinct(page, _digest))
     _ADD_MESSAGE.execute(connection, [_of_message(messages[digest]) for digest in sorted(messages)])
+    kinds = Counter(message.kind for message in messages.values())
     fresh = sorted(_new_events(connection, page, messages), key=_at)
     events = with_known_messages(connection, fresh)
     if not events:
-        return PageOutcome(messages=len(messages), named=named)
+        return PageOutcome(messages=len(messages), named=named, kinds=kinds)
     keys = [key_of(event.recipient, event.stream) for event in events]
     keyed = list(zip(keys, events, strict=True))
     watched = watch(connection, keyed, policy, announce) if policy else NOTHING
@@ -92,7 +94,8 @@ def record_page(
     notices = desk.close()
     told = desk.books.told
     return PageOutcome(
-        len(messages), len(events), told[NoticeType.SUPPRESSED], told[NoticeType.RELEASED], notices, named
+        len(messages), len(events), told[NoticeType.SUPPRESSED], told[NoticeType.RELEASED], notices, named, kinds,
+        Counter(map(verdict_of, events)),
     )
 
 

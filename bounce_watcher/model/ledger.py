@@ -77,6 +77,7 @@ class PageOutcome:
     """What one committed page added. A duplicate message or event adds nothing.
 
     `named` are the digests of messages that name nobody and whose recipient the ledger knows, duplicates among them.
+    `kinds` counts the messages, `verdicts` the events by type and reason: see `verdict_of`.
     """
 
     messages: int = 0
@@ -85,6 +86,14 @@ class PageOutcome:
     released: int = 0
     notices: int = 0
     named: frozenset[str] = frozenset()
+    kinds: Mapping[Kind, int] = field(default_factory=dict)
+    verdicts: Mapping[tuple[str, str], int] = field(default_factory=dict)
+
+
+def verdict_of(event: BounceEvent) -> tuple[str, str]:
+    """Type and reason of an event, for counts: a bounce's type, else what it is; "" where it has no reason."""
+    kind = event.bounce_type if event.kind is Kind.BOUNCE and event.bounce_type else event.kind
+    return kind.value, event.reason.value if event.reason else ""
 
 
 class State(StrEnum):

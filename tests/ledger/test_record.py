@@ -34,7 +34,10 @@ def test_event_comes_back_as_it_went_in(ledger: Ledger) -> None:
                     remote_mta="mx.example.org", reporting_mta="out.example", sending="s1", feedback_type="abuse",
                     doubt="the token names another recipient", formerly="soft mailbox_full by a.rule until 2026-03-01")
     assert [each.name for each in fields(event) if getattr(event, each.name) is None] == ["counted"]
-    assert record(ledger, [mail(event)]) == PageOutcome(messages=1, events=1, suppressed=1, released=0, notices=1)
+    assert record(ledger, [mail(event)]) == PageOutcome(
+        messages=1, events=1, suppressed=1, released=0, notices=1, kinds={Kind.BOUNCE: 1},
+        verdicts={("hard", "invalid_recipient"): 1},
+    )
     assert list(ledger.events()) == [event]
     assert ledger.message("m1") == b"Subject: report\n\nm1"
     assert ledger.message("m2") is None
@@ -77,10 +80,21 @@ def test_known_and_new_in_one_page(ledger: Ledger) -> None:
     record(ledger, page(bounce("m1", reason=SOFT)))
     outcome = record(ledger, page(bounce("m1", reason=SOFT), bounce("m2", reason=SOFT)))
     assert (outcome.messages, outcome.events) == (1, 1)
+    assert outcome.kinds == {Kind.BOUNCE: 1}
+    assert outcome.verdicts == {("soft", "mailbox_full"): 1}
+
+
+def test_a_report_of_no_bounce_is_counted_as_what_it_is(ledger: Ledger) -> None:
+    complaint = replace(bounce("m1"), kind=Kind.COMPLAINT, bounce_type=None, reason=None, feedback_type="abuse")
+    delay = replace(bounce("m2", "b@example.org", reason=SOFT), kind=Kind.DELAY)
+    outcome = record(ledger, page(complaint, delay))
+    assert outcome.verdicts == {("complaint", ""): 1, ("delay", "mailbox_full"): 1}
 
 
 def test_message_without_events_is_kept(ledger: Ledger) -> None:
-    assert record(ledger, [mail(digest="m1", kind=Kind.AUTO_REPLY)]) == PageOutcome(messages=1)
+    assert record(ledger, [mail(digest="m1", kind=Kind.AUTO_REPLY)]) == PageOutcome(
+        messages=1, kinds={Kind.AUTO_REPLY: 1}
+    )
     assert ledger.message("m1") is not None
 
 
