@@ -10,10 +10,10 @@ from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Select, bindparam, func, select, update
 
+from bounce_watcher.ledger import tally
 from bounce_watcher.ledger.apply import apply_event, release_expired
 from bounce_watcher.ledger.books import Announce, Books, by_stream
-from bounce_watcher.ledger.course import LONGEST_HISTORY
-from bounce_watcher.ledger.delivered import is_answered
+from bounce_watcher.ledger.course import LONGEST_HISTORY, history_at
 from bounce_watcher.ledger.forget import without_forgotten
 from bounce_watcher.ledger.guard import NOTHING, Holding, Watched, watch
 from bounce_watcher.ledger.sent import with_known_messages, with_recipients
@@ -31,6 +31,7 @@ from bounce_watcher.model.ledger import (
     verdict_of,
 )
 from bounce_watcher.policy.counting import speaks_of_recipient
+from bounce_watcher.policy.guard import provider
 from bounce_watcher.policy.settings import PolicySettings
 
 T = TypeVar("T")
@@ -39,7 +40,7 @@ Decide = Callable[[BounceEvent, History], Decision]
 _ADD_MESSAGE = Insertion(MESSAGE, columns_of(MESSAGE), Conflict.IGNORE)
 _ADD_EVENT = Insertion(EVENT, columns_of(EVENT))
 _of_message = attrgetter(*_ADD_MESSAGE.columns)
-_of_event = attrgetter(*_ADD_EVENT.columns[2:])  # behind recipient_key and counted, which are decided on here
+_of_event = attrgetter(*_ADD_EVENT.columns[3:])  # behind recipient_key, counted and provider, which are told here
 _LONG_AGO = datetime(1, 1, 1, tzinfo=UTC)
 _digest, _id, _at = attrgetter("digest"), attrgetter("id"), attrgetter("at")
 
@@ -91,6 +92,7 @@ def record_page(
     desk = _Desk(connection, keyed, announce, watched)
     judged = [desk.judge(key, event, decide) for key, event in keyed]
     _ADD_EVENT.execute(connection, sorted(judged, key=itemgetter(_ADD_EVENT.columns.index("id"))))
+    tally.add(connection, events)
     notices = desk.close()
     told = desk.books.told
     return PageOutcome(
@@ -128,12 +130,12 @@ class _Desk:
         if self.books.records[key].suppression is not None and speaks_of_recipient(event):
             self._holding.end_wait(key, event.at)
             self.books.enter(key, release_expired(self.books.records[key], event.at))
-            self._holding.settle(key, event.at, self._history(key).counted)
-        decision = self._holding.adjust(key, event, decide(event, self._history(key)))
+            self._holding.settle(key, event.at, self._history(key, event.at).counted)
+        decision = self._holding.adjust(key, event, decide(event, self._history(key, event.at)))
         if decision.counted is None:
             self._count(key, event)
         self.books.enter(key, apply_event(self.books.records[key], event, decision))
-        return (key.address, decision.counted, *_of_event(event))
+        return (key.address, decision.counted, provider(event), *_of_event(event))
 
     def close(self) -> int:
         """Writes the books. Returns the number of outbox rows."""
@@ -146,14 +148,8 @@ class _Desk:
             ])
         return notices
 
-    def _history(self, key: Key) -> History:
-        record = self.books.records[key]
-        counted: Iterable[CountedBounce] = self._counted[key]
-        if record.released_at is not None:
-            counted = (bounce for bounce in counted if bounce.at > record.released_at)
-        if record.delivered_at is not None:
-            counted = (bounce for bounce in counted if not is_answered(bounce.reason, bounce.at, record))
-        return History(record, tuple(counted))
+    def _history(self, key: Key, at: datetime) -> History:
+        return history_at(self.books.records[key], self._counted[key], at)
 
     def _count(self, key: Key, event: BounceEvent) -> None:
         counted = self._counted[key]

@@ -11,6 +11,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, bindparam, select, tuple_, update
 
+from bounce_watcher.ledger import tally
 from bounce_watcher.ledger.books import Announce, Books
 from bounce_watcher.ledger.course import Decide, correct
 from bounce_watcher.ledger.engine import reading, rehearse, write
@@ -20,6 +21,7 @@ from bounce_watcher.ledger.tables import EVENT, MESSAGE, event_from_row
 from bounce_watcher.ledger.undo import set_counted
 from bounce_watcher.model.ledger import BounceEvent, By, State
 from bounce_watcher.model.message import RawMessage, unpack
+from bounce_watcher.policy.guard import provider
 
 PAGE = 200
 
@@ -32,7 +34,7 @@ VERDICT = (
 _TELLING = ("kind", "action", "bounce_type", "reason", "rule")
 
 _PUT_VERDICT = update(EVENT).where(EVENT.c.id == bindparam("event_id")).values(
-    {name: bindparam(f"new_{name}") for name in (*VERDICT, "formerly")}
+    {name: bindparam(f"new_{name}") for name in (*VERDICT, "formerly", "provider")}
 )
 _KEPT = (
     select(MESSAGE).where(MESSAGE.c.packed.is_not(None)).order_by(MESSAGE.c.received_at, MESSAGE.c.digest).limit(PAGE)
@@ -83,6 +85,7 @@ def _revise(
     books = Books(connection, names, announce, By.RULES)
     was = {key: record.state for key, record in books.records.items()}
     _put_verdicts(connection, revisions, now)
+    tally.correct(connection, [(each.before, each.after) for each in revisions])
     events, steps = events_of(connection, list(names)), steps_of(connection, sorted({key.address for key in names}))
     touched = frozenset(each.before.id for each in revisions)
     counted: list[tuple[str, str | None]] = []
@@ -105,6 +108,7 @@ def _put_verdicts(connection: Connection, revisions: Sequence[Revision], now: da
         {
             "event_id": each.before.id,
             "new_formerly": formerly(each.before, now),
+            "new_provider": provider(each.after),
             **{f"new_{name}": _plain(getattr(each.after, name)) for name in VERDICT},
         }
         for each in sorted(revisions, key=lambda each: each.before.id)

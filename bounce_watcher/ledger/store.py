@@ -27,6 +27,7 @@ from bounce_watcher.ledger import (
     sent,
     simulation,
     standing,
+    tally,
     undo,
     untold,
     waiting,
@@ -176,7 +177,9 @@ class Ledger:
 
     def purge_counts(self, before: datetime) -> int:
         """Forgets by what number of reports outages and trouble before then were seen. Returns how many counts."""
-        return write(self._engine, lambda connection: alerts.forget_counts(connection, before))
+        return write(
+            self._engine, lambda connection: alerts.forget_counts(connection, before) + tally.forget(connection, before)
+        )
 
     def sent_by_day(self, since: date, until: date, stream: str | None = None) -> dict[tuple[date, str], int]:
         """How many mails went to each receiving domain on each day (UTC), `since` <= day < `until`."""
@@ -254,6 +257,10 @@ class Ledger:
     ) -> forget.Erased:
         """Erases what is stored on an address; where it is suppressed, it stays so under a keyed hash."""
         return forget.forget(self._engine, address, dry_run=dry_run, advance=advance)
+
+    def tally(self, asked: tally.Asked, *by: tally.By) -> dict[tuple[str | int, ...], int]:
+        """How many reports there were, by the values of `by`: months are answered without reading their events."""
+        return tally.count(self._engine, asked, *by)
 
     def count_events(self) -> int:
         return history.count_events(self._engine)

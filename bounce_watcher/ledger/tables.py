@@ -55,16 +55,21 @@ class MessageRow(Row, table=True):
 
 
 class EventRow(Row, table=True):
-    """All of a BounceEvent, and `recipient_key`, by which recipients compare."""
+    """All of a BounceEvent; `recipient_key`, by which recipients compare; `provider`, which takes the recipient's mail.
+    """
 
     __tablename__ = "event"
     __table_args__ = (
-        Index("event_by_time", "at"),
+        Index("event_by_time", "at", "id"),
         Index("event_by_recipient", "recipient_key", "at"),
+        Index("event_by_reason", "reason", "at", "id"),
+        Index("event_by_provider", "provider", "at", "id"),
+        _partial_index("sending IS NOT NULL", "event_by_sending", "sending", "at", "id"),
     )
 
     recipient_key: str = Field(sa_type=Text)
     counted: str | None = Field(sa_type=Text)
+    provider: str = Field(sa_type=Text)
     id: str = Field(primary_key=True, sa_type=Text)
     message_digest: str = Field(sa_type=Text)
     at: datetime = Field(sa_type=UtcDateTime)
@@ -111,6 +116,8 @@ class RecipientRow(Row, table=True):
     rung: int = Field(sa_type=Integer)
     lapsed: str | None = Field(sa_type=Text)
     delivered_at: datetime | None = Field(sa_type=UtcDateTime)
+    delivered_since: datetime | None = Field(sa_type=UtcDateTime)
+    answered_until: datetime | None = Field(sa_type=UtcDateTime)
     history_from: datetime | None = Field(default=None, sa_type=UtcDateTime)
 
 
@@ -120,6 +127,7 @@ class SuppressionRow(Row, table=True):
     __tablename__ = "suppression"
     __table_args__ = (
         _partial_index("until IS NOT NULL", "suppression_end", "until"),
+        _partial_index("state = 'suppressed'", "suppression_in_force", "since", "recipient_key", "stream"),
         _partial_index("state = 'pending'", "suppression_pending", "since"),
     )
 
@@ -208,12 +216,44 @@ class SentCountRow(Row, table=True):
     told: int = Field(sa_type=BigInteger)
 
 
+class TallyRow(Row, table=True):
+    """How many reports of a type and reason there were in a slot of time of `scope` (`ledger.tally.Scope`)."""
+
+    __tablename__ = "tally"
+    __table_args__ = (
+        Index("tally_of_subject", "scope", "subject", "slot"),
+    )
+
+    scope: str = Field(primary_key=True, sa_type=Text)
+    slot: int = Field(primary_key=True, sa_type=BigInteger)
+    stream: str = Field(primary_key=True, sa_type=Text)
+    subject: str = Field(primary_key=True, sa_type=Text)
+    type: str = Field(primary_key=True, sa_type=Text)
+    reason: str = Field(primary_key=True, sa_type=Text)
+    number: int = Field(sa_type=BigInteger)
+
+
+class ActionRow(Row, table=True):
+    """What a person did, by which face of the house: `actor` is a token's name, a proxy's user, or the shell."""
+
+    __tablename__ = "action"
+
+    number: int | None = Field(default=None, primary_key=True, sa_type=BigInteger().with_variant(Integer, "sqlite"))
+    at: datetime = Field(sa_type=UtcDateTime)
+    actor: str = Field(sa_type=Text)
+    action: str = Field(sa_type=Text)
+    subject: str = Field(sa_type=Text)
+    count: int = Field(sa_type=BigInteger)
+    because: str | None = Field(sa_type=Text)
+
+
 class StateChangeRow(Row, table=True):
     """The course of a recipient, step by step. `number` is the order of writing."""
 
     __tablename__ = "state_change"
     __table_args__ = (
         Index("state_change_of_recipient", "recipient_key", "number"),
+        Index("state_change_by_state", "state", "at"),
     )
 
     number: int | None = Field(default=None, primary_key=True, sa_type=BigInteger().with_variant(Integer, "sqlite"))
@@ -304,6 +344,8 @@ KEYRING = _table(KeyRow)
 SENT_MESSAGE = _table(SentMessageRow)
 SENT_COUNT = _table(SentCountRow)
 SLOT_COUNT = _table(SlotCountRow)
+TALLY = _table(TallyRow)
+ACTION = _table(ActionRow)
 ALERT = _table(AlertRow)
 HELD = _table(HeldRow)
 
@@ -368,10 +410,10 @@ RECORD_COLUMNS = tuple(column for column in RECIPIENT.columns if column.name != 
 
 def record_from_rows(row: Sequence[Any], suppression: SuppressionRow | Fetched[Any] | None) -> RecipientRecord:
     """`row` is of `RECORD_COLUMNS`."""
-    _, stream, recipient, state, sequence, counts, because, first, last, released, rung, lapsed, delivered = row
+    _, stream, recipient, state, sequence, counts, because, first, last, released, rung, lapsed, *deliveries = row
     return RecipientRecord(
         recipient, stream, State(state), sequence, counts, because, first, last, released,
-        suppression_from_row(suppression) if suppression else None, rung, lapsed, delivered,
+        suppression_from_row(suppression) if suppression else None, rung, lapsed, *deliveries,
     )
 
 

@@ -16,6 +16,16 @@ ABUSE = "abuse"
 """The one feedback type that is a complaint against the sender (RFC 5965 section 7.3)."""
 
 
+class EventType(StrEnum):
+    """What reports are counted by, the sender's own failures apart from those of addresses."""
+
+    HARD = "hard"
+    SOFT = "soft"
+    BLOCK = "block"
+    UNDETERMINED = "undetermined"
+    COMPLAINT = "complaint"
+
+
 @dataclass(frozen=True, slots=True)
 class BounceEvent:
     """One recipient of one report, as stored. A fact: never changed by what is decided later.
@@ -53,6 +63,15 @@ class BounceEvent:
     source: str | None = None
     counted: str | None = None
     formerly: str | None = None
+
+    @property
+    def type(self) -> EventType | None:
+        """None for what is neither a failure nor a complaint: delays, receipts, what the rules took back."""
+        if self.kind is Kind.COMPLAINT:
+            return EventType.COMPLAINT if self.feedback_type == ABUSE else None
+        if self.action is not Action.FAILED:
+            return None
+        return EventType(self.bounce_type) if self.bounce_type else EventType.UNDETERMINED
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +169,8 @@ class RecipientRecord:
     `released_at`: nothing at or before it counts any more.
     `rung`: how many suppressions have run out since a person last released. `lapsed`: the reason of the one that ran
     out at `released_at`; None where something else ended it.
-    `delivered_at`: the platform delivered; no soft bounce at or before it counts any more.
+    `delivered_at`: when the platform last delivered, `delivered_since` when it first did after the last bounce; no
+    bounce at or before `answered_until` counts any more. See `policy.deliveries`.
     """
 
     recipient: str
@@ -166,6 +186,8 @@ class RecipientRecord:
     rung: int = 0
     lapsed: str | None = None
     delivered_at: datetime | None = None
+    delivered_since: datetime | None = None
+    answered_until: datetime | None = None
 
 
 UNDONE = "undone: "
@@ -235,13 +257,14 @@ class Step(StrEnum):
 class Decision:
     """What follows from one event, with the arithmetic in words ("3 of 3 on 3 days: 2, 9 and 17 March; …").
 
-    `counted` None = the event counts, else why not. `until` is when a suppression ends; None = for good.
-    `events` are the ids that a suppression rests on.
+    `counted` None = the event counts, else why not; it `repeats` where only something that counted already stands
+    against it. `until` is when a suppression ends; None = for good. `events` are the ids that a suppression rests on.
     """
 
     step: Step
     because: str
     counted: str | None = None
+    repeats: bool = False
     until: datetime | None = None
     events: tuple[str, ...] = ()
     scope: Scope = Scope.STREAM

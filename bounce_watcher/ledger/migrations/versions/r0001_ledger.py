@@ -38,6 +38,7 @@ def _facts() -> None:
         "event",
         sa.Column("recipient_key", sa.Text(), nullable=False),
         sa.Column("counted", sa.Text()),
+        sa.Column("provider", sa.Text(), nullable=False),
         sa.Column("id", sa.Text(), nullable=False),
         sa.Column("message_digest", sa.Text(), nullable=False),
         sa.Column("at", _TIME, nullable=False),
@@ -66,8 +67,23 @@ def _facts() -> None:
         sa.Column("formerly", sa.Text()),
         sa.PrimaryKeyConstraint("id", name="pk_event"),
     )
-    _index("event_by_time", "event", "at")
+    _index("event_by_time", "event", "at", "id")
     _index("event_by_recipient", "event", "recipient_key", "at")
+    _index("event_by_reason", "event", "reason", "at", "id")
+    _index("event_by_provider", "event", "provider", "at", "id")
+    _index("event_by_sending", "event", "sending", "at", "id", where="sending IS NOT NULL")
+    op.create_table(
+        "tally",
+        sa.Column("scope", sa.Text(), nullable=False),
+        sa.Column("slot", sa.BigInteger(), nullable=False),
+        sa.Column("stream", sa.Text(), nullable=False),
+        sa.Column("subject", sa.Text(), nullable=False),
+        sa.Column("type", sa.Text(), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("number", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("scope", "slot", "stream", "subject", "type", "reason", name="pk_tally"),
+    )
+    _index("tally_of_subject", "tally", "scope", "subject", "slot")
 
 
 def _recipients() -> None:
@@ -86,6 +102,8 @@ def _recipients() -> None:
         sa.Column("rung", sa.Integer(), nullable=False),
         sa.Column("lapsed", sa.Text()),
         sa.Column("delivered_at", _TIME),
+        sa.Column("delivered_since", _TIME),
+        sa.Column("answered_until", _TIME),
         sa.Column("history_from", _TIME),
         sa.PrimaryKeyConstraint("recipient_key", "stream", name="pk_recipient"),
     )
@@ -108,6 +126,7 @@ def _recipients() -> None:
         sa.PrimaryKeyConstraint("recipient_key", "stream", name="pk_suppression"),
     )
     _index("suppression_end", "suppression", "until", where="until IS NOT NULL")
+    _index("suppression_in_force", "suppression", "since", "recipient_key", "stream", where="state = 'suppressed'")
     _index("suppression_pending", "suppression", "since", where="state = 'pending'")
 
 
@@ -186,6 +205,18 @@ def _course() -> None:
         sa.PrimaryKeyConstraint("number", name="pk_state_change"),
     )
     _index("state_change_of_recipient", "state_change", "recipient_key", "number")
+    _index("state_change_by_state", "state_change", "state", "at")
+    op.create_table(
+        "action",
+        sa.Column("number", _NUMBER, nullable=False),
+        sa.Column("at", _TIME, nullable=False),
+        sa.Column("actor", sa.Text(), nullable=False),
+        sa.Column("action", sa.Text(), nullable=False),
+        sa.Column("subject", sa.Text(), nullable=False),
+        sa.Column("count", sa.BigInteger(), nullable=False),
+        sa.Column("because", sa.Text()),
+        sa.PrimaryKeyConstraint("number", name="pk_action"),
+    )
     op.create_table(
         "keyring",
         sa.Column("name", sa.Text(), nullable=False),
