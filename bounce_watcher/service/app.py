@@ -24,6 +24,7 @@ from bounce_watcher.model.errors import ConfigError, TemporaryFailure
 from bounce_watcher.service import logs
 from bounce_watcher.service.analyser import Analyser
 from bounce_watcher.service.clock import utcnow
+from bounce_watcher.service.counts import Counts, expect
 from bounce_watcher.service.deliver import Deliverer
 from bounce_watcher.service.notify import notify, reloading, watchdog_interval
 from bounce_watcher.service.opening import open_ledger
@@ -60,17 +61,22 @@ class _Threads(BasePoolExecutor):  # type: ignore[misc]  # APScheduler 3 carries
 class Service:
     """Everything that runs under one configuration, from `with` to the end of its block."""
 
-    def __init__(self, settings: Settings, ledger: Ledger) -> None:
+    def __init__(self, settings: Settings, ledger: Ledger, counts: Counts | None = None) -> None:
+        """`counts` goes on from a service before this one in the same process."""
         self._started_at = utcnow()
         self._settings = settings
         self._ledger = ledger
         self._troubles = Troubles()
+        self._counts = counts or Counts()
+        expect(self._counts, settings)
         self._progress = Progress()
         self._stop = threading.Event()
         self._analyser = Analyser(settings.attribution, settings.workers, rules=settings.rules)
-        recorder = Recorder(settings, ledger, self._analyser, self._troubles)
-        self._poller = poller = Poller(recorder, self._troubles, self._stop)
-        self._deliverers = [Deliverer(ledger, target, self._troubles) for target in settings.targets]
+        recorder = Recorder(settings, ledger, self._analyser, self._troubles, self._counts)
+        self._poller = poller = Poller(recorder, self._troubles, self._stop, self._counts)
+        self._deliverers = [
+            Deliverer(ledger, target, self._troubles, counts=self._counts) for target in settings.targets
+        ]
         self._mailboxes = [
             MailboxJob(account, poller, self._progress, self._run_at, self._wake_targets)
             for account in settings.mailboxes
@@ -142,7 +148,7 @@ class Service:
                 self._mailbox_state(job, troubles.get(job.name), ages[job.name], stopped=job.name in stuck)
                 for job in self._mailboxes
             ),
-            troubles,
+            troubles, self._counts.counted(),
         )
 
     def _mailbox_state(
@@ -186,12 +192,13 @@ def run(config_path: Path, beside: Beside) -> int:
     resource_tracker.ensure_running()  # it unblocks SIGTERM and SIGINT in the thread that starts it
     signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
     settings: Settings | None = load(config_path)
+    counts = Counts()
     while settings is not None:
         _introduce(settings)
         ledger = _open_patiently(settings)
         if ledger is None:
             break
-        with Service(settings, ledger) as service, beside(settings, ledger, service.stuck, service.state):
+        with Service(settings, ledger, counts) as service, beside(settings, ledger, service.stuck, service.state):
             notify("READY=1", f"STATUS={service.status()}")
             settings = _serve(service, config_path)
     return 0

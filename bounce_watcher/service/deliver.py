@@ -19,6 +19,7 @@ from bounce_watcher.outbox.opening import channel_to
 from bounce_watcher.outbox.platform import Platform
 from bounce_watcher.outbox.target import WebhookTarget
 from bounce_watcher.service.clock import utcnow
+from bounce_watcher.service.counts import Counts, What
 from bounce_watcher.service.trouble import Troubles
 
 log = structlog.get_logger()
@@ -49,7 +50,7 @@ class Deliverer:
 
     def __init__(
         self, ledger: Ledger, target: WebhookTarget | Platform, troubles: Troubles,
-        jitter: Callable[[], float] = random.random,
+        jitter: Callable[[], float] = random.random, counts: Counts | None = None,
     ) -> None:
         """Raises PermanentFailure where the target can't be used at all."""
         self.target = target.name
@@ -62,6 +63,7 @@ class Deliverer:
         self._circuit = Circuit()
         self._jitter = jitter
         self._troubles = troubles
+        self._counts = counts or Counts()
         self._taken = 0  # what the receiver took so far; without a lock, for only a change matters
         self._threads = ThreadPoolExecutor(self._channel.slots, thread_name_prefix=target.label.replace(" ", "-"))
 
@@ -125,6 +127,7 @@ class Deliverer:
         return attempts
 
     def _tell(self, item: OutboxItem, attempt: Attempt, *, is_old: bool) -> None:
+        self._counts.add(What.TRIES, self.target, attempt.disposition)
         if attempt.disposition is Disposition.DELIVERED:
             self._taken += 1
             self._troubles.cleared(self.label)

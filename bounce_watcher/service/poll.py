@@ -16,6 +16,7 @@ from bounce_watcher.model.errors import BounceWatcherError
 from bounce_watcher.model.message import RawMessage
 from bounce_watcher.service.analyser import Analyser
 from bounce_watcher.service.clock import utcnow
+from bounce_watcher.service.counts import Counts, What
 from bounce_watcher.service.deliver import DeliveryReport, deliver_all
 from bounce_watcher.service.opening import open_ledger
 from bounce_watcher.service.recording import Destinations, Recorder, Tally
@@ -49,12 +50,15 @@ class PollReport:
 class Poller:
     """Makes passes, for all mailboxes of a process. Thread-safe; `stop` ends every pass after the pages in hand."""
 
-    def __init__(self, recorder: Recorder, troubles: Troubles, stop: threading.Event) -> None:
+    def __init__(
+        self, recorder: Recorder, troubles: Troubles, stop: threading.Event, counts: Counts | None = None
+    ) -> None:
         self.tokens = TokenStore()
         self.stop = stop
         self.states = MailboxStates()
         self._recorder = recorder
         self._troubles = troubles
+        self._counts = counts or Counts()
         self._read: dict[str, datetime] = {}
 
     def read_until(self, accounts: Sequence[ImapAccount], now: datetime) -> datetime | None:
@@ -71,6 +75,8 @@ class Poller:
             session.settle(places)
             total += tally
             self.states.waits(account, session.waiting(), tally.messages)
+            for place, messages in places.items():
+                self._counts.add(What.FILED, account.name, place, number=len(messages))
             on_page(tally)
             _log_page(account, tally)
 
@@ -81,10 +87,13 @@ class Poller:
             ):
                 self._recorder.drain(self._pages(account, session), settle, self.stop)
         except BounceWatcherError as failure:
+            self._counts.add(What.PASSES, account.name, "failed")
             return PassReport(account.name, total, failure=str(failure))
         if not session.unfinished and not self.stop.is_set():
             self._read[account.name] = begun
-        self.states.passed(account, begun)
+        took = self.states.passed(account, begun)
+        self._counts.add(What.PASSES, account.name, "read")
+        self._counts.add(What.PASS_SECONDS, account.name, number=took)
         return PassReport(account.name, total, unfinished=session.unfinished)
 
     def _pages(self, account: ImapAccount, session: ImapSession) -> Iterator[Sequence[RawMessage]]:

@@ -18,6 +18,7 @@ from bounce_watcher.model.message import RawMessage
 from bounce_watcher.policy.decide import decide
 from bounce_watcher.service.analyser import Analysed, Analyser, Ticket
 from bounce_watcher.service.announcing import announcer
+from bounce_watcher.service.counts import Counts, What
 from bounce_watcher.service.trouble import ReportedFailure, Troubles
 
 log = structlog.get_logger()
@@ -55,10 +56,13 @@ class Tally:
 class Recorder:
     """Writes pages down. Shared by all mailboxes; thread-safe as far as the ledger and the analyser are."""
 
-    def __init__(self, settings: Settings, ledger: Ledger, analyser: Analyser, troubles: Troubles) -> None:
+    def __init__(
+        self, settings: Settings, ledger: Ledger, analyser: Analyser, troubles: Troubles, counts: Counts | None = None
+    ) -> None:
         self._ledger = ledger
         self._analyser = analyser
         self._troubles = troubles
+        self._counts = counts or Counts()
         self._keep_raw = settings.raw_retention != timedelta(0)
         self._policy = settings.policy
         self._decide = partial(decide, settings=settings.policy)
@@ -108,10 +112,19 @@ class Recorder:
             outcome = self._ledger.record(
                 _records(analysed, self._keep_raw), self._decide, self._announce, self._policy
             )
+        self._count(ticket.page, outcome)
         log.debug("page written", action="page_written", messages=len(ticket.page), events=outcome.events)
         places = _destinations(ticket.page, analysed, outcome.named)
         doubted = sum(1 for each in analysed if _doubt(each))
         return _Written(places, _tally(len(ticket.page), outcome, len(places.get(Destination.QUARANTINE, ())), doubted))
+
+    def _count(self, page: Sequence[RawMessage], outcome: PageOutcome) -> None:
+        """A page is of one mailbox, or of files."""
+        mailbox = page[0].mailbox or "" if page else ""
+        for kind, number in outcome.kinds.items():
+            self._counts.add(What.MESSAGES, mailbox, kind, number=number)
+        for verdict, number in outcome.verdicts.items():
+            self._counts.add(What.VERDICTS, *verdict, number=number)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,13 +2,14 @@
 
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from bounce_watcher.intake.account import ImapAccount
 from bounce_watcher.intake.backlog import Waiting
 from bounce_watcher.policy.settings import Mode
 from bounce_watcher.service.clock import utcnow
+from bounce_watcher.service.counts import Counted
 from bounce_watcher.service.trouble import Trouble
 
 
@@ -39,12 +40,16 @@ class MailboxState:
 
 @dataclass(frozen=True, slots=True)
 class ServiceState:
-    """`troubles` by what they are about, those of mailboxes among them: "mailbox returns", "ledger", "webhook shop"."""
+    """`troubles` by what they are about, those of mailboxes among them: "mailbox returns", "ledger", "webhook shop".
+
+    `counted` is of the process, which may be older than the service.
+    """
 
     started_at: datetime
     mode: Mode
     mailboxes: tuple[MailboxState, ...]
     troubles: Mapping[str, Trouble]
+    counted: Counted = field(default_factory=dict)
 
 
 class MailboxStates:
@@ -68,13 +73,13 @@ class MailboxStates:
                 newest_at=_latest(before.newest_at, waiting.newest_at), read=before.read + read,
             )
 
-    def passed(self, account: ImapAccount, begun: datetime) -> None:
-        """A pass that began then has ended now, without a failure."""
+    def passed(self, account: ImapAccount, begun: datetime) -> float:
+        """A pass that began then has ended now, without a failure. Returns the seconds that it took."""
         now = self._now()
+        took = max(0.0, (now - begun).total_seconds())
         with self._lock:
-            self._known[account.name] = replace(
-                self._of(account), last_read_at=now, pass_seconds=max(0.0, (now - begun).total_seconds())
-            )
+            self._known[account.name] = replace(self._of(account), last_read_at=now, pass_seconds=took)
+        return took
 
     def _of(self, account: ImapAccount) -> MailboxState:
         fresh = MailboxState(account.name, ", ".join(account.folders), account.stream)
