@@ -33,8 +33,8 @@ class Endpoint(Protocol):
 
 def transport_to(endpoint: Endpoint) -> DeadlineTransport:
     """The way to it. Raises PermanentFailure where there can be none: no HTTP URL, an unreadable ca_file."""
-    proxy = proxy_for(endpoint, endpoint_url(endpoint))
-    return DeadlineTransport(tls_context(endpoint), proxy, Reach(endpoint.allow_hosts))
+    url = endpoint_url(endpoint)
+    return DeadlineTransport(_tls_context(endpoint, url), proxy_for(endpoint, url), Reach(endpoint.allow_hosts))
 
 
 def fingerprint(target: Endpoint) -> str:
@@ -42,13 +42,13 @@ def fingerprint(target: Endpoint) -> str:
     return hashlib.sha256(target.url.encode()).hexdigest()
 
 
-def tls_context(target: Endpoint) -> ssl.SSLContext:
-    """A verifying context that trusts `ca_file` alone, else what the system trusts.
+def _tls_context(target: Endpoint, url: httpx.URL) -> ssl.SSLContext:
+    """A verifying context that trusts `ca_file` alone, else what the system trusts, and nobody where no TLS is spoken.
 
     Raises PermanentFailure where the file can't be used.
     """
-    if target.ca_file is None:
-        return _system_trust()
+    if target.ca_file is None:  # reading the system's store takes longer than many a call
+        return _system_trust() if url.scheme == "https" else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     try:
         return ssl.create_default_context(cafile=target.ca_file)
     except (OSError, ValueError) as error:
