@@ -23,6 +23,10 @@ class Limits:
     calls: int = 1
 
 
+AHEAD = 16
+"""So many batches for each that may be under way are at hand where no pace is set, so that none waits for another."""
+
+
 class Target(Protocol):
     """Where occurrences go to, as the configuration says."""
 
@@ -60,7 +64,7 @@ class Channel(Protocol):
 
     @property
     def room(self) -> int:
-        """How many items it can make use of at once."""
+        """How many items it can make use of within a few seconds, where all goes well. A bound for memory, too."""
 
     @property
     def longest(self) -> timedelta:

@@ -10,12 +10,22 @@ import structlog
 from bounce_watcher.model.ledger import Attempt, Disposition, OutboxItem
 from bounce_watcher.outbox.backoff import try_again
 from bounce_watcher.outbox.change import Change, Fate, Outcome, change_of
+from bounce_watcher.outbox.channel import AHEAD
 from bounce_watcher.outbox.platform import Platform
 
 log = structlog.get_logger()
 
 PACED = timedelta(seconds=5)
 """No more calls are begun at once than a platform's pace lets through within this."""
+
+AT_HAND = timedelta(seconds=2)
+"""What a platform's pace lets through within this is leased at once.
+
+The less, the sooner a change of mind is heeded; the more, the less the turns cost.
+"""
+
+MOST = 1000
+"""More changes are not leased at once, unless those calls take more that may be under way: it bounds the memory."""
 
 LONGEST = timedelta(minutes=5)
 """What was under way when the service died waits no longer than this, even if it could have taken longer.
@@ -44,8 +54,11 @@ class PlatformChannel:
 
     @property
     def room(self) -> int:
-        limits = self._platform.limits
-        return self.slots * max(limits.batch, limits.release_batch)
+        """What the pace lets through within `AT_HAND`, no more than `MOST`; but as much as may be under way."""
+        rate, limits = self._platform.calls_a_second, self._platform.limits
+        batches = int(rate * AT_HAND.total_seconds() / limits.calls) if rate else self.slots * AHEAD
+        batch = max(limits.batch, limits.release_batch)
+        return max(self.slots * batch, min(batches * batch, MOST))
 
     @property
     def longest(self) -> timedelta:

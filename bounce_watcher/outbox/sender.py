@@ -11,6 +11,7 @@ from pydantic import SecretStr
 
 from bounce_watcher.model.ledger import Attempt, OutboxItem
 from bounce_watcher.outbox.backoff import decide_attempt
+from bounce_watcher.outbox.channel import AHEAD
 from bounce_watcher.outbox.client import HttpClient
 from bounce_watcher.outbox.endpoint import transport_to
 from bounce_watcher.outbox.envelope import envelope
@@ -40,7 +41,7 @@ class Sender:
 
     @property
     def room(self) -> int:
-        return self.slots
+        return self.slots * AHEAD
 
     @property
     def longest(self) -> timedelta:

@@ -2,11 +2,14 @@
 
 import random
 import threading
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
-from dataclasses import dataclass
-from datetime import timedelta
+from collections import deque
+from collections.abc import Callable, Generator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import ExitStack, closing
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from functools import partial
+from queue import SimpleQueue
 
 import structlog
 
@@ -24,7 +27,43 @@ from bounce_watcher.service.trouble import Troubles
 
 log = structlog.get_logger()
 
+BEGUN = timedelta(seconds=5)
+"""What was leased is begun within this, or given back."""
+
 SLACK = timedelta(seconds=10)
+
+UNWRITTEN = 2
+"""For each call that may be under way, so many batches are sent at most before what came of them is written.
+
+What was sent and is not written when the service dies is sent again, so this is small; but more than one, so that no
+call waits for the ledger.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class _Turn:
+    """What is sent of one lease: nothing is begun after `until`, after `stop`, or once the receiver has failed."""
+
+    stop: threading.Event
+    until: datetime
+    failed: threading.Event = field(default_factory=threading.Event)
+
+    @property
+    def is_over(self) -> bool:
+        return self.stop.is_set() or self.failed.is_set() or utcnow() >= self.until
+
+
+@dataclass(frozen=True, slots=True)
+class _Try:
+    """A batch and what came of it, nothing where it was not begun. `taken`: what the receiver had taken before."""
+
+    items: Sequence[OutboxItem]
+    attempts: Sequence[Attempt]
+    taken: int = 0
+
+    @property
+    def outcomes(self) -> list[tuple[OutboxItem, Attempt]]:
+        return list(zip(self.items, self.attempts, strict=True)) if self.attempts else []
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,13 +97,13 @@ class Deliverer:
         self._keeps = target.streams if target.keeps_state else None
         self._ledger = ledger
         self._channel = channel_to(target)
-        # just longer than a batch: after a crash its items come back no later than this
-        self._lease = self._channel.longest + SLACK
+        # so what is begun last is over by then, and after a crash nothing waits for longer
+        self._lease = BEGUN + self._channel.longest + SLACK
         self._circuit = Circuit()
         self._jitter = jitter
         self._troubles = troubles
         self._counts = counts or Counts()
-        self._taken = 0  # what the receiver took so far; without a lock, for only a change matters
+        self._taken = 0  # what the receiver took so far
         self._threads = ThreadPoolExecutor(self._channel.slots, thread_name_prefix=target.label.replace(" ", "-"))
 
     def round(self, stop: threading.Event) -> DeliveryReport:
@@ -77,7 +116,7 @@ class Deliverer:
         try:
             self._thin()
             while not stop.is_set() and self._circuit.allows(utcnow()):
-                attempts = self._turn()
+                attempts = self._turn(stop)
                 report = _sum(report, _report(self.target, attempts))
                 if all(attempt.disposition in _STOPPING for attempt in attempts):
                     break
@@ -90,14 +129,21 @@ class Deliverer:
             with self._troubles.guard("ledger", by_kind=True):
                 self._ledger.thin(self.target, utcnow(), self._keeps)
 
-    def _turn(self) -> list[Attempt]:
-        """As many batches as may be under way at once, a single one while the circuit is open."""
+    def _turn(self, stop: threading.Event) -> list[Attempt]:
+        """What is leased at once, by as many calls at a time as may be; a single call while the circuit is open."""
+        turn = _Turn(stop, utcnow() + BEGUN)
         with self._troubles.guard("ledger", by_kind=True):
             items = self._ledger.lease(self.target, utcnow(), self._lease, self._channel.room, self._keeps)
         batches = self._channel.batches(items)
-        slots = self._channel.slots if self._circuit.is_closed else 1
-        self._give_back([item for batch in batches[slots:] for item in batch])
-        attempts = [attempt for sent in self._threads.map(self._send, batches[:slots]) for attempt in sent]
+        first = len(batches) if self._circuit.is_closed else 1
+        tries = [_Try(batch, ()) for batch in batches[first:]]
+        send = partial(self._send, turn)
+        with closing(_through(self._threads, send, batches[:first], UNWRITTEN * self._channel.slots)) as groups:
+            for group in groups:
+                self._write(group)
+                tries += group
+        self._give_back([item for each in tries if not each.attempts for item in each.items])
+        attempts = [attempt for each in tries for attempt in each.attempts]
         if attempts:
             self._circuit = self._judged(attempts)
         return attempts
@@ -108,23 +154,35 @@ class Deliverer:
                 self._ledger.give_back(items)
 
     def _judged(self, attempts: Sequence[Attempt]) -> Circuit:
+        """Who says how long to be left alone means it, whatever was taken before."""
         waits = [attempt.leave_alone for attempt in attempts if attempt.leave_alone is not None]
-        failed = bool(waits) and not any(attempt.disposition is Disposition.DELIVERED for attempt in attempts)
         asked = max(waits, default=None)
+        none_taken = not any(attempt.disposition is Disposition.DELIVERED for attempt in attempts)
+        failed = bool(asked) or (bool(waits) and none_taken)
         return self._circuit.after(failed=failed, now=utcnow(), asked=asked, jitter=self._jitter())
 
-    def _send(self, items: Sequence[OutboxItem]) -> list[Attempt]:
-        """One try. A failing receiver is logged once, by its answer, not once an item.
+    def _send(self, turn: _Turn, items: Sequence[OutboxItem]) -> _Try:
+        """One try, unless the turn is over: then none. Runs in a thread of its own."""
+        if turn.is_over:
+            return _Try(items, ())
+        taken = self._taken
+        attempts = self._channel.send(items, utcnow())
+        if any(attempt.leave_alone is not None for attempt in attempts):
+            turn.failed.set()
+        return _Try(items, attempts, taken)
+
+    def _write(self, tries: Sequence[_Try]) -> None:
+        """A failing receiver is logged once, by its answer, not once an item.
 
         A try that fails after another that began no earlier was taken tells of a trouble that is over.
         """
-        taken = self._taken
-        attempts = self._channel.send(items, utcnow())
-        with self._troubles.guard("ledger", by_kind=True):
-            self._ledger.conclude(list(zip(items, attempts, strict=True)), utcnow())
-        for item, attempt in zip(items, attempts, strict=True):
-            self._tell(item, attempt, is_old=self._taken != taken)
-        return attempts
+        outcomes = [outcome for each in tries for outcome in each.outcomes]
+        if outcomes:
+            with self._troubles.guard("ledger", by_kind=True):
+                self._ledger.conclude(outcomes, utcnow())
+        for each in tries:
+            for item, attempt in each.outcomes:
+                self._tell(item, attempt, is_old=self._taken != each.taken)
 
     def _tell(self, item: OutboxItem, attempt: Attempt, *, is_old: bool) -> None:
         self._counts.add(What.TRIES, self.target, attempt.disposition)
@@ -149,6 +207,31 @@ class Deliverer:
 
 _STOPPING = frozenset({Disposition.RETRY, Disposition.GONE})
 """After a turn of nothing else there is no use in another one now."""
+
+
+def _through(
+    threads: ThreadPoolExecutor, send: Callable[[Sequence[OutboxItem]], _Try], batches: Sequence[Sequence[OutboxItem]],
+    at_once: int,
+) -> Generator[list[_Try], None, None]:
+    """Sends all in their order and yields what has ended, as soon as anything has.
+
+    `at_once` are sent at most, or wait for it, or are not yielded yet. Close it: it waits for what is under way.
+    """
+    waiting, ended = deque(batches), SimpleQueue[Future[_Try]]()
+    calls = set[Future[_Try]]()
+    try:
+        while waiting or calls:
+            while waiting and len(calls) < at_once:
+                call = threads.submit(send, waiting.popleft())
+                calls.add(call)
+                call.add_done_callback(ended.put)
+            group = [ended.get(), *(ended.get() for _ in range(ended.qsize()))]
+            calls.difference_update(group)
+            yield [call.result() for call in group]
+    finally:
+        for call in calls:
+            call.cancel()
+        wait(calls)
 
 
 def deliver_all(

@@ -11,9 +11,9 @@ from structlog.testing import capture_logs
 
 from bounce_watcher.model.ledger import Disposition, NoticeType, OutboxItem
 from bounce_watcher.outbox.change import Change, Fate, Outcome
-from bounce_watcher.outbox.channel import Limits
+from bounce_watcher.outbox.channel import AHEAD, Limits
 from bounce_watcher.outbox.platform import Page, Platform, Session
-from bounce_watcher.outbox.platform_channel import LONGEST, PACED, PlatformChannel
+from bounce_watcher.outbox.platform_channel import AT_HAND, LONGEST, MOST, PACED, PlatformChannel
 
 NOW = datetime(2026, 11, 24, 6, tzinfo=UTC)
 DONE = Outcome(Fate.DONE, "HTTP 200 OK")
@@ -204,9 +204,30 @@ def test_a_test_is_shielded_too() -> None:
 def test_no_more_is_begun_than_the_pace_lets_through_soon(rate: float | None, slots: int) -> None:
     paced, _ = channel(rate=rate)
     assert paced.slots == slots
-    assert paced.room == slots * 4
     calls = slots * Fake.limits.calls
     assert slots == 1 or rate is None or calls / rate <= PACED.total_seconds()
     spaced = timedelta(seconds=calls / rate) if rate else timedelta(0)
     needed = Fake.limits.calls * timedelta(seconds=30) + spaced
     assert paced.longest == min(needed, LONGEST), "a lease outlasts its batch, but not by hours where a call is rare"
+
+
+@pytest.mark.parametrize(("rate", "batches"), [(None, 3 * AHEAD), (20.0, 20), (4.0, 4), (0.8, 2), (0.001, 1)])
+def test_what_is_leased_at_once_lasts_for_a_moment_and_suffices_for_all_calls(
+    rate: float | None, batches: int
+) -> None:
+    paced, _ = channel(rate=rate)
+    assert paced.room == batches * 4
+    calls = batches * Fake.limits.calls
+    assert batches == paced.slots or rate is None or calls / rate <= AT_HAND.total_seconds()
+
+
+def test_what_is_leased_at_once_is_bounded_whatever_the_pace() -> None:
+    assert channel(rate=1e6)[0].room == MOST
+
+
+def test_calls_that_take_more_than_the_bound_go_out_full() -> None:
+    @dataclass(frozen=True, kw_only=True)
+    class Large(Fake):
+        limits: ClassVar[Limits] = Limits(batch=10 * MOST, concurrency=3)
+
+    assert PlatformChannel(Large()).room == 3 * 10 * MOST

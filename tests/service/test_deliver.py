@@ -6,7 +6,7 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import pytest
 from pydantic import SecretStr
@@ -14,6 +14,7 @@ from structlog.testing import capture_logs
 
 from bounce_watcher.config import Settings
 from bounce_watcher.ledger.store import Ledger
+from bounce_watcher.model.errors import TemporaryFailure
 from bounce_watcher.model.ledger import OutboxItem, OutboxState, State, Suppression, SuppressionSource
 from bounce_watcher.outbox.change import Change, Fate, Outcome
 from bounce_watcher.outbox.channel import Limits
@@ -21,7 +22,7 @@ from bounce_watcher.outbox.circuit import FAILURES, FIRST
 from bounce_watcher.outbox.platform import Page, Platform, Session
 from bounce_watcher.service import deliver
 from bounce_watcher.service.announcing import announcer
-from bounce_watcher.service.deliver import Deliverer, deliver_all
+from bounce_watcher.service.deliver import BEGUN, SLACK, UNWRITTEN, Deliverer, deliver_all
 from bounce_watcher.service.trouble import Troubles
 
 START = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -74,6 +75,11 @@ class Near(Platform):
         return ""
 
 
+@dataclass(frozen=True, kw_only=True)
+class OneByOne(Near):
+    limits: ClassVar[Limits] = Limits(batch=2, release_batch=1, concurrency=1)
+
+
 @dataclass
 class Desk:
     """A ledger and targets, at a time that the test sets."""
@@ -94,6 +100,9 @@ class Desk:
         self.ledger.release(
             f"{name}@example.org", None, because="back", now=self.now, announce=announcer(self.settings)
         )
+
+    def at(self, platform: Platform) -> None:
+        self.settings = Settings(self.settings.database_url, platforms=(platform,))
 
     def deliverer(self, troubles: Troubles | None = None, target: int = 0) -> Deliverer:
         return Deliverer(self.ledger, self.settings.targets[target], troubles or Troubles(), jitter=lambda: 0.0)
@@ -123,6 +132,19 @@ def rounds(sender: Deliverer, number: int = 1) -> None:
         sender.round(threading.Event())
 
 
+def leases(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many items each lease held; it grows as they are taken."""
+    sizes, lease = list[int](), desk.ledger.lease
+
+    def counted(*args: Any) -> list[OutboxItem]:
+        items = lease(*args)
+        sizes.append(len(items))
+        return items
+
+    monkeypatch.setattr(desk.ledger, "lease", counted)
+    return sizes
+
+
 def test_a_round_sends_all_that_is_due_in_batches(desk: Desk, far: Far) -> None:
     desk.suppress(*"abcdefg")
     with closing(desk.deliverer()) as sender:
@@ -133,38 +155,127 @@ def test_a_round_sends_all_that_is_due_in_batches(desk: Desk, far: Far) -> None:
     assert len(far.listed) == 7
 
 
-def test_what_is_leased_and_not_tried_is_given_back_and_counts_no_try(desk: Desk, far: Far) -> None:
-    """Releases go one a call, so more is leased than goes out in one turn."""
-    desk.suppress(*"abcd")
+def test_much_goes_out_by_one_lease_and_never_more_at_once_than_may_be(
+    desk: Desk, far: Far, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk.suppress(*(f"u{number}" for number in range(40)))
+    under_way, most, both, leased = set[int](), list[int](), threading.Event(), leases(desk, monkeypatch)
+
+    def answer(_: Change) -> Outcome:
+        under_way.add(threading.get_ident())
+        most.append(len(under_way))
+        if len(under_way) == 2:
+            both.set()
+        both.wait(30)
+        under_way.discard(threading.get_ident())
+        return DONE
+
+    far.answer = answer
     with closing(desk.deliverer()) as sender:
         rounds(sender)
-        for name in "abcd":
-            desk.release(name)
-        far.answer = lambda _: DOWN
-        far.calls.clear()
+    assert len(far.listed) == 40
+    assert leased == [40, 0]
+    assert max(most) == 2
+
+
+def test_once_it_has_failed_nothing_more_is_begun_and_the_rest_counts_no_try(desk: Desk, far: Far) -> None:
+    desk.at(OneByOne(name="one", far=far))
+    desk.suppress(*(f"u{number:02}" for number in range(20)))
+    far.answer = lambda change: DOWN if change.recipient >= "u06" else DONE
+    with closing(desk.deliverer()) as sender:
         rounds(sender)
-    assert far.calls == [1, 1], "two slots, one release each; the rest was given back"
-    assert sorted(item.attempts for item in desk.items(OutboxState.DUE)) == [0, 0, 1, 1]
-    untried = [item for item in desk.items(OutboxState.DUE) if item.attempts == 0]
-    assert desk.ledger.lease("one", desk.now, SECOND, 10, ()) == untried, "it is due at once, for anybody"
+    due = desk.items(OutboxState.DUE)
+    assert len(far.listed) == 6
+    assert len(far.calls) == 3 + 2, "one in the turn that had begun well, one more in the next"
+    assert sorted(item.attempts for item in due) == [0] * 10 + [1] * 4
+    untried = [item for item in due if item.attempts == 0]
+    assert desk.ledger.lease("one", desk.now, SECOND, 20, ()) == untried, "it is due at once, for anybody"
+
+
+def test_what_is_under_way_belongs_to_nobody_else_and_what_comes_too_late_is_not_begun(
+    desk: Desk, far: Far, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk.at(OneByOne(name="one", far=far))
+    desk.suppress(*"abcdefgh")
+    passes = {1: BEGUN - SECOND, 2: 2 * SECOND}
+    others, leased = list[OutboxItem](), leases(desk, monkeypatch)
+
+    def answer(change: Change) -> Outcome:
+        if change.recipient[0] in "ac":
+            others.extend(desk.ledger.lease("one", desk.now + Near.timeout + SLACK - SECOND, SECOND, 10, ()))
+            desk.now += passes[len(far.calls)]
+        return DONE
+
+    far.answer = answer
+    with closing(desk.deliverer()) as sender:
+        rounds(sender)
+    assert others == []
+    assert [number for number in leased if number] == [8, 4], "what was not begun was given back"
+    assert len(far.listed) == 8
+
+
+def test_what_is_sent_and_not_written_stays_little_and_comes_again(
+    desk: Desk, far: Far, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The ledger hangs, then fails: the calls go on for a little only, and nothing is lost."""
+    desk.suppress(*(f"u{number:02}" for number in range(40)))
+    served = threading.Event()
+    most = UNWRITTEN * Near.limits.concurrency
+
+    def answer(_: Change) -> Outcome:
+        if len(far.calls) >= most:
+            served.set()
+        return DONE
+
+    def broken(*_: object) -> None:
+        assert served.wait(30)
+        raise TemporaryFailure("the disk is full")
+
+    far.answer = answer
+    with closing(desk.deliverer()) as sender:
+        with monkeypatch.context() as patch:
+            patch.setattr(desk.ledger, "conclude", broken)
+            rounds(sender)
+        assert len(far.calls) == most
+        assert len(desk.items(OutboxState.DUE)) == 40
+        desk.now += timedelta(minutes=5)
+        rounds(sender)
+    assert len(far.listed) == 40
+    assert desk.items(OutboxState.DUE) == []
+
+
+def test_who_asks_to_be_left_alone_amid_successes_is_left_alone(desk: Desk, far: Far) -> None:
+    desk.at(OneByOne(name="one", far=far))
+    desk.suppress(*(f"u{number:02}" for number in range(20)))
+    far.answer = lambda change: (
+        Outcome(Fate.LATER, "HTTP 429", timedelta(minutes=15), whole=True) if change.recipient >= "u06" else DONE
+    )
+    with closing(desk.deliverer()) as sender:
+        rounds(sender, 3)
+        assert len(far.calls) == 3 + 1
+        desk.now += timedelta(minutes=15)
+        far.answer = lambda _: DONE
+        rounds(sender)
+    assert len(far.listed) == 20 - 2, "all but the two of that call, whose next try is spread by jitter"
 
 
 def test_after_enough_failed_turns_the_target_is_left_alone(desk: Desk, far: Far) -> None:
+    desk.at(OneByOne(name="one", far=far))
     desk.suppress(*(f"u{number}" for number in range(20)))
     far.answer = lambda _: DOWN
     with closing(desk.deliverer()) as sender:
         rounds(sender, FAILURES)
-        assert len(far.calls) == 2 * FAILURES
+        assert len(far.calls) == FAILURES
         rounds(sender, 5)
-        assert len(far.calls) == 2 * FAILURES, "it is open: nothing is tried, nothing is leased"
+        assert len(far.calls) == FAILURES, "it is open: nothing is tried, nothing is leased"
         desk.now += FIRST - SECOND
         rounds(sender)
-        assert len(far.calls) == 2 * FAILURES
+        assert len(far.calls) == FAILURES
         desk.now += SECOND
         rounds(sender)
-        assert len(far.calls) == 2 * FAILURES + 1, "half-open: a single batch"
+        assert len(far.calls) == FAILURES + 1, "half-open: a single batch"
         untouched = [item for item in desk.items(OutboxState.DUE) if item.attempts == 0]
-        assert len(untouched) == 20 - 2 * (2 * FAILURES + 1)
+        assert len(untouched) == 20 - 2 * (FAILURES + 1)
         desk.now += 2 * FIRST
         far.answer = lambda _: DONE
         rounds(sender)
@@ -172,17 +283,18 @@ def test_after_enough_failed_turns_the_target_is_left_alone(desk: Desk, far: Far
 
 
 def test_what_asks_to_be_left_alone_is_asked_by_nobody_else(desk: Desk, far: Far) -> None:
+    desk.at(OneByOne(name="one", far=far))
     desk.suppress(*"abcdefgh")
     far.answer = lambda _: Outcome(Fate.LATER, "HTTP 429", timedelta(minutes=15), whole=True)
     with closing(desk.deliverer()) as sender:
         rounds(sender, 3)
-        assert len(far.calls) == 2, "one turn"
+        assert len(far.calls) == 1
         desk.now += timedelta(minutes=14)
         rounds(sender)
-        assert len(far.calls) == 2
+        assert len(far.calls) == 1
         desk.now += timedelta(minutes=1)
         rounds(sender)
-        assert len(far.calls) == 3
+        assert len(far.calls) == 2
 
 
 def test_a_single_trouble_opens_nothing(desk: Desk, far: Far) -> None:
@@ -249,6 +361,7 @@ def test_a_target_that_is_dead_delays_no_other(desk: Desk, far: Far) -> None:
 
 
 def test_a_stop_leaves_the_rest_for_later(desk: Desk, far: Far) -> None:
+    desk.at(OneByOne(name="one", far=far))
     desk.suppress(*(f"u{number}" for number in range(20)))
     stop = threading.Event()
 
@@ -259,5 +372,7 @@ def test_a_stop_leaves_the_rest_for_later(desk: Desk, far: Far) -> None:
     far.answer = answer
     with closing(desk.deliverer()) as sender:
         sender.round(stop)
-    assert len(far.listed) == 4, "the turn in hand"
-    assert len(desk.items(OutboxState.DUE)) == 16
+    assert len(far.listed) == 2, "the call in hand"
+    rest = desk.items(OutboxState.DUE)
+    assert len(rest) == 18
+    assert desk.ledger.lease("one", desk.now, SECOND, 20, ()) == rest, "nothing waits for the end of a lease"
