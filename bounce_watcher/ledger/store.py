@@ -27,6 +27,7 @@ from bounce_watcher.ledger import (
     sent,
     simulation,
     standing,
+    stock,
     tally,
     undo,
     untold,
@@ -148,6 +149,10 @@ class Ledger:
     def alert(self, name: str) -> Alert | None:
         """The alert of that id."""
         return reads.alert(self._engine, name)
+
+    def stock(self) -> stock.Stock:
+        """How much of what stands here just now: cheap however large the ledger is."""
+        return stock.stock(self._engine)
 
     def expire(self, now: datetime, announce: Announce) -> int:
         """Releases the suppressions whose `until` has come. Returns how many."""

@@ -154,6 +154,7 @@ class OutboxRow(Row, table=True):
     __table_args__ = (
         _partial_index("state = 'due'", "outbox_due", "target", "next_attempt_at", "number"),
         _partial_index("leased_until IS NOT NULL", "outbox_leased", "target", "leased_until"),
+        _partial_index("state = 'dead'", "outbox_dead", "target", "number"),
         Index("outbox_order", "recipient_key", "target", "state", "stream", "sequence"),
         Index("outbox_by_state", "state", "number"),
     )

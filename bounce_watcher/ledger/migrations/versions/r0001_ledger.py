@@ -154,6 +154,7 @@ def _outbox() -> None:
     )
     _index("outbox_due", "outbox", "target", "next_attempt_at", "number", where="state = 'due'")
     _index("outbox_leased", "outbox", "target", "leased_until", where="leased_until IS NOT NULL")
+    _index("outbox_dead", "outbox", "target", "number", where="state = 'dead'")
     _index("outbox_order", "outbox", "recipient_key", "target", "state", "stream", "sequence")
     _index("outbox_by_state", "outbox", "state", "number")
     op.create_table(
