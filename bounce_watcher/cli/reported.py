@@ -75,11 +75,11 @@ def import_sent(
 def import_delivered(
     files: Files, stream: OfStream = None, dry_run: DryRun = False, config: ConfigFile = None, debug: Debug = False
 ) -> None:
-    """Reads from CSV what was delivered: soft bounces before a delivery count no longer against its recipient.
+    """Reads from CSV what was delivered: bounces before a delivery count no longer against its recipient.
 
-    The first line names the columns: recipient, and if you like stream and at (ISO 8601; else now). A suppression for
-    soft bounces ends by a later delivery; one for a hard reason stands. A bad line is told and left out, the others are
-    kept; the exit status is 1 then.
+    The first line names the columns: recipient, and if you like stream and at (ISO 8601; else now). Counting begins at
+    nothing then, unless a bounce follows within 12 hours, and a suppression for soft bounces ends; one for a hard
+    reason stands. A bad line is told and left out, the others are kept; the exit status is 1 then.
     """
     settings = load_settings(config)
     taken, total, bad = 0, DeliveredOutcome(), 0

@@ -27,6 +27,7 @@ from bounce_watcher.model.ledger import (
     SuppressionSource,
 )
 from bounce_watcher.model.verdict import Reason
+from bounce_watcher.policy.deliveries import with_bounce
 from bounce_watcher.policy.ladder import lapse
 from bounce_watcher.policy.machine import Move, after
 
@@ -77,6 +78,8 @@ class _Told(Mapping[str, object]):
 
 def apply_event(record: RecipientRecord, event: BounceEvent, decision: Decision) -> Change:
     """The record after one event and what was decided on it."""
+    if event.reason is not None and (decision.counted is None or decision.repeats):
+        record = with_bounce(record, event.at)
     changes, notices = _STEPS[decision.step](record, event, decision)
     return _change(record, _tally(record, event) | changes, (*_event_notices(event, decision), *notices))
 
@@ -110,16 +113,10 @@ def release(record: RecipientRecord, at: datetime, because: str, *, rung: int = 
     return _change(record, *_released(record, at, because, rung))
 
 
-def reset(record: RecipientRecord, at: datetime, because: str) -> Change:
-    """A delivery at `at`: nothing at or before it counts any more. What is in force or held back stays so.
-
-    `release_expired` goes before, as with an event.
-    """
-    if record.suppression is not None or (record.released_at is not None and at <= record.released_at):
-        return Change(record)
+def reset(record: RecipientRecord, because: str) -> Change:
+    """Who is watched is so no more. What is in force or held back stays so."""
     state = after(record.state, Move.RESET)
-    told = {"because": because} if state is not record.state else {}
-    return _change(record, {"state": state, "released_at": at, "lapsed": None, **told}, ())
+    return Change(record) if state is record.state else _change(record, {"state": state, "because": because}, ())
 
 
 def confirm(record: RecipientRecord, at: datetime, because: str) -> Change:

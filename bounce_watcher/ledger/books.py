@@ -215,6 +215,8 @@ def _moment(before: RecipientRecord, change: Change) -> datetime | None:
         return after.released_at
     if after.suppression and after.suppression is not before.suppression:
         return after.suppression.since
+    if after.delivered_at != before.delivered_at:
+        return after.delivered_at
     return after.last_event_at
 
 

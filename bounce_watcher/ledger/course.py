@@ -11,7 +11,7 @@ from heapq import merge
 from operator import attrgetter
 
 from bounce_watcher.ledger import apply
-from bounce_watcher.ledger.delivered import is_answered, with_delivery
+from bounce_watcher.ledger.delivered import with_delivery
 from bounce_watcher.model.ledger import (
     UNDONE,
     BounceEvent,
@@ -26,6 +26,7 @@ from bounce_watcher.model.ledger import (
     Suppression,
     SuppressionSource,
 )
+from bounce_watcher.policy.deliveries import unanswered
 
 Decide = Callable[[BounceEvent, History], Decision]
 
@@ -53,11 +54,11 @@ class Course:
         if event.counted is not None and event.counted.startswith(UNDONE):
             decision = Decision(Step.NOTE, because=event.counted, counted=event.counted)
         else:
-            decision = decide(event, self._history())
+            decision = decide(event, history_at(self.record, self.counted, event.at))
         if decision.counted is None:
             insort(self.counted, CountedBounce(event.id, event.at, event.reason, event.sent_message_id), key=_at)
             del self.counted[:-LONGEST_HISTORY]
-        if self.tallies or decision.step is not Step.NOTE:
+        if self.tallies or decision.step is not Step.NOTE or decision.counted is None or decision.repeats:
             self.record = apply.apply_event(self.record, event, decision).record
         return decision
 
@@ -67,7 +68,8 @@ class Course:
         if step.by is not By.GUARD and step.state is State.SUPPRESSED:
             self.record = apply.suppress(self.record, _by_hand(step)).record
         elif step.state in _RELEASED and step.by is By.PLATFORM:
-            self.record = with_delivery(self.record, step.at, self.counted).record
+            counting = history_at(self.record, self.counted, step.at).counted
+            self.record = with_delivery(self.record, step.at, counting).record
         elif step.state in _RELEASED:
             self.record = apply.release(self.record, step.at, step.because or "").record
 
@@ -76,14 +78,14 @@ class Course:
         if self.record.suppression is not None:
             self.record = apply.release_expired(self.record, now).record
 
-    def _history(self) -> History:
-        record = self.record
-        counted: Iterable[CountedBounce] = self.counted
-        if record.released_at is not None:
-            counted = [each for each in counted if each.at > record.released_at]
-        if record.delivered_at is not None:
-            counted = [each for each in counted if not is_answered(each.reason, each.at, record)]
-        return History(record, tuple(counted))
+
+def history_at(record: RecipientRecord, counted: Iterable[CountedBounce], at: datetime) -> History:
+    """What a decision on an event at `at` is shown: of what `counted`, what still does."""
+    if record.released_at is not None:
+        counted = [each for each in counted if each.at > record.released_at]
+    if record.delivered_at is not None:
+        counted = unanswered(counted, record, at)
+    return History(record, tuple(counted))
 
 
 def go_through(

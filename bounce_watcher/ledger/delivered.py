@@ -1,22 +1,23 @@
-"""Deliveries that the platform reports: what they prove of a recipient whose bounces are on record.
+"""Deliveries that the platform reports, entered for recipients whose bounces are on record (`policy.deliveries`).
 
-A server that takes mail again has answered for its soft bounces. It has not for a hard one, for some servers take all
-mail and bounce it later: a suppression for a hard reason, or by a person, stands and shows the delivery beside it.
+A suppression for soft bounces ends by one. A suppression for a hard reason, or by a person, stands and shows the
+delivery beside it: dead addresses that take mail again are what spam traps are made of, and a person can tell.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime
 
 from sqlalchemy import Connection, bindparam, select
 
-from bounce_watcher.ledger.apply import Change, release, reset
+from bounce_watcher.ledger.apply import Change, release, release_expired, reset
 from bounce_watcher.ledger.books import Announce, Books, by_stream
 from bounce_watcher.ledger.statements import KEYS, Key, key_of
 from bounce_watcher.ledger.tables import RECIPIENT
-from bounce_watcher.model.ledger import By, CountedBounce, RecipientRecord, State, SuppressionSource
+from bounce_watcher.model.ledger import By, CountedBounce, RecipientRecord, SuppressionSource
 from bounce_watcher.model.sending import DeliveredOutcome, Delivery
-from bounce_watcher.model.verdict import BounceType, Reason
+from bounce_watcher.model.verdict import BounceType
+from bounce_watcher.policy.deliveries import unanswered
+from bounce_watcher.policy.deliveries import with_delivery as entered
 from bounce_watcher.policy.words import day
 
 Counted = Callable[[Connection, Mapping[Key, RecipientRecord]], Mapping[Key, Sequence[CountedBounce]]]
@@ -39,6 +40,8 @@ def deliver(
         latest[key] = max(delivery.at, latest.get(key, delivery.at))
     books = Books(connection, _on_record(connection, latest), announce, By.PLATFORM)
     against = counted(connection, books.records)
+    for key, record in list(books.records.items()):
+        books.enter(key, release_expired(record, latest[key]))
     before = dict(books.records)
     for key, record in before.items():
         books.enter(key, with_delivery(record, latest[key], against.get(key, ())))
@@ -48,12 +51,6 @@ def deliver(
         released=sum(record.suppression is not None and not books.records[key].suppression
                      for key, record in before.items()),
     )
-
-
-def is_answered(reason: Reason | None, at: datetime, record: RecipientRecord) -> bool:
-    """Whether a bounce counts no longer, as it was soft and mail was delivered since."""
-    is_soft = reason is not None and reason.bounce_type is BounceType.SOFT
-    return is_soft and record.delivered_at is not None and at <= record.delivered_at
 
 
 def _on_record(connection: Connection, latest: Mapping[Key, datetime]) -> dict[Key, str]:
@@ -71,13 +68,12 @@ def with_delivery(record: RecipientRecord, at: datetime, counted: Sequence[Count
     """The record after a delivery at `at`. `counted` is what counts against it."""
     if record.delivered_at is not None and at <= record.delivered_at:  # by another writer, before the lock
         return Change(record)
-    seen = replace(record, delivered_at=at)
+    seen = entered(record, at, counted)
     because = f"mail was delivered on {day(at)}"
     if _is_soft_suppression(seen, at):
         return release(seen, at, because, rung=seen.rung)
-    if seen.state is State.WATCHING and all(is_answered(each.reason, each.at, seen) for each in counted):
-        return reset(seen, at, because)
-    return Change(seen)
+    stands = seen.delivered_since is not None and not any(unanswered(counted, seen, at))
+    return reset(seen, because) if stands else Change(seen)
 
 
 def _is_soft_suppression(record: RecipientRecord, at: datetime) -> bool:

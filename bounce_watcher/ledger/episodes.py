@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Engine, Exists, exists, select
 
 from bounce_watcher.ledger import alerts, guard
 from bounce_watcher.ledger.books import Announce, Books
+from bounce_watcher.ledger.course import history_at
 from bounce_watcher.ledger.engine import write
 from bounce_watcher.ledger.record import load_counted
 from bounce_watcher.ledger.statements import Key
@@ -49,7 +50,7 @@ def _settle_batch(connection: Connection, now: datetime, announce: Announce) -> 
     results = guard.Results(connection)
     for key, holding in guard.holders(connection, keys).items():
         record = books.records[key]
-        books.enter(key, results.settle(key, record, holding, counted[key]))
+        books.enter(key, results.settle(key, record, holding, history_at(record, counted[key], now).counted))
     books.close()
     results.close()
     return len(keys)

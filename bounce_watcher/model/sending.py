@@ -52,7 +52,7 @@ class SentOutcome:
 
 @dataclass(frozen=True, slots=True)
 class DeliveredOutcome:
-    """What deliveries changed: recipients whose soft bounces count no longer, and suppressions that ended by it."""
+    """What deliveries changed: recipients who had mail since their bounces, and suppressions that ended by it."""
 
     reset: int = 0
     released: int = 0

@@ -28,7 +28,8 @@ from bounce_watcher.model.ledger import (
 )
 from bounce_watcher.model.verdict import BounceType, Reason
 from bounce_watcher.policy.counting import CountRule, count_rule, counts_with
-from bounce_watcher.policy.exclusion import Case, why_not
+from bounce_watcher.policy.deliveries import answered_until
+from bounce_watcher.policy.exclusion import Case, counted_already, why_not
 from bounce_watcher.policy.ladder import Ladder, lapse, until
 from bounce_watcher.policy.settings import PolicySettings, Threshold
 from bounce_watcher.policy.tally import tally
@@ -42,9 +43,13 @@ def decide(event: BounceEvent, history: History, settings: PolicySettings) -> De
     standing = _standing(event.at, history.record)
     current, released_at = standing.current, standing.released_at
     earlier = tuple(each for each in history.counted if _still_counts(each, event, released_at))
-    against = why_not(Case(event, earlier, released_at, settings))
+    case = Case(event, earlier, released_at, history.record.answered_until, settings)
+    against = why_not(case)
     if against is not None:
         return Decision(Step.NOTE, because=against, counted=against)
+    before = counted_already(case)
+    if before is not None:
+        return Decision(Step.NOTE, because=before, counted=before, repeats=True)
     if current is not None and _is_soft(event):
         return _held(current)
     outcome = _weigh(event, earlier, standing, settings)
@@ -71,8 +76,9 @@ def _standing(now: datetime, record: RecipientRecord) -> _Standing:
         lapsed = lapsed if ended_at is None or ended_at < current.until else None
         ended_at = max(current.until, ended_at or current.until)
         current = None
-    delivered_since = record.delivered_at is not None and (ended_at is None or record.delivered_at > ended_at)
-    return _Standing(current, ended_at, rung, None if delivered_since else lapsed)
+    answered = answered_until(record, now)
+    denied = answered is not None and (ended_at is None or answered > ended_at)
+    return _Standing(current, ended_at, rung, None if denied else lapsed)
 
 
 def _still_counts(bounce: CountedBounce, event: BounceEvent, released_at: datetime | None) -> bool:

@@ -1,8 +1,8 @@
 """Why an event does not count against its recipient, in words that a support agent can read.
 
-Each check answers with a sentence, or None where it has nothing to say against counting. They stand in one tuple,
-and the first answer is the one that is told: what the report is, before whom it is about, before how far it is proven,
-before what was counted already.
+Each check answers with a sentence, or None where it has nothing to say against counting. They stand in tuples, and the
+first answer is the one that is told: what the report is, before whom it is about, before how far it is proven, before
+what was counted already.
 """
 
 from collections.abc import Callable
@@ -22,17 +22,30 @@ from bounce_watcher.policy.words import day, plain, utc_day
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One event before the policy: what counted before it, and until when nothing counts any more (or None)."""
+    """One event before the policy: what counted before it, and until when nothing counts any more (or None).
+
+    `answered_until`: a delivery answers for the bounces before it that are not enough by themselves.
+    """
 
     event: BounceEvent
     earlier: tuple[CountedBounce, ...]
     released_at: datetime | None
+    answered_until: datetime | None
     settings: PolicySettings
 
 
 def why_not(case: Case) -> str | None:
-    """Why the event does not count; None where it does."""
-    for check in _CHECKS:
+    """Why the event does not count whatever came before it; None where it does."""
+    return _first_answer(_CHECKS, case)
+
+
+def counted_already(case: Case) -> str | None:
+    """What counted already and stands for the event too; None where nothing does."""
+    return _first_answer(_REPETITIONS, case)
+
+
+def _first_answer(checks: "tuple[_Check, ...]", case: Case) -> str | None:
+    for check in checks:
         answer = check(case)
         if answer is not None:
             return answer
@@ -102,6 +115,15 @@ def _released(case: Case) -> str | None:
     return f"received before the release of {day(case.released_at)}"
 
 
+def _answered(case: Case) -> str | None:
+    event, until = case.event, case.answered_until
+    if event.reason is None or until is None or event.at > until:
+        return None
+    if count_rule(event.reason, case.settings.reasons) is CountRule.SUPPRESS_NOW:
+        return None
+    return f"received before the delivery of {day(until)}"
+
+
 def _doubtful(case: Case) -> str | None:
     """A report that is in doubt proves nothing, however little proof the settings ask for."""
     return f"forged or mixed up: {case.event.doubt}" if case.event.doubt is not None else None
@@ -142,6 +164,8 @@ def _standing_in(case: Case, alike: Callable[[CountedBounce], bool]) -> CountedB
     return next(matches, None)
 
 
-_CHECKS: tuple[Callable[[Case], str | None], ...] = (
-    _no_failure, _no_complaint, _says_nothing, _protected, _released, _doubtful, _too_weak, _same_message, _same_day,
+_Check = Callable[[Case], str | None]
+_CHECKS: tuple[_Check, ...] = (
+    _no_failure, _no_complaint, _says_nothing, _protected, _released, _answered, _doubtful, _too_weak,
 )
+_REPETITIONS: tuple[_Check, ...] = (_same_message, _same_day)

@@ -79,6 +79,7 @@ def test_the_words_are_those_of_the_policy() -> None:
     policy = PolicySettings()
     full = [failure(Reason.MAILBOX_FULL, march(day)) for day in (2, 9, 17)]
     lapsed = History(RecipientRecord(RECIPIENT, "news", released_at=march(24), rung=1, lapsed="mailbox_full"))
+    delivered = History(RecipientRecord(RECIPIENT, "news", answered_until=march(3)))
     said = [
         replay(full, policy)[1][-1].because,
         decide(failure(Reason.INVALID_DOMAIN, march(2)), history(), policy).because,
@@ -86,6 +87,7 @@ def test_the_words_are_those_of_the_policy() -> None:
         decide(failure(Reason.MAILBOX_FULL, march(30)), lapsed, policy).because,
         decide(failure(Reason.INVALID_RECIPIENT, march(2), evidence=Evidence.PROSE), history(), policy).because,
         decide(failure(Reason.BAD_REPUTATION, march(2)), history(), policy).because,
+        decide(failure(Reason.MAILBOX_FULL, march(2)), delivered, policy).because,
         decide(failure(Reason.MAILBOX_FULL, march(2, 20)), history(full[0]), policy).because,
     ]
     assert WORDS.splitlines() == said

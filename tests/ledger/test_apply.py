@@ -1,6 +1,9 @@
 """From a decision to the next record: pure."""
 
 from dataclasses import replace
+from datetime import datetime
+
+import pytest
 
 from bounce_watcher.ledger.apply import Change, apply_event, confirm, hold, release, release_expired, reset, suppress
 from bounce_watcher.model.fields import Action
@@ -179,15 +182,30 @@ def test_neither_what_was_held_back_nor_what_a_person_set_is_a_rung() -> None:
         assert (lapsed.rung, lapsed.lapsed) == (0, None)
 
 
-def test_a_delivery_resets_what_counted_but_no_rung_and_no_suppression() -> None:
+def test_a_reset_ends_a_watch_but_no_rung_and_no_suppression() -> None:
     watching = apply_event(FRESH, bounce("m1", reason=Reason.MAILBOX_FULL), Decision(Step.WATCH, "1 of 3")).record
-    delivered = reset(replace(watching, rung=1, lapsed="mailbox_full"), day(1), "delivered on 2 March 2026")
+    delivered = reset(replace(watching, rung=1), "delivered on 2 March 2026")
     assert (delivered.record.state, delivered.record.because) == (State.ACTIVE, "delivered on 2 March 2026")
-    assert (delivered.record.released_at, delivered.record.rung, delivered.record.lapsed) == (day(1), 1, None)
+    assert (delivered.record.released_at, delivered.record.rung) == (None, 1)
     assert delivered.occurrences == ()
-    assert reset(delivered.record, day(0.5), "an earlier one").record is delivered.record
+    assert reset(delivered.record, "another one").record is delivered.record
     suppressed = suppress(FRESH, FOR_GOOD).record
-    assert reset(suppressed, day(1), "delivered").record is suppressed
+    assert reset(suppressed, "delivered").record is suppressed
+
+
+@pytest.mark.parametrize(("decision", "until"), [
+    (Decision(Step.WATCH, "1 of 3"), day(1)),
+    (Decision(Step.NOTE, "once a day", counted="once a day", repeats=True), day(1)),
+    (Decision(Step.NOTE, "a block", counted="a block"), None),
+])
+def test_only_a_bounce_that_is_believed_ends_the_deliveries_before_it(
+    decision: Decision, until: datetime | None
+) -> None:
+    delivered = replace(FRESH, delivered_at=day(2), delivered_since=day(1))
+    after = apply_event(delivered, bounce("m1", at=day(3), reason=Reason.MAILBOX_FULL), decision).record
+    assert (after.delivered_since, after.answered_until) == (None if until else day(1), until)
+    soon = apply_event(delivered, bounce("m1", at=day(1.1), reason=Reason.MAILBOX_FULL), decision).record
+    assert soon.answered_until is None
 
 
 def test_what_reaches_further_joins_what_lasts_longer() -> None:

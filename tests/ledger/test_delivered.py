@@ -1,14 +1,23 @@
-"""A delivery that the platform reports answers for soft bounces, and for nothing else."""
+"""A delivery that the platform reports answers for the bounces before it, unless the next one follows it soon."""
 
-from datetime import datetime
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from functools import partial
+from itertools import permutations
+
+import pytest
 
 from bounce_watcher.ledger.store import Ledger
 from bounce_watcher.model.ledger import NoticeType, RecipientRecord, State, SuppressionSource
 from bounce_watcher.model.sending import DeliveredOutcome, Delivery
 from bounce_watcher.model.verdict import Reason
+from bounce_watcher.policy.decide import decide
+from bounce_watcher.policy.settings import PolicySettings
 from tests.ledger.making import START, USER, Platform, bounce, day, page, record
 
-FULL, UNKNOWN = Reason.MAILBOX_FULL, Reason.INVALID_RECIPIENT
+FULL, UNKNOWN, NO_DOMAIN = Reason.MAILBOX_FULL, Reason.INVALID_RECIPIENT, Reason.INVALID_DOMAIN
+POLICY = PolicySettings()
+MINUTES = timedelta(minutes=5)
 
 
 def deliver(ledger: Ledger, at: datetime, recipient: str = USER, stream: str = "default",
@@ -83,6 +92,76 @@ def test_the_latest_of_several_holds_and_none_is_entered_twice(ledger: Ledger) -
     assert ledger.deliver(several, Platform()) == DeliveredOutcome(reset=1)
     assert ledger.deliver(several, Platform()) == DeliveredOutcome()
     assert known(ledger).delivered_at == day(5)
+
+
+def fails(ledger: Ledger, at: datetime, reason: Reason = NO_DOMAIN) -> None:
+    """A bounce under the policy that everybody has: of NO_DOMAIN the second suppresses, of FULL the third."""
+    ledger.record(page(bounce(f"{reason}-{at}", at=at, reason=reason)), partial(decide, settings=POLICY), Platform(),
+                  POLICY)
+
+
+def test_a_hard_bounce_that_waits_for_a_second_one_is_answered_for(ledger: Ledger) -> None:
+    fails(ledger, day(0))
+    assert deliver(ledger, day(2)) == DeliveredOutcome(reset=1)
+    assert (known(ledger).state, known(ledger).because) == (State.ACTIVE, "mail was delivered on 3 March 2026")
+    fails(ledger, day(4))
+    assert (known(ledger).state, known(ledger).because) == (
+        State.WATCHING, "1 of 2 on 1 of 2 days: 5 March 2026; window 60 days; invalid domain"
+    )
+    fails(ledger, day(6))
+    assert known(ledger).state is State.SUPPRESSED
+
+
+@pytest.mark.parametrize(("reason", "days"), [(NO_DOMAIN, (0, 1)), (FULL, (0, 7, 14))])
+def test_a_server_that_takes_all_mail_and_bounces_it_later_answers_for_nothing(
+    ledger: Ledger, reason: Reason, days: tuple[int, ...]
+) -> None:
+    for number in days:
+        deliver(ledger, day(number))
+        fails(ledger, day(number) + MINUTES, reason)
+    assert known(ledger).state is State.SUPPRESSED
+
+
+def test_neither_does_it_with_two_mails_a_day(ledger: Ledger) -> None:
+    for hours in (0, 6, 24):
+        deliver(ledger, day(hours / 24))
+        fails(ledger, day(hours / 24) + MINUTES)
+    assert known(ledger).state is State.SUPPRESSED
+
+
+def test_of_many_deliveries_the_first_is_enough(ledger: Ledger) -> None:
+    """The last one was minutes before the next bounce, and may be its own."""
+    fails(ledger, day(0))
+    for hour in range(24, 72):
+        deliver(ledger, day(hour / 24))
+    fails(ledger, day(71 / 24) + MINUTES)
+    assert known(ledger).state is State.WATCHING
+    assert known(ledger).delivered_at == day(71 / 24)
+
+
+def test_a_delivery_soon_before_a_bounce_denies_no_earlier_one(ledger: Ledger) -> None:
+    """Bounced, delivered for good, bounced, and then delivered only to bounce: of those two count."""
+    fails(ledger, day(0))
+    deliver(ledger, day(2))
+    fails(ledger, day(4))
+    deliver(ledger, day(6))
+    fails(ledger, day(6) + MINUTES)
+    (stands,) = ledger.suppressions()
+    assert stands.because.startswith("2 of 2 on 2 days: 5 and 7 March 2026;")
+
+
+def happenings() -> Iterator[tuple[str, datetime]]:
+    yield from (("fails", day(number)) for number in (0, 4))
+    yield "delivered", day(2)
+
+
+@pytest.mark.parametrize("order", list(permutations(happenings())))
+def test_whichever_is_told_first(ledger: Ledger, order: tuple[tuple[str, datetime], ...]) -> None:
+    fails(ledger, day(-100), FULL)  # or a delivery that is told first would be of nobody
+    for what, at in order:
+        fails(ledger, at) if what == "fails" else deliver(ledger, at)
+    too_late = order[-1][0] == "delivered"
+    assert known(ledger).state is (State.SUPPRESSED if too_late else State.WATCHING)
 
 
 def test_other_streams_and_unknown_recipients_are_left_alone(ledger: Ledger) -> None:

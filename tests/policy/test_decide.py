@@ -320,10 +320,11 @@ class TestLadder:
         assert self.again(self.LAPSED, soft(85)).step is Step.WATCH
 
     def test_nor_after_a_delivery(self) -> None:
-        assert self.again(replace(self.LAPSED, delivered_at=march(25)), soft(30)).step is Step.WATCH
-        assert self.again(replace(self.LAPSED, delivered_at=march(23)), soft(30)).step is Step.SUPPRESS
+        assert self.again(replace(self.LAPSED, delivered_since=march(25)), soft(30)).step is Step.WATCH
+        assert self.again(replace(self.LAPSED, delivered_since=march(23)), soft(30)).step is Step.SUPPRESS
+        assert self.again(replace(self.LAPSED, delivered_since=march(30, 9)), soft(30)).step is Step.SUPPRESS, "its own"
         unseen = RecipientRecord(RECIPIENT, "news", suppression=suppression(march(17), march(24)))
-        assert self.again(replace(unseen, delivered_at=march(25)), soft(30)).step is Step.WATCH
+        assert self.again(replace(unseen, delivered_since=march(25)), soft(30)).step is Step.WATCH
 
     @pytest.mark.parametrize(("rung", "days"), [(0, 7), (1, 30), (2, 180), (3, None), (4, None), (99, None)])
     def test_the_rungs_and_after_the_last_for_good(self, rung: int, days: int | None) -> None:
