@@ -35,7 +35,7 @@ _ENTRIES = tuple(Entry(name, f"bounce_watcher.cli.{module}", panel, summary) for
     ("import-sent", "reported", _RUN,
      "Reads from CSV what the platform has sent: the proof that a bounce is ours, and what rates are shares of."),
     ("import-delivered", "reported", _RUN,
-     "Reads from CSV what was delivered: soft bounces before a delivery count no longer against its recipient."),
+     "Reads from CSV what was delivered: bounces before a delivery count no longer against its recipient."),
     ("classify", "classify", _LOOK,
      "Says what messages are, who failed and why. Needs no configuration, changes nothing."),
     ("explain", "explain", _LOOK,

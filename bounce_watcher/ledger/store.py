@@ -171,7 +171,7 @@ class Ledger:
         return write(self._engine, lambda connection: sent.put_counts(connection, counts))
 
     def deliver(self, deliveries: Sequence[Delivery], announce: Announce) -> DeliveredOutcome:
-        """Enters deliveries, some thousand at most: soft bounces before them count no longer. See `delivered`."""
+        """Enters deliveries, some thousand at most: bounces before them count no longer. See `delivered`."""
         return write(
             self._engine, lambda connection: delivered.deliver(connection, deliveries, announce, load_counted)
         )
