@@ -30,7 +30,7 @@ _HEADINGS = (
     r"included is a copy of the message header",
     r"(?:the )?(?:header|body)s? of (?:the|your) (?:original )?(?:message|mail)",
     r"the header and top \d+ lines",
-    r"original (?:e-?mail|message|mail)(?: (?:headers?|info|text|content))?"
+    r"original (?:e-?mail|message|mail|text)(?: (?:headers?|info|text|content))?"
     r"(?: (?:as )?(?:follows|attached|below|is attached))?",
     r"(?:mail|message) (?:headers?|text|body) (?:follows?|suppressed)",
     r"(?:un|non-?)(?:sent|delivered|deliverable) (?:message|mail) follows?",

@@ -51,6 +51,7 @@ NOTICES: tuple[Recognizer, ...] = (
     flufl.recognise,
     grammar.resort,
     standard.passed_on,
+    grammar.unnamed,
 )
 """Read where a mail system wrote the message: ordinary mail may quote any of these words."""
 

@@ -48,12 +48,12 @@ _OF_ORIGINAL = ("from", "sender", "return-path", "reply-to", "message-id", "in-r
 def finding(
     recognizer: str,
     part: str,
-    address: str,
+    address: str | None,
     words: str,
     action: Action = Action.FAILED,
     evidence: Evidence = Evidence.PROSE,
 ) -> Finding:
-    """A recipient that a text names, with the words that the text says of it."""
+    """A recipient that a text names, with the words that the text says of it. `address` None = it names nobody."""
     words = read_octal(one_line(words)[:MAX_WORDS])
     mailed = _MAILED.search(words)
     report = RecipientReport(
@@ -63,7 +63,7 @@ def finding(
         status=EnhancedStatus.find(words),
         diagnostic_code=words or None,
     )
-    return Finding(report, Provenance(recognizer, part, words or address), evidence)
+    return Finding(report, Provenance(recognizer, part, words or address or ""), evidence)
 
 
 def action_told(message: ParsedMessage, notice: str) -> Action:

@@ -23,7 +23,7 @@ def check(analysis: Analysis) -> None:
     assert len(keys) == len(set(keys)) <= MAX_RECIPIENTS
     assert not keys or analysis.kind in EVENT_KINDS
     failed = any(each.finding.report.action is Action.FAILED for each in analysis.recipients)
-    assert failed == (analysis.kind is Kind.BOUNCE)
+    assert failed == (analysis.kind is Kind.BOUNCE and analysis.recipients != ())  # a notice may name nobody
     for each in analysis.recipients:
         _check_recipient(each)
     row = json.dumps(analysis_row("", analysis), ensure_ascii=False, default=str)

@@ -91,6 +91,43 @@ def test_a_complaint_of_nobody_without_a_token_is_about_nobody(sender: str) -> N
     assert (analysis.kind, analysis.recipients) == (Kind.COMPLAINT, ())
 
 
+NAMELESS = "Your message could not be delivered:\n550 5.2.2 The mailbox is full.\n"
+
+
+def test_a_failure_of_nobody_is_of_whom_its_return_path_names() -> None:
+    token = make_return_path(TOOLKIT.attribution, "user@example.org", "news")
+    (only,) = analyse(unnamed(f"Delivered-To: {token}\n"), TOOLKIT).recipients
+    assert only.attribution == Attribution("user@example.org", Evidence.TOKEN, "news")
+    assert only.verdict is not None
+    assert only.verdict.reason is Reason.MAILBOX_FULL
+
+
+def test_a_failure_of_nobody_without_a_token_is_of_nobody() -> None:
+    analysis = analyse(unnamed(""), TOOLKIT)
+    assert (analysis.kind, analysis.recipients) == (Kind.BOUNCE, ())
+    check(analysis)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("Return-Path: <>", "Return-Path: <shop@example.net>"),  # whoever wants to be answered is no mail system
+        ("Undelivered mail", "Quota warning"),
+        ("550 5.2.2 The mailbox is full", "550 MB of 600 are in use"),  # neither a reply nor the mail returned
+    ],
+)
+def test_a_failure_of_nobody_wants_every_sign_of_one(old: str, new: str) -> None:
+    assert analyse(unnamed("").replace(old.encode(), new.encode()), TOOLKIT).kind is Kind.OTHER
+
+
+def unnamed(headers: str) -> bytes:
+    """A notice that names neither its recipient nor the mail."""
+    return (
+        f"Return-Path: <>\n{headers}From: Mail Delivery System <mailer-daemon@mx.example.net>\n"
+        f"Subject: Undelivered mail\n\n{NAMELESS}"
+    ).encode()
+
+
 def test_a_token_has_run_out_by_the_time_that_the_report_was_received() -> None:
     token = make_return_path(TOOLKIT.attribution, "user@example.org", day=date(2026, 3, 1))
     content = report(headers=f"Delivered-To: {token}\n")

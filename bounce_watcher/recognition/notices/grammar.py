@@ -20,7 +20,7 @@ from dataclasses import replace
 from functools import lru_cache
 
 from bounce_watcher.model.address import address_key
-from bounce_watcher.model.fields import Action
+from bounce_watcher.model.fields import Action, EnhancedStatus
 from bounce_watcher.model.finding import Finding
 from bounce_watcher.parsing.message import ParsedMessage
 from bounce_watcher.parsing.returned import sent_message
@@ -32,11 +32,14 @@ from bounce_watcher.recognition.notices.shapes import in_dialogue, in_lines
 from bounce_watcher.recognition.notices.text import Notice, open_notice
 from bounce_watcher.recognition.prose import action_told, finding
 from bounce_watcher.recognition.recognizer import Recognition
-from bounce_watcher.recognition.signs import has_null_sender, is_from_itself, is_of_daemon
+from bounce_watcher.recognition.signs import has_failure_subject, has_null_sender, is_from_itself, is_of_daemon
 from bounce_watcher.recognition.vocabulary import folded, states_failure
 
 NAME = "notice"
 RESORT = "notice-weak"
+UNNAMED = "notice-unnamed"
+
+_WRAPPED = "application/ms-tnef"
 
 MAX_CANDIDATES = 1_000
 """Places of addresses that are kept."""
@@ -91,6 +94,33 @@ def resort(message: ParsedMessage) -> Recognition | None:
     if not told and not accused:
         told = local_parts(notice) or only_one(notice)
     return _recognition(notice, told, RESORT)
+
+
+def unnamed(message: ParsedMessage) -> Recognition | None:
+    """A failure of somebody whom the notice does not name. Ask last: the return path alone may tell whose it is.
+
+    Only where the mail is returned or a server's reply quoted: of a full mailbox or a fax it is told in the same words.
+    """
+    notice, _ = read_notice(message)
+    words = _failure_told(notice)
+    if not words or not has_null_sender(message) or not has_failure_subject(message) or not is_from_itself(message):
+        return None
+    if not _returns_mail(notice) and EnhancedStatus.find(words) is None:
+        return None
+    told = finding(UNNAMED, "1", None, words, action_told(message, "\n".join(notice.lines)))
+    return Recognition(kind_of((told,)), (told,), sent_message(notice.original))
+
+
+def _returns_mail(notice: Notice) -> bool:
+    """Whether the original is there, be it in the wrapping that Exchange has for its own kind."""
+    return notice.original is not None or any(each.content_type == _WRAPPED for each in notice.message.parts)
+
+
+def _failure_told(notice: Notice) -> str:
+    """The first paragraph with a reply, else the first that tells of a failure; "" where none of the first does."""
+    opening = [(text, "\n".join(notice.lines[first:last])) for first, last, text in notice.paragraphs[:OPENING_LINES]]
+    told = [words for text, words in opening if states_failure(text)]
+    return next((words for _, words in opening if told and REPLY.search(words)), told[0] if told else "")
 
 
 def _of(notice: Notice, candidates: Iterable[Candidate], strength: Strength) -> list[Candidate]:

@@ -14,7 +14,7 @@ stands between another address and its own reason.
 import re
 from bisect import bisect_right
 from dataclasses import dataclass, field
-from itertools import pairwise
+from itertools import pairwise, takewhile
 
 from bounce_watcher.parsing.charset import one_line
 from bounce_watcher.parsing.lazy import lazy
@@ -29,6 +29,7 @@ from bounce_watcher.recognition.vocabulary import (
     folded,
     offers_help,
     says,
+    states_failure,
 )
 
 REASON_LINES = 12
@@ -175,6 +176,8 @@ class Reasons:
             if below := self._below(place):
                 return Told(" ".join(filter(None, (said.words, below.words))), said.stage or below.stage)
         further = self._reply_above or " ".join(self._around(places[0]) if places else ())
+        if places and not said.words and further.endswith(":"):
+            further = f"{self._opening(places[0])} {further}".lstrip()
         return Told(" ".join(filter(None, (said.words, further))), said.stage)
 
     def _below(self, place: Place) -> Told | None:
@@ -215,7 +218,8 @@ class Reasons:
 
     def _after(self, place: Place) -> str:
         first, last = next((span for span in self.paragraphs if span[0] > place.line), (0, 0))
-        lines = self.lines[first : min(last, first + REASON_LINES)]
+        below = self.lines[first : min(last, first + REASON_LINES)]
+        lines = tuple(takewhile(lambda line: not _RULE.fullmatch(line.strip()), below))
         text = one_line(" ".join(lines))
         is_else = "@" in text or says(folded(text), RETRY) or offers_help(folded(text))
         return "" if is_else or any(map(self._is_border, lines)) else text
@@ -232,6 +236,18 @@ class Reasons:
         if is_taken or (first == top and self._opens_list(number - 2)):
             return ""
         return one_line(" ".join(line for line in self.lines[start:top] if not self._is_border(line)))
+
+    def _opening(self, place: Place) -> str:
+        """The paragraph above the one that opens the list, where it tells of a failure itself.
+
+        "Remote host is not responding. It was not delivered. / The following recipients did not receive it: / …"
+        """
+        top = self._blocks[place.line][0]
+        number = bisect_right(self.paragraphs, (top, len(self.lines) + 1)) - 1
+        number -= self.paragraphs[number][0] == top
+        first, last = self.paragraphs[number - 1] if number > 0 else (0, 0)
+        text = one_line(" ".join(self.lines[first : min(last, first + REASON_LINES)]))
+        return text if "@" not in text and states_failure(folded(text)) else ""
 
     def _opens_list(self, paragraph: int) -> bool:
         """Whether a paragraph announces recipients, so that the one below it is on somebody without an address."""
