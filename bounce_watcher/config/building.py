@@ -110,7 +110,10 @@ def _webhook(table: WebhookTable) -> WebhookTarget:
 
 def _web(table: WebTable) -> WebSettings:
     host, port = split_listen(table.listen)
-    return WebSettings(host, port, table.token)
+    return WebSettings(
+        host, port, table.token, table.read_token, table.user_header, frozenset(table.trusted_proxies),
+        None if table.acting_users is None else frozenset(table.acting_users),
+    )
 
 
 def _policy(table: PolicyTable, *, has_tokens: bool) -> PolicySettings:

@@ -37,6 +37,7 @@ from bounce_watcher.config.values import (
     FieldName,
     Folder,
     Host,
+    IpAddress,
     KeyName,
     Listen,
     Name,
@@ -529,7 +530,33 @@ class ServiceTable(Table):
 
 class WebTable(Table):
     token: Secret = None
+    read_token: Secret = Field(default=None, validate_default=True)
     listen: Listen = Field(default="127.0.0.1:8025", validate_default=True)
+    user_header: FieldName | None = None
+    trusted_proxies: Annotated[list[IpAddress], AfterValidator(_no_repeats)] = Field(
+        default=["127.0.0.1", "::1"], validate_default=True
+    )
+    acting_users: Annotated[list[Text], AfterValidator(_no_repeats)] | None = None
+
+    @field_validator("read_token")
+    @classmethod
+    def _is_beside_a_token(cls, value: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
+        if value is None:
+            return None
+        token = info.data.get("token")
+        if token is None:
+            raise ValueError("only tells readers from those who act: set token as well")
+        if token == value:
+            raise ValueError("is the same as token: make another, or take it out")
+        return value
+
+    @field_validator("trusted_proxies", "acting_users")
+    @classmethod
+    def _needs_a_header(cls, value: list[str] | None, info: ValidationInfo) -> list[str] | None:
+        is_set = info.field_name == "acting_users" and value is not None
+        if is_set and info.data.get("user_header") is None:
+            raise ValueError('has no effect without user_header: add user_header = "X-Forwarded-User", or take it out')
+        return value
 
     @field_validator("listen")
     @classmethod

@@ -18,11 +18,19 @@ LogFormat = Literal["logfmt", "json", "console"]
 
 @dataclass(frozen=True, slots=True)
 class WebSettings:
-    """Where the HTTP API listens. Without a `token` it asks for none, and then `host` is this machine itself."""
+    """Where the API and the pages listen. Without a `token` none is asked for, and `host` is this machine itself.
+
+    `token` may look and act, `read_token` may look. A proxy at one of `trusted_proxies` (IP addresses) may tell in the
+    header `user_header` who asks: each of these may act, or only `acting_users` where they are named.
+    """
 
     host: str
     port: int
     token: SecretStr | None = None
+    read_token: SecretStr | None = None
+    user_header: str | None = None
+    trusted_proxies: frozenset[str] = frozenset({"127.0.0.1", "::1"})
+    acting_users: frozenset[str] | None = None
 
 
 @dataclass(frozen=True, slots=True)

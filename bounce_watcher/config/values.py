@@ -181,6 +181,13 @@ def _ip_address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | No
         return None
 
 
+def _peer(value: str) -> str:
+    address = _ip_address(value)
+    if address is None:
+        raise ValueError(f'{quoted(value)} is no IP address: write it as "127.0.0.1" or "::1"')
+    return str(address)
+
+
 def _is_domain(text: str) -> bool:
     labels = text.removesuffix(".").split(".")
     return len(text) <= 253 and all(_LABEL.fullmatch(label) for label in labels)
@@ -273,6 +280,7 @@ def _split(value: str) -> SplitResult:
 Host = Annotated[Text, AfterValidator(_host)]
 Port = Annotated[int, between(1, 65535)]
 Listen = Annotated[Text, AfterValidator(_listen)]
+IpAddress = Annotated[Text, AfterValidator(_peer)]
 Url = Annotated[Text, AfterValidator(_url)]
 AllowedHost = Annotated[Text, AfterValidator(_allowed_host)]
 UriReference = Annotated[Text, AfterValidator(_uri_reference)]

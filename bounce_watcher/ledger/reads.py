@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Generic, TypeVar
 
-from sqlalchemy import Column, ColumnElement, Engine, Table, literal, or_, select, tuple_
+from sqlalchemy import Column, ColumnElement, Engine, Table, func, literal, or_, select, tuple_
 from sqlmodel import Session
 from sqlmodel import select as select_rows
 
@@ -32,7 +32,7 @@ from bounce_watcher.ledger.tables import (
     suppression_from_row,
 )
 from bounce_watcher.ledger.types import recipient_key, storable
-from bounce_watcher.model.ledger import Alert, BounceEvent, OutboxItem, RecipientRecord, Scope, Suppression
+from bounce_watcher.model.ledger import Alert, BounceEvent, OutboxItem, OutboxState, RecipientRecord, Scope, Suppression
 from bounce_watcher.model.message import unpack
 
 PAGE = 500
@@ -145,6 +145,25 @@ def alert(engine: Engine, name: str) -> Alert | None:
     with reading(engine) as connection:
         row = connection.execute(select(ALERT).where(ALERT.c.id == storable(name))).first()
     return alert_from_row(row) if row else None
+
+
+MOST_TOLD = 1000
+"""What is more than that is told as that many: nobody needs it exact, and counting costs."""
+
+
+@dataclass(frozen=True, slots=True)
+class ToDo:
+    """Alerts under way, and deliveries that gave up, `MOST_TOLD` of them at most."""
+
+    alerts: int
+    dead: int
+
+
+def to_do(engine: Engine) -> ToDo:
+    with reading(engine) as connection:
+        alerts = connection.scalar(select(func.count()).where(~ALERT.c.cleared))
+        dead = select(OUTBOX.c.number).where(OUTBOX.c.state == OutboxState.DEAD).limit(MOST_TOLD).subquery()
+        return ToDo(alerts or 0, connection.scalar(select(func.count()).select_from(dead)) or 0)
 
 
 def disabled_endpoints(engine: Engine) -> dict[str, str]:

@@ -347,6 +347,10 @@ class Ledger:
         """To hold the list of a target that keeps one against what it was to be told; see `mirror`. Close it."""
         return Mirror(self._engine, target, streams, now)
 
+    def to_do(self) -> reads.ToDo:
+        """What waits for a person."""
+        return reads.to_do(self._engine)
+
     def disabled_endpoints(self) -> dict[str, str]:
         """Target names, each with the answer that disabled it."""
         return reads.disabled_endpoints(self._engine)

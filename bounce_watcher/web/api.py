@@ -2,26 +2,20 @@
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import structlog
 from anyio import CapacityLimiter, to_thread
-from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
-from starlette.middleware import Middleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from bounce_watcher.config import Settings
-from bounce_watcher.ledger.store import Ledger
-from bounce_watcher.model.errors import BounceWatcherError, PermanentFailure, TemporaryFailure
+from bounce_watcher.model.errors import BounceWatcherError
 from bounce_watcher.service.clock import utcnow
 from bounce_watcher.service.reported import Reading, Rows, take_deliveries, take_sent, usual_stream
-from bounce_watcher.service.state import ServiceState
-from bounce_watcher.web.access import Access
 from bounce_watcher.web.body import UnreadableError, rows_of
+from bounce_watcher.web.house import House
 
 MOST_BYTES = 16 * 1024 * 1024
 BODY_WITHIN = 60
@@ -37,31 +31,14 @@ Told = dict[str, object]
 log = structlog.get_logger()
 
 
-@dataclass(frozen=True, slots=True)
-class House:
-    """What the paths look at. `stuck` names mailboxes that have made no progress for too long, `state` tells of all."""
-
-    settings: Settings
-    ledger: Ledger
-    stuck: Callable[[], list[str]]
-    state: Callable[[], ServiceState]
-
-
-def application(house: House) -> Starlette:
+def routes(house: House) -> list[Route]:
     paths = _Paths(house)
-    routes = [
+    return [
         Route("/healthz", paths.health),
         Route("/readyz", paths.readiness),
         Route("/api/v1/sent", paths.sent, methods=["POST"]),
         Route("/api/v1/delivered", paths.delivered, methods=["POST"]),
     ]
-    token = house.settings.web.token if house.settings.web else None
-    return Starlette(
-        routes=routes,
-        middleware=[Middleware(Access, token=token)],
-        exception_handlers={HTTPException: _told_of_http, TemporaryFailure: _told_of_failure,
-                            PermanentFailure: _told_of_failure},
-    )
 
 
 class _Paths:
@@ -170,12 +147,7 @@ def _too_large() -> HTTPException:
     return HTTPException(413, f"the body is larger than {MOST_BYTES // 1024**2} MiB: send fewer rows at a time")
 
 
-async def _told_of_http(_: Request, error: Exception) -> Response:
-    assert isinstance(error, HTTPException)
-    return JSONResponse({"error": error.detail}, error.status_code, error.headers)
-
-
-async def _told_of_failure(_: Request, error: Exception) -> Response:
+def told_of_failure(failure: Exception) -> Response:
     """The database is away or broken: the sender keeps its rows and sends them again."""
-    log.warning("rows could not be written", action="rows_failed", trouble=str(error))
-    return JSONResponse({"error": str(error)}, 503, {"Retry-After": "30"})
+    log.warning("rows could not be written", action="rows_failed", trouble=str(failure))
+    return JSONResponse({"error": str(failure)}, 503, {"Retry-After": "30"})

@@ -15,7 +15,8 @@ from bounce_watcher.config.settings import WebSettings
 from bounce_watcher.ledger.store import Ledger
 from bounce_watcher.model.errors import PermanentFailure
 from bounce_watcher.service.state import ServiceState
-from bounce_watcher.web.api import House, application
+from bounce_watcher.web.application import application
+from bounce_watcher.web.house import House
 
 CONNECTIONS = 64
 HEADER_BYTES = 16 * 1024

@@ -266,6 +266,14 @@ def test_the_web() -> None:
     assert settings.warnings == ()
 
 
+def test_the_web_behind_a_proxy_that_signs_people_in() -> None:
+    settings = accepted(rest("[web]", 'token = "t0ken"', 'read_token = "look"', 'user_header = "X-User"',
+                             'trusted_proxies = ["10.0.0.1"]', 'acting_users = ["jo"]'))
+    assert settings.web == WebSettings(
+        "127.0.0.1", 8025, SecretStr("t0ken"), SecretStr("look"), "X-User", frozenset({"10.0.0.1"}), frozenset({"jo"}),
+    )
+
+
 def test_log_and_service() -> None:
     settings = accepted(rest("[log]", 'level = "debug"', 'format = "json"', "[service]", "workers = 4"))
     assert (settings.log_level, settings.log_format, settings.workers) == ("debug", "json", 4)

@@ -248,6 +248,15 @@ CASES = [
     Case("web-open-without-token", rest("[web]", 'listen = "0.0.0.0:8025"'),
          'line 7: web.listen: "0.0.0.0:8025" is open to other machines and needs a token: add token_file ='
          ' "…", or listen on 127.0.0.1'),
+    Case("web-reader-without-token", rest("[web]", 'read_token = "look"'),
+         "line 7: web.read_token: only tells readers from those who act: set token as well"),
+    Case("web-reader-like-token", rest("[web]", 'token = "t0ken"', 'read_token = "t0ken"'),
+         "line 8: web.read_token: is the same as token: make another, or take it out"),
+    Case("web-actors-without-header", rest("[web]", 'acting_users = ["jo"]'),
+         'line 7: web.acting_users: has no effect without user_header: add user_header = "X-Forwarded-User", or take it'
+         " out"),
+    Case("web-proxy-by-name", rest("[web]", 'user_header = "X-User"', 'trusted_proxies = ["proxy.example.org"]'),
+         'line 8: web.trusted_proxies: "proxy.example.org" is no IP address: write it as "127.0.0.1" or "::1"'),
     Case("web-every-interface", rest("[web]", 'listen = ":8025"'),
          'line 7: web.listen: ":8025" is no address to listen on: write it as "127.0.0.1:8025" or '
          '"[::1]:8025"'),

@@ -8,13 +8,15 @@ from typing import Any
 import httpx
 import pytest
 from pydantic import SecretStr
+from starlette.applications import Starlette
 
 from bounce_watcher.config import Settings
 from bounce_watcher.config.settings import WebSettings
 from bounce_watcher.ledger.store import Ledger
 from bounce_watcher.policy.settings import Mode
 from bounce_watcher.service.state import ServiceState
-from bounce_watcher.web.api import House, application
+from bounce_watcher.web.application import application
+from bounce_watcher.web.house import House
 
 TOKEN = "a token of some length"
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
@@ -29,6 +31,8 @@ class Web:
     stuck: list[str] = field(default_factory=list)
     standing: ServiceState = field(default_factory=lambda: ServiceState(NOON, Mode.ENFORCE, (), {}))
 
+    _app: tuple[Settings, Starlette] | None = None
+
     def state(self) -> ServiceState:
         return self.standing
 
@@ -36,9 +40,16 @@ class Web:
         return asyncio.run(self._ask(method, path, more))
 
     async def _ask(self, method: str, path: str, more: dict[str, Any]) -> httpx.Response:
-        transport = httpx.ASGITransport(application(House(self.settings, self.ledger, lambda: self.stuck, self.state)))
+        transport = httpx.ASGITransport(self._application(), raise_app_exceptions=False)
         async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8025") as client:
             return await client.request(method, path, **more)
+
+    def _application(self) -> Starlette:
+        """One as long as the settings are the same, as a service has."""
+        if self._app is None or self._app[0] is not self.settings:
+            house = House(self.settings, self.ledger, lambda: self.stuck, self.state)
+            self._app = (self.settings, application(house))
+        return self._app[1]
 
     def get(self, path: str, **more: Any) -> httpx.Response:
         return self.ask("GET", path, **more)

@@ -130,7 +130,7 @@ def test_compressed_bodies_and_other_methods_are_refused(web: Make) -> None:
     client = web()
     assert client.post("/api/v1/sent", content=b"x", headers={"Content-Encoding": "gzip"}).status_code == 415
     assert client.get("/api/v1/sent").status_code == 405
-    assert client.get("/nothing").json() == {"error": "Not Found"}
+    assert client.get("/api/v1/nothing").json() == {"error": "Not Found"}
 
 
 # ── who may ask ─────────────────────────────────────────────────────────────────────────────────────────────────────

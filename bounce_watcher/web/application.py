@@ -1,0 +1,61 @@
+"""All paths together: the API, the pages, and what stands around both."""
+
+from http import HTTPStatus
+
+from anyio import CapacityLimiter
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from bounce_watcher.model.errors import PermanentFailure, TemporaryFailure
+from bounce_watcher.web import api, pages, trouble
+from bounce_watcher.web.access import API, Access, Right, Viewer
+from bounce_watcher.web.house import House
+from bounce_watcher.web.render import asset
+from bounce_watcher.web.session import Sessions
+from bounce_watcher.web.visit import LOOKERS
+
+
+def application(house: House) -> Starlette:
+    sessions = Sessions(house.settings.web)
+    routes: list[BaseRoute] = [*api.routes(house), Route("/static/{digest}/{name}", _static), *pages.ROUTES]
+    app = Starlette(
+        routes=routes,
+        middleware=[Middleware(Access, web=house.settings.web, sessions=sessions)],
+        exception_handlers={
+            HTTPException: _told_of_http, TemporaryFailure: _told_of_failure, PermanentFailure: _told_of_failure,
+            Exception: _told_of_crash,
+        },
+    )
+    app.state.house, app.state.sessions, app.state.lookers = house, sessions, CapacityLimiter(LOOKERS)
+    app.state.nobody = Viewer("nobody", Right.READ)
+    return app
+
+
+async def _static(request: Request) -> Response:
+    return asset(request.path_params["digest"], request.path_params["name"])
+
+
+def _is_api(request: Request) -> bool:
+    return request.url.path.startswith(API)
+
+
+async def _told_of_http(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    if _is_api(request):
+        return JSONResponse({"error": error.detail}, error.status_code, error.headers)
+    return trouble.page(error.status_code, HTTPStatus(error.status_code).phrase, error.detail)
+
+
+async def _told_of_failure(request: Request, error: Exception) -> Response:
+    """The database is away or broken: the sender keeps its rows and sends them again."""
+    if _is_api(request):
+        return api.told_of_failure(error)
+    return trouble.away(error)
+
+
+async def _told_of_crash(request: Request, error: Exception) -> Response:
+    return trouble.crash(request.url.path, error, as_json=_is_api(request))

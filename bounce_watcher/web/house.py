@@ -1,0 +1,18 @@
+"""What the faces look at: one ledger, and the service that runs beside them."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from bounce_watcher.config import Settings
+from bounce_watcher.ledger.store import Ledger
+from bounce_watcher.service.state import ServiceState
+
+
+@dataclass(frozen=True, slots=True)
+class House:
+    """`stuck` names mailboxes that have made no progress for too long, `state` tells of all."""
+
+    settings: Settings
+    ledger: Ledger
+    stuck: Callable[[], list[str]]
+    state: Callable[[], ServiceState]

@@ -1,0 +1,9 @@
+"""The pages of the dashboard, each a module with its routes."""
+
+from collections.abc import Sequence
+
+from starlette.routing import Route
+
+from bounce_watcher.web.pages import settings, sign_in
+
+ROUTES: Sequence[Route] = (*sign_in.ROUTES, *settings.ROUTES)

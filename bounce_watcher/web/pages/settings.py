@@ -1,0 +1,92 @@
+"""What is in force, without secrets, and the keys of the keyboard."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, fields, is_dataclass
+from datetime import timedelta
+from enum import Enum
+from types import NoneType
+from typing import Any
+
+from pydantic import SecretStr
+from starlette.responses import Response
+
+from bounce_watcher.config import Settings
+from bounce_watcher.web.shown import harmless
+from bounce_watcher.web.visit import Visit, get
+
+KEYS = (
+    ("/", "search"), ("g then o r p s i v b e", "overview, recipients, providers, streams, incidents, review, outbox, "
+     "events"), ("j, k", "next and previous row"), ("f", "first filter"), ("1 2 3 4", "time range"), ("?", "this list"),
+)
+
+_SECTIONS = (
+    ("Mailboxes", "mailboxes"), ("Attribution", "attribution"), ("Policy", "policy"), ("Webhooks", "webhooks"),
+    ("Platforms", "platforms"), ("Web", "web"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    key: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    title: str
+    lines: tuple[Line, ...]
+
+
+def settings(visit: Visit) -> Response:
+    return visit.page("settings.html", "Settings", sections=list(sections(visit.house.settings)), keys=KEYS)
+
+
+def sections(settings: Settings) -> Iterator[Section]:
+    """All that is set, section by section; of secrets only whether they are."""
+    for title, name in _SECTIONS:
+        lines = tuple(_lines("", getattr(settings, name)))
+        yield Section(title, lines)
+    rest = [field.name for field in fields(settings) if field.name not in {name for _, name in _SECTIONS}]
+    yield Section("Others", tuple(line for name in rest for line in _lines(name, getattr(settings, name))))
+
+
+def _lines(key: str, value: object) -> Iterator[Line]:
+    if isinstance(value, SecretStr):
+        yield Line(key, "set")
+    elif is_dataclass(value) and not isinstance(value, type):
+        for field in fields(value):
+            yield from _lines(f"{key}.{field.name}" if key else field.name, getattr(value, field.name))
+    elif isinstance(value, tuple | list) and any(map(is_dataclass, value)):
+        for each in value:
+            yield from _lines(f"{key}{getattr(each, 'name', '')}", each)
+    else:
+        yield Line(key, harmless(_plain(value)))
+
+
+def _plain(value: object) -> str:
+    for kind, told in _TOLD:
+        if isinstance(value, kind):
+            return told(value) or "not set"
+    return str(value)
+
+
+def _span(value: timedelta) -> str:
+    """As a config writes it."""
+    seconds = int(value.total_seconds())
+    for length, unit in ((86400, "d"), (3600, "h"), (60, "m")):
+        if seconds and seconds % length == 0:
+            return f"{seconds // length}{unit}"
+    return f"{seconds}s"
+
+
+_TOLD: tuple[tuple[Any, Callable[[Any], str]], ...] = (
+    (NoneType, lambda _: ""),
+    (bool, lambda value: "yes" if value else "no"),
+    (timedelta, _span),
+    (Enum, lambda value: str(value.value)),
+    (SecretStr, lambda _: "set"),
+    (tuple | list | frozenset, lambda value: ", ".join(sorted(map(_plain, value)))),
+    (Mapping, lambda value: ", ".join(f"{_plain(name)} = {_plain(each)}" for name, each in value.items())),
+)
+
+ROUTES = (get("/settings", settings),)

@@ -1,0 +1,83 @@
+"""Pages out of templates. They escape whatever they are given, and a name that is missing is an error."""
+
+import hashlib
+import mimetypes
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from starlette.responses import Response
+
+from bounce_watcher.web import shown
+
+FOR_EVER = "public, max-age=31536000, immutable"
+
+HEADERS: Mapping[str, str] = {
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
+        "form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+    ),
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
+    "Cache-Control": "no-store",
+}
+"""Of every page."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asset:
+    """A file that browsers keep for good: its address changes with what it holds."""
+
+    name: str
+    media_type: str
+    content: bytes
+    digest: str
+
+    @property
+    def path(self) -> str:
+        return f"/static/{self.digest}/{self.name}"
+
+
+@cache
+def assets() -> Mapping[str, Asset]:
+    """What lies in `static`, by name."""
+    found = {}
+    for file in files("bounce_watcher.web").joinpath("static").iterdir():
+        content = file.read_bytes()
+        kind = mimetypes.guess_type(file.name)[0] or "application/octet-stream"
+        found[file.name] = Asset(file.name, kind, content, hashlib.sha256(content).hexdigest()[:16])
+    return found
+
+
+def asset(digest: str, name: str) -> Response:
+    """404 where there is none of that name; whoever asks by an older digest gets today's, unkept."""
+    found = assets().get(name)
+    if found is None:
+        return Response("no such file", 404)
+    keep = FOR_EVER if digest == found.digest else "no-store"
+    return Response(found.content, media_type=found.media_type, headers={**HEADERS, "Cache-Control": keep})
+
+
+def html(template: str, values: Mapping[str, Any], status: int = 200) -> Response:
+    text = _environment().get_template(template).render(values)
+    return Response(text, status, media_type="text/html", headers=HEADERS)
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("bounce_watcher.web"), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.globals["static"] = lambda name: assets()[name].path
+    environment.globals["shown"] = shown
+    environment.filters.update(
+        harmless=shown.harmless, number=shown.number, reason=shown.reason, iso=shown.iso, moment=shown.moment,
+    )
+    return environment

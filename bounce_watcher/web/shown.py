@@ -1,0 +1,184 @@
+"""How values are written for a person, the same on every page. What a stranger wrote is made harmless here.
+
+Templates escape on top of it: this is about what stays harmful as text (controls, direction marks, sheer size).
+"""
+
+import unicodedata
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+
+from bounce_watcher.model.ledger import AlertKind, By, EventType, OutboxState, State
+from bounce_watcher.model.verdict import Reason
+
+LONGEST = 600
+"""Characters of a mail's words that a page shows."""
+_MOST_MARKS = 4
+"""Combining marks upon one letter."""
+
+TYPES: Mapping[EventType, str] = {
+    EventType.HARD: "About the address",
+    EventType.COMPLAINT: "Complaints",
+    EventType.SOFT: "May pass",
+    EventType.BLOCK: "About the sender",
+    EventType.UNDETERMINED: "Not recognised",
+}
+"""In the order in which they are stacked: what changes addresses comes first."""
+
+COLOURS: Mapping[EventType, str] = {
+    EventType.HARD: "address", EventType.COMPLAINT: "complaint", EventType.SOFT: "counting",
+    EventType.BLOCK: "sender", EventType.UNDETERMINED: "unknown",
+}
+"""Classes of the style sheet."""
+
+STATES: Mapping[State, tuple[str, str, str]] = {
+    State.ACTIVE: ("Active", "is-ok", "Mail may be sent."),
+    State.WATCHING: ("Watching", "is-warn", "There were bounces, not enough to stop. Mail may be sent."),
+    State.PENDING: ("Held", "is-hold", "Would be suppressed, but the provider looks broken. Nobody was told."),
+    State.SUPPRESSED: ("Suppressed", "is-bad", "Do not send to these streams."),
+    State.RELEASED: ("Released", "is-info", "Allowed again. The counter starts anew."),
+}
+"""Word, class of the badge, and what it means."""
+
+DELIVERIES: Mapping[OutboxState, tuple[str, str]] = {
+    OutboxState.DUE: ("Waiting", "is-warn"),
+    OutboxState.DELIVERED: ("Delivered", "is-ok"),
+    OutboxState.DEAD: ("Gave up", "is-bad"),
+    OutboxState.SUPERSEDED: ("Replaced", ""),
+    OutboxState.DISCARDED: ("Dismissed", ""),
+}
+
+BY: Mapping[By, str] = {
+    By.REPORT: "by a report", By.CLOCK: "its time was over", By.PERSON: "by a person", By.PLATFORM: "by the platform",
+    By.GUARD: "by the outage guard", By.UNDO: "by an undo", By.RULES: "by today's rules",
+}
+
+ALERTS: Mapping[AlertKind, str] = {
+    AlertKind.OUTAGE: "Outage guard", AlertKind.BLOCKS: "Blocked", AlertKind.FORGED: "Forged reports",
+    AlertKind.ENDPOINT: "Webhook disabled",
+}
+
+REASONS: Mapping[str, str] = {
+    "complaint": "Complaint",
+    Reason.INVALID_RECIPIENT: "Mailbox does not exist",
+    Reason.INVALID_DOMAIN: "Domain does not exist",
+    Reason.MAILBOX_MOVED: "Mailbox moved",
+    Reason.MAILBOX_DISABLED: "Mailbox switched off",
+    Reason.MAILBOX_FULL: "Mailbox full",
+    Reason.MESSAGE_EXPIRED: "Gave up after retries",
+    Reason.NETWORK_ERROR: "No answer from the server",
+    Reason.RECIPIENT_FILTERED: "Recipient's own filter",
+}
+"""What the name of a reason alone does not say well enough."""
+
+
+def reason(value: str | None) -> str:
+    """`mailbox_full` as "Mailbox full"."""
+    if not value:
+        return "No reason told"
+    return REASONS.get(value) or value.replace("_", " ").capitalize()
+
+
+# ── what a stranger wrote ───────────────────────────────────────────────────────────────────────────────────────────
+
+def harmless(text: object, longest: int = LONGEST) -> str:
+    """Without controls, marks of direction and invisible characters, which are shown by number; cut if it is long."""
+    whole = "" if text is None else str(text)
+    shown = _without_piles("".join(map(_shown, whole[:longest])))
+    return shown if len(whole) <= longest else f"{shown}… (cut here, {size(len(whole))} in all)"
+
+
+def _shown(character: str) -> str:
+    if character in "\t\n" or (character.isascii() and character.isprintable()):
+        return character
+    if character == "\r":
+        return ""
+    unsafe = unicodedata.category(character) in {"Cc", "Cf", "Cs", "Zl", "Zp"}
+    return f"[U+{ord(character):04X}]" if unsafe else character
+
+
+def _without_piles(text: str) -> str:
+    if text.isascii():
+        return text
+    kept, marks = [], 0
+    for character in text:
+        marks = marks + 1 if unicodedata.combining(character) else 0
+        if marks <= _MOST_MARKS:
+            kept.append(character)
+    return "".join(kept)
+
+
+def size(characters: int) -> str:
+    """"600 characters", "18 KB"."""
+    return f"{characters:,} characters" if characters < 2000 else f"{characters // 1024:,} KB"
+
+
+# ── numbers ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+def number(value: int) -> str:
+    return f"{value:,}".replace("-", "−")
+
+
+def counted(value: int, thing: str, things: str | None = None) -> str:
+    """"1 event", "1,204 events"."""
+    return f"{number(value)} {thing if value == 1 else things or thing + 's'}"
+
+
+def change(now: int, before: int | None) -> str:
+    """"+455 (+33 %)", "new", "–"; a percentage only of 50 and more. None: nothing is known of before."""
+    if before is None or (now < 10 and before < 10):
+        return "–"
+    if before == 0:
+        return "new"
+    difference = now - before
+    told = f"{difference:+,}".replace("-", "−") if difference else "±0"
+    if before < 50 or not difference:
+        return told
+    return f"{told} ({100 * difference / before:+.0f} %)".replace("-", "−").replace(" %", "\u202f%")
+
+
+def share(part: int, whole: int) -> str:
+    """A percentage from a whole of 50 on, below "3 of 17"; "–" of nothing."""
+    if whole == 0:
+        return "–"
+    if part == 0 or whole < 50:
+        return f"{number(part)} of {number(whole)}"
+    percent = 100 * part / whole
+    if percent < 0.01:
+        return "under 0.01\u202f%"
+    decimals = 2 if percent < 1 else 1 if percent < 10 else 0
+    return f"{percent:.{decimals}f}\u202f%"
+
+
+def is_unusual(now: int, before: int) -> bool:
+    """Whether two counts differ by more than chance explains: thrice the spread of two Poisson counts' difference."""
+    return now + before >= 30 and abs(now - before) > 3 * (now + before) ** 0.5
+
+
+# ── times ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+def iso(at: datetime) -> str:
+    return at.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+def when(at: datetime, now: datetime) -> str:
+    """"14:02" of today, "17 Mar, 14:02" of this year, "17 Mar 2025, 14:02" else."""
+    at, now = at.astimezone(UTC), now.astimezone(UTC)
+    if at.date() == now.date():
+        return f"{at:%H:%M}"
+    year = "" if at.year == now.year else f" {at.year}"
+    return f"{at.day} {at:%b}{year}, {at:%H:%M}"
+
+
+def moment(at: datetime) -> str:
+    """"17 March 2026 at 14:02"."""
+    at = at.astimezone(UTC)
+    return f"{at.day} {at:%B %Y} at {at:%H:%M}"
+
+
+def age(span: timedelta) -> str:
+    """"20 s", "42 min", "6 h", "3 d"."""
+    seconds = max(0, int(span.total_seconds()))
+    for length, unit in ((86400, "d"), (3600, "h"), (60, "min")):
+        if seconds >= length:
+            return f"{seconds // length} {unit}"
+    return f"{seconds} s"
