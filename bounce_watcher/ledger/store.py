@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime, timedelta
+from functools import cached_property
 from typing import Self, TypeVar
 from uuid import uuid4
 
@@ -15,6 +16,7 @@ import structlog
 from sqlalchemy import Engine
 
 from bounce_watcher.ledger import (
+    actions,
     alerts,
     delivered,
     episodes,
@@ -38,6 +40,7 @@ from bounce_watcher.ledger.books import Announce
 from bounce_watcher.ledger.engine import open_engine, reading, write
 from bounce_watcher.ledger.filters import EventFilter, OutboxFilter, SuppressionFilter
 from bounce_watcher.ledger.mirror import Mirror
+from bounce_watcher.ledger.names import Names
 from bounce_watcher.ledger.record import Decide, load_counted, record_page
 from bounce_watcher.model.ledger import (
     Alert,
@@ -346,6 +349,18 @@ class Ledger:
     def mirror(self, target: str, streams: Sequence[str], now: datetime) -> Mirror:
         """To hold the list of a target that keeps one against what it was to be told; see `mirror`. Close it."""
         return Mirror(self._engine, target, streams, now)
+
+    @cached_property
+    def names(self) -> Names:
+        """Of addresses, for links. Raises TemporaryFailure while the database is away."""
+        return Names(self._engine)
+
+    def log_action(self, done: actions.Action) -> None:
+        actions.put(self._engine, done)
+
+    def actions(self, before: int | None = None, limit: int = 50) -> Sequence[actions.Action]:
+        """What people did, the newest first; `before` is the number behind which to go on."""
+        return actions.page(self._engine, before, limit)
 
     def to_do(self) -> reads.ToDo:
         """What waits for a person."""

@@ -1,0 +1,36 @@
+"""Names in place of addresses, and the log of actions, on both databases."""
+
+import pytest
+
+from bounce_watcher.ledger.actions import Action
+from bounce_watcher.ledger.store import Ledger
+from tests.ledger.making import START, USER, day
+
+
+@pytest.mark.parametrize("address", [
+    USER, "Üser+tag@exämple.org", "a" * 64 + "@" + "b" * 180 + ".example", "", "\udcff",
+])
+def test_a_name_leads_back_to_its_address_and_tells_nothing(ledger: Ledger, address: str) -> None:
+    name = ledger.names.name(address)
+    assert ledger.names.address(name) == address
+    assert name.replace("-", "").replace("_", "").isalnum()
+    assert "user" not in name.casefold()
+
+
+def test_names_are_the_same_for_whoever_opens_the_ledger(ledger: Ledger, ledger_url: str) -> None:
+    with Ledger.connect(ledger_url) as other:
+        assert other.names.name(USER) == ledger.names.name(USER)
+
+
+@pytest.mark.parametrize("name", ["", "x", "%%%", "A" * 40, "é", "A" * 100_000])
+def test_what_is_no_name_leads_nowhere(ledger: Ledger, name: str) -> None:
+    assert ledger.names.address(name) is None
+
+
+def test_the_log_of_actions_is_paged_from_the_newest(ledger: Ledger) -> None:
+    for number in range(5):
+        ledger.log_action(Action(day(number), "jo", "release", f"r{number}", 1, "wrote to support"))
+    newest = ledger.actions(limit=2)
+    assert [each.subject for each in newest] == ["r4", "r3"]
+    assert [each.subject for each in ledger.actions(newest[-1].number)] == ["r2", "r1", "r0"]
+    assert ledger.actions()[-1] == Action(START, "jo", "release", "r0", 1, "wrote to support", newest[-1].number - 3)
