@@ -25,7 +25,6 @@ class What(StrEnum):
     PASSES = "passes"              # mailbox, outcome
     PASS_SECONDS = "pass_seconds"  # mailbox: all passes together that met no failure
     TRIES = "tries"                # target, outcome: one a delivery and try
-    TOLD = "told"                  # notifier, outcome: one a message to the operator
 
 
 Counted = Mapping[What, Mapping[Labels, float]]

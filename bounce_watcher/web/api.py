@@ -14,6 +14,7 @@ from starlette.routing import Route
 from bounce_watcher.model.errors import BounceWatcherError
 from bounce_watcher.service.clock import utcnow
 from bounce_watcher.service.reported import Reading, Rows, take_deliveries, take_sent, usual_stream
+from bounce_watcher.web import metrics
 from bounce_watcher.web.body import UnreadableError, rows_of
 from bounce_watcher.web.house import House
 
@@ -38,6 +39,7 @@ def routes(house: House) -> list[Route]:
         Route("/readyz", paths.readiness),
         Route("/api/v1/sent", paths.sent, methods=["POST"]),
         Route("/api/v1/delivered", paths.delivered, methods=["POST"]),
+        metrics.route(house.settings, house.ledger, house.state),
     ]
 
 
