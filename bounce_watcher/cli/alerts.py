@@ -6,9 +6,9 @@ import typer
 
 from bounce_watcher.cli.ledgers import ledger_of
 from bounce_watcher.cli.options import ConfigFile, Debug, Json, example
-from bounce_watcher.cli.output import Row
 from bounce_watcher.cli.tables import listing
 from bounce_watcher.model.ledger import Alert
+from bounce_watcher.model.rows import Row
 
 commands = typer.Typer(help="Outages of receivers, whose bounces are held back, and blocks that are your own trouble.")
 

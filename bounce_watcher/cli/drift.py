@@ -11,13 +11,14 @@ from bounce_watcher.cli.configuration import stream_for
 from bounce_watcher.cli.errors import WrongUsage
 from bounce_watcher.cli.ledgers import ledger_of
 from bounce_watcher.cli.options import ConfigFile, Debug, DryRun, Json, example
-from bounce_watcher.cli.output import Row, count, say
+from bounce_watcher.cli.output import count, say
 from bounce_watcher.cli.tables import listing, progress
 from bounce_watcher.cli.targets import platform_named
 from bounce_watcher.config import Settings
 from bounce_watcher.ledger.comparing import Side
 from bounce_watcher.ledger.mirror import MENDS, Case, Difference
 from bounce_watcher.model.errors import PermanentFailure
+from bounce_watcher.model.rows import Row
 from bounce_watcher.outbox.platform import Platform
 from bounce_watcher.policy.settings import Mode
 from bounce_watcher.service.announcing import who_hears

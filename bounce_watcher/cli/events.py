@@ -7,11 +7,11 @@ import typer
 from bounce_watcher.cli.errors import WrongUsage
 from bounce_watcher.cli.ledgers import ledger_of
 from bounce_watcher.cli.options import ConfigFile, Debug, Json, Limit, Stream, example
-from bounce_watcher.cli.rows import EVENT_COLUMNS, event_row
 from bounce_watcher.cli.tables import listing
 from bounce_watcher.cli.times import past
 from bounce_watcher.ledger.filters import EventFilter
 from bounce_watcher.model.finding import Kind
+from bounce_watcher.model.rows import EVENT_COLUMNS, event_row
 from bounce_watcher.model.verdict import BounceType, Reason
 
 commands = typer.Typer(help="What was reported, one event a recipient a report.")

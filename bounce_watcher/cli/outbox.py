@@ -11,7 +11,6 @@ from bounce_watcher.cli.errors import WrongUsage
 from bounce_watcher.cli.ledgers import ledger_of
 from bounce_watcher.cli.options import ConfigFile, Debug, DryRun, Json, Limit, example
 from bounce_watcher.cli.output import clean, count, json_line, say
-from bounce_watcher.cli.rows import OUTBOX_COLUMNS, outbox_row
 from bounce_watcher.cli.tables import listing
 from bounce_watcher.cli.targets import target_named
 from bounce_watcher.cli.times import past
@@ -20,6 +19,7 @@ from bounce_watcher.ledger.filters import OutboxFilter
 from bounce_watcher.ledger.store import Ledger
 from bounce_watcher.model.errors import PermanentFailure
 from bounce_watcher.model.ledger import Attempt, Disposition, OutboxItem, OutboxState
+from bounce_watcher.model.rows import OUTBOX_COLUMNS, outbox_row
 from bounce_watcher.outbox.opening import channel_to
 from bounce_watcher.outbox.platform import Platform
 from bounce_watcher.outbox.rehearsal import rehearse_item, rehearse_test

@@ -8,15 +8,13 @@ import json
 import shutil
 import sys
 import unicodedata
-from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from bounce_watcher.cli.errors import ReaderGoneError
+from bounce_watcher.model.rows import Row
 
 WIDEST = 110
 """Characters of a line of prose: longer ones are hard to read, whatever the terminal."""
-
-Row = Mapping[str, object]
 
 
 def iso(moment: datetime | None) -> str | None:

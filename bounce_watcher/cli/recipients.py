@@ -6,11 +6,11 @@ import typer
 
 from bounce_watcher.cli.ledgers import ledger_of
 from bounce_watcher.cli.options import Address, ConfigFile, Debug, Json, Stream, example
-from bounce_watcher.cli.output import Row, clean, iso, json_line, say
-from bounce_watcher.cli.rows import EVENT_COLUMNS, STEP_COLUMNS, recipient_row
+from bounce_watcher.cli.output import clean, iso, json_line, say
 from bounce_watcher.cli.tables import table
 from bounce_watcher.ledger.filters import EventFilter
 from bounce_watcher.model.ledger import RecipientRecord
+from bounce_watcher.model.rows import EVENT_COLUMNS, STEP_COLUMNS, Row, recipient_row
 
 commands = typer.Typer(help="Where a recipient stands, and everything that led there.")
 

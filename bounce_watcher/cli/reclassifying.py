@@ -7,10 +7,11 @@ import typer
 
 from bounce_watcher.cli.ledgers import ledger_of
 from bounce_watcher.cli.options import ConfigFile, Debug, DryRun, Json, example
-from bounce_watcher.cli.output import Row, count, say
+from bounce_watcher.cli.output import count, say
 from bounce_watcher.cli.tables import listing, progress
 from bounce_watcher.cli.times import past
 from bounce_watcher.model.ledger import BounceEvent, State
+from bounce_watcher.model.rows import Row
 from bounce_watcher.service.reclassifying import Found, reclassify
 
 COLUMNS = ("at", "recipient", "stream", "was", "is", "old_rule", "rule", "old_state", "state")

@@ -10,10 +10,11 @@ import typer
 from bounce_watcher.classification.classify import classify_reply
 from bounce_watcher.classification.ruleset import Ruleset, load_rules
 from bounce_watcher.cli.options import Debug, Json, RulesOf, example
-from bounce_watcher.cli.output import Row, clean, complain, say
+from bounce_watcher.cli.output import clean, complain, say
 from bounce_watcher.cli.rules import rules_of
 from bounce_watcher.cli.tables import listing
 from bounce_watcher.cli.verdicts import reply_lines, verdict_lines
+from bounce_watcher.model.rows import Row
 
 COLUMNS = ("reason", "bounce_type", "rule", "code", "status", "text")
 

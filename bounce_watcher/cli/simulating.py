@@ -10,10 +10,11 @@ import typer
 
 from bounce_watcher.cli.configuration import load_settings
 from bounce_watcher.cli.options import ConfigFile, Debug, Json, example
-from bounce_watcher.cli.output import Row, json_line, say
+from bounce_watcher.cli.output import json_line, say
 from bounce_watcher.cli.tables import progress, table
 from bounce_watcher.ledger.simulation import Simulated
 from bounce_watcher.ledger.store import Ledger
+from bounce_watcher.model.rows import Row
 from bounce_watcher.service.clock import utcnow
 from bounce_watcher.service.deciding import decider
 

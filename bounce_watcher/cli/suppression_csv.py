@@ -13,9 +13,9 @@ from bounce_watcher.cli.csv_rows import Named, named_rows, opened
 from bounce_watcher.cli.ledgers import ledger_of
 from bounce_watcher.cli.options import ConfigFile, Debug, DryRun, IntoStream, Stream, address, example
 from bounce_watcher.cli.output import clean, complain, count, say
-from bounce_watcher.cli.rows import suppression_row
 from bounce_watcher.ledger.filters import SuppressionFilter
 from bounce_watcher.model.ledger import COMPLAINT_REASON, Scope, State, Suppression, SuppressionSource
+from bounce_watcher.model.rows import suppression_row
 from bounce_watcher.model.verdict import BounceType, Reason
 from bounce_watcher.service.announcing import announcer, who_hears
 from bounce_watcher.service.clock import utcnow

@@ -9,14 +9,14 @@ from bounce_watcher.cli import suppression_csv
 from bounce_watcher.cli.configuration import stream_for
 from bounce_watcher.cli.ledgers import ledger_of
 from bounce_watcher.cli.options import Address, ConfigFile, Debug, DryRun, IntoStream, Json, Limit, Stream, example
-from bounce_watcher.cli.output import Row, clean, count, json_line, say
-from bounce_watcher.cli.rows import SUPPRESSION_COLUMNS, suppression_row
+from bounce_watcher.cli.output import clean, count, json_line, say
 from bounce_watcher.cli.tables import listing
 from bounce_watcher.cli.times import future
 from bounce_watcher.ledger.filters import SuppressionFilter
 from bounce_watcher.ledger.untold import Announced
 from bounce_watcher.model.errors import PermanentFailure
 from bounce_watcher.model.ledger import NoticeType, State, Suppression, SuppressionSource
+from bounce_watcher.model.rows import SUPPRESSION_COLUMNS, Row, suppression_row
 from bounce_watcher.policy.settings import Mode
 from bounce_watcher.service.announcing import announcer, enforced, who_hears
 from bounce_watcher.service.clock import utcnow

@@ -19,8 +19,9 @@ from bounce_watcher.attribution.settings import AttributionSettings
 from bounce_watcher.cli.configuration import config_path, load_settings
 from bounce_watcher.cli.errors import WrongUsage
 from bounce_watcher.cli.options import ConfigFile, Debug, Json, example
-from bounce_watcher.cli.output import Row, clean, complain, json_line, say
+from bounce_watcher.cli.output import clean, complain, json_line, say
 from bounce_watcher.model.errors import ConfigError
+from bounce_watcher.model.rows import Row
 from bounce_watcher.service.clock import utcnow
 
 commands = typer.Typer(help="Signed return paths, which prove what a bounce is about.")

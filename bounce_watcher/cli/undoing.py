@@ -9,12 +9,13 @@ import typer
 from bounce_watcher.cli.errors import WrongUsage
 from bounce_watcher.cli.ledgers import ledger_of
 from bounce_watcher.cli.options import ConfigFile, Debug, DryRun, Json, example
-from bounce_watcher.cli.output import Row, count, say
+from bounce_watcher.cli.output import count, say
 from bounce_watcher.cli.tables import listing, progress
 from bounce_watcher.cli.times import past
 from bounce_watcher.ledger.store import Ledger
 from bounce_watcher.ledger.undo import Incident, Undone
 from bounce_watcher.model.ledger import COMPLAINT_REASON, AlertKind
+from bounce_watcher.model.rows import Row
 from bounce_watcher.model.verdict import Reason
 from bounce_watcher.policy.providers import provider_of
 from bounce_watcher.policy.words import day

@@ -10,10 +10,9 @@ from functools import cache
 from itertools import chain
 
 from bounce_watcher.classification.ruleset import OwnRules, load_rules
-from bounce_watcher.cli.output import Row
-from bounce_watcher.cli.rows import analysis_row
 from bounce_watcher.model.finding import Analysis, Kind
 from bounce_watcher.model.message import RawMessage
+from bounce_watcher.model.rows import Row, analysis_row
 from bounce_watcher.pipeline import Toolkit, analyse
 from bounce_watcher.service.paging import PAGE_MESSAGES, pages
 

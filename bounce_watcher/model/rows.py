@@ -1,10 +1,11 @@
 """What a value looks like as a row: field names are those that scripts rely on, times are aware datetimes."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
-from bounce_watcher.cli.output import Row
 from bounce_watcher.model.finding import Analysis, RecipientVerdict
 from bounce_watcher.model.ledger import BounceEvent, OutboxItem, RecipientRecord, StateChange, Suppression
+
+Row = Mapping[str, object]
 
 EVENT_COLUMNS = ("at", "kind", "recipient", "stream", "bounce_type", "reason", "status", "rule", "counted")
 SUPPRESSION_COLUMNS = ("recipient", "stream", "scope", "state", "bounce_type", "reason", "since", "until", "because")
