@@ -23,6 +23,8 @@ _START, _RUN, _LOOK, _LEDGER, _HISTORY, _ADMIN = (
 _ENTRIES = tuple(Entry(name, f"bounce_watcher.cli.{module}", panel, summary) for name, module, panel, summary in (
     ("demo", "demo", _START,
      "Shows the main job on this machine, with nothing installed but this program, in some seconds."),
+    ("init", "init", _START, "Asks for a mailbox, tries the log-in, and writes a commented configuration with its "
+     "secrets in private files."),
     ("check-config", "checking", _START,
      "Reads the configuration file alone: every mistake at once, each with its line or key and the mend."),
     ("doctor", "doctor", _START,

@@ -31,12 +31,12 @@ def doctor(as_json: Json = False, config: ConfigFile = None, debug: Debug = Fals
         if as_json:
             say(json_line({"name": check.name, "ok": check.ok, "detail": check.detail, "mend": check.mend or None}))
         else:
-            _show(check)
+            show_check(check)
     if failed:
         raise typer.Exit(1)
 
 
-def _show(check: Check) -> None:
+def show_check(check: Check) -> None:
     mark, style = ("ok  ", "green") if check.ok else ("FAIL", "bold red")
     line = f"{clean(check.name)}: {clean(check.detail)}"
     mend = f"      → {clean(check.mend)}"

@@ -18,6 +18,9 @@ from bounce_watcher.config.values import kind_of, quoted, reason
 _VARIABLE = re.compile("[A-Z_][A-Z0-9_]*")
 
 MAX_BYTES = 64 * 1024
+CREDENTIALS_FOLDER = "secrets"
+"""Beside the configuration; systemd's unit loads its credentials from there."""
+
 UNREADABLE = SecretStr("")
 """Stands in for a secret that has been complained of, so that nobody calls it missing as well."""
 
@@ -99,7 +102,7 @@ def _from_credential(value: object, many: bool, sources: Sources) -> list[str]:
     name = _plain_text(value, "the name of a credential")
     if "/" in name or name in (".", ".."):
         raise ValueError("must be the name that LoadCredential= gives it, without a path: for a path use the _file key")
-    folder = sources.environ.get("CREDENTIALS_DIRECTORY")
+    folder = sources.environ.get("CREDENTIALS_DIRECTORY") or _kept_beside(sources.folder)
     if not folder:
         raise ValueError(f"there is no $CREDENTIALS_DIRECTORY: systemd sets it for a unit with "
                          f"LoadCredential={name}:…; outside systemd use the _file key")
@@ -107,6 +110,12 @@ def _from_credential(value: object, many: bool, sources: Sources) -> list[str]:
     if not _is_file(path):
         raise ValueError("there is no credential of that name: add LoadCredential= to the unit, see systemd.exec(5)")
     return _parts(_content(path), many, "the credential")
+
+
+def _kept_beside(folder: Path) -> Path | None:
+    """Where the unit's credentials come from: so other commands find them at a shell, as whoever may read them."""
+    beside = folder / CREDENTIALS_FOLDER
+    return beside if beside.is_dir() else None
 
 
 _READERS: dict[str, Callable[[object, bool, Sources], list[str]]] = {
@@ -128,6 +137,8 @@ def _plain_text(value: object, what: str) -> str:
 def _is_file(path: Path) -> bool:
     try:
         return path.is_file()
+    except PermissionError:
+        return True  # reading it tells the mend
     except OSError:  # such as a name that is too long
         return False
 

@@ -82,6 +82,18 @@ class Connection:
         with self.conversation("logging in"):
             log_in(self._client, self.account, self._now(), self._tokens)
 
+    def greet(self) -> frozenset[str]:
+        """Connects without logging in, and ends the connection. What the server says that it can do.
+
+        Raises as `open` does; the cause of a failure for the certificate is an ssl.SSLCertVerificationError.
+        """
+        with self.conversation("connecting"):
+            client = self._connect()
+            try:
+                return frozenset(word.decode("ascii", "replace").upper() for word in client.capabilities())
+            finally:
+                _end(client)
+
     def drop(self) -> None:
         """Ends the connection without a word; the next use of `client` makes a new one."""
         client, self._client = self._client, None

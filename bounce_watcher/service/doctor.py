@@ -149,7 +149,7 @@ def _schema(ledger: Ledger) -> Iterator[Check]:
 def _mailbox(account: ImapAccount, tokens: TokenStore) -> Iterator[Check]:
     name = f"mailbox {account.name}"
     try:
-        with _logged_in(account, tokens) as client:
+        with logged_in(account, tokens) as client:
             yield Check(name, True, f"logged in at {account.host}:{account.port}, security {account.security}")
             yield _filing(name, client)
             yield _idle(name, account, client)
@@ -159,7 +159,8 @@ def _mailbox(account: ImapAccount, tokens: TokenStore) -> Iterator[Check]:
 
 
 @contextmanager
-def _logged_in(account: ImapAccount, tokens: TokenStore) -> Iterator[IMAPClient]:
+def logged_in(account: ImapAccount, tokens: TokenStore) -> Iterator[IMAPClient]:
+    """For questions to a mailbox's server. Raises TemporaryFailure, or PermanentFailure with the mend."""
     with Watchdog(account.pass_deadline, 2 * account.timeout) as watchdog:
         connection = Connection(account, watchdog, utcnow, tokens)
         try:

@@ -1,6 +1,8 @@
 """Questions to the DNS, by the system's resolvers."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
 
 import dns.exception
 import dns.name
@@ -19,15 +21,42 @@ def txt_record(name: str, resolver: Callable[[], Resolver] = Resolver) -> str | 
     `resolver` is asked each time, so that a change of the system's settings is heeded. Raises TemporaryFailure where
     none answers. A name that cannot stand in the DNS has no record: who makes one up must not look like an outage.
     """
+    texts = (b"".join(record.strings).decode("utf-8", "replace") for record in _records(name, "TXT", resolver))
+    return next((text for text in texts if len(text) <= MAX_RECORD), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """Where an SRV record says that a service is (RFC 2782)."""
+
+    host: str
+    port: int
+
+
+def service_records(name: str, resolver: Callable[[], Resolver] = Resolver) -> list[Service]:
+    """The SRV records of `name`, the preferred first. None of a service that "." says is not there.
+
+    Raises TemporaryFailure as `txt_record` does.
+    """
+    records = sorted(_records(name, "SRV", resolver), key=lambda record: (record.priority, -record.weight))
+    named = ((record.target.to_text(omit_final_dot=True), record.port) for record in records)
+    return [Service(host, port) for host, port in named if host and host != "."]
+
+
+def mail_exchangers(domain: str, resolver: Callable[[], Resolver] = Resolver) -> list[str]:
+    """The hosts of a domain's MX records, the preferred first. Raises TemporaryFailure as `txt_record` does."""
+    records = sorted(_records(domain, "MX", resolver), key=lambda record: record.preference)
+    return [host for record in records if (host := record.exchange.to_text(omit_final_dot=True)) != "."]
+
+
+def _records(name: str, kind: str, resolver: Callable[[], Resolver]) -> list[Any]:
     try:
         asked = dns.name.from_text(f"{name}.")
     except dns.exception.DNSException:
-        return None
+        return []
     try:
-        answer = resolver().resolve(asked, "TXT", lifetime=ANSWER_SECONDS, raise_on_no_answer=False)
+        return list(resolver().resolve(asked, kind, lifetime=ANSWER_SECONDS, raise_on_no_answer=False))
     except NXDOMAIN:
-        return None
+        return []
     except (dns.exception.DNSException, OSError) as failure:
         raise TemporaryFailure(f"DNS: {name}: {type(failure).__name__}") from failure
-    texts = (b"".join(record.strings).decode("utf-8", "replace") for record in answer)
-    return next((text for text in texts if len(text) <= MAX_RECORD), None)

@@ -147,3 +147,14 @@ def test_refusals_show_no_secret(text: str) -> None:
     problems = refused(text)
     assert problems
     assert "HIDDEN" not in " ".join(problems)
+
+
+def test_a_credential_is_found_beside_the_file_where_systemd_gives_none(tmp_path: Path) -> None:
+    (tmp_path / "secrets").mkdir()
+    (tmp_path / "secrets" / "imap").write_text("hunter2\n")
+    text = mailbox("- password", 'password_credential = "imap"')
+    assert password(accepted(text, {}, tmp_path)) == "hunter2"
+    other = tmp_path / "given"
+    other.mkdir()
+    (other / "imap").write_text("swordfish\n")
+    assert password(accepted(text, {"CREDENTIALS_DIRECTORY": str(other)}, tmp_path)) == "swordfish"

@@ -62,10 +62,15 @@ class Nameserver:
     port: int = 0
     _process: subprocess.Popen[bytes] | None = None
 
-    def serve(self, txt: Mapping[str, Sequence[str]], aliases: Mapping[str, str] | None = None) -> None:
-        """`txt`: the strings of each record, at most 255 bytes each. Returns when it answers."""
+    def serve(
+        self, txt: Mapping[str, Sequence[str]], aliases: Mapping[str, str] | None = None, more: Sequence[str] = ()
+    ) -> None:
+        """`txt`: the strings of each record, at most 255 bytes each; `more`: other lines of dnsmasq.conf(5).
+
+        Returns when it answers.
+        """
         lines = ["txt-record=" + ",".join((name, *(f'"{each}"' for each in texts))) for name, texts in txt.items()]
-        lines += [f"cname={alias},{name}" for alias, name in (aliases or {}).items()]
+        lines += [f"cname={alias},{name}" for alias, name in (aliases or {}).items()] + [*more]
         assert all(len(line) < 1000 for line in lines), "dnsmasq cuts longer lines"
         for _ in range(5):
             self.stop()

@@ -1,0 +1,87 @@
+"""The example configuration as a form: keys are set in it or taken out, and all its explanations stay where they are.
+
+So a configuration that the program writes says of every key what config.example.toml says, and never something else.
+"""
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib.resources import files
+
+Value = str | int | float | bool | Sequence[str]
+Tables = Mapping[str, Mapping[str, Value]]
+"""By the dotted name of a table ("mailbox", "policy.evidence"; "" is what stands above all) its keys with values."""
+
+_HEADING = re.compile(r"#?\[\[?([a-z0-9_.]+)\]\]?$")
+_KEY = re.compile(r"#?([a-z0-9_]+) = ")
+_EXPLAINED_FROM = "# How to read this file"
+
+
+def example() -> str:
+    """config.example.toml."""
+    return (files("bounce_watcher") / "share" / "config.example.toml").read_text("utf-8")
+
+
+def filled_in(text: str, tables: Tables, heading: str) -> str:
+    """`text`, a commented example, with exactly the keys of `tables` in force, and `heading` in place of its own.
+
+    A table that is not named in `tables` has no keys in force; an array of tables that is not named is commented out.
+    A key that the example does not show is put below the last one of its table.
+    """
+    sections = _sections(text[text.index(_EXPLAINED_FROM):])
+    known = {section.name for section in sections}
+    missing = tables.keys() - known
+    assert not missing, f"the example has no table {missing}"
+    comment = "".join(f"# {line}".rstrip() + "\n" for line in heading.splitlines())
+    return f"{comment}#\n" + "".join(_filled(section, tables.get(section.name)) for section in sections)
+
+
+@dataclass(frozen=True, slots=True)
+class _Section:
+    """The lines from the heading of a table to the next one; those above the first heading are named ""."""
+
+    name: str
+    lines: tuple[str, ...]
+
+
+def _sections(text: str) -> list[_Section]:
+    name, lines, found = "", list[str](), list[_Section]()
+    for line in text.splitlines():
+        if heading := _HEADING.match(line):
+            found.append(_Section(name, tuple(lines)))
+            name, lines = heading[1], []
+        lines.append(line)
+    return [*found, _Section(name, tuple(lines))]
+
+
+def _filled(section: _Section, values: Mapping[str, Value] | None) -> str:
+    written, left = list[str](), dict(values or {})
+    stays = values is not None or not (section.lines and section.lines[0].startswith(("#", "[[")))
+    last = 0
+    for line in section.lines:
+        key = _KEY.match(line)
+        if _HEADING.match(line):
+            written.append(_uncommented(line) if stays else _commented(line))
+        elif key and key[1] in left:
+            written.append(f"{key[1]} = {_toml(left.pop(key[1]))}")
+        else:
+            written.append(_commented(line) if key else line)
+        last = len(written) if key or _HEADING.match(line) else last
+    written[last:last] = [f"{key} = {_toml(value)}" for key, value in left.items()]
+    return "\n".join(written) + "\n"
+
+
+def _commented(line: str) -> str:
+    return line if line.startswith("#") else f"#{line}"
+
+
+def _uncommented(line: str) -> str:
+    return line.removeprefix("#")
+
+
+def _toml(value: Value) -> str:
+    """Strings without control characters: what JSON writes of them, TOML reads."""
+    if isinstance(value, str | bool | int | float):
+        return json.dumps(value, ensure_ascii=False)
+    return "[" + ", ".join(json.dumps(each, ensure_ascii=False) for each in value) + "]"
