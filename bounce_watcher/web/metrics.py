@@ -143,7 +143,9 @@ def _moment(at: datetime | None) -> float | None:
 
 
 def _up(mailbox: MailboxState) -> bool:
-    return mailbox.last_read_at is not None and mailbox.trouble is None and not mailbox.stopped
+    """The first pass over a large backlog is long: what it has read shows that it can be."""
+    was_read = mailbox.last_read_at is not None or mailbox.read > 0
+    return was_read and mailbox.trouble is None and not mailbox.stopped
 
 
 def _lag(mailbox: MailboxState, now: datetime) -> float:
@@ -152,7 +154,7 @@ def _lag(mailbox: MailboxState, now: datetime) -> float:
 
 
 _MAILBOX = (
-    _Figure("mailbox_up", "Whether the last pass over the mailbox met no failure (1).", lambda it, _: _up(it)),
+    _Figure("mailbox_up", "Whether the mailbox is read without a failure (1).", lambda it, _: _up(it)),
     _Figure("mailbox_stuck", "Whether the mailbox has made no progress for longer than it may (1).",
             lambda it, _: it.stopped),
     _Figure("mailbox_last_read_timestamp_seconds", "End of the last pass that met no failure, in Unix time.",
