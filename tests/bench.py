@@ -194,11 +194,11 @@ def simulate(events: int, runs: int) -> None:
 def killed(count: int, kind: str, rate: int) -> None:
     with tempfile.TemporaryDirectory() as folder, serving(vendor_classes()[kind]()) as vendor:
         start = time.monotonic()
-        most = delivered_while_killed(vendor, Path(folder), count, f"rate = {rate}")
+        found = delivered_while_killed(vendor, Path(folder), count, f"rate = {rate}", kills=5)
         took = time.monotonic() - start
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     seconds = Counter(int(call.at) for call in vendor.calls).values()
-    print(f"{count} suppressions in {took:.0f} s by {len(vendor.calls)} calls, {most / 1024:.0f} MiB at most")
+    print(f"{count} suppressions in {took:.0f} s by {len(vendor.calls)} calls, {found.peak / 1024:.0f} MiB at most")
     print(f"calls in a second: {statistics.median(seconds):.0f} (median), {max(seconds)} (most)")
     spent = used.ru_utime + used.ru_stime
     print(f"CPU of the service: {1000 * spent / count:.2f} ms a suppression, six starts and all")
