@@ -66,8 +66,8 @@ _OLD = (
 )
 _PURGE = delete(SENT_MESSAGE).where(tuple_(*SENT_MESSAGE.primary_key).in_(_OLD))
 
-_LARGER = case((SENT_COUNT.c.told > SENT_COUNT.c.counted, SENT_COUNT.c.told), else_=SENT_COUNT.c.counted)
-_BY_DAY = select(SENT_COUNT.c.day, SENT_COUNT.c.domain, func.sum(_LARGER)).group_by(
+LARGER = case((SENT_COUNT.c.told > SENT_COUNT.c.counted, SENT_COUNT.c.told), else_=SENT_COUNT.c.counted)
+_BY_DAY = select(SENT_COUNT.c.day, SENT_COUNT.c.domain, func.sum(LARGER)).group_by(
     SENT_COUNT.c.day, SENT_COUNT.c.domain
 )
 

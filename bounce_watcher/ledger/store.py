@@ -38,6 +38,7 @@ from bounce_watcher.ledger import (
 from bounce_watcher.ledger.adopt import adopt
 from bounce_watcher.ledger.books import Announce
 from bounce_watcher.ledger.engine import open_engine, reading, write
+from bounce_watcher.ledger.figures import Figures
 from bounce_watcher.ledger.filters import EventFilter, OutboxFilter, SuppressionFilter
 from bounce_watcher.ledger.mirror import Mirror
 from bounce_watcher.ledger.names import Names
@@ -269,6 +270,11 @@ class Ledger:
     def tally(self, asked: tally.Asked, *by: tally.By) -> dict[tuple[str | int, ...], int]:
         """How many reports there were, by the values of `by`: months are answered without reading their events."""
         return tally.count(self._engine, asked, *by)
+
+    @cached_property
+    def figures(self) -> Figures:
+        """What pages show of bounces, addresses and sent mail, by time."""
+        return Figures(self._engine)
 
     def count_events(self) -> int:
         return history.count_events(self._engine)

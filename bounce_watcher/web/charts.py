@@ -1,0 +1,123 @@
+"""Charts as SVG of shapes; their labels are HTML around it, so that text never scales. Links in it take no focus.
+
+The only module that makes Markup: what it is given of strangers' words is escaped here.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from markupsafe import Markup, escape
+
+HEIGHT = 200
+_WIDE, _GAP, _SHORTER = 100, 20, 12
+_THIN = 4
+"""Below so many units of height a part has no gap around it, or it would vanish."""
+_SPARK_WIDE, _SPARK_HIGH = 10, 20
+
+_FRAME = Markup('preserveAspectRatio="none" aria-hidden="true" focusable="false"')
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A piece of a bar: `colour` is a class of the style sheet."""
+
+    colour: str
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """Its parts from the base line up, where it leads, what it says under the pointer, and where its mark lies."""
+
+    parts: tuple[Part, ...]
+    link: str
+    tip: str
+    mark: int | None = None
+
+    @property
+    def total(self) -> int:
+        return sum(part.number for part in self.parts)
+
+
+def nice_top(largest: int) -> int:
+    """The smallest of 4, 8, 20, 40, 80, 200 … that is at least `largest`: four whole intervals."""
+    top, step = 4, 0
+    while top < largest:
+        top = top * 5 // 2 if step % 3 == 1 else top * 2
+        step += 1
+    return top
+
+
+def top_of(bars: Sequence[Bar]) -> int:
+    """What the y axis goes up to."""
+    return nice_top(max([1, *(bar.total for bar in bars), *(bar.mark or 0 for bar in bars)]))
+
+
+def ticks(top: int) -> list[int]:
+    """From the top down."""
+    return [top * n // 4 for n in range(4, -1, -1)]
+
+
+def stacked_bars(bars: Sequence[Bar]) -> Markup:
+    width, top = len(bars) * _WIDE, top_of(bars)
+    lines = Markup().join(_line("grid" if n else "base", 0, width, HEIGHT - n * HEIGHT / 4) for n in range(5))
+    drawn = Markup().join(_bar(bar, n * _WIDE, top) for n, bar in enumerate(bars))
+    return Markup('<svg viewBox="0 0 {} {}" {}>{}{}</svg>').format(width, HEIGHT, _FRAME, lines, drawn)
+
+
+def _bar(bar: Bar, left: int, top: int) -> Markup:
+    y, shapes = float(HEIGHT), []
+    for part in bar.parts:
+        if part.number > 0:
+            high = part.number * HEIGHT / top
+            y -= high
+            colour = f"seg {part.colour}{' thin' if high < _THIN else ''}"
+            shapes.append(_rect(colour, left + _GAP, y, _WIDE - 2 * _GAP, high))
+    if bar.mark is not None:
+        at = HEIGHT - bar.mark * HEIGHT / top
+        ends = (left + _SHORTER, left + _WIDE - _SHORTER)
+        shapes += [_line("halo", *ends, at), _line("prev", *ends, at)]
+    shapes.append(_rect("hit", left, 0, _WIDE, HEIGHT))
+    return Markup('<a href="{}" tabindex="-1"><title>{}</title>{}</a>').format(
+        bar.link, bar.tip, Markup().join(shapes)
+    )
+
+
+def grown(totals: Sequence[int]) -> Markup:
+    """A line of sums that only grow, one point at the end of each bar's place."""
+    top = nice_top(max([1, *totals]))
+    width = len(totals) * _WIDE
+    points = " ".join(f"{(n + 1) * _WIDE},{HEIGHT - total * HEIGHT / top:.2f}" for n, total in enumerate(totals))
+    lines = Markup().join(_line("grid" if n else "base", 0, width, HEIGHT - n * HEIGHT / 4) for n in range(5))
+    return Markup('<svg viewBox="0 0 {} {}" {}>{}<polyline class="grown" points="0,{} {}"/></svg>').format(
+        width, HEIGHT, _FRAME, lines, HEIGHT, points
+    )
+
+
+def sparkline(numbers: Sequence[int]) -> Markup:
+    """Small bars on their own scale; the number beside them carries the meaning."""
+    top, width = max([1, *numbers]), len(numbers) * _SPARK_WIDE
+    shapes = Markup().join(
+        _rect("seg plain", n * _SPARK_WIDE + 1, _SPARK_HIGH * (1 - number / top), 7, _SPARK_HIGH * number / top)
+        for n, number in enumerate(numbers) if number > 0
+    )
+    return Markup('<svg class="spark" viewBox="0 0 {} {}" {}>{}{}</svg>').format(
+        width, _SPARK_HIGH, _FRAME, shapes, _line("base", 0, width, _SPARK_HIGH)
+    )
+
+
+def share_bar(colour: str, part: int, whole: int) -> Markup:
+    """How much of a whole something is."""
+    return Markup('<svg class="bar" viewBox="0 0 100 8" {}>{}</svg>').format(
+        _FRAME, _rect(f"seg {colour}", 0, 0, 100 * part / whole if whole else 0, 8)
+    )
+
+
+def _rect(colour: str, x: float, y: float, width: float, height: float) -> Markup:
+    return Markup('<rect class="{}" x="{:g}" y="{:.2f}" width="{:g}" height="{:.2f}"/>').format(
+        escape(colour), x, y, width, height
+    )
+
+
+def _line(colour: str, left: float, right: float, y: float) -> Markup:
+    return Markup('<line class="{}" x1="{:g}" x2="{:g}" y1="{:.2f}" y2="{:.2f}"/>').format(colour, left, right, y, y)
