@@ -18,6 +18,7 @@ from sqlalchemy import Engine
 from bounce_watcher.ledger import (
     actions,
     alerts,
+    browse,
     delivered,
     episodes,
     forget,
@@ -42,6 +43,7 @@ from bounce_watcher.ledger.figures import Figures
 from bounce_watcher.ledger.filters import EventFilter, OutboxFilter, SuppressionFilter
 from bounce_watcher.ledger.mirror import Mirror
 from bounce_watcher.ledger.names import Names
+from bounce_watcher.ledger.paging import Page, Place
 from bounce_watcher.ledger.record import Decide, load_counted, record_page
 from bounce_watcher.model.ledger import (
     Alert,
@@ -296,6 +298,39 @@ class Ledger:
         return reads.recipients(self._engine, forget.known_as(self._engine, address))
 
     def _as_known(self, wanted: F) -> F:
+        if wanted.recipient is None:
+            return wanted
+        return replace(wanted, recipient=forget.known_as(self._engine, wanted.recipient))
+
+    def event(self, name: str) -> BounceEvent | None:
+        """The event of that id."""
+        return browse.event(self._engine, name)
+
+    def event_page(self, wanted: browse.Query, place: Place) -> Page[BounceEvent]:
+        """Some events for a person, the newest first. Raises TookTooLong where they are not found in time."""
+        return browse.event_page(self._engine, self._asked_as_known(wanted), place)
+
+    def all_events(self, wanted: browse.Query) -> Iterator[BounceEvent]:
+        """Any number, the newest first."""
+        return browse.all_events(self._engine, self._asked_as_known(wanted))
+
+    def event_facets(self, wanted: browse.Query) -> browse.Facets | None:
+        """How many by type, reason and so on; None where counting took too long."""
+        return browse.event_facets(self._engine, self._asked_as_known(wanted))
+
+    def recipient_page(self, wanted: browse.Query, place: Place, now: datetime) -> Page[browse.Standing]:
+        """Some recipients for a person, the last changed first. Raises TookTooLong."""
+        return browse.recipient_page(self._engine, wanted, place, now)
+
+    def all_recipients(self, wanted: browse.Query, now: datetime) -> Iterator[browse.Standing]:
+        """Any number, the last changed first."""
+        return browse.all_recipients(self._engine, wanted, now)
+
+    def recipient_facets(self, wanted: browse.Query) -> browse.Facets | None:
+        """How many by state, reason and stream; None where counting took too long."""
+        return browse.recipient_facets(self._engine, wanted)
+
+    def _asked_as_known(self, wanted: browse.Query) -> browse.Query:
         if wanted.recipient is None:
             return wanted
         return replace(wanted, recipient=forget.known_as(self._engine, wanted.recipient))

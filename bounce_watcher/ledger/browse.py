@@ -1,0 +1,385 @@
+"""What a person looks through: events and recipients by many filters at once, newest first, with counts by facet.
+
+A filter may name several values (any of them) and values to leave out. Every list goes down an index.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+from heapq import merge
+from typing import Any
+
+from sqlalchemy import ColumnElement, Engine, and_, case, exists, func, or_, select
+from sqlalchemy.sql.selectable import NamedFromClause
+
+from bounce_watcher.ledger.engine import reading
+from bounce_watcher.ledger.paging import Condition, Page, Place, TookTooLong, Walk, looking
+from bounce_watcher.ledger.statements import KEYS
+from bounce_watcher.ledger.tables import EVENT, RECIPIENT, STATE_CHANGE, SUPPRESSION, event_from_row
+from bounce_watcher.ledger.types import recipient_key, storable
+from bounce_watcher.model.fields import Action
+from bounce_watcher.model.finding import Kind
+from bounce_watcher.model.ledger import ABUSE, BounceEvent, EventType, Scope, State
+
+MOST_COUNTED = 10_000
+"""Rows of a list that are counted: of a longer one it is told that there are more."""
+FACETS_WITHIN = 1.0
+"""Seconds for that."""
+RECENT = timedelta(days=30)
+NO_TYPE = "other"
+"""The type of what is neither a failure nor a complaint: delays, receipts."""
+
+
+class By(StrEnum):
+    """What lists are filtered by, as the parameters of a page are named."""
+
+    TYPE = "type"
+    REASON = "reason"
+    PROVIDER = "provider"
+    DOMAIN = "domain"
+    STREAM = "stream"
+    CAMPAIGN = "campaign"
+    CODE = "code"
+    RULE = "rule"
+    MAILBOX = "mailbox"
+    MATCH = "match"
+    STATE = "state"
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Values of which one is to be there, and values of which none is. "" stands for what has no value."""
+
+    any_of: tuple[str, ...] = ()
+    none_of: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """`since` <= when it happened < `until`. `words` all stand in what was said. `recipient` is an address."""
+
+    choices: Mapping[By, Choice] = field(default_factory=dict)
+    since: datetime | None = None
+    until: datetime | None = None
+    recipient: str | None = None
+    words: tuple[str, ...] = ()
+
+    def only(self, by: By) -> str | None:
+        """The one value asked for, where it is one."""
+        values = self.choices.get(by, Choice()).any_of
+        return values[0] if len(values) == 1 else None
+
+
+@dataclass(frozen=True, slots=True)
+class Facets:
+    """Of the newest `MOST_COUNTED` rows at most (`more`: there are others): how many, by the values of each filter."""
+
+    total: int
+    more: bool
+    counts: Mapping[By, Mapping[str, int]]
+
+
+# ── events ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+_TYPE = case(
+    (EVENT.c.kind == Kind.COMPLAINT.value, case((EVENT.c.feedback_type == ABUSE, EventType.COMPLAINT.value),
+                                                else_=NO_TYPE)),
+    (EVENT.c.action == Action.FAILED.value, func.coalesce(EVENT.c.bounce_type, EventType.UNDETERMINED.value)),
+    else_=NO_TYPE,
+)
+"""As `BounceEvent.type` tells it."""
+
+_EVENT_COLUMNS: Mapping[By, ColumnElement[Any]] = {
+    By.TYPE: _TYPE, By.REASON: EVENT.c.reason, By.PROVIDER: EVENT.c.provider, By.STREAM: EVENT.c.stream,
+    By.CAMPAIGN: EVENT.c.sending, By.RULE: EVENT.c.rule, By.MAILBOX: EVENT.c.mailbox, By.MATCH: EVENT.c.evidence,
+    By.CODE: EVENT.c.status,
+}
+_INDEXED = (By.CAMPAIGN, By.REASON, By.PROVIDER)
+"""What an index finds in the order of time. The first that is asked for is gone through."""
+EVENT_FACETS = (By.TYPE, By.REASON, By.PROVIDER, By.STREAM, By.CODE)
+
+_EVENT_ORDER = (EVENT.c.at, EVENT.c.id)
+_EVENTS = select(*_EVENT_ORDER, *(column for column in EVENT.columns if column.name not in {"at", "id"}))
+
+
+def event_page(engine: Engine, wanted: Query, place: Place) -> Page[BounceEvent]:
+    """Raises TookTooLong."""
+    with looking(engine) as (connection, limit):
+        found = _event_walk(wanted).page(connection, limit, place)
+    return _with_rows(found, map(event_from_row, found.rows))
+
+
+def all_events(engine: Engine, wanted: Query) -> Iterator[BounceEvent]:
+    return map(event_from_row, _event_walk(wanted).all(engine))
+
+
+def event_facets(engine: Engine, wanted: Query) -> Facets | None:
+    """None where counting took too long."""
+    walk = _event_walk(wanted)
+    columns = [_EVENT_COLUMNS[by].label(by.value) for by in EVENT_FACETS]
+    newest = walk.ordered(*walk.also).with_only_columns(*columns).limit(MOST_COUNTED + 1).subquery()
+    counted = select(*newest.columns, func.count()).group_by(*newest.columns)
+    try:
+        with looking(engine, FACETS_WITHIN) as (connection, _):
+            rows = connection.execute(counted).all()
+    except TookTooLong:
+        return None
+    return _facets(EVENT_FACETS, rows)
+
+
+def event(engine: Engine, name: str) -> BounceEvent | None:
+    with reading(engine) as connection:
+        row = connection.execute(select(EVENT).where(EVENT.c.id == storable(name))).first()
+    return event_from_row(row) if row else None
+
+
+def _event_walk(wanted: Query) -> Walk:
+    through: list[Condition] = list(_between(EVENT.c.at, wanted))
+    choices = dict(wanted.choices)
+    if wanted.recipient is not None:
+        through.append(EVENT.c.recipient_key == recipient_key(wanted.recipient))
+    else:
+        driving = next((by for by in _INDEXED if _drives(choices.get(by, Choice()))), None)
+        if driving is not None:
+            through.append(_EVENT_COLUMNS[driving] == storable(choices.pop(driving).any_of[0]))
+    also = [_chosen(by, choice) for by, choice in choices.items()]
+    also.extend(map(_says, wanted.words))
+    return Walk(_EVENTS, _EVENT_ORDER, tuple(through), tuple(also))
+
+
+def _drives(choice: Choice) -> bool:
+    return len(choice.any_of) == 1 and bool(choice.any_of[0]) and not choice.none_of
+
+
+def _chosen(by: By, choice: Choice) -> Condition:
+    if by is By.DOMAIN:
+        return _of_domains(EVENT.c.recipient_key, choice)
+    if by is By.CODE:
+        return _of_codes(choice)
+    return _among(_EVENT_COLUMNS[by], choice)
+
+
+def _among(column: ColumnElement[Any], choice: Choice) -> Condition:
+    told = func.coalesce(column, "")
+    conditions = [told.in_(list(map(storable, choice.any_of)))] if choice.any_of else []
+    if choice.none_of:
+        conditions.append(told.not_in(list(map(storable, choice.none_of))))
+    return and_(*conditions)
+
+
+def _of_domains(key: ColumnElement[str], choice: Choice) -> Condition:
+    """Of the addresses of a domain, not of those below it."""
+    def of(domains: Iterable[str]) -> Condition:
+        return or_(*(key.endswith(f"@{storable(domain.lower())}", autoescape=True) for domain in domains))
+
+    conditions = [of(choice.any_of)] if choice.any_of else []
+    return and_(*conditions, *([~of(choice.none_of)] if choice.none_of else []))
+
+
+def _of_codes(choice: Choice) -> Condition:
+    """An enhanced code (5.1.1) or a reply code (550)."""
+    def of(codes: Iterable[str]) -> Condition:
+        return or_(*(
+            func.coalesce(EVENT.c.code, 0) == int(code) if code.isascii() and code.isdigit() and len(code) < 7
+            else func.coalesce(EVENT.c.status, "") == storable(code)
+            for code in codes
+        ))
+
+    conditions = [of(choice.any_of)] if choice.any_of else []
+    return and_(*conditions, *([~of(choice.none_of)] if choice.none_of else []))
+
+
+def _says(words: str) -> Condition:
+    """In what the server said, or in what a rule quotes of it; upper and lower case alike."""
+    return or_(*(column.icontains(storable(words), autoescape=True) for column in (EVENT.c.diagnostic, EVENT.c.quote)))
+
+
+def _between(at: ColumnElement[Any], wanted: Query) -> Iterator[Condition]:
+    if wanted.since is not None:
+        yield at >= wanted.since
+    if wanted.until is not None:
+        yield at < wanted.until
+
+
+def _facets(kinds: Sequence[By], rows: Iterable[Sequence[Any]]) -> Facets:
+    counts: dict[By, Counter[str]] = {by: Counter() for by in kinds}
+    total = 0
+    for *values, number in rows:
+        total += number
+        for by, value in zip(kinds, values, strict=True):
+            counts[by][value or ""] += number
+    return Facets(min(total, MOST_COUNTED), total > MOST_COUNTED, counts)
+
+
+def _with_rows(found: Page[Any], rows: Iterable[Any]) -> Page[Any]:
+    return Page(tuple(rows), found.older, found.newer, found.looked_back_to)
+
+
+# ── recipients ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Where a recipient stands in a stream since its last step (`at`, aware), and how many bounces came of late.
+
+    `until` and `reason` are those of the suppression that stands, if one does; `scope` tells how far it reaches.
+    """
+
+    recipient: str
+    stream: str
+    state: State
+    because: str | None
+    at: datetime
+    reason: str | None
+    until: datetime | None
+    scope: Scope | None
+    bounces: int = 0
+
+
+RECIPIENT_FACETS = (By.STATE, By.REASON, By.STREAM)
+
+_LATER = STATE_CHANGE.alias("later")
+_IS_LAST = ~exists().where(
+    _LATER.c.recipient_key == STATE_CHANGE.c.recipient_key, _LATER.c.stream == STATE_CHANGE.c.stream,
+    _LATER.c.number > STATE_CHANGE.c.number,
+)
+_OF_STEP = and_(
+    RECIPIENT.c.recipient_key == STATE_CHANGE.c.recipient_key, RECIPIENT.c.stream == STATE_CHANGE.c.stream
+)
+_SUPPRESSED_BY_STEP = and_(
+    SUPPRESSION.c.recipient_key == STATE_CHANGE.c.recipient_key, SUPPRESSION.c.stream == STATE_CHANGE.c.stream
+)
+_STEP_ORDER = (STATE_CHANGE.c.at, STATE_CHANGE.c.number)
+_STEPS: NamedFromClause | Any = STATE_CHANGE.join(RECIPIENT, _OF_STEP).outerjoin(SUPPRESSION, _SUPPRESSED_BY_STEP)
+_STANDING = select(
+    *_STEP_ORDER, STATE_CHANGE.c.recipient_key, RECIPIENT.c.recipient, RECIPIENT.c.stream, RECIPIENT.c.state,
+    RECIPIENT.c.because, STATE_CHANGE.c.reason, STATE_CHANGE.c.until, SUPPRESSION.c.scope,
+).select_from(_STEPS)
+_STEP_COLUMNS: Mapping[By, ColumnElement[Any]] = {
+    By.STATE: STATE_CHANGE.c.state, By.REASON: STATE_CHANGE.c.reason, By.STREAM: STATE_CHANGE.c.stream,
+}
+_RECENT = (
+    select(EVENT.c.recipient_key, EVENT.c.stream, func.count())
+    .where(EVENT.c.recipient_key.in_(KEYS), EVENT.c.action == Action.FAILED.value)
+    .group_by(EVENT.c.recipient_key, EVENT.c.stream)
+)
+
+
+def recipient_page(engine: Engine, wanted: Query, place: Place, now: datetime) -> Page[Standing]:
+    """The last changed first. Raises TookTooLong.
+
+    Each state is a list of its own, which an index gives in the order of time; they are merged.
+    """
+    with looking(engine) as (connection, limit):
+        walks = _recipient_walks(wanted)
+        found = _merged([walk.page(connection, limit, place) for walk in walks], place)
+        if place.newer and not found.newer and len(found.rows) < place.rows:  # the beginning, and all of it
+            start = Place(rows=place.rows)
+            found = _merged([walk.page(connection, limit, start) for walk in walks], start)
+    return _with_rows(found, _with_bounces(engine, found.rows, now - RECENT))
+
+
+def all_recipients(engine: Engine, wanted: Query, now: datetime) -> Iterator[Standing]:
+    rows: list[Any] = []
+    for row in merge(*(walk.all(engine) for walk in _recipient_walks(wanted)), key=_step_key, reverse=True):
+        rows.append(row)
+        if len(rows) == 500:
+            yield from _with_bounces(engine, rows, now - RECENT)
+            rows = []
+    yield from _with_bounces(engine, rows, now - RECENT)
+
+
+def recipient_facets(engine: Engine, wanted: Query) -> Facets | None:
+    """None where counting took too long."""
+    counts: Counter[tuple[str | None, ...]] = Counter()
+    more = False
+    try:
+        with looking(engine, FACETS_WITHIN) as (connection, _):
+            for walk in _recipient_walks(wanted):
+                columns = [_STEP_COLUMNS[by].label(by.value) for by in RECIPIENT_FACETS]
+                newest = walk.ordered(*walk.also).with_only_columns(*columns).limit(MOST_COUNTED + 1).subquery()
+                counted = select(*newest.columns, func.count()).group_by(*newest.columns)
+                found = {tuple(values): number for *values, number in connection.execute(counted)}
+                more = more or sum(found.values()) > MOST_COUNTED
+                counts.update(found)
+    except TookTooLong:
+        return None
+    facets = _facets(RECIPIENT_FACETS, [(*values, number) for values, number in counts.items()])
+    return Facets(facets.total, more or facets.more, facets.counts)
+
+
+def _recipient_walks(wanted: Query) -> list[Walk]:
+    choices = dict(wanted.choices)
+    states = choices.pop(By.STATE, Choice())
+    also = [_IS_LAST, *(_chosen_step(by, choice) for by, choice in choices.items())]
+    return [
+        Walk(_STANDING, _STEP_ORDER, (STATE_CHANGE.c.state == state.value, *_between(STATE_CHANGE.c.at, wanted)),
+             tuple(also))
+        for state in State
+        if (not states.any_of or state in states.any_of) and state not in states.none_of
+    ]
+
+
+def _chosen_step(by: By, choice: Choice) -> Condition:
+    if by is By.DOMAIN:
+        return _of_domains(STATE_CHANGE.c.recipient_key, choice)
+    if by is By.PROVIDER:
+        return _of_providers(choice)
+    return _among(_STEP_COLUMNS[by], choice)
+
+
+def _of_providers(choice: Choice) -> Condition:
+    """That took the mail of a report on the recipient: an address alone does not tell it."""
+    def of(providers: Iterable[str]) -> Condition:
+        return exists().where(
+            EVENT.c.recipient_key == STATE_CHANGE.c.recipient_key, EVENT.c.provider.in_(list(map(storable, providers)))
+        )
+
+    conditions: list[Condition] = [of(choice.any_of)] if choice.any_of else []
+    return and_(*conditions, *([~of(choice.none_of)] if choice.none_of else []))
+
+
+def _step_key(row: Any) -> tuple[Any, ...]:
+    return tuple(row[:2])
+
+
+def _merged(pages: Sequence[Page[Any]], place: Place) -> Page[Any]:
+    """One page out of several lists' pages. Beyond where one of them was cut off none is complete."""
+    if place.newer:
+        return _merged_newer(pages, place)
+    cut = max((page.looked_back_to for page in pages if page.looked_back_to), default=None)
+    rows = sorted((row for page in pages for row in page.rows), key=_step_key, reverse=True)
+    rows = [row for row in rows if cut is None or _step_key(row) >= cut]
+    shown = rows[: place.rows]
+    more = len(rows) > len(shown) or (cut is None and any(page.older for page in pages))
+    older = _step_key(shown[-1]) if shown and more else cut
+    newer = _step_key(shown[0]) if shown and place.key else None
+    return Page(tuple(shown), older, newer, cut)
+
+
+def _merged_newer(pages: Sequence[Page[Any]], place: Place) -> Page[Any]:
+    """Of each list the rows next to the key; one whose newer end came first was given from its beginning."""
+    rows = sorted(
+        (row for page in pages for row in page.rows if place.key is None or _step_key(row) > place.key),
+        key=_step_key,
+    )
+    shown = list(reversed(rows[: place.rows]))
+    more = len(rows) > len(shown) or any(page.newer for page in pages)
+    return Page(
+        tuple(shown), _step_key(shown[-1]) if shown else place.key, _step_key(shown[0]) if shown and more else None
+    )
+
+
+def _with_bounces(engine: Engine, rows: Sequence[Any], since: datetime) -> Iterator[Standing]:
+    if not rows:
+        return
+    with reading(engine) as connection:
+        chosen = _RECENT.where(EVENT.c.at >= since)
+        counted = connection.execute(chosen, {"keys": sorted({row.recipient_key for row in rows})})
+        bounces = {(address, stream): number for address, stream, number in counted}
+    for row in rows:
+        yield Standing(
+            row.recipient, row.stream, State(row.state), row.because, row.at, row.reason, row.until,
+            Scope(row.scope) if row.scope else None, bounces.get((row.recipient_key, row.stream), 0),
+        )
