@@ -11,7 +11,7 @@ from bounce_watcher.parsing.address import find_addresses, is_role_of_reporter, 
 from bounce_watcher.parsing.charset import one_line, read_octal
 from bounce_watcher.parsing.headers import Headers
 from bounce_watcher.parsing.message import ParsedMessage
-from bounce_watcher.recognition.vocabulary import FINAL, PERMANENT, RETRY, TEMPORARY, folded, says
+from bounce_watcher.recognition.vocabulary import FINAL, PERMANENT, TEMPORARY, folded, says, states_retry
 
 MAX_TEXT = 64 * 1024
 """Characters of a notice that are read: what a person is told stands at its beginning."""
@@ -32,7 +32,11 @@ _REPLY = re.compile(
 )
 
 
-_DELAY_SUBJECT = re.compile(r"\bdelay|\bwarning: (?:message|could not send)|still being retried|\bverzogert")
+_DELAY_SUBJECT = re.compile(
+    r"\bdelay|\bwarning: (?:message|could not send|your (?:mail|message))|still being retried"
+    r"|\bverzoger|\bretard|\bdifferee?\b|\bretrasad|\batrasad|\bin ritardo|\bvertraagd|\bforsen|\bforsinke|\bviivasty"
+    r"|\bopozni|\bzpozd|\boneskor|\bkeslelt|\bintarzi|задерж|отложен|затрим|\bgecik|遅延|延迟|延遲|지연"
+)
 
 _CONDITION = re.compile(r"\b(?:if|wenn|falls|si|se|als|jesli|если) [^.]{1,80}")
 """What will come when all tries have failed."""
@@ -69,19 +73,19 @@ def finding(
 def action_told(message: ParsedMessage, notice: str) -> Action:
     """Delayed where subject or notice say that it will be tried again, and the notice does not say that it is over."""
     subject, text = folded((message.headers.get("subject") or "")[:400]), folded(notice)
-    if says(text, FINAL) and not says(subject, RETRY):
+    if says(text, FINAL) and not states_retry(subject):
         return Action.FAILED
     if _DELAY_SUBJECT.search(subject):
         return Action.DELAYED
     is_final = says(_CONDITION.sub("", text), PERMANENT)
-    return Action.DELAYED if says(text, RETRY) and not is_final else Action.FAILED
+    return Action.DELAYED if states_retry(text) and not is_final else Action.FAILED
 
 
 def action_said(text: str) -> Action | None:
     """What the folded `text` alone tells of one address among others."""
     if says(text, FINAL) or says(text, PERMANENT):
         return Action.FAILED
-    return Action.DELAYED if says(text, RETRY) or says(text, TEMPORARY) else None
+    return Action.DELAYED if states_retry(text) or says(text, TEMPORARY) else None
 
 
 def words_beside(text: str, address: str) -> str:

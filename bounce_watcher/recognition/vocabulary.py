@@ -105,39 +105,76 @@ FAILURE = (
 """Says that a mail was not, or not yet, delivered."""
 
 UNDELIVERED = (
-    (r"\b(?:nicht|unmoglich|gescheitert|fehlgeschlagen)\b", ("zugestellt", "zustell", "ausgeliefert", "ubermitt")),
-    (r"\bnicht\b", ("empfanger", "angenommen")),
+    (
+        r"\b(?:nicht|unmoglich|gescheitert|fehlgeschlagen)\b",
+        r"\b(?:noch nicht|verzoger\w*|verspat\w*)\b",
+        ("zugestellt", "zustell", "ausgeliefert", "ubermitt"),
+    ),
+    (r"\bnicht\b", r"\bnoch nicht\b", ("empfanger", "angenommen")),
     (
         r"\b(?:pas|impossible|impossibilite|echec|echoue)\b",
-        ("livre", "remis", "remettre", "distribu", "achemin", "transmis"),
+        r"\b(?:pas encore|retarde\w*|retard|differe\w*)\b",
+        ("livre", "livrais", "remis", "remettre", "distribu", "achemin", "transmis"),
     ),
     (
         r"\b(?:no|nao|non|imposible|impossivel|impossibile|fallo|falha|fallit[ao]|error|erro|errore)\b",
+        r"\b(?:(?:todavia|aun) no|ainda nao|non (?:e )?(?:stat\w )?ancora)\b"
+        r"|\b(?:retras\w*|demorad\w*|atras(?:o|ad\w*)|ritard\w*)\b",
         ("entreg", "consegn", "recapit", "lliur", "hacer llegar", "chegou"),
     ),
-    (r"\b(?:niet|mislukt)\b", ("bezorg", "afgelever")),
-    (r"\b(?:inte|ikke|ej|mislykk?ed\w*|mislyktes|misslyckades)\b", ("lever",)),
-    (r"\b(?:ei|epaonnist\w*)\b", ("toimit", "toimeta", "perille")),
-    (r"\b(?:nie|blad|bledu)\b", ("dostarcz", "dorecz")),
-    (r"\b(?:ne\w*|nie|chyba|selhal\w*|zlyhal\w*)\b", ("doruc",)),
-    (r"\b(?:nem|sikertelen\w*)\b", ("kezbesit",)),
-    (r"\b(?:nu|esuat|imposibil\w*)\b", ("livra",)),
-    (r"\b(?:nije|nisu|ni|neuspes\w*)\b", ("isporuc", "dostav", "uruce")),
-    (r"\b(?:не|невозможно|неможливо|ошибка|помилка)\b", ("доставлен", "доставит", "доставк", "доставен", "вручен")),
-    (r"\b(?:ne\w*|nav)\b", ("pristaty", "piegad")),
-    (r"\b(?:δεν|αποτυχια|απετυχε|αδυνα\w*)\b", ("παραδο", "παραδω")),
-    (r"(?:لم|تعذر|فشل|لا يمكن|يتعذر)\b", ("تسليم", "توصيل")),
-    (r"(?:نشد|ناموفق|امکان)", ("تحویل", "ارسال")),
-    (r"\b(?:לא|נכשל\w*)\b", ("נמסר", "למסור", "מסיר")),
-    ("नहीं|विफल|असफल", ("वितरित", "डिलीवर", "वितरण")),
-    ("ませ|不能|失敗|不可", ("配信", "配送", "送達", "届け")),
-    ("无法|無法|未能|失败|失敗|不成功", ("投递", "投遞", "送达", "送達", "递送", "遞送", "传递", "傳遞")),
-    ("못|않|없|실패", ("전송", "배달", "전달", "배송")),
-    ("ไม่|ล้มเหลว", ("จัดส่ง", "ส่งอีเมล", "ส่งถึง", "ส่งข้อความ", "ส่งจดหมาย")),
-    (r"\b(?:khong|that bai)\b", ("chuyen thu", "gui thu", "gui toi", "gui den")),
-    (r"\b(?:tidak|gagal)\b", ("terkirim", "dikirim", "dihantar", "disampaikan")),
+    (r"\b(?:niet|mislukt)\b", r"\b(?:nog niet|vertraa?g\w*|uitgesteld)\b", ("bezorg", "aflever", "afgelever")),
+    (
+        r"\b(?:inte|ikke|ej|mislykk?ed\w*|mislyktes|misslyckades)\b",
+        r"\b(?:annu inte|endnu ikke|enna ikke|forsen\w*|forsinke\w*)\b",
+        ("lever",),
+    ),
+    (r"\b(?:ei|epaonnist\w*)\b", r"\b(?:viela|viivasty\w*|viivas\w*|veel)\b", ("toimit", "toimeta", "perille")),
+    (r"\b(?:nie|blad|bledu)\b", r"\b(?:jeszcze nie|nie zostala jeszcze|opozni\w*)\b", ("dostarcz", "dorecz")),
+    (
+        r"\b(?:ne\w*|nie|chyba|selhal\w*|zlyhal\w*)\b",
+        r"\b(?:dosud ne\w*|zatim ne\w*|zatial ne\w*|zpozd\w*|opozd\w*|oneskor\w*)\b",
+        ("doruc",),
+    ),
+    (r"\b(?:nem|sikertelen\w*)\b", r"\b(?:meg nem|kesleltet\w*|kesik|keses\w*|kesedel\w*)\b", ("kezbesit",)),
+    (r"\b(?:nu|esuat|imposibil\w*)\b", r"\b(?:inca|intarzi\w*|amanat\w*)\b", ("livra",)),
+    (
+        r"\b(?:nije|nisu|ni|neuspes\w*)\b",
+        r"\b(?:jos nije|jos uvijek|se ni|kasni|kasnj\w*|odgod\w*|zakasn\w*|zamuj\w*)\b",
+        ("isporuc", "dostav", "uruce"),
+    ),
+    (
+        r"\b(?:не|невозможно|неможливо|ошибка|помилка)\b",
+        r"\b(?:(?:еще|ще|пока|все еще|все още) не|задерж\w*|отложен\w*|затрим\w*|забав\w*)\b",
+        ("доставлен", "доставит", "доставк", "доставен", "вручен"),
+    ),
+    (r"\b(?:ne\w*|nav)\b", r"\b(?:dar ne\w*|vel nav|veluo\w*|velav\w*|aizkav\w*)\b", ("pristaty", "piegad")),
+    (r"\b(?:δεν|αποτυχια|απετυχε|αδυνα\w*)\b", r"\b(?:ακομη|ακομα|καθυστερ\w*)\b", ("παραδο", "παραδω")),
+    (
+        "(?:emedi|amadi|emiyor|ememekte)",
+        r"\b(?:henuz|gecik\w*|ertelen\w*)\b",
+        ("teslim", "iletil", "gonderil"),
+    ),
+    (r"(?:لم|تعذر|فشل|لا يمكن|يتعذر)\b", "(?:بعد|تأخر|تأخير|مؤجل)", ("تسليم", "توصيل")),
+    (r"(?:نشد|ناموفق|امکان)", "(?:هنوز|تاخیر|تأخیر)", ("تحویل", "ارسال")),
+    (r"\b(?:לא|נכשל\w*)\b", r"(?:עדיין|טרם|עיכוב|מתעכב)", ("נמסר", "למסור", "מסיר")),
+    ("नहीं|विफल|असफल", "अभी तक|विलंब|देरी", ("वितरित", "डिलीवर", "वितरण")),
+    ("ませ|不能|失敗|不可", "遅延|遅れ", ("配信", "配送", "送達", "届け")),
+    (
+        "无法|無法|未能|失败|失敗|不成功",
+        "尚未|还未|還未|暂未|暫未|延迟|延遲|延误|延誤",
+        ("投递", "投遞", "送达", "送達", "递送", "遞送", "传递", "傳遞"),
+    ),
+    ("못|않|없|실패", "아직|지연", ("전송", "배달", "전달", "배송")),
+    ("ไม่|ล้มเหลว", "ยังไม่|ล่าช้า", ("จัดส่ง", "ส่งอีเมล", "ส่งถึง", "ส่งข้อความ", "ส่งจดหมาย")),
+    (r"\b(?:khong|that bai)\b", r"\b(?:chua|tri hoan)\b", ("chuyen thu", "gui thu", "gui toi", "gui den")),
+    (
+        r"\b(?:tidak|gagal)\b",
+        r"\b(?:belum|tertunda|ditunda)\b",
+        ("terkirim", "dikirim", "pengiriman", "dihantar", "disampaikan"),
+    ),
 )
-"""Words of a "not", and of delivery: in one sentence, whichever comes first, they say that a mail was not delivered."""
+"""Words of a "not", of a "not yet", and of delivery: either of them in one sentence with delivery, in whatever order,
+says that a mail was not delivered, or that it will be tried again."""
 
 LISTING = (
     "delivery to the following", "delivery to these", "following recipient", "following address",
@@ -172,7 +209,11 @@ UNKNOWN = (
 FINAL = (
     "given up", "giving up", "gave up", "no further attempt", "will be deleted from queue", "too long in the queue",
     "in the queue too long", "not be retried", "no longer try", "not continue trying", "no longer be tried",
-    "stopped trying", "keine weiteren",
+    "stopped trying", "keine weiteren", "aufgegeben", "abandonn", "plus de nouvelle tentative", "no se haran mas",
+    "no se realizaran mas", "nao havera nova", "nao serao feitas", "nessun ulteriore", "nessun altro tentativo",
+    "geen verdere pogingen", "inga fler forsok", "ikke flere forsog", "ei yriteta uudelleen", "kolejnych prob nie",
+    "nie beda podejmowane", "больше не будут", "больше не будет", "прекращены", "再送は行", "配信を中止", "配信を断念",
+    "不再尝试", "不再重试", "放弃投递", "더 이상",
 )  # fmt: skip
 """Says that nothing will be tried again."""
 
@@ -197,8 +238,15 @@ RETRY = (
     "продолжит попытки", "попытки доставки", "weiterhin", "jeszcze dostarcz", "ponawia", "nog niet bezorgd",
     "nog niet afgeleverd", "todavia no se ha", "ainda nao foi entregue", "non e ancora stat", "annu inte lever",
     "endnu ikke lever", "dosud nebyl", "еще не доставлен", "пока не доставлен",
-    "系统会继续",
-    "다시 시도",
+    "系统会继续", "系统将继续", "将继续尝试", "再送信を試みます",
+    "다시 시도", "재시도",
+    "keep on trying", "will try again", "will be tried again", "another attempt", "further attempts will",
+    "still queued", "no need to resend", "need not resend", "need not send it again", "seguiremos intentando",
+    "nuevos intentos", "nuovi tentativi", "verra ritentat", "continuara tentando", "blijven het proberen",
+    "opnieuw geprobeerd", "ytterligare forsok", "fortsatter forsoka", "fortsatter att forsoka", "yderligere forsog",
+    "nye forsog", "nye forsok", "yritamme uudelleen", "yritetaan uudelleen", "ponowne proby", "ponowimy",
+    "dalsi pokus", "tovabb probalkoz", "ujra megprobal", "va reincerca", "noi incercari",
+    "denemeleri surecek", "yeniden denenecek", "tekrar denenecek",
 )  # fmt: skip
 """Says that it will be tried again."""
 
@@ -313,15 +361,20 @@ def says(text: str, phrases: tuple[str, ...]) -> bool:
 
 def states_failure(text: str) -> bool:
     """Whether the folded `text` says that something was not delivered, or not yet."""
-    return says(text, FAILURE) or (says(text, LISTING) and not says(text, SUCCESS)) or _denies_delivery(text)
+    return says(text, FAILURE) or (says(text, LISTING) and not says(text, SUCCESS)) or _of_delivery(text, _DENIALS)
 
 
-def _denies_delivery(text: str) -> bool:
-    """Whether a word of delivery and one that denies it stand in one sentence."""
+def states_retry(text: str) -> bool:
+    """Whether the folded `text` says that something was not delivered yet, and will be tried again."""
+    return says(text, RETRY) or _of_delivery(text, _DELAYS)
+
+
+def _of_delivery(text: str, said: tuple[re.Pattern[str], ...]) -> bool:
+    """Whether a word of delivery and what is `said` of it in its language stand in one sentence."""
     for stem, start, end in islice(_finder(_STEMS).find_matches_as_indexes(text), MAX_STEMS):
         before = _SENTENCE_END.split(text[max(0, start - SENTENCE) : start])[-1]
         behind = _SENTENCE_END.split(text[end : end + SENTENCE], maxsplit=1)[0]
-        if _DENIALS[stem].search(before + text[start:end] + behind):
+        if said[stem].search(before + text[start:end] + behind):
             return True
     return False
 
@@ -336,8 +389,9 @@ def offers_help(text: str) -> bool:
     return says(text.replace("contacted", ""), _HELP)
 
 
-_STEMS = tuple(stem for _, stems in UNDELIVERED for stem in stems)
-_DENIALS = tuple(re.compile(folded(denial)) for denial, stems in UNDELIVERED for _ in stems)
+_STEMS = tuple(stem for *_, stems in UNDELIVERED for stem in stems)
+_DENIALS = tuple(re.compile(folded(f"{no}|{not_yet}")) for no, not_yet, stems in UNDELIVERED for _ in stems)
+_DELAYS = tuple(re.compile(folded(not_yet)) for _, not_yet, stems in UNDELIVERED for _ in stems)
 _SENTENCE_END = re.compile(r"[.!?](?= |$)|[。！？।]")
 
 RECIPIENT_LABELS = frozenset(map(folded, _RECIPIENT))

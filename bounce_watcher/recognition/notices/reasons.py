@@ -24,12 +24,11 @@ from bounce_watcher.recognition.vocabulary import (
     REASON_ENDS,
     REASON_LABELS,
     REASON_STARTS,
-    RETRY,
     SENDER_LABELS,
     folded,
     offers_help,
-    says,
     states_failure,
+    states_retry,
 )
 
 REASON_LINES = 12
@@ -221,7 +220,7 @@ class Reasons:
         below = self.lines[first : min(last, first + REASON_LINES)]
         lines = tuple(takewhile(lambda line: not _RULE.fullmatch(line.strip()), below))
         text = one_line(" ".join(lines))
-        is_else = "@" in text or says(folded(text), RETRY) or offers_help(folded(text))
+        is_else = "@" in text or states_retry(folded(text)) or offers_help(folded(text))
         return "" if is_else or any(map(self._is_border, lines)) else text
 
     def _above(self, place: Place) -> str:
