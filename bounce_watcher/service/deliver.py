@@ -135,10 +135,10 @@ class Deliverer:
         with self._troubles.guard("ledger", by_kind=True):
             items = self._ledger.lease(self.target, utcnow(), self._lease, self._channel.room, self._keeps)
         batches = self._channel.batches(items)
-        first = len(batches) if self._circuit.is_closed else 1
-        tries = [_Try(batch, ()) for batch in batches[first:]]
+        most = len(batches) if self._circuit.is_closed else 1
+        tries = [_Try(batch, ()) for batch in batches[most:]]
         send = partial(self._send, turn)
-        with closing(_through(self._threads, send, batches[:first], UNWRITTEN * self._channel.slots)) as groups:
+        with closing(_through(self._threads, send, batches[:most], UNWRITTEN * self._channel.slots)) as groups:
             for group in groups:
                 self._write(group)
                 tries += group

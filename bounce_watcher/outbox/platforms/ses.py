@@ -59,7 +59,7 @@ class Ses(HttpPlatform):
     session_token: SecretStr | None = None
 
     kind: ClassVar[str] = "ses"
-    limits: ClassVar[Limits] = Limits(rate=1, concurrency=2, calls=2)
+    limits: ClassVar[Limits] = Limits(rate=1, concurrency=8, calls=2)
     lists: ClassVar[bool] = True
 
     def __post_init__(self) -> None:

@@ -1,6 +1,7 @@
 """Amazon SES: signatures, reasons, the sandbox, and an account that stops no mail to who is listed."""
 
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -50,6 +51,18 @@ def checked(desk: Desk) -> Attempt:
 
 def wire(request: Request) -> dict[str, str]:
     return request.wire_headers()
+
+
+# ── how much at once ────────────────────────────────────────────────────────────────────────────────────────────────
+
+@pytest.mark.parametrize(("rate", "slots"), [(None, 2), (50.0, 8)])
+def test_who_is_allowed_more_calls_a_second_makes_more_at_once_for_each_takes_its_time(
+    rate: float | None, slots: int
+) -> None:
+    keys = {"access_key_id": ACCESS_KEY, "secret_access_key": SecretStr("k"), "session_token": SecretStr("t")}
+    channel = PlatformChannel(SesPlatform(name="ses", region=REGION, rate=rate, **keys))  # type: ignore[arg-type]
+    with closing(channel):
+        assert channel.slots == slots
 
 
 # ── the signature ───────────────────────────────────────────────────────────────────────────────────────────────────

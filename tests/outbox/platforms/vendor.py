@@ -6,6 +6,7 @@ our own code: what a real platform would refuse, it refuses.
 
 import json
 import re
+import sys
 import threading
 import time
 from abc import ABC, abstractmethod
@@ -154,6 +155,15 @@ class Vendor(ABC):
             return self._always or self.handle(call)
 
 
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A client that is killed is no error of the vendor's."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
+
+
 @contextmanager
 def serving(vendor: Vendor) -> Iterator[Vendor]:
     """The vendor on a free port of loopback; `vendor.url` says where."""
@@ -183,8 +193,7 @@ def serving(vendor: Vendor) -> Iterator[Vendor]:
         def log_message(self, format: str, *args: object) -> None: ...
 
     closing = threading.Event()
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
+    server = _Server(("127.0.0.1", 0), Handler)
     threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
     vendor.url = f"http://127.0.0.1:{server.server_address[1]}"
     try:
