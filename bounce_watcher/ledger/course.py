@@ -13,6 +13,7 @@ from operator import attrgetter
 from bounce_watcher.ledger import apply
 from bounce_watcher.ledger.delivered import with_delivery
 from bounce_watcher.model.ledger import (
+    IN_OUTAGE,
     UNDONE,
     BounceEvent,
     By,
@@ -51,15 +52,25 @@ class Course:
     def take(self, event: BounceEvent, decide: Decide) -> Decision:
         """Decides on one event as `record_page` does, on the history as it stands here."""
         self.until(event.at)
-        if event.counted is not None and event.counted.startswith(UNDONE):
-            decision = Decision(Step.NOTE, because=event.counted, counted=event.counted)
-        else:
-            decision = decide(event, history_at(self.record, self.counted, event.at))
+        decision = self._decided(event, decide)
         if decision.counted is None:
             insort(self.counted, CountedBounce(event.id, event.at, event.reason, event.sent_message_id), key=_at)
             del self.counted[:-LONGEST_HISTORY]
         if self.tallies or decision.step is not Step.NOTE or decision.counted is None or decision.repeats:
             self.record = apply.apply_event(self.record, event, decision).record
+        return decision
+
+    def _decided(self, event: BounceEvent, decide: Decide) -> Decision:
+        """What a person or the guard has struck out stays so; the policy may know another reason why it doesn't count.
+
+        That an outage is over is known by then: what was reported in it was never to count.
+        """
+        struck = event.counted
+        if struck is not None and struck.startswith(UNDONE):
+            return Decision(Step.NOTE, because=struck, counted=struck)
+        decision = decide(event, history_at(self.record, self.counted, event.at))
+        if decision.counted is None and struck is not None and struck.startswith(IN_OUTAGE):
+            return Decision(Step.NOTE, because=struck, counted=struck)
         return decision
 
     def repeat(self, step: StateChange) -> None:

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import cast
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, bindparam, or_, select, update
 
 from bounce_watcher.ledger import alerts, apply, waiting
 from bounce_watcher.ledger.alerts import Followed, Topic
@@ -24,6 +24,7 @@ from bounce_watcher.ledger.tables import ALERT, EVENT, HELD, EventRow, event_fro
 from bounce_watcher.ledger.types import in_utc
 from bounce_watcher.ledger.waiting import Group, Waiting
 from bounce_watcher.model.ledger import (
+    IN_OUTAGE,
     Alert,
     AlertKind,
     BounceEvent,
@@ -49,6 +50,14 @@ _Slots = defaultdict[str, Counter[int]]
 _HARD_TIMES = select(EVENT.c.recipient_key, EVENT.c.at).where(
     EVENT.c.recipient_key.in_(KEYS), EVENT.c.bounce_type == BounceType.HARD.value, EVENT.c.doubt.is_(None)
 )
+_AT = EVENT.c.at.type
+_STRIKE = update(EVENT).where(
+    EVENT.c.recipient_key == bindparam("of_address"), EVENT.c.stream == bindparam("of_stream"),
+    EVENT.c.at.between(bindparam("since", type_=_AT), bindparam("ends_at", type_=_AT)),
+    or_(EVENT.c.bounce_type == BounceType.HARD.value, EVENT.c.bounce_type == BounceType.SOFT.value),
+    EVENT.c.counted.is_(None),
+).values(counted=bindparam("words"))
+"""What was reported in an outage shows that it counts no more."""
 _ADD_HELD = Insertion(HELD, columns_of(HELD), Conflict.IGNORE)
 
 
@@ -375,6 +384,7 @@ class Results:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._settled: list[Key] = []
+        self._struck: list[tuple[Key, Holder]] = []
         self.held: Counter[str] = Counter()
         self._released: Counter[str] = Counter()
         self._confirmed: Counter[str] = Counter()
@@ -393,9 +403,16 @@ class Results:
         if against is not None:
             what = against.reason or "complaint"
             return apply.confirm(record, end, f"confirmed: also {what} on {day(against.at)}; {record.because}")
+        self._struck.extend((key, each) for each in holding)
         return apply.release(record, end, _over(holding[0]))
 
     def close(self) -> None:
+        if self._struck:
+            self._connection.execute(_STRIKE, [
+                {"of_address": key.address, "of_stream": key.stream, "since": each.since, "ends_at": each.ends_at,
+                 "words": _in_outage(each)}
+                for key, each in sorted(self._struck, key=lambda struck: (struck[0], struck[1].since))
+            ])
         for part in by_stream(sorted(self._settled)):
             self._connection.execute(
                 HELD.delete().where(HELD.c.stream == part["stream"], HELD.c.recipient_key.in_(part["keys"]))
@@ -435,5 +452,5 @@ def _over(holder: Holder) -> str:
     return f"the outage is over: what was reported in it counts no more ({holder.because})"
 
 
-def _in_outage(alert: Alert) -> str:
-    return f"reported in an outage: {alert.because}"
+def _in_outage(alert: Alert | Holder) -> str:
+    return f"{IN_OUTAGE}{alert.because}"

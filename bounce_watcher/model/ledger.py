@@ -194,6 +194,10 @@ UNDONE = "undone: "
 """How the `counted` of an event begins that a person has struck out: it never counts again, nor is it decided on."""
 
 
+IN_OUTAGE = "reported in an outage: "
+"""How the `counted` of an event begins that the outage guard has struck out: it counts no more."""
+
+
 class By(StrEnum):
     """What changed the state of a recipient."""
 
@@ -356,6 +360,8 @@ class AlertKind(StrEnum):
     BLOCKS = "blocks"      # one provider refuses our mail for a reason of ours
     FORGED = "forged"      # reports that are in doubt: forged or mixed up
     ENDPOINT = "endpoint"  # a webhook's receiver said that it wants no more
+    MAILBOX = "mailbox"    # a mailbox can't be read
+    TARGET = "target"      # a webhook, platform or notifier takes nothing, or something was given up
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,8 @@ from functools import partial
 
 import pytest
 
-from bounce_watcher.ledger.filters import SuppressionFilter
+from bounce_watcher.ledger.filters import EventFilter, SuppressionFilter
+from bounce_watcher.ledger.revise import Revision
 from bounce_watcher.ledger.store import Ledger
 from bounce_watcher.model.finding import Evidence
 from bounce_watcher.model.ledger import (
@@ -21,7 +22,7 @@ from bounce_watcher.model.ledger import (
     SuppressionSource,
 )
 from bounce_watcher.model.sending import SentCount
-from bounce_watcher.model.verdict import Reason
+from bounce_watcher.model.verdict import BounceType, Reason
 from bounce_watcher.policy.decide import decide
 from bounce_watcher.policy.limits import GuardSettings
 from bounce_watcher.policy.settings import PolicySettings
@@ -121,6 +122,44 @@ def test_the_cut_into_pages_changes_no_end(desk: Desk, size: int) -> None:
     desk.take([gone(f"late{n}", OUTAGE + 2 * DAY) for n in range(2)], size)
     desk.settle()
     assert (desk.count(State.SUPPRESSED), desk.count(State.PENDING)) == (22, 0)
+
+
+def counted(desk: Desk, address: str) -> list[str | None]:
+    return [event.counted for event in desk.ledger.events(EventFilter(recipient=address))]
+
+
+@pytest.mark.parametrize("size", [1, 500])
+def test_what_was_reported_in_it_shows_that_it_counts_no_more(desk: Desk, size: int) -> None:
+    full = replace(gone("good3", OUTAGE + 2 * HOUR), id="full", reason=Reason.MAILBOX_FULL, bounce_type=BounceType.SOFT)
+    desk.take([*usual(), *flood(50), full], size)
+    assert counted(desk, "good3@gmail.com") == [None, None]
+    assert counted(desk, "good4@gmail.com") == [None]
+    desk.take([gone("good3", OUTAGE + 3 * DAY)], size)  # settles the one, and the clock the others
+    desk.settle()
+    (alert,) = desk.ledger.alerts()
+    words = f"reported in an outage: {alert.because}"
+    assert counted(desk, "good3@gmail.com") == [words, words, None]
+    assert counted(desk, "good4@gmail.com") == [words]
+    assert counted(desk, "dead1n0@gmail.com") == [None]
+
+
+def test_that_stays_so_when_the_history_is_gone_through_again(desk: Desk) -> None:
+    """By reclassify: a word about one event of a recipient makes no bounce of an outage count."""
+    desk.take([*usual(), *flood(50)])
+    desk.settle()
+    desk.take([gone("slow", OUTAGE + HOUR)])  # comes when it is over
+    fulls = [replace(gone(name, OUTAGE + 9 * DAY), id=f"full{name}", reason=Reason.SPAM, bounce_type=BounceType.BLOCK)
+             for name in ("good3", "slow")]
+    desk.take(fulls)
+    before = [counted(desk, f"{name}@gmail.com")[0] for name in ("good3", "slow")]
+    assert all((words or "").startswith("reported in an outage: ") for words in before)
+    desk.ledger.revise(
+        [Revision(event, replace(event, reason=Reason.MAILBOX_FULL, bounce_type=BounceType.SOFT)) for event in fulls],
+        partial(decide, settings=desk.policy), desk.platform, FAR,
+    )
+    assert [counted(desk, f"{name}@gmail.com") for name in ("good3", "slow")] == [[words, None] for words in before]
+    assert desk.state("good3@gmail.com") is State.WATCHING
+    assert desk.state("slow@gmail.com") is State.WATCHING
 
 
 def test_two_days_of_outage_hit_the_same_twice_and_suppress_nobody(desk: Desk) -> None:
