@@ -10,6 +10,7 @@ from bounce_watcher.recognition import (
     automatic,
     challenges,
     flufl,
+    list_refusals,
     owner_notices,
     receipts,
     ses,
@@ -29,6 +30,7 @@ REPORTS: tuple[Recognizer, ...] = (
     xarf.recognise,
     ses.recognise,
     receipts.recognise,
+    list_refusals.recognise,
 )
 """What tells its own form, so that every message may be asked."""
 

@@ -10,7 +10,7 @@ from bounce_watcher.parsing.address import find_addresses
 from bounce_watcher.parsing.feedback_report import FEEDBACK_TYPES, is_redacted, parse_feedback_report
 from bounce_watcher.parsing.headers import Headers
 from bounce_watcher.parsing.message import ParsedMessage, Part
-from bounce_watcher.parsing.returned import ORIGINAL_TYPES, original_headers, original_part, sent_message
+from bounce_watcher.parsing.returned import ORIGINAL_TYPES, original_headers, original_part, sent_message, split_text
 from bounce_watcher.recognition.merging import each_once
 from bounce_watcher.recognition.recognizer import Recognition
 from bounce_watcher.recognition.signs import is_from_list, is_reply_or_forward
@@ -73,7 +73,7 @@ def _without_report(message: ParsedMessage) -> Recognition | None:
     """A complaint that consists of the original, and of words at most."""
     part = original_part(message)
     if part is None:
-        return None
+        return _above_a_copy(message)
     if _is_jmrp(message, part):
         told = message.headers.get(_JMRP_RECIPIENT) or ""
         addresses = find_addresses(told, 1) or addressees(part.inner_headers)
@@ -83,6 +83,16 @@ def _without_report(message: ParsedMessage) -> Recognition | None:
     else:
         return None
     return Recognition(Kind.COMPLAINT, found, sent_message(part.inner_headers), ABUSE)
+
+
+def _above_a_copy(message: ParsedMessage) -> Recognition | None:
+    """A complaint whose first words say so, and the original copied into the text below them."""
+    original = original_headers(message)
+    words = _words_of_complaint(message) if original is not None else ""
+    if not words or not split_text(message.text[:MAX_BEGINNING])[0].lower().lstrip().startswith(words):
+        return None
+    found = findings(ABUSE_DESK, message.parts[0], addressees(original), words)
+    return Recognition(Kind.COMPLAINT, found, sent_message(original), ABUSE)
 
 
 def _is_jmrp(message: ParsedMessage, original: Part) -> bool:
