@@ -12,6 +12,8 @@ from bounce_watcher.model.verdict import Reason
 
 LONGEST = 600
 """Characters of a mail's words that a page shows."""
+LONGEST_NAME = 120
+"""Characters of a name (of a stream, a provider, a campaign) that a page shows."""
 _MOST_MARKS = 4
 """Combining marks upon one letter."""
 
@@ -67,8 +69,51 @@ REASONS: Mapping[str, str] = {
     Reason.MESSAGE_EXPIRED: "Gave up after retries",
     Reason.NETWORK_ERROR: "No answer from the server",
     Reason.RECIPIENT_FILTERED: "Recipient's own filter",
+    Reason.SYSTEM_ERROR: "Server trouble there",
+    Reason.SYSTEM_FULL: "Server full",
+    Reason.RATE_LIMITED: "Sending too fast",
+    Reason.SPAM: "Content judged as spam",
+    Reason.BLOCKLISTED: "Blocked: on a blocklist",
+    Reason.BAD_REPUTATION: "Blocked: reputation",
+    Reason.AUTH_FAILURE: "Sign-in checks failed (SPF, DKIM, DMARC)",
+    Reason.MISSING_PTR: "No reverse DNS of the sender",
+    Reason.POLICY: "Refused by a policy",
+    Reason.NOT_RFC_COMPLIANT: "Message breaks a standard",
+    Reason.CONTENT_REJECTED: "Content refused",
+    Reason.MESSAGE_TOO_LARGE: "Too large",
+    Reason.RELAY_DENIED: "Relaying refused",
+    Reason.TLS_FAILURE: "Encryption failed",
+    Reason.SECURITY: "Refused by a security feature",
+    Reason.ALREADY_SUPPRESSED: "On the relay's own list",
+    Reason.UNKNOWN: "Not recognised",
 }
 """What the name of a reason alone does not say well enough."""
+
+PROVIDERS: Mapping[str, tuple[str, str]] = {
+    "google.com": ("Google", "gmail.com, Workspace"),
+    "outlook.com": ("Microsoft", "outlook.com, hotmail.com, Microsoft 365"),
+    "yahoo.com": ("Yahoo", "yahoo.com, aol.com"),
+    "icloud.com": ("Apple", "icloud.com, me.com, mac.com"),
+    "gmx.net": ("GMX / WEB.DE", "gmx.net, web.de, mail.com"),
+    "ionos.com": ("IONOS", "hosted domains"),
+    "qq.com": ("Tencent QQ", "qq.com, foxmail.com"),
+    "163.com": ("NetEase", "163.com, 126.com"),
+    "mail.ru": ("Mail.ru", "mail.ru, inbox.ru, list.ru, bk.ru"),
+    "yandex.ru": ("Yandex", "yandex.ru, yandex.com"),
+    "proofpoint.com": ("Proofpoint", "filtered domains"),
+    "mimecast.com": ("Mimecast", "filtered domains"),
+    "messagelabs.com": ("Broadcom Email Security", "filtered domains"),
+    "barracuda.com": ("Barracuda", "filtered domains"),
+    "orange.fr": ("Orange", "orange.fr, wanadoo.fr"),
+    "t-online.de": ("Telekom", "t-online.de"),
+}
+"""Receiving providers that are known by another name than their domain, and whose mail they take."""
+
+
+def provider(value: str) -> str:
+    """`outlook.com` as "Microsoft"."""
+    known = PROVIDERS.get(value)
+    return known[0] if known else harmless(value, LONGEST_NAME) or "No provider told"
 
 
 def reason(value: str | None) -> str:
@@ -105,6 +150,11 @@ def _without_piles(text: str) -> str:
         if marks <= _MOST_MARKS:
             kept.append(character)
     return "".join(kept)
+
+
+def name(text: str) -> str:
+    """Of a stream, a campaign or a mailbox."""
+    return harmless(text, LONGEST_NAME)
 
 
 def size(characters: int) -> str:

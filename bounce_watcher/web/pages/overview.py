@@ -1,0 +1,296 @@
+"""Is it working, and what is bouncing and why: in one look."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from starlette.responses import Response
+
+from bounce_watcher.config import Settings
+from bounce_watcher.ledger.figures import Figures, Of, Part, Sent, Span
+from bounce_watcher.ledger.filters import OutboxFilter
+from bounce_watcher.ledger.stock import Stock
+from bounce_watcher.model.ledger import Alert, AlertKind, EventType, OutboxState, State, StateChange
+from bounce_watcher.service.state import ServiceState
+from bounce_watcher.web import bounces, links, ranges, rates, shown, standing
+from bounce_watcher.web.bounces import Bounces
+from bounce_watcher.web.ranges import NAMES, Range
+from bounce_watcher.web.shown import counted, number
+from bounce_watcher.web.visit import Visit, get
+
+REASONS, PROVIDERS, DECISIONS, NOTICES = 7, 5, 5, 3
+"""Rows of each part at most."""
+
+PARAMETERS = frozenset({"range", "from", "to"})
+
+
+def overview(visit: Visit) -> Response:
+    ledger, state, now = visit.house.ledger, visit.house.state(), visit.now
+    over = ranges.read(visit.query, now)
+    of = Of(stream=visit.query.get("stream") or None)
+    seen = Bounces(ledger.figures, over, of)
+    stock, alerts = ledger.stock(), list(ledger.alerts(under_way=True))
+    last = ledger.figures.last_at()
+    notices = standing.notices(state, alerts, stock.queues, now)
+    common = {
+        **frame(visit, over, {"stream"}), "stream": of.stream,
+        "notices": notices[:NOTICES], "more_notices": notices[NOTICES:],
+        "well": standing.all_is_well(state, stock.queues, last, now),
+        "mailboxes": standing.mailboxes(state.mailboxes, now),
+    }
+    if last is None:
+        return visit.page("first_run.html", "Overview", **common, steps=first_steps(visit, state))
+    names, how_many = ledger.figures.top(over.span, over.unit.slot, of, Part.PROVIDER, PROVIDERS)
+    return visit.page(
+        "overview.html", "Overview", **common,
+        tiles=tiles(seen, ledger.figures, stock, alerts, now),
+        chart=bounces.chart(seen, bounces.summary(seen, ledger.figures)),
+        reasons=bounces.reason_rows(seen, REASONS), reason_count=len(seen.by_why), trend_words=seen.trend_words,
+        providers=bounces.provider_rows(ledger.figures, over, of, names, alerts), provider_count=how_many,
+        rates=rate_rows(seen, ledger.figures, over), rates_of=rates,
+        decisions=decisions(ledger.figures.latest_changes(DECISIONS, of.stream), visit),
+        last=last, providers_link=links.with_query("/providers", **over.query),
+    )
+
+
+def frame(visit: Visit, over: Range, others: set[str] | frozenset[str] = frozenset()) -> dict[str, Any]:
+    """What every page with a range shows: the buttons, and what of its address nobody knows."""
+    return {
+        "over": over,
+        "buttons": [(text, visit.link(**{"range": name, "from": None, "to": None}), name == over.name)
+                    for name, text in NAMES.items()],
+        "unknown": sorted({name[:60] for name in visit.query if name not in PARAMETERS and name not in others}),
+    }
+
+
+# ── tiles ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+@dataclass(frozen=True, slots=True)
+class Tile:
+    """`definition` says what exactly is counted."""
+
+    title: str
+    number: str
+    text: str
+    link: str
+    definition: str
+
+
+def tiles(seen: Bounces, figures: Figures, stock: Stock, alerts: Sequence[Alert], now: datetime) -> list[Tile]:
+    return [
+        _bounces(seen, figures), _suppressed(seen, figures), _held(figures, alerts), _not_recognised(seen),
+        _waiting(stock, now),
+    ]
+
+
+def _bounces(seen: Bounces, figures: Figures) -> Tile:
+    over, total = seen.range, seen.total
+    sent, before = _sent(figures, over.span), _sent(figures, over.before)
+    in_all = rates.sent_in_all(sent, streams_of(seen, figures)) if seen.of.stream is None else _of_one(seen, sent)
+    link = links.events(over.span, seen.of)
+    what = ("All reports of failed mail and complaints that arrived in this time, one for each message and recipient; "
+            "copies are counted once. Delays, automatic answers and receipts are no bounces.")
+    if in_all is None:
+        return Tile("Bounces", number(total), f"{_compared(seen)} {_no_rate(sent)}", link, what)
+    before_all = rates.sent_in_all(before, frozenset()) if seen.of.stream is None else _of_one(seen, before)
+    was = ""
+    if before_all and seen.total_before is not None:
+        was = f"; {shown.share(seen.total_before, before_all)} in {over.before_words}"
+    text = f"{number(total)} of {number(in_all)} sent{was}"
+    return Tile("Bounce rate", shown.share(total, in_all), text, link, f"{what} Divided by what was sent in this time.")
+
+
+def _of_one(seen: Bounces, sent: Mapping[str, Sent]) -> int | None:
+    mine = sent.get(seen.of.stream or "")
+    return mine.number or None if mine and mine.covers else None
+
+
+def _no_rate(sent: Mapping[str, Sent]) -> str:
+    if not sent:
+        return "No rate: sent counts are not imported."
+    return "No rate over all: sent counts do not cover every stream and day."
+
+
+def _compared(seen: Bounces) -> str:
+    before, words = seen.total_before, seen.range.before_words
+    if before is None:
+        first = seen.first_day
+        return f"Counted since {first.day} {first:%B %Y}." if first else ""
+    told = shown.change(seen.total, before)
+    if told in {"–", "new"}:
+        return f"{number(before)} in {words}."
+    return f"{told} on {words} ({number(before)})."
+
+
+def _suppressed(seen: Bounces, figures: Figures) -> Tile:
+    over = seen.range
+    found = figures.suppressed(over.span, seen.of.stream)
+    parts = ["address" if found.addresses == 1 else "addresses"]
+    if found.complaints:
+        parts.append(f", {number(found.complaints)} of them after a complaint")
+    if seen.knows(over.before):
+        before = figures.suppressed(over.before, seen.of.stream)
+        parts.append(f"; {number(before.addresses)} in {over.before_words}")
+    link = f"/recipients?state={State.SUPPRESSED}&since={shown.iso(over.span.since)}"
+    if seen.of.stream is not None:
+        link = links.with_query(link, stream=seen.of.stream)
+    return Tile("Newly suppressed", number(found.addresses), "".join(parts), link,
+                "Addresses that were suppressed in this time, by a report, by hand or by the platform, also if they "
+                "were released since.")
+
+
+def _held(figures: Figures, alerts: Sequence[Alert]) -> Tile:
+    held = figures.held()
+    incidents = sum(alert.kind is AlertKind.OUTAGE for alert in alerts)
+    told = f"{'address' if held == 1 else 'addresses'}, {counted(incidents, 'incident')}"
+    return Tile("Held", number(held), told, "/incidents?state=open",
+                "Addresses whose suppression the outage guard holds back now, whatever the time chosen.")
+
+
+def _not_recognised(seen: Bounces) -> Tile:
+    many = seen.by_type[EventType.UNDETERMINED]
+    told = f"{shown.share(many, seen.total)} of bounces" if many else "every bounce was understood"
+    return Tile("Not recognised", number(many), told, "/review",
+                "Bounces in this time whose words tell nothing that a rule knows. They change nothing for an address.")
+
+
+def _waiting(stock: Stock, now: datetime) -> Tile:
+    many, told = standing.waiting(stock.queues, now)
+    return Tile("Deliveries waiting", number(many), told, "/outbox",
+                "Webhooks and calls of platforms that are not accepted yet, now, whatever the time chosen.")
+
+
+# ── rates ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+@dataclass(frozen=True, slots=True)
+class RateRow:
+    """One stream: bounces, hard ones and complaints of what was sent, and how the latter two stand to the limits."""
+
+    stream: str
+    link: str
+    sent: str
+    bounces: str
+    hard: str
+    hard_state: rates.Judged
+    complaints: str
+    complaints_state: rates.Judged
+
+
+def rate_rows(seen: Bounces, figures: Figures, over: Range) -> list[RateRow]:
+    """Of streams whose sent counts cover the range."""
+    sent = {stream: each.number for stream, each in _sent(figures, over.span).items()
+            if each.covers and each.number and seen.of.stream in {None, stream}}
+    if not sent:
+        return []
+    counts = figures.totals(over.span, seen.of, Part.STREAM, Part.TYPE)
+    rows = []
+    for stream, whole in sorted(sent.items()):
+        hard = counts[stream, EventType.HARD.value]
+        complaints = counts[stream, EventType.COMPLAINT.value]
+        total = sum(counts[stream, kind.value] for kind in EventType)
+        rows.append(RateRow(
+            stream, links.stream(stream, over.query), number(whole), shown.share(total, whole),
+            shown.share(hard, whole), rates.judged(hard, whole, rates.BOUNCES),
+            shown.share(complaints, whole), rates.judged(complaints, whole, rates.COMPLAINTS),
+        ))
+    return rows
+
+
+def _sent(figures: Figures, span: Span) -> Mapping[str, Sent]:
+    return figures.sent(span.since.date(), (span.until - timedelta(microseconds=1)).date() + timedelta(days=1))
+
+
+def streams_of(seen: Bounces, figures: Figures) -> frozenset[str]:
+    return frozenset(stream for (stream,) in figures.totals(seen.range.span, seen.of, Part.STREAM))
+
+
+# ── decisions ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+@dataclass(frozen=True, slots=True)
+class DecisionRow:
+    at: datetime
+    when: str
+    address: str
+    link: str
+    state: State
+    because: str
+    stream: str
+
+
+def decisions(changes: Sequence[StateChange], visit: Visit) -> list[DecisionRow]:
+    names = visit.house.ledger.names
+    return [
+        DecisionRow(
+            change.at, shown.when(change.at, visit.now), shown.harmless(change.recipient),
+            f"/recipients/{names.name(change.recipient)}", change.state, _because(change), shown.name(change.stream),
+        )
+        for change in changes
+    ]
+
+
+def _because(change: StateChange) -> str:
+    parts = [shown.reason(change.reason)] if change.reason else []
+    if change.because:
+        parts.append(shown.harmless(change.because, 200))
+    return "; ".join(parts) or shown.BY[change.by]
+
+
+# ── first run ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One thing that must have worked once. `state`: badge, word and class."""
+
+    title: str
+    text: str
+    state: tuple[str, str]
+    link: str
+    link_text: str
+
+
+_DONE, _OPEN = ("Working", "is-ok"), ("Not yet", "")
+
+
+def first_steps(visit: Visit, state: ServiceState) -> list[Step]:
+    ledger, settings = visit.house.ledger, visit.house.settings
+    told = any(ledger.outbox(OutboxFilter(state=OutboxState.DELIVERED, limit=1)))
+    since = visit.now.date() - timedelta(days=31)
+    sent = bool(ledger.figures.sent(since, visit.now.date() + timedelta(days=1)))
+    return [
+        _mailboxes_step(settings, state),
+        Step("A test bounce arrived", "Send a mail to an address that does not exist, with the return path that your "
+             "mail uses. Its bounce comes within a minute or two.", _OPEN, "/events", "Events"),
+        Step("It was matched to a recipient", _how_matched(settings), _OPEN, "/settings", "Settings"),
+        Step("A webhook or a platform accepted a delivery", _how_told(settings), _DONE if told else _OPEN, "/outbox",
+             "Outbox"),
+        Step("Sent counts are imported (optional)", "POST /api/v1/sent tells what was sent: then there are rates "
+             "beside numbers.", _DONE if sent else _OPEN, "/settings", "Settings"),
+    ]
+
+
+def _mailboxes_step(settings: Settings, state: ServiceState) -> Step:
+    title = "A mailbox can be read"
+    if not settings.mailboxes:
+        return Step(title, "No [[mailbox]] is set up in the configuration.", _OPEN, "/settings", "Settings")
+    trouble = next((each.trouble for each in state.mailboxes if each.trouble), None)
+    if trouble is not None:
+        return Step(title, shown.harmless(trouble), ("Trouble", "is-bad"), "/#mailboxes", "Mailboxes")
+    read = any(each.last_read_at for each in state.mailboxes)
+    text = "The service signs in and looks through the folder." if read else "The first look at it is under way."
+    return Step(title, text, _DONE if read else _OPEN, "/#mailboxes", "Mailboxes")
+
+
+def _how_matched(settings: Settings) -> str:
+    if settings.attribution.token_keys:
+        return "A signed return path names the recipient, whatever the bounce says."
+    return "The bounce names the recipient. With token_key under [attribution] a signed return path does so surely."
+
+
+def _how_told(settings: Settings) -> str:
+    if not settings.targets:
+        return "No [[webhook]] and no [[platform]] is set up: nothing is told to anybody."
+    return f"{counted(len(settings.targets), 'target is', 'targets are')} set up."
+
+
+ROUTES = (get("/", overview),)
