@@ -9,8 +9,20 @@ from bounce_watcher.model.verdict import BounceType, Reason
 
 
 @dataclass(frozen=True, slots=True)
+class EventPlace:
+    at: datetime
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
+class SuppressionPlace:
+    recipient: str
+    stream: str
+
+
+@dataclass(frozen=True, slots=True)
 class EventFilter:
-    """`since` <= at < `until`. In the order of time, the oldest first unless `newest_first`."""
+    """`since` <= at < `until`. In the order of time, the oldest first unless `newest_first`; those behind `after`."""
 
     recipient: str | None = None
     stream: str | None = None
@@ -21,22 +33,27 @@ class EventFilter:
     until: datetime | None = None
     limit: int | None = None
     newest_first: bool = False
+    after: EventPlace | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class SuppressionFilter:
-    """`reason` is a Reason's value or "complaint". What reaches all streams is in `stream` too. By address."""
+    """`reason` is a Reason's value or "complaint". What reaches all streams is in `stream` too.
+
+    By address, those behind `after`.
+    """
 
     recipient: str | None = None
     stream: str | None = None
     state: State | None = None
     reason: str | None = None
     limit: int | None = None
+    after: SuppressionPlace | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class OutboxFilter:
-    """In the order of writing. `since` <= when it happened."""
+    """In the order of writing, those behind the one whose id is `after`. `since` <= when it happened."""
 
     state: OutboxState | None = None
     target: str | None = None
@@ -44,3 +61,4 @@ class OutboxFilter:
     limit: int | None = None
     since: datetime | None = None
     id: str | None = None
+    after: str | None = None

@@ -40,6 +40,7 @@ PAGE = 500
 R = TypeVar("R", bound=Row)
 V = TypeVar("V")
 Condition = ColumnElement[bool]
+Place = Sequence[object]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,25 +52,30 @@ class _List(Generic[R, V]):
     order: tuple[Column[Any], ...]
 
     def read(
-        self, engine: Engine, where: Sequence[Condition], limit: int | None, *, newest_first: bool = False
+        self, engine: Engine, where: Sequence[Condition], limit: int | None, *, newest_first: bool = False,
+        after: Place | None = None,
     ) -> Iterator[V]:
+        """`after`: the values of the order's columns behind which to begin."""
         size = PAGE if limit is None else min(limit, PAGE)
-        return islice(self._read(engine, where, size, newest_first), limit)
+        return islice(self._read(engine, where, size, newest_first, after), limit)
 
-    def _read(self, engine: Engine, where: Sequence[Condition], size: int, newest_first: bool) -> Iterator[V]:
+    def _read(
+        self, engine: Engine, where: Sequence[Condition], size: int, newest_first: bool, after: Place | None
+    ) -> Iterator[V]:
         order = [column.desc() if newest_first else column.asc() for column in self.order]
         chosen = select_rows(self.row).where(*where).order_by(*order).limit(size)
-        after: Sequence[Condition] = ()
         while True:
+            behind = () if after is None else (self._behind(after, newest_first),)
             with reading(engine) as connection, Session(connection) as session:
-                rows = session.exec(chosen.where(*after)).all()
+                rows = session.exec(chosen.where(*behind)).all()
             yield from map(self.value, rows)
             if len(rows) < size:
                 return
-            after = (self._behind(rows[-1], newest_first),)
+            after = [getattr(rows[-1], column.name) for column in self.order]
 
-    def _behind(self, row: R, newest_first: bool) -> Condition:
-        here = tuple_(*(literal(getattr(row, column.name), column.type) for column in self.order))
+    def _behind(self, place: Place, newest_first: bool) -> Condition:
+        values = (literal(value, column.type) for value, column in zip(place, self.order, strict=True))
+        here = tuple_(*values)
         return tuple_(*self.order) < here if newest_first else tuple_(*self.order) > here
 
 
@@ -91,7 +97,8 @@ def events(engine: Engine, wanted: EventFilter) -> Iterator[BounceEvent]:
         where.append(EVENT.c.at >= wanted.since)
     if wanted.until is not None:
         where.append(EVENT.c.at < wanted.until)
-    return _EVENTS.read(engine, where, wanted.limit, newest_first=wanted.newest_first)
+    after = (wanted.after.at, wanted.after.id) if wanted.after else None
+    return _EVENTS.read(engine, where, wanted.limit, newest_first=wanted.newest_first, after=after)
 
 
 def suppressions(engine: Engine, wanted: SuppressionFilter) -> Iterator[Suppression]:
@@ -102,7 +109,8 @@ def suppressions(engine: Engine, wanted: SuppressionFilter) -> Iterator[Suppress
     })
     if wanted.stream is not None:
         where.append(or_(SUPPRESSION.c.stream == storable(wanted.stream), SUPPRESSION.c.scope == Scope.GLOBAL))
-    return _SUPPRESSIONS.read(engine, where, wanted.limit)
+    after = (recipient_key(wanted.after.recipient), storable(wanted.after.stream)) if wanted.after else None
+    return _SUPPRESSIONS.read(engine, where, wanted.limit, after=after)
 
 
 def outbox(engine: Engine, wanted: OutboxFilter) -> Iterator[OutboxItem]:
@@ -114,6 +122,9 @@ def outbox(engine: Engine, wanted: OutboxFilter) -> Iterator[OutboxItem]:
     })
     if wanted.since is not None:
         where.append(OUTBOX.c.created_at >= wanted.since)
+    if wanted.after is not None:
+        here = select(OUTBOX.c.number).where(OUTBOX.c.id == wanted.after).scalar_subquery()
+        where.append(OUTBOX.c.number > here)
     return _OUTBOX.read(engine, where, wanted.limit)
 
 

@@ -8,20 +8,24 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import BaseRoute, Route
+from starlette.routing import BaseRoute, Mount, Route
 
 from bounce_watcher.model.errors import PermanentFailure, TemporaryFailure
-from bounce_watcher.web import api, pages, trouble
+from bounce_watcher.web import health, metrics, pages, reported, trouble
 from bounce_watcher.web.access import API, Access, Right, Viewer
 from bounce_watcher.web.house import House
 from bounce_watcher.web.render import asset
 from bounce_watcher.web.session import Sessions
+from bounce_watcher.web.v1.application import api
 from bounce_watcher.web.visit import LOOKERS
 
 
 def application(house: House) -> Starlette:
     sessions = Sessions(house.settings.web)
-    routes: list[BaseRoute] = [*api.routes(house), Route("/static/{digest}/{name}", _static), *pages.ROUTES]
+    routes: list[BaseRoute] = [
+        *health.routes(house), metrics.route(house.settings, house.ledger, house.state), Mount("/api/v1", api(house)),
+        Route("/static/{digest}/{name}", _static), *pages.ROUTES,
+    ]
     app = Starlette(
         routes=routes,
         middleware=[Middleware(Access, web=house.settings.web, sessions=sessions)],
@@ -53,7 +57,7 @@ async def _told_of_http(request: Request, error: Exception) -> Response:
 async def _told_of_failure(request: Request, error: Exception) -> Response:
     """The database is away or broken: the sender keeps its rows and sends them again."""
     if _is_api(request):
-        return api.told_of_failure(error)
+        return reported.told_of_failure(error)
     return trouble.away(error)
 
 

@@ -11,7 +11,7 @@ from sqlalchemy import text
 from bounce_watcher.ledger.engine import open_engine
 from bounce_watcher.model.ledger import State
 from bounce_watcher.model.verdict import Reason
-from bounce_watcher.web import api
+from bounce_watcher.web import reported as api
 from tests.ledger.making import bounce, day, page, record
 from tests.web.conftest import TOKEN, Web
 

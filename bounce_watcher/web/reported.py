@@ -1,22 +1,22 @@
-"""The paths and what they answer, always in JSON. Nothing that the sender wrote gets into a log."""
+"""What the platform reports of its own mail: sent and delivered. Nothing that the sender wrote gets into a log."""
 
 import asyncio
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any
 
 import structlog
 from anyio import CapacityLimiter, to_thread
+from fastapi import FastAPI
+from pydantic import BaseModel, ConfigDict
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
 
-from bounce_watcher.model.errors import BounceWatcherError
 from bounce_watcher.service.clock import utcnow
 from bounce_watcher.service.reported import Reading, Rows, take_deliveries, take_sent, usual_stream
-from bounce_watcher.web import metrics
 from bounce_watcher.web.body import UnreadableError, rows_of
 from bounce_watcher.web.house import House
+from bounce_watcher.web.v1.answers import Problem
 
 MOST_BYTES = 16 * 1024 * 1024
 BODY_WITHIN = 60
@@ -26,41 +26,49 @@ MOST_TOLD = 100
 WRITERS = 2
 """Requests whose rows are held in memory and written at a time; others wait."""
 
-T = TypeVar("T")
 Told = dict[str, object]
+
+_SENT = "What was sent: single mails, or how many of a day"
+_DELIVERED = "What was delivered: it answers soft bounces"
+_ROW = {"type": "object", "additionalProperties": True}
+_BODY = {
+    "application/json": {"schema": {"anyOf": [{"type": "array", "items": _ROW}, _ROW]}},
+    "application/x-ndjson": {"schema": {"type": "string"}},
+}
+
+
+class Refused(BaseModel):
+    index: int
+    error: str
+
+
+class Taken(BaseModel):
+    """What became of the rows, the bad ones each with why, as far as the list goes."""
+
+    model_config = ConfigDict(extra="allow")
+
+    rows: int
+    refused: int
+    errors: list[Refused]
 
 log = structlog.get_logger()
 
 
-def routes(house: House) -> list[Route]:
+def add_to(app: FastAPI, house: House) -> None:
+    """POST /sent and /delivered, which read their bodies by themselves: rows by the thousand, good and bad ones."""
     paths = _Paths(house)
-    return [
-        Route("/healthz", paths.health),
-        Route("/readyz", paths.readiness),
-        Route("/api/v1/sent", paths.sent, methods=["POST"]),
-        Route("/api/v1/delivered", paths.delivered, methods=["POST"]),
-        metrics.route(house.settings, house.ledger, house.state),
-    ]
+    for path, answer, words in (("/sent", paths.sent, _SENT), ("/delivered", paths.delivered, _DELIVERED)):
+        app.add_api_route(
+            path, answer, methods=["POST"], tags=["reported"], summary=words, response_model=Taken,
+            openapi_extra={"requestBody": {"required": True, "content": _BODY}},
+            responses={**{code: {"model": Problem} for code in (400, 408, 413, 415)}, 422: {"model": Taken}},
+        )
 
 
 class _Paths:
     def __init__(self, house: House) -> None:
         self._house = house
         self._writers = CapacityLimiter(WRITERS)
-        self._lookers = CapacityLimiter(1)
-
-    async def health(self, _: Request) -> Response:
-        """200 while the process lives and every mailbox moves, 503 where one is stuck."""
-        stuck = self._house.stuck()
-        return JSONResponse({"status": "stuck" if stuck else "ok", "stuck": len(stuck)}, 503 if stuck else 200)
-
-    async def readiness(self, _: Request) -> Response:
-        """200 while the database answers and its schema is this version's, else 503 and why."""
-        try:
-            await to_thread.run_sync(self._house.ledger.check, limiter=self._lookers)
-        except BounceWatcherError as failure:
-            return JSONResponse({"status": "not ready", "error": str(failure)}, 503)
-        return JSONResponse({"status": "ok"})
 
     async def sent(self, request: Request) -> Response:
         return await self._taken(request, self._take_sent)

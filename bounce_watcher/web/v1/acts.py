@@ -1,0 +1,118 @@
+"""What changes the ledger: as at the shell, with the name of whoever asked in the log of actions."""
+
+from datetime import datetime
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from bounce_watcher.ledger.actions import Action
+from bounce_watcher.ledger.filters import SuppressionFilter
+from bounce_watcher.model.ledger import SuppressionSource
+from bounce_watcher.model.rows import suppression_row
+from bounce_watcher.service.announcing import announcer
+from bounce_watcher.service.clock import utcnow
+from bounce_watcher.service.reported import usual_stream
+from bounce_watcher.web.access import Viewer
+from bounce_watcher.web.v1 import answers
+from bounce_watcher.web.v1.json import json_answer
+from bounce_watcher.web.v1.lists import LONGEST, house_of
+
+router = APIRouter()
+
+MOST_IDS = 10_000
+_ADDRESS = r"^[^\s@]+@[^\s@]+$"
+
+Because = Annotated[str, Field(min_length=1, max_length=LONGEST, pattern=r"\S", description="Why; kept and told")]
+
+
+class _Asked(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class ToSuppress(_Asked):
+    recipient: Annotated[str, Field(max_length=320, pattern=_ADDRESS)]
+    because: Because
+    stream: Annotated[str | None, Field(min_length=1, max_length=LONGEST)] = None
+    until: Annotated[datetime | None, Field(description="RFC 3339, with a zone; for good where it is left out")] = None
+
+
+class Chosen(_Asked):
+    """Items by their ids, or all of a target."""
+
+    ids: Annotated[list[str], Field(max_length=MOST_IDS)] = []
+    target: Annotated[str | None, Field(max_length=LONGEST)] = None
+
+    @model_validator(mode="after")
+    def _chooses(self) -> "Chosen":
+        if not self.ids and self.target is None:
+            raise ValueError("chooses nothing: send ids, or a target")
+        return self
+
+
+@router.post("/suppressions", status_code=201, response_model=answers.Suppression, tags=["suppressions"])
+def suppress(request: Request, asked: ToSuppress) -> Response:
+    """Suppresses a recipient by hand and tells the platform."""
+    house, now = house_of(request), utcnow()
+    stream = asked.stream or usual_stream(house.settings)
+    if stream is None:
+        raise HTTPException(422, "stream: is needed, as there are several")
+    if asked.until is not None and (asked.until.tzinfo is None or asked.until <= now):
+        raise HTTPException(422, "until: must lie ahead, with a zone: write it as 2027-01-01T00:00:00Z")
+    house.ledger.suppress(
+        asked.recipient, stream, because=asked.because, source=SuppressionSource.MANUAL, now=now,
+        announce=announcer(house.settings), until=asked.until,
+    )
+    _log(request, "suppress", asked.recipient, 1, asked.because)
+    found = next(
+        each for each in house.ledger.suppressions(SuppressionFilter(asked.recipient, stream))
+        if each.stream == stream
+    )
+    return json_answer(suppression_row(found), 201)
+
+
+@router.delete(
+    "/suppressions", response_model=answers.Changed, tags=["suppressions"], responses={404: {"model": answers.Problem}}
+)
+def release(
+    request: Request,
+    recipient: Annotated[str, Query(min_length=1, max_length=LONGEST)],
+    because: Annotated[str, Query(min_length=1, max_length=LONGEST, pattern=r"\S")],
+    stream: Annotated[str | None, Query(min_length=1, max_length=LONGEST)] = None,
+) -> Response:
+    """Releases a recipient, in one stream or in all, and tells the platform. 404 where nothing is suppressed."""
+    house = house_of(request)
+    released = house.ledger.release(
+        recipient, stream, because=because, now=utcnow(), announce=announcer(house.settings)
+    )
+    if not released:
+        raise HTTPException(404, "this recipient is not suppressed" + (" in this stream" if stream else ""))
+    _log(request, "release", recipient, released, because)
+    return json_answer({"changed": released})
+
+
+@router.post("/outbox/retry", response_model=answers.Changed, tags=["outbox"])
+def retry(request: Request, asked: Chosen) -> Response:
+    """Makes dead items due at once."""
+    house = house_of(request)
+    changed = house.ledger.retry(utcnow(), ids=asked.ids, target=asked.target)
+    _log(request, "retry", asked.target or "chosen deliveries", changed, None)
+    return json_answer({"changed": changed})
+
+
+@router.post("/outbox/discard", response_model=answers.Changed, tags=["outbox"])
+def discard(request: Request, asked: Chosen) -> Response:
+    """Gives up on items that are due or dead."""
+    house = house_of(request)
+    changed = house.ledger.discard(ids=asked.ids, target=asked.target)
+    _log(request, "discard", asked.target or "chosen deliveries", changed, None)
+    return json_answer({"changed": changed})
+
+
+def _log(request: Request, action: str, subject: str, count: int, because: str | None) -> None:
+    house, viewer = house_of(request), request.scope["viewer"]
+    assert isinstance(viewer, Viewer)
+    named = house.ledger.names.name(subject) if "@" in subject else subject
+    house.ledger.log_action(Action(utcnow(), viewer.name, action, named, count, because))

@@ -1,0 +1,142 @@
+"""What the API answers with, as its description tells it. The rows are those of `--json` at the shell."""
+
+from datetime import datetime
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from bounce_watcher.model.fields import Action
+from bounce_watcher.model.finding import Evidence, Kind
+from bounce_watcher.model.ledger import By, NoticeType, OutboxState, Scope, State, SuppressionSource
+from bounce_watcher.model.verdict import BounceType, Reason
+
+
+class Answer(BaseModel):
+    model_config = ConfigDict(extra="allow")
+
+
+class Problem(BaseModel):
+    """What was wrong, in one line."""
+
+    error: str
+
+
+class Event(Answer):
+    """One recipient of one report."""
+
+    id: str
+    at: datetime
+    kind: Kind
+    recipient: str
+    final_recipient: str | None
+    stream: str
+    action: Action | None
+    bounce_type: BounceType | None
+    reason: Reason | None
+    status: str | None
+    code: int | None
+    diagnostic: str | None
+    remote_mta: str | None
+    reporting_mta: str | None
+    rule: str | None
+    recognizer: str | None
+    quote: str | None
+    evidence: Evidence
+    doubt: str | None
+    counted: Annotated[Literal[True] | str, Field(description="true, or the words why it does not count")]
+    feedback_type: str | None
+    sent_message_id: str | None
+    sending: str | None
+    mailbox: str | None
+    source: str | None
+    formerly: str | None
+
+
+class Suppression(Answer):
+    recipient: str
+    stream: str
+    state: State
+    bounce_type: BounceType | None
+    reason: str | None
+    since: datetime
+    until: datetime | None
+    because: str
+    source: SuppressionSource
+    scope: Scope
+    status: str | None
+    diagnostic: str | None
+    events: list[str]
+
+
+class StateStep(Answer):
+    at: datetime
+    state: State
+    by: By
+    because: str | None
+    reason: str | None
+    until: datetime | None
+
+
+class Recipient(Answer):
+    """One stream of a recipient."""
+
+    recipient: str
+    stream: str
+    state: State
+    counts: dict[str, int]
+    because: str | None
+    history: list[Event]
+    course: list[StateStep]
+    suppression: Suppression | None
+
+
+class OutboxItem(Answer):
+    id: str
+    target: str
+    type: NoticeType
+    recipient: str | None
+    stream: str | None
+    sequence: int
+    state: OutboxState
+    attempts: int
+    created_at: datetime
+    next_attempt_at: datetime
+    last_answer: str | None
+
+
+_Next = Annotated[str | None, Field(description="Ask again with this as `after`; null where nothing follows")]
+
+
+class Events(BaseModel):
+    events: list[Event]
+    next: _Next
+
+
+class Suppressions(BaseModel):
+    suppressions: list[Suppression]
+    next: _Next
+
+
+class Recipients(BaseModel):
+    recipients: list[Recipient]
+
+
+class OutboxItems(BaseModel):
+    outbox: list[OutboxItem]
+    next: _Next
+
+
+class Changed(BaseModel):
+    """How many rows were changed."""
+
+    changed: int
+
+
+class Stats(BaseModel):
+    """Reports that arrived, `since` <= time < `until`, in whole days of UTC; `sent` where the platform reported it."""
+
+    since: datetime
+    until: datetime
+    total: int
+    sent: Annotated[int | None, Field(description="Mails that the platform reported as sent; null: none reported")]
+    rows: list[dict[str, str | int]]

@@ -1,0 +1,164 @@
+"""What the ledger holds, a page at a time, by the same queries as the lists at the shell."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Request
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse, Response
+
+from bounce_watcher.ledger.filters import EventFilter, EventPlace, OutboxFilter, SuppressionFilter, SuppressionPlace
+from bounce_watcher.ledger.stats import DIMENSIONS, By, stats
+from bounce_watcher.model.finding import Kind
+from bounce_watcher.model.ledger import OutboxState, State
+from bounce_watcher.model.rows import Row, event_row, outbox_row, recipient_row, suppression_row
+from bounce_watcher.model.verdict import BounceType, Reason
+from bounce_watcher.service.clock import utcnow
+from bounce_watcher.web.house import House
+from bounce_watcher.web.v1 import answers, places
+from bounce_watcher.web.v1.json import json_answer
+
+router = APIRouter()
+
+MOST = 1000
+USUAL = 100
+MOST_EVENTS_OF_ONE = 1000
+"""Events of one recipient and stream that are told: the latest."""
+
+LONGEST = 500
+
+Text = Annotated[str | None, Field(max_length=LONGEST)]
+Limit = Annotated[int, Field(ge=1, le=MOST, description="Rows of one answer")]
+After = Annotated[str | None, Field(max_length=4096, description="`next` of the answer before")]
+
+
+def _written(value: object) -> object:
+    """A number would be taken for seconds since 1970."""
+    if isinstance(value, str) and value.lstrip("+-").replace(".", "").isdigit():
+        raise ValueError("is no time: write it as 2026-11-24T06:00:00Z")
+    return value
+
+
+Moment = Annotated[datetime | None, BeforeValidator(_written), Field(description="RFC 3339, with a zone")]
+
+
+def house_of(request: Request) -> House:
+    house: House = request.app.state.house
+    return house
+
+
+class EventQuery(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    recipient: Text = None
+    stream: Text = None
+    kind: Kind | None = None
+    bounce_type: BounceType | None = None
+    reason: Reason | None = None
+    since: Moment = None
+    until: Moment = None
+    newest_first: bool = False
+    limit: Limit = USUAL
+    after: After = None
+
+    def filter(self) -> EventFilter:
+        place = None
+        if self.after is not None:
+            at, event_id = places.read(self.after, 2)
+            place = EventPlace(_moment(at), event_id)
+        return EventFilter(
+            self.recipient, self.stream, self.kind, self.bounce_type, self.reason, _aware("since", self.since),
+            _aware("until", self.until), self.limit, self.newest_first, place,
+        )
+
+
+@router.get("/events", response_model=answers.Events, tags=["events"])
+def events(request: Request, asked: Annotated[EventQuery, Query()]) -> Response:
+    """Every recipient of every report, in the order of time."""
+    found = list(house_of(request).ledger.events(asked.filter()))
+    following = places.told(found[-1].at.isoformat(), found[-1].id) if len(found) == asked.limit else None
+    return _page("events", map(event_row, found), following)
+
+
+@router.get("/suppressions", response_model=answers.Suppressions, tags=["suppressions"])
+def suppressions(
+    request: Request, recipient: Text = None, stream: Text = None, state: State | None = None, reason: Text = None,
+    limit: Limit = USUAL, after: After = None,
+) -> Response:
+    """Whom not to mail, in the order of addresses."""
+    place = SuppressionPlace(*places.read(after, 2)) if after is not None else None
+    wanted = SuppressionFilter(recipient, stream, state, reason, limit, place)
+    found = list(house_of(request).ledger.suppressions(wanted))
+    following = places.told(found[-1].recipient, found[-1].stream) if len(found) == limit else None
+    return _page("suppressions", map(suppression_row, found), following)
+
+
+@router.get("/recipients", response_model=answers.Recipients, tags=["recipients"])
+def recipients(
+    request: Request, recipient: Annotated[str, Query(min_length=1, max_length=LONGEST)], stream: Text = None
+) -> Response:
+    """All that is known of one address, stream by stream; an empty list where nothing is."""
+    ledger = house_of(request).ledger
+    rows = [
+        recipient_row(
+            record,
+            reversed(list(ledger.events(EventFilter(
+                recipient, record.stream, newest_first=True, limit=MOST_EVENTS_OF_ONE
+            )))),
+            ledger.course(recipient, record.stream),
+        )
+        for record in ledger.recipients(recipient) if stream in (None, record.stream)
+    ]
+    return json_answer({"recipients": rows})
+
+
+@router.get("/outbox", response_model=answers.OutboxItems, tags=["outbox"])
+def outbox(
+    request: Request, state: OutboxState | None = None, target: Text = None, recipient: Text = None,
+    since: Moment = None, limit: Limit = USUAL, after: After = None,
+) -> Response:
+    """What targets are told, in the order in which it was written."""
+    behind = places.read(after, 1)[0] if after is not None else None
+    wanted = OutboxFilter(state, target, recipient, limit, _aware("since", since), after=behind)
+    found = list(house_of(request).ledger.outbox(wanted))
+    following = places.told(found[-1].id) if len(found) == limit else None
+    return _page("outbox", map(outbox_row, found), following)
+
+
+@router.get("/stats", response_model=answers.Stats, tags=["stats"])
+def told_stats(
+    request: Request, since: Moment = None, until: Moment = None, stream: Text = None,
+    by: Annotated[list[By], Query(max_length=len(DIMENSIONS), description="What to tell apart")] = [By.TYPE],  # noqa: B006
+) -> Response:
+    """How many reports arrived, by day, type, reason, provider, stream or sending; the last 30 days unless told."""
+    end = _aware("until", until) or utcnow()
+    begin = _aware("since", since) or end - timedelta(days=30)
+    if begin > end:
+        raise HTTPException(422, "since: is after until")
+    found = stats(house_of(request).ledger, begin, end, by, stream)
+    return json_answer({
+        "since": found.since, "until": found.until, "total": found.total, "sent": found.sent, "rows": found.rows,
+    })
+
+
+def _page(name: str, rows: Any, following: str | None) -> JSONResponse:
+    told: Sequence[Row] = list(rows)
+    return json_answer({name: told, "next": following})
+
+
+def _aware(name: str, at: datetime | None) -> datetime | None:
+    if at is not None and at.tzinfo is None:
+        raise HTTPException(422, f"{name}: has no zone: write it as 2026-11-24T06:00:00Z")
+    return at
+
+
+def _moment(text: str) -> datetime:
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        at = None
+    if at is None or at.tzinfo is None:
+        raise HTTPException(422, "after: is not what `next` of an answer said: take it from there, or leave it out")
+    return at
