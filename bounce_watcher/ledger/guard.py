@@ -6,13 +6,13 @@ are suppressed after all, and all others are released: nothing at or before its 
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
 from typing import cast
 
-from sqlalchemy import Connection, bindparam, or_, select, update
+from sqlalchemy import Connection, Update, bindparam, or_, select, update
 
 from bounce_watcher.ledger import alerts, apply, waiting
 from bounce_watcher.ledger.alerts import Followed, Topic
@@ -51,13 +51,12 @@ _HARD_TIMES = select(EVENT.c.recipient_key, EVENT.c.at).where(
     EVENT.c.recipient_key.in_(KEYS), EVENT.c.bounce_type == BounceType.HARD.value, EVENT.c.doubt.is_(None)
 )
 _AT = EVENT.c.at.type
-_STRIKE = update(EVENT).where(
+_COUNTED_IN = update(EVENT).where(
     EVENT.c.recipient_key == bindparam("of_address"), EVENT.c.stream == bindparam("of_stream"),
-    EVENT.c.at.between(bindparam("since", type_=_AT), bindparam("ends_at", type_=_AT)),
-    or_(EVENT.c.bounce_type == BounceType.HARD.value, EVENT.c.bounce_type == BounceType.SOFT.value),
-    EVENT.c.counted.is_(None),
+    EVENT.c.at.between(bindparam("since", type_=_AT), bindparam("ends_at", type_=_AT)), EVENT.c.counted.is_(None),
 ).values(counted=bindparam("words"))
-"""What was reported in an outage shows that it counts no more."""
+_IS_HARD, _IS_SOFT = (EVENT.c.bounce_type == each.value for each in (BounceType.HARD, BounceType.SOFT))
+_STRIKE_HARD, _STRIKE = _COUNTED_IN.where(_IS_HARD), _COUNTED_IN.where(or_(_IS_HARD, _IS_SOFT))
 _ADD_HELD = Insertion(HELD, columns_of(HELD), Conflict.IGNORE)
 
 
@@ -311,6 +310,19 @@ class Holding:
         self._results = Results(connection)
         for key, (_, alert) in sorted(watched.before.items()):
             self._hold_back(key, alert)
+        self._watched_in = {
+            key: alert for key, (_, alert) in watched.before.items() if books.records[key].state is State.WATCHING
+        }
+        _strike(connection, _STRIKE_HARD, self._watched_in.items())
+
+    def end_watches(self, still_counts: Callable[[Key, datetime], bool]) -> None:
+        """Of those who were watched for a hard bounce of an outage before the alarm, as far as nothing else counts.
+
+        Ask it when the history is loaded: such bounces are struck out by then.
+        """
+        for key, alert in sorted(self._watched_in.items()):
+            if not still_counts(key, alert.raised_at):
+                self._books.enter(key, apply.reset(self._books.records[key], _in_outage(alert)), By.GUARD)
 
     def end_wait(self, key: Key, at: datetime) -> None:
         """Puts in force what has waited for an alarm long enough."""
@@ -327,18 +339,23 @@ class Holding:
     def adjust(self, key: Key, event: BounceEvent, decision: Decision) -> Decision:
         """A hard bounce in an outage holds a suppression back; in one that is over and told it does not even count.
 
+        Nor does it where a second one would have to confirm it: an outage of two days would be confirmed by itself.
         One before an outage, which may be the beginning of it, waits.
         """
-        if decision.step is not Step.SUPPRESS or not guard.is_hard(event):
+        if decision.counted is not None or not guard.is_hard(event):
             return decision
         covering = list(self._watched.cover(event))
+        if decision.step is Step.WATCH:
+            return _struck_out(covering[0]) if covering else decision
+        if decision.step is not Step.SUPPRESS:
+            return decision
         under_way = [alert for alert in covering if not alert.cleared]
         if under_way:
             for alert in under_way:
                 self._add(key, alert)
             return replace(decision, step=Step.PEND, because=f"{decision.because}; held back: {under_way[0].because}")
         if covering:
-            return Decision(Step.NOTE, words := _in_outage(covering[0]), counted=words)
+            return _struck_out(covering[0])
         return self._waiting(key, event, decision)
 
     def _waiting(self, key: Key, event: BounceEvent, decision: Decision) -> Decision:
@@ -407,12 +424,7 @@ class Results:
         return apply.release(record, end, _over(holding[0]))
 
     def close(self) -> None:
-        if self._struck:
-            self._connection.execute(_STRIKE, [
-                {"of_address": key.address, "of_stream": key.stream, "since": each.since, "ends_at": each.ends_at,
-                 "words": _in_outage(each)}
-                for key, each in sorted(self._struck, key=lambda struck: (struck[0], struck[1].since))
-            ])
+        _strike(self._connection, _STRIKE, self._struck)
         for part in by_stream(sorted(self._settled)):
             self._connection.execute(
                 HELD.delete().where(HELD.c.stream == part["stream"], HELD.c.recipient_key.in_(part["keys"]))
@@ -441,6 +453,17 @@ def holders(connection: Connection, keys: Iterable[Key]) -> dict[Key, list[Holde
     return found
 
 
+def _strike(connection: Connection, statement: Update, struck: Iterable[tuple[Key, Alert | Holder]]) -> None:
+    """What was reported in an outage shows that it counts no more."""
+    values = [
+        {"of_address": key.address, "of_stream": key.stream, "since": each.since, "ends_at": each.ends_at,
+         "words": _in_outage(each)}
+        for key, each in sorted(struck, key=lambda pair: (pair[0], pair[1].since))
+    ]
+    if values:
+        connection.execute(statement, values)
+
+
 def _is_independent(bounce: CountedBounce, holding: Sequence[Holder]) -> bool:
     if bounce.reason is None:
         return True
@@ -450,6 +473,10 @@ def _is_independent(bounce: CountedBounce, holding: Sequence[Holder]) -> bool:
 
 def _over(holder: Holder) -> str:
     return f"the outage is over: what was reported in it counts no more ({holder.because})"
+
+
+def _struck_out(alert: Alert) -> Decision:
+    return Decision(Step.NOTE, words := _in_outage(alert), counted=words)
 
 
 def _in_outage(alert: Alert | Holder) -> str:

@@ -122,8 +122,9 @@ class _Desk:
         for key, event in events:
             names.setdefault(key, event.recipient)
         self.books = Books(connection, names, announce)
-        self._counted = load_counted(connection, self.books.records)
         self._holding = Holding(connection, watched, self.books)
+        self._counted = load_counted(connection, self.books.records)
+        self._holding.end_watches(lambda key, at: bool(self._history(key, at).counted))
 
     def judge(self, key: Key, event: BounceEvent, decide: Decide) -> Row:
         """Decides on one event, enters what follows, and returns the event's row."""

@@ -170,6 +170,25 @@ def test_two_days_of_outage_hit_the_same_twice_and_suppress_nobody(desk: Desk) -
     assert [alert.held for alert in desk.ledger.alerts()] == [100, 100]
 
 
+@pytest.mark.parametrize("size", [1, 7, 500])
+def test_nor_does_one_of_a_reason_that_waits_for_a_second_bounce(desk: Desk, size: int) -> None:
+    """Each day of it leaves the first of two bounces, were it not struck out."""
+    floods = [*flood(60), *flood(60, OUTAGE + DAY, 3 * HOUR)]
+    disabled = [replace(event, reason=Reason.MAILBOX_DISABLED) for event in floods]
+    full = replace(gone("good3", OUTAGE - DAY), id="full", reason=Reason.MAILBOX_FULL, bounce_type=BounceType.SOFT)
+    desk.take([*usual(), full, *disabled], size)
+    desk.settle()
+    assert (desk.count(State.SUPPRESSED), desk.count(State.PENDING)) == (20, 0)
+    assert {desk.state(f"good{n}@gmail.com") for n in range(60) if n != 3} == {State.ACTIVE}
+    assert desk.state("good3@gmail.com") is State.WATCHING, "for the full mailbox"
+    for n in range(60):
+        *_, first, second = counted(desk, f"good{n}@gmail.com")
+        assert (first or "").startswith("reported in an outage: ")
+        assert (second or "").startswith("reported in an outage: ")
+    desk.take([replace(gone("good4", OUTAGE + 9 * DAY), reason=Reason.MAILBOX_DISABLED)])
+    assert desk.state("good4@gmail.com") is State.WATCHING
+
+
 def test_who_bounces_after_the_outage_is_suppressed(desk: Desk) -> None:
     desk.take([*usual(), *flood(50)])
     desk.take([gone("good3", OUTAGE + 3 * DAY)])  # nobody has settled anything by now
