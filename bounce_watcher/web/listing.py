@@ -168,6 +168,13 @@ def _times(visit: Visit) -> tuple[datetime | None, datetime | None]:
     return since, until
 
 
+def times_of(visit: Visit, asked: Filters) -> tuple[str, str]:
+    """What the form's fields for a time of UTC show; "" where the address names a range by its length."""
+    since = None if visit.query.get("range") else asked.since
+    first, second = (f"{at:%Y-%m-%dT%H:%M}" if at else "" for at in (since, asked.until))
+    return first, second
+
+
 def _time(visit: Visit, names: Sequence[str], *, is_end: bool = False) -> datetime | None:
     """A date or a time, of UTC where it names no zone. The end of a range that is a date lasts until that is over."""
     text = next((value for name in names if (value := visit.query.get(name))), None)

@@ -4,6 +4,6 @@ from collections.abc import Sequence
 
 from starlette.routing import Route
 
-from bounce_watcher.web.pages import overview, settings, sign_in
+from bounce_watcher.web.pages import events, overview, settings, sign_in
 
-ROUTES: Sequence[Route] = (*sign_in.ROUTES, *overview.ROUTES, *settings.ROUTES)
+ROUTES: Sequence[Route] = (*sign_in.ROUTES, *overview.ROUTES, *events.ROUTES, *settings.ROUTES)
