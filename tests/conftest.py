@@ -1,5 +1,8 @@
 """Real servers for every test that asks for one; see tests/servers."""
 
+from pathlib import Path
+
+import pytest
 from hypothesis import settings
 
 pytest_plugins = [
@@ -9,3 +12,15 @@ pytest_plugins = [
 
 settings.register_profile("steady", deadline=None, derandomize=True)  # no test fails for a busy machine or by chance
 settings.load_profile("steady")
+
+HERE = Path(__file__).parent
+LONGEST = ("integration", "outbox/platforms/test_contract.py", "cli", "ledger", "intake", "service")
+"""What takes longest a file begins first: the last files are then short, and no process waits long for another."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: _rank(item.path.relative_to(HERE).as_posix() if item.path.is_relative_to(HERE) else ""))
+
+
+def _rank(path: str) -> int:
+    return next((rank for rank, beginning in enumerate(LONGEST) if path.startswith(beginning)), len(LONGEST))
