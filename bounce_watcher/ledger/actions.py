@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Engine, insert, select
+from sqlalchemy import Engine, Select, insert, select
 
 from bounce_watcher.ledger.engine import reading, write
 from bounce_watcher.ledger.tables import ACTION
@@ -39,6 +40,16 @@ def page(engine: Engine, before: int | None, limit: int) -> Sequence[Action]:
     chosen = select(ACTION).order_by(ACTION.c.number.desc()).limit(limit)
     if before is not None:
         chosen = chosen.where(ACTION.c.number < before)
+    return _read(engine, chosen)
+
+
+def on(engine: Engine, subject: str, limit: int) -> Sequence[Action]:
+    """What was done to one subject, the newest first."""
+    chosen = select(ACTION).where(ACTION.c.subject == storable(subject)).order_by(ACTION.c.number.desc()).limit(limit)
+    return _read(engine, chosen)
+
+
+def _read(engine: Engine, chosen: Select[Any]) -> Sequence[Action]:
     with reading(engine) as connection:
         return [
             Action(at, actor, action, subject, count, because, number)

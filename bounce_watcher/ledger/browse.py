@@ -17,11 +17,20 @@ from sqlalchemy.sql.selectable import NamedFromClause
 from bounce_watcher.ledger.engine import reading
 from bounce_watcher.ledger.paging import Condition, Page, Place, TookTooLong, Walk, looking
 from bounce_watcher.ledger.statements import KEYS
-from bounce_watcher.ledger.tables import EVENT, RECIPIENT, STATE_CHANGE, SUPPRESSION, event_from_row
+from bounce_watcher.ledger.tables import (
+    ALERT,
+    EVENT,
+    HELD,
+    RECIPIENT,
+    STATE_CHANGE,
+    SUPPRESSION,
+    alert_from_row,
+    event_from_row,
+)
 from bounce_watcher.ledger.types import recipient_key, storable
 from bounce_watcher.model.fields import Action
 from bounce_watcher.model.finding import Kind
-from bounce_watcher.model.ledger import ABUSE, BounceEvent, EventType, Scope, State
+from bounce_watcher.model.ledger import ABUSE, Alert, BounceEvent, EventType, Scope, State
 
 MOST_COUNTED = 10_000
 """Rows of a list that are counted: of a longer one it is told that there are more."""
@@ -383,3 +392,16 @@ def _with_bounces(engine: Engine, rows: Sequence[Any], since: datetime) -> Itera
             row.recipient, row.stream, State(row.state), row.because, row.at, row.reason, row.until,
             Scope(row.scope) if row.scope else None, bounces.get((row.recipient_key, row.stream), 0),
         )
+
+
+def holding(engine: Engine, address: str) -> dict[str, list[Alert]]:
+    """By stream the alerts that hold a suppression of an address back, the oldest first."""
+    chosen = (
+        select(HELD.c.stream.label("of_stream"), *ALERT.columns).join(ALERT, ALERT.c.id == HELD.c.alert)
+        .where(HELD.c.recipient_key == recipient_key(address)).order_by(ALERT.c.since)
+    )
+    found: dict[str, list[Alert]] = {}
+    with reading(engine) as connection:
+        for row in connection.execute(chosen):
+            found.setdefault(row.of_stream, []).append(alert_from_row(row))
+    return found

@@ -73,6 +73,11 @@ def forget(engine: Engine, address: str, *, dry_run: bool, advance: Callable[[in
     return run(engine, lambda connection: _erase(connection, address, named))
 
 
+def outline(engine: Engine, address: str) -> Erased:
+    """What forgetting would erase, at once: without the kept messages that name the address only in their text."""
+    return rehearse(engine, lambda connection: _erase(connection, address, set()))
+
+
 def known_as(engine: Engine, address: str) -> str:
     """The name under which the ledger files an address: the hash where it was forgotten, else itself."""
     with reading(engine) as connection:

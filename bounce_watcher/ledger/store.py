@@ -263,6 +263,10 @@ class Ledger:
         """Corrects verdicts, and what they led to: one transaction."""
         return revise.revise(self._engine, revisions, decide, announce, now, dry_run=dry_run)
 
+    def forget_outline(self, address: str) -> forget.Erased:
+        """What `forget` would erase, told at once: but for mail that names the address only in its text."""
+        return forget.outline(self._engine, address)
+
     def forget(
         self, address: str, *, dry_run: bool = False, advance: Callable[[int], None] = lambda _: None
     ) -> forget.Erased:
@@ -329,6 +333,10 @@ class Ledger:
     def recipient_facets(self, wanted: browse.Query) -> browse.Facets | None:
         """How many by state, reason and stream; None where counting took too long."""
         return browse.recipient_facets(self._engine, wanted)
+
+    def holding(self, address: str) -> dict[str, list[Alert]]:
+        """By stream the alerts that hold a suppression of an address back."""
+        return browse.holding(self._engine, forget.known_as(self._engine, address))
 
     def _asked_as_known(self, wanted: browse.Query) -> browse.Query:
         if wanted.recipient is None:
@@ -398,6 +406,10 @@ class Ledger:
 
     def log_action(self, done: actions.Action) -> None:
         actions.put(self._engine, done)
+
+    def actions_on(self, subject: str, limit: int = 50) -> Sequence[actions.Action]:
+        """What people did to one subject, the newest first."""
+        return actions.on(self._engine, subject, limit)
 
     def actions(self, before: int | None = None, limit: int = 50) -> Sequence[actions.Action]:
         """What people did, the newest first; `before` is the number behind which to go on."""

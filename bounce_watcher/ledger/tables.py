@@ -238,6 +238,9 @@ class ActionRow(Row, table=True):
     """What a person did, by which face of the house: `actor` is a token's name, a proxy's user, or the shell."""
 
     __tablename__ = "action"
+    __table_args__ = (
+        Index("action_on_subject", "subject", "number"),
+    )
 
     number: int | None = Field(default=None, primary_key=True, sa_type=BigInteger().with_variant(Integer, "sqlite"))
     at: datetime = Field(sa_type=UtcDateTime)

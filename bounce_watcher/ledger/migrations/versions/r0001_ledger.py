@@ -218,6 +218,7 @@ def _course() -> None:
         sa.Column("because", sa.Text()),
         sa.PrimaryKeyConstraint("number", name="pk_action"),
     )
+    _index("action_on_subject", "action", "subject", "number")
     op.create_table(
         "keyring",
         sa.Column("name", sa.Text(), nullable=False),
