@@ -14,10 +14,12 @@ from typing import Any
 from sqlalchemy import ColumnElement, Engine, and_, case, exists, func, or_, select
 from sqlalchemy.sql.selectable import NamedFromClause
 
+from bounce_watcher.ledger.actions import Action as Done
 from bounce_watcher.ledger.engine import reading
 from bounce_watcher.ledger.paging import Condition, Page, Place, TookTooLong, Walk, looking
 from bounce_watcher.ledger.statements import KEYS
 from bounce_watcher.ledger.tables import (
+    ACTION,
     ALERT,
     EVENT,
     HELD,
@@ -55,6 +57,8 @@ class By(StrEnum):
     MAILBOX = "mailbox"
     MATCH = "match"
     STATE = "state"
+    ACTOR = "by"
+    ACTION = "action"
 
 
 @dataclass(frozen=True, slots=True)
@@ -405,3 +409,32 @@ def holding(engine: Engine, address: str) -> dict[str, list[Alert]]:
         for row in connection.execute(chosen):
             found.setdefault(row.of_stream, []).append(alert_from_row(row))
     return found
+
+
+# ── actions ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+_ACTIONS = select(
+    ACTION.c.number, ACTION.c.at, ACTION.c.actor, ACTION.c.action, ACTION.c.subject, ACTION.c.count, ACTION.c.because
+)
+_ACTION_COLUMNS: Mapping[By, ColumnElement[Any]] = {By.ACTOR: ACTION.c.actor, By.ACTION: ACTION.c.action}
+
+
+def action_page(engine: Engine, wanted: Query, place: Place) -> Page[Done]:
+    """What people did, the newest first."""
+    with looking(engine) as (connection, limit):
+        found = _action_walk(wanted).page(connection, limit, place)
+    return _with_rows(found, map(_done, found.rows))
+
+
+def all_actions(engine: Engine, wanted: Query) -> Iterator[Done]:
+    return map(_done, _action_walk(wanted).all(engine))
+
+
+def _action_walk(wanted: Query) -> Walk:
+    also = [_among(_ACTION_COLUMNS[by], choice) for by, choice in wanted.choices.items()]
+    return Walk(_ACTIONS, (ACTION.c.number,), (), (*also, *_between(ACTION.c.at, wanted)))
+
+
+def _done(row: Any) -> Done:
+    number, *rest = row
+    return Done(*rest, number)

@@ -411,6 +411,14 @@ class Ledger:
         """What people did to one subject, the newest first."""
         return actions.on(self._engine, subject, limit)
 
+    def action_page(self, wanted: browse.Query, place: Place) -> Page[actions.Action]:
+        """Some of what people did, the newest first."""
+        return browse.action_page(self._engine, wanted, place)
+
+    def all_actions(self, wanted: browse.Query) -> Iterator[actions.Action]:
+        """Any number, the newest first."""
+        return browse.all_actions(self._engine, wanted)
+
     def actions(self, before: int | None = None, limit: int = 50) -> Sequence[actions.Action]:
         """What people did, the newest first; `before` is the number behind which to go on."""
         return actions.page(self._engine, before, limit)

@@ -4,6 +4,9 @@ from collections.abc import Sequence
 
 from starlette.routing import Route
 
-from bounce_watcher.web.pages import events, overview, settings, sign_in
+from bounce_watcher.web.pages import acts, events, find, log, overview, recipient, recipients, settings, sign_in
 
-ROUTES: Sequence[Route] = (*sign_in.ROUTES, *overview.ROUTES, *events.ROUTES, *settings.ROUTES)
+ROUTES: Sequence[Route] = (
+    *sign_in.ROUTES, *overview.ROUTES, *recipients.ROUTES, *recipient.ROUTES,
+    *acts.ROUTES, *events.ROUTES, *find.ROUTES, *log.ROUTES, *settings.ROUTES,
+)

@@ -15,7 +15,7 @@ from bounce_watcher.ledger.filters import OutboxFilter
 from bounce_watcher.ledger.forget import is_forgotten
 from bounce_watcher.ledger.paging import Page, TookTooLong
 from bounce_watcher.model.finding import Evidence
-from bounce_watcher.model.ledger import BounceEvent, OutboxItem, StateChange
+from bounce_watcher.model.ledger import COMPLAINT_REASON, BounceEvent, OutboxItem, StateChange
 from bounce_watcher.model.rows import event_row
 from bounce_watcher.model.verdict import Reason
 from bounce_watcher.policy.guard import provider
@@ -33,11 +33,12 @@ _TYPES: Mapping[str, str] = {
     **{each.value: told for each, told in shown.TYPES.items()}, NO_TYPE: "Not a bounce",
 }
 
+REASONS = (*(each.value for each in Reason), COMPLAINT_REASON)
 _MATCHES: Mapping[str, str] = {each.value: told for each, told in telling.MATCHED_BY.items()}
 
 FILTERS = (
     Filter(By.TYPE, "Type", lambda value: _TYPES.get(value, value), tuple(_TYPES)),
-    Filter(By.REASON, "Reason", lambda value: shown.reason(value) if value in {*Reason} else harmless(value, 60)),
+    Filter(By.REASON, "Reason", lambda value: shown.reason(value) if value in REASONS else harmless(value, 60)),
     Filter(By.PROVIDER, "Provider", shown.provider),
     Filter(By.STREAM, "Stream"),
     Filter(By.CODE, "Code"),

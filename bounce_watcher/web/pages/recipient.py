@@ -1,0 +1,280 @@
+"""One address: where it stands and why, in sentences; what happened to it; what may be done about it."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import islice
+
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from bounce_watcher.ledger import tally
+from bounce_watcher.ledger.actions import Action
+from bounce_watcher.ledger.browse import Query
+from bounce_watcher.ledger.filters import OutboxFilter
+from bounce_watcher.ledger.forget import is_forgotten
+from bounce_watcher.ledger.paging import ROWS, Place
+from bounce_watcher.model.address import address_key
+from bounce_watcher.model.ledger import Alert, BounceEvent, OutboxItem, RecipientRecord, State, StateChange
+from bounce_watcher.policy.guard import provider
+from bounce_watcher.web import listing, shown, telling
+from bounce_watcher.web.shown import harmless
+from bounce_watcher.web.telling import Case
+from bounce_watcher.web.visit import Visit, get
+
+MOST_ENTRIES = 50
+"""Of what happened, on the page."""
+MOST_DELIVERIES, MOST_GROUNDS = 500, 20
+_WEEK, _MONTH = timedelta(days=7), timedelta(days=30)
+_SUPPRESSED = frozenset({State.SUPPRESSED, State.PENDING})
+
+ACTIONS = {
+    "release": "Released by hand", "suppress": "Suppressed by hand", "forget": "Forgotten on request",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """Something that happened: `state` makes a badge, `strong` stands first. `link` leads to it."""
+
+    at: datetime
+    strong: str
+    text: str = ""
+    state: State | None = None
+    link: str | None = None
+    link_text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Neighbours:
+    """Whether others at the provider are reported for the same reason: this week, and the week before."""
+
+    provider: str
+    reason: str
+    now: int
+    before: int
+    alerts: tuple[Alert, ...]
+    link: str
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """All that the ledger holds on an address, as far as a page shows it."""
+
+    address: str
+    rid: str
+    events: Sequence[BounceEvent]
+    cases: Sequence[Case]
+    deliveries: Sequence[OutboxItem]
+    actions: Sequence[Action]
+
+    @property
+    def is_forgotten(self) -> bool:
+        return any(is_forgotten(case.record.recipient) for case in self.cases)
+
+
+def address_of(visit: Visit) -> str:
+    """Raises HTTPException where the name in the path is none of this ledger's."""
+    address = visit.house.ledger.names.address(visit.path["rid"])
+    if address is None:
+        raise HTTPException(404, "No such recipient: the link is damaged, or of another ledger.")
+    return address
+
+
+def known(visit: Visit) -> Known:
+    ledger, address = visit.house.ledger, address_of(visit)
+    rid = ledger.names.name(address)
+    events = ledger.event_page(Query(recipient=address), Place(rows=ROWS)).rows
+    holding = ledger.holding(address)
+    done = ledger.actions_on(rid)
+    cases = [_case(visit, record, address, events, holding, done) for record in ledger.recipients(address)]
+    deliveries = list(islice(ledger.outbox(OutboxFilter(recipient=address)), MOST_DELIVERIES))
+    return Known(address, rid, events, cases, deliveries, done)
+
+
+def _case(
+    visit: Visit, record: RecipientRecord, address: str, events: Sequence[BounceEvent],
+    holding: dict[str, list[Alert]], done: Sequence[Action],
+) -> Case:
+    ledger = visit.house.ledger
+    grounds = record.suppression.events[-MOST_GROUNDS:] if record.suppression else ()
+    by_id = {event.id: event for event in events}
+    rests_on = [event for name in grounds if (event := by_id.get(name) or ledger.event(name))]
+    course = ledger.course(address, record.stream)
+    actors = {step.at: each.actor for step in course for each in done if each.at == step.at}
+    return Case(
+        record, [event for event in events if event.stream == record.stream], sorted(rests_on, key=lambda e: e.at),
+        course, actors, holding.get(record.stream, ()),
+    )
+
+
+def recipient(visit: Visit) -> Response:
+    it = known(visit)
+    case = telling.worst(it.cases) if it.cases else None
+    arithmetic = telling.arithmetic(_because(case)) if case else None
+    last = (case.rests_on or case.events[:1]) if case else ()
+    entries = list(_entries(it))
+    return visit.page(
+        "recipient.html", _title(it, case), it=it, case=case, state=case.record.state if case else None,
+        sentence=_sentence(it, case), boxes=telling.boxes(case, arithmetic.days_needed if arithmetic else None)
+        if case else [], words=telling.quoted(last[-1]) if last else None, said_in=last[-1] if last else None,
+        facts=list(_facts(it, case)) if case else [], reply=telling.reply(case) if case else None,
+        streams=[_stream(visit, each) for each in it.cases], neighbours=_neighbours(visit, case),
+        entries=entries[:MOST_ENTRIES], more=len(entries) > MOST_ENTRIES or len(it.events) == ROWS,
+        protected=_protected(visit, it.address), is_suppressed=any(c.record.suppression for c in it.cases),
+        others=[telling.sentence(each) for each in it.cases if each is not case],
+        exports=[listing.address(f"/events.{ending}", [("rid", it.rid)]) for ending in ("csv", "jsonl")],
+        done=it.actions[0] if it.actions and visit.query.get("done") else None, actions=ACTIONS,
+    )
+
+
+def _title(it: Known, case: Case | None) -> str:
+    """Of the browser's window, which others may see: of the address what is before the @."""
+    name = "forgotten address" if it.is_forgotten else f"{harmless(it.address.rpartition('@')[0], 40)}@…"
+    return f"{shown.STATES[case.record.state][0]}: {name}" if case else name
+
+
+def _because(case: Case) -> str | None:
+    suppression = case.record.suppression
+    return suppression.because if suppression else case.record.because
+
+
+def _sentence(it: Known, case: Case | None) -> str:
+    if case is None and it.events:
+        return f"Active. {telling.of_event(it.events[0])}"
+    if case is None:
+        return telling.NEVER_SEEN
+    if it.is_forgotten:
+        return (
+            "Forgotten. Only the fact that it was forgotten, and where it stands, is kept. "
+            f"{shown.STATES[case.record.state][2]}"
+        )
+    return telling.sentence(case)
+
+
+def _protected(visit: Visit, address: str) -> str | None:
+    policy = visit.house.settings.policy
+    key = address_key(address)
+    if key in {address_key(each) for each in policy.protected_addresses}:
+        return "Protected: it stands in protected_addresses in the configuration, so no rule ever suppresses it."
+    domain = key.rpartition("@")[2]
+    if domain in {each.lower() for each in policy.protected_domains}:
+        return f"Protected: {domain} stands in protected_domains in the configuration, so no rule ever suppresses it."
+    return None
+
+
+# ── facts ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    title: str
+    text: str
+    link: str | None = None
+
+
+def _facts(it: Known, case: Case) -> Iterator[Fact]:
+    suppression = case.record.suppression
+    if suppression is not None:
+        everywhere = suppression.scope.value == "global"
+        yield Fact("Holds for", "all streams" if everywhere else f"{harmless(suppression.stream, 80)} only")
+        yield Fact("Until", shown.moment(suppression.until) if suppression.until else "for good")
+    if because := _because(case):
+        yield Fact("Counted", harmless(because))
+    last = next(iter(case.rests_on[-1:] or case.events[:1]), None)
+    if last is not None and last.rule:
+        yield Fact("Rule", harmless(last.rule, 120), listing.address("/events", [("rule", last.rule)]))
+    if last is not None:
+        yield Fact("Matched by", telling.MATCHED_BY[last.evidence])
+    yield Fact("Told", _told(it.deliveries))
+
+
+def _told(deliveries: Sequence[OutboxItem]) -> str:
+    """What each target last heard of the state of the address."""
+    by_target: dict[str, OutboxItem] = {
+        item.target: item for item in deliveries if item.type.value.startswith("recipient.")
+    }
+    if not by_target:
+        return "nobody"
+    return "; ".join(
+        f"{harmless(target, 80)}: {item.type.value.rpartition('.')[2]}, "
+        f"{shown.DELIVERIES[item.state][0].lower()}{_tries(item)}"
+        for target, item in sorted(by_target.items())
+    )
+
+
+def _tries(item: OutboxItem) -> str:
+    return f" after {item.attempts} tries" if item.attempts > 1 else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    name: str
+    state: State
+    bounces: int
+    bounces_link: str
+    delivered_at: datetime | None
+    sentence: str
+
+
+def _stream(visit: Visit, case: Case) -> Stream:
+    record = case.record
+    recent = sum(1 for event in case.events if event.at >= visit.now - _MONTH and event.type is not None)
+    rid = visit.house.ledger.names.name(address_of(visit))
+    link = listing.address("/events", [("rid", rid), ("stream", record.stream), ("range", "30d")])
+    return Stream(record.stream, record.state, recent, link, record.delivered_at, telling.sentence(case))
+
+
+def _neighbours(visit: Visit, case: Case | None) -> Neighbours | None:
+    """Other reports of the same kind at the same provider: what decides whether a release makes sense."""
+    last = next(iter(case.rests_on[-1:] or case.events[:1]), None) if case else None
+    if last is None or last.reason is None:
+        return None
+    ledger, name = visit.house.ledger, provider(last)
+    tomorrow = visit.now.replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
+
+    def reports(until: datetime) -> int:
+        asked = tally.Asked(tally.Scope.PROVIDER, until - _WEEK, until, subject=name, reason=last.reason)
+        return ledger.tally(asked).get((), 0)
+
+    alerts = tuple(each for each in ledger.alerts(under_way=True) if name and name in each.subject)
+    link = listing.address("/events", [("provider", name), ("reason", last.reason.value), ("range", "7d")])
+    return Neighbours(name, last.reason.value, reports(tomorrow), reports(tomorrow - _WEEK), alerts, link)
+
+
+# ── what happened ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+def _entries(it: Known) -> Iterator[Entry]:
+    found = [
+        *map(_of_event, it.events), *(_of_step(step) for case in it.cases for step in case.course),
+        *map(_of_delivery, it.deliveries), *map(_of_action, it.actions),
+    ]
+    return iter(sorted(found, key=lambda entry: entry.at, reverse=True))
+
+
+def _of_event(event: BounceEvent) -> Entry:
+    parts = (
+        harmless(event.status, 20) if event.status else "", shown.provider(provider(event)),
+        harmless(event.stream, 60), harmless(event.sending, 60) if event.sending else "",
+        "" if event.counted is None or event.type is None else f"does not count: {harmless(event.counted, 200)}",
+    )
+    return Entry(event.at, telling.what(event), " · ".join(filter(None, parts)), None, f"/events/{event.id}", "event")
+
+
+def _of_step(step: StateChange) -> Entry:
+    text = f"for {harmless(step.stream, 60)}, {shown.BY[step.by]}: {harmless(step.because or 'no reason kept', 300)}"
+    return Entry(step.at, "", text, step.state)
+
+
+def _of_delivery(item: OutboxItem) -> Entry:
+    answer = f": {harmless(item.last_answer, 120)}" if item.last_answer else ""
+    text = f"{item.type.value} to {harmless(item.target, 80)}{answer}"
+    return Entry(item.created_at, f"Told, {shown.DELIVERIES[item.state][0].lower()}", text, None,
+                 f"/outbox/{item.id}", "delivery")
+
+
+def _of_action(done: Action) -> Entry:
+    why = f": {harmless(done.because)}" if done.because else ""
+    return Entry(done.at, ACTIONS.get(done.action, harmless(done.action, 60)), f"by {harmless(done.actor, 100)}{why}")
+
+
+ROUTES = (get("/recipients/{rid}", recipient),)
