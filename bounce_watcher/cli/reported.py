@@ -61,14 +61,14 @@ def import_sent(
             refuse = _Refuse(path)
             with opened(path) as file:
                 rows = named_rows(path, file, (_MAILS, _COUNTS))
-                total += take_sent(ledger, rows, _reading(settings, stream), refuse, advance)
+                total += take_sent(settings, ledger, rows, _reading(settings, stream), refuse, advance)
             bad += refuse.close()
     if dry_run:
         say(f"would import {count(total.new, 'mail')} and {count(total.counts, 'figure')}{_left_out(bad)}; "
             "nothing was written")
     else:
         say(f"{count(total.new, 'new mail')}, {total.known} known already, {count(total.counts, 'figure')}"
-            f"{_left_out(bad)}")
+            f"{_proven(total.proven)}{_left_out(bad)}")
     _end(bad)
 
 
@@ -141,6 +141,10 @@ def _deliveries(number: int) -> str:
 
 def _left_out(bad: int) -> str:
     return f", {count(bad, 'bad line')} left out" if bad else ""
+
+
+def _proven(bounces: int) -> str:
+    return f", {count(bounces, 'bounce')} on record proven by it" if bounces else ""
 
 
 def _end(bad: int) -> None:

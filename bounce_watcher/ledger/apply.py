@@ -164,6 +164,14 @@ def _tally(record: RecipientRecord, event: BounceEvent) -> _Changes:
     }
 
 
+def taken_out(record: RecipientRecord, event: BounceEvent) -> Change:
+    """The record without an event that did not count, as far as it shows in its figures."""
+    name = _count_name(event)
+    left = record.counts.get(name or "", 0) - 1
+    others = {other: number for other, number in record.counts.items() if other != name}
+    return Change(replace(record, counts=others if name is None or left < 1 else {**others, name: left}))
+
+
 def _count_name(event: BounceEvent) -> str | None:
     if event.kind is Kind.COMPLAINT:
         return "complaint" if event.feedback_type == ABUSE else None

@@ -13,7 +13,7 @@ from typing import Self, TypeVar
 from uuid import uuid4
 
 import structlog
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 
 from bounce_watcher.ledger import (
     actions,
@@ -23,6 +23,7 @@ from bounce_watcher.ledger import (
     episodes,
     forget,
     history,
+    late,
     migrate,
     queue,
     reads,
@@ -168,9 +169,16 @@ class Ledger:
         """Drops the raw content of messages received before then; what they said stays. Returns how many."""
         return standing.purge(self._engine, raw_before)
 
-    def add_sent(self, mails: Sequence[SentMail]) -> SentOutcome:
-        """Writes down mail that the platform has sent, some thousand at most. What is known changes nothing."""
-        return write(self._engine, lambda connection: sent.add_sent(connection, mails))
+    def add_sent(self, mails: Sequence[SentMail], judge: late.Judge | None = None) -> SentOutcome:
+        """Writes down mail that the platform has sent, some thousand at most. What is known changes nothing.
+
+        With a `judge`, bounces count that came before and were too weak without it: see `late`.
+        """
+        def enter(connection: Connection) -> SentOutcome:
+            outcome = sent.add_sent(connection, mails)
+            return replace(outcome, proven=late.take_up(connection, mails, judge)) if judge else outcome
+
+        return write(self._engine, enter)
 
     def put_counts(self, counts: Sequence[SentCount]) -> SentOutcome:
         """The platform's own figures of what it sent, each in the place of an earlier one for the same."""

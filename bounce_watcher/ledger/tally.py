@@ -60,6 +60,13 @@ def add(connection: Connection, events: Iterable[BounceEvent]) -> None:
     _put(connection, Counter(place for event in events for place in _places(event)))
 
 
+def take_back(connection: Connection, events: Iterable[BounceEvent]) -> None:
+    """Counts events no more."""
+    counts: Counter[_Place] = Counter()
+    counts.subtract(place for event in events for place in _places(event))
+    _put(connection, counts)
+
+
 def correct(connection: Connection, changed: Sequence[tuple[BounceEvent, BounceEvent]]) -> None:
     """Counts events otherwise that read otherwise now: each before and after."""
     counts = Counter(place for _, after in changed for place in _places(after))

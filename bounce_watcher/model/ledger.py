@@ -198,6 +198,10 @@ IN_OUTAGE = "reported in an outage: "
 """How the `counted` of an event begins that the outage guard has struck out: it counts no more."""
 
 
+TOO_WEAK = "evidence is "
+"""How the `counted` of an event begins that is not proven enough: what proves it may come yet."""
+
+
 class By(StrEnum):
     """What changed the state of a recipient."""
 

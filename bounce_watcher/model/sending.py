@@ -40,14 +40,17 @@ class Delivery:
 
 @dataclass(frozen=True, slots=True)
 class SentOutcome:
-    """What a report of sent mail added: mails not known before, known ones, and figures set."""
+    """What a report of sent mail added: mails not known before, known ones, figures set; bounces proven late by it."""
 
     new: int = 0
     known: int = 0
     counts: int = 0
+    proven: int = 0
 
     def __add__(self, other: "SentOutcome") -> "SentOutcome":
-        return SentOutcome(self.new + other.new, self.known + other.known, self.counts + other.counts)
+        return SentOutcome(
+            self.new + other.new, self.known + other.known, self.counts + other.counts, self.proven + other.proven
+        )
 
 
 @dataclass(frozen=True, slots=True)

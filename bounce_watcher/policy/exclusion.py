@@ -13,7 +13,7 @@ from functools import lru_cache
 from bounce_watcher.model.address import address_key
 from bounce_watcher.model.fields import Action
 from bounce_watcher.model.finding import Evidence, Kind
-from bounce_watcher.model.ledger import ABUSE, BounceEvent, CountedBounce
+from bounce_watcher.model.ledger import ABUSE, TOO_WEAK, BounceEvent, CountedBounce
 from bounce_watcher.model.verdict import BounceType
 from bounce_watcher.policy.counting import DEFAULTS, CountRule, count_rule, counts_with
 from bounce_watcher.policy.settings import PolicySettings
@@ -130,13 +130,14 @@ def _doubtful(case: Case) -> str | None:
 
 
 def _too_weak(case: Case) -> str | None:
-    asked = _asked_evidence(case.event, case.settings)
+    asked = asked_evidence(case.event, case.settings)
     if case.event.evidence.at_least(asked):
         return None
-    return f"evidence is {case.event.evidence}, the policy asks for {asked}"
+    return f"{TOO_WEAK}{case.event.evidence}, the policy asks for {asked}"
 
 
-def _asked_evidence(event: BounceEvent, settings: PolicySettings) -> Evidence:
+def asked_evidence(event: BounceEvent, settings: PolicySettings) -> Evidence:
+    """The lowest grade that may count against the recipient of such an event."""
     if event.kind is Kind.COMPLAINT:
         return settings.evidence_complaint
     hard = event.reason is not None and event.reason.bounce_type is BounceType.HARD

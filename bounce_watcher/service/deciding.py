@@ -4,8 +4,14 @@ from functools import partial
 
 from bounce_watcher.config import Settings
 from bounce_watcher.ledger.course import Decide
+from bounce_watcher.ledger.late import Judge
 from bounce_watcher.policy.decide import decide
+from bounce_watcher.service.announcing import announcer
 
 
 def decider(settings: Settings) -> Decide:
     return partial(decide, settings=settings.policy)
+
+
+def judge(settings: Settings) -> Judge:
+    return Judge(decider(settings), announcer(settings), settings.policy)

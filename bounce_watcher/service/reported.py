@@ -22,6 +22,7 @@ from bounce_watcher.model.sending import (
     bare_message_id,
 )
 from bounce_watcher.service.announcing import announcer
+from bounce_watcher.service.deciding import judge
 from bounce_watcher.service.process import DEFAULT_STREAM
 
 AT_ONCE = 5000
@@ -166,6 +167,7 @@ def _moment(row: Row, reading: Reading) -> datetime:
 # ── all rows ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 def take_sent(
+    settings: Settings,
     ledger: Ledger | None,
     rows: Rows,
     reading: Reading,
@@ -176,11 +178,11 @@ def take_sent(
 
     Raises TemporaryFailure or PermanentFailure; what was written by then stays, and the same rows may come again.
     """
-    total = SentOutcome()
+    total, judged = SentOutcome(), judge(settings)
     for part in _parts(_read(rows, lambda row: sent_row(row, reading), refuse)):
         mails = [each for each in part if isinstance(each, SentMail)]
         counts = [each for each in part if isinstance(each, SentCount)]
-        total += ledger.add_sent(mails) if ledger else SentOutcome(new=len(mails))
+        total += ledger.add_sent(mails, judged) if ledger else SentOutcome(new=len(mails))
         total += ledger.put_counts(counts) if ledger else SentOutcome(counts=len(counts))
         progress(len(part))
     return total

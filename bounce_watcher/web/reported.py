@@ -84,8 +84,8 @@ class _Paths:
         return Reading(usual_stream(self._house.settings), utcnow())
 
     def _take_sent(self, rows: Rows, refused: "_Refused") -> Told:
-        outcome = take_sent(self._house.ledger, rows, self._reading(), refused)
-        return {"new": outcome.new, "known": outcome.known, "counts": outcome.counts}
+        outcome = take_sent(self._house.settings, self._house.ledger, rows, self._reading(), refused)
+        return {"new": outcome.new, "known": outcome.known, "counts": outcome.counts, "proven": outcome.proven}
 
     def _take_deliveries(self, rows: Rows, refused: "_Refused") -> Told:
         house = self._house

@@ -3,6 +3,7 @@
 import io
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -10,9 +11,12 @@ import pytest
 
 from bounce_watcher.cli.csv_rows import LONGEST_LINE
 from bounce_watcher.cli.main import main
+from bounce_watcher.config import load
 from bounce_watcher.ledger.store import Ledger
 from bounce_watcher.model.ledger import State
 from bounce_watcher.model.verdict import Reason
+from bounce_watcher.service.announcing import announcer
+from bounce_watcher.service.deciding import decider
 from tests.ledger.making import bounce, day, page, record
 
 Call = Callable[..., tuple[int, str, str]]
@@ -131,3 +135,21 @@ def test_deliveries_reset_soft_bounces(call: Call, tmp_path: Path) -> None:
     with ledger() as it:
         assert [each.state for each in it.recipients("a@example.org")] == [State.ACTIVE]
     assert "delivered_at: 2026-03-20T08:00:00Z" in call("recipients", "show", "a@example.org")[1]
+
+
+def test_a_mail_that_is_told_after_its_bounce_proves_it(call: Call, tmp_path: Path) -> None:
+    (tmp_path / "config.toml").write_text(
+        '[database]\nurl = "sqlite:///ledger.db"\n[policy.evidence]\nhard = "known_message"\n'
+    )
+    call("db", "upgrade")
+    event = replace(bounce("m", "a@example.org", at=day(0), stream="default"), sent_message_id="1@x")
+    with ledger() as it:
+        settings = load(tmp_path / "config.toml")
+        it.record(page(event), decider(settings), announcer(settings), settings.policy)
+        assert [each.counted for each in it.events()] == ["evidence is report, the policy asks for known_message"]
+    (tmp_path / "sent.csv").write_text("message_id,recipient,at\n1@x,a@example.org,2026-03-01\n")
+    assert call("import-sent", "sent.csv") == (
+        0, "1 new mail, 0 known already, 0 figures, 1 bounce on record proven by it", ""
+    )
+    with ledger() as it:
+        assert [each.recipient for each in it.suppressions()] == ["a@example.org"]

@@ -2,14 +2,20 @@
 
 from dataclasses import replace
 from datetime import date, datetime
+from functools import partial
 
 import pytest
 
+from bounce_watcher.ledger.filters import EventFilter
+from bounce_watcher.ledger.late import Judge
+from bounce_watcher.ledger.stats import By, stats
 from bounce_watcher.ledger.store import Ledger
 from bounce_watcher.model.finding import Evidence
-from bounce_watcher.model.ledger import BounceEvent
+from bounce_watcher.model.ledger import BounceEvent, NoticeType, State
 from bounce_watcher.model.sending import SentCount, SentMail, SentOutcome
-from tests.ledger.making import START, USER, bounce, day, deliver_all, page, record
+from bounce_watcher.policy.decide import decide
+from bounce_watcher.policy.settings import PolicySettings
+from tests.ledger.making import START, STATES, USER, Platform, bounce, day, deliver_all, page, record
 
 EVER = (date(2026, 1, 1), date(2027, 1, 1))
 TODAY = START.date()
@@ -159,3 +165,62 @@ def test_characters_that_no_database_takes(ledger: Ledger) -> None:
     ledger.add_sent([sent("a\0b\udce4@x", "u\0@example.org")])
     record(ledger, page(replace(bounce("m", "u\0@example.org"), sent_message_id="a\0b\udce4@x")))
     assert only(ledger).evidence is Evidence.KNOWN_MESSAGE
+
+
+# ── told late ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+ASKING = PolicySettings(evidence_hard=Evidence.KNOWN_MESSAGE, evidence_soft=Evidence.KNOWN_MESSAGE)
+
+
+def judge(platform: Platform | None = None, policy: PolicySettings = ASKING) -> Judge:
+    return Judge(partial(decide, settings=policy), platform or Platform(), policy)
+
+
+def comes(ledger: Ledger, *events: BounceEvent, policy: PolicySettings = ASKING) -> None:
+    ledger.record(page(*events), partial(decide, settings=policy), Platform(), policy)
+
+
+def test_a_bounce_counts_from_then_on(ledger: Ledger) -> None:
+    comes(ledger, bounce_of("1@x"), bounce_of("2@x", "other@example.org"))
+    assert list(ledger.suppressions()) == []
+    platform = Platform()
+    assert ledger.add_sent([sent("1@x", at=day(0.5))], judge(platform)) == SentOutcome(new=1, proven=1)
+    (event,) = ledger.events(EventFilter(recipient=USER))
+    assert (event.counted, event.evidence, event.stream, event.sending) == (
+        None, Evidence.KNOWN_MESSAGE, "news", "spring"
+    )
+    (suppression,) = ledger.suppressions()
+    assert (suppression.stream, suppression.since, suppression.events) == ("news", START, (event.id,))
+    assert [it.type for it in platform.told if it.type in STATES] == [NoticeType.SUPPRESSED]
+    counts = {record.stream: record.counts for record in ledger.recipients(USER)}
+    assert counts == {"default": {}, "news": {"hard": 1}}
+    assert ledger.add_sent([sent("1@x")], judge()) == SentOutcome(known=1), "and but once"
+    told = stats(ledger, START, day(1), [By.STREAM]).rows
+    assert {row["stream"]: row["number"] for row in told} == {"default": 1, "news": 1}
+
+
+@pytest.mark.parametrize(("event", "mail", "policy"), [
+    (bounce_of("1@x"), sent("1@x", at=day(14.1)), ASKING),
+    (bounce_of("1@x"), sent("2@x"), ASKING),
+    (bounce_of("1@x", doubt="a token of somebody else"), sent("1@x"), ASKING),
+    (bounce_of("1@x"), sent("1@x"), replace(ASKING, evidence_hard=Evidence.TOKEN)),
+    (bounce_of("1@x"), sent("1@x"), PolicySettings()),
+], ids=["long ago", "another mail", "in doubt", "that is not enough", "it counted anyway"])
+def test_what_stays_as_it_was(ledger: Ledger, event: BounceEvent, mail: SentMail, policy: PolicySettings) -> None:
+    comes(ledger, event, policy=policy)
+    before = only(ledger), ledger.recipients(USER)
+    assert ledger.add_sent([mail], judge(policy=policy)).proven == 0
+    assert (only(ledger), ledger.recipients(USER)) == before
+
+
+def test_what_is_proven_late_is_held_back_in_an_outage_too(ledger: Ledger) -> None:
+    gone = [replace(bounce_of(f"{n}@x", f"u{n}@example.org"), at=day(9 + n / 1000)) for n in range(50)]
+    known = [replace(bounce_of(f"d{n}@x", f"d{n}@example.org"), at=day(n)) for n in range(5)]
+    ledger.add_sent([sent(f"d{n}@x", f"d{n}@example.org") for n in range(5)])
+    comes(ledger, *known, *gone)
+    assert list(ledger.alerts()) == []
+    proven = ledger.add_sent([sent(f"{n}@x", f"u{n}@example.org", at=day(8)) for n in range(50)], judge())
+    assert proven == SentOutcome(new=50, proven=50)
+    (alert,) = ledger.alerts()
+    assert alert.held == 50
+    assert sum(it.state is State.SUPPRESSED for it in ledger.suppressions()) == 5
