@@ -68,8 +68,10 @@ def name_of(dialect: Recognizer) -> str:
 
 
 SHARED = {
+    "aol": {"qmail"},
     "chasquid": {"exim"},
     "courier": {"qmail"},
+    "france": {"qmail"},
     "google": {"exim"},
     "haraka": {"qmail"},
     "messagelabs": {"qmail"},
@@ -78,6 +80,7 @@ SHARED = {
     "shapes": {"qmail"},
     "unnamed": {"qmail"},
     "yahoo": {"qmail"},
+    "yandex": {"qmail"},
     "zonemta": {"exim"},
 }
 """Whose notices are in the form of another system's."""
