@@ -479,7 +479,7 @@ def provider_of(alert: Alert) -> str | None:
 
 def usualness(now: int, before: int | None) -> tuple[str, str]:
     if before is None:
-        return ("No comparison", "")
+        return ("Unknown", "")
     if now + before < _FEWEST_TO_JUDGE:
         return ("Too few", "")
     return ("Unusual", "is-warn") if is_unusual(now, before) else ("Usual", "is-ok")

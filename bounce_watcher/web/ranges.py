@@ -79,6 +79,11 @@ class Range:
         return self.elapsed.back(self.back)
 
     @property
+    def whole_before(self) -> Span:
+        """What it is compared with, until its end."""
+        return self.span.back(self.back)
+
+    @property
     def runs(self) -> bool:
         """Whether its last bin is still in progress."""
         return self.span.since <= self.now < self.span.until

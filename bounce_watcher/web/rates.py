@@ -2,8 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 
-from bounce_watcher.ledger.figures import Sent
+from bounce_watcher.ledger.figures import Figures, Sent, Span
+from bounce_watcher.web.ranges import Range, Unit
 from bounce_watcher.web.shown import number, share
 
 SMALLEST = 1000
@@ -74,9 +76,20 @@ def wilson(part: int, whole: int) -> tuple[float, float]:
     return max(0.0, (middle - reach) / (1 + z2)), min(1.0, (middle + reach) / (1 + z2))
 
 
-def sent_in_all(sent: Mapping[str, Sent], streams: frozenset[str]) -> int | None:
-    """How many mails went out in all streams; None unless that is known of each one that had bounces."""
-    known = {stream for stream, each in sent.items() if each.covers}
-    if not sent or not streams <= known or not all(each.covers for each in sent.values()):
+def sent(figures: Figures, over: Range) -> Mapping[str, Sent]:
+    """What was sent, by stream; nothing where hours are looked at, as it is known by day."""
+    return {} if over.unit is Unit.HOUR else sent_within(figures, over.span)
+
+
+def sent_within(figures: Figures, span: Span) -> Mapping[str, Sent]:
+    """Of all days that a time touches."""
+    return figures.sent(span.since.date(), (span.until - timedelta(microseconds=1)).date() + timedelta(days=1))
+
+
+def sent_in_all(sent: Mapping[str, Sent], streams: frozenset[str], stream: str | None = None) -> int | None:
+    """How many mails went out, in one stream or in all; None unless it is known of each stream that had bounces."""
+    chosen = {name: each for name, each in sent.items() if stream in {None, name}}
+    wanted = streams if stream is None else {stream}
+    if not wanted <= chosen.keys() or not all(each.covers for each in chosen.values()):
         return None
-    return sum(each.number for each in sent.values()) or None
+    return sum(each.number for each in chosen.values()) or None

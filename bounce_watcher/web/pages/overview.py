@@ -8,19 +8,21 @@ from typing import Any
 from starlette.responses import Response
 
 from bounce_watcher.config import Settings
-from bounce_watcher.ledger.figures import Figures, Of, Part, Sent, Span
+from bounce_watcher.ledger.figures import Figures, Of, Part, Sent
 from bounce_watcher.ledger.filters import OutboxFilter
 from bounce_watcher.ledger.stock import Stock
-from bounce_watcher.model.ledger import Alert, AlertKind, EventType, OutboxState, State, StateChange
+from bounce_watcher.model.ledger import Alert, AlertKind, By, EventType, OutboxState, State, StateChange
 from bounce_watcher.service.state import ServiceState
 from bounce_watcher.web import bounces, links, ranges, rates, shown, standing
 from bounce_watcher.web.bounces import Bounces
-from bounce_watcher.web.ranges import NAMES, Range
+from bounce_watcher.web.ranges import NAMES, Range, Unit
 from bounce_watcher.web.shown import counted, number
 from bounce_watcher.web.visit import Visit, get
 
 REASONS, PROVIDERS, DECISIONS, NOTICES = 7, 5, 5, 3
 """Rows of each part at most."""
+
+_LONGEST_REASON = 120
 
 PARAMETERS = frozenset({"range", "from", "to"})
 
@@ -86,27 +88,31 @@ def tiles(seen: Bounces, figures: Figures, stock: Stock, alerts: Sequence[Alert]
 
 def _bounces(seen: Bounces, figures: Figures) -> Tile:
     over, total = seen.range, seen.total
-    sent, before = _sent(figures, over.span), _sent(figures, over.before)
-    in_all = rates.sent_in_all(sent, streams_of(seen, figures)) if seen.of.stream is None else _of_one(seen, sent)
     link = links.events(over.span, seen.of)
     what = ("All reports of failed mail and complaints that arrived in this time, one for each message and recipient; "
             "copies are counted once. Delays, automatic answers and receipts are no bounces.")
+    sent = rates.sent(figures, over)
+    in_all = rates.sent_in_all(sent, streams_of(seen, figures), seen.of.stream)
     if in_all is None:
-        return Tile("Bounces", number(total), f"{_compared(seen)} {_no_rate(sent)}", link, what)
-    before_all = rates.sent_in_all(before, frozenset()) if seen.of.stream is None else _of_one(seen, before)
-    was = ""
-    if before_all and seen.total_before is not None:
-        was = f"; {shown.share(seen.total_before, before_all)} in {over.before_words}"
-    text = f"{number(total)} of {number(in_all)} sent{was}"
+        return Tile("Bounces", number(total), f"{_compared(seen)} {_no_rate(over, sent)}", link, what)
+    text = f"{number(total)} of {number(in_all)} sent{_rate_before(seen, figures)}"
     return Tile("Bounce rate", shown.share(total, in_all), text, link, f"{what} Divided by what was sent in this time.")
 
 
-def _of_one(seen: Bounces, sent: Mapping[str, Sent]) -> int | None:
-    mine = sent.get(seen.of.stream or "")
-    return mine.number or None if mine and mine.covers else None
+def _rate_before(seen: Bounces, figures: Figures) -> str:
+    """Of the whole time before: what was sent is known by day."""
+    before = seen.range.whole_before
+    sent = rates.sent_within(figures, before)
+    streams = frozenset(stream for (stream,) in figures.totals(before, seen.of, Part.STREAM))
+    in_all = rates.sent_in_all(sent, streams, seen.of.stream)
+    if not in_all or not seen.knows(before):
+        return ""
+    return f"; {shown.share(figures.totals(before, seen.of)[()], in_all)} in {seen.range.before_words}"
 
 
-def _no_rate(sent: Mapping[str, Sent]) -> str:
+def _no_rate(over: Range, sent: Mapping[str, Sent]) -> str:
+    if over.unit is Unit.HOUR:
+        return "No rate: what was sent is known by day."
     if not sent:
         return "No rate: sent counts are not imported."
     return "No rate over all: sent counts do not cover every stream and day."
@@ -179,26 +185,22 @@ class RateRow:
 
 def rate_rows(seen: Bounces, figures: Figures, over: Range) -> list[RateRow]:
     """Of streams whose sent counts cover the range."""
-    sent = {stream: each.number for stream, each in _sent(figures, over.span).items()
+    sent = {stream: each.number for stream, each in rates.sent(figures, over).items()
             if each.covers and each.number and seen.of.stream in {None, stream}}
     if not sent:
         return []
     counts = figures.totals(over.span, seen.of, Part.STREAM, Part.TYPE)
-    rows = []
-    for stream, whole in sorted(sent.items()):
-        hard = counts[stream, EventType.HARD.value]
-        complaints = counts[stream, EventType.COMPLAINT.value]
-        total = sum(counts[stream, kind.value] for kind in EventType)
-        rows.append(RateRow(
-            stream, links.stream(stream, over.query), number(whole), shown.share(total, whole),
-            shown.share(hard, whole), rates.judged(hard, whole, rates.BOUNCES),
-            shown.share(complaints, whole), rates.judged(complaints, whole, rates.COMPLAINTS),
-        ))
-    return rows
+    return [rate_row(stream, whole, counts, over) for stream, whole in sorted(sent.items())]
 
 
-def _sent(figures: Figures, span: Span) -> Mapping[str, Sent]:
-    return figures.sent(span.since.date(), (span.until - timedelta(microseconds=1)).date() + timedelta(days=1))
+def rate_row(stream: str, whole: int, counts: Mapping[tuple[str, ...], int], over: Range) -> RateRow:
+    hard, complaints = (counts[stream, kind.value] for kind in (EventType.HARD, EventType.COMPLAINT))
+    total = sum(counts[stream, kind.value] for kind in EventType)
+    return RateRow(
+        stream, links.stream(stream, over.query), number(whole), shown.share(total, whole),
+        shown.share(hard, whole), rates.judged(hard, whole, rates.BOUNCES),
+        shown.share(complaints, whole), rates.judged(complaints, whole, rates.COMPLAINTS),
+    )
 
 
 def streams_of(seen: Bounces, figures: Figures) -> frozenset[str]:
@@ -230,10 +232,20 @@ def decisions(changes: Sequence[StateChange], visit: Visit) -> list[DecisionRow]
 
 
 def _because(change: StateChange) -> str:
+    """In short: the arithmetic stands on the recipient's page."""
+    if change.by not in {By.REPORT, By.RULES, By.GUARD}:
+        told = f"{shown.BY[change.by]}: {shown.harmless(change.because, _LONGEST_REASON)}" if change.because else ""
+        return _capital(told or shown.BY[change.by])
     parts = [shown.reason(change.reason)] if change.reason else []
     if change.because:
-        parts.append(shown.harmless(change.because, 200))
-    return "; ".join(parts) or shown.BY[change.by]
+        parts.append(shown.harmless(change.because.partition(";")[0].partition(":")[0], _LONGEST_REASON))
+    if change.state is State.PENDING:
+        parts.append("held back by the outage guard")
+    return _capital("; ".join(parts) or shown.BY[change.by])
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
 
 
 # ── first run ───────────────────────────────────────────────────────────────────────────────────────────────────────
