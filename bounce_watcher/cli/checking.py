@@ -42,6 +42,8 @@ def _summary(settings: Settings, path: Path) -> Iterator[str]:
         told = f"streams {', '.join(platform.streams)}" if platform.streams else "all streams"
         where = f" at {platform.url}" if isinstance(platform, HttpPlatform) else ""
         yield f"platform {platform.name}: {platform.kind}{where}, told of {told}"
+    for notifier in settings.notifiers:
+        yield f"notifier {notifier.name}: told of alerts: {', '.join(sorted(notifier.alerts))}"
     for file, content in settings.rules:
         yield f"rules: {count(len(read_rules(file, content, Precedence.OPERATOR)), 'rule')} of yours in {file}"
     policy, soft = settings.policy, settings.policy.soft

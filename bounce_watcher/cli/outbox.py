@@ -1,6 +1,6 @@
 """`outbox`: what targets are told, be it due, delivered, or dead; and whether they would take it."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Annotated
 
@@ -20,8 +20,8 @@ from bounce_watcher.ledger.store import Ledger
 from bounce_watcher.model.errors import PermanentFailure
 from bounce_watcher.model.ledger import Attempt, Disposition, OutboxItem, OutboxState
 from bounce_watcher.model.rows import OUTBOX_COLUMNS, outbox_row
-from bounce_watcher.outbox.opening import channel_to
-from bounce_watcher.outbox.platform import Platform
+from bounce_watcher.outbox.notifier import Notifier
+from bounce_watcher.outbox.opening import Receiver, channel_to
 from bounce_watcher.outbox.rehearsal import rehearse_item, rehearse_test
 from bounce_watcher.outbox.signature import PRIVATE_MEND, public_key
 from bounce_watcher.outbox.target import WebhookTarget
@@ -35,7 +35,9 @@ commands = typer.Typer(
 Ids = Annotated[list[str] | None, typer.Argument(metavar="ID", help="The ids of outbox items.", show_default=False)]
 Target = Annotated[
     str | None,
-    typer.Option("--target", metavar="NAME", help="Only for the webhook or platform of this name.", show_default=False),
+    typer.Option(
+        "--target", metavar="NAME", help="Only for the webhook, platform or notifier of this name.", show_default=False
+    ),
 ]
 
 _THING = "item"
@@ -89,13 +91,13 @@ def show(
 
 @commands.command(epilog=example("outbox test platform --dry-run"))
 def test(
-    target: Annotated[str, typer.Argument(metavar="TARGET", help="The name of a webhook or platform.")],
+    target: Annotated[str, typer.Argument(metavar="TARGET", help="The name of a webhook, platform or notifier.")],
     dry_run: DryRun = False,
     as_json: Json = False,
     config: ConfigFile = None,
     debug: Debug = False,
 ) -> None:
-    """Tries a target once: sends a webhook the event endpoint.test, makes a harmless call to a platform.
+    """Tries a target once: an event endpoint.test to a webhook, a message to a notifier, a harmless call to a platform.
 
     Says in one line what came of it; exit status 1 if it would not take what is told to it. Nothing goes into the
     outbox, and nothing is tried again. --dry-run shows the request, secrets and signature masked.
@@ -113,7 +115,7 @@ def test(
     if as_json:
         say(json_line({"target": target, "ok": taken, "answer": attempt.answer}))
     elif taken:
-        say(f"{chosen.label}: {clean(attempt.answer or 'it is there')}: {_TAKEN[isinstance(chosen, Platform)]}")
+        say(f"{chosen.label}: {clean(attempt.answer or 'it is there')}: {_TAKEN.get(type(chosen), _KNOWS_US)}")
     if not taken and as_json:
         raise typer.Exit(FAILED)
     if not taken:
@@ -121,10 +123,11 @@ def test(
 
 
 FAILED = 1
-_TAKEN = {True: "it knows us", False: "it took endpoint.test"}
+_TAKEN: Mapping[type, str] = {WebhookTarget: "it took endpoint.test", Notifier: "look whether it has come"}
+_KNOWS_US = "it knows us"
 
 
-def _tried(target: WebhookTarget | Platform) -> Attempt:
+def _tried(target: Receiver) -> Attempt:
     channel = channel_to(target)
     try:
         return channel.test(utcnow())
@@ -134,9 +137,9 @@ def _tried(target: WebhookTarget | Platform) -> Attempt:
 
 def _request_of(settings: Settings, item: OutboxItem) -> tuple[str | None, str]:
     """What would be sent, or None and why nothing would."""
-    target = next((each for each in settings.targets if each.name == item.target), None)
+    target = next((each for each in settings.receivers if each.name == item.target), None)
     if target is None:
-        return None, f"nothing would be sent: no [[webhook]] or [[platform]] is named {item.target} any more"
+        return None, f"nothing would be sent: no target of the configuration is named {item.target} any more"
     try:
         return rehearse_item(item, target, utcnow()), ""
     except ValueError as error:
@@ -215,7 +218,7 @@ def show_public_key(
     """
     settings = load_settings(config)
     webhook = target_named(settings, target)
-    if isinstance(webhook, Platform):
+    if not isinstance(webhook, WebhookTarget):
         raise WrongUsage(f"{webhook.label} is asked by its API and signs nothing: name a webhook")
     keys = [key for secret in webhook.secrets if (key := public_key(secret))]
     if not keys:

@@ -34,7 +34,7 @@ def poll(
     logs.configure(settings.log_level if verbose else "error", settings.log_format)
     with progress("polling", shown=not verbose) as advance:
         report = poll_once(settings, lambda tally: advance(tally.messages))
-    _tell(report, {target.name: target.label for target in settings.targets}, as_json)
+    _tell(report, {target.name: target.label for target in settings.receivers}, as_json)
     for each in report.passes:
         if each.failure is not None:
             complain(each.failure)

@@ -1,18 +1,20 @@
-"""Targets of the configuration, by name: webhooks and platforms."""
+"""Targets of the configuration, by name: webhooks, platforms and notifiers."""
 
 from bounce_watcher.cli.errors import WrongUsage
 from bounce_watcher.config import Settings
+from bounce_watcher.outbox.opening import Receiver
 from bounce_watcher.outbox.platform import Platform
-from bounce_watcher.outbox.target import WebhookTarget
 
 
-def target_named(settings: Settings, name: str) -> WebhookTarget | Platform:
+def target_named(settings: Settings, name: str) -> Receiver:
     """Raises WrongUsage where there is none."""
-    for target in settings.targets:
+    for target in settings.receivers:
         if target.name == name:
             return target
-    names = ", ".join(target.name for target in settings.targets)
-    raise WrongUsage(f"there is no [[webhook]] or [[platform]] named {name!r}; there are: {names or 'none'}")
+    names = ", ".join(target.name for target in settings.receivers)
+    raise WrongUsage(
+        f"there is no [[webhook]], [[platform]] or [[notify]] named {name!r}; there are: {names or 'none'}"
+    )
 
 
 def platform_named(settings: Settings, name: str) -> Platform:
@@ -21,4 +23,4 @@ def platform_named(settings: Settings, name: str) -> Platform:
     if isinstance(target, Platform):
         return target
     names = ", ".join(platform.name for platform in settings.platforms)
-    raise WrongUsage(f"webhook {name} is told of events and keeps no list; platforms are: {names or 'none'}")
+    raise WrongUsage(f"{target.label} is told of events and keeps no list; platforms are: {names or 'none'}")

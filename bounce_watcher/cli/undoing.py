@@ -26,6 +26,8 @@ from bounce_watcher.service.deciding import decider
 _NOTHING = {
     AlertKind.FORGED: "reports in doubt, which count against nobody",
     AlertKind.ENDPOINT: "a webhook, and no report",
+    AlertKind.MAILBOX: "a mailbox, and no report",
+    AlertKind.TARGET: "what is told, and no report",
 }
 COLUMNS = ("recipient", "stream", "events", "released", "state", "because")
 

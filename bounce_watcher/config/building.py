@@ -12,6 +12,7 @@ from bounce_watcher.config.schema import (
     ConfigFile,
     GuardTable,
     MailboxTable,
+    NotifyTable,
     OAuth2Table,
     PolicyTable,
     ReasonsTable,
@@ -24,6 +25,7 @@ from bounce_watcher.config.values import split_listen
 from bounce_watcher.intake.account import ImapAccount, OAuth2Account, Security
 from bounce_watcher.model.finding import Evidence
 from bounce_watcher.model.verdict import Reason
+from bounce_watcher.outbox.notifier import Notifier
 from bounce_watcher.outbox.target import WebhookTarget
 from bounce_watcher.policy.counting import DEFAULTS, CountRule
 from bounce_watcher.policy.limits import AlertSettings, GuardSettings
@@ -43,11 +45,14 @@ def build(file: ConfigFile, notes: Notes) -> Settings:
         sent_retention=file.database.sent_retention,
         mailboxes=tuple(_mailbox(table) for table in file.mailbox),
         webhooks=tuple(_webhook(table) for table in file.webhook),
+        notifiers=tuple(_notifier(table) for table in file.notify),
         policy=_policy(file.policy, has_tokens=file.attribution.token_key is not None),
         attribution=_attribution(file.attribution, file.mailbox),
         log_level=file.log.level,
         log_format=file.log.format,
         workers=file.service.workers,
+        unread_after=file.service.unread_after,
+        untold_after=file.service.untold_after,
         web=_web(file.web) if file.web else None,
     )
     _warn_of_silence(settings, notes)
@@ -106,6 +111,11 @@ def _webhook(table: WebhookTable) -> WebhookTarget:
         cloudevents_source=table.cloudevents_source,
         cloudevents_type_prefix=table.cloudevents_type_prefix,
     )
+
+
+def _notifier(table: NotifyTable) -> Notifier:
+    assert table.url is not None, "the schema refuses it"
+    return Notifier(table.name, table.url, frozenset(table.alerts), table.every, table.timeout)
 
 
 def _web(table: WebTable) -> WebSettings:

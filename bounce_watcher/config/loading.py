@@ -98,8 +98,8 @@ _HINTS = {
     "Expected '=' after a key": "a line is key = value; a # begins a comment",
     "Invalid statement": "a line is key = value, or a [table]",
     "Cannot overwrite a value": "the key stands twice: keep one of them",
-    "Cannot declare": "the table stands twice: join the two; only [[mailbox]], [[webhook]] and [[platform]] may stand "
-                      "several times",
+    "Cannot declare": "the table stands twice: join the two; only [[mailbox]], [[webhook]], [[platform]] and "
+                      "[[notify]] may stand several times",
     "Unclosed array": "a closing ] is missing",
     "Expected newline or end of document": "one key = value a line; text with quotes in it goes in '…'",
     "Unescaped '\\'": "a backslash in \"…\" is written \\\\, or put the text in '…'",
@@ -143,7 +143,7 @@ def _validate(data: dict[str, Any], folder: Path, notes: Notes) -> ConfigFile | 
         return None
 
 
-_NAMED_ALIKE = (("mailbox",), ("webhook", "platform"))
+_NAMED_ALIKE = (("mailbox",), ("webhook", "platform", "notify"))
 """Names tell mailboxes and targets apart in the ledger, so each is given once."""
 
 

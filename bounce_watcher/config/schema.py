@@ -59,8 +59,9 @@ from bounce_watcher.config.values import (
 )
 from bounce_watcher.intake.account import Grant, ImapAccount, Mechanism, Security
 from bounce_watcher.model.finding import Evidence
-from bounce_watcher.model.ledger import NoticeType, Scope
+from bounce_watcher.model.ledger import AlertKind, NoticeType, Scope
 from bounce_watcher.model.verdict import Reason
+from bounce_watcher.outbox.notifier import Notifier
 from bounce_watcher.outbox.platform import Platform
 from bounce_watcher.outbox.platforms import kinds
 from bounce_watcher.outbox.reach import Reach, Refused
@@ -84,7 +85,7 @@ def _defaults(settings: type) -> dict[str, Any]:
 
 
 _IMAP, _WEBHOOK, _SETTINGS = _defaults(ImapAccount), _defaults(WebhookTarget), _defaults(Settings)
-_PLATFORM = _defaults(Platform)
+_PLATFORM, _NOTIFIER = _defaults(Platform), _defaults(Notifier)
 _POLICY, _ATTRIBUTION = PolicySettings(), AttributionSettings()
 
 SECOND, MINUTE, DAY = timedelta(seconds=1), timedelta(minutes=1), timedelta(days=1)
@@ -505,6 +506,29 @@ class PlatformTable(Table):
     allow_hosts: Annotated[list[AllowedHost], AfterValidator(_no_repeats)] = []
 
 
+def _has_scheme(value: SecretStr | None) -> SecretStr:
+    if value is None:
+        raise ValueError('missing: add the Apprise URL of a mailbox or chat, as url_file = "…"; see '
+                         "https://appriseit.com/services/")
+    text = value.get_secret_value()
+    if text and "://" not in text:  # an empty one has been told of
+        raise ValueError('is no URL: write it as Apprise does, such as "mailtos://user:password@example.com" or '
+                         '"slack://…"; see https://appriseit.com/services/')
+    return value
+
+
+class NotifyTable(Table):
+    """A `Notifier`."""
+
+    name: Annotated[Name, Field(examples=['"operator"'])]
+    url: Annotated[Secret, AfterValidator(_has_scheme)] = Field(default=None, validate_default=True)
+    alerts: Annotated[
+        list[Annotated[AlertKind, one_of(AlertKind)]], AfterValidator(_not_empty), AfterValidator(_no_repeats)
+    ] = list(AlertKind)
+    every: Annotated[Duration, between(timedelta(0), DAY)] = _NOTIFIER["every"]
+    timeout: Annotated[Duration, between(SECOND, 2 * MINUTE)] = _NOTIFIER["timeout"]
+
+
 # ── the machine ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
 class DatabaseTable(Table):
@@ -524,8 +548,16 @@ class LogTable(Table):
     ] = _SETTINGS["log_format"]
 
 
+def _is_no_hiccup(value: timedelta | None) -> timedelta | None:
+    if value is not None and not MINUTE <= value <= 30 * DAY:
+        raise ValueError(f'{spell(value)} is out of range: from "1m" to "30d", or "never"')
+    return value
+
+
 class ServiceTable(Table):
     workers: Annotated[int, between(0, 64)] = _SETTINGS["workers"]
+    unread_after: Annotated[OrNever, AfterValidator(_is_no_hiccup)] = _SETTINGS["unread_after"]
+    untold_after: Annotated[OrNever, AfterValidator(_is_no_hiccup)] = _SETTINGS["untold_after"]
 
 
 class WebTable(Table):
@@ -577,6 +609,7 @@ class ConfigFile(Table):
     policy: PolicyTable = PolicyTable()
     webhook: list[WebhookTable] = []
     platform: list[PlatformTable] = []
+    notify: list[NotifyTable] = []
     log: LogTable = LogTable()
     service: ServiceTable = ServiceTable()
     web: WebTable | None = None

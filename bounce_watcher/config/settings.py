@@ -9,6 +9,7 @@ from pydantic import SecretStr
 from bounce_watcher.attribution.settings import AttributionSettings
 from bounce_watcher.classification.ruleset import OwnRules
 from bounce_watcher.intake.account import ImapAccount
+from bounce_watcher.outbox.notifier import Notifier
 from bounce_watcher.outbox.platform import Platform
 from bounce_watcher.outbox.target import WebhookTarget
 from bounce_watcher.policy.settings import PolicySettings
@@ -39,8 +40,9 @@ class Settings:
 
     `database_url` may hold a password, hence a SecretStr. `raw_retention`: how long raw messages are kept, None = for
     good, zero = not at all; `sent_retention`: the same for single mails that the platform reported as sent.
-    `rules` are the operator's own rule files, checked. `workers` is the number of analysing
-    processes, 0 = one per core. `warnings` are one line each: what loads but should be known, such as a key that this
+    `rules` are the operator's own rule files, checked. `workers` is the number of analysing processes, 0 = one per
+    core. A mailbox that can't be read for `unread_after`, and a target that takes nothing for `untold_after`, make an
+    alert; None = never. `warnings` are one line each: what loads but should be known, such as a key that this
     version accepts and does not use.
     """
 
@@ -50,16 +52,24 @@ class Settings:
     mailboxes: tuple[ImapAccount, ...] = ()
     webhooks: tuple[WebhookTarget, ...] = ()
     platforms: tuple[Platform, ...] = ()
+    notifiers: tuple[Notifier, ...] = ()
     policy: PolicySettings = field(default_factory=PolicySettings)
     attribution: AttributionSettings = field(default_factory=AttributionSettings)
     rules: OwnRules = ()
     log_level: str = "info"
     log_format: LogFormat = "logfmt"
     workers: int = 0
+    unread_after: timedelta | None = timedelta(minutes=15)
+    untold_after: timedelta | None = timedelta(hours=1)
     web: WebSettings | None = None
     warnings: tuple[str, ...] = ()
 
     @property
     def targets(self) -> tuple[WebhookTarget | Platform, ...]:
-        """Everybody who is told, webhooks first."""
+        """Everybody who is told of recipients, webhooks first."""
         return (*self.webhooks, *self.platforms)
+
+    @property
+    def receivers(self) -> tuple[WebhookTarget | Platform | Notifier, ...]:
+        """Everybody for whom the outbox holds anything."""
+        return (*self.targets, *self.notifiers)

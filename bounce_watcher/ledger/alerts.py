@@ -208,6 +208,34 @@ def _grow(connection: Connection, topic: Topic, series: str, spell: Spell, befor
     return Followed(spell, alert, before.spell.ends_at if spell.since == before.spell.since else spell.since)
 
 
+def alert_on(
+    kind: AlertKind, subject: str, since: datetime, *, because: str, quote: str | None = None, count: int = 1
+) -> Alert:
+    """An alert on something that is no number of reports, with no end in sight."""
+    return Alert(
+        id=_name_of(kind, subject, since), kind=kind, subject=subject, since=since, raised_at=since, ends_at=None,
+        cleared=False, count=count, alarm_from=1, usual=0, because=because, quote=quote,
+    )
+
+
+def keep(
+    connection: Connection, begun: Sequence[Alert], over: Sequence[Alert], now: datetime, announce: Announce
+) -> None:
+    """Raises the alerts `begun` and clears those `over`, each once, whoever else does so too."""
+    lock(connection)
+    known = {
+        row.id: bool(row.cleared) for row in connection.execute(
+            select(ALERT.c.id, ALERT.c.cleared).where(ALERT.c.id.in_([alert.id for alert in (*begun, *over)]))
+        )
+    }
+    for alert in begun:
+        if alert.id not in known:
+            put_new(connection, f"{alert.kind} {alert.subject}", alert, announce)
+    for alert in over:
+        if known.get(alert.id) is False:
+            clear(connection, alert, now, announce)
+
+
 def clear(connection: Connection, alert: Alert, at: datetime, announce: Announce) -> None:
     """Marks an alert as over, and tells it."""
     connection.execute(update(ALERT).where(ALERT.c.id == alert.id).values(cleared=True, ends_at=at))
@@ -244,12 +272,10 @@ def watch_endpoints(connection: Connection, now: datetime, announce: Announce) -
     }
     for target in sorted(disabled.keys() - told.keys()):
         row = disabled[target]
-        name = _name_of(AlertKind.ENDPOINT, target, row.disabled_at)
-        put_new(connection, f"endpoint {target}", Alert(
-            id=name, kind=AlertKind.ENDPOINT, subject=target, since=row.disabled_at, raised_at=row.disabled_at,
-            ends_at=None, cleared=False, count=1, alarm_from=1, usual=0,
+        put_new(connection, f"endpoint {target}", alert_on(
+            AlertKind.ENDPOINT, target, row.disabled_at, quote=row.disabled_because,
             because=f"webhook {target} is disabled: its receiver wants no more; "
-                    f"bounce-watcher outbox retry --target {target}", quote=row.disabled_because,
+                    f"bounce-watcher outbox retry --target {target}",
         ), announce)
     for target in sorted(told.keys() - disabled.keys()):
         clear(connection, told[target], now, announce)

@@ -48,6 +48,12 @@ def stock(engine: Engine) -> Stock:
         return Stock(_suppressions(connection), _alerts(connection), _queues(connection))
 
 
+def queues(engine: Engine) -> dict[str, Queue]:
+    """By target. Raises TemporaryFailure or PermanentFailure."""
+    with reading(engine) as connection:
+        return _queues(connection)
+
+
 def _suppressions(connection: Connection) -> dict[State, int]:
     total = _number(connection, select(func.count()).select_from(SUPPRESSION))
     pending = _number(connection, select(func.count()).select_from(SUPPRESSION).where(_IS_PENDING))

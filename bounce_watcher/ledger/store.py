@@ -46,6 +46,7 @@ from bounce_watcher.ledger.mirror import Mirror
 from bounce_watcher.ledger.names import Names
 from bounce_watcher.ledger.paging import Page, Place
 from bounce_watcher.ledger.record import Decide, load_counted, record_page
+from bounce_watcher.ledger.stock import Queue, Stock
 from bounce_watcher.model.ledger import (
     Alert,
     Attempt,
@@ -157,9 +158,17 @@ class Ledger:
         """The alert of that id."""
         return reads.alert(self._engine, name)
 
-    def stock(self) -> stock.Stock:
+    def stock(self) -> Stock:
         """How much of what stands here just now: cheap however large the ledger is."""
         return stock.stock(self._engine)
+
+    def queues(self) -> dict[str, Queue]:
+        """What each target is still to be told."""
+        return stock.queues(self._engine)
+
+    def tell_alerts(self, begun: Sequence[Alert], over: Sequence[Alert], now: datetime, announce: Announce) -> None:
+        """Raises and clears alerts that do not come of reports. Each once, so that it may be done again."""
+        write(self._engine, lambda connection: alerts.keep(connection, begun, over, now, announce))
 
     def expire(self, now: datetime, announce: Announce) -> int:
         """Releases the suppressions whose `until` has come. Returns how many."""

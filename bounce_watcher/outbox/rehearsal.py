@@ -5,12 +5,14 @@ from datetime import datetime
 from bounce_watcher.model.ledger import OutboxItem
 from bounce_watcher.outbox.change import change_of
 from bounce_watcher.outbox.notice import endpoint_test
+from bounce_watcher.outbox.notifier import TEST, Message, Notifier, message_of
+from bounce_watcher.outbox.opening import Receiver
 from bounce_watcher.outbox.platform import HttpPlatform, Platform
 from bounce_watcher.outbox.sender import webhook
 from bounce_watcher.outbox.target import WebhookTarget
 
 
-def rehearse_item(item: OutboxItem, target: WebhookTarget | Platform, now: datetime) -> str:
+def rehearse_item(item: OutboxItem, target: Receiver, now: datetime) -> str:
     """What a try at `now` (aware) would send for one item: for a platform its first call.
 
     Raises ValueError where there is nothing to send: whom the item was about is forgotten, or the kind of platform
@@ -18,6 +20,8 @@ def rehearse_item(item: OutboxItem, target: WebhookTarget | Platform, now: datet
     """
     if item.body == "{}":
         raise ValueError("what it told was erased")
+    if isinstance(target, Notifier):
+        return _shown(message_of([item]))
     if not isinstance(target, Platform):
         return webhook(item, target, now).shown()
     try:
@@ -26,8 +30,10 @@ def rehearse_item(item: OutboxItem, target: WebhookTarget | Platform, now: datet
         raise ValueError(f"a {target.kind} is asked nothing for this") from None
 
 
-def rehearse_test(target: WebhookTarget | Platform, now: datetime, item_id: str) -> str:
+def rehearse_test(target: Receiver, now: datetime, item_id: str) -> str:
     """What a test would send at first. `item_id` is the webhook-id of one that is sent to a webhook."""
+    if isinstance(target, Notifier):
+        return _shown(TEST)
     if isinstance(target, WebhookTarget):
         return webhook(endpoint_test(target, now, item_id), target, now).shown()
     if not isinstance(target, HttpPlatform):
@@ -37,3 +43,8 @@ def rehearse_test(target: WebhookTarget | Platform, now: datetime, item_id: str)
         return next(conversation).shown()
     finally:
         conversation.close()
+
+
+def _shown(message: Message) -> str:
+    """Where to is a secret."""
+    return f"{message.title}\n\n{message.body}"

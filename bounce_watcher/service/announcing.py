@@ -1,4 +1,4 @@
-"""Who hears of what: the webhooks and platforms of the config, and nobody in shadow mode."""
+"""Who hears of what: the webhooks and platforms of the config, in shadow mode none of them; and the operator."""
 
 import uuid
 from collections.abc import Callable, Sequence
@@ -12,8 +12,11 @@ from bounce_watcher.policy.settings import Mode
 
 
 def announcer(settings: Settings) -> Callable[[Occurrence], Sequence[OutboxItem]]:
-    """The outbox rows that an occurrence makes under these settings, each under a webhook-id of its own."""
-    targets = settings.targets if settings.policy.mode is Mode.ENFORCE else ()
+    """The outbox rows that an occurrence makes under these settings, each under a webhook-id of its own.
+
+    In shadow mode the operator hears of alerts all the same.
+    """
+    targets = settings.receivers if settings.policy.mode is Mode.ENFORCE else settings.notifiers
 
     def announce(occurrence: Occurrence) -> Sequence[OutboxItem]:
         if is_forgotten(occurrence.recipient):

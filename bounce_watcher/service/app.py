@@ -22,12 +22,15 @@ from bounce_watcher.intake.backoff import reconnect_delay
 from bounce_watcher.ledger.store import Ledger
 from bounce_watcher.model.errors import ConfigError, TemporaryFailure
 from bounce_watcher.service import logs
+from bounce_watcher.service.alarms import Alarms
 from bounce_watcher.service.analyser import Analyser
+from bounce_watcher.service.announcing import announcer
 from bounce_watcher.service.clock import utcnow
 from bounce_watcher.service.counts import Counts, expect
 from bounce_watcher.service.deliver import Deliverer
 from bounce_watcher.service.notify import notify, reloading, watchdog_interval
 from bounce_watcher.service.opening import open_ledger
+from bounce_watcher.service.pace import Pace
 from bounce_watcher.service.poll import Poller
 from bounce_watcher.service.progress import Progress
 from bounce_watcher.service.recording import Recorder
@@ -75,8 +78,10 @@ class Service:
         recorder = Recorder(settings, ledger, self._analyser, self._troubles, self._counts)
         self._poller = poller = Poller(recorder, self._troubles, self._stop, self._counts)
         self._deliverers = [
-            Deliverer(ledger, target, self._troubles, counts=self._counts) for target in settings.targets
+            Deliverer(ledger, target, self._troubles, counts=self._counts) for target in settings.receivers
         ]
+        self._paces = {notifier.label: Pace(notifier.every) for notifier in settings.notifiers}
+        self._alarms = Alarms(settings, ledger, self.state, self._troubles, announcer(settings))
         self._mailboxes = [
             MailboxJob(account, poller, self._progress, self._run_at, self._wake_targets)
             for account in settings.mailboxes
@@ -87,7 +92,7 @@ class Service:
             for job in self._mailboxes
             if job.account.idle
         ]
-        jobs = len(self._mailboxes) + len(self._deliverers) + 2
+        jobs = len(self._mailboxes) + len(self._deliverers) + 3
         self._threads = ThreadPoolExecutor(jobs, thread_name_prefix="job")  # one each: none waits for another
         self._scheduler = self._new_scheduler()
 
@@ -104,6 +109,7 @@ class Service:
         for deliverer in self._deliverers:
             self._add(_target_job(deliverer), self._round(deliverer), DELIVER_EVERY)
         self._add("expire", self._housekeeping.expire, EXPIRE_EVERY)
+        self._add("alarms", self._alarms.look, EXPIRE_EVERY)
         self._add("purge", self._housekeeping.purge, PURGE_EVERY)
         self._scheduler.start()
         for listener in self._listeners:
@@ -111,6 +117,7 @@ class Service:
         log.info(
             "service started", action="service_started", mailboxes=len(self._mailboxes),
             webhooks=len(self._settings.webhooks), platforms=len(self._settings.platforms),
+            notifiers=len(self._settings.notifiers),
             mode=self._settings.policy.mode.value,
         )
         return self
@@ -119,8 +126,11 @@ class Service:
         self._scheduler.add_job(job, "interval", seconds=every.total_seconds(), id=name, next_run_time=utcnow())
 
     def _round(self, deliverer: Deliverer) -> Callable[[], None]:
+        pace = self._paces.get(deliverer.label, Pace(timedelta(0)))
+
         def run() -> None:
-            deliverer.round(self._stop)
+            if pace.allows and deliverer.round(self._stop).delivered:
+                pace.succeeded()
 
         return run
 

@@ -61,4 +61,4 @@ def expect(counts: Counts, settings: Settings) -> None:
     counts.expect(What.PASS_SECONDS, product(mailboxes))
     counts.expect(What.VERDICTS, [(reason.bounce_type, reason) for reason in Reason])
     counts.expect(What.VERDICTS, [(kind, "") for kind in EVENT_KINDS - {Kind.BOUNCE}])
-    counts.expect(What.TRIES, product([target.name for target in settings.targets], Disposition))
+    counts.expect(What.TRIES, product([receiver.name for receiver in settings.receivers], Disposition))

@@ -18,9 +18,7 @@ from bounce_watcher.ledger.store import Ledger
 from bounce_watcher.model.errors import BounceWatcherError
 from bounce_watcher.model.ledger import Attempt, Disposition, OutboxItem
 from bounce_watcher.outbox.circuit import Circuit
-from bounce_watcher.outbox.opening import channel_to
-from bounce_watcher.outbox.platform import Platform
-from bounce_watcher.outbox.target import WebhookTarget
+from bounce_watcher.outbox.opening import Receiver, channel_to
 from bounce_watcher.service.clock import utcnow
 from bounce_watcher.service.counts import Counts, What
 from bounce_watcher.service.trouble import Troubles
@@ -88,7 +86,7 @@ class Deliverer:
     """Sends what is due for one target. One round at a time; close it at the end."""
 
     def __init__(
-        self, ledger: Ledger, target: WebhookTarget | Platform, troubles: Troubles,
+        self, ledger: Ledger, target: Receiver, troubles: Troubles,
         jitter: Callable[[], float] = random.random, counts: Counts | None = None,
     ) -> None:
         """Raises PermanentFailure where the target can't be used at all."""
@@ -238,10 +236,10 @@ def deliver_all(
     settings: Settings, ledger: Ledger, troubles: Troubles, stop: threading.Event
 ) -> tuple[DeliveryReport, ...]:
     """One round for every target, side by side: a slow one holds up only its own."""
-    if not settings.targets:
+    if not settings.receivers:
         return ()
-    with ExitStack() as stack, ThreadPoolExecutor(len(settings.targets)) as threads:
-        deliverers = [Deliverer(ledger, target, troubles) for target in settings.targets]
+    with ExitStack() as stack, ThreadPoolExecutor(len(settings.receivers)) as threads:
+        deliverers = [Deliverer(ledger, target, troubles) for target in settings.receivers]
         for each in deliverers:
             stack.callback(each.close)
         try:

@@ -29,7 +29,8 @@ from bounce_watcher.outbox.answer import one_line
 from bounce_watcher.outbox.client import HttpClient
 from bounce_watcher.outbox.endpoint import transport_to
 from bounce_watcher.outbox.exchange import Reply, Request
-from bounce_watcher.outbox.opening import channel_to
+from bounce_watcher.outbox.notifier import Notifier, understood
+from bounce_watcher.outbox.opening import Receiver, channel_to
 from bounce_watcher.outbox.platform import Platform
 from bounce_watcher.outbox.target import WebhookTarget
 from bounce_watcher.service.clock import utcnow
@@ -63,6 +64,8 @@ def examine(settings: Settings) -> Iterator[Check]:
         yield from _webhook(target, dates.append)
     for platform in settings.platforms:
         yield from _platform(platform)
+    for notifier in settings.notifiers:
+        yield _notifier(notifier)
     yield _clock(dates)
 
 
@@ -79,6 +82,7 @@ _MENDS: Mapping[str, str] = {
     "schema": "bounce-watcher db upgrade",
     "webhook": "check url, ca_file, and that the platform is up and reachable from here",
     "platform": "check the keys of its table, and that it is up and reachable from here",
+    "notifier": "check its url, and that the mail server or chat is up and reachable from here",
 }
 """For failures that tell no mend of their own."""
 
@@ -279,6 +283,20 @@ def _platform(platform: Platform) -> Iterator[Check]:
         yield Check(platform.label, False, *explained(platform, attempt.answer))
 
 
+# ── notifiers ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+def _notifier(notifier: Notifier) -> Check:
+    """Sends nothing: that is for `outbox test`."""
+    try:
+        understood(notifier)
+    except BounceWatcherError as failure:
+        return _failed(notifier.label, failure)
+    return Check(notifier.label, True, f"told of {', '.join(sorted(notifier.alerts))}: its URL is understood",
+                 f"bounce-watcher outbox test {notifier.name}")
+
+
+# ── what a test was answered ────────────────────────────────────────────────────────────────────────────────────────
+
 _STATUS = re.compile(r"HTTP (\d{3})\b")
 
 _ANSWERS_OF_PLATFORM: Mapping[int, str] = {
@@ -304,7 +322,7 @@ _ANSWERS_OF_WEBHOOK: Mapping[int, str] = {
 """By status, else by its first digit. `kind` is the platform's."""
 
 
-def explained(target: WebhookTarget | Platform, answer: str) -> tuple[str, str]:
+def explained(target: Receiver, answer: str) -> tuple[str, str]:
     """What a target that did not take a test said, and the mend: its own behind the last semicolon, else ours."""
     detail, _, mend = answer.rpartition("; ")
     found = _STATUS.match(answer)

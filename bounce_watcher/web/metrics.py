@@ -222,7 +222,7 @@ def _of_ledger(stock: Stock, settings: Settings, now: datetime) -> Iterator[Metr
     here = _guard_state(stock, settings)
     yield _gauge("guard_state", "The outage guard: off, watching, or holding suppressions back; 1 for what it is.",
                  ["state"], [([state], state == here) for state in ("off", "watching", "holding")])
-    names = sorted({*(target.name for target in settings.targets), *stock.queues})
+    names = sorted({*(receiver.name for receiver in settings.receivers), *stock.queues})
     queues = {name: stock.queues.get(name, Queue()) for name in names}
     yield _gauge("outbox_due", "Notices that the target is still to be told.", ["target"],
                  [([name], queue.due) for name, queue in queues.items()])

@@ -102,7 +102,8 @@ NO_TOML = [
     ("a = 1\nidle = True\n", 2, 'text goes in quotes ("…"), true and false in small letters'),
     ("a = 1\nhost imap\n", 2, "a line is key = value; a # begins a comment"),
     ("[log]\n[log]\n", 2,
-     "the table stands twice: join the two; only [[mailbox]], [[webhook]] and [[platform]] may stand several times"),
+     "the table stands twice: join the two; only [[mailbox]], [[webhook]], [[platform]] and [[notify]] may stand "
+     "several times"),
     ('host = "imap\n', 1, "text begins and ends with a quote on the same line"),
     ("x = 1 y = 2\n", 1, "one key = value a line; text with quotes in it goes in '…'"),
     ('x = "C:\\Queue"\n', 1, "a backslash in \"…\" is written \\\\, or put the text in '…'"),

@@ -8,6 +8,13 @@ FOUR_NUMBERS = "write an IPv4 address as four decimal numbers, such as 192.0.2.1
 NO_HOST = ('is neither a host name nor an address: write each host alone, without port, path, * or /24, such as '
            '"hooks.internal.example" or "10.1.2.3"')
 
+
+
+def notify(*lines: str) -> str:
+    """A sound mailbox and a notifier; these lines begin on line 9."""
+    return rest('[[notify]]', 'name = "operator"', 'url = "json://127.0.0.1:8080"', *lines)
+
+
 CASES = [
     Case("unknown-key", mailbox('folders = "INBOX"'),
          "line 6: mailbox[returns].folders: unknown: did you mean folder?"),
@@ -267,13 +274,35 @@ CASES = [
          "[[mailbox]]"),
     Case("double-brackets", rest('[[policy]]', 'mode = "shadow"'),
          "line 6: policy: there is just one, so its heading takes single brackets: [policy]"),
+    Case("notify-without-url", rest('[[notify]]', 'name = "operator"'),
+         'line 6: notify[operator].url: missing: add the Apprise URL of a mailbox or chat, as url_file = "…"; see '
+         "https://appriseit.com/services/"),
+    Case("notify-no-url", rest('[[notify]]', 'name = "operator"', 'url = "operator@example.com"'),
+         'line 8: notify[operator].url: is no URL: write it as Apprise does, such as '
+         '"mailtos://user:password@example.com" or "slack://…"; see https://appriseit.com/services/'),
+    Case("notify-of-nothing", notify('alerts = []'),
+         "line 9: notify[operator].alerts: is an empty list: name at least one"),
+    Case("notify-twice", notify('alerts = ["outage", "outage"]'),
+         'line 9: notify[operator].alerts: "outage" stands twice in the list'),
+    Case("notify-of-what-is-unknown", notify('alerts = ["outages"]'),
+         'line 9: notify[operator].alerts: "outages" is not known here: did you mean "outage"?'),
+    Case("notify-too-seldom", notify('every = "2d"'),
+         "line 9: notify[operator].every: 2d is out of range: from 0s to 1d"),
+    Case("notify-too-patient", notify('timeout = "1h"'),
+         "line 9: notify[operator].timeout: 1h is out of range: from 1s to 2m"),
+    Case("notify-named-as-a-webhook", webhook() + '[[notify]]\nname = "platform"\nurl = "json://127.0.0.1"\n',
+         'line 11: [[notify]] #1: name: "platform" names an earlier [[webhook]] already: choose another'),
+    Case("unread-at-once", rest('[service]', 'unread_after = "10s"'),
+         'line 7: service.unread_after: 10s is out of range: from "1m" to "30d", or "never"'),
+    Case("untold-for-ever", rest('[service]', 'untold_after = "31d"'),
+         'line 7: service.untold_after: 31d is out of range: from "1m" to "30d", or "never"'),
     Case("value-for-a-table", 'policy = "shadow"\n'+MAILBOX,
          "line 1: policy: must be a table under a [heading] of its own, not text"),
     Case("unknown-table", rest('[webhooks]', 'url = "https://x.example.com"'),
          "line 6: webhooks: unknown: did you mean [[webhook]]?"),
     Case("unknown-table-of-nothing-like-it", rest('[zzzz]', 'q = 1'),
          "line 6: zzzz: unknown: take it out. Known here: rules_dir, database, mailbox, attribution, "
-         "policy, webhook, platform, log, service, web"),
+         "policy, webhook, platform, notify, log, service, web"),
     Case("key-outside-its-table", 'username = "bounces@example.com"\n' + MAILBOX,
          "line 1: username: unknown here: it belongs into [[mailbox]]"),
     Case("misspelt-required-key", mailbox('- username', 'usrname = "bounces@example.com"'),

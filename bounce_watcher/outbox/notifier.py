@@ -1,0 +1,187 @@
+"""The operator, told of alerts by mail or chat: whatever Apprise knows a URL for (https://appriseit.com/services/).
+
+Alerts go through the outbox as webhooks do, so none is lost; those that are due together make one message.
+"""
+
+import json
+import logging
+import random
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, ClassVar
+
+from pydantic import SecretStr
+
+from bounce_watcher.model.errors import PermanentFailure
+from bounce_watcher.model.ledger import AlertKind, Attempt, Disposition, NoticeType, Occurrence, OutboxItem
+from bounce_watcher.outbox.answer import one_line
+from bounce_watcher.outbox.backoff import try_again
+from bounce_watcher.outbox.channel import Limits
+
+MOST_TOLD = 20
+"""Alerts that one message tells; the others are counted."""
+
+ROOM = 1000
+"""Notices that go into one message at most."""
+
+logging.getLogger("apprise").propagate = False  # its words come back with the result, and some hold addresses
+
+_ALERTS = frozenset({NoticeType.ALERT_RAISED, NoticeType.ALERT_CLEARED})
+
+_TAME = str.maketrans({"@": "\N{FULLWIDTH COMMERCIAL AT}", "<": "\N{SINGLE LEFT-POINTING ANGLE QUOTATION MARK}",
+                       ">": "\N{SINGLE RIGHT-POINTING ANGLE QUOTATION MARK}"})
+"""What calls people in a chat (@everyone, <!channel>), or is markup: other people's words come in here."""
+
+
+@dataclass(frozen=True, slots=True)
+class Notifier:
+    """One `[[notify]]`. `url` may hold secrets. At most one message `every` so often, unless one was not taken."""
+
+    name: str
+    url: SecretStr
+    alerts: frozenset[AlertKind] = frozenset(AlertKind)
+    every: timedelta = timedelta(minutes=15)
+    timeout: timedelta = timedelta(seconds=30)
+
+    limits: ClassVar[Limits] = Limits(batch=ROOM, concurrency=1)
+    keeps_state: ClassVar[bool] = False
+    streams: ClassVar[tuple[str, ...]] = ()
+
+    @property
+    def label(self) -> str:
+        return f"notifier {self.name}"
+
+    def hears(self, occurrence: Occurrence) -> bool:
+        return occurrence.type in _ALERTS and occurrence.data.get("alert") in self.alerts
+
+
+# ── the message ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """Plain text. `is_bad`: at least one alert that it tells of is still under way."""
+
+    title: str
+    body: str
+    is_bad: bool
+
+
+TEST = Message("bounce-watcher: test", "This is a test: here you are told of alerts.", is_bad=False)
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """One alert as the latest of its notices tells it."""
+
+    data: Mapping[str, Any]
+    at: str
+    raised: bool
+    over: bool
+
+    def line(self) -> str:
+        state = "over" if self.over and not self.raised else "raised and over" if self.over else "raised"
+        text = f"{state.upper()} at {self.at}: {self.data.get('because', '')}"
+        quote = self.data.get("quote")
+        return f"{text}\n    \u201c{quote}\u201d" if quote else text
+
+
+def message_of(items: Sequence[OutboxItem]) -> Message:
+    """What one message says of these, in the order of their writing."""
+    alerts = _by_alert(items)
+    number = Counter(told.over for told in alerts)
+    states = [f"{number[over]} {word}" for over, word in ((False, "raised"), (True, "over")) if number[over]]
+    kinds = ", ".join(sorted({str(told.data.get("alert", "alert")) for told in alerts}))
+    lines = [told.line() for told in alerts[:MOST_TOLD]]
+    if len(alerts) > MOST_TOLD:
+        lines.append(f"and {len(alerts) - MOST_TOLD} more: bounce-watcher alerts list")
+    return Message(
+        f"bounce-watcher: {kinds}: {', '.join(states)}".translate(_TAME), "\n".join(lines).translate(_TAME),
+        is_bad=bool(number[False]),
+    )
+
+
+def _by_alert(items: Iterable[OutboxItem]) -> list[_Told]:
+    found: dict[str, _Told] = {}
+    for item in items:
+        body = json.loads(item.body)
+        data, over = body["data"], item.type is NoticeType.ALERT_CLEARED
+        before = found.get(data["id"])
+        raised = not over or (before is not None and before.raised)
+        found[data["id"]] = _Told(data, body["timestamp"], raised, over)
+    return list(found.values())
+
+
+# ── the way there ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+class NotifierChannel:
+    """Apprise is imported with the first message: it takes half a second and some memory."""
+
+    def __init__(self, notifier: Notifier, jitter: Callable[[], float] = random.random) -> None:
+        self.notifier = notifier
+        self._jitter = jitter
+
+    @property
+    def slots(self) -> int:
+        return 1
+
+    @property
+    def room(self) -> int:
+        return ROOM
+
+    @property
+    def longest(self) -> timedelta:
+        return self.notifier.timeout
+
+    def batches(self, items: Sequence[OutboxItem]) -> list[list[OutboxItem]]:
+        return [list(items)] if items else []
+
+    def send(self, items: Sequence[OutboxItem], now: datetime) -> list[Attempt]:
+        trouble = self.tell(message_of(items))
+        if trouble is None:
+            return [Attempt(Disposition.DELIVERED, f"in one message of {len(items)}")] * len(items)
+        return [
+            try_again(trouble, item.attempts, now, self._jitter(), timedelta(0), whole=True) for item in items
+        ]
+
+    def test(self, now: datetime) -> Attempt:
+        trouble = self.tell(TEST)
+        return Attempt(Disposition.RETRY if trouble else Disposition.DELIVERED, trouble or "the message was taken")
+
+    def tell(self, message: Message) -> str | None:
+        """Sends it now. None where it was taken, else what went wrong, without secrets and addresses."""
+        from apprise import NotifyFormat, NotifyType  # noqa: PLC0415
+
+        try:
+            service = understood(self.notifier)
+        except PermanentFailure as failure:
+            return str(failure)
+        taken = service.notify(
+            message.body, title=message.title, body_format=NotifyFormat.TEXT,
+            notify_type=NotifyType.WARNING if message.is_bad else NotifyType.SUCCESS,
+            timeout=self.notifier.timeout.total_seconds(),
+        )
+        return None if taken else self._trouble([entry.message for entry in taken.logs()])
+
+    def _trouble(self, logged: Sequence[str]) -> str:
+        """The first that was logged is nearest to the cause."""
+        text = logged[0] if logged else "not taken, and Apprise does not say why"
+        return one_line(text.replace(self.notifier.url.get_secret_value(), "\u2026"))
+
+    def close(self) -> None:
+        """Nothing is kept open."""
+
+
+def understood(notifier: Notifier) -> Any:
+    """Apprise's way to the URL, or to several with commas. Raises PermanentFailure where it makes nothing of one."""
+    from apprise import Apprise, AppriseAsset, PersistentStoreMode  # noqa: PLC0415
+
+    service = Apprise(asset=AppriseAsset(
+        app_id="bounce-watcher", app_desc="bounce-watcher", app_url="", storage_mode=PersistentStoreMode.MEMORY
+    ))
+    if not service.add(notifier.url.get_secret_value()):
+        raise PermanentFailure(
+            f"{notifier.label}: its URL is none that Apprise understands; see https://appriseit.com/services/"
+        )
+    return service

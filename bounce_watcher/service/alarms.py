@@ -1,0 +1,177 @@
+"""Troubles of the service that last, as alerts: a mailbox that can't be read, a target that takes nothing.
+
+They are kept in the ledger as those on reports are, so that a restart neither forgets nor repeats one. A ledger that
+can't be used holds none: of that the notifiers are told past it.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from bounce_watcher.config import Settings
+from bounce_watcher.ledger.alerts import alert_on
+from bounce_watcher.ledger.books import Announce
+from bounce_watcher.ledger.stock import Queue
+from bounce_watcher.ledger.store import Ledger
+from bounce_watcher.model.errors import BounceWatcherError
+from bounce_watcher.model.ledger import Alert, AlertKind, Disposition
+from bounce_watcher.outbox.answer import one_line
+from bounce_watcher.outbox.notifier import Message, Notifier, NotifierChannel
+from bounce_watcher.service.clock import utcnow
+from bounce_watcher.service.counts import What
+from bounce_watcher.service.state import MailboxState, ServiceState
+from bounce_watcher.service.trouble import Trouble, Troubles
+
+Subject = tuple[AlertKind, str]
+
+KINDS = (AlertKind.MAILBOX, AlertKind.TARGET)
+
+
+@dataclass(frozen=True, slots=True)
+class Lasting:
+    """A trouble that is worth an alert. `quote` is what the other side said, masked."""
+
+    subject: Subject
+    since: datetime
+    because: str
+    quote: str | None = None
+    count: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """`sound`: what is known to be well. What is in neither (nothing was tried yet) keeps the alert that it has."""
+
+    lasting: Mapping[Subject, Lasting]
+    sound: frozenset[Subject]
+
+
+class Alarms:
+    """Looked at each minute. Never raises a BounceWatcherError."""
+
+    def __init__(
+        self, settings: Settings, ledger: Ledger, state: Callable[[], ServiceState], troubles: Troubles,
+        announce: Announce,
+    ) -> None:
+        self._settings = settings
+        self._ledger = ledger
+        self._state = state
+        self._troubles = troubles
+        self._announce = announce
+        self._of_ledger = LedgerAlarm(settings.notifiers, settings.unread_after)
+
+    def look(self) -> None:
+        state, now = self._state(), utcnow()
+        try:
+            with self._troubles.guard("ledger", by_kind=True):
+                self._keep(findings(self._settings, state, self._ledger.queues(), now), now)
+        except BounceWatcherError:
+            pass  # logged by the guard
+        self._of_ledger.look(self._troubles.open().get("ledger"), utcnow())
+
+    def _keep(self, found: Findings, now: datetime) -> None:
+        under_way = {
+            (alert.kind, alert.subject): alert for alert in self._ledger.alerts(under_way=True) if alert.kind in KINDS
+        }
+        begun = [_alert(found.lasting[each]) for each in sorted(found.lasting.keys() - under_way.keys())]
+        over = [alert for each, alert in under_way.items() if each not in found.lasting and self._is_over(each, found)]
+        if begun or over:
+            self._ledger.tell_alerts(begun, over, now, self._announce)
+
+    def _is_over(self, subject: Subject, found: Findings) -> bool:
+        kind, name = subject
+        known = self._settings.mailboxes if kind is AlertKind.MAILBOX else self._settings.receivers
+        return subject in found.sound or all(each.name != name for each in known)
+
+
+def _alert(trouble: Lasting) -> Alert:
+    kind, name = trouble.subject
+    return alert_on(kind, name, trouble.since, because=trouble.because, quote=trouble.quote, count=trouble.count)
+
+
+# ── what lasts ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+def findings(settings: Settings, state: ServiceState, queues: Mapping[str, Queue], now: datetime) -> Findings:
+    """Pure. `queues` are what targets are still to be told, as the ledger says."""
+    lasting = [*_mailboxes(settings.unread_after, state, now), *_targets(settings, state, queues, now)]
+    sound = [
+        *((AlertKind.MAILBOX, mailbox.name) for mailbox in state.mailboxes if _is_read(mailbox)),
+        *((AlertKind.TARGET, receiver.name) for receiver in settings.receivers
+          if _is_told(receiver.name, state.troubles.get(receiver.label), queues.get(receiver.name, Queue()), state)),
+    ]
+    return Findings({each.subject: each for each in lasting}, frozenset(sound))
+
+
+def _mailboxes(limit: timedelta | None, state: ServiceState, now: datetime) -> Iterator[Lasting]:
+    if limit is None:
+        return
+    for mailbox in state.mailboxes:
+        since = mailbox.moved_at if mailbox.stopped else mailbox.trouble_since
+        if since is not None and (mailbox.stopped or now - since >= limit):
+            why = "makes no progress" if mailbox.stopped else "can't be read"
+            yield Lasting((AlertKind.MAILBOX, mailbox.name), since, f"mailbox {mailbox.name} {why} {_since(since)}",
+                          mailbox.trouble and one_line(mailbox.trouble))
+
+
+def _is_read(mailbox: MailboxState) -> bool:
+    return mailbox.last_read_at is not None and mailbox.trouble is None and not mailbox.stopped
+
+
+def _targets(
+    settings: Settings, state: ServiceState, queues: Mapping[str, Queue], now: datetime
+) -> Iterator[Lasting]:
+    limit = settings.untold_after
+    if limit is None:
+        return
+    for receiver in settings.receivers:
+        queue, trouble = queues.get(receiver.name, Queue()), state.troubles.get(receiver.label)
+        subject = (AlertKind.TARGET, receiver.name)
+        if trouble is not None and queue.due and not queue.disabled and now - trouble.since >= limit:
+            due = f"{queue.due} notices are due" if queue.due > 1 else "1 notice is due"
+            yield Lasting(subject, trouble.since, f"{receiver.label} takes nothing {_since(trouble.since)}; {due}",
+                          one_line(trouble.text), queue.due)
+        elif queue.dead:
+            many = queue.dead > 1
+            what = f"{queue.dead} notices to {receiver.label} were" if many else f"1 notice to {receiver.label} was"
+            yield Lasting(subject, now, f"{what} given up; mend it, then bounce-watcher outbox retry "
+                          f"--target {receiver.name}", count=queue.dead)
+
+
+def _is_told(name: str, trouble: Trouble | None, queue: Queue, state: ServiceState) -> bool:
+    """A trouble that nothing is left of may be over: nobody tries."""
+    taken = state.counted.get(What.TRIES, {}).get((name, Disposition.DELIVERED), 0) > 0
+    return not queue.dead and (not queue.due or (trouble is None and taken))
+
+
+def _since(moment: datetime) -> str:
+    return f"since {moment:%Y-%m-%d %H:%M} UTC"
+
+
+# ── the ledger itself ───────────────────────────────────────────────────────────────────────────────────────────────
+
+class LedgerAlarm:
+    """Tells the notifiers once that the ledger can't be used, and once that it can be again."""
+
+    def __init__(self, notifiers: tuple[Notifier, ...], limit: timedelta | None) -> None:
+        self._channels = [NotifierChannel(notifier) for notifier in notifiers]
+        self._limit = limit
+        self._told: set[str] = set()
+
+    def look(self, trouble: Trouble | None, now: datetime) -> None:
+        """Who could not be told is told with the next look."""
+        lasts = trouble is not None and self._limit is not None and now - trouble.since >= self._limit
+        if trouble is not None and not lasts:
+            return
+        for channel in self._channels:
+            name = channel.notifier.name
+            if (name in self._told) is not lasts and channel.tell(_on_ledger(trouble)) is None:
+                self._told ^= {name}
+
+
+def _on_ledger(trouble: Trouble | None) -> Message:
+    if trouble is None:
+        return Message("bounce-watcher: the database can be used again", "What waited is read and told now.",
+                       is_bad=False)
+    text = f"It can't be used {_since(trouble.since)}: mail waits in its mailboxes, and nobody is told anything."
+    quote = f"    \u201c{one_line(trouble.text)}\u201d"
+    return Message("bounce-watcher: the database can't be used", f"{text}\n{quote}", is_bad=True)

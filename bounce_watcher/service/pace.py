@@ -1,0 +1,23 @@
+"""Who is not to be bothered too often."""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from bounce_watcher.service.clock import utcnow
+
+
+class Pace:
+    """Lets something succeed at most once in `every`; what fails may be tried again at once. For one thread."""
+
+    def __init__(self, every: timedelta, now: Callable[[], datetime] = utcnow) -> None:
+        self._every = every
+        self._now = now
+        self._last: datetime | None = None
+
+    @property
+    def allows(self) -> bool:
+        """A clock that was set back holds nothing up."""
+        return self._last is None or not timedelta(0) <= self._now() - self._last < self._every
+
+    def succeeded(self) -> None:
+        self._last = self._now()

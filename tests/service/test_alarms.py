@@ -1,0 +1,237 @@
+"""Troubles that last become alerts, once each, and are over when they are known to be."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from pydantic import SecretStr
+
+from bounce_watcher.config import Settings
+from bounce_watcher.intake.account import ImapAccount, Security
+from bounce_watcher.ledger.stock import Queue
+from bounce_watcher.ledger.store import Ledger
+from bounce_watcher.model.errors import TemporaryFailure
+from bounce_watcher.model.ledger import Alert, AlertKind, Attempt, Disposition, NoticeType, OutboxState
+from bounce_watcher.outbox.notifier import Message, Notifier, NotifierChannel
+from bounce_watcher.outbox.target import WebhookTarget
+from bounce_watcher.policy.settings import Mode, PolicySettings
+from bounce_watcher.service import alarms
+from bounce_watcher.service.alarms import Alarms, LedgerAlarm, findings
+from bounce_watcher.service.announcing import announcer
+from bounce_watcher.service.counts import What
+from bounce_watcher.service.pace import Pace
+from bounce_watcher.service.state import MailboxState, ServiceState
+from bounce_watcher.service.trouble import Trouble, Troubles
+from tests.ledger.making import LEASE, Platform, bounce, page, record
+
+NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
+MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
+RETURNS = ImapAccount("returns", "127.0.0.1", 9, Security.NONE, "bounces")
+SHOP = WebhookTarget("shop", "https://shop.example.com/bounces", (SecretStr("whsec_x"),))
+OPERATOR = Notifier("operator", SecretStr("json://127.0.0.1:9/"))
+MAILBOX = MailboxState("returns", "INBOX", "news", last_read_at=NOON)
+DOWN = replace(MAILBOX, trouble="someone@example.org was refused", trouble_since=NOON)
+
+
+@dataclass
+class Desk:
+    """A ledger, and the state of a service that is as the test says, at the time that it says."""
+
+    ledger: Ledger
+    settings: Settings
+    now: datetime = NOON
+    state: ServiceState = field(default_factory=lambda: ServiceState(NOON, Mode.ENFORCE, (MAILBOX,), {}))
+    troubles: Troubles = field(default_factory=Troubles)
+
+    def look(self, minutes: int = 0) -> list[Alert]:
+        """The alerts under way after so many minutes more. Each look is that of a service begun anew."""
+        self.now += minutes * MINUTE
+        announce = announcer(self.settings)
+        Alarms(self.settings, self.ledger, lambda: self.state, self.troubles, announce).look()
+        return list(self.ledger.alerts(under_way=True))
+
+    def told(self) -> list[tuple[str, str]]:
+        return [(item.target, item.type) for item in self.ledger.outbox()]
+
+    def mailbox(self, state: MailboxState) -> None:
+        self.state = replace(self.state, mailboxes=(state,))
+
+
+@pytest.fixture
+def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
+    url = f"sqlite:///{tmp_path}/ledger.db"
+    with Ledger.connect(url) as ledger:
+        ledger.upgrade()
+        settings = Settings(SecretStr(url), mailboxes=(RETURNS,), webhooks=(SHOP,), notifiers=(OPERATOR,))
+        it = Desk(ledger, settings)
+        monkeypatch.setattr(alarms, "utcnow", lambda: it.now)
+        yield it
+
+
+# ── mailboxes ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+def test_a_mailbox_that_cannot_be_read_is_told_once_and_when_it_is_over(desk: Desk) -> None:
+    desk.mailbox(DOWN)
+    assert desk.look(14) == []
+    [alert] = desk.look(1)
+    assert (alert.kind, alert.subject, alert.since, alert.ends_at) == (AlertKind.MAILBOX, "returns", NOON, None)
+    assert alert.because == "mailbox returns can't be read since 2026-03-02 12:00 UTC"
+    assert alert.quote == "…@example.org was refused"
+    assert desk.look(600) == [alert]
+    desk.mailbox(MAILBOX)
+    assert desk.look() == []
+    assert desk.told() == [("operator", NoticeType.ALERT_RAISED), ("operator", NoticeType.ALERT_CLEARED)]
+    [over] = desk.ledger.alerts()
+    assert over.ends_at == desk.now
+
+
+def test_a_service_begun_anew_neither_ends_an_alert_before_it_knows_nor_repeats_it(desk: Desk) -> None:
+    desk.mailbox(DOWN)
+    desk.look(15)
+    desk.mailbox(replace(MAILBOX, last_read_at=None))
+    assert len(desk.look()) == 1, "nothing has been read yet"
+    desk.mailbox(replace(DOWN, trouble_since=desk.now))
+    assert len(desk.look(20)) == 1, "down since another time, as far as it knows"
+    assert len(desk.told()) == 1
+
+
+def test_a_mailbox_that_makes_no_progress_is_told_at_once(desk: Desk) -> None:
+    desk.mailbox(replace(MAILBOX, stopped=True, moved_at=NOON - HOUR))
+    [alert] = desk.look()
+    assert alert.because == "mailbox returns makes no progress since 2026-03-02 11:00 UTC"
+
+
+def test_a_mailbox_that_is_watched_no_more(desk: Desk) -> None:
+    desk.mailbox(DOWN)
+    desk.look(15)
+    desk.state = replace(desk.state, mailboxes=())
+    desk.settings = replace(desk.settings, mailboxes=())
+    assert desk.look() == []
+
+
+def test_never(desk: Desk) -> None:
+    desk.settings = replace(desk.settings, unread_after=None, untold_after=None)
+    desk.mailbox(DOWN)
+    assert desk.look(10_000) == []
+
+
+def test_in_shadow_mode_the_operator_hears_of_it_and_nobody_else(desk: Desk) -> None:
+    webhooks = (replace(SHOP, types=frozenset(NoticeType)),)
+    desk.settings = replace(desk.settings, policy=PolicySettings(mode=Mode.SHADOW), webhooks=webhooks)
+    desk.mailbox(DOWN)
+    desk.look(15)
+    assert desk.told() == [("operator", NoticeType.ALERT_RAISED)]
+
+
+# ── targets ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+def test_a_target_that_takes_nothing(desk: Desk) -> None:
+    record(desk.ledger, page(bounce("m")), Platform(targets=("shop",), now=NOON))
+    desk.state = replace(desk.state, troubles={"webhook shop": Trouble("HTTP 503", NOON)})
+    assert desk.look(59) == []
+    [alert] = desk.look(1)
+    assert (alert.kind, alert.subject, alert.count, alert.quote) == (AlertKind.TARGET, "shop", 1, "HTTP 503")
+    assert alert.because == "webhook shop takes nothing since 2026-03-02 12:00 UTC; 1 notice is due"
+    desk.state = replace(desk.state, troubles={})
+    assert desk.look() == [alert], "begun anew: it has tried nothing yet"
+    desk.state = replace(desk.state, counted={What.TRIES: {("shop", "delivered"): 1}})
+    assert desk.look() == []
+
+
+def test_dead_letters(desk: Desk) -> None:
+    record(desk.ledger, page(bounce("m")), Platform(targets=("shop",), now=NOON))
+    [item] = desk.ledger.lease("shop", NOON, LEASE, 1)
+    desk.ledger.conclude([(item, Attempt(Disposition.DEAD, "400"))], NOON)
+    [alert] = desk.look()
+    assert alert.because == (
+        "1 notice to webhook shop was given up; mend it, then bounce-watcher outbox retry --target shop"
+    )
+    assert desk.look(5) == [alert]
+    desk.ledger.discard(ids=[item.id])
+    assert desk.look() == []
+
+
+@pytest.mark.parametrize(("queue", "lasts"), [
+    (Queue(due=1), True),
+    (Queue(due=1, disabled=True), False),  # there is an alert on that
+    (Queue(), False),                      # what was in trouble has gone
+])
+def test_what_a_trouble_of_a_target_comes_to(desk: Desk, queue: Queue, lasts: bool) -> None:
+    state = replace(desk.state, troubles={"webhook shop": Trouble("HTTP 503", NOON)})
+    found = findings(desk.settings, state, {"shop": queue}, NOON + HOUR)
+    assert ((AlertKind.TARGET, "shop") in found.lasting) is lasts
+
+
+# ── the ledger ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+@pytest.fixture
+def heard(monkeypatch: pytest.MonkeyPatch) -> list[Message]:
+    """What notifiers were told without the outbox."""
+    it: list[Message] = []
+    monkeypatch.setattr(NotifierChannel, "tell", lambda _, message: it.append(message))
+    return it
+
+
+def test_of_a_ledger_that_is_away_the_operator_is_told_past_it(heard: list[Message]) -> None:
+    alarm, trouble = LedgerAlarm((OPERATOR,), 15 * MINUTE), Trouble("the server is away", NOON)
+    for minute in range(30):
+        alarm.look(trouble, NOON + minute * MINUTE)
+    assert [message.title for message in heard] == ["bounce-watcher: the database can't be used"]
+    assert "since 2026-03-02 12:00 UTC" in heard[0].body
+    assert "the server is away" in heard[0].body
+    for _ in range(3):
+        alarm.look(None, NOON + HOUR)
+    assert [message.is_bad for message in heard] == [True, False]
+
+
+def test_who_cannot_be_told_is_told_later(monkeypatch: pytest.MonkeyPatch) -> None:
+    tried: list[Message] = []
+
+    def tell(_: NotifierChannel, message: Message) -> str | None:
+        tried.append(message)
+        return None if len(tried) == 3 else "no"
+
+    monkeypatch.setattr(NotifierChannel, "tell", tell)
+    alarm = LedgerAlarm((OPERATOR,), MINUTE)
+    for minute in range(1, 6):
+        alarm.look(Trouble("away", NOON), NOON + minute * MINUTE)
+    assert len(tried) == 3
+
+
+def test_a_ledger_that_fails_is_no_crash(desk: Desk, heard: list[Message], monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(_: Ledger) -> None:
+        raise TemporaryFailure("away")
+
+    monkeypatch.setattr(Ledger, "queues", fail)
+    looking = Alarms(desk.settings, desk.ledger, lambda: desk.state, desk.troubles, announcer(desk.settings))
+    looking.look()
+    assert desk.troubles.open()["ledger"].text == "away"
+    desk.now = datetime.now(UTC) + HOUR
+    looking.look()
+    assert len(heard) == 1
+
+
+# ── pace ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+def test_pace_counts_from_what_succeeded() -> None:
+    now = NOON
+    pace = Pace(15 * MINUTE, lambda: now)
+    assert pace.allows
+    pace.succeeded()
+    now += 14 * MINUTE
+    assert not pace.allows
+    now += MINUTE
+    assert pace.allows
+    pace.succeeded()
+    now -= HOUR
+    assert pace.allows, "a clock that was set back"
+    assert Pace(timedelta(0), lambda: now).allows
+
+
+def test_an_alert_waits_in_the_outbox_for_a_notifier_that_is_down(desk: Desk) -> None:
+    desk.mailbox(DOWN)
+    desk.look(15)
+    [item] = desk.ledger.outbox()
+    assert (item.target, item.state, item.recipient) == ("operator", OutboxState.DUE, None)
