@@ -194,7 +194,7 @@ def serving(vendor: Vendor) -> Iterator[Vendor]:
 
     closing = threading.Event()
     server = _Server(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
     vendor.url = f"http://127.0.0.1:{server.server_address[1]}"
     try:
         yield vendor
