@@ -11,7 +11,7 @@ from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Engine, Select, case, distinct, func, literal, select, text
+from sqlalchemy import ColumnElement, Connection, Engine, Select, and_, case, distinct, func, literal, select, text
 
 from bounce_watcher.ledger.engine import reading
 from bounce_watcher.ledger.sent import LARGER
@@ -130,6 +130,8 @@ class Figures:
                 column, number, where = _event_column(part), func.count(), _of_events(span, of)
             else:
                 column, number, where = _tally_column(part), func.sum(TALLY.c.number), _of_tally(scope, span, of)
+            if part is Part.SENDING:
+                where = [*where, column != ""]  # of most mail none is told
             chosen = select(column, func.count().over()).where(*where).group_by(column).having(number != 0)
             rows = connection.execute(chosen.order_by(number.desc(), column).limit(limit)).all()
             return [name for name, _ in rows], int(rows[0][1]) if rows else 0
@@ -147,6 +149,13 @@ class Figures:
             chosen = chosen.where(EVENT.c.provider == of.providers[0])
         if of.sendings:
             chosen = chosen.where(EVENT.c.sending == of.sendings[0])
+        with reading(self._engine) as connection:
+            at: datetime | None = connection.scalar(chosen)
+        return at
+
+    def first_at(self, sending: str) -> datetime | None:
+        """When the first report about a sending came."""
+        chosen = select(func.min(EVENT.c.at)).where(EVENT.c.sending == storable(sending))
         with reading(self._engine) as connection:
             at: datetime | None = connection.scalar(chosen)
         return at
@@ -182,6 +191,25 @@ class Figures:
         with reading(self._engine) as connection:
             addresses, complaints = connection.execute(chosen.where(*where)).one()
         return Suppressed(int(addresses), int(complaints))
+
+    def suppressed_by_stream(self, span: Span) -> dict[str, int]:
+        """Distinct addresses with a change to "suppressed" within a time."""
+        chosen = select(STATE_CHANGE.c.stream, func.count(distinct(STATE_CHANGE.c.recipient_key))).where(
+            STATE_CHANGE.c.state == State.SUPPRESSED.value, STATE_CHANGE.c.at >= span.since,
+            STATE_CHANGE.c.at < span.until,
+        ).group_by(STATE_CHANGE.c.stream)
+        with reading(self._engine) as connection:
+            return {stream: int(number) for stream, number in connection.execute(chosen)}
+
+    def suppressed_of(self, sending: str, stream: str) -> int:
+        """How many addresses that a sending's bounces are about are suppressed now."""
+        about = and_(SUPPRESSION.c.recipient_key == EVENT.c.recipient_key, SUPPRESSION.c.stream == EVENT.c.stream)
+        chosen = select(func.count(distinct(EVENT.c.recipient_key))).select_from(EVENT).join(SUPPRESSION, about).where(
+            EVENT.c.sending == storable(sending), EVENT.c.stream == storable(stream),
+            SUPPRESSION.c.state == State.SUPPRESSED.value,
+        )
+        with reading(self._engine) as connection:
+            return connection.scalar(chosen) or 0
 
     def held(self) -> int:
         """How many addresses have a suppression that is held back now."""

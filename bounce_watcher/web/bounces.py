@@ -67,8 +67,8 @@ def merged(counts: Mapping[tuple[str, ...], int]) -> Counter[Why]:
 class Bounces:
     """Of one range, narrowed by `of`. Asks the ledger for each thing once, when it is asked for it."""
 
-    def __init__(self, figures: Figures, over: Range, of: Of) -> None:
-        self._figures, self.range, self.of = figures, over, of
+    def __init__(self, figures: Figures, over: Range, of: Of, *, compares: bool = True) -> None:
+        self._figures, self.range, self.of, self._compares = figures, over, of, compares
 
     @cached_property
     def by_slot(self) -> Mapping[datetime, Counter[Why]]:
@@ -97,7 +97,7 @@ class Bounces:
     @cached_property
     def before(self) -> Counter[Why] | None:
         """Of what the range is compared with; None where nothing is known of it."""
-        if not self.knows(self.range.before):
+        if not self._compares or not self.knows(self.range.before):
             return None
         return merged(self._figures.totals(self.range.before, self.of, Part.TYPE, Part.REASON))
 

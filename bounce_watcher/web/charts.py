@@ -83,11 +83,10 @@ def _bar(bar: Bar, left: int, top: int) -> Markup:
     )
 
 
-def grown(totals: Sequence[int]) -> Markup:
-    """A line of sums that only grow, one point at the end of each bar's place."""
-    top = nice_top(max([1, *totals]))
-    width = len(totals) * _WIDE
-    points = " ".join(f"{(n + 1) * _WIDE},{HEIGHT - total * HEIGHT / top:.2f}" for n, total in enumerate(totals))
+def grown(sums: Sequence[int], places: int) -> Markup:
+    """A line of sums that only grow, with a point at the end of each place of a bar. Fewer sums than places: so far."""
+    top, width = nice_top(max([1, *sums])), places * _WIDE
+    points = " ".join(f"{(n + 1) * _WIDE},{HEIGHT - total * HEIGHT / top:.2f}" for n, total in enumerate(sums))
     lines = Markup().join(_line("grid" if n else "base", 0, width, HEIGHT - n * HEIGHT / 4) for n in range(5))
     return Markup('<svg viewBox="0 0 {} {}" {}>{}<polyline class="grown" points="0,{} {}"/></svg>').format(
         width, HEIGHT, _FRAME, lines, HEIGHT, points

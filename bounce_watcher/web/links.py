@@ -1,7 +1,7 @@
 """Where numbers lead: addresses of pages with their filters."""
 
 from collections.abc import Mapping
-from urllib.parse import quote, urlencode
+from urllib.parse import quote, unquote, urlencode
 
 from bounce_watcher.ledger.figures import Of, Span
 from bounce_watcher.web.shown import iso
@@ -39,12 +39,15 @@ def campaign(of_stream: str, name: str) -> str:
 
 def named(segment: str) -> str:
     """What a segment of a path, as the route hands it over, stands for."""
-    return "" if segment == NO_NAME else segment
+    return "" if segment == NO_NAME else unquote(segment)
 
 
 def _segment(name: str) -> str:
-    """A path can't hold what is empty, "." or ".."; browsers resolve these, quoted or not."""
-    return quote(name, safe="") if name.strip(".") else NO_NAME
+    """Quoted twice where a path could not hold it, or a browser would resolve it: "/", ".", "..", what is empty."""
+    told = name.replace("%", "%25").replace("/", "%2F")
+    if not name.strip("."):
+        told = told.replace(".", "%2E") or NO_NAME
+    return quote("%2D" if name == NO_NAME else told, safe="")
 
 
 def _with(path: str, query: Mapping[str, str] | None) -> str:

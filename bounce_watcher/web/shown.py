@@ -219,6 +219,12 @@ def when(at: datetime, now: datetime) -> str:
     return f"{at.day} {at:%b}{year}, {at:%H:%M}"
 
 
+def day(at: datetime, now: datetime) -> str:
+    """"17 Mar" of this year, "17 Mar 2025" else."""
+    at = at.astimezone(UTC)
+    return f"{at.day} {at:%b}" if at.year == now.year else f"{at.day} {at:%b} {at.year}"
+
+
 def moment(at: datetime) -> str:
     """"17 March 2026 at 14:02"."""
     at = at.astimezone(UTC)

@@ -4,9 +4,21 @@ from collections.abc import Sequence
 
 from starlette.routing import Route
 
-from bounce_watcher.web.pages import acts, events, find, log, overview, recipient, recipients, settings, sign_in
+from bounce_watcher.web.pages import (
+    acts,
+    events,
+    find,
+    log,
+    overview,
+    providers,
+    recipient,
+    recipients,
+    settings,
+    sign_in,
+    streams,
+)
 
 ROUTES: Sequence[Route] = (
-    *sign_in.ROUTES, *overview.ROUTES, *recipients.ROUTES, *recipient.ROUTES,
+    *sign_in.ROUTES, *overview.ROUTES, *providers.ROUTES, *streams.ROUTES, *recipients.ROUTES, *recipient.ROUTES,
     *acts.ROUTES, *events.ROUTES, *find.ROUTES, *log.ROUTES, *settings.ROUTES,
 )

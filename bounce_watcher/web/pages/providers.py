@@ -1,0 +1,199 @@
+"""Who takes our recipients' mail, and how much of it comes back from each; one provider, with our own trouble there."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import islice
+
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from bounce_watcher.ledger.figures import Of, Part
+from bounce_watcher.ledger.tables import reason_named
+from bounce_watcher.model.ledger import Alert, AlertKind, BounceEvent, EventType
+from bounce_watcher.policy.guard import wording
+from bounce_watcher.policy.trouble import sending_ip
+from bounce_watcher.web import bounces, links, ranges, shown
+from bounce_watcher.web.advice import ADVICE, PAGES
+from bounce_watcher.web.bounces import Bounces, Row, Why
+from bounce_watcher.web.pages.overview import frame
+from bounce_watcher.web.shown import counted, number
+from bounce_watcher.web.visit import Visit, get
+
+MOST = 50
+"""Providers with rows of their own."""
+WORDINGS, DOMAINS, INCIDENTS = 10, 10, 10
+LOOKED_AT = 1000
+"""The newest reports whose words are looked at."""
+_LONGEST_NAME = 255
+
+
+def providers(visit: Visit) -> Response:
+    figures, over = visit.house.ledger.figures, ranges.read(visit.query, visit.now)
+    of = Of(stream=visit.query.get("stream") or None)
+    alerts = list(visit.house.ledger.alerts(under_way=True))
+    names, how_many = figures.top(over.span, over.unit.slot, of, Part.PROVIDER, MOST)
+    rows = bounces.provider_rows(figures, over, of, names, alerts)
+    total = figures.totals(over.span, of)[()]
+    return visit.page(
+        "providers.html", "Providers", **frame(visit, over, {"stream", "sort"}), stream=of.stream,
+        rows=sorted(rows, key=_by_bounces if visit.query.get("sort") == "bounces" else _by_excess), total=total,
+        sorts=[("Most unusual first", visit.link(sort=None), visit.query.get("sort") != "bounces"),
+               ("Most bounces first", visit.link(sort="bounces"), visit.query.get("sort") == "bounces")],
+        others=how_many - len(rows), rest=total - sum(row.number for row in rows), how_many=how_many,
+        all_events=links.events(over.span, of), trend_words=bounces.trend_words(over),
+        last=figures.last_at(),
+    )
+
+
+def _by_excess(row: Row) -> tuple[bool, float, int, str]:
+    return (row.state[1] not in {"is-hold", "is-bad"}, -row.excess, -row.number, row.key)
+
+
+def _by_bounces(row: Row) -> tuple[int, str]:
+    return (-row.number, row.key)
+
+
+def provider(visit: Visit) -> Response:
+    name = links.named(visit.path["slug"])
+    figures, over = visit.house.ledger.figures, ranges.read(visit.query, visit.now)
+    of = Of(providers=(name,))
+    last = figures.last_at(of)
+    if len(name) > _LONGEST_NAME or last is None:
+        raise HTTPException(404, f"No report about {shown.provider(name)} is stored.")
+    seen = Bounces(figures, over, of)
+    newest = figures.newest(over.span, of, LOOKED_AT)
+    alerts = [each for each in islice(visit.house.ledger.alerts(), MOST * INCIDENTS)
+              if bounces.provider_of(each) == name]
+    here = [each for each in alerts if not each.cleared]
+    title = shown.provider(name)
+    return visit.page(
+        "provider.html", title, **frame(visit, over), name=title, about=shown.PROVIDERS.get(name, ("", name))[1],
+        state=bounces.states(here).get(name) or bounces.usualness(seen.total, seen.total_before),
+        sentence=sentence(title, seen, here, visit.now), chart=bounces.chart(seen, bounces.summary(seen, figures)),
+        own=own_trouble(seen, newest), address_reasons=_reasons(seen, sender=False), last=last,
+        wordings=wordings(newest), looked_at=len(newest), domains=domains(newest),
+        incidents=[Incident.of(each, visit.now) for each in alerts[:INCIDENTS]], page_of=PAGES.get(name),
+        trend_words=seen.trend_words, complaints=_complaints(name, seen),
+    )
+
+
+def _reasons(seen: Bounces, *, sender: bool) -> list[bounces.ReasonRow]:
+    rows = bounces.reason_rows(seen)
+    return [row for row in rows if (row.colour == "sender") is sender]
+
+
+def sentence(title: str, seen: Bounces, alerts: Iterable[Alert], now: datetime) -> str:
+    """How the provider stands to us, in words."""
+    told = [_alerted(title, each, now) for each in alerts]
+    total, own = seen.total, seen.by_type[EventType.BLOCK]
+    if not total:
+        told.append(f"No bounce from {title} in {seen.range.words}.")
+    elif own:
+        most = max((why for why in seen.by_why if why.type is EventType.BLOCK), key=lambda why: seen.by_why[why])
+        told.append(f"{number(own)} of {counted(total, 'bounce')} in {seen.range.words} are about the sender, most of "
+                    f"them for “{most.name}”. They count against no address.")
+    else:
+        told.append(f"{counted(total, 'bounce')} in {seen.range.words}, none of them about the sender.")
+    return " ".join(told)
+
+
+def _alerted(title: str, alert: Alert, now: datetime) -> str:
+    since = f"since {shown.when(alert.since, now)} ({shown.age(now - alert.since)})"
+    if alert.kind is AlertKind.OUTAGE:
+        return (f"The outage guard is on {since}: {title} reports more new hard failures than can be believed. "
+                f"{counted(alert.held, 'suppression is', 'suppressions are')} held; nobody was told.")
+    _, _, reason, ip, *_ = (*alert.subject.split(), "", "", "", "")
+    of = f" from {ip}" if ip not in {"", "-"} else ""
+    return f"{title} refuses our mail{of} {since}: {shown.reason(reason).lower()}."
+
+
+def _complaints(name: str, seen: Bounces) -> str:
+    if name == "google.com":
+        return "Google reports no single complaints to us: how many there are stands in its Postmaster Tools."
+    many = seen.by_type[EventType.COMPLAINT]
+    return f"{counted(many, 'complaint')} in {seen.range.words}." if many else ""
+
+
+# ── our own trouble ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+@dataclass(frozen=True, slots=True)
+class OwnRow:
+    """A reason of the sender's. `first`, `last`, `ips` and `quote` are of the newest reports that were looked at."""
+
+    name: str
+    means: str
+    advice: str
+    number: int
+    link: str
+    first: datetime | None
+    last: datetime | None
+    ips: str
+    quote: str
+
+
+def own_trouble(seen: Bounces, newest: Sequence[BounceEvent]) -> list[OwnRow]:
+    """The most frequent first."""
+    by_reason: defaultdict[str, list[BounceEvent]] = defaultdict(list)
+    for event in newest:
+        if event.type is EventType.BLOCK:
+            by_reason[event.reason.value if event.reason else ""].append(event)
+    return [
+        _own(why, many, by_reason[why.reason], seen)
+        for why, many in seen.by_why.most_common() if why.type is EventType.BLOCK
+    ]
+
+
+def _own(why: Why, many: int, events: Sequence[BounceEvent], seen: Bounces) -> OwnRow:
+    reason = reason_named(why.reason)
+    ips = Counter(ip for event in events if (ip := sending_ip(event.diagnostic or "")))
+    told = next((event.diagnostic for event in events if event.diagnostic), "")
+    return OwnRow(
+        why.name, reason.means if reason else "", ADVICE.get(reason, "") if reason else "", many,
+        links.events(seen.range.span, why.within(seen.of)), events[-1].at if events else None,
+        events[0].at if events else None, ", ".join(ip for ip, _ in ips.most_common(3)), told or "",
+    )
+
+
+# ── what it says ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+@dataclass(frozen=True, slots=True)
+class Wording:
+    """What a server says, without what differs by recipient; and by which rule it is read."""
+
+    text: str
+    number: int
+    rule: str
+
+
+def wordings(events: Sequence[BounceEvent]) -> list[Wording]:
+    """The most frequent first."""
+    counts = Counter((wording(event), event.rule or "") for event in events if event.diagnostic)
+    return [Wording(text, many, shown.name(rule) or "not recognised")
+            for (text, rule), many in counts.most_common(WORDINGS)]
+
+
+def domains(events: Sequence[BounceEvent]) -> list[tuple[str, int]]:
+    """Of the recipients, the most frequent first."""
+    counts = Counter(event.recipient.rpartition("@")[2].casefold() for event in events)
+    return [(shown.name(domain) or "–", many) for domain, many in counts.most_common(DOMAINS)]
+
+
+@dataclass(frozen=True, slots=True)
+class Incident:
+    what: str
+    link: str
+    state: tuple[str, str]
+    since: datetime
+    when: str
+    because: str
+
+    @classmethod
+    def of(cls, alert: Alert, now: datetime) -> "Incident":
+        state = ("Ended", "") if alert.cleared else ("Open", "is-hold" if alert.kind is AlertKind.OUTAGE else "is-bad")
+        return cls(shown.ALERTS[alert.kind], f"/incidents/{alert.id}", state, alert.since,
+                   shown.when(alert.since, now), shown.harmless(alert.because, 300))
+
+
+ROUTES = (get("/providers", providers), get("/providers/{slug}", provider))
