@@ -11,6 +11,7 @@ from bounce_watcher.recognition import (
     challenges,
     flufl,
     list_refusals,
+    marks,
     owner_notices,
     receipts,
     ses,
@@ -75,7 +76,7 @@ ANSWERS: tuple[Recognizer, ...] = (*_ANSWERS, automatic.auto_replied)
 def recognise(message: ParsedMessage) -> Recognition:
     """What the message is. Total: mail that nobody knows is Kind.OTHER."""
     found = next(filter(None, (recognizer(message) for recognizer in _asked(message))), None)
-    return found or Recognition(Kind.OTHER)
+    return marks.with_mark(found, message) if found else Recognition(Kind.OTHER)
 
 
 def answered_by(message: ParsedMessage) -> str | None:

@@ -128,6 +128,18 @@ def unnamed(headers: str) -> bytes:
     ).encode()
 
 
+@pytest.mark.parametrize(
+    ("mark", "reason"), [("NG", Reason.RECIPIENT_FILTERED), ("OK", Reason.INVALID_RECIPIENT)]
+)
+def test_the_mark_of_a_recipients_filter_goes_before_the_words(mark: str, reason: Reason) -> None:
+    text = "<user@example.org>: 550 user unknown (in reply to RCPT TO command)\n" + "x" * 3_000
+    analysis = analyse(notice(text, headers=f"X-SPASIGN: {mark}\n"), TOOLKIT)
+    (only,) = analysis.recipients
+    assert only.verdict is not None
+    assert only.verdict.reason is reason
+    check(analysis)
+
+
 def test_a_token_has_run_out_by_the_time_that_the_report_was_received() -> None:
     token = make_return_path(TOOLKIT.attribution, "user@example.org", day=date(2026, 3, 1))
     content = report(headers=f"Delivered-To: {token}\n")
