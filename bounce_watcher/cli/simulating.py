@@ -63,7 +63,8 @@ def simulate(as_json: Json = False, config: ConfigFile = None, debug: Debug = Fa
 
     Tells by day and reason who is suppressed now, who would be then, and who of those took mail afterwards. With --json
     also a line for each recipient who would be suppressed, or is and would be no more. The configuration is a copy of
-    yours with another [policy]; outages that the guard would see under it are not simulated.
+    yours with another [policy]. Its [policy.guard] is not tried: whom the guard released is released here too, what it
+    struck out as reported in an outage never counts, and it holds back nobody else.
     """
     settings = load_settings(config)
     summary = Summary()

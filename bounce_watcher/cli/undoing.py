@@ -133,6 +133,6 @@ def _because(incident: Incident) -> str:
     first, last = day(incident.since), day(incident.until)
     when = first if first == last else f"{first} to {last}"
     provider = f"provider {incident.provider}" if incident.provider else None
-    places = ", ".join(filter(None, (incident.series, provider, incident.domain)))
+    places = ", ".join(filter(None, (provider, incident.wording, incident.domain)))
     at = f" at {places}" if places else ""
     return f"incident of {when}{at}" + (f" ({incident.reason})" if incident.reason else "")

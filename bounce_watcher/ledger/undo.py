@@ -34,8 +34,8 @@ SET_COUNTED = (
 class Incident:
     """Events of `since` <= at <= `until`, narrowed by what is not None of the others.
 
-    `domain` is the recipient's, `provider` the organisation that took the mail, as the guard names it. `series` is what
-    the guard counts hard bounces by: of a provider or of a wording.
+    `domain` is the recipient's, `provider` the organisation that took the mail, as the guard names it; `wording` is the
+    series by which the guard counts what was said alike. With `only_hard` soft bounces and complaints are none of it.
     """
 
     since: datetime
@@ -43,7 +43,8 @@ class Incident:
     domain: str | None = None
     reason: str | None = None
     provider: str | None = None
-    series: str | None = None
+    wording: str | None = None
+    only_hard: bool = False
 
     @classmethod
     def of(cls, alert: Alert) -> "Incident | None":
@@ -54,7 +55,9 @@ class Incident:
         if alert.ends_at is None:
             return None
         if alert.kind is AlertKind.OUTAGE:
-            return cls(alert.since, alert.ends_at, series=alert.subject)
+            provider = guard.provider_of_series(alert.subject)
+            wording = alert.subject if provider is None else None
+            return cls(alert.since, alert.ends_at, provider=provider, wording=wording, only_hard=True)
         if alert.kind is AlertKind.BLOCKS:
             return cls(alert.since, alert.ends_at, provider=provider_of_blocks(alert.subject))
         return None
@@ -99,26 +102,20 @@ def _keys(engine: Engine, incident: Incident) -> Iterator[Key]:
     while True:
         with reading(engine) as connection:
             rows = connection.execute(page).all()
-        yield from (Key(row.stream, row.recipient_key) for row in rows if _is_of_group(row, incident))
+        yield from (Key(row.stream, row.recipient_key) for row in rows if _is_said_alike(row, incident))
         if len(rows) < _PAGE:
             return
         page = chosen.where(tuple_(*order) > (rows[-1].at, rows[-1].id))
 
 
 def _chosen(incident: Incident) -> Select[Any]:
-    """Which provider took a mail is not stored but told by all of an event."""
-    is_grouped = incident.provider is not None or incident.series is not None
-    columns = [EVENT] if is_grouped else [EVENT.c.at, EVENT.c.id, EVENT.c.stream, EVENT.c.recipient_key]
-    return select(*columns).where(*_belongs(incident))
+    """What was said is read only where it is asked for: it is most of a row."""
+    few = [EVENT.c.at, EVENT.c.id, EVENT.c.stream, EVENT.c.recipient_key]
+    return select(*(few if incident.wording is None else [EVENT])).where(*_belongs(incident))
 
 
-def _is_of_group(row: Any, incident: Incident) -> bool:
-    if incident.provider is None and incident.series is None:
-        return True
-    event = event_from_row(row)
-    if incident.provider not in {None, guard.provider(event)}:
-        return False
-    return incident.series in {None, guard.provider_series(event), guard.wording_series(event)}
+def _is_said_alike(row: Any, incident: Incident) -> bool:
+    return incident.wording is None or guard.wording_series(event_from_row(row)) == incident.wording
 
 
 def _belongs(incident: Incident) -> list[ColumnElement[bool]]:
@@ -130,8 +127,10 @@ def _belongs(incident: Incident) -> list[ColumnElement[bool]]:
         or_(EVENT.c.bounce_type.in_((BounceType.HARD, BounceType.SOFT)), is_complaint),
         or_(EVENT.c.counted.is_(None), ~EVENT.c.counted.startswith(UNDONE)),
     ]
-    if incident.series is not None:
+    if incident.only_hard:
         found.append(EVENT.c.bounce_type == BounceType.HARD)
+    if incident.provider is not None:
+        found.append(EVENT.c.provider == incident.provider)
     if incident.domain is not None:
         domain = address_key(f"@{incident.domain}")
         found.append(EVENT.c.recipient_key.endswith(domain, autoescape=True))
@@ -181,7 +180,7 @@ def _strike(
     chosen = _chosen(incident).where(EVENT.c.recipient_key.in_(sorted({key.address for key in batch})))
     wanted, struck = set(batch), dict[Key, list[str]]()
     for row in connection.execute(chosen):
-        if (key := Key(row.stream, row.recipient_key)) in wanted and _is_of_group(row, incident):
+        if (key := Key(row.stream, row.recipient_key)) in wanted and _is_said_alike(row, incident):
             struck.setdefault(key, []).append(row.id)
     set_counted(connection, [(name, f"{UNDONE}{because}") for names in struck.values() for name in names])
     return struck

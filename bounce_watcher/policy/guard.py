@@ -48,8 +48,16 @@ def is_new(at: datetime, hard_bounces: Iterable[datetime], quiet: timedelta) -> 
     return all(at - other < ECHO for other in others) and all(abs(at - other) >= quiet for other in others)
 
 
+_BY_PROVIDER = "provider "
+
+
 def provider_series(event: BounceEvent) -> str:
-    return f"provider {provider(event)}"
+    return f"{_BY_PROVIDER}{provider(event)}"
+
+
+def provider_of_series(series: str) -> str | None:
+    """None where it is the series of a wording."""
+    return series.removeprefix(_BY_PROVIDER) if series.startswith(_BY_PROVIDER) else None
 
 
 def provider(event: BounceEvent) -> str:
