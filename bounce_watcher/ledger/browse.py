@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from heapq import merge
+from operator import attrgetter
 from typing import Any
 
 from sqlalchemy import ColumnElement, Engine, and_, case, exists, func, or_, select
@@ -402,13 +403,13 @@ def holding(engine: Engine, address: str) -> dict[str, list[Alert]]:
     """By stream the alerts that hold a suppression of an address back, the oldest first."""
     chosen = (
         select(HELD.c.stream.label("of_stream"), *ALERT.columns).join(ALERT, ALERT.c.id == HELD.c.alert)
-        .where(HELD.c.recipient_key == recipient_key(address)).order_by(ALERT.c.since)
+        .where(HELD.c.recipient_key == recipient_key(address))
     )
     found: dict[str, list[Alert]] = {}
     with reading(engine) as connection:
         for row in connection.execute(chosen):
             found.setdefault(row.of_stream, []).append(alert_from_row(row))
-    return found
+    return {stream: sorted(alerts, key=attrgetter("since")) for stream, alerts in found.items()}
 
 
 # ── actions ─────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -148,7 +148,7 @@ class Walk:
         left = tuple_(*self.order)
         right = tuple_(*(literal(value, column.type) for column, value in zip(self.order, key, strict=True)))
         if including:
-            return left <= right if newer else left >= right
+            return left >= right if newer else left <= right
         return left > right if newer else left < right
 
     def _key(self, row: Sequence[Any]) -> Key:

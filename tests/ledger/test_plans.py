@@ -2,14 +2,17 @@
 
 from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy import Connection, event
 
+from bounce_watcher.ledger.browse import By, Choice, Query
 from bounce_watcher.ledger.engine import open_engine
 from bounce_watcher.ledger.filters import EventFilter, OutboxFilter, SuppressionFilter
+from bounce_watcher.ledger.paging import Place
 from bounce_watcher.ledger.store import Ledger
 from bounce_watcher.model.ledger import Attempt, Disposition, SuppressionSource
 from bounce_watcher.model.verdict import Reason
@@ -63,6 +66,56 @@ def test_no_statement_scans_a_table(tmp_path: Path, work: Callable[[Ledger], obj
     assert [plan for plan in plans if plan.startswith("SCAN")] == []
     others = [plan for plan in plans if plan.startswith(("SEARCH earlier", "SEARCH newer", "SEARCH in_force"))]
     assert [plan for plan in others if "(recipient_key=?" not in plan] == [], "one recipient's rows, not a whole queue"
+
+
+_NOT_OF_EVENTS = frozenset({By.STATE, By.ACTOR, By.ACTION})
+
+
+def _both_ways(read: Callable[[Query, Place], object], wanted: Query, key: tuple[Any, ...]) -> None:
+    for place in (Place(), Place(key), Place(key, newer=True)):
+        read(wanted, place)
+
+
+def _by_what_an_index_tells(ledger: Ledger) -> None:
+    for by in (By.REASON, By.PROVIDER, By.CAMPAIGN):
+        _both_ways(ledger.event_page, Query({by: Choice(("x",)), By.STREAM: Choice(("y",))}), (day(3), "m"))
+
+
+@pytest.mark.parametrize("work", [
+    lambda ledger: ledger.event("m"),
+    lambda ledger: _both_ways(ledger.event_page, Query(), (day(3), "m")),
+    lambda ledger: _both_ways(ledger.event_page, Query({By.RULE: Choice(("x",))}), (day(3), "m")),
+    lambda ledger: _both_ways(ledger.event_page, Query(recipient=USER, since=day(1)), (day(3), "m")),
+    _by_what_an_index_tells,
+    lambda ledger: [list(ledger.all_events(Query({by: Choice(("x",))}))) for by in By if by not in _NOT_OF_EVENTS],
+    lambda ledger: ledger.event_facets(Query(since=day(1), words=("x",))),
+    lambda ledger: _both_ways(partial(ledger.recipient_page, now=day(9)), Query(), (day(3), 7)),
+    lambda ledger: _both_ways(
+        partial(ledger.recipient_page, now=day(9)),
+        Query({By.STATE: Choice(("suppressed",)), By.PROVIDER: Choice(("x",)), By.DOMAIN: Choice(("y",))}), (day(3), 7)
+    ),
+    lambda ledger: list(ledger.all_recipients(Query({By.STREAM: Choice(("x",))}), day(9))),
+    lambda ledger: ledger.recipient_facets(Query(since=day(1))),
+    lambda ledger: ledger.holding(USER),
+    lambda ledger: ledger.actions_on("x"),
+    lambda ledger: _both_ways(ledger.action_page, Query({By.ACTOR: Choice(("x",))}), (7,)),
+], ids=[
+    "event", "page of events", "page of a rule's events", "page of a recipient's events",
+    "pages of a reason's, a provider's, a campaign's events", "all events", "facets of events", "page of recipients",
+    "page of some recipients", "all recipients", "facets of recipients", "what holds back", "actions on one",
+    "page of actions",
+])
+def test_what_people_look_through_goes_down_an_index_and_is_sorted_by_it(
+    tmp_path: Path, work: Callable[[Ledger], object]
+) -> None:
+    """Of a whole table just so many rows are read as are asked for, and a stretch of its index."""
+    plans = _plans(tmp_path, work)
+    assert plans
+    scans = [plan for plan in plans if plan.startswith("SCAN") and not plan.startswith("SCAN anon_1")]
+    assert [plan for plan in scans if not plan.startswith(("SCAN event USING", "SCAN action"))] == []
+    assert [plan for plan in scans if "LIMIT ?" not in plan] == []
+    sorts = [plan for plan in plans if plan.startswith("USE TEMP B-TREE FOR ORDER BY")]
+    assert sorts == [], "an index gives the order"
 
 
 def test_what_stands_is_counted_without_a_row_of_the_great_tables(tmp_path: Path) -> None:

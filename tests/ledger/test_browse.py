@@ -1,0 +1,273 @@
+"""Looking through events and recipients: by every filter, page by page in both directions, within a limit of time."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+import pytest
+from sqlalchemy import text
+
+from bounce_watcher.ledger.actions import Action as Done
+from bounce_watcher.ledger.browse import By, Choice, Query, _event_walk
+from bounce_watcher.ledger.engine import open_engine
+from bounce_watcher.ledger.paging import Limit, Page, Place, TookTooLong, looking
+from bounce_watcher.ledger.store import Ledger
+from bounce_watcher.model.fields import Action
+from bounce_watcher.model.finding import Evidence, Kind
+from bounce_watcher.model.ledger import BounceEvent, Decision, State, Step, SuppressionSource
+from bounce_watcher.model.verdict import Reason
+from tests.ledger.making import Platform, bounce, day, page, record
+
+REASONS = (Reason.MAILBOX_FULL, Reason.INVALID_RECIPIENT, Reason.BLOCKLISTED, Reason.UNKNOWN, None)
+
+
+def _events() -> Iterator[BounceEvent]:
+    for n in range(60):
+        domain = ("gmail.com", "kmu.example", "sub.kmu.example")[n % 3]
+        event = bounce(
+            f"{n:032x}", f"u{n % 12}@{domain}", at=day(n // 2), reason=REASONS[n % 5],
+            stream=("news", "receipts")[n % 2], diagnostic=f"452 Quota 100% of_user {n}",
+        )
+        yield replace(
+            event, sending=("spring", None)[n % 2], rule=("a.full", "b_full", None)[n % 3],
+            mailbox=("returns", "other")[n % 2], evidence=(Evidence.TOKEN, Evidence.REPORT)[n % 2],
+            status=("4.2.2", None)[n % 2], code=(452, 550)[n % 2],
+        )
+    yield bounce("c" * 32, "c@gmail.com", at=day(31), reason=None, kind=Kind.COMPLAINT, action=None,
+                 feedback_type="abuse")
+    yield bounce("d" * 32, "d@gmail.com", at=day(32), reason=None, kind=Kind.DELAY, action=Action.DELAYED)
+
+
+@pytest.fixture
+def filled(ledger: Ledger) -> Ledger:
+    record(ledger, page(*_events()))
+    return ledger
+
+
+def _through(read: Callable[[Place], Page[Any]], rows: int = 7) -> list[Any]:
+    """All pages from the newest to the oldest, and back: the same rows both ways."""
+    down: list[Any] = []
+    found = read(Place(rows=rows))
+    down.extend(found.rows)
+    while found.older is not None:
+        found = read(Place(found.older, rows=rows))
+        down.extend(found.rows)
+    back = list(found.rows)
+    while found.newer is not None:
+        found = read(Place(found.newer, newer=True, rows=rows))
+        back = [*(row for row in found.rows if row not in back), *back]  # the first page may be filled up
+    assert back == down
+    return down
+
+
+@pytest.mark.parametrize(("wanted", "meant"), [
+    (Query(), lambda e: True),
+    (Query({By.TYPE: Choice(("hard", "complaint"))}), lambda e: e.type in {"hard", "complaint"}),
+    (Query({By.TYPE: Choice(("other",))}), lambda e: e.type is None),
+    (Query({By.TYPE: Choice((), ("soft", "other"))}), lambda e: e.type not in {"soft", None}),
+    (Query({By.TYPE: Choice(("undetermined",))}), lambda e: e.type == "undetermined"),
+    (Query({By.REASON: Choice(("mailbox_full",))}), lambda e: e.reason == "mailbox_full"),
+    (Query({By.REASON: Choice(("",))}), lambda e: e.reason is None),
+    (Query({By.REASON: Choice(("mailbox_full", "unknown"))}), lambda e: e.reason in {"mailbox_full", "unknown"}),
+    (Query({By.REASON: Choice((), ("mailbox_full",))}), lambda e: e.reason != "mailbox_full"),
+    (Query({By.PROVIDER: Choice(("google.com",))}), lambda e: e.recipient.endswith("@gmail.com")),
+    (Query({By.DOMAIN: Choice(("kmu.example",))}), lambda e: e.recipient.endswith("@kmu.example")),
+    (Query({By.DOMAIN: Choice(("KMU.example", "gmail.com"))}),
+     lambda e: not e.recipient.endswith("sub.kmu.example")),
+    (Query({By.DOMAIN: Choice((), ("gmail.com",))}), lambda e: not e.recipient.endswith("@gmail.com")),
+    (Query({By.DOMAIN: Choice(("%",))}), lambda e: False),
+    (Query({By.STREAM: Choice(("news",))}), lambda e: e.stream == "news"),
+    (Query({By.CAMPAIGN: Choice(("spring",))}), lambda e: e.sending == "spring"),
+    (Query({By.CAMPAIGN: Choice((), ("spring",))}), lambda e: e.sending != "spring"),
+    (Query({By.CODE: Choice(("4.2.2",))}), lambda e: e.status == "4.2.2"),
+    (Query({By.CODE: Choice(("550", "4.2.2"))}), lambda e: e.code == 550 or e.status == "4.2.2"),
+    (Query({By.CODE: Choice((), ("550",))}), lambda e: e.code != 550),
+    (Query({By.RULE: Choice(("b_full",))}), lambda e: e.rule == "b_full"),
+    (Query({By.RULE: Choice((), ("b_full",))}), lambda e: e.rule != "b_full"),
+    (Query({By.MAILBOX: Choice(("other",))}), lambda e: e.mailbox == "other"),
+    (Query({By.MATCH: Choice(("token",))}), lambda e: e.evidence == "token"),
+    (Query(words=("QUOTA 100%", "of_user 1")), lambda e: "of_user 1" in (e.diagnostic or "")),
+    (Query(words=("of%user",)), lambda e: False),
+    (Query(recipient="U3@gmail.com"), lambda e: e.recipient == "u3@gmail.com"),
+    (Query(since=day(5), until=day(9)), lambda e: day(5) <= e.at < day(9)),
+    (Query({By.STREAM: Choice(("news",)), By.REASON: Choice(("mailbox_full",)), By.PROVIDER: Choice(("google.com",))},
+           since=day(2)),
+     lambda e: e.stream == "news" and e.reason == "mailbox_full" and "gmail" in e.recipient and e.at >= day(2)),
+    (Query({By.REASON: Choice(("a\0b\ud800",))}), lambda e: False),
+])
+def test_each_filter_finds_what_it_says(filled: Ledger, wanted: Query, meant: Callable[[BounceEvent], bool]) -> None:
+    stored = list(filled.events())
+    expected = sorted((e for e in stored if meant(e)), key=lambda e: (e.at, e.id), reverse=True)
+    assert _through(lambda place: filled.event_page(wanted, place)) == expected
+    assert list(filled.all_events(wanted)) == expected
+    facets = filled.event_facets(wanted)
+    assert facets is not None
+    assert (facets.total, facets.more) == (len(expected), False)
+    for counts in facets.counts.values():
+        assert sum(counts.values()) == len(expected), "every facet adds up to the list"
+    types = facets.counts[By.TYPE]
+    assert types == {name: n for name in {e.type or "other" for e in expected}
+                     if (n := sum((e.type or "other") == name for e in expected))}
+
+
+def test_no_row_twice_and_none_lost_while_others_are_added(filled: Ledger) -> None:
+    """Newer ones come before the first page; those that come late with an old time are not skipped over."""
+    stored = {event.id for event in filled.events()}
+    seen: list[str] = []
+    place, n = Place(rows=5), 0
+    while True:
+        found = filled.event_page(Query(), place)
+        seen += [event.id for event in found.rows]
+        n += 1
+        record(filled, page(bounce(f"n{n:031x}", at=day(100 + n)), bounce(f"o{n:031x}", at=day(n % 30))))
+        if found.older is None:
+            break
+        place = Place(found.older, rows=5)
+    assert len(seen) == len(set(seen))
+    assert stored <= set(seen)
+
+
+def test_the_page_before_is_reached_again_after_rows_were_added(filled: Ledger) -> None:
+    first = filled.event_page(Query(), Place(rows=5))
+    second = filled.event_page(Query(), Place(first.older, rows=5))
+    record(filled, page(*(bounce(f"n{n:031x}", at=day(100 + n)) for n in range(3))))
+    before = filled.event_page(Query(), Place(second.newer, newer=True, rows=5))
+    assert before.rows == first.rows
+    assert before.newer is not None
+    newest = filled.event_page(Query(), Place(before.newer, newer=True, rows=5))
+    assert [event.at for event in newest.rows][:3] == [day(102), day(101), day(100)]
+    assert (len(newest.rows), newest.newer) == (5, None)
+
+
+class _Soon(Limit):
+    """Over after some looks."""
+
+    def __init__(self, looks: int) -> None:
+        self._left = looks
+
+    @property
+    def is_over(self) -> bool:
+        self._left -= 1
+        return self._left < 0
+
+    @is_over.setter
+    def is_over(self, value: bool) -> None: ...
+
+
+def test_what_takes_long_is_cut_off_and_goes_on_from_there(ledger_url: str, ledger: Ledger) -> None:
+    many = [bounce(f"{n:032x}", f"u{n}@example.org", at=day(n / 1000)) for n in range(2500)]
+    rare = replace(many[3], rule="rare")
+    noted = Decision(Step.NOTE, "noted", counted="noted")
+    ledger.record(page(*many[:3], rare, *many[4:]), lambda *_: noted, Platform())
+    walk = _event_walk(Query({By.RULE: Choice(("rare",))}))
+    engine = open_engine(ledger_url)
+    with looking(engine) as (connection, _):
+        cut = walk.page(connection, _Soon(1), Place())
+        assert cut.rows == ()
+        assert cut.looked_back_to == cut.older
+        assert cut.looked_back_to is not None
+        assert cut.looked_back_to[0] == many[-1000].at, "a thousand rows were looked at"
+        found = walk.page(connection, Limit(), Place(cut.older))
+    engine.dispose()
+    assert [row.id for row in found.rows] == [rare.id]
+    assert found.looked_back_to is None
+
+
+def test_a_query_ends_at_its_limit_on_either_database(ledger_url: str, ledger: Ledger) -> None:
+    engine = open_engine(ledger_url)
+    slow = text("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 300000000) "
+                "SELECT count(*) FROM n")
+    with pytest.raises(TookTooLong), looking(engine, 0.2) as (connection, limit):
+        connection.execute(slow)
+    with looking(engine) as (connection, limit):
+        assert connection.scalar(text("SELECT 1")) == 1
+        assert not limit.is_over
+    engine.dispose()
+
+
+# ── recipients ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+NOW = day(40)
+
+
+@pytest.fixture
+def changed(filled: Ledger) -> Ledger:
+    """Watched, suppressed, released: by reports and by hand."""
+    for n in range(6):
+        filled.suppress(f"u{n}@gmail.com", "news", because="asked", source=SuppressionSource.MANUAL, now=day(33 + n),
+                        announce=Platform(now=day(33 + n)))
+    filled.release("u1@gmail.com", None, because="back", now=day(39), announce=Platform(now=day(39)))
+    return filled
+
+
+@pytest.mark.parametrize("wanted", [
+    Query(), Query({By.STATE: Choice(("suppressed",))}), Query({By.STATE: Choice((), ("suppressed",))}),
+    Query({By.STATE: Choice(("watching", "released"))}), Query({By.STREAM: Choice(("news",))}),
+    Query({By.DOMAIN: Choice(("kmu.example",))}), Query({By.PROVIDER: Choice(("google.com",))}),
+    Query({By.PROVIDER: Choice((), ("google.com",))}), Query({By.REASON: Choice(("invalid_recipient", ""))}),
+    Query(since=day(20), until=day(38)),
+])
+def test_recipients_stand_once_a_stream_the_last_changed_first(changed: Ledger, wanted: Query) -> None:
+    found = _through(lambda place: changed.recipient_page(wanted, place, NOW), rows=4)
+    assert found == list(changed.all_recipients(wanted, NOW))
+    assert [each.at for each in found] == sorted((each.at for each in found), reverse=True)
+    assert len({(each.recipient, each.stream) for each in found}) == len(found)
+    records = {(r.recipient, r.stream): r for each in found for r in changed.recipients(each.recipient)}
+    for each in found:
+        stored = records[each.recipient, each.stream]
+        assert (each.state, each.because) == (stored.state, stored.because)
+        assert each.until == (stored.suppression.until if stored.suppression else None)
+        at = [event.at for event in changed.all_events(Query({By.STREAM: Choice((each.stream,))},
+                                                             recipient=each.recipient))
+              if event.action == "failed" and event.at >= day(10)]
+        assert each.bounces == len(at)
+    facets = changed.recipient_facets(wanted)
+    assert facets is not None
+    assert facets.total == len(found)
+    assert sum(facets.counts[By.STATE].values()) == len(found)
+
+
+def test_who_was_released_is_no_more_among_the_suppressed(changed: Ledger) -> None:
+    by_state = {
+        state: [each.recipient for each in changed.all_recipients(Query({By.STATE: Choice((state,))}), NOW)]
+        for state in State
+    }
+    assert by_state[State.RELEASED] == ["u1@gmail.com"]
+    assert "u1@gmail.com" not in by_state[State.SUPPRESSED]
+    assert by_state[State.SUPPRESSED][:4] == ["u5@gmail.com", "u4@gmail.com", "u3@gmail.com", "u2@gmail.com"]
+
+
+def test_recipients_are_not_lost_while_their_states_change(changed: Ledger) -> None:
+    first = changed.recipient_page(Query(), Place(rows=5), NOW)
+    changed.suppress("new@kmu.example", "news", because="x", source=SuppressionSource.MANUAL, now=day(41),
+                     announce=Platform())
+    rest: list[Any] = []
+    place = Place(first.older, rows=5)
+    while True:
+        found = changed.recipient_page(Query(), place, NOW)
+        rest += found.rows
+        if found.older is None:
+            break
+        place = Place(found.older, rows=5)
+    everybody = list(changed.all_recipients(Query(), NOW))
+    assert [*first.rows, *rest] == everybody[1:]
+    back = changed.recipient_page(Query(), Place(first.older, newer=True, rows=5), NOW)
+    assert "new@kmu.example" in [each.recipient for each in back.rows]
+
+
+# ── actions ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+def test_actions_by_who_did_what_and_when(ledger: Ledger) -> None:
+    def act(at: datetime, actor: str, action: str) -> None:
+        ledger.log_action(Done(at, actor, action, "subject", 2, "because"))
+
+    for n in range(9):
+        act(day(n), ("jo", "petra")[n % 2], ("release", "suppress", "forget")[n % 3])
+    everything = _through(lambda place: ledger.action_page(Query(), place), rows=2)
+    assert [done.at for done in everything] == [day(n) for n in reversed(range(9))]
+    assert everything == list(ledger.all_actions(Query()))
+    wanted = Query({By.ACTOR: Choice(("jo",)), By.ACTION: Choice((), ("forget",))}, since=day(1), until=day(8))
+    assert [done.at for done in ledger.all_actions(wanted)] == [day(6), day(4)]
+    assert [done.at for done in ledger.actions_on("subject", 2)] == [day(8), day(7)]
+    assert ledger.actions_on("another") == []
