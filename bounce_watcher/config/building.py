@@ -43,6 +43,8 @@ def build(file: ConfigFile, notes: Notes) -> Settings:
         database_url=file.database.url,
         raw_retention=file.database.raw_retention,
         sent_retention=file.database.sent_retention,
+        event_retention=file.database.event_retention,
+        outbox_retention=file.database.outbox_retention,
         mailboxes=tuple(_mailbox(table) for table in file.mailbox),
         webhooks=tuple(_webhook(table) for table in file.webhook),
         notifiers=tuple(_notifier(table) for table in file.notify),

@@ -19,7 +19,7 @@ from bounce_watcher.config.rules import own_rules
 from bounce_watcher.config.schema import ConfigFile
 from bounce_watcher.config.secrets import Sources, fill_in
 from bounce_watcher.config.settings import Settings
-from bounce_watcher.config.values import quoted, reason
+from bounce_watcher.config.values import quoted, reason, spell
 from bounce_watcher.model.errors import ConfigError
 
 MAX_BYTES = 4 * 1024 * 1024
@@ -53,6 +53,7 @@ def _parse(text: str, source: str, sources: Sources, notes: Notes) -> Settings:
     targets = platforms(data, sources, notes)
     _refuse_twins(data, notes)
     _refuse_rivals(file, notes)
+    _refuse_short_memory(file, notes)
     rules = own_rules(data.get("rules_dir"), sources.folder, notes)
     if file is None or notes.problems:
         raise ConfigError(source, problem_lines(notes, data, Lines(text)))
@@ -164,6 +165,20 @@ def _names(data: Mapping[str, Any], tables: Sequence[str]) -> Iterator[tuple[str
             name = element.get("name") if isinstance(element, dict) else None
             if isinstance(name, str):
                 yield table, index, name
+
+
+def _refuse_short_memory(file: ConfigFile | None, notes: Notes) -> None:
+    """A bounce must not be forgotten before it could count, nor before an outage around it is judged."""
+    kept = file.database.event_retention if file else None
+    if file is None or kept is None:
+        return
+    policy = file.policy
+    needed = {"policy.soft.window": policy.soft.window, "policy.confirm.window": policy.confirm.window,
+              "policy.guard.baseline": policy.guard.baseline}
+    name, longest = max(needed.items(), key=lambda each: each[1])
+    if kept < longest:
+        why = f"{spell(kept)} is shorter than {name} ({spell(longest)}): bounces would go while they may still count"
+        notes.problem(("database", "event_retention"), f"{why}; make it longer")
 
 
 def _refuse_rivals(file: ConfigFile | None, notes: Notes) -> None:

@@ -531,10 +531,28 @@ class NotifyTable(Table):
 
 # ── the machine ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
+def _outlasts_tries(value: timedelta | None) -> timedelta | None:
+    if value is not None and value < 7 * DAY:
+        raise ValueError(f'{spell(value)} is too short to look into what went wrong: at least "7d", or "never"')
+    return value
+
+
 class DatabaseTable(Table):
     url: Annotated[SecretStr, SECRET, AfterValidator(database_url)] = SecretStr(DEFAULT_URL)
     raw_retention: OrNever = _SETTINGS["raw_retention"]
     sent_retention: OrNever = _SETTINGS["sent_retention"]
+    event_retention: OrNever = _SETTINGS["event_retention"]
+    outbox_retention: Annotated[OrNever, AfterValidator(_outlasts_tries)] = _SETTINGS["outbox_retention"]
+
+    @field_validator("event_retention")
+    @classmethod
+    def _outlasts_raw_mail(cls, value: timedelta | None, info: ValidationInfo) -> timedelta | None:
+        raw = info.data.get("raw_retention", timedelta(0))
+        if value is not None and (raw is None or raw > value):
+            other = spell(raw) if raw else "never"
+            raise ValueError(f"{spell(value)} is shorter than raw_retention ({other}): mail that is still kept would "
+                             "be read into events again; shorten that first")
+        return value
 
 
 LEVELS = ("debug", "info", "warning", "error")

@@ -39,7 +39,9 @@ class Settings:
     """What the service runs by.
 
     `database_url` may hold a password, hence a SecretStr. `raw_retention`: how long raw messages are kept, None = for
-    good, zero = not at all; `sent_retention`: the same for single mails that the platform reported as sent.
+    good, zero = not at all; `sent_retention`: the same for single mails that the platform reported as sent;
+    `event_retention`: for what was reported of recipients who are not suppressed; `outbox_retention`: for the bodies of
+    notices that were taken.
     `rules` are the operator's own rule files, checked. `workers` is the number of analysing processes, 0 = one per
     core. A mailbox that can't be read for `unread_after`, and a target that takes nothing for `untold_after`, make an
     alert; None = never. `warnings` are one line each: what loads but should be known, such as a key that this
@@ -49,6 +51,8 @@ class Settings:
     database_url: SecretStr
     raw_retention: timedelta | None = timedelta(days=30)
     sent_retention: timedelta | None = timedelta(days=90)
+    event_retention: timedelta | None = None
+    outbox_retention: timedelta | None = timedelta(days=90)
     mailboxes: tuple[ImapAccount, ...] = ()
     webhooks: tuple[WebhookTarget, ...] = ()
     platforms: tuple[Platform, ...] = ()

@@ -10,6 +10,7 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, Connection, and_, exists, or_, select, true, update
 
 from bounce_watcher.ledger.books import STATES_TOLD
+from bounce_watcher.ledger.retention import HAS_BODY
 from bounce_watcher.ledger.statements import DUE, IS_DUE, chunks, insert_into
 from bounce_watcher.ledger.tables import ENDPOINT, OUTBOX, SUPPRESSION, item_from_row
 from bounce_watcher.ledger.types import storable
@@ -251,13 +252,14 @@ def retry(
 ) -> int:
     """Makes rows due at once, their tries counted anew, and enables their endpoints. Returns how many are due.
 
-    What a newer state has made pointless becomes superseded instead: it must not overtake.
+    What a newer state has made pointless becomes superseded instead: it must not overtake. What lost its body, as its
+    recipient was forgotten or its time is over, stays as it is.
     """
     count = 0
     lately = [] if since is None else [OUTBOX.c.created_at >= since]
     is_free = or_(OUTBOX.c.leased_until.is_(None), OUTBOX.c.leased_until <= now)
     for chosen in _choices(ids, target):
-        where = (*chosen, *lately, OUTBOX.c.state == state, is_free)
+        where = (*chosen, *lately, OUTBOX.c.state == state, HAS_BODY, is_free)
         _enable(connection, set(connection.scalars(select(OUTBOX.c.target).where(*where).distinct())))
         connection.execute(update(OUTBOX).where(*where, _IS_OUTDATED).values(state=OutboxState.SUPERSEDED))
         count += connection.execute(

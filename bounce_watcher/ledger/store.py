@@ -27,6 +27,7 @@ from bounce_watcher.ledger import (
     migrate,
     queue,
     reads,
+    retention,
     revise,
     sent,
     simulation,
@@ -177,6 +178,14 @@ class Ledger:
     def purge(self, raw_before: datetime) -> int:
         """Drops the raw content of messages received before then; what they said stays. Returns how many."""
         return standing.purge(self._engine, raw_before)
+
+    def purge_events(self, before: datetime) -> int:
+        """Deletes events from before then; what suppressions in force rest on stays. Returns how many."""
+        return retention.purge_events(self._engine, before)
+
+    def purge_bodies(self, before: datetime) -> int:
+        """Takes the bodies off notices from before then that need no further try. Returns how many."""
+        return retention.purge_bodies(self._engine, before)
 
     def add_sent(self, mails: Sequence[SentMail], judge: late.Judge | None = None) -> SentOutcome:
         """Writes down mail that the platform has sent, some thousand at most. What is known changes nothing.

@@ -157,6 +157,7 @@ class OutboxRow(Row, table=True):
         _partial_index("state = 'dead'", "outbox_dead", "target", "number"),
         Index("outbox_order", "recipient_key", "target", "state", "stream", "sequence"),
         Index("outbox_by_state", "state", "number"),
+        _partial_index("body <> '{}'", "outbox_with_body", "created_at"),
     )
 
     number: int | None = Field(default=None, primary_key=True, sa_type=BigInteger().with_variant(Integer, "sqlite"))

@@ -96,7 +96,7 @@ def _patience(account: ImapAccount) -> timedelta:
 
 
 class Housekeeping:
-    """Ends what has expired each minute; drops each hour raw mail and sent mail that is past its retention."""
+    """Ends what has expired each minute; drops each hour what is past its retention."""
 
     def __init__(
         self, settings: Settings, ledger: Ledger, recorder: Recorder, poller: Poller, troubles: Troubles
@@ -104,6 +104,8 @@ class Housekeeping:
         self._mailboxes = settings.mailboxes
         self._raw_retention = settings.raw_retention
         self._sent_retention = settings.sent_retention
+        self._event_retention = settings.event_retention
+        self._outbox_retention = settings.outbox_retention
         self._counts_retention = settings.policy.guard.baseline + timedelta(days=2)
         self._ledger = ledger
         self._recorder = recorder
@@ -122,6 +124,8 @@ class Housekeeping:
     def purge(self) -> None:
         self._drop("raw mail", self._raw_retention, self._ledger.purge)
         self._drop("sent mail", self._sent_retention, self._ledger.purge_sent)
+        self._drop("events", self._event_retention, self._ledger.purge_events)
+        self._drop("bodies of notices", self._outbox_retention, self._ledger.purge_bodies)
         self._drop("counts", self._counts_retention, self._ledger.purge_counts)
 
     def _drop(self, what: str, retention: timedelta | None, purge: Callable[[datetime], int]) -> None:

@@ -243,6 +243,19 @@ CASES = [
     Case("database-unreadable", rest("[database]", 'url = "postgresql://me:p/w@db.example.com/b"'),
          "line 7: database.url: cannot be read: look at its host and port, and write @ : / # in a password"
          " as %40 %3A %2F %23"),
+    Case("event-retention-shorter-than-raw",
+         rest("[database]", 'raw_retention = "200d"', 'event_retention = "180d"'),
+         "line 8: database.event_retention: 180d is shorter than raw_retention (200d): mail that is still kept would "
+         "be read into events again; shorten that first"),
+    Case("event-retention-shorter-than-raw-for-good",
+         rest("[database]", 'raw_retention = "never"', 'event_retention = "400d"'),
+         "line 8: database.event_retention: 400d is shorter than raw_retention (never): mail that is still kept would "
+         "be read into events again; shorten that first"),
+    Case("event-retention-shorter-than-a-window", rest("[database]", 'event_retention = "80d"'),
+         "line 7: database.event_retention: 80d is shorter than policy.guard.baseline (90d): bounces would go "
+         "while they may still count; make it longer"),
+    Case("outbox-retention-too-short", rest("[database]", 'outbox_retention = "1d"'),
+         'line 7: database.outbox_retention: 1d is too short to look into what went wrong: at least "7d", or "never"'),
     Case("retention-negative", rest("[database]", 'raw_retention = "-1d"'),
          'line 7: database.raw_retention: "-1d" is no duration: write a whole number and one unit, such as'
          ' "45s", "10m", "6h" or "14d"'),

@@ -139,7 +139,7 @@ class Platform:
             recipient=occurrence.recipient,
             stream=occurrence.stream,
             sequence=occurrence.sequence,
-            body="{}",
+            body='{"data": {}}',
             created_at=self.now,
             next_attempt_at=self.now,
         )

@@ -48,6 +48,8 @@ def _suppress_and_release(ledger: Ledger) -> None:
     lambda ledger: ledger.expire(day(100), Platform()),
     lambda ledger: ledger.end_waits(day(100), timedelta(hours=1), Platform()),
     lambda ledger: ledger.purge(day(100)),
+    lambda ledger: ledger.purge_events(day(100)),
+    lambda ledger: ledger.purge_bodies(day(100)),
     lambda ledger: ledger.recipients(USER),
     lambda ledger: ledger.message("m"),
     lambda ledger: list(ledger.events(EventFilter(recipient=USER))),
@@ -58,7 +60,8 @@ def _suppress_and_release(ledger: Ledger) -> None:
     lambda ledger: ledger.retry(START, ids=["msg"]),
     lambda ledger: ledger.discard(ids=["msg"]),
 ], ids=["record", "send", "suppress and release", "lease for a list", "thin", "next_due", "expire", "end of waits",
-        "purge", "recipients", "message", "events of a recipient", "last events of a recipient", "events since",
+        "purge", "purge of events", "purge of bodies",
+        "recipients", "message", "events of a recipient", "last events of a recipient", "events since",
         "suppressions of a recipient", "outbox of a recipient", "retry", "discard"])
 def test_no_statement_scans_a_table(tmp_path: Path, work: Callable[[Ledger], object]) -> None:
     plans = _plans(tmp_path, work)

@@ -157,6 +157,7 @@ def _outbox() -> None:
     _index("outbox_dead", "outbox", "target", "number", where="state = 'dead'")
     _index("outbox_order", "outbox", "recipient_key", "target", "state", "stream", "sequence")
     _index("outbox_by_state", "outbox", "state", "number")
+    _index("outbox_with_body", "outbox", "created_at", where="body <> '{}'")
     op.create_table(
         "endpoint",
         sa.Column("target", sa.Text(), nullable=False),
