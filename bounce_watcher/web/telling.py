@@ -200,9 +200,15 @@ def _number(count: int) -> str:
 
 
 def _who(events: Sequence[BounceEvent]) -> str:
-    named = dict.fromkeys(provider(event) for event in events)
+    named = dict.fromkeys(map(provider_of, events))
     names = [provider_name(name) for name in named if name]
     return " and ".join(names[:3]) if names else "The receiving server"
+
+
+def provider_of(event: BounceEvent) -> str:
+    """Who takes the recipient's mail; "" where the recipient was forgotten and no server is named."""
+    found = provider(event)
+    return "" if is_forgotten(found) else found
 
 
 def _dates(events: Sequence[BounceEvent]) -> str:
@@ -227,8 +233,11 @@ def _held(case: Case) -> list[str]:
     if case.held_by:
         alert = case.held_by[0]
         what = f"“{reason(suppression.reason).lower()}”" if suppression and suppression.reason else "failures"
+        kind, _, name = alert.subject.partition(" ")
+        who = provider_name(name) if kind == "provider" else ""
+        told = f"{who} reports {what}" if who else f"{what} is reported in the same words"
         return [
-            f"Not suppressed. {harmless(alert.subject, 80)} reports {what} for far more addresses than usual since "
+            f"Not suppressed. {told[0].upper()}{told[1:]} for far more addresses than usual since "
             f"{moment(alert.since)}, so we wait.", "Nobody was told.", "It will be decided when the incident ends.",
         ]
     told = f"It was reported that {clause}; " if clause else ""
@@ -277,7 +286,7 @@ def _active(case: Case) -> list[str]:
         return ["Active.", f"Mail was accepted on {moment(delivered)}." if delivered else "No report is kept."]
     last = case.events[0]
     if last.type is EventType.BLOCK:
-        why = reason(last.reason).lower()
+        why = _why(last)
         return [f"Still active. {_who([last])} refused our server ({why}), not this address."]
     told = ["Active."]
     if last.counted is not None:
@@ -330,6 +339,10 @@ def _closed(text: str) -> str:
     return text if text.endswith((".", "!", "?", "…")) else f"{text}."
 
 
+def _why(event: BounceEvent) -> str:
+    return reason(event.reason).lower().removeprefix("blocked: ")
+
+
 # ── events, and what to tell a customer ─────────────────────────────────────────────────────────────────────────────
 
 def what(event: BounceEvent) -> str:
@@ -346,12 +359,13 @@ def what(event: BounceEvent) -> str:
 def of_event(event: BounceEvent) -> str:
     """One report in a sentence."""
     at, who, name = moment(event.at), _who([event]), harmless(event.recipient, 320)
+    who = f"{who[0].lower()}{who[1:]}" if who.startswith("The ") else who
     if is_forgotten(event.recipient):
         name = "a forgotten address"
     if event.type is EventType.COMPLAINT:
         return f"On {at} {who} reported that the recipient marked a mail as spam."
     if event.type is EventType.BLOCK:
-        return f"On {at} {who} refused our mail to {name}: {reason(event.reason).lower()}."
+        return f"On {at} {who} refused our mail to {name}: {_why(event)}."
     if event.type is EventType.UNDETERMINED:
         return f"On {at} {who} reported a failure to {name}, in words that no rule knows."
     if event.type is None:

@@ -18,7 +18,6 @@ from bounce_watcher.model.finding import Evidence
 from bounce_watcher.model.ledger import COMPLAINT_REASON, BounceEvent, OutboxItem, StateChange
 from bounce_watcher.model.rows import event_row
 from bounce_watcher.model.verdict import Reason
-from bounce_watcher.policy.guard import provider
 from bounce_watcher.web import listing, shown, telling
 from bounce_watcher.web.listing import Chip, Column, Download, Filter, Filters
 from bounce_watcher.web.mail_shown import shown_mail
@@ -63,7 +62,7 @@ DOWNLOAD: Download[BounceEvent] = Download("events", (
     Column("Type", lambda event: event.type.value if event.type else NO_TYPE),
     Column("Reason", telling.what),
     Column("Code", lambda event: event.status or event.code),
-    Column("Provider", provider),
+    Column("Provider", telling.provider_of),
     Column("Stream", lambda event: event.stream),
     Column("Said", lambda event: event.diagnostic or event.quote),
     Column("Decision", decision),
@@ -87,7 +86,8 @@ class Row:
 def row(visit: Visit, event: BounceEvent) -> Row:
     return Row(
         event, rid_of(visit, event.recipient), telling.what(event), shown.COLOURS[event.type] if event.type else "",
-        provider(event), harmless(" ".join((event.diagnostic or event.quote or "").split()), 120), decision(event),
+        telling.provider_of(event), harmless(" ".join((event.diagnostic or event.quote or "").split()), 120),
+        decision(event),
     )
 
 
@@ -215,7 +215,7 @@ def event(visit: Visit) -> Response:
         "event.html", f"{telling.what(found)} of {shown.moment(found.at)}", event=found, what=telling.what(found),
         sentence=telling.of_event(found), tail=telling.TAILS[found.type], words=telling.quoted(found),
         not_counted=telling.not_counted(found), rid=rid_of(visit, found.recipient), type=found.type,
-        colour=shown.COLOURS[found.type] if found.type else "", provider=provider(found),
+        colour=shown.COLOURS[found.type] if found.type else "", provider=telling.provider_of(found),
         steps=list(_steps(found, followed, told)), has_mail=ledger.message(found.message_digest) is not None,
         forgotten=is_forgotten(found.recipient), path=path_of(found),
     )

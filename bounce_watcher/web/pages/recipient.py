@@ -16,7 +16,6 @@ from bounce_watcher.ledger.forget import is_forgotten
 from bounce_watcher.ledger.paging import ROWS, Place
 from bounce_watcher.model.address import address_key
 from bounce_watcher.model.ledger import Alert, BounceEvent, OutboxItem, RecipientRecord, State, StateChange
-from bounce_watcher.policy.guard import provider
 from bounce_watcher.web import listing, shown, telling
 from bounce_watcher.web.shown import harmless
 from bounce_watcher.web.telling import Case
@@ -229,7 +228,7 @@ def _neighbours(visit: Visit, case: Case | None) -> Neighbours | None:
     last = next(iter(case.rests_on[-1:] or case.events[:1]), None) if case else None
     if last is None or last.reason is None:
         return None
-    ledger, name = visit.house.ledger, provider(last)
+    ledger, name = visit.house.ledger, telling.provider_of(last)
     tomorrow = visit.now.replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
 
     def reports(until: datetime) -> int:
@@ -253,7 +252,7 @@ def _entries(it: Known) -> Iterator[Entry]:
 
 def _of_event(event: BounceEvent) -> Entry:
     parts = (
-        harmless(event.status, 20) if event.status else "", shown.provider(provider(event)),
+        harmless(event.status, 20) if event.status else "", shown.provider(telling.provider_of(event)),
         harmless(event.stream, 60), harmless(event.sending, 60) if event.sending else "",
         "" if event.counted is None or event.type is None else f"does not count: {harmless(event.counted, 200)}",
     )

@@ -1,0 +1,256 @@
+"""What happened to an address, in sentences: singular and plural, one day, no date, a part that is missing."""
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+import pytest
+
+from bounce_watcher.model.finding import Evidence, Kind
+from bounce_watcher.model.ledger import (
+    Alert,
+    AlertKind,
+    BounceEvent,
+    By,
+    CountedBounce,
+    RecipientRecord,
+    Scope,
+    State,
+    StateChange,
+    Suppression,
+    SuppressionSource,
+)
+from bounce_watcher.model.verdict import Reason
+from bounce_watcher.policy.settings import Threshold
+from bounce_watcher.policy.tally import tally
+from bounce_watcher.web import telling
+from bounce_watcher.web.telling import Arithmetic, Case
+from tests.ledger.making import bounce, day
+
+USER = "anna@gmx.net"
+AT = day(16)  # 17 March 2026, 12:00
+TWICE = "2 of 2 on 2 days: 12 and 17 March 2026; window 30 days; mailbox disabled"
+
+
+def _report(n: float, reason: Reason | None = Reason.INVALID_RECIPIENT, user: str = USER) -> BounceEvent:
+    return bounce(f"m{n}", user, at=day(n), reason=reason)
+
+
+def _suppressed(
+    because: str = TWICE, reason: str | None = "invalid_recipient",
+    source: SuppressionSource = SuppressionSource.POLICY,
+    until: datetime | None = None, scope: Scope = Scope.STREAM, state: State = State.SUPPRESSED,
+) -> RecipientRecord:
+    suppression = Suppression(
+        USER, "news", state, reason, AT, because, source, until=until, scope=scope,
+    )
+    return RecipientRecord(USER, "news", state, suppression=suppression, because=because)
+
+
+def _step(at: datetime, state: State, by: By, because: str | None = "", number: int = 1) -> StateChange:
+    return StateChange(USER, "news", number, at, state, because, by)
+
+
+ALERT = Alert("a1", AlertKind.OUTAGE, "provider outlook.com", day(15), day(15), None, cleared=False, count=212,
+              alarm_from=30, usual=15.0, because="212 of …")
+
+SENTENCES = {
+    "two days": (
+        Case(_suppressed(), rests_on=[_report(11), _report(16)]),
+        "Suppressed on 17 March 2026 at 12:00 because the mailbox does not exist. GMX / WEB.DE said so twice, on two "
+        "different days; the rule asks for 2 days within 30. It holds for the stream news; other streams may still be "
+        "sent. It has no end.",
+    ),
+    "three reports, one day, with an end": (
+        Case(_suppressed("3 of 3 on 1 day: 17 March 2026; span 0 of 14 days; window 60 days; mailbox full",
+                         "mailbox_full", until=day(23)), rests_on=[_report(16, Reason.MAILBOX_FULL)]),
+        "Suppressed on 17 March 2026 at 12:00 because the mailbox is full. GMX / WEB.DE said so three times, on one "
+        "day; the rule asks for 3 reports on 1 day within 60. It holds for the stream news; other streams may still be "
+        "sent. It ends on 24 March 2026 at 12:00.",
+    ),
+    "one is enough": (
+        Case(_suppressed("1 of 1: invalid recipient on 17 March 2026"), rests_on=[_report(16)]),
+        "Suppressed on 17 March 2026 at 12:00 because the mailbox does not exist. GMX / WEB.DE said so on 17 March "
+        "2026. One report is enough. It holds for the stream news; other streams may still be sent. It has no end.",
+    ),
+    "the reports are gone": (
+        Case(_suppressed()),
+        "Suppressed on 17 March 2026 at 12:00 because the mailbox does not exist. It was reported twice, on two "
+        "different days; the rule asks for 2 days within 30. It holds for the stream news; other streams may still be "
+        "sent. It has no end.",
+    ),
+    "nothing but the state": (
+        Case(_suppressed("imported words", None)),
+        "Suppressed on 17 March 2026 at 12:00. It holds for the stream news; other streams may still be sent. "
+        "It has no end.",
+    ),
+    "complaint": (
+        Case(_suppressed("1 of 1: complaint (abuse) on 17 March 2026", "complaint", scope=Scope.GLOBAL),
+             rests_on=[replace(_report(16, None, "anna@yahoo.com"), kind=Kind.COMPLAINT, feedback_type="abuse",
+                               action=None, sending="Newsletter 12")]),
+        "Suppressed on 17 March 2026 at 12:00 because the recipient marked a mail of Newsletter 12 as spam. Yahoo "
+        "reported it. One complaint is enough. It holds for all streams. It has no end.",
+    ),
+    "by hand": (
+        Case(_suppressed("asked by phone", None, SuppressionSource.MANUAL), actors={AT: "Petra"}),
+        "Suppressed on 17 March 2026 at 12:00 by Petra: asked by phone. It holds for the stream news; other streams "
+        "may still be sent. It has no end.",
+    ),
+    "by hand, nobody knows whose": (
+        Case(_suppressed("asked by phone!", None, SuppressionSource.MANUAL)),
+        "Suppressed on 17 March 2026 at 12:00 by hand: asked by phone! It holds for the stream news; other streams may "
+        "still be sent. It has no end.",
+    ),
+    "by the platform": (
+        Case(_suppressed("unsubscribed there", None, SuppressionSource.PLATFORM)),
+        "Suppressed on 17 March 2026 at 12:00 by the platform: unsubscribed there. It holds for the stream news; other "
+        "streams may still be sent. It has no end.",
+    ),
+    "watching": (
+        Case(RecipientRecord(USER, "news", State.WATCHING, because="2 of 5 on 2 of 5 days: 12 and 14 March 2026; "
+                                                                  "window 30 days; mailbox full"),
+             events=[_report(13, Reason.MAILBOX_FULL)],
+             course=[_step(day(2), State.ACTIVE, By.PERSON), _step(day(11), State.WATCHING, By.REPORT, number=2),
+                     _step(day(13), State.WATCHING, By.REPORT, number=3)]),
+        "Watching since 12 March 2026 because the mailbox is full. 2 reports on 2 days; suppressed at 5 days within "
+        "30. Mail is still sent.",
+    ),
+    "watching, one report, no date": (
+        Case(RecipientRecord(USER, "news", State.WATCHING, because="1 of 2 on 1 of 2 days: 12 March 2026; window 60 "
+                                                                  "days; mailbox disabled")),
+        "Watching. 1 report on 1 day; suppressed at 2 days within 60. Mail is still sent.",
+    ),
+    "watching, other words": (
+        Case(RecipientRecord(USER, "news", State.WATCHING, because="the outage is over")),
+        "Watching. Mail is still sent.",
+    ),
+    "held by an incident": (
+        Case(_suppressed(state=State.PENDING), held_by=[ALERT]),
+        "Not suppressed. Microsoft reports “mailbox does not exist” for far more addresses than usual since 16 March "
+        "2026 at 12:00, so we wait. Nobody was told. It will be decided when the incident ends.",
+    ),
+    "held until it is known whether others are": (
+        Case(_suppressed(state=State.PENDING)),
+        "Not suppressed yet. It was reported that the mailbox does not exist; we wait to see whether many others are "
+        "reported as well. Nobody was told. Mail may still be sent.",
+    ),
+    "released by a person": (
+        Case(RecipientRecord(USER, "news", State.RELEASED, released_at=AT), actors={AT: "Jo"},
+             course=[_step(AT, State.RELEASED, By.PERSON, "mailbox works again")]),
+        "Released on 17 March 2026 at 12:00 by Jo: mailbox works again. The counter starts anew.",
+    ),
+    "released by the guard": (
+        Case(RecipientRecord(USER, "news", State.RELEASED, released_at=AT),
+             course=[_step(AT, State.RELEASED, By.GUARD, "the outage is over")]),
+        "Released on 17 March 2026 at 12:00 by the outage guard: the outage is over. The counter starts anew.",
+    ),
+    "time is over": (
+        Case(RecipientRecord(USER, "news", State.RELEASED, released_at=AT),
+             course=[_step(AT, State.RELEASED, By.CLOCK, "its time is over")]),
+        "Allowed again on 17 March 2026 at 12:00: the time of the suppression was over. The next bounce of the same "
+        "kind suppresses again.",
+    ),
+    "released, nothing more is known": (
+        Case(RecipientRecord(USER, "news", State.RELEASED)), "Released. The counter starts anew.",
+    ),
+    "the sender's fault": (
+        Case(RecipientRecord(USER, "news"), events=[_report(16, Reason.BAD_REPUTATION, "a@outlook.com")]),
+        "Still active. Microsoft refused our server (reputation), not this address.",
+    ),
+    "not counted": (
+        Case(RecipientRecord(USER, "news"), events=[replace(_report(11), evidence=Evidence.PROSE,
+                                                            counted="evidence is prose, the policy asks for report")]),
+        "Active. The report of 12 March 2026 does not count: it is not certain that it was about this address (address "
+        "found in the text only).",
+    ),
+    "mail was accepted": (
+        Case(RecipientRecord(USER, "news", delivered_at=AT), events=[_report(11, Reason.MAILBOX_FULL)]),
+        "Active. Counter set to 0: mail was accepted on 17 March 2026 at 12:00.",
+    ),
+    "active, no report kept": (Case(RecipientRecord(USER, "news")), "Active. No report is kept."),
+}
+
+
+@pytest.mark.parametrize(("case", "meant"), SENTENCES.values(), ids=SENTENCES)
+def test_sentences(case: Case, meant: str) -> None:
+    assert telling.sentence(case) == meant
+
+
+@pytest.mark.parametrize(("because", "meant"), [
+    (TWICE, Arithmetic(2, 2, 2, 2, 30)),
+    ("2 of 3 on 2 of 3 days: 2 and 9 March 2026; span 7 of 14 days; window 60 days; mailbox full",
+     Arithmetic(2, 3, 2, 3, 60, 14)),
+    ("1 of 1: invalid recipient on 17 March 2026", None), (None, None), ("anything", None),
+])
+def test_the_arithmetic_is_read_back_from_the_words_of_the_policy(
+    because: str | None, meant: Arithmetic | None
+) -> None:
+    assert telling.arithmetic(because) == meant
+
+
+def test_the_policy_still_writes_what_is_read_back() -> None:
+    for span in (0, 14):
+        threshold = Threshold(3, 3, timedelta(days=span), timedelta(days=60))
+        counted = [CountedBounce(str(n), day(n), Reason.MAILBOX_FULL) for n in (1, 8)]
+        told = telling.arithmetic(tally(counted[1], counted[:1], threshold).because)
+        assert told == Arithmetic(2, 3, 2, 3, 60, span)
+
+
+@pytest.mark.parametrize(("event", "what", "sentence"), [
+    (_report(16), "Mailbox does not exist",
+     "On 17 March 2026 at 12:00 GMX / WEB.DE reported of anna@gmx.net that the mailbox does not exist."),
+    (_report(16, Reason.BLOCKLISTED), "Blocked: on a blocklist",
+     "On 17 March 2026 at 12:00 GMX / WEB.DE refused our mail to anna@gmx.net: on a blocklist."),
+    (_report(16, Reason.UNKNOWN), "Not recognised",
+     "On 17 March 2026 at 12:00 GMX / WEB.DE reported a failure to anna@gmx.net, in words that no rule knows."),
+    (replace(_report(16, None), kind=Kind.DELAY, action=None), "Delay notice",
+     "Delay notice of 17 March 2026 at 12:00 on mail to anna@gmx.net."),
+    (replace(_report(16, None), kind=Kind.COMPLAINT, action=None, feedback_type="abuse"), "Complaint",
+     "On 17 March 2026 at 12:00 GMX / WEB.DE reported that the recipient marked a mail as spam."),
+    (replace(_report(16), recipient="forgotten:abc"), "Mailbox does not exist",
+     "On 17 March 2026 at 12:00 the receiving server reported of a forgotten address that the mailbox does not exist."),
+])
+def test_one_report_in_a_sentence(event: BounceEvent, what: str, sentence: str) -> None:
+    assert telling.what(event) == what
+    assert telling.of_event(event) == sentence
+
+
+def test_a_reply_for_the_customer_has_no_codes_and_no_terms() -> None:
+    case = SENTENCES["two days"][0]
+    reply = telling.reply(case)
+    assert reply == (
+        "Mail from us to anna@gmx.net came back on 12 and 17 March 2026: the receiving side says that the mailbox does "
+        "not exist. So we stopped sending to this address. Please check the address for typing errors, or ask whoever "
+        "runs the mailbox. Tell us when it is mended, and we will look at it again."
+    )
+    assert "marked as spam" in (telling.reply(SENTENCES["complaint"][0]) or "")
+    assert telling.reply(SENTENCES["by hand"][0]) is None
+    assert telling.reply(SENTENCES["watching"][0]) is None
+
+
+def test_days_that_counted() -> None:
+    case = SENTENCES["two days"][0]
+    assert [(box.day.isoformat(), box.text) for box in telling.boxes(case, 2)] == [
+        ("2026-03-12", "1 of 2"), ("2026-03-17", "2 of 2"),
+    ]
+    many = Case(RecipientRecord(USER, "news"), events=[_report(n) for n in range(20)])
+    assert len(telling.boxes(many, None)) == 12
+
+
+@pytest.mark.parametrize(("diagnostic", "quote", "meant"), [
+    ("550 5.1.1 no such user here", "No such user", ("550 5.1.1 ", "no such user", " here")),
+    ("550 5.1.1 no", "elsewhere", ("550 5.1.1 no", "", "")),
+    (None, "quoted alone", ("", "quoted alone", "")),
+    ("a" * 5000 + "MATCH" + "b" * 5000, "MATCH",
+     ("… " + "a" * 150, "MATCH", "b" * 445 + " … (10,005 characters in all)")),
+    ("<b>\u202eMATCH\x00", "match", ("<b>[U+202E]", "MATCH", "[U+0000]")),
+])
+def test_the_part_that_a_rule_matched_is_set_apart(
+    diagnostic: str | None, quote: str, meant: tuple[str, str, str]
+) -> None:
+    words = telling.quoted(replace(_report(1), diagnostic=diagnostic, quote=quote))
+    assert words is not None
+    assert (words.before, words.match, words.after) == meant
+
+
+def test_nothing_is_quoted_where_nothing_is_kept() -> None:
+    assert telling.quoted(replace(_report(1), diagnostic=None, quote=None)) is None
