@@ -69,6 +69,7 @@ class _Writer:
     def __init__(self, settings: Settings, ledger: Ledger, dry_run: bool) -> None:
         self._ledger = ledger
         self._dry_run = dry_run
+        self._policy = settings.policy
         self._decide = decider(settings)
         self._announce = announcer(settings)
 
@@ -78,7 +79,7 @@ class _Writer:
             yield from map(_found, done)
         named = [message for message in self._ledger.with_recipients(new) if message.events]
         if named and not self._dry_run:
-            self._ledger.record(named, self._decide, self._announce)
+            self._ledger.record(named, self._decide, self._announce, self._policy)
         yield from (Found(None, event) for message in named for event in message.events)
 
 

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from bounce_watcher.ledger.store import Ledger
 from bounce_watcher.model.finding import Kind
 from bounce_watcher.model.ledger import BounceEvent, NoticeType, State
+from bounce_watcher.model.verdict import Reason
 from bounce_watcher.policy.limits import GuardSettings
 from bounce_watcher.policy.settings import PolicySettings
 from tests.ledger.test_guard import HOUR, MINUTE, OUTAGE, POLICY, Desk, gone, usual
@@ -207,3 +208,26 @@ def test_order_repetition_and_pages_change_no_end(
     pages = [each for page in cut(mixed, size) for each in [page, *chance.choices([page, mixed[:size]], k=1)]]
     assert states(learned, pages, at_the_end=True) == states(learned, [events], at_the_end=True)
 
+
+def counting(learned: Path, pages: Pages) -> set[str]:
+    """The events that count when all is over."""
+    with TemporaryDirectory() as folder:
+        shutil.copy(learned, Path(folder, "ledger.db"))
+        with Ledger.connect(f"sqlite:///{folder}/ledger.db") as ledger:
+            desk = Desk(ledger)
+            for page in pages:
+                desk.take(page)
+            desk.settle()
+            return {event.id for event in ledger.events() if event.counted is None}
+
+
+@settings(max_examples=60)
+@given(offsets=many, size=st.integers(1, 12), chance=st.randoms(use_true_random=False))
+def test_neither_do_they_change_what_an_outage_strikes_out(
+    learned: Path, offsets: list[int], size: int, chance: Random
+) -> None:
+    """Of bounces that suppress at once, and of those that wait for a second one."""
+    reasons = (Reason.INVALID_RECIPIENT, Reason.MAILBOX_DISABLED)
+    events = [replace(event, reason=reasons[n % 2]) for n, event in enumerate(reports(offsets))]
+    mixed = chance.sample(events, len(events))
+    assert counting(learned, cut(mixed, size)) == counting(learned, [events])
