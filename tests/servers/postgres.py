@@ -106,11 +106,11 @@ class Postgres:
         self._process.wait(30)
         self._process = None
 
-    def create_database(self) -> str:
-        """The SQLAlchemy URL of a fresh, empty database."""
-        name = f"test{next(self._names)}"
+    def create_database(self, like: str = "template1") -> str:
+        """The SQLAlchemy URL of a fresh database: empty, or a copy of the one of this name or URL."""
+        name, template = f"test{next(self._names)}", like.rpartition("/")[2]
         with psycopg.connect(self._address("postgres"), autocommit=True) as connection:
-            connection.execute(f"CREATE DATABASE {name}".encode())
+            connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}".encode())
         return f"postgresql+psycopg://{_USER}@127.0.0.1:{self.port}/{name}"
 
     def drop_database(self, url: str) -> None:

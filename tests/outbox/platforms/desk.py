@@ -4,9 +4,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from functools import cache
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from bounce_watcher.config import Settings
 from bounce_watcher.config.loading import load
@@ -16,6 +14,7 @@ from bounce_watcher.model.verdict import BounceType, Reason
 from bounce_watcher.service.announcing import announcer
 from bounce_watcher.service.deliver import Deliverer, DeliveryReport
 from bounce_watcher.service.trouble import Troubles
+from tests.ledger.conftest import new_file
 
 NAME = "newsletter"
 
@@ -90,22 +89,12 @@ kind = "{kind}"
     return load(folder / "config.toml", {})
 
 
-@cache
-def _new_ledger() -> bytes:
-    """The file of a ledger that holds nothing: made once, for the migrations take longer than most tests."""
-    with TemporaryDirectory() as folder:
-        path = Path(folder) / "ledger.db"
-        with Ledger.connect(f"sqlite:///{path}") as ledger:
-            ledger.upgrade()
-        return path.read_bytes()
-
-
 @contextmanager
 def desk_of(settings: Settings) -> Iterator[Desk]:
     url = settings.database_url.get_secret_value()
     path = Path(url.removeprefix("sqlite:///"))
     if not path.exists():
-        path.write_bytes(_new_ledger())
+        path.write_bytes(new_file())
     with Ledger.connect(url) as ledger:
         ledger.check()
         yield Desk(ledger, settings)
