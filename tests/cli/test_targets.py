@@ -66,7 +66,7 @@ name = "newsletter"
 kind = "sendgrid"
 url = "{vendor.url}"
 api_key = "{KEY}"
-timeout = "2s"
+timeout = "20s"
 rate = 1000.0
 {more}
 
