@@ -4,6 +4,7 @@ import itertools
 import re
 import tomllib
 from collections.abc import Iterator, Mapping
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +15,12 @@ from bounce_watcher.config import parse
 from bounce_watcher.config.keys import known_keys, places_of, table_at
 from bounce_watcher.model.ledger import NoticeType
 from bounce_watcher.outbox.backoff import SCHEDULE
+from bounce_watcher.outbox.notifier import understood
 from tests.docs.pages import README, ROOT, blocks, invocations, marked, spans
 from tests.servers.receiver import SECRET
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-CONFIGURATION, PLATFORM, POSTGRESQL = (block.text for block in blocks(README, "toml"))
+CONFIGURATION, PLATFORM, POSTGRESQL, NOTIFY = (block.text for block in blocks(README, "toml"))
 CALLS = invocations(README)
 
 
@@ -95,6 +97,15 @@ def test_a_platform_may_stand_beside_it(etc: Path) -> None:
     first = CONFIGURATION.replace("/etc/bounce-watcher", str(etc))
     (platform,) = parse(first + PLATFORM, "README", {}, etc).platforms
     assert (platform.name, platform.kind) == ("newsletter", "mailchimp")
+
+
+def test_a_notifier_may_stand_beside_it(etc: Path) -> None:
+    url = NOTIFY.partition("# ")[2].strip()
+    (etc / "notify-url").write_text(url)
+    first = CONFIGURATION.replace("/etc/bounce-watcher", str(etc))
+    (notifier,) = parse(first + NOTIFY, "README", {}, etc).notifiers
+    assert understood(notifier)
+    assert notifier.every == timedelta(minutes=15)
 
 
 def test_the_folders_it_names_are_those_of_the_first_configuration(etc: Path) -> None:

@@ -31,6 +31,10 @@ every = "0s"
     house.configure()
 
 
+def titles(chat: Receiver) -> list[str]:
+    return [request.json["title"] for request in chat.requests]
+
+
 def test_an_alert_survives_a_restart_and_is_told_once(sqlite_house: House, chat: Receiver) -> None:
     """The endpoint says 410, which is an alert; the chat is down, the service killed, the chat up again."""
     house = sqlite_house
@@ -42,14 +46,14 @@ def test_an_alert_survives_a_restart_and_is_told_once(sqlite_house: House, chat:
     wait_until(lambda: chat.requests, 90, "the chat is asked, and refuses")
     service.send_signal(signal.SIGKILL)
     service.wait(20)
-    chat.forget()
     chat.always(Reply(200))
+    refused = len(chat.requests)
     [due] = [item for item in house.outbox() if item["target"] == "operator"]
     assert (due["state"], due["type"], due["recipient"]) == ("due", "alert.raised", None)
     house.start("run")
-    wait_until(lambda: chat.requests, 60, "the chat is told")
+    wait_until(lambda: len(chat.requests) > refused, 60, "the chat is told")
     wait_until(lambda: house.rows("outbox", "list", "--target", "operator", "--state", "delivered"), 20, "written")
-    [request] = chat.requests
+    [request] = chat.requests[refused:]
     assert request.json["title"] == "bounce-watcher: endpoint: 1 raised"
     assert "webhook platform is disabled" in request.json["message"]
     assert "someone" not in house.log()
@@ -61,11 +65,11 @@ def test_the_command_sends_a_test_and_doctor_does_not(sqlite_house: House, chat:
     assert "notifier operator: told of alerts: blocks, endpoint" in house.call("check-config")
     house.call("poll")
     assert "notifier operator" in house.call("doctor")
-    assert chat.requests == ()
+    assert titles(chat) == []
     assert "bounce-watcher: test" in house.call("outbox", "test", "operator", "--dry-run")
-    assert chat.requests == ()
+    assert titles(chat) == []
     assert "look whether it has come" in house.call("outbox", "test", "operator")
-    assert [request.json["title"] for request in chat.requests] == ["bounce-watcher: test"]
+    assert titles(chat) == ["bounce-watcher: test"]
 
 
 def test_a_url_that_is_not_understood_is_found_by_doctor(sqlite_house: House, chat: Receiver) -> None:

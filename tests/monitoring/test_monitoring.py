@@ -47,6 +47,13 @@ def test_every_name_is_in_a_scrape(scraped: dict[str, set[str]]) -> None:
     assert named - scraped.keys() == set()
 
 
+def test_the_names_in_the_readme_are_real_ones(scraped: dict[str, set[str]]) -> None:
+    section = (HERE.parents[1] / "README.md").read_text().partition("\n## Watch it\n")[2].partition("\n## ")[0]
+    named = set(_NAME.findall(section))
+    assert len(named) > 10
+    assert named - scraped.keys() == set()
+
+
 def test_every_label_belongs_to_its_name(scraped: dict[str, set[str]]) -> None:
     texts = [*(re.findall(r"expr: (.*)", RULES)), *expressions()]
     chosen = [each for text in texts for each in re.findall(r"(bounce_watcher_[a-z_]+)\{([^}]*)\}", text)]

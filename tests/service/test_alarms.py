@@ -17,14 +17,16 @@ from bounce_watcher.model.ledger import Alert, AlertKind, Attempt, Disposition, 
 from bounce_watcher.outbox.notifier import Message, Notifier, NotifierChannel
 from bounce_watcher.outbox.target import WebhookTarget
 from bounce_watcher.policy.settings import Mode, PolicySettings
-from bounce_watcher.service import alarms
+from bounce_watcher.service import alarms, app
 from bounce_watcher.service.alarms import Alarms, LedgerAlarm, findings
 from bounce_watcher.service.announcing import announcer
+from bounce_watcher.service.app import Service
 from bounce_watcher.service.counts import What
 from bounce_watcher.service.pace import Pace
 from bounce_watcher.service.state import MailboxState, ServiceState
 from bounce_watcher.service.trouble import Trouble, Troubles
 from tests.ledger.making import LEASE, Platform, bounce, page, record
+from tests.servers.receiver import Receiver
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
@@ -235,3 +237,21 @@ def test_an_alert_waits_in_the_outbox_for_a_notifier_that_is_down(desk: Desk) ->
     desk.look(15)
     [item] = desk.ledger.outbox()
     assert (item.target, item.state, item.recipient) == ("operator", OutboxState.DUE, None)
+
+
+# ── all together ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+def test_a_running_service_tells_of_a_mailbox_that_it_cannot_reach(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(app, "EXPIRE_EVERY", timedelta(seconds=0.2))
+    monkeypatch.setattr(app, "DELIVER_EVERY", timedelta(seconds=0.2))
+    monkeypatch.setattr(alarms, "utcnow", lambda: datetime.now(UTC))
+    chat = Receiver()
+    chat.start()
+    notifier = replace(OPERATOR, url=SecretStr(f"json://127.0.0.1:{chat.port}/"))
+    settings = replace(desk.settings, webhooks=(), notifiers=(notifier,), unread_after=timedelta(0), workers=1)
+    with Service(settings, Ledger.connect(settings.database_url.get_secret_value())):
+        [request] = chat.wait_for(1, 30)
+    chat.stop()
+    assert request.json["title"] == "bounce-watcher: mailbox: 1 raised"
+    assert "mailbox returns can't be read since" in request.json["message"]
+    assert "refused by 127.0.0.1:9" in request.json["message"]
