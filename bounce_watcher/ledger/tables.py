@@ -209,6 +209,9 @@ class SentCountRow(Row, table=True):
     """How many mails went to a receiving domain on a day of UTC: `counted` from single mails, `told` as a figure."""
 
     __tablename__ = "sent_count"
+    __table_args__ = (
+        _partial_index("sending <> ''", "sent_count_of_sending", "sending", "stream"),
+    )
 
     day: date = Field(primary_key=True, sa_type=Date)
     stream: str = Field(primary_key=True, sa_type=Text)
@@ -259,6 +262,9 @@ class StateChangeRow(Row, table=True):
     __table_args__ = (
         Index("state_change_of_recipient", "recipient_key", "number"),
         Index("state_change_by_state", "state", "at"),
+        _partial_index(
+            "state = 'suppressed'", "state_change_suppressed", "at", "recipient_key", "stream", "reason", "state"
+        ),
     )
 
     number: int | None = Field(default=None, primary_key=True, sa_type=BigInteger().with_variant(Integer, "sqlite"))

@@ -86,7 +86,7 @@ class Range:
     @property
     def runs(self) -> bool:
         """Whether its last bin is still in progress."""
-        return self.span.since <= self.now < self.span.until
+        return self.bins[-1].since <= self.now < self.span.until
 
     @property
     def query(self) -> dict[str, str]:

@@ -11,9 +11,11 @@ from sqlalchemy import Connection, event
 
 from bounce_watcher.ledger.browse import By, Choice, Query
 from bounce_watcher.ledger.engine import open_engine
+from bounce_watcher.ledger.figures import Figures, Of, Part, Span
 from bounce_watcher.ledger.filters import EventFilter, OutboxFilter, SuppressionFilter
 from bounce_watcher.ledger.paging import Place
 from bounce_watcher.ledger.store import Ledger
+from bounce_watcher.ledger.tally import DAY, HOUR
 from bounce_watcher.model.ledger import Attempt, Disposition, SuppressionSource
 from bounce_watcher.model.verdict import Reason
 from tests.ledger.making import LEASE, START, USER, Platform, bounce, day, page, record, retry_at
@@ -119,6 +121,35 @@ def test_what_people_look_through_goes_down_an_index_and_is_sorted_by_it(
     assert [plan for plan in scans if "LIMIT ?" not in plan] == []
     sorts = [plan for plan in plans if plan.startswith("USE TEMP B-TREE FOR ORDER BY")]
     assert sorts == [], "an index gives the order"
+
+
+_SPAN = Span(day(-40), day(2) + timedelta(minutes=3))
+_DAYS = Span(START.replace(hour=0), day(9).replace(hour=0))
+_ONE = (Of(providers=("example.org",)), Of(sendings=("spring",)))
+
+
+@pytest.mark.parametrize("work", [
+    lambda figures: [figures.totals(_SPAN, of, Part.TYPE) for of in (Of(stream="news"), *_ONE)],
+    lambda figures: figures.totals(_SPAN, Of(), Part.PROVIDER, Part.TYPE),
+    lambda figures: [figures.slots(_DAYS, length, of, Part.TYPE) for length in (HOUR, DAY) for of in (Of(), *_ONE)],
+    lambda figures: [figures.top(_DAYS, length, Of(), part, 5) for length in (HOUR, DAY)
+                     for part in (Part.PROVIDER, Part.SENDING)],
+    lambda figures: [figures.last_at(of) for of in (Of(), *_ONE)],
+    lambda figures: (figures.first_day(), figures.first_at("spring"), figures.days_of(["spring"], "news")),
+    lambda figures: [figures.newest(_SPAN, of, 5) for of in _ONE],
+    lambda figures: (figures.suppressed(_SPAN), figures.suppressed(_SPAN, "news"), figures.suppressed_by_stream(_SPAN)),
+    lambda figures: (figures.suppressed_of("spring", "news"), figures.held()),
+    lambda figures: (figures.latest_changes(5), figures.latest_changes(5, "news")),
+    lambda figures: (figures.sent(_SPAN.since.date(), _SPAN.until.date()), figures.sent_of(["spring"], "news")),
+], ids=["totals", "providers", "slots", "top", "last", "first", "newest", "suppressed", "now", "changes", "sent"])
+def test_figures_read_a_stretch_of_an_index(tmp_path: Path, work: Callable[[Figures], object]) -> None:
+    plans = _plans(tmp_path, lambda ledger: work(ledger.figures))
+    assert plans
+    scans = {plan.partition(": ")[0] for plan in plans if plan.startswith("SCAN") and "CONSTANT ROW" not in plan}
+    assert scans <= {"SCAN suppression USING INDEX suppression_pending", "SCAN state_change", "SCAN (subquery-2)"}
+    assert all("LIMIT ?" in plan for plan in plans if plan.startswith("SCAN state_change")), "backwards, a few rows"
+    changes = {plan.partition(": ")[0] for plan in plans if plan.startswith("SEARCH state_change") and "at>?" in plan}
+    assert changes <= {"SEARCH state_change USING COVERING INDEX state_change_suppressed (at>? AND at<?)"}
 
 
 def test_what_stands_is_counted_without_a_row_of_the_great_tables(tmp_path: Path) -> None:

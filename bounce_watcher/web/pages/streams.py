@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from bounce_watcher.config import Settings
 from bounce_watcher.ledger.figures import Figures, Of, Part, Span
-from bounce_watcher.ledger.tally import DAY
+from bounce_watcher.ledger.tally import DAY, HOUR
 from bounce_watcher.model.ledger import COMPLAINT_REASON, EventType
 from bounce_watcher.policy.counting import DEFAULTS, CountRule, count_rule
 from bounce_watcher.policy.ladder import Ladder
@@ -24,7 +24,7 @@ from bounce_watcher.web.shown import TYPES, counted, number
 from bounce_watcher.web.visit import Visit, get
 
 MOST_STREAMS, CAMPAIGNS, PROVIDERS = 100, 30, 5
-FIRST_HOURS = timedelta(hours=48)
+FIRST_HOURS, _FEWEST_HOURS = timedelta(hours=48), timedelta(hours=12)
 MOST_READ = 30_000
 """Bounces of one campaign that are read for what is not kept in counts: hours, providers, addresses."""
 _LONGEST_NAME = 500
@@ -249,7 +249,10 @@ def _begun(figures: Figures, name: str, day: datetime) -> datetime:
 
 
 def _first_hours(begun: datetime, now: datetime) -> Range:
-    return Range("", Span(begun, begun + FIRST_HOURS), Unit.HOUR, now, WEEK, None)
+    """Of them those that have begun, but for a few."""
+    behind = now.replace(minute=0, second=0, microsecond=0) + HOUR
+    until = min(begun + FIRST_HOURS, max(behind, begun + _FEWEST_HOURS))
+    return Range("", Span(begun, until), Unit.HOUR, now, WEEK, None)
 
 
 def _campaign_sentence(ever: Bounces, sent: int | None) -> str:

@@ -190,6 +190,7 @@ def _sent() -> None:
         sa.Column("told", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("day", "stream", "sending", "domain", name="pk_sent_count"),
     )
+    _index("sent_count_of_sending", "sent_count", "sending", "stream", where="sending <> ''")
 
 
 def _course() -> None:
@@ -208,6 +209,8 @@ def _course() -> None:
     )
     _index("state_change_of_recipient", "state_change", "recipient_key", "number")
     _index("state_change_by_state", "state_change", "state", "at")
+    _index("state_change_suppressed", "state_change", "at", "recipient_key", "stream", "reason", "state",
+           where="state = 'suppressed'")
     op.create_table(
         "action",
         sa.Column("number", _NUMBER, nullable=False),
