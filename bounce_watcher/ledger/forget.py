@@ -16,8 +16,10 @@ from typing import Any
 from sqlalchemy import Connection, Engine, and_, delete, select, update
 
 from bounce_watcher.ledger.engine import reading, rehearse, write
+from bounce_watcher.ledger.names import Names
 from bounce_watcher.ledger.statements import KEYS, chunks, insert_into
 from bounce_watcher.ledger.tables import (
+    ACTION,
     EVENT,
     HELD,
     KEYRING,
@@ -70,12 +72,14 @@ def forget(engine: Engine, address: str, *, dry_run: bool, advance: Callable[[in
     for part in _naming(engine, address, advance):
         run(engine, partial(_drop, digests=part))
         named.update(part)
-    return run(engine, lambda connection: _erase(connection, address, named))
+    links = Names(engine)
+    return run(engine, lambda connection: _erase(connection, address, named, links))
 
 
 def outline(engine: Engine, address: str) -> Erased:
     """What forgetting would erase, at once: without the kept messages that name the address only in their text."""
-    return rehearse(engine, lambda connection: _erase(connection, address, set()))
+    links = Names(engine)
+    return rehearse(engine, lambda connection: _erase(connection, address, set(), links))
 
 
 def known_as(engine: Engine, address: str) -> str:
@@ -161,7 +165,7 @@ def _drop(connection: Connection, digests: Sequence[str]) -> int:
     return connection.execute(gone).rowcount
 
 
-def _erase(connection: Connection, address: str, named: Set[str]) -> Erased:
+def _erase(connection: Connection, address: str, named: Set[str], links: Names) -> Erased:
     key, name = recipient_key(address), _hash(_made_key(connection), address)
     digests = list(connection.scalars(select(EVENT.c.message_digest).where(EVENT.c.recipient_key == key)))
     unnamed = [digest for digest in digests if digest not in named]
@@ -170,6 +174,8 @@ def _erase(connection: Connection, address: str, named: Set[str]) -> Erased:
     events = connection.execute(update(EVENT).where(EVENT.c.recipient_key == key).values(**renamed, **_ERASED_EVENT))
     for table in (STATE_CHANGE, HELD):
         connection.execute(update(table).where(table.c.recipient_key == key).values(recipient_key=name))
+    actions = update(ACTION).where(ACTION.c.subject.in_(_subjects(connection, key, address, links)))
+    connection.execute(actions.values(subject=links.name(name), because=None))
     records = connection.execute(update(RECIPIENT).where(RECIPIENT.c.recipient_key == key).values(**renamed))
     standing = connection.execute(
         update(SUPPRESSION).where(SUPPRESSION.c.recipient_key == key).values(**renamed, diagnostic=None)
@@ -183,3 +189,9 @@ def _erase(connection: Connection, address: str, named: Set[str]) -> Erased:
     return Erased(
         messages, events.rowcount, records.rowcount, standing.rowcount, webhooks.rowcount, due, mails.rowcount
     )
+
+
+def _subjects(connection: Connection, key: str, address: str, links: Names) -> list[str]:
+    """Names in the log of actions that lead back to the address, however it was written."""
+    spelled = connection.scalars(select(RECIPIENT.c.recipient).where(RECIPIENT.c.recipient_key == key))
+    return sorted({links.name(each) for each in (*spelled, address, key)})

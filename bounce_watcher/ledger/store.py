@@ -25,6 +25,7 @@ from bounce_watcher.ledger import (
     history,
     late,
     migrate,
+    pseudonym,
     queue,
     reads,
     retention,
@@ -307,6 +308,10 @@ class Ledger:
     def figures(self) -> Figures:
         """What pages show of bounces, addresses and sent mail, by time."""
         return Figures(self._engine)
+
+    def pseudonyms(self) -> Callable[[str], str]:
+        """What gives an address the name under which it may leave the house; see `pseudonym`."""
+        return pseudonym.pseudonyms(self._engine)
 
     def count_events(self) -> int:
         return history.count_events(self._engine)

@@ -8,6 +8,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "README.md").read_text()
 WEBHOOKS = (ROOT / "bounce_watcher" / "outbox" / "webhooks.md").read_text()
+PRIVACY = (ROOT / "bounce_watcher" / "privacy.md").read_text()
 ARCHITECTURE = (ROOT / "bounce_watcher" / "README.md").read_text()
 
 _BLOCK = re.compile(

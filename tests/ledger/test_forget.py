@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from bounce_watcher.ledger.actions import Action
 from bounce_watcher.ledger.filters import EventFilter, OutboxFilter, SuppressionFilter
 from bounce_watcher.ledger.store import Ledger
 from bounce_watcher.model.finding import Kind
@@ -103,3 +104,14 @@ def test_what_is_over_is_over(ledger: Ledger) -> None:
     ledger.forget(USER)
     assert ledger.expire(day(3), Platform()) == 1
     assert [it.state for it in ledger.recipients(USER)] == [State.RELEASED]
+
+
+def test_what_was_done_by_hand_leads_back_to_nobody(ledger: Ledger) -> None:
+    record(ledger, page(bounce("m1", "User@example.org"), bounce("m2", "other@example.org")))
+    links = ledger.names
+    for address in ("User@example.org", "other@example.org"):
+        ledger.log_action(Action(day(1), "jo", "release", links.name(address), because=f"{address} wrote"))
+    ledger.forget("user@example.org")
+    (hidden,) = ledger.recipients("user@example.org")
+    done = {links.address(each.subject): each.because for each in ledger.actions()}
+    assert done == {hidden.recipient: None, "other@example.org": "other@example.org wrote"}

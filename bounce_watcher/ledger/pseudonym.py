@@ -1,0 +1,44 @@
+"""Names in place of addresses, for figures that leave the house: one address has one name, and none leads back.
+
+HMAC-SHA256 under a key that the ledger makes for itself and that is in no export. The domain stays readable, as figures
+are of providers; who alone has a domain is known by it.
+"""
+
+import hashlib
+import hmac
+import secrets
+from collections.abc import Callable
+
+from sqlalchemy import Connection, Engine, select
+
+from bounce_watcher.ledger.engine import write
+from bounce_watcher.ledger.statements import insert_into
+from bounce_watcher.ledger.tables import KEYRING
+from bounce_watcher.ledger.types import recipient_key
+
+PREFIX = "h:"
+_KEY_NAME, _KEY_BYTES, _DIGITS = "pseudonym", 32, 20
+
+
+def pseudonyms(engine: Engine) -> Callable[[str], str]:
+    """Gives a text its name: `h:` and 20 hexadecimal digits, and @domain where the text is an address."""
+    key = _key(engine)
+
+    def named(text: str) -> str:
+        compared = recipient_key(text)
+        digest = hmac.new(key, compared.encode("utf-8", "surrogatepass"), hashlib.sha256).hexdigest()[:_DIGITS]
+        _, at, domain = compared.rpartition("@")
+        return f"{PREFIX}{digest}{at}{domain if at else ''}"
+
+    return named
+
+
+def _key(engine: Engine) -> bytes:
+    def made(connection: Connection) -> bytes:
+        key = insert_into(connection, KEYRING).values(name=_KEY_NAME, key=secrets.token_bytes(_KEY_BYTES))
+        connection.execute(key.on_conflict_do_nothing())
+        kept = connection.scalar(select(KEYRING.c.key).where(KEYRING.c.name == _KEY_NAME))
+        assert kept is not None
+        return bytes(kept)
+
+    return write(engine, made)

@@ -1,0 +1,60 @@
+"""Logs hold no address in clear, whatever others say."""
+
+import json
+import logging
+from collections.abc import Iterator
+
+import pytest
+import structlog
+
+from bounce_watcher.service import logs
+
+
+@pytest.fixture(autouse=True)
+def restored() -> Iterator[None]:
+    handlers, level = logging.root.handlers, logging.root.level
+    yield
+    logging.root.handlers = handlers
+    logging.root.setLevel(level)
+    structlog.reset_defaults()
+
+
+def logged(capsys: pytest.CaptureFixture[str], format_: logs.Format, *said: str) -> list[str]:
+    logs.configure("info", format_)
+    for each in said:
+        structlog.get_logger().warning("trouble began", action="trouble_raised", trouble=each, stuck=[each])
+    return capsys.readouterr().err.splitlines()
+
+
+@pytest.mark.parametrize("format_", ["logfmt", "json", "console"])
+def test_an_address_in_what_somebody_says_is_a_hash_with_its_domain(
+    capsys: pytest.CaptureFixture[str], format_: logs.Format
+) -> None:
+    (line,) = logged(capsys, format_, "HTTP 400: <Jo.Doe+x@mail.example.org> is unknown")
+    assert "jo.doe" not in line.casefold()
+    assert "@mail.example.org" in line
+    assert "is unknown" in line
+
+
+def test_one_address_has_one_hash(capsys: pytest.CaptureFixture[str]) -> None:
+    one, same, other = (json.loads(line) for line in logged(
+        capsys, "json", "a@example.org", "A@example.org", "b@example.org"
+    ))
+    assert one["trouble"].casefold() == same["trouble"].casefold() != other["trouble"]
+    assert one["stuck"] == [one["trouble"]]
+
+
+def test_a_traceback_too(capsys: pytest.CaptureFixture[str]) -> None:
+    logs.configure("info", "json")
+    try:
+        raise ValueError("no such user: jo@example.org")
+    except ValueError:
+        structlog.get_logger().exception("broke")
+    told = capsys.readouterr().err
+    assert "ValueError" in told
+    assert "jo@example.org" not in told
+
+
+def test_what_is_no_address_stays_as_it_is(capsys: pytest.CaptureFixture[str]) -> None:
+    (line,) = logged(capsys, "json", "postgresql+psycopg at 127.0.0.1: 5.1.1 @ 3 tries, mailbox returns/INBOX")
+    assert json.loads(line)["trouble"] == "postgresql+psycopg at 127.0.0.1: 5.1.1 @ 3 tries, mailbox returns/INBOX"
