@@ -387,6 +387,8 @@ def reply(case: Case) -> str | None:
     suppression = case.record.suppression
     if suppression is None or suppression.state is not State.SUPPRESSED or suppression.reason is None:
         return None
+    if is_forgotten(case.record.recipient):
+        return None
     name = harmless(case.record.recipient, 320)
     if suppression.reason == COMPLAINT_REASON:
         return f"We stopped sending to {name} on {_day(suppression.since)}. {_WHAT_TO_DO[COMPLAINT_REASON]}"
