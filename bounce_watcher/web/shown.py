@@ -56,7 +56,7 @@ BY: Mapping[By, str] = {
 
 ALERTS: Mapping[AlertKind, str] = {
     AlertKind.OUTAGE: "Outage guard", AlertKind.BLOCKS: "Blocked", AlertKind.FORGED: "Forged reports",
-    AlertKind.ENDPOINT: "Webhook disabled",
+    AlertKind.ENDPOINT: "Webhook disabled", AlertKind.MAILBOX: "Mailbox not read", AlertKind.TARGET: "Target not told",
 }
 
 REASONS: Mapping[str, str] = {

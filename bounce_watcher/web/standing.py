@@ -95,7 +95,7 @@ def _of_alerts(alerts: Sequence[Alert], now: datetime) -> Iterator[Notice]:
             yield Notice("is-warn", "Reports arrive that look forged or mixed up",
                          f"{since}: {number(alert.count)} of them. None counts against an address.", link,
                          "Open incident")
-        else:
+        elif alert.kind is AlertKind.ENDPOINT:  # of a mailbox and of a target the others here tell
             yield Notice("is-bad", f"{name(alert.subject)} takes nothing any more",
                          f"{since}: it answered that it is gone. What it is still to be told waits.", "/outbox",
                          "Open the outbox")
