@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from bounce_watcher.service.setup import drop_in
+
 UNIT = Path(__file__).parents[2] / "systemd" / "bounce-watcher.service"
 INSTALLED = "/opt/bounce-watcher/bin/bounce-watcher"
 EXPOSURE_AT_MOST = 1.5
@@ -90,3 +92,46 @@ def test_the_program_needs_no_memory_that_is_writable_and_executable() -> None:
     if done.returncode == 77:
         pytest.skip("this kernel knows no PR_SET_MDWE")
     assert done.returncode == 0, done.stderr
+
+
+# ── the user and the folders ────────────────────────────────────────────────────────────────────────────────────────
+
+def tool(name: str) -> str:
+    found = shutil.which(name)
+    if found is None:
+        (pytest.fail if os.environ.get("CI") else pytest.skip)(f"{name} is not installed")
+    return found
+
+
+def test_the_user_is_made_once_and_is_the_units(tmp_path: Path) -> None:
+    """A user that is there already takes the place of a dynamic one: systemd.exec(5), DynamicUser=."""
+    asked = [tool("systemd-sysusers"), f"--root={tmp_path}", "--dry-run", str(UNIT.with_suffix(".sysusers"))]
+    done = subprocess.run(asked, capture_output=True, text=True, check=False)
+    told = done.stdout + done.stderr
+    assert done.returncode == 0, told
+    assert re.findall(r"Would create user (\S+)|Creating user '(\S+)'", told), told
+    assert not re.search(r"sysusers:\d+|ignoring", told), told
+    assert "User=bounce-watcher" in UNIT.read_text().splitlines()
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root gives files to root")
+def test_the_folder_of_secrets_is_roots_alone(tmp_path: Path) -> None:
+    secrets = tmp_path / "etc" / "bounce-watcher" / "secrets"
+    secrets.mkdir(parents=True, mode=0o755)
+    (secrets / "imap-password").write_text("hunter2\n")
+    create = [tool("systemd-tmpfiles"), f"--root={tmp_path}", "--create", str(UNIT.with_suffix(".tmpfiles"))]
+    done = subprocess.run(create, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert secrets.stat().st_mode & 0o777 == 0o700
+    assert (secrets / "imap-password").stat().st_mode & 0o777 == 0o600
+    assert secrets.parent.stat().st_mode & 0o777 == 0o755
+
+
+def test_what_init_writes_beside_the_unit_is_clean(analyze: str, staged: Path) -> None:
+    program, config = staged.parent / "bounce-watcher", Path("/etc/bounce-watcher/100% of it/config.toml")
+    folder = staged.parent / f"{UNIT.name}.d"
+    folder.mkdir()
+    (folder / "init.conf").write_text(drop_in(program, config, ["imap-password", "webhook-secret"]))
+    assert verified(analyze, staged) == ""
+    (folder / "init.conf").write_text("[Service]\nLoadCredential=\nNoSuchKey=1\n")
+    assert "NoSuchKey" in verified(analyze, staged), "the drop-in is read"
