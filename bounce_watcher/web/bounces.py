@@ -267,12 +267,12 @@ def labels(over: Range) -> list[tuple[tuple[str, ...], bool]]:
     """Of each bin: what stands below it, and whether that gives way on a phone."""
     bins = over.bins
     told = [_label(n, each, over, len(bins)) for n, each in enumerate(bins)]
-    if over.runs and told:
-        last = (*(told[-1][0] or _short(bins[-1], over.unit)), "so far")
-        near = {Unit.HOUR: 2, Unit.DAY: 3 if len(bins) > _LABELLED_DAYS else 0, Unit.WEEK: 0}[over.unit]
-        told = [((), False) if len(bins) - 1 - n <= near else each for n, each in enumerate(told)]
-        told[-1] = (last, False)
-    return told
+    here = next((n for n, each in enumerate(bins) if each.since <= over.now < each.until), None)
+    if here is None:
+        return told
+    near = {Unit.HOUR: 2, Unit.DAY: 3 if len(bins) > _LABELLED_DAYS else 0, Unit.WEEK: 0}[over.unit]
+    so_far = ((*(told[here][0] or _short(bins[here], over.unit)), "so far"), False)
+    return [so_far if n == here else ((), False) if abs(n - here) <= near else each for n, each in enumerate(told)]
 
 
 def _label(n: int, each: Bin, over: Range, count: int) -> tuple[tuple[str, ...], bool]:
