@@ -14,7 +14,6 @@ from bounce_watcher.cli.output import clean, count, json_line, say
 from bounce_watcher.cli.tables import listing
 from bounce_watcher.cli.targets import target_named
 from bounce_watcher.cli.times import past
-from bounce_watcher.config import Settings
 from bounce_watcher.ledger.filters import OutboxFilter
 from bounce_watcher.ledger.store import Ledger
 from bounce_watcher.model.errors import PermanentFailure
@@ -22,7 +21,7 @@ from bounce_watcher.model.ledger import Attempt, Disposition, OutboxItem, Outbox
 from bounce_watcher.model.rows import OUTBOX_COLUMNS, outbox_row
 from bounce_watcher.outbox.notifier import Notifier
 from bounce_watcher.outbox.opening import Receiver, channel_to
-from bounce_watcher.outbox.rehearsal import rehearse_item, rehearse_test
+from bounce_watcher.outbox.rehearsal import rehearse_among, rehearse_test
 from bounce_watcher.outbox.signature import PRIVATE_MEND, public_key
 from bounce_watcher.outbox.target import WebhookTarget
 from bounce_watcher.service.clock import utcnow
@@ -78,7 +77,7 @@ def show(
         item = next(ledger.outbox(OutboxFilter(id=item_id)), None)
     if item is None:
         raise PermanentFailure(f"outbox {clean(item_id)}: there is no item of this id: see `outbox list`")
-    request, why_not = _request_of(settings, item)
+    request, why_not = rehearse_among(settings.receivers, item, utcnow())
     if as_json:
         say(json_line({**outbox_row(item), "request": request}))
         return
@@ -133,17 +132,6 @@ def _tried(target: Receiver) -> Attempt:
         return channel.test(utcnow())
     finally:
         channel.close()
-
-
-def _request_of(settings: Settings, item: OutboxItem) -> tuple[str | None, str]:
-    """What would be sent, or None and why nothing would."""
-    target = next((each for each in settings.receivers if each.name == item.target), None)
-    if target is None:
-        return None, f"nothing would be sent: no target of the configuration is named {item.target} any more"
-    try:
-        return rehearse_item(item, target, utcnow()), ""
-    except ValueError as error:
-        return None, f"nothing would be sent: {error}"
 
 
 def _say_lines(text: str) -> None:

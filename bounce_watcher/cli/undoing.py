@@ -13,12 +13,11 @@ from bounce_watcher.cli.output import count, say
 from bounce_watcher.cli.tables import listing, progress
 from bounce_watcher.cli.times import past
 from bounce_watcher.ledger.store import Ledger
-from bounce_watcher.ledger.undo import Incident, Undone
+from bounce_watcher.ledger.undo import Incident, Undone, words
 from bounce_watcher.model.ledger import COMPLAINT_REASON, AlertKind
 from bounce_watcher.model.rows import Row
 from bounce_watcher.model.verdict import Reason
 from bounce_watcher.policy.providers import provider_of
-from bounce_watcher.policy.words import day
 from bounce_watcher.service.announcing import announcer
 from bounce_watcher.service.clock import utcnow
 from bounce_watcher.service.deciding import decider
@@ -87,7 +86,7 @@ def undo(  # noqa: PLR0913, PLR0917 - one parameter an option
     with ledger_of(config) as (settings, ledger), drawn as advance:
         incident = replace(narrowed or _of_alert(ledger, alert or ""), domain=domain, reason=known_reason)
         outcomes = ledger.undo(
-            incident, decider(settings), announcer(settings), because=_because(incident), now=utcnow(), dry_run=dry_run
+            incident, decider(settings), announcer(settings), because=words(incident), now=utcnow(), dry_run=dry_run
         )
         listing(map(row, outcomes), COLUMNS, as_json=as_json)
     if as_json:
@@ -126,13 +125,3 @@ def _reason(text: str | None) -> str | None:
     if text is not None and text not in {*Reason, COMPLAINT_REASON}:
         raise WrongUsage(f"{text!r} is no reason; they are: {', '.join([*Reason, COMPLAINT_REASON])}")
     return text
-
-
-def _because(incident: Incident) -> str:
-    """`incident of 14 December 2020 to 15 December 2020 at provider google.com, example.org (invalid_recipient)`."""
-    first, last = day(incident.since), day(incident.until)
-    when = first if first == last else f"{first} to {last}"
-    provider = f"provider {incident.provider}" if incident.provider else None
-    places = ", ".join(filter(None, (provider, incident.wording, incident.domain)))
-    at = f" at {places}" if places else ""
-    return f"incident of {when}{at}" + (f" ({incident.reason})" if incident.reason else "")

@@ -20,6 +20,7 @@ from bounce_watcher.model.ledger import COMPLAINT_REASON, UNDONE, Alert, AlertKi
 from bounce_watcher.model.verdict import BounceType
 from bounce_watcher.policy import guard
 from bounce_watcher.policy.trouble import provider_of_blocks
+from bounce_watcher.policy.words import day
 
 _PAGE = 5000
 _BATCH = 200
@@ -63,11 +64,22 @@ class Incident:
         return None
 
 
+def words(incident: Incident) -> str:
+    """`incident of 14 December 2020 to 15 December 2020 at provider google.com, example.org (invalid_recipient)`."""
+    first, last = day(incident.since), day(incident.until)
+    when = first if first == last else f"{first} to {last}"
+    provider = f"provider {incident.provider}" if incident.provider else None
+    places = ", ".join(filter(None, (provider, incident.wording, incident.domain)))
+    at = f" at {places}" if places else ""
+    return f"incident of {when}{at}" + (f" ({incident.reason})" if incident.reason else "")
+
+
 @dataclass(frozen=True, slots=True)
 class Undone:
     """What becomes of one recipient: `events` of its reports count no more.
 
-    `state` is where it stands afterwards; `released` whether a suppression ended by that, `because` why, or why not.
+    `was` is where it stood before, `state` where it stands afterwards; `released` whether a suppression ended by that,
+    `because` why, or why not.
     """
 
     recipient: str
@@ -76,6 +88,7 @@ class Undone:
     released: bool
     state: State
     because: str | None
+    was: State
 
 
 def undo(
@@ -161,7 +174,8 @@ def _undo(
         after = books.records[key]
         released = before.suppression is not None and after.suppression is None
         outcomes.append(Undone(
-            before.recipient, key.stream, len(struck.get(key, ())), released, after.state, after.because
+            before.recipient, key.stream, len(struck.get(key, ())), released, after.state, after.because,
+            before.state,
         ))
     set_counted(connection, counted)
     books.close()

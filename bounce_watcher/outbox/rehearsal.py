@@ -1,5 +1,6 @@
 """What would be sent, shown and not sent; secrets and signatures are masked."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from bounce_watcher.model.ledger import OutboxItem
@@ -28,6 +29,17 @@ def rehearse_item(item: OutboxItem, target: Receiver, now: datetime) -> str:
         return target.rehearse([change_of(item)], now)
     except StopIteration:
         raise ValueError(f"a {target.kind} is asked nothing for this") from None
+
+
+def rehearse_among(targets: Sequence[Receiver], item: OutboxItem, now: datetime) -> tuple[str | None, str]:
+    """What would be sent to the one of `targets` that `item` is for, or None and why nothing would."""
+    target = next((each for each in targets if each.name == item.target), None)
+    if target is None:
+        return None, f"nothing would be sent: no target of the configuration is named {item.target} any more"
+    try:
+        return rehearse_item(item, target, now), ""
+    except ValueError as error:
+        return None, f"nothing would be sent: {error}"
 
 
 def rehearse_test(target: Receiver, now: datetime, item_id: str) -> str:

@@ -44,7 +44,7 @@ def test_who_was_suppressed_by_the_incident_is_released_and_told(ledger: Ledger)
     platform = Platform()
     ledger.record(page(bounce("m1", at=day(10.2)), bounce("m2", "b@example.org", at=day(11))), POLICY, platform)
     (undone,) = undo(ledger, platform=platform)
-    assert undone == Undone(USER, "default", 1, True, State.RELEASED, "the outage")
+    assert undone == Undone(USER, "default", 1, True, State.RELEASED, "the outage", State.SUPPRESSED)
     assert [it.recipient for it in ledger.suppressions()] == ["b@example.org"]
     (event,) = ledger.events(EventFilter(USER))
     assert event.counted == f"{UNDONE}the outage"
