@@ -155,7 +155,7 @@ def init(  # noqa: PLR0913, PLR0917 - an option for each question
 def _may_write(ask: Asker, path: Path, *, overwrite: bool) -> bool:
     """Whether older files may go. Raises WrongUsage before a question is asked in vain."""
     above = next(each for each in path.parents if each.exists())
-    if not os.access(above, os.W_OK | os.X_OK):
+    if not above.is_dir() or not os.access(above, os.W_OK | os.X_OK):
         raise WrongUsage(f"{above}: this user may not write there; run this as root (sudo), or name another place "
                          "with -c FILE")
     if not os.path.lexists(path) or overwrite:

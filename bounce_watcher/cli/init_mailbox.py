@@ -90,7 +90,7 @@ def _find_server(ask: Asker, given: MailboxOptions, address: str | None) -> tupl
     place = _place_given(given) if given.host else _place_found(ask, given, (address or "").rpartition("@")[2])
     trust = _Trust(given.ca_file)
     while True:
-        _refuse_closed(place.provider)
+        _refuse_in_vain(ask, given, place)
         try:
             return _greeted(ask, given, place, trust)
         except BounceWatcherError as failure:
@@ -164,9 +164,15 @@ _SAID = {
 }
 
 
-def _refuse_closed(provider: MailboxProvider | None) -> None:
-    if provider is not None and provider.access is Access.NONE:
+def _refuse_in_vain(ask: Asker, given: MailboxOptions, place: Place) -> None:
+    """What a provider will not do is told before it is asked."""
+    provider = place.provider
+    if provider is None:
+        return
+    if provider.access is Access.NONE:
         raise PermanentFailure(f"{provider.name}: {provider.advice}")
+    if provider.access is Access.OAUTH2 and given.client_id is None and not ask.attended:
+        _refuse_password(place.host, provider)
 
 
 def _place_given(given: MailboxOptions) -> Place:
@@ -210,8 +216,7 @@ def _place_found(ask: Asker, given: MailboxOptions, domain: str) -> Place:
     found = places(domain)
     provider = found[0].provider
     if provider is not None:
-        ask.note(f"{found[0].because}: {provider.host}")
-        _refuse_closed(provider)
+        ask.note(f"{found[0].because}: {provider.host or 'no IMAP server'}")
         return found[0]
     candidates = found if ask.attended else [each for each in found if each.is_sure]
     greeting = first_to_greet(candidates)
@@ -288,7 +293,7 @@ def _with_oauth2(
 ) -> ImapAccount:
     way = provider.oauth2 if provider else None
     if given.client_id is None and not ask.attended:
-        _refuse_password(account, provider)
+        _refuse_password(account.host, provider)
     client_id = ask.text("Id of the app (client id)", "--client-id", given.client_id, None, fits(Text))
     grant = Grant(way.grant) if way and not given.token_url else (
         Grant.REFRESH_TOKEN if given.refresh_token_file else Grant.CLIENT_CREDENTIALS
@@ -308,13 +313,13 @@ def _with_oauth2(
     return replace(account, oauth2=oauth2)
 
 
-def _refuse_password(account: ImapAccount, provider: MailboxProvider | None) -> NoReturn:
+def _refuse_password(host: str, provider: MailboxProvider | None) -> NoReturn:
     advice = f"; {provider.advice}" if provider and provider.advice else ""
     way = provider.oauth2 if provider else None
     where = "" if way and "{tenant}" not in way.token_url else "--tenant, " if way else "--token-url, "
     which = "--refresh-token-file" if way and way.grant == Grant.REFRESH_TOKEN.value else "--client-secret-file"
     raise PermanentFailure(
-        f"{account.host} takes no password from programs, only OAuth2{advice}. Then run this again with {where}"
+        f"{host} takes no password from programs, only OAuth2{advice}. Then run this again with {where}"
         f"--client-id and {which}"
     )
 

@@ -1,0 +1,99 @@
+"""`init` without a mail server: what it says before it asks one. With one: tests/integration/test_newcomer.py."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from bounce_watcher.cli import init_mailbox
+from bounce_watcher.cli.asking import Asker
+from bounce_watcher.cli.errors import WrongUsage
+from bounce_watcher.intake.account import Security
+from bounce_watcher.service.discovery import Greeting, Place
+from tests.cli.conftest import Program
+
+
+@pytest.fixture
+def init(program: Program) -> Callable[..., str]:
+    """Unattended, where it must fail: its one line. Nothing may be left behind."""
+    program.config.unlink()
+    before = sorted(program.folder.iterdir())
+
+    def call(*arguments: str, status: int = 1) -> str:
+        done = program.ledger("init", "--yes", "--password-file", "-", *arguments, stdin="hunter2\n")
+        assert done.status == status, done.err
+        assert sorted(program.folder.iterdir()) == before
+        return done.complaint.removeprefix("bounce-watcher: ")
+
+    return call
+
+
+def test_microsoft_365_says_what_to_do(init: Callable[..., str]) -> None:
+    line = init("--address", "bounces@example.onmicrosoft.com")
+    assert line.startswith("outlook.office365.com takes no password from programs, only OAuth2; ")
+    assert "IMAP.AccessAsApp" in line
+    assert line.endswith("Then run this again with --tenant, --client-id and --client-secret-file")
+
+
+def test_a_personal_mailbox_of_microsoft_wants_a_refresh_token(init: Callable[..., str]) -> None:
+    assert init("--address", "jo@outlook.com").endswith("run this again with --client-id and --refresh-token-file")
+
+
+def test_a_provider_without_imap_says_so(init: Callable[..., str]) -> None:
+    assert init("--address", "jo@proton.me").startswith("Proton Mail: it is reached through Proton Mail Bridge only")
+
+
+def test_a_domain_without_a_server_says_what_to_name(
+    init: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(init_mailbox, "places", lambda _: [Place("imap.example.org", "a usual name")])
+    monkeypatch.setattr(init_mailbox, "first_to_greet", lambda _: None)
+    assert init("--address", "a@example.org") == (
+        "example.org: no IMAP server was found; name it by --host HOST or --host HOST:PORT"
+    )
+
+
+def test_no_password_goes_to_a_server_that_only_the_dns_names(
+    init: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """RFC 6186 section 6."""
+    elsewhere = Place("imap.elsewhere.example", "an SRV record of example.org", 993, Security.TLS, is_sure=False)
+    asked: list[Place] = []
+
+    def greet(found: list[Place]) -> Greeting | None:
+        asked.extend(found)
+        return None
+
+    monkeypatch.setattr(init_mailbox, "places", lambda _: [elsewhere])
+    monkeypatch.setattr(init_mailbox, "first_to_greet", greet)
+    assert "no IMAP server was found; name it by --host" in init("--address", "a@example.org")
+    assert asked == []
+
+
+@pytest.mark.parametrize("arguments, says", [
+    (("--address", "nobody"), "--address: \"nobody\" is no mail address"),
+    (("--address", "a@example.org", "--host", "imap.example.org:imap"), "--host: "),
+    (("--address", "a@example.org", "--host", "imap.example.org", "--security", "ssl"),
+     "--security: 'ssl' is none of tls, starttls, none"),
+])
+def test_what_cannot_be_meant_is_told(init: Callable[..., str], arguments: tuple[str, ...], says: str) -> None:
+    assert init(*arguments, status=2).startswith(says)
+
+
+@pytest.mark.parametrize("content, says", [
+    (None, "--password-file: {}: No such file or directory"), (b"\n", "--password-file: {} holds nothing"),
+    (b"\xff\xfe", "--password-file: {}: is no text in UTF-8"),
+])
+def test_a_secret_that_cannot_be_read_is_told(tmp_path: Path, content: bytes | None, says: str) -> None:
+    file = tmp_path / "secret"
+    if content is not None:
+        file.write_bytes(content)
+    with pytest.raises(WrongUsage) as told:
+        Asker(attended=False).secret("Password", "--password-file", str(file))
+    assert str(told.value) == says.format(file)
+
+
+def test_where_nobody_may_write_it_asks_nothing(program: Program) -> None:
+    done = program.call("init", "--yes", "-c", str(program.config / "etc" / "config.toml"))
+    assert done.status == 2
+    assert "this user may not write there; run this as root (sudo), or name another place" in done.complaint
