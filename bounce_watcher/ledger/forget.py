@@ -15,6 +15,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, and_, delete, select, update
 
+from bounce_watcher.ledger import review
 from bounce_watcher.ledger.engine import reading, rehearse, write
 from bounce_watcher.ledger.names import Names
 from bounce_watcher.ledger.statements import KEYS, chunks, insert_into
@@ -30,11 +31,10 @@ from bounce_watcher.ledger.tables import (
     STATE_CHANGE,
     SUPPRESSION,
 )
-from bounce_watcher.ledger.types import recipient_key
+from bounce_watcher.ledger.types import FORGOTTEN, recipient_key
 from bounce_watcher.model.ledger import BounceEvent, MessageRecord, Occurrence, OutboxItem, OutboxState
 from bounce_watcher.model.message import unpack
 
-PREFIX = "forgotten:"
 _KEY_NAME, _KEY_BYTES = "forgotten", 32
 _PAGE = 200
 
@@ -107,7 +107,7 @@ def without_forgotten(connection: Connection, page: Sequence[MessageRecord]) -> 
 
 def is_forgotten(name: str | None) -> bool:
     """Whether a recipient's name is the hash of one who was forgotten."""
-    return name is not None and name.startswith(PREFIX)
+    return name is not None and name.startswith(FORGOTTEN)
 
 
 def telling(
@@ -130,7 +130,7 @@ def _hashed(event: BounceEvent, forgotten: dict[str, str]) -> BounceEvent:
 
 
 def _hash(key: bytes, address: str) -> str:
-    return PREFIX + hmac.new(key, recipient_key(address).encode(), hashlib.sha256).hexdigest()[:40]
+    return FORGOTTEN + hmac.new(key, recipient_key(address).encode(), hashlib.sha256).hexdigest()[:40]
 
 
 def _made_key(connection: Connection) -> bytes:
@@ -171,7 +171,10 @@ def _erase(connection: Connection, address: str, named: Set[str], links: Names) 
     unnamed = [digest for digest in digests if digest not in named]
     messages = len(named) + sum(_drop(connection, part) for part in chunks(unnamed))
     renamed = {"recipient_key": name, "recipient": name}
-    events = connection.execute(update(EVENT).where(EVENT.c.recipient_key == key).values(**renamed, **_ERASED_EVENT))
+    of_person = EVENT.c.recipient_key == key
+    groups = connection.scalars(select(EVENT.c.review_group).where(of_person, EVENT.c.review_group.is_not(None))).all()
+    events = connection.execute(update(EVENT).where(of_person).values(**renamed, **_ERASED_EVENT, review_group=None))
+    review.recount(connection, set(groups))
     for table in (STATE_CHANGE, HELD):
         connection.execute(update(table).where(table.c.recipient_key == key).values(recipient_key=name))
     actions = update(ACTION).where(ACTION.c.subject.in_(_subjects(connection, key, address, links)))

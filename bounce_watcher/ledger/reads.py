@@ -9,6 +9,7 @@ from sqlalchemy import Column, ColumnElement, Engine, Table, func, literal, or_,
 from sqlmodel import Session
 from sqlmodel import select as select_rows
 
+from bounce_watcher.ledger import review
 from bounce_watcher.ledger.engine import reading
 from bounce_watcher.ledger.filters import EventFilter, OutboxFilter, SuppressionFilter
 from bounce_watcher.ledger.tables import (
@@ -164,17 +165,19 @@ MOST_TOLD = 1000
 
 @dataclass(frozen=True, slots=True)
 class ToDo:
-    """Alerts under way, and deliveries that gave up, `MOST_TOLD` of them at most."""
+    """Alerts under way, deliveries that gave up, and groups of what was not recognised, `MOST_TOLD` of them at most."""
 
     alerts: int
     dead: int
+    review: int
 
 
 def to_do(engine: Engine) -> ToDo:
     with reading(engine) as connection:
         alerts = connection.scalar(select(func.count()).where(~ALERT.c.cleared))
         dead = select(OUTBOX.c.number).where(OUTBOX.c.state == OutboxState.DEAD).limit(MOST_TOLD).subquery()
-        return ToDo(alerts or 0, connection.scalar(select(func.count()).select_from(dead)) or 0)
+        gave_up = connection.scalar(select(func.count()).select_from(dead))
+        return ToDo(alerts or 0, gave_up or 0, review.count_open(connection, MOST_TOLD))
 
 
 def disabled_endpoints(engine: Engine) -> dict[str, str]:

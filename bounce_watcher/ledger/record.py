@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Select, bindparam, func, select, update
 
-from bounce_watcher.ledger import tally
+from bounce_watcher.ledger import review, tally
 from bounce_watcher.ledger.apply import apply_event, release_expired
 from bounce_watcher.ledger.books import Announce, Books, by_stream
 from bounce_watcher.ledger.course import LONGEST_HISTORY, history_at
@@ -40,7 +40,7 @@ Decide = Callable[[BounceEvent, History], Decision]
 _ADD_MESSAGE = Insertion(MESSAGE, columns_of(MESSAGE), Conflict.IGNORE)
 _ADD_EVENT = Insertion(EVENT, columns_of(EVENT))
 _of_message = attrgetter(*_ADD_MESSAGE.columns)
-_of_event = attrgetter(*_ADD_EVENT.columns[3:])  # behind recipient_key, counted and provider, which are told here
+_of_event = attrgetter(*_ADD_EVENT.columns[4:])  # behind those that are told here: see `judge`
 _LONG_AGO = datetime(1, 1, 1, tzinfo=UTC)
 _digest, _id, _at = attrgetter("digest"), attrgetter("id"), attrgetter("at")
 
@@ -93,6 +93,7 @@ def record_page(
     judged = [desk.judge(key, event, decide) for key, event in keyed]
     _ADD_EVENT.execute(connection, sorted(judged, key=itemgetter(_ADD_EVENT.columns.index("id"))))
     tally.add(connection, events)
+    review.add(connection, events)
     notices = desk.close()
     told = desk.books.told
     return PageOutcome(
@@ -136,7 +137,7 @@ class _Desk:
         if decision.counted is None:
             self._count(key, event)
         self.books.enter(key, apply_event(self.books.records[key], event, decision))
-        return (key.address, decision.counted, provider(event), *_of_event(event))
+        return (key.address, decision.counted, provider(event), review.group_of(event), *_of_event(event))
 
     def close(self) -> int:
         """Writes the books. Returns the number of outbox rows."""

@@ -9,6 +9,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, Engine, delete, exists, literal_column, select, tuple_, update
 
+from bounce_watcher.ledger import review
 from bounce_watcher.ledger.engine import write
 from bounce_watcher.ledger.statements import KEYS
 from bounce_watcher.ledger.tables import EVENT, OUTBOX, SUPPRESSION
@@ -51,13 +52,14 @@ def _dropped(engine: Engine, before: datetime, after: _Place | None) -> tuple[in
 def _drop_page(connection: Connection, before: datetime, after: _Place | None) -> tuple[int, _Place | None]:
     """How many were deleted, and where the page ended; None for the last one."""
     order = (EVENT.c.at, EVENT.c.id)
-    page = select(*order, _IS_GROUND).where(EVENT.c.at < before).order_by(*order).limit(_PAGE)
+    page = select(*order, _IS_GROUND, EVENT.c.review_group).where(EVENT.c.at < before).order_by(*order).limit(_PAGE)
     if after is not None:
         page = page.where(tuple_(*order) > after)
     rows = connection.execute(page).all()
-    old = [name for _, name, is_ground in rows if not is_ground]
+    old = [name for _, name, is_ground, _ in rows if not is_ground]
     if old:
         connection.execute(_DROP_EVENTS, {"keys": old})
+        review.recount(connection, {group for _, _, is_ground, group in rows if group and not is_ground})
     return len(old), (rows[-1].at, rows[-1].id) if len(rows) == _PAGE else None
 
 

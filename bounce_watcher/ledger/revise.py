@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, bindparam, select, tuple_, update
 
-from bounce_watcher.ledger import tally
+from bounce_watcher.ledger import review, tally
 from bounce_watcher.ledger.books import Announce, Books
 from bounce_watcher.ledger.course import Decide, correct
 from bounce_watcher.ledger.engine import reading, rehearse, write
@@ -34,7 +34,7 @@ VERDICT = (
 _TELLING = ("kind", "action", "bounce_type", "reason", "rule")
 
 _PUT_VERDICT = update(EVENT).where(EVENT.c.id == bindparam("event_id")).values(
-    {name: bindparam(f"new_{name}") for name in (*VERDICT, "formerly", "provider")}
+    {name: bindparam(f"new_{name}") for name in (*VERDICT, "formerly", "provider", "review_group")}
 )
 _KEPT = (
     select(MESSAGE).where(MESSAGE.c.packed.is_not(None)).order_by(MESSAGE.c.received_at, MESSAGE.c.digest).limit(PAGE)
@@ -98,6 +98,7 @@ def _revise(
         if found.change is not None:
             books.enter(key, found.change)
     set_counted(connection, counted)
+    review.correct(connection, [(each.before, each.after) for each in revisions])
     books.close()
     found_keys = [(each, key_of(each.before.recipient, each.before.stream)) for each in revisions]
     return [Revised(each, was[key], books.records[key].state) for each, key in found_keys]
@@ -109,6 +110,7 @@ def _put_verdicts(connection: Connection, revisions: Sequence[Revision], now: da
             "event_id": each.before.id,
             "new_formerly": formerly(each.before, now),
             "new_provider": provider(each.after),
+            "new_review_group": review.group_of(each.after),
             **{f"new_{name}": _plain(getattr(each.after, name)) for name in VERDICT},
         }
         for each in sorted(revisions, key=lambda each: each.before.id)

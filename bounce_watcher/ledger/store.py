@@ -29,6 +29,7 @@ from bounce_watcher.ledger import (
     queue,
     reads,
     retention,
+    review,
     revise,
     sent,
     simulation,
@@ -466,6 +467,38 @@ class Ledger:
         self, now: datetime, *, ids: Sequence[str] = (), target: str | None = None, everything: bool = False,
         state: OutboxState = OutboxState.DEAD, since: datetime | None = None,
     ) -> int:
+    def review_page(self, wanted: browse.Query, place: Place) -> Page[review.Group]:
+        """Some groups of what was not recognised, those that came back first. Raises TookTooLong."""
+        return review.page(self._engine, wanted, place)
+
+    def all_groups(self, wanted: browse.Query) -> Iterator[review.Group]:
+        """Any number, in the same order."""
+        return review.everything(self._engine, wanted)
+
+    def review_facets(self, wanted: browse.Query) -> browse.Facets | None:
+        """How many groups by state; None where counting took too long."""
+        return review.facets(self._engine, wanted)
+
+    def review_group(self, gid: str) -> review.Group | None:
+        """The group of that id."""
+        return review.group(self._engine, gid)
+
+    def group_events(self, gid: str, limit: int, *, newest_first: bool = True) -> list[BounceEvent]:
+        """Some reports of a group, from one end of it."""
+        return review.events(self._engine, gid, limit, newest_first=newest_first)
+
+    def set_aside(self, gid: str, a_day: int | None, because: str, now: datetime) -> bool:
+        """A group, until more than `a_day` come on one day; None = for good. False where there is none."""
+        return review.set_aside(self._engine, gid, a_day, because, now)
+
+    def note_rule(self, gid: str, because: str, now: datetime) -> bool:
+        """That a rule was saved for a group. False where there is none."""
+        return review.note_rule(self._engine, gid, because, now)
+
+    def take_up(self, gid: str, because: str, now: datetime) -> bool:
+        """A group that was dealt with waits for a person again. False where there is none."""
+        return review.take_up(self._engine, gid, because, now)
+
         """Makes rows in `state` due at once: those of `ids`, of `target`, of both, or `everything`.
 
         Of these just what happened at or after `since` (aware), where it is given.

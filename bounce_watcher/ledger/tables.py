@@ -55,8 +55,8 @@ class MessageRow(Row, table=True):
 
 
 class EventRow(Row, table=True):
-    """All of a BounceEvent; `recipient_key`, by which recipients compare; `provider`, which takes the recipient's mail.
-    """
+    """All of a BounceEvent; `recipient_key`, by which recipients compare; `provider`, which takes the recipient's mail;
+    `review_group` of a failure that was not recognised."""
 
     __tablename__ = "event"
     __table_args__ = (
@@ -65,11 +65,14 @@ class EventRow(Row, table=True):
         Index("event_by_reason", "reason", "at", "id"),
         Index("event_by_provider", "provider", "at", "id"),
         _partial_index("sending IS NOT NULL", "event_by_sending", "sending", "at", "id"),
+        _partial_index("review_group IS NOT NULL", "event_by_group", "review_group", "at", "id"),
+        _partial_index("review_group IS NOT NULL", "event_of_group", "review_group", "recipient_key"),
     )
 
     recipient_key: str = Field(sa_type=Text)
     counted: str | None = Field(sa_type=Text)
     provider: str = Field(sa_type=Text)
+    review_group: str | None = Field(sa_type=Text)
     id: str = Field(primary_key=True, sa_type=Text)
     message_digest: str = Field(sa_type=Text)
     at: datetime = Field(sa_type=UtcDateTime)
@@ -238,6 +241,29 @@ class TallyRow(Row, table=True):
     number: int = Field(sa_type=BigInteger)
 
 
+class ReviewGroupRow(Row, table=True):
+    """Failures that were not recognised and say the same. `state` is a `ledger.review.GroupState`; `rank` is 1 for what
+    came back, else 0. One set aside comes back with more than `a_day` on one day of UTC, None = never."""
+
+    __tablename__ = "review_group"
+    __table_args__ = (
+        Index("review_group_by_reach", "rank", "recipients", "last_at", "gid"),
+        _partial_index("state IN ('new', 'back')", "review_group_open", "gid"),
+    )
+
+    gid: str = Field(primary_key=True, sa_type=Text)
+    wording: str = Field(sa_type=Text)
+    state: str = Field(sa_type=Text)
+    rank: int = Field(sa_type=Integer)
+    mails: int = Field(sa_type=BigInteger)
+    recipients: int = Field(sa_type=BigInteger)
+    first_at: datetime = Field(sa_type=UtcDateTime)
+    last_at: datetime = Field(sa_type=UtcDateTime)
+    a_day: int | None = Field(sa_type=Integer)
+    because: str | None = Field(sa_type=Text)
+    decided_at: datetime | None = Field(sa_type=UtcDateTime)
+
+
 class ActionRow(Row, table=True):
     """What a person did, by which face of the house: `actor` is a token's name, a proxy's user, or the shell."""
 
@@ -357,6 +383,7 @@ SENT_COUNT = _table(SentCountRow)
 SLOT_COUNT = _table(SlotCountRow)
 TALLY = _table(TallyRow)
 ACTION = _table(ActionRow)
+REVIEW_GROUP = _table(ReviewGroupRow)
 ALERT = _table(AlertRow)
 HELD = _table(HeldRow)
 

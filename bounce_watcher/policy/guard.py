@@ -11,8 +11,7 @@ no more, those that one outage hits on two days are.
 """
 
 import math
-import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 from datetime import datetime, timedelta
 
 from bounce_watcher.model.fields import Action
@@ -20,6 +19,7 @@ from bounce_watcher.model.finding import Evidence, Kind
 from bounce_watcher.model.ledger import BounceEvent
 from bounce_watcher.model.verdict import BounceType
 from bounce_watcher.policy.limits import GuardSettings
+from bounce_watcher.policy.masking import ADDRESS, has_digit, names_of
 from bounce_watcher.policy.providers import provider_of
 from bounce_watcher.policy.spells import Limit, Spell
 from bounce_watcher.policy.words import day
@@ -29,7 +29,6 @@ RANK = 3
 """The day whose busiest window is usual: two outages in a baseline do not make a third one look usual."""
 
 _WORDING = 160
-_ADDRESS = re.compile(r"<?[^\s<>@]{1,64}@[^\s<>@]{1,255}>?")
 
 
 def is_hard(event: BounceEvent) -> bool:
@@ -74,15 +73,14 @@ def wording(event: BounceEvent) -> str:
 
     In lower case, and cut: the words that tell stand at the beginning.
     """
-    text = _ADDRESS.sub("<address>", (event.diagnostic or "")[:1000].casefold())
-    local, _, domain = event.recipient.casefold().rpartition("@")
-    names = {name for name in (local, domain) if len(name) > 2}
+    text = ADDRESS.sub("<address>", (event.diagnostic or "")[:1000].casefold())
+    names = names_of(event.recipient)
     words = (_masked(word, names) for word in text.split())
     return " ".join(words)[:_WORDING]
 
 
-def _masked(word: str, names: set[str]) -> str:
-    if any(character.isdigit() for character in word):
+def _masked(word: str, names: Set[str]) -> str:
+    if has_digit(word):
         return "#"
     return "…" if word.strip("<>()[]\"'.,:;") in names else word
 

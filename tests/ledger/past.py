@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from bounce_watcher.ledger import tally
+from bounce_watcher.ledger import review, tally
 from bounce_watcher.ledger.engine import open_engine, write
 from bounce_watcher.ledger.migrate import upgrade
 from bounce_watcher.ledger.statements import Conflict, Insertion, columns_of
@@ -110,6 +110,7 @@ def _event(number: int, at: datetime, events: int, chance: random.Random) -> Bou
 def _put_part(connection: Connection, part: Sequence[BounceEvent]) -> None:
     _ADD.execute(connection, [_event_row(event) for event in part])
     tally.add(connection, part)
+    review.add(connection, part)
     gone = part[::_ONE_IN["suppressed"]]
     _ADD_RECIPIENT.execute(connection, [_recipient_row(event) for event in part if event.action is Action.FAILED])
     _ADD_CHANGE.execute(connection, [_change_row(event) for event in gone])
@@ -117,7 +118,9 @@ def _put_part(connection: Connection, part: Sequence[BounceEvent]) -> None:
 
 
 def _event_row(event: BounceEvent) -> tuple[Any, ...]:
-    told = {"recipient_key": event.recipient, "provider": provider(event)}
+    told = {
+        "recipient_key": event.recipient, "provider": provider(event), "review_group": review.group_of(event),
+    }
     return tuple(told[name] if name in told else getattr(event, name) for name in _ADD.columns)
 
 

@@ -1,6 +1,7 @@
 """What runs all day must not read whole tables: SQLite's plans of every statement, as it is really sent."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -14,11 +15,13 @@ from bounce_watcher.ledger.engine import open_engine
 from bounce_watcher.ledger.figures import Figures, Of, Part, Span
 from bounce_watcher.ledger.filters import EventFilter, OutboxFilter, SuppressionFilter
 from bounce_watcher.ledger.paging import Place
+from bounce_watcher.ledger.review import group_of
+from bounce_watcher.ledger.revise import Revision
 from bounce_watcher.ledger.store import Ledger
 from bounce_watcher.ledger.tally import DAY, HOUR
 from bounce_watcher.model.ledger import Attempt, Disposition, SuppressionSource
 from bounce_watcher.model.verdict import Reason
-from tests.ledger.making import LEASE, START, USER, Platform, bounce, day, page, record, retry_at
+from tests.ledger.making import LEASE, START, USER, Platform, bounce, day, decide, page, record, retry_at
 
 
 def _record(ledger: Ledger) -> object:
@@ -40,6 +43,15 @@ def _suppress_and_release(ledger: Ledger) -> None:
     ledger.suppress(USER, "default", because="", source=SuppressionSource.MANUAL, now=day(2), announce=Platform())
 
 
+def _leave_groups(ledger: Ledger) -> None:
+    lost = bounce("z", "z@example.org", at=day(3), reason=Reason.UNKNOWN)
+    record(ledger, page(lost))
+    ledger.set_aside(group_of(lost) or "", 10, "", START)
+    record(ledger, page(bounce("zz", "z@example.org", at=day(4), reason=Reason.UNKNOWN)))
+    read = replace(lost, bounce_type=Reason.SPAM.bounce_type, reason=Reason.SPAM)
+    ledger.revise([Revision(lost, read)], decide, Platform(), day(5))
+
+
 @pytest.mark.parametrize("work", [
     _record,
     _send,
@@ -59,12 +71,17 @@ def _suppress_and_release(ledger: Ledger) -> None:
     lambda ledger: list(ledger.events(EventFilter(since=day(1)))),
     lambda ledger: list(ledger.suppressions(SuppressionFilter(recipient=USER))),
     lambda ledger: list(ledger.outbox(OutboxFilter(recipient=USER))),
+    lambda ledger: ledger.review_group("g"),
+    lambda ledger: (ledger.group_events("g", 5), ledger.group_events("g", 5, newest_first=False)),
+    lambda ledger: ledger.set_aside("g", 10, "", START),
+    _leave_groups,
     lambda ledger: ledger.retry(START, ids=["msg"]),
     lambda ledger: ledger.discard(ids=["msg"]),
 ], ids=["record", "send", "suppress and release", "lease for a list", "thin", "next_due", "expire", "end of waits",
         "purge", "purge of events", "purge of bodies",
         "recipients", "message", "events of a recipient", "last events of a recipient", "events since",
-        "suppressions of a recipient", "outbox of a recipient", "retry", "discard"])
+        "suppressions of a recipient", "outbox of a recipient",
+        "group", "events of a group", "set aside", "leave groups", "retry", "discard"])
 def test_no_statement_scans_a_table(tmp_path: Path, work: Callable[[Ledger], object]) -> None:
     plans = _plans(tmp_path, work)
     assert plans
@@ -102,13 +119,16 @@ def _by_what_an_index_tells(ledger: Ledger) -> None:
     lambda ledger: list(ledger.all_recipients(Query({By.STREAM: Choice(("x",))}), day(9))),
     lambda ledger: ledger.recipient_facets(Query(since=day(1))),
     lambda ledger: ledger.holding(USER),
+    lambda ledger: _both_ways(ledger.review_page, Query({By.PROVIDER: Choice(("x",))}), (0, 3, day(3), "g")),
+    lambda ledger: list(ledger.all_groups(Query({By.STATE: Choice(("new",))}))),
+    lambda ledger: ledger.review_facets(Query(words=("x",))),
     lambda ledger: ledger.actions_on("x"),
     lambda ledger: _both_ways(ledger.action_page, Query({By.ACTOR: Choice(("x",))}), (7,)),
 ], ids=[
     "event", "page of events", "page of a rule's events", "page of a recipient's events",
     "pages of a reason's, a provider's, a campaign's events", "all events", "facets of events", "page of recipients",
-    "page of some recipients", "all recipients", "facets of recipients", "what holds back", "actions on one",
-    "page of actions",
+    "page of some recipients", "all recipients", "facets of recipients", "what holds back", "page of groups",
+    "all groups", "facets of groups", "actions on one", "page of actions",
 ])
 def test_what_people_look_through_goes_down_an_index_and_is_sorted_by_it(
     tmp_path: Path, work: Callable[[Ledger], object]
@@ -117,7 +137,8 @@ def test_what_people_look_through_goes_down_an_index_and_is_sorted_by_it(
     plans = _plans(tmp_path, work)
     assert plans
     scans = [plan for plan in plans if plan.startswith("SCAN") and not plan.startswith("SCAN anon_1")]
-    assert [plan for plan in scans if not plan.startswith(("SCAN event USING", "SCAN action"))] == []
+    whole = ("SCAN event USING", "SCAN action", "SCAN review_group USING")
+    assert [plan for plan in scans if not plan.startswith(whole)] == []
     assert [plan for plan in scans if "LIMIT ?" not in plan] == []
     sorts = [plan for plan in plans if plan.startswith("USE TEMP B-TREE FOR ORDER BY")]
     assert sorts == [], "an index gives the order"

@@ -39,6 +39,7 @@ def _facts() -> None:
         sa.Column("recipient_key", sa.Text(), nullable=False),
         sa.Column("counted", sa.Text()),
         sa.Column("provider", sa.Text(), nullable=False),
+        sa.Column("review_group", sa.Text()),
         sa.Column("id", sa.Text(), nullable=False),
         sa.Column("message_digest", sa.Text(), nullable=False),
         sa.Column("at", _TIME, nullable=False),
@@ -72,6 +73,25 @@ def _facts() -> None:
     _index("event_by_reason", "event", "reason", "at", "id")
     _index("event_by_provider", "event", "provider", "at", "id")
     _index("event_by_sending", "event", "sending", "at", "id", where="sending IS NOT NULL")
+    _index("event_by_group", "event", "review_group", "at", "id", where="review_group IS NOT NULL")
+    _index("event_of_group", "event", "review_group", "recipient_key", where="review_group IS NOT NULL")
+    op.create_table(
+        "review_group",
+        sa.Column("gid", sa.Text(), nullable=False),
+        sa.Column("wording", sa.Text(), nullable=False),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("rank", sa.Integer(), nullable=False),
+        sa.Column("mails", sa.BigInteger(), nullable=False),
+        sa.Column("recipients", sa.BigInteger(), nullable=False),
+        sa.Column("first_at", _TIME, nullable=False),
+        sa.Column("last_at", _TIME, nullable=False),
+        sa.Column("a_day", sa.Integer()),
+        sa.Column("because", sa.Text()),
+        sa.Column("decided_at", _TIME),
+        sa.PrimaryKeyConstraint("gid", name="pk_review_group"),
+    )
+    _index("review_group_by_reach", "review_group", "rank", "recipients", "last_at", "gid")
+    _index("review_group_open", "review_group", "gid", where="state IN ('new', 'back')")
     op.create_table(
         "tally",
         sa.Column("scope", sa.Text(), nullable=False),

@@ -1,0 +1,169 @@
+"""Groups of what was not recognised, against the events themselves, on both databases."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+import pytest
+
+from bounce_watcher.ledger.browse import By, Choice, Query
+from bounce_watcher.ledger.paging import Place
+from bounce_watcher.ledger.review import Group, GroupState, group_of
+from bounce_watcher.ledger.revise import Revision
+from bounce_watcher.ledger.store import Ledger
+from bounce_watcher.model.fields import Action
+from bounce_watcher.model.ledger import BounceEvent
+from bounce_watcher.model.verdict import Reason
+from tests.ledger.making import Platform, bounce, day, decide, page, record
+
+ZORP, QUUX = "554 5.0.0 <{}>: zorp number 17{} says no", "550 quux {} at {}.example.net"
+
+
+def lost(number: int, recipient: str, text: str = ZORP, at: float | None = None) -> BounceEvent:
+    words = text.format(recipient, number)
+    when = day(number if at is None else at)
+    return bounce(f"{number:032x}", recipient, at=when, reason=Reason.UNKNOWN, diagnostic=words)
+
+
+EVENTS = [
+    lost(1, "a@gmail.com"), lost(2, "b@gmail.com"), lost(3, "a@gmail.com"), lost(4, "c@gmx.net", QUUX),
+    bounce("m5", "d@example.org"), bounce("m6", "d@example.org", reason=None, action=Action.DELAYED),
+]
+FIRST, OTHER = group_of(EVENTS[0]) or "", group_of(EVENTS[3]) or ""
+
+
+def groups(ledger: Ledger, wanted: Query | None = None) -> list[Group]:
+    return list(ledger.review_page(wanted or Query(), Place()).rows)
+
+
+def seen(ledger: Ledger, gid: str = FIRST) -> tuple[GroupState, int, int]:
+    group = ledger.review_group(gid)
+    assert group is not None
+    return group.state, group.mails, group.recipients
+
+
+def recognised(*events: BounceEvent) -> list[Revision]:
+    reason = Reason.SPAM
+    return [Revision(each, replace(each, bounce_type=reason.bounce_type, reason=reason)) for each in events]
+
+
+def revise(ledger: Ledger, revisions: Iterable[Revision], *, dry_run: bool = False) -> None:
+    ledger.revise(list(revisions), decide, Platform(), day(20), dry_run=dry_run)
+
+
+def test_what_says_the_same_is_one_group_however_often_it_is_told(ledger: Ledger) -> None:
+    record(ledger, page(*EVENTS))
+    record(ledger, page(*EVENTS))
+    first, other = groups(ledger)
+    assert (first.gid, first.mails, first.recipients, first.first_at, first.last_at) == (FIRST, 3, 2, day(1), day(3))
+    assert first.wording == "# <address> zorp number # says no"
+    assert (first.providers, first.codes) == ({"google.com": 3}, {"5.1.1": 3})
+    assert (other.gid, other.mails, other.state) == (OTHER, 1, GroupState.NEW)
+    assert [event.id for event in ledger.group_events(FIRST, 2)] == [EVENTS[2].id, EVENTS[1].id]
+    assert [event.id for event in ledger.group_events(FIRST, 1, newest_first=False)] == [EVENTS[0].id]
+    assert ledger.to_do().review == 2
+    assert list(ledger.all_groups(Query())) == groups(ledger)
+
+
+def test_page_by_page_comes_to_the_same_as_at_once(ledger: Ledger) -> None:
+    for event in EVENTS:
+        record(ledger, page(event))
+    assert [(each.gid, each.mails, each.recipients, each.first_at, each.last_at) for each in groups(ledger)] == [
+        (FIRST, 3, 2, day(1), day(3)), (OTHER, 1, 1, day(4), day(4)),
+    ]
+
+
+def test_filters_and_pages(ledger: Ledger) -> None:
+    record(ledger, page(*EVENTS))
+    for choice, gids in (
+        ({By.PROVIDER: Choice(("google.com",))}, [FIRST]), ({By.PROVIDER: Choice((), ("google.com",))}, [OTHER]),
+        ({By.STATE: Choice(("aside",))}, []), ({By.STATE: Choice(("new",))}, [FIRST, OTHER]),
+    ):
+        assert [each.gid for each in groups(ledger, Query(choice))] == gids
+    assert [each.gid for each in groups(ledger, Query(words=("quux",)))] == [OTHER]
+    assert [each.gid for each in groups(ledger, Query(since=day(3.5)))] == [OTHER]
+    start = ledger.review_page(Query(), Place(rows=1))
+    rest = ledger.review_page(Query(), Place(start.older, rows=1))
+    assert [each.gid for each in (*start.rows, *rest.rows)] == [FIRST, OTHER]
+    found = ledger.review_facets(Query())
+    assert found is not None
+    assert found.counts == {By.STATE: {"new": 2}}
+
+
+def test_set_aside_for_good_it_stays_so(ledger: Ledger) -> None:
+    record(ledger, page(*EVENTS))
+    assert ledger.set_aside(FIRST, None, "an old gateway", day(5))
+    assert not ledger.set_aside("nothing", None, "", day(5))
+    record(ledger, page(lost(7, "z@gmail.com")))
+    assert seen(ledger) == (GroupState.ASIDE, 4, 3)
+    assert ledger.to_do().review == 1
+    assert ledger.take_up(FIRST, "after all", day(8))
+    assert seen(ledger)[0] is GroupState.NEW
+
+
+def test_set_aside_until_it_comes_more_often_it_comes_back_and_stands_first(ledger: Ledger) -> None:
+    record(ledger, page(*EVENTS))
+    assert ledger.set_aside(OTHER, 2, "seldom", day(5))
+    record(ledger, page(*(lost(n, "c@gmx.net", QUUX, at=6) for n in (11, 12))))
+    assert seen(ledger, OTHER)[0] is GroupState.ASIDE
+    record(ledger, page(lost(13, "c@gmx.net", QUUX, at=6.2)))
+    assert seen(ledger, OTHER) == (GroupState.BACK, 4, 1)
+    assert [each.gid for each in groups(ledger)] == [OTHER, FIRST]
+
+
+@pytest.mark.parametrize("dry_run", [True, False])
+def test_what_rules_recognise_leaves_its_group(ledger: Ledger, dry_run: bool) -> None:
+    record(ledger, page(*EVENTS))
+    revise(ledger, recognised(EVENTS[0], EVENTS[3]), dry_run=dry_run)
+    if dry_run:
+        assert (seen(ledger), seen(ledger, OTHER)) == ((GroupState.NEW, 3, 2), (GroupState.NEW, 1, 1))
+        return
+    assert (seen(ledger), seen(ledger, OTHER)) == ((GroupState.NEW, 2, 2), (GroupState.RULED, 0, 0))
+    record(ledger, page(lost(14, "c@gmx.net", QUUX)))
+    assert seen(ledger, OTHER) == (GroupState.BACK, 1, 1)
+
+
+def test_a_rule_that_is_gone_again_brings_them_back(ledger: Ledger) -> None:
+    record(ledger, page(*EVENTS))
+    there = recognised(EVENTS[3])
+    revise(ledger, there)
+    revise(ledger, [Revision(each.after, each.before) for each in there])
+    assert seen(ledger, OTHER)[1:] == (1, 1)
+
+
+def test_a_rule_that_was_saved_and_misses_them_is_told(ledger: Ledger) -> None:
+    record(ledger, page(*EVENTS))
+    assert ledger.note_rule(OTHER, "own.quux", day(5))
+    record(ledger, page(lost(3, "c@gmx.net", QUUX)))  # older than the rule
+    assert seen(ledger, OTHER)[0] is GroupState.DRAFTED
+    record(ledger, page(lost(15, "c@gmx.net", QUUX)))
+    assert seen(ledger, OTHER)[0] is GroupState.BACK
+
+
+def test_who_is_forgotten_is_in_no_group(ledger: Ledger) -> None:
+    record(ledger, page(*EVENTS))
+    ledger.forget("a@gmail.com")
+    ledger.forget("c@gmx.net")
+    assert seen(ledger) == (GroupState.NEW, 1, 1)
+    assert ledger.review_group(OTHER) is None
+    record(ledger, page(lost(16, "c@gmx.net", QUUX)))
+    assert ledger.review_group(OTHER) is None
+
+
+def test_what_is_purged_is_counted_no_more(ledger: Ledger) -> None:
+    record(ledger, page(*EVENTS))
+    ledger.purge_events(day(2.5))
+    group = ledger.review_group(FIRST)
+    assert group is not None
+    assert (group.mails, group.recipients, group.first_at) == (1, 1, day(3))
+    ledger.set_aside(FIRST, None, "old", day(5))
+    ledger.purge_events(day(30))
+    assert seen(ledger) == (GroupState.ASIDE, 0, 0), "what was decided is kept"
+    assert ledger.review_group(OTHER) is None
+
+
+def test_words_that_no_database_takes(ledger: Ledger) -> None:
+    event = lost(1, "a@gmail.com", "554 zorp \x00 and \ud800 and \x1b]52;c; {}{}")
+    record(ledger, page(event))
+    (group,) = groups(ledger)
+    assert group.gid == group_of(event)
+    assert ledger.review_group("\x00\ud800") is None
