@@ -15,7 +15,7 @@ from bounce_watcher.model.ledger import BounceEvent, EventType
 from bounce_watcher.model.verdict import Reason
 from tests.ledger.making import START, Platform, bounce, day, decide, page, record
 
-WHOLE = {"since": day(-10), "until": day(10)}
+WHOLE = (day(-10), day(10))
 EVENTS = [
     bounce("m1", "a@gmail.com"),
     bounce("m2", "b@gmail.com", at=day(0.5), reason=Reason.MAILBOX_FULL),
@@ -36,20 +36,20 @@ def by_type(events: Iterable[BounceEvent]) -> dict[tuple[str | int, ...], int]:
 def test_counts_are_those_of_the_events_however_often_they_are_told(ledger: Ledger, scope: Scope) -> None:
     record(ledger, page(*EVENTS))
     record(ledger, page(*EVENTS))
-    assert ledger.tally(Asked(scope, **WHOLE), By.TYPE) == by_type(EVENTS) == {
+    assert ledger.tally(Asked(scope, *WHOLE), By.TYPE) == by_type(EVENTS) == {
         ("hard",): 2, ("soft",): 1, ("block",): 1, ("undetermined",): 1, ("complaint",): 1,
     }
-    assert ledger.tally(Asked(scope, **WHOLE)) == {(): 6}
+    assert ledger.tally(Asked(scope, *WHOLE)) == {(): 6}
 
 
 def test_one_sending_one_provider_one_stream(ledger: Ledger) -> None:
     record(ledger, page(*EVENTS))
-    assert ledger.tally(Asked(Scope.SENDING, **WHOLE), By.SUBJECT, By.REASON) == {("spring", "invalid_recipient"): 1}
-    assert ledger.tally(Asked(Scope.PROVIDER, **WHOLE, subject="google.com"), By.TYPE) == {
+    assert ledger.tally(Asked(Scope.SENDING, *WHOLE), By.SUBJECT, By.REASON) == {("spring", "invalid_recipient"): 1}
+    assert ledger.tally(Asked(Scope.PROVIDER, *WHOLE, subject="google.com"), By.TYPE) == {
         ("hard",): 1, ("soft",): 1, ("block",): 1, ("complaint",): 1,
     }
-    assert ledger.tally(Asked(Scope.DAY, **WHOLE, stream="news")) == {(): 1}
-    assert ledger.tally(Asked(Scope.DAY, **WHOLE, reason="mailbox_full"), By.TYPE) == {("soft",): 1}
+    assert ledger.tally(Asked(Scope.DAY, *WHOLE, stream="news")) == {(): 1}
+    assert ledger.tally(Asked(Scope.DAY, *WHOLE, reason="mailbox_full"), By.TYPE) == {("soft",): 1}
 
 
 def test_slots_are_those_that_begin_within(ledger: Ledger) -> None:
@@ -69,12 +69,12 @@ def test_what_reads_otherwise_is_counted_otherwise(ledger: Ledger) -> None:
                     remote_mta="mx.example.net")
     ledger.revise([Revision(first, after)], decide, Platform(), day(5), dry_run=False)
     stored = list(ledger.events())
-    assert ledger.tally(Asked(Scope.PROVIDER, **WHOLE), By.TYPE) == by_type(stored)
+    assert ledger.tally(Asked(Scope.PROVIDER, *WHOLE), By.TYPE) == by_type(stored)
     assert by_type(stored)[(EventType.HARD.value,)] == 1
 
 
 def test_hours_of_long_ago_are_dropped_and_days_stay(ledger: Ledger) -> None:
     record(ledger, page(*EVENTS))
     assert ledger.purge_counts(day(1)) >= 2
-    assert ledger.tally(Asked(Scope.HOUR, **WHOLE)) == {(): 4}
-    assert ledger.tally(Asked(Scope.DAY, **WHOLE)) == {(): 6}
+    assert ledger.tally(Asked(Scope.HOUR, *WHOLE)) == {(): 4}
+    assert ledger.tally(Asked(Scope.DAY, *WHOLE)) == {(): 6}
