@@ -12,7 +12,7 @@ from heapq import merge
 from operator import attrgetter
 from typing import Any
 
-from sqlalchemy import ColumnElement, Engine, and_, case, exists, func, or_, select
+from sqlalchemy import ColumnElement, Engine, Select, and_, case, exists, func, or_, select
 from sqlalchemy.sql.selectable import NamedFromClause
 
 from bounce_watcher.ledger.actions import Action as Done
@@ -35,10 +35,10 @@ from bounce_watcher.model.fields import Action
 from bounce_watcher.model.finding import Kind
 from bounce_watcher.model.ledger import ABUSE, Alert, BounceEvent, EventType, Scope, State
 
-MOST_COUNTED = 10_000
-"""Rows of a list that are counted: of a longer one it is told that there are more."""
-FACETS_WITHIN = 1.0
-"""Seconds for that."""
+MOST_COUNTED, MOST_OF_A_STATE = 10_000, 2000
+"""Events, and recipients of each state, that are counted: of a longer list it is told that there are more."""
+FACETS_WITHIN = 0.5
+"""Seconds for that: a list without its counts is of more use than one that comes late."""
 RECENT = timedelta(days=30)
 NO_TYPE = "other"
 """The type of what is neither a failure nor a complaint: delays, receipts."""
@@ -56,6 +56,7 @@ class By(StrEnum):
     CODE = "code"
     RULE = "rule"
     MAILBOX = "mailbox"
+    TARGET = "target"
     MATCH = "match"
     STATE = "state"
     ACTOR = "by"
@@ -88,7 +89,7 @@ class Query:
 
 @dataclass(frozen=True, slots=True)
 class Facets:
-    """Of the newest `MOST_COUNTED` rows at most (`more`: there are others): how many, by the values of each filter."""
+    """How many, by the values of each filter: of the newest rows where there are `more` than were counted."""
 
     total: int
     more: bool
@@ -133,14 +134,14 @@ def event_facets(engine: Engine, wanted: Query) -> Facets | None:
     """None where counting took too long."""
     walk = _event_walk(wanted)
     columns = [_EVENT_COLUMNS[by].label(by.value) for by in EVENT_FACETS]
-    newest = walk.ordered(*walk.also).with_only_columns(*columns).limit(MOST_COUNTED + 1).subquery()
+    newest = walk.ordered(*walk.also).with_only_columns(*columns).limit(MOST_COUNTED).subquery()
     counted = select(*newest.columns, func.count()).group_by(*newest.columns)
     try:
         with looking(engine, FACETS_WITHIN) as (connection, _):
             rows = connection.execute(counted).all()
     except TookTooLong:
         return None
-    return _facets(EVENT_FACETS, rows)
+    return _facets(EVENT_FACETS, rows, sum(row[-1] for row in rows) == MOST_COUNTED)
 
 
 def event(engine: Engine, name: str) -> BounceEvent | None:
@@ -172,10 +173,11 @@ def _chosen(by: By, choice: Choice) -> Condition:
         return _of_domains(EVENT.c.recipient_key, choice)
     if by is By.CODE:
         return _of_codes(choice)
-    return _among(_EVENT_COLUMNS[by], choice)
+    return among(_EVENT_COLUMNS[by], choice)
 
 
-def _among(column: ColumnElement[Any], choice: Choice) -> Condition:
+def among(column: ColumnElement[Any], choice: Choice) -> Condition:
+    """"" stands for no value."""
     told = func.coalesce(column, "")
     conditions = [told.in_(list(map(storable, choice.any_of)))] if choice.any_of else []
     if choice.none_of:
@@ -217,14 +219,14 @@ def _between(at: ColumnElement[Any], wanted: Query) -> Iterator[Condition]:
         yield at < wanted.until
 
 
-def _facets(kinds: Sequence[By], rows: Iterable[Sequence[Any]]) -> Facets:
+def _facets(kinds: Sequence[By], rows: Iterable[Sequence[Any]], more: bool) -> Facets:
     counts: dict[By, Counter[str]] = {by: Counter() for by in kinds}
     total = 0
     for *values, number in rows:
         total += number
         for by, value in zip(kinds, values, strict=True):
             counts[by][value or ""] += number
-    return Facets(min(total, MOST_COUNTED), total > MOST_COUNTED, counts)
+    return Facets(total, more, counts)
 
 
 def _with_rows(found: Page[Any], rows: Iterable[Any]) -> Page[Any]:
@@ -273,6 +275,7 @@ _STANDING = select(
 _STEP_COLUMNS: Mapping[By, ColumnElement[Any]] = {
     By.STATE: STATE_CHANGE.c.state, By.REASON: STATE_CHANGE.c.reason, By.STREAM: STATE_CHANGE.c.stream,
 }
+_FACET_COLUMNS = [_STEP_COLUMNS[by].label(by.value) for by in RECIPIENT_FACETS]
 _RECENT = (
     select(EVENT.c.recipient_key, EVENT.c.stream, func.count())
     .where(EVENT.c.recipient_key.in_(KEYS), EVENT.c.action == Action.FAILED.value)
@@ -310,25 +313,23 @@ def recipient_facets(engine: Engine, wanted: Query) -> Facets | None:
     more = False
     try:
         with looking(engine, FACETS_WITHIN) as (connection, _):
-            for walk in _recipient_walks(wanted):
-                columns = [_STEP_COLUMNS[by].label(by.value) for by in RECIPIENT_FACETS]
-                newest = walk.ordered(*walk.also).with_only_columns(*columns).limit(MOST_COUNTED + 1).subquery()
+            for walk in _recipient_walks(wanted, select(*_FACET_COLUMNS)):
+                newest = walk.ordered(*walk.also).limit(MOST_OF_A_STATE).subquery()
                 counted = select(*newest.columns, func.count()).group_by(*newest.columns)
                 found = {tuple(values): number for *values, number in connection.execute(counted)}
-                more = more or sum(found.values()) > MOST_COUNTED
+                more = more or sum(found.values()) == MOST_OF_A_STATE
                 counts.update(found)
     except TookTooLong:
         return None
-    facets = _facets(RECIPIENT_FACETS, [(*values, number) for values, number in counts.items()])
-    return Facets(facets.total, more or facets.more, facets.counts)
+    return _facets(RECIPIENT_FACETS, [(*values, number) for values, number in counts.items()], more)
 
 
-def _recipient_walks(wanted: Query) -> list[Walk]:
+def _recipient_walks(wanted: Query, chosen: Select[Any] = _STANDING) -> list[Walk]:
     choices = dict(wanted.choices)
     states = choices.pop(By.STATE, Choice())
     also = [_IS_LAST, *(_chosen_step(by, choice) for by, choice in choices.items())]
     return [
-        Walk(_STANDING, _STEP_ORDER, (STATE_CHANGE.c.state == state.value, *_between(STATE_CHANGE.c.at, wanted)),
+        Walk(chosen, _STEP_ORDER, (STATE_CHANGE.c.state == state.value, *_between(STATE_CHANGE.c.at, wanted)),
              tuple(also))
         for state in State
         if (not states.any_of or state in states.any_of) and state not in states.none_of
@@ -340,15 +341,14 @@ def _chosen_step(by: By, choice: Choice) -> Condition:
         return _of_domains(STATE_CHANGE.c.recipient_key, choice)
     if by is By.PROVIDER:
         return _of_providers(choice)
-    return _among(_STEP_COLUMNS[by], choice)
+    return among(_STEP_COLUMNS[by], choice)
 
 
 def _of_providers(choice: Choice) -> Condition:
     """That took the mail of a report on the recipient: an address alone does not tell it."""
     def of(providers: Iterable[str]) -> Condition:
-        return exists().where(
-            EVENT.c.recipient_key == STATE_CHANGE.c.recipient_key, EVENT.c.provider.in_(list(map(storable, providers)))
-        )
+        named = func.coalesce(EVENT.c.provider, "").in_(list(map(storable, providers)))  # by the recipient's index
+        return exists().where(EVENT.c.recipient_key == STATE_CHANGE.c.recipient_key, named)
 
     conditions: list[Condition] = [of(choice.any_of)] if choice.any_of else []
     return and_(*conditions, *([~of(choice.none_of)] if choice.none_of else []))
@@ -432,10 +432,10 @@ def all_actions(engine: Engine, wanted: Query) -> Iterator[Done]:
 
 
 def _action_walk(wanted: Query) -> Walk:
-    also = [_among(_ACTION_COLUMNS[by], choice) for by, choice in wanted.choices.items()]
+    also = [among(_ACTION_COLUMNS[by], choice) for by, choice in wanted.choices.items()]
     return Walk(_ACTIONS, (ACTION.c.number,), (), (*also, *_between(ACTION.c.at, wanted)))
 
 
 def _done(row: Any) -> Done:
-    number, *rest = row
-    return Done(*rest, number)
+    number, at, actor, action, subject, count, because = row
+    return Done(at, actor, action, subject, count, because, number)

@@ -17,7 +17,7 @@ from urllib.parse import urlencode
 from starlette.exceptions import HTTPException
 from starlette.responses import Response, StreamingResponse
 
-from bounce_watcher.ledger.browse import MOST_COUNTED, By, Choice, Facets
+from bounce_watcher.ledger.browse import By, Choice, Facets
 from bounce_watcher.ledger.paging import ROWS, Key, Page, Place
 from bounce_watcher.web.render import HEADERS
 from bounce_watcher.web.shown import harmless, iso, number
@@ -232,11 +232,11 @@ def _facet(visit: Visit, each: Filter, counts: Mapping[str, int]) -> Facet:
 
 
 def counted(found: Facets | None, one: str, many: str) -> str:
-    """"1,204 events", "more than 10,000 events"; without a number where counting took too long."""
+    """"1,204 events", "10,000 events and more"; without a number where counting took too long."""
     if found is None:
         return many.capitalize()
     if found.more:
-        return f"More than {number(MOST_COUNTED)} {many}"
+        return f"{number(found.total)} {many} and more"
     return f"{number(found.total)} {one if found.total == 1 else many}"
 
 

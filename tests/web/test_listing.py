@@ -107,7 +107,7 @@ def test_facets_put_a_filter_in_or_take_it_out() -> None:
 
 @pytest.mark.parametrize(("found", "told"), [
     (Facets(0, False, {}), "0 events"), (Facets(1, False, {}), "1 event"), (Facets(1204, False, {}), "1,204 events"),
-    (Facets(10_000, True, {}), "More than 10,000 events"), (None, "Events"),
+    (Facets(10_000, True, {}), "10,000 events and more"), (None, "Events"),
 ])
 def test_counts_in_words(found: Facets | None, told: str) -> None:
     assert listing.counted(found, "event", "events") == told
