@@ -455,18 +455,6 @@ class Ledger:
         """What people did, the newest first; `before` is the number behind which to go on."""
         return actions.page(self._engine, before, limit)
 
-    def to_do(self) -> reads.ToDo:
-        """What waits for a person."""
-        return reads.to_do(self._engine)
-
-    def disabled_endpoints(self) -> dict[str, str]:
-        """Target names, each with the answer that disabled it."""
-        return reads.disabled_endpoints(self._engine)
-
-    def retry(
-        self, now: datetime, *, ids: Sequence[str] = (), target: str | None = None, everything: bool = False,
-        state: OutboxState = OutboxState.DEAD, since: datetime | None = None,
-    ) -> int:
     def review_page(self, wanted: browse.Query, place: Place) -> Page[review.Group]:
         """Some groups of what was not recognised, those that came back first. Raises TookTooLong."""
         return review.page(self._engine, wanted, place)
@@ -499,6 +487,18 @@ class Ledger:
         """A group that was dealt with waits for a person again. False where there is none."""
         return review.take_up(self._engine, gid, because, now)
 
+    def to_do(self) -> reads.ToDo:
+        """What waits for a person."""
+        return reads.to_do(self._engine)
+
+    def disabled_endpoints(self) -> dict[str, str]:
+        """Target names, each with the answer that disabled it."""
+        return reads.disabled_endpoints(self._engine)
+
+    def retry(
+        self, now: datetime, *, ids: Sequence[str] = (), target: str | None = None, everything: bool = False,
+        state: OutboxState = OutboxState.DEAD, since: datetime | None = None,
+    ) -> int:
         """Makes rows in `state` due at once: those of `ids`, of `target`, of both, or `everything`.
 
         Of these just what happened at or after `since` (aware), where it is given.

@@ -286,7 +286,7 @@ class StateChangeRow(Row, table=True):
 
     __tablename__ = "state_change"
     __table_args__ = (
-        Index("state_change_of_recipient", "recipient_key", "number"),
+        Index("state_change_of_recipient", "recipient_key", "stream", "number"),
         Index("state_change_by_state", "state", "at"),
         _partial_index(
             "state = 'suppressed'", "state_change_suppressed", "at", "recipient_key", "stream", "reason", "state"

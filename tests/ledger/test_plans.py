@@ -90,7 +90,7 @@ def test_no_statement_scans_a_table(tmp_path: Path, work: Callable[[Ledger], obj
     assert [plan for plan in others if "(recipient_key=?" not in plan] == [], "one recipient's rows, not a whole queue"
 
 
-_NOT_OF_EVENTS = frozenset({By.STATE, By.ACTOR, By.ACTION})
+_NOT_OF_EVENTS = frozenset({By.STATE, By.ACTOR, By.ACTION, By.TARGET})
 
 
 def _both_ways(read: Callable[[Query, Place], object], wanted: Query, key: tuple[Any, ...]) -> None:

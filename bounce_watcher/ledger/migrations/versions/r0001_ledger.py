@@ -227,7 +227,7 @@ def _course() -> None:
         sa.Column("until", _TIME),
         sa.PrimaryKeyConstraint("number", name="pk_state_change"),
     )
-    _index("state_change_of_recipient", "state_change", "recipient_key", "number")
+    _index("state_change_of_recipient", "state_change", "recipient_key", "stream", "number")
     _index("state_change_by_state", "state_change", "state", "at")
     _index("state_change_suppressed", "state_change", "at", "recipient_key", "stream", "reason", "state",
            where="state = 'suppressed'")
