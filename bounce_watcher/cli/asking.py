@@ -64,8 +64,8 @@ class Asker:
         """What went wrong with an answer, before it is asked for again."""
         complain(text)
 
-    def note(self, text: str = "") -> None:
-        say(clean(text))
+    def note(self, text: str = "", *, indent: int = 0) -> None:
+        say(" " * indent + clean(text))
 
 
 def attended(*, take_proposals: bool) -> bool:

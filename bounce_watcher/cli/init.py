@@ -258,10 +258,10 @@ def _tell(ask: Asker, draft: Draft, path: Path, units: Path) -> None:
     named = "" if path == DEFAULT_CONFIG else f" -c {path}"
     ask.note()
     ask.note("next:")
-    ask.note(f"  bounce-watcher poll{named}      one pass, to see what it makes of the mail")
+    ask.note(f"bounce-watcher poll{named}  # one pass, to see what it makes of the mail", indent=2)
     if draft.by_credential:
-        ask.note(f"  systemctl daemon-reload && systemctl enable --now bounce-watcher      (unit in {units})")
+        ask.note(f"systemctl daemon-reload && systemctl enable --now bounce-watcher  # unit in {units}", indent=2)
         if any(str(_program()).startswith(home) for home in ("/home/", "/root/")):
-            ask.note(f"  first install the program elsewhere: the unit does not see {_program()}")
+            ask.note(f"but first install the program elsewhere: the unit does not see {_program()}", indent=2)
     else:
-        ask.note(f"  bounce-watcher run{named}       the service, in the foreground")
+        ask.note(f"bounce-watcher run{named}  # the service, in the foreground", indent=2)

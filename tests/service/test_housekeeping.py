@@ -1,0 +1,52 @@
+"""What the hour's housekeeping drops, by the retentions of the configuration."""
+
+from datetime import timedelta
+from typing import Any, cast
+
+import pytest
+
+from bounce_watcher.config import Settings, parse
+from bounce_watcher.service.clock import utcnow
+from bounce_watcher.service.trouble import Troubles
+from bounce_watcher.service.watching import Housekeeping
+
+DAY = timedelta(days=1)
+
+
+class Ledger:
+    """Remembers until when it was to drop what."""
+
+    def __init__(self) -> None:
+        self.dropped: dict[str, timedelta] = {}
+
+    def __getattr__(self, name: str) -> Any:
+        def purge(before: Any) -> int:
+            self.dropped[name] = utcnow() - before
+            return 0
+
+        return purge
+
+
+def dropped(database: str) -> dict[str, int]:
+    """Days, by the method that was called."""
+    settings: Settings = parse(f"[database]\n{database}", "a test", {})
+    ledger = Ledger()
+    Housekeeping(settings, cast(Any, ledger), cast(Any, None), cast(Any, None), Troubles()).purge()
+    return {name: round(age / DAY) for name, age in ledger.dropped.items()}
+
+
+def test_events_are_kept_unless_somebody_says_for_how_long() -> None:
+    assert dropped("") == {"purge": 30, "purge_sent": 90, "purge_bodies": 90, "purge_counts": 92}
+
+
+@pytest.mark.parametrize("key, method, days", [
+    ("event_retention", "purge_events", 400), ("outbox_retention", "purge_bodies", 20),
+    ("sent_retention", "purge_sent", 10), ("raw_retention", "purge", 3),
+])
+def test_each_retention_has_its_purge(key: str, method: str, days: int) -> None:
+    assert dropped(f'{key} = "{days}d"')[method] == days
+
+
+def test_never_drops_none() -> None:
+    never = "\n".join(f'{key}_retention = "never"' for key in ("raw", "sent", "event", "outbox"))
+    assert dropped(never) == {"purge_counts": 92}
