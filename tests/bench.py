@@ -1,4 +1,4 @@
-"""`python -m tests.bench [poll|analysis|hostile|simulate|batched|paced] [--messages N] [--runs N]`: what work costs.
+"""`python -m tests.bench [poll|analysis|hostile|simulate|batched|paced|pages] [--messages N] [--runs N]`: costs.
 
 Every figure is a ratio to something well known, measured in the same run on the same machine. `poll`, what
 draining a mailbox costs against merely reading it:
@@ -22,6 +22,9 @@ simulate` as a user runs it on SQLite: seconds, and the largest memory of the pr
 `batched` and `paced`, what it takes to put `--messages` suppressions on a platform's list, by calls of a thousand or by
 single ones of which 50 a second are allowed, for a service that is killed five times on the way: seconds, calls in a
 second of the clock, the largest memory and the CPU time of the service.
+
+`pages`, what each page of the dashboard takes over a past of `--messages` events, beside a request that asks nobody:
+status 1 where one takes more than 200 ms at the median. `--ledger FILE` keeps the past for another time.
 """
 
 import argparse
@@ -42,6 +45,7 @@ from imapclient import IMAPClient
 
 from bounce_watcher.classification.ruleset import load_builtin
 from bounce_watcher.pipeline import Toolkit, analyse
+from tests.bench_pages import pages
 from tests.integration.hostile import ATTACKS
 from tests.integration.test_volume import PACE, delivered_while_killed
 from tests.ledger.past import fill_history
@@ -206,11 +210,16 @@ def killed(count: int, kind: str, rate: int) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    choices = ("poll", "analysis", "hostile", "simulate", "batched", "paced")
+    choices = ("poll", "analysis", "hostile", "simulate", "batched", "paced", "pages")
     parser.add_argument("what", nargs="?", choices=choices, default="poll")
     parser.add_argument("--messages", type=int, default=20_000)
     parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--ledger", type=Path)
     arguments = parser.parse_args()
+    if arguments.what == "pages":
+        with tempfile.TemporaryDirectory() as root:
+            file = arguments.ledger or Path(root) / "ledger.db"
+            sys.exit(0 if pages(arguments.messages, max(9, arguments.runs), file) else 1)
     if arguments.what == "hostile":
         sys.exit(0 if hostile(arguments.runs) else 1)
     if arguments.what == "simulate":

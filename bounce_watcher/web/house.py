@@ -1,11 +1,12 @@
 """What the faces look at: one ledger, and the service that runs beside them."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from bounce_watcher.config import Settings
 from bounce_watcher.ledger.store import Ledger
 from bounce_watcher.service.state import ServiceState
+from bounce_watcher.web.shelf import Shelf
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,3 +17,4 @@ class House:
     ledger: Ledger
     stuck: Callable[[], list[str]]
     state: Callable[[], ServiceState]
+    shelf: Shelf = field(default_factory=Shelf)

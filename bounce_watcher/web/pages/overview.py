@@ -1,6 +1,6 @@
 """Is it working, and what is bouncing and why: in one look."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -23,6 +23,8 @@ REASONS, PROVIDERS, DECISIONS, NOTICES = 7, 5, 5, 3
 """Rows of each part at most."""
 
 _LONGEST_REASON = 120
+LONG = timedelta(days=8)
+"""A longer range takes long enough to add up to be kept a while."""
 
 PARAMETERS = frozenset({"range", "from", "to"})
 
@@ -43,17 +45,35 @@ def overview(visit: Visit) -> Response:
     }
     if last is None:
         return visit.page("first_run.html", "Overview", **common, steps=first_steps(visit, state))
-    names, how_many = ledger.figures.top(over.span, over.unit.slot, of, Part.PROVIDER, PROVIDERS)
+    figures = kept(visit, over, lambda: _figures(seen, ledger.figures, alerts))
     return visit.page(
-        "overview.html", "Overview", **common,
-        tiles=tiles(seen, ledger.figures, stock, alerts, now),
-        chart=bounces.chart(seen, bounces.summary(seen, ledger.figures)),
-        reasons=bounces.reason_rows(seen, REASONS), reason_count=len(seen.by_why), trend_words=seen.trend_words,
-        providers=bounces.provider_rows(ledger.figures, over, of, names, alerts), provider_count=how_many,
-        rates=rate_rows(seen, ledger.figures, over), rates_of=rates,
-        decisions=decisions(ledger.figures.latest_changes(DECISIONS, of.stream), visit),
-        last=last, providers_link=links.with_query("/providers", **over.query),
+        "overview.html", "Overview", **common, **figures,
+        tiles=in_order(figures["of_range"], tiles_of_now(ledger.figures, stock, alerts, now)),
+        decisions=decisions(ledger.figures.latest_changes(DECISIONS, of.stream), visit), last=last,
     )
+
+
+def _figures(seen: Bounces, figures: Figures, alerts: Sequence[Alert]) -> dict[str, Any]:
+    """All that is added up over the range."""
+    over, of = seen.range, seen.of
+    names, how_many = figures.top(over.span, over.unit.slot, of, Part.PROVIDER, PROVIDERS)
+    return {
+        "of_range": tiles_of_range(seen, figures),
+        "chart": bounces.chart(seen, bounces.summary(seen, figures)),
+        "reasons": bounces.reason_rows(seen, REASONS), "reason_count": len(seen.by_why),
+        "trend_words": seen.trend_words,
+        "providers": bounces.provider_rows(figures, over, of, names, alerts), "provider_count": how_many,
+        "rates": rate_rows(seen, figures, over), "rates_of": rates,
+        "providers_link": links.with_query("/providers", **over.query),
+    }
+
+
+def kept(visit: Visit, over: Range, make: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """What is made of a long range, a minute old at most; of a short one always as it is now."""
+    if over.span.until - over.span.since <= LONG:
+        return make()
+    key = (visit.url_path, over.span, tuple(sorted(visit.query.multi_items())))
+    return visit.house.shelf.get(key, visit.now, make)
 
 
 def frame(visit: Visit, over: Range, others: set[str] | frozenset[str] = frozenset()) -> dict[str, Any]:
@@ -79,11 +99,19 @@ class Tile:
     definition: str
 
 
-def tiles(seen: Bounces, figures: Figures, stock: Stock, alerts: Sequence[Alert], now: datetime) -> list[Tile]:
-    return [
-        _bounces(seen, figures), _suppressed(seen, figures), _held(figures, alerts), _not_recognised(seen),
-        _waiting(stock, now),
-    ]
+def tiles_of_range(seen: Bounces, figures: Figures) -> list[Tile]:
+    return [_bounces(seen, figures), _suppressed(seen, figures), _not_recognised(seen)]
+
+
+def tiles_of_now(figures: Figures, stock: Stock, alerts: Sequence[Alert], now: datetime) -> list[Tile]:
+    return [_held(figures, alerts), _waiting(stock, now)]
+
+
+def in_order(of_range: Sequence[Tile], of_now: Sequence[Tile]) -> list[Tile]:
+    """What is held stands beside what is suppressed."""
+    bounced, suppressed, not_recognised = of_range
+    held, waiting = of_now
+    return [bounced, suppressed, held, not_recognised, waiting]
 
 
 def _bounces(seen: Bounces, figures: Figures) -> Tile:

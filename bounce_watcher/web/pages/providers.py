@@ -5,11 +5,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
+from typing import Any
 
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from bounce_watcher.ledger.figures import Of, Part
+from bounce_watcher.ledger.figures import Figures, Of, Part
 from bounce_watcher.ledger.tables import reason_named
 from bounce_watcher.model.ledger import Alert, AlertKind, BounceEvent, EventType
 from bounce_watcher.policy.guard import wording
@@ -17,34 +18,41 @@ from bounce_watcher.policy.trouble import sending_ip
 from bounce_watcher.web import bounces, links, ranges, shown
 from bounce_watcher.web.advice import ADVICE, PAGES
 from bounce_watcher.web.bounces import Bounces, Row, Why
-from bounce_watcher.web.pages.overview import frame
+from bounce_watcher.web.pages.overview import frame, kept
+from bounce_watcher.web.ranges import Range
 from bounce_watcher.web.shown import counted, number
 from bounce_watcher.web.visit import Visit, get
 
 MOST = 50
 """Providers with rows of their own."""
 WORDINGS, DOMAINS, INCIDENTS = 10, 10, 10
-LOOKED_AT = 1000
+LOOKED_AT = 300
 """The newest reports whose words are looked at."""
 _LONGEST_NAME = 255
 
 
 def providers(visit: Visit) -> Response:
-    figures, over = visit.house.ledger.figures, ranges.read(visit.query, visit.now)
+    over = ranges.read(visit.query, visit.now)
     of = Of(stream=visit.query.get("stream") or None)
+    by_bounces = visit.query.get("sort") == "bounces"
     alerts = list(visit.house.ledger.alerts(under_way=True))
+    listed = kept(visit, over, lambda: _listed(visit.house.ledger.figures, over, of, alerts))
+    return visit.page(
+        "providers.html", "Providers", **frame(visit, over, {"stream", "sort"}), stream=of.stream,
+        sorts=[("Most unusual first", visit.link(sort=None), not by_bounces),
+               ("Most bounces first", visit.link(sort="bounces"), by_bounces)],
+        rows=sorted(listed["all_rows"], key=_by_bounces if by_bounces else _by_excess), **listed,
+        all_events=links.events(over.span, of), trend_words=bounces.trend_words(over),
+        last=visit.house.ledger.figures.last_at(),
+    )
+
+
+def _listed(figures: Figures, over: Range, of: Of, alerts: Sequence[Alert]) -> dict[str, Any]:
     names, how_many = figures.top(over.span, over.unit.slot, of, Part.PROVIDER, MOST)
     rows = bounces.provider_rows(figures, over, of, names, alerts)
     total = figures.totals(over.span, of)[()]
-    return visit.page(
-        "providers.html", "Providers", **frame(visit, over, {"stream", "sort"}), stream=of.stream,
-        rows=sorted(rows, key=_by_bounces if visit.query.get("sort") == "bounces" else _by_excess), total=total,
-        sorts=[("Most unusual first", visit.link(sort=None), visit.query.get("sort") != "bounces"),
-               ("Most bounces first", visit.link(sort="bounces"), visit.query.get("sort") == "bounces")],
-        others=how_many - len(rows), rest=total - sum(row.number for row in rows), how_many=how_many,
-        all_events=links.events(over.span, of), trend_words=bounces.trend_words(over),
-        last=figures.last_at(),
-    )
+    return {"all_rows": rows, "total": total, "others": how_many - len(rows), "how_many": how_many,
+            "rest": total - sum(row.number for row in rows)}
 
 
 def _by_excess(row: Row) -> tuple[bool, float, int, str]:
@@ -62,21 +70,27 @@ def provider(visit: Visit) -> Response:
     last = figures.last_at(of)
     if len(name) > _LONGEST_NAME or last is None:
         raise HTTPException(404, f"No report about {shown.provider(name)} is stored.")
-    seen = Bounces(figures, over, of)
-    newest = figures.newest(over.span, of, LOOKED_AT)
     alerts = [each for each in islice(visit.house.ledger.alerts(), MOST * INCIDENTS)
               if bounces.provider_of(each) == name]
-    here = [each for each in alerts if not each.cleared]
-    title = shown.provider(name)
+    told = kept(visit, over, lambda: _told(Bounces(figures, over, of), figures, alerts, visit.now))
     return visit.page(
-        "provider.html", title, **frame(visit, over), name=title, about=shown.PROVIDERS.get(name, ("", name))[1],
-        state=bounces.states(here).get(name) or bounces.usualness(seen.total, seen.total_before),
-        sentence=sentence(title, seen, here, visit.now), chart=bounces.chart(seen, bounces.summary(seen, figures)),
-        own=own_trouble(seen, newest), address_reasons=_reasons(seen, sender=False), last=last,
-        wordings=wordings(newest), looked_at=len(newest), domains=domains(newest),
-        incidents=[Incident.of(each, visit.now) for each in alerts[:INCIDENTS]], page_of=PAGES.get(name),
-        trend_words=seen.trend_words, complaints=_complaints(name, seen),
+        "provider.html", told["name"], **frame(visit, over), **told, last=last, page_of=PAGES.get(name),
+        about=shown.PROVIDERS.get(name, ("", told["name"]))[1],
+        incidents=[Incident.of(each, visit.now) for each in alerts[:INCIDENTS]],
     )
+
+
+def _told(seen: Bounces, figures: Figures, alerts: Sequence[Alert], now: datetime) -> dict[str, Any]:
+    (name,) = seen.of.providers or ("",)
+    title, here = shown.provider(name), [each for each in alerts if not each.cleared]
+    newest = figures.newest(seen.range.span, seen.of, LOOKED_AT)
+    return {
+        "name": title, "sentence": sentence(title, seen, here, now), "complaints": _complaints(name, seen),
+        "state": bounces.states(here).get(name) or bounces.usualness(seen.total, seen.total_before),
+        "chart": bounces.chart(seen, bounces.summary(seen, figures)), "own": own_trouble(seen, newest),
+        "address_reasons": _reasons(seen, sender=False), "trend_words": seen.trend_words,
+        "wordings": wordings(newest), "looked_at": len(newest), "domains": domains(newest),
+    }
 
 
 def _reasons(seen: Bounces, *, sender: bool) -> list[bounces.ReasonRow]:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from markupsafe import Markup
 from starlette.exceptions import HTTPException
@@ -11,14 +12,14 @@ from starlette.responses import Response
 from bounce_watcher.config import Settings
 from bounce_watcher.ledger.figures import Figures, Of, Part, Span
 from bounce_watcher.ledger.tally import DAY, HOUR
-from bounce_watcher.model.ledger import COMPLAINT_REASON, EventType
+from bounce_watcher.model.ledger import COMPLAINT_REASON, Alert, EventType
 from bounce_watcher.policy.counting import DEFAULTS, CountRule, count_rule
 from bounce_watcher.policy.ladder import Ladder
 from bounce_watcher.policy.settings import PolicySettings, Threshold
 from bounce_watcher.policy.words import listing, number_of_days
 from bounce_watcher.web import bounces, charts, links, ranges, rates, shown
 from bounce_watcher.web.bounces import Bounces
-from bounce_watcher.web.pages.overview import frame, rate_row
+from bounce_watcher.web.pages.overview import frame, kept, rate_row
 from bounce_watcher.web.ranges import WEEK, Range, Unit
 from bounce_watcher.web.shown import TYPES, counted, number
 from bounce_watcher.web.visit import Visit, get
@@ -53,10 +54,11 @@ class StreamRow:
 
 def streams(visit: Visit) -> Response:
     figures, over = visit.house.ledger.figures, ranges.read(visit.query, visit.now)
+    listed = kept(visit, over, lambda: {
+        "rows": stream_rows(figures, visit.house.settings, over), "total": figures.totals(over.span, Of())[()],
+    })
     return visit.page(
-        "streams.html", "Streams", **frame(visit, over, {"sort"}),
-        rows=stream_rows(figures, visit.house.settings, over),
-        trend_words=bounces.trend_words(over), total=figures.totals(over.span, Of())[()],
+        "streams.html", "Streams", **frame(visit, over, {"sort"}), **listed, trend_words=bounces.trend_words(over),
         all_events=links.events(over.span, Of()), hours=over.unit is Unit.HOUR,
     )
 
@@ -116,24 +118,34 @@ def stream(visit: Visit) -> Response:
     name = links.named(visit.path["slug"])
     figures, over = visit.house.ledger.figures, ranges.read(visit.query, visit.now)
     of = Of(stream=name)
-    seen = Bounces(figures, over, of)
     boxes = [box for box in visit.house.settings.mailboxes if box.stream == name]
-    sent = rates.sent(figures, over).get(name)
-    if len(name) > _LONGEST_NAME or not (seen.total or boxes or sent or _was_ever(figures, of)):
+    if len(name) > _LONGEST_NAME or not (boxes or _is_known(figures, over, of)):
         raise HTTPException(404, f"Nothing is known of a stream {shown.name(name)}.")
     alerts = list(visit.house.ledger.alerts(under_way=True))
-    names, how_many = figures.top(over.span, over.unit.slot, of, Part.PROVIDER, PROVIDERS)
-    rows, others = campaign_rows(figures, over, name)
+    told = kept(visit, over, lambda: _told(Bounces(figures, over, of), figures, alerts))
     title = shown.name(name) or "No name"
     return visit.page(
-        "stream.html", title, **frame(visit, over), name=title, seen=seen, sentence=_sentence(seen, figures),
-        chart=bounces.chart(seen, bounces.summary(seen, figures)), policy=policy_words(visit.house.settings.policy),
-        rates=_rates(seen, figures), rates_of=rates, reasons=bounces.reason_rows(seen),
-        providers=bounces.provider_rows(figures, over, of, names, alerts), provider_count=how_many,
-        providers_link=links.with_query("/providers", **over.query, stream=name), trend_words=seen.trend_words,
-        campaigns=rows, other_campaigns=others, mailboxes=[shown.name(box.name) for box in boxes],
-        suppressed=figures.suppressed(over.span, name), suppressed_link=_suppressed_link(over.span, name),
+        "stream.html", title, **frame(visit, over), **told, name=title, rates_of=rates,
+        policy=policy_words(visit.house.settings.policy), mailboxes=[shown.name(box.name) for box in boxes],
+        providers_link=links.with_query("/providers", **over.query, stream=name),
+        suppressed_link=_suppressed_link(over.span, name),
     )
+
+
+def _told(seen: Bounces, figures: Figures, alerts: Sequence[Alert]) -> dict[str, Any]:
+    over, of = seen.range, seen.of
+    names, how_many = figures.top(over.span, over.unit.slot, of, Part.PROVIDER, PROVIDERS)
+    rows, others = campaign_rows(figures, over, of.stream or "")
+    return {
+        "sentence": _sentence(seen, figures), "chart": bounces.chart(seen, bounces.summary(seen, figures)),
+        "rates": _rates(seen, figures), "reasons": bounces.reason_rows(seen), "trend_words": seen.trend_words,
+        "providers": bounces.provider_rows(figures, over, of, names, alerts), "provider_count": how_many,
+        "campaigns": rows, "other_campaigns": others, "suppressed": figures.suppressed(over.span, of.stream),
+    }
+
+
+def _is_known(figures: Figures, over: Range, of: Of) -> bool:
+    return figures.totals(over.span, of)[()] > 0 or of.stream in rates.sent(figures, over) or _was_ever(figures, of)
 
 
 def _was_ever(figures: Figures, of: Of) -> bool:
@@ -222,25 +234,36 @@ def campaign(visit: Visit) -> Response:
     known = figures.days_of([name], of_stream).get(name) if max(map(len, (of_stream, name))) <= _LONGEST_NAME else None
     if known is None:
         raise HTTPException(404, f"No bounce of a campaign {shown.name(name)} is stored in this stream.")
-    first, last = known
+    told = visit.house.shelf.get(
+        visit.url_path, visit.now, lambda: _campaign(figures, of_stream, name, known, visit.now)
+    )
+    return visit.page(
+        "campaign.html", told["name"], **told, stream=shown.name(of_stream) or "No name",
+        stream_link=links.stream(of_stream), most_read=MOST_READ,
+    )
+
+
+def _campaign(
+    figures: Figures, of_stream: str, name: str, days: tuple[datetime, datetime], now: datetime
+) -> dict[str, Any]:
+    """All that came of it, a minute old at most."""
+    first, last = days
     of = Of(stream=of_stream, sendings=(name,))
-    whole = Range("", Span(first, last + DAY), Unit.DAY, visit.now, WEEK, None)
+    whole = Range("", Span(first, last + DAY), Unit.DAY, now, WEEK, None)
     ever = Bounces(figures, whole, of, compares=False)
-    sent = figures.sent_of([name], of_stream).get(name)
     is_read = ever.total <= MOST_READ
     begun = _begun(figures, name, first)
-    early = Bounces(figures, _first_hours(begun, visit.now), of, compares=False) if is_read else ever
-    title = shown.name(name)
-    return visit.page(
-        "campaign.html", title, over=early.range, name=title, stream=shown.name(of_stream) or "No name",
-        stream_link=links.stream(of_stream), sentence=_campaign_sentence(ever, sent),
-        chart=bounces.chart(early, _early_sentence(early, ever, begun)), line=_line(early),
-        reasons=bounces.reason_rows(ever), trend_words=ever.trend_words, ever=whole,
-        providers=_campaign_providers(figures, of, whole) if is_read else None, most_read=MOST_READ,
-        suppressed=figures.suppressed_of(name, of_stream) if is_read else None,
-        by_type=[(TYPES[kind], shown.COLOURS[kind], ever.by_type[kind],
-                  links.events(whole.span, replace(of, type=kind.value))) for kind in TYPES],
-    )
+    early = Bounces(figures, _first_hours(begun, now), of, compares=False) if is_read else ever
+    return {
+        "name": shown.name(name), "over": early.range, "ever": whole,
+        "sentence": _campaign_sentence(ever, figures.sent_of([name], of_stream).get(name)),
+        "chart": bounces.chart(early, _early_sentence(early, ever, begun)), "line": _line(early),
+        "reasons": bounces.reason_rows(ever), "trend_words": ever.trend_words,
+        "providers": _campaign_providers(figures, of, whole) if is_read else None,
+        "suppressed": figures.suppressed_of(name, of_stream) if is_read else None,
+        "by_type": [(TYPES[kind], shown.COLOURS[kind], ever.by_type[kind],
+                     links.events(whole.span, replace(of, type=kind.value))) for kind in TYPES],
+    }
 
 
 def _begun(figures: Figures, name: str, day: datetime) -> datetime:

@@ -1,0 +1,37 @@
+"""Figures of long times, kept for a minute: they hardly change in it, and adding them up takes a while."""
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
+from datetime import datetime, timedelta
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+KEPT_FOR = timedelta(minutes=1)
+MOST = 64
+"""Results at most: the one that was not asked for longest goes first."""
+
+
+class Shelf:
+    """Thread-safe. Two that ask for the same at once may both make it."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._kept: OrderedDict[Hashable, tuple[datetime, Any]] = OrderedDict()
+
+    def get(self, key: Hashable, now: datetime, make: Callable[[], T]) -> T:
+        """What was made for that key within `KEPT_FOR`, or is made now."""
+        with self._lock:
+            made_at, kept = self._kept.get(key, (None, None))
+            if made_at is not None and now - KEPT_FOR < made_at <= now:
+                self._kept.move_to_end(key)
+                found: T = kept
+                return found
+        made = make()
+        with self._lock:
+            self._kept[key] = (now, made)
+            self._kept.move_to_end(key)
+            while len(self._kept) > MOST:
+                self._kept.popitem(last=False)
+        return made
