@@ -42,9 +42,11 @@ from bounce_watcher.ledger import (
 )
 from bounce_watcher.ledger.adopt import adopt
 from bounce_watcher.ledger.books import Announce
+from bounce_watcher.ledger.deliveries import Deliveries
 from bounce_watcher.ledger.engine import open_engine, reading, write
 from bounce_watcher.ledger.figures import Figures
 from bounce_watcher.ledger.filters import EventFilter, OutboxFilter, SuppressionFilter
+from bounce_watcher.ledger.incidents import Incidents
 from bounce_watcher.ledger.mirror import Mirror
 from bounce_watcher.ledger.names import Names
 from bounce_watcher.ledger.paging import Page, Place
@@ -309,6 +311,16 @@ class Ledger:
     def figures(self) -> Figures:
         """What pages show of bounces, addresses and sent mail, by time."""
         return Figures(self._engine)
+
+    @cached_property
+    def incidents(self) -> Incidents:
+        """Alerts as a person looks through them, and whom one holds."""
+        return Incidents(self._engine)
+
+    @cached_property
+    def deliveries(self) -> Deliveries:
+        """The outbox as a person looks through it."""
+        return Deliveries(self._engine)
 
     def pseudonyms(self) -> Callable[[str], str]:
         """What gives an address the name under which it may leave the house; see `pseudonym`."""

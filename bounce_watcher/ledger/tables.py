@@ -329,6 +329,7 @@ class AlertRow(Row, table=True):
     __tablename__ = "alert"
     __table_args__ = (
         Index("alert_by_series", "series", "since"),
+        Index("alert_by_time", "since", "id"),
         _partial_index("NOT cleared", "alert_open", "ends_at"),
     )
 
@@ -355,7 +356,7 @@ class HeldRow(Row, table=True):
 
     __tablename__ = "held"
     __table_args__ = (
-        Index("held_by_alert", "alert"),
+        Index("held_by_alert", "alert", "recipient_key", "stream"),
     )
 
     recipient_key: str = Field(primary_key=True, sa_type=Text)
@@ -382,8 +383,8 @@ SENT_MESSAGE = _table(SentMessageRow)
 SENT_COUNT = _table(SentCountRow)
 SLOT_COUNT = _table(SlotCountRow)
 TALLY = _table(TallyRow)
-ACTION = _table(ActionRow)
 REVIEW_GROUP = _table(ReviewGroupRow)
+ACTION = _table(ActionRow)
 ALERT = _table(AlertRow)
 HELD = _table(HeldRow)
 

@@ -49,9 +49,11 @@ class Preview:
         return self.count > forms.MOST_UNCOUNTED
 
 
-def show(visit: Visit, what: Preview, links: Iterable[tuple[str, str]] = ()) -> Response:
-    """The page; it posts to its own address. `links` lead to the whole of what would change."""
+def show(
+    visit: Visit, what: Preview, links: Iterable[tuple[str, str]] = (), *, action: str | None = None
+) -> Response:
+    """The page; it posts to `action`, else to its own path. `links` lead to the whole of what would change."""
     return visit.page(
-        "preview.html", what.title, preview=what, seen=forms.digest(what.seen), action=visit.url_path,
+        "preview.html", what.title, preview=what, seen=forms.digest(what.seen), action=action or visit.url_path,
         links=list(links), longest=forms.LONGEST_REASON,
     )

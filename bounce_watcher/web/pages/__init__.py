@@ -8,7 +8,9 @@ from bounce_watcher.web.pages import (
     acts,
     events,
     find,
+    incidents,
     log,
+    outbox,
     overview,
     providers,
     recipient,
@@ -16,9 +18,11 @@ from bounce_watcher.web.pages import (
     settings,
     sign_in,
     streams,
+    undo,
 )
 
 ROUTES: Sequence[Route] = (
     *sign_in.ROUTES, *overview.ROUTES, *providers.ROUTES, *streams.ROUTES, *recipients.ROUTES, *recipient.ROUTES,
-    *acts.ROUTES, *events.ROUTES, *find.ROUTES, *log.ROUTES, *settings.ROUTES,
+    *acts.ROUTES, *events.ROUTES, *find.ROUTES, *log.ROUTES, *incidents.ROUTES, *undo.ROUTES, *outbox.ROUTES,
+    *settings.ROUTES,
 )

@@ -29,6 +29,7 @@ _SUPPRESSED = frozenset({State.SUPPRESSED, State.PENDING})
 
 ACTIONS = {
     "release": "Released by hand", "suppress": "Suppressed by hand", "forget": "Forgotten on request",
+    "undo": "Incident undone", "retry": "Sent again by hand", "discard": "Dismissed", "test": "Target tested",
 }
 
 

@@ -280,6 +280,7 @@ def _alerts() -> None:
         sa.PrimaryKeyConstraint("id", name="pk_alert"),
     )
     _index("alert_by_series", "alert", "series", "since")
+    _index("alert_by_time", "alert", "since", "id")
     _index("alert_open", "alert", "ends_at", where="NOT cleared")
     op.create_table(
         "held",
@@ -288,7 +289,7 @@ def _alerts() -> None:
         sa.Column("alert", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("recipient_key", "stream", "alert", name="pk_held"),
     )
-    _index("held_by_alert", "held", "alert")
+    _index("held_by_alert", "held", "alert", "recipient_key", "stream")
 
 
 def _index(name: str, table: str, *columns: str, where: str | None = None) -> None:

@@ -1,0 +1,281 @@
+"""Incidents: what the guard and the alerts noticed, whom it holds, how its reports came."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from markupsafe import Markup
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from bounce_watcher.ledger.browse import By, Query
+from bounce_watcher.ledger.figures import Of, Span
+from bounce_watcher.ledger.incidents import Held, is_asked_for
+from bounce_watcher.ledger.paging import Page, TookTooLong
+from bounce_watcher.ledger.undo import Incident
+from bounce_watcher.model.ledger import Alert, AlertKind
+from bounce_watcher.model.verdict import BounceType
+from bounce_watcher.web import charts, links, listing, shown
+from bounce_watcher.web.bounces import provider_of
+from bounce_watcher.web.listing import Column, Download, Filter
+from bounce_watcher.web.pages.events import rid_of
+from bounce_watcher.web.shown import counted, harmless, moment, name, number
+from bounce_watcher.web.visit import Visit, get
+
+_PAGE_KEY, _HELD_KEY = (datetime, str), (str, str)
+_OPEN, _ENDED = "open", "ended"
+STATES = {_OPEN: ("Open", "is-hold"), _ENDED: ("Ended", "")}
+_HOUR, _DAY = timedelta(hours=1), timedelta(days=1)
+_MOST_HOURS = timedelta(days=7)
+_BEFORE, _BEHIND = timedelta(hours=24), timedelta(hours=12)
+_MOST_LABELS = 8
+_SLACK = timedelta(seconds=1)
+
+FILTERS = (
+    Filter(By.STATE, "State", lambda value: STATES[value][0] if value in STATES else value, tuple(STATES)),
+    Filter(By.TYPE, "Kind", lambda value: shown.ALERTS[AlertKind(value)] if value in {*AlertKind} else value,
+           tuple(each.value for each in AlertKind)),
+    Filter(By.PROVIDER, "Provider", shown.provider),
+)
+
+
+def _state(alert: Alert) -> tuple[str, str]:
+    return STATES[_ENDED if alert.cleared else _OPEN]
+
+
+def what(alert: Alert) -> str:
+    """"Microsoft: too many hard bounces at once", made harmless."""
+    provider = provider_of(alert)
+    if alert.kind is AlertKind.OUTAGE:
+        whom = shown.provider(provider) if provider else f"The words “{name(_wording(alert))}”"
+        return f"{whom}: too many addresses said to be wrong at once"
+    if alert.kind is AlertKind.BLOCKS:
+        _, _, reason, ip, *_ = (*alert.subject.split(), "", "", "", "")
+        of = f" of {name(ip)}" if ip not in {"", "-"} else ""
+        return f"{shown.provider(provider or '')} refuses our mail{of}: {shown.reason(reason).lower()}"
+    return {
+        AlertKind.FORGED: "Reports that look forged or mixed up",
+        AlertKind.ENDPOINT: f"{name(alert.subject)} takes nothing any more",
+        AlertKind.MAILBOX: f"Mailbox {name(alert.subject)} is not read",
+        AlertKind.TARGET: f"{name(alert.subject)} does not take what it is told",
+    }[alert.kind]
+
+
+def _wording(alert: Alert) -> str:
+    """Of a series of a wording, what was said: behind its sort and the rule."""
+    return " ".join(alert.subject.split()[2:]) or alert.subject
+
+
+DOWNLOAD: Download[Alert] = Download("incidents", (
+    Column("State", lambda alert: _state(alert)[0]),
+    Column("What", what),
+    Column("Kind", lambda alert: shown.ALERTS[alert.kind]),
+    Column("Began", lambda alert: alert.since),
+    Column("Noticed", lambda alert: alert.raised_at),
+    Column("Ended", lambda alert: alert.ends_at if alert.cleared else None),
+    Column("Held", lambda alert: alert.held),
+    Column("Released", lambda alert: alert.released),
+    Column("Confirmed", lambda alert: alert.confirmed),
+    Column("Because", lambda alert: alert.because),
+    Column("Quote", lambda alert: alert.quote),
+), lambda alert: {
+    "id": alert.id, "type": "incident", "kind": alert.kind, "subject": alert.subject, "since": alert.since,
+    "raised_at": alert.raised_at, "ends_at": alert.ends_at, "cleared": alert.cleared, "count": alert.count,
+    "alarm_from": alert.alarm_from, "usual": alert.usual, "held": alert.held, "released": alert.released,
+    "confirmed": alert.confirmed, "because": alert.because, "quote": alert.quote,
+})
+
+
+def incidents(visit: Visit) -> Response:
+    asked = listing.filters(visit, FILTERS)
+    wanted = Query(asked.choices, asked.since, asked.until)
+    known = visit.house.ledger.incidents
+    if listing.wanted_format(visit):
+        return listing.download(visit, asked, DOWNLOAD, known.all(wanted))
+    page: Page[Alert] = Page(())
+    under_way: list[Alert] = []
+    is_late = False
+    if not asked.problem:
+        states = asked.choices.get(By.STATE)
+        try:
+            if (states is None or is_asked_for(_OPEN, states)) and not visit.query.get("after"):
+                under_way = known.open(wanted)
+            if states is None or is_asked_for(_ENDED, states):
+                page = known.over(wanted, listing.place(visit, _PAGE_KEY))
+        except TookTooLong:
+            is_late = True
+    rows = [(alert, what(alert), _state(alert), provider_of(alert)) for alert in (*under_way, *page.rows)]
+    return visit.page(
+        "incidents.html", "Incidents", asked=asked, rows=rows, open=len(under_way), pager=listing.pager(visit, page),
+        late=is_late, exports=listing.exports(visit), by=By, times=listing.times_of(visit, asked),
+        states=[(value, told) for value, (told, _) in STATES.items()],
+        kinds=[(each.value, shown.ALERTS[each]) for each in AlertKind], range=visit.query.get("range", ""),
+        is_first=not visit.query.get("after"),
+    )
+
+
+# ── one ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+def alert_of(visit: Visit) -> Alert:
+    """Raises HTTPException where there is none."""
+    alert = visit.house.ledger.alert(visit.path["id"])
+    if alert is None:
+        raise HTTPException(404, "No such incident: the link is damaged, or of another ledger.")
+    return alert
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    title: str
+    number: str
+    link: str | None = None
+
+
+def incident(visit: Visit) -> Response:
+    alert, ledger = alert_of(visit), visit.house.ledger
+    try:
+        held = ledger.incidents.held(alert.id, listing.place(visit, _HELD_KEY))
+        numbers = ledger.incidents.held_numbers(alert.id)
+    except TookTooLong:
+        held, numbers = Page(()), None
+    done = ledger.actions_on(alert.id)
+    begins = visit.link() if visit.query.get("after") else None
+    return visit.page(
+        "incident.html", what(alert), alert=alert, what=what(alert), state=_state(alert), sentences=_sentences(alert),
+        kind=shown.ALERTS[alert.kind], provider=provider_of(alert), chart=_chart(visit, alert), numbers=numbers,
+        figures=list(_figures(alert)), held=[(each, rid_of(visit, each.recipient)) for each in held.rows],
+        pager=listing.Pager(None, listing.pager(visit, held).older), begins=begins,
+        can_undo=Incident.of(alert) is not None, done=done[0] if done and visit.query.get("done") else None,
+        actions=done,
+    )
+
+
+def _sentences(alert: Alert) -> list[str]:
+    """What goes on, since when, and what it means for addresses."""
+    told = [f"{_since(alert)}: {harmless(alert.because)}."]
+    if alert.kind is AlertKind.OUTAGE:
+        held = counted(alert.held, "suppression was", "suppressions were")
+        told.append(f"{held} held back; nobody is told of what is held.")
+        told.append(
+            f"Of them {number(alert.released)} were released at its end and {number(alert.confirmed)} confirmed, as "
+            "something outside of it spoke against them." if alert.cleared
+            else "It is decided at the end of the incident: who is reported again, or was before, is suppressed, all "
+                 "others are released."
+        )
+    elif alert.kind is AlertKind.BLOCKS:
+        told.append("It is about the sender, so it counts against no address.")
+    elif alert.kind is AlertKind.FORGED:
+        told.append("None of these reports counts against an address.")
+    elif alert.kind is AlertKind.MAILBOX:
+        told.append("What arrives stays in the mailbox.")
+    else:
+        told.append("What it is still to be told waits in the outbox.")
+    return told
+
+
+def _since(alert: Alert) -> str:
+    if alert.cleared and alert.ends_at is not None:
+        return f"From {moment(alert.since)} to {moment(alert.ends_at)}"
+    return f"Since {moment(alert.since)}"
+
+
+def _figures(alert: Alert) -> Iterator[Number]:
+    if alert.kind is AlertKind.OUTAGE:
+        ended = alert.ends_at if alert.cleared else None
+        yield Number("Held in all", number(alert.held))
+        yield Number("Released at its end", number(alert.released), _decided("-state", ended))
+        yield Number("Confirmed at its end", number(alert.confirmed), _decided("state", ended))
+    yield Number("Most within its window", number(alert.count))
+    if alert.kind in {AlertKind.OUTAGE, AlertKind.BLOCKS}:
+        yield Number("Usual" if alert.kind is AlertKind.OUTAGE else "All reports then", f"{alert.usual:,.6g}")
+    yield Number("Alarm from", number(alert.alarm_from))
+    yield Number("Noticed", moment(alert.raised_at))
+
+
+def _decided(state: str, ended: datetime | None) -> str | None:
+    """Who was suppressed at its end ("state"), or was not ("-state"), as far as nothing has changed since."""
+    if ended is None:
+        return None
+    return listing.address("/recipients", [
+        (state, "suppressed"), ("since", listing.iso_exactly(ended)), ("until", listing.iso_exactly(ended + _SLACK)),
+    ])
+
+
+# ── the chart ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """`labels` stand below the bars, "" for none; `lines` are what a table shows: name, link, number."""
+
+    sentence: str
+    svg: Markup
+    ticks: list[int]
+    labels: list[str]
+    lines: list[tuple[str, str, int]]
+    word: str
+
+
+_COLOURS = {AlertKind.OUTAGE: "address", AlertKind.BLOCKS: "sender", AlertKind.FORGED: "unknown"}
+_TYPES = {AlertKind.OUTAGE: BounceType.HARD.value, AlertKind.BLOCKS: BounceType.BLOCK.value}
+
+
+def _chart(visit: Visit, alert: Alert) -> Chart | None:
+    """None where nothing is counted, or what was is kept no longer."""
+    if alert.kind not in _COLOURS:
+        return None
+    end = visit.now if alert.ends_at is None else min(visit.now, alert.ends_at + _BEHIND)
+    since, until = alert.since - _BEFORE, max(end, alert.since + _HOUR)
+    step, word = (_HOUR, "hour") if until - since <= _MOST_HOURS else (_DAY, "day")
+    since = since.replace(minute=0, second=0, microsecond=0, hour=since.hour if step is _HOUR else 0)
+    counts = visit.house.ledger.incidents.course(alert, since, until, step)
+    if not counts:
+        return None
+    places = [since + n * step for n in range(-(-(until - since) // step))]
+    provider = provider_of(alert)
+    of = Of(type=_TYPES.get(alert.kind), providers=(provider,) if provider else None)
+    lines = [(_name(at, step), links.events(Span(at, at + step), of), counts.get(at, 0)) for at in places]
+    bars = [charts.Bar((charts.Part(_COLOURS[alert.kind], many),), link, f"{told}: {number(many)}")
+            for told, link, many in lines]
+    sentence = f"Its reports per {word}, from a day before it; UTC."
+    if alert.kind is AlertKind.OUTAGE:
+        sentence += " As the guard counts them: each address once, and none that was known to be wrong before."
+    return Chart(sentence, charts.stacked_bars(bars), charts.ticks(charts.top_of(bars)), _labels(places, step), lines,
+                 word)
+
+
+def _name(at: datetime, step: timedelta) -> str:
+    return f"{at:%a} {at.day} {at:%b}" + (f", {at:%H:%M}" if step is _HOUR else "")
+
+
+def _labels(places: list[datetime], step: timedelta) -> list[str]:
+    every = -(-len(places) // _MOST_LABELS)
+    return [
+        "" if n % every else f"{at:%H:%M}" if step is _HOUR and len(places) <= 2 * 24 else f"{at.day} {at:%b}"
+        for n, at in enumerate(places)
+    ]
+
+
+# ── those whom it holds ─────────────────────────────────────────────────────────────────────────────────────────────
+
+def held(visit: Visit) -> Response:
+    """All of them, as a file."""
+    alert = alert_of(visit)
+    return listing.download(visit, listing.filters(visit, ()), _HELD, visit.house.ledger.incidents.all_held(alert.id))
+
+
+_HELD: Download[Held] = Download("held", (
+    Column("Address", lambda each: each.recipient),
+    Column("Stream", lambda each: each.stream),
+    Column("Reason", lambda each: each.reason),
+    Column("Held since", lambda each: each.since),
+    Column("Suppressed before the alarm", lambda each: each.told_at),
+    Column("Because", lambda each: each.because),
+), lambda each: {
+    "id": f"{each.recipient}/{each.stream}", "type": "held", "recipient": each.recipient, "stream": each.stream,
+    "reason": each.reason, "since": each.since, "suppressed_before": each.told_at, "because": each.because,
+})
+
+ROUTES = (
+    get("/incidents", incidents), get("/incidents.csv", incidents), get("/incidents.jsonl", incidents),
+    get("/incidents/{id}", incident), get("/incidents/{id}/held.csv", held), get("/incidents/{id}/held.jsonl", held),
+)
