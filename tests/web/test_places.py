@@ -82,6 +82,17 @@ def test_own_trouble_is_told_with_its_words_and_what_to_do(web: Make) -> None:
     assert rows(section(html, "domains")) == [["outlook.com", "30"]]
 
 
+def test_own_trouble_tells_its_first_and_last_day_however_many_reports_there_are(
+    web: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bounce_watcher.web.pages.providers.LOOKED_AT", 3)
+    client, events = web(), blocked(40, hours=100)
+    recorded(client, events)
+    own = words(section(page(client, "/providers/outlook.com"), "own"))
+    first, last = events[-1].at, events[0].at
+    assert f"First {first.day} {first:%b}, last {last.day} {last:%b}." in own
+
+
 def test_every_reason_of_the_senders_has_advice_and_no_other() -> None:
     assert set(ADVICE) == {reason for reason in Reason if reason.bounce_type is BounceType.BLOCK}
     assert PAGES.keys() <= PROVIDERS.keys()

@@ -19,7 +19,7 @@ from bounce_watcher.web import bounces, links, ranges, shown
 from bounce_watcher.web.advice import ADVICE, PAGES
 from bounce_watcher.web.bounces import Bounces, Row, Why
 from bounce_watcher.web.pages.overview import frame, kept
-from bounce_watcher.web.ranges import Range
+from bounce_watcher.web.ranges import Range, Unit
 from bounce_watcher.web.shown import counted, number
 from bounce_watcher.web.visit import Visit, get
 
@@ -134,15 +134,15 @@ def _complaints(name: str, seen: Bounces) -> str:
 
 @dataclass(frozen=True, slots=True)
 class OwnRow:
-    """A reason of the sender's. `first`, `last`, `ips` and `quote` are of the newest reports that were looked at."""
+    """A reason of the sender's, between which days (or hours) it came. `ips` and `quote` are of the newest reports."""
 
     name: str
     means: str
     advice: str
     number: int
     link: str
-    first: datetime | None
-    last: datetime | None
+    first: str
+    last: str
     ips: str
     quote: str
 
@@ -162,12 +162,17 @@ def own_trouble(seen: Bounces, newest: Sequence[BounceEvent]) -> list[OwnRow]:
 def _own(why: Why, many: int, events: Sequence[BounceEvent], seen: Bounces) -> OwnRow:
     reason = reason_named(why.reason)
     ips = Counter(ip for event in events if (ip := sending_ip(event.diagnostic or "")))
+    slots = sorted(at for at, counts in seen.by_slot.items() if counts[why])
     told = next((event.diagnostic for event in events if event.diagnostic), "")
     return OwnRow(
         why.name, reason.means if reason else "", ADVICE.get(reason, "") if reason else "", many,
-        links.events(seen.range.span, why.within(seen.of)), events[-1].at if events else None,
-        events[0].at if events else None, ", ".join(ip for ip, _ in ips.most_common(3)), told or "",
+        links.events(seen.range.span, why.within(seen.of)), _slot(slots[0], seen.range), _slot(slots[-1], seen.range),
+        ", ".join(ip for ip, _ in ips.most_common(3)), told or "",
     )
+
+
+def _slot(at: datetime, over: Range) -> str:
+    return shown.when(at, over.now) if over.unit is Unit.HOUR else shown.day(at, over.now)
 
 
 # ── what it says ────────────────────────────────────────────────────────────────────────────────────────────────────
