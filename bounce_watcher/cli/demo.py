@@ -21,6 +21,7 @@ from bounce_watcher.service.demo.outcome import Judged, expected_hooks
 from bounce_watcher.service.demo.receiver import Hook
 from bounce_watcher.service.opening import open_ledger
 from bounce_watcher.service.poll import poll_once
+from bounce_watcher.web.server import serving
 
 Cells = Sequence[object]
 
@@ -31,7 +32,9 @@ def register(app: typer.Typer) -> None:
 
 def demo(
     serve: Annotated[
-        bool, typer.Option("--serve", metavar="", help="Stay up until Ctrl-C, and go on with what you put into INBOX.")
+        bool,
+        typer.Option("--serve", metavar="",
+                     help="Stay up until Ctrl-C, with the dashboard, and go on with what you put into INBOX."),
     ] = False,
     debug: Debug = False,
 ) -> None:
@@ -106,7 +109,8 @@ def _hook_cells(hook: Hook) -> Cells:
 def _serve(here: Stage) -> None:
     """Watches on, until Ctrl-C or SIGTERM."""
     say()
-    say("Up until Ctrl-C. Put mail into INBOX and see what comes of it:")
+    say("Up until Ctrl-C. Open the dashboard in a browser, put mail into INBOX and see what comes of it:")
+    say(f"  dashboard {here.dashboard}")
     say(f"  IMAP      127.0.0.1:{here.imap_port}, no TLS, user {USER}, password {PASSWORD}")
     say(f"  webhooks  {here.webhook_url}")
     say(f"  look      bounce-watcher -c {here.config} events list")
@@ -115,7 +119,8 @@ def _serve(here: Stage) -> None:
     stopped = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stopped.set())
-    with Service(here.settings, open_ledger(here.settings)):
+    ledger = open_ledger(here.settings)
+    with Service(here.settings, ledger) as service, serving(here.settings, ledger, service.stuck, service.state):
         stopped.wait()
 
 

@@ -10,6 +10,7 @@ from collections import Counter
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import httpx
 import pytest
 from imapclient import IMAPClient
 
@@ -127,7 +128,9 @@ def test_serve_stays_until_interrupted_and_goes_on_working(tmp_path: Path) -> No
             assert line, "it ended by itself"
             told += line
         port, config = re.search(r"127\.0\.0\.1:(\d+), no TLS", told), re.search(r"-c (\S+) events list", told)
-        assert port and config
+        dashboard = re.search(r"dashboard (http://127\.0\.0\.1:\d+/)\n", told)
+        assert port and config and dashboard
+        _shows_what_came(dashboard[1])
         _remove(config[1], "anna@gone.example")
         assert "recipient.released anna@gone.example, signature valid" in process.stdout.readline()
         process.send_signal(signal.SIGINT)
@@ -136,6 +139,15 @@ def test_serve_stays_until_interrupted_and_goes_on_working(tmp_path: Path) -> No
         process.kill()
         process.wait()
     assert list(tmp_path.glob("bounce-watcher-demo-*")) == []
+
+
+def _shows_what_came(dashboard: str) -> None:
+    """The service says where it is at work before it listens."""
+    overview = httpx.Client(transport=httpx.HTTPTransport(retries=5)).get(dashboard)
+    assert overview.status_code == 200
+    assert "All well" in overview.text
+    suppressed = httpx.get(f"{dashboard}recipients?state=suppressed").text
+    assert [each for each in SUPPRESSED if each not in suppressed] == []
 
 
 def _remove(config: str, recipient: str) -> None:

@@ -2,6 +2,7 @@
 
 import base64
 import secrets
+import socket
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -43,6 +44,9 @@ url = "{webhook_url}"
 secret = "{webhook_secret}"
 events = ["recipient.suppressed", "recipient.released", "complaint.recorded"]
 
+[web]
+listen = "127.0.0.1:{web_port}"
+
 [log]
 level = "warning"
 """
@@ -50,12 +54,13 @@ level = "warning"
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """The demo, set up: `mail` lies in INBOX, nothing has been read."""
+    """The demo, set up: `mail` lies in INBOX, nothing has been read. `dashboard` is where the pages will be."""
 
     config: Path
     settings: Settings
     imap_port: int
     webhook_url: str
+    dashboard: str
     receiver: Receiver
     mail: tuple[Sample, ...]
 
@@ -69,15 +74,24 @@ def stage() -> Iterator[Stage]:
         receiver = Receiver(secret)
         webhook_url = stack.enter_context(listening(receiver))
         imap_port = stack.enter_context(running_imap_server())
+        web_port = _free_port()
         config = folder / "config.toml"
         _write(config, CONFIG.format(
             imap_port=imap_port, user=USER, password=PASSWORD, stream=STREAM, return_path=RETURN_PATH,
             token_key=secrets.token_hex(32), webhook_url=webhook_url, webhook_secret=secret,
+            web_port=web_port,
         ))
         settings = load(config)
         mail = tuple(samples(settings.attribution, utcnow()))
         deliver(imap_port, ((sample.content, sample.at) for sample in mail))
-        yield Stage(config, settings, imap_port, webhook_url, receiver, mail)
+        yield Stage(config, settings, imap_port, webhook_url, f"http://127.0.0.1:{web_port}/", receiver, mail)
+
+
+def _free_port() -> int:
+    """One that nobody has now; the service says so should somebody take it before it does."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
 
 
 def _write(path: Path, text: str) -> None:
