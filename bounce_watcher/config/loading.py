@@ -58,7 +58,10 @@ def _parse(text: str, source: str, sources: Sources, notes: Notes) -> Settings:
     if file is None or notes.problems:
         raise ConfigError(source, problem_lines(notes, data, Lines(text)))
     settings = build(file, notes)
-    return replace(settings, platforms=targets, rules=rules, warnings=warning_lines(notes, data))
+    rules_dir = sources.folder / file.rules_dir if file.rules_dir else None
+    return replace(
+        settings, platforms=targets, rules=rules, rules_dir=rules_dir, warnings=warning_lines(notes, data)
+    )
 
 
 def _read(path: Path) -> tuple[str, int]:

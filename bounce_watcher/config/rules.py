@@ -1,5 +1,8 @@
 """The operator's own rules: the files of the folder that `rules_dir` names, read and checked."""
 
+import os
+import tempfile
+import threading
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -7,6 +10,7 @@ from bounce_watcher.classification.rule_check import check
 from bounce_watcher.classification.ruleset import OwnRules
 from bounce_watcher.config.problems import Notes
 from bounce_watcher.config.values import quoted, reason
+from bounce_watcher.model.errors import ConfigError
 
 MAX_BYTES = 1024 * 1024
 """Of all rule files together: our own rules are a quarter of this."""
@@ -34,6 +38,60 @@ def own_rules(rules_dir: object, folder: Path, notes: Notes) -> OwnRules:
     for warning in checked.warnings:
         notes.warning(_KEY, warning)
     return own
+
+
+# ── drafted in the dashboard or at the shell ────────────────────────────────────────────────────────────────────────
+
+DRAFTED = "drafted.toml"
+"""The file of `rules_dir` to which drafted rules are added."""
+_MODE = 0o644
+_saving = threading.Lock()
+
+
+def files_with(rules: OwnRules, rules_dir: Path | None, rule: str) -> OwnRules:
+    """`rules` with one more, in TOML, at the end of the drafted ones. Reads nothing."""
+    name = str((rules_dir or Path()) / DRAFTED)
+    before = dict(rules).get(name, "")
+    return (*(each for each in rules if each[0] != name), (name, f"{before}\n{rule}" if before else rule))
+
+
+def may_save(rules_dir: Path | None) -> bool:
+    """Whether `save_rule` has a folder that it may write to."""
+    return rules_dir is not None and os.access(rules_dir, os.W_OK | os.X_OK)
+
+
+def save_rule(rules_dir: Path, rule: str) -> Path:
+    """Adds a rule in TOML to the drafted ones of the folder as it is now, all at once or not at all. Returns the file.
+
+    It is in force with the next reload. Raises ConfigError where the rules would then not pass their check, OSError
+    where the file can't be written.
+    """
+    with _saving:
+        notes = Notes()
+        files = tuple(_contents(_files(rules_dir, notes) or (), notes))
+        wanted = files_with(files, rules_dir, rule)
+        problems = (*(text for _, text in notes.problems), *check(wanted).problems)
+        if problems:
+            raise ConfigError(str(rules_dir), problems)
+        path = rules_dir / DRAFTED
+        _replace(path, dict(wanted)[str(path)])
+    return path
+
+
+def _replace(path: Path, content: str) -> None:
+    """The name begins with a dot, so that nobody takes the half-written file for rules."""
+    mode = path.stat().st_mode & 0o777 if path.exists() else _MODE
+    descriptor, temporary = tempfile.mkstemp(prefix=".drafted-", dir=path.parent)
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(temporary).chmod(mode)
+        Path(temporary).replace(path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
 
 
 def _files(path: Path, notes: Notes) -> list[Path] | None:

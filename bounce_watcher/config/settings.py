@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from datetime import timedelta
+from pathlib import Path
 from typing import Literal
 
 from pydantic import SecretStr
@@ -42,7 +43,8 @@ class Settings:
     good, zero = not at all; `sent_retention`: the same for single mails that the platform reported as sent;
     `event_retention`: for what was reported of recipients who are not suppressed; `outbox_retention`: for the bodies of
     notices that were taken.
-    `rules` are the operator's own rule files, checked. `workers` is the number of analysing processes, 0 = one per
+    `rules` are the operator's own rule files, checked; `rules_dir` is the folder that holds them.
+    `workers` is the number of analysing processes, 0 = one per
     core. A mailbox that can't be read for `unread_after`, and a target that takes nothing for `untold_after`, make an
     alert; None = never. `warnings` are one line each: what loads but should be known, such as a key that this
     version accepts and does not use.
@@ -60,6 +62,7 @@ class Settings:
     policy: PolicySettings = field(default_factory=PolicySettings)
     attribution: AttributionSettings = field(default_factory=AttributionSettings)
     rules: OwnRules = ()
+    rules_dir: Path | None = None
     log_level: str = "info"
     log_format: LogFormat = "logfmt"
     workers: int = 0

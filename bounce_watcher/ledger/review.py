@@ -24,6 +24,7 @@ from sqlalchemy import (
     literal_column,
     or_,
     select,
+    tuple_,
     update,
 )
 
@@ -37,6 +38,7 @@ from bounce_watcher.model.ledger import BounceEvent, EventType
 from bounce_watcher.policy import masking
 from bounce_watcher.policy.words import utc_day
 
+SAID_PAGE = 2000
 LOOKED_AT = 200
 """Of a group, the newest events that tell its providers and codes."""
 _DIGITS = 16
@@ -308,6 +310,34 @@ def events(engine: Engine, gid: str, limit: int, *, newest_first: bool = True) -
     chosen = select(EVENT).where(EVENT.c.review_group == storable(gid)).order_by(*order).limit(limit)
     with reading(engine) as connection:
         return [event_from_row(row) for row in connection.execute(chosen)]
+
+
+_SAID = (
+    select(EVENT.c.at, EVENT.c.id, EVENT.c.diagnostic)
+    .order_by(EVENT.c.at.desc(), EVENT.c.id.desc()).limit(SAID_PAGE)
+)
+_NAMED = select(EVENT).where(EVENT.c.id.in_(KEYS))
+
+
+def said(engine: Engine, since: datetime) -> Iterator[Sequence[tuple[datetime, str, str | None]]]:
+    """What servers said in every report since then, the newest first, in pages: when, the event's id, and the words."""
+    wanted = _SAID.where(EVENT.c.at >= since)
+    place: Condition | None = None
+    while True:
+        with reading(engine) as connection:
+            rows = connection.execute(wanted if place is None else wanted.where(place)).all()
+        if rows:
+            yield [(at, name, words) for at, name, words in rows]
+        if len(rows) < SAID_PAGE:
+            return
+        place = tuple_(EVENT.c.at, EVENT.c.id) < (rows[-1].at, rows[-1].id)
+
+
+def named(engine: Engine, ids: Sequence[str]) -> list[BounceEvent]:
+    """The events of these ids, the newest first."""
+    with reading(engine) as connection:
+        rows = [row for part in chunks(ids) for row in connection.execute(_NAMED, {"keys": list(part)})]
+    return sorted(map(event_from_row, rows), key=lambda event: (event.at, event.id), reverse=True)
 
 
 def count_open(connection: Connection, most: int) -> int:

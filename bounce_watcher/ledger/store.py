@@ -487,6 +487,14 @@ class Ledger:
         """Some reports of a group, from one end of it."""
         return review.events(self._engine, gid, limit, newest_first=newest_first)
 
+    def said(self, since: datetime) -> Iterator[Sequence[tuple[datetime, str, str | None]]]:
+        """When, by which event, and what servers said since then, the newest first, in pages."""
+        return review.said(self._engine, since)
+
+    def events_named(self, ids: Sequence[str]) -> list[BounceEvent]:
+        """The events of these ids, the newest first."""
+        return review.named(self._engine, ids)
+
     def set_aside(self, gid: str, a_day: int | None, because: str, now: datetime) -> bool:
         """A group, until more than `a_day` come on one day; None = for good. False where there is none."""
         return review.set_aside(self._engine, gid, a_day, because, now)

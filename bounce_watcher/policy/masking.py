@@ -73,6 +73,8 @@ _MARKS = frozenset(Mark)
 def _marked(word: str, names: Set[str]) -> str:
     if word in _MARKS:
         return word
+    if not word.isprintable():
+        return Mark.ID.value
     bare = word.strip(_ENDS)
     if bare in names:
         return Mark.NAME.value

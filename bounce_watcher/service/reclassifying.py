@@ -17,7 +17,7 @@ from bounce_watcher.model.address import address_key
 from bounce_watcher.model.fields import Action, EnhancedStatus, RecipientReport
 from bounce_watcher.model.finding import Evidence
 from bounce_watcher.model.ledger import BounceEvent, MessageRecord, State
-from bounce_watcher.model.verdict import BounceType
+from bounce_watcher.model.verdict import BounceType, Verdict
 from bounce_watcher.service.analyser import Analysed, Analyser
 from bounce_watcher.service.announcing import announcer
 from bounce_watcher.service.clock import utcnow
@@ -146,16 +146,20 @@ def _stream(kept: Kept, settings: Settings) -> str | None:
     return next((account.stream for account in settings.mailboxes if account.name == kept.raw.mailbox), None)
 
 
+def judged(event: BounceEvent, ruleset: Ruleset) -> Verdict:
+    """What a stored report means by these rules, as far as its words and numbers tell."""
+    report = RecipientReport(
+        original_recipient=event.recipient, final_recipient=event.final_recipient,
+        action=event.action or Action.FAILED, status=EnhancedStatus.find(event.status or ""),
+        remote_mta=event.remote_mta, diagnostic_code=event.diagnostic,
+    )
+    return classify(report, event.reporting_mta, ruleset)
+
+
 def _milder(event: BounceEvent, ruleset: Ruleset) -> Revision | None:
     if event.bounce_type is None or event.diagnostic is None:
         return None
-    status = EnhancedStatus.find(event.status or "")
-    report = RecipientReport(
-        original_recipient=event.recipient, final_recipient=event.final_recipient,
-        action=event.action or Action.FAILED, status=status, remote_mta=event.remote_mta,
-        diagnostic_code=event.diagnostic,
-    )
-    verdict = classify(report, event.reporting_mta, ruleset)
+    verdict = judged(event, ruleset)
     is_milder = _SEVERITY.index(verdict.bounce_type) < _SEVERITY.index(event.bounce_type)
     if not is_milder or verdict.rule.startswith(_NOT_BY_RULES):
         return None

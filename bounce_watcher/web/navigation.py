@@ -7,13 +7,15 @@ from bounce_watcher.web.house import House
 
 @dataclass(frozen=True, slots=True)
 class Badges:
-    """`problems` of the service just now, `incidents` under way, deliveries that `gave_up`."""
+    """`problems` of the service just now, `incidents` under way, deliveries that `gave_up`; groups of what was not
+    recognised that wait for `review`."""
 
     problems: int
     incidents: int
     gave_up: int
+    review: int
 
 
 def badges(house: House) -> Badges:
     to_do = house.ledger.to_do()
-    return Badges(len(house.state().troubles), to_do.alerts, to_do.dead)
+    return Badges(len(house.state().troubles), to_do.alerts, to_do.dead, to_do.review)

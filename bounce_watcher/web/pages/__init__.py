@@ -15,6 +15,7 @@ from bounce_watcher.web.pages import (
     providers,
     recipient,
     recipients,
+    review,
     settings,
     sign_in,
     streams,
@@ -24,5 +25,5 @@ from bounce_watcher.web.pages import (
 ROUTES: Sequence[Route] = (
     *sign_in.ROUTES, *overview.ROUTES, *providers.ROUTES, *streams.ROUTES, *recipients.ROUTES, *recipient.ROUTES,
     *acts.ROUTES, *events.ROUTES, *find.ROUTES, *log.ROUTES, *incidents.ROUTES, *undo.ROUTES, *outbox.ROUTES,
-    *settings.ROUTES,
+    *review.ROUTES, *settings.ROUTES,
 )

@@ -1,0 +1,230 @@
+"""What was not recognised, in the browser: seen in one look, and a rule for it drafted, tried and saved."""
+
+import csv
+import io
+import json
+import re
+import tomllib
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import httpx
+import pytest
+
+from bounce_watcher.config.rules import DRAFTED
+from bounce_watcher.ledger.browse import Query
+from bounce_watcher.ledger.review import GroupState, group_of
+from bounce_watcher.model.ledger import BounceEvent
+from bounce_watcher.model.verdict import Reason
+from tests.ledger.making import bounce, day, page, record
+from tests.web.conftest import TOKEN, Web
+from tests.web.looked_at import HOSTILE, demand_harmless
+from tests.web.test_frame import READER, csrf_of, signed_in, with_reader
+
+Make = Callable[..., Web]
+ZORP = "554 5.0.0 <{}>: the zorp of number 17{} has been unplugged"
+FULL = "552 5.2.2 <{}>: the zorp has been unplugged, mailbox full"
+
+
+def lost(number: int, recipient: str, text: str = ZORP) -> BounceEvent:
+    return replace(bounce(f"{number:032x}", recipient, at=day(number), reason=Reason.UNKNOWN,
+                          diagnostic=text.format(recipient, number)), status="5.0.0", code=554)
+
+
+EVENTS = [lost(n, f"u{n % 3}@gmail.com") for n in range(1, 7)]
+GID = group_of(EVENTS[0]) or ""
+FORM = {"reason": "mailbox_disabled", "words": "has been unplugged", "id": "own.zorp", "code": "", "remote": ""}
+
+
+@pytest.fixture
+def desk(web: Make, tmp_path: Path) -> Web:
+    client = web()
+    rules = tmp_path / "rules"
+    rules.mkdir()
+    client.settings = replace(client.settings, rules_dir=rules)
+    record(client.ledger, page(*EVENTS))
+    return client
+
+
+@pytest.fixture(autouse=True)
+def _at_that_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bounce_watcher.web.visit.utcnow", lambda: day(8))
+
+
+def fields_of(text: str, action: str) -> dict[str, str]:
+    """What a form of the page holds that nobody types."""
+    form = re.search(rf'<form[^>]*action="{action}">(.*?)</form>', text, re.DOTALL)
+    assert form, action
+    hidden = re.findall(r'<input type="hidden" name="([^"]*)" value="([^"]*)">', form[1])
+    return {name: value.replace("&#34;", '"').replace("&amp;", "&") for name, value in hidden}
+
+
+def folder(client: Web) -> Path:
+    assert client.settings.rules_dir is not None
+    return client.settings.rules_dir
+
+
+def tried(client: Web, **changes: str) -> httpx.Response:
+    form = csrf_of(client.get(f"/review/{GID}").text)
+    return client.post(f"/review/{GID}/rule", data={**FORM, **changes, "csrf": form})
+
+
+def saved(client: Web, text: str, **more: str) -> httpx.Response:
+    held = fields_of(text, f"/review/{GID}/save")
+    return client.post(f"/review/{GID}/save", data={**held, "because": "seen at the gateway", **more})
+
+
+def test_one_look_tells_what_was_not_recognised(desk: Web) -> None:
+    text = desk.get("/review").text
+    demand_harmless(text)
+    assert "1 wording" in text
+    assert "the zorp of number # has been unplugged" in text
+    assert "were not recognised; none of them changed anything for an address" in text
+    assert 'class="count is-info">1<span class="vh"> new or back again' in text
+    assert "No wordings match" in desk.get("/review?state=aside").text
+    assert "No wordings match" in desk.get("/review?provider=gmx.net").text
+    assert "we do not know: <code>foo</code>" in desk.get("/review?foo=1").text
+
+
+def test_lists_are_downloaded_as_they_are_shown(desk: Web) -> None:
+    (row,) = csv.DictReader(io.StringIO(desk.get("/review.csv").text, newline=""))
+    assert (row["Mails"], row["Recipients"], row["State"], row["Providers"]) == ("6", "3", "New", "google.com")
+    (line,) = desk.get("/review.jsonl?provider=google.com").text.splitlines()
+    assert (json.loads(line)["id"], json.loads(line)["codes"]) == (GID, {"5.0.0": 6})
+
+
+def test_a_group_tells_why_it_is_one_and_shows_samples(desk: Web) -> None:
+    text = desk.get(f"/review/{GID}").text
+    demand_harmless(text)
+    assert "<mark>&lt;address&gt;</mark>" in text
+    assert "<code>#</code> stands for a number" in text
+    assert text.count('class="stack sample"') == 5
+    assert 'value="the zorp of number"' in text
+    assert 'value="own.the-zorp-of-number"' in text
+    assert desk.get("/review/nothing").status_code == 404
+
+
+@pytest.mark.parametrize("words", HOSTILE)
+def test_what_strangers_write_does_nothing(web: Make, words: str) -> None:
+    client = web()
+    event = replace(lost(1, "u@gmail.com"), diagnostic=f"554 {words} of the zorp {words}", quote=words)
+    record(client.ledger, page(event))
+    gid = group_of(event)
+    for path in ("/review", f"/review/{gid}", f"/review/{gid}/aside"):
+        demand_harmless(client.get(path).text)
+    form = csrf_of(client.get(f"/review/{gid}").text)
+    answer = client.post(f"/review/{gid}/rule", data={**FORM, "words": "of the zorp", "csrf": form})
+    assert answer.status_code == 200
+    assert "Matches <strong>1 of 1</strong>" in answer.text
+    demand_harmless(answer.text)
+    (cell,) = [row["Wording"] for row in csv.DictReader(io.StringIO(client.get("/review.csv").text, newline=""))]
+    assert not cell.startswith(("=", "+", "-", "@"))
+
+
+def test_a_draft_is_tried_saved_and_in_force_for_whoever_reads_the_folder(desk: Web) -> None:
+    text = tried(desk).text
+    demand_harmless(text)
+    assert "Matches <strong>6 of 6</strong> reports of this wording" in text
+    assert "Takes nothing away from other rules" in text
+    assert "Had it been on for 90 days:</strong> 0 addresses more suppressed" not in text
+    assert not list(folder(desk).iterdir()), "a trial changes nothing"
+    answer = saved(desk, text)
+    assert (answer.status_code, answer.headers["location"]) == (303, f"/review/{GID}?done=rule")
+    (rule,) = tomllib.loads((folder(desk) / DRAFTED).read_text())["rule"]
+    assert (rule["id"], rule["text"]) == ("own.zorp", ["has been unplugged"])
+    assert "u1@gmail.com" not in rule["examples"][0]
+    group = desk.ledger.review_group(GID)
+    assert group is not None
+    assert group.state is GroupState.DRAFTED
+    (done,) = desk.ledger.actions()
+    assert (done.action, done.subject, done.because) == ("saved the rule own.zorp", GID, "seen at the gateway")
+    assert "in force from the next reload on" in desk.get(answer.headers["location"]).text
+    assert {each.state for each in desk.ledger.recipients("u1@gmail.com")} == {"active"}
+
+
+def test_what_it_takes_from_other_rules_is_shown_and_must_be_ticked(desk: Web) -> None:
+    record(desk.ledger, page(replace(
+        bounce("f" * 32, "full@gmail.com", at=day(6), reason=Reason.MAILBOX_FULL,
+               diagnostic=FULL.format("full@gmail.com")), status="5.2.2", code=552,
+    )))
+    text = tried(desk).text
+    assert "Would take 1 report away from other rules" in text
+    ticked = re.search(r'name="accept" value="([^"]+)" required', text)
+    assert ticked
+    refused = saved(desk, text)
+    assert refused.status_code == 422
+    assert "tick that, or narrow the rule down" in refused.text
+    assert not list(folder(desk).iterdir())
+    assert saved(desk, text, accept=ticked[1]).status_code == 303
+
+
+def test_a_code_that_may_pass_contradicts_a_hard_reason(web: Make) -> None:
+    client = web()
+    record(client.ledger, page(*(
+        replace(event, diagnostic=(event.diagnostic or "").replace("554 5.0.0", "450 4.0.0"), status="4.0.0", code=450)
+        for event in EVENTS
+    )))
+    (gid,) = [each.gid for each in client.ledger.all_groups(Query())]
+    form = csrf_of(client.get(f"/review/{gid}").text)
+    text = client.post(f"/review/{gid}/rule", data={**FORM, "csrf": form}).text
+    assert "Contradiction:</strong> 6 of the 6" in text
+
+
+@pytest.mark.parametrize(("changes", "told"), [
+    ({"words": ""}, "it matches everything"),
+    ({"words": "no such words"}, "does not win its example"),
+    ({"id": "Own"}, "id must be words in small letters"),
+    ({"code": "nine"}, "is not of the form"),
+    ({"words": "x" * 400}, "take fewer"),
+    ({"words": 'a" \\ " b'}, "does not win its example"),
+])
+def test_what_is_no_rule_is_told_and_not_saved(desk: Web, changes: dict[str, str], told: str) -> None:
+    answer = tried(desk, **changes)
+    assert answer.status_code == 200
+    assert told in answer.text
+    assert "Save the rule" not in answer.text
+
+
+def test_the_trial_of_the_moment_decides(desk: Web) -> None:
+    text = tried(desk).text
+    assert saved(desk, text, words="the zorp of").status_code == 409
+    assert saved(desk, text, reason="nonsense").status_code == 422
+    assert saved(desk, text, because="").status_code == 422
+    assert saved(desk, text, csrf="0" * 64).status_code == 403
+    desk.settings = replace(desk.settings, rules_dir=None)
+    again = tried(desk).text
+    assert "names no rules_dir" in again
+    assert "Save the rule" not in again
+
+
+def test_who_may_only_look_may_try_and_not_save(web: Make) -> None:
+    client = with_reader(web(TOKEN))
+    record(client.ledger, page(*EVENTS))
+    session = signed_in(client, READER)
+    form = csrf_of(client.get(f"/review/{GID}", headers=session).text)
+    tried_ = client.post(f"/review/{GID}/rule", data={**FORM, "csrf": form}, headers=session)
+    assert tried_.status_code == 200
+    for path in ("save", "aside", "up"):
+        answer = client.post(f"/review/{GID}/{path}", data={**FORM, "csrf": form}, headers=session)
+        assert answer.status_code == 403, path
+    assert client.post(f"/review/{GID}/rule", data=FORM, headers=session).status_code == 403
+
+
+def test_set_aside_with_a_reason_and_taken_up_again(desk: Web) -> None:
+    preview = desk.get(f"/review/{GID}/aside").text
+    demand_harmless(preview)
+    form = {**fields_of(preview, f"/review/{GID}/aside"), "a_day": "10", "because": "an old gateway"}
+    assert desk.post(f"/review/{GID}/aside", data={**form, "because": ""}).status_code == 422
+    assert desk.post(f"/review/{GID}/aside", data={**form, "a_day": "7"}).status_code == 422
+    answer = desk.post(f"/review/{GID}/aside", data=form)
+    assert answer.headers["location"] == f"/review/{GID}?done=aside"
+    assert desk.post(f"/review/{GID}/aside", data=form).status_code == 409
+    text = desk.get(f"/review/{GID}").text
+    assert "an old gateway" in text
+    assert "Take up again…" in text
+    preview = desk.get(f"/review/{GID}/up").text
+    assert desk.post(f"/review/{GID}/up", data=fields_of(preview, f"/review/{GID}/up")).status_code == 303
+    group = desk.ledger.review_group(GID)
+    assert group is not None
+    assert group.state is GroupState.NEW
