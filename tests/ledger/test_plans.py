@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, event
 
+from bounce_watcher.ledger.alerts import alert_on
 from bounce_watcher.ledger.browse import By, Choice, Query
 from bounce_watcher.ledger.engine import open_engine
 from bounce_watcher.ledger.figures import Figures, Of, Part, Span
@@ -19,7 +20,7 @@ from bounce_watcher.ledger.review import group_of
 from bounce_watcher.ledger.revise import Revision
 from bounce_watcher.ledger.store import Ledger
 from bounce_watcher.ledger.tally import DAY, HOUR
-from bounce_watcher.model.ledger import Attempt, Disposition, SuppressionSource
+from bounce_watcher.model.ledger import AlertKind, Attempt, Disposition, SuppressionSource
 from bounce_watcher.model.verdict import Reason
 from tests.ledger.making import LEASE, START, USER, Platform, bounce, day, decide, page, record, retry_at
 
@@ -142,6 +143,35 @@ def test_what_people_look_through_goes_down_an_index_and_is_sorted_by_it(
     assert [plan for plan in scans if "LIMIT ?" not in plan] == []
     sorts = [plan for plan in plans if plan.startswith("USE TEMP B-TREE FOR ORDER BY")]
     assert sorts == [], "an index gives the order"
+
+
+_SOME = Query({By.TYPE: Choice(("x",)), By.PROVIDER: Choice(("y",))}, since=day(1))
+
+
+@pytest.mark.parametrize("work", [
+    lambda ledger: _both_ways(ledger.incidents.over, _SOME, (day(3), "m")),
+    lambda ledger: (ledger.incidents.open(Query()), list(ledger.incidents.all(_SOME))),
+    lambda ledger: [ledger.incidents.held("m", place) for place in (Place(), Place(("a", "b")))],
+    lambda ledger: (list(ledger.incidents.all_held("m")), ledger.incidents.held_numbers("m")),
+    lambda ledger: ledger.incidents.course(
+        alert_on(AlertKind.BLOCKS, "block x", day(1), because=""), day(0), day(3), timedelta(hours=1)
+    ),
+    lambda ledger: _both_ways(ledger.deliveries.page, Query(), (7,)),
+    lambda ledger: _both_ways(
+        ledger.deliveries.page, Query({By.STATE: Choice(("dead",)), By.TARGET: Choice(("x",))}), (7,)
+    ),
+    lambda ledger: _both_ways(ledger.deliveries.page, Query(recipient=USER), (7,)),
+    lambda ledger: list(ledger.deliveries.all(Query({By.STREAM: Choice(("x",))}))),
+    lambda ledger: (ledger.deliveries.dead("x"), ledger.deliveries.failures()),
+    lambda ledger: [ledger.deliveries.replaced_by(item) for item in ledger.outbox(OutboxFilter(recipient=USER))],
+], ids=["page of incidents", "incidents under way, and all", "page of the held", "all held", "course of an incident",
+        "page of deliveries", "page of a state's deliveries", "page of a recipient's deliveries", "all deliveries",
+        "failures", "what replaced one"])
+def test_incidents_and_deliveries_go_down_an_index(tmp_path: Path, work: Callable[[Ledger], object]) -> None:
+    plans = _plans(tmp_path, work)
+    scans = [plan for plan in plans if plan.startswith("SCAN") and "LIMIT ?" not in plan]
+    assert [plan for plan in scans if not plan.startswith("SCAN alert")] == []
+    assert [plan for plan in plans if plan.startswith(("SCAN held", "SCAN suppression"))] == []
 
 
 _SPAN = Span(day(-40), day(2) + timedelta(minutes=3))
