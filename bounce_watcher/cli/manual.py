@@ -19,7 +19,7 @@ from bounce_watcher.cli.described import SNAPSHOT, Described, Option, written
 from bounce_watcher.cli.lazy import LazyGroup
 from bounce_watcher.cli.options import CONFIG_VARIABLE, DEFAULT_CONFIG
 
-PAGE = "man/bounce-watcher.1"
+PAGE = "bounce_watcher/share/bounce-watcher.1"
 _WIDTH = 78
 _LONG = 40
 _DATE = "2026-11-27"

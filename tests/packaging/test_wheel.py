@@ -67,7 +67,7 @@ def test_files_that_are_links_here_are_whole_there(wheel: Path) -> None:
 
 def test_the_manual_page_goes_where_man_looks(wheel: Path, program: Path) -> None:
     assert (program.parents[1] / "share" / "man" / "man1" / "bounce-watcher.1").read_text() == (
-        ROOT / "man" / "bounce-watcher.1"
+        ROOT / "bounce_watcher" / "share" / "bounce-watcher.1"
     ).read_text()
 
 
