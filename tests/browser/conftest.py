@@ -99,11 +99,15 @@ SCHEMES: tuple[Scheme, ...] = ("light", "dark")
 
 @pytest.fixture
 def opened(chromium: Browser) -> Iterator[Open]:
-    """Opens an address of a dashboard. Whatever a page complains of, or asks of anybody else, fails the test."""
+    """Opens an address of a dashboard. Whatever a page complains of, or asks of anybody else, fails the test.
+
+    `clock`: the page's time is one that can be put forward.
+    """
     contexts, complaints = [], list[str]()
 
     def open_(
-        shown: Dashboard, path: str, size: tuple[int, int] = DESKTOP, scheme: Scheme = "light", *, scripts: bool = True
+        shown: Dashboard, path: str, size: tuple[int, int] = DESKTOP, scheme: Scheme = "light", *, scripts: bool = True,
+        clock: bool = False,
     ) -> Page:
         context = chromium.new_context(
             viewport={"width": size[0], "height": size[1]}, color_scheme=scheme, java_script_enabled=scripts,
@@ -111,6 +115,8 @@ def opened(chromium: Browser) -> Iterator[Open]:
         )
         contexts.append(context)
         page = context.new_page()
+        if clock:
+            page.clock.install()
         page.on("console", lambda said: complaints.append(f"{path}: {said.text}") if said.type == "error" else None)
         page.on("pageerror", lambda error: complaints.append(f"{path}: {error}"))
         page.on("request", lambda request: _stays_here(request, shown.url, complaints))

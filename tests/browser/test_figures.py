@@ -1,22 +1,132 @@
 """The pages of figures as a person sees them: nothing for axe to find, no sideways scrolling."""
 
+from datetime import timedelta
+from pathlib import Path
+
 import pytest
+from playwright.sync_api import Page
 
-from tests.browser.conftest import DESKTOP, PHONE, SCHEMES, WIDTHS, Dashboard, Open, overflow, violations
+from bounce_watcher.policy.settings import Mode
+from bounce_watcher.service.clock import utcnow
+from bounce_watcher.service.opening import open_ledger
+from bounce_watcher.service.state import MailboxState, ServiceState
+from bounce_watcher.service.trouble import Trouble
+from tests.browser.conftest import (
+    DESKTOP,
+    PHONE,
+    SCHEMES,
+    WIDTHS,
+    Dashboard,
+    Open,
+    dashboard,
+    free_port,
+    overflow,
+    violations,
+    working,
+)
+from tests.browser.seeded import configured
 
-PAGES = ("/", "/?range=24h", "/?range=30d", "/?range=90d", "/?stream=receipts")
+PAGES = (
+    "/", "/?range=24h", "/?range=90d", "/providers", "/providers/bigmail.example",
+    "/providers/portal.example?range=90d", "/streams", "/streams/news?range=30d", "/streams/news/campaigns/n67",
+)
 
 
 @pytest.mark.parametrize("path", PAGES)
 def test_axe_finds_nothing(house: Dashboard, opened: Open, path: str) -> None:
-    for size in (DESKTOP, PHONE):
-        for scheme in SCHEMES:
-            page = opened(house, path, size, scheme)
-            page.evaluate("document.querySelectorAll('details').forEach((each) => { each.open = true; })")
-            assert violations(page) == []
+    for size, scheme in zip((DESKTOP, PHONE), SCHEMES, strict=True):
+        page = opened(house, path, size, scheme)
+        page.evaluate("document.querySelectorAll('details').forEach((each) => { each.open = true; })")
+        assert violations(page) == [], f"{size} {scheme}"
 
 
 @pytest.mark.parametrize("path", PAGES)
 def test_no_width_scrolls_sideways(house: Dashboard, opened: Open, path: str) -> None:
     page = opened(house, path)
     assert {width: extra for width in WIDTHS if (extra := overflow(page, width))} == {}
+
+
+def fits(page: Page) -> None:
+    page.evaluate("document.querySelectorAll('details').forEach((each) => { each.open = true; })")
+    assert violations(page) == []
+    assert {width: extra for width in WIDTHS if (extra := overflow(page, width))} == {}
+
+
+def test_all_trouble_at_once_fits(house: Dashboard, opened: Open) -> None:
+    house.standing = troubled
+    try:
+        page = opened(house, "/", PHONE)
+        assert page.locator(".notice").count() >= 5
+        fits(page)
+    finally:
+        house.standing = working
+
+
+def test_the_first_run_fits(opened: Open, tmp_path: Path) -> None:
+    settings = configured(tmp_path, f"sqlite:///{tmp_path}/new.db", free_port())
+    with open_ledger(settings) as ledger, dashboard(settings, ledger) as new:
+        page = opened(new, "/", PHONE)
+        assert page.get_by_text("A test bounce arrived").is_visible()
+        fits(page)
+
+
+def troubled() -> ServiceState:
+    now = utcnow()
+    ago = now - timedelta(hours=6)
+    words = "login refused: [AUTHENTICATIONFAILED] " + "x" * 300
+    broken = MailboxState("a-mailbox-with-quite-a-long-name", "INBOX", "news", ago, 1.0, 41, ago, ago, 4, words, ago)
+    behind = MailboxState("slow", "INBOX", "news", now, 1.0, 41, ago, now, 4)
+    return ServiceState(ago, Mode.SHADOW, (broken, behind), {
+        "mailbox a-mailbox-with-quite-a-long-name": Trouble(words, ago), "webhook shop": Trouble("HTTP 503", ago),
+    })
+
+
+def test_what_is_bouncing_and_why_is_three_clicks(house: Dashboard, opened: Open) -> None:
+    """From the overview to a provider with an outage, to its reason, to the events themselves; all without script."""
+    page = opened(house, "/", scripts=False)
+    assert page.locator(".notice.is-hold").inner_text().startswith("The outage guard is on for bigmail.example since")
+    page.get_by_role("navigation", name="Time range").get_by_text("24 hours").click()
+    where = page.locator("section[aria-labelledby=where]")
+    assert "Guard on" in where.inner_text()
+    where.get_by_role("link", name="bigmail.example").click()
+    assert page.get_by_role("heading", level=1).inner_text() == "bigmail.example"
+    row = page.locator("section[aria-labelledby=why] tbody tr").first
+    number = row.locator("td").first.inner_text()
+    row.get_by_role("link").click()
+    assert page.url.startswith(f"{house.url}/events?")
+    assert page.get_by_role("heading", level=1).inner_text().startswith(f"{number} events")
+
+
+def test_the_chart_says_the_same_as_its_table(house: Dashboard, opened: Open) -> None:
+    page = opened(house, "/")
+    bars = page.locator("section[aria-labelledby=chart] svg a")
+    page.get_by_text("Show as table").click()
+    lines = page.locator("section[aria-labelledby=chart] tbody tr")
+    assert bars.count() == lines.count() == 7
+    for n in range(7):
+        total = lines.nth(n).locator("td").nth(5).inner_text()
+        assert f": {total} (" in (bars.nth(n).locator("title").text_content() or "")
+        assert bars.nth(n).get_attribute("href") == lines.nth(n).get_by_role("link").get_attribute("href")
+
+
+def test_the_overview_looks_again_by_itself_unless_somebody_is_in_the_middle_of_it(
+    house: Dashboard, opened: Open
+) -> None:
+    house.standing = working
+    page = opened(house, "/", clock=True)
+    before = page.title()
+    house.standing = troubled
+    try:
+        page.locator("#live-tiles details summary").click()
+        page.clock.fast_forward(31_000)
+        page.wait_for_timeout(300)
+        assert page.locator("#live-now").get_by_text("is behind").count() == 0
+        page.locator("#live-tiles details summary").click()
+        page.mouse.move(0, 0)
+        page.evaluate("document.activeElement.blur()")
+        page.clock.fast_forward(31_000)
+        page.locator("#live-now").get_by_text("and 3 more").wait_for()
+        assert page.title() != before
+        assert page.get_by_role("status").inner_text() == page.title()
+    finally:
+        house.standing = working

@@ -34,3 +34,33 @@
     }
   });
 })();
+
+// Parts of a page that show how things are now ([data-live], each with an id) are looked at again every 30 seconds,
+// unless somebody is in the middle of them: nothing moves under a reader's pointer, focus or selection.
+(() => {
+  const parts = () => [...document.querySelectorAll("[data-live]")];
+  if (!parts().length) return;
+  const said = document.getElementById("said");
+  const busy = (part) => part.contains(document.activeElement) || part.querySelector("details[open]") || part.matches(":hover")
+    || (!getSelection().isCollapsed && getSelection().containsNode(part, true));
+  const look = async () => {
+    if (document.hidden || parts().some(busy)) return;
+    try {
+      const answer = await fetch(location.href, { signal: AbortSignal.timeout(20000) });
+      if (!answer.ok || answer.redirected) return;
+      const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
+      if (parts().some(busy)) return;
+      parts().forEach((part) => {
+        const next = fresh.getElementById(part.id);
+        if (next) part.replaceWith(document.adoptNode(next));
+      });
+      const clock = document.querySelector(".clock time");
+      clock.replaceWith(document.adoptNode(fresh.querySelector(".clock time")));
+      if (document.title !== fresh.title) {
+        document.title = fresh.title;
+        if (said) said.textContent = fresh.title;
+      }
+    } catch { /* the clock in the header tells from when all of it is */ }
+  };
+  setInterval(look, 30000);
+})();
