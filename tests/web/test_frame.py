@@ -104,6 +104,16 @@ def test_a_forged_form_does_nothing(web: Make, forged: dict[str, dict[str, str]]
     assert client.post("/logout", headers={**session, **BROWSER}, data={"csrf": good}).status_code == 303
 
 
+def test_a_form_as_a_browser_sends_it_is_taken(web: Make) -> None:
+    """Without a referrer policy that lets our own pages know each other, it would come from the Origin "null"."""
+    client = web()
+    csrf = csrf_of(client.get("/settings").text)
+    browser = {"Origin": "http://127.0.0.1:8025", "Sec-Fetch-Site": "same-origin"}
+    assert client.post("/find", headers=browser, data={"csrf": csrf, "q": "full"}).status_code == 303
+    forged = {"Origin": "null", "Sec-Fetch-Site": "cross-site"}
+    assert client.post("/find", headers=forged, data={"csrf": csrf, "q": "full"}).status_code == 403
+
+
 def test_the_form_of_one_session_is_no_use_in_another(web: Make) -> None:
     client = web(TOKEN)
     one, other = signed_in(client), signed_in(client)
@@ -128,7 +138,7 @@ def test_every_page_ties_the_browser_down(web: Make, path: str) -> None:
     answer = web().get(path)
     assert answer.headers["content-security-policy"].startswith("default-src 'none'")
     assert answer.headers["x-content-type-options"] == "nosniff"
-    assert answer.headers["referrer-policy"] == "no-referrer"
+    assert answer.headers["referrer-policy"] == "same-origin"
     assert answer.headers["cache-control"] == "no-store"
 
 

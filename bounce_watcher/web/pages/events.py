@@ -227,7 +227,7 @@ def path_of(found: BounceEvent) -> str:
 
 
 def _event(visit: Visit) -> BounceEvent:
-    name = "/".join(visit.path[each] for each in ("digest", "recipient") if each in visit.path)
+    name = visit.path["id"]
     found = visit.house.ledger.event(name)
     if found is None:
         raise HTTPException(404, f"No event {harmless(name, 100)}. It may have been removed after its time.")
@@ -301,6 +301,5 @@ def _mail(visit: Visit) -> tuple[BounceEvent, bytes]:
 
 ROUTES = (
     get("/events", events), get("/events.csv", events), get("/events.jsonl", events),
-    get("/events/{digest}/{recipient}", event), get("/events/{digest}/{recipient}/mail", mail),
-    get("/events/{digest}/{recipient}/mail.eml", mail_file),
+    get("/events/{id:path}/mail", mail), get("/events/{id:path}/mail.eml", mail_file), get("/events/{id:path}", event),
 )

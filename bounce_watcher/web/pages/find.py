@@ -16,7 +16,7 @@ LONGEST = 320
 
 _CODE = re.compile(r"[245]\.\d{1,3}\.\d{1,3}|[245]\d\d")
 _DOMAIN = re.compile(r"@?(?=.{1,253}\Z)([^\s@:/<>\"']+\.)+[^\s@:/<>\"'.\d]{2,}\.?")
-_EVENT = re.compile(r"(?:[0-9a-f]{32,128})/[0-9a-f]{8,64}")
+_EVENT = re.compile(r"[0-9a-f]{32,128}(?:/[0-9a-f]{8,64})?")
 _MAILBOX = re.compile(r"[^\s@]+@[^\s@]+")
 
 
