@@ -51,6 +51,8 @@ _ENTRIES = tuple(Entry(name, f"bounce_watcher.cli.{module}", panel, summary) for
      "Counts the failures and complaints that arrived, by type unless told, in whole days of UTC."),
     ("top", "counting", _LEDGER,
      "What most reports are of, each with its share and with how many there were in as many days before."),
+    ("review", "reviewing", _LEDGER,
+     "What was not recognised, by its wording; a rule for it, tried on all that is stored."),
     ("alerts", "alerts", _LEDGER,
      "Outages of receivers, whose bounces are held back, and blocks that are your own trouble."),
     ("outbox", "outbox", _LEDGER,

@@ -59,11 +59,14 @@ class Draft:
         return tuple(part for piece in self.words.split("*") if (part := " ".join(piece.split())))
 
 
-def suggested(group: Group, reason: str = Reason.INVALID_RECIPIENT.value) -> Draft:
-    """What a group alone tells of its rule."""
-    words = masking.longest_constant(group.wording)
-    slug = "-".join(_SLUG.findall(words)[:5])[:50].strip("-")
-    return Draft(f"own.{slug or group.gid}", reason, words)
+def suggested(
+    group: Group, reason: str = Reason.INVALID_RECIPIENT.value, *, words: str | None = None, code: str = "",
+    name: str | None = None,
+) -> Draft:
+    """A draft, with what a group tells of it in place of what is not given."""
+    words = masking.longest_constant(group.wording) if words is None else words
+    slug = "-".join(_SLUG.findall(words.lower())[:5])[:50].strip("-")
+    return Draft(name or f"own.{slug or group.gid}", reason, words, code)
 
 
 def toml_of(draft: Draft, samples: Sequence[BounceEvent], at: datetime) -> str:

@@ -1,0 +1,153 @@
+"""`review`: what was not recognised, by its wording, and a rule for it, tried on all that is stored."""
+
+from collections.abc import Iterator
+from typing import Annotated
+
+import typer
+
+from bounce_watcher.cli.errors import WrongUsage
+from bounce_watcher.cli.ledgers import ledger_of
+from bounce_watcher.cli.options import ConfigFile, Debug, Json, Limit, example
+from bounce_watcher.cli.output import clean, count, json_line, say
+from bounce_watcher.cli.tables import listing, progress, table
+from bounce_watcher.ledger.browse import By, Choice, Query
+from bounce_watcher.ledger.review import OPEN, Group
+from bounce_watcher.model.rows import Row
+from bounce_watcher.model.verdict import BounceType, Reason
+from bounce_watcher.service.clock import utcnow
+from bounce_watcher.service.drafting import Trial, suggested, tried
+
+commands = typer.Typer(help="What was not recognised, by its wording; a rule for it, tried on all that is stored.")
+
+COLUMNS = ("id", "state", "mails", "recipients", "last_at", "codes", "wording")
+WITHIN = 600.0
+"""Seconds that a trial at the shell may take."""
+_REASONS = {each.value: each for each in Reason if each.bounce_type is not BounceType.UNDETERMINED}
+
+
+def register(app: typer.Typer) -> None:
+    app.add_typer(commands, name="review")
+
+
+@commands.command("list", epilog=example("review list"))
+def list_groups(
+    everything: Annotated[
+        bool, typer.Option("--all", metavar="", help="Those too that were set aside, or have a rule.")
+    ] = False,
+    limit: Limit = None,
+    as_json: Json = False,
+    config: ConfigFile = None,
+    debug: Debug = False,
+) -> None:
+    """Lists what was not recognised by its wording: what came back first, then what touches most recipients.
+
+    Addresses, hosts, dates, ids and numbers are masked. None of it changed anything for an address.
+    """
+    states = () if everything else tuple(each.value for each in OPEN)
+    with ledger_of(config) as (_, ledger):
+        found = ledger.all_groups(Query({By.STATE: Choice(states)}))
+        listing((_row(group) for group in _first(found, limit)), COLUMNS, as_json=as_json)
+
+
+def _first(groups: Iterator[Group], limit: int | None) -> Iterator[Group]:
+    for number, group in enumerate(groups):
+        if number == limit:
+            return
+        yield group
+
+
+@commands.command(epilog=example('review draft-rule 3f2a --reason mailbox_full --text "out of * space"'))
+def draft_rule(
+    group: Annotated[str, typer.Argument(metavar="GROUP", help="The id of a group, or its beginning.")],
+    reason: Annotated[str, typer.Option("--reason", metavar="REASON", help="What it means, such as mailbox_full.")],
+    text: Annotated[
+        str | None, typer.Option("--text", metavar="WORDS", show_default=False,
+                                 help="Words to look for, * for what varies. Else the longest that all share.")
+    ] = None,
+    code: Annotated[
+        str, typer.Option("--code", metavar="CODES", show_default=False, help="Only with these: 5.7.x or 55x.")
+    ] = "",
+    name: Annotated[
+        str | None, typer.Option("--id", metavar="ID", show_default=False, help="The rule's name: own.over-quota.")
+    ] = None,
+    as_json: Json = False,
+    config: ConfigFile = None,
+    debug: Debug = False,
+) -> None:
+    """Drafts a rule for a group and tries it on what is stored of 90 days. Changes nothing.
+
+    Tells what it matches, what it takes from other rules and who would be suppressed, and gives the rule as TOML for a
+    file in rules_dir. Reload the service then, and run reclassify.
+    """
+    if reason not in _REASONS:
+        raise WrongUsage(f"--reason {reason!r} is none of: {', '.join(_REASONS)}")
+    with ledger_of(config) as (settings, ledger):
+        found = _named(ledger.all_groups(Query()), group)
+        draft = suggested(found, reason, words=text, code=code, name=name)
+        with progress("trying", "reports") as advance:
+            outcome = tried(settings, ledger, found, draft, utcnow(), within=WITHIN, advance=advance)
+    if as_json:
+        say(json_line(_trial_row(found, outcome)))
+    else:
+        _tell(outcome)
+    if outcome.problems:
+        raise typer.Exit(1)
+
+
+def _named(groups: Iterator[Group], beginning: str) -> Group:
+    found = [each for each in groups if each.gid.startswith(beginning.lower())] if beginning else []
+    if len(found) != 1:
+        told = "several groups begin so" if found else "there is no such group"
+        raise WrongUsage(f"GROUP {beginning!r}: {told}; `review list --all` names them")
+    return found[0]
+
+
+def _row(group: Group) -> Row:
+    return {
+        "id": group.gid, "state": group.state, "mails": group.mails, "recipients": group.recipients,
+        "providers": group.providers, "codes": ", ".join(group.codes),
+        "first_at": group.first_at, "last_at": group.last_at, "because": group.because, "wording": group.wording,
+    }
+
+
+def _trial_row(group: Group, outcome: Trial) -> Row:
+    after = outcome.consequence
+    return {
+        "id": group.gid, "rule": outcome.toml, "problems": outcome.problems, "warnings": outcome.warnings,
+        "matched": outcome.matched, "tried": outcome.tried, "kept_matched": outcome.kept_matched, "kept": outcome.kept,
+        "others": outcome.others,
+        "taken": [{"rule": rule, "reason": was, "number": number} for (rule, was), number in outcome.taken.items()],
+        "passing": outcome.passing, "looked_at": outcome.looked_at, "looked_back_to": outcome.looked_back_to,
+        "suppressed": after.suppressed, "took_mail": after.took_mail, "released": after.released,
+        "decided": after.decided, "of": after.of,
+    }
+
+
+def _tell(outcome: Trial) -> None:
+    if outcome.problems:
+        say("this is no rule yet:")
+        for problem in outcome.problems:
+            say(f"  {clean(problem)}")
+    else:
+        _tell_outcome(outcome)
+    say()
+    say(outcome.toml.rstrip())
+
+
+def _tell_outcome(outcome: Trial) -> None:
+    after = outcome.consequence
+    say(f"{count(outcome.looked_at, 'stored report')} of 90 days; nothing was changed")
+    say(f"matches {outcome.matched} of {outcome.tried} reports of this wording, and {outcome.kept_matched} of "
+        f"{outcome.kept} of its kept mails read as a whole")
+    say(f"matches {sum(outcome.others.values())} others that are not recognised")
+    say(f"takes {sum(outcome.taken.values())} away from other rules")
+    if outcome.taken:
+        table(("number", "rule", "reason"), ((number, *key) for key, number in outcome.taken.items()))
+    if outcome.passing:
+        say(f"contradiction: {outcome.passing} carry a code 4.x.x, which may pass, and the reason is hard")
+    say(f"had it been on: {after.suppressed} more suppressed, {after.took_mail} of which took mail later; "
+        f"{after.released} fewer")
+    if after.decided < after.of:
+        say(f"decided for the newest {after.decided} of {after.of} reports")
+    for warning in outcome.warnings:
+        say(clean(warning))

@@ -1,0 +1,72 @@
+"""What was not recognised, at the shell: listed, and a rule for it drafted, put into its file and applied."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Program, letter
+from tests.mail import postfix
+
+ZORP = "554 5.0.0 <{}>: zorp gate has been closed for this one"
+SOFT = "450 4.0.0 <{}>: zorp gate has been closed for this one"
+
+
+@pytest.fixture
+def desk(program: Program, mail: Path) -> Program:
+    """Four messages that are understood, three that are not; a folder for rules."""
+    for number, reply in enumerate((ZORP, ZORP, "550 quux \x1b]52;c;eA== {}"), 5):
+        (mail / f"{number}.eml").write_text(postfix(letter(number, f"user{number}@zorp.example", reply)))
+    (program.folder / "rules").mkdir()
+    program.config.write_text(f'rules_dir = "{program.folder}/rules"\n{program.config.read_text()}')
+    assert program.ledger("import", str(mail)).status == 0
+    return program
+
+
+def test_what_was_not_recognised_is_listed_by_its_wording(desk: Program) -> None:
+    first, other = desk.ledger("review", "list", "--json").rows
+    assert (first["mails"], first["recipients"], first["state"], first["codes"]) == (2, 2, "new", "5.0.0")
+    assert "zorp gate has been closed" in first["wording"]
+    assert "user5" not in first["wording"]
+    assert (other["mails"], desk.ledger("review", "list", "--limit", "1", "--json").rows) == (1, [first])
+    shown = desk.ledger("review", "list")
+    assert shown.out.splitlines()[0].split("\t")[0] == "id"
+    assert "\x1b" not in shown.out
+
+
+def test_a_draft_is_tried_put_into_its_file_and_applied(desk: Program) -> None:
+    gid = str(desk.ledger("review", "list", "--json").rows[0]["id"])
+    shown = desk.ledger("review", "draft-rule", gid[:6], "--reason", "mailbox_disabled", "--id", "own.zorp")
+    assert shown.status == 0
+    assert "matches 2 of 2 reports of this wording, and 2 of 2 of its kept mails read as a whole" in shown.out
+    assert "takes 0 away from other rules" in shown.out
+    assert desk.ledger("review", "list", "--json").rows[0]["mails"] == 2, "nothing was changed"
+    (desk.folder / "rules" / "zorp.toml").write_text(f"[[rule]]{shown.out.partition('[[rule]]')[2]}")
+    corrected = desk.ledger("reclassify", "--json")
+    assert {row["rule"] for row in corrected.rows} == {"own.zorp"}
+    rows = {row["id"]: row["state"] for row in desk.ledger("review", "list", "--all", "--json").rows}
+    assert rows[gid] == "ruled"
+    assert gid not in {row["id"] for row in desk.ledger("review", "list", "--json").rows}
+
+
+def test_what_it_takes_from_other_rules_is_told(desk: Program) -> None:
+    gid = str(desk.ledger("review", "list", "--json").rows[0]["id"])
+    (row,) = desk.ledger("review", "draft-rule", gid, "--reason", "mailbox_full", "--text", "554 * zorp", "--json").rows
+    assert (row["matched"], row["taken"], row["problems"]) == (2, [], [])
+    wide = desk.ledger("review", "draft-rule", gid, "--reason", "mailbox_full", "--text", "e", "--json")
+    assert wide.status == 1
+    assert "too short" in wide.rows[0]["problems"][0]
+
+
+def test_what_makes_no_sense_is_refused_with_the_mend(desk: Program) -> None:
+    gid = str(desk.ledger("review", "list", "--json").rows[0]["id"])
+    for arguments, told in (
+        ((gid, "--reason", "nonsense"), "is none of: "),
+        (("zzz", "--reason", "spam"), "there is no such group; `review list --all` names them"),
+        (("", "--reason", "spam"), "there is no such group"),
+    ):
+        done = desk.ledger("review", "draft-rule", *arguments)
+        assert done.status == 2
+        assert told in done.complaint
+    shown = desk.ledger("review", "draft-rule", gid, "--reason", "spam", "--text", "not in it")
+    assert shown.status == 1
+    assert "this is no rule yet" in shown.out
