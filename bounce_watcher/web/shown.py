@@ -14,6 +14,8 @@ LONGEST = 600
 """Characters of a mail's words that a page shows."""
 LONGEST_NAME = 120
 """Characters of a name (of a stream, a provider, a campaign) that a page shows."""
+_NEARLY_ALL = 99.5
+"""Percent that would be rounded to all."""
 _MOST_MARKS = 4
 """Combining marks upon one letter."""
 
@@ -195,6 +197,8 @@ def share(part: int, whole: int) -> str:
     percent = 100 * part / whole
     if percent < 0.01:
         return "under 0.01\u202f%"
+    if part < whole and percent >= _NEARLY_ALL:
+        return "over 99\u202f%"
     decimals = 2 if percent < 1 else 1 if percent < 10 else 0
     return f"{percent:.{decimals}f}\u202f%"
 

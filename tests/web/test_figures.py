@@ -8,7 +8,7 @@ import pytest
 from starlette.exceptions import HTTPException
 
 from bounce_watcher.ledger.figures import Sent, Span
-from bounce_watcher.web import bounces, charts, ranges, rates
+from bounce_watcher.web import bounces, charts, ranges, rates, shown
 
 NOON = datetime(2026, 3, 17, 12, 20, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -131,6 +131,13 @@ def test_small_charts() -> None:
 ])
 def test_a_rate_never_stands_without_its_numbers(part: int, whole: int, meant: str) -> None:
     assert rates.rate(part, whole) == meant
+
+
+@pytest.mark.parametrize(("part", "whole", "meant"), [
+    (201, 202, "over 99\u202f%"), (202, 202, "100\u202f%"), (994, 1000, "99\u202f%"),
+])
+def test_nearly_all_is_not_all(part: int, whole: int, meant: str) -> None:
+    assert shown.share(part, whole) == meant
 
 
 @pytest.mark.parametrize(("part", "whole", "limit", "meant"), [
