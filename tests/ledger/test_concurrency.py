@@ -10,6 +10,7 @@ from threading import Barrier
 import psycopg
 import sqlalchemy.event
 
+from bounce_watcher.ledger.browse import Query
 from bounce_watcher.ledger.engine import open_engine
 from bounce_watcher.ledger.filters import OutboxFilter
 from bounce_watcher.ledger.store import Ledger
@@ -209,3 +210,19 @@ def test_everything_that_takes_locks_at_once(ledger: Ledger, ledger_url: str) ->
     for name in _ADDRESSES:
         numbers = [item.sequence for item in ledger.outbox(OutboxFilter(recipient=name))]
         assert len(numbers) == len(set(numbers))
+
+
+def test_writers_of_one_group_count_each_recipient_once(ledger: Ledger, ledger_url: str) -> None:
+    """Each brings reports of the same people, by other mails."""
+    people = 6
+
+    def bring(writer: int) -> None:
+        with Ledger.connect(ledger_url) as own:
+            for number in range(people):
+                said = bounce(f"w{writer}n{number}", f"u{number}@example.org", reason=Reason.UNKNOWN, diagnostic="zorp")
+                record(own, page(said))
+
+    with ThreadPoolExecutor(WRITERS) as pool:
+        list(pool.map(bring, range(WRITERS)))
+    (group,) = ledger.all_groups(Query())
+    assert (group.mails, group.recipients) == (WRITERS * people, people)
