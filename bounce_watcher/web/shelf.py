@@ -23,11 +23,10 @@ class Shelf:
     def get(self, key: Hashable, now: datetime, make: Callable[[], T]) -> T:
         """What was made for that key within `KEPT_FOR`, or is made now."""
         with self._lock:
-            made_at, kept = self._kept.get(key, (None, None))
-            if made_at is not None and now - KEPT_FOR < made_at <= now:
+            if key in self._kept and now - KEPT_FOR < self._kept[key][0] <= now:
                 self._kept.move_to_end(key)
-                found: T = kept
-                return found
+                kept: T = self._kept[key][1]
+                return kept
         made = make()
         with self._lock:
             self._kept[key] = (now, made)
