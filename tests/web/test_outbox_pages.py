@@ -95,7 +95,7 @@ def test_targets_stand_on_top_and_what_they_did_not_take_is_grouped_by_error(des
         ("500: request # failed for <address>", "Gave up", "2"), ("HTTP 400: no such list", "Gave up", "1"),
         ("HTTP 503", "Retrying", "1"),
     ]
-    listed = rows(section(text, "cap"))
+    listed = rows(section(text, "list"))
     assert [row[2][0] for row in listed] == list("fedcba"), "the last written first"
     assert [row[4] for row in listed] == ["Waiting", "Waiting", "Delivered", "Gave up", "Gave up", "Gave up"]
     assert "@" not in "".join(links(text))
@@ -105,7 +105,7 @@ def test_every_number_leads_to_as_many_rows(desk: Web) -> None:
     text = desk.get("/outbox").text
     for link, many in (("/outbox?state=due&target=crm-hook", 2), ("/outbox?state=dead&target=crm-hook", 3)):
         assert link in links(text)
-        assert len(rows(section(desk.get(link).text, "cap"))) == many
+        assert len(rows(section(desk.get(link).text, "list"))) == many
 
 
 @pytest.mark.parametrize(("query", "who"), [
@@ -118,7 +118,7 @@ def test_filters_find_and_download_the_same(desk: Web, query: str, who: str) -> 
     found = list(csv.DictReader(io.StringIO(desk.get(f"/outbox.csv?{query}").text, newline="")))
     assert "".join(row["Address"][0] for row in found) == who
     if who:
-        assert "".join(row[2][0] for row in rows(section(text, "cap"))) == who
+        assert "".join(row[2][0] for row in rows(section(text, "list"))) == who
     else:
         assert "No deliveries match." in text
     lines = [json.loads(line) for line in desk.get(f"/outbox.jsonl?{query}").text.splitlines()]
@@ -134,10 +134,10 @@ def test_pages_follow_one_another(web: Make) -> None:
     first = client.get("/outbox?state=due").text
     older = next(link for link in links(first, "/outbox?state=due&after=o"))
     second = client.get(older).text
-    seen = [row[2].partition("@")[0] for row in (*rows(section(first, "cap")), *rows(section(second, "cap")))]
+    seen = [row[2].partition("@")[0] for row in (*rows(section(first, "list")), *rows(section(second, "list")))]
     assert seen == list(reversed(letters))
     newer = next(link for link in links(second, "/outbox?state=due&after=n"))
-    assert rows(section(client.get(newer).text, "cap")) == rows(section(first, "cap"))
+    assert rows(section(client.get(newer).text, "list")) == rows(section(first, "list"))
 
 
 def test_a_target_in_trouble_says_since_when_and_why(desk: Web) -> None:

@@ -144,7 +144,7 @@ def incident(visit: Visit) -> Response:
         "incident.html", what(alert), alert=alert, what=what(alert), state=_state(alert), sentences=_sentences(alert),
         kind=shown.ALERTS[alert.kind], provider=provider_of(alert), chart=_chart(visit, alert), numbers=numbers,
         figures=list(_figures(alert)), held=[(each, rid_of(visit, each.recipient)) for each in held.rows],
-        pager=listing.Pager(None, listing.pager(visit, held).older), begins=begins,
+        further=listing.pager(visit, held).older, begins=begins,
         can_undo=Incident.of(alert) is not None, done=done[0] if done and visit.query.get("done") else None,
         actions=done,
     )
@@ -159,8 +159,8 @@ def _sentences(alert: Alert) -> list[str]:
         told.append(
             f"Of them {number(alert.released)} were released at its end and {number(alert.confirmed)} confirmed, as "
             "something outside of it spoke against them." if alert.cleared
-            else "It is decided at the end of the incident: who is reported again, or was before, is suppressed, all "
-                 "others are released."
+            else "It is decided at the end of the incident: whom something outside of it speaks against is suppressed, "
+                 "all others are released."
         )
     elif alert.kind is AlertKind.BLOCKS:
         told.append("It is about the sender, so it counts against no address.")
@@ -205,12 +205,15 @@ def _decided(state: str, ended: datetime | None) -> str | None:
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """`labels` stand below the bars, "" for none; `lines` are what a table shows: name, link, number."""
+    """`labels` stand below the bars, "" for none, with whether one gives way on a phone.
+
+    `lines` are what a table shows: name, link, number.
+    """
 
     sentence: str
     svg: Markup
     ticks: list[int]
-    labels: list[str]
+    labels: list[tuple[str, bool]]
     lines: list[tuple[str, str, int]]
     word: str
 
@@ -247,10 +250,11 @@ def _name(at: datetime, step: timedelta) -> str:
     return f"{at:%a} {at.day} {at:%b}" + (f", {at:%H:%M}" if step is _HOUR else "")
 
 
-def _labels(places: list[datetime], step: timedelta) -> list[str]:
+def _labels(places: list[datetime], step: timedelta) -> list[tuple[str, bool]]:
     every = -(-len(places) // _MOST_LABELS)
     return [
-        "" if n % every else f"{at:%H:%M}" if step is _HOUR and len(places) <= 2 * 24 else f"{at.day} {at:%b}"
+        ("" if n % every else f"{at:%H:%M}" if step is _HOUR and len(places) <= 2 * 24 else f"{at.day} {at:%b}",
+         n // every % 2 == 1)
         for n, at in enumerate(places)
     ]
 
