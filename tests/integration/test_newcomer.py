@@ -3,15 +3,18 @@
 import json
 import os
 import re
+import socket
 import stat
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pexpect
 import pytest
 
@@ -74,6 +77,19 @@ class Newcomer:
         return [json.loads(line) for line in self.call(*arguments, "--json").stdout.splitlines()]
 
     @contextmanager
+    def running(self) -> Iterator[None]:
+        """The service, until the end of the block; it must end by itself then."""
+        with subprocess.Popen([sys.executable, "-m", "bounce_watcher", "run", "-c", str(self.config)], cwd=ROOT,
+                              stderr=subprocess.DEVNULL) as process:
+            try:
+                yield
+                assert process.poll() is None, "it ended by itself"
+                process.terminate()
+                assert process.wait(60) == 0
+            finally:
+                process.kill()
+
+    @contextmanager
     def at_terminal(self, *arguments: str) -> Iterator["pexpect.spawn[str]"]:
         command = [sys.executable, "-m", "bounce_watcher", "init", *arguments, "-c", str(self.config)]
         terminal = pexpect.spawn(
@@ -125,6 +141,53 @@ def test_unattended_then_the_first_bounce(newcomer: Newcomer, receiver: Receiver
     assert (event["recipient"], event["reason"]) == ("user@gone.example", "invalid_recipient")
     assert [row["recipient"] for row in newcomer.rows("suppressions", "list")] == ["user@gone.example"]
     assert newcomer.dovecot.count("bounces", "Bounces/Processed") == 1
+
+
+def test_then_the_dashboard_shows_the_first_bounce(newcomer: Newcomer) -> None:
+    """`init`, `run`, a bounce comes; whoever signs in with the token that `init` made finds it."""
+    address = f"127.0.0.1:{free_port()}"
+    newcomer.init("--host", newcomer.server, "--listen", address)
+    token = (newcomer.config.parent / "secrets" / "web-token").read_text().strip()
+    with newcomer.running(), httpx.Client(base_url=f"http://{address}", follow_redirects=True, timeout=20) as browser:
+        wait_until(lambda: answers(browser, "/healthz"))
+        assert "user@gone.example" not in signed_in(browser, token).text
+        bounce(newcomer.dovecot)
+        wait_until(lambda: "user@gone.example" in browser.get("/").text)
+        (link,) = set(re.findall(r'href="(/recipients/[\w-]+)"', browser.get("/").text))
+        told = re.sub(r"<[^>]*>", "", browser.get(link).text)
+    assert "Suppressed" in told
+    assert "Recipient address rejected: User unknown" in told
+    assert newcomer.dovecot.count("bounces", "Bounces/Processed") == 1
+
+
+def answers(browser: httpx.Client, path: str) -> bool:
+    try:
+        return browser.get(path).is_success
+    except httpx.TransportError:
+        return False
+
+
+def wait_until(true: Callable[[], bool], seconds: float = 90) -> None:
+    over = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < over, "it did not come to that"
+        time.sleep(0.2)
+
+
+def signed_in(browser: httpx.Client, token: str) -> httpx.Response:
+    """The page that the sign-in leads to."""
+    form = browser.get("/")
+    assert form.url.path == "/login"
+    fields = dict(re.findall(r'name="(csrf|next)" value="([^"]*)"', form.text))
+    answer = browser.post("/login", data={**fields, "token": token})
+    assert (answer.status_code, answer.url.path) == (200, "/")
+    return answer
+
+
+def free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
 
 
 def test_a_self_signed_certificate_is_named_and_then_trusted(newcomer: Newcomer) -> None:
