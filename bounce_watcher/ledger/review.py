@@ -38,7 +38,8 @@ from bounce_watcher.model.ledger import BounceEvent, EventType
 from bounce_watcher.policy import masking
 from bounce_watcher.policy.words import utc_day
 
-SAID_PAGE = 2000
+SAID_PAGE = 500
+"""Reports that are read at a time: what looks through them may stop behind each."""
 LOOKED_AT = 200
 """Of a group, the newest events that tell its providers and codes."""
 _DIGITS = 16

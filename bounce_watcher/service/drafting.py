@@ -30,7 +30,7 @@ from bounce_watcher.service.deciding import decider
 from bounce_watcher.service.reclassifying import judged
 
 SPAN = timedelta(days=90)
-WITHIN = 4.0
+WITHIN = 3.0
 """Seconds that a page's trial may look through stored reports."""
 OF_GROUP, REHEARSED, KEPT_READ, SHOWN = 500, 300, 20, 20
 """Of a group's reports, those tried; of all that would read otherwise, those whose recipients are decided on anew; kept
