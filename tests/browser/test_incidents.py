@@ -1,0 +1,113 @@
+"""Incidents and the outbox as a person uses them: undo and retry by their buttons, nothing for axe to find."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page
+
+from bounce_watcher.ledger.filters import SuppressionFilter
+from bounce_watcher.model.ledger import AlertKind, OutboxState, State
+from bounce_watcher.service.clock import utcnow
+from tests.browser.conftest import (
+    DESKTOP,
+    PHONE,
+    SCHEMES,
+    WIDTHS,
+    Dashboard,
+    Open,
+    dashboard,
+    free_port,
+    overflow,
+    violations,
+)
+from tests.browser.seeded import Size, configured, seeded
+from tests.simulation.judges import LISTENER
+
+SMALL = Size(recipients=900, days=40)
+
+
+@pytest.fixture(scope="module")
+def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dashboard]:
+    """One of this module's own: it is changed."""
+    root: Path = tmp_path_factory.mktemp("incidents")
+    settings = configured(root, f"sqlite:///{root}/ledger.db", free_port())
+    with seeded(settings, utcnow(), SMALL) as ledger, dashboard(settings, ledger) as shown:
+        yield shown
+
+
+def outage(desk: Dashboard) -> str:
+    return next(alert.id for alert in desk.ledger.alerts(under_way=True) if alert.kind is AlertKind.OUTAGE)
+
+
+PAGES = (
+    "incidents", "incident", "undo", "free undo", "outbox", "delivered", "delivery", "retry", "dismiss",
+)
+
+
+def path_of(desk: Dashboard, name: str) -> str:
+    incident = f"/incidents/{outage(desk)}"
+    gave_up = next(item for item in desk.ledger.outbox() if item.state is OutboxState.DEAD)
+    return {
+        "incidents": "/incidents", "incident": incident, "undo": f"{incident}/undo", "free undo": "/undo",
+        "outbox": "/outbox", "delivered": "/outbox?state=delivered", "delivery": f"/outbox/{gave_up.id}",
+        "retry": f"/outbox/retry?target={LISTENER}", "dismiss": f"/outbox/{gave_up.id}/dismiss",
+    }[name]
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_axe_finds_nothing(desk: Dashboard, opened: Open, name: str) -> None:
+    for size, scheme in zip((DESKTOP, PHONE), SCHEMES, strict=True):
+        page = opened(desk, path_of(desk, name), size, scheme)
+        page.evaluate("document.querySelectorAll('details').forEach((each) => { each.open = true; })")
+        assert violations(page) == []
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_no_width_scrolls_sideways(desk: Dashboard, opened: Open, name: str) -> None:
+    page = opened(desk, path_of(desk, name))
+    assert {width: extra for width in WIDTHS[::3] if (extra := overflow(page, width))} == {}
+
+
+def said(page: Page) -> str:
+    return page.locator("[role=status]").first.inner_text()
+
+
+def test_what_gave_up_is_sent_again_without_scripts(desk: Dashboard, opened: Open) -> None:
+    dead = [item.id for item in desk.ledger.outbox() if item.state is OutboxState.DEAD]
+    assert len(dead) > 1
+    page = opened(desk, "/outbox", scripts=False)
+    page.goto(f"/outbox/{dead[0]}")
+    page.get_by_role("button", name="Retry now").click()
+    assert "1 delivery is due again" in said(page)
+    page.goto("/outbox")
+    page.get_by_role("link", name="Retry these…").first.click()
+    assert "Nothing has changed yet." in page.content()
+    page.get_by_role("button", name="Retry 1 delivery").click()
+    assert "1 delivery is due again" in said(page)
+    states = {item.id: item.state for item in desk.ledger.outbox()}
+    assert {states[each] for each in dead} == {OutboxState.DUE}
+    page.goto("/log")
+    assert page.get_by_text("Sent again by hand").count() == 2
+
+
+def test_an_outage_is_undone_after_its_preview(desk: Dashboard, opened: Open) -> None:
+    def held() -> int:
+        return sum(1 for _ in desk.ledger.suppressions(SuppressionFilter(state=State.PENDING)))
+
+    before = held()
+    assert before > 10
+    page = opened(desk, "/", PHONE)
+    page.goto("/incidents")
+    page.locator("tbody th a").first.click()
+    assert "are held" in page.content()
+    page.get_by_role("link", name="Undo…").click()
+    assert held() == before, "a preview changes nothing"
+    page.get_by_label("Why? (kept in the log)").fill("they lost their directory")
+    page.get_by_role("button", name="Undo for").click()
+    assert "they lost their directory" in said(page)
+    assert held() < before
+    assert [done.because for done in desk.ledger.actions() if done.action == "undo"] == ["they lost their directory"]
+    assert violations(page) == []
+    page.goto(f"/incidents/{outage(desk)}/undo")
+    assert page.get_by_text("Nothing to undo.").count() == 1
