@@ -34,8 +34,8 @@ def configure(level: str = "info", format_: str = "logfmt") -> None:
         shared.append(structlog.processors.TimeStamper(fmt="iso", utc=True))
     formatter = structlog.stdlib.ProcessorFormatter(
         foreign_pre_chain=shared,
-        processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *_before(format_), _masked,
-                    _renderer(format_)],
+        processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, structlog.processors.format_exc_info,
+                    _masked, _renderer(format_)],
     )
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(formatter)
@@ -54,11 +54,6 @@ def configure(level: str = "info", format_: str = "logfmt") -> None:
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=False,
     )
-
-
-def _before(format_: str) -> list[Any]:
-    """A console draws tracebacks itself."""
-    return [] if format_ == "console" else [structlog.processors.format_exc_info]
 
 
 def _renderer(format_: str) -> Any:

@@ -58,3 +58,18 @@ def test_a_traceback_too(capsys: pytest.CaptureFixture[str]) -> None:
 def test_what_is_no_address_stays_as_it_is(capsys: pytest.CaptureFixture[str]) -> None:
     (line,) = logged(capsys, "json", "postgresql+psycopg at 127.0.0.1: 5.1.1 @ 3 tries, mailbox returns/INBOX")
     assert json.loads(line)["trouble"] == "postgresql+psycopg at 127.0.0.1: 5.1.1 @ 3 tries, mailbox returns/INBOX"
+
+
+@pytest.mark.parametrize("format_", ["logfmt", "json", "console"])
+def test_a_traceback_holds_no_address_and_nothing_of_what_the_code_had_in_hand(
+    capsys: pytest.CaptureFixture[str], format_: logs.Format
+) -> None:
+    in_hand = "jo.doe" + "@example.org"
+    logs.configure("info", format_)
+    try:
+        raise RuntimeError(f"broke for {in_hand}")
+    except RuntimeError as error:
+        structlog.get_logger().error("page failed", action="page_crashed", exc_info=error)
+    told = capsys.readouterr().err
+    assert "RuntimeError: broke for " in told
+    assert "jo.doe" not in told

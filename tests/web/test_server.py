@@ -9,8 +9,9 @@ import pytest
 
 from bounce_watcher.config.settings import WebSettings
 from bounce_watcher.model.errors import PermanentFailure
-from bounce_watcher.web import server
+from bounce_watcher.web import listing, server
 from bounce_watcher.web.server import serving
+from tests.ledger.making import bounce, day, page, record
 from tests.web.conftest import Web
 
 
@@ -55,6 +56,24 @@ def test_an_address_that_is_taken(at: Web) -> None:
         serving(at.settings, at.ledger, lambda: at.stuck, at.state),
     ):
         pass
+
+
+def test_a_download_that_breaks_breaks_its_connection(at: Web, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No short file may look like a whole one."""
+    record(at.ledger, page(*(bounce(f"m{number}", f"user{number}@example.org", at=day(number)) for number in range(3))))
+    monkeypatch.setattr(listing, "_ROWS_AT_ONCE", 1)
+    url = f"http://127.0.0.1:{port_of(at)}/events.csv"
+
+    def shown(value: object) -> object:
+        if str(value) == "user0@example.org":
+            raise RuntimeError("the disk is gone")
+        return value
+
+    with serving(at.settings, at.ledger, lambda: at.stuck, at.state):
+        assert httpx.get(url).text.count("\r\n") == 4
+        monkeypatch.setattr(listing, "_cell", shown)
+        with pytest.raises(httpx.RemoteProtocolError):
+            httpx.get(url)
 
 
 @pytest.mark.parametrize("begun", [b"", b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\nX: "])
