@@ -28,7 +28,7 @@ from tests.browser.seeded import configured, seeded
 DESKTOP, PHONE = (1280, 900), (390, 844)
 WIDTHS = (320, 360, 390, 440, 520, 600, 768, 820, 961, 1024, 1280, 1440, 1920)
 
-_ARGUMENTS = (
+ARGUMENTS = (
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync",
 )
@@ -87,7 +87,7 @@ def chromium() -> Iterator[Browser]:
         absent = pytest.fail if os.environ.get("CI") else pytest.skip
         absent("Chromium is not installed; apt-get install chromium")
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program, args=_ARGUMENTS)
+        browser = playwright.chromium.launch(executable_path=program, args=ARGUMENTS)
         yield browser
         browser.close()
 

@@ -52,7 +52,7 @@ def route_of(url: str) -> str:
 
 
 def crawl(client: httpx.Client, first: str = "/") -> Iterator[tuple[str, httpx.Response]]:
-    """Paths with what they answered: some of each route and of each set of its parameters."""
+    """Paths of this house with what they answered: some of each route and of each set of its parameters."""
     waiting, known = deque([first]), {first}
     looked_at: dict[str, Counter[frozenset[str]]] = defaultdict(Counter)
     while waiting:
@@ -65,7 +65,7 @@ def crawl(client: httpx.Client, first: str = "/") -> Iterator[tuple[str, httpx.R
         yield path, answer
         if answer.headers["content-type"].startswith("text/html"):
             found = [urljoin(path, link) for link in links_of(answer.text)]
-            waiting.extend(each for each in found if each not in known)
+            waiting.extend(each for each in found if each not in known and not urlsplit(each).netloc)
             known.update(found)
 
 

@@ -41,7 +41,12 @@ _USUAL = Size()
 
 
 class _Shifted(Watcher):
-    """The service at the model's mail, moved in time. Every third recipient gets receipts instead of news."""
+    """The service at the model's mail, moved in time. Every third recipient gets receipts instead of news.
+
+    It looks once an hour: a transaction for each report takes most of the time otherwise.
+    """
+
+    poll_every = timedelta(hours=1)
 
     def __init__(self, model: Model, settings: Settings, ledger: Ledger, analyser: Analyser, by: timedelta) -> None:
         super().__init__(model, settings, ledger, analyser)

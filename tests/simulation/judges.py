@@ -54,6 +54,7 @@ class Watcher:
     """bounce-watcher: the mail is written, analysed in other processes, and recorded by the service's own parts."""
 
     name = "bounce-watcher"
+    poll_every = POLL_EVERY
 
     def __init__(self, model: Model, settings: Settings, ledger: Ledger, analyser: Analyser) -> None:
         self._settings = settings
@@ -64,7 +65,7 @@ class Watcher:
         self.given_up: set[int] = set()
 
     def take(self, reports: Sequence[Report], now: datetime) -> None:
-        polls = groupby(reports, key=lambda report: (now - report.at) // POLL_EVERY)
+        polls = groupby(reports, key=lambda report: (now - report.at) // self.poll_every)
         polled = (page for _, poll in polls for page in pages(map(self._received, poll)))
         self._recorder.drain(polled, lambda places, tally: None, Event())
         self._recorder.expire(now, now)
