@@ -2,7 +2,7 @@
 
     python -m bounce_watcher.cli.manual
 
-writes man/bounce-watcher.1 and share/commands.json anew; a test holds both against the commands.
+writes bounce_watcher/share/bounce-watcher.1 and share/commands.json anew; a test holds both against the commands.
 """
 
 import re
