@@ -71,21 +71,22 @@ _MARKS = frozenset(Mark)
 
 
 def _marked(word: str, names: Set[str]) -> str:
-    if word in _MARKS:
-        return word
-    if not word.isprintable():
-        return Mark.ID.value
+    mark = None if word in _MARKS else _mark_of(word, names)
+    return mark.value if mark else word
+
+
+def _mark_of(word: str, names: Set[str]) -> Mark | None:
     bare = word.strip(_ENDS)
-    if bare in names:
-        return Mark.NAME.value
-    if bare.startswith(("http://", "https://", "www.")):
-        return Mark.LINK.value
-    if _HOST.fullmatch(bare):
-        return Mark.HOST.value
-    if has_digit(bare):
-        return (Mark.ID if any(map(str.isalpha, bare)) else Mark.NUMBER).value
-    is_id = len(bare) > _LONGEST_WORD and _PLAIN.fullmatch(bare) is not None
-    return Mark.ID.value if is_id else word
+    is_long = len(bare) > _LONGEST_WORD and _PLAIN.fullmatch(bare) is not None
+    marks = (
+        (Mark.ID, not word.isprintable()),
+        (Mark.NAME, bare in names),
+        (Mark.LINK, bare.startswith(("http://", "https://", "www."))),
+        (Mark.HOST, _HOST.fullmatch(bare) is not None),
+        (Mark.NUMBER, has_digit(bare) and not any(map(str.isalpha, bare))),
+        (Mark.ID, has_digit(bare) or is_long),
+    )
+    return next((mark for mark, holds in marks if holds), None)
 
 
 def parts(text: str) -> Iterator[tuple[str, Mark | None]]:
