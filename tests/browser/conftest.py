@@ -15,7 +15,7 @@ from typing import Literal
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, Request, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, Request, sync_playwright
 
 from bounce_watcher.config import Settings
 from bounce_watcher.ledger.store import Ledger
@@ -129,6 +129,12 @@ def opened(chromium: Browser) -> Iterator[Open]:
     for context in contexts:
         context.close()
     assert complaints == []
+
+
+def follow(what: Locator) -> None:
+    """Clicks what leads to another page, and waits until it is there."""
+    with what.page.expect_navigation():
+        what.click()
 
 
 def _stays_here(request: Request, url: str, complaints: list[str]) -> None:

@@ -19,6 +19,7 @@ from tests.browser.conftest import (
     Dashboard,
     Open,
     dashboard,
+    follow,
     free_port,
     overflow,
     violations,
@@ -85,14 +86,14 @@ def test_what_is_bouncing_and_why_is_three_clicks(house: Dashboard, opened: Open
     """From the overview to a provider with an outage, to its reason, to the events themselves; all without script."""
     page = opened(house, "/", scripts=False)
     assert page.locator(".notice.is-hold").inner_text().startswith("The outage guard is on for bigmail.example since")
-    page.get_by_role("navigation", name="Time range").get_by_text("24 hours").click()
+    follow(page.get_by_role("navigation", name="Time range").get_by_text("24 hours"))
     where = page.locator("section[aria-labelledby=where]")
     assert "Guard on" in where.inner_text()
-    where.get_by_role("link", name="bigmail.example").click()
+    follow(where.get_by_role("link", name="bigmail.example"))
     assert page.get_by_role("heading", level=1).inner_text() == "bigmail.example"
     row = page.locator("section[aria-labelledby=why] tbody tr").first
     number = row.locator("td").first.inner_text()
-    row.get_by_role("link").click()
+    follow(row.get_by_role("link"))
     assert page.url.startswith(f"{house.url}/events?")
     assert page.get_by_role("heading", level=1).inner_text().startswith(f"{number} events")
 

@@ -16,7 +16,7 @@ from bounce_watcher.ledger.browse import MOST_COUNTED
 from bounce_watcher.ledger.filters import OutboxFilter, SuppressionFilter
 from bounce_watcher.model.ledger import AlertKind, State, Suppression
 from bounce_watcher.service.clock import utcnow
-from tests.browser.conftest import Dashboard, Open, dashboard, free_port
+from tests.browser.conftest import Dashboard, Open, dashboard, follow, free_port
 from tests.browser.crawling import crawl, inline_code, route_of
 from tests.browser.seeded import Size, configured, seeded
 
@@ -70,7 +70,7 @@ def test_is_it_working(desk: Dashboard, opened: Open) -> None:
 def test_what_is_bouncing_and_why(desk: Dashboard, opened: Open) -> None:
     """The tile, the list behind it and its download tell of as many; each reason leads to as many as it counts."""
     page = opened(desk, "/?range=30d")
-    page.locator(".tile").first.get_by_role("link").click()
+    follow(page.locator(".tile").first.get_by_role("link"))
     bounces = number(heading(page))
     assert bounces > 0
     with page.expect_download() as downloading:
@@ -105,11 +105,11 @@ def test_what_about_this_address(desk: Dashboard, opened: Open, scripts: bool) -
     assert heading(page) == gone.recipient
     assert "Suppressed" in page.locator("main").inner_text()
     assert gone.recipient not in page.url
-    page.get_by_role("link", name="Release…").click()
+    follow(page.get_by_role("link", name="Release…"))
     assert "Nothing has changed yet." in page.locator("main").inner_text()
     assert list(desk.ledger.suppressions(SuppressionFilter(recipient=gone.recipient)))
     page.locator("#because").fill(WHY)
-    page.locator("main form button").click()
+    follow(page.locator("main form button"))
     assert "changed" in page.locator(".notice.is-ok").inner_text()
     assert list(desk.ledger.suppressions(SuppressionFilter(recipient=gone.recipient))) == []
     told = [item.type.value for item in desk.ledger.outbox(OutboxFilter(recipient=gone.recipient))]
@@ -126,14 +126,14 @@ def test_what_did_it_do_in_that_incident(desk: Dashboard, opened: Open) -> None:
     held = {each.recipient for each in desk.ledger.suppressions(SuppressionFilter(state=State.PENDING))}
     assert held
     page = opened(desk, "/incidents")
-    page.locator(f'a[href="/incidents/{outage.id}"]').first.click()
+    follow(page.locator(f'a[href="/incidents/{outage.id}"]').first)
     assert str(number(page.locator("#cap").inner_text())) in {f"{len(held)}", "1000"}
-    page.get_by_role("link", name="Undo…").click()
+    follow(page.get_by_role("link", name="Undo…"))
     assert "Nothing has changed yet." in page.locator("main").inner_text()
     page.locator("#because").fill(WHY)
     if page.locator("#count").count():
         page.locator("#count").fill(str(number(page.locator('label[for="count"]').inner_text())))
-    page.locator("main form button").last.click()
+    follow(page.locator("main form button").last)
     assert "Undone" in page.locator(".notice.is-ok").inner_text()
     left = {each.recipient for each in desk.ledger.suppressions(SuppressionFilter(state=State.PENDING))}
     assert left.isdisjoint(held)
@@ -161,12 +161,12 @@ def test_filters_and_paging_need_no_script(desk: Dashboard, opened: Open) -> Non
     page = opened(desk, "/events", scripts=False)
     everything = number(heading(page))
     page.locator('select[name="type"]').select_option(index=1)
-    page.get_by_role("button", name="Filter", exact=True).click()
+    follow(page.get_by_role("button", name="Filter", exact=True))
     fewer = number(heading(page))
     assert 0 < fewer < everything or everything == MOST_COUNTED
     page.goto("/events")
     first = page.locator("tbody tr").first.inner_text()
-    page.get_by_role("link", name="Older", exact=True).click()
+    follow(page.get_by_role("link", name="Older", exact=True))
     assert page.locator("tbody tr").first.inner_text() != first
-    page.get_by_role("link", name="Newer", exact=True).click()
+    follow(page.get_by_role("link", name="Newer", exact=True))
     assert page.locator("tbody tr").first.inner_text() == first

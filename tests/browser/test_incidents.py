@@ -17,6 +17,7 @@ from tests.browser.conftest import (
     Dashboard,
     Open,
     dashboard,
+    follow,
     free_port,
     overflow,
     violations,
@@ -78,12 +79,12 @@ def test_what_gave_up_is_sent_again_without_scripts(desk: Dashboard, opened: Ope
     assert len(dead) > 1
     page = opened(desk, "/outbox", scripts=False)
     page.goto(f"/outbox/{dead[0]}")
-    page.get_by_role("button", name="Retry now").click()
+    follow(page.get_by_role("button", name="Retry now"))
     assert "1 delivery is due again" in said(page)
     page.goto("/outbox")
-    page.get_by_role("link", name="Retry these…").first.click()
+    follow(page.get_by_role("link", name="Retry these…").first)
     assert "Nothing has changed yet." in page.content()
-    page.get_by_role("button", name="Retry 1 delivery").click()
+    follow(page.get_by_role("button", name="Retry 1 delivery"))
     assert "1 delivery is due again" in said(page)
     states = {item.id: item.state for item in desk.ledger.outbox()}
     assert {states[each] for each in dead} == {OutboxState.DUE}
@@ -99,12 +100,12 @@ def test_an_outage_is_undone_after_its_preview(desk: Dashboard, opened: Open) ->
     assert before > 10
     page = opened(desk, "/", PHONE)
     page.goto("/incidents")
-    page.locator("tbody th a").first.click()
+    follow(page.locator("tbody th a").first)
     assert "are held" in page.content()
-    page.get_by_role("link", name="Undo…").click()
+    follow(page.get_by_role("link", name="Undo…"))
     assert held() == before, "a preview changes nothing"
     page.get_by_label("Why? (kept in the log)").fill("they lost their directory")
-    page.get_by_role("button", name="Undo for").click()
+    follow(page.get_by_role("button", name="Undo for"))
     assert "they lost their directory" in said(page)
     assert held() < before
     assert [done.because for done in desk.ledger.actions() if done.action == "undo"] == ["they lost their directory"]

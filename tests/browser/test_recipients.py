@@ -20,6 +20,7 @@ from tests.browser.conftest import (
     Dashboard,
     Open,
     dashboard,
+    follow,
     free_port,
     overflow,
     violations,
@@ -73,7 +74,7 @@ def test_axe_finds_nothing_and_no_width_scrolls_sideways(own: Dashboard, opened:
 
 def _find(page: Page, text: str) -> None:
     page.get_by_label("Find an address, domain, status code or words").fill(text)
-    page.get_by_role("button", name="Find").click()
+    follow(page.get_by_role("button", name="Find"))
 
 
 @pytest.mark.parametrize("scripts", [True, False])
@@ -84,24 +85,24 @@ def test_an_address_is_found_released_and_suppressed_again(own: Dashboard, opene
     assert page.get_by_role("heading", level=1).inner_text().lower() == each.recipient.lower()
     assert "@" not in page.url, "no address in an address"
     assert page.get_by_text(re.compile("Suppressed on .* because")).count() == 1
-    page.get_by_role("link", name="Release…").click()
+    follow(page.get_by_role("link", name="Release…"))
     assert page.get_by_text("Nothing has changed yet.").is_visible()
     assert list(own.ledger.suppressions(SuppressionFilter(each.recipient))) != []
     page.get_by_label("Why?").fill("the mailbox is back")
-    page.get_by_role("button", name=re.compile("Release in")).click()
+    follow(page.get_by_role("button", name=re.compile("Release in")))
     assert page.get_by_role("status").get_by_text("Released by hand").is_visible()
     assert page.get_by_text("by local: the mailbox is back. The counter starts anew.").count() >= 1
     assert list(own.ledger.suppressions(SuppressionFilter(each.recipient))) == []
     assert page.get_by_role("link", name="Release…").count() == 0
 
-    page.get_by_role("link", name="Suppress…").click()
+    follow(page.get_by_role("link", name="Suppress…"))
     page.get_by_label("Why?").fill("asked by phone")
-    page.get_by_role("button", name="Suppress", exact=True).click()
+    follow(page.get_by_role("button", name="Suppress", exact=True))
     assert page.get_by_text("by local: asked by phone.").count() >= 1
     (again,) = own.ledger.suppressions(SuppressionFilter(each.recipient))
     assert (again.source.value, again.because) == ("manual", "asked by phone")
 
-    page.get_by_role("link", name="log").last.click()
+    follow(page.get_by_role("link", name="log").last)
     rows = page.get_by_role("row").filter(has_text=each.recipient)
     assert rows.count() == 2
     assert "asked by phone" in rows.first.inner_text()
@@ -110,10 +111,10 @@ def test_an_address_is_found_released_and_suppressed_again(own: Dashboard, opene
 def test_an_address_is_forgotten_by_who_types_it(own: Dashboard, opened: Open) -> None:
     each = _suppressed(own.ledger, 4)
     page = opened(own, f"/recipients/{own.ledger.names.name(each.recipient)}")
-    page.get_by_role("link", name="Forget…").click()
+    follow(page.get_by_role("link", name="Forget…"))
     page.get_by_label("Type the address to go on").fill(each.recipient)
     page.get_by_label("Why?").fill("asked for it")
-    page.get_by_role("button", name="Forget the address").click()
+    follow(page.get_by_role("button", name="Forget the address"))
     assert page.get_by_text("Forgotten. Only the fact that it was forgotten").is_visible()
     assert [event for event in own.ledger.events() if event.recipient == each.recipient] == []
     assert [record.state for record in own.ledger.recipients(each.recipient)].count(State.SUPPRESSED) == 1
@@ -123,7 +124,7 @@ def test_events_are_narrowed_down_paged_and_downloaded(own: Dashboard, opened: O
     stored = [event for event in own.ledger.events() if event.type == "soft"]
     page = opened(own, "/events")
     page.get_by_label("Type", exact=True).select_option("May pass")
-    page.get_by_role("button", name="Filter").click()
+    follow(page.get_by_role("button", name="Filter"))
     assert page.get_by_role("heading", level=1).inner_text() == f"{len(stored):,} events"
     seen: list[str] = []
     while True:
@@ -131,17 +132,17 @@ def test_events_are_narrowed_down_paged_and_downloaded(own: Dashboard, opened: O
         seen += [(each.get_attribute("href") or "").removeprefix("/events/") for each in links]
         if page.get_by_role("link", name="Older").count() == 0:
             break
-        page.get_by_role("link", name="Older").click()
+        follow(page.get_by_role("link", name="Older"))
     assert seen == [event.id for event in reversed(stored)]
     with page.expect_download() as started:
         page.get_by_role("link", name="CSV").click()
     lines = Path(started.value.path()).read_text().count(stored[0].id[:20])
     assert started.value.suggested_filename == "events.csv"
     assert lines == 1
-    page.get_by_role("link", name="Take out type: May pass").click()
+    follow(page.get_by_role("link", name="Take out type: May pass"))
     assert "type=" not in page.url
     facet = page.get_by_role("complementary", name="Narrow down").get_by_role("link", name="May pass")
-    facet.click()
+    follow(facet)
     assert page.get_by_role("heading", level=1).inner_text() == f"{len(stored):,} events"
 
 
@@ -153,10 +154,10 @@ def test_from_an_event_to_its_mail_and_to_the_address(own: Dashboard, opened: Op
         page.get_by_role("link", name="Download the mail").click()
     assert Path(started.value.path()).read_bytes() == own.ledger.message(event.message_digest)
     assert started.value.suggested_filename.endswith(".eml.txt")
-    page.get_by_role("link", name="The mail as text").click()
+    follow(page.get_by_role("link", name="The mail as text"))
     assert page.get_by_role("heading", level=1).inner_text() == "The mail as text"
-    page.get_by_role("link", name="The event").click()
-    page.locator("dl.facts a.addr").click()
+    follow(page.get_by_role("link", name="The event"))
+    follow(page.locator("dl.facts a.addr"))
     assert page.get_by_role("heading", level=1).inner_text() == event.recipient
 
 

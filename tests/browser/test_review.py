@@ -6,7 +6,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page
+from playwright.sync_api import Page, expect
 
 from bounce_watcher.classification.ruleset import load_builtin
 from bounce_watcher.config import load
@@ -32,6 +32,7 @@ from tests.browser.conftest import (
     Dashboard,
     Open,
     dashboard,
+    follow,
     free_port,
     overflow,
     violations,
@@ -87,22 +88,22 @@ def _test_it(page: Page) -> None:
     page.get_by_label("Reason", exact=True).select_option("mailbox_disabled")
     page.get_by_label("Words to look for").fill("zorp gate * has been closed")
     page.get_by_label("Name of the rule").fill("own.zorp-gate")
-    page.get_by_role("button", name="Test").click()
+    follow(page.get_by_role("button", name="Test"))
 
 
 def test_from_the_list_to_a_rule_that_recognises_it(desk: Desk, opened: Open) -> None:
     page = opened(desk.shown, "/")
-    page.get_by_role("link", name="Review").click()
-    assert page.get_by_role("heading", level=1).inner_text() == "2 wordings"
-    page.get_by_role("link", name="has been closed").click()
-    assert page.locator(".sample").count() == 5
+    follow(page.get_by_role("link", name="Review"))
+    expect(page.get_by_role("heading", level=1)).to_have_text("2 wordings")
+    follow(page.get_by_role("link", name="has been closed"))
+    expect(page.locator(".sample")).to_have_count(5)
     _test_it(page)
     outcome = page.get_by_role("main").inner_text()
     assert "Matches 9 of 9 reports of this wording, and 9 of 9 of its kept mails read as a whole." in outcome
     assert "Takes nothing away from other rules." in outcome
     assert 'id = "own.zorp-gate"' in outcome
     page.get_by_label("Why?").fill("the gate tells it")
-    page.get_by_role("button", name="Save the rule").click()
+    follow(page.get_by_role("button", name="Save the rule"))
     page.get_by_text("Rule drafted", exact=True).wait_for()
     assert "own.zorp-gate: the gate tells it" in page.get_by_role("main").inner_text()
 
@@ -113,17 +114,17 @@ def test_from_the_list_to_a_rule_that_recognises_it(desk: Desk, opened: Open) ->
     assert len(found) == HOW_MANY[0]
     states = {each.wording: each.state for each in desk.shown.ledger.all_groups(Query())}
     assert sorted(states.values()) == [GroupState.NEW, GroupState.RULED]
-    page.get_by_role("link", name="Review").click()
+    follow(page.get_by_role("link", name="Review"))
     assert page.get_by_text("Rule on", exact=True).count() >= 1
 
 
 def test_without_scripts_what_comes_seldom_is_set_aside(desk: Desk, opened: Open) -> None:
     gid = _gid(desk, 1)
     page = opened(desk.shown, f"/review/{gid}", scripts=False)
-    page.get_by_role("link", name="Set aside…").click()
+    follow(page.get_by_role("link", name="Set aside…"))
     page.get_by_label("How long").select_option("10")
     page.get_by_label("Why?").fill("two a year")
-    page.get_by_role("button", name="Set aside").click()
+    follow(page.get_by_role("button", name="Set aside"))
     group = desk.shown.ledger.review_group(gid)
     assert group is not None
     assert (group.state, group.a_day, group.because) == (GroupState.ASIDE, 10, "two a year")
