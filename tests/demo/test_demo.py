@@ -145,7 +145,7 @@ def _shows_what_came(dashboard: str) -> None:
     """The service says where it is at work before it listens."""
     overview = httpx.Client(transport=httpx.HTTPTransport(retries=5)).get(dashboard)
     assert overview.status_code == 200
-    assert "All well" in overview.text
+    assert "Everything is working" in overview.text
     suppressed = httpx.get(f"{dashboard}recipients?state=suppressed").text
     assert [each for each in SUPPRESSED if each not in suppressed] == []
 
