@@ -19,8 +19,6 @@ class By(StrEnum):
     SENDING = "sending"
 
 
-DIMENSIONS = tuple(By)
-
 _COLUMNS = {
     By.DAY: tally.By.SLOT, By.TYPE: tally.By.TYPE, By.REASON: tally.By.REASON, By.STREAM: tally.By.STREAM,
     By.PROVIDER: tally.By.SUBJECT, By.SENDING: tally.By.SUBJECT,

@@ -10,7 +10,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 
 from bounce_watcher.ledger.filters import EventFilter, EventPlace, OutboxFilter, SuppressionFilter, SuppressionPlace
-from bounce_watcher.ledger.stats import DIMENSIONS, By, stats
+from bounce_watcher.ledger.stats import By, stats
 from bounce_watcher.model.finding import Kind
 from bounce_watcher.model.ledger import OutboxState, State
 from bounce_watcher.model.rows import Row, event_row, outbox_row, recipient_row, suppression_row
@@ -130,7 +130,7 @@ def outbox(
 @router.get("/stats", response_model=answers.Stats, tags=["stats"])
 def told_stats(
     request: Request, since: Moment = None, until: Moment = None, stream: Text = None,
-    by: Annotated[list[By], Query(max_length=len(DIMENSIONS), description="What to tell apart")] = [By.TYPE],  # noqa: B006
+    by: Annotated[list[By], Query(max_length=len(By), description="What to tell apart")] = [By.TYPE],  # noqa: B006
 ) -> Response:
     """How many reports arrived, by day, type, reason, provider, stream or sending; the last 30 days unless told."""
     end = _aware("until", until) or utcnow()
