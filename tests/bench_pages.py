@@ -24,7 +24,7 @@ from bounce_watcher.policy.settings import Mode
 from bounce_watcher.service.clock import utcnow
 from bounce_watcher.service.state import ServiceState
 from bounce_watcher.web.server import serving
-from tests.ledger.past import fill_pages
+from tests.ledger.busy_past import fill_pages
 
 TRIVIAL = "/healthz"
 """The base of the ratios: a request that asks nobody."""
