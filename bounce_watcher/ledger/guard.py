@@ -410,18 +410,22 @@ class Results:
         self, key: Key, record: RecipientRecord, holding: Sequence[Holder], counted: Iterable[CountedBounce]
     ) -> Change:
         """Confirmed where something outside of the outages speaks against the recipient, else released."""
-        self._settled.append(key)
         if record.state is not State.PENDING:  # a person was quicker
+            self._settled.append(key)
             return Change(record)
         end = max(each.ends_at for each in holding)
         against = next((bounce for bounce in counted if _is_independent(bounce, holding)), None)
-        figures = self._released if against is None else self._confirmed
-        figures.update(each.alert for each in holding)
+        self.note(key, holding, confirmed=against is not None)
         if against is not None:
             what = against.reason or "complaint"
             return apply.confirm(record, end, f"confirmed: also {what} on {day(against.at)}; {record.because}")
         self._struck.extend((key, each) for each in holding)
         return apply.release(record, end, _over(holding[0]))
+
+    def note(self, key: Key, holding: Sequence[Holder], *, confirmed: bool) -> None:
+        """That one is held no longer, for the figures of what held it."""
+        self._settled.append(key)
+        (self._confirmed if confirmed else self._released).update(each.alert for each in holding)
 
     def close(self) -> None:
         _strike(self._connection, _STRIKE, self._struck)

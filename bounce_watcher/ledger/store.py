@@ -31,6 +31,7 @@ from bounce_watcher.ledger import (
     retention,
     review,
     revise,
+    rulings,
     sent,
     simulation,
     standing,
@@ -273,6 +274,13 @@ class Ledger:
     ) -> Iterator[undo.Undone]:
         """Strikes an incident's events out for good and releases what rested on them alone; see `undo.undo`."""
         return undo.undo(self._engine, incident, decide, announce, because, now, dry_run=dry_run)
+
+    def rule(
+        self, alert: str, ruling: rulings.Ruling, announce: Announce, *, because: str, now: datetime,
+        dry_run: bool = False,
+    ) -> Iterator[rulings.Ruled]:
+        """A person's decision on all that the alert of that id holds back; see `rulings.rule`."""
+        return rulings.rule(self._engine, alert, ruling, announce, because, now, dry_run=dry_run)
 
     def simulate(self, decide: Decide, now: datetime) -> Iterator[simulation.Simulated]:
         """Where everybody with a history would stand now under another policy. Reads only."""

@@ -1,0 +1,152 @@
+"""All that an incident holds, decided by a person: told once, and taken back neither by the guard nor by an undo."""
+
+from datetime import datetime
+
+import pytest
+
+from bounce_watcher.ledger.filters import SuppressionFilter
+from bounce_watcher.ledger.rulings import Ruled, Ruling
+from bounce_watcher.ledger.undo import Incident
+from bounce_watcher.model.ledger import Alert, By, NoticeType, State, SuppressionSource
+from tests.ledger.test_guard import HOUR, MINUTE, OUTAGE, Desk, desk, flood, gone, usual  # noqa: F401
+from tests.ledger.test_undo import POLICY as DECIDE
+
+LATER = OUTAGE + 8 * HOUR
+WHY = "they lost their directory"
+
+
+def held_back(desk: Desk, many: int = 60) -> Alert:  # noqa: F811 - a fixture's value
+    """An outage in the middle of which all of `many` are held."""
+    desk.take([*usual(), *flood(many)])
+    (alert,) = desk.ledger.alerts(under_way=True)
+    assert desk.count(State.PENDING) == many
+    return alert
+
+
+def rule(desk: Desk, alert: Alert, ruling: Ruling, now: datetime = LATER, *, dry_run: bool = False) -> list[Ruled]:  # noqa: F811
+    return list(desk.ledger.rule(alert.id, ruling, desk.platform, because=WHY, now=now, dry_run=dry_run))
+
+
+def figures(desk: Desk) -> tuple[int, int, int]:  # noqa: F811
+    (alert,) = desk.ledger.alerts()
+    return alert.held, alert.released, alert.confirmed
+
+
+def test_all_held_are_released_and_nobody_is_told(desk: Desk) -> None:  # noqa: F811
+    alert = held_back(desk)
+    done = rule(desk, alert, Ruling.RELEASE)
+    assert {(each.was, each.state, each.because) for each in done} == {(State.PENDING, State.ACTIVE, WHY)}
+    assert len({each.recipient for each in done}) == 60
+    assert (desk.count(State.PENDING), desk.told(NoticeType.RELEASED)) == (0, 0)
+    assert desk.count(State.SUPPRESSED) == 20, "those of before"
+    assert figures(desk) == (60, 60, 0)
+    (*_, step) = desk.ledger.course("good7@gmail.com", "default")
+    assert (step.at, step.state, step.by, step.because) == (LATER, State.ACTIVE, By.PERSON, WHY)
+
+
+def test_all_held_are_put_in_force_and_told_as_a_persons_decision(desk: Desk) -> None:  # noqa: F811
+    alert = held_back(desk)
+    told = desk.told(NoticeType.SUPPRESSED)
+    done = rule(desk, alert, Ruling.CONFIRM)
+    assert {(each.was, each.state, each.reason) for each in done} == {
+        (State.PENDING, State.SUPPRESSED, "invalid_recipient")
+    }
+    assert desk.told(NoticeType.SUPPRESSED) == told + 60
+    (stands,) = desk.ledger.suppressions(SuppressionFilter("good7@gmail.com"))
+    assert (stands.source, stands.reason) == (SuppressionSource.MANUAL, "invalid_recipient")
+    assert stands.because == f"confirmed by hand: {WHY}"
+    assert figures(desk) == (60, 0, 60)
+
+
+@pytest.mark.parametrize("ruling", Ruling)
+def test_twice_comes_to_the_same_as_once(desk: Desk, ruling: Ruling) -> None:  # noqa: F811
+    alert = held_back(desk)
+    rule(desk, alert, ruling)
+    before = list(desk.ledger.suppressions()), len(desk.platform.told), figures(desk)
+    assert rule(desk, alert, ruling, LATER + HOUR) == []
+    assert rule(desk, alert, Ruling.RELEASE, LATER + HOUR) == []
+    assert (list(desk.ledger.suppressions()), len(desk.platform.told), figures(desk)) == before
+
+
+@pytest.mark.parametrize("ruling", Ruling)
+def test_a_rehearsal_tells_the_same_and_writes_nothing(desk: Desk, ruling: Ruling) -> None:  # noqa: F811
+    alert = held_back(desk)
+    before = list(desk.ledger.suppressions()), list(desk.ledger.outbox()), figures(desk)
+    told = rule(desk, alert, ruling, dry_run=True)
+    assert (list(desk.ledger.suppressions()), list(desk.ledger.outbox()), figures(desk)) == before
+    assert rule(desk, alert, ruling) == told
+
+
+def test_the_end_of_the_outage_leaves_what_was_confirmed_and_what_was_released(desk: Desk) -> None:  # noqa: F811
+    alert = held_back(desk)
+    rule(desk, alert, Ruling.CONFIRM)
+    desk.settle()
+    (over,) = desk.ledger.alerts()
+    assert (over.cleared, over.released, over.confirmed) == (True, 0, 60)
+    assert (desk.count(State.SUPPRESSED), desk.count(State.PENDING)) == (80, 0)
+    assert desk.told(NoticeType.RELEASED) == 0
+
+
+def test_more_reports_of_the_outage_take_nothing_back_that_was_confirmed(desk: Desk) -> None:  # noqa: F811
+    alert = held_back(desk)
+    rule(desk, alert, Ruling.CONFIRM)
+    again = [gone("good7", LATER + MINUTE), gone("good8", OUTAGE - MINUTE)]
+    desk.take([*again, *flood(40, LATER, 3 * HOUR, "more")])
+    (grown,) = desk.ledger.alerts()
+    assert grown.ends_at and alert.ends_at and grown.ends_at > alert.ends_at
+    assert desk.told(NoticeType.RELEASED) == 0
+    assert (desk.count(State.SUPPRESSED), desk.count(State.PENDING)) == (80, 40)
+    desk.settle()
+    assert (desk.count(State.SUPPRESSED), desk.count(State.PENDING)) == (80, 0)
+
+
+def test_what_comes_after_a_release_is_held_anew_and_ends_with_the_outage(desk: Desk) -> None:  # noqa: F811
+    alert = held_back(desk)
+    rule(desk, alert, Ruling.RELEASE)
+    desk.take([gone("good7", LATER + MINUTE), *flood(30, LATER, 2 * HOUR, "more")])
+    assert desk.count(State.PENDING) == 31
+    rule(desk, alert, Ruling.RELEASE, LATER + 3 * HOUR)
+    assert desk.count(State.PENDING) == 0
+    desk.settle()
+    assert (desk.count(State.SUPPRESSED), desk.count(State.PENDING)) == (20, 0)
+    (over,) = desk.ledger.alerts()
+    assert (over.cleared, over.held, over.released) == (True, 91, 91)
+
+
+def test_an_undo_releases_nobody_whom_a_person_confirmed(desk: Desk) -> None:  # noqa: F811
+    alert = held_back(desk, 30)
+    rule(desk, alert, Ruling.CONFIRM)
+    incident = Incident.of(alert)
+    assert incident is not None
+    undone = list(desk.ledger.undo(incident, DECIDE, desk.platform, because="undone", now=LATER + HOUR))
+    assert [each.released for each in undone] == [False] * len(undone)
+    assert desk.count(State.SUPPRESSED) == 50
+
+
+def test_who_is_held_by_two_incidents_is_held_by_none_afterwards(desk: Desk) -> None:  # noqa: F811
+    desk.take(list(usual()))
+    desk.take([gone(f"x{n}", OUTAGE + n * MINUTE, f"d{n % 12}.example" if n > 3 else "gmail.com") for n in range(40)])
+    desk.take(flood(40, OUTAGE + HOUR, HOUR))
+    wording, provider = sorted(desk.ledger.alerts(under_way=True), key=lambda each: each.subject, reverse=True)
+    assert {each.id for each in desk.ledger.holding("x1@gmail.com")["default"]} == {wording.id, provider.id}
+    held = desk.count(State.PENDING)
+    done = {each.recipient for each in rule(desk, provider, Ruling.RELEASE)}
+    assert {"x1@gmail.com", "good7@gmail.com"} <= done
+    assert "x9@d9.example" not in done
+    assert desk.count(State.PENDING) == held - len(done)
+    assert desk.ledger.holding("x1@gmail.com") == {}
+    desk.settle()
+    assert all(each.cleared for each in desk.ledger.alerts())
+    assert desk.count(State.PENDING) == 0
+
+
+def test_many_go_in_batches(desk: Desk) -> None:  # noqa: F811
+    alert = held_back(desk, 1200)
+    assert len(rule(desk, alert, Ruling.RELEASE)) == 1200
+    assert desk.count(State.PENDING) == 0
+
+
+def test_an_alert_that_is_none_holds_nobody(desk: Desk) -> None:  # noqa: F811
+    held_back(desk)
+    assert list(desk.ledger.rule("none\0", Ruling.RELEASE, desk.platform, because=WHY, now=LATER)) == []
+    assert desk.count(State.PENDING) == 60
