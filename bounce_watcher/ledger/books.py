@@ -71,7 +71,7 @@ _ADD_RECIPIENT = Insertion(RECIPIENT, columns_of(RECIPIENT, "history_from"), Con
 _PUT_RECIPIENT = Insertion(RECIPIENT, columns_of(RECIPIENT, "history_from"), Conflict.OVERWRITE)
 _PUT_SUPPRESSION = Insertion(SUPPRESSION, columns_of(SUPPRESSION), Conflict.OVERWRITE)
 _ADD_STEP = Insertion(STATE_CHANGE, columns_of(STATE_CHANGE, "number"))
-_ADD_ITEM = Insertion(OUTBOX, columns_of(OUTBOX, "number", "lease", "leased_until"))
+_ADD_ITEM = Insertion(OUTBOX, columns_of(OUTBOX, "number", "lease", "leased_until", "tried"))
 
 # The first column of each is the key, and the others are named as the fields.
 _of_record = attrgetter(*_PUT_RECIPIENT.columns[1:])

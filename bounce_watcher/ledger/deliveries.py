@@ -7,13 +7,15 @@ from typing import Any
 
 from sqlalchemy import Engine, Select, func, literal_column, select
 
+from bounce_watcher.ledger import tries
 from bounce_watcher.ledger.books import STATES_TOLD
 from bounce_watcher.ledger.browse import MOST_COUNTED, By, Choice, Query, among
 from bounce_watcher.ledger.engine import reading
 from bounce_watcher.ledger.paging import Condition, Page, Place, Walk, looking
 from bounce_watcher.ledger.tables import ENDPOINT, OUTBOX, item_from_row
+from bounce_watcher.ledger.tries import Pace
 from bounce_watcher.ledger.types import recipient_key, storable
-from bounce_watcher.model.ledger import OutboxItem, OutboxState
+from bounce_watcher.model.ledger import OutboxItem, OutboxState, Tried
 
 _ORDER = (OUTBOX.c.number,)
 _ROWS = select(*_ORDER, *(column for column in OUTBOX.columns if column.name != "number"))
@@ -79,6 +81,14 @@ class Deliveries:
         chosen = _ROWS.where(_IS_DEAD, OUTBOX.c.target == storable(target)).order_by(OUTBOX.c.number)
         with looking(self._engine) as (connection, _):
             return [item_from_row(row) for row in connection.execute(chosen.limit(MOST_COUNTED))]
+
+    def tries(self, item_id: str) -> list[Tried]:
+        """Those of one delivery that are kept, the last one first."""
+        return tries.of_delivery(self._engine, item_id)
+
+    def paces(self, now: datetime) -> dict[str, Pace]:
+        """What each target took, and how quickly, in the last 24 hours that have begun."""
+        return tries.paces(self._engine, now)
 
     def replaced_by(self, item: OutboxItem) -> str | None:
         """The id of what tells a newer state of the recipient to the same target."""

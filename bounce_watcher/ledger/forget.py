@@ -15,7 +15,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, and_, delete, select, update
 
-from bounce_watcher.ledger import review
+from bounce_watcher.ledger import review, tries
 from bounce_watcher.ledger.engine import reading, rehearse, write
 from bounce_watcher.ledger.names import Names
 from bounce_watcher.ledger.statements import KEYS, chunks, insert_into
@@ -184,8 +184,10 @@ def _erase(connection: Connection, address: str, named: Set[str], links: Names) 
         update(SUPPRESSION).where(SUPPRESSION.c.recipient_key == key).values(**renamed, diagnostic=None)
     )
     is_due = OUTBOX.c.state == OutboxState.DUE
+    settled = OUTBOX.c.recipient_key == key, ~is_due
+    tries.drop(connection, connection.scalars(select(OUTBOX.c.number).where(*settled)).all())
     webhooks = connection.execute(
-        update(OUTBOX).where(OUTBOX.c.recipient_key == key, ~is_due).values(**renamed, body="{}", last_answer=None)
+        update(OUTBOX).where(*settled).values(**renamed, body="{}", last_answer=None)
     )
     due = len(connection.execute(select(OUTBOX.c.number).where(OUTBOX.c.recipient_key == key, is_due)).all())
     mails = connection.execute(delete(SENT_MESSAGE).where(SENT_MESSAGE.c.recipient_key == key))

@@ -7,8 +7,9 @@ All functions work in the caller's transaction.
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Connection, and_, exists, or_, select, true, update
+from sqlalchemy import ColumnElement, Connection, and_, exists, func, or_, select, true, update
 
+from bounce_watcher.ledger import tries
 from bounce_watcher.ledger.books import STATES_TOLD
 from bounce_watcher.ledger.retention import HAS_BODY
 from bounce_watcher.ledger.statements import DUE, IS_DUE, chunks, insert_into
@@ -172,37 +173,41 @@ def conclude(
 
     `tokens` maps ids to the tokens of their leases.
     """
+    whole = list(outcomes)
     alike: dict[tuple[Attempt, str], list[OutboxItem]] = {}
-    for item, attempt in outcomes:
+    for item, attempt in whole:
         alike.setdefault((attempt, tokens[item.id]), []).append(item)
-    lost: set[str] = set()
+    held: dict[str, tuple[int, int]] = {}
     for (attempt, token), items in alike.items():
-        held = _conclude(connection, [item.id for item in items], attempt, token)
-        lost |= {item.id for item in items} - held
+        written = _conclude(connection, [item.id for item in items], attempt, token)
+        held |= written
         if attempt.disposition is Disposition.GONE:
-            for target in sorted({item.target for item in items if item.id in held}):
+            for target in sorted({item.target for item in items if item.id in written}):
                 _disable(connection, target, storable(attempt.answer), now)
-    return lost
+    made = [tries.Made(*held[item.id], item.target, attempt) for item, attempt in whole if item.id in held]
+    tries.keep(connection, made, now)
+    return {item.id for item, _ in whole} - held.keys()
 
 
-def _conclude(connection: Connection, ids: Sequence[str], attempt: Attempt, token: str) -> set[str]:
-    """One outcome for all of `ids`. Returns those that it was written for."""
+def _conclude(connection: Connection, ids: Sequence[str], attempt: Attempt, token: str) -> dict[str, tuple[int, int]]:
+    """One outcome for all of `ids`. Returns those that it was written for, with their numbers, and that of the try."""
     tried = attempt.disposition is not Disposition.AGAIN
     return {
-        found
+        name: (number, made)
         for part in chunks(ids)
-        for found in connection.scalars(
+        for name, number, made in connection.execute(
             update(OUTBOX)
             .where(OUTBOX.c.id.in_(part), OUTBOX.c.lease == token, IS_DUE)
             .values(
                 state=_STATE_AFTER[attempt.disposition],
                 attempts=OUTBOX.c.attempts + int(tried),
+                tried=func.coalesce(OUTBOX.c.tried, 0) + 1,
                 next_attempt_at=attempt.next_attempt_at or OUTBOX.c.next_attempt_at,
                 last_answer=storable(attempt.answer),
                 lease=None,
                 leased_until=None,
             )
-            .returning(OUTBOX.c.id)
+            .returning(OUTBOX.c.id, OUTBOX.c.number, OUTBOX.c.tried)
         )
     }
 

@@ -9,9 +9,9 @@ from datetime import datetime
 
 from sqlalchemy import Connection, Engine, delete, exists, literal_column, select, tuple_, update
 
-from bounce_watcher.ledger import review
+from bounce_watcher.ledger import review, tries
 from bounce_watcher.ledger.engine import write
-from bounce_watcher.ledger.statements import KEYS
+from bounce_watcher.ledger.statements import KEYS, chunks
 from bounce_watcher.ledger.tables import EVENT, OUTBOX, SUPPRESSION
 from bounce_watcher.model.ledger import OutboxState
 
@@ -64,7 +64,7 @@ def _drop_page(connection: Connection, before: datetime, after: _Place | None) -
 
 
 def purge_bodies(engine: Engine, before: datetime) -> int:
-    """Takes the bodies, and what was answered, off notices from before then that need no further try.
+    """Takes the bodies, the tries, and what was answered, off notices from before then that need no further try.
 
     That they were told stays, with when and to whom. Returns how many.
     """
@@ -81,5 +81,8 @@ def _strip_page(connection: Connection, before: datetime) -> int:
         .order_by(OUTBOX.c.created_at)
         .limit(_PAGE)
     )
-    stripped = update(OUTBOX).where(OUTBOX.c.number.in_(old)).values(body=NO_BODY, last_answer=None)
-    return connection.execute(stripped).rowcount
+    numbers = connection.scalars(old).all()
+    tries.drop(connection, numbers)
+    for part in chunks(numbers):
+        connection.execute(update(OUTBOX).where(OUTBOX.c.number.in_(part)).values(body=NO_BODY, last_answer=None))
+    return len(numbers)

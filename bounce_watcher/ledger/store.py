@@ -37,6 +37,7 @@ from bounce_watcher.ledger import (
     standing,
     stock,
     tally,
+    tries,
     undo,
     untold,
     waiting,
@@ -218,10 +219,10 @@ class Ledger:
         return sent.purge_sent(self._engine, before)
 
     def purge_counts(self, before: datetime) -> int:
-        """Forgets by what number of reports outages and trouble before then were seen. Returns how many counts."""
-        return write(
-            self._engine, lambda connection: alerts.forget_counts(connection, before) + tally.forget(connection, before)
-        )
+        """Forgets counts of hours before then: by what outages were seen, and of tries. Returns how many counts."""
+        return write(self._engine, lambda connection: sum(
+            each(connection, before) for each in (alerts.forget_counts, tally.forget, tries.forget)
+        ))
 
     def sent_by_day(self, since: date, until: date, stream: str | None = None) -> dict[tuple[date, str], int]:
         """How many mails went to each receiving domain on each day (UTC), `since` <= day < `until`."""

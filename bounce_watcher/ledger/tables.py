@@ -151,7 +151,10 @@ class SuppressionRow(Row, table=True):
 
 
 class OutboxRow(Row, table=True):
-    """`number` is the order of writing; `id` the webhook-id. `lease` names the lease that a sender holds on the row."""
+    """`number` is the order of writing; `id` the webhook-id. `lease` names the lease that a sender holds on the row.
+
+    `tried` counts all tries there ever were, None = none; `attempts` those since somebody last had it sent again.
+    """
 
     __tablename__ = "outbox"
     __table_args__ = (
@@ -179,10 +182,38 @@ class OutboxRow(Row, table=True):
     last_answer: str | None = Field(sa_type=Text)
     lease: str | None = Field(default=None, sa_type=Text)
     leased_until: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    tried: int | None = Field(default=None, sa_type=Integer)
+
+
+class AttemptRow(Row, table=True):
+    """One of the last tries of a delivery, the `outbox.number` of which it bears. `took` in ms."""
+
+    __tablename__ = "attempt"
+    __table_args__ = ({"sqlite_with_rowid": False},)
+
+    delivery: int = Field(primary_key=True, sa_type=BigInteger)
+    number: int = Field(primary_key=True, sa_type=Integer)
+    at: datetime = Field(sa_type=UtcDateTime)
+    took: int | None = Field(sa_type=BigInteger)
+    disposition: str = Field(sa_type=Text)
+    answer: str = Field(sa_type=Text)
+    next_at: datetime | None = Field(sa_type=UtcDateTime)
+
+
+class TryCountRow(Row, table=True):
+    """How many tries of an hour came to the same, and took about as long (`ledger.tries.step_of`)."""
+
+    __tablename__ = "try_count"
+
+    slot: int = Field(primary_key=True, sa_type=BigInteger)
+    target: str = Field(primary_key=True, sa_type=Text)
+    disposition: str = Field(primary_key=True, sa_type=Text)
+    step: int = Field(primary_key=True, sa_type=Integer)
+    number: int = Field(sa_type=BigInteger)
 
 
 class EndpointRow(Row, table=True):
-    """A target as it was last enrolled. `fingerprint` changes with its URL."""
+    """A target as it was last enrolled, and whether a person paused it. `fingerprint` changes with its URL."""
 
     __tablename__ = "endpoint"
 
@@ -190,6 +221,9 @@ class EndpointRow(Row, table=True):
     fingerprint: str = Field(sa_type=Text)
     disabled_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
     disabled_because: str | None = Field(default=None, sa_type=Text)
+    paused_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    paused_by: str | None = Field(default=None, sa_type=Text)
+    paused_because: str | None = Field(default=None, sa_type=Text)
 
 
 class SentMessageRow(Row, table=True):
@@ -377,6 +411,8 @@ RECIPIENT = _table(RecipientRow)
 SUPPRESSION = _table(SuppressionRow)
 OUTBOX = _table(OutboxRow)
 ENDPOINT = _table(EndpointRow)
+ATTEMPT = _table(AttemptRow)
+TRY_COUNT = _table(TryCountRow)
 STATE_CHANGE = _table(StateChangeRow)
 KEYRING = _table(KeyRow)
 SENT_MESSAGE = _table(SentMessageRow)

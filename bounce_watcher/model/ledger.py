@@ -349,12 +349,30 @@ class Attempt:
     """The outcome of one try. `next_attempt_at` is set for RETRY only. `answer` is one line without secrets.
 
     `leave_alone` is set where the target failed as a whole: for how long it asked to be left alone, else 0.
+    `took` is how long the target was waited for, with all that went in the same call; two that differ in it alone came
+    to the same.
     """
 
     disposition: Disposition
     answer: str
     next_attempt_at: datetime | None = None
     leave_alone: timedelta | None = None
+    took: timedelta | None = field(default=None, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """A try that the ledger keeps. `number` counts from 1, and goes on where a delivery is sent again by hand.
+
+    `took` as of the attempt; `next_at` is when the next try was due then, None where there was to be none.
+    """
+
+    number: int
+    at: datetime
+    took: timedelta | None
+    disposition: Disposition
+    answer: str
+    next_at: datetime | None = None
 
 
 class AlertKind(StrEnum):

@@ -6,10 +6,11 @@ from collections import deque
 from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack, closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
 from queue import SimpleQueue
+from time import monotonic
 
 import structlog
 
@@ -164,7 +165,10 @@ class Deliverer:
         if turn.is_over:
             return _Try(items, ())
         taken = self._taken
-        attempts = self._channel.send(items, utcnow())
+        begun = monotonic()
+        made = self._channel.send(items, utcnow())
+        took = timedelta(seconds=monotonic() - begun)
+        attempts = [replace(attempt, took=took) for attempt in made]
         if any(attempt.leave_alone is not None for attempt in attempts):
             turn.failed.set()
         return _Try(items, attempts, taken)

@@ -65,6 +65,8 @@ def _leave_groups(ledger: Ledger) -> None:
     lambda ledger: ledger.purge(day(100)),
     lambda ledger: ledger.purge_events(day(100)),
     lambda ledger: ledger.purge_bodies(day(100)),
+    lambda ledger: ledger.deliveries.tries("msg"),
+    lambda ledger: ledger.deliveries.paces(day(100)),
     lambda ledger: ledger.recipients(USER),
     lambda ledger: ledger.message("m"),
     lambda ledger: list(ledger.events(EventFilter(recipient=USER))),
@@ -79,7 +81,7 @@ def _leave_groups(ledger: Ledger) -> None:
     lambda ledger: ledger.retry(START, ids=["msg"]),
     lambda ledger: ledger.discard(ids=["msg"]),
 ], ids=["record", "send", "suppress and release", "lease for a list", "thin", "next_due", "expire", "end of waits",
-        "purge", "purge of events", "purge of bodies",
+        "purge", "purge of events", "purge of bodies", "tries", "paces",
         "recipients", "message", "events of a recipient", "last events of a recipient", "events since",
         "suppressions of a recipient", "outbox of a recipient",
         "group", "events of a group", "set aside", "leave groups", "retry", "discard"])

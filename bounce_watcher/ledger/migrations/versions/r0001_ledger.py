@@ -169,6 +169,7 @@ def _outbox() -> None:
         sa.Column("last_answer", sa.Text()),
         sa.Column("lease", sa.Text()),
         sa.Column("leased_until", _TIME),
+        sa.Column("tried", sa.Integer()),
         sa.PrimaryKeyConstraint("number", name="pk_outbox"),
         sa.UniqueConstraint("id", name="uq_outbox_id"),
     )
@@ -184,7 +185,31 @@ def _outbox() -> None:
         sa.Column("fingerprint", sa.Text(), nullable=False),
         sa.Column("disabled_at", _TIME),
         sa.Column("disabled_because", sa.Text()),
+        sa.Column("paused_at", _TIME),
+        sa.Column("paused_by", sa.Text()),
+        sa.Column("paused_because", sa.Text()),
         sa.PrimaryKeyConstraint("target", name="pk_endpoint"),
+    )
+    op.create_table(
+        "attempt",
+        sa.Column("delivery", sa.BigInteger(), nullable=False),
+        sa.Column("number", sa.Integer(), nullable=False),
+        sa.Column("at", _TIME, nullable=False),
+        sa.Column("took", sa.BigInteger()),
+        sa.Column("disposition", sa.Text(), nullable=False),
+        sa.Column("answer", sa.Text(), nullable=False),
+        sa.Column("next_at", _TIME),
+        sa.PrimaryKeyConstraint("delivery", "number", name="pk_attempt"),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "try_count",
+        sa.Column("slot", sa.BigInteger(), nullable=False),
+        sa.Column("target", sa.Text(), nullable=False),
+        sa.Column("disposition", sa.Text(), nullable=False),
+        sa.Column("step", sa.Integer(), nullable=False),
+        sa.Column("number", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("slot", "target", "disposition", "step", name="pk_try_count"),
     )
 
 
