@@ -4,15 +4,24 @@ from typing import Annotated
 
 import typer
 
+from bounce_watcher.cli.errors import WrongUsage
 from bounce_watcher.cli.ledgers import ledger_of
-from bounce_watcher.cli.options import ConfigFile, Debug, Json, example
+from bounce_watcher.cli.many import decide_on_many
+from bounce_watcher.cli.options import ConfigFile, Debug, DryRun, Json, example
 from bounce_watcher.cli.tables import listing
-from bounce_watcher.model.ledger import Alert
+from bounce_watcher.ledger.rulings import Ruling
+from bounce_watcher.model.ledger import Alert, AlertKind
 from bounce_watcher.model.rows import Row
+from bounce_watcher.service.announcing import announcer
+from bounce_watcher.service.clock import utcnow
 
 commands = typer.Typer(help="Outages of receivers, whose bounces are held back, and blocks that are your own trouble.")
 
 _COLUMNS = ("id", "since", "ends_at", "state", "alert", "held", "released", "confirmed", "because")
+
+
+AlertId = Annotated[str, typer.Argument(metavar="ID", help="The id of an outage: see alerts list.")]
+Because = Annotated[str, typer.Option("--because", metavar="TEXT", help="The reason, kept in the log of actions.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -31,6 +40,46 @@ def list_alerts(
     """Lists alerts with their figures, the newest first."""
     with ledger_of(config) as (_, ledger):
         listing(map(alert_row, ledger.alerts(under_way=under_way)), _COLUMNS, as_json=as_json)
+
+
+@commands.command(epilog=example('alerts release 3f2a90c1d4e5b678 --because "they lost their directory" --dry-run'))
+def release(
+    alert: AlertId, because: Because, dry_run: DryRun = False, as_json: Json = False, config: ConfigFile = None,
+    debug: Debug = False,
+) -> None:
+    """Releases all that an outage holds back. Nobody was told of them, so nobody is told now.
+
+    What was reported of them until now counts no more. Who is reported after this is held anew as long as it lasts.
+    """
+    _rule(alert, Ruling.RELEASE, because, dry_run=dry_run, as_json=as_json, config=config)
+
+
+@commands.command(epilog=example('alerts confirm 3f2a90c1d4e5b678 --because "an old list" --dry-run'))
+def confirm(
+    alert: AlertId, because: Because, dry_run: DryRun = False, as_json: Json = False, config: ConfigFile = None,
+    debug: Debug = False,
+) -> None:
+    """Suppresses all that an outage holds back, and tells the platform.
+
+    That is your decision: neither the end of the outage nor an undo takes it back, `suppressions release` does.
+    """
+    _rule(alert, Ruling.CONFIRM, because, dry_run=dry_run, as_json=as_json, config=config)
+
+
+def _rule(name: str, ruling: Ruling, because: str, *, dry_run: bool, as_json: bool, config: ConfigFile) -> None:
+    with ledger_of(config) as (settings, ledger):
+        alert = ledger.alert(name)
+        if alert is None:
+            raise WrongUsage(f"there is no alert {name!r}: see bounce-watcher alerts list")
+        if alert.kind is not AlertKind.OUTAGE:
+            raise WrongUsage(f"alert {name} is no outage, so it holds nobody back")
+        outcomes = ledger.rule(name, ruling, announcer(settings), because=because, now=utcnow(), dry_run=dry_run)
+        decide_on_many(
+            ledger, outcomes, ruling.value, name, because, done=_DONE[ruling], dry_run=dry_run, as_json=as_json
+        )
+
+
+_DONE = {Ruling.RELEASE: "released", Ruling.CONFIRM: "suppressed"}
 
 
 def alert_row(alert: Alert) -> Row:

@@ -34,9 +34,21 @@ class Ruling(StrEnum):
     CONFIRM = "confirm"
 
 
+class Left(StrEnum):
+    """Why one of many is left as it is."""
+
+    COMPLAINT = "complaint"
+    BY_HAND = "by hand"      # a person suppressed it
+    PROTECTED = "protected"  # who protects it is to be asked
+    FORGOTTEN = "forgotten"  # no target knows it by its hash, so none could be told
+
+
 @dataclass(frozen=True, slots=True)
 class Ruled:
-    """What becomes of one recipient in a stream: where it stood before, where it stands afterwards, and why."""
+    """What becomes of one recipient in a stream: where it stood before, where it stands afterwards, and why.
+
+    `left` tells why nothing becomes of it, None where something does.
+    """
 
     recipient: str
     stream: str
@@ -44,6 +56,7 @@ class Ruled:
     was: State
     state: State
     because: str | None
+    left: Left | None = None
 
 
 def rule(

@@ -168,8 +168,8 @@ def test_one_incident_tells_what_goes_on_and_whom_it_holds(desk: Web) -> None:
 def test_one_that_ended_tells_what_became_of_those_it_held(desk: Web) -> None:
     desk.ledger.settle(utcnow() + 3 * DAY, announcer(desk.settings))
     text = desk.get(path_of(desk)).text
-    assert "Of them 60 were released at its end and 0 confirmed" in said(text)
-    assert "Nobody: all was decided at its end." in text
+    assert "Of them 60 were released and 0 confirmed, by hand or, at its end," in said(text)
+    assert "Nobody: all is decided." in text
     released = desk.get(next(link for link in links(text) if "-state=suppressed" in link)).text
     assert "60 recipients" in released
 

@@ -16,6 +16,7 @@ from bounce_watcher.web.pages import (
     recipient,
     recipients,
     review,
+    rulings,
     settings,
     sign_in,
     streams,
@@ -24,6 +25,6 @@ from bounce_watcher.web.pages import (
 
 ROUTES: Sequence[Route] = (
     *sign_in.ROUTES, *overview.ROUTES, *providers.ROUTES, *streams.ROUTES, *recipients.ROUTES, *recipient.ROUTES,
-    *acts.ROUTES, *events.ROUTES, *find.ROUTES, *log.ROUTES, *incidents.ROUTES, *undo.ROUTES, *outbox.ROUTES,
-    *review.ROUTES, *settings.ROUTES,
+    *acts.ROUTES, *events.ROUTES, *find.ROUTES, *log.ROUTES, *incidents.ROUTES, *rulings.ROUTES, *undo.ROUTES,
+    *outbox.ROUTES, *review.ROUTES, *settings.ROUTES,
 )

@@ -1,6 +1,6 @@
 """Incidents: what the guard and the alerts noticed, whom it holds, how its reports came."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -8,10 +8,12 @@ from markupsafe import Markup
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
+from bounce_watcher.ledger.actions import Action
 from bounce_watcher.ledger.browse import By, Query
 from bounce_watcher.ledger.figures import Of, Span
 from bounce_watcher.ledger.incidents import Held, is_asked_for
 from bounce_watcher.ledger.paging import Page, TookTooLong
+from bounce_watcher.ledger.rulings import Ruling
 from bounce_watcher.ledger.undo import Incident
 from bounce_watcher.model.ledger import Alert, AlertKind
 from bounce_watcher.model.verdict import BounceType
@@ -19,6 +21,7 @@ from bounce_watcher.web import charts, links, listing, shown
 from bounce_watcher.web.bounces import provider_of
 from bounce_watcher.web.listing import Column, Download, Filter
 from bounce_watcher.web.pages.events import rid_of
+from bounce_watcher.web.pages.recipient import ACTIONS
 from bounce_watcher.web.shown import counted, harmless, moment, name, number
 from bounce_watcher.web.visit import Visit, get
 
@@ -30,6 +33,7 @@ _MOST_HOURS = timedelta(days=7)
 _BEFORE, _BEHIND = timedelta(hours=24), timedelta(hours=12)
 _MOST_LABELS = 8
 _SLACK = timedelta(seconds=1)
+_BY_HAND = frozenset(each.value for each in Ruling)
 
 FILTERS = (
     Filter(By.STATE, "State", lambda value: STATES[value][0] if value in STATES else value, tuple(STATES)),
@@ -143,10 +147,10 @@ def incident(visit: Visit) -> Response:
     return visit.page(
         "incident.html", what(alert), alert=alert, what=what(alert), state=_state(alert), sentences=_sentences(alert),
         kind=shown.ALERTS[alert.kind], provider=provider_of(alert), chart=_chart(visit, alert), numbers=numbers,
-        figures=list(_figures(alert)), held=[(each, rid_of(visit, each.recipient)) for each in held.rows],
+        figures=list(_figures(alert, done)), held=[(each, rid_of(visit, each.recipient)) for each in held.rows],
         further=listing.pager(visit, held).older, begins=begins,
         can_undo=Incident.of(alert) is not None, done=done[0] if done and visit.query.get("done") else None,
-        actions=done,
+        actions=done, called=ACTIONS,
     )
 
 
@@ -157,10 +161,10 @@ def _sentences(alert: Alert) -> list[str]:
         held = counted(alert.held, "suppression was", "suppressions were")
         told.append(f"{held} held back; nobody is told of what is held.")
         told.append(
-            f"Of them {number(alert.released)} were released at its end and {number(alert.confirmed)} confirmed, as "
-            "something outside of it spoke against them." if alert.cleared
-            else "It is decided at the end of the incident: whom something outside of it speaks against is suppressed, "
-                 "all others are released."
+            f"Of them {number(alert.released)} were released and {number(alert.confirmed)} confirmed, by hand or, at "
+            "its end, as something outside of it spoke against them." if alert.cleared
+            else "It is decided at the end of the incident, unless you do so before: whom something outside of it "
+                 "speaks against is suppressed, all others are released."
         )
     elif alert.kind is AlertKind.BLOCKS:
         told.append("It is about the sender, so it counts against no address.")
@@ -179,12 +183,13 @@ def _since(alert: Alert) -> str:
     return f"Since {moment(alert.since)}"
 
 
-def _figures(alert: Alert) -> Iterator[Number]:
+def _figures(alert: Alert, done: Sequence[Action]) -> Iterator[Number]:
     if alert.kind is AlertKind.OUTAGE:
-        ended = alert.ends_at if alert.cleared else None
+        by_hand = any(each.action in _BY_HAND for each in done)
+        ended = alert.ends_at if alert.cleared and not by_hand else None
         yield Number("Held in all", number(alert.held))
-        yield Number("Released at its end", number(alert.released), _decided("-state", ended))
-        yield Number("Confirmed at its end", number(alert.confirmed), _decided("state", ended))
+        yield Number("Released", number(alert.released), _decided("-state", ended))
+        yield Number("Confirmed", number(alert.confirmed), _decided("state", ended))
     yield Number("Most within its window", number(alert.count))
     if alert.kind in {AlertKind.OUTAGE, AlertKind.BLOCKS}:
         yield Number("Usual" if alert.kind is AlertKind.OUTAGE else "All reports then", f"{alert.usual:,.6g}")
@@ -193,7 +198,10 @@ def _figures(alert: Alert) -> Iterator[Number]:
 
 
 def _decided(state: str, ended: datetime | None) -> str | None:
-    """Who was suppressed at its end ("state"), or was not ("-state"), as far as nothing has changed since."""
+    """Who was suppressed at its end ("state"), or was not ("-state"), as far as nothing has changed since.
+
+    None where not all were decided on then: a link leads to as many rows as the number says.
+    """
     if ended is None:
         return None
     return listing.address("/recipients", [

@@ -28,7 +28,8 @@ _WEEK, _MONTH = timedelta(days=7), timedelta(days=30)
 _SUPPRESSED = frozenset({State.SUPPRESSED, State.PENDING})
 
 ACTIONS = {
-    "release": "Released by hand", "suppress": "Suppressed by hand", "forget": "Forgotten on request",
+    "release": "Released by hand", "confirm": "Confirmed by hand", "suppress": "Suppressed by hand",
+    "forget": "Forgotten on request",
     "undo": "Incident undone", "retry": "Sent again by hand", "discard": "Dismissed", "test": "Target tested",
 }
 
