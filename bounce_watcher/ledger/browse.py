@@ -59,6 +59,7 @@ class By(StrEnum):
     TARGET = "target"
     MATCH = "match"
     STATE = "state"
+    KIND = "kind"
     ACTOR = "by"
     ACTION = "action"
 

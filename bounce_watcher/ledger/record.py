@@ -39,7 +39,7 @@ Decide = Callable[[BounceEvent, History], Decision]
 
 _ADD_MESSAGE = Insertion(MESSAGE, columns_of(MESSAGE), Conflict.IGNORE)
 _ADD_EVENT = Insertion(EVENT, columns_of(EVENT))
-_of_message = attrgetter(*_ADD_MESSAGE.columns)
+_of_message = attrgetter(*_ADD_MESSAGE.columns[:-1])  # the last one is its group
 _of_event = attrgetter(*_ADD_EVENT.columns[4:])  # behind those that are told here: see `judge`
 _LONG_AGO = datetime(1, 1, 1, tzinfo=UTC)
 _digest, _id, _at = attrgetter("digest"), attrgetter("id"), attrgetter("at")
@@ -80,12 +80,16 @@ def record_page(
     page = without_forgotten(connection, with_recipients(connection, page))
     named = frozenset(message.digest for message in page if message.digest in nameless and message.events)
     messages = _unknown(connection, _MESSAGES, _distinct(page, _digest))
-    _ADD_MESSAGE.execute(connection, [_of_message(messages[digest]) for digest in sorted(messages)])
+    _ADD_MESSAGE.execute(connection, [
+        (*_of_message(messages[digest]), review.group_of_mail(messages[digest])) for digest in sorted(messages)
+    ])
+    review.add_mail(connection, messages.values())
     kinds = Counter(message.kind for message in messages.values())
     fresh = sorted(_new_events(connection, page, messages), key=_at)
     events = with_known_messages(connection, fresh)
     if not events:
         return PageOutcome(messages=len(messages), named=named, kinds=kinds)
+    review.take_out(connection, [event.message_digest for event in events if event.message_digest not in messages])
     keys = [key_of(event.recipient, event.stream) for event in events]
     keyed = list(zip(keys, events, strict=True))
     watched = watch(connection, keyed, policy, announce) if policy else NOTHING

@@ -1,7 +1,9 @@
-"""What was not recognised, grouped by what it says: kept with each page, looked through by people.
+"""What was not recognised, grouped by what it says: kept with each page, and decided on by people.
 
-A group is the failures whose words are the same but for addresses, hosts, dates, ids and numbers (`policy.masking`).
-Its row is written in the transaction that writes its events, and counts what is kept of them.
+A group is the mail whose words are the same but for addresses, hosts, dates, ids and numbers (`policy.masking`): failed
+recipients whose reports tell nothing, or messages in which no recipient was found. Its row is written in the
+transaction that writes those, and counts what is kept of them. Of a message without a recipient nothing outlives the
+message: with the last one of a group its wording goes.
 """
 
 import hashlib
@@ -13,35 +15,29 @@ from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import (
+    ColumnElement,
     Connection,
     Engine,
+    Select,
     and_,
     bindparam,
     case,
     delete,
-    exists,
     func,
+    literal,
     literal_column,
-    or_,
     select,
-    tuple_,
     update,
 )
 
-from bounce_watcher.ledger.browse import FACETS_WITHIN, MOST_COUNTED, By, Choice, Facets, Query
-from bounce_watcher.ledger.engine import reading, write
-from bounce_watcher.ledger.paging import Condition, Page, Place, TookTooLong, Walk, looking
+from bounce_watcher.ledger.engine import write
 from bounce_watcher.ledger.statements import KEYS, chunks, insert_into
-from bounce_watcher.ledger.tables import EVENT, REVIEW_GROUP, event_from_row
+from bounce_watcher.ledger.tables import EVENT, MESSAGE, REVIEW_GROUP
 from bounce_watcher.ledger.types import FORGOTTEN, recipient_key, storable
-from bounce_watcher.model.ledger import BounceEvent, EventType
+from bounce_watcher.model.ledger import BounceEvent, EventType, MessageRecord, Misread
 from bounce_watcher.policy import masking
 from bounce_watcher.policy.words import utc_day
 
-SAID_PAGE = 500
-"""Reports that are read at a time: what looks through them may stop behind each."""
-LOOKED_AT = 200
-"""Of a group, the newest events that tell its providers and codes."""
 _DIGITS = 16
 
 
@@ -61,10 +57,12 @@ OPEN = (GroupState.NEW, GroupState.BACK)
 class Group:
     """`a_day`, `because` and `decided_at` (aware) are those of the last decision on it.
 
-    `providers` and `codes` are counted in its newest `LOOKED_AT` events. The code is the enhanced one, or the reply's.
+    `providers` and `codes` are counted in its newest events. The code is the enhanced one, or the reply's. `days` tells
+    how much came on each of the last days of UTC, today's last; None where that was not looked up.
     """
 
     gid: str
+    kind: Misread
     wording: str
     state: GroupState
     mails: int
@@ -76,6 +74,7 @@ class Group:
     decided_at: datetime | None = None
     providers: Mapping[str, int] = field(default_factory=dict)
     codes: Mapping[str, int] = field(default_factory=dict)
+    days: tuple[int, ...] | None = None
 
 
 # ── kept ────────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -92,6 +91,14 @@ def group_of(event: BounceEvent) -> str | None:
     return _gid(wording_of(event))
 
 
+def group_of_mail(message: MessageRecord) -> str | None:
+    """The group of a message that speaks of no recipient and is kept; None of all else."""
+    unread = message.unread
+    if unread is None or message.events or message.packed is None:
+        return None
+    return _gid(f"{unread.kind}\n{storable(unread.wording)}")
+
+
 def _gid(wording: str) -> str:
     return hashlib.sha256(wording.encode()).hexdigest()[:_DIGITS]
 
@@ -100,6 +107,7 @@ def _gid(wording: str) -> str:
 class _More:
     """What a page adds to a group."""
 
+    kind: Misread
     wording: str
     times: list[datetime] = field(default_factory=list)
     by_recipient: Counter[str] = field(default_factory=Counter)
@@ -115,9 +123,14 @@ _OF_RECIPIENTS = (
 _WITH_LIMIT = select(REVIEW_GROUP.c.gid, REVIEW_GROUP.c.a_day).where(
     REVIEW_GROUP.c.gid.in_(KEYS), REVIEW_GROUP.c.state == GroupState.ASIDE.value, REVIEW_GROUP.c.a_day.is_not(None)
 ).order_by(REVIEW_GROUP.c.gid)
-_ON_DAY = select(func.count()).where(
-    EVENT.c.review_group == bindparam("gid"), EVENT.c.at >= bindparam("since"), EVENT.c.at < bindparam("until")
-)
+
+
+def _on_day(group: ColumnElement[str | None], at: ColumnElement[datetime]) -> Select[Any]:
+    return select(func.count()).where(group == bindparam("gid"), at >= bindparam("since"), at < bindparam("until"))
+
+
+_EVENTS_ON_DAY = _on_day(EVENT.c.review_group, EVENT.c.at)
+_MAILS_ON_DAY = _on_day(MESSAGE.c.review_group, MESSAGE.c.received_at)
 _ADD_RECIPIENTS = update(REVIEW_GROUP).where(REVIEW_GROUP.c.gid == bindparam("of_gid")).values(
     recipients=REVIEW_GROUP.c.recipients + bindparam("more")
 )
@@ -129,31 +142,47 @@ def add(connection: Connection, events: Iterable[BounceEvent]) -> None:
     for event in events:
         gid = group_of(event)
         if gid is not None:
-            more = found.setdefault(gid, _More(wording_of(event)))
+            more = found.setdefault(gid, _More(Misread.FAILURE, wording_of(event)))
             more.times.append(event.at)
             more.by_recipient[recipient_key(event.recipient)] += 1
     if not found:
         return
-    for part in chunks(sorted(found)):
-        _put(connection, {gid: found[gid] for gid in part})
-        _bring_back(connection, part, found)
+    _enter(connection, found, _EVENTS_ON_DAY)
     connection.execute(_ADD_RECIPIENTS, [
         {"of_gid": gid, "more": _fresh(connection, gid, found[gid])} for gid in sorted(found)
     ])
+
+
+def add_mail(connection: Connection, messages: Iterable[MessageRecord]) -> None:
+    """Enters new messages that speak of no recipient, as `add` does events."""
+    found: dict[str, _More] = {}
+    for message in messages:
+        gid = group_of_mail(message)
+        if gid is not None and message.unread is not None:
+            more = found.setdefault(gid, _More(message.unread.kind, storable(message.unread.wording)))
+            more.times.append(message.received_at)
+    _enter(connection, found, _MAILS_ON_DAY)
+
+
+def _enter(connection: Connection, found: Mapping[str, _More], on_day: Select[Any]) -> None:
+    for part in chunks(sorted(found)):
+        _put(connection, {gid: found[gid] for gid in part})
+        _bring_back(connection, part, found, on_day)
 
 
 def _put(connection: Connection, found: Mapping[str, _More]) -> None:
     """Locks the rows in the order of their keys: two writers wait for each other at most once."""
     insertion = insert_into(connection, REVIEW_GROUP).values([
         {
-            "gid": gid, "wording": more.wording, "state": GroupState.NEW.value, "rank": 0, "mails": len(more.times),
-            "recipients": 0, "first_at": min(more.times), "last_at": max(more.times),
+            "gid": gid, "kind": more.kind.value, "wording": more.wording, "state": GroupState.NEW.value, "rank": 0,
+            "mails": len(more.times), "recipients": 0, "first_at": min(more.times), "last_at": max(more.times),
         }
         for gid, more in found.items()
     ])
     old, new = REVIEW_GROUP.c, insertion.excluded
     comes_back = and_(old.state.in_(_DEALT_WITH), new.last_at > old.decided_at)
     connection.execute(insertion.on_conflict_do_update(index_elements=["gid"], set_={
+        "wording": new.wording,
         "mails": old.mails + new.mails,
         "first_at": case((new.first_at < old.first_at, new.first_at), else_=old.first_at),
         "last_at": case((new.last_at > old.last_at, new.last_at), else_=old.last_at),
@@ -161,12 +190,14 @@ def _put(connection: Connection, found: Mapping[str, _More]) -> None:
     }))
 
 
-def _bring_back(connection: Connection, gids: Sequence[str], found: Mapping[str, _More]) -> None:
+def _bring_back(
+    connection: Connection, gids: Sequence[str], found: Mapping[str, _More], on_day: Select[Any]
+) -> None:
     """What was set aside until it comes more often, and does."""
     for gid, a_day in connection.execute(_WITH_LIMIT, {"keys": list(gids)}).all():
         days = {datetime.combine(utc_day(at), datetime.min.time(), UTC) for at in found[gid].times}
         counts = (
-            connection.scalar(_ON_DAY, {"gid": gid, "since": since, "until": since + timedelta(days=1)})
+            connection.scalar(on_day, {"gid": gid, "since": since, "until": since + timedelta(days=1)})
             for since in sorted(days)
         )
         if any((count or 0) > a_day for count in counts):
@@ -192,10 +223,15 @@ def correct(connection: Connection, changed: Sequence[tuple[BounceEvent, BounceE
 _LOCKED = select(REVIEW_GROUP.c.gid, REVIEW_GROUP.c.state).where(REVIEW_GROUP.c.gid.in_(KEYS)).order_by(
     REVIEW_GROUP.c.gid
 ).with_for_update()
-_COUNTED = (
+_EVENTS_COUNTED = (
     select(EVENT.c.review_group, func.count(), func.count(EVENT.c.recipient_key.distinct()), func.min(EVENT.c.at),
            func.max(EVENT.c.at))
     .where(EVENT.c.review_group.in_(KEYS)).group_by(EVENT.c.review_group)
+)
+_MAILS_COUNTED = (
+    select(MESSAGE.c.review_group, func.count(), literal(0), func.min(MESSAGE.c.received_at),
+           func.max(MESSAGE.c.received_at))
+    .where(MESSAGE.c.review_group.in_(KEYS)).group_by(MESSAGE.c.review_group)
 )
 _PUT_COUNTS = update(REVIEW_GROUP).where(REVIEW_GROUP.c.gid == bindparam("of_gid")).values(
     mails=bindparam("number"), recipients=bindparam("people"), first_at=bindparam("oldest"),
@@ -208,9 +244,27 @@ def recount(connection: Connection, gids: Collection[str], *, by_rules: bool = F
 
     With `by_rules` it is today's rules that recognise them.
     """
+    for empty in _counted_anew(connection, gids, _EVENTS_COUNTED):
+        _empty(connection, empty, by_rules=by_rules)
+
+
+def recount_mail(connection: Connection, gids: Collection[str]) -> None:
+    """Counts groups anew that have lost messages. One without any goes; of one that was set aside only its words do."""
+    for empty in _counted_anew(connection, gids, _MAILS_COUNTED):
+        is_aside = REVIEW_GROUP.c.state == GroupState.ASIDE.value
+        emptied = REVIEW_GROUP.c.gid.in_(KEYS)
+        given = {"keys": list(empty)}
+        connection.execute(update(REVIEW_GROUP).where(emptied, is_aside).values(**_NONE_LEFT, wording=""), given)
+        connection.execute(delete(REVIEW_GROUP).where(emptied, ~is_aside), given)
+
+
+def _counted_anew(
+    connection: Connection, gids: Collection[str], counted_by: Select[Any]
+) -> Iterator[dict[str, GroupState]]:
+    """The states of groups that turn out to be empty, part by part."""
     for part in chunks(sorted(gids)):
         states = {gid: GroupState(state) for gid, state in connection.execute(_LOCKED, {"keys": list(part)})}
-        counted = connection.execute(_COUNTED, {"keys": list(part)}).all()
+        counted = connection.execute(counted_by, {"keys": list(part)}).all()
         if counted:
             connection.execute(_PUT_COUNTS, [
                 {"of_gid": gid, "number": number, "people": people, "oldest": oldest, "newest": newest}
@@ -218,18 +272,38 @@ def recount(connection: Connection, gids: Collection[str], *, by_rules: bool = F
             ])
         empty = states.keys() - {row[0] for row in counted}
         if empty:
-            _empty(connection, {gid: states[gid] for gid in sorted(empty)}, by_rules=by_rules)
+            yield {gid: states[gid] for gid in sorted(empty)}
+
+
+_NONE_LEFT = {"mails": 0, "recipients": 0}
 
 
 def _empty(connection: Connection, states: Mapping[str, GroupState], *, by_rules: bool) -> None:
     ruled = [gid for gid, state in states.items() if by_rules and state is not GroupState.ASIDE]
     gone = [gid for gid, state in states.items() if state in OPEN and not by_rules]
     kept = [gid for gid in states if gid not in {*ruled, *gone}]
-    none_left = {"mails": 0, "recipients": 0}
-    by_rule = {**none_left, "state": GroupState.RULED.value, "rank": 0, "decided_at": REVIEW_GROUP.c.last_at}
+    by_rule = {**_NONE_LEFT, "state": GroupState.RULED.value, "rank": 0, "decided_at": REVIEW_GROUP.c.last_at}
     connection.execute(delete(REVIEW_GROUP).where(REVIEW_GROUP.c.gid.in_(gone)))
     connection.execute(update(REVIEW_GROUP).where(REVIEW_GROUP.c.gid.in_(ruled)).values(by_rule))
-    connection.execute(update(REVIEW_GROUP).where(REVIEW_GROUP.c.gid.in_(kept)).values(none_left))
+    connection.execute(update(REVIEW_GROUP).where(REVIEW_GROUP.c.gid.in_(kept)).values(_NONE_LEFT))
+
+
+_GROUPS_OF = select(MESSAGE.c.review_group).where(
+    MESSAGE.c.digest.in_(KEYS), MESSAGE.c.review_group.is_not(None)
+).distinct()
+_OUT_OF_GROUPS = update(MESSAGE).where(MESSAGE.c.digest.in_(KEYS), MESSAGE.c.review_group.is_not(None)).values(
+    review_group=None
+)
+
+
+def take_out(connection: Connection, digests: Sequence[str]) -> None:
+    """Messages that a person need no longer look at, in the caller's transaction: understood since, or not kept."""
+    gids: set[str] = set()
+    for part in chunks(sorted(digests)):
+        gids.update(filter(None, connection.scalars(_GROUPS_OF, {"keys": list(part)})))
+        connection.execute(_OUT_OF_GROUPS, {"keys": list(part)})
+    if gids:
+        recount_mail(connection, gids)
 
 
 # ── decided ─────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -256,148 +330,11 @@ def _decide(engine: Engine, gid: str, state: GroupState, a_day: int | None, beca
     return write(engine, lambda connection: connection.execute(put).rowcount) == 1
 
 
-# ── looked at ───────────────────────────────────────────────────────────────────────────────────────────────────────
-
-_ORDER = (REVIEW_GROUP.c.rank, REVIEW_GROUP.c.recipients, REVIEW_GROUP.c.last_at, REVIEW_GROUP.c.gid)
-_GROUPS = select(*_ORDER, *(each for each in REVIEW_GROUP.columns if each not in set(_ORDER)))
-_NEWEST = (
-    select(EVENT.c.provider, EVENT.c.status, EVENT.c.code).where(EVENT.c.review_group == bindparam("gid"))
-    .order_by(EVENT.c.at.desc(), EVENT.c.id.desc()).limit(LOOKED_AT)
-)
 _IS_OPEN = REVIEW_GROUP.c.state.in_([literal_column(f"'{each.value}'") for each in OPEN])
 """Written out, no parameter: only so do the planners see that the partial index fits."""
-KEY_KINDS = (int, int, datetime, str)
-"""The types of a page's key."""
-
-
-def page(engine: Engine, wanted: Query, place: Place) -> Page[Group]:
-    """What came back first, then what touches most recipients, the newest first. Raises TookTooLong."""
-    with looking(engine) as (connection, limit):
-        found = _walk(wanted).page(connection, limit, place)
-        rows = tuple(_group(row, *_seen(connection, row.gid)) for row in found.rows)
-    return Page(rows, found.older, found.newer, found.looked_back_to)
-
-
-def everything(engine: Engine, wanted: Query) -> Iterator[Group]:
-    """Any number, in that order."""
-    for row in _walk(wanted).all(engine):
-        with reading(engine) as connection:
-            yield _group(row, *_seen(connection, row.gid))
-
-
-def facets(engine: Engine, wanted: Query) -> Facets | None:
-    """How many by state; None where counting took too long."""
-    walk = _walk(wanted)
-    newest = walk.ordered(*walk.also).with_only_columns(REVIEW_GROUP.c.state).limit(MOST_COUNTED + 1).subquery()
-    try:
-        with looking(engine, FACETS_WITHIN) as (connection, _):
-            rows = connection.execute(select(newest.c.state, func.count()).group_by(newest.c.state)).all()
-    except TookTooLong:
-        return None
-    counts = {str(state): int(number) for state, number in rows}
-    total = sum(counts.values())
-    return Facets(min(total, MOST_COUNTED), total > MOST_COUNTED, {By.STATE: counts})
-
-
-def group(engine: Engine, gid: str) -> Group | None:
-    with reading(engine) as connection:
-        row = connection.execute(_GROUPS.where(REVIEW_GROUP.c.gid == storable(gid))).first()
-        return _group(row, *_seen(connection, row.gid)) if row else None
-
-
-def events(engine: Engine, gid: str, limit: int, *, newest_first: bool = True) -> list[BounceEvent]:
-    """Some of a group, from one end of it."""
-    order = [each.desc() if newest_first else each.asc() for each in (EVENT.c.at, EVENT.c.id)]
-    chosen = select(EVENT).where(EVENT.c.review_group == storable(gid)).order_by(*order).limit(limit)
-    with reading(engine) as connection:
-        return [event_from_row(row) for row in connection.execute(chosen)]
-
-
-_SAID = (
-    select(EVENT.c.at, EVENT.c.id, EVENT.c.diagnostic)
-    .order_by(EVENT.c.at.desc(), EVENT.c.id.desc()).limit(SAID_PAGE)
-)
-_NAMED = select(EVENT).where(EVENT.c.id.in_(KEYS))
-
-
-def said(engine: Engine, since: datetime) -> Iterator[Sequence[tuple[datetime, str, str | None]]]:
-    """What servers said in every report since then, the newest first, in pages: when, the event's id, and the words."""
-    wanted = _SAID.where(EVENT.c.at >= since)
-    place: Condition | None = None
-    while True:
-        with reading(engine) as connection:
-            rows = connection.execute(wanted if place is None else wanted.where(place)).all()
-        if rows:
-            yield [(at, name, words) for at, name, words in rows]
-        if len(rows) < SAID_PAGE:
-            return
-        place = tuple_(EVENT.c.at, EVENT.c.id) < (rows[-1].at, rows[-1].id)
-
-
-def named(engine: Engine, ids: Sequence[str]) -> list[BounceEvent]:
-    """The events of these ids, the newest first."""
-    with reading(engine) as connection:
-        rows = [row for part in chunks(ids) for row in connection.execute(_NAMED, {"keys": list(part)})]
-    return sorted(map(event_from_row, rows), key=lambda event: (event.at, event.id), reverse=True)
 
 
 def count_open(connection: Connection, most: int) -> int:
     """How many groups wait for a person, `most` of them at most."""
     waiting = select(REVIEW_GROUP.c.gid).where(_IS_OPEN).limit(most)
     return connection.scalar(select(func.count()).select_from(waiting.subquery())) or 0
-
-
-def _walk(wanted: Query) -> Walk:
-    return Walk(_GROUPS, _ORDER, (), tuple(_conditions(wanted)))
-
-
-def _conditions(wanted: Query) -> Iterator[Condition]:
-    for by, choice in wanted.choices.items():
-        if by is By.STATE:
-            yield from _states(choice)
-        elif by is By.PROVIDER:
-            yield from _providers(choice)
-    if wanted.since is not None:
-        yield REVIEW_GROUP.c.last_at >= wanted.since
-    if wanted.until is not None:
-        yield REVIEW_GROUP.c.first_at < wanted.until
-    for words in wanted.words:
-        yield REVIEW_GROUP.c.wording.icontains(storable(words), autoescape=True)
-
-
-def _states(choice: Choice) -> Iterator[Condition]:
-    if choice.any_of:
-        yield REVIEW_GROUP.c.state.in_(choice.any_of)
-    if choice.none_of:
-        yield REVIEW_GROUP.c.state.not_in(choice.none_of)
-
-
-def _providers(choice: Choice) -> Iterator[Condition]:
-    def has(names: Iterable[str]) -> Condition:
-        return or_(*(
-            exists().where(EVENT.c.review_group == REVIEW_GROUP.c.gid, EVENT.c.provider == storable(name))
-            for name in names
-        ))
-
-    if choice.any_of:
-        yield has(choice.any_of)
-    if choice.none_of:
-        yield ~has(choice.none_of)
-
-
-def _seen(connection: Connection, gid: str) -> tuple[Counter[str], Counter[str]]:
-    """Providers and codes of its newest events, the most first."""
-    providers: Counter[str] = Counter()
-    codes: Counter[str] = Counter()
-    for provider, status, code in connection.execute(_NEWEST, {"gid": gid}):
-        providers[provider] += 1
-        codes[status or (str(code) if code else "")] += 1
-    codes.pop("", None)
-    return providers, codes
-
-
-def _group(row: Any, providers: Counter[str], codes: Counter[str]) -> Group:
-    return Group(
-        row.gid, row.wording, GroupState(row.state), row.mails, row.recipients, row.first_at, row.last_at, row.a_day,
-        row.because, row.decided_at, dict(providers.most_common()), dict(codes.most_common()),
-    )

@@ -5,16 +5,18 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, Select, select, update
 
-from bounce_watcher.ledger import apply
+from bounce_watcher.ledger import apply, review
 from bounce_watcher.ledger.books import Announce, Books
 from bounce_watcher.ledger.engine import write
-from bounce_watcher.ledger.statements import Key, key_of
+from bounce_watcher.ledger.statements import KEYS, Key, key_of
 from bounce_watcher.ledger.tables import MESSAGE, SUPPRESSION
 from bounce_watcher.ledger.types import recipient_key, storable
 from bounce_watcher.model.ledger import By, Suppression, SuppressionSource
 
 _BATCH = 500
 """Rows changed in one transaction, so that nobody waits long for the lock."""
+
+_DROP_RAW = update(MESSAGE).where(MESSAGE.c.digest.in_(KEYS)).values(packed=None)
 
 
 def suppress(connection: Connection, wanted: Suppression, announce: Announce) -> None:
@@ -67,12 +69,15 @@ def _expire_batch(connection: Connection, now: datetime, announce: Announce) -> 
 
 
 def _purge_batch(connection: Connection, raw_before: datetime) -> int:
-    old = (
+    old = connection.scalars(
         select(MESSAGE.c.digest)
         .where(MESSAGE.c.received_at < raw_before, MESSAGE.c.packed.is_not(None))
         .limit(_BATCH)
-    )
-    return connection.execute(update(MESSAGE).where(MESSAGE.c.digest.in_(old)).values(packed=None)).rowcount
+    ).all()
+    if old:
+        review.take_out(connection, old)
+        connection.execute(_DROP_RAW, {"keys": old})
+    return len(old)
 
 
 def _open(connection: Connection, chosen: Select[Any], announce: Announce, by: By) -> Books:

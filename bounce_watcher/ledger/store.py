@@ -31,6 +31,7 @@ from bounce_watcher.ledger import (
     retention,
     review,
     revise,
+    reviewed,
     rulings,
     sent,
     simulation,
@@ -476,33 +477,44 @@ class Ledger:
         """What people did, the newest first; `before` is the number behind which to go on."""
         return actions.page(self._engine, before, limit)
 
-    def review_page(self, wanted: browse.Query, place: Place) -> Page[review.Group]:
-        """Some groups of what was not recognised, those that came back first. Raises TookTooLong."""
-        return review.page(self._engine, wanted, place)
+    def review_page(self, wanted: browse.Query, place: Place, now: datetime | None = None) -> Page[review.Group]:
+        """Some groups of what was not recognised, those that came back first; with `now` their last days are told.
+
+        Raises TookTooLong.
+        """
+        return reviewed.page(self._engine, wanted, place, now)
 
     def all_groups(self, wanted: browse.Query) -> Iterator[review.Group]:
         """Any number, in the same order."""
-        return review.everything(self._engine, wanted)
+        return reviewed.everything(self._engine, wanted)
 
     def review_facets(self, wanted: browse.Query) -> browse.Facets | None:
-        """How many groups by state; None where counting took too long."""
-        return review.facets(self._engine, wanted)
+        """How many groups by state, kind and provider; None where counting took too long."""
+        return reviewed.facets(self._engine, wanted)
 
-    def review_group(self, gid: str) -> review.Group | None:
-        """The group of that id."""
-        return review.group(self._engine, gid)
+    def review_group(self, gid: str, now: datetime | None = None) -> review.Group | None:
+        """The group of that id; with `now` its last days are told."""
+        return reviewed.group(self._engine, gid, now)
 
     def group_events(self, gid: str, limit: int, *, newest_first: bool = True) -> list[BounceEvent]:
         """Some reports of a group, from one end of it."""
-        return review.events(self._engine, gid, limit, newest_first=newest_first)
+        return reviewed.events(self._engine, gid, limit, newest_first=newest_first)
+
+    def group_mails(self, gid: str, limit: int, *, newest_first: bool = True) -> list[reviewed.UnreadMail]:
+        """Some messages of a group in which no recipient was found, from one end of it."""
+        return reviewed.mails(self._engine, gid, limit, newest_first=newest_first)
+
+    def group_mail(self, gid: str, digest: str) -> reviewed.UnreadMail | None:
+        """One message of a group in which no recipient was found."""
+        return reviewed.mail(self._engine, gid, digest)
 
     def said(self, since: datetime) -> Iterator[Sequence[tuple[datetime, str, str | None]]]:
         """When, by which event, and what servers said since then, the newest first, in pages."""
-        return review.said(self._engine, since)
+        return reviewed.said(self._engine, since)
 
     def events_named(self, ids: Sequence[str]) -> list[BounceEvent]:
         """The events of these ids, the newest first."""
-        return review.named(self._engine, ids)
+        return reviewed.named(self._engine, ids)
 
     def set_aside(self, gid: str, a_day: int | None, because: str, now: datetime) -> bool:
         """A group, until more than `a_day` come on one day; None = for good. False where there is none."""

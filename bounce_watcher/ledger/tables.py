@@ -40,9 +40,12 @@ class Row(SQLModel):
 
 
 class MessageRow(Row, table=True):
+    """`review_group` of one that is kept, speaks of no recipient, and should have been understood."""
+
     __tablename__ = "message"
     __table_args__ = (
         _partial_index("packed IS NOT NULL", "message_kept", "received_at"),
+        _partial_index("review_group IS NOT NULL", "message_by_group", "review_group", "received_at", "digest"),
     )
 
     digest: str = Field(primary_key=True, sa_type=Text)
@@ -52,6 +55,7 @@ class MessageRow(Row, table=True):
     mailbox: str | None = Field(sa_type=Text)
     size: int = Field(sa_type=BigInteger)
     packed: bytes | None = Field(sa_type=LargeBinary)
+    review_group: str | None = Field(sa_type=Text)
 
 
 class EventRow(Row, table=True):
@@ -67,6 +71,7 @@ class EventRow(Row, table=True):
         _partial_index("sending IS NOT NULL", "event_by_sending", "sending", "at", "id"),
         _partial_index("review_group IS NOT NULL", "event_by_group", "review_group", "at", "id"),
         _partial_index("review_group IS NOT NULL", "event_of_group", "review_group", "recipient_key"),
+        _partial_index("review_group IS NOT NULL", "event_of_group_by_provider", "review_group", "provider"),
     )
 
     recipient_key: str = Field(sa_type=Text)
@@ -276,8 +281,9 @@ class TallyRow(Row, table=True):
 
 
 class ReviewGroupRow(Row, table=True):
-    """Failures that were not recognised and say the same. `state` is a `ledger.review.GroupState`; `rank` is 1 for what
-    came back, else 0. One set aside comes back with more than `a_day` on one day of UTC, None = never."""
+    """Mail that was not recognised and says the same. `kind` is a `Misread`, `state` a `ledger.review.GroupState`;
+    `rank` is 1 for what came back, else 0. One set aside comes back with more than `a_day` on one day of UTC, None =
+    never."""
 
     __tablename__ = "review_group"
     __table_args__ = (
@@ -286,6 +292,7 @@ class ReviewGroupRow(Row, table=True):
     )
 
     gid: str = Field(primary_key=True, sa_type=Text)
+    kind: str = Field(sa_type=Text)
     wording: str = Field(sa_type=Text)
     state: str = Field(sa_type=Text)
     rank: int = Field(sa_type=Integer)

@@ -74,11 +74,28 @@ class BounceEvent:
         return EventType(self.bounce_type) if self.bounce_type else EventType.UNDETERMINED
 
 
+class Misread(StrEnum):
+    """What was not recognised, as people look through it."""
+
+    FAILURE = "failure"  # a recipient failed, in words that tell nothing
+    NOTICE = "notice"    # it looks like a mail system's, and no recipient was found in it
+    LETTER = "letter"    # it does not even look like a report
+
+
+@dataclass(frozen=True, slots=True)
+class Unread:
+    """A message that speaks of no recipient and should have been understood, by its words but for what varies."""
+
+    kind: Misread
+    wording: str
+
+
 @dataclass(frozen=True, slots=True)
 class MessageRecord:
     """One message as it is written down, with the events that it makes (none for an auto-reply and the like).
 
     `packed` is the raw message under `model.message.pack`, None where it is not to be kept. `size` in bytes, unpacked.
+    `unread` is set where a person should look at it and it makes no event.
     """
 
     digest: str
@@ -89,6 +106,7 @@ class MessageRecord:
     size: int
     packed: bytes | None
     events: tuple[BounceEvent, ...] = ()
+    unread: Unread | None = None
 
 
 @dataclass(frozen=True, slots=True)

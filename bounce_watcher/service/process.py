@@ -15,12 +15,17 @@ from bounce_watcher.model.finding import (
     Provenance,
     RecipientVerdict,
 )
-from bounce_watcher.model.ledger import ABUSE, BounceEvent, MessageRecord
+from bounce_watcher.model.ledger import ABUSE, BounceEvent, MessageRecord, Misread, Unread
 from bounce_watcher.model.message import RawMessage
 from bounce_watcher.model.verdict import BounceType
 from bounce_watcher.parsing.delivery_status import MAX_RECIPIENTS
+from bounce_watcher.parsing.message import ParsedMessage, parse
+from bounce_watcher.policy import masking
+from bounce_watcher.recognition.signs import looks_like_failure_notice, may_be_failure_notice
 
 DEFAULT_STREAM = "default"
+_TELLING = 4
+"""Characters of a subject that do not vary: with fewer it says nothing."""
 
 
 def event_id(message_digest: str, recipient: str) -> str:
@@ -34,6 +39,7 @@ def message_record(raw: RawMessage, analysis: Analysis, packed: bytes | None) ->
     A complaint that names nobody makes one without a recipient: the ledger may know whom that Message-ID went to.
     """
     events: tuple[BounceEvent, ...] = ()
+    is_unread = not analysis.recipients and destination(analysis) is Destination.REVIEW
     if analysis.kind in EVENT_KINDS:
         events = tuple(_event(raw, analysis, each) for each in analysis.recipients)
     if analysis.kind is Kind.COMPLAINT and not events and analysis.sent.message_id:
@@ -47,7 +53,19 @@ def message_record(raw: RawMessage, analysis: Analysis, packed: bytes | None) ->
         size=raw.size or len(raw.content),
         packed=packed,
         events=events,
+        unread=_unread(parse(raw.content), analysis) if is_unread else None,
     )
+
+
+def _unread(message: ParsedMessage, analysis: Analysis) -> Unread:
+    """A mail system's mail goes by all it says, other mail by its subject, which answers to one mailing share."""
+    subject = message.headers.get("subject") or ""
+    words = masking.wording(subject, "")
+    looks_so = looks_like_failure_notice(message) or may_be_failure_notice(message)
+    kind = Misread.NOTICE if looks_so or analysis.kind in EVENT_KINDS else Misread.LETTER
+    if kind is Misread.NOTICE or len(masking.longest_constant(words)) < _TELLING:
+        words = masking.wording(f"{subject} {message.text}", "")
+    return Unread(kind, words)
 
 
 def nobody(analysis: Analysis) -> RecipientVerdict:

@@ -16,7 +16,7 @@ from operator import attrgetter
 from bounce_watcher.attribution.settings import AttributionSettings
 from bounce_watcher.classification.ruleset import OwnRules, load_rules
 from bounce_watcher.intake.mailbox import Destination
-from bounce_watcher.model.ledger import BounceEvent, MessageRecord
+from bounce_watcher.model.ledger import BounceEvent, MessageRecord, Unread
 from bounce_watcher.model.message import RawMessage, pack
 from bounce_watcher.pipeline import Toolkit, analyse
 from bounce_watcher.service.clock import utcnow
@@ -39,7 +39,7 @@ def _sent_as_its_values(kind: type) -> None:
     copyreg.pickle(kind, lambda instance: (kind, values(instance)))
 
 
-for _kind in (RawMessage, BounceEvent, MessageRecord, Analysed):
+for _kind in (RawMessage, BounceEvent, Unread, MessageRecord, Analysed):
     _sent_as_its_values(_kind)
 
 

@@ -16,13 +16,14 @@ from bounce_watcher.ledger.engine import open_engine
 from bounce_watcher.ledger.figures import Figures, Of, Part, Span
 from bounce_watcher.ledger.filters import EventFilter, OutboxFilter, SuppressionFilter
 from bounce_watcher.ledger.paging import Place
-from bounce_watcher.ledger.review import group_of
+from bounce_watcher.ledger.review import group_of, group_of_mail
 from bounce_watcher.ledger.revise import Revision
 from bounce_watcher.ledger.store import Ledger
 from bounce_watcher.ledger.tally import DAY, HOUR
-from bounce_watcher.model.ledger import AlertKind, Attempt, Disposition, SuppressionSource
+from bounce_watcher.model.finding import Kind
+from bounce_watcher.model.ledger import AlertKind, Attempt, Disposition, Misread, SuppressionSource, Unread
 from bounce_watcher.model.verdict import Reason
-from tests.ledger.making import LEASE, START, USER, Platform, bounce, day, decide, page, record, retry_at
+from tests.ledger.making import LEASE, START, USER, Platform, bounce, day, decide, mail, page, record, retry_at
 
 
 def _record(ledger: Ledger) -> object:
@@ -53,6 +54,18 @@ def _leave_groups(ledger: Ledger) -> None:
     ledger.revise([Revision(lost, read)], decide, Platform(), day(5))
 
 
+def _leave_mail_groups(ledger: Ledger) -> None:
+    odd = [replace(mail(digest=f"odd{n}", kind=Kind.OTHER, at=day(n)), unread=Unread(Misread.NOTICE, f"zorp {n}"))
+           for n in range(3)]
+    record(ledger, odd)
+    group = group_of_mail(odd[0]) or ""
+    ledger.set_aside(group, 10, "", START)
+    record(ledger, [replace(odd[0], digest="odd4")])
+    ledger.review_group(group, day(9))
+    record(ledger, page(replace(bounce("odd1"), message_digest="odd1")))
+    ledger.purge(day(9))
+
+
 @pytest.mark.parametrize("work", [
     _record,
     _send,
@@ -76,6 +89,10 @@ def _leave_groups(ledger: Ledger) -> None:
     lambda ledger: list(ledger.outbox(OutboxFilter(recipient=USER))),
     lambda ledger: ledger.review_group("g"),
     lambda ledger: (ledger.group_events("g", 5), ledger.group_events("g", 5, newest_first=False)),
+    lambda ledger: (ledger.group_mails("g", 5), ledger.group_mails("g", 5, newest_first=False)),
+    lambda ledger: ledger.group_mail("g", "m"),
+    lambda ledger: ledger.review_group("g", day(9)),
+    _leave_mail_groups,
     lambda ledger: ledger.set_aside("g", 10, "", START),
     _leave_groups,
     lambda ledger: ledger.retry(START, ids=["msg"]),
@@ -84,16 +101,17 @@ def _leave_groups(ledger: Ledger) -> None:
         "purge", "purge of events", "purge of bodies", "tries", "paces",
         "recipients", "message", "events of a recipient", "last events of a recipient", "events since",
         "suppressions of a recipient", "outbox of a recipient",
-        "group", "events of a group", "set aside", "leave groups", "retry", "discard"])
+        "group", "events of a group", "mails of a group", "mail of a group", "days of a group",
+        "leave groups of mail", "set aside", "leave groups", "retry", "discard"])
 def test_no_statement_scans_a_table(tmp_path: Path, work: Callable[[Ledger], object]) -> None:
     plans = _plans(tmp_path, work)
     assert plans
-    assert [plan for plan in plans if plan.startswith("SCAN")] == []
+    assert [plan for plan in plans if plan.startswith("SCAN") and "CONSTANT ROW" not in plan] == []
     others = [plan for plan in plans if plan.startswith(("SEARCH earlier", "SEARCH newer", "SEARCH in_force"))]
     assert [plan for plan in others if "(recipient_key=?" not in plan] == [], "one recipient's rows, not a whole queue"
 
 
-_NOT_OF_EVENTS = frozenset({By.STATE, By.ACTOR, By.ACTION, By.TARGET})
+_NOT_OF_EVENTS = frozenset({By.STATE, By.KIND, By.ACTOR, By.ACTION, By.TARGET})
 
 
 def _both_ways(read: Callable[[Query, Place], object], wanted: Query, key: tuple[Any, ...]) -> None:

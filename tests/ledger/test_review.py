@@ -11,9 +11,11 @@ from bounce_watcher.ledger.review import Group, GroupState, group_of
 from bounce_watcher.ledger.revise import Revision
 from bounce_watcher.ledger.store import Ledger
 from bounce_watcher.model.fields import Action
-from bounce_watcher.model.ledger import BounceEvent
+from bounce_watcher.model.finding import Kind
+from bounce_watcher.model.ledger import BounceEvent, MessageRecord, Misread, Unread
+from bounce_watcher.model.message import pack
 from bounce_watcher.model.verdict import Reason
-from tests.ledger.making import Platform, bounce, day, decide, page, record
+from tests.ledger.making import Platform, bounce, day, decide, mail, page, record
 
 ZORP, QUUX = "554 5.0.0 <{}>: zorp number 17{} says no", "550 quux {} at {}.example.net"
 
@@ -86,7 +88,81 @@ def test_filters_and_pages(ledger: Ledger) -> None:
     assert [each.gid for each in (*start.rows, *rest.rows)] == [FIRST, OTHER]
     found = ledger.review_facets(Query())
     assert found is not None
-    assert found.counts == {By.STATE: {"new": 2}}
+    assert found.counts == {
+        By.KIND: {"failure": 2}, By.STATE: {"new": 2}, By.PROVIDER: {"google.com": 1, "gmx.net": 1},
+    }
+
+
+ODD = "gate report: # <address> was told of the zorp"
+
+
+def unread(number: int, wording: str = ODD, kind: Misread = Misread.NOTICE, at: float | None = None) -> MessageRecord:
+    """A message in which no recipient was found."""
+    when = day(number if at is None else at)
+    return replace(mail(digest=f"odd{number}", kind=Kind.OTHER, at=when), unread=Unread(kind, wording))
+
+
+def test_mail_in_which_nobody_was_found_is_grouped_too(ledger: Ledger) -> None:
+    mails = [unread(1), unread(3), unread(2, "re: spring sale", Misread.LETTER), mail(digest="auto", kind=Kind.OTHER)]
+    record(ledger, [*page(*EVENTS), *mails])
+    record(ledger, mails)
+    odd, letter = (each for each in groups(ledger) if each.kind is not Misread.FAILURE)
+    assert (odd.kind, odd.wording, odd.mails, odd.recipients) == (Misread.NOTICE, ODD, 2, 0)
+    assert (odd.first_at, odd.last_at, letter.kind, letter.mails) == (day(1), day(3), Misread.LETTER, 1)
+    assert [each.digest for each in ledger.group_mails(odd.gid, 5)] == ["odd3", "odd1"]
+    assert [each.digest for each in ledger.group_mails(odd.gid, 1, newest_first=False)] == ["odd1"]
+    found = ledger.group_mail(odd.gid, "odd1")
+    assert found is not None
+    assert (found.received_at, found.mailbox, found.source) == (day(1), "returns", "returns/INBOX")
+    assert ledger.group_mail(letter.gid, "odd1") is None
+    assert ledger.to_do().review == 4
+    only = Query({By.KIND: Choice((Misread.LETTER,))})
+    assert [each.gid for each in groups(ledger, only)] == [letter.gid]
+    counts = ledger.review_facets(Query())
+    assert counts is not None
+    assert counts.counts[By.KIND] == {"failure": 2, "notice": 1, "letter": 1}
+
+
+def test_the_last_days_of_a_group_are_told(ledger: Ledger) -> None:
+    record(ledger, [*page(*EVENTS, lost(8, "e@gmail.com", at=1.4)), unread(1), unread(3), unread(4, at=3.1)])
+    first, _, odd = ledger.review_page(Query(), Place(), day(5)).rows
+    assert (first.days, odd.days) == ((0,) * 23 + (2, 1, 1, 0, 0), (0,) * 23 + (1, 0, 2, 0, 0))
+    assert ledger.review_group(odd.gid, day(28)).days == (1, 0, 2, *(0,) * 25)  # type: ignore[union-attr]
+    assert ledger.review_group(odd.gid).days is None  # type: ignore[union-attr]
+
+
+def test_of_mail_that_is_kept_no_longer_no_word_is_left(ledger: Ledger) -> None:
+    record(ledger, [unread(1), unread(3), unread(2, "re: spring sale", Misread.LETTER),
+                    replace(unread(4, "never kept"), packed=None)])
+    odd, _ = groups(ledger)
+    assert ledger.set_aside(odd.gid, 1, "a gateway", day(5))
+    ledger.purge(day(2.5))
+    assert [(each.gid, each.mails, each.first_at) for each in groups(ledger)] == [(odd.gid, 1, day(3))]
+    ledger.purge(day(30))
+    left = ledger.review_group(odd.gid)
+    assert left is not None
+    assert (left.mails, left.wording, left.state) == (0, "", GroupState.ASIDE)
+    record(ledger, [unread(40), unread(41, at=40.1)])
+    assert seen(ledger, odd.gid) == (GroupState.BACK, 2, 0)
+    assert groups(ledger)[0].wording == ODD
+
+
+def test_who_is_forgotten_is_in_no_mail_either(ledger: Ledger) -> None:
+    content = b"Subject: gate\n\nof a@gmail.com"
+    record(ledger, [replace(unread(1), packed=pack(content)), unread(2, "another")])
+    assert len(groups(ledger)) == 2
+    ledger.forget("a@gmail.com")
+    assert [each.wording for each in groups(ledger)] == ["another"]
+
+
+def test_mail_that_is_understood_later_waits_for_nobody(ledger: Ledger) -> None:
+    record(ledger, [unread(1), unread(2)])
+    known = replace(bounce("odd1", "a@gmail.com", at=day(1)), message_digest="odd1")
+    record(ledger, [mail(known)])
+    (odd,) = groups(ledger)
+    assert (odd.mails, odd.first_at) == (1, day(2))
+    record(ledger, [mail(replace(bounce("odd2", "a@gmail.com", at=day(2)), message_digest="odd2"))])
+    assert groups(ledger) == []
 
 
 def test_set_aside_for_good_it_stays_so(ledger: Ledger) -> None:

@@ -18,6 +18,7 @@ from bounce_watcher.model.finding import (
     RecipientVerdict,
     SentMessage,
 )
+from bounce_watcher.model.ledger import MessageRecord, Misread, Unread
 from bounce_watcher.model.message import RawMessage
 from bounce_watcher.model.verdict import Reason, Verdict
 from bounce_watcher.parsing.delivery_status import MAX_RECIPIENTS
@@ -35,6 +36,7 @@ VERDICT = Verdict(Reason.INVALID_RECIPIENT, "common.no-such-user", "RFC 3463", "
                   EnhancedStatus(5, 1, 1))
 
 
+DIGEST = "d" * 64
 FORGED = Authenticity(failure="not from there")
 
 
@@ -48,7 +50,7 @@ def judged(
 
 
 def bounce(*recipients: RecipientVerdict, kind: Kind = Kind.BOUNCE) -> Analysis:
-    return Analysis(kind, "d" * 64, recipients, SentMessage("m1@example.com"))
+    return Analysis(kind, DIGEST, recipients, SentMessage("m1@example.com"))
 
 
 def test_an_event_carries_what_the_last_hop_said() -> None:
@@ -84,6 +86,28 @@ def test_a_final_recipient_that_is_the_recipient_is_not_repeated() -> None:
 @pytest.mark.parametrize("kind", [Kind.AUTO_REPLY, Kind.OTHER, Kind.DISPOSITION, Kind.CHALLENGE, Kind.UNSUBSCRIBE])
 def test_mail_that_is_no_report_makes_no_event(kind: Kind) -> None:
     assert message_record(RAW, bounce(judged(), kind=kind), None).events == ()
+
+
+def odd(text: str) -> MessageRecord:
+    return message_record(replace(RAW, content=text.encode()), Analysis(Kind.OTHER, DIGEST), b"packed")
+
+
+def test_what_nobody_understood_tells_its_words_but_for_what_varies() -> None:
+    notice = odd("From: MAILER-DAEMON@gate.example\nSubject: Undeliverable: order 4711\n\nZorp of u@example.org: no")
+    assert notice.unread == Unread(Misread.NOTICE, "undeliverable: order # zorp of <address> no")
+    letter = odd("From: kim@example.org\nSubject: Re: spring sale\n\nHello Jo, not for me, thanks")
+    assert letter.unread == Unread(Misread.LETTER, "re: spring sale"), "answers to one mailing are one group"
+    bare = odd("From: kim@example.org\nSubject: 4711\n\nNot for me")
+    assert bare.unread == Unread(Misread.LETTER, "# not for me")
+    assert odd("").unread == Unread(Misread.LETTER, "")
+
+
+def test_what_is_understood_or_speaks_of_somebody_is_not_unread() -> None:
+    for analysis in (bounce(judged()), bounce(judged(doubt="forged")), Analysis(Kind.AUTO_REPLY, DIGEST)):
+        assert message_record(RAW, analysis, None).unread is None
+    nobody = message_record(RAW, Analysis(Kind.BOUNCE, DIGEST), None).unread
+    assert nobody is not None
+    assert nobody.kind is Misread.NOTICE, "a report is one, whatever it looks like"
 
 
 def test_a_complaint_of_nobody_is_left_to_who_knows_its_message_id() -> None:

@@ -12,7 +12,8 @@ from bounce_watcher.config.rules import DRAFTED, may_save, save_rule
 from bounce_watcher.ledger.actions import Action
 from bounce_watcher.ledger.browse import By, Query
 from bounce_watcher.ledger.paging import Page, TookTooLong
-from bounce_watcher.ledger.review import KEY_KINDS, OPEN, Group, GroupState
+from bounce_watcher.ledger.review import OPEN, Group, GroupState
+from bounce_watcher.ledger.reviewed import KEY_KINDS
 from bounce_watcher.ledger.tally import Asked, Scope
 from bounce_watcher.model.errors import ConfigError
 from bounce_watcher.model.ledger import BounceEvent, EventType

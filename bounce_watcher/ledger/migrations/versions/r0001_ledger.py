@@ -31,9 +31,11 @@ def _facts() -> None:
         sa.Column("mailbox", sa.Text()),
         sa.Column("size", sa.BigInteger(), nullable=False),
         sa.Column("packed", sa.LargeBinary()),
+        sa.Column("review_group", sa.Text()),
         sa.PrimaryKeyConstraint("digest", name="pk_message"),
     )
     _index("message_kept", "message", "received_at", where="packed IS NOT NULL")
+    _index("message_by_group", "message", "review_group", "received_at", "digest", where="review_group IS NOT NULL")
     op.create_table(
         "event",
         sa.Column("recipient_key", sa.Text(), nullable=False),
@@ -75,9 +77,11 @@ def _facts() -> None:
     _index("event_by_sending", "event", "sending", "at", "id", where="sending IS NOT NULL")
     _index("event_by_group", "event", "review_group", "at", "id", where="review_group IS NOT NULL")
     _index("event_of_group", "event", "review_group", "recipient_key", where="review_group IS NOT NULL")
+    _index("event_of_group_by_provider", "event", "review_group", "provider", where="review_group IS NOT NULL")
     op.create_table(
         "review_group",
         sa.Column("gid", sa.Text(), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
         sa.Column("wording", sa.Text(), nullable=False),
         sa.Column("state", sa.Text(), nullable=False),
         sa.Column("rank", sa.Integer(), nullable=False),
