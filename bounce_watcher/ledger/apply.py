@@ -78,10 +78,21 @@ class _Told(Mapping[str, object]):
 
 def apply_event(record: RecipientRecord, event: BounceEvent, decision: Decision) -> Change:
     """The record after one event and what was decided on it."""
-    if event.reason is not None and (decision.counted is None or decision.repeats):
-        record = with_bounce(record, event.at)
+    record = _with_bounce(record, event, decision)
     changes, notices = _STEPS[decision.step](record, event, decision)
     return _change(record, _tally(record, event) | changes, (*_event_notices(event, decision), *notices))
+
+
+def apply_again(record: RecipientRecord, event: BounceEvent, decision: Decision) -> RecipientRecord:
+    """As `apply_event`, for what is gone through again: no figures, and nobody is told."""
+    record = _with_bounce(record, event, decision)
+    changes, _ = _STEPS[decision.step](record, event, decision)
+    return replace(record, **changes) if changes else record
+
+
+def _with_bounce(record: RecipientRecord, event: BounceEvent, decision: Decision) -> RecipientRecord:
+    believed = event.reason is not None and (decision.counted is None or decision.repeats)
+    return with_bounce(record, event.at) if believed else record
 
 
 def release_expired(record: RecipientRecord, at: datetime) -> Change:

@@ -43,11 +43,10 @@ _RELEASED = frozenset({State.ACTIVE, State.RELEASED})
 
 @dataclass(slots=True)
 class Course:
-    """Where a recipient stands after what was taken so far. `counts` in the record are kept only if it `tallies`."""
+    """Where a recipient stands after what was taken so far. The record's figures are not kept, nor its `sequence`."""
 
     record: RecipientRecord
     counted: list[CountedBounce] = field(default_factory=list)
-    tallies: bool = True
 
     def take(self, event: BounceEvent, decide: Decide) -> Decision:
         """Decides on one event as `record_page` does, on the history as it stands here."""
@@ -56,8 +55,7 @@ class Course:
         if decision.counted is None:
             insort(self.counted, CountedBounce(event.id, event.at, event.reason, event.sent_message_id), key=_at)
             del self.counted[:-LONGEST_HISTORY]
-        if self.tallies or decision.step is not Step.NOTE or decision.counted is None or decision.repeats:
-            self.record = apply.apply_event(self.record, event, decision).record
+        self.record = apply.apply_again(self.record, event, decision)
         return decision
 
     def _decided(self, event: BounceEvent, decide: Decide) -> Decision:
@@ -136,7 +134,7 @@ def correct(
     grounds are gone is released `because` of that; one that still has grounds goes on, on those. What was held back
     stays held back. A new one begins only if it `may_suppress`.
     """
-    course = Course(RecipientRecord(record.recipient, record.stream))
+    course = Course(RecipientRecord(record.recipient, record.stream, protected=record.protected))
     decided = list(go_through(course, events, steps, decide))
     course.until(now)
     counted = tuple((event.id, it.counted) for event, it in decided if event.counted != it.counted)

@@ -10,6 +10,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, Select, func, select, tuple_
 
+from bounce_watcher.ledger import protection
 from bounce_watcher.ledger.course import NOT_BY_REPORTS
 from bounce_watcher.ledger.engine import reading
 from bounce_watcher.ledger.statements import KEYS, Key, chunks
@@ -51,7 +52,7 @@ class Past:
     """All that was reported of a recipient in a stream, in the order of time, and what was done beside the reports.
 
     Events hold what a decision looks at. `standing` is the suppression in force now. `delivered_at` is when the
-    platform last delivered, as far as it told; a step stands for it too.
+    platform last delivered, as far as it told; a step stands for it too. `protected` is as in the record.
     """
 
     key: Key
@@ -59,13 +60,38 @@ class Past:
     steps: Sequence[StateChange]
     standing: Suppression | None
     delivered_at: datetime | None
+    protected: str | None = None
 
 
-def pasts(engine: Engine) -> Iterator[Past]:
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """The addresses behind `after` up to `until`, in the order of the alphabet; None = no bound."""
+
+    after: str | None = None
+    until: str | None = None
+
+
+WHOLE = Stretch()
+
+
+def stretches(engine: Engine, size: int) -> Iterator[Stretch]:
+    """The addresses of whom something was reported, cut into stretches of some `size` events each."""
+    after = None
+    while True:
+        chosen = select(EVENT.c.recipient_key).order_by(EVENT.c.recipient_key).offset(size).limit(1)
+        with reading(engine) as connection:
+            until = connection.scalar(chosen if after is None else chosen.where(EVENT.c.recipient_key > after))
+        yield Stretch(after, until)
+        if until is None:
+            return
+        after = until
+
+
+def pasts(engine: Engine, stretch: Stretch = WHOLE) -> Iterator[Past]:
     """Everybody of whom something was reported. Memory holds a page and the longest history of one address."""
     waiting: list[tuple[str, list[Any]]] = []
     size = 0
-    for address, rows in groupby(_rows(engine), _of_address):
+    for address, rows in groupby(_rows(engine, stretch), _of_address):
         history = list(rows)
         waiting.append((address, history))
         size += len(history)
@@ -119,10 +145,12 @@ def deliveries_to(connection: Connection, addresses: Sequence[str]) -> dict[Key,
     }
 
 
-def _rows(engine: Engine) -> Iterator[Any]:
+def _rows(engine: Engine, stretch: Stretch) -> Iterator[Any]:
     """Each page its own short transaction."""
     chosen: Select[Any] = select(*_LOOKED_AT).order_by(*_ORDER).limit(_PAGE)
-    page = chosen
+    if stretch.until is not None:
+        chosen = chosen.where(EVENT.c.recipient_key <= stretch.until)
+    page = chosen if stretch.after is None else chosen.where(EVENT.c.recipient_key > stretch.after)
     while True:
         with reading(engine) as connection:
             rows = connection.execute(page).all()
@@ -137,7 +165,7 @@ def _completed(engine: Engine, waiting: Sequence[tuple[str, list[Any]]]) -> Iter
     addresses = [address for address, _ in waiting]
     with reading(engine) as connection:
         delivered = deliveries_to(connection, addresses)
-        steps = steps_of(connection, addresses, delivered)
+        steps, protected = steps_of(connection, addresses, delivered), protection.of(connection, set(addresses))
         standing = {
             Key(row.stream, row.recipient_key): suppression_from_row(row)
             for part in chunks(addresses)
@@ -148,7 +176,8 @@ def _completed(engine: Engine, waiting: Sequence[tuple[str, list[Any]]]) -> Iter
         for stream, of_stream in groupby(rows, _of_stream):
             key = Key(stream, address)
             events = [_event(row) for row in of_stream]
-            yield Past(key, events, steps.get(key, ()), standing.get(key), delivered.get(key))
+            found = protected.get(address)
+            yield Past(key, events, steps.get(key, ()), standing.get(key), delivered.get(key), found)
 
 
 def _event(row: Any) -> BounceEvent:

@@ -13,7 +13,7 @@ from datetime import datetime
 from sqlalchemy import Engine
 
 from bounce_watcher.ledger.course import Course, Decide, go_through
-from bounce_watcher.ledger.history import Past, pasts
+from bounce_watcher.ledger.history import WHOLE, Past, Stretch, pasts
 from bounce_watcher.model.fields import Action
 from bounce_watcher.model.ledger import RecipientRecord, State, Suppression, SuppressionSource
 
@@ -36,14 +36,14 @@ class Simulated:
     took_mail_at: datetime | None
 
 
-def simulate(engine: Engine, decide: Decide, now: datetime) -> Iterator[Simulated]:
+def simulate(engine: Engine, decide: Decide, now: datetime, stretch: Stretch = WHOLE) -> Iterator[Simulated]:
     """Everybody of whom something was reported, by address."""
-    return (_simulated(past, decide, now) for past in pasts(engine))
+    return (_simulated(past, decide, now) for past in pasts(engine, stretch))
 
 
 def _simulated(past: Past, decide: Decide, now: datetime) -> Simulated:
     recipient = past.events[0].recipient
-    course = Course(RecipientRecord(recipient, past.key.stream), tallies=False)
+    course = Course(RecipientRecord(recipient, past.key.stream, protected=past.protected))
     for _ in go_through(course, past.events, past.steps, decide):
         pass
     course.until(now)

@@ -282,11 +282,23 @@ class Ledger:
         dry_run: bool = False,
     ) -> Iterator[rulings.Ruled]:
         """A person's decision on all that the alert of that id holds back; see `rulings.rule`."""
-        return rulings.rule(self._engine, alert, ruling, announce, because, now, dry_run=dry_run)
+        return rulings.rule(self._engine, alert, ruling, wanted, dry_run=dry_run)
 
-    def simulate(self, decide: Decide, now: datetime) -> Iterator[simulation.Simulated]:
+    def release_all(
+        self, shown: browse.Query, wanted: rulings.Wanted, *, dry_run: bool = False
+    ) -> Iterator[rulings.Ruled]:
+        """Releases all whom a list of recipients shows; see `rulings.release_all`."""
+        return rulings.release_all(self._engine, shown, wanted, dry_run=dry_run)
+
+    def stretches(self, size: int) -> Iterator[history.Stretch]:
+        """All who have a history, cut into stretches of some `size` events each."""
+        return history.stretches(self._engine, size)
+
+    def simulate(
+        self, decide: Decide, now: datetime, stretch: history.Stretch = history.WHOLE
+    ) -> Iterator[simulation.Simulated]:
         """Where everybody with a history would stand now under another policy. Reads only."""
-        return simulation.simulate(self._engine, decide, now)
+        return simulation.simulate(self._engine, decide, now, stretch)
 
     def kept(self, since: datetime | None) -> Iterator[list[revise.Kept]]:
         """Messages whose raw content is kept, in pages, in the order of time."""

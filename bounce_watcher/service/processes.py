@@ -1,0 +1,40 @@
+"""Work that falls into parts which know nothing of one another, by all cores."""
+
+import gc
+import multiprocessing
+import os
+import signal
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from typing import TypeVar
+
+Part = TypeVar("Part")
+Result = TypeVar("Result")
+
+_OBJECTS = 200_000
+"""Some pages, which all go without a collection: the search for rings takes a fifth of the time."""
+
+
+def by_processes(work: Callable[[Part], Result], parts: Iterable[Part]) -> Iterator[Result]:
+    """What `work` makes of each part, in order; `work`, parts and results are pickled.
+
+    A few parts ahead, so that memory stays bounded however many there are. Raises what `work` raises.
+    """
+    ahead = (os.cpu_count() or 1) + 1
+    under_way: deque[Future[Result]] = deque()
+    with ProcessPoolExecutor(mp_context=multiprocessing.get_context("spawn"), initializer=_start) as pool:
+        try:
+            for part in parts:
+                under_way.append(pool.submit(work, part))
+                if len(under_way) > ahead:
+                    yield under_way.popleft().result()
+            while under_way:
+                yield under_way.popleft().result()
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _start() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
+    gc.set_threshold(_OBJECTS)
