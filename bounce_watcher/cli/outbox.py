@@ -18,7 +18,7 @@ from bounce_watcher.ledger.filters import OutboxFilter
 from bounce_watcher.ledger.store import Ledger
 from bounce_watcher.model.errors import PermanentFailure
 from bounce_watcher.model.ledger import Attempt, Disposition, OutboxItem, OutboxState
-from bounce_watcher.model.rows import OUTBOX_COLUMNS, outbox_row
+from bounce_watcher.model.rows import OUTBOX_COLUMNS, TRIED_COLUMNS, outbox_row, tried_row
 from bounce_watcher.outbox.notifier import Notifier
 from bounce_watcher.outbox.opening import Receiver, channel_to
 from bounce_watcher.outbox.rehearsal import rehearse_among, rehearse_test
@@ -69,22 +69,26 @@ def show(
     config: ConfigFile = None,
     debug: Debug = False,
 ) -> None:
-    """Shows one outbox item: where it stands, and what a try would send now. Sends nothing.
+    """Shows one outbox item: where it stands, its last tries, and what a try would send now. Sends nothing.
 
     Of a platform it shows the first call. Secrets and signatures are masked; the address is not.
     """
     with ledger_of(config) as (settings, ledger):
         item = next(ledger.outbox(OutboxFilter(id=item_id)), None)
+        tries = list(map(tried_row, ledger.deliveries.tries(item_id)))
     if item is None:
         raise PermanentFailure(f"outbox {clean(item_id)}: there is no item of this id: see `outbox list`")
     request, why_not = rehearse_among(settings.receivers, item, utcnow())
     if as_json:
-        say(json_line({**outbox_row(item), "request": request}))
+        say(json_line({**outbox_row(item), "request": request, "tries": tries}))
         return
     for name, value in outbox_row(item).items():
         if value not in (None, ""):
             say(f"{name}: {clean(value)}")
     say()
+    if tries:
+        listing(tries, TRIED_COLUMNS, as_json=False)
+        say()
     _say_lines(request or why_not)
 
 

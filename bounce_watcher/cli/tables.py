@@ -19,7 +19,8 @@ ROWS_AT_ONCE = 500
 """A table of a list of any length is drawn in pieces, so that memory stays bounded."""
 
 PROSE: Mapping[str, int] = {
-    "because": 200, "counted": 40, "counts": 200, "diagnostic": 50, "in whose words": 50, "last_answer": 50, "text": 80,
+    "answer": 80, "because": 200, "counted": 40, "counts": 200, "diagnostic": 50, "in whose words": 50,
+    "last_answer": 50, "text": 80,
 }
 """Columns of words, which a drawn table wraps, and how many characters of them it shows at most. All else is one word
 a cell, and stays in one piece where there is room for it. JSON and pipes have all of everything."""

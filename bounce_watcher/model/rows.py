@@ -1,15 +1,17 @@
 """What a value looks like as a row: field names are those that scripts rely on, times are aware datetimes."""
 
 from collections.abc import Iterable, Mapping
+from datetime import timedelta
 
 from bounce_watcher.model.finding import Analysis, RecipientVerdict
-from bounce_watcher.model.ledger import BounceEvent, OutboxItem, RecipientRecord, StateChange, Suppression
+from bounce_watcher.model.ledger import BounceEvent, OutboxItem, RecipientRecord, StateChange, Suppression, Tried
 
 Row = Mapping[str, object]
 
 EVENT_COLUMNS = ("at", "kind", "recipient", "stream", "bounce_type", "reason", "status", "rule", "counted")
 SUPPRESSION_COLUMNS = ("recipient", "stream", "scope", "state", "bounce_type", "reason", "since", "until", "because")
 STEP_COLUMNS = ("at", "state", "by", "because")
+TRIED_COLUMNS = ("number", "at", "took_ms", "disposition", "next_at", "answer")
 OUTBOX_COLUMNS = ("id", "target", "type", "recipient", "state", "attempts", "next_attempt_at", "last_answer")
 
 
@@ -110,6 +112,17 @@ def outbox_row(item: OutboxItem) -> Row:
         "created_at": item.created_at,
         "next_attempt_at": item.next_attempt_at,
         "last_answer": item.last_answer,
+    }
+
+
+def tried_row(tried: Tried) -> Row:
+    return {
+        "number": tried.number,
+        "at": tried.at,
+        "took_ms": None if tried.took is None else round(tried.took / timedelta(milliseconds=1)),
+        "disposition": tried.disposition,
+        "answer": tried.answer,
+        "next_at": tried.next_at,
     }
 
 

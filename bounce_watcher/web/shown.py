@@ -7,7 +7,7 @@ import unicodedata
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 
-from bounce_watcher.model.ledger import AlertKind, By, EventType, OutboxState, State
+from bounce_watcher.model.ledger import AlertKind, By, Disposition, EventType, OutboxState, State
 from bounce_watcher.model.verdict import Reason
 
 LONGEST = 600
@@ -49,6 +49,14 @@ DELIVERIES: Mapping[OutboxState, tuple[str, str]] = {
     OutboxState.DEAD: ("Gave up", "is-bad"),
     OutboxState.SUPERSEDED: ("Replaced", ""),
     OutboxState.DISCARDED: ("Dismissed", ""),
+}
+
+TRIES: Mapping[Disposition, tuple[str, str]] = {
+    Disposition.DELIVERED: ("Taken", "is-ok"),
+    Disposition.RETRY: ("Failed", "is-warn"),
+    Disposition.DEAD: ("Gave up", "is-bad"),
+    Disposition.GONE: ("Wants no more", "is-bad"),
+    Disposition.AGAIN: ("Too many at once", ""),
 }
 
 BY: Mapping[By, str] = {
@@ -233,6 +241,16 @@ def moment(at: datetime) -> str:
     """"17 March 2026 at 14:02"."""
     at = at.astimezone(UTC)
     return f"{at.day} {at:%B %Y} at {at:%H:%M}"
+
+
+def took(span: timedelta | None) -> str:
+    """"180 ms", "2.4 s", "3 min"; "–" where it is not known."""
+    if span is None:
+        return "–"
+    seconds = span.total_seconds()
+    if seconds < 1:
+        return f"{seconds * 1000:.0f} ms"
+    return f"{seconds:.1f} s" if seconds < 60 else age(span)
 
 
 def age(span: timedelta) -> str:

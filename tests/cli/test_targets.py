@@ -520,6 +520,19 @@ def test_one_item_is_shown_with_what_would_be_sent(program: Program, vendor: Dat
     assert desk.ledger("outbox", "show", "msg_none").status == 1
 
 
+def test_one_item_is_shown_with_its_tries(desk: Program, vendor: Dated) -> None:
+    suppress(desk, USER)
+    poll(desk)
+    (item,) = desk.ledger("outbox", "list", "--json").rows
+    (row,) = desk.ledger("outbox", "show", item["id"], "--json").rows
+    ((tried),) = row["tries"]
+    assert (tried["number"], tried["disposition"], tried["next_at"]) == (1, "delivered", None)
+    assert tried["took_ms"] >= 0
+    shown = desk.ledger("outbox", "show", item["id"]).out.splitlines()
+    heading = shown.index("number\tat\ttook_ms\tdisposition\tnext_at\tanswer")
+    assert shown[heading + 1].split("\t")[3::2] == ["delivered", tried["answer"]]
+
+
 def test_one_item_of_which_nothing_is_left_to_send(desk: Program, vendor: Dated) -> None:
     suppress(desk, USER)
     poll(desk)

@@ -155,6 +155,18 @@ def test_a_round_sends_all_that_is_due_in_batches(desk: Desk, far: Far) -> None:
     assert len(far.listed) == 7
 
 
+def test_how_long_a_call_took_is_kept_with_each_try(desk: Desk, far: Far, monkeypatch: pytest.MonkeyPatch) -> None:
+    desk.suppress("a", "b")
+    clock = iter([10.0, 10.25])
+    monkeypatch.setattr(deliver, "monotonic", lambda: next(clock))
+    with closing(desk.deliverer()) as sender:
+        rounds(sender)
+    tries = [tried for item in desk.items() for tried in desk.ledger.deliveries.tries(item.id)]
+    assert [(tried.number, tried.at, tried.took, tried.answer) for tried in tries] == [
+        (1, START, timedelta(milliseconds=250), "HTTP 200 OK")
+    ] * 2
+
+
 def test_much_goes_out_by_one_lease_and_never_more_at_once_than_may_be(
     desk: Desk, far: Far, monkeypatch: pytest.MonkeyPatch
 ) -> None:

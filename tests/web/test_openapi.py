@@ -14,7 +14,8 @@ from tests.ledger.making import Platform, bounce, page, record
 from tests.web.conftest import Web
 
 PATHS = {
-    ("GET", "/events"), ("GET", "/suppressions"), ("GET", "/recipients"), ("GET", "/outbox"), ("GET", "/stats"),
+    ("GET", "/events"), ("GET", "/suppressions"), ("GET", "/recipients"),
+    ("GET", "/outbox"), ("GET", "/outbox/{item_id}"), ("GET", "/stats"),
     ("POST", "/suppressions"), ("DELETE", "/suppressions"), ("POST", "/outbox/retry"), ("POST", "/outbox/discard"),
     ("POST", "/sent"), ("POST", "/delivered"),
 }

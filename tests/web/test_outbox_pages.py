@@ -90,6 +90,7 @@ def test_targets_stand_on_top_and_what_they_did_not_take_is_grouped_by_error(des
     (line,) = rows(section(text, "targets"))
     assert line[0] == "crm-hook Webhook"
     assert line[1:5] == ["Delivering", "2", "0 s", "3"] or line[1:3] + line[4:5] == ["Delivering", "2", "3"]
+    assert line[5:8] == ["1", "4", "–"]
     grouped = [(row[0], row[2], row[3]) for row in rows(section(text, "errors"))]
     assert grouped == [
         ("500: request # failed for <address>", "Gave up", "2"), ("HTTP 400: no such list", "Gave up", "1"),
@@ -205,11 +206,39 @@ def test_one_delivery_tells_how_it_stands_and_what_would_be_sent(
 ) -> None:
     text = desk.get(path_of(desk, letter)).text
     demand_harmless(text)
-    for part in (*parts, f'"recipient":"{letter}@example.org"', "webhook-id", "What a try would send now"):
+    for part in (*parts, f'"recipient":"{letter}@example.org"', "webhook-id", "secrets and signatures are masked"):
         assert part in words(text).replace('": "', '":"'), part
     secret = HOOK.secrets[0].get_secret_value()
     assert secret.removeprefix("whsec_") not in text
     assert "v1,…" in text or "v1,***" in text or "masked" in text
+
+
+def test_one_delivery_tells_of_each_try(desk: Web) -> None:
+    item = items(desk.ledger)["a"]
+    desk.ledger.retry(utcnow(), ids=[item.id])
+    (again, *_) = [each for each in desk.ledger.lease("crm-hook", utcnow(), LEASE, 9) if each.id == item.id]
+    soon = utcnow() + timedelta(hours=2)
+    desk.ledger.conclude(
+        [(again, Attempt(Disposition.RETRY, "HTTP 503", soon, took=timedelta(milliseconds=2440)))], utcnow()
+    )
+    last, first = rows(section(desk.get(f"/outbox/{item.id}").text, "tries"))
+    assert (last[1:4], first[1:4]) == (
+        ["2.4 s", "Failed", "HTTP 503"], ["–", "Gave up", "500: request 8f3a9c1b2d failed for a@example.org"]
+    )
+    assert last[4].endswith(f"{soon:%H:%M}")
+    assert first[4] == "none"
+    assert 'id="tries"' not in desk.get(path_of(desk, "f")).text
+
+
+def test_tries_that_are_not_kept_are_counted(web: Make) -> None:
+    client = web()
+    client.settings = replace(client.settings, webhooks=(HOOK,))
+    tell(client, "a")
+    for _ in range(23):
+        answer(client, "crm-hook", Attempt(Disposition.AGAIN, "HTTP 413"))
+    text = section(client.get(path_of(client, "a")).text, "tries")
+    assert "The first 3 are not kept." in words(text)
+    assert {row[2] for row in rows(text)} == {"Too many at once"}
 
 
 def test_one_that_a_newer_state_replaced_leads_to_it(desk: Web) -> None:

@@ -10,7 +10,7 @@ from pydantic import SecretStr
 
 from bounce_watcher.config.settings import WebSettings
 from bounce_watcher.ledger.filters import EventFilter, OutboxFilter, SuppressionFilter
-from bounce_watcher.model.ledger import OutboxState
+from bounce_watcher.model.ledger import Attempt, Disposition, OutboxState
 from bounce_watcher.model.rows import event_row, suppression_row
 from bounce_watcher.model.verdict import Reason
 from bounce_watcher.web.v1.json import json_answer
@@ -66,6 +66,20 @@ def test_suppressions_page_by_page(client: Web) -> None:
     told = [as_json(suppression_row(each)) for each in client.ledger.suppressions()]
     assert len(told) == 5
     assert walk(client, "/api/v1/suppressions?limit=2", "suppressions") == told
+
+
+def test_one_item_with_its_tries(client: Web) -> None:
+    (item,) = client.ledger.lease("platform", START, timedelta(minutes=1), 1)
+    client.ledger.conclude([(item, Attempt(Disposition.DEAD, "HTTP 400", took=timedelta(seconds=2)))], START)
+    told = client.get(f"/api/v1/outbox/{item.id}").json()
+    assert told["state"] == "dead"
+    assert told["tries"] == [{
+        "number": 1, "at": "2026-03-01T12:00:00Z", "took_ms": 2000, "disposition": "dead",
+        "answer": "HTTP 400", "next_at": None,
+    }]
+    assert told["request"] is None, "no target of that name is in the configuration"
+    missing = client.get("/api/v1/outbox/none")
+    assert (missing.status_code, missing.json()) == (404, {"error": "there is no item of this id"})
 
 
 def test_the_outbox_page_by_page(client: Web) -> None:

@@ -14,6 +14,7 @@ from bounce_watcher.ledger.deliveries import Failures
 from bounce_watcher.ledger.filters import OutboxFilter
 from bounce_watcher.ledger.paging import Page, TookTooLong
 from bounce_watcher.ledger.stock import Queue
+from bounce_watcher.ledger.tries import Pace
 from bounce_watcher.model.errors import PermanentFailure
 from bounce_watcher.model.ledger import Disposition, NoticeType, OutboxItem, OutboxState
 from bounce_watcher.model.rows import outbox_row
@@ -70,6 +71,7 @@ class Line:
     state: tuple[str, str]
     since: str
     queue: Queue
+    pace: Pace
     oldest: str
     can_test: bool
 
@@ -77,9 +79,10 @@ class Line:
 def _lines(visit: Visit) -> list[Line]:
     """Those in trouble first."""
     ledger, receivers = visit.house.ledger, {each.name: each for each in visit.house.settings.receivers}
-    queues, disabled = ledger.queues(), ledger.deliveries.disabled()
+    queues, disabled, paces = ledger.queues(), ledger.deliveries.disabled(), ledger.deliveries.paces(visit.now)
     lines = [
-        _line(visit, target, receivers.get(target), queues.get(target, Queue()), disabled.get(target))
+        _line(visit, target, receivers.get(target), queues.get(target, Queue()), paces.get(target, Pace()),
+              disabled.get(target))
         for target in receivers.keys() | {each for each, queue in queues.items() if queue.due or queue.dead}
     ]
     return sorted(lines, key=lambda line: (_ORDER.index(line.state[1]), line.name))
@@ -89,7 +92,8 @@ _ORDER = ("is-bad", "is-warn", "is-info", "is-ok", "")
 
 
 def _line(
-    visit: Visit, target: str, receiver: Receiver | None, queue: Queue, disabled: tuple[datetime, str] | None
+    visit: Visit, target: str, receiver: Receiver | None, queue: Queue, pace: Pace,
+    disabled: tuple[datetime, str] | None,
 ) -> Line:
     trouble = visit.house.state().troubles.get(receiver.label) if receiver else None
     if receiver is None:
@@ -106,7 +110,7 @@ def _line(
         state, since = ("Nothing waits", "is-ok"), ""
     oldest = age(visit.now - queue.oldest_at) if queue.oldest_at else "–"
     kind = receiver.label.partition(" ")[0].capitalize() if receiver else "–"
-    return Line(target, kind, state, since, queue, oldest, receiver is not None)
+    return Line(target, kind, state, since, queue, pace, oldest, receiver is not None)
 
 
 def _since(at: datetime, text: str, now: datetime) -> str:
@@ -220,11 +224,18 @@ def delivery(visit: Visit) -> Response:
         why_not=harmless(why_not[:1].upper() + why_not[1:]),
         request=harmless(request, LONGEST_REQUEST) if request else None, actions=done,
         replaced_by=visit.house.ledger.deliveries.replaced_by(item), answer_longest=LONGEST_ANSWER,
+        tries=visit.house.ledger.deliveries.tries(item.id), heading=_request_heading(item),
         can_retry=item.state in _RETRIED and item.body != "{}", can_dismiss=item.state in _DISMISSED,
         retry_word="Send again" if item.state is OutboxState.DELIVERED else "Retry now",
         told=_outcome(done[0]) if done and visit.query.get("done") else None,
         what_was_done={"retry": "Sent again", "discard": "Dismissed"},
     )
+
+
+def _request_heading(item: OutboxItem) -> str:
+    if item.state is OutboxState.DELIVERED:
+        return "What was sent"
+    return "What the next try sends" if item.state is OutboxState.DUE else "What a try would send"
 
 
 def _sentence(visit: Visit, item: OutboxItem) -> str:

@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from bounce_watcher.model.fields import Action
 from bounce_watcher.model.finding import Evidence, Kind
-from bounce_watcher.model.ledger import By, NoticeType, OutboxState, Scope, State, SuppressionSource
+from bounce_watcher.model.ledger import By, Disposition, NoticeType, OutboxState, Scope, State, SuppressionSource
 from bounce_watcher.model.verdict import BounceType, Reason
 
 
@@ -102,6 +102,22 @@ class OutboxItem(Answer):
     created_at: datetime
     next_attempt_at: datetime
     last_answer: str | None
+
+
+class Tried(Answer):
+    number: int
+    at: datetime
+    took_ms: int | None
+    disposition: Disposition
+    answer: str
+    next_at: datetime | None
+
+
+class Delivery(OutboxItem):
+    """An item with its last tries, the last one first, and what a try would send now."""
+
+    request: Annotated[str | None, Field(description="Secrets and signatures masked; null where nothing is to be sent")]
+    tries: list[Tried]
 
 
 _Next = Annotated[str | None, Field(description="Ask again with this as `after`; null where nothing follows")]

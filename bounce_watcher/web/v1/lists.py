@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Path, Query, Request
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
@@ -13,8 +13,9 @@ from bounce_watcher.ledger.filters import EventFilter, EventPlace, OutboxFilter,
 from bounce_watcher.ledger.stats import By, stats
 from bounce_watcher.model.finding import Kind
 from bounce_watcher.model.ledger import OutboxState, State
-from bounce_watcher.model.rows import Row, event_row, outbox_row, recipient_row, suppression_row
+from bounce_watcher.model.rows import Row, event_row, outbox_row, recipient_row, suppression_row, tried_row
 from bounce_watcher.model.verdict import BounceType, Reason
+from bounce_watcher.outbox.rehearsal import rehearse_among
 from bounce_watcher.service.clock import utcnow
 from bounce_watcher.web.house import House
 from bounce_watcher.web.v1 import answers, places
@@ -125,6 +126,20 @@ def outbox(
     found = list(house_of(request).ledger.outbox(wanted))
     following = places.told(found[-1].id) if len(found) == limit else None
     return _page("outbox", map(outbox_row, found), following)
+
+
+@router.get(
+    "/outbox/{item_id}", response_model=answers.Delivery, tags=["outbox"], responses={404: {"model": answers.Problem}}
+)
+def delivery(request: Request, item_id: Annotated[str, Path(max_length=LONGEST)]) -> Response:
+    """One item with its tries. 404 where there is none of that id."""
+    house = house_of(request)
+    item = next(house.ledger.outbox(OutboxFilter(id=item_id)), None)
+    if item is None:
+        raise HTTPException(404, "there is no item of this id")
+    sent, _ = rehearse_among(house.settings.receivers, item, utcnow())
+    tries = [tried_row(tried) for tried in house.ledger.deliveries.tries(item.id)]
+    return json_answer({**outbox_row(item), "request": sent, "tries": tries})
 
 
 @router.get("/stats", response_model=answers.Stats, tags=["stats"])
