@@ -23,8 +23,9 @@ simulate` as a user runs it on SQLite: seconds, and the largest memory of the pr
 single ones of which 50 a second are allowed, for a service that is killed five times on the way: seconds, calls in a
 second of the clock, the largest memory and the CPU time of the service.
 
-`pages`, what each page of the dashboard takes over a past of `--messages` events, beside a request that asks nobody:
-status 1 where one takes more than 200 ms at the median. `--ledger FILE` keeps the past for another time.
+`pages`, what each page of the dashboard takes over a past of `--messages` events, on SQLite and on PostgreSQL, beside
+a request that asks nobody, and by which indexes: status 1 where one takes more than 200 ms at the median. `--ledger
+FILE` keeps the past for another time; `--only TEXT` asks for those pages alone whose address holds it.
 """
 
 import argparse
@@ -215,11 +216,12 @@ def main() -> None:
     parser.add_argument("--messages", type=int, default=20_000)
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--ledger", type=Path)
+    parser.add_argument("--only", default="")
     arguments = parser.parse_args()
     if arguments.what == "pages":
         with tempfile.TemporaryDirectory() as root:
             file = arguments.ledger or Path(root) / "ledger.db"
-            sys.exit(0 if pages(arguments.messages, max(9, arguments.runs), file) else 1)
+            sys.exit(0 if pages(arguments.messages, max(7, arguments.runs), file, arguments.only) else 1)
     if arguments.what == "hostile":
         sys.exit(0 if hostile(arguments.runs) else 1)
     if arguments.what == "simulate":

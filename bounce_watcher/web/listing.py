@@ -261,14 +261,15 @@ def place(visit: Visit, kinds: Sequence[type], rows: int = ROWS) -> Place:
 
 def pager(visit: Visit, page: Page[Any]) -> Pager:
     def to(key: Key | None, letter: str) -> str | None:
-        return None if key is None else visit.link(after=letter + _told(key))
+        return None if key is None else visit.link(after=letter + told_key(key))
 
     stopped = page.looked_back_to
     at = next((part for part in stopped if isinstance(part, datetime)), None) if stopped else None
     return Pager(to(page.newer, "n"), to(page.older, "o"), at)
 
 
-def _told(key: Key) -> str:
+def told_key(key: Key) -> str:
+    """As it stands in an address."""
     parts = [iso_exactly(part) if isinstance(part, datetime) else part for part in key]
     return urlsafe_b64encode(json.dumps(parts).encode()).rstrip(b"=").decode()
 

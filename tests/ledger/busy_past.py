@@ -34,6 +34,7 @@ from bounce_watcher.ledger.tables import (
 from bounce_watcher.model.fields import Action
 from bounce_watcher.model.finding import Evidence, Kind
 from bounce_watcher.model.ledger import ABUSE, AlertKind, BounceEvent
+from bounce_watcher.model.message import pack
 from bounce_watcher.model.verdict import Reason
 from bounce_watcher.policy.guard import provider
 from tests.ledger.making import START
@@ -56,7 +57,7 @@ NEVER = ("gmail.com", Reason.POLICY)
 _CODES = {reason: (f"{5 - n % 2}.{1 + n % 7}.{n % 4}", 550 - 100 * (n % 2) + n) for n, reason in enumerate(_SHARES)}
 _ONE_IN = {"complaint": 100, "delay": 12, "suppressed": 8, "released": 10, "rule of a provider": 10, "prose": 7}
 _LETTERS = "abcdefghijklmnopqrst"
-_MAIL = b"From: postmaster@example.org\r\nSubject: Undeliverable\r\n\r\nIt could not be delivered.\r\n"
+_MAIL = pack(b"From: postmaster@example.org\r\nSubject: Undeliverable\r\n\r\nIt could not be delivered.\r\n")
 
 
 def fill_pages(url: str, events: int, until: datetime, seed: int = 4) -> None:
