@@ -7,22 +7,18 @@ All functions work in the caller's transaction.
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Connection, and_, exists, func, or_, select, true, update
+from sqlalchemy import ColumnElement, Connection, exists, func, or_, select, update
 
-from bounce_watcher.ledger import tries
-from bounce_watcher.ledger.books import STATES_TOLD
+from bounce_watcher.ledger import superseding, tries
 from bounce_watcher.ledger.retention import HAS_BODY
 from bounce_watcher.ledger.statements import DUE, IS_DUE, chunks, insert_into
-from bounce_watcher.ledger.tables import ENDPOINT, OUTBOX, SUPPRESSION, item_from_row
+from bounce_watcher.ledger.tables import ENDPOINT, OUTBOX, item_from_row
 from bounce_watcher.ledger.types import storable
 from bounce_watcher.model.ledger import (
     Attempt,
     Disposition,
-    NoticeType,
     OutboxItem,
     OutboxState,
-    Scope,
-    State,
 )
 
 Condition = ColumnElement[bool]
@@ -36,8 +32,6 @@ _STATE_AFTER = {
 }
 
 _earlier = OUTBOX.alias("earlier")
-_newer = OUTBOX.alias("newer")
-_in_force = SUPPRESSION.alias("in_force")
 
 # Rows without a recipient have no key, so nothing comes before them: NULL equals nothing.
 _IS_HEAD = ~exists().where(
@@ -55,18 +49,6 @@ _IS_HEAD_OF_RECIPIENT = ~exists().where(
     _earlier.c.state == DUE,
 )
 
-_IS_OUTDATED = and_(
-    OUTBOX.c.type.in_(STATES_TOLD),
-    exists().where(
-        _newer.c.recipient_key == OUTBOX.c.recipient_key,
-        _newer.c.stream == OUTBOX.c.stream,
-        _newer.c.target == OUTBOX.c.target,
-        _newer.c.sequence > OUTBOX.c.sequence,
-        _newer.c.type.in_(STATES_TOLD),
-        _newer.c.state.in_([OutboxState.DUE, OutboxState.DELIVERED]),
-    ),
-)
-
 
 def lease(
     connection: Connection, target: str, now: datetime, until: datetime, limit: int, token: str,
@@ -78,7 +60,7 @@ def lease(
     also not while that one is leased or waits for its next try.
 
     `keeps` is given where the target keeps a list: the streams that make it up, () = all. Then a recipient has one row
-    at a time whatever the streams, and what would change nothing becomes superseded: see `_is_pointless`.
+    at a time whatever the streams, and what would change nothing becomes superseded: see `superseding`.
     """
     head = _IS_HEAD if keeps is None else _IS_HEAD_OF_RECIPIENT
     while rows := connection.execute(
@@ -95,7 +77,7 @@ def lease(
         .limit(limit)
         .with_for_update(of=OUTBOX, skip_locked=True)
     ).all():
-        pointless = set() if keeps is None else _supersede(connection, [row.number for row in rows], keeps)
+        pointless = set() if keeps is None else superseding.supersede(connection, [row.number for row in rows], keeps)
         wanted = [row for row in rows if row.number not in pointless]
         if wanted:
             _hold(connection, [row.number for row in wanted], token, until)
@@ -106,64 +88,6 @@ def lease(
 def _hold(connection: Connection, numbers: Sequence[int], token: str, until: datetime) -> None:
     for part in chunks(numbers):
         connection.execute(update(OUTBOX).where(OUTBOX.c.number.in_(part)).values(lease=token, leased_until=until))
-
-
-def _supersede(connection: Connection, numbers: Sequence[int], keeps: Sequence[str]) -> set[int]:
-    pointless = [
-        number
-        for part in chunks(numbers)
-        for number in connection.scalars(select(OUTBOX.c.number).where(OUTBOX.c.number.in_(part), _is_pointless(keeps)))
-    ]
-    _give_up(connection, pointless)
-    return set(pointless)
-
-
-def _give_up(connection: Connection, numbers: Sequence[int]) -> None:
-    superseded = {"state": OutboxState.SUPERSEDED, "lease": None, "leased_until": None}
-    for part in chunks(numbers):
-        connection.execute(update(OUTBOX).where(OUTBOX.c.number.in_(part)).values(superseded))
-
-
-def _is_pointless(keeps: Sequence[str]) -> Condition:
-    """A state that a newer row changes again, or a release of who is still suppressed in another stream of the list."""
-    of_list = or_(_in_force.c.scope == Scope.GLOBAL, *([_in_force.c.stream.in_(keeps)] if keeps else [true()]))
-    return or_(
-        and_(
-            OUTBOX.c.type.in_(STATES_TOLD),
-            exists().where(
-                _newer.c.recipient_key == OUTBOX.c.recipient_key,
-                _newer.c.target == OUTBOX.c.target,
-                _newer.c.number + 0 > OUTBOX.c.number,  # as above
-                _newer.c.type.in_(STATES_TOLD),
-                _newer.c.state == DUE,
-            ),
-        ),
-        and_(
-            OUTBOX.c.type == NoticeType.RELEASED,
-            exists().where(
-                _in_force.c.recipient_key == OUTBOX.c.recipient_key, _in_force.c.state == State.SUPPRESSED, of_list
-            ),
-        ),
-    )
-
-
-def thin(connection: Connection, target: str, now: datetime, keeps: Sequence[str]) -> int:
-    """Takes out of the queue of a target that keeps a list what a newer state has made pointless. Returns how many.
-
-    So a release does not wait behind a suppression whose next try is hours away.
-    """
-    numbers = connection.scalars(
-        select(OUTBOX.c.number)
-        .where(
-            OUTBOX.c.target == target,
-            IS_DUE,
-            or_(OUTBOX.c.leased_until.is_(None), OUTBOX.c.leased_until <= now),
-            _is_pointless(keeps),
-        )
-        .with_for_update(of=OUTBOX, skip_locked=True)
-    ).all()
-    _give_up(connection, numbers)
-    return len(numbers)
 
 
 def conclude(
@@ -266,7 +190,7 @@ def retry(
     for chosen in _choices(ids, target):
         where = (*chosen, *lately, OUTBOX.c.state == state, HAS_BODY, is_free)
         _enable(connection, set(connection.scalars(select(OUTBOX.c.target).where(*where).distinct())))
-        connection.execute(update(OUTBOX).where(*where, _IS_OUTDATED).values(state=OutboxState.SUPERSEDED))
+        connection.execute(update(OUTBOX).where(*where, superseding.IS_OUTDATED).values(state=OutboxState.SUPERSEDED))
         count += connection.execute(
             update(OUTBOX)
             .where(*where)

@@ -38,6 +38,7 @@ from bounce_watcher.ledger import (
     standing,
     stock,
     tally,
+    superseding,
     tries,
     undo,
     untold,
@@ -439,7 +440,16 @@ class Ledger:
 
     def thin(self, target: str, now: datetime, keeps: Sequence[str]) -> int:
         """Supersedes what a newer state made pointless for a target that keeps a list: see `lease`. How many."""
-        return write(self._engine, lambda connection: queue.thin(connection, target, now, keeps))
+        return write(self._engine, lambda connection: superseding.thin(connection, target, now, keeps))
+
+    def still_wanted(self, items: Sequence[OutboxItem], keeps: Sequence[str] | None) -> list[OutboxItem]:
+        """Of leased items those that no newer state has made pointless since; the others become superseded."""
+        with reading(self._engine) as connection:
+            overtaken = superseding.overtaken(connection, (item.id for item in items), keeps)
+        if overtaken:
+            tokens = self._take_tokens([item for item in items if item.id in overtaken])
+            write(self._engine, lambda connection: superseding.give_up(connection, tokens))
+        return [item for item in items if item.id not in overtaken]
 
     def conclude(self, outcomes: Sequence[tuple[OutboxItem, Attempt]], now: datetime) -> None:
         """Writes what tries came to, unless a lease has passed to somebody else. GONE disables the endpoint."""

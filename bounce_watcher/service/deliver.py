@@ -39,6 +39,10 @@ call waits for the ledger.
 """
 
 
+_STOPPING = frozenset({Disposition.RETRY, Disposition.GONE})
+"""After a turn of nothing else there is no use in another one now."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Turn:
     """What is sent of one lease: nothing is begun after `until`, after `stop`, or once the receiver has failed."""
@@ -54,7 +58,10 @@ class _Turn:
 
 @dataclass(frozen=True, slots=True)
 class _Try:
-    """A batch and what came of it, nothing where it was not begun. `taken`: what the receiver had taken before."""
+    """A batch and what came of it, nothing where it was not begun; an empty one where a newer state overtook it all.
+
+    `taken`: what the receiver had taken before.
+    """
 
     items: Sequence[OutboxItem]
     attempts: Sequence[Attempt]
@@ -63,6 +70,11 @@ class _Try:
     @property
     def outcomes(self) -> list[tuple[OutboxItem, Attempt]]:
         return list(zip(self.items, self.attempts, strict=True)) if self.attempts else []
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether there is use in another turn now."""
+        return not self.items or any(attempt.disposition not in _STOPPING for attempt in self.attempts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,9 +127,9 @@ class Deliverer:
         try:
             self._thin()
             while not stop.is_set() and self._circuit.allows(utcnow()):
-                attempts = self._turn(stop)
-                report = _sum(report, _report(self.target, attempts))
-                if all(attempt.disposition in _STOPPING for attempt in attempts):
+                tries = self._turn(stop)
+                report = _sum(report, _report(self.target, _attempts(tries)))
+                if not any(each.goes_on for each in tries):
                     break
         except BounceWatcherError:
             pass  # the guard has logged it
@@ -128,7 +140,7 @@ class Deliverer:
             with self._troubles.guard("ledger", by_kind=True):
                 self._ledger.thin(self.target, utcnow(), self._keeps)
 
-    def _turn(self, stop: threading.Event) -> list[Attempt]:
+    def _turn(self, stop: threading.Event) -> list[_Try]:
         """What is leased at once, by as many calls at a time as may be; a single call while the circuit is open."""
         turn = _Turn(stop, utcnow() + BEGUN)
         with self._troubles.guard("ledger", by_kind=True):
@@ -142,10 +154,9 @@ class Deliverer:
                 self._write(group)
                 tries += group
         self._give_back([item for each in tries if not each.attempts for item in each.items])
-        attempts = [attempt for each in tries for attempt in each.attempts]
-        if attempts:
+        if attempts := _attempts(tries):
             self._circuit = self._judged(attempts)
-        return attempts
+        return tries
 
     def _give_back(self, items: Sequence[OutboxItem]) -> None:
         if items:
@@ -161,9 +172,18 @@ class Deliverer:
         return self._circuit.after(failed=failed, now=utcnow(), asked=asked, jitter=self._jitter())
 
     def _send(self, turn: _Turn, items: Sequence[OutboxItem]) -> _Try:
-        """One try, unless the turn is over: then none. Runs in a thread of its own."""
+        """One try, unless the turn is over: then none. Runs in a thread of its own.
+
+        What a newer state has overtaken while it waited here is not sent.
+        """
         if turn.is_over:
             return _Try(items, ())
+        try:
+            items = self._ledger.still_wanted(items, self._keeps)
+        except BounceWatcherError:
+            return _Try(items, ())  # which is told of where the rest is written or given back
+        if not items:
+            return _Try((), ())
         taken = self._taken
         begun = monotonic()
         made = self._channel.send(items, utcnow())
@@ -207,8 +227,8 @@ class Deliverer:
         self._channel.close()
 
 
-_STOPPING = frozenset({Disposition.RETRY, Disposition.GONE})
-"""After a turn of nothing else there is no use in another one now."""
+def _attempts(tries: Sequence[_Try]) -> list[Attempt]:
+    return [attempt for each in tries for attempt in each.attempts]
 
 
 def _through(
@@ -253,7 +273,7 @@ def deliver_all(
             raise
 
 
-def _report(target: str, attempts: list[Attempt]) -> DeliveryReport:
+def _report(target: str, attempts: Sequence[Attempt]) -> DeliveryReport:
     found = [attempt.disposition for attempt in attempts]
     return DeliveryReport(
         target,

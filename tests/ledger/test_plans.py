@@ -76,9 +76,17 @@ def _leave_mail_groups(ledger: Ledger) -> None:
     lambda ledger: ledger.expire(day(100), Platform()),
     lambda ledger: ledger.end_waits(day(100), timedelta(hours=1), Platform()),
     lambda ledger: ledger.purge(day(100)),
+def _overtake(ledger: Ledger) -> None:
+    first, *others = ledger.lease("platform", day(1), LEASE, 9)
+    assert ledger.still_wanted([first], ("default",)) == [first]
+    ledger.release(first.recipient or "", None, because="", now=day(1), announce=Platform())
+    assert ledger.still_wanted([first, *others], None) == others
+
+
     lambda ledger: ledger.purge_events(day(100)),
     lambda ledger: ledger.purge_bodies(day(100)),
     lambda ledger: ledger.deliveries.tries("msg"),
+    _overtake,
     lambda ledger: ledger.deliveries.paces(day(100)),
     lambda ledger: ledger.recipients(USER),
     lambda ledger: ledger.message("m"),
@@ -97,8 +105,8 @@ def _leave_mail_groups(ledger: Ledger) -> None:
     _leave_groups,
     lambda ledger: ledger.retry(START, ids=["msg"]),
     lambda ledger: ledger.discard(ids=["msg"]),
-], ids=["record", "send", "suppress and release", "lease for a list", "thin", "next_due", "expire", "end of waits",
-        "purge", "purge of events", "purge of bodies", "tries", "paces",
+], ids=["record", "send", "overtake", "suppress and release", "lease for a list", "thin", "next_due", "expire",
+        "end of waits", "purge", "purge of events", "purge of bodies", "tries", "paces",
         "recipients", "message", "events of a recipient", "last events of a recipient", "events since",
         "suppressions of a recipient", "outbox of a recipient",
         "group", "events of a group", "mails of a group", "mail of a group", "days of a group",

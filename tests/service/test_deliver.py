@@ -15,11 +15,20 @@ from structlog.testing import capture_logs
 from bounce_watcher.config import Settings
 from bounce_watcher.ledger.store import Ledger
 from bounce_watcher.model.errors import TemporaryFailure
-from bounce_watcher.model.ledger import OutboxItem, OutboxState, State, Suppression, SuppressionSource
+from bounce_watcher.model.ledger import (
+    Attempt,
+    Disposition,
+    OutboxItem,
+    OutboxState,
+    State,
+    Suppression,
+    SuppressionSource,
+)
 from bounce_watcher.outbox.change import Change, Fate, Outcome
 from bounce_watcher.outbox.channel import Limits
 from bounce_watcher.outbox.circuit import FAILURES, FIRST
 from bounce_watcher.outbox.platform import Page, Platform, Session
+from bounce_watcher.outbox.platform_channel import PlatformChannel
 from bounce_watcher.service import deliver
 from bounce_watcher.service.announcing import announcer
 from bounce_watcher.service.deliver import BEGUN, SLACK, UNWRITTEN, Deliverer, deliver_all
@@ -342,6 +351,52 @@ def test_a_release_goes_out_though_the_suppression_waits_for_its_next_try(desk: 
         far.answer = lambda _: DONE
         rounds(sender)
     assert [item.state for item in desk.items()] == [OutboxState.SUPERSEDED, OutboxState.DELIVERED]
+
+
+@pytest.mark.parametrize("webhook", [False, True], ids=["platform", "webhook"])
+def test_what_is_leased_and_overtaken_is_not_sent(
+    desk: Desk, far: Far, monkeypatch: pytest.MonkeyPatch, *, webhook: bool
+) -> None:
+    """The change of mind comes while the suppression is in the sender's hands, behind others."""
+    if not webhook:
+        desk.at(OneByOne(name="one", far=far))
+    desk.suppress(*"abcdef")
+    sent: list[tuple[str, str]] = []
+
+    def told(self: Any, items: Sequence[OutboxItem], now: datetime) -> list[Attempt]:
+        if not sent:
+            desk.release("e")
+            desk.release("f")
+            desk.suppress("f")
+        sent.extend((item.recipient or "", item.type.value.rpartition(".")[2]) for item in items)
+        return [Attempt(Disposition.DELIVERED, "204")] * len(items)
+
+    monkeypatch.setattr(PlatformChannel, "send", told)
+    with closing(desk.deliverer()) as sender:
+        if webhook:
+            sender._keeps = None
+        rounds(sender, 2)
+    by_recipient = {name: [what for who, what in sent if who[0] == name] for name in "abcdef"}
+    assert by_recipient == {**{name: ["suppressed"] for name in "abcd"}, "e": ["released"], "f": ["suppressed"]}
+    assert not desk.items(OutboxState.DUE)
+
+
+def test_nothing_is_sent_while_the_ledger_cannot_tell_what_is_overtaken(
+    desk: Desk, far: Far, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk.suppress(*"abc")
+
+    def away(*_: object) -> list[OutboxItem]:
+        raise TemporaryFailure("the database is away")
+
+    with monkeypatch.context() as patch, closing(desk.deliverer()) as sender:
+        patch.setattr(desk.ledger, "still_wanted", away)
+        rounds(sender)
+    assert far.calls == []
+    with closing(desk.deliverer()) as sender:
+        rounds(sender)
+    assert sorted(far.listed) == ["a@example.org", "b@example.org", "c@example.org"]
+    assert {item.attempts for item in desk.items()} == {1}
 
 
 def test_a_target_that_is_dead_delays_no_other(desk: Desk, far: Far) -> None:
