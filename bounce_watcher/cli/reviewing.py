@@ -12,14 +12,20 @@ from bounce_watcher.cli.output import clean, count, json_line, say
 from bounce_watcher.cli.tables import listing, progress, table
 from bounce_watcher.ledger.browse import By, Choice, Query
 from bounce_watcher.ledger.review import OPEN, Group
+from bounce_watcher.ledger.store import Ledger
+from bounce_watcher.model.ledger import Misread
 from bounce_watcher.model.rows import Row
 from bounce_watcher.model.verdict import BounceType, Reason
+from bounce_watcher.parsing.message import parse
+from bounce_watcher.parsing.smtp_reply import one_line
 from bounce_watcher.service.clock import utcnow
 from bounce_watcher.service.drafting import Trial, suggested, tried
 
 commands = typer.Typer(help="What was not recognised, by its wording; a rule for it, tried on all that is stored.")
 
-COLUMNS = ("id", "state", "mails", "recipients", "last_at", "codes", "wording")
+COLUMNS = ("id", "kind", "state", "mails", "recipients", "first_at", "last_at", "codes", "wording")
+SAMPLES, LONGEST = 5, 600
+"""Of a group, the newest that are shown; and characters of each."""
 WITHIN = 600.0
 """Seconds that a trial at the shell may take."""
 _REASONS = {each.value: each for each in Reason if each.bounce_type is not BounceType.UNDETERMINED}
@@ -41,7 +47,9 @@ def list_groups(
 ) -> None:
     """Lists what was not recognised by its wording: what came back first, then what touches most recipients.
 
-    Addresses, hosts, dates, ids and numbers are masked. None of it changed anything for an address.
+    Addresses, hosts, dates, ids and numbers are masked. None of it changed anything for an address. Kinds: failure (a
+    recipient failed, in words that tell nothing), notice (looks like a mail system's, and names nobody), letter (no
+    report by its looks).
     """
     states = () if everything else tuple(each.value for each in OPEN)
     with ledger_of(config) as (_, ledger):
@@ -54,6 +62,53 @@ def _first(groups: Iterator[Group], limit: int | None) -> Iterator[Group]:
         if number == limit:
             return
         yield group
+
+
+@commands.command(epilog=example("review show 3f2a"))
+def show(
+    group: Annotated[str, typer.Argument(metavar="GROUP", help="The id of a group, or its beginning.")],
+    as_json: Json = False,
+    config: ConfigFile = None,
+    debug: Debug = False,
+) -> None:
+    """Shows a group: how much of it came when, and the newest of its mail."""
+    with ledger_of(config) as (_, ledger):
+        named = _named(ledger.all_groups(Query()), group)
+        found = ledger.review_group(named.gid, utcnow()) or named
+        samples = list(_samples(ledger, found))
+    if as_json:
+        say(json_line({**_row(found), "days": found.days, "samples": samples}))
+        return
+    days = f"{' '.join(map(str, found.days))} (today's last)" if found.days else None
+    providers = ", ".join(f"{name} {number}" for name, number in found.providers.items())
+    _fields({**_row(found), "providers": providers, "days": days})
+    for sample in samples:
+        say()
+        _fields(sample)
+    if found.kind is not Misread.FAILURE:
+        say()
+        say("no rule can recognise it: rules look at replies on a recipient, and it has none")
+
+
+def _fields(row: Row) -> None:
+    for name, value in row.items():
+        if value not in (None, ""):
+            say(f"{name + ':':12} {clean(value)}")
+
+
+def _samples(ledger: Ledger, found: Group) -> Iterator[Row]:
+    for event in ledger.group_events(found.gid, SAMPLES):
+        yield {
+            "at": event.at, "recipient": event.recipient, "mailbox": event.mailbox,
+            "text": one_line(event.diagnostic or event.quote or "")[:LONGEST], "message": event.message_digest,
+        }
+    for each in ledger.group_mails(found.gid, SAMPLES):
+        mail = parse(ledger.message(each.digest) or b"")
+        yield {
+            "at": each.received_at, "from": mail.headers.get("from"), "mailbox": each.mailbox,
+            "subject": mail.headers.get("subject"), "text": one_line(mail.text[:LONGEST * 4])[:LONGEST],
+            "message": each.digest,
+        }
 
 
 @commands.command(epilog=example('review draft-rule 3f2a --reason mailbox_full --text "out of * space"'))
@@ -83,6 +138,9 @@ def draft_rule(
         raise WrongUsage(f"--reason {reason!r} is none of: {', '.join(_REASONS)}")
     with ledger_of(config) as (settings, ledger):
         found = _named(ledger.all_groups(Query()), group)
+        if found.kind is not Misread.FAILURE:
+            raise WrongUsage(f"GROUP {group!r}: no rule can recognise it: rules look at replies on a recipient, and it "
+                             "has none; `review show` shows its mail")
         draft = suggested(found, reason, words=text, code=code, name=name)
         with progress("trying", "reports") as advance:
             outcome = tried(settings, ledger, found, draft, utcnow(), within=WITHIN, advance=advance)
@@ -104,7 +162,7 @@ def _named(groups: Iterator[Group], beginning: str) -> Group:
 
 def _row(group: Group) -> Row:
     return {
-        "id": group.gid, "state": group.state, "mails": group.mails, "recipients": group.recipients,
+        "id": group.gid, "kind": group.kind, "state": group.state, "mails": group.mails, "recipients": group.recipients,
         "providers": group.providers, "codes": ", ".join(group.codes),
         "first_at": group.first_at, "last_at": group.last_at, "because": group.because, "wording": group.wording,
     }

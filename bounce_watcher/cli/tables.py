@@ -21,6 +21,7 @@ ROWS_AT_ONCE = 500
 PROSE: Mapping[str, int] = {
     "answer": 80, "because": 200, "counted": 40, "counts": 200, "diagnostic": 50, "in whose words": 50,
     "last_answer": 50, "text": 80,
+    "wording": 200,
 }
 """Columns of words, which a drawn table wraps, and how many characters of them it shows at most. All else is one word
 a cell, and stays in one piece where there is room for it. JSON and pipes have all of everything."""
@@ -30,7 +31,7 @@ PROSE_WIDTH = 20
 
 SPARED = (
     "in whose words", "rule", "diagnostic", "scope", "stream", "target", "status", "bounce_type", "next_attempt_at",
-    "attempts", "since", "sequence", "type",
+    "attempts", "since", "sequence", "type", "first_at",
 )
 """Columns that a narrow terminal does without, in this order. The table says which."""
 

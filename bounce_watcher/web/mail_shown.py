@@ -2,8 +2,11 @@
 
 from dataclasses import dataclass
 
+from starlette.responses import Response
+
 from bounce_watcher.parsing.html_text import has_markup, html_to_text
 from bounce_watcher.parsing.message import Part, parse
+from bounce_watcher.web.render import HEADERS
 from bounce_watcher.web.shown import harmless
 
 MOST_SHOWN, LONGEST_PART = 256 * 1024, 64 * 1024
@@ -71,6 +74,14 @@ def _text(part: Part) -> TextPart:
 
 def _bytes(part: Part) -> str:
     return size_in_bytes(part.end - part.start)
+
+
+def as_file(raw: bytes, digest: str) -> Response:
+    """The bytes as they came, under a name of ours, as something that no browser opens."""
+    return Response(raw, headers={
+        **HEADERS, "Content-Security-Policy": "sandbox", "Content-Type": "application/octet-stream",
+        "Content-Disposition": f'attachment; filename="mail-{digest[:16]}.eml.txt"',
+    })
 
 
 def size_in_bytes(count: int) -> str:

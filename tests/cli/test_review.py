@@ -33,6 +33,43 @@ def test_what_was_not_recognised_is_listed_by_its_wording(desk: Program) -> None
     assert "\x1b" not in shown.out
 
 
+ODD = """From: Mail Delivery System <mailer-daemon@gate.example>
+Subject: Undeliverable: order 47{0}
+Date: Mon, 2 Mar 2026 12:0{0}:00 +0000
+
+The gate \x1b]52;c;eA== has no zorp for it.
+"""
+
+
+def test_mail_in_which_nobody_was_found_is_listed_and_shown(desk: Program, mail: Path) -> None:
+    for number in (1, 2):
+        (mail / f"odd{number}.eml").write_text(ODD.format(number))
+    assert desk.ledger("import", str(mail)).status == 0
+    odd = desk.ledger("review", "list", "--json").rows[-1]
+    assert (odd["kind"], odd["mails"], odd["recipients"]) == ("notice", 2, 0)
+    gid = str(odd["id"])
+    (shown,) = desk.ledger("review", "show", gid[:8], "--json").rows
+    assert [each["subject"] for each in shown["samples"]] == ["Undeliverable: order 472", "Undeliverable: order 471"]
+    assert len(shown["days"]) == 28
+    text = desk.ledger("review", "show", gid).out
+    assert "subject:     Undeliverable: order 471" in text
+    assert "has no zorp for it" in text
+    assert "no rule can recognise it" in text
+    assert "\x1b" not in text
+    refused = desk.ledger("review", "draft-rule", gid, "--reason", "spam")
+    assert (refused.status, "no rule can recognise it" in refused.complaint) == (2, True)
+
+
+def test_a_group_of_failures_is_shown(desk: Program) -> None:
+    gid = str(desk.ledger("review", "list", "--json").rows[0]["id"])
+    shown = desk.ledger("review", "show", gid)
+    assert shown.status == 0
+    assert shown.out.count("recipient:   user") == 2
+    assert "days:" in shown.out
+    assert "no rule can" not in shown.out
+    assert desk.ledger("review", "show", "zzz").status == 2
+
+
 def test_a_draft_is_tried_put_into_its_file_and_applied(desk: Program) -> None:
     gid = str(desk.ledger("review", "list", "--json").rows[0]["id"])
     shown = desk.ledger("review", "draft-rule", gid[:6], "--reason", "mailbox_disabled", "--id", "own.zorp")

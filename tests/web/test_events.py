@@ -239,7 +239,7 @@ def test_a_mail_is_shown_as_text_and_downloaded_as_bytes(web: Make) -> None:
     answer = client.get(f"{path_of(event)}/mail.eml")
     assert answer.content == raw
     assert answer.headers["content-type"] == "application/octet-stream"
-    assert answer.headers["content-disposition"] == f'attachment; filename="event-{"a" * 16}.eml.txt"'
+    assert answer.headers["content-disposition"] == f'attachment; filename="mail-{"a" * 16}.eml.txt"'
     assert answer.headers["content-security-policy"] == "sandbox"
     assert answer.headers["x-content-type-options"] == "nosniff"
     client.ledger.purge(day(1))

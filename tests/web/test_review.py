@@ -14,10 +14,12 @@ import pytest
 
 from bounce_watcher.config.rules import DRAFTED
 from bounce_watcher.ledger.browse import Query
-from bounce_watcher.ledger.review import GroupState, group_of
-from bounce_watcher.model.ledger import BounceEvent
+from bounce_watcher.ledger.review import GroupState, group_of, group_of_mail
+from bounce_watcher.model.finding import Kind
+from bounce_watcher.model.ledger import BounceEvent, MessageRecord, Misread, Unread
+from bounce_watcher.model.message import pack
 from bounce_watcher.model.verdict import Reason
-from tests.ledger.making import bounce, day, page, record
+from tests.ledger.making import bounce, day, mail, page, record
 from tests.web.conftest import TOKEN, Web
 from tests.web.looked_at import HOSTILE, demand_harmless
 from tests.web.test_frame import READER, csrf_of, signed_in, with_reader
@@ -103,6 +105,76 @@ def test_a_group_tells_why_it_is_one_and_shows_samples(desk: Web) -> None:
     assert 'value="the zorp of number"' in text
     assert 'value="own.the-zorp-of-number"' in text
     assert desk.get("/review/nothing").status_code == 404
+
+
+ODD = b"From: Gate <mailer-daemon@gate.example>\nSubject: Undeliverable: order 4711\n\nThe gate has no zorp for it."
+
+
+def odd(number: int, content: bytes = ODD, wording: str = "undeliverable: order #",
+        kind: Misread = Misread.NOTICE) -> MessageRecord:
+    letter = mail(digest=f"odd{number}", kind=Kind.OTHER, at=day(number))
+    return replace(letter, packed=pack(content), unread=Unread(kind, wording))
+
+
+def gid_of(message: MessageRecord) -> str:
+    return group_of_mail(message) or ""
+
+
+def test_mail_that_names_nobody_is_grouped_and_shown_and_no_rule_is_offered(desk: Web) -> None:
+    record(desk.ledger, [odd(1), odd(2), odd(3, ODD, "re: spring sale", Misread.LETTER)])
+    text = desk.get("/review").text
+    demand_harmless(text)
+    assert "3 wordings" in text
+    assert "Notice of nobody" in text
+    assert "2 mails in 28 days" in text
+    assert "re: spring sale" in desk.get("/review?kind=letter").text
+    assert "undeliverable: order" not in desk.get("/review?kind=letter").text
+    path = f"/review/{gid_of(odd(1))}"
+    text = desk.get(path).text
+    demand_harmless(text)
+    assert "Draft a rule" not in text
+    assert "No rule can recognise it" in text
+    assert text.count('class="stack sample"') == 2
+    assert "Undeliverable: order 4711" in text
+    assert "The gate has no zorp" in desk.get(f"{path}/mail/odd1").text
+    file = desk.get(f"{path}/mail/odd1.eml")
+    assert (file.content, file.headers["content-type"]) == (ODD, "application/octet-stream")
+    assert desk.get(f"{path}/mail/{EVENTS[0].message_digest}").status_code == 404
+    refused = desk.post(f"{path}/rule", data={**FORM, "csrf": csrf_of(text)})
+    assert refused.status_code == 409
+    other = gid_of(odd(3, ODD, "re: spring sale", Misread.LETTER))
+    assert "It does not look like a report" in desk.get(f"/review/{other}").text
+
+
+def test_mail_that_names_nobody_can_be_set_aside_and_comes_back(desk: Web) -> None:
+    record(desk.ledger, [odd(1), odd(2)])
+    path = f"/review/{gid_of(odd(1))}"
+    form = desk.get(f"{path}/aside").text
+    held = fields_of(form, f"{path}/aside")
+    done = desk.post(f"{path}/aside", data={**held, "a_day": "10", "because": "an old gateway"})
+    assert done.status_code == 303
+    record(desk.ledger, [replace(odd(7), digest=f"odd7{n}") for n in range(11)])
+    (group,) = [each for each in desk.ledger.all_groups(Query()) if each.kind is Misread.NOTICE]
+    assert (group.state, group.mails) == (GroupState.BACK, 13)
+
+
+def test_facets_tell_kinds_and_providers(desk: Web) -> None:
+    record(desk.ledger, [odd(1)])
+    text = desk.get("/review").text
+    assert re.search(r'href="/review\?provider=google.com"[^>]*>Google</a> <span class="small">1</span>', text)
+    assert re.search(r'href="/review\?kind=notice"[^>]*>Notice of nobody</a> <span class="small">1</span>', text)
+
+
+@pytest.mark.parametrize("words", HOSTILE)
+def test_hostile_mail_that_names_nobody_does_nothing(web: Make, words: str) -> None:
+    client = web()
+    content = f"From: {words}\nSubject: {words}\n\n{words}".encode("utf-8", "surrogatepass")
+    letter = odd(1, content, words.lower())
+    record(client.ledger, [letter])
+    for path in ("/review", f"/review/{gid_of(letter)}", f"/review/{gid_of(letter)}/mail/odd1"):
+        answer = client.get(path)
+        assert answer.status_code == 200, path
+        demand_harmless(answer.text)
 
 
 @pytest.mark.parametrize("words", HOSTILE)

@@ -20,8 +20,7 @@ from bounce_watcher.model.rows import event_row
 from bounce_watcher.model.verdict import Reason
 from bounce_watcher.web import listing, shown, telling
 from bounce_watcher.web.listing import Chip, Column, Download, Filter, Filters
-from bounce_watcher.web.mail_shown import shown_mail
-from bounce_watcher.web.render import HEADERS
+from bounce_watcher.web.mail_shown import as_file, shown_mail
 from bounce_watcher.web.shown import harmless
 from bounce_watcher.web.visit import Fields, Visit, get, see
 
@@ -278,17 +277,14 @@ def _said(found: BounceEvent) -> str:
 def mail(visit: Visit) -> Response:
     found, raw = _mail(visit)
     return visit.page(
-        "mail.html", f"Mail of {shown.moment(found.at)}", mail=shown_mail(raw), event=found, path=path_of(found)
+        "mail.html", f"Mail of {shown.moment(found.at)}", mail=shown_mail(raw), at=found.at, path=path_of(found),
+        back="The event", file=f"{path_of(found)}/mail.eml",
     )
 
 
 def mail_file(visit: Visit) -> Response:
-    """The bytes as they came, under a name of ours, as something that no browser opens."""
     found, raw = _mail(visit)
-    return Response(raw, headers={
-        **HEADERS, "Content-Security-Policy": "sandbox", "Content-Type": "application/octet-stream",
-        "Content-Disposition": f'attachment; filename="event-{found.message_digest[:16]}.eml.txt"',
-    })
+    return as_file(raw, found.message_digest)
 
 
 def _mail(visit: Visit) -> tuple[BounceEvent, bytes]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+from markupsafe import Markup
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
@@ -13,16 +14,18 @@ from bounce_watcher.ledger.actions import Action
 from bounce_watcher.ledger.browse import By, Query
 from bounce_watcher.ledger.paging import Page, TookTooLong
 from bounce_watcher.ledger.review import OPEN, Group, GroupState
-from bounce_watcher.ledger.reviewed import KEY_KINDS
+from bounce_watcher.ledger.reviewed import DAYS, KEY_KINDS, UnreadMail
 from bounce_watcher.ledger.tally import Asked, Scope
 from bounce_watcher.model.errors import ConfigError
-from bounce_watcher.model.ledger import BounceEvent, EventType
+from bounce_watcher.model.ledger import BounceEvent, EventType, Misread
 from bounce_watcher.model.verdict import BounceType, Reason
+from bounce_watcher.parsing.message import parse
 from bounce_watcher.policy.masking import Mark, parts
 from bounce_watcher.service.drafting import Draft, Trial, suggested, tried
-from bounce_watcher.web import listing, shown
+from bounce_watcher.web import charts, listing, shown
 from bounce_watcher.web.forms import because, demand_seen, digest
 from bounce_watcher.web.listing import Column, Download, Filter
+from bounce_watcher.web.mail_shown import as_file, shown_mail
 from bounce_watcher.web.pages.events import rid_of
 from bounce_watcher.web.preview import Input, Preview, show
 from bounce_watcher.web.shown import harmless
@@ -64,7 +67,16 @@ DONE = {
     "aside": "Set aside.", "up": "Taken up again.",
 }
 
+KINDS: Mapping[Misread, tuple[str, str]] = {
+    Misread.FAILURE: ("Failure", "A recipient failed, in words that tell nothing."),
+    Misread.NOTICE: ("Notice of nobody", "It looks like a mail system's, and no recipient was found in it."),
+    Misread.LETTER: ("Other mail", "It does not look like a report: people's answers, advertisements."),
+}
+"""What was not recognised, and what that is."""
+
 FILTERS = (
+    Filter(By.KIND, "Kind", lambda value: KINDS[Misread(value)][0] if value in {*Misread} else value,
+           tuple(each.value for each in Misread)),
     Filter(By.STATE, "State", lambda value: STATES[GroupState(value)][0] if value in {*GroupState} else value,
            tuple(each.value for each in GroupState)),
     Filter(By.PROVIDER, "Provider", shown.provider),
@@ -72,6 +84,7 @@ FILTERS = (
 
 DOWNLOAD: Download[Group] = Download("review", (
     Column("Wording", lambda group: group.wording),
+    Column("Kind", lambda group: KINDS[group.kind][0]),
     Column("Mails", lambda group: group.mails),
     Column("Recipients", lambda group: group.recipients),
     Column("Providers", lambda group: ", ".join(group.providers)),
@@ -81,9 +94,9 @@ DOWNLOAD: Download[Group] = Download("review", (
     Column("State", lambda group: STATES[group.state][0]),
     Column("Id", lambda group: group.gid),
 ), lambda group: {
-    "id": group.gid, "type": "review_group", "wording": group.wording, "state": group.state, "mails": group.mails,
-    "recipients": group.recipients, "providers": group.providers, "codes": group.codes, "first_at": group.first_at,
-    "last_at": group.last_at, "because": group.because,
+    "id": group.gid, "type": "review_group", "kind": group.kind, "wording": group.wording, "state": group.state,
+    "mails": group.mails, "recipients": group.recipients, "providers": group.providers, "codes": group.codes,
+    "first_at": group.first_at, "last_at": group.last_at, "because": group.because,
 })
 
 
@@ -97,6 +110,19 @@ class Row:
     more_providers: int
     codes: str
     state: tuple[str, str]
+    kind: tuple[str, str]
+    trend: Markup | None
+    recent: int
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """One message of a group in which no recipient was found, as far as it is shown beside others."""
+
+    mail: UnreadMail
+    subject: str
+    sender: str
+    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +146,7 @@ def groups(visit: Visit) -> Response:
     found, is_late = None, False
     if not asked.problem:
         try:
-            page = ledger.review_page(wanted, listing.place(visit, KEY_KINDS, PAGE))
+            page = ledger.review_page(wanted, listing.place(visit, KEY_KINDS, PAGE), visit.now)
             found = None if page.looked_back_to else ledger.review_facets(wanted)
         except TookTooLong:
             is_late = True
@@ -131,6 +157,7 @@ def groups(visit: Visit) -> Response:
         rows=list(map(_row, page.rows)), pager=listing.pager(visit, page), late=is_late,
         facets=listing.facets(visit, FILTERS, found), uncounted=found is None and not asked.problem,
         exports=listing.exports(visit), by=By, states=[(each.value, STATES[each][0]) for each in GroupState],
+        kinds=[(each.value, KINDS[each][0]) for each in Misread], days=DAYS,
         week=ledger.tally(week).get((), 0), times=listing.times_of(visit, asked),
         range=visit.query.get("range", ""),
     )
@@ -139,23 +166,25 @@ def groups(visit: Visit) -> Response:
 def _row(group: Group) -> Row:
     providers = tuple((value, shown.provider(value)) for value in group.providers)
     return Row(group, title_of(group), providers[:2], max(0, len(providers) - 2),
-               harmless(", ".join(list(group.codes)[:3]), 60), STATES[group.state])
+               harmless(", ".join(list(group.codes)[:3]), 60), STATES[group.state], KINDS[group.kind],
+               None if group.days is None else charts.sparkline(group.days), sum(group.days or ()))
 
 
 def title_of(group: Group) -> str:
-    return harmless(group.wording, 300) or "No words: the report says nothing"
+    nothing = "No words: the report says nothing" if group.kind is Misread.FAILURE else "No words: the mail is empty"
+    return harmless(group.wording, 300) or (nothing if group.mails else "Its mail is kept no longer")
 
 
 # ── one group ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
 def group(visit: Visit) -> Response:
     found = _group(visit)
-    draft = suggested(found)
+    draft = suggested(found) if found.kind is Misread.FAILURE else None
     return visit.page("review_group.html", f"Review: {title_of(found)[:60]}", **_of_group(visit, found), draft=draft)
 
 
 def _group(visit: Visit) -> Group:
-    found = visit.house.ledger.review_group(visit.path["gid"])
+    found = visit.house.ledger.review_group(visit.path["gid"], visit.now)
     if found is None:
         raise HTTPException(404, "No such group. Its mail may have been recognised since, or removed after its time.")
     return found
@@ -165,6 +194,8 @@ def _of_group(visit: Visit, found: Group) -> dict[str, Any]:
     ledger = visit.house.ledger
     newest = ledger.group_events(found.gid, NEWEST)
     oldest = [each for each in ledger.group_events(found.gid, OLDEST, newest_first=False) if each not in newest]
+    mails = ledger.group_mails(found.gid, NEWEST)
+    mails += [each for each in ledger.group_mails(found.gid, OLDEST, newest_first=False) if each not in mails]
     pieces = [(harmless(piece), mark) for piece, mark in parts(found.wording)]
     marks = {mark for _, mark in pieces if mark is not None}
     return {
@@ -174,9 +205,39 @@ def _of_group(visit: Visit, found: Group) -> dict[str, Any]:
             Sample(each, rid_of(visit, each.recipient), ledger.message(each.message_digest) is not None)
             for each in (*newest, *oldest)
         ],
+        "letters": [_letter(visit, each) for each in mails], "kind": found.kind, "kinds": Misread, "days": DAYS,
         "row": _row(found), "is_open": found.state in OPEN, "path": _path(found),
         "done": DONE.get(visit.query.get("done", "")), "has_words": any(each.diagnostic for each in newest),
     }
+
+
+def _letter(visit: Visit, each: UnreadMail) -> Letter:
+    raw = visit.house.ledger.message(each.digest)
+    message = parse(raw or b"")
+    subject, sender = (harmless(message.headers.get(name) or "", 200) for name in ("subject", "from"))
+    return Letter(each, subject or "(no subject)", sender or "nobody", harmless(" ".join(message.text[:2000].split())))
+
+
+def mail(visit: Visit) -> Response:
+    found, each, raw = _mail(visit)
+    return visit.page(
+        "mail.html", f"Mail of {shown.moment(each.received_at)}", mail=shown_mail(raw), at=each.received_at,
+        path=_path(found), back="The wording", file=f"{_path(found)}/mail/{each.digest}.eml",
+    )
+
+
+def mail_file(visit: Visit) -> Response:
+    _, each, raw = _mail(visit)
+    return as_file(raw, each.digest)
+
+
+def _mail(visit: Visit) -> tuple[Group, UnreadMail, bytes]:
+    found = _group(visit)
+    each = visit.house.ledger.group_mail(found.gid, visit.path["digest"])
+    raw = visit.house.ledger.message(each.digest) if each else None
+    if each is None or raw is None:
+        raise HTTPException(404, "No such mail in this group: it was understood since, or is kept no longer.")
+    return found, each, raw
 
 
 def _path(found: Group) -> str:
@@ -187,7 +248,7 @@ def _path(found: Group) -> str:
 
 def trial(visit: Visit) -> Response:
     """What a drafted rule would do: it changes nothing, so whoever may look may try."""
-    found, draft = _group(visit), _draft(visit)
+    found, draft = _failures(visit), _draft(visit)
     outcome = tried(visit.house.settings, visit.house.ledger, found, draft, visit.now)
     return visit.page(
         "review_rule.html", "Test of a drafted rule", **_of_group(visit, found), draft=draft, trial=outcome,
@@ -198,6 +259,13 @@ def trial(visit: Visit) -> Response:
             for (rule, reason), number in sorted(outcome.taken.items(), key=lambda item: -item[1])
         ],
     )
+
+
+def _failures(visit: Visit) -> Group:
+    found = _group(visit)
+    if found.kind is not Misread.FAILURE:
+        raise HTTPException(409, "No rule can recognise this mail: rules look at replies on a recipient, it has none.")
+    return found
 
 
 def _draft(visit: Visit) -> Draft:
@@ -215,7 +283,7 @@ def _pair(rule: str, reason: Reason) -> str:
 
 def save(visit: Visit) -> Response:
     """Only what the trial of this moment allows, and its reader has seen."""
-    found, draft, settings = _group(visit), _draft(visit), visit.house.settings
+    found, draft, settings = _failures(visit), _draft(visit), visit.house.settings
     why = because(visit, required=True)
     if settings.rules_dir is None or not may_save(settings.rules_dir):
         raise HTTPException(409, "There is no rules_dir that this service may write to: copy the rule instead.")
@@ -288,6 +356,7 @@ def up(visit: Visit) -> Response:
 
 ROUTES = (
     get("/review", groups), get("/review.csv", groups), get("/review.jsonl", groups), get("/review/{gid}", group),
+    get("/review/{gid}/mail/{digest}.eml", mail_file), get("/review/{gid}/mail/{digest}", mail),
     ask("/review/{gid}/rule", trial), post("/review/{gid}/save", save),
     get("/review/{gid}/aside", aside_preview), post("/review/{gid}/aside", aside),
     get("/review/{gid}/up", up_preview), post("/review/{gid}/up", up),
