@@ -13,6 +13,7 @@ from starlette.routing import BaseRoute, Mount, Route
 from bounce_watcher.model.errors import PermanentFailure, TemporaryFailure
 from bounce_watcher.web import health, metrics, pages, reported, trouble
 from bounce_watcher.web.access import API, Access, Right, Viewer
+from bounce_watcher.web.headed import Headed, with_headers
 from bounce_watcher.web.house import House
 from bounce_watcher.web.render import asset
 from bounce_watcher.web.session import Sessions
@@ -28,7 +29,7 @@ def application(house: House) -> Starlette:
     ]
     app = Starlette(
         routes=routes,
-        middleware=[Middleware(Access, web=house.settings.web, sessions=sessions)],
+        middleware=[Middleware(Headed), Middleware(Access, web=house.settings.web, sessions=sessions)],
         exception_handlers={
             HTTPException: _told_of_http, TemporaryFailure: _told_of_failure, PermanentFailure: _told_of_failure,
             Exception: _told_of_crash,
@@ -62,4 +63,4 @@ async def _told_of_failure(request: Request, error: Exception) -> Response:
 
 
 async def _told_of_crash(request: Request, error: Exception) -> Response:
-    return trouble.crash(request.url.path, error, as_json=_is_api(request))
+    return with_headers(trouble.crash(request.url.path, error, as_json=_is_api(request)))

@@ -19,7 +19,6 @@ from starlette.responses import Response, StreamingResponse
 
 from bounce_watcher.ledger.browse import By, Choice, Facets
 from bounce_watcher.ledger.paging import ROWS, Key, Page, Place
-from bounce_watcher.web.render import HEADERS
 from bounce_watcher.web.shown import harmless, iso, number
 from bounce_watcher.web.visit import Visit
 
@@ -348,7 +347,7 @@ def download(visit: Visit, asked: Filters, what: Download[T], rows: Iterable[T])
     first = list(islice(pieces, 2))  # while there is still a status to tell that the database is away
     media = "text/csv; charset=utf-8; header=present" if ending == ".csv" else "application/jsonl"
     return StreamingResponse(chain(first, pieces), headers={
-        **HEADERS, "Content-Type": media, "Content-Disposition": f'attachment; filename="{what.name}{ending}"',
+        "Content-Type": media, "Content-Disposition": f'attachment; filename="{what.name}{ending}"',
     })
 
 

@@ -6,7 +6,6 @@ from starlette.responses import Response
 
 from bounce_watcher.parsing.html_text import has_markup, html_to_text
 from bounce_watcher.parsing.message import Part, parse
-from bounce_watcher.web.render import HEADERS
 from bounce_watcher.web.shown import harmless
 
 MOST_SHOWN, LONGEST_PART = 256 * 1024, 64 * 1024
@@ -79,7 +78,7 @@ def _bytes(part: Part) -> str:
 def as_file(raw: bytes, digest: str) -> Response:
     """The bytes as they came, under a name of ours, as something that no browser opens."""
     return Response(raw, headers={
-        **HEADERS, "Content-Security-Policy": "sandbox", "Content-Type": "application/octet-stream",
+        "Content-Security-Policy": "sandbox", "Content-Type": "application/octet-stream",
         "Content-Disposition": f'attachment; filename="mail-{digest[:16]}.eml.txt"',
     })
 

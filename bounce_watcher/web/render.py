@@ -15,21 +15,6 @@ from bounce_watcher.web import shown
 
 FOR_EVER = "public, max-age=31536000, immutable"
 
-HEADERS: Mapping[str, str] = {
-    "Content-Security-Policy": (
-        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
-        "form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
-    ),
-    "Referrer-Policy": "same-origin",  # with "no-referrer" browsers send our own forms with Origin: null
-    "X-Content-Type-Options": "nosniff",
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Cross-Origin-Resource-Policy": "same-origin",
-    "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
-    "Cache-Control": "no-store",
-}
-"""Of every page."""
-
-
 @dataclass(frozen=True, slots=True)
 class Asset:
     """A file that browsers keep for good: its address changes with what it holds."""
@@ -61,12 +46,12 @@ def asset(digest: str, name: str) -> Response:
     if found is None:
         return Response("no such file", 404)
     keep = FOR_EVER if digest == found.digest else "no-store"
-    return Response(found.content, media_type=found.media_type, headers={**HEADERS, "Cache-Control": keep})
+    return Response(found.content, media_type=found.media_type, headers={"Cache-Control": keep})
 
 
 def html(template: str, values: Mapping[str, Any], status: int = 200) -> Response:
     text = _environment().get_template(template).render(values)
-    return Response(text, status, media_type="text/html", headers=HEADERS)
+    return Response(text, status, media_type="text/html")
 
 
 @cache

@@ -34,6 +34,33 @@ def test_sent_as_an_array(web: Make) -> None:
     assert at.post("/api/v1/sent", json=[MAIL]).json()["known"] == 1
 
 
+@pytest.mark.parametrize("path", [
+    "/api/v1/events", "/api/v1/openapi.json", "/api/v1/nothing", "/api/v1/events?limit=x", "/healthz", "/metrics",
+    "/events.csv", "/review.jsonl", "/nothing",
+])
+def test_every_answer_is_kept_to_what_it_is_and_by_nobody(web: Make, path: str) -> None:
+    for client in (web(), web(token=TOKEN)):
+        for answer in (client.get(path), client.ask("PUT", path)):
+            assert answer.headers["x-content-type-options"] == "nosniff"
+            assert answer.headers["cache-control"] == "no-store"
+            assert answer.headers["content-security-policy"].startswith("default-src 'none'")
+
+
+def test_a_fault_of_ours_bears_the_same_headers(web: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    client = web()
+
+    def broken(*_: object) -> None:
+        raise RuntimeError("zorp")
+
+    monkeypatch.setattr(client.ledger, "event_page", broken)
+    monkeypatch.setattr(client.ledger, "events", broken)
+    for path in ("/events", "/api/v1/events"):
+        answer = client.get(path)
+        assert answer.status_code == 500
+        assert answer.headers["x-content-type-options"] == "nosniff", path
+        assert answer.headers["cache-control"] == "no-store", path
+
+
 @pytest.mark.parametrize("body", [
     json.dumps(MAIL), json.dumps(MAIL, indent=2), f"\ufeff{json.dumps([MAIL])}\n",
     f"{json.dumps(MAIL)}\r\n\r\n{json.dumps(MAIL)}\r\n",
