@@ -9,7 +9,7 @@ from bounce_watcher.cli.ledgers import ledger_of
 from bounce_watcher.cli.many import decide_on_many
 from bounce_watcher.cli.options import ConfigFile, Debug, DryRun, Json, example
 from bounce_watcher.cli.tables import listing
-from bounce_watcher.ledger.rulings import Ruling
+from bounce_watcher.ledger.rulings import Ruling, Wanted
 from bounce_watcher.model.ledger import Alert, AlertKind
 from bounce_watcher.model.rows import Row
 from bounce_watcher.service.announcing import announcer
@@ -73,7 +73,8 @@ def _rule(name: str, ruling: Ruling, because: str, *, dry_run: bool, as_json: bo
             raise WrongUsage(f"there is no alert {name!r}: see bounce-watcher alerts list")
         if alert.kind is not AlertKind.OUTAGE:
             raise WrongUsage(f"alert {name} is no outage, so it holds nobody back")
-        outcomes = ledger.rule(name, ruling, announcer(settings), because=because, now=utcnow(), dry_run=dry_run)
+        wanted = Wanted(because, utcnow(), announcer(settings), settings.policy)
+        outcomes = ledger.rule(name, ruling, wanted, dry_run=dry_run)
         decide_on_many(
             ledger, outcomes, ruling.value, name, because, done=_DONE[ruling], dry_run=dry_run, as_json=as_json
         )

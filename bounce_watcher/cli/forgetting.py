@@ -29,7 +29,7 @@ def forget(
         return
     kinds = (
         (erased.messages, "message"), (erased.events, "event"), (erased.records, "record"), (erased.mails, "sent mail"),
-        (erased.webhooks, "webhook"),
+        (erased.webhooks, "webhook"), (erased.protections, "protection"),
     )
     listed = ", ".join(count(number, kind) for number, kind in kinds)
     say(f"{'would be erased' if dry_run else 'erased'}: {listed}")

@@ -8,6 +8,7 @@ from operator import attrgetter
 
 from sqlalchemy import Connection, bindparam, collate, delete, or_, select, update
 
+from bounce_watcher.ledger import protection
 from bounce_watcher.ledger.apply import EXPIRED, Change
 from bounce_watcher.ledger.statements import (
     IS_DUE,
@@ -104,9 +105,12 @@ class Books:
         if not is_sqlite(connection):  # which has locked the whole file: here rows are locked, so there have to be rows
             fresh = [_recipient_row(key, RecipientRecord(recipients[key], key.stream)) for key in keys]
             _ADD_RECIPIENT.execute(connection, fresh)
-        self._found = dict(_load(connection, keys))
+        protected = protection.of(connection, {key.address for key in keys})
+        self._found = dict(_load(connection, keys, protected))
         self.records = {
-            key: self._found.get(key) or RecipientRecord(recipients[key], key.stream) for key in keys
+            key: self._found.get(key)
+            or RecipientRecord(recipients[key], key.stream, protected=protected.get(key.address))
+            for key in keys
         }
 
     def enter(self, key: Key, change: Change, by: By | None = None) -> None:
@@ -155,7 +159,9 @@ def queue(connection: Connection, items: Sequence[OutboxItem]) -> None:
     _ADD_ITEM.execute(connection, [(None, *_of_item(item)) for item in items])
 
 
-def _load(connection: Connection, keys: Sequence[Key]) -> Iterator[tuple[Key, RecipientRecord]]:
+def _load(
+    connection: Connection, keys: Sequence[Key], protected: Mapping[str, str]
+) -> Iterator[tuple[Key, RecipientRecord]]:
     records = _RECORDS if is_sqlite(connection) else _LOCKED
     for part in by_stream(keys):
         # Locked first and by itself: a suppression read in the same statement could be older than the lock.
@@ -163,7 +169,7 @@ def _load(connection: Connection, keys: Sequence[Key]) -> Iterator[tuple[Key, Re
         standing = {row.recipient_key: row for row in connection.execute(_STANDING, part)}
         for row in rows:
             address = row[0]
-            yield Key(row[1], address), record_from_rows(row, standing.get(address))
+            yield Key(row[1], address), record_from_rows(row, standing.get(address), protected.get(address))
 
 
 def by_stream(keys: Sequence[Key]) -> Iterator[Values]:

@@ -26,6 +26,7 @@ from bounce_watcher.ledger.tables import (
     KEYRING,
     MESSAGE,
     OUTBOX,
+    PROTECTED,
     RECIPIENT,
     SENT_MESSAGE,
     STATE_CHANGE,
@@ -58,6 +59,7 @@ class Erased:
     webhooks: int = 0
     due: int = 0
     mails: int = 0
+    protections: int = 0
 
 
 def forget(engine: Engine, address: str, *, dry_run: bool, advance: Callable[[int], None]) -> Erased:
@@ -192,8 +194,10 @@ def _erase(connection: Connection, address: str, named: Set[str], links: Names) 
     )
     due = len(connection.execute(select(OUTBOX.c.number).where(OUTBOX.c.recipient_key == key, is_due)).all())
     mails = connection.execute(delete(SENT_MESSAGE).where(SENT_MESSAGE.c.recipient_key == key))
+    protections = connection.execute(delete(PROTECTED).where(PROTECTED.c.key == key))
     return Erased(
-        messages, events.rowcount, records.rowcount, standing.rowcount, webhooks.rowcount, due, mails.rowcount
+        messages, events.rowcount, records.rowcount, standing.rowcount, webhooks.rowcount, due, mails.rowcount,
+        protections.rowcount,
     )
 
 

@@ -415,6 +415,7 @@ class Results:
             return Change(record)
         end = max(each.ends_at for each in holding)
         against = next((bounce for bounce in counted if _is_independent(bounce, holding)), None)
+        against = None if record.protected else against
         self.note(key, holding, confirmed=against is not None)
         if against is not None:
             what = against.reason or "complaint"

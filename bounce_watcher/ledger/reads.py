@@ -9,7 +9,7 @@ from sqlalchemy import Column, ColumnElement, Engine, Table, func, literal, or_,
 from sqlmodel import Session
 from sqlmodel import select as select_rows
 
-from bounce_watcher.ledger import review
+from bounce_watcher.ledger import protection, review
 from bounce_watcher.ledger.engine import reading
 from bounce_watcher.ledger.filters import EventFilter, OutboxFilter, SuppressionFilter
 from bounce_watcher.ledger.tables import (
@@ -137,7 +137,8 @@ def recipients(engine: Engine, address: str) -> list[RecipientRecord]:
         rows = connection.execute(chosen).all()
         standing = connection.execute(select(SUPPRESSION).where(SUPPRESSION.c.recipient_key == key))
         by_stream = {row.stream: row for row in standing}
-        return [record_from_rows(row, by_stream.get(row.stream)) for row in rows]
+        protected = protection.of(connection, {key}).get(key)
+        return [record_from_rows(row, by_stream.get(row.stream), protected) for row in rows]
 
 
 def message(engine: Engine, digest: str) -> bytes | None:

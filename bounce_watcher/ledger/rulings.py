@@ -15,16 +15,22 @@ from sqlalchemy import Connection, Engine, select
 from bounce_watcher.ledger import alerts, apply, guard
 from bounce_watcher.ledger.apply import Change
 from bounce_watcher.ledger.books import Announce, Books
+from bounce_watcher.ledger.browse import By, Choice, Query, all_recipients
 from bounce_watcher.ledger.engine import reading, rehearse, write
-from bounce_watcher.ledger.statements import Key
+from bounce_watcher.ledger.forget import is_forgotten
+from bounce_watcher.ledger.statements import Key, key_of
 from bounce_watcher.ledger.tables import HELD
 from bounce_watcher.ledger.types import storable
-from bounce_watcher.model.ledger import By, RecipientRecord, State, SuppressionSource
+from bounce_watcher.model.ledger import COMPLAINT_REASON, RecipientRecord, State, Suppression, SuppressionSource
+from bounce_watcher.model.ledger import By as Mover
+from bounce_watcher.policy.exclusion import protected_by
+from bounce_watcher.policy.settings import PolicySettings
 
 _BATCH = 500
 """Recipients decided on in one transaction, so that nobody waits long for the lock."""
 
 CONFIRMED = "confirmed by hand: "
+_NO_STATE = "none"
 
 
 class Ruling(StrEnum):
@@ -59,41 +65,113 @@ class Ruled:
     left: Left | None = None
 
 
-def rule(
-    engine: Engine, alert: str, ruling: Ruling, announce: Announce, because: str, now: datetime, *, dry_run: bool
-) -> Iterator[Ruled]:
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a person wants, and who hears of it. `included` are those that would be left out otherwise."""
+
+    because: str
+    now: datetime
+    announce: Announce
+    policy: PolicySettings
+    included: frozenset[Left] = frozenset()
+
+
+def rule(engine: Engine, alert: str, ruling: Ruling, wanted: Wanted, *, dry_run: bool) -> Iterator[Ruled]:
     """Releases, or puts in force, all that the alert of that id holds now, whatever else holds it too.
 
-    What is put in force so is a person's decision: neither the guard nor an undo takes it back.
+    What is put in force so is a person's decision: neither the guard nor an undo takes it back. Who is protected is
+    left out of that.
     """
-    run = rehearse if dry_run else write
     with reading(engine) as connection:
         chosen = select(HELD.c.stream, HELD.c.recipient_key).where(HELD.c.alert == storable(alert))
         keys = sorted(Key(*row) for row in connection.execute(chosen))
+    yield from _in_batches(engine, keys, partial(_rule, alert=alert, ruling=ruling, wanted=wanted), dry_run=dry_run)
+
+
+def release_all(engine: Engine, shown: Query, wanted: Wanted, *, dry_run: bool) -> Iterator[Ruled]:
+    """Lifts all suppressions that a list of recipients shows under a filter, those held back too.
+
+    Who complained, who was suppressed by a person, and who is protected is left out, unless `included`.
+    """
+    found = all_recipients(engine, _standing(shown), wanted.now)
+    keys = sorted(key_of(each.recipient, each.stream) for each in found)
+    yield from _in_batches(engine, keys, partial(_release_all, wanted=wanted), dry_run=dry_run)
+
+
+def _standing(shown: Query) -> Query:
+    """Of what a list shows, those against whom something stands."""
+    asked = shown.choices.get(By.STATE, Choice())
+    states = tuple(
+        state for state in (State.SUPPRESSED.value, State.PENDING.value)
+        if (not asked.any_of or state in asked.any_of) and state not in asked.none_of
+    )
+    return replace(shown, choices={**shown.choices, By.STATE: Choice(states or (_NO_STATE,))})
+
+
+def _in_batches(
+    engine: Engine, keys: Sequence[Key], work: Callable[[Sequence[Key], Connection], list[Ruled]], *, dry_run: bool
+) -> Iterator[Ruled]:
+    run = rehearse if dry_run else write
     for start in range(0, len(keys), _BATCH):
-        yield from run(engine, partial(
-            _rule, batch=keys[start : start + _BATCH], alert=alert, ruling=ruling, announce=announce, because=because,
-            now=now,
-        ))
+        yield from run(engine, partial(work, keys[start : start + _BATCH]))
 
 
 def _rule(
-    connection: Connection, batch: Sequence[Key], alert: str, ruling: Ruling, announce: Announce, because: str,
-    now: datetime,
+    batch: Sequence[Key], connection: Connection, alert: str, ruling: Ruling, wanted: Wanted
 ) -> list[Ruled]:
     alerts.lock(connection)  # before the locks on recipients, as with any page
-    books = Books(connection, {key: key.address for key in batch}, announce, By.PERSON)
-    results, outcomes = guard.Results(connection), list[Ruled]()
+    books, results = _opened(connection, batch, wanted), guard.Results(connection)
+    outcomes: list[Ruled] = []
     for key, holding in guard.holders(connection, batch).items():
         before = books.records[key]
         if before.state is not State.PENDING or all(each.alert != alert for each in holding):
             continue
-        books.enter(key, _RULINGS[ruling](before, now, because))
-        results.note(key, holding, confirmed=ruling is Ruling.CONFIRM)
-        outcomes.append(_ruled(before, books.records[key]))
+        left = Left.PROTECTED if ruling is Ruling.CONFIRM and _is_protected(before, wanted) else None
+        if left is None:
+            books.enter(key, _RULINGS[ruling](before, wanted.now, wanted.because))
+            results.note(key, holding, confirmed=ruling is Ruling.CONFIRM)
+        outcomes.append(_ruled(before, books.records[key], left))
     books.close()
     results.close()
     return outcomes
+
+
+def _release_all(batch: Sequence[Key], connection: Connection, wanted: Wanted) -> list[Ruled]:
+    alerts.lock(connection)
+    books, results = _opened(connection, batch, wanted), guard.Results(connection)
+    holders = guard.holders(connection, batch)
+    outcomes: list[Ruled] = []
+    for key in batch:
+        before = books.records[key]
+        if before.suppression is None:  # somebody was quicker
+            continue
+        left = _why_left(before, before.suppression, wanted)
+        if left is None:
+            books.enter(key, apply.release(before, wanted.now, wanted.because))
+            if key in holders:
+                results.note(key, holders[key], confirmed=False)
+        outcomes.append(_ruled(before, books.records[key], left))
+    books.close()
+    results.close()
+    return outcomes
+
+
+def _opened(connection: Connection, batch: Sequence[Key], wanted: Wanted) -> Books:
+    return Books(connection, {key: key.address for key in batch}, wanted.announce, Mover.PERSON)
+
+
+def _why_left(record: RecipientRecord, standing: Suppression, wanted: Wanted) -> Left | None:
+    reasons = (
+        (Left.FORGOTTEN, is_forgotten(record.recipient)),
+        (Left.COMPLAINT, standing.reason == COMPLAINT_REASON),
+        (Left.PROTECTED, _is_protected(record, wanted)),
+        (Left.BY_HAND, standing.source is SuppressionSource.MANUAL),
+    )
+    return next((left for left, holds in reasons if holds and left not in wanted.included), None)
+
+
+def _is_protected(record: RecipientRecord, wanted: Wanted) -> bool:
+    return (record.protected or protected_by(record.recipient, wanted.policy)) is not None
 
 
 def _confirm(record: RecipientRecord, now: datetime, because: str) -> Change:
@@ -109,8 +187,9 @@ _RULINGS: Mapping[Ruling, Callable[[RecipientRecord, datetime, str], Change]] = 
 }
 
 
-def _ruled(before: RecipientRecord, after: RecipientRecord) -> Ruled:
+def _ruled(before: RecipientRecord, after: RecipientRecord, left: Left | None) -> Ruled:
     standing = before.suppression
     return Ruled(
-        before.recipient, before.stream, standing.reason if standing else None, before.state, after.state, after.because
+        before.recipient, before.stream, standing.reason if standing else None, before.state, after.state,
+        after.because, left,
     )

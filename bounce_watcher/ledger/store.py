@@ -25,20 +25,21 @@ from bounce_watcher.ledger import (
     history,
     late,
     migrate,
+    protection,
     pseudonym,
     queue,
     reads,
     retention,
     review,
-    revise,
     reviewed,
+    revise,
     rulings,
     sent,
     simulation,
     standing,
     stock,
-    tally,
     superseding,
+    tally,
     tries,
     undo,
     untold,
@@ -65,6 +66,7 @@ from bounce_watcher.model.ledger import (
     OutboxItem,
     OutboxState,
     PageOutcome,
+    Protection,
     RecipientRecord,
     State,
     StateChange,
@@ -265,6 +267,32 @@ class Ledger:
         name, tell = forget.known_as(self._engine, recipient), forget.telling(announce, recipient)
         return write(self._engine, lambda connection: standing.release(connection, name, stream, because, now, tell))
 
+    def protect(self, wanted: Protection) -> None:
+        """From now on no rule suppresses an address, or those of a domain; what stands against them stays.
+
+        In the place of an earlier one on the same. Raises ValueError for an address that was forgotten.
+        """
+        if forget.known_as(self._engine, wanted.name) != wanted.name:
+            raise ValueError("this address was forgotten: nothing may be stored on it")
+
+        def work(connection: Connection) -> None:
+            alerts.lock(connection)  # or a page that is being decided on would not know of it
+            protection.put(connection, wanted)
+
+        write(self._engine, work)
+
+    def unprotect(self, name: str) -> bool:
+        """Ends the protection of that name. False where there is none."""
+        return write(self._engine, lambda connection: protection.drop(connection, name))
+
+    def protection(self, name: str) -> Protection | None:
+        """What protects an address, itself before its domain; or a domain, where the name begins with "@"."""
+        return protection.find(self._engine, name)
+
+    def protections(self, limit: int | None = None) -> list[Protection]:
+        """All that people have protected, by name."""
+        return protection.everything(self._engine, limit)
+
     def announce_untold(
         self, announce: Announce, now: datetime, *, dry_run: bool = False
     ) -> Iterator[untold.Announced]:
@@ -279,8 +307,7 @@ class Ledger:
         return undo.undo(self._engine, incident, decide, announce, because, now, dry_run=dry_run)
 
     def rule(
-        self, alert: str, ruling: rulings.Ruling, announce: Announce, *, because: str, now: datetime,
-        dry_run: bool = False,
+        self, alert: str, ruling: rulings.Ruling, wanted: rulings.Wanted, *, dry_run: bool = False
     ) -> Iterator[rulings.Ruled]:
         """A person's decision on all that the alert of that id holds back; see `rulings.rule`."""
         return rulings.rule(self._engine, alert, ruling, wanted, dry_run=dry_run)

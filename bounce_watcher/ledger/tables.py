@@ -322,6 +322,18 @@ class ActionRow(Row, table=True):
     because: str | None = Field(sa_type=Text)
 
 
+class ProtectedRow(Row, table=True):
+    """A Protection; `key` is what addresses and domains are compared by."""
+
+    __tablename__ = "protected"
+
+    key: str = Field(primary_key=True, sa_type=Text)
+    name: str = Field(sa_type=Text)
+    at: datetime = Field(sa_type=UtcDateTime)
+    actor: str = Field(sa_type=Text)
+    because: str = Field(sa_type=Text)
+
+
 class StateChangeRow(Row, table=True):
     """The course of a recipient, step by step. `number` is the order of writing."""
 
@@ -420,6 +432,7 @@ OUTBOX = _table(OutboxRow)
 ENDPOINT = _table(EndpointRow)
 ATTEMPT = _table(AttemptRow)
 TRY_COUNT = _table(TryCountRow)
+PROTECTED = _table(ProtectedRow)
 STATE_CHANGE = _table(StateChangeRow)
 KEYRING = _table(KeyRow)
 SENT_MESSAGE = _table(SentMessageRow)
@@ -490,12 +503,16 @@ RECORD_COLUMNS = tuple(column for column in RECIPIENT.columns if column.name != 
 """What `record_from_rows` takes, in its order."""
 
 
-def record_from_rows(row: Sequence[Any], suppression: SuppressionRow | Fetched[Any] | None) -> RecipientRecord:
+def record_from_rows(
+    row: Sequence[Any], suppression: SuppressionRow | Fetched[Any] | None, protected: str | None = None
+) -> RecipientRecord:
     """`row` is of `RECORD_COLUMNS`."""
-    _, stream, recipient, state, sequence, counts, because, first, last, released, rung, lapsed, *deliveries = row
+    _, stream, recipient, state, sequence, counts, because, first, last, released, rung, lapsed, *rest = row
+    delivered_at, delivered_since, answered_until = rest
     return RecipientRecord(
         recipient, stream, State(state), sequence, counts, because, first, last, released,
-        suppression_from_row(suppression) if suppression else None, rung, lapsed, *deliveries,
+        suppression_from_row(suppression) if suppression else None, rung, lapsed, delivered_at,
+        delivered_since, answered_until, protected,
     )
 
 

@@ -96,7 +96,10 @@ def ended(record: RecipientRecord, now: datetime, wait: timedelta) -> Change:
     waiting = record.suppression
     if waiting is None or waiting.state is not State.PENDING or waiting.since + wait > now:
         return Change(record)
-    return apply.confirm(record, waiting.since + wait, unmarked(waiting.because))
+    over = waiting.since + wait
+    if record.protected:
+        return apply.release(record, over, f"protected by hand ({record.protected}) while it waited")
+    return apply.confirm(record, over, unmarked(waiting.because))
 
 
 def end_waits(engine: Engine, now: datetime, wait: timedelta, announce: Announce) -> int:

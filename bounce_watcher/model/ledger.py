@@ -189,6 +189,7 @@ class RecipientRecord:
     out at `released_at`; None where something else ended it.
     `delivered_at`: when the platform last delivered, `delivered_since` when it first did after the last bounce; no
     bounce at or before `answered_until` counts any more. See `policy.deliveries`.
+    `protected` is the name of what a person has protected that the recipient is of: see `Protection`.
     """
 
     recipient: str
@@ -206,6 +207,17 @@ class RecipientRecord:
     delivered_at: datetime | None = None
     delivered_since: datetime | None = None
     answered_until: datetime | None = None
+    protected: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Protection:
+    """What a person has protected: no rule suppresses it. `name` is an address, or "@" and a domain; `actor` is who."""
+
+    name: str
+    at: datetime
+    actor: str
+    because: str
 
 
 UNDONE = "undone: "

@@ -43,7 +43,8 @@ def decide(event: BounceEvent, history: History, settings: PolicySettings) -> De
     standing = _standing(event.at, history.record)
     current, released_at = standing.current, standing.released_at
     earlier = tuple(each for each in history.counted if _still_counts(each, event, released_at))
-    case = Case(event, earlier, released_at, history.record.answered_until, settings)
+    record = history.record
+    case = Case(event, earlier, released_at, record.answered_until, settings, record.protected)
     against = why_not(case)
     if against is not None:
         return Decision(Step.NOTE, because=against, counted=against)

@@ -25,6 +25,7 @@ class Case:
     """One event before the policy: what counted before it, and until when nothing counts any more (or None).
 
     `answered_until`: a delivery answers for the bounces before it that are not enough by themselves.
+    `protected`: what a person has protected that the recipient is of.
     """
 
     event: BounceEvent
@@ -32,6 +33,7 @@ class Case:
     released_at: datetime | None
     answered_until: datetime | None
     settings: PolicySettings
+    protected: str | None = None
 
 
 def why_not(case: Case) -> str | None:
@@ -93,15 +95,23 @@ def _says_nothing(case: Case) -> str | None:
 
 
 def _protected(case: Case) -> str | None:
-    if not (case.settings.protected_addresses or case.settings.protected_domains):
+    name = case.protected or protected_by(case.event.recipient, case.settings)
+    if name is None:
         return None
-    recipient = address_key(case.event.recipient)
-    domain = recipient.rpartition("@")[2]
-    if recipient in _keys(case.settings.protected_addresses):
-        return "protected address: the policy never suppresses it"
-    if domain in _keys(case.settings.protected_domains):
-        return f"protected domain {domain}: the policy never suppresses its addresses"
-    return None
+    if name.startswith("@"):
+        return f"protected domain {name[1:]}: the policy never suppresses its addresses"
+    return "protected address: the policy never suppresses it"
+
+
+def protected_by(recipient: str, settings: PolicySettings) -> str | None:
+    """By what the settings protect an address: itself, or "@" and its domain; None where they don't."""
+    if not (settings.protected_addresses or settings.protected_domains):
+        return None
+    address = address_key(recipient)
+    domain = address.rpartition("@")[2]
+    if address in _keys(settings.protected_addresses):
+        return address
+    return f"@{domain}" if domain in _keys(settings.protected_domains) else None
 
 
 @lru_cache(maxsize=16)

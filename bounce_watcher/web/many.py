@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from bounce_watcher.ledger.rulings import Left, Ruled
+from bounce_watcher.ledger.rulings import Left, Ruled, Wanted
 from bounce_watcher.model.ledger import NoticeType, Occurrence, OutboxItem, State
 from bounce_watcher.policy.settings import Mode
 from bounce_watcher.service.announcing import announcer
@@ -19,6 +19,10 @@ MOST_HERE = 20_000
 SAMPLE = 10
 
 Announce = Callable[[Occurrence], Sequence[OutboxItem]]
+
+
+def wanted(visit: Visit, because: str, announce: Announce, included: Iterable[Left] = ()) -> Wanted:
+    return Wanted(because, visit.now, announce, visit.house.settings.policy, frozenset(included))
 
 
 class Listener:

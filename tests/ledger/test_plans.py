@@ -18,12 +18,22 @@ from bounce_watcher.ledger.filters import EventFilter, OutboxFilter, Suppression
 from bounce_watcher.ledger.paging import Place
 from bounce_watcher.ledger.review import group_of, group_of_mail
 from bounce_watcher.ledger.revise import Revision
+from bounce_watcher.ledger.rulings import Ruling, Wanted
 from bounce_watcher.ledger.store import Ledger
 from bounce_watcher.ledger.tally import DAY, HOUR
 from bounce_watcher.model.finding import Kind
-from bounce_watcher.model.ledger import AlertKind, Attempt, Disposition, Misread, SuppressionSource, Unread
+from bounce_watcher.model.ledger import (
+    AlertKind,
+    Attempt,
+    Disposition,
+    Misread,
+    Protection,
+    SuppressionSource,
+    Unread,
+)
 from bounce_watcher.model.verdict import Reason
 from tests.ledger.making import LEASE, START, USER, Platform, bounce, day, decide, mail, page, record, retry_at
+from tests.ledger.test_guard import Desk, flood, usual
 
 
 def _record(ledger: Ledger) -> object:
@@ -241,6 +251,26 @@ def test_what_stands_is_counted_without_a_row_of_the_great_tables(tmp_path: Path
     }
     others = {step.split()[1] for step in steps - suppressions if step.startswith("SCAN") and " outbox " not in step}
     assert others <= {"alert", "endpoint"}, "which have but a few rows"
+
+
+def _decide_on_many(ledger: Ledger) -> None:
+    """What an outage holds, and what a list shows, amid what is protected."""
+    desk = Desk(ledger)
+    desk.take([*usual(), *flood(30)])
+    (alert,) = ledger.alerts()
+    wanted = Wanted("x", day(9), desk.platform, desk.policy)
+    ledger.protect(Protection(USER, START, "jo", "x"))
+    ledger.protection(USER)
+    assert len(list(ledger.rule(alert.id, Ruling.CONFIRM, wanted))) == 30
+    assert list(ledger.release_all(Query({By.STREAM: Choice(("default",))}), wanted))
+    ledger.unprotect(USER)
+
+
+def test_decisions_on_many_scan_no_table(tmp_path: Path) -> None:
+    plans = _plans(tmp_path, _decide_on_many)
+    assert [plan for plan in plans if " protected " in plan.partition(":")[0]]
+    scans = {plan.partition(": ")[0] for plan in plans if plan.startswith("SCAN") and "CONSTANT ROW" not in plan}
+    assert scans == {"SCAN alert USING INDEX alert_by_time"}, "the list of alerts, of which there are but a few"
 
 
 def _plans(folder: Path, work: Callable[[Ledger], object]) -> list[str]:

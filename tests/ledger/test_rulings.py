@@ -1,14 +1,20 @@
 """All that an incident holds, decided by a person: told once, and taken back neither by the guard nor by an undo."""
 
+from dataclasses import replace
 from datetime import datetime
 
 import pytest
 
+from bounce_watcher.ledger.browse import By, Choice, Query
 from bounce_watcher.ledger.filters import SuppressionFilter
-from bounce_watcher.ledger.rulings import Ruled, Ruling
+from bounce_watcher.ledger.rulings import Left, Ruled, Ruling, Wanted
+from bounce_watcher.ledger.store import Ledger
 from bounce_watcher.ledger.undo import Incident
-from bounce_watcher.model.ledger import Alert, By, NoticeType, State, SuppressionSource
-from tests.ledger.test_guard import HOUR, MINUTE, OUTAGE, Desk, desk, flood, gone, usual  # noqa: F401
+from bounce_watcher.model.finding import Kind
+from bounce_watcher.model.ledger import Alert, NoticeType, Protection, State, SuppressionSource
+from bounce_watcher.model.ledger import By as Mover
+from tests.ledger.making import START, Platform, bounce, day, deliver_all, page
+from tests.ledger.test_guard import HOUR, MINUTE, OUTAGE, POLICY, Desk, desk, flood, gone, usual  # noqa: F401
 from tests.ledger.test_undo import POLICY as DECIDE
 
 LATER = OUTAGE + 8 * HOUR
@@ -24,7 +30,7 @@ def held_back(desk: Desk, many: int = 60) -> Alert:  # noqa: F811 - a fixture's 
 
 
 def rule(desk: Desk, alert: Alert, ruling: Ruling, now: datetime = LATER, *, dry_run: bool = False) -> list[Ruled]:  # noqa: F811
-    return list(desk.ledger.rule(alert.id, ruling, desk.platform, because=WHY, now=now, dry_run=dry_run))
+    return list(desk.ledger.rule(alert.id, ruling, Wanted(WHY, now, desk.platform, desk.policy), dry_run=dry_run))
 
 
 def figures(desk: Desk) -> tuple[int, int, int]:  # noqa: F811
@@ -41,7 +47,7 @@ def test_all_held_are_released_and_nobody_is_told(desk: Desk) -> None:  # noqa: 
     assert desk.count(State.SUPPRESSED) == 20, "those of before"
     assert figures(desk) == (60, 60, 0)
     (*_, step) = desk.ledger.course("good7@gmail.com", "default")
-    assert (step.at, step.state, step.by, step.because) == (LATER, State.ACTIVE, By.PERSON, WHY)
+    assert (step.at, step.state, step.by, step.because) == (LATER, State.ACTIVE, Mover.PERSON, WHY)
 
 
 def test_all_held_are_put_in_force_and_told_as_a_persons_decision(desk: Desk) -> None:  # noqa: F811
@@ -148,5 +154,110 @@ def test_many_go_in_batches(desk: Desk) -> None:  # noqa: F811
 
 def test_an_alert_that_is_none_holds_nobody(desk: Desk) -> None:  # noqa: F811
     held_back(desk)
-    assert list(desk.ledger.rule("none\0", Ruling.RELEASE, desk.platform, because=WHY, now=LATER)) == []
+    wanted = Wanted(WHY, LATER, desk.platform, desk.policy)
+    assert list(desk.ledger.rule("none\0", Ruling.RELEASE, wanted)) == []
     assert desk.count(State.PENDING) == 60
+
+
+# ── who is protected ────────────────────────────────────────────────────────────────────────────────────────────────
+
+def test_who_is_protected_is_neither_confirmed_by_hand_nor_at_the_end(desk: Desk) -> None:  # noqa: F811
+    alert = held_back(desk)
+    desk.ledger.protect(Protection("good7@gmail.com", LATER, "jo", "a customer"))
+    done = {each.recipient: each for each in rule(desk, alert, Ruling.CONFIRM)}
+    assert done["good7@gmail.com"].left is Left.PROTECTED
+    assert (desk.count(State.PENDING), figures(desk)) == (1, (60, 0, 59))
+    by_domain = replace(POLICY, protected_domains=frozenset({"gmail.com"}))
+    wanted = Wanted(WHY, LATER, desk.platform, by_domain)
+    assert [each.left for each in desk.ledger.rule(alert.id, Ruling.CONFIRM, wanted)] == [Left.PROTECTED]
+    desk.take([bounce("own", "good7@gmail.com", at=OUTAGE - HOUR)])
+    desk.settle()
+    assert desk.state("good7@gmail.com") is State.ACTIVE
+    assert figures(desk) == (60, 1, 59)
+
+
+def test_who_is_protected_while_it_waits_is_let_go(desk: Desk) -> None:  # noqa: F811
+    desk.take([*usual(), *flood(8)])
+    held = [each.recipient for each in desk.ledger.suppressions(SuppressionFilter(state=State.PENDING))]
+    assert len(held) > 1
+    desk.ledger.protect(Protection(held[0], LATER, "jo", "a customer"))
+    desk.end_waits()
+    assert [desk.state(each) for each in held] == [State.ACTIVE, *[State.SUPPRESSED] * (len(held) - 1)]
+
+
+# ── all that a list shows ───────────────────────────────────────────────────────────────────────────────────────────
+
+ANNA, BEN, CARL, DORA = "anna@one.example", "ben@one.example", "carl@two.example", "dora@two.example"
+
+
+def filed(ledger: Ledger) -> None:
+    """Anna and Carl bounced hard, Dora complained, Ben was suppressed by hand."""
+    complaint = replace(bounce("c", DORA, at=day(3), reason=None, action=None, feedback_type="abuse"),
+                        kind=Kind.COMPLAINT)
+    ledger.record(page(bounce("a", ANNA, at=day(1)), bounce("b", CARL, at=day(2), stream="news"), complaint),
+                  DECIDE, Platform())
+    ledger.suppress(BEN, "default", because="asked", source=SuppressionSource.MANUAL, now=day(4), announce=Platform())
+
+
+def release_all(
+    ledger: Ledger, shown: Query, platform: Platform | None = None, *included: Left, dry_run: bool = False
+) -> dict[str, Left | None]:
+    wanted = Wanted("a typing error", day(9), platform or Platform(), POLICY, frozenset(included))
+    return {each.recipient: each.left for each in ledger.release_all(shown, wanted, dry_run=dry_run)}
+
+
+@pytest.mark.parametrize(("choices", "found"), [
+    ({}, {ANNA: None, CARL: None, DORA: Left.COMPLAINT, BEN: Left.BY_HAND}),
+    ({By.REASON: Choice(("invalid_recipient",))}, {ANNA: None, CARL: None}),
+    ({By.STREAM: Choice(("news",))}, {CARL: None}),
+    ({By.DOMAIN: Choice(("one.example",))}, {ANNA: None, BEN: Left.BY_HAND}),
+    ({By.PROVIDER: Choice(("two.example",))}, {CARL: None, DORA: Left.COMPLAINT}),
+    ({By.STATE: Choice(("suppressed",)), By.REASON: Choice((), ("complaint",))},
+     {ANNA: None, CARL: None, BEN: Left.BY_HAND}),
+    ({By.STATE: Choice(("pending",))}, {}), ({By.STATE: Choice(("watching",))}, {}),
+    ({By.STATE: Choice((), ("suppressed",))}, {}),
+])
+def test_what_a_list_shows_is_released_but_for_those_left_out(
+    ledger: Ledger, choices: dict[By, Choice], found: dict[str, Left | None]
+) -> None:
+    filed(ledger)
+    platform = Platform()
+    shown = Query(choices)
+    assert release_all(ledger, shown, dry_run=True) == found
+    assert len(list(ledger.suppressions())) == 4
+    assert release_all(ledger, shown, platform) == found
+    released = {name for name, left in found.items() if left is None}
+    assert {each.recipient for each in ledger.suppressions()} == {ANNA, BEN, CARL, DORA} - released
+    assert sorted(it.recipient or "" for it in platform.told) == sorted(released)
+    again = release_all(ledger, shown, platform)
+    assert set(again) == set(found) - released
+    assert len(platform.told) == len(released)
+
+
+def test_those_left_out_are_released_if_somebody_says_so(ledger: Ledger) -> None:
+    filed(ledger)
+    ledger.protect(Protection("@one.example", START, "jo", "ours"))
+    assert release_all(ledger, Query(), None, Left.COMPLAINT) == {
+        ANNA: Left.PROTECTED, BEN: Left.PROTECTED, CARL: None, DORA: None
+    }
+    assert release_all(ledger, Query(), None, Left.PROTECTED) == {ANNA: None, BEN: Left.BY_HAND}
+    assert release_all(ledger, Query(), None, Left.PROTECTED, Left.BY_HAND) == {BEN: None}
+    assert list(ledger.suppressions()) == []
+
+
+def test_a_time_narrows_it_and_who_was_forgotten_is_left_out(ledger: Ledger) -> None:
+    filed(ledger)
+    deliver_all(ledger)
+    ledger.forget(ANNA)
+    assert release_all(ledger, Query(since=day(2), until=day(3))) == {CARL: None}
+    left = release_all(ledger, Query(until=day(3)))
+    assert list(left.values()) == [Left.FORGOTTEN]
+
+
+def test_who_is_held_is_let_go_and_counted_by_its_incident(desk: Desk) -> None:  # noqa: F811
+    held_back(desk)
+    shown = Query({By.STATE: Choice(("pending",))})
+    wanted = Wanted(WHY, LATER, desk.platform, POLICY)
+    assert len(list(desk.ledger.release_all(shown, wanted))) == 60
+    assert (desk.count(State.PENDING), figures(desk)) == (0, (60, 60, 0))
+    assert desk.told(NoticeType.RELEASED) == 0

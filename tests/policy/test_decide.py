@@ -181,6 +181,16 @@ class TestWhatDoesNotCount:
             "protected domain example.org: the policy never suppresses its addresses"
         )
 
+    @pytest.mark.parametrize(("name", "words"), [
+        ("user@example.org", "protected address: the policy never suppresses it"),
+        ("@example.org", "protected domain example.org: the policy never suppresses its addresses"),
+    ])
+    def test_what_a_person_protects_is_told_with_the_history(self, name: str, words: str) -> None:
+        known = history()
+        protected = replace(known, record=replace(known.record, protected=name))
+        assert decide(failure(GONE, march(2)), protected, DEFAULT).counted == words
+        assert decide(failure(GONE, march(2)), known, DEFAULT).counted is None
+
     def test_a_protected_domain_does_not_protect_another_that_ends_alike(self) -> None:
         settings = PolicySettings(protected_domains=frozenset({"ample.org"}))
         assert decide(failure(GONE, march(2)), history(), settings).step is Step.SUPPRESS

@@ -47,9 +47,8 @@ WORDS = {
 
 
 def _rehearsed(visit: Visit, alert: Alert, ruling: Ruling, announce: many.Announce) -> Iterator[Ruled]:
-    return visit.house.ledger.rule(
-        alert.id, ruling, announce, because="a rehearsal", now=visit.now, dry_run=True
-    )
+    wanted = many.wanted(visit, "a rehearsal", announce)
+    return visit.house.ledger.rule(alert.id, ruling, wanted, dry_run=True)
 
 
 def _preview(visit: Visit, ruling: Ruling) -> Response:
@@ -63,7 +62,7 @@ def _preview(visit: Visit, ruling: Ruling) -> Response:
         f"{told.verb} all held: {what(alert)}", f"{told.verb} {addresses}", back,
         (f"{addresses} {told.change[found.changed != 1]}. {told.meaning}", *many.sampled(found)), (found.seen,),
         listener.sentences(found.changed if ruling is Ruling.RELEASE else 0),
-        (*stays, "What was decided before, and complaints, stay as they are."), told.undo,
+        (*many.spared(found), *stays, "What was decided before, and complaints, stay as they are."), told.undo,
         because="Why? (kept in the log, and told)" if ruling is Ruling.CONFIRM else "Why? (kept in the log)",
         because_required=True, count=found.changed, is_danger=True,
     )
@@ -88,8 +87,8 @@ def _run(visit: Visit, ruling: Ruling) -> Response:
     demand_seen(visit, (found.seen,), found.changed)
     ledger, done = visit.house.ledger, 0
     try:
-        for _ in ledger.rule(alert.id, ruling, announcer(visit.house.settings), because=why, now=visit.now):
-            done += 1
+        for each in ledger.rule(alert.id, ruling, many.wanted(visit, why, announcer(visit.house.settings))):
+            done += each.left is None
     finally:
         if done:
             ledger.log_action(Action(visit.now, visit.viewer.name, ruling.value, alert.id, done, why))

@@ -273,6 +273,15 @@ def _course() -> None:
     )
     _index("action_on_subject", "action", "subject", "number")
     op.create_table(
+        "protected",
+        sa.Column("key", sa.Text(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("at", _TIME, nullable=False),
+        sa.Column("actor", sa.Text(), nullable=False),
+        sa.Column("because", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("key", name="pk_protected"),
+    )
+    op.create_table(
         "keyring",
         sa.Column("name", sa.Text(), nullable=False),
         sa.Column("key", sa.LargeBinary(), nullable=False),

@@ -1,0 +1,120 @@
+"""Whom people protect: no rule suppresses them, whatever is reported, and what stands against them stays."""
+
+import pytest
+
+from bounce_watcher.ledger.filters import EventFilter
+from bounce_watcher.ledger.revise import Revision
+from bounce_watcher.ledger.store import Ledger
+from bounce_watcher.ledger.undo import Incident
+from bounce_watcher.model.ledger import Protection, State, SuppressionSource
+from tests.ledger.making import START, USER, Platform, bounce, day, page
+from tests.ledger.test_undo import POLICY
+
+OTHER = "other@elsewhere.example"
+
+
+def protection(name: str = USER, because: str = "our founder") -> Protection:
+    return Protection(name, START, "jo", because)
+
+
+def take(ledger: Ledger, *addresses: str, at: float = 1) -> None:
+    events = [bounce(f"m{n}-{at}", address, at=day(at)) for n, address in enumerate(addresses)]
+    ledger.record(page(*events), POLICY, Platform())
+
+
+def states(ledger: Ledger, *addresses: str) -> list[State]:
+    return [ledger.recipients(address)[0].state for address in addresses]
+
+
+@pytest.mark.parametrize(("name", "words"), [
+    (USER, "protected address"), ("@example.org", "protected domain example.org"), ("@EXAMPLE.org", "protected domain"),
+])
+def test_no_rule_suppresses_whom_a_person_protects(ledger: Ledger, name: str, words: str) -> None:
+    ledger.protect(protection(name))
+    take(ledger, "USER@example.org", OTHER)
+    assert states(ledger, USER, OTHER) == [State.ACTIVE, State.SUPPRESSED]
+    (event,) = ledger.events(EventFilter(USER))
+    assert event.counted
+    assert event.counted.startswith(words)
+    assert ledger.recipients(USER)[0].protected == name
+    assert ledger.recipients(OTHER)[0].protected is None
+
+
+def test_a_domain_is_not_those_below_it(ledger: Ledger) -> None:
+    ledger.protect(protection("@example.org"))
+    take(ledger, "a@sub.example.org", "a@notexample.org")
+    assert states(ledger, "a@sub.example.org", "a@notexample.org") == [State.SUPPRESSED] * 2
+
+
+def test_what_stands_stays_until_it_is_released_and_a_person_may_suppress(ledger: Ledger) -> None:
+    take(ledger, USER)
+    ledger.protect(protection())
+    assert states(ledger, USER) == [State.SUPPRESSED]
+    ledger.release(USER, None, because="back", now=day(2), announce=Platform())
+    take(ledger, USER, at=3)
+    assert states(ledger, USER) == [State.RELEASED]
+    ledger.suppress(USER, "default", because="asked", source=SuppressionSource.MANUAL, now=day(4), announce=Platform())
+    assert states(ledger, USER) == [State.SUPPRESSED]
+
+
+def test_it_can_be_taken_away(ledger: Ledger) -> None:
+    ledger.protect(protection())
+    take(ledger, USER)
+    assert ledger.unprotect("USER@EXAMPLE.ORG")
+    assert not ledger.unprotect(USER)
+    take(ledger, USER, at=3)
+    assert states(ledger, USER) == [State.SUPPRESSED]
+
+
+def test_who_protects_whom_is_told_the_address_before_its_domain(ledger: Ledger) -> None:
+    ledger.protect(protection("@example.org", "our own domain"))
+    assert ledger.protection(USER) == protection("@example.org", "our own domain")
+    ledger.protect(protection())
+    ledger.protect(protection(because="said so again"))
+    assert ledger.protection("User@example.org") == protection(because="said so again")
+    assert ledger.protection("@example.org") == protection("@example.org", "our own domain")
+    assert ledger.protection(OTHER) is None
+    assert [each.name for each in ledger.protections()] == ["@example.org", USER]
+    assert [each.name for each in ledger.protections(1)] == ["@example.org"]
+
+
+def test_hostile_names_and_reasons_are_kept(ledger: Ledger) -> None:
+    wanted = Protection("a\0\ud800'@example.org", START, "jo\0", "x\0;--")
+    ledger.protect(wanted)
+    take(ledger, wanted.name)
+    assert states(ledger, wanted.name) == [State.ACTIVE]
+    assert ledger.unprotect(wanted.name)
+
+
+def test_courses_gone_through_again_know_it(ledger: Ledger) -> None:
+    take(ledger, USER, OTHER)
+    ledger.protect(protection())
+    then = {each.recipient: each.then for each in ledger.simulate(POLICY, day(9))}
+    assert then[USER] is None
+    assert then[OTHER] is not None
+    (event,) = ledger.events(EventFilter(USER))
+    (told,) = ledger.revise([Revision(event, event)], POLICY, Platform(), day(9), dry_run=True)
+    assert (told.was, told.state) == (State.SUPPRESSED, State.RELEASED)
+    (undone,) = ledger.undo(Incident(day(0), day(2), domain="elsewhere.example"), POLICY, Platform(),
+                            because="x", now=day(9))
+    assert undone.recipient == OTHER
+
+
+def test_forget_clears_it(ledger: Ledger) -> None:
+    ledger.protect(protection())
+    ledger.protect(protection("@example.org"))
+    assert ledger.forget_outline(USER).protections == 1
+    assert ledger.forget(USER).protections == 1
+    assert [each.name for each in ledger.protections()] == ["@example.org"]
+    take(ledger, USER)
+    ledger.forget(USER)
+    with pytest.raises(ValueError, match="forgotten"):
+        ledger.protect(protection())
+
+
+def test_many_addresses_are_looked_up_at_once(ledger: Ledger) -> None:
+    many = [f"u{n}@d{n}.example" for n in range(1300)]
+    ledger.protect(protection(many[777]))
+    ledger.protect(protection("@d888.example"))
+    take(ledger, *many)
+    assert {each.recipient for each in ledger.suppressions()} == set(many) - {many[777], many[888]}
