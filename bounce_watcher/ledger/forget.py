@@ -163,9 +163,9 @@ def _naming(engine: Engine, address: str, advance: Callable[[int], None]) -> Ite
 
 
 def _drop(connection: Connection, digests: Sequence[str]) -> int:
+    review.take_out(connection, digests)
     gone = update(MESSAGE).where(MESSAGE.c.digest.in_(digests), MESSAGE.c.packed.is_not(None)).values(packed=None)
     return connection.execute(gone).rowcount
-    review.take_out(connection, digests)
 
 
 def _erase(connection: Connection, address: str, named: Set[str], links: Names) -> Erased:

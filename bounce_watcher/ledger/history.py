@@ -11,7 +11,6 @@ from typing import Any
 from sqlalchemy import Connection, Engine, Select, func, select, tuple_
 
 from bounce_watcher.ledger import protection
-from bounce_watcher.ledger import protection
 from bounce_watcher.ledger.course import NOT_BY_REPORTS
 from bounce_watcher.ledger.engine import reading
 from bounce_watcher.ledger.statements import KEYS, Key, chunks
