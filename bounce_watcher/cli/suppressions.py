@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from bounce_watcher.cli import suppression_csv
+from bounce_watcher.cli import filtered, suppression_csv
 from bounce_watcher.cli.configuration import stream_for
 from bounce_watcher.cli.ledgers import ledger_of
 from bounce_watcher.cli.options import Address, ConfigFile, Debug, DryRun, IntoStream, Json, Limit, Stream, example
@@ -28,6 +28,7 @@ Because = Annotated[str, typer.Option("--because", metavar="TEXT", help="The rea
 
 def register(app: typer.Typer) -> None:
     suppression_csv.register(commands)
+    filtered.register(commands)
     app.add_typer(commands, name="suppressions")
 
 

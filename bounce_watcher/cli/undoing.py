@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from bounce_watcher.cli.errors import WrongUsage
+from bounce_watcher.cli.filtered import known_as_reason
 from bounce_watcher.cli.ledgers import ledger_of
 from bounce_watcher.cli.options import ConfigFile, Debug, DryRun, Json, example
 from bounce_watcher.cli.output import count, say
@@ -14,9 +15,8 @@ from bounce_watcher.cli.tables import listing, progress
 from bounce_watcher.cli.times import past
 from bounce_watcher.ledger.store import Ledger
 from bounce_watcher.ledger.undo import Incident, Undone, words
-from bounce_watcher.model.ledger import COMPLAINT_REASON, AlertKind
+from bounce_watcher.model.ledger import AlertKind
 from bounce_watcher.model.rows import Row
-from bounce_watcher.model.verdict import Reason
 from bounce_watcher.policy.providers import provider_of
 from bounce_watcher.service.announcing import announcer
 from bounce_watcher.service.clock import utcnow
@@ -71,7 +71,7 @@ def undo(  # noqa: PLR0913, PLR0917 - one parameter an option
     An alert on an outage stands for the hard bounces that it counts, one on blocks for all that the provider reported.
     """
     narrowed = _narrowed(since, until, alert, provider)
-    known_reason = _reason(reason)
+    known_reason = known_as_reason(reason)
     released = struck = recipients = 0
 
     def row(undone: Undone) -> Row:

@@ -44,9 +44,13 @@ class Left(StrEnum):
     """Why one of many is left as it is."""
 
     COMPLAINT = "complaint"
-    BY_HAND = "by hand"      # a person suppressed it
+    BY_HAND = "manual"       # a person suppressed it
     PROTECTED = "protected"  # who protects it is to be asked
     FORGOTTEN = "forgotten"  # no target knows it by its hash, so none could be told
+
+
+INCLUDABLE = (Left.COMPLAINT, Left.BY_HAND, Left.PROTECTED)
+"""Who is not left out if a person says so."""
 
 
 @dataclass(frozen=True, slots=True)

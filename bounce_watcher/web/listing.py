@@ -139,15 +139,16 @@ def _time_chips(visit: Visit) -> Iterator[Chip]:
 
 def without(visit: Visit, name: str, value: str) -> str:
     """This page without one value of a parameter, from its beginning."""
-    kept = [item for item in _kept(visit) if item != (name, value)]
-    return address(visit.url_path, kept)
+    left = [item for item in kept(visit) if item != (name, value)]
+    return address(visit.url_path, left)
 
 
 def with_value(visit: Visit, name: str, value: str) -> str:
-    return address(visit.url_path, [*_kept(visit), (name, value)])
+    return address(visit.url_path, [*kept(visit), (name, value)])
 
 
-def _kept(visit: Visit) -> list[tuple[str, str]]:
+def kept(visit: Visit) -> list[tuple[str, str]]:
+    """What a page's address says but where the page begins."""
     return [(name, value) for name, value in visit.query.multi_items() if value and name != "after"]
 
 
@@ -330,8 +331,8 @@ def wanted_format(visit: Visit) -> str | None:
 
 def exports(visit: Visit) -> tuple[str, str]:
     """Addresses of what this page shows, as CSV and as JSON Lines."""
-    kept = _kept(visit)
-    return address(f"{visit.url_path}.csv", kept), address(f"{visit.url_path}.jsonl", kept)
+    parameters = kept(visit)
+    return address(f"{visit.url_path}.csv", parameters), address(f"{visit.url_path}.jsonl", parameters)
 
 
 def download(visit: Visit, asked: Filters, what: Download[T], rows: Iterable[T]) -> Response:

@@ -65,6 +65,11 @@ class Outline:
     seen: str = ""
     more: bool = False
 
+    @property
+    def held(self) -> int:
+        """Of those who change, how many were held: nobody was told of them."""
+        return self.was[State.PENDING]
+
 
 def outline(rehearsed: Iterable[Ruled]) -> Outline:
     """Goes through a rehearsal; `seen` is a digest of all of it."""

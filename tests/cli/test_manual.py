@@ -73,7 +73,7 @@ def test_words_of_roff_are_words() -> None:
 
 @pytest.mark.parametrize("words, begun, offered", [
     ([], "sup", ["suppressions"]),
-    (["suppressions"], "re", ["remove"]),
+    (["suppressions"], "rem", ["remove"]),
     (["suppressions", "list"], "--st", ["--stream", "--state"]),
     (["suppressions", "list", "--state"], "sup", ["suppressed"]),
     (["suppressions", "list", "--stream"], "", []),

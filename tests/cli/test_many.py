@@ -68,3 +68,36 @@ def test_alerts_confirm_suppresses_them_by_hand_and_logs_it(filled: Program) -> 
 def test_alerts_release_refuses(filled: Program, words: tuple[str, ...], told: str) -> None:
     done = filled.ledger("alerts", *words)
     assert (done.status, told in done.complaint) == (2, True)
+
+
+def test_suppressions_release_lets_go_of_all_that_a_filter_finds(filled: Program) -> None:
+    words = ("suppressions", "release", "--from", "2020-01-01", "--because", "a false alarm")
+    rehearsed = filled.ledger(*words, "--dry-run")
+    assert "would be released: 1 suppression; 1 left out: complaint" in rehearsed.out
+    assert len(filled.ledger("suppressions", "list", "--json").rows) == 2
+    done = {row["recipient"]: (row["state"], row["left"]) for row in filled.ledger(*words, "--json").rows}
+    assert done == {"anna@gone.example": ("released", None), "carla@cross.example": ("suppressed", "complaint")}
+    assert logged(filled) == [("shell", "release", "recipients with from: 2020-01-01", 1, "a false alarm")]
+    again = filled.ledger(*words, "--with", "complaint", "--domain", "cross.example")
+    assert "released: 1 suppression" in again.out
+    assert filled.ledger("suppressions", "list", "--json").rows == []
+
+
+@pytest.mark.parametrize(("words", "found"), [
+    (("--reason", "invalid_recipient"), 1), (("--reason", "mailbox_full"), 0), (("--provider", "gone.example"), 1),
+    (("--domain", "cross.example"), 0), (("--stream", "news"), 1), (("--stream", "other"), 0),
+    (("--state", "pending"), 0), (("--to", "2020-01-01"), 0),
+])
+def test_suppressions_release_narrows(filled: Program, words: tuple[str, ...], found: int) -> None:
+    rows = filled.ledger("suppressions", "release", *words, "--because", "x", "--dry-run", "--json").rows
+    assert sum(row["left"] is None for row in rows) == found
+
+
+@pytest.mark.parametrize(("words", "told"), [
+    ((), "whom?"), (("--reason", "bad_luck"), "no reason"), (("--state", "active"), "nothing stands against"),
+    (("--stream", "news", "--with", "all"), "it is one of complaint, manual, protected"),
+])
+def test_suppressions_release_refuses(filled: Program, words: tuple[str, ...], told: str) -> None:
+    done = filled.ledger("suppressions", "release", *words, "--because", "x")
+    assert (done.status, told in done.complaint) == (2, True)
+    assert len(filled.ledger("suppressions", "list", "--json").rows) == 2

@@ -6,6 +6,7 @@ from starlette.routing import Route
 
 from bounce_watcher.web.pages import (
     acts,
+    bulk,
     events,
     find,
     incidents,
@@ -24,7 +25,8 @@ from bounce_watcher.web.pages import (
 )
 
 ROUTES: Sequence[Route] = (
-    *sign_in.ROUTES, *overview.ROUTES, *providers.ROUTES, *streams.ROUTES, *recipients.ROUTES, *recipient.ROUTES,
+    *sign_in.ROUTES, *overview.ROUTES, *providers.ROUTES, *streams.ROUTES, *recipients.ROUTES, *bulk.ROUTES,
+    *recipient.ROUTES,
     *acts.ROUTES, *events.ROUTES, *find.ROUTES, *log.ROUTES, *incidents.ROUTES, *rulings.ROUTES, *undo.ROUTES,
     *outbox.ROUTES, *review.ROUTES, *settings.ROUTES,
 )
