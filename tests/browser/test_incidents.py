@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page
+from playwright.sync_api import Page, expect
 
 from bounce_watcher.ledger.filters import SuppressionFilter
 from bounce_watcher.model.ledger import AlertKind, OutboxState, State
@@ -68,6 +68,45 @@ def test_axe_finds_nothing(desk: Dashboard, opened: Open, name: str) -> None:
 def test_no_width_scrolls_sideways(desk: Dashboard, opened: Open, name: str) -> None:
     page = opened(desk, path_of(desk, name))
     assert {width: extra for width in WIDTHS[::3] if (extra := overflow(page, width))} == {}
+
+
+def test_updates_can_be_stopped_and_wait_for_who_is_at_a_form(desk: Dashboard, opened: Open) -> None:
+    page = opened(desk, "/outbox", clock=True)
+    at, how = page.locator("#updates time"), page.locator("#updates span")
+    first = at.inner_text()
+    page.wait_for_timeout(1100)
+    page.get_by_role("button", name="Stop updates").click()
+    page.clock.fast_forward(61_000)
+    assert (at.inner_text(), how.inner_text()) == (first, "Updates are stopped.")
+    page.reload()
+    assert how.inner_text() == "Updates are stopped.", "it is remembered"
+    page.get_by_role("button", name="Start updates").click()
+    page.get_by_label("Since (UTC)").focus()
+    second = at.inner_text()
+    page.wait_for_timeout(1100)
+    page.clock.fast_forward(31_000)
+    assert (at.inner_text(), how.inner_text()) == (second, "Updates wait while you are here.")
+    page.evaluate("document.activeElement.blur()")
+    page.mouse.move(0, 0)
+    page.clock.fast_forward(31_000)
+    expect(at).not_to_have_text(second)
+    assert how.inner_text() == "Looks again every 30 seconds."
+
+
+def test_an_incident_under_way_is_looked_at_again(desk: Dashboard, opened: Open) -> None:
+    page = opened(desk, path_of(desk, "incident"), clock=True)
+    before = page.locator("#updates time").inner_text()
+    page.evaluate("document.querySelector('#live-why').dataset.old = 'yes'")
+    page.wait_for_timeout(1100)
+    page.clock.fast_forward(31_000)
+    expect(page.locator("#updates time")).not_to_have_text(before)
+    assert page.locator("#live-why").get_attribute("data-old") is None
+
+
+def test_without_scripts_nothing_moves_and_no_button_says_so(desk: Dashboard, opened: Open) -> None:
+    page = opened(desk, "/outbox", scripts=False)
+    assert page.locator("#updates").inner_text().startswith("Updated at ")
+    assert not page.locator("#updates button").is_visible()
 
 
 def said(page: Page) -> str:

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -87,11 +88,12 @@ def state_of(ledger: Ledger) -> object:
 def test_targets_stand_on_top_and_what_they_did_not_take_is_grouped_by_error(desk: Web) -> None:
     text = desk.get("/outbox").text
     demand_harmless(text)
-    (line,) = rows(section(text, "targets"))
+    line, buttons = rows(section(text, "targets"))
     assert line[0] == "crm-hook Webhook"
     assert line[1:5] == ["Delivering", "2", "0 s", "3"] or line[1:3] + line[4:5] == ["Delivering", "2", "3"]
     assert line[5:8] == ["1", "4", "–"]
-    grouped = [(row[0], row[2], row[3]) for row in rows(section(text, "errors"))]
+    assert buttons == ["Retry all… Dismiss… Send a test"]
+    grouped = [(row[0].removesuffix(" crm-hook"), row[2], row[3]) for row in rows(section(text, "errors")) if row[1:]]
     assert grouped == [
         ("500: request # failed for <address>", "Gave up", "2"), ("HTTP 400: no such list", "Gave up", "1"),
         ("HTTP 503", "Retrying", "1"),
@@ -143,7 +145,9 @@ def test_pages_follow_one_another(web: Make) -> None:
 
 def test_a_target_in_trouble_says_since_when_and_why(desk: Web) -> None:
     desk.standing = ServiceState(NOON, Mode.ENFORCE, (), {HOOK.label: Trouble("timed out after 20 s", NOON)})
-    assert "Failing since 2 Mar, 12:00" in words(section(desk.get("/outbox").text, "targets"))
+    told = words(section(desk.get("/outbox").text, "targets"))
+    assert "crm-hook Webhook Failing" in told
+    assert re.search(r"Since 2 Mar, 12:00 \(\d+ d\): timed out after 20 s", told)
     desk.standing = ServiceState(NOON, Mode.ENFORCE, (), {})
     answer(desk, "crm-hook", GONE)
     told = words(section(desk.get("/outbox").text, "targets"))

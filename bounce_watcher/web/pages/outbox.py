@@ -114,7 +114,7 @@ def _line(
 
 
 def _since(at: datetime, text: str, now: datetime) -> str:
-    return f"since {when(at, now)} ({age(now - at)}): {harmless(text, 200)}"
+    return f"Since {when(at, now)} ({age(now - at)}): {harmless(text, 200)}"
 
 
 # ── what was not taken ──────────────────────────────────────────────────────────────────────────────────────────────

@@ -36,31 +36,52 @@
 })();
 
 // Parts of a page that show how things are now ([data-live], each with an id) are looked at again every 30 seconds,
-// unless somebody is in the middle of them: nothing moves under a reader's pointer, focus or selection.
+// unless a person stopped that, fills in a form, or is in the middle of them: nothing moves under a reader's pointer,
+// focus or selection.
 (() => {
   const parts = () => [...document.querySelectorAll("[data-live]")];
-  if (!parts().length) return;
+  const told = document.getElementById("updates");
+  if (!parts().length || !told) return;
+  const at = told.querySelector("time");
+  const how = told.querySelector("span");
   const said = document.getElementById("said");
+  const stop = told.querySelector("button");
+  const stopped = () => document.cookie.split("; ").includes("updates=off");
   const busy = (part) => part.contains(document.activeElement) || part.querySelector("details[open]") || part.matches(":hover")
     || (!getSelection().isCollapsed && getSelection().containsNode(part, true));
+  const waits = () => parts().some(busy) || document.activeElement.matches("input, select, textarea");
+  const tell = () => {
+    how.textContent = stopped() ? "Updates are stopped." : waits() ? "Updates wait while you are here." : "Looks again every 30 seconds.";
+    stop.textContent = stopped() ? "Start updates" : "Stop updates";
+  };
   const look = async () => {
-    if (document.hidden || parts().some(busy)) return;
+    if (document.hidden || stopped()) return;
+    tell();
+    if (waits()) return;
     try {
       const answer = await fetch(location.href, { signal: AbortSignal.timeout(20000) });
       if (!answer.ok || answer.redirected) return;
       const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
-      if (parts().some(busy)) return;
+      if (waits() || stopped()) return;
       parts().forEach((part) => {
         const next = fresh.getElementById(part.id);
         if (next) part.replaceWith(document.adoptNode(next));
       });
       const clock = document.querySelector(".clock time");
       clock.replaceWith(document.adoptNode(fresh.querySelector(".clock time")));
+      at.textContent = document.querySelector(".clock time").textContent;
       if (document.title !== fresh.title) {
         document.title = fresh.title;
         if (said) said.textContent = fresh.title;
       }
     } catch { /* the clock in the header tells from when all of it is */ }
   };
+  stop.addEventListener("click", () => {
+    document.cookie = `updates=${stopped() ? "on" : "off"}; path=/; max-age=31536000; samesite=strict`;
+    tell();
+    look();
+  });
+  stop.hidden = false;
+  tell();
   setInterval(look, 30000);
 })();
