@@ -120,8 +120,3 @@ def _of_alert(ledger: Ledger, name: str) -> Incident:
         raise WrongUsage(f"alert {name} is on {_NOTHING[alert.kind]}: there is nothing to undo")
     return incident
 
-
-def _reason(text: str | None) -> str | None:
-    if text is not None and text not in {*Reason, COMPLAINT_REASON}:
-        raise WrongUsage(f"{text!r} is no reason; they are: {', '.join([*Reason, COMPLAINT_REASON])}")
-    return text
