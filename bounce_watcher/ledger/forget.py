@@ -13,7 +13,20 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
-from sqlalchemy import Connection, Engine, and_, delete, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Delete,
+    Engine,
+    Table,
+    Update,
+    and_,
+    delete,
+    exists,
+    func,
+    select,
+    update,
+)
 
 from bounce_watcher.ledger import review, tries
 from bounce_watcher.ledger.engine import reading, rehearse, write
@@ -37,7 +50,7 @@ from bounce_watcher.model.ledger import BounceEvent, MessageRecord, Occurrence, 
 from bounce_watcher.model.message import unpack
 
 _KEY_NAME, _KEY_BYTES = "forgotten", 32
-_PAGE = 200
+_PAGE = 500
 
 _KEY = select(KEYRING.c.key).where(KEYRING.c.name == _KEY_NAME)
 _KNOWN = select(RECIPIENT.c.recipient_key).where(RECIPIENT.c.recipient_key.in_(KEYS)).distinct()
@@ -61,33 +74,56 @@ class Erased:
     mails: int = 0
     protections: int = 0
 
+    def __add__(self, other: "Erased") -> "Erased":
+        return Erased(*(getattr(self, name) + getattr(other, name) for name in self.__slots__))
+
 
 def forget(engine: Engine, address: str, *, dry_run: bool, advance: Callable[[int], None]) -> Erased:
     """Erases an address. May be repeated: what is erased is not found again.
 
-    Raw messages that name the address anywhere in their bytes are dropped, a page a transaction, before the rest goes
-    in one. `advance` is told how many messages more were looked through. Webhooks that are still due stay, as a
-    platform that never hears of a suppression goes on mailing: once they are delivered, forget again.
+    Raw messages that name the address anywhere in their bytes are dropped, a page a transaction; then what there may be
+    much of, so too; and the rest in one, which files the address under its hash. `advance` is told how many messages
+    more were looked through. Webhooks that are still due stay, as a platform that never hears of a suppression goes on
+    mailing: once they are delivered, forget again.
     """
     run = rehearse if dry_run else write
     named: set[str] = set()
     for part in _naming(engine, address, advance):
         run(engine, partial(_drop, digests=part))
         named.update(part)
-    links = Names(engine)
-    return run(engine, lambda connection: _erase(connection, address, named, links))
+    links, done = Names(engine), Erased()
+    while not dry_run and (page := write(engine, partial(_erase_much, address=address, most=_PAGE))) != Erased():
+        done += page
+    return done + Erased(len(named)) + run(engine, lambda connection: (
+        _erase_much(connection, address, None, named) + _erase_rest(connection, address, links)
+    ))
 
 
 def outline(engine: Engine, address: str) -> Erased:
     """What forgetting would erase, at once: without the kept messages that name the address only in their text."""
-    links = Names(engine)
-    return rehearse(engine, lambda connection: _erase(connection, address, set(), links))
+    key = recipient_key(address)
+    kept = exists().where(MESSAGE.c.digest == EVENT.c.message_digest, MESSAGE.c.packed.is_not(None))
+    is_due = OUTBOX.c.state == OutboxState.DUE
+    with reading(engine) as connection:
+        def count(table: Table, *more: ColumnElement[bool], name: str = "recipient_key") -> int:
+            return connection.scalar(select(func.count()).where(table.c[name] == key, *more)) or 0
+
+        messages = select(func.count(EVENT.c.message_digest.distinct())).where(EVENT.c.recipient_key == key, kept)
+        return Erased(
+            connection.scalar(messages) or 0, count(EVENT), count(RECIPIENT), count(SUPPRESSION),
+            count(OUTBOX, ~is_due), count(OUTBOX, is_due), count(SENT_MESSAGE), count(PROTECTED, name="key"),
+        )
 
 
 def known_as(engine: Engine, address: str) -> str:
     """The name under which the ledger files an address: the hash where it was forgotten, else itself."""
     with reading(engine) as connection:
         return names(connection, [address]).get(address, address)
+
+
+def forgotten_name(engine: Engine, address: str) -> str:
+    """The hash that stands for an address once it is forgotten, whether anything is stored on it or not."""
+    return write(engine, lambda connection: _hash(_made_key(connection), address))
 
 
 def names(connection: Connection, addresses: Sequence[str]) -> dict[str, str]:
@@ -168,15 +204,41 @@ def _drop(connection: Connection, digests: Sequence[str]) -> int:
     return connection.execute(gone).rowcount
 
 
-def _erase(connection: Connection, address: str, named: Set[str], links: Names) -> Erased:
+def _erase_much(connection: Connection, address: str, most: int | None, but: Set[str] = frozenset()) -> Erased:
+    """Of events, deliveries and notes of sent mail `most` each, None = all. `but` are messages dropped already."""
     key, name = recipient_key(address), _hash(_made_key(connection), address)
-    digests = list(connection.scalars(select(EVENT.c.message_digest).where(EVENT.c.recipient_key == key)))
-    unnamed = [digest for digest in digests if digest not in named]
-    messages = len(named) + sum(_drop(connection, part) for part in chunks(unnamed))
     renamed = {"recipient_key": name, "recipient": name}
-    of_person = EVENT.c.recipient_key == key
-    groups = connection.scalars(select(EVENT.c.review_group).where(of_person, EVENT.c.review_group.is_not(None))).all()
-    events = connection.execute(update(EVENT).where(of_person).values(**renamed, **_ERASED_EVENT, review_group=None))
+    events = connection.execute(
+        select(EVENT.c.id, EVENT.c.message_digest).where(EVENT.c.recipient_key == key).limit(most)
+    ).all()
+    digests = sorted({digest for _, digest in events} - but)
+    messages = sum(_drop(connection, part) for part in chunks(digests))
+    _each(connection, update(EVENT).values(**renamed, **_ERASED_EVENT), EVENT.c.id, [each for each, _ in events])
+    settled = OUTBOX.c.recipient_key == key, OUTBOX.c.state != OutboxState.DUE
+    deliveries = connection.scalars(select(OUTBOX.c.number).where(*settled).limit(most)).all()
+    tries.drop(connection, deliveries)
+    _each(connection, update(OUTBOX).values(**renamed, body="{}", last_answer=None), OUTBOX.c.number, deliveries)
+    of_person = SENT_MESSAGE.c.recipient_key == key
+    mails = connection.scalars(select(SENT_MESSAGE.c.message_id).where(of_person).limit(most)).all()
+    _each(connection, delete(SENT_MESSAGE).where(of_person), SENT_MESSAGE.c.message_id, mails)
+    return Erased(messages, len(events), webhooks=len(deliveries), mails=len(mails))
+
+
+def _each(
+    connection: Connection, change: Update | Delete, column: ColumnElement[Any], values: Sequence[Any]
+) -> None:
+    """Changes the rows that are named by `values` of `column`."""
+    for part in chunks(values):
+        connection.execute(change.where(column.in_(KEYS)), {"keys": list(part)})
+
+
+def _erase_rest(connection: Connection, address: str, links: Names) -> Erased:
+    """What there is but little of, once the events are erased."""
+    key, name = recipient_key(address), _hash(_made_key(connection), address)
+    renamed = {"recipient_key": name, "recipient": name}
+    grouped = EVENT.c.recipient_key == name, EVENT.c.review_group.is_not(None)
+    groups = connection.scalars(select(EVENT.c.review_group).where(*grouped).distinct()).all()
+    connection.execute(update(EVENT).where(*grouped).values(review_group=None))
     review.recount(connection, set(groups))
     for table in (STATE_CHANGE, HELD):
         connection.execute(update(table).where(table.c.recipient_key == key).values(recipient_key=name))
@@ -186,18 +248,12 @@ def _erase(connection: Connection, address: str, named: Set[str], links: Names) 
     standing = connection.execute(
         update(SUPPRESSION).where(SUPPRESSION.c.recipient_key == key).values(**renamed, diagnostic=None)
     )
-    is_due = OUTBOX.c.state == OutboxState.DUE
-    settled = OUTBOX.c.recipient_key == key, ~is_due
-    tries.drop(connection, connection.scalars(select(OUTBOX.c.number).where(*settled)).all())
-    webhooks = connection.execute(
-        update(OUTBOX).where(*settled).values(**renamed, body="{}", last_answer=None)
+    due = connection.scalar(
+        select(func.count()).where(OUTBOX.c.recipient_key == key, OUTBOX.c.state == OutboxState.DUE)
     )
-    due = len(connection.execute(select(OUTBOX.c.number).where(OUTBOX.c.recipient_key == key, is_due)).all())
-    mails = connection.execute(delete(SENT_MESSAGE).where(SENT_MESSAGE.c.recipient_key == key))
     protections = connection.execute(delete(PROTECTED).where(PROTECTED.c.key == key))
     return Erased(
-        messages, events.rowcount, records.rowcount, standing.rowcount, webhooks.rowcount, due, mails.rowcount,
-        protections.rowcount,
+        records=records.rowcount, suppressions=standing.rowcount, due=due or 0, protections=protections.rowcount
     )
 
 

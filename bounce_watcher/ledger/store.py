@@ -347,6 +347,14 @@ class Ledger:
         """What `forget` would erase, told at once: but for mail that names the address only in its text."""
         return forget.outline(self._engine, address)
 
+    def known_as(self, address: str) -> str:
+        """The name under which an address is filed: the hash where it was forgotten, else itself."""
+        return forget.known_as(self._engine, address)
+
+    def forgotten_name(self, address: str) -> str:
+        """The hash that stands for an address once it is forgotten."""
+        return forget.forgotten_name(self._engine, address)
+
     def forget(
         self, address: str, *, dry_run: bool = False, advance: Callable[[int], None] = lambda _: None
     ) -> forget.Erased:

@@ -6,10 +6,13 @@ from pathlib import Path
 import pytest
 
 from bounce_watcher.ledger.actions import Action
+from bounce_watcher.ledger.browse import Query
 from bounce_watcher.ledger.filters import EventFilter, OutboxFilter, SuppressionFilter
+from bounce_watcher.ledger.paging import Place
 from bounce_watcher.ledger.store import Ledger
 from bounce_watcher.model.finding import Kind
 from bounce_watcher.model.ledger import NoticeType, State, SuppressionSource
+from bounce_watcher.model.verdict import Reason
 from tests.ledger.making import START, USER, Platform, bounce, day, deliver_all, mail, page, record
 
 
@@ -41,6 +44,22 @@ def test_a_file_holds_no_trace(tmp_path: Path) -> None:
         connection.close()
         ledger.forget(USER)
     assert USER.encode() not in path.read_bytes()
+
+
+def test_much_is_erased_page_by_page_to_the_same(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bounce_watcher.ledger.forget._PAGE", 2)
+    events = [bounce(f"m{n}", at=day(n), reason=Reason.UNKNOWN if n % 2 else Reason.MAILBOX_FULL) for n in range(7)]
+    record(ledger, page(*events, bounce("other", "b@example.org", reason=Reason.UNKNOWN)))
+    deliver_all(ledger)
+    told = ledger.forget_outline(USER)
+    rehearsed = ledger.forget(USER, dry_run=True)
+    assert (told.messages, told.events, told.records) == (7, 7, 1)
+    assert rehearsed == told
+    assert ledger.forget(USER) == told
+    assert {event.recipient for event in ledger.events() if event.message_digest != "other"} != {USER}
+    assert not any(USER in repr(each) for each in ledger.events())
+    assert [each.mails for each in ledger.review_page(Query(), Place()).rows] == [1]
+    assert ledger.forget_outline(USER).events == 0
 
 
 def test_a_later_report_finds_it_and_leaves_no_words(ledger: Ledger) -> None:

@@ -3,6 +3,8 @@
 import csv
 import io
 import json
+import threading
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -10,7 +12,9 @@ from typing import Any
 
 import pytest
 
+from bounce_watcher.ledger.forget import Erased
 from bounce_watcher.ledger.store import Ledger
+from bounce_watcher.model.errors import TemporaryFailure
 from bounce_watcher.model.ledger import NoticeType, State, SuppressionSource
 from bounce_watcher.model.message import pack
 from bounce_watcher.model.verdict import Reason
@@ -249,19 +253,64 @@ def test_forget_erases_what_it_showed_and_keeps_the_suppression(desk: Web) -> No
     before = state_of(desk.ledger)
     wrong = desk.post(f"{path}/forget", data=form_of(preview, because="asked", address="ann@gmx.net"))
     assert (wrong.status_code, state_of(desk.ledger)) == (422, before)
-    answer = desk.post(f"{path}/forget", data=form_of(preview, because="asked", address=" Anna@GMX.net "))
+    typed = form_of(preview, because="asked by ANNA@gmx.net", address=" Anna@GMX.net ")
+    answer = desk.post(f"{path}/forget", data=typed)
     assert answer.status_code == 303
     assert [event.recipient for event in desk.ledger.events() if event.recipient == ANNA] == []
     assert desk.ledger.message("a" * 32) is None
     assert desk.ledger.message("e" * 32) is None
     assert [each.state for each in desk.ledger.recipients(ANNA)] == [State.SUPPRESSED]
-    assert [done.action for done in desk.ledger.actions()] == ["forget"]
+    (done,) = desk.ledger.actions()
+    assert (done.action, done.because) == ("forget", "asked by the address")
+    name = desk.ledger.names.address(done.subject)
+    assert name == desk.ledger.known_as(ANNA)
+    assert name.startswith("forgotten:"), "the log leads back to nobody"
+    release = desk.get(f"{path}/release").text
+    assert desk.post(f"{path}/release", data=form_of(release, because="after all")).status_code == 303
+    assert {done.subject for done in desk.ledger.actions()} == {done.subject}
     page_after = desk.get(path).text
     assert "Forgotten. Only the fact that it was forgotten" in page_after
     assert "forgotten:" not in page_after
     listed = desk.get("/events").text
     assert "forgotten address" in listed
     assert "forgotten:" not in listed
+
+
+def test_what_takes_long_to_forget_goes_on_without_the_browser(desk: Web, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bounce_watcher.web.erasing.WAITS", 0.01)
+    go_on, forget = threading.Event(), desk.ledger.forget
+
+    def slowly(address: str, *, advance: Callable[[int], None]) -> Erased:
+        advance(12_000)
+        assert go_on.wait(20)
+        return forget(address, advance=advance)
+
+    monkeypatch.setattr(desk.ledger, "forget", slowly)
+    path = path_to(desk)
+    form = form_of(desk.get(f"{path}/forget").text, because="asked", address=ANNA)
+    answer = desk.post(f"{path}/forget", data=form)
+    assert answer.headers["location"] == f"{path}/forgetting"
+    assert "12,000 kept mails looked through so far" in desk.get(f"{path}/forgetting").text
+    assert desk.post(f"{path}/forget", data=form).headers["location"] == f"{path}/forgetting", "once is enough"
+    assert desk.ledger.actions() == []
+    go_on.set()
+    for _ in range(200):
+        if "The address is forgotten" in desk.get(f"{path}/forgetting").text:
+            break
+        time.sleep(0.05)
+    assert [done.action for done in desk.ledger.actions()] == ["forget"]
+
+
+def test_a_database_that_fails_amid_forgetting_is_told(desk: Web, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(address: str, *, advance: Callable[[int], None]) -> Erased:
+        raise TemporaryFailure("away")
+
+    monkeypatch.setattr(desk.ledger, "forget", fails)
+    path = path_to(desk)
+    form = form_of(desk.get(f"{path}/forget").text, because="asked", address=ANNA)
+    assert desk.post(f"{path}/forget", data=form).headers["location"] == f"{path}/forgetting"
+    assert "what was erased stays so, forget it again" in desk.get(f"{path}/forgetting").text
+    assert desk.ledger.actions() == []
 
 
 def test_in_watch_only_mode_nobody_is_told(desk: Web) -> None:

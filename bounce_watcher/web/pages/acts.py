@@ -1,5 +1,6 @@
 """What a person does about one address: release, suppress, forget. Each shows first what it would change."""
 
+import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -8,6 +9,7 @@ from starlette.responses import Response
 
 from bounce_watcher.ledger.actions import Action
 from bounce_watcher.ledger.filters import SuppressionFilter
+from bounce_watcher.ledger.forget import Erased
 from bounce_watcher.model.address import address_key
 from bounce_watcher.model.ledger import (
     COMPLAINT_REASON,
@@ -44,7 +46,7 @@ def _back(visit: Visit) -> str:
 
 def _done(visit: Visit, action: str, count: int, why: str | None) -> Response:
     ledger = visit.house.ledger
-    subject = ledger.names.name(address_of(visit))
+    subject = ledger.names.name(ledger.known_as(address_of(visit)))
     ledger.log_action(Action(visit.now, visit.viewer.name, action, subject, count, why or None))
     return see(f"{_back(visit)}?done={action}")
 
@@ -183,6 +185,7 @@ def forget_preview(visit: Visit) -> Response:
         (erased.records, "record", "is filed under a keyed hash", "are filed under a keyed hash"),
         (erased.webhooks, "delivery", "loses its content", "lose their content"),
         (erased.mails, "note of a sent mail", "is erased", "are erased"),
+        (erased.protections, "protection", "ends", "end"),
     )
     told = tuple(
         f"{shown.number(number)} {name if number == 1 else _plural(name)} {one if number == 1 else many}"
@@ -199,7 +202,7 @@ def forget_preview(visit: Visit) -> Response:
     what = Preview(
         f"Forget {harmless(address, 320)}", "Forget the address", _back(visit),
         (*(told or ("Nothing is stored on it but what other mail may say.",)),
-         "All kept mail is looked through for the address, which may take some minutes."),
+         "All kept mail is looked through for the address, which may take some minutes: it goes on without this page."),
         ("forget", address_key(address)), stays=tuple(stays), undo="It cannot be undone.", is_danger=True,
         inputs=(Input("address", "Type the address to go on", type="email", required=True),),
         because_required=True,
@@ -213,9 +216,25 @@ def forget(visit: Visit) -> Response:
         raise HTTPException(422, "That is not the address: nothing was changed.")
     why = because(visit, required=True)
     demand_seen(visit, ("forget", address_key(address)), 1)
-    erased = visit.house.ledger.forget(address)
-    rows = replace(erased, suppressions=0, due=0)
-    return _done(visit, "forget", sum(getattr(rows, name) for name in rows.__slots__), why)
+    house, rid = visit.house, visit.path["rid"]
+
+    def done(erased: Erased) -> None:
+        """Under the hash, as all that was done to it before; of the reason nothing that names the address."""
+        rows = replace(erased, suppressions=0, due=0)
+        number = sum(getattr(rows, name) for name in rows.__slots__)
+        subject = house.ledger.names.name(house.ledger.forgotten_name(address))
+        told = re.sub(re.escape(address), "the address", why, flags=re.IGNORECASE)
+        house.ledger.log_action(Action(visit.now, visit.viewer.name, "forget", subject, number, told or None))
+
+    erasure = house.erasures.start(house.ledger, rid, address, done)
+    return see(f"{_back(visit)}?done=forget" if erasure.erased else f"{_back(visit)}/forgetting")
+
+
+def forgetting(visit: Visit) -> Response:
+    """How far it is."""
+    return visit.page(
+        "forgetting.html", "Forget an address", erasure=visit.house.erasures.of(visit.path["rid"]), back=_back(visit)
+    )
 
 
 def _plural(name: str) -> str:
@@ -227,11 +246,11 @@ def _plural_of(count: int, name: str) -> str:
     return f"{shown.number(count)} {name if count == 1 else _plural(name)}"
 
 
-ROUTES = tuple(
+ROUTES = (get("/recipients/{rid}/forgetting", forgetting), *(
     route
     for name, preview, act in (
         ("release", release_preview, release), ("suppress", suppress_preview, suppress),
         ("forget", forget_preview, forget),
     )
     for route in (get(f"/recipients/{{rid}}/{name}", preview), post(f"/recipients/{{rid}}/{name}", act))
-)
+))

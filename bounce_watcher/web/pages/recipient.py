@@ -87,7 +87,7 @@ def known(visit: Visit) -> Known:
     rid = ledger.names.name(address)
     events = ledger.event_page(Query(recipient=address), Place(rows=ROWS)).rows
     holding = ledger.holding(address)
-    done = ledger.actions_on(rid)
+    done = ledger.actions_on(ledger.names.name(ledger.known_as(address)))
     cases = [_case(visit, record, address, events, holding, done) for record in ledger.recipients(address)]
     deliveries = list(islice(ledger.outbox(OutboxFilter(recipient=address)), MOST_DELIVERIES))
     return Known(address, rid, events, cases, deliveries, done)
