@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import typer
 
+from bounce_watcher.cli import protecting
 from bounce_watcher.cli.ledgers import ledger_of
 from bounce_watcher.cli.options import Address, ConfigFile, Debug, Json, Stream, example
 from bounce_watcher.cli.output import clean, iso, json_line, say
@@ -11,6 +12,7 @@ from bounce_watcher.cli.tables import table
 from bounce_watcher.ledger.filters import EventFilter
 from bounce_watcher.model.ledger import RecipientRecord
 from bounce_watcher.model.rows import EVENT_COLUMNS, STEP_COLUMNS, Row, recipient_row
+from bounce_watcher.service.protecting import Protector, protector
 
 commands = typer.Typer(help="Where a recipient stands, and everything that led there.")
 
@@ -18,6 +20,7 @@ _HISTORY = tuple(name for name in EVENT_COLUMNS if name not in {"recipient", "st
 
 
 def register(app: typer.Typer) -> None:
+    protecting.register(commands)
     app.add_typer(commands, name="recipients")
 
 
@@ -30,10 +33,14 @@ def show(
     debug: Debug = False,
 ) -> None:
     """State, counts, every event and every step of an address, stream by stream."""
-    with ledger_of(config) as (_, ledger):
+    with ledger_of(config) as (settings, ledger):
+        it = protector(settings, ledger, address)
         records = [each for each in ledger.recipients(address) if stream in (None, each.stream)]
         rows = [
-            recipient_row(each, ledger.events(EventFilter(address, each.stream)), ledger.course(address, each.stream))
+            recipient_row(
+                each, ledger.events(EventFilter(address, each.stream)), ledger.course(address, each.stream),
+                it.row if it else None,
+            )
             for each in records
         ]
     if as_json:
@@ -41,6 +48,7 @@ def show(
             say(json_line(row))
     else:
         _tell(address, records, rows)
+        _tell_protector(address, it)
 
 
 def _tell(address: str, records: Sequence[RecipientRecord], rows: Sequence[Row]) -> None:
@@ -56,6 +64,14 @@ def _tell(address: str, records: Sequence[RecipientRecord], rows: Sequence[Row])
         for columns, told in ((_HISTORY, row["history"]), (STEP_COLUMNS, row["course"])):
             assert isinstance(told, list)
             table(columns, ([each[name] for name in columns] for each in told))
+
+
+def _tell_protector(address: str, it: Protector | None) -> None:
+    if it is None:
+        return
+    whose = "" if not it.name.startswith("@") else f", as of {it.name}"
+    since = f" since {iso(it.at)}: {it.because}" if it.at else ""
+    say(clean(f"{address} is protected by {it.by}{whose}{since}"))
 
 
 def _until(record: RecipientRecord) -> str | None:

@@ -137,8 +137,13 @@ def step_row(step: StateChange) -> Row:
     }
 
 
-def recipient_row(record: RecipientRecord, history: Iterable[BounceEvent], course: Iterable[StateChange]) -> Row:
-    """`history` is every event of the recipient in this stream, `course` every step of its state; oldest first."""
+def recipient_row(
+    record: RecipientRecord, history: Iterable[BounceEvent], course: Iterable[StateChange], protected: Row | None
+) -> Row:
+    """`history` is every event of the recipient in this stream, `course` every step of its state; oldest first.
+
+    `protected` tells who keeps the rules off it, None where nobody does.
+    """
     suppression = record.suppression
     return {
         "recipient": record.recipient,
@@ -153,4 +158,5 @@ def recipient_row(record: RecipientRecord, history: Iterable[BounceEvent], cours
         "released_at": record.released_at,
         "delivered_at": record.delivered_at,
         "suppression": suppression_row(suppression) if suppression else None,
+        "protected": protected,
     }

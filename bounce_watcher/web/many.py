@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from bounce_watcher.ledger.rulings import Left, Ruled, Wanted
-from bounce_watcher.model.ledger import NoticeType, Occurrence, OutboxItem, State
+from bounce_watcher.model.ledger import NoticeType, Occurrence, OutboxItem, State, Suppression
 from bounce_watcher.policy.settings import Mode
 from bounce_watcher.service.announcing import announcer
 from bounce_watcher.web import shown
@@ -37,6 +37,12 @@ class Listener:
         items = self._announce(occurrence)
         self._told.update((item.type, item.target) for item in items)
         return items
+
+    def hear(self, kind: NoticeType, standing: Iterable[Suppression]) -> None:
+        """As if these were told so; of what is only held back nobody is."""
+        for each in standing:
+            if each.state is State.SUPPRESSED:
+                self(Occurrence(kind, each.since, each.recipient, each.stream, 1, {}))
 
     def sentences(self, held: int = 0) -> tuple[str, ...]:
         """What would be sent; `held` is how many would be released of whom nobody was told."""

@@ -106,8 +106,8 @@ def test_one_who_only_refused_the_sender_is_active(desk: Web) -> None:
 
 def test_a_protected_address_says_who_protects_it(desk: Web) -> None:
     hear(desk, protected_addresses=frozenset({ANNA.upper()}), protected_domains=frozenset({"example.org"}))
-    assert "it stands in protected_addresses" in desk.get(path_to(desk)).text
-    assert "example.org stands in protected_domains" in desk.get(path_to(desk, "x@example.org")).text
+    assert "It stands under protected in the configuration" in desk.get(path_to(desk)).text
+    assert "example.org, its domain, stands under protected" in desk.get(path_to(desk, "x@example.org")).text
     assert "Protected" not in desk.get(path_to(desk, BEN)).text
 
 
@@ -344,7 +344,7 @@ def test_who_may_only_look_sees_the_button_and_why_it_is_off(desk: Web, action: 
     reader = signed_in(desk, READER)
     path, before = f"{path_to(desk)}/{action}", state_of(desk.ledger)
     text = desk.get(path_to(desk), headers=reader).text
-    assert text.count("disabled aria-describedby=\"may-not\"") == 3
+    assert text.count("disabled aria-describedby=\"may-not\"") == 4, "protect too"
     assert "You may look but not change (read-only token)." in text
     preview = desk.get(path, headers=reader).text
     assert "disabled aria-describedby=\"may-not\"" in preview

@@ -13,6 +13,7 @@ from bounce_watcher.web.pages import (
     log,
     outbox,
     overview,
+    protecting,
     providers,
     recipient,
     recipients,
@@ -26,7 +27,7 @@ from bounce_watcher.web.pages import (
 
 ROUTES: Sequence[Route] = (
     *sign_in.ROUTES, *overview.ROUTES, *providers.ROUTES, *streams.ROUTES, *recipients.ROUTES, *bulk.ROUTES,
-    *recipient.ROUTES,
+    *recipient.ROUTES, *protecting.ROUTES,
     *acts.ROUTES, *events.ROUTES, *find.ROUTES, *log.ROUTES, *incidents.ROUTES, *rulings.ROUTES, *undo.ROUTES,
     *outbox.ROUTES, *review.ROUTES, *settings.ROUTES,
 )

@@ -45,7 +45,7 @@ def log(visit: Visit) -> Response:
 def _subject(visit: Visit, done: Action) -> tuple[str, str | None]:
     """What it was done to, and where that is shown: a recipient under its address, all else under its name."""
     address = visit.house.ledger.names.address(done.subject)
-    if address is not None and "@" in address:
+    if address is not None and address.find("@") > 0:
         return harmless(address, 320), f"/recipients/{done.subject}"
     return harmless(done.subject, 200), None
 

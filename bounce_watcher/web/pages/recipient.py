@@ -14,8 +14,8 @@ from bounce_watcher.ledger.browse import Query
 from bounce_watcher.ledger.filters import OutboxFilter
 from bounce_watcher.ledger.forget import is_forgotten
 from bounce_watcher.ledger.paging import ROWS, Place
-from bounce_watcher.model.address import address_key
 from bounce_watcher.model.ledger import Alert, BounceEvent, OutboxItem, RecipientRecord, State, StateChange
+from bounce_watcher.service.protecting import protector
 from bounce_watcher.web import listing, shown, telling
 from bounce_watcher.web.shown import harmless
 from bounce_watcher.web.telling import Case
@@ -29,7 +29,7 @@ _SUPPRESSED = frozenset({State.SUPPRESSED, State.PENDING})
 
 ACTIONS = {
     "release": "Released by hand", "confirm": "Confirmed by hand", "suppress": "Suppressed by hand",
-    "forget": "Forgotten on request",
+    "forget": "Forgotten on request", "protect": "Protected", "unprotect": "Protection ended",
     "undo": "Incident undone", "retry": "Sent again by hand", "discard": "Dismissed", "test": "Target tested",
 }
 
@@ -153,15 +153,26 @@ def _sentence(it: Known, case: Case | None) -> str:
     return telling.sentence(case)
 
 
-def _protected(visit: Visit, address: str) -> str | None:
-    policy = visit.house.settings.policy
-    key = address_key(address)
-    if key in {address_key(each) for each in policy.protected_addresses}:
-        return "Protected: it stands in protected_addresses in the configuration, so no rule ever suppresses it."
-    domain = key.rpartition("@")[2]
-    if domain in {each.lower() for each in policy.protected_domains}:
-        return f"Protected: {domain} stands in protected_domains in the configuration, so no rule ever suppresses it."
-    return None
+@dataclass(frozen=True, slots=True)
+class Protected:
+    """Who protects the address, in a sentence; `end` leads to where that is ended, None where a file says so."""
+
+    sentence: str
+    end: str | None
+
+
+def _protected(visit: Visit, address: str) -> Protected | None:
+    ledger = visit.house.ledger
+    it = protector(visit.house.settings, ledger, address)
+    if it is None:
+        return None
+    what = f"{harmless(it.name[1:], 255)}, its domain," if it.name.startswith("@") else "It"
+    if it.at is None:
+        return Protected(f"{what} stands under protected in the configuration, so no rule ever suppresses it.", None)
+    return Protected(
+        f"{what} is protected by {harmless(it.by, 100)} since {shown.moment(it.at)}, so no rule ever suppresses it: "
+        f"{harmless(it.because or '')}", f"/protected/{ledger.names.name(it.name)}/end",
+    )
 
 
 # ── facts ───────────────────────────────────────────────────────────────────────────────────────────────────────────

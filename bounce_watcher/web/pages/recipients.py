@@ -67,6 +67,7 @@ def recipients(visit: Visit) -> Response:
         exports=listing.exports(visit), by=By, states=[(each.value, shown.STATES[each][0]) for each in State],
         reasons=[(value, shown.reason(value)) for value in REASONS], times=listing.times_of(visit, asked),
         range=visit.query.get("range", ""), release=listing.address("/recipients/release", listing.kept(visit)),
+        domain=wanted.only(By.DOMAIN),
     )
 
 

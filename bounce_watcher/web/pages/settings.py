@@ -19,6 +19,9 @@ KEYS = (
      "events"), ("j, k", "next and previous row"), ("f", "first filter"), ("1 2 3 4", "time range"), ("?", "this list"),
 )
 
+MOST_PROTECTED = 500
+"""Shown here; the shell lists any number."""
+
 _SECTIONS = (
     ("Mailboxes", "mailboxes"), ("Attribution", "attribution"), ("Policy", "policy"), ("Webhooks", "webhooks"),
     ("Platforms", "platforms"), ("Web", "web"),
@@ -38,7 +41,13 @@ class Section:
 
 
 def settings(visit: Visit) -> Response:
-    return visit.page("settings.html", "Settings", sections=list(sections(visit.house.settings)), keys=KEYS)
+    ledger = visit.house.ledger
+    protected = ledger.protections(MOST_PROTECTED + 1)
+    return visit.page(
+        "settings.html", "Settings", sections=list(sections(visit.house.settings)), keys=KEYS,
+        protected=[(each, ledger.names.name(each.name)) for each in protected[:MOST_PROTECTED]],
+        more_protected=len(protected) > MOST_PROTECTED, done=visit.query.get("done"),
+    )
 
 
 def sections(settings: Settings) -> Iterator[Section]:

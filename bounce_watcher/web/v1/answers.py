@@ -77,6 +77,16 @@ class StateStep(Answer):
     until: datetime | None
 
 
+class Protector(Answer):
+    """Who keeps the rules off a recipient: `name` is the address or "@" and its domain, `by` a person or the
+    configuration, which tells no time and no reason."""
+
+    name: str
+    by: str
+    at: datetime | None
+    because: str | None
+
+
 class Recipient(Answer):
     """One stream of a recipient."""
 
@@ -88,6 +98,7 @@ class Recipient(Answer):
     history: list[Event]
     course: list[StateStep]
     suppression: Suppression | None
+    protected: Protector | None
 
 
 class OutboxItem(Answer):

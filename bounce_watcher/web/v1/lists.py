@@ -17,6 +17,7 @@ from bounce_watcher.model.rows import Row, event_row, outbox_row, recipient_row,
 from bounce_watcher.model.verdict import BounceType, Reason
 from bounce_watcher.outbox.rehearsal import rehearse_among
 from bounce_watcher.service.clock import utcnow
+from bounce_watcher.service.protecting import protector
 from bounce_watcher.web.house import House
 from bounce_watcher.web.v1 import answers, places
 from bounce_watcher.web.v1.json import json_answer
@@ -101,7 +102,9 @@ def recipients(
     request: Request, recipient: Annotated[str, Query(min_length=1, max_length=LONGEST)], stream: Text = None
 ) -> Response:
     """All that is known of one address, stream by stream; an empty list where nothing is."""
-    ledger = house_of(request).ledger
+    house = house_of(request)
+    ledger = house.ledger
+    it = protector(house.settings, ledger, recipient)
     rows = [
         recipient_row(
             record,
@@ -109,6 +112,7 @@ def recipients(
                 recipient, record.stream, newest_first=True, limit=MOST_EVENTS_OF_ONE
             )))),
             ledger.course(recipient, record.stream),
+            it.row if it else None,
         )
         for record in ledger.recipients(recipient) if stream in (None, record.stream)
     ]

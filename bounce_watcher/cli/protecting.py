@@ -1,0 +1,77 @@
+"""`recipients protect`: whom no rule may suppress, beside those of the configuration."""
+
+from typing import Annotated
+
+import typer
+
+from bounce_watcher.cli.errors import WrongUsage
+from bounce_watcher.cli.ledgers import ledger_of
+from bounce_watcher.cli.many import SHELL
+from bounce_watcher.cli.options import ConfigFile, Debug, Json, example
+from bounce_watcher.cli.output import clean, say
+from bounce_watcher.cli.tables import listing
+from bounce_watcher.ledger.actions import Action
+from bounce_watcher.ledger.filters import SuppressionFilter
+from bounce_watcher.ledger.store import Ledger
+from bounce_watcher.model.errors import PermanentFailure
+from bounce_watcher.model.ledger import Protection
+from bounce_watcher.service.clock import utcnow
+from bounce_watcher.service.protecting import CONFIGURATION, Protector, name_of
+
+COLUMNS = ("name", "by", "at", "because")
+
+Name = Annotated[str, typer.Argument(metavar="NAME", help="An address, or every address of a domain: @example.org.")]
+Because = Annotated[str, typer.Option("--because", metavar="TEXT", help="The reason, kept with it and in the log.")]
+
+
+def register(commands: typer.Typer) -> None:
+    commands.command(epilog=example('recipients protect ceo@example.org --because "our founder"'))(protect)
+    commands.command(epilog=example('recipients unprotect @example.org --because "sold"'))(unprotect)
+    commands.command(epilog=example("recipients protected --json"))(protected)
+
+
+def protect(name: Name, because: Because, config: ConfigFile = None, debug: Debug = False) -> None:
+    """Protects an address or a domain: from now on no rule suppresses it. What stands against it stays."""
+    whom = _known(name)
+    with ledger_of(config) as (_, ledger):
+        try:
+            ledger.protect(Protection(whom, utcnow(), SHELL, because))
+        except ValueError as error:
+            raise PermanentFailure(f"{whom}: {error}") from None
+        _log(ledger, "protect", whom, because)
+        stands = not whom.startswith("@") and any(ledger.suppressions(SuppressionFilter(whom)))
+    say(f"{clean(whom)} is protected: no rule suppresses it")
+    if stands:
+        say(f"It is suppressed, and stays so until `suppressions remove {clean(whom)}`")
+
+
+def unprotect(name: Name, because: Because, config: ConfigFile = None, debug: Debug = False) -> None:
+    """Ends a protection that was made by hand. One of the configuration is ended there."""
+    whom = _known(name)
+    with ledger_of(config) as (_, ledger):
+        if not ledger.unprotect(whom):
+            raise PermanentFailure(f"{whom} is not protected by hand: see what is with `recipients protected`")
+        _log(ledger, "unprotect", whom, because)
+    say(f"{clean(whom)} is protected by hand no longer")
+
+
+def protected(as_json: Json = False, config: ConfigFile = None, debug: Debug = False) -> None:
+    """Lists whom no rule may suppress, by hand and by the configuration."""
+    with ledger_of(config) as (settings, ledger):
+        policy = settings.policy
+        names = (*policy.protected_addresses, *(f"@{domain}" for domain in policy.protected_domains))
+        by_hand = (Protector(each.name, each.actor, each.at, each.because) for each in ledger.protections())
+        rows = [*by_hand, *(Protector(name, CONFIGURATION) for name in sorted(names))]
+        listing((each.row for each in rows), COLUMNS, as_json=as_json)
+
+
+def _known(text: str) -> str:
+    try:
+        return name_of(text)
+    except ValueError as error:
+        raise WrongUsage(str(error)) from None
+
+
+def _log(ledger: Ledger, action: str, name: str, because: str) -> None:
+    subject = name if name.startswith("@") else ledger.names.name(name)
+    ledger.log_action(Action(utcnow(), SHELL, action, subject, because=because))
