@@ -329,10 +329,10 @@ def wanted_format(visit: Visit) -> str | None:
     return next((each for each in _FORMATS if visit.url_path.endswith(each)), None)
 
 
-def exports(visit: Visit) -> tuple[str, str]:
-    """Addresses of what this page shows, as CSV and as JSON Lines."""
-    parameters = kept(visit)
-    return address(f"{visit.url_path}.csv", parameters), address(f"{visit.url_path}.jsonl", parameters)
+def exports(visit: Visit, path: str | None = None) -> tuple[str, str]:
+    """Addresses of what this page shows, or of a list on it at `path`, as CSV and as JSON Lines."""
+    parameters, path = kept(visit), path or visit.url_path
+    return address(f"{path}.csv", parameters), address(f"{path}.jsonl", parameters)
 
 
 def download(visit: Visit, asked: Filters, what: Download[T], rows: Iterable[T]) -> Response:

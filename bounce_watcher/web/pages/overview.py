@@ -1,23 +1,27 @@
 """Is it working, and what is bouncing and why: in one look."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 from starlette.responses import Response
 
 from bounce_watcher.config import Settings
 from bounce_watcher.ledger.figures import Figures, Of, Part, Sent
 from bounce_watcher.ledger.filters import OutboxFilter
+from bounce_watcher.ledger.reads import MOST_TOLD
 from bounce_watcher.ledger.stock import Stock
 from bounce_watcher.model.ledger import Alert, AlertKind, By, EventType, OutboxState, State, StateChange
 from bounce_watcher.service.state import ServiceState
 from bounce_watcher.web import bounces, links, ranges, rates, shown, standing
 from bounce_watcher.web.bounces import Bounces
+from bounce_watcher.web.listing import Download, Filters, download, wanted_format
 from bounce_watcher.web.ranges import NAMES, Range, Unit
 from bounce_watcher.web.shown import counted, number
 from bounce_watcher.web.visit import Visit, get
+
+T = TypeVar("T")
 
 REASONS, PROVIDERS, DECISIONS, NOTICES = 7, 5, 5, 3
 """Rows of each part at most."""
@@ -48,7 +52,7 @@ def overview(visit: Visit) -> Response:
     figures = kept(visit, over, lambda: _figures(seen, ledger.figures, alerts))
     return visit.page(
         "overview.html", "Overview", **common, **figures,
-        tiles=in_order(figures["of_range"], tiles_of_now(ledger.figures, stock, alerts, now)),
+        tiles=in_order(figures["of_range"], tiles_of_now(ledger.figures, stock, alerts, now), ledger.to_do().review),
         decisions=decisions(ledger.figures.latest_changes(DECISIONS, of.stream), visit), last=last,
     )
 
@@ -86,6 +90,13 @@ def frame(visit: Visit, over: Range, others: set[str] | frozenset[str] = frozens
     }
 
 
+def download_of(visit: Visit, what: Download[T], rows: Sequence[T]) -> Response | None:
+    """The rows as a file where the address asks for one."""
+    if wanted_format(visit) is None:
+        return None
+    return download(visit, Filters(), what, rows)
+
+
 # ── tiles ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 @dataclass(frozen=True, slots=True)
@@ -107,10 +118,13 @@ def tiles_of_now(figures: Figures, stock: Stock, alerts: Sequence[Alert], now: d
     return [_held(figures, alerts), _waiting(stock, now)]
 
 
-def in_order(of_range: Sequence[Tile], of_now: Sequence[Tile]) -> list[Tile]:
-    """What is held stands beside what is suppressed."""
+def in_order(of_range: Sequence[Tile], of_now: Sequence[Tile], groups: int) -> list[Tile]:
+    """What is held stands beside what is suppressed. `groups` wait in Review, whatever the range."""
     bounced, suppressed, not_recognised = of_range
     held, waiting = of_now
+    more = " or more" if groups >= MOST_TOLD else ""
+    told = f"; {number(groups)}{more} {'wording waits' if groups == 1 else 'wordings wait'}" if groups else ""
+    not_recognised = replace(not_recognised, text=not_recognised.text + told)
     return [bounced, suppressed, held, not_recognised, waiting]
 
 

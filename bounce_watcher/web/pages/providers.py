@@ -1,7 +1,7 @@
 """Who takes our recipients' mail, and how much of it comes back from each; one provider, with our own trouble there."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
@@ -18,7 +18,8 @@ from bounce_watcher.policy.trouble import sending_ip
 from bounce_watcher.web import bounces, links, ranges, shown
 from bounce_watcher.web.advice import ADVICE, PAGES
 from bounce_watcher.web.bounces import Bounces, Row, Why
-from bounce_watcher.web.pages.overview import frame, kept
+from bounce_watcher.web.listing import Column, Download, exports
+from bounce_watcher.web.pages.overview import download_of, frame, kept
 from bounce_watcher.web.ranges import Range, Unit
 from bounce_watcher.web.shown import counted, number
 from bounce_watcher.web.visit import Visit, get
@@ -31,17 +32,38 @@ LOOKED_AT = 300
 _LONGEST_NAME = 255
 
 
+def _of_type(kind: EventType) -> Callable[[Row], int]:
+    return lambda row: row.by_type[kind]
+
+
+DOWNLOAD: Download[Row] = Download("providers", (
+    Column("Provider", lambda row: row.name),
+    Column("Domain", lambda row: row.key),
+    Column("Bounces", lambda row: row.number),
+    *(Column(title, _of_type(kind)) for kind, title in shown.TYPES.items()),
+    Column("Bounces before", lambda row: row.before),
+    Column("State", lambda row: row.state[0]),
+), lambda row: {
+    "type": "provider", "provider": row.key, "name": row.name, "bounces": row.number,
+    "by_type": {kind.value: number for kind, number in row.by_type.items()}, "bounces_before": row.before,
+    "state": row.state[0],
+})
+
+
 def providers(visit: Visit) -> Response:
     over = ranges.read(visit.query, visit.now)
     of = Of(stream=visit.query.get("stream") or None)
     by_bounces = visit.query.get("sort") == "bounces"
     alerts = list(visit.house.ledger.alerts(under_way=True))
     listed = kept(visit, over, lambda: _listed(visit.house.ledger.figures, over, of, alerts))
+    rows = sorted(listed["all_rows"], key=_by_bounces if by_bounces else _by_excess)
+    if download := download_of(visit, DOWNLOAD, rows):
+        return download
     return visit.page(
         "providers.html", "Providers", **frame(visit, over, {"stream", "sort"}), stream=of.stream,
         sorts=[("Most unusual first", visit.link(sort=None), not by_bounces),
                ("Most bounces first", visit.link(sort="bounces"), by_bounces)],
-        rows=sorted(listed["all_rows"], key=_by_bounces if by_bounces else _by_excess), **listed,
+        rows=rows, **listed, exports=exports(visit),
         all_events=links.events(over.span, of), trend_words=bounces.trend_words(over),
         last=visit.house.ledger.figures.last_at(),
     )
@@ -215,4 +237,7 @@ class Incident:
                    shown.when(alert.since, now), shown.harmless(alert.because, 300))
 
 
-ROUTES = (get("/providers", providers), get("/providers/{slug}", provider))
+ROUTES = (
+    get("/providers", providers), get("/providers.csv", providers), get("/providers.jsonl", providers),
+    get("/providers/{slug}", provider),
+)

@@ -1,6 +1,6 @@
 """Bounces by what we send: streams, and the campaigns in them as far as the return path or the platform names them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -19,7 +19,8 @@ from bounce_watcher.policy.settings import PolicySettings, Threshold
 from bounce_watcher.policy.words import listing, number_of_days
 from bounce_watcher.web import bounces, charts, links, ranges, rates, shown
 from bounce_watcher.web.bounces import Bounces
-from bounce_watcher.web.pages.overview import frame, kept, rate_row
+from bounce_watcher.web.listing import Column, Download, exports
+from bounce_watcher.web.pages.overview import download_of, frame, kept, rate_row
 from bounce_watcher.web.ranges import WEEK, Range, Unit
 from bounce_watcher.web.shown import TYPES, counted, number
 from bounce_watcher.web.visit import Visit, get
@@ -50,6 +51,22 @@ class StreamRow:
     suppressed_link: str
     trend: Markup
     change: str
+    sent: int | None
+    before: int | None
+
+
+DOWNLOAD: Download[StreamRow] = Download("streams", (
+    Column("Stream", lambda row: row.name),
+    Column("Mailboxes", lambda row: row.mailboxes),
+    Column("Bounces", lambda row: row.number),
+    Column("Sent", lambda row: row.sent),
+    Column("Complaints", lambda row: row.complaints),
+    Column("Newly suppressed", lambda row: row.suppressed),
+    Column("Bounces before", lambda row: row.before),
+), lambda row: {
+    "type": "stream", "stream": row.name, "bounces": row.number, "sent": row.sent, "complaints": row.complaints,
+    "suppressed": row.suppressed, "bounces_before": row.before,
+})
 
 
 def streams(visit: Visit) -> Response:
@@ -57,9 +74,12 @@ def streams(visit: Visit) -> Response:
     listed = kept(visit, over, lambda: {
         "rows": stream_rows(figures, visit.house.settings, over), "total": figures.totals(over.span, Of())[()],
     })
+    if download := download_of(visit, DOWNLOAD, listed["rows"]):
+        return download
     return visit.page(
         "streams.html", "Streams", **frame(visit, over, {"sort"}), **listed, trend_words=bounces.trend_words(over),
         all_events=links.events(over.span, Of()), hours=over.unit is Unit.HOUR,
+        exports=exports(visit),
     )
 
 
@@ -77,12 +97,13 @@ def stream_rows(figures: Figures, settings: Settings, over: Range) -> list[Strea
         total = sum(now[name, kind.value] for kind in TYPES)
         of = Of(stream=name)
         boxes = [shown.name(box.name) for box in settings.mailboxes if box.stream == name]
+        then, sent_in = None if before is None else before[(name,)], rates.sent_in_all(sent, frozenset(), name)
         rows.append(StreamRow(
             name, links.stream(name, over.query), ", ".join(boxes) or "–", total, links.events(over.span, of),
-            _rate(total, rates.sent_in_all(sent, frozenset(), name), over), now[name, EventType.COMPLAINT.value],
+            _rate(total, sent_in, over), now[name, EventType.COMPLAINT.value],
             links.events(over.span, replace(of, type=EventType.COMPLAINT.value)), suppressed.get(name, 0),
             _suppressed_link(over.span, name), charts.sparkline(trends.get(name, [])),
-            bounces.difference(total, None if before is None else before[(name,)]),
+            bounces.difference(total, then), sent_in, then,
         ))
     return sorted(rows, key=lambda row: (-row.number, row.name))[:MOST_STREAMS]
 
@@ -112,6 +133,25 @@ class CampaignRow:
     events: Mapping[EventType | None, str]
     first: datetime
     last: datetime
+    sent_count: int | None
+
+
+def _of_type(kind: EventType) -> Callable[[CampaignRow], int]:
+    return lambda row: row.by_type[kind]
+
+
+CAMPAIGNS_DOWNLOAD: Download[CampaignRow] = Download("campaigns", (
+    Column("Campaign", lambda row: row.name),
+    Column("Sent", lambda row: row.sent_count),
+    Column("Bounces", lambda row: row.number),
+    *(Column(title, _of_type(kind)) for kind, title in TYPES.items()),
+    Column("First bounce", lambda row: row.first.date()),
+    Column("Last bounce", lambda row: row.last.date()),
+), lambda row: {
+    "type": "campaign", "campaign": row.name, "sent": row.sent_count, "bounces": row.number,
+    "by_type": {kind.value: number for kind, number in row.by_type.items()}, "first_on": row.first.date(),
+    "last_on": row.last.date(),
+})
 
 
 def stream(visit: Visit) -> Response:
@@ -123,12 +163,14 @@ def stream(visit: Visit) -> Response:
         raise HTTPException(404, f"Nothing is known of a stream {shown.name(name)}.")
     alerts = list(visit.house.ledger.alerts(under_way=True))
     told = kept(visit, over, lambda: _told(Bounces(figures, over, of), figures, alerts))
+    if download := download_of(visit, CAMPAIGNS_DOWNLOAD, told["campaigns"]):
+        return download
     title = shown.name(name) or "No name"
     return visit.page(
         "stream.html", title, **frame(visit, over), **told, name=title, rates_of=rates,
         policy=policy_words(visit.house.settings.policy), mailboxes=[shown.name(box.name) for box in boxes],
         providers_link=links.with_query("/providers", **over.query, stream=name),
-        suppressed_link=_suppressed_link(over.span, name),
+        suppressed_link=_suppressed_link(over.span, name), exports=exports(visit, f"{links.stream(name)}/campaigns"),
     )
 
 
@@ -189,7 +231,7 @@ def _campaign_row(
     return CampaignRow(
         shown.name(name), links.campaign(stream, name), "–" if sent is None else number(sent), total,
         "–" if sent is None else shown.share(total, sent), kinds,
-        bounces.event_links(Span(first, last + DAY), Of(stream=stream, sendings=(name,))), first, last,
+        bounces.event_links(Span(first, last + DAY), Of(stream=stream, sendings=(name,))), first, last, sent,
     )
 
 
@@ -318,5 +360,7 @@ def _campaign_providers(figures: Figures, of: Of, whole: Range) -> Sequence[tupl
 
 
 ROUTES = (
-    get("/streams", streams), get("/streams/{slug}", stream), get("/streams/{slug}/campaigns/{id}", campaign),
+    get("/streams", streams), get("/streams.csv", streams), get("/streams.jsonl", streams),
+    get("/streams/{slug}/campaigns.csv", stream), get("/streams/{slug}/campaigns.jsonl", stream),
+    get("/streams/{slug}", stream), get("/streams/{slug}/campaigns/{id}", campaign),
 )
