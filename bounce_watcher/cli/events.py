@@ -1,6 +1,5 @@
 """`events`: every recipient of every report."""
 
-from collections.abc import Callable
 from functools import partial
 from typing import Annotated
 
@@ -12,8 +11,9 @@ from bounce_watcher.cli.options import ConfigFile, Debug, Json, Limit, Stream, e
 from bounce_watcher.cli.tables import listing
 from bounce_watcher.cli.times import past
 from bounce_watcher.ledger.filters import EventFilter
+from bounce_watcher.ledger.pseudonym import hidden
 from bounce_watcher.model.finding import Kind
-from bounce_watcher.model.rows import EVENT_COLUMNS, Row, event_row
+from bounce_watcher.model.rows import EVENT_COLUMNS, event_row
 from bounce_watcher.model.verdict import BounceType, Reason
 
 commands = typer.Typer(help="What was reported, one event a recipient a report.")
@@ -48,27 +48,18 @@ def list_events(  # noqa: PLR0913, PLR0917 - one parameter an option
     """Lists events in the order of their times.
 
     With --hashed each address has a name of its own in place, the same in every list, with its domain; words of mail
-    are left out.
+    are left out. JSON is so anyway where the configuration says hashed_exports.
     """
     wanted = EventFilter(
         recipient=recipient, stream=stream, kind=kind, bounce_type=bounce_type,
         reason=None if reason is None else _reason(reason),
         since=past(since), until=past(until), limit=limit, newest_first=newest_first,
     )
-    with ledger_of(config) as (_, ledger):
-        rows = map(event_row, ledger.events(wanted))
-        shown = map(partial(_hashed, name=ledger.pseudonyms()), rows) if hashed else rows
-        listing(shown, EVENT_COLUMNS, as_json=as_json)
-
-
-_NAMED = ("id", "recipient", "final_recipient", "sent_message_id")
-_WORDS = ("diagnostic", "quote", "doubt", "formerly")
-
-
-def _hashed(row: Row, name: Callable[[str], str]) -> Row:
-    """A row that tells of nobody: the words of a report may hold an address, the id of an event holds a hash of it."""
-    named = {key: name(str(row[key])) if row[key] else None for key in _NAMED}
-    return {**row, **named, **dict.fromkeys(_WORDS)}
+    with ledger_of(config) as (settings, ledger):
+        events = ledger.events(wanted)
+        if hashed or (as_json and settings.hashed_exports):
+            events = map(partial(hidden, name=ledger.pseudonyms()), events)
+        listing(map(event_row, events), EVENT_COLUMNS, as_json=as_json)
 
 
 def _reason(text: str) -> Reason:

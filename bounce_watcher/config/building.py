@@ -52,6 +52,7 @@ def build(file: ConfigFile, notes: Notes) -> Settings:
         attribution=_attribution(file.attribution, file.mailbox),
         log_level=file.log.level,
         log_format=file.log.format,
+        hashed_exports=file.privacy.hashed_exports,
         workers=file.service.workers,
         unread_after=file.service.unread_after,
         untold_after=file.service.untold_after,

@@ -566,6 +566,10 @@ class LogTable(Table):
     ] = _SETTINGS["log_format"]
 
 
+class PrivacyTable(Table):
+    hashed_exports: bool = _SETTINGS["hashed_exports"]
+
+
 def _is_no_hiccup(value: timedelta | None) -> timedelta | None:
     if value is not None and not MINUTE <= value <= 30 * DAY:
         raise ValueError(f'{spell(value)} is out of range: from "1m" to "30d", or "never"')
@@ -629,5 +633,6 @@ class ConfigFile(Table):
     platform: list[PlatformTable] = []
     notify: list[NotifyTable] = []
     log: LogTable = LogTable()
+    privacy: PrivacyTable = PrivacyTable()
     service: ServiceTable = ServiceTable()
     web: WebTable | None = None

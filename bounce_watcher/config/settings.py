@@ -43,6 +43,7 @@ class Settings:
     good, zero = not at all; `sent_retention`: the same for single mails that the platform reported as sent;
     `event_retention`: for what was reported of recipients who are not suppressed; `outbox_retention`: for the bodies of
     notices that were taken.
+    `hashed_exports`: whether lists that leave the house hold names in place of addresses, and no words of mail.
     `rules` are the operator's own rule files, checked; `rules_dir` is the folder that holds them.
     `workers` is the number of analysing processes, 0 = one per
     core. A mailbox that can't be read for `unread_after`, and a target that takes nothing for `untold_after`, make an
@@ -65,6 +66,7 @@ class Settings:
     rules_dir: Path | None = None
     log_level: str = "info"
     log_format: LogFormat = "logfmt"
+    hashed_exports: bool = False
     workers: int = 0
     unread_after: timedelta | None = timedelta(minutes=15)
     untold_after: timedelta | None = timedelta(hours=1)

@@ -8,6 +8,8 @@ import hashlib
 import hmac
 import secrets
 from collections.abc import Callable
+from dataclasses import fields, replace
+from typing import Any, TypeVar, cast
 
 from sqlalchemy import Connection, Engine, select
 
@@ -15,6 +17,9 @@ from bounce_watcher.ledger.engine import write
 from bounce_watcher.ledger.statements import insert_into
 from bounce_watcher.ledger.tables import KEYRING
 from bounce_watcher.ledger.types import recipient_key
+from bounce_watcher.model.ledger import BounceEvent
+
+R = TypeVar("R")
 
 PREFIX = "h:"
 _KEY_NAME, _KEY_BYTES, _DIGITS = "pseudonym", 32, 20
@@ -31,6 +36,25 @@ def pseudonyms(engine: Engine) -> Callable[[str], str]:
         return f"{PREFIX}{digest}{at}{domain if at else ''}"
 
     return named
+
+
+_NAMED = ("id", "recipient", "final_recipient", "sent_message_id")
+_WORDS = ("diagnostic", "quote", "doubt", "formerly", "last_answer", "because")
+
+
+def hidden(row: R, name: Callable[[str], str]) -> R:
+    """A row of a list as it may leave the house: names where it tells of a person, and no words.
+
+    Words of a report may hold an address, and so may what people write; the id of an event is a hash that holds one.
+    """
+    changes: dict[str, object] = {}
+    for each in fields(cast(Any, row)):
+        value = getattr(row, each.name)
+        if each.name in _WORDS:
+            changes[each.name] = None
+        elif each.name in _NAMED and isinstance(value, str) and (each.name != "id" or isinstance(row, BounceEvent)):
+            changes[each.name] = name(value)
+    return cast(R, replace(cast(Any, row), **changes))
 
 
 def _key(engine: Engine) -> bytes:

@@ -10,6 +10,7 @@ from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from itertools import chain, islice
 from typing import Any, Generic, TypeVar
 from urllib.parse import urlencode
@@ -19,6 +20,7 @@ from starlette.responses import Response, StreamingResponse
 
 from bounce_watcher.ledger.browse import By, Choice, Facets
 from bounce_watcher.ledger.paging import ROWS, Key, Page, Place
+from bounce_watcher.ledger.pseudonym import hidden
 from bounce_watcher.web.shown import harmless, iso, number
 from bounce_watcher.web.visit import Visit
 
@@ -344,6 +346,8 @@ def download(visit: Visit, asked: Filters, what: Download[T], rows: Iterable[T])
         raise HTTPException(400, asked.problem)
     ending = wanted_format(visit)
     assert ending is not None
+    if visit.house.settings.hashed_exports:
+        rows = map(partial(hidden, name=visit.house.ledger.pseudonyms()), rows)
     pieces = _csv(what.columns, rows) if ending == ".csv" else _json_lines(what.row, rows)
     first = list(islice(pieces, 2))  # while there is still a status to tell that the database is away
     media = "text/csv; charset=utf-8; header=present" if ending == ".csv" else "application/jsonl"

@@ -31,6 +31,13 @@ def test_another_ledger_gives_other_names(filled: Program) -> None:
     assert not before & {row["recipient"] for row in filled.ledger("events", "list", "--json", "--hashed").rows}
 
 
+def test_the_configuration_may_ask_for_it(filled: Program) -> None:
+    hashed = filled.ledger("events", "list", "--json", "--hashed").rows
+    filled.config.write_text(f"{filled.config.read_text()}\n[privacy]\nhashed_exports = true\n")
+    assert filled.ledger("events", "list", "--json").rows == hashed
+    assert "anna@" in filled.ledger("events", "list").out, "a person at the terminal sees whom it is about"
+
+
 def test_a_table_is_hashed_as_well(filled: Program) -> None:
     shown = filled.ledger("events", "list", "--hashed").out
     assert "anna" not in shown

@@ -275,8 +275,11 @@ def test_the_web_behind_a_proxy_that_signs_people_in() -> None:
 
 
 def test_log_and_service() -> None:
-    settings = accepted(rest("[log]", 'level = "debug"', 'format = "json"', "[service]", "workers = 4"))
+    settings = accepted(rest(
+        "[log]", 'level = "debug"', 'format = "json"', "[privacy]", "hashed_exports = true", "[service]", "workers = 4",
+    ))
     assert (settings.log_level, settings.log_format, settings.workers) == ("debug", "json", 4)
+    assert settings.hashed_exports
 
 
 @pytest.mark.parametrize(("lines", "warning"), [

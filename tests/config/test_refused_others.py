@@ -263,6 +263,8 @@ CASES = [
          'line 7: log.level: "warn" is not known here: did you mean "warning"?'),
     Case("format-unknown", rest("[log]", 'format = "xml"'),
          'line 7: log.format: "xml" is not known here: write one of "logfmt", "json", "console"'),
+    Case("hashed-exports-unknown", rest("[privacy]", 'hashed_exports = "logs"'),
+         "line 7: privacy.hashed_exports: must be true or false without quotes, not text"),
     Case("workers-negative", rest("[service]", 'workers = -1'),
          "line 7: service.workers: -1 is out of range: from 0 to 64"),
     Case("web-open-without-token", rest("[web]", 'listen = "0.0.0.0:8025"'),
@@ -315,7 +317,7 @@ CASES = [
          "line 6: webhooks: unknown: did you mean [[webhook]]?"),
     Case("unknown-table-of-nothing-like-it", rest('[zzzz]', 'q = 1'),
          "line 6: zzzz: unknown: take it out. Known here: rules_dir, database, mailbox, attribution, "
-         "policy, webhook, platform, notify, log, service, web"),
+         "policy, webhook, platform, notify, log, privacy, service, web"),
     Case("key-outside-its-table", 'username = "bounces@example.com"\n' + MAILBOX,
          "line 1: username: unknown here: it belongs into [[mailbox]]"),
     Case("misspelt-required-key", mailbox('- username', 'usrname = "bounces@example.com"'),
