@@ -159,6 +159,16 @@ def kept(engine: Engine, since: datetime | None) -> Iterator[list[Kept]]:
         page = chosen.where(tuple_(MESSAGE.c.received_at, MESSAGE.c.digest) > (rows[-1].received_at, rows[-1].digest))
 
 
+def kept_one(engine: Engine, digest: str) -> Kept | None:
+    """The message of that digest; None where its raw content is not kept."""
+    chosen = select(MESSAGE).where(MESSAGE.c.digest == digest, MESSAGE.c.packed.is_not(None))
+    with reading(engine) as connection:
+        row = connection.execute(chosen).first()
+        if row is None:
+            return None
+        return Kept(row.digest, _raw(row), tuple(_events_of(connection, [row]).get(row.digest, ())))
+
+
 def bare(engine: Engine, since: datetime | None) -> Iterator[list[BounceEvent]]:
     """Events with a diagnostic whose message is not kept, in the order of time, in pages."""
     chosen = _BARE if since is None else _BARE.where(EVENT.c.at >= since)

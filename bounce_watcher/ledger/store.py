@@ -332,6 +332,10 @@ class Ledger:
         """Messages whose raw content is kept, in pages, in the order of time."""
         return revise.kept(self._engine, since)
 
+    def kept_one(self, digest: str) -> revise.Kept | None:
+        """The message of that digest, None where its raw content is kept no longer."""
+        return revise.kept_one(self._engine, digest)
+
     def bare(self, since: datetime | None) -> Iterator[list[BounceEvent]]:
         """Events with a diagnostic whose message is kept no longer, in pages, in the order of time."""
         return revise.bare(self._engine, since)

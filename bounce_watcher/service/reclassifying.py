@@ -11,9 +11,11 @@ from datetime import datetime
 from bounce_watcher.classification.classify import classify
 from bounce_watcher.classification.ruleset import Ruleset, load_rules
 from bounce_watcher.config import Settings
+from bounce_watcher.ledger.books import Announce
 from bounce_watcher.ledger.revise import Kept, Revised, Revision, differs, withdrawn
 from bounce_watcher.ledger.store import Ledger
 from bounce_watcher.model.address import address_key
+from bounce_watcher.model.errors import PermanentFailure
 from bounce_watcher.model.fields import Action, EnhancedStatus, RecipientReport
 from bounce_watcher.model.finding import Evidence
 from bounce_watcher.model.ledger import BounceEvent, MessageRecord, State
@@ -22,6 +24,9 @@ from bounce_watcher.service.analyser import Analysed, Analyser
 from bounce_watcher.service.announcing import announcer
 from bounce_watcher.service.clock import utcnow
 from bounce_watcher.service.deciding import decider
+
+ONE_WITHIN = 20.0
+"""Seconds that one message may take while a person waits for it."""
 
 _SEVERITY = (BounceType.UNDETERMINED, BounceType.BLOCK, BounceType.SOFT, BounceType.HARD)
 _BY_PROOF = frozenset({Evidence.TOKEN, Evidence.SIGNATURE})
@@ -63,15 +68,34 @@ def reclassify(
         advance(len(events))
 
 
+def read_again(
+    settings: Settings, ledger: Ledger, digest: str, *, dry_run: bool, announce: Announce | None = None
+) -> list[Found] | None:
+    """What changes in one message, as `reclassify` finds and writes it; None where its mail is kept no longer.
+
+    Raises PermanentFailure where the mail breaks or stalls the analysis, and TemporaryFailure.
+    """
+    kept = ledger.kept_one(digest)
+    if kept is None:
+        return None
+    limits = (ONE_WITHIN, ONE_WITHIN)
+    with Analyser(settings.attribution, 1, rules=settings.rules, limits=limits) as analyser:
+        read = analyser.result(analyser.submit([kept.raw]))
+    if read[0].record is None:
+        raise PermanentFailure(f"this mail cannot be analysed: {(read[0].error or 'it broke off').splitlines()[-1]}")
+    write = _Writer(settings, ledger, dry_run, announce)
+    return list(write(*_compared([kept], read, settings)))
+
+
 class _Writer:
     """Writes what was found in a page, or rehearses it."""
 
-    def __init__(self, settings: Settings, ledger: Ledger, dry_run: bool) -> None:
+    def __init__(self, settings: Settings, ledger: Ledger, dry_run: bool, announce: Announce | None = None) -> None:
         self._ledger = ledger
         self._dry_run = dry_run
         self._policy = settings.policy
         self._decide = decider(settings)
-        self._announce = announcer(settings)
+        self._announce = announce or announcer(settings)
 
     def __call__(self, revisions: Sequence[Revision], new: Sequence[MessageRecord]) -> Iterator[Found]:
         if revisions:

@@ -15,6 +15,7 @@ from bounce_watcher.web.pages import (
     overview,
     protecting,
     providers,
+    read_again,
     recipient,
     recipients,
     review,
@@ -27,7 +28,6 @@ from bounce_watcher.web.pages import (
 
 ROUTES: Sequence[Route] = (
     *sign_in.ROUTES, *overview.ROUTES, *providers.ROUTES, *streams.ROUTES, *recipients.ROUTES, *bulk.ROUTES,
-    *recipient.ROUTES, *protecting.ROUTES,
-    *acts.ROUTES, *events.ROUTES, *find.ROUTES, *log.ROUTES, *incidents.ROUTES, *rulings.ROUTES, *undo.ROUTES,
-    *outbox.ROUTES, *review.ROUTES, *settings.ROUTES,
+    *recipient.ROUTES, *protecting.ROUTES, *acts.ROUTES, *read_again.ROUTES, *events.ROUTES, *find.ROUTES, *log.ROUTES,
+    *incidents.ROUTES, *rulings.ROUTES, *undo.ROUTES, *outbox.ROUTES, *review.ROUTES, *settings.ROUTES,
 )

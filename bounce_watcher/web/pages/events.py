@@ -205,7 +205,7 @@ class Step:
 
 
 def event(visit: Visit) -> Response:
-    found = _event(visit)
+    found = event_of(visit)
     ledger = visit.house.ledger
     course = [] if found.type is None else ledger.course(found.recipient, found.stream)
     followed = [step for step in course if step.at == found.at]
@@ -218,6 +218,7 @@ def event(visit: Visit) -> Response:
         colour=shown.COLOURS[found.type] if found.type else "", provider=telling.provider_of(found),
         steps=list(_steps(found, followed, told)), has_mail=ledger.message(found.message_digest) is not None,
         forgotten=is_forgotten(found.recipient), path=path_of(found),
+        done=next(iter(ledger.actions_on(found.id, 1)), None) if visit.query.get("done") else None,
     )
 
 
@@ -225,7 +226,8 @@ def path_of(found: BounceEvent) -> str:
     return f"/events/{found.id}"
 
 
-def _event(visit: Visit) -> BounceEvent:
+def event_of(visit: Visit) -> BounceEvent:
+    """Raises HTTPException where there is none."""
     name = visit.path["id"]
     found = visit.house.ledger.event(name)
     if found is None:
@@ -288,7 +290,7 @@ def mail_file(visit: Visit) -> Response:
 
 
 def _mail(visit: Visit) -> tuple[BounceEvent, bytes]:
-    found = _event(visit)
+    found = event_of(visit)
     raw = visit.house.ledger.message(found.message_digest)
     if raw is None:
         raise HTTPException(404, "The mail itself is kept no longer. What it said stands with the event.")

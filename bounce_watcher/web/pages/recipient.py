@@ -30,6 +30,7 @@ _SUPPRESSED = frozenset({State.SUPPRESSED, State.PENDING})
 ACTIONS = {
     "release": "Released by hand", "confirm": "Confirmed by hand", "suppress": "Suppressed by hand",
     "forget": "Forgotten on request", "protect": "Protected", "unprotect": "Protection ended",
+    "reread": "Read again",
     "undo": "Incident undone", "retry": "Sent again by hand", "discard": "Dismissed", "test": "Target tested",
 }
 
