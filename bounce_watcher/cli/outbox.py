@@ -9,12 +9,15 @@ import typer
 from bounce_watcher.cli.configuration import load_settings
 from bounce_watcher.cli.errors import WrongUsage
 from bounce_watcher.cli.ledgers import ledger_of
+from bounce_watcher.cli.many import SHELL
 from bounce_watcher.cli.options import ConfigFile, Debug, DryRun, Json, Limit, example
-from bounce_watcher.cli.output import clean, count, json_line, say
+from bounce_watcher.cli.output import clean, complain, count, iso, json_line, say
 from bounce_watcher.cli.tables import listing
 from bounce_watcher.cli.targets import target_named
 from bounce_watcher.cli.times import past
+from bounce_watcher.ledger.actions import Action
 from bounce_watcher.ledger.filters import OutboxFilter
+from bounce_watcher.ledger.pausing import Pause
 from bounce_watcher.ledger.store import Ledger
 from bounce_watcher.model.errors import PermanentFailure
 from bounce_watcher.model.ledger import Attempt, Disposition, OutboxItem, OutboxState
@@ -58,8 +61,18 @@ def list_outbox(
 ) -> None:
     """Lists what targets are told, in the order in which it was written."""
     with ledger_of(config) as (_, ledger):
+        paused = ledger.paused()
         found = ledger.outbox(OutboxFilter(state, target, recipient, limit))
-        listing(map(outbox_row, found), OUTBOX_COLUMNS, as_json=as_json)
+        rows = ({**outbox_row(item), "paused": item.target in paused} for item in found)
+        listing(rows, OUTBOX_COLUMNS, as_json=as_json)
+        queues = ledger.queues() if paused else {}
+    for each, pause in paused.items():
+        if not as_json and target in (None, each):
+            complain(f"{each} is {_since(pause)}: {count(queues[each].due, _THING)} waiting")
+
+
+def _since(pause: Pause) -> str:
+    return f"paused since {iso(pause.at)} by {pause.by}: {pause.because}"
 
 
 @commands.command(epilog=example("outbox show msg_0a1b2c3d"))
@@ -195,6 +208,42 @@ def discard(
         found = ledger.discard(ids=chosen, target=target)
     _refuse_nothing(chosen, found)
     say(f"{count(found, _THING)} discarded")
+
+
+Receiving = Annotated[str, typer.Argument(metavar="TARGET", help="The name of a webhook, platform or notifier.")]
+
+
+@commands.command(epilog=example("outbox pause platform --because 'moves to another host'"))
+def pause(
+    target: Receiving,
+    because: Annotated[str, typer.Option("--because", metavar="TEXT", help="Why; it is shown to others, and kept.")],
+    config: ConfigFile = None,
+    debug: Debug = False,
+) -> None:
+    """Sends nothing more to a target until it is resumed. What it is to be told waits, and counts as no failure.
+
+    The service heeds it within seconds.
+    """
+    why = " ".join(because.split())
+    if not why:
+        raise WrongUsage("--because is empty: say why, for whoever finds it paused")
+    with ledger_of(config) as (settings, ledger):
+        label, now = target_named(settings, target).label, utcnow()
+        if not ledger.pause(target, Pause(now, SHELL, why)):
+            raise PermanentFailure(f"{label}: it is {_since(ledger.paused()[target])}")
+        ledger.log_action(Action(now, SHELL, "pause", target, 1, why))
+    say(f"{label} is paused until: bounce-watcher outbox resume {target}")
+
+
+@commands.command(epilog=example("outbox resume platform"))
+def resume(target: Receiving, config: ConfigFile = None, debug: Debug = False) -> None:
+    """Sends again to a target that was paused: what waits is sent with the next round, in its order."""
+    with ledger_of(config) as (_, ledger):
+        if not ledger.resume(target):
+            raise PermanentFailure(f"{clean(target)} is not paused: see bounce-watcher outbox list")
+        ledger.log_action(Action(utcnow(), SHELL, "resume", target))
+        waiting = ledger.queues()[target].due
+    say(f"{clean(target)} is resumed: {count(waiting, _THING)} waiting for the next round")
 
 
 @commands.command("public-key", epilog=example("outbox public-key platform"))

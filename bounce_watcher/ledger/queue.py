@@ -71,7 +71,7 @@ def lease(
             OUTBOX.c.next_attempt_at <= now,
             or_(OUTBOX.c.leased_until.is_(None), OUTBOX.c.leased_until <= now),
             head,
-            ~_is_disabled(target),
+            ~_is_shut(target),
         )
         .order_by(OUTBOX.c.next_attempt_at, OUTBOX.c.number)
         .limit(limit)
@@ -147,8 +147,8 @@ def give_back(connection: Connection, leases: Mapping[str, str]) -> None:
 
 
 def next_due(connection: Connection, target: str) -> datetime | None:
-    """When `lease` may next have something for `target`; None while there is nothing, or the target is disabled."""
-    waiting = (OUTBOX.c.target == target, IS_DUE, _IS_HEAD, ~_is_disabled(target))
+    """When `lease` may next have something for `target`; None while there is nothing, or it is disabled or paused."""
+    waiting = (OUTBOX.c.target == target, IS_DUE, _IS_HEAD, ~_is_shut(target))
     free = connection.scalar(
         select(OUTBOX.c.next_attempt_at)
         .where(*waiting, OUTBOX.c.leased_until.is_(None))
@@ -221,8 +221,10 @@ def _choices(ids: Sequence[str], target: str | None) -> Iterator[list[Condition]
         yield [*of_target, OUTBOX.c.id.in_(part)]
 
 
-def _is_disabled(target: str) -> Condition:
-    return exists().where(ENDPOINT.c.target == target, ENDPOINT.c.disabled_at.is_not(None))
+def _is_shut(target: str) -> Condition:
+    """It wants no more, or a person paused it."""
+    shut = or_(ENDPOINT.c.disabled_at.is_not(None), ENDPOINT.c.paused_at.is_not(None))
+    return exists().where(ENDPOINT.c.target == target, shut)
 
 
 def _disable(connection: Connection, target: str, because: str, now: datetime) -> None:

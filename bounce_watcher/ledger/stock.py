@@ -20,7 +20,10 @@ WHERE state = '{state}'
 GROUP BY target"""
 
 _WRITTEN = select(OUTBOX.c.number, OUTBOX.c.created_at).where(OUTBOX.c.number.in_(KEYS))
-_ENDPOINTS = select(ENDPOINT.c.target, ENDPOINT.c.disabled_at)
+_ENDPOINTS = select(
+    ENDPOINT.c.target, ENDPOINT.c.disabled_at.is_not(None).label("disabled"),
+    ENDPOINT.c.paused_at.is_not(None).label("paused"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +34,7 @@ class Queue:
     oldest_at: datetime | None = None
     dead: int = 0
     disabled: bool = False
+    paused: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,15 +74,16 @@ def _queues(connection: Connection) -> dict[str, Queue]:
     due, dead = _by_target(connection, OutboxState.DUE), _by_target(connection, OutboxState.DEAD)
     first = [row.first for row in due.values()]
     written = {row.number: row.created_at for row in connection.execute(_WRITTEN, {"keys": first})}
-    disabled = {row.target: row.disabled_at is not None for row in connection.execute(_ENDPOINTS)}
+    known = {row.target: row for row in connection.execute(_ENDPOINTS)}
     return {
         target: Queue(
             due=due[target].rows if target in due else 0,
             oldest_at=written[due[target].first] if target in due else None,
             dead=dead[target].rows if target in dead else 0,
-            disabled=disabled.get(target, False),
+            disabled=target in known and bool(known[target].disabled),
+            paused=target in known and bool(known[target].paused),
         )
-        for target in disabled.keys() | due.keys() | dead.keys()
+        for target in known.keys() | due.keys() | dead.keys()
     }
 
 

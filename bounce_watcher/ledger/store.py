@@ -25,6 +25,7 @@ from bounce_watcher.ledger import (
     history,
     late,
     migrate,
+    pausing,
     protection,
     pseudonym,
     queue,
@@ -466,9 +467,9 @@ class Ledger:
     ) -> list[OutboxItem]:
         """Up to `limit` rows due for `target` that nobody else will send before `now + lease_for`.
 
-        Only the earliest row of each recipient and stream; none where the endpoint is disabled. `keeps` is given where
-        the target keeps a list, as the streams that make it up (() = all): then only the newest state of a recipient is
-        to be had, and no release while another of its streams, or a global suppression, still holds.
+        Only the earliest row of each recipient and stream; none where the endpoint is disabled or paused. `keeps` is
+        given where the target keeps a list, as the streams that make it up (() = all): then only the newest state of a
+        recipient is to be had, and no release while another of its streams, or a global suppression, still holds.
         """
         token = uuid4().hex
         until = now + lease_for
@@ -593,6 +594,18 @@ class Ledger:
         """What waits for a person."""
         return reads.to_do(self._engine)
 
+    def pause(self, target: str, wanted: pausing.Pause) -> bool:
+        """From now on nothing is sent to a target, until `resume`. False where it is paused already."""
+        return pausing.pause(self._engine, target, wanted)
+
+    def resume(self, target: str) -> bool:
+        """Ends a pause: what waits is due as it was. False where there was none."""
+        return pausing.resume(self._engine, target)
+
+    def paused(self) -> dict[str, pausing.Pause]:
+        """The targets that a person paused."""
+        return pausing.paused(self._engine)
+
     def disabled_endpoints(self) -> dict[str, str]:
         """Target names, each with the answer that disabled it."""
         return reads.disabled_endpoints(self._engine)
@@ -620,7 +633,7 @@ class Ledger:
         return write(self._engine, lambda connection: queue.discard(connection, ids, target))
 
     def next_due(self, target: str) -> datetime | None:
-        """When `lease` may next have something for `target`; None while there is nothing, or it is disabled."""
+        """When `lease` may next have something for `target`; None while there is nothing, or it is shut."""
         with reading(self._engine) as connection:
             return queue.next_due(connection, target)
 

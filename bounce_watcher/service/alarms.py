@@ -126,7 +126,7 @@ def _targets(
     for receiver in settings.receivers:
         queue, trouble = queues.get(receiver.name, Queue()), state.troubles.get(receiver.label)
         subject = (AlertKind.TARGET, receiver.name)
-        if trouble is not None and queue.due and not queue.disabled and now - trouble.since >= limit:
+        if trouble is not None and queue.due and not (queue.disabled or queue.paused) and now - trouble.since >= limit:
             due = f"{queue.due} notices are due" if queue.due > 1 else "1 notice is due"
             yield Lasting(subject, trouble.since, f"{receiver.label} takes nothing {_since(trouble.since)}; {due}",
                           one_line(trouble.text), queue.due)

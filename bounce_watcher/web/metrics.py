@@ -232,6 +232,8 @@ def _of_ledger(stock: Stock, settings: Settings, now: datetime) -> Iterator[Metr
                  [([name], queue.dead) for name, queue in queues.items()])
     yield _gauge("outbox_disabled", "Whether the target's receiver said that it wants no more (1).", ["target"],
                  [([name], queue.disabled) for name, queue in queues.items()])
+    yield _gauge("outbox_paused", "Whether a person paused the target (1): what it is to be told waits.", ["target"],
+                 [([name], queue.paused) for name, queue in queues.items()])
 
 
 def _guard_state(stock: Stock, settings: Settings) -> str:

@@ -34,7 +34,9 @@ def notices(
     state: ServiceState, alerts: Sequence[Alert], queues: Mapping[str, Queue], now: datetime
 ) -> list[Notice]:
     """What a person should know of, the worst first."""
-    found = [*_of_mailboxes(state, now), *_of_others(state, now), *_of_alerts(alerts, now), *_of_queues(queues, now)]
+    found = [
+        *_of_mailboxes(state, now), *_of_others(state, queues, now), *_of_alerts(alerts, now), *_of_queues(queues, now)
+    ]
     return sorted(found, key=lambda notice: _RANKS.index(notice.colour))
 
 
@@ -62,9 +64,10 @@ def _of_mailboxes(state: ServiceState, now: datetime) -> Iterator[Notice]:
                          "See the mailboxes")
 
 
-def _of_others(state: ServiceState, now: datetime) -> Iterator[Notice]:
+def _of_others(state: ServiceState, queues: Mapping[str, Queue], now: datetime) -> Iterator[Notice]:
+    """Trouble with a target that a person paused is of before: nothing is tried."""
     for about, trouble in sorted(state.troubles.items()):
-        if about.startswith(_MAILBOX):
+        if about.startswith(_MAILBOX) or queues.get(about.partition(" ")[2], Queue()).paused:
             continue
         told = f"{_since(trouble.since, now)}: {_ended(trouble.text)}"
         if about.startswith(_WEBHOOK):
@@ -103,11 +106,15 @@ def _of_alerts(alerts: Sequence[Alert], now: datetime) -> Iterator[Notice]:
 
 def _of_queues(queues: Mapping[str, Queue], now: datetime) -> Iterator[Notice]:
     for target, queue in sorted(queues.items()):
+        if queue.paused:
+            waiting = counted(queue.due, "delivery waits", "deliveries wait")
+            yield Notice("is-info", f"A person paused {name(target)}:", f"{waiting}, and nothing is lost.",
+                         "/outbox", "Open the outbox")
         if queue.dead:
             told = counted(queue.dead, "delivery", "deliveries")
             yield Notice("is-bad", f"{told} to {name(target)} gave up:", "it was not told, and will not be by itself.",
                          "/outbox?state=dead", "See which")
-        if queue.oldest_at is not None and now - queue.oldest_at > LATE and not queue.disabled:
+        if queue.oldest_at is not None and now - queue.oldest_at > LATE and not (queue.disabled or queue.paused):
             told = counted(queue.due, "delivery waits", "deliveries wait")
             yield Notice("is-warn", f"{told} for {name(target)},", f"the oldest {_since(queue.oldest_at, now)}.",
                          "/outbox", "Open the outbox")

@@ -117,6 +117,29 @@ def test_several_streams_need_a_name(filled: Program) -> None:
     assert filled.ledger("suppressions", "add", "a@b.example", "--because", "x", "--stream", "alerts").status == 0
 
 
+def test_a_target_is_paused_and_resumed(filled: Program) -> None:
+    why = "moves to another host"
+    assert filled.ledger("outbox", "pause", "platform", "--because", " ").status == 2
+    assert filled.ledger("outbox", "pause", "nobody", "--because", why).status == 2
+    done = filled.ledger("outbox", "pause", "platform", "--because", why)
+    assert done.out == "webhook platform is paused until: bounce-watcher outbox resume platform\n"
+    again = filled.ledger("outbox", "pause", "platform", "--because", "again")
+    assert again.status == 1
+    assert f"by shell: {why}" in again.complaint
+    listed = filled.ledger("outbox", "list")
+    waiting = len(listed.out.splitlines()) - 1
+    assert listed.complaint.endswith(f"by shell: {why}: {waiting} items waiting")
+    assert {row["paused"] for row in filled.ledger("outbox", "list", "--json").rows} == {True}
+    check = next(row for row in filled.ledger("doctor", "--json").rows if row["name"] == "target platform")
+    assert (check["ok"], check["mend"]) == (True, "bounce-watcher outbox resume platform")
+    assert check["detail"].endswith(f"by shell: {why}; it is told nothing")
+    done = filled.ledger("outbox", "resume", "platform")
+    assert done.out == f"platform is resumed: {waiting} items waiting for the next round\n"
+    assert "is not paused" in filled.ledger("outbox", "resume", "platform").complaint
+    assert {row["paused"] for row in filled.ledger("outbox", "list", "--json").rows} == {False}
+    assert filled.ledger("outbox", "list").err == ""
+
+
 def test_outbox(filled: Program) -> None:
     rows = filled.ledger("outbox", "list", "--json").rows
     assert [row["recipient"] for row in rows] == ["anna@gone.example", "carla@cross.example"]

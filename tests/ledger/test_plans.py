@@ -16,6 +16,7 @@ from bounce_watcher.ledger.engine import open_engine
 from bounce_watcher.ledger.figures import Figures, Of, Part, Span
 from bounce_watcher.ledger.filters import EventFilter, OutboxFilter, SuppressionFilter
 from bounce_watcher.ledger.paging import Place
+from bounce_watcher.ledger.pausing import Pause
 from bounce_watcher.ledger.review import group_of, group_of_mail
 from bounce_watcher.ledger.revise import Revision
 from bounce_watcher.ledger.rulings import Ruling, Wanted
@@ -91,6 +92,7 @@ def _overtake(ledger: Ledger) -> None:
     lambda ledger: ledger.lease("platform", day(1), LEASE, 2, keeps=("default",)),
     lambda ledger: ledger.thin("platform", day(1), keeps=()),
     lambda ledger: ledger.next_due("platform"),
+    lambda ledger: (ledger.pause("platform", Pause(START, "petra", "")), ledger.resume("platform")),
     lambda ledger: ledger.expire(day(100), Platform()),
     lambda ledger: ledger.end_waits(day(100), timedelta(hours=1), Platform()),
     lambda ledger: ledger.purge(day(100)),
@@ -115,7 +117,7 @@ def _overtake(ledger: Ledger) -> None:
     _leave_groups,
     lambda ledger: ledger.retry(START, ids=["msg"]),
     lambda ledger: ledger.discard(ids=["msg"]),
-], ids=["record", "send", "overtake", "suppress and release", "lease for a list", "thin", "next_due", "expire",
+], ids=["record", "send", "overtake", "suppress and release", "lease for a list", "thin", "next_due", "pause", "expire",
         "end of waits", "purge", "purge of events", "purge of bodies", "tries", "paces",
         "recipients", "message", "events of a recipient", "last events of a recipient", "events since",
         "suppressions of a recipient", "outbox of a recipient",

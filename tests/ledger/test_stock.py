@@ -46,6 +46,7 @@ def test_a_target_that_wants_no_more(ledger: Ledger) -> None:
     ledger.settle(day(2), Platform())
     stock = ledger.stock()
     assert stock.queues["platform"].disabled
+    assert not stock.queues["platform"].paused
     assert stock.alerts == {"endpoint": 1}
 
 

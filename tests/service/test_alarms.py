@@ -158,6 +158,7 @@ def test_dead_letters(desk: Desk) -> None:
 @pytest.mark.parametrize(("queue", "lasts"), [
     (Queue(due=1), True),
     (Queue(due=1, disabled=True), False),  # there is an alert on that
+    (Queue(due=1, paused=True), False),    # nothing is tried
     (Queue(), False),                      # what was in trouble has gone
 ])
 def test_what_a_trouble_of_a_target_comes_to(desk: Desk, queue: Queue, lasts: bool) -> None:

@@ -13,6 +13,7 @@ from pydantic import SecretStr
 from structlog.testing import capture_logs
 
 from bounce_watcher.config import Settings
+from bounce_watcher.ledger.pausing import Pause
 from bounce_watcher.ledger.store import Ledger
 from bounce_watcher.model.errors import TemporaryFailure
 from bounce_watcher.model.ledger import (
@@ -174,6 +175,44 @@ def test_how_long_a_call_took_is_kept_with_each_try(desk: Desk, far: Far, monkey
     assert [(tried.number, tried.at, tried.took, tried.answer) for tried in tries] == [
         (1, START, timedelta(milliseconds=250), "HTTP 200 OK")
     ] * 2
+
+
+def test_a_paused_target_is_sent_nothing_and_nothing_is_lost_or_counted(desk: Desk, far: Far) -> None:
+    far.answer = lambda _: DOWN
+    desk.suppress("a", "b")
+    with closing(desk.deliverer()) as sender:
+        rounds(sender)
+        before, tried = desk.items(), len(far.calls)
+        desk.ledger.pause("one", Pause(desk.now, "petra", "moves"))
+        desk.now += timedelta(days=1)
+        far.answer = lambda _: DONE
+        rounds(sender, 3)
+        assert (desk.items(), len(far.calls)) == (before, tried)
+        desk.ledger.resume("one")
+        rounds(sender)
+    assert far.listed == {"a@example.org", "b@example.org"}
+    assert [item.state for item in desk.items()] == [OutboxState.DELIVERED] * 2
+
+
+def test_a_pause_is_heeded_within_a_round(desk: Desk, far: Far) -> None:
+    desk.suppress(*(f"u{number}" for number in range(200)))
+
+    def pause_and_take(_: Change) -> Outcome:
+        desk.ledger.pause("one", Pause(desk.now, "petra", "moves"))
+        desk.now += BEGUN
+        return DONE
+
+    far.answer = pause_and_take
+    with closing(desk.deliverer()) as sender:
+        rounds(sender)
+    taken = len(far.listed)
+    assert 0 < taken < 200
+    assert len(desk.items(OutboxState.DUE)) == 200 - taken, "what was leased and not begun is given back"
+    desk.ledger.resume("one")
+    far.answer = lambda _: DONE
+    with closing(desk.deliverer()) as sender:
+        rounds(sender)
+    assert len(far.listed) == 200
 
 
 def test_much_goes_out_by_one_lease_and_never_more_at_once_than_may_be(

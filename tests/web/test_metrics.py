@@ -12,6 +12,7 @@ from sqlalchemy import text
 
 from bounce_watcher.intake.account import ImapAccount, Security
 from bounce_watcher.ledger.engine import open_engine
+from bounce_watcher.ledger.pausing import Pause
 from bounce_watcher.model.ledger import Attempt, Disposition, SuppressionSource
 from bounce_watcher.outbox.target import WebhookTarget
 from bounce_watcher.policy.limits import GuardSettings
@@ -167,7 +168,10 @@ def test_suppressions_and_outbox(at: Web, monkeypatch: pytest.MonkeyPatch) -> No
     assert of(figures, "outbox_due", target="shop") == 2
     assert of(figures, "outbox_dead", target="shop") == 1
     assert of(figures, "outbox_oldest_due_seconds", target="shop") == 2 * 60 + metrics.FRESH.total_seconds()
-    assert of(figures, "outbox_disabled", target="shop") == 0
+    assert of(figures, "outbox_disabled", target="shop") == of(figures, "outbox_paused", target="shop") == 0
+    at.ledger.pause("shop", Pause(NOON, "petra", "moves"))
+    later += metrics.FRESH
+    assert of(read(at), "outbox_paused", target="shop") == 1
 
 
 def test_alerts_and_the_guard(at: Web) -> None:

@@ -17,6 +17,7 @@ PATHS = {
     ("GET", "/events"), ("GET", "/suppressions"), ("GET", "/recipients"),
     ("GET", "/outbox"), ("GET", "/outbox/{item_id}"), ("GET", "/stats"),
     ("POST", "/suppressions"), ("DELETE", "/suppressions"), ("POST", "/outbox/retry"), ("POST", "/outbox/discard"),
+    ("POST", "/outbox/pause"), ("POST", "/outbox/resume"),
     ("POST", "/sent"), ("POST", "/delivered"),
 }
 HERE = {"host": "127.0.0.1"}

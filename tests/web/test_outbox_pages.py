@@ -80,7 +80,7 @@ def form_of(text: str, **fields: str) -> dict[str, str]:
 
 
 def state_of(ledger: Ledger) -> object:
-    return list(ledger.outbox()), list(ledger.actions()), ledger.disabled_endpoints()
+    return list(ledger.outbox()), list(ledger.actions()), ledger.disabled_endpoints(), ledger.paused()
 
 
 # ── the page ────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -92,7 +92,7 @@ def test_targets_stand_on_top_and_what_they_did_not_take_is_grouped_by_error(des
     assert line[0] == "crm-hook Webhook"
     assert line[1:5] == ["Delivering", "2", "0 s", "3"] or line[1:3] + line[4:5] == ["Delivering", "2", "3"]
     assert line[5:8] == ["1", "4", "–"]
-    assert buttons == ["Retry all… Dismiss… Send a test"]
+    assert buttons == ["Retry all… Dismiss… Pause… Send a test"]
     grouped = [(row[0].removesuffix(" crm-hook"), row[2], row[3]) for row in rows(section(text, "errors")) if row[1:]]
     assert grouped == [
         ("500: request # failed for <address>", "Gave up", "2"), ("HTTP 400: no such list", "Gave up", "1"),
@@ -343,6 +343,69 @@ def test_what_changed_meanwhile_is_looked_at_again_and_many_are_counted(
     assert desk.post(path, data=form_of(preview, count="4")).status_code == 303
 
 
+# ── paused ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+def pause(client: Web, because: str = "moves to another host") -> None:
+    path = "/outbox/pause?target=crm-hook"
+    result = client.post(path, data=form_of(client.get(path).text, because=because))
+    assert result.headers["location"] == "/outbox?done=pause&on=crm-hook"
+
+
+def test_a_target_is_paused_after_a_preview_with_a_reason(desk: Web) -> None:
+    path, before = "/outbox/pause?target=crm-hook", list(desk.ledger.outbox())
+    preview = desk.get(path).text
+    assert "2 deliveries wait now: nothing of it is lost" in preview
+    assert "Nothing has changed yet." in preview
+    assert desk.post(path, data=form_of(preview)).status_code == 422
+    assert desk.ledger.paused() == {}
+    pause(desk)
+    ((target_name, paused),) = desk.ledger.paused().items()
+    assert (target_name, paused.by, paused.because) == ("crm-hook", "local", "moves to another host")
+    assert desk.ledger.lease("crm-hook", utcnow() + timedelta(days=1), LEASE, 9) == []
+    assert list(desk.ledger.outbox()) == before
+    text = desk.get("/outbox?done=pause&on=crm-hook").text
+    assert "crm-hook is paused: it is sent nothing until it is resumed." in words(text)
+    told = words(section(text, "targets"))
+    assert "crm-hook Webhook Paused by a person 2" in told
+    assert re.search(r"Since \d\d:\d\d \(\d s\) by local: moves to another host", told)
+    assert "Waits: crm-hook is paused. Since" in desk.get(path_of(desk, "f")).text
+    assert desk.get(path).status_code == 409
+    assert [(done.action, done.subject, done.because) for done in desk.ledger.actions()] == [
+        ("pause", "crm-hook", "moves to another host")
+    ]
+
+
+def test_a_paused_target_is_resumed_and_nothing_was_lost(desk: Web) -> None:
+    path = "/outbox/resume?target=crm-hook"
+    assert desk.get(path).status_code == 409
+    pause(desk)
+    desk.settings = replace(desk.settings, webhooks=())
+    preview = desk.get(path).text
+    assert "2 deliveries wait: that is sent from now on." in words(preview)
+    assert desk.post(path, data={**form_of(preview), "seen": "0" * 32}).status_code == 409
+    assert desk.post(path, data=form_of(preview)).status_code == 303
+    assert desk.ledger.paused() == {}
+    assert len(desk.ledger.lease("crm-hook", utcnow() + timedelta(days=1), LEASE, 9)) == 2
+    assert [done.action for done in desk.ledger.actions()] == ["resume", "pause"]
+    assert desk.get("/outbox/pause?target=none").status_code == 404
+
+
+def test_the_overview_tells_of_a_pause_and_of_no_trouble(desk: Web) -> None:
+    desk.standing = ServiceState(NOON, Mode.ENFORCE, (), {HOOK.label: Trouble("timed out after 20 s", NOON)})
+    assert "crm-hook does not take what it is told" in words(desk.get("/").text)
+    pause(desk)
+    told = words(desk.get("/").text)
+    assert "crm-hook does not take" not in told
+    assert "A person paused crm-hook: 2 deliveries wait, and nothing is lost." in told
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_a_reason_is_shown_harmless(desk: Web, text: str) -> None:
+    pause(desk, text)
+    for path in ("/outbox", "/outbox/resume?target=crm-hook", path_of(desk, "f"), "/log", "/"):
+        demand_harmless(desk.get(path).text)
+
+
 def all_forms(client: Web, headers: dict[str, str] | None = None) -> list[tuple[str, dict[str, str]]]:
     a, f = path_of(client, "a"), path_of(client, "f")
 
@@ -355,6 +418,7 @@ def all_forms(client: Web, headers: dict[str, str] | None = None) -> list[tuple[
         ("/outbox/retry?target=crm-hook", form_of(text("/outbox/retry?target=crm-hook"))),
         ("/outbox/dismiss?target=crm-hook", form_of(text("/outbox/dismiss?target=crm-hook"), because="x")),
         ("/outbox/test", {"csrf": csrf_of(text("/outbox")), "target": "crm-hook"}),
+        ("/outbox/pause?target=crm-hook", form_of(text("/outbox/pause?target=crm-hook"), because="x")),
     ]
 
 

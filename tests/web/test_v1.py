@@ -15,6 +15,7 @@ from bounce_watcher.model.rows import event_row, suppression_row
 from bounce_watcher.model.verdict import Reason
 from bounce_watcher.web.v1.json import json_answer
 from tests.ledger.making import START, Platform, bounce, day, mail, page, record
+from tests.outbox.samples import target
 from tests.web.conftest import TOKEN, Web
 
 Make = Callable[..., Web]
@@ -80,6 +81,20 @@ def test_one_item_with_its_tries(client: Web) -> None:
     assert told["request"] is None, "no target of that name is in the configuration"
     missing = client.get("/api/v1/outbox/none")
     assert (missing.status_code, missing.json()) == (404, {"error": "there is no item of this id"})
+
+
+def test_a_target_is_paused_and_resumed(client: Web) -> None:
+    client.settings = replace(client.settings, webhooks=(target("shop"),))
+    asked = {"target": "shop", "because": "moves"}
+    assert client.post("/api/v1/outbox/pause", json=asked).json() == {"changed": 1}
+    assert client.post("/api/v1/outbox/pause", json={**asked, "because": "again"}).json() == {"changed": 0}
+    assert [(name, pause.because) for name, pause in client.ledger.paused().items()] == [("shop", "moves")]
+    assert client.post("/api/v1/outbox/resume", json={"target": "shop"}).json() == {"changed": 1}
+    assert client.post("/api/v1/outbox/resume", json={"target": "shop"}).json() == {"changed": 0}
+    assert client.ledger.paused() == {}
+    assert [(done.action, done.subject) for done in client.ledger.actions()] == [("resume", "shop"), ("pause", "shop")]
+    assert client.post("/api/v1/outbox/pause", json={"target": "none", "because": "x"}).status_code == 404
+    assert client.post("/api/v1/outbox/pause", json={"target": "shop"}).status_code == 422
 
 
 def test_the_outbox_page_by_page(client: Web) -> None:

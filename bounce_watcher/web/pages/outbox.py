@@ -13,6 +13,7 @@ from bounce_watcher.ledger.browse import MOST_COUNTED, By, Query
 from bounce_watcher.ledger.deliveries import Failures
 from bounce_watcher.ledger.filters import OutboxFilter
 from bounce_watcher.ledger.paging import Page, TookTooLong
+from bounce_watcher.ledger.pausing import Pause
 from bounce_watcher.ledger.stock import Queue
 from bounce_watcher.ledger.tries import Pace
 from bounce_watcher.model.errors import PermanentFailure
@@ -79,25 +80,28 @@ class Line:
 def _lines(visit: Visit) -> list[Line]:
     """Those in trouble first."""
     ledger, receivers = visit.house.ledger, {each.name: each for each in visit.house.settings.receivers}
+    paused = ledger.paused()
     queues, disabled, paces = ledger.queues(), ledger.deliveries.disabled(), ledger.deliveries.paces(visit.now)
     lines = [
         _line(visit, target, receivers.get(target), queues.get(target, Queue()), paces.get(target, Pace()),
-              disabled.get(target))
+              paused.get(target), disabled.get(target))
         for target in receivers.keys() | {each for each, queue in queues.items() if queue.due or queue.dead}
     ]
     return sorted(lines, key=lambda line: (_ORDER.index(line.state[1]), line.name))
 
 
-_ORDER = ("is-bad", "is-warn", "is-info", "is-ok", "")
+_ORDER = ("is-bad", "is-warn", "is-hold", "is-info", "is-ok", "")
 
 
 def _line(
-    visit: Visit, target: str, receiver: Receiver | None, queue: Queue, pace: Pace,
+    visit: Visit, target: str, receiver: Receiver | None, queue: Queue, pace: Pace, paused: Pause | None,
     disabled: tuple[datetime, str] | None,
 ) -> Line:
     trouble = visit.house.state().troubles.get(receiver.label) if receiver else None
     if receiver is None:
         state, since = ("Not in the configuration", "is-warn"), "What waits for it is sent to nobody."
+    elif paused is not None:
+        state, since = ("Paused by a person", "is-hold"), _paused(paused, visit.now)
     elif disabled is not None:
         state = ("Wants no more", "is-bad")
         since = _since(*disabled, visit.now)
@@ -111,6 +115,11 @@ def _line(
     oldest = age(visit.now - queue.oldest_at) if queue.oldest_at else "–"
     kind = receiver.label.partition(" ")[0].capitalize() if receiver else "–"
     return Line(target, kind, state, since, queue, pace, oldest, receiver is not None)
+
+
+def _paused(pause: Pause, now: datetime) -> str:
+    by = f"by {harmless(pause.by, 100)}: {harmless(pause.because, LONGEST_REASON)}"
+    return f"Since {when(pause.at, now)} ({age(now - pause.at)}) {by}"
 
 
 def _since(at: datetime, text: str, now: datetime) -> str:
@@ -183,10 +192,14 @@ def outbox(visit: Visit) -> Response:
     )
 
 
+_DONE = frozenset({"retry", "discard", "test", "pause", "resume"})
+_SWITCHED = {"pause": "is paused: it is sent nothing until it is resumed", "resume": "is resumed: what waits is sent"}
+
+
 def _done(visit: Visit) -> tuple[str, str] | None:
     """What a person has just done here, as the log has it: class of a notice, and a sentence."""
     on = visit.query.get("on")
-    if not on or visit.query.get("done") not in {"retry", "discard", "test"}:
+    if not on or visit.query.get("done") not in _DONE:
         return None
     done = next(iter(visit.house.ledger.actions_on(on, 1)), None)
     if done is None or done.action != visit.query.get("done"):
@@ -198,6 +211,8 @@ def _outcome(done: Action) -> tuple[str, str]:
     if done.action == "test":
         colour, verb = ("is-ok", "took") if done.count else ("is-bad", "did not take")
         return colour, f"{name(done.subject)} {verb} the test of {moment(done.at)}: {harmless(done.because)}"
+    if done.action in _SWITCHED:
+        return "is-ok", f"{name(done.subject)} {_SWITCHED[done.action]}."
     verb = "are due again, and are sent with the next round" if done.action == "retry" else "are dismissed"
     if done.count == 1:
         verb = verb.replace("are ", "is ")
@@ -241,6 +256,9 @@ def _request_heading(item: OutboxItem) -> str:
 def _sentence(visit: Visit, item: OutboxItem) -> str:
     target, tries = name(item.target), counted(item.attempts, "try", "tries")
     if item.state is OutboxState.DUE:
+        paused = visit.house.ledger.paused().get(item.target)
+        if paused is not None:
+            return f"Waits: {target} is paused. {_paused(paused, visit.now)}."
         return _waits(item, target, tries, visit.now)
     after = f", after {tries}" if item.attempts else ""
     return {
@@ -434,6 +452,78 @@ def _done_many(visit: Visit, action: str, chosen: Chosen, changed: int, why: str
     return see(listing.address("/outbox", [("done", action), ("on", chosen.target)]))
 
 
+# ── paused ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+@dataclass(frozen=True, slots=True)
+class Switch:
+    """What a person turns: `paused` is how it stands now."""
+
+    target: str
+    queue: Queue
+    paused: Pause | None
+
+    @property
+    def seen(self) -> tuple[object, ...]:
+        return ("switch", self.target, self.paused)
+
+    @property
+    def waiting(self) -> str:
+        return counted(self.queue.due, "delivery waits", "deliveries wait")
+
+
+def _switch(visit: Visit, *, is_paused: bool) -> Switch:
+    """Raises HTTPException where there is no such target, or it stands so already."""
+    target, ledger = visit.query.get("target", ""), visit.house.ledger
+    paused = ledger.paused().get(target)
+    if paused is None and target not in {each.name for each in visit.house.settings.receivers}:
+        raise HTTPException(404, "No target of the configuration has that name.")
+    if (paused is not None) is not is_paused:
+        raise HTTPException(409, f"It is {'not paused' if is_paused else 'paused already'}: nothing was changed.")
+    return Switch(target, ledger.queues().get(target, Queue()), paused)
+
+
+def pause_preview(visit: Visit) -> Response:
+    here = _switch(visit, is_paused=False)
+    return show(visit, Preview(
+        f"Pause {name(here.target)}", "Pause", "/outbox",
+        (f"Nothing more is sent to {name(here.target)} until a person resumes it. What is on its way arrives, and it "
+         "may take some seconds until the service heeds it.",),
+        here.seen, ("Nothing, until it is resumed.",),
+        (f"{here.waiting} now: nothing of it is lost, nor of what is added, and nothing counts as failed.",
+         "Addresses are suppressed and released as before; the target learns of it later."),
+        "It can be resumed at any time.", because_required=True,
+    ), action=_action(visit))
+
+
+def pause_target(visit: Visit) -> Response:
+    here = _switch(visit, is_paused=False)
+    why = because(visit, required=True)
+    demand_seen(visit, here.seen, 1)
+    if visit.house.ledger.pause(here.target, Pause(visit.now, visit.viewer.name, why)):
+        _log(visit, "pause", here.target, 1, why)
+    return see(listing.address("/outbox", [("done", "pause"), ("on", here.target)]))
+
+
+def resume_preview(visit: Visit) -> Response:
+    here = _switch(visit, is_paused=True)
+    assert here.paused is not None
+    return show(visit, Preview(
+        f"Resume {name(here.target)}", "Resume", "/outbox",
+        (f"It is paused. {_paused(here.paused, visit.now)}.", f"{here.waiting}: that is sent from now on."),
+        here.seen, (f"What waits, in its order: {number(here.queue.due)} to {name(here.target)}.",),
+        ("A target that keeps a list is told the newest state of each address alone.",), "It can be paused again.",
+    ), action=_action(visit))
+
+
+def resume_target(visit: Visit) -> Response:
+    here = _switch(visit, is_paused=True)
+    why = because(visit, required=False)
+    demand_seen(visit, here.seen, 1)
+    if visit.house.ledger.resume(here.target):
+        _log(visit, "resume", here.target, 1, why)
+    return see(listing.address("/outbox", [("done", "resume"), ("on", here.target)]))
+
+
 # ── a test ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 def test(visit: Visit) -> Response:
@@ -465,6 +555,8 @@ ROUTES = (
     get("/outbox", outbox), get("/outbox.csv", outbox), get("/outbox.jsonl", outbox),
     post("/outbox/test", test), get("/outbox/retry", retry_preview), post("/outbox/retry", retry_many),
     get("/outbox/dismiss", dismiss_preview), post("/outbox/dismiss", dismiss_many),
+    get("/outbox/pause", pause_preview), post("/outbox/pause", pause_target),
+    get("/outbox/resume", resume_preview), post("/outbox/resume", resume_target),
     get("/outbox/{id}", delivery), post("/outbox/{id}/retry", retry_one),
     get("/outbox/{id}/dismiss", dismiss_one_preview), post("/outbox/{id}/dismiss", dismiss_one),
 )

@@ -10,6 +10,7 @@ from starlette.responses import Response
 
 from bounce_watcher.ledger.actions import Action
 from bounce_watcher.ledger.filters import SuppressionFilter
+from bounce_watcher.ledger.pausing import Pause
 from bounce_watcher.model.ledger import SuppressionSource
 from bounce_watcher.model.rows import suppression_row
 from bounce_watcher.service.announcing import announcer
@@ -108,6 +109,38 @@ def discard(request: Request, asked: Chosen) -> Response:
     house = house_of(request)
     changed = house.ledger.discard(ids=asked.ids, target=asked.target)
     _log(request, "discard", asked.target or "chosen deliveries", changed, None)
+    return json_answer({"changed": changed})
+
+
+class ToPause(_Asked):
+    target: Annotated[str, Field(min_length=1, max_length=LONGEST)]
+    because: Because
+
+
+class ToResume(_Asked):
+    target: Annotated[str, Field(min_length=1, max_length=LONGEST)]
+
+
+@router.post(
+    "/outbox/pause", response_model=answers.Changed, tags=["outbox"], responses={404: {"model": answers.Problem}}
+)
+def pause(request: Request, asked: ToPause) -> Response:
+    """Sends nothing more to a target until it is resumed; changed: 0 where it is paused already. 404: no such target"""
+    house, viewer, now = house_of(request), request.scope["viewer"], utcnow()
+    if asked.target not in {each.name for each in house.settings.receivers}:
+        raise HTTPException(404, "no target of the configuration has this name")
+    changed = int(house.ledger.pause(asked.target, Pause(now, viewer.name, asked.because)))
+    if changed:
+        _log(request, "pause", asked.target, changed, asked.because)
+    return json_answer({"changed": changed})
+
+
+@router.post("/outbox/resume", response_model=answers.Changed, tags=["outbox"])
+def resume(request: Request, asked: ToResume) -> Response:
+    """Sends again to a target that was paused; changed: 0 where it was not."""
+    changed = int(house_of(request).ledger.resume(asked.target))
+    if changed:
+        _log(request, "resume", asked.target, changed, None)
     return json_answer({"changed": changed})
 
 

@@ -1,0 +1,63 @@
+"""A target that a person paused, on both databases."""
+
+from datetime import timedelta
+
+from bounce_watcher.ledger.pausing import Pause
+from bounce_watcher.ledger.stock import Queue
+from bounce_watcher.ledger.store import Ledger
+from bounce_watcher.model.ledger import Attempt, Disposition, SuppressionSource
+from tests.ledger.making import DELIVERED, LEASE, START, USER, Platform, day, deliver_all
+
+MOVES = Pause(START, "petra", "moves\0 to another host")
+MINUTE = timedelta(minutes=1)
+
+
+def tell(ledger: Ledger, target: str = "platform", recipient: str = USER) -> None:
+    ledger.suppress(recipient, "default", because="asked for", source=SuppressionSource.MANUAL, now=START,
+                    announce=Platform((target,)))
+
+
+def test_nothing_is_leased_until_it_is_resumed(ledger: Ledger) -> None:
+    tell(ledger)
+    tell(ledger, "other", "b@example.org")
+    assert ledger.pause("platform", MOVES)
+    assert ledger.lease("platform", day(1), LEASE, 9) == []
+    assert ledger.next_due("platform") is None
+    assert len(deliver_all(ledger, "other")) == 1
+    assert ledger.queues()["platform"] == Queue(due=1, oldest_at=START, paused=True)
+    assert ledger.resume("platform")
+    assert ledger.queues()["platform"] == Queue(due=1, oldest_at=START)
+    assert len(deliver_all(ledger)) == 1
+
+
+def test_a_pause_stands_as_it_was_made(ledger: Ledger) -> None:
+    assert ledger.pause("platform", MOVES)
+    assert not ledger.pause("platform", Pause(day(1), "otto", "again"))
+    assert ledger.paused() == {"platform": Pause(START, "petra", "moves\ufffd to another host")}
+    assert ledger.resume("platform")
+    assert not ledger.resume("platform")
+    assert not ledger.resume("nobody")
+    assert ledger.paused() == {}
+
+
+def test_what_is_under_way_is_written(ledger: Ledger) -> None:
+    tell(ledger)
+    (item,) = ledger.lease("platform", START, LEASE, 1)
+    ledger.pause("platform", MOVES)
+    ledger.conclude([(item, DELIVERED)], START + MINUTE)
+    assert ledger.queues()["platform"] == Queue(paused=True)
+
+
+def test_neither_retry_nor_another_url_ends_a_pause(ledger: Ledger) -> None:
+    tell(ledger)
+    ledger.enroll({"platform": "https://one.example"})
+    (item,) = ledger.lease("platform", START, LEASE, 1)
+    ledger.conclude([(item, Attempt(Disposition.GONE, "410"))], START)
+    ledger.pause("platform", MOVES)
+    ledger.enroll({"platform": "https://two.example"})
+    ledger.retry(day(1), target="platform")
+    assert ledger.disabled_endpoints() == {}
+    assert list(ledger.paused()) == ["platform"]
+    assert ledger.lease("platform", day(2), LEASE, 1) == []
+    ledger.resume("platform")
+    assert len(ledger.lease("platform", day(2), LEASE, 1)) == 1
