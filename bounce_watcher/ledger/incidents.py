@@ -89,6 +89,15 @@ class Incidents:
         if is_asked_for("ended", states):
             yield from map(alert_from_row, _walk(wanted).all(self._engine))
 
+    def outages(self, since: datetime, until: datetime, provider: str | None = None) -> list[Alert]:
+        """Those that touch a stretch of time, the oldest first; of one provider where it is named."""
+        chosen = _ALERTS.where(
+            ALERT.c.since < until, ALERT.c.ends_at > since, ALERT.c.kind == AlertKind.OUTAGE.value,
+            *(_of_providers(Choice((provider,))) if provider else ()),
+        )
+        with reading(self._engine) as connection:
+            return [alert_from_row(row) for row in connection.execute(chosen.order_by(*_ORDER))]
+
     def held(self, alert: str, place: Place) -> Page[Held]:
         """Some of those whom it holds, by address. A page leads on only: `newer` is never set."""
         chosen = _HELD.where(HELD.c.alert == storable(alert), *_behind(place.key)).order_by(*_HELD_ORDER)

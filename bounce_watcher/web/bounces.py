@@ -64,6 +64,10 @@ def merged(counts: Mapping[tuple[str, ...], int]) -> Counter[Why]:
     return found
 
 
+MOST_GUARD = 5
+"""Times in which the guard was on that are named below a chart: the last ones."""
+
+
 class Bounces:
     """Of one range, narrowed by `of`. Asks the ledger for each thing once, when it is asked for it."""
 
@@ -196,13 +200,22 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A bin as a row of the table: a number for each type in stacking order."""
+    """A bin as a row of the table: a number for each type in stacking order; `guard`: the guard was on in it."""
 
     name: str
     link: str
     numbers: tuple[int, ...]
     total: int
     mark: int | None
+    guard: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class GuardTime:
+    """While the guard was on, in words, and where that is told."""
+
+    words: str
+    link: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,19 +233,25 @@ class Chart:
     mark_words: str | None
     caption: str
     link: str
+    guard: list[GuardTime]
+    more_guard: int
 
 
-def chart(bounces: Bounces, sentence: str) -> Chart:
+def chart(bounces: Bounces, sentence: str, outages: Sequence[Alert] = ()) -> Chart:
+    """`outages` are the times in which the guard was on: shaded, and named below."""
     over = bounces.range
+    spans = [_span(each, over.now) for each in outages]
     bars, lines = [], []
     for (each, counts), mark in zip(bounces.bins, bounces.marks, strict=True):
         numbers = tuple(by_type(counts)[kind] for kind in TYPES)
         link = links.events(Span(each.since, each.until), bounces.of)
-        lines.append(Line(_name_of(each, over), link, numbers, sum(numbers), mark))
+        guarded = any(begin < each.until and end > each.since for begin, end in spans)
+        lines.append(Line(_name_of(each, over), link, numbers, sum(numbers), mark, guarded))
         parts = tuple(charts.Part(COLOURS[kind], many) for kind, many in zip(TYPES, numbers, strict=True))
         bars.append(charts.Bar(parts, link, _tip(lines[-1]), mark))
     return Chart(
-        title=f"Bounces per {over.unit.word}, by type", sentence=sentence, svg=charts.stacked_bars(bars),
+        title=f"Bounces per {over.unit.word}, by type", sentence=sentence,
+        svg=charts.stacked_bars(bars, [shade(each, over.bins, over.now) for each in outages]),
         ticks=charts.ticks(charts.top_of(bars)), labels=labels(over),
         legend=[
             Entry(COLOURS[kind], name, bounces.by_type[kind],
@@ -241,7 +260,39 @@ def chart(bounces: Bounces, sentence: str) -> Chart:
         ],
         lines=lines, total=bounces.total, mark_words=_mark_words(over, bounces.marks),
         caption=f"Bounces per {over.unit.word} by type, {over.words}, UTC", link=links.events(over.span, bounces.of),
+        guard=[GuardTime(guard_words(each, over.now), f"/incidents/{each.id}") for each in outages[-MOST_GUARD:]],
+        more_guard=max(0, len(outages) - MOST_GUARD),
     )
+
+
+def shade(outage: Alert, bins: Sequence[Bin], now: datetime) -> charts.Shade:
+    """The time of an outage as far as the bars show it."""
+    begin, end = _span(outage, now)
+    return charts.Shade(_place(begin, bins), _place(end, bins), guard_words(outage, now))
+
+
+def guard_words(outage: Alert, now: datetime) -> str:
+    """"Guard on for Google, 26 Nov, 14:00 to 27 Nov, 03:00"."""
+    provider = provider_of(outage)
+    whom = f" for {shown.provider(provider)}" if provider else " for one wording"
+    if not outage.cleared:
+        return f"Guard on{whom} since {shown.when(outage.since, now)}"
+    end = f" to {shown.when(outage.ends_at, now)}" if outage.ends_at else ""
+    return f"Guard on{whom}, {shown.when(outage.since, now)}{end}"
+
+
+def _span(outage: Alert, now: datetime) -> tuple[datetime, datetime]:
+    """When an outage began and ended; one under way has come as far as now."""
+    end = outage.ends_at if outage.cleared and outage.ends_at else now
+    return outage.since, max(outage.since, end)
+
+
+def _place(at: datetime, bins: Sequence[Bin]) -> float:
+    """Where a moment lies, in places of bars."""
+    for n, each in enumerate(bins):
+        if at < each.until:
+            return n + max(0.0, (at - each.since) / (each.until - each.since))
+    return float(len(bins))
 
 
 def _tip(line: Line) -> str:

@@ -12,6 +12,8 @@ HEIGHT = 200
 _WIDE, _GAP, _SHORTER = 100, 20, 12
 _THIN = 4
 """Below so many units of height a part has no gap around it, or it would vanish."""
+_NARROWEST = 0.06
+"""Of a bar's place: a stretch of time that is shorter would not be seen."""
 _SPARK_WIDE, _SPARK_HIGH = 10, 20
 
 _FRAME = 'preserveAspectRatio="none" aria-hidden="true" focusable="false"'
@@ -39,6 +41,15 @@ class Bar:
         return sum(part.number for part in self.parts)
 
 
+@dataclass(frozen=True, slots=True)
+class Shade:
+    """A stretch of time behind the bars: from where to where, in places of bars, and what it says under the pointer."""
+
+    begin: float
+    end: float
+    tip: str
+
+
 def nice_top(largest: int) -> int:
     """The smallest of 4, 8, 20, 40, 80, 200 … that is at least `largest`: four whole intervals."""
     top, step = 4, 0
@@ -58,10 +69,16 @@ def ticks(top: int) -> list[int]:
     return [top * n // 4 for n in range(4, -1, -1)]
 
 
-def stacked_bars(bars: Sequence[Bar]) -> Markup:
+def stacked_bars(bars: Sequence[Bar], shades: Sequence[Shade] = ()) -> Markup:
     width, top = len(bars) * _WIDE, top_of(bars)
+    behind = "".join(map(_shade, shades))
     drawn = "".join(_bar(bar, n * _WIDE, top) for n, bar in enumerate(bars))
-    return _svg(f'<svg viewBox="0 0 {width} {HEIGHT}" {_FRAME}>{_grid(width)}{drawn}</svg>')
+    return _svg(f'<svg viewBox="0 0 {width} {HEIGHT}" {_FRAME}>{behind}{_grid(width)}{drawn}</svg>')
+
+
+def _shade(shade: Shade) -> str:
+    left, wide = shade.begin * _WIDE, max(shade.end - shade.begin, _NARROWEST) * _WIDE
+    return f"<g><title>{escape(shade.tip)}</title>{_rect('guard', left, 0, wide, HEIGHT)}</g>"
 
 
 def _bar(bar: Bar, left: int, top: int) -> str:

@@ -1,6 +1,7 @@
 """What people look through of incidents and of the outbox, on both databases."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
@@ -51,6 +52,22 @@ def test_alerts_are_found_by_each_filter(ledger: Ledger, wanted: Query, found: t
     assert not (ledger.incidents.open(wanted) if cleared else ledger.incidents.over(wanted, Place()).rows)
     state = Choice(("open" if cleared else "ended",))
     assert list(ledger.incidents.all(Query({**wanted.choices, By.STATE: state}))) == []
+
+
+@pytest.mark.parametrize(("since", "until", "provider", "found"), [
+    (day(0), day(9), None, ["provider google.com", "provider b.example", "wording x"]), (day(1), day(2), None, []),
+    (day(0), day(9), "b.example", ["provider b.example"]), (day(0), day(0.5), None, ["provider google.com"]),
+    (day(3.5), day(3.6), None, ["provider b.example"]),
+])
+def test_outages_are_found_by_the_time_that_they_touch(
+    ledger: Ledger, since: datetime, until: datetime, provider: str | None, found: list[str]
+) -> None:
+    begins = ((0, "provider google.com"), (3, "provider b.example"), (5, "wording x"))
+    many = [replace(alert_on(AlertKind.OUTAGE, subject, day(at), because="x"), ends_at=day(at + 1))
+            for at, subject in begins]
+    block = replace(alert_on(AlertKind.BLOCKS, "block google.com x -", day(0), because="x"), ends_at=day(9))
+    ledger.tell_alerts([*many, block], [], day(9), Platform())
+    assert [each.subject for each in ledger.incidents.outages(since, until, provider)] == found
 
 
 def everyone_held(ledger: Ledger, alert: str, rows: int) -> Iterator[Held]:

@@ -255,6 +255,13 @@ def test_what_stands_is_counted_without_a_row_of_the_great_tables(tmp_path: Path
     assert others <= {"alert", "endpoint"}, "which have but a few rows"
 
 
+def test_outages_of_a_time_go_down_an_index(tmp_path: Path) -> None:
+    plans = _plans(tmp_path, lambda ledger: ledger.incidents.outages(day(1), day(9), "google.com"))
+    assert {plan.partition(": ")[0] for plan in plans if " alert " in plan.partition(": ")[0]} == {
+        "SEARCH alert USING INDEX alert_by_time (since<?)"
+    }
+
+
 def _decide_on_many(ledger: Ledger) -> None:
     """What an outage holds, and what a list shows, amid what is protected."""
     desk = Desk(ledger)

@@ -11,6 +11,7 @@ from bounce_watcher.model.ledger import BounceEvent, NoticeType, State
 from bounce_watcher.model.message import RawMessage
 from bounce_watcher.pipeline import Toolkit
 from bounce_watcher.service import reclassifying
+from bounce_watcher.service.analyser import Analyser
 from bounce_watcher.service.announcing import announcer
 from bounce_watcher.service.deciding import decider
 from bounce_watcher.service.dkim_keys import key_lookup
@@ -102,10 +103,10 @@ def test_what_was_not_seen_before_is_told(desk: Web, monkeypatch: pytest.MonkeyP
 
 def _analyses(monkeypatch: pytest.MonkeyPatch, outcome: Analysed) -> None:
     """In the place of a worker process."""
-    monkeypatch.setattr(reclassifying.Analyser, "__init__", lambda self, *_, **__: setattr(self, "_pool", None))
-    monkeypatch.setattr(reclassifying.Analyser, "submit", lambda *_: None)
-    monkeypatch.setattr(reclassifying.Analyser, "result", lambda *_: [outcome])
-    monkeypatch.setattr(reclassifying.Analyser, "close", lambda *_: None)
+    monkeypatch.setattr(Analyser, "__init__", lambda self, *_, **__: setattr(self, "_pool", None))
+    monkeypatch.setattr(Analyser, "submit", lambda *_: None)
+    monkeypatch.setattr(Analyser, "result", lambda *_: [outcome])
+    monkeypatch.setattr(Analyser, "close", lambda *_: None)
 
 
 def test_a_mail_that_breaks_the_analysis_changes_nothing(desk: Web, monkeypatch: pytest.MonkeyPatch) -> None:

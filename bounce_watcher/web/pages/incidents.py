@@ -18,10 +18,11 @@ from bounce_watcher.ledger.undo import Incident
 from bounce_watcher.model.ledger import Alert, AlertKind
 from bounce_watcher.model.verdict import BounceType
 from bounce_watcher.web import charts, links, listing, shown
-from bounce_watcher.web.bounces import provider_of
+from bounce_watcher.web.bounces import guard_words, provider_of, shade
 from bounce_watcher.web.listing import Column, Download, Filter
 from bounce_watcher.web.pages.events import rid_of
 from bounce_watcher.web.pages.recipient import ACTIONS
+from bounce_watcher.web.ranges import Bin
 from bounce_watcher.web.shown import counted, harmless, moment, name, number
 from bounce_watcher.web.visit import Visit, get
 
@@ -250,8 +251,10 @@ def _chart(visit: Visit, alert: Alert) -> Chart | None:
     sentence = f"Its reports per {word}, from a day before it; UTC."
     if alert.kind is AlertKind.OUTAGE:
         sentence += " As the guard counts them: each address once, and none that was known to be wrong before."
-    return Chart(sentence, charts.stacked_bars(bars), charts.ticks(charts.top_of(bars)), _labels(places, step), lines,
-                 word)
+        sentence += f" {guard_words(alert, visit.now)}: shaded."
+    shades = [shade(alert, [Bin(at, at + step) for at in places], visit.now)] if alert.kind is AlertKind.OUTAGE else []
+    return Chart(sentence, charts.stacked_bars(bars, shades), charts.ticks(charts.top_of(bars)),
+                 _labels(places, step), lines, word)
 
 
 def _name(at: datetime, step: timedelta) -> str:

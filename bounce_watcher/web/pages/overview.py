@@ -49,7 +49,8 @@ def overview(visit: Visit) -> Response:
     }
     if last is None:
         return visit.page("first_run.html", "Overview", **common, steps=first_steps(visit, state))
-    figures = kept(visit, over, lambda: _figures(seen, ledger.figures, alerts))
+    outages = ledger.incidents.outages(over.span.since, over.span.until)
+    figures = kept(visit, over, lambda: _figures(seen, ledger.figures, alerts, outages))
     return visit.page(
         "overview.html", "Overview", **common, **figures,
         tiles=in_order(figures["of_range"], tiles_of_now(ledger.figures, stock, alerts, now), ledger.to_do().review),
@@ -57,13 +58,15 @@ def overview(visit: Visit) -> Response:
     )
 
 
-def _figures(seen: Bounces, figures: Figures, alerts: Sequence[Alert]) -> dict[str, Any]:
+def _figures(
+    seen: Bounces, figures: Figures, alerts: Sequence[Alert], outages: Sequence[Alert]
+) -> dict[str, Any]:
     """All that is added up over the range."""
     over, of = seen.range, seen.of
     names, how_many = figures.top(over.span, over.unit.slot, of, Part.PROVIDER, PROVIDERS)
     return {
         "of_range": tiles_of_range(seen, figures),
-        "chart": bounces.chart(seen, bounces.summary(seen, figures)),
+        "chart": bounces.chart(seen, bounces.summary(seen, figures), outages),
         "reasons": bounces.reason_rows(seen, REASONS), "reason_count": len(seen.by_why),
         "trend_words": seen.trend_words,
         "providers": bounces.provider_rows(figures, over, of, names, alerts), "provider_count": how_many,

@@ -94,7 +94,8 @@ def provider(visit: Visit) -> Response:
         raise HTTPException(404, f"No report about {shown.provider(name)} is stored.")
     alerts = [each for each in islice(visit.house.ledger.alerts(), MOST * INCIDENTS)
               if bounces.provider_of(each) == name]
-    told = kept(visit, over, lambda: _told(Bounces(figures, over, of), figures, alerts, visit.now))
+    outages = visit.house.ledger.incidents.outages(over.span.since, over.span.until, name)
+    told = kept(visit, over, lambda: _told(Bounces(figures, over, of), figures, alerts, outages))
     return visit.page(
         "provider.html", told["name"], **frame(visit, over), **told, last=last, page_of=PAGES.get(name),
         about=shown.PROVIDERS.get(name, ("", told["name"]))[1],
@@ -102,14 +103,16 @@ def provider(visit: Visit) -> Response:
     )
 
 
-def _told(seen: Bounces, figures: Figures, alerts: Sequence[Alert], now: datetime) -> dict[str, Any]:
+def _told(
+    seen: Bounces, figures: Figures, alerts: Sequence[Alert], outages: Sequence[Alert]
+) -> dict[str, Any]:
     (name,) = seen.of.providers or ("",)
     title, here = shown.provider(name), [each for each in alerts if not each.cleared]
     newest = figures.newest(seen.range.span, seen.of, LOOKED_AT)
     return {
-        "name": title, "sentence": sentence(title, seen, here, now), "complaints": _complaints(name, seen),
+        "name": title, "sentence": sentence(title, seen, here, seen.range.now), "complaints": _complaints(name, seen),
         "state": bounces.states(here).get(name) or bounces.usualness(seen.total, seen.total_before),
-        "chart": bounces.chart(seen, bounces.summary(seen, figures)), "own": own_trouble(seen, newest),
+        "chart": bounces.chart(seen, bounces.summary(seen, figures), outages), "own": own_trouble(seen, newest),
         "address_reasons": _reasons(seen, sender=False), "trend_words": seen.trend_words,
         "wordings": wordings(newest), "looked_at": len(newest), "domains": domains(newest),
     }
