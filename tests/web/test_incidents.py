@@ -144,7 +144,8 @@ def test_one_incident_tells_what_goes_on_and_whom_it_holds(desk: Web) -> None:
     told = said(text)
     alert = the_alert(desk)
     for part in (
-        f"{alert.count} new hard bounces of provider google.com within 3 h; usual 2, alarm from 10",
+        f"{alert.count} addresses were reported as wrong for the first time at Google within 3 h; usual is 2, the alarm "
+        "comes from 10 on",
         f"{alert.held} suppressions were held back", "It is decided at the end of the incident",
         "the email account that you tried to reach", "Per hour", "60 addresses are held", "3 of them were suppressed "
         "before the alarm",
@@ -163,6 +164,12 @@ def test_one_incident_tells_what_goes_on_and_whom_it_holds(desk: Web) -> None:
     assert sum(bool(row["Suppressed before the alarm"]) for row in found) == 3
     assert len(desk.get(f"{path_of(desk)}/held.jsonl").text.splitlines()) == len(found) == 60
     assert "@" not in "".join(links(text))
+
+
+def test_no_word_of_the_trade_stands_in_the_sentences(desk: Web) -> None:
+    for path in (path_of(desk), "/incidents", f"{path_of(desk)}/undo", f"{path_of(desk)}/confirm"):
+        told = said(desk.get(path).text).lower()
+        assert not [word for word in ("hard bounce", "soft bounce", "quarantine", "blacklist") if word in told], path
 
 
 def test_one_that_ended_tells_what_became_of_those_it_held(desk: Web) -> None:

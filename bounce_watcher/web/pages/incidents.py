@@ -1,5 +1,6 @@
 """Incidents: what the guard and the alerts noticed, whom it holds, how its reports came."""
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -49,7 +50,7 @@ def _state(alert: Alert) -> tuple[str, str]:
 
 
 def what(alert: Alert) -> str:
-    """"Microsoft: too many hard bounces at once", made harmless."""
+    """"Microsoft: too many addresses said to be wrong at once", made harmless."""
     provider = provider_of(alert)
     if alert.kind is AlertKind.OUTAGE:
         whom = shown.provider(provider) if provider else f"The words “{name(_wording(alert))}”"
@@ -157,7 +158,7 @@ def incident(visit: Visit) -> Response:
 
 def _sentences(alert: Alert) -> list[str]:
     """What goes on, since when, and what it means for addresses."""
-    told = [f"{_since(alert)}: {harmless(alert.because)}."]
+    told = [f"{_since(alert)}: {_plainly(alert)}."]
     if alert.kind is AlertKind.OUTAGE:
         held = counted(alert.held, "suppression was", "suppressions were")
         told.append(f"{held} held back; nobody is told of what is held.")
@@ -176,6 +177,26 @@ def _sentences(alert: Alert) -> list[str]:
     else:
         told.append("What it is still to be told waits in the outbox.")
     return told
+
+
+_GUARD_WORDS = re.compile(
+    r"(?P<many>\d+) new hard bounces of .* within (?P<window>[\d.]+ h); usual (?P<usual>[\d.e+]+), alarm from "
+    r"(?P<alarm>\d+)", re.DOTALL,
+)
+
+
+def _plainly(alert: Alert) -> str:
+    """What an alert rests on, in the words of these pages: an outage's is stored in those of the trade."""
+    found = _GUARD_WORDS.match(alert.because) if alert.kind is AlertKind.OUTAGE else None
+    if found is None:
+        return harmless(alert.because)
+    provider = provider_of(alert)
+    where = f"at {shown.provider(provider)}" if provider else "in the same words"
+    addresses = counted(int(found["many"]), "address was", "addresses were")
+    return (
+        f"{addresses} reported as wrong for the first time {where} within {found['window']}; usual is "
+        f"{found['usual']}, the alarm comes from {found['alarm']} on"
+    )
 
 
 def _since(alert: Alert) -> str:
