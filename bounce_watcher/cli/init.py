@@ -108,7 +108,7 @@ def init(  # noqa: PLR0913, PLR0917 - an option for each question
         "--shadow/--enforce", rich_help_panel=_TELLING, help="Decide and record, and tell nobody yet.")] = None,
     web: Annotated[bool | None, typer.Option(
         "--web/--no-web", rich_help_panel=_TELLING,
-        help="Listen for HTTP: health, and what the platform reports.")] = None,
+        help="Listen for HTTP: the dashboard, health, and what the platform reports.")] = None,
     listen: Annotated[str | None, typer.Option(
         metavar="HOST:PORT", rich_help_panel=_TELLING, help=f"Where, if not at {LISTEN}.")] = None,
     database: Annotated[str | None, typer.Option(
@@ -205,7 +205,8 @@ def _ask_return_path(ask: Asker, given: Options, draft: Draft, mailbox: Mailbox)
 
 def _ask_web(ask: Asker, given: Options, draft: Draft) -> None:
     wanted = True if given.listen else given.web
-    if ask.yes("Listen for HTTP on this machine (health, and what your platform reports)?", wanted, proposal=True):
+    question = "Listen for HTTP on this machine (the dashboard, health, and what your platform reports)?"
+    if ask.yes(question, wanted, proposal=True):
         draft.put("web", listen=ask.text("Address", "--listen", given.listen or LISTEN, LISTEN, fits(Listen)))
         draft.keep("web", "token", "web-token", setup.random_key())
 
@@ -265,3 +266,8 @@ def _tell(ask: Asker, draft: Draft, path: Path, units: Path) -> None:
             ask.note(f"but first install the program elsewhere: the unit does not see {_program()}", indent=2)
     else:
         ask.note(f"bounce-watcher run{named}  # the service, in the foreground", indent=2)
+    if settings.web is not None:
+        host = f"[{settings.web.host}]" if ":" in settings.web.host else settings.web.host
+        token = path.parent / CREDENTIALS_FOLDER / "web-token"
+        ask.note(f"http://{host}:{settings.web.port}/  # the dashboard, once the service runs", indent=2)
+        ask.note(f"sign in there with the token in {token}", indent=2)

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Select, bindparam, func, select, update
 
-from bounce_watcher.ledger import review, tally
+from bounce_watcher.ledger import quiet, review, tally
 from bounce_watcher.ledger.apply import apply_event, release_expired
 from bounce_watcher.ledger.books import Announce, Books, by_stream
 from bounce_watcher.ledger.course import LONGEST_HISTORY, history_at
@@ -84,6 +84,7 @@ def record_page(
         (*_of_message(messages[digest]), review.group_of_mail(messages[digest])) for digest in sorted(messages)
     ])
     review.add_mail(connection, messages.values())
+    quiet.add(connection, messages.values())
     kinds = Counter(message.kind for message in messages.values())
     fresh = sorted(_new_events(connection, page, messages), key=_at)
     events = with_known_messages(connection, fresh)

@@ -29,6 +29,7 @@ from bounce_watcher.ledger import (
     protection,
     pseudonym,
     queue,
+    quiet,
     reads,
     retention,
     review,
@@ -173,6 +174,10 @@ class Ledger:
     def stock(self) -> Stock:
         """How much of what stands here just now: cheap however large the ledger is."""
         return stock.stock(self._engine)
+
+    def paces(self, mailboxes: Sequence[str], now: datetime) -> Mapping[str, quiet.Pace]:
+        """How mail comes to these mailboxes, as far as enough is known."""
+        return quiet.paces(self._engine, mailboxes, now)
 
     def queues(self) -> dict[str, Queue]:
         """What each target is still to be told."""

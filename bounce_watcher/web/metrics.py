@@ -4,7 +4,7 @@ Counters are of the process: they begin at zero with it, as Prometheus expects. 
 at most once in `FRESH`, however often somebody asks. Every name is also in monitoring/.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from importlib.metadata import PackageNotFoundError, version
@@ -20,6 +20,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from bounce_watcher.config import Settings
+from bounce_watcher.ledger.quiet import Pace
 from bounce_watcher.ledger.stock import Queue, Stock
 from bounce_watcher.ledger.store import Ledger
 from bounce_watcher.model.errors import BounceWatcherError
@@ -59,16 +60,17 @@ class _Figures:
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
         self._asked_at: datetime | None = None
-        self._stock: Stock | None = None
+        self._told: tuple[Stock, Mapping[str, Pace]] | None = None
 
-    def stock(self, now: datetime) -> Stock | None:
+    def of(self, mailboxes: Sequence[str], now: datetime) -> tuple[Stock, Mapping[str, Pace]] | None:
+        """What there is, and how mail comes to these mailboxes."""
         if self._asked_at is None or not timedelta(0) <= now - self._asked_at < FRESH:
-            self._stock, self._asked_at = self._read(), now
-        return self._stock
+            self._told, self._asked_at = self._read(mailboxes, now), now
+        return self._told
 
-    def _read(self) -> Stock | None:
+    def _read(self, mailboxes: Sequence[str], now: datetime) -> tuple[Stock, Mapping[str, Pace]] | None:
         try:
-            return self._ledger.stock()
+            return self._ledger.stock(), self._ledger.paces(mailboxes, now)
         except BounceWatcherError as failure:
             log.debug("the ledger's figures can't be had", action="figures_missing", trouble=str(failure))
             return None
@@ -92,10 +94,24 @@ class _Service(Collector):
         for counter in _COUNTERS:
             yield _counter(counter, state)
         yield _pass_durations(state)
-        stock = self._figures.stock(now)
-        yield _gauge("ledger_up", "Whether the database answered (1) or not (0).", [], [([], stock is not None)])
-        if stock is not None:
+        told = self._figures.of([mailbox.name for mailbox in state.mailboxes], now)
+        yield _gauge("ledger_up", "Whether the database answered (1) or not (0).", [], [([], told is not None)])
+        if told is not None:
+            stock, paces = told
             yield from _of_ledger(stock, self._settings, now)
+            yield from _of_paces(paces, now)
+
+
+def _of_paces(paces: Mapping[str, Pace], now: datetime) -> Iterator[Metric]:
+    """Only of mailboxes of which enough is known."""
+    yield _gauge(
+        "mailbox_quiet", "Whether no mail has come for longer than is usual (1); absent while too little is known.",
+        ["mailbox"], [([name], pace.is_quiet(now)) for name, pace in paces.items()],
+    )
+    yield _gauge(
+        "mailbox_longest_pause_seconds", "The longest pause between mails of late, in whole hours of the clock.",
+        ["mailbox"], [([name], pace.longest.total_seconds()) for name, pace in paces.items()],
+    )
 
 
 Samples = Iterable[tuple[list[str], float]]

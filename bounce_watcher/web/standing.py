@@ -3,7 +3,9 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from types import MappingProxyType
 
+from bounce_watcher.ledger.quiet import Pace
 from bounce_watcher.ledger.stock import Queue
 from bounce_watcher.model.ledger import Alert, AlertKind
 from bounce_watcher.service.state import MailboxState, ServiceState
@@ -31,11 +33,13 @@ class Notice:
 
 
 def notices(
-    state: ServiceState, alerts: Sequence[Alert], queues: Mapping[str, Queue], now: datetime
+    state: ServiceState, alerts: Sequence[Alert], queues: Mapping[str, Queue], now: datetime,
+    paces: Mapping[str, Pace] = MappingProxyType({}),
 ) -> list[Notice]:
     """What a person should know of, the worst first."""
     found = [
-        *_of_mailboxes(state, now), *_of_others(state, queues, now), *_of_alerts(alerts, now), *_of_queues(queues, now)
+        *_of_mailboxes(state, now), *_of_quiet(state, paces, now), *_of_others(state, queues, now),
+        *_of_alerts(alerts, now), *_of_queues(queues, now),
     ]
     return sorted(found, key=lambda notice: _RANKS.index(notice.colour))
 
@@ -62,6 +66,17 @@ def _of_mailboxes(state: ServiceState, now: datetime) -> Iterator[Notice]:
             yield Notice("is-warn", f"Mailbox {name(each.name)} is behind:",
                          f"{waiting}, the oldest {_since(each.oldest_waiting_at, now)}.", "/#mailboxes",
                          "See the mailboxes")
+
+
+def _of_quiet(state: ServiceState, paces: Mapping[str, Pace], now: datetime) -> Iterator[Notice]:
+    """Of those that are read: what lies in another is not known."""
+    for each in state.mailboxes:
+        pace = paces.get(each.name)
+        is_read = each.last_read_at is not None and each.trouble is None and not each.stopped
+        if is_read and not each.waiting and pace is not None and pace.is_quiet(now):
+            yield Notice("is-warn", f"No mail comes to {name(each.name)}",
+                         f"{_since(pace.last_at, now)}; the longest pause before was {age(pace.longest)}. Does mail "
+                         f"still leave with its return path?", "/#mailboxes", "See the mailboxes")
 
 
 def _of_others(state: ServiceState, queues: Mapping[str, Queue], now: datetime) -> Iterator[Notice]:

@@ -146,8 +146,11 @@ def test_unattended_then_the_first_bounce(newcomer: Newcomer, receiver: Receiver
 def test_then_the_dashboard_shows_the_first_bounce(newcomer: Newcomer) -> None:
     """`init`, `run`, a bounce comes; whoever signs in with the token that `init` made finds it."""
     address = f"127.0.0.1:{free_port()}"
-    newcomer.init("--host", newcomer.server, "--listen", address)
-    token = (newcomer.config.parent / "secrets" / "web-token").read_text().strip()
+    done = newcomer.init("--host", newcomer.server, "--listen", address)
+    file = newcomer.config.parent / "secrets" / "web-token"
+    assert f"http://{address}/ # the dashboard, once the service runs" in done.stdout + done.stderr
+    assert f"sign in there with the token in {file}" in done.stdout + done.stderr
+    token = file.read_text().strip()
     with newcomer.running(), httpx.Client(base_url=f"http://{address}", follow_redirects=True, timeout=20) as browser:
         wait_until(lambda: answers(browser, "/healthz"))
         assert "user@gone.example" not in signed_in(browser, token).text

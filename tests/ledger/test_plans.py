@@ -113,6 +113,7 @@ def _overtake(ledger: Ledger) -> None:
     lambda ledger: ledger.group_mail("g", "m"),
     lambda ledger: ledger.review_group("g", day(9)),
     _leave_mail_groups,
+    lambda ledger: ledger.paces(["returns"], day(9)),
     lambda ledger: ledger.set_aside("g", 10, "", START),
     _leave_groups,
     lambda ledger: ledger.retry(START, ids=["msg"]),
@@ -122,7 +123,7 @@ def _overtake(ledger: Ledger) -> None:
         "recipients", "message", "events of a recipient", "last events of a recipient", "events since",
         "suppressions of a recipient", "outbox of a recipient",
         "group", "events of a group", "mails of a group", "mail of a group", "days of a group",
-        "leave groups of mail", "set aside", "leave groups", "retry", "discard"])
+        "leave groups of mail", "pace of a mailbox", "set aside", "leave groups", "retry", "discard"])
 def test_no_statement_scans_a_table(tmp_path: Path, work: Callable[[Ledger], object]) -> None:
     plans = _plans(tmp_path, work)
     assert plans

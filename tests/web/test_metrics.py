@@ -13,6 +13,7 @@ from sqlalchemy import text
 from bounce_watcher.intake.account import ImapAccount, Security
 from bounce_watcher.ledger.engine import open_engine
 from bounce_watcher.ledger.pausing import Pause
+from bounce_watcher.model.finding import Kind
 from bounce_watcher.model.ledger import Attempt, Disposition, SuppressionSource
 from bounce_watcher.outbox.target import WebhookTarget
 from bounce_watcher.policy.limits import GuardSettings
@@ -21,7 +22,7 @@ from bounce_watcher.service.counts import Counts, What, expect
 from bounce_watcher.service.state import MailboxState
 from bounce_watcher.service.trouble import Trouble
 from bounce_watcher.web import metrics
-from tests.ledger.making import LEASE, Platform, bounce, day, page, record
+from tests.ledger.making import LEASE, Platform, bounce, day, mail, page, record
 from tests.servers.promtool import promtool
 from tests.web.conftest import NOON, TOKEN, Web
 
@@ -104,6 +105,21 @@ def test_a_mailbox_that_is_behind(at: Web) -> None:
     assert of(figures, "mailbox_last_read_timestamp_seconds", mailbox="returns") == (NOON - MINUTE).timestamp()
     assert of(figures, "mailbox_last_progress_timestamp_seconds", mailbox="returns") == (NOON - MINUTE).timestamp()
     assert of(figures, "mailbox_newest_message_timestamp_seconds", mailbox="returns") == NOON.timestamp()
+
+
+def test_a_mailbox_that_nothing_comes_to_any_more(at: Web) -> None:
+    mailbox_of(at, last_read_at=NOON - MINUTE)
+    assert of(read(at), "mailbox_quiet", mailbox="returns") is None, "nothing is known of it"
+
+
+def test_a_mailbox_is_quiet_from_more_than_its_usual_pause_on(at: Web) -> None:
+    mailbox_of(at, last_read_at=NOON - MINUTE)
+    record(at.ledger, [
+        mail(digest=f"m{hours}", kind=Kind.OTHER, at=NOON - timedelta(hours=hours)) for hours in range(24, 24 * 20, 6)
+    ])
+    figures = read(at)
+    assert of(figures, "mailbox_quiet", mailbox="returns") == 1
+    assert of(figures, "mailbox_longest_pause_seconds", mailbox="returns") == 6 * 3600
 
 
 def test_mail_from_the_future_makes_no_negative_lag(at: Web) -> None:

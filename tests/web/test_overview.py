@@ -241,6 +241,24 @@ def test_all_trouble_at_once_is_told_the_worst_first(web: Make) -> None:
     assert table[0][3] == "unknown"
 
 
+def test_a_mailbox_that_nothing_comes_to_any_more_is_told_and_a_young_one_is_not(web: Make) -> None:
+    client, now = web(), utcnow()
+    young, waits = (
+        MailboxState(name, "INBOX", "news", now, 1.0, waiting, now if waiting else None, now, 1)
+        for name, waiting in (("young", 0), ("waits", 1))
+    )
+    client.standing = working(young, waits)
+    for name, first in (("returns", 25), ("waits", 25), ("young", 9)):
+        times = [now - timedelta(days=first) + timedelta(hours=6 * n) for n in range((first - 4) * 4)]
+        record(client.ledger, [
+            replace(mail(digest=f"{name}{at}", kind=Kind.OTHER, at=at), mailbox=name) for at in times
+        ])
+    told = words(section(page(client, "/"), "now"))
+    assert "No mail comes to returns since" in told
+    assert "the longest pause before was 6 h" in told
+    assert re.findall(r"No mail comes to (\w+)", told) == ["returns"]
+
+
 def test_decisions_say_why_in_short(web: Make) -> None:
     client, now = web(), utcnow()
     recorded(client, [bounce("a", "a@d.example", at=now - timedelta(hours=2))])

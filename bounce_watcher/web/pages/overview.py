@@ -40,7 +40,8 @@ def overview(visit: Visit) -> Response:
     seen = Bounces(ledger.figures, over, of)
     stock, alerts = ledger.stock(), list(ledger.alerts(under_way=True))
     last = ledger.figures.last_at()
-    notices = standing.notices(state, alerts, stock.queues, now)
+    paces = ledger.paces([each.name for each in state.mailboxes], now)
+    notices = standing.notices(state, alerts, stock.queues, now, paces)
     common = {
         **frame(visit, over, {"stream"}), "stream": of.stream,
         "notices": notices[:NOTICES], "more_notices": notices[NOTICES:],

@@ -1,0 +1,50 @@
+"""When it is unusual that no mail comes, by what came before: on both databases."""
+
+from datetime import timedelta
+
+import pytest
+
+from bounce_watcher.ledger.quiet import FEWEST, HISTORY, SHORTEST, TIMES, Pace
+from bounce_watcher.ledger.store import Ledger
+from bounce_watcher.model.finding import Kind
+from tests.ledger.making import START, day, mail, record
+
+HOUR = timedelta(hours=1)
+
+
+def came(ledger: Ledger, *hours: float) -> None:
+    record(ledger, [mail(digest=f"m{hour}", kind=Kind.OTHER, at=START + hour * HOUR) for hour in hours])
+
+
+def test_the_longest_pause_of_late_is_the_usual_one(ledger: Ledger) -> None:
+    came(ledger, *range(0, 15 * 24, 8))
+    came(ledger, 15 * 24 + 22)
+    last = 15 * 24 + 22
+    pace = ledger.paces(["returns", "other"], START + last * HOUR)["returns"]
+    assert pace == Pace(START + (last + 1) * HOUR, timedelta(hours=30))
+    assert pace.unusual_from == timedelta(hours=45)
+    assert not pace.is_quiet(START + (last + 46) * HOUR)
+    assert pace.is_quiet(START + (last + 46.1) * HOUR)
+
+
+def test_a_pause_of_hours_is_none_where_mail_comes_all_the_time(ledger: Ledger) -> None:
+    came(ledger, *range(15 * 24))
+    pace = ledger.paces(["returns"], day(15))["returns"]
+    assert (pace.longest, pace.unusual_from) == (HOUR, SHORTEST)
+
+
+@pytest.mark.parametrize("hours", [
+    [], [0], list(range(0, 24 * 13, 2)), [n * 24.0 for n in range(FEWEST - 1)], [n * 24 * 14 for n in range(2)],
+], ids=["none", "one", "young", "few", "two"])
+def test_of_a_young_mailbox_nothing_is_said(ledger: Ledger, hours: list[float]) -> None:
+    came(ledger, *hours)
+    assert ledger.paces(["returns"], day(40)) == {}
+    assert ledger.paces(["returns"], day(20)) == {}
+
+
+def test_what_comes_twice_counts_once_and_what_is_old_not_at_all(ledger: Ledger) -> None:
+    came(ledger, 0, *range(24 * 20, 24 * 35, 4))
+    came(ledger, *range(24 * 20, 24 * 35, 4))
+    pace = ledger.paces(["returns"], day(36))["returns"]
+    assert pace.longest == timedelta(hours=4), "the mail of 36 days ago is forgotten"
+    assert (timedelta(days=14), 1.5) == (HISTORY, TIMES), "as the rule for Prometheus and the page on it say"
