@@ -9,16 +9,28 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from heapq import merge
+from itertools import islice
 from operator import attrgetter
 from typing import Any
 
-from sqlalchemy import ColumnElement, Engine, Select, and_, case, exists, func, or_, select
+from sqlalchemy import ColumnElement, Connection, Engine, Select, and_, exists, func, literal_column, or_, select
 from sqlalchemy.sql.selectable import NamedFromClause
 
 from bounce_watcher.ledger.actions import Action as Done
 from bounce_watcher.ledger.engine import reading
-from bounce_watcher.ledger.paging import Condition, Page, Place, TookTooLong, Walk, looking
-from bounce_watcher.ledger.statements import KEYS
+from bounce_watcher.ledger.paging import (
+    ENTRIES,
+    LOOKED_UP,
+    Condition,
+    Counted,
+    Page,
+    Place,
+    TookTooLong,
+    Walk,
+    looking,
+    together,
+)
+from bounce_watcher.ledger.statements import CHUNK, KEYS
 from bounce_watcher.ledger.tables import (
     ACTION,
     ALERT,
@@ -32,13 +44,14 @@ from bounce_watcher.ledger.tables import (
 )
 from bounce_watcher.ledger.types import recipient_key, storable
 from bounce_watcher.model.fields import Action
-from bounce_watcher.model.finding import Kind
-from bounce_watcher.model.ledger import ABUSE, Alert, BounceEvent, EventType, Scope, State
+from bounce_watcher.model.ledger import Alert, BounceEvent, Scope, State
 
 MOST_COUNTED, MOST_OF_A_STATE = 10_000, 2000
 """Events, and recipients of each state, that are counted: of a longer list it is told that there are more."""
-FACETS_WITHIN = 0.5
-"""Seconds for that: a list without its counts is of more use than one that comes late."""
+COUNTING, FACETS_WITHIN = 0.04, 0.5
+"""Seconds for that, and those after which it is given up: a list with fewer counts is of more use than a late one."""
+FEW = 10_000
+"""Events whose rows are read rather than those of a stretch of time."""
 RECENT = timedelta(days=30)
 NO_TYPE = "other"
 """The type of what is neither a failure nor a complaint: delays, receipts."""
@@ -99,13 +112,7 @@ class Facets:
 
 # ── events ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-_TYPE = case(
-    (EVENT.c.kind == Kind.COMPLAINT.value, case((EVENT.c.feedback_type == ABUSE, EventType.COMPLAINT.value),
-                                                else_=NO_TYPE)),
-    (EVENT.c.action == Action.FAILED.value, func.coalesce(EVENT.c.bounce_type, EventType.UNDETERMINED.value)),
-    else_=NO_TYPE,
-)
-"""As `BounceEvent.type` tells it."""
+_TYPE = func.coalesce(EVENT.c.type, literal_column(f"'{NO_TYPE}'"))
 
 _EVENT_COLUMNS: Mapping[By, ColumnElement[Any]] = {
     By.TYPE: _TYPE, By.REASON: EVENT.c.reason, By.PROVIDER: EVENT.c.provider, By.STREAM: EVENT.c.stream,
@@ -113,36 +120,48 @@ _EVENT_COLUMNS: Mapping[By, ColumnElement[Any]] = {
     By.CODE: EVENT.c.status,
 }
 _INDEXED = (By.CAMPAIGN, By.REASON, By.PROVIDER)
-"""What an index finds in the order of time. The first that is asked for is gone through."""
+"""What an index finds in the order of time. The index of time itself holds all that a list is filtered by, but words
+and campaigns."""
 EVENT_FACETS = (By.TYPE, By.REASON, By.PROVIDER, By.STREAM, By.CODE)
 
 _EVENT_ORDER = (EVENT.c.at, EVENT.c.id)
-_EVENTS = select(*_EVENT_ORDER, *(column for column in EVENT.columns if column.name not in {"at", "id"}))
+_EVENT_KEYS = select(*_EVENT_ORDER)
+_EVENTS = select(EVENT).where(EVENT.c.id.in_(KEYS))
 
 
 def event_page(engine: Engine, wanted: Query, place: Place) -> Page[BounceEvent]:
     """Raises TookTooLong."""
     with looking(engine) as (connection, limit):
-        found = _event_walk(wanted).page(connection, limit, place)
-    return _with_rows(found, map(event_from_row, found.rows))
+        found = _event_walk(wanted, _driving(connection, wanted)).page(connection, limit, place)
+        return _with_rows(found, _events(connection, found.rows))
 
 
 def all_events(engine: Engine, wanted: Query) -> Iterator[BounceEvent]:
-    return map(event_from_row, _event_walk(wanted).all(engine))
+    with reading(engine) as connection:
+        keys = _event_walk(wanted, _driving(connection, wanted)).all(engine)
+    while some := list(islice(keys, CHUNK)):
+        with reading(engine) as connection:
+            events = list(_events(connection, some))
+        yield from events
+
+
+def _events(connection: Connection, keys: Sequence[Any]) -> Iterator[BounceEvent]:
+    """In the order of their keys: what the index tells was looked for without their rows."""
+    found = connection.execute(_EVENTS, {"keys": [name for _, name in keys]}).all() if keys else []
+    by_name = {row.id: row for row in found}
+    return (event_from_row(by_name[name]) for _, name in keys if name in by_name)
 
 
 def event_facets(engine: Engine, wanted: Query) -> Facets | None:
     """None where counting took too long."""
-    walk = _event_walk(wanted)
     columns = [_EVENT_COLUMNS[by].label(by.value) for by in EVENT_FACETS]
-    newest = walk.ordered(*walk.also).with_only_columns(*columns).limit(MOST_COUNTED).subquery()
-    counted = select(*newest.columns, func.count()).group_by(*newest.columns)
     try:
-        with looking(engine, FACETS_WITHIN) as (connection, _):
-            rows = connection.execute(counted).all()
+        with looking(engine, COUNTING, FACETS_WITHIN) as (connection, limit):
+            walk = _event_walk(wanted, _driving(connection, wanted))
+            found = walk.count(connection, limit, columns, MOST_COUNTED)
     except TookTooLong:
         return None
-    return _facets(EVENT_FACETS, rows, sum(row[-1] for row in rows) == MOST_COUNTED)
+    return _facets(EVENT_FACETS, found)
 
 
 def event(engine: Engine, name: str) -> BounceEvent | None:
@@ -151,21 +170,46 @@ def event(engine: Engine, name: str) -> BounceEvent | None:
     return event_from_row(row) if row else None
 
 
-def _event_walk(wanted: Query) -> Walk:
-    through: list[Condition] = list(_between(EVENT.c.at, wanted))
+def _event_walk(wanted: Query, driving: By | None = None) -> Walk:
+    """Down the index of what is `driving`, else of the recipient, else of time."""
+    through: list[Condition] = []
     choices = dict(wanted.choices)
     if wanted.recipient is not None:
         through.append(EVENT.c.recipient_key == recipient_key(wanted.recipient))
-    else:
-        driving = next((by for by in _INDEXED if _drives(choices.get(by, Choice()))), None)
-        if driving is not None:
-            through.append(_EVENT_COLUMNS[driving] == storable(choices.pop(driving).any_of[0]))
+    elif driving is not None:
+        through.append(_is_value(driving, choices.pop(driving)))
     also = [_chosen(by, choice) for by, choice in choices.items()]
     also.extend(map(_says, wanted.words))
-    return Walk(_EVENTS, _EVENT_ORDER, tuple(through), tuple(also))
+    by_entries = driving is None and wanted.recipient is None and not wanted.words and By.CAMPAIGN not in choices
+    return Walk(
+        _EVENT_KEYS, _EVENT_ORDER, tuple(through), tuple(also), ENTRIES if by_entries else LOOKED_UP, wanted.since,
+        wanted.until,
+    )
 
 
-def _drives(choice: Choice) -> bool:
+def _driving(connection: Connection, wanted: Query) -> By | None:
+    """What has an index of its own is gone through where it is all that is asked for, or has few events."""
+    able = [by for by in _INDEXED if _is_one(wanted.choices.get(by, Choice()))]
+    if By.CAMPAIGN in able or not able or wanted.recipient is not None:
+        return next(iter(able), None)
+    if len(wanted.choices) == 1 and not wanted.words:
+        return able[0]
+    numbers = {by: _few(connection, by, wanted) for by in able}
+    fewest = min(able, key=numbers.__getitem__)
+    return fewest if numbers[fewest] <= FEW else None
+
+
+def _few(connection: Connection, by: By, wanted: Query) -> int:
+    """How many events have the value asked for; more than `FEW` are not counted."""
+    some = select(EVENT.c.at).where(_is_value(by, wanted.choices[by]), *_between(EVENT.c.at, wanted)).limit(FEW + 1)
+    return connection.scalar(select(func.count()).select_from(some.subquery())) or 0
+
+
+def _is_value(by: By, choice: Choice) -> Condition:
+    return _EVENT_COLUMNS[by] == storable(choice.any_of[0])
+
+
+def _is_one(choice: Choice) -> bool:
     return len(choice.any_of) == 1 and bool(choice.any_of[0]) and not choice.none_of
 
 
@@ -220,14 +264,12 @@ def _between(at: ColumnElement[Any], wanted: Query) -> Iterator[Condition]:
         yield at < wanted.until
 
 
-def _facets(kinds: Sequence[By], rows: Iterable[Sequence[Any]], more: bool) -> Facets:
+def _facets(kinds: Sequence[By], found: Counted) -> Facets:
     counts: dict[By, Counter[str]] = {by: Counter() for by in kinds}
-    total = 0
-    for *values, number in rows:
-        total += number
+    for values, number in found.counts.items():
         for by, value in zip(kinds, values, strict=True):
             counts[by][value or ""] += number
-    return Facets(total, more, counts)
+    return Facets(found.counts.total(), found.more, counts)
 
 
 def _with_rows(found: Page[Any], rows: Iterable[Any]) -> Page[Any]:
@@ -287,14 +329,10 @@ _RECENT = (
 def recipient_page(engine: Engine, wanted: Query, place: Place, now: datetime) -> Page[Standing]:
     """The last changed first. Raises TookTooLong.
 
-    Each state is a list of its own, which an index gives in the order of time; they are merged.
+    Each state is a list of its own, which an index gives in the order of time.
     """
     with looking(engine) as (connection, limit):
-        walks = _recipient_walks(wanted)
-        found = _merged([walk.page(connection, limit, place) for walk in walks], place)
-        if place.newer and not found.newer and len(found.rows) < place.rows:  # the beginning, and all of it
-            start = Place(rows=place.rows)
-            found = _merged([walk.page(connection, limit, start) for walk in walks], start)
+        found = together(_recipient_walks(wanted), connection, limit, place)
     return _with_rows(found, _with_bounces(engine, found.rows, now - RECENT))
 
 
@@ -310,19 +348,17 @@ def all_recipients(engine: Engine, wanted: Query, now: datetime) -> Iterator[Sta
 
 def recipient_facets(engine: Engine, wanted: Query) -> Facets | None:
     """None where counting took too long."""
-    counts: Counter[tuple[str | None, ...]] = Counter()
+    counts: Counter[tuple[Any, ...]] = Counter()
     more = False
     try:
-        with looking(engine, FACETS_WITHIN) as (connection, _):
+        with looking(engine, COUNTING, FACETS_WITHIN) as (connection, limit):
             for walk in _recipient_walks(wanted, select(*_FACET_COLUMNS)):
-                newest = walk.ordered(*walk.also).limit(MOST_OF_A_STATE).subquery()
-                counted = select(*newest.columns, func.count()).group_by(*newest.columns)
-                found = {tuple(values): number for *values, number in connection.execute(counted)}
-                more = more or sum(found.values()) == MOST_OF_A_STATE
-                counts.update(found)
+                found = walk.count(connection, limit, _FACET_COLUMNS, MOST_OF_A_STATE)
+                counts.update(found.counts)
+                more = more or found.more
     except TookTooLong:
         return None
-    return _facets(RECIPIENT_FACETS, [(*values, number) for values, number in counts.items()], more)
+    return _facets(RECIPIENT_FACETS, Counted(counts, more))
 
 
 def _recipient_walks(wanted: Query, chosen: Select[Any] = _STANDING) -> list[Walk]:
@@ -330,8 +366,8 @@ def _recipient_walks(wanted: Query, chosen: Select[Any] = _STANDING) -> list[Wal
     states = choices.pop(By.STATE, Choice())
     also = [_IS_LAST, *(_chosen_step(by, choice) for by, choice in choices.items())]
     return [
-        Walk(chosen, _STEP_ORDER, (STATE_CHANGE.c.state == state.value, *_between(STATE_CHANGE.c.at, wanted)),
-             tuple(also))
+        Walk(chosen, _STEP_ORDER, (STATE_CHANGE.c.state == state.value,), tuple(also),
+             LOOKED_UP if By.PROVIDER in choices else ENTRIES, wanted.since, wanted.until)
         for state in State
         if (not states.any_of or state in states.any_of) and state not in states.none_of
     ]
@@ -357,33 +393,6 @@ def _of_providers(choice: Choice) -> Condition:
 
 def _step_key(row: Any) -> tuple[Any, ...]:
     return tuple(row[:2])
-
-
-def _merged(pages: Sequence[Page[Any]], place: Place) -> Page[Any]:
-    """One page out of several lists' pages. Beyond where one of them was cut off none is complete."""
-    if place.newer:
-        return _merged_newer(pages, place)
-    cut = max((page.looked_back_to for page in pages if page.looked_back_to), default=None)
-    rows = sorted((row for page in pages for row in page.rows), key=_step_key, reverse=True)
-    rows = [row for row in rows if cut is None or _step_key(row) >= cut]
-    shown = rows[: place.rows]
-    more = len(rows) > len(shown) or (cut is None and any(page.older for page in pages))
-    older = _step_key(shown[-1]) if shown and more else cut
-    newer = _step_key(shown[0]) if shown and place.key else None
-    return Page(tuple(shown), older, newer, cut)
-
-
-def _merged_newer(pages: Sequence[Page[Any]], place: Place) -> Page[Any]:
-    """Of each list the rows next to the key; one whose newer end came first was given from its beginning."""
-    rows = sorted(
-        (row for page in pages for row in page.rows if place.key is None or _step_key(row) > place.key),
-        key=_step_key,
-    )
-    shown = list(reversed(rows[: place.rows]))
-    more = len(rows) > len(shown) or any(page.newer for page in pages)
-    return Page(
-        tuple(shown), _step_key(shown[-1]) if shown else place.key, _step_key(shown[0]) if shown and more else None
-    )
 
 
 def _with_bounces(engine: Engine, rows: Sequence[Any], since: datetime) -> Iterator[Standing]:

@@ -34,15 +34,7 @@ from bounce_watcher.ledger.statements import is_sqlite
 from bounce_watcher.ledger.tables import EVENT, SENT_COUNT, STATE_CHANGE, SUPPRESSION, TALLY, event_from_row
 from bounce_watcher.ledger.tally import DAY, HOUR, Scope, slot_of, start_of
 from bounce_watcher.ledger.types import storable
-from bounce_watcher.model.fields import Action
-from bounce_watcher.model.finding import Kind
-from bounce_watcher.model.ledger import ABUSE, BounceEvent, By, EventType, State, StateChange
-
-TYPE: ColumnElement[str] = case(
-    (EVENT.c.kind == Kind.COMPLAINT, case((EVENT.c.feedback_type == ABUSE, EventType.COMPLAINT.value))),
-    (EVENT.c.action == Action.FAILED, func.coalesce(EVENT.c.bounce_type, EventType.UNDETERMINED.value)),
-)
-"""`BounceEvent.type` of a row; NULL where there is none."""
+from bounce_watcher.model.ledger import BounceEvent, By, State, StateChange
 
 _SUPPRESSED = """SELECT {by} AS by, count(DISTINCT recipient_key),
     count(DISTINCT CASE WHEN reason = 'complaint' THEN recipient_key END)
@@ -274,9 +266,8 @@ class Figures:
 
 
 def _suppressed(by: str, stream: str | None, *, on_sqlite: bool) -> TextClause:
-    """SQLite would go by `state_change_by_state` and read each row, if it were left to choose."""
     told = _SUPPRESSED.format(
-        by=by or "''", through="INDEXED BY state_change_suppressed" if on_sqlite else "",
+        by=by or "''", through="INDEXED BY state_change_by_state" if on_sqlite else "",
         of_stream="" if stream is None else "AND stream = :stream",
     )
     moment = STATE_CHANGE.c.at.type
@@ -358,14 +349,12 @@ def _tally_column(part: Part) -> ColumnElement[Any]:
 
 
 def _event_column(part: Part) -> ColumnElement[Any]:
-    if part is Part.TYPE:
-        return TYPE
     column: ColumnElement[Any] = EVENT.c[part.value]
     return func.coalesce(column, "") if part in (Part.REASON, Part.SENDING) else column
 
 
 def _of_events(span: Span, of: Of) -> list[ColumnElement[bool]]:
-    where: list[ColumnElement[bool]] = [EVENT.c.at >= span.since, EVENT.c.at < span.until, TYPE.is_not(None)]
+    where: list[ColumnElement[bool]] = [EVENT.c.at >= span.since, EVENT.c.at < span.until, EVENT.c.type.is_not(None)]
     if of.providers is not None:
         where.append(EVENT.c.provider.in_([storable(each) for each in of.providers]))
     if of.sendings is not None:
@@ -373,7 +362,7 @@ def _of_events(span: Span, of: Of) -> list[ColumnElement[bool]]:
     if of.stream is not None:
         where.append(EVENT.c.stream == storable(of.stream))
     if of.type is not None:
-        where.append(TYPE.in_([of.type]))
+        where.append(EVENT.c.type == of.type)
     if of.reason is not None:
         where.append(func.coalesce(EVENT.c.reason, "") == of.reason)
     return where

@@ -1,16 +1,18 @@
 """Pages of long lists for people: from a key on, older or newer; what takes long is cut off where it stands.
 
-Each list goes down an index, from the newest on. What no index tells is looked at row by row, in stretches that grow: a
-reader who asks for what hardly occurs is told how far back was looked, and goes on from there.
+Each list goes down an index, from the newest on. What no index finds is looked for in stretches, as long as a reader
+likes to wait: who asks for what hardly occurs is told how far back was looked, and goes on from there.
 """
 
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Generic, TypeVar
 
-from sqlalchemy import ColumnElement, Connection, Engine, Select, literal, select, text, true, tuple_
+from sqlalchemy import ColumnElement, Connection, Engine, Select, func, literal, select, text, true, tuple_
 from sqlalchemy.exc import DBAPIError
 
 from bounce_watcher.ledger.engine import reading
@@ -23,9 +25,13 @@ Key = tuple[Any, ...]
 Condition = ColumnElement[bool]
 
 WITHIN = 2.0
-"""Seconds that a page's query may take."""
+"""Seconds after which a statement is broken off: none should take so long."""
+ENOUGH = 0.08
+"""Seconds after which a page shows what it has found so far, and where to go on."""
 ROWS = 50
-_FIRST_STRETCH, _GROWTH, _LONGEST_STRETCH = 1000, 4, 64_000
+ENTRIES, LOOKED_UP = 64_000, 4000
+"""The longest stretch where an index tells all that is asked for, and where the rows themselves do: some 20 ms."""
+_FIRST_STRETCH, _GROWTH = 1000, 4
 _QUERY_CANCELED = "57014"
 """PostgreSQL manual, appendix A: what a statement that ran out of time ends with."""
 
@@ -57,26 +63,27 @@ class Page(Generic[V]):
 
 
 class Limit:
-    """What is left of the time for a page's queries; `is_over` once it has run out."""
+    """Whether it was looked for long enough: `is_over` from then on."""
 
     def __init__(self) -> None:
         self.is_over = False
 
+    def end(self) -> None:
+        self.is_over = True
+
 
 @contextmanager
-def looking(engine: Engine, within: float = WITHIN) -> Iterator[tuple[Connection, Limit]]:
-    """One snapshot whose statements end after `within` seconds, on either database. Raises TookTooLong."""
+def looking(engine: Engine, enough: float = ENOUGH, within: float = WITHIN) -> Iterator[tuple[Connection, Limit]]:
+    """One snapshot, for looking `enough` seconds; statements end after `within`, on either database.
+
+    Raises TookTooLong.
+    """
     limit = Limit()
     with reading(engine) as connection:
-        interrupt = _interrupt(connection, within)
-
-        def end() -> None:
-            limit.is_over = True
-            interrupt()
-
-        timer = threading.Timer(within, end)
-        timer.daemon = True
-        timer.start()
+        timers = [threading.Timer(enough, limit.end), threading.Timer(within, _interrupt(connection, within))]
+        for timer in timers:
+            timer.daemon = True
+            timer.start()
         try:
             yield connection, limit
         except DBAPIError as error:
@@ -84,8 +91,9 @@ def looking(engine: Engine, within: float = WITHIN) -> Iterator[tuple[Connection
                 raise TookTooLong(f"this took longer than {within:g} s and was cut off") from None
             raise
         finally:
-            timer.cancel()
-            timer.join()  # or it would end the next statement on this connection
+            for timer in timers:
+                timer.cancel()
+                timer.join()  # or it would end the next statement on this connection
 
 
 def _interrupt(connection: Connection, within: float) -> Callable[[], None]:
@@ -105,104 +113,168 @@ def _is_cut_off(error: DBAPIError) -> bool:
 class Walk:
     """A list in a table: `order` by which it goes down an index, newest first, and which tells its rows apart.
 
-    `through` is what the index tells as well, `also` what only the row tells.
+    `through` is what the index finds as well, `also` what has to be looked at row by row, or entry by entry. With
+    `since` or `until` the first of `order` is a time, `since` <= time < `until`.
     """
 
     chosen: Select[Any]
     order: tuple[ColumnElement[Any], ...]
     through: tuple[Condition, ...] = ()
     also: tuple[Condition, ...] = ()
+    longest_stretch: int = LOOKED_UP
+    since: datetime | None = None
+    until: datetime | None = None
 
     def page(self, connection: Connection, limit: Limit, place: Place) -> Page[Any]:
         """The rows of a page as they were chosen; the columns of `order` are the first of each."""
-        steps = _Steps(self, connection, limit, newer=place.newer)
-        rows = steps.take(place.key, place.rows + 1)
-        more, rows = len(rows) > place.rows, rows[: place.rows]
-        if place.newer:
-            rows.reverse()
-            if not more and not steps.cut and len(rows) < place.rows:
-                return self.page(connection, limit, Place(rows=place.rows))  # the beginning, and all of it
-            newer = self._key(rows[0]) if more else steps.cut
-            return Page(tuple(rows), self._key(rows[-1]) if rows else place.key, newer)
-        older = self._key(rows[-1]) if more else steps.cut
-        return Page(tuple(rows), older, self._key(rows[0]) if rows and place.key else None, steps.cut)
+        return together([self], connection, limit, place)
+
+    def count(
+        self, connection: Connection, limit: Limit, columns: Sequence[ColumnElement[Any]], most: int
+    ) -> "Counted":
+        """The newest rows by the values of `columns`: about `most` of them, less where the time is over."""
+        counts: Counter[tuple[Any, ...]] = Counter()
+        strand = _Strand(self, connection, None, newer=False)
+        while True:
+            counts.update(strand.count(columns, most - counts.total()))
+            if strand.is_done or counts.total() >= most or limit.is_over:
+                return Counted(counts, not strand.is_done)
 
     def all(self, engine: Engine, size: int = 500) -> Iterator[Any]:
         """Every row, whatever time it takes: each page its own short transaction."""
         key: Key | None = None
         while True:
             with reading(engine) as connection:
-                rows = connection.execute(self.ordered(self.behind(key), *self.also).limit(size)).all()
+                rows = connection.execute(self.ordered(key).limit(size)).all()
             yield from rows
             if len(rows) < size:
                 return
-            key = self._key(rows[-1])
+            key = self.key(rows[-1])
 
-    def ordered(self, *where: Condition, newer: bool = False) -> Select[Any]:
-        order = [column.asc() if newer else column.desc() for column in self.order]
-        return self.chosen.where(*self.through, *where).order_by(*order)
+    def ordered(self, key: Key | None = None) -> Select[Any]:
+        """All rows older than `key`, the newest first."""
+        where = (*self.through, self.before(key), self.behind(None), *self.also)
+        return self.chosen.where(*where).order_by(*self.by(newer=False))
 
-    def behind(self, key: Key | None, *, newer: bool = False, including: bool = False) -> Condition:
+    def by(self, *, newer: bool) -> list[ColumnElement[Any]]:
+        return [column.asc() if newer else column.desc() for column in self.order]
+
+    def before(self, key: Key | None, *, including: bool = False) -> Condition:
+        """Older than `key` and `until`: in one condition, as SQLite goes down an index by the first that it meets."""
+        if self.until is not None and (key is None or key[0] >= self.until):
+            return self.order[0] < self.until
         if key is None:
             return true()
-        left = tuple_(*self.order)
-        right = tuple_(*(literal(value, column.type) for column, value in zip(self.order, key, strict=True)))
-        if including:
-            return left >= right if newer else left <= right
-        return left > right if newer else left < right
+        return tuple_(*self.order) <= self._literal(key) if including else tuple_(*self.order) < self._literal(key)
 
-    def _key(self, row: Sequence[Any]) -> Key:
+    def behind(self, key: Key | None, *, including: bool = False) -> Condition:
+        """Newer than `key` and `since`."""
+        if self.since is not None and (key is None or key[0] < self.since):
+            return self.order[0] >= self.since
+        if key is None:
+            return true()
+        return tuple_(*self.order) >= self._literal(key) if including else tuple_(*self.order) > self._literal(key)
+
+    def _literal(self, key: Key) -> ColumnElement[Any]:
+        return tuple_(*(literal(value, column.type) for column, value in zip(self.order, key, strict=True)))
+
+    def key(self, row: Sequence[Any]) -> Key:
         return tuple(row[: len(self.order)])
 
 
-class _Steps:
-    """Goes down (or up) a walk. `cut` is the last key looked at where the time ran out."""
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """How many rows by their values; `more`: the older ones were not counted."""
 
-    def __init__(self, walk: Walk, connection: Connection, limit: Limit, *, newer: bool) -> None:
-        self._walk = walk
-        self._connection = connection
-        self._limit = limit
-        self._newer = newer
-        self.cut: Key | None = None
+    counts: Counter[tuple[Any, ...]]
+    more: bool
 
-    def take(self, key: Key | None, wanted: int) -> list[Any]:
-        if not self._walk.also:
-            chosen = self._walk.ordered(self._walk.behind(key, newer=self._newer), newer=self._newer)
-            return list(self._connection.execute(chosen.limit(wanted)))
-        return self._by_stretches(key, wanted)
 
-    def _by_stretches(self, key: Key | None, wanted: int) -> list[Any]:
-        found: list[Any] = []
-        stretch, start = _FIRST_STRETCH, key
-        while len(found) < wanted:
-            if self._limit.is_over:
-                self.cut = start
-                return found
-            try:
-                end = self._end_of(start, stretch)
-                found.extend(self._within(start, end, wanted - len(found)))
-            except DBAPIError as error:
-                if not _is_cut_off(error) or start == key:
-                    raise
-                self.cut = start
-                return found
-            if end is None:
-                return found
-            start, stretch = end, min(stretch * _GROWTH, _LONGEST_STRETCH)
-        return found
+class _Strand:
+    """A walk on its way, older or newer: all up to `at` has been looked at, `rows` were found."""
 
-    def _end_of(self, start: Key | None, stretch: int) -> Key | None:
-        """The key of the stretch's last row, told by the index alone; None where the list ends before it."""
+    def __init__(self, walk: Walk, connection: Connection, key: Key | None, *, newer: bool) -> None:
+        self.at, self.is_done = key, False
+        self.rows: list[Any] = []
+        self._walk, self._connection, self._newer, self._size = walk, connection, newer, _FIRST_STRETCH
+
+    def go(self, wanted: int) -> None:
+        """Looks for some more rows: `wanted`, or as many as a stretch has."""
         walk = self._walk
-        order = [column.asc() if self._newer else column.desc() for column in walk.order]
-        keys = select(*walk.order).where(*walk.through, walk.behind(start, newer=self._newer)).order_by(*order)
-        row = self._connection.execute(keys.offset(stretch - 1).limit(1)).first()
-        return tuple(row) if row else None
+        where = self._stretch(self._size) if walk.also else self._rest()
+        chosen = walk.chosen.where(*where, *walk.also).order_by(*walk.by(newer=self._newer))
+        rows = self._connection.execute(chosen.limit(wanted)).all()
+        self.rows.extend(rows)
+        if len(rows) == wanted:
+            self.at, self.is_done = walk.key(rows[-1]), False
+        elif not walk.also:
+            self.is_done = True
 
-    def _within(self, start: Key | None, end: Key | None, wanted: int) -> Sequence[Any]:
+    def count(self, columns: Sequence[ColumnElement[Any]], most: int) -> dict[tuple[Any, ...], int]:
+        """A stretch's rows by the values of `columns`; of what an index finds by itself not more than `most`."""
         walk = self._walk
-        chosen = walk.ordered(
-            walk.behind(start, newer=self._newer), walk.behind(end, newer=not self._newer, including=True), *walk.also,
-            newer=self._newer,
-        )
-        return self._connection.execute(chosen.limit(wanted)).all()
+        where = self._stretch(self._size if walk.also else min(self._size, most))
+        counted = walk.chosen.with_only_columns(*columns, func.count()).where(*where, *walk.also).group_by(*columns)
+        return {tuple(values): int(number) for *values, number in self._connection.execute(counted)}
+
+    def _rest(self, end: Key | None = None) -> list[Condition]:
+        """All that was not looked at, up to `end` where it is given."""
+        walk = self._walk
+        until = end is not None
+        if self._newer:
+            return [*walk.through, walk.behind(self.at), walk.before(end, including=until)]
+        return [*walk.through, walk.before(self.at), walk.behind(end, including=until)]
+
+    def _stretch(self, size: int) -> list[Condition]:
+        """Goes over so many rows, told by the index alone: where they stand."""
+        walk, rest = self._walk, self._rest()
+        keys = select(*walk.order).where(*rest).order_by(*walk.by(newer=self._newer))
+        end = self._connection.execute(keys.offset(size - 1).limit(1)).first()
+        if end is None:
+            self.is_done = True
+            return rest
+        stretch = self._rest(tuple(end))
+        self.at, self._size = tuple(end), min(self._size * _GROWTH, walk.longest_stretch)
+        return stretch
+
+
+def together(walks: Sequence[Walk], connection: Connection, limit: Limit, place: Place) -> Page[Any]:
+    """A page of several lists in one order: it ends where the one that was looked through least ends."""
+    strands = [_Strand(walk, connection, place.key, newer=place.newer) for walk in walks]
+    key = walks[0].key
+    while True:
+        last = _least_far(strands, place)
+        found = _ahead_of(last, strands, place, key)
+        if last is None or len(found) > place.rows or (last.at != place.key and limit.is_over):
+            break
+        last.go(place.rows + 1)
+    shown = found[: place.rows]
+    cut = last.at if last and len(found) <= place.rows else None
+    edge = key(shown[-1]) if len(found) > place.rows else cut
+    if not place.newer:
+        return Page(tuple(shown), edge, key(shown[0]) if shown and place.key else None, cut)
+    if edge is None and len(shown) < place.rows:
+        return together(walks, connection, limit, Place(rows=place.rows))  # the beginning, and all of it
+    return Page(tuple(reversed(shown)), key(shown[0]) if shown else place.key, edge)
+
+
+def _least_far(strands: Sequence[_Strand], place: Place) -> _Strand | None:
+    """Of those that go on, one that has not begun, or else the one that all others are ahead of."""
+    going = [strand for strand in strands if not strand.is_done]
+    fresh = [strand for strand in going if strand.at == place.key]
+    if fresh or not going:
+        return fresh[0] if fresh else None
+    return (min if place.newer else max)(going, key=lambda strand: strand.at or ())
+
+
+def _ahead_of(
+    last: _Strand | None, strands: Sequence[_Strand], place: Place, key: Callable[[Any], Key]
+) -> list[Any]:
+    """The rows that are known to be the next ones, in the order of the page."""
+    if len(strands) == 1:  # in order as they are
+        return strands[0].rows
+    rows = [row for strand in strands for row in strand.rows]
+    if last is not None:
+        at = last.at
+        rows = [row for row in rows if at is not None and (key(row) <= at if place.newer else key(row) >= at)]
+    return sorted(rows, key=key, reverse=not place.newer)

@@ -40,7 +40,7 @@ Decide = Callable[[BounceEvent, History], Decision]
 _ADD_MESSAGE = Insertion(MESSAGE, columns_of(MESSAGE), Conflict.IGNORE)
 _ADD_EVENT = Insertion(EVENT, columns_of(EVENT))
 _of_message = attrgetter(*_ADD_MESSAGE.columns[:-1])  # the last one is its group
-_of_event = attrgetter(*_ADD_EVENT.columns[4:])  # behind those that are told here: see `judge`
+_of_event = attrgetter(*_ADD_EVENT.columns[5:])  # behind those that are told here: see `judge`
 _LONG_AGO = datetime(1, 1, 1, tzinfo=UTC)
 _digest, _id, _at = attrgetter("digest"), attrgetter("id"), attrgetter("at")
 
@@ -142,7 +142,9 @@ class _Desk:
         if decision.counted is None:
             self._count(key, event)
         self.books.enter(key, apply_event(self.books.records[key], event, decision))
-        return (key.address, decision.counted, provider(event), review.group_of(event), *_of_event(event))
+        return (
+            key.address, decision.counted, provider(event), event.type, review.group_of(event), *_of_event(event)
+        )
 
     def close(self) -> int:
         """Writes the books. Returns the number of outbox rows."""

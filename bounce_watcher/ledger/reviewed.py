@@ -71,14 +71,14 @@ def facets(engine: Engine, wanted: Query) -> Facets | None:
     """How many by state, kind and provider; None where counting took too long."""
     walk = _walk(wanted)
     columns = (REVIEW_GROUP.c.gid, REVIEW_GROUP.c.state, REVIEW_GROUP.c.kind)
-    newest = walk.ordered(*walk.also).with_only_columns(*columns).limit(MOST_COUNTED).subquery()
+    newest = walk.ordered().with_only_columns(*columns).limit(MOST_COUNTED).subquery()
     counted = select(newest.c.state, newest.c.kind, func.count()).group_by(newest.c.state, newest.c.kind)
     of_providers = (
         select(EVENT.c.provider, func.count(EVENT.c.review_group.distinct()))
         .where(EVENT.c.review_group.in_(select(newest.c.gid))).group_by(EVENT.c.provider)
     )
     try:
-        with looking(engine, FACETS_WITHIN) as (connection, _):
+        with looking(engine, within=FACETS_WITHIN) as (connection, _):
             rows = connection.execute(counted).all()
             providers = {str(name): int(number) for name, number in connection.execute(of_providers)}
     except TookTooLong:
@@ -107,7 +107,7 @@ def _with_days(engine: Engine, groups: Sequence[Group], now: datetime | None) ->
     since = utc_day(now) - timedelta(days=DAYS - 1)
     counts: dict[tuple[str, str], int] = {}
     try:
-        with looking(engine, FACETS_WITHIN) as (connection, _):
+        with looking(engine, within=FACETS_WITHIN) as (connection, _):
             for table, of_table in ((EVENT, True), (MESSAGE, False)):
                 gids = [each.gid for each in groups if (each.kind is Misread.FAILURE) is of_table]
                 counts.update(_by_day(connection, table, gids, since) if gids else ())

@@ -34,7 +34,7 @@ VERDICT = (
 _TELLING = ("kind", "action", "bounce_type", "reason", "rule")
 
 _PUT_VERDICT = update(EVENT).where(EVENT.c.id == bindparam("event_id")).values(
-    {name: bindparam(f"new_{name}") for name in (*VERDICT, "formerly", "provider", "review_group")}
+    {name: bindparam(f"new_{name}") for name in (*VERDICT, "formerly", "provider", "type", "review_group")}
 )
 _KEPT = (
     select(MESSAGE).where(MESSAGE.c.packed.is_not(None)).order_by(MESSAGE.c.received_at, MESSAGE.c.digest).limit(PAGE)
@@ -110,6 +110,7 @@ def _put_verdicts(connection: Connection, revisions: Sequence[Revision], now: da
             "event_id": each.before.id,
             "new_formerly": formerly(each.before, now),
             "new_provider": provider(each.after),
+            "new_type": each.after.type,
             "new_review_group": review.group_of(each.after),
             **{f"new_{name}": _plain(getattr(each.after, name)) for name in VERDICT},
         }

@@ -59,16 +59,20 @@ class MessageRow(Row, table=True):
 
 
 class EventRow(Row, table=True):
-    """All of a BounceEvent; `recipient_key`, by which recipients compare; `provider`, which takes the recipient's mail;
-    `review_group` of a failure that was not recognised."""
+    """All of a BounceEvent, its `type` too; `recipient_key`, by which recipients compare; `provider`, which takes the
+    recipient's mail; `review_group` of a failure that was not recognised.
+
+    The index of time holds what lists are filtered by, so that a long past is looked through without its rows.
+    """
 
     __tablename__ = "event"
     __table_args__ = (
-        Index("event_by_time", "at", "id"),
+        Index("event_by_time", "at", "id", "type", "reason", "provider", "stream", "status", "code", "rule", "mailbox",
+              "evidence", "recipient_key"),
         Index("event_by_recipient", "recipient_key", "at"),
         Index("event_by_reason", "reason", "at", "id"),
         Index("event_by_provider", "provider", "at", "id"),
-        _partial_index("sending IS NOT NULL", "event_by_sending", "sending", "at", "id"),
+        _partial_index("sending IS NOT NULL", "event_by_sending", "sending", "at", "id", "type", "reason", "stream"),
         _partial_index("review_group IS NOT NULL", "event_by_group", "review_group", "at", "id"),
         _partial_index("review_group IS NOT NULL", "event_of_group", "review_group", "recipient_key"),
         _partial_index("review_group IS NOT NULL", "event_of_group_by_provider", "review_group", "provider"),
@@ -77,6 +81,7 @@ class EventRow(Row, table=True):
     recipient_key: str = Field(sa_type=Text)
     counted: str | None = Field(sa_type=Text)
     provider: str = Field(sa_type=Text)
+    type: str | None = Field(sa_type=Text)
     review_group: str | None = Field(sa_type=Text)
     id: str = Field(primary_key=True, sa_type=Text)
     message_digest: str = Field(sa_type=Text)
@@ -340,10 +345,7 @@ class StateChangeRow(Row, table=True):
     __tablename__ = "state_change"
     __table_args__ = (
         Index("state_change_of_recipient", "recipient_key", "stream", "number"),
-        Index("state_change_by_state", "state", "at"),
-        _partial_index(
-            "state = 'suppressed'", "state_change_suppressed", "at", "recipient_key", "stream", "reason", "state"
-        ),
+        Index("state_change_by_state", "state", "at", "number", "stream", "reason", "recipient_key"),
     )
 
     number: int | None = Field(default=None, primary_key=True, sa_type=BigInteger().with_variant(Integer, "sqlite"))

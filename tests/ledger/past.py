@@ -41,7 +41,7 @@ def _row(number: int, address: str, at: datetime, reason: Reason) -> tuple[Any, 
     told: dict[str, Any] = {
         "recipient_key": address, "recipient": address, "id": f"{number:032x}", "message_digest": f"{number:064x}",
         "at": at, "kind": "bounce" if fails else "delivered", "stream": "news",
-        "provider": address.rpartition("@")[2], "evidence": "token",
+        "type": reason.bounce_type if fails else None, "provider": address.rpartition("@")[2], "evidence": "token",
         "action": "failed" if fails else "delivered", "bounce_type": reason.bounce_type if fails else None,
         "reason": reason if fails else None, "status": "5.1.1", "code": 550, "rule": "common.no-such-user",
         "diagnostic": f"550 5.1.1 <{address}>: Recipient address rejected: the words of a server are often this long",

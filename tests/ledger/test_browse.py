@@ -163,7 +163,7 @@ def test_what_takes_long_is_cut_off_and_goes_on_from_there(ledger_url: str, ledg
     walk = _event_walk(Query({By.RULE: Choice(("rare",))}))
     engine = open_engine(ledger_url)
     with looking(engine) as (connection, _):
-        cut = walk.page(connection, _Soon(1), Place())
+        cut = walk.page(connection, _Soon(0), Place())
         assert cut.rows == ()
         assert cut.looked_back_to == cut.older
         assert cut.looked_back_to is not None
@@ -178,9 +178,9 @@ def test_a_query_ends_at_its_limit_on_either_database(ledger_url: str, ledger: L
     engine = open_engine(ledger_url)
     slow = text("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 300000000) "
                 "SELECT count(*) FROM n")
-    with pytest.raises(TookTooLong), looking(engine, 0.2) as (connection, limit):
+    with pytest.raises(TookTooLong), looking(engine, within=0.2) as (connection, limit):
         connection.execute(slow)
-    with looking(engine) as (connection, limit):
+    with looking(engine, enough=60) as (connection, limit):
         assert connection.scalar(text("SELECT 1")) == 1
         assert not limit.is_over
     engine.dispose()

@@ -115,7 +115,7 @@ def events(visit: Visit) -> Response:
         "events.html", "Events", asked=asked, heading=listing.counted(found, "event", "events"),
         rows=[row(visit, event) for event in page.rows], pager=listing.pager(visit, page), late=is_late,
         facets=listing.facets(visit, FILTERS, found), uncounted=found is None and not asked.problem,
-        more_than_counted=found is not None and found.more,
+        counted=found.total if found and found.more else None,
         exports=listing.exports(visit), q=visit.query.get("q", ""), rid=visit.query.get("rid", ""), by=By,
         types=list(_TYPES.items()), reasons=[(each.value, shown.reason(each)) for each in Reason],
         matches=list(_MATCHES.items()), more=_more(asked),

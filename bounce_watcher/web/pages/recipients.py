@@ -63,7 +63,7 @@ def recipients(visit: Visit) -> Response:
         "recipients.html", "Recipients", asked=asked, heading=listing.counted(found, "recipient", "recipients"),
         rows=[(each, rid_of(visit, each.recipient)) for each in page.rows], pager=listing.pager(visit, page),
         late=is_late, facets=listing.facets(visit, FILTERS, found), uncounted=found is None and not asked.problem,
-        more_than_counted=found is not None and found.more,
+        counted=found.total if found and found.more else None,
         exports=listing.exports(visit), by=By, states=[(each.value, shown.STATES[each][0]) for each in State],
         reasons=[(value, shown.reason(value)) for value in REASONS], times=listing.times_of(visit, asked),
         range=visit.query.get("range", ""), release=listing.address("/recipients/release", listing.kept(visit)),

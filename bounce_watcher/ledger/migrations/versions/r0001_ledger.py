@@ -41,6 +41,7 @@ def _facts() -> None:
         sa.Column("recipient_key", sa.Text(), nullable=False),
         sa.Column("counted", sa.Text()),
         sa.Column("provider", sa.Text(), nullable=False),
+        sa.Column("type", sa.Text()),
         sa.Column("review_group", sa.Text()),
         sa.Column("id", sa.Text(), nullable=False),
         sa.Column("message_digest", sa.Text(), nullable=False),
@@ -70,11 +71,12 @@ def _facts() -> None:
         sa.Column("formerly", sa.Text()),
         sa.PrimaryKeyConstraint("id", name="pk_event"),
     )
-    _index("event_by_time", "event", "at", "id")
+    _index("event_by_time", "event", "at", "id", "type", "reason", "provider", "stream", "status", "code", "rule",
+           "mailbox", "evidence", "recipient_key")
     _index("event_by_recipient", "event", "recipient_key", "at")
     _index("event_by_reason", "event", "reason", "at", "id")
     _index("event_by_provider", "event", "provider", "at", "id")
-    _index("event_by_sending", "event", "sending", "at", "id", where="sending IS NOT NULL")
+    _index("event_by_sending", "event", "sending", "at", "id", "type", "reason", "stream", where="sending IS NOT NULL")
     _index("event_by_group", "event", "review_group", "at", "id", where="review_group IS NOT NULL")
     _index("event_of_group", "event", "review_group", "recipient_key", where="review_group IS NOT NULL")
     _index("event_of_group_by_provider", "event", "review_group", "provider", where="review_group IS NOT NULL")
@@ -257,9 +259,7 @@ def _course() -> None:
         sa.PrimaryKeyConstraint("number", name="pk_state_change"),
     )
     _index("state_change_of_recipient", "state_change", "recipient_key", "stream", "number")
-    _index("state_change_by_state", "state_change", "state", "at")
-    _index("state_change_suppressed", "state_change", "at", "recipient_key", "stream", "reason", "state",
-           where="state = 'suppressed'")
+    _index("state_change_by_state", "state_change", "state", "at", "number", "stream", "reason", "recipient_key")
     op.create_table(
         "action",
         sa.Column("number", _NUMBER, nullable=False),
