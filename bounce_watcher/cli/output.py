@@ -7,10 +7,10 @@ never reads it as markup.
 import json
 import shutil
 import sys
-import unicodedata
 from datetime import UTC, datetime
 
 from bounce_watcher.cli.errors import ReaderGoneError
+from bounce_watcher.model.printable import is_unsafe, without_piles
 from bounce_watcher.model.rows import Row
 
 WIDEST = 110
@@ -27,7 +27,7 @@ def iso(moment: datetime | None) -> str | None:
 def clean(value: object) -> str:
     """A value on one line, harmless on a terminal: no control, format or surrogate characters."""
     text = "" if value is None else _plain(value)
-    return "".join(map(_shown, " ".join(text.split())))
+    return without_piles("".join(map(_shown, " ".join(text.split()))))
 
 
 def _plain(value: object) -> str:
@@ -37,11 +37,9 @@ def _plain(value: object) -> str:
 
 
 def _shown(character: str) -> str:
-    if character.isascii():
-        return character if character.isprintable() else f"\\x{ord(character):02x}"
-    # Cc controls, Cf bidirectional and invisible ones, Cs surrogates.
-    unsafe = unicodedata.category(character) in {"Cc", "Cf", "Cs"}
-    return f"\\u{ord(character):04x}" if unsafe else character
+    if not is_unsafe(character):
+        return character
+    return f"\\x{ord(character):02x}" if character.isascii() else f"\\u{ord(character):04x}"
 
 
 def count(number: int, thing: str) -> str:

@@ -3,11 +3,11 @@
 Templates escape on top of it: this is about what stays harmful as text (controls, direction marks, sheer size).
 """
 
-import unicodedata
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 
 from bounce_watcher.model.ledger import AlertKind, By, Disposition, EventType, OutboxState, State
+from bounce_watcher.model.printable import is_unsafe, without_piles
 from bounce_watcher.model.verdict import Reason
 
 LONGEST = 600
@@ -16,8 +16,6 @@ LONGEST_NAME = 120
 """Characters of a name (of a stream, a provider, a campaign) that a page shows."""
 _NEARLY_ALL = 99.5
 """Percent that would be rounded to all."""
-_MOST_MARKS = 4
-"""Combining marks upon one letter."""
 
 TYPES: Mapping[EventType, str] = {
     EventType.HARD: "About the address",
@@ -138,28 +136,14 @@ def reason(value: str | None) -> str:
 def harmless(text: object, longest: int = LONGEST) -> str:
     """Without controls, marks of direction and invisible characters, which are shown by number; cut if it is long."""
     whole = "" if text is None else str(text)
-    shown = _without_piles("".join(map(_shown, whole[:longest])))
+    shown = without_piles("".join(map(_shown, whole[:longest])))
     return shown if len(whole) <= longest else f"{shown}… (cut here, {size(len(whole))} in all)"
 
 
 def _shown(character: str) -> str:
-    if character in "\t\n" or (character.isascii() and character.isprintable()):
+    if character in "\t\n" or not is_unsafe(character):
         return character
-    if character == "\r":
-        return ""
-    unsafe = unicodedata.category(character) in {"Cc", "Cf", "Cs", "Zl", "Zp"}
-    return f"[U+{ord(character):04X}]" if unsafe else character
-
-
-def _without_piles(text: str) -> str:
-    if text.isascii():
-        return text
-    kept, marks = [], 0
-    for character in text:
-        marks = marks + 1 if unicodedata.combining(character) else 0
-        if marks <= _MOST_MARKS:
-            kept.append(character)
-    return "".join(kept)
+    return "" if character == "\r" else f"[U+{ord(character):04X}]"
 
 
 def name(text: str) -> str:
