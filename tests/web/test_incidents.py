@@ -144,8 +144,8 @@ def test_one_incident_tells_what_goes_on_and_whom_it_holds(desk: Web) -> None:
     told = said(text)
     alert = the_alert(desk)
     for part in (
-        f"{alert.count} addresses were reported as wrong for the first time at Google within 3 h; usual is 2, the alarm "
-        "comes from 10 on",
+        f"{alert.count} addresses were reported as wrong for the first time at Google within 3 h; usual is 2, the "
+        "alarm comes from 10 on",
         f"{alert.held} suppressions were held back", "It is decided at the end of the incident",
         "the email account that you tried to reach", "Per hour", "60 addresses are held", "3 of them were suppressed "
         "before the alarm",
