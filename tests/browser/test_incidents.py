@@ -37,12 +37,26 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dashboard]:
         yield shown
 
 
+def test_a_target_is_paused_and_resumed_without_scripts(desk: Dashboard, opened: Open) -> None:
+    page = opened(desk, "/outbox", scripts=False)
+    follow(page.get_by_role("link", name="Pause"))
+    page.get_by_label("Why?").fill("moves to another host")
+    follow(page.get_by_role("button", name="Pause"))
+    assert "is paused: it is sent nothing until it is resumed" in said(page)
+    assert list(desk.ledger.paused()) == [LISTENER]
+    follow(page.get_by_role("link", name="Resume"))
+    follow(page.get_by_role("button", name="Resume"))
+    assert "is resumed: what waits is sent" in said(page)
+    assert desk.ledger.paused() == {}
+
+
 def outage(desk: Dashboard) -> str:
     return next(alert.id for alert in desk.ledger.alerts(under_way=True) if alert.kind is AlertKind.OUTAGE)
 
 
 PAGES = (
     "incidents", "incident", "undo", "free undo", "outbox", "delivered", "delivery", "retry", "dismiss",
+    "retry shown", "pause",
 )
 
 
@@ -52,6 +66,7 @@ def path_of(desk: Dashboard, name: str) -> str:
     return {
         "incidents": "/incidents", "incident": incident, "undo": f"{incident}/undo", "free undo": "/undo",
         "outbox": "/outbox", "delivered": "/outbox?state=delivered", "delivery": f"/outbox/{gave_up.id}",
+        "retry shown": "/outbox/shown/retry?state=dead", "pause": f"/outbox/pause?target={LISTENER}",
         "retry": f"/outbox/retry?target={LISTENER}", "dismiss": f"/outbox/{gave_up.id}/dismiss",
     }[name]
 

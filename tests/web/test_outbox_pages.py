@@ -22,6 +22,7 @@ from bounce_watcher.service.clock import utcnow
 from bounce_watcher.service.state import ServiceState
 from bounce_watcher.service.trouble import Trouble
 from bounce_watcher.web import forms
+from bounce_watcher.web.pages import outbox
 from bounce_watcher.web.pages.outbox import error_of
 from tests.outbox.samples import target
 from tests.web.conftest import NOON, TOKEN, Web
@@ -34,6 +35,7 @@ HOOK, OTHER = target("crm-hook"), target("other")
 LEASE = timedelta(minutes=5)
 DELIVERED = Attempt(Disposition.DELIVERED, "204")
 GONE = Attempt(Disposition.GONE, "410 Gone")
+RETRIED = {OutboxState.DEAD, OutboxState.DUE, OutboxState.DELIVERED}
 
 
 def dead(answer: str) -> Attempt:
@@ -343,6 +345,82 @@ def test_what_changed_meanwhile_is_looked_at_again_and_many_are_counted(
     assert desk.post(path, data=form_of(preview, count="4")).status_code == 303
 
 
+# ── what a filter shows ─────────────────────────────────────────────────────────────────────────────────────────────
+
+@pytest.mark.parametrize(("query", "retried", "dismissed"), [
+    ("target=crm-hook", "cba", "cbafe"), ("state=dead", "cba", "cba"), ("state=due", "fe", "fe"),
+    ("state=delivered&state=dead", "cbad", "cba"), ("-state=due", "cba", "cba"), ("state=delivered", "d", None),
+    ("state=superseded", None, None), ("target=other", None, None),
+    ("range=24h&type=recipient.suppressed", "cba", "cbafe"),
+])
+def test_all_that_a_filter_shows_is_retried_or_dismissed(
+    desk: Web, query: str, retried: str | None, dismissed: str | None
+) -> None:
+    text = desk.get(f"/outbox?{query}").text
+    for action, who in (("retry", retried), ("dismiss", dismissed)):
+        path = f"/outbox/shown/{action}?{query}"
+        assert (path in links(text)) is (who is not None)
+        preview = desk.get(path)
+        assert preview.status_code == (409 if who is None else 200)
+        told = re.findall(r"recipient.suppressed on (.)@", words(preview.text))
+        assert sorted(told) == sorted(who or "")
+    for action, who in (("dismiss", dismissed), ("retry", retried)):
+        if who is None:
+            continue
+        before, path = items(desk.ledger), f"/outbox/shown/{action}?{query}"
+        preview = desk.get(path)
+        if preview.status_code == 409:  # all was dismissed by now
+            assert action == "retry"
+            continue
+        assert desk.post(path, data=form_of(preview.text)).status_code == 422, "why?"
+        assert desk.post(path, data={**form_of(preview.text, because="x"), "seen": "0" * 32}).status_code == 409
+        assert items(desk.ledger) == before
+        result = desk.post(path, data=form_of(preview.text, because="the list is mended"))
+        assert result.status_code == 303
+        wanted = OutboxState.DUE if action == "retry" else OutboxState.DISCARDED
+        after = items(desk.ledger)
+        chosen = who if action == "dismiss" else [each for each in who if before[each].state in RETRIED]
+        assert {each: item.state for each, item in after.items()} == {
+            each: wanted if each in chosen else item.state for each, item in before.items()
+        }
+        assert f"{len(chosen)} deliver" in words(desk.get(result.headers["location"]).text)
+        done = desk.ledger.actions(limit=1)[0]
+        assert (done.count, done.because) == (len(chosen), "the list is mended")
+
+
+def test_without_a_filter_not_everything_is_changed(desk: Web) -> None:
+    for query in ("", "?after=o5", "?done=retry", "?foo=1", "?since=nonsense", "?state=dead&taget=shop"):
+        for action in ("retry", "dismiss"):
+            assert desk.get(f"/outbox/shown/{action}{query}").status_code == 422
+    assert "/outbox/shown/" not in desk.get("/outbox").text
+
+
+def test_what_came_meanwhile_is_looked_at_again(desk: Web) -> None:
+    path = "/outbox/shown/dismiss?target=crm-hook"
+    old = form_of(desk.get(path).text, because="x")
+    tell(desk, "g")
+    assert desk.post(path, data=old).status_code == 409
+    assert OutboxState.DISCARDED not in [item.state for item in desk.ledger.outbox()]
+
+
+def test_so_many_at_once_and_no_more(desk: Web, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(outbox, "MOST_AT_ONCE", 2)
+    path = "/outbox/shown/retry?state=dead"
+    preview = desk.get(path).text
+    assert "There are more: these are the last 2 that were written." in words(preview)
+    desk.post(path, data=form_of(preview, because="x"))
+    assert [letter for letter, item in items(desk.ledger).items() if item.state is OutboxState.DEAD] == ["a"]
+
+
+def test_a_retry_of_a_filter_uses_disabled_targets_again(desk: Web) -> None:
+    answer(desk, "crm-hook", GONE)
+    path = "/outbox/shown/retry?state=dead"
+    preview = desk.get(path).text
+    assert "crm-hook is used again, whatever it answered before." in words(preview)
+    desk.post(path, data=form_of(preview, because="x"))
+    assert desk.ledger.disabled_endpoints() == {}
+
+
 # ── paused ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 def pause(client: Web, because: str = "moves to another host") -> None:
@@ -418,6 +496,8 @@ def all_forms(client: Web, headers: dict[str, str] | None = None) -> list[tuple[
         ("/outbox/retry?target=crm-hook", form_of(text("/outbox/retry?target=crm-hook"))),
         ("/outbox/dismiss?target=crm-hook", form_of(text("/outbox/dismiss?target=crm-hook"), because="x")),
         ("/outbox/test", {"csrf": csrf_of(text("/outbox")), "target": "crm-hook"}),
+        ("/outbox/shown/retry?state=dead", form_of(text("/outbox/shown/retry?state=dead"), because="x")),
+        ("/outbox/shown/dismiss?state=dead", form_of(text("/outbox/shown/dismiss?state=dead"), because="x")),
         ("/outbox/pause?target=crm-hook", form_of(text("/outbox/pause?target=crm-hook"), because="x")),
     ]
 

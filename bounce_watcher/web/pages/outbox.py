@@ -1,15 +1,16 @@
 """What targets are told: how each stands, what was not taken and why, one delivery, and what may be done about it."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import islice
 
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from bounce_watcher.ledger.actions import Action
-from bounce_watcher.ledger.browse import MOST_COUNTED, By, Query
+from bounce_watcher.ledger.browse import MOST_COUNTED, By, Choice, Query
 from bounce_watcher.ledger.deliveries import Failures
 from bounce_watcher.ledger.filters import OutboxFilter
 from bounce_watcher.ledger.paging import Page, TookTooLong
@@ -33,6 +34,9 @@ from bounce_watcher.web.visit import Visit, get, post, see
 _PAGE_KEY = (int,)
 MOST_GROUPS = 50
 SAMPLE = 10
+MOST_AT_ONCE = 10_000
+"""Deliveries that a filter shows and that are changed at once."""
+_NO_FILTERS = frozenset({"after", "done", "on"})
 LONGEST_ANSWER, LONGEST_ERROR, LONGEST_REQUEST = 2000, 160, 20_000
 _NUMBERS = re.compile(r"(?<![\w.])(?:[0-9a-f]*\d[0-9a-f-]{7,}|\d{4,})(?!\w)", re.IGNORECASE)
 _ADDRESS = re.compile(r"[^\s<>\"'(),;:]+@[^\s<>\"'(),;:]+")
@@ -167,6 +171,7 @@ def groups(failures: Failures) -> list[Group]:
 
 def outbox(visit: Visit) -> Response:
     asked = listing.filters(visit, FILTERS, ("done", "on"))
+    filtered = [(key, value) for key, value in visit.query.multi_items() if key not in _NO_FILTERS]
     wanted = Query(asked.choices, asked.since, asked.until)
     deliveries = visit.house.ledger.deliveries
     if listing.wanted_format(visit):
@@ -188,7 +193,17 @@ def outbox(visit: Visit) -> Response:
         states=[(each.value, shown.DELIVERIES[each][0]) for each in OutboxState],
         types=[(each.value, each.value) for each in NoticeType if each is not NoticeType.TEST],
         range=visit.query.get("range", ""), dead=OutboxState.DEAD, due=OutboxState.DUE, told=_done(visit),
+        filtered=listing.address("", filtered), may_retry=_names(asked, _RETRIED),
+        may_dismiss=_names(asked, _DISMISSED),
         quote=lambda **values: listing.address("", list(values.items())),
+    )
+
+
+def _names(asked: listing.Filters, states: Sequence[OutboxState]) -> bool:
+    """Whether a filter leaves one of these states."""
+    choice = asked.choices.get(By.STATE, Choice())
+    return bool(asked.chips) and any(
+        (not choice.any_of or state in choice.any_of) and state not in choice.none_of for state in states
     )
 
 
@@ -452,6 +467,124 @@ def _done_many(visit: Visit, action: str, chosen: Chosen, changed: int, why: str
     return see(listing.address("/outbox", [("done", action), ("on", chosen.target)]))
 
 
+# ── what a filter shows ─────────────────────────────────────────────────────────────────────────────────────────────
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What a filter shows and may be changed, by state, the last written first. `more`: there are too many at once.
+
+    `words` tell of the filter, `items` is its query.
+    """
+
+    words: str
+    items: Sequence[OutboxItem]
+    more: bool
+    query: Sequence[tuple[str, str]]
+
+    @property
+    def count(self) -> str:
+        return counted(len(self.items), "delivery", "deliveries")
+
+    def by_state(self) -> Mapping[OutboxState, list[str]]:
+        found: dict[OutboxState, list[str]] = {}
+        for item in self.items:
+            found.setdefault(item.state, []).append(item.id)
+        return found
+
+    def seen(self, action: str) -> tuple[object, ...]:
+        return (action, *((item.id, item.state) for item in self.items))
+
+
+def _shown(visit: Visit, states: Sequence[OutboxState], usual: Sequence[OutboxState]) -> Shown:
+    """Those in one of `states` that are named in the filter; where it names none, those in the `usual` ones.
+
+    Raises HTTPException where there is no filter, or nothing behind it.
+    """
+    asked = listing.filters(visit, FILTERS)
+    if asked.problem or asked.unknown or not asked.chips:
+        unknown = f"This link contains a filter we do not know: {', '.join(asked.unknown)}." if asked.unknown else ""
+        raise HTTPException(422, asked.problem or unknown or "Nothing is chosen: set a filter first.")
+    choice = asked.choices.get(By.STATE, Choice())
+    named = [state for state in states if state in choice.any_of] if choice.any_of else usual
+    found = [
+        item for state in named if state not in choice.none_of
+        for item in islice(_in_state(visit, asked, state), MOST_AT_ONCE + 1)
+    ]
+    if not found:
+        raise HTTPException(409, "None of these can be changed so: nothing was changed.")
+    words = _ADDRESS.sub("<address>", "; ".join(chip.text for chip in asked.chips))[:LONGEST_ERROR]
+    query = [(key, value) for key, value in visit.query.multi_items() if key not in _NO_FILTERS]
+    return Shown(words, found[:MOST_AT_ONCE], len(found) > MOST_AT_ONCE, query)
+
+
+def _in_state(visit: Visit, asked: listing.Filters, state: OutboxState) -> Iterator[OutboxItem]:
+    wanted = Query({**asked.choices, By.STATE: Choice((state,))}, asked.since, asked.until)
+    return (item for item in visit.house.ledger.deliveries.all(wanted) if item.body != "{}" or state in _DISMISSED)
+
+
+def _to_retry(visit: Visit) -> Shown:
+    return _shown(visit, _RETRIED, (OutboxState.DEAD,))
+
+
+def _to_dismiss_shown(visit: Visit) -> Shown:
+    return _shown(visit, _DISMISSED, _DISMISSED)
+
+
+def _changes(found: Shown, would: str) -> Iterator[str]:
+    for state, ids in found.by_state().items():
+        yield f"{counted(len(ids), 'delivery', 'deliveries')} ({shown.DELIVERIES[state][0].lower()}) would {would}."
+    yield f"The filter: {found.words}."
+    if found.more:
+        yield f"There are more: these are the last {number(MOST_AT_ONCE)} that were written. Do the rest after it."
+    yield from _sample(found.items, len(found.items))
+
+
+def retry_shown_preview(visit: Visit) -> Response:
+    found = _to_retry(visit)
+    targets = sorted({item.target for item in found.items})
+    disabled = visit.house.ledger.deliveries.disabled()
+    again = (f"{name(target)} is used again, whatever it answered before." for target in targets if target in disabled)
+    return show(visit, Preview(
+        f"Retry {found.count}", f"Retry {found.count}", listing.address("/outbox", found.query),
+        (*_changes(found, "be due at once"), *again), found.seen("retry"),
+        tuple(f"{number(sum(item.target == target for item in found.items))} to {name(target)}, each under the id that "
+              "it had, in their order." for target in targets),
+        ("What a newer state has replaced is not sent: it must not overtake.",),
+        "It cannot be undone once it is sent; what waits again can be dismissed.", because_required=True,
+        count=len(found.items),
+    ), action=_action(visit))
+
+
+def retry_shown(visit: Visit) -> Response:
+    found = _to_retry(visit)
+    why = because(visit, required=True)
+    demand_seen(visit, found.seen("retry"), len(found.items))
+    ledger = visit.house.ledger
+    changed = sum(ledger.retry(visit.now, ids=ids, state=state) for state, ids in found.by_state().items())
+    return _done_shown(visit, "retry", found, changed, why)
+
+
+def dismiss_shown_preview(visit: Visit) -> Response:
+    found = _to_dismiss_shown(visit)
+    return show(visit, Preview(
+        f"Dismiss {found.count}", f"Dismiss {found.count}", listing.address("/outbox", found.query),
+        tuple(_changes(found, "be dismissed: never sent")), found.seen("dismiss"), ("Nothing: they are never sent.",),
+        _STAYS, _FOR_GOOD, because_required=True, count=len(found.items), is_danger=True,
+    ), action=_action(visit))
+
+
+def dismiss_shown(visit: Visit) -> Response:
+    found = _to_dismiss_shown(visit)
+    why = because(visit, required=True)
+    demand_seen(visit, found.seen("dismiss"), len(found.items))
+    return _done_shown(visit, "discard", found, visit.house.ledger.discard(ids=[item.id for item in found.items]), why)
+
+
+def _done_shown(visit: Visit, action: str, found: Shown, changed: int, why: str) -> Response:
+    _log(visit, action, found.words, changed, why)
+    return see(listing.address("/outbox", [*found.query, ("done", action), ("on", found.words)]))
+
+
 # ── paused ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 @dataclass(frozen=True, slots=True)
@@ -555,6 +688,8 @@ ROUTES = (
     get("/outbox", outbox), get("/outbox.csv", outbox), get("/outbox.jsonl", outbox),
     post("/outbox/test", test), get("/outbox/retry", retry_preview), post("/outbox/retry", retry_many),
     get("/outbox/dismiss", dismiss_preview), post("/outbox/dismiss", dismiss_many),
+    get("/outbox/shown/retry", retry_shown_preview), post("/outbox/shown/retry", retry_shown),
+    get("/outbox/shown/dismiss", dismiss_shown_preview), post("/outbox/shown/dismiss", dismiss_shown),
     get("/outbox/pause", pause_preview), post("/outbox/pause", pause_target),
     get("/outbox/resume", resume_preview), post("/outbox/resume", resume_target),
     get("/outbox/{id}", delivery), post("/outbox/{id}/retry", retry_one),
