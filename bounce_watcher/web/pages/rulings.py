@@ -20,10 +20,10 @@ from bounce_watcher.web.visit import Visit, get, post, see
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """How a decision is told. `change` stands behind how many there are, one and several."""
+    """How a decision is told. `change` stands behind how many there are."""
 
     verb: str
-    change: tuple[str, str]
+    change: str
     meaning: str
     stays: str
     undo: str
@@ -31,17 +31,17 @@ class Words:
 
 WORDS = {
     Ruling.RELEASE: Words(
-        "Release", ("would be released", "would be released"),
+        "Release", "would be released",
         "They were not real: nothing that was reported of these addresses until now counts any more.",
         "The incident goes on until its reports are usual again: who is reported after this is held anew.",
         "Single addresses can be suppressed by hand; the whole cannot be undone.",
     ),
     Ruling.CONFIRM: Words(
-        "Confirm", ("would be suppressed", "would be suppressed"),
+        "Confirm", "would be suppressed",
         "They are real: each is suppressed by your decision, which neither the end of the incident nor an undo takes "
         "back.",
         "The incident goes on until its reports are usual again: who is reported after this is held as before.",
-        "It can be undone: filter the recipients by suppressed, and release what the filter shows.",
+        "It can be undone: filter the recipients, and release what the filter shows, those suppressed by hand too.",
     ),
 }
 
@@ -60,7 +60,7 @@ def _preview(visit: Visit, ruling: Ruling) -> Response:
     stays = [told.stays] if not alert.cleared else []
     preview = Preview(
         f"{told.verb} all held: {what(alert)}", f"{told.verb} {addresses}", back,
-        (f"{addresses} {told.change[found.changed != 1]}. {told.meaning}", *many.sampled(found)), (found.seen,),
+        (f"{addresses} {told.change}. {told.meaning}", *many.sampled(found)), (found.seen,),
         listener.sentences(found.changed if ruling is Ruling.RELEASE else 0),
         (*many.spared(found), *stays, "What was decided before, and complaints, stay as they are."), told.undo,
         because="Why? (kept in the log, and told)" if ruling is Ruling.CONFIRM else "Why? (kept in the log)",
