@@ -6,6 +6,7 @@ from tempfile import TemporaryDirectory
 import pytest
 
 from bounce_watcher.ledger.store import Ledger
+from tests.ledger.copies import Copies
 from tests.servers.postgres import Postgres
 
 
@@ -20,21 +21,21 @@ def new_file() -> bytes:
 
 
 @pytest.fixture(scope="session")
-def new_database(postgres_server: Postgres) -> str:
-    """A ledger in PostgreSQL that holds nothing, to be copied."""
+def copies(postgres_server: Postgres) -> Copies:
+    """Of a ledger in PostgreSQL that holds nothing."""
     url = postgres_server.create_database()
     with Ledger.connect(url) as it:
         it.upgrade()
-    return url
+    return Copies(postgres_server, url)
 
 
 @pytest.fixture
-def postgres_ledger_url(postgres_server: Postgres, new_database: str) -> Iterator[str]:
+def postgres_ledger_url(postgres_server: Postgres, copies: Copies) -> Iterator[str]:
     postgres_server.start()
-    url = postgres_server.create_database(like=new_database)
+    url = copies.take()
     yield url
     postgres_server.start()
-    postgres_server.drop_database(url)
+    copies.give_back(url)
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
