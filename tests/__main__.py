@@ -18,8 +18,9 @@ CHECKS = {
 }
 
 
-PYTEST = ("-n", "auto", "--dist", "loadfile", "--no-loadscope-reorder")
+PYTEST = ("-n", "auto", "--dist", "loadfile", "--no-loadscope-reorder", "--durations", "40")
 """A process a core; the tests of one file share their servers. conftest.py says which files come first."""
+
 
 def python(title: str, *arguments: str, env: Mapping[str, str] | None = None) -> int:
     print(f"-- {title}", flush=True)
