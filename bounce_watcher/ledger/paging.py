@@ -251,11 +251,22 @@ def together(walks: Sequence[Walk], connection: Connection, limit: Limit, place:
     shown = found[: place.rows]
     cut = last.at if last and len(found) <= place.rows else None
     edge = key(shown[-1]) if len(found) > place.rows else cut
+    back = key(shown[0]) if shown else _beside(place.key, newer=place.newer)
     if not place.newer:
-        return Page(tuple(shown), edge, key(shown[0]) if shown and place.key else None, cut)
-    if edge is None and len(shown) < place.rows:
+        return Page(tuple(shown), edge, back if place.key else None, cut)
+    if edge is None and len(shown) < place.rows and not limit.is_over:
         return together(walks, connection, limit, Place(rows=place.rows))  # the beginning, and all of it
-    return Page(tuple(reversed(shown)), key(shown[0]) if shown else place.key, edge)
+    return Page(tuple(reversed(shown)), back, edge)
+
+
+def _beside(key: Key | None, *, newer: bool) -> Key | None:
+    """Where to go back to from a page without rows, so that the row of `key` is found again."""
+    if key is None:
+        return None
+    *rest, last = key
+    if isinstance(last, int):
+        return (*rest, last + 1 if newer else last - 1)
+    return (*rest, f"{last}!" if newer else "")
 
 
 def _least_far(strands: Sequence[_Strand], place: Place) -> _Strand | None:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
+from bounce_watcher.ledger import browse, paging
 from bounce_watcher.ledger.actions import Action as Done
 from bounce_watcher.ledger.browse import By, Choice, Query, _event_walk
 from bounce_watcher.ledger.engine import open_engine
@@ -174,6 +175,32 @@ def test_what_takes_long_is_cut_off_and_goes_on_from_there(ledger_url: str, ledg
     assert found.looked_back_to is None
 
 
+@pytest.fixture
+def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each page ends behind its first few rows."""
+    monkeypatch.setattr(paging, "_FIRST_STRETCH", 3)
+    monkeypatch.setattr(browse, "looking", lambda engine, *_: looking(engine, enough=0))
+
+
+@pytest.mark.usefixtures("hurried")
+@pytest.mark.parametrize("wanted", [
+    Query({By.STREAM: Choice(("news",))}), Query({By.STREAM: Choice(("news",))}, since=day(2), until=day(20)),
+    Query({By.REASON: Choice(("mailbox_full",)), By.STREAM: Choice(("news",))}), Query({By.RULE: Choice(("none",))}),
+])
+def test_pages_that_stop_early_lose_nothing(filled: Ledger, wanted: Query) -> None:
+    assert _through(lambda place: filled.event_page(wanted, place)) == list(filled.all_events(wanted))
+    found = filled.event_facets(wanted)
+    assert found is not None
+    assert found.total <= len(list(filled.all_events(wanted)))
+
+
+@pytest.mark.usefixtures("hurried")
+def test_what_was_not_counted_is_told(filled: Ledger) -> None:
+    found = filled.event_facets(Query({By.STREAM: Choice(("news",))}))
+    assert found is not None
+    assert found.more
+
+
 def test_a_query_ends_at_its_limit_on_either_database(ledger_url: str, ledger: Ledger) -> None:
     engine = open_engine(ledger_url)
     slow = text("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 300000000) "
@@ -199,6 +226,16 @@ def changed(filled: Ledger) -> Ledger:
                         announce=Platform(now=day(33 + n)))
     filled.release("u1@gmail.com", None, because="back", now=day(39), announce=Platform(now=day(39)))
     return filled
+
+
+@pytest.mark.usefixtures("hurried")
+@pytest.mark.parametrize("wanted", [
+    Query(), Query({By.STREAM: Choice(("news",))}), Query({By.DOMAIN: Choice(("gmail.com",))}),
+    Query({By.PROVIDER: Choice(("google.com",))}, since=day(20), until=day(38)),
+])
+def test_recipients_of_all_states_stand_in_one_order_where_pages_stop_early(changed: Ledger, wanted: Query) -> None:
+    found = _through(lambda place: changed.recipient_page(wanted, place, NOW), rows=4)
+    assert found == list(changed.all_recipients(wanted, NOW))
 
 
 @pytest.mark.parametrize("wanted", [
