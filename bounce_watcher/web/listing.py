@@ -38,7 +38,7 @@ RANGES: Mapping[str, timedelta] = {
 _FROM, _TO = ("from", "since"), ("to", "until")
 _ALWAYS = frozenset({"range", "after", *_FROM, *_TO})
 _DAY = timedelta(days=1)
-_ROWS_AT_ONCE = 200
+_ROWS_AT_ONCE = 25
 """Of a download that are made into text together."""
 
 
