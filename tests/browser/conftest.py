@@ -3,10 +3,12 @@
 Playwright's own loop stays set while it runs, so it ends with this folder's tests: others start loops of their own.
 """
 
+import fcntl
 import os
+import re
 import shutil
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -21,9 +23,13 @@ from bounce_watcher.config import Settings
 from bounce_watcher.ledger.store import Ledger
 from bounce_watcher.policy.settings import Mode
 from bounce_watcher.service.clock import utcnow
+from bounce_watcher.service.opening import open_ledger
 from bounce_watcher.service.state import MailboxState, ServiceState
 from bounce_watcher.web.server import serving
-from tests.browser.seeded import configured, seeded
+from tests.browser.crawling import route_of
+from tests.browser.seeded import configured, write_stock
+from tests.ledger.copying import copy_ledger
+from tests.servers.postgres import Postgres
 
 DESKTOP, PHONE = (1280, 900), (390, 844)
 WIDTHS = (320, 360, 390, 440, 520, 600, 768, 820, 961, 1024, 1280, 1440, 1920)
@@ -32,7 +38,12 @@ ARGUMENTS = (
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync",
 )
-_RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
+_RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+_CONTRAST = ["color-contrast"]
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "presses(*routes): the test's pages must send forms there")
 
 
 @dataclass
@@ -42,6 +53,7 @@ class Dashboard:
     url: str
     settings: Settings
     ledger: Ledger
+    root: Path = Path()
     standing: Callable[[], ServiceState] = field(default_factory=lambda: working)
 
     def state(self) -> ServiceState:
@@ -71,13 +83,83 @@ def free_port() -> int:
         return int(listener.getsockname()[1])
 
 
-@pytest.fixture(scope="package")
-def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dashboard]:
-    """Some thousand bounces of ten weeks up to now, an outage under way; see `seeded`."""
-    root: Path = tmp_path_factory.mktemp("browser")
-    settings = configured(root, f"sqlite:///{root}/ledger.db", free_port())
-    with seeded(settings, utcnow()) as ledger, dashboard(settings, ledger) as shown:
+@pytest.fixture(scope="session")
+def stock(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The seeded ledger in SQLite: made once, whichever process comes first, and not to be changed."""
+    if given := os.environ.get("BOUNCE_WATCHER_LEDGER"):
+        return Path(given)
+    folder = tmp_path_factory.getbasetemp()
+    if os.environ.get("PYTEST_XDIST_WORKER"):
+        folder = folder.parent
+    path = folder / "seeded.db"
+    with (folder / "seeded.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not path.exists():
+            write_stock(path, utcnow())
+    return path
+
+
+@pytest.fixture(scope="session")
+def stock_database(stock: Path, postgres_server: Postgres) -> str:
+    """The same in PostgreSQL, to be copied."""
+    url = postgres_server.create_database()
+    copy_ledger(f"sqlite:///{stock}", url)
+    return url
+
+
+@contextmanager
+def standing(root: Path, database_url: str, more: str = "") -> Iterator[Dashboard]:
+    """The dashboard over a ledger that is there already."""
+    settings = configured(root, database_url, free_port(), more)
+    with open_ledger(settings) as ledger, dashboard(settings, ledger) as shown:
+        shown.root = root
         yield shown
+
+
+@contextmanager
+def copied(root: Path, stock: Path, more: str = "") -> Iterator[Dashboard]:
+    path = root / "ledger.db"
+    shutil.copyfile(stock, path)
+    path.chmod(0o600)
+    try:
+        with standing(root, f"sqlite:///{path}", more) as shown:
+            yield shown
+    finally:
+        path.unlink()
+
+
+@pytest.fixture(scope="module")
+def house(stock: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dashboard]:
+    """Over a copy of the seeded ledger in SQLite."""
+    with copied(tmp_path_factory.mktemp("house"), stock) as shown:
+        yield shown
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def desk(
+    request: pytest.FixtureRequest, stock: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Dashboard]:
+    """Over a copy for each module, once in each kind of database: it may be changed."""
+    yield from _copied_to(request, stock, tmp_path_factory.mktemp("desk"))
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def fresh_desk(request: pytest.FixtureRequest, stock: Path, tmp_path: Path) -> Iterator[Dashboard]:
+    """Over a copy of its own, for what can be done once."""
+    yield from _copied_to(request, stock, tmp_path)
+
+
+def _copied_to(request: pytest.FixtureRequest, stock: Path, root: Path) -> Iterator[Dashboard]:
+    if request.param == "sqlite":
+        with copied(root, stock) as shown:
+            yield shown
+        return
+    template = request.getfixturevalue("stock_database")
+    server = request.getfixturevalue("postgres_server")
+    url = server.create_database(like=template)
+    with standing(root, url) as shown:
+        yield shown
+    server.drop_database(url)
 
 
 @pytest.fixture(scope="package")
@@ -98,12 +180,12 @@ SCHEMES: tuple[Scheme, ...] = ("light", "dark")
 
 
 @pytest.fixture
-def opened(chromium: Browser) -> Iterator[Open]:
+def opened(request: pytest.FixtureRequest, chromium: Browser) -> Iterator[Open]:
     """Opens an address of a dashboard. Whatever a page complains of, or asks of anybody else, fails the test.
 
     `clock`: the page's time is one that can be put forward.
     """
-    contexts, complaints = [], list[str]()
+    contexts, complaints, sent = [], list[str](), set[str]()
 
     def open_(
         shown: Dashboard, path: str, size: tuple[int, int] = DESKTOP, scheme: Scheme = "light", *, scripts: bool = True,
@@ -119,7 +201,8 @@ def opened(chromium: Browser) -> Iterator[Open]:
             page.clock.install()
         page.on("console", lambda said: complaints.append(f"{path}: {said.text}") if said.type == "error" else None)
         page.on("pageerror", lambda error: complaints.append(f"{path}: {error}"))
-        page.on("request", lambda request: _stays_here(request, shown.url, complaints))
+        page.on("request", lambda asked: _stays_here(asked, shown.url, complaints))
+        page.on("request", lambda asked: sent.add(route_of(asked.url, "POST")) if asked.method == "POST" else None)
         answer = page.goto(path)
         assert answer is not None
         assert answer.ok, f"{path}: {answer.status}"
@@ -129,6 +212,31 @@ def opened(chromium: Browser) -> Iterator[Open]:
     for context in contexts:
         context.close()
     assert complaints == []
+    presses = request.node.get_closest_marker("presses")
+    assert sent >= set(presses.args if presses else ())
+
+
+def number(text: str) -> int:
+    """The first number of a text: "1,204 events"."""
+    found = re.search(r"\d[\d,]*", text)
+    assert found, text
+    return int(found[0].replace(",", ""))
+
+
+def agrees(title: str, many: int) -> bool:
+    """Whether a list's title tells of so many. One that had no time to count them says "and more", or no number."""
+    if not re.search(r"\d", title):
+        return True
+    return number(title) <= many if "and more" in title else number(title) == many
+
+
+def heading(page: Page) -> str:
+    return page.locator("main h1").inner_text()
+
+
+def said(page: Page) -> str:
+    """What a page tells of what was done a moment ago."""
+    return page.locator("main [role=status]").first.inner_text()
 
 
 def follow(what: Locator) -> None:
@@ -142,10 +250,27 @@ def _stays_here(request: Request, url: str, complaints: list[str]) -> None:
         complaints.append(f"asked for {request.url}")
 
 
-def violations(page: Page) -> list[str]:
+def violations(page: Page, rules: Sequence[str] = _RULES) -> list[str]:
     """What axe finds, each rule with the elements that it is about."""
-    found = Axe().run(page, options=_RULES).response["violations"]
+    found = Axe().run(page, options={"runOnly": rules, "resultTypes": ["violations"]}).response["violations"]
     return [f"{each['id']}: {[node['html'][:200] for node in each['nodes'][:5]]}" for each in found]
+
+
+def flaws(page: Page, widths: Sequence[int] = WIDTHS) -> list[str]:
+    """What is wrong with a page as it stands, all of it unfolded: by axe on a desktop in light and on a phone in dark,
+    by contrast the other way round, and where it scrolls sideways."""
+    page.evaluate("document.querySelectorAll('details').forEach((each) => { each.open = true; })")
+    found = list[str]()
+    light, dark = SCHEMES
+    for size, scheme, rules in (
+        (DESKTOP, light, _RULES), (DESKTOP, dark, _CONTRAST), (PHONE, dark, _RULES), (PHONE, light, _CONTRAST),
+    ):
+        page.set_viewport_size({"width": size[0], "height": size[1]})
+        page.emulate_media(color_scheme=scheme)
+        found += [f"{size} {scheme} {each}" for each in violations(page, rules)]
+    found += [f"{width} px: {extra} too wide" for width in widths if (extra := overflow(page, width))]
+    page.set_viewport_size({"width": DESKTOP[0], "height": DESKTOP[1]})
+    return found
 
 
 def overflow(page: Page, width: int) -> int:

@@ -42,18 +42,19 @@ def links_of(html: str) -> list[str]:
     return list(dict.fromkeys(parser.links))
 
 
-def route_of(url: str) -> str:
+def route_of(url: str, method: str = "GET") -> str:
     """The route that answers there: "/recipients/{rid}"; the path itself where there is none."""
-    scope = {"type": "http", "method": "GET", "path": urlsplit(url).path, "root_path": "", "headers": []}
+    scope = {"type": "http", "method": method, "path": urlsplit(url).path, "root_path": "", "headers": []}
     for route in pages.ROUTES:
         if route.matches(scope)[0] is Match.FULL:
             return route.path
     return urlsplit(url).path
 
 
-def crawl(client: httpx.Client, first: str = "/") -> Iterator[tuple[str, httpx.Response]]:
+def crawl(client: httpx.Client, *first: str) -> Iterator[tuple[str, httpx.Response]]:
     """Paths of this house with what they answered: some of each route and of each set of its parameters."""
-    waiting, known = deque([first]), {first}
+    first = first or ("/",)
+    waiting, known = deque(first), set(first)
     looked_at: dict[str, Counter[frozenset[str]]] = defaultdict(Counter)
     while waiting:
         path = waiting.popleft()

@@ -3,26 +3,50 @@
 It ends now, amid an outage of the largest provider, a few hours after a mailing.
 """
 
-from collections.abc import Iterator
+import os
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from email.utils import format_datetime
 from itertools import groupby
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from threading import Event
 
-from bounce_watcher.attribution.return_path import make_return_path
 from bounce_watcher.config import Settings, load
 from bounce_watcher.ledger.store import Ledger
 from bounce_watcher.model.ledger import Attempt, Disposition
+from bounce_watcher.model.message import RawMessage
 from bounce_watcher.model.sending import SentCount
 from bounce_watcher.service.analyser import Analyser
 from bounce_watcher.service.opening import open_ledger
+from bounce_watcher.service.paging import pages
 from tests.simulation.judges import LISTENER, Watcher
-from tests.simulation.letters import RETURNS
-from tests.simulation.model import START, Model, Origin, Report
+from tests.simulation.letters import RETURNS, Reply
+from tests.simulation.mail import write_and_analyse
+from tests.simulation.model import START, Model, Origin, Recipient, Report
 
 AFTER_THE_OUTAGE_BEGAN = timedelta(hours=5)
 STREAMS = ("news", "receipts")
+OWN_WORDS = (
+    Reply("554 5.0.0 zorp gate 17 of {mx} has been closed for this one", "5.0.0"),
+    Reply("550 5.0.0 Zxqv {to}: quux lane is not lit", "5.0.0"),
+    Reply("571 5.0.0 blorp {domain} fnord <script>alert(1)</script>", "5.0.0"),
+)
+"""That no rule knows."""
+
+ANSWERS = 6
+_ANSWER = f"""\
+From: Reader {{number}} <reader{{number}}@bigmail.example>
+To: {RETURNS}
+Subject: Re: What is new this week
+Date: {{date}}
+Message-ID: <{{number}}.answer@bigmail.example>
+
+Where is the second picture from? I have a cousin in that town.
+"""
+
 _LEASE = timedelta(minutes=5)
 _DELIVERED, _REFUSED = Attempt(Disposition.DELIVERED, "204"), Attempt(Disposition.DEAD, "HTTP 400: no such list")
 _LEFT_WAITING, _GAVE_UP = 3, 2
@@ -32,12 +56,12 @@ _LEFT_WAITING, _GAVE_UP = 3, 2
 class Size:
     """Of the model: how many recipients are mailed, for how many days."""
 
-    recipients: int = 2000
+    recipients: int = 8000
     days: int = 70
     seed: int = 5
 
 
-_USUAL = Size()
+_USUAL = Size(int(os.environ.get("BOUNCE_WATCHER_RECIPIENTS", "8000")))
 
 
 class _Shifted(Watcher):
@@ -52,14 +76,29 @@ class _Shifted(Watcher):
         super().__init__(model, settings, ledger, analyser)
         self._by = by
 
-    def take(self, reports: list[Report], now: datetime) -> None:  # type: ignore[override]
-        super().take([replace(each, at=each.at + self._by) for each in reports], now + self._by)
+    def take(self, reports: Sequence[Report], now: datetime) -> None:
+        super().take([
+            replace(each, at=each.at + self._by, reply=own_words(each.recipient) or each.reply) for each in reports
+        ], now + self._by)
 
-    def _return_path(self, report: Report) -> str:
-        if report.origin is not Origin.GENUINE:
-            return super()._return_path(report)
-        stream = stream_of(report.holder.number)
-        return make_return_path(self._settings.attribution, report.holder.address, stream, f"n{report.day or 0}")
+    def take_answers(self, now: datetime) -> None:
+        """Some readers write back, which names nobody who failed."""
+        answers = (
+            RawMessage(f"answer#{number}", _ANSWER.format(number=number, date=format_datetime(now)).encode(), now,
+                       mailbox="returns", stream="news")
+            for number in range(ANSWERS)
+        )
+        self._recorder.drain(pages(answers), lambda places, tally: None, Event())
+
+    def _stream_of(self, report: Report) -> str:
+        return stream_of(report.holder.number) if report.origin is Origin.GENUINE else super()._stream_of(report)
+
+
+def own_words(recipient: Recipient) -> Reply | None:
+    """What a server with one domain says of a mailbox that it has no more, where it has words of its own for that."""
+    if recipient.provider.domain or not recipient.death or recipient.number % 2:
+        return None
+    return OWN_WORDS[recipient.number // 2 % len(OWN_WORDS)]
 
 
 def stream_of(number: int) -> str:
@@ -69,7 +108,10 @@ def stream_of(number: int) -> str:
 def configured(root: Path, database_url: str, port: int, more: str = "") -> Settings:
     """A configuration with a mailbox, a webhook and the dashboard on `port`, open to this machine."""
     config = root / "config.toml"
+    (root / "rules").mkdir(exist_ok=True)
     config.write_text(f"""
+rules_dir = "rules"
+
 [database]
 url = "{database_url}"
 
@@ -97,6 +139,16 @@ listen = "127.0.0.1:{port}"
     return load(config)
 
 
+def write_stock(path: Path, until: datetime, size: Size = _USUAL) -> int:
+    """A ledger in SQLite; how many events it holds. The file is there as soon as all of it is."""
+    with TemporaryDirectory(dir=path.parent) as folder:
+        new = Path(folder) / "ledger.db"
+        with seeded(configured(Path(folder), f"sqlite:///{new}", port=1), until, size) as ledger:
+            events = ledger.count_events()
+        new.rename(path)
+    return events
+
+
 @contextmanager
 def seeded(settings: Settings, until: datetime, size: Size = _USUAL) -> Iterator[Ledger]:
     """The ledger of `settings`, filled with what came until then."""
@@ -104,17 +156,19 @@ def seeded(settings: Settings, until: datetime, size: Size = _USUAL) -> Iterator
     model.outage = model.mailings[-1] + timedelta(minutes=30)
     end = model.outage + AFTER_THE_OUTAGE_BEGAN
     with open_ledger(settings) as ledger:
-        with Analyser(settings.attribution, settings.workers) as analyser:
-            _run(model, _Shifted(model, settings, ledger, analyser, until - end), end)
+        with Analyser(settings.attribution, settings.workers, work=write_and_analyse) as analyser:
+            watcher = _Shifted(model, settings, ledger, analyser, until - end)
+            _run(model, watcher, end)
+            watcher.take_answers(until)
         _count_sent(model, ledger, end, until - end)
         _deliver(ledger, until)
         yield ledger
 
 
 def _run(model: Model, watcher: _Shifted, end: datetime) -> None:
-    """Day by day: who is given up is mailed no more."""
+    """From mailing to mailing: who is given up is mailed no more."""
     inbox: list[Report] = []
-    for day in range(model.days):
+    for day in filter(model.has_mailing, range(model.days)):
         now = min(START + timedelta(days=day), end)
         watcher.take(sorted(each for each in inbox if each.at < now), now)
         inbox = [each for each in inbox if each.at >= now]

@@ -1,51 +1,22 @@
-"""The five questions that a person opens the dashboard for, asked in Chromium over what the model's mail leaves.
+"""The five questions that a person opens the dashboard for, asked in Chromium over what the model's mail leaves."""
 
-BOUNCE_WATCHER_RECIPIENTS sets how many recipients the model mails for 70 days: about six events come of ten of them.
-"""
-
-import os
-import re
-from collections.abc import Iterator
+from csv import DictReader
 from pathlib import Path
 
 import httpx
 import pytest
-from playwright.sync_api import Page
+from playwright.sync_api import expect
 
-from bounce_watcher.ledger.browse import MOST_COUNTED
-from bounce_watcher.ledger.filters import OutboxFilter, SuppressionFilter
+from bounce_watcher.config import load
+from bounce_watcher.config.rules import DRAFTED
+from bounce_watcher.ledger.browse import Query
+from bounce_watcher.ledger.filters import EventFilter, OutboxFilter, SuppressionFilter
+from bounce_watcher.ledger.review import GroupState
 from bounce_watcher.model.ledger import AlertKind, State, Suppression
-from bounce_watcher.service.clock import utcnow
-from tests.browser.conftest import Dashboard, Open, dashboard, follow, free_port
-from tests.browser.crawling import crawl, inline_code, route_of
-from tests.browser.seeded import Size, configured, seeded
+from bounce_watcher.model.verdict import Reason
+from tests.browser.conftest import Dashboard, Open, agrees, flaws, follow, heading, number, said
 
-RECIPIENTS = int(os.environ.get("BOUNCE_WATCHER_RECIPIENTS", "1500"))
 WHY = "asked for by its owner, case 4711"
-
-
-@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
-def desk(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dashboard]:
-    root: Path = tmp_path_factory.mktemp("questions")
-    url = f"sqlite:///{root}/ledger.db"
-    if request.param == "postgresql":
-        server = request.getfixturevalue("postgres_server")
-        server.start()
-        url = server.create_database()
-    settings = configured(root, url, free_port())
-    with seeded(settings, utcnow(), Size(RECIPIENTS)) as ledger, dashboard(settings, ledger) as shown:
-        yield shown
-
-
-def number(text: str) -> int:
-    """The first number of a text: "1,204 events"."""
-    found = re.search(r"\d[\d,]*", text)
-    assert found, text
-    return int(found[0].replace(",", ""))
-
-
-def heading(page: Page) -> str:
-    return page.locator("main h1").inner_text()
 
 
 # ── is it working ───────────────────────────────────────────────────────────────────────────────────────────────────
@@ -68,25 +39,56 @@ def test_is_it_working(desk: Dashboard, opened: Open) -> None:
 # ── what is bouncing, and why ───────────────────────────────────────────────────────────────────────────────────────
 
 def test_what_is_bouncing_and_why(desk: Dashboard, opened: Open) -> None:
-    """The tile, the list behind it and its download tell of as many; each reason leads to as many as it counts."""
+    """Each number of the overview is that of the list it leads to: tiles, days, types, reasons, providers."""
     page = opened(desk, "/?range=30d")
+    page.evaluate("document.querySelectorAll('details').forEach((each) => { each.open = true; })")
+    told = page.evaluate(_NUMBERS)
+    assert len(told) > 40
+    assert {href.split("?")[0] for href, _ in told} >= {"/events"}
+    with httpx.Client(base_url=desk.url, timeout=60) as client:
+        for href, shown in told:
+            answer = client.get(href).text
+            assert agrees(_heading(answer), number(shown)), href
     follow(page.locator(".tile").first.get_by_role("link"))
-    bounces = number(heading(page))
-    assert bounces > 0
-    with page.expect_download() as downloading:
-        page.get_by_role("link", name="CSV").first.click()
-    rows = Path(downloading.value.path()).read_bytes().count(b"\r\n") - 1
-    assert bounces == min(rows, MOST_COUNTED)
-    page.goto("/?range=30d")
-    reasons = page.locator("section[aria-labelledby=why] tbody tr")
-    told = [
-        (row.locator("a").first.get_attribute("href"), number(row.locator("td.num").first.inner_text()))
-        for row in reasons.all()
-    ]
-    assert len(told) > 3
-    for link, many in told[:5]:
-        page.goto(link or "")
-        assert number(heading(page)) == min(many, MOST_COUNTED), link
+    follow(page.locator("tbody a.row").first)
+    assert page.locator("main .quote").count() >= 1, "why, in the words of the server"
+
+
+_NUMBERS = """() => {
+    const told = [];
+    const add = (link, number) => told.push([link.getAttribute('href'), number.textContent]);
+    document.querySelectorAll('.tile').forEach((each) => {
+        const link = each.querySelector('a'), number = each.querySelector('.n');
+        if (link.getAttribute('href').startsWith('/events') && /^[\\d,]+$/.test(number.textContent)) add(link, number);
+    });
+    document.querySelectorAll('.legend a').forEach((each) => add(each, each.nextElementSibling));
+    document.querySelectorAll('section[aria-labelledby=chart] tbody tr').forEach((row) =>
+        add(row.querySelector('a'), row.cells[row.cells.length - 2]));
+    document.querySelectorAll('section[aria-labelledby=why] tbody tr').forEach((row) =>
+        add(row.querySelector('a'), row.querySelector('td.num')));
+    document.querySelectorAll('section[aria-labelledby=where] tbody td.num a').forEach((each) => add(each, each));
+    return told;
+}"""
+
+
+def _heading(html: str) -> str:
+    return html.partition("<main")[2].partition("<h1")[2].partition(">")[2].partition("<")[0]
+
+
+def test_what_is_shown_is_downloaded(desk: Dashboard, opened: Open) -> None:
+    """As CSV, all of the list and nothing else: the same events as the ledger's, with what is told of each."""
+    stored = {each.id: each for each in desk.ledger.events(EventFilter(reason=Reason.MAILBOX_FULL))}
+    assert stored
+    page = opened(desk, "/events?reason=mailbox_full")
+    assert agrees(heading(page), len(stored))
+    with page.expect_download() as started:
+        page.get_by_role("link", name="CSV").click()
+    with Path(started.value.path()).open(newline="") as file:
+        rows = {row["Id"]: row for row in DictReader(file)}
+    assert rows.keys() == stored.keys()
+    for name, row in rows.items():
+        event = stored[name]
+        assert (row["Address"], row["Stream"], row["Said"]) == (event.recipient, event.stream, event.diagnostic)
 
 
 # ── what about this address ─────────────────────────────────────────────────────────────────────────────────────────
@@ -95,6 +97,7 @@ def suppressed(desk: Dashboard) -> Suppression:
     return next(iter(desk.ledger.suppressions(SuppressionFilter(state=State.SUPPRESSED))))
 
 
+@pytest.mark.presses("/find", "/recipients/{rid}/release")
 @pytest.mark.parametrize("scripts", [True, False], ids=["script", "no script"])
 def test_what_about_this_address(desk: Dashboard, opened: Open, scripts: bool) -> None:
     """Found by the field on top, released with a reason; the ledger, the platform and the log tell of it."""
@@ -120,6 +123,7 @@ def test_what_about_this_address(desk: Dashboard, opened: Open, scripts: bool) -
 
 # ── what did it do in that incident ─────────────────────────────────────────────────────────────────────────────────
 
+@pytest.mark.presses("/incidents/{id}/undo")
 def test_what_did_it_do_in_that_incident(desk: Dashboard, opened: Open) -> None:
     """From the overview to the outage, what it holds, and all of it undone after a preview."""
     (outage,) = [each for each in desk.ledger.alerts(under_way=True) if each.kind is AlertKind.OUTAGE]
@@ -135,38 +139,64 @@ def test_what_did_it_do_in_that_incident(desk: Dashboard, opened: Open) -> None:
         page.locator("#count").fill(str(number(page.locator('label[for="count"]').inner_text())))
     follow(page.locator("main form button").last)
     assert "Undone" in page.locator(".notice.is-ok").inner_text()
+    assert [done.because for done in desk.ledger.actions() if done.action == "undo"] == [WHY]
     left = {each.recipient for each in desk.ledger.suppressions(SuppressionFilter(state=State.PENDING))}
     assert left.isdisjoint(held)
 
 
-# ── every page ──────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── what did it not understand ──────────────────────────────────────────────────────────────────────────────────────
 
-def test_every_page_that_a_link_leads_to(desk: Dashboard) -> None:
-    """Answers, without code amid its markup, and each page there is can be come to."""
-    seen = set[str]()
-    with httpx.Client(base_url=desk.url, timeout=60) as client:
-        for path, answer in crawl(client):
-            assert answer.status_code == 200, path
-            if answer.headers["content-type"].startswith("text/html"):
-                assert inline_code(answer.text) == [], path
-                seen.add(route_of(path))
-    assert seen >= {
-        "/", "/events", "/events/{id:path}", "/incidents", "/incidents/{id}", "/log", "/outbox",
-        "/outbox/{id}", "/providers", "/providers/{slug}", "/recipients", "/recipients/{rid}", "/review", "/settings",
-        "/streams", "/streams/{slug}", "/streams/{slug}/campaigns/{id}",
-    }
+@pytest.mark.presses("/review/{gid}/rule", "/review/{gid}/save")
+def test_what_did_it_not_understand(desk: Dashboard, opened: Open) -> None:
+    """From the menu to the wording, its mail, and a rule that is tried on all that is stored, and saved."""
+    group = next(each for each in desk.ledger.all_groups(Query()) if "zorp gate" in each.wording)
+    page = opened(desk, "/")
+    follow(page.get_by_role("navigation", name="Main").get_by_role("link", name="Review"))
+    assert number(heading(page)) == sum(1 for _ in desk.ledger.all_groups(Query()))
+    follow(page.get_by_role("link", name="zorp gate").first)
+    assert f"{group.mails:,}, to " in page.locator("main dl.facts").inner_text()
+    follow(page.get_by_role("link", name="The mail as text").first)
+    assert "zorp gate" in page.locator("main").inner_text()
+    page.go_back()
+    page.get_by_label("Reason", exact=True).select_option("mailbox_disabled")
+    page.get_by_label("Words to look for").fill("zorp gate * has been closed")
+    page.get_by_label("Name of the rule").fill("own.zorp-gate")
+    follow(page.get_by_role("button", name="Test"))
+    expect(page.locator("main .outcome")).to_contain_text(f"of {group.mails:,} reports of this wording")
+    expect(page.locator("main .outcome")).to_contain_text("Takes nothing away from other rules.")
+    assert flaws(page) == []
+    page.get_by_label("Why?").fill(WHY)
+    follow(page.get_by_role("button", name="Save the rule"))
+    assert said(page).startswith("The rule was saved.")
+    assert [done.because for done in desk.ledger.actions(limit=1)] == [WHY]
+    (rules,) = load(desk.root / "config.toml").rules
+    assert Path(rules[0]).name == DRAFTED
+    after = desk.ledger.review_group(group.gid)
+    assert after is not None
+    assert (after.state, WHY in (after.because or "")) == (GroupState.DRAFTED, True)
 
 
-def test_filters_and_paging_need_no_script(desk: Dashboard, opened: Open) -> None:
-    page = opened(desk, "/events", scripts=False)
-    everything = number(heading(page))
-    page.locator('select[name="type"]').select_option(index=1)
+# ── by hand, without script ─────────────────────────────────────────────────────────────────────────────────────────
+
+LISTS = ("/events", "/recipients", "/incidents", "/outbox", "/review")
+
+
+@pytest.mark.parametrize("path", LISTS)
+def test_filters_and_paging_need_no_script(desk: Dashboard, opened: Open, path: str) -> None:
+    page = opened(desk, path, scripts=False)
+    everything = heading(page)
+    first = page.locator("section:has(#cap) tbody tr").first.inner_text()
+    if page.get_by_role("link", name="Older", exact=True).count():
+        follow(page.get_by_role("link", name="Older", exact=True))
+        assert page.locator("section:has(#cap) tbody tr").first.inner_text() != first
+        follow(page.get_by_role("link", name="Newer", exact=True))
+        assert page.locator("section:has(#cap) tbody tr").first.inner_text() == first
+    choice = page.locator("form.filter select").first
+    choice.select_option(index=1)
+    chosen = choice.input_value()
     follow(page.get_by_role("button", name="Filter", exact=True))
-    fewer = number(heading(page))
-    assert 0 < fewer < everything or everything == MOST_COUNTED
-    page.goto("/events")
-    first = page.locator("tbody tr").first.inner_text()
-    follow(page.get_by_role("link", name="Older", exact=True))
-    assert page.locator("tbody tr").first.inner_text() != first
-    follow(page.get_by_role("link", name="Newer", exact=True))
-    assert page.locator("tbody tr").first.inner_text() == first
+    assert f"={chosen}" in page.url
+    assert page.locator("form.filter select").first.input_value() == chosen
+    follow(page.locator("ul.chips").get_by_role("link", name="Clear all"))
+    assert page.locator("form.filter select").first.input_value() == ""
+    assert heading(page) == everything

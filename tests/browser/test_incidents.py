@@ -1,7 +1,4 @@
-"""Incidents and the outbox as a person uses them: undo and retry by their buttons, nothing for axe to find."""
-
-from collections.abc import Iterator
-from pathlib import Path
+"""Incidents and the outbox as a person uses them: each button, and what the ledger holds afterwards."""
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -9,84 +6,158 @@ from playwright.sync_api import Page, expect
 from bounce_watcher.ledger.filters import SuppressionFilter
 from bounce_watcher.model.ledger import AlertKind, OutboxState, State
 from bounce_watcher.service.clock import utcnow
-from tests.browser.conftest import (
-    DESKTOP,
-    PHONE,
-    SCHEMES,
-    WIDTHS,
-    Dashboard,
-    Open,
-    dashboard,
-    follow,
-    free_port,
-    overflow,
-    violations,
-)
-from tests.browser.seeded import Size, configured, seeded
+from tests.browser.conftest import PHONE, Dashboard, Open, follow, said
 from tests.simulation.judges import LISTENER
-
-SMALL = Size(recipients=900, days=40)
-
-
-@pytest.fixture(scope="module")
-def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dashboard]:
-    """One of this module's own: it is changed."""
-    root: Path = tmp_path_factory.mktemp("incidents")
-    settings = configured(root, f"sqlite:///{root}/ledger.db", free_port())
-    with seeded(settings, utcnow(), SMALL) as ledger, dashboard(settings, ledger) as shown:
-        yield shown
-
-
-def test_a_target_is_paused_and_resumed_without_scripts(desk: Dashboard, opened: Open) -> None:
-    page = opened(desk, "/outbox", scripts=False)
-    follow(page.get_by_role("link", name="Pause"))
-    page.get_by_label("Why?").fill("moves to another host")
-    follow(page.get_by_role("button", name="Pause"))
-    assert "is paused: it is sent nothing until it is resumed" in said(page)
-    assert list(desk.ledger.paused()) == [LISTENER]
-    follow(page.get_by_role("link", name="Resume"))
-    follow(page.get_by_role("button", name="Resume"))
-    assert "is resumed: what waits is sent" in said(page)
-    assert desk.ledger.paused() == {}
 
 
 def outage(desk: Dashboard) -> str:
     return next(alert.id for alert in desk.ledger.alerts(under_way=True) if alert.kind is AlertKind.OUTAGE)
 
 
-PAGES = (
-    "incidents", "incident", "undo", "free undo", "outbox", "delivered", "delivery", "retry", "dismiss",
-    "retry shown", "pause",
-)
+def dead(desk: Dashboard) -> list[str]:
+    return [item.id for item in desk.ledger.outbox() if item.state is OutboxState.DEAD]
 
 
-def path_of(desk: Dashboard, name: str) -> str:
-    incident = f"/incidents/{outage(desk)}"
-    gave_up = next(item for item in desk.ledger.outbox() if item.state is OutboxState.DEAD)
-    return {
-        "incidents": "/incidents", "incident": incident, "undo": f"{incident}/undo", "free undo": "/undo",
-        "outbox": "/outbox", "delivered": "/outbox?state=delivered", "delivery": f"/outbox/{gave_up.id}",
-        "retry shown": "/outbox/shown/retry?state=dead", "pause": f"/outbox/pause?target={LISTENER}",
-        "retry": f"/outbox/retry?target={LISTENER}", "dismiss": f"/outbox/{gave_up.id}/dismiss",
-    }[name]
+def held(desk: Dashboard) -> set[str]:
+    return {each.recipient for each in desk.ledger.suppressions(SuppressionFilter(state=State.PENDING))}
 
 
-@pytest.mark.parametrize("name", PAGES)
-def test_axe_finds_nothing(desk: Dashboard, opened: Open, name: str) -> None:
-    for size, scheme in zip((DESKTOP, PHONE), SCHEMES, strict=True):
-        page = opened(desk, path_of(desk, name), size, scheme)
-        page.evaluate("document.querySelectorAll('details').forEach((each) => { each.open = true; })")
-        assert violations(page) == []
+@pytest.mark.presses("/outbox/{id}/retry", "/outbox/retry")
+def test_what_gave_up_is_sent_again_without_scripts(fresh_desk: Dashboard, opened: Open) -> None:
+    desk = fresh_desk
+    gave_up = dead(desk)
+    assert len(gave_up) == 2
+    page = opened(desk, "/outbox", scripts=False)
+    page.goto(f"/outbox/{gave_up[0]}")
+    follow(page.get_by_role("button", name="Retry now"))
+    assert "1 delivery is due again" in said(page)
+    page.goto("/outbox")
+    follow(page.get_by_role("link", name="Retry these…").first)
+    assert "Nothing has changed yet." in page.content()
+    follow(page.get_by_role("button", name="Retry 1 delivery"))
+    assert "1 delivery is due again" in said(page)
+    states = {item.id: item.state for item in desk.ledger.outbox()}
+    assert {states[each] for each in gave_up} == {OutboxState.DUE}
+    page.goto("/log")
+    assert page.get_by_text("Sent again by hand").count() == 2
 
 
-@pytest.mark.parametrize("name", PAGES)
-def test_no_width_scrolls_sideways(desk: Dashboard, opened: Open, name: str) -> None:
-    page = opened(desk, path_of(desk, name))
-    assert {width: extra for width in WIDTHS[::3] if (extra := overflow(page, width))} == {}
+@pytest.mark.presses("/outbox/{id}/dismiss", "/outbox/dismiss")
+def test_what_gave_up_is_dismissed(desk: Dashboard, opened: Open) -> None:
+    first, second = dead(desk)
+    page = opened(desk, f"/outbox/{first}")
+    follow(page.get_by_role("link", name="Dismiss…"))
+    assert dead(desk) == [first, second], "a preview changes nothing"
+    page.get_by_label("Why?").fill("told them by phone")
+    follow(page.locator("main form.change button"))
+    assert dead(desk) == [second]
+    page.goto("/outbox")
+    follow(page.locator("section[aria-labelledby=errors]").get_by_role("link", name="Dismiss…").first)
+    page.get_by_label("Why?").fill("and the other")
+    follow(page.locator("main form.change button"))
+    assert dead(desk) == []
+    because = [done.because for done in desk.ledger.actions()]
+    assert sorted(filter(None, because))[-2:] == ["and the other", "told them by phone"]
 
 
-def test_updates_can_be_stopped_and_wait_for_who_is_at_a_form(desk: Dashboard, opened: Open) -> None:
-    page = opened(desk, "/outbox", clock=True)
+@pytest.mark.presses("/outbox/shown/retry", "/outbox/shown/dismiss")
+def test_all_that_a_filter_shows_are_sent_again_or_dismissed(fresh_desk: Dashboard, opened: Open) -> None:
+    gave_up = dead(fresh_desk)
+    waiting = {item.id for item in fresh_desk.ledger.outbox() if item.state is OutboxState.DUE}
+    page = opened(fresh_desk, "/outbox?state=dead")
+    _decide_on_all_that_match(page, "Retry")
+    assert {item.id for item in fresh_desk.ledger.outbox() if item.state is OutboxState.DUE} == {*gave_up, *waiting}
+    page.goto("/outbox?state=due")
+    _decide_on_all_that_match(page, "Dismiss")
+    assert not [item for item in fresh_desk.ledger.outbox() if item.state is OutboxState.DUE]
+
+
+def _decide_on_all_that_match(page: Page, verb: str) -> None:
+    follow(page.get_by_role("link", name=f"{verb} all that match…"))
+    assert "Nothing has changed yet." in page.locator("main").inner_text()
+    page.get_by_label("Why?").fill("asked for by phone")
+    follow(page.locator("main form.change button"))
+
+
+@pytest.mark.presses("/outbox/test")
+def test_a_test_is_sent(desk: Dashboard, opened: Open) -> None:
+    """To where nobody listens: the page and the log tell of it, and the outbox holds nothing more."""
+    before = [item.id for item in desk.ledger.outbox()]
+    page = opened(desk, "/outbox")
+    follow(page.get_by_role("button", name=f"Send a test to {LISTENER}"))
+    assert f"{LISTENER} did not take the test" in said(page)
+    assert [done.action for done in desk.ledger.actions(limit=1)] == ["test"]
+    assert [item.id for item in desk.ledger.outbox()] == before
+
+
+@pytest.mark.presses("/outbox/pause", "/outbox/resume")
+def test_a_target_is_paused_and_resumed(desk: Dashboard, opened: Open) -> None:
+    page = opened(desk, "/outbox")
+    for action, button in (("pause", "Pause"), ("resume", "Resume")):
+        follow(page.get_by_role("link", name=f"{button}…"))
+        assert "Nothing has changed yet." in page.locator("main").inner_text()
+        page.get_by_label("Why?").fill(f"they asked to {action}")
+        follow(page.locator("main form.change button"))
+        assert f"{LISTENER} is {action}d" in said(page)
+        assert [(done.action, done.because) for done in desk.ledger.actions(limit=1)] == [
+            (action, f"they asked to {action}")
+        ]
+        assert desk.ledger.stock().queues[LISTENER].paused == (action == "pause")
+
+
+@pytest.mark.presses("/incidents/{id}/release")
+def test_all_that_an_incident_holds_are_released(fresh_desk: Dashboard, opened: Open) -> None:
+    _decide_on_all_held(fresh_desk, opened, "Release all held…")
+    assert held(fresh_desk) == set()
+
+
+@pytest.mark.presses("/incidents/{id}/confirm")
+def test_all_that_an_incident_holds_are_confirmed(fresh_desk: Dashboard, opened: Open) -> None:
+    before = held(fresh_desk)
+    _decide_on_all_held(fresh_desk, opened, "Confirm all held…")
+    gone = {each.recipient for each in fresh_desk.ledger.suppressions(SuppressionFilter(state=State.SUPPRESSED))}
+    assert gone >= before
+
+
+def _decide_on_all_held(desk: Dashboard, opened: Open, link: str) -> None:
+    before = held(desk)
+    assert len(before) > 10
+    page = opened(desk, f"/incidents/{outage(desk)}")
+    follow(page.get_by_role("link", name=link))
+    assert "Nothing has changed yet." in page.locator("main").inner_text()
+    assert held(desk) == before
+    page.get_by_label("Why?").fill("their directory was lost")
+    if page.locator("#count").count():
+        page.locator("#count").fill(str(len(before)))
+    follow(page.locator("main form.change button"))
+    assert "their directory was lost" in said(page)
+
+
+@pytest.mark.presses("/undo")
+def test_what_was_reported_in_a_time_is_undone_without_scripts(desk: Dashboard, opened: Open) -> None:
+    """The page for what no incident was made of: from a filter by its preview to what the ledger holds."""
+    before = held(desk)
+    assert len(before) > 10
+    page = opened(desk, "/undo", PHONE, scripts=False)
+    since = desk.ledger.alert(outage(desk))
+    assert since is not None
+    page.get_by_label("From (UTC)").fill(f"{since.since:%Y-%m-%dT%H:%M}")
+    page.get_by_label("To (UTC)").fill(f"{utcnow():%Y-%m-%dT%H:%M}")
+    page.get_by_label("Provider that took the mail").fill("bigmail.example")
+    follow(page.get_by_role("button", name="Preview"))
+    assert "Nothing has changed yet." in page.locator("main").inner_text()
+    assert held(desk) == before
+    page.get_by_label("Why?").fill("they lost their directory")
+    if page.locator("#count").count():
+        page.locator("#count").fill(page.locator('label[for="count"]').inner_text().split()[1].replace(",", ""))
+    follow(page.locator("main form.change button"))
+    assert "they lost their directory" in said(page)
+    assert len(held(desk)) < len(before)
+    assert [done.because for done in desk.ledger.actions() if done.action == "undo"] == ["they lost their directory"]
+
+
+def test_updates_can_be_stopped_and_wait_for_who_is_at_a_form(house: Dashboard, opened: Open) -> None:
+    page = opened(house, "/outbox", clock=True)
     at, how = page.locator("#updates time"), page.locator("#updates span")
     first = at.inner_text()
     page.wait_for_timeout(1100)
@@ -108,8 +179,8 @@ def test_updates_can_be_stopped_and_wait_for_who_is_at_a_form(desk: Dashboard, o
     assert how.inner_text() == "Looks again every 30 seconds."
 
 
-def test_an_incident_under_way_is_looked_at_again(desk: Dashboard, opened: Open) -> None:
-    page = opened(desk, path_of(desk, "incident"), clock=True)
+def test_an_incident_under_way_is_looked_at_again(house: Dashboard, opened: Open) -> None:
+    page = opened(house, f"/incidents/{outage(house)}", clock=True)
     before = page.locator("#updates time").inner_text()
     page.evaluate("document.querySelector('#live-why').dataset.old = 'yes'")
     page.wait_for_timeout(1100)
@@ -118,51 +189,7 @@ def test_an_incident_under_way_is_looked_at_again(desk: Dashboard, opened: Open)
     assert page.locator("#live-why").get_attribute("data-old") is None
 
 
-def test_without_scripts_nothing_moves_and_no_button_says_so(desk: Dashboard, opened: Open) -> None:
-    page = opened(desk, "/outbox", scripts=False)
+def test_without_scripts_nothing_moves_and_no_button_says_so(house: Dashboard, opened: Open) -> None:
+    page = opened(house, "/outbox", scripts=False)
     assert page.locator("#updates").inner_text().startswith("Updated at ")
     assert not page.locator("#updates button").is_visible()
-
-
-def said(page: Page) -> str:
-    return page.locator("[role=status]").first.inner_text()
-
-
-def test_what_gave_up_is_sent_again_without_scripts(desk: Dashboard, opened: Open) -> None:
-    dead = [item.id for item in desk.ledger.outbox() if item.state is OutboxState.DEAD]
-    assert len(dead) > 1
-    page = opened(desk, "/outbox", scripts=False)
-    page.goto(f"/outbox/{dead[0]}")
-    follow(page.get_by_role("button", name="Retry now"))
-    assert "1 delivery is due again" in said(page)
-    page.goto("/outbox")
-    follow(page.get_by_role("link", name="Retry these…").first)
-    assert "Nothing has changed yet." in page.content()
-    follow(page.get_by_role("button", name="Retry 1 delivery"))
-    assert "1 delivery is due again" in said(page)
-    states = {item.id: item.state for item in desk.ledger.outbox()}
-    assert {states[each] for each in dead} == {OutboxState.DUE}
-    page.goto("/log")
-    assert page.get_by_text("Sent again by hand").count() == 2
-
-
-def test_an_outage_is_undone_after_its_preview(desk: Dashboard, opened: Open) -> None:
-    def held() -> int:
-        return sum(1 for _ in desk.ledger.suppressions(SuppressionFilter(state=State.PENDING)))
-
-    before = held()
-    assert before > 10
-    page = opened(desk, "/", PHONE)
-    page.goto("/incidents")
-    follow(page.locator("tbody th a").first)
-    assert "are held" in page.content()
-    follow(page.get_by_role("link", name="Undo…"))
-    assert held() == before, "a preview changes nothing"
-    page.get_by_label("Why? (kept in the log)").fill("they lost their directory")
-    follow(page.get_by_role("button", name="Undo for"))
-    assert "they lost their directory" in said(page)
-    assert held() < before
-    assert [done.because for done in desk.ledger.actions() if done.action == "undo"] == ["they lost their directory"]
-    assert violations(page) == []
-    page.goto(f"/incidents/{outage(desk)}/undo")
-    assert page.get_by_text("Nothing to undo.").count() == 1

@@ -24,19 +24,7 @@ from bounce_watcher.service.deciding import decider
 from bounce_watcher.service.opening import open_ledger
 from bounce_watcher.service.process import message_record
 from bounce_watcher.service.reclassifying import reclassify
-from tests.browser.conftest import (
-    DESKTOP,
-    PHONE,
-    SCHEMES,
-    WIDTHS,
-    Dashboard,
-    Open,
-    dashboard,
-    follow,
-    free_port,
-    overflow,
-    violations,
-)
+from tests.browser.conftest import Dashboard, Open, dashboard, follow, free_port
 from tests.browser.seeded import configured
 from tests.mail import Letter, postfix
 
@@ -57,11 +45,7 @@ class Desk:
 @pytest.fixture
 def desk(tmp_path: Path) -> Iterator[Desk]:
     """Some failures that no rule knows, and some that one does; a folder for rules."""
-    (tmp_path / "rules").mkdir()
     settings = configured(tmp_path, f"sqlite:///{tmp_path}/ledger.db", free_port())
-    config = tmp_path / "config.toml"
-    config.write_text(f'rules_dir = "rules"\n{config.read_text()}')
-    settings = load(config)
     with open_ledger(settings) as ledger:
         ledger.record(list(_mail()), decider(settings), announcer(settings), settings.policy)
         with dashboard(settings, ledger) as shown:
@@ -104,7 +88,7 @@ def test_from_the_list_to_a_rule_that_recognises_it(desk: Desk, opened: Open) ->
     assert 'id = "own.zorp-gate"' in outcome
     page.get_by_label("Why?").fill("the gate tells it")
     follow(page.get_by_role("button", name="Save the rule"))
-    page.get_by_text("Rule drafted", exact=True).wait_for()
+    expect(page.get_by_text("Rule drafted", exact=True)).to_be_visible()
     assert "own.zorp-gate: the gate tells it" in page.get_by_role("main").inner_text()
 
     settings = load(desk.root / "config.toml")
@@ -118,7 +102,8 @@ def test_from_the_list_to_a_rule_that_recognises_it(desk: Desk, opened: Open) ->
     assert page.get_by_text("Rule on", exact=True).count() >= 1
 
 
-def test_without_scripts_what_comes_seldom_is_set_aside(desk: Desk, opened: Open) -> None:
+@pytest.mark.presses("/review/{gid}/aside", "/review/{gid}/up")
+def test_without_scripts_what_comes_seldom_is_set_aside_and_taken_up_again(desk: Desk, opened: Open) -> None:
     gid = _gid(desk, 1)
     page = opened(desk.shown, f"/review/{gid}", scripts=False)
     follow(page.get_by_role("link", name="Set aside…"))
@@ -128,19 +113,9 @@ def test_without_scripts_what_comes_seldom_is_set_aside(desk: Desk, opened: Open
     group = desk.shown.ledger.review_group(gid)
     assert group is not None
     assert (group.state, group.a_day, group.because) == (GroupState.ASIDE, 10, "two a year")
-    assert page.get_by_role("link", name="Take up again…").count() == 1
-
-
-def test_axe_finds_nothing_and_no_width_scrolls_sideways(desk: Desk, opened: Open) -> None:
-    gid, hostile = _gid(desk), _gid(desk, 1)
-    for size in (DESKTOP, PHONE):
-        for scheme in SCHEMES:
-            for path in ("/review", f"/review/{gid}", f"/review/{hostile}", f"/review/{gid}/aside"):
-                page = opened(desk.shown, path, size, scheme)
-                page.evaluate("document.querySelectorAll('details').forEach((each) => { each.open = true; })")
-                assert violations(page) == [], path
-                assert {width: extra for width in WIDTHS if (extra := overflow(page, width))} == {}, path
-            page = opened(desk.shown, f"/review/{gid}", size, scheme)
-            _test_it(page)
-            assert violations(page) == []
-            assert {width: extra for width in WIDTHS if (extra := overflow(page, width))} == {}
+    follow(page.get_by_role("link", name="Take up again…"))
+    page.get_by_label("Why?").fill("three a day")
+    follow(page.get_by_role("button", name="Take up again"))
+    group = desk.shown.ledger.review_group(gid)
+    assert group is not None
+    assert (group.state, group.a_day, group.because) == (GroupState.NEW, None, "three a day")

@@ -12,18 +12,18 @@ from tempfile import TemporaryDirectory
 from threading import Event
 from typing import Protocol
 
-from bounce_watcher.attribution.return_path import make_return_path
 from bounce_watcher.config import Settings, load
-from bounce_watcher.ledger.store import Ledger, OutboxFilter, SuppressionFilter
-from bounce_watcher.model.ledger import NoticeType, State
+from bounce_watcher.ledger.store import Ledger, OutboxFilter
+from bounce_watcher.model.ledger import NoticeType
 from bounce_watcher.model.message import RawMessage, message_digest
 from bounce_watcher.service.analyser import Analyser
 from bounce_watcher.service.opening import open_ledger
 from bounce_watcher.service.paging import pages
 from bounce_watcher.service.recording import Recorder
 from bounce_watcher.service.trouble import Troubles
-from tests.simulation.letters import RETURNS, Kind, Letter, Writer, write
-from tests.simulation.model import Model, Origin, Recipient, Report
+from tests.simulation.letters import RETURNS, Kind
+from tests.simulation.mail import Mailed, Unwritten, write_and_analyse
+from tests.simulation.model import Model, Recipient, Report
 from tests.simulation.verdict import Verdict
 
 LISTENER = "platform"
@@ -51,7 +51,7 @@ class Judge(Protocol):
 
 
 class Watcher:
-    """bounce-watcher: the mail is written, analysed in other processes, and recorded by the service's own parts."""
+    """bounce-watcher: the mail is written and analysed in other processes, and recorded by the service's own parts."""
 
     name = "bounce-watcher"
     poll_every = POLL_EVERY
@@ -62,6 +62,7 @@ class Watcher:
         self._recorder = Recorder(settings, ledger, analyser, Troubles())
         self._numbers = {recipient.address: recipient.number for recipient in model.recipients}
         self._forged: dict[str, Recipient] = {}
+        self._heard: str | None = None
         self.given_up: set[int] = set()
 
     def take(self, reports: Sequence[Report], now: datetime) -> None:
@@ -69,8 +70,16 @@ class Watcher:
         polled = (page for _, poll in polls for page in pages(map(self._received, poll)))
         self._recorder.drain(polled, lambda places, tally: None, Event())
         self._recorder.expire(now, now)
-        standing = self._ledger.suppressions(SuppressionFilter(state=State.SUPPRESSED))
-        self.given_up = {self._numbers[each.recipient] for each in standing}
+        self._hear()
+
+    def _hear(self) -> None:
+        """As the platform, which mails whom it is told to."""
+        for item in self._ledger.outbox(OutboxFilter(target=LISTENER, after=self._heard)):
+            self._heard = item.id
+            if item.type is NoticeType.SUPPRESSED:
+                self.given_up.add(self._numbers[item.recipient or ""])
+            elif item.type is NoticeType.RELEASED:
+                self.given_up.discard(self._numbers[item.recipient or ""])
 
     def verdicts(self) -> Iterator[Verdict]:
         """As the platform was told. One that is told anew, with another end, takes the place of the one before."""
@@ -91,31 +100,14 @@ class Watcher:
         )
 
     def _received(self, report: Report) -> RawMessage:
-        content = write(self._letter(report), report.kind, report.recipient.provider.writer)
+        mailed = Mailed(report, self._stream_of(report), self._settings.attribution)
         if report.is_forged:
-            self._forged[message_digest(content)] = report.holder
-        return RawMessage(f"model#{report.number}", content, report.at, mailbox="returns", stream="news")
+            self._forged[message_digest(mailed.content())] = report.holder
+        return Unwritten(f"model#{report.number}", b"", report.at, mailbox="returns", stream="news", mailed=mailed)
 
-    def _letter(self, report: Report) -> Letter:
-        recipient = report.recipient
-        is_told = recipient.provider.writer is Writer.POSTFIX or report.origin is Origin.OTHERS_TOKEN
-        has_original = is_told and report.origin is not Origin.FORWARDED_TOKEN
-        return Letter(
-            number=report.number, mail=report.mail, at=report.at, path=self._return_path(report),
-            recipient=recipient.address, original=recipient.address if has_original else None, reply=report.reply,
-        )
-
-    def _return_path(self, report: Report) -> str:
-        if not self._settings.attribution.token_keys or report.origin is Origin.NO_TOKEN:
-            return RETURNS
-        path = make_return_path(self._settings.attribution, report.holder.address, "news", f"n{report.day or 0}")
-        return _damaged(path) if report.origin is Origin.DAMAGED_TOKEN else path
-
-
-def _damaged(path: str) -> str:
-    """Another letter in the middle of the signature."""
-    at = path.index("+") + 6
-    return f"{path[:at]}{'b' if path[at] == 'a' else 'a'}{path[at + 1 :]}"
+    def _stream_of(self, report: Report) -> str:
+        """Of the mail that the report is about."""
+        return "news"
 
 
 @contextmanager
@@ -123,7 +115,10 @@ def watcher(model: Model, *, guard: bool = True, tokens: bool = True) -> Iterato
     """bounce-watcher with a ledger of its own and everything else as it is by default."""
     with TemporaryDirectory() as root:
         settings = load(_configured(Path(root), guard=guard, tokens=tokens))
-        with Analyser(settings.attribution, settings.workers) as analyser, open_ledger(settings) as ledger:
+        with (
+            Analyser(settings.attribution, settings.workers, work=write_and_analyse) as analyser,
+            open_ledger(settings) as ledger,
+        ):
             yield Watcher(model, settings, ledger, analyser)
 
 

@@ -176,6 +176,10 @@ class Recipient:
     spells: tuple[Spell, ...]
     is_forger: bool = False
 
+    @property
+    def is_always_well(self) -> bool:
+        return self.death is None and not self.spells
+
     def spell(self, at: datetime) -> Spell | None:
         return next((spell for spell in self.spells if spell.begins <= at < spell.ends), None)
 
@@ -261,13 +265,24 @@ class Model:
         begins = START + timedelta(days=day)
         if not self.has_mailing(day):
             return
+        chance, refusing = self._random.random, self._refusing(begins)
         for recipient in self.recipients:
-            luck = self._random.random()
+            luck = chance()
+            if luck >= _ANYTHING and recipient.is_always_well and recipient.provider.domain not in refusing:
+                continue
             sent = begins + recipient.place
             for after, kind, reply in self._outcome(recipient, sent, luck):
                 yield self._report(sent + after, kind, recipient, reply, day)
                 if self._random.random() < FORGED_SHARE:
                     yield self._forged(sent + after)
+
+    def _refusing(self, begins: datetime) -> set[str | None]:
+        """Providers that may refuse the living in the mailing that begins then."""
+        times = (BLOCKING, self.blocklist, BLOCKLIST_TAKES), (IN_OUTAGE, self.outage, OUTAGE_TAKES)
+        return {
+            provider.domain for provider, since, takes in times
+            if since < begins + MAILING_TAKES and begins < since + takes
+        }
 
     def has_mailing(self, day: int) -> bool:
         return day < self.days and (START + timedelta(days=day)).weekday() in MAILING_WEEKDAYS

@@ -1,0 +1,102 @@
+"""Every page that there is: come to by links, right before axe, and no wider than its window."""
+
+import importlib
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from datetime import timedelta
+from itertools import chain
+from pathlib import Path
+
+import httpx
+import pytest
+
+from bounce_watcher.ledger.browse import Query
+from bounce_watcher.model.ledger import Misread, Protection
+from bounce_watcher.service.clock import utcnow
+from bounce_watcher.web import pages
+from tests.browser.conftest import Dashboard, Open, flaws
+from tests.browser.crawling import crawl, inline_code, route_of
+from tests.simulation.judges import LISTENER
+
+HERE = Path(__file__).parent
+FILES = (".csv", ".jsonl", ".eml")
+
+
+def routes(method: str) -> list[str]:
+    return sorted({route.path for route in pages.ROUTES if method in (route.methods or ())})
+
+
+NO_LINK = {
+    "/login": "/login", "/undo": "/undo", "/protect": "/protect?domain=example.org",
+    "/outbox/resume": f"/outbox/resume?target={LISTENER}", "/recipients/{rid}/forgetting": "forgetting",
+}
+"""Where a person comes to by an address or a form, by being sent, or when something was done before."""
+SHOWN = [path for path in routes("GET") if not path.endswith(FILES) and path != "/outbox/resume"]
+"""The preview of a resume is that of a pause, which no target has at the same time."""
+OTHERWISE = (
+    "/?range=24h", "/?range=90d", "/events?type=soft&-stream=receipts&range=30d", "/events?rule=no.such.rule",
+    "/events?from=2026-03-02&to=2026-03-01&x=1", "/outbox?state=delivered", "/recipients?state=suppressed",
+    "/providers/portal.example?range=90d", "/streams/news?range=30d",
+    "/undo?from=2026-03-02T10:00&x=1", "nobody", "lately", "wording",
+)
+"""Pages that look otherwise by what is asked."""
+
+
+def path_of(house: Dashboard, name: str) -> str:
+    """Of pages whose addresses tell of what the ledger holds."""
+    now, names = utcnow(), house.ledger.names
+    groups = list(house.ledger.all_groups(Query()))
+    return {
+        "nobody": f"/recipients/{names.name('nobody@example.org')}",
+        "forgetting": f"/recipients/{names.name('nobody@example.org')}/forgetting",
+        "lately": f"/undo?from={now - timedelta(days=1):%Y-%m-%dT%H:%M}&to={now:%Y-%m-%dT%H:%M}",
+        "wording": f"/review/{next(each.gid for each in groups if each.kind is Misread.FAILURE)}",
+        "letter": f"/review/{next(each.gid for each in groups if each.kind is Misread.LETTER)}",
+    }.get(name, name)
+
+
+def all_pages(house: Dashboard) -> Iterator[tuple[str, httpx.Response]]:
+    """With a wording that was set aside, and a domain that is protected."""
+    gid, now = path_of(house, "wording").rpartition("/")[2], utcnow()
+    house.ledger.set_aside(gid, None, "of no matter", now)
+    house.ledger.protect(Protection("@school.example", now, "local", "their server says anything"))
+    with httpx.Client(base_url=house.url, timeout=60) as client:
+        yield from crawl(client, "/", path_of(house, "lately"), path_of(house, "letter"), f"/review/{gid}")
+
+
+@pytest.fixture(scope="module")
+def reached(house: Dashboard) -> Mapping[str, list[str]]:
+    """Paths by their route, as the crawl came to them."""
+    found = defaultdict[str, list[str]](list)
+    for path, _ in all_pages(house):
+        found[route_of(path)].append(path)
+    return found
+
+
+def test_all_answer(desk: Dashboard) -> None:
+    """Pages and downloads, without code amid their markup, and each there is is come to."""
+    seen = set[str]()
+    for path, answer in all_pages(desk):
+        assert answer.status_code == 200, path
+        seen.add(route_of(path))
+        if answer.headers["content-type"].startswith("text/html"):
+            assert inline_code(answer.text) == [], path
+    assert set(routes("GET")) - seen - NO_LINK.keys() == set()
+
+
+@pytest.mark.parametrize("path", [*SHOWN, *OTHERWISE])
+def test_axe_finds_nothing_and_no_width_scrolls_sideways(
+    house: Dashboard, reached: Mapping[str, list[str]], opened: Open, path: str
+) -> None:
+    path = path_of(house, NO_LINK.get(path) or next(iter(reached.get(path, ())), path))
+    assert flaws(opened(house, path)) == []
+
+
+def test_each_button_that_changes_something_is_pressed() -> None:
+    """By some test of this folder; `opened` holds each to the forms that its mark names."""
+    modules = [importlib.import_module(f"tests.browser.{path.stem}") for path in HERE.glob("test_*.py")]
+    marks = chain.from_iterable(
+        getattr(each, "pytestmark", ()) for module in modules for each in vars(module).values() if callable(each)
+    )
+    pressed = {route for mark in marks if mark.name == "presses" for route in mark.args}
+    assert set(routes("POST")) - pressed == set()
