@@ -61,7 +61,7 @@ _NUMBERS = """() => {
         const link = each.querySelector('a'), number = each.querySelector('.n');
         if (link.getAttribute('href').startsWith('/events') && /^[\\d,]+$/.test(number.textContent)) add(link, number);
     });
-    document.querySelectorAll('.legend a').forEach((each) => add(each, each.nextElementSibling));
+    document.querySelectorAll('.legend a + .small').forEach((each) => add(each.previousElementSibling, each));
     document.querySelectorAll('section[aria-labelledby=chart] tbody tr').forEach((row) =>
         add(row.querySelector('a'), row.cells[row.cells.length - 2]));
     document.querySelectorAll('section[aria-labelledby=why] tbody tr').forEach((row) =>
@@ -124,15 +124,20 @@ def test_what_about_this_address(desk: Dashboard, opened: Open, scripts: bool) -
 # ── what did it do in that incident ─────────────────────────────────────────────────────────────────────────────────
 
 @pytest.mark.presses("/incidents/{id}/undo")
-def test_what_did_it_do_in_that_incident(desk: Dashboard, opened: Open) -> None:
+def test_what_did_it_do_in_that_incident(desk: Dashboard, opened: Open, request: pytest.FixtureRequest) -> None:
     """From the overview to the outage, what it holds, and all of it undone after a preview."""
     (outage,) = [each for each in desk.ledger.alerts(under_way=True) if each.kind is AlertKind.OUTAGE]
     held = {each.recipient for each in desk.ledger.suppressions(SuppressionFilter(state=State.PENDING))}
     assert held
     page = opened(desk, "/incidents")
     follow(page.locator(f'a[href="/incidents/{outage.id}"]').first)
-    assert str(number(page.locator("#cap").inner_text())) in {f"{len(held)}", "1000"}
+    told = page.locator("#cap").inner_text()
+    assert number(told) < len(held) if "More than" in told else number(told) == len(held)
     follow(page.get_by_role("link", name="Undo…"))
+    if page.get_by_text("takes too long for a page").count():
+        assert "bounce-watcher" in page.locator(".notice code").inner_text(), "the shell takes as long as it needs"
+        request.node.add_marker(pytest.mark.presses(), append=False)
+        return
     assert "Nothing has changed yet." in page.locator("main").inner_text()
     page.locator("#because").fill(WHY)
     if page.locator("#count").count():
@@ -162,8 +167,11 @@ def test_what_did_it_not_understand(desk: Dashboard, opened: Open) -> None:
     page.get_by_label("Words to look for").fill("zorp gate * has been closed")
     page.get_by_label("Name of the rule").fill("own.zorp-gate")
     follow(page.get_by_role("button", name="Test"))
-    expect(page.locator("main .outcome")).to_contain_text(f"of {group.mails:,} reports of this wording")
-    expect(page.locator("main .outcome")).to_contain_text("Takes nothing away from other rules.")
+    outcome = page.locator("main .outcome")
+    expect(outcome).to_contain_text("Takes nothing away from other rules.")
+    matched, tried = outcome.locator("strong").first.inner_text().split(" of ")
+    assert matched == tried
+    assert 0 < number(tried) <= group.mails
     assert flaws(page) == []
     page.get_by_label("Why?").fill(WHY)
     follow(page.get_by_role("button", name="Save the rule"))
