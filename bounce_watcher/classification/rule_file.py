@@ -49,6 +49,8 @@ _SCOPES = {"common": Precedence.COMMON, "receiver": Precedence.RECEIVER}
 _ID = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*(?:\.[a-z0-9]+(?:-[a-z0-9]+)*)+")
 _TAKEN = ("status.", "code.")
 """How verdicts by numbers name themselves."""
+_LONGEST_ID = 100
+"""Characters: the ledger has it in an index, whose rows have a limit."""
 
 
 class Reading(NamedTuple):
@@ -199,6 +201,8 @@ def _id(entry: Mapping[str, Any]) -> str:
     name = _text(entry, "id")
     if not _ID.fullmatch(name):
         raise _Fault('id must be words in small letters with a dot between them, such as "example.over-quota"')
+    if len(name) > _LONGEST_ID:
+        raise _Fault(f"id has more than {_LONGEST_ID} characters: shorten it")
     if name.startswith(_TAKEN):
         raise _Fault("id begins like the verdicts by numbers, status.5.1.1 and code.450: choose another")
     return name

@@ -9,6 +9,9 @@ MAX_TRIES = 2_000
 MAX_FIELD = 2_000
 """Characters of one address field that are looked at."""
 
+MAX_DOMAIN = 255
+"""Octets of a domain (RFC 5321 section 4.5.3.1.2, which RFC 6531 leaves in octets of UTF-8)."""
+
 _LABEL = "[A-Za-z0-9](?:[A-Za-z0-9-]{0,38}[A-Za-z0-9])?"
 _USUAL = re.compile(
     r"\s*(?:[Rr][Ff][Cc]822\s*;\s*)?<?((?![Ii][Mm][Cc][Ee])[A-Za-z0-9](?:[A-Za-z0-9._+-]{0,62}[A-Za-z0-9])?@)"
@@ -93,6 +96,8 @@ def _around(text: str, at: int) -> str | None:
     domain = match[0]
     if not domain.isascii() and (glued := _GLUED.search(domain)):  # "user@example.orgさん": scripts without blanks
         domain = domain[: glued.end(1)]
+    if len(domain.encode("utf-8", "replace")) > MAX_DOMAIN:
+        return None
     return f"{local}@{domain.lower()}"
 
 

@@ -67,6 +67,7 @@ def test_what_a_rule_is_refused_for(more: str, told: str) -> None:
     ("x = " + "[" * 5_000, "nested too deeply"),
     ("x = " + "1" * 5_000, "no TOML"),
     (rule(id="Own"), "id must be words in small letters"),
+    (rule(id=f"own.{'x' * 97}"), "id has more than 100 characters"),
     (rule(id="status.own"), "id begins like the verdicts by numbers"),
     (rule(id="google.no-such-user"), "the id stands in google.toml too"),
 ])

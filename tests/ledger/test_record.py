@@ -2,16 +2,28 @@
 
 from dataclasses import fields, replace
 from datetime import datetime, timedelta, timezone
+from random import Random
 
 import pytest
 
+from bounce_watcher.attribution.traces import MAX_ID
 from bounce_watcher.ledger.course import LONGEST_HISTORY
 from bounce_watcher.ledger.filters import EventFilter
 from bounce_watcher.ledger.store import Ledger
 from bounce_watcher.model.fields import Action
 from bounce_watcher.model.finding import Kind
-from bounce_watcher.model.ledger import Decision, NoticeType, Occurrence, OutboxItem, PageOutcome, State, Step
+from bounce_watcher.model.ledger import (
+    Decision,
+    NoticeType,
+    Occurrence,
+    OutboxItem,
+    PageOutcome,
+    State,
+    Step,
+    SuppressionSource,
+)
 from bounce_watcher.model.verdict import Reason
+from bounce_watcher.parsing.address import find_addresses
 from tests.ledger.making import (
     START,
     USER,
@@ -256,6 +268,27 @@ def test_hostile_texts_are_stored_and_found_again(ledger: Ledger) -> None:
         assert found.diagnostic is not None
         assert found.diagnostic.endswith("user 😀")
     assert "\0" not in next(ledger.events()).diagnostic  # type: ignore[operator]
+
+
+def test_the_longest_of_everything_fits_into_the_indexes(ledger: Ledger) -> None:
+    """PostgreSQL refuses an index row of more than 2,704 bytes, and what can't be compressed takes them all."""
+    chance = Random(7)
+
+    def letters(number: int) -> str:
+        return "".join(chr(chance.randrange(0x20000, 0x2A6D6)) for _ in range(number))  # four octets each
+
+    domain = ".".join((letters(30), letters(30), "example"))
+    address = find_addresses(f"<{letters(128)}@{domain}>")[0]
+    longest = replace(
+        bounce("m1", address, reason=Reason.DOMAIN_REFUSES_MAIL, stream=letters(MAX_ID)), sending=letters(MAX_ID),
+        rule="r." + "".join(chance.choices("abcdefghijklmnopqrstuvwxyz0123456789", k=98)), mailbox="m" * 64,
+        remote_mta=".".join("".join(chance.choices("abcdefghijklmnopqrstuvwxyz0123456789", k=60)) for _ in range(4)),
+        diagnostic=letters(1000), status="5.999.999",
+    )
+    unknown = replace(longest, id="m2", message_digest="m2", reason=Reason.UNKNOWN, bounce_type=None)
+    assert record(ledger, page(longest, unknown)).events == 2
+    ledger.suppress(address, letters(64), because="x", source=SuppressionSource.MANUAL, now=START, announce=Platform())
+    assert len(list(ledger.events(EventFilter(recipient=address)))) == 2
 
 
 def test_forged_times_are_stored(ledger: Ledger) -> None:

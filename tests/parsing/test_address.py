@@ -58,6 +58,12 @@ def test_a_long_word_is_no_address() -> None:
     assert find_addresses("a" * 100_000 + "@example.org") == ()
 
 
+def test_a_domain_of_more_octets_than_smtp_allows_is_none() -> None:
+    labels = "\u4e2d" * 40
+    assert find_addresses(f"a@{labels}.{labels}.example") == (f"a@{labels}.{labels}.example",)
+    assert find_addresses(f"a@{labels}.{labels}.{labels}.example b@example.org") == ("b@example.org",)
+
+
 def test_mail_systems_are_told_from_people() -> None:
     assert is_role_of_reporter("MAILER-DAEMON@example.org")
     assert is_role_of_reporter("postmaster@example.org")

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import text
+from structlog.testing import capture_logs
 
 from bounce_watcher.ledger.engine import open_engine
 from bounce_watcher.model.ledger import State
@@ -55,7 +56,8 @@ def test_a_fault_of_ours_bears_the_same_headers(web: Make, monkeypatch: pytest.M
     monkeypatch.setattr(client.ledger, "event_page", broken)
     monkeypatch.setattr(client.ledger, "events", broken)
     for path in ("/events", "/api/v1/events"):
-        answer = client.get(path)
+        with capture_logs():
+            answer = client.get(path)
         assert answer.status_code == 500
         assert answer.headers["x-content-type-options"] == "nosniff", path
         assert answer.headers["cache-control"] == "no-store", path

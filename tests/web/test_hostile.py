@@ -184,7 +184,7 @@ def test_no_page_is_taken_in(stored: Stored) -> None:
     seen = set()
     for path, answer in crawl(browser(stored.client)):
         seen.add(route_of(path))
-        assert answer.status_code == 200, path
+        assert answer.status_code == 200 or (answer.status_code == 409 and path.startswith("/outbox/shown/")), path
         if answer.headers["content-type"].startswith("text/html"):
             demand_tame(path, answer)
     assert {"/", "/events", "/events/{id:path}", "/events/{id:path}/mail", "/recipients",
