@@ -3,6 +3,7 @@
 import typer
 
 from bounce_watcher.cli.ledgers import ledger_of
+from bounce_watcher.cli.logged import log
 from bounce_watcher.cli.options import Address, ConfigFile, Debug, DryRun, Json, example
 from bounce_watcher.cli.output import clean, count, json_line, say
 from bounce_watcher.cli.tables import progress
@@ -22,6 +23,8 @@ def forget(
     """
     with ledger_of(config) as (_, ledger), progress("looking through") as advance:
         erased = ledger.forget(address, dry_run=dry_run, advance=advance)
+        if not dry_run:
+            log(ledger, "forget", ledger.forgotten_name(address), erased.rows)
     if as_json:
         say(json_line({"recipient": address, "dry_run": dry_run, **{
             name: getattr(erased, name) for name in erased.__slots__

@@ -4,17 +4,14 @@ import sys
 from collections import Counter
 from collections.abc import Iterable
 
+from bounce_watcher.cli.logged import log
 from bounce_watcher.cli.output import count, say
 from bounce_watcher.cli.tables import listing, progress
-from bounce_watcher.ledger.actions import Action
 from bounce_watcher.ledger.rulings import Left, Ruled
 from bounce_watcher.ledger.store import Ledger
 from bounce_watcher.model.rows import Row
-from bounce_watcher.service.clock import utcnow
 
 COLUMNS = ("recipient", "stream", "reason", "was", "state", "left", "because")
-SHELL = "shell"
-"""Who does it, in the log of actions."""
 
 
 def decide_on_many(
@@ -39,8 +36,8 @@ def decide_on_many(
         with progress("deciding", "recipients", shown=not sys.stdout.isatty()) as advance:
             listing(map(row, outcomes), COLUMNS, as_json=as_json)
     finally:
-        if changed and not dry_run:
-            ledger.log_action(Action(utcnow(), SHELL, action, subject, changed, because))
+        if not dry_run:
+            log(ledger, action, subject, changed, because)
     if as_json:
         return
     told = ", ".join(f"{number} left out: {why.value}" for why, number in left.items())

@@ -9,13 +9,12 @@ import typer
 from bounce_watcher.cli.configuration import load_settings
 from bounce_watcher.cli.errors import WrongUsage
 from bounce_watcher.cli.ledgers import ledger_of
-from bounce_watcher.cli.many import SHELL
+from bounce_watcher.cli.logged import CHOSEN, SHELL, log
 from bounce_watcher.cli.options import ConfigFile, Debug, DryRun, Json, Limit, example
 from bounce_watcher.cli.output import clean, complain, count, iso, json_line, say
 from bounce_watcher.cli.tables import listing
 from bounce_watcher.cli.targets import target_named
 from bounce_watcher.cli.times import past
-from bounce_watcher.ledger.actions import Action
 from bounce_watcher.ledger.filters import OutboxFilter
 from bounce_watcher.ledger.pausing import Pause
 from bounce_watcher.ledger.store import Ledger
@@ -187,6 +186,7 @@ def retry(
             return
         everything = not chosen and target is None
         found = ledger.retry(utcnow(), ids=chosen, target=target, everything=everything, state=state, since=begin)
+        log(ledger, "retry", target or CHOSEN, found)
     _refuse_nothing(chosen, found)
     say(f"{count(found, _THING)} due again, for the next poll to send")
     if target in {webhook.name for webhook in settings.webhooks}:
@@ -206,6 +206,7 @@ def discard(
             _rehearse("would be discarded", _matching(ledger, chosen, target, (OutboxState.DUE, OutboxState.DEAD)))
             return
         found = ledger.discard(ids=chosen, target=target)
+        log(ledger, "discard", target or CHOSEN, found)
     _refuse_nothing(chosen, found)
     say(f"{count(found, _THING)} discarded")
 
@@ -231,7 +232,7 @@ def pause(
         label, now = target_named(settings, target).label, utcnow()
         if not ledger.pause(target, Pause(now, SHELL, why)):
             raise PermanentFailure(f"{label}: it is {_since(ledger.paused()[target])}")
-        ledger.log_action(Action(now, SHELL, "pause", target, 1, why))
+        log(ledger, "pause", target, because=why)
     say(f"{label} is paused until: bounce-watcher outbox resume {target}")
 
 
@@ -241,7 +242,7 @@ def resume(target: Receiving, config: ConfigFile = None, debug: Debug = False) -
     with ledger_of(config) as (_, ledger):
         if not ledger.resume(target):
             raise PermanentFailure(f"{clean(target)} is not paused: see bounce-watcher outbox list")
-        ledger.log_action(Action(utcnow(), SHELL, "resume", target))
+        log(ledger, "resume", target)
         waiting = ledger.queues()[target].due
     say(f"{clean(target)} is resumed: {count(waiting, _THING)} waiting for the next round")
 

@@ -6,13 +6,11 @@ import typer
 
 from bounce_watcher.cli.errors import WrongUsage
 from bounce_watcher.cli.ledgers import ledger_of
-from bounce_watcher.cli.many import SHELL
+from bounce_watcher.cli.logged import SHELL, log
 from bounce_watcher.cli.options import ConfigFile, Debug, Json, example
 from bounce_watcher.cli.output import clean, say
 from bounce_watcher.cli.tables import listing
-from bounce_watcher.ledger.actions import Action
 from bounce_watcher.ledger.filters import SuppressionFilter
-from bounce_watcher.ledger.store import Ledger
 from bounce_watcher.model.errors import PermanentFailure
 from bounce_watcher.model.ledger import Protection
 from bounce_watcher.service.clock import utcnow
@@ -38,7 +36,7 @@ def protect(name: Name, because: Because, config: ConfigFile = None, debug: Debu
             ledger.protect(Protection(whom, utcnow(), SHELL, because))
         except ValueError as error:
             raise PermanentFailure(f"{whom}: {error}") from None
-        _log(ledger, "protect", whom, because)
+        log(ledger, "protect", whom, because=because)
         stands = not whom.startswith("@") and any(ledger.suppressions(SuppressionFilter(whom)))
     say(f"{clean(whom)} is protected: no rule suppresses it")
     if stands:
@@ -51,7 +49,7 @@ def unprotect(name: Name, because: Because, config: ConfigFile = None, debug: De
     with ledger_of(config) as (_, ledger):
         if not ledger.unprotect(whom):
             raise PermanentFailure(f"{whom} is not protected by hand: see what is with `recipients protected`")
-        _log(ledger, "unprotect", whom, because)
+        log(ledger, "unprotect", whom, because=because)
     say(f"{clean(whom)} is protected by hand no longer")
 
 
@@ -70,8 +68,3 @@ def _known(text: str) -> str:
         return name_of(text)
     except ValueError as error:
         raise WrongUsage(str(error)) from None
-
-
-def _log(ledger: Ledger, action: str, name: str, because: str) -> None:
-    subject = name if name.startswith("@") else ledger.names.name(name)
-    ledger.log_action(Action(utcnow(), SHELL, action, subject, because=because))

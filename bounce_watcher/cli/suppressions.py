@@ -8,6 +8,7 @@ import typer
 from bounce_watcher.cli import filtered, suppression_csv
 from bounce_watcher.cli.configuration import stream_for
 from bounce_watcher.cli.ledgers import ledger_of
+from bounce_watcher.cli.logged import log
 from bounce_watcher.cli.options import Address, ConfigFile, Debug, DryRun, IntoStream, Json, Limit, Stream, example
 from bounce_watcher.cli.output import clean, count, json_line, say
 from bounce_watcher.cli.tables import listing
@@ -95,6 +96,7 @@ def add(
             address, chosen, because=because, source=SuppressionSource.MANUAL, now=utcnow(),
             announce=announcer(settings), until=end,
         )
+        log(ledger, "suppress", address, because=because)
     say(f"{clean(address)} is suppressed in stream {clean(chosen)}; {who_hears(settings)}")
 
 
@@ -105,6 +107,7 @@ def remove(
     """Releases an address, in one stream or in all, and tells the platform. What counted before counts no more."""
     with ledger_of(config) as (settings, ledger):
         released = ledger.release(address, stream, because=because, now=utcnow(), announce=announcer(settings))
+        log(ledger, "release", address, released, because)
         left = list(ledger.suppressions(SuppressionFilter(address, stream)))
     if not released:
         where = f" in stream {stream}" if stream else ""

@@ -9,6 +9,7 @@ import typer
 from bounce_watcher.cli.errors import WrongUsage
 from bounce_watcher.cli.filtered import known_as_reason
 from bounce_watcher.cli.ledgers import ledger_of
+from bounce_watcher.cli.logged import log
 from bounce_watcher.cli.options import ConfigFile, Debug, DryRun, Json, example
 from bounce_watcher.cli.output import count, say
 from bounce_watcher.cli.tables import listing, progress
@@ -88,7 +89,11 @@ def undo(  # noqa: PLR0913, PLR0917 - one parameter an option
         outcomes = ledger.undo(
             incident, decider(settings), announcer(settings), because=words(incident), now=utcnow(), dry_run=dry_run
         )
-        listing(map(row, outcomes), COLUMNS, as_json=as_json)
+        try:
+            listing(map(row, outcomes), COLUMNS, as_json=as_json)
+        finally:
+            if not dry_run:
+                log(ledger, "undo", alert or words(incident), released)
     if as_json:
         return
     say(

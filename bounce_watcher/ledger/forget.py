@@ -74,6 +74,10 @@ class Erased:
     mails: int = 0
     protections: int = 0
 
+    @property
+    def rows(self) -> int:
+        return sum(getattr(self, name) for name in self.__slots__) - self.suppressions - self.due
+
     def __add__(self, other: "Erased") -> "Erased":
         return Erased(*(getattr(self, name) + getattr(other, name) for name in self.__slots__))
 

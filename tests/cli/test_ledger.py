@@ -9,6 +9,7 @@ import pytest
 
 from bounce_watcher.attribution.return_path import make_return_path
 from bounce_watcher.attribution.settings import AttributionSettings
+from bounce_watcher.ledger.store import Ledger
 from tests.cli.conftest import TOKENS, Program
 
 EVENT = {
@@ -292,3 +293,26 @@ def test_a_release_in_one_stream_tells_what_reaches_into_it_from_others(filled: 
     assert filled.ledger(*remove, "news").complaint.endswith(
         "is not suppressed in stream news: see what is with `suppressions list`"
     )
+
+
+def test_what_is_changed_at_the_shell_stands_in_the_log_without_an_address(filled: Program) -> None:
+    def actions() -> list[tuple[str, str, int, str | None]]:
+        with Ledger.connect(f"sqlite:///{filled.folder}/ledger.db") as ledger:
+            named = [(each, ledger.names.address(each.subject) or each.subject) for each in ledger.actions(None, 50)]
+        assert all("anna@" not in each.subject and each.actor == "shell" for each, _ in named)
+        return [(each.action, subject, each.count, each.because) for each, subject in reversed(named)]
+
+    for words in (
+        ("suppressions", "add", "anna@new.example", "--because", "asked by phone"),
+        ("suppressions", "remove", "anna@new.example", "--because", "asked again"),
+        ("outbox", "discard", "--target", "platform"),
+        ("outbox", "discard", "--target", "platform"),
+        ("forget", "anna@gone.example", "--dry-run"),
+        ("forget", "anna@gone.example"),
+    ):
+        assert filled.ledger(*words).status == 0, words
+    done = actions()
+    assert done[:2] == [
+        ("suppress", "anna@new.example", 1, "asked by phone"), ("release", "anna@new.example", 1, "asked again"),
+    ]
+    assert [(action, count > 0) for action, _, count, _ in done[2:]] == [("discard", True), ("forget", True)]

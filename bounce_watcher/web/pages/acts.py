@@ -1,7 +1,6 @@
 """What a person does about one address: release, suppress, forget. Each shows first what it would change."""
 
 import re
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from starlette.exceptions import HTTPException
@@ -220,11 +219,9 @@ def forget(visit: Visit) -> Response:
 
     def done(erased: Erased) -> None:
         """Under the hash, as all that was done to it before; of the reason nothing that names the address."""
-        rows = replace(erased, suppressions=0, due=0)
-        number = sum(getattr(rows, name) for name in rows.__slots__)
         subject = house.ledger.names.name(house.ledger.forgotten_name(address))
         told = re.sub(re.escape(address), "the address", why, flags=re.IGNORECASE)
-        house.ledger.log_action(Action(visit.now, visit.viewer.name, "forget", subject, number, told or None))
+        house.ledger.log_action(Action(visit.now, visit.viewer.name, "forget", subject, erased.rows, told or None))
 
     erasure = house.erasures.start(house.ledger, rid, address, done)
     return see(f"{_back(visit)}?done=forget" if erasure.erased else f"{_back(visit)}/forgetting")
