@@ -133,7 +133,7 @@ def event_page(engine: Engine, wanted: Query, place: Place) -> Page[BounceEvent]
     """Raises TookTooLong."""
     with looking(engine) as (connection, limit):
         found = _event_walk(wanted, _driving(connection, wanted)).page(connection, limit, place)
-        return _with_rows(found, _events(connection, found.rows))
+        return _with_rows(found, events_of(connection, found.rows))
 
 
 def all_events(engine: Engine, wanted: Query) -> Iterator[BounceEvent]:
@@ -141,11 +141,11 @@ def all_events(engine: Engine, wanted: Query) -> Iterator[BounceEvent]:
         keys = _event_walk(wanted, _driving(connection, wanted)).all(engine)
     while some := list(islice(keys, CHUNK)):
         with reading(engine) as connection:
-            events = list(_events(connection, some))
+            events = list(events_of(connection, some))
         yield from events
 
 
-def _events(connection: Connection, keys: Sequence[Any]) -> Iterator[BounceEvent]:
+def events_of(connection: Connection, keys: Sequence[Any]) -> Iterator[BounceEvent]:
     """In the order of their keys: what the index tells was looked for without their rows."""
     found = connection.execute(_EVENTS, {"keys": [name for _, name in keys]}).all() if keys else []
     by_name = {row.id: row for row in found}

@@ -16,7 +16,9 @@ class EventPlace:
 
 @dataclass(frozen=True, slots=True)
 class SuppressionPlace:
-    recipient: str
+    """`key` is what recipients are compared by."""
+
+    key: str
     stream: str
 
 

@@ -129,6 +129,18 @@ class Walk:
         """The rows of a page as they were chosen; the columns of `order` are the first of each."""
         return together([self], connection, limit, place)
 
+    def onward(self, connection: Connection, limit: Limit, place: Place) -> tuple[list[Any], Key | None]:
+        """Rows in the order of going, and the key behind which more may follow: None at the end.
+
+        They are fewer than `place.rows`, maybe none, where the time ran out.
+        """
+        strand = _Strand(self, connection, place.key, newer=place.newer)
+        while not strand.is_done and len(strand.rows) < place.rows:
+            strand.go(place.rows - len(strand.rows))
+            if limit.is_over:
+                break
+        return strand.rows, None if strand.is_done else strand.at
+
     def count(
         self, connection: Connection, limit: Limit, columns: Sequence[ColumnElement[Any]], most: int
     ) -> "Counted":

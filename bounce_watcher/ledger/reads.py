@@ -109,9 +109,14 @@ def suppressions(engine: Engine, wanted: SuppressionFilter) -> Iterator[Suppress
         "reason": wanted.reason,
     })
     if wanted.stream is not None:
-        where.append(or_(SUPPRESSION.c.stream == storable(wanted.stream), SUPPRESSION.c.scope == Scope.GLOBAL))
-    after = (recipient_key(wanted.after.recipient), storable(wanted.after.stream)) if wanted.after else None
+        where.append(reaches(wanted.stream))
+    after = (storable(wanted.after.key), storable(wanted.after.stream)) if wanted.after else None
     return _SUPPRESSIONS.read(engine, where, wanted.limit, after=after)
+
+
+def reaches(stream: str) -> Condition:
+    """What reaches all streams reaches this one too."""
+    return or_(SUPPRESSION.c.stream == storable(stream), SUPPRESSION.c.scope == Scope.GLOBAL)
 
 
 def outbox(engine: Engine, wanted: OutboxFilter) -> Iterator[OutboxItem]:

@@ -25,6 +25,7 @@ from bounce_watcher.ledger import (
     history,
     late,
     migrate,
+    parts,
     pausing,
     protection,
     pseudonym,
@@ -52,7 +53,7 @@ from bounce_watcher.ledger.books import Announce
 from bounce_watcher.ledger.deliveries import Deliveries
 from bounce_watcher.ledger.engine import open_engine, reading, write
 from bounce_watcher.ledger.figures import Figures
-from bounce_watcher.ledger.filters import EventFilter, OutboxFilter, SuppressionFilter
+from bounce_watcher.ledger.filters import EventFilter, EventPlace, OutboxFilter, SuppressionFilter, SuppressionPlace
 from bounce_watcher.ledger.incidents import Incidents
 from bounce_watcher.ledger.mirror import Mirror
 from bounce_watcher.ledger.names import Names
@@ -408,6 +409,14 @@ class Ledger:
     def suppressions(self, wanted: SuppressionFilter = _ALL_SUPPRESSIONS) -> Iterator[Suppression]:
         """Suppressions in force, pending ones too, by address."""
         return reads.suppressions(self._engine, self._as_known(wanted))
+
+    def some_events(self, wanted: EventFilter) -> parts.Part[BounceEvent, EventPlace]:
+        """As many of them as are found at once, and where to go on. Raises TookTooLong."""
+        return parts.events(self._engine, self._as_known(wanted))
+
+    def some_suppressions(self, wanted: SuppressionFilter) -> parts.Part[Suppression, SuppressionPlace]:
+        """As many of them as are found at once, and where to go on. Raises TookTooLong."""
+        return parts.suppressions(self._engine, self._as_known(wanted))
 
     def recipients(self, address: str) -> list[RecipientRecord]:
         """The records of an address in all streams, by stream."""

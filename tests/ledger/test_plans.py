@@ -14,7 +14,7 @@ from bounce_watcher.ledger.alerts import alert_on
 from bounce_watcher.ledger.browse import By, Choice, Query
 from bounce_watcher.ledger.engine import open_engine
 from bounce_watcher.ledger.figures import Figures, Of, Part, Span
-from bounce_watcher.ledger.filters import EventFilter, OutboxFilter, SuppressionFilter
+from bounce_watcher.ledger.filters import EventFilter, EventPlace, OutboxFilter, SuppressionFilter, SuppressionPlace
 from bounce_watcher.ledger.paging import Place
 from bounce_watcher.ledger.pausing import Pause
 from bounce_watcher.ledger.review import group_of, group_of_mail
@@ -29,10 +29,11 @@ from bounce_watcher.model.ledger import (
     Disposition,
     Misread,
     Protection,
+    State,
     SuppressionSource,
     Unread,
 )
-from bounce_watcher.model.verdict import Reason
+from bounce_watcher.model.verdict import BounceType, Reason
 from tests.ledger.making import LEASE, START, USER, Platform, bounce, day, decide, mail, page, record, retry_at
 from tests.ledger.test_guard import Desk, flood, usual
 
@@ -140,6 +141,13 @@ def _both_ways(read: Callable[[Query, Place], object], wanted: Query, key: tuple
         read(wanted, place)
 
 
+_PARTS = (
+    EventFilter(stream="x", after=EventPlace(day(3), "m")), EventFilter(stream="x", since=day(2), until=day(9)),
+    EventFilter(kind=Kind.DELAY, bounce_type=BounceType.SOFT), EventFilter(reason=Reason.SPAM, stream="x"),
+    EventFilter(recipient=USER, reason=Reason.SPAM),
+)
+
+
 def _by_what_an_index_tells(ledger: Ledger) -> None:
     for by in (By.REASON, By.PROVIDER, By.CAMPAIGN):
         _both_ways(ledger.event_page, Query({by: Choice(("x",)), By.STREAM: Choice(("y",))}), (day(3), "m"))
@@ -152,6 +160,12 @@ def _by_what_an_index_tells(ledger: Ledger) -> None:
     lambda ledger: _both_ways(ledger.event_page, Query(recipient=USER, since=day(1)), (day(3), "m")),
     _by_what_an_index_tells,
     lambda ledger: [list(ledger.all_events(Query({by: Choice(("x",))}))) for by in By if by not in _NOT_OF_EVENTS],
+    lambda ledger: [ledger.some_events(replace(wanted, newest_first=newest)) for wanted in _PARTS
+                    for newest in (False, True)],
+    lambda ledger: [ledger.some_suppressions(wanted) for wanted in (
+        SuppressionFilter(stream="x", state=State.PENDING, reason="y", after=SuppressionPlace("a", "b")),
+        SuppressionFilter(recipient=USER, state=State.PENDING),
+    )],
     lambda ledger: ledger.event_facets(Query(since=day(1), words=("x",))),
     lambda ledger: _both_ways(partial(ledger.recipient_page, now=day(9)), Query(), (day(3), 7)),
     lambda ledger: _both_ways(
@@ -168,7 +182,8 @@ def _by_what_an_index_tells(ledger: Ledger) -> None:
     lambda ledger: _both_ways(ledger.action_page, Query({By.ACTOR: Choice(("x",))}), (7,)),
 ], ids=[
     "event", "page of events", "page of a rule's events", "page of a recipient's events",
-    "pages of a reason's, a provider's, a campaign's events", "all events", "facets of events", "page of recipients",
+    "pages of a reason's, a provider's, a campaign's events", "all events",
+    "parts of events", "parts of suppressions", "facets of events", "page of recipients",
     "page of some recipients", "all recipients", "facets of recipients", "what holds back", "page of groups",
     "all groups", "facets of groups", "actions on one", "page of actions",
 ])

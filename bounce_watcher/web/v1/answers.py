@@ -131,7 +131,10 @@ class Delivery(OutboxItem):
     tries: list[Tried]
 
 
-_Next = Annotated[str | None, Field(description="Ask again with this as `after`; null where nothing follows")]
+_Next = Annotated[str | None, Field(description=(
+    "Ask again with this as `after`; null where nothing follows. An answer with fewer rows than `limit`, even none, "
+    "is not the last: what is seldom is looked for as long as a caller likes to wait"
+))]
 
 
 class Events(BaseModel):

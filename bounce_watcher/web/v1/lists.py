@@ -79,9 +79,9 @@ class EventQuery(BaseModel):
 @router.get("/events", response_model=answers.Events, tags=["events"])
 def events(request: Request, asked: Annotated[EventQuery, Query()]) -> Response:
     """Every recipient of every report, in the order of time."""
-    found = list(house_of(request).ledger.events(asked.filter()))
-    following = places.told(found[-1].at.isoformat(), found[-1].id) if len(found) == asked.limit else None
-    return _page("events", map(event_row, found), following)
+    found = house_of(request).ledger.some_events(asked.filter())
+    place = found.following
+    return _page("events", map(event_row, found.rows), places.told(place.at.isoformat(), place.id) if place else None)
 
 
 @router.get("/suppressions", response_model=answers.Suppressions, tags=["suppressions"])
@@ -92,9 +92,11 @@ def suppressions(
     """Whom not to mail, in the order of addresses."""
     place = SuppressionPlace(*places.read(after, 2)) if after is not None else None
     wanted = SuppressionFilter(recipient, stream, state, reason, limit, place)
-    found = list(house_of(request).ledger.suppressions(wanted))
-    following = places.told(found[-1].recipient, found[-1].stream) if len(found) == limit else None
-    return _page("suppressions", map(suppression_row, found), following)
+    found = house_of(request).ledger.some_suppressions(wanted)
+    behind = found.following
+    return _page(
+        "suppressions", map(suppression_row, found.rows), places.told(behind.key, behind.stream) if behind else None
+    )
 
 
 @router.get("/recipients", response_model=answers.Recipients, tags=["recipients"])
