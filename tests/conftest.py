@@ -14,7 +14,7 @@ settings.register_profile("steady", deadline=None, derandomize=True)  # no test 
 settings.load_profile("steady")
 
 HERE = Path(__file__).parent
-LONGEST = ("integration", "outbox/platforms/test_contract.py", "cli", "ledger", "intake", "service")
+LONGEST = ("browser", "integration", "outbox/platforms/test_contract.py", "cli", "ledger", "intake", "service")
 """What takes longest a file begins first: the last files are then short, and no process waits long for another."""
 
 

@@ -20,6 +20,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Locator, Page, Request, sync_playwright
 
 from bounce_watcher.config import Settings
+from bounce_watcher.ledger import browse, paging
 from bounce_watcher.ledger.store import Ledger
 from bounce_watcher.policy.settings import Mode
 from bounce_watcher.service.clock import utcnow
@@ -44,6 +45,16 @@ _CONTRAST = ["color-contrast"]
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "presses(*routes): the test's pages must send forms there")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def patient() -> Iterator[None]:
+    """Looking and counting end after a while, and then less is shown: that is tested elsewhere, and not by chance."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(browse, "COUNTING", 20.0)
+        patch.setattr(browse, "FACETS_WITHIN", 60.0)
+        patch.setattr(paging.looking.__wrapped__, "__defaults__", (20.0, 60.0))  # type: ignore[attr-defined]
+        yield
 
 
 @dataclass
