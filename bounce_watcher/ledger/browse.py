@@ -20,6 +20,7 @@ from bounce_watcher.ledger.actions import Action as Done
 from bounce_watcher.ledger.engine import reading
 from bounce_watcher.ledger.paging import (
     ENTRIES,
+    LOOKED_AROUND,
     LOOKED_UP,
     Condition,
     Counted,
@@ -311,10 +312,11 @@ _SUPPRESSED_BY_STEP = and_(
 )
 _STEP_ORDER = (STATE_CHANGE.c.at, STATE_CHANGE.c.number)
 _STEPS: NamedFromClause | Any = STATE_CHANGE.join(RECIPIENT, _OF_STEP).outerjoin(SUPPRESSION, _SUPPRESSED_BY_STEP)
+_STEP_KEYS = select(*_STEP_ORDER)
 _STANDING = select(
-    *_STEP_ORDER, STATE_CHANGE.c.recipient_key, RECIPIENT.c.recipient, RECIPIENT.c.stream, RECIPIENT.c.state,
-    RECIPIENT.c.because, STATE_CHANGE.c.reason, STATE_CHANGE.c.until, SUPPRESSION.c.scope,
-).select_from(_STEPS)
+    STATE_CHANGE.c.number, STATE_CHANGE.c.at, STATE_CHANGE.c.recipient_key, RECIPIENT.c.recipient, RECIPIENT.c.stream,
+    RECIPIENT.c.state, RECIPIENT.c.because, STATE_CHANGE.c.reason, STATE_CHANGE.c.until, SUPPRESSION.c.scope,
+).select_from(_STEPS).where(STATE_CHANGE.c.number.in_(KEYS))
 _STEP_COLUMNS: Mapping[By, ColumnElement[Any]] = {
     By.STATE: STATE_CHANGE.c.state, By.REASON: STATE_CHANGE.c.reason, By.STREAM: STATE_CHANGE.c.stream,
 }
@@ -333,7 +335,7 @@ def recipient_page(engine: Engine, wanted: Query, place: Place, now: datetime) -
     """
     with looking(engine) as (connection, limit):
         found = together(_recipient_walks(wanted), connection, limit, place)
-    return _with_rows(found, _with_bounces(engine, found.rows, now - RECENT))
+    return _with_rows(found, _standing(engine, found.rows, now - RECENT))
 
 
 def all_recipients(engine: Engine, wanted: Query, now: datetime) -> Iterator[Standing]:
@@ -341,9 +343,9 @@ def all_recipients(engine: Engine, wanted: Query, now: datetime) -> Iterator[Sta
     for row in merge(*(walk.all(engine) for walk in _recipient_walks(wanted)), key=_step_key, reverse=True):
         rows.append(row)
         if len(rows) == 500:
-            yield from _with_bounces(engine, rows, now - RECENT)
+            yield from _standing(engine, rows, now - RECENT)
             rows = []
-    yield from _with_bounces(engine, rows, now - RECENT)
+    yield from _standing(engine, rows, now - RECENT)
 
 
 def recipient_facets(engine: Engine, wanted: Query) -> Facets | None:
@@ -361,13 +363,13 @@ def recipient_facets(engine: Engine, wanted: Query) -> Facets | None:
     return _facets(RECIPIENT_FACETS, Counted(counts, more))
 
 
-def _recipient_walks(wanted: Query, chosen: Select[Any] = _STANDING) -> list[Walk]:
+def _recipient_walks(wanted: Query, chosen: Select[Any] = _STEP_KEYS) -> list[Walk]:
     choices = dict(wanted.choices)
     states = choices.pop(By.STATE, Choice())
     also = [_IS_LAST, *(_chosen_step(by, choice) for by, choice in choices.items())]
     return [
         Walk(chosen, _STEP_ORDER, (STATE_CHANGE.c.state == state.value,), tuple(also),
-             LOOKED_UP if By.PROVIDER in choices else ENTRIES, wanted.since, wanted.until)
+             LOOKED_AROUND if By.PROVIDER in choices else ENTRIES, wanted.since, wanted.until)
         for state in State
         if (not states.any_of or state in states.any_of) and state not in states.none_of
     ]
@@ -395,14 +397,16 @@ def _step_key(row: Any) -> tuple[Any, ...]:
     return tuple(row[:2])
 
 
-def _with_bounces(engine: Engine, rows: Sequence[Any], since: datetime) -> Iterator[Standing]:
-    if not rows:
+def _standing(engine: Engine, keys: Sequence[Any], since: datetime) -> Iterator[Standing]:
+    """In the order of their keys, which were looked for without their rows: nothing is joined to what is left out."""
+    if not keys:
         return
     with reading(engine) as connection:
+        by_number = {row.number: row for row in connection.execute(_STANDING, {"keys": [number for _, number in keys]})}
         chosen = _RECENT.where(EVENT.c.at >= since)
-        counted = connection.execute(chosen, {"keys": sorted({row.recipient_key for row in rows})})
+        counted = connection.execute(chosen, {"keys": sorted({row.recipient_key for row in by_number.values()})})
         bounces = {(address, stream): number for address, stream, number in counted}
-    for row in rows:
+    for row in (by_number[number] for _, number in keys if number in by_number):
         yield Standing(
             row.recipient, row.stream, State(row.state), row.because, row.at, row.reason, row.until,
             Scope(row.scope) if row.scope else None, bounces.get((row.recipient_key, row.stream), 0),

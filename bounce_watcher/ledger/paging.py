@@ -29,9 +29,14 @@ WITHIN = 2.0
 ENOUGH = 0.08
 """Seconds after which a page shows what it has found so far, and where to go on."""
 ROWS = 50
-ENTRIES, LOOKED_UP = 64_000, 4000
-"""The longest stretch where an index tells all that is asked for, and where the rows themselves do: some 20 ms."""
+ENTRIES, LOOKED_UP, LOOKED_AROUND = 64_000, 4000, 500
+"""The longest stretch where an index tells all that is asked for, where the rows themselves do, and where those of
+another table do: some 20 ms."""
 _FIRST_STRETCH, _GROWTH = 1000, 4
+_FOR_A_PAGE = text(
+    "SELECT set_config('statement_timeout', :within, true), "
+    "set_config('max_parallel_workers_per_gather', '0', true), set_config('jit', 'off', true)"
+)
 _QUERY_CANCELED = "57014"
 """PostgreSQL manual, appendix A: what a statement that ran out of time ends with."""
 
@@ -97,11 +102,14 @@ def looking(engine: Engine, enough: float = ENOUGH, within: float = WITHIN) -> I
 
 
 def _interrupt(connection: Connection, within: float) -> Callable[[], None]:
-    """SQLite's statement is interrupted by another thread, PostgreSQL's ends by itself."""
+    """SQLite's statement is interrupted by another thread, PostgreSQL's ends by itself.
+
+    There starting workers, or a compiler, takes longer than what a page looks at.
+    """
     if is_sqlite(connection):
         interrupt: Callable[[], None] = connection.connection.driver_connection.interrupt  # type: ignore[union-attr]
         return interrupt
-    connection.execute(text(f"SET LOCAL statement_timeout = {int(within * 1000)}"))
+    connection.execute(_FOR_A_PAGE, {"within": str(int(within * 1000))})
     return lambda: None
 
 
@@ -208,7 +216,8 @@ class _Strand:
     def __init__(self, walk: Walk, connection: Connection, key: Key | None, *, newer: bool) -> None:
         self.at, self.is_done = key, False
         self.rows: list[Any] = []
-        self._walk, self._connection, self._newer, self._size = walk, connection, newer, _FIRST_STRETCH
+        self._walk, self._connection, self._newer = walk, connection, newer
+        self._size = min(_FIRST_STRETCH, walk.longest_stretch)
 
     def go(self, wanted: int) -> None:
         """Looks for some more rows: `wanted`, or as many as a stretch has."""

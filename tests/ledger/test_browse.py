@@ -201,6 +201,16 @@ def test_what_was_not_counted_is_told(filled: Ledger) -> None:
     assert found.more
 
 
+def test_no_worker_is_started_for_a_page(ledger_url: str, ledger: Ledger) -> None:
+    engine = open_engine(ledger_url)
+    if engine.dialect.name == "postgresql":
+        with looking(engine) as (connection, _):
+            assert connection.scalar(text("SHOW max_parallel_workers_per_gather")) == "0"
+        with engine.connect() as connection:
+            assert connection.scalar(text("SHOW max_parallel_workers_per_gather")) != "0", "for others all is as it was"
+    engine.dispose()
+
+
 def test_a_query_ends_at_its_limit_on_either_database(ledger_url: str, ledger: Ledger) -> None:
     engine = open_engine(ledger_url)
     slow = text("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 300000000) "
