@@ -76,7 +76,8 @@ class Erased:
 
     @property
     def rows(self) -> int:
-        return sum(getattr(self, name) for name in self.__slots__) - self.suppressions - self.due
+        total: int = sum(getattr(self, name) for name in self.__slots__)
+        return total - self.suppressions - self.due
 
     def __add__(self, other: "Erased") -> "Erased":
         return Erased(*(getattr(self, name) + getattr(other, name) for name in self.__slots__))
