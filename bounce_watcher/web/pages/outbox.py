@@ -473,7 +473,7 @@ def _done_many(visit: Visit, action: str, chosen: Chosen, changed: int, why: str
 class Shown:
     """What a filter shows and may be changed, by state, the last written first. `more`: there are too many at once.
 
-    `words` tell of the filter, `items` is its query.
+    `words` tell of the filter, `query` is how an address says it.
     """
 
     words: str
