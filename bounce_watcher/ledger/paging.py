@@ -26,6 +26,8 @@ Condition = ColumnElement[bool]
 
 WITHIN = 2.0
 """Seconds after which a statement is broken off: none should take so long."""
+OF_A_FILE = 60.0
+"""The same where a whole list is written: nobody looks at a page that does not come."""
 ENOUGH = 0.08
 """Seconds after which a page shows what it has found so far, and where to go on."""
 ROWS = 50
@@ -161,15 +163,15 @@ class Walk:
                 return Counted(counts, not strand.is_done)
 
     def all(self, engine: Engine, size: int = 500) -> Iterator[Any]:
-        """Every row, whatever time it takes: each page its own short transaction."""
-        key: Key | None = None
+        """Every row, however long it takes in all: each look its own short transaction."""
+        place = Place(rows=size)
         while True:
-            with reading(engine) as connection:
-                rows = connection.execute(self.ordered(key).limit(size)).all()
+            with looking(engine, within=OF_A_FILE) as (connection, limit):
+                rows, key = self.onward(connection, limit, place)
             yield from rows
-            if len(rows) < size:
+            if key is None:
                 return
-            key = self.key(rows[-1])
+            place = Place(key, rows=size)
 
     def ordered(self, key: Key | None = None) -> Select[Any]:
         """All rows older than `key`, the newest first."""
