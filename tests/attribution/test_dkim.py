@@ -1,7 +1,6 @@
 """DKIM signatures of ours in a header that came back: what they prove, and what they never do."""
 
 import re
-import time
 from base64 import b64encode
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
@@ -15,6 +14,7 @@ from hypothesis import strategies as st
 from bounce_watcher.attribution.dkim import MAX_HEADER, is_key_record, proven_fields
 from bounce_watcher.parsing.headers import Headers
 from tests.attribution.signing import DOMAIN, FIELDS, KEY_NAME, MAIL, rsa_key, signed
+from tests.cost import least
 
 AGE = timedelta(days=90)
 ALL = frozenset(field.lower() for field in FIELDS)
@@ -118,9 +118,8 @@ def test_an_old_signature_proves_nothing_by_the_time_of_the_report() -> None:
     signed() + b"X: " + b"x" * MAX_HEADER,
 ])
 def test_hostile_signatures_cost_next_to_nothing(header: bytes) -> None:
-    begin = time.perf_counter()
     assert proven(header) == frozenset()
-    assert time.perf_counter() - begin < 0.1
+    assert least(lambda _: proven(header), 0.1) <= 0.1
 
 
 @settings(derandomize=True, deadline=None, max_examples=200)

@@ -1,6 +1,5 @@
 """What an operator's rule file must prove, and what its writer is told."""
 
-import time
 
 import pytest
 
@@ -8,6 +7,7 @@ from bounce_watcher.classification.classify import classify_reply
 from bounce_watcher.classification.rule_check import check
 from bounce_watcher.classification.ruleset import load_builtin, load_rules
 from bounce_watcher.model.verdict import Reason
+from tests.cost import least
 
 ONE = 'text = ["parked"]\nexamples = ["parked"]\n'
 PARKED = 'text = ["mailbox is parked"]\nexamples = ["550 this mailbox is parked"]'
@@ -109,9 +109,9 @@ def test_what_a_rule_takes_from_ours_is_a_warning() -> None:
 def test_no_regular_expression_of_an_operator_is_slow() -> None:
     own = (("own.toml", rule('text = ["aaa"]\nregex = "(a+)+$"\nexamples = ["550 aaaa"]')),)
     assert check(own).problems == ()
-    begun = time.perf_counter()
-    assert classify_reply("550 " + "a" * 4_000 + "!", load_rules(own)).reason is Reason.UNKNOWN
-    assert time.perf_counter() - begun < 1
+    rules = load_rules(own)
+    assert classify_reply(reply := "550 " + "a" * 4_000 + "!", rules).reason is Reason.UNKNOWN
+    assert least(lambda _: classify_reply(reply, rules), 1.0) <= 1.0
 
 
 def test_a_reply_of_no_charset_goes_by_a_regular_expression_too() -> None:

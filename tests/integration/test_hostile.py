@@ -4,7 +4,6 @@ import hashlib
 import re
 import subprocess
 import sys
-import time
 import tracemalloc
 from collections import Counter
 from collections.abc import Iterator
@@ -17,6 +16,7 @@ import pytest
 from bounce_watcher.attribution.settings import AttributionSettings
 from bounce_watcher.classification.ruleset import load_builtin
 from bounce_watcher.pipeline import Toolkit, analyse
+from tests.cost import cpu_seconds
 from tests.integration.hostile import ATTACKS, MIB, Attack, recipient_of, report, status_part, status_report
 from tests.integration.house import FOLDERS, House
 
@@ -165,9 +165,7 @@ def named(name: str) -> Attack:
 
 
 def cost(content: bytes) -> float:
-    begun = time.process_time()
-    analyse(content, TOOLKIT)
-    return time.process_time() - begun
+    return cpu_seconds(lambda: analyse(content, TOOLKIT))
 
 
 GROWTH = 4

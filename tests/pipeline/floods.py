@@ -59,7 +59,12 @@ PLACES: dict[str, Place] = {
 """Where a text can stand, and the mail around it."""
 
 
+def flood(unit: str, size: int, where: str) -> bytes:
+    """A mail of some `size` bytes of a unit in one place."""
+    return PLACES[where](unit * (size // len(unit.encode())))
+
+
 def floods(size: int, where: str) -> Iterator[tuple[str, bytes]]:
-    """A name and a mail of some `size` bytes for each unit in one place."""
+    """A name and a mail for each unit in one place."""
     for unit in UNITS:
-        yield f"{where}: {unit!r}", PLACES[where](unit * (size // len(unit.encode())))
+        yield f"{where}: {unit!r}", flood(unit, size, where)

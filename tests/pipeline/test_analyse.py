@@ -1,6 +1,5 @@
 """The whole way, from bytes to an analysis."""
 
-import time
 from datetime import UTC, date, datetime
 
 import pytest
@@ -15,6 +14,7 @@ from bounce_watcher.model.finding import UNTOLD, Attribution, Evidence, Kind
 from bounce_watcher.model.message import message_digest
 from bounce_watcher.model.verdict import BounceType, Reason
 from bounce_watcher.pipeline import Toolkit, analyse
+from tests.cost import least
 from tests.parsing.samples import ORIGINAL, notice, report
 from tests.parsing.test_message import HOSTILE
 from tests.parsing.test_totality import SOUP
@@ -214,7 +214,4 @@ FLOODS = {
 
 @pytest.mark.parametrize("content", [*HOSTILE.values(), *FLOODS.values()], ids=[*HOSTILE, *FLOODS])
 def test_hostile_mail_is_analysed_within_two_seconds(content: bytes) -> None:
-    started = time.process_time()
-    analysis = analyse(content, TOOLKIT)
-    assert time.process_time() - started < 2.0
-    check(analysis)
+    assert least(lambda _: check(analyse(content, TOOLKIT)), 2.0) <= 2.0

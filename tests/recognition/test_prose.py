@@ -1,6 +1,5 @@
 """Notices in text for people: dialects, flufl, and the signs without which no text is read."""
 
-import time
 
 import pytest
 
@@ -11,6 +10,7 @@ from bounce_watcher.recognition import flufl, recognise
 from bounce_watcher.recognition.prose import words_beside
 from bounce_watcher.recognition.recognizer import Recognition
 from bounce_watcher.recognition.signs import looks_like_failure_notice
+from tests.cost import least
 from tests.parsing.samples import ORIGINAL, notice, report
 
 QMAIL = "Hi. This is the qmail-send program.\n\n<user@example.org>:\n550 5.1.1 unknown\n\n"
@@ -135,9 +135,7 @@ def found(content: bytes) -> tuple[Finding, ...]:
 @pytest.mark.parametrize("unit", ["a", "@", "a@", "<", "<a@b>", "<a@b>:\n", " ", "-\n", "Received: x\n", "550 5.1.1 "])
 def test_a_notice_of_one_thing_without_end_is_read_in_time(unit: str) -> None:
     content = notice(unit * (500_000 // len(unit)))
-    started = time.process_time()
-    read(content)
-    assert time.process_time() - started < 2.0
+    assert least(lambda _: read(content), 2.0) <= 2.0
 
 
 @pytest.mark.parametrize(
