@@ -197,6 +197,14 @@ class Walk:
             return true()
         return tuple_(*self.order) >= self._literal(key) if including else tuple_(*self.order) > self._literal(key)
 
+    def has_passed(self, key: Key | None, *, newer: bool) -> bool:
+        """Whether `key` lies where nothing of the list is left to come."""
+        if key is None:
+            return False
+        if newer:
+            return self.until is not None and key[0] >= self.until
+        return self.since is not None and key[0] < self.since
+
     def _literal(self, key: Key) -> ColumnElement[Any]:
         return tuple_(*(literal(value, column.type) for column, value in zip(self.order, key, strict=True)))
 
@@ -216,7 +224,7 @@ class _Strand:
     """A walk on its way, older or newer: all up to `at` has been looked at, `rows` were found."""
 
     def __init__(self, walk: Walk, connection: Connection, key: Key | None, *, newer: bool) -> None:
-        self.at, self.is_done = key, False
+        self.at, self.is_done = key, walk.has_passed(key, newer=newer)
         self.rows: list[Any] = []
         self._walk, self._connection, self._newer = walk, connection, newer
         self._size = min(_FIRST_STRETCH, walk.longest_stretch)

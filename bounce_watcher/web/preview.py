@@ -8,6 +8,9 @@ from starlette.responses import Response
 from bounce_watcher.web import forms
 from bounce_watcher.web.visit import Visit
 
+Links = Iterable[tuple[str, str]]
+"""Addresses and what they are called."""
+
 
 @dataclass(frozen=True, slots=True)
 class Input:
@@ -49,8 +52,13 @@ class Preview:
         return self.count > forms.MOST_UNCOUNTED
 
 
+def at_the_shell(visit: Visit, title: str, back: str, most: int, command: str, links: Links = ()) -> Response:
+    """The page in place of a preview of what is about more than `most` addresses."""
+    return visit.page("at_the_shell.html", title, back=back, most=most, command=command, links=list(links))
+
+
 def show(
-    visit: Visit, what: Preview, links: Iterable[tuple[str, str]] = (), *, action: str | None = None
+    visit: Visit, what: Preview, links: Links = (), *, action: str | None = None
 ) -> Response:
     """The page; it posts to `action`, else to its own path. `links` lead to the whole of what would change."""
     return visit.page(

@@ -3,6 +3,7 @@
 Templates escape on top of it: this is about what stays harmful as text (controls, direction marks, sheer size).
 """
 
+import shlex
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 
@@ -138,6 +139,11 @@ def harmless(text: object, longest: int = LONGEST) -> str:
     whole = "" if text is None else str(text)
     shown = without_piles("".join(map(_shown, whole[:longest])))
     return shown if len(whole) <= longest else f"{shown}… (cut here, {size(len(whole))} in all)"
+
+
+def command(*words: str) -> str:
+    """A line for a shell to be copied from a page: no word of it is taken for anything but a word."""
+    return harmless(shlex.join(words))
 
 
 def _shown(character: str) -> str:

@@ -25,7 +25,7 @@ from bounce_watcher.service.paging import pages
 from tests.simulation.judges import LISTENER, Watcher
 from tests.simulation.letters import RETURNS, Reply
 from tests.simulation.mail import write_and_analyse
-from tests.simulation.model import START, Model, Origin, Recipient, Report
+from tests.simulation.model import OUTAGE_FROM, OUTAGE_SHARE, START, Model, Origin, Recipient, Report
 
 AFTER_THE_OUTAGE_BEGAN = timedelta(hours=5)
 STREAMS = ("news", "receipts")
@@ -54,11 +54,12 @@ _LEFT_WAITING, _GAVE_UP = 3, 2
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """Of the model: how many recipients are mailed, for how many days."""
+    """Of the model: how many recipients are mailed, for how many days; the share of a provider that an outage hits."""
 
     recipients: int = 8000
     days: int = 70
     seed: int = 5
+    outage_share: float = OUTAGE_SHARE
 
 
 _USUAL = Size(int(os.environ.get("BOUNCE_WATCHER_RECIPIENTS", "8000")))
@@ -153,7 +154,7 @@ def write_stock(path: Path, until: datetime, size: Size = _USUAL) -> int:
 def seeded(settings: Settings, until: datetime, size: Size = _USUAL) -> Iterator[Ledger]:
     """The ledger of `settings`, filled with what came until then."""
     model = Model(size.recipients, size.days, size.seed)
-    model.outage = model.mailings[-1] + timedelta(minutes=30)
+    model.outage, model.outage_share = model.mailings[-1] + OUTAGE_FROM, size.outage_share
     end = model.outage + AFTER_THE_OUTAGE_BEGAN
     with open_ledger(settings) as ledger:
         with Analyser(settings.attribution, settings.workers, work=write_and_analyse) as analyser:

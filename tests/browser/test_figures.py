@@ -1,5 +1,6 @@
 """The pages of figures as a person uses them, and when all goes wrong at once."""
 
+import re
 from datetime import timedelta
 from pathlib import Path
 
@@ -8,7 +9,19 @@ from bounce_watcher.service.clock import utcnow
 from bounce_watcher.service.opening import open_ledger
 from bounce_watcher.service.state import MailboxState, ServiceState
 from bounce_watcher.service.trouble import Trouble
-from tests.browser.conftest import PHONE, Dashboard, Open, dashboard, flaws, follow, free_port, working
+from tests.browser.conftest import (
+    PHONE,
+    Dashboard,
+    Open,
+    agrees,
+    dashboard,
+    flaws,
+    follow,
+    free_port,
+    heading,
+    number,
+    working,
+)
 from tests.browser.seeded import configured
 
 
@@ -51,10 +64,10 @@ def test_what_is_bouncing_and_why_is_three_clicks(house: Dashboard, opened: Open
     follow(where.get_by_role("link", name="bigmail.example"))
     assert page.get_by_role("heading", level=1).inner_text() == "bigmail.example"
     row = page.locator("section[aria-labelledby=why] tbody tr").first
-    number = row.locator("td").first.inner_text()
+    many = number(row.locator("td").first.inner_text())
     follow(row.get_by_role("link"))
     assert page.url.startswith(f"{house.url}/events?")
-    assert page.get_by_role("heading", level=1).inner_text().startswith(f"{number} events")
+    assert agrees(heading(page), many)
 
 
 def test_the_chart_says_the_same_as_its_table(house: Dashboard, opened: Open) -> None:
@@ -87,7 +100,7 @@ def test_the_overview_looks_again_by_itself_unless_somebody_is_in_the_middle_of_
         page.mouse.move(0, 0)
         page.evaluate("document.activeElement.blur()")
         page.clock.fast_forward(31_000)
-        page.locator("#live-now").get_by_text("and 3 more").wait_for()
+        page.locator("#live-now").get_by_text(re.compile(r"and \d more")).wait_for()
         assert page.title() != before
         assert page.get_by_role("status").inner_text() == page.title()
     finally:

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import event, text
 
 from bounce_watcher.ledger import browse, paging
 from bounce_watcher.ledger.actions import Action as Done
@@ -139,6 +139,23 @@ def test_the_page_before_is_reached_again_after_rows_were_added(filled: Ledger) 
     newest = filled.event_page(Query(), Place(before.newer, newer=True, rows=5))
     assert [event.at for event in newest.rows][:3] == [day(102), day(101), day(100)]
     assert (len(newest.rows), newest.newer) == (5, None)
+
+
+def test_beyond_a_time_that_is_asked_for_nothing_is_looked_for(filled: Ledger, ledger_url: str) -> None:
+    """A place may stand in the address since another time was asked for."""
+    walk = _event_walk(Query(since=day(10), until=day(20)))
+    engine, asked = open_engine(ledger_url), list[str]()
+    with looking(engine) as (connection, limit):
+        event.listen(connection, "before_cursor_execute", lambda _, __, statement, *more: asked.append(statement))
+        older = walk.page(connection, limit, Place((day(5), "x"), rows=5))
+        assert asked == []
+        newer = walk.page(connection, limit, Place((day(25), "x"), newer=True, rows=5))
+        first = walk.page(connection, limit, Place(rows=5))
+        back = walk.page(connection, limit, Place(older.newer, newer=True, rows=5))
+    engine.dispose()
+    assert (older.rows, older.older) == ((), None)
+    assert newer.rows == first.rows, "the beginning"
+    assert back.rows[-1].at == min(each.at for each in filled.all_events(Query(since=day(10), until=day(20))))
 
 
 class _Soon(Limit):

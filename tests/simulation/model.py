@@ -221,6 +221,7 @@ class Model:
         self.days = days
         self._numbers = 0
         self.outage = self._mailing_near(0.6) + OUTAGE_FROM
+        self.outage_share = OUTAGE_SHARE
         self.blocklist = self._mailing_near(0.35) - timedelta(hours=20)
         self.recipients = [self._recipient(number) for number in range(size)]
         self._forgers = [each for each in self.recipients if each.dies_at is None and not each.spells][:FORGERS]
@@ -299,7 +300,7 @@ class Model:
             yield self._soon(provider.writer), Kind.FAILED, BLOCKED
         elif recipient.death is not None and recipient.condition(sent) is Condition.DEAD:
             yield from self._refused(recipient, recipient.death, None)
-        elif provider is IN_OUTAGE and luck < OUTAGE_SHARE and self.outage <= sent < self.outage + OUTAGE_TAKES:
+        elif provider is IN_OUTAGE and luck < self.outage_share and self.outage <= sent < self.outage + OUTAGE_TAKES:
             yield self._soon(provider.writer), Kind.FAILED, OUTAGE
         elif (spell := recipient.spell(sent)) is not None:
             reply = provider.full if spell.condition is Condition.FULL else SILENCE

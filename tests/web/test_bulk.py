@@ -149,8 +149,11 @@ def test_many_are_counted_by_hand_and_too_many_belong_to_the_shell(desk: Web, mo
     assert "Type 11 to go on" in said(preview)
     assert desk.post(path, data=form_of(preview, because="why")).status_code == 422
     monkeypatch.setattr(many, "MOST_HERE", 5)
-    answer = desk.get(path)
-    assert (answer.status_code, "bounce-watcher suppressions release" in answer.text) == (422, True)
+    shell = "bounce-watcher suppressions release --because '…' --dry-run --domain gmx.net"
+    assert shell in said(desk.get(path).text)
+    assert shell in said(desk.post(path, data=form_of(preview, because="why", count="11")).text)
+    assert f"{shell} --with complaint --with manual" in said(desk.get(f"{path}&with=manual&with=complaint").text)
+    assert "suppressions release --help" in said(desk.get(f"{path}&-reason=spam").text)
     assert state_of(desk.ledger) == before
 
 

@@ -21,8 +21,8 @@ from bounce_watcher.policy.settings import Mode, PolicySettings
 from bounce_watcher.service.announcing import announcer
 from bounce_watcher.service.clock import utcnow
 from bounce_watcher.service.deciding import decider
-from bounce_watcher.web import forms
-from bounce_watcher.web.pages import undo as undoing
+from bounce_watcher.web import forms, many
+from bounce_watcher.web.shown import command
 from tests.ledger.making import bounce, page
 from tests.outbox.samples import target
 from tests.web.conftest import TOKEN, Web
@@ -49,13 +49,13 @@ def take(client: Web, events: list[BounceEvent]) -> None:
     )
 
 
-def outage(client: Web, many: int = 60) -> datetime:
+def outage(client: Web, reports: int = 60) -> datetime:
     """Some true hard bounces each day, then an outage that began four hours ago and is under way. Returns when."""
     began = utcnow() - 4 * HOUR
     client.settings = replace(client.settings, webhooks=(HOOK,), policy=POLICY)
     take(client, [gone(f"dead{day}n{n}", began - day * DAY + n * MINUTE) for day in range(10, 0, -1) for n in range(2)])
-    take(client, [gone(f"good{n}", began + n * 3 * HOUR / many) for n in range(3)])
-    take(client, [gone(f"good{n}", began + n * 3 * HOUR / many) for n in range(3, many)])
+    take(client, [gone(f"good{n}", began + n * 3 * HOUR / reports) for n in range(3)])
+    take(client, [gone(f"good{n}", began + n * 3 * HOUR / reports) for n in range(3, reports)])
     return began
 
 
@@ -105,13 +105,13 @@ def test_the_list_has_those_under_way_first_and_finds_and_downloads_them(desk: W
                            "Mailbox returns is not read"), names, strict=True):
         assert name.startswith(told)
     assert "1 open incident, then those that ended" in said(text)
-    for query, many in (("state=open", 1), ("state=ended", 2), ("type=mailbox", 1), ("provider=google.com", 1),
-                        ("-provider=google.com", 2), ("-type=mailbox", 2),
-                        (f"to={(now - 8 * DAY).date()}", 1), ("state=ended&type=outage", 0)):
+    for query, number in (("state=open", 1), ("state=ended", 2), ("type=mailbox", 1), ("provider=google.com", 1),
+                          ("-provider=google.com", 2), ("-type=mailbox", 2),
+                          (f"to={(now - 8 * DAY).date()}", 1), ("state=ended&type=outage", 0)):
         found = list(csv.DictReader(io.StringIO(desk.get(f"/incidents.csv?{query}").text, newline="")))
-        assert len(found) == many, query
+        assert len(found) == number, query
         shown = desk.get(f"/incidents?{query}").text
-        assert shown.count('href="/incidents/') >= many
+        assert shown.count('href="/incidents/') >= number
         assert ("No incidents match." in shown) == (many == 0), query
     lines = [json.loads(line) for line in desk.get("/incidents.jsonl").text.splitlines()]
     assert [line["kind"] for line in lines] == ["outage", "target", "mailbox"]
@@ -307,13 +307,17 @@ def test_many_are_counted_by_hand_and_too_many_are_for_the_shell(desk: Web, monk
     assert "Type 60 to go on" in preview
     assert desk.post(path, data=form_of(preview, because="why", count="59")).status_code == 422
     before = state_of(desk.ledger)
-    monkeypatch.setattr(undoing, "MOST_HERE", 59)
+    monkeypatch.setattr(many, "MOST_HERE", 59)
     text = desk.get(path).text
     assert f"bounce-watcher undo --alert {the_alert(desk).id} --dry-run" in text
     assert desk.post(path, data=form_of(preview, because="why", count="60")).status_code == 422
     assert state_of(desk.ledger) == before
-    monkeypatch.setattr(undoing, "MOST_HERE", 60)
+    monkeypatch.setattr(many, "MOST_HERE", 60)
     assert desk.post(path, data=form_of(preview, because="why", count="60")).status_code == 303
+
+
+def test_what_a_link_brings_is_one_word_of_the_command() -> None:
+    assert command("undo", "--provider", "gmx.net;reboot\x1b") == "undo --provider 'gmx.net;reboot[U+001B]'"
 
 
 def test_one_that_counts_against_nobody_cannot_be_undone(web: Make) -> None:

@@ -2,6 +2,7 @@
 left out, unless the address of the page says so."""
 
 from collections.abc import Iterator
+from itertools import chain
 
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
@@ -11,12 +12,12 @@ from bounce_watcher.ledger.browse import Query
 from bounce_watcher.ledger.paging import TookTooLong
 from bounce_watcher.ledger.rulings import INCLUDABLE, Left, Ruled
 from bounce_watcher.service.announcing import announcer
-from bounce_watcher.web import listing, many
+from bounce_watcher.web import listing, many, shown
 from bounce_watcher.web.forms import because, demand_seen
 from bounce_watcher.web.listing import Filters
 from bounce_watcher.web.pages.recipients import FILTERS
-from bounce_watcher.web.preview import Preview, show
-from bounce_watcher.web.shown import counted, number
+from bounce_watcher.web.preview import Preview, at_the_shell, show
+from bounce_watcher.web.shown import command, counted, number
 from bounce_watcher.web.visit import Visit, get, post, see
 
 _WITH, _DONE = "with", "done"
@@ -59,21 +60,33 @@ def _outline(visit: Visit, asked: Filters, announce: many.Announce) -> many.Outl
         found = many.outline(_rehearsed(visit, asked, announce))
     except TookTooLong:
         raise HTTPException(503, "Looking took too long: narrow the list down. Nothing was changed.") from None
-    if found.more:
-        raise HTTPException(422, f"More than {number(many.MOST_HERE)} addresses are released at the shell: "
-                                 "bounce-watcher suppressions release --help")
     return found
+
+
+def _shell(visit: Visit, asked: Filters) -> str:
+    """The same at the shell, which knows the page's filters but for several values of one and values not wanted."""
+    words = ["bounce-watcher", "suppressions", "release", "--because", "…", "--dry-run"]
+    for by, choice in asked.choices.items():
+        if choice.none_of or len(choice.any_of) != 1:
+            return command("bounce-watcher", "suppressions", "release", "--help")
+        words += [f"--{by}", *choice.any_of]
+    times = {"--from": asked.since, "--to": asked.until}
+    words += chain.from_iterable((name, shown.iso(at)) for name, at in times.items() if at)
+    return command(*words, *chain.from_iterable(("--with", left) for left in sorted(_included(visit))))
 
 
 def release_preview(visit: Visit) -> Response:
     asked, listener = _asked(visit), many.Listener(visit)
+    title = f"Release what the filter shows: {subject_of(asked)}"
     found = _outline(visit, asked, listener)
+    if found.more:
+        return at_the_shell(visit, title, _back(visit), many.MOST_HERE, _shell(visit, asked), _exports(visit))
     if not found.changed:
         return _nothing(visit, asked, found)
     here = listing.address(visit.url_path, list(visit.query.multi_items()))
     suppressions = counted(found.changed, "suppression")
     preview = Preview(
-        f"Release what the filter shows: {subject_of(asked)}", f"Release {suppressions}", _back(visit),
+        title, f"Release {suppressions}", _back(visit),
         (f"{suppressions} would end. What was reported of these addresses until now counts no more.",
          *many.sampled(found)), (found.seen,), listener.sentences(found.held),
         (*many.spared(found), "Other streams of these addresses, and who comes under the filter later."),
@@ -88,6 +101,9 @@ def release(visit: Visit) -> Response:
     asked = _asked(visit)
     why = because(visit, required=True)
     found = _outline(visit, asked, many.Listener(visit))
+    if found.more:
+        raise HTTPException(422, f"More than {number(many.MOST_HERE)} addresses are released at the shell: "
+                                 f"{_shell(visit, asked)}")
     if not found.changed:
         raise HTTPException(409, "There is nothing to release any more: nothing was changed.")
     demand_seen(visit, (found.seen,), found.changed)

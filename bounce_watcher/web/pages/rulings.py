@@ -13,8 +13,8 @@ from bounce_watcher.service.announcing import announcer
 from bounce_watcher.web import listing, many
 from bounce_watcher.web.forms import because, demand_seen
 from bounce_watcher.web.pages.incidents import alert_of, what
-from bounce_watcher.web.preview import Preview, show
-from bounce_watcher.web.shown import counted, harmless, number
+from bounce_watcher.web.preview import Preview, at_the_shell, show
+from bounce_watcher.web.shown import command, counted, number
 from bounce_watcher.web.visit import Visit, get, post, see
 
 
@@ -53,27 +53,32 @@ def _rehearsed(visit: Visit, alert: Alert, ruling: Ruling, announce: many.Announ
 
 def _preview(visit: Visit, ruling: Ruling) -> Response:
     alert, listener = alert_of(visit), many.Listener(visit)
-    found = many.outline(_rehearsed(visit, alert, ruling, listener))
-    _demand_some(found, alert, ruling)
     told, back = WORDS[ruling], f"/incidents/{alert.id}"
+    title, links = f"{told.verb} all held: {what(alert)}", [
+        (f"{back}/held.csv", "All of them as CSV"), (f"{back}/held.jsonl", "as JSON Lines")
+    ]
+    found = many.outline(_rehearsed(visit, alert, ruling, listener))
+    if found.more:
+        return at_the_shell(visit, title, back, many.MOST_HERE, _shell(alert, ruling), links)
+    _demand_some(found)
     addresses = counted(found.changed, "held address", "held addresses")
     stays = [told.stays] if not alert.cleared else []
     preview = Preview(
-        f"{told.verb} all held: {what(alert)}", f"{told.verb} {addresses}", back,
+        title, f"{told.verb} {addresses}", back,
         (f"{addresses} {told.change}. {told.meaning}", *many.sampled(found)), (found.seen,),
         listener.sentences(found.changed if ruling is Ruling.RELEASE else 0),
         (*many.spared(found), *stays, "What was decided before, and complaints, stay as they are."), told.undo,
         because="Why? (kept in the log, and told)" if ruling is Ruling.CONFIRM else "Why? (kept in the log)",
         because_required=True, count=found.changed, is_danger=True,
     )
-    links = [(f"{back}/held.csv", "All of them as CSV"), (f"{back}/held.jsonl", "as JSON Lines")]
     return show(visit, preview, links)
 
 
-def _demand_some(found: many.Outline, alert: Alert, ruling: Ruling) -> None:
-    if found.more:
-        raise HTTPException(422, f"More than {number(many.MOST_HERE)} addresses are decided on at the shell: "
-                                 f"bounce-watcher alerts {ruling} {harmless(alert.id, 40)}")
+def _shell(alert: Alert, ruling: Ruling) -> str:
+    return command("bounce-watcher", "alerts", ruling.value, alert.id, "--because", "…", "--dry-run")
+
+
+def _demand_some(found: many.Outline) -> None:
     if not found.changed:
         raise HTTPException(409, "This incident holds nobody any more: nothing was changed.")
 
@@ -83,7 +88,10 @@ def _run(visit: Visit, ruling: Ruling) -> Response:
     alert = alert_of(visit)
     why = because(visit, required=True)
     found = many.outline(_rehearsed(visit, alert, ruling, many.Listener(visit)))
-    _demand_some(found, alert, ruling)
+    if found.more:
+        raise HTTPException(422, f"More than {number(many.MOST_HERE)} addresses are decided on at the shell: "
+                                 f"{_shell(alert, ruling)}")
+    _demand_some(found)
     demand_seen(visit, (found.seen,), found.changed)
     ledger, done = visit.house.ledger, 0
     try:

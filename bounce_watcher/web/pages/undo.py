@@ -4,7 +4,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import islice
+from itertools import chain, islice
 
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
@@ -17,16 +17,14 @@ from bounce_watcher.policy.providers import provider_of
 from bounce_watcher.policy.settings import Mode
 from bounce_watcher.service.announcing import announcer
 from bounce_watcher.service.deciding import decider
-from bounce_watcher.web import listing, shown
+from bounce_watcher.web import listing, many, shown
 from bounce_watcher.web.forms import because, demand_seen
 from bounce_watcher.web.listing import Column, Download
 from bounce_watcher.web.pages.incidents import alert_of, what
 from bounce_watcher.web.preview import Preview, show
-from bounce_watcher.web.shown import counted, harmless, moment, number
+from bounce_watcher.web.shown import command, counted, harmless, moment, number
 from bounce_watcher.web.visit import Visit, get, post, see
 
-MOST_HERE = 20_000
-"""Recipients of an incident that is undone in the browser; a larger one takes too long for a page."""
 SAMPLE = 10
 REASONS = (*(each.value for each in Reason), COMPLAINT_REASON)
 _CHOOSES = ("from", "to", "provider", "domain", "reason")
@@ -68,7 +66,8 @@ def _of_alert(visit: Visit) -> Wanted:
     incident = Incident.of(alert)
     if incident is None:
         raise HTTPException(409, "This incident counts against nobody, so there is nothing to undo.")
-    return Wanted(incident, what(alert), alert.id, f"/incidents/{alert.id}", f"bounce-watcher undo --alert {alert.id}")
+    shell = command("bounce-watcher", "undo", "--alert", alert.id, "--dry-run")
+    return Wanted(incident, what(alert), alert.id, f"/incidents/{alert.id}", shell)
 
 
 def _chosen(visit: Visit) -> Wanted | None:
@@ -91,9 +90,10 @@ def _chosen(visit: Visit) -> Wanted | None:
     if "@" in (incident.domain or "") + (incident.provider or ""):
         raise ValueError("An address is no domain and no provider: its own page releases it.")
     flags = {"provider": incident.provider, "domain": incident.domain, "reason": incident.reason}
-    told = "".join(f" --{flag} {value}" for flag, value in flags.items() if value)
-    shell = f"bounce-watcher undo --from {shown.iso(incident.since)} --to {shown.iso(incident.until)}{told}"
-    return Wanted(incident, words(incident), words(incident), "/incidents", harmless(shell, 300))
+    told = chain.from_iterable((f"--{flag}", value) for flag, value in flags.items() if value)
+    times = ("--from", shown.iso(incident.since), "--to", shown.iso(incident.until))
+    shell = command("bounce-watcher", "undo", *times, *told, "--dry-run")
+    return Wanted(incident, words(incident), words(incident), "/incidents", shell)
 
 
 # ── what it would come to ───────────────────────────────────────────────────────────────────────────────────────────
@@ -117,8 +117,8 @@ def _outline(visit: Visit, incident: Incident) -> Outline:
         return items
 
     found, seen = Outline(), hashlib.sha256()
-    for each in islice(_rehearsed(visit, incident, announce), MOST_HERE + 1):
-        if found.recipients == MOST_HERE:
+    for each in islice(_rehearsed(visit, incident, announce), many.MOST_HERE + 1):
+        if found.recipients == many.MOST_HERE:
             return replace(found, more=True)
         seen.update(f"{each.recipient}\0{each.stream}\0{each.events}\0{each.was}\0{each.state}\n".encode(
             "utf-8", "replace"))
@@ -210,7 +210,8 @@ def _run(visit: Visit, wanted: Wanted) -> Response:
     why = because(visit, required=True)
     found = _outline(visit, wanted.incident)
     if found.more:
-        raise HTTPException(422, f"More than {number(MOST_HERE)} addresses are undone at the shell: {wanted.shell}")
+        most = number(many.MOST_HERE)
+        raise HTTPException(422, f"More than {most} addresses are undone at the shell: {wanted.shell}")
     if not found.recipients:
         raise HTTPException(409, "There is nothing to undo any more: nothing was changed.")
     demand_seen(visit, (found.seen,), found.recipients)
@@ -258,7 +259,8 @@ def _form(visit: Visit, *, wanted: Wanted | None = None, problem: str | None = N
     done = visit.house.ledger.actions_on(wanted.subject, 1) if wanted and visit.query.get("done") else []
     asked = listing.filters(visit, (), (*_CHOOSES, "done"))
     return visit.page(
-        "undo.html", "Undo", wanted=wanted, problem=problem, more=more, most=MOST_HERE, done=done[0] if done else None,
+        "undo.html", "Undo", wanted=wanted, problem=problem, more=more, most=many.MOST_HERE,
+        done=done[0] if done else None,
         is_free=visit.url_path == "/undo", times=listing.times_of(visit, asked),
         chosen={each: visit.query.get(each, "") for each in ("provider", "domain", "reason")},
         reasons=[(value, shown.reason(value)) for value in REASONS], asked=asked,
