@@ -112,7 +112,7 @@ def test_the_list_has_those_under_way_first_and_finds_and_downloads_them(desk: W
         assert len(found) == number, query
         shown = desk.get(f"/incidents?{query}").text
         assert shown.count('href="/incidents/') >= number
-        assert ("No incidents match." in shown) == (many == 0), query
+        assert ("No incidents match." in shown) == (number == 0), query
     lines = [json.loads(line) for line in desk.get("/incidents.jsonl").text.splitlines()]
     assert [line["kind"] for line in lines] == ["outage", "target", "mailbox"]
     assert "hot is no state" in desk.get("/incidents?state=hot").text
