@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from heapq import merge
-from itertools import islice
 from operator import attrgetter
 from typing import Any
 
@@ -139,10 +138,10 @@ def event_page(engine: Engine, wanted: Query, place: Place) -> Page[BounceEvent]
 
 def all_events(engine: Engine, wanted: Query) -> Iterator[BounceEvent]:
     with reading(engine) as connection:
-        keys = _event_walk(wanted, _driving(connection, wanted)).all(engine)
-    while some := list(islice(keys, CHUNK)):
+        walk = _event_walk(wanted, _driving(connection, wanted))
+    for keys in walk.looks(engine, CHUNK):
         with reading(engine) as connection:
-            events = list(events_of(connection, some))
+            events = list(events_of(connection, keys))
         yield from events
 
 

@@ -29,7 +29,7 @@ fsync = off
 synchronous_commit = off
 full_page_writes = off
 max_connections = 60
-shared_buffers = 32MB
+shared_buffers = 128MB
 timezone = 'America/Caracas'
 lc_messages = 'C'
 """
