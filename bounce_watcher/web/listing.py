@@ -158,6 +158,11 @@ def address(path: str, parameters: Sequence[tuple[str, str]]) -> str:
     return f"{path}?{urlencode(parameters)}" if parameters else path
 
 
+def here(visit: Visit) -> str:
+    """This very page."""
+    return address(visit.url_path, visit.query.multi_items())
+
+
 def _times(visit: Visit) -> tuple[datetime | None, datetime | None]:
     """The range asked for. Raises ValueError, in words."""
     name = visit.query.get("range")

@@ -1,10 +1,10 @@
-"""The outbox in the browser: how targets stand, what was not taken, and what is done about it as at the shell."""
+"""The outbox in the browser: how targets stand, what was not taken, a pause, a test; and who may do what there."""
 
 import csv
 import io
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
@@ -14,75 +14,37 @@ from urllib.parse import urlencode
 
 import pytest
 
-from bounce_watcher.ledger.store import Ledger
-from bounce_watcher.model.ledger import Attempt, Disposition, OutboxItem, OutboxState, SuppressionSource
 from bounce_watcher.policy.settings import Mode
-from bounce_watcher.service.announcing import announcer
 from bounce_watcher.service.clock import utcnow
 from bounce_watcher.service.state import ServiceState
 from bounce_watcher.service.trouble import Trouble
-from bounce_watcher.web import forms
-from bounce_watcher.web.pages import outbox
-from bounce_watcher.web.pages.outbox import error_of
+from bounce_watcher.web.deliveries import error_of
 from tests.outbox.samples import target
 from tests.web.conftest import NOON, TOKEN, Web
 from tests.web.looked_at import HOSTILE, demand_harmless
 from tests.web.looking import links, rows, section, words
+from tests.web.outbox_desk import (
+    GONE,
+    HOOK,
+    LEASE,
+    OTHER,
+    Make,
+    answer,
+    dead,
+    form_of,
+    laid_out,
+    path_of,
+    state_of,
+    tell,
+)
 from tests.web.test_frame import READER, csrf_of, signed_in, with_reader
 
-Make = Callable[..., Web]
-HOOK, OTHER = target("crm-hook"), target("other")
-LEASE = timedelta(minutes=5)
-DELIVERED = Attempt(Disposition.DELIVERED, "204")
-GONE = Attempt(Disposition.GONE, "410 Gone")
-RETRIED = {OutboxState.DEAD, OutboxState.DUE, OutboxState.DELIVERED}
-
-
-def dead(answer: str) -> Attempt:
-    return Attempt(Disposition.DEAD, answer)
-
-
-def tell(client: Web, names: Iterable[str], domain: str = "example.org") -> None:
-    for name in names:
-        client.ledger.suppress(f"{name}@{domain}", "default", because="asked", source=SuppressionSource.MANUAL,
-                               now=utcnow(), announce=announcer(client.settings))
-
-
-def answer(client: Web, target_name: str, *attempts: Attempt) -> list[OutboxItem]:
-    now = utcnow()
-    items = client.ledger.lease(target_name, now, LEASE, len(attempts))
-    assert len(items) == len(attempts)
-    client.ledger.conclude(list(zip(items, attempts, strict=True)), now)
-    return items
+PAUSED = "crm-hook is paused by a person: it is sent nothing until it is resumed."
 
 
 @pytest.fixture
 def desk(web: Make) -> Web:
-    """To crm-hook: a and b gave up alike, c gave up otherwise, d was delivered, e is tried again, f waits."""
-    client = web()
-    client.settings = replace(client.settings, webhooks=(HOOK,))
-    tell(client, "abcdef")
-    answer(client, "crm-hook", dead("500: request 8f3a9c1b2d failed for a@example.org"),
-           dead("500: request 1177aa00ff failed for b@example.org"), dead("HTTP 400: no such list"), DELIVERED,
-           Attempt(Disposition.RETRY, "HTTP 503", utcnow() + timedelta(hours=1)))
-    return client
-
-
-def items(ledger: Ledger) -> dict[str, OutboxItem]:
-    """By the first letter of whom they are about."""
-    return {(item.recipient or "?")[0]: item for item in ledger.outbox()}
-
-
-def path_of(client: Web, letter: str) -> str:
-    return f"/outbox/{items(client.ledger)[letter].id}"
-
-
-def form_of(text: str, **fields: str) -> dict[str, str]:
-    return {"csrf": csrf_of(text), "seen": text.split('name="seen" value="', 1)[1].split('"', 1)[0], **fields}
-
-
-def state_of(ledger: Ledger) -> object:
-    return list(ledger.outbox()), list(ledger.actions()), ledger.disabled_endpoints(), ledger.paused()
+    return laid_out(web())
 
 
 # ── the page ────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -199,228 +161,6 @@ def test_a_long_answer_is_cut(web: Make) -> None:
     assert len(client.get(path_of(client, "a")).text) < 60_000
 
 
-# ── one delivery ────────────────────────────────────────────────────────────────────────────────────────────────────
-
-@pytest.mark.parametrize(("letter", "parts"), [
-    ("a", ("Gave up after 1 try: crm-hook was not told.", "500: request 8f3a9c1b2d failed")),
-    ("d", ("crm-hook took it at the first try.", "204", "Send again")),
-    ("e", ("crm-hook has not taken it in 1 try; the next one is at", "HTTP 503", "Retry now")),
-    ("f", ("Waits to be sent to crm-hook, behind what was written before it.", "None yet.")),
-])
-def test_one_delivery_tells_how_it_stands_and_what_would_be_sent(
-    desk: Web, letter: str, parts: tuple[str, ...]
-) -> None:
-    text = desk.get(path_of(desk, letter)).text
-    demand_harmless(text)
-    for part in (*parts, f'"recipient":"{letter}@example.org"', "webhook-id", "secrets and signatures are masked"):
-        assert part in words(text).replace('": "', '":"'), part
-    secret = HOOK.secrets[0].get_secret_value()
-    assert secret.removeprefix("whsec_") not in text
-    assert "v1,…" in text or "v1,***" in text or "masked" in text
-
-
-def test_one_delivery_tells_of_each_try(desk: Web) -> None:
-    item = items(desk.ledger)["a"]
-    desk.ledger.retry(utcnow(), ids=[item.id])
-    (again, *_) = [each for each in desk.ledger.lease("crm-hook", utcnow(), LEASE, 9) if each.id == item.id]
-    soon = utcnow() + timedelta(hours=2)
-    desk.ledger.conclude(
-        [(again, Attempt(Disposition.RETRY, "HTTP 503", soon, took=timedelta(milliseconds=2440)))], utcnow()
-    )
-    last, first = rows(section(desk.get(f"/outbox/{item.id}").text, "tries"))
-    assert (last[1:4], first[1:4]) == (
-        ["2.4 s", "Failed", "HTTP 503"], ["–", "Gave up", "500: request 8f3a9c1b2d failed for a@example.org"]
-    )
-    assert last[4].endswith(f"{soon:%H:%M}")
-    assert first[4] == "none"
-    assert 'id="tries"' not in desk.get(path_of(desk, "f")).text
-
-
-def test_tries_that_are_not_kept_are_counted(web: Make) -> None:
-    client = web()
-    client.settings = replace(client.settings, webhooks=(HOOK,))
-    tell(client, "a")
-    for _ in range(23):
-        answer(client, "crm-hook", Attempt(Disposition.AGAIN, "HTTP 413"))
-    text = section(client.get(path_of(client, "a")).text, "tries")
-    assert "The first 3 are not kept." in words(text)
-    assert {row[2] for row in rows(text)} == {"Too many at once"}
-
-
-def test_one_that_a_newer_state_replaced_leads_to_it(desk: Web) -> None:
-    first = items(desk.ledger)["a"].id
-    desk.ledger.release("a@example.org", None, because="back", now=utcnow(), announce=announcer(desk.settings))
-    newer = [item.id for item in desk.ledger.outbox() if item.recipient == "a@example.org"][-1]
-    form = {"csrf": csrf_of(desk.get(f"/outbox/{first}").text)}
-    answer_ = desk.post(f"/outbox/{first}/retry", data=form)
-    assert answer_.status_code == 409
-    text = desk.get(f"/outbox/{first}").text
-    assert "Replaced: crm-hook is told a newer state" in text
-    assert f"/outbox/{newer}" in links(text)
-    assert "Retry now" not in text
-
-
-def test_retry_of_one_is_that_of_the_shell(desk: Web) -> None:
-    path = path_of(desk, "a")
-    result = desk.post(f"{path}/retry", data={"csrf": csrf_of(desk.get(path).text)})
-    assert (result.status_code, result.headers["location"]) == (303, f"{path}?done=retry")
-    desk.ledger.retry(utcnow(), ids=[items(desk.ledger)["b"].id])
-    a, b = (items(desk.ledger)[letter] for letter in "ab")
-    assert (a.state, a.attempts, a.last_answer is None) == (b.state, b.attempts, b.last_answer is None)
-    assert a.state is OutboxState.DUE
-    assert "1 delivery is due again" in words(desk.get(result.headers["location"]).text)
-    (done,) = desk.ledger.actions()
-    assert (done.action, done.subject, done.count, done.actor) == ("retry", a.id, 1, "local")
-
-
-def test_dismiss_of_one_after_a_preview(desk: Web) -> None:
-    path, before = path_of(desk, "f"), state_of(desk.ledger)
-    preview = desk.get(f"{path}/dismiss").text
-    assert "recipient.suppressed on f@example.org" in preview
-    assert state_of(desk.ledger) == before
-    assert desk.post(f"{path}/dismiss", data={**form_of(preview), "seen": "0" * 32}).status_code == 409
-    assert state_of(desk.ledger) == before
-    result = desk.post(f"{path}/dismiss", data=form_of(preview, because="wrong list"))
-    assert result.headers["location"] == f"{path}?done=discard"
-    assert items(desk.ledger)["f"].state is OutboxState.DISCARDED
-    assert desk.get(f"{path}/dismiss").status_code == 409
-    assert "Dismissed by a person: crm-hook is never told of it." in desk.get(path).text
-    assert [done.because for done in desk.ledger.actions()] == ["wrong list"]
-
-
-# ── many ────────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-def test_retry_of_all_that_met_an_error(desk: Web) -> None:
-    text = desk.get("/outbox").text
-    link = next(link for link in links(text, "/outbox/retry?") if "500" in link)
-    preview = desk.get(link).text
-    assert "2 deliveries that gave up would be due at once." in preview
-    assert "Type " not in preview
-    result = desk.post(link, data=form_of(preview))
-    assert result.status_code == 303
-    states = {letter: item.state for letter, item in items(desk.ledger).items()}
-    assert [letter for letter, state in states.items() if state is OutboxState.DUE] == list("abef")
-    assert "2 deliveries are due again" in words(desk.get(result.headers["location"]).text)
-    assert desk.post(link, data=form_of(preview)).status_code == 409
-
-
-def test_retry_of_all_of_a_target_uses_it_again(desk: Web) -> None:
-    answer(desk, "crm-hook", GONE)
-    preview = desk.get("/outbox/retry?target=crm-hook").text
-    assert "3 deliveries that gave up would be due at once." in preview
-    assert "crm-hook is used again, whatever it answered before" in preview
-    assert desk.post("/outbox/retry?target=crm-hook", data=form_of(preview)).status_code == 303
-    assert desk.ledger.disabled_endpoints() == {}
-    assert [item.state for item in desk.ledger.outbox()].count(OutboxState.DUE) == 5
-    assert [(done.action, done.subject, done.count) for done in desk.ledger.actions()] == [("retry", "crm-hook", 3)]
-    assert desk.get("/outbox/retry?target=crm-hook").status_code == 409
-
-
-def test_dismiss_of_all_of_a_target_needs_a_reason(desk: Web) -> None:
-    preview = desk.get("/outbox/dismiss?target=crm-hook").text
-    assert "3 deliveries that gave up would be dismissed" in preview
-    assert "2 deliveries that wait would be dismissed as well." in preview
-    path, before = "/outbox/dismiss?target=crm-hook", state_of(desk.ledger)
-    assert desk.post(path, data=form_of(preview)).status_code == 422
-    assert state_of(desk.ledger) == before
-    result = desk.post(path, data=form_of(preview, because="the list is gone"))
-    assert result.status_code == 303
-    assert [item.state for item in desk.ledger.outbox()].count(OutboxState.DISCARDED) == 5
-    assert "5 deliveries are dismissed." in words(desk.get(result.headers["location"]).text)
-
-
-def test_what_changed_meanwhile_is_looked_at_again_and_many_are_counted(
-    desk: Web, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    path = "/outbox/retry?target=crm-hook"
-    old = form_of(desk.get(path).text)
-    answer(desk, "crm-hook", dead("HTTP 400: no such list"))
-    before = state_of(desk.ledger)
-    assert desk.post(path, data=old).status_code == 409
-    monkeypatch.setattr(forms, "MOST_UNCOUNTED", 3)
-    preview = desk.get(path).text
-    assert "Type 4 to go on" in preview
-    assert desk.post(path, data=form_of(preview, count="3")).status_code == 422
-    assert state_of(desk.ledger) == before
-    assert desk.post(path, data=form_of(preview, count="4")).status_code == 303
-
-
-# ── what a filter shows ─────────────────────────────────────────────────────────────────────────────────────────────
-
-@pytest.mark.parametrize(("query", "retried", "dismissed"), [
-    ("target=crm-hook", "cba", "cbafe"), ("state=dead", "cba", "cba"), ("state=due", "fe", "fe"),
-    ("state=delivered&state=dead", "cbad", "cba"), ("-state=due", "cba", "cba"), ("state=delivered", "d", None),
-    ("state=superseded", None, None), ("target=other", None, None),
-    ("range=24h&type=recipient.suppressed", "cba", "cbafe"),
-])
-def test_all_that_a_filter_shows_is_retried_or_dismissed(
-    desk: Web, query: str, retried: str | None, dismissed: str | None
-) -> None:
-    text = desk.get(f"/outbox?{query}").text
-    for action, who in (("retry", retried), ("dismiss", dismissed)):
-        path = f"/outbox/shown/{action}?{query}"
-        assert (path in links(text)) is (who is not None)
-        preview = desk.get(path)
-        assert preview.status_code == (409 if who is None else 200)
-        told = re.findall(r"recipient.suppressed on (.)@", words(preview.text))
-        assert sorted(told) == sorted(who or "")
-    for action, who in (("dismiss", dismissed), ("retry", retried)):
-        if who is None:
-            continue
-        before, path = items(desk.ledger), f"/outbox/shown/{action}?{query}"
-        preview = desk.get(path)
-        if preview.status_code == 409:  # all was dismissed by now
-            assert action == "retry"
-            continue
-        assert desk.post(path, data=form_of(preview.text)).status_code == 422, "why?"
-        assert desk.post(path, data={**form_of(preview.text, because="x"), "seen": "0" * 32}).status_code == 409
-        assert items(desk.ledger) == before
-        result = desk.post(path, data=form_of(preview.text, because="the list is mended"))
-        assert result.status_code == 303
-        wanted = OutboxState.DUE if action == "retry" else OutboxState.DISCARDED
-        after = items(desk.ledger)
-        chosen = who if action == "dismiss" else [each for each in who if before[each].state in RETRIED]
-        assert {each: item.state for each, item in after.items()} == {
-            each: wanted if each in chosen else item.state for each, item in before.items()
-        }
-        assert f"{len(chosen)} deliver" in words(desk.get(result.headers["location"]).text)
-        done = desk.ledger.actions(limit=1)[0]
-        assert (done.count, done.because) == (len(chosen), "the list is mended")
-
-
-def test_without_a_filter_not_everything_is_changed(desk: Web) -> None:
-    for query in ("", "?after=o5", "?done=retry", "?foo=1", "?since=nonsense", "?state=dead&taget=shop"):
-        for action in ("retry", "dismiss"):
-            assert desk.get(f"/outbox/shown/{action}{query}").status_code == 422
-    assert "/outbox/shown/" not in desk.get("/outbox").text
-
-
-def test_what_came_meanwhile_is_looked_at_again(desk: Web) -> None:
-    path = "/outbox/shown/dismiss?target=crm-hook"
-    old = form_of(desk.get(path).text, because="x")
-    tell(desk, "g")
-    assert desk.post(path, data=old).status_code == 409
-    assert OutboxState.DISCARDED not in [item.state for item in desk.ledger.outbox()]
-
-
-def test_so_many_at_once_and_no_more(desk: Web, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(outbox, "MOST_AT_ONCE", 2)
-    path = "/outbox/shown/retry?state=dead"
-    preview = desk.get(path).text
-    assert "There are more: these are the last 2 that were written." in words(preview)
-    desk.post(path, data=form_of(preview, because="x"))
-    assert [letter for letter, item in items(desk.ledger).items() if item.state is OutboxState.DEAD] == ["a"]
-
-
-def test_a_retry_of_a_filter_uses_disabled_targets_again(desk: Web) -> None:
-    answer(desk, "crm-hook", GONE)
-    path = "/outbox/shown/retry?state=dead"
-    preview = desk.get(path).text
-    assert "crm-hook is used again, whatever it answered before." in words(preview)
-    desk.post(path, data=form_of(preview, because="x"))
-    assert desk.ledger.disabled_endpoints() == {}
-
-
 # ── paused ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 def pause(client: Web, because: str = "moves to another host") -> None:
@@ -483,6 +223,76 @@ def test_a_reason_is_shown_harmless(desk: Web, text: str) -> None:
     for path in ("/outbox", "/outbox/resume?target=crm-hook", path_of(desk, "f"), "/log", "/"):
         demand_harmless(desk.get(path).text)
 
+
+UNDER_ITS_ID = ", each under the id that it had, in their order."
+
+
+def would_be_sent(preview: str) -> list[str]:
+    found = re.search(r"<h3>What would be sent</h3>\s*<ul[^>]*>(.*?)</ul>", preview, re.DOTALL)
+    assert found
+    return [words(each) for each in re.findall(r"<li>(.*?)</li>", found[1], re.DOTALL)]
+
+
+@pytest.mark.parametrize(("path", "many", "told"), [
+    ("/outbox/retry?target=crm-hook", "3", "3 deliveries are due again."),
+    ("/outbox/retry?target=crm-hook&error=HTTP+400%3A+no+such+list", "1", "1 delivery is due again."),
+    ("/outbox/shown/retry?state=dead", "3", "3 deliveries are due again."),
+])
+def test_a_retry_says_that_a_paused_target_is_sent_nothing(desk: Web, path: str, many: str, told: str) -> None:
+    old = desk.get(path).text
+    assert would_be_sent(old) == [f"{many} to crm-hook{UNDER_ITS_ID}"]
+    pause(desk)
+    preview = desk.get(path).text
+    assert would_be_sent(preview) == [f"{many} to crm-hook{UNDER_ITS_ID}", PAUSED]
+    assert desk.post(path, data=form_of(old, because="x")).status_code == 409, "the pause was not seen"
+    result = desk.post(path, data=form_of(preview, because="x"))
+    assert f"{told} {PAUSED}" in words(desk.get(result.headers["location"]).text)
+    assert desk.ledger.lease("crm-hook", utcnow() + timedelta(days=1), LEASE, 9) == []
+
+
+@pytest.mark.parametrize(("query", "sent", "told"), [
+    ("state=dead", [f"3 to crm-hook{UNDER_ITS_ID}", PAUSED, f"1 to other{UNDER_ITS_ID}"],
+     f"4 deliveries are due again. {PAUSED}"),
+    ("state=dead&-target=crm-hook", [f"1 to other{UNDER_ITS_ID}"],
+     "1 delivery is due again, to be sent with the next round."),
+])
+def test_a_retry_says_of_no_other_target_that_it_is_paused(desk: Web, query: str, sent: list[str], told: str) -> None:
+    desk.settings = replace(desk.settings, webhooks=(OTHER,))
+    tell(desk, "g")
+    answer(desk, "other", dead("HTTP 500"))
+    desk.settings = replace(desk.settings, webhooks=(HOOK, OTHER))
+    pause(desk)
+    path = f"/outbox/shown/retry?{query}"
+    preview = desk.get(path).text
+    assert would_be_sent(preview) == sent
+    result = desk.post(path, data=form_of(preview, because="x"))
+    assert told in words(desk.get(result.headers["location"]).text)
+
+
+def test_what_uses_a_target_again_does_not_resume_it(desk: Web) -> None:
+    answer(desk, "crm-hook", GONE)
+    path = "/outbox/retry?target=crm-hook"
+    to_send = f"3 to crm-hook{UNDER_ITS_ID}"
+    assert would_be_sent(desk.get(path).text) == [to_send, "What waits for crm-hook already."]
+    pause(desk)
+    preview = desk.get(path).text
+    assert "crm-hook is used again, whatever it answered before." in preview
+    assert would_be_sent(preview) == [to_send, PAUSED]
+    assert PAUSED not in desk.get("/outbox/dismiss?target=crm-hook").text, "never sent at all"
+
+
+def test_one_that_is_retried_waits_for_its_paused_target(desk: Web) -> None:
+    def retry(letter: str) -> str:
+        path = path_of(desk, letter)
+        result = desk.post(f"{path}/retry", data={"csrf": csrf_of(desk.get(path).text)})
+        return words(desk.get(result.headers["location"]).text)
+
+    assert "1 delivery is due again, to be sent with the next round." in retry("a")
+    pause(desk)
+    assert f"1 delivery is due again. {PAUSED}" in retry("b")
+
+
+# ── who may do it ───────────────────────────────────────────────────────────────────────────────────────────────────
 
 def all_forms(client: Web, headers: dict[str, str] | None = None) -> list[tuple[str, dict[str, str]]]:
     a, f = path_of(client, "a"), path_of(client, "f")

@@ -7,12 +7,15 @@ from starlette.routing import Route
 from bounce_watcher.web.pages import (
     acts,
     bulk,
+    delivery,
     events,
     find,
     incidents,
     log,
+    many_deliveries,
     outbox,
     overview,
+    pausing,
     protecting,
     providers,
     read_again,
@@ -29,5 +32,7 @@ from bounce_watcher.web.pages import (
 ROUTES: Sequence[Route] = (
     *sign_in.ROUTES, *overview.ROUTES, *providers.ROUTES, *streams.ROUTES, *recipients.ROUTES, *bulk.ROUTES,
     *recipient.ROUTES, *protecting.ROUTES, *acts.ROUTES, *read_again.ROUTES, *events.ROUTES, *find.ROUTES, *log.ROUTES,
-    *incidents.ROUTES, *rulings.ROUTES, *undo.ROUTES, *outbox.ROUTES, *review.ROUTES, *settings.ROUTES,
+    *incidents.ROUTES, *rulings.ROUTES, *undo.ROUTES, *outbox.ROUTES, *many_deliveries.ROUTES, *pausing.ROUTES,
+    *delivery.ROUTES, *review.ROUTES, *settings.ROUTES,
 )
+"""A delivery's id may be any word, so its page comes behind the others of the outbox."""

@@ -1,0 +1,107 @@
+"""One delivery in the browser: how it stands, each try, what would be sent; retried or dismissed as at the shell."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from bounce_watcher.model.ledger import Attempt, Disposition, OutboxState
+from bounce_watcher.service.announcing import announcer
+from bounce_watcher.service.clock import utcnow
+from tests.web.conftest import Web
+from tests.web.looked_at import demand_harmless
+from tests.web.looking import links, rows, section, words
+from tests.web.outbox_desk import HOOK, LEASE, Make, answer, form_of, items, laid_out, path_of, state_of, tell
+from tests.web.test_frame import csrf_of
+
+
+@pytest.fixture
+def desk(web: Make) -> Web:
+    return laid_out(web())
+
+
+@pytest.mark.parametrize(("letter", "parts"), [
+    ("a", ("Gave up after 1 try: crm-hook was not told.", "500: request 8f3a9c1b2d failed")),
+    ("d", ("crm-hook took it at the first try.", "204", "Send again")),
+    ("e", ("crm-hook has not taken it in 1 try; the next one is at", "HTTP 503", "Retry now")),
+    ("f", ("Waits to be sent to crm-hook, behind what was written before it.", "None yet.")),
+])
+def test_one_delivery_tells_how_it_stands_and_what_would_be_sent(
+    desk: Web, letter: str, parts: tuple[str, ...]
+) -> None:
+    text = desk.get(path_of(desk, letter)).text
+    demand_harmless(text)
+    for part in (*parts, f'"recipient":"{letter}@example.org"', "webhook-id", "secrets and signatures are masked"):
+        assert part in words(text).replace('": "', '":"'), part
+    secret = HOOK.secrets[0].get_secret_value()
+    assert secret.removeprefix("whsec_") not in text
+    assert "v1,…" in text or "v1,***" in text or "masked" in text
+
+
+def test_one_delivery_tells_of_each_try(desk: Web) -> None:
+    item = items(desk.ledger)["a"]
+    desk.ledger.retry(utcnow(), ids=[item.id])
+    (again, *_) = [each for each in desk.ledger.lease("crm-hook", utcnow(), LEASE, 9) if each.id == item.id]
+    soon = utcnow() + timedelta(hours=2)
+    desk.ledger.conclude(
+        [(again, Attempt(Disposition.RETRY, "HTTP 503", soon, took=timedelta(milliseconds=2440)))], utcnow()
+    )
+    last, first = rows(section(desk.get(f"/outbox/{item.id}").text, "tries"))
+    assert (last[1:4], first[1:4]) == (
+        ["2.4 s", "Failed", "HTTP 503"], ["–", "Gave up", "500: request 8f3a9c1b2d failed for a@example.org"]
+    )
+    assert last[4].endswith(f"{soon:%H:%M}")
+    assert first[4] == "none"
+    assert 'id="tries"' not in desk.get(path_of(desk, "f")).text
+
+
+def test_tries_that_are_not_kept_are_counted(web: Make) -> None:
+    client = web()
+    client.settings = replace(client.settings, webhooks=(HOOK,))
+    tell(client, "a")
+    for _ in range(23):
+        answer(client, "crm-hook", Attempt(Disposition.AGAIN, "HTTP 413"))
+    text = section(client.get(path_of(client, "a")).text, "tries")
+    assert "The first 3 are not kept." in words(text)
+    assert {row[2] for row in rows(text)} == {"Too many at once"}
+
+
+def test_one_that_a_newer_state_replaced_leads_to_it(desk: Web) -> None:
+    first = items(desk.ledger)["a"].id
+    desk.ledger.release("a@example.org", None, because="back", now=utcnow(), announce=announcer(desk.settings))
+    newer = [item.id for item in desk.ledger.outbox() if item.recipient == "a@example.org"][-1]
+    form = {"csrf": csrf_of(desk.get(f"/outbox/{first}").text)}
+    answer_ = desk.post(f"/outbox/{first}/retry", data=form)
+    assert answer_.status_code == 409
+    text = desk.get(f"/outbox/{first}").text
+    assert "Replaced: crm-hook is told a newer state" in text
+    assert f"/outbox/{newer}" in links(text)
+    assert "Retry now" not in text
+
+
+def test_retry_of_one_is_that_of_the_shell(desk: Web) -> None:
+    path = path_of(desk, "a")
+    result = desk.post(f"{path}/retry", data={"csrf": csrf_of(desk.get(path).text)})
+    assert (result.status_code, result.headers["location"]) == (303, f"{path}?done=retry")
+    desk.ledger.retry(utcnow(), ids=[items(desk.ledger)["b"].id])
+    a, b = (items(desk.ledger)[letter] for letter in "ab")
+    assert (a.state, a.attempts, a.last_answer is None) == (b.state, b.attempts, b.last_answer is None)
+    assert a.state is OutboxState.DUE
+    assert "1 delivery is due again" in words(desk.get(result.headers["location"]).text)
+    (done,) = desk.ledger.actions()
+    assert (done.action, done.subject, done.count, done.actor) == ("retry", a.id, 1, "local")
+
+
+def test_dismiss_of_one_after_a_preview(desk: Web) -> None:
+    path, before = path_of(desk, "f"), state_of(desk.ledger)
+    preview = desk.get(f"{path}/dismiss").text
+    assert "recipient.suppressed on f@example.org" in preview
+    assert state_of(desk.ledger) == before
+    assert desk.post(f"{path}/dismiss", data={**form_of(preview), "seen": "0" * 32}).status_code == 409
+    assert state_of(desk.ledger) == before
+    result = desk.post(f"{path}/dismiss", data=form_of(preview, because="wrong list"))
+    assert result.headers["location"] == f"{path}?done=discard"
+    assert items(desk.ledger)["f"].state is OutboxState.DISCARDED
+    assert desk.get(f"{path}/dismiss").status_code == 409
+    assert "Dismissed by a person: crm-hook is never told of it." in desk.get(path).text
+    assert [done.because for done in desk.ledger.actions()] == ["wrong list"]

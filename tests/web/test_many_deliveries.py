@@ -1,0 +1,159 @@
+"""Many deliveries retried or dismissed in the browser: of a target, with an error, or all that a filter shows."""
+
+import re
+
+import pytest
+
+from bounce_watcher.model.ledger import OutboxState
+from bounce_watcher.web import forms
+from bounce_watcher.web.pages import many_deliveries
+from tests.web.conftest import Web
+from tests.web.looking import links, words
+from tests.web.outbox_desk import GONE, Make, answer, dead, form_of, items, laid_out, state_of, tell
+
+RETRIED = {OutboxState.DEAD, OutboxState.DUE, OutboxState.DELIVERED}
+
+
+@pytest.fixture
+def desk(web: Make) -> Web:
+    return laid_out(web())
+
+
+# ── of a target ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+def test_retry_of_all_that_met_an_error(desk: Web) -> None:
+    text = desk.get("/outbox").text
+    link = next(link for link in links(text, "/outbox/retry?") if "500" in link)
+    preview = desk.get(link).text
+    assert "2 deliveries that gave up would be due at once." in preview
+    assert "Type " not in preview
+    result = desk.post(link, data=form_of(preview))
+    assert result.status_code == 303
+    states = {letter: item.state for letter, item in items(desk.ledger).items()}
+    assert [letter for letter, state in states.items() if state is OutboxState.DUE] == list("abef")
+    assert "2 deliveries are due again" in words(desk.get(result.headers["location"]).text)
+    assert desk.post(link, data=form_of(preview)).status_code == 409
+
+
+def test_retry_of_all_of_a_target_uses_it_again(desk: Web) -> None:
+    answer(desk, "crm-hook", GONE)
+    preview = desk.get("/outbox/retry?target=crm-hook").text
+    assert "3 deliveries that gave up would be due at once." in preview
+    assert "crm-hook is used again, whatever it answered before" in preview
+    assert desk.post("/outbox/retry?target=crm-hook", data=form_of(preview)).status_code == 303
+    assert desk.ledger.disabled_endpoints() == {}
+    assert [item.state for item in desk.ledger.outbox()].count(OutboxState.DUE) == 5
+    assert [(done.action, done.subject, done.count) for done in desk.ledger.actions()] == [("retry", "crm-hook", 3)]
+    assert desk.get("/outbox/retry?target=crm-hook").status_code == 409
+
+
+def test_dismiss_of_all_of_a_target_needs_a_reason(desk: Web) -> None:
+    preview = desk.get("/outbox/dismiss?target=crm-hook").text
+    assert "3 deliveries that gave up would be dismissed" in preview
+    assert "2 deliveries that wait would be dismissed: never sent." in preview
+    path, before = "/outbox/dismiss?target=crm-hook", state_of(desk.ledger)
+    assert desk.post(path, data=form_of(preview)).status_code == 422
+    assert state_of(desk.ledger) == before
+    result = desk.post(path, data=form_of(preview, because="the list is gone"))
+    assert result.status_code == 303
+    assert [item.state for item in desk.ledger.outbox()].count(OutboxState.DISCARDED) == 5
+    assert "5 deliveries are dismissed." in words(desk.get(result.headers["location"]).text)
+
+
+def test_what_changed_meanwhile_is_looked_at_again_and_many_are_counted(
+    desk: Web, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = "/outbox/retry?target=crm-hook"
+    old = form_of(desk.get(path).text)
+    answer(desk, "crm-hook", dead("HTTP 400: no such list"))
+    before = state_of(desk.ledger)
+    assert desk.post(path, data=old).status_code == 409
+    monkeypatch.setattr(forms, "MOST_UNCOUNTED", 3)
+    preview = desk.get(path).text
+    assert "Type 4 to go on" in preview
+    assert desk.post(path, data=form_of(preview, count="3")).status_code == 422
+    assert state_of(desk.ledger) == before
+    assert desk.post(path, data=form_of(preview, count="4")).status_code == 303
+
+
+# ── what a filter shows ─────────────────────────────────────────────────────────────────────────────────────────────
+
+@pytest.mark.parametrize(("query", "retried", "dismissed"), [
+    ("target=crm-hook", "cba", "cbafe"), ("state=dead", "cba", "cba"), ("state=due", "fe", "fe"),
+    ("state=delivered&state=dead", "cbad", "cba"), ("-state=due", "cba", "cba"), ("state=delivered", "d", None),
+    ("state=superseded", None, None), ("target=other", None, None),
+    ("range=24h&type=recipient.suppressed", "cba", "cbafe"),
+])
+def test_all_that_a_filter_shows_is_retried_or_dismissed(
+    desk: Web, query: str, retried: str | None, dismissed: str | None
+) -> None:
+    text = desk.get(f"/outbox?{query}").text
+    for action, who in (("retry", retried), ("dismiss", dismissed)):
+        path = f"/outbox/shown/{action}?{query}"
+        assert (path in links(text)) is (who is not None)
+        preview = desk.get(path)
+        assert preview.status_code == (409 if who is None else 200)
+        told = re.findall(r"recipient.suppressed on (.)@", words(preview.text))
+        assert sorted(told) == sorted(who or "")
+    for action, who in (("dismiss", dismissed), ("retry", retried)):
+        if who is None:
+            continue
+        before, path = items(desk.ledger), f"/outbox/shown/{action}?{query}"
+        preview = desk.get(path)
+        if preview.status_code == 409:  # all was dismissed by now
+            assert action == "retry"
+            continue
+        assert desk.post(path, data=form_of(preview.text)).status_code == 422, "why?"
+        assert desk.post(path, data={**form_of(preview.text, because="x"), "seen": "0" * 32}).status_code == 409
+        assert items(desk.ledger) == before
+        result = desk.post(path, data=form_of(preview.text, because="the list is mended"))
+        assert result.status_code == 303
+        wanted = OutboxState.DUE if action == "retry" else OutboxState.DISCARDED
+        after = items(desk.ledger)
+        chosen = who if action == "dismiss" else [each for each in who if before[each].state in RETRIED]
+        assert {each: item.state for each, item in after.items()} == {
+            each: wanted if each in chosen else item.state for each, item in before.items()
+        }
+        assert f"{len(chosen)} deliver" in words(desk.get(result.headers["location"]).text)
+        done = desk.ledger.actions(limit=1)[0]
+        assert (done.count, done.because) == (len(chosen), "the list is mended")
+
+
+def test_without_a_filter_not_everything_is_changed(desk: Web) -> None:
+    for query in ("", "?after=o5", "?done=retry", "?foo=1", "?since=nonsense", "?state=dead&taget=shop"):
+        for action in ("retry", "dismiss"):
+            assert desk.get(f"/outbox/shown/{action}{query}").status_code == 422
+    assert "/outbox/shown/" not in desk.get("/outbox").text
+
+
+def test_what_came_meanwhile_is_looked_at_again(desk: Web) -> None:
+    path = "/outbox/shown/dismiss?target=crm-hook"
+    old = form_of(desk.get(path).text, because="x")
+    tell(desk, "g")
+    assert desk.post(path, data=old).status_code == 409
+    assert OutboxState.DISCARDED not in [item.state for item in desk.ledger.outbox()]
+
+
+def test_so_many_at_once_and_no_more(desk: Web, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(many_deliveries, "MOST_AT_ONCE", 2)
+    path = "/outbox/shown/retry?state=dead"
+    preview = desk.get(path).text
+    assert "There are more: these are the last 2 that were written." in words(preview)
+    desk.post(path, data=form_of(preview, because="x"))
+    assert [letter for letter, item in items(desk.ledger).items() if item.state is OutboxState.DEAD] == ["a"]
+
+
+def test_a_retry_of_a_filter_uses_disabled_targets_again(desk: Web) -> None:
+    answer(desk, "crm-hook", GONE)
+    path = "/outbox/shown/retry?state=dead"
+    preview = desk.get(path).text
+    assert "crm-hook is used again, whatever it answered before." in words(preview)
+    desk.post(path, data=form_of(preview, because="x"))
+    assert desk.ledger.disabled_endpoints() == {}
+
+
+def test_what_lost_its_content_can_only_be_dismissed(desk: Web) -> None:
+    desk.ledger.forget("a@example.org")
+    assert "2 deliveries that gave up would be due at once." in desk.get("/outbox/shown/retry?state=dead").text
+    preview = desk.get("/outbox/shown/dismiss?state=dead").text
+    assert "3 deliveries that gave up would be dismissed: never sent." in preview
