@@ -27,6 +27,7 @@ _NOTHING = {
     AlertKind.FORGED: "reports in doubt, which count against nobody",
     AlertKind.ENDPOINT: "a webhook, and no report",
     AlertKind.MAILBOX: "a mailbox, and no report",
+    AlertKind.QUIET: "a mailbox, and no report",
     AlertKind.TARGET: "what is told, and no report",
 }
 COLUMNS = ("recipient", "stream", "events", "released", "state", "because")

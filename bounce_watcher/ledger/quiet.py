@@ -1,6 +1,7 @@
 """Whether mail has stopped coming to a mailbox: held against the longest pause that was usual there of late.
 
-Kept by the hour, as counts are by which outages are seen, and as long as these (30 days by default).
+Kept by the hour, as counts are by which outages are seen, and as long as these. What was usual when an alert was raised
+stands with it and holds until mail comes: else a long silence would end by itself, once the days before are forgotten.
 """
 
 from collections import Counter, defaultdict
@@ -13,8 +14,8 @@ from sqlalchemy import Connection, Engine, bindparam, select
 
 from bounce_watcher.ledger.engine import reading
 from bounce_watcher.ledger.statements import KEYS, Conflict, Insertion, columns_of
-from bounce_watcher.ledger.tables import SLOT_COUNT
-from bounce_watcher.model.ledger import MessageRecord
+from bounce_watcher.ledger.tables import ALERT, SLOT_COUNT
+from bounce_watcher.model.ledger import AlertKind, MessageRecord
 from bounce_watcher.policy.spells import slot_of, start_of
 
 SPAN = timedelta(days=30)
@@ -32,6 +33,7 @@ _HOURS = (
     .where(SLOT_COUNT.c.series.in_(KEYS), SLOT_COUNT.c.slot >= bindparam("since"))
     .order_by(SLOT_COUNT.c.series, SLOT_COUNT.c.slot)
 )
+_TOLD = select(ALERT.c.subject, ALERT.c.since, ALERT.c.usual).where(ALERT.c.series.in_(KEYS), ~ALERT.c.cleared)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,14 +61,31 @@ def add(connection: Connection, messages: Iterable[MessageRecord]) -> None:
 
 
 def paces(engine: Engine, mailboxes: Sequence[str], now: datetime) -> Mapping[str, Pace]:
-    """Of those of which enough is known."""
-    hours: defaultdict[str, list[datetime]] = defaultdict(list)
-    asked = {"keys": [f"{_SERIES}{name}" for name in mailboxes], "since": slot_of(now - SPAN)}
+    """Of those of which enough is known, or an alert is under way."""
     with reading(engine) as connection:
-        for series, slot in connection.execute(_HOURS, asked):
-            hours[series.removeprefix(_SERIES)].append(start_of(slot))
-    return {
-        name: Pace(busy[-1] + _HOUR, max(later - earlier for earlier, later in pairwise(busy)))
-        for name, busy in hours.items()
-        if len(busy) >= FEWEST and busy[-1] - busy[0] >= HISTORY
-    }
+        hours, told = _hours(connection, mailboxes, now), _told(connection, mailboxes)
+    found = {name: _pace(hours.get(name, ()), told.get(name)) for name in sorted(hours.keys() | told.keys())}
+    return {name: pace for name, pace in found.items() if pace is not None}
+
+
+def _hours(connection: Connection, mailboxes: Sequence[str], now: datetime) -> Mapping[str, Sequence[datetime]]:
+    """The hours with mail."""
+    found: defaultdict[str, list[datetime]] = defaultdict(list)
+    asked = {"keys": [f"{_SERIES}{name}" for name in mailboxes], "since": slot_of(now - SPAN)}
+    for series, slot in connection.execute(_HOURS, asked):
+        found[series.removeprefix(_SERIES)].append(start_of(slot))
+    return found
+
+
+def _told(connection: Connection, mailboxes: Sequence[str]) -> Mapping[str, Pace]:
+    """What alerts under way rest on."""
+    asked = {"keys": [f"{AlertKind.QUIET} {name}" for name in mailboxes]}
+    return {row.subject: Pace(row.since, row.usual * _HOUR) for row in connection.execute(_TOLD, asked)}
+
+
+def _pace(busy: Sequence[datetime], told: Pace | None) -> Pace | None:
+    if told is not None and (not busy or busy[-1] < told.last_at):
+        return told
+    if len(busy) < FEWEST or busy[-1] - busy[0] < HISTORY:
+        return None
+    return Pace(busy[-1] + _HOUR, max(later - earlier for earlier, later in pairwise(busy)))

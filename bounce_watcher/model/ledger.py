@@ -413,6 +413,7 @@ class AlertKind(StrEnum):
     FORGED = "forged"      # reports that are in doubt: forged or mixed up
     ENDPOINT = "endpoint"  # a webhook's receiver said that it wants no more
     MAILBOX = "mailbox"    # a mailbox can't be read
+    QUIET = "quiet"        # no mail comes to a mailbox for longer than is usual there
     TARGET = "target"      # a webhook, platform or notifier takes nothing, or something was given up
 
 
@@ -422,7 +423,8 @@ class Alert:
 
     `ends_at` moves on while it lasts; None while no end is in sight. It is over, and told to be, when `cleared`.
     `subject` is whom or what it is about. `count` is the most within the window, `alarm_from` how many made the alert,
-    `usual` what they were held against. `because` tells it in words, `quote` is one reply without addresses.
+    `usual` what they were held against; of a quiet mailbox these are hours without mail. `because` tells it in words,
+    `quote` is one reply without addresses.
     `held`, `released` and `confirmed` count the recipients whose suppression an outage held back, and what became of
     them.
     """

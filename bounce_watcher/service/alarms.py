@@ -1,16 +1,18 @@
-"""Troubles of the service that last, as alerts: a mailbox that can't be read, a target that takes nothing.
+"""Troubles that last, as alerts: a mailbox that can't be read or that gets no mail, a target that takes nothing.
 
 They are kept in the ledger as those on reports are, so that a restart neither forgets nor repeats one. A ledger that
 can't be used holds none: of that the notifiers are told past it.
 """
 
+import math
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from bounce_watcher.config import Settings
 from bounce_watcher.ledger.alerts import alert_on
 from bounce_watcher.ledger.books import Announce
+from bounce_watcher.ledger.quiet import Pace
 from bounce_watcher.ledger.stock import Queue
 from bounce_watcher.ledger.store import Ledger
 from bounce_watcher.model.errors import BounceWatcherError
@@ -24,18 +26,29 @@ from bounce_watcher.service.trouble import Trouble, Troubles
 
 Subject = tuple[AlertKind, str]
 
-KINDS = (AlertKind.MAILBOX, AlertKind.TARGET)
+KINDS = (AlertKind.MAILBOX, AlertKind.QUIET, AlertKind.TARGET)
+
+SETTLED = timedelta(hours=2)
+"""A mailbox is read for so long on end before it is called quiet: once a server is back, mail is tried again later."""
+
+_HOUR = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
 class Lasting:
-    """A trouble that is worth an alert. `quote` is what the other side said, masked."""
+    """A trouble that is worth an alert. `quote` is what the other side said, masked.
+
+    `raised_at`: None where it is the same as `since`. `count`, `alarm_from` and `usual` as in `Alert`.
+    """
 
     subject: Subject
     since: datetime
     because: str
     quote: str | None = None
     count: int = 1
+    alarm_from: int = 1
+    usual: float = 0
+    raised_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +77,8 @@ class Alarms:
         state, now = self._state(), utcnow()
         try:
             with self._troubles.guard("ledger", by_kind=True):
-                self._keep(findings(self._settings, state, self._ledger.queues(), now), now)
+                paces = self._ledger.paces([mailbox.name for mailbox in state.mailboxes], now)
+                self._keep(findings(self._settings, state, self._ledger.queues(), paces, now), now)
         except BounceWatcherError:
             pass  # logged by the guard
         self._of_ledger.look(self._troubles.open().get("ledger"), utcnow())
@@ -80,22 +94,32 @@ class Alarms:
 
     def _is_over(self, subject: Subject, found: Findings) -> bool:
         kind, name = subject
-        known = self._settings.mailboxes if kind is AlertKind.MAILBOX else self._settings.receivers
+        known = self._settings.receivers if kind is AlertKind.TARGET else self._settings.mailboxes
         return subject in found.sound or all(each.name != name for each in known)
 
 
 def _alert(trouble: Lasting) -> Alert:
     kind, name = trouble.subject
-    return alert_on(kind, name, trouble.since, because=trouble.because, quote=trouble.quote, count=trouble.count)
+    return replace(
+        alert_on(kind, name, trouble.since, because=trouble.because, quote=trouble.quote, count=trouble.count),
+        raised_at=trouble.raised_at or trouble.since, alarm_from=trouble.alarm_from, usual=trouble.usual,
+    )
 
 
 # ── what lasts ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
-def findings(settings: Settings, state: ServiceState, queues: Mapping[str, Queue], now: datetime) -> Findings:
-    """Pure. `queues` are what targets are still to be told, as the ledger says."""
-    lasting = [*_mailboxes(settings.unread_after, state, now), *_targets(settings, state, queues, now)]
+def findings(
+    settings: Settings, state: ServiceState, queues: Mapping[str, Queue], paces: Mapping[str, Pace], now: datetime
+) -> Findings:
+    """Pure. What targets are still to be told, and how mail comes to mailboxes, is as the ledger says."""
+    lasting = [
+        *_mailboxes(settings.unread_after, state, now), *_quiet(state, paces, now),
+        *_targets(settings, state, queues, now),
+    ]
     sound = [
-        *((AlertKind.MAILBOX, mailbox.name) for mailbox in state.mailboxes if _is_read(mailbox)),
+        *((AlertKind.MAILBOX, mailbox.name) for mailbox in state.mailboxes if mailbox.is_read),
+        *((AlertKind.QUIET, mailbox.name) for mailbox in state.mailboxes
+          if mailbox.name not in paces or not paces[mailbox.name].is_quiet(now)),
         *((AlertKind.TARGET, receiver.name) for receiver in settings.receivers
           if _is_told(receiver.name, state.troubles.get(receiver.label), queues.get(receiver.name, Queue()), state)),
     ]
@@ -113,8 +137,26 @@ def _mailboxes(limit: timedelta | None, state: ServiceState, now: datetime) -> I
                           mailbox.trouble and one_line(mailbox.trouble))
 
 
-def _is_read(mailbox: MailboxState) -> bool:
-    return mailbox.last_read_at is not None and mailbox.trouble is None and not mailbox.stopped
+def _quiet(state: ServiceState, paces: Mapping[str, Pace], now: datetime) -> Iterator[Lasting]:
+    for mailbox in state.mailboxes:
+        pace = paces.get(mailbox.name)
+        if pace is not None and mailbox.is_quiet(pace) and _is_settled(mailbox):
+            yield Lasting(
+                (AlertKind.QUIET, mailbox.name), pace.last_at, _quiet_because(mailbox.name, pace),
+                count=int((now - pace.last_at) / _HOUR), alarm_from=math.ceil(pace.unusual_from / _HOUR),
+                usual=pace.longest / _HOUR, raised_at=now,
+            )
+
+
+def _is_settled(mailbox: MailboxState) -> bool:
+    since, until = mailbox.read_since, mailbox.last_read_at
+    return since is not None and until is not None and until - since >= SETTLED
+
+
+def _quiet_because(name: str, pace: Pace) -> str:
+    hours = f"{pace.longest / _HOUR:.0f} hours" if pace.longest > _HOUR else "an hour"
+    return (f"no mail has come to mailbox {name} {_since(pace.last_at)}, while the longest pause before was {hours}; "
+            "look at the Return-Path of what is sent, and at the forward and the filters of the mailbox")
 
 
 def _targets(

@@ -3,14 +3,18 @@
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from bounce_watcher.intake.account import ImapAccount
 from bounce_watcher.intake.backlog import Waiting
+from bounce_watcher.ledger.quiet import Pace
 from bounce_watcher.policy.settings import Mode
 from bounce_watcher.service.clock import utcnow
 from bounce_watcher.service.counts import Counted
 from bounce_watcher.service.trouble import Trouble
+
+_BREAK = timedelta(hours=1)
+"""So long after a pass was due, mail may have met a server that was away, and comes late."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +25,7 @@ class MailboxState:
     `pass_seconds` what it took. `waiting` messages are unsettled, as the latest pass found them; the oldest came at
     `oldest_waiting_at`, the newest seen at `newest_at`. `read` counts messages since the service began.
     `moved_at`: its last sign of life; `stopped`: that is longer ago than it may be, and the watchdog starves.
+    `read_since`: the first pass that met no failure, since the service began or since a long time without one.
     """
 
     name: str
@@ -36,6 +41,19 @@ class MailboxState:
     trouble_since: datetime | None = None
     moved_at: datetime | None = None
     stopped: bool = False
+    read_since: datetime | None = None
+
+    @property
+    def is_read(self) -> bool:
+        return self.last_read_at is not None and self.trouble is None and not self.stopped
+
+    def is_quiet(self, pace: Pace) -> bool:
+        """Whether its latest pass found that no mail has come for longer than is usual: of later nobody knows.
+
+        What lies in one that is not read, or not to its end, is not known either.
+        """
+        read_at = self.last_read_at if self.is_read and not self.waiting else None
+        return read_at is not None and pace.is_quiet(read_at)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +96,12 @@ class MailboxStates:
         now = self._now()
         took = max(0.0, (now - begun).total_seconds())
         with self._lock:
-            self._known[account.name] = replace(self._of(account), last_read_at=now, pass_seconds=took)
+            before = self._of(account)
+            last = before.last_read_at
+            is_on_end = last is not None and now - last <= account.poll_every + _BREAK
+            self._known[account.name] = replace(
+                before, last_read_at=now, pass_seconds=took, read_since=before.read_since if is_on_end else now
+            )
         return took
 
     def _of(self, account: ImapAccount) -> MailboxState:

@@ -99,14 +99,14 @@ class _Service(Collector):
         if told is not None:
             stock, paces = told
             yield from _of_ledger(stock, self._settings, now)
-            yield from _of_paces(paces, now)
+            yield from _of_paces(paces, {each.name: each.last_read_at or now for each in state.mailboxes})
 
 
-def _of_paces(paces: Mapping[str, Pace], now: datetime) -> Iterator[Metric]:
-    """Only of mailboxes of which enough is known."""
+def _of_paces(paces: Mapping[str, Pace], read_at: Mapping[str, datetime]) -> Iterator[Metric]:
+    """Only of mailboxes of which enough is known, each as it was last read."""
     yield _gauge(
         "mailbox_quiet", "Whether no mail has come for longer than is usual (1); absent while too little is known.",
-        ["mailbox"], [([name], pace.is_quiet(now)) for name, pace in paces.items()],
+        ["mailbox"], [([name], pace.is_quiet(read_at[name])) for name, pace in paces.items()],
     )
     yield _gauge(
         "mailbox_longest_pause_seconds", "The longest pause between mails of late, in whole hours of the clock.",

@@ -65,7 +65,8 @@ BY: Mapping[By, str] = {
 
 ALERTS: Mapping[AlertKind, str] = {
     AlertKind.OUTAGE: "Outage guard", AlertKind.BLOCKS: "Blocked", AlertKind.FORGED: "Forged reports",
-    AlertKind.ENDPOINT: "Webhook disabled", AlertKind.MAILBOX: "Mailbox not read", AlertKind.TARGET: "Target not told",
+    AlertKind.ENDPOINT: "Webhook disabled", AlertKind.MAILBOX: "Mailbox not read", AlertKind.QUIET: "No mail comes",
+    AlertKind.TARGET: "Target not told",
 }
 
 REASONS: Mapping[str, str] = {

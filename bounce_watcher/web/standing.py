@@ -38,7 +38,7 @@ def notices(
 ) -> list[Notice]:
     """What a person should know of, the worst first."""
     found = [
-        *_of_mailboxes(state, now), *_of_quiet(state, paces, now), *_of_others(state, queues, now),
+        *_of_mailboxes(state, now), *_of_quiet(state, paces, alerts, now), *_of_others(state, queues, now),
         *_of_alerts(alerts, now), *_of_queues(queues, now),
     ]
     return sorted(found, key=lambda notice: _RANKS.index(notice.colour))
@@ -68,15 +68,17 @@ def _of_mailboxes(state: ServiceState, now: datetime) -> Iterator[Notice]:
                          "See the mailboxes")
 
 
-def _of_quiet(state: ServiceState, paces: Mapping[str, Pace], now: datetime) -> Iterator[Notice]:
-    """Of those that are read: what lies in another is not known."""
+def _of_quiet(
+    state: ServiceState, paces: Mapping[str, Pace], alerts: Sequence[Alert], now: datetime
+) -> Iterator[Notice]:
+    incidents = {alert.subject: alert.id for alert in alerts if alert.kind is AlertKind.QUIET}
     for each in state.mailboxes:
-        pace = paces.get(each.name)
-        is_read = each.last_read_at is not None and each.trouble is None and not each.stopped
-        if is_read and not each.waiting and pace is not None and pace.is_quiet(now):
+        pace, incident = paces.get(each.name), incidents.get(each.name)
+        if pace is not None and each.is_quiet(pace):
+            where = (f"/incidents/{incident}", "Open incident") if incident else ("/#mailboxes", "See the mailboxes")
             yield Notice("is-warn", f"No mail comes to {name(each.name)}",
                          f"{_since(pace.last_at, now)}; the longest pause before was {age(pace.longest)}. Does mail "
-                         f"still leave with its return path?", "/#mailboxes", "See the mailboxes")
+                         f"still leave with its return path?", *where)
 
 
 def _of_others(state: ServiceState, queues: Mapping[str, Queue], now: datetime) -> Iterator[Notice]:

@@ -6,8 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from bounce_watcher.model.ledger import UNDONE
+from bounce_watcher.ledger.alerts import alert_on
+from bounce_watcher.ledger.store import Ledger
+from bounce_watcher.model.ledger import UNDONE, AlertKind
 from tests.cli.conftest import USER_UNKNOWN, Program, letter
+from tests.ledger.making import Platform
 from tests.mail import START, Letter, complaint, postfix
 
 DAY = START.date().isoformat()
@@ -85,6 +88,17 @@ def test_undo_by_alert_and_by_provider(filled: Program) -> None:
     since = (START + timedelta(hours=1)).isoformat()
     wider = filled.ledger("undo", "--from", since, "--to", "2026-12-31", "--provider", "gmail.com", "--json").rows
     assert {row["recipient"] for row in wider} == {f"u{n}@gmail.com" for n in range(3)}
+
+
+@pytest.mark.parametrize("kind", [kind for kind in AlertKind if kind not in {AlertKind.OUTAGE, AlertKind.BLOCKS}])
+def test_what_counts_against_nobody_is_listed_and_not_undone(filled: Program, kind: AlertKind) -> None:
+    with Ledger.connect(f"sqlite:///{filled.folder}/ledger.db") as ledger:
+        ledger.tell_alerts([alert_on(kind, "returns", START, because="x")], [], START, Platform())
+    (alert,) = filled.ledger("alerts", "list", "--under-way", "--json").rows
+    assert (alert["alert"], alert["subject"], alert["state"], alert["ends_at"]) == (kind, "returns", "raised", None)
+    done = filled.ledger("undo", "--alert", alert["id"])
+    assert done.status == 2
+    assert "there is nothing to undo" in done.complaint
 
 
 def test_every_step_of_a_recipient_is_shown(filled: Program) -> None:

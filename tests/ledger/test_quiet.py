@@ -1,13 +1,16 @@
 """When it is unusual that no mail comes, by what came before: on both databases."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
+from bounce_watcher.ledger.alerts import alert_on
 from bounce_watcher.ledger.quiet import FEWEST, HISTORY, SHORTEST, TIMES, Pace
 from bounce_watcher.ledger.store import Ledger
 from bounce_watcher.model.finding import Kind
-from tests.ledger.making import START, day, mail, record
+from bounce_watcher.model.ledger import AlertKind
+from tests.ledger.making import START, Platform, day, mail, record
 
 HOUR = timedelta(hours=1)
 
@@ -48,3 +51,18 @@ def test_what_comes_twice_counts_once_and_what_is_old_not_at_all(ledger: Ledger)
     pace = ledger.paces(["returns"], day(36))["returns"]
     assert pace.longest == timedelta(hours=4), "the mail of 36 days ago is forgotten"
     assert (timedelta(days=14), 1.5) == (HISTORY, TIMES), "as the rule for Prometheus and the page on it say"
+
+
+def test_what_was_usual_holds_until_mail_comes_where_an_alert_was_raised(ledger: Ledger) -> None:
+    came(ledger, *range(0, 15 * 24 + 1, 8))
+    usual = Pace(day(15) + HOUR, 8 * HOUR)
+    assert ledger.paces(["returns"], day(16)) == {"returns": usual}
+    assert ledger.paces(["returns"], day(99)) == {}
+    alert = replace(alert_on(AlertKind.QUIET, "returns", usual.last_at, because="x"), usual=8)
+    ledger.tell_alerts([alert], [], day(16), Platform())
+    for at in (16, 32, 99):
+        assert ledger.paces(["returns", "other"], day(at)) == {"returns": usual}
+    came(ledger, 16 * 24)
+    assert ledger.paces(["returns"], day(16))["returns"].last_at == day(16) + HOUR
+    ledger.tell_alerts([], [alert], day(17), Platform())
+    assert ledger.paces(["returns"], day(17))["returns"].longest == 24 * HOUR

@@ -13,6 +13,7 @@ from bounce_watcher.intake.account import ImapAccount, Security
 from bounce_watcher.ledger.stock import Queue
 from bounce_watcher.ledger.store import Ledger
 from bounce_watcher.model.errors import TemporaryFailure
+from bounce_watcher.model.finding import Kind
 from bounce_watcher.model.ledger import Alert, AlertKind, Attempt, Disposition, NoticeType, OutboxState
 from bounce_watcher.outbox.notifier import Message, Notifier, NotifierChannel
 from bounce_watcher.outbox.target import WebhookTarget
@@ -25,7 +26,7 @@ from bounce_watcher.service.counts import What
 from bounce_watcher.service.pace import Pace
 from bounce_watcher.service.state import MailboxState, ServiceState
 from bounce_watcher.service.trouble import Trouble, Troubles
-from tests.ledger.making import LEASE, Platform, bounce, page, record
+from tests.ledger.making import LEASE, Platform, bounce, mail, page, record
 from tests.servers.receiver import Receiver
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
@@ -127,6 +128,95 @@ def test_in_shadow_mode_the_operator_hears_of_it_and_nobody_else(desk: Desk) -> 
     assert desk.told() == [("operator", NoticeType.ALERT_RAISED)]
 
 
+# ── mailboxes to which no mail comes ────────────────────────────────────────────────────────────────────────────────
+
+READ = replace(MAILBOX, read_since=NOON - 2 * HOUR)
+
+
+def come(desk: Desk, *hours_ago: float) -> None:
+    """Mail, so many hours before noon."""
+    record(desk.ledger, [mail(digest=f"m{ago}", kind=Kind.OTHER, at=NOON - ago * HOUR) for ago in hours_ago])
+
+
+def is_silent_for_a_day(desk: Desk) -> None:
+    """The longest pause before was one of 6 hours."""
+    come(desk, *range(24, 24 * 20, 6))
+
+
+def quiet(alerts: list[Alert]) -> list[Alert]:
+    return [alert for alert in alerts if alert.kind is AlertKind.QUIET]
+
+
+def test_a_mailbox_that_gets_no_mail_is_told_once_and_when_mail_comes_again(desk: Desk) -> None:
+    is_silent_for_a_day(desk)
+    desk.mailbox(READ)
+    [alert] = desk.look()
+    assert (alert.kind, alert.subject, alert.since) == (AlertKind.QUIET, "returns", NOON - 23 * HOUR)
+    assert (alert.raised_at, alert.ends_at) == (NOON, None)
+    assert (alert.count, alert.alarm_from, alert.usual) == (23, 12, 6)
+    assert alert.because == (
+        "no mail has come to mailbox returns since 2026-03-01 13:00 UTC, while the longest pause before was 6 hours; "
+        "look at the Return-Path of what is sent, and at the forward and the filters of the mailbox"
+    )
+    for _ in range(50):
+        desk.mailbox(replace(READ, last_read_at=desk.now))
+        assert desk.look(24 * 60) == [alert], "as long as it lasts, though nothing is known of the days before any more"
+    assert desk.told() == [("operator", NoticeType.ALERT_RAISED)]
+    record(desk.ledger, [mail(digest="again", kind=Kind.OTHER, at=desk.now)])
+    desk.mailbox(replace(READ, last_read_at=desk.now))
+    assert desk.look(1) == []
+    assert desk.told() == [("operator", NoticeType.ALERT_RAISED), ("operator", NoticeType.ALERT_CLEARED)]
+    [over] = desk.ledger.alerts()
+    assert over.ends_at == desk.now
+
+
+@pytest.mark.parametrize("state", [
+    replace(READ, last_read_at=None),
+    replace(READ, trouble="refused", trouble_since=NOON),
+    replace(READ, stopped=True, moved_at=NOON),
+    replace(READ, waiting=1, oldest_waiting_at=NOON),
+    replace(READ, read_since=None),
+    replace(READ, read_since=NOON - 119 * MINUTE),
+    replace(READ, read_since=NOON - 48 * HOUR, last_read_at=NOON - 12 * HOUR),
+], ids=["not read yet", "in trouble", "stopped", "behind", "begun", "just back", "seldom read"])
+def test_silence_that_may_be_our_own_is_none_and_ends_none(desk: Desk, state: MailboxState) -> None:
+    is_silent_for_a_day(desk)
+    desk.mailbox(state)
+    assert quiet(desk.look()) == []
+    desk.mailbox(READ)
+    told = quiet(desk.look())
+    assert len(told) == 1
+    desk.mailbox(state)
+    assert quiet(desk.look(1)) == told
+
+
+@pytest.mark.parametrize("hours", [
+    [], [24], range(24, 24 * 14, 6), range(24, 24 * 20, 25), range(11, 24 * 20, 6), range(24 * 17, 24 * 29, 6),
+], ids=["none", "one", "new", "little", "lately", "only long ago"])
+def test_where_too_little_is_known_or_mail_comes_nothing_is_told(desk: Desk, hours: list[int]) -> None:
+    come(desk, *hours)
+    desk.mailbox(READ)
+    assert desk.look() == []
+
+
+def test_a_silent_mailbox_that_is_watched_no_more(desk: Desk) -> None:
+    is_silent_for_a_day(desk)
+    desk.mailbox(READ)
+    assert len(desk.look()) == 1
+    desk.state = replace(desk.state, mailboxes=())
+    desk.settings = replace(desk.settings, mailboxes=())
+    assert desk.look() == []
+
+
+def test_who_wants_to_hear_nothing_of_silence(desk: Desk) -> None:
+    picky = replace(OPERATOR, alerts=frozenset({AlertKind.MAILBOX}))
+    desk.settings = replace(desk.settings, notifiers=(picky,))
+    is_silent_for_a_day(desk)
+    desk.mailbox(READ)
+    assert len(desk.look()) == 1
+    assert desk.told() == []
+
+
 # ── targets ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 def test_a_target_that_takes_nothing(desk: Desk) -> None:
@@ -163,7 +253,7 @@ def test_dead_letters(desk: Desk) -> None:
 ])
 def test_what_a_trouble_of_a_target_comes_to(desk: Desk, queue: Queue, lasts: bool) -> None:
     state = replace(desk.state, troubles={"webhook shop": Trouble("HTTP 503", NOON)})
-    found = findings(desk.settings, state, {"shop": queue}, NOON + HOUR)
+    found = findings(desk.settings, state, {"shop": queue}, {}, NOON + HOUR)
     assert ((AlertKind.TARGET, "shop") in found.lasting) is lasts
 
 

@@ -39,8 +39,17 @@ def test_what_the_latest_pass_found_stands_and_what_was_read_adds_up(states: Mai
     states.waits(ACCOUNT, Waiting())
     states.passed(ACCOUNT, NOON - 2 * MINUTE)
     assert states.of(ACCOUNT) == MailboxState(
-        "returns", "INBOX, Spam", "news", last_read_at=NOON, pass_seconds=120, newest_at=NOON, read=5
+        "returns", "INBOX, Spam", "news", last_read_at=NOON, pass_seconds=120, newest_at=NOON, read=5, read_since=NOON
     )
+
+
+def test_a_pass_that_comes_an_hour_too_late_begins_anew() -> None:
+    now = NOON
+    states = MailboxStates(lambda: now)
+    for minutes, since in ((0, 0), (1, 0), (62, 0), (124, 124), (125, 124)):
+        now = NOON + minutes * MINUTE
+        states.passed(ACCOUNT, now)
+        assert states.of(ACCOUNT).read_since == NOON + since * MINUTE
 
 
 def test_what_cannot_be_read_has_waited_since_it_was_first_found(states: MailboxStates) -> None:

@@ -118,6 +118,28 @@ def test_the_list_has_those_under_way_first_and_finds_and_downloads_them(desk: W
     assert "hot is no state" in desk.get("/incidents?state=hot").text
 
 
+def test_a_mailbox_that_gets_no_mail_has_words_of_its_own(web: Make) -> None:
+    client, now = web(), utcnow()
+    since = now - 2 * DAY
+    alert = replace(
+        alert_on(AlertKind.QUIET, "returns", since, because="no mail has come", count=47), alarm_from=45, usual=30,
+        raised_at=now - HOUR,
+    )
+    client.ledger.tell_alerts([alert], [], now, announcer(client.settings))
+    assert rows(client.get("/incidents?type=quiet").text)[0][1].startswith("No mail comes to returns")
+    text = client.get(f"/incidents/{alert.id}").text
+    demand_harmless(text)
+    for part in ("no mail has come to mailbox returns.", "Return-Path", "the forward or a filter keeps it",
+                 "Longest pause before 30 hours", "Noticed after 47 hours"):
+        assert part in said(text), part
+    for part in ("Undo…", "waits in the outbox", "Most within its window"):
+        assert part not in text
+    client.ledger.tell_alerts([], [alert], now, announcer(client.settings))
+    ended = said(client.get(f"/incidents/{alert.id}").text)
+    assert "no mail came to mailbox returns. It ended as mail was read again" in ended
+    assert "Send a mail" not in ended
+
+
 def test_nothing_has_happened_yet(web: Make) -> None:
     text = web().get("/incidents").text
     assert "No incident so far" in text
@@ -185,7 +207,7 @@ def test_what_strangers_wrote_is_shown_harmless(web: Make) -> None:
     client, now = web(), utcnow()
     hostile = [
         replace(alert_on(kind, f"{subject} {n}", now - n * MINUTE, because=subject, quote=subject), id=f"{kind}{n}")
-        for kind in (AlertKind.MAILBOX, AlertKind.ENDPOINT) for n, subject in enumerate(HOSTILE)
+        for kind in (AlertKind.MAILBOX, AlertKind.ENDPOINT, AlertKind.QUIET) for n, subject in enumerate(HOSTILE)
     ]
     client.ledger.tell_alerts(hostile, [], now, announcer(client.settings))
     demand_harmless(client.get("/incidents").text)

@@ -122,6 +122,14 @@ def test_a_mailbox_is_quiet_from_more_than_its_usual_pause_on(at: Web) -> None:
     assert of(figures, "mailbox_longest_pause_seconds", mailbox="returns") == 6 * 3600
 
 
+def test_of_what_came_after_a_mailbox_was_read_nobody_knows(at: Web) -> None:
+    mailbox_of(at, last_read_at=NOON - timedelta(hours=12))
+    record(at.ledger, [
+        mail(digest=f"m{hours}", kind=Kind.OTHER, at=NOON - timedelta(hours=hours)) for hours in range(24, 24 * 20, 6)
+    ])
+    assert of(read(at), "mailbox_quiet", mailbox="returns") == 0
+
+
 def test_mail_from_the_future_makes_no_negative_lag(at: Web) -> None:
     mailbox_of(at, waiting=1, oldest_waiting_at=NOON + MINUTE)
     assert of(read(at), "mailbox_lag_seconds", mailbox="returns") == 0

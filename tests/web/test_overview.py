@@ -8,9 +8,10 @@ from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
+from bounce_watcher.ledger.alerts import alert_on
 from bounce_watcher.model.finding import Kind
+from bounce_watcher.model.ledger import AlertKind, BounceEvent, Disposition, State, SuppressionSource
 from bounce_watcher.model.ledger import Attempt as Tried
-from bounce_watcher.model.ledger import BounceEvent, Disposition, State, SuppressionSource
 from bounce_watcher.model.sending import SentCount
 from bounce_watcher.model.verdict import Reason
 from bounce_watcher.policy.guard import provider
@@ -257,6 +258,11 @@ def test_a_mailbox_that_nothing_comes_to_any_more_is_told_and_a_young_one_is_not
     assert "No mail comes to returns since" in told
     assert "the longest pause before was 6 h" in told
     assert re.findall(r"No mail comes to (\w+)", told) == ["returns"]
+    alert = alert_on(AlertKind.QUIET, "returns", now - timedelta(days=4), because="x")
+    client.ledger.tell_alerts([alert], [], now, Platform())
+    html = section(page(client, "/"), "now")
+    assert links(html, f"/incidents/{alert.id}")
+    assert words(html).count("No mail comes to") == 1
 
 
 def test_decisions_say_why_in_short(web: Make) -> None:

@@ -63,6 +63,7 @@ def what(alert: Alert) -> str:
         AlertKind.FORGED: "Reports that look forged or mixed up",
         AlertKind.ENDPOINT: f"{name(alert.subject)} takes nothing any more",
         AlertKind.MAILBOX: f"Mailbox {name(alert.subject)} is not read",
+        AlertKind.QUIET: f"No mail comes to {name(alert.subject)}",
         AlertKind.TARGET: f"{name(alert.subject)} does not take what it is told",
     }[alert.kind]
 
@@ -174,10 +175,20 @@ def _sentences(alert: Alert) -> list[str]:
         told.append("None of these reports counts against an address.")
     elif alert.kind is AlertKind.MAILBOX:
         told.append("What arrives stays in the mailbox.")
+    elif alert.kind is AlertKind.QUIET:
+        told.append(_QUIET_ENDED if alert.cleared else _QUIET)
     else:
         told.append("What it is still to be told waits in the outbox.")
     return told
 
+
+_QUIET = (
+    "The mailbox is read, but who takes mail no more is not known while reports go elsewhere. Send a mail to the "
+    "Return-Path of what you send: if it does not come here, the forward or a filter keeps it; if it does, your mail "
+    "may leave with another Return-Path. If you just send less than usual, nothing is wrong. Any mail ends this, that "
+    "one too."
+)
+_QUIET_ENDED = "It ended as mail was read again, or as the mailbox was watched no more."
 
 _GUARD_WORDS = re.compile(
     r"(?P<many>\d+) new hard bounces of .* within (?P<window>[\d.]+ h); usual (?P<usual>[\d.e+]+), alarm from "
@@ -187,6 +198,8 @@ _GUARD_WORDS = re.compile(
 
 def _plainly(alert: Alert) -> str:
     """What an alert rests on, in the words of these pages: an outage's is stored in those of the trade."""
+    if alert.kind is AlertKind.QUIET:
+        return f"no mail {'came' if alert.cleared else 'has come'} to mailbox {name(alert.subject)}"
     found = _GUARD_WORDS.match(alert.because) if alert.kind is AlertKind.OUTAGE else None
     if found is None:
         return harmless(alert.because)
@@ -206,6 +219,11 @@ def _since(alert: Alert) -> str:
 
 
 def _figures(alert: Alert, done: Sequence[Action]) -> Iterator[Number]:
+    if alert.kind is AlertKind.QUIET:
+        yield Number("Longest pause before", counted(round(alert.usual), "hour", "hours"))
+        yield Number("Noticed after", counted(alert.count, "hour", "hours"))
+        yield Number("Noticed", moment(alert.raised_at))
+        return
     if alert.kind is AlertKind.OUTAGE:
         by_hand = any(each.action in _BY_HAND for each in done)
         ended = alert.ends_at if alert.cleared and not by_hand else None
