@@ -15,7 +15,9 @@ from bounce_watcher.model.rows import Row
 from bounce_watcher.service.announcing import announcer
 from bounce_watcher.service.clock import utcnow
 
-commands = typer.Typer(help="Outages of receivers, whose bounces are held back, and blocks that are your own trouble.")
+commands = typer.Typer(
+    help="Outages of receivers, whose bounces are held back, and trouble of your own: blocks, a silent mailbox."
+)
 
 _COLUMNS = ("id", "since", "ends_at", "state", "alert", "held", "released", "confirmed", "because")
 
