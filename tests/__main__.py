@@ -18,8 +18,10 @@ CHECKS = {
 }
 
 
-PYTEST = ("-n", "auto", "--dist", "loadfile", "--no-loadscope-reorder", "--durations", "40")
-"""A process a core; the tests of one file share their servers. conftest.py says which files come first."""
+PROCESSES = (os.cpu_count() or 1) + 1
+"""One more than cores: the tests of servers wait a good deal."""
+PYTEST = ("-n", str(PROCESSES), "--dist", "loadfile", "--no-loadscope-reorder", "--durations", "40")
+"""The tests of one file share their servers. conftest.py says which files come first."""
 
 
 def python(title: str, *arguments: str, env: Mapping[str, str] | None = None) -> int:

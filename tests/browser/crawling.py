@@ -51,6 +51,20 @@ def route_of(url: str, method: str = "GET") -> str:
     return urlsplit(url).path
 
 
+def is_page(answer: httpx.Response) -> bool:
+    return answer.headers["content-type"].startswith("text/html")
+
+
+def _asked(client: httpx.Client, path: str) -> httpx.Response:
+    """A page is read whole, of a download the beginning: how large a file is makes no difference."""
+    with client.stream("GET", path) as answer:
+        if is_page(answer):
+            answer.read()
+        else:
+            next(answer.iter_raw(), b"")
+        return answer
+
+
 def crawl(client: httpx.Client, *first: str) -> Iterator[tuple[str, httpx.Response]]:
     """Paths of this house with what they answered: some of each route and of each set of its parameters."""
     first = first or ("/",)
@@ -62,9 +76,9 @@ def crawl(client: httpx.Client, *first: str) -> Iterator[tuple[str, httpx.Respon
         if of_route[names] >= (1 if names else 2) or of_route.total() >= MOST_OF_ONE:
             continue
         of_route[names] += 1
-        answer = client.get(path)
+        answer = _asked(client, path)
         yield path, answer
-        if answer.headers["content-type"].startswith("text/html"):
+        if is_page(answer):
             found = [urljoin(path, link) for link in links_of(answer.text)]
             waiting.extend(each for each in found if each not in known and not urlsplit(each).netloc)
             known.update(found)
