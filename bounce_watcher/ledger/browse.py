@@ -200,8 +200,14 @@ def _driving(connection: Connection, wanted: Query) -> By | None:
 
 
 def _few(connection: Connection, by: By, wanted: Query) -> int:
-    """How many events have the value asked for; more than `FEW` are not counted."""
-    some = select(EVENT.c.at).where(_is_value(by, wanted.choices[by]), *_between(EVENT.c.at, wanted)).limit(FEW + 1)
+    """How many events have the value asked for; more than `FEW` are not counted.
+
+    In the order of their index, by which it is gone for certain.
+    """
+    some = (
+        select(EVENT.c.at).where(_is_value(by, wanted.choices[by]), *_between(EVENT.c.at, wanted))
+        .order_by(EVENT.c.at.desc()).limit(FEW + 1)
+    )
     return connection.scalar(select(func.count()).select_from(some.subquery())) or 0
 
 

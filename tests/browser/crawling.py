@@ -55,8 +55,9 @@ def is_page(answer: httpx.Response) -> bool:
     return answer.headers["content-type"].startswith("text/html")
 
 
-def _asked(client: httpx.Client, path: str) -> httpx.Response:
-    """A page is read whole, of a download the beginning: how large a file is makes no difference."""
+def _asked(client: httpx.Client, path: str, *, whole: bool) -> httpx.Response:
+    if whole:
+        return client.get(path)
     with client.stream("GET", path) as answer:
         if is_page(answer):
             answer.read()
@@ -65,8 +66,11 @@ def _asked(client: httpx.Client, path: str) -> httpx.Response:
         return answer
 
 
-def crawl(client: httpx.Client, *first: str) -> Iterator[tuple[str, httpx.Response]]:
-    """Paths of this house with what they answered: some of each route and of each set of its parameters."""
+def crawl(client: httpx.Client, *first: str, whole: bool = True) -> Iterator[tuple[str, httpx.Response]]:
+    """Paths of this house with what they answered: some of each route and of each set of its parameters.
+
+    A page is read whole; of a download, which may be large, the beginning where it is not to be `whole`.
+    """
     first = first or ("/",)
     waiting, known = deque(first), set(first)
     looked_at: dict[str, Counter[frozenset[str]]] = defaultdict(Counter)
@@ -76,7 +80,7 @@ def crawl(client: httpx.Client, *first: str) -> Iterator[tuple[str, httpx.Respon
         if of_route[names] >= (1 if names else 2) or of_route.total() >= MOST_OF_ONE:
             continue
         of_route[names] += 1
-        answer = _asked(client, path)
+        answer = _asked(client, path, whole=whole)
         yield path, answer
         if is_page(answer):
             found = [urljoin(path, link) for link in links_of(answer.text)]

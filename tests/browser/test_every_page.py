@@ -63,7 +63,8 @@ def all_pages(house: Dashboard) -> Iterator[tuple[str, httpx.Response]]:
     house.ledger.set_aside(gid, None, "of no matter", now)
     house.ledger.protect(Protection("@school.example", now, "local", "their server says anything"))
     with httpx.Client(base_url=house.url, timeout=60) as client:
-        yield from crawl(client, *FIRST, path_of(house, "lately"), path_of(house, "letter"), f"/review/{gid}")
+        lately, letter = path_of(house, "lately"), path_of(house, "letter")
+        yield from crawl(client, *FIRST, lately, letter, f"/review/{gid}", whole=False)
 
 
 @pytest.fixture(scope="module")

@@ -83,7 +83,7 @@ def release_preview(visit: Visit) -> Response:
         return at_the_shell(visit, title, _back(visit), many.MOST_HERE, _shell(visit, asked), _exports(visit))
     if not found.changed:
         return _nothing(visit, asked, found)
-    here = listing.address(visit.url_path, list(visit.query.multi_items()))
+    here = listing.here(visit)
     suppressions = counted(found.changed, "suppression")
     preview = Preview(
         title, f"Release {suppressions}", _back(visit),

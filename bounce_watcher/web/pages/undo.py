@@ -185,7 +185,7 @@ def _preview(visit: Visit, wanted: Wanted) -> Response:
     return show(
         visit, _told(visit, wanted, found),
         [(address, name) for address, name in zip(_exports(visit), ("All of it as CSV", "as JSON Lines"), strict=True)],
-        action=listing.address(visit.url_path, list(visit.query.multi_items())),
+        action=listing.here(visit),
     )
 
 
