@@ -14,7 +14,10 @@ settings.register_profile("steady", deadline=None, derandomize=True)  # no test 
 settings.load_profile("steady")
 
 HERE = Path(__file__).parent
-LONGEST = ("browser", "integration", "outbox/platforms/test_contract.py", "cli", "ledger", "intake", "service")
+LONGEST = (
+    "browser/test_every_page.py", "corpus/test_variants.py", "browser", "integration",
+    "outbox/platforms/test_contract.py", "cli", "ledger", "intake", "service",
+)
 """What takes longest a file begins first: the last files are then short, and no process waits long for another."""
 
 

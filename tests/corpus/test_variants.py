@@ -1,7 +1,7 @@
 """Every sample, damaged in every way of variants.py, says the same or less, never something else."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import pytest
 
@@ -32,19 +32,13 @@ OTHER_NAME = re.compile(rb"^x-actual-recipient:([^\n]*)", re.MULTILINE | re.IGNO
 each_sample = pytest.mark.parametrize("sample", SAMPLES, ids=[sample.name for sample in SAMPLES])
 
 
-def cases() -> Iterator[tuple[str, Sample, Damage]]:
-    """All damages of all samples, but for the header of ordinary mail.
+def damages_of(sample: Sample) -> Mapping[str, Damage]:
+    """All, but for that of the header of ordinary mail.
 
     There one line may be the only sign by which a person's or a list's mail is told from a mail system's.
     """
-    for sample in SAMPLES:
-        is_report = "[[recipient]]" in sample.expectation.read_text(encoding="utf-8")
-        for name, damage in DAMAGES.items():
-            if is_report or damage is not lost_header_lines:
-                yield f"{sample.name}-{name}", sample, damage
-
-
-CASES = list(cases())
+    is_report = "[[recipient]]" in sample.expectation.read_text(encoding="utf-8")
+    return {name: damage for name, damage in DAMAGES.items() if is_report or damage is not lost_header_lines}
 
 
 def named(sample: bytes, whole: Analysis) -> dict[str, RecipientVerdict]:
@@ -98,13 +92,14 @@ def test_line_ends_change_nothing(sample: Sample) -> None:
         assert as_toml(analyse(changed, TOOLKIT)) == expected
 
 
-@pytest.mark.parametrize(("sample", "damage"), [case[1:] for case in CASES], ids=[case[0] for case in CASES])
-def test_a_damaged_sample_says_nothing_else(sample: Sample, damage: Damage) -> None:
+@each_sample
+def test_a_damaged_sample_says_nothing_else(sample: Sample) -> None:
     whole = named(sample.content, analyse(sample.content, TOOLKIT))
-    for damaged in damage(sample.content):
-        found = analyse(damaged, TOOLKIT)
-        check(found)
-        assert list(others(whole, found)) == [], damaged.decode("latin-1")
+    for name, damage in damages_of(sample).items():
+        for damaged in damage(sample.content):
+            found = analyse(damaged, TOOLKIT)
+            check(found)
+            assert list(others(whole, found)) == [], f"{name}: {damaged.decode('latin-1')}"
 
 
 def test_what_is_other_is_told_from_what_is_less() -> None:
