@@ -41,6 +41,8 @@ ARGUMENTS = (
 )
 LARGE = os.environ.get("BOUNCE_WATCHER_LEDGER")
 """A ledger that is there already: see `python -m tests.browser`."""
+MOST_MILLISECONDS = 180_000 if LARGE else 30_000
+"""A decision on sixteen thousand addresses takes its time."""
 _RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 _CONTRAST = ["color-contrast"]
 
@@ -208,6 +210,7 @@ def opened(request: pytest.FixtureRequest, chromium: Browser) -> Iterator[Open]:
             viewport={"width": size[0], "height": size[1]}, color_scheme=scheme, java_script_enabled=scripts,
             base_url=shown.url,
         )
+        context.set_default_timeout(MOST_MILLISECONDS)
         contexts.append(context)
         page = context.new_page()
         if clock:

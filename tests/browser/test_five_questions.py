@@ -14,7 +14,7 @@ from bounce_watcher.ledger.filters import EventFilter, OutboxFilter, Suppression
 from bounce_watcher.ledger.review import GroupState
 from bounce_watcher.model.ledger import AlertKind, State, Suppression
 from bounce_watcher.model.verdict import Reason
-from tests.browser.conftest import Dashboard, Open, agrees, flaws, follow, heading, number, said
+from tests.browser.conftest import Dashboard, Open, agrees, fill_in_count, flaws, follow, heading, number, said
 
 WHY = "asked for by its owner, case 4711"
 
@@ -127,7 +127,7 @@ def test_what_about_this_address(desk: Dashboard, opened: Open, scripts: bool) -
 def test_what_did_it_do_in_that_incident(desk: Dashboard, opened: Open, request: pytest.FixtureRequest) -> None:
     """From the overview to the outage, what it holds, and all of it undone after a preview."""
     (outage,) = [each for each in desk.ledger.alerts(under_way=True) if each.kind is AlertKind.OUTAGE]
-    held = {each.recipient for each in desk.ledger.suppressions(SuppressionFilter(state=State.PENDING))}
+    held = [each.recipient for each in desk.ledger.incidents.all_held(outage.id)]
     assert held
     page = opened(desk, "/incidents")
     follow(page.locator(f'a[href="/incidents/{outage.id}"]').first)
@@ -140,8 +140,7 @@ def test_what_did_it_do_in_that_incident(desk: Dashboard, opened: Open, request:
         return
     assert "Nothing has changed yet." in page.locator("main").inner_text()
     page.locator("#because").fill(WHY)
-    if page.locator("#count").count():
-        page.locator("#count").fill(str(number(page.locator('label[for="count"]').inner_text())))
+    fill_in_count(page)
     follow(page.locator("main form button").last)
     assert "Undone" in page.locator(".notice.is-ok").inner_text()
     assert [done.because for done in desk.ledger.actions() if done.action == "undo"] == [WHY]
