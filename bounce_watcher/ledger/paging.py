@@ -38,7 +38,8 @@ another table do: some 10 ms, so that a look ends when its time is over."""
 _FIRST_STRETCH, _GROWTH = 1000, 4
 _FOR_A_PAGE = text(
     "SELECT set_config('statement_timeout', :within, true), "
-    "set_config('max_parallel_workers_per_gather', '0', true), set_config('jit', 'off', true)"
+    "set_config('max_parallel_workers_per_gather', '0', true), set_config('jit', 'off', true), "
+    "set_config('plan_cache_mode', 'force_custom_plan', true)"
 )
 _QUERY_CANCELED = "57014"
 """PostgreSQL manual, appendix A: what a statement that ran out of time ends with."""
@@ -107,7 +108,8 @@ def looking(engine: Engine, enough: float = ENOUGH, within: float = WITHIN) -> I
 def _interrupt(connection: Connection, within: float) -> Callable[[], None]:
     """SQLite's statement is interrupted by another thread, PostgreSQL's ends by itself.
 
-    There starting workers, or a compiler, takes longer than what a page looks at.
+    There starting workers, or a compiler, takes longer than what a page looks at; and a plan that is kept for any
+    values (psycopg prepares what is asked often) reads all that is older than a key near the end.
     """
     if is_sqlite(connection):
         interrupt: Callable[[], None] = connection.connection.driver_connection.interrupt  # type: ignore[union-attr]
