@@ -5,6 +5,8 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from starlette.exceptions import HTTPException
+
 from bounce_watcher.ledger.rulings import Left, Ruled, Wanted
 from bounce_watcher.model.ledger import NoticeType, Occurrence, OutboxItem, State, Suppression
 from bounce_watcher.policy.settings import Mode
@@ -75,6 +77,11 @@ class Outline:
     def held(self) -> int:
         """Of those who change, how many were held: nobody was told of them."""
         return self.was[State.PENDING]
+
+
+def too_many(done: str, shell: str) -> HTTPException:
+    """What a form is answered where its preview would have shown the command for the shell."""
+    return HTTPException(422, f"More than {number(MOST_HERE)} addresses are {done} at the shell: {shell}")
 
 
 def outline(rehearsed: Iterable[Ruled]) -> Outline:

@@ -66,10 +66,12 @@ def _outline(visit: Visit, asked: Filters, announce: many.Announce) -> many.Outl
 def _shell(visit: Visit, asked: Filters) -> str:
     """The same at the shell, which knows the page's filters but for several values of one and values not wanted."""
     words = ["bounce-watcher", "suppressions", "release", "--because", "…", "--dry-run"]
-    for by, choice in asked.choices.items():
-        if choice.none_of or len(choice.any_of) != 1:
+    wanted = _query(asked)
+    for by, choice in wanted.choices.items():
+        value = wanted.only(by)
+        if choice.none_of or not value:
             return command("bounce-watcher", "suppressions", "release", "--help")
-        words += [f"--{by}", *choice.any_of]
+        words += [f"--{by}", value]
     times = {"--from": asked.since, "--to": asked.until}
     words += chain.from_iterable((name, shown.iso(at)) for name, at in times.items() if at)
     return command(*words, *chain.from_iterable(("--with", left) for left in sorted(_included(visit))))
@@ -102,8 +104,7 @@ def release(visit: Visit) -> Response:
     why = because(visit, required=True)
     found = _outline(visit, asked, many.Listener(visit))
     if found.more:
-        raise HTTPException(422, f"More than {number(many.MOST_HERE)} addresses are released at the shell: "
-                                 f"{_shell(visit, asked)}")
+        raise many.too_many("released", _shell(visit, asked))
     if not found.changed:
         raise HTTPException(409, "There is nothing to release any more: nothing was changed.")
     demand_seen(visit, (found.seen,), found.changed)

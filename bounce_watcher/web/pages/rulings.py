@@ -14,7 +14,7 @@ from bounce_watcher.web import listing, many
 from bounce_watcher.web.forms import because, demand_seen
 from bounce_watcher.web.pages.incidents import alert_of, what
 from bounce_watcher.web.preview import Preview, at_the_shell, show
-from bounce_watcher.web.shown import command, counted, number
+from bounce_watcher.web.shown import command, counted
 from bounce_watcher.web.visit import Visit, get, post, see
 
 
@@ -89,8 +89,7 @@ def _run(visit: Visit, ruling: Ruling) -> Response:
     why = because(visit, required=True)
     found = many.outline(_rehearsed(visit, alert, ruling, many.Listener(visit)))
     if found.more:
-        raise HTTPException(422, f"More than {number(many.MOST_HERE)} addresses are decided on at the shell: "
-                                 f"{_shell(alert, ruling)}")
+        raise many.too_many("decided on", _shell(alert, ruling))
     _demand_some(found)
     demand_seen(visit, (found.seen,), found.changed)
     ledger, done = visit.house.ledger, 0

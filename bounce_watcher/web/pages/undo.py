@@ -210,8 +210,7 @@ def _run(visit: Visit, wanted: Wanted) -> Response:
     why = because(visit, required=True)
     found = _outline(visit, wanted.incident)
     if found.more:
-        most = number(many.MOST_HERE)
-        raise HTTPException(422, f"More than {most} addresses are undone at the shell: {wanted.shell}")
+        raise many.too_many("undone", wanted.shell)
     if not found.recipients:
         raise HTTPException(409, "There is nothing to undo any more: nothing was changed.")
     demand_seen(visit, (found.seen,), found.recipients)
