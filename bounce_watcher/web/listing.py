@@ -251,10 +251,14 @@ def counted(found: Facets | None, one: str, many: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Pager:
-    """Addresses of the pages before and behind; `stopped_at` where looking took too long: how far back it went."""
+    """Addresses of the pages before and behind.
+
+    `is_cut` where looking took too long; `stopped_at` tells how far back it went, in a list that goes by time.
+    """
 
     newer: str | None
     older: str | None
+    is_cut: bool = False
     stopped_at: datetime | None = None
 
 
@@ -272,7 +276,7 @@ def pager(visit: Visit, page: Page[Any]) -> Pager:
 
     stopped = page.looked_back_to
     at = next((part for part in stopped if isinstance(part, datetime)), None) if stopped else None
-    return Pager(to(page.newer, "n"), to(page.older, "o"), at)
+    return Pager(to(page.newer, "n"), to(page.older, "o"), stopped is not None, at)
 
 
 def told_key(key: Key) -> str:

@@ -6,15 +6,17 @@ import json
 import re
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 
 from bounce_watcher.ledger import browse
-from bounce_watcher.ledger.paging import TookTooLong
+from bounce_watcher.ledger.paging import Page, TookTooLong
 from bounce_watcher.model.finding import Evidence, Kind
 from bounce_watcher.model.ledger import BounceEvent
 from bounce_watcher.model.message import pack
 from bounce_watcher.model.verdict import Reason
+from bounce_watcher.web import listing
 from bounce_watcher.web.mail_shown import MOST_SHOWN, shown_mail
 from tests.ledger.making import Platform, bounce, day, decide, mail, page, record
 from tests.web.conftest import Web
@@ -113,6 +115,26 @@ def test_nothing_found_tells_what_would_be_without_the_last_filter(web: Make) ->
     assert "No events match." in answer.text
     assert "there are 40 events." in answer.text
     assert len(ids_on(client.get(link(answer.text, "Without the filter")).text)) == 40
+
+
+def test_a_page_behind_the_end_and_one_that_was_cut_off_do_not_say_that_nothing_matches(
+    web: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = web()
+    some(client)
+    long_ago = datetime(2001, 1, 1, tzinfo=UTC)
+    for filters in ("type=soft&", "type=soft&from=2026-01-01&"):
+        answer = client.get(f"/events?{filters}after=o{listing.told_key((long_ago, 'x'))}")
+        assert ids_on(answer.text) == []
+        assert "The list ends before this page." in answer.text
+        assert "No events match." not in answer.text and "Without the filter" not in answer.text
+        assert len(ids_on(client.get(link(answer.text, "Newer")).text)) == 40
+    cut = Page[BounceEvent]((), older=(long_ago, "x"), looked_back_to=(long_ago, "x"))
+    monkeypatch.setattr(browse, "event_page", lambda *_: cut)
+    answer = client.get("/events?rule=seldom")
+    assert "None so far." in answer.text
+    assert "Looked through everything back to 1 January 2001" in answer.text
+    assert "No events match." not in answer.text and "Without the filter" not in answer.text
 
 
 def test_a_list_that_takes_too_long_says_so(web: Make, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -120,7 +120,7 @@ def events(visit: Visit) -> Response:
         types=list(_TYPES.items()), reasons=[(each.value, shown.reason(each)) for each in Reason],
         matches=list(_MATCHES.items()), more=_more(asked),
         times=listing.times_of(visit, asked), range=visit.query.get("range", ""),
-        empty=None if page.rows or asked.problem else _empty(visit, asked, wanted),
+        wider=_wider(visit, asked) if found and not (found.total or page.rows) else None,
     )
 
 
@@ -166,22 +166,22 @@ def _more(asked: Filters) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class Empty:
-    """Why there is nothing: `without` leads to how many there were without the last filter."""
+class Wider:
+    """What there is without a filter: `number` of events, in words."""
 
-    text: str
-    without: Chip | None = None
-    number: str = ""
+    chip: Chip
+    number: str
 
 
-def _empty(visit: Visit, asked: Filters, wanted: Query) -> Empty:
+def _wider(visit: Visit, asked: Filters) -> Wider | None:
+    """Without the last filter; None where there is none, or nothing either."""
     if not asked.chips:
-        return Empty("No report has come yet. What a mailbox brings stands here within a minute.")
+        return None
     last = asked.chips[-1]
-    wider = _wanted(replace(visit, query=_query_of(last.without)))[1]
-    found = visit.house.ledger.event_facets(wider)
-    number = listing.counted(found, "event", "events").lower() if found else "others"
-    return Empty("No events match.", last, number) if found is None or found.total else Empty("No events match.")
+    found = visit.house.ledger.event_facets(_wanted(replace(visit, query=_query_of(last.without)))[1])
+    if found is None:
+        return Wider(last, "others")
+    return Wider(last, listing.counted(found, "event", "events").lower()) if found.total else None
 
 
 def _query_of(link: str) -> Fields:
