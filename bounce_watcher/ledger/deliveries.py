@@ -13,7 +13,7 @@ from bounce_watcher.ledger.browse import MOST_COUNTED, By, Choice, Query, among
 from bounce_watcher.ledger.engine import reading
 from bounce_watcher.ledger.paging import Condition, Page, Place, Walk, looking
 from bounce_watcher.ledger.tables import ENDPOINT, OUTBOX, item_from_row
-from bounce_watcher.ledger.tries import Pace
+from bounce_watcher.ledger.tries import Throughput
 from bounce_watcher.ledger.types import recipient_key, storable
 from bounce_watcher.model.ledger import OutboxItem, OutboxState, Tried
 
@@ -86,9 +86,9 @@ class Deliveries:
         """Those of one delivery that are kept, the last one first."""
         return tries.of_delivery(self._engine, item_id)
 
-    def paces(self, now: datetime) -> dict[str, Pace]:
+    def throughput(self, now: datetime) -> dict[str, Throughput]:
         """What each target took, and how quickly, in the last 24 hours that have begun."""
-        return tries.paces(self._engine, now)
+        return tries.throughput(self._engine, now)
 
     def replaced_by(self, item: OutboxItem) -> str | None:
         """The id of what tells a newer state of the recipient to the same target."""

@@ -77,7 +77,7 @@ def of_delivery(engine: Engine, item_id: str) -> list[Tried]:
 # ── counted ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 @dataclass(frozen=True, slots=True)
-class Pace:
+class Throughput:
     """What a target took and did not take of late. `median` and `slow` (95 %) are how long what it took took it.
 
     They are known to a fifth, and None where nothing was taken.
@@ -89,7 +89,7 @@ class Pace:
     slow: timedelta | None = None
 
 
-def paces(engine: Engine, now: datetime, hours: int = 24) -> dict[str, Pace]:
+def throughput(engine: Engine, now: datetime, hours: int = 24) -> dict[str, Throughput]:
     """By target, of the last `hours` that have begun."""
     columns = TRY_COUNT.c.target, TRY_COUNT.c.disposition, TRY_COUNT.c.step
     first = slot_of(now, HOUR) - hours + 1
@@ -103,11 +103,11 @@ def paces(engine: Engine, now: datetime, hours: int = 24) -> dict[str, Pace]:
                 steps[step] += int(number)
             elif disposition != Disposition.AGAIN:
                 failed[target] += int(number)
-    return {target: _pace(steps, failed[target]) for target, steps in taken.items()}
+    return {target: _throughput(steps, failed[target]) for target, steps in taken.items()}
 
 
-def _pace(steps: Mapping[int, int], failed: int) -> Pace:
-    return Pace(sum(steps.values()), failed, _share(steps, 0.5), _share(steps, 0.95))
+def _throughput(steps: Mapping[int, int], failed: int) -> Throughput:
+    return Throughput(sum(steps.values()), failed, _share(steps, 0.5), _share(steps, 0.95))
 
 
 def _share(steps: Mapping[int, int], share: float) -> timedelta | None:

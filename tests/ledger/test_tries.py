@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from bounce_watcher.ledger.store import Ledger
-from bounce_watcher.ledger.tries import LONGEST, MOST_KEPT, Pace, step_of
+from bounce_watcher.ledger.tries import LONGEST, MOST_KEPT, Throughput, step_of
 from bounce_watcher.model.ledger import Attempt, Disposition, OutboxItem, OutboxState, SuppressionSource, Tried
 from tests.ledger.making import DELIVERED, LEASE, START, USER, Platform, day, deliver_all, retry_at
 
@@ -65,7 +65,7 @@ def test_a_try_whose_lease_was_lost_is_not_kept(ledger: Ledger, ledger_url: str)
         assert ledger.deliveries.tries(item.id) == []
         other.conclude([(same, DELIVERED)], START + LEASE)
     assert [tried.answer for tried in ledger.deliveries.tries(item.id)] == ["204"]
-    assert ledger.deliveries.paces(START + LEASE) == {"platform": Pace(1, 0)}
+    assert ledger.deliveries.throughput(START + LEASE) == {"platform": Throughput(1, 0)}
 
 
 def test_what_is_sent_again_by_hand_goes_on_counting(ledger: Ledger) -> None:
@@ -124,22 +124,22 @@ def test_how_much_a_target_took_and_how_quickly(ledger: Ledger) -> None:
     ledger.conclude([*((item, took(DELIVERED, ms)) for item, ms in zip(items, times, strict=False)),
                      (items[9], took(retry_at(START), 9000))], START)
     attempt(ledger, took(AGAIN, 9000), Attempt(Disposition.GONE, "410"))
-    pace = ledger.deliveries.paces(START)["platform"]
-    assert (pace.delivered, pace.failed) == (9, 2), "what was cut into smaller calls did not fail"
-    assert pace.median is not None
-    assert pace.slow is not None
-    assert abs(pace.median / (100 * MS) - 1) < 0.2
-    assert abs(pace.slow / (5000 * MS) - 1) < 0.2
+    late = ledger.deliveries.throughput(START)["platform"]
+    assert (late.delivered, late.failed) == (9, 2), "what was cut into smaller calls did not fail"
+    assert late.median is not None
+    assert late.slow is not None
+    assert abs(late.median / (100 * MS) - 1) < 0.2
+    assert abs(late.slow / (5000 * MS) - 1) < 0.2
 
 
 def test_only_of_late(ledger: Ledger) -> None:
     tell(ledger, USER)
     deliver_all(ledger)
-    assert ledger.deliveries.paces(day(0.99)) == {"platform": Pace(1)}
-    assert ledger.deliveries.paces(day(1)) == {}
+    assert ledger.deliveries.throughput(day(0.99)) == {"platform": Throughput(1)}
+    assert ledger.deliveries.throughput(day(1)) == {}
     assert ledger.purge_counts(START) == 0
     assert ledger.purge_counts(day(1)) == 1
-    assert ledger.deliveries.paces(START) == {}
+    assert ledger.deliveries.throughput(START) == {}
 
 
 @pytest.mark.parametrize(("ms", "step"), [(None, -1), (0, 0), (1, 0), (2, 2), (3, 3), (1000, 19), (-5, 0)])

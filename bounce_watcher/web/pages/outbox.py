@@ -13,7 +13,7 @@ from bounce_watcher.ledger.incidents import is_asked_for
 from bounce_watcher.ledger.paging import Page, TookTooLong
 from bounce_watcher.ledger.pausing import Pause
 from bounce_watcher.ledger.stock import Queue
-from bounce_watcher.ledger.tries import Pace
+from bounce_watcher.ledger.tries import Throughput
 from bounce_watcher.model.errors import PermanentFailure
 from bounce_watcher.model.ledger import Disposition, NoticeType, OutboxItem, OutboxState
 from bounce_watcher.model.rows import outbox_row
@@ -64,7 +64,7 @@ class Line:
     state: tuple[str, str]
     since: str
     queue: Queue
-    pace: Pace
+    throughput: Throughput
     oldest: str
     can_test: bool
 
@@ -73,10 +73,11 @@ def _lines(visit: Visit) -> list[Line]:
     """Those in trouble first."""
     ledger, receivers = visit.house.ledger, {each.name: each for each in visit.house.settings.receivers}
     paused = ledger.paused()
-    queues, disabled, paces = ledger.queues(), ledger.deliveries.disabled(), ledger.deliveries.paces(visit.now)
+    queues, disabled = ledger.queues(), ledger.deliveries.disabled()
+    throughput = ledger.deliveries.throughput(visit.now)
     lines = [
-        _line(visit, target, receivers.get(target), queues.get(target, Queue()), paces.get(target, Pace()),
-              paused.get(target), disabled.get(target))
+        _line(visit, target, receivers.get(target), queues.get(target, Queue()),
+              throughput.get(target, Throughput()), paused.get(target), disabled.get(target))
         for target in receivers.keys() | {each for each, queue in queues.items() if queue.due or queue.dead}
     ]
     return sorted(lines, key=lambda line: (_ORDER.index(line.state[1]), line.name))
@@ -86,8 +87,8 @@ _ORDER = ("is-bad", "is-warn", "is-hold", "is-info", "is-ok", "")
 
 
 def _line(
-    visit: Visit, target: str, receiver: Receiver | None, queue: Queue, pace: Pace, paused: Pause | None,
-    disabled: tuple[datetime, str] | None,
+    visit: Visit, target: str, receiver: Receiver | None, queue: Queue, throughput: Throughput,
+    paused: Pause | None, disabled: tuple[datetime, str] | None,
 ) -> Line:
     trouble = visit.house.state().troubles.get(receiver.label) if receiver else None
     if receiver is None:
@@ -106,7 +107,7 @@ def _line(
         state, since = ("Nothing waits", "is-ok"), ""
     oldest = age(visit.now - queue.oldest_at) if queue.oldest_at else "–"
     kind = receiver.label.partition(" ")[0].capitalize() if receiver else "–"
-    return Line(target, kind, state, since, queue, pace, oldest, receiver is not None)
+    return Line(target, kind, state, since, queue, throughput, oldest, receiver is not None)
 
 
 def _since(at: datetime, text: str, now: datetime) -> str:
