@@ -1,11 +1,16 @@
 """`run`: the service."""
 
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+
 import typer
 
 from bounce_watcher.cli.configuration import config_path
 from bounce_watcher.cli.options import ConfigFile, Debug, example
+from bounce_watcher.config import Settings
+from bounce_watcher.ledger.store import Ledger
 from bounce_watcher.service import app as service
-from bounce_watcher.web.server import serving
+from bounce_watcher.service.state import ServiceState
 
 
 def register(app: typer.Typer) -> None:
@@ -18,4 +23,15 @@ def run(config: ConfigFile = None, debug: Debug = False) -> None:
     SIGTERM and Ctrl-C finish the page in hand and stop. SIGHUP reads the configuration again and keeps the old one if
     the new one is bad. Logs go to stderr.
     """
-    raise typer.Exit(service.run(config_path(config), serving))
+    raise typer.Exit(service.run(config_path(config), _listener))
+
+
+def _listener(
+    settings: Settings, ledger: Ledger, stuck: Callable[[], list[str]], state: Callable[[], ServiceState]
+) -> AbstractContextManager[None]:
+    """What answers HTTP, if the settings say where."""
+    if settings.web is None:
+        return nullcontext()
+    from bounce_watcher.web.server import serving  # noqa: PLC0415 - half as long to import as all the rest
+
+    return serving(settings, ledger, stuck, state)

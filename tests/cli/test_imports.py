@@ -12,6 +12,7 @@ ROOT = Path(__file__).parents[2]
 
 DATABASE = {"sqlalchemy", "sqlmodel", "alembic", "psycopg"}
 NETWORK = {"imapclient", "httpx", "authlib", "apscheduler", "pymap"}
+WEB = {"fastapi", "starlette", "uvicorn", "jinja2"}
 
 
 def imported(*arguments: str, first: tuple[str, ...] = ("-m", "bounce_watcher")) -> set[str]:
@@ -35,6 +36,12 @@ def test_a_poll_needs_alembic_only_where_a_migration_is_pending() -> None:
         arguments = ("poll", "-c", str(here.config))
         assert imported(*arguments) >= {"alembic", "sqlalchemy", "imapclient"}
         assert imported(*arguments) & {"alembic", "apscheduler", "pymap"} == set()
+
+
+def test_the_service_waits_for_what_answers_http_only_where_it_answers() -> None:
+    found = imported(first=("-c", "import bounce_watcher.cli.running"))
+    assert found >= {"apscheduler", "sqlalchemy"}
+    assert found & WEB == set()
 
 
 def test_a_process_that_analyses_imports_the_analysis_alone() -> None:
