@@ -155,7 +155,7 @@ def _is_settled(mailbox: MailboxState) -> bool:
 
 def _quiet_because(name: str, pace: Pace) -> str:
     hours = f"{pace.longest / _HOUR:.0f} hours" if pace.longest > _HOUR else "an hour"
-    return (f"no mail has come to mailbox {name} {_since(pace.last_at)}, while the longest pause before was {hours}; "
+    return (f"no mail has come to mailbox {name} {_since(pace.last_at)}, while the longest usual pause was {hours}; "
             "look at the Return-Path of what is sent, and at the forward and the filters of the mailbox")
 
 

@@ -109,7 +109,7 @@ def _of_paces(paces: Mapping[str, Pace], read_at: Mapping[str, datetime]) -> Ite
         ["mailbox"], [([name], pace.is_quiet(read_at[name])) for name, pace in paces.items()],
     )
     yield _gauge(
-        "mailbox_longest_pause_seconds", "The longest pause between mails of late, in whole hours of the clock.",
+        "mailbox_longest_pause_seconds", "The longest usual pause between mails of late, in whole hours of the clock.",
         ["mailbox"], [([name], pace.longest.total_seconds()) for name, pace in paces.items()],
     )
 

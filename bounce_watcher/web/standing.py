@@ -77,7 +77,7 @@ def _of_quiet(
         if pace is not None and each.is_quiet(pace):
             where = (f"/incidents/{incident}", "Open incident") if incident else ("/#mailboxes", "See the mailboxes")
             yield Notice("is-warn", f"No mail comes to {name(each.name)}",
-                         f"{_since(pace.last_at, now)}; the longest pause before was {age(pace.longest)}. Does mail "
+                         f"{_since(pace.last_at, now)}; the longest usual pause was {age(pace.longest)}. Does mail "
                          f"still leave with its return path?", *where)
 
 

@@ -65,4 +65,18 @@ def test_what_was_usual_holds_until_mail_comes_where_an_alert_was_raised(ledger:
     came(ledger, 16 * 24)
     assert ledger.paces(["returns"], day(16))["returns"].last_at == day(16) + HOUR
     ledger.tell_alerts([], [alert], day(17), Platform())
-    assert ledger.paces(["returns"], day(17))["returns"].longest == 24 * HOUR
+    assert ledger.paces(["returns"], day(17))["returns"].longest == 8 * HOUR
+
+
+def test_a_silence_that_was_alerted_on_is_usual_once_it_repeats(ledger: Ledger) -> None:
+    """One mail ends it, as a person sends to try the way: the next silence is told as soon as the first was."""
+    came(ledger, *range(0, 15 * 24 + 1, 8))
+    for first, last, longest in ((15, 20, 8), (20, 22, 48), (22, 24, 48)):
+        alert = alert_on(AlertKind.QUIET, "returns", day(first) + HOUR, because="x")
+        ledger.tell_alerts([alert], [], day(last), Platform())
+        came(ledger, last * 24)
+        assert ledger.paces(["returns"], day(last))["returns"] == Pace(day(last) + HOUR, longest * HOUR)
+        ledger.tell_alerts([], [alert], day(last), Platform())
+        assert ledger.paces(["returns"], day(last))["returns"].longest == longest * HOUR
+    came(ledger, 27 * 24)
+    assert ledger.paces(["returns"], day(27))["returns"].longest == 72 * HOUR, "nobody was alerted on that"

@@ -155,7 +155,7 @@ def test_a_mailbox_that_gets_no_mail_is_told_once_and_when_mail_comes_again(desk
     assert (alert.raised_at, alert.ends_at) == (NOON, None)
     assert (alert.count, alert.alarm_from, alert.usual) == (23, 12, 6)
     assert alert.because == (
-        "no mail has come to mailbox returns since 2026-03-01 13:00 UTC, while the longest pause before was 6 hours; "
+        "no mail has come to mailbox returns since 2026-03-01 13:00 UTC, while the longest usual pause was 6 hours; "
         "look at the Return-Path of what is sent, and at the forward and the filters of the mailbox"
     )
     for _ in range(50):

@@ -130,7 +130,7 @@ def test_a_mailbox_that_gets_no_mail_has_words_of_its_own(web: Make) -> None:
     text = client.get(f"/incidents/{alert.id}").text
     demand_harmless(text)
     for part in ("no mail has come to mailbox returns.", "Return-Path", "the forward or a filter keeps it",
-                 "Longest pause before 30 hours", "Noticed after 47 hours"):
+                 "Longest usual pause 30 hours", "Noticed after 47 hours"):
         assert part in said(text), part
     for part in ("Undo…", "waits in the outbox", "Most within its window"):
         assert part not in text

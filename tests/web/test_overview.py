@@ -256,7 +256,7 @@ def test_a_mailbox_that_nothing_comes_to_any_more_is_told_and_a_young_one_is_not
         ])
     told = words(section(page(client, "/"), "now"))
     assert "No mail comes to returns since" in told
-    assert "the longest pause before was 6 h" in told
+    assert "the longest usual pause was 6 h" in told
     assert re.findall(r"No mail comes to (\w+)", told) == ["returns"]
     alert = alert_on(AlertKind.QUIET, "returns", now - timedelta(days=4), because="x")
     client.ledger.tell_alerts([alert], [], now, Platform())

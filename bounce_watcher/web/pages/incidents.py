@@ -220,7 +220,7 @@ def _since(alert: Alert) -> str:
 
 def _figures(alert: Alert, done: Sequence[Action]) -> Iterator[Number]:
     if alert.kind is AlertKind.QUIET:
-        yield Number("Longest pause before", counted(round(alert.usual), "hour", "hours"))
+        yield Number("Longest usual pause", counted(round(alert.usual), "hour", "hours"))
         yield Number("Noticed after", counted(alert.count, "hour", "hours"))
         yield Number("Noticed", moment(alert.raised_at))
         return
