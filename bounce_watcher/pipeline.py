@@ -44,7 +44,13 @@ def analyse(content: bytes, toolkit: Toolkit, at: datetime | None = None, mailbo
     `at` is when it was received (aware), by which tokens run out; None asks nothing of their age. `mailbox` is the
     name of the configured one that it came to, whose server may say whether it is genuine; None = not known.
     """
-    message = parse(content)
+    return analyse_parsed(parse(content), toolkit, at, mailbox)
+
+
+def analyse_parsed(
+    message: ParsedMessage, toolkit: Toolkit, at: datetime | None = None, mailbox: str | None = None
+) -> Analysis:
+    """`analyse`, for whoever goes on reading the message: what was decoded of it once stays decoded."""
     recognition = recognise(message)
     genuine = authenticity(message.headers, toolkit.attribution.authserv_ids_of(mailbox))
     return Analysis(

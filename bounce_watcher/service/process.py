@@ -33,10 +33,13 @@ def event_id(message_digest: str, recipient: str) -> str:
     return hashlib.sha256(f"{message_digest}\0{address_key(recipient)}".encode()).hexdigest()[:32]
 
 
-def message_record(raw: RawMessage, analysis: Analysis, packed: bytes | None) -> MessageRecord:
+def message_record(
+    raw: RawMessage, analysis: Analysis, packed: bytes | None, message: ParsedMessage | None = None
+) -> MessageRecord:
     """What the ledger keeps of one message. Only the kinds that report on recipients make events.
 
     A complaint that names nobody makes one without a recipient: the ledger may know whom that Message-ID went to.
+    `message` is `raw` as it was parsed for the analysis; with None it is parsed here where its words are asked for.
     """
     events: tuple[BounceEvent, ...] = ()
     is_unread = not analysis.recipients and destination(analysis) is Destination.REVIEW
@@ -53,7 +56,7 @@ def message_record(raw: RawMessage, analysis: Analysis, packed: bytes | None) ->
         size=raw.size or len(raw.content),
         packed=packed,
         events=events,
-        unread=_unread(parse(raw.content), analysis) if is_unread else None,
+        unread=_unread(message or parse(raw.content), analysis) if is_unread else None,
     )
 
 

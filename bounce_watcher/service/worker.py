@@ -18,7 +18,8 @@ from bounce_watcher.classification.ruleset import OwnRules, load_rules
 from bounce_watcher.intake.mailbox import Destination
 from bounce_watcher.model.ledger import BounceEvent, MessageRecord, Unread
 from bounce_watcher.model.message import RawMessage, pack
-from bounce_watcher.pipeline import Toolkit, analyse
+from bounce_watcher.parsing.message import parse
+from bounce_watcher.pipeline import Toolkit, analyse_parsed
 from bounce_watcher.service.clock import utcnow
 from bounce_watcher.service.dkim_keys import key_lookup
 from bounce_watcher.service.process import destination, message_record
@@ -76,10 +77,11 @@ def _not_after(raw: RawMessage, now: datetime) -> RawMessage:
 
 
 def analyse_one(raw: RawMessage, toolkit: Toolkit) -> Analysed:
-    """`analyse` shielded: an exception is a bug of ours and must not stop the mail behind it."""
+    """`pipeline.analyse` shielded: an exception is a bug of ours and must not stop the mail behind it."""
     try:
-        analysis = analyse(raw.content, toolkit, raw.received_at, raw.mailbox)
-        return Analysed(message_record(raw, analysis, pack(raw.content)), destination(analysis))
+        message = parse(raw.content)
+        analysis = analyse_parsed(message, toolkit, raw.received_at, raw.mailbox)
+        return Analysed(message_record(raw, analysis, pack(raw.content), message), destination(analysis))
     except Exception as bug:
         return Analysed(None, error=_described(bug))
 

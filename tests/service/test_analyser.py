@@ -14,10 +14,12 @@ from pathlib import Path
 import pytest
 
 from bounce_watcher.attribution.settings import AttributionSettings
+from bounce_watcher.classification.ruleset import load_builtin
 from bounce_watcher.intake.mailbox import Destination
 from bounce_watcher.model.finding import Analysis, Kind
-from bounce_watcher.model.ledger import MessageRecord
+from bounce_watcher.model.ledger import MessageRecord, Misread, Unread
 from bounce_watcher.model.message import RawMessage, message_digest
+from bounce_watcher.parsing.message import ParsedMessage
 from bounce_watcher.pipeline import Toolkit
 from bounce_watcher.service.analyser import Analysed, Analyser
 from bounce_watcher.service.process import message_record
@@ -130,3 +132,17 @@ def test_a_bug_is_told_by_its_place_and_not_by_the_mail() -> None:
     assert analysed.error is not None
     assert analysed.error.startswith("RuntimeError in __getattr__, test_analyser.py line ")
     assert "ada" not in analysed.error
+
+
+ODD = b"From: MAILER-DAEMON@gate.example\nSubject: Undeliverable: order 4711\n\nThe gate has no zorp for it."
+
+
+def test_mail_that_is_looked_at_again_is_parsed_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    def again(content: bytes) -> ParsedMessage:
+        raise AssertionError("parsed anew")
+
+    monkeypatch.setattr("bounce_watcher.service.process.parse", again)
+    analysed = analyse_one(RawMessage("test#1", ODD, NOW), Toolkit(load_builtin()))
+    assert analysed.error is None
+    assert analysed.record is not None
+    assert analysed.record.unread == Unread(Misread.NOTICE, "undeliverable: order # the gate has no zorp for it.")
