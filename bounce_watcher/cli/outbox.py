@@ -1,7 +1,6 @@
 """`outbox`: what targets are told, be it due, delivered, or dead; and whether they would take it."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime
 from typing import Annotated
 
 import typer
@@ -182,7 +181,9 @@ def retry(
             target_named(settings, target)
         chosen, begin = ids or (), past(since)
         if dry_run:
-            _rehearse("would be sent again", _matching(ledger, chosen, target, (state,), begin))
+            _rehearse("would be sent again", _matching(ledger, chosen, OutboxFilter(
+                state, target, since=begin, retried_at=utcnow()
+            )))
             return
         everything = not chosen and target is None
         found = ledger.retry(utcnow(), ids=chosen, target=target, everything=everything, state=state, since=begin)
@@ -203,7 +204,9 @@ def discard(
         raise WrongUsage("this would discard everything: name ids, or --target NAME")
     with ledger_of(config) as (_, ledger):
         if dry_run:
-            _rehearse("would be discarded", _matching(ledger, chosen, target, (OutboxState.DUE, OutboxState.DEAD)))
+            _rehearse("would be discarded", _matching(ledger, chosen, *(
+                OutboxFilter(state, target) for state in (OutboxState.DUE, OutboxState.DEAD)
+            )))
             return
         found = ledger.discard(ids=chosen, target=target)
         log(ledger, "discard", target or CHOSEN, found)
@@ -270,14 +273,9 @@ def show_public_key(
         say(json_line({"target": target, "public_key": key}) if as_json else key)
 
 
-def _matching(
-    ledger: Ledger, ids: Sequence[str], target: str | None, states: Sequence[OutboxState],
-    since: datetime | None = None,
-) -> Iterator[OutboxItem]:
-    for state in states:
-        for item in ledger.outbox(OutboxFilter(state, target, since=since)):
-            if not ids or item.id in ids:
-                yield item
+def _matching(ledger: Ledger, ids: Sequence[str], *wanted: OutboxFilter) -> Iterator[OutboxItem]:
+    """What is wanted, and of that just `ids` where some are named."""
+    return (item for each in wanted for item in ledger.outbox(each) if not ids or item.id in ids)
 
 
 def _rehearse(what: str, items: Iterator[OutboxItem]) -> None:

@@ -1,6 +1,6 @@
 """The outbox as a person looks at it: by many filters, newest first; what was not taken, by what was answered."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -12,6 +12,8 @@ from bounce_watcher.ledger.books import STATES_TOLD
 from bounce_watcher.ledger.browse import MOST_COUNTED, By, Choice, Query, among
 from bounce_watcher.ledger.engine import reading
 from bounce_watcher.ledger.paging import Condition, Page, Place, Walk, looking
+from bounce_watcher.ledger.statements import chunks
+from bounce_watcher.ledger.superseding import IS_OUTDATED
 from bounce_watcher.ledger.tables import ENDPOINT, OUTBOX, item_from_row
 from bounce_watcher.ledger.tries import Throughput
 from bounce_watcher.ledger.types import recipient_key, storable
@@ -81,6 +83,14 @@ class Deliveries:
         chosen = _ROWS.where(_IS_DEAD, OUTBOX.c.target == storable(target)).order_by(OUTBOX.c.number)
         with looking(self._engine) as (connection, _):
             return [item_from_row(row) for row in connection.execute(chosen.limit(MOST_COUNTED))]
+
+    def replaced(self, ids: Sequence[str]) -> set[str]:
+        """Of these the ids of what no retry sends, as a newer state of the recipient waits or was taken."""
+        with looking(self._engine) as (connection, _):
+            return {
+                name for part in chunks(ids)
+                for name in connection.scalars(select(OUTBOX.c.id).where(OUTBOX.c.id.in_(part), IS_OUTDATED))
+            }
 
     def tries(self, item_id: str) -> list[Tried]:
         """Those of one delivery that are kept, the last one first."""

@@ -55,7 +55,10 @@ class SuppressionFilter:
 
 @dataclass(frozen=True, slots=True)
 class OutboxFilter:
-    """In the order of writing, those behind the one whose id is `after`. `since` <= when it happened."""
+    """In the order of writing, those behind the one whose id is `after`. `since` <= when it happened.
+
+    `retried_at` (aware): just what a retry at that time would make due.
+    """
 
     state: OutboxState | None = None
     target: str | None = None
@@ -64,3 +67,4 @@ class OutboxFilter:
     since: datetime | None = None
     id: str | None = None
     after: str | None = None
+    retried_at: datetime | None = None

@@ -184,21 +184,26 @@ def retry(
     What a newer state has made pointless becomes superseded instead: it must not overtake. What lost its body, as its
     recipient was forgotten or its time is over, stays as it is.
     """
-    count = 0
     lately = [] if since is None else [OUTBOX.c.created_at >= since]
-    is_free = or_(OUTBOX.c.leased_until.is_(None), OUTBOX.c.leased_until <= now)
-    for chosen in _choices(ids, target):
-        where = (*chosen, *lately, OUTBOX.c.state == state, HAS_BODY, is_free)
+    parts = [(*chosen, *lately, OUTBOX.c.state == state, *_retriable(now)) for chosen in _choices(ids, target)]
+    for where in parts:
         _enable(connection, set(connection.scalars(select(OUTBOX.c.target).where(*where).distinct())))
         connection.execute(update(OUTBOX).where(*where, superseding.IS_OUTDATED).values(state=OutboxState.SUPERSEDED))
-        count += connection.execute(
-            update(OUTBOX)
-            .where(*where)
-            .values(state=OutboxState.DUE, attempts=0, next_attempt_at=now, lease=None, leased_until=None)
-        ).rowcount
     if target is not None:
         _enable(connection, {target})
-    return count
+    due = {"state": OutboxState.DUE, "attempts": 0, "next_attempt_at": now, "lease": None, "leased_until": None}
+    # Once all parts were looked at: or what one part makes due would be the newer state of what stands in the next.
+    still = [~superseding.IS_OUTDATED] if state is OutboxState.SUPERSEDED else []
+    return sum(connection.execute(update(OUTBOX).where(*where, *still).values(due)).rowcount for where in parts)
+
+
+def retried(now: datetime) -> tuple[Condition, ...]:
+    """Which rows a `retry` at `now` (aware) makes due, of those in the state that it is asked for."""
+    return (*_retriable(now), ~superseding.IS_OUTDATED)
+
+
+def _retriable(now: datetime) -> tuple[Condition, ...]:
+    return HAS_BODY, or_(OUTBOX.c.leased_until.is_(None), OUTBOX.c.leased_until <= now)
 
 
 def discard(connection: Connection, ids: Sequence[str], target: str | None) -> int:

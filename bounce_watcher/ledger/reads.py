@@ -9,7 +9,7 @@ from sqlalchemy import Column, ColumnElement, Engine, Table, func, literal, or_,
 from sqlmodel import Session
 from sqlmodel import select as select_rows
 
-from bounce_watcher.ledger import protection, review
+from bounce_watcher.ledger import protection, queue, review
 from bounce_watcher.ledger.engine import reading
 from bounce_watcher.ledger.filters import EventFilter, OutboxFilter, SuppressionFilter
 from bounce_watcher.ledger.tables import (
@@ -131,6 +131,8 @@ def outbox(engine: Engine, wanted: OutboxFilter) -> Iterator[OutboxItem]:
     if wanted.after is not None:
         here = select(OUTBOX.c.number).where(OUTBOX.c.id == wanted.after).scalar_subquery()
         where.append(OUTBOX.c.number > here)
+    if wanted.retried_at is not None:
+        where.extend(queue.retried(wanted.retried_at))
     return _OUTBOX.read(engine, where, wanted.limit)
 
 

@@ -68,15 +68,22 @@ def log(visit: Visit, action: str, subject: str, count: int, why: str | None) ->
     visit.house.ledger.log_action(Action(visit.now, visit.viewer.name, action, subject, count, why or None))
 
 
-def outcome(done: Action, paused: Iterable[str]) -> tuple[str, str]:
-    """Class of a notice, and what it says. `paused` are the targets of it that are sent nothing just now."""
+def outcome(done: Action, paused: Iterable[str], *, of_target: bool = False) -> tuple[str, str]:
+    """Class of a notice, and what it says. `paused` are the targets of it that are sent nothing just now.
+
+    `of_target`: its subject is the name of one.
+    """
     if done.action == "test":
         colour, verb = ("is-ok", "took") if done.count else ("is-bad", "did not take")
         return colour, f"{name(done.subject)} {verb} the test of {moment(done.at)}: {harmless(done.because)}"
     if done.action in _SWITCHED:
         return "is-ok", f"{name(done.subject)} {_SWITCHED[done.action]}"
     changed = counted(done.count, *_CHANGED[done.action])
+    if done.action == "retry" and not done.count and of_target:
+        changed = f"Nothing that gave up is sent again; {name(done.subject)} is in use"
     if done.action == "discard":
         return "is-ok", f"{changed}."
     waits = " ".join(map(is_paused, paused))
-    return "is-ok", f"{changed}. {waits}" if waits else f"{changed}, to be sent with the next round."
+    if waits or not done.count:
+        return "is-ok", f"{changed}. {waits}".rstrip()
+    return "is-ok", f"{changed}, to be sent with the next round."

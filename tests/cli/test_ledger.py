@@ -177,6 +177,17 @@ def test_retry_of_what_happened_since(filled: Program) -> None:
     assert "'lately' is no time" in refused.complaint
 
 
+def test_a_rehearsed_retry_counts_what_is_sent(filled: Program) -> None:
+    """What lost its content is not."""
+    assert filled.ledger("outbox", "discard", "--target", "platform").status == 0
+    assert filled.ledger("forget", "anna@gone.example").status == 0
+    again = ("outbox", "retry", "--state", "discarded")
+    rehearsed = filled.ledger(*again, "--dry-run").out.splitlines()
+    assert [line.split()[2] for line in rehearsed[:-1]] == ["carla@cross.example"]
+    assert rehearsed[-1] == "1 item would be sent again"
+    assert filled.ledger(*again).out == "1 item due again, for the next poll to send\n"
+
+
 def test_public_keys_are_those_of_the_private_ones(program: Program) -> None:
     shared = 'secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"'
     private = "whsk_6Xb/dCcHpPea21PS1N9VY/NZW723CEc77N4rJCubMbfVKIDij2HKpMKkioLlX0dRqSKJp4AJ6p9lMicMFs6Kvg=="

@@ -5,7 +5,9 @@ from datetime import timedelta
 
 import pytest
 
+from bounce_watcher.ledger import statements
 from bounce_watcher.ledger.filters import OutboxFilter
+from bounce_watcher.ledger.retention import NO_BODY
 from bounce_watcher.ledger.store import Ledger
 from bounce_watcher.model.ledger import (
     Attempt,
@@ -303,6 +305,38 @@ def test_dead_rows_of_one_recipient_are_retried_in_order(ledger: Ledger) -> None
         ledger.conclude([(lease(ledger)[0], DEAD)], START)
     assert ledger.retry(day(2), everything=True) == 2
     assert [item.sequence for item in deliver_all(ledger, now=day(2))] == [1, 2]
+
+
+def test_they_are_so_however_many_are_looked_at_at_once(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+    for change in (suppress, release):
+        change(ledger)
+        ledger.conclude([(lease(ledger)[0], DEAD)], START)
+    ids = [item.id for item in ledger.outbox()]
+    monkeypatch.setattr(statements, "CHUNK", 1)
+    assert ledger.retry(day(2), ids=ids) == 2
+    assert states(ledger) == [(1, OutboxState.DUE), (2, OutboxState.DUE)]
+
+
+@pytest.mark.parametrize("state", [OutboxState.DEAD, OutboxState.SUPERSEDED, OutboxState.DELIVERED])
+def test_what_a_retry_would_make_due_is_told_before(ledger: Ledger, state: OutboxState) -> None:
+    """One is overtaken, one lost its content, one is just being sent."""
+    people = [f"{letter}@example.org" for letter in "abcd"]
+    for recipient in people:
+        suppress(ledger, recipient)
+    ledger.conclude([(item, DEAD) for item in lease(ledger)], START)
+    release(ledger, people[0])
+    deliver_all(ledger)
+    if state is OutboxState.DELIVERED:
+        ledger.retry(day(1), everything=True)
+        deliver_all(ledger, now=day(1))
+    elif state is OutboxState.SUPERSEDED:
+        ledger.retry(day(1), ids=[next(ledger.outbox()).id])
+    ledger.forget(people[1])
+    told = [item.id for item in ledger.outbox(OutboxFilter(state, retried_at=day(2)))]
+    others = {item.id for item in ledger.outbox(OutboxFilter(state)) if item.body != NO_BODY} - set(told)
+    assert ledger.deliveries.replaced([item.id for item in ledger.outbox()]) >= others
+    assert ledger.retry(day(2), everything=True, state=state) == len(told)
+    assert [item.id for item in ledger.outbox(OutboxFilter(OutboxState.DUE))] == told
 
 
 def test_discard_gives_up_on_due_and_dead(ledger: Ledger) -> None:

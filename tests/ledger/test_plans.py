@@ -28,6 +28,7 @@ from bounce_watcher.model.ledger import (
     Attempt,
     Disposition,
     Misread,
+    OutboxState,
     Protection,
     State,
     SuppressionSource,
@@ -119,12 +120,15 @@ def _overtake(ledger: Ledger) -> None:
     _leave_groups,
     lambda ledger: ledger.retry(START, ids=["msg"]),
     lambda ledger: ledger.discard(ids=["msg"]),
+    lambda ledger: ledger.deliveries.replaced(["msg"]),
+    lambda ledger: list(ledger.outbox(OutboxFilter(OutboxState.DEAD, "platform", retried_at=day(9)))),
 ], ids=["record", "send", "overtake", "suppress and release", "lease for a list", "thin", "next_due", "pause", "expire",
         "end of waits", "purge", "purge of events", "purge of bodies", "tries", "throughput",
         "recipients", "message", "events of a recipient", "last events of a recipient", "events since",
         "suppressions of a recipient", "outbox of a recipient",
         "group", "events of a group", "mails of a group", "mail of a group", "days of a group",
-        "leave groups of mail", "pace of a mailbox", "set aside", "leave groups", "retry", "discard"])
+        "leave groups of mail", "pace of a mailbox", "set aside", "leave groups", "retry", "discard",
+        "what was replaced", "what a retry would send"])
 def test_no_statement_scans_a_table(tmp_path: Path, work: Callable[[Ledger], object]) -> None:
     plans = _plans(tmp_path, work)
     assert plans

@@ -4,12 +4,16 @@ import re
 
 import pytest
 
-from bounce_watcher.model.ledger import OutboxState
+from bounce_watcher.ledger import deliveries
+from bounce_watcher.ledger.filters import OutboxFilter
+from bounce_watcher.model.ledger import NoticeType, OutboxState
+from bounce_watcher.service.announcing import announcer
+from bounce_watcher.service.clock import utcnow
 from bounce_watcher.web import forms
 from bounce_watcher.web.pages import many_deliveries
 from tests.web.conftest import Web
 from tests.web.looking import links, words
-from tests.web.outbox_desk import GONE, Make, answer, dead, form_of, items, laid_out, state_of, tell
+from tests.web.outbox_desk import DELIVERED, GONE, Make, answer, dead, form_of, items, laid_out, state_of, tell
 
 RETRIED = {OutboxState.DEAD, OutboxState.DUE, OutboxState.DELIVERED}
 
@@ -154,6 +158,79 @@ def test_a_retry_of_a_filter_uses_disabled_targets_again(desk: Web) -> None:
 
 def test_what_lost_its_content_can_only_be_dismissed(desk: Web) -> None:
     desk.ledger.forget("a@example.org")
-    assert "2 deliveries that gave up would be due at once." in desk.get("/outbox/shown/retry?state=dead").text
+    for path in ("/outbox/shown/retry?state=dead", "/outbox/retry?target=crm-hook"):
+        text = desk.get(path).text
+        assert "2 deliveries that gave up would be due at once." in text
+        assert "Retry 2 deliveries" in text
+    assert desk.get("/outbox/retry?target=crm-hook&error=no+answer+kept").status_code == 409
     preview = desk.get("/outbox/shown/dismiss?state=dead").text
     assert "3 deliveries that gave up would be dismissed: never sent." in preview
+
+
+# ── what a retry sends, and what not ────────────────────────────────────────────────────────────────────────────────
+
+WAYS = ("/outbox/retry?target=crm-hook", "/outbox/shown/retry?state=dead")
+
+
+def overtake(desk: Web, *letters: str) -> None:
+    """A newer state of these is taken."""
+    for letter in letters:
+        desk.ledger.release(f"{letter}@example.org", None, because="back", now=utcnow(),
+                            announce=announcer(desk.settings))
+    answer(desk, "crm-hook", *[DELIVERED] * (1 + len(letters)))  # f, which waits, before them
+
+
+@pytest.mark.parametrize("path", WAYS)
+def test_a_retry_counts_what_it_sends(desk: Web, path: str) -> None:
+    overtake(desk, "a")
+    desk.ledger.forget("b@example.org")
+    preview = desk.get(path).text
+    assert "1 delivery that gave up would be due at once." in words(preview)
+    assert "1 delivery would be marked as replaced: a newer state of the address waits or was taken." in words(preview)
+    assert "1 to crm-hook, each under the id that it had" in words(preview)
+    assert "recipient.suppressed on c@example.org" in preview
+    assert "a@example.org" not in preview
+    result = desk.post(path, data=form_of(preview, because="x"))
+    assert "1 delivery is due again" in words(desk.get(result.headers["location"]).text)
+    assert [done.count for done in desk.ledger.actions(limit=1)] == [1]
+    states = [item.state for item in desk.ledger.outbox() if item.type is NoticeType.SUPPRESSED]
+    assert states[:3] == [OutboxState.SUPERSEDED, OutboxState.DEAD, OutboxState.DUE]
+
+
+@pytest.mark.parametrize("path", WAYS)
+def test_a_retry_of_nothing_but_what_was_replaced_sends_nothing(desk: Web, path: str) -> None:
+    overtake(desk, "a", "b", "c")
+    preview = desk.get(path).text
+    assert "3 deliveries would be marked as replaced" in words(preview)
+    assert "Retry: sends nothing" in preview
+    assert "0 deliver" not in words(preview)
+    assert desk.post(path, data=form_of(preview, because="x")).status_code == 303
+    assert OutboxState.DEAD not in [item.state for item in desk.ledger.outbox()]
+    assert desk.get(path).status_code == 409
+
+
+def test_of_a_target_with_too_many_it_is_said_that_it_may_be_fewer(desk: Web, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "it is fewer where some" not in desk.get(WAYS[0]).text
+    for module in (many_deliveries, deliveries):
+        monkeypatch.setattr(module, "MOST_COUNTED", 2)
+    desk.ledger.forget("a@example.org")
+    preview = desk.get(WAYS[0]).text
+    assert "3 deliveries that gave up would be due at once." in preview
+    assert "it is fewer where some lost their content or were replaced" in preview
+    desk.post(WAYS[0], data=form_of(preview))
+    assert [done.count for done in desk.ledger.actions()] == [2]
+
+
+def test_a_target_that_wanted_no_more_is_used_again(desk: Web) -> None:
+    desk.ledger.discard(ids=[item.id for item in desk.ledger.outbox(OutboxFilter(OutboxState.DEAD))])
+    answer(desk, "crm-hook", GONE)
+    assert "Use again…" in desk.get("/outbox").text
+    preview = desk.get(WAYS[0]).text
+    assert preview.count("Use crm-hook again") == 3, "title, heading and button"
+    assert "Retry" not in words(preview)
+    assert "0 deliver" not in words(preview)
+    assert "What waits for crm-hook already." in preview
+    result = desk.post(WAYS[0], data=form_of(preview))
+    assert desk.ledger.disabled_endpoints() == {}
+    told = words(desk.get(result.headers["location"]).text)
+    assert "Nothing that gave up is sent again; crm-hook is in use." in told

@@ -1,7 +1,7 @@
 """Many deliveries retried or dismissed at once, after a preview: a target's, those that met an error, or what a filter
 shows."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -11,8 +11,10 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.routing import Route
 
-from bounce_watcher.ledger.browse import By, Choice, Query
+from bounce_watcher.ledger.browse import MOST_COUNTED, By, Choice, Query
 from bounce_watcher.ledger.incidents import is_asked_for
+from bounce_watcher.ledger.retention import NO_BODY
+from bounce_watcher.ledger.stock import Queue
 from bounce_watcher.model.ledger import OutboxItem, OutboxState
 from bounce_watcher.web import listing
 from bounce_watcher.web.deliveries import (
@@ -42,6 +44,10 @@ _SUCH: Mapping[OutboxState, tuple[str, str]] = {
     OutboxState.DUE: ("delivery that waits", "deliveries that wait"),
     OutboxState.DELIVERED: ("delivery that was taken", "deliveries that were taken"),
 }
+_REPLACED = (
+    "delivery would be marked as replaced: a newer state of the address waits or was taken",
+    "deliveries would be marked as replaced: newer states of the addresses wait or were taken",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +55,7 @@ class Chosen:
     """What would be changed: `what` in a title, `subject` in the log; `query` leads back to where it was chosen.
 
     `numbers` are how many by state, `targets` by target. `items` are all of them; where it is the `whole` of a target,
-    some of those that gave up.
+    some of those that gave up. `replaced` are chosen too, and no retry sends them.
     """
 
     what: str
@@ -59,6 +65,7 @@ class Chosen:
     numbers: Mapping[OutboxState, int]
     targets: Mapping[str, int]
     because_required: bool
+    replaced: Sequence[OutboxItem] = ()
     whole: str | None = None
     notes: Sequence[str] = ()
     links: Sequence[tuple[str, str]] = ()
@@ -117,10 +124,10 @@ def _retry(visit: Visit, chosen: Chosen) -> int:
     ledger = visit.house.ledger
     if chosen.whole is not None:
         return ledger.retry(visit.now, target=chosen.whole)
-    return sum(
-        ledger.retry(visit.now, ids=[item.id for item in chosen.items if item.state is state], state=state)
-        for state in chosen.numbers
-    )
+    ids: defaultdict[OutboxState, list[str]] = defaultdict(list)
+    for item in (*chosen.items, *chosen.replaced):
+        ids[item.state].append(item.id)
+    return sum(ledger.retry(visit.now, ids=some, state=state) for state, some in ids.items())
 
 
 def _dismiss(visit: Visit, chosen: Chosen) -> int:
@@ -145,31 +152,50 @@ DISMISS = Way(
 def _of_target(visit: Visit, way: Way) -> Chosen:
     """All of it, or what gave up with the error that the address names. Raises HTTPException where there is nothing."""
     target, error = visit.query.get("target", ""), visit.query.get("error") or None
-    numbers, items, where = _waiting(visit, target, way), visit.house.ledger.deliveries.dead(target), name(target)
+    queue, found, where = _queue(visit, target), visit.house.ledger.deliveries.dead(target), name(target)
+    is_cut = len(found) == MOST_COUNTED
     if error is not None:
-        items = [item for item in items if error_of(item.last_answer) == error]
-        numbers = Counter(item.state for item in items)
+        found = [item for item in found if error_of(item.last_answer) == error]
         where += f" that met “{harmless(error, LONGEST_ERROR)}”"
-    if not numbers and not (error is None and way is RETRY and target in visit.house.ledger.deliveries.disabled()):
+    items, replaced = _parted(visit, way, found)
+    numbers: Mapping[OutboxState, int] = Counter(item.state for item in items)
+    notes = []
+    if error is None and (is_cut or way is DISMISS):
+        waiting = {OutboxState.DEAD: queue.dead, OutboxState.DUE: queue.due}
+        numbers = {state: many for state, many in waiting.items() if many and state in way.usual}
+        notes = [_AT_MOST] if way is RETRY else []
+    if not numbers and not replaced and not (error is None and way is RETRY and queue.disabled):
         raise _nothing(way)
     return Chosen(
-        f"deliveries to {where}", target, (), items, numbers, {target: sum(numbers.values())}, way.is_danger,
-        whole=target if error is None else None,
+        f"deliveries to {where}", target, (), items, numbers, {target: sum(numbers.values())}, way.is_danger, replaced,
+        whole=target if error is None else None, notes=notes,
         links=((listing.address("/outbox", [("state", "dead"), ("target", target)]), "All that gave up for it"),),
     )
 
 
-def _waiting(visit: Visit, target: str, way: Way) -> Mapping[OutboxState, int]:
+_AT_MOST = "So many are not looked at one by one: it is fewer where some lost their content or were replaced."
+
+
+def _queue(visit: Visit, target: str) -> Queue:
     """Raises HTTPException where no target is named."""
     queue = visit.house.ledger.queues().get(target)
     if queue is None and target not in {each.name for each in visit.house.settings.receivers}:
         raise HTTPException(404, "No target of that name is told anything.")
-    numbers = {OutboxState.DEAD: queue.dead, OutboxState.DUE: queue.due} if queue else {}
-    return {state: many for state, many in numbers.items() if many and state in way.usual}
+    return queue or Queue()
+
+
+def _parted(visit: Visit, way: Way, found: Sequence[OutboxItem]) -> tuple[Sequence[OutboxItem], Sequence[OutboxItem]]:
+    """What would change, and what a newer state has replaced. What lost its content can be dismissed alone."""
+    if way is DISMISS:
+        return found, ()
+    whole = [item for item in found if item.body != NO_BODY]
+    replaced = visit.house.ledger.deliveries.replaced([item.id for item in whole])
+    return ([item for item in whole if item.id not in replaced], [item for item in whole if item.id in replaced])
 
 
 def _nothing(way: Way) -> HTTPException:
-    return HTTPException(409, f"There is nothing here to {way.verb.lower()}: nothing was changed.")
+    why = " (what lost its content is sent no more)" if way is RETRY else ""
+    return HTTPException(409, f"There is nothing here to {way.verb.lower()}{why}: nothing was changed.")
 
 
 # ── what a filter shows ─────────────────────────────────────────────────────────────────────────────────────────────
@@ -183,17 +209,22 @@ def _of_filter(visit: Visit, way: Way) -> Chosen:
     ]
     if not found:
         raise _nothing(way)
-    items = found[:MOST_AT_ONCE]
+    items, replaced = _parted(visit, way, found[:MOST_AT_ONCE])
     words = without_addresses("; ".join(chip.text for chip in asked.chips))[:LONGEST_ERROR]
     notes = [f"The filter: {words}."]
     if len(found) > MOST_AT_ONCE:
         notes.append(f"There are more: these are the last {number(MOST_AT_ONCE)} that were written. Do the rest after "
                      "it.")
     return Chosen(
-        counted(len(items), "delivery", "deliveries"), words, filter_of(visit), items,
-        Counter(item.state for item in items), Counter(sorted(item.target for item in items)), because_required=True,
-        notes=notes,
+        counted(len(items), "delivery", "deliveries") if items else "what the filter shows", words, filter_of(visit),
+        items, Counter(item.state for item in items), _by_target(items, replaced), True, replaced, notes=notes,
     )
+
+
+def _by_target(items: Sequence[OutboxItem], replaced: Sequence[OutboxItem]) -> Mapping[str, int]:
+    """How many of `items`; 0 for targets that just what is `replaced` is for."""
+    numbers = Counter(item.target for item in items)
+    return {target: numbers[target] for target in sorted({item.target for item in (*items, *replaced)})}
 
 
 def _asked(visit: Visit) -> listing.Filters:
@@ -212,9 +243,9 @@ def _states(asked: listing.Filters, way: Way) -> list[OutboxState]:
 
 
 def _in_state(visit: Visit, asked: listing.Filters, way: Way, state: OutboxState) -> Iterator[OutboxItem]:
-    """What lost its content can be dismissed alone."""
+    """What lost its content can be dismissed alone: it counts as none of those that may be retried at once."""
     wanted = Query({**asked.choices, By.STATE: Choice((state,))}, asked.since, asked.until)
-    return (item for item in visit.house.ledger.deliveries.all(wanted) if item.body != "{}" or way is DISMISS)
+    return (item for item in visit.house.ledger.deliveries.all(wanted) if item.body != NO_BODY or way is DISMISS)
 
 
 # ── the preview, and what follows ───────────────────────────────────────────────────────────────────────────────────
@@ -226,19 +257,29 @@ def _look(way: Way, choose: Choose, visit: Visit) -> Response:
 
 def _preview(visit: Visit, way: Way, chosen: Chosen) -> Preview:
     """Seen is all that it says, and each delivery as it stands."""
-    changes, sent = tuple(_changes(visit, way, chosen)), tuple(way.sent(visit, chosen))
+    changes, sent = tuple(_changes(visit, way, chosen)), tuple(way.sent(visit, chosen)) or ("Nothing.",)
+    seen = ((item.id, item.state) for item in (*chosen.items, *chosen.replaced))
     return Preview(
-        f"{way.verb} {chosen.what}", f"{way.verb} {counted(chosen.count, 'delivery', 'deliveries')}",
-        listing.address("/outbox", chosen.query), changes,
-        (way.verb, chosen.subject, *changes, *sent, *((item.id, item.state) for item in chosen.items)),
-        sent, way.stays, way.undo, because_required=chosen.because_required, count=chosen.count,
-        is_danger=way.is_danger,
+        *_called(visit, way, chosen), listing.address("/outbox", chosen.query), changes,
+        (way.verb, chosen.subject, *changes, *sent, *seen), sent, way.stays, way.undo,
+        because_required=chosen.because_required, count=chosen.count, is_danger=way.is_danger,
     )
+
+
+def _called(visit: Visit, way: Way, chosen: Chosen) -> tuple[str, str]:
+    """Title and button, by what would be done."""
+    if chosen.count:
+        return f"{way.verb} {chosen.what}", f"{way.verb} {counted(chosen.count, 'delivery', 'deliveries')}"
+    if chosen.whole is not None and chosen.whole in visit.house.ledger.deliveries.disabled():
+        return (f"Use {name(chosen.whole)} again",) * 2
+    return f"{way.verb} {chosen.what}", f"{way.verb}: sends nothing"
 
 
 def _changes(visit: Visit, way: Way, chosen: Chosen) -> Iterator[str]:
     for state, many in chosen.numbers.items():
         yield f"{counted(many, *_SUCH[state])} would {way.would}."
+    if chosen.replaced:
+        yield f"{counted(len(chosen.replaced), *_REPLACED)}."
     yield from way.also(visit, chosen)
     yield from chosen.notes
     sample = chosen.items[:SAMPLE]

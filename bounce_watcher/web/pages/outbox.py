@@ -194,8 +194,8 @@ def _done(visit: Visit, asked: listing.Filters) -> tuple[str, str] | None:
     done = next(iter(visit.house.ledger.actions_on(on, 1)), None)
     if done is None or done.action != what:
         return None
-    paused = visit.house.ledger.paused()
-    return outcome(done, [on] if on in paused else _leaves(asked, By.TARGET, paused))
+    paused, targets = visit.house.ledger.paused(), {each.name for each in visit.house.settings.receivers}
+    return outcome(done, [on] if on in paused else _leaves(asked, By.TARGET, paused), of_target=on in targets)
 
 
 # ── a test ──────────────────────────────────────────────────────────────────────────────────────────────────────────
