@@ -71,13 +71,17 @@ class Ruled:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What a person wants, and who hears of it. `included` are those that would be left out otherwise."""
+    """What a person wants, and who hears of it. `included` are those that would be left out otherwise.
+
+    `step` is called before each batch: what it raises ends the decision there.
+    """
 
     because: str
     now: datetime
     announce: Announce
     policy: PolicySettings
     included: frozenset[Left] = frozenset()
+    step: Callable[[], None] | None = None
 
 
 def rule(engine: Engine, alert: str, ruling: Ruling, wanted: Wanted, *, dry_run: bool) -> Iterator[Ruled]:
@@ -89,7 +93,8 @@ def rule(engine: Engine, alert: str, ruling: Ruling, wanted: Wanted, *, dry_run:
     with reading(engine) as connection:
         chosen = select(HELD.c.stream, HELD.c.recipient_key).where(HELD.c.alert == storable(alert))
         keys = sorted(Key(*row) for row in connection.execute(chosen))
-    yield from _in_batches(engine, keys, partial(_rule, alert=alert, ruling=ruling, wanted=wanted), dry_run=dry_run)
+    work = partial(_rule, alert=alert, ruling=ruling, wanted=wanted)
+    yield from _in_batches(engine, keys, work, wanted.step, dry_run=dry_run)
 
 
 def release_all(engine: Engine, shown: Query, wanted: Wanted, *, dry_run: bool) -> Iterator[Ruled]:
@@ -99,7 +104,7 @@ def release_all(engine: Engine, shown: Query, wanted: Wanted, *, dry_run: bool) 
     """
     found = all_recipients(engine, _standing(shown), wanted.now)
     keys = sorted(key_of(each.recipient, each.stream) for each in found)
-    yield from _in_batches(engine, keys, partial(_release_all, wanted=wanted), dry_run=dry_run)
+    yield from _in_batches(engine, keys, partial(_release_all, wanted=wanted), wanted.step, dry_run=dry_run)
 
 
 def _standing(shown: Query) -> Query:
@@ -113,10 +118,13 @@ def _standing(shown: Query) -> Query:
 
 
 def _in_batches(
-    engine: Engine, keys: Sequence[Key], work: Callable[[Sequence[Key], Connection], list[Ruled]], *, dry_run: bool
+    engine: Engine, keys: Sequence[Key], work: Callable[[Sequence[Key], Connection], list[Ruled]],
+    step: Callable[[], None] | None, *, dry_run: bool,
 ) -> Iterator[Ruled]:
     run = rehearse if dry_run else write
     for start in range(0, len(keys), _BATCH):
+        if step is not None:
+            step()
         yield from run(engine, partial(work, keys[start : start + _BATCH]))
 
 

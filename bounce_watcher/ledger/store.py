@@ -308,10 +308,10 @@ class Ledger:
 
     def undo(
         self, incident: undo.Incident, decide: Decide, announce: Announce, *, because: str, now: datetime,
-        dry_run: bool = False,
+        dry_run: bool = False, step: Callable[[], None] | None = None,
     ) -> Iterator[undo.Undone]:
         """Strikes an incident's events out for good and releases what rested on them alone; see `undo.undo`."""
-        return undo.undo(self._engine, incident, decide, announce, because, now, dry_run=dry_run)
+        return undo.undo(self._engine, incident, decide, announce, because, now, dry_run=dry_run, step=step)
 
     def rule(
         self, alert: str, ruling: rulings.Ruling, wanted: rulings.Wanted, *, dry_run: bool = False

@@ -1,6 +1,6 @@
 """What an incident led to, undone: its events count no more, and what rested on them alone is released."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -93,15 +93,18 @@ class Undone:
 
 def undo(
     engine: Engine, incident: Incident, decide: Decide, announce: Announce, because: str, now: datetime, *,
-    dry_run: bool,
+    dry_run: bool, step: Callable[[], None] | None = None,
 ) -> Iterator[Undone]:
     """Batch after batch, each its own transaction, committed when its first outcome is given.
 
-    What was undone before is not found again, so an undo that broke off is simply begun anew.
+    `step` is called before each: what it raises ends the undo there. What was undone before is not found again, so an
+    undo that broke off is simply begun anew.
     """
     run = rehearse if dry_run else write
     keys = list(dict.fromkeys(_keys(engine, incident)))
     for start in range(0, len(keys), _BATCH):
+        if step is not None:
+            step()
         batch = keys[start : start + _BATCH]
         yield from run(engine, partial(
             _undo, batch=batch, incident=incident, decide=decide, announce=announce, because=because, now=now

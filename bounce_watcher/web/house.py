@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from bounce_watcher.config import Settings
 from bounce_watcher.ledger.store import Ledger
 from bounce_watcher.service.state import ServiceState
-from bounce_watcher.web.erasing import Erasures
 from bounce_watcher.web.shelf import Shelf
+from bounce_watcher.web.working import Works
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,4 +19,4 @@ class House:
     stuck: Callable[[], list[str]]
     state: Callable[[], ServiceState]
     shelf: Shelf = field(default_factory=Shelf)
-    erasures: Erasures = field(default_factory=Erasures)
+    works: Works = field(default_factory=Works)

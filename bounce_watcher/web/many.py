@@ -1,20 +1,31 @@
-"""What a decision on many at once would come to: rehearsed, counted, told in sentences, and held to when it is made."""
+"""A decision on many at once: rehearsed, counted, told in sentences, held to when it is made, and made beside the
+request."""
 
 import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Generic, TypeVar
 
 from starlette.exceptions import HTTPException
+from starlette.responses import Response
 
+from bounce_watcher.ledger.actions import Action
+from bounce_watcher.ledger.paging import TookTooLong
 from bounce_watcher.ledger.rulings import Left, Ruled, Wanted
 from bounce_watcher.model.ledger import NoticeType, Occurrence, OutboxItem, State, Suppression
 from bounce_watcher.policy.settings import Mode
 from bounce_watcher.service.announcing import announcer
 from bounce_watcher.web import shown
+from bounce_watcher.web.deliveries import is_paused
+from bounce_watcher.web.forms import because, demand_seen
 from bounce_watcher.web.listing import Column, Download
 from bounce_watcher.web.shown import counted, harmless, number
-from bounce_watcher.web.visit import Visit
+from bounce_watcher.web.visit import Visit, see
+from bounce_watcher.web.working import Hand, Work
+
+T = TypeVar("T")
 
 MOST_HERE = 20_000
 """Recipients that are decided on in the browser at once; more take too long for a page."""
@@ -23,14 +34,118 @@ SAMPLE = 10
 Announce = Callable[[Occurrence], Sequence[OutboxItem]]
 
 
-def wanted(visit: Visit, because: str, announce: Announce, included: Iterable[Left] = ()) -> Wanted:
-    return Wanted(because, visit.now, announce, visit.house.settings.policy, frozenset(included))
+# ── a decision ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
+@dataclass(frozen=True, slots=True)
+class Kind(Generic[T]):
+    """What the outcomes of a decision, one for each recipient in a stream, tell a page.
+
+    `line` tells of one in words, `seen` what of it a person must have been shown; `changes` is whether anything becomes
+    of it, `counts` whether the log's number counts it.
+    """
+
+    line: Callable[[T], str]
+    seen: Callable[[T], Sequence[object]]
+    changes: Callable[[T], bool]
+    counts: Callable[[T], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class Decision(Generic[T]):
+    """What a page decides: `run` carries it out batch by batch, or rehearses it. `action` and `subject` name it in the
+    log.
+
+    `doing` begins the title of the page on it while it is under way, `done` is what becomes of addresses, `nothing`
+    what is said where there are none any more, `shell` the command for too many. It `leads_to` a page on its outcome,
+    and is asked for `again` at the address of its preview.
+    """
+
+    kind: Kind[T]
+    run: Callable[[Wanted, bool], Iterator[T]]
+    action: str
+    subject: str
+    doing: str
+    done: str
+    nothing: str
+    shell: str
+    leads_to: str
+    again: str
+
+
+@dataclass(slots=True)
+class Outline(Generic[T]):
+    """What a decision would come to. `seen` is a digest of all of it; `more`: it is too large, and only begun."""
+
+    changed: list[T] = field(default_factory=list)
+    spared: list[T] = field(default_factory=list)
+    seen: str = ""
+    more: bool = False
+
+
+def rehearsed(visit: Visit, what: Decision[T], announce: Announce) -> Iterator[T]:
+    return what.run(_wanted(visit, "a rehearsal", announce), True)
+
+
+def outline(visit: Visit, what: Decision[T], listener: "Listener") -> Outline[T]:
+    """Raises HTTPException 503 where looking takes too long."""
+    found, seen = Outline[T](), hashlib.sha256()
+    try:
+        for place, each in enumerate(rehearsed(visit, what, listener)):
+            if place == MOST_HERE:
+                found.more = True
+                break
+            seen.update("\0".join(map(str, (*what.kind.seen(each), "\n"))).encode("utf-8", "replace"))
+            (found.changed if what.kind.changes(each) else found.spared).append(each)
+    except TookTooLong:
+        raise HTTPException(503, "Looking took too long: narrow it down. Nothing was changed.") from None
+    found.seen = seen.hexdigest()
+    return found
+
+
+def carry_out(visit: Visit, what: Decision[T]) -> Response:
+    """Does what was seen, beside the request; a second click leads to the page on the first."""
+    why, works = because(visit, required=True), visit.house.works
+    if page := works.under_way(what.subject, what.again):
+        return see(page)
+    found = outline(visit, what, Listener(visit))
+    if found.more:
+        raise HTTPException(
+            422, f"More than {number(MOST_HERE)} addresses are {what.done} at the shell: {what.shell}"
+        )
+    if not found.changed:
+        raise HTTPException(409, what.nothing)
+    demand_seen(visit, (found.seen,), len(found.changed))
+    title = f"{what.doing} {counted(len(found.changed), 'address', 'addresses')}"
+    work = Work(title, lambda done: f"{number(done)} done", what.leads_to, what.again)
+    return see(works.start(what.subject, work, partial(_do, visit, what, why)))
+
+
+def _do(visit: Visit, what: Decision[T], why: str, hand: Hand) -> None:
+    """What was done is in the log, also where it broke off."""
+    wanted = replace(_wanted(visit, why, announcer(visit.house.settings)), step=hand.step)
+    done = counts = 0
+    try:
+        for each in what.run(wanted, False):
+            if what.kind.changes(each):
+                done, counts = done + 1, counts + what.kind.counts(each)
+                hand.advance(1)
+    finally:
+        if done:
+            action = Action(visit.now, visit.viewer.name, what.action, what.subject, counts, why)
+            visit.house.ledger.log_action(action)
+
+
+def _wanted(visit: Visit, why: str, announce: Announce) -> Wanted:
+    return Wanted(why, visit.now, announce, visit.house.settings.policy)
+
+
+# ── what it would come to, in sentences ─────────────────────────────────────────────────────────────────────────────
 
 class Listener:
     """Announces as the service would, and counts what each target would be told."""
 
     def __init__(self, visit: Visit) -> None:
+        self._ledger = visit.house.ledger
         self._announce = announcer(visit.house.settings)
         self._is_shadow = visit.house.settings.policy.mode is Mode.SHADOW
         self._told: Counter[tuple[NoticeType, str]] = Counter()
@@ -40,14 +155,15 @@ class Listener:
         self._told.update((item.type, item.target) for item in items)
         return items
 
-    def hear(self, kind: NoticeType, standing: Iterable[Suppression]) -> None:
-        """As if these were told so; of what is only held back nobody is."""
+    def hear(self, kind: NoticeType, address: str, standing: Iterable[Suppression]) -> None:
+        """As if these of the address were told so, under that name; of what is only held back nobody is."""
         for each in standing:
             if each.state is State.SUPPRESSED:
-                self(Occurrence(kind, each.since, each.recipient, each.stream, 1, {}))
+                self(Occurrence(kind, each.since, address, each.stream, 1, {}))
 
     def sentences(self, held: int = 0) -> tuple[str, ...]:
-        """What would be sent; `held` is how many would be released of whom nobody was told."""
+        """What would be sent, and who is sent nothing just now; `held` is how many would be released of whom nobody was
+        told."""
         if self._is_shadow:
             return ("Nothing: in watch-only mode nobody is told.",)
         told = tuple(
@@ -55,68 +171,26 @@ class Listener:
             for (kind, target), many in sorted(self._told.items())
         )
         untold = (f"For the {number(held)} held nothing is sent: nobody was told of them.",) if held else ()
-        return (*told, *untold) or ("Nothing: nobody was told of it, or no target wants to hear of it.",)
+        said = (*told, *self._waits(), *untold)
+        return said or ("Nothing: nobody was told of it, or no target wants to hear of it.",)
+
+    def _waits(self) -> Iterator[str]:
+        targets = {target for _, target in self._told}
+        return map(is_paused, sorted(targets & self._ledger.paused().keys()))
 
 
-@dataclass(slots=True)
-class Outline:
-    """`changed` is how many would be decided on, `was` where they stand, `left` why others stay as they are.
-
-    `sample` are some of those who change, `spared` some of those who stay. `more`: there are too many for a page.
-    """
-
-    changed: int = 0
-    was: Counter[State] = field(default_factory=Counter)
-    left: Counter[Left] = field(default_factory=Counter)
-    sample: list[Ruled] = field(default_factory=list)
-    spared: list[Ruled] = field(default_factory=list)
-    seen: str = ""
-    more: bool = False
-
-    @property
-    def held(self) -> int:
-        """Of those who change, how many were held: nobody was told of them."""
-        return self.was[State.PENDING]
+def some(rows: Sequence[T], line: Callable[[T], str]) -> Iterator[str]:
+    """Some of them in a line each, and how many more there are."""
+    yield from map(line, rows[:SAMPLE])
+    if len(rows) > SAMPLE:
+        yield f"and {number(len(rows) - SAMPLE)} more"
 
 
-def too_many(done: str, shell: str) -> HTTPException:
-    """What a form is answered where its preview would have shown the command for the shell."""
-    return HTTPException(422, f"More than {number(MOST_HERE)} addresses are {done} at the shell: {shell}")
+def named(recipient: str, stream: str) -> str:
+    return f"{harmless(recipient, 320)} ({harmless(stream, 80)})"
 
 
-def outline(rehearsed: Iterable[Ruled]) -> Outline:
-    """Goes through a rehearsal; `seen` is a digest of all of it."""
-    found, seen = Outline(), hashlib.sha256()
-    for place, each in enumerate(rehearsed):
-        if place == MOST_HERE:
-            found.more = True
-            break
-        seen.update(f"{each.recipient}\0{each.stream}\0{each.was}\0{each.state}\0{each.left}\n".encode(
-            "utf-8", "replace"))
-        if each.left is None:
-            found.changed += 1
-            found.was[each.was] += 1
-        else:
-            found.left[each.left] += 1
-        some = found.sample if each.left is None else found.spared
-        if len(some) < SAMPLE:
-            some.append(each)
-    found.seen = seen.hexdigest()
-    return found
-
-
-def sampled(found: Outline) -> Iterator[str]:
-    """Some of those who would change, in a line each."""
-    for each in found.sample:
-        was, now = shown.STATES[each.was][0], shown.STATES[each.state][0]
-        yield f"{_named(each)}: {shown.reason(each.reason) if each.reason else 'no report'}; {was}, then {now}"
-    if found.changed > len(found.sample):
-        yield f"and {number(found.changed - len(found.sample))} more"
-
-
-def _named(each: Ruled) -> str:
-    return f"{harmless(each.recipient, 320)} ({harmless(each.stream, 80)})"
-
+# ── of rulings ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
 LEFT: Mapping[Left, str] = {
     Left.COMPLAINT: "complained about a mail", Left.BY_HAND: "suppressed by hand",
@@ -124,16 +198,37 @@ LEFT: Mapping[Left, str] = {
 }
 
 
-def spared(found: Outline) -> Iterator[str]:
-    """Who would stay as they are, by why, and some of them by name."""
-    for left, many in found.left.items():
-        yield f"{counted(many, 'suppression')} left out: {LEFT[left]}."
-    for each in found.spared:
-        if each.left not in {None, Left.FORGOTTEN}:
-            yield f"{_named(each)}: {LEFT[each.left]}" if each.left else ""
-    if (hidden := sum(found.left.values()) - len(found.spared)) > 0:
-        yield f"and {number(hidden)} more"
+def held(found: Outline[Ruled]) -> int:
+    """Of those who change, how many were held: nobody was told of them."""
+    return sum(each.was is State.PENDING for each in found.changed)
 
+
+def left_out(found: Outline[Ruled]) -> Counter[Left]:
+    """How many would stay as they are, by why."""
+    return Counter(each.left for each in found.spared if each.left is not None)
+
+
+def spared(found: Outline[Ruled]) -> Iterator[str]:
+    """Who would stay as they are, by why, and some of them by name."""
+    for left, many in left_out(found).items():
+        yield f"{counted(many, 'suppression')} left out: {LEFT[left]}."
+    yield from some([each for each in found.spared if each.left is not Left.FORGOTTEN], RULED.line)
+
+
+def _ruled(each: Ruled) -> str:
+    if each.left is not None:
+        return f"{named(each.recipient, each.stream)}: {LEFT[each.left]}"
+    why, was, now = each.reason, shown.STATES[each.was][0], shown.STATES[each.state][0]
+    return f"{named(each.recipient, each.stream)}: {shown.reason(why) if why else 'no report'}; {was}, then {now}"
+
+
+def _is_ruled(each: Ruled) -> bool:
+    return each.left is None
+
+
+RULED: Kind[Ruled] = Kind(
+    _ruled, lambda each: (each.recipient, each.stream, each.was, each.state, each.left), _is_ruled, _is_ruled
+)
 
 DOWNLOAD: Download[Ruled] = Download("decided", (
     Column("Address", lambda each: each.recipient),

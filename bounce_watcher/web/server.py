@@ -34,13 +34,16 @@ def serving(
 ) -> Iterator[None]:
     """Answers HTTP for as long as the block runs, if the settings say where. The requests in hand are finished.
 
+    What is done beside them ends before its next step: it may be done again.
+
     Raises PermanentFailure where the address can't be had.
     """
     if settings.web is None:
         yield
         return
     listener = _listener(settings.web)
-    server = uvicorn.Server(_config(House(settings, ledger, stuck, state)))
+    house = House(settings, ledger, stuck, state)
+    server = uvicorn.Server(_config(house))
     thread = threading.Thread(target=server.run, args=([listener],), name="web", daemon=True)
     thread.start()
     log.info("listening", action="web_started", host=settings.web.host, port=settings.web.port)
@@ -48,6 +51,7 @@ def serving(
         yield
     finally:
         server.should_exit = True
+        house.works.stop()
         thread.join(STOP_WITHIN + 5)
         listener.close()
 

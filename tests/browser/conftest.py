@@ -267,6 +267,12 @@ def follow(what: Locator) -> None:
         what.click()
 
 
+def carry_out(button: Locator) -> None:
+    """Clicks what takes long where there is much, and waits until the page on it leads on."""
+    follow(button)
+    button.page.wait_for_url(lambda url: "/working/" not in url)
+
+
 def _stays_here(request: Request, url: str, complaints: list[str]) -> None:
     if not request.url.startswith((url, "data:")):
         complaints.append(f"asked for {request.url}")

@@ -28,7 +28,7 @@ def routes(method: str) -> list[str]:
 
 NO_LINK = {
     "/login": "/login", "/undo": "/undo", "/protect": "/protect?domain=example.org",
-    "/outbox/resume": f"/outbox/resume?target={LISTENER}", "/recipients/{rid}/forgetting": "forgetting",
+    "/outbox/resume": f"/outbox/resume?target={LISTENER}", "/working/{name}": "/working/none",
 }
 """Where a person comes to by an address or a form, by being sent, or when something was done before."""
 SHOWN = [path for path in routes("GET") if not path.endswith(FILES) and path != "/outbox/resume"]
@@ -50,7 +50,6 @@ def path_of(house: Dashboard, name: str) -> str:
     groups = list(house.ledger.all_groups(Query()))
     return {
         "nobody": f"/recipients/{names.name('nobody@example.org')}",
-        "forgetting": f"/recipients/{names.name('nobody@example.org')}/forgetting",
         "lately": f"/undo?from={now - timedelta(days=1):%Y-%m-%dT%H:%M}&to={now:%Y-%m-%dT%H:%M}",
         "wording": f"/review/{next(each.gid for each in groups if each.kind is Misread.FAILURE)}",
         "letter": f"/review/{next(each.gid for each in groups if each.kind is Misread.LETTER)}",

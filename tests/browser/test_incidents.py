@@ -1,12 +1,32 @@
 """Incidents and the outbox as a person uses them: each button, and what the ledger holds afterwards."""
 
+import re
+import threading
+from collections.abc import Callable, Iterator
+from itertools import islice
+from pathlib import Path
+
 import pytest
 from playwright.sync_api import Page, expect
 
+from bounce_watcher.ledger import rulings
 from bounce_watcher.ledger.filters import SuppressionFilter
+from bounce_watcher.ledger.rulings import Ruled, Ruling, Wanted
 from bounce_watcher.model.ledger import AlertKind, OutboxState, State
 from bounce_watcher.service.clock import utcnow
-from tests.browser.conftest import PHONE, Dashboard, Open, fill_in_count, follow, said
+from bounce_watcher.web import working
+from tests.browser.conftest import (
+    PHONE,
+    Dashboard,
+    Open,
+    carry_out,
+    copied,
+    fill_in_count,
+    flaws,
+    follow,
+    number,
+    said,
+)
 from tests.simulation.judges import LISTENER
 
 
@@ -128,7 +148,7 @@ def _decide_on_all_held(desk: Dashboard, opened: Open, link: str) -> set[str]:
     assert held(desk) >= before, "a preview changes nothing"
     page.get_by_label("Why?").fill("their directory was lost")
     fill_in_count(page)
-    follow(page.locator("main form.change button"))
+    carry_out(page.locator("main form.change button"))
     assert "their directory was lost" in said(page)
     return before
 
@@ -149,10 +169,55 @@ def test_what_was_reported_in_a_time_is_undone_without_scripts(desk: Dashboard, 
     assert held(desk) == before
     page.get_by_label("Why?").fill("they lost their directory")
     fill_in_count(page)
-    follow(page.locator("main form.change button"))
+    carry_out(page.locator("main form.change button"))
     assert "they lost their directory" in said(page)
     assert len(held(desk)) < len(before)
     assert [done.because for done in desk.ledger.actions() if done.action == "undo"] == ["they lost their directory"]
+
+
+@pytest.mark.parametrize("scripts", [True, False])
+def test_what_takes_long_tells_how_far_it_is_and_leads_on(
+    stock: Path, tmp_path: Path, opened: Open, monkeypatch: pytest.MonkeyPatch, scripts: bool
+) -> None:
+    """Released in steps of ten, of which the second begins when the test says so."""
+    reached, go_on = threading.Event(), threading.Event()
+    monkeypatch.setattr(rulings, "_BATCH", 10)
+    monkeypatch.setattr(working, "WAITS", 0.01)
+    with copied(tmp_path, stock) as desk:
+        monkeypatch.setattr(desk.ledger, "rule", _held_up(desk.ledger.rule, reached, go_on))
+        page = opened(desk, f"/incidents/{outage(desk)}/release", scripts=scripts)
+        page.get_by_label("Why?").fill("their directory was lost")
+        fill_in_count(page)
+        many = len(held(desk))
+        button = page.locator("main form.change button")
+        addresses = number(button.inner_text())
+        follow(button)
+        assert reached.wait(60)
+        expect(page.locator("main [role=status]")).to_have_text(f"Releasing {addresses:,} addresses: 10 done.")
+        assert len(held(desk)) == many - 10
+        page.get_by_role("link", name="Keep it still").click()
+        page.wait_for_url(re.compile(r"still=1$"))
+        if scripts:
+            assert flaws(page) == []
+        follow(page.get_by_role("link", name="Look again by itself"))
+        go_on.set()
+        page.wait_for_url(re.compile(r"/incidents/\w+\?done=release$"))
+        assert "their directory was lost" in said(page)
+        assert len(held(desk)) == many - addresses
+
+
+def _held_up(
+    real: Callable[..., Iterator[Ruled]], reached: threading.Event, go_on: threading.Event
+) -> Callable[..., Iterator[Ruled]]:
+    def rule(alert: str, ruling: Ruling, wanted: Wanted, *, dry_run: bool = False) -> Iterator[Ruled]:
+        outcomes = real(alert, ruling, wanted, dry_run=dry_run)
+        if not dry_run:
+            yield from islice(outcomes, 10)
+            reached.set()
+            assert go_on.wait(60)
+        yield from outcomes
+
+    return rule
 
 
 def test_updates_can_be_stopped_and_wait_for_who_is_at_a_form(house: Dashboard, opened: Open) -> None:

@@ -12,7 +12,7 @@ from bounce_watcher.ledger.forget import is_forgotten
 from bounce_watcher.ledger.store import Ledger
 from bounce_watcher.model.ledger import State, Suppression
 from bounce_watcher.model.verdict import BounceType, Reason
-from tests.browser.conftest import Dashboard, Open, agrees, fill_in_count, follow, heading, said
+from tests.browser.conftest import Dashboard, Open, agrees, carry_out, fill_in_count, follow, heading, said
 
 
 def _suppressed(ledger: Ledger, number: int = 0) -> Suppression:
@@ -65,12 +65,7 @@ def test_an_address_is_forgotten_by_who_types_it(desk: Dashboard, opened: Open) 
     follow(page.get_by_role("link", name="Forget…"))
     page.get_by_label("Type the address to go on").fill(each.recipient)
     page.get_by_label("Why?").fill("asked for it")
-    follow(page.get_by_role("button", name="Forget the address"))
-    while page.get_by_text("looked through so far").count():  # much mail is kept
-        page.wait_for_timeout(500)
-        follow(page.get_by_role("link", name="Look again"))
-    if page.get_by_text("The address is forgotten.").count():
-        follow(page.get_by_role("link", name="The address", exact=True))
+    carry_out(page.get_by_role("button", name="Forget the address"))
     assert page.get_by_text("Forgotten. Only the fact that it was forgotten").is_visible()
     left = list(desk.ledger.events(EventFilter(recipient=each.recipient)))
     assert left
@@ -121,7 +116,7 @@ def test_all_whom_a_filter_shows_are_released(desk: Dashboard, opened: Open) -> 
     assert "suppression would end" in page.locator("main").inner_text()
     page.get_by_label("Why?").fill("the domain is back")
     fill_in_count(page)
-    follow(page.locator("main form.change button"))
+    carry_out(page.locator("main form.change button"))
     assert list(desk.ledger.suppressions(SuppressionFilter(each.recipient))) == []
     assert [(done.action, done.because) for done in desk.ledger.actions(limit=1)] == [("release", "the domain is back")]
 

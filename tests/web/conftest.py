@@ -1,4 +1,5 @@
 import asyncio
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -56,6 +57,14 @@ class Web:
 
     def post(self, path: str, **more: Any) -> httpx.Response:
         return self.ask("POST", path, **more)
+
+
+def await_works() -> None:
+    """Until all is done that goes on beside requests."""
+    for thread in threading.enumerate():
+        if thread.name == "work":
+            thread.join(60)
+            assert not thread.is_alive()
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ import csv
 import io
 import json
 import threading
-import time
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -20,10 +19,12 @@ from bounce_watcher.model.message import pack
 from bounce_watcher.model.verdict import Reason
 from bounce_watcher.policy.settings import Mode, PolicySettings
 from bounce_watcher.service.announcing import announcer
+from bounce_watcher.web import working
 from tests.ledger.making import bounce, day, decide, mail, page
 from tests.outbox.samples import target
-from tests.web.conftest import TOKEN, Web
+from tests.web.conftest import TOKEN, Web, await_works
 from tests.web.looked_at import demand_harmless
+from tests.web.looking import links, words
 from tests.web.test_events import link
 from tests.web.test_frame import READER, csrf_of, signed_in, with_reader
 
@@ -151,7 +152,7 @@ def test_release_changes_what_the_preview_showed_and_tells_it(desk: Web) -> None
     preview = desk.get(f"{path}/release").text
     assert "<strong>Nothing has changed yet.</strong>" in preview
     assert "default: Suppressed since 2 March 2026 at 12:00, for good: 1 of 1" in preview
-    assert "recipient.released to crm-hook, for the stream default" in preview
+    assert "1 × recipient.released to crm-hook" in preview
     assert state_of(desk.ledger) == before, "looking changes nothing"
     answer = desk.post(f"{path}/release", data=form_of(preview, because="mailbox works again"))
     assert (answer.status_code, answer.headers["location"]) == (303, f"{path}?done=release")
@@ -197,7 +198,7 @@ def test_a_complaint_is_released_only_with_a_proof_and_cancel_comes_first(desk: 
 def test_suppress_by_hand_until_a_day(desk: Web) -> None:
     path = path_to(desk, "dora@example.org")
     preview = desk.get(f"{path}/suppress").text
-    assert "recipient.suppressed to crm-hook, for the stream default" in preview
+    assert "1 × recipient.suppressed to crm-hook" in preview
     until = (datetime.now(UTC) + timedelta(days=30)).date()
     answer = desk.post(f"{path}/suppress", data=form_of(
         preview, because="asked by phone", stream="default", until=until.isoformat()
@@ -277,39 +278,41 @@ def test_forget_erases_what_it_showed_and_keeps_the_suppression(desk: Web) -> No
 
 
 def test_what_takes_long_to_forget_goes_on_without_the_browser(desk: Web, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bounce_watcher.web.erasing.WAITS", 0.01)
-    go_on, forget = threading.Event(), desk.ledger.forget
+    monkeypatch.setattr(working, "WAITS", 0.01)
+    go_on, looked, forget = threading.Event(), threading.Event(), desk.ledger.forget
 
     def slowly(address: str, *, advance: Callable[[int], None]) -> Erased:
         advance(12_000)
+        looked.set()
         assert go_on.wait(20)
         return forget(address, advance=advance)
 
     monkeypatch.setattr(desk.ledger, "forget", slowly)
     path = path_to(desk)
     form = form_of(desk.get(f"{path}/forget").text, because="asked", address=ANNA)
-    answer = desk.post(f"{path}/forget", data=form)
-    assert answer.headers["location"] == f"{path}/forgetting"
-    assert "12,000 kept mails looked through so far" in desk.get(f"{path}/forgetting").text
-    assert desk.post(f"{path}/forget", data=form).headers["location"] == f"{path}/forgetting", "once is enough"
+    under_way = desk.post(f"{path}/forget", data=form).headers["location"]
+    assert looked.wait(20)
+    shown = words(desk.get(under_way).text)
+    assert "Forgetting an address: 12,000 kept mails looked through." in shown
+    assert ANNA not in shown
+    assert desk.post(f"{path}/forget", data=form).headers["location"] == under_way, "once is enough"
     assert desk.ledger.actions() == []
     go_on.set()
-    for _ in range(200):
-        if "The address is forgotten" in desk.get(f"{path}/forgetting").text:
-            break
-        time.sleep(0.05)
+    await_works()
+    assert desk.get(under_way).headers["location"] == f"{path}?done=forget"
     assert [done.action for done in desk.ledger.actions()] == ["forget"]
 
 
 def test_a_database_that_fails_amid_forgetting_is_told(desk: Web, monkeypatch: pytest.MonkeyPatch) -> None:
     def fails(address: str, *, advance: Callable[[int], None]) -> Erased:
-        raise TemporaryFailure("away")
+        raise TemporaryFailure("the database is away")
 
     monkeypatch.setattr(desk.ledger, "forget", fails)
     path = path_to(desk)
     form = form_of(desk.get(f"{path}/forget").text, because="asked", address=ANNA)
-    assert desk.post(f"{path}/forget", data=form).headers["location"] == f"{path}/forgetting"
-    assert "what was erased stays so, forget it again" in desk.get(f"{path}/forgetting").text
+    broken = desk.get(desk.post(f"{path}/forget", data=form).headers["location"]).text
+    assert "It broke off: the database is away. What was done until then stays done." in words(broken)
+    assert f"{path}/forget" in links(broken)
     assert desk.ledger.actions() == []
 
 

@@ -27,12 +27,13 @@ from bounce_watcher.web.pages import (
     sign_in,
     streams,
     undo,
+    working,
 )
 
 ROUTES: Sequence[Route] = (
     *sign_in.ROUTES, *overview.ROUTES, *providers.ROUTES, *streams.ROUTES, *recipients.ROUTES, *bulk.ROUTES,
     *recipient.ROUTES, *protecting.ROUTES, *acts.ROUTES, *read_again.ROUTES, *events.ROUTES, *find.ROUTES, *log.ROUTES,
     *incidents.ROUTES, *rulings.ROUTES, *undo.ROUTES, *outbox.ROUTES, *many_deliveries.ROUTES, *pausing.ROUTES,
-    *delivery.ROUTES, *review.ROUTES, *settings.ROUTES,
+    *delivery.ROUTES, *review.ROUTES, *settings.ROUTES, *working.ROUTES,
 )
 """A delivery's id may be any word, so its page comes behind the others of the outbox."""

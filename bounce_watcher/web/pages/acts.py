@@ -8,24 +8,22 @@ from starlette.responses import Response
 
 from bounce_watcher.ledger.actions import Action
 from bounce_watcher.ledger.filters import SuppressionFilter
-from bounce_watcher.ledger.forget import Erased
 from bounce_watcher.model.address import address_key
 from bounce_watcher.model.ledger import (
     COMPLAINT_REASON,
     NoticeType,
-    Occurrence,
     State,
     Suppression,
     SuppressionSource,
 )
-from bounce_watcher.policy.settings import Mode
 from bounce_watcher.service.announcing import announcer
-from bounce_watcher.web import shown
+from bounce_watcher.web import many, shown
 from bounce_watcher.web.forms import because, demand_seen
 from bounce_watcher.web.pages.recipient import address_of
 from bounce_watcher.web.preview import Input, Preview, show
 from bounce_watcher.web.shown import harmless
 from bounce_watcher.web.visit import Visit, get, post, see
+from bounce_watcher.web.working import Hand, Work
 
 _CAN_SUPPRESS_AGAIN = "It can be undone: suppress the address again."
 _CAN_RELEASE = "It can be undone: release the address."
@@ -52,18 +50,9 @@ def _done(visit: Visit, action: str, count: int, why: str | None) -> Response:
 
 def _would_hear(visit: Visit, kind: NoticeType, standing: list[Suppression]) -> tuple[str, ...]:
     """Whom the change would be told: asked of the one who tells, and thrown away."""
-    settings, address = visit.house.settings, address_of(visit)
-    if settings.policy.mode is Mode.SHADOW:
-        return ("Nothing: in watch-only mode nobody is told.",)
-    announce = announcer(settings)
-    told = [
-        item for each in standing if each.state is State.SUPPRESSED
-        for item in announce(Occurrence(kind, visit.now, address, each.stream, 1, {}))
-    ]
-    if not told:
-        return ("Nothing: nobody was told of it, or no target wants to hear of it.",)
-    return tuple(f"{kind.value} to {harmless(item.target, 80)}, for the stream {harmless(item.stream, 80)}"
-                 for item in told)
+    listener = many.Listener(visit)
+    listener.hear(kind, address_of(visit), standing)
+    return listener.sentences()
 
 
 # ── release ─────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -215,23 +204,25 @@ def forget(visit: Visit) -> Response:
         raise HTTPException(422, "That is not the address: nothing was changed.")
     why = because(visit, required=True)
     demand_seen(visit, ("forget", address_key(address)), 1)
-    house, rid = visit.house, visit.path["rid"]
+    ledger, back = visit.house.ledger, _back(visit)
 
-    def done(erased: Erased) -> None:
-        """Under the hash, as all that was done to it before; of the reason nothing that names the address."""
-        subject = house.ledger.names.name(house.ledger.forgotten_name(address))
+    def run(hand: Hand) -> None:
+        """It is logged under the hash, as all that was done to it before; of the reason nothing that names it."""
+        def looked_through(more: int) -> None:
+            hand.advance(more)
+            hand.step()
+
+        erased = ledger.forget(address, advance=looked_through)
+        subject = ledger.names.name(ledger.forgotten_name(address))
         told = re.sub(re.escape(address), "the address", why, flags=re.IGNORECASE)
-        house.ledger.log_action(Action(visit.now, visit.viewer.name, "forget", subject, erased.rows, told or None))
+        ledger.log_action(Action(visit.now, visit.viewer.name, "forget", subject, erased.rows, told or None))
 
-    erasure = house.erasures.start(house.ledger, rid, address, done)
-    return see(f"{_back(visit)}?done=forget" if erasure.erased else f"{_back(visit)}/forgetting")
+    work = Work("Forgetting an address", _looked_through, leads_to=f"{back}?done=forget", again=f"{back}/forget")
+    return see(visit.house.works.start(visit.path["rid"], work, run))
 
 
-def forgetting(visit: Visit) -> Response:
-    """How far it is."""
-    return visit.page(
-        "forgetting.html", "Forget an address", erasure=visit.house.erasures.of(visit.path["rid"]), back=_back(visit)
-    )
+def _looked_through(mails: int) -> str:
+    return f"{shown.counted(mails, 'kept mail')} looked through"
 
 
 def _plural(name: str) -> str:
@@ -243,11 +234,11 @@ def _plural_of(count: int, name: str) -> str:
     return f"{shown.number(count)} {name if count == 1 else _plural(name)}"
 
 
-ROUTES = (get("/recipients/{rid}/forgetting", forgetting), *(
+ROUTES = tuple(
     route
     for name, preview, act in (
         ("release", release_preview, release), ("suppress", suppress_preview, suppress),
         ("forget", forget_preview, forget),
     )
     for route in (get(f"/recipients/{{rid}}/{name}", preview), post(f"/recipients/{{rid}}/{name}", act))
-))
+)

@@ -2,24 +2,23 @@
 left out, unless the address of the page says so."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import chain
 
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from bounce_watcher.ledger.actions import Action
 from bounce_watcher.ledger.browse import Query
-from bounce_watcher.ledger.paging import TookTooLong
 from bounce_watcher.ledger.rulings import INCLUDABLE, Left, Ruled
 from bounce_watcher.service.announcing import announcer
 from bounce_watcher.web import listing, many, shown
-from bounce_watcher.web.forms import because, demand_seen
 from bounce_watcher.web.listing import Filters
 from bounce_watcher.web.pages.recipients import FILTERS
 from bounce_watcher.web.preview import Preview, at_the_shell, show
 from bounce_watcher.web.shown import command, counted, number
-from bounce_watcher.web.visit import Visit, get, post, see
+from bounce_watcher.web.visit import Visit, get, post
 
+PATH = "/recipients/release"
 _WITH, _DONE = "with", "done"
 _WORDS = {Left.COMPLAINT: "those who complained", Left.BY_HAND: "those suppressed by hand", Left.PROTECTED: "protected"}
 
@@ -46,21 +45,21 @@ def subject_of(asked: Filters) -> str:
     return f"recipients with {'; '.join(chip.text for chip in asked.chips)}"
 
 
-def _rehearsed(visit: Visit, asked: Filters, announce: many.Announce) -> Iterator[Ruled]:
-    wanted = many.wanted(visit, "a rehearsal", announce, _included(visit))
-    return visit.house.ledger.release_all(_query(asked), wanted, dry_run=True)
-
-
 def _query(asked: Filters) -> Query:
     return Query(asked.choices, asked.since, asked.until)
 
 
-def _outline(visit: Visit, asked: Filters, announce: many.Announce) -> many.Outline:
-    try:
-        found = many.outline(_rehearsed(visit, asked, announce))
-    except TookTooLong:
-        raise HTTPException(503, "Looking took too long: narrow the list down. Nothing was changed.") from None
-    return found
+def _decision(visit: Visit, asked: Filters) -> many.Decision[Ruled]:
+    ledger, included = visit.house.ledger, _included(visit)
+    here = _without(visit, _DONE)
+    return many.Decision(
+        many.RULED, lambda wanted, dry_run: ledger.release_all(
+            _query(asked), replace(wanted, included=included), dry_run=dry_run
+        ),
+        "release", subject_of(asked), doing="Releasing", done="released",
+        nothing="There is nothing to release any more: nothing was changed.", shell=_shell(visit, asked),
+        leads_to=listing.address(PATH, [*here, (_DONE, "release")]), again=listing.address(PATH, here),
+    )
 
 
 def _shell(visit: Visit, asked: Filters) -> str:
@@ -80,46 +79,30 @@ def _shell(visit: Visit, asked: Filters) -> str:
 def release_preview(visit: Visit) -> Response:
     asked, listener = _asked(visit), many.Listener(visit)
     title = f"Release what the filter shows: {subject_of(asked)}"
-    found = _outline(visit, asked, listener)
+    decision = _decision(visit, asked)
+    found = many.outline(visit, decision, listener)
     if found.more:
-        return at_the_shell(visit, title, _back(visit), many.MOST_HERE, _shell(visit, asked), _exports(visit))
+        return at_the_shell(visit, title, _back(visit), many.MOST_HERE, decision.shell, _exports(visit))
     if not found.changed:
         return _nothing(visit, asked, found)
     here = listing.here(visit)
-    suppressions = counted(found.changed, "suppression")
+    suppressions = counted(len(found.changed), "suppression")
     preview = Preview(
         title, f"Release {suppressions}", _back(visit),
         (f"{suppressions} would end. What was reported of these addresses until now counts no more.",
-         *many.sampled(found)), (found.seen,), listener.sentences(found.held),
+         *many.some(found.changed, many.RULED.line)), (found.seen,), listener.sentences(many.held(found)),
         (*many.spared(found), "Other streams of these addresses, and who comes under the filter later."),
         "It can be undone one by one only: suppress an address again.",
-        because="Why? (kept in the log, and told)", because_required=True, count=found.changed, is_danger=True,
+        because="Why? (kept in the log, and told)", because_required=True, count=len(found.changed), is_danger=True,
     )
     return show(visit, preview, [*_exports(visit), *_to_include(visit, found)], action=here)
 
 
 def release(visit: Visit) -> Response:
-    """Does what was seen, batch by batch; what was done is in the log, also where it broke off."""
-    asked = _asked(visit)
-    why = because(visit, required=True)
-    found = _outline(visit, asked, many.Listener(visit))
-    if found.more:
-        raise many.too_many("released", _shell(visit, asked))
-    if not found.changed:
-        raise HTTPException(409, "There is nothing to release any more: nothing was changed.")
-    demand_seen(visit, (found.seen,), found.changed)
-    ledger, done = visit.house.ledger, 0
-    wanted = many.wanted(visit, why, announcer(visit.house.settings), _included(visit))
-    try:
-        for each in ledger.release_all(_query(asked), wanted):
-            done += each.left is None
-    finally:
-        if done:
-            ledger.log_action(Action(visit.now, visit.viewer.name, "release", subject_of(asked), done, why))
-    return see(listing.address(visit.url_path, [*_without(visit, _DONE), (_DONE, "release")]))
+    return many.carry_out(visit, _decision(visit, _asked(visit)))
 
 
-def _nothing(visit: Visit, asked: Filters, found: many.Outline) -> Response:
+def _nothing(visit: Visit, asked: Filters, found: many.Outline[Ruled]) -> Response:
     done = visit.house.ledger.actions_on(subject_of(asked), 1) if visit.query.get(_DONE) else []
     return visit.page(
         "released.html", "Released" if done else "Nothing to release", done=done[0] if done else None,
@@ -128,9 +111,9 @@ def _nothing(visit: Visit, asked: Filters, found: many.Outline) -> Response:
     )
 
 
-def _to_include(visit: Visit, found: many.Outline) -> Iterator[tuple[str, str]]:
+def _to_include(visit: Visit, found: many.Outline[Ruled]) -> Iterator[tuple[str, str]]:
     """Addresses of the preview in which those are released too that are left out here."""
-    for left, how_many in found.left.items():
+    for left, how_many in many.left_out(found).items():
         if left in _WORDS:
             address = listing.address(visit.url_path, [*_without(visit, _DONE), (_WITH, left.value)])
             yield address, f"Release {_WORDS[left]} too ({number(how_many)})"
@@ -153,10 +136,10 @@ def _without(visit: Visit, *names: str) -> list[tuple[str, str]]:
 def download(visit: Visit) -> Response:
     """All that would change, and all that would not, rehearsed."""
     asked = _asked(visit)
-    return listing.download(visit, asked, many.DOWNLOAD, _rehearsed(visit, asked, announcer(visit.house.settings)))
+    everybody = many.rehearsed(visit, _decision(visit, asked), announcer(visit.house.settings))
+    return listing.download(visit, asked, many.DOWNLOAD, everybody)
 
 
 ROUTES = (
-    get("/recipients/release", release_preview), post("/recipients/release", release),
-    get("/recipients/release.csv", download), get("/recipients/release.jsonl", download),
+    get(PATH, release_preview), post(PATH, release), get(f"{PATH}.csv", download), get(f"{PATH}.jsonl", download),
 )

@@ -44,7 +44,7 @@ def protect_preview(visit: Visit) -> Response:
         inputs.append(Input("standing", "What stands against this address", options=(
             (_STAYS, "stays until somebody releases it"), (_RELEASE, f"is released now, in {streams}"),
         )))
-        listener.hear(NoticeType.RELEASED, standing)
+        listener.hear(NoticeType.RELEASED, address, standing)
     sent = listener.sentences() if standing else ("Nothing is sent.",)
     return show(visit, Preview(
         f"Protect {harmless(address, 320)}", "Protect", f"/recipients/{visit.path['rid']}",

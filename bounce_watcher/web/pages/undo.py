@@ -1,39 +1,34 @@
 """What an incident led to, undone: by its alert, or by what a person names. As at the shell, after a preview."""
 
-import hashlib
-from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
-from itertools import chain, islice
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import chain
 
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from bounce_watcher.ledger.actions import Action
 from bounce_watcher.ledger.undo import Incident, Undone, words
-from bounce_watcher.model.ledger import COMPLAINT_REASON, NoticeType, Occurrence, OutboxItem, State
+from bounce_watcher.model.ledger import COMPLAINT_REASON, State
 from bounce_watcher.model.verdict import Reason
 from bounce_watcher.policy.providers import provider_of
-from bounce_watcher.policy.settings import Mode
 from bounce_watcher.service.announcing import announcer
 from bounce_watcher.service.deciding import decider
 from bounce_watcher.web import listing, many, shown
-from bounce_watcher.web.forms import because, demand_seen
 from bounce_watcher.web.listing import Column, Download
 from bounce_watcher.web.pages.incidents import alert_of, what
 from bounce_watcher.web.preview import Preview, show
 from bounce_watcher.web.shown import command, counted, harmless, moment, number
-from bounce_watcher.web.visit import Visit, get, post, see
+from bounce_watcher.web.visit import Visit, get, post
 
-SAMPLE = 10
 REASONS = (*(each.value for each in Reason), COMPLAINT_REASON)
+_STANDS = frozenset({State.SUPPRESSED, State.PENDING})
 _CHOOSES = ("from", "to", "provider", "domain", "reason")
 _FOR_GOOD = ("What was reported then never counts again. Single addresses can be suppressed again by hand; the whole "
              "cannot be undone.")
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class Chosen:
     """What is to be undone, under what name it stands in the log, where a page on it leads back to."""
 
     incident: Incident
@@ -43,34 +38,18 @@ class Wanted:
     shell: str
 
 
-@dataclass(frozen=True, slots=True)
-class Outline:
-    """What an undo would come to. `seen` is a digest of all of it; `more`: it is too large, and only begun."""
-
-    recipients: int = 0
-    events: int = 0
-    held: int = 0
-    suppressed: int = 0
-    stay: int = 0
-    free: int = 0
-    sample: tuple[Undone, ...] = ()
-    told: tuple[tuple[NoticeType, str, int], ...] = ()
-    seen: str = ""
-    more: bool = False
-
-
 # ── which ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-def _of_alert(visit: Visit) -> Wanted:
+def _of_alert(visit: Visit) -> Chosen:
     alert = alert_of(visit)
     incident = Incident.of(alert)
     if incident is None:
         raise HTTPException(409, "This incident counts against nobody, so there is nothing to undo.")
     shell = command("bounce-watcher", "undo", "--alert", alert.id, "--dry-run")
-    return Wanted(incident, what(alert), alert.id, f"/incidents/{alert.id}", shell)
+    return Chosen(incident, what(alert), alert.id, f"/incidents/{alert.id}", shell)
 
 
-def _chosen(visit: Visit) -> Wanted | None:
+def _chosen(visit: Visit) -> Chosen | None:
     """What the address names; None where it names no time. Raises ValueError, in words."""
     asked = listing.filters(visit, (), _CHOOSES)
     if asked.problem:
@@ -93,111 +72,84 @@ def _chosen(visit: Visit) -> Wanted | None:
     told = chain.from_iterable((f"--{flag}", value) for flag, value in flags.items() if value)
     times = ("--from", shown.iso(incident.since), "--to", shown.iso(incident.until))
     shell = command("bounce-watcher", "undo", *times, *told, "--dry-run")
-    return Wanted(incident, words(incident), words(incident), "/incidents", shell)
+    return Chosen(incident, words(incident), words(incident), "/incidents", shell)
 
 
 # ── what it would come to ───────────────────────────────────────────────────────────────────────────────────────────
 
-Announce = Callable[[Occurrence], Sequence[OutboxItem]]
-
-
-def _rehearsed(visit: Visit, incident: Incident, announce: Announce) -> Iterator[Undone]:
-    return visit.house.ledger.undo(
-        incident, decider(visit.house.settings), announce, because=words(incident), now=visit.now, dry_run=True
+def _decision(visit: Visit, wanted: Chosen) -> many.Decision[Undone]:
+    house, incident = visit.house, wanted.incident
+    here = [(name, value) for name, value in visit.query.multi_items() if name != "done"]
+    result = visit.url_path if wanted.back == "/incidents" else wanted.back
+    return many.Decision(
+        _UNDONE, lambda asked, dry_run: house.ledger.undo(
+            incident, decider(house.settings), asked.announce, because=words(incident), now=asked.now, dry_run=dry_run,
+            step=asked.step,
+        ),
+        "undo", wanted.subject, doing="Undoing for", done="undone",
+        nothing="There is nothing to undo any more: nothing was changed.", shell=wanted.shell,
+        leads_to=listing.address(result, [*here, ("done", "undo")]), again=listing.address(visit.url_path, here),
     )
 
 
-def _outline(visit: Visit, incident: Incident) -> Outline:
-    told: Counter[tuple[NoticeType, str]] = Counter()
-    real = announcer(visit.house.settings)
-
-    def announce(occurrence: Occurrence) -> Sequence[OutboxItem]:
-        items = real(occurrence)
-        told.update((item.type, item.target) for item in items)
-        return items
-
-    found, seen = Outline(), hashlib.sha256()
-    for each in islice(_rehearsed(visit, incident, announce), many.MOST_HERE + 1):
-        if found.recipients == many.MOST_HERE:
-            return replace(found, more=True)
-        seen.update(f"{each.recipient}\0{each.stream}\0{each.events}\0{each.was}\0{each.state}\n".encode(
-            "utf-8", "replace"))
-        found = _with(found, each)
-    sent = tuple((kind, target, many) for (kind, target), many in sorted(told.items()))
-    return replace(found, told=sent, seen=seen.hexdigest())
+def _line(each: Undone) -> str:
+    was, now = shown.STATES[each.was][0], shown.STATES[each.state][0]
+    moved = was if was == now else f"{was}, then {now}"
+    return f"{many.named(each.recipient, each.stream)}: {counted(each.events, 'report')}, {moved}"
 
 
-def _with(found: Outline, each: Undone) -> Outline:
-    stands = each.state in {State.SUPPRESSED, State.PENDING}
-    return replace(
-        found, recipients=found.recipients + 1, events=found.events + each.events,
-        held=found.held + (each.released and each.was is State.PENDING),
-        suppressed=found.suppressed + (each.released and each.was is State.SUPPRESSED),
-        stay=found.stay + stands, free=found.free + (not each.released and not stands),
-        sample=found.sample if len(found.sample) == SAMPLE else (*found.sample, each),
-    )
+_UNDONE: many.Kind[Undone] = many.Kind(
+    _line, lambda each: (each.recipient, each.stream, each.events, each.was, each.state),
+    changes=lambda _: True, counts=lambda each: each.released,
+)
 
 
-def _changes(found: Outline) -> Iterator[str]:
-    released = found.held + found.suppressed
+def _released(found: many.Outline[Undone], was: State) -> int:
+    return sum(each.released and each.was is was for each in found.changed)
+
+
+def _changes(found: many.Outline[Undone]) -> Iterator[str]:
+    held, in_force = _released(found, State.PENDING), _released(found, State.SUPPRESSED)
     yield (
-        f"{counted(released, 'suppression')} would end: {number(found.held)} held (nobody was told of them), "
-        f"{number(found.suppressed)} in force."
+        f"{counted(held + in_force, 'suppression')} would end: {number(held)} held (nobody was told of them), "
+        f"{number(in_force)} in force."
     )
+    reports = counted(sum(each.events for each in found.changed), "report")
     yield (
-        f"{counted(found.events, 'report')} on {counted(found.recipients, 'address', 'addresses')} would count no "
-        "more, neither alone nor as a confirmation."
+        f"{reports} on {counted(len(found.changed), 'address', 'addresses')} would count no more, neither alone nor as "
+        "a confirmation."
     )
-    for each in found.sample:
-        was, now = shown.STATES[each.was][0], shown.STATES[each.state][0]
-        moved = was if was == now else f"{was}, then {now}"
-        yield (
-            f"{harmless(each.recipient, 320)} ({harmless(each.stream, 80)}): {counted(each.events, 'report')}, {moved}"
-        )
-    if found.recipients > len(found.sample):
-        yield f"and {number(found.recipients - len(found.sample))} more"
+    yield from many.some(found.changed, _line)
 
 
-def _sent(visit: Visit, found: Outline) -> tuple[str, ...]:
-    if visit.house.settings.policy.mode is Mode.SHADOW:
-        return ("Nothing: in watch-only mode nobody is told.",)
-    told = tuple(f"{number(many)} × {kind.value} to {harmless(target, 80)}" for kind, target, many in found.told)
-    held = (f"For the {number(found.held)} held nothing is sent: nobody was told of them.",) if found.held else ()
-    return (*told, *held) or ("Nothing: nobody was told of it, or no target wants to hear of it.",)
-
-
-def _stays(found: Outline) -> Iterator[str]:
-    if found.stay:
-        yield f"{counted(found.stay, 'suppression')} stands on other grounds: it stays." if found.stay == 1 else (
-            f"{number(found.stay)} suppressions stand on other grounds: they stay.")
-    if found.free:
-        yield f"{counted(found.free, 'address', 'addresses')} may be sent to already: only the reports count no more."
+def _stays(found: many.Outline[Undone]) -> Iterator[str]:
+    stay = sum(each.state in _STANDS for each in found.changed)
+    if stay:
+        yield f"{counted(stay, 'suppression')} stands on other grounds: it stays." if stay == 1 else (
+            f"{number(stay)} suppressions stand on other grounds: they stay.")
+    free = sum(not each.released and each.state not in _STANDS for each in found.changed)
+    if free:
+        yield f"{counted(free, 'address', 'addresses')} may be sent to already: only the reports count no more."
     yield "Reports of other times, of others, and what was decided by hand stay as they are."
     yield "What comes late, or is imported later, needs another undo."
 
 
 # ── the pages ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
-def _preview(visit: Visit, wanted: Wanted) -> Response:
-    found = _outline(visit, wanted.incident)
-    if found.more or not found.recipients:
+def _preview(visit: Visit, wanted: Chosen) -> Response:
+    listener = many.Listener(visit)
+    found = many.outline(visit, _decision(visit, wanted), listener)
+    if found.more or not found.changed:
         return _form(visit, wanted=wanted, more=found.more)
-    return show(
-        visit, _told(visit, wanted, found),
-        [(address, name) for address, name in zip(_exports(visit), ("All of it as CSV", "as JSON Lines"), strict=True)],
-        action=listing.here(visit),
-    )
-
-
-def _told(visit: Visit, wanted: Wanted, found: Outline) -> Preview:
     incident = wanted.incident
     when = f"From {moment(incident.since)} to {moment(incident.until)}: {harmless(words(incident), 300)}."
-    return Preview(
-        f"Undo: {harmless(wanted.title, 200)}",
-        f"Undo for {counted(found.recipients, 'address', 'addresses')}", wanted.back,
-        (when, *_changes(found)), (found.seen,), _sent(visit, found), tuple(_stays(found)), _FOR_GOOD,
-        because_required=True, count=found.recipients, is_danger=True,
+    preview = Preview(
+        f"Undo: {harmless(wanted.title, 200)}", f"Undo for {counted(len(found.changed), 'address', 'addresses')}",
+        wanted.back, (when, *_changes(found)), (found.seen,), listener.sentences(_released(found, State.PENDING)),
+        tuple(_stays(found)), _FOR_GOOD, because_required=True, count=len(found.changed), is_danger=True,
     )
+    files = zip(_exports(visit), ("All of it as CSV", "as JSON Lines"), strict=True)
+    return show(visit, preview, list(files), action=listing.here(visit))
 
 
 def _exports(visit: Visit) -> tuple[str, str]:
@@ -205,35 +157,12 @@ def _exports(visit: Visit) -> tuple[str, str]:
     return (listing.address(f"{visit.url_path}.csv", kept), listing.address(f"{visit.url_path}.jsonl", kept))
 
 
-def _run(visit: Visit, wanted: Wanted) -> Response:
-    """Does what was seen, batch by batch; what was done is in the log, also where it broke off."""
-    why = because(visit, required=True)
-    found = _outline(visit, wanted.incident)
-    if found.more:
-        raise many.too_many("undone", wanted.shell)
-    if not found.recipients:
-        raise HTTPException(409, "There is nothing to undo any more: nothing was changed.")
-    demand_seen(visit, (found.seen,), found.recipients)
-    settings, ledger, released = visit.house.settings, visit.house.ledger, 0
-    try:
-        for each in ledger.undo(
-            wanted.incident, decider(settings), announcer(settings), because=words(wanted.incident), now=visit.now
-        ):
-            released += each.released
-    finally:
-        ledger.log_action(Action(visit.now, visit.viewer.name, "undo", wanted.subject, released, why))
-    return see(listing.address(
-        f"/incidents/{wanted.subject}" if wanted.back != "/incidents" else visit.url_path,
-        [*((name, value) for name, value in visit.query.multi_items() if name != "done"), ("done", "undo")],
-    ))
-
-
 def undo_alert_preview(visit: Visit) -> Response:
     return _preview(visit, _of_alert(visit))
 
 
 def undo_alert(visit: Visit) -> Response:
-    return _run(visit, _of_alert(visit))
+    return many.carry_out(visit, _decision(visit, _of_alert(visit)))
 
 
 def undo_preview(visit: Visit) -> Response:
@@ -251,10 +180,10 @@ def undo(visit: Visit) -> Response:
         raise HTTPException(422, f"{error} Nothing was changed.") from None
     if wanted is None:
         raise HTTPException(422, "An undo needs to know when it was: nothing was changed.")
-    return _run(visit, wanted)
+    return many.carry_out(visit, _decision(visit, wanted))
 
 
-def _form(visit: Visit, *, wanted: Wanted | None = None, problem: str | None = None, more: bool = False) -> Response:
+def _form(visit: Visit, *, wanted: Chosen | None = None, problem: str | None = None, more: bool = False) -> Response:
     done = visit.house.ledger.actions_on(wanted.subject, 1) if wanted and visit.query.get("done") else []
     asked = listing.filters(visit, (), (*_CHOOSES, "done"))
     return visit.page(
@@ -274,9 +203,8 @@ def download(visit: Visit) -> Response:
         raise HTTPException(400, str(error)) from None
     if wanted is None:
         raise HTTPException(400, "An undo needs to know when it was.")
-    announce = announcer(visit.house.settings)
-    return listing.download(visit, listing.filters(visit, (), _CHOOSES), _DOWNLOAD,
-                            _rehearsed(visit, wanted.incident, announce))
+    everybody = many.rehearsed(visit, _decision(visit, wanted), announcer(visit.house.settings))
+    return listing.download(visit, listing.filters(visit, (), _CHOOSES), _DOWNLOAD, everybody)
 
 
 _DOWNLOAD: Download[Undone] = Download("undo", (
