@@ -2,10 +2,13 @@
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from pydantic import SecretStr
 
+from bounce_watcher.config.loading import load
 from bounce_watcher.config.settings import WebSettings
 from bounce_watcher.web import shown
 from bounce_watcher.web.render import assets
@@ -151,11 +154,59 @@ def test_files_of_the_pages_are_kept_for_good_under_their_digest(web: Make) -> N
     assert web().get("/static/0/nothing.css").status_code == 404
 
 
-def test_no_secret_is_on_the_page_of_settings(web: Make) -> None:
+SECRETS = """
+[database]
+url = "postgresql+psycopg://bounces:canary-6@db.example.org/bounces"
+[[mailbox]]
+name = "returns"
+host = "imap.example.org"
+username = "returns"
+password = "canary-1"
+[[mailbox]]
+name = "others"
+host = "imap.example.org"
+username = "others"
+[mailbox.oauth2]
+grant = "refresh_token"
+token_url = "https://login.example.org/token"
+client_id = "x"
+client_secret = "canary-2"
+refresh_token = "canary-3"
+[attribution]
+return_path = "returns@bounces.example.com"
+token_key = "canary-4-canary-4-canary-4-canary-4"
+token_old_keys = ["canary-5-canary-5-canary-5-canary-5"]
+[[webhook]]
+name = "shop"
+url = "https://shop.example.org/hook"
+secret = "whsec_Y2FuYXJ5LTktY2FuYXJ5LTktY2FuYXJ5LTktY2FuYXJ5LTk="
+old_secrets = ["whsec_Y2FuYXJ5LTAtY2FuYXJ5LTAtY2FuYXJ5LTAtY2FuYXJ5LTA="]
+[[platform]]
+name = "grid"
+kind = "sendgrid"
+api_key = "canary-10"
+[[notify]]
+name = "operator"
+url = "mailtos://canary-11:canary-12@example.org"
+[web]
+token = "canary-13-canary-13"
+read_token = "canary-14-canary-14"
+"""
+
+
+def test_no_secret_is_on_the_page_of_settings(web: Make, tmp_path: Path) -> None:
+    path = tmp_path / "config.toml"
+    path.write_text(SECRETS)
+    path.chmod(0o600)
     client = web(TOKEN)
-    page = client.get("/settings", headers=signed_in(client))
-    assert TOKEN not in page.text
-    assert "token" in page.text
+    session = signed_in(client)
+    client.settings = replace(load(path, {}), web=client.settings.web)
+    text = client.get("/settings", headers=session).text
+    for key in ("returns.password", "token_keys", "shop.secrets", "grid.api_key", "notifiers.operator.url", "token"):
+        assert re.search(rf"<dt>{key}</dt>\s*<dd>(set, )*set</dd>", text), key
+    assert "imap.example.org" in text
+    for secret in (TOKEN, "canary", "Y2FuYXJ5"):
+        assert secret not in text
 
 
 @pytest.mark.parametrize(("text", "meant"), [

@@ -51,7 +51,7 @@ def settings(visit: Visit) -> Response:
 
 
 def sections(settings: Settings) -> Iterator[Section]:
-    """All that is set, section by section; of secrets only whether they are."""
+    """All that is set, section by section; of secrets (by their type, or kept out of `repr`) only whether they are."""
     for title, name in _SECTIONS:
         lines = tuple(_lines("", getattr(settings, name)))
         yield Section(title, lines)
@@ -64,12 +64,17 @@ def _lines(key: str, value: object) -> Iterator[Line]:
         yield Line(key, "set")
     elif is_dataclass(value) and not isinstance(value, type):
         for field in fields(value):
-            yield from _lines(f"{key}.{field.name}" if key else field.name, getattr(value, field.name))
+            name, held = _under(key, field.name), getattr(value, field.name)
+            yield from _lines(name, held) if field.repr else [Line(name, "set" if held else "not set")]
     elif isinstance(value, tuple | list) and any(map(is_dataclass, value)):
         for each in value:
-            yield from _lines(f"{key}{getattr(each, 'name', '')}", each)
+            yield from _lines(_under(key, getattr(each, "name", "")), each)
     else:
         yield Line(key, harmless(_plain(value)))
+
+
+def _under(key: str, name: str) -> str:
+    return ".".join(filter(None, (key, name)))
 
 
 def _plain(value: object) -> str:
@@ -93,7 +98,7 @@ _TOLD: tuple[tuple[Any, Callable[[Any], str]], ...] = (
     (bool, lambda value: "yes" if value else "no"),
     (timedelta, _span),
     (Enum, lambda value: str(value.value)),
-    (SecretStr, lambda _: "set"),
+    (SecretStr | bytes, lambda _: "set"),
     (tuple | list | frozenset, lambda value: ", ".join(sorted(map(_plain, value)))),
     (Mapping, lambda value: ", ".join(f"{_plain(name)} = {_plain(each)}" for name, each in value.items())),
 )
