@@ -174,16 +174,18 @@ def retry(
 
     With --since just those of what happened since: of mail that was imported, when it was reported.
 
-    With --target a webhook is used again if it had answered 410.
+    With --target a webhook is used again if it had answered 410. What a person paused stays so, and stderr says it.
     """
     with ledger_of(config) as (settings, ledger):
         if target is not None:
             target_named(settings, target)
         chosen, begin = ids or (), past(since)
+        paused = ledger.deliveries.paused(chosen, target)
         if dry_run:
             _rehearse("would be sent again", _matching(ledger, chosen, OutboxFilter(
                 state, target, since=begin, retried_at=utcnow()
             )))
+            _complain_of(paused)
             return
         everything = not chosen and target is None
         found = ledger.retry(utcnow(), ids=chosen, target=target, everything=everything, state=state, since=begin)
@@ -192,6 +194,12 @@ def retry(
     say(f"{count(found, _THING)} due again, for the next poll to send")
     if target in {webhook.name for webhook in settings.webhooks}:
         say(f"webhook {target} is in use, whatever it answered before")
+    _complain_of(paused)
+
+
+def _complain_of(paused: Mapping[str, Pause]) -> None:
+    for target, pause in paused.items():
+        complain(f"{target} is {_since(pause)}; it is sent nothing until: bounce-watcher outbox resume {target}")
 
 
 @commands.command(epilog=example("outbox discard --target old-platform --dry-run"))

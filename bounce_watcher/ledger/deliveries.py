@@ -7,11 +7,12 @@ from typing import Any
 
 from sqlalchemy import Engine, Select, func, literal_column, select
 
-from bounce_watcher.ledger import tries
+from bounce_watcher.ledger import pausing, tries
 from bounce_watcher.ledger.books import STATES_TOLD
 from bounce_watcher.ledger.browse import MOST_COUNTED, By, Choice, Query, among
 from bounce_watcher.ledger.engine import reading
 from bounce_watcher.ledger.paging import Condition, Page, Place, Walk, looking
+from bounce_watcher.ledger.pausing import Pause
 from bounce_watcher.ledger.statements import chunks
 from bounce_watcher.ledger.superseding import IS_OUTDATED
 from bounce_watcher.ledger.tables import ENDPOINT, OUTBOX, item_from_row
@@ -112,6 +113,21 @@ class Deliveries:
         with reading(self._engine) as connection:
             found: str | None = connection.scalar(chosen)
         return found
+
+    def paused(self, ids: Sequence[str], target: str | None) -> dict[str, Pause]:
+        """Those that a person paused: `target`, else whom deliveries of `ids` are for, or all where none is named."""
+        found = pausing.paused(self._engine)
+        if target is None and (not ids or not found):
+            return found
+        asked = {target} if target is not None else self._targets(ids)
+        return {name: pause for name, pause in found.items() if name in asked}
+
+    def _targets(self, ids: Sequence[str]) -> set[str]:
+        with reading(self._engine) as connection:
+            return {
+                name for part in chunks(ids)
+                for name in connection.scalars(select(OUTBOX.c.target).where(OUTBOX.c.id.in_(part)).distinct())
+            }
 
     def disabled(self) -> dict[str, tuple[datetime, str]]:
         """Targets that want no more: since when, and what they answered."""

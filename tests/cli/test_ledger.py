@@ -188,6 +188,26 @@ def test_a_rehearsed_retry_counts_what_is_sent(filled: Program) -> None:
     assert filled.ledger(*again).out == "1 item due again, for the next poll to send\n"
 
 
+def test_a_retry_says_that_a_target_is_paused(filled: Program) -> None:
+    (first, *_) = (row["id"] for row in filled.ledger("outbox", "list", "--json").rows)
+    filled.ledger("outbox", "pause", "platform", "--because", "moves")
+    filled.ledger("outbox", "discard", "--target", "platform")
+    again = ("outbox", "retry", "--state", "discarded")
+    for chosen in ((), ("--target", "platform"), (first,)):
+        for run in (("--dry-run",), ()):
+            told = filled.ledger(*again, *chosen, *run)
+            assert told.status == 0, told
+            assert "paused since" in told.complaint
+            assert told.complaint.endswith(
+                "by shell: moves; it is sent nothing until: bounce-watcher outbox resume platform"
+            )
+            assert "paused" not in told.out
+        filled.ledger("outbox", "discard", "--target", "platform")
+    assert filled.ledger(*again, "msg_unknown", "--dry-run").err == ""
+    filled.ledger("outbox", "resume", "platform")
+    assert filled.ledger(*again).err == ""
+
+
 def test_public_keys_are_those_of_the_private_ones(program: Program) -> None:
     shared = 'secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"'
     private = "whsk_6Xb/dCcHpPea21PS1N9VY/NZW723CEc77N4rJCubMbfVKIDij2HKpMKkioLlX0dRqSKJp4AJ6p9lMicMFs6Kvg=="

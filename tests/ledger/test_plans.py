@@ -137,7 +137,7 @@ def test_no_statement_scans_a_table(tmp_path: Path, work: Callable[[Ledger], obj
     assert [plan for plan in others if "(recipient_key=?" not in plan] == [], "one recipient's rows, not a whole queue"
 
 
-_NOT_OF_EVENTS = frozenset({By.STATE, By.KIND, By.ACTOR, By.ACTION, By.TARGET})
+_NOT_OF_EVENTS = frozenset({By.STATE, By.KIND, By.LANGUAGE, By.ACTOR, By.ACTION, By.TARGET})
 
 
 def _both_ways(read: Callable[[Query, Place], object], wanted: Query, key: tuple[Any, ...]) -> None:
@@ -180,7 +180,7 @@ def _by_what_an_index_tells(ledger: Ledger) -> None:
     lambda ledger: ledger.recipient_facets(Query(since=day(1))),
     lambda ledger: ledger.holding(USER),
     lambda ledger: _both_ways(ledger.review_page, Query({By.PROVIDER: Choice(("x",))}), (0, 3, day(3), "g")),
-    lambda ledger: list(ledger.all_groups(Query({By.STATE: Choice(("new",))}))),
+    lambda ledger: list(ledger.all_groups(Query({By.STATE: Choice(("new",)), By.LANGUAGE: Choice(("de",))}))),
     lambda ledger: ledger.review_facets(Query(words=("x",))),
     lambda ledger: ledger.actions_on("x"),
     lambda ledger: _both_ways(ledger.action_page, Query({By.ACTOR: Choice(("x",))}), (7,)),
@@ -289,6 +289,15 @@ def test_what_stands_is_counted_without_a_row_of_the_great_tables(tmp_path: Path
     }
     others = {step.split()[1] for step in steps - suppressions if step.startswith("SCAN") and " outbox " not in step}
     assert others <= {"alert", "endpoint"}, "which have but a few rows"
+
+
+def test_whom_deliveries_are_for_is_found_by_their_ids(tmp_path: Path) -> None:
+    plans = _plans(tmp_path, lambda ledger: (
+        ledger.pause("platform", Pause(START, "petra", "")), ledger.deliveries.paused(["msg"], None)
+    ))
+    assert {plan.partition(": ")[0] for plan in plans if " outbox " in plan.partition(": ")[0]} == {
+        "SEARCH outbox USING INDEX sqlite_autoindex_outbox_1 (id=?)"
+    }
 
 
 def test_outages_of_a_time_go_down_an_index(tmp_path: Path) -> None:

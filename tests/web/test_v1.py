@@ -10,6 +10,7 @@ from pydantic import SecretStr
 
 from bounce_watcher.config.settings import WebSettings
 from bounce_watcher.ledger.filters import EventFilter, OutboxFilter, SuppressionFilter
+from bounce_watcher.ledger.pausing import Pause
 from bounce_watcher.model.ledger import Attempt, Disposition, OutboxState
 from bounce_watcher.model.rows import event_row, suppression_row
 from bounce_watcher.model.verdict import Reason
@@ -188,9 +189,21 @@ def test_retry_and_discard(client: Web) -> None:
     ids = [item.id for item in client.ledger.outbox()]
     assert client.post("/api/v1/outbox/discard", json={"ids": ids[:2]}).json() == {"changed": 2}
     assert len(list(client.ledger.outbox(OutboxFilter(OutboxState.DISCARDED)))) == 2
-    assert client.post("/api/v1/outbox/retry", json={"target": "platform"}).json() == {"changed": 0}
+    assert client.post("/api/v1/outbox/retry", json={"target": "platform"}).json() == {"changed": 0, "paused": []}
     assert client.post("/api/v1/outbox/retry", json={}).status_code == 422
     assert len(list(client.ledger.outbox(OutboxFilter(OutboxState.DUE)))) == len(ids) - 2
+
+
+def test_a_retry_names_targets_that_are_paused(client: Web) -> None:
+    (item, *_) = client.ledger.lease("platform", START, timedelta(minutes=1), 1)
+    client.ledger.conclude([(item, Attempt(Disposition.DEAD, "HTTP 400"))], START)
+    for name in ("platform", "other"):
+        client.ledger.pause(name, Pause(START, "petra", "moves"))
+    for asked, paused in (({"ids": [item.id]}, ["platform"]), ({"target": "other"}, ["other"]), ({"ids": ["x"]}, []),
+                          ({"target": "none"}, [])):
+        answer = client.post("/api/v1/outbox/retry", json=asked).json()
+        assert answer == {"changed": int(asked == {"ids": [item.id]}), "paused": paused}
+    assert client.ledger.paused().keys() == {"platform", "other"}
 
 
 @pytest.mark.parametrize(("method", "path", "more"), [

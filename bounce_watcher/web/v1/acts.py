@@ -94,13 +94,13 @@ def release(
     return json_answer({"changed": released})
 
 
-@router.post("/outbox/retry", response_model=answers.Changed, tags=["outbox"])
+@router.post("/outbox/retry", response_model=answers.Retried, tags=["outbox"])
 def retry(request: Request, asked: Chosen) -> Response:
-    """Makes dead items due at once."""
+    """Makes dead items due at once, but resumes no target that a person paused."""
     house = house_of(request)
     changed = house.ledger.retry(utcnow(), ids=asked.ids, target=asked.target)
     _log(request, "retry", asked.target or "chosen deliveries", changed, None)
-    return json_answer({"changed": changed})
+    return json_answer({"changed": changed, "paused": sorted(house.ledger.deliveries.paused(asked.ids, asked.target))})
 
 
 @router.post("/outbox/discard", response_model=answers.Changed, tags=["outbox"])

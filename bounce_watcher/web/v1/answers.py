@@ -162,6 +162,12 @@ class Changed(BaseModel):
     changed: int
 
 
+class Retried(Changed):
+    paused: Annotated[list[str], Field(description=(
+        "Targets among theirs that a person paused: these are sent nothing until they are resumed"
+    ))]
+
+
 class Stats(BaseModel):
     """Reports that arrived, `since` <= time < `until`, in whole days of UTC; `sent` where the platform reported it."""
 
