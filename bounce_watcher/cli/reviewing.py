@@ -18,12 +18,13 @@ from bounce_watcher.model.rows import Row
 from bounce_watcher.model.verdict import BounceType, Reason
 from bounce_watcher.parsing.message import parse
 from bounce_watcher.parsing.smtp_reply import one_line
+from bounce_watcher.policy.language import NAMES, UNKNOWN
 from bounce_watcher.service.clock import utcnow
 from bounce_watcher.service.drafting import Trial, suggested, tried
 
 commands = typer.Typer(help="What was not recognised, by its wording; a rule for it, tried on all that is stored.")
 
-COLUMNS = ("id", "kind", "state", "mails", "recipients", "first_at", "last_at", "codes", "wording")
+COLUMNS = ("id", "kind", "language", "state", "mails", "recipients", "first_at", "last_at", "codes", "wording")
 SAMPLES, LONGEST = 5, 600
 """Of a group, the newest that are shown; and characters of each."""
 WITHIN = 600.0
@@ -40,6 +41,10 @@ def list_groups(
     everything: Annotated[
         bool, typer.Option("--all", metavar="", help="Those too that were set aside, or have a rule.")
     ] = False,
+    language: Annotated[
+        str | None, typer.Option("--language", metavar="CODE", show_default=False,
+                                 help="Only of this language, such as de, or unknown.")
+    ] = None,
     limit: Limit = None,
     as_json: Json = False,
     config: ConfigFile = None,
@@ -51,9 +56,12 @@ def list_groups(
     recipient failed, in words that tell nothing), notice (looks like a mail system's, and names nobody), letter (no
     report by its looks).
     """
+    if language not in {None, UNKNOWN, *NAMES}:
+        raise WrongUsage(f"--language {language!r} is no code of ISO 639 that is told, such as de, or unknown")
     states = () if everything else tuple(each.value for each in OPEN)
+    wanted = Query({By.STATE: Choice(states), By.LANGUAGE: Choice((language,) if language else ())})
     with ledger_of(config) as (_, ledger):
-        found = ledger.all_groups(Query({By.STATE: Choice(states)}))
+        found = ledger.all_groups(wanted)
         listing((_row(group) for group in _first(found, limit)), COLUMNS, as_json=as_json)
 
 
@@ -162,8 +170,8 @@ def _named(groups: Iterator[Group], beginning: str) -> Group:
 
 def _row(group: Group) -> Row:
     return {
-        "id": group.gid, "kind": group.kind, "state": group.state, "mails": group.mails, "recipients": group.recipients,
-        "providers": group.providers, "codes": ", ".join(group.codes),
+        "id": group.gid, "kind": group.kind, "language": group.language, "state": group.state, "mails": group.mails,
+        "recipients": group.recipients, "providers": group.providers, "codes": ", ".join(group.codes),
         "first_at": group.first_at, "last_at": group.last_at, "because": group.because, "wording": group.wording,
     }
 

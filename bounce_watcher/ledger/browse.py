@@ -73,6 +73,7 @@ class By(StrEnum):
     MATCH = "match"
     STATE = "state"
     KIND = "kind"
+    LANGUAGE = "language"
     ACTOR = "by"
     ACTION = "action"
 

@@ -36,6 +36,7 @@ from bounce_watcher.ledger.tables import EVENT, MESSAGE, REVIEW_GROUP
 from bounce_watcher.ledger.types import FORGOTTEN, recipient_key, storable
 from bounce_watcher.model.ledger import BounceEvent, EventType, MessageRecord, Misread
 from bounce_watcher.policy import masking
+from bounce_watcher.policy.language import UNKNOWN, language
 from bounce_watcher.policy.words import utc_day
 
 _DIGITS = 16
@@ -57,13 +58,15 @@ OPEN = (GroupState.NEW, GroupState.BACK)
 class Group:
     """`a_day`, `because` and `decided_at` (aware) are those of the last decision on it.
 
-    `providers` and `codes` are counted in its newest events. The code is the enhanced one, or the reply's. `days` tells
-    how much came on each of the last days of UTC, today's last; None where that was not looked up.
+    `language` is its wording's: a code of ISO 639, or "unknown". `providers` and `codes` are counted in its newest
+    events. The code is the enhanced one, or the reply's. `days` tells how much came on each of the last days of UTC,
+    today's last; None where that was not looked up.
     """
 
     gid: str
     kind: Misread
     wording: str
+    language: str
     state: GroupState
     mails: int
     recipients: int
@@ -174,8 +177,9 @@ def _put(connection: Connection, found: Mapping[str, _More]) -> None:
     """Locks the rows in the order of their keys: two writers wait for each other at most once."""
     insertion = insert_into(connection, REVIEW_GROUP).values([
         {
-            "gid": gid, "kind": more.kind.value, "wording": more.wording, "state": GroupState.NEW.value, "rank": 0,
-            "mails": len(more.times), "recipients": 0, "first_at": min(more.times), "last_at": max(more.times),
+            "gid": gid, "kind": more.kind.value, "wording": more.wording, "language": language(more.wording),
+            "state": GroupState.NEW.value, "rank": 0, "mails": len(more.times), "recipients": 0,
+            "first_at": min(more.times), "last_at": max(more.times),
         }
         for gid, more in found.items()
     ])
@@ -183,6 +187,7 @@ def _put(connection: Connection, found: Mapping[str, _More]) -> None:
     comes_back = and_(old.state.in_(_DEALT_WITH), new.last_at > old.decided_at)
     connection.execute(insertion.on_conflict_do_update(index_elements=["gid"], set_={
         "wording": new.wording,
+        "language": new.language,
         "mails": old.mails + new.mails,
         "first_at": case((new.first_at < old.first_at, new.first_at), else_=old.first_at),
         "last_at": case((new.last_at > old.last_at, new.last_at), else_=old.last_at),
@@ -254,7 +259,7 @@ def recount_mail(connection: Connection, gids: Collection[str]) -> None:
         is_aside = REVIEW_GROUP.c.state == GroupState.ASIDE.value
         emptied = REVIEW_GROUP.c.gid.in_(KEYS)
         given = {"keys": list(empty)}
-        connection.execute(update(REVIEW_GROUP).where(emptied, is_aside).values(**_NONE_LEFT, wording=""), given)
+        connection.execute(update(REVIEW_GROUP).where(emptied, is_aside).values(**_NONE_LEFT, **_NO_WORDS), given)
         connection.execute(delete(REVIEW_GROUP).where(emptied, ~is_aside), given)
 
 
@@ -276,6 +281,7 @@ def _counted_anew(
 
 
 _NONE_LEFT = {"mails": 0, "recipients": 0}
+_NO_WORDS = {"wording": "", "language": UNKNOWN}
 
 
 def _empty(connection: Connection, states: Mapping[str, GroupState], *, by_rules: bool) -> None:

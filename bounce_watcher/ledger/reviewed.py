@@ -68,11 +68,11 @@ def everything(engine: Engine, wanted: Query) -> Iterator[Group]:
 
 
 def facets(engine: Engine, wanted: Query) -> Facets | None:
-    """How many by state, kind and provider; None where counting took too long."""
+    """How many by state, kind, language and provider; None where counting took too long."""
     walk = _walk(wanted)
-    columns = (REVIEW_GROUP.c.gid, REVIEW_GROUP.c.state, REVIEW_GROUP.c.kind)
-    newest = walk.ordered().with_only_columns(*columns).limit(MOST_COUNTED).subquery()
-    counted = select(newest.c.state, newest.c.kind, func.count()).group_by(newest.c.state, newest.c.kind)
+    newest = walk.ordered().with_only_columns(REVIEW_GROUP.c.gid, *_COLUMNS.values()).limit(MOST_COUNTED).subquery()
+    of_columns = [newest.c[column.key] for column in _COLUMNS.values()]
+    counted = select(*of_columns, func.count()).group_by(*of_columns)
     of_providers = (
         select(EVENT.c.provider, func.count(EVENT.c.review_group.distinct()))
         .where(EVENT.c.review_group.in_(select(newest.c.gid))).group_by(EVENT.c.provider)
@@ -83,14 +83,12 @@ def facets(engine: Engine, wanted: Query) -> Facets | None:
             providers = {str(name): int(number) for name, number in connection.execute(of_providers)}
     except TookTooLong:
         return None
-    states: Counter[str] = Counter()
-    kinds: Counter[str] = Counter()
-    for state, kind, number in rows:
-        states[state] += number
-        kinds[kind] += number
-    total = states.total()
-    counts = {By.KIND: dict(kinds), By.STATE: dict(states), By.PROVIDER: providers}
-    return Facets(total, total >= MOST_COUNTED, counts)
+    counts: dict[By, Counter[str]] = {by: Counter() for by in _COLUMNS}
+    for *values, number in rows:
+        for by, value in zip(_COLUMNS, values, strict=True):
+            counts[by][value] += number
+    total = counts[By.STATE].total()
+    return Facets(total, total >= MOST_COUNTED, {**counts, By.PROVIDER: providers})
 
 
 def group(engine: Engine, gid: str, now: datetime | None) -> Group | None:
@@ -220,7 +218,7 @@ def _conditions(wanted: Query) -> Iterator[Condition]:
         yield REVIEW_GROUP.c.wording.icontains(storable(words), autoescape=True)
 
 
-_COLUMNS = {By.STATE: REVIEW_GROUP.c.state, By.KIND: REVIEW_GROUP.c.kind}
+_COLUMNS = {By.KIND: REVIEW_GROUP.c.kind, By.STATE: REVIEW_GROUP.c.state, By.LANGUAGE: REVIEW_GROUP.c.language}
 
 
 def _is(column: ColumnElement[str], choice: Choice) -> Iterator[Condition]:
@@ -256,7 +254,7 @@ def _seen(connection: Connection, gid: str) -> tuple[Counter[str], Counter[str]]
 
 def _group(row: Any, providers: Counter[str], codes: Counter[str]) -> Group:
     return Group(
-        row.gid, Misread(row.kind), row.wording, GroupState(row.state), row.mails, row.recipients, row.first_at,
-        row.last_at, row.a_day,
-        row.because, row.decided_at, dict(providers.most_common()), dict(codes.most_common()),
+        row.gid, Misread(row.kind), row.wording, row.language, GroupState(row.state), row.mails, row.recipients,
+        row.first_at, row.last_at, row.a_day, row.because, row.decided_at,
+        dict(providers.most_common()), dict(codes.most_common()),
     )

@@ -290,9 +290,9 @@ class TallyRow(Row, table=True):
 
 
 class ReviewGroupRow(Row, table=True):
-    """Mail that was not recognised and says the same. `kind` is a `Misread`, `state` a `ledger.review.GroupState`;
-    `rank` is 1 for what came back, else 0. One set aside comes back with more than `a_day` on one day of UTC, None =
-    never."""
+    """Mail that was not recognised and says the same. `kind` is a `Misread`, `language` its wording's
+    (`policy.language`), `state` a `ledger.review.GroupState`; `rank` is 1 for what came back, else 0. One set aside
+    comes back with more than `a_day` on one day of UTC, None = never."""
 
     __tablename__ = "review_group"
     __table_args__ = (
@@ -303,6 +303,7 @@ class ReviewGroupRow(Row, table=True):
     gid: str = Field(primary_key=True, sa_type=Text)
     kind: str = Field(sa_type=Text)
     wording: str = Field(sa_type=Text)
+    language: str = Field(sa_type=Text)
     state: str = Field(sa_type=Text)
     rank: int = Field(sa_type=Integer)
     mails: int = Field(sa_type=BigInteger)

@@ -33,6 +33,15 @@ def test_what_was_not_recognised_is_listed_by_its_wording(desk: Program) -> None
     assert "\x1b" not in shown.out
 
 
+def test_a_language_is_asked_for(desk: Program) -> None:
+    first, other = desk.ledger("review", "list", "--json").rows
+    assert (first["language"], other["language"]) == ("en", "unknown")
+    assert desk.ledger("review", "list", "--language", "unknown", "--json").rows == [other]
+    assert desk.ledger("review", "list", "--language", "de", "--json").rows == []
+    refused = desk.ledger("review", "list", "--language", "german")
+    assert (refused.status, "such as de, or unknown" in refused.complaint) == (2, True)
+
+
 ODD = """From: Mail Delivery System <mailer-daemon@gate.example>
 Subject: Undeliverable: order 47{0}
 Date: Mon, 2 Mar 2026 12:0{0}:00 +0000

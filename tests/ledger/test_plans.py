@@ -137,7 +137,7 @@ def test_no_statement_scans_a_table(tmp_path: Path, work: Callable[[Ledger], obj
     assert [plan for plan in others if "(recipient_key=?" not in plan] == [], "one recipient's rows, not a whole queue"
 
 
-_NOT_OF_EVENTS = frozenset({By.STATE, By.KIND, By.ACTOR, By.ACTION, By.TARGET})
+_NOT_OF_EVENTS = frozenset({By.STATE, By.KIND, By.LANGUAGE, By.ACTOR, By.ACTION, By.TARGET})
 
 
 def _both_ways(read: Callable[[Query, Place], object], wanted: Query, key: tuple[Any, ...]) -> None:
@@ -180,7 +180,7 @@ def _by_what_an_index_tells(ledger: Ledger) -> None:
     lambda ledger: ledger.recipient_facets(Query(since=day(1))),
     lambda ledger: ledger.holding(USER),
     lambda ledger: _both_ways(ledger.review_page, Query({By.PROVIDER: Choice(("x",))}), (0, 3, day(3), "g")),
-    lambda ledger: list(ledger.all_groups(Query({By.STATE: Choice(("new",))}))),
+    lambda ledger: list(ledger.all_groups(Query({By.STATE: Choice(("new",)), By.LANGUAGE: Choice(("de",))}))),
     lambda ledger: ledger.review_facets(Query(words=("x",))),
     lambda ledger: ledger.actions_on("x"),
     lambda ledger: _both_ways(ledger.action_page, Query({By.ACTOR: Choice(("x",))}), (7,)),

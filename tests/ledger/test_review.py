@@ -89,7 +89,8 @@ def test_filters_and_pages(ledger: Ledger) -> None:
     found = ledger.review_facets(Query())
     assert found is not None
     assert found.counts == {
-        By.KIND: {"failure": 2}, By.STATE: {"new": 2}, By.PROVIDER: {"google.com": 1, "gmx.net": 1},
+        By.KIND: {"failure": 2}, By.STATE: {"new": 2}, By.LANGUAGE: {"en": 1, "unknown": 1},
+        By.PROVIDER: {"google.com": 1, "gmx.net": 1},
     }
 
 
@@ -123,6 +124,21 @@ def test_mail_in_which_nobody_was_found_is_grouped_too(ledger: Ledger) -> None:
     assert counts.counts[By.KIND] == {"failure": 2, "notice": 1, "letter": 1}
 
 
+GERMAN = "550 <{}>: Postfach 17{} wurde vom Inhaber aufgegeben"
+
+
+def test_the_language_of_a_wording_is_told_and_filtered_by(ledger: Ledger) -> None:
+    record(ledger, [*page(*EVENTS, lost(8, "e@gmx.net", GERMAN), lost(9, "f@gmx.net", GERMAN)),
+                    unread(1, "cette adresse ne reçoit plus de courrier depuis longtemps")])
+    german = groups(ledger, Query({By.LANGUAGE: Choice(("de",))}))
+    assert [(each.mails, each.language) for each in german] == [(2, "de")]
+    assert len(groups(ledger, Query({By.LANGUAGE: Choice(none_of=("de", "fr"))}))) == 2
+    counts = ledger.review_facets(Query({By.LANGUAGE: Choice(("de", "fr"))}))
+    assert counts is not None
+    assert counts.counts[By.LANGUAGE] == {"de": 1, "fr": 1}
+    assert (counts.total, counts.counts[By.PROVIDER]) == (2, {"gmx.net": 1})
+
+
 def test_the_last_days_of_a_group_are_told(ledger: Ledger) -> None:
     record(ledger, [*page(*EVENTS, lost(8, "e@gmail.com", at=1.4)), unread(1), unread(3), unread(4, at=3.1)])
     first, _, odd = ledger.review_page(Query(), Place(), day(5)).rows
@@ -141,10 +157,10 @@ def test_of_mail_that_is_kept_no_longer_no_word_is_left(ledger: Ledger) -> None:
     ledger.purge(day(30))
     left = ledger.review_group(odd.gid)
     assert left is not None
-    assert (left.mails, left.wording, left.state) == (0, "", GroupState.ASIDE)
+    assert (left.mails, left.wording, left.language, left.state) == (0, "", "unknown", GroupState.ASIDE)
     record(ledger, [unread(40), unread(41, at=40.1)])
     assert seen(ledger, odd.gid) == (GroupState.BACK, 2, 0)
-    assert groups(ledger)[0].wording == ODD
+    assert (groups(ledger)[0].wording, groups(ledger)[0].language) == (ODD, "en")
 
 
 def test_who_is_forgotten_is_in_no_mail_either(ledger: Ledger) -> None:

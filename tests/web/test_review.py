@@ -165,6 +165,20 @@ def test_facets_tell_kinds_and_providers(desk: Web) -> None:
     assert re.search(r'href="/review\?kind=notice"[^>]*>Notice of nobody</a> <span class="small">1</span>', text)
 
 
+def test_facets_tell_languages(desk: Web) -> None:
+    record(desk.ledger, [odd(1, wording="zustellung nicht möglich: das postfach ist verwaist")])
+    text = desk.get("/review").text
+    assert re.search(r'href="/review\?language=de"[^>]*>German</a> <span class="small">1</span>', text)
+    text = desk.get("/review?language=de").text
+    assert "language: German" in text
+    assert "verwaist" in text
+    assert "has been unplugged" not in text
+    demand_harmless(desk.get("/review?language=%3Cscript%3E").text)
+    (row,) = csv.DictReader(io.StringIO(desk.get("/review.csv?language=en").text, newline=""))
+    assert (row["Language"], row["Mails"]) == ("en", "6")
+    assert "<dt>Language</dt><dd>English</dd>" in desk.get(f"/review/{GID}").text
+
+
 @pytest.mark.parametrize("words", HOSTILE)
 def test_hostile_mail_that_names_nobody_does_nothing(web: Make, words: str) -> None:
     client = web()

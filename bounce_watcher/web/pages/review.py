@@ -20,6 +20,7 @@ from bounce_watcher.model.errors import ConfigError
 from bounce_watcher.model.ledger import BounceEvent, EventType, Misread
 from bounce_watcher.model.verdict import BounceType, Reason
 from bounce_watcher.parsing.message import parse
+from bounce_watcher.policy import language
 from bounce_watcher.policy.masking import Mark, parts
 from bounce_watcher.service.drafting import Draft, Trial, suggested, tried
 from bounce_watcher.web import charts, listing, shown
@@ -79,12 +80,14 @@ FILTERS = (
            tuple(each.value for each in Misread)),
     Filter(By.STATE, "State", lambda value: STATES[GroupState(value)][0] if value in {*GroupState} else value,
            tuple(each.value for each in GroupState)),
+    Filter(By.LANGUAGE, "Language", lambda value: harmless(language.told(value))),
     Filter(By.PROVIDER, "Provider", shown.provider),
 )
 
 DOWNLOAD: Download[Group] = Download("review", (
     Column("Wording", lambda group: group.wording),
     Column("Kind", lambda group: KINDS[group.kind][0]),
+    Column("Language", lambda group: group.language),
     Column("Mails", lambda group: group.mails),
     Column("Recipients", lambda group: group.recipients),
     Column("Providers", lambda group: ", ".join(group.providers)),
@@ -94,9 +97,9 @@ DOWNLOAD: Download[Group] = Download("review", (
     Column("State", lambda group: STATES[group.state][0]),
     Column("Id", lambda group: group.gid),
 ), lambda group: {
-    "id": group.gid, "type": "review_group", "kind": group.kind, "wording": group.wording, "state": group.state,
-    "mails": group.mails, "recipients": group.recipients, "providers": group.providers, "codes": group.codes,
-    "first_at": group.first_at, "last_at": group.last_at, "because": group.because,
+    "id": group.gid, "type": "review_group", "kind": group.kind, "wording": group.wording, "language": group.language,
+    "state": group.state, "mails": group.mails, "recipients": group.recipients, "providers": group.providers,
+    "codes": group.codes, "first_at": group.first_at, "last_at": group.last_at, "because": group.because,
 })
 
 
@@ -207,7 +210,8 @@ def _of_group(visit: Visit, found: Group) -> dict[str, Any]:
         ],
         "letters": [_letter(visit, each) for each in mails], "kind": found.kind, "kinds": Misread, "days": DAYS,
         "row": _row(found), "is_open": found.state in OPEN, "path": _path(found),
-        "done": DONE.get(visit.query.get("done", "")), "has_words": any(each.diagnostic for each in newest),
+        "language": language.told(found.language), "done": DONE.get(visit.query.get("done", "")),
+        "has_words": any(each.diagnostic for each in newest),
     }
 
 
