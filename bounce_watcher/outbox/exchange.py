@@ -20,6 +20,8 @@ T = TypeVar("T")
 Conversation = Generator["Request", "Reply", T]
 
 MASK = "…"
+PLACE_HOLDER = "SECRET"
+"""In place of each secret in a command that a person copies."""
 _PAGES = frozenset({"text/html", "application/xhtml+xml"})
 MAX_REPLY_BYTES = 1024 * 1024
 """Of a reply's body no more is read unless the request asks for more."""
@@ -42,16 +44,17 @@ class Request:
     content: bytes | None = None
     max_reply: int = MAX_REPLY_BYTES
 
-    def body(self, *, masked: bool = False) -> bytes:
+    def body(self, mask: str | None = None) -> bytes:
+        """As it goes over the wire, or with `mask` in place of each secret."""
         if self.document is not None:
-            return _to_json(self.document, masked=masked)
+            return _to_json(self.document, mask)
         if self.form is not None:
-            return urlencode({name: _plain(value, masked=masked) for name, value in self.form.items()}).encode()
+            return urlencode({name: _plain(value, mask) for name, value in self.form.items()}).encode()
         return self.content or b""
 
-    def wire_headers(self, *, masked: bool = False) -> dict[str, str]:
+    def wire_headers(self, mask: str | None = None) -> dict[str, str]:
         """The headers, with the content-type that the body's form asks for unless one is given."""
-        headers = {name.lower(): _plain(value, masked=masked) for name, value in self.headers.items()}
+        headers = {name.lower(): _plain(value, mask) for name, value in self.headers.items()}
         if self.document is not None:
             headers.setdefault("content-type", "application/json")
         elif self.form is not None:
@@ -66,9 +69,26 @@ class Request:
     def shown(self) -> str:
         """As it would go over the wire, for a person, secrets masked."""
         lines = [f"{self.method} {self.url}"]
-        lines += [f"{name}: {value}" for name, value in sorted(self.wire_headers(masked=True).items())]
-        body = self.body(masked=True).decode("utf-8", "replace")
+        lines += [f"{name}: {value}" for name, value in sorted(self.wire_headers(MASK).items())]
+        body = self.body(MASK).decode("utf-8", "replace")
         return "\n".join([*lines, "", body] if body else lines)
+
+    def curl(self) -> list[str] | None:
+        """The words of a curl command that makes the call, `PLACE_HOLDER` in place of each secret.
+
+        They hold printable ASCII alone, which every page, clipboard, terminal and shell takes over as it is: JSON is
+        spelled so, which means the same. None where something else can't be.
+        """
+        headers = self.wire_headers(PLACE_HOLDER)
+        body = self.body(PLACE_HOLDER).decode("utf-8", "replace")
+        if "json" in headers.get("content-type", ""):
+            body = "".join(map(_in_json, body))
+        words = ["curl", "--globoff", "--request", self.method, "--url", self.url]
+        for name, value in sorted(headers.items()):
+            words += ["--header", f"{name}: {value}" if value else f"{name};"]  # "x:" would be taken for: send no x
+        if body:
+            words += ["--data-raw", body]
+        return words if all(map(_is_plain, "".join(words))) else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,16 +162,28 @@ def masked(text: str, secrets: set[str]) -> str:
     return one_line(text)
 
 
-def _plain(value: str | SecretStr, *, masked: bool) -> str:
+def _is_plain(character: str) -> bool:
+    return character in "\t\n" or (character.isascii() and character.isprintable())
+
+
+def _in_json(character: str) -> str:
+    """As it may stand in JSON: RFC 8259 section 7. Tabs and ends of lines stand between values alone."""
+    if _is_plain(character):
+        return character
+    units = character.encode("utf-16-be")
+    return "".join(f"\\u{units[place:place + 2].hex()}" for place in range(0, len(units), 2))
+
+
+def _plain(value: str | SecretStr, mask: str | None) -> str:
     if isinstance(value, SecretStr):
-        return MASK if masked else value.get_secret_value()
+        return value.get_secret_value() if mask is None else mask
     return value
 
 
-def _to_json(document: object, *, masked: bool) -> bytes:
+def _to_json(document: object, mask: str | None) -> bytes:
     def reveal(value: object) -> str:
         if isinstance(value, SecretStr):
-            return _plain(value, masked=masked)
+            return _plain(value, mask)
         raise TypeError(f"{type(value).__name__} is no JSON")
 
     return json.dumps(document, ensure_ascii=False, separators=(",", ":"), default=reveal).encode("utf-8", "replace")

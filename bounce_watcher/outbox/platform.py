@@ -18,7 +18,7 @@ from bounce_watcher.model.ledger import NoticeType, Occurrence, Scope
 from bounce_watcher.outbox.backoff import FOR_WHAT_IS_IN_IT, retry_after
 from bounce_watcher.outbox.change import Change, Fate, Outcome
 from bounce_watcher.outbox.channel import Limits
-from bounce_watcher.outbox.exchange import Conversation, Reply
+from bounce_watcher.outbox.exchange import Conversation, Reply, Request
 
 TOLD = frozenset({NoticeType.SUPPRESSED, NoticeType.RELEASED})
 
@@ -148,12 +148,16 @@ class HttpPlatform(Platform):
 
         return HttpSession(self)
 
-    def rehearse(self, changes: Sequence[Change], now: datetime) -> str:
+    def first_call(self, changes: Sequence[Change], now: datetime) -> Request:
+        """What would be asked first for changes of one batch. Raises StopIteration where nothing is."""
         act = self.suppress if changes[0].suppress else self.release
         conversation = act(changes, now)
-        shown = next(conversation).shown()
+        request = next(conversation)
         conversation.close()
-        return shown
+        return request
+
+    def rehearse(self, changes: Sequence[Change], now: datetime) -> str:
+        return self.first_call(changes, now).shown()
 
 
 def needs_url(platform: HttpPlatform, example: str) -> None:

@@ -1,10 +1,12 @@
 """What would be sent, shown and not sent; secrets and signatures are masked."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import datetime
 
 from bounce_watcher.model.ledger import OutboxItem
 from bounce_watcher.outbox.change import change_of
+from bounce_watcher.outbox.exchange import Request
 from bounce_watcher.outbox.notice import endpoint_test
 from bounce_watcher.outbox.notifier import TEST, Message, Notifier, message_of
 from bounce_watcher.outbox.opening import Receiver
@@ -40,6 +42,19 @@ def rehearse_among(targets: Sequence[Receiver], item: OutboxItem, now: datetime)
         return rehearse_item(item, target, now), ""
     except ValueError as error:
         return None, f"nothing would be sent: {error}"
+
+
+def call_among(targets: Sequence[Receiver], item: OutboxItem, now: datetime) -> Request | None:
+    """The request of `rehearse_among`, None where nothing would be sent, or not by HTTP, or where to is a secret."""
+    target = next((each for each in targets if each.name == item.target), None)
+    if item.body == "{}":
+        return None
+    if isinstance(target, WebhookTarget):
+        return webhook(item, target, now)
+    if isinstance(target, HttpPlatform):
+        with suppress(StopIteration):
+            return target.first_call([change_of(item)], now)
+    return None
 
 
 def rehearse_test(target: Receiver, now: datetime, item_id: str) -> str:

@@ -142,9 +142,9 @@ def harmless(text: object, longest: int = LONGEST) -> str:
     return shown if len(whole) <= longest else f"{shown}… (cut here, {size(len(whole))} in all)"
 
 
-def command(*words: str) -> str:
+def command(*words: str, longest: int = LONGEST) -> str:
     """A line for a shell to be copied from a page: no word of it is taken for anything but a word."""
-    return harmless(shlex.join(words))
+    return harmless(shlex.join(words), longest)
 
 
 def _shown(character: str) -> str:

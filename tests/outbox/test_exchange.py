@@ -1,6 +1,7 @@
 """Requests and replies as values: nothing gets into another part of a URL, no secret is shown, garbage is no JSON."""
 
 import json
+import shlex
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
@@ -87,9 +88,44 @@ def test_a_document_is_compact_json_in_utf_8() -> None:
     assert json.loads(request.body()) == {"a": [1, {"key": KEY.get_secret_value()}], "ü": "ä"}
     assert " " not in request.body().decode()
     assert request.wire_headers()["content-type"] == "application/json"
-    assert json.loads(request.body(masked=True))["a"][1] == {"key": MASK}
+    assert json.loads(request.body(MASK))["a"][1] == {"key": MASK}
     own = Request("POST", BASE, {"Content-Type": "application/vnd.api+json"}, document={})
     assert own.wire_headers() == {"content-type": "application/vnd.api+json"}
+
+
+@pytest.mark.parametrize("text", [
+    "plain", "o'neil", 'say "no"', "$(id) `id` $HOME !! *?[a] ~ #", "a\\nb\\", "two\nlines\r\n\tof it",
+    "@/etc/passwd", "-d x", "\x00\x1b]52;c;eA==\x07\x7f", "ä ß 中 😀", "\u202egnp.exe\u200b\u2066\U000e0041",
+    "e" + "\u0301" * 40, "",
+])
+def test_a_curl_command_sends_the_same_whatever_it_holds(text: str) -> None:
+    request = Request("POST", f"{BASE}/x", {"X-Key": KEY, "x-none": ""}, document={"a": text, "key": KEY, text: 1})
+    words = request.curl()
+    assert words is not None
+    line = shlex.join(words)
+    assert line.isascii()
+    assert line.isprintable()
+    assert KEY.get_secret_value() not in line
+    assert shlex.split(line) == words
+    assert words[:-1] == [
+        "curl", "--globoff", "--request", "POST", "--url", f"{BASE}/x", "--header", "content-type: application/json",
+        "--header", "x-key: SECRET", "--header", "x-none;", "--data-raw",
+    ]
+    assert json.loads(words[-1]) == {"a": text, "key": "SECRET", text: 1}
+
+
+def test_a_curl_command_of_what_is_no_json() -> None:
+    form = EVERYWHERE[1].curl()
+    assert form is not None
+    assert parse_qs(form[-1]) == {"key": ["SECRET"], "email": ["a+b@x.example"]}
+    asked = Request("GET", BASE).curl()
+    assert asked is not None
+    assert asked == ["curl", "--globoff", "--request", "GET", "--url", BASE]
+    whole = Request("POST", BASE, {"content-type": "application/json"}, content='{"a": "ü"\n}'.encode()).curl()
+    assert whole is not None
+    assert whole[-1] == '{"a": "\\u00fc"\n}'
+    assert Request("POST", BASE, content="ü".encode()).curl() is None, "it can't be spelled in ASCII"
+    assert Request("POST", BASE, {"x-name": "ü"}).curl() is None
 
 
 def test_a_form_is_encoded() -> None:

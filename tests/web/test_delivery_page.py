@@ -1,15 +1,19 @@
 """One delivery in the browser: how it stands, each try, what would be sent; retried or dismissed as at the shell."""
 
+import json
+import shlex
 from dataclasses import replace
 from datetime import timedelta
+from html import unescape
 
 import pytest
 
-from bounce_watcher.model.ledger import Attempt, Disposition, OutboxState
+from bounce_watcher.model.ledger import Attempt, Disposition, OutboxState, SuppressionSource
 from bounce_watcher.service.announcing import announcer
 from bounce_watcher.service.clock import utcnow
+from bounce_watcher.web.pages import delivery
 from tests.web.conftest import Web
-from tests.web.looked_at import demand_harmless
+from tests.web.looked_at import HOSTILE, demand_harmless
 from tests.web.looking import links, rows, section, words
 from tests.web.outbox_desk import HOOK, LEASE, Make, answer, form_of, items, laid_out, path_of, state_of, tell
 from tests.web.test_frame import csrf_of
@@ -36,6 +40,41 @@ def test_one_delivery_tells_how_it_stands_and_what_would_be_sent(
     secret = HOOK.secrets[0].get_secret_value()
     assert secret.removeprefix("whsec_") not in text
     assert "v1,…" in text or "v1,***" in text or "masked" in text
+
+
+@pytest.mark.parametrize("written", [
+    *HOSTILE, "o'neil $(id) `id` $HOME\\ \"x\"", "two\nlines\tof it", "ä 😀 e\u0301\u0301" * 9,
+])
+def test_a_delivery_can_be_copied_as_curl(web: Make, written: str) -> None:
+    """The words are the request's, whatever a shell or a browser makes of such letters."""
+    client = web()
+    client.settings = replace(client.settings, webhooks=(HOOK,))
+    client.ledger.suppress("a@example.org", "default", because=written, source=SuppressionSource.MANUAL, now=utcnow(),
+                           announce=announcer(client.settings))
+    item = items(client.ledger)["a"]
+    text = client.get(path_of(client, "a")).text
+    demand_harmless(text)
+    assert "<details><summary>Copy as curl</summary>" in text
+    assert HOOK.secrets[0].get_secret_value().removeprefix("whsec_") not in text
+    command = shlex.split(unescape(text.split('id="curl" tabindex="0">', 1)[1].split("</pre>", 1)[0]))
+    assert command[:6] == ["curl", "--globoff", "--request", "POST", "--url", HOOK.url]
+    headers = command[7:-2:2]
+    assert set(command[6:-2:2]) == {"--header"}
+    assert f"webhook-id: {item.id}" in headers
+    assert "webhook-signature: SECRET" in headers
+    assert command[-2] == "--data-raw"
+    assert json.loads(command[-1]) == json.loads(item.body)
+
+
+def test_what_no_command_can_send_is_not_offered_as_one(desk: Web) -> None:
+    a = path_of(desk, "a")
+    desk.ledger.forget("a@example.org")
+    assert "curl" not in desk.get(a).text, "it lost its content"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(delivery, "LONGEST_COMMAND", 100)
+        assert "curl" not in desk.get(path_of(desk, "b")).text, "half of a command is none"
+    desk.settings = replace(desk.settings, webhooks=())
+    assert "curl" not in desk.get(path_of(desk, "b")).text, "to whom?"
 
 
 def test_one_delivery_tells_of_each_try(desk: Web) -> None:

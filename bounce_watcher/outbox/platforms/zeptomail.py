@@ -111,9 +111,9 @@ class ZeptoMail(HttpPlatform):
         reply = yield from self._ask(now, *self._wanted(changes))
         return for_each(_outcome(reply, ABSENT, reply.status == 204, now, len(changes)), changes)
 
-    def rehearse(self, changes: Sequence[Change], now: datetime) -> str:
+    def first_call(self, changes: Sequence[Change], now: datetime) -> Request:
         """The call itself, and not the one for an access token that may come before it."""
-        return self._request(_NO_TOKEN, *self._wanted(changes)).shown()
+        return self._request(_NO_TOKEN, *self._wanted(changes))
 
     def check(self, now: datetime) -> Conversation[Outcome]:
         reply = yield from self._ask(now, "GET", limit="1", offset="0")

@@ -1,5 +1,6 @@
 """One delivery: how it stands, each try, what would be sent; retried at once, or dismissed after a preview."""
 
+import shlex
 from datetime import datetime
 
 from starlette.exceptions import HTTPException
@@ -8,7 +9,7 @@ from starlette.responses import Response
 from bounce_watcher.ledger.filters import OutboxFilter
 from bounce_watcher.ledger.pausing import Pause
 from bounce_watcher.model.ledger import OutboxItem, OutboxState
-from bounce_watcher.outbox.rehearsal import rehearse_among
+from bounce_watcher.outbox.rehearsal import call_among, rehearse_among
 from bounce_watcher.web import shown
 from bounce_watcher.web.deliveries import (
     DISMISSED,
@@ -27,7 +28,8 @@ from bounce_watcher.web.preview import Preview, show
 from bounce_watcher.web.shown import counted, harmless, name, when
 from bounce_watcher.web.visit import Visit, get, post, see
 
-LONGEST_REQUEST = 20_000
+LONGEST_REQUEST, LONGEST_COMMAND = 20_000, 100_000
+"""Characters of it that are shown, and of a command: Linux takes 128 KiB in one word."""
 
 
 def _item(visit: Visit) -> OutboxItem:
@@ -48,7 +50,7 @@ def delivery(visit: Visit) -> Response:
         "delivery.html", f"Delivery to {name(item.target)}", item=item, state=shown.DELIVERIES[item.state],
         sentence=_sentence(item, paused, visit.now), rid=rid_of(visit, item.recipient or ""),
         why_not=harmless(why_not[:1].upper() + why_not[1:]),
-        request=harmless(request, LONGEST_REQUEST) if request else None, actions=done,
+        request=harmless(request, LONGEST_REQUEST) if request else None, curl=_as_curl(visit, item), actions=done,
         replaced_by=ledger.deliveries.replaced_by(item), answer_longest=LONGEST_ANSWER,
         tries=ledger.deliveries.tries(item.id), heading=_request_heading(item),
         can_retry=item.state in RETRIED and item.body != "{}", can_dismiss=item.state in DISMISSED,
@@ -56,6 +58,15 @@ def delivery(visit: Visit) -> Response:
         told=outcome(done[0], [item.target] if paused else []) if done and visit.query.get("done") else None,
         what_was_done={"retry": "Sent again", "discard": "Dismissed"},
     )
+
+
+def _as_curl(visit: Visit, item: OutboxItem) -> str | None:
+    """None where no command makes the request. One that is cut would be of no use."""
+    call = call_among(visit.house.settings.receivers, item, visit.now)
+    words = call.curl() if call else None
+    if not words or len(shlex.join(words)) > LONGEST_COMMAND:
+        return None
+    return shown.command(*words, longest=LONGEST_COMMAND)
 
 
 def _request_heading(item: OutboxItem) -> str:

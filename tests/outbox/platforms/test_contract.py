@@ -260,11 +260,17 @@ def test_secrets_are_seen_nowhere(
 
 
 def test_a_rehearsal_shows_the_call_without_secrets_and_makes_none(desk: Desk, vendor: Vendor) -> None:
-    shown = desk.platform.rehearse([change_of(item) for item in _decided(desk)], now())
+    changes = [change_of(item) for item in _decided(desk)]
+    shown = desk.platform.rehearse(changes, now())
     assert re.match(r"(GET|POST|PUT|PATCH|DELETE) http://127\.0\.0\.1:", shown)
+    assert isinstance(desk.platform, HttpPlatform)
+    command = desk.platform.first_call(changes, now()).curl()
+    assert command is not None
+    assert f"{command[3]} {command[5]}" == shown.splitlines()[0]
     assert not vendor.calls
     for secret in vendor.secrets():
         assert secret not in shown
+        assert secret not in " ".join(command)
 
 
 def _decided(desk: Desk) -> list[OutboxItem]:
