@@ -286,7 +286,8 @@ def violations(page: Page, rules: Sequence[str] = _RULES) -> list[str]:
 
 def flaws(page: Page, widths: Sequence[int] = WIDTHS) -> list[str]:
     """What is wrong with a page as it stands, all of it unfolded: by axe on a desktop in light and on a phone in dark,
-    over the large ledger by contrast the other way round too, and where it scrolls sideways."""
+    over the large ledger by contrast the other way round too, where a table is wider than its card there, and where the
+    page scrolls sideways."""
     page.evaluate("document.querySelectorAll('details').forEach((each) => { each.open = true; })")
     found = list[str]()
     light, dark = SCHEMES
@@ -296,10 +297,16 @@ def flaws(page: Page, widths: Sequence[int] = WIDTHS) -> list[str]:
     for size, scheme, rules in looks:
         page.set_viewport_size({"width": size[0], "height": size[1]})
         page.emulate_media(color_scheme=scheme)
-        found += [f"{size} {scheme} {each}" for each in violations(page, rules)]
+        found += [f"{size} {scheme} {each}" for each in (*violations(page, rules), *page.evaluate(_WIDE_TABLES))]
     found += [f"{width} px: {extra} too wide" for width in widths if (extra := overflow(page, width))]
     page.set_viewport_size({"width": DESKTOP[0], "height": DESKTOP[1]})
     return found
+
+
+_WIDE_TABLES = """() => [...document.querySelectorAll(".card > .scroll")]
+    .filter((each) => each.scrollWidth > each.clientWidth + 1)
+    .map((each) => `table ${each.getAttribute("aria-labelledby")}: ${each.scrollWidth - each.clientWidth} px are hidden`)
+"""
 
 
 def overflow(page: Page, width: int) -> int:
