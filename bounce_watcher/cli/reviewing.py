@@ -20,13 +20,14 @@ from bounce_watcher.parsing.message import parse
 from bounce_watcher.parsing.smtp_reply import one_line
 from bounce_watcher.policy.language import NAMES, UNKNOWN
 from bounce_watcher.service.clock import utcnow
-from bounce_watcher.service.drafting import Trial, suggested, tried
+from bounce_watcher.service.drafting import Trial, samples_of, suggested, tried
 
 commands = typer.Typer(help="What was not recognised, by its wording; a rule for it, tried on all that is stored.")
 
 COLUMNS = ("id", "kind", "language", "state", "mails", "recipients", "first_at", "last_at", "codes", "wording")
 SAMPLES, LONGEST = 5, 600
 """Of a group, the newest that are shown; and characters of each."""
+NO_RULE = "no rule can recognise it: a rule tells what the failure of a recipient means, and it names none"
 WITHIN = 600.0
 """Seconds that a trial at the shell may take."""
 _REASONS = {each.value: each for each in Reason if each.bounce_type is not BounceType.UNDETERMINED}
@@ -95,7 +96,7 @@ def show(
         _fields(sample)
     if found.kind is not Misread.FAILURE:
         say()
-        say("no rule can recognise it: rules look at replies on a recipient, and it has none")
+        say(NO_RULE)
 
 
 def _fields(row: Row) -> None:
@@ -120,7 +121,7 @@ def _samples(ledger: Ledger, found: Group) -> Iterator[Row]:
 
 
 @commands.command(epilog=example('review draft-rule 3f2a --reason mailbox_full --text "out of * space"'))
-def draft_rule(
+def draft_rule(  # noqa: PLR0913, PLR0917 - one parameter an option
     group: Annotated[str, typer.Argument(metavar="GROUP", help="The id of a group, or its beginning.")],
     reason: Annotated[str, typer.Option("--reason", metavar="REASON", help="What it means, such as mailbox_full.")],
     text: Annotated[
@@ -129,6 +130,10 @@ def draft_rule(
     ] = None,
     code: Annotated[
         str, typer.Option("--code", metavar="CODES", show_default=False, help="Only with these: 5.7.x or 55x.")
+    ] = "",
+    remote: Annotated[
+        str, typer.Option("--remote", metavar="HOSTS", show_default=False,
+                          help="Only where these said so: a server, or a domain above it.")
     ] = "",
     name: Annotated[
         str | None, typer.Option("--id", metavar="ID", show_default=False, help="The rule's name: own.over-quota.")
@@ -139,6 +144,8 @@ def draft_rule(
 ) -> None:
     """Drafts a rule for a group and tries it on what is stored of 90 days. Changes nothing.
 
+    Reports without a server's reply are told by their code and the server, where the reason is not hard.
+
     Tells what it matches, what it takes from other rules and who would be suppressed, and gives the rule as TOML for a
     file in rules_dir. Reload the service then, and run reclassify.
     """
@@ -147,9 +154,9 @@ def draft_rule(
     with ledger_of(config) as (settings, ledger):
         found = _named(ledger.all_groups(Query()), group)
         if found.kind is not Misread.FAILURE:
-            raise WrongUsage(f"GROUP {group!r}: no rule can recognise it: rules look at replies on a recipient, and it "
-                             "has none; `review show` shows its mail")
-        draft = suggested(found, reason, words=text, code=code, name=name)
+            raise WrongUsage(f"GROUP {group!r}: {NO_RULE}; `review show` shows its mail")
+        samples = samples_of(ledger, found.gid)
+        draft = suggested(found, samples, reason, words=text, code=code, remote=remote, name=name)
         with progress("trying", "reports") as advance:
             outcome = tried(settings, ledger, found, draft, utcnow(), within=WITHIN, advance=advance)
     if as_json:

@@ -51,4 +51,4 @@ NAMES: Mapping[str, str] = dict(_names())
 
 def told(code: str) -> str:
     """A code as a person reads it."""
-    return NAMES.get(code, code)
+    return "Unknown" if code == UNKNOWN else NAMES.get(code, code)

@@ -60,13 +60,30 @@ class Draft:
 
 
 def suggested(
-    group: Group, reason: str = Reason.INVALID_RECIPIENT.value, *, words: str | None = None, code: str = "",
-    name: str | None = None,
+    group: Group, samples: Sequence[BounceEvent], reason: str = "", *, words: str | None = None, code: str = "",
+    remote: str = "", name: str | None = None,
 ) -> Draft:
-    """A draft, with what a group tells of it in place of what is not given."""
+    """A draft, with what a group and its samples tell in place of what is not given.
+
+    Reports without a server's reply are told by their code and the server, and then no reason may be hard.
+    """
+    if words is None and holds_no_reply(samples):
+        words, code, remote = "", code or next(iter(group.codes), ""), remote or _shared_remote(samples)
     words = masking.longest_constant(group.wording) if words is None else words
-    slug = "-".join(_SLUG.findall(words.lower())[:5])[:50].strip("-")
-    return Draft(name or f"own.{slug or group.gid}", reason, words, code)
+    slug = "-".join(_SLUG.findall((words or remote).lower())[:5])[:50].strip("-")
+    usual = Reason.INVALID_RECIPIENT if words else Reason.SYSTEM_ERROR
+    return Draft(name or f"own.{slug or group.gid}", reason or usual.value, words, code, remote)
+
+
+def holds_no_reply(samples: Sequence[BounceEvent]) -> bool:
+    """Whether there is nothing in them whose words a rule could look for."""
+    return bool(samples) and not any(each.diagnostic for each in samples)
+
+
+def _shared_remote(samples: Sequence[BounceEvent]) -> str:
+    hosts = {each.remote_mta for each in samples}
+    only = next(iter(hosts)) if len(hosts) == 1 else None
+    return only or ""
 
 
 def toml_of(draft: Draft, samples: Sequence[BounceEvent], at: datetime) -> str:
@@ -97,6 +114,8 @@ def _toml(value: object) -> str:
 
 def _examples(draft: Draft, samples: Sequence[BounceEvent]) -> list[str]:
     wanted = tuple(map(fold, draft.texts))
+    if holds_no_reply(samples) and not wanted:
+        return [_numbers(samples[0])]
     shown = [_example(event) for event in samples if event.diagnostic]
     return [next((each for each in shown if all(text in fold(each) for text in wanted)), shown[0])] if shown else []
 
@@ -109,6 +128,12 @@ def _example(event: BounceEvent) -> str:
         numbers = f"{event.code} {event.status}" if event.status and reply.status is None else str(event.code)
         return f"{numbers} {text}"
     return text
+
+
+def _numbers(event: BounceEvent) -> str:
+    """A reply of nothing but numbers, for a report that holds none."""
+    status = event.status or "5.0.0"
+    return f"{event.code or f'{status[0]}50'} {status}"
 
 
 # ── tried ───────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -171,24 +196,20 @@ def samples_of(ledger: Ledger, gid: str) -> list[BounceEvent]:
     return ledger.group_events(gid, _SAMPLES)
 
 
-def check_of(settings: Settings, toml: str) -> tuple[str, ...]:
-    """Why the draft is no rule, a line each."""
-    return check(files_with(settings.rules, settings.rules_dir, toml)).problems
-
-
 def tried(
     settings: Settings, ledger: Ledger, group: Group, draft: Draft, now: datetime, *, within: float = WITHIN,
     advance: Callable[[int], None] = lambda _: None,
 ) -> Trial:
     """Runs a draft over what was reported in the last 90 days, the newest first, for `within` seconds."""
     started = monotonic()
-    toml = toml_of(draft, samples_of(ledger, group.gid), now)
-    if problems := _too_much(draft):
+    samples = samples_of(ledger, group.gid)
+    toml = toml_of(draft, samples, now)
+    if problems := (*_too_much(draft), *_nowhere_said(draft, samples)):
         return Trial(toml, problems)
     files = files_with(settings.rules, settings.rules_dir, toml)
     checked = check(files)
     if checked.problems:
-        return Trial(toml, checked.problems)
+        return Trial(toml, tuple(_without_place(each, draft) for each in checked.problems))
     today, then = load_rules(settings.rules), load_rules(files)
     own = ledger.group_events(group.gid, OF_GROUP)
     mine = [verdict for event in own if (verdict := judged(event, then)).rule == draft.id]
@@ -222,6 +243,22 @@ def _too_much(draft: Draft) -> tuple[str, ...]:
     return ()
 
 
+def _nowhere_said(draft: Draft, samples: Sequence[BounceEvent]) -> tuple[str, ...]:
+    wanted = tuple(map(fold, draft.texts))
+    if not wanted or not samples:
+        return ()
+    if holds_no_reply(samples):
+        return ("the reports hold no reply to look for words in: leave the words empty, and name a code or a server",)
+    if any(all(text in fold(each.diagnostic or "") for text in wanted) for each in samples):
+        return ()
+    return ("none of the newest reports of this wording says all of these words: take some that a sample shows",)
+
+
+def _without_place(problem: str, draft: Draft) -> str:
+    """What is wrong with the draft itself stands in no file yet."""
+    return problem.partition(f"rule {draft.id!r}: ")[2] or problem
+
+
 class _Found:
     """Goes through reports and tells apart what the draft would make of them."""
 
@@ -237,9 +274,7 @@ class _Found:
         self.is_cut = False
 
     def may_say(self, words: str | None) -> bool:
-        if words is None:
-            return False
-        said = fold(words)
+        said = fold(words or "")
         return all(text in said for text in self._texts)
 
     def take(self, events: Sequence[BounceEvent]) -> None:

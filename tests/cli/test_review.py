@@ -94,6 +94,43 @@ def test_a_draft_is_tried_put_into_its_file_and_applied(desk: Program) -> None:
     assert gid not in {row["id"] for row in desk.ledger("review", "list", "--json").rows}
 
 
+SILENT = """\
+From: MAILER-DAEMON@gate.example
+Subject: Delivery status
+MIME-Version: 1.0
+Content-Type: multipart/report; report-type=delivery-status; boundary=b
+
+--b
+Content-Type: text/plain
+
+See the report.
+--b
+Content-Type: message/delivery-status
+
+Reporting-MTA: dns; gate.example
+
+Final-Recipient: rfc822; user9@silent.example
+Action: failed
+Status: 5.0.0
+Remote-MTA: dns; mx.silent.example
+
+--b--
+"""
+
+
+def test_a_report_without_words_gets_a_rule_by_code_and_server(desk: Program, mail: Path) -> None:
+    (mail / "silent.eml").write_text(SILENT)
+    assert desk.ledger("import", str(mail)).status == 0
+    (gid,) = (str(row["id"]) for row in desk.ledger("review", "list", "--json").rows if row["wording"] == "")
+    asked = ("review", "draft-rule", gid, "--reason", "system_error", "--json")
+    (drafted,) = desk.ledger(*asked).rows
+    assert (drafted["problems"], drafted["matched"], drafted["kept_matched"]) == ([], 1, 1)
+    assert 'status = ["5.0.0"]\nremote = ["mx.silent.example"]' in str(drafted["rule"])
+    assert desk.ledger(*asked, "--remote", "mx.example.org").rows[0]["matched"] == 0
+    hard = desk.ledger("review", "draft-rule", gid, "--reason", "invalid_recipient")
+    assert (hard.status, "by numbers or hosts alone" in hard.out) == (1, True)
+
+
 def test_what_it_takes_from_other_rules_is_told(desk: Program) -> None:
     gid = str(desk.ledger("review", "list", "--json").rows[0]["id"])
     (row,) = desk.ledger("review", "draft-rule", gid, "--reason", "mailbox_full", "--text", "554 * zorp", "--json").rows

@@ -106,6 +106,6 @@ def test_the_example_names_nobody_and_says_the_words(ledger: Ledger) -> None:
     assert "anna" not in toml_of(DRAFT, events, day(3))
     assert "zorp has been unplugged" in toml_of(DRAFT, events, day(3)).partition("examples")[2]
     record(ledger, *events)
-    assert suggested(the_group(ledger)) == Draft(
+    assert suggested(the_group(ledger), events) == Draft(
         "own.the-zorp-has-been-unplugged", "invalid_recipient", "the zorp has been unplugged"
     )

@@ -22,7 +22,7 @@ from bounce_watcher.model.verdict import BounceType, Reason
 from bounce_watcher.parsing.message import parse
 from bounce_watcher.policy import language
 from bounce_watcher.policy.masking import Mark, parts
-from bounce_watcher.service.drafting import Draft, Trial, suggested, tried
+from bounce_watcher.service.drafting import Draft, Trial, holds_no_reply, samples_of, suggested, tried
 from bounce_watcher.web import charts, listing, shown
 from bounce_watcher.web.forms import because, demand_seen, digest
 from bounce_watcher.web.listing import Column, Download, Filter
@@ -63,8 +63,10 @@ REASONS = tuple(
 )
 
 DONE = {
-    "rule": "The rule was saved. It is in force from the next reload on: systemctl reload bounce-watcher, or SIGHUP. "
-            "Mail that is stored already is read by it with: bounce-watcher reclassify.",
+    "rule": Markup("The rule was saved. It holds for new mail from the next reload on: "
+                   "<code>systemctl reload bounce-watcher</code>, or SIGHUP. After that "
+                   "<code>bounce-watcher reclassify --dry-run</code> tells what it changes in mail that is stored, and "
+                   "<code>bounce-watcher reclassify</code> changes it."),
     "aside": "Set aside.", "up": "Taken up again.",
 }
 
@@ -182,8 +184,12 @@ def title_of(group: Group) -> str:
 
 def group(visit: Visit) -> Response:
     found = _group(visit)
-    draft = suggested(found) if found.kind is Misread.FAILURE else None
-    return visit.page("review_group.html", f"Review: {title_of(found)[:60]}", **_of_group(visit, found), draft=draft)
+    samples = samples_of(visit.house.ledger, found.gid)
+    draft = suggested(found, samples) if found.kind is Misread.FAILURE else None
+    return visit.page(
+        "review_group.html", f"Review: {title_of(found)[:60]}", **_of_group(visit, found), draft=draft,
+        has_words=not holds_no_reply(samples),
+    )
 
 
 def _group(visit: Visit) -> Group:
@@ -211,7 +217,6 @@ def _of_group(visit: Visit, found: Group) -> dict[str, Any]:
         "letters": [_letter(visit, each) for each in mails], "kind": found.kind, "kinds": Misread, "days": DAYS,
         "row": _row(found), "is_open": found.state in OPEN, "path": _path(found),
         "language": language.told(found.language), "done": DONE.get(visit.query.get("done", "")),
-        "has_words": any(each.diagnostic for each in newest),
     }
 
 
@@ -268,7 +273,7 @@ def trial(visit: Visit) -> Response:
 def _failures(visit: Visit) -> Group:
     found = _group(visit)
     if found.kind is not Misread.FAILURE:
-        raise HTTPException(409, "No rule can recognise this mail: rules look at replies on a recipient, it has none.")
+        raise HTTPException(409, "No rule can recognise this mail: a rule tells what the failure of a recipient means.")
     return found
 
 
