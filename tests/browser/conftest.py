@@ -305,7 +305,7 @@ def flaws(page: Page, widths: Sequence[int] = WIDTHS) -> list[str]:
 
 _WIDE_TABLES = """() => [...document.querySelectorAll(".card > .scroll")]
     .filter((each) => each.scrollWidth > each.clientWidth + 1)
-    .map((each) => `table ${each.getAttribute("aria-labelledby")}: ${each.scrollWidth - each.clientWidth} px are hidden`)
+    .map((each) => `table ${each.getAttribute("aria-labelledby")}: ${each.scrollWidth - each.clientWidth} px hidden`)
 """
 
 
