@@ -129,7 +129,7 @@ def test_a_page_behind_the_end_and_one_that_was_cut_off_do_not_say_that_nothing_
         assert "The list ends before this page." in answer.text
         assert "No events match." not in answer.text and "Without the filter" not in answer.text
         assert len(ids_on(client.get(link(answer.text, "Newer")).text)) == 40
-    cut = Page[BounceEvent]((), older=(long_ago, "x"), looked_back_to=(long_ago, "x"))
+    cut: Page[BounceEvent] = Page((), older=(long_ago, "x"), looked_back_to=(long_ago, "x"))
     monkeypatch.setattr(browse, "event_page", lambda *_: cut)
     answer = client.get("/events?rule=seldom")
     assert "None so far." in answer.text
