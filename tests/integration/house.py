@@ -6,12 +6,14 @@ import logging
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import structlog
 
@@ -25,7 +27,7 @@ FOLDERS = {"processed": "Bounces/Processed", "review": "Bounces/Review", "quaran
 
 @dataclass
 class House:
-    """A folder with a config.toml; `poll`, `run` and whatever else changes something is `python -m bounce_watcher`."""
+    """A folder with a config.toml. `start` and `process` are `python -m bounce_watcher`, `call` is what that runs."""
 
     root: Path
     dovecot: Dovecot
@@ -74,7 +76,7 @@ enabled = {str(self.guarded).lower()}
     def command(self, *arguments: str) -> list[str]:
         return [sys.executable, "-m", "bounce_watcher", "-c", str(self.config), *arguments]
 
-    def call(self, *arguments: str, status: int = 0, timeout: float = 120) -> str:
+    def process(self, *arguments: str, status: int = 0, timeout: float = 120) -> str:
         """What the command prints; its stderr is shown when the exit status is another than expected."""
         done = subprocess.run(
             self.command(*arguments), capture_output=True, text=True, timeout=timeout, check=False, cwd=self.root
@@ -82,13 +84,18 @@ enabled = {str(self.guarded).lower()}
         assert done.returncode == status, f"{arguments}: exit status {done.returncode}\n{done.stderr}\n{done.stdout}"
         return done.stdout
 
+    def call(self, *arguments: str, status: int = 0) -> str:
+        """As `process`, in this process: the start of another takes as long as twenty lists or five polls.
+
+        Each command that a test here calls is somewhere a `process` as well.
+        """
+        done = called("-c", str(self.config), *arguments)
+        assert done.returncode == status, f"{arguments}: exit status {done.returncode}\n{done.stderr}\n{done.stdout}"
+        return done.stdout
+
     def rows(self, *arguments: str) -> list[dict[str, Any]]:
-        """A list as JSON. It is asked for in this process: the start of another takes as long as twenty lists."""
-        out, err = io.StringIO(), io.StringIO()
-        with logging_kept(), redirect_stdout(out), redirect_stderr(err):
-            status = main(("-c", str(self.config), *arguments, "--json"))
-        assert status == 0, f"{arguments}: exit status {status}\n{err.getvalue()}\n{out.getvalue()}"
-        return [json.loads(line) for line in out.getvalue().splitlines()]
+        """A list as JSON."""
+        return [json.loads(line) for line in self.call(*arguments, "--json").splitlines()]
 
     def events(self) -> list[dict[str, Any]]:
         return self.rows("events", "list")
@@ -126,6 +133,20 @@ enabled = {str(self.guarded).lower()}
 
     def left(self) -> int:
         return self.dovecot.count(self.user)
+
+
+_ALONE = threading.Lock()
+
+
+def called(*arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
+    """What the program comes to in this process, by the same function that a process of its own would run.
+
+    One thread at a time: what it writes to, and its logging, are the process's.
+    """
+    out, err, given = io.StringIO(), io.StringIO(), io.TextIOWrapper(io.BytesIO(stdin.encode()))
+    with _ALONE, logging_kept(), redirect_stdout(out), redirect_stderr(err), patch.object(sys, "stdin", given):
+        status = main(arguments)
+    return subprocess.CompletedProcess(arguments, status, out.getvalue(), err.getvalue())
 
 
 @contextmanager

@@ -23,7 +23,7 @@ def test_the_platforms_own_list_tells_whose_complaint_it_is(house: House) -> Non
     house.mailbox_keys = 'trusted_authserv_id = "mx.example.com"'
     house.configure()
     (house.root / "sent.csv").write_text(SENT)
-    house.call("import-sent", str(house.root / "sent.csv"))
+    house.process("import-sent", str(house.root / "sent.csv"))
     known, unknown = nameless("known"), nameless("unknown")
     several, forged = nameless("list"), FORGED + nameless("forged")
     house.dovecot.deliver(house.user, [known, unknown, several, forged], received_at=NOW)

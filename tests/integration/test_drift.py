@@ -44,7 +44,7 @@ def test_a_bounce_puts_on_the_list_and_a_release_takes_off_it(listed: House, ven
     wait_until(lambda: {row["state"] for row in house.outbox()} == {"delivered"}, 30, "all is told")
     assert house.rows("drift", "newsletter") == []
 
-    house.call("suppressions", "remove", USER, "--because", "mailbox is back")
+    house.process("suppressions", "remove", USER, "--because", "mailbox is back")
     wait_until(lambda: vendor.listed == {OTHER}, 30, "taken off the list")
     wait_until(lambda: {row["state"] for row in house.outbox()} == {"delivered"}, 30, "all is told")
     assert house.rows("drift", "newsletter") == []
@@ -53,7 +53,7 @@ def test_a_bounce_puts_on_the_list_and_a_release_takes_off_it(listed: House, ven
     assert {row["recipient"]: row["fix"] for row in house.rows("drift", "newsletter")} == {
         OTHER: "there", THEIRS: "here"
     }
-    house.call("drift", "newsletter", "--fix", "there")
+    house.process("drift", "newsletter", "--fix", "there")
     wait_until(lambda: vendor.listed == {OTHER, THEIRS}, 30, "put there again")
     house.call("drift", "newsletter", "--fix", "here")
     assert house.rows("drift", "newsletter") == []

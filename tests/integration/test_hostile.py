@@ -152,7 +152,7 @@ def test_what_a_person_is_shown_commands_no_terminal(sqlite_house: House, tmp_pa
     attack = named("escapes")
     path = tmp_path / "escapes.eml"
     path.write_bytes(attack.make(1))
-    text = sqlite_house.call(command, str(path))
+    text = sqlite_house.process(command, str(path))
     assert attack.recipient in text
     assert set(text) & TERMINAL == set()
 

@@ -133,7 +133,7 @@ def test_without_the_guard_all_are_suppressed_and_undo_puts_it_right(watched: Ho
     assert watched.rows("alerts", "list") == []
 
     span = ("--from", start.isoformat(), "--to", (start + 7 * HOUR).isoformat(), "--domain", DOMAIN)
-    watched.call("undo", *span)
+    watched.process("undo", *span)
     watched.call("poll")
     assert states(watched) == Counter(suppressed=20)
     assert told(watched)["recipient.released"] == GOOD

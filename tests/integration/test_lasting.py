@@ -188,7 +188,7 @@ def test_what_shadow_mode_decided_is_announced(house: House, yesterday: datetime
     house.configure()
     house.call("poll")
     assert house.receiver.requests == (), "of itself nothing is told"
-    house.call("suppressions", "announce")
+    house.process("suppressions", "announce")
     house.call("poll")
     heard: dict[str, list[dict[str, Any]]] = {
         name: [each.data for each in told(house, name)] for name in ("gone@by.example", USER)

@@ -48,7 +48,7 @@ def facts(row: dict[str, Any], kind: str) -> tuple[Any, ...]:
 
 def test_every_message_is_judged_filed_and_told(house: House) -> None:
     contents = fill(house)
-    house.call("poll")
+    house.process("poll")
 
     assert house.dovecot.messages(house.user) == []
     filed = [message for name in ("processed", "review", "quarantine") for message in house.folder(name)]
@@ -72,19 +72,19 @@ def test_every_message_is_judged_filed_and_told(house: House) -> None:
 
 def test_nothing_comes_twice(house: House) -> None:
     contents = fill(house)
-    house.call("poll")
+    house.process("poll")
     before = house.events(), house.suppressions(), house.outbox()
     sent = len(house.receiver.requests)
 
-    house.call("poll")
+    house.process("poll")
     assert (house.events(), house.suppressions(), house.outbox()) == before
 
-    house.call("import", str(exported(house, contents)))
+    house.process("import", str(exported(house, contents)))
     assert (house.events(), house.suppressions(), house.outbox()) == before
 
     house.dovecot.deliver(house.user, contents)
     house.dovecot.renumber(house.user)
-    house.call("poll")
+    house.process("poll")
     assert house.dovecot.messages(house.user) == []
     assert (house.events(), house.suppressions(), house.outbox()) == before
     assert len(house.receiver.requests) == sent
@@ -92,7 +92,7 @@ def test_nothing_comes_twice(house: House) -> None:
 
 def test_blocks_and_unknown_words_suppress_nobody(sqlite_house: House) -> None:
     fill(sqlite_house)
-    sqlite_house.call("poll")
+    sqlite_house.process("poll")
     events = {event["id"]: event for event in sqlite_house.events()}
     harmless = {event["recipient"] for event in events.values()} - {
         event["recipient"] for event in events.values()

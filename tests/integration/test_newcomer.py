@@ -10,7 +10,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ import httpx
 import pexpect
 import pytest
 
+from tests.integration.house import called
 from tests.mail import START, Letter, postfix
 from tests.servers.authorization import TokenEndpoint, token_endpoint
 from tests.servers.dovecot import PASSWORD, Dovecot, Layout
@@ -32,10 +33,11 @@ UNKNOWN = "550 5.1.1 <user@gone.example>: Recipient address rejected: User unkno
 
 @dataclass(frozen=True)
 class Newcomer:
-    """Somebody with an empty folder."""
+    """Somebody with an empty folder. `in_processes`: each command is one of its own, started as its user would."""
 
     home: Path
     dovecot: Dovecot
+    in_processes: bool = False
 
     @property
     def config(self) -> Path:
@@ -50,13 +52,16 @@ class Newcomer:
         return f"127.0.0.1:{self.dovecot.imaps_port}"
 
     def call(self, *arguments: str, status: int = 0, stdin: str = "") -> subprocess.CompletedProcess[str]:
-        environ = {name: value for name, value in os.environ.items() if name != "CREDENTIALS_DIRECTORY"}
-        done = subprocess.run(
-            [sys.executable, "-m", "bounce_watcher", *arguments, "-c", str(self.config)], capture_output=True,
-            text=True, timeout=90, check=False, cwd=ROOT, input=stdin, env=environ,
-        )
+        arguments = (*arguments, "-c", str(self.config))
+        done = self._process(arguments, stdin) if self.in_processes else called(*arguments, stdin=stdin)
         assert done.returncode == status, f"{arguments}\n{done.stdout}\n{done.stderr}"
         return done
+
+    def _process(self, arguments: tuple[str, ...], stdin: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "bounce_watcher", *arguments], capture_output=True, text=True, timeout=90,
+            check=False, cwd=ROOT, input=stdin,
+        )
 
     def init(self, *arguments: str, status: int = 0, password: str = PASSWORD) -> subprocess.CompletedProcess[str]:
         """Unattended, the password on standard input; `--host` may be given again."""
@@ -102,9 +107,20 @@ class Newcomer:
             terminal.close(force=True)
 
 
+@pytest.fixture(autouse=True)
+def at_a_shell(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And not in a unit of systemd."""
+    monkeypatch.delenv("CREDENTIALS_DIRECTORY", raising=False)
+
+
 @pytest.fixture
 def newcomer(tmp_path: Path, dovecot: Dovecot) -> Newcomer:
     return Newcomer(tmp_path, dovecot)
+
+
+@pytest.fixture
+def outside(newcomer: Newcomer) -> Newcomer:
+    return replace(newcomer, in_processes=True)
 
 
 def mode(path: Path) -> int:
@@ -117,15 +133,15 @@ def bounce(dovecot: Dovecot) -> None:
 
 # ── unattended ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
-def test_unattended_then_the_first_bounce(newcomer: Newcomer, receiver: Receiver) -> None:
-    done = newcomer.init("--host", newcomer.server, "--webhook", receiver.url)
+def test_unattended_then_the_first_bounce(outside: Newcomer, receiver: Receiver) -> None:
+    done = outside.init("--host", outside.server, "--webhook", receiver.url)
     assert "Logged in" in done.stdout
     assert "MOVE" in done.stdout
     assert done.stderr == ""
-    text = newcomer.config.read_text()
+    text = outside.config.read_text()
     assert PASSWORD not in text
     assert "# The IMAP server." in text, "explained as the example explains it"
-    etc = newcomer.config.parent
+    etc = outside.config.parent
     assert mode(etc / "secrets") == 0o700
     assert {path.name: mode(path) for path in (etc / "secrets").iterdir()} == {
         "imap-password": 0o600, "webhook-secret": 0o600,
@@ -133,14 +149,14 @@ def test_unattended_then_the_first_bounce(newcomer: Newcomer, receiver: Receiver
     assert sorted(path.name for path in etc.iterdir()) == ["config.toml", "ledger.db", "secrets"] or sorted(
         path.name for path in etc.iterdir()
     ) == ["config.toml", "secrets"]
-    assert "warning" not in newcomer.call("check-config").stdout
-    assert all(row["ok"] for row in newcomer.rows("doctor"))
-    bounce(newcomer.dovecot)
-    newcomer.call("poll")
-    (event,) = newcomer.rows("events", "list")
+    assert "warning" not in outside.call("check-config").stdout
+    assert all(row["ok"] for row in outside.rows("doctor"))
+    bounce(outside.dovecot)
+    outside.call("poll")
+    (event,) = outside.rows("events", "list")
     assert (event["recipient"], event["reason"]) == ("user@gone.example", "invalid_recipient")
-    assert [row["recipient"] for row in newcomer.rows("suppressions", "list")] == ["user@gone.example"]
-    assert newcomer.dovecot.count("bounces", "Bounces/Processed") == 1
+    assert [row["recipient"] for row in outside.rows("suppressions", "list")] == ["user@gone.example"]
+    assert outside.dovecot.count("bounces", "Bounces/Processed") == 1
 
 
 def test_then_the_dashboard_shows_the_first_bounce(newcomer: Newcomer) -> None:
@@ -302,9 +318,9 @@ def test_a_platform_with_its_keys(newcomer: Newcomer) -> None:
     assert "policy: shadow" in newcomer.call("check-config").stdout
 
 
-def test_a_signed_return_path(newcomer: Newcomer) -> None:
+def test_a_signed_return_path(newcomer: Newcomer, outside: Newcomer) -> None:
     newcomer.init("--host", newcomer.server, "--return-path", "returns@bounces.example.com", "--sign")
-    made = newcomer.call("token", "make", "--recipient", "user@example.org").stdout
+    made = outside.call("token", "make", "--recipient", "user@example.org").stdout
     assert made.startswith("returns+")
 
 
@@ -321,10 +337,10 @@ def test_a_unit_gets_its_secrets_as_credentials(newcomer: Newcomer) -> None:
     assert all(row["ok"] for row in newcomer.rows("doctor")), "at a shell too"
 
 
-def test_without_a_terminal_it_says_how_to_go_on(newcomer: Newcomer) -> None:
-    done = newcomer.call("init", status=2)
+def test_without_a_terminal_it_says_how_to_go_on(outside: Newcomer) -> None:
+    done = outside.call("init", status=2)
     assert "--yes" in done.stderr
-    assert "--address is missing" in newcomer.call("init", "--yes", status=2).stderr
+    assert "--address is missing" in outside.call("init", "--yes", status=2).stderr
 
 
 # ── at a terminal ───────────────────────────────────────────────────────────────────────────────────────────────────

@@ -41,7 +41,7 @@ def test_an_alert_survives_a_restart_and_is_told_once(sqlite_house: House, chat:
     configure(house, chat)
     chat.always(Reply(503))
     house.receiver.always(Reply(410))
-    house.call("suppressions", "add", "someone@example.org", "--stream", "news", "--because", "asked")
+    house.process("suppressions", "add", "someone@example.org", "--stream", "news", "--because", "asked")
     service = house.start("run")
     wait_until(lambda: chat.requests, 90, "the chat is asked, and refuses")
     service.send_signal(signal.SIGKILL)
@@ -62,13 +62,13 @@ def test_an_alert_survives_a_restart_and_is_told_once(sqlite_house: House, chat:
 def test_the_command_sends_a_test_and_doctor_does_not(sqlite_house: House, chat: Receiver) -> None:
     house = sqlite_house
     configure(house, chat)
-    assert "notifier operator: told of alerts: blocks, endpoint" in house.call("check-config")
+    assert "notifier operator: told of alerts: blocks, endpoint" in house.process("check-config")
     house.call("poll")
-    assert "notifier operator" in house.call("doctor")
+    assert "notifier operator" in house.process("doctor")
     assert titles(chat) == []
     assert "bounce-watcher: test" in house.call("outbox", "test", "operator", "--dry-run")
     assert titles(chat) == []
-    assert "look whether it has come" in house.call("outbox", "test", "operator")
+    assert "look whether it has come" in house.process("outbox", "test", "operator")
     assert titles(chat) == ["bounce-watcher: test"]
 
 

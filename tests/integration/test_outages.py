@@ -140,7 +140,7 @@ def test_gone_disables_the_endpoint_until_it_is_retried(sqlite_house: House, rec
     house.call("poll")
     assert len(receiver.requests) == asked, "a disabled endpoint is left alone"
     assert all_are("due", house.outbox())
-    house.call("outbox", "retry", "--target", "platform")
+    house.process("outbox", "retry", "--target", "platform")
     house.call("poll")
     assert all_are("delivered", house.outbox())
 
