@@ -14,6 +14,7 @@ from tests.container import kept
 
 PROGRAMS = {
     "podman": "podman", "runc": "runc", "mmdebstrap": "mmdebstrap", "ip": "iproute2",
+    "catatonit": "catatonit",
     "dovecot": "dovecot-imapd dovecot-lmtpd",
 }
 """And the packages of Debian that they come with."""

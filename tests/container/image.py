@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -169,6 +170,12 @@ def test_the_service_works_is_healthy_reloads_and_ends_well(house: Podman, dovec
     assert PASSWORD not in house("logs", NAME)
 
 
+def test_stopped_while_it_begins_it_ends_and_is_not_killed(house: Podman) -> None:
+    started(house)
+    house("stop", "--time", "60", NAME)
+    assert facts(house, ".State.ExitCode") in {"0", "143"}, "137 is SIGKILL"
+
+
 def test_it_has_no_rights_and_can_write_nothing_but_its_volume(house: Podman) -> None:
     started(house)
     wait_until(lambda: ask(8025, "/healthz")[0] == 200, 60, "the service answers")
@@ -245,6 +252,20 @@ def test_each_distribution_is_of_the_version_that_is_locked(house: Podman) -> No
     locked = {_plain(line) for line in (kept.ROOT / "requirements.lock").read_text().splitlines() if "==" in line}
     ours = once(house, "--version").strip().replace(" ", "==")
     assert there - locked == {_plain(ours)}
+
+
+def test_quadlet_makes_a_unit_of_the_same(tmp_path: Path) -> None:
+    quadlet = Path("/usr/libexec/podman/quadlet")
+    if not quadlet.exists() or int(subprocess.check_output([quadlet, "-version"], text=True).split(".")[0]) < 5:
+        pytest.skip("podman here is older than 5.0")
+    shutil.copy(kept.ROOT / "systemd" / "bounce-watcher.container", tmp_path)
+    done = subprocess.run([quadlet, "-dryrun"], capture_output=True, text=True, check=False,
+                          env={"QUADLET_UNIT_DIRS": str(tmp_path)})
+    assert (done.returncode, "converting" in done.stderr) == (0, False), done.stderr
+    (started_by,) = [line.split() for line in done.stdout.splitlines() if line.startswith("ExecStart=")]
+    for option in ("--volume", "--secret", "--publish"):
+        given = [after for word, after in pairwise(started_by) if word in (option, option[1:3])]
+        assert given == [after for word, after in pairwise(RUN) if word == option], option
 
 
 def _plain(requirement: str) -> str:

@@ -124,7 +124,7 @@ def test_a_build_sees_what_the_wheel_is_made_of_and_no_more() -> None:
 @pytest.mark.parametrize(("option", "key", "value"), [
     ("--name", "ContainerName", None), ("--volume", "Volume", None), ("--cap-drop", "DropCapability", None),
     ("--health-on-failure", "HealthOnFailure", None), ("--read-only", "ReadOnly", "true"),
-    ("no-new-privileges", "NoNewPrivileges", "true"),
+    ("--init", "RunInit", "true"), ("no-new-privileges", "NoNewPrivileges", "true"),
 ])
 def test_quadlet_asks_for_what_readme_asks_for(option: str, key: str, value: str | None) -> None:
     words = command("run")
