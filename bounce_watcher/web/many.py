@@ -88,7 +88,8 @@ def rehearsed(visit: Visit, what: Decision[T], announce: Announce) -> Iterator[T
 
 def outline(visit: Visit, what: Decision[T], listener: "Listener") -> Outline[T]:
     """Raises HTTPException 503 where looking takes too long."""
-    found, seen = Outline[T](), hashlib.sha256()
+    found: Outline[T] = Outline()
+    seen = hashlib.sha256()
     try:
         for place, each in enumerate(rehearsed(visit, what, listener)):
             if place == MOST_HERE:
