@@ -1,4 +1,4 @@
-"""podman with a store of its own, which takes nothing of this machine's containers and leaves nothing behind."""
+"""podman with a store of its own, apart from this machine's containers and images; gone at the end."""
 
 import os
 import shlex
