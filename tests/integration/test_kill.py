@@ -4,9 +4,7 @@ import random
 import signal
 import subprocess
 from collections import defaultdict
-from dataclasses import replace
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,7 +12,7 @@ import pytest
 from tests.integration.house import House, wait_until
 from tests.mail import mailbag
 from tests.servers.dovecot import Dovecot
-from tests.servers.receiver import Received, Receiver
+from tests.servers.receiver import Received, Receiver, running
 
 COUNT = 2000
 KILLS = 20
@@ -60,7 +58,7 @@ def _reached(house: House, service: subprocess.Popen[str], goal: int) -> bool:
 
 
 def finished(house: House) -> bool:
-    return house.left() == 0 and all(row["state"] != "due" for row in house.outbox())
+    return house.left() == 0 and not house.rows("outbox", "list", "--state", "due")
 
 
 def one_id_each(requests: tuple[Received, ...]) -> bool:
@@ -70,19 +68,24 @@ def one_id_each(requests: tuple[Received, ...]) -> bool:
     return all(len(found) == 1 for found in ids.values())
 
 
+@pytest.fixture(scope="module")
+def calm(tmp_path_factory: pytest.TempPathFactory, shared_dovecot: Dovecot) -> tuple[Any, ...]:
+    """The ledger of an undisturbed run."""
+    root = tmp_path_factory.mktemp("calm")
+    with running() as receiver:
+        it = House(root, shared_dovecot, receiver, f"sqlite:///{root}/ledger.db", "other", KEYS, WEBHOOK)
+        it.configure()
+        fill(it.dovecot, it.user)
+        it.call("poll")
+        return ledger_of(it)
+
+
 @pytest.mark.timeout(600)
-def test_killed_twenty_times(house: House, receiver: Receiver, tmp_path: Path, database_url: str) -> None:
+def test_killed_twenty_times(calm: tuple[Any, ...], house: House, receiver: Receiver) -> None:
     house.mailbox_keys, house.webhook_keys = KEYS, WEBHOOK
     house.configure()
-    calm_root = tmp_path / "calm"
-    calm_root.mkdir()
-    calm = replace(house, root=calm_root, user="other", database_url=f"sqlite:///{calm_root}/ledger.db", processes=[])
-    calm.configure()
     contents = fill(house.dovecot, house.user)
-    fill(house.dovecot, "other")
 
-    calm.call("poll")
-    receiver.forget()
     killed_along_the_way(house, seed=7)
     service = house.start("run")
     wait_until(lambda: finished(house), 120, "the rest is done")
@@ -91,7 +94,7 @@ def test_killed_twenty_times(house: House, receiver: Receiver, tmp_path: Path, d
 
     copies = [message for name in house.filed() for message in house.folder(name)]
     assert sorted(copies) == sorted(contents)
-    assert ledger_of(house) == ledger_of(calm)
+    assert ledger_of(house) == calm
     requests = tuple(request for request in receiver.requests if request.verified)  # a kill may cut one off
     assert {row["id"] for row in house.outbox() if row["state"] == "delivered"} <= {each.id for each in requests}
     assert one_id_each(requests)

@@ -182,8 +182,9 @@ class Dovecot:
         return [path.read_bytes() for path in sorted(paths, key=lambda path: path.name)]
 
     def count(self, user: str, folder: str = "INBOX") -> int:
-        """How many messages lie in a folder; safe while the server moves them."""
-        return sum(1 for name in ("cur", "new") for _ in (self.folder(user, folder) / name).glob("*"))
+        """How many messages lie in a folder; safe while the server moves them, and cheap enough to be asked often."""
+        paths = (self.folder(user, folder) / name for name in ("cur", "new"))
+        return sum(1 for path in paths if path.exists() for _ in os.scandir(path))
 
     def folders(self, user: str) -> set[str]:
         """The names of a user's folders beside INBOX, with "/" between levels."""
