@@ -98,7 +98,7 @@ def record_page(
     judged = [desk.judge(key, event, decide) for key, event in keyed]
     _ADD_EVENT.execute(connection, sorted(judged, key=itemgetter(_ADD_EVENT.columns.index("id"))))
     tally.add(connection, events)
-    review.add(connection, events)
+    review.add(connection, events, {message.digest: message.language for message in page})
     notices = desk.close()
     told = desk.books.told
     return PageOutcome(

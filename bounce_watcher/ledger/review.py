@@ -36,7 +36,7 @@ from bounce_watcher.ledger.tables import EVENT, MESSAGE, REVIEW_GROUP
 from bounce_watcher.ledger.types import FORGOTTEN, recipient_key, storable
 from bounce_watcher.model.ledger import BounceEvent, EventType, MessageRecord, Misread
 from bounce_watcher.policy import masking
-from bounce_watcher.policy.language import UNKNOWN, language
+from bounce_watcher.policy.language import UNKNOWN
 from bounce_watcher.policy.words import utc_day
 
 _DIGITS = 16
@@ -112,6 +112,7 @@ class _More:
 
     kind: Misread
     wording: str
+    language: str
     times: list[datetime] = field(default_factory=list)
     by_recipient: Counter[str] = field(default_factory=Counter)
 
@@ -139,13 +140,17 @@ _ADD_RECIPIENTS = update(REVIEW_GROUP).where(REVIEW_GROUP.c.gid == bindparam("of
 )
 
 
-def add(connection: Connection, events: Iterable[BounceEvent]) -> None:
-    """Enters new events, which stand in their table already, in the caller's transaction."""
+def add(connection: Connection, events: Iterable[BounceEvent], languages: Mapping[str, str | None]) -> None:
+    """Enters new events, which stand in their table already, in the caller's transaction.
+
+    `languages` are those of their messages, by digest.
+    """
     found: dict[str, _More] = {}
     for event in events:
         gid = group_of(event)
         if gid is not None:
-            more = found.setdefault(gid, _More(Misread.FAILURE, wording_of(event)))
+            spoken = languages.get(event.message_digest) or UNKNOWN
+            more = found.setdefault(gid, _More(Misread.FAILURE, wording_of(event), spoken))
             more.times.append(event.at)
             more.by_recipient[recipient_key(event.recipient)] += 1
     if not found:
@@ -162,7 +167,8 @@ def add_mail(connection: Connection, messages: Iterable[MessageRecord]) -> None:
     for message in messages:
         gid = group_of_mail(message)
         if gid is not None and message.unread is not None:
-            more = found.setdefault(gid, _More(message.unread.kind, storable(message.unread.wording)))
+            spoken = message.language or UNKNOWN
+            more = found.setdefault(gid, _More(message.unread.kind, storable(message.unread.wording), spoken))
             more.times.append(message.received_at)
     _enter(connection, found, _MAILS_ON_DAY)
 
@@ -177,7 +183,7 @@ def _put(connection: Connection, found: Mapping[str, _More]) -> None:
     """Locks the rows in the order of their keys: two writers wait for each other at most once."""
     insertion = insert_into(connection, REVIEW_GROUP).values([
         {
-            "gid": gid, "kind": more.kind.value, "wording": more.wording, "language": language(more.wording),
+            "gid": gid, "kind": more.kind.value, "wording": more.wording, "language": more.language,
             "state": GroupState.NEW.value, "rank": 0, "mails": len(more.times), "recipients": 0,
             "first_at": min(more.times), "last_at": max(more.times),
         }
@@ -187,7 +193,7 @@ def _put(connection: Connection, found: Mapping[str, _More]) -> None:
     comes_back = and_(old.state.in_(_DEALT_WITH), new.last_at > old.decided_at)
     connection.execute(insertion.on_conflict_do_update(index_elements=["gid"], set_={
         "wording": new.wording,
-        "language": new.language,
+        "language": case((new.language == UNKNOWN, old.language), else_=new.language),
         "mails": old.mails + new.mails,
         "first_at": case((new.first_at < old.first_at, new.first_at), else_=old.first_at),
         "last_at": case((new.last_at > old.last_at, new.last_at), else_=old.last_at),
@@ -219,9 +225,12 @@ def _fresh(connection: Connection, gid: str, more: _More) -> int:
 
 
 def correct(connection: Connection, changed: Sequence[tuple[BounceEvent, BounceEvent]]) -> None:
-    """Enters events that read otherwise now, and stand so in their table: each before and after."""
+    """Enters events that read otherwise now, and stand so in their table: each before and after.
+
+    The language of what is not recognised any more is told by the next mail that says so.
+    """
     moved = [(group_of(before), after) for before, after in changed if group_of(before) != group_of(after)]
-    add(connection, [after for _, after in moved])
+    add(connection, [after for _, after in moved], {})
     recount(connection, {gid for gid, _ in moved if gid is not None}, by_rules=True)
 
 

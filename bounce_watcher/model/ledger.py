@@ -95,7 +95,8 @@ class MessageRecord:
     """One message as it is written down, with the events that it makes (none for an auto-reply and the like).
 
     `packed` is the raw message under `model.message.pack`, None where it is not to be kept. `size` in bytes, unpacked.
-    `unread` is set where a person should look at it and it makes no event.
+    `unread` is set where a person should look at it and it makes no event. `language` is that of what was not
+    understood in it: a code of ISO 639, None where nothing tells it.
     """
 
     digest: str
@@ -107,6 +108,7 @@ class MessageRecord:
     packed: bytes | None
     events: tuple[BounceEvent, ...] = ()
     unread: Unread | None = None
+    language: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,18 +24,18 @@ _WRITTEN = {"zh": "Chinese, simplified", "zh-Hant": "Chinese, traditional", "nn"
 _NOT_SPOKEN = ("xx", "zz", "un", "tlh")
 
 
-def language(wording: str) -> str:
-    """The code of ISO 639 ("de", "zh-Hant"), or UNKNOWN. Total."""
+def language(wording: str) -> str | None:
+    """The code of ISO 639 ("de", "zh-Hant"), None where it is not told clearly."""
     words = " ".join(piece for piece, mark in parts(wording) if mark is None)
     text = "".join(each if each.isprintable() else " " for each in words).strip().encode("utf-8", "ignore")
     if pycld2 is None or len(text) < _LEAST_BYTES:
-        return UNKNOWN
+        return None
     try:
         is_sure, _, ((_, code, percent, _), *_) = pycld2.detect(text, isPlainText=True)
     except pycld2.error:  # characters that it takes for no text
-        return UNKNOWN
+        return None
     code = _TODAY.get(code, code)
-    return code if is_sure and percent >= _LEAST_PERCENT and code in NAMES else UNKNOWN
+    return code if is_sure and percent >= _LEAST_PERCENT and code in NAMES else None
 
 
 def _names() -> Iterator[tuple[str, str]]:

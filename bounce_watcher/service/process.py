@@ -1,6 +1,7 @@
 """From an analysed message to what is written down and where the mail goes. Pure but for its callers."""
 
 import hashlib
+from collections.abc import Sequence
 
 from bounce_watcher.intake.mailbox import Destination
 from bounce_watcher.model.address import address_key
@@ -15,12 +16,13 @@ from bounce_watcher.model.finding import (
     Provenance,
     RecipientVerdict,
 )
-from bounce_watcher.model.ledger import ABUSE, BounceEvent, MessageRecord, Misread, Unread
+from bounce_watcher.model.ledger import ABUSE, BounceEvent, EventType, MessageRecord, Misread, Unread
 from bounce_watcher.model.message import RawMessage
 from bounce_watcher.model.verdict import BounceType
 from bounce_watcher.parsing.delivery_status import MAX_RECIPIENTS
 from bounce_watcher.parsing.message import ParsedMessage, parse
 from bounce_watcher.policy import masking
+from bounce_watcher.policy.language import language
 from bounce_watcher.recognition.signs import looks_like_failure_notice, may_be_failure_notice
 
 DEFAULT_STREAM = "default"
@@ -47,6 +49,7 @@ def message_record(
         events = tuple(_event(raw, analysis, each) for each in analysis.recipients)
     if analysis.kind is Kind.COMPLAINT and not events and analysis.sent.message_id:
         events = (_event(raw, analysis, nobody(analysis)),)
+    unread = _unread(message or parse(raw.content), analysis) if is_unread else None
     return MessageRecord(
         digest=analysis.digest,
         kind=analysis.kind,
@@ -56,8 +59,17 @@ def message_record(
         size=raw.size or len(raw.content),
         packed=packed,
         events=events,
-        unread=_unread(message or parse(raw.content), analysis) if is_unread else None,
+        unread=unread,
+        language=language_of(events, unread),
     )
+
+
+def language_of(events: Sequence[BounceEvent], unread: Unread | None) -> str | None:
+    """Of what nobody understood. Asked here, as this runs in a process that mail may break: CLD2 is C++."""
+    if unread is not None:
+        return language(unread.wording)
+    lost = next((event for event in events if event.type is EventType.UNDETERMINED), None)
+    return language(masking.wording(lost.diagnostic or lost.quote or "", lost.recipient)) if lost else None
 
 
 def _unread(message: ParsedMessage, analysis: Analysis) -> Unread:

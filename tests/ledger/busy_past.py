@@ -111,7 +111,7 @@ class _Past:
         _ADD[MESSAGE].execute(connection, _rows(MESSAGE, map(_message, part)))
         _ADD[EVENT].execute(connection, _rows(EVENT, map(_event, part)))
         tally.add(connection, part)
-        review.add(connection, part)
+        review.add(connection, part, {})
         failed = [event for event in part if event.action is Action.FAILED]
         new = [event for event in failed if (event.recipient, event.stream) not in self.known]
         self.known.update((event.recipient, event.stream) for event in new)

@@ -24,6 +24,7 @@ from bounce_watcher.model.ledger import (
 )
 from bounce_watcher.model.message import pack
 from bounce_watcher.model.verdict import BounceType, Reason
+from bounce_watcher.service.process import language_of
 
 START = datetime(2026, 3, 1, 12, tzinfo=UTC)
 USER = "user@example.org"
@@ -83,7 +84,8 @@ def mail(*events: BounceEvent, digest: str | None = None, kind: Kind = Kind.BOUN
     name = digest or events[0].message_digest
     received_at = events[0].at if events else at
     content = b"Subject: report\n\n" + name.encode()
-    return MessageRecord(name, kind, received_at, source, "returns", len(content), pack(content), events)
+    return MessageRecord(name, kind, received_at, source, "returns", len(content), pack(content), events,
+                         language=language_of(events, None))
 
 
 def page(*events: BounceEvent) -> list[MessageRecord]:

@@ -15,6 +15,7 @@ from bounce_watcher.model.finding import Kind
 from bounce_watcher.model.ledger import BounceEvent, MessageRecord, Misread, Unread
 from bounce_watcher.model.message import pack
 from bounce_watcher.model.verdict import Reason
+from bounce_watcher.service.process import language_of
 from tests.ledger.making import Platform, bounce, day, decide, mail, page, record
 
 ZORP, QUUX = "554 5.0.0 <{}>: zorp number 17{} says no", "550 quux {} at {}.example.net"
@@ -100,7 +101,8 @@ ODD = "gate report: # <address> was told of the zorp"
 def unread(number: int, wording: str = ODD, kind: Misread = Misread.NOTICE, at: float | None = None) -> MessageRecord:
     """A message in which no recipient was found."""
     when = day(number if at is None else at)
-    return replace(mail(digest=f"odd{number}", kind=Kind.OTHER, at=when), unread=Unread(kind, wording))
+    what = Unread(kind, wording)
+    return replace(mail(digest=f"odd{number}", kind=Kind.OTHER, at=when), unread=what, language=language_of((), what))
 
 
 def test_mail_in_which_nobody_was_found_is_grouped_too(ledger: Ledger) -> None:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bounce_watcher.policy import language as module
-from bounce_watcher.policy.language import NAMES, UNKNOWN, language, told
+from bounce_watcher.policy.language import NAMES, language, told
 from bounce_watcher.policy.masking import Mark, wording
 
 REFUSALS = {
@@ -45,24 +45,24 @@ def test_a_sentence_tells_its_language(code: str) -> None:
     "", "550", "rejected", "OK", "zorp fnord quux", "gw-error 554 zxqv", " ".join(Mark), "<address> <host> #, #",
     "id abc123 sid 0xdeadbeef", "\x00\x85\ufffe\ud800 zorp",
 ])
-def test_what_tells_none_is_unknown(said: str) -> None:
-    assert language(wording(said, "")) == UNKNOWN
+def test_what_tells_none_has_none(said: str) -> None:
+    assert language(wording(said, "")) is None
 
 
 @given(st.text(st.characters(exclude_categories=()), max_size=300))
 def test_any_text_is_borne(said: str) -> None:
-    assert language(said) in {UNKNOWN, *NAMES}
+    assert language(said) in {None, *NAMES}
 
 
 def test_marks_are_no_words_of_any_language() -> None:
-    assert language("<address> <name> <date> <number> <address> <name>") == UNKNOWN
+    assert language("<address> <name> <date> <number> <address> <name>") is None
 
 
 def test_without_the_library_no_language_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pycld2", None)
     try:
         reload(module)
-        assert module.language(REFUSALS["de"]) == UNKNOWN
+        assert module.language(REFUSALS["de"]) is None
         assert (module.told("de"), dict(module.NAMES)) == ("de", {})
     finally:
         monkeypatch.undo()

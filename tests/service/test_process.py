@@ -149,3 +149,13 @@ DELAYED = replace(FAILED, action=Action.DELAYED)
 )
 def test_where_the_mail_goes(analysis: Analysis, place: Destination) -> None:
     assert destination(analysis) is place
+
+
+def test_what_nobody_understood_has_a_language() -> None:
+    """Told in the process that analyses, which may die of a mail: whoever writes it down asks no library for it."""
+    assert odd("From: MAILER-DAEMON@gate.example\nSubject: Unzustellbar\n\n"
+               "Dieses Postfach wurde vom Inhaber aufgegeben").language == "de"
+    french = replace(FAILED, diagnostic_code="550 cette adresse ne reçoit plus de courrier depuis longtemps")
+    unknown = replace(VERDICT, reason=Reason.UNKNOWN)
+    assert message_record(RAW, bounce(judged(french, unknown)), None).language == "fr"
+    assert message_record(RAW, bounce(judged(french)), None).language is None

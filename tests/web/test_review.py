@@ -19,6 +19,7 @@ from bounce_watcher.model.finding import Kind
 from bounce_watcher.model.ledger import BounceEvent, MessageRecord, Misread, Unread
 from bounce_watcher.model.message import pack
 from bounce_watcher.model.verdict import Reason
+from bounce_watcher.service.process import language_of
 from tests.ledger.making import bounce, day, mail, page, record
 from tests.web.conftest import TOKEN, Web
 from tests.web.looked_at import HOSTILE, demand_harmless
@@ -113,7 +114,8 @@ ODD = b"From: Gate <mailer-daemon@gate.example>\nSubject: Undeliverable: order 4
 def odd(number: int, content: bytes = ODD, wording: str = "undeliverable: order #",
         kind: Misread = Misread.NOTICE) -> MessageRecord:
     letter = mail(digest=f"odd{number}", kind=Kind.OTHER, at=day(number))
-    return replace(letter, packed=pack(content), unread=Unread(kind, wording))
+    what = Unread(kind, wording)
+    return replace(letter, packed=pack(content), unread=what, language=language_of((), what))
 
 
 def gid_of(message: MessageRecord) -> str:
