@@ -280,7 +280,8 @@ def _stays_here(request: Request, url: str, complaints: list[str]) -> None:
 
 def violations(page: Page, rules: Sequence[str] = _RULES) -> list[str]:
     """What axe finds, each rule with the elements that it is about."""
-    page.evaluate(Axe().axe_script)
+    if page.evaluate("typeof axe === 'undefined'"):
+        page.evaluate(Axe().axe_script)
     # What is right with a page is much, and takes a quarter of the time on its way here.
     found = page.evaluate(
         "(options) => axe.run(document, options).then((found) => found.violations)",
