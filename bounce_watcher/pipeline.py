@@ -53,15 +53,16 @@ def analyse_parsed(
     """`analyse`, for whoever goes on reading the message: what was decoded of it once stays decoded."""
     recognition = recognise(message)
     genuine = authenticity(message.headers, toolkit.attribution.authserv_ids_of(mailbox))
+    judged = [_judged(message, each, recognition.sent, genuine, toolkit, at) for each in recognition.findings]
+    is_named_otherwise = any(not each.finding.report.recipient and each.attribution.recipient for each in judged)
     return Analysis(
         kind=recognition.kind,
         digest=message_digest(message.content),
-        recipients=_each_once(
-            _judged(message, each, recognition.sent, genuine, toolkit, at) for each in recognition.findings
-        ),
+        recipients=_each_once(judged),
         sent=recognition.sent,
         feedback_type=recognition.feedback_type,
         authenticity=genuine,
+        unreadable=() if is_named_otherwise else recognition.unreadable,
     )
 
 

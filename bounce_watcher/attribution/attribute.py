@@ -24,6 +24,7 @@ from bounce_watcher.attribution.settings import AttributionSettings
 from bounce_watcher.attribution.traces import Traces, traces
 from bounce_watcher.model.address import address_key
 from bounce_watcher.model.finding import UNTOLD, Attribution, Authenticity, Evidence, Finding
+from bounce_watcher.parsing.mailboxes import without_xtext
 from bounce_watcher.parsing.message import ParsedMessage
 
 
@@ -89,7 +90,8 @@ def _mailed_recipient(
     """
     report = finding.report
     named = [address for address in (report.original_recipient, report.final_recipient) if address]
-    same = next((address for address in named if token.names(address, keys)), None)
+    decoded = filter(None, map(without_xtext, named))
+    same = next((each for each in (*named, *decoded) if token.names(each, keys)), None)
     if same is not None or report.original_recipient:
         return same
     return token.recipient or next((hint for hint in hints if token.names(hint, keys)), None)

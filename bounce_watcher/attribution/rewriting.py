@@ -13,10 +13,14 @@ Pure, total, linear in the length of the address.
 
 import re
 
+from bounce_watcher.model.address import Mailbox, parse_mailbox
+
 DELIMITERS = ("+", "-")
 
 _BATV = re.compile(r"(?:prvs=[0-9a-z]{6,16}=|btv1==[0-9a-z]{6,16}==)(.+)", re.IGNORECASE | re.DOTALL)
 _SRS0 = re.compile(r"(?:srs0[=+-]|srs1[=+-][^=]+=[^=]+=[=+-])[^=]+=[^=]+=([^=]+)=(.+)", re.IGNORECASE | re.DOTALL)
+
+_SYMPA = "==a=="
 
 MAX_LAYERS = 4
 """Rewritings that are taken off, one by one: BATV inside SRS is common, more than two were never seen."""
@@ -69,11 +73,11 @@ def extension_of_any(address: str, pattern: str) -> str | None:
     return extension(address, f"{local[: min(ends)]}@{domain}") if ends else None
 
 
-def verp_recipient(added: str) -> str | None:
-    """The recipient that the extension of a plain VERP return path names; None where it names none."""
-    if "==a==" in added:
-        local, _, rest = added.partition("==a==")
-        domain = rest.partition("==")[0]
-    else:
-        local, _, domain = added.rpartition("=")
-    return f"{local}@{domain}" if local and "." in domain else None
+def verp_recipients(added: str) -> tuple[Mailbox, ...]:
+    """Whom the extension of a plain VERP return path may name: one with `==a==` in it can be read in two ways."""
+    readings = [added.rpartition("=")[::2]]
+    if _SYMPA in added:
+        local, _, rest = added.partition(_SYMPA)
+        readings.append((local, rest.partition("==")[0]))
+    read = (parse_mailbox(f"{local}@{domain}") for local, domain in readings if "." in domain)
+    return tuple(filter(None, read))

@@ -13,16 +13,18 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
+from itertools import chain
 
 from bounce_watcher.attribution.dkim import KeyOf, proven_fields
 from bounce_watcher.attribution.return_path import Token, read_header_token, read_token
-from bounce_watcher.attribution.rewriting import extension, extension_of_any, unwrap, verp_recipient
+from bounce_watcher.attribution.rewriting import extension, extension_of_any, unwrap, verp_recipients
 from bounce_watcher.attribution.settings import AttributionSettings
-from bounce_watcher.model.address import address_key
+from bounce_watcher.model.address import Mailbox, address_key
 from bounce_watcher.parsing.address import find_addresses
+from bounce_watcher.parsing.charset import decode_words
 from bounce_watcher.parsing.headers import Headers
 from bounce_watcher.parsing.message import ParsedMessage
-from bounce_watcher.parsing.returned import original_headers
+from bounce_watcher.parsing.returned import only_addressee, original_headers
 from bounce_watcher.parsing.sending_ids import parse_feedback_id, parse_list_id
 
 _ENVELOPE_HEADERS = ("X-Original-To", "Delivered-To", "Envelope-To", "To")
@@ -66,7 +68,8 @@ class Traces:
 
     `signed` are the addresses that a DKIM signature of ours says were mailed, `named` those that plain VERP or a field
     of ours names without any proof, both under `address_key`. `stream` and `sending` are what such fields say. `hints`
-    are addresses to try on a token that holds a digest alone: nothing says that they were mailed.
+    are addresses to try on a token that holds a digest alone: nothing says that they were mailed. `named` holds every
+    reading of a return path that has more than one.
     """
 
     token: Token | None = None
@@ -89,19 +92,18 @@ def traces(
     if not _looks_for_anything(settings):
         return NO_TRACES
     original = original_headers(message)
-    told = original.firsts(_fields(settings)) if original else {}
+    told = original.firsts(_fields(settings), as_written=True) if original else {}
     senders = list(_addresses(_senders(message, mail_from, told)))
     extensions = list(_extensions(senders, settings.return_path or ""))
     keys = settings.token_keys
-    user = _only_address(_named_field(told, settings.headers.user))
     header_token = read_header_token(_named_field(told, settings.token_header), keys) if keys else None
     others = (added for path in settings.verp_paths for each in senders if (added := extension_of_any(each, path)))
-    verp = (address for each in (*extensions, *others) if (address := verp_recipient(each)))
+    verp = chain.from_iterable(map(verp_recipients, (*extensions, *others)))
     return Traces(
         token=_first_token(extensions, keys) if keys else None,
         header_token=header_token,
         signed=_signed_addresses(original, settings, key_of, at) if original else frozenset(),
-        named=frozenset(address_key(address) for address in (*verp, user) if address),
+        named=frozenset(map(address_key, (*verp, *_named_by_field(original, settings.headers.user)))),
         stream=_id(told, settings.headers.stream, _STREAM_IN),
         sending=_id(told, settings.headers.campaign, _SENDING_IN),
         hints=_hints(header_token, told),
@@ -131,14 +133,14 @@ def _named_field(told: Mapping[str, str], name: str | None) -> str:
 
 
 def _id(told: Mapping[str, str], name: str | None, forms: Mapping[str, Form]) -> str | None:
-    value = _named_field(told, name).strip()
+    value = decode_words(_named_field(told, name)).strip()
     form = forms.get((name or "").lower())
     return ((form(value) if form else value) or "")[:MAX_ID] or None
 
 
-def _only_address(value: str) -> str | None:
-    found = find_addresses(value[:MAX_FIELD_LENGTH], 2)
-    return found[0] if len(found) == 1 else None
+def _named_by_field(original: Headers | None, name: str | None) -> tuple[Mailbox, ...]:
+    found = only_addressee(original, name) if name else None
+    return (found,) if found else ()
 
 
 # ── return paths ────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -146,7 +148,7 @@ def _only_address(value: str) -> str | None:
 def _senders(message: ParsedMessage, mail_from: str | None, told: Mapping[str, str]) -> Iterator[str]:
     """Texts that may hold our return path, in the order of trust."""
     for name in _ENVELOPE_HEADERS:
-        yield from message.headers.get_all(name)[:MAX_FIELDS]
+        yield from message.headers.get_all_as_written(name)[:MAX_FIELDS]
     yield mail_from or ""
     for name in _SENDER_FIELDS:
         if value := told.get(name):
@@ -180,7 +182,7 @@ def _signed_addresses(
         return frozenset()
     proven = proven_fields(original, lambda name: _own_key(name, settings, key_of), at, settings.token_max_age)
     fields = {"to", (settings.headers.user or "to").lower()} & proven
-    found = (_only_address(original.get(name) or "") for name in fields)
+    found = (only_addressee(original, name) for name in fields)
     return frozenset(address_key(address) for address in found if address)
 
 

@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from bounce_watcher.model.address import Mailbox, parse_mailbox
+
 DEFAULT_CONFIG = Path("/etc/bounce-watcher/config.toml")
 CONFIG_VARIABLE = "BOUNCE_WATCHER_CONFIG"
 
@@ -66,10 +68,18 @@ def example(line: str) -> str:
     return f"Example:  bounce-watcher {line}"
 
 
-def address(text: str) -> str:
-    """An e-mail address as an argument."""
+def address(text: str) -> Mailbox:
+    """An e-mail address that something is decided for, as an argument."""
+    mailbox = parse_mailbox(text.strip())
+    if mailbox is None:
+        raise typer.BadParameter(f"{text!r} is no address: write one like user@example.org")
+    return mailbox
+
+
+def known_address(text: str) -> str:
+    """An address that is looked for: reports in prose may have left one in the ledger that is none by RFC 5321."""
     local, at, domain = text.strip().rpartition("@")
-    if not (local and at and domain) or any(character.isspace() for character in text.strip()):
+    if not (local and at and domain):
         raise typer.BadParameter(f"{text!r} is no address: write one like user@example.org")
     return f"{local}@{domain.lower()}"
 
@@ -81,4 +91,6 @@ IntoStream = Annotated[
         show_default=False,
     ),
 ]
-Address = Annotated[str, typer.Argument(metavar="ADDRESS", parser=address, help="An address such as user@example.org.")]
+_ADDRESS_HELP = "An address such as user@example.org."
+Address = Annotated[str, typer.Argument(metavar="ADDRESS", parser=known_address, help=_ADDRESS_HELP)]
+NewAddress = Annotated[str, typer.Argument(metavar="ADDRESS", parser=address, help=_ADDRESS_HELP)]

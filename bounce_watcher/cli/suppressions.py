@@ -9,7 +9,18 @@ from bounce_watcher.cli import filtered, suppression_csv
 from bounce_watcher.cli.configuration import stream_for
 from bounce_watcher.cli.ledgers import ledger_of
 from bounce_watcher.cli.logged import log
-from bounce_watcher.cli.options import Address, ConfigFile, Debug, DryRun, IntoStream, Json, Limit, Stream, example
+from bounce_watcher.cli.options import (
+    Address,
+    ConfigFile,
+    Debug,
+    DryRun,
+    IntoStream,
+    Json,
+    Limit,
+    NewAddress,
+    Stream,
+    example,
+)
 from bounce_watcher.cli.output import clean, count, json_line, say
 from bounce_watcher.cli.tables import listing
 from bounce_watcher.cli.times import future
@@ -79,7 +90,7 @@ def _tell(row: Row, *, first: bool) -> None:
 
 @commands.command(epilog=example('suppressions add user@example.org --because "asked by phone" --until 90d'))
 def add(
-    address: Address,
+    address: NewAddress,
     because: Because,
     stream: IntoStream = None,
     until: Annotated[

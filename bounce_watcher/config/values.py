@@ -15,7 +15,7 @@ from urllib.parse import SplitResult, urlsplit
 from pydantic import AfterValidator, BeforeValidator, ValidationInfo
 
 from bounce_watcher.attribution.authenticity import server_key
-from bounce_watcher.model.address import address_key
+from bounce_watcher.model.address import address_key, parse_mailbox
 from bounce_watcher.outbox.reach import host_fault, normal_host
 
 _DURATION = re.compile(r"(\d{1,9})\s?([smhd])", re.ASCII)
@@ -317,11 +317,10 @@ def _protected(value: str) -> str:
     """An address, or every address of a domain: "@example.org". As `address_key` writes them."""
     if value.startswith("@"):
         return f"@{_domain(value[1:])}"
-    try:
-        return address_key(_address(value))
-    except ValueError:
+    if parse_mailbox(value) is None:
         raise ValueError(f'{quoted(value)} is neither an address nor "@domain": write "ceo@example.com" or '
-                         '"@example.org"') from None
+                         '"@example.org"')
+    return address_key(value)
 
 
 def _field_name(value: str) -> str:

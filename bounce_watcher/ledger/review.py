@@ -95,9 +95,9 @@ def group_of(event: BounceEvent) -> str | None:
 
 
 def group_of_mail(message: MessageRecord) -> str | None:
-    """The group of a message that speaks of no recipient and is kept; None of all else."""
+    """The group of a message that speaks of a recipient whom nobody read and is kept; None of all else."""
     unread = message.unread
-    if unread is None or message.events or message.packed is None:
+    if unread is None or message.packed is None or (message.events and unread.kind is not Misread.ADDRESS):
         return None
     return _gid(f"{unread.kind}\n{storable(unread.wording)}")
 

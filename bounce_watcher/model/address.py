@@ -1,31 +1,165 @@
-"""How addresses compare: by their mailbox, whatever the case."""
+"""Mail addresses: which text is one, and which two are the same.
 
-import contextlib
+`parse_mailbox` is strict. Every address that decides something passes it: fields of reports, To of the mail that came
+back, tokens, feedback reports, what platforms, CSV files, the API and the command line hand over. Text that it refuses
+names nobody. What a lenient reader finds in text for people is a `ProseAddress`, which is another type.
+"""
+
+import ipaddress
+import re
+import unicodedata
+from functools import lru_cache
+from typing import NewType
 
 import idna
 
-_LONGEST = 253
-"""Characters of a domain (RFC 1035 section 2.3.4); A-labels take more, not fewer."""
+Mailbox = NewType("Mailbox", str)
+"""A mailbox by RFC 5321 section 4.1.2 and RFC 6531 section 3.3: bare, domain in lower case, local part as written."""
+
+ProseAddress = NewType("ProseAddress", str)
+"""What a lenient reader takes for an address in text for people. It may be another one than the writer meant."""
+
+MAX_LOCAL_PART = 64
+"""Octets of a local part, quotation marks included (RFC 5321 section 4.5.3.1.1)."""
+
+MAX_DOMAIN = 253
+"""Characters of a domain with A-labels (RFC 1035 section 2.3.4 less the root's two octets)."""
+
+_TOP = "[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
+_LABEL = "[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
+"""The underscore is for hosts that have one for all that RFC 1123 section 2.1 says; no top level domain has."""
+_ASCII_DOMAIN = re.compile(rf"(?:{_LABEL}\.){{0,126}}{_TOP}")
+_USUAL = re.compile(rf"[A-Za-z0-9](?:[A-Za-z0-9._+-]{{0,62}}[A-Za-z0-9])?@(?:{_LABEL}\.){{1,10}}{_TOP}")
+_ATOMS = re.compile(r"(?=[.]{0,64}[^.])(?:[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]|[^\x00-\xa0]){1,64}")
+"""Dots may stand anywhere: carriers in Japan gave such addresses away, and no other reading of one is possible."""
+_QUOTED = re.compile(r'"((?:[ !#-\[\]-~]|\\[ -~]|[^\x00-\xa0]){0,62})"')
+_QUOTED_PAIR = re.compile(r"\\(.)")
+_NEEDS_PAIR = re.compile(r'(["\\])')
+_IPV6 = "ipv6:"
+_BLANKS = " \t\r\n"
+_LOWER = {code: code + 32 for code in range(ord("A"), ord("Z") + 1)}
+_PUNCTUATION = re.compile(r"[^\w.\u200c\u200d\u2190-\u2bff\ufe0f\U0001f000-\U0001faff-]")
+_OTHER_DOTS = re.compile("[\u3002\uff0e\uff61]")
+"""What IDNA's encoder takes for a dot, though no mail domain is written so."""
+
+
+@lru_cache(maxsize=1024)
+def parse_mailbox(text: str) -> Mailbox | None:
+    """The mailbox that is the whole of `text`; None where it is none. Total.
+
+    Nothing is stripped, decoded or corrected but the dot of the root behind the domain, which changes no address.
+    """
+    if _USUAL.fullmatch(text) and len(text) <= MAX_DOMAIN:
+        local, _, domain = text.rpartition("@")
+        return Mailbox(f"{local}@{domain.lower()}")
+    local, at, domain = text.rpartition("@")
+    if not at or not _is_local_part(local):
+        return None
+    named = _domain(domain.removesuffix("."))
+    return Mailbox(f"{local}@{named}") if named else None
+
+
+def is_mail_domain(text: str) -> bool:
+    """Whether `text` may stand behind the @ of a mailbox."""
+    return _domain(text.removesuffix(".")) is not None
 
 
 def address_key(address: str) -> str:
     """The form under which an address is counted and suppressed.
 
-    Domain in lower case and IDNA-normal (RFC 5890 A-label), local part without regard to case (RFC 5321 section 2.4
-    allows case to matter; no receiver of weight lets it). Sub-addresses stay apart. A domain that IDNA refuses
-    is kept in lower case.
+    Domain in lower case and with A-labels (RFC 5890), local part without regard to the case of ASCII letters (RFC 5321
+    section 2.4 allows case to matter; no receiver of weight lets it) and with the least quoting (section 4.1.2:
+    `"ada"@example.org` is ada@example.org). Other letters are compared as they are: ſ is no s. Sub-addresses stay
+    apart. Total: what is no address has a key as well, that no mailbox has.
     """
-    local, at, domain = address.strip().rpartition("@")
-    domain = domain.lower().rstrip(".")
-    return f"{local.casefold()}{at}{domain if domain.isascii() else _a_labels(domain)}"
+    local, at, domain = address.strip(_BLANKS).rpartition("@")
+    return f"{_folded(_least_quoted(local))}{at}{_domain_key(domain)}"
 
 
-def _a_labels(domain: str) -> str:
-    """By IDNA 2008, as domains are registered (straße and strasse are two); what only 2003 knew by that."""
-    if len(domain) > _LONGEST:
-        return domain
-    with contextlib.suppress(UnicodeError):
-        return idna.encode(domain, uts46=True).decode("ascii")
-    with contextlib.suppress(UnicodeError):
-        return domain.encode("idna").decode("ascii").lower()
-    return domain
+def _is_local_part(local: str) -> bool:
+    if not (_ATOMS.fullmatch(local) or _QUOTED.fullmatch(local)):
+        return False
+    return local.isascii() or (len(local.encode("utf-8", "replace")) <= MAX_LOCAL_PART and _is_legible(local))
+
+
+def _is_legible(text: str) -> bool:
+    """Whether no character of it is white space, a control or the mark of a lost character: readers drop those."""
+    return not any(
+        each != " " and (each == "\ufffd" or each.isspace() or unicodedata.category(each) in {"Cc", "Cs"})
+        for each in text
+    )
+
+
+def _least_quoted(local: str) -> str:
+    match = _QUOTED.fullmatch(local) if local.startswith('"') else None
+    if match is None:
+        return local
+    plain = _QUOTED_PAIR.sub(r"\1", match[1])
+    if _ATOMS.fullmatch(plain):
+        return plain
+    escaped = _NEEDS_PAIR.sub(r"\\\1", plain)
+    return f'"{escaped}"'
+
+
+def _folded(text: str) -> str:
+    return text.lower() if text.isascii() else text.translate(_LOWER)
+
+
+def _domain(text: str) -> str | None:
+    """A domain or address literal in lower case; None where `text` is none."""
+    if text.startswith("["):
+        return _literal(text)
+    if len(text) > MAX_DOMAIN:
+        return None
+    if text.isascii():
+        return text.lower() if _ASCII_DOMAIN.fullmatch(text) else None
+    lowered = _lowered(text)
+    return lowered if _a_labels(lowered) else None
+
+
+def _literal(text: str) -> str | None:
+    """RFC 5321 section 4.1.3, without the general form, which nobody has registered a tag for."""
+    inner = text[1:-1].lower()
+    try:
+        if inner.startswith(_IPV6):
+            ipaddress.IPv6Address(inner.removeprefix(_IPV6))
+        else:
+            ipaddress.IPv4Address(inner)
+    except ValueError:
+        return None
+    return f"[{inner}]" if text.endswith("]") and "%" not in inner else None
+
+
+def _domain_key(domain: str) -> str:
+    if domain.isascii():
+        return domain.lower().rstrip(".")
+    lowered = _lowered(domain.rstrip("."))
+    return (_a_labels(lowered) if len(lowered) <= MAX_DOMAIN else None) or lowered
+
+
+def _lowered(domain: str) -> str:
+    """In lower case, letter by letter, but for letters that stand for others (the Kelvin sign is no k)."""
+    return "".join(
+        low if len(low := each.lower()) == 1 and unicodedata.normalize("NFKC", each) == each else each
+        for each in domain
+    )
+
+
+@lru_cache(maxsize=1024)
+def _a_labels(domain: str) -> str | None:
+    """By IDNA 2008, as domains are registered (straße and strasse are two), without any mapping of letters.
+
+    What only IDNA 2003 knew, hearts and other symbols, by that, where it changes nothing. None where neither takes it.
+    """
+    if _OTHER_DOTS.search(domain):
+        return None
+    try:
+        return idna.encode(domain).decode("ascii").lower()
+    except (UnicodeError, ValueError):
+        if _PUNCTUATION.search(domain):
+            return None
+    try:
+        encoded = domain.encode("idna")
+        return encoded.decode("ascii").lower() if encoded.decode("idna") == domain else None
+    except UnicodeError:
+        return None

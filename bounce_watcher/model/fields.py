@@ -6,6 +6,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Self
 
+from bounce_watcher.model.address import Mailbox, ProseAddress
+
 
 class Action(StrEnum):
     """RFC 3464 section 2.3.3: what the reporting MTA did about one recipient."""
@@ -51,11 +53,12 @@ class RecipientReport:
     Addresses are bare (no type, no angle brackets), domain in lower case, local part as written.
     `diagnostic_code` is without its type, unfolded to one line; `diagnostic_type` is that type ("smtp", "x-unix").
     `remote_mta` is the host name alone. `stage` is no field: the command that was refused (see `SmtpReply`),
-    where the text for people tells it.
+    where the text for people tells it. `unreadable` is no field either: what stands in the place of the recipient where
+    that is no mailbox by RFC 5321, None where it is one or the field is absent. It names nobody.
     """
 
-    original_recipient: str | None = None
-    final_recipient: str | None = None
+    original_recipient: Mailbox | ProseAddress | None = None
+    final_recipient: Mailbox | ProseAddress | None = None
     action: Action | None = None
     status: EnhancedStatus | None = None
     remote_mta: str | None = None
@@ -64,9 +67,10 @@ class RecipientReport:
     last_attempt_date: datetime | None = None
     will_retry_until: datetime | None = None
     stage: str | None = None
+    unreadable: str | None = None
 
     @property
-    def recipient(self) -> str | None:
+    def recipient(self) -> Mailbox | ProseAddress | None:
         """The address that the mail was sent to, as far as the report tells: Original- before Final-Recipient."""
         return self.original_recipient or self.final_recipient
 
@@ -89,8 +93,8 @@ class FeedbackReport:
     """
 
     feedback_type: str
-    original_rcpt_to: tuple[str, ...] = ()
-    original_mail_from: str | None = None
+    original_rcpt_to: tuple[Mailbox, ...] = ()
+    original_mail_from: Mailbox | None = None
     reported_domain: tuple[str, ...] = ()
     source_ip: str | None = None
     user_agent: str | None = None

@@ -122,7 +122,10 @@ class RecipientVerdict:
 
 @dataclass(frozen=True, slots=True)
 class Analysis:
-    """All that one message says. Each recipient stands once."""
+    """All that one message says. Each recipient stands once.
+
+    `unreadable` are values of address fields that are no mailboxes by RFC 5321 and whom nothing else names.
+    """
 
     kind: Kind
     digest: str
@@ -130,3 +133,4 @@ class Analysis:
     sent: SentMessage = SentMessage()
     feedback_type: str | None = None
     authenticity: Authenticity = UNTOLD
+    unreadable: tuple[str, ...] = ()

@@ -79,12 +79,16 @@ class Misread(StrEnum):
 
     FAILURE = "failure"  # a recipient failed, in words that tell nothing
     NOTICE = "notice"    # it looks like a mail system's, and no recipient was found in it
+    ADDRESS = "address"  # it names a recipient by something that is no mailbox (RFC 5321)
     LETTER = "letter"    # it does not even look like a report
 
 
 @dataclass(frozen=True, slots=True)
 class Unread:
-    """A message that speaks of no recipient and should have been understood, by its words but for what varies."""
+    """A message that should have been understood and was not, by its words but for what varies.
+
+    It speaks of no recipient, but for `Misread.ADDRESS`: of several that it names some may have been read.
+    """
 
     kind: Misread
     wording: str

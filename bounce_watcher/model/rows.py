@@ -26,6 +26,7 @@ def analysis_row(source: str, analysis: Analysis) -> Row:
             "feedback_id": sent.feedback_id,
         },
         "feedback_type": analysis.feedback_type,
+        "unreadable": list(analysis.unreadable),
     }
 
 

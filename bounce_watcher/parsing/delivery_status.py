@@ -4,10 +4,11 @@ import re
 from collections.abc import Iterator
 from functools import lru_cache
 
+from bounce_watcher.model.address import Mailbox
 from bounce_watcher.model.fields import Action, DeliveryReport, EnhancedStatus, RecipientReport
-from bounce_watcher.parsing.address import parse_address
 from bounce_watcher.parsing.dates import parse_date
 from bounce_watcher.parsing.field_block import GAP, fields
+from bounce_watcher.parsing.mailboxes import is_unreadable, read_recipient
 
 STATUS_TYPES = frozenset(
     {
@@ -38,8 +39,8 @@ _OPENS_RECIPIENT = frozenset({"original-recipient", "final-recipient", "action",
 _TOLD = frozenset({"action", "status"})
 _DIAGNOSTIC_ELSEWHERE = ("x-supplementary-info", "x-network-error", "x-exim-diagnostic", "x-smtp-response")
 """Where Exchange, Courier and Exim write the cause when they leave the field out that RFC 3464 has for it."""
-_DIRECTORY_NAME = re.compile(r"(?:/(?:cn|ou?|pn|[gscap])|\bcn)=", re.IGNORECASE)
-"""Of "x-notes; CN=Ada/O=Example@Example": a name of Notes or X.400, for all its @ no mailbox."""
+_MAILED, _REACHED = ("original-recipient",), ("final-recipient", "x-actual-recipient")
+"""Fields that name the recipient of the mail, and those that name where it was led."""
 _DIAGNOSTIC_TYPE = re.compile(r"([A-Za-z][\w.-]{0,30})\s*;\s*")
 _HOST = re.compile(r"(?:\s*[a-z][\w-]{0,30}\s*;)?\s*\[?<?([^\s\[\]()<>;,]*)", re.IGNORECASE)
 _FAILED = ("fail", "error", "expired", "undeliver", "bounce", "reject")
@@ -110,8 +111,8 @@ def _recipient(block: Block) -> RecipientReport:
         diagnostic = status_text[:MAX_DIAGNOSTIC]
     last_attempt, retry_until = _first(block, "last-attempt-date"), _first(block, "will-retry-until")
     return RecipientReport(
-        original_recipient=_address(block, "original-recipient"),
-        final_recipient=_address(block, "final-recipient") or _address(block, "x-actual-recipient"),
+        original_recipient=_mailbox(block, _MAILED),
+        final_recipient=_mailbox(block, _REACHED),
         action=_action(_first(block, "action"), status, diagnostic),
         status=status,
         remote_mta=next((host for value in block.get("remote-mta", ()) if (host := parse_host(value))), None),
@@ -119,6 +120,7 @@ def _recipient(block: Block) -> RecipientReport:
         diagnostic_code=diagnostic,
         last_attempt_date=parse_date(last_attempt) if last_attempt else None,
         will_retry_until=parse_date(retry_until) if retry_until else None,
+        unreadable=next(filter(is_unreadable, _values(block, (*_MAILED, *_REACHED))), None),
     )
 
 
@@ -131,11 +133,12 @@ def _first(block: Block, name: str) -> str | None:
     return next(filter(None, block.get(name, ())), None)
 
 
-def _address(block: Block, name: str) -> str | None:
-    for value in block.get(name, ()):
-        if not ("=" in value and _DIRECTORY_NAME.search(value)) and (address := parse_address(value)):
-            return address
-    return None
+def _mailbox(block: Block, names: tuple[str, ...]) -> Mailbox | None:
+    return next(filter(None, map(read_recipient, _values(block, names))), None)
+
+
+def _values(block: Block, names: tuple[str, ...]) -> Iterator[str]:
+    return (value for name in names for value in block.get(name, ()))
 
 
 @lru_cache(maxsize=256)

@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass
 
-from bounce_watcher.parsing.address import parse_address
+from bounce_watcher.model.address import Mailbox
 from bounce_watcher.parsing.field_block import fields
+from bounce_watcher.parsing.mailboxes import read_recipient
 
 DISPOSITION_TYPES = frozenset({
     "message/disposition-notification",
@@ -15,8 +16,8 @@ DISPOSITION_TYPES = frozenset({
 class DispositionReport:
     """`disposition` is the type in lower case ("displayed", "deleted", …). None = absent."""
 
-    original_recipient: str | None = None
-    final_recipient: str | None = None
+    original_recipient: Mailbox | None = None
+    final_recipient: Mailbox | None = None
     original_message_id: str | None = None
     reporting_ua: str | None = None
     disposition: str | None = None
@@ -31,8 +32,8 @@ def parse_disposition(text: str) -> DispositionReport:
     original, final = first.get("original-recipient"), first.get("final-recipient")
     disposition = first.get("disposition", "").partition(";")[2].partition("/")[0].strip().lower()
     return DispositionReport(
-        original_recipient=parse_address(original) if original else None,
-        final_recipient=parse_address(final) if final else None,
+        original_recipient=read_recipient(original) if original else None,
+        final_recipient=read_recipient(final) if final else None,
         original_message_id=first.get("original-message-id", "").strip(" <>") or None,
         reporting_ua=first.get("reporting-ua"),
         disposition=disposition or None,

@@ -3,9 +3,9 @@
 import re
 
 from bounce_watcher.model.fields import FeedbackReport
-from bounce_watcher.parsing.address import parse_address
 from bounce_watcher.parsing.dates import parse_date
 from bounce_watcher.parsing.field_block import fields
+from bounce_watcher.parsing.mailboxes import read_recipient
 
 FEEDBACK_TYPES = frozenset({"message/feedback-report"})
 
@@ -33,12 +33,12 @@ def parse_feedback_report(text: str) -> FeedbackReport:
     first = {name: values[0] for name, values in found.items()}
     arrival = first.get("arrival-date") or first.get("received-date")
     named = [value for name in _RECIPIENT_FIELDS for value in found.get(name, ())]
-    addresses = [parse_address(value) for value in named[:MAX_RECIPIENTS]]
+    addresses = [read_recipient(value) for value in named[:MAX_RECIPIENTS]]
     sender = first.get("original-mail-from")
     return FeedbackReport(
         feedback_type=_feedback_type(first.get("feedback-type", "other")),
         original_rcpt_to=tuple(dict.fromkeys(a for a in addresses if a and not is_redacted(a))),
-        original_mail_from=parse_address(sender) if sender else None,
+        original_mail_from=read_recipient(sender) if sender else None,
         reported_domain=tuple(found.get("reported-domain", ())),
         source_ip=first.get("source-ip"),
         user_agent=first.get("user-agent"),

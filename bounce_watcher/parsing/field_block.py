@@ -24,12 +24,21 @@ _PLAIN_NAMES = frozenset({"action", "status", "version", "incidents", "dispositi
 """Names without a hyphen. Other words before a colon ("https:", "host:") continue a value that lost its fold."""
 _BREAKS = re.compile(r"<br\s*/?>|\\r\\n|\\n|<CRLF>", re.IGNORECASE)
 
+_ADDRESS_FIELDS = frozenset({
+    "original-recipient", "final-recipient", "x-actual-recipient",  # RFC 3464 section 2.3
+    "original-rcpt-to", "removal-recipient", "original-mail-from",  # RFC 5965 section 3.2
+})
+"""Fields whose value is read as it was written: blanks and encoded words may be part of an address."""
+
 GAP = ("", "")
 """Stands for blank lines."""
 
 
 def fields(text: str) -> Iterator[tuple[str, str]]:
-    """(name in lower case, value on one line) of each field, and GAP for each run of blank lines between fields."""
+    """(name in lower case, value on one line) of each field, and GAP for each run of blank lines between fields.
+
+    A line that goes on with an address field and is not indented stays a line of its own: nobody knows whether it does.
+    """
     name, pieces = "", [""]
     for line in _lines(text):
         word, colon, value = line.partition(":")
@@ -38,14 +47,14 @@ def fields(text: str) -> Iterator[tuple[str, str]]:
             pieces.append(line)
             continue
         if name:
-            yield name, _value(pieces)
+            yield name, _value(name, pieces)
             if not next_name:
                 yield GAP
         name = next_name
         if name:
             pieces = [value]
     if name:
-        yield name, _value(pieces)
+        yield name, _value(name, pieces)
 
 
 def _lines(text: str) -> list[str]:
@@ -64,7 +73,18 @@ def _field_name(word: str) -> str:
     return name if "-" in name or name in _PLAIN_NAMES else ""
 
 
-def _value(pieces: list[str]) -> str:
+def _value(name: str, pieces: list[str]) -> str:
+    return _as_written(pieces) if name in _ADDRESS_FIELDS else _on_one_line(pieces)
+
+
+def _as_written(pieces: list[str]) -> str:
+    """RFC 5322 section 2.2.3: unfolding takes out the line breaks and nothing else."""
+    first, *others = pieces
+    text = first + "".join(each if each.startswith((" ", "\t")) else f"\n{each}" for each in others)
+    return text[:MAX_VALUE].strip(" \t\r")
+
+
+def _on_one_line(pieces: list[str]) -> str:
     text = pieces[0] if len(pieces) == 1 else " ".join(pieces)[:MAX_VALUE]
     if "\\" in text or "<" in text:
         text = _BREAKS.sub(" ", text)

@@ -3,9 +3,11 @@
 import re
 from functools import lru_cache
 
+from bounce_watcher.model.address import Mailbox
 from bounce_watcher.model.finding import SentMessage
-from bounce_watcher.parsing.address import MAX_FIELD, parse_address
+from bounce_watcher.parsing.address import MAX_FIELD, first_address
 from bounce_watcher.parsing.headers import Headers
+from bounce_watcher.parsing.mailboxes import only_mailbox
 from bounce_watcher.parsing.message import ParsedMessage, Part
 from bounce_watcher.parsing.sending_ids import MAX_FEEDBACK_ID, parse_list_id
 
@@ -105,6 +107,12 @@ def original_headers(message: ParsedMessage) -> Headers | None:
     return Headers(block if blank else block[: block.rfind(b"\n") + 1])  # half a line may hold half an address
 
 
+def only_addressee(headers: Headers | None, name: str = "to") -> Mailbox | None:
+    """The mailbox of the field `name` of the original, where that field occurs once and names one; None otherwise."""
+    values = headers.get_all_as_written(name) if headers is not None else ()
+    return only_mailbox(values[0]) if len(values) == 1 else None
+
+
 def sent_message(headers: Headers | None) -> SentMessage:
     """What the header of the original tells of it."""
     if headers is None:
@@ -114,7 +122,7 @@ def sent_message(headers: Headers | None) -> SentMessage:
     sender = told.get("from")
     return SentMessage(
         message_id=message_id[:998] or None,
-        sender=parse_address(sender[:MAX_FIELD]) if sender else None,
+        sender=first_address(sender[:MAX_FIELD]) if sender else None,
         subject=told.get("subject", "")[:998] or None,
         list_id=parse_list_id(told.get("list-id", "")),
         feedback_id=told.get("feedback-id", "")[:MAX_FEEDBACK_ID] or None,

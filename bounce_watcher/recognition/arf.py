@@ -4,13 +4,21 @@ import re
 from collections.abc import Iterable
 from dataclasses import replace
 
+from bounce_watcher.model.address import Mailbox
 from bounce_watcher.model.fields import FeedbackReport, RecipientReport
 from bounce_watcher.model.finding import Evidence, Finding, Kind, Provenance
-from bounce_watcher.parsing.address import find_addresses
 from bounce_watcher.parsing.feedback_report import FEEDBACK_TYPES, is_redacted, parse_feedback_report
 from bounce_watcher.parsing.headers import Headers
+from bounce_watcher.parsing.mailboxes import read_recipient
 from bounce_watcher.parsing.message import ParsedMessage, Part
-from bounce_watcher.parsing.returned import ORIGINAL_TYPES, original_headers, original_part, sent_message, split_text
+from bounce_watcher.parsing.returned import (
+    ORIGINAL_TYPES,
+    only_addressee,
+    original_headers,
+    original_part,
+    sent_message,
+    split_text,
+)
 from bounce_watcher.recognition.merging import each_once
 from bounce_watcher.recognition.recognizer import Recognition
 from bounce_watcher.recognition.signs import is_from_list, is_reply_or_forward
@@ -76,7 +84,8 @@ def _without_report(message: ParsedMessage) -> Recognition | None:
         return _above_a_copy(message)
     if _is_jmrp(message, part):
         told = message.headers.get(_JMRP_RECIPIENT) or ""
-        addresses = find_addresses(told, 1) or addressees(part.inner_headers)
+        named = read_recipient(told)
+        addresses = (named,) if named else addressees(part.inner_headers)
         found = findings(JMRP, part, addresses, told)
     elif words := _words_of_complaint(message):
         found = findings(ABUSE_DESK, part, addressees(part.inner_headers), words)
@@ -115,14 +124,14 @@ def _words_of_complaint(message: ParsedMessage) -> str:
     return match[0] if match else ""
 
 
-def addressees(original: Headers | None) -> tuple[str, ...]:
+def addressees(original: Headers | None) -> tuple[Mailbox, ...]:
     """The one addressee of the original: many mails to one person each are what a feedback loop is about."""
     if original is None:
         return ()
     for name in _ADDRESSEE_FIELDS:
-        named = find_addresses(original.get(name) or "", 2)
-        if len(named) == 1 and not is_redacted(named[0]):
-            return named
+        named = only_addressee(original, name)
+        if named is not None and not is_redacted(named):
+            return (named,)
     return ()
 
 
@@ -130,7 +139,7 @@ def _quote(report: FeedbackReport) -> str:
     return f"Feedback-Type: {report.feedback_type}"
 
 
-def findings(recognizer: str, part: Part, addresses: Iterable[str], quote: str) -> tuple[Finding, ...]:
+def findings(recognizer: str, part: Part, addresses: Iterable[Mailbox], quote: str) -> tuple[Finding, ...]:
     """What a complaint says of each who complains; of one without a name where the address is blacked out.
 
     Attribution may know that one by our return path, or by what we wrote into the mail.

@@ -11,9 +11,10 @@ from email import message_from_bytes
 
 from flufl.bounce import all_failures
 
+from bounce_watcher.model.address import ProseAddress
 from bounce_watcher.model.fields import Action
 from bounce_watcher.model.finding import Finding
-from bounce_watcher.parsing.address import parse_address
+from bounce_watcher.parsing.address import first_address
 from bounce_watcher.parsing.message import ParsedMessage
 from bounce_watcher.parsing.returned import original_headers, original_part, sent_message, split_text
 from bounce_watcher.recognition.merging import each_once, kind_of
@@ -57,11 +58,11 @@ def recognise(message: ParsedMessage) -> Recognition | None:
     return Recognition(kind_of(findings), findings, sent_message(original)) if findings else None
 
 
-def _finding(notice: str, address: str, action: Action) -> Finding:
+def _finding(notice: str, address: ProseAddress, action: Action) -> Finding:
     return finding(NAME, "1", address, words_beside(notice, address), action)
 
 
-def _all_failures(message: ParsedMessage) -> tuple[list[str], list[str]]:
+def _all_failures(message: ParsedMessage) -> tuple[list[ProseAddress], list[ProseAddress]]:
     content = _FAILED_FIELD.sub(b"", _without_original(message)[:MAX_BYTES])
     content = _LONG_LINE.sub(rb"\1", content[: content.rfind(b"\n") + 1])  # half a line may hold half an address
     content = _FAILED_FIELD.sub(b"", b"".join(content.splitlines(keepends=True)[:MAX_LINES]))
@@ -85,6 +86,6 @@ def _without_original(message: ParsedMessage) -> bytes:
     return header.rstrip(b"\n") + b"\n\n" + split_text(message.text[:MAX_TEXT])[0].encode("utf-8", "replace")
 
 
-def _addresses(found: frozenset[bytes]) -> list[str]:
-    decoded = (parse_address(raw.decode("utf-8", "replace")) for raw in found)
+def _addresses(found: frozenset[bytes]) -> list[ProseAddress]:
+    decoded = (first_address(raw.decode("utf-8", "replace")) for raw in found)
     return sorted(address for address in decoded if address)

@@ -12,7 +12,7 @@ What it writes to the list's owner, "NOT MEMBER article from …", tells of othe
 import re
 
 from bounce_watcher.model.finding import Kind
-from bounce_watcher.parsing.address import parse_address
+from bounce_watcher.parsing.address import first_address
 from bounce_watcher.parsing.message import ParsedMessage
 from bounce_watcher.parsing.returned import original_headers, sent_message
 from bounce_watcher.recognition.prose import finding
@@ -32,7 +32,7 @@ def recognise(message: ParsedMessage) -> Recognition | None:
     if not (message.headers.get("x-mlserver") or "").lstrip().lower().startswith("fml"):
         return None
     told = _LIST.search(message.text[:MAX_BEGINNING])
-    address = parse_address(told[1]) if told else None
+    address = first_address(told[1]) if told else None
     if told is None or address is None or not _REFUSED.match((message.headers.get("subject") or "")[:400]):
         return None
     found = finding(NAME, "1", address, told[0])

@@ -4,10 +4,10 @@ import re
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
 
-from bounce_watcher.model.address import address_key
+from bounce_watcher.model.address import Mailbox, ProseAddress, address_key
 from bounce_watcher.model.fields import Action, EnhancedStatus, RecipientReport
 from bounce_watcher.model.finding import Evidence, Finding, Provenance
-from bounce_watcher.parsing.address import find_addresses, is_role_of_reporter, parse_address
+from bounce_watcher.parsing.address import find_addresses, first_address, is_role_of_reporter
 from bounce_watcher.parsing.charset import one_line, read_octal
 from bounce_watcher.parsing.headers import Headers
 from bounce_watcher.parsing.message import ParsedMessage
@@ -52,22 +52,29 @@ _OF_ORIGINAL = ("from", "sender", "return-path", "reply-to", "message-id", "in-r
 def finding(
     recognizer: str,
     part: str,
-    address: str | None,
+    address: ProseAddress | None,
     words: str,
     action: Action = Action.FAILED,
-    evidence: Evidence = Evidence.PROSE,
 ) -> Finding:
     """A recipient that a text names, with the words that the text says of it. `address` None = it names nobody."""
-    words = read_octal(one_line(words)[:MAX_WORDS])
+    words = _quotable(words)
     mailed = _MAILED.search(words)
+    original = first_address(mailed[1]) if mailed else None
+    report = RecipientReport(original, address, action, EnhancedStatus.find(words), diagnostic_code=words or None)
+    return Finding(report, Provenance(recognizer, part, words or address or ""), Evidence.PROSE)
+
+
+def reported(recognizer: str, part: str, address: Mailbox, words: str, action: Action = Action.FAILED) -> Finding:
+    """A recipient that a field names, with the words that a text says of it."""
+    words = _quotable(words)
     report = RecipientReport(
-        original_recipient=parse_address(mailed[1]) if mailed else None,
-        final_recipient=address,
-        action=action,
-        status=EnhancedStatus.find(words),
-        diagnostic_code=words or None,
+        final_recipient=address, action=action, status=EnhancedStatus.find(words), diagnostic_code=words or None
     )
-    return Finding(report, Provenance(recognizer, part, words or address or ""), evidence)
+    return Finding(report, Provenance(recognizer, part, words or address), Evidence.REPORT)
+
+
+def _quotable(words: str) -> str:
+    return read_octal(one_line(words)[:MAX_WORDS])
 
 
 def action_told(message: ParsedMessage, notice: str) -> Action:
@@ -160,7 +167,9 @@ def bystanders(message: ParsedMessage, original: Headers | None) -> frozenset[st
     return frozenset(address_key(a) for values in fields for value in values for a in find_addresses(value, 20))
 
 
-def without_bystanders(addresses: Iterable[str], message: ParsedMessage, original: Headers | None) -> tuple[str, ...]:
+def without_bystanders(
+    addresses: Iterable[ProseAddress], message: ParsedMessage, original: Headers | None
+) -> tuple[ProseAddress, ...]:
     """`addresses` each once, without those that merely take part in the exchange of mails."""
     barred = bystanders(message, original)
     kept = {address_key(address): address for address in addresses if not is_bystander(address, barred)}

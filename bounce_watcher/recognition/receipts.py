@@ -3,13 +3,14 @@
 import re
 from dataclasses import replace
 
-from bounce_watcher.model.finding import Evidence, Kind, SentMessage
+from bounce_watcher.model.address import address_key
+from bounce_watcher.model.finding import Finding, Kind, SentMessage
 from bounce_watcher.parsing.address import find_addresses
 from bounce_watcher.parsing.auto_reply import auto_submitted
 from bounce_watcher.parsing.disposition import DISPOSITION_TYPES, DispositionReport, parse_disposition
 from bounce_watcher.parsing.message import ParsedMessage
-from bounce_watcher.parsing.returned import original_headers, sent_message, split_text
-from bounce_watcher.recognition.prose import MAX_TEXT, finding, without_bystanders
+from bounce_watcher.parsing.returned import only_addressee, original_headers, sent_message, split_text
+from bounce_watcher.recognition.prose import MAX_TEXT, finding, reported, without_bystanders
 from bounce_watcher.recognition.recognizer import Recognition
 
 REJECT = "sieve-reject"
@@ -45,19 +46,16 @@ def _rejection(message: ParsedMessage, report: DispositionReport, sent: SentMess
     notice = split_text(message.text[:MAX_TEXT])[0]
     if auto_submitted(message.headers)[1] != "rejected" and not _REJECTED.search(notice):
         return None
-    address = report.original_recipient or report.final_recipient or _refuser(message, notice)
-    if address is None:
-        return None
-    found = finding(REJECT, "1", address, notice, evidence=Evidence.REPORT)
-    return Recognition(Kind.BOUNCE, (found,), sent)
+    address = report.original_recipient or report.final_recipient
+    found = reported(REJECT, "1", address, notice) if address else _on_refuser(message, notice)
+    return Recognition(Kind.BOUNCE, (found,), sent) if found else None
 
 
-def _refuser(message: ParsedMessage, notice: str) -> str | None:
+def _on_refuser(message: ParsedMessage, notice: str) -> Finding | None:
     """Where Final-Recipient is the id of a session (Cyrus keeps the recipient private): named by the text or To."""
     original = original_headers(message)
-    addressees = original.get("to") or "" if original is not None else ""
-    for place in (notice, addressees):
-        named = without_bystanders(find_addresses(place, 5), message, original)
-        if len(named) == 1:
-            return named[0]
-    return None
+    addressee = only_addressee(original)
+    named = without_bystanders(find_addresses(notice, 5), message, original)
+    if len(named) == 1 and (addressee is None or address_key(addressee) != address_key(named[0])):
+        return finding(REJECT, "1", named[0], notice)
+    return reported(REJECT, "1", addressee, notice) if addressee else None

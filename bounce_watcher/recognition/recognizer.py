@@ -9,12 +9,16 @@ from bounce_watcher.parsing.message import ParsedMessage
 
 @dataclass(frozen=True, slots=True)
 class Recognition:
-    """What kind of report a message is and whom it speaks of. Only kinds in EVENT_KINDS carry findings."""
+    """What kind of report a message is and whom it speaks of. Only kinds in EVENT_KINDS carry findings.
+
+    `unreadable` are values of address fields that name nobody as they are no mailboxes: a person has to look.
+    """
 
     kind: Kind
     findings: tuple[Finding, ...] = ()
     sent: SentMessage = field(default_factory=SentMessage)
     feedback_type: str | None = None
+    unreadable: tuple[str, ...] = ()
 
 
 class Recognizer(Protocol):

@@ -14,9 +14,11 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from bounce_watcher.model.address import Mailbox
 from bounce_watcher.model.fields import Action, EnhancedStatus, RecipientReport
 from bounce_watcher.model.finding import Evidence, Finding, Kind, Provenance, SentMessage
-from bounce_watcher.parsing.address import parse_address
+from bounce_watcher.parsing.address import first_address
+from bounce_watcher.parsing.mailboxes import only_mailbox
 from bounce_watcher.parsing.message import ParsedMessage
 from bounce_watcher.parsing.smtp_reply import one_line
 from bounce_watcher.recognition.merging import each_once, kind_of
@@ -44,6 +46,7 @@ _LISTS = {
     "DeliveryDelay": ("deliveryDelay", "delayedRecipients"),
     "Complaint": ("complaint", "complainedRecipients"),
 }
+_CLASSES = ("bounceType", "bounceSubType", "delayType")
 _FLAT_LISTS = {"Delivery": ("delivery", "recipients"), "Reject": ("mail", "destination")}
 
 
@@ -58,12 +61,15 @@ def recognise(message: ParsedMessage) -> Recognition | None:
     report = _report(text)
     kind = report.get("notificationType") or report.get("eventType")
     sent = _sent(_table(report, "mail"))
+    lost = tuple(filter(None, map(_unreadable, _recipients(report, str(kind)))))
     if kind == "Complaint":
         complaint = _table(report, "complaint")
         feedback_type = _text(complaint.get("complaintFeedbackType"), 50).lower() or "abuse"
-        return Recognition(Kind.COMPLAINT, each_once(_complaints(report)), sent, feedback_type)
+        return Recognition(Kind.COMPLAINT, each_once(_complaints(report)), sent, feedback_type, lost)
     findings = each_once(_findings(report, str(kind)))
-    return Recognition(kind_of(findings), findings, sent) if findings else None
+    if not findings and not lost:
+        return None
+    return Recognition(kind_of(findings) if findings else Kind.BOUNCE, findings, sent, unreadable=lost)
 
 
 def _report(text: str) -> Mapping[str, Any]:
@@ -86,20 +92,17 @@ def _findings(report: Mapping[str, Any], kind: str) -> Iterator[Finding]:
     action = _ACTIONS.get(kind)
     if action is None:
         return
+    summary = _summary(report, kind)
+    for recipient in _recipients(report, kind):
+        yield from _finding(recipient, action, summary)
+
+
+def _summary(report: Mapping[str, Any], kind: str) -> str:
+    """SES's own classes of a failure, or why it refused the mail itself."""
     if kind in _FLAT_LISTS:
-        table, name = _FLAT_LISTS[kind]
-        words = _text(_table(report, "reject").get("reason"), MAX_WORDS)
-        for address in _list(_table(report, table), name):
-            yield from _finding({"emailAddress": address}, action, words)
-        return
-    table, name = _LISTS[kind]
-    told = _table(report, table)
-    summary = " ".join(
-        f"{key} {_text(told[key])}" for key in ("bounceType", "bounceSubType", "delayType") if told.get(key)
-    )
-    for recipient in _list(told, name):
-        if isinstance(recipient, dict):
-            yield from _finding(recipient, action, summary)
+        return _text(_table(report, "reject").get("reason"), MAX_WORDS)
+    told = _table(report, _LISTS[kind][0])
+    return " ".join(f"{key} {_text(told[key])}" for key in _CLASSES if told.get(key))
 
 
 def _finding(recipient: Mapping[str, Any], action: Action, summary: str) -> Iterator[Finding]:
@@ -117,12 +120,26 @@ def _finding(recipient: Mapping[str, Any], action: Action, summary: str) -> Iter
     yield Finding(report, Provenance(NAME, "1", words or address), Evidence.REPORT)
 
 
+def _recipients(report: Mapping[str, Any], kind: str) -> list[Any]:
+    """The recipients that the report speaks of, each as a table; none of another kind of report."""
+    if kind in _FLAT_LISTS:
+        table, name = _FLAT_LISTS[kind]
+        return [{"emailAddress": each} for each in _list(_table(report, table), name)]
+    table, name = _LISTS.get(kind, ("", ""))
+    return [each for each in _list(_table(report, table), name) if isinstance(each, dict)]
+
+
+def _unreadable(recipient: Mapping[str, Any]) -> str | None:
+    """The address of a recipient where it is no mailbox; None where it is one, or is not given."""
+    return _text(recipient.get("emailAddress")) or None if _address(recipient) is None else None
+
+
 def _complaints(report: Mapping[str, Any]) -> Iterator[Finding]:
     """Where several are named, SES does not know who complained: all that it sent to at that provider stand there."""
     named = [
         address
-        for recipient in _list(_table(report, "complaint"), "complainedRecipients")
-        if isinstance(recipient, dict) and (address := _address(recipient))
+        for recipient in _recipients(report, "Complaint")
+        if (address := _address(recipient))
     ]
     evidence = Evidence.REPORT if len(named) == 1 else Evidence.PROSE
     for address in named:
@@ -134,7 +151,7 @@ def _sent(mail: Mapping[str, Any]) -> SentMessage:
     message_id = _text(headers.get("messageId")) or _text(mail.get("messageId"))
     return SentMessage(
         message_id=message_id.strip("<> ") or None,
-        sender=parse_address(_text(mail.get("source"))),
+        sender=first_address(_text(mail.get("source"))),
         subject=_text(headers.get("subject")) or None,
     )
 
@@ -144,8 +161,8 @@ def _text(value: object, limit: int = 998) -> str:
     return value[:limit].encode("utf-8", "replace").decode() if isinstance(value, str) else ""
 
 
-def _address(recipient: Mapping[str, Any]) -> str | None:
-    return parse_address(_text(recipient.get("emailAddress")))
+def _address(recipient: Mapping[str, Any]) -> Mailbox | None:
+    return only_mailbox(_text(recipient.get("emailAddress")))
 
 
 def _table(value: Mapping[str, Any], name: str) -> Mapping[str, Any]:

@@ -3,7 +3,7 @@
 import re
 from functools import lru_cache
 
-from bounce_watcher.parsing.address import parse_address
+from bounce_watcher.parsing.address import first_address
 from bounce_watcher.parsing.auto_reply import auto_submitted
 from bounce_watcher.parsing.message import ParsedMessage
 from bounce_watcher.recognition.vocabulary import folded, states_failure
@@ -107,8 +107,8 @@ def has_failure_subject(message: ParsedMessage) -> bool:
 
 def is_from_itself(message: ParsedMessage) -> bool:
     """True unless the return path is of another domain than From: what dresses up as a mail system keeps its own."""
-    path = parse_address(message.headers.get("return-path") or "")
-    sender = parse_address(message.headers.get("from") or "")
+    path = first_address(message.headers.get("return-path") or "")
+    sender = first_address(message.headers.get("from") or "")
     if path is None or sender is None or "daemon" in path.lower():
         return True
     return path.rpartition("@")[2] == sender.rpartition("@")[2]

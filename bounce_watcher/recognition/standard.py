@@ -3,8 +3,9 @@
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
-from itertools import islice, starmap
+from itertools import chain, islice
 
+from bounce_watcher.model.address import Mailbox, ProseAddress, address_key
 from bounce_watcher.model.fields import Action, DeliveryReport, EnhancedStatus, RecipientReport
 from bounce_watcher.model.finding import Evidence, Finding, Provenance
 from bounce_watcher.parsing.address import find_addresses
@@ -12,8 +13,15 @@ from bounce_watcher.parsing.charset import one_line, read_octal
 from bounce_watcher.parsing.delivery_status import MAX_RECIPIENTS, STATUS_TYPES, parse_delivery_status
 from bounce_watcher.parsing.headers import Headers
 from bounce_watcher.parsing.lazy import lazy
+from bounce_watcher.parsing.mailboxes import read_mailboxes
 from bounce_watcher.parsing.message import ParsedMessage, Part
-from bounce_watcher.parsing.returned import ORIGINAL_TYPES, original_headers, original_part, sent_message, split_text
+from bounce_watcher.parsing.returned import (
+    ORIGINAL_TYPES,
+    original_headers,
+    original_part,
+    sent_message,
+    split_text,
+)
 from bounce_watcher.parsing.smtp_reply import read_stage
 from bounce_watcher.parsing.transcript import Answer, answer_on, answer_told, is_first_line, read_transcript
 from bounce_watcher.recognition.dialects import exim, opensmtpd
@@ -112,8 +120,16 @@ def passed_on(message: ParsedMessage) -> Recognition | None:
 
 
 def _recognition(reports: list[_Report], recipients: Iterable[tuple[_Report, RecipientReport]]) -> Recognition | None:
-    findings = each_once(starmap(_finding, islice(recipients, MAX_RECIPIENTS)))
-    return Recognition(kind_of(findings), findings, sent_message(reports[0].original)) if findings else None
+    """The only recipient of a report stays a finding where its address can't be read: a token may tell who it is."""
+    told = [(recipient, _finding(report, recipient)) for report, recipient in islice(recipients, MAX_RECIPIENTS)]
+    lost = [recipient.unreadable for recipient, found in told if recipient.unreadable and not found.report.recipient]
+    findings = each_once(found for _, found in told)
+    if len(told) == 1 and lost:
+        findings = (told[0][1],)
+    if not findings and not lost:
+        return None
+    kind = kind_of(findings or (found for _, found in told))
+    return Recognition(kind, findings, sent_message(reports[0].original), unreadable=tuple(lost))
 
 
 def _whole(report: _Report) -> tuple[RecipientReport, ...]:
@@ -137,8 +153,10 @@ def _sniffed(message: ParsedMessage) -> Iterator[_Report]:
 
 
 def _finding(report: _Report, recipient: RecipientReport) -> Finding:
-    if recipient.recipient is None:
-        recipient = replace(recipient, final_recipient=_address_elsewhere(report, recipient))
+    evidence = Evidence.REPORT
+    if recipient.recipient is None and recipient.unreadable is None:
+        address, evidence = _named_elsewhere(report, recipient)
+        recipient = replace(recipient, final_recipient=address)
     if recipient.action is None:
         subject = report.message.headers.get("subject") or ""
         recipient = replace(recipient, action=Action.DELAYED if _DELAY_SUBJECT.search(subject) else Action.FAILED)
@@ -148,7 +166,7 @@ def _finding(report: _Report, recipient: RecipientReport) -> Finding:
     if recipient.diagnostic_code:
         recipient = replace(recipient, diagnostic_code=read_octal(recipient.diagnostic_code))
     quote = recipient.diagnostic_code or recipient.recipient or ""
-    return Finding(recipient, Provenance(NAME, report.part.path, quote), Evidence.REPORT, report.status.reporting_mta)
+    return Finding(recipient, Provenance(NAME, report.part.path, quote), evidence, report.status.reporting_mta)
 
 
 def _with_alias(recipient: RecipientReport, report: _Report) -> RecipientReport:
@@ -217,22 +235,24 @@ def _with_stage(recipient: RecipientReport, report: _Report) -> RecipientReport:
     return replace(recipient, stage=stage) if stage else recipient
 
 
-def _address_elsewhere(report: _Report, recipient: RecipientReport) -> str | None:
-    """Where the status part names nobody: the one address that the diagnostic, the header or the text names.
+def _named_elsewhere(report: _Report, recipient: RecipientReport) -> tuple[Mailbox | ProseAddress | None, Evidence]:
+    """Where the status part names nobody: who the diagnostic, the header, the text or the original alone name.
 
-    Where it names others, the header and the text speak of those: a damage has taken this one's name.
+    Where it names others, the header and the text speak of those: a damage has taken this one's name. What a field
+    names is as good as the status part's own; what only text for people says is prose.
     """
-    places = [recipient.diagnostic_code or ""]
-    if not report.names_somebody:
-        places += [report.message.headers.get("x-failed-recipients") or "", report.notice]
-    for place in places:
-        named = without_bystanders(find_addresses(place), report.message, report.original)
+    diagnostic, fields = recipient.diagnostic_code or "", _fields_elsewhere(report)
+    for text in (diagnostic,) if report.names_somebody else (diagnostic, report.notice):
+        named = without_bystanders(find_addresses(text), report.message, report.original)
         if len(named) == 1:
-            return named[0]
-    return None if report.names_somebody else _only_addressee(report.original)
+            same = next((each for each in chain(*fields) if each and address_key(each) == address_key(named[0])), None)
+            return (same, Evidence.REPORT) if same else (named[0], Evidence.PROSE)
+    alone = () if report.names_somebody else (field[0] for field in fields if len(field) == 1)
+    return next(filter(None, alone), None), Evidence.REPORT
 
 
-def _only_addressee(original: Headers | None) -> str | None:
-    """The To of the original where it names just one: the last resort (Notes, old Sendmail, Netscape)."""
-    addressees = find_addresses(original.get("to") or "", 2) if original is not None else ()
-    return addressees[0] if len(addressees) == 1 else None
+def _fields_elsewhere(report: _Report) -> list[tuple[Mailbox | None, ...]]:
+    """The mailboxes of X-Failed-Recipients, and those that the original went to (Notes, old Sendmail, Netscape)."""
+    headers = (report.message.headers, "x-failed-recipients"), (report.original, "to")
+    values = (block.get_all_as_written(name) if block is not None else () for block, name in headers)
+    return [tuple(chain.from_iterable(read_mailboxes(each) or (None,) for each in found)) for found in values]

@@ -8,8 +8,8 @@ Source: the schemas of x-arf.org (0.2) and of xarf.org (3, 4).
 import re
 
 from bounce_watcher.model.finding import Kind
-from bounce_watcher.parsing.address import parse_address
 from bounce_watcher.parsing.feedback_report import is_redacted
+from bounce_watcher.parsing.mailboxes import read_recipient
 from bounce_watcher.parsing.message import ParsedMessage, Part
 from bounce_watcher.parsing.returned import ORIGINAL_TYPES, original_headers, sent_message
 from bounce_watcher.recognition.arf import ABUSE, MAX_BEGINNING, addressees, findings
@@ -32,7 +32,7 @@ def recognise(message: ParsedMessage) -> Recognition | None:
         return None
     original = original_headers(message)
     told = _RECIPIENT.search(part.text[:MAX_BEGINNING])
-    address = parse_address(told[1]) if told else None
+    address = read_recipient(told[1]) if told else None
     addresses = (address,) if address and not is_redacted(address) else addressees(original)
     return Recognition(Kind.COMPLAINT, findings(NAME, part, addresses, ""), sent_message(original), ABUSE)
 

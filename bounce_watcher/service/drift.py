@@ -11,6 +11,7 @@ from bounce_watcher.ledger.comparing import PAGE, Side
 from bounce_watcher.ledger.forget import is_forgotten
 from bounce_watcher.ledger.mirror import Difference, Found, Mirror, because_of_list
 from bounce_watcher.ledger.store import Ledger
+from bounce_watcher.model.address import parse_mailbox
 from bounce_watcher.model.errors import PermanentFailure, TemporaryFailure
 from bounce_watcher.model.ledger import Occurrence, OutboxItem, State, Suppression, SuppressionSource
 from bounce_watcher.model.verdict import Reason
@@ -58,9 +59,11 @@ class Drift:
         self._mirror.read_here()
 
     def _take(self, page: Page) -> int:
-        entries = [each for each in page.entries if _is_address(each.address)]
-        self.skipped += len(page.entries) - len(entries)
-        return self._mirror.take(Found(each.address.strip(), each.reason, each.since) for each in entries)
+        """Lists hold whole domains and hashes too: those are nobody whom we could name."""
+        named = [(parse_mailbox(each.address.strip()), each) for each in page.entries]
+        found = [Found(mailbox, each.reason, each.since) for mailbox, each in named if mailbox]
+        self.skipped += len(page.entries) - len(found)
+        return self._mirror.take(found)
 
     def mend_there(self) -> int:
         """Tells the platform through the outbox. Returns of how many."""
@@ -141,12 +144,6 @@ def _page(session: Session, cursor: str | None) -> Page:
         except TemporaryFailure:
             sleep(wait.total_seconds())
     return session.page(cursor, utcnow())
-
-
-def _is_address(text: str) -> bool:
-    """Lists hold whole domains and hashes too: those are nobody whom we could name."""
-    local, at, domain = text.strip().rpartition("@")
-    return bool(local and at and domain) and not any(character.isspace() for character in text.strip())
 
 
 def _batched(wanted: Iterable[Difference]) -> Iterator[list[Difference]]:

@@ -44,7 +44,7 @@ def message_record(
     `message` is `raw` as it was parsed for the analysis; with None it is parsed here where its words are asked for.
     """
     events: tuple[BounceEvent, ...] = ()
-    is_unread = not analysis.recipients and destination(analysis) is Destination.REVIEW
+    is_unread = bool(analysis.unreadable) or (not analysis.recipients and destination(analysis) is Destination.REVIEW)
     if analysis.kind in EVENT_KINDS:
         events = tuple(_event(raw, analysis, each) for each in analysis.recipients)
     if analysis.kind is Kind.COMPLAINT and not events and analysis.sent.message_id:
@@ -78,7 +78,9 @@ def _unread(message: ParsedMessage, analysis: Analysis) -> Unread:
     words = masking.wording(subject, "")
     looks_so = looks_like_failure_notice(message) or may_be_failure_notice(message)
     kind = Misread.NOTICE if looks_so or analysis.kind in EVENT_KINDS else Misread.LETTER
-    if kind is Misread.NOTICE or len(masking.longest_constant(words)) < _TELLING:
+    if analysis.unreadable:
+        kind = Misread.ADDRESS
+    if kind is not Misread.LETTER or len(masking.longest_constant(words)) < _TELLING:
         words = masking.wording(f"{subject} {message.text}", "")
     return Unread(kind, words)
 
@@ -123,7 +125,7 @@ def _event(raw: RawMessage, analysis: Analysis, each: RecipientVerdict) -> Bounc
 
 def destination(analysis: Analysis) -> Destination:
     """Where the mail is filed: what nobody understood goes where a person looks."""
-    if analysis.kind is Kind.OTHER or _names_nobody(analysis):
+    if analysis.kind is Kind.OTHER or analysis.unreadable or _names_nobody(analysis):
         return Destination.REVIEW
     if len(analysis.recipients) >= MAX_RECIPIENTS:
         return Destination.REVIEW  # it may name more than were read

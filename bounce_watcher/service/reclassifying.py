@@ -14,7 +14,7 @@ from bounce_watcher.config import Settings
 from bounce_watcher.ledger.books import Announce
 from bounce_watcher.ledger.revise import Kept, Revised, Revision, differs, withdrawn
 from bounce_watcher.ledger.store import Ledger
-from bounce_watcher.model.address import address_key
+from bounce_watcher.model.address import ProseAddress, address_key
 from bounce_watcher.model.errors import PermanentFailure
 from bounce_watcher.model.fields import Action, EnhancedStatus, RecipientReport
 from bounce_watcher.model.finding import Evidence
@@ -173,7 +173,7 @@ def _stream(kept: Kept, settings: Settings) -> str | None:
 def judged(event: BounceEvent, ruleset: Ruleset) -> Verdict:
     """What a stored report means by these rules, as far as its words and numbers tell."""
     report = RecipientReport(
-        original_recipient=event.recipient, final_recipient=event.final_recipient,
+        original_recipient=ProseAddress(event.recipient), final_recipient=ProseAddress(event.final_recipient or ""),
         action=event.action or Action.FAILED, status=EnhancedStatus.find(event.status or ""),
         remote_mta=event.remote_mta, diagnostic_code=event.diagnostic,
     )

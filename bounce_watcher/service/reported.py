@@ -12,6 +12,7 @@ from typing import TypeVar
 
 from bounce_watcher.config import Settings
 from bounce_watcher.ledger.store import Ledger
+from bounce_watcher.model.address import Mailbox, is_mail_domain, parse_mailbox
 from bounce_watcher.model.sending import (
     LONGEST_MESSAGE_ID,
     DeliveredOutcome,
@@ -28,8 +29,6 @@ from bounce_watcher.service.process import DEFAULT_STREAM
 AT_ONCE = 5000
 """Rows that one transaction writes."""
 
-LONGEST_ADDRESS = 320
-"""RFC 5321 section 4.5.3.1: 64 characters, an @, 255."""
 LONGEST_NAME = 200
 """Of a stream or a sending, in characters."""
 SLACK = timedelta(days=1)
@@ -99,17 +98,17 @@ def _message_id(row: Row) -> str:
     return text
 
 
-def _recipient(row: Row) -> str:
+def _recipient(row: Row) -> Mailbox:
     text = _text(row, "recipient", "user@example.org")
-    local, _, domain = text.rpartition("@")
-    if not local or not domain or len(text) > LONGEST_ADDRESS or any(character.isspace() for character in text):
+    mailbox = parse_mailbox(text)
+    if mailbox is None:
         raise ValueError("recipient: is no address; write it as user@example.org")
-    return f"{local}@{domain.lower()}"
+    return mailbox
 
 
 def _domain(row: Row) -> str:
     text = _text(row, "domain", "example.org").lower()
-    if "@" in text or len(text) > LONGEST_ADDRESS or any(character.isspace() for character in text):
+    if not is_mail_domain(text):
         raise ValueError("domain: is none; write what follows the @ of the recipients, such as example.org")
     return text
 

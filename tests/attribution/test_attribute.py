@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from bounce_watcher.attribution.attribute import attribute
 from bounce_watcher.attribution.return_path import make_return_path
 from bounce_watcher.attribution.settings import AttributionSettings
+from bounce_watcher.model.address import Mailbox
 from bounce_watcher.model.fields import RecipientReport
 from bounce_watcher.model.finding import Attribution, Evidence, Finding, Provenance
 from bounce_watcher.parsing.message import ParsedMessage, parse
@@ -27,7 +28,8 @@ def report(*header: str) -> ParsedMessage:
 
 
 def finding(final: str | None, original: str | None = None, evidence: Evidence = Evidence.REPORT) -> Finding:
-    return Finding(RecipientReport(original, final), Provenance("rfc3464", "2", "words"), evidence)
+    named = RecipientReport(Mailbox(original) if original else None, Mailbox(final) if final else None)
+    return Finding(named, Provenance("rfc3464", "2", "words"), evidence)
 
 
 @pytest.mark.parametrize("name", ["X-Original-To", "Delivered-To", "Envelope-To", "To", "delivered-to"])

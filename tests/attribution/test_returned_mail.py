@@ -8,6 +8,7 @@ import pytest
 from bounce_watcher.attribution.attribute import attribute
 from bounce_watcher.attribution.return_path import make_header_token, make_return_path
 from bounce_watcher.attribution.settings import AttributionSettings, HeaderNames
+from bounce_watcher.model.address import Mailbox
 from bounce_watcher.model.fields import RecipientReport
 from bounce_watcher.model.finding import Attribution, Evidence, Finding, Provenance
 from bounce_watcher.parsing.message import ParsedMessage, parse
@@ -41,7 +42,8 @@ def with_original(original: bytes, to: str = "fbl@example.com") -> ParsedMessage
 
 
 def finding(final: str | None = None, original: str | None = None) -> Finding:
-    return Finding(RecipientReport(original, final), Provenance("rfc3464", "2", "words"), Evidence.REPORT)
+    named = RecipientReport(Mailbox(original) if original else None, Mailbox(final) if final else None)
+    return Finding(named, Provenance("rfc3464", "2", "words"), Evidence.REPORT)
 
 
 def found(

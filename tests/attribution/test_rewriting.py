@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bounce_watcher.attribution.rewriting import extension, extension_of_any, unwrap, verp_recipient
+from bounce_watcher.attribution.rewriting import extension, extension_of_any, unwrap, verp_recipients
 
 RETURNS = "returns@bounces.example.com"
 
@@ -64,26 +64,31 @@ def test_a_star_stands_for_the_name_of_any_list(address: str, pattern: str, adde
 
 
 @pytest.mark.parametrize(
-    ("added", "recipient"),
+    ("added", "recipients"),
     [
-        ("user=example.org", "user@example.org"),
-        ("user+tag=example.org", "user+tag@example.org"),
-        ("a=b=example.org", "a=b@example.org"),
-        ("user==a==example.org", "user@example.org"),
-        ("user==a==example.org==news", "user@example.org"),
-        ("bounce", None),
-        ("user=localhost", None),
-        ("=example.org", None),
+        ("user=example.org", ["user@example.org"]),
+        ("user+tag=example.org", ["user+tag@example.org"]),
+        ("a=b=example.org", ["a=b@example.org"]),
+        ("=user=example.org", ["=user@example.org"]),
+        ("=?utf-8?q?user?==example.org", ["=?utf-8?q?user?=@example.org"]),
+        ("user==a==example.org", ["user==a=@example.org", "user@example.org"]),
+        ("user==a==example.org==news", ["user@example.org"]),
+        ("user==a==example.org==x=evil.example", ["user==a==example.org==x@evil.example", "user@example.org"]),
+        ("bounce", []),
+        ("user=localhost", []),
+        ("=example.org", []),
+        ("us er=example.org", []),
+        ("user=exa_mple..org", []),
     ],
 )
-def test_plain_verp_names_its_recipient(added: str, recipient: str | None) -> None:
-    assert verp_recipient(added) == recipient
+def test_plain_verp_names_its_recipient_in_each_reading(added: str, recipients: list[str]) -> None:
+    assert list(verp_recipients(added)) == recipients
 
 
 @settings(derandomize=True, deadline=None)
 @given(st.text(st.characters() | st.sampled_from("=+-@.srsprvs01"), max_size=200))
 def test_any_text_may_be_given(text: str) -> None:
     unwrap(text)
-    verp_recipient(text)
+    verp_recipients(text)
     extension(text, RETURNS)
     extension_of_any(text, f"*-{RETURNS}")

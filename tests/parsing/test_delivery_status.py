@@ -5,6 +5,7 @@ from textwrap import dedent
 
 import pytest
 
+from bounce_watcher.model.address import Mailbox
 from bounce_watcher.model.fields import Action, EnhancedStatus, RecipientReport
 from bounce_watcher.parsing.dates import parse_date
 from bounce_watcher.parsing.delivery_status import MAX_RECIPIENTS, parse_delivery_status, parse_host, split_diagnostic
@@ -43,8 +44,8 @@ def test_the_clean_form() -> None:
     assert report.arrival_date == datetime(2026, 3, 2, 8, tzinfo=zone)
     assert report.recipients == (
         RecipientReport(
-            original_recipient="list@example.org",
-            final_recipient="user@example.org",
+            original_recipient=Mailbox("list@example.org"),
+            final_recipient=Mailbox("user@example.org"),
             action=Action.FAILED,
             status=EnhancedStatus(5, 1, 1),
             remote_mta="mx.example.org",
@@ -187,7 +188,7 @@ def test_where_some_write_the_diagnostic(field: str, words: str | None) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["x-notes; CN=Ada Ex/O=Example@Example", "CN=Ada/O=Example@example.org", "x400; /G=A/S=B/"]
+    "name", ["x-notes; CN=Ada Ex/O=Example@Example", "x-lotus; CN=Ada/O=Example@example.org", "x400; /G=A/S=B/"]
 )
 def test_a_name_of_a_directory_is_no_mailbox(name: str) -> None:
     assert only(f"Final-Recipient: {name}\nAction: failed\n").recipient is None

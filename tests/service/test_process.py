@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 import pytest
 
 from bounce_watcher.intake.mailbox import Destination
+from bounce_watcher.model.address import Mailbox
 from bounce_watcher.model.fields import Action, EnhancedStatus, RecipientReport
 from bounce_watcher.model.finding import (
     Analysis,
@@ -28,8 +29,9 @@ RAW = RawMessage(
     "returns/INBOX#7", b"Subject: x\r\n\r\n", datetime(2026, 3, 2, tzinfo=UTC), mailbox="returns", stream="news", uid=7,
     uidvalidity=1, size=9000,
 )
+OTHER = Mailbox("b@example.org")
 FAILED = RecipientReport(
-    original_recipient="Ada@example.org", final_recipient="a.l@host.example", action=Action.FAILED,
+    original_recipient=Mailbox("Ada@example.org"), final_recipient=Mailbox("a.l@host.example"), action=Action.FAILED,
     status=EnhancedStatus(5, 0, 0), remote_mta="mx.example.org", diagnostic_code="550 5.1.1 no such user",
 )
 VERDICT = Verdict(Reason.INVALID_RECIPIENT, "common.no-such-user", "RFC 3463", "no such user", 550,
@@ -143,7 +145,7 @@ DELAYED = replace(FAILED, action=Action.DELAYED)
         (replace(bounce(kind=Kind.AUTO_REPLY), authenticity=FORGED), Destination.PROCESSED),
         (bounce(), Destination.REVIEW),
         (bounce(judged(verdict=UNKNOWN)), Destination.REVIEW),
-        (bounce(judged(), judged(replace(FAILED, original_recipient="b@example.org"), UNKNOWN)), Destination.REVIEW),
+        (bounce(judged(), judged(replace(FAILED, original_recipient=OTHER), UNKNOWN)), Destination.REVIEW),
         (bounce(judged(doubt="the token names another recipient")), Destination.REVIEW),
     ],
 )

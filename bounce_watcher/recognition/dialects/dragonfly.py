@@ -16,8 +16,9 @@ either this line or "Message headers follow."
 import re
 from dataclasses import replace
 
+from bounce_watcher.model.address import ProseAddress
 from bounce_watcher.model.finding import Finding
-from bounce_watcher.parsing.address import parse_address
+from bounce_watcher.parsing.address import first_address
 from bounce_watcher.parsing.message import ParsedMessage
 from bounce_watcher.parsing.returned import original_headers, sent_message, split_text
 from bounce_watcher.parsing.smtp_reply import read_stage
@@ -35,14 +36,14 @@ def recognise(message: ParsedMessage) -> Recognition | None:
     """The address of the one sentence, and all that follows it as the reason."""
     notice = split_text(message.text[:MAX_TEXT])[0]
     match = _ADDRESS.search(notice)
-    address = parse_address(match[1]) if match else None
+    address = first_address(match[1]) if match else None
     if match is None or address is None:
         return None
     findings = (_finding(address, notice[match.end() :]),)
     return Recognition(kind_of(findings), findings, sent_message(original_headers(message)))
 
 
-def _finding(address: str, told: str) -> Finding:
+def _finding(address: ProseAddress, told: str) -> Finding:
     """The host's reply where there is one, with the host and the command that it answered."""
     answer = _ANSWER.search(told)
     if answer is None:

@@ -13,22 +13,27 @@ A message that you sent could not be delivered to one or more of its recipients.
 """
 
 import re
+from dataclasses import replace
 from functools import lru_cache
 from itertools import islice
 
-from bounce_watcher.model.address import address_key
-from bounce_watcher.model.finding import Evidence
+from bounce_watcher.model.address import Mailbox, ProseAddress, address_key
+from bounce_watcher.model.fields import Action
+from bounce_watcher.model.finding import Finding, Kind
 from bounce_watcher.parsing.address import find_addresses
+from bounce_watcher.parsing.delivery_status import MAX_RECIPIENTS
+from bounce_watcher.parsing.mailboxes import read_mailboxes
 from bounce_watcher.parsing.message import ParsedMessage
-from bounce_watcher.parsing.returned import original_headers, sent_message, split_text
+from bounce_watcher.parsing.returned import only_addressee, original_headers, sent_message, split_text
 from bounce_watcher.recognition.merging import each_once, kind_of
 from bounce_watcher.recognition.notices.grammar import accused_addresses
-from bounce_watcher.recognition.prose import MAX_TEXT, MAX_WORDS, action_told, finding, words_beside
+from bounce_watcher.recognition.prose import MAX_TEXT, MAX_WORDS, action_told, finding, reported, words_beside
 from bounce_watcher.recognition.recognizer import Recognition
 
 NAME = "exim"
 
 _LOCAL_DELIVERY = re.compile(r"^[ \t]{2}((?:pipe to \||save to /)[^\n]*)(?:\n {4}[^\n]*){0,20}", re.MULTILINE)
+_KINDS = {Action.FAILED: Kind.BOUNCE, Action.DELAYED: Kind.DELAY}
 _DELIVERIES = 50
 """Programs and files of one notice that are looked at."""
 _ABOVE = 500
@@ -39,22 +44,41 @@ _LISTS_ALL = "x-sending-zone"
 
 def recognise(message: ParsedMessage) -> Recognition | None:
     """All addresses of X-Failed-Recipients, which Exim folds and repeats every fifty, but for those not in the text."""
-    fields = message.headers.get_all("x-failed-recipients")
-    listed = find_addresses(",".join(fields), 1_000)
-    if not listed or _LISTS_ALL in message.headers:
+    fields = message.headers.get_all_as_written("x-failed-recipients")
+    read = [read_mailboxes(field) for field in fields]
+    listed = [mailbox for mailboxes in read for mailbox in mailboxes or () if mailbox][:MAX_RECIPIENTS]
+    unreadable = tuple(field for field, found in zip(fields, read, strict=True) if found is None or None in found)
+    if not (listed or unreadable) or _LISTS_ALL in message.headers:
         return None
     accused = {address_key(each) for each in accused_addresses(message)}
     addresses = [each for each in listed if address_key(each) in accused] or listed
     notice = split_text(message.text[:MAX_TEXT])[0]
     action = action_told(message, notice)
     only = notice if len(addresses) == 1 else ""
+    addressee = only_addressee(original_headers(message))
     findings = each_once(
-        finding(NAME, "1", address, words_on(notice, address) or only, action, Evidence.REPORT) for address in addresses
+        _finding(address, words_on(notice, address) or only, action, addressee) for address in addresses
     )
-    return Recognition(kind_of(findings), findings, sent_message(original_headers(message)))
+    kind = kind_of(findings) if findings else _KINDS[action]
+    return Recognition(kind, findings, sent_message(original_headers(message)), unreadable=unreadable)
 
 
-def generated_from(notice: str, mailed: str) -> str | None:
+def _finding(address: Mailbox, words: str, action: Action, addressee: Mailbox | None) -> Finding:
+    """Of old, the field holds the address that an alias led to; the one that was mailed stands in the text.
+
+    Where the original was addressed to that one alone, it is more than prose.
+    """
+    in_field = reported(NAME, "1", address, words, action)
+    in_text = finding(NAME, "1", ProseAddress(address), words, action)
+    mailed = in_text.report.original_recipient
+    if mailed is None or address_key(mailed) == address_key(address):
+        return in_field
+    if addressee is None or address_key(mailed) != address_key(addressee):
+        return in_text
+    return replace(in_field, report=replace(in_field.report, original_recipient=addressee))
+
+
+def generated_from(notice: str, mailed: str) -> ProseAddress | None:
     """The address that an alias made of `mailed`: it stands above "(generated from …)". None = no alias is told."""
     at = notice.find(f"generated from {mailed})")
     if at < 0:

@@ -15,9 +15,10 @@
 import re
 from dataclasses import replace
 
+from bounce_watcher.model.address import ProseAddress
 from bounce_watcher.model.fields import Action
 from bounce_watcher.model.finding import Finding
-from bounce_watcher.parsing.address import parse_address
+from bounce_watcher.parsing.address import first_address
 from bounce_watcher.parsing.message import ParsedMessage
 from bounce_watcher.parsing.returned import original_headers, sent_message, split_text
 from bounce_watcher.recognition.merging import each_once, kind_of
@@ -43,12 +44,12 @@ def recognise(message: ParsedMessage) -> Recognition | None:
     findings = each_once(
         _finding(message, address, words, is_delay=is_delay)
         for recipient, words in _LINE.findall(notice)
-        if (address := parse_address(recipient))
+        if (address := first_address(recipient))
     )
     return Recognition(kind_of(findings), findings, sent_message(original_headers(message))) if findings else None
 
 
-def _finding(message: ParsedMessage, address: str, words: str, *, is_delay: bool) -> Finding:
+def _finding(message: ParsedMessage, address: ProseAddress, words: str, *, is_delay: bool) -> Finding:
     action = Action.DELAYED if is_delay and words != GIVEN_UP else Action.FAILED
     found = finding(NAME, "1", address, words, action)
     stage = "MAIL" if is_on_the_sender(words, address, message, original_headers(message)) else None

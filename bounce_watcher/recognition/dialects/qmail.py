@@ -15,7 +15,7 @@ The words of the first paragraph are everybody's own; the paragraphs that begin 
 
 import re
 
-from bounce_watcher.parsing.address import parse_address
+from bounce_watcher.parsing.address import first_address
 from bounce_watcher.parsing.message import ParsedMessage
 from bounce_watcher.parsing.returned import original_headers, sent_message, split_text
 from bounce_watcher.recognition.merging import each_once, kind_of
@@ -36,6 +36,6 @@ def recognise(message: ParsedMessage) -> Recognition | None:
     findings = each_once(
         finding(NAME, "1", address, f"{alias} {words}", action)
         for recipient, alias, words in _PARAGRAPH.findall(notice)
-        if (address := parse_address(recipient))
+        if (address := first_address(recipient))
     )
     return Recognition(kind_of(findings), findings, sent_message(original_headers(message))) if findings else None

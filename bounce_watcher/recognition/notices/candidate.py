@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from enum import IntEnum
 
-from bounce_watcher.parsing.address import parse_address
+from bounce_watcher.model.address import ProseAddress
+from bounce_watcher.parsing.address import first_address
 
 
 class Strength(IntEnum):
@@ -19,7 +20,7 @@ class Strength(IntEnum):
 class Candidate:
     """An address at one place of a notice. `line` counts from 0; `words` is what its own line says of it."""
 
-    address: str
+    address: ProseAddress
     strength: Strength
     line: int
     words: str
@@ -28,5 +29,5 @@ class Candidate:
 
 def accused(line: int, address: str, words: str) -> tuple[Candidate, ...]:
     """The one candidate that the form of a notice accuses; none where `address` holds no mailbox."""
-    mailbox = parse_address(address)
+    mailbox = first_address(address)
     return (Candidate(mailbox, Strength.ACCUSED, line, words),) if mailbox else ()

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 
 ADDRESS = r"[^\s<>@,;:()\[\]\"|]{1,128}@[^\s<>@,;()\[\]\"|:]{1,250}"
-"""The look of an address, where `parse_address` has the last word."""
+"""The look of an address, where `first_address` has the last word."""
 
 _COMMAND = re.compile(rf"\b(rcpt to|mail from)\s?:\s?<?({ADDRESS})?>?", re.IGNORECASE)
 _TURN = re.compile(

@@ -1,11 +1,11 @@
 """Addresses in a sentence that tells of the failure, and the only one that a notice names or was mailed to."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
-from bounce_watcher.model.address import address_key
-from bounce_watcher.parsing.address import find_addresses, parse_address
+from bounce_watcher.model.address import ProseAddress, address_key
+from bounce_watcher.parsing.address import find_addresses, first_address
 from bounce_watcher.recognition.notices.candidate import Candidate, Strength
 from bounce_watcher.recognition.notices.dialogue import ADDRESS, command_on
 from bounce_watcher.recognition.notices.reasons import REPLY, is_on_the_mail
@@ -69,17 +69,17 @@ def local_parts(notice: Notice) -> list[Candidate]:
     """`user (user not found)`, as GroupWise writes: the original, else the notice's From, tells the domain."""
     original = notice.original.get_all("to") + notice.original.get_all("cc") if notice.original else []
     mailed = {each.partition("@")[0].lower(): each for field in original for each in find_addresses(field)}
-    domain = (parse_address(notice.message.headers.get("from") or "") or "").rpartition("@")[2]
+    domain = (first_address(notice.message.headers.get("from") or "") or "").rpartition("@")[2]
     found = []
     for number, line in enumerate(notice.lines):
         match = _LOCAL_PART.fullmatch(line) if domain and "@" not in line else None
         if match and notice.announced(number) and tells(match[2]):
-            address = mailed.get(match[1].lower(), f"{match[1]}@{domain}")
+            address = mailed.get(match[1].lower(), ProseAddress(f"{match[1]}@{domain}"))
             found.append(Candidate(address, Strength.NAMED, number, match[2]))
     return found
 
 
-def _is_one_list(text: str, addresses: list[str]) -> bool:
+def _is_one_list(text: str, addresses: Sequence[str]) -> bool:
     """Whether nothing is said between the addresses, so that what is said is said of all of them."""
     places = [(at := text.lower().find(each.lower()), at + len(each)) for each in addresses]
     return all(len(_WORD.findall(text, end, start)) <= 1 for (_, end), (start, _) in pairwise(places))

@@ -5,9 +5,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from itertools import accumulate, pairwise
 
-from bounce_watcher.model.address import address_key
+from bounce_watcher.model.address import ProseAddress, address_key
 from bounce_watcher.model.fields import Action
-from bounce_watcher.parsing.address import find_addresses, parse_address
+from bounce_watcher.parsing.address import find_addresses, first_address
 from bounce_watcher.parsing.headers import Headers
 from bounce_watcher.parsing.lazy import lazy
 from bounce_watcher.parsing.message import ParsedMessage
@@ -96,10 +96,10 @@ class Notice:
         return any(next_turn(self.lines, number) for number, _ in self.commands)
 
     @lazy
-    def mailed(self) -> tuple[tuple[int, str, tuple[str, str] | None], ...]:
+    def mailed(self) -> tuple[tuple[int, ProseAddress, tuple[str, str] | None], ...]:
         """Line, address and reply (its class and text, None = not shown) of each RCPT TO that the notice shows."""
         rcpt = ((n, found) for n, found in self.commands if found[1].lower() == "rcpt to")
-        named = ((number, parse_address(found[2] or "")) for number, found in rcpt)
+        named = ((number, first_address(found[2] or "")) for number, found in rcpt)
         return tuple((number, address, next_turn(self.lines, number)) for number, address in named if address)
 
     @lazy

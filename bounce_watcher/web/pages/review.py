@@ -73,6 +73,7 @@ DONE = {
 KINDS: Mapping[Misread, tuple[str, str]] = {
     Misread.FAILURE: ("Failure", "A recipient failed, in words that tell nothing."),
     Misread.NOTICE: ("Notice of nobody", "It looks like a mail system's, and no recipient was found in it."),
+    Misread.ADDRESS: ("Unreadable address", "It names a recipient by something that is no valid mail address."),
     Misread.LETTER: ("Other mail", "It does not look like a report: people's answers, advertisements."),
 }
 """What was not recognised, and what that is."""

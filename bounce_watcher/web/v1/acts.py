@@ -4,13 +4,14 @@ from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from bounce_watcher.ledger.actions import Action
 from bounce_watcher.ledger.filters import SuppressionFilter
 from bounce_watcher.ledger.pausing import Pause
+from bounce_watcher.model.address import Mailbox, parse_mailbox
 from bounce_watcher.model.ledger import SuppressionSource
 from bounce_watcher.model.rows import suppression_row
 from bounce_watcher.service.announcing import announcer
@@ -24,7 +25,14 @@ from bounce_watcher.web.v1.lists import LONGEST, house_of
 router = APIRouter()
 
 MOST_IDS = 10_000
-_ADDRESS = r"^[^\s@]+@[^\s@]+$"
+
+
+def _mailbox(text: str) -> Mailbox:
+    mailbox = parse_mailbox(text)
+    if mailbox is None:
+        raise ValueError("is no address: write one like user@example.org")
+    return mailbox
+
 
 Because = Annotated[str, Field(min_length=1, max_length=LONGEST, pattern=r"\S", description="Why; kept and told")]
 
@@ -34,7 +42,7 @@ class _Asked(BaseModel):
 
 
 class ToSuppress(_Asked):
-    recipient: Annotated[str, Field(max_length=320, pattern=_ADDRESS)]
+    recipient: Annotated[str, Field(max_length=320), AfterValidator(_mailbox)]
     because: Because
     stream: Annotated[str | None, Field(min_length=1, max_length=LONGEST)] = None
     until: Annotated[datetime | None, Field(description="RFC 3339, with a zone; for good where it is left out")] = None

@@ -1,0 +1,166 @@
+"""Mailboxes in fields whose address decides something: address lists (RFC 5322 section 3.4), recipients in reports.
+
+Strict: what follows no grammar names nobody, and is never searched for something that looks like an address. So no
+field about one address can be read as another, whatever legal characters its local part has. Give values as they were
+written (`Headers.get_all_as_written`): an encoded word in the place of a local part is one (RFC 2047 section 5).
+"""
+
+import re
+from collections.abc import Iterator
+from functools import lru_cache
+
+from bounce_watcher.model.address import Mailbox, parse_mailbox
+from bounce_watcher.parsing.charset import decode_words
+
+MAX_LIST = 64 * 1024
+"""Characters of an address list that are read; a longer one names nobody."""
+
+MAX_FIELD = 2_000
+"""Characters of a field with one recipient."""
+
+_TOKEN = re.compile(
+    r'"(?:[^"\\\n]|\\.)*"'             # a quoted string
+    r"|\((?:[^()\\]|\\.)*\)"           # a comment; a comment within one is refused
+    r"|\[[^\[\]\\\s]*\]"               # an address literal
+    r'|[^"()\[\]<>,:;@\\\x00-\x20\x7f]+'
+    r"|[ \t]+|[<>,:;@]"
+)
+_BLANK = (" ", "\t", "(")
+_MAIL_TYPES = frozenset({"rfc822", "rfc-822", "rfc/822", "utf-8", "utf8", "smtp", "local", "x-local", "unknown"})
+"""Address types of RFC 3464 section 2.3.1 and RFC 6533 section 3 that mean a mail address, and how life writes them."""
+_TYPE = re.compile(r"[ \t]*([A-Za-z][\w/-]{0,30})[ \t]*;[ \t]*")
+_SCHEME = re.compile(r"(?:smtp|mailto):", re.IGNORECASE)
+_WRAPPED = re.compile(r'"([^"\\]+)"|\[smtp:([^\[\]]+)\]', re.IGNORECASE)
+"""The whole address in quotation marks or brackets: no mailbox is written so, and no other is meant."""
+_EMBEDDED = re.compile(r"\\x\{([0-9A-Fa-f]{2,6})\}")
+_XTEXT = re.compile(r"\+([0-9A-F]{2})")
+_ENCAPSULATED = ("imceaex-", "imceainvalid-")
+"""Exchange's way to write an X.400 or Exchange name as a local part: no mail was ever sent to it."""
+_OTHER_PLACES = ("@", "|", "/", '"|', '"/', *_ENCAPSULATED)
+"""How a domain alone begins, and the programs and files that mail was delivered to: the field hides no address."""
+
+
+def read_mailboxes(text: str) -> tuple[Mailbox | None, ...] | None:
+    """The mailboxes of an address list, in order; None in the place of an element that is none.
+
+    None instead of the whole where the text cannot be cut into elements at all, or is too long. Groups name nobody.
+    Words are decoded (RFC 2047) only where the sign @ itself is encoded: else they may be meant literally.
+    """
+    if "@" not in text and "=?" in text:
+        text = decode_words(text)
+    tokens = _tokens(text) if len(text) <= MAX_LIST else None
+    if tokens is None:
+        return None
+    return tuple(_mailbox(element) for element in _elements(tokens))
+
+
+@lru_cache(maxsize=512)
+def only_mailbox(text: str) -> Mailbox | None:
+    """The mailbox of a list that holds one and nothing else; None for any other text."""
+    found = read_mailboxes(text)
+    return found[0] if found is not None and len(found) == 1 else None
+
+
+@lru_cache(maxsize=512)
+def read_recipient(value: str) -> Mailbox | None:
+    """The mailbox of a field such as Final-Recipient (RFC 3464 section 2.3); None where it holds none.
+
+    `rfc822; a@b`, with or without the type, in angle brackets or not, with comments; `utf-8; \\x{E4}@b` (RFC 6533
+    section 3); xtext (RFC 3461 section 4) only where the sign @ itself is written so, as `+2B` may be meant literally.
+    """
+    types, text = _split_type(value)
+    if len(value) > MAX_FIELD or not types <= _MAIL_TYPES:
+        return None
+    wrapped = _WRAPPED.fullmatch(text)
+    text = wrapped[1] or wrapped[2] if wrapped else text
+    text = _SCHEME.sub("", text, count=1) if _SCHEME.match(text) else text
+    if "@" not in text and "+40" in text:
+        text = _XTEXT.sub(lambda match: chr(int(match[1], 16)), text)
+    found = None if _must_be_embedded(types, text) else only_mailbox(text)
+    if found is None and "\\x{" in text:
+        found = only_mailbox(_EMBEDDED.sub(_character, text))
+    return None if found and found.lower().startswith(_ENCAPSULATED) else found
+
+
+def is_unreadable(value: str) -> bool:
+    """Whether a field names a mail address that cannot be read: then nothing else may stand in for it."""
+    types, text = _split_type(value)
+    names_mail = types <= _MAIL_TYPES and "@" in text and not text.lower().startswith(_OTHER_PLACES)
+    return names_mail and read_recipient(value) is None
+
+
+def without_xtext(address: str) -> Mailbox | None:
+    """What `address` was if its + and = were written as RFC 3461 section 4 has it and nobody decoded them.
+
+    Only a proof, such as a token for that very address, tells whether they were. None where it has no such sign.
+    """
+    decoded = _XTEXT.sub(lambda match: chr(int(match[1], 16)), address)
+    return parse_mailbox(decoded) if decoded != address else None
+
+
+def _split_type(value: str) -> tuple[frozenset[str], str]:
+    """The address types in front, in lower case (some reporters write one twice), and the rest."""
+    types, at = set(), 0
+    while match := _TYPE.match(value, at):
+        types.add(match[1].lower())
+        at = match.end()
+    return frozenset(types), value[at:].strip(" \t")
+
+
+def _must_be_embedded(types: frozenset[str], text: str) -> bool:
+    """RFC 6533 section 3: in an address of type utf-8 a backslash is always written as a number."""
+    return "\\x{" in text and not types.isdisjoint({"utf-8", "utf8"})
+
+
+def _character(match: re.Match[str]) -> str:
+    number = int(match[1], 16)
+    return chr(number) if number < 0x110000 and not 0xD800 <= number < 0xE000 else "\ufffd"
+
+
+def _tokens(text: str) -> list[str] | None:
+    tokens, at = [], 0
+    while at < len(text):
+        match = _TOKEN.match(text, at)
+        if match is None:
+            return None
+        tokens.append(match[0])
+        at = match.end()
+    return tokens
+
+
+def _elements(tokens: list[str]) -> Iterator[list[str]]:
+    """What stands between the commas, without blanks and comments around it; empty elements are left out."""
+    elements: list[list[str]] = [[]]
+    is_inside = False
+    for token in tokens:
+        is_inside = token == "<" or (is_inside and token != ">")
+        if token == "," and not is_inside:
+            elements.append([])
+        else:
+            elements[-1].append(token)
+    return filter(None, map(_stripped, elements))
+
+
+def _stripped(tokens: list[str]) -> list[str]:
+    inner = [number for number, token in enumerate(tokens) if not token.startswith(_BLANK)]
+    return tokens[inner[0] : inner[-1] + 1] if inner else []
+
+
+def _mailbox(element: list[str]) -> Mailbox | None:
+    """RFC 5322 section 3.4: a name and an address in angle brackets, or an address."""
+    if "<" not in element:
+        return None if _is_parted(element) else parse_mailbox("".join(_without_route(element)))
+    opens = element.index("<")
+    inner = _stripped(element[opens + 1 : -1])
+    if element[-1] != ">" or _is_parted(inner) or not {*element[:opens]}.isdisjoint("<>:;@"):
+        return None
+    return parse_mailbox("".join(_without_route(inner)))
+
+
+def _is_parted(tokens: list[str]) -> bool:
+    return any(token.startswith(_BLANK) for token in tokens)
+
+
+def _without_route(tokens: list[str]) -> list[str]:
+    """RFC 5321 appendix C: a source route in front is left out."""
+    return tokens[tokens.index(":") + 1 :] if tokens[:1] == ["@"] and ":" in tokens else tokens
