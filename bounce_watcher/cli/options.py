@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from bounce_watcher.model.address import Mailbox, parse_mailbox
+from bounce_watcher.model.address import Mailbox, parse_entry
 
 DEFAULT_CONFIG = Path("/etc/bounce-watcher/config.toml")
 CONFIG_VARIABLE = "BOUNCE_WATCHER_CONFIG"
@@ -70,7 +70,7 @@ def example(line: str) -> str:
 
 def address(text: str) -> Mailbox:
     """An e-mail address that something is decided for, as an argument."""
-    mailbox = parse_mailbox(text.strip())
+    mailbox = parse_entry(text)
     if mailbox is None:
         raise typer.BadParameter(f"{text!r} is no address: write one like user@example.org")
     return mailbox

@@ -1,5 +1,6 @@
 """What mail brings, as both databases take it: texts of any bytes, addresses of any length, times of any zone."""
 
+import hashlib
 from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -34,8 +35,15 @@ def storable(text: str) -> str:
 
 
 def recipient_key(address: str) -> str:
-    """The key under which the ledger files an address. Hostile ones of any length are cut: an index row has a limit."""
-    return storable(address_key(address))[:KEY_CHARACTERS]
+    """The key under which the ledger files an address.
+
+    What is longer than any address is cut, for an index row has a limit, and told apart by a digest of the whole.
+    """
+    key = storable(address_key(address))
+    if len(key) <= KEY_CHARACTERS:
+        return key
+    digest = hashlib.sha256(key.encode()).hexdigest()
+    return f"{key[: KEY_CHARACTERS - len(digest)]}{digest}"
 
 
 def in_utc(moment: datetime) -> datetime:

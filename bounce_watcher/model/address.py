@@ -59,6 +59,11 @@ def parse_mailbox(text: str) -> Mailbox | None:
     return Mailbox(f"{local}@{named}") if named else None
 
 
+def parse_entry(text: str) -> Mailbox | None:
+    """As `parse_mailbox`, for what people and rows of tables give: blanks around it are left out."""
+    return parse_mailbox(text.strip(_BLANKS))
+
+
 def is_mail_domain(text: str) -> bool:
     """Whether `text` may stand behind the @ of a mailbox."""
     return _domain(text.removesuffix(".")) is not None

@@ -34,9 +34,9 @@ _WRAPPED = re.compile(r'"([^"\\]+)"|\[smtp:([^\[\]]+)\]', re.IGNORECASE)
 """The whole address in quotation marks or brackets: no mailbox is written so, and no other is meant."""
 _EMBEDDED = re.compile(r"\\x\{([0-9A-Fa-f]{2,6})\}")
 _XTEXT = re.compile(r"\+([0-9A-F]{2})")
-_ENCAPSULATED = ("imceaex-", "imceainvalid-")
-"""Exchange's way to write an X.400 or Exchange name as a local part: no mail was ever sent to it."""
-_OTHER_PLACES = ("@", "|", "/", '"|', '"/', *_ENCAPSULATED)
+_ENCAPSULATED = re.compile(r"imceaex-_o=|imceainvalid-[^@]*\+[0-9a-f]{2}", re.IGNORECASE)
+"""Exchange's way to write a directory's or any other name as a local part: no mail was ever sent to it."""
+_OTHER_PLACES = ("@", "|", "/", '"|', '"/')
 """How a domain alone begins, and the programs and files that mail was delivered to: the field hides no address."""
 
 
@@ -79,14 +79,15 @@ def read_recipient(value: str) -> Mailbox | None:
     found = None if _must_be_embedded(types, text) else only_mailbox(text)
     if found is None and "\\x{" in text:
         found = only_mailbox(_EMBEDDED.sub(_character, text))
-    return None if found and found.lower().startswith(_ENCAPSULATED) else found
+    return None if found and _ENCAPSULATED.match(found) else found
 
 
 def is_unreadable(value: str) -> bool:
     """Whether a field names a mail address that cannot be read: then nothing else may stand in for it."""
     types, text = _split_type(value)
-    names_mail = types <= _MAIL_TYPES and "@" in text and not text.lower().startswith(_OTHER_PLACES)
-    return names_mail and read_recipient(value) is None
+    names_mail = types <= _MAIL_TYPES and "@" in text
+    is_elsewhere = text.startswith(_OTHER_PLACES) or _ENCAPSULATED.match(text) is not None
+    return names_mail and not is_elsewhere and read_recipient(value) is None
 
 
 def without_xtext(address: str) -> Mailbox | None:

@@ -11,7 +11,7 @@ from bounce_watcher.ledger.comparing import PAGE, Side
 from bounce_watcher.ledger.forget import is_forgotten
 from bounce_watcher.ledger.mirror import Difference, Found, Mirror, because_of_list
 from bounce_watcher.ledger.store import Ledger
-from bounce_watcher.model.address import parse_mailbox
+from bounce_watcher.model.address import parse_entry
 from bounce_watcher.model.errors import PermanentFailure, TemporaryFailure
 from bounce_watcher.model.ledger import Occurrence, OutboxItem, State, Suppression, SuppressionSource
 from bounce_watcher.model.verdict import Reason
@@ -60,7 +60,7 @@ class Drift:
 
     def _take(self, page: Page) -> int:
         """Lists hold whole domains and hashes too: those are nobody whom we could name."""
-        named = [(parse_mailbox(each.address.strip()), each) for each in page.entries]
+        named = [(parse_entry(each.address), each) for each in page.entries]
         found = [Found(mailbox, each.reason, each.since) for mailbox, each in named if mailbox]
         self.skipped += len(page.entries) - len(found)
         return self._mirror.take(found)

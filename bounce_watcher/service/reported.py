@@ -12,7 +12,7 @@ from typing import TypeVar
 
 from bounce_watcher.config import Settings
 from bounce_watcher.ledger.store import Ledger
-from bounce_watcher.model.address import Mailbox, is_mail_domain, parse_mailbox
+from bounce_watcher.model.address import Mailbox, is_mail_domain, parse_entry
 from bounce_watcher.model.sending import (
     LONGEST_MESSAGE_ID,
     DeliveredOutcome,
@@ -86,7 +86,7 @@ def _text(row: Row, key: str, example: str) -> str:
         raise ValueError(f"{key}: missing; write it as {example}")
     if not isinstance(value, str):
         raise ValueError(f"{key}: must be text, such as {example}")
-    return value.strip()
+    return value.strip(" \t\r\n")
 
 
 def _message_id(row: Row) -> str:
@@ -100,7 +100,7 @@ def _message_id(row: Row) -> str:
 
 def _recipient(row: Row) -> Mailbox:
     text = _text(row, "recipient", "user@example.org")
-    mailbox = parse_mailbox(text)
+    mailbox = parse_entry(text)
     if mailbox is None:
         raise ValueError("recipient: is no address; write it as user@example.org")
     return mailbox
