@@ -189,6 +189,8 @@ def _explained(
     yield from field("received", iso(raw.received_at))
     yield from field("type", analysis.feedback_type)
     yield from field("genuine", _genuine(analysis.authenticity))
+    for value in analysis.unreadable:
+        yield from field("unreadable", f"{value} (no mail address by RFC 5321: it names nobody, and goes to review)")
     yield from field("sent mail", _sent(analysis))
     if raw.is_truncated:
         yield from field("note", f"read as far as {len(raw.content)} of {raw.size} bytes")

@@ -5,7 +5,9 @@ from datetime import UTC, datetime
 
 import pytest
 
+from bounce_watcher.classification.ruleset import load_builtin
 from bounce_watcher.intake.mailbox import Destination
+from bounce_watcher.ledger.review import group_of_mail
 from bounce_watcher.model.address import Mailbox
 from bounce_watcher.model.fields import Action, EnhancedStatus, RecipientReport
 from bounce_watcher.model.finding import (
@@ -23,6 +25,7 @@ from bounce_watcher.model.ledger import MessageRecord, Misread, Unread
 from bounce_watcher.model.message import RawMessage
 from bounce_watcher.model.verdict import Reason, Verdict
 from bounce_watcher.parsing.delivery_status import MAX_RECIPIENTS
+from bounce_watcher.pipeline import Toolkit, analyse
 from bounce_watcher.service.process import destination, event_id, message_record
 
 RAW = RawMessage(
@@ -161,3 +164,31 @@ def test_what_nobody_understood_has_a_language() -> None:
     unknown = replace(VERDICT, reason=Reason.UNKNOWN)
     assert message_record(RAW, bounce(judged(french, unknown)), None).language == "fr"
     assert message_record(RAW, bounce(judged(french)), None).language is None
+
+
+def unreadable(*fields: str) -> tuple[Analysis, MessageRecord]:
+    blocks = "".join(f"Final-Recipient: rfc822; {field}\nAction: failed\nStatus: 5.1.1\n\n" for field in fields)
+    content = (
+        "From: MAILER-DAEMON@mx.example.net\nSubject: Undelivered Mail\nContent-Type: multipart/report; boundary=b\n\n"
+        f"--b\n\nIt failed for ceo@corp.example.\n--b\nContent-Type: message/delivery-status\n\n{blocks}--b--\n"
+    ).encode()
+    raw = replace(RAW, content=content)
+    analysis = analyse(content, Toolkit(load_builtin()))
+    return analysis, message_record(raw, analysis, content)
+
+
+def test_a_report_whose_recipient_is_no_mailbox_names_nobody_and_goes_to_review_as_such() -> None:
+    analysis, record = unreadable("the ceo@corp.example")
+    assert (analysis.kind, analysis.recipients) == (Kind.BOUNCE, ())
+    assert analysis.unreadable == ("rfc822; the ceo@corp.example",)
+    assert destination(analysis) is Destination.REVIEW
+    assert record.events == ()
+    assert record.unread is not None
+    assert record.unread.kind is Misread.ADDRESS
+
+
+def test_of_several_recipients_those_that_can_be_read_count_and_the_report_still_goes_to_review() -> None:
+    analysis, record = unreadable("the ceo@corp.example", "ada@example.org")
+    assert [event.recipient for event in record.events] == ["ada@example.org"]
+    assert destination(analysis) is Destination.REVIEW
+    assert group_of_mail(record) is not None

@@ -14,6 +14,7 @@ from typing import Any, ClassVar
 
 from pydantic import SecretStr
 
+from bounce_watcher.model.address import address_key
 from bounce_watcher.outbox.change import Change, Fate, Outcome
 from bounce_watcher.outbox.channel import Limits
 from bounce_watcher.outbox.exchange import Conversation, Reply, Request, address_of, masked
@@ -69,7 +70,7 @@ class Cloudflare(HttpPlatform):
 
     def suppress(self, changes: Sequence[Change], now: datetime) -> Conversation[Sequence[Outcome]]:
         """Who is in it twice is asked for once: Cloudflare leaves repetitions out of its answer."""
-        first = {change.recipient.lower(): change for change in reversed(changes)}
+        first = {address_key(change.recipient): change for change in reversed(changes)}
         items = [self._item(change) for change in first.values()]
         reply = yield replace(self._request("POST", "bulk", document={"items": items}), max_reply=MAX_IMPORT_BYTES)
         rows = _result(reply, "items")
@@ -77,7 +78,7 @@ class Cloudflare(HttpPlatform):
             return for_each(_failed(reply, now, len(changes)), changes)
         told = {row.get("index"): row for row in rows}
         found = {address: _imported(told.get(index, {}), reply) for index, address in enumerate(first)}
-        return tuple(found[change.recipient.lower()] for change in changes)
+        return tuple(found[address_key(change.recipient)] for change in changes)
 
     def release(self, changes: Sequence[Change], now: datetime) -> Conversation[Sequence[Outcome]]:
         (change,) = changes
@@ -129,7 +130,7 @@ class Cloudflare(HttpPlatform):
 
     def _is_it(self, row: dict[str, Any], address: str) -> bool:
         """A filter that a server did not heed must not cost others their entries."""
-        same = isinstance(row.get("email"), str) and row["email"].lower() == address.lower()
+        same = isinstance(row.get("email"), str) and address_key(row["email"]) == address_key(address)
         scope = row.get("scope") or {"type": "account"}
         return same and isinstance(row.get("id"), str) and row["id"] != "" and scope == self._scope()
 

@@ -13,6 +13,7 @@ from typing import Any, ClassVar
 
 from pydantic import SecretStr
 
+from bounce_watcher.model.address import address_key
 from bounce_watcher.outbox.change import Change, Fate, Outcome
 from bounce_watcher.outbox.channel import Limits
 from bounce_watcher.outbox.exchange import Conversation, Reply, Request, address_of
@@ -50,17 +51,17 @@ class ElasticEmail(HttpPlatform):
         return change.suppress and change.is_complaint
 
     def suppress(self, changes: Sequence[Change], now: datetime) -> Conversation[Sequence[Outcome]]:
-        addresses = list({change.recipient.lower(): change.recipient for change in changes}.values())
+        addresses = list({address_key(change.recipient): change.recipient for change in changes}.values())
         reply = yield self._request("POST", COMPLAINTS if changes[0].is_complaint else BOUNCES, document=addresses)
         rows = _rows(reply)
         if rows is None:
             return (_failed(reply, now, len(changes)),) * len(changes)
-        taken = {row["Email"].lower() for row in rows}
+        taken = {address_key(row["Email"]) for row in rows}
         missing = Outcome(Fate.SPLIT, f"{reply.text}: not told of, so it is asked for alone")
-        if len(changes) == 1 and changes[0].recipient.lower() not in taken:
+        if len(changes) == 1 and address_key(changes[0].recipient) not in taken:
             missing = yield from self._stands_there(changes[0], reply, now)
         done = Outcome(Fate.DONE, reply.text)
-        return tuple(done if change.recipient.lower() in taken else missing for change in changes)
+        return tuple(done if address_key(change.recipient) in taken else missing for change in changes)
 
     def release(self, changes: Sequence[Change], now: datetime) -> Conversation[Sequence[Outcome]]:
         """A removal would take back an unsubscribe as well, so that is looked for first."""
@@ -69,7 +70,7 @@ class ElasticEmail(HttpPlatform):
         rows = _rows(reply)
         if rows is None:
             return (_failed(reply, now),)
-        if any(row["Email"].lower() == change.recipient.lower() for row in rows):
+        if any(address_key(row["Email"]) == address_key(change.recipient) for row in rows):
             return (refused(reply, "they unsubscribed themselves, so no program may subscribe them again"),)
         reply = yield self._request("DELETE", change.recipient)
         return (released(reply, now),)
@@ -94,7 +95,7 @@ class ElasticEmail(HttpPlatform):
     def _stands_there(self, change: Change, answered: Reply, now: datetime) -> Conversation[Outcome]:
         reply = yield self._request("GET", change.recipient)
         email = reply.field("Email") if reply.ok else None
-        if isinstance(email, str) and email.lower() == change.recipient.lower():
+        if isinstance(email, str) and address_key(email) == address_key(change.recipient):
             return Outcome(Fate.DONE, f"{answered.text} (was on the list)")
         if reply.status in (400, 404):
             return refused(answered, "not taken, and Elastic Email does not say why")

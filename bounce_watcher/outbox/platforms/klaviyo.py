@@ -15,6 +15,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from pydantic import SecretStr
 
+from bounce_watcher.model.address import address_key
 from bounce_watcher.outbox.change import Change, Fate, Outcome
 from bounce_watcher.outbox.channel import Limits
 from bounce_watcher.outbox.exchange import Conversation, Reply, Request, address_of
@@ -87,7 +88,7 @@ class Klaviyo(HttpPlatform):
         before = _reasons(reply)
         if before is None:
             return for_each(_failed(reply, now), changes)
-        found = {change: judge(before.get(change.recipient.lower(), frozenset()), reply) for change in changes}
+        found = {change: judge(before.get(address_key(change.recipient), frozenset()), reply) for change in changes}
         left = [change for change in changes if found[change] is None]
         if left:
             found |= yield from self._run(job, judge, left, now)
@@ -108,7 +109,7 @@ class Klaviyo(HttpPlatform):
             return dict.fromkeys(changes, _failed(reply, now))
         not_yet = Outcome(Fate.LATER, f"{opened.text}: the job is {told}, but the profile does not show it")
         return {
-            change: judge(after.get(change.recipient.lower(), frozenset()), reply) or not_yet for change in changes
+            change: judge(after.get(address_key(change.recipient), frozenset()), reply) or not_yet for change in changes
         }
 
     def _wait(self, job: str, name: str) -> Conversation[str]:
@@ -179,7 +180,7 @@ def _reasons(reply: Reply) -> Reasons | None:
         email, subscriptions = row["attributes"].get("email"), row["attributes"].get("subscriptions")
         if not isinstance(email, str) or not isinstance(subscriptions, dict):
             return None
-        found[email.lower()] = found.get(email.lower(), frozenset()) | _of_marketing(subscriptions)
+        found[address_key(email)] = found.get(address_key(email), frozenset()) | _of_marketing(subscriptions)
     return found
 
 

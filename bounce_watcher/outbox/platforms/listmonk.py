@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 
 from pydantic import SecretStr
 
+from bounce_watcher.model.address import address_key
 from bounce_watcher.outbox.change import Change, Fate, Outcome
 from bounce_watcher.outbox.channel import Limits
 from bounce_watcher.outbox.exchange import Conversation, Reply, Request, address_of, basic
@@ -54,7 +55,7 @@ class Listmonk(HttpPlatform):
             blocked = _done(reply, reply.field("data") is True, now, len(changes))
         found = []
         for change in changes:
-            is_known = change.recipient.lower() in known
+            is_known = address_key(change.recipient) in known
             found.append(blocked if is_known else (yield from self._add(change.recipient, now)))
         return tuple(found)
 
@@ -65,7 +66,7 @@ class Listmonk(HttpPlatform):
             return (_unread(reply, now, len(changes)),) * len(changes)
         found = []
         for change in changes:
-            subscriber = known.get(change.recipient.lower())
+            subscriber = known.get(address_key(change.recipient))
             if subscriber is None or subscriber["status"] != _BLOCKED:
                 found.append(Outcome(Fate.DONE, f"{reply.text} (is not blocklisted)"))
                 continue
@@ -121,7 +122,7 @@ def _subscribers(reply: Reply) -> Mapping[str, dict[str, Any]] | None:
     rows = reply.field("data", "results") if reply.ok else None
     if not isinstance(rows, list) or not all(_is_subscriber(row) for row in rows):
         return None
-    return {row["email"].lower(): row for row in rows}
+    return {address_key(row["email"]): row for row in rows}
 
 
 def _is_subscriber(row: object) -> bool:

@@ -15,6 +15,7 @@ from typing import Any, ClassVar
 
 from pydantic import SecretStr
 
+from bounce_watcher.model.address import address_key
 from bounce_watcher.outbox.answer import one_line
 from bounce_watcher.outbox.change import Change, Fate, Outcome
 from bounce_watcher.outbox.channel import Limits
@@ -172,10 +173,10 @@ def _suppressed(reply: Reply, changes: Sequence[Change], now: datetime) -> tuple
     if taken is None or not isinstance(errors, list):
         return for_each(garbage(reply), changes)
     told = {_address(error): _words(error) for error in errors}
-    nameless = bool(told.keys() - {change.recipient.lower() for change in changes})
+    nameless = bool(told.keys() - {address_key(change.recipient) for change in changes})
 
     def found(change: Change) -> Outcome:
-        address = change.recipient.lower()
+        address = address_key(change.recipient)
         if address in told:
             return refused(reply, told[address])
         if nameless and address not in taken:  # refused under another spelling: alone it is known who was meant

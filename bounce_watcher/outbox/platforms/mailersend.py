@@ -15,6 +15,7 @@ from typing import Any, ClassVar
 
 from pydantic import SecretStr
 
+from bounce_watcher.model.address import address_key
 from bounce_watcher.outbox.change import Change, Fate, Outcome
 from bounce_watcher.outbox.channel import Limits
 from bounce_watcher.outbox.exchange import Conversation, Reply, Request, address_of
@@ -75,7 +76,7 @@ class MailerSend(HttpPlatform):
         return for_each(_outcome(reply, as_promised, now, len(changes)), changes)
 
     def release(self, changes: Sequence[Change], now: datetime) -> Conversation[Sequence[Outcome]]:
-        wanted = {change.recipient.lower() for change in changes}
+        wanted = {address_key(change.recipient) for change in changes}
         unseen = set[str]()
         for name in LISTS:
             found = yield from self._walk(name, wanted, now)
@@ -116,8 +117,8 @@ class MailerSend(HttpPlatform):
             if rows is None:
                 return _outcome(reply, False, now)
             for address, row in rows:
-                if address.lower() in wanted:
-                    ids.setdefault(address.lower(), []).append(row["id"])
+                if address_key(address) in wanted:
+                    ids.setdefault(address_key(address), []).append(row["id"])
             if len(rows) < PAGE_SIZE or ids.keys() == wanted:
                 return _flat(ids), set()
         return _flat(ids), wanted - ids.keys()
@@ -153,7 +154,7 @@ def _address(row: dict[str, Any]) -> str | None:
 
 
 def _released(change: Change, unseen: set[str]) -> Outcome:
-    if change.recipient.lower() not in unseen:
+    if address_key(change.recipient) not in unseen:
         return Outcome(Fate.DONE, "is on neither list any more")
     return Outcome(Fate.REFUSED, f"not among the first {MAX_PAGES * PAGE_SIZE} entries of a list, and MailerSend can't "
                                  "look an address up: take it out there by hand")

@@ -16,6 +16,7 @@ from typing import Any, ClassVar
 
 from pydantic import SecretStr
 
+from bounce_watcher.model.address import address_key
 from bounce_watcher.outbox.change import Change, Fate, Outcome
 from bounce_watcher.outbox.channel import Limits
 from bounce_watcher.outbox.exchange import Conversation, Reply, Request, address_of, basic
@@ -121,7 +122,7 @@ class Mailman(HttpPlatform):
                 return garbage(reply) if reply.ok else outcome(reply, now)
             if "*" in address and reply.field("total_size") > len(rows):
                 return refused(reply, "Mailman takes the * in it for any letters and finds too many: do it there")
-            members += [row["member_id"] for row in rows if row["email"].lower() == address.lower()]
+            members += [row["member_id"] for row in rows if address_key(row["email"]) == address_key(address)]
         done = Outcome(Fate.DONE, reply.text)
         if not members:
             return (yield from self._all_lists(done, now))

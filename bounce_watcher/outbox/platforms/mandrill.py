@@ -12,6 +12,7 @@ from typing import ClassVar
 
 from pydantic import SecretStr
 
+from bounce_watcher.model.address import address_key
 from bounce_watcher.outbox.change import Change, Fate, Outcome
 from bounce_watcher.outbox.channel import Limits
 from bounce_watcher.outbox.exchange import Conversation, Reply, Request, address_of
@@ -107,7 +108,7 @@ def _holds(reply: Reply, address: str) -> bool | None:
     if not isinstance(rows, list):
         return None
     valid = (row for row in rows if isinstance(row, dict) and not row.get("expired"))
-    return any(str(row.get("email")).lower() == address.lower() for row in valid)
+    return any(address_key(str(row.get("email"))) == address_key(address) for row in valid)
 
 
 TARGET = Mandrill

@@ -13,6 +13,7 @@ from typing import Any, ClassVar
 
 from pydantic import SecretStr
 
+from bounce_watcher.model.address import address_key
 from bounce_watcher.outbox.change import Change, Fate, Outcome
 from bounce_watcher.outbox.channel import Limits
 from bounce_watcher.outbox.exchange import Conversation, Reply, Request, address_of, basic
@@ -88,7 +89,7 @@ class Mautic(HttpPlatform):
             contacts = _contacts(reply)
             if contacts is None:
                 return garbage(reply) if reply.ok else outcome(reply, now)
-            ids = tuple(contact["id"] for contact in contacts if _address(contact) == address.lower())
+            ids = tuple(contact["id"] for contact in contacts if _address(contact) == address_key(address))
             if len(ids) > MOST_CONTACTS:
                 return refused(reply, f"more than {MOST_CONTACTS} contacts have this address: merge them in Mautic")
             if ids:
@@ -150,7 +151,7 @@ def _address(contact: dict[str, Any]) -> str | None:
     found = everything.get("email") if isinstance(everything, dict) else None
     if not isinstance(found, str) and isinstance(core, dict) and isinstance(core.get("email"), dict):
         found = core["email"].get("value")
-    return found.strip().lower() if isinstance(found, str) else None
+    return address_key(found) if isinstance(found, str) else None
 
 
 def _done(reply: Reply, as_promised: bool, now: datetime) -> Outcome:

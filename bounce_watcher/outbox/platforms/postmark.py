@@ -14,6 +14,7 @@ from typing import ClassVar
 
 from pydantic import SecretStr
 
+from bounce_watcher.model.address import address_key
 from bounce_watcher.outbox.change import Change, Fate, Outcome
 from bounce_watcher.outbox.channel import Limits
 from bounce_watcher.outbox.exchange import Conversation, Reply, Request, address_of, masked
@@ -68,7 +69,7 @@ class Postmark(HttpPlatform):
         if answered is None:
             return for_each(_outcome(reply, now, len(changes)), changes)
         outcomes = [_suppressed(answered, change, reply, len(changes)) for change in changes]
-        if len(changes) == 1 and _is_held(answered.get(changes[0].recipient.lower(), {})):
+        if len(changes) == 1 and _is_held(answered.get(address_key(changes[0].recipient), {})):
             return ((yield from self._stands_there(changes[0], outcomes[0], now)),)
         return outcomes
 
@@ -99,7 +100,7 @@ class Postmark(HttpPlatform):
         rows = _rows(reply)
         if rows is None:
             return _outcome(reply, now)
-        is_there = any(row["EmailAddress"].lower() == change.recipient.lower() for row in rows)
+        is_there = any(address_key(row["EmailAddress"]) == address_key(change.recipient) for row in rows)
         return Outcome(Fate.DONE, f"{reply.text} (was on the list)") if is_there else found
 
     def _request(self, method: str, *path: str, document: object = None, **query: str) -> Request:
@@ -123,7 +124,7 @@ def _rows(reply: Reply) -> list[dict[str, str]] | None:
 
 def _answered(reply: Reply) -> dict[str, Mapping[str, str]] | None:
     rows = _rows(reply)
-    return None if rows is None else {row["EmailAddress"].lower(): row for row in rows}
+    return None if rows is None else {address_key(row["EmailAddress"]): row for row in rows}
 
 
 def _outcome(reply: Reply, now: datetime, size: int = 1) -> Outcome:
@@ -134,7 +135,7 @@ def _outcome(reply: Reply, now: datetime, size: int = 1) -> Outcome:
 
 
 def _suppressed(answered: Mapping[str, Mapping[str, str]], change: Change, reply: Reply, size: int) -> Outcome:
-    row = answered.get(change.recipient.lower(), {})
+    row = answered.get(address_key(change.recipient), {})
     match row.get("Status"):
         case "Suppressed":
             return Outcome(Fate.DONE, reply.text)
@@ -147,7 +148,7 @@ def _suppressed(answered: Mapping[str, Mapping[str, str]], change: Change, reply
 
 
 def _released(answered: Mapping[str, Mapping[str, str]], change: Change, reply: Reply) -> Outcome:
-    row = answered.get(change.recipient.lower(), {})
+    row = answered.get(address_key(change.recipient), {})
     match row.get("Status"):
         case "Deleted":
             return Outcome(Fate.DONE, reply.text)

@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 
 from pydantic import SecretStr
 
+from bounce_watcher.model.address import address_key
 from bounce_watcher.outbox.change import Change, Fate, Outcome
 from bounce_watcher.outbox.channel import Limits
 from bounce_watcher.outbox.exchange import Conversation, Reply, Request, address_of
@@ -74,7 +75,7 @@ def _added(reply: Reply, now: datetime, changes: Sequence[Change]) -> Outcome:
     rows = _rows(reply)
     if not rows or not all(isinstance(row.get("id"), str) for row in rows):
         return garbage(reply)
-    if len(rows) < len({change.recipient.strip().lower() for change in changes}):
+    if len(rows) < len({address_key(change.recipient) for change in changes}):
         return Outcome(Fate.SPLIT, f"{reply.text}: fewer entries than addresses, so each is asked for alone")
     return outcome(reply, now)
 

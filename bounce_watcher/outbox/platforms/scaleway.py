@@ -14,6 +14,7 @@ from typing import Any, ClassVar
 
 from pydantic import SecretStr
 
+from bounce_watcher.model.address import address_key
 from bounce_watcher.model.verdict import Reason
 from bounce_watcher.outbox.change import Change, Fate, Outcome
 from bounce_watcher.outbox.channel import Limits
@@ -67,18 +68,18 @@ class Scaleway(HttpPlatform):
         return (_type(change), _reason(change)) if change.suppress else None
 
     def suppress(self, changes: Sequence[Change], now: datetime) -> Conversation[Sequence[Outcome]]:
-        emails = list({change.recipient.lower(): change.recipient for change in changes}.values())
+        emails = list({address_key(change.recipient): change.recipient for change in changes}.values())
         entry = {"domain_id": self.domain_id, "emails": emails, "type": _type(changes[0])}
         reply = yield self._request("POST", document={**entry, "reason": _reason(changes[0])})
         rows = _rows(reply)
         if rows is None and not _is_conflict(reply):
             return (_failed(reply, now, len(changes)),) * len(changes)
-        taken = {row["email"].lower() for row in rows or ()}
+        taken = {address_key(row["email"]) for row in rows or ()}
         missing = Outcome(Fate.SPLIT, f"{reply.text}: not told of, so it is asked for alone")
-        if len(changes) == 1 and changes[0].recipient.lower() not in taken:
+        if len(changes) == 1 and address_key(changes[0].recipient) not in taken:
             missing = yield from self._stands_there(changes[0], reply, now)
         done = Outcome(Fate.DONE, reply.text)
-        return tuple(done if change.recipient.lower() in taken else missing for change in changes)
+        return tuple(done if address_key(change.recipient) in taken else missing for change in changes)
 
     def release(self, changes: Sequence[Change], now: datetime) -> Conversation[Sequence[Outcome]]:
         (change,) = changes
@@ -123,10 +124,10 @@ class Scaleway(HttpPlatform):
             "GET", domain_id=self.domain_id, email=change.recipient, page_size=str(PAGE_SIZE)
         )
         rows = _rows(reply)
-        address = change.recipient.lower()
+        address = address_key(change.recipient)
         mine = None if rows is None else [
             row for row in rows
-            if row["email"].lower() == address and row.get("domain_id") == self.domain_id and row["id"]
+            if address_key(row["email"]) == address and row.get("domain_id") == self.domain_id and row["id"]
         ]
         return reply, mine
 

@@ -15,6 +15,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from pydantic import SecretStr
 
+from bounce_watcher.model.address import address_key
 from bounce_watcher.outbox.change import Change, Outcome
 from bounce_watcher.outbox.channel import Limits
 from bounce_watcher.outbox.exchange import Conversation, Reply, Request, address_of
@@ -78,14 +79,14 @@ class SparkPost(HttpPlatform):
     def suppress(self, changes: Sequence[Change], now: datetime) -> Conversation[Sequence[Outcome]]:
         reply = yield self._addition(changes)
         named = _named_as_invalid(reply)
-        good = [change for change in changes if change.recipient.lower() not in named]
+        good = [change for change in changes if address_key(change.recipient) not in named]
         if len(good) == len(changes):
             return for_each(_added(reply, now, len(changes)), changes)
         found = bad = refused(reply)
         if good:
             second = yield self._addition(good)
             found = _added(second, now, len(good))
-        return [bad if change.recipient.lower() in named else found for change in changes]
+        return [bad if address_key(change.recipient) in named else found for change in changes]
 
     def release(self, changes: Sequence[Change], now: datetime) -> Conversation[Sequence[Outcome]]:
         """Of the account's own entries alone: without an empty `list_id` those of single lists would go as well."""
@@ -145,7 +146,7 @@ def _named_as_invalid(reply: Reply) -> frozenset[str]:
     if reply.status != 400:
         return frozenset()
     tails = (message.partition(": ")[2] for message in _messages(reply))
-    return frozenset(part.strip().lower() for tail in tails for part in tail.split(","))
+    return frozenset(address_key(part) for tail in tails for part in tail.split(","))
 
 
 def _added(reply: Reply, now: datetime, size: int) -> Outcome:

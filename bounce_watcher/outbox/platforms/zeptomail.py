@@ -16,6 +16,7 @@ from typing import Any, ClassVar
 
 from pydantic import SecretStr
 
+from bounce_watcher.model.address import address_key
 from bounce_watcher.outbox.backoff import FOR_WHAT_IS_IN_IT
 from bounce_watcher.outbox.change import Change, Fate, Outcome
 from bounce_watcher.outbox.channel import Limits
@@ -130,7 +131,7 @@ class ZeptoMail(HttpPlatform):
         return Page(entries, str(offset + len(rows)) if rows else None)
 
     def _wanted(self, changes: Sequence[Change]) -> tuple[str, dict[str, object]]:
-        values = list({change.recipient.lower(): change.recipient for change in changes}.values())
+        values = list({address_key(change.recipient): change.recipient for change in changes}.values())
         if not changes[0].suppress:
             return "DELETE", {"values": values}
         entry: dict[str, object] = {"action": self.action.value, "values": values, "description": "bounce_watcher"}
@@ -142,7 +143,7 @@ class ZeptoMail(HttpPlatform):
         rows = _rows(reply)
         if rows is None:
             return _outcome(reply, "", False, now)
-        mine = [row for row in rows if row["value"].lower() == change.recipient.lower()]
+        mine = [row for row in rows if address_key(row["value"]) == address_key(change.recipient)]
         if mine and all(_stops_mail(row) for row in mine):
             return Outcome(Fate.DONE, f"{reply.text} (was on the list)")
         _, entry = self._wanted((change,))

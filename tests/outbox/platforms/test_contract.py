@@ -26,6 +26,10 @@ ADDRESSES = (
     "o'neil@example.org",
     "100%/sure&so=on@example.org",
     "question?#mark@example.org",
+    "=ceo@example.org",
+    "x|ceo{`*^~@example.org",
+    "+40@example.org",
+    '"a  b;:<c>"@example.org',
 )
 """Characters that an address may hold (RFC 5322 section 3.2.3) and that mean something in a URL."""
 

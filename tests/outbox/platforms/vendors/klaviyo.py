@@ -1,5 +1,6 @@
 """Klaviyo after its OpenAPI description, revision 2026-07-15."""
 
+import json
 import re
 from typing import Any, ClassVar
 
@@ -128,7 +129,7 @@ class Klaviyo(Vendor):
             return errors(400, "invalid", "Page size must be between 1 and 100")
         everybody = sorted(self.known | self.listed)
         if named := _ANY.fullmatch(wanted):
-            asked = {each.lower() for each in re.findall(r'"((?:[^"\\]|\\.)*)"', named[1])}
+            asked = {each.lower() for each in json.loads(f"[{named[1]}]")}
             everybody = [each for each in everybody if each in asked]
         elif reason := _REASON.fullmatch(wanted):
             everybody = [each for each in everybody if reason[1] in self.reasons(each)]
