@@ -24,7 +24,7 @@ from bounce_watcher.attribution.settings import AttributionSettings
 from bounce_watcher.attribution.traces import Traces, traces
 from bounce_watcher.model.address import address_key
 from bounce_watcher.model.finding import UNTOLD, Attribution, Authenticity, Evidence, Finding
-from bounce_watcher.parsing.mailboxes import without_xtext
+from bounce_watcher.parsing.address_fields import without_xtext
 from bounce_watcher.parsing.message import ParsedMessage
 
 

@@ -50,7 +50,7 @@ from hashlib import sha256
 
 from bounce_watcher.attribution.rewriting import extension, unwrap
 from bounce_watcher.attribution.settings import AttributionSettings
-from bounce_watcher.model.address import address_key, parse_mailbox
+from bounce_watcher.model.address import address_key, parse_address
 
 MAX_LOCAL_PART = 64
 """Octets, RFC 5321 section 4.5.3.1.1."""
@@ -220,7 +220,7 @@ class _Body:
     day: date | None
 
     def clear(self) -> str:
-        if parse_mailbox(self.recipient) is None:
+        if parse_address(self.recipient) is None:
             raise ValueError(f"recipient {self.recipient!r} is no address: give one such as user@example.org")
         local, _, domain = address_key(self.recipient).rpartition("@")
         return f"{_CLEAR}{self._start()}{_escape(local)}={_escape(domain)}"

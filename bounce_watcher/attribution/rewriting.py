@@ -13,7 +13,7 @@ Pure, total, linear in the length of the address.
 
 import re
 
-from bounce_watcher.model.address import Mailbox, parse_mailbox
+from bounce_watcher.model.address import MailAddress, parse_address
 
 DELIMITERS = ("+", "-")
 
@@ -73,11 +73,11 @@ def extension_of_any(address: str, pattern: str) -> str | None:
     return extension(address, f"{local[: min(ends)]}@{domain}") if ends else None
 
 
-def verp_recipients(added: str) -> tuple[Mailbox, ...]:
+def verp_recipients(added: str) -> tuple[MailAddress, ...]:
     """Whom the extension of a plain VERP return path may name: one with `==a==` in it can be read in two ways."""
     readings = [added.rpartition("=")[::2]]
     if _SYMPA in added:
         local, _, rest = added.partition(_SYMPA)
         readings.append((local, rest.partition("==")[0]))
-    read = (parse_mailbox(f"{local}@{domain}") for local, domain in readings if "." in domain)
+    read = (parse_address(f"{local}@{domain}") for local, domain in readings if "." in domain)
     return tuple(filter(None, read))

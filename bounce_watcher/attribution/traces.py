@@ -19,7 +19,7 @@ from bounce_watcher.attribution.dkim import KeyOf, proven_fields
 from bounce_watcher.attribution.return_path import Token, read_header_token, read_token
 from bounce_watcher.attribution.rewriting import extension, extension_of_any, unwrap, verp_recipients
 from bounce_watcher.attribution.settings import AttributionSettings
-from bounce_watcher.model.address import Mailbox, address_key
+from bounce_watcher.model.address import MailAddress, address_key
 from bounce_watcher.parsing.address import find_addresses
 from bounce_watcher.parsing.charset import decode_words
 from bounce_watcher.parsing.headers import Headers
@@ -138,7 +138,7 @@ def _id(told: Mapping[str, str], name: str | None, forms: Mapping[str, Form]) ->
     return ((form(value) if form else value) or "")[:MAX_ID] or None
 
 
-def _named_by_field(original: Headers | None, name: str | None) -> tuple[Mailbox, ...]:
+def _named_by_field(original: Headers | None, name: str | None) -> tuple[MailAddress, ...]:
     found = only_addressee(original, name) if name else None
     return (found,) if found else ()
 

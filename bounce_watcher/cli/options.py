@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from bounce_watcher.model.address import Mailbox, parse_entry
+from bounce_watcher.model.address import MailAddress, parse_entry
 
 DEFAULT_CONFIG = Path("/etc/bounce-watcher/config.toml")
 CONFIG_VARIABLE = "BOUNCE_WATCHER_CONFIG"
@@ -68,7 +68,7 @@ def example(line: str) -> str:
     return f"Example:  bounce-watcher {line}"
 
 
-def address(text: str) -> Mailbox:
+def address(text: str) -> MailAddress:
     """An e-mail address that something is decided for, as an argument."""
     mailbox = parse_entry(text)
     if mailbox is None:

@@ -15,7 +15,7 @@ from urllib.parse import SplitResult, urlsplit
 from pydantic import AfterValidator, BeforeValidator, ValidationInfo
 
 from bounce_watcher.attribution.authenticity import server_key
-from bounce_watcher.model.address import address_key, parse_mailbox
+from bounce_watcher.model.address import address_key, parse_address
 from bounce_watcher.outbox.reach import host_fault, normal_host
 
 _DURATION = re.compile(r"(\d{1,9})\s?([smhd])", re.ASCII)
@@ -317,7 +317,7 @@ def _protected(value: str) -> str:
     """An address, or every address of a domain: "@example.org". As `address_key` writes them."""
     if value.startswith("@"):
         return f"@{_domain(value[1:])}"
-    if parse_mailbox(value) is None:
+    if parse_address(value) is None:
         raise ValueError(f'{quoted(value)} is neither an address nor "@domain": write "ceo@example.com" or '
                          '"@example.org"')
     return address_key(value)

@@ -1,6 +1,6 @@
 """Mail addresses: which text is one, and which two are the same.
 
-`parse_mailbox` is strict. Every address that decides something passes it: fields of reports, To of the mail that came
+`parse_address` is strict. Every address that decides something passes it: fields of reports, To of the mail that came
 back, tokens, feedback reports, what platforms, CSV files, the API and the command line hand over. Text that it refuses
 names nobody. What a lenient reader finds in text for people is a `ProseAddress`, which is another type.
 """
@@ -13,7 +13,7 @@ from typing import NewType
 
 import idna
 
-Mailbox = NewType("Mailbox", str)
+MailAddress = NewType("MailAddress", str)
 """A mailbox by RFC 5321 section 4.1.2 and RFC 6531 section 3.3: bare, domain in lower case, local part as written."""
 
 ProseAddress = NewType("ProseAddress", str)
@@ -44,24 +44,24 @@ _OTHER_DOTS = re.compile("[\u3002\uff0e\uff61]")
 
 
 @lru_cache(maxsize=1024)
-def parse_mailbox(text: str) -> Mailbox | None:
+def parse_address(text: str) -> MailAddress | None:
     """The mailbox that is the whole of `text`; None where it is none. Total.
 
     Nothing is stripped, decoded or corrected but the dot of the root behind the domain, which changes no address.
     """
     if _USUAL.fullmatch(text) and len(text) <= MAX_DOMAIN:
         local, _, domain = text.rpartition("@")
-        return Mailbox(f"{local}@{domain.lower()}")
+        return MailAddress(f"{local}@{domain.lower()}")
     local, at, domain = text.rpartition("@")
     if not at or not _is_local_part(local):
         return None
     named = _domain(domain.removesuffix("."))
-    return Mailbox(f"{local}@{named}") if named else None
+    return MailAddress(f"{local}@{named}") if named else None
 
 
-def parse_entry(text: str) -> Mailbox | None:
-    """As `parse_mailbox`, for what people and rows of tables give: blanks around it are left out."""
-    return parse_mailbox(text.strip(_BLANKS))
+def parse_entry(text: str) -> MailAddress | None:
+    """As `parse_address`, for what people and rows of tables give: blanks around it are left out."""
+    return parse_address(text.strip(_BLANKS))
 
 
 def is_mail_domain(text: str) -> bool:

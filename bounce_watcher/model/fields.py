@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Self
 
-from bounce_watcher.model.address import Mailbox, ProseAddress
+from bounce_watcher.model.address import MailAddress, ProseAddress
 
 
 class Action(StrEnum):
@@ -57,8 +57,8 @@ class RecipientReport:
     that is no mailbox by RFC 5321, None where it is one or the field is absent. It names nobody.
     """
 
-    original_recipient: Mailbox | ProseAddress | None = None
-    final_recipient: Mailbox | ProseAddress | None = None
+    original_recipient: MailAddress | ProseAddress | None = None
+    final_recipient: MailAddress | ProseAddress | None = None
     action: Action | None = None
     status: EnhancedStatus | None = None
     remote_mta: str | None = None
@@ -70,7 +70,7 @@ class RecipientReport:
     unreadable: str | None = None
 
     @property
-    def recipient(self) -> Mailbox | ProseAddress | None:
+    def recipient(self) -> MailAddress | ProseAddress | None:
         """The address that the mail was sent to, as far as the report tells: Original- before Final-Recipient."""
         return self.original_recipient or self.final_recipient
 
@@ -93,8 +93,8 @@ class FeedbackReport:
     """
 
     feedback_type: str
-    original_rcpt_to: tuple[Mailbox, ...] = ()
-    original_mail_from: Mailbox | None = None
+    original_rcpt_to: tuple[MailAddress, ...] = ()
+    original_mail_from: MailAddress | None = None
     reported_domain: tuple[str, ...] = ()
     source_ip: str | None = None
     user_agent: str | None = None

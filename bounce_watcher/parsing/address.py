@@ -1,12 +1,12 @@
 """Addresses in text for people, read leniently: what is found is a guess, and its type says so.
 
-Where an address decides something read it with `parsing.mailboxes` or `model.address.parse_mailbox`.
+Where an address decides something read it with `parsing.address_fields` or `model.address.parse_address`.
 """
 
 import re
 from functools import lru_cache
 
-from bounce_watcher.model.address import ProseAddress, parse_mailbox
+from bounce_watcher.model.address import ProseAddress, parse_address
 
 MAX_TRIES = 2_000
 """Signs @ in one text that are looked at."""
@@ -45,7 +45,7 @@ def first_address(value: str) -> ProseAddress | None:
     `\\x{E4}@b`.
     """
     text = value[:MAX_FIELD]
-    if text.isascii() and (mailbox := parse_mailbox(text.strip(" \t<>"))):
+    if text.isascii() and (mailbox := parse_address(text.strip(" \t<>"))):
         return ProseAddress(mailbox)
     while match := _TYPE.match(text):
         text = text[match.end() :]

@@ -4,11 +4,11 @@ import re
 from collections.abc import Iterator
 from functools import lru_cache
 
-from bounce_watcher.model.address import Mailbox
+from bounce_watcher.model.address import MailAddress
 from bounce_watcher.model.fields import Action, DeliveryReport, EnhancedStatus, RecipientReport
+from bounce_watcher.parsing.address_fields import is_unreadable, read_recipient
 from bounce_watcher.parsing.dates import parse_date
 from bounce_watcher.parsing.field_block import GAP, fields
-from bounce_watcher.parsing.mailboxes import is_unreadable, read_recipient
 
 STATUS_TYPES = frozenset(
     {
@@ -111,8 +111,8 @@ def _recipient(block: Block) -> RecipientReport:
         diagnostic = status_text[:MAX_DIAGNOSTIC]
     last_attempt, retry_until = _first(block, "last-attempt-date"), _first(block, "will-retry-until")
     return RecipientReport(
-        original_recipient=_mailbox(block, _MAILED),
-        final_recipient=_mailbox(block, _REACHED),
+        original_recipient=_address(block, _MAILED),
+        final_recipient=_address(block, _REACHED),
         action=_action(_first(block, "action"), status, diagnostic),
         status=status,
         remote_mta=next((host for value in block.get("remote-mta", ()) if (host := parse_host(value))), None),
@@ -133,7 +133,7 @@ def _first(block: Block, name: str) -> str | None:
     return next(filter(None, block.get(name, ())), None)
 
 
-def _mailbox(block: Block, names: tuple[str, ...]) -> Mailbox | None:
+def _address(block: Block, names: tuple[str, ...]) -> MailAddress | None:
     return next(filter(None, map(read_recipient, _values(block, names))), None)
 
 

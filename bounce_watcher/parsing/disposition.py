@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 
-from bounce_watcher.model.address import Mailbox
+from bounce_watcher.model.address import MailAddress
+from bounce_watcher.parsing.address_fields import read_recipient
 from bounce_watcher.parsing.field_block import fields
-from bounce_watcher.parsing.mailboxes import read_recipient
 
 DISPOSITION_TYPES = frozenset({
     "message/disposition-notification",
@@ -16,8 +16,8 @@ DISPOSITION_TYPES = frozenset({
 class DispositionReport:
     """`disposition` is the type in lower case ("displayed", "deleted", …). None = absent."""
 
-    original_recipient: Mailbox | None = None
-    final_recipient: Mailbox | None = None
+    original_recipient: MailAddress | None = None
+    final_recipient: MailAddress | None = None
     original_message_id: str | None = None
     reporting_ua: str | None = None
     disposition: str | None = None

@@ -3,9 +3,9 @@
 import re
 
 from bounce_watcher.model.fields import FeedbackReport
+from bounce_watcher.parsing.address_fields import read_recipient
 from bounce_watcher.parsing.dates import parse_date
 from bounce_watcher.parsing.field_block import fields
-from bounce_watcher.parsing.mailboxes import read_recipient
 
 FEEDBACK_TYPES = frozenset({"message/feedback-report"})
 

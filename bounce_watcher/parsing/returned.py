@@ -3,11 +3,11 @@
 import re
 from functools import lru_cache
 
-from bounce_watcher.model.address import Mailbox
+from bounce_watcher.model.address import MailAddress
 from bounce_watcher.model.finding import SentMessage
 from bounce_watcher.parsing.address import MAX_FIELD, first_address
+from bounce_watcher.parsing.address_fields import only_address
 from bounce_watcher.parsing.headers import Headers
-from bounce_watcher.parsing.mailboxes import only_mailbox
 from bounce_watcher.parsing.message import ParsedMessage, Part
 from bounce_watcher.parsing.sending_ids import MAX_FEEDBACK_ID, parse_list_id
 
@@ -107,10 +107,10 @@ def original_headers(message: ParsedMessage) -> Headers | None:
     return Headers(block if blank else block[: block.rfind(b"\n") + 1])  # half a line may hold half an address
 
 
-def only_addressee(headers: Headers | None, name: str = "to") -> Mailbox | None:
+def only_addressee(headers: Headers | None, name: str = "to") -> MailAddress | None:
     """The mailbox of the field `name` of the original, where that field occurs once and names one; None otherwise."""
     values = headers.get_all_as_written(name) if headers is not None else ()
-    return only_mailbox(values[0]) if len(values) == 1 else None
+    return only_address(values[0]) if len(values) == 1 else None
 
 
 def sent_message(headers: Headers | None) -> SentMessage:

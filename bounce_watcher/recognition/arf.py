@@ -4,12 +4,12 @@ import re
 from collections.abc import Iterable
 from dataclasses import replace
 
-from bounce_watcher.model.address import Mailbox
+from bounce_watcher.model.address import MailAddress
 from bounce_watcher.model.fields import FeedbackReport, RecipientReport
 from bounce_watcher.model.finding import Evidence, Finding, Kind, Provenance
+from bounce_watcher.parsing.address_fields import read_recipient
 from bounce_watcher.parsing.feedback_report import FEEDBACK_TYPES, is_redacted, parse_feedback_report
 from bounce_watcher.parsing.headers import Headers
-from bounce_watcher.parsing.mailboxes import read_recipient
 from bounce_watcher.parsing.message import ParsedMessage, Part
 from bounce_watcher.parsing.returned import (
     ORIGINAL_TYPES,
@@ -124,7 +124,7 @@ def _words_of_complaint(message: ParsedMessage) -> str:
     return match[0] if match else ""
 
 
-def addressees(original: Headers | None) -> tuple[Mailbox, ...]:
+def addressees(original: Headers | None) -> tuple[MailAddress, ...]:
     """The one addressee of the original: many mails to one person each are what a feedback loop is about."""
     if original is None:
         return ()
@@ -139,7 +139,7 @@ def _quote(report: FeedbackReport) -> str:
     return f"Feedback-Type: {report.feedback_type}"
 
 
-def findings(recognizer: str, part: Part, addresses: Iterable[Mailbox], quote: str) -> tuple[Finding, ...]:
+def findings(recognizer: str, part: Part, addresses: Iterable[MailAddress], quote: str) -> tuple[Finding, ...]:
     """What a complaint says of each who complains; of one without a name where the address is blacked out.
 
     Attribution may know that one by our return path, or by what we wrote into the mail.

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
 
-from bounce_watcher.model.address import Mailbox, ProseAddress, address_key
+from bounce_watcher.model.address import MailAddress, ProseAddress, address_key
 from bounce_watcher.model.fields import Action, EnhancedStatus, RecipientReport
 from bounce_watcher.model.finding import Evidence, Finding, Provenance
 from bounce_watcher.parsing.address import find_addresses, first_address, is_role_of_reporter
@@ -64,7 +64,7 @@ def finding(
     return Finding(report, Provenance(recognizer, part, words or address or ""), Evidence.PROSE)
 
 
-def reported(recognizer: str, part: str, address: Mailbox, words: str, action: Action = Action.FAILED) -> Finding:
+def reported(recognizer: str, part: str, address: MailAddress, words: str, action: Action = Action.FAILED) -> Finding:
     """A recipient that a field names, with the words that a text says of it."""
     words = _quotable(words)
     report = RecipientReport(

@@ -14,11 +14,11 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from bounce_watcher.model.address import Mailbox
+from bounce_watcher.model.address import MailAddress
 from bounce_watcher.model.fields import Action, EnhancedStatus, RecipientReport
 from bounce_watcher.model.finding import Evidence, Finding, Kind, Provenance, SentMessage
 from bounce_watcher.parsing.address import first_address
-from bounce_watcher.parsing.mailboxes import only_mailbox
+from bounce_watcher.parsing.address_fields import only_address
 from bounce_watcher.parsing.message import ParsedMessage
 from bounce_watcher.parsing.smtp_reply import one_line
 from bounce_watcher.recognition.merging import each_once, kind_of
@@ -161,8 +161,8 @@ def _text(value: object, limit: int = 998) -> str:
     return value[:limit].encode("utf-8", "replace").decode() if isinstance(value, str) else ""
 
 
-def _address(recipient: Mapping[str, Any]) -> Mailbox | None:
-    return only_mailbox(_text(recipient.get("emailAddress")))
+def _address(recipient: Mapping[str, Any]) -> MailAddress | None:
+    return only_address(_text(recipient.get("emailAddress")))
 
 
 def _table(value: Mapping[str, Any], name: str) -> Mapping[str, Any]:

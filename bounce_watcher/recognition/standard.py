@@ -5,15 +5,15 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from itertools import chain, islice
 
-from bounce_watcher.model.address import Mailbox, ProseAddress, address_key
+from bounce_watcher.model.address import MailAddress, ProseAddress, address_key
 from bounce_watcher.model.fields import Action, DeliveryReport, EnhancedStatus, RecipientReport
 from bounce_watcher.model.finding import Evidence, Finding, Provenance
 from bounce_watcher.parsing.address import find_addresses
+from bounce_watcher.parsing.address_fields import read_addresses
 from bounce_watcher.parsing.charset import one_line, read_octal
 from bounce_watcher.parsing.delivery_status import MAX_RECIPIENTS, STATUS_TYPES, parse_delivery_status
 from bounce_watcher.parsing.headers import Headers
 from bounce_watcher.parsing.lazy import lazy
-from bounce_watcher.parsing.mailboxes import read_mailboxes
 from bounce_watcher.parsing.message import ParsedMessage, Part
 from bounce_watcher.parsing.returned import (
     ORIGINAL_TYPES,
@@ -235,7 +235,7 @@ def _with_stage(recipient: RecipientReport, report: _Report) -> RecipientReport:
     return replace(recipient, stage=stage) if stage else recipient
 
 
-def _named_elsewhere(report: _Report, recipient: RecipientReport) -> tuple[Mailbox | ProseAddress | None, Evidence]:
+def _named_elsewhere(report: _Report, recipient: RecipientReport) -> tuple[MailAddress | ProseAddress | None, Evidence]:
     """Where the status part names nobody: who the diagnostic, the header, the text or the original alone name.
 
     Where it names others, the header and the text speak of those: a damage has taken this one's name. What a field
@@ -251,8 +251,8 @@ def _named_elsewhere(report: _Report, recipient: RecipientReport) -> tuple[Mailb
     return next(filter(None, alone), None), Evidence.REPORT
 
 
-def _fields_elsewhere(report: _Report) -> list[tuple[Mailbox | None, ...]]:
+def _fields_elsewhere(report: _Report) -> list[tuple[MailAddress | None, ...]]:
     """The mailboxes of X-Failed-Recipients, and those that the original went to (Notes, old Sendmail, Netscape)."""
     headers = (report.message.headers, "x-failed-recipients"), (report.original, "to")
     values = (block.get_all_as_written(name) if block is not None else () for block, name in headers)
-    return [tuple(chain.from_iterable(read_mailboxes(each) or (None,) for each in found)) for found in values]
+    return [tuple(chain.from_iterable(read_addresses(each) or (None,) for each in found)) for found in values]

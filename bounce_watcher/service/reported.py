@@ -12,7 +12,7 @@ from typing import TypeVar
 
 from bounce_watcher.config import Settings
 from bounce_watcher.ledger.store import Ledger
-from bounce_watcher.model.address import Mailbox, is_mail_domain, parse_entry
+from bounce_watcher.model.address import MailAddress, is_mail_domain, parse_entry
 from bounce_watcher.model.sending import (
     LONGEST_MESSAGE_ID,
     DeliveredOutcome,
@@ -98,7 +98,7 @@ def _message_id(row: Row) -> str:
     return text
 
 
-def _recipient(row: Row) -> Mailbox:
+def _recipient(row: Row) -> MailAddress:
     text = _text(row, "recipient", "user@example.org")
     mailbox = parse_entry(text)
     if mailbox is None:

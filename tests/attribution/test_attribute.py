@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from bounce_watcher.attribution.attribute import attribute
 from bounce_watcher.attribution.return_path import make_return_path
 from bounce_watcher.attribution.settings import AttributionSettings
-from bounce_watcher.model.address import Mailbox
+from bounce_watcher.model.address import MailAddress
 from bounce_watcher.model.fields import RecipientReport
 from bounce_watcher.model.finding import Attribution, Evidence, Finding, Provenance
 from bounce_watcher.parsing.message import ParsedMessage, parse
@@ -28,7 +28,7 @@ def report(*header: str) -> ParsedMessage:
 
 
 def finding(final: str | None, original: str | None = None, evidence: Evidence = Evidence.REPORT) -> Finding:
-    named = RecipientReport(Mailbox(original) if original else None, Mailbox(final) if final else None)
+    named = RecipientReport(MailAddress(original) if original else None, MailAddress(final) if final else None)
     return Finding(named, Provenance("rfc3464", "2", "words"), evidence)
 
 

@@ -10,7 +10,7 @@ from bounce_watcher.attribution.attribute import attribute
 from bounce_watcher.attribution.authenticity import MAX_FIELDS, authenticity, server_key
 from bounce_watcher.attribution.return_path import make_header_token, make_return_path
 from bounce_watcher.attribution.settings import AttributionSettings, HeaderNames
-from bounce_watcher.model.address import Mailbox
+from bounce_watcher.model.address import MailAddress
 from bounce_watcher.model.fields import RecipientReport
 from bounce_watcher.model.finding import UNTOLD, Attribution, Authenticity, Evidence, Finding, Provenance
 from bounce_watcher.parsing.message import parse
@@ -192,7 +192,7 @@ def found(
         f"To: {to}\nContent-Type: multipart/report; boundary=b\n\n--b\n\nIt failed.\n--b\n"
         "Content-Type: text/rfc822-headers\n\n".encode() + original + b"\n--b--\n"
     )
-    finding = Finding(RecipientReport(final_recipient=Mailbox(USER)), Provenance("rfc3464", "2", "words"), evidence)
+    finding = Finding(RecipientReport(final_recipient=MailAddress(USER)), Provenance("rfc3464", "2", "words"), evidence)
     return attribute(message, finding, settings, genuine=genuine)
 
 

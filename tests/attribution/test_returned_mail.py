@@ -8,7 +8,7 @@ import pytest
 from bounce_watcher.attribution.attribute import attribute
 from bounce_watcher.attribution.return_path import make_header_token, make_return_path
 from bounce_watcher.attribution.settings import AttributionSettings, HeaderNames
-from bounce_watcher.model.address import Mailbox
+from bounce_watcher.model.address import MailAddress
 from bounce_watcher.model.fields import RecipientReport
 from bounce_watcher.model.finding import Attribution, Evidence, Finding, Provenance
 from bounce_watcher.parsing.message import ParsedMessage, parse
@@ -42,7 +42,7 @@ def with_original(original: bytes, to: str = "fbl@example.com") -> ParsedMessage
 
 
 def finding(final: str | None = None, original: str | None = None) -> Finding:
-    named = RecipientReport(Mailbox(original) if original else None, Mailbox(final) if final else None)
+    named = RecipientReport(MailAddress(original) if original else None, MailAddress(final) if final else None)
     return Finding(named, Provenance("rfc3464", "2", "words"), Evidence.REPORT)
 
 

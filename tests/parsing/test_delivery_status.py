@@ -5,7 +5,7 @@ from textwrap import dedent
 
 import pytest
 
-from bounce_watcher.model.address import Mailbox
+from bounce_watcher.model.address import MailAddress
 from bounce_watcher.model.fields import Action, EnhancedStatus, RecipientReport
 from bounce_watcher.parsing.dates import parse_date
 from bounce_watcher.parsing.delivery_status import MAX_RECIPIENTS, parse_delivery_status, parse_host, split_diagnostic
@@ -44,8 +44,8 @@ def test_the_clean_form() -> None:
     assert report.arrival_date == datetime(2026, 3, 2, 8, tzinfo=zone)
     assert report.recipients == (
         RecipientReport(
-            original_recipient=Mailbox("list@example.org"),
-            final_recipient=Mailbox("user@example.org"),
+            original_recipient=MailAddress("list@example.org"),
+            final_recipient=MailAddress("user@example.org"),
             action=Action.FAILED,
             status=EnhancedStatus(5, 1, 1),
             remote_mta="mx.example.org",

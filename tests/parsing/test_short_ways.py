@@ -3,8 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bounce_watcher.parsing.address_fields import only_address
 from bounce_watcher.parsing.headers import Headers
-from bounce_watcher.parsing.mailboxes import only_mailbox
 from bounce_watcher.parsing.smtp_reply import read_stage
 from tests.parsing.test_totality import SOUP
 
@@ -14,7 +14,7 @@ NAMES = ("subject", "final-recipient", "content-type")
 
 @given(FIELDS)
 def test_an_address_is_the_same_beside_a_comment(field: str) -> None:
-    assert only_mailbox(field) == only_mailbox(f"(x){field}")
+    assert only_address(field) == only_address(f"(x){field}")
 
 
 @given(SOUP)

@@ -8,7 +8,7 @@ import pytest
 from bounce_watcher.classification.ruleset import load_builtin
 from bounce_watcher.intake.mailbox import Destination
 from bounce_watcher.ledger.review import group_of_mail
-from bounce_watcher.model.address import Mailbox
+from bounce_watcher.model.address import MailAddress
 from bounce_watcher.model.fields import Action, EnhancedStatus, RecipientReport
 from bounce_watcher.model.finding import (
     Analysis,
@@ -32,9 +32,9 @@ RAW = RawMessage(
     "returns/INBOX#7", b"Subject: x\r\n\r\n", datetime(2026, 3, 2, tzinfo=UTC), mailbox="returns", stream="news", uid=7,
     uidvalidity=1, size=9000,
 )
-OTHER = Mailbox("b@example.org")
+OTHER = MailAddress("b@example.org")
 FAILED = RecipientReport(
-    original_recipient=Mailbox("Ada@example.org"), final_recipient=Mailbox("a.l@host.example"), action=Action.FAILED,
+    MailAddress("Ada@example.org"), MailAddress("a.l@host.example"), Action.FAILED,
     status=EnhancedStatus(5, 0, 0), remote_mta="mx.example.org", diagnostic_code="550 5.1.1 no such user",
 )
 VERDICT = Verdict(Reason.INVALID_RECIPIENT, "common.no-such-user", "RFC 3463", "no such user", 550,

@@ -2,7 +2,7 @@
 
 from hypothesis import strategies as st
 
-from bounce_watcher.model.address import address_key, parse_mailbox
+from bounce_watcher.model.address import address_key, parse_address
 
 _ATEXT = "abcesz019ABCESZ!#$%&'*+/=?^_`{|}~-"
 _FURTHER = st.characters(
@@ -29,7 +29,7 @@ DOMAINS = st.one_of(
     st.lists(_LABELS, min_size=2, max_size=3).map(".".join),
 )
 _LOCAL_PARTS = st.one_of(DOT_STRINGS, DOT_STRINGS, QUOTED_STRINGS)
-ADDRESSES = st.builds("{}@{}".format, _LOCAL_PARTS, DOMAINS).filter(parse_mailbox)
+ADDRESSES = st.builds("{}@{}".format, _LOCAL_PARTS, DOMAINS).filter(parse_address)
 
 _DISGUISES = (
     "={local}", "*{local}", "'{local}", "'{local}'", "`{local}", "`{local}'", "|{local}", "x|{local}",
@@ -73,5 +73,5 @@ def pairs(draw: st.DrawFn) -> tuple[str, str]:
     other = draw(st.one_of(near(victim), near(victim), ADDRESSES))
     if draw(st.booleans()):
         victim, other = other, victim
-    usable = parse_mailbox(victim) and parse_mailbox(other) and address_key(victim) != address_key(other)
+    usable = parse_address(victim) and parse_address(other) and address_key(victim) != address_key(other)
     return (victim, other) if usable else ("ceo@corp.example", "=ceo@corp.example")

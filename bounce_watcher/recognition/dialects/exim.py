@@ -17,12 +17,12 @@ from dataclasses import replace
 from functools import lru_cache
 from itertools import islice
 
-from bounce_watcher.model.address import Mailbox, ProseAddress, address_key
+from bounce_watcher.model.address import MailAddress, ProseAddress, address_key
 from bounce_watcher.model.fields import Action
 from bounce_watcher.model.finding import Finding, Kind
 from bounce_watcher.parsing.address import find_addresses
+from bounce_watcher.parsing.address_fields import read_addresses
 from bounce_watcher.parsing.delivery_status import MAX_RECIPIENTS
-from bounce_watcher.parsing.mailboxes import read_mailboxes
 from bounce_watcher.parsing.message import ParsedMessage
 from bounce_watcher.parsing.returned import only_addressee, original_headers, sent_message, split_text
 from bounce_watcher.recognition.merging import each_once, kind_of
@@ -45,7 +45,7 @@ _LISTS_ALL = "x-sending-zone"
 def recognise(message: ParsedMessage) -> Recognition | None:
     """All addresses of X-Failed-Recipients, which Exim folds and repeats every fifty, but for those not in the text."""
     fields = message.headers.get_all_as_written("x-failed-recipients")
-    read = [read_mailboxes(field) for field in fields]
+    read = [read_addresses(field) for field in fields]
     listed = [mailbox for mailboxes in read for mailbox in mailboxes or () if mailbox][:MAX_RECIPIENTS]
     unreadable = tuple(field for field, found in zip(fields, read, strict=True) if found is None or None in found)
     if not (listed or unreadable) or _LISTS_ALL in message.headers:
@@ -63,7 +63,7 @@ def recognise(message: ParsedMessage) -> Recognition | None:
     return Recognition(kind, findings, sent_message(original_headers(message)), unreadable=unreadable)
 
 
-def _finding(address: Mailbox, words: str, action: Action, addressee: Mailbox | None) -> Finding:
+def _finding(address: MailAddress, words: str, action: Action, addressee: MailAddress | None) -> Finding:
     """Of old, the field holds the address that an alias led to; the one that was mailed stands in the text.
 
     Where the original was addressed to that one alone, it is more than prose.

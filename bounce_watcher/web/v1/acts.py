@@ -11,7 +11,7 @@ from starlette.responses import Response
 from bounce_watcher.ledger.actions import Action
 from bounce_watcher.ledger.filters import SuppressionFilter
 from bounce_watcher.ledger.pausing import Pause
-from bounce_watcher.model.address import Mailbox, parse_mailbox
+from bounce_watcher.model.address import MailAddress, parse_address
 from bounce_watcher.model.ledger import SuppressionSource
 from bounce_watcher.model.rows import suppression_row
 from bounce_watcher.service.announcing import announcer
@@ -27,11 +27,11 @@ router = APIRouter()
 MOST_IDS = 10_000
 
 
-def _mailbox(text: str) -> Mailbox:
-    mailbox = parse_mailbox(text)
-    if mailbox is None:
+def _mail_address(text: str) -> MailAddress:
+    address = parse_address(text)
+    if address is None:
         raise ValueError("is no address: write one like user@example.org")
-    return mailbox
+    return address
 
 
 Because = Annotated[str, Field(min_length=1, max_length=LONGEST, pattern=r"\S", description="Why; kept and told")]
@@ -42,7 +42,7 @@ class _Asked(BaseModel):
 
 
 class ToSuppress(_Asked):
-    recipient: Annotated[str, Field(max_length=320), AfterValidator(_mailbox)]
+    recipient: Annotated[str, Field(max_length=320), AfterValidator(_mail_address)]
     because: Because
     stream: Annotated[str | None, Field(min_length=1, max_length=LONGEST)] = None
     until: Annotated[datetime | None, Field(description="RFC 3339, with a zone; for good where it is left out")] = None

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 from functools import lru_cache
 
-from bounce_watcher.model.address import Mailbox, parse_mailbox
+from bounce_watcher.model.address import MailAddress, parse_address
 from bounce_watcher.parsing.charset import decode_words
 
 MAX_LIST = 64 * 1024
@@ -40,7 +40,7 @@ _OTHER_PLACES = ("@", "|", "/", '"|', '"/')
 """How a domain alone begins, and the programs and files that mail was delivered to: the field hides no address."""
 
 
-def read_mailboxes(text: str) -> tuple[Mailbox | None, ...] | None:
+def read_addresses(text: str) -> tuple[MailAddress | None, ...] | None:
     """The mailboxes of an address list, in order; None in the place of an element that is none.
 
     None instead of the whole where the text cannot be cut into elements at all, or is too long. Groups name nobody.
@@ -55,14 +55,14 @@ def read_mailboxes(text: str) -> tuple[Mailbox | None, ...] | None:
 
 
 @lru_cache(maxsize=512)
-def only_mailbox(text: str) -> Mailbox | None:
+def only_address(text: str) -> MailAddress | None:
     """The mailbox of a list that holds one and nothing else; None for any other text."""
-    found = read_mailboxes(text)
+    found = read_addresses(text)
     return found[0] if found is not None and len(found) == 1 else None
 
 
 @lru_cache(maxsize=512)
-def read_recipient(value: str) -> Mailbox | None:
+def read_recipient(value: str) -> MailAddress | None:
     """The mailbox of a field such as Final-Recipient (RFC 3464 section 2.3); None where it holds none.
 
     `rfc822; a@b`, with or without the type, in angle brackets or not, with comments; `utf-8; \\x{E4}@b` (RFC 6533
@@ -76,9 +76,9 @@ def read_recipient(value: str) -> Mailbox | None:
     text = _SCHEME.sub("", text, count=1) if _SCHEME.match(text) else text
     if "@" not in text and "+40" in text:
         text = _XTEXT.sub(lambda match: chr(int(match[1], 16)), text)
-    found = None if _must_be_embedded(types, text) else only_mailbox(text)
+    found = None if _must_be_embedded(types, text) else only_address(text)
     if found is None and "\\x{" in text:
-        found = only_mailbox(_EMBEDDED.sub(_character, text))
+        found = only_address(_EMBEDDED.sub(_character, text))
     return None if found and _ENCAPSULATED.match(found) else found
 
 
@@ -90,13 +90,13 @@ def is_unreadable(value: str) -> bool:
     return names_mail and not is_elsewhere and read_recipient(value) is None
 
 
-def without_xtext(address: str) -> Mailbox | None:
+def without_xtext(address: str) -> MailAddress | None:
     """What `address` was if its + and = were written as RFC 3461 section 4 has it and nobody decoded them.
 
     Only a proof, such as a token for that very address, tells whether they were. None where it has no such sign.
     """
     decoded = _XTEXT.sub(lambda match: chr(int(match[1], 16)), address)
-    return parse_mailbox(decoded) if decoded != address else None
+    return parse_address(decoded) if decoded != address else None
 
 
 def _split_type(value: str) -> tuple[frozenset[str], str]:
@@ -147,15 +147,15 @@ def _stripped(tokens: list[str]) -> list[str]:
     return tokens[inner[0] : inner[-1] + 1] if inner else []
 
 
-def _mailbox(element: list[str]) -> Mailbox | None:
+def _mailbox(element: list[str]) -> MailAddress | None:
     """RFC 5322 section 3.4: a name and an address in angle brackets, or an address."""
     if "<" not in element:
-        return None if _is_parted(element) else parse_mailbox("".join(_without_route(element)))
+        return None if _is_parted(element) else parse_address("".join(_without_route(element)))
     opens = element.index("<")
     inner = _stripped(element[opens + 1 : -1])
     if element[-1] != ">" or _is_parted(inner) or not {*element[:opens]}.isdisjoint("<>:;@"):
         return None
-    return parse_mailbox("".join(_without_route(inner)))
+    return parse_address("".join(_without_route(inner)))
 
 
 def _is_parted(tokens: list[str]) -> bool:

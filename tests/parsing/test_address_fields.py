@@ -2,7 +2,13 @@
 
 import pytest
 
-from bounce_watcher.parsing.mailboxes import is_unreadable, only_mailbox, read_mailboxes, read_recipient, without_xtext
+from bounce_watcher.parsing.address_fields import (
+    is_unreadable,
+    only_address,
+    read_addresses,
+    read_recipient,
+    without_xtext,
+)
 
 
 @pytest.mark.parametrize(
@@ -102,13 +108,13 @@ def test_a_field_of_something_else_than_mail_names_nobody_and_hides_nobody(field
     ],
 )
 def test_a_list_names_somebody_alone_only_where_it_is_one_mailbox(text: str, found: str | None) -> None:
-    assert only_mailbox(text) == found
+    assert only_address(text) == found
 
 
 def test_a_list_keeps_the_place_of_what_is_no_mailbox() -> None:
-    assert read_mailboxes("a@example.org, nobody,, <b@example.org>") == ("a@example.org", None, "b@example.org")
-    assert read_mailboxes('a@example.org, "b') is None
-    assert read_mailboxes("a@example.org," * 10_000) is None
+    assert read_addresses("a@example.org, nobody,, <b@example.org>") == ("a@example.org", None, "b@example.org")
+    assert read_addresses('a@example.org, "b') is None
+    assert read_addresses("a@example.org," * 10_000) is None
 
 
 def test_xtext_is_decoded_for_whoever_has_a_proof() -> None:
