@@ -122,7 +122,10 @@ class RecipientVerdict:
 
 @dataclass(frozen=True, slots=True)
 class Analysis:
-    """All that one message says. Each recipient stands once."""
+    """All that one message says. Each recipient stands once.
+
+    Of what asks for no more mail, `sender` is the mailbox in its From, and of a mail `opt_out` tells whom we mailed.
+    """
 
     kind: Kind
     digest: str
@@ -130,3 +133,5 @@ class Analysis:
     sent: SentMessage = SentMessage()
     feedback_type: str | None = None
     authenticity: Authenticity = UNTOLD
+    sender: str | None = None
+    opt_out: Attribution | None = None
