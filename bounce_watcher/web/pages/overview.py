@@ -41,7 +41,7 @@ def overview(visit: Visit) -> Response:
     stock, alerts = ledger.stock(), list(ledger.alerts(under_way=True))
     last = ledger.figures.last_at()
     paces = ledger.paces([each.name for each in state.mailboxes], now)
-    notices = standing.notices(state, alerts, stock.queues, now, paces)
+    notices = standing.notices(state, alerts, stock.queues, now, paces, stock.opt_outs)
     common = {
         **frame(visit, over, {"stream"}), "stream": of.stream,
         "notices": notices[:NOTICES], "more_notices": notices[NOTICES:],
