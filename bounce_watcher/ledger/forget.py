@@ -25,6 +25,7 @@ from sqlalchemy import (
     exists,
     func,
     select,
+    union,
     update,
 )
 
@@ -38,6 +39,7 @@ from bounce_watcher.ledger.tables import (
     HELD,
     KEYRING,
     MESSAGE,
+    OPT_OUT,
     OUTBOX,
     PROTECTED,
     RECIPIENT,
@@ -53,7 +55,10 @@ _KEY_NAME, _KEY_BYTES = "forgotten", 32
 _PAGE = 500
 
 _KEY = select(KEYRING.c.key).where(KEYRING.c.name == _KEY_NAME)
-_KNOWN = select(RECIPIENT.c.recipient_key).where(RECIPIENT.c.recipient_key.in_(KEYS)).distinct()
+_KNOWN = union(*(
+    select(column).where(column.in_(KEYS))
+    for column in (RECIPIENT.c.recipient_key, OPT_OUT.c.recipient_key, OPT_OUT.c.sender_key)
+))
 _NO_WORDS = {
     "final_recipient": None, "diagnostic": None, "quote": None, "sent_message_id": None, "sending": None,
     "doubt": None, "formerly": None,
