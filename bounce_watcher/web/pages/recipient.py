@@ -26,7 +26,7 @@ from bounce_watcher.web.visit import Visit, get
 
 MOST_ENTRIES = 50
 """Of what happened, on the page."""
-MOST_DELIVERIES, MOST_GROUNDS = 500, 20
+MOST_DELIVERIES, MOST_GROUNDS, MOST_OPT_OUTS = 500, 20, 2
 _WEEK, _MONTH = timedelta(days=7), timedelta(days=30)
 _SUPPRESSED = frozenset({State.SUPPRESSED, State.PENDING})
 
@@ -134,7 +134,8 @@ def recipient(visit: Visit) -> Response:
         others=[telling.sentence(each) for each in it.cases if each is not case],
         exports=[listing.address(f"/events.{ending}", [("rid", it.rid)]) for ending in ("csv", "jsonl")],
         done=it.actions[0] if it.actions and visit.query.get("done") else None, actions=ACTIONS,
-        asked=[_of_opt_out(each, known_as).text for each in it.opt_outs if each.done_at is None], opt_outs=OPT_OUTS,
+        waiting=[sentence(each, known_as) for each in it.opt_outs if each.done_at is None], opt_outs=OPT_OUTS,
+        most_waiting=MOST_OPT_OUTS,
     )
 
 
