@@ -159,4 +159,4 @@ def test_bounces_of_the_same_person_count_as_if_nobody_had_asked(house: House) -
     (standing,) = house.suppressions()
     assert (standing["recipient"], standing["reason"]) == (USER, "invalid_recipient")
     told = [each.data["sequence"] for each in house.receiver.requests if each.type == "recipient.suppressed"]
-    assert told == [1]
+    assert told == [2], "1 told of the bounce itself"
