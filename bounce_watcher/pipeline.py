@@ -15,14 +15,17 @@ from datetime import datetime
 from bounce_watcher.attribution.attribute import attribute, no_key
 from bounce_watcher.attribution.authenticity import authenticity
 from bounce_watcher.attribution.dkim import KeyOf
+from bounce_watcher.attribution.opt_out import attribute_opt_out
 from bounce_watcher.attribution.settings import AttributionSettings
 from bounce_watcher.classification.classify import classify
 from bounce_watcher.classification.ruleset import Ruleset
 from bounce_watcher.model.address import address_key
 from bounce_watcher.model.fields import Action
-from bounce_watcher.model.finding import Analysis, Authenticity, Finding, RecipientVerdict, SentMessage
+from bounce_watcher.model.finding import Analysis, Authenticity, Finding, Kind, RecipientVerdict, SentMessage
 from bounce_watcher.model.message import message_digest
+from bounce_watcher.model.optout import OPT_OUT_FEEDBACK
 from bounce_watcher.parsing.message import ParsedMessage, parse
+from bounce_watcher.parsing.returned import only_addressee
 from bounce_watcher.recognition import recognise
 from bounce_watcher.recognition.merging import weight
 
@@ -55,6 +58,9 @@ def analyse_parsed(
     genuine = authenticity(message.headers, toolkit.attribution.authserv_ids_of(mailbox))
     judged = [_judged(message, each, recognition.sent, genuine, toolkit, at) for each in recognition.findings]
     is_named_otherwise = any(not each.finding.report.recipient and each.attribution.recipient for each in judged)
+    is_mail = recognition.kind is Kind.UNSUBSCRIBE
+    asks = is_mail or recognition.feedback_type in OPT_OUT_FEEDBACK
+    sender = only_addressee(message.headers, "from") if asks else None
     return Analysis(
         kind=recognition.kind,
         digest=message_digest(message.content),
@@ -63,6 +69,10 @@ def analyse_parsed(
         feedback_type=recognition.feedback_type,
         authenticity=genuine,
         unreadable=() if is_named_otherwise else recognition.unreadable,
+        sender=sender,
+        opt_out=attribute_opt_out(
+            message, sender, toolkit.attribution, key_of=toolkit.dkim_key, at=at, genuine=genuine
+        ) if is_mail else None,
     )
 
 

@@ -58,18 +58,20 @@ def told_stats(
 ) -> None:
     """Counts the failures and complaints that arrived, by type unless told, in whole days of UTC.
 
-    `sent` is how much the platform reported as sent in these days. Delays, auto-replies and receipts are not counted.
+    `sent` is how much the platform reported as sent in these days. Delays, auto-replies and receipts are not counted;
+    opt-outs are told apart, as they are no reports.
     """
     begin, end = _period(since, until)
     with ledger_of(config) as (_, ledger):
         found = _stats(ledger, begin, end, by or [By.TYPE], stream)
-    period = {"since": found.since, "until": found.until}
+    period = {"since": found.since, "until": found.until, "opt_outs": found.opt_outs}
     rows = ({**row, **period} for row in found.rows)
     listing(rows, [*map(str, by or [By.TYPE]), "number"], as_json=as_json)
     if as_json:
         return
     sent = "" if found.sent is None else f" of {count(found.sent, 'mail')} sent"
-    say(f"{count(found.total, 'report')}{sent}, {_days(found)}")
+    asked = f"; {count(found.opt_outs, 'opt-out')}" if found.opt_outs else ""
+    say(f"{count(found.total, 'report')}{sent}, {_days(found)}{asked}")
 
 
 def top(

@@ -192,6 +192,7 @@ def _explained(
     for value in analysis.unreadable:
         yield from field("unreadable", f"{value} (no mail address by RFC 5321: it names nobody, and goes to review)")
     yield from field("sent mail", _sent(analysis))
+    yield from _asked(analysis)
     if raw.is_truncated:
         yield from field("note", f"read as far as {len(raw.content)} of {raw.size} bytes")
     for each, decision in judged:
@@ -200,6 +201,19 @@ def _explained(
         yield from _recipient(each, rules)
         if decision is not None:
             yield from _policy(decision)
+
+
+def _asked(analysis: Analysis) -> Iterator[str]:
+    """Who asks by mail for no more of it."""
+    found = analysis.opt_out
+    if found is None:
+        return
+    yield from field("asked from", analysis.sender or "no single address")
+    yield from field("recipient", found.recipient or "not named, neither by our return path nor by a field of ours")
+    yield from field("evidence", f"{found.evidence}: {GRADES[found.evidence]}" if found.recipient else None)
+    yield from field("stream", found.stream)
+    yield from field("campaign", found.sending)
+    yield from field("doubt", found.doubt)
 
 
 def _genuine(found: Authenticity) -> str | None:

@@ -33,6 +33,7 @@ def forget(
     kinds = (
         (erased.messages, "message"), (erased.events, "event"), (erased.records, "record"), (erased.mails, "sent mail"),
         (erased.webhooks, "webhook"), (erased.protections, "protection"),
+        (erased.opt_outs, "opt-out"),
     )
     listed = ", ".join(count(number, kind) for number, kind in kinds)
     say(f"{'would be erased' if dry_run else 'erased'}: {listed}")

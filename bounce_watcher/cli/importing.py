@@ -52,4 +52,5 @@ def _told(report: ImportReport) -> str:
         f"{count(report.messages, 'message')}, {count(report.events, 'new event')}, {report.suppressed} suppressed, "
         f"{report.released} released, {report.duplicates} known already, {report.quarantined} not analysed"
         + (f", {report.doubted} forged or mixed up" if report.doubted else "")
+        + (f", {count(report.opt_outs, 'new opt-out')} (review show opt-outs)" if report.opt_outs else "")
     )

@@ -55,7 +55,7 @@ def _mailbox_row(each: PassReport) -> Row:
     return {
         "mailbox": each.mailbox, "messages": tally.messages, "events": tally.events, "suppressed": tally.suppressed,
         "released": tally.released, "duplicates": tally.duplicates, "quarantined": tally.quarantined,
-        "doubted": tally.doubted, "failure": each.failure,
+        "doubted": tally.doubted, "opt_outs": tally.opt_outs, "failure": each.failure,
     }
 
 
@@ -70,6 +70,7 @@ def _target_row(each: DeliveryReport, label: str) -> Row:
 def _told(each: PassReport) -> str:
     tally = each.tally
     doubted = f", {tally.doubted} forged or mixed up" if tally.doubted else ""
+    doubted += f", {count(tally.opt_outs, 'new opt-out')} (review show opt-outs)" if tally.opt_outs else ""
     left = "; broken off" if each.failure else ""
     return (
         f"mailbox {clean(each.mailbox)}: {count(tally.messages, 'message')}, {count(tally.events, 'new event')}, "

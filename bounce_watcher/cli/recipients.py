@@ -11,7 +11,14 @@ from bounce_watcher.cli.output import clean, iso, json_line, say
 from bounce_watcher.cli.tables import table
 from bounce_watcher.ledger.filters import EventFilter
 from bounce_watcher.model.ledger import RecipientRecord
-from bounce_watcher.model.rows import EVENT_COLUMNS, STEP_COLUMNS, Row, recipient_row
+from bounce_watcher.model.rows import (
+    EVENT_COLUMNS,
+    OPT_OUT_COLUMNS,
+    STEP_COLUMNS,
+    Row,
+    recipient_row,
+    with_streams_of,
+)
 from bounce_watcher.service.protecting import Protector, protector
 
 commands = typer.Typer(help="Where a recipient stands, and everything that led there.")
@@ -32,14 +39,18 @@ def show(
     config: ConfigFile = None,
     debug: Debug = False,
 ) -> None:
-    """State, counts, every event and every step of an address, stream by stream."""
+    """State, counts, every event and every step of an address, stream by stream, and its opt-outs.
+
+    An opt-out stands with the address that was mailed and with the one that sent it; the sender alone proves nothing.
+    """
     with ledger_of(config) as (settings, ledger):
-        it = protector(settings, ledger, address)
-        records = [each for each in ledger.recipients(address) if stream in (None, each.stream)]
+        it, opt_outs = protector(settings, ledger, address), ledger.opt_outs_of(address)
+        known = with_streams_of(ledger.recipients(address), opt_outs, ledger.known_as(address))
+        records = [each for each in known if stream in (None, each.stream)]
         rows = [
             recipient_row(
                 each, ledger.events(EventFilter(address, each.stream)), ledger.course(address, each.stream),
-                it.row if it else None,
+                it.row if it else None, opt_outs,
             )
             for each in records
         ]
@@ -61,9 +72,18 @@ def _tell(address: str, records: Sequence[RecipientRecord], rows: Sequence[Row])
                             ("delivered_at", iso(record.delivered_at)), ("events", counts)):
             if text:
                 say(f"  {title}: {clean(text)}")
-        for columns, told in ((_HISTORY, row["history"]), (STEP_COLUMNS, row["course"])):
+        for columns, told in (
+            (_HISTORY, row["history"]), (STEP_COLUMNS, row["course"]), (OPT_OUT_COLUMNS, row["opt_outs"]),
+        ):
             assert isinstance(told, list)
+            if told and columns is OPT_OUT_COLUMNS:
+                say(f"  asked for no more mail: {_opt_outs(told)}")
             table(columns, ([each[name] for name in columns] for each in told))
+
+
+def _opt_outs(rows: Sequence[Row]) -> str:
+    waiting = [row for row in rows if row["done_at"] is None]
+    return "nobody has dealt with it yet, see `review show opt-outs`" if waiting else "dealt with"
 
 
 def _tell_protector(address: str, it: Protector | None) -> None:

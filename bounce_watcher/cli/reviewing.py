@@ -1,10 +1,11 @@
 """`review`: what was not recognised, by its wording, and a rule for it, tried on all that is stored."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Annotated
 
 import typer
 
+from bounce_watcher.cli import opt_outs
 from bounce_watcher.cli.errors import WrongUsage
 from bounce_watcher.cli.ledgers import ledger_of
 from bounce_watcher.cli.options import ConfigFile, Debug, Json, Limit, example
@@ -14,7 +15,7 @@ from bounce_watcher.ledger.browse import By, Choice, Query
 from bounce_watcher.ledger.review import OPEN, Group
 from bounce_watcher.ledger.store import Ledger
 from bounce_watcher.model.ledger import Misread
-from bounce_watcher.model.rows import Row
+from bounce_watcher.model.rows import OPT_OUT_COLUMNS, Row, opt_out_row
 from bounce_watcher.model.verdict import BounceType, Reason
 from bounce_watcher.parsing.message import parse
 from bounce_watcher.parsing.smtp_reply import one_line
@@ -28,12 +29,14 @@ COLUMNS = ("id", "kind", "language", "state", "mails", "recipients", "first_at",
 SAMPLES, LONGEST = 5, 600
 """Of a group, the newest that are shown; and characters of each."""
 NO_RULE = "no rule can recognise it: a rule tells what the failure of a recipient means, and it names none"
+TO_BE_DONE = "nobody is suppressed by an opt-out: take them off your lists, then mark it with `review done`"
 WITHIN = 600.0
 """Seconds that a trial at the shell may take."""
 _REASONS = {each.value: each for each in Reason if each.bounce_type is not BounceType.UNDETERMINED}
 
 
 def register(app: typer.Typer) -> None:
+    opt_outs.register(commands)
     app.add_typer(commands, name="review")
 
 
@@ -55,7 +58,7 @@ def list_groups(
 
     Addresses, hosts, dates, ids and numbers are masked. None of it changed anything for an address. Kinds: failure (a
     recipient failed, in words that tell nothing), notice (looks like a mail system's, and names nobody), letter (no
-    report by its looks).
+    report by its looks), opt_out (all who asked for no more mail, until each is marked with `review done`).
     """
     if language not in {None, UNKNOWN, *NAMES}:
         raise WrongUsage(f"--language {language!r} is no code of ISO 639 that is told, such as de, or unknown")
@@ -80,11 +83,15 @@ def show(
     config: ConfigFile = None,
     debug: Debug = False,
 ) -> None:
-    """Shows a group: how much of it came when, and the newest of its mail."""
+    """Shows a group: how much of it came when, and the newest of its mail. Of opt-outs all that wait are shown."""
     with ledger_of(config) as (_, ledger):
         named = _named(ledger.all_groups(Query()), group)
         found = ledger.review_group(named.gid, utcnow()) or named
         samples = list(_samples(ledger, found))
+        waiting = [opt_out_row(each) for each in ledger.all_opt_outs()] if found.kind is Misread.OPT_OUT else []
+    if waiting:
+        _tell_opt_outs(found, waiting, as_json=as_json)
+        return
     if as_json:
         say(json_line({**_row(found), "days": found.days, "samples": samples}))
         return
@@ -97,6 +104,16 @@ def show(
     if found.kind is not Misread.FAILURE:
         say()
         say(NO_RULE)
+
+
+def _tell_opt_outs(found: Group, waiting: Sequence[Row], *, as_json: bool) -> None:
+    if as_json:
+        say(json_line({**_row(found), "days": found.days, "opt_outs": waiting}))
+        return
+    _fields(_row(found))
+    say()
+    table(OPT_OUT_COLUMNS[:-2], ([each[name] for name in OPT_OUT_COLUMNS[:-2]] for each in waiting))
+    say(TO_BE_DONE)
 
 
 def _fields(row: Row) -> None:

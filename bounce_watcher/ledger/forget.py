@@ -25,10 +25,11 @@ from sqlalchemy import (
     exists,
     func,
     select,
+    union,
     update,
 )
 
-from bounce_watcher.ledger import review, tries
+from bounce_watcher.ledger import optouts, review, tries
 from bounce_watcher.ledger.engine import reading, rehearse, write
 from bounce_watcher.ledger.names import Names
 from bounce_watcher.ledger.statements import KEYS, chunks, insert_into
@@ -38,6 +39,7 @@ from bounce_watcher.ledger.tables import (
     HELD,
     KEYRING,
     MESSAGE,
+    OPT_OUT,
     OUTBOX,
     PROTECTED,
     RECIPIENT,
@@ -53,7 +55,10 @@ _KEY_NAME, _KEY_BYTES = "forgotten", 32
 _PAGE = 500
 
 _KEY = select(KEYRING.c.key).where(KEYRING.c.name == _KEY_NAME)
-_KNOWN = select(RECIPIENT.c.recipient_key).where(RECIPIENT.c.recipient_key.in_(KEYS)).distinct()
+_KNOWN = union(*(
+    select(column).where(column.in_(KEYS))
+    for column in (RECIPIENT.c.recipient_key, OPT_OUT.c.recipient_key, OPT_OUT.c.sender_key)
+))
 _NO_WORDS = {
     "final_recipient": None, "diagnostic": None, "quote": None, "sent_message_id": None, "sending": None,
     "doubt": None, "formerly": None,
@@ -73,6 +78,7 @@ class Erased:
     due: int = 0
     mails: int = 0
     protections: int = 0
+    opt_outs: int = 0
 
     @property
     def rows(self) -> int:
@@ -117,6 +123,7 @@ def outline(engine: Engine, address: str) -> Erased:
         return Erased(
             connection.scalar(messages) or 0, count(EVENT), count(RECIPIENT), count(SUPPRESSION),
             count(OUTBOX, ~is_due), count(OUTBOX, is_due), count(SENT_MESSAGE), count(PROTECTED, name="key"),
+            optouts.number_of(connection, key),
         )
 
 
@@ -144,6 +151,7 @@ def names(connection: Connection, addresses: Sequence[str]) -> dict[str, str]:
 def without_forgotten(connection: Connection, page: Sequence[MessageRecord]) -> Sequence[MessageRecord]:
     """`page` as it may be stored: of who was forgotten there is a hash, and no words."""
     addresses = {event.recipient for message in page for event in message.events}
+    addresses.update(*map(optouts.addresses, page))
     forgotten = names(connection, sorted(addresses))
     return [_without(message, forgotten) for message in page] if forgotten else page
 
@@ -161,10 +169,12 @@ def telling(
 
 
 def _without(message: MessageRecord, forgotten: dict[str, str]) -> MessageRecord:
-    if not any(event.recipient in forgotten for event in message.events):
+    named = {event.recipient for event in message.events} | optouts.addresses(message)
+    if named.isdisjoint(forgotten):
         return message
     events = tuple(_hashed(event, forgotten) for event in message.events)
-    return replace(message, packed=None, events=events)
+    opt_outs = tuple(optouts.without(each, forgotten) for each in message.opt_outs)
+    return replace(message, packed=None, events=events, opt_outs=opt_outs)
 
 
 def _hashed(event: BounceEvent, forgotten: dict[str, str]) -> BounceEvent:
@@ -257,8 +267,11 @@ def _erase_rest(connection: Connection, address: str, links: Names) -> Erased:
         select(func.count()).where(OUTBOX.c.recipient_key == key, OUTBOX.c.state == OutboxState.DUE)
     )
     protections = connection.execute(delete(PROTECTED).where(PROTECTED.c.key == key))
+    opt_outs, digests = optouts.forget(connection, key, name)
+    messages = sum(_drop(connection, part) for part in chunks(digests))
     return Erased(
-        records=records.rowcount, suppressions=standing.rowcount, due=due or 0, protections=protections.rowcount
+        messages, records=records.rowcount, suppressions=standing.rowcount, due=due or 0,
+        protections=protections.rowcount, opt_outs=opt_outs,
     )
 
 

@@ -18,6 +18,7 @@ from bounce_watcher.ledger.statements import insert_into
 from bounce_watcher.ledger.tables import KEYRING
 from bounce_watcher.ledger.types import recipient_key
 from bounce_watcher.model.ledger import BounceEvent
+from bounce_watcher.model.optout import OptOut
 
 R = TypeVar("R")
 
@@ -38,7 +39,7 @@ def pseudonyms(engine: Engine) -> Callable[[str], str]:
     return named
 
 
-_NAMED = ("id", "recipient", "final_recipient", "sent_message_id")
+_NAMED = ("id", "recipient", "sender", "final_recipient", "sent_message_id")
 _WORDS = ("diagnostic", "quote", "doubt", "formerly", "last_answer", "because")
 
 
@@ -54,6 +55,8 @@ def hidden(row: R, name: Callable[[str], str]) -> R:
             changes[each.name] = None
         elif each.name in _NAMED and isinstance(value, str) and (each.name != "id" or isinstance(row, BounceEvent)):
             changes[each.name] = name(value)
+        elif isinstance(value, OptOut):
+            changes[each.name] = hidden(value, name)
     return cast(R, replace(cast(Any, row), **changes))
 
 

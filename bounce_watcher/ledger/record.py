@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Select, bindparam, func, select, update
 
-from bounce_watcher.ledger import quiet, review, tally
+from bounce_watcher.ledger import optouts, quiet, review, tally
 from bounce_watcher.ledger.apply import apply_event, release_expired
 from bounce_watcher.ledger.books import Announce, Books, by_stream
 from bounce_watcher.ledger.course import LONGEST_HISTORY, history_at
@@ -85,11 +85,12 @@ def record_page(
     ])
     review.add_mail(connection, messages.values())
     quiet.add(connection, messages.values())
+    opt_outs = optouts.add(connection, page)
     kinds = Counter(message.kind for message in messages.values())
     fresh = sorted(_new_events(connection, page, messages), key=_at)
     events = with_known_messages(connection, fresh)
     if not events:
-        return PageOutcome(messages=len(messages), named=named, kinds=kinds)
+        return PageOutcome(messages=len(messages), named=named, kinds=kinds, opt_outs=opt_outs)
     review.take_out(connection, [event.message_digest for event in events if event.message_digest not in messages])
     keys = [key_of(event.recipient, event.stream) for event in events]
     keyed = list(zip(keys, events, strict=True))
@@ -103,7 +104,7 @@ def record_page(
     told = desk.books.told
     return PageOutcome(
         len(messages), len(events), told[NoticeType.SUPPRESSED], told[NoticeType.RELEASED], notices, named, kinds,
-        Counter(map(verdict_of, events)),
+        Counter(map(verdict_of, events)), opt_outs,
     )
 
 

@@ -4,6 +4,9 @@ A group is the mail whose words are the same but for addresses, hosts, dates, id
 recipients whose reports tell nothing, or messages in which no recipient was found. Its row is written in the
 transaction that writes those, and counts what is kept of them. Of a message without a recipient nothing outlives the
 message: with the last one of a group its wording goes.
+
+All opt-outs that wait for a person are one more group (`OPT_OUTS`), whatever they say. `optouts` keeps them; the group
+lasts as long as one of them waits.
 """
 
 import hashlib
@@ -32,7 +35,7 @@ from sqlalchemy import (
 
 from bounce_watcher.ledger.engine import write
 from bounce_watcher.ledger.statements import KEYS, chunks, insert_into
-from bounce_watcher.ledger.tables import EVENT, MESSAGE, REVIEW_GROUP
+from bounce_watcher.ledger.tables import EVENT, MESSAGE, OPT_OUT, REVIEW_GROUP
 from bounce_watcher.ledger.types import FORGOTTEN, recipient_key, storable
 from bounce_watcher.model.ledger import BounceEvent, EventType, MessageRecord, Misread
 from bounce_watcher.policy import masking
@@ -40,6 +43,12 @@ from bounce_watcher.policy.language import UNKNOWN
 from bounce_watcher.policy.words import utc_day
 
 _DIGITS = 16
+
+OPT_OUTS = "opt-outs"
+"""The id of the group of opt-outs. It can't be set aside: what waits in it is marked as done, one by one."""
+
+_OPT_OUTS_RANK = 2
+"""Before what came back, which has 1."""
 
 
 class GroupState(StrEnum):
@@ -321,6 +330,31 @@ def take_out(connection: Connection, digests: Sequence[str]) -> None:
         recount_mail(connection, gids)
 
 
+# ── opt-outs ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+_OPT_OUTS_COUNTED = (
+    select(OPT_OUT.c.review_group, func.count(),
+           func.count(func.coalesce(OPT_OUT.c.recipient_key, OPT_OUT.c.sender_key).distinct()),
+           func.min(OPT_OUT.c.at), func.max(OPT_OUT.c.at))
+    .where(OPT_OUT.c.review_group.in_(KEYS)).group_by(OPT_OUT.c.review_group)
+)
+
+
+def lock_opt_outs(connection: Connection, now: datetime) -> None:
+    """Takes the row of their group, which is made where there is none, before what it counts is changed."""
+    made = insert_into(connection, REVIEW_GROUP).values(
+        gid=OPT_OUTS, kind=Misread.OPT_OUT.value, wording="asks for no more mail", language=UNKNOWN,
+        state=GroupState.NEW.value, rank=_OPT_OUTS_RANK, mails=0, recipients=0, first_at=now, last_at=now,
+    )
+    connection.execute(made.on_conflict_do_update(index_elements=["gid"], set_={"rank": made.excluded.rank}))
+
+
+def count_opt_outs(connection: Connection) -> None:
+    """Counts them anew; the group goes with the last that waits."""
+    for empty in _counted_anew(connection, [OPT_OUTS], _OPT_OUTS_COUNTED):
+        connection.execute(delete(REVIEW_GROUP).where(REVIEW_GROUP.c.gid.in_(KEYS)), {"keys": list(empty)})
+
+
 # ── decided ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 def set_aside(engine: Engine, gid: str, a_day: int | None, because: str, now: datetime) -> bool:
@@ -339,7 +373,7 @@ def take_up(engine: Engine, gid: str, because: str, now: datetime) -> bool:
 
 
 def _decide(engine: Engine, gid: str, state: GroupState, a_day: int | None, because: str, now: datetime) -> bool:
-    put = update(REVIEW_GROUP).where(REVIEW_GROUP.c.gid == storable(gid)).values(
+    put = update(REVIEW_GROUP).where(REVIEW_GROUP.c.gid == storable(gid), REVIEW_GROUP.c.gid != OPT_OUTS).values(
         state=state.value, rank=0, a_day=a_day, because=storable(because), decided_at=now
     )
     return write(engine, lambda connection: connection.execute(put).rowcount) == 1

@@ -27,7 +27,7 @@ from bounce_watcher.ledger.engine import reading
 from bounce_watcher.ledger.paging import Condition, Page, Place, TookTooLong, Walk, looking
 from bounce_watcher.ledger.review import Group, GroupState
 from bounce_watcher.ledger.statements import KEYS, chunks, is_sqlite
-from bounce_watcher.ledger.tables import EVENT, MESSAGE, REVIEW_GROUP, event_from_row
+from bounce_watcher.ledger.tables import EVENT, MESSAGE, OPT_OUT, REVIEW_GROUP, event_from_row
 from bounce_watcher.ledger.types import storable
 from bounce_watcher.model.ledger import BounceEvent, Misread
 from bounce_watcher.policy.words import utc_day
@@ -45,6 +45,9 @@ _NEWEST = (
     select(EVENT.c.provider, EVENT.c.status, EVENT.c.code).where(EVENT.c.review_group == bindparam("gid"))
     .order_by(EVENT.c.at.desc(), EVENT.c.id.desc()).limit(LOOKED_AT)
 )
+_COUNTED_IN = {
+    EVENT: {Misread.FAILURE}, MESSAGE: {Misread.NOTICE, Misread.LETTER}, OPT_OUT: {Misread.OPT_OUT},
+}
 KEY_KINDS = (int, int, datetime, str)
 """The types of a page's key."""
 
@@ -106,8 +109,8 @@ def _with_days(engine: Engine, groups: Sequence[Group], now: datetime | None) ->
     counts: dict[tuple[str, str], int] = {}
     try:
         with looking(engine, within=FACETS_WITHIN) as (connection, _):
-            for table, of_table in ((EVENT, True), (MESSAGE, False)):
-                gids = [each.gid for each in groups if (each.kind is Misread.FAILURE) is of_table]
+            for table, kinds in _COUNTED_IN.items():
+                gids = [each.gid for each in groups if each.kind in kinds]
                 counts.update(_by_day(connection, table, gids, since) if gids else ())
     except TookTooLong:
         return tuple(groups)
@@ -119,7 +122,7 @@ def _by_day(
     connection: Connection, table: Table, gids: Sequence[str], since: date
 ) -> Iterator[tuple[tuple[str, str], int]]:
     """How many of each group came on each day of UTC since then, as an index tells it."""
-    at = table.c.at if table is EVENT else table.c.received_at
+    at = table.c.received_at if table is MESSAGE else table.c.at
     day: ColumnElement[str] = (
         func.substr(type_coerce(at, Text), 1, 10) if is_sqlite(connection)
         else func.to_char(func.timezone("UTC", at), "YYYY-MM-DD")

@@ -29,7 +29,8 @@ _COLUMNS = {
 class Stats:
     """`since` <= time < `until`, whole days of UTC; each row holds the values of what is told apart, and `number`.
 
-    `sent` is what the platform reported as sent in these days, None where it reported nothing.
+    `sent` is what the platform reported as sent in these days, None where it reported nothing. `opt_outs` are the
+    requests for no more mail that came, which are no reports and in no row.
     """
 
     since: datetime
@@ -37,6 +38,7 @@ class Stats:
     total: int
     sent: int | None
     rows: Sequence[dict[str, str | int]]
+    opt_outs: int = 0
 
 
 def stats(ledger: Ledger, since: datetime, until: datetime, by: Sequence[By], stream: str | None = None) -> Stats:
@@ -52,7 +54,8 @@ def stats(ledger: Ledger, since: datetime, until: datetime, by: Sequence[By], st
     rows = [_row(chosen, values, number) for values, number in counts.items()]
     rows.sort(key=lambda row: (str(row.get("day", "")), -int(row["number"]), [str(row[each]) for each in chosen]))
     sent = ledger.sent_by_day(first.date(), behind.date(), stream)
-    return Stats(first, behind, sum(counts.values()), sum(sent.values()) or None, rows)
+    opt_outs = ledger.opt_outs_came(first, behind, stream)
+    return Stats(first, behind, sum(counts.values()), sum(sent.values()) or None, rows, opt_outs)
 
 
 def _scope(by: Sequence[By]) -> Scope:

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, Engine, Select, func, literal_column, select, text
 
+from bounce_watcher.ledger import optouts
 from bounce_watcher.ledger.engine import reading
 from bounce_watcher.ledger.statements import KEYS, is_sqlite
 from bounce_watcher.ledger.tables import ALERT, ENDPOINT, OUTBOX, SUPPRESSION
@@ -39,17 +40,20 @@ class Queue:
 
 @dataclass(frozen=True, slots=True)
 class Stock:
-    """`suppressions` in force and pending, `alerts` under way, `queues` by target."""
+    """`suppressions` in force and pending, `alerts` under way, `queues` by target, `opt_outs` that wait."""
 
     suppressions: Mapping[State, int]
     alerts: Mapping[AlertKind, int]
     queues: Mapping[str, Queue]
+    opt_outs: optouts.Waiting = optouts.NONE
 
 
 def stock(engine: Engine) -> Stock:
     """Raises TemporaryFailure or PermanentFailure."""
     with reading(engine) as connection:
-        return Stock(_suppressions(connection), _alerts(connection), _queues(connection))
+        return Stock(
+            _suppressions(connection), _alerts(connection), _queues(connection), optouts.waiting(connection)
+        )
 
 
 def queues(engine: Engine) -> dict[str, Queue]:

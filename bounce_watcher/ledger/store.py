@@ -25,6 +25,7 @@ from bounce_watcher.ledger import (
     history,
     late,
     migrate,
+    optouts,
     parts,
     pausing,
     protection,
@@ -76,6 +77,7 @@ from bounce_watcher.model.ledger import (
     Suppression,
     SuppressionSource,
 )
+from bounce_watcher.model.optout import KeptOptOut
 from bounce_watcher.model.sending import DeliveredOutcome, Delivery, SentCount, SentMail, SentOutcome
 from bounce_watcher.policy.settings import PolicySettings
 
@@ -197,8 +199,11 @@ class Ledger:
         return standing.purge(self._engine, raw_before)
 
     def purge_events(self, before: datetime) -> int:
-        """Deletes events from before then; what suppressions in force rest on stays. Returns how many."""
-        return retention.purge_events(self._engine, before)
+        """Deletes events from before then; what suppressions in force rest on stays. Returns how many.
+
+        Opt-outs from before then go as well, once a person has dealt with them.
+        """
+        return retention.purge_events(self._engine, before) + optouts.purge_done(self._engine, before)
 
     def purge_bodies(self, before: datetime) -> int:
         """Takes the bodies off notices from before then that need no further try. Returns how many."""
@@ -603,6 +608,30 @@ class Ledger:
     def take_up(self, gid: str, because: str, now: datetime) -> bool:
         """A group that was dealt with waits for a person again. False where there is none."""
         return review.take_up(self._engine, gid, because, now)
+
+    def opt_out_page(self, place: Place, *, done: bool = False) -> Page[KeptOptOut]:
+        """Opt-outs that wait, or that were dealt with, the newest first. Raises TookTooLong."""
+        return optouts.page(self._engine, place, done=done)
+
+    def all_opt_outs(self, *, done: bool = False) -> Iterator[KeptOptOut]:
+        """Any number, in that order."""
+        return optouts.everything(self._engine, done=done)
+
+    def opt_out(self, name: str) -> KeptOptOut | None:
+        """The opt-out of that id."""
+        return optouts.one(self._engine, name)
+
+    def opt_outs_of(self, address: str) -> list[KeptOptOut]:
+        """Those that name an address as the one mailed, or came from it; the newest first."""
+        return optouts.of_address(self._engine, forget.known_as(self._engine, address))
+
+    def opt_outs_came(self, since: datetime, until: datetime, stream: str | None = None) -> int:
+        """How many opt-outs came, `since` <= time < `until`."""
+        return optouts.came(self._engine, since, until, stream)
+
+    def settle_opt_outs(self, ids: Sequence[str], dealt: optouts.Dealt) -> int:
+        """Marks opt-outs as dealt with, or takes them up again, and logs it. Returns how many were changed."""
+        return optouts.settle(self._engine, ids, dealt)
 
     def to_do(self) -> reads.ToDo:
         """What waits for a person."""

@@ -315,6 +315,39 @@ class ReviewGroupRow(Row, table=True):
     decided_at: datetime | None = Field(sa_type=UtcDateTime)
 
 
+class OptOutRow(Row, table=True):
+    """A KeptOptOut. `review_group` is that of opt-outs while it waits for a person, then None; the keys are those by
+    which addresses compare, and both they and the addresses are None where nothing names one."""
+
+    __tablename__ = "opt_out"
+    __table_args__ = (
+        Index("opt_out_by_time", "at", "id"),
+        Index("opt_out_of_message", "message_digest"),
+        _partial_index("recipient_key IS NOT NULL", "opt_out_of_recipient", "recipient_key", "at"),
+        _partial_index("sender_key IS NOT NULL", "opt_out_of_sender", "sender_key", "at"),
+        _partial_index("review_group IS NOT NULL", "opt_out_by_group", "review_group", "at", "id"),
+    )
+
+    id: str = Field(primary_key=True, sa_type=Text)
+    message_digest: str = Field(sa_type=Text)
+    at: datetime = Field(sa_type=UtcDateTime)
+    by: str = Field(sa_type=Text)
+    recipient_key: str | None = Field(sa_type=Text)
+    recipient: str | None = Field(sa_type=Text)
+    sender_key: str | None = Field(sa_type=Text)
+    sender: str | None = Field(sa_type=Text)
+    evidence: str | None = Field(sa_type=Text)
+    doubt: str | None = Field(sa_type=Text)
+    stream: str = Field(sa_type=Text)
+    sending: str | None = Field(sa_type=Text)
+    mailbox: str | None = Field(sa_type=Text)
+    source: str | None = Field(sa_type=Text)
+    review_group: str | None = Field(sa_type=Text)
+    done_at: datetime | None = Field(default=None, sa_type=UtcDateTime)
+    done_by: str | None = Field(default=None, sa_type=Text)
+    because: str | None = Field(default=None, sa_type=Text)
+
+
 class ActionRow(Row, table=True):
     """What a person did, by which face of the house: `actor` is a token's name, a proxy's user, or the shell."""
 
@@ -447,6 +480,7 @@ SENT_COUNT = _table(SentCountRow)
 SLOT_COUNT = _table(SlotCountRow)
 TALLY = _table(TallyRow)
 REVIEW_GROUP = _table(ReviewGroupRow)
+OPT_OUT = _table(OptOutRow)
 ACTION = _table(ActionRow)
 ALERT = _table(AlertRow)
 HELD = _table(HeldRow)

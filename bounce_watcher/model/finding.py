@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+from bounce_watcher.model.address import MailAddress
 from bounce_watcher.model.fields import RecipientReport
 from bounce_watcher.model.verdict import BounceType, Verdict
 
@@ -125,6 +126,7 @@ class Analysis:
     """All that one message says. Each recipient stands once.
 
     `unreadable` are values of address fields that are no mailboxes by RFC 5321 and whom nothing else names.
+    Of what asks for no more mail, `sender` is the mailbox in its From, and of a mail `opt_out` tells whom we mailed.
     """
 
     kind: Kind
@@ -134,3 +136,5 @@ class Analysis:
     feedback_type: str | None = None
     authenticity: Authenticity = UNTOLD
     unreadable: tuple[str, ...] = ()
+    sender: MailAddress | None = None
+    opt_out: Attribution | None = None

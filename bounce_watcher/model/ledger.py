@@ -7,6 +7,7 @@ from enum import StrEnum
 
 from bounce_watcher.model.fields import Action
 from bounce_watcher.model.finding import Evidence, Kind
+from bounce_watcher.model.optout import OptOut
 from bounce_watcher.model.verdict import BounceType, Reason
 
 COMPLAINT_REASON = "complaint"
@@ -81,6 +82,7 @@ class Misread(StrEnum):
     NOTICE = "notice"    # it looks like a mail system's, and no recipient was found in it
     ADDRESS = "address"  # it names a recipient by something that is no mailbox (RFC 5321)
     LETTER = "letter"    # it does not even look like a report
+    OPT_OUT = "opt_out"  # understood, and for a person to act on: see `model.optout`
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +102,7 @@ class MessageRecord:
 
     `packed` is the raw message under `model.message.pack`, None where it is not to be kept. `size` in bytes, unpacked.
     `unread` is set where a person should look at it and it makes no event. `language` is that of what was not
-    understood in it: a code of ISO 639, None where nothing tells it.
+    understood in it: a code of ISO 639, None where nothing tells it. `opt_outs` are its requests for no more mail.
     """
 
     digest: str
@@ -113,6 +115,7 @@ class MessageRecord:
     events: tuple[BounceEvent, ...] = ()
     unread: Unread | None = None
     language: str | None = None
+    opt_outs: tuple[OptOut, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +134,7 @@ class PageOutcome:
     named: frozenset[str] = frozenset()
     kinds: Mapping[Kind, int] = field(default_factory=dict)
     verdicts: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    opt_outs: int = 0
 
 
 def verdict_of(event: BounceEvent) -> tuple[str, str]:

@@ -1,15 +1,17 @@
 """What a value looks like as a row: field names are those that scripts rely on, times are aware datetimes."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 
 from bounce_watcher.model.finding import Analysis, RecipientVerdict
 from bounce_watcher.model.ledger import BounceEvent, OutboxItem, RecipientRecord, StateChange, Suppression, Tried
+from bounce_watcher.model.optout import KeptOptOut
 
 Row = Mapping[str, object]
 
 EVENT_COLUMNS = ("at", "kind", "recipient", "stream", "bounce_type", "reason", "status", "rule", "counted")
 SUPPRESSION_COLUMNS = ("recipient", "stream", "scope", "state", "bounce_type", "reason", "since", "until", "because")
+OPT_OUT_COLUMNS = ("id", "at", "by", "recipient", "evidence", "sender", "stream", "done_at", "done_by")
 STEP_COLUMNS = ("at", "state", "by", "because")
 TRIED_COLUMNS = ("number", "at", "took_ms", "disposition", "next_at", "answer")
 OUTBOX_COLUMNS = ("id", "target", "type", "recipient", "state", "attempts", "next_attempt_at", "last_answer")
@@ -138,12 +140,42 @@ def step_row(step: StateChange) -> Row:
     }
 
 
+def opt_out_row(kept: KeptOptOut) -> Row:
+    asked = kept.asked
+    return {
+        "id": kept.id,
+        "at": kept.at,
+        "by": asked.by,
+        "recipient": asked.recipient,
+        "evidence": asked.evidence,
+        "doubt": asked.doubt,
+        "sender": asked.sender,
+        "stream": asked.stream,
+        "sending": asked.sending,
+        "mailbox": kept.mailbox,
+        "message": kept.message_digest,
+        "done_at": kept.done_at,
+        "done_by": kept.done_by,
+        "because": kept.because,
+    }
+
+
+def with_streams_of(
+    records: Sequence[RecipientRecord], opt_outs: Iterable[KeptOptOut], address: str
+) -> list[RecipientRecord]:
+    """`records` of an address, and an empty one for each stream of which it asked for no more mail but has none."""
+    known = {record.stream for record in records}
+    asked = sorted({each.asked.stream for each in opt_outs} - known)
+    return [*records, *(RecipientRecord(address, stream) for stream in asked)]
+
+
 def recipient_row(
-    record: RecipientRecord, history: Iterable[BounceEvent], course: Iterable[StateChange], protected: Row | None
+    record: RecipientRecord, history: Iterable[BounceEvent], course: Iterable[StateChange], protected: Row | None,
+    opt_outs: Iterable[KeptOptOut] = (),
 ) -> Row:
     """`history` is every event of the recipient in this stream, `course` every step of its state; oldest first.
 
-    `protected` tells who keeps the rules off it, None where nobody does.
+    `protected` tells who keeps the rules off it, None where nobody does. Of `opt_outs` those of this stream are told.
     """
     suppression = record.suppression
     return {
@@ -160,4 +192,5 @@ def recipient_row(
         "delivered_at": record.delivered_at,
         "suppression": suppression_row(suppression) if suppression else None,
         "protected": protected,
+        "opt_outs": [opt_out_row(each) for each in opt_outs if each.asked.stream == record.stream],
     }

@@ -152,8 +152,9 @@ def _mailbox(element: list[str]) -> MailAddress | None:
     if "<" not in element:
         return None if _is_parted(element) else parse_address("".join(_without_route(element)))
     opens = element.index("<")
-    inner = _stripped(element[opens + 1 : -1])
-    if element[-1] != ">" or _is_parted(inner) or not {*element[:opens]}.isdisjoint("<>:;@"):
+    name, inner = _stripped(element[:opens]), _stripped(element[opens + 1 : -1])
+    is_name = name == inner or {*name}.isdisjoint("<>:;@")  # some repeat the address as a name, without quoting it
+    if element[-1] != ">" or _is_parted(inner) or not is_name:
         return None
     return parse_address("".join(_without_route(inner)))
 

@@ -139,6 +139,7 @@ RECEIVED = (
 
 OPT_OUT = (
     "unsubscribe", "unsubscribed", "please unsubscribe", "opt out", "opt-out", "optout", "remove me", "remove",
+    "please remove me",
     "list-unsubscribe", "cancel subscription", "cancel my subscription", "abmelden", "abmeldung", "abbestellen",
     "abbestellung", "newsletter abmelden", "newsletter abbestellen", "austragen", "afmelden", "afmelding",
     "uitschrijven", "desabonner", "desabonnement", "desinscription", "desinscrire", "se desabonner",

@@ -59,6 +59,7 @@ def _rehearse(
             new_messages=len(records),
             events=sum(len(record.events) for record in records),
             quarantined=len(page) - len(records),
+            opt_outs=sum(len(record.opt_outs) for record in records),
         )
         progress(len(page))
     return total

@@ -107,6 +107,7 @@ def _log_page(account: ImapAccount, tally: Tally) -> None:
     log.info(
         "mail recorded and filed", action="mail_recorded", mailbox=account.name, messages=tally.messages,
         events=tally.events, suppressed=tally.suppressed, duplicates=tally.duplicates, doubted=tally.doubted,
+        opt_outs=tally.opt_outs,
     )
 
 

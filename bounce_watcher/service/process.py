@@ -1,7 +1,7 @@
 """From an analysed message to what is written down and where the mail goes. Pure but for its callers."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from bounce_watcher.intake.mailbox import Destination
 from bounce_watcher.model.address import address_key
@@ -18,6 +18,7 @@ from bounce_watcher.model.finding import (
 )
 from bounce_watcher.model.ledger import ABUSE, BounceEvent, EventType, MessageRecord, Misread, Unread
 from bounce_watcher.model.message import RawMessage
+from bounce_watcher.model.optout import OPT_OUT_FEEDBACK, AskedBy, OptOut
 from bounce_watcher.model.verdict import BounceType
 from bounce_watcher.parsing.delivery_status import MAX_RECIPIENTS
 from bounce_watcher.parsing.message import ParsedMessage, parse
@@ -44,7 +45,8 @@ def message_record(
     `message` is `raw` as it was parsed for the analysis; with None it is parsed here where its words are asked for.
     """
     events: tuple[BounceEvent, ...] = ()
-    is_unread = bool(analysis.unreadable) or (not analysis.recipients and destination(analysis) is Destination.REVIEW)
+    says_nothing = not (analysis.recipients or _asks(analysis)) and destination(analysis) is Destination.REVIEW
+    is_unread = says_nothing or bool(analysis.unreadable)
     if analysis.kind in EVENT_KINDS:
         events = tuple(_event(raw, analysis, each) for each in analysis.recipients)
     if analysis.kind is Kind.COMPLAINT and not events and analysis.sent.message_id:
@@ -61,6 +63,7 @@ def message_record(
         events=events,
         unread=unread,
         language=language_of(events, unread),
+        opt_outs=tuple(_opt_outs(raw, analysis)),
     )
 
 
@@ -70,6 +73,26 @@ def language_of(events: Sequence[BounceEvent], unread: Unread | None) -> str | N
         return language(unread.wording)
     lost = next((event for event in events if event.type is EventType.UNDETERMINED), None)
     return language(masking.wording(lost.diagnostic or lost.quote or "", lost.recipient)) if lost else None
+
+
+def _asks(analysis: Analysis) -> AskedBy | None:
+    """By which way a message asks for no more mail; None where it does not."""
+    if analysis.kind is Kind.UNSUBSCRIBE:
+        return AskedBy.MAIL
+    return AskedBy.FEEDBACK_REPORT if analysis.feedback_type in OPT_OUT_FEEDBACK else None
+
+
+def _opt_outs(raw: RawMessage, analysis: Analysis) -> Iterator[OptOut]:
+    """One for each recipient that a feedback report names; one of a mail, or of a report that names nobody."""
+    by = _asks(analysis)
+    if by is None:
+        return
+    named = [each.attribution for each in analysis.recipients]
+    for each in named or [analysis.opt_out or nobody(analysis).attribution]:
+        yield OptOut(
+            by, each.stream or raw.stream or DEFAULT_STREAM, analysis.sender, each.recipient or None,
+            each.evidence if each.recipient else None, each.doubt, each.sending,
+        )
 
 
 def _unread(message: ParsedMessage, analysis: Analysis) -> Unread:
@@ -124,8 +147,8 @@ def _event(raw: RawMessage, analysis: Analysis, each: RecipientVerdict) -> Bounc
 
 
 def destination(analysis: Analysis) -> Destination:
-    """Where the mail is filed: what nobody understood goes where a person looks."""
-    if analysis.kind is Kind.OTHER or analysis.unreadable or _names_nobody(analysis):
+    """Where the mail is filed: what nobody understood, and what asks for no more mail, goes where a person looks."""
+    if analysis.kind is Kind.OTHER or analysis.unreadable or _names_nobody(analysis) or _asks(analysis):
         return Destination.REVIEW
     if len(analysis.recipients) >= MAX_RECIPIENTS:
         return Destination.REVIEW  # it may name more than were read

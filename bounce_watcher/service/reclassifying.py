@@ -19,11 +19,13 @@ from bounce_watcher.model.errors import PermanentFailure
 from bounce_watcher.model.fields import Action, EnhancedStatus, RecipientReport
 from bounce_watcher.model.finding import Evidence
 from bounce_watcher.model.ledger import BounceEvent, MessageRecord, State
+from bounce_watcher.model.optout import OptOut
 from bounce_watcher.model.verdict import BounceType, Verdict
 from bounce_watcher.service.analyser import Analysed, Analyser
 from bounce_watcher.service.announcing import announcer
 from bounce_watcher.service.clock import utcnow
 from bounce_watcher.service.deciding import decider
+from bounce_watcher.service.process import DEFAULT_STREAM
 
 ONE_WITHIN = 20.0
 """Seconds that one message may take while a person waits for it."""
@@ -101,7 +103,7 @@ class _Writer:
         if revisions:
             done = self._ledger.revise(revisions, self._decide, self._announce, utcnow(), dry_run=self._dry_run)
             yield from map(_found, done)
-        named = [message for message in self._ledger.with_recipients(new) if message.events]
+        named = [each for each in self._ledger.with_recipients(new) if each.events or each.opt_outs]
         if named and not self._dry_run:
             self._ledger.record(named, self._decide, self._announce, self._policy)
         yield from (Found(None, event) for message in named for event in message.events)
@@ -121,8 +123,10 @@ def _compared(
             continue
         today = _today(kept, analysed.record)
         revisions += _revisions(kept, today)
-        if fresh := _fresh(kept, analysed.record, today, settings):
-            new.append(replace(analysed.record, digest=kept.digest, events=fresh))
+        fresh = _fresh(kept, analysed.record, today, settings)
+        if fresh or analysed.record.opt_outs:  # the ledger enters those of a message once
+            asked = _asked(kept, analysed.record, settings)
+            new.append(replace(analysed.record, digest=kept.digest, events=fresh, opt_outs=asked))
     return revisions, new
 
 
@@ -161,6 +165,14 @@ def _fresh(
     fresh = [event for event in record.events if event.id not in known]
     stream = _stream(kept, settings)
     return tuple(event if stream is None else replace(event, stream=stream) for event in fresh)
+
+
+def _asked(kept: Kept, record: MessageRecord, settings: Settings) -> tuple[OptOut, ...]:
+    """The opt-outs of a message, in its mailbox's stream where it names none itself."""
+    stream = _stream(kept, settings) or DEFAULT_STREAM
+    return tuple(
+        replace(each, stream=stream) if each.stream == DEFAULT_STREAM else each for each in record.opt_outs
+    )
 
 
 def _stream(kept: Kept, settings: Settings) -> str | None:

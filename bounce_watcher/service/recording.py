@@ -34,6 +34,7 @@ class Tally:
     """What a run of pages came to. `messages` were read; the rest is what they added to the ledger.
 
     `doubted` of the messages contradict the token that they came with: forged or mixed up, and gone to review.
+    `opt_outs` wait there as well, until a person has dealt with them.
     """
 
     messages: int = 0
@@ -44,6 +45,7 @@ class Tally:
     notices: int = 0
     quarantined: int = 0
     doubted: int = 0
+    opt_outs: int = 0
 
     def __add__(self, other: "Tally") -> "Tally":
         return Tally(*(getattr(self, name) + getattr(other, name) for name in self.__slots__))
@@ -201,8 +203,8 @@ def _destinations(
 
 
 def _destination(each: Analysed, named: Set[str]) -> Destination:
-    """A report that names nobody needs no person where the ledger knew whom it is about."""
-    is_named = each.record is not None and each.record.digest in named
+    """A report that names nobody needs no person where the ledger knew whom it is about; an opt-out always does."""
+    is_named = each.record is not None and each.record.digest in named and not each.record.opt_outs
     return Destination.PROCESSED if is_named else each.destination
 
 
@@ -216,5 +218,5 @@ def _tally(messages: int, outcome: PageOutcome, quarantined: int, doubted: int) 
     return Tally(
         messages=messages, new_messages=outcome.messages, events=outcome.events, suppressed=outcome.suppressed,
         released=outcome.released, notices=outcome.notices, quarantined=quarantined,
-        doubted=doubted,
+        doubted=doubted, opt_outs=outcome.opt_outs,
     )

@@ -235,6 +235,10 @@ def _of_ledger(stock: Stock, settings: Settings, now: datetime) -> Iterator[Metr
                  ["state"], [([state], number) for state, number in stock.suppressions.items()])
     yield _gauge("alerts", "Alerts under way, by what they are about.", ["kind"],
                  [([kind], stock.alerts.get(kind, 0)) for kind in AlertKind])
+    yield _gauge("opt_outs_waiting", "Requests for no more mail that no person has dealt with.", [],
+                 [([], stock.opt_outs.number)])
+    yield _gauge("opt_outs_oldest_seconds", "Age of the oldest of them, from when it was received; 0 = none waits.", [],
+                 [([], _since(stock.opt_outs.oldest_at, now))])
     here = _guard_state(stock, settings)
     yield _gauge("guard_state", "The outage guard: off, watching, or holding suppressions back; 1 for what it is.",
                  ["state"], [([state], state == here) for state in ("off", "watching", "holding")])
@@ -243,7 +247,7 @@ def _of_ledger(stock: Stock, settings: Settings, now: datetime) -> Iterator[Metr
     yield _gauge("outbox_due", "Notices that the target is still to be told.", ["target"],
                  [([name], queue.due) for name, queue in queues.items()])
     yield _gauge("outbox_oldest_due_seconds", "Age of the oldest notice that is due, from what it tells; 0 = none.",
-                 ["target"], [([name], _age(queue, now)) for name, queue in queues.items()])
+                 ["target"], [([name], _since(queue.oldest_at, now)) for name, queue in queues.items()])
     yield _gauge("outbox_dead", "Notices given up: they wait for outbox retry or outbox discard.", ["target"],
                  [([name], queue.dead) for name, queue in queues.items()])
     yield _gauge("outbox_disabled", "Whether the target's receiver said that it wants no more (1).", ["target"],
@@ -258,5 +262,5 @@ def _guard_state(stock: Stock, settings: Settings) -> str:
     return "watching" if settings.policy.guard.enabled else "off"
 
 
-def _age(queue: Queue, now: datetime) -> float:
-    return max(0.0, (now - queue.oldest_at).total_seconds()) if queue.oldest_at else 0.0
+def _since(at: datetime | None, now: datetime) -> float:
+    return max(0.0, (now - at).total_seconds()) if at else 0.0

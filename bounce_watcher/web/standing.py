@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from types import MappingProxyType
 
+from bounce_watcher.ledger.optouts import NONE, Waiting
 from bounce_watcher.ledger.quiet import Pace
 from bounce_watcher.ledger.stock import Queue
 from bounce_watcher.model.ledger import Alert, AlertKind
@@ -34,12 +35,12 @@ class Notice:
 
 def notices(
     state: ServiceState, alerts: Sequence[Alert], queues: Mapping[str, Queue], now: datetime,
-    paces: Mapping[str, Pace] = MappingProxyType({}),
+    paces: Mapping[str, Pace] = MappingProxyType({}), opt_outs: Waiting = NONE,
 ) -> list[Notice]:
     """What a person should know of, the worst first."""
     found = [
         *_of_mailboxes(state, now), *_of_quiet(state, paces, alerts, now), *_of_others(state, queues, now),
-        *_of_alerts(alerts, now), *_of_queues(queues, now),
+        *_of_alerts(alerts, now), *_of_queues(queues, now), *_of_opt_outs(opt_outs, now),
     ]
     return sorted(found, key=lambda notice: _RANKS.index(notice.colour))
 
@@ -135,6 +136,13 @@ def _of_queues(queues: Mapping[str, Queue], now: datetime) -> Iterator[Notice]:
             told = counted(queue.due, "delivery waits", "deliveries wait")
             yield Notice("is-warn", f"{told} for {name(target)},", f"the oldest {_since(queue.oldest_at, now)}.",
                          "/outbox", "Open the outbox")
+
+
+def _of_opt_outs(opt_outs: Waiting, now: datetime) -> Iterator[Notice]:
+    if opt_outs.oldest_at is not None:
+        told = counted(opt_outs.number, "opt-out waits", "opt-outs wait")
+        yield Notice("is-warn", f"{told} for a person,", f"the oldest {_since(opt_outs.oldest_at, now)}. Nobody is "
+                     "suppressed by an opt-out.", "/review/opt-outs", "See who asked")
 
 
 def _ended(text: str) -> str:

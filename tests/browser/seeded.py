@@ -14,7 +14,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from threading import Event
 
+from bounce_watcher.attribution.return_path import make_return_path
 from bounce_watcher.config import Settings, load
+from bounce_watcher.ledger.optouts import GID, Dealt
 from bounce_watcher.ledger.store import Ledger
 from bounce_watcher.model.ledger import Attempt, Disposition
 from bounce_watcher.model.message import RawMessage
@@ -45,6 +47,16 @@ Date: {{date}}
 Message-ID: <{{number}}.answer@bigmail.example>
 
 Where is the second picture from? I have a cousin in that town.
+"""
+
+OPT_OUTS = 4
+_OPT_OUT = """\
+From: Reader {number} <reader{number}@bigmail.example>
+To: {to}
+Subject: unsubscribe
+Date: {date}
+Message-ID: <{number}.opt-out@bigmail.example>
+
 """
 
 _LEASE = timedelta(minutes=5)
@@ -90,6 +102,17 @@ class _Shifted(Watcher):
             for number in range(ANSWERS)
         )
         self._recorder.drain(pages(answers), lambda places, tally: None, Event())
+
+    def take_opt_outs(self, now: datetime, settings: Settings) -> None:
+        """Some ask for no more mail, half of them by the return path of a mail to another address of theirs."""
+        signed = make_return_path(settings.attribution, "reader@company.example", "news", "n1", day=now.date())
+        mails = (
+            RawMessage(f"opt-out#{number}", _OPT_OUT.format(
+                number=number, date=format_datetime(now), to=signed if number % 2 else RETURNS
+            ).encode(), now - timedelta(hours=number), mailbox="returns", stream="news")
+            for number in range(OPT_OUTS)
+        )
+        self._recorder.drain(pages(mails), lambda places, tally: None, Event())
 
     def _stream_of(self, report: Report) -> str:
         return stream_of(report.holder.number) if report.origin is Origin.GENUINE else super()._stream_of(report)
@@ -161,9 +184,17 @@ def seeded(settings: Settings, until: datetime, size: Size = _USUAL) -> Iterator
             watcher = _Shifted(model, settings, ledger, analyser, until - end)
             _run(model, watcher, end)
             watcher.take_answers(until)
+            watcher.take_opt_outs(until, settings)
+        _deal_with_one(ledger, until)
         _count_sent(model, ledger, end, until - end)
         _deliver(ledger, until)
         yield ledger
+
+
+def _deal_with_one(ledger: Ledger, now: datetime) -> None:
+    """The oldest opt-out."""
+    *_, oldest = ledger.all_opt_outs()
+    ledger.settle_opt_outs([oldest.id], Dealt(now, "mara", "taken off by hand", GID))
 
 
 def _run(model: Model, watcher: _Shifted, end: datetime) -> None:

@@ -20,7 +20,7 @@ def test_stats_are_the_sums_of_the_events(filled: Program) -> None:
 
 def test_stats_told_apart_by_several(filled: Program) -> None:
     rows = filled.ledger("stats", *PERIOD, "--by", "day", "--by", "reason", "--json").rows
-    assert all(set(row) == {"day", "reason", "number", "since", "until"} for row in rows)
+    assert all(set(row) == {"day", "reason", "number", "since", "until", "opt_outs"} for row in rows)
     assert rows == sorted(rows, key=lambda row: row["day"])
 
 

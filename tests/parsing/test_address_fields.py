@@ -71,7 +71,8 @@ def test_a_field_that_is_no_mailbox_names_nobody_and_is_called_unreadable(field:
 @pytest.mark.parametrize(
     "field",
     [
-        "", "rfc822;", "rfc822; user", "rfc822; @example.org", "x400; /PN=user/S=user/G=the/", "X-UNIX; |/usr/bin/vacation user",
+        "", "rfc822;", "rfc822; user", "rfc822; @example.org", "x400; /PN=user/S=user/G=the/",
+        "X-UNIX; |/usr/bin/vacation user",
         "rfc822;|/usr/bin/vacation user@example.org -x", "rfc822; IMCEAEX-_O=ORG_OU=X@example.org",
         "x-notes; CN=Ada/O=Example@Example",
     ],

@@ -23,6 +23,7 @@ from bounce_watcher.model.finding import (
 )
 from bounce_watcher.model.ledger import MessageRecord, Misread, Unread
 from bounce_watcher.model.message import RawMessage
+from bounce_watcher.model.optout import AskedBy, OptOut
 from bounce_watcher.model.verdict import Reason, Verdict
 from bounce_watcher.parsing.delivery_status import MAX_RECIPIENTS
 from bounce_watcher.pipeline import Toolkit, analyse
@@ -192,3 +193,37 @@ def test_of_several_recipients_those_that_can_be_read_count_and_the_report_still
     assert [event.recipient for event in record.events] == ["ada@example.org"]
     assert destination(analysis) is Destination.REVIEW
     assert group_of_mail(record) is not None
+
+
+TO_THE_TOKEN = Attribution("ada@example.org", Evidence.TOKEN, "receipts", "s1")
+
+
+def test_an_opt_out_by_mail_goes_to_review_with_both_addresses() -> None:
+    analysis = Analysis(Kind.UNSUBSCRIBE, DIGEST, sender=MailAddress("ada@home.example"), opt_out=TO_THE_TOKEN)
+    record = message_record(RAW, analysis, b"packed")
+    assert (destination(analysis), record.events, record.unread) == (Destination.REVIEW, (), None)
+    assert record.opt_outs == (OptOut(
+        AskedBy.MAIL, "receipts", "ada@home.example", "ada@example.org", Evidence.TOKEN, None, "s1"),)
+    nobody = replace(analysis, opt_out=Attribution("", Evidence.PROSE, doubt="forged"))
+    assert message_record(RAW, nobody, b"packed").opt_outs == (
+        OptOut(AskedBy.MAIL, "news", "ada@home.example", doubt="forged"),)
+
+
+@pytest.mark.parametrize(("feedback_type", "asks"), [
+    ("opt-out", True), ("opt-out-list", True), ("abuse", False), ("not-spam", False), (None, False),
+])
+def test_feedback_of_type_opt_out_keeps_its_event_and_goes_to_review(feedback_type: str | None, asks: bool) -> None:
+    named = bounce(judged(RecipientReport(final_recipient=MailAddress("ada@example.org")), None), kind=Kind.COMPLAINT)
+    named = replace(named, feedback_type=feedback_type)
+    record = message_record(RAW, named, b"packed")
+    assert [event.feedback_type for event in record.events] == [feedback_type]
+    assert [(each.by, each.recipient, each.evidence) for each in record.opt_outs] == (
+        [(AskedBy.FEEDBACK_REPORT, "ada@example.org", Evidence.REPORT)] if asks else [])
+    assert (destination(named) is Destination.REVIEW) is asks
+
+
+def test_feedback_of_nobody_is_one_opt_out_and_no_wording_to_look_through() -> None:
+    nobody = Analysis(Kind.COMPLAINT, DIGEST, feedback_type="opt-out", sender=MailAddress("fbl@example.net"))
+    record = message_record(RAW, nobody, b"packed")
+    assert (destination(nobody), record.unread) == (Destination.REVIEW, None)
+    assert record.opt_outs == (OptOut(AskedBy.FEEDBACK_REPORT, "news", "fbl@example.net"),)

@@ -13,6 +13,7 @@ from bounce_watcher.web.pages import (
     incidents,
     log,
     many_deliveries,
+    opt_outs,
     outbox,
     overview,
     pausing,
@@ -34,6 +35,6 @@ ROUTES: Sequence[Route] = (
     *sign_in.ROUTES, *overview.ROUTES, *providers.ROUTES, *streams.ROUTES, *recipients.ROUTES, *bulk.ROUTES,
     *recipient.ROUTES, *protecting.ROUTES, *acts.ROUTES, *read_again.ROUTES, *events.ROUTES, *find.ROUTES, *log.ROUTES,
     *incidents.ROUTES, *rulings.ROUTES, *undo.ROUTES, *outbox.ROUTES, *many_deliveries.ROUTES, *pausing.ROUTES,
-    *delivery.ROUTES, *review.ROUTES, *settings.ROUTES, *working.ROUTES,
+    *delivery.ROUTES, *opt_outs.ROUTES, *review.ROUTES, *settings.ROUTES, *working.ROUTES,
 )
-"""A delivery's id may be any word, so its page comes behind the others of the outbox."""
+"""A delivery's id may be any word, so its page comes behind the others of the outbox; so does a group's in Review."""

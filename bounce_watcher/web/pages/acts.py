@@ -174,6 +174,7 @@ def forget_preview(visit: Visit) -> Response:
         (erased.webhooks, "delivery", "loses its content", "lose their content"),
         (erased.mails, "note of a sent mail", "is erased", "are erased"),
         (erased.protections, "protection", "ends", "end"),
+        (erased.opt_outs, "opt-out", "is filed under a keyed hash", "are filed under a keyed hash"),
     )
     told = tuple(
         f"{shown.number(number)} {name if number == 1 else _plural(name)} {one if number == 1 else many}"

@@ -41,7 +41,7 @@ def overview(visit: Visit) -> Response:
     stock, alerts = ledger.stock(), list(ledger.alerts(under_way=True))
     last = ledger.figures.last_at()
     paces = ledger.paces([each.name for each in state.mailboxes], now)
-    notices = standing.notices(state, alerts, stock.queues, now, paces)
+    notices = standing.notices(state, alerts, stock.queues, now, paces, stock.opt_outs)
     common = {
         **frame(visit, over, {"stream"}), "stream": of.stream,
         "notices": notices[:NOTICES], "more_notices": notices[NOTICES:],
@@ -54,7 +54,8 @@ def overview(visit: Visit) -> Response:
     figures = kept(visit, over, lambda: _figures(seen, ledger.figures, alerts, outages))
     return visit.page(
         "overview.html", "Overview", **common, **figures,
-        tiles=in_order(figures["of_range"], tiles_of_now(ledger.figures, stock, alerts, now), ledger.to_do().review),
+        tiles=in_order(figures["of_range"], tiles_of_now(ledger.figures, stock, alerts, now),
+                       ledger.to_do().review - bool(stock.opt_outs.number)),
         decisions=decisions(ledger.figures.latest_changes(DECISIONS, of.stream), visit), last=last,
     )
 
@@ -123,7 +124,7 @@ def tiles_of_now(figures: Figures, stock: Stock, alerts: Sequence[Alert], now: d
 
 
 def in_order(of_range: Sequence[Tile], of_now: Sequence[Tile], groups: int) -> list[Tile]:
-    """What is held stands beside what is suppressed. `groups` wait in Review, whatever the range."""
+    """What is held stands beside what is suppressed. `groups` of wordings wait in Review, whatever the range."""
     bounced, suppressed, not_recognised = of_range
     held, waiting = of_now
     more = " or more" if groups >= MOST_TOLD else ""

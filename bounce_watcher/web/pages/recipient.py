@@ -15,15 +15,18 @@ from bounce_watcher.ledger.filters import OutboxFilter
 from bounce_watcher.ledger.forget import is_forgotten
 from bounce_watcher.ledger.paging import ROWS, Place
 from bounce_watcher.model.ledger import Alert, BounceEvent, OutboxItem, RecipientRecord, State, StateChange
+from bounce_watcher.model.optout import KeptOptOut
 from bounce_watcher.service.protecting import protector
 from bounce_watcher.web import listing, shown, telling
+from bounce_watcher.web.opt_outs import sentence
+from bounce_watcher.web.pages.opt_outs import PATH as OPT_OUTS
 from bounce_watcher.web.shown import harmless
 from bounce_watcher.web.telling import Case
 from bounce_watcher.web.visit import Visit, get
 
 MOST_ENTRIES = 50
 """Of what happened, on the page."""
-MOST_DELIVERIES, MOST_GROUNDS = 500, 20
+MOST_DELIVERIES, MOST_GROUNDS, MOST_OPT_OUTS = 500, 20, 2
 _WEEK, _MONTH = timedelta(days=7), timedelta(days=30)
 _SUPPRESSED = frozenset({State.SUPPRESSED, State.PENDING})
 
@@ -33,6 +36,7 @@ ACTIONS = {
     "reread": "Read again",
     "undo": "Incident undone", "retry": "Sent again by hand", "discard": "Dismissed", "test": "Target tested",
     "pause": "Target paused", "resume": "Target resumed",
+    "opt-out done": "Opt-out marked as done", "opt-out up": "Opt-out taken up again",
 }
 
 
@@ -70,6 +74,7 @@ class Known:
     cases: Sequence[Case]
     deliveries: Sequence[OutboxItem]
     actions: Sequence[Action]
+    opt_outs: Sequence[KeptOptOut] = ()
 
     @property
     def is_forgotten(self) -> bool:
@@ -92,7 +97,7 @@ def known(visit: Visit) -> Known:
     done = ledger.actions_on(ledger.names.name(ledger.known_as(address)))
     cases = [_case(visit, record, address, events, holding, done) for record in ledger.recipients(address)]
     deliveries = list(islice(ledger.outbox(OutboxFilter(recipient=address)), MOST_DELIVERIES))
-    return Known(address, rid, events, cases, deliveries, done)
+    return Known(address, rid, events, cases, deliveries, done, ledger.opt_outs_of(address))
 
 
 def _case(
@@ -116,7 +121,8 @@ def recipient(visit: Visit) -> Response:
     case = telling.worst(it.cases) if it.cases else None
     arithmetic = telling.arithmetic(_because(case)) if case else None
     last = (case.rests_on or case.events[:1]) if case else ()
-    entries = list(_entries(it))
+    known_as = visit.house.ledger.known_as(it.address)
+    entries = list(_entries(it, known_as))
     return visit.page(
         "recipient.html", _title(it, case), it=it, case=case, state=case.record.state if case else None,
         sentence=_sentence(it, case), boxes=telling.boxes(case, arithmetic.days_needed if arithmetic else None)
@@ -128,6 +134,8 @@ def recipient(visit: Visit) -> Response:
         others=[telling.sentence(each) for each in it.cases if each is not case],
         exports=[listing.address(f"/events.{ending}", [("rid", it.rid)]) for ending in ("csv", "jsonl")],
         done=it.actions[0] if it.actions and visit.query.get("done") else None, actions=ACTIONS,
+        waiting=[sentence(each, known_as) for each in it.opt_outs if each.done_at is None], opt_outs=OPT_OUTS,
+        most_waiting=MOST_OPT_OUTS,
     )
 
 
@@ -257,10 +265,11 @@ def _neighbours(visit: Visit, case: Case | None) -> Neighbours | None:
 
 # ── what happened ───────────────────────────────────────────────────────────────────────────────────────────────────
 
-def _entries(it: Known) -> Iterator[Entry]:
+def _entries(it: Known, known_as: str) -> Iterator[Entry]:
     found = [
         *map(_of_event, it.events), *(_of_step(step) for case in it.cases for step in case.course),
         *map(_of_delivery, it.deliveries), *map(_of_action, it.actions),
+        *(_of_opt_out(each, known_as) for each in it.opt_outs),
     ]
     return iter(sorted(found, key=lambda entry: entry.at, reverse=True))
 
@@ -284,6 +293,10 @@ def _of_delivery(item: OutboxItem) -> Entry:
     text = f"{item.type.value} to {harmless(item.target, 80)}{answer}"
     return Entry(item.created_at, f"Told, {shown.DELIVERIES[item.state][0].lower()}", text, None,
                  f"/outbox/{item.id}", "delivery")
+
+
+def _of_opt_out(kept: KeptOptOut, known_as: str) -> Entry:
+    return Entry(kept.at, "Opt-out", sentence(kept, known_as), None, f"{OPT_OUTS}/{kept.id}/mail", "its mail")
 
 
 def _of_action(done: Action) -> Entry:

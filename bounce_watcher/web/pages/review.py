@@ -75,6 +75,7 @@ KINDS: Mapping[Misread, tuple[str, str]] = {
     Misread.NOTICE: ("Notice of nobody", "It looks like a mail system's, and no recipient was found in it."),
     Misread.ADDRESS: ("Unreadable address", "It names a recipient by something that is no valid mail address."),
     Misread.LETTER: ("Other mail", "It does not look like a report: people's answers, advertisements."),
+    Misread.OPT_OUT: ("Opt-outs", "People asked for no more mail. Nobody is suppressed by it."),
 }
 """What was not recognised, and what that is."""
 
@@ -195,7 +196,7 @@ def group(visit: Visit) -> Response:
 
 def _group(visit: Visit) -> Group:
     found = visit.house.ledger.review_group(visit.path["gid"], visit.now)
-    if found is None:
+    if found is None or found.kind is Misread.OPT_OUT:  # of those each is decided on by itself: see `opt_outs`
         raise HTTPException(404, "No such group. Its mail may have been recognised since, or removed after its time.")
     return found
 

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from bounce_watcher.model.fields import Action
 from bounce_watcher.model.finding import Evidence, Kind
 from bounce_watcher.model.ledger import By, Disposition, NoticeType, OutboxState, Scope, State, SuppressionSource
+from bounce_watcher.model.optout import AskedBy
 from bounce_watcher.model.verdict import BounceType, Reason
 
 
@@ -87,6 +88,25 @@ class Protector(Answer):
     because: str | None
 
 
+class OptOut(Answer):
+    """Somebody asked for no more mail: nobody is suppressed by it. It waits for a person until `done_at`."""
+
+    id: str
+    at: datetime
+    by: AskedBy
+    recipient: Annotated[str | None, Field(description="Who was mailed, where the return path or the report tells")]
+    evidence: Annotated[Evidence | None, Field(description="How far `recipient` is proven")]
+    doubt: str | None
+    sender: Annotated[str | None, Field(description="The address in From, which proves nothing")]
+    stream: str
+    sending: str | None
+    mailbox: str | None
+    message: str
+    done_at: datetime | None
+    done_by: str | None
+    because: str | None
+
+
 class Recipient(Answer):
     """One stream of a recipient."""
 
@@ -99,6 +119,7 @@ class Recipient(Answer):
     course: list[StateStep]
     suppression: Suppression | None
     protected: Protector | None
+    opt_outs: list[OptOut]
 
 
 class OutboxItem(Answer):
@@ -175,4 +196,5 @@ class Stats(BaseModel):
     until: datetime
     total: int
     sent: Annotated[int | None, Field(description="Mails that the platform reported as sent; null: none reported")]
+    opt_outs: Annotated[int, Field(description="Requests for no more mail, which are no reports")]
     rows: list[dict[str, str | int]]

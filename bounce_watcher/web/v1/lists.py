@@ -13,7 +13,15 @@ from bounce_watcher.ledger.filters import EventFilter, EventPlace, OutboxFilter,
 from bounce_watcher.ledger.stats import By, stats
 from bounce_watcher.model.finding import Kind
 from bounce_watcher.model.ledger import OutboxState, State
-from bounce_watcher.model.rows import Row, event_row, outbox_row, recipient_row, suppression_row, tried_row
+from bounce_watcher.model.rows import (
+    Row,
+    event_row,
+    outbox_row,
+    recipient_row,
+    suppression_row,
+    tried_row,
+    with_streams_of,
+)
 from bounce_watcher.model.verdict import BounceType, Reason
 from bounce_watcher.outbox.rehearsal import rehearse_among
 from bounce_watcher.service.clock import utcnow
@@ -106,7 +114,8 @@ def recipients(
     """All that is known of one address, stream by stream; an empty list where nothing is."""
     house = house_of(request)
     ledger = house.ledger
-    it = protector(house.settings, ledger, recipient)
+    it, opt_outs = protector(house.settings, ledger, recipient), ledger.opt_outs_of(recipient)
+    known = with_streams_of(ledger.recipients(recipient), opt_outs, ledger.known_as(recipient))
     rows = [
         recipient_row(
             record,
@@ -114,9 +123,9 @@ def recipients(
                 recipient, record.stream, newest_first=True, limit=MOST_EVENTS_OF_ONE
             )))),
             ledger.course(recipient, record.stream),
-            it.row if it else None,
+            it.row if it else None, opt_outs,
         )
-        for record in ledger.recipients(recipient) if stream in (None, record.stream)
+        for record in known if stream in (None, record.stream)
     ]
     return json_answer({"recipients": rows})
 
@@ -160,7 +169,8 @@ def told_stats(
         raise HTTPException(422, "since: is after until")
     found = stats(house_of(request).ledger, begin, end, by, stream)
     return json_answer({
-        "since": found.since, "until": found.until, "total": found.total, "sent": found.sent, "rows": found.rows,
+        "since": found.since, "until": found.until, "total": found.total, "sent": found.sent,
+        "opt_outs": found.opt_outs, "rows": found.rows,
     })
 
 

@@ -99,6 +99,7 @@ def _facts() -> None:
     )
     _index("review_group_by_reach", "review_group", "rank", "recipients", "last_at", "gid")
     _index("review_group_open", "review_group", "gid", where="state IN ('new', 'back')")
+    _opt_outs()
     op.create_table(
         "tally",
         sa.Column("scope", sa.Text(), nullable=False),
@@ -111,6 +112,36 @@ def _facts() -> None:
         sa.PrimaryKeyConstraint("scope", "slot", "stream", "subject", "type", "reason", name="pk_tally"),
     )
     _index("tally_of_subject", "tally", "scope", "subject", "slot")
+
+
+def _opt_outs() -> None:
+    op.create_table(
+        "opt_out",
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("message_digest", sa.Text(), nullable=False),
+        sa.Column("at", _TIME, nullable=False),
+        sa.Column("by", sa.Text(), nullable=False),
+        sa.Column("recipient_key", sa.Text()),
+        sa.Column("recipient", sa.Text()),
+        sa.Column("sender_key", sa.Text()),
+        sa.Column("sender", sa.Text()),
+        sa.Column("evidence", sa.Text()),
+        sa.Column("doubt", sa.Text()),
+        sa.Column("stream", sa.Text(), nullable=False),
+        sa.Column("sending", sa.Text()),
+        sa.Column("mailbox", sa.Text()),
+        sa.Column("source", sa.Text()),
+        sa.Column("review_group", sa.Text()),
+        sa.Column("done_at", _TIME),
+        sa.Column("done_by", sa.Text()),
+        sa.Column("because", sa.Text()),
+        sa.PrimaryKeyConstraint("id", name="pk_opt_out"),
+    )
+    _index("opt_out_by_time", "opt_out", "at", "id")
+    _index("opt_out_of_message", "opt_out", "message_digest")
+    _index("opt_out_of_recipient", "opt_out", "recipient_key", "at", where="recipient_key IS NOT NULL")
+    _index("opt_out_of_sender", "opt_out", "sender_key", "at", where="sender_key IS NOT NULL")
+    _index("opt_out_by_group", "opt_out", "review_group", "at", "id", where="review_group IS NOT NULL")
 
 
 def _recipients() -> None:
