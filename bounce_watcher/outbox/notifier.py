@@ -16,6 +16,7 @@ from pydantic import SecretStr
 
 from bounce_watcher.model.errors import PermanentFailure
 from bounce_watcher.model.ledger import AlertKind, Attempt, Disposition, NoticeType, Occurrence, OutboxItem
+from bounce_watcher.model.neutral import for_chat
 from bounce_watcher.outbox.answer import one_line
 from bounce_watcher.outbox.backoff import try_again
 from bounce_watcher.outbox.channel import Limits
@@ -23,16 +24,15 @@ from bounce_watcher.outbox.channel import Limits
 MOST_TOLD = 20
 """Alerts that one message tells; the others are counted."""
 
+LONGEST_BECAUSE = 1000
+"""Characters of why an alert was raised: our own words, with names in them."""
+
 ROOM = 1000
 """Notices that go into one message at most."""
 
 logging.getLogger("apprise").propagate = False  # its words come back with the result, and some hold addresses
 
 _ALERTS = frozenset({NoticeType.ALERT_RAISED, NoticeType.ALERT_CLEARED})
-
-_TAME = str.maketrans({"@": "\N{FULLWIDTH COMMERCIAL AT}", "<": "\N{SINGLE LEFT-POINTING ANGLE QUOTATION MARK}",
-                       ">": "\N{SINGLE RIGHT-POINTING ANGLE QUOTATION MARK}"})
-"""What calls people in a chat (@everyone, <!channel>), or is markup: other people's words come in here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,7 @@ class Notifier:
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """Plain text. `is_bad`: at least one alert that it tells of is still under way."""
+    """Plain text, other people's words in it neutralised. `is_bad`: at least one alert of it is still under way."""
 
     title: str
     body: str
@@ -82,9 +82,15 @@ class _Told:
 
     def line(self) -> str:
         state = "over" if self.over and not self.raised else "raised and over" if self.over else "raised"
-        text = f"{state.upper()} at {self.at}: {self.data.get('because', '')}"
+        because = for_chat(str(self.data.get("because", "")), LONGEST_BECAUSE, names_hosts=True)
+        text = f"{state.upper()} at {self.at}: {because}"
         quote = self.data.get("quote")
-        return f"{text}\n    \u201c{quote}\u201d" if quote else text
+        return f"{text}\n{quoted(str(quote))}" if quote else text
+
+
+def quoted(words: str) -> str:
+    """The line below an alert that says what the other side said."""
+    return f"    \u201c{for_chat(words)}\u201d"
 
 
 def message_of(items: Sequence[OutboxItem]) -> Message:
@@ -97,8 +103,7 @@ def message_of(items: Sequence[OutboxItem]) -> Message:
     if len(alerts) > MOST_TOLD:
         lines.append(f"and {len(alerts) - MOST_TOLD} more: bounce-watcher alerts list")
     return Message(
-        f"bounce-watcher: {kinds}: {', '.join(states)}".translate(_TAME), "\n".join(lines).translate(_TAME),
-        is_bad=bool(number[False]),
+        f"bounce-watcher: {for_chat(kinds)}: {', '.join(states)}", "\n".join(lines), is_bad=bool(number[False]),
     )
 
 

@@ -25,6 +25,7 @@ from bounce_watcher.ledger.stock import Queue, Stock
 from bounce_watcher.ledger.store import Ledger
 from bounce_watcher.model.errors import BounceWatcherError
 from bounce_watcher.model.ledger import AlertKind
+from bounce_watcher.model.neutral import for_label
 from bounce_watcher.policy.settings import Mode
 from bounce_watcher.service.clock import utcnow
 from bounce_watcher.service.counts import What
@@ -120,7 +121,7 @@ Samples = Iterable[tuple[list[str], float]]
 def _gauge(name: str, means: str, labels: list[str], samples: Samples) -> GaugeMetricFamily:
     family = GaugeMetricFamily(PREFIX + name, means, labels=labels)
     for values, number in samples:
-        family.add_metric(values, float(number))
+        family.add_metric([for_label(value) for value in values], float(number))
     return family
 
 
@@ -213,7 +214,7 @@ _COUNTERS = (
 def _counter(counter: _Counter, state: ServiceState) -> Metric:
     family = CounterMetricFamily(PREFIX + counter.name, counter.means, labels=counter.labels)
     for labels, number in sorted(state.counted.get(counter.what, {}).items()):
-        family.add_metric(list(labels), number)
+        family.add_metric([for_label(label) for label in labels], number)
     return family
 
 

@@ -11,6 +11,7 @@ from pydantic import SecretStr
 from bounce_watcher.ledger.alerts import alert_on, occurrence
 from bounce_watcher.model.errors import PermanentFailure
 from bounce_watcher.model.ledger import AlertKind, Disposition, NoticeType, OutboxItem
+from bounce_watcher.model.printable import is_unsafe
 from bounce_watcher.outbox.notice import notices
 from bounce_watcher.outbox.notifier import MOST_TOLD, Notifier, NotifierChannel, message_of, understood
 from bounce_watcher.outbox.rehearsal import rehearse_item, rehearse_test
@@ -92,6 +93,16 @@ def test_what_others_wrote_calls_nobody_and_is_no_markup() -> None:
     message = message_of(told(because="<!channel> @everyone", quote="<b>someone@example.org</b>"))
     assert not {"@", "<", ">"} & set(message.title + message.body)
     assert "everyone" in message.body
+
+
+def test_what_others_wrote_is_no_link_and_hides_nothing() -> None:
+    hostile = "550 [your mailbox](https://evil.example/in) \u202egnp.exe \x1b[2J\r\nOVER at 2026: all is well"
+    message = message_of(told(because=f"forged: {hostile}", quote=hostile))
+    assert len(message.body.splitlines()) == 2
+    assert "](" not in message.body
+    assert "://" not in message.body
+    assert not [each for each in message.body if each != "\n" and is_unsafe(each)]
+    assert "https[:]//evil[.]example/in" in message.body, "it can still be read"
 
 
 # ── how it is sent ──────────────────────────────────────────────────────────────────────────────────────────────────
