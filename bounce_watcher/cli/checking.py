@@ -37,10 +37,10 @@ def _summary(settings: Settings, path: Path) -> Iterator[str]:
         folders = ", ".join(account.folders)
         yield f"mailbox {account.name}: {folders} of {account.username} at {account.host}, stream {account.stream}"
     for target in settings.webhooks:
-        yield f"webhook {target.name}: {target.url}, told of {', '.join(sorted(target.types))}"
+        yield f"webhook {target.name}: {target.shown_url}, told of {', '.join(sorted(target.types))}"
     for platform in settings.platforms:
         told = f"streams {', '.join(platform.streams)}" if platform.streams else "all streams"
-        where = f" at {platform.url}" if isinstance(platform, HttpPlatform) else ""
+        where = f" at {platform.shown_url}" if isinstance(platform, HttpPlatform) else ""
         yield f"platform {platform.name}: {platform.kind}{where}, told of {told}"
     for notifier in settings.notifiers:
         yield f"notifier {notifier.name}: told of alerts: {', '.join(sorted(notifier.alerts))}"

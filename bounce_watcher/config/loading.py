@@ -33,7 +33,10 @@ def load(path: Path, environ: Mapping[str, str] = os.environ) -> Settings:
     text, mode = _read(path)
     notes = Notes()
     settings = _parse(text, str(path), Sources(environ, path.absolute().parent), notes)
-    if not mode & stat.S_IROTH or not notes.inline_secrets:
+    has_secrets = notes.inline_secrets or any(
+        "?" in each.url and not each.url_is_secret for each in settings.webhooks
+    )
+    if not mode & stat.S_IROTH or not has_secrets:
         return settings
     warning = f"{path} holds secrets and can be read by every user of this machine: chmod 640 it"
     return replace(settings, warnings=(warning, *settings.warnings))

@@ -26,7 +26,7 @@ from bounce_watcher.ledger.store import Ledger
 from bounce_watcher.model.errors import BounceWatcherError
 from bounce_watcher.model.ledger import Disposition, OutboxState
 from bounce_watcher.outbox.answer import one_line
-from bounce_watcher.outbox.client import HttpClient
+from bounce_watcher.outbox.client import HttpClient, new_place
 from bounce_watcher.outbox.endpoint import transport_to
 from bounce_watcher.outbox.exchange import Reply, Request
 from bounce_watcher.outbox.notifier import Notifier, understood
@@ -227,7 +227,7 @@ def _webhook(target: WebhookTarget, note_skew: Callable[[timedelta], None]) -> I
         yield _failed(target.label, failure)
         return
     with closing(client):
-        reply = client.exchange(Request("HEAD", target.url))
+        reply = client.exchange(Request("HEAD", target.url, hides=target.hides))
     _note_skew(reply, note_skew)
     yield _answered(target, reply) if reply.status else _unanswered(target, reply)
 
@@ -251,16 +251,16 @@ _ANSWERS: Mapping[int, tuple[bool, str]] = {
 
 def _unanswered(target: WebhookTarget, reply: Reply) -> Check:
     detail, _, mend = reply.text.rpartition("; ")
-    told = f"{one_line(target.url)}: {detail or mend}"
+    told = f"{target.shown_url}: {detail or mend}"
     return Check(target.label, False, told, mend if detail else _MENDS["webhook"])
 
 
 def _answered(target: WebhookTarget, reply: Reply) -> Check:
     name, status = target.label, reply.status or 0
-    detail = f"{one_line(target.url)} answers HTTP {status} to HEAD"
+    detail = f"{target.shown_url} answers HTTP {status} to HEAD"
     if 300 <= status < 400 and "location" in reply.headers:
         return Check(name, False, f"{detail}: a redirect is not followed",
-                     f"set url to {reply.headers['location'][:200]}")
+                     f"set url to {one_line(new_place(reply.headers['location'], target.hides))}")
     ok, mend = _ANSWERS.get(status, (status < 500 or status == 501, ""))
     if not ok and not mend:
         mend = "the platform is up but has trouble: look at its log"

@@ -13,6 +13,7 @@ from typing import Any, ClassVar
 
 from pydantic import SecretStr
 
+from bounce_watcher.model.url import Hides
 from bounce_watcher.outbox.change import Change, Fate, Outcome
 from bounce_watcher.outbox.channel import Limits
 from bounce_watcher.outbox.columns import COLUMNS, spelled
@@ -98,7 +99,8 @@ class Http(HttpPlatform):
             reply = yield Request("GET", self.url, self._headers({}))
             return _is_there(reply, now)
         method, path = _call("check_call", self.check_call)
-        reply = yield Request(method, self.url.rstrip("/") + path.render({}), self._headers({}))
+        address = self.url.rstrip("/") + path.render({})
+        reply = yield Request(method, address, self._headers({}), hides=_hides(self.check_call))
         return outcome(reply, now)
 
     def rehearse(self, changes: Sequence[Change], now: datetime) -> str:
@@ -125,7 +127,8 @@ class Http(HttpPlatform):
         document = _filled(getattr(self, f"{key}_json"), values, self.secret)
         fields = {name: self._form_field(value, values) for name, value in form.items()}
         request = Request(
-            method, _address(self.url, path, values), self._headers(values), document, fields if form else None
+            method, _address(self.url, path, values), self._headers(values), document, fields if form else None,
+            hides=_hides(getattr(self, f"{key}_call")),
         )
         if len(request.body()) > MAX_BODY:
             raise Unfit("its body comes to more than 256 KiB")
@@ -192,6 +195,12 @@ def _call(key: str, text: str) -> tuple[str, Template]:
     if not found:
         raise Misfit(key, 'must be a method and a path, such as "PUT /blocked/{{ recipient }}"')
     return found[1], _template(key, found[2], Place.URL)
+
+
+def _hides(call: str) -> Hides:
+    """A query in which a value is written out, and does not come of the change, may hold a key of the API."""
+    values = (each.partition("=")[2] for each in call.partition("?")[2].split("&"))
+    return Hides.QUERY if any(value and "{{" not in value for value in values) else Hides.NOTHING
 
 
 def _address(url: str, path: Template, values: Mapping[str, Scalar]) -> str:
