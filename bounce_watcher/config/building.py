@@ -42,6 +42,7 @@ def build(file: ConfigFile, notes: Notes) -> Settings:
     settings = Settings(
         database_url=file.database.url,
         raw_retention=file.database.raw_retention,
+        raw_quota=file.database.raw_quota,
         sent_retention=file.database.sent_retention,
         event_retention=file.database.event_retention,
         outbox_retention=file.database.outbox_retention,

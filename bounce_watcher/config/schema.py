@@ -45,6 +45,7 @@ from bounce_watcher.config.values import (
     Port,
     Protected,
     Size,
+    SizeOrUnlimited,
     Text,
     TypePrefix,
     UriReference,
@@ -549,9 +550,16 @@ def _outlasts_tries(value: timedelta | None) -> timedelta | None:
     return value
 
 
+def _holds_some_mail(value: int | None) -> int | None:
+    if value is not None and not MIB <= value <= 1024 * 1024 * MIB:
+        raise ValueError(f'{spell(value)} is out of range: from "1MiB" to "1024GiB", or "unlimited"')
+    return value
+
+
 class DatabaseTable(Table):
     url: Annotated[SecretStr, SECRET, AfterValidator(database_url)] = SecretStr(DEFAULT_URL)
     raw_retention: OrNever = _SETTINGS["raw_retention"]
+    raw_quota: Annotated[SizeOrUnlimited, AfterValidator(_holds_some_mail)] = _SETTINGS["raw_quota"]
     sent_retention: OrNever = _SETTINGS["sent_retention"]
     event_retention: OrNever = _SETTINGS["event_retention"]
     outbox_retention: Annotated[OrNever, AfterValidator(_outlasts_tries)] = _SETTINGS["outbox_retention"]

@@ -84,6 +84,11 @@ def size(value: object) -> int:
     return int(match[1]) * _FACTORS[match[2]]
 
 
+def size_or_unlimited(value: object) -> int | None:
+    """A size, or "unlimited" as None."""
+    return None if value is None or value == "unlimited" else size(value)
+
+
 def spell(value: float | timedelta) -> str:
     """A bound as a person would write it in the file."""
     if isinstance(value, timedelta):
@@ -109,6 +114,7 @@ def between(low: Bound, high: Bound) -> AfterValidator:
 Duration = Annotated[timedelta, BeforeValidator(duration)]
 OrNever = Annotated[timedelta | None, BeforeValidator(duration_or_never)]
 Size = Annotated[int, BeforeValidator(size)]
+SizeOrUnlimited = Annotated[int | None, BeforeValidator(size_or_unlimited)]
 
 
 # ── words ───────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -7,6 +7,7 @@ from datetime import datetime
 from sqlalchemy import Connection, Engine, Select, func, literal_column, select, text
 
 from bounce_watcher.ledger.engine import reading
+from bounce_watcher.ledger.quota import raw_bytes
 from bounce_watcher.ledger.statements import KEYS, is_sqlite
 from bounce_watcher.ledger.tables import ALERT, ENDPOINT, OUTBOX, SUPPRESSION
 from bounce_watcher.model.ledger import AlertKind, OutboxState, State
@@ -39,17 +40,18 @@ class Queue:
 
 @dataclass(frozen=True, slots=True)
 class Stock:
-    """`suppressions` in force and pending, `alerts` under way, `queues` by target."""
+    """`suppressions` in force and pending, `alerts` under way, `queues` by target, `raw_bytes` of mail that is kept."""
 
     suppressions: Mapping[State, int]
     alerts: Mapping[AlertKind, int]
     queues: Mapping[str, Queue]
+    raw_bytes: int = 0
 
 
 def stock(engine: Engine) -> Stock:
     """Raises TemporaryFailure or PermanentFailure."""
     with reading(engine) as connection:
-        return Stock(_suppressions(connection), _alerts(connection), _queues(connection))
+        return Stock(_suppressions(connection), _alerts(connection), _queues(connection), raw_bytes(connection))
 
 
 def queues(engine: Engine) -> dict[str, Queue]:

@@ -110,6 +110,10 @@ class MessageRecord:
     unread: Unread | None = None
     language: str | None = None
 
+    @property
+    def packed_size(self) -> int | None:
+        return None if self.packed is None else len(self.packed)
+
 
 @dataclass(frozen=True, slots=True)
 class PageOutcome:

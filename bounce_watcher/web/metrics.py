@@ -100,6 +100,7 @@ class _Service(Collector):
         if told is not None:
             stock, paces = told
             yield from _of_ledger(stock, self._settings, now)
+            yield from _of_raw_mail(stock, self._settings)
             yield from _of_paces(paces, {each.name: each.last_read_at or now for each in state.mailboxes})
 
 
@@ -251,6 +252,13 @@ def _of_ledger(stock: Stock, settings: Settings, now: datetime) -> Iterator[Metr
                  [([name], queue.disabled) for name, queue in queues.items()])
     yield _gauge("outbox_paused", "Whether a person paused the target (1): what it is to be told waits.", ["target"],
                  [([name], queue.paused) for name, queue in queues.items()])
+
+
+def _of_raw_mail(stock: Stock, settings: Settings) -> Iterator[Metric]:
+    yield _gauge("raw_bytes", "What the raw mail takes up that is kept, compressed, in bytes.", [],
+                 [([], stock.raw_bytes)])
+    yield _gauge("raw_quota_bytes", "How much raw mail is kept at most, in bytes; absent where there is no quota.", [],
+                 [] if settings.raw_quota is None else [([], settings.raw_quota)])
 
 
 def _guard_state(stock: Stock, settings: Settings) -> str:

@@ -23,6 +23,8 @@ from bounce_watcher.outbox.template import BadTemplate, Place, Scalar, Template,
 
 _CALL = re.compile(r"(GET|HEAD|POST|PUT|PATCH|DELETE) +([/?].*)", re.DOTALL)
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,100}")
+_KEY = re.compile("key|token|secret|pass|auth|sign|cred", re.IGNORECASE)
+_AS_LONG_AS_A_KEY = 16
 _SECRET = re.compile(r"\s*\{\{\s*secret\s*\}\}\s*")
 _NOT_YOURS = frozenset({
     "host", "content-length", "transfer-encoding", "connection", "upgrade", "te", "trailer", "expect", "cookie",
@@ -198,9 +200,11 @@ def _call(key: str, text: str) -> tuple[str, Template]:
 
 
 def _hides(call: str) -> Hides:
-    """A query in which a value is written out, and does not come of the change, may hold a key of the API."""
-    values = (each.partition("=")[2] for each in call.partition("?")[2].split("&"))
-    return Hides.QUERY if any(value and "{{" not in value for value in values) else Hides.NOTHING
+    """Where an API wants its key in the query, that stands there by its name, or is long; else it can be looked at."""
+    pairs = (each.partition("=") for each in call.partition("?")[2].split("&"))
+    written = ((name, value) for name, _, value in pairs if "{{" not in value)
+    is_key = any(value and (_KEY.search(name) or len(value) >= _AS_LONG_AS_A_KEY) for name, value in written)
+    return Hides.QUERY if is_key else Hides.NOTHING
 
 
 def _address(url: str, path: Template, values: Mapping[str, Scalar]) -> str:

@@ -49,10 +49,28 @@ def settings(visit: Visit) -> Response:
     ledger = visit.house.ledger
     protected = ledger.protections(MOST_PROTECTED + 1)
     return visit.page(
-        "settings.html", "Settings", sections=list(sections(visit.house.settings)), keys=KEYS,
+        "settings.html", "Settings", sections=[*sections(visit.house.settings), kept(visit)], keys=KEYS,
         protected=[(each, ledger.names.name(each.name)) for each in protected[:MOST_PROTECTED]],
         more_protected=len(protected) > MOST_PROTECTED, done=visit.query.get("done"),
     )
+
+
+def kept(visit: Visit) -> Section:
+    """How much mail there is, next to how much there may be."""
+    quota = visit.house.settings.raw_quota
+    of = "no quota" if quota is None else f"of {volume(quota)} (raw_quota)"
+    return Section("Disk", (Line("raw mail kept, compressed", f"{volume(visit.house.ledger.raw_bytes())}, {of}"),))
+
+
+def volume(size: int) -> str:
+    """"3.4 MiB"."""
+    amount, unit = float(size), 0
+    while amount >= 1024 and unit < len(_UNITS) - 1:
+        amount, unit = amount / 1024, unit + 1
+    return f"{amount:.1f} {_UNITS[unit]}" if unit else f"{size} {_UNITS[0]}"
+
+
+_UNITS = ("bytes", "KiB", "MiB", "GiB", "TiB")
 
 
 def sections(settings: Settings) -> Iterator[Section]:
