@@ -11,6 +11,7 @@ from bounce_watcher.cli.configuration import config_path, load_settings
 from bounce_watcher.cli.options import ConfigFile, Debug, example
 from bounce_watcher.cli.output import clean, count, say
 from bounce_watcher.config import Settings
+from bounce_watcher.ledger.files import exposures
 from bounce_watcher.outbox.platform import HttpPlatform
 
 
@@ -27,6 +28,8 @@ def check_config(config: ConfigFile = None, debug: Debug = False) -> None:
     settings = load_settings(config)
     for warning in settings.warnings:
         say(f"warning: {clean(warning)}")
+    for exposure in exposures(settings.database_url.get_secret_value()):
+        say(f"warning: database: {clean(exposure.detail)}: {clean(exposure.mend)}")
     for line in _summary(settings, config_path(config)):
         say(clean(line))
 

@@ -36,10 +36,12 @@ def load(path: Path, environ: Mapping[str, str] = os.environ) -> Settings:
     has_secrets = notes.inline_secrets or any(
         "?" in each.url and not each.url_is_secret for each in settings.webhooks
     )
-    if not mode & stat.S_IROTH or not has_secrets:
-        return settings
-    warning = f"{path} holds secrets and can be read by every user of this machine: chmod 640 it"
-    return replace(settings, warnings=(warning, *settings.warnings))
+    warnings = []
+    if mode & stat.S_IWOTH:
+        warnings.append(f"{path} can be changed by every user of this machine: chmod 640 it")
+    elif mode & stat.S_IROTH and has_secrets:
+        warnings.append(f"{path} holds secrets and can be read by every user of this machine: chmod 640 it")
+    return replace(settings, warnings=(*warnings, *settings.warnings)) if warnings else settings
 
 
 def parse(text: str, source: str, environ: Mapping[str, str] = os.environ, folder: Path = Path()) -> Settings:

@@ -21,6 +21,7 @@ from bounce_watcher.intake.connection import Connection
 from bounce_watcher.intake.oauth2 import TokenStore
 from bounce_watcher.intake.settling import KEYWORD, Settlement, settlement_of
 from bounce_watcher.intake.watchdog import Watchdog
+from bounce_watcher.ledger.files import exposures, sqlite_file
 from bounce_watcher.ledger.filters import OutboxFilter
 from bounce_watcher.ledger.store import Ledger
 from bounce_watcher.model.errors import BounceWatcherError
@@ -104,7 +105,9 @@ def _configuration(settings: Settings) -> Iterator[Check]:
 
 def _database(settings: Settings) -> Iterator[Check]:
     url = settings.database_url.get_secret_value()
-    path = _sqlite_path(url)
+    for exposure in exposures(url):
+        yield Check("database", not exposure.can_change, exposure.detail, exposure.mend)
+    path = sqlite_file(url)
     if path is not None and not path.exists():
         yield _new_file(path)
         return
@@ -114,11 +117,6 @@ def _database(settings: Settings) -> Iterator[Check]:
             yield from _schema(ledger)
     except BounceWatcherError as failure:
         yield _failed("database", failure)
-
-
-def _sqlite_path(url: str) -> Path | None:
-    scheme, _, path = url.partition(":///")
-    return Path(path.partition("?")[0]) if scheme == "sqlite" and not path.startswith("file:") else None
 
 
 def _new_file(path: Path) -> Check:
