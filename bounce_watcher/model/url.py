@@ -42,7 +42,7 @@ def url_secrets(url: str, hides: Hides) -> set[str]:
     try:
         parts = urlsplit(url)
         values = {value for _, value in parse_qsl(parts.query)}
-        found = {url, parts.query, parts.fragment, parts.password or ""} | values
+        found = {url, parts.query, parts.fragment, parts.username or "", parts.password or ""} | values
     except ValueError:
         return {url}
     if hides is Hides.PATH:

@@ -6,6 +6,7 @@ Alerts go through the outbox as webhooks do, so none is lost; those that are due
 import json
 import logging
 import random
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,9 +18,10 @@ from pydantic import SecretStr
 from bounce_watcher.model.errors import PermanentFailure
 from bounce_watcher.model.ledger import AlertKind, Attempt, Disposition, NoticeType, Occurrence, OutboxItem
 from bounce_watcher.model.neutral import for_chat
-from bounce_watcher.outbox.answer import one_line
+from bounce_watcher.model.url import Hides, url_secrets
 from bounce_watcher.outbox.backoff import try_again
 from bounce_watcher.outbox.channel import Limits
+from bounce_watcher.outbox.exchange import masked
 
 MOST_TOLD = 20
 """Alerts that one message tells; the others are counted."""
@@ -31,6 +33,11 @@ ROOM = 1000
 """Notices that go into one message at most."""
 
 logging.getLogger("apprise").propagate = False  # its words come back with the result, and some hold addresses
+
+_NAME_A_HOST = frozenset({
+    "mailto", "mailtos", "json", "jsons", "xml", "xmls", "form", "forms", "apprise", "apprises", "syslog", "rsyslog",
+})
+"""Schemes of Apprise behind which a host stands, and never a token."""
 
 _ALERTS = frozenset({NoticeType.ALERT_RAISED, NoticeType.ALERT_CLEARED})
 
@@ -172,10 +179,21 @@ class NotifierChannel:
     def _trouble(self, logged: Sequence[str]) -> str:
         """The first that was logged is nearest to the cause."""
         text = logged[0] if logged else "not taken, and Apprise does not say why"
-        return one_line(text.replace(self.notifier.url.get_secret_value(), "\u2026"))
+        return masked(text, _secrets_of(self.notifier.url.get_secret_value()))
 
     def close(self) -> None:
         """Nothing is kept open."""
+
+
+def _secrets_of(urls: str) -> set[str]:
+    """What Apprise may repeat of its URLs, whole or put into a vendor's: tokens stand in any place of them."""
+    found = {urls}
+    for url in re.split(r"[,\s]+", urls):
+        scheme, _, rest = url.partition("://")
+        found |= url_secrets(url, Hides.PATH)
+        if scheme.lower() not in _NAME_A_HOST:
+            found.add(re.split("[/?#@]", rest)[0])
+    return {each for each in found if len(each) >= 6}
 
 
 def understood(notifier: Notifier) -> Any:

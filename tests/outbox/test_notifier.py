@@ -1,6 +1,7 @@
 """Alerts as people get them: by mail, and by JSON to a server that stands for any chat."""
 
 import logging
+import re
 from collections.abc import Iterator
 from datetime import timedelta
 from email import message_from_bytes, policy
@@ -192,3 +193,16 @@ def test_rehearsals_show_the_message_and_not_where_to() -> None:
     [alert] = told()
     assert rehearse_item(alert, notifier(), AT) == "bounce-watcher: outage: 1 raised\n\n" + message_of([alert]).body
     assert rehearse_test(notifier(), AT, "msg_1").startswith("bounce-watcher: test\n\n")
+
+
+@pytest.mark.parametrize(("url", "said"), [
+    ("slack://T1JJ3T3L2/A1BRTD4JD/TIiajkdnlazkcOXrIdevi7FQ", "POST https://hooks.slack.com/services/{}/{}/{}"),
+    ("discord://4174216298/JHMHI8qBe7bk2ZwO5U711o3dV_js", "https://discord.com/api/webhooks/{}/{} (cert_verify=True)"),
+    ("mailtos://alerts:pass-w0rd@mail.example.com?to=op@example.org, slack://T1JJ3T3L2/A1BRTD4JD/TIiajkdnlazkcOXrI",
+     "log-in of {} with {} at mail.example.com"),
+])
+def test_what_apprise_makes_of_its_url_is_not_repeated(url: str, said: str) -> None:
+    tokens = [each for each in re.split(r"[/:@?, ]+", url.partition("://")[2]) if len(each) >= 6]
+    trouble = NotifierChannel(notifier(url))._trouble([said.format(*tokens)])
+    for token in tokens:
+        assert token not in trouble or token == "mail.example.com", token
