@@ -11,6 +11,7 @@ from bounce_watcher.cli.configuration import config_path, load_settings
 from bounce_watcher.cli.options import ConfigFile, Debug, example
 from bounce_watcher.cli.output import clean, count, say
 from bounce_watcher.config import Settings
+from bounce_watcher.ledger.files import exposures
 from bounce_watcher.outbox.platform import HttpPlatform
 
 
@@ -27,6 +28,8 @@ def check_config(config: ConfigFile = None, debug: Debug = False) -> None:
     settings = load_settings(config)
     for warning in settings.warnings:
         say(f"warning: {clean(warning)}")
+    for exposure in exposures(settings.database_url.get_secret_value()):
+        say(f"warning: database: {clean(exposure.detail)}: {clean(exposure.mend)}")
     for line in _summary(settings, config_path(config)):
         say(clean(line))
 
@@ -37,10 +40,10 @@ def _summary(settings: Settings, path: Path) -> Iterator[str]:
         folders = ", ".join(account.folders)
         yield f"mailbox {account.name}: {folders} of {account.username} at {account.host}, stream {account.stream}"
     for target in settings.webhooks:
-        yield f"webhook {target.name}: {target.url}, told of {', '.join(sorted(target.types))}"
+        yield f"webhook {target.name}: {target.shown_url}, told of {', '.join(sorted(target.types))}"
     for platform in settings.platforms:
         told = f"streams {', '.join(platform.streams)}" if platform.streams else "all streams"
-        where = f" at {platform.url}" if isinstance(platform, HttpPlatform) else ""
+        where = f" at {platform.shown_url}" if isinstance(platform, HttpPlatform) else ""
         yield f"platform {platform.name}: {platform.kind}{where}, told of {told}"
     for notifier in settings.notifiers:
         yield f"notifier {notifier.name}: told of alerts: {', '.join(sorted(notifier.alerts))}"

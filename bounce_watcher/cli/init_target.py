@@ -30,7 +30,11 @@ def ask_target(ask: Asker, webhook: str | None, platform: str | None, keys: list
     if answer in ("", NOBODY):
         return False
     if "://" in answer:
-        draft.put("webhook", name=WEBHOOK_NAME, url=answer)
+        draft.put("webhook", name=WEBHOOK_NAME)
+        if "?" in answer:  # where receivers put the key by which they know their senders
+            draft.keep("webhook", "url", "webhook-url", answer)
+        else:
+            draft.put("webhook", url=answer)
         draft.keep("webhook", "secret", "webhook-secret", webhook_secret())
     else:
         _ask_platform(ask, answer, _given(keys), draft)

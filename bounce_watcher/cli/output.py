@@ -10,7 +10,7 @@ import sys
 from datetime import UTC, datetime
 
 from bounce_watcher.cli.errors import ReaderGoneError
-from bounce_watcher.model.printable import is_unsafe, without_piles
+from bounce_watcher.model.neutral import for_json, for_terminal
 from bounce_watcher.model.rows import Row
 
 WIDEST = 110
@@ -26,20 +26,16 @@ def iso(moment: datetime | None) -> str | None:
 
 def clean(value: object) -> str:
     """A value on one line, harmless on a terminal: no control, format or surrogate characters."""
-    text = "" if value is None else _plain(value)
-    return without_piles("".join(map(_shown, " ".join(text.split()))))
+    return for_terminal(plain(value))
 
 
-def _plain(value: object) -> str:
+def plain(value: object) -> str:
+    """A value as text, not yet harmless."""
+    if value is None:
+        return ""
     if value is True or value is False:
         return "yes" if value else "no"
     return (iso(value) or "") if isinstance(value, datetime) else str(value)
-
-
-def _shown(character: str) -> str:
-    if not is_unsafe(character):
-        return character
-    return f"\\x{ord(character):02x}" if character.isascii() else f"\\u{ord(character):04x}"
 
 
 def count(number: int, thing: str) -> str:
@@ -69,7 +65,7 @@ def complain(line: str) -> None:
 
 def json_line(row: Row) -> str:
     """ASCII, so that neither the terminal's encoding nor what stands in the mail matters."""
-    return json.dumps(row, default=_json_value)
+    return for_json(json.dumps(row, default=_json_value))
 
 
 def _json_value(value: object) -> object:

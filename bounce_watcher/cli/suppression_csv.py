@@ -1,7 +1,5 @@
 """`suppressions export` and `suppressions import`: the list as CSV, to another ledger, a platform, or back."""
 
-import csv
-import io
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Annotated, TypeVar
@@ -12,9 +10,10 @@ from bounce_watcher.cli.configuration import stream_for
 from bounce_watcher.cli.csv_rows import Named, named_rows, opened
 from bounce_watcher.cli.ledgers import ledger_of
 from bounce_watcher.cli.options import ConfigFile, Debug, DryRun, IntoStream, Stream, address, example
-from bounce_watcher.cli.output import clean, complain, count, say
+from bounce_watcher.cli.output import clean, complain, count, plain, say
 from bounce_watcher.ledger.filters import SuppressionFilter
 from bounce_watcher.model.ledger import COMPLAINT_REASON, Scope, State, Suppression, SuppressionSource
+from bounce_watcher.model.neutral import for_csv, from_csv
 from bounce_watcher.model.rows import suppression_row
 from bounce_watcher.model.verdict import BounceType, Reason
 from bounce_watcher.service.announcing import announcer, who_hears
@@ -23,6 +22,7 @@ from bounce_watcher.service.clock import utcnow
 COLUMNS = ("recipient", "stream", "state", "bounce_type", "reason", "since", "until", "because", "source", "scope")
 
 FAILED = 1
+_PARTS = frozenset('",;\t\r\n')
 _NEEDED = frozenset({"recipient"})
 _STATES = (State.SUPPRESSED, State.PENDING)
 
@@ -35,18 +35,21 @@ def register(commands: typer.Typer) -> None:
 
 
 def export(stream: Stream = None, config: ConfigFile = None, debug: Debug = False) -> None:
-    """Writes who is suppressed as CSV, in a form that `suppressions import` takes."""
+    """Writes who is suppressed as CSV, in a form that `suppressions import` takes.
+
+    What a spreadsheet would calculate, an address such as =a@example.org too, is marked with an apostrophe before it;
+    an unsafe character is written by its number, as \\u{202E}. The import takes both back.
+    """
     with ledger_of(config) as (_, ledger):
         say(_line(COLUMNS))
         for each in ledger.suppressions(SuppressionFilter(stream=stream)):
             row = suppression_row(each)
-            say(_line(clean(row[name]) for name in COLUMNS))
+            say(_line(for_csv(plain(row[name])) for name in COLUMNS))
 
 
 def _line(cells: Iterable[str]) -> str:
-    text = io.StringIO()
-    csv.writer(text, lineterminator="").writerow(cells)
-    return text.getvalue()
+    """RFC 4180. Quoted is also what a spreadsheet would part at that reads semicolons or tabs as commas."""
+    return ",".join('"{}"'.format(cell.replace('"', '""')) if _PARTS & set(cell) else cell for cell in cells)
 
 
 def import_csv(
@@ -107,7 +110,7 @@ class _Reading:
 
 def _suppression(row: Mapping[str, object], usual: Suppression, stream: Callable[[], str]) -> Suppression:
     """Raises ValueError in words."""
-    cells = {name: str(value).strip() for name, value in row.items()}
+    cells = {name: from_csv(str(value).strip()) for name, value in row.items()}
 
     def cell(name: str, read: Callable[[str], T], default: T) -> T:
         text = cells.get(name, "")

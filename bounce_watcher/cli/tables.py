@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from itertools import islice
 
 from rich import box
+from rich.cells import cell_len
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Column, Table
@@ -89,7 +90,7 @@ def _table(columns: Sequence[str], rows: list[list[str]], title: str | None, wid
 
 
 def _needed(name: str, cells: Iterable[str]) -> int:
-    longest = max(map(len, [name, *cells]))
+    longest = max(map(cell_len, [name, *cells]))
     return min(longest, PROSE_WIDTH) if name in PROSE else longest
 
 

@@ -42,11 +42,15 @@ def build(file: ConfigFile, notes: Notes) -> Settings:
     settings = Settings(
         database_url=file.database.url,
         raw_retention=file.database.raw_retention,
+        raw_quota=file.database.raw_quota,
         sent_retention=file.database.sent_retention,
         event_retention=file.database.event_retention,
         outbox_retention=file.database.outbox_retention,
         mailboxes=tuple(_mailbox(table) for table in file.mailbox),
-        webhooks=tuple(_webhook(table) for table in file.webhook),
+        webhooks=tuple(
+            _webhook(table, is_secret=notes.is_elsewhere(("webhook", index, "url")))
+            for index, table in enumerate(file.webhook)
+        ),
         notifiers=tuple(_notifier(table) for table in file.notify),
         policy=_policy(file.policy, has_tokens=file.attribution.token_key is not None),
         attribution=_attribution(file.attribution, file.mailbox),
@@ -100,11 +104,13 @@ def _oauth2(table: OAuth2Table) -> OAuth2Account:
     )
 
 
-def _webhook(table: WebhookTable) -> WebhookTarget:
+def _webhook(table: WebhookTable, *, is_secret: bool) -> WebhookTarget:
+    assert table.url is not None, "the schema refuses it"
     secrets = (table.secret, *table.old_secrets)
     return WebhookTarget(
         name=table.name,
-        url=table.url,
+        url=table.url.get_secret_value(),
+        url_is_secret=is_secret,
         secrets=tuple(secret for secret in secrets if secret is not None),
         types=frozenset(table.events),
         timeout=table.timeout,

@@ -33,10 +33,15 @@ def load(path: Path, environ: Mapping[str, str] = os.environ) -> Settings:
     text, mode = _read(path)
     notes = Notes()
     settings = _parse(text, str(path), Sources(environ, path.absolute().parent), notes)
-    if not mode & stat.S_IROTH or not notes.inline_secrets:
-        return settings
-    warning = f"{path} holds secrets and can be read by every user of this machine: chmod 640 it"
-    return replace(settings, warnings=(warning, *settings.warnings))
+    has_secrets = notes.inline_secrets or any(
+        "?" in each.url and not each.url_is_secret for each in settings.webhooks
+    )
+    warnings = []
+    if mode & stat.S_IWOTH:
+        warnings.append(f"{path} can be changed by every user of this machine: chmod 640 it")
+    elif mode & stat.S_IROTH and has_secrets:
+        warnings.append(f"{path} holds secrets and can be read by every user of this machine: chmod 640 it")
+    return replace(settings, warnings=(*warnings, *settings.warnings)) if warnings else settings
 
 
 def parse(text: str, source: str, environ: Mapping[str, str] = os.environ, folder: Path = Path()) -> Settings:

@@ -19,7 +19,7 @@ from bounce_watcher.config.problems import MISSING, Notes, translate
 from bounce_watcher.config.schema import SECRET, PlatformTable, Table
 from bounce_watcher.config.secrets import Sources, fill_in
 from bounce_watcher.config.values import Duration, FilePath, Text, nearest, one_of
-from bounce_watcher.outbox.platform import Misfit, Platform
+from bounce_watcher.outbox.platform import HttpPlatform, Misfit, Platform
 from bounce_watcher.outbox.platforms import kinds, platform_class
 
 _TYPES: dict[object, Any] = {
@@ -77,11 +77,14 @@ def _made(kind: type[Platform], common: PlatformTable, special: Table, index: in
             return None
         values[key] = _as_field(getattr(source, key), known[key])
     try:
-        return kind(**values)
+        made = kind(**values)
+        if isinstance(made, HttpPlatform) and "?" in made.url:
+            raise Misfit("url", "holds a query, behind which no path of an API can stand: take it out")
     except Misfit as misfit:
         path = ("platform", index, misfit.key)
         notes.problem(notes.aliases.get(path, path), str(misfit))
         return None
+    return made
 
 
 def _as_field(value: object, field: "DataclassField[Any]") -> object:

@@ -30,8 +30,15 @@ class Notes:
 
     @property
     def inline_secrets(self) -> bool:
-        """Whether a secret stands in the file itself. A database's address is none of its own."""
-        return any(path == written and path[0] != "database" for path, written in self.aliases.items())
+        """Whether a secret stands in the file itself. Of itself the address of a database or webhook is none."""
+        return any(
+            path == written and path[0] != "database" and (path[0], path[-1]) != ("webhook", "url")
+            for path, written in self.aliases.items()
+        )
+
+    def is_elsewhere(self, path: Path) -> bool:
+        """Whether a secret was read from a file, the environment or a credential."""
+        return self.aliases.get(path, path) != path
 
     def problem(self, path: Path, text: str) -> None:
         self.problems.append((path, text))

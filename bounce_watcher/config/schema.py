@@ -45,6 +45,7 @@ from bounce_watcher.config.values import (
     Port,
     Protected,
     Size,
+    SizeOrUnlimited,
     Text,
     TypePrefix,
     UriReference,
@@ -56,6 +57,7 @@ from bounce_watcher.config.values import (
     quoted,
     spell,
     split_listen,
+    web_address,
 )
 from bounce_watcher.intake.account import Grant, ImapAccount, Mechanism, Security
 from bounce_watcher.model.finding import Evidence
@@ -440,6 +442,16 @@ class PolicyTable(Table):
 
 # ── whom to tell ────────────────────────────────────────────────────────────────────────────────────────────────────
 
+def _is_web_address(value: SecretStr | None) -> SecretStr:
+    """A `Url` that may be a secret: many a receiver knows its senders by a key in it."""
+    if value is None:
+        raise ValueError('missing: add url = "https://platform.example.com/hooks/bounces", or url_file = "…" where it '
+                         "is a secret")
+    if text := value.get_secret_value():  # an empty one has been told of
+        web_address(text)
+    return value
+
+
 def _signs(value: SecretStr | None) -> SecretStr | None:
     text = value.get_secret_value() if value else ""
     if text and (wrong := check_secret(text)):  # an empty one has been told of
@@ -449,7 +461,7 @@ def _signs(value: SecretStr | None) -> SecretStr | None:
 
 class WebhookTable(Table):
     name: Annotated[Name, Field(examples=['"platform"'])]
-    url: Annotated[Url, Field(examples=['"https://platform.example.com/hooks/bounces"'])]
+    url: Annotated[Secret, AfterValidator(_is_web_address)] = Field(default=None, validate_default=True)
     secret: Annotated[Secret, AfterValidator(_signs)] = Field(default=None, validate_default=True)
     old_secrets: Annotated[list[Annotated[SecretStr, AfterValidator(_signs)]], SECRETS] = []
     events: Annotated[
@@ -477,7 +489,8 @@ class WebhookTable(Table):
     @classmethod
     def _reaches_its_url(cls, value: list[str], info: ValidationInfo) -> list[str]:
         try:
-            Reach(frozenset(value)).check_unresolved(urlsplit(info.data.get("url", "")).hostname or "localhost")
+            url = info.data.get("url") or SecretStr("")
+            Reach(frozenset(value)).check_unresolved(urlsplit(url.get_secret_value()).hostname or "localhost")
         except Refused as refusal:
             raise ValueError(f"{refusal}, else mend url") from None
         return value
@@ -537,9 +550,16 @@ def _outlasts_tries(value: timedelta | None) -> timedelta | None:
     return value
 
 
+def _holds_some_mail(value: int | None) -> int | None:
+    if value is not None and not MIB <= value <= 1024 * 1024 * MIB:
+        raise ValueError(f'{spell(value)} is out of range: from "1MiB" to "1024GiB", or "unlimited"')
+    return value
+
+
 class DatabaseTable(Table):
     url: Annotated[SecretStr, SECRET, AfterValidator(database_url)] = SecretStr(DEFAULT_URL)
     raw_retention: OrNever = _SETTINGS["raw_retention"]
+    raw_quota: Annotated[SizeOrUnlimited, AfterValidator(_holds_some_mail)] = _SETTINGS["raw_quota"]
     sent_retention: OrNever = _SETTINGS["sent_retention"]
     event_retention: OrNever = _SETTINGS["event_retention"]
     outbox_retention: Annotated[OrNever, AfterValidator(_outlasts_tries)] = _SETTINGS["outbox_retention"]

@@ -170,5 +170,6 @@ def _warn_if_open(path: Path, key: KeyPath, notes: Notes) -> None:
         mode = path.stat().st_mode
     except (OSError, ValueError):
         return
-    if mode & stat.S_IROTH:
-        notes.warning(key, f"{quoted(path)} can be read by every user of this machine: chmod 600 it")
+    if mode & (stat.S_IROTH | stat.S_IWOTH):
+        done = "changed" if mode & stat.S_IWOTH else "read"
+        notes.warning(key, f"{quoted(path)} can be {done} by every user of this machine: chmod 600 it")

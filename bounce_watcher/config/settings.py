@@ -40,7 +40,8 @@ class Settings:
     """What the service runs by.
 
     `database_url` may hold a password, hence a SecretStr. `raw_retention`: how long raw messages are kept, None = for
-    good, zero = not at all; `sent_retention`: the same for single mails that the platform reported as sent;
+    good, zero = not at all; `raw_quota`: how many bytes of them, compressed, None = any; `sent_retention`: as
+    `raw_retention` for single mails that the platform reported as sent;
     `event_retention`: for what was reported of recipients who are not suppressed; `outbox_retention`: for the bodies of
     notices that were taken.
     `hashed_exports`: whether lists that leave the house hold names in place of addresses, and no words of mail.
@@ -53,6 +54,7 @@ class Settings:
 
     database_url: SecretStr
     raw_retention: timedelta | None = timedelta(days=30)
+    raw_quota: int | None = 2 * 1024**3
     sent_retention: timedelta | None = timedelta(days=90)
     event_retention: timedelta | None = None
     outbox_retention: timedelta | None = timedelta(days=90)

@@ -84,6 +84,11 @@ def size(value: object) -> int:
     return int(match[1]) * _FACTORS[match[2]]
 
 
+def size_or_unlimited(value: object) -> int | None:
+    """A size, or "unlimited" as None."""
+    return None if value is None or value == "unlimited" else size(value)
+
+
 def spell(value: float | timedelta) -> str:
     """A bound as a person would write it in the file."""
     if isinstance(value, timedelta):
@@ -109,6 +114,7 @@ def between(low: Bound, high: Bound) -> AfterValidator:
 Duration = Annotated[timedelta, BeforeValidator(duration)]
 OrNever = Annotated[timedelta | None, BeforeValidator(duration_or_never)]
 Size = Annotated[int, BeforeValidator(size)]
+SizeOrUnlimited = Annotated[int | None, BeforeValidator(size_or_unlimited)]
 
 
 # ── words ───────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -219,9 +225,9 @@ def _listen(value: str) -> str:
     return value
 
 
-def _url(value: str) -> str:
+def web_address(value: str) -> str:
     """https, or http to loopback. The text is never quoted in a refusal: it may hold a token."""
-    url = _split(value)
+    url = _split(_text(value))
     if url.scheme not in ("http", "https") or not url.hostname:
         raise ValueError('is no web address: write it as "https://host.example.com/path"')
     if url.username is not None or url.password is not None:
@@ -281,7 +287,7 @@ Host = Annotated[Text, AfterValidator(_host)]
 Port = Annotated[int, between(1, 65535)]
 Listen = Annotated[Text, AfterValidator(_listen)]
 IpAddress = Annotated[Text, AfterValidator(_peer)]
-Url = Annotated[Text, AfterValidator(_url)]
+Url = Annotated[str, AfterValidator(web_address)]
 AllowedHost = Annotated[Text, AfterValidator(_allowed_host)]
 UriReference = Annotated[Text, AfterValidator(_uri_reference)]
 TypePrefix = Annotated[Text, AfterValidator(_type_prefix)]

@@ -17,23 +17,10 @@ from bounce_watcher.intake.failures import translated
 from bounce_watcher.intake.login import log_in
 from bounce_watcher.intake.oauth2 import TokenStore
 from bounce_watcher.intake.watchdog import Watchdog
+from bounce_watcher.intake.wire import Plug, Wire
 from bounce_watcher.model.errors import PermanentFailure, TemporaryFailure
 
 logging.getLogger("imapclient").setLevel(logging.WARNING)  # it tells user names and every close
-
-Plug = Callable[[], socket.socket]
-
-
-class _Wire(imaplib.IMAP4):
-    """imaplib over a socket that was opened elsewhere, so that the watchdog has it before the greeting comes."""
-
-    def __init__(self, host: str, port: int, plug: Plug) -> None:
-        self._plug = plug
-        super().__init__(host, port)
-
-    def _create_socket(self, timeout: float | None) -> socket.socket:
-        return self._plug()
-
 
 class _Client(IMAPClient):  # type: ignore[misc]  # imapclient carries no types
     def __init__(self, account: ImapAccount, plug: Plug) -> None:
@@ -44,7 +31,7 @@ class _Client(IMAPClient):  # type: ignore[misc]  # imapclient carries no types
         self._imap.debug = 0  # imapclient sets 5, at which imaplib makes two reprs of every literal and tells passwords
 
     def _create_IMAP4(self) -> imaplib.IMAP4:  # noqa: N802 - imapclient's name
-        self.wire = _Wire(self.host, self.port, self._plug)
+        self.wire = Wire(self.host, self.port, self._plug)
         return self.wire
 
 
@@ -69,9 +56,9 @@ class Connection:
         return self._client
 
     @property
-    def wire(self) -> imaplib.IMAP4:
+    def wire(self) -> Wire:
         """The same connection below imapclient."""
-        wire: imaplib.IMAP4 = self.client.wire
+        wire: Wire = self.client.wire
         return wire
 
     def open(self) -> None:

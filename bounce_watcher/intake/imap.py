@@ -3,7 +3,7 @@
 import imaplib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -18,6 +18,7 @@ from bounce_watcher.intake.mailbox import Destination
 from bounce_watcher.intake.oauth2 import TokenStore
 from bounce_watcher.intake.settling import KEYWORD, Settlement, file_away, settlement_of
 from bounce_watcher.intake.watchdog import Watchdog
+from bounce_watcher.intake.wire import KIB, USUAL, Bounds
 from bounce_watcher.model.errors import PermanentFailure, TemporaryFailure
 from bounce_watcher.model.message import RawMessage
 
@@ -129,7 +130,7 @@ class ImapSession:
             yield from filter(None, (self._whole(source, selected, page, length) for page in cut))
 
     def _beginnings(self, selected: _Selected, batch: Sequence[int], length: int) -> list[uids.Entry]:
-        found = self._fetch(selected, batch, beginning(length))
+        found = self._fetch(selected, batch, beginning(length), length)
         return [uids.Entry(uid, each.size or 0, each.received_at or self._now(), each.body)
                 for uid in batch if (each := found.get(uid)) is not None and each.body is not None]
 
@@ -141,7 +142,7 @@ class ImapSession:
         rests: dict[int, bytes | None] = {entry.uid: b"" for entry in page}
         longer = [entry.uid for entry in page if len(entry.beginning) == length < cap and entry.size != length]
         if longer:
-            found = self._fetch(selected, longer, continuation(length, cap - length))
+            found = self._fetch(selected, longer, continuation(length, cap - length), cap - length)
             rests |= {uid: found[uid].body if uid in found else None for uid in longer}
         return [self._message(source, selected, entry, entry.beginning + rest)
                 for entry in page if (rest := rests[entry.uid]) is not None]
@@ -163,24 +164,31 @@ class ImapSession:
             size=len(content) if is_whole else max(entry.size, len(content)),
         )
 
-    def _fetch(self, selected: _Selected, numbers: Sequence[int], items: str) -> dict[int, Fetched]:
-        """What of `items` can be had; a message that is gone, or that the server can't give, is left out."""
+    def _fetch(self, selected: _Selected, numbers: Sequence[int], items: str, length: int) -> dict[int, Fetched]:
+        """What of `items` can be had; a message that is gone, or that the server can't give, is left out.
+
+        `items` ask for `length` bytes of each message.
+        """
         if self._is_over(selected):
             return {}
         try:
-            return self._fetch_at_once(numbers, items)
+            return self._fetch_at_once(numbers, items, length)
         except TemporaryFailure as failure:
             if self._watchdog.has_cut:
                 raise
             log.info("batch not fetched, trying its messages one by one", action="batch_not_fetched",
                      mailbox=self._account.name, messages=len(numbers), trouble=str(failure))
-        return self._fetch_singly(selected, numbers, items)
+        return self._fetch_singly(selected, numbers, items, length)
 
-    def _fetch_at_once(self, numbers: Sequence[int], items: str) -> dict[int, Fetched]:
+    def _fetch_at_once(self, numbers: Sequence[int], items: str, length: int) -> dict[int, Fetched]:
         with self._connection.conversation("fetching"):
-            return fetch(self._connection.wire, numbers, items)
+            wire = self._connection.wire
+            with wire.within(_bounds(len(numbers), length, self._account.max_message_bytes)):
+                return fetch(wire, numbers, items)
 
-    def _fetch_singly(self, selected: _Selected, numbers: Sequence[int], items: str) -> dict[int, Fetched]:
+    def _fetch_singly(
+        self, selected: _Selected, numbers: Sequence[int], items: str, length: int
+    ) -> dict[int, Fetched]:
         """One command each: Dovecot closes the connection at a message that it can't read, with all behind it."""
         found: dict[int, Fetched] = {}
         failed_in_a_row = 0
@@ -188,7 +196,7 @@ class ImapSession:
             if self._is_over(selected):
                 break
             try:
-                found |= self._fetch_at_once([uid], items)
+                found |= self._fetch_at_once([uid], items, length)
                 failed_in_a_row = 0
             except TemporaryFailure as failure:
                 failed_in_a_row += 1
@@ -290,6 +298,12 @@ class ImapSession:
 
     def _source(self, folder: str) -> str:
         return f"{self._account.name}/{folder}"
+
+
+def _bounds(messages: int, length: int, longest: int) -> Bounds:
+    """For so many bodies of `length`. A server that knows no partial FETCH sends the whole message instead: it is
+    taken up to the `longest` that is read of any."""
+    return replace(USUAL, literal=longest + KIB, total=messages * length + longest + USUAL.total)
 
 
 def _places(account: ImapAccount) -> dict[Destination, str]:

@@ -215,7 +215,9 @@ def _naming(engine: Engine, address: str, advance: Callable[[int], None]) -> Ite
 
 def _drop(connection: Connection, digests: Sequence[str]) -> int:
     review.take_out(connection, digests)
-    gone = update(MESSAGE).where(MESSAGE.c.digest.in_(digests), MESSAGE.c.packed.is_not(None)).values(packed=None)
+    gone = update(MESSAGE).where(MESSAGE.c.digest.in_(digests), MESSAGE.c.packed.is_not(None)).values(
+        packed=None, packed_size=None
+    )
     return connection.execute(gone).rowcount
 
 

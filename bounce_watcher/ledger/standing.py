@@ -1,5 +1,6 @@
 """What begins and ends without a bounce: suppressions by a person, an import or the clock; the keeping of raw mail."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -16,7 +17,7 @@ from bounce_watcher.model.ledger import By, Suppression, SuppressionSource
 _BATCH = 500
 """Rows changed in one transaction, so that nobody waits long for the lock."""
 
-_DROP_RAW = update(MESSAGE).where(MESSAGE.c.digest.in_(KEYS)).values(packed=None)
+_DROP_RAW = update(MESSAGE).where(MESSAGE.c.digest.in_(KEYS)).values(packed=None, packed_size=None)
 
 
 def suppress(connection: Connection, wanted: Suppression, announce: Announce) -> None:
@@ -74,10 +75,15 @@ def _purge_batch(connection: Connection, raw_before: datetime) -> int:
         .where(MESSAGE.c.received_at < raw_before, MESSAGE.c.packed.is_not(None))
         .limit(_BATCH)
     ).all()
-    if old:
-        review.take_out(connection, old)
-        connection.execute(_DROP_RAW, {"keys": old})
+    drop_raw(connection, old)
     return len(old)
+
+
+def drop_raw(connection: Connection, digests: Sequence[str]) -> None:
+    """Of these messages, a page of them, in the caller's transaction."""
+    if digests:
+        review.take_out(connection, digests)
+        connection.execute(_DROP_RAW, {"keys": list(digests)})
 
 
 def _open(connection: Connection, chosen: Select[Any], announce: Announce, by: By) -> Books:

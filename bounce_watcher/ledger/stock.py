@@ -8,6 +8,7 @@ from sqlalchemy import Connection, Engine, Select, func, literal_column, select,
 
 from bounce_watcher.ledger import optouts
 from bounce_watcher.ledger.engine import reading
+from bounce_watcher.ledger.quota import raw_bytes
 from bounce_watcher.ledger.statements import KEYS, is_sqlite
 from bounce_watcher.ledger.tables import ALERT, ENDPOINT, OUTBOX, SUPPRESSION
 from bounce_watcher.model.ledger import AlertKind, OutboxState, State
@@ -40,19 +41,24 @@ class Queue:
 
 @dataclass(frozen=True, slots=True)
 class Stock:
-    """`suppressions` in force and pending, `alerts` under way, `queues` by target, `opt_outs` that wait."""
+    """`suppressions` in force and pending, `alerts` under way, `queues` by target, `opt_outs` that wait.
+
+    `raw_bytes` is how much raw mail is kept, in bytes as it is stored.
+    """
 
     suppressions: Mapping[State, int]
     alerts: Mapping[AlertKind, int]
     queues: Mapping[str, Queue]
     opt_outs: optouts.Waiting = optouts.NONE
+    raw_bytes: int = 0
 
 
 def stock(engine: Engine) -> Stock:
     """Raises TemporaryFailure or PermanentFailure."""
     with reading(engine) as connection:
         return Stock(
-            _suppressions(connection), _alerts(connection), _queues(connection), optouts.waiting(connection)
+            _suppressions(connection), _alerts(connection), _queues(connection), optouts.waiting(connection),
+            raw_bytes(connection),
         )
 
 

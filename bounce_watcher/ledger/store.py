@@ -32,6 +32,7 @@ from bounce_watcher.ledger import (
     pseudonym,
     queue,
     quiet,
+    quota,
     reads,
     retention,
     review,
@@ -197,6 +198,15 @@ class Ledger:
     def purge(self, raw_before: datetime) -> int:
         """Drops the raw content of messages received before then; what they said stays. Returns how many."""
         return standing.purge(self._engine, raw_before)
+
+    def trim_raw(self, most: int) -> int:
+        """Drops the oldest raw content until the rest fits into `most` bytes. Returns of how many messages."""
+        return quota.trim(self._engine, most)
+
+    def raw_bytes(self) -> int:
+        """What the raw content that is kept takes up."""
+        with reading(self._engine) as connection:
+            return quota.raw_bytes(connection)
 
     def purge_events(self, before: datetime) -> int:
         """Deletes events from before then; what suppressions in force rest on stays. Returns how many.

@@ -44,11 +44,13 @@ class Row(SQLModel):
 
 
 class MessageRow(Row, table=True):
-    """`review_group` of one that is kept, speaks of no recipient, and should have been understood."""
+    """`review_group` of one that is kept, speaks of no recipient, and should have been understood. `packed_size`, in
+    bytes, is of what is kept: the sum is read from an index."""
 
     __tablename__ = "message"
     __table_args__ = (
         _partial_index("packed IS NOT NULL", "message_kept", "received_at"),
+        _partial_index("packed_size IS NOT NULL", "message_packed", "packed_size"),
         _partial_index("review_group IS NOT NULL", "message_by_group", "review_group", "received_at", "digest"),
     )
 
@@ -59,6 +61,7 @@ class MessageRow(Row, table=True):
     mailbox: str | None = Field(sa_type=Text)
     size: int = Field(sa_type=BigInteger)
     packed: bytes | None = Field(sa_type=LargeBinary)
+    packed_size: int | None = Field(sa_type=Integer)
     review_group: str | None = Field(sa_type=Text)
 
 

@@ -117,6 +117,10 @@ class MessageRecord:
     language: str | None = None
     opt_outs: tuple[OptOut, ...] = ()
 
+    @property
+    def packed_size(self) -> int | None:
+        return None if self.packed is None else len(self.packed)
+
 
 @dataclass(frozen=True, slots=True)
 class PageOutcome:

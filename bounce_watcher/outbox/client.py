@@ -7,6 +7,7 @@ from importlib.metadata import PackageNotFoundError, version
 import httpcore
 import httpx
 
+from bounce_watcher.model.url import Hides, shown_url
 from bounce_watcher.outbox.answer import one_line
 from bounce_watcher.outbox.deadline import DeadlineTransport, deadline
 from bounce_watcher.outbox.exchange import Reply, Request, masked
@@ -52,7 +53,7 @@ class HttpClient:
                 request.method, request.url, content=request.body() or None, headers=request.wire_headers(),
                 extensions={"timeout": deadline(self._seconds)},
             ) as response:
-                return _reply(response, request.max_reply, secrets)
+                return _reply(response, request, secrets)
         except _FAILURES as error:
             return Reply(None, masked(_failure(error, self._seconds), secrets))
         except (httpx.InvalidURL, UnicodeEncodeError):  # a header or URL made of what HTTP can't carry
@@ -74,10 +75,10 @@ def _words(error: Exception) -> str:
     return _WHERE_IN_OPENSSL.sub("", str(error))
 
 
-def _reply(response: httpx.Response, max_bytes: int, secrets: set[str]) -> Reply:
-    body, cut = _read(response, max_bytes)
+def _reply(response: httpx.Response, request: Request, secrets: set[str]) -> Reply:
+    body, cut = _read(response, request.max_reply)
     headers = {name.lower(): value for name, value in response.headers.items()}
-    return Reply(response.status_code, masked(_told(response, body), secrets), headers, body, cut)
+    return Reply(response.status_code, masked(_told(response, body, request.hides), secrets), headers, body, cut)
 
 
 def _read(response: httpx.Response, max_bytes: int) -> tuple[bytes, bool]:
@@ -96,14 +97,19 @@ def _read(response: httpx.Response, max_bytes: int) -> tuple[bytes, bool]:
     return bytes(read), "content-encoding" in response.headers
 
 
-def _told(response: httpx.Response, body: bytes) -> str:
+def _told(response: httpx.Response, body: bytes, hides: Hides) -> str:
     status = f"HTTP {response.status_code} {httpx.codes.get_reason_phrase(response.status_code)}".strip()
     if response.is_success:
         return status
     if response.has_redirect_location:
-        return f"{status}: not followed; set the url to the new place, {response.headers['location']}"
+        return f"{status}: not followed; set the url to the new place, {new_place(response.headers['location'], hides)}"
     words = "" if "content-encoding" in response.headers else body[:FIRST_WORDS].decode("utf-8", "replace").strip()
     return f"{status}: {words}" if words else status
+
+
+def new_place(location: str, hides: Hides) -> str:
+    """Where a redirect leads, which most often repeats what is secret of the URL that was asked."""
+    return shown_url(location, Hides.PATH if hides is Hides.PATH else Hides.QUERY)
 
 
 def _failure(error: Exception, seconds: float) -> str:

@@ -14,12 +14,12 @@ from urllib.parse import quote, urlencode
 
 from pydantic import SecretStr
 
+from bounce_watcher.model.url import MASK, Hides, shown_url, url_secrets
 from bounce_watcher.outbox.answer import Answer, one_line
 
 T = TypeVar("T")
 Conversation = Generator["Request", "Reply", T]
 
-MASK = "…"
 PLACE_HOLDER = "SECRET"
 """In place of each secret in a command that a person copies."""
 _PAGES = frozenset({"text/html", "application/xhtml+xml"})
@@ -33,7 +33,7 @@ class Request:
 
     Header values, form fields and any value inside `document` may be a `SecretStr`: it is revealed on the wire only.
     `document` is sent as JSON, `form` as application/x-www-form-urlencoded, `content` as it is; at most one is given.
-    `max_reply` in bytes.
+    `max_reply` in bytes. `hides` says what of the URL no reader may see.
     """
 
     method: str
@@ -43,6 +43,7 @@ class Request:
     form: Mapping[str, str | SecretStr] | None = None
     content: bytes | None = None
     max_reply: int = MAX_REPLY_BYTES
+    hides: Hides = Hides.NOTHING
 
     def body(self, mask: str | None = None) -> bytes:
         """As it goes over the wire, or with `mask` in place of each secret."""
@@ -64,11 +65,12 @@ class Request:
     def secrets(self) -> set[str]:
         """Every secret in it, so that an answer that repeats one can be shown without."""
         whole = _revealed((*self.headers.values(), self.form, self.document))
-        return {value for value in (*whole, *(part for each in whole for part in _credentials(each))) if value}
+        parts = (part for each in whole for part in _credentials(each))
+        return {value for value in (*whole, *parts, *url_secrets(self.url, self.hides)) if value}
 
     def shown(self) -> str:
         """As it would go over the wire, for a person, secrets masked."""
-        lines = [f"{self.method} {self.url}"]
+        lines = [f"{self.method} {shown_url(self.url, self.hides)}"]
         lines += [f"{name}: {value}" for name, value in sorted(self.wire_headers(MASK).items())]
         body = self.body(MASK).decode("utf-8", "replace")
         return "\n".join([*lines, "", body] if body else lines)
@@ -83,7 +85,8 @@ class Request:
         body = self.body(PLACE_HOLDER).decode("utf-8", "replace")
         if "json" in headers.get("content-type", ""):
             body = "".join(map(_in_json, body))
-        words = ["curl", "--globoff", "--request", self.method, "--url", self.url]
+        url = shown_url(self.url, self.hides, PLACE_HOLDER)
+        words = ["curl", "--globoff", "--request", self.method, "--url", url]
         for name, value in sorted(headers.items()):
             words += ["--header", f"{name}: {value}" if value else f"{name};"]  # "x:" would be taken for: send no x
         if body:

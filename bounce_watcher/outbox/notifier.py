@@ -6,6 +6,7 @@ Alerts go through the outbox as webhooks do, so none is lost; those that are due
 import json
 import logging
 import random
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,23 +17,29 @@ from pydantic import SecretStr
 
 from bounce_watcher.model.errors import PermanentFailure
 from bounce_watcher.model.ledger import AlertKind, Attempt, Disposition, NoticeType, Occurrence, OutboxItem
-from bounce_watcher.outbox.answer import one_line
+from bounce_watcher.model.neutral import for_chat
+from bounce_watcher.model.url import Hides, url_secrets
 from bounce_watcher.outbox.backoff import try_again
 from bounce_watcher.outbox.channel import Limits
+from bounce_watcher.outbox.exchange import masked
 
 MOST_TOLD = 20
 """Alerts that one message tells; the others are counted."""
+
+LONGEST_BECAUSE = 1000
+"""Characters of why an alert was raised: our own words, with names in them."""
 
 ROOM = 1000
 """Notices that go into one message at most."""
 
 logging.getLogger("apprise").propagate = False  # its words come back with the result, and some hold addresses
 
-_ALERTS = frozenset({NoticeType.ALERT_RAISED, NoticeType.ALERT_CLEARED})
+_NAME_A_HOST = frozenset({
+    "mailto", "mailtos", "json", "jsons", "xml", "xmls", "form", "forms", "apprise", "apprises", "syslog", "rsyslog",
+})
+"""Schemes of Apprise behind which a host stands, and never a token."""
 
-_TAME = str.maketrans({"@": "\N{FULLWIDTH COMMERCIAL AT}", "<": "\N{SINGLE LEFT-POINTING ANGLE QUOTATION MARK}",
-                       ">": "\N{SINGLE RIGHT-POINTING ANGLE QUOTATION MARK}"})
-"""What calls people in a chat (@everyone, <!channel>), or is markup: other people's words come in here."""
+_ALERTS = frozenset({NoticeType.ALERT_RAISED, NoticeType.ALERT_CLEARED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +68,7 @@ class Notifier:
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """Plain text. `is_bad`: at least one alert that it tells of is still under way."""
+    """Plain text, other people's words in it neutralised. `is_bad`: at least one alert of it is still under way."""
 
     title: str
     body: str
@@ -82,9 +89,15 @@ class _Told:
 
     def line(self) -> str:
         state = "over" if self.over and not self.raised else "raised and over" if self.over else "raised"
-        text = f"{state.upper()} at {self.at}: {self.data.get('because', '')}"
+        because = for_chat(str(self.data.get("because", "")), LONGEST_BECAUSE, names_hosts=True)
+        text = f"{state.upper()} at {self.at}: {because}"
         quote = self.data.get("quote")
-        return f"{text}\n    \u201c{quote}\u201d" if quote else text
+        return f"{text}\n{quoted(str(quote))}" if quote else text
+
+
+def quoted(words: str) -> str:
+    """The line below an alert that says what the other side said."""
+    return f"    \u201c{for_chat(words)}\u201d"
 
 
 def message_of(items: Sequence[OutboxItem]) -> Message:
@@ -97,8 +110,7 @@ def message_of(items: Sequence[OutboxItem]) -> Message:
     if len(alerts) > MOST_TOLD:
         lines.append(f"and {len(alerts) - MOST_TOLD} more: bounce-watcher alerts list")
     return Message(
-        f"bounce-watcher: {kinds}: {', '.join(states)}".translate(_TAME), "\n".join(lines).translate(_TAME),
-        is_bad=bool(number[False]),
+        f"bounce-watcher: {for_chat(kinds)}: {', '.join(states)}", "\n".join(lines), is_bad=bool(number[False]),
     )
 
 
@@ -167,10 +179,21 @@ class NotifierChannel:
     def _trouble(self, logged: Sequence[str]) -> str:
         """The first that was logged is nearest to the cause."""
         text = logged[0] if logged else "not taken, and Apprise does not say why"
-        return one_line(text.replace(self.notifier.url.get_secret_value(), "\u2026"))
+        return masked(text, _secrets_of(self.notifier.url.get_secret_value()))
 
     def close(self) -> None:
         """Nothing is kept open."""
+
+
+def _secrets_of(urls: str) -> set[str]:
+    """What Apprise may repeat of its URLs, whole or put into a vendor's: tokens stand in any place of them."""
+    found = {urls}
+    for url in re.split(r"[,\s]+", urls):
+        scheme, _, rest = url.partition("://")
+        found |= url_secrets(url, Hides.PATH)
+        if scheme.lower() not in _NAME_A_HOST:
+            found.add(re.split("[/?#@]", rest)[0])
+    return {each for each in found if len(each) >= 6}
 
 
 def understood(notifier: Notifier) -> Any:

@@ -15,6 +15,7 @@ from pydantic import SecretStr
 
 from bounce_watcher.model.errors import BounceWatcherError, PermanentFailure, TemporaryFailure
 from bounce_watcher.model.ledger import NoticeType, Occurrence, Scope
+from bounce_watcher.model.url import shown_url
 from bounce_watcher.outbox.backoff import FOR_WHAT_IS_IN_IT, retry_after
 from bounce_watcher.outbox.change import Change, Fate, Outcome
 from bounce_watcher.outbox.channel import Limits
@@ -126,6 +127,11 @@ class HttpPlatform(Platform):
     url: str = ""
     ca_file: str | None = None
     allow_hosts: frozenset[str] = field(default_factory=frozenset)
+
+    @property
+    def shown_url(self) -> str:
+        """For people: where it is, without what may be a secret."""
+        return shown_url(self.url)
 
     @abstractmethod
     def suppress(self, changes: Sequence[Change], now: datetime) -> Conversation[Sequence[Outcome]]:

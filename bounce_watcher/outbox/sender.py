@@ -83,4 +83,5 @@ def webhook(item: OutboxItem, target: WebhookTarget, now: datetime) -> Request:
     sent = envelope(item, target)
     signed = signed_headers(item.id, sent.body, now, target.secrets)
     headers: dict[str, str | SecretStr] = {**sent.headers, **signed, SIGNATURE: SecretStr(signed[SIGNATURE])}
-    return Request("POST", target.url, headers, content=sent.body.encode(), max_reply=MAX_ANSWER_BYTES)
+    return Request("POST", target.url, headers, content=sent.body.encode(), max_reply=MAX_ANSWER_BYTES,
+                   hides=target.hides)

@@ -18,7 +18,7 @@ from bounce_watcher.ledger.store import Ledger
 from bounce_watcher.model.errors import BounceWatcherError
 from bounce_watcher.model.ledger import Alert, AlertKind, Disposition
 from bounce_watcher.outbox.answer import one_line
-from bounce_watcher.outbox.notifier import Message, Notifier, NotifierChannel
+from bounce_watcher.outbox.notifier import Message, Notifier, NotifierChannel, quoted
 from bounce_watcher.service.clock import utcnow
 from bounce_watcher.service.counts import What
 from bounce_watcher.service.state import MailboxState, ServiceState
@@ -215,5 +215,5 @@ def _on_ledger(trouble: Trouble | None) -> Message:
         return Message("bounce-watcher: the database can be used again", "What waited is read and told now.",
                        is_bad=False)
     text = f"It can't be used {_since(trouble.since)}: mail waits in its mailboxes, and nobody is told anything."
-    quote = f"    \u201c{one_line(trouble.text)}\u201d"
-    return Message("bounce-watcher: the database can't be used", f"{text}\n{quote}", is_bad=True)
+    said = quoted(one_line(trouble.text))
+    return Message("bounce-watcher: the database can't be used", f"{text}\n{said}", is_bad=True)

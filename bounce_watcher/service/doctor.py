@@ -21,12 +21,13 @@ from bounce_watcher.intake.connection import Connection
 from bounce_watcher.intake.oauth2 import TokenStore
 from bounce_watcher.intake.settling import KEYWORD, Settlement, settlement_of
 from bounce_watcher.intake.watchdog import Watchdog
+from bounce_watcher.ledger.files import exposures, sqlite_file
 from bounce_watcher.ledger.filters import OutboxFilter
 from bounce_watcher.ledger.store import Ledger
 from bounce_watcher.model.errors import BounceWatcherError
 from bounce_watcher.model.ledger import Disposition, OutboxState
 from bounce_watcher.outbox.answer import one_line
-from bounce_watcher.outbox.client import HttpClient
+from bounce_watcher.outbox.client import HttpClient, new_place
 from bounce_watcher.outbox.endpoint import transport_to
 from bounce_watcher.outbox.exchange import Reply, Request
 from bounce_watcher.outbox.notifier import Notifier, understood
@@ -104,7 +105,9 @@ def _configuration(settings: Settings) -> Iterator[Check]:
 
 def _database(settings: Settings) -> Iterator[Check]:
     url = settings.database_url.get_secret_value()
-    path = _sqlite_path(url)
+    for exposure in exposures(url):
+        yield Check("database", not exposure.can_change, exposure.detail, exposure.mend)
+    path = sqlite_file(url)
     if path is not None and not path.exists():
         yield _new_file(path)
         return
@@ -114,11 +117,6 @@ def _database(settings: Settings) -> Iterator[Check]:
             yield from _schema(ledger)
     except BounceWatcherError as failure:
         yield _failed("database", failure)
-
-
-def _sqlite_path(url: str) -> Path | None:
-    scheme, _, path = url.partition(":///")
-    return Path(path.partition("?")[0]) if scheme == "sqlite" and not path.startswith("file:") else None
 
 
 def _new_file(path: Path) -> Check:
@@ -227,7 +225,7 @@ def _webhook(target: WebhookTarget, note_skew: Callable[[timedelta], None]) -> I
         yield _failed(target.label, failure)
         return
     with closing(client):
-        reply = client.exchange(Request("HEAD", target.url))
+        reply = client.exchange(Request("HEAD", target.url, hides=target.hides))
     _note_skew(reply, note_skew)
     yield _answered(target, reply) if reply.status else _unanswered(target, reply)
 
@@ -251,16 +249,16 @@ _ANSWERS: Mapping[int, tuple[bool, str]] = {
 
 def _unanswered(target: WebhookTarget, reply: Reply) -> Check:
     detail, _, mend = reply.text.rpartition("; ")
-    told = f"{one_line(target.url)}: {detail or mend}"
+    told = f"{target.shown_url}: {detail or mend}"
     return Check(target.label, False, told, mend if detail else _MENDS["webhook"])
 
 
 def _answered(target: WebhookTarget, reply: Reply) -> Check:
     name, status = target.label, reply.status or 0
-    detail = f"{one_line(target.url)} answers HTTP {status} to HEAD"
+    detail = f"{target.shown_url} answers HTTP {status} to HEAD"
     if 300 <= status < 400 and "location" in reply.headers:
         return Check(name, False, f"{detail}: a redirect is not followed",
-                     f"set url to {reply.headers['location'][:200]}")
+                     f"set url to {one_line(new_place(reply.headers['location'], target.hides))}")
     ok, mend = _ANSWERS.get(status, (status < 500 or status == 501, ""))
     if not ok and not mend:
         mend = "the platform is up but has trouble: look at its log"

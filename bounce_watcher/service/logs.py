@@ -8,20 +8,20 @@ import hashlib
 import hmac
 import logging
 import os
-import re
 import secrets
 import sys
-from collections.abc import MutableMapping
+from collections.abc import Mapping, MutableMapping
 from typing import Any, Literal
 
 import structlog
+
+from bounce_watcher.model.neutral import LONGEST_IN_LOG, for_log, without_addresses
 
 Format = Literal["logfmt", "json", "console"]
 
 _QUIET = ("httpx", "httpcore", "apscheduler", "alembic", "imapclient", "flufl", "psycopg", "uvicorn")
 """Loggers of libraries: httpx prints whole URLs at INFO, APScheduler each run of a job, psycopg what it got over."""
 
-_ADDRESS = re.compile(r"[^\s<>()\[\],;:\"'@=]{1,64}@((?:[\w-]{1,63}\.){1,10}[\w-]{1,63})")
 _KEY = secrets.token_bytes(32)
 
 _ORDER = ["timestamp", "level", "event", "action"]
@@ -65,18 +65,35 @@ def _renderer(format_: str) -> Any:
     return structlog.processors.LogfmtRenderer(key_order=_ORDER, drop_missing=True)
 
 
+_LINES = frozenset({"exception", "stack"})
+"""What has several lines by its nature: a traceback."""
+
+
 def _masked(_logger: object, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """Every text without addresses in clear."""
+    """Every text harmless and without addresses in clear."""
     for name, value in event.items():
-        event[name] = _without_addresses(value)
+        event[name] = "\n".join(map(_harmless, value.splitlines())) if name in _LINES else _shown(value)
     return event
 
 
-def _without_addresses(value: Any) -> Any:
-    if isinstance(value, str):
-        return _ADDRESS.sub(_hash, value)
-    return [_without_addresses(each) for each in value] if isinstance(value, list | tuple) else value
+def _shown(value: Any) -> Any:
+    match value:
+        case None | bool() | int() | float():
+            return value
+        case str():
+            return _harmless(value)
+        case Mapping():
+            return {_shown(name): _shown(each) for name, each in value.items()}
+        case list() | tuple() | set() | frozenset():
+            return [_shown(each) for each in value]
+        case _:
+            return _harmless(str(value))
 
 
-def _hash(found: re.Match[str]) -> str:
-    return f"h:{hmac.new(_KEY, found[0].casefold().encode(), hashlib.sha256).hexdigest()[:12]}@{found[1]}"
+def _harmless(text: str) -> str:
+    return for_log(without_addresses(text[: 2 * LONGEST_IN_LOG], _hash))
+
+
+def _hash(address: str, domain: str) -> str:
+    digest = hmac.new(_KEY, address.casefold().encode("utf-8", "replace"), hashlib.sha256)
+    return f"h:{digest.hexdigest()[:12]}@{domain}"

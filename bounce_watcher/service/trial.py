@@ -4,6 +4,7 @@ import contextlib
 import hashlib
 import imaplib
 import re
+import socket
 import ssl
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from bounce_watcher.intake.account import ImapAccount, Security
 from bounce_watcher.intake.folders import Hierarchy, hierarchy_of
 from bounce_watcher.intake.oauth2 import TokenStore
 from bounce_watcher.intake.settling import Settlement, settlement_of
+from bounce_watcher.intake.wire import Wire
 from bounce_watcher.model.errors import PermanentFailure
 from bounce_watcher.service.doctor import logged_in
 
@@ -116,10 +118,13 @@ def shown_certificate(account: ImapAccount) -> Certificate:
 
 def _peer(account: ImapAccount, context: ssl.SSLContext) -> bytes:
     seconds = account.timeout.total_seconds()
-    if account.security is Security.TLS:
-        client: imaplib.IMAP4 = imaplib.IMAP4_SSL(account.host, account.port, ssl_context=context, timeout=seconds)
-    else:
-        client = imaplib.IMAP4(account.host, account.port, timeout=seconds)
+
+    def plug() -> socket.socket:
+        raw = socket.create_connection((account.host, account.port), seconds)
+        is_tls = account.security is Security.TLS
+        return context.wrap_socket(raw, server_hostname=account.host) if is_tls else raw
+
+    client = Wire(account.host, account.port, plug)
     try:
         if account.security is Security.STARTTLS:
             client.starttls(context)

@@ -103,6 +103,7 @@ class Housekeeping:
     ) -> None:
         self._mailboxes = settings.mailboxes
         self._raw_retention = settings.raw_retention
+        self._raw_quota = settings.raw_quota
         self._sent_retention = settings.sent_retention
         self._event_retention = settings.event_retention
         self._outbox_retention = settings.outbox_retention
@@ -123,10 +124,24 @@ class Housekeeping:
 
     def purge(self) -> None:
         self._drop("raw mail", self._raw_retention, self._ledger.purge)
+        self._trim()
         self._drop("sent mail", self._sent_retention, self._ledger.purge_sent)
         self._drop("events", self._event_retention, self._ledger.purge_events)
         self._drop("bodies of notices", self._outbox_retention, self._ledger.purge_bodies)
         self._drop("counts", self._counts_retention, self._ledger.purge_counts)
+
+    def _trim(self) -> None:
+        """Told aloud: mail goes before its time."""
+        if self._raw_quota is None:
+            return
+        try:
+            with self._troubles.guard("ledger", by_kind=True):
+                dropped = self._ledger.trim_raw(self._raw_quota)
+        except BounceWatcherError:
+            return
+        if dropped:
+            log.warning("more mail came than raw_quota has room for: the oldest is kept no longer",
+                        action="raw_quota_reached", messages=dropped, quota=self._raw_quota)
 
     def _drop(self, what: str, retention: timedelta | None, purge: Callable[[datetime], int]) -> None:
         if retention is None:

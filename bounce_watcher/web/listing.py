@@ -21,6 +21,7 @@ from starlette.responses import Response, StreamingResponse
 from bounce_watcher.ledger.browse import By, Choice, Facets
 from bounce_watcher.ledger.paging import ROWS, Key, Page, Place
 from bounce_watcher.ledger.pseudonym import hidden
+from bounce_watcher.model.neutral import for_csv, for_json
 from bounce_watcher.web.shown import harmless, iso, number
 from bounce_watcher.web.visit import Visit
 
@@ -315,7 +316,7 @@ def _part(part: object, kind: type) -> object:
 
 @dataclass(frozen=True, slots=True)
 class Column(Generic[T]):
-    """A column as it is headed on the screen. Text that a spreadsheet would calculate is made text by a leading '."""
+    """A column as it is headed on the screen. In the file text is written by `for_csv`."""
 
     title: str
     value: Callable[[T], object]
@@ -331,8 +332,6 @@ class Download(Generic[T]):
 
 
 _FORMATS = (".csv", ".jsonl")
-_RISKY = tuple("=+-@\t\r\n\0＝＋－＠")
-"""OWASP, "CSV Injection", and ASVS 1.2.10; the full-width forms are taken for the others by some."""
 
 
 def wanted_format(visit: Visit) -> str | None:
@@ -384,14 +383,13 @@ def _cell(value: object) -> object:
         return iso(value)
     if value is None or isinstance(value, int | float):
         return "" if value is None else value
-    text = str(value).encode("utf-8", "replace").decode()
-    return f"'{text}" if text.startswith(_RISKY) else text
+    return for_csv(str(value))
 
 
 def _json_lines(row: Callable[[T], Mapping[str, object]], rows: Iterable[T]) -> Iterator[str]:
     source = iter(rows)
     while some := list(islice(source, _ROWS_AT_ONCE)):
-        yield "".join(f"{json.dumps(row(each), default=_json)}\n" for each in some)
+        yield "".join(f"{for_json(json.dumps(row(each), default=_json))}\n" for each in some)
 
 
 def _json(value: object) -> object:

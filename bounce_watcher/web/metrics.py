@@ -25,6 +25,7 @@ from bounce_watcher.ledger.stock import Queue, Stock
 from bounce_watcher.ledger.store import Ledger
 from bounce_watcher.model.errors import BounceWatcherError
 from bounce_watcher.model.ledger import AlertKind
+from bounce_watcher.model.neutral import for_label
 from bounce_watcher.policy.settings import Mode
 from bounce_watcher.service.clock import utcnow
 from bounce_watcher.service.counts import What
@@ -99,6 +100,7 @@ class _Service(Collector):
         if told is not None:
             stock, paces = told
             yield from _of_ledger(stock, self._settings, now)
+            yield from _of_raw_mail(stock, self._settings)
             yield from _of_paces(paces, {each.name: each.last_read_at or now for each in state.mailboxes})
 
 
@@ -120,7 +122,7 @@ Samples = Iterable[tuple[list[str], float]]
 def _gauge(name: str, means: str, labels: list[str], samples: Samples) -> GaugeMetricFamily:
     family = GaugeMetricFamily(PREFIX + name, means, labels=labels)
     for values, number in samples:
-        family.add_metric(values, float(number))
+        family.add_metric([for_label(value) for value in values], float(number))
     return family
 
 
@@ -213,7 +215,7 @@ _COUNTERS = (
 def _counter(counter: _Counter, state: ServiceState) -> Metric:
     family = CounterMetricFamily(PREFIX + counter.name, counter.means, labels=counter.labels)
     for labels, number in sorted(state.counted.get(counter.what, {}).items()):
-        family.add_metric(list(labels), number)
+        family.add_metric([for_label(label) for label in labels], number)
     return family
 
 
@@ -254,6 +256,13 @@ def _of_ledger(stock: Stock, settings: Settings, now: datetime) -> Iterator[Metr
                  [([name], queue.disabled) for name, queue in queues.items()])
     yield _gauge("outbox_paused", "Whether a person paused the target (1): what it is to be told waits.", ["target"],
                  [([name], queue.paused) for name, queue in queues.items()])
+
+
+def _of_raw_mail(stock: Stock, settings: Settings) -> Iterator[Metric]:
+    yield _gauge("raw_bytes", "What the raw mail takes up that is kept, compressed, in bytes.", [],
+                 [([], stock.raw_bytes)])
+    yield _gauge("raw_quota_bytes", "How much raw mail is kept at most, in bytes; absent where there is no quota.", [],
+                 [] if settings.raw_quota is None else [([], settings.raw_quota)])
 
 
 def _guard_state(stock: Stock, settings: Settings) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 
 from bounce_watcher.model.ledger import AlertKind, By, Disposition, EventType, OutboxState, State
-from bounce_watcher.model.printable import is_unsafe, without_piles
+from bounce_watcher.model.neutral import for_page
 from bounce_watcher.model.verdict import Reason
 
 LONGEST = 600
@@ -138,19 +138,13 @@ def reason(value: str | None) -> str:
 def harmless(text: object, longest: int = LONGEST) -> str:
     """Without controls, marks of direction and invisible characters, which are shown by number; cut if it is long."""
     whole = "" if text is None else str(text)
-    shown = without_piles("".join(map(_shown, whole[:longest])))
+    shown = for_page(whole[:longest])
     return shown if len(whole) <= longest else f"{shown}… (cut here, {size(len(whole))} in all)"
 
 
 def command(*words: str, longest: int = LONGEST) -> str:
     """A line for a shell to be copied from a page: no word of it is taken for anything but a word."""
     return harmless(shlex.join(words), longest)
-
-
-def _shown(character: str) -> str:
-    if character in "\t\n" or not is_unsafe(character):
-        return character
-    return "" if character == "\r" else f"[U+{ord(character):04X}]"
 
 
 def name(text: str) -> str:

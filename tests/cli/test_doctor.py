@@ -215,3 +215,25 @@ def test_the_command(program: Program, here: Stage) -> None:
     rows = [json.loads(line) for line in broken.out.splitlines()]
     assert all(set(row) == {"name", "ok", "detail", "mend"} for row in rows)
     assert {row["name"] for row in rows if not row["ok"]} == {"mailbox returns", "webhook platform"}
+
+
+@pytest.mark.parametrize(("mode", "status", "told"), [
+    (0o600, True, ""), (0o644, True, "can be read by every user of this machine"),
+    (0o666, False, "can be changed by every user of this machine"),
+])
+def test_a_ledger_that_every_user_can_get_at(program: Program, mode: int, status: bool, told: str) -> None:
+    program.ledger("db", "upgrade")
+    file = program.folder / "ledger.db"
+    file.chmod(mode)
+    found = [row for row in program.ledger("doctor", "--json").rows if str(file) in row["detail"]]
+    assert [(row["ok"], row["mend"]) for row in found] == [(status, f"chmod o-rwx {file}")] * bool(told)
+    checked = program.ledger("check-config")
+    assert checked.status == 0
+    lines = [line for line in checked.out.splitlines() if str(file) in line]
+    assert [line.startswith("warning: database: ") and told in line and f"chmod o-rwx {file}" in line
+            for line in lines] == [True] * bool(told)
+
+
+def test_a_configuration_that_every_user_can_change(program: Program) -> None:
+    program.config.chmod(0o646)
+    assert "can be changed by every user of this machine: chmod 640" in program.ledger("check-config").out

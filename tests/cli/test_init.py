@@ -8,8 +8,10 @@ import pytest
 from bounce_watcher.cli import init_mailbox
 from bounce_watcher.cli.asking import Asker
 from bounce_watcher.cli.errors import WrongUsage
+from bounce_watcher.cli.init_target import ask_target
 from bounce_watcher.intake.account import Security
 from bounce_watcher.service.discovery import Greeting, Place
+from bounce_watcher.service.setup import Draft
 from tests.cli.conftest import Program
 
 
@@ -97,3 +99,14 @@ def test_where_nobody_may_write_it_asks_nothing(program: Program) -> None:
     done = program.call("init", "--yes", "-c", str(program.config / "etc" / "config.toml"))
     assert done.status == 2
     assert "this user may not write there; run this as root (sudo), or name another place" in done.complaint
+
+
+@pytest.mark.parametrize(("url", "kept"), [
+    ("https://platform.example.com/hook", None), ("https://platform.example.com/hook?key=k3y", "secrets/webhook-url"),
+])
+def test_the_address_of_a_webhook_with_a_key_in_it_is_kept_as_a_secret(url: str, kept: str | None) -> None:
+    draft = Draft(by_credential=False)
+    assert ask_target(Asker(attended=False), url, None, [], draft)
+    assert draft.secrets.get("webhook-url") == (url if kept else None)
+    webhook = draft.tables["webhook"]
+    assert (webhook.get("url"), webhook.get("url_file")) == ((None, kept) if kept else (url, None))

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from bounce_watcher.model.neutral import for_csv
 from tests.cli.conftest import Program
 
 TOLD = ("recipient", "stream", "state", "bounce_type", "reason", "since", "until", "because", "source", "scope")
@@ -33,6 +34,25 @@ def test_what_goes_out_comes_in_as_it_was(filled: Program) -> None:
     assert "4 of them new or longer" in done.out
     assert "0 of them new or longer" in filled.ledger("suppressions", "import", "-", stdin=csv).out
     assert len(filled.ledger("outbox", "list", "--json").rows) == 4
+
+
+ODD = ("=ceo@corp.example", "+x@example.org", "-x@example.org", "'ceo@corp.example", "'=ceo@corp.example",
+       "=cmd|'/c'!A0@corp.example")
+
+
+def test_odd_addresses_go_out_as_no_formula_and_come_in_as_they_were(program: Program) -> None:
+    for address in ODD:
+        added = program.ledger("suppressions", "import", "-", stdin=f"recipient\n{for_csv(address)}\n")
+        assert added.status == 0, added.err
+    assert program.ledger("suppressions", "add", "a@corp.example", "--because", "=1+1; \u202eit").status == 0
+    before, csv = told(program), program.ledger("suppressions", "export").out
+    assert {row["recipient"] for row in before} == {*ODD, "a@corp.example"}
+    assert not [line for line in csv.splitlines() if line.startswith(tuple("=+-@"))]
+    assert "\u202e" not in csv
+    assert '"\'=1+1; \\u{202E}it"' in csv, "where semicolons part the cells, it is still one"
+    anew(program)
+    assert program.ledger("suppressions", "import", "-", stdin=csv).status == 0
+    assert told(program) == before
 
 
 def test_a_list_of_addresses_is_enough(program: Program) -> None:

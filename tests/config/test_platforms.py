@@ -55,6 +55,8 @@ def test_common_keys_and_those_of_its_kind(tmp_path: Path) -> None:
         (BASE + NEEDED + 'timeout = "1h"\n', "line 5: platform[news].timeout: 1h is out of range: from 1s to 5m"),
         (BASE + NEEDED + "rate = 0\n", "line 5: platform[news].rate: 0.0 is out of range: from 0.001 to 10000.0"),
         (BASE + NEEDED + 'streams = ["a", "a"]\n', 'line 5: platform[news].streams: "a" stands twice in the list'),
+        (BASE + NEEDED + 'url = "https://api.example.com/?key=1"\n',
+         "line 5: platform[news].url: holds a query, behind which no path of an API can stand: take it out"),
         (BASE + NEEDED + 'url = "http://api.example.com"\n',
          "line 5: platform[news].url: plain http is refused but for this machine itself (127.0.0.1, ::1, localhost): "
          "use https://"),

@@ -13,9 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
+from bounce_watcher.model.url import MASK
 from bounce_watcher.outbox.client import HttpClient
 from bounce_watcher.outbox.deadline import DeadlineTransport
-from bounce_watcher.outbox.exchange import MASK, Reply, Request, address_of, basic, masked
+from bounce_watcher.outbox.exchange import Reply, Request, address_of, basic, masked
 from bounce_watcher.outbox.reach import Reach
 from tests.outbox.platforms.vendor import Answer, Call, Vendor, serving
 

@@ -1,6 +1,7 @@
 """Alerts as people get them: by mail, and by JSON to a server that stands for any chat."""
 
 import logging
+import re
 from collections.abc import Iterator
 from datetime import timedelta
 from email import message_from_bytes, policy
@@ -11,6 +12,7 @@ from pydantic import SecretStr
 from bounce_watcher.ledger.alerts import alert_on, occurrence
 from bounce_watcher.model.errors import PermanentFailure
 from bounce_watcher.model.ledger import AlertKind, Disposition, NoticeType, OutboxItem
+from bounce_watcher.model.printable import is_unsafe
 from bounce_watcher.outbox.notice import notices
 from bounce_watcher.outbox.notifier import MOST_TOLD, Notifier, NotifierChannel, message_of, understood
 from bounce_watcher.outbox.rehearsal import rehearse_item, rehearse_test
@@ -92,6 +94,16 @@ def test_what_others_wrote_calls_nobody_and_is_no_markup() -> None:
     message = message_of(told(because="<!channel> @everyone", quote="<b>someone@example.org</b>"))
     assert not {"@", "<", ">"} & set(message.title + message.body)
     assert "everyone" in message.body
+
+
+def test_what_others_wrote_is_no_link_and_hides_nothing() -> None:
+    hostile = "550 [your mailbox](https://evil.example/in) \u202egnp.exe \x1b[2J\r\nOVER at 2026: all is well"
+    message = message_of(told(because=f"forged: {hostile}", quote=hostile))
+    assert len(message.body.splitlines()) == 2
+    assert "](" not in message.body
+    assert "://" not in message.body
+    assert not [each for each in message.body if each != "\n" and is_unsafe(each)]
+    assert "https[:]//evil[.]example/in" in message.body, "it can still be read"
 
 
 # ── how it is sent ──────────────────────────────────────────────────────────────────────────────────────────────────
@@ -181,3 +193,16 @@ def test_rehearsals_show_the_message_and_not_where_to() -> None:
     [alert] = told()
     assert rehearse_item(alert, notifier(), AT) == "bounce-watcher: outage: 1 raised\n\n" + message_of([alert]).body
     assert rehearse_test(notifier(), AT, "msg_1").startswith("bounce-watcher: test\n\n")
+
+
+@pytest.mark.parametrize(("url", "said"), [
+    ("slack://T1JJ3T3L2/A1BRTD4JD/TIiajkdnlazkcOXrIdevi7FQ", "POST https://hooks.slack.com/services/{}/{}/{}"),
+    ("discord://4174216298/JHMHI8qBe7bk2ZwO5U711o3dV_js", "https://discord.com/api/webhooks/{}/{} (cert_verify=True)"),
+    ("mailtos://alerts:pass-w0rd@mail.example.com?to=op@example.org, slack://T1JJ3T3L2/A1BRTD4JD/TIiajkdnlazkcOXrI",
+     "log-in of {} with {} at mail.example.com"),
+])
+def test_what_apprise_makes_of_its_url_is_not_repeated(url: str, said: str) -> None:
+    tokens = [each for each in re.split(r"[/:@?, ]+", url.partition("://")[2]) if len(each) >= 6]
+    trouble = NotifierChannel(notifier(url))._trouble([said.format(*tokens)])
+    for token in tokens:
+        assert token not in trouble or token == "mail.example.com", token

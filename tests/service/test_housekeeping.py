@@ -4,6 +4,7 @@ from datetime import timedelta
 from typing import Any, cast
 
 import pytest
+from structlog.testing import capture_logs
 
 from bounce_watcher.config import Settings, parse
 from bounce_watcher.service.clock import utcnow
@@ -18,6 +19,11 @@ class Ledger:
 
     def __init__(self) -> None:
         self.dropped: dict[str, timedelta] = {}
+        self.quotas: list[int] = []
+
+    def trim_raw(self, most: int) -> int:
+        self.quotas.append(most)
+        return 3
 
     def __getattr__(self, name: str) -> Any:
         def purge(before: Any) -> int:
@@ -27,12 +33,16 @@ class Ledger:
         return purge
 
 
-def dropped(database: str) -> dict[str, int]:
-    """Days, by the method that was called."""
+def kept_house(database: str) -> Ledger:
     settings: Settings = parse(f"[database]\n{database}", "a test", {})
     ledger = Ledger()
     Housekeeping(settings, cast(Any, ledger), cast(Any, None), cast(Any, None), Troubles()).purge()
-    return {name: round(age / DAY) for name, age in ledger.dropped.items()}
+    return ledger
+
+
+def dropped(database: str) -> dict[str, int]:
+    """Days, by the method that was called."""
+    return {name: round(age / DAY) for name, age in kept_house(database).dropped.items()}
 
 
 def test_events_are_kept_unless_somebody_says_for_how_long() -> None:
@@ -50,3 +60,13 @@ def test_each_retention_has_its_purge(key: str, method: str, days: int) -> None:
 def test_never_drops_none() -> None:
     never = "\n".join(f'{key}_retention = "never"' for key in ("raw", "sent", "event", "outbox"))
     assert dropped(never) == {"purge_counts": 92}
+
+
+@pytest.mark.parametrize(("quota", "most"), [("", [2 * 1024**3]), ('raw_quota = "5MiB"', [5 * 1024**2]),
+                                             ("raw_quota = 5000000", [5_000_000]), ('raw_quota = "unlimited"', [])])
+def test_the_quota_of_raw_mail_is_kept_and_what_it_costs_is_told(quota: str, most: list[int]) -> None:
+    with capture_logs() as logs:
+        assert kept_house(quota).quotas == most
+    assert [(line["action"], line["messages"]) for line in logs if line["log_level"] == "warning"] == [
+        ("raw_quota_reached", 3)
+    ] * len(most)

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -73,3 +74,24 @@ def test_a_traceback_holds_no_address_and_nothing_of_what_the_code_had_in_hand(
     told = capsys.readouterr().err
     assert "RuntimeError: broke for " in told
     assert "jo.doe" not in told
+
+
+@pytest.mark.parametrize("format_", ["logfmt", "json", "console"])
+@pytest.mark.parametrize("said", [
+    'to "jo doe"@example.org now', "news+jo.doe=example.org@lists.example.com", "x?a=jo.doe%40example.org",
+    "jo.doe%example.org@relay.example", "jo.doe" + "x" * 80 + "@example.org",
+])
+def test_no_form_of_an_address_is_told(capsys: pytest.CaptureFixture[str], format_: logs.Format, said: str) -> None:
+    logs.configure("info", format_)
+    structlog.get_logger().warning(said, trouble={"of": (said,)}, error=ValueError(said))
+    told = capsys.readouterr().err
+    assert "jo.doe" not in told
+    assert "jo doe" not in told
+
+
+@pytest.mark.parametrize("format_", ["logfmt", "json", "console"])
+def test_nobody_writes_a_line_of_their_own(capsys: pytest.CaptureFixture[str], format_: logs.Format) -> None:
+    (line,) = logged(capsys, format_, "550 no\r\nlevel=error event=forged \u202e\x1b]52;c;x\x07\x9b31m\u2028end")
+    line = re.sub(r"\x1b\[[\d;]*m", "", line)  # our own colours
+    assert line.isprintable()
+    assert "end" in line

@@ -16,6 +16,8 @@ from starlette.responses import StreamingResponse
 from bounce_watcher.config import Settings
 from bounce_watcher.ledger.browse import By, Choice, Facets
 from bounce_watcher.ledger.paging import Page, Place
+from bounce_watcher.model.neutral import from_csv
+from bounce_watcher.model.printable import is_unsafe
 from bounce_watcher.web import listing
 from bounce_watcher.web.access import Right, Viewer
 from bounce_watcher.web.house import House
@@ -161,9 +163,9 @@ def test_csv_starts_no_formula_and_reads_back() -> None:
     assert response.headers["content-disposition"] == 'attachment; filename="words.csv"'
     head, *rows = csv.reader(io.StringIO(text, newline=""))
     assert head == ["Word", "Length", "At"]
-    meant = [word.encode("utf-8", "replace").decode() for word in HOSTILE]
-    assert [word.removeprefix("'") for word, _, _ in rows] == meant
+    assert [from_csv(word) for word, _, _ in rows] == list(HOSTILE)
     assert not [word for word, _, _ in rows if word.startswith(("=", "+", "-", "@", "\t", "\r", "\n", "＝"))]
+    assert not [each for each in text if each not in "\r\n" and is_unsafe(each)]
     assert text.startswith('"Word","Length","At"\r\n')
     assert text.splitlines()[1].endswith(f',{len(HOSTILE[0])},"2026-03-17T14:20:00Z"'), "a number of ours is a number"
 

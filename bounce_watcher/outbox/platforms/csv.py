@@ -1,7 +1,7 @@
 """A CSV file (RFC 4180): the list of who is suppressed as it stands, or every change that is made to it.
 
-Values that a spreadsheet would read as a formula are marked with an apostrophe, as OWASP's page "CSV Injection" advises
-(November 2026); it is taken off again when the file is read here.
+Values that a spreadsheet would read as a formula, and characters that hide or reorder text, are written as
+`neutral.for_csv` does; that is taken back when the file is read here.
 """
 
 import csv
@@ -20,6 +20,7 @@ from time import monotonic, sleep  # noqa: TID251  (how long a lock is waited fo
 from typing import ClassVar
 
 from bounce_watcher.model.address import address_key
+from bounce_watcher.model.neutral import for_csv, from_csv
 from bounce_watcher.outbox.change import Change, Fate, Outcome
 from bounce_watcher.outbox.channel import Limits
 from bounce_watcher.outbox.columns import COLUMNS, spelled
@@ -33,7 +34,6 @@ LIST_COLUMNS = (
     "recipient", "stream", "scope", "bounce_type", "reason", "status", "because", "at", "until", "sequence", "id",
 )
 
-_FORMULA = "=+-@＝＋－＠'"  # the apostrophe itself too, so that what is read is what was written
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 
 Row = Mapping[str, str]
@@ -141,7 +141,7 @@ def _merge(path: Path, changes: Sequence[Change], formula_safe: bool) -> None:
 def _read(path: Path, formula_safe: bool) -> dict[str, Row]:
     with path.open(encoding="utf-8", newline="") as file:
         try:
-            rows = [dict(zip(LIST_COLUMNS, map(_plain if formula_safe else str, row), strict=True))
+            rows = [dict(zip(LIST_COLUMNS, map(from_csv if formula_safe else str, row), strict=True))
                     for row in list(csv.reader(file))[1:]]
             return {address_key(row["recipient"]): row for row in rows}
         except (ValueError, csv.Error):
@@ -279,16 +279,8 @@ def _text(columns: Sequence[str], rows: Iterable[Row], formula_safe: bool) -> st
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(columns)
     for row in rows:
-        writer.writerow([_marked(row[name]) if formula_safe else row[name] for name in columns])
+        writer.writerow([for_csv(row[name]) if formula_safe else row[name] for name in columns])
     return out.getvalue().encode("utf-8", "replace").decode()
-
-
-def _marked(value: str) -> str:
-    return f"'{value}" if value[:1] and value[0] in _FORMULA else value
-
-
-def _plain(value: str) -> str:
-    return value.removeprefix("'")
 
 
 TARGET = Csv

@@ -13,6 +13,7 @@ from typing import Any, ClassVar
 
 from pydantic import SecretStr
 
+from bounce_watcher.model.url import Hides
 from bounce_watcher.outbox.change import Change, Fate, Outcome
 from bounce_watcher.outbox.channel import Limits
 from bounce_watcher.outbox.columns import COLUMNS, spelled
@@ -22,6 +23,8 @@ from bounce_watcher.outbox.template import BadTemplate, Place, Scalar, Template,
 
 _CALL = re.compile(r"(GET|HEAD|POST|PUT|PATCH|DELETE) +([/?].*)", re.DOTALL)
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,100}")
+_KEY = re.compile("key|token|secret|pass|auth|sign|cred", re.IGNORECASE)
+_AS_LONG_AS_A_KEY = 16
 _SECRET = re.compile(r"\s*\{\{\s*secret\s*\}\}\s*")
 _NOT_YOURS = frozenset({
     "host", "content-length", "transfer-encoding", "connection", "upgrade", "te", "trailer", "expect", "cookie",
@@ -98,7 +101,8 @@ class Http(HttpPlatform):
             reply = yield Request("GET", self.url, self._headers({}))
             return _is_there(reply, now)
         method, path = _call("check_call", self.check_call)
-        reply = yield Request(method, self.url.rstrip("/") + path.render({}), self._headers({}))
+        address = self.url.rstrip("/") + path.render({})
+        reply = yield Request(method, address, self._headers({}), hides=_hides(self.check_call))
         return outcome(reply, now)
 
     def rehearse(self, changes: Sequence[Change], now: datetime) -> str:
@@ -125,7 +129,8 @@ class Http(HttpPlatform):
         document = _filled(getattr(self, f"{key}_json"), values, self.secret)
         fields = {name: self._form_field(value, values) for name, value in form.items()}
         request = Request(
-            method, _address(self.url, path, values), self._headers(values), document, fields if form else None
+            method, _address(self.url, path, values), self._headers(values), document, fields if form else None,
+            hides=_hides(getattr(self, f"{key}_call")),
         )
         if len(request.body()) > MAX_BODY:
             raise Unfit("its body comes to more than 256 KiB")
@@ -192,6 +197,14 @@ def _call(key: str, text: str) -> tuple[str, Template]:
     if not found:
         raise Misfit(key, 'must be a method and a path, such as "PUT /blocked/{{ recipient }}"')
     return found[1], _template(key, found[2], Place.URL)
+
+
+def _hides(call: str) -> Hides:
+    """Where an API wants its key in the query, that stands there by its name, or is long; else it can be looked at."""
+    pairs = (each.partition("=") for each in call.partition("?")[2].split("&"))
+    written = ((name, value) for name, _, value in pairs if "{{" not in value)
+    is_key = any(value and (_KEY.search(name) or len(value) >= _AS_LONG_AS_A_KEY) for name, value in written)
+    return Hides.QUERY if is_key else Hides.NOTHING
 
 
 def _address(url: str, path: Template, values: Mapping[str, Scalar]) -> str:

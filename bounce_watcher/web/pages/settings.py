@@ -11,6 +11,7 @@ from pydantic import SecretStr
 from starlette.responses import Response
 
 from bounce_watcher.config import Settings
+from bounce_watcher.model.url import MASK, without_url_secrets
 from bounce_watcher.web.shown import harmless
 from bounce_watcher.web.visit import Visit, get
 
@@ -26,6 +27,10 @@ _SECTIONS = (
     ("Mailboxes", "mailboxes"), ("Attribution", "attribution"), ("Policy", "policy"), ("Webhooks", "webhooks"),
     ("Platforms", "platforms"), ("Web", "web"),
 )
+
+
+_CALL = "_call"
+"""How the keys end that hold a method and a path."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,10 +49,28 @@ def settings(visit: Visit) -> Response:
     ledger = visit.house.ledger
     protected = ledger.protections(MOST_PROTECTED + 1)
     return visit.page(
-        "settings.html", "Settings", sections=list(sections(visit.house.settings)), keys=KEYS,
+        "settings.html", "Settings", sections=[*sections(visit.house.settings), kept(visit)], keys=KEYS,
         protected=[(each, ledger.names.name(each.name)) for each in protected[:MOST_PROTECTED]],
         more_protected=len(protected) > MOST_PROTECTED, done=visit.query.get("done"),
     )
+
+
+def kept(visit: Visit) -> Section:
+    """How much mail there is, next to how much there may be."""
+    quota = visit.house.settings.raw_quota
+    of = "no quota" if quota is None else f"of {volume(quota)} (raw_quota)"
+    return Section("Disk", (Line("raw mail kept, compressed", f"{volume(visit.house.ledger.raw_bytes())}, {of}"),))
+
+
+def volume(size: int) -> str:
+    """"3.4 MiB"."""
+    amount, unit = float(size), 0
+    while amount >= 1024 and unit < len(_UNITS) - 1:
+        amount, unit = amount / 1024, unit + 1
+    return f"{amount:.1f} {_UNITS[unit]}" if unit else f"{size} {_UNITS[0]}"
+
+
+_UNITS = ("bytes", "KiB", "MiB", "GiB", "TiB")
 
 
 def sections(settings: Settings) -> Iterator[Section]:
@@ -65,12 +88,22 @@ def _lines(key: str, value: object) -> Iterator[Line]:
     elif is_dataclass(value) and not isinstance(value, type):
         for field in fields(value):
             name, held = _under(key, field.name), getattr(value, field.name)
-            yield from _lines(name, held) if field.repr else [Line(name, "set" if held else "not set")]
+            if field.name == "url" and hasattr(value, "shown_url"):
+                yield Line(name, harmless(value.shown_url) or "not set")
+            else:
+                yield from _lines(name, held) if field.repr else [Line(name, "set" if held else "not set")]
     elif isinstance(value, tuple | list) and any(map(is_dataclass, value)):
         for each in value:
             yield from _lines(_under(key, getattr(each, "name", "")), each)
     else:
-        yield Line(key, harmless(_plain(value)))
+        told = without_url_secrets(_plain(value))
+        yield Line(key, harmless(_without_query(told) if key.endswith(_CALL) else told))
+
+
+def _without_query(call: str) -> str:
+    """"PUT /blocked?…": an API's key may stand there."""
+    path, mark, _ = call.partition("?")
+    return f"{path}?{MASK}" if mark else path
 
 
 def _under(key: str, name: str) -> str:

@@ -31,10 +31,12 @@ def _facts() -> None:
         sa.Column("mailbox", sa.Text()),
         sa.Column("size", sa.BigInteger(), nullable=False),
         sa.Column("packed", sa.LargeBinary()),
+        sa.Column("packed_size", sa.Integer()),
         sa.Column("review_group", sa.Text()),
         sa.PrimaryKeyConstraint("digest", name="pk_message"),
     )
     _index("message_kept", "message", "received_at", where="packed IS NOT NULL")
+    _index("message_packed", "message", "packed_size", where="packed_size IS NOT NULL")
     _index("message_by_group", "message", "review_group", "received_at", "digest", where="review_group IS NOT NULL")
     op.create_table(
         "event",
