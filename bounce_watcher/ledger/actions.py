@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Engine, Select, insert, select
+from sqlalchemy import Connection, Engine, Select, insert, select
 
 from bounce_watcher.ledger.engine import reading, write
 from bounce_watcher.ledger.tables import ACTION
@@ -29,10 +29,15 @@ class Action:
 
 
 def put(engine: Engine, done: Action) -> None:
-    write(engine, lambda connection: connection.execute(insert(ACTION).values(
+    write(engine, lambda connection: enter(connection, done))
+
+
+def enter(connection: Connection, done: Action) -> None:
+    """In the transaction of what was done."""
+    connection.execute(insert(ACTION).values(
         at=done.at, actor=storable(done.actor), action=done.action, subject=storable(done.subject), count=done.count,
         because=done.because and storable(done.because),
-    )))
+    ))
 
 
 def page(engine: Engine, before: int | None, limit: int) -> Sequence[Action]:

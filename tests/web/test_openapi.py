@@ -11,7 +11,7 @@ from schemathesis import GenerationMode, checks
 from bounce_watcher.web.application import application
 from bounce_watcher.web.house import House
 from tests.ledger.making import Platform, bounce, page, record
-from tests.web.conftest import Web
+from tests.web.conftest import BEARER, Web
 
 PATHS = {
     ("GET", "/events"), ("GET", "/suppressions"), ("GET", "/recipients"),
@@ -20,7 +20,7 @@ PATHS = {
     ("POST", "/outbox/pause"), ("POST", "/outbox/resume"),
     ("POST", "/sent"), ("POST", "/delivered"),
 }
-HERE = {"host": "127.0.0.1"}
+HERE = {"host": "127.0.0.1", **BEARER}
 CHECKS = [
     checks.not_a_server_error, checks.status_code_conformance, checks.content_type_conformance,
     checks.response_headers_conformance, checks.response_schema_conformance, checks.negative_data_rejection,

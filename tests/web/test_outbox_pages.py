@@ -178,7 +178,7 @@ def test_a_target_is_paused_after_a_preview_with_a_reason(desk: Web) -> None:
     assert desk.ledger.paused() == {}
     pause(desk)
     ((target_name, paused),) = desk.ledger.paused().items()
-    assert (target_name, paused.by, paused.because) == ("crm-hook", "local", "moves to another host")
+    assert (target_name, paused.by, paused.because) == ("crm-hook", "API token", "moves to another host")
     assert desk.ledger.lease("crm-hook", utcnow() + timedelta(days=1), LEASE, 9) == []
     assert list(desk.ledger.outbox()) == before
     text = desk.get("/outbox?done=pause&on=crm-hook").text

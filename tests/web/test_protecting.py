@@ -48,7 +48,7 @@ def test_protect_keeps_the_rules_off_and_says_what_happens_to_what_stands(desk: 
     assert (answer.status_code, answer.headers["location"]) == (303, f"{path}?done=protect")
     assert [state for _, state, _ in standing(desk.ledger)] == [State.SUPPRESSED]
     assert [(each.name, each.actor, each.because) for each in desk.ledger.protections()] == [
-        (ANNA, "local", "our founder")
+        (ANNA, "API token", "our founder")
     ]
     text = desk.get(answer.headers["location"]).text
     assert "It is protected by local since" in said(text)

@@ -62,7 +62,7 @@ def test_release_all_does_what_the_preview_shows_and_tells_nobody(desk: Web) -> 
     assert (count(desk, State.PENDING), told(desk, NoticeType.RELEASED)) == (0, heard)
     (done,) = desk.ledger.actions()
     assert (done.action, done.subject, done.count, done.because, done.actor) == (
-        "release", the_alert(desk).id, 60, "they lost their directory", "local"
+        "release", the_alert(desk).id, 60, "they lost their directory", "API token"
     )
     result = desk.get(answer.headers["location"]).text
     demand_harmless(without_svg(result))
