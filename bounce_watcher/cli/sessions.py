@@ -20,6 +20,8 @@ commands = typer.Typer(
     help="Browsers that are signed in to the dashboard: list them, and end them one by one or all at once."
 )
 
+Ids = Annotated[list[str] | None, typer.Argument(metavar="ID", help="The ids of sessions.", show_default=False)]
+
 _COLUMNS = ("id", "role", "peer", "created_at", "seen_at", "ends_at", "agent")
 
 
@@ -39,9 +41,7 @@ def list_sessions(as_json: Json = False, config: ConfigFile = None, debug: Debug
 
 @commands.command(epilog=example("sessions end 3f2a90c1d4e5"))
 def end(
-    ids: Annotated[
-        list[str] | None, typer.Argument(metavar="[ID]…", help="Ids of sessions: see sessions list.")
-    ] = None,
+    ids: Ids = None,
     everything: Annotated[bool, typer.Option("--all", metavar="", help="All of them.")] = False,
     config: ConfigFile = None,
     debug: Debug = False,

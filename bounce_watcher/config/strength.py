@@ -50,6 +50,5 @@ def bits(text: str) -> float:
 
 
 def _mixes_cases(text: str) -> bool:
-    """As random letters do, and words written together hardly."""
-    turns = sum(a.islower() != b.islower() for a, b in pairwise(text) if a.isalpha() and b.isalpha())
-    return turns >= len(text) // 4
+    """A capital behind a small letter: so are random letters mixed, and words are not."""
+    return any(a.islower() and b.isupper() for a, b in pairwise(text))

@@ -1,6 +1,7 @@
 """What the hour's housekeeping drops, by the retentions of the configuration."""
 
 from datetime import timedelta
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
@@ -18,6 +19,7 @@ class Ledger:
 
     def __init__(self) -> None:
         self.dropped: dict[str, timedelta] = {}
+        self.sessions = SimpleNamespace(sweep=self.purge_sessions)
 
     def __getattr__(self, name: str) -> Any:
         def purge(before: Any) -> int:
@@ -36,7 +38,7 @@ def dropped(database: str) -> dict[str, int]:
 
 
 def test_events_are_kept_unless_somebody_says_for_how_long() -> None:
-    assert dropped("") == {"purge": 30, "purge_sent": 90, "purge_bodies": 90, "purge_counts": 92}
+    assert dropped("") == {"purge": 30, "purge_sent": 90, "purge_bodies": 90, "purge_counts": 92, "purge_sessions": 0}
 
 
 @pytest.mark.parametrize("key, method, days", [
@@ -49,4 +51,4 @@ def test_each_retention_has_its_purge(key: str, method: str, days: int) -> None:
 
 def test_never_drops_none() -> None:
     never = "\n".join(f'{key}_retention = "never"' for key in ("raw", "sent", "event", "outbox"))
-    assert dropped(never) == {"purge_counts": 92}
+    assert dropped(never) == {"purge_counts": 92, "purge_sessions": 0}
