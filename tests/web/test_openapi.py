@@ -34,6 +34,15 @@ def described(client: Web) -> Any:
     return schemathesis.openapi.from_asgi("/api/v1/openapi.json", app, headers=HERE)
 
 
+def test_the_way_in_is_described(web: Callable[..., Web]) -> None:
+    told = web().get("/api/v1/openapi.json").json()
+    assert [each["scheme"] for each in told["components"]["securitySchemes"].values()] == ["bearer"]
+    for path in told["paths"].values():
+        for operation in path.values():
+            assert operation["security"] == [{"HTTPBearer": []}]
+            assert {"401", "403", "429"} <= operation["responses"].keys()
+
+
 def test_every_path_is_described(web: Callable[..., Web]) -> None:
     found = {(each.ok().method.upper(), each.ok().path) for each in described(web()).get_all_operations()}
     assert found == PATHS
