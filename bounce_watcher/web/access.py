@@ -3,7 +3,7 @@
 Without a token and without such a proxy nobody may act, and only processes of our own user on this machine may look.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from urllib.parse import quote, urlsplit
 
@@ -30,6 +30,8 @@ SIGN_IN, STATIC = "/login", "/static/"
 _READERS_OF_SESSIONS = 4
 
 _MISSING = "a token is needed: send Authorization: Bearer … with what stands under [web] in the configuration"
+_OVER = "The session has ended, or there was none. Nothing was changed."
+_CHALLENGE = {"WWW-Authenticate": "Bearer"}
 _TOO_MANY = "too many wrong tokens came from this address: try again later"
 _TWICE = "{} came twice: send it once"
 _FOREIGN = (
@@ -82,7 +84,7 @@ NOBODY = Viewer("nobody", Role.READER, "nobody")
 
 
 class _Refused(Exception):
-    def __init__(self, status: int, error: str, headers: dict[str, str] | None = None) -> None:
+    def __init__(self, status: int, error: str, headers: Mapping[str, str] | None = None) -> None:
         self.response = JSONResponse({"error": error}, status, headers)
 
 
@@ -153,7 +155,7 @@ class Access:
         found = self._of_token(shown)
         if found is None:
             throttle.failed(peer, utcnow(), way="bearer", wanted=wanted.value)
-            raise _Refused(401, _MISSING, {"WWW-Authenticate": "Bearer"})
+            raise _Refused(401, _MISSING, _CHALLENGE)
         return found
 
     def _of_proxy(self, request: HTTPConnection) -> Viewer | None:
@@ -190,13 +192,17 @@ class Access:
         if path.startswith(STATIC):
             return None
         if not self._has_token:
-            if self._web is None or self._web.user_header is None:
-                return JSONResponse({"error": _FOREIGN}, 403)
-            return JSONResponse({"error": f"the proxy tells no user: set {self._web.user_header}"}, 401)
+            header = self._web.user_header if self._web else None
+            error, status = (f"the proxy tells no user: set {header}", 401) if header else (_FOREIGN, 403)
+            return JSONResponse({"error": error}, status)
         if path == SIGN_IN:
             return None
-        if is_api or request.scope["method"] != "GET":
-            return JSONResponse({"error": _MISSING}, 401, {"WWW-Authenticate": "Bearer"})
+        if is_api:
+            return JSONResponse({"error": _MISSING}, 401, _CHALLENGE)
+        if request.scope["method"] != "GET":
+            answer = trouble.page(401, "Sign in again", _OVER)
+            answer.headers.update(_CHALLENGE)
+            return answer
         wanted = path + (f"?{request.url.query}" if request.url.query else "")
         return RedirectResponse(f"{SIGN_IN}?next={quote(wanted, safe='')}", 303)
 

@@ -46,11 +46,12 @@ class Web:
 
     async def _ask(self, method: str, path: str, more: dict[str, Any]) -> httpx.Response:
         peer = more.pop("peer", "127.0.0.1")
-        if self.bearer and not {"Authorization", "Cookie"} & more.get("headers", {}).keys():
-            more["headers"] = {**BEARER, **more.get("headers", {})}
+        headers = httpx.Headers(more.pop("headers", None))
+        if self.bearer and not {"authorization", "cookie"} & headers.keys():
+            headers.update(BEARER)
         transport = httpx.ASGITransport(self._application(), raise_app_exceptions=False, client=(peer, 4711))
         async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8025") as client:
-            return await client.request(method, path, **more)
+            return await client.request(method, path, headers=headers, **more)
 
     def _application(self) -> Starlette:
         """One as long as the settings are the same, as a service has."""

@@ -146,6 +146,8 @@ def test_a_session_ends_with_the_sign_out(web: Make) -> None:
     csrf = csrf_of(client.get("/settings", headers=cookie).text)
     assert client.post("/logout", headers=cookie, data={"csrf": csrf}).status_code == 303
     assert not is_in(client, cookie), "whoever kept the cookie is out"
+    late = client.post("/find", headers=cookie, data={"csrf": csrf, "q": "full"})
+    assert (late.status_code, "Sign in again" in late.text) == (401, True)
     assert client.ledger.sessions.all(utcnow()) == []
 
 

@@ -163,7 +163,7 @@ def test_release_changes_what_the_preview_showed_and_tells_it(desk: Web) -> None
     assert (done.action, done.actor, done.count, done.because) == ("release", "API token", 1, "mailbox works again")
     result = desk.get(answer.headers["location"]).text
     assert "<strong>Released by hand</strong>" in result
-    assert "by local: mailbox works again. The counter starts anew." in result
+    assert "by API token: mailbox works again. The counter starts anew." in result
     assert "Released by hand" not in desk.get(path_to(desk, BEN)).text
 
 
@@ -209,7 +209,7 @@ def test_suppress_by_hand_until_a_day(desk: Web) -> None:
         SuppressionSource.MANUAL, "asked by phone", datetime(until.year, until.month, until.day, tzinfo=UTC)
     )
     assert told(desk.ledger)[-1] == ("recipient.suppressed", "dora@example.org", "asked by phone")
-    assert "by local: asked by phone." in desk.get(path).text
+    assert "by API token: asked by phone." in desk.get(path).text
 
 
 @pytest.mark.parametrize(("fields", "status", "said"), [
