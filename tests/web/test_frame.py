@@ -85,6 +85,7 @@ def test_behind_tls_the_cookie_is_secure(web: Make) -> None:
     {"headers": {"Sec-Fetch-Site": "cross-site"}},
     {"headers": {"Sec-Fetch-Site": "same-site"}},
     {"headers": {"Origin": "https://evil.example"}},
+    {"headers": {"Origin": "http://["}},
     {"data": {"csrf": "0" * 64}},
     {"data": {"other": "field"}},
 ])
