@@ -34,6 +34,7 @@ from bounce_watcher.service.state import ServiceState
 from bounce_watcher.web.listing import told_key
 from bounce_watcher.web.server import serving
 from bounce_watcher.web.v1 import places
+from tests.browser.seeded import BEARER, TOKEN
 from tests.ledger.busy_past import DAYS, NEVER, fill_pages
 from tests.ledger.copying import copy_ledger
 from tests.servers.postgres import Postgres, one_running
@@ -291,7 +292,7 @@ def _served(url: str) -> Iterator[tuple[int, Ledger]]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = int(free.getsockname()[1])
-    settings = Settings(database_url=SecretStr(url), web=WebSettings("127.0.0.1", port, None))
+    settings = Settings(database_url=SecretStr(url), web=WebSettings("127.0.0.1", port, SecretStr(TOKEN)))
     state = ServiceState(datetime.now(UTC), Mode.ENFORCE, (), {})
     with Ledger.connect(url) as ledger, serving(settings, ledger, list, lambda: state):
         yield port, ledger
@@ -318,9 +319,10 @@ def _seconds(port: int, asked: Request) -> float:
 def _answer(port: int, asked: Request) -> bytes:
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
     if asked.form is None:
-        connection.request("GET", asked.path)
+        connection.request("GET", asked.path, headers=BEARER)
     else:
-        connection.request("POST", asked.path, asked.form, {"Content-Type": "application/x-www-form-urlencoded"})
+        kind = {"Content-Type": "application/x-www-form-urlencoded"}
+        connection.request("POST", asked.path, asked.form, {**BEARER, **kind})
     answer = connection.getresponse()
     body = answer.read(1000 if asked.beginning else None)
     connection.close()

@@ -68,6 +68,8 @@ _ENTRIES = tuple(Entry(name, f"bounce_watcher.cli.{module}", panel, summary) for
     ("forget", "forgetting", _HISTORY,
      "Erases what is stored on an address; where it is suppressed, it stays so under a keyed hash."),
     ("token", "token", _ADMIN, "Signed return paths, which prove what a bounce is about."),
+    ("sessions", "sessions", _ADMIN,
+     "Browsers that are signed in to the dashboard: list them, and end them one by one or all at once."),
     ("db", "database", _ADMIN, "Make, upgrade and check the ledger's tables."),
 ))  # fmt: skip
 

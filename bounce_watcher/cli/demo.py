@@ -111,6 +111,7 @@ def _serve(here: Stage) -> None:
     say()
     say("Up until Ctrl-C. Open the dashboard in a browser, put mail into INBOX and see what comes of it:")
     say(f"  dashboard {here.dashboard}")
+    say(f"  token     {here.token}   (to sign in there)")
     say(f"  IMAP      127.0.0.1:{here.imap_port}, no TLS, user {USER}, password {PASSWORD}")
     say(f"  webhooks  {here.webhook_url}")
     say(f"  look      bounce-watcher -c {here.config} events list")

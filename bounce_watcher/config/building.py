@@ -21,6 +21,7 @@ from bounce_watcher.config.schema import (
     WebTable,
 )
 from bounce_watcher.config.settings import Settings, WebSettings
+from bounce_watcher.config.strength import GOOD_BITS, MAKE_ONE, bits
 from bounce_watcher.config.values import split_listen
 from bounce_watcher.intake.account import ImapAccount, OAuth2Account, Security
 from bounce_watcher.model.finding import Evidence
@@ -63,6 +64,8 @@ def build(file: ConfigFile, notes: Notes) -> Settings:
         web=_web(file.web) if file.web else None,
     )
     _warn_of_silence(settings, notes)
+    if settings.web is not None:
+        _warn_of_access(settings.web, notes)
     return settings
 
 
@@ -131,7 +134,7 @@ def _web(table: WebTable) -> WebSettings:
     host, port = split_listen(table.listen)
     return WebSettings(
         host, port, table.token, table.read_token, table.user_header, frozenset(table.trusted_proxies),
-        None if table.acting_users is None else frozenset(table.acting_users),
+        frozenset(table.acting_users or ()),
     )
 
 
@@ -218,3 +221,17 @@ def _warn_of_silence(settings: Settings, notes: Notes) -> None:
     if any(len(key) < SHORTEST_KEY for key in keys):
         notes.warning(("attribution", "token_key"), f"a key of less than {SHORTEST_KEY} characters can be guessed: "
                                                     "make one with: openssl rand -base64 32")
+
+
+def _warn_of_access(web: WebSettings, notes: Notes) -> None:
+    """What is unsafe, or of no use, in who may ask over HTTP."""
+    for name, token in (("token", web.token), ("read_token", web.read_token)):
+        if token is not None and bits(token.get_secret_value()) < GOOD_BITS:
+            notes.warning(("web", name), f"does not look random, so it may be guessed: {MAKE_ONE}")
+    if web.user_header is not None and not web.acting_users:
+        notes.warning(("web", "acting_users"), "names nobody, so those whom the proxy lets in may look and not act: "
+                                               'add acting_users = ["…"]')
+    elif web.token is None and web.user_header is None:
+        notes.warning(("web", "token"), "there is none, so nothing can be changed over HTTP, POST /api/v1/sent "
+                                        "included, and only programs of this user on this machine may look: add "
+                                        'token_file = "…"')

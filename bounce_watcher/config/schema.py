@@ -27,6 +27,7 @@ from bounce_watcher.attribution.rewriting import DELIMITERS
 from bounce_watcher.attribution.settings import AttributionSettings
 from bounce_watcher.config.database import DEFAULT_URL, database_url
 from bounce_watcher.config.settings import Settings
+from bounce_watcher.config.strength import is_strong
 from bounce_watcher.config.values import (
     Address,
     AllowedHost,
@@ -603,8 +604,8 @@ class ServiceTable(Table):
 
 
 class WebTable(Table):
-    token: Secret = None
-    read_token: Secret = Field(default=None, validate_default=True)
+    token: Annotated[Secret, AfterValidator(is_strong)] = None
+    read_token: Annotated[Secret, AfterValidator(is_strong)] = Field(default=None, validate_default=True)
     listen: Listen = Field(default="127.0.0.1:8025", validate_default=True)
     user_header: FieldName | None = None
     trusted_proxies: Annotated[list[IpAddress], AfterValidator(_no_repeats)] = Field(

@@ -20,10 +20,10 @@ LogFormat = Literal["logfmt", "json", "console"]
 
 @dataclass(frozen=True, slots=True)
 class WebSettings:
-    """Where the API and the pages listen. Without a `token` none is asked for, and `host` is this machine itself.
+    """Where the API and the pages listen. Without a `token` `host` is this machine itself, and programs may only look.
 
     `token` may look and act, `read_token` may look. A proxy at one of `trusted_proxies` (IP addresses) may tell in the
-    header `user_header` who asks: each of these may act, or only `acting_users` where they are named.
+    header `user_header` who asks: each of these may look, and `acting_users` may act.
     """
 
     host: str
@@ -32,7 +32,7 @@ class WebSettings:
     read_token: SecretStr | None = None
     user_header: str | None = None
     trusted_proxies: frozenset[str] = frozenset({"127.0.0.1", "::1"})
-    acting_users: frozenset[str] | None = None
+    acting_users: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

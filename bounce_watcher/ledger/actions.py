@@ -33,7 +33,7 @@ def put(engine: Engine, done: Action) -> None:
 
 
 def enter(connection: Connection, done: Action) -> None:
-    """In the caller's transaction: then the log tells of it exactly where it was done."""
+    """In the transaction of what was done."""
     connection.execute(insert(ACTION).values(
         at=done.at, actor=storable(done.actor), action=done.action, subject=storable(done.subject), count=done.count,
         because=done.because and storable(done.because),

@@ -61,6 +61,7 @@ from bounce_watcher.ledger.mirror import Mirror
 from bounce_watcher.ledger.names import Names
 from bounce_watcher.ledger.paging import Page, Place
 from bounce_watcher.ledger.record import Decide, load_counted, record_page
+from bounce_watcher.ledger.sessions import Sessions
 from bounce_watcher.ledger.stock import Queue, Stock
 from bounce_watcher.model.ledger import (
     Alert,
@@ -405,6 +406,11 @@ class Ledger:
     def deliveries(self) -> Deliveries:
         """The outbox as a person looks through it."""
         return Deliveries(self._engine)
+
+    @cached_property
+    def sessions(self) -> Sessions:
+        """Sign-ins of people in a browser."""
+        return Sessions(self._engine)
 
     def pseudonyms(self) -> Callable[[str], str]:
         """What gives an address the name under which it may leave the house; see `pseudonym`."""

@@ -409,6 +409,22 @@ class KeyRow(Row, table=True):
     key: bytes = Field(sa_type=LargeBinary)
 
 
+class WebSessionRow(Row, table=True):
+    """A sign-in in a browser. `digest` is the SHA-256 of the secret that the browser holds, in hexadecimal digits."""
+
+    __tablename__ = "web_session"
+
+    digest: str = Field(primary_key=True, sa_type=Text)
+    id: str = Field(unique=True, sa_type=Text)
+    role: str = Field(sa_type=Text)
+    opened_by: str = Field(sa_type=Text)
+    created_at: datetime = Field(sa_type=UtcDateTime)
+    seen_at: datetime = Field(sa_type=UtcDateTime)
+    expires_at: datetime = Field(sa_type=UtcDateTime)
+    peer: str = Field(sa_type=Text)
+    agent: str = Field(sa_type=Text)
+
+
 class SlotCountRow(Row, table=True):
     """How many of a series there were within one slot of time (`policy.spells.slot_of`)."""
 
@@ -478,6 +494,7 @@ TRY_COUNT = _table(TryCountRow)
 PROTECTED = _table(ProtectedRow)
 STATE_CHANGE = _table(StateChangeRow)
 KEYRING = _table(KeyRow)
+WEB_SESSION = _table(WebSessionRow)
 SENT_MESSAGE = _table(SentMessageRow)
 SENT_COUNT = _table(SentCountRow)
 SLOT_COUNT = _table(SlotCountRow)

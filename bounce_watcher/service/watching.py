@@ -129,6 +129,7 @@ class Housekeeping:
         self._drop("events", self._event_retention, self._ledger.purge_events)
         self._drop("bodies of notices", self._outbox_retention, self._ledger.purge_bodies)
         self._drop("counts", self._counts_retention, self._ledger.purge_counts)
+        self._drop("sessions", timedelta(0), self._ledger.sessions.sweep)
 
     def _trim(self) -> None:
         """Told aloud: mail goes before its time."""

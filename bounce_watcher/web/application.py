@@ -1,5 +1,6 @@
 """All paths together: the API, the pages, and what stands around both."""
 
+from collections.abc import Callable
 from http import HTTPStatus
 
 from anyio import CapacityLimiter
@@ -9,10 +10,11 @@ from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
+from starlette.types import Scope
 
 from bounce_watcher.model.errors import PermanentFailure, TemporaryFailure
 from bounce_watcher.web import health, metrics, pages, reported, trouble
-from bounce_watcher.web.access import API, Access, Right, Viewer
+from bounce_watcher.web.access import API, Access
 from bounce_watcher.web.headed import Headed, with_headers
 from bounce_watcher.web.house import House
 from bounce_watcher.web.render import asset
@@ -20,23 +22,27 @@ from bounce_watcher.web.session import Sessions
 from bounce_watcher.web.v1.application import api
 from bounce_watcher.web.visit import LOOKERS
 
+STRANGERS = 2
+"""Sign-ins made at a time."""
 
-def application(house: House) -> Starlette:
-    sessions = Sessions(house.settings.web)
+
+def application(house: House, admit: Callable[[Scope], None] | None = None) -> Starlette:
+    """`admit` is told of each request whose sender is known."""
+    sessions = Sessions(house.settings.web, house.ledger.sessions)
     routes: list[BaseRoute] = [
         *health.routes(house), metrics.route(house.settings, house.ledger, house.state), Mount("/api/v1", api(house)),
         Route("/static/{digest}/{name}", _static), *pages.ROUTES,
     ]
     app = Starlette(
         routes=routes,
-        middleware=[Middleware(Headed), Middleware(Access, web=house.settings.web, sessions=sessions)],
+        middleware=[Middleware(Headed), Middleware(Access, web=house.settings.web, sessions=sessions, admit=admit)],
         exception_handlers={
             HTTPException: _told_of_http, TemporaryFailure: _told_of_failure, PermanentFailure: _told_of_failure,
             Exception: _told_of_crash,
         },
     )
-    app.state.house, app.state.sessions, app.state.lookers = house, sessions, CapacityLimiter(LOOKERS)
-    app.state.nobody = Viewer("nobody", Right.READ)
+    app.state.house, app.state.sessions = house, sessions
+    app.state.lookers, app.state.strangers = CapacityLimiter(LOOKERS), CapacityLimiter(STRANGERS)
     return app
 
 

@@ -1,100 +1,108 @@
-"""Sign-ins in a browser, and the token against forged forms. Nothing is stored: a cookie holds it, signed.
+"""Sign-ins in a browser, and the token against forged forms. What is shown to a browser tells nothing of any token.
 
-A session ends with its token: the key is derived from it. https://itsdangerous.palletsprojects.com/
+A session is a row of the ledger and a secret in a cookie (ledger.sessions). It ends with the token that opened it.
 """
 
 import hashlib
 import hmac
-import secrets
-import threading
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+import re
+from contextlib import suppress
+from datetime import datetime
 
-from itsdangerous import BadData, URLSafeTimedSerializer
+import structlog
+from pydantic import SecretStr
 from starlette.requests import HTTPConnection
 from starlette.responses import Response
 
 from bounce_watcher.config.settings import WebSettings
-
-LASTS = 12 * 3600
-"""Seconds."""
+from bounce_watcher.ledger.sessions import LASTS, WebSession
+from bounce_watcher.ledger.sessions import Sessions as StoredSessions
+from bounce_watcher.model.access import Role
+from bounce_watcher.model.errors import TemporaryFailure
+from bounce_watcher.web.throttle import Throttle
 
 _PLAIN, _SECURE = "bounce-watcher", "__Host-bounce-watcher"
-_NONCE_BYTES = 16
+_SHOWN = re.compile(r"[A-Za-z0-9_-]{43}")
 
-
-MOST_FAILURES = 5
-PAUSE = timedelta(seconds=30)
-
-
-class Gate:
-    """Counts failures of everybody: who guesses comes from many addresses. Thread-safe."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._failures = 0
-        self._closed_until: datetime | None = None
-
-    def closed_for(self, now: datetime) -> timedelta | None:
-        with self._lock:
-            left = self._closed_until - now if self._closed_until else timedelta(0)
-            return left if left > timedelta(0) else None
-
-    def failed(self, now: datetime) -> None:
-        with self._lock:
-            self._failures += 1
-            if self._failures >= MOST_FAILURES:
-                self._failures, self._closed_until = 0, now + PAUSE
-
-    def passed(self) -> None:
-        with self._lock:
-            self._failures = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Session:
-    nonce: str
-    acts: bool
+log = structlog.get_logger()
 
 
 class Sessions:
-    """Opens, reads and ends sessions."""
+    """Opens, reads and ends sessions. Methods that ask the ledger raise TemporaryFailure while it is away."""
 
-    def __init__(self, web: WebSettings | None) -> None:
-        self.gate = Gate()
-        self._key = _key(web)
-        digest = {"digest_method": hashlib.sha256}
-        self._cookie = URLSafeTimedSerializer(self._key, salt="session", signer_kwargs=digest)
+    def __init__(self, web: WebSettings | None, stored: StoredSessions) -> None:
+        self.throttle = Throttle()
+        self.stored = stored
+        self._tokens = _tokens(web)
 
-    def read(self, request: HTTPConnection) -> Session | None:
-        for name in (_SECURE, _PLAIN):
-            try:
-                told = self._cookie.loads(request.cookies.get(name, ""), max_age=LASTS)
-                return Session(str(told["nonce"]), bool(told["acts"]))
-            except (BadData, KeyError, TypeError):
-                continue
-        return None
+    def read(self, shown: str, now: datetime) -> WebSession | None:
+        """The session of a cookie, if the token that opened it is still set, and for the same role."""
+        found = self.stored.find(shown, now)
+        if found is None or not any(
+            role is found.role and hmac.compare_digest(self._fingerprint(token), found.opened_by)
+            for token, role in self._tokens
+        ):
+            return None
+        with suppress(TemporaryFailure):  # another process may be writing for long
+            self.stored.touch(found, now)
+        return found
 
-    def open(self, response: Response, *, acts: bool, secure: bool) -> None:
-        told = self._cookie.dumps({"nonce": secrets.token_urlsafe(_NONCE_BYTES), "acts": acts})
+    def role_of(self, shown: str) -> Role | None:
+        """What a token allows; None where it is none of ours."""
+        return next((role for token, role in self._tokens if _is(token, shown)), None)
+
+    def open(self, response: Response, token: str, now: datetime, *, peer: str, agent: str, secure: bool) -> None:
+        """Signs in by a token that is one of ours."""
+        role = self.role_of(token)
+        assert role is not None
+        made, shown = self.stored.open(role, self._fingerprint(SecretStr(token)), now, peer=peer, agent=agent)
+        log.info("signed in", action="signed_in", session=made.id, role=role.value, peer=peer)
         response.set_cookie(
-            _SECURE if secure else _PLAIN, str(told), max_age=LASTS, path="/", secure=secure, httponly=True,
-            samesite="strict",
+            _SECURE if secure else _PLAIN, shown, max_age=int(LASTS.total_seconds()), path="/", secure=secure,
+            httponly=True, samesite="strict",
         )
 
-    def end(self, response: Response) -> None:
+    def close(self, session: str) -> None:
+        """Signs out."""
+        self.stored.sign_out(session)
+        log.info("signed out", action="signed_out", session=session)
+
+    def forget(self, response: Response) -> None:
+        """Takes the cookie back."""
         for name, secure in ((_SECURE, True), (_PLAIN, False)):
             response.delete_cookie(name, path="/", secure=secure, httponly=True, samesite="strict")
 
-    def form_token(self, session: str) -> str:
-        """What a form of that session must bring along."""
-        return hmac.new(self._key, b"form " + session.encode(), hashlib.sha256).hexdigest()
+    def end_stale(self) -> None:
+        """Ends those whose token is no longer in the configuration: bringing it back does not bring them back."""
+        ended = self.stored.keep([(role, self._fingerprint(token)) for token, role in self._tokens])
+        if ended:
+            log.info("sessions ended: their token is no longer set", action="sessions_ended", count=ended)
 
-    def is_form_token(self, shown: str, session: str) -> bool:
-        return hmac.compare_digest(shown.encode(), self.form_token(session).encode())
+    def form_token(self, asker: str) -> str:
+        """What a form that was shown to `asker` (a Viewer's) must bring along."""
+        return self._keyed("form", asker)
+
+    def is_form_token(self, shown: str, asker: str) -> bool:
+        return hmac.compare_digest(shown.encode(), self.form_token(asker).encode())
+
+    def _fingerprint(self, token: SecretStr) -> str:
+        return self._keyed("token", token.get_secret_value())
+
+    def _keyed(self, purpose: str, text: str) -> str:
+        said = f"{purpose} {text}".encode("utf-8", "surrogatepass")
+        return hmac.new(self.stored.key, said, hashlib.sha256).hexdigest()
 
 
-def _key(web: WebSettings | None) -> bytes:
-    """Of the token, so that sessions live through a restart; of this process where there is none to derive it from."""
-    secret = web.token.get_secret_value().encode() if web and web.token else secrets.token_bytes(32)
-    return hmac.new(secret, b"bounce-watcher web session", hashlib.sha256).digest()
+def cookie_of(request: HTTPConnection) -> str | None:
+    """What the browser holds, if it may be a session's."""
+    shown = (request.cookies.get(name, "") for name in (_SECURE, _PLAIN))
+    return next(filter(_SHOWN.fullmatch, shown), None)
+
+
+def _tokens(web: WebSettings | None) -> list[tuple[SecretStr, Role]]:
+    named = ((web.token, Role.OPERATOR), (web.read_token, Role.READER)) if web else ()
+    return [(token, role) for token, role in named if token is not None]
+
+
+def _is(token: SecretStr, shown: str) -> bool:
+    return hmac.compare_digest(shown.encode("utf-8", "surrogatepass"), token.get_secret_value().encode())

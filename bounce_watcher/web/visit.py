@@ -18,27 +18,33 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from bounce_watcher.service.clock import utcnow
-from bounce_watcher.web.access import Viewer, is_secure
+from bounce_watcher.web.access import NOBODY, Viewer
 from bounce_watcher.web.house import House
 from bounce_watcher.web.navigation import Badges, badges
+from bounce_watcher.web.peers import is_secure, peer_of
 from bounce_watcher.web.render import html
 from bounce_watcher.web.session import Sessions
 
 MOST_FORM_BYTES = 1024 * 1024
 FORM_WITHIN = 20
 """Seconds in which a form must have come."""
+MOST_SIGN_IN_BYTES = 16 * 1024
+SIGN_IN_WITHIN = 5
+"""The same for whoever is not known yet."""
 LOOKERS = 4
 """Pages made at a time; others wait."""
 
 Fields = ImmutableMultiDict[str, str]
 
 _STALE = "this form is too old, or was not made here: load the page again, nothing was changed"
-_READ_ONLY = "you may look but not change anything (read-only token)"
 
 
 @dataclass(frozen=True, slots=True)
 class Visit:
-    """`query` and `form` may hold a name several times; `path` holds what stands for {…} in the route."""
+    """`query` and `form` may hold a name several times; `path` holds what stands for {…} in the route.
+
+    `peer` is the address of whoever asks, `agent` what the browser calls itself.
+    """
 
     house: House
     sessions: Sessions
@@ -49,13 +55,15 @@ class Visit:
     path: Mapping[str, str]
     query: Fields
     form: Fields = field(default_factory=Fields)
+    peer: str = ""
+    agent: str = ""
 
     def page(self, template: str, title: str, status: int = 200, **values: Any) -> Response:
         """`title` is the page's own; trouble stands before it."""
         told = badges(self.house)
         return html(template, {
             "title": _with_trouble(title, told), "viewer": self.viewer, "now": self.now, "badges": told,
-            "csrf": self.sessions.form_token(self.viewer.session), "here": self.url_path,
+            "csrf": self.sessions.form_token(self.viewer.asker), "here": self.url_path,
             "shadow": self.house.settings.policy.mode.value == "shadow",
             "can_sign_out": bool(self.viewer.session), **values,
         }, status)
@@ -95,43 +103,48 @@ def _endpoint(handler: Handler, *, changes: bool) -> Callable[[Request], Any]:
     async def endpoint(request: Request) -> Response:
         visit = await _visit(request)
         if request.method == "POST" and not visit.sessions.is_form_token(
-            visit.form.get("csrf", ""), visit.viewer.session
+            visit.form.get("csrf", ""), visit.viewer.asker
         ):
             raise HTTPException(403, _STALE)
         if changes and not visit.viewer.may_act:
-            raise HTTPException(403, _READ_ONLY)
-        return await to_thread.run_sync(handler, visit, limiter=_lookers(request))
+            raise HTTPException(403, visit.viewer.limit.error)
+        return await to_thread.run_sync(handler, visit, limiter=_lookers(request, visit.viewer))
 
     return endpoint
 
 
-def _lookers(request: Request) -> CapacityLimiter:
-    limiter: CapacityLimiter = request.app.state.lookers
+def _lookers(request: Request, viewer: Viewer) -> CapacityLimiter:
+    """Whoever is not known yet waits for others of their kind alone."""
+    state = request.app.state
+    limiter: CapacityLimiter = state.strangers if viewer is NOBODY else state.lookers
     return limiter
 
 
 async def _visit(request: Request) -> Visit:
-    state = request.app.state
-    form = await _form(request) if request.method == "POST" else Fields()
-    viewer: Viewer = request.scope["viewer"] or state.nobody
+    state, web = request.app.state, request.app.state.house.settings.web
+    viewer: Viewer = request.scope["viewer"] or NOBODY
+    limits = (MOST_SIGN_IN_BYTES, SIGN_IN_WITHIN) if viewer is NOBODY else (MOST_FORM_BYTES, FORM_WITHIN)
+    form = await _form(request, *limits) if request.method == "POST" else Fields()
     return Visit(
-        state.house, state.sessions, viewer, is_secure(request, state.house.settings.web), utcnow(), request.url.path,
-        dict(request.path_params), Fields(request.query_params.multi_items()), form,
+        state.house, state.sessions, viewer, is_secure(request, web), utcnow(), request.url.path,
+        dict(request.path_params), Fields(request.query_params.multi_items()), form, peer_of(request, web),
+        request.headers.get("user-agent", ""),
     )
 
 
-async def _form(request: Request) -> Fields:
+async def _form(request: Request, most: int, within: float) -> Fields:
+    """The fields of a form of up to `most` bytes that comes within so many seconds."""
     if not request.headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
         raise HTTPException(415, "a form is sent as application/x-www-form-urlencoded")
     body = bytearray()
     try:
-        async with asyncio.timeout(FORM_WITHIN):
+        async with asyncio.timeout(within):
             async for chunk in request.stream():
                 body += chunk
-                if len(body) > MOST_FORM_BYTES:
+                if len(body) > most:
                     raise HTTPException(413, "the form is too large")
     except TimeoutError:
-        raise HTTPException(408, f"the form did not come within {FORM_WITHIN} seconds") from None
+        raise HTTPException(408, f"the form did not come within {within:g} seconds") from None
     except ClientDisconnect:
         raise HTTPException(400, "the form broke off") from None
     try:

@@ -8,7 +8,7 @@ import os
 import re
 import shutil
 import socket
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -28,7 +28,7 @@ from bounce_watcher.service.opening import open_ledger
 from bounce_watcher.service.state import MailboxState, ServiceState
 from bounce_watcher.web.server import serving
 from tests.browser.crawling import route_of
-from tests.browser.seeded import configured, write_stock
+from tests.browser.seeded import BEARER, configured, write_stock
 from tests.ledger.copying import copy_ledger
 from tests.servers.postgres import Postgres
 
@@ -63,13 +63,17 @@ def patient() -> Iterator[None]:
 
 @dataclass
 class Dashboard:
-    """`url` is where it answers, `ledger` what it shows. `standing` may be changed."""
+    """`url` is where it answers, `ledger` what it shows; `shows` are the fields that let a browser in.
+
+    `standing` may be changed.
+    """
 
     url: str
     settings: Settings
     ledger: Ledger
     root: Path = Path()
     standing: Callable[[], ServiceState] = field(default_factory=lambda: working)
+    shows: Mapping[str, str] = field(default_factory=lambda: BEARER)
 
     def state(self) -> ServiceState:
         return self.standing()
@@ -123,21 +127,22 @@ def stock_database(stock: Path, postgres_server: Postgres) -> str:
 
 
 @contextmanager
-def standing(root: Path, database_url: str, more: str = "") -> Iterator[Dashboard]:
-    """The dashboard over a ledger that is there already."""
-    settings = configured(root, database_url, free_port(), more)
+def standing(root: Path, database_url: str, tokens: str | None = None) -> Iterator[Dashboard]:
+    """The dashboard over a ledger that is there already. Without `tokens` nobody need sign in."""
+    settings = configured(root, database_url, free_port(), *([tokens] if tokens else []))
     with open_ledger(settings) as ledger, dashboard(settings, ledger) as shown:
         shown.root = root
+        shown.shows = {} if tokens else BEARER
         yield shown
 
 
 @contextmanager
-def copied(root: Path, stock: Path, more: str = "") -> Iterator[Dashboard]:
+def copied(root: Path, stock: Path, tokens: str | None = None) -> Iterator[Dashboard]:
     path = root / "ledger.db"
     shutil.copyfile(stock, path)
     path.chmod(0o600)
     try:
-        with standing(root, f"sqlite:///{path}", more) as shown:
+        with standing(root, f"sqlite:///{path}", tokens) as shown:
             yield shown
     finally:
         path.unlink()
@@ -208,7 +213,7 @@ def opened(request: pytest.FixtureRequest, chromium: Browser) -> Iterator[Open]:
     ) -> Page:
         context = chromium.new_context(
             viewport={"width": size[0], "height": size[1]}, color_scheme=scheme, java_script_enabled=scripts,
-            base_url=shown.url,
+            base_url=shown.url, extra_http_headers=dict(shown.shows),
         )
         context.set_default_timeout(MOST_MILLISECONDS)
         contexts.append(context)

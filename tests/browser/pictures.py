@@ -47,7 +47,8 @@ def _take(
 ) -> None:
     """What a window shows without scrolling."""
     context = browser.new_context(
-        viewport={"width": size[0], "height": size[1]}, color_scheme=scheme, base_url=shown.url
+        viewport={"width": size[0], "height": size[1]}, color_scheme=scheme, base_url=shown.url,
+        extra_http_headers=dict(shown.shows),
     )
     page = context.new_page()
     page.goto(path)

@@ -129,8 +129,12 @@ def stream_of(number: int) -> str:
     return STREAMS[number % 3 == 0]
 
 
-def configured(root: Path, database_url: str, port: int, more: str = "") -> Settings:
-    """A configuration with a mailbox, a webhook and the dashboard on `port`, open to this machine."""
+TOKEN = "M0nFz5Q3bJmV8sYk2LrTgXwP7cHdEaUi"
+BEARER = {"Authorization": f"Bearer {TOKEN}"}
+
+
+def configured(root: Path, database_url: str, port: int, tokens: str = f'token = "{TOKEN}"') -> Settings:
+    """A configuration with a mailbox, a webhook and the dashboard on `port`."""
     config = root / "config.toml"
     (root / "rules").mkdir(exist_ok=True)
     config.write_text(f"""
@@ -157,7 +161,7 @@ token_key = "{"k" * 32}"
 
 [web]
 listen = "127.0.0.1:{port}"
-{more}
+{tokens}
 """)
     config.chmod(0o600)
     return load(config)

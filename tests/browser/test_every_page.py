@@ -61,7 +61,7 @@ def all_pages(house: Dashboard) -> Iterator[tuple[str, httpx.Response]]:
     gid, now = path_of(house, "wording").rpartition("/")[2], utcnow()
     house.ledger.set_aside(gid, None, "of no matter", now)
     house.ledger.protect(Protection("@school.example", now, "local", "their server says anything"))
-    with httpx.Client(base_url=house.url, timeout=60) as client:
+    with httpx.Client(base_url=house.url, headers=house.shows, timeout=60) as client:
         lately, letter = path_of(house, "lately"), path_of(house, "letter")
         yield from crawl(client, *FIRST, lately, letter, f"/review/{gid}", whole=False)
 

@@ -45,7 +45,7 @@ def test_what_is_bouncing_and_why(desk: Dashboard, opened: Open) -> None:
     told = page.evaluate(_NUMBERS)
     assert len(told) > 40
     assert {href.split("?")[0] for href, _ in told} >= {"/events"}
-    with httpx.Client(base_url=desk.url, timeout=60) as client:
+    with httpx.Client(base_url=desk.url, headers=desk.shows, timeout=60) as client:
         for href, shown in told:
             answer = client.get(href).text
             assert agrees(_heading(answer), number(shown)), href

@@ -9,7 +9,7 @@ from bounce_watcher.ledger.filters import SuppressionFilter
 from bounce_watcher.model.ledger import State
 from tests.browser.conftest import Dashboard, Open, copied, flaws, follow, heading
 
-ACTING, LOOKING = "a token to act by", "a token to look by"
+ACTING, LOOKING = "iV8cQz2WmR5tYk0sXpLdN7gHbJ3fUaEo", "Bq4nZx9KdV1rTy6wMs2LhPg8cJf0UiRe"
 
 
 @pytest.fixture(scope="module")
@@ -36,3 +36,20 @@ def test_who_may_act_and_who_may_look(guarded: Dashboard, opened: Open, token: s
     assert heading(page) == "Sign in"
     page.goto(path)
     assert heading(page) == "Sign in"
+
+
+@pytest.mark.presses("/login", "/sessions/{id}/end")
+def test_a_session_is_ended_from_elsewhere(guarded: Dashboard, opened: Open) -> None:
+    there, here = (opened(guarded, "/settings") for _ in range(2))
+    for page, token in ((there, LOOKING), (here, ACTING)):
+        page.get_by_label("Token").fill(token)
+        follow(page.get_by_role("button", name="Sign in"))
+    assert there.get_by_role("heading", name="Sessions").count() == 0
+    row = here.get_by_role("row").filter(has_text="look")
+    follow(row.get_by_role("button", name="End the session"))
+    assert here.get_by_role("status").inner_text().startswith("The session has ended.")
+    assert flaws(here, ()) == []
+    there.reload()
+    assert heading(there) == "Sign in"
+    here.reload()
+    assert heading(here) == "Settings"

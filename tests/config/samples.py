@@ -12,6 +12,7 @@ PASSWORD = "correct horse battery"
 SIGNING = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 OLDER = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD"
 TOKEN_KEY = "a key of 32 characters, or more."
+ACTING, LOOKING = "T+vNZ2BnuMtgJHOiWJBXUsrxd1qFVJ0c", "8f1c2be07d5a4936b1e2c4d7f0a95368"
 
 MAILBOX = f"""\
 [[mailbox]]

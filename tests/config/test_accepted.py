@@ -1,5 +1,9 @@
 """What a sound file means."""
 
+import base64
+import random
+import uuid
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
@@ -7,7 +11,7 @@ import pytest
 from pydantic import SecretStr
 
 from bounce_watcher.attribution.settings import AttributionSettings, HeaderNames
-from bounce_watcher.config import Settings
+from bounce_watcher.config import Settings, strength
 from bounce_watcher.config.settings import WebSettings
 from bounce_watcher.intake.account import Grant, ImapAccount, Mechanism, OAuth2Account, Security
 from bounce_watcher.model.finding import Evidence
@@ -16,6 +20,8 @@ from bounce_watcher.outbox.target import DEFAULT_TYPES, Format, WebhookTarget
 from bounce_watcher.policy.limits import AlertSettings, GuardSettings
 from bounce_watcher.policy.settings import Mode, PolicySettings, Threshold
 from tests.config.samples import (
+    ACTING,
+    LOOKING,
     MAILBOX,
     OLDER,
     PASSWORD,
@@ -260,17 +266,50 @@ def test_durations(written: str, meant: timedelta | None) -> None:
 
 def test_the_web() -> None:
     assert accepted(rest()).web is None
-    assert accepted(rest("[web]")).web == WebSettings("127.0.0.1", 8025)
-    settings = accepted(rest("[web]", 'listen = "[::]:80"', 'token = "t0ken"'))
-    assert settings.web == WebSettings("::", 80, SecretStr("t0ken"))
+    settings = accepted(rest("[web]"))
+    assert settings.web == WebSettings("127.0.0.1", 8025)
+    assert settings.warnings == (
+        "web.token: there is none, so nothing can be changed over HTTP, POST /api/v1/sent included, and only programs "
+        'of this user on this machine may look: add token_file = "…"',
+    )
+    settings = accepted(rest("[web]", 'listen = "[::]:80"', f'token = "{ACTING}"'))
+    assert settings.web == WebSettings("::", 80, SecretStr(ACTING))
     assert settings.warnings == ()
 
 
 def test_the_web_behind_a_proxy_that_signs_people_in() -> None:
-    settings = accepted(rest("[web]", 'token = "t0ken"', 'read_token = "look"', 'user_header = "X-User"',
+    settings = accepted(rest("[web]", f'token = "{ACTING}"', f'read_token = "{LOOKING}"', 'user_header = "X-User"',
                              'trusted_proxies = ["10.0.0.1"]', 'acting_users = ["jo"]'))
     assert settings.web == WebSettings(
-        "127.0.0.1", 8025, SecretStr("t0ken"), SecretStr("look"), "X-User", frozenset({"10.0.0.1"}), frozenset({"jo"}),
+        "127.0.0.1", 8025, SecretStr(ACTING), SecretStr(LOOKING), "X-User", frozenset({"10.0.0.1"}), frozenset({"jo"}),
+    )
+    assert settings.warnings == ()
+    assert accepted(rest("[web]", 'user_header = "X-User"')).warnings == (
+        'web.acting_users: names nobody, so those whom the proxy lets in may look and not act: add acting_users = '
+        '["…"]',
+    )
+
+
+@pytest.mark.parametrize("size", [16, 24, 32])
+@pytest.mark.parametrize("written", [
+    bytes.hex, lambda it: base64.b64encode(it).decode(), lambda it: base64.urlsafe_b64encode(it).decode(),
+    lambda it: str(uuid.UUID(bytes=it[:16])),
+])
+def test_a_token_that_is_random_is_taken_without_a_word(written: Callable[[bytes], str], size: int) -> None:
+    chance = random.Random(7)
+    for _ in range(500):
+        token = written(chance.randbytes(size))
+        assert strength.is_strong(SecretStr(token)) is not None
+        assert strength.bits(token) >= strength.GOOD_BITS, token
+
+
+@pytest.mark.parametrize("token", [
+    "secret-token-for-tests", "a token of some length", "correct horse battery staple", "bouncewatchertoken",
+    "Bounce Watcher Token of ours",
+])
+def test_a_token_made_of_words_is_warned_of(token: str) -> None:
+    assert accepted(rest("[web]", f'token = "{token}"')).warnings == (
+        "web.token: does not look random, so it may be guessed: make one with: openssl rand -base64 32",
     )
 
 

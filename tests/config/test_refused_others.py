@@ -2,8 +2,9 @@
 
 import pytest
 
-from tests.config.samples import MAILBOX, TOKEN_KEY, Case, mailbox, oauth2, refused, rest, webhook
+from tests.config.samples import ACTING, LOOKING, MAILBOX, TOKEN_KEY, Case, mailbox, oauth2, refused, rest, webhook
 
+MAKE_ONE = "make one with: openssl rand -base64 32"
 FOUR_NUMBERS = "write an IPv4 address as four decimal numbers, such as 192.0.2.1"
 NO_HOST = ('is neither a host name nor an address: write each host alone, without port, path, * or /24, such as '
            '"hooks.internal.example" or "10.1.2.3"')
@@ -270,9 +271,17 @@ CASES = [
     Case("web-open-without-token", rest("[web]", 'listen = "0.0.0.0:8025"'),
          'line 7: web.listen: "0.0.0.0:8025" is open to other machines and needs a token: add token_file ='
          ' "…", or listen on 127.0.0.1'),
-    Case("web-reader-without-token", rest("[web]", 'read_token = "look"'),
+    Case("web-reader-without-token", rest("[web]", f'read_token = "{LOOKING}"'),
          "line 7: web.read_token: only tells readers from those who act: set token as well"),
-    Case("web-reader-like-token", rest("[web]", 'token = "t0ken"', 'read_token = "t0ken"'),
+    *(Case(f"web-token-{name}", rest("[web]", f'token = "{token}"'), f"line 7: web.token: {told}: {MAKE_ONE}")
+      for name, token, told in (
+          ("short", "s3cret-of-ours", "has 14 characters and can be guessed, at least 16 are needed"),
+          ("of-few-characters", "aaaaabbbbbcccccddddd", "repeats a few characters and can be guessed"),
+          ("of-repetition", "abcdefgh" * 4, "repeats a few characters and can be guessed"),
+      )),
+    Case("web-read-token-short", rest("[web]", f'token = "{ACTING}"', 'read_token = "look"'),
+         f"line 8: web.read_token: has 4 characters and can be guessed, at least 16 are needed: {MAKE_ONE}"),
+    Case("web-reader-like-token", rest("[web]", f'token = "{ACTING}"', f'read_token = "{ACTING}"'),
          "line 8: web.read_token: is the same as token: make another, or take it out"),
     Case("web-actors-without-header", rest("[web]", 'acting_users = ["jo"]'),
          'line 7: web.acting_users: has no effect without user_header: add user_header = "X-Forwarded-User", or take it'

@@ -129,8 +129,9 @@ def test_serve_stays_until_interrupted_and_goes_on_working(tmp_path: Path) -> No
             told += line
         port, config = re.search(r"127\.0\.0\.1:(\d+), no TLS", told), re.search(r"-c (\S+) events list", told)
         dashboard = re.search(r"dashboard (http://127\.0\.0\.1:\d+/)\n", told)
-        assert port and config and dashboard
-        _shows_what_came(dashboard[1])
+        token = re.search(r"token     (\S{32}) ", told)
+        assert port and config and dashboard and token
+        _shows_what_came(dashboard[1], token[1])
         _remove(config[1], "anna@gone.example")
         assert "recipient.released anna@gone.example, signature valid" in process.stdout.readline()
         process.send_signal(signal.SIGINT)
@@ -141,12 +142,16 @@ def test_serve_stays_until_interrupted_and_goes_on_working(tmp_path: Path) -> No
     assert list(tmp_path.glob("bounce-watcher-demo-*")) == []
 
 
-def _shows_what_came(dashboard: str) -> None:
-    """The service says where it is at work before it listens."""
-    overview = httpx.Client(transport=httpx.HTTPTransport(retries=5)).get(dashboard)
+def _shows_what_came(dashboard: str, token: str) -> None:
+    """The service says where it is at work before it listens. A person signs in with the token that it says."""
+    client = httpx.Client(base_url=dashboard, transport=httpx.HTTPTransport(retries=5), follow_redirects=True)
+    form = re.search(r'name="csrf" value="(\w+)"', client.get("/").text)
+    assert form
+    overview = client.post("/login", data={"csrf": form[1], "token": token, "next": "/"})
     assert overview.status_code == 200
     assert "Everything is working" in overview.text
-    suppressed = httpx.get(f"{dashboard}recipients?state=suppressed").text
+    assert "Sign out" in overview.text
+    suppressed = client.get("/recipients?state=suppressed").text
     assert [each for each in SUPPRESSED if each not in suppressed] == []
 
 

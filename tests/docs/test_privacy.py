@@ -15,7 +15,7 @@ from tests.docs.pages import PRIVACY as PAGE
 from tests.docs.pages import README, invocations, spans
 
 ROWS = {match[1]: (match[2], match[3]) for match in re.finditer(r"^\| `(\w+)` \| (.*) \| (.*) \|$", PAGE, re.MULTILINE)}
-ON_A_PERSON = {"recipient", "recipient_key", "actor", "answer", "paused_by"}
+ON_A_PERSON = {"recipient", "recipient_key", "actor", "answer", "paused_by", "peer"}
 
 
 def test_every_table_of_the_ledger_is_named_once() -> None:

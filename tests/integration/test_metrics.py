@@ -7,12 +7,13 @@ from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.samples import Sample
 
 from tests.integration.house import House, wait_until
+from tests.integration.test_platform import SHOWN, TOKEN
 from tests.mail import mailbag
 from tests.servers.postgres import _free_port as free_port
 
 
 def scrape(port: int) -> dict[tuple[str, ...], float]:
-    text = httpx.get(f"http://127.0.0.1:{port}/metrics").raise_for_status().text
+    text = httpx.get(f"http://127.0.0.1:{port}/metrics", headers=SHOWN).raise_for_status().text
     samples = [sample for family in text_string_to_metric_families(text) for sample in family.samples]
     return {(each.name.removeprefix("bounce_watcher_"), *_labels(each)): each.value for each in samples}
 
@@ -24,7 +25,7 @@ def _labels(sample: Sample) -> list[str]:
 
 def test_figures_are_those_of_the_lists(house: House) -> None:
     port = free_port()
-    house.more = f'[web]\nlisten = "127.0.0.1:{port}"'
+    house.more = f'[web]\nlisten = "127.0.0.1:{port}"\ntoken = "{TOKEN}"'
     house.configure()
     house.dovecot.deliver(house.user, [content for content, _ in mailbag(60)])
     house.start("run")

@@ -1,6 +1,7 @@
 """What the hour's housekeeping drops, by the retentions of the configuration."""
 
 from datetime import timedelta
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
@@ -20,6 +21,7 @@ class Ledger:
     def __init__(self) -> None:
         self.dropped: dict[str, timedelta] = {}
         self.quotas: list[int] = []
+        self.sessions = SimpleNamespace(sweep=self.purge_sessions)
 
     def trim_raw(self, most: int) -> int:
         self.quotas.append(most)
@@ -46,7 +48,7 @@ def dropped(database: str) -> dict[str, int]:
 
 
 def test_events_are_kept_unless_somebody_says_for_how_long() -> None:
-    assert dropped("") == {"purge": 30, "purge_sent": 90, "purge_bodies": 90, "purge_counts": 92}
+    assert dropped("") == {"purge": 30, "purge_sent": 90, "purge_bodies": 90, "purge_counts": 92, "purge_sessions": 0}
 
 
 @pytest.mark.parametrize("key, method, days", [
@@ -59,7 +61,7 @@ def test_each_retention_has_its_purge(key: str, method: str, days: int) -> None:
 
 def test_never_drops_none() -> None:
     never = "\n".join(f'{key}_retention = "never"' for key in ("raw", "sent", "event", "outbox"))
-    assert dropped(never) == {"purge_counts": 92}
+    assert dropped(never) == {"purge_counts": 92, "purge_sessions": 0}
 
 
 @pytest.mark.parametrize(("quota", "most"), [("", [2 * 1024**3]), ('raw_quota = "5MiB"', [5 * 1024**2]),

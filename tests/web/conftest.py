@@ -20,6 +20,7 @@ from bounce_watcher.web.application import application
 from bounce_watcher.web.house import House
 
 TOKEN = "a token of some length"
+BEARER = {"Authorization": f"Bearer {TOKEN}"}
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 
 
@@ -32,6 +33,9 @@ class Web:
     stuck: list[str] = field(default_factory=list)
     standing: ServiceState = field(default_factory=lambda: ServiceState(NOON, Mode.ENFORCE, (), {}))
 
+    bearer: bool = False
+    """Whether requests show the token by themselves."""
+
     _app: tuple[Settings, Starlette] | None = None
 
     def state(self) -> ServiceState:
@@ -41,9 +45,13 @@ class Web:
         return asyncio.run(self._ask(method, path, more))
 
     async def _ask(self, method: str, path: str, more: dict[str, Any]) -> httpx.Response:
-        transport = httpx.ASGITransport(self._application(), raise_app_exceptions=False)
+        peer = more.pop("peer", "127.0.0.1")
+        headers = httpx.Headers(more.pop("headers", None))
+        if self.bearer and not {"authorization", "cookie"} & headers.keys():
+            headers.update(BEARER)
+        transport = httpx.ASGITransport(self._application(), raise_app_exceptions=False, client=(peer, 4711))
         async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8025") as client:
-            return await client.request(method, path, **more)
+            return await client.request(method, path, headers=headers, **more)
 
     def _application(self) -> Starlette:
         """One as long as the settings are the same, as a service has."""
@@ -71,13 +79,14 @@ def await_works() -> None:
 def web(tmp_path: Path) -> Iterator[Callable[..., Web]]:
     opened: list[Ledger] = []
 
-    def make(token: str | None = None) -> Web:
+    def make(token: str | None = None, *, tokenless: bool = False) -> Web:
+        """With a `token` the test signs in by itself, else each request shows one, unless there is none."""
         url = f"sqlite:///{tmp_path}/ledger.db"
         ledger = Ledger.connect(url)
         ledger.upgrade()
         opened.append(ledger)
-        where = WebSettings("127.0.0.1", 8025, SecretStr(token) if token else None)
-        return Web(Settings(database_url=SecretStr(url), web=where), ledger)
+        where = WebSettings("127.0.0.1", 8025, None if tokenless else SecretStr(token or TOKEN))
+        return Web(Settings(database_url=SecretStr(url), web=where), ledger, bearer=not (token or tokenless))
 
     yield make
     for ledger in opened:

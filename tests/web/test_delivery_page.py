@@ -128,7 +128,7 @@ def test_retry_of_one_is_that_of_the_shell(desk: Web) -> None:
     assert a.state is OutboxState.DUE
     assert "1 delivery is due again" in words(desk.get(result.headers["location"]).text)
     (done,) = desk.ledger.actions()
-    assert (done.action, done.subject, done.count, done.actor) == ("retry", a.id, 1, "local")
+    assert (done.action, done.subject, done.count, done.actor) == ("retry", a.id, 1, "API token")
 
 
 def test_dismiss_of_one_after_a_preview(desk: Web) -> None:

@@ -26,7 +26,7 @@ from bounce_watcher.service.opening import open_ledger
 from bounce_watcher.service.recording import Recorder
 from bounce_watcher.service.trouble import Troubles
 from tests.browser.crawling import Links, crawl, inline_code, route_of
-from tests.web.conftest import Web
+from tests.web.conftest import TOKEN, Web
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 UNSEEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]")
@@ -156,6 +156,7 @@ url = "http://127.0.0.1/"
 secret = "whsec_{"a" * 32}"
 [web]
 listen = "127.0.0.1:8025"
+token = "{TOKEN}"
 """)
     config.chmod(0o600)
     settings, folder = load(config), root / "mail"
@@ -167,7 +168,7 @@ listen = "127.0.0.1:8025"
     with open_ledger(settings) as ledger, Analyser(settings.attribution, 1) as analyser:
         tally = Recorder(settings, ledger, analyser, Troubles()).drain([page], lambda places, tally: None, Event())
         assert (tally.messages, tally.quarantined) == (len(page), 0)
-        yield Stored(config, folder, Web(settings, ledger))
+        yield Stored(config, folder, Web(settings, ledger, bearer=True))
 
 
 def browser(client: Web) -> httpx.Client:

@@ -258,7 +258,7 @@ def test_undo_does_what_its_preview_showed_and_just_what_the_shell_does(desk: We
     assert sorted((each.id, each.counted) for each in desk.ledger.events()) == counted
     (done,) = desk.ledger.actions()
     assert (done.action, done.subject, done.count, done.because, done.actor) == (
-        "undo", the_alert(desk).id, 60, "they lost their directory", "local"
+        "undo", the_alert(desk).id, 60, "they lost their directory", "API token"
     )
     result = said(desk.get(answer.headers["location"]).text)
     assert "60 suppressions ended; what was reported then counts no more. Why: they lost their directory" in result

@@ -16,10 +16,11 @@ from starlette.responses import StreamingResponse
 from bounce_watcher.config import Settings
 from bounce_watcher.ledger.browse import By, Choice, Facets
 from bounce_watcher.ledger.paging import Page, Place
+from bounce_watcher.model.access import Role
 from bounce_watcher.model.neutral import from_csv
 from bounce_watcher.model.printable import is_unsafe
 from bounce_watcher.web import listing
-from bounce_watcher.web.access import Right, Viewer
+from bounce_watcher.web.access import Viewer
 from bounce_watcher.web.house import House
 from bounce_watcher.web.listing import Column, Download, Filter
 from bounce_watcher.web.visit import Fields, Visit
@@ -32,7 +33,7 @@ OFFERED = (
 
 def visit(*query: tuple[str, str], path: str = "/events") -> Visit:
     nothing, house = cast(Any, None), House(Settings(SecretStr("")), cast(Any, None), cast(Any, None), cast(Any, None))
-    return Visit(house, nothing, Viewer("jo", Right.ACT), False, NOW, path, {}, Fields(list(query)))
+    return Visit(house, nothing, Viewer("jo", Role.OPERATOR, "user jo"), False, NOW, path, {}, Fields(list(query)))
 
 
 def test_a_filter_named_twice_means_either_and_a_minus_leaves_out() -> None:

@@ -178,14 +178,14 @@ def test_a_target_is_paused_after_a_preview_with_a_reason(desk: Web) -> None:
     assert desk.ledger.paused() == {}
     pause(desk)
     ((target_name, paused),) = desk.ledger.paused().items()
-    assert (target_name, paused.by, paused.because) == ("crm-hook", "local", "moves to another host")
+    assert (target_name, paused.by, paused.because) == ("crm-hook", "API token", "moves to another host")
     assert desk.ledger.lease("crm-hook", utcnow() + timedelta(days=1), LEASE, 9) == []
     assert list(desk.ledger.outbox()) == before
     text = desk.get("/outbox?done=pause&on=crm-hook").text
     assert "crm-hook is paused: it is sent nothing until it is resumed." in words(text)
     told = words(section(text, "targets"))
     assert "crm-hook Webhook Paused by a person 2" in told
-    assert re.search(r"Since \d\d:\d\d \(\d s\) by local: moves to another host", told)
+    assert re.search(r"Since \d\d:\d\d \(\d s\) by API token: moves to another host", told)
     assert "Waits: crm-hook is paused. Since" in desk.get(path_of(desk, "f")).text
     assert desk.get(path).status_code == 409
     assert [(done.action, done.subject, done.because) for done in desk.ledger.actions()] == [

@@ -48,14 +48,14 @@ def test_protect_keeps_the_rules_off_and_says_what_happens_to_what_stands(desk: 
     assert (answer.status_code, answer.headers["location"]) == (303, f"{path}?done=protect")
     assert [state for _, state, _ in standing(desk.ledger)] == [State.SUPPRESSED]
     assert [(each.name, each.actor, each.because) for each in desk.ledger.protections()] == [
-        (ANNA, "local", "our founder")
+        (ANNA, "API token", "our founder")
     ]
     text = desk.get(answer.headers["location"]).text
-    assert "It is protected by local since" in said(text)
+    assert "It is protected by API token since" in said(text)
     assert "so no rule ever suppresses it: our founder" in said(text)
     (done,) = desk.ledger.actions()
     assert (done.action, desk.ledger.names.address(done.subject), done.because) == ("protect", ANNA, "our founder")
-    assert "Protected by local: our founder" in said(text)
+    assert "Protected by API token: our founder" in said(text)
 
 
 def test_protect_may_release_in_one_go(desk: Web) -> None:  # noqa: F811
@@ -78,7 +78,7 @@ def test_a_domain_is_protected_by_its_addresses_page_by_the_list_and_by_settings
     assert desk.post(f"{path}/protect", data=form).status_code == 303
     reported(desk, "other@example.org")
     assert standing(desk.ledger, "other@example.org") == []
-    assert "example.org, its domain, is protected by local" in said(desk.get(path_to(desk, "x@example.org")).text)
+    assert "example.org, its domain, is protected by API token" in said(desk.get(path_to(desk, "x@example.org")).text)
     assert "/protect?domain=gmx.net" in links(desk.get("/recipients?domain=gmx.net").text)
     preview = desk.get("/protect?domain=GMX.net").text
     assert "Protect gmx.net" in said(preview)
@@ -89,7 +89,7 @@ def test_a_domain_is_protected_by_its_addresses_page_by_the_list_and_by_settings
         assert part in said(listed), part
     assert [done.subject for done in desk.ledger.actions()] == ["@gmx.net", "@example.org"]
     again = said(desk.get("/protect?domain=gmx.net").text)
-    assert "It is protected already, by local since" in again
+    assert "It is protected already, by API token since" in again
     demand_harmless(desk.get("/log").text)
 
 

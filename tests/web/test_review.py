@@ -53,6 +53,7 @@ def desk(web: Make, tmp_path: Path) -> Web:
 @pytest.fixture(autouse=True)
 def _at_that_time(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("bounce_watcher.web.visit.utcnow", lambda: day(8))
+    monkeypatch.setattr("bounce_watcher.web.access.utcnow", lambda: day(8))
 
 
 def fields_of(text: str, action: str) -> dict[str, str]:

@@ -62,14 +62,14 @@ def test_release_all_does_what_the_preview_shows_and_tells_nobody(desk: Web) -> 
     assert (count(desk, State.PENDING), told(desk, NoticeType.RELEASED)) == (0, heard)
     (done,) = desk.ledger.actions()
     assert (done.action, done.subject, done.count, done.because, done.actor) == (
-        "release", the_alert(desk).id, 60, "they lost their directory", "local"
+        "release", the_alert(desk).id, 60, "they lost their directory", "API token"
     )
     result = desk.get(answer.headers["location"]).text
     demand_harmless(without_svg(result))
     assert "Released by hand on" in said(result)
     assert "60 held addresses were released. Why: they lost their directory" in said(result)
     assert "Release all held…" not in result
-    assert "Released by hand by local, 60 changed" in said(section(result, "done"))
+    assert "Released by hand by API token, 60 changed" in said(section(result, "done"))
 
 
 def test_confirm_all_suppresses_and_tells_each_and_stays_when_the_incident_ends(desk: Web) -> None:  # noqa: F811

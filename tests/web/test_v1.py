@@ -160,7 +160,7 @@ def test_suppress_and_release(client: Web) -> None:
     assert client.ask("DELETE", "/api/v1/suppressions?recipient=new@example.org&because=x").status_code == 404
     done = client.ledger.actions()
     assert [(each.actor, each.action, each.because) for each in done] == [
-        ("local", "release", "is back"), ("local", "suppress", "asked by phone"),
+        ("API token", "release", "is back"), ("API token", "suppress", "asked by phone"),
     ]
     assert {client.ledger.names.address(each.subject) for each in done} == {"new@example.org"}
 

@@ -8,6 +8,7 @@ from urllib.parse import quote
 
 import httpx
 import pytest
+from pydantic import SecretStr
 
 from bounce_watcher.config.settings import WebSettings
 from bounce_watcher.ledger import rulings, undo
@@ -16,7 +17,7 @@ from bounce_watcher.model.ledger import State
 from bounce_watcher.web import working
 from bounce_watcher.web.server import serving
 from bounce_watcher.web.working import Hand, Work, Works
-from tests.web.conftest import Web, await_works
+from tests.web.conftest import BEARER, TOKEN, Web, await_works
 from tests.web.looked_at import demand_harmless
 from tests.web.looking import links
 from tests.web.looking import words as said
@@ -197,12 +198,12 @@ def test_the_end_of_the_service_ends_it_after_the_batch_in_hand(
     monkeypatch.setattr(working, "STOPS_WITHIN", 0.01)
     port, path, how = free_port(), case.path(desk), slow(case, Slowly(5))
     desk.settings = desk.settings.__class__(
-        database_url=desk.settings.database_url, web=WebSettings("127.0.0.1", port), policy=desk.settings.policy,
-        webhooks=desk.settings.webhooks,
+        database_url=desk.settings.database_url, web=WebSettings("127.0.0.1", port, SecretStr(TOKEN)),
+        policy=desk.settings.policy, webhooks=desk.settings.webhooks,
     )
     with (
         serving(desk.settings, desk.ledger, lambda: desk.stuck, desk.state),
-        httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60) as client,
+        httpx.Client(base_url=f"http://127.0.0.1:{port}", headers=BEARER, timeout=60) as client,
     ):
         answer = client.post(path, data=form_of(client.get(path).text, because="why"))
         assert answer.headers["location"].startswith("/working/")

@@ -46,6 +46,7 @@ events = ["recipient.suppressed", "recipient.released", "complaint.recorded"]
 
 [web]
 listen = "127.0.0.1:{web_port}"
+token = "{web_token}"
 
 [log]
 level = "warning"
@@ -54,13 +55,17 @@ level = "warning"
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """The demo, set up: `mail` lies in INBOX, nothing has been read. `dashboard` is where the pages will be."""
+    """The demo, set up: `mail` lies in INBOX, nothing has been read.
+
+    `dashboard` is where the pages will be, `token` the way in.
+    """
 
     config: Path
     settings: Settings
     imap_port: int
     webhook_url: str
     dashboard: str
+    token: str
     receiver: Receiver
     mail: tuple[Sample, ...]
 
@@ -74,17 +79,18 @@ def stage() -> Iterator[Stage]:
         receiver = Receiver(secret)
         webhook_url = stack.enter_context(listening(receiver))
         imap_port = stack.enter_context(running_imap_server())
-        web_port = _free_port()
+        web_port, web_token = _free_port(), secrets.token_urlsafe(24)
         config = folder / "config.toml"
         _write(config, CONFIG.format(
             imap_port=imap_port, user=USER, password=PASSWORD, stream=STREAM, return_path=RETURN_PATH,
             token_key=secrets.token_hex(32), webhook_url=webhook_url, webhook_secret=secret,
-            web_port=web_port,
+            web_port=web_port, web_token=web_token,
         ))
         settings = load(config)
         mail = tuple(samples(settings.attribution, utcnow()))
         deliver(imap_port, ((sample.content, sample.at) for sample in mail))
-        yield Stage(config, settings, imap_port, webhook_url, f"http://127.0.0.1:{web_port}/", receiver, mail)
+        dashboard = f"http://127.0.0.1:{web_port}/"
+        yield Stage(config, settings, imap_port, webhook_url, dashboard, web_token, receiver, mail)
 
 
 def _free_port() -> int:

@@ -24,6 +24,7 @@ from bounce_watcher.web.pages import (
     recipients,
     review,
     rulings,
+    sessions,
     settings,
     sign_in,
     streams,
@@ -35,6 +36,6 @@ ROUTES: Sequence[Route] = (
     *sign_in.ROUTES, *overview.ROUTES, *providers.ROUTES, *streams.ROUTES, *recipients.ROUTES, *bulk.ROUTES,
     *recipient.ROUTES, *protecting.ROUTES, *acts.ROUTES, *read_again.ROUTES, *events.ROUTES, *find.ROUTES, *log.ROUTES,
     *incidents.ROUTES, *rulings.ROUTES, *undo.ROUTES, *outbox.ROUTES, *many_deliveries.ROUTES, *pausing.ROUTES,
-    *delivery.ROUTES, *opt_outs.ROUTES, *review.ROUTES, *settings.ROUTES, *working.ROUTES,
+    *delivery.ROUTES, *opt_outs.ROUTES, *review.ROUTES, *settings.ROUTES, *sessions.ROUTES, *working.ROUTES,
 )
 """A delivery's id may be any word, so its page comes behind the others of the outbox; so does a group's in Review."""

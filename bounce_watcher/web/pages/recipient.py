@@ -35,7 +35,7 @@ ACTIONS = {
     "forget": "Forgotten on request", "protect": "Protected", "unprotect": "Protection ended",
     "reread": "Read again",
     "undo": "Incident undone", "retry": "Sent again by hand", "discard": "Dismissed", "test": "Target tested",
-    "pause": "Target paused", "resume": "Target resumed",
+    "pause": "Target paused", "resume": "Target resumed", "end-session": "Session ended",
     "opt-out done": "Opt-out marked as done", "opt-out up": "Opt-out taken up again",
 }
 

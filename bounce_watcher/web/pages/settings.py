@@ -20,7 +20,7 @@ KEYS = (
      "events"), ("j, k", "next and previous row"), ("f", "first filter"), ("1 2 3 4", "time range"), ("?", "this list"),
 )
 
-MOST_PROTECTED = 500
+MOST_PROTECTED, MOST_SESSIONS = 500, 100
 """Shown here; the shell lists any number."""
 
 _SECTIONS = (
@@ -52,6 +52,7 @@ def settings(visit: Visit) -> Response:
         "settings.html", "Settings", sections=[*sections(visit.house.settings), kept(visit)], keys=KEYS,
         protected=[(each, ledger.names.name(each.name)) for each in protected[:MOST_PROTECTED]],
         more_protected=len(protected) > MOST_PROTECTED, done=visit.query.get("done"),
+        sign_ins=ledger.sessions.all(visit.now)[:MOST_SESSIONS] if visit.viewer.may_act else [],
     )
 
 

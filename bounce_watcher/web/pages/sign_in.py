@@ -6,30 +6,34 @@ from urllib.parse import urlsplit
 from starlette.exceptions import HTTPException
 from starlette.responses import RedirectResponse, Response
 
-from bounce_watcher.web.access import SIGN_IN, Right, right_of
+from bounce_watcher.model.access import Role
+from bounce_watcher.web.access import SIGN_IN
 from bounce_watcher.web.render import html
 from bounce_watcher.web.shown import age
 from bounce_watcher.web.visit import Visit, ask, get
 
 _WRONG = "This token is not valid."
+_NO_TOKEN = "Nobody can sign in: no token is set under [web] in the configuration."
 
 
 def form(visit: Visit) -> Response:
+    _demand_a_token(visit)
     return _form(visit, _local(visit.query.get("next", "/")))
 
 
 def sign_in(visit: Visit) -> Response:
-    wanted = _local(visit.form.get("next", "/"))
-    left = visit.sessions.gate.closed_for(visit.now)
-    if left is not None:
-        return _form(visit, wanted, f"Too many tries. Wait {age(left + timedelta(seconds=1))}.", 429)
-    right = right_of(visit.house.settings.web, visit.form.get("token", "").strip())
-    if right is None:
-        visit.sessions.gate.failed(visit.now)
+    _demand_a_token(visit)
+    wanted, throttle = _local(visit.form.get("next", "/")), visit.sessions.throttle
+    if wait := throttle.wait(visit.peer, visit.now):
+        return _too_many(visit, wanted, wait)
+    token = visit.form.get("token", "").strip()
+    if visit.sessions.role_of(token) is None:
+        throttle.failed(visit.peer, visit.now, way="form", wanted=Role.READER.value)
         return _form(visit, wanted, _WRONG, 403)
-    visit.sessions.gate.passed()
     response = RedirectResponse(wanted, 303)
-    visit.sessions.open(response, acts=right is Right.ACT, secure=visit.secure)
+    if visit.viewer.session:
+        visit.sessions.close(visit.viewer.session)
+    visit.sessions.open(response, token, visit.now, peer=visit.peer, agent=visit.agent, secure=visit.secure)
     return response
 
 
@@ -37,12 +41,25 @@ def sign_out(visit: Visit) -> Response:
     if not visit.viewer.session:
         raise HTTPException(404, "nobody is signed in")
     response = RedirectResponse(SIGN_IN, 303)
-    visit.sessions.end(response)
+    visit.sessions.close(visit.viewer.session)
+    visit.sessions.forget(response)
     return response
 
 
+def _demand_a_token(visit: Visit) -> None:
+    web = visit.house.settings.web
+    if web is None or web.token is None:
+        raise HTTPException(404, _NO_TOKEN)
+
+
+def _too_many(visit: Visit, wanted: str, wait: int) -> Response:
+    answer = _form(visit, wanted, f"Too many tries from your address. Wait {age(timedelta(seconds=wait))}.", 429)
+    answer.headers["Retry-After"] = str(wait)
+    return answer
+
+
 def _form(visit: Visit, wanted: str, error: str | None = None, status: int = 200) -> Response:
-    csrf = visit.sessions.form_token(visit.viewer.session)
+    csrf = visit.sessions.form_token(visit.viewer.asker)
     return html("sign_in.html", {"title": "Sign in", "next": wanted, "error": error, "csrf": csrf}, status)
 
 

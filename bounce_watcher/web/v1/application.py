@@ -3,8 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 from fastapi.exceptions import RequestValidationError
+from fastapi.security import HTTPBearer
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -16,19 +17,23 @@ from bounce_watcher.web.v1 import acts, lists
 from bounce_watcher.web.v1.answers import Problem
 
 _PROBLEMS: Mapping[int | str, dict[str, Any]] = {
-    400: {"model": Problem, "description": "The body can't be read"},
+    400: {"model": Problem, "description": "The body can't be read, or a field that says who asks came twice"},
     401: {"model": Problem, "description": "No token, or a wrong one"},
-    403: {"model": Problem, "description": "The token may look and not change anything"},
+    403: {"model": Problem, "description": "Whoever asks may look and not change anything, or not even look"},
     422: {"model": Problem, "description": "A parameter or the body is not as it must be"},
+    429: {"model": Problem, "description": "Too many wrong tokens from this address: try again after Retry-After"},
     503: {"model": Problem, "description": "The database is away: try again"},
 }
+
+_TOKEN = HTTPBearer(auto_error=False, description="`token` or `read_token` under [web] in the configuration")
+"""Of the description alone: `web.access` asks for it."""
 
 
 def api(house: House) -> FastAPI:
     """To be mounted at /api/v1."""
     app = FastAPI(
         title="Bounce Watcher", version="1", docs_url=None, redoc_url=None, openapi_url="/openapi.json",
-        responses=dict(_PROBLEMS), redirect_slashes=False,
+        responses=dict(_PROBLEMS), redirect_slashes=False, dependencies=[Depends(_TOKEN)],
         exception_handlers={
             RequestValidationError: _told_of_request, HTTPException: _told_of_http, ValueError: _told_of_value,
             TemporaryFailure: _told_of_failure, PermanentFailure: _told_of_failure,

@@ -1,0 +1,147 @@
+"""Sign-ins of people in a browser. They are kept here and nowhere else, so each can be ended at any time.
+
+The browser holds a random secret of 256 bits, the ledger its SHA-256: whoever reads the ledger can't use a session.
+"""
+
+import hashlib
+import secrets
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import cached_property
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Engine, delete, insert, or_, select, update
+from sqlalchemy import Row as Fetched
+
+from bounce_watcher.ledger.actions import Action, enter
+from bounce_watcher.ledger.engine import reading, write
+from bounce_watcher.ledger.keyring import secret
+from bounce_watcher.ledger.tables import WEB_SESSION
+from bounce_watcher.ledger.types import storable
+from bounce_watcher.model.access import Role
+
+LASTS = timedelta(hours=12)
+"""From the sign-in."""
+IDLE = timedelta(hours=2)
+"""Without a request."""
+MOST = 1000
+"""Sessions at a time; another sign-in ends the one that was used least recently."""
+
+_SEEN_EVERY = timedelta(minutes=1)
+"""How exactly the last request is known: not every page writes."""
+_LONGEST = 200
+_SECRET_BYTES = 32
+_END = "end-session"
+
+
+@dataclass(frozen=True, slots=True)
+class WebSession:
+    """`id` names it and opens nothing. `opened_by` is a keyed fingerprint of the token that was shown."""
+
+    id: str
+    role: Role
+    opened_by: str
+    created_at: datetime
+    seen_at: datetime
+    expires_at: datetime
+    peer: str
+    agent: str
+
+    @property
+    def ends_at(self) -> datetime:
+        """When it ends if nothing more is asked."""
+        return min(self.expires_at, self.seen_at + IDLE)
+
+
+class Sessions:
+    """Every method raises TemporaryFailure or PermanentFailure where the database does not do its part."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    @cached_property
+    def key(self) -> bytes:
+        """For what pages must show and nobody may forge: random, so it tells nothing about any token."""
+        return secret(self._engine, "web")
+
+    def open(self, role: Role, opened_by: str, now: datetime, *, peer: str, agent: str) -> tuple[WebSession, str]:
+        """A new session, and the secret that only the browser is to hold."""
+        shown = secrets.token_urlsafe(_SECRET_BYTES)
+        made = WebSession(
+            secrets.token_hex(6), role, opened_by, now, now, now + LASTS, peer, storable(agent[:_LONGEST])
+        )
+        values = {"digest": _digest(shown), "id": made.id, "role": role.value, "opened_by": opened_by,
+                  "created_at": now, "seen_at": now, "expires_at": made.expires_at, "peer": peer, "agent": made.agent}
+
+        def put(connection: Connection) -> None:
+            kept = select(WEB_SESSION.c.digest).order_by(WEB_SESSION.c.seen_at.desc()).limit(MOST - 1)
+            connection.execute(delete(WEB_SESSION).where(WEB_SESSION.c.digest.not_in(kept)))
+            connection.execute(insert(WEB_SESSION).values(values))
+
+        write(self._engine, put)
+        return made, shown
+
+    def find(self, shown: str, now: datetime) -> WebSession | None:
+        """The session of a secret; None where there is none, or none any more."""
+        chosen = select(WEB_SESSION).where(WEB_SESSION.c.digest == _digest(shown), ~_is_over(now))
+        with reading(self._engine) as connection:
+            row = connection.execute(chosen).one_or_none()
+        return _read(row) if row is not None else None
+
+    def touch(self, found: WebSession, now: datetime) -> None:
+        """Notes that it was used."""
+        if now - found.seen_at >= _SEEN_EVERY:
+            used = update(WEB_SESSION).where(WEB_SESSION.c.id == found.id).values(seen_at=now)
+            write(self._engine, lambda connection: connection.execute(used))
+
+    def all(self, now: datetime) -> Sequence[WebSession]:
+        """Those that are open, the last used first."""
+        chosen = select(WEB_SESSION).where(~_is_over(now)).order_by(WEB_SESSION.c.seen_at.desc(), WEB_SESSION.c.id)
+        with reading(self._engine) as connection:
+            return [_read(row) for row in connection.execute(chosen)]
+
+    def end(self, wanted: Collection[str] | None, actor: str, now: datetime) -> list[str]:
+        """Ends sessions by their ids, None = all, and logs each. Returns the ids of those that there were."""
+        which = delete(WEB_SESSION).returning(WEB_SESSION.c.id)
+        chosen = which if wanted is None else which.where(WEB_SESSION.c.id.in_(wanted))
+
+        def work(connection: Connection) -> list[str]:
+            ended = sorted(connection.scalars(chosen))
+            for each in ended:
+                enter(connection, Action(now, actor, _END, each))
+            return ended
+
+        return write(self._engine, work)
+
+    def sign_out(self, session: str) -> None:
+        """Ends the session of whoever asks: no matter for the log of actions."""
+        gone = delete(WEB_SESSION).where(WEB_SESSION.c.id == session)
+        write(self._engine, lambda connection: connection.execute(gone))
+
+    def keep(self, openers: Collection[tuple[Role, str]]) -> int:
+        """Ends those whose token is no longer set, or no longer for their role. Returns how many."""
+        held = [(WEB_SESSION.c.role == role.value) & (WEB_SESSION.c.opened_by == token) for role, token in openers]
+        return self._delete(~or_(*held) if held else None)
+
+    def sweep(self, now: datetime) -> int:
+        """Deletes those that are over. Returns how many."""
+        return self._delete(_is_over(now))
+
+    def _delete(self, which: ColumnElement[bool] | None) -> int:
+        gone = delete(WEB_SESSION) if which is None else delete(WEB_SESSION).where(which)
+        return write(self._engine, lambda connection: connection.execute(gone).rowcount)
+
+
+def _digest(shown: str) -> str:
+    return hashlib.sha256(shown.encode()).hexdigest()
+
+
+def _is_over(now: datetime) -> ColumnElement[bool]:
+    return or_(WEB_SESSION.c.expires_at <= now, WEB_SESSION.c.seen_at <= now - IDLE)
+
+
+def _read(row: Fetched[Any]) -> WebSession:
+    return WebSession(
+        row.id, Role(row.role), row.opened_by, row.created_at, row.seen_at, row.expires_at, row.peer, row.agent
+    )
