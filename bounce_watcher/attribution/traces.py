@@ -17,7 +17,7 @@ from functools import lru_cache
 from bounce_watcher.attribution.dkim import KeyOf, proven_fields
 from bounce_watcher.attribution.return_path import Token, read_header_token, read_token
 from bounce_watcher.attribution.rewriting import extension, extension_of_any, unwrap, verp_recipient
-from bounce_watcher.attribution.settings import AttributionSettings
+from bounce_watcher.attribution.settings import AttributionSettings, TokenKeys
 from bounce_watcher.model.address import address_key
 from bounce_watcher.parsing.address import find_addresses
 from bounce_watcher.parsing.headers import Headers
@@ -92,7 +92,7 @@ def traces(
     told = original.firsts(_fields(settings)) if original else {}
     senders = list(_addresses(_senders(message, mail_from, told)))
     extensions = list(_extensions(senders, settings.return_path or ""))
-    keys = settings.token_keys
+    keys = settings.verifying
     user = _only_address(_named_field(told, settings.headers.user))
     header_token = read_header_token(_named_field(told, settings.token_header), keys) if keys else None
     others = (added for path in settings.verp_paths for each in senders if (added := extension_of_any(each, path)))
@@ -164,7 +164,7 @@ def _extensions(senders: Iterable[str], return_path: str) -> Iterator[str]:
         yield from (added for address in senders if (added := extension(address, return_path)))
 
 
-def _first_token(extensions: list[str], keys: tuple[bytes, ...]) -> Token | None:
+def _first_token(extensions: list[str], keys: TokenKeys) -> Token | None:
     """The first token of ours; where there is none, the first that pretends to be."""
     tokens = [token for each in extensions if (token := read_token(each, keys))]
     return next((token for token in tokens if token.is_ours), tokens[0] if tokens else None)
