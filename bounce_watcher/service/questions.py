@@ -4,22 +4,31 @@ A message on the connection begins with its kind, one byte. The worker sends REA
 given, any number of questions, each of which is answered, and DONE.
 """
 
+import re
 import threading
+from collections.abc import Iterable
 from dataclasses import replace
+from itertools import islice
 from multiprocessing.connection import Connection
 
 from bounce_watcher.attribution.attribute import no_key
 from bounce_watcher.attribution.dkim import KeyOf
-from bounce_watcher.attribution.return_path import fits
+from bounce_watcher.attribution.return_path import claims, fits
 from bounce_watcher.attribution.settings import AttributionSettings
 
-READY, DONE, IS_OURS, DKIM_KEY = b"r", b"d", b"t", b"k"
+READY, DONE, ARE_OURS, DKIM_KEY = b"r", b"d", b"t", b"k"
 
-MAX_QUESTION = 16 * 1024
-"""Bytes. Longer tokens and names are none of ours."""
+MAX_NAME = 1024
+MAX_CLAIMS = 4000
+MAX_CLAIM = 1024
+"""Characters of a DKIM key's name; claims in one question; bytes that one is about. What is longer is none of ours."""
 
 _NO, _YES = b"0", b"1"
-_BETWEEN = b"\0"
+_WITHIN, _BETWEEN = b" ", b"\n"
+_WRITTEN = re.compile(r"[a-z2-7]{1,64}")
+
+Claim = tuple[bytes, str]
+"""What is signed, and the signature that was read beside it."""
 
 
 class Answers:
@@ -34,13 +43,15 @@ class Answers:
     def __call__(self, message: bytes) -> bytes:
         """Raises ValueError where it is no question."""
         kind, asked = message[:1], message[1:]
-        if len(asked) > MAX_QUESTION or kind not in {IS_OURS, DKIM_KEY}:
-            raise ValueError("no question")
-        return self._is_ours(asked) if kind == IS_OURS else self._dkim_key(asked.decode("ascii"))
+        if kind == ARE_OURS and len(asked) <= MAX_CLAIMS * MAX_CLAIM * 3:
+            return b"".join(map(self._is_ours, asked.split(_BETWEEN)[:MAX_CLAIMS]))
+        if kind == DKIM_KEY and len(asked) <= MAX_NAME:
+            return self._dkim_key(asked.decode("ascii"))
+        raise ValueError("no question")
 
-    def _is_ours(self, asked: bytes) -> bytes:
-        written, _, data = asked.partition(_BETWEEN)
-        return _YES if fits(self._keys, data, written.decode("ascii")) else _NO
+    def _is_ours(self, claim: bytes) -> bytes:
+        written, _, data = claim.decode("ascii").partition(_WITHIN.decode())
+        return _YES if fits(self._keys, bytes.fromhex(data), written) else _NO
 
     def _dkim_key(self, name: str) -> bytes:
         """Keys of our own domains alone are looked up: a name is a message to whoever answers for it."""
@@ -56,17 +67,35 @@ class Questions:
 
     def __init__(self, connection: "Connection[bytes, bytes]") -> None:
         self._connection = connection
+        self._known: dict[Claim, bool] = {}
+
+    def ask_ahead(self, contents: Iterable[bytes]) -> None:
+        """Asks at once for what mail shows: a question a mail would wait for the service's threads each time."""
+        seen = dict.fromkeys(claim for content in contents for claim in islice(claims(content), MAX_CLAIMS))
+        self._known = self._asked([claim for claim in seen if len(claim[0]) <= MAX_CLAIM][:MAX_CLAIMS])
 
     def fits(self, data: bytes, written: str) -> bool:
-        return self._ask(IS_OURS + written.encode("ascii") + _BETWEEN + data) == _YES
+        claim = (data, written)
+        if not _WRITTEN.fullmatch(written) or len(data) > MAX_CLAIM:
+            return False
+        if claim not in self._known:
+            self._known |= self._asked([claim])
+        return self._known[claim]
 
     def dkim_key(self, name: str) -> str | None:
+        if len(name) > MAX_NAME:
+            return None
         answer = self._ask(DKIM_KEY + name.encode("ascii"))
         return answer[1:].decode() if answer.startswith(_YES) else None
 
+    def _asked(self, asked: list[Claim]) -> dict[Claim, bool]:
+        if not asked:
+            return {}
+        lines = (written.encode("ascii") + _WITHIN + data.hex().encode("ascii") for data, written in asked)
+        told = self._ask(ARE_OURS + _BETWEEN.join(lines))
+        return {claim: told[number:number + 1] == _YES for number, claim in enumerate(asked)}
+
     def _ask(self, question: bytes) -> bytes:
-        if len(question) > MAX_QUESTION:
-            return _NO
         self._connection.send_bytes(question)
         return self._connection.recv_bytes()
 

@@ -71,11 +71,14 @@ def serve(connection: "Connection[bytes, bytes]") -> None:
     """A worker's whole life, until the service is gone."""
     with suppress(EOFError, OSError):
         setup: Setup = _received(connection)
-        start(setup, Questions(connection))
+        questions = Questions(connection)
+        start(setup, questions)
         connection.send_bytes(READY + json.dumps(asdict(confine())).encode())
         while True:
             page, seconds = _received(connection)
             signal.setitimer(signal.ITIMER_REAL, seconds + GRACE_SECONDS)
+            if setup.has_keys:
+                questions.ask_ahead(raw.content for raw in page)
             connection.send_bytes(DONE + _as_json(setup.work(page)))
             signal.setitimer(signal.ITIMER_REAL, 0)
 
