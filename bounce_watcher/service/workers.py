@@ -10,14 +10,14 @@ from collections.abc import Sequence
 from contextlib import suppress
 from multiprocessing.connection import Connection
 
-from pydantic import TypeAdapter
+from pydantic import ConfigDict, TypeAdapter
 
 from bounce_watcher.model.errors import TemporaryFailure
 from bounce_watcher.model.message import RawMessage
 from bounce_watcher.service.fork_server import NEW, NUMBER
 from bounce_watcher.service.questions import DONE, READY, Answers
 from bounce_watcher.service.sandbox import Protections
-from bounce_watcher.service.worker import ANALYSED, Analysed, Setup
+from bounce_watcher.service.worker import Analysed, Setup
 
 START_SECONDS = 60.0
 """How long a new worker may take: the first one of all waits until the rules are read, some half a second."""
@@ -36,6 +36,8 @@ _HANDED_OVER = ("LANG", "LC_ALL", "LC_CTYPE", "LD_LIBRARY_PATH", "PATH", "PYTHON
 """All that workers are given of the environment: it may hold passwords (`*_env`) and where secrets lie."""
 
 _READY: TypeAdapter[Protections] = TypeAdapter(Protections)
+_DONE = TypeAdapter(list[Analysed], config=ConfigDict(strict=True, val_json_bytes="base64"))
+"""What workers say is text, and checked: who speaks may be a mail that has taken over its worker."""
 
 
 class BrokenOff(Exception):
@@ -120,7 +122,7 @@ class Worker:
     def analyse(self, page: Sequence[RawMessage], seconds: float) -> list[Analysed]:
         """Raises BrokenOff: the worker is of no more use then."""
         try:
-            found = ANALYSED.validate_json(self._told(pickle.dumps((page, seconds)), seconds, DONE))
+            found = _DONE.validate_json(self._told(pickle.dumps((page, seconds)), seconds, DONE))
         except ValueError as failure:
             raise BrokenOff("an answer that is none") from failure
         if len(found) != len(page):

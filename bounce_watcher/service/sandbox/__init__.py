@@ -16,6 +16,8 @@ from bounce_watcher.service.sandbox.code import code_folders
 
 __all__ = ["Protections", "confine"]
 
+MIB = 1024 * 1024
+
 
 @dataclass(frozen=True, slots=True)
 class Protections:
@@ -25,6 +27,16 @@ class Protections:
     no_files: bool
     no_processes: bool
     memory: int | None
+
+    def described(self) -> tuple[str, str]:
+        """What is in force, and what is not, as two lists in words; the first has what needs no kernel's help."""
+        memory = f"a bound of memory ({self.memory // MIB} MB)" if self.memory else "a bound of memory"
+        known = {
+            "no network": self.no_network, "no files": self.no_files, "no other processes": self.no_processes,
+            memory: self.memory is not None,
+        }
+        held = [name for name, holds in known.items() if holds]
+        return ", ".join(["no secrets", *held]), ", ".join(name for name in known if name not in held)
 
 
 def confine() -> Protections:
