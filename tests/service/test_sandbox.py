@@ -310,7 +310,7 @@ def analysed(*each: object) -> bytes:
     analysed(*[{"record": None, "destination": "processed", "error": None}] * 9),
 ])
 def test_a_lie_sends_its_own_mail_to_quarantine(lie: bytes) -> None:
-    with Analyser(AttributionSettings(), workers=1, work=lies, limits=(5.0, 5.0)) as analyser:
+    with Analyser(AttributionSettings(), workers=1, work=lies) as analyser:
         found = analyser.result(analyser.submit(page(b"honest", lie, b"honest")))
         assert [each.destination for each in found] == [
             Destination.PROCESSED, Destination.QUARANTINE, Destination.PROCESSED,
@@ -319,7 +319,7 @@ def test_a_lie_sends_its_own_mail_to_quarantine(lie: bytes) -> None:
 
 def test_what_it_says_runs_nothing_here(tmp_path: Path) -> None:
     made = tmp_path / "made by the service"
-    with Analyser(AttributionSettings(), workers=1, work=lies, limits=(5.0, 5.0)) as analyser:
+    with Analyser(AttributionSettings(), workers=1, work=lies) as analyser:
         for lie in (framed(pickle.dumps(Bomb(str(made)))), framed(b"d" + pickle.dumps(Bomb(str(made))))):
             (found,) = analyser.result(analyser.submit(page(lie)))
             assert found.destination is Destination.QUARANTINE
