@@ -20,7 +20,7 @@ from datetime import datetime
 
 from bounce_watcher.attribution.dkim import KeyOf
 from bounce_watcher.attribution.return_path import Token
-from bounce_watcher.attribution.settings import AttributionSettings
+from bounce_watcher.attribution.settings import AttributionSettings, TokenKeys
 from bounce_watcher.attribution.traces import Traces, traces
 from bounce_watcher.model.address import address_key
 from bounce_watcher.model.finding import UNTOLD, Attribution, Authenticity, Evidence, Finding
@@ -65,7 +65,7 @@ def _by_token(
 ) -> Attribution:
     if not token.is_ours:
         return _doubted(finding, f"{_PLACES[grade]} a token of ours in form, but {token.problem}")
-    recipient = _mailed_recipient(token, finding, found.hints, settings.token_keys)
+    recipient = _mailed_recipient(token, finding, found.hints, settings.verifying)
     if recipient is None:
         return _doubted(finding, f"{_PLACES[grade]} a token that we signed for another recipient")
     if at is not None and token.has_run_out(at, settings.token_max_age):
@@ -81,7 +81,7 @@ def _doubted(finding: Finding, doubt: str) -> Attribution:
 
 
 def _mailed_recipient(
-    token: Token, finding: Finding, hints: tuple[str, ...], keys: tuple[bytes, ...]
+    token: Token, finding: Finding, hints: tuple[str, ...], keys: TokenKeys
 ) -> str | None:
     """The address that the token was made for, as the report writes it where it does; None on a contradiction.
 

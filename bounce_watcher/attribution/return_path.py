@@ -44,12 +44,13 @@ Signatures are compared in constant time.
 import hmac
 import re
 from base64 import b32encode
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from hashlib import sha256
 
 from bounce_watcher.attribution.rewriting import extension, unwrap
-from bounce_watcher.attribution.settings import AttributionSettings
+from bounce_watcher.attribution.settings import AttributionSettings, TokenKeys
 from bounce_watcher.model.address import address_key, parse_address
 
 MAX_LOCAL_PART = 64
@@ -63,6 +64,9 @@ DIGEST_LENGTH = 10
 MAX_HEADER_TOKEN = 400
 """Characters of a token in a header that are read. The longest address has 254 (RFC 5321 section 4.5.3.1)."""
 
+MAX_SEEN = 256 * 1024
+"""Bytes of a mail in which tokens are looked for ahead."""
+
 DAY_ZERO = date(2020, 1, 1)
 """Stands for a token that tells no day."""
 
@@ -71,8 +75,12 @@ _DIGITS = "abcdefghijklmnopqrstuvwxyz234567"
 _RETURN_PATH, _HEADER = b"bounce_watcher return path 2\0", b"bounce_watcher header 2\0"
 """What a signature is made for."""
 
+_RECIPIENT = b"bounce_watcher recipient 1\0"
+"""What a digest is made for."""
+
 _CLEAR, _DIGEST = "r", "d"
 _TOKEN = re.compile(r"([rd])([a-z2-7]{12})([a-z2-7]{3}(?:=[a-z0-9._-]*){3,4})")
+_SEEN = re.compile(rb"(?<![a-z2-7])([rd])([a-z2-7]{12})([a-z2-7]{3}(?:=[a-z0-9._-]*){3,4})")
 _UNSAFE = re.compile(rb"[^a-z0-9.-]|(?<=\.)\.")
 _ESCAPED = re.compile(rb"_(?:(_)|([0-9a-f]{2}))")
 
@@ -93,12 +101,11 @@ class Token:
     digest: str | None = None
     day: date | None = None
 
-    def names(self, recipient: str, keys: tuple[bytes, ...]) -> bool:
+    def names(self, recipient: str, keys: TokenKeys) -> bool:
         """True where the token was made for `recipient`, whatever the case. `keys` are those of the settings."""
         if self.recipient is not None:
             return self.recipient == address_key(recipient)
-        made = [_recipient_digest(key, recipient) for key in keys]
-        return any(hmac.compare_digest(self.digest or "", digest) for digest in made)
+        return _held(keys, _digested(recipient), self.digest or "")
 
     def last_day(self, max_age: timedelta | None) -> date | None:
         """The last day on which it proves something. None: it does not run out."""
@@ -153,21 +160,31 @@ def read_return_path(address: str, settings: AttributionSettings) -> Token | Non
     if settings.return_path is None:
         return None
     added = extension(unwrap(address.strip()), settings.return_path)
-    return read_token(added, settings.token_keys) if added else None
+    return read_token(added, settings.verifying) if added else None
 
 
-def read_token(text: str, keys: tuple[bytes, ...]) -> Token | None:
+def read_token(text: str, keys: TokenKeys) -> Token | None:
     """The token of a return path that is the whole of `text`, verified under any of `keys`; None if there is none.
     """
     return _read(text, keys, _RETURN_PATH) if len(text) <= MAX_LOCAL_PART else None
 
 
-def read_header_token(text: str, keys: tuple[bytes, ...]) -> Token | None:
+def read_header_token(text: str, keys: TokenKeys) -> Token | None:
     """The same for the value of a header field, which `make_header_token` made."""
     return _read("".join(text.split()), keys, _HEADER) if len(text) <= MAX_HEADER_TOKEN else None
 
 
-def _read(text: str, keys: tuple[bytes, ...], purpose: bytes) -> Token | None:
+def claims(content: bytes) -> Iterator[tuple[bytes, str]]:
+    """What `fits` will be asked when this mail is read, as far as tokens stand there in plain sight: data and writing.
+
+    For those to whom one question with many answers costs less than many.
+    """
+    for form, signature, body in _SEEN.findall(content[:MAX_SEEN].lower()):
+        for purpose in (_RETURN_PATH, _HEADER):
+            yield purpose + form + body, signature.decode("ascii")
+
+
+def _read(text: str, keys: TokenKeys, purpose: bytes) -> Token | None:
     match = _TOKEN.fullmatch(text.lower())
     if match is None:
         return None
@@ -178,14 +195,14 @@ def _read(text: str, keys: tuple[bytes, ...], purpose: bytes) -> Token | None:
         held = {"recipient": f"{_unescape(local)}@{_unescape(domain)}", "digest": None}
     else:
         held = {"recipient": None, "digest": recipient}
-    is_ours = _verifies(keys, signature, form + body, purpose)
+    is_ours = _held(keys, purpose + (form + body).encode("ascii"), signature)
     return Token(
         **held, stream=_unescape(stream) or None, sending=_unescape(sending) or None,
         is_ours=is_ours, problem=None if is_ours else _problem(keys), day=_day(day),
     )
 
 
-def _problem(keys: tuple[bytes, ...]) -> str:
+def _problem(keys: TokenKeys) -> str:
     if not keys:
         return "no attribution.token_key is configured to check it with"
     return "its signature fits none of the configured keys: forged, damaged, or signed with a key dropped since"
@@ -267,16 +284,30 @@ def _signature(key: bytes, body: str, purpose: bytes) -> str:
 
 
 def _recipient_digest(key: bytes, recipient: str) -> str:
-    address = address_key(recipient).encode("utf-8", "surrogatepass")
-    return _keyed(key, b"bounce_watcher recipient 1\0" + address, DIGEST_LENGTH)
+    return _keyed(key, _digested(recipient), DIGEST_LENGTH)
+
+
+def _digested(recipient: str) -> bytes:
+    return _RECIPIENT + address_key(recipient).encode("utf-8", "surrogatepass")
 
 
 def _keyed(key: bytes, data: bytes, length: int) -> str:
     return b32encode(hmac.digest(key, data, sha256)).decode("ascii").lower()[:length]
 
 
-def _verifies(keys: tuple[bytes, ...], signature: str, body: str, purpose: bytes) -> bool:
-    return any(hmac.compare_digest(signature, _signature(key, body, purpose)) for key in keys)
+def _held(keys: TokenKeys, data: bytes, written: str) -> bool:
+    return fits(keys, data, written) if isinstance(keys, tuple) else keys.fits(data, written)
+
+
+def fits(keys: tuple[bytes, ...], data: bytes, written: str) -> bool:
+    """Whether `written` is the whole signature or digest of `data` under one of the keys; of a part nothing is said.
+
+    Safe to be asked by who must not learn the keys: each guess is right once in 2^60 (a digest's: 2^50). Constant time.
+    """
+    length = DIGEST_LENGTH if data.startswith(_RECIPIENT) else SIGNATURE_LENGTH
+    if len(written) != length or not written.isascii():
+        return False
+    return any(hmac.compare_digest(written, _keyed(key, data, length)) for key in keys)
 
 
 def _escape(text: str) -> str:

@@ -2,12 +2,23 @@
 
 from dataclasses import dataclass, field
 from datetime import timedelta
+from typing import Protocol
 
 TOKEN_HEADER = "X-BW-Token"
 
 TOKEN_MAX_AGE = timedelta(days=90)
 """Servers give up after five days (RFC 5321 section 4.5.4.1) and few complain of a mail weeks old; who shows a token of
 last year has found it in an archive."""
+
+
+class KeyHolder(Protocol):
+    """Has the signing keys where they must not lie at hand, and says no more of them than this."""
+
+    def fits(self, data: bytes, written: str) -> bool:
+        """As `return_path.fits` does with the keys themselves."""
+
+
+TokenKeys = tuple[bytes, ...] | KeyHolder
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +44,7 @@ class AttributionSettings:
     `authserv_ids` are the names of mailboxes and of the servers before each, as `authenticity.server_key` writes them,
     whose Authentication-Results are believed.
     `dkim_keys` are names and TXT records of DKIM keys of ours; with `dkim_dns` those of `own_domains` are looked up.
+    `key_holder` is asked in place of `token_keys` where these must not lie at hand.
     """
 
     return_path: str | None = None
@@ -46,6 +58,12 @@ class AttributionSettings:
     dkim_keys: tuple[tuple[str, str], ...] = ()
     dkim_dns: bool = True
     authserv_ids: tuple[tuple[str, frozenset[str]], ...] = ()
+    key_holder: KeyHolder | None = None
+
+    @property
+    def verifying(self) -> TokenKeys:
+        """What tokens are verified by; empty: no token is ours."""
+        return self.key_holder or self.token_keys
 
     def authserv_ids_of(self, mailbox: str | None) -> frozenset[str]:
         """The servers that are believed of mail in `mailbox`; all of them where it is None, as of mail from a file."""

@@ -18,7 +18,7 @@ from itertools import chain
 from bounce_watcher.attribution.dkim import KeyOf, proven_fields
 from bounce_watcher.attribution.return_path import Token, read_header_token, read_token
 from bounce_watcher.attribution.rewriting import extension, extension_of_any, unwrap, verp_recipients
-from bounce_watcher.attribution.settings import AttributionSettings
+from bounce_watcher.attribution.settings import AttributionSettings, TokenKeys
 from bounce_watcher.model.address import MailAddress, address_key
 from bounce_watcher.parsing.address import find_addresses
 from bounce_watcher.parsing.charset import decode_words
@@ -95,7 +95,7 @@ def traces(
     told = original.firsts(_fields(settings), as_written=True) if original else {}
     senders = list(_addresses(_senders(message, mail_from, told)))
     extensions = list(_extensions(senders, settings.return_path or ""))
-    keys = settings.token_keys
+    keys = settings.verifying
     header_token = read_header_token(_named_field(told, settings.token_header), keys) if keys else None
     others = (added for path in settings.verp_paths for each in senders if (added := extension_of_any(each, path)))
     verp = chain.from_iterable(map(verp_recipients, (*extensions, *others)))
@@ -166,7 +166,7 @@ def _extensions(senders: Iterable[str], return_path: str) -> Iterator[str]:
         yield from (added for address in senders if (added := extension(address, return_path)))
 
 
-def _first_token(extensions: list[str], keys: tuple[bytes, ...]) -> Token | None:
+def _first_token(extensions: list[str], keys: TokenKeys) -> Token | None:
     """The first token of ours; where there is none, the first that pretends to be."""
     tokens = [token for each in extensions if (token := read_token(each, keys))]
     return next((token for token in tokens if token.is_ours), tokens[0] if tokens else None)

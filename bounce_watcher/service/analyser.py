@@ -1,15 +1,10 @@
 """Analysis in worker processes: both cores on a backlog; a message that hangs or kills its worker is singled out."""
 
-import contextlib
-import multiprocessing
 import os
 import threading
-from collections.abc import Callable, Sequence
-from concurrent.futures import CancelledError, Future, ProcessPoolExecutor
-from concurrent.futures import TimeoutError as FutureTimeoutError
-from concurrent.futures.process import BrokenProcessPool
+from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from multiprocessing.context import ForkServerContext
 from types import TracebackType
 from typing import Self
 
@@ -17,8 +12,13 @@ import structlog
 
 from bounce_watcher.attribution.settings import AttributionSettings
 from bounce_watcher.classification.ruleset import OwnRules
+from bounce_watcher.model.errors import TemporaryFailure
 from bounce_watcher.model.message import RawMessage
-from bounce_watcher.service.worker import Analysed, analyse_all, start
+from bounce_watcher.service.dkim_keys import key_lookup
+from bounce_watcher.service.questions import Answers, without_secrets
+from bounce_watcher.service.sandbox import Protections
+from bounce_watcher.service.worker import Analysed, Setup, Work, analyse_all
+from bounce_watcher.service.workers import BrokenOff, Worker, start_server
 
 __all__ = ["Analysed", "Analyser", "Ticket"]
 
@@ -30,25 +30,16 @@ MESSAGE_SECONDS = 20.0
 """How long one message may take when it is tried alone."""
 
 
-_BROKEN_OFF = (BrokenProcessPool, FutureTimeoutError, CancelledError)
-"""A worker died, a worker hangs, or the pool was ended for another page's sake."""
-
-
 @dataclass(frozen=True, slots=True)
 class Ticket:
     """A page under way."""
 
     page: Sequence[RawMessage]
     future: "Future[list[Analysed]]"
-    pool: ProcessPoolExecutor
-
-
-Work = Callable[[Sequence[RawMessage]], list[Analysed]]
-"""What a worker process does with a page, in its order. A function of a module: it is pickled."""
 
 
 class Analyser:
-    """A pool of processes that analyse pages. Thread-safe: all mailboxes share one.
+    """Processes that analyse pages. Thread-safe: all mailboxes share one.
 
     `rules` are an operator's own. `workers` 0 means one per core. `depth` is how many pages are worth having under way
     at once. `work` is what a worker does with a page; `limits` are the seconds that a page, and a message tried alone,
@@ -64,61 +55,95 @@ class Analyser:
         work: Work | None = None,
         limits: tuple[float, float] = (PAGE_SECONDS, MESSAGE_SECONDS),
     ) -> None:
-        self._settings = settings
-        self._rules = rules
-        self._work = work or analyse_all
+        self._setup = Setup(without_secrets(settings), bool(settings.token_keys), rules, work or analyse_all)
+        self._answers = Answers(settings, key_lookup(settings))
         self._page_seconds, self._message_seconds = limits
         self.depth = workers or os.cpu_count() or 1
         self._lock = threading.Lock()
-        self._pool = self._new_pool(self.depth)
+        self._closed = False
+        self._idle: list[Worker] = []
+        self._all: set[Worker] = set()
+        self._threads = ThreadPoolExecutor(self.depth, thread_name_prefix="analysis")
+        start_server()
 
     def submit(self, page: Sequence[RawMessage]) -> Ticket:
-        with self._lock:
-            try:
-                return self._ticket(page)
-            except BrokenProcessPool:
-                self._pool = self._new_pool(self.depth)
-                return self._ticket(page)
-
-    def _ticket(self, page: Sequence[RawMessage]) -> Ticket:
-        return Ticket(page, self._pool.submit(self._work, page), self._pool)
+        return Ticket(page, self._threads.submit(self._analyse, page))
 
     def result(self, ticket: Ticket) -> list[Analysed]:
-        """The page's analyses in its order. A page that broke or hung its worker is gone through one by one."""
-        try:
-            return ticket.future.result(self._page_seconds)
-        except _BROKEN_OFF:
-            log.warning("analysis of a page broke off", action="analysis_restarted", messages=len(ticket.page))
-            self._replace(ticket.pool)
-            return self._one_by_one(ticket.page)
+        """The page's analyses in its order. A page that broke or hung its worker is gone through one by one.
 
-    def _one_by_one(self, page: Sequence[RawMessage]) -> list[Analysed]:
-        """In a process of the page's own: what breaks it is in this page, and breaks no other's."""
-        found: list[Analysed] = []
-        pool = self._new_pool(1)
-        for raw in page:
-            try:
-                found += pool.submit(self._work, [raw]).result(self._message_seconds)
-            except _BROKEN_OFF as failure:
-                found.append(Analysed(None, error=f"{type(failure).__name__} while analysing it"))
-                _end(pool)
-                pool = self._new_pool(1)
-        _end(pool)
+        Raises TemporaryFailure where the system gives no process to analyse in.
+        """
+        return ticket.future.result()
+
+    def protections(self) -> Protections:
+        """What a process that analyses can't do here. Raises TemporaryFailure."""
+        worker = self._new_worker()
+        self._give_back(worker)
+        return worker.protections
+
+    def _analyse(self, page: Sequence[RawMessage]) -> list[Analysed]:
+        worker = self._idle_worker() or self._new_worker()
+        try:
+            found = worker.analyse(page, self._page_seconds)
+        except BrokenOff:
+            self._drop(worker)
+            log.warning("analysis of a page broke off", action="analysis_restarted", messages=len(page))
+            return self._one_by_one(page)
+        self._give_back(worker)
         return found
 
-    def _new_pool(self, workers: int) -> ProcessPoolExecutor:
-        return ProcessPoolExecutor(workers, _processes(), initializer=start, initargs=(self._settings, self._rules))
+    def _one_by_one(self, page: Sequence[RawMessage]) -> list[Analysed]:
+        """In fresh processes: what breaks one of these is the message, and nothing that was before."""
+        found: list[Analysed] = []
+        worker: Worker | None = None
+        for raw in page:
+            worker = worker or self._new_worker()
+            try:
+                found += worker.analyse([raw], self._message_seconds)
+            except BrokenOff as failure:
+                found.append(Analysed(None, error=f"{failure} while analysing it"))
+                self._drop(worker)
+                worker = None
+        if worker:
+            self._give_back(worker)
+        return found
 
-    def _replace(self, pool: ProcessPoolExecutor) -> None:
-        """Ends a pool with a broken or hung worker, unless another thread has done so already."""
+    def _idle_worker(self) -> Worker | None:
         with self._lock:
-            if self._pool is not pool:
+            return self._idle.pop() if self._idle else None
+
+    def _new_worker(self) -> Worker:
+        worker = Worker(self._setup, self._answers)
+        with self._lock:
+            self._all.add(worker)
+        return worker
+
+    def _give_back(self, worker: Worker) -> None:
+        with self._lock:
+            if len(self._idle) < self.depth:
+                self._idle.append(worker)
                 return
-            self._pool = self._new_pool(self.depth)
-        _end(pool)
+        self._drop(worker)
+
+    def _drop(self, worker: Worker) -> None:
+        with self._lock:
+            self._all.discard(worker)
+        worker.close()
+        if self._closed:
+            raise TemporaryFailure("the analysis was stopped")
 
     def close(self) -> None:
-        _end(self._pool)
+        """At once: what is under way comes to nothing."""
+        self._closed = True
+        self._threads.shutdown(wait=False, cancel_futures=True)
+        with self._lock:
+            left = list(self._all)
+        for worker in left:
+            worker.end()
+        self._threads.shutdown(wait=True)
+        for worker in self._all:
+            worker.close()
 
     def __enter__(self) -> Self:
         return self
@@ -127,22 +152,3 @@ class Analyser:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self.close()
-
-
-def _processes() -> ForkServerContext:
-    """Workers are copies of one process that has read the rules and never had a thread or a connection of ours."""
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["bounce_watcher.service.preloaded"])
-    return context
-
-
-def _end(pool: ProcessPoolExecutor) -> None:
-    """Stops the workers at once: they hold nothing that is not in the mailbox. Private, but there is no public way."""
-    workers = list((pool._processes or {}).values())
-    pool.shutdown(wait=False, cancel_futures=True)
-    for worker in workers:
-        with contextlib.suppress(OSError, ValueError):
-            worker.kill()
-    for worker in workers:
-        with contextlib.suppress(OSError, ValueError):
-            worker.join(5)

@@ -34,6 +34,7 @@ from bounce_watcher.outbox.notifier import Notifier, understood
 from bounce_watcher.outbox.opening import Receiver, channel_to
 from bounce_watcher.outbox.platform import Platform
 from bounce_watcher.outbox.target import WebhookTarget
+from bounce_watcher.service.analyser import Analyser
 from bounce_watcher.service.clock import utcnow
 
 CLOCK_TOLERANCE = timedelta(seconds=60)
@@ -56,6 +57,7 @@ class Check:
 def examine(settings: Settings) -> Iterator[Check]:
     """Every check, as it is made; a server that hangs costs its own time-out. Never raises a BounceWatcherError."""
     yield from _configuration(settings)
+    yield _analysis(settings)
     yield from _database(settings)
     tokens = TokenStore()
     for account in settings.mailboxes:
@@ -79,6 +81,7 @@ def _failed(name: str, failure: BounceWatcherError) -> Check:
 
 _MENDS: Mapping[str, str] = {
     "mailbox": "check host, port and security, and that the server is up and reachable from here",
+    "analysis": "see that this machine has memory and processes left",
     "database": "check url under [database], and that the server is up and reachable from here",
     "schema": "bounce-watcher db upgrade",
     "webhook": "check url, ca_file, and that the platform is up and reachable from here",
@@ -99,6 +102,21 @@ def _configuration(settings: Settings) -> Iterator[Check]:
     if not settings.targets:
         yield Check("configuration", True, "no [[webhook]] and no [[platform]]: nobody is told of suppressions",
                     "add one, or ask the ledger with `bounce-watcher suppressions list`")
+
+
+# ── analysis ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+def _analysis(settings: Settings) -> Check:
+    """Nothing that is missing is a failure: mail is analysed all the same."""
+    try:
+        with Analyser(settings.attribution, 1, rules=settings.rules) as analyser:
+            held, missing = analyser.protections().described()
+    except BounceWatcherError as failure:
+        return _failed("analysis", failure)
+    if not missing:
+        return Check("analysis", True, f"processes that read mail have {held}")
+    return Check("analysis", True, f"processes that read mail have {held}; not in force: {missing}",
+                 "Linux 5.13 or newer has Landlock and seccomp; a container's own profile must not forbid them")
 
 
 # ── the database ────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -1,28 +1,35 @@
-"""What runs in a process that analyses. It imports nothing else: each one of them waits for that when it starts."""
+"""What runs in a process that analyses mail: shut in (`sandbox`), without keys and network (`questions`).
 
-import copyreg
+It imports nothing else: the first one of them waits for that.
+"""
+
 import gc
-import multiprocessing
-import os
+import json
+import pickle
 import signal
-import threading
 import traceback
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from base64 import urlsafe_b64encode
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
-from multiprocessing.connection import wait
-from operator import attrgetter
+from multiprocessing.connection import Connection
+from typing import Any
 
 from bounce_watcher.attribution.settings import AttributionSettings
 from bounce_watcher.classification.ruleset import OwnRules, load_rules
 from bounce_watcher.intake.mailbox import Destination
-from bounce_watcher.model.ledger import BounceEvent, MessageRecord, Unread
+from bounce_watcher.model.ledger import MessageRecord
 from bounce_watcher.model.message import RawMessage, pack
 from bounce_watcher.parsing.message import parse
 from bounce_watcher.pipeline import Toolkit, analyse_parsed
 from bounce_watcher.service.clock import utcnow
-from bounce_watcher.service.dkim_keys import key_lookup
 from bounce_watcher.service.process import destination, message_record
+from bounce_watcher.service.questions import DONE, READY, Questions, asking
+from bounce_watcher.service.sandbox import confine
+
+GRACE_SECONDS = 5.0
+"""A worker that its service can't end any more ends so long after its time by itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,35 +41,69 @@ class Analysed:
     error: str | None = None
 
 
-def _sent_as_its_values(kind: type) -> None:
-    """Instances go from process to process at half the price: left alone, a dataclass asks for each field by name."""
-    values = attrgetter(*kind.__slots__)  # type: ignore[attr-defined]
-    copyreg.pickle(kind, lambda instance: (kind, values(instance)))
+Work = Callable[[Sequence[RawMessage]], list[Analysed]]
+"""What a worker process does with a page, in its order. A function of a module: it is pickled."""
 
 
-for _kind in (RawMessage, BounceEvent, Unread, MessageRecord, Analysed):
-    _sent_as_its_values(_kind)
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """What a worker is given first. `settings` hold no keys; `has_keys` says whether there are any to be asked about.
+    """
+
+    settings: AttributionSettings
+    has_keys: bool
+    rules: OwnRules
+    work: Work
 
 
 _toolkit: Toolkit | None = None
 """Each worker's own, built once when it starts."""
 
 
-def start(settings: AttributionSettings, rules: OwnRules) -> None:
-    global _toolkit  # noqa: PLW0603 - an executor's initializer has no other way to hand something to its tasks
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C and systemd's SIGTERM are the parent's to handle
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    threading.Thread(target=_die_with_parent, daemon=True).start()
+def serve(connection: "Connection[bytes, bytes]") -> None:
+    """A worker's whole life, until the service is gone."""
+    with suppress(EOFError, OSError):
+        setup: Setup = _received(connection)
+        questions = Questions(connection)
+        start(setup, questions)
+        connection.send_bytes(READY + json.dumps(asdict(confine())).encode())
+        while True:
+            page, seconds = _received(connection)
+            signal.setitimer(signal.ITIMER_REAL, seconds + GRACE_SECONDS)
+            if setup.has_keys:
+                questions.ask_ahead(raw.content for raw in page)
+            connection.send_bytes(DONE + _as_json(setup.work(page)))
+            signal.setitimer(signal.ITIMER_REAL, 0)
+
+
+def _received(connection: "Connection[bytes, bytes]") -> Any:
+    """What the service sends is believed."""
+    return pickle.loads(connection.recv_bytes())  # noqa: S301
+
+
+def start(setup: Setup, questions: Questions) -> None:
+    global _toolkit  # noqa: PLW0603 - what `work` is given is a page and no more
     gc.set_threshold(50_000)  # a page makes about as many objects, and all of them go without a collection
-    _toolkit = Toolkit(load_rules(rules), settings, key_lookup(settings))
+    settings, key_of = asking(setup.settings, questions, has_keys=setup.has_keys)
+    _toolkit = Toolkit(load_rules(setup.rules), settings, key_of)
 
 
-def _die_with_parent() -> None:
-    """A pool's worker outlives a parent that was killed: it waits for work on a pipe that it holds open itself."""
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        wait([parent.sentinel])
-        os._exit(1)
+def _as_json(page: list[Analysed]) -> bytes:
+    """As text, which the service checks: a worker that a mail has taken over can't make it do anything by that.
+
+    A pickle could. pydantic writes the same, and would double the time that a worker needs to start.
+    """
+    return json.dumps(page, default=_plain, separators=(",", ":")).encode("ascii")
+
+
+def _plain(value: Any) -> object:
+    match value:
+        case datetime():
+            return value.isoformat()
+        case bytes():
+            return urlsafe_b64encode(value).decode("ascii")
+        case _:
+            return {name: getattr(value, name) for name in value.__slots__}
 
 
 def analyse_all(page: Sequence[RawMessage]) -> list[Analysed]:

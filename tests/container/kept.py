@@ -5,7 +5,6 @@ Both lie in `build/container` and are made once: a minute or two, most of it dow
 
 import subprocess
 import sys
-import tomllib
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
@@ -33,15 +32,12 @@ def _make_base() -> None:
     begun.rename(BASE)
 
 
-def _wanted() -> list[str]:
-    """What the package needs, and what builds it."""
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
-    return [*project["project"]["dependencies"], *project["build-system"]["requires"]]
+LOCKS = ("requirements.lock", "requirements-build.lock")
 
 
 def _key() -> str:
     """Whoever changes a version gets other wheels."""
-    return "\n".join([PYTHON, *_wanted(), (ROOT / "requirements.lock").read_text()])
+    return "\n".join([PYTHON, *((ROOT / lock).read_text() for lock in LOCKS)])
 
 
 def _is_complete() -> bool:
@@ -52,7 +48,7 @@ def _is_complete() -> bool:
 def _make_wheels() -> None:
     """Fails if one of the locked versions has no wheel for this Python: the slim base has no compiler."""
     print(f"-- {WHEELS.relative_to(ROOT)}", flush=True)
-    command = [sys.executable, "-m", "pip", "download", "-qq", "-d", str(WHEELS), "-c", str(ROOT / "requirements.lock"),
-               "--only-binary", ":all:", "--python-version", PYTHON]
-    subprocess.run([*command, *_wanted()], check=True)
+    locked = [word for lock in LOCKS for word in ("-r", str(ROOT / lock))]
+    subprocess.run([sys.executable, "-m", "pip", "download", "-qq", "--require-hashes", "--no-deps", "-d", str(WHEELS),
+                    "--only-binary", ":all:", "--python-version", PYTHON, *locked], check=True)
     (WHEELS / "complete").write_text(_key())

@@ -16,8 +16,7 @@ ON_ANY_MACHINE = ("--runtime", "runc", "--cgroup-manager", "cgroupfs", "--events
 LIMITS = ("--ulimit", "nofile=1024:1024", "--ulimit", "nproc=4096:4096")
 """Without CAP_SYS_RESOURCE podman's own, which are higher, can't be set."""
 MORE: Mapping[str, tuple[str, ...]] = {
-    "build": (*LIMITS, "--network", "none", "--volume", f"{WHEELS}:/wheels-of-others:ro", "--build-arg",
-              f"BASE={BASE_IMAGE}"),
+    "build": (*LIMITS, "--network", "none", "--volume", f"{WHEELS}:/wheels-of-others:ro"),
     # On a read-only system runc makes no files for secrets to be mounted on; crun, podman's default, does.
     "run": (*LIMITS, "--log-driver", "k8s-file", "--tmpfs", "/run/secrets"),
 }
@@ -34,7 +33,7 @@ class Podman:
         """What the command prints, stderr after stdout."""
         done = subprocess.run(
             [*self._beginning(), *arguments], capture_output=True, text=True, timeout=500, check=False, cwd=ROOT,
-            env=os.environ | {"DISABLE_HC_SYSTEMD": "true"},  # no timer: `healthcheck run` asks
+            env=os.environ | {"BASE": BASE_IMAGE, "DISABLE_HC_SYSTEMD": "true"},  # no timer: `healthcheck run` asks
         )
         said = done.stdout + done.stderr
         assert done.returncode == status, f"{arguments}: exit status {done.returncode}\n{said}"

@@ -1,5 +1,6 @@
 """The package as people install it: everything inside, in an environment that has never seen the source tree."""
 
+import json
 import os
 import re
 import subprocess
@@ -10,6 +11,12 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from cyclonedx.schema import SchemaVersion
+from cyclonedx.validation.json import JsonStrictValidator
+from packaging.requirements import Requirement
+
+from tests.lock import PROJECT
+from tests.packaging.test_lock import pins, plain
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "bounce_watcher"
@@ -69,6 +76,24 @@ def test_the_manual_page_goes_where_man_looks(wheel: Path, program: Path) -> Non
     assert (program.parents[1] / "share" / "man" / "man1" / "bounce-watcher.1").read_text() == (
         ROOT / "bounce_watcher" / "share" / "bounce-watcher.1"
     ).read_text()
+
+
+def test_its_bill_of_materials_is_the_lock(wheel: Path) -> None:
+    """In the place of PEP 770, by CycloneDX's own schema."""
+    archive = zipfile.ZipFile(wheel)
+    (name,) = [name for name in archive.namelist() if ".dist-info/sboms/" in name]
+    assert name.endswith(".dist-info/sboms/bounce-watcher.cdx.json")
+    text = archive.read(name).decode()
+    assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(text) is None
+    assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(text.replace('"library"', '"libary"')) is not None
+    told = json.loads(text)
+    locked = {f"pkg:pypi/{plain(pin.name)}@{pin.version}" for pin in pins("requirements.lock")}
+    assert {part["purl"] for part in told["components"]} == locked
+    whole = told["metadata"]["component"]
+    assert (whole["name"], whole["version"]) == ("bounce-watcher", PROJECT["project"]["version"])
+    (edges,) = told["dependencies"]
+    direct = {plain(Requirement(each).name) for each in PROJECT["project"]["dependencies"]}
+    assert {ref.removeprefix("pkg:pypi/").partition("@")[0] for ref in edges["dependsOn"]} == direct
 
 
 def test_a_wheel_of_the_source_archive_is_the_same(wheel: Path, tmp_path: Path) -> None:

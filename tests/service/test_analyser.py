@@ -92,17 +92,18 @@ def test_workers_end_with_a_killed_parent(tmp_path: Path) -> None:
         from datetime import UTC, datetime
         from bounce_watcher.attribution.settings import AttributionSettings
         from bounce_watcher.model.message import RawMessage
+        from bounce_watcher.service import workers
         from bounce_watcher.service.analyser import Analyser
 
         if __name__ == "__main__":
             analyser = Analyser(AttributionSettings(), 1)
             analyser.result(analyser.submit([RawMessage("x", b"Subject: x", datetime.now(UTC))]))
-            print(*analyser._pool._processes, flush=True)
+            print(workers._server._process.pid, *(worker.process for worker in analyser._all), flush=True)
             os.kill(os.getpid(), signal.SIGKILL)
     """))
     done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, check=False, timeout=60)
     workers = [int(pid) for pid in done.stdout.split()]
-    assert workers
+    assert len(workers) == 2, done.stderr
     deadline = time.monotonic() + 10
     while any(_alive(pid) for pid in workers):
         assert time.monotonic() < deadline, "a worker outlived its parent"

@@ -1,0 +1,111 @@
+"""What a process that analyses mail must ask for, as it has neither our token keys nor a network, and who answers.
+
+A message on the connection begins with its kind, one byte. The worker sends READY once, then, for each page that it is
+given, any number of questions, each of which is answered, and DONE.
+"""
+
+import re
+import threading
+from collections.abc import Iterable
+from dataclasses import replace
+from itertools import islice
+from multiprocessing.connection import Connection
+
+from bounce_watcher.attribution.attribute import no_key
+from bounce_watcher.attribution.dkim import KeyOf
+from bounce_watcher.attribution.return_path import claims, fits
+from bounce_watcher.attribution.settings import AttributionSettings
+
+READY, DONE, ARE_OURS, DKIM_KEY = b"r", b"d", b"t", b"k"
+
+MAX_NAME = 1024
+MAX_CLAIMS = 4000
+MAX_CLAIM = 1024
+"""Characters of a DKIM key's name; claims in one question; bytes that one is about. What is longer is none of ours."""
+
+_NO, _YES = b"0", b"1"
+_WITHIN, _BETWEEN = b" ", b"\n"
+_WRITTEN = re.compile(r"[a-z2-7]{1,64}")
+
+Claim = tuple[bytes, str]
+"""What is signed, and the signature that was read beside it."""
+
+
+class Answers:
+    """The side that has keys and network. Thread-safe. It believes nothing of what it is asked by."""
+
+    def __init__(self, settings: AttributionSettings, key_of: KeyOf) -> None:
+        self._keys = settings.token_keys
+        self._domains = settings.own_domains
+        self._key_of = key_of
+        self._lock = threading.Lock()
+
+    def __call__(self, message: bytes) -> bytes:
+        """Raises ValueError where it is no question."""
+        kind, asked = message[:1], message[1:]
+        if kind == ARE_OURS and len(asked) <= MAX_CLAIMS * MAX_CLAIM * 3:
+            return b"".join(map(self._is_ours, asked.split(_BETWEEN)[:MAX_CLAIMS]))
+        if kind == DKIM_KEY and len(asked) <= MAX_NAME:
+            return self._dkim_key(asked.decode("ascii"))
+        raise ValueError("no question")
+
+    def _is_ours(self, claim: bytes) -> bytes:
+        written, _, data = claim.decode("ascii").partition(_WITHIN.decode())
+        return _YES if fits(self._keys, bytes.fromhex(data), written) else _NO
+
+    def _dkim_key(self, name: str) -> bytes:
+        """Keys of our own domains alone are looked up: a name is a message to whoever answers for it."""
+        if name.partition("._domainkey.")[2] not in self._domains:
+            return _NO
+        with self._lock:
+            record = self._key_of(name)
+        return _NO if record is None else _YES + record.encode("utf-8", "replace")
+
+
+class Questions:
+    """The side that has neither: a `KeyHolder`, and `dkim_key` as the pipeline asks it."""
+
+    def __init__(self, connection: "Connection[bytes, bytes]") -> None:
+        self._connection = connection
+        self._known: dict[Claim, bool] = {}
+
+    def ask_ahead(self, contents: Iterable[bytes]) -> None:
+        """Asks at once for what mail shows: a question a mail would wait for the service's threads each time."""
+        seen = dict.fromkeys(claim for content in contents for claim in islice(claims(content), MAX_CLAIMS))
+        self._known = self._asked([claim for claim in seen if len(claim[0]) <= MAX_CLAIM][:MAX_CLAIMS])
+
+    def fits(self, data: bytes, written: str) -> bool:
+        claim = (data, written)
+        if not _WRITTEN.fullmatch(written) or len(data) > MAX_CLAIM:
+            return False
+        if claim not in self._known:
+            self._known |= self._asked([claim])
+        return self._known[claim]
+
+    def dkim_key(self, name: str) -> str | None:
+        if len(name) > MAX_NAME:
+            return None
+        answer = self._ask(DKIM_KEY + name.encode("ascii"))
+        return answer[1:].decode() if answer.startswith(_YES) else None
+
+    def _asked(self, asked: list[Claim]) -> dict[Claim, bool]:
+        if not asked:
+            return {}
+        lines = (written.encode("ascii") + _WITHIN + data.hex().encode("ascii") for data, written in asked)
+        told = self._ask(ARE_OURS + _BETWEEN.join(lines))
+        return {claim: told[number:number + 1] == _YES for number, claim in enumerate(asked)}
+
+    def _ask(self, question: bytes) -> bytes:
+        self._connection.send_bytes(question)
+        return self._connection.recv_bytes()
+
+
+def without_secrets(settings: AttributionSettings) -> AttributionSettings:
+    """What a process that analyses is given."""
+    return replace(settings, token_keys=())
+
+
+def asking(settings: AttributionSettings, questions: Questions, *, has_keys: bool) -> tuple[AttributionSettings, KeyOf]:
+    """What the pipeline is given there: as if the keys were at hand. `settings` are those `without_secrets`."""
+    looks_up = settings.dkim_dns and settings.own_domains
+    return replace(settings, key_holder=questions if has_keys else None), questions.dkim_key if looks_up else no_key
