@@ -73,13 +73,18 @@ def _character(match: re.Match[str]) -> str:
 def find_addresses(text: str, limit: int = 100) -> tuple[ProseAddress, ...]:
     """Mailboxes in running text, in order, each once. Time grows with the length of the text alone.
 
-    Every character that a local part may hold counts as part of it, but for signs that enclose the whole address.
+    Every character that a local part may hold counts as part of it, but for signs that enclose the whole address. What
+    stands inside a quoted local part ("ada@example.com"@example.org) is no address.
     """
     found: dict[ProseAddress, None] = {}
+    quoted = [match.span(1) for match in _QUOTED.finditer(text)] if '"@' in text else []
     at, tries = text.find("@"), 0
     while at != -1 and len(found) < limit and tries < MAX_TRIES:
         tries += 1
-        address = _around(text, at)
+        while quoted and quoted[0][1] <= at:
+            quoted.pop(0)
+        is_quoted = bool(quoted) and quoted[0][0] <= at
+        address = None if is_quoted else _around(text, at)
         if address is not None:
             found.setdefault(ProseAddress(address))
         at = text.find("@", at + 1)
@@ -93,8 +98,8 @@ def _around(text: str, at: int) -> str | None:
         return None
     tail = text[at + 1 : at + 257]
     match = _LITERAL.match(tail) or _DOMAIN.match(tail)
-    if match is None or tail.startswith('"@', match.end()):
-        return None  # inside a quoted local part: "ada@example.com"@example.org
+    if match is None:
+        return None
     domain = match[0]
     if not domain.isascii() and (glued := _GLUED.search(domain)):  # "user@example.orgさん": scripts without blanks
         domain = domain[: glued.end(1)]
