@@ -11,10 +11,10 @@ from email import message_from_bytes
 
 from flufl.bounce import all_failures
 
-from bounce_watcher.model.address import ProseAddress
+from bounce_watcher.model.address import ProseAddress, address_key
 from bounce_watcher.model.fields import Action
 from bounce_watcher.model.finding import Finding
-from bounce_watcher.parsing.address import first_address
+from bounce_watcher.parsing.address import find_addresses, first_address
 from bounce_watcher.parsing.message import ParsedMessage
 from bounce_watcher.parsing.returned import original_headers, original_part, sent_message, split_text
 from bounce_watcher.recognition.merging import each_once, kind_of
@@ -25,6 +25,9 @@ NAME = "flufl"
 
 MAX_BYTES = 32 * 1024
 """Bytes of a message that are shown to it: its patterns take time that grows faster than their line."""
+
+MAX_ADDRESSES = 1_000
+"""Addresses of a message that are compared with those that it finds."""
 
 MAX_LINES = 500
 """Lines of a message that are shown to it: each costs some seventy searches, an empty one too."""
@@ -72,7 +75,8 @@ def _all_failures(message: ParsedMessage) -> tuple[list[ProseAddress], list[Pros
         temporary, permanent = all_failures(message_from_bytes(content))
     except Exception:  # whatever a detector raises on odd mail, RecursionError of the parser too
         return [], []
-    return _addresses(temporary), _addresses(permanent)
+    shown = f"{content.decode('utf-8', 'replace')}\n{message.text[:MAX_TEXT]}"
+    return _addresses(temporary, shown), _addresses(permanent, shown)
 
 
 def _without_original(message: ParsedMessage) -> bytes:
@@ -86,6 +90,11 @@ def _without_original(message: ParsedMessage) -> bytes:
     return header.rstrip(b"\n") + b"\n\n" + split_text(message.text[:MAX_TEXT])[0].encode("utf-8", "replace")
 
 
-def _addresses(found: frozenset[bytes]) -> list[ProseAddress]:
-    decoded = (first_address(raw.decode("utf-8", "replace")) for raw in found)
-    return sorted(address for address in decoded if address)
+def _addresses(found: frozenset[bytes], shown: str) -> list[ProseAddress]:
+    """Without those that are part of another in the text `shown`: it takes the end of an odd address for a whole one.
+
+    What it makes up of a name and its own domain, as of AOL's, stands there nowhere.
+    """
+    whole, low = {address_key(each) for each in find_addresses(shown, MAX_ADDRESSES)}, shown.lower()
+    decoded = filter(None, (first_address(raw.decode("utf-8", "replace")) for raw in found))
+    return sorted(each for each in decoded if address_key(each) in whole or each.lower() not in low)
