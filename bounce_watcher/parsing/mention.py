@@ -192,10 +192,8 @@ def _character(character: str) -> str:
 
 
 def _encoded(character: str) -> str:
-    if character.isascii() and character.isalnum():
-        forms = {character.lower(), character.upper()}
-    else:
-        forms = {character}
+    has_case = character.isascii() and character.isalnum()
+    forms = {character.lower(), character.upper()} if has_case else {character}
     found: list[str] = ["__"] if character == "_" else []
     for form in sorted(forms):
         octets = form.encode("utf-8", "surrogatepass")
@@ -291,6 +289,7 @@ _QUOTED = re.compile(r'"(?:[^"\\\r\n]|\\.){1,64}"$')
 _STOPS = re.compile(r"""[\s<>()\[\],;:"@]""")
 _SEPARATORS = re.compile(r"[^\w.]")
 _HEX = {mark: re.compile(rf"(?:{re.escape(mark)}[0-9a-f]{{2}})+", re.IGNORECASE) for mark in "%=+_"}
+_HEX_NUMBER = re.compile(r"\\x\{0*([0-9a-f]{2,6})\}", re.IGNORECASE)
 _LONGEST_LOCAL = 130
 
 
@@ -312,7 +311,7 @@ def _undone(text: str) -> Iterator[str]:
     if "&" in text:
         yield html.unescape(text)
     if "\\" in text:
-        yield re.sub(r"\\x\{0*([0-9a-f]{2,6})\}", lambda match: _character_of(int(match[1], 16)), text, flags=re.I)
+        yield _HEX_NUMBER.sub(lambda match: _character_of(int(match[1], 16)), text)
         yield text.replace("\\", "")
     for mark in set(_MARKED.findall(text)):
         yield _HEX[mark].sub(_unescaped, text)

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from bounce_watcher.ledger.forget import Erased
+from bounce_watcher.ledger.erasure import Erased
 from bounce_watcher.ledger.store import Ledger
 from bounce_watcher.model.errors import TemporaryFailure
 from bounce_watcher.model.ledger import NoticeType, State, SuppressionSource
