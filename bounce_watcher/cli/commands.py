@@ -68,7 +68,7 @@ _ENTRIES = tuple(Entry(name, f"bounce_watcher.cli.{module}", panel, summary) for
     ("forget", "forgetting", _HISTORY,
      "Erases what is stored on an address; where it is suppressed, it stays so under a keyed hash."),
     ("token", "token", _ADMIN, "Signed return paths, which prove what a bounce is about."),
-    ("db", "database", _ADMIN, "Make, upgrade and check the ledger's tables."),
+    ("db", "database", _ADMIN, "Make, upgrade and check the ledger's tables; clean its files."),
 ))  # fmt: skip
 
 app = typer.Typer(

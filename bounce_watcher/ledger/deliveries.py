@@ -107,8 +107,9 @@ class Deliveries:
         if item.recipient is None or item.type not in STATES_TOLD:
             return None
         number = select(OUTBOX.c.number).where(OUTBOX.c.id == item.id).scalar_subquery()
+        key = recipient_key(known_as(self._engine, item.recipient))
         chosen = select(OUTBOX.c.id).where(
-            OUTBOX.c.recipient_key == recipient_key(known_as(self._engine, item.recipient)), OUTBOX.c.target == storable(item.target),
+            OUTBOX.c.recipient_key == key, OUTBOX.c.target == storable(item.target),
             OUTBOX.c.state.in_(list(OutboxState)), OUTBOX.c.type.in_(STATES_TOLD), OUTBOX.c.number + 0 > number,
         ).order_by(OUTBOX.c.number + 0).limit(1)  # "+ 0": or SQLite goes through all later rows
         with reading(self._engine) as connection:

@@ -381,26 +381,34 @@ class Ledger:
     ) -> erasure.Erased:
         """Erases what is stored on an address in rows; where it is suppressed, it stays so under a keyed hash.
 
-        Of the files of the database see `finish_forgetting`.
+        Of the files of the database see `clean_files`.
         """
         return erasure.erase(self._engine, address, dry_run=dry_run, advance=advance)
 
-    def finish_forgetting(self, *, rewrite: bool = False) -> files.Files | None:
-        """Takes addresses off notices that are settled since, and off the files of the database what they still hold.
-
-        None where nobody is being forgotten. With `rewrite` the database is written anew, whoever waits and whether
-        anybody was forgotten or not: see `files.rewrite`.
-        """
+    def finish_forgetting(self) -> files.Files | None:
+        """`clean_files`, where somebody is being forgotten of whom nothing is due any more. None where nobody is."""
         while write(self._engine, settled.erase):
             pass
-        with reading(self._engine) as connection:
-            names = settled.under_way(connection)
-        if not names and not rewrite:
-            return None
-        left = files.rewrite(self._engine) if rewrite else files.clean(self._engine)
-        if left in (files.Files.CLEAN, files.Files.DEAD_ROWS):
-            write(self._engine, lambda connection: settled.finish(connection, names))
+        return self.clean_files() if self._erased() else None
+
+    def clean_files(self) -> files.Files:
+        """Takes off the files of the database what they hold of erased rows, as far as may be done beside others."""
+        return self._clean(files.clean)
+
+    def vacuum(self) -> files.Files:
+        """Writes the whole database anew, so that its files hold nothing of what was erased. Others wait meanwhile."""
+        return self._clean(files.rewrite)
+
+    def _clean(self, cleaned: Callable[[Engine], files.Files]) -> files.Files:
+        erased = self._erased()  # before: what is erased meanwhile is for the next time
+        left = cleaned(self._engine)
+        if erased and left in (files.Files.CLEAN, files.Files.DEAD_ROWS):
+            write(self._engine, lambda connection: settled.finish(connection, erased))
         return left
+
+    def _erased(self) -> list[str]:
+        with reading(self._engine) as connection:
+            return settled.under_way(connection)
 
     def _kept(self, text: str) -> str:
         """What somebody typed, without addresses of those who were forgotten."""

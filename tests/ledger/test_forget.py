@@ -92,7 +92,7 @@ def test_it_can_be_released_under_its_own_name(ledger: Ledger) -> None:
 def test_a_webhook_that_is_due_is_kept_until_it_is_delivered(ledger: Ledger) -> None:
     record(ledger, page(bounce("m1")))
     assert ledger.forget(USER).due == 1
-    ledger.finish_forgetting()
+    assert ledger.finish_forgetting() is None
     assert ledger.forget(USER).due == 1, "it is still due"
     assert [it.recipient for it in deliver_all(ledger)] == [USER]
     (told,) = ledger.outbox(OutboxFilter(recipient=USER))
