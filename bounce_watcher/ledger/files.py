@@ -14,9 +14,10 @@ from enum import StrEnum
 from pathlib import Path
 from typing import cast
 
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine, Table, Text, select, text
 from sqlalchemy.exc import DBAPIError
 
+from bounce_watcher.ledger.engine import reading
 from bounce_watcher.ledger.failures import told
 from bounce_watcher.ledger.personal import Holds, columns_that
 from bounce_watcher.ledger.tables import METADATA
@@ -26,6 +27,8 @@ LARGEST_AT_ONCE = 2 << 30
 
 _ROOM = 2
 """VACUUM needs room for a copy in the temporary folder and one in the WAL."""
+_PATIENCE = 10_000
+"""Milliseconds that a reader of what was there before has to end."""
 _STATISTICS = "pg_catalog.pg_statistic"
 
 
@@ -45,7 +48,7 @@ def clean(engine: Engine) -> Files:
     with told(engine.url):
         if engine.dialect.name == "sqlite":
             return _clean_file(engine)
-        _run(engine, *(f"ANALYZE {name}" for name in _personal()))
+        _run(engine, *(statement for table in _personal() for statement in _statistics(engine, table)))
         return Files.DEAD_ROWS
 
 
@@ -62,9 +65,21 @@ def rewrite(engine: Engine) -> Files:
         return Files.CLEAN
 
 
-def _personal() -> list[str]:
-    others = [holds for holds in Holds if holds is not Holds.NOTHING]
-    return [table.name for table in METADATA.sorted_tables if columns_that(table, *others)]
+_NOT_NOTHING = tuple(holds for holds in Holds if holds is not Holds.NOTHING)
+
+
+def _personal() -> list[Table]:
+    return [table for table in METADATA.sorted_tables if columns_that(table, *_NOT_NOTHING)]
+
+
+def _statistics(engine: Engine, table: Table) -> list[str]:
+    """What takes the samples of a table anew. ANALYZE leaves those of an empty one as they were: they are dropped."""
+    with reading(engine) as connection:
+        is_empty = connection.execute(select(*table.primary_key).limit(1)).first() is None
+    if not is_empty:
+        return [f"ANALYZE {table.name}"]
+    texts = [name for name in columns_that(table, *_NOT_NOTHING) if isinstance(table.c[name].type, Text)]
+    return [f'ALTER TABLE {table.name} {", ".join(f"ALTER COLUMN {name} TYPE text" for name in texts)}']
 
 
 def _run(engine: Engine, *statements: str) -> None:
@@ -111,6 +126,11 @@ def _alone(engine: Engine) -> Iterator[sqlite3.Connection]:
 
 
 def _cut_wal(connection: sqlite3.Connection) -> bool:
-    """Copies the WAL into the file and cuts it to nothing. False where a reader needs it longer than busy_timeout."""
-    busy, *_ = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    """Copies the WAL into the file and cuts it to nothing. False where a reader needs it all the time."""
+    (usual,) = connection.execute("PRAGMA busy_timeout").fetchone()
+    connection.execute(f"PRAGMA busy_timeout = {_PATIENCE}").close()
+    try:
+        busy, *_ = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    finally:
+        connection.execute(f"PRAGMA busy_timeout = {usual}").close()
     return not busy

@@ -123,7 +123,7 @@ class Mention:
 
 
 class _Pattern:
-    """A form of an address; `is_embedded`: inside another address, behind a "+", "-" or "=" of that."""
+    """A form of an address; `is_embedded`: inside another address or id, behind whatever that separates parts by."""
 
     def __init__(self, pattern: str, *, is_embedded: bool) -> None:
         self._pattern = re.compile(pattern, re.IGNORECASE)
@@ -147,7 +147,7 @@ class _Pattern:
         if before in _PAIRED and text[end : end + 1] and text[end] in _PAIRED[before]:
             return True
         if self._is_embedded:
-            return before in "+-=" or not _PART_OF_NAME.match(before)
+            return not before.isalnum()
         if _PART_OF_NAME.match(before):
             return _IMCEA.search(text, max(0, start - 20), start) is not None
         return not _is_whole_address(text, start, end)
@@ -287,7 +287,7 @@ _SIGN = re.compile(r"@|=(?:=a==)?|%|!")
 _BEHIND = re.compile(r"[^\W_](?:[\w-]{0,61}[^\W_])?(?:\.[^\W_](?:[\w-]{0,61}[^\W_])?){1,8}")
 _QUOTED = re.compile(r'"(?:[^"\\\r\n]|\\.){1,64}"$')
 _STOPS = re.compile(r"""[\s<>()\[\],;:"@]""")
-_SEPARATORS = re.compile(r"[^\w.]")
+_SEPARATORS = re.compile(r"[\W_]")
 _HEX = {mark: re.compile(rf"(?:{re.escape(mark)}[0-9a-f]{{2}})+", re.IGNORECASE) for mark in "%=+_"}
 _HEX_NUMBER = re.compile(r"\\x\{0*([0-9a-f]{2,6})\}", re.IGNORECASE)
 _LONGEST_LOCAL = 130

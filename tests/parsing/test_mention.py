@@ -28,6 +28,7 @@ FORMS = (
     ("ceo@corp.example", '"ceo"@corp.example'),
     ("ceo@corp.example", '{"to":"\\"ceo\\"@corp.example"}'),
     ("ceo@corp.example", "bounces+ceo=corp.example@lists.example.org"),
+    ("ceo@corp.example", "<17.ceo=corp.example@mailer.example.org>"),
     ("ceo@corp.example", "bounces-17-ceo=corp.example@lists.example.org"),
     ("ceo@corp.example", "news-owner+ceo==a==corp.example@lists.example.org"),
     ("ceo@corp.example", "SRS0=hHh1=TT=corp.example=ceo@forward.example.org"),
