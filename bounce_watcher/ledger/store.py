@@ -287,7 +287,7 @@ class Ledger:
         """
         if forget.known_as(self._engine, wanted.name) != wanted.name:
             raise ValueError("this address was forgotten: nothing may be stored on it")
-        kept = replace(wanted, because=self._kept(wanted.because))
+        kept = replace(wanted, actor=self._kept(wanted.actor), because=self._kept(wanted.because))
 
         def work(connection: Connection) -> None:
             alerts.lock(connection)  # or a page that is being decided on would not know of it

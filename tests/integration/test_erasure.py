@@ -1,6 +1,7 @@
 """A person forgotten while the service runs: searched for in every row and in the files of the database."""
 
 import base64
+import sqlite3
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import count
@@ -33,7 +34,8 @@ def letters() -> Iterator[bytes]:
     yield report("george@corp.example", "550 5.1.1 no such user, told ada.lovelace%40corp.example and "
                                         '"ada.lovelace"@corp.example, ada.lovelace at corp dot example')
     yield report("mary@corp.example", "550 5.1.1 User unknown").replace(
-        b"Subject: What is new", b"Return-Path: <news+ada.lovelace=corp.example@bounces.example.com>\nSubject: What is new"
+        b"Subject: What is new",
+        b"Return-Path: <news+ada.lovelace=corp.example@bounces.example.com>\nSubject: What is new",
     )
     yield complaint(Letter(next(_numbers), PERSON, "", NOW)).encode()
     yield auto_reply(Letter(next(_numbers), PERSON, "", NOW)).encode()
@@ -142,8 +144,6 @@ def test_postgresql_keeps_dead_rows_until_it_is_told(house: House, request: pyte
 
 
 def test_a_reader_in_the_way_is_told_and_the_service_ends_the_work(sqlite_house: House) -> None:
-    import sqlite3
-
     house = sqlite_house
     house.guarded = False
     house.configure()

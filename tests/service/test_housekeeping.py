@@ -5,7 +5,10 @@ from typing import Any, cast
 
 import pytest
 
+from structlog.testing import capture_logs
+
 from bounce_watcher.config import Settings, parse
+from bounce_watcher.ledger.files import Files
 from bounce_watcher.service.clock import utcnow
 from bounce_watcher.service.trouble import Troubles
 from bounce_watcher.service.watching import Housekeeping
@@ -50,3 +53,15 @@ def test_each_retention_has_its_purge(key: str, method: str, days: int) -> None:
 def test_never_drops_none() -> None:
     never = "\n".join(f'{key}_retention = "never"' for key in ("raw", "sent", "event", "outbox"))
     assert dropped(never) == {"purge_counts": 92}
+
+
+def test_what_forget_left_to_be_done_is_told_once() -> None:
+    left = iter((None, Files.BUSY, Files.BUSY, Files.CLEAN, Files.TOO_LARGE))
+    ledger = Ledger()
+    ledger.finish_forgetting = lambda: next(left)  # type: ignore[attr-defined]
+    settings: Settings = parse("", "a test", {})
+    keeper = Housekeeping(settings, cast(Any, ledger), cast(Any, None), cast(Any, None), Troubles())
+    with capture_logs() as logged:
+        for _ in range(5):
+            keeper.finish_forgetting()
+    assert [each["files"] for each in logged] == ["busy", "too_large"]
