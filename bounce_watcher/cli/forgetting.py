@@ -19,7 +19,7 @@ def register(app: typer.Typer) -> None:
 
 
 NoVacuum = Annotated[bool, typer.Option(
-    "--no-vacuum", metavar="", help="Leave the database file as it is: after many, `db vacuum` once."
+    "--no-vacuum", metavar="", help="Leave the files to the service, or to `db vacuum` once after many."
 )]
 
 

@@ -8,7 +8,7 @@ files of the database hold of it beyond the rows is the business of `ledger.file
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence, Set
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import partial
 from typing import Any
 
@@ -99,6 +99,9 @@ def erase(engine: Engine, address: str, *, dry_run: bool, advance: Callable[[int
     for part in _naming(engine, mention, advance):
         run(engine, partial(_drop, digests=part))
         named.update(part)
+    if not dry_run:  # once more, for what a page that was being written then has entered meanwhile
+        late = write(engine, partial(_rename, address=address))
+        done += replace(late, due=late.due - done.due)
     done += Erased(len(named)) + run(engine, lambda connection: (
         _erase_much(connection, address, None, named) + _erase_rest(connection, address, links)
     ))

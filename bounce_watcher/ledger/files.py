@@ -22,8 +22,8 @@ from bounce_watcher.ledger.failures import told
 from bounce_watcher.ledger.personal import Holds, columns_that
 from bounce_watcher.ledger.tables import METADATA
 
-LARGEST_AT_ONCE = 2 << 30
-"""Bytes of a SQLite file that is written anew without being asked for: about half a minute, in which writers wait."""
+LARGEST_AT_ONCE = 1 << 30
+"""Bytes of a SQLite file that is written anew without being asked for: writers wait until it is done."""
 
 _ROOM = 2
 """VACUUM needs room for a copy in the temporary folder and one in the WAL."""
@@ -48,7 +48,7 @@ def clean(engine: Engine) -> Files:
     with told(engine.url):
         if engine.dialect.name == "sqlite":
             return _clean_file(engine)
-        _run(engine, *(statement for table in _personal() for statement in _statistics(engine, table)))
+        _renew_statistics(engine)
         return Files.DEAD_ROWS
 
 
@@ -57,7 +57,8 @@ def rewrite(engine: Engine) -> Files:
     with told(engine.url):
         if engine.dialect.name == "sqlite":
             return _rewrite_file(engine)
-        _run(engine, *(f"VACUUM (FULL, ANALYZE) {table.name}" for table in METADATA.sorted_tables))
+        _run(engine, *(f"VACUUM FULL {table.name}" for table in METADATA.sorted_tables))
+        _renew_statistics(engine)
         with contextlib.suppress(DBAPIError):  # who does not own the database may not
             _run(engine, f"VACUUM FULL {_STATISTICS}")
         with contextlib.suppress(DBAPIError):  # needs the role pg_checkpoint: or the server does so within minutes
@@ -72,14 +73,18 @@ def _personal() -> list[Table]:
     return [table for table in METADATA.sorted_tables if columns_that(table, *_NOT_NOTHING)]
 
 
-def _statistics(engine: Engine, table: Table) -> list[str]:
-    """What takes the samples of a table anew. ANALYZE leaves those of an empty one as they were: they are dropped."""
-    with reading(engine) as connection:
-        is_empty = connection.execute(select(*table.primary_key).limit(1)).first() is None
-    if not is_empty:
-        return [f"ANALYZE {table.name}"]
-    texts = [name for name in columns_that(table, *_NOT_NOTHING) if isinstance(table.c[name].type, Text)]
-    return [f'ALTER TABLE {table.name} {", ".join(f"ALTER COLUMN {name} TYPE text" for name in texts)}']
+def _renew_statistics(engine: Engine) -> None:
+    """Takes samples of values anew. ANALYZE leaves those of an empty table as they were: there they are dropped.
+
+    Who does not own a table may not, and whoever uses one for long is not waited for.
+    """
+    for table in _personal():
+        with reading(engine) as connection:
+            is_empty = connection.execute(select(*table.primary_key).limit(1)).first() is None
+        texts = [name for name in columns_that(table, *_NOT_NOTHING) if isinstance(table.c[name].type, Text)]
+        dropped = ", ".join(f"ALTER COLUMN {name} TYPE text" for name in texts)
+        with contextlib.suppress(DBAPIError):
+            _run(engine, f"ALTER TABLE {table.name} {dropped}" if is_empty else f"ANALYZE {table.name}")
 
 
 def _run(engine: Engine, *statements: str) -> None:

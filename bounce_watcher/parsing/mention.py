@@ -36,9 +36,9 @@ MAX_LAYERS = 3
 
 _ATOM = re.compile(r"[\w!#$%&'*+/=?^`{|}~.-]+")
 _RUN = re.compile(r"[a-z0-9]+")
-_DOT = r"(?:\.|[%+=_]2e|&#0*46;|&#x0*2e;|\s?[\[({]\s?dot\s?[\])}]\s?|\s+dot\s+)"
+_DOT = r"(?:\.|[%+=_]2e|&#0*46;|&#x0*2e;|\s?[\[({]\s?dot\s?[\])}]\s?|\s{1,8}dot\s{1,8})"
 _AT = (
-    r"(?:@|[%+=_]40|%2540|&#0*64;|&#x0*40;|&commat;|\\x\{0*40\}|\s?[\[({]\s?at\s?[\])}]\s?|\s+at\s+)"
+    r"(?:@|[%+=_]40|%2540|&#0*64;|&#x0*40;|&commat;|\\x\{0*40\}|\s?[\[({]\s?at\s?[\])}]\s?|\s{1,8}at\s{1,8})"
 )
 _QUOTE = r'(?:\\?"|[%+=_]22|&quot;|&#0*34;)'
 _DOMAIN_ENDS = r"(?![^\W_]|-[^\W_]|(?:\.|[%+=_]2e)[^\W_])"
@@ -206,7 +206,7 @@ def _encoded(character: str) -> str:
 # ── mail ────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 _BASE64 = re.compile(rb"[A-Za-z0-9+/_-]{12,}(?:\r?\n[ \t]*[A-Za-z0-9+/_-]{4,})*")
-_UU = re.compile(rb"^begin [0-7]{3,4} [^\n]*\n.*?^end\s*$", re.MULTILINE | re.DOTALL)
+_UU_BEGINS, _UU_ENDS = re.compile(rb"^begin [0-7]{3,4} ", re.MULTILINE), re.compile(rb"^end\s*$", re.MULTILINE)
 _WORDS = re.compile(r"=\?[^?\s]{1,60}\?[bq]\?[^?\s]*\?=(?:\s+=\?[^?\s]{1,60}\?[bq]\?[^?\s]*\?=)*", re.IGNORECASE)
 _NUL_OR_BOM = re.compile("\0|\ufeff|\xff\xfe|\xfe\xff")
 _FOLD = re.compile(r"\r?\n[ \t]+")
@@ -252,11 +252,18 @@ def _changed(pattern: re.Pattern[str], text: str) -> str | None:
 def _decoded(octets: bytes) -> Iterator[bytes]:
     if _SOFT_BREAK.search(octets):
         yield binascii.a2b_qp(octets)
-    for match in _UU.finditer(octets):
-        yield decode_transfer(match[0], "uuencode")
+    yield from _uuencoded(octets)
     blocks = [found for match in _BASE64.finditer(octets) for found in _base64(match[0])]
     if blocks:
         yield b"\n".join(blocks)
+
+
+def _uuencoded(octets: bytes) -> Iterator[bytes]:
+    at = 0
+    while begins := _UU_BEGINS.search(octets, at):
+        ends = _UU_ENDS.search(octets, begins.end())
+        at = ends.end() if ends else len(octets)
+        yield decode_transfer(octets[begins.start() : at], "uuencode")
 
 
 def _base64(block: bytes) -> Iterator[bytes]:
@@ -280,7 +287,7 @@ def _is_text(octets: bytes) -> bool:
 
 # ── addresses that may be meant ─────────────────────────────────────────────────────────────────────────────────────
 
-MAX_SIGNS = 2_000
+MAX_SIGNS = 20_000
 """Signs in one text behind which a domain is looked for."""
 
 _SIGN = re.compile(r"@|=(?:=a==)?|%|!")
@@ -333,9 +340,11 @@ def _unescaped_address(token: str) -> str | None:
 
 _MARKED = re.compile(r"([%+=_])(?:40|2b|3d)", re.IGNORECASE)
 _OUR_TOKEN = re.compile(r"r[a-z2-7]{15}=[^@\s]*_", re.IGNORECASE)
-_HIDDEN_SIGN = re.compile(r"\s?[\[({]\s?at\s?[\])}]\s?|\s+at\s+(?=[^\s@]+(?:\.|\s+dot\s+)\w)", re.IGNORECASE)
+_HIDDEN_SIGN = re.compile(
+    r"\s?[\[({]\s?at\s?[\])}]\s?|\s{1,8}at\s{1,8}(?=[^\s@]{1,255}(?:\.|\s{1,8}dot\s{1,8})\w)", re.IGNORECASE
+)
 _AT_AS_WORD = re.compile(r"(?<=[\s\[({])at[\s\])}]", re.IGNORECASE)
-_HIDDEN_DOT = re.compile(r"\s?[\[({]\s?dot\s?[\])}]\s?|\s+dot\s+", re.IGNORECASE)
+_HIDDEN_DOT = re.compile(r"\s?[\[({]\s?dot\s?[\])}]\s?|\s{1,8}dot\s{1,8}", re.IGNORECASE)
 
 
 def _unescaped(match: re.Match[str]) -> str:

@@ -215,7 +215,8 @@ def test_words_that_one_persons_mail_alone_had_go_with_it(ledger: Ledger, ledger
     deliver_all(ledger)
     ledger.forget(ADA)
     assert in_rows(ledger_url, "byron") == []
-    assert [each.wording for each in ledger.review_page(Query(), Place()).rows if each.mails] == ["# the porter says no"]
+    kept = [each.wording for each in ledger.review_page(Query(), Place()).rows if each.mails]
+    assert kept == ["# the porter says no"]
     assert "slot_count.series" in in_rows(ledger_url, "porter")
 
 

@@ -116,7 +116,8 @@ def test_mail_that_does_not_name_it_is_not_found() -> None:
 
 def test_hostile_mail_takes_no_long() -> None:
     for content in (b"ceo=" * 100_000, b"ceo@corp." * 50_000, b"&#99;" * 100_000, b"<" * 400_000, b"A" * 600_000,
-                    b"=?u?b?" * 60_000, b"\\\"" * 200_000, b"%40" * 100_000):
+                    b"=?u?b?" * 60_000, b"begin 644 x\n" * 50_000, b"ceo at " + b" " * 300_000,
+                    b"\\\"" * 200_000, b"%40" * 100_000):
         texts = list(texts_of_mail(content))
         assert not any(CEO.is_in(text) for text in texts)
         assert all(len(named_in(text)) < 200_000 for text in texts)

@@ -4,7 +4,6 @@ from datetime import timedelta
 from typing import Any, cast
 
 import pytest
-
 from structlog.testing import capture_logs
 
 from bounce_watcher.config import Settings, parse
