@@ -28,7 +28,7 @@ Announce = Callable[[Occurrence], Sequence[OutboxItem]]
 
 _KEY_NAME, _KEY_BYTES = "forgotten", 32
 _KEY = select(KEYRING.c.key).where(KEYRING.c.name == _KEY_NAME)
-_ANY = select(ERASURE.c.name).limit(1)
+_ANY = select(ERASURE.c.name).where(ERASURE.c.name >= FORGOTTEN).limit(1)
 _KNOWN = select(ERASURE.c.name).where(ERASURE.c.name.in_(KEYS))
 _TEXTS = tuple(name for name in columns_that(EVENT, Holds.WORDS) if name in BounceEvent.__dataclass_fields__)
 ERASED_EVENT: Mapping[str, Any] = {

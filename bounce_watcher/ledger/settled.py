@@ -14,11 +14,14 @@ from bounce_watcher.ledger.forget import begin_again
 from bounce_watcher.ledger.retention import HAS_BODY, NO_BODY
 from bounce_watcher.ledger.statements import IS_DUE, chunks
 from bounce_watcher.ledger.tables import ERASURE, OF_FORGOTTEN, OUTBOX
+from bounce_watcher.ledger.types import FORGOTTEN
 
 _OF_FORGOTTEN: ColumnElement[bool] = literal_column(OF_FORGOTTEN)
 _MOST = 500
 
-_WITH_ADDRESS = select(OUTBOX.c.number, OUTBOX.c.recipient_key).where(_OF_FORGOTTEN, HAS_BODY)
+_WITH_ADDRESS = select(OUTBOX.c.number, OUTBOX.c.recipient_key).where(
+    _OF_FORGOTTEN, HAS_BODY, OUTBOX.c.recipient_key > FORGOTTEN  # which the index is searched by
+)
 _SETTLED = _WITH_ADDRESS.where(~IS_DUE).limit(_MOST)
 _STILL_DUE = exists(
     select(OUTBOX.c.number).where(OUTBOX.c.recipient_key == ERASURE.c.name, _OF_FORGOTTEN, HAS_BODY)

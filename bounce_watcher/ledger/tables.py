@@ -182,7 +182,7 @@ class OutboxRow(Row, table=True):
         Index("outbox_order", "recipient_key", "target", "state", "stream", "sequence"),
         Index("outbox_by_state", "state", "number"),
         _partial_index("body <> '{}'", "outbox_with_body", "created_at"),
-        _partial_index(f"{OF_FORGOTTEN} AND body <> '{{}}'", "outbox_of_forgotten", "state"),
+        _partial_index(f"{OF_FORGOTTEN} AND body <> '{{}}'", "outbox_of_forgotten", "recipient_key"),
     )
 
     number: int | None = Field(default=None, primary_key=True, sa_type=BigInteger().with_variant(Integer, "sqlite"))

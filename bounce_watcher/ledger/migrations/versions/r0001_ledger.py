@@ -187,7 +187,7 @@ def _outbox() -> None:
     _index("outbox_by_state", "outbox", "state", "number")
     _index("outbox_with_body", "outbox", "created_at", where="body <> '{}'")
     of_forgotten = "substr(recipient_key, 1, 10) = 'forgotten:'"
-    _index("outbox_of_forgotten", "outbox", "state", where=f"{of_forgotten} AND body <> '{{}}'")
+    _index("outbox_of_forgotten", "outbox", "recipient_key", where=f"{of_forgotten} AND body <> '{{}}'")
     op.create_table(
         "endpoint",
         sa.Column("target", sa.Text(), nullable=False),
