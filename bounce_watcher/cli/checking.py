@@ -11,7 +11,7 @@ from bounce_watcher.cli.configuration import config_path, load_settings
 from bounce_watcher.cli.options import ConfigFile, Debug, example
 from bounce_watcher.cli.output import clean, count, say
 from bounce_watcher.config import Settings
-from bounce_watcher.ledger.files import exposures
+from bounce_watcher.ledger.modes import exposures
 from bounce_watcher.outbox.platform import HttpPlatform
 
 

@@ -70,7 +70,7 @@ _ENTRIES = tuple(Entry(name, f"bounce_watcher.cli.{module}", panel, summary) for
     ("token", "token", _ADMIN, "Signed return paths, which prove what a bounce is about."),
     ("sessions", "sessions", _ADMIN,
      "Browsers that are signed in to the dashboard: list them, and end them one by one or all at once."),
-    ("db", "database", _ADMIN, "Make, upgrade and check the ledger's tables."),
+    ("db", "database", _ADMIN, "Make, upgrade and check the ledger's tables; clean its files."),
 ))  # fmt: skip
 
 app = typer.Typer(

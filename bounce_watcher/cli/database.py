@@ -5,9 +5,11 @@ import typer
 from bounce_watcher.cli.configuration import load_settings
 from bounce_watcher.cli.options import ConfigFile, Debug, example
 from bounce_watcher.cli.output import say
+from bounce_watcher.ledger.files import Files
 from bounce_watcher.ledger.store import Ledger
+from bounce_watcher.model.errors import TemporaryFailure
 
-commands = typer.Typer(help="Make, upgrade and check the ledger's tables.")
+commands = typer.Typer(help="Make, upgrade and check the ledger's tables; clean its files.")
 
 
 def register(app: typer.Typer) -> None:
@@ -37,6 +39,33 @@ def check(config: ConfigFile = None, debug: Debug = False) -> None:
     finally:
         ledger.close()
     say("the ledger's tables are up to date")
+
+
+@commands.command(epilog=example("db vacuum -c config.toml"))
+def vacuum(config: ConfigFile = None, debug: Debug = False) -> None:
+    """Writes the whole database anew, so that its files hold nothing of what was erased.
+
+    SQLite: VACUUM, which needs room for two copies of the file; then the WAL is cut to nothing. PostgreSQL: VACUUM
+    FULL, table by table. Whatever else uses the ledger waits meanwhile, or fails for a while and tries again: for a
+    ledger of gigabytes choose a quiet time. Exit status 1 where it could not be done.
+    """
+    ledger = _connect(config)
+    try:
+        ledger.check()
+        left = ledger.vacuum()
+    finally:
+        ledger.close()
+    if left is not Files.CLEAN:
+        raise TemporaryFailure(_NOT_DONE[left])
+    say("the database was written anew: its files hold nothing of what was erased")
+    say("backups, replicas and the WAL of a PostgreSQL server keep what they have until they are gone")
+
+
+_NOT_DONE = {
+    Files.BUSY: "another connection used the database all the time: stop the service, and run it again",
+    Files.NO_ROOM: "no room for a copy of the database, on its own disk or in the temporary folder (SQLITE_TMPDIR): "
+                   "make room, and run it again",
+}
 
 
 def _connect(config: ConfigFile) -> Ledger:

@@ -1,5 +1,8 @@
 """`forget`: a person erased from the ledger."""
 
+from dataclasses import fields
+from typing import Annotated
+
 import typer
 
 from bounce_watcher.cli.ledgers import ledger_of
@@ -7,29 +10,60 @@ from bounce_watcher.cli.logged import log
 from bounce_watcher.cli.options import Address, ConfigFile, Debug, DryRun, Json, example
 from bounce_watcher.cli.output import clean, count, json_line, say
 from bounce_watcher.cli.tables import progress
+from bounce_watcher.ledger.erasure import Erased
+from bounce_watcher.ledger.files import Files
 
 
 def register(app: typer.Typer) -> None:
     app.command(epilog=example("forget user@example.org --dry-run"))(forget)
 
 
+NoVacuum = Annotated[bool, typer.Option(
+    "--no-vacuum", metavar="", help="Leave the files to the service, or to `db vacuum` once after many."
+)]
+
+
 def forget(
-    address: Address, dry_run: DryRun = False, as_json: Json = False, config: ConfigFile = None, debug: Debug = False
+    address: Address, dry_run: DryRun = False, no_vacuum: NoVacuum = False, as_json: Json = False,
+    config: ConfigFile = None, debug: Debug = False,
 ) -> None:
     """Erases what is stored on an address; where it is suppressed, it stays so under a keyed hash.
 
-    Messages that name it lose their raw content, its events their words, webhooks their bodies. `suppressions show` and
-    new reports find it by the hash. Mail folders, logs, the platform and backups of the database are out of reach.
+    Messages that name it lose their raw content, its events their words, webhooks their bodies, and all other texts the
+    address. `suppressions show` and new reports find it by the hash. The file of SQLite is written anew (VACUUM); for
+    PostgreSQL see `db vacuum`. Mail folders, logs, the platform and backups of the database are out of reach.
     """
     with ledger_of(config) as (_, ledger), progress("looking through") as advance:
         erased = ledger.forget(address, dry_run=dry_run, advance=advance)
+        left = Files.LEFT
         if not dry_run:
             log(ledger, "forget", ledger.forgotten_name(address), erased.rows)
+            left = Files.LEFT if no_vacuum else ledger.clean_files()
     if as_json:
-        say(json_line({"recipient": address, "dry_run": dry_run, **{
-            name: getattr(erased, name) for name in erased.__slots__
-        }}))
+        counts = {field.name: getattr(erased, field.name) for field in fields(erased)}
+        say(json_line({"recipient": address, "dry_run": dry_run, **counts, "files": None if dry_run else left.value}))
         return
+    _tell(address, erased, dry_run=dry_run)
+    if not dry_run:
+        say(_OF_FILES[left])
+
+
+_LATER = "run: bounce-watcher db vacuum"
+_OF_FILES = {
+    Files.CLEAN: "the database was written anew: its files hold nothing of what was erased",
+    Files.LEFT: f"the files of the database may still hold what was erased; {_LATER}",
+    Files.BUSY: "another connection was in the way: the files of the database may still hold what was erased. The "
+                f"running service tries again each minute; without one {_LATER}",
+    Files.TOO_LARGE: "the database is too large to be written anew beside the service, so its file may still hold what "
+                     f"was erased; at a quiet time {_LATER}",
+    Files.NO_ROOM: "the disk has no room for a copy of the database, whose file may still hold what was erased: make "
+                   f"room, then {_LATER}",
+    Files.DEAD_ROWS: f"PostgreSQL keeps what was erased in dead rows of its files; {_LATER}. Its WAL, replicas and "
+                     "backups keep it until they are gone",
+}
+
+
+def _tell(address: str, erased: Erased, *, dry_run: bool) -> None:
     kinds = (
         (erased.messages, "message"), (erased.events, "event"), (erased.records, "record"), (erased.mails, "sent mail"),
         (erased.webhooks, "webhook"), (erased.protections, "protection"),
@@ -39,5 +73,8 @@ def forget(
     say(f"{'would be erased' if dry_run else 'erased'}: {listed}")
     if erased.suppressions:
         say(f"{clean(address)} stays suppressed in {count(erased.suppressions, 'stream')}, under a keyed hash")
+    if erased.mentions:
+        say(f"{'would be struck' if dry_run else 'struck'} out of the texts of {count(erased.mentions, 'other row')}")
     if erased.due:
-        say(f"{count(erased.due, 'webhook')} still due: forget again once delivered")
+        say(f"{count(erased.due, 'webhook')} still due: each keeps the address until it is delivered or given up, and "
+            "loses it then by itself")

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Engine
 from bounce_watcher.ledger import apply
 from bounce_watcher.ledger.books import Announce, Books
 from bounce_watcher.ledger.engine import write
+from bounce_watcher.ledger.forget import unnamed_suppressions
 from bounce_watcher.ledger.statements import CHUNK, key_of
 from bounce_watcher.model.ledger import By, Suppression, SuppressionSource
 
@@ -27,6 +28,7 @@ def adopt(engine: Engine, wanted: Iterable[Suppression], now: datetime, announce
 
 
 def _batch(connection: Connection, wanted: Sequence[Suppression], now: datetime, announce: Announce) -> int:
+    wanted, announce = unnamed_suppressions(connection, wanted, announce)
     keyed = [(key_of(each.recipient, each.stream), each) for each in wanted]
     books = Books(connection, {key: each.recipient for key, each in keyed}, announce, By.PERSON)
     changed = 0

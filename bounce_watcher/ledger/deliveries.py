@@ -11,6 +11,7 @@ from bounce_watcher.ledger import pausing, tries
 from bounce_watcher.ledger.books import STATES_TOLD
 from bounce_watcher.ledger.browse import MOST_COUNTED, By, Choice, Query, among
 from bounce_watcher.ledger.engine import reading
+from bounce_watcher.ledger.forget import known_as
 from bounce_watcher.ledger.paging import Condition, Page, Place, Walk, looking
 from bounce_watcher.ledger.pausing import Pause
 from bounce_watcher.ledger.statements import chunks
@@ -57,12 +58,12 @@ class Deliveries:
     def page(self, wanted: Query, place: Place) -> Page[OutboxItem]:
         """Some, the last written first."""
         with looking(self._engine) as (connection, limit):
-            found = _walk(wanted).page(connection, limit, place)
+            found = _walk(wanted, self._engine).page(connection, limit, place)
         return Page(tuple(map(item_from_row, found.rows)), found.older, found.newer, found.looked_back_to)
 
     def all(self, wanted: Query) -> Iterator[OutboxItem]:
         """Any number, the last written first."""
-        return map(item_from_row, _walk(wanted).all(self._engine))
+        return map(item_from_row, _walk(wanted, self._engine).all(self._engine))
 
     def failures(self) -> Failures:
         """What gave up, and what waits for another try, by target and answer."""
@@ -106,8 +107,9 @@ class Deliveries:
         if item.recipient is None or item.type not in STATES_TOLD:
             return None
         number = select(OUTBOX.c.number).where(OUTBOX.c.id == item.id).scalar_subquery()
+        key = recipient_key(known_as(self._engine, item.recipient))
         chosen = select(OUTBOX.c.id).where(
-            OUTBOX.c.recipient_key == recipient_key(item.recipient), OUTBOX.c.target == storable(item.target),
+            OUTBOX.c.recipient_key == key, OUTBOX.c.target == storable(item.target),
             OUTBOX.c.state.in_(list(OutboxState)), OUTBOX.c.type.in_(STATES_TOLD), OUTBOX.c.number + 0 > number,
         ).order_by(OUTBOX.c.number + 0).limit(1)  # "+ 0": or SQLite goes through all later rows
         with reading(self._engine) as connection:
@@ -150,11 +152,11 @@ def _by_answer(state: Condition) -> Select[Any]:
     ).group_by(*keys)
 
 
-def _walk(wanted: Query) -> Walk:
+def _walk(wanted: Query, engine: Engine) -> Walk:
     choices = dict(wanted.choices)
     through: list[Condition] = []
     if wanted.recipient is not None:
-        through.append(OUTBOX.c.recipient_key == recipient_key(wanted.recipient))
+        through.append(OUTBOX.c.recipient_key == recipient_key(known_as(engine, wanted.recipient)))
     elif (state := wanted.only(By.STATE)) and not choices[By.STATE].none_of:
         through.append(OUTBOX.c.state == state)
         del choices[By.STATE]

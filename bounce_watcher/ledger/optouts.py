@@ -5,7 +5,7 @@ by whatever way, adds none. All that wait make one group of `review`, which last
 """
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -102,19 +102,6 @@ def _row(message: MessageRecord, asked: OptOut) -> dict[str, Any]:
 
 def _text(value: str | None) -> str | None:
     return value and storable(value)
-
-
-def addresses(message: MessageRecord) -> Set[str]:
-    """All that the opt-outs of a message name."""
-    return {name for each in message.opt_outs for name in (each.sender, each.recipient) if name}
-
-
-def without(asked: OptOut, forgotten: Mapping[str, str]) -> OptOut:
-    """`asked` with the hashes of those who were forgotten in place of their addresses."""
-    if forgotten.keys().isdisjoint({asked.sender, asked.recipient}):
-        return asked
-    sender, recipient = (name and forgotten.get(name, name) for name in (asked.sender, asked.recipient))
-    return replace(asked, sender=sender, recipient=recipient, sending=None)
 
 
 def forget(connection: Connection, key: str, name: str) -> tuple[int, list[str]]:

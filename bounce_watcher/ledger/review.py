@@ -271,6 +271,13 @@ def recount(connection: Connection, gids: Collection[str], *, by_rules: bool = F
         _empty(connection, empty, by_rules=by_rules)
 
 
+def drop_words(connection: Connection, gids: Collection[str]) -> None:
+    """Of groups that no report is left of: what only one person's mail said may name that person."""
+    for part in chunks(sorted(gids)):
+        empty = REVIEW_GROUP.c.gid.in_(KEYS), REVIEW_GROUP.c.mails == 0
+        connection.execute(update(REVIEW_GROUP).where(*empty).values(**_NO_WORDS), {"keys": list(part)})
+
+
 def recount_mail(connection: Connection, gids: Collection[str]) -> None:
     """Counts groups anew that have lost messages. One without any goes; of one that was set aside only its words do."""
     for empty in _counted_anew(connection, gids, _MAILS_COUNTED):

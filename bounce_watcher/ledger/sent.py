@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, Engine, Row, bindparam, case, delete, func, select, tuple_
 
 from bounce_watcher.ledger.engine import reading, write
+from bounce_watcher.ledger.forget import is_forgotten, unnamed_mails
 from bounce_watcher.ledger.statements import KEYS, Insertion, chunks, columns_of, insert_into
 from bounce_watcher.ledger.tables import SENT_COUNT, SENT_MESSAGE
 from bounce_watcher.ledger.types import KEY_CHARACTERS, in_utc, recipient_key, storable
@@ -75,14 +76,19 @@ _BY_DAY = select(SENT_COUNT.c.day, SENT_COUNT.c.domain, func.sum(LARGER)).group_
 # ── what was sent ───────────────────────────────────────────────────────────────────────────────────────────────────
 
 def add_sent(connection: Connection, mails: Sequence[SentMail]) -> SentOutcome:
-    """Writes down what is new, and counts it. A known mail (by Message-ID and recipient) changes nothing."""
+    """Writes down what is new, and counts it. A known mail (by Message-ID and recipient) changes nothing.
+
+    One to somebody who was forgotten stands under the hash, and is counted for the domain.
+    """
     given: dict[_Sent, SentMail] = {}
-    for mail in mails:
-        given.setdefault(_Sent(storable(mail.message_id), recipient_key(mail.recipient)), mail)
+    for mail, kept in zip(mails, unnamed_mails(connection, mails), strict=True):
+        if kept is not None:
+            given.setdefault(_Sent(storable(kept.message_id), recipient_key(kept.recipient)), mail)
     known = _known(connection, given)
     new = {key: given[key] for key in sorted(given.keys() - known.keys())}
     _ADD_MESSAGE.execute(connection, [
-        (*key, mail.recipient, mail.stream, mail.sending, mail.at) for key, mail in new.items()
+        (*key, key.address if is_forgotten(key.address) else mail.recipient, mail.stream, mail.sending, mail.at)
+        for key, mail in new.items()
     ])
     _write_counts(connection, "counted", Counter(map(_day_of_mail, new.values())), add=True)
     return SentOutcome(new=len(new), known=len(mails) - len(new))

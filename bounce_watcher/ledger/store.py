@@ -21,6 +21,8 @@ from bounce_watcher.ledger import (
     browse,
     delivered,
     episodes,
+    erasure,
+    files,
     forget,
     history,
     late,
@@ -40,6 +42,7 @@ from bounce_watcher.ledger import (
     revise,
     rulings,
     sent,
+    settled,
     simulation,
     standing,
     stock,
@@ -227,7 +230,10 @@ class Ledger:
         """
         def enter(connection: Connection) -> SentOutcome:
             outcome = sent.add_sent(connection, mails)
-            return replace(outcome, proven=late.take_up(connection, mails, judge)) if judge else outcome
+            if judge is None:
+                return outcome
+            kept = [mail for mail in forget.unnamed_mails(connection, mails) if mail is not None]
+            return replace(outcome, proven=late.take_up(connection, kept, judge))
 
         return write(self._engine, enter)
 
@@ -237,9 +243,9 @@ class Ledger:
 
     def deliver(self, deliveries: Sequence[Delivery], announce: Announce) -> DeliveredOutcome:
         """Enters deliveries, some thousand at most: bounces before them count no longer. See `delivered`."""
-        return write(
-            self._engine, lambda connection: delivered.deliver(connection, deliveries, announce, load_counted)
-        )
+        return write(self._engine, lambda connection: delivered.deliver(
+            connection, forget.unnamed_deliveries(connection, deliveries), announce, load_counted
+        ))
 
     def purge_sent(self, before: datetime) -> int:
         """Forgets mail sent before then; its counts stay. Returns how many."""
@@ -272,7 +278,7 @@ class Ledger:
         """
         name = forget.known_as(self._engine, recipient)
         wanted = Suppression(
-            name, stream, state=State.SUPPRESSED, reason=None, since=now, because=because, source=source,
+            name, stream, state=State.SUPPRESSED, reason=None, since=now, because=self._kept(because), source=source,
             until=until,
         )
         tell = forget.telling(announce, recipient)
@@ -287,7 +293,7 @@ class Ledger:
 
     def release(self, recipient: str, stream: str | None, *, because: str, now: datetime, announce: Announce) -> int:
         """Lifts the suppressions of a recipient, in all streams where `stream` is None. Returns how many."""
-        name, tell = forget.known_as(self._engine, recipient), forget.telling(announce, recipient)
+        name, tell, because = self.known_as(recipient), forget.telling(announce, recipient), self._kept(because)
         return write(self._engine, lambda connection: standing.release(connection, name, stream, because, now, tell))
 
     def protect(self, wanted: Protection) -> None:
@@ -297,10 +303,11 @@ class Ledger:
         """
         if forget.known_as(self._engine, wanted.name) != wanted.name:
             raise ValueError("this address was forgotten: nothing may be stored on it")
+        kept = replace(wanted, actor=self._kept(wanted.actor), because=self._kept(wanted.because))
 
         def work(connection: Connection) -> None:
             alerts.lock(connection)  # or a page that is being decided on would not know of it
-            protection.put(connection, wanted)
+            protection.put(connection, kept)
 
         write(self._engine, work)
 
@@ -327,18 +334,21 @@ class Ledger:
         dry_run: bool = False, step: Callable[[], None] | None = None,
     ) -> Iterator[undo.Undone]:
         """Strikes an incident's events out for good and releases what rested on them alone; see `undo.undo`."""
+        because = self._kept(because)
         return undo.undo(self._engine, incident, decide, announce, because, now, dry_run=dry_run, step=step)
 
     def rule(
         self, alert: str, ruling: rulings.Ruling, wanted: rulings.Wanted, *, dry_run: bool = False
     ) -> Iterator[rulings.Ruled]:
         """A person's decision on all that the alert of that id holds back; see `rulings.rule`."""
+        wanted = replace(wanted, because=self._kept(wanted.because))
         return rulings.rule(self._engine, alert, ruling, wanted, dry_run=dry_run)
 
     def release_all(
         self, shown: browse.Query, wanted: rulings.Wanted, *, dry_run: bool = False
     ) -> Iterator[rulings.Ruled]:
         """Releases all whom a list of recipients shows; see `rulings.release_all`."""
+        wanted = replace(wanted, because=self._kept(wanted.because))
         return rulings.release_all(self._engine, shown, wanted, dry_run=dry_run)
 
     def stretches(self, size: int) -> Iterator[history.Stretch]:
@@ -370,9 +380,9 @@ class Ledger:
         """Corrects verdicts, and what they led to: one transaction."""
         return revise.revise(self._engine, revisions, decide, announce, now, dry_run=dry_run)
 
-    def forget_outline(self, address: str) -> forget.Erased:
-        """What `forget` would erase, told at once: but for mail that names the address only in its text."""
-        return forget.outline(self._engine, address)
+    def forget_outline(self, address: str) -> erasure.Erased:
+        """What `forget` would erase, told at once: but for what names the address only in its text."""
+        return erasure.outline(self._engine, address)
 
     def known_as(self, address: str) -> str:
         """The name under which an address is filed: the hash where it was forgotten, else itself."""
@@ -384,9 +394,41 @@ class Ledger:
 
     def forget(
         self, address: str, *, dry_run: bool = False, advance: Callable[[int], None] = lambda _: None
-    ) -> forget.Erased:
-        """Erases what is stored on an address; where it is suppressed, it stays so under a keyed hash."""
-        return forget.forget(self._engine, address, dry_run=dry_run, advance=advance)
+    ) -> erasure.Erased:
+        """Erases what is stored on an address in rows; where it is suppressed, it stays so under a keyed hash.
+
+        Of the files of the database see `clean_files`.
+        """
+        return erasure.erase(self._engine, address, dry_run=dry_run, advance=advance)
+
+    def finish_forgetting(self) -> files.Files | None:
+        """`clean_files`, where somebody is being forgotten of whom nothing is due any more. None where nobody is."""
+        while write(self._engine, settled.erase):
+            pass
+        return self.clean_files() if self._erased() else None
+
+    def clean_files(self) -> files.Files:
+        """Takes off the files of the database what they hold of erased rows, as far as may be done beside others."""
+        return self._clean(files.clean)
+
+    def vacuum(self) -> files.Files:
+        """Writes the whole database anew, so that its files hold nothing of what was erased. Others wait meanwhile."""
+        return self._clean(files.rewrite)
+
+    def _clean(self, cleaned: Callable[[Engine], files.Files]) -> files.Files:
+        erased = self._erased()  # before: what is erased meanwhile is for the next time
+        left = cleaned(self._engine)
+        if erased and left in (files.Files.CLEAN, files.Files.DEAD_ROWS):
+            write(self._engine, lambda connection: settled.finish(connection, erased))
+        return left
+
+    def _erased(self) -> list[str]:
+        with reading(self._engine) as connection:
+            return settled.under_way(connection)
+
+    def _kept(self, text: str) -> str:
+        """What somebody typed, without addresses of those who were forgotten."""
+        return forget.kept(self._engine, text)
 
     def tally(self, asked: tally.Asked, *by: tally.By) -> dict[tuple[str | int, ...], int]:
         """How many reports there were, by the values of `by`: months are answered without reading their events."""
@@ -487,6 +529,8 @@ class Ledger:
 
     def outbox(self, wanted: OutboxFilter = _WHOLE_OUTBOX) -> Iterator[OutboxItem]:
         """Outbox rows in the order of writing."""
+        if wanted.recipient is not None:
+            wanted = replace(wanted, recipient=self.known_as(wanted.recipient))
         return reads.outbox(self._engine, wanted)
 
     def message(self, digest: str) -> bytes | None:
@@ -530,7 +574,14 @@ class Ledger:
         """Writes what tries came to, unless a lease has passed to somebody else. GONE disables the endpoint."""
         tokens = self._take_tokens([item for item, _ in outcomes])
 
-        lost = write(self._engine, lambda connection: queue.conclude(connection, outcomes, now, tokens))
+        def work(connection: Connection) -> set[str]:
+            kept = [(item, replace(attempt, answer=forget.unnamed(connection, attempt.answer)))
+                    for item, attempt in outcomes]
+            lost = queue.conclude(connection, kept, now, tokens)
+            settled.erase(connection)
+            return lost
+
+        lost = write(self._engine, work)
         for item, attempt in outcomes:
             if item.id in lost:
                 log.warning("lease lost, outcome dropped", action="lease_lost", id=item.id, target=item.target)
@@ -556,7 +607,14 @@ class Ledger:
         return Names(self._engine)
 
     def log_action(self, done: actions.Action) -> None:
-        actions.put(self._engine, done)
+        """Under the hash where it was done to somebody who was forgotten, and without any such address."""
+        address = self.names.address(done.subject) or done.subject
+        known = self.known_as(address)
+        subject = done.subject if known == address else self.names.name(known)
+        actions.put(self._engine, replace(
+            done, subject=self._kept(subject), actor=self._kept(done.actor),
+            because=done.because and self._kept(done.because),
+        ))
 
     def actions_on(self, subject: str, limit: int = 50) -> Sequence[actions.Action]:
         """What people did to one subject, the newest first."""
@@ -615,15 +673,15 @@ class Ledger:
 
     def set_aside(self, gid: str, a_day: int | None, because: str, now: datetime) -> bool:
         """A group, until more than `a_day` come on one day; None = for good. False where there is none."""
-        return review.set_aside(self._engine, gid, a_day, because, now)
+        return review.set_aside(self._engine, gid, a_day, self._kept(because), now)
 
     def note_rule(self, gid: str, because: str, now: datetime) -> bool:
         """That a rule was saved for a group. False where there is none."""
-        return review.note_rule(self._engine, gid, because, now)
+        return review.note_rule(self._engine, gid, self._kept(because), now)
 
     def take_up(self, gid: str, because: str, now: datetime) -> bool:
         """A group that was dealt with waits for a person again. False where there is none."""
-        return review.take_up(self._engine, gid, because, now)
+        return review.take_up(self._engine, gid, self._kept(because), now)
 
     def opt_out_page(self, place: Place, *, done: bool = False) -> Page[KeptOptOut]:
         """Opt-outs that wait, or that were dealt with, the newest first. Raises TookTooLong."""
@@ -655,7 +713,8 @@ class Ledger:
 
     def pause(self, target: str, wanted: pausing.Pause) -> bool:
         """From now on nothing is sent to a target, until `resume`. False where it is paused already."""
-        return pausing.pause(self._engine, target, wanted)
+        kept = replace(wanted, by=self._kept(wanted.by), because=self._kept(wanted.because))
+        return pausing.pause(self._engine, target, kept)
 
     def resume(self, target: str) -> bool:
         """Ends a pause: what waits is due as it was. False where there was none."""
@@ -689,7 +748,13 @@ class Ledger:
         Raises ValueError where nothing is chosen.
         """
         _demand_a_choice(ids, target)
-        return write(self._engine, lambda connection: queue.discard(connection, ids, target))
+
+        def work(connection: Connection) -> int:
+            count = queue.discard(connection, ids, target)
+            settled.erase(connection)
+            return count
+
+        return write(self._engine, work)
 
     def next_due(self, target: str) -> datetime | None:
         """When `lease` may next have something for `target`; None while there is nothing, or it is shut."""

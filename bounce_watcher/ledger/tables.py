@@ -8,7 +8,7 @@ from sqlalchemy import JSON, BigInteger, Boolean, Date, Float, Index, Integer, L
 from sqlalchemy import Row as Fetched
 from sqlmodel import Field, SQLModel
 
-from bounce_watcher.ledger.types import UtcDateTime
+from bounce_watcher.ledger.types import FORGOTTEN, UtcDateTime
 from bounce_watcher.model.fields import Action
 from bounce_watcher.model.finding import Evidence, Kind
 from bounce_watcher.model.ledger import (
@@ -31,6 +31,10 @@ _REASONS = {str(reason): reason for reason in Reason}
 
 def _partial_index(where: str, name: str, *columns: str) -> Index:
     return Index(name, *columns, sqlite_where=text(where), postgresql_where=text(where))
+
+
+OF_FORGOTTEN = f"substr(recipient_key, 1, {len(FORGOTTEN)}) = '{FORGOTTEN}'"
+"""Whether a row is of somebody who was forgotten, as an index has to spell it."""
 
 
 class Row(SQLModel):
@@ -181,6 +185,7 @@ class OutboxRow(Row, table=True):
         Index("outbox_order", "recipient_key", "target", "state", "stream", "sequence"),
         Index("outbox_by_state", "state", "number"),
         _partial_index("body <> '{}'", "outbox_with_body", "created_at"),
+        _partial_index(f"{OF_FORGOTTEN} AND body <> '{{}}'", "outbox_of_forgotten", "recipient_key"),
     )
 
     number: int | None = Field(default=None, primary_key=True, sa_type=BigInteger().with_variant(Integer, "sqlite"))
@@ -423,6 +428,17 @@ class WebSessionRow(Row, table=True):
     expires_at: datetime = Field(sa_type=UtcDateTime)
     peer: str = Field(sa_type=Text)
     agent: str = Field(sa_type=Text)
+class ErasureRow(Row, table=True):
+    """Somebody who was forgotten, under the hash. Not `done` while a notice that waits to be sent, or a copy in the
+    files of the database, may still hold the address."""
+
+    __tablename__ = "erasure"
+    __table_args__ = (
+        _partial_index("NOT done", "erasure_under_way", "name"),
+    )
+
+    name: str = Field(primary_key=True, sa_type=Text)
+    done: bool = Field(sa_type=Boolean)
 
 
 class SlotCountRow(Row, table=True):
@@ -495,6 +511,7 @@ PROTECTED = _table(ProtectedRow)
 STATE_CHANGE = _table(StateChangeRow)
 KEYRING = _table(KeyRow)
 WEB_SESSION = _table(WebSessionRow)
+ERASURE = _table(ErasureRow)
 SENT_MESSAGE = _table(SentMessageRow)
 SENT_COUNT = _table(SentCountRow)
 SLOT_COUNT = _table(SlotCountRow)

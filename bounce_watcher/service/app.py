@@ -92,7 +92,7 @@ class Service:
             for job in self._mailboxes
             if job.account.idle
         ]
-        jobs = len(self._mailboxes) + len(self._deliverers) + 3
+        jobs = len(self._mailboxes) + len(self._deliverers) + 4
         self._threads = ThreadPoolExecutor(jobs, thread_name_prefix="job")  # one each: none waits for another
         self._scheduler = self._new_scheduler()
 
@@ -111,6 +111,7 @@ class Service:
         self._add("expire", self._housekeeping.expire, EXPIRE_EVERY)
         self._add("alarms", self._alarms.look, EXPIRE_EVERY)
         self._add("purge", self._housekeeping.purge, PURGE_EVERY)
+        self._add("forget", self._housekeeping.finish_forgetting, EXPIRE_EVERY)
         self._scheduler.start()
         for listener in self._listeners:
             listener.start()

@@ -21,8 +21,8 @@ from bounce_watcher.intake.connection import Connection
 from bounce_watcher.intake.oauth2 import TokenStore
 from bounce_watcher.intake.settling import KEYWORD, Settlement, settlement_of
 from bounce_watcher.intake.watchdog import Watchdog
-from bounce_watcher.ledger.files import exposures, sqlite_file
 from bounce_watcher.ledger.filters import OutboxFilter
+from bounce_watcher.ledger.modes import exposures, sqlite_file
 from bounce_watcher.ledger.store import Ledger
 from bounce_watcher.model.errors import BounceWatcherError
 from bounce_watcher.model.ledger import Disposition, OutboxState

@@ -1,5 +1,6 @@
 """One pass over a mailbox: read, write down, settle; and `poll`, one pass over all of them and over the outbox."""
 
+import contextlib
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -125,6 +126,8 @@ def poll_once(settings: Settings, on_page: Callable[[Tally], None] = lambda _: N
             passes = drain_all(settings, poller, on_page)
         recorder.expire(utcnow(), poller.read_until(settings.mailboxes, utcnow()))
         deliveries = deliver_all(settings, ledger, troubles, stop)
+        with contextlib.suppress(BounceWatcherError), troubles.guard("ledger", by_kind=True):
+            ledger.finish_forgetting()
     finally:
         ledger.close()
     return PollReport(passes, deliveries)

@@ -11,6 +11,7 @@ from bounce_watcher.config import Settings
 from bounce_watcher.intake.account import ImapAccount
 from bounce_watcher.intake.backoff import reconnect_delay
 from bounce_watcher.intake.idle import wait_for_mail
+from bounce_watcher.ledger.files import Files
 from bounce_watcher.ledger.store import Ledger
 from bounce_watcher.model.errors import BounceWatcherError
 from bounce_watcher.service.clock import utcnow
@@ -95,6 +96,16 @@ def _patience(account: ImapAccount) -> timedelta:
     return longest_wait + account.pass_deadline + 4 * account.timeout + timedelta(minutes=2)
 
 
+def warn_of_files(left: Files | None) -> None:
+    """Logs where the files of the database may still hold what was erased."""
+    if left in (None, Files.CLEAN):
+        return
+    log.warning(
+        "erased from all rows, but the files of the database may still hold it; run: bounce-watcher db vacuum",
+        action="erasure_unfinished", files=left.value,
+    )
+
+
 class Housekeeping:
     """Ends what has expired each minute; drops each hour what is past its retention."""
 
@@ -112,6 +123,7 @@ class Housekeeping:
         self._recorder = recorder
         self._poller = poller
         self._troubles = troubles
+        self._left: Files | None = None
 
     def expire(self) -> None:
         try:
@@ -121,6 +133,17 @@ class Housekeeping:
             return  # logged by the guard; the next minute tries again
         if released:
             log.info("suppressions expired", action="suppressions_expired", released=released)
+
+    def finish_forgetting(self) -> None:
+        """Ends what `forget` left to be done: notices that were still due, files that others were using."""
+        try:
+            with self._troubles.guard("ledger", by_kind=True):
+                left = self._ledger.finish_forgetting()
+        except BounceWatcherError:
+            return
+        if left is not self._left:
+            warn_of_files(left)
+        self._left = left
 
     def purge(self) -> None:
         self._drop("raw mail", self._raw_retention, self._ledger.purge)

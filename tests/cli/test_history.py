@@ -240,7 +240,7 @@ def test_forget(filled: Program, mail: Path) -> None:
     assert "1 webhook still due" in filled.ledger("forget", "anna@gone.example").out
     filled.ledger("outbox", "discard", "--target", "platform")
     (erased,) = filled.ledger("forget", "anna@gone.example", "--json").rows
-    assert (erased["webhooks"], erased["due"]) == (1, 0)
+    assert (erased["webhooks"], erased["due"], erased["files"]) == (0, 0, "clean")
     (row,) = filled.ledger("suppressions", "show", "anna@gone.example", "--json").rows
     assert row["state"] == "suppressed"
     for command in (("suppressions", "list"), ("events", "list"), ("outbox", "list")):

@@ -8,6 +8,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from bounce_watcher.config import Settings, parse
+from bounce_watcher.ledger.files import Files
 from bounce_watcher.service.clock import utcnow
 from bounce_watcher.service.trouble import Troubles
 from bounce_watcher.service.watching import Housekeeping
@@ -72,3 +73,15 @@ def test_the_quota_of_raw_mail_is_kept_and_what_it_costs_is_told(quota: str, mos
     assert [(line["action"], line["messages"]) for line in logs if line["log_level"] == "warning"] == [
         ("raw_quota_reached", 3)
     ] * len(most)
+
+
+def test_what_forget_left_to_be_done_is_told_once() -> None:
+    left = iter((None, Files.BUSY, Files.BUSY, Files.CLEAN, Files.TOO_LARGE))
+    ledger = Ledger()
+    ledger.finish_forgetting = lambda: next(left)  # type: ignore[attr-defined]
+    settings: Settings = parse("", "a test", {})
+    keeper = Housekeeping(settings, cast(Any, ledger), cast(Any, None), cast(Any, None), Troubles())
+    with capture_logs() as logged:
+        for _ in range(5):
+            keeper.finish_forgetting()
+    assert [each["files"] for each in logged] == ["busy", "too_large"]

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from bounce_watcher.ledger.forget import Erased
+from bounce_watcher.ledger.erasure import Erased
 from bounce_watcher.ledger.store import Ledger
 from bounce_watcher.model.errors import TemporaryFailure
 from bounce_watcher.model.ledger import NoticeType, State, SuppressionSource
@@ -249,7 +249,7 @@ def test_forget_erases_what_it_showed_and_keeps_the_suppression(desk: Web) -> No
     path = path_to(desk)
     preview = desk.get(f"{path}/forget").text
     for part in ("1 event loses its words", "1 mail is erased", "It stays suppressed in 1 stream",
-                 "It cannot be undone", "still due: forget again"):
+                 "It cannot be undone", "still due: each keeps the address until it is taken or given up"):
         assert part in preview, part
     before = state_of(desk.ledger)
     wrong = desk.post(f"{path}/forget", data=form_of(preview, because="asked", address="ann@gmx.net"))

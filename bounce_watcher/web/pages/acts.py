@@ -17,6 +17,7 @@ from bounce_watcher.model.ledger import (
     SuppressionSource,
 )
 from bounce_watcher.service.announcing import announcer
+from bounce_watcher.service.watching import warn_of_files
 from bounce_watcher.web import many, shown
 from bounce_watcher.web.forms import because, demand_seen
 from bounce_watcher.web.pages.recipient import address_of
@@ -187,11 +188,13 @@ def forget_preview(visit: Visit) -> Response:
     if erased.suppressions:
         stays.insert(0, f"It stays suppressed in {_streams(erased.suppressions)}, under the hash.")
     if erased.due:
-        stays.append(f"{_plural_of(erased.due, 'delivery')} still due: forget again once they are delivered.")
+        stays.append(f"{_plural_of(erased.due, 'delivery')} still due: each keeps the address until it is taken or "
+                     "given up, and loses it then by itself.")
     what = Preview(
         f"Forget {harmless(address, 320)}", "Forget the address", _back(visit),
         (*(told or ("Nothing is stored on it but what other mail may say.",)),
-         "All kept mail is looked through for the address, which may take some minutes: it goes on without this page."),
+         "All kept mail and every text is looked through for the address, and the database file is cleaned, which may "
+         "take some minutes: it goes on without this page."),
         ("forget", address_key(address)), stays=tuple(stays), undo="It cannot be undone.", is_danger=True,
         inputs=(Input("address", "Type the address to go on", type="email", required=True),),
         because_required=True,
@@ -217,6 +220,7 @@ def forget(visit: Visit) -> Response:
         subject = ledger.names.name(ledger.forgotten_name(address))
         told = re.sub(re.escape(address), "the address", why, flags=re.IGNORECASE)
         ledger.log_action(Action(visit.now, visit.viewer.name, "forget", subject, erased.rows, told or None))
+        warn_of_files(ledger.clean_files())
 
     work = Work("Forgetting an address", _looked_through, leads_to=f"{back}?done=forget", again=f"{back}/forget")
     return see(visit.house.works.start(visit.path["rid"], work, run))

@@ -219,6 +219,8 @@ def _outbox() -> None:
     _index("outbox_order", "outbox", "recipient_key", "target", "state", "stream", "sequence")
     _index("outbox_by_state", "outbox", "state", "number")
     _index("outbox_with_body", "outbox", "created_at", where="body <> '{}'")
+    of_forgotten = "substr(recipient_key, 1, 10) = 'forgotten:'"
+    _index("outbox_of_forgotten", "outbox", "recipient_key", where=f"{of_forgotten} AND body <> '{{}}'")
     op.create_table(
         "endpoint",
         sa.Column("target", sa.Text(), nullable=False),
@@ -335,6 +337,13 @@ def _course() -> None:
         sa.PrimaryKeyConstraint("digest", name="pk_web_session"),
         sa.UniqueConstraint("id", name="uq_web_session_id"),
     )
+    op.create_table(
+        "erasure",
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("done", sa.Boolean(), nullable=False),
+        sa.PrimaryKeyConstraint("name", name="pk_erasure"),
+    )
+    _index("erasure_under_way", "erasure", "name", where="NOT done")
 
 
 def _alerts() -> None:

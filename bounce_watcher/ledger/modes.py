@@ -1,0 +1,58 @@
+"""Who can get at a SQLite ledger: the modes of its files and of the folder that they stand in."""
+
+import stat
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+_BESIDE = ("", "-wal", "-shm", "-journal")
+"""SQLite's other files have the database's name and one of these (https://sqlite.org/tempfiles.html)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Exposure:
+    """A file or folder that every user of the machine can get at. `mend` is the command that ends it.
+
+    `can_change`: not only read: whoever likes may suppress and release.
+    """
+
+    path: Path
+    can_change: bool
+
+    @property
+    def detail(self) -> str:
+        if not self.can_change:
+            return f"{self.path} can be read by every user of this machine: it holds people's addresses"
+        if self.path.is_dir():
+            return f"{self.path} can be written by every user of this machine: so the ledger in it can be replaced"
+        return f"{self.path} can be changed by every user of this machine"
+
+    @property
+    def mend(self) -> str:
+        return f"chmod {'o-w' if self.path.is_dir() else 'o-rwx'} {self.path}"
+
+
+def sqlite_file(url: str) -> Path | None:
+    """The file of a database URL; None for PostgreSQL, and for SQLite's own kind of URL."""
+    scheme, _, path = url.partition(":///")
+    return Path(path.partition("?")[0]) if scheme == "sqlite" and not path.startswith("file:") else None
+
+
+def exposures(url: str) -> Iterator[Exposure]:
+    """What of a ledger is open to all. What is not there, or can't be looked at, is left out."""
+    file = sqlite_file(url)
+    if file is None:
+        return
+    for path in (Path(f"{file}{ending}") for ending in _BESIDE):
+        mode = _mode(path)
+        if mode & (stat.S_IROTH | stat.S_IWOTH):
+            yield Exposure(path, bool(mode & stat.S_IWOTH))
+    if _mode(file.parent) & stat.S_IWOTH:  # the sticky bit of /tmp does not keep others from laying files beside it
+        yield Exposure(file.parent, can_change=True)
+
+
+def _mode(path: Path) -> int:
+    with suppress(OSError, ValueError):
+        return stat.S_IMODE(path.stat().st_mode)
+    return 0
