@@ -12,9 +12,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
+import httpx
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Locator, Page, Request, sync_playwright
@@ -28,7 +30,7 @@ from bounce_watcher.service.opening import open_ledger
 from bounce_watcher.service.state import MailboxState, ServiceState
 from bounce_watcher.web.server import serving
 from tests.browser.crawling import route_of
-from tests.browser.seeded import BEARER, configured, write_stock
+from tests.browser.seeded import BEARER, TOKEN, configured, write_stock
 from tests.ledger.copying import copy_ledger
 from tests.servers.postgres import Postgres
 
@@ -77,6 +79,15 @@ class Dashboard:
 
     def state(self) -> ServiceState:
         return self.standing()
+
+    @cached_property
+    def session(self) -> str:
+        """The cookie of a sign-in: what a browser saves it asks for without the fields of `shows`."""
+        with httpx.Client(base_url=self.url, timeout=60) as client:
+            form = re.search(r'name="csrf" value="(\w+)"', client.get("/login").text)
+            assert form
+            client.post("/login", data={"csrf": form[1], "token": TOKEN})
+            return client.cookies["bounce-watcher"]
 
 
 def working() -> ServiceState:
@@ -215,6 +226,8 @@ def opened(request: pytest.FixtureRequest, chromium: Browser) -> Iterator[Open]:
             viewport={"width": size[0], "height": size[1]}, color_scheme=scheme, java_script_enabled=scripts,
             base_url=shown.url, extra_http_headers=dict(shown.shows),
         )
+        if shown.shows:
+            context.add_cookies([{"name": "bounce-watcher", "value": shown.session, "url": shown.url}])
         context.set_default_timeout(MOST_MILLISECONDS)
         contexts.append(context)
         page = context.new_page()

@@ -41,14 +41,14 @@ def test_an_address_is_found_released_and_suppressed_again(desk: Dashboard, open
     page.get_by_label("Why?").fill("the mailbox is back")
     follow(page.get_by_role("button", name=re.compile("Release in")))
     assert page.get_by_role("status").get_by_text("Released by hand").is_visible()
-    assert page.get_by_text("by local: the mailbox is back. The counter starts anew.").count() >= 1
+    assert page.get_by_text("by API token: the mailbox is back. The counter starts anew.").count() >= 1
     assert list(desk.ledger.suppressions(SuppressionFilter(each.recipient))) == []
     assert page.get_by_role("link", name="Release…").count() == 0
 
     follow(page.get_by_role("link", name="Suppress…"))
     page.get_by_label("Why?").fill("asked by phone")
     follow(page.get_by_role("button", name="Suppress", exact=True))
-    assert page.get_by_text("by local: asked by phone.").count() >= 1
+    assert page.get_by_text("by API token: asked by phone.").count() >= 1
     (again,) = desk.ledger.suppressions(SuppressionFilter(each.recipient))
     assert (again.source.value, again.because) == ("manual", "asked by phone")
 
