@@ -20,9 +20,10 @@ from bounce_watcher.classification.classify import classify
 from bounce_watcher.classification.ruleset import Ruleset
 from bounce_watcher.model.address import address_key
 from bounce_watcher.model.fields import Action
-from bounce_watcher.model.finding import Analysis, Authenticity, Finding, RecipientVerdict, SentMessage
+from bounce_watcher.model.finding import EVENT_KINDS, Analysis, Authenticity, Finding, RecipientVerdict, SentMessage
 from bounce_watcher.model.message import message_digest
 from bounce_watcher.parsing.message import ParsedMessage, parse
+from bounce_watcher.parsing.received import client_ip
 from bounce_watcher.recognition import recognise
 from bounce_watcher.recognition.merging import weight
 
@@ -62,6 +63,7 @@ def analyse_parsed(
         sent=recognition.sent,
         feedback_type=recognition.feedback_type,
         authenticity=genuine,
+        client_ip=client_ip(message.headers) if recognition.kind in EVENT_KINDS else None,
     )
 
 

@@ -122,7 +122,10 @@ class RecipientVerdict:
 
 @dataclass(frozen=True, slots=True)
 class Analysis:
-    """All that one message says. Each recipient stands once."""
+    """All that one message says. Each recipient stands once.
+
+    `client_ip` is the host outside that our own mail servers took it from, None where they do not tell.
+    """
 
     kind: Kind
     digest: str
@@ -130,3 +133,4 @@ class Analysis:
     sent: SentMessage = SentMessage()
     feedback_type: str | None = None
     authenticity: Authenticity = UNTOLD
+    client_ip: str | None = None
