@@ -26,6 +26,7 @@ from bounce_watcher.model.finding import Evidence
 from bounce_watcher.model.ledger import IN_FLOOD, BounceEvent
 from bounce_watcher.policy.limits import SLOT, FloodSettings
 from bounce_watcher.policy.providers import registrable
+from bounce_watcher.policy.settings import PolicySettings
 from bounce_watcher.policy.spells import slot_of
 from bounce_watcher.policy.words import day
 
@@ -226,3 +227,22 @@ def because(number: int, since: datetime, over: Over) -> str:
 
 def _where(over: Over) -> str:
     return f"{_WITHIN[over.cap]} ({over.source})" if over.source else _WITHIN[over.cap]
+
+
+def counts_unproven(policy: PolicySettings) -> bool:
+    """Whether anything counts that nothing proves."""
+    asked = (policy.evidence_hard, policy.evidence_soft, policy.evidence_complaint)
+    return not all(grade.at_least(PROVEN) for grade in asked)
+
+
+def danger(settings: FloodSettings) -> str:
+    """What can happen where unproven reports count."""
+    bound = f"at most {settings.day} a day and {settings.month} in 30 days" if settings.enabled else "any number"
+    return f"anybody who knows your recipients' addresses can write bounces that suppress them, {bound}"
+
+
+REMEDY = (
+    'Set attribution.token_key and sign your return paths (README, "Signed return paths"), or read '
+    "bounce_watcher/policy/without-tokens.md"
+)
+"""What to do about it."""

@@ -8,6 +8,8 @@ from types import MappingProxyType
 from bounce_watcher.ledger.quiet import Pace
 from bounce_watcher.ledger.stock import Queue
 from bounce_watcher.model.ledger import Alert, AlertKind
+from bounce_watcher.policy.flood import REMEDY, counts_unproven, danger
+from bounce_watcher.policy.settings import PolicySettings
 from bounce_watcher.service.state import MailboxState, ServiceState
 from bounce_watcher.web import shown
 from bounce_watcher.web.bounces import provider_of
@@ -34,12 +36,12 @@ class Notice:
 
 def notices(
     state: ServiceState, alerts: Sequence[Alert], queues: Mapping[str, Queue], now: datetime,
-    paces: Mapping[str, Pace] = MappingProxyType({}),
+    paces: Mapping[str, Pace] = MappingProxyType({}), policy: PolicySettings | None = None,
 ) -> list[Notice]:
-    """What a person should know of, the worst first."""
+    """What a person should know of, the worst first. `policy` is the one in force."""
     found = [
         *_of_mailboxes(state, now), *_of_quiet(state, paces, alerts, now), *_of_others(state, queues, now),
-        *_of_alerts(alerts, now), *_of_queues(queues, now),
+        *_of_alerts(alerts, now), *_of_queues(queues, now), *_of_proof(policy),
     ]
     return sorted(found, key=lambda notice: _RANKS.index(notice.colour))
 
@@ -115,6 +117,10 @@ def _of_alerts(alerts: Sequence[Alert], now: datetime) -> Iterator[Notice]:
             yield Notice("is-warn", "Reports arrive that look forged or mixed up",
                          f"{since}: {number(alert.count)} of them. None counts against an address.", link,
                          "Open incident")
+        elif alert.kind is AlertKind.FLOOD:
+            held = counted(alert.held - alert.released - alert.confirmed, "suppression is", "suppressions are")
+            yield Notice("is-hold", "More unproven reports arrive than usual",
+                         f"{since}. {held} held until you decide; nobody was told.", link, "Open incident")
         elif alert.kind is AlertKind.ENDPOINT:  # of a mailbox and of a target the others here tell
             yield Notice("is-bad", f"{name(alert.subject)} takes nothing any more",
                          f"{since}: it answered that it is gone. What it is still to be told waits.", "/outbox",
@@ -135,6 +141,12 @@ def _of_queues(queues: Mapping[str, Queue], now: datetime) -> Iterator[Notice]:
             told = counted(queue.due, "delivery waits", "deliveries wait")
             yield Notice("is-warn", f"{told} for {name(target)},", f"the oldest {_since(queue.oldest_at, now)}.",
                          "/outbox", "Open the outbox")
+
+
+def _of_proof(policy: PolicySettings | None) -> Iterator[Notice]:
+    if policy is not None and counts_unproven(policy):
+        yield Notice("is-info", "Reports count that nothing proves:", f"{danger(policy.flood)}. {REMEDY}.", "/settings",
+                     "Settings")
 
 
 def _ended(text: str) -> str:
