@@ -112,7 +112,7 @@ def _revise(
             held.append((key, alert))
         if change is not None:
             books.enter(key, change)
-    set_counted(connection, counted)
+    set_counted(connection, list(dict(counted).items()))  # of one that is held the last one says so
     review.correct(connection, [(each.before, each.after) for each in revisions])
     books.close()
     gate.close()

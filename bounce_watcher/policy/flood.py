@@ -3,7 +3,7 @@
 Anybody can write a bounce. A token or a signature of ours in it shows that it is about mail of ours; the weaker grades
 can be made up by anybody who knows an address, and a Message-ID can be guessed. Where the policy lets such reports
 count, only their number tells a forger from a receiver. So new suppressions on unproven reports are capped: by one
-report, by one host within an hour, and altogether within an hour, a day and 30 days. What goes beyond is held.
+report, by one host within an hour, and altogether within an hour, 24 hours and 30 days. What goes beyond is held.
 
 The caps on everybody are what bounds a forger, who may have many hosts and much patience. The cap on a report needs no
 past, and the one on a host leaves room for others beside a forger with one host.
@@ -12,7 +12,7 @@ A cap is a number, or `factor` times what is usual, where that is more. Usual is
 what a person has confirmed. So what was let pass lately raises no cap unless a person says so. It is the third busiest
 of the days before, so that one cleaning of a list does not make a flood look usual.
 
-Hours and days are those of UTC, whatever the order in which reports come: so the caps hold for imports too.
+It goes by the times of reports, in hours of UTC, whatever the order in which they come: so the caps hold for imports.
 """
 
 from collections import Counter, defaultdict
@@ -22,7 +22,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from ipaddress import ip_address, ip_network
 
-from bounce_watcher.model.finding import Evidence
+from bounce_watcher.model.finding import Evidence, Kind
 from bounce_watcher.model.ledger import IN_FLOOD, BounceEvent
 from bounce_watcher.policy.limits import SLOT, FloodSettings
 from bounce_watcher.policy.providers import registrable
@@ -44,6 +44,9 @@ RANK = 3
 
 MONTH = 30
 """Days."""
+
+BOUNCES = 5 / 6
+"""The share of the caps on everybody that bounces may use up: who is gone bounces again, a complaint comes once."""
 
 REACH = AGE + BASELINE
 """How old a count may be that a decision rests on."""
@@ -119,13 +122,13 @@ class Passed:
         self.hours[hour] += number
         self._days[hour // _HOURS_A_DAY] += number
 
-    def in_day(self, today: int) -> int:
-        return self._days[today]
+    def in_day(self, hour: int) -> int:
+        """The most in any 24 hours that hold this one: what is reported late has hours behind it as well."""
+        return _most(self.hours, hour, _HOURS_A_DAY)
 
     def in_month(self, today: int) -> int:
-        """The most in any 30 days that hold this one: what is reported late has days behind it as well."""
-        days = [self._days[each] for each in range(today - MONTH + 1, today + MONTH)]
-        return max(sum(days[first : first + MONTH]) for first in range(MONTH))
+        """The most in any 30 days that hold this one."""
+        return _most(self._days, today, MONTH)
 
     def usual(self, today: int) -> "Usual":
         if today not in self._usual:
@@ -151,6 +154,12 @@ class Usual:
     hour: int = 0
     day: int = 0
     month: int = 0
+
+
+def _most(numbers: Hours, at: int, length: int) -> int:
+    """Of all windows of that length that hold the place, the fullest."""
+    around = [numbers.get(each, 0) for each in range(at - length + 1, at + length)]
+    return max(sum(around[first : first + length]) for first in range(length))
 
 
 def _between(hours: Hours, first: int, end: int) -> Counter[int]:
@@ -194,15 +203,20 @@ class Budget:
         usual = self._everybody.usual(today)
         if self._reports[event.message_digest] >= settings.report:
             yield Over(Cap.REPORT, settings.report)
-        yield from self._over(Cap.HOUR, self._everybody.hours[hour], settings.hour, usual.hour)
-        yield from self._over(Cap.DAY, self._everybody.in_day(today), settings.day, usual.day)
-        yield from self._over(Cap.MONTH, self._everybody.in_month(today), settings.month, usual.month)
-        yield from self._over(Cap.SOURCE, host.hours[hour], settings.source, host.usual(today).hour, source(event))
+        share = 1.0 if event.kind is Kind.COMPLAINT else BOUNCES
+        for cap, passed, number, of_usual in (
+            (Cap.HOUR, self._everybody.hours[hour], settings.hour, usual.hour),
+            (Cap.DAY, self._everybody.in_day(hour), settings.day, usual.day),
+            (Cap.MONTH, self._everybody.in_month(today), settings.month, usual.month),
+        ):
+            if passed >= (limit := max(1, int(share * self._limit(number, of_usual)))):
+                yield Over(cap, limit, of_usual)
+        of_host = host.usual(today).hour
+        if host.hours[hour] >= (limit := self._limit(settings.source, of_host)):
+            yield Over(Cap.SOURCE, limit, of_host, source(event))
 
-    def _over(self, cap: Cap, passed: int, number: int, usual: int, host: str | None = None) -> Iterator[Over]:
-        limit = max(number, int(self._settings.factor * usual))
-        if passed >= limit:
-            yield Over(cap, limit, usual, host)
+    def _limit(self, number: int, usual: int) -> int:
+        return max(number, int(self._settings.factor * usual))
 
 
 _WITHIN = {

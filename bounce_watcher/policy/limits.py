@@ -49,7 +49,7 @@ class AlertSettings:
 class FloodSettings:
     """How many new suppressions may rest on reports that nothing proves to be about mail of ours.
 
-    So many by one report, by one host within an hour, and altogether within an hour, a day (both of UTC) and 30 days;
+    So many by one report, by one host within an hour, and altogether within an hour of UTC, any 24 of them and 30 days;
     or `factor` times what is usual, where that is more. All further ones are held.
     """
 
