@@ -12,6 +12,7 @@ from bounce_watcher.cli.options import ConfigFile, Debug, example
 from bounce_watcher.cli.output import clean, count, say
 from bounce_watcher.config import Settings
 from bounce_watcher.outbox.platform import HttpPlatform
+from bounce_watcher.policy import flood
 
 
 def register(app: typer.Typer) -> None:
@@ -27,6 +28,8 @@ def check_config(config: ConfigFile = None, debug: Debug = False) -> None:
     settings = load_settings(config)
     for warning in settings.warnings:
         say(f"warning: {clean(warning)}")
+    if risk := flood.risk(settings.policy, has_key=bool(settings.attribution.token_keys)):
+        say(f"warning: {risk}. {flood.REMEDY}.")
     for line in _summary(settings, config_path(config)):
         say(clean(line))
 

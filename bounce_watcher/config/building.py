@@ -29,7 +29,6 @@ from bounce_watcher.model.verdict import Reason
 from bounce_watcher.outbox.notifier import Notifier
 from bounce_watcher.outbox.target import WebhookTarget
 from bounce_watcher.policy.counting import DEFAULTS, CountRule
-from bounce_watcher.policy.flood import REMEDY, counts_unproven, danger
 from bounce_watcher.policy.limits import AlertSettings, FloodSettings, GuardSettings
 from bounce_watcher.policy.settings import PolicySettings, Threshold
 
@@ -219,10 +218,6 @@ def _warn_of_silence(settings: Settings, notes: Notes) -> None:
         if grade is Evidence.TOKEN and not keys:
             notes.warning(("policy", "evidence", name), '"token" is asked for, and there is no attribution.token_key: '
                                                         "nothing of this type will ever count")
-    if counts_unproven(policy):
-        key = ("policy", "evidence") if keys else ("attribution", "token_key")
-        state = "asks for less than a signature" if keys else "is not set"
-        notes.warning(key, f"{state}, so {danger(policy.flood)}: {REMEDY}")
     if any(len(key) < SHORTEST_KEY for key in keys):
         notes.warning(("attribution", "token_key"), f"a key of less than {SHORTEST_KEY} characters can be guessed: "
                                                     "make one with: openssl rand -base64 32")

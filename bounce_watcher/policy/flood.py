@@ -249,6 +249,14 @@ def counts_unproven(policy: PolicySettings) -> bool:
     return not all(grade.at_least(PROVEN) for grade in asked)
 
 
+def risk(policy: PolicySettings, *, has_key: bool) -> str | None:
+    """What a configuration lets happen, in a sentence; None where nothing unproven counts."""
+    if not counts_unproven(policy):
+        return None
+    state = "[policy.evidence] asks for less than a signature" if has_key else "attribution.token_key is not set"
+    return f"{state}, so {danger(policy.flood)}"
+
+
 def danger(settings: FloodSettings) -> str:
     """What can happen where unproven reports count."""
     bound = f"at most {settings.day} a day and {settings.month} in 30 days" if settings.enabled else "any number"

@@ -115,8 +115,8 @@ def _single(victims: Sequence[Recipient]) -> Iterator[Forgery]:
 
 
 def _large_ones(victims: Sequence[Recipient]) -> Iterator[Forgery]:
-    for n in range(40):
-        yield Forgery(n, BEGINS + n * DAY / 40, tuple(victims[50 * n : 50 * n + 50]), host=n)
+    for n in range(len(victims) // 50):
+        yield Forgery(n, BEGINS + n * 50 * DAY / len(victims), tuple(victims[50 * n : 50 * n + 50]), host=n)
 
 
 def _small(
@@ -138,7 +138,7 @@ def _small(
 ATTACKS: dict[str, Attack] = {
     "no attack": lambda victims: iter(()),
     "one report, 1,000 recipients": _single,
-    "40 reports of 50, 40 hosts, a day": _large_ones,
+    "reports of 50, one host each, a day": _large_ones,
     "small ones, one host, a day": _small(DAY, hosts=1, is_varied=False),
     "small ones, one host each, an hour": _small(timedelta(hours=1), hosts=0),
     "small ones, one host each, a day": _small(DAY, hosts=0),
