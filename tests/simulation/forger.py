@@ -189,14 +189,14 @@ def _course(model: Model, ours: Watcher, forged: Sequence[Forgery]) -> tuple[_De
     inbox: list[Report] = []
     dead = _Dead(set(), {})
     coming = defaultdict[int, list[Forgery]](list)
-    for each in forged:
-        coming[(each.at - START) // DAY + 1].append(each)
+    for forgery in forged:
+        coming[(forgery.at - START) // DAY + 1].append(forgery)
     for day in range(model.days + DAYS_AFTER):
         now = START + day * DAY
         due = sorted(each for each in inbox if each.at < now)
         inbox = [each for each in inbox if each.at >= now]
         ours.take_mail([(each.at, ours.received(each)) for each in due]
-                       + [(each.at, each.written()) for each in coming[day]], now)
+                       + [(forgery.at, forgery.written()) for forgery in coming[day]], now)
         if not model.has_mailing(day):
             continue
         for each in model.recipients:
