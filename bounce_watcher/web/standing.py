@@ -36,12 +36,12 @@ class Notice:
 
 def notices(
     state: ServiceState, alerts: Sequence[Alert], queues: Mapping[str, Queue], now: datetime,
-    paces: Mapping[str, Pace] = MappingProxyType({}), policy: PolicySettings | None = None,
+    paces: Mapping[str, Pace] = MappingProxyType({}),
 ) -> list[Notice]:
-    """What a person should know of, the worst first. `policy` is the one in force."""
+    """What a person should know of, the worst first."""
     found = [
         *_of_mailboxes(state, now), *_of_quiet(state, paces, alerts, now), *_of_others(state, queues, now),
-        *_of_alerts(alerts, now), *_of_queues(queues, now), *_of_proof(policy),
+        *_of_alerts(alerts, now), *_of_queues(queues, now),
     ]
     return sorted(found, key=lambda notice: _RANKS.index(notice.colour))
 
@@ -143,8 +143,9 @@ def _of_queues(queues: Mapping[str, Queue], now: datetime) -> Iterator[Notice]:
                          "/outbox", "Open the outbox")
 
 
-def _of_proof(policy: PolicySettings | None) -> Iterator[Notice]:
-    if policy is not None and counts_unproven(policy):
+def advice(policy: PolicySettings) -> Iterator[Notice]:
+    """What is no trouble, and should be known of the configuration."""
+    if counts_unproven(policy):
         yield Notice("is-info", "Reports count that nothing proves:", f"{danger(policy.flood)}. {REMEDY}.", "/settings",
                      "Settings")
 

@@ -41,11 +41,12 @@ def overview(visit: Visit) -> Response:
     stock, alerts = ledger.stock(), list(ledger.alerts(under_way=True))
     last = ledger.figures.last_at()
     paces = ledger.paces([each.name for each in state.mailboxes], now)
-    notices = standing.notices(state, alerts, stock.queues, now, paces, visit.house.settings.policy)
+    notices = standing.notices(state, alerts, stock.queues, now, paces)
     common = {
         **frame(visit, over, {"stream"}), "stream": of.stream,
         "notices": notices[:NOTICES], "more_notices": notices[NOTICES:],
         "well": standing.all_is_well(state, stock.queues, last, now),
+        "advice": list(standing.advice(visit.house.settings.policy)),
         "mailboxes": standing.mailboxes(state.mailboxes, now),
     }
     if last is None:
