@@ -123,12 +123,12 @@ class Passed:
         self._days[hour // _HOURS_A_DAY] += number
 
     def in_day(self, hour: int) -> int:
-        """The most in any 24 hours that hold this one: what is reported late has hours behind it as well."""
-        return _most(self.hours, hour, _HOURS_A_DAY)
+        """The most in any 24 hours that touch this one: what is reported late has hours behind it as well."""
+        return _most(self.hours, hour, _HOURS_A_DAY + 1)
 
     def in_month(self, today: int) -> int:
-        """The most in any 30 days that hold this one."""
-        return _most(self._days, today, MONTH)
+        """The most in any 30 days that touch this one."""
+        return _most(self._days, today, MONTH + 1)
 
     def usual(self, today: int) -> "Usual":
         if today not in self._usual:

@@ -181,7 +181,7 @@ def test_soft_bounces_are_capped_too(small: Desk) -> None:
 def test_a_soft_suppression_is_not_made_longer(small: Desk) -> None:
     for week in range(3):
         small.take([forged(100 + week, START + 7 * week * DAY, who=1, reason=Reason.MAILBOX_FULL)])
-    at = START + 15 * DAY
+    at = START + 15 * DAY + 2 * HOUR
     small.take(forged(n, at) for n in range(200, 220))
     small.take([forged(300, at + HOUR, who=1)])
     (suppression,) = small.ledger.suppressions(SuppressionFilter("good1@d1.example"))
@@ -281,7 +281,7 @@ def test_what_a_person_confirmed_is_usual_from_then_on(small: Desk) -> None:
 def test_a_single_cleaning_makes_nothing_usual(small: Desk) -> None:
     small.take(forged(n, START + n * MINUTE) for n in range(50))
     small.rule(Ruling.CONFIRM, START + DAY)
-    small.take(forged(100 + n, START + DAY + n * MINUTE) for n in range(50))
+    small.take(forged(100 + n, START + DAY + 2 * HOUR + n * MINUTE) for n in range(50))
     assert small.count(State.SUPPRESSED) == 55
 
 
@@ -292,7 +292,7 @@ def test_a_proven_report_suppresses(flooded: Desk) -> None:
 
 
 def test_a_later_report_that_finds_room_suppresses(flooded: Desk) -> None:
-    flooded.take([forged(20, START + DAY, who=9)])
+    flooded.take([forged(20, START + DAY + HOUR, who=9)])
     assert flooded.state(HELD) is State.SUPPRESSED
     (event, *_) = (event for event in flooded.ledger.events(EventFilter(HELD)) if event.counted is None)
     assert event.message_digest == "forged20"
