@@ -21,10 +21,19 @@ from bounce_watcher.classification.classify import classify
 from bounce_watcher.classification.ruleset import Ruleset
 from bounce_watcher.model.address import address_key
 from bounce_watcher.model.fields import Action
-from bounce_watcher.model.finding import Analysis, Authenticity, Finding, Kind, RecipientVerdict, SentMessage
+from bounce_watcher.model.finding import (
+    EVENT_KINDS,
+    Analysis,
+    Authenticity,
+    Finding,
+    Kind,
+    RecipientVerdict,
+    SentMessage,
+)
 from bounce_watcher.model.message import message_digest
 from bounce_watcher.model.optout import OPT_OUT_FEEDBACK
 from bounce_watcher.parsing.message import ParsedMessage, parse
+from bounce_watcher.parsing.received import client_ip
 from bounce_watcher.parsing.returned import only_addressee
 from bounce_watcher.recognition import recognise
 from bounce_watcher.recognition.merging import weight
@@ -73,6 +82,7 @@ def analyse_parsed(
         opt_out=attribute_opt_out(
             message, sender, toolkit.attribution, key_of=toolkit.dkim_key, at=at, genuine=genuine
         ) if is_mail else None,
+        client_ip=client_ip(message.headers) if recognition.kind in EVENT_KINDS else None,
     )
 
 

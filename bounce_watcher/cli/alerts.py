@@ -1,4 +1,4 @@
-"""`alerts`: outages of receivers, and trouble of our own."""
+"""`alerts`: outages of receivers, floods of unproven reports, and trouble of our own."""
 
 from typing import Annotated
 
@@ -9,6 +9,7 @@ from bounce_watcher.cli.ledgers import ledger_of
 from bounce_watcher.cli.many import decide_on_many
 from bounce_watcher.cli.options import ConfigFile, Debug, DryRun, Json, example
 from bounce_watcher.cli.tables import listing
+from bounce_watcher.ledger.incidents import Held
 from bounce_watcher.ledger.rulings import Ruling, Wanted
 from bounce_watcher.model.ledger import Alert, AlertKind
 from bounce_watcher.model.rows import Row
@@ -16,13 +17,14 @@ from bounce_watcher.service.announcing import announcer
 from bounce_watcher.service.clock import utcnow
 
 commands = typer.Typer(
-    help="Outages of receivers, whose bounces are held back, and trouble of your own: blocks, a silent mailbox."
+    help="Outages and floods, whose suppressions are held back, and trouble of your own: blocks, a silent mailbox."
 )
 
 _COLUMNS = ("id", "since", "ends_at", "state", "alert", "held", "released", "confirmed", "because")
+_HELD_COLUMNS = ("recipient", "stream", "reason", "since", "because")
 
 
-AlertId = Annotated[str, typer.Argument(metavar="ID", help="The id of an outage: see alerts list.")]
+AlertId = Annotated[str, typer.Argument(metavar="ID", help="The id of an outage or a flood: see alerts list.")]
 Because = Annotated[str, typer.Option("--because", metavar="TEXT", help="The reason, kept in the log of actions.")]
 
 
@@ -44,12 +46,28 @@ def list_alerts(
         listing(map(alert_row, ledger.alerts(under_way=under_way)), _COLUMNS, as_json=as_json)
 
 
+@commands.command("held", epilog=example("alerts held 3f2a90c1d4e5b678"))
+def list_held(alert: AlertId, as_json: Json = False, config: ConfigFile = None, debug: Debug = False) -> None:
+    """Lists the addresses that an outage or a flood holds back now, by address."""
+    with ledger_of(config) as (_, ledger):
+        if ledger.alert(alert) is None:
+            raise WrongUsage(f"there is no alert {alert!r}: see bounce-watcher alerts list")
+        listing(map(_held_row, ledger.incidents.all_held(alert)), _HELD_COLUMNS, as_json=as_json)
+
+
+def _held_row(held: Held) -> Row:
+    return {
+        "recipient": held.recipient, "stream": held.stream, "reason": held.reason, "since": held.since,
+        "because": held.because,
+    }
+
+
 @commands.command(epilog=example('alerts release 3f2a90c1d4e5b678 --because "they lost their directory" --dry-run'))
 def release(
     alert: AlertId, because: Because, dry_run: DryRun = False, as_json: Json = False, config: ConfigFile = None,
     debug: Debug = False,
 ) -> None:
-    """Releases all that an outage holds back. Nobody was told of them, so nobody is told now.
+    """Releases all that an outage or a flood holds back. Nobody was told of them, so nobody is told now.
 
     What was reported of them until now counts no more. Who is reported after this is held anew as long as it lasts.
     """
@@ -61,9 +79,10 @@ def confirm(
     alert: AlertId, because: Because, dry_run: DryRun = False, as_json: Json = False, config: ConfigFile = None,
     debug: Debug = False,
 ) -> None:
-    """Suppresses all that an outage holds back, and tells the platform.
+    """Suppresses all that an outage or a flood holds back, and tells the platform.
 
-    That is your decision: neither the end of the outage nor an undo takes it back, `suppressions release` does.
+    That is your decision: neither the end of the outage nor an undo takes it back, `suppressions release` does. Of a
+    flood it also says that so many are usual: look through them first (alerts held ID).
     """
     _rule(alert, Ruling.CONFIRM, because, dry_run=dry_run, as_json=as_json, config=config)
 
@@ -73,8 +92,8 @@ def _rule(name: str, ruling: Ruling, because: str, *, dry_run: bool, as_json: bo
         alert = ledger.alert(name)
         if alert is None:
             raise WrongUsage(f"there is no alert {name!r}: see bounce-watcher alerts list")
-        if alert.kind is not AlertKind.OUTAGE:
-            raise WrongUsage(f"alert {name} is no outage, so it holds nobody back")
+        if alert.kind not in _HOLDING:
+            raise WrongUsage(f"alert {name} is no outage and no flood, so it holds nobody back")
         wanted = Wanted(because, utcnow(), announcer(settings), settings.policy)
         outcomes = ledger.rule(name, ruling, wanted, dry_run=dry_run)
         decide_on_many(
@@ -82,6 +101,7 @@ def _rule(name: str, ruling: Ruling, because: str, *, dry_run: bool, as_json: bo
         )
 
 
+_HOLDING = frozenset({AlertKind.OUTAGE, AlertKind.FLOOD})
 _DONE = {Ruling.RELEASE: "released", Ruling.CONFIRM: "suppressed"}
 
 

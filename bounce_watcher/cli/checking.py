@@ -13,6 +13,7 @@ from bounce_watcher.cli.output import clean, count, say
 from bounce_watcher.config import Settings
 from bounce_watcher.ledger.modes import exposures
 from bounce_watcher.outbox.platform import HttpPlatform
+from bounce_watcher.policy import flood
 
 
 def register(app: typer.Typer) -> None:
@@ -30,6 +31,8 @@ def check_config(config: ConfigFile = None, debug: Debug = False) -> None:
         say(f"warning: {clean(warning)}")
     for exposure in exposures(settings.database_url.get_secret_value()):
         say(f"warning: database: {clean(exposure.detail)}: {clean(exposure.mend)}")
+    if risk := flood.risk(settings.policy, has_key=bool(settings.attribution.token_keys)):
+        say(f"warning: {risk}. {flood.REMEDY}.")
     for line in _summary(settings, config_path(config)):
         say(clean(line))
 

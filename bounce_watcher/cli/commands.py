@@ -54,7 +54,7 @@ _ENTRIES = tuple(Entry(name, f"bounce_watcher.cli.{module}", panel, summary) for
     ("review", "reviewing", _LEDGER,
      "What was not recognised, by its wording; a rule for it, tried on all that is stored."),
     ("alerts", "alerts", _LEDGER,
-     "Outages of receivers, whose bounces are held back, and trouble of your own: blocks, a silent mailbox."),
+     "Outages and floods, whose suppressions are held back, and trouble of your own: blocks, a silent mailbox."),
     ("outbox", "outbox", _LEDGER,
      "What targets are told: due, delivered or dead; send it again, give it up, or try a target."),
     ("drift", "drift", _LEDGER,

@@ -1,6 +1,7 @@
 """`import`: mail from files into the ledger."""
 
 from dataclasses import replace
+from typing import Annotated
 
 import typer
 
@@ -9,8 +10,12 @@ from bounce_watcher.cli.options import ConfigFile, Debug, DryRun, IntoStream, ex
 from bounce_watcher.cli.output import count, say
 from bounce_watcher.cli.sources import DEFAULT_MESSAGE_BYTES, MessageBytes, Paths, messages_in_order_of_time
 from bounce_watcher.cli.tables import progress
+from bounce_watcher.config import Settings
+from bounce_watcher.model.ledger import Alert, AlertKind
+from bounce_watcher.policy.limits import FloodSettings
 from bounce_watcher.service import logs
 from bounce_watcher.service.importing import ImportReport, import_messages
+from bounce_watcher.service.opening import open_ledger
 
 
 def register(app: typer.Typer) -> None:
@@ -24,6 +29,9 @@ def import_files(
     stream: IntoStream = None,
     dry_run: DryRun = False,
     max_message_bytes: MessageBytes = DEFAULT_MESSAGE_BYTES,
+    trusted: Annotated[bool, typer.Option(
+        "--trusted", metavar="", help="You vouch for this mail: nothing is held as a flood of unproven reports.",
+    )] = False,
     config: ConfigFile = None,
     debug: Debug = False,
 ) -> None:
@@ -32,12 +40,23 @@ def import_files(
     What the ledger knows already changes nothing, so an import may be repeated. The files stay as they are.
     """
     settings = load_settings(config)
+    if trusted:
+        settings = replace(settings, policy=replace(settings.policy, flood=FloodSettings(enabled=False)))
     logs.configure("error", settings.log_format)
     into = stream_for(settings, stream)
     found = (replace(raw, stream=into) for raw in messages_in_order_of_time(paths, max_message_bytes))
     with progress("importing") as advance:
         report = import_messages(settings, found, dry_run=dry_run, progress=advance)
     say(_rehearsed(report) if dry_run else _told(report))
+    for alert in () if dry_run else _floods(settings):
+        held = count(alert.held - alert.released - alert.confirmed, "suppression")
+        say(f"{held} held: {alert.because}; see alerts held {alert.id}, then alerts confirm {alert.id}")
+
+
+def _floods(settings: Settings) -> list[Alert]:
+    """The floods that hold anybody now."""
+    with open_ledger(settings) as ledger:
+        return [alert for alert in ledger.alerts(under_way=True) if alert.kind is AlertKind.FLOOD]
 
 
 def _rehearsed(report: ImportReport) -> str:

@@ -22,6 +22,7 @@ from bounce_watcher.config import load
 from bounce_watcher.config.secrets import CREDENTIALS_FOLDER
 from bounce_watcher.config.values import Address, Listen
 from bounce_watcher.ledger.store import Ledger
+from bounce_watcher.model.finding import Evidence
 from bounce_watcher.service import logs, setup
 from bounce_watcher.service.doctor import examine
 from bounce_watcher.service.installing import PRIVATE_FOLDER, NewFile, put_in_place
@@ -96,7 +97,8 @@ def init(  # noqa: PLR0913, PLR0917 - an option for each question
         metavar="ADDRESS", rich_help_panel=_TELLING, help='The return path of your mail; "" for none.')] = None,
     sign: Annotated[bool | None, typer.Option(
         "--sign/--no-sign", rich_help_panel=_TELLING,
-        help="Make a key for signed return paths: from then on nothing unsigned counts.")] = None,
+        help="Make a key for signed return paths, and let nothing unsigned count. By default unsigned mail counts on.")
+    ] = None,
     webhook: Annotated[str | None, typer.Option(
         metavar="URL", rich_help_panel=_TELLING, help="The address that is told of suppressions.")] = None,
     platform: Annotated[str | None, typer.Option(
@@ -198,9 +200,21 @@ def _ask_return_path(ask: Asker, given: Options, draft: Draft, mailbox: Mailbox)
             raise WrongUsage("--sign needs --return-path, the address that signatures ride on")
         return
     draft.put("attribution", return_path=answer)
-    question = "Does your platform make a signed return path for each mail (README, Signed return paths)?"
-    if ask.yes(question, given.sign, proposal=False):
-        draft.keep("attribution", "token_key", "token-key", setup.random_key())
+    _ask_key(ask, given, draft)
+
+
+def _ask_key(ask: Asker, given: Options, draft: Draft) -> None:
+    """A key is made unless the platform can't use it, but what is not signed counts on until somebody says otherwise.
+
+    Else the true bounces of a platform that signs nothing yet would count no more, and nobody would notice.
+    """
+    question = "Can your platform give each mail its own return path, now or later (README, Signed return paths)?"
+    if not ask.yes(question, given.sign, proposal=True):
+        return
+    draft.keep("attribution", "token_key", "token-key", setup.random_key())
+    question = "Does it sign every mail already, so that no unsigned bounce may count?"
+    if not ask.yes(question, given.sign, proposal=False):
+        draft.put("policy.evidence", **dict.fromkeys(("hard", "soft", "complaint"), Evidence.REPORT.value))
 
 
 def _ask_web(ask: Asker, given: Options, draft: Draft) -> None:

@@ -70,7 +70,8 @@ def undo(  # noqa: PLR0913, PLR0917 - one parameter an option
 
     What was reported then never counts again, neither alone nor as a confirmation. Who is suppressed on other grounds
     stays so, and so does who was suppressed by hand. What comes late, or is imported later, needs another undo.
-    An alert on an outage stands for the hard bounces that it counts, one on blocks for all that the provider reported.
+    An alert on an outage stands for the hard bounces that it counts, one on blocks for all that the provider reported,
+    one on a flood for all that nothing proves, from the beginning of its first day.
     """
     narrowed = _narrowed(since, until, alert, provider)
     known_reason = known_as_reason(reason)

@@ -10,6 +10,7 @@ from bounce_watcher.config.schema import (
     AlertsTable,
     AttributionTable,
     ConfigFile,
+    FloodTable,
     GuardTable,
     MailboxTable,
     NotifyTable,
@@ -29,7 +30,7 @@ from bounce_watcher.model.verdict import Reason
 from bounce_watcher.outbox.notifier import Notifier
 from bounce_watcher.outbox.target import WebhookTarget
 from bounce_watcher.policy.counting import DEFAULTS, CountRule
-from bounce_watcher.policy.limits import AlertSettings, GuardSettings
+from bounce_watcher.policy.limits import AlertSettings, FloodSettings, GuardSettings
 from bounce_watcher.policy.settings import PolicySettings, Threshold
 
 SHORTEST_KEY = 16
@@ -157,6 +158,7 @@ def _policy(table: PolicyTable, *, has_tokens: bool) -> PolicySettings:
         reasons=_changed(table.reasons),
         guard=_guard(table.guard),
         alerts=_alerts(table.alerts),
+        flood=_flood(table.flood),
     )
 
 
@@ -176,6 +178,13 @@ def _guard(table: GuardTable) -> GuardSettings:
 def _alerts(table: AlertsTable) -> AlertSettings:
     return AlertSettings(
         enabled=table.enabled, window=table.window, min_blocks=table.min_blocks, share=table.share, quiet=table.quiet
+    )
+
+
+def _flood(table: FloodTable) -> FloodSettings:
+    return FloodSettings(
+        enabled=table.enabled, report=table.report, source=table.source, hour=table.hour, day=table.day,
+        month=table.month, factor=table.factor,
     )
 
 

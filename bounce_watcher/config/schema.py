@@ -384,6 +384,9 @@ Window = Annotated[Duration, between(10 * MINUTE, DAY)]
 Quiet = Annotated[Duration, between(10 * MINUTE, 30 * DAY)]
 
 
+AtMost = Annotated[int, between(1, 1_000_000)]
+
+
 class GuardTable(Table):
     """`GuardSettings`."""
 
@@ -427,6 +430,28 @@ class AlertsTable(Table):
         return value
 
 
+class FloodTable(Table):
+    """`FloodSettings`."""
+
+    enabled: bool = _POLICY.flood.enabled
+    report: AtMost = _POLICY.flood.report
+    source: AtMost = _POLICY.flood.source
+    hour: AtMost = _POLICY.flood.hour
+    day: AtMost = _POLICY.flood.day
+    month: AtMost = _POLICY.flood.month
+    factor: Annotated[float, between(0.0, 1000.0)] = _POLICY.flood.factor
+
+    @field_validator("day", "month")
+    @classmethod
+    def _has_effect(cls, value: int, info: ValidationInfo) -> int:
+        """A smaller one for a longer time would leave the other without effect."""
+        shorter = {"day": "hour", "month": "day"}[info.field_name or ""]
+        least = info.data.get(shorter)
+        if least is not None and value < least:
+            raise ValueError(f"{value} is less than {shorter} ({least}), which would have no effect: lower that first")
+        return value
+
+
 class PolicyTable(Table):
     mode: Annotated[Mode, one_of(Mode)] = _POLICY.mode
     protected: list[Protected] = []
@@ -439,6 +464,7 @@ class PolicyTable(Table):
     expiry: ExpiryTable = ExpiryTable()
     guard: GuardTable = GuardTable()
     alerts: AlertsTable = AlertsTable()
+    flood: FloodTable = FloodTable()
 
 
 # ── whom to tell ────────────────────────────────────────────────────────────────────────────────────────────────────

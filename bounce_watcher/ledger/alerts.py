@@ -171,7 +171,7 @@ def _follow(
 
 
 def _raise(connection: Connection, topic: Topic, series: str, spell: Spell, announce: Announce) -> "Followed":
-    name = _name_of(topic.kind, series, spell.since)
+    name = name_of(topic.kind, series, spell.since)
     alert = Alert(
         id=name, kind=topic.kind, subject=series, since=spell.since, raised_at=spell.raised_at, ends_at=spell.ends_at,
         cleared=False, count=spell.peak, alarm_from=spell.limit.count, usual=spell.limit.usual,
@@ -181,7 +181,7 @@ def _raise(connection: Connection, topic: Topic, series: str, spell: Spell, anno
     return Followed(replace(spell, known=name), alert, spell.since)
 
 
-def _name_of(kind: AlertKind, about: str, since: datetime) -> str:
+def name_of(kind: AlertKind, about: str, since: datetime) -> str:
     """The same history makes the same alerts."""
     return hashlib.sha256(f"{kind} {about} {since.isoformat()}".encode("utf-8", "replace")).hexdigest()[:16]
 
@@ -213,7 +213,7 @@ def alert_on(
 ) -> Alert:
     """An alert on something that is no number of reports, with no end in sight."""
     return Alert(
-        id=_name_of(kind, subject, since), kind=kind, subject=subject, since=since, raised_at=since, ends_at=None,
+        id=name_of(kind, subject, since), kind=kind, subject=subject, since=since, raised_at=since, ends_at=None,
         cleared=False, count=count, alarm_from=1, usual=0, because=because, quote=quote,
     )
 

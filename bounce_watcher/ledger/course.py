@@ -13,6 +13,7 @@ from operator import attrgetter
 from bounce_watcher.ledger import apply
 from bounce_watcher.ledger.delivered import with_delivery
 from bounce_watcher.model.ledger import (
+    IN_FLOOD,
     IN_OUTAGE,
     UNDONE,
     BounceEvent,
@@ -59,17 +60,29 @@ class Course:
         return decision
 
     def _decided(self, event: BounceEvent, decide: Decide) -> Decision:
-        """What a person or the guard has struck out stays so; the policy may know another reason why it doesn't count.
+        """What a person or a guard has struck out stays so; the policy may know another reason why it doesn't count.
 
-        That an outage is over is known by then: what was reported in it was never to count.
+        That an outage is over is known by then: what was reported in it was never to count. What a flood held is held
+        again, whatever has become of it.
         """
         struck = event.counted
         if struck is not None and struck.startswith(UNDONE):
             return Decision(Step.NOTE, because=struck, counted=struck)
-        decision = decide(event, history_at(self.record, self.counted, event.at))
-        if decision.counted is None and struck is not None and struck.startswith(IN_OUTAGE):
+        decision = decide(event, history_at(self._looked_at(), self.counted, event.at))
+        if decision.counted is not None or struck is None:
+            return decision
+        if struck.startswith(IN_OUTAGE):
             return Decision(Step.NOTE, because=struck, counted=struck)
+        if struck.startswith(IN_FLOOD):
+            step = Step.PEND if decision.step is Step.SUPPRESS else Step.NOTE
+            return replace(decision, step=step, because=f"{decision.because}; {struck}", counted=struck)
         return decision
+
+    def _looked_at(self) -> RecipientRecord:
+        """To the policy what a flood holds does not stand. In a course gone through again nothing else is held."""
+        current = self.record.suppression
+        is_held = current is not None and current.state is State.PENDING
+        return replace(self.record, suppression=None) if is_held else self.record
 
     def repeat(self, step: StateChange) -> None:
         """What was done beside the reports, done again."""
@@ -147,7 +160,7 @@ def _held_against(
 ) -> apply.Change | None:
     standing, wanted = record.suppression, then.suppression
     if standing is None:
-        if wanted is None:
+        if wanted is None or wanted.state is State.PENDING:
             return _watching(record, then)
         return apply.suppress(record, replace(wanted, since=now)) if may_suppress else None
     if standing.source is not SuppressionSource.POLICY or touched.isdisjoint(standing.events):

@@ -1,5 +1,7 @@
 """The end of alerts: what outages held back is decided, and who was told of an alert hears that it is over.
 
+What a flood holds no time decides: its alert is over when a person or later reports have decided on all of it.
+
 Goes by a `now`: of the clock for mail that is polled. What a page touches has been settled with that page already, to
 the same end: an alert ends at its `ends_at`, whenever somebody looks.
 """
@@ -8,36 +10,38 @@ from datetime import datetime
 
 from sqlalchemy import Connection, Engine, Exists, exists, select
 
-from bounce_watcher.ledger import alerts, guard
+from bounce_watcher.ledger import alerts, flood, guard
 from bounce_watcher.ledger.books import Announce, Books
 from bounce_watcher.ledger.course import history_at
 from bounce_watcher.ledger.engine import write
 from bounce_watcher.ledger.record import load_counted
 from bounce_watcher.ledger.statements import Key
 from bounce_watcher.ledger.tables import ALERT, HELD, alert_from_row
-from bounce_watcher.model.ledger import By
+from bounce_watcher.model.ledger import AlertKind, By
+from bounce_watcher.policy.settings import PolicySettings
 
 _BATCH = 500
 """Recipients decided on in one transaction, so that nobody waits long for the lock."""
 
+_IS_OUTAGE = ALERT.c.kind == AlertKind.OUTAGE.value
 _other = HELD.alias("other")
 _later = ALERT.alias("later")
 
 
-def settle(engine: Engine, now: datetime, announce: Announce) -> int:
+def settle(engine: Engine, now: datetime, announce: Announce, policy: PolicySettings) -> int:
     """Ends what is over by `now`. Returns how many recipients were decided on."""
     count = 0
-    while settled := write(engine, lambda connection: _settle_batch(connection, now, announce)):
+    while settled := write(engine, lambda connection: _settle_batch(connection, now, announce, policy)):
         count += settled
     write(engine, lambda connection: _clear(connection, now, announce))
     return count
 
 
-def _settle_batch(connection: Connection, now: datetime, announce: Announce) -> int:
+def _settle_batch(connection: Connection, now: datetime, announce: Announce, policy: PolicySettings) -> int:
     over = (
         select(HELD.c.stream, HELD.c.recipient_key)
         .join(ALERT, ALERT.c.id == HELD.c.alert)
-        .where(~ALERT.c.cleared, ALERT.c.ends_at <= now, ~_held_longer(now))
+        .where(_IS_OUTAGE, ~ALERT.c.cleared, ALERT.c.ends_at <= now, ~_held_longer(now))
         .distinct()
         .limit(_BATCH)
     )
@@ -47,11 +51,13 @@ def _settle_batch(connection: Connection, now: datetime, announce: Announce) -> 
     alerts.lock(connection)
     books = Books(connection, {key: key.address for key in keys}, announce, By.GUARD)
     counted = load_counted(connection, books.records)
-    results = guard.Results(connection)
+    gate = flood.Gate(connection, policy, announce)
+    results = guard.Results(connection, gate)
     for key, holding in guard.holders(connection, keys).items():
         record = books.records[key]
         books.enter(key, results.settle(key, record, holding, history_at(record, counted[key], now).counted))
     books.close()
+    gate.close()
     results.close()
     return len(keys)
 
@@ -65,6 +71,7 @@ def _held_longer(now: datetime) -> Exists:
 
 def _clear(connection: Connection, now: datetime, announce: Announce) -> None:
     alerts.lock(connection)
+    flood.drop_decided(connection)
     over = select(ALERT).where(
         ~ALERT.c.cleared, ALERT.c.ends_at <= now, ~exists().where(HELD.c.alert == ALERT.c.id)
     ).order_by(ALERT.c.ends_at, ALERT.c.id)

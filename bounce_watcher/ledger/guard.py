@@ -18,6 +18,7 @@ from bounce_watcher.ledger import alerts, apply, waiting
 from bounce_watcher.ledger.alerts import Followed, Topic
 from bounce_watcher.ledger.apply import Change
 from bounce_watcher.ledger.books import Announce, Books, by_stream
+from bounce_watcher.ledger.flood import Gate
 from bounce_watcher.ledger.sent import sent_to
 from bounce_watcher.ledger.statements import KEYS, Conflict, Insertion, Key, chunks, columns_of
 from bounce_watcher.ledger.tables import ALERT, EVENT, HELD, EventRow, event_from_row
@@ -37,7 +38,7 @@ from bounce_watcher.model.ledger import (
     SuppressionSource,
 )
 from bounce_watcher.model.verdict import BounceType
-from bounce_watcher.policy import guard, trouble
+from bounce_watcher.policy import flood, guard, trouble
 from bounce_watcher.policy.counting import speaks_of_recipient
 from bounce_watcher.policy.providers import provider_of
 from bounce_watcher.policy.settings import PolicySettings
@@ -62,12 +63,13 @@ _ADD_HELD = Insertion(HELD, columns_of(HELD), Conflict.IGNORE)
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """An outage that holds a recipient's suppression back."""
+    """An outage or a flood that holds a recipient's suppression back."""
 
     alert: str
     since: datetime
     ends_at: datetime
     because: str
+    kind: AlertKind = AlertKind.OUTAGE
 
 
 @dataclass(frozen=True, slots=True)
@@ -300,14 +302,15 @@ def _share(connection: Connection, series: str, spell: Spell, last: datetime) ->
 class Holding:
     """Whose suppression is held back by what, as far as a page touches it. Opened after the books."""
 
-    def __init__(self, connection: Connection, watched: Watched, books: Books) -> None:
+    def __init__(self, connection: Connection, watched: Watched, books: Books, gate: Gate) -> None:
         self._connection = connection
         self._watched = watched
         self._books = books
+        self._gate = gate
         self._added: set[tuple[Key, str]] = set()
         pending = [key for key, record in books.records.items() if record.state is State.PENDING]
         self._holders = holders(connection, pending)
-        self._results = Results(connection)
+        self._results = Results(connection, gate)
         for key, (_, alert) in sorted(watched.before.items()):
             self._hold_back(key, alert)
         self._watched_in = {
@@ -332,11 +335,38 @@ class Holding:
     def settle(self, key: Key, at: datetime, counted: Iterable[CountedBounce]) -> None:
         """Ends what holds a recipient's suppression back, if all of it was over before `at`."""
         holding = self._holders.get(key)
-        if holding and all(each.ends_at < at for each in holding):
+        if holding and not self.in_flood(key) and all(each.ends_at < at for each in holding):
             self._books.enter(key, self._results.settle(key, self._books.records[key], holding, counted), By.GUARD)
             del self._holders[key]
 
+    def in_flood(self, key: Key) -> bool:
+        """Whether a flood holds a recipient: then the policy looks at each further report as if nothing stood."""
+        holding = self._holders.get(key)
+        return holding is not None and holding[0].kind is AlertKind.FLOOD
+
     def adjust(self, key: Key, event: BounceEvent, decision: Decision) -> Decision:
+        """What is decided with all that is reported at the same time: an outage, or a flood of unproven reports."""
+        return self._in_flood(key, event, self._in_outage(key, event, decision))
+
+    def _in_flood(self, key: Key, event: BounceEvent, decision: Decision) -> Decision:
+        """What may not pass is held, and counts for nothing until something else or a person decides."""
+        would_suppress = decision.step is Step.SUPPRESS or (decision.step is Step.PEND and key not in self._holders)
+        if not would_suppress or decision.counted is not None:
+            return decision
+        refusal = self._gate.refuses(event)
+        if refusal is None:
+            if self.in_flood(key):
+                self._results.note(key, self._holders.pop(key), confirmed=True)
+            return decision
+        words = flood.exclusion(refusal.over)
+        if self._books.records[key].state is State.SUPPRESSED:  # it would only last longer
+            return Decision(Step.NOTE, words, counted=words)
+        if key not in self._holders:
+            self._add(key, refusal.alert)
+        because = f"{waiting.unmarked(decision.because)}; {words}"
+        return replace(decision, step=Step.PEND, because=because, counted=words)
+
+    def _in_outage(self, key: Key, event: BounceEvent, decision: Decision) -> Decision:
         """A hard bounce in an outage holds a suppression back; in one that is over and told it does not even count.
 
         Nor does it where a second one would have to confirm it: an outage of two days would be confirmed by itself.
@@ -350,13 +380,11 @@ class Holding:
         if decision.step is not Step.SUPPRESS:
             return decision
         under_way = [alert for alert in covering if not alert.cleared]
-        if under_way:
+        if under_way and not self.in_flood(key):
             for alert in under_way:
                 self._add(key, alert)
             return replace(decision, step=Step.PEND, because=f"{decision.because}; held back: {under_way[0].because}")
-        if covering:
-            return _struck_out(covering[0])
-        return self._waiting(key, event, decision)
+        return _struck_out(covering[0]) if covering else self._waiting(key, event, decision)
 
     def _waiting(self, key: Key, event: BounceEvent, decision: Decision) -> Decision:
         if self._watched.waiting is None or self._books.records[key].suppression is not None:
@@ -365,6 +393,7 @@ class Holding:
         return decision if because is None else replace(decision, step=Step.PEND, because=because)
 
     def close(self) -> None:
+        self._gate.close()
         self._results.held.update(alert for _, alert in self._added)
         self._results.close()
         _ADD_HELD.execute(self._connection, sorted(
@@ -380,9 +409,10 @@ class Holding:
         current = record.suppression
         if current is None or current.source is not SuppressionSource.POLICY or current.since < alert.since:
             return
-        if current.bounce_type is not BounceType.HARD:
+        if current.bounce_type is not BounceType.HARD or self.in_flood(key):
             return
         if key not in self._holders:
+            self._gate.give_back(current)
             because = f"{waiting.unmarked(current.because)}; held back: {alert.because}"
             self._books.enter(key, apply.hold(record, max(alert.raised_at, current.since), because), By.GUARD)
         self._add(key, alert)
@@ -391,15 +421,17 @@ class Holding:
         assert alert.ends_at is not None
         holding = self._holders.setdefault(key, [])
         if all(each.alert != alert.id for each in holding):
-            holding.append(Holder(alert.id, alert.since, alert.ends_at, alert.because))
+            holding.append(Holder(alert.id, alert.since, alert.ends_at, alert.because, alert.kind))
             self._added.add((key, alert.id))
 
 
 class Results:
     """Decides on what was held back, and keeps the figures of the alerts."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, gate: Gate | None = None) -> None:
+        """With a `gate`, what an outage held goes through it: what may not pass is released with the others."""
         self._connection = connection
+        self._gate = gate
         self._settled: list[Key] = []
         self._struck: list[tuple[Key, Holder]] = []
         self.held: Counter[str] = Counter()
@@ -415,13 +447,19 @@ class Results:
             return Change(record)
         end = max(each.ends_at for each in holding)
         against = next((bounce for bounce in counted if _is_independent(bounce, holding)), None)
-        against = None if record.protected else against
+        if against is not None and not self._may_be_confirmed(record):
+            against = None
         self.note(key, holding, confirmed=against is not None)
         if against is not None:
             what = against.reason or "complaint"
             return apply.confirm(record, end, f"confirmed: also {what} on {day(against.at)}; {record.because}")
         self._struck.extend((key, each) for each in holding)
         return apply.release(record, end, _over(holding[0]))
+
+    def _may_be_confirmed(self, record: RecipientRecord) -> bool:
+        if record.protected or record.suppression is None:
+            return False
+        return self._gate is None or self._gate.lets_pass(record.suppression)
 
     def note(self, key: Key, holding: Sequence[Holder], *, confirmed: bool) -> None:
         """That one is held no longer, for the figures of what held it."""
@@ -454,7 +492,7 @@ def holders(connection: Connection, keys: Iterable[Key]) -> dict[Key, list[Holde
         )
         for row in rows:
             holding = found.setdefault(Key(part["stream"], row[0]), [])
-            holding.append(Holder(row.id, row.since, row.ends_at, row.because))
+            holding.append(Holder(row.id, row.since, row.ends_at, row.because, AlertKind(row.kind)))
     return found
 
 

@@ -17,7 +17,7 @@ from bounce_watcher.model.ledger import Alert, AlertKind, State
 from bounce_watcher.policy.limits import SLOT
 from bounce_watcher.policy.spells import slot_of, start_of
 
-COUNTED_KINDS = frozenset({AlertKind.OUTAGE, AlertKind.BLOCKS, AlertKind.FORGED})
+COUNTED_KINDS = frozenset({AlertKind.OUTAGE, AlertKind.BLOCKS, AlertKind.FORGED, AlertKind.FLOOD})
 """Alerts that come of counts of reports, of which the subject is the series."""
 
 _ORDER = (ALERT.c.since, ALERT.c.id)

@@ -38,6 +38,7 @@ COLUMNS: Mapping[str, Mapping[str, Holds]] = {
         "status": _NOTHING, "diagnostic": _WORDS, "remote_mta": _WORDS, "reporting_mta": _WORDS, "rule": _NOTHING,
         "recognizer": _NOTHING, "quote": _WORDS, "evidence": _NOTHING, "doubt": _WORDS, "feedback_type": _WORDS,
         "sent_message_id": _WORDS, "sending": _WORDS, "mailbox": _NOTHING, "source": _WORDS, "formerly": _WORDS,
+        "client_ip": _NOTHING,
     },
     "recipient": {
         "recipient_key": _KEY, "stream": _NOTHING, "recipient": _NAME, "state": _NOTHING, "counts": _NOTHING,

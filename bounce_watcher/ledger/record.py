@@ -3,6 +3,7 @@
 from bisect import insort
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import chain
 from operator import attrgetter, itemgetter
@@ -14,6 +15,7 @@ from bounce_watcher.ledger import optouts, quiet, review, tally
 from bounce_watcher.ledger.apply import apply_event, release_expired
 from bounce_watcher.ledger.books import Announce, Books, by_stream
 from bounce_watcher.ledger.course import LONGEST_HISTORY, history_at
+from bounce_watcher.ledger.flood import Gate
 from bounce_watcher.ledger.forget import without_forgotten
 from bounce_watcher.ledger.guard import NOTHING, Holding, Watched, watch
 from bounce_watcher.ledger.sent import with_known_messages, with_recipients
@@ -32,6 +34,7 @@ from bounce_watcher.model.ledger import (
 )
 from bounce_watcher.policy.counting import speaks_of_recipient
 from bounce_watcher.policy.guard import provider
+from bounce_watcher.policy.limits import FloodSettings
 from bounce_watcher.policy.settings import PolicySettings
 
 T = TypeVar("T")
@@ -41,6 +44,7 @@ _ADD_MESSAGE = Insertion(MESSAGE, columns_of(MESSAGE), Conflict.IGNORE)
 _ADD_EVENT = Insertion(EVENT, columns_of(EVENT))
 _of_message = attrgetter(*_ADD_MESSAGE.columns[:-1])  # the last one is its group
 _of_event = attrgetter(*_ADD_EVENT.columns[5:])  # behind those that are told here: see `judge`
+_NO_POLICY = PolicySettings(flood=FloodSettings(enabled=False))
 _LONG_AGO = datetime(1, 1, 1, tzinfo=UTC)
 _digest, _id, _at = attrgetter("digest"), attrgetter("id"), attrgetter("at")
 
@@ -72,7 +76,7 @@ def record_page(
 ) -> PageOutcome:
     """Writes down what of `page` is new, in the caller's transaction. Known messages and events change nothing.
 
-    With a `policy`, its outage guard and its alerts are at work.
+    With a `policy`, its guards and its alerts are at work.
     Events are decided on in the order of their times, those of one time in the order of the page.
     Rows are inserted in the order of their keys: two writers with the same ones then wait, but never for each other.
     """
@@ -95,7 +99,8 @@ def record_page(
     keys = [key_of(event.recipient, event.stream) for event in events]
     keyed = list(zip(keys, events, strict=True))
     watched = watch(connection, keyed, policy, announce) if policy else NOTHING
-    desk = _Desk(connection, keyed, announce, watched)
+    gate = Gate(connection, policy or _NO_POLICY, announce, events)
+    desk = _Desk(connection, keyed, announce, watched, gate)
     judged = [desk.judge(key, event, decide) for key, event in keyed]
     _ADD_EVENT.execute(connection, sorted(judged, key=itemgetter(_ADD_EVENT.columns.index("id"))))
     tally.add(connection, events)
@@ -121,7 +126,8 @@ class _Desk:
     """The new events of one page, one after the other, each with its recipient's books and history."""
 
     def __init__(
-        self, connection: Connection, events: Iterable[tuple[Key, BounceEvent]], announce: Announce, watched: Watched
+        self, connection: Connection, events: Iterable[tuple[Key, BounceEvent]], announce: Announce, watched: Watched,
+        gate: Gate,
     ) -> None:
         self._connection = connection
         self._cut: dict[Key, datetime] = {}
@@ -129,7 +135,7 @@ class _Desk:
         for key, event in events:
             names.setdefault(key, event.recipient)
         self.books = Books(connection, names, announce)
-        self._holding = Holding(connection, watched, self.books)
+        self._holding = Holding(connection, watched, self.books, gate)
         self._counted = load_counted(connection, self.books.records)
         self._holding.end_watches(lambda key, at: bool(self._history(key, at).counted))
 
@@ -159,7 +165,10 @@ class _Desk:
         return notices
 
     def _history(self, key: Key, at: datetime) -> History:
-        return history_at(self.books.records[key], self._counted[key], at)
+        record = self.books.records[key]
+        if self._holding.in_flood(key):
+            record = replace(record, suppression=None)
+        return history_at(record, self._counted[key], at)
 
     def _count(self, key: Key, event: BounceEvent) -> None:
         counted = self._counted[key]

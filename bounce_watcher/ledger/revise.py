@@ -11,17 +11,19 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, bindparam, select, tuple_, update
 
-from bounce_watcher.ledger import review, tally
+from bounce_watcher.ledger import alerts, apply, flood, review, tally
 from bounce_watcher.ledger.books import Announce, Books
 from bounce_watcher.ledger.course import Decide, correct
 from bounce_watcher.ledger.engine import reading, rehearse, write
 from bounce_watcher.ledger.history import events_of, steps_of
-from bounce_watcher.ledger.statements import KEYS, chunks, key_of
+from bounce_watcher.ledger.statements import KEYS, Key, chunks, key_of
 from bounce_watcher.ledger.tables import EVENT, MESSAGE, event_from_row
 from bounce_watcher.ledger.undo import set_counted
-from bounce_watcher.model.ledger import BounceEvent, By, State
+from bounce_watcher.model.ledger import BounceEvent, By, RecipientRecord, State
 from bounce_watcher.model.message import RawMessage, unpack
+from bounce_watcher.policy.flood import exclusion
 from bounce_watcher.policy.guard import provider
+from bounce_watcher.policy.settings import PolicySettings
 
 PAGE = 200
 
@@ -71,16 +73,22 @@ def differs(before: BounceEvent, after: BounceEvent) -> bool:
 
 
 def revise(
-    engine: Engine, revisions: Sequence[Revision], decide: Decide, announce: Announce, now: datetime, *, dry_run: bool
+    engine: Engine, revisions: Sequence[Revision], decide: Decide, announce: Announce, policy: PolicySettings,
+    now: datetime, *, dry_run: bool,
 ) -> list[Revised]:
-    """Writes other verdicts over the old ones and decides on the recipients' histories anew: one transaction."""
+    """Writes other verdicts over the old ones and decides on the recipients' histories anew: one transaction.
+
+    What begins by that and nothing proves passes the caps of `policy`, or is held.
+    """
     run = rehearse if dry_run else write
-    return run(engine, partial(_revise, revisions=revisions, decide=decide, announce=announce, now=now))
+    return run(engine, partial(_revise, revisions=revisions, decide=decide, announce=announce, policy=policy, now=now))
 
 
 def _revise(
-    connection: Connection, revisions: Sequence[Revision], decide: Decide, announce: Announce, now: datetime
+    connection: Connection, revisions: Sequence[Revision], decide: Decide, announce: Announce, policy: PolicySettings,
+    now: datetime,
 ) -> list[Revised]:
+    alerts.lock(connection)  # before the locks on recipients, as with any page
     names = {key_of(each.before.recipient, each.before.stream): each.before.recipient for each in revisions}
     books = Books(connection, names, announce, By.RULES)
     was = {key: record.state for key, record in books.records.items()}
@@ -89,19 +97,47 @@ def _revise(
     events, steps = events_of(connection, list(names)), steps_of(connection, sorted({key.address for key in names}))
     touched = frozenset(each.before.id for each in revisions)
     counted: list[tuple[str, str | None]] = []
+    held: list[tuple[Key, str]] = []
+    gate = flood.Gate(connection, policy, announce, [event for each in events.values() for event in each])
     for key in names:
         found = correct(
             books.records[key], events.get(key, ()), steps.get(key, ()), decide, touched=touched,
             because="the report reads otherwise under the rules of today", now=now, may_suppress=True,
         )
         counted.extend(found.counted)
-        if found.change is not None:
-            books.enter(key, found.change)
-    set_counted(connection, counted)
+        change = found.change
+        if change is not None and (refused := _refused(books.records[key], change, events[key], gate)) is not None:
+            change, struck, alert = refused
+            counted.append(struck)
+            held.append((key, alert))
+        if change is not None:
+            books.enter(key, change)
+    set_counted(connection, list(dict(counted).items()))  # of one that is held the last one says so
     review.correct(connection, [(each.before, each.after) for each in revisions])
     books.close()
+    gate.close()
+    flood.hold(connection, held)
     found_keys = [(each, key_of(each.before.recipient, each.before.stream)) for each in revisions]
     return [Revised(each, was[key], books.records[key].state) for each, key in found_keys]
+
+
+def _refused(
+    record: RecipientRecord, change: apply.Change, events: Sequence[BounceEvent], gate: flood.Gate
+) -> tuple[apply.Change, tuple[str, str], str] | None:
+    """What becomes of a suppression that may not begin: it is held by the alert named last, and its event struck out.
+
+    None where it may, or where none begins.
+    """
+    wanted = change.record.suppression
+    if record.suppression is not None or wanted is None or not wanted.events:
+        return None
+    event = next(each for each in events if each.id == wanted.events[-1])
+    refusal = gate.refuses(event)
+    if refusal is None:
+        return None
+    words = exclusion(refusal.over)
+    pending = replace(wanted, state=State.PENDING, because=f"{wanted.because}; {words}")
+    return apply.suppress(record, pending), (event.id, words), refusal.alert.id
 
 
 def _put_verdicts(connection: Connection, revisions: Sequence[Revision], now: datetime) -> None:

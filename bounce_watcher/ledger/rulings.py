@@ -12,7 +12,7 @@ from functools import partial
 
 from sqlalchemy import Connection, Engine, select
 
-from bounce_watcher.ledger import alerts, apply, guard
+from bounce_watcher.ledger import alerts, apply, flood, guard
 from bounce_watcher.ledger.apply import Change
 from bounce_watcher.ledger.books import Announce, Books
 from bounce_watcher.ledger.browse import By, Choice, Query, all_recipients
@@ -21,7 +21,14 @@ from bounce_watcher.ledger.forget import is_forgotten
 from bounce_watcher.ledger.statements import Key, key_of
 from bounce_watcher.ledger.tables import HELD
 from bounce_watcher.ledger.types import storable
-from bounce_watcher.model.ledger import COMPLAINT_REASON, RecipientRecord, State, Suppression, SuppressionSource
+from bounce_watcher.model.ledger import (
+    COMPLAINT_REASON,
+    AlertKind,
+    RecipientRecord,
+    State,
+    Suppression,
+    SuppressionSource,
+)
 from bounce_watcher.model.ledger import By as Mover
 from bounce_watcher.policy.exclusion import protected_by
 from bounce_watcher.policy.settings import PolicySettings
@@ -134,6 +141,7 @@ def _rule(
     alerts.lock(connection)  # before the locks on recipients, as with any page
     books, results = _opened(connection, batch, wanted), guard.Results(connection)
     outcomes: list[Ruled] = []
+    true: list[Suppression] = []
     for key, holding in guard.holders(connection, batch).items():
         before = books.records[key]
         if before.state is not State.PENDING or all(each.alert != alert for each in holding):
@@ -142,9 +150,12 @@ def _rule(
         if left is None:
             books.enter(key, _RULINGS[ruling](before, wanted.now, wanted.because))
             results.note(key, holding, confirmed=ruling is Ruling.CONFIRM)
+            if ruling is Ruling.CONFIRM and before.suppression and holding[0].kind is AlertKind.FLOOD:
+                true.append(before.suppression)
         outcomes.append(_ruled(before, books.records[key], left))
     books.close()
     results.close()
+    flood.confirmed(connection, true)
     return outcomes
 
 

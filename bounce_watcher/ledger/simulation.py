@@ -3,7 +3,8 @@
 Each recipient's events are taken in the order of their times, with what was done beside the reports. The outage guard
 is not run again, for it counts the reports on all recipients together, and here one recipient follows the other at
 bounded memory. What it did stays: whom it released is released, and what it struck out counts under no policy. Nobody
-is held back: a suppression counts from the day on which the policy decided on it.
+is held back by it: a suppression counts from the day on which the policy decided on it. The flood guard is not run
+again either: what it held is held here too, and what passed it passes.
 """
 
 from collections.abc import Iterator

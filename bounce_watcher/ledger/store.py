@@ -88,6 +88,7 @@ from bounce_watcher.policy.settings import PolicySettings
 
 __all__ = ["Announce", "Decide", "EventFilter", "Ledger", "OutboxFilter", "SuppressionFilter"]
 
+_BY_DEFAULT = PolicySettings()
 _ALL_EVENTS, _ALL_SUPPRESSIONS, _WHOLE_OUTBOX = EventFilter(), SuppressionFilter(), OutboxFilter()
 
 F = TypeVar("F", EventFilter, SuppressionFilter)
@@ -157,12 +158,12 @@ class Ledger:
             (named,) = sent.with_recipients(connection, [message])
             return sent.with_known_messages(connection, named.events)
 
-    def settle(self, now: datetime, announce: Announce) -> int:
+    def settle(self, now: datetime, announce: Announce, policy: PolicySettings = _BY_DEFAULT) -> int:
         """Ends the alerts that are over by `now`, and decides on what they held back. Returns on how many recipients.
 
-        Raises and clears the alerts on disabled endpoints as well.
+        Raises and clears the alerts on disabled endpoints as well. What an outage held passes the caps of `policy`.
         """
-        return episodes.settle(self._engine, now, announce)
+        return episodes.settle(self._engine, now, announce, policy)
 
     def end_waits(self, now: datetime, wait: timedelta, announce: Announce) -> int:
         """Puts in force what has waited for an alarm for as long as `wait` by `now`. Returns how many.
@@ -375,10 +376,10 @@ class Ledger:
 
     def revise(
         self, revisions: Sequence[revise.Revision], decide: Decide, announce: Announce, now: datetime, *,
-        dry_run: bool = False,
+        policy: PolicySettings = _BY_DEFAULT, dry_run: bool = False,
     ) -> list[revise.Revised]:
-        """Corrects verdicts, and what they led to: one transaction."""
-        return revise.revise(self._engine, revisions, decide, announce, now, dry_run=dry_run)
+        """Corrects verdicts, and what they led to: one transaction. What begins by that passes the caps of `policy`."""
+        return revise.revise(self._engine, revisions, decide, announce, policy, now, dry_run=dry_run)
 
     def forget_outline(self, address: str) -> erasure.Erased:
         """What `forget` would erase, told at once: but for what names the address only in its text."""

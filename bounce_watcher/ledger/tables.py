@@ -120,6 +120,7 @@ class EventRow(Row, table=True):
     mailbox: str | None = Field(sa_type=Text)
     source: str | None = Field(sa_type=Text)
     formerly: str | None = Field(sa_type=Text)
+    client_ip: str | None = Field(sa_type=Text)
 
 
 class RecipientRow(Row, table=True):
@@ -556,6 +557,7 @@ def event_from_row(row: EventRow | Fetched[Any]) -> BounceEvent:
         source=row.source,
         counted=row.counted,
         formerly=row.formerly,
+        client_ip=row.client_ip,
     )
 
 

@@ -15,14 +15,16 @@ from bounce_watcher.ledger.history import events_of, steps_of
 from bounce_watcher.ledger.statements import Key
 from bounce_watcher.ledger.tables import EVENT, event_from_row
 from bounce_watcher.model.address import address_key
-from bounce_watcher.model.finding import Kind
+from bounce_watcher.model.finding import Evidence, Kind
 from bounce_watcher.model.ledger import COMPLAINT_REASON, UNDONE, Alert, AlertKind, By, State
 from bounce_watcher.model.verdict import BounceType
 from bounce_watcher.policy import guard
+from bounce_watcher.policy.flood import PROVEN
 from bounce_watcher.policy.trouble import provider_of_blocks
-from bounce_watcher.policy.words import day
+from bounce_watcher.policy.words import day, start_of_day
 
 _PAGE = 5000
+_PROVEN = [grade.value for grade in Evidence if grade.at_least(PROVEN)]
 _BATCH = 200
 """Recipients corrected in one transaction, so that nobody waits long for the lock."""
 
@@ -36,7 +38,8 @@ class Incident:
     """Events of `since` <= at <= `until`, narrowed by what is not None of the others.
 
     `domain` is the recipient's, `provider` the organisation that took the mail, as the guard names it; `wording` is the
-    series by which the guard counts what was said alike. With `only_hard` soft bounces and complaints are none of it.
+    series by which the guard counts what was said alike. With `only_hard` soft bounces and complaints are none of it,
+    with `only_unproven` nothing that a token or a signature of ours proves.
     """
 
     since: datetime
@@ -46,11 +49,13 @@ class Incident:
     provider: str | None = None
     wording: str | None = None
     only_hard: bool = False
+    only_unproven: bool = False
 
     @classmethod
     def of(cls, alert: Alert) -> "Incident | None":
         """What an alert is about: the hard bounces of an outage, or all that came of a provider while it blocked us.
 
+        Of a flood it is all unproven reports from the beginning of its first day, those that passed among them.
         None for an alert on what never counts anyway.
         """
         if alert.ends_at is None:
@@ -59,6 +64,8 @@ class Incident:
             provider = guard.provider_of_series(alert.subject)
             wording = alert.subject if provider is None else None
             return cls(alert.since, alert.ends_at, provider=provider, wording=wording, only_hard=True)
+        if alert.kind is AlertKind.FLOOD:
+            return cls(start_of_day(alert.since), alert.ends_at, only_unproven=True)  # first came what passed
         if alert.kind is AlertKind.BLOCKS:
             return cls(alert.since, alert.ends_at, provider=provider_of_blocks(alert.subject))
         return None
@@ -145,6 +152,8 @@ def _belongs(incident: Incident) -> list[ColumnElement[bool]]:
     ]
     if incident.only_hard:
         found.append(EVENT.c.bounce_type == BounceType.HARD)
+    if incident.only_unproven:
+        found.append(EVENT.c.evidence.not_in(_PROVEN))
     if incident.provider is not None:
         found.append(EVENT.c.provider == incident.provider)
     if incident.domain is not None:

@@ -127,6 +127,7 @@ class Analysis:
 
     `unreadable` are values of address fields that are no mailboxes by RFC 5321 and whom nothing else names.
     Of what asks for no more mail, `sender` is the mailbox in its From, and of a mail `opt_out` tells whom we mailed.
+    `client_ip` is the host outside that our own mail servers took it from, None where they do not tell.
     """
 
     kind: Kind
@@ -138,3 +139,4 @@ class Analysis:
     unreadable: tuple[str, ...] = ()
     sender: MailAddress | None = None
     opt_out: Attribution | None = None
+    client_ip: str | None = None

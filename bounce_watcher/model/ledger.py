@@ -34,7 +34,8 @@ class BounceEvent:
     `id` is a digest of message and recipient, so the same mail read again is the same event.
     `at` is when the report was received (aware). `counted` is None where the event counts against the recipient,
     else why not, in words. `doubt` says why the report is forged or mixed up. `formerly`: verdicts under older rules
-    that `reclassify` has corrected, in words, the oldest first.
+    that `reclassify` has corrected, in words, the oldest first. `client_ip` is the host that handed the report to our
+    mail server, as that server saw it; None where its Received fields do not tell.
     """
 
     id: str
@@ -64,6 +65,7 @@ class BounceEvent:
     source: str | None = None
     counted: str | None = None
     formerly: str | None = None
+    client_ip: str | None = None
 
     @property
     def type(self) -> EventType | None:
@@ -240,6 +242,10 @@ UNDONE = "undone: "
 
 IN_OUTAGE = "reported in an outage: "
 """How the `counted` of an event begins that the outage guard has struck out: it counts no more."""
+
+
+IN_FLOOD = "held back in a flood: "
+"""How the `counted` of an event begins that would have suppressed, but too many did that nothing proves: held."""
 
 
 TOO_WEAK = "evidence is "
@@ -429,6 +435,7 @@ class AlertKind(StrEnum):
     MAILBOX = "mailbox"    # a mailbox can't be read
     QUIET = "quiet"        # no mail comes to a mailbox for longer than is usual there
     TARGET = "target"      # a webhook, platform or notifier takes nothing, or something was given up
+    FLOOD = "flood"        # more suppressions would rest on unproven reports than is usual: the others are held
 
 
 @dataclass(frozen=True, slots=True)
@@ -439,8 +446,8 @@ class Alert:
     `subject` is whom or what it is about. `count` is the most within the window, `alarm_from` how many made the alert,
     `usual` what they were held against; of a quiet mailbox these are hours without mail. `because` tells it in words,
     `quote` is one reply without addresses.
-    `held`, `released` and `confirmed` count the recipients whose suppression an outage held back, and what became of
-    them.
+    `held`, `released` and `confirmed` count the recipients whose suppression an outage or a flood held back, and what
+    became of them.
     """
 
     id: str

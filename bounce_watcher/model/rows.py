@@ -81,6 +81,7 @@ def event_row(event: BounceEvent) -> Row:
         "mailbox": event.mailbox,
         "source": event.source,
         "formerly": event.formerly,
+        "client_ip": event.client_ip,
     }
 
 

@@ -30,6 +30,7 @@ from bounce_watcher.model.verdict import BounceType, Reason
 from bounce_watcher.policy.counting import CountRule, count_rule, counts_with
 from bounce_watcher.policy.deliveries import answered_until
 from bounce_watcher.policy.exclusion import Case, counted_already, why_not
+from bounce_watcher.policy.flood import is_unproven
 from bounce_watcher.policy.ladder import Ladder, lapse, until
 from bounce_watcher.policy.settings import PolicySettings, Threshold
 from bounce_watcher.policy.tally import tally
@@ -110,8 +111,9 @@ def _weigh(
 
 
 def _terms(event: BounceEvent, settings: PolicySettings) -> tuple[Ladder, Scope]:
+    """A complaint that anybody can have made up reaches no further than its stream."""
     if event.kind is Kind.COMPLAINT or event.reason is None:
-        return settings.complaint_expiry, settings.complaint_scope
+        return settings.complaint_expiry, Scope.STREAM if is_unproven(event) else settings.complaint_scope
     if event.reason.bounce_type is BounceType.HARD:
         return settings.hard_expiry, settings.hard_scope
     return settings.soft_expiry, Scope.STREAM

@@ -1,4 +1,4 @@
-"""The numbers of the outage guard and of the alerts. Defaults are those of config.example.toml."""
+"""The numbers of the guards and of the alerts. Defaults are those of config.example.toml."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -43,3 +43,20 @@ class AlertSettings:
     min_blocks: int = 20
     share: float = 0.1
     quiet: timedelta = timedelta(hours=6)
+
+
+@dataclass(frozen=True, slots=True)
+class FloodSettings:
+    """How many new suppressions may rest on reports that nothing proves to be about mail of ours.
+
+    So many by one report, by one host within an hour, and altogether within an hour of UTC, any 24 of them and 30 days;
+    or `factor` times what is usual, where that is more. All further ones are held.
+    """
+
+    enabled: bool = True
+    report: int = 10
+    source: int = 50
+    hour: int = 80
+    day: int = 120
+    month: int = 600
+    factor: float = 2.0

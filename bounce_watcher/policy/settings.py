@@ -10,7 +10,7 @@ from bounce_watcher.model.ledger import Scope
 from bounce_watcher.model.verdict import Reason
 from bounce_watcher.policy.counting import CountRule
 from bounce_watcher.policy.ladder import Ladder
-from bounce_watcher.policy.limits import AlertSettings, GuardSettings
+from bounce_watcher.policy.limits import AlertSettings, FloodSettings, GuardSettings
 
 
 class Mode(StrEnum):
@@ -48,3 +48,4 @@ class PolicySettings:
     reasons: Mapping[Reason, CountRule] = field(default_factory=dict)
     guard: GuardSettings = field(default_factory=GuardSettings)
     alerts: AlertSettings = field(default_factory=AlertSettings)
+    flood: FloodSettings = field(default_factory=FloodSettings)

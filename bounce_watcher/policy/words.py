@@ -14,6 +14,11 @@ def utc_day(moment: datetime) -> date:
     return (moment if moment.tzinfo is UTC else moment.astimezone(UTC)).date()
 
 
+def start_of_day(moment: datetime) -> datetime:
+    """Midnight in UTC before it."""
+    return moment.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+
+
 def day(moment: datetime) -> str:
     """`2 March 2026`, in UTC."""
     return _date(utc_day(moment), None)

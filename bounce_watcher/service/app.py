@@ -21,6 +21,7 @@ from bounce_watcher.config import Settings, load
 from bounce_watcher.intake.backoff import reconnect_delay
 from bounce_watcher.ledger.store import Ledger
 from bounce_watcher.model.errors import ConfigError, TemporaryFailure
+from bounce_watcher.policy import flood
 from bounce_watcher.service import logs
 from bounce_watcher.service.alarms import Alarms
 from bounce_watcher.service.analyser import Analyser
@@ -219,6 +220,8 @@ def _introduce(settings: Settings) -> None:
     logs.configure(settings.log_level, settings.log_format)
     for warning in settings.warnings:
         log.warning(warning, action="config_warning")
+    if risk := flood.risk(settings.policy, has_key=bool(settings.attribution.token_keys)):
+        log.warning(f"{risk}. {flood.REMEDY}.", action="reports_unproven")
 
 
 def _open_patiently(settings: Settings) -> Ledger | None:

@@ -34,6 +34,7 @@ from bounce_watcher.outbox.notifier import Notifier, understood
 from bounce_watcher.outbox.opening import Receiver, channel_to
 from bounce_watcher.outbox.platform import Platform
 from bounce_watcher.outbox.target import WebhookTarget
+from bounce_watcher.policy import flood
 from bounce_watcher.service.analyser import Analyser
 from bounce_watcher.service.clock import utcnow
 
@@ -97,6 +98,8 @@ def _configuration(settings: Settings) -> Iterator[Check]:
     for warning in settings.warnings:
         detail, _, mend = warning.rpartition(": ")
         yield Check("configuration", True, detail or warning, mend if detail else "")
+    if risk := flood.risk(settings.policy, has_key=bool(settings.attribution.token_keys)):
+        yield Check("proof", True, risk, flood.REMEDY)
     if not settings.mailboxes:
         yield Check("configuration", False, "no [[mailbox]]: nothing is watched", "add one to the configuration")
     if not settings.targets:

@@ -314,7 +314,7 @@ def _consequence(settings: Settings, ledger: Ledger, revisions: Sequence[Revisio
     part = revisions[:REHEARSED]
     if not part:
         return Consequence()
-    done = ledger.revise(part, decider(settings), _nobody, now, dry_run=True)
+    done = ledger.revise(part, decider(settings), _nobody, now, policy=settings.policy, dry_run=True)
     places = {(each.revision.before.recipient, each.revision.before.stream): each for each in done}
     hit = [place for place, each in places.items() if _begins(each.was, each.state)]
     free = sum(_begins(each.state, each.was) for each in places.values())

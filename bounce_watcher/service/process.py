@@ -143,6 +143,7 @@ def _event(raw: RawMessage, analysis: Analysis, each: RecipientVerdict) -> Bounc
         sending=attribution.sending,
         mailbox=raw.mailbox,
         source=raw.source,
+        client_ip=analysis.client_ip,
     )
 
 

@@ -101,7 +101,9 @@ class _Writer:
 
     def __call__(self, revisions: Sequence[Revision], new: Sequence[MessageRecord]) -> Iterator[Found]:
         if revisions:
-            done = self._ledger.revise(revisions, self._decide, self._announce, utcnow(), dry_run=self._dry_run)
+            done = self._ledger.revise(
+                revisions, self._decide, self._announce, utcnow(), policy=self._policy, dry_run=self._dry_run
+            )
             yield from map(_found, done)
         named = [each for each in self._ledger.with_recipients(new) if each.events or each.opt_outs]
         if named and not self._dry_run:

@@ -104,7 +104,7 @@ class Recorder:
         """
         wait = self._policy.guard.wait
         with self._troubles.guard("ledger", by_kind=True):
-            self._ledger.settle(now, self._announce)
+            self._ledger.settle(now, self._announce, self._policy)
             self._ledger.end_waits(max(read_until or now - wait, now - wait), wait, self._announce)
             return self._ledger.expire(now, self._announce)
 

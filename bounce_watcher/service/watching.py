@@ -14,6 +14,7 @@ from bounce_watcher.intake.idle import wait_for_mail
 from bounce_watcher.ledger.files import Files
 from bounce_watcher.ledger.store import Ledger
 from bounce_watcher.model.errors import BounceWatcherError
+from bounce_watcher.policy import flood
 from bounce_watcher.service.clock import utcnow
 from bounce_watcher.service.poll import PassReport, Poller
 from bounce_watcher.service.progress import Progress
@@ -118,7 +119,7 @@ class Housekeeping:
         self._sent_retention = settings.sent_retention
         self._event_retention = settings.event_retention
         self._outbox_retention = settings.outbox_retention
-        self._counts_retention = settings.policy.guard.baseline + timedelta(days=2)
+        self._counts_retention = max(settings.policy.guard.baseline, flood.REACH) + timedelta(days=2)
         self._ledger = ledger
         self._recorder = recorder
         self._poller = poller

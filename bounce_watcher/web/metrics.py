@@ -233,7 +233,7 @@ def _pass_durations(state: ServiceState) -> Metric:
 # ── what stands in the ledger ───────────────────────────────────────────────────────────────────────────────────────
 
 def _of_ledger(stock: Stock, settings: Settings, now: datetime) -> Iterator[Metric]:
-    yield _gauge("suppressions", "Recipients that are suppressed, or pending: held back by the outage guard.",
+    yield _gauge("suppressions", "Recipients that are suppressed, or pending: held back in an outage or a flood.",
                  ["state"], [([state], number) for state, number in stock.suppressions.items()])
     yield _gauge("alerts", "Alerts under way, by what they are about.", ["kind"],
                  [([kind], stock.alerts.get(kind, 0)) for kind in AlertKind])

@@ -9,6 +9,8 @@ from bounce_watcher.ledger.optouts import NONE, Waiting
 from bounce_watcher.ledger.quiet import Pace
 from bounce_watcher.ledger.stock import Queue
 from bounce_watcher.model.ledger import Alert, AlertKind
+from bounce_watcher.policy.flood import REMEDY, counts_unproven, danger
+from bounce_watcher.policy.settings import PolicySettings
 from bounce_watcher.service.state import MailboxState, ServiceState
 from bounce_watcher.web import shown
 from bounce_watcher.web.bounces import provider_of
@@ -116,6 +118,10 @@ def _of_alerts(alerts: Sequence[Alert], now: datetime) -> Iterator[Notice]:
             yield Notice("is-warn", "Reports arrive that look forged or mixed up",
                          f"{since}: {number(alert.count)} of them. None counts against an address.", link,
                          "Open incident")
+        elif alert.kind is AlertKind.FLOOD:
+            held = counted(alert.held - alert.released - alert.confirmed, "suppression is", "suppressions are")
+            yield Notice("is-hold", "More unproven reports arrive than usual",
+                         f"{since}. {held} held until you decide; nobody was told.", link, "Open incident")
         elif alert.kind is AlertKind.ENDPOINT:  # of a mailbox and of a target the others here tell
             yield Notice("is-bad", f"{name(alert.subject)} takes nothing any more",
                          f"{since}: it answered that it is gone. What it is still to be told waits.", "/outbox",
@@ -143,6 +149,13 @@ def _of_opt_outs(opt_outs: Waiting, now: datetime) -> Iterator[Notice]:
         told = counted(opt_outs.number, "opt-out waits", "opt-outs wait")
         yield Notice("is-warn", f"{told} for a person,", f"the oldest {_since(opt_outs.oldest_at, now)}. Nobody is "
                      "suppressed by an opt-out.", "/review/opt-outs", "See who asked")
+
+
+def advice(policy: PolicySettings) -> Iterator[Notice]:
+    """What is no trouble, and should be known of the configuration."""
+    if counts_unproven(policy):
+        yield Notice("is-info", "Reports count that nothing proves:", f"{danger(policy.flood)}. {REMEDY}.", "/settings",
+                     "Settings")
 
 
 def _ended(text: str) -> str:

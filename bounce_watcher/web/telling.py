@@ -13,6 +13,7 @@ from bounce_watcher.model.finding import Evidence, Kind
 from bounce_watcher.model.ledger import (
     COMPLAINT_REASON,
     Alert,
+    AlertKind,
     BounceEvent,
     By,
     EventType,
@@ -232,6 +233,13 @@ def _held(case: Case) -> list[str]:
     clause = clause_of(suppression.reason if suppression else None)
     if case.held_by:
         alert = case.held_by[0]
+        if alert.kind is AlertKind.FLOOD:
+            told = f"It was reported that {clause}, but nothing" if clause else "Nothing"
+            return [
+                f"Not suppressed. {told} proves that the report is about our mail, and more such reports than usual "
+                f"have come since {moment(alert.since)}.", "Nobody was told, and mail is still sent.",
+                "It is held until somebody decides, or until a later report is proven or finds room.",
+            ]
         what = f"“{reason(suppression.reason).lower()}”" if suppression and suppression.reason else "failures"
         kind, _, name = alert.subject.partition(" ")
         who = provider_name(name) if kind == "provider" else ""

@@ -305,19 +305,22 @@ def test_check_config_warns(program: Program) -> None:
     assert "warning:" in program.ledger("check-config").out
 
 
-def test_a_release_in_one_stream_tells_what_reaches_into_it_from_others(filled: Program) -> None:
-    """carla has complained of stream "news", which holds in all streams."""
-    filled.ledger("suppressions", "add", "carla@cross.example", "--because", "asked", "--stream", "shop")
-    remove = ("suppressions", "remove", "carla@cross.example", "--because", "is back", "--stream")
+def test_a_release_in_one_stream_tells_what_reaches_into_it_from_others(program: Program, mail: Path) -> None:
+    """anna is gone in stream "news", which holds in all streams if it is said so."""
+    program.config.write_text(program.config.read_text() + '[policy]\nhard_scope = "global"\n')
+    assert program.ledger("import", str(mail)).status == 0
+    filled = program
+    filled.ledger("suppressions", "add", "anna@gone.example", "--because", "asked", "--stream", "shop")
+    remove = ("suppressions", "remove", "anna@gone.example", "--because", "is back", "--stream")
     elsewhere = (
-        "one of stream news (1 of 1: complaint (abuse) on 2 March 2026) reaches all streams: release it there with "
+        "one of stream news (1 of 1: invalid recipient on 2 March 2026) reaches all streams: release it there with "
         "--stream news, or everywhere without --stream"
     )
     done = filled.ledger(*remove, "shop")
     assert done.out.splitlines()[1:] == [f"It is still not to be mailed: {elsewhere}"]
     again = filled.ledger(*remove, "shop")
     assert (again.status, again.complaint) == (
-        1, f"bounce-watcher: carla@cross.example is not suppressed in stream shop: {elsewhere}"
+        1, f"bounce-watcher: anna@gone.example is not suppressed in stream shop: {elsewhere}"
     )
     last = filled.ledger(*remove, "news")
     assert len(last.out.splitlines()) == 1

@@ -21,7 +21,10 @@ def anew(program: Program) -> None:
     assert program.ledger("db", "upgrade").status == 0
 
 
-def test_what_goes_out_comes_in_as_it_was(filled: Program) -> None:
+def test_what_goes_out_comes_in_as_it_was(program: Program, mail: Path) -> None:
+    program.config.write_text(program.config.read_text() + '[policy]\nhard_scope = "global"\n')
+    assert program.ledger("import", str(mail)).status == 0
+    filled = program
     for options in (("edda@by.example", "--until", "30d"), ("ines@by.example", "--stream", "other")):
         filled.ledger("suppressions", "add", *options, "--because", 'asked "by phone", twice')
     before, csv = told(filled), filled.ledger("suppressions", "export").out

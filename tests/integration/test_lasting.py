@@ -128,17 +128,17 @@ def reaches(house: House, stream: str) -> list[tuple[str, str, str]]:
                                                                                 "--stream", stream)]
 
 
-def test_a_complaint_reaches_all_streams_and_a_bounce_its_own(two_streams: House, yesterday: datetime) -> None:
+def test_an_unproven_complaint_reaches_its_own_stream_alone(two_streams: House, yesterday: datetime) -> None:
     house = two_streams
     deliver(house, "angry@by.example", GONE, yesterday, write=complaint)
     deliver(house, "gone@by.example", GONE, yesterday)
     deliver(house, "other@by.example", GONE, yesterday, user="other")
     house.call("poll")
-    angry = ("angry@by.example", "news", "global")
+    angry = ("angry@by.example", "news", "stream")
     assert reaches(house, "news") == [angry, ("gone@by.example", "news", "stream")]
-    assert reaches(house, "shop") == [angry, ("other@by.example", "shop", "stream")]
+    assert reaches(house, "shop") == [("other@by.example", "shop", "stream")]
     (heard,) = told(house, "angry@by.example")
-    assert [heard.data[name] for name in ("stream", "scope", "reason")] == ["news", "global", "complaint"]
+    assert [heard.data[name] for name in ("stream", "scope", "reason")] == ["news", "stream", "complaint"]
 
 
 def test_hard_bounces_reach_as_far_as_the_policy_says(two_streams: House, yesterday: datetime) -> None:
@@ -157,13 +157,15 @@ def test_hard_bounces_reach_as_far_as_the_policy_says(two_streams: House, yester
 
 def test_a_release_says_where_a_global_suppression_stands(two_streams: House, yesterday: datetime) -> None:
     house = two_streams
-    deliver(house, "angry@by.example", GONE, yesterday, write=complaint)
+    house.more += '[policy]\nhard_scope = "global"\n'
+    house.configure()
+    deliver(house, "angry@by.example", GONE, yesterday)
     deliver(house, "angry@by.example", GONE, yesterday, user="other")
     house.call("poll")
     assert len(reaches(house, "shop")) == 2
     remove = ("suppressions", "remove", "angry@by.example", "--because", "wrote to support", "--stream")
     out = house.call(*remove, "shop")
-    assert "It is still not to be mailed: one of stream news (1 of 1: complaint (abuse) on " in out
+    assert "It is still not to be mailed: one of stream news (1 of 1: invalid recipient on " in out
     assert reaches(house, "shop") == [("angry@by.example", "news", "global")]
     house.call(*remove, "shop", status=1)
     house.call(*remove, "news")

@@ -24,7 +24,7 @@ from bounce_watcher.model.ledger import (
 from bounce_watcher.model.sending import SentCount
 from bounce_watcher.model.verdict import BounceType, Reason
 from bounce_watcher.policy.decide import decide
-from bounce_watcher.policy.limits import GuardSettings
+from bounce_watcher.policy.limits import FloodSettings, GuardSettings
 from bounce_watcher.policy.settings import PolicySettings
 from tests.ledger.making import LEASE, Platform, bounce, page
 
@@ -267,7 +267,8 @@ def test_the_dead_of_a_list_are_suppressed_as_usual(desk: Desk) -> None:
     assert (desk.told(NoticeType.RELEASED), desk.told(NoticeType.ALERT_RAISED)) == (0, alarms)
 
 
-def test_a_new_ledger_learns_before_it_holds(desk: Desk) -> None:
+def test_a_new_ledger_learns_before_it_holds(ledger: Ledger) -> None:
+    desk = Desk(ledger, replace(POLICY, flood=FloodSettings(enabled=False)))
     desk.take(flood(300))
     assert (desk.count(State.SUPPRESSED), desk.count(State.PENDING)) == (300, 0)
 

@@ -44,7 +44,8 @@ SOFT = Reason.MAILBOX_FULL
 def test_event_comes_back_as_it_went_in(ledger: Ledger) -> None:
     event = replace(bounce("m1", "Üser@example.org"), final_recipient="u@host.example", quote="no such user",
                     remote_mta="mx.example.org", reporting_mta="out.example", sending="s1", feedback_type="abuse",
-                    doubt="the token names another recipient", formerly="soft mailbox_full by a.rule until 2026-03-01")
+                    doubt="the token names another recipient", formerly="soft mailbox_full by a.rule until 2026-03-01",
+                    client_ip="203.0.113.9")
     assert [each.name for each in fields(event) if getattr(event, each.name) is None] == ["counted"]
     assert record(ledger, [mail(event)]) == PageOutcome(
         messages=1, events=1, suppressed=1, released=0, notices=1, kinds={Kind.BOUNCE: 1},

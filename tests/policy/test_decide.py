@@ -361,19 +361,26 @@ class TestLadder:
 
 
 class TestScope:
-    def test_a_complaint_reaches_all_streams_and_a_bounce_its_own(self) -> None:
-        assert decide(complaint(march(2)), history(), DEFAULT).scope is Scope.GLOBAL
+    def test_a_proven_complaint_reaches_all_streams_and_a_bounce_its_own(self) -> None:
+        assert decide(complaint(march(2), evidence=Evidence.SIGNATURE), history(), DEFAULT).scope is Scope.GLOBAL
         assert decide(failure(GONE, march(2)), history(), DEFAULT).scope is Scope.STREAM
+
+    @pytest.mark.parametrize("grade", [Evidence.KNOWN_MESSAGE, Evidence.VERP, Evidence.REPORT])
+    def test_a_complaint_that_anybody_can_make_up_reaches_its_own(self, grade: Evidence) -> None:
+        decision = decide(complaint(march(2), evidence=grade), history(), DEFAULT)
+        assert (decision.step, decision.scope) == (Step.SUPPRESS, Scope.STREAM)
 
     def test_both_can_be_set(self) -> None:
         policy = PolicySettings(complaint_scope=Scope.STREAM, hard_scope=Scope.GLOBAL)
-        assert decide(complaint(march(2)), history(), policy).scope is Scope.STREAM
+        assert decide(complaint(march(2), evidence=Evidence.TOKEN), history(), policy).scope is Scope.STREAM
         assert decide(failure(GONE, march(2)), history(), policy).scope is Scope.GLOBAL
         assert replay([soft(2), soft(9), soft(17)], policy)[1][-1].scope is Scope.STREAM
 
     def test_a_complaint_widens_a_suppression_for_good(self) -> None:
         past = history(suppression=suppression(march(2), None))
-        decision = decide(complaint(march(3)), past, DEFAULT)
+        proven = complaint(march(3), evidence=Evidence.SIGNATURE)
+        decision = decide(proven, past, DEFAULT)
         assert (decision.step, decision.scope) == (Step.SUPPRESS, Scope.GLOBAL)
         assert decision.because.endswith("; suppressed for good before")
-        assert decide(complaint(march(3)), past, PolicySettings(complaint_scope=Scope.STREAM)).step is Step.NOTE
+        assert decide(proven, past, PolicySettings(complaint_scope=Scope.STREAM)).step is Step.NOTE
+        assert decide(complaint(march(3)), past, DEFAULT).step is Step.NOTE

@@ -14,8 +14,9 @@ from typing import Protocol
 
 from bounce_watcher.config import Settings, load
 from bounce_watcher.ledger.store import Ledger, OutboxFilter
-from bounce_watcher.model.ledger import NoticeType
+from bounce_watcher.model.ledger import Alert, AlertKind, NoticeType
 from bounce_watcher.model.message import RawMessage, message_digest
+from bounce_watcher.model.sending import SentMail
 from bounce_watcher.service.analyser import Analyser
 from bounce_watcher.service.opening import open_ledger
 from bounce_watcher.service.paging import pages
@@ -66,8 +67,13 @@ class Watcher:
         self.given_up: set[int] = set()
 
     def take(self, reports: Sequence[Report], now: datetime) -> None:
-        polls = groupby(reports, key=lambda report: (now - report.at) // self.poll_every)
-        polled = (page for _, poll in polls for page in pages(map(self._received, poll)))
+        self.take_mail([(report.at, self.received(report)) for report in reports], now)
+
+    def take_mail(self, mails: Sequence[tuple[datetime, RawMessage]], now: datetime) -> None:
+        """All mail that came until `now`, each with its time, whoever wrote it."""
+        ordered = sorted(mails, key=lambda each: each[0])
+        polls = groupby(ordered, key=lambda each: (now - each[0]) // self.poll_every)
+        polled = (page for _, poll in polls for page in pages(raw for _, raw in poll))
         self._recorder.drain(polled, lambda places, tally: None, Event())
         self._recorder.expire(now, now)
         self._hear()
@@ -99,7 +105,14 @@ class Watcher:
             event.counted is None and event.recipient != self._forged[event.message_digest].address for event in events
         )
 
-    def _received(self, report: Report) -> RawMessage:
+    def floods(self) -> Iterator[Alert]:
+        return (alert for alert in self._ledger.alerts() if alert.kind is AlertKind.FLOOD)
+
+    def tell_sent(self, mails: Sequence[SentMail]) -> None:
+        """As the platform that tells of what it sent."""
+        self._ledger.add_sent(mails)
+
+    def received(self, report: Report) -> RawMessage:
         mailed = Mailed(report, self._stream_of(report), self._settings.attribution)
         if report.is_forged:
             self._forged[message_digest(mailed.content())] = report.holder
@@ -125,7 +138,7 @@ def watcher(model: Model, *, guard: bool = True, tokens: bool = True) -> Iterato
 def _configured(root: Path, *, guard: bool, tokens: bool) -> Path:
     config = root / "config.toml"
     attribution = f'[attribution]\nreturn_path = "{RETURNS}"\ntoken_key = "{"k" * 32}"'
-    no_guard = "[policy.guard]\nenabled = false"
+    no_guard = "[policy.guard]\nenabled = false\n[policy.flood]\nenabled = false"
     config.write_text(f"""
 [database]
 url = "sqlite:///{root}/ledger.db"

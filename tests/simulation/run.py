@@ -112,7 +112,7 @@ def _dead_when_mailed(model: Model, mailing: datetime) -> list[int]:
 
 def _account(model: Model, seat: _Seat, complained: dict[int, datetime], forged: int) -> Account:
     verdicts = list(seat.judge.verdicts())
-    wrong = [each for each in verdicts if _is_wrong(each, model, complained)]
+    wrong = [each for each in verdicts if is_wrong(each, model, complained)]
     ever = _numbers(wrong)
     return Account(
         name=seat.judge.name,
@@ -138,7 +138,7 @@ def _numbers(verdicts: Iterable[Verdict]) -> frozenset[int]:
     return frozenset(each.number for each in verdicts)
 
 
-def _is_wrong(verdict: Verdict, model: Model, complained: dict[int, datetime]) -> bool:
+def is_wrong(verdict: Verdict, model: Model, complained: dict[int, datetime]) -> bool:
     """A living mailbox that nobody complained from, unless it takes no mail now and the verdict ends by itself."""
     recipient = model.recipients[verdict.number]
     condition = recipient.condition(verdict.at)

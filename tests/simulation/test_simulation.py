@@ -2,12 +2,15 @@
 
 import pytest
 
+from bounce_watcher.policy.limits import FloodSettings
+from tests.simulation.forger import besieged
 from tests.simulation.judges import rivals, watcher
 from tests.simulation.letters import Kind
 from tests.simulation.model import BLOCKED, OUTAGE, START, Condition, Model
 from tests.simulation.run import Account, run
 
 SIZE, DAYS, SEED = 5_000, 60, 1
+CAPS = FloodSettings()
 
 
 @pytest.fixture(scope="module")
@@ -71,3 +74,19 @@ def test_everything_that_the_model_tells_of_happens() -> None:
     assert 0.005 < (len(reports) - len(genuine)) / len(genuine) < 0.015
     assert {each.condition(START) for each in model.recipients} >= {Condition.WELL, Condition.DEAD}
     assert {spell.condition for each in model.recipients for spell in each.spells} == {Condition.FULL, Condition.AWAY}
+
+
+@pytest.mark.parametrize("attack", ["one report, 1,000 recipients", "small ones, one host each, an hour"])
+def test_a_forger_gets_few_without_the_key(attack: str) -> None:
+    siege = besieged(attack, size=250, days=14, tokens=False)
+    assert 0 < len(siege.given_up) <= (CAPS.report if siege.mails == 1 else CAPS.hour)
+    assert siege.held > 100
+    assert siege.found == siege.dead > 0
+
+
+def test_a_forger_gets_nobody_with_the_key() -> None:
+    siege = besieged("small ones, one host each, an hour", size=250, days=14, tokens=True)
+    assert siege.mails > 200
+    assert not siege.given_up
+    assert not siege.held
+    assert siege.found == siege.dead > 0

@@ -374,3 +374,27 @@ def test_who_may_only_look_and_who_forges_a_form_change_nothing(desk: Web) -> No
 def test_in_watch_only_mode_nobody_is_told(desk: Web) -> None:
     desk.settings = replace(desk.settings, policy=PolicySettings(mode=Mode.SHADOW))
     assert "in watch-only mode nobody is told" in desk.get(f"{path_of(desk)}/undo").text
+
+
+def test_a_flood_tells_what_is_held_and_is_decided_at_once(web: Make) -> None:
+    client, began = web(), utcnow() - HOUR
+    client.settings = replace(client.settings, webhooks=(HOOK,), policy=POLICY)
+    client.ledger.record(
+        page(*(bounce(f"f{n}", f"good{n}@d{n}.example", at=began.replace(minute=0)) for n in range(60))),
+        partial(really_decide, settings=POLICY), announcer(client.settings), POLICY,
+    )
+    alert = the_alert(client)
+    assert alert.kind is AlertKind.FLOOD
+    html = client.get(f"/incidents/{alert.id}").text
+    text = said(html)
+    for each in ("More unproven reports than usual", "10 suppressions were held back; nobody is told of what is held",
+                 "They are held until you decide", "10 addresses are held, by address.", "Reports held"):
+        assert each in text
+    assert {f"/incidents/{alert.id}/{act}" for act in ("release", "confirm", "undo")} <= set(links(html))
+    overview = said(client.get("/").text)
+    assert "More unproven reports arrive than usual" in overview
+    assert "10 suppressions are held until you decide; nobody was told." in overview
+    assert "Flood" in said(client.get("/incidents").text)
+    held = [each for each in client.ledger.suppressions() if each.state is State.PENDING]
+    where = client.get(f"/recipients/{client.ledger.names.name(held[0].recipient)}")
+    assert "nothing proves that the report is about our mail" in said(where.text)

@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 
 from bounce_watcher.ledger.alerts import alert_on
-from bounce_watcher.model.finding import Kind
+from bounce_watcher.model.finding import Evidence, Kind
 from bounce_watcher.model.ledger import AlertKind, BounceEvent, Disposition, State, SuppressionSource
 from bounce_watcher.model.ledger import Attempt as Tried
 from bounce_watcher.model.sending import SentCount
@@ -304,3 +304,14 @@ def test_a_time_that_makes_no_sense_is_refused_in_words(web: Make, query: str) -
 
 def test_an_unknown_filter_is_named(web: Make) -> None:
     assert "does not know: foo" in words(page(web(), "/?foo=1&range=nonsense"))
+
+
+def test_what_it_means_that_unproven_reports_count_is_said(web: Make) -> None:
+    client = web()
+    recorded(client, bounces(3, spread=timedelta(minutes=1)), Platform(targets=()))
+    said = "can write bounces that suppress them, at most 120 a day and 600 in 30 days."
+    assert said in words(page(client, "/"))
+    proven = replace(client.settings.policy, evidence_hard=Evidence.TOKEN, evidence_soft=Evidence.TOKEN,
+                     evidence_complaint=Evidence.SIGNATURE)
+    client.settings = replace(client.settings, policy=proven)
+    assert said not in words(page(client, "/"))

@@ -269,6 +269,7 @@ def _said(found: BounceEvent) -> str:
         f"reply code {found.code}" if found.code else "",
         f"by {harmless(found.remote_mta, 255)}" if found.remote_mta else "",
         f"reported by {harmless(found.reporting_mta, 255)}" if found.reporting_mta else "",
+        f"taken from {found.client_ip} by your mail server" if found.client_ip else "",
     )
     told = ", ".join(filter(None, parts))
     return f"{told[0].upper()}{told[1:]}." if told else ""

@@ -65,6 +65,7 @@ def what(alert: Alert) -> str:
         AlertKind.MAILBOX: f"Mailbox {name(alert.subject)} is not read",
         AlertKind.QUIET: f"No mail comes to {name(alert.subject)}",
         AlertKind.TARGET: f"{name(alert.subject)} does not take what it is told",
+        AlertKind.FLOOD: "More unproven reports than usual",
     }[alert.kind]
 
 
@@ -169,6 +170,8 @@ def _sentences(alert: Alert) -> list[str]:
             else "It is decided at the end of the incident, unless you do so before: whom something outside of it "
                  "speaks against is suppressed, all others are released."
         )
+    elif alert.kind is AlertKind.FLOOD:
+        told += _of_flood(alert)
     elif alert.kind is AlertKind.BLOCKS:
         told.append("It is about the sender, so it counts against no address.")
     elif alert.kind is AlertKind.FORGED:
@@ -180,6 +183,20 @@ def _sentences(alert: Alert) -> list[str]:
     else:
         told.append("What it is still to be told waits in the outbox.")
     return told
+
+
+def _of_flood(alert: Alert) -> Iterator[str]:
+    held = counted(alert.held, "suppression was", "suppressions were")
+    yield f"{held} held back; nobody is told of what is held, and mail to these addresses goes on."
+    if alert.cleared:
+        yield f"Of them {number(alert.released)} were released and {number(alert.confirmed)} confirmed."
+        return
+    yield (
+        "They are held until you decide. Confirm them if you cleaned an old list or sent to many new addresses; then "
+        "so many count as usual. Release them if somebody makes bounces up, and undo what was suppressed before the "
+        "first was held. A later report that is proven, or finds room on another day, suppresses without you; a "
+        "delivery releases."
+    )
 
 
 _QUIET = (
@@ -224,16 +241,17 @@ def _figures(alert: Alert, done: Sequence[Action]) -> Iterator[Number]:
         yield Number("Noticed after", counted(alert.count, "hour", "hours"))
         yield Number("Noticed", moment(alert.raised_at))
         return
-    if alert.kind is AlertKind.OUTAGE:
+    if alert.kind in {AlertKind.OUTAGE, AlertKind.FLOOD}:
         by_hand = any(each.action in _BY_HAND for each in done)
-        ended = alert.ends_at if alert.cleared and not by_hand else None
+        is_decided_at_end = alert.cleared and alert.kind is AlertKind.OUTAGE and not by_hand
+        ended = alert.ends_at if is_decided_at_end else None
         yield Number("Held in all", number(alert.held))
         yield Number("Released", number(alert.released), _decided("-state", ended))
         yield Number("Confirmed", number(alert.confirmed), _decided("state", ended))
-    yield Number("Most within its window", number(alert.count))
-    if alert.kind in {AlertKind.OUTAGE, AlertKind.BLOCKS}:
-        yield Number("Usual" if alert.kind is AlertKind.OUTAGE else "All reports then", f"{alert.usual:,.6g}")
-    yield Number("Alarm from", number(alert.alarm_from))
+    yield Number("Reports held" if alert.kind is AlertKind.FLOOD else "Most within its window", number(alert.count))
+    if alert.kind in {AlertKind.OUTAGE, AlertKind.BLOCKS, AlertKind.FLOOD}:
+        yield Number("All reports then" if alert.kind is AlertKind.BLOCKS else "Usual", f"{alert.usual:,.6g}")
+    yield Number("At most" if alert.kind is AlertKind.FLOOD else "Alarm from", number(alert.alarm_from))
     yield Number("Noticed", moment(alert.raised_at))
 
 
@@ -266,7 +284,8 @@ class Chart:
     word: str
 
 
-_COLOURS = {AlertKind.OUTAGE: "address", AlertKind.BLOCKS: "sender", AlertKind.FORGED: "unknown"}
+_COLOURS = {AlertKind.OUTAGE: "address", AlertKind.BLOCKS: "sender", AlertKind.FORGED: "unknown",
+            AlertKind.FLOOD: "unknown"}
 _TYPES = {AlertKind.OUTAGE: BounceType.HARD.value, AlertKind.BLOCKS: BounceType.BLOCK.value}
 
 

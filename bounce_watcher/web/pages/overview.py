@@ -46,6 +46,7 @@ def overview(visit: Visit) -> Response:
         **frame(visit, over, {"stream"}), "stream": of.stream,
         "notices": notices[:NOTICES], "more_notices": notices[NOTICES:],
         "well": standing.all_is_well(state, stock.queues, last, now),
+        "advice": list(standing.advice(visit.house.settings.policy)),
         "mailboxes": standing.mailboxes(state.mailboxes, now),
     }
     if last is None:
@@ -195,10 +196,10 @@ def _suppressed(seen: Bounces, figures: Figures) -> Tile:
 
 def _held(figures: Figures, alerts: Sequence[Alert]) -> Tile:
     held = figures.held()
-    incidents = sum(alert.kind is AlertKind.OUTAGE for alert in alerts)
+    incidents = sum(alert.kind in {AlertKind.OUTAGE, AlertKind.FLOOD} for alert in alerts)
     told = f"{'address' if held == 1 else 'addresses'}, {counted(incidents, 'incident')}"
     return Tile("Held", number(held), told, "/incidents?state=open",
-                "Addresses whose suppression the outage guard holds back now, whatever the time chosen.")
+                "Addresses whose suppression is held back now, in an outage or a flood, whatever the time chosen.")
 
 
 def _not_recognised(seen: Bounces) -> Tile:
@@ -287,7 +288,7 @@ def _because(change: StateChange) -> str:
     if change.because:
         parts.append(shown.harmless(change.because.partition(";")[0].partition(":")[0], _LONGEST_REASON))
     if change.state is State.PENDING:
-        parts.append("held back by the outage guard")
+        parts.append("held back")
     return _capital("; ".join(parts) or shown.BY[change.by])
 
 

@@ -51,6 +51,7 @@ class Event(Answer):
     mailbox: str | None
     source: str | None
     formerly: str | None
+    client_ip: Annotated[str | None, Field(description="the host that handed the report to your own mail server")]
 
 
 class Suppression(Answer):

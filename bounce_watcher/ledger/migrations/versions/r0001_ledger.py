@@ -71,6 +71,7 @@ def _facts() -> None:
         sa.Column("mailbox", sa.Text()),
         sa.Column("source", sa.Text()),
         sa.Column("formerly", sa.Text()),
+        sa.Column("client_ip", sa.Text()),
         sa.PrimaryKeyConstraint("id", name="pk_event"),
     )
     _index("event_by_time", "event", "at", "id", "type", "reason", "provider", "stream", "status", "code", "rule",
