@@ -28,8 +28,9 @@ def check_config(config: ConfigFile = None, debug: Debug = False) -> None:
     settings = load_settings(config)
     for warning in settings.warnings:
         say(f"warning: {clean(warning)}")
-    if risk := flood.risk(settings.policy, has_key=bool(settings.attribution.token_keys)):
-        say(f"warning: {risk}. {flood.REMEDY}.")
+    has_key = bool(settings.attribution.token_keys)
+    if risk := flood.risk(settings.policy, has_key=has_key):
+        say(f"warning: {risk}. {flood.remedy(has_key=has_key)}.")
     for line in _summary(settings, config_path(config)):
         say(clean(line))
 

@@ -8,7 +8,7 @@ from types import MappingProxyType
 from bounce_watcher.ledger.quiet import Pace
 from bounce_watcher.ledger.stock import Queue
 from bounce_watcher.model.ledger import Alert, AlertKind
-from bounce_watcher.policy.flood import REMEDY, counts_unproven, danger
+from bounce_watcher.policy.flood import counts_unproven, danger, remedy
 from bounce_watcher.policy.settings import PolicySettings
 from bounce_watcher.service.state import MailboxState, ServiceState
 from bounce_watcher.web import shown
@@ -143,11 +143,11 @@ def _of_queues(queues: Mapping[str, Queue], now: datetime) -> Iterator[Notice]:
                          "/outbox", "Open the outbox")
 
 
-def advice(policy: PolicySettings) -> Iterator[Notice]:
+def advice(policy: PolicySettings, *, has_key: bool) -> Iterator[Notice]:
     """What is no trouble, and should be known of the configuration."""
     if counts_unproven(policy):
-        yield Notice("is-info", "Reports count that nothing proves:", f"{danger(policy.flood)}. {REMEDY}.", "/settings",
-                     "Settings")
+        told = f"{danger(policy.flood)}. {remedy(has_key=has_key)}."
+        yield Notice("is-info", "Reports count that nothing proves:", told, "/settings", "Settings")
 
 
 def _ended(text: str) -> str:
