@@ -31,8 +31,9 @@ def check_config(config: ConfigFile = None, debug: Debug = False) -> None:
         say(f"warning: {clean(warning)}")
     for exposure in exposures(settings.database_url.get_secret_value()):
         say(f"warning: database: {clean(exposure.detail)}: {clean(exposure.mend)}")
-    if risk := flood.risk(settings.policy, has_key=bool(settings.attribution.token_keys)):
-        say(f"warning: {risk}. {flood.REMEDY}.")
+    has_key = bool(settings.attribution.token_keys)
+    if risk := flood.risk(settings.policy, has_key=has_key):
+        say(f"warning: {risk}. {flood.remedy(has_key=has_key)}.")
     for line in _summary(settings, config_path(config)):
         say(clean(line))
 

@@ -263,8 +263,11 @@ def danger(settings: FloodSettings) -> str:
     return f"anybody who knows your recipients' addresses can write bounces that suppress them, {bound}"
 
 
-REMEDY = (
-    'Set attribution.token_key and sign your return paths (README, "Signed return paths"), or read '
-    "bounce_watcher/policy/without-tokens.md"
-)
-"""What to do about it."""
+def remedy(*, has_key: bool) -> str:
+    """What to do about it."""
+    if has_key:
+        return 'Take [policy.evidence] out as soon as all your mail is signed (README, "Signed return paths")'
+    return (
+        'Set attribution.token_key and sign your return paths (README, "Signed return paths"), or read '
+        "bounce_watcher/policy/without-tokens.md"
+    )

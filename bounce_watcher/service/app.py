@@ -220,8 +220,9 @@ def _introduce(settings: Settings) -> None:
     logs.configure(settings.log_level, settings.log_format)
     for warning in settings.warnings:
         log.warning(warning, action="config_warning")
-    if risk := flood.risk(settings.policy, has_key=bool(settings.attribution.token_keys)):
-        log.warning(f"{risk}. {flood.REMEDY}.", action="reports_unproven")
+    has_key = bool(settings.attribution.token_keys)
+    if risk := flood.risk(settings.policy, has_key=has_key):
+        log.warning(f"{risk}. {flood.remedy(has_key=has_key)}.", action="reports_unproven")
 
 
 def _open_patiently(settings: Settings) -> Ledger | None:

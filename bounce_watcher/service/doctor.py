@@ -98,8 +98,9 @@ def _configuration(settings: Settings) -> Iterator[Check]:
     for warning in settings.warnings:
         detail, _, mend = warning.rpartition(": ")
         yield Check("configuration", True, detail or warning, mend if detail else "")
-    if risk := flood.risk(settings.policy, has_key=bool(settings.attribution.token_keys)):
-        yield Check("proof", True, risk, flood.REMEDY)
+    has_key = bool(settings.attribution.token_keys)
+    if risk := flood.risk(settings.policy, has_key=has_key):
+        yield Check("proof", True, risk, flood.remedy(has_key=has_key))
     if not settings.mailboxes:
         yield Check("configuration", False, "no [[mailbox]]: nothing is watched", "add one to the configuration")
     if not settings.targets:

@@ -9,7 +9,7 @@ from bounce_watcher.ledger.optouts import NONE, Waiting
 from bounce_watcher.ledger.quiet import Pace
 from bounce_watcher.ledger.stock import Queue
 from bounce_watcher.model.ledger import Alert, AlertKind
-from bounce_watcher.policy.flood import REMEDY, counts_unproven, danger
+from bounce_watcher.policy.flood import counts_unproven, danger, remedy
 from bounce_watcher.policy.settings import PolicySettings
 from bounce_watcher.service.state import MailboxState, ServiceState
 from bounce_watcher.web import shown
@@ -151,11 +151,11 @@ def _of_opt_outs(opt_outs: Waiting, now: datetime) -> Iterator[Notice]:
                      "suppressed by an opt-out.", "/review/opt-outs", "See who asked")
 
 
-def advice(policy: PolicySettings) -> Iterator[Notice]:
+def advice(policy: PolicySettings, *, has_key: bool) -> Iterator[Notice]:
     """What is no trouble, and should be known of the configuration."""
     if counts_unproven(policy):
-        yield Notice("is-info", "Reports count that nothing proves:", f"{danger(policy.flood)}. {REMEDY}.", "/settings",
-                     "Settings")
+        told = f"{danger(policy.flood)}. {remedy(has_key=has_key)}."
+        yield Notice("is-info", "Reports count that nothing proves:", told, "/settings", "Settings")
 
 
 def _ended(text: str) -> str:

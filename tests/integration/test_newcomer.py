@@ -144,12 +144,14 @@ def test_unattended_then_the_first_bounce(outside: Newcomer, receiver: Receiver)
     etc = outside.config.parent
     assert mode(etc / "secrets") == 0o700
     assert {path.name: mode(path) for path in (etc / "secrets").iterdir()} == {
-        "imap-password": 0o600, "webhook-secret": 0o600,
+        "imap-password": 0o600, "webhook-secret": 0o600, "token-key": 0o600,
     }
     assert sorted(path.name for path in etc.iterdir()) == ["config.toml", "ledger.db", "secrets"] or sorted(
         path.name for path in etc.iterdir()
     ) == ["config.toml", "secrets"]
-    assert "warning" not in outside.call("check-config").stdout
+    warnings = [line for line in outside.call("check-config").stdout.splitlines() if line.startswith("warning")]
+    assert len(warnings) == 1
+    assert "[policy.evidence] asks for less than a signature" in warnings[0], "unsigned bounces count, and it says so"
     assert all(row["ok"] for row in outside.rows("doctor"))
     bounce(outside.dovecot)
     outside.call("poll")
@@ -373,7 +375,9 @@ def test_a_person_at_a_terminal_mends_what_went_wrong(newcomer: Newcomer, receiv
         terminal.sendline("y")
         terminal.expect("Return path")
         terminal.sendline("")
-        terminal.expect("signed return path")
+        terminal.expect("its own return path")
+        terminal.sendline("")
+        terminal.expect("sign every mail already")
         terminal.sendline("")
         terminal.expect("Whom to tell")
         terminal.sendline("ftp://platform.example.com")

@@ -46,7 +46,9 @@ def overview(visit: Visit) -> Response:
         **frame(visit, over, {"stream"}), "stream": of.stream,
         "notices": notices[:NOTICES], "more_notices": notices[NOTICES:],
         "well": standing.all_is_well(state, stock.queues, last, now),
-        "advice": list(standing.advice(visit.house.settings.policy)),
+        "advice": list(standing.advice(
+            visit.house.settings.policy, has_key=bool(visit.house.settings.attribution.token_keys)
+        )),
         "mailboxes": standing.mailboxes(state.mailboxes, now),
     }
     if last is None:
