@@ -9,7 +9,7 @@ from bounce_watcher.cli.output import clean
 from tests.cli.conftest import TOKENS, Program, letter
 from tests.mail import mailbag, postfix
 
-ROW = {"source", "kind", "recipients", "sent", "feedback_type"}
+ROW = {"source", "kind", "recipients", "sent", "feedback_type", "unreadable"}
 RECIPIENT = {
     "recipient", "final_recipient", "action", "bounce_type", "reason", "status", "code", "diagnostic", "remote_mta",
     "reporting_mta", "rule", "recognizer", "quote",

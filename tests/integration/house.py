@@ -38,6 +38,7 @@ class House:
     webhook_keys: str = f"events = {ALL_EVENTS}"
     more: str = ""
     guarded: bool = True
+    capped: bool = True
     processes: list[subprocess.Popen[str]] = field(default_factory=list)
 
     @property
@@ -68,6 +69,8 @@ secret = "{SECRET}"
 
 [policy.guard]
 enabled = {str(self.guarded).lower()}
+[policy.flood]
+enabled = {str(self.capped).lower()}
 
 {self.more}
 """)

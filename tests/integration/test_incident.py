@@ -123,7 +123,7 @@ def tomorrow(house: House) -> None:
 
 
 def test_without_the_guard_all_are_suppressed_and_undo_puts_it_right(watched: House) -> None:
-    watched.guarded = False
+    watched.guarded = watched.capped = False
     watched.configure()
     start = now() - 7 * HOUR
     ordinary_days(watched, start)

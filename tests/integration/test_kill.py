@@ -73,7 +73,7 @@ def calm(tmp_path_factory: pytest.TempPathFactory, shared_dovecot: Dovecot) -> t
     """The ledger of an undisturbed run."""
     root = tmp_path_factory.mktemp("calm")
     with running() as receiver:
-        it = House(root, shared_dovecot, receiver, f"sqlite:///{root}/ledger.db", "other", KEYS, WEBHOOK)
+        it = House(root, shared_dovecot, receiver, f"sqlite:///{root}/ledger.db", "other", KEYS, WEBHOOK, capped=False)
         it.configure()
         fill(it.dovecot, it.user)
         it.call("poll")
@@ -83,6 +83,7 @@ def calm(tmp_path_factory: pytest.TempPathFactory, shared_dovecot: Dovecot) -> t
 @pytest.mark.timeout(600)
 def test_killed_twenty_times(calm: tuple[Any, ...], house: House, receiver: Receiver) -> None:
     house.mailbox_keys, house.webhook_keys = KEYS, WEBHOOK
+    house.capped = False  # who is first within a cap is a matter of where a page begins
     house.configure()
     contents = fill(house.dovecot, house.user)
 

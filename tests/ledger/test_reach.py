@@ -1,9 +1,10 @@
 """How far suppressions reach, and how long they last: kept over transactions, on both databases."""
 
+from dataclasses import replace
 from functools import partial
 
 from bounce_watcher.ledger.store import Ledger, SuppressionFilter
-from bounce_watcher.model.finding import Kind
+from bounce_watcher.model.finding import Evidence, Kind
 from bounce_watcher.model.ledger import NoticeType, Scope, State, Suppression, SuppressionSource
 from bounce_watcher.model.verdict import BounceType, Reason
 from bounce_watcher.policy.decide import decide
@@ -17,6 +18,7 @@ DECIDE = partial(decide, settings=PolicySettings())
 def test_a_complaint_in_one_stream_shows_in_all(ledger: Ledger) -> None:
     platform = Platform()
     event = bounce("m1", kind=Kind.COMPLAINT, action=None, reason=None, feedback_type="abuse", stream="news")
+    event = replace(event, evidence=Evidence.TOKEN)
     ledger.record(page(event), DECIDE, platform)
     ledger.record(page(bounce("m2", "other@example.org", stream="news")), DECIDE, platform)
     (elsewhere,) = ledger.suppressions(SuppressionFilter(stream="bills"))
