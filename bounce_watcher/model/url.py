@@ -9,7 +9,7 @@ MASK = "…"
 _SHORTEST_SECRET = 6
 """Characters. What is shorter would be taken out of every sentence that happens to hold it, and protects nothing."""
 
-_IN_TEXT = re.compile(r"\b[a-z][a-z0-9+.-]*://[^\s\"'<>]+", re.IGNORECASE)
+_IN_TEXT = re.compile(r"(?<![a-z0-9+.-])[a-z][a-z0-9+.-]{0,30}://[^\s\"'<>]+", re.IGNORECASE)
 
 
 class Hides(Enum):

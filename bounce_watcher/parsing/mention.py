@@ -339,7 +339,7 @@ def _unescaped_address(token: str) -> str | None:
 
 
 _MARKED = re.compile(r"([%+=_])(?:40|2b|3d)", re.IGNORECASE)
-_OUR_TOKEN = re.compile(r"r[a-z2-7]{15}=[^@\s]*_", re.IGNORECASE)
+_OUR_TOKEN = re.compile(r"r[a-z2-7]{15}=[^@\s]{0,400}_", re.IGNORECASE)
 _HIDDEN_SIGN = re.compile(
     r"\s?[\[({]\s?at\s?[\])}]\s?|\s{1,8}at\s{1,8}(?=[^\s@]{1,255}(?:\.|\s{1,8}dot\s{1,8})\w)", re.IGNORECASE
 )

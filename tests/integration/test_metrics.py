@@ -31,6 +31,7 @@ def test_figures_are_those_of_the_lists(house: House) -> None:
     house.start("run")
     wait_until(lambda: sum(house.filed().values()) == 60, 30, "all are filed")
     wait_until(lambda: not house.rows("outbox", "list", "--state", "due"), 20, "all is told")
+    wait_until(lambda: "action=web_started" in house.log(), 20, "listening")
     figures = scrape(port)
     verdicts = Counter((each["reason"] or "", each["bounce_type"] or each["kind"]) for each in house.events())
     told = {tuple(labels): value for (name, *labels), value in figures.items() if name == "verdicts_total" and value}

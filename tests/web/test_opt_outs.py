@@ -33,7 +33,8 @@ def asking(name: str, opt_out: OptOut, at: float, content: bytes = ASKING) -> Me
 
 @pytest.fixture(autouse=True)
 def _at_that_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bounce_watcher.web.visit.utcnow", lambda: day(8))
+    for module in ("visit", "access"):
+        monkeypatch.setattr(f"bounce_watcher.web.{module}.utcnow", lambda: day(8))
 
 
 @pytest.fixture

@@ -11,10 +11,12 @@ from bounce_watcher.model.ledger import OutboxState
 from bounce_watcher.outbox.platform_channel import PlatformChannel
 from tests.integration.house import wait_until
 from tests.outbox.platforms.desk import Desk, configuration, desk_of, now
-from tests.outbox.platforms.test_contract import ADDRESSES
+from tests.outbox.platforms.test_contract import ADDRESSES as ALL
 from tests.servers.mailman import PASSWORD, Mailman
 
 USER, OTHER = "user@example.org", "other@example.org"
+ADDRESSES = tuple(each for each in ALL if not set(each) & set("=|{`"))
+"""Mailman subscribes no address that has one of these signs in it."""
 _names = (f"news{number}" for number in count())
 
 
