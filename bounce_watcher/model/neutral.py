@@ -109,7 +109,7 @@ def for_chat(text: str, longest: int = LONGEST_IN_CHAT, *, names_hosts: bool = F
 
 _ATOM = r"[^\s<>()\[\],;:\"@]"
 _LOCAL_PART = rf"(?:\"(?:[^\"\\]|\\.){{0,1000}}\"|(?<!{_ATOM})('?){_ATOM}+)"
-_MAIL = re.compile(rf"{_LOCAL_PART}(?:@|%40)(\[[^\]\s]{{1,255}}\]|\w(?:[\w.-]*\w)?)", re.DOTALL)
+_MAIL = re.compile(rf"{_LOCAL_PART}(?:@|%40)(\[[^\]\s]{{1,255}}\]|\w(?:[\w.-]{{0,254}}\w)?)", re.DOTALL)
 """RFC 5321 section 4.1.2 and RFC 6531, as they stand in prose and in URLs. All in front of the @ is one local part: so
 are the recipient of a VERP address (news+user=example.org@lists.example.com) and what a percent sign routes on."""
 

@@ -27,6 +27,7 @@ def test_all_patterns_are_seen() -> None:
 
 EXCUSED = {
     "parsing.headers._PARAMETER": "what a backslash hides holds no bare quote, with which it would begin",
+    "model.neutral._MAIL": "a word is begun at its first character alone: one of its own must not stand before it",
 }
 
 
