@@ -116,6 +116,7 @@ def may_name(table: Table, mention: Mention) -> ColumnElement[bool]:
         or_(
             and_(true(), *(table.c[name].icontains(hint, autoescape=True) for hint in mention.hints)),
             table.c[name].contains("&#", autoescape=True),
+            table.c[name].contains("\\", autoescape=True),
         )
         for name in columns_that(table, *STRUCK)
     ))

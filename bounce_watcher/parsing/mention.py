@@ -65,7 +65,7 @@ class Mention:
     def hints(self) -> tuple[str, ...]:
         """Runs of ASCII letters and digits, in lower case, all of which a text has that names the address in any form.
 
-        But for texts that write letters as HTML entities, which hold "&#".
+        But for texts that write letters as HTML entities, which hold "&#", or behind backslashes.
         """
         labels = [label for label in self.domain.split(".") if not label.startswith("xn--")]
         runs = _RUN.findall(self.local.lower()), _RUN.findall(" ".join(labels))
@@ -73,7 +73,7 @@ class Mention:
 
     def may_be_in(self, text: str) -> bool:
         """Cheap: False says that the address is not in `text`."""
-        low = text.lower()
+        low = text.lower().replace("\\", "")
         return all(hint in low for hint in self.hints) or "&#" in low
 
     def is_in(self, text: str, spare: Iterable["Mention"] = ()) -> bool:

@@ -7,7 +7,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from sqlalchemy import create_engine, select
 
 from bounce_watcher.attribution.settings import AttributionSettings
@@ -107,6 +107,7 @@ class House:
 @pytest.mark.parametrize("name", FORMS)
 @settings(max_examples=EXAMPLES, suppress_health_check=[HealthCheck.too_slow])
 @given(pair=pairs())
+@example(pair=('"ceo@corp.example\\a"@corp.example', "ceo@corp.example"))
 def test_what_is_said_of_one_address_changes_no_row_of_another(name: str, pair: tuple[str, str]) -> None:
     check_rows(name, pair)
 
