@@ -357,6 +357,7 @@ def test_who_may_only_look_sees_the_button_and_why_it_is_off(desk: Web, action: 
     actor = signed_in(desk, TOKEN)
     form["csrf"] = csrf_of(desk.get(path, headers=actor).text)
     assert desk.post(path, headers=actor, data=form).status_code == 303
+    await_works()
     (done,) = desk.ledger.actions()
     assert done.actor.startswith("signed in (")
 
