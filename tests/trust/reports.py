@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from bounce_watcher.attribution.return_path import make_header_token, make_return_path
 from bounce_watcher.attribution.settings import AttributionSettings
+from bounce_watcher.parsing.feedback_report import is_redacted
 from tests.attribution.signing import KEY_NAME, rsa_key, signed
 
 RETURNS = "returns@bounces.example.com"
@@ -20,11 +21,19 @@ _REPLY = "550 5.1.1 User unknown"
 
 
 class Form(NamedTuple):
-    """`make` gives the bytes of a report on an address. `must_name`: it has to be understood, whatever the address."""
+    """`make` gives the bytes of a report on an address. `must_name`: it has to be understood, whatever the address.
+
+    `redacts`: who sends such reports blacks addresses out ("***@example.org"), and what looks so names nobody.
+    """
 
     make: Callable[[str], bytes]
     must_name: bool = True
     settings: AttributionSettings = UNSIGNED
+    redacts: bool = False
+
+    def names(self, address: str) -> bool:
+        """Whether a report on it has to be understood."""
+        return self.must_name and not (self.redacts and is_redacted(address))
 
 
 def report(status: str, original: str = "", to: str = "bounces@example.com", text: str = "It failed.") -> bytes:
@@ -111,8 +120,8 @@ FORMS: Mapping[str, Form] = {
         f"This message was created automatically by mail delivery software.\n\n  {a}\n    {_REPLY}\n",
         f"X-Failed-Recipients: {a}",
     )),
-    "feedback": Form(lambda a: complaint(f"Original-Rcpt-To: <{a}>\n")),
-    "feedback, To": Form(lambda a: complaint(to=f"Somebody <{a}>")),
+    "feedback": Form(lambda a: complaint(f"Original-Rcpt-To: <{a}>\n"), redacts=True),
+    "feedback, To": Form(lambda a: complaint(to=f"Somebody <{a}>"), redacts=True),
     "SES": Form(_ses),
     "qmail": Form(lambda a: notice(
         "Hi. This is the qmail-send program at mx.example.net.\nI'm afraid I wasn't able to deliver your message to "
