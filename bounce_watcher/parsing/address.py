@@ -91,6 +91,14 @@ def find_addresses(text: str, limit: int = 100) -> tuple[ProseAddress, ...]:
     return tuple(found)
 
 
+def addresses_within(text: str, limit: int = 100) -> frozenset[ProseAddress]:
+    """What looks like a mailbox inside a quoted local part ("<ada@example.com>"@example.org) and stands nowhere else."""
+    if '"@' not in text:
+        return frozenset()
+    inner = {each for match in _QUOTED.finditer(text) for each in find_addresses(match[1], limit)}
+    return frozenset(inner.difference(find_addresses(text, limit))) if inner else frozenset()
+
+
 def _around(text: str, at: int) -> str | None:
     """The mailbox whose @ stands at `at`."""
     local = _local_before(text, at)

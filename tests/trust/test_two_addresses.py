@@ -34,6 +34,7 @@ def names(analysis: Analysis) -> set[str]:
 @example(pair=(CEO, '"ceo x"@corp.example'))
 @example(pair=(CEO, "x|ceo@corp.example"))
 @example(pair=(CEO, '"<ceo@corp.example>"@corp.example'))
+@example(pair=(CEO, '"<ceo@corp.example>,"@corp.example'))
 @example(pair=('"*"@corp.example', "**@corp.example"))
 def test_a_report_on_one_address_names_no_other(name: str, pair: tuple[str, str]) -> None:
     check_names(name, pair)

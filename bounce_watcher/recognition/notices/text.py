@@ -7,7 +7,7 @@ from itertools import accumulate, pairwise
 
 from bounce_watcher.model.address import ProseAddress, address_key
 from bounce_watcher.model.fields import Action
-from bounce_watcher.parsing.address import find_addresses, first_address
+from bounce_watcher.parsing.address import addresses_within, find_addresses, first_address
 from bounce_watcher.parsing.headers import Headers
 from bounce_watcher.parsing.lazy import lazy
 from bounce_watcher.parsing.message import ParsedMessage
@@ -131,7 +131,8 @@ def open_notice(message: ParsedMessage) -> Notice:
     text = plain_shapes(split_text(_whole_lines(message)[:MAX_TEXT])[0])
     original = original_headers(message)
     lines = tuple(text.split("\n")[:MAX_LINES])
-    return Notice(message, lines, original, bystanders(message, original) | _called_senders(lines))
+    within = frozenset(map(address_key, addresses_within(text)))
+    return Notice(message, lines, original, bystanders(message, original) | _called_senders(lines) | within)
 
 
 def _called_senders(lines: Iterable[str]) -> frozenset[str]:
