@@ -92,7 +92,7 @@ def find_addresses(text: str, limit: int = 100) -> tuple[ProseAddress, ...]:
 
 
 def addresses_within(text: str, limit: int = 100) -> frozenset[ProseAddress]:
-    """What looks like a mailbox inside a quoted local part ("<ada@example.com>"@example.org) and stands nowhere else."""
+    """What looks like a mailbox in a quoted local part ("<ada@example.com>"@example.org) and stands nowhere else."""
     if '"@' not in text:
         return frozenset()
     inner = {each for match in _QUOTED.finditer(text) for each in find_addresses(match[1], limit)}
