@@ -10,7 +10,8 @@ from bounce_watcher.cli.configuration import load_settings
 from bounce_watcher.cli.options import ConfigFile, Debug, Json, example
 from bounce_watcher.cli.output import clean, json_line, say
 from bounce_watcher.service import logs
-from bounce_watcher.service.doctor import Check, examine
+from bounce_watcher.service.checks import Check
+from bounce_watcher.service.doctor import examine
 
 
 def register(app: typer.Typer) -> None:

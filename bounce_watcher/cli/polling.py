@@ -28,7 +28,7 @@ def poll(
     """One pass over all mailboxes and over the webhooks that are due, then ends.
 
     Prints a line a mailbox and a line a webhook or platform, with what was done. Exit status 1 if a mailbox could not
-    be read to its end. What a target did not take stays in the outbox.
+    be read to its end, or its mail not be filed. What a target did not take stays in the outbox.
     """
     settings = load_settings(config)
     logs.configure(settings.log_level if verbose else "error", settings.log_format)
@@ -36,8 +36,8 @@ def poll(
         report = poll_once(settings, lambda tally: advance(tally.messages))
     _tell(report, {target.name: target.label for target in settings.receivers}, as_json)
     for each in report.passes:
-        if each.failure is not None:
-            complain(each.failure)
+        for trouble in filter(None, (each.failure, each.obstacle)):
+            complain(trouble)
     if not report.ok:
         raise typer.Exit(1)
 
@@ -56,6 +56,7 @@ def _mailbox_row(each: PassReport) -> Row:
         "mailbox": each.mailbox, "messages": tally.messages, "events": tally.events, "suppressed": tally.suppressed,
         "released": tally.released, "duplicates": tally.duplicates, "quarantined": tally.quarantined,
         "doubted": tally.doubted, "opt_outs": tally.opt_outs, "failure": each.failure,
+        "obstacle": each.obstacle,
     }
 
 

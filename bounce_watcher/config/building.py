@@ -79,6 +79,7 @@ def _mailbox(table: MailboxTable) -> ImapAccount:
         username=table.username,
         password=table.password,
         oauth2=_oauth2(table.oauth2) if table.oauth2 else None,
+        auth=table.auth,
         ca_file=table.ca_file,
         folders=tuple(table.folder),
         processed_folder=table.processed_folder,

@@ -60,7 +60,7 @@ from bounce_watcher.config.values import (
     split_listen,
     web_address,
 )
-from bounce_watcher.intake.account import Grant, ImapAccount, Mechanism, Security
+from bounce_watcher.intake.account import Grant, ImapAccount, Mechanism, PasswordLogin, Security
 from bounce_watcher.model.finding import Evidence
 from bounce_watcher.model.ledger import AlertKind, NoticeType, Scope
 from bounce_watcher.model.verdict import Reason
@@ -152,6 +152,7 @@ class MailboxTable(Table):
     username: Annotated[Text, Field(examples=['"bounces@example.com"'])]
     oauth2: OAuth2Table | None = None
     password: Secret = Field(default=None, validate_default=True)
+    auth: Annotated[PasswordLogin | None, one_of(PasswordLogin)] = None
     folder: Annotated[
         list[Folder], BeforeValidator(_one_or_more), AfterValidator(_not_empty), AfterValidator(_no_repeats)
     ] = Field(default_factory=lambda: list(_IMAP["folders"]))

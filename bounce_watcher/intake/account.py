@@ -20,6 +20,13 @@ class Mechanism(StrEnum):
     OAUTHBEARER = "oauthbearer"
 
 
+class PasswordLogin(StrEnum):
+    """How a password is shown to the server."""
+
+    PLAIN = "plain"  # AUTHENTICATE PLAIN, RFC 4616
+    LOGIN = "login"  # the command LOGIN, RFC 3501 section 6.2.3; AUTHENTICATE LOGIN where the server forbids that
+
+
 class Grant(StrEnum):
     """RFC 6749 sections 4.4 and 6."""
 
@@ -45,6 +52,7 @@ class ImapAccount:
 
     `folders` are watched; the three others take settled mail and are created when missing. Their names are written
     with "/" between levels and translated to the server's hierarchy delimiter.
+    `auth`: None = what the server offers; where that does not work and not for the password, the other way once.
     `timeout` bounds one answer of the server, `pass_deadline` a whole pass.
     """
 
@@ -55,6 +63,7 @@ class ImapAccount:
     username: str
     password: SecretStr | None = None
     oauth2: OAuth2Account | None = None
+    auth: PasswordLogin | None = None
     ca_file: str | None = None
     folders: tuple[str, ...] = ("INBOX",)
     processed_folder: str = "Bounces/Processed"

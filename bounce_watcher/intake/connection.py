@@ -12,13 +12,13 @@ from datetime import datetime
 from imapclient import IMAPClient
 from imapclient.exceptions import CapabilityError
 
-from bounce_watcher.intake.account import ImapAccount, Security
+from bounce_watcher.intake.account import ImapAccount, PasswordLogin, Security
 from bounce_watcher.intake.failures import translated
-from bounce_watcher.intake.login import log_in
+from bounce_watcher.intake.login import log_in, other_way
 from bounce_watcher.intake.oauth2 import TokenStore
 from bounce_watcher.intake.watchdog import Watchdog
 from bounce_watcher.intake.wire import Plug, Wire
-from bounce_watcher.model.errors import PermanentFailure, TemporaryFailure
+from bounce_watcher.model.errors import BounceWatcherError, PermanentFailure, TemporaryFailure
 
 logging.getLogger("imapclient").setLevel(logging.WARNING)  # it tells user names and every close
 
@@ -36,13 +36,17 @@ class _Client(IMAPClient):  # type: ignore[misc]  # imapclient carries no types
 
 
 class Connection:
-    """One account's connection. `generation` grows by one with each log-in: what was selected before is gone then."""
+    """One account's connection. `generation` grows by one with each log-in: what was selected before is gone then.
+
+    `fell_back_to`: the way to log in that worked where the first did not; None = the first did.
+    """
 
     def __init__(
         self, account: ImapAccount, watchdog: Watchdog, now: Callable[[], datetime], tokens: TokenStore
     ) -> None:
         self.account = account
         self.generation = 0
+        self.fell_back_to: PasswordLogin | None = None
         self._watchdog = watchdog
         self._now = now
         self._tokens = tokens
@@ -63,11 +67,34 @@ class Connection:
 
     def open(self) -> None:
         """Connects and logs in. Raises TemporaryFailure, or PermanentFailure with the mend."""
+        is_plain = self._begin()
+        try:
+            self._log_in(None)
+        except BounceWatcherError as failure:
+            way = other_way(self.account, failure) if is_plain else None
+            if way is None:
+                raise
+            self._log_in_otherwise(way, failure)
+
+    def _begin(self) -> bool:
+        """Connects. Whether the server offers AUTHENTICATE PLAIN."""
         with self.conversation("connecting"):
             self._client = self._connect()
             self.generation += 1
+            return bool(self._client.has_capability("AUTH=PLAIN"))
+
+    def _log_in(self, way: PasswordLogin | None) -> None:
         with self.conversation("logging in"):
-            log_in(self._client, self.account, self._now(), self._tokens)
+            log_in(self._client, self.account, self._now(), self._tokens, way)
+
+    def _log_in_otherwise(self, way: PasswordLogin, failure: BounceWatcherError) -> None:
+        """On a connection of its own. What the first way came to tells more than that of the second."""
+        try:
+            self._begin()
+            self._log_in(way)
+        except BounceWatcherError:
+            raise failure from failure.__cause__
+        self.fell_back_to = way
 
     def greet(self) -> frozenset[str]:
         """Connects without logging in, and ends the connection. What the server says that it can do.

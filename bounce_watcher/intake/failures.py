@@ -24,6 +24,21 @@ _TLS_MISMATCH = frozenset({
 _NO_WAY = frozenset({errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EADDRNOTAVAIL})
 
 
+class Refused(imaplib.IMAP4.error):
+    """The server said NO or BAD to one command (RFC 3501 section 7.1); the connection is as good as before."""
+
+
+@contextmanager
+def refusals() -> Iterator[None]:
+    """Raises Refused where the server refuses a command inside; what a broken connection raises goes through."""
+    try:
+        yield
+    except imaplib.IMAP4.abort:
+        raise
+    except imaplib.IMAP4.error as error:
+        raise Refused(str(error)) from error
+
+
 def secrets_of(account: ImapAccount) -> tuple[str, ...]:
     """What must not show in a text: the password, the OAuth2 credentials, and a user name that is an address."""
     oauth2 = account.oauth2

@@ -19,6 +19,10 @@ _DATE = re.compile(rb'[( ]INTERNALDATE "([^"]{1,40})"', re.IGNORECASE)
 _SHORT = re.compile(rb'[( ]BODY\[\](?:<\d+>)? "((?:[^"\\]|\\.)*)"', re.IGNORECASE)
 
 
+WHOLE = "(BODY.PEEK[])"
+"""All of a message, without marking it as seen."""
+
+
 @dataclass(frozen=True, slots=True)
 class Fetched:
     """One message's answer; None = not asked for, or not told. `received_at` is aware, UTC."""

@@ -6,9 +6,9 @@ from datetime import datetime, timedelta
 
 from imapclient import IMAPClient
 
+from bounce_watcher.intake import folders
 from bounce_watcher.intake.account import ImapAccount
 from bounce_watcher.intake.connection import Connection
-from bounce_watcher.intake.folders import hierarchy_of
 from bounce_watcher.intake.oauth2 import TokenStore
 from bounce_watcher.intake.watchdog import Watchdog
 
@@ -41,7 +41,8 @@ def wait_for_mail(
             with connection.conversation("selecting a folder to watch"):
                 if not client.has_capability("IDLE"):
                     return False
-                answer = client.select_folder(hierarchy_of(client).name(account.folders[0]), readonly=True)
+                place = folders.find(client, folders.hierarchy_of(client), account.folders[0])
+                answer = client.select_folder(place.name, readonly=True)
             if answer.get(b"EXISTS"):
                 on_mail()
             while not stop.is_set():

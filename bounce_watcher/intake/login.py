@@ -9,7 +9,7 @@ from itertools import chain, repeat
 from imapclient import IMAPClient
 from imapclient.exceptions import LoginError
 
-from bounce_watcher.intake.account import ImapAccount, Mechanism, OAuth2Account
+from bounce_watcher.intake.account import ImapAccount, Mechanism, OAuth2Account, PasswordLogin
 from bounce_watcher.intake.failures import one_line, secrets_of
 from bounce_watcher.intake.oauth2 import AccessToken, TokenStore
 from bounce_watcher.model.errors import BounceWatcherError, PermanentFailure, TemporaryFailure
@@ -18,31 +18,58 @@ from bounce_watcher.model.errors import BounceWatcherError, PermanentFailure, Te
 _PASSING = re.compile(r"\[(?:UNAVAILABLE|INUSE|LIMIT|SERVERBUG)\]|too many|try again|temporar", re.IGNORECASE)
 
 
-def log_in(client: IMAPClient, account: ImapAccount, now: datetime, tokens: TokenStore) -> None:
+_OF_PASSWORD = re.compile(r"\[(?:AUTHENTICATIONFAILED|AUTHORIZATIONFAILED|EXPIRED|CONTACTADMIN)\]", re.IGNORECASE)
+
+
+class LoginRefused(PermanentFailure):
+    """A log-in that the server refused. `is_for_password`: it says that user or password are wrong (RFC 5530)."""
+
+    def __init__(self, text: str, *, is_for_password: bool) -> None:
+        super().__init__(text)
+        self.is_for_password = is_for_password
+
+
+def log_in(
+    client: IMAPClient, account: ImapAccount, now: datetime, tokens: TokenStore, way: PasswordLogin | None = None
+) -> None:
     """Raises PermanentFailure with the mend for a refusal, TemporaryFailure where the server says that it may pass.
 
-    What imapclient and sockets raise for a broken connection goes through.
+    What imapclient and sockets raise for a broken connection goes through. `way`: None = as `account` says.
     """
     oauth2 = account.oauth2
     if oauth2 is not None:
         _by_token(client, account, oauth2, lambda: tokens.token(oauth2, now, account.timeout), tokens)
     else:
-        _by_password(client, account)
+        _by_password(client, account, way or account.auth)
 
 
-def _by_password(client: IMAPClient, account: ImapAccount) -> None:
+def other_way(account: ImapAccount, failure: BounceWatcherError) -> PasswordLogin | None:
+    """What to try once after AUTHENTICATE PLAIN failed; None where another way would fail as well.
+
+    Servers are known that announce AUTH=PLAIN and break at it: they refuse what LOGIN takes, or answer no line of IMAP.
+    """
+    if account.oauth2 is not None or account.auth is not None:
+        return None
+    broke = isinstance(failure.__cause__, imaplib.IMAP4.abort)
+    refused = isinstance(failure, LoginRefused) and not failure.is_for_password
+    return PasswordLogin.LOGIN if broke or refused else None
+
+
+def _by_password(client: IMAPClient, account: ImapAccount, way: PasswordLogin | None) -> None:
     user, password = account.username, account.password.get_secret_value() if account.password else ""
-    if client.has_capability("AUTH=PLAIN"):
+    offers_plain, offers_login = client.has_capability("AUTH=PLAIN"), client.has_capability("AUTH=LOGIN")
+    takes_command = not client.has_capability("LOGINDISABLED") and (user + password).isascii()
+    if way is PasswordLogin.PLAIN or (way is None and offers_plain):
         _attempt(account, "", lambda: client.plain_login(user, password))
-    elif client.has_capability("AUTH=LOGIN"):  # no RFC, but all that some servers offer; asks for one after the other
-        answers = iter([user.encode(), password.encode()])
+    elif offers_login and not (way is PasswordLogin.LOGIN and takes_command):
+        answers = iter([user.encode(), password.encode()])  # no RFC, but all that some offer: it asks for both in turn
         _attempt(account, "", lambda: client.sasl_login("LOGIN", lambda _: next(answers, None)))
     elif client.has_capability("LOGINDISABLED"):
         raise PermanentFailure(
             f"mailbox {account.name}: the server allows no password log-in on this connection; "
             "set security to tls or starttls, or use [mailbox.oauth2]"
         )
-    elif not (user + password).isascii():
+    elif not takes_command:
         raise PermanentFailure(
             f"mailbox {account.name}: the server knows the LOGIN command only, which takes no password beyond ASCII; "
             "choose another password"
@@ -106,4 +133,5 @@ def _refusal(account: ImapAccount, token: str, text: str) -> BounceWatcherError:
         return TemporaryFailure(about)
     if account.oauth2 is not None:
         return PermanentFailure(f"{about}; check username, scope and the mailbox's permission for the client")
-    return PermanentFailure(f"{about}; check username and password")
+    is_for_password = _OF_PASSWORD.search(text) is not None
+    return LoginRefused(f"{about}; check username and password", is_for_password=is_for_password)

@@ -15,32 +15,28 @@ class Settlement(StrEnum):
     MOVE = "move"        # RFC 6851
     EXPUNGE = "expunge"  # COPY, \Deleted, then UID EXPUNGE of just these (RFC 4315)
     KEYWORD = "keyword"  # COPY, then a keyword: a bare EXPUNGE would take what others marked \Deleted
+    KEPT = "kept"        # COPY, then the ledger keeps in mind that it is settled: nothing in the folder can be changed
 
 
 def settlement_of(client: IMAPClient) -> Settlement:
+    """The best way that the server knows. Whether its user may go it, each folder tells."""
     if client.has_capability("MOVE"):
         return Settlement.MOVE
     return Settlement.EXPUNGE if client.has_capability("UIDPLUS") else Settlement.KEYWORD
 
 
-def file_away(client: IMAPClient, how: Settlement, uids: str, folder: str) -> None:
-    """Takes the messages `uids` (a sequence set) of the selected folder to `folder`, which exists."""
-    _STEPS[how](client, uids, folder)
+def take_away(client: IMAPClient, how: Settlement, uids: str) -> None:
+    """Of the selected folder those messages `uids` (a sequence set) whose copies lie elsewhere."""
+    _TAKE_AWAY[how](client, uids)
 
 
-def _copy_and_expunge(client: IMAPClient, uids: str, folder: str) -> None:
-    client.copy(uids, folder)
+def _expunge(client: IMAPClient, uids: str) -> None:
     client.add_flags(uids, DELETED, silent=True)
     client.uid_expunge(uids)
 
 
-def _copy_and_mark(client: IMAPClient, uids: str, folder: str) -> None:
-    client.copy(uids, folder)
-    client.add_flags(uids, KEYWORD, silent=True)
-
-
-_STEPS: Mapping[Settlement, Callable[[IMAPClient, str, str], None]] = {
-    Settlement.MOVE: lambda client, uids, folder: client.move(uids, folder),
-    Settlement.EXPUNGE: _copy_and_expunge,
-    Settlement.KEYWORD: _copy_and_mark,
+_TAKE_AWAY: Mapping[Settlement, Callable[[IMAPClient, str], object]] = {
+    Settlement.MOVE: _expunge,
+    Settlement.EXPUNGE: _expunge,
+    Settlement.KEYWORD: lambda client, uids: client.add_flags(uids, KEYWORD, silent=True),
 }

@@ -27,27 +27,38 @@ class Entry:
 
 def compact(uids: Iterable[int]) -> str:
     """Just these UIDs in the shortest form: {1, 2, 3, 7} is "1:3,7". No UID in a gap is ever covered."""
-    ranges: list[list[int]] = []
-    for uid in sorted(set(uids)):
-        if ranges and uid == ranges[-1][1] + 1:
-            ranges[-1][1] = uid
-        else:
-            ranges.append([uid, uid])
-    return ",".join(str(first) if first == last else f"{first}:{last}" for first, last in ranges)
+    return ",".join(map(_spelled, _runs(uids)))
 
 
-def sequence_sets(uids: Iterable[int], longest: int = LONGEST_SET) -> Iterator[str]:
-    """The UIDs in as few commands as the length of a line allows: a server pays for each MOVE by the whole folder."""
-    together: list[str] = []
+def commands(uids: Iterable[int], longest: int = LONGEST_SET) -> Iterator[list[int]]:
+    """The UIDs in as few parts as the length of a line allows: a server pays for each MOVE by the whole folder."""
+    together: list[int] = []
     length = 0
-    for part in compact(uids).split(","):
-        if together and length + len(part) >= longest:
-            yield ",".join(together)
+    for run in _runs(uids):
+        more = len(_spelled(run)) + 1
+        if together and length + more > longest:
+            yield together
             together, length = [], 0
-        together.append(part)
-        length += len(part) + 1
-    if together != [""]:
-        yield ",".join(together)
+        together.extend(range(run[0], run[1] + 1))
+        length += more
+    if together:
+        yield together
+
+
+def _runs(uids: Iterable[int]) -> list[list[int]]:
+    """First and last of each unbroken run."""
+    runs: list[list[int]] = []
+    for uid in sorted(set(uids)):
+        if runs and uid == runs[-1][1] + 1:
+            runs[-1][1] = uid
+        else:
+            runs.append([uid, uid])
+    return runs
+
+
+def _spelled(run: list[int]) -> str:
+    first, last = run
+    return str(first) if first == last else f"{first}:{last}"
 
 
 def batches(uids: Sequence[int], length: int = BATCH) -> Iterator[Sequence[int]]:

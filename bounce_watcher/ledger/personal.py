@@ -83,6 +83,7 @@ COLUMNS: Mapping[str, Mapping[str, Holds]] = {
     "web_session": {
         "digest": _NOTHING, "id": _NOTHING, "role": _NOTHING, "opened_by": _WORDS, "peer": _NOTHING, "agent": _WORDS,
     },
+    "unfiled": {"source": _NOTHING, "destination": _NOTHING},
     "keyring": {"name": _NOTHING, "key": _NOTHING},
     "erasure": {"name": _NOTHING},
     "slot_count": {"series": _PART},

@@ -66,6 +66,7 @@ from bounce_watcher.ledger.paging import Page, Place
 from bounce_watcher.ledger.record import Decide, load_counted, record_page
 from bounce_watcher.ledger.sessions import Sessions
 from bounce_watcher.ledger.stock import Queue, Stock
+from bounce_watcher.ledger.unfiled import UnfiledStore
 from bounce_watcher.model.ledger import (
     Alert,
     Attempt,
@@ -449,6 +450,11 @@ class Ledger:
     def deliveries(self) -> Deliveries:
         """The outbox as a person looks through it."""
         return Deliveries(self._engine)
+
+    @cached_property
+    def unfiled(self) -> UnfiledStore:
+        """Settled mail that could not leave its folder."""
+        return UnfiledStore(self._engine)
 
     @cached_property
     def sessions(self) -> Sessions:

@@ -429,6 +429,20 @@ class WebSessionRow(Row, table=True):
     expires_at: datetime = Field(sa_type=UtcDateTime)
     peer: str = Field(sa_type=Text)
     agent: str = Field(sa_type=Text)
+class UnfiledRow(Row, table=True):
+    """A settled message that still lies in its folder; see `model.filing.Unfiled`."""
+
+    __tablename__ = "unfiled"
+
+    source: str = Field(primary_key=True, sa_type=Text)
+    uidvalidity: int = Field(primary_key=True, sa_type=BigInteger)
+    uid: int = Field(primary_key=True, sa_type=BigInteger)
+    destination: str = Field(sa_type=Text)
+    copied: bool = Field(sa_type=Boolean)
+    begun_uidvalidity: int | None = Field(sa_type=BigInteger)
+    begun_uidnext: int | None = Field(sa_type=BigInteger)
+
+
 class ErasureRow(Row, table=True):
     """Somebody who was forgotten, under the hash. Not `done` while a notice that waits to be sent, or a copy in the
     files of the database, may still hold the address."""
@@ -512,6 +526,7 @@ PROTECTED = _table(ProtectedRow)
 STATE_CHANGE = _table(StateChangeRow)
 KEYRING = _table(KeyRow)
 WEB_SESSION = _table(WebSessionRow)
+UNFILED = _table(UnfiledRow)
 ERASURE = _table(ErasureRow)
 SENT_MESSAGE = _table(SentMessageRow)
 SENT_COUNT = _table(SentCountRow)

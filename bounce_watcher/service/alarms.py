@@ -21,6 +21,7 @@ from bounce_watcher.outbox.answer import one_line
 from bounce_watcher.outbox.notifier import Message, Notifier, NotifierChannel, quoted
 from bounce_watcher.service.clock import utcnow
 from bounce_watcher.service.counts import What
+from bounce_watcher.service.poll import filing_of
 from bounce_watcher.service.state import MailboxState, ServiceState
 from bounce_watcher.service.trouble import Trouble, Troubles
 
@@ -117,7 +118,8 @@ def findings(
         *_targets(settings, state, queues, now),
     ]
     sound = [
-        *((AlertKind.MAILBOX, mailbox.name) for mailbox in state.mailboxes if mailbox.is_read),
+        *((AlertKind.MAILBOX, mailbox.name) for mailbox in state.mailboxes
+          if mailbox.is_read and filing_of(mailbox.name) not in state.troubles),
         *((AlertKind.QUIET, mailbox.name) for mailbox in state.mailboxes
           if mailbox.name not in paces or not paces[mailbox.name].is_quiet(now)),
         *((AlertKind.TARGET, receiver.name) for receiver in settings.receivers
@@ -135,6 +137,9 @@ def _mailboxes(limit: timedelta | None, state: ServiceState, now: datetime) -> I
             why = "makes no progress" if mailbox.stopped else "can't be read"
             yield Lasting((AlertKind.MAILBOX, mailbox.name), since, f"mailbox {mailbox.name} {why} {_since(since)}",
                           mailbox.trouble and one_line(mailbox.trouble))
+        elif (filing := state.troubles.get(filing_of(mailbox.name))) and now - filing.since >= limit:
+            because = f"mail of mailbox {mailbox.name} is read and can't be filed {_since(filing.since)}"
+            yield Lasting((AlertKind.MAILBOX, mailbox.name), filing.since, because, one_line(filing.text))
 
 
 def _quiet(state: ServiceState, paces: Mapping[str, Pace], now: datetime) -> Iterator[Lasting]:

@@ -7,7 +7,7 @@ from enum import StrEnum, unique
 from itertools import product
 
 from bounce_watcher.config import Settings
-from bounce_watcher.intake.mailbox import Destination
+from bounce_watcher.model.filing import Destination
 from bounce_watcher.model.finding import EVENT_KINDS, Kind
 from bounce_watcher.model.ledger import Disposition
 from bounce_watcher.model.verdict import Reason

@@ -1,26 +1,19 @@
 """Whether everything that a configuration names can be reached and used, and what to do where not.
 
-Looks only: no folder is made, no table changed, no webhook sent.
+Looks only: no folder is made, no table changed, no webhook sent. Of mail it puts one of its own into each folder that
+settled mail goes to, and takes it out again, where the server lets it take out just that one.
 """
 
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from contextlib import closing
 from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 
-from imapclient import IMAPClient
-
 from bounce_watcher.config import Settings
-from bounce_watcher.intake import folders
-from bounce_watcher.intake.account import ImapAccount
-from bounce_watcher.intake.connection import Connection
 from bounce_watcher.intake.oauth2 import TokenStore
-from bounce_watcher.intake.settling import KEYWORD, Settlement, settlement_of
-from bounce_watcher.intake.watchdog import Watchdog
 from bounce_watcher.ledger.filters import OutboxFilter
 from bounce_watcher.ledger.modes import exposures, sqlite_file
 from bounce_watcher.ledger.store import Ledger
@@ -35,7 +28,9 @@ from bounce_watcher.outbox.opening import Receiver, channel_to
 from bounce_watcher.outbox.platform import Platform
 from bounce_watcher.outbox.target import WebhookTarget
 from bounce_watcher.policy import flood
+from bounce_watcher.service import mailbox_doctor
 from bounce_watcher.service.analyser import Analyser
+from bounce_watcher.service.checks import MENDS, Check, failed
 from bounce_watcher.service.clock import utcnow
 
 CLOCK_TOLERANCE = timedelta(seconds=60)
@@ -45,16 +40,6 @@ DEAD_COUNTED = 1000
 """So many dead letters are counted, no more: the list may be long."""
 
 
-@dataclass(frozen=True, slots=True)
-class Check:
-    """One thing looked at. `mend` is what to do: needed where not `ok`, advice where it is."""
-
-    name: str
-    ok: bool
-    detail: str
-    mend: str = ""
-
-
 def examine(settings: Settings) -> Iterator[Check]:
     """Every check, as it is made; a server that hangs costs its own time-out. Never raises a BounceWatcherError."""
     yield from _configuration(settings)
@@ -62,7 +47,7 @@ def examine(settings: Settings) -> Iterator[Check]:
     yield from _database(settings)
     tokens = TokenStore()
     for account in settings.mailboxes:
-        yield from _mailbox(account, tokens)
+        yield from mailbox_doctor.examine(account, tokens)
     dates: list[timedelta] = []
     for target in settings.webhooks:
         yield from _webhook(target, dates.append)
@@ -71,25 +56,6 @@ def examine(settings: Settings) -> Iterator[Check]:
     for notifier in settings.notifiers:
         yield _notifier(notifier)
     yield _clock(dates)
-
-
-def _failed(name: str, failure: BounceWatcherError) -> Check:
-    """The text of a failure of ours says what is wrong and, behind the last semicolon, the mend."""
-    text = str(failure).removeprefix(f"{name}: ")
-    detail, _, mend = text.rpartition("; ")
-    return Check(name, False, detail or mend, mend if detail else _MENDS[name.partition(" ")[0]])
-
-
-_MENDS: Mapping[str, str] = {
-    "mailbox": "check host, port and security, and that the server is up and reachable from here",
-    "analysis": "see that this machine has memory and processes left",
-    "database": "check url under [database], and that the server is up and reachable from here",
-    "schema": "bounce-watcher db upgrade",
-    "webhook": "check url, ca_file, and that the platform is up and reachable from here",
-    "platform": "check the keys of its table, and that it is up and reachable from here",
-    "notifier": "check its url, and that the mail server or chat is up and reachable from here",
-}
-"""For failures that tell no mend of their own."""
 
 
 # ── the configuration ───────────────────────────────────────────────────────────────────────────────────────────────
@@ -116,7 +82,7 @@ def _analysis(settings: Settings) -> Check:
         with Analyser(settings.attribution, 1, rules=settings.rules) as analyser:
             held, missing = analyser.protections().described()
     except BounceWatcherError as failure:
-        return _failed("analysis", failure)
+        return failed("analysis", failure)
     if not missing:
         return Check("analysis", True, f"processes that read mail have {held}")
     return Check("analysis", True, f"processes that read mail have {held}; not in force: {missing}",
@@ -138,7 +104,7 @@ def _database(settings: Settings) -> Iterator[Check]:
             yield Check("database", True, "connected")
             yield from _schema(ledger)
     except BounceWatcherError as failure:
-        yield _failed("database", failure)
+        yield failed("database", failure)
 
 
 def _new_file(path: Path) -> Check:
@@ -155,7 +121,7 @@ def _schema(ledger: Ledger) -> Iterator[Check]:
     try:
         ledger.check()
     except BounceWatcherError as failure:
-        check = _failed("schema", failure)
+        check = failed("schema", failure)
         newer = "newer" in check.detail
         yield check if newer else Check("schema", True, check.detail, "nothing: the next poll does so by itself")
         return
@@ -171,72 +137,6 @@ def _schema(ledger: Ledger) -> Iterator[Check]:
         yield Check("outbox", True, f"{dead} dead letters", advice)
 
 
-# ── mailboxes ───────────────────────────────────────────────────────────────────────────────────────────────────────
-
-def _mailbox(account: ImapAccount, tokens: TokenStore) -> Iterator[Check]:
-    name = f"mailbox {account.name}"
-    try:
-        with logged_in(account, tokens) as client:
-            yield Check(name, True, f"logged in at {account.host}:{account.port}, security {account.security}")
-            yield _filing(name, client)
-            yield _idle(name, account, client)
-            yield from _folders(name, account, client)
-    except BounceWatcherError as failure:
-        yield _failed(name, failure)
-
-
-@contextmanager
-def logged_in(account: ImapAccount, tokens: TokenStore) -> Iterator[IMAPClient]:
-    """For questions to a mailbox's server. Raises TemporaryFailure, or PermanentFailure with the mend."""
-    with Watchdog(account.pass_deadline, 2 * account.timeout) as watchdog:
-        connection = Connection(account, watchdog, utcnow, tokens)
-        try:
-            connection.open()
-            with connection.conversation("asking for its folders and abilities"):
-                yield connection.client
-            connection.close()
-        finally:
-            connection.drop()
-
-
-_FILING: Mapping[Settlement, tuple[str, str]] = {
-    Settlement.MOVE: ("MOVE: settled mail is moved in one step", ""),
-    Settlement.EXPUNGE: ("no MOVE, but UIDPLUS: settled mail is copied, then just these messages are expunged", ""),
-    Settlement.KEYWORD: (
-        f"neither MOVE nor UIDPLUS: settled mail is copied, stays, and is marked {KEYWORD.decode()}",
-        "empty the watched folder from time to time with a mail program",
-    ),
-}
-
-
-def _filing(name: str, client: IMAPClient) -> Check:
-    detail, advice = _FILING[settlement_of(client)]
-    return Check(name, True, detail, advice)
-
-
-def _idle(name: str, account: ImapAccount, client: IMAPClient) -> Check:
-    if client.has_capability("IDLE"):
-        return Check(name, True, "IDLE: new mail is seen at once" if account.idle else "IDLE is offered and turned off")
-    return Check(name, True, f"no IDLE: new mail is seen with the next poll, every {account.poll_every}")
-
-
-def _folders(name: str, account: ImapAccount, client: IMAPClient) -> Iterator[Check]:
-    hierarchy = folders.hierarchy_of(client)
-    for folder in account.folders:
-        yield _watched(name, client, hierarchy.name(folder))
-    for folder in (account.processed_folder, account.review_folder, account.quarantine_folder):
-        there = folders.exists(client, hierarchy.name(folder))
-        state = "is there" if there else "is not there yet and will be made when it is needed"
-        yield Check(name, True, f"folder {hierarchy.name(folder)} {state}")
-
-
-def _watched(name: str, client: IMAPClient, folder: str) -> Check:
-    if not folders.exists(client, folder):
-        return Check(name, False, f"there is no folder {folder}", "mend `folder` in the configuration, or create it")
-    waiting = client.folder_status(folder, ["MESSAGES"]).get(b"MESSAGES", 0)
-    return Check(name, True, f"folder {folder} holds {waiting} messages")
-
-
 # ── webhooks ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 def _webhook(target: WebhookTarget, note_skew: Callable[[timedelta], None]) -> Iterator[Check]:
@@ -244,7 +144,7 @@ def _webhook(target: WebhookTarget, note_skew: Callable[[timedelta], None]) -> I
     try:
         client = HttpClient(transport_to(target), target.timeout)
     except BounceWatcherError as failure:
-        yield _failed(target.label, failure)
+        yield failed(target.label, failure)
         return
     with closing(client):
         reply = client.exchange(Request("HEAD", target.url, hides=target.hides))
@@ -272,7 +172,7 @@ _ANSWERS: Mapping[int, tuple[bool, str]] = {
 def _unanswered(target: WebhookTarget, reply: Reply) -> Check:
     detail, _, mend = reply.text.rpartition("; ")
     told = f"{target.shown_url}: {detail or mend}"
-    return Check(target.label, False, told, mend if detail else _MENDS["webhook"])
+    return Check(target.label, False, told, mend if detail else MENDS["webhook"])
 
 
 def _answered(target: WebhookTarget, reply: Reply) -> Check:
@@ -295,7 +195,7 @@ def _platform(platform: Platform) -> Iterator[Check]:
     try:
         channel = channel_to(platform)
     except BounceWatcherError as failure:
-        yield _failed(platform.label, failure)
+        yield failed(platform.label, failure)
         return
     with closing(channel):
         attempt = channel.test(utcnow())
@@ -313,7 +213,7 @@ def _notifier(notifier: Notifier) -> Check:
     try:
         understood(notifier)
     except BounceWatcherError as failure:
-        return _failed(notifier.label, failure)
+        return failed(notifier.label, failure)
     return Check(notifier.label, True, f"told of {', '.join(sorted(notifier.alerts))}: its URL is understood",
                  f"bounce-watcher outbox test {notifier.name}")
 
@@ -350,7 +250,7 @@ def explained(target: Receiver, answer: str) -> tuple[str, str]:
     detail, _, mend = answer.rpartition("; ")
     found = _STATUS.match(answer)
     if not found:
-        return detail or mend, mend if detail else _MENDS[target.label.partition(" ")[0]]
+        return detail or mend, mend if detail else MENDS[target.label.partition(" ")[0]]
     status = int(found[1])
     if isinstance(target, Platform):
         told = _ANSWERS_OF_PLATFORM.get(status) or _ANSWERS_OF_PLATFORM[status // 100]

@@ -12,6 +12,7 @@ import structlog
 from bounce_watcher.config import Settings
 from bounce_watcher.intake.account import ImapAccount
 from bounce_watcher.intake.imap import ImapSession, open_session
+from bounce_watcher.intake.mailbox import UnfiledMail
 from bounce_watcher.intake.oauth2 import TokenStore
 from bounce_watcher.model.errors import BounceWatcherError
 from bounce_watcher.model.message import RawMessage
@@ -29,12 +30,16 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class PassReport:
-    """One pass over one mailbox. `unfinished`: its deadline came before its end. `failure`: why it broke off."""
+    """One pass over one mailbox. `unfinished`: its deadline came before its end. `failure`: why it broke off.
+
+    `obstacle`: what kept mail that was read from being filed, or a message from being read whole.
+    """
 
     mailbox: str
     tally: Tally
     unfinished: bool = False
     failure: str | None = None
+    obstacle: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,20 +49,23 @@ class PollReport:
 
     @property
     def ok(self) -> bool:
-        """Every mailbox was read to its end. A webhook that was not taken is tried again and is no failure."""
-        return all(each.failure is None for each in self.passes)
+        """Every mailbox was read to its end, and its mail filed. A webhook that was not taken is tried again and is no
+        failure."""
+        return all(each.failure is None and each.obstacle is None for each in self.passes)
 
 
 class Poller:
     """Makes passes, for all mailboxes of a process. Thread-safe; `stop` ends every pass after the pages in hand."""
 
     def __init__(
-        self, recorder: Recorder, troubles: Troubles, stop: threading.Event, counts: Counts | None = None
+        self, recorder: Recorder, unfiled: UnfiledMail, troubles: Troubles, stop: threading.Event,
+        counts: Counts | None = None,
     ) -> None:
         self.tokens = TokenStore()
         self.stop = stop
         self.states = MailboxStates()
         self._recorder = recorder
+        self._unfiled = unfiled
         self._troubles = troubles
         self._counts = counts or Counts()
         self._read: dict[str, datetime] = {}
@@ -84,7 +92,7 @@ class Poller:
         try:
             with (
                 self._troubles.guard(f"mailbox {account.name}"),
-                open_session(account, now=utcnow, tokens=self.tokens) as session,
+                open_session(account, now=utcnow, tokens=self.tokens, unfiled=self._unfiled) as session,
             ):
                 self._recorder.drain(self._pages(account, session), settle, self.stop)
         except BounceWatcherError as failure:
@@ -95,13 +103,23 @@ class Poller:
         took = self.states.passed(account, begun)
         self._counts.add(What.PASSES, account.name, "read")
         self._counts.add(What.PASS_SECONDS, account.name, number=took)
-        return PassReport(account.name, total, unfinished=session.unfinished)
+        obstacle = session.obstacles()
+        if obstacle is not None:
+            self._troubles.raised(filing_of(account.name), obstacle)
+        elif not session.unfinished:
+            self._troubles.cleared(filing_of(account.name))
+        return PassReport(account.name, total, unfinished=session.unfinished, obstacle=obstacle)
 
     def _pages(self, account: ImapAccount, session: ImapSession) -> Iterator[Sequence[RawMessage]]:
         for page in session.pages():
             self.states.waits(account, session.waiting())
             yield page
         self.states.waits(account, session.waiting())
+
+
+def filing_of(mailbox: str) -> str:
+    """What troubles with filing a mailbox's mail are about: it is read all the same."""
+    return f"filing of {mailbox}"
 
 
 def _log_page(account: ImapAccount, tally: Tally) -> None:
@@ -122,7 +140,7 @@ def poll_once(settings: Settings, on_page: Callable[[Tally], None] = lambda _: N
     try:
         with Analyser(settings.attribution, settings.workers, rules=settings.rules) as analyser:
             recorder = Recorder(settings, ledger, analyser, troubles)
-            poller = Poller(recorder, troubles, stop)
+            poller = Poller(recorder, ledger.unfiled, troubles, stop)
             passes = drain_all(settings, poller, on_page)
         recorder.expire(utcnow(), poller.read_until(settings.mailboxes, utcnow()))
         deliveries = deliver_all(settings, ledger, troubles, stop)

@@ -3,9 +3,9 @@
 import hashlib
 from collections.abc import Iterator, Sequence
 
-from bounce_watcher.intake.mailbox import Destination
 from bounce_watcher.model.address import address_key
 from bounce_watcher.model.fields import Action, RecipientReport
+from bounce_watcher.model.filing import Destination
 from bounce_watcher.model.finding import (
     EVENT_KINDS,
     Analysis,

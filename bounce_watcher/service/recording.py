@@ -11,8 +11,8 @@ from functools import partial
 import structlog
 
 from bounce_watcher.config import Settings
-from bounce_watcher.intake.mailbox import Destination
 from bounce_watcher.ledger.store import Ledger
+from bounce_watcher.model.filing import Destination
 from bounce_watcher.model.ledger import MessageRecord, PageOutcome
 from bounce_watcher.model.message import RawMessage
 from bounce_watcher.policy.decide import decide

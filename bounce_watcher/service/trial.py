@@ -21,7 +21,7 @@ from bounce_watcher.intake.oauth2 import TokenStore
 from bounce_watcher.intake.settling import Settlement, settlement_of
 from bounce_watcher.intake.wire import Wire
 from bounce_watcher.model.errors import PermanentFailure
-from bounce_watcher.service.doctor import logged_in
+from bounce_watcher.service.mailbox_doctor import connected
 
 FOLDERS_COUNTED = 40
 """In so many folders messages are counted: some servers take a second for each."""
@@ -58,7 +58,8 @@ class Look:
 
 def look(account: ImapAccount, tokens: TokenStore) -> Look:
     """Logs in and looks around; changes nothing. Raises TemporaryFailure, or PermanentFailure with the mend."""
-    with logged_in(account, tokens) as client:
+    with connected(account, tokens) as connection:
+        client = connection.client
         hierarchy = hierarchy_of(client)
         seen = tuple(_seen(client, hierarchy))
         abilities = tuple(word for word in _ABILITIES if client.has_capability(word))

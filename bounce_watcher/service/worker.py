@@ -18,7 +18,7 @@ from typing import Any
 
 from bounce_watcher.attribution.settings import AttributionSettings
 from bounce_watcher.classification.ruleset import OwnRules, load_rules
-from bounce_watcher.intake.mailbox import Destination
+from bounce_watcher.model.filing import Destination
 from bounce_watcher.model.ledger import MessageRecord
 from bounce_watcher.model.message import RawMessage, pack
 from bounce_watcher.parsing.message import parse

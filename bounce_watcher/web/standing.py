@@ -20,7 +20,7 @@ LATE = timedelta(minutes=15)
 """Longer than so nothing should wait to be read or to be delivered."""
 _LATELY = timedelta(minutes=5)
 
-_MAILBOX, _WEBHOOK = "mailbox ", "webhook "
+_MAILBOX, _WEBHOOK, _FILING = "mailbox ", "webhook ", "filing of "
 _RANKS = ("is-bad", "is-hold", "is-warn", "is-info")
 
 
@@ -94,6 +94,10 @@ def _of_others(state: ServiceState, queues: Mapping[str, Queue], now: datetime) 
             target = name(about.removeprefix(_WEBHOOK))
             yield Notice("is-bad", f"{target} does not take what it is told", f"{told} Nothing is lost.", "/outbox",
                          "Open the outbox")
+        elif about.startswith(_FILING):
+            yield Notice("is-warn", f"Mail of mailbox {name(about.removeprefix(_FILING))} cannot be filed",
+                         f"{told} It is read and counted; each message waits where it is and is filed when it can be.",
+                         "/#mailboxes", "See the mailboxes")
         else:
             yield Notice("is-bad", f"Trouble with {name(about)}", told)
 

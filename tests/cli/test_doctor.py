@@ -14,8 +14,9 @@ from pydantic import SecretStr
 from structlog.testing import capture_logs
 
 from bounce_watcher.config import Settings
+from bounce_watcher.service.checks import Check
 from bounce_watcher.service.demo import Stage, stage
-from bounce_watcher.service.doctor import Check, examine
+from bounce_watcher.service.doctor import examine
 from bounce_watcher.service.poll import poll_once
 from tests.cli.conftest import Program
 

@@ -32,7 +32,7 @@ def test_as_json(program: Program, here: Stage) -> None:
     mailbox, webhook = program.call("poll", "--json", "-c", str(here.config)).rows
     assert mailbox == {
         "mailbox": "returns", "messages": len(here.mail), "events": mailbox["events"], "suppressed": 10, "released": 0,
-        "duplicates": 0, "quarantined": 0, "doubted": 1, "opt_outs": 0, "failure": None,
+        "duplicates": 0, "quarantined": 0, "doubted": 1, "opt_outs": 0, "failure": None, "obstacle": None,
     }
     assert webhook == {"webhook": "platform", "delivered": len(here.receiver.hooks), "retried": 0, "dead": 0,
                        "disabled": False}

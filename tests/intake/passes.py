@@ -1,21 +1,45 @@
 """One pass over a mailbox, as the service makes it."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 
 from bounce_watcher.intake.account import ImapAccount
 from bounce_watcher.intake.imap import ImapSession, open_session
-from bounce_watcher.intake.mailbox import Destination
+from bounce_watcher.intake.mailbox import UnfiledMail
 from bounce_watcher.intake.oauth2 import TokenStore
+from bounce_watcher.model.filing import Destination, Unfiled
 from bounce_watcher.model.message import RawMessage
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 
+class Memory:
+    """What the ledger keeps of settled mail that could not leave its folder, here in a table of its own."""
+
+    def __init__(self) -> None:
+        self.kept: dict[tuple[str, int], dict[int, Unfiled]] = {}
+
+    def of(self, source: str, uidvalidity: int) -> Mapping[int, Unfiled]:
+        return dict(self.kept.get((source, uidvalidity), {}))
+
+    def keep(self, source: str, uidvalidity: int, uids: Collection[int], as_: Unfiled) -> None:
+        self.kept.setdefault((source, uidvalidity), {}).update(dict.fromkeys(uids, as_))
+
+    def drop(self, source: str, uidvalidity: int, uids: Collection[int]) -> None:
+        for uid in uids:
+            self.kept.get((source, uidvalidity), {}).pop(uid, None)
+
+    def all(self) -> list[Unfiled]:
+        return [each for kept in self.kept.values() for each in kept.values()]
+
+
 @contextmanager
-def session_of(account: ImapAccount, tokens: TokenStore | None = None, now: datetime = NOON) -> Iterator[ImapSession]:
-    with open_session(account, now=lambda: now, tokens=tokens or TokenStore()) as session:
+def session_of(
+    account: ImapAccount, tokens: TokenStore | None = None, now: datetime = NOON, unfiled: UnfiledMail | None = None
+) -> Iterator[ImapSession]:
+    store = unfiled or Memory()
+    with open_session(account, now=lambda: now, tokens=tokens or TokenStore(), unfiled=store) as session:
         yield session
 
 
@@ -25,10 +49,12 @@ def read(account: ImapAccount) -> list[RawMessage]:
         return [message for page in session.pages() for message in page]
 
 
-def drain(account: ImapAccount, to: Destination = Destination.PROCESSED) -> list[RawMessage]:
+def drain(
+    account: ImapAccount, to: Destination = Destination.PROCESSED, unfiled: UnfiledMail | None = None
+) -> list[RawMessage]:
     """Reads and settles everything."""
     taken: list[RawMessage] = []
-    with session_of(account) as session:
+    with session_of(account, unfiled=unfiled) as session:
         for page in session.pages():
             session.settle({to: page})
             taken += page

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 from bounce_watcher.intake.backlog import Backlog, Waiting
-from bounce_watcher.intake.mailbox import Destination
+from bounce_watcher.model.filing import Destination
 from tests.intake.conftest import Account
 from tests.intake.passes import bounces, session_of
 from tests.servers.dovecot import Dovecot

@@ -10,12 +10,12 @@ import imapclient
 import pytest
 
 from bounce_watcher.intake.account import ImapAccount
-from bounce_watcher.intake.mailbox import Destination
 from bounce_watcher.intake.settling import Settlement
 from bounce_watcher.model.errors import PermanentFailure, TemporaryFailure
+from bounce_watcher.model.filing import Destination
 from bounce_watcher.model.message import RawMessage
 from tests.intake.conftest import Account, account_on
-from tests.intake.passes import bounce, bounces, crlf, drain, read, session_of
+from tests.intake.passes import Memory, bounce, bounces, crlf, drain, read, session_of
 from tests.servers.dovecot import PASSWORD, Dovecot, Layout
 
 VARIANTS = {
@@ -83,8 +83,10 @@ def test_reading_marks_nothing(mailbox: Mailbox) -> None:
 def test_settled_messages_go_where_they_are_sent_and_come_no_more(mailbox: Mailbox) -> None:
     mailbox.server.deliver("bounces", bounces(6))
     with session_of(mailbox.account()) as session:
-        assert session.settlement is mailbox.settlement
         [page] = session.pages()
+        selected = session._selection.enter("INBOX")
+        assert selected is not None
+        assert selected.settlement is mailbox.settlement
         session.settle({
             Destination.PROCESSED: page[:3], Destination.REVIEW: [page[3]], Destination.QUARANTINE: [page[5]],
         })
@@ -328,23 +330,29 @@ def test_a_pass_stops_at_its_deadline_and_says_so(dovecot: Dovecot, account: Acc
 
 @pytest.fixture(scope="module")
 def restricted(start_dovecot: Callable[[Layout], Dovecot]) -> Dovecot:
-    """Without MOVE and UIDPLUS, and with access rights by folder (RFC 4314)."""
+    """Without MOVE and UIDPLUS, and with access rights by folder, of which it tells nothing."""
     extra = "mail_plugins = acl\nprotocol imap {\n  mail_plugins = acl imap_acl\n}\nplugin {\n  acl = vfile\n}\n"
     return start_dovecot(Layout(hidden=frozenset({"MOVE", "UIDPLUS"}), extra=extra))
 
 
-def test_a_folder_that_may_not_be_changed_is_refused(restricted: Dovecot) -> None:
-    restricted.deliver("bounces", bounces(1), "ReadOnly")
-    (restricted.folder("bounces", "ReadOnly") / "dovecot-acl").write_text("owner lr\n")
-    with pytest.raises(PermanentFailure, match="the folder is read-only; give its user the right"):
-        read(account_on(restricted, folders=("ReadOnly",)))
-
-
-def test_a_folder_whose_settled_mail_could_not_be_marked_is_refused(restricted: Dovecot) -> None:
-    restricted.deliver("bounces", bounces(1), "NoKeywords")
-    (restricted.folder("bounces", "NoKeywords") / "dovecot-acl").write_text("owner lrst\n")
-    with pytest.raises(PermanentFailure, match="neither MOVE nor UIDPLUS and allows no keywords in NoKeywords"):
-        read(account_on(restricted, folders=("NoKeywords",)))
+@pytest.mark.parametrize(("rights", "told"), [
+    ("lr", "folder Fixed is read-only, so settled mail stays there; give its user the right to change it"),
+    ("lrst", None),
+])
+def test_mail_of_a_folder_that_may_not_be_changed_is_read_and_copied_once(
+    restricted: Dovecot, rights: str, told: str | None
+) -> None:
+    restricted.clear()
+    restricted.deliver("bounces", bounces(3), "Fixed")
+    (restricted.folder("bounces", "Fixed") / "dovecot-acl").write_text(f"owner {rights}\n")
+    account, memory = account_on(restricted, folders=("Fixed",)), Memory()
+    assert len(drain(account, unfiled=memory)) == 3
+    for _ in range(3):
+        with session_of(account, unfiled=memory) as session:
+            assert list(session.pages()) == []
+            assert session.obstacles() == (told and f"mailbox returns: {told}")
+    assert sorted(restricted.messages("bounces", "Bounces/Processed")) == bounces(3)
+    assert len(restricted.messages("bounces", "Fixed")) == 3
 
 
 def test_a_broken_connection_is_a_temporary_failure_at_any_point(dovecot: Dovecot, account: Account) -> None:

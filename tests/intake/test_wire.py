@@ -16,7 +16,7 @@ from bounce_watcher.intake.imap import open_session
 from bounce_watcher.intake.oauth2 import TokenStore
 from bounce_watcher.intake.wire import MIB, USUAL, Bounds, FloodError, Wire
 from bounce_watcher.model.errors import BounceWatcherError, TemporaryFailure
-from tests.intake.passes import NOON, read
+from tests.intake.passes import NOON, Memory, read
 from tests.intake.scripted import Talk, scripted
 
 HUGE = 300 * MIB
@@ -130,7 +130,7 @@ def test_what_is_left_of_an_answer_is_not_kept_for_as_long_as_the_connection_las
         talk.serve({"NOOP": [*["* OK " + "x" * 10_000] * 100, "* JUNK a", "* 7 EXPUNGE", "{tag} OK"]})
 
     with scripted(script) as server, open_session(
-        server.account(), now=lambda: NOON, tokens=TokenStore()
+        server.account(), now=lambda: NOON, tokens=TokenStore(), unfiled=Memory()
     ) as session, little_memory():
         client, wire = session._connection.client, session._connection.wire
         for _ in range(50):
@@ -147,7 +147,7 @@ def test_while_waiting_for_mail_too() -> None:
         pour(talk, b"* 1 EXISTS\r\n")
 
     with scripted(script) as server, little_memory(), open_session(
-        server.account(), now=lambda: NOON, tokens=TokenStore()
+        server.account(), now=lambda: NOON, tokens=TokenStore(), unfiled=Memory()
     ) as session, pytest.raises(BounceWatcherError, match="answered one command by more than"):
         client = session._connection.client
         with session._connection.conversation("waiting for mail"):

@@ -15,7 +15,7 @@ import pytest
 
 from bounce_watcher.attribution.settings import AttributionSettings
 from bounce_watcher.classification.ruleset import load_builtin
-from bounce_watcher.intake.mailbox import Destination
+from bounce_watcher.model.filing import Destination
 from bounce_watcher.model.finding import Analysis, Kind
 from bounce_watcher.model.ledger import MessageRecord, Misread, Unread
 from bounce_watcher.model.message import RawMessage, message_digest

@@ -6,10 +6,10 @@ from datetime import UTC, datetime
 import pytest
 
 from bounce_watcher.classification.ruleset import load_builtin
-from bounce_watcher.intake.mailbox import Destination
 from bounce_watcher.ledger.review import group_of_mail
 from bounce_watcher.model.address import MailAddress
 from bounce_watcher.model.fields import Action, EnhancedStatus, RecipientReport
+from bounce_watcher.model.filing import Destination
 from bounce_watcher.model.finding import (
     Analysis,
     Attribution,

@@ -20,11 +20,12 @@ import pytest
 
 from bounce_watcher.attribution.settings import AttributionSettings
 from bounce_watcher.config import Settings, load
-from bounce_watcher.intake.mailbox import Destination
+from bounce_watcher.model.filing import Destination
 from bounce_watcher.model.message import RawMessage
 from bounce_watcher.service import workers
 from bounce_watcher.service.analyser import Analysed, Analyser
-from bounce_watcher.service.doctor import Check, examine
+from bounce_watcher.service.checks import Check
+from bounce_watcher.service.doctor import examine
 from bounce_watcher.service.sandbox import Protections, landlock, limits, seccomp
 
 NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)

@@ -34,6 +34,9 @@ class Mail:
     def open(self, account: ImapAccount, **_: object) -> Iterator["Mail"]:
         yield self
 
+    def obstacles(self) -> None:
+        return None
+
     def pages(self) -> list[object]:
         return []
 
@@ -53,7 +56,7 @@ def mail(monkeypatch: pytest.MonkeyPatch) -> Mail:
 
 @pytest.fixture
 def poller(mail: Mail) -> Poller:
-    return Poller(mail, Troubles(), threading.Event())  # type: ignore[arg-type]
+    return Poller(mail, None, Troubles(), threading.Event())  # type: ignore[arg-type]
 
 
 def test_all_have_been_read_until_the_earliest_of_their_last_passes_began(mail: Mail, poller: Poller) -> None:

@@ -339,6 +339,17 @@ def _course() -> None:
         sa.UniqueConstraint("id", name="uq_web_session_id"),
     )
     op.create_table(
+        "unfiled",
+        sa.Column("source", sa.Text(), nullable=False),
+        sa.Column("uidvalidity", sa.BigInteger(), nullable=False),
+        sa.Column("uid", sa.BigInteger(), nullable=False),
+        sa.Column("destination", sa.Text(), nullable=False),
+        sa.Column("copied", sa.Boolean(), nullable=False),
+        sa.Column("begun_uidvalidity", sa.BigInteger()),
+        sa.Column("begun_uidnext", sa.BigInteger()),
+        sa.PrimaryKeyConstraint("source", "uidvalidity", "uid", name="pk_unfiled"),
+    )
+    op.create_table(
         "erasure",
         sa.Column("name", sa.Text(), nullable=False),
         sa.Column("done", sa.Boolean(), nullable=False),
