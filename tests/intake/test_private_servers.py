@@ -7,7 +7,8 @@ import pytest
 from imapclient import IMAPClient
 from imapclient.exceptions import IMAPClientError
 
-from tests.servers import cyrus
+from tests.servers import courier, cyrus
+from tests.servers.courier import Courier
 from tests.servers.cyrus import Cyrus
 from tests.servers.dovecot import Dovecot
 from tests.servers.mailboxes import Enclosed, Mailboxes
@@ -15,15 +16,21 @@ from tests.servers.mailboxes import Enclosed, Mailboxes
 FIRST, SECOND = b"Subject: first\n\nA line.\n", b"Subject: second\n\nAnother.\n"
 PROCESSED = "Bounces/Processed"
 RECEIVED_AT = datetime(2024, 2, 3, 4, 5, 6, tzinfo=UTC)
-LAYOUTS = {
+LAYOUTS: dict[str, cyrus.Layout | courier.Layout] = {
     "cyrus": cyrus.Layout(),
     "cyrus of old": cyrus.Layout(altnamespace=False, unixhierarchysep=False),
+    "courier": courier.Layout(),
 }
 
 
 @pytest.fixture(scope="module", params=LAYOUTS)
-def shared_server(request: pytest.FixtureRequest, start_cyrus: Callable[[cyrus.Layout], Cyrus]) -> Enclosed:
-    return start_cyrus(LAYOUTS[request.param])
+def shared_server(
+    request: pytest.FixtureRequest,
+    start_cyrus: Callable[[cyrus.Layout], Cyrus],
+    start_courier: Callable[[courier.Layout], Courier],
+) -> Enclosed:
+    layout = LAYOUTS[request.param]
+    return start_cyrus(layout) if isinstance(layout, cyrus.Layout) else start_courier(layout)
 
 
 @pytest.fixture
@@ -118,6 +125,13 @@ def test_idle_tells_of_new_mail(server: Enclosed) -> None:
 
 def test_what_is_suppressed_is_not_announced(start_cyrus: Callable[[cyrus.Layout], Cyrus]) -> None:
     server = start_cyrus(cyrus.Layout(suppressed=("MOVE", "UIDPLUS")))
+    with server.connected("bounces") as client:
+        assert not {b"MOVE", b"UIDPLUS"} & set(client.capabilities())
+        assert b"IDLE" in client.capabilities()
+
+
+def test_what_is_hidden_is_not_announced(start_courier: Callable[[courier.Layout], Courier]) -> None:
+    server = start_courier(courier.Layout(hidden=frozenset({"UIDPLUS"})))
     with server.connected("bounces") as client:
         assert not {b"MOVE", b"UIDPLUS"} & set(client.capabilities())
         assert b"IDLE" in client.capabilities()
