@@ -130,9 +130,10 @@ IMAP_STARTTLS=NO
             client.setacl(self.name(user, folder), "owner", "".join(sorted({*rights, "a", "l"})))
 
     def set_quota(self, user: str, kib: int) -> None:
-        """As maildirmake -q does: the size of what is there is counted anew."""
+        """As maildirmake -q does, with what is there already: Courier counts that anew only after a while."""
         path = self.maildir(user) / "maildirsize"
-        path.write_text(f"{kib * 1024}S\n")
+        held = [mail.stat().st_size for name in ("cur", "new") for mail in self.maildir(user).glob(f"**/{name}/*")]
+        path.write_text(f"{kib * 1024}S\n{sum(held)} {len(held)}\n")
         os.chown(path, _owner().pw_uid, _owner().pw_gid)
 
 

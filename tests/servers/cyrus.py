@@ -28,8 +28,6 @@ from tests.servers.relay import unpacked
 
 ADMIN = "admin"
 ALL_RIGHTS = "lrswipkxtecdan"
-USERS_RIGHTS = "lrswipkxtecdan"
-"""What Cyrus gives an owner by default."""
 _HOME = "/var/lib/cyrus"
 _HOST = "out.example.com"  # as the enclosure is named
 
@@ -138,10 +136,11 @@ EVENTS {{
                     client.setacl(inbox, ADMIN, ALL_RIGHTS)
                     client.delete_folder(inbox)
                 client.create_folder(inbox)
-                client.setacl(inbox, user, USERS_RIGHTS)
+                client.setacl(inbox, user, ALL_RIGHTS)
                 client.setacl(inbox, ADMIN, ALL_RIGHTS)
 
     def set_rights(self, user: str, folder: str, rights: str) -> None:
+        """Cyrus leaves an owner `a` for ever, and with it `l`, `k`, `x`, `c` and `n`, whatever is set."""
         with self.connected(ADMIN) as client:
             client.setacl(self.name(user, folder), user, rights)
 
