@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bounce_watcher.intake.rights import NAMES, Quota
+from bounce_watcher.intake.rights import Quota, named
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,8 +17,7 @@ class NoRight:
         if not self.missing:
             return (f"folder {self.folder} is read-only, so settled mail stays there; "
                     "give its user the right to change it")
-        names = ", ".join(NAMES.get(letter, letter) for letter in self.missing)
-        return (f"folder {self.folder}: its user lacks the right {names}, so settled mail stays there; "
+        return (f"folder {self.folder}: its user lacks the right {named(self.missing)}, so settled mail stays there; "
                 "grant it (SETACL, RFC 4314), or name another folder")
 
 

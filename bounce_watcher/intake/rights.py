@@ -18,8 +18,9 @@ _OBSOLETE = {"d": REMOVE, "c": CREATE}
 """RFC 4314 section 2.1.1: the letters of RFC 2086, which a server that knows the newer ones gives beside them."""
 _NEWER = frozenset("tekx")
 
-NAMES = {"t": "delete-messages (t)", "e": "expunge (e)", "w": "write (w)", "i": "insert (i)", "k": "create (k)"}
-"""As RFC 4314 section 2.1 calls them."""
+NAMES = {"w": "to write flags (w)", "i": "to insert (i)", "k": "to create (k)", "t": "to delete messages (t)",
+         "e": "to expunge (e)"}
+"""RFC 4314 section 2.1."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +31,12 @@ class Rights:
 
     def missing(self, needed: frozenset[str]) -> tuple[str, ...]:
         """Those of `needed` that the user does not have; none where nobody knows."""
-        return () if self.letters is None else tuple(sorted(needed - self.letters))
+        return () if self.letters is None else tuple(letter for letter in NAMES if letter in needed - self.letters)
+
+
+def named(letters: tuple[str, ...]) -> str:
+    """Rights as a person reads them."""
+    return " and ".join(NAMES[letter] for letter in letters)
 
 
 def rights_in(client: IMAPClient, folder: str) -> Rights:

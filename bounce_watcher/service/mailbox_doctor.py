@@ -19,7 +19,7 @@ from bounce_watcher.intake.failures import Refused, one_line, refusals, secrets_
 from bounce_watcher.intake.folders import Hierarchy
 from bounce_watcher.intake.oauth2 import TokenStore
 from bounce_watcher.intake.obstacles import NoRoom, Obstacle
-from bounce_watcher.intake.rights import CREATE, INSERT, NAMES, REMOVE, quotas_of, rights_in
+from bounce_watcher.intake.rights import CREATE, INSERT, REMOVE, named, quotas_of, rights_in
 from bounce_watcher.intake.selecting import Selection
 from bounce_watcher.intake.settling import KEYWORD, Settlement, settlement_of
 from bounce_watcher.intake.watchdog import Watchdog
@@ -152,8 +152,7 @@ def _new(name: str, client: IMAPClient, hierarchy: Hierarchy, configured: str) -
 
 
 def _lacks(name: str, folder: str, missing: tuple[str, ...], so: str) -> Check:
-    names = ", ".join(NAMES[letter] for letter in missing)
-    return Check(name, False, f"folder {folder}: its user lacks the right {names}, so {so}",
+    return Check(name, False, f"folder {folder}: its user lacks the right {named(missing)}, so {so}",
                  "grant it (SETACL, RFC 4314), or name another folder")
 
 

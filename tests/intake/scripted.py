@@ -25,7 +25,7 @@ class Talk:
         self.connection.sendall("".join(f"{line}\r\n" for line in lines).encode())
 
     def serve(self, answers: dict[str, list[str]], capability: str = "IMAP4rev1 MOVE IDLE NAMESPACE") -> None:
-        """Greets and answers each command by its first words; `{tag}` in an answer is the command's tag.
+        """Greets and answers each command by its first words, as many as are known; `{tag}` in an answer is the command's tag.
 
         A command that stands nowhere is answered OK. Returns when the client goes, or says a command answered by [].
         """
@@ -45,7 +45,8 @@ class Talk:
                 tag, command = last_tag, tag
             last_tag = tag
             self.heard.append(command)
-            known = next((answer for words, answer in usual.items() if command.upper().startswith(words)), ["{tag} OK"])
+            words = max((words for words in usual if command.upper().startswith(words)), key=len, default="")
+            known = usual.get(words, ["{tag} OK"])
             if not known:
                 return
             self.say(*(each.replace("{tag} OK", f"{tag} OK .").replace("{tag}", tag) for each in known))
