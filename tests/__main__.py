@@ -1,6 +1,6 @@
 """`python -m tests`: everything that must hold before a change lands, ending with pytest's own summary.
 
-Arguments go to pytest: `python -m tests -k outbox`.
+Arguments go to pytest: `python -m tests -k outbox`. With `--all` what takes long is run as well (`@pytest.mark.whole`).
 """
 
 import os

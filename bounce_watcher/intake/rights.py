@@ -15,8 +15,8 @@ INSERT = frozenset("i")
 CREATE = frozenset("k")
 
 _OBSOLETE = {"d": REMOVE, "c": CREATE}
-"""RFC 4314 section 2.1.1: the letters of RFC 2086, which a server that knows the newer ones gives beside them."""
-_NEWER = frozenset("tekx")
+"""RFC 4314 section 2.1.1: the letters of RFC 2086. Some servers give them beside the newer ones, where one of these is
+held, and some in place of them."""
 
 NAMES = {"w": "to write flags (w)", "i": "to insert (i)", "k": "to create (k)", "t": "to delete messages (t)",
          "e": "to expunge (e)"}
@@ -52,8 +52,9 @@ def read_rights(answer: object) -> Rights:
     """Of an untagged answer such as b'"Bounces/Processed" lrswite'. The name may have come as a literal before it."""
     text = answer.decode("ascii", "replace") if isinstance(answer, bytes) else ""
     letters = frozenset((text.split() or [""])[-1].strip('"').lower())
-    if not letters & _NEWER:
-        letters |= frozenset().union(*(_OBSOLETE.get(letter, frozenset()) for letter in letters))
+    for obsolete, newer in _OBSOLETE.items():
+        if obsolete in letters and not letters & newer:
+            letters |= newer
     return Rights(letters) if text.strip() else Rights()
 
 
@@ -74,7 +75,11 @@ class Quota:
 
     @property
     def is_full(self) -> bool:
-        return self.used >= self.limit
+        """Or so nearly that a usual mail has no room."""
+        return self.limit - self.used < _LEAST.get(self.resource, 1)
+
+
+_LEAST = {"STORAGE": 32, "MESSAGE": 1}
 
 
 def quotas_of(client: IMAPClient, folder: str) -> tuple[Quota, ...]:

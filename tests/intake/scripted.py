@@ -25,9 +25,10 @@ class Talk:
         self.connection.sendall("".join(f"{line}\r\n" for line in lines).encode())
 
     def serve(self, answers: dict[str, list[str]], capability: str = "IMAP4rev1 MOVE IDLE NAMESPACE") -> None:
-        """Greets and answers each command by its first words, as many as are known; `{tag}` in an answer is the command's tag.
+        """Greets and answers each command by as many of its first words as stand here.
 
-        A command that stands nowhere is answered OK. Returns when the client goes, or says a command answered by [].
+        `{tag}` in an answer is the command's tag. A command that stands nowhere is answered OK. Returns when the
+        client goes, or says a command answered by [].
         """
         usual = {
             "CAPABILITY": [f"* CAPABILITY {capability}", "{tag} OK"],

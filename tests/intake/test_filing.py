@@ -42,6 +42,8 @@ def heard(server: ScriptedServer, *words: str) -> list[str]:
     (b'"Bounces Processed" lrs', "lrs"),
     (b'INBOX ""', ""),
     (b"INBOX lrswipcda", "lrswipcdatek"),  # RFC 2086: d is to delete and to expunge, c to create
+    (b'"INBOX" "adiklprsw"', "adiklprswte"),  # Courier's
+    (b"INBOX lrswikxtcdan", "lrswikxtcdan"),  # Cyrus's without the right to expunge
     (b" lr", "lr"),  # behind a literal
 ])
 def test_rights_are_read(answer: bytes, letters: str) -> None:
