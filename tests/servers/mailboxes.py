@@ -56,6 +56,12 @@ class Enclosed(ABC):
     """A private instance in `root`, running or stopped. The port stays the same over stop() and start()."""
 
     users: ClassVar[tuple[str, ...]] = USERS
+    has_rights: ClassVar[bool] = True
+    """Whether it knows rights and quotas, so that set_rights and set_quota can be called."""
+    keeps_dates: ClassVar[bool] = True
+    """Whether `received_at` becomes the INTERNALDATE."""
+    tells_of_mail: ClassVar[bool] = True
+    """Whether it tells of new mail while a client idles."""
 
     root: Path
     imap_port: int = field(default_factory=free_port)
