@@ -55,12 +55,14 @@ def hierarchy_of(client: IMAPClient) -> Hierarchy:
 
 
 def find(client: IMAPClient, hierarchy: Hierarchy, configured: str) -> Place:
-    """A folder that exists just as it is written is meant; else the one that `Hierarchy.name` tells."""
+    """A folder that exists just as it is written is meant; else the one that `Hierarchy.name` tells, and if there is none
+    the one outside the personal namespace."""
     name = hierarchy.name(configured)
     if same(name, "INBOX"):
         return Place(name, True)
-    return next((Place(each, True) for each in dict.fromkeys((configured, name)) if exists(client, each)),
-                Place(name, False))
+    outside = configured.replace("/", hierarchy.delimiter or "-")
+    tried = dict.fromkeys((configured, name, outside))
+    return next((Place(each, True) for each in tried if exists(client, each)), Place(name, False))
 
 
 def exists(client: IMAPClient, name: str) -> bool:

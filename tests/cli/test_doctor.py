@@ -3,22 +3,29 @@
 import json
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import pytest
+from imapclient import IMAPClient
 from pydantic import SecretStr
 from structlog.testing import capture_logs
 
 from bounce_watcher.config import Settings
+from bounce_watcher.intake.oauth2 import TokenStore
+from bounce_watcher.service import mailbox_doctor
 from bounce_watcher.service.checks import Check
 from bounce_watcher.service.demo import Stage, stage
 from bounce_watcher.service.doctor import examine
 from bounce_watcher.service.poll import poll_once
 from tests.cli.conftest import Program
+from tests.intake.conftest import account_on
+from tests.intake.scripted import scripted
+from tests.servers.dovecot import Dovecot, Layout
 
 
 class Platform:
@@ -238,3 +245,79 @@ def test_a_ledger_that_every_user_can_get_at(program: Program, mode: int, status
 def test_a_configuration_that_every_user_can_change(program: Program) -> None:
     program.config.chmod(0o646)
     assert "can be changed by every user of this machine: chmod 640" in program.ledger("check-config").out
+
+
+# ── what a pass needs of a mailbox ──────────────────────────────────────────────────────────────────────────────────
+
+SELECTED = ["* 2 EXISTS", "* OK [UIDVALIDITY 7] .", r"* OK [PERMANENTFLAGS (\Deleted \*)] .", "{tag} OK [READ-WRITE] ."]
+FOLDERS = ['* LIST () "/" "Bounces/Processed"', '* LIST () "/" "Bounces/Review"', '* LIST () "/" "Bounces/Quarantine"',
+           "{tag} OK"]
+
+
+def of_mailbox(answers: dict[str, list[str]], capability: str, **changes: object) -> tuple[list[Check], list[str]]:
+    """What the doctor finds wrong or advises, and what the server heard."""
+    script = {"SELECT": SELECTED, "LIST": FOLDERS} | answers
+    with scripted(lambda talk: talk.serve(script, f"IMAP4rev1 {capability}")) as server:
+        found = list(mailbox_doctor.examine(server.account(**changes), TokenStore()))
+        return [check for check in found if check.mend], list(server.heard)
+
+
+def test_nothing_is_wrong_where_a_pass_can_do_its_work() -> None:
+    found, heard = of_mailbox({"MYRIGHTS": ["* MYRIGHTS x lrswite", "{tag} OK"]}, "MOVE ACL IDLE")
+    assert found == []
+    assert not [command for command in heard if command.startswith(("CREATE", "APPEND", "UID COPY", "UID MOVE"))]
+
+
+@pytest.mark.parametrize(("answers", "capability", "detail", "mend"), [
+    ({"MYRIGHTS INBOX": ["* MYRIGHTS INBOX lrs", "{tag} OK"], 'MYRIGHTS "INBOX': ["* MYRIGHTS INBOX lrs", "{tag} OK"],
+      "MYRIGHTS": ["* MYRIGHTS x lrswite", "{tag} OK"]}, "MOVE ACL",
+     "folder INBOX: its user lacks the right to delete messages (t) and to expunge (e)", "grant it (SETACL"),
+    ({"SELECT": ["* 2 EXISTS", "* OK [UIDVALIDITY 7] .", "{tag} OK [READ-ONLY] ."]}, "MOVE",
+     "folder INBOX is read-only", "give its user the right to change it"),
+    ({'MYRIGHTS "BOUNCES/REVIEW': ["* MYRIGHTS x lrs", "{tag} OK"], "MYRIGHTS": ["* MYRIGHTS x lrswite", "{tag} OK"]},
+     "MOVE ACL", "folder Bounces/Review: its user lacks the right to insert (i)", "grant it"),
+    ({"GETQUOTAROOT": ["* QUOTAROOT x root", "* QUOTA root (STORAGE 100 100)", "{tag} OK"]}, "MOVE QUOTA",
+     "folder Bounces/Processed is full, so settled mail waits where it is (STORAGE of quota root root: 100 of 100 KiB",
+     "make room there"),
+    ({"LIST": ['* LIST () "/" Bounces', "{tag} OK"], "MYRIGHTS": ["* MYRIGHTS x lrswite", "{tag} OK"]}, "MOVE ACL",
+     "folder Bounces: its user lacks the right to create (k), so folder Bounces/Processed can't be made", "grant it"),
+])
+def test_what_would_stop_a_pass_is_told_with_its_mend(
+    answers: dict[str, list[str]], capability: str, detail: str, mend: str
+) -> None:
+    found, _ = of_mailbox(answers, capability)
+    first = found[0]
+    assert not first.ok
+    assert first.detail.startswith(detail)
+    assert first.mend.startswith(mend)
+
+
+def test_a_server_without_any_way_to_mark_mail_is_read_and_advice_given() -> None:
+    fixed = ["* 2 EXISTS", "* OK [UIDVALIDITY 7] .", r"* OK [PERMANENTFLAGS (\Seen)] .", "{tag} OK [READ-WRITE] ."]
+    found, _ = of_mailbox({"SELECT": fixed}, "")
+    assert all(check.ok for check in found)
+    assert any("the ledger keeps in mind which are" in check.detail and check.mend for check in found)
+
+
+def test_a_broken_auth_plain_is_told() -> None:
+    found, _ = of_mailbox({"AUTHENTICATE": ["+ ", "{tag} NO out of order"]}, "MOVE AUTH=PLAIN")
+    mend = 'set auth = "login": without it each log-in tries both'
+    assert [(check.ok, check.mend) for check in found] == [(True, mend)]
+
+
+def test_a_sign_that_parts_levels_is_told_of_before_the_folder_is_made() -> None:
+    names = {"NAMESPACE": ['* NAMESPACE (("" ".")) NIL NIL', "{tag} OK"], "LIST": ["{tag} OK"]}
+    found, heard = of_mailbox(names, "MOVE NAMESPACE", processed_folder="Done 2.0")
+    assert [check.ok for check in found] == [True]
+    assert "the server takes “.” for the end of a level" in found[0].detail
+    assert not [command for command in heard if command.startswith("CREATE")]
+
+
+def test_a_mail_of_its_own_is_put_in_and_taken_out_again(start_dovecot: Callable[[Layout], Dovecot]) -> None:
+    dovecot = start_dovecot(Layout())
+    dovecot.deliver("bounces", [b"Subject: kept\n\n"], "Bounces/Processed")
+    assert [check for check in mailbox_doctor.examine(account_on(dovecot), TokenStore()) if not check.ok] == []
+    assert dovecot.messages("bounces", "Bounces/Processed") == [b"Subject: kept\n\n"]
+    with patch.object(IMAPClient, "append", side_effect=IMAPClient.Error("append failed: [OVERQUOTA] full")):
+        check, = [check for check in mailbox_doctor.examine(account_on(dovecot), TokenStore()) if not check.ok]
+    assert check.detail == "folder Bounces.Processed takes no mail (the server says: append failed: [OVERQUOTA] full)"

@@ -50,7 +50,7 @@ class Talk:
             known = usual.get(words, ["{tag} OK"])
             if not known:
                 return
-            self.say(*(each.replace("{tag} OK", f"{tag} OK .").replace("{tag}", tag) for each in known))
+            self.say(*(f"{tag} OK ." if each == "{tag} OK" else each.replace("{tag}", tag) for each in known))
 
 
 @dataclass

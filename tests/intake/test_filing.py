@@ -317,6 +317,8 @@ def namespaced(talk: Talk) -> None:
         "NAMESPACE": ['* NAMESPACE (("INBOX." ".")) (("~" ".")) (("#shared." "."))', "{tag} OK"],
         'LIST "" SHARED': ['* LIST () "." shared', "{tag} OK"],
         'LIST "" "SHARED"': ['* LIST () "." shared', "{tag} OK"],
+        'LIST "" TEAM.RETURNS': ['* LIST () "." team.returns', "{tag} OK"],
+        'LIST "" "TEAM.RETURNS"': ['* LIST () "." team.returns', "{tag} OK"],
         "LIST": ["{tag} OK"],
         "UID SEARCH": ["* SEARCH", "{tag} OK"],
     })
@@ -327,6 +329,7 @@ def namespaced(talk: Talk) -> None:
     ("#shared/list/returns", "#shared.list.returns"),
     ("#shared.list.returns", "#shared.list.returns"),
     ("inbox/sub", "INBOX.sub"),
+    ("team/returns", "team.returns"),
     ("Returns", "INBOX.Returns"),
     ("Inbox", "INBOX"),
 ])

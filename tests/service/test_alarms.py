@@ -73,6 +73,22 @@ def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
         yield it
 
 
+# ── mail that can't be filed ────────────────────────────────────────────────────────────────────────────────────────
+
+def test_mail_that_cannot_be_filed_makes_an_alert_that_names_folder_and_quota(desk: Desk) -> None:
+    text = "mailbox returns: folder Done is full (STORAGE of quota root done: 99 of 100 KiB used); make room"
+    filing = {"filing of returns": Trouble(text, NOON)}
+    desk.state = replace(desk.state, troubles=filing)
+    assert desk.look(14) == []
+    alert, = desk.look(1)
+    assert (alert.kind, alert.subject) == (AlertKind.MAILBOX, "returns")
+    assert alert.because == "mail of mailbox returns is read and can't be filed since 2026-03-02 12:00 UTC"
+    assert "folder Done is full" in (alert.quote or "") and "quota root done: 99 of 100 KiB" in (alert.quote or "")
+    assert len(desk.look(60)) == 1
+    desk.state = replace(desk.state, troubles={})
+    assert desk.look(1) == []
+
+
 # ── mailboxes ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
 def test_a_mailbox_that_cannot_be_read_is_told_once_and_when_it_is_over(desk: Desk) -> None:

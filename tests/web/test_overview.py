@@ -315,3 +315,12 @@ def test_what_it_means_that_unproven_reports_count_is_said(web: Make) -> None:
                      evidence_complaint=Evidence.SIGNATURE)
     client.settings = replace(client.settings, policy=proven)
     assert said not in words(page(client, "/"))
+
+
+def test_mail_that_cannot_be_filed_is_told_beside_a_mailbox_that_is_read(web: Make) -> None:
+    client = web()
+    trouble = Trouble("folder Done is <full>; make room there", utcnow() - timedelta(hours=2))
+    client.standing = working(filing_of_returns=trouble)
+    text = words(section(page(client, "/"), "now"))
+    assert "Mail of mailbox returns cannot be filed since" in text
+    assert "folder Done is <full>; make room there. It is read and counted; each message waits where it is" in text
