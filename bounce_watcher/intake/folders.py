@@ -55,8 +55,8 @@ def hierarchy_of(client: IMAPClient) -> Hierarchy:
 
 
 def find(client: IMAPClient, hierarchy: Hierarchy, configured: str) -> Place:
-    """A folder that exists just as it is written is meant; else the one that `Hierarchy.name` tells, and if there is none
-    the one outside the personal namespace."""
+    """A folder that exists just as it is written is meant; else the one that `Hierarchy.name` tells; if there is none,
+    one outside the personal namespace."""
     name = hierarchy.name(configured)
     if same(name, "INBOX"):
         return Place(name, True)
