@@ -14,10 +14,10 @@ from bounce_watcher.intake.connection import Connection
 from bounce_watcher.intake.failures import Refused, one_line, refusals, secrets_of
 from bounce_watcher.intake.folders import Hierarchy
 from bounce_watcher.intake.mailbox import UnfiledMail
-from bounce_watcher.intake.obstacles import NoRoom, Obstacle, Refusal
+from bounce_watcher.intake.obstacles import NoRoom, NotTaken, Obstacle, Refusal
 from bounce_watcher.intake.rights import quotas_of
 from bounce_watcher.intake.selecting import Selected, Selection
-from bounce_watcher.intake.settling import Settlement, take_away
+from bounce_watcher.intake.settling import KEYWORD, Settlement, take_away
 from bounce_watcher.model.errors import PermanentFailure
 from bounce_watcher.model.filing import CopyBegun, Destination, Unfiled
 
@@ -54,7 +54,7 @@ class Filer:
             Destination.QUARANTINE: account.quarantine_folder,
         }
         self._places: dict[Destination, str] = {}
-        self._closed: set[Destination] = set()
+        self._closed: set[tuple[Source, Destination]] = set()
         self._stuck: set[Source] = set()
         self._kept: dict[Source, set[int]] = {}
         for name in self._names.values():
@@ -105,7 +105,7 @@ class Filer:
             still = None if over() else self._still(source, selected.uidvalidity)
             if still is None or not self._file(source, still, batch, unfiled):
                 return
-            if source in self._stuck or unfiled.to in self._closed:
+            if source in self._stuck or (source, unfiled.to) in self._closed:
                 return
 
     def _copied(self, source: Source, numbers: Sequence[int], to: Destination, begun: CopyBegun) -> set[int]:
@@ -128,7 +128,7 @@ class Filer:
     def _file(self, source: Source, selected: Selected, batch: Sequence[int], unfiled: Unfiled) -> bool:
         """False where others took some away meanwhile."""
         how = Settlement.KEPT if source in self._stuck else selected.settlement
-        if not unfiled.copied and unfiled.to in self._closed:
+        if not unfiled.copied and (source, unfiled.to) in self._closed:
             self._keep(source, selected, batch, unfiled)
             return True
         with self._connection.conversation(f"filing mail of {source.folder} in {self._names[unfiled.to]}"):
@@ -147,7 +147,7 @@ class Filer:
                 self._close(source, to, refused)
                 self._keep(source, selected, batch, Unfiled(to))
             return not _is_of_others(refused)
-        self._drop(source, selected, batch)
+        self._conclude(source, selected, batch, to, Settlement.MOVE)
         return True
 
     def _copy(
@@ -184,8 +184,20 @@ class Filer:
             self._note(Refusal(source.folder, self._named(to), self._said(refused)))
             self._keep(source, selected, batch, copied)
             return True
-        self._drop(source, selected, batch)
+        self._conclude(source, selected, batch, to, how)
         return True
+
+    def _conclude(
+        self, source: Source, selected: Selected, batch: Sequence[int], to: Destination, how: Settlement
+    ) -> None:
+        """Believes its eyes: Dovecot and Courier say OK to what they do not do for want of rights."""
+        unmarked = f" UNKEYWORD {KEYWORD.decode()}" if how is Settlement.KEYWORD else ""
+        left = set(self._connection.client.search(f"UID {uids.compact(batch)}{unmarked}")).intersection(batch)
+        if left:
+            self._stuck.add(source)
+            self._note(NotTaken(source.folder))
+            self._keep(source, selected, sorted(left), Unfiled(to, copied=True))
+        self._drop(source, selected, [uid for uid in batch if uid not in left])
 
     # The destination
 
@@ -220,7 +232,7 @@ class Filer:
         return self._places.get(to, self._hierarchy.name(self._names[to]))
 
     def _close(self, source: Source, to: Destination, refused: Refused) -> None:
-        self._closed.add(to)
+        self._closed.add((source, to))
         place, said = self._named(to), self._said(refused)
         quotas = quotas_of(self._connection.client, place)
         full = tuple(quota for quota in quotas if quota.is_full)

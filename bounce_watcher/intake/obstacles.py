@@ -56,6 +56,17 @@ class Refusal:
 
 
 @dataclass(frozen=True, slots=True)
+class NotTaken:
+    """The server said that settled mail was taken out of the folder, or marked, and it was not."""
+
+    folder: str
+
+    def __str__(self) -> str:
+        return (f"folder {self.folder}: the server says OK to taking settled mail away, and leaves it there; "
+                "give its user the rights to delete messages, to expunge and to write flags there")
+
+
+@dataclass(frozen=True, slots=True)
 class Short:
     """Of a message of `size` bytes, as the server says, only `got` came: it is not read as if that were all."""
 
@@ -69,7 +80,7 @@ class Short:
                 f"{self.uid}, which stays there unread; look at it with a mail program")
 
 
-Obstacle = NoRight | NoRoom | Refusal | Short
+Obstacle = NoRight | NoRoom | NotTaken | Refusal | Short
 
 
 def told(obstacles: Sequence[Obstacle]) -> str:

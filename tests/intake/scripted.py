@@ -36,6 +36,7 @@ class Talk:
             "LIST": ['* LIST () "/" INBOX', "{tag} OK"],
             "SELECT": ["* 1 EXISTS", "* OK [UIDVALIDITY 7] .", "* OK [PERMANENTFLAGS ()] .", "{tag} OK [READ-WRITE] ."],
             "EXAMINE": ["* 0 EXISTS", "* OK [UIDVALIDITY 7] .", "{tag} OK [READ-ONLY] ."],
+            "UID SEARCH UID": ["* SEARCH", "{tag} OK"],  # what was taken away is no longer there
             "LOGOUT": ["* BYE", "{tag} OK"],
         } | answers
         self.say("* OK ready")

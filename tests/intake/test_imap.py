@@ -328,11 +328,43 @@ def test_a_pass_stops_at_its_deadline_and_says_so(dovecot: Dovecot, account: Acc
     assert len(drain(account())) == 18
 
 
+ACL = "mail_plugins = acl\nprotocol imap {\n  mail_plugins = acl imap_acl\n}\nplugin {\n  acl = vfile\n}\n"
+
+
 @pytest.fixture(scope="module")
 def restricted(start_dovecot: Callable[[Layout], Dovecot]) -> Dovecot:
     """Without MOVE and UIDPLUS, and with access rights by folder, of which it tells nothing."""
-    extra = "mail_plugins = acl\nprotocol imap {\n  mail_plugins = acl imap_acl\n}\nplugin {\n  acl = vfile\n}\n"
-    return start_dovecot(Layout(hidden=frozenset({"MOVE", "UIDPLUS"}), extra=extra))
+    return start_dovecot(Layout(hidden=frozenset({"MOVE", "UIDPLUS"}), extra=ACL))
+
+
+UNTOLD = frozenset({"I18NLEVEL=1"})  # with a list of its own the server announces no ACL
+NOT_TAKEN = "folder Fixed: the server says OK to taking settled mail away, and leaves it there; give its user the rights"
+REFUSED = "settled mail of folder Fixed can't be filed in Bounces.Processed, and waits where it is (the server says: "
+
+
+@pytest.mark.parametrize(("rights", "hidden", "told", "copies"), [
+    *((rights, UNTOLD | {"MOVE"}, NOT_TAKEN, 3) for rights in ("lrs", "lrws", "lrwst", "lrwse")),
+    *((rights, UNTOLD, REFUSED, 0) for rights in ("lrs", "lrws", "lrwst")),
+])
+def test_what_a_server_says_that_it_did_and_did_not_is_copied_once(
+    start_dovecot: Callable[[Layout], Dovecot], rights: str, hidden: frozenset[str], told: str, copies: int
+) -> None:
+    server = start_dovecot(Layout(hidden=hidden, extra=ACL))
+    server.deliver("bounces", bounces(3), "Fixed")
+    (server.folder("bounces", "Fixed") / "dovecot-acl").write_text(f"owner {rights}\n")
+    account, memory = account_on(server, folders=("Fixed",)), Memory()
+    for waiting in (3, 0, 0):
+        with session_of(account, unfiled=memory) as session:
+            pages = [list(page) for page in session.pages()]
+            for page in pages:
+                session.settle({Destination.PROCESSED: page})
+            assert sum(map(len, pages)) == waiting
+            assert f"mailbox returns: {told}" in (session.obstacles() or "")
+    assert server.count("bounces", "Bounces/Processed") == copies
+    (server.folder("bounces", "Fixed") / "dovecot-acl").unlink()
+    assert drain(account, unfiled=memory) == []
+    assert server.messages("bounces", "Fixed") == []
+    assert sorted(server.messages("bounces", "Bounces/Processed")) == bounces(3)
 
 
 @pytest.mark.parametrize(("rights", "told"), [
