@@ -338,7 +338,7 @@ def restricted(start_dovecot: Callable[[Layout], Dovecot]) -> Dovecot:
 
 
 UNTOLD = frozenset({"I18NLEVEL=1"})  # with a list of its own the server announces no ACL
-NOT_TAKEN = "folder Fixed: the server says OK to taking settled mail away, and leaves it there; give its user the rights"
+NOT_TAKEN = "folder Fixed: the server says OK to taking settled mail away, and leaves it there; give its user"
 REFUSED = "settled mail of folder Fixed can't be filed in Bounces.Processed, and waits where it is (the server says: "
 
 
@@ -365,6 +365,17 @@ def test_what_a_server_says_that_it_did_and_did_not_is_copied_once(
     assert drain(account, unfiled=memory) == []
     assert server.messages("bounces", "Fixed") == []
     assert sorted(server.messages("bounces", "Bounces/Processed")) == bounces(3)
+
+
+def test_a_folder_that_nothing_can_leave_holds_up_no_other(start_dovecot: Callable[[Layout], Dovecot]) -> None:
+    server = start_dovecot(Layout(hidden=UNTOLD, extra=ACL))
+    server.deliver("bounces", bounces(3), "Fixed")
+    (server.folder("bounces", "Fixed") / "dovecot-acl").write_text("owner lrs\n")
+    account, memory = account_on(server, folders=("Fixed", "INBOX")), Memory()
+    for number in (1, 2):
+        server.deliver("bounces", [b"Subject: %d\n\n" % number])
+        drain(account, unfiled=memory)
+        assert server.count("bounces", "Bounces/Processed") == number
 
 
 @pytest.mark.parametrize(("rights", "told"), [
