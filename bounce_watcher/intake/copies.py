@@ -36,12 +36,17 @@ def state_of(connection: Connection, folder: str) -> CopyBegun | None:
 def copied(
     connection: Connection, folder: str, numbers: Collection[int], destination: str, begun: CopyBegun, longest: int
 ) -> set[int]:
-    """Those of `folder`'s UIDs `numbers` that were copied since. At the end `folder` is not selected any more.
+    """Those of `folder`'s UIDs `numbers` that were copied since; none where the destination can't be selected.
 
-    Of two alike, one copy stands for one. `longest`: the most bytes that a server without partial FETCH may send.
+    At the end `folder` is not selected any more. Of two alike, one copy stands for one. `longest`: the most
+    bytes that a server without partial FETCH may send.
     """
     client = connection.client
-    there = client.select_folder(destination, readonly=True)
+    try:
+        with refusals():
+            there = client.select_folder(destination, readonly=True)
+    except Refused:
+        return set()
     if there.get(b"UIDVALIDITY") != begun.uidvalidity or not there.get(b"EXISTS"):
         return set()
     since = [uid for uid in client.search(f"UID {begun.uidnext}:*") if uid >= begun.uidnext]

@@ -14,11 +14,11 @@ from bounce_watcher.intake.connection import Connection
 from bounce_watcher.intake.failures import Refused, one_line, refusals, secrets_of
 from bounce_watcher.intake.folders import Hierarchy
 from bounce_watcher.intake.mailbox import UnfiledMail
-from bounce_watcher.intake.obstacles import NoRoom, NotTaken, Obstacle, Refusal
+from bounce_watcher.intake.obstacles import NoRoom, NotFiled, NotTaken, Obstacle, Refusal
 from bounce_watcher.intake.rights import quotas_of
 from bounce_watcher.intake.selecting import Selected, Selection
 from bounce_watcher.intake.settling import KEYWORD, Settlement, take_away
-from bounce_watcher.model.errors import PermanentFailure
+from bounce_watcher.model.errors import PermanentFailure, TemporaryFailure
 from bounce_watcher.model.filing import CopyBegun, Destination, Unfiled
 
 log = structlog.get_logger()
@@ -69,8 +69,10 @@ class Filer:
         if gone := kept.keys() - there.keys():
             self._unfiled.drop(source.label, selected.uidvalidity, gone)
         self._kept[source] = set(there)
-        if there:
+        try:
             self._try_again(source, selected, there, over)
+        except TemporaryFailure as failure:  # what waits to be filed holds up no reading
+            self._note(NotFiled(source.folder, str(failure)))
         return [uid for uid in numbers if uid not in there]
 
     def file(self, source: Source, uidvalidity: int | None, numbers: Collection[int], to: Destination) -> bool:
@@ -92,7 +94,8 @@ class Filer:
             numbers = [uid for uid, each in kept.items() if each == unfiled]
             if unfiled.begun is not None and not unfiled.copied:
                 copied = self._copied(source, numbers, unfiled.to, unfiled.begun)
-                self._file_some(source, selected, sorted(copied), replace(unfiled, copied=True), over)
+                self._keep(source, selected, copied, Unfiled(unfiled.to, copied=True))
+                self._file_some(source, selected, sorted(copied), Unfiled(unfiled.to, copied=True), over)
                 numbers = [uid for uid in numbers if uid not in copied]
             self._file_some(source, selected, numbers, replace(unfiled, begun=None), over)
 
@@ -109,16 +112,13 @@ class Filer:
                 return
 
     def _copied(self, source: Source, numbers: Sequence[int], to: Destination, begun: CopyBegun) -> set[int]:
-        """Those whose copies arrived, though nobody saw it."""
+        """Those whose copies arrived, though nobody saw it; none where the destination can't be looked into."""
         connection = self._connection
-        place = folders.find(connection.client, self._hierarchy, self._names[to])
         self._selection.leave()
-        if not place.exists:
-            return set()
-        with connection.conversation(f"looking for copies in {place.name}"):
-            return copies.copied(
-                connection, source.folder, numbers, place.name, begun, connection.account.max_message_bytes
-            )
+        with connection.conversation(f"looking for copies in {self._names[to]}"):
+            place = folders.find(connection.client, self._hierarchy, self._names[to])
+            longest = connection.account.max_message_bytes
+            return copies.copied(connection, source.folder, numbers, place.name, begun, longest)
 
     # One command's worth
 
@@ -251,7 +251,7 @@ class Filer:
 
     # What is kept in mind
 
-    def _keep(self, source: Source, selected: Selected, batch: Sequence[int], as_: Unfiled) -> None:
+    def _keep(self, source: Source, selected: Selected, batch: Collection[int], as_: Unfiled) -> None:
         self._unfiled.keep(source.label, selected.uidvalidity, batch, as_)
         self._kept.setdefault(source, set()).update(batch)
 

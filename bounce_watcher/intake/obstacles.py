@@ -67,6 +67,18 @@ class NotTaken:
 
 
 @dataclass(frozen=True, slots=True)
+class NotFiled:
+    """What older passes could not file could not be tried again; `said` is why."""
+
+    folder: str
+    said: str
+
+    def __str__(self) -> str:
+        return (f"settled mail of folder {self.folder} waits where it is, as trying again failed ({self.said}); "
+                "the next pass tries again: look at the server if it stays so")
+
+
+@dataclass(frozen=True, slots=True)
 class Short:
     """Of a message of `size` bytes, as the server says, only `got` came: it is not read as if that were all."""
 
@@ -80,7 +92,7 @@ class Short:
                 f"{self.uid}, which stays there unread; look at it with a mail program")
 
 
-Obstacle = NoRight | NoRoom | NotTaken | Refusal | Short
+Obstacle = NoRight | NoRoom | NotFiled | NotTaken | Refusal | Short
 
 
 def told(obstacles: Sequence[Obstacle]) -> str:

@@ -1,5 +1,6 @@
 """What keeps settled mail in its folder: it is read once, copied once, told with the mend, and filed when it can be."""
 
+import imaplib
 from collections.abc import Callable
 from contextlib import suppress
 from unittest.mock import patch
@@ -7,9 +8,10 @@ from unittest.mock import patch
 import pytest
 from imapclient import IMAPClient
 
-from bounce_watcher.intake import filing
+from bounce_watcher.intake import copies, filing, selecting
 from bounce_watcher.intake.account import PasswordLogin
 from bounce_watcher.intake.rights import Rights, read_rights
+from bounce_watcher.intake.settling import Settlement
 from bounce_watcher.model.errors import PermanentFailure, TemporaryFailure
 from bounce_watcher.model.filing import CopyBegun, Destination, Unfiled
 from tests.intake.conftest import account_on
@@ -182,6 +184,40 @@ def test_after_a_kill_between_copy_and_expunge_nothing_is_copied_again(copying: 
     assert copying.count("bounces") == 0
     assert sorted(copying.messages("bounces", "Bounces/Processed")) == sorted([*bounces(30), *same])
     assert memory.all() == []
+
+
+def test_after_a_kill_the_copies_of_a_folder_that_nothing_can_leave_are_known_for_good(copying: Dovecot) -> None:
+    """Though a person takes them out of the destination meanwhile."""
+    copying.clear()
+    copying.deliver("bounces", bounces(4))
+    account, memory = account_on(copying), Memory()
+    with patch.object(filing, "take_away", killed), pytest.raises(Killed):
+        drain(account, unfiled=memory)
+    with patch.object(selecting, "_way_out", lambda *_, **__: (Settlement.KEPT, None)):
+        drain(account, unfiled=memory)
+        assert memory.all() == [Unfiled(Destination.PROCESSED, copied=True)] * 4
+        copying.doveadm("expunge", "-u", "bounces", "mailbox", "Bounces.Processed", "all")
+        drain(account, unfiled=memory)
+    assert copying.count("bounces", "Bounces/Processed") == 0
+    assert copying.count("bounces") == 4
+
+
+def test_what_cannot_be_looked_for_holds_up_no_reading(copying: Dovecot) -> None:
+    copying.clear()
+    copying.deliver("bounces", bounces(4))
+    account, memory = account_on(copying), Memory()
+    with patch.object(filing, "take_away", killed), pytest.raises(Killed):
+        drain(account, unfiled=memory)
+    copying.deliver("bounces", [b"Subject: new\n\nhello\n"])
+    gone = patch.object(copies, "copied", side_effect=imaplib.IMAP4.abort("gone"))
+    with gone, session_of(account, unfiled=memory) as session:
+        [page] = session.pages()
+        session.settle({Destination.PROCESSED: page})
+        assert [message.content for message in page] == [b"Subject: new\r\n\r\nhello\r\n"]
+        assert "waits where it is, as trying again failed" in (session.obstacles() or "")
+    drain(account, unfiled=memory)
+    assert copying.count("bounces") == 0
+    assert copying.count("bounces", "Bounces/Processed") == 5
 
 
 def test_a_copy_that_never_came_is_made_again(copying: Dovecot) -> None:
