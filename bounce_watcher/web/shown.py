@@ -65,7 +65,7 @@ BY: Mapping[By, str] = {
 
 ALERTS: Mapping[AlertKind, str] = {
     AlertKind.OUTAGE: "Outage guard", AlertKind.BLOCKS: "Blocked", AlertKind.FORGED: "Forged reports",
-    AlertKind.ENDPOINT: "Webhook disabled", AlertKind.MAILBOX: "Mailbox not read", AlertKind.QUIET: "No mail comes",
+    AlertKind.ENDPOINT: "Webhook disabled", AlertKind.MAILBOX: "Mailbox in trouble", AlertKind.QUIET: "No mail comes",
     AlertKind.TARGET: "Target not told", AlertKind.FLOOD: "Flood",
 }
 
