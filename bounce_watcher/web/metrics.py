@@ -203,7 +203,7 @@ class _Counter:
 _COUNTERS = (
     _Counter("messages", "Messages read that were not known before, by what they are.", What.MESSAGES,
              ("mailbox", "kind")),
-    _Counter("messages_filed", "Messages settled, by where they go: processed, review (not understood), quarantine (broken).",
+    _Counter("messages_filed", "Messages settled, by folder: processed, review (not understood), quarantine (broken).",
              What.FILED, ("mailbox", "place")),
     _Counter("verdicts", "What reports said of recipients: a bounce by type and reason, else what it is.",
              What.VERDICTS, ("type", "reason")),
