@@ -17,7 +17,8 @@ from tests.servers.receiver import Received, Receiver, running
 COUNT = 2000
 KILLS = 20
 KEYS = 'page_messages = 20\nidle = false'
-WEBHOOK = 'timeout = "1s"\nevents = ["recipient.suppressed", "recipient.released", "complaint.recorded"]'
+EVENTS = 'events = ["recipient.suppressed", "recipient.released", "complaint.recorded"]'
+WEBHOOK = f'timeout = "1s"\n{EVENTS}'
 
 
 def ledger_of(house: House) -> tuple[Any, ...]:
@@ -73,7 +74,7 @@ def calm(tmp_path_factory: pytest.TempPathFactory, shared_dovecot: Dovecot) -> t
     """The ledger of an undisturbed run."""
     root = tmp_path_factory.mktemp("calm")
     with running() as receiver:
-        it = House(root, shared_dovecot, receiver, f"sqlite:///{root}/ledger.db", "other", KEYS, WEBHOOK, capped=False)
+        it = House(root, shared_dovecot, receiver, f"sqlite:///{root}/ledger.db", "other", KEYS, EVENTS, capped=False)
         it.configure()
         fill(it.dovecot, it.user)
         it.call("poll")
