@@ -28,7 +28,7 @@ def poll(
     """One pass over all mailboxes and over the webhooks that are due, then ends.
 
     Prints a line a mailbox and a line a webhook or platform, with what was done. Exit status 1 if a mailbox could not
-    be read to its end, or its mail not be filed. What a target did not take stays in the outbox.
+    be read to its end, or its mail could not be filed. What a target did not take stays in the outbox.
     """
     settings = load_settings(config)
     logs.configure(settings.log_level if verbose else "error", settings.log_format)

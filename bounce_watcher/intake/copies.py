@@ -7,13 +7,12 @@ connection. Only what came into the destination since the COPY was begun is look
 import hashlib
 from collections import Counter
 from collections.abc import Collection, Sequence
-from dataclasses import replace
 
 from bounce_watcher.intake import uids
 from bounce_watcher.intake.connection import Connection
 from bounce_watcher.intake.failures import Refused, refusals
 from bounce_watcher.intake.fetching import beginning, fetch
-from bounce_watcher.intake.wire import KIB, USUAL
+from bounce_watcher.intake.wire import KIB, bounds_of_bodies
 from bounce_watcher.model.filing import CopyBegun
 
 COMPARED = 64 * KIB
@@ -76,8 +75,7 @@ def _contents(connection: Connection, numbers: Sequence[int], longest: int) -> d
     found: dict[int, _Content] = {}
     wire = connection.wire
     for batch in uids.batches(numbers, _AT_ONCE):
-        bounds = replace(USUAL, literal=longest + KIB, total=len(batch) * COMPARED + longest + USUAL.total)
-        with wire.within(bounds):
+        with wire.within(bounds_of_bodies(len(batch), COMPARED, longest)):
             fetched = fetch(wire, batch, beginning(COMPARED))
         found |= {uid: (each.size, hashlib.sha256(each.body[:COMPARED]).hexdigest())
                   for uid, each in fetched.items() if each.size is not None and each.body is not None}

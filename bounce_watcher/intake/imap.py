@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from datetime import datetime
 
 import structlog
@@ -19,7 +18,7 @@ from bounce_watcher.intake.obstacles import Obstacle, Short, told
 from bounce_watcher.intake.selecting import Selected, Selection
 from bounce_watcher.intake.settling import KEYWORD
 from bounce_watcher.intake.watchdog import Watchdog
-from bounce_watcher.intake.wire import KIB, USUAL, Bounds
+from bounce_watcher.intake.wire import bounds_of_bodies
 from bounce_watcher.model.errors import PermanentFailure, TemporaryFailure
 from bounce_watcher.model.filing import Destination
 from bounce_watcher.model.message import RawMessage
@@ -203,7 +202,7 @@ class ImapSession:
     def _fetch_at_once(self, numbers: Sequence[int], items: str, length: int) -> dict[int, Fetched]:
         with self._connection.conversation("fetching"):
             wire = self._connection.wire
-            with wire.within(_bounds(len(numbers), length, self._account.max_message_bytes)):
+            with wire.within(bounds_of_bodies(len(numbers), length, self._account.max_message_bytes)):
                 return fetch(wire, numbers, items)
 
     def _fetch_singly(
@@ -238,9 +237,3 @@ class ImapSession:
 def _is_short(content: bytes, size: int, cap: int) -> bool:
     """Whether so much is missing that it is no estimate: Exchange has been seen to guess RFC822.SIZE."""
     return 4 * len(content) < 3 * min(size, cap)
-
-
-def _bounds(messages: int, length: int, longest: int) -> Bounds:
-    """For so many bodies of `length`. A server that knows no partial FETCH sends the whole message instead: it is
-    taken up to the `longest` that is read of any."""
-    return replace(USUAL, literal=longest + KIB, total=messages * length + longest + USUAL.total)

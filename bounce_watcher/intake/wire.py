@@ -8,7 +8,7 @@ import imaplib
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 Plug = Callable[[], socket.socket]
@@ -34,6 +34,13 @@ class Bounds:
 
 
 USUAL = Bounds()
+
+
+def bounds_of_bodies(messages: int, length: int, longest: int) -> Bounds:
+    """For so many bodies of `length` bytes. A server that knows no partial FETCH sends the whole message instead: it is
+    taken up to the `longest` that is read of any."""
+    return replace(USUAL, literal=longest + KIB, total=messages * length + longest + USUAL.total)
+
 
 _KEPT = frozenset({"CAPABILITY", "READ-ONLY", "READ-WRITE", "PREAUTH", "BYE"})
 """Untagged answers that imaplib and imapclient look at after the next command began."""

@@ -429,6 +429,8 @@ class WebSessionRow(Row, table=True):
     expires_at: datetime = Field(sa_type=UtcDateTime)
     peer: str = Field(sa_type=Text)
     agent: str = Field(sa_type=Text)
+
+
 class UnfiledRow(Row, table=True):
     """A settled message that still lies in its folder; see `model.filing.Unfiled`."""
 

@@ -25,8 +25,8 @@ class CopyBegun:
 class Unfiled:
     """A settled message that still lies in its folder.
 
-    `copied`: a copy lies there, and what is left is to take it out of its folder. `begun`: a COPY was
-    begun, of which nobody knows whether it came to its end; None = none was.
+    `to`: where it goes. `copied`: a copy lies there, and what is left is to take it out of its folder. `begun`: a COPY
+    was begun, and nobody knows whether it came to its end; None = none was.
     """
 
     to: Destination

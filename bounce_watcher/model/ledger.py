@@ -432,7 +432,7 @@ class AlertKind(StrEnum):
     BLOCKS = "blocks"      # one provider refuses our mail for a reason of ours
     FORGED = "forged"      # reports that are in doubt: forged or mixed up
     ENDPOINT = "endpoint"  # a webhook's receiver said that it wants no more
-    MAILBOX = "mailbox"    # a mailbox can't be read, or its mail not be filed
+    MAILBOX = "mailbox"    # a mailbox can't be read, or its mail can't be filed
     QUIET = "quiet"        # no mail comes to a mailbox for longer than is usual there
     TARGET = "target"      # a webhook, platform or notifier takes nothing, or something was given up
     FLOOD = "flood"        # more suppressions would rest on unproven reports than is usual: the others are held

@@ -50,7 +50,6 @@ def narrow(monkeypatch: pytest.MonkeyPatch) -> None:
     """Bounds that are reached soon: tracemalloc is slow."""
     bounds = replace(USUAL, total=2 * MIB, lines=5_000)
     monkeypatch.setattr("bounce_watcher.intake.wire.USUAL", bounds)
-    monkeypatch.setattr("bounce_watcher.intake.imap.USUAL", bounds)
 
 
 @contextlib.contextmanager
