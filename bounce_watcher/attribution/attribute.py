@@ -23,7 +23,7 @@ from bounce_watcher.attribution.return_path import Token
 from bounce_watcher.attribution.settings import AttributionSettings, TokenKeys
 from bounce_watcher.attribution.traces import Traces, traces
 from bounce_watcher.model.address import address_key
-from bounce_watcher.model.finding import UNTOLD, Attribution, Authenticity, Evidence, Finding
+from bounce_watcher.model.finding import UNTOLD, Attribution, Authenticity, Doubt, DoubtKind, Evidence, Finding
 from bounce_watcher.parsing.address_fields import without_xtext
 from bounce_watcher.parsing.message import ParsedMessage
 
@@ -64,19 +64,16 @@ def _by_token(
     token: Token, grade: Evidence, found: Traces, finding: Finding, settings: AttributionSettings, at: datetime | None
 ) -> Attribution:
     if not token.is_ours:
-        return _doubted(finding, f"{_PLACES[grade]} a token of ours in form, but {token.problem}")
+        return _doubted(finding, Doubt(token.problem or DoubtKind.FORGED_TOKEN, grade))
     recipient = _mailed_recipient(token, finding, found.hints, settings.verifying)
     if recipient is None:
-        return _doubted(finding, f"{_PLACES[grade]} a token that we signed for another recipient")
+        return _doubted(finding, Doubt(DoubtKind.OTHER_RECIPIENT, grade))
     if at is not None and token.has_run_out(at, settings.token_max_age):
-        return _doubted(finding, f"{_PLACES[grade]} a token of {token.day} that has run out")
+        return _doubted(finding, Doubt(DoubtKind.EXPIRED_TOKEN, grade, token.day))
     return Attribution(recipient, grade, token.stream or found.stream, token.sending or found.sending)
 
 
-_PLACES = {Evidence.TOKEN: "the return path holds", Evidence.SIGNATURE: "the mail that came back holds"}
-
-
-def _doubted(finding: Finding, doubt: str) -> Attribution:
+def _doubted(finding: Finding, doubt: Doubt) -> Attribution:
     return Attribution(finding.report.recipient or "", Evidence.PROSE, doubt=doubt)
 
 

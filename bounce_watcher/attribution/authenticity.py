@@ -17,7 +17,7 @@ import re
 from collections.abc import Iterable
 
 from bounce_watcher.model.address import address_key
-from bounce_watcher.model.finding import UNTOLD, Authenticity
+from bounce_watcher.model.finding import UNTOLD, Authenticity, Doubt, DoubtKind, Pass
 from bounce_watcher.parsing.authentication_results import MethodResult, parse_authentication_results
 from bounce_watcher.parsing.headers import Headers
 
@@ -28,12 +28,9 @@ MAX_FIELDS = 10
 
 _FAILS = frozenset({"fail", "hardfail"})  # the latter is RFC 5451's word for SPF
 _DOMAIN = re.compile(r"[\w-]{1,63}(?:\.[\w-]{1,63}){0,20}")
-_PASSES = (
-    ("dkim", "signed by", ("header.d", "header.i")),
-    ("spf", "sent by a server of", ("smtp.mailfrom", "smtp.helo")),
-    ("dmarc", "its From is that of", ("header.from",)),
-)
-_PROPERTIES = {method: properties for method, _, properties in _PASSES}
+_PROPERTIES = {
+    "dkim": ("header.d", "header.i"), "spf": ("smtp.mailfrom", "smtp.helo"), "dmarc": ("header.from",),
+}
 
 
 def authenticity(headers: Headers, authserv_ids: frozenset[str]) -> Authenticity:
@@ -61,18 +58,18 @@ def _told(headers: Headers, authserv_ids: frozenset[str]) -> tuple[MethodResult,
     return told
 
 
-def _failure(found: tuple[MethodResult, ...]) -> str | None:
+def _failure(found: tuple[MethodResult, ...]) -> Doubt | None:
     for fail in _with(found, "dmarc", _FAILS):
-        return f"the mailbox's server says that its From is not that of {_domain(fail)} (dmarc={fail.result})"
+        return Doubt(DoubtKind.DMARC, domain=_domain(fail), result=fail.result)
     if any(each.result == "pass" for each in found if each.method in _PROPERTIES):
         return None
     for fail in _with(found, "spf", _FAILS):
-        return f"the mailbox's server says that it is not from a server of {_domain(fail)} (spf={fail.result})"
+        return Doubt(DoubtKind.SPF, domain=_domain(fail), result=fail.result)
     return None
 
 
-def _passes(found: tuple[MethodResult, ...]) -> Iterable[str]:
-    return (f"{words} {_domain(each)}" for method, words, _ in _PASSES for each in _with(found, method, {"pass"}))
+def _passes(found: tuple[MethodResult, ...]) -> Iterable[Pass]:
+    return (Pass(method, _domain(each)) for method in _PROPERTIES for each in _with(found, method, {"pass"}))
 
 
 def _with(found: tuple[MethodResult, ...], method: str, results: Iterable[str]) -> Iterable[MethodResult]:
@@ -80,6 +77,6 @@ def _with(found: tuple[MethodResult, ...], method: str, results: Iterable[str]) 
 
 
 def _domain(each: MethodResult) -> str:
-    """The domain that a result is about, without the address around it: this gets into logs."""
+    """The domain that a result is about, without the address around it: this gets into logs. "" where it names none."""
     named = (each.get(name).rpartition("@")[2].lower() for name in _PROPERTIES[each.method])
-    return next((domain for domain in named if _DOMAIN.fullmatch(domain)), "the domain that it names")
+    return next((domain for domain in named if _DOMAIN.fullmatch(domain)), "")

@@ -52,6 +52,7 @@ from hashlib import sha256
 from bounce_watcher.attribution.rewriting import extension, unwrap
 from bounce_watcher.attribution.settings import AttributionSettings, TokenKeys
 from bounce_watcher.model.address import address_key, parse_address
+from bounce_watcher.model.finding import DoubtKind
 
 MAX_LOCAL_PART = 64
 """Octets, RFC 5321 section 4.5.3.1.1."""
@@ -97,7 +98,7 @@ class Token:
     stream: str | None
     sending: str | None
     is_ours: bool
-    problem: str | None = None
+    problem: DoubtKind | None = None
     digest: str | None = None
     day: date | None = None
 
@@ -202,10 +203,8 @@ def _read(text: str, keys: TokenKeys, purpose: bytes) -> Token | None:
     )
 
 
-def _problem(keys: TokenKeys) -> str:
-    if not keys:
-        return "no attribution.token_key is configured to check it with"
-    return "its signature fits none of the configured keys: forged, damaged, or signed with a key dropped since"
+def _problem(keys: TokenKeys) -> DoubtKind:
+    return DoubtKind.FORGED_TOKEN if keys else DoubtKind.UNCHECKED_TOKEN
 
 
 def _base(settings: AttributionSettings) -> tuple[str, str]:

@@ -11,10 +11,12 @@ from bounce_watcher.cli.options import ConfigFile, Debug, DryRun, Json, example
 from bounce_watcher.cli.tables import listing
 from bounce_watcher.ledger.incidents import Held
 from bounce_watcher.ledger.rulings import Ruling, Wanted
+from bounce_watcher.model.grounds_json import SUBJECT
 from bounce_watcher.model.ledger import Alert, AlertKind
-from bounce_watcher.model.rows import Row
 from bounce_watcher.service.announcing import announcer
 from bounce_watcher.service.clock import utcnow
+from bounce_watcher.words import grounds as words
+from bounce_watcher.words.rows import Row, explained
 
 commands = typer.Typer(
     help="Outages and floods, whose suppressions are held back, and trouble of your own: blocks, a silent mailbox."
@@ -58,7 +60,7 @@ def list_held(alert: AlertId, as_json: Json = False, config: ConfigFile = None, 
 def _held_row(held: Held) -> Row:
     return {
         "recipient": held.recipient, "stream": held.stream, "reason": held.reason, "since": held.since,
-        "because": held.because,
+        **explained(held.grounds),
     }
 
 
@@ -110,7 +112,8 @@ def alert_row(alert: Alert) -> Row:
     return {
         "id": alert.id,
         "alert": alert.kind,
-        "subject": alert.subject,
+        "subject": words.subject(alert.subject),
+        "about": SUBJECT.to_data(alert.subject),
         "state": "cleared" if alert.cleared else "raised",
         "since": alert.since,
         "raised_at": alert.raised_at,
@@ -118,7 +121,7 @@ def alert_row(alert: Alert) -> Row:
         "count": alert.count,
         "alarm_from": alert.alarm_from,
         "usual": alert.usual,
-        "because": alert.because,
+        **explained(alert.grounds),
         "quote": alert.quote,
         "held": alert.held,
         "released": alert.released,

@@ -13,7 +13,7 @@ from bounce_watcher.cli.output import clean, count, say
 from bounce_watcher.config import Settings
 from bounce_watcher.ledger.modes import exposures
 from bounce_watcher.outbox.platform import HttpPlatform
-from bounce_watcher.policy import flood
+from bounce_watcher.words import risk
 
 
 def register(app: typer.Typer) -> None:
@@ -32,8 +32,8 @@ def check_config(config: ConfigFile = None, debug: Debug = False) -> None:
     for exposure in exposures(settings.database_url.get_secret_value()):
         say(f"warning: database: {clean(exposure.detail)}: {clean(exposure.mend)}")
     has_key = bool(settings.attribution.token_keys)
-    if risk := flood.risk(settings.policy, has_key=has_key):
-        say(f"warning: {risk}. {flood.remedy(has_key=has_key)}.")
+    if told := risk.risk(settings.policy, has_key=has_key):
+        say(f"warning: {told}. {risk.remedy(has_key=has_key)}.")
     for line in _summary(settings, config_path(config)):
         say(clean(line))
 

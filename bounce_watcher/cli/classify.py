@@ -12,7 +12,7 @@ from bounce_watcher.cli.rules import rules_of
 from bounce_watcher.cli.sources import DEFAULT_MESSAGE_BYTES, MessageBytes, Paths, messages
 from bounce_watcher.cli.tables import listing, progress
 from bounce_watcher.cli.workers import classified
-from bounce_watcher.model.rows import Row
+from bounce_watcher.words.rows import Row
 
 COLUMNS = ("source", "kind", "recipient", "bounce_type", "reason", "status", "rule", "diagnostic")
 

@@ -15,8 +15,8 @@ from bounce_watcher.cli.tables import listing
 from bounce_watcher.cli.times import past
 from bounce_watcher.ledger.stats import By, Stats, stats
 from bounce_watcher.ledger.store import Ledger
-from bounce_watcher.model.rows import Row
 from bounce_watcher.service.clock import utcnow
+from bounce_watcher.words.rows import Row
 
 USUAL = timedelta(days=30)
 

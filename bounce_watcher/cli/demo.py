@@ -22,6 +22,7 @@ from bounce_watcher.service.demo.receiver import Hook
 from bounce_watcher.service.opening import open_ledger
 from bounce_watcher.service.poll import poll_once
 from bounce_watcher.web.server import serving
+from bounce_watcher.words import grounds as words
 
 Cells = Sequence[object]
 
@@ -85,7 +86,7 @@ def _cells(judged: Sequence[Judged]) -> Iterator[Cells]:
             yield (day, "", mail.kind, "", "no report of a recipient", folder)
         for event in mail.events:
             yield (day, event.recipient, _what(event), event.quote or event.diagnostic,
-                   "yes" if event.counted is None else f"no: {event.counted}", folder)
+                   "yes" if event.exclusion is None else f"no: {words.because(event.exclusion)}", folder)
 
 
 def _what(event: BounceEvent) -> str:
@@ -97,7 +98,7 @@ def _what(event: BounceEvent) -> str:
 
 def _standing_cells(record: RecipientRecord) -> Cells:
     until = "" if record.suppression is None else (iso(record.suppression.until) or "for good")[:10]
-    return (record.recipient, record.state, until, record.because)
+    return (record.recipient, record.state, until, words.text(record.grounds))
 
 
 def _hook_cells(hook: Hook) -> Cells:

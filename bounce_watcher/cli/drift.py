@@ -18,11 +18,11 @@ from bounce_watcher.config import Settings
 from bounce_watcher.ledger.comparing import Side
 from bounce_watcher.ledger.mirror import MENDS, Case, Difference
 from bounce_watcher.model.errors import PermanentFailure
-from bounce_watcher.model.rows import Row
 from bounce_watcher.outbox.platform import Platform
 from bounce_watcher.policy.settings import Mode
 from bounce_watcher.service.announcing import who_hears
 from bounce_watcher.service.drift import Drift, drift
+from bounce_watcher.words.rows import Row
 
 COLUMNS = ("recipient", "stands", "case", "fix", "since", "because")
 

@@ -13,8 +13,8 @@ from bounce_watcher.cli.times import past
 from bounce_watcher.ledger.filters import EventFilter
 from bounce_watcher.ledger.pseudonym import hidden
 from bounce_watcher.model.finding import Kind
-from bounce_watcher.model.rows import EVENT_COLUMNS, event_row
 from bounce_watcher.model.verdict import BounceType, Reason
+from bounce_watcher.words.rows import EVENT_COLUMNS, event_row
 
 commands = typer.Typer(help="What was reported, one event a recipient a report.")
 

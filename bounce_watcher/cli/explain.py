@@ -36,6 +36,8 @@ from bounce_watcher.policy.decide import decide
 from bounce_watcher.policy.settings import PolicySettings
 from bounce_watcher.recognition import answered_by
 from bounce_watcher.service.process import message_record, nobody
+from bounce_watcher.words import grounds as words
+from bounce_watcher.words.rows import doubt_text
 
 KINDS: Mapping[Kind, str] = {
     Kind.BOUNCE: "a report that at least one recipient failed",
@@ -174,7 +176,7 @@ def _history(event: BounceEvent, ledger: Ledger | None) -> History:
         return History(RecipientRecord(event.recipient, event.stream))
     earlier = ledger.events(EventFilter(event.recipient, event.stream, until=event.at))
     counted = tuple(
-        CountedBounce(each.id, each.at, each.reason, each.sent_message_id) for each in earlier if each.counted is None
+        CountedBounce(each.id, each.at, each.reason, each.sent_message_id) for each in earlier if each.exclusion is None
     )
     return History(record, counted)
 
@@ -213,12 +215,12 @@ def _asked(analysis: Analysis) -> Iterator[str]:
     yield from field("evidence", f"{found.evidence}: {GRADES[found.evidence]}" if found.recipient else None)
     yield from field("stream", found.stream)
     yield from field("campaign", found.sending)
-    yield from field("doubt", found.doubt)
+    yield from field("doubt", doubt_text(found.doubt))
 
 
 def _genuine(found: Authenticity) -> str | None:
     """What our own server found of the report itself."""
-    return f"no: {found.failure}" if found.failure else "; ".join(found.passes)
+    return f"no: {words.doubt(found.failure)}" if found.failure else "; ".join(map(words.passed, found.passes))
 
 
 def _sent(analysis: Analysis) -> str:
@@ -248,7 +250,7 @@ def _recipient(each: RecipientVerdict, rules: Mapping[str, Rule]) -> Iterator[st
     yield from field("evidence", f"{grade}: {GRADES[grade]}")
     yield from field("stream", each.attribution.stream)
     yield from field("campaign", each.attribution.sending)
-    yield from field("doubt", each.attribution.doubt)
+    yield from field("doubt", doubt_text(each.attribution.doubt))
 
 
 def _found(provenance: Provenance, diagnostic: str) -> str:
@@ -259,7 +261,7 @@ def _found(provenance: Provenance, diagnostic: str) -> str:
 
 def _policy(decision: Decision) -> Iterator[str]:
     yield from field("policy would", STEPS[decision.step])
-    yield from field("because", decision.because)
+    yield from field("because", words.because(decision.grounds))
     if decision.step is Step.SUPPRESS:
         yield from field("until", iso(decision.until) or "for good")
         yield from field("reaches", "all streams" if decision.scope is Scope.GLOBAL else None)

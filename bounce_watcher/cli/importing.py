@@ -16,6 +16,7 @@ from bounce_watcher.policy.limits import FloodSettings
 from bounce_watcher.service import logs
 from bounce_watcher.service.importing import ImportReport, import_messages
 from bounce_watcher.service.opening import open_ledger
+from bounce_watcher.words import grounds as words
 
 
 def register(app: typer.Typer) -> None:
@@ -50,7 +51,7 @@ def import_files(
     say(_rehearsed(report) if dry_run else _told(report))
     for alert in () if dry_run else _floods(settings):
         held = count(alert.held - alert.released - alert.confirmed, "suppression")
-        say(f"{held} held: {alert.because}; see alerts held {alert.id}, then alerts confirm {alert.id}")
+        say(f"{held} held: {words.because(alert.grounds)}; see alerts held {alert.id}, then alerts confirm {alert.id}")
 
 
 def _floods(settings: Settings) -> list[Alert]:

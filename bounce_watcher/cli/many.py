@@ -9,7 +9,7 @@ from bounce_watcher.cli.output import count, say
 from bounce_watcher.cli.tables import listing, progress
 from bounce_watcher.ledger.rulings import Left, Ruled
 from bounce_watcher.ledger.store import Ledger
-from bounce_watcher.model.rows import Row
+from bounce_watcher.words.rows import Row, explained
 
 COLUMNS = ("recipient", "stream", "reason", "was", "state", "left", "because")
 
@@ -30,7 +30,10 @@ def decide_on_many(
         if each.left:
             left[each.left] += 1
         advance(1)
-        return {name: getattr(each, name) for name in COLUMNS}
+        return {
+            "recipient": each.recipient, "stream": each.stream, "reason": each.reason, "was": each.was,
+            "state": each.state, "left": each.left, **explained(each.grounds),
+        }
 
     try:
         with progress("deciding", "recipients", shown=not sys.stdout.isatty()) as advance:

@@ -19,7 +19,6 @@ from bounce_watcher.ledger.pausing import Pause
 from bounce_watcher.ledger.store import Ledger
 from bounce_watcher.model.errors import PermanentFailure
 from bounce_watcher.model.ledger import Attempt, Disposition, OutboxItem, OutboxState
-from bounce_watcher.model.rows import OUTBOX_COLUMNS, TRIED_COLUMNS, outbox_row, tried_row
 from bounce_watcher.outbox.notifier import Notifier
 from bounce_watcher.outbox.opening import Receiver, channel_to
 from bounce_watcher.outbox.rehearsal import rehearse_among, rehearse_test
@@ -27,6 +26,7 @@ from bounce_watcher.outbox.signature import PRIVATE_MEND, public_key
 from bounce_watcher.outbox.target import WebhookTarget
 from bounce_watcher.service.clock import utcnow
 from bounce_watcher.service.doctor import explained
+from bounce_watcher.words.rows import OUTBOX_COLUMNS, TRIED_COLUMNS, outbox_row, tried_row
 
 commands = typer.Typer(
     help="What targets are told: due, delivered or dead; send it again, give it up, or try a target."

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 
 from bounce_watcher.cli.errors import ReaderGoneError
 from bounce_watcher.model.neutral import for_json, for_terminal
-from bounce_watcher.model.rows import Row
+from bounce_watcher.words.rows import Row
 
 WIDEST = 110
 """Characters of a line of prose: longer ones are hard to read, whatever the terminal."""

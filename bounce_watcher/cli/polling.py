@@ -9,10 +9,10 @@ from bounce_watcher.cli.configuration import load_settings
 from bounce_watcher.cli.options import ConfigFile, Debug, Json, example
 from bounce_watcher.cli.output import clean, complain, count, json_line, say
 from bounce_watcher.cli.tables import progress
-from bounce_watcher.model.rows import Row
 from bounce_watcher.service import logs
 from bounce_watcher.service.deliver import DeliveryReport
 from bounce_watcher.service.poll import PassReport, PollReport, poll_once
+from bounce_watcher.words.rows import Row
 
 
 def register(app: typer.Typer) -> None:

@@ -11,7 +11,9 @@ from bounce_watcher.cli.output import clean, iso, json_line, say
 from bounce_watcher.cli.tables import table
 from bounce_watcher.ledger.filters import EventFilter
 from bounce_watcher.model.ledger import RecipientRecord
-from bounce_watcher.model.rows import (
+from bounce_watcher.service.protecting import Protector, protector
+from bounce_watcher.words import grounds as words
+from bounce_watcher.words.rows import (
     EVENT_COLUMNS,
     OPT_OUT_COLUMNS,
     STEP_COLUMNS,
@@ -19,7 +21,6 @@ from bounce_watcher.model.rows import (
     recipient_row,
     with_streams_of,
 )
-from bounce_watcher.service.protecting import Protector, protector
 
 commands = typer.Typer(help="Where a recipient stands, and everything that led there.")
 
@@ -68,7 +69,7 @@ def _tell(address: str, records: Sequence[RecipientRecord], rows: Sequence[Row])
     for record, row in zip(records, rows, strict=True):
         counts = ", ".join(f"{number} {name}" for name, number in sorted(record.counts.items())) or "none"
         say(f"{clean(record.recipient)} in stream {clean(record.stream)}: {record.state}")
-        for title, text in (("because", record.because), ("until", _until(record)),
+        for title, text in (("because", words.text(record.grounds)), ("until", _until(record)),
                             ("delivered_at", iso(record.delivered_at)), ("events", counts)):
             if text:
                 say(f"  {title}: {clean(text)}")

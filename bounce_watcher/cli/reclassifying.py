@@ -11,8 +11,8 @@ from bounce_watcher.cli.output import count, say
 from bounce_watcher.cli.tables import listing, progress
 from bounce_watcher.cli.times import past
 from bounce_watcher.model.ledger import BounceEvent, State
-from bounce_watcher.model.rows import Row
 from bounce_watcher.service.reclassifying import Found, reclassify
+from bounce_watcher.words.rows import Row
 
 COLUMNS = ("at", "recipient", "stream", "was", "is", "old_rule", "rule", "old_state", "state")
 

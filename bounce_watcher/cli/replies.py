@@ -14,7 +14,7 @@ from bounce_watcher.cli.output import clean, complain, say
 from bounce_watcher.cli.rules import rules_of
 from bounce_watcher.cli.tables import listing
 from bounce_watcher.cli.verdicts import reply_lines, verdict_lines
-from bounce_watcher.model.rows import Row
+from bounce_watcher.words.rows import Row
 
 COLUMNS = ("reason", "bounce_type", "rule", "code", "status", "text")
 

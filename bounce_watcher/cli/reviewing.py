@@ -15,13 +15,13 @@ from bounce_watcher.ledger.browse import By, Choice, Query
 from bounce_watcher.ledger.review import OPEN, Group
 from bounce_watcher.ledger.store import Ledger
 from bounce_watcher.model.ledger import Misread
-from bounce_watcher.model.rows import OPT_OUT_COLUMNS, Row, opt_out_row
 from bounce_watcher.model.verdict import BounceType, Reason
 from bounce_watcher.parsing.message import parse
 from bounce_watcher.parsing.smtp_reply import one_line
 from bounce_watcher.policy.language import NAMES, UNKNOWN
 from bounce_watcher.service.clock import utcnow
 from bounce_watcher.service.drafting import Trial, samples_of, suggested, tried
+from bounce_watcher.words.rows import OPT_OUT_COLUMNS, Row, opt_out_row
 
 commands = typer.Typer(help="What was not recognised, by its wording; a rule for it, tried on all that is stored.")
 

@@ -13,8 +13,8 @@ from bounce_watcher.cli.output import clean, count, say
 from bounce_watcher.cli.tables import listing
 from bounce_watcher.ledger.sessions import WebSession
 from bounce_watcher.model.errors import PermanentFailure
-from bounce_watcher.model.rows import Row
 from bounce_watcher.service.clock import utcnow
+from bounce_watcher.words.rows import Row
 
 commands = typer.Typer(
     help="Browsers that are signed in to the dashboard: list them, and end them one by one or all at once."

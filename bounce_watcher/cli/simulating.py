@@ -15,9 +15,9 @@ from bounce_watcher.cli.tables import progress, table
 from bounce_watcher.config import Settings
 from bounce_watcher.ledger.simulation import Simulated
 from bounce_watcher.ledger.store import Ledger
-from bounce_watcher.model.rows import Row
 from bounce_watcher.service import simulating
 from bounce_watcher.service.clock import utcnow
+from bounce_watcher.words.rows import Row, explained
 
 COLUMNS = ("day", "reason", "now", "then", "new", "no_more", "took_mail")
 
@@ -98,6 +98,6 @@ def _row(found: Simulated) -> Row:
         "reason": measured.reason,
         "since": measured.since,
         "until": measured.until,
-        "because": measured.because,
+        **explained(measured.grounds),
         "took_mail_at": found.took_mail_at,
     }

@@ -12,12 +12,13 @@ from bounce_watcher.cli.ledgers import ledger_of
 from bounce_watcher.cli.options import ConfigFile, Debug, DryRun, IntoStream, Stream, address, example
 from bounce_watcher.cli.output import clean, complain, count, plain, say
 from bounce_watcher.ledger.filters import SuppressionFilter
+from bounce_watcher.model.grounds import ByPerson
 from bounce_watcher.model.ledger import COMPLAINT_REASON, Scope, State, Suppression, SuppressionSource
 from bounce_watcher.model.neutral import for_csv, from_csv
-from bounce_watcher.model.rows import suppression_row
 from bounce_watcher.model.verdict import BounceType, Reason
 from bounce_watcher.service.announcing import announcer, who_hears
 from bounce_watcher.service.clock import utcnow
+from bounce_watcher.words.rows import suppression_row
 
 COLUMNS = ("recipient", "stream", "state", "bounce_type", "reason", "since", "until", "because", "source", "scope")
 
@@ -68,7 +69,7 @@ def import_csv(
     with ledger_of(config) as (settings, ledger), opened(file) as lines:
         now = utcnow()
         usual = Suppression(
-            "", "", State.SUPPRESSED, None, now, f"imported from {clean(file)}", SuppressionSource.IMPORT
+            "", "", State.SUPPRESSED, None, now, ByPerson(f"imported from {clean(file)}"), SuppressionSource.IMPORT
         )
         reading = _Reading(file, usual, lambda: stream_for(settings, stream))
         wanted = reading.read(named_rows(file, lines, (_NEEDED,)))
@@ -127,7 +128,7 @@ def _suppression(row: Mapping[str, object], usual: Suppression, stream: Callable
         state=cell("state", _one_of(_STATES), usual.state),
         reason=cell("reason", _reason, None),
         since=cell("since", _moment, usual.since),
-        because=cells.get("because") or usual.because,
+        grounds=ByPerson(cells["because"]) if cells.get("because") else usual.grounds,
         source=cell("source", _one_of(tuple(SuppressionSource)), usual.source),
         bounce_type=cell("bounce_type", _one_of(tuple(BounceType)), None),
         until=cell("until", _moment, None),

@@ -27,11 +27,13 @@ from bounce_watcher.cli.times import future
 from bounce_watcher.ledger.filters import SuppressionFilter
 from bounce_watcher.ledger.untold import Announced
 from bounce_watcher.model.errors import PermanentFailure
+from bounce_watcher.model.grounds import ByPerson
 from bounce_watcher.model.ledger import NoticeType, State, Suppression, SuppressionSource
-from bounce_watcher.model.rows import SUPPRESSION_COLUMNS, Row, suppression_row
 from bounce_watcher.policy.settings import Mode
 from bounce_watcher.service.announcing import announcer, enforced, who_hears
 from bounce_watcher.service.clock import utcnow
+from bounce_watcher.words import grounds as words
+from bounce_watcher.words.rows import SUPPRESSION_COLUMNS, Row, explained, suppression_row
 
 commands = typer.Typer(help="Whom not to mail, and why; suppress or release by hand.")
 
@@ -104,7 +106,7 @@ def add(
     with ledger_of(config) as (settings, ledger):
         chosen = stream_for(settings, stream)
         ledger.suppress(
-            address, chosen, because=because, source=SuppressionSource.MANUAL, now=utcnow(),
+            address, chosen, grounds=ByPerson(because), source=SuppressionSource.MANUAL, now=utcnow(),
             announce=announcer(settings), until=end,
         )
         log(ledger, "suppress", address, because=because)
@@ -117,7 +119,7 @@ def remove(
 ) -> None:
     """Releases an address, in one stream or in all, and tells the platform. What counted before counts no more."""
     with ledger_of(config) as (settings, ledger):
-        released = ledger.release(address, stream, because=because, now=utcnow(), announce=announcer(settings))
+        released = ledger.release(address, stream, note=because, now=utcnow(), announce=announcer(settings))
         log(ledger, "release", address, released, because)
         left = list(ledger.suppressions(SuppressionFilter(address, stream)))
     if not released:
@@ -133,7 +135,9 @@ _SEE = "see what is with `suppressions list`"
 
 def _elsewhere(left: Sequence[Suppression]) -> str:
     """Where the suppressions stand that reach into a stream from others; "" where there are none."""
-    stand = "; ".join(f"one of stream {each.stream} ({each.because}) reaches all streams" for each in left)
+    stand = "; ".join(
+        f"one of stream {each.stream} ({words.because(each.grounds)}) reaches all streams" for each in left
+    )
     streams = " or ".join(dict.fromkeys(f"--stream {each.stream}" for each in left))
     return f"{stand}: release it there with {streams}, or everywhere without --stream" if left else ""
 
@@ -171,6 +175,6 @@ ANNOUNCED_COLUMNS = ("recipient", "stream", "told", "targets", "because")
 def _announced_row(each: Announced, *, as_json: bool) -> Row:
     return {
         "recipient": each.recipient, "stream": each.stream, "told": each.told.value,
-        "targets": list(each.targets) if as_json else ", ".join(each.targets), "because": each.because,
+        "targets": list(each.targets) if as_json else ", ".join(each.targets), **explained(each.grounds),
     }
 

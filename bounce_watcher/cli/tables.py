@@ -14,7 +14,7 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from bounce_watcher.cli.output import clean, json_line, say
-from bounce_watcher.model.rows import Row
+from bounce_watcher.words.rows import Row
 
 ROWS_AT_ONCE = 500
 """A table of a list of any length is drawn in pieces, so that memory stays bounded."""

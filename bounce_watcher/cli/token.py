@@ -21,8 +21,9 @@ from bounce_watcher.cli.errors import WrongUsage
 from bounce_watcher.cli.options import ConfigFile, Debug, Json, example
 from bounce_watcher.cli.output import clean, complain, json_line, say
 from bounce_watcher.model.errors import ConfigError
-from bounce_watcher.model.rows import Row
 from bounce_watcher.service.clock import utcnow
+from bounce_watcher.words.grounds import TOKEN_FAULTS
+from bounce_watcher.words.rows import Row
 
 commands = typer.Typer(help="Signed return paths, which prove what a bounce is about.")
 
@@ -134,13 +135,16 @@ def read(
 
 def _held(text: str, settings: AttributionSettings) -> Row:
     token = read_return_path(text, settings) if "@" in text else read_header_token(text, settings.token_keys)
+    problem = None
     if token is None:
         problem = "there is no token of our form in it" if settings.return_path else "no attribution.return_path is set"
-        token = Token(None, None, None, is_ours=False, problem=problem)
+        token = Token(None, None, None, is_ours=False)
+    elif token.problem:
+        problem = TOKEN_FAULTS[token.problem]
     last_day = token.last_day(settings.token_max_age)
     return {"address": text, "is_ours": token.is_ours, "recipient": token.recipient, "stream": token.stream,
             "sending": token.sending, "day": _written(token.day), "until": _written(last_day),
-            "problem": token.problem or _ran_out(token, settings)}
+            "problem": problem or _ran_out(token, settings)}
 
 
 def _written(day: date | None) -> str | None:

@@ -15,13 +15,14 @@ from bounce_watcher.cli.output import count, say
 from bounce_watcher.cli.tables import listing, progress
 from bounce_watcher.cli.times import past
 from bounce_watcher.ledger.store import Ledger
-from bounce_watcher.ledger.undo import Incident, Undone, words
+from bounce_watcher.ledger.undo import Incident, UndoOutcome
 from bounce_watcher.model.ledger import AlertKind
-from bounce_watcher.model.rows import Row
 from bounce_watcher.policy.providers import provider_of
 from bounce_watcher.service.announcing import announcer
 from bounce_watcher.service.clock import utcnow
 from bounce_watcher.service.deciding import decider
+from bounce_watcher.words import grounds as words
+from bounce_watcher.words.rows import Row, explained
 
 _NOTHING = {
     AlertKind.FORGED: "reports in doubt, which count against nobody",
@@ -77,25 +78,28 @@ def undo(  # noqa: PLR0913, PLR0917 - one parameter an option
     known_reason = known_as_reason(reason)
     released = struck = recipients = 0
 
-    def row(undone: Undone) -> Row:
+    def row(undone: UndoOutcome) -> Row:
         nonlocal released, struck, recipients
         recipients += 1
         released += undone.released
         struck += undone.events
         advance(1)
-        return {name: getattr(undone, name) for name in COLUMNS}
+        return {
+            "recipient": undone.recipient, "stream": undone.stream, "events": undone.events,
+            "released": undone.released, "state": undone.state, **explained(undone.grounds),
+        }
 
     drawn = progress("undoing", "recipients", shown=not sys.stdout.isatty())
     with ledger_of(config) as (settings, ledger), drawn as advance:
         incident = replace(narrowed or _of_alert(ledger, alert or ""), domain=domain, reason=known_reason)
         outcomes = ledger.undo(
-            incident, decider(settings), announcer(settings), because=words(incident), now=utcnow(), dry_run=dry_run
+            incident, decider(settings), announcer(settings), now=utcnow(), dry_run=dry_run
         )
         try:
             listing(map(row, outcomes), COLUMNS, as_json=as_json)
         finally:
             if not dry_run:
-                log(ledger, "undo", alert or words(incident), released)
+                log(ledger, "undo", alert or words.scene(incident.scene), released)
     if as_json:
         return
     say(

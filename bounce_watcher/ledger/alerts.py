@@ -16,6 +16,7 @@ from bounce_watcher.ledger.books import Announce, queue
 from bounce_watcher.ledger.statements import Conflict, Insertion, chunks, columns_of, is_sqlite
 from bounce_watcher.ledger.tables import ALERT, ENDPOINT, SLOT_COUNT, alert_from_row
 from bounce_watcher.ledger.types import storable
+from bounce_watcher.model.grounds import Alarm, EndpointGone, Subject, SubjectKind
 from bounce_watcher.model.ledger import Alert, AlertKind, NoticeType, Occurrence
 from bounce_watcher.policy.limits import SLOT
 from bounce_watcher.policy.spells import SLOTS_A_DAY, Limit, Spell, Window, slot_of, spells, windows
@@ -37,9 +38,9 @@ class Topic:
     kind: AlertKind
     window: timedelta
     quiet: timedelta
-    limit_of: Callable[[str, Window], Limit | None]
-    because: Callable[[str, Spell], str]
-    quote: Callable[[str], str | None]
+    limit_of: Callable[[Subject, Window], Limit | None]
+    grounds: Callable[[Subject, Spell], Alarm]
+    quote: Callable[[Subject], str | None]
 
 
 def lock(connection: Connection) -> None:
@@ -109,31 +110,34 @@ def usual(connection: Connection, series: str, slot: int, window: timedelta, bas
 
 
 def watch(
-    connection: Connection, topic: Topic, fresh: Counts, first: datetime, last: datetime, announce: Announce
-) -> "dict[str, Seen]":
-    """Adds to the counts of a topic's series and follows what comes of it.
+    connection: Connection, topic: Topic, fresh: Mapping[Subject, Counter[int]], first: datetime, last: datetime,
+    announce: Announce,
+) -> "dict[Subject, Seen]":
+    """Adds to the counts of a topic's subjects and follows what comes of it.
 
-    `first` and `last` are the times of the earliest and the latest report. A series may come with nothing to add: what
-    is known of it is wanted then.
+    `first` and `last` are the times of the earliest and the latest report. A subject may come with nothing to add:
+    what is known of it is wanted then.
     """
     if not fresh:
         return {}
-    add(connection, fresh)
+    series = {subject: subject.key for subject in fresh}
+    add(connection, {series[subject]: added for subject, added in fresh.items()})
     size = topic.window // SLOT
     after = size + 2 * topic.quiet // SLOT  # what came before these late reports may belong to the same spell
-    counts = _load_counts(connection, list(fresh), slot_of(first) - size, slot_of(last) + after)
-    known = _load_spells(connection, list(fresh))
+    counts = _load_counts(connection, list(series.values()), slot_of(first) - size, slot_of(last) + after)
+    known = _load_spells(connection, list(series.values()))
     return {
-        series: Seen(counts[series], _follow(
-            connection, topic, series, _touched(counts[series], added, topic.window), known[series], last, announce
+        subject: Seen(counts[series[subject]], _follow(
+            connection, topic, subject, _touched(counts[series[subject]], added, topic.window),
+            known[series[subject]], last, announce,
         ))
-        for series, added in fresh.items()
+        for subject, added in fresh.items()
     }
 
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What was found of a series: how many there are in each slot around what was added, and its spells."""
+    """What was found of a subject: how many there are in each slot around what was added, and its spells."""
 
     counts: Counter[int]
     spells: "Sequence[Followed]"
@@ -155,66 +159,78 @@ def _touched(counts: Counter[int], added: Counter[int], length: timedelta) -> li
 
 
 def _follow(
-    connection: Connection, topic: Topic, series: str, over: Sequence[Window], known: Sequence["Followed"],
+    connection: Connection, topic: Topic, subject: Subject, over: Sequence[Window], known: Sequence["Followed"],
     until: datetime, announce: Announce,
 ) -> "list[Followed]":
     by_id = {followed.alert.id: followed for followed in known}
-    changed = spells(over, [each.spell for each in known], lambda window: topic.limit_of(series, window), topic.quiet)
+    changed = spells(over, [each.spell for each in known], lambda window: topic.limit_of(subject, window), topic.quiet)
     for spell in changed:
         if spell.known is None:
             begun = replace(spell, raised_at=min(spell.raised_at, until))
-            followed = _raise(connection, topic, series, begun, announce)
+            followed = _raise(connection, topic, subject, begun, announce)
         else:
-            followed = _grow(connection, topic, series, spell, by_id[spell.known])
+            followed = _grow(connection, topic, subject, spell, by_id[spell.known])
         by_id[followed.alert.id] = followed
     return list(by_id.values())
 
 
-def _raise(connection: Connection, topic: Topic, series: str, spell: Spell, announce: Announce) -> "Followed":
-    name = name_of(topic.kind, series, spell.since)
+def _raise(connection: Connection, topic: Topic, subject: Subject, spell: Spell, announce: Announce) -> "Followed":
+    name = name_of(topic.kind, subject, spell.since)
     alert = Alert(
-        id=name, kind=topic.kind, subject=series, since=spell.since, raised_at=spell.raised_at, ends_at=spell.ends_at,
+        id=name, kind=topic.kind, subject=subject, since=spell.since, raised_at=spell.raised_at, ends_at=spell.ends_at,
         cleared=False, count=spell.peak, alarm_from=spell.limit.count, usual=spell.limit.usual,
-        because=topic.because(series, spell), quote=topic.quote(series),
+        grounds=topic.grounds(subject, spell), quote=topic.quote(subject),
     )
-    put_new(connection, series, alert, announce)
+    put_new(connection, alert, announce)
     return Followed(replace(spell, known=name), alert, spell.since)
 
 
-def name_of(kind: AlertKind, about: str, since: datetime) -> str:
+def name_of(kind: AlertKind, about: Subject, since: datetime) -> str:
     """The same history makes the same alerts."""
-    return hashlib.sha256(f"{kind} {about} {since.isoformat()}".encode("utf-8", "replace")).hexdigest()[:16]
+    return hashlib.sha256(f"{kind} {about.key} {since.isoformat()}".encode("utf-8", "replace")).hexdigest()[:16]
 
 
-def put_new(connection: Connection, series: str, alert: Alert, announce: Announce) -> None:
+COUNTED_KINDS = frozenset({AlertKind.OUTAGE, AlertKind.BLOCKS, AlertKind.FORGED, AlertKind.FLOOD})
+"""Alerts that come of counts of reports, by the key of their subject."""
+
+
+def series_of(kind: AlertKind, subject: Subject) -> str:
+    """What alerts are found by: the series of the counts that one rests on, else its kind and subject."""
+    return storable(subject.key if kind in COUNTED_KINDS else f"{kind} {subject.key}")
+
+
+def put_new(connection: Connection, alert: Alert, announce: Announce) -> None:
+    about = alert.subject
     connection.execute(insert(ALERT).values(
-        series=storable(series), id=alert.id, kind=alert.kind.value, subject=storable(alert.subject),
+        series=series_of(alert.kind, about), id=alert.id, kind=alert.kind.value, subject_kind=about.kind.value,
+        subject=storable(about.name), subject_reason=about.reason and about.reason.value, subject_ip=about.ip,
+        subject_rule=about.rule,
         since=alert.since, raised_at=alert.raised_at, ends_at=alert.ends_at, cleared=alert.cleared, most=alert.count,
-        alarm_from=alert.alarm_from, usual=alert.usual, because=storable(alert.because),
+        alarm_from=alert.alarm_from, usual=alert.usual, grounds=alert.grounds,
         quote=alert.quote and storable(alert.quote), held=0, released=0, confirmed=0,
     ))
     queue(connection, announce(occurrence(NoticeType.ALERT_RAISED, alert.raised_at, alert)))
 
 
-def _grow(connection: Connection, topic: Topic, series: str, spell: Spell, before: "Followed") -> "Followed":
+def _grow(connection: Connection, topic: Topic, subject: Subject, spell: Spell, before: "Followed") -> "Followed":
     alert = replace(
-        before.alert, since=spell.since, ends_at=spell.ends_at, count=spell.peak, because=topic.because(series, spell)
+        before.alert, since=spell.since, ends_at=spell.ends_at, count=spell.peak, grounds=topic.grounds(subject, spell)
     )
     connection.execute(
         update(ALERT).where(ALERT.c.id == alert.id).values(
-            since=alert.since, ends_at=alert.ends_at, most=alert.count, because=storable(alert.because)
+            since=alert.since, ends_at=alert.ends_at, most=alert.count, grounds=alert.grounds
         )
     )
     return Followed(spell, alert, before.spell.ends_at if spell.since == before.spell.since else spell.since)
 
 
 def alert_on(
-    kind: AlertKind, subject: str, since: datetime, *, because: str, quote: str | None = None, count: int = 1
+    kind: AlertKind, subject: Subject, since: datetime, grounds: Alarm, *, quote: str | None = None, count: int = 1
 ) -> Alert:
     """An alert on something that is no number of reports, with no end in sight."""
     return Alert(
         id=name_of(kind, subject, since), kind=kind, subject=subject, since=since, raised_at=since, ends_at=None,
-        cleared=False, count=count, alarm_from=1, usual=0, because=because, quote=quote,
+        cleared=False, count=count, alarm_from=1, usual=0, grounds=grounds, quote=quote,
     )
 
 
@@ -230,7 +246,7 @@ def keep(
     }
     for alert in begun:
         if alert.id not in known:
-            put_new(connection, f"{alert.kind} {alert.subject}", alert, announce)
+            put_new(connection, alert, announce)
     for alert in over:
         if known.get(alert.id) is False:
             clear(connection, alert, now, announce)
@@ -252,7 +268,7 @@ def occurrence(kind: NoticeType, at: datetime, alert: Alert) -> Occurrence:
         "count": alert.count,
         "alarm_from": alert.alarm_from,
         "usual": alert.usual,
-        "because": alert.because,
+        "grounds": alert.grounds,
         "quote": alert.quote,
         "held": alert.held,
         "released": alert.released,
@@ -272,10 +288,9 @@ def watch_endpoints(connection: Connection, now: datetime, announce: Announce) -
     }
     for target in sorted(disabled.keys() - told.keys()):
         row = disabled[target]
-        put_new(connection, f"endpoint {target}", alert_on(
-            AlertKind.ENDPOINT, target, row.disabled_at, quote=row.disabled_because,
-            because=f"webhook {target} is disabled: its receiver wants no more; "
-                    f"bounce-watcher outbox retry --target {target}",
+        put_new(connection, alert_on(
+            AlertKind.ENDPOINT, Subject(SubjectKind.TARGET, target), row.disabled_at, EndpointGone(target),
+            quote=row.disabled_because,
         ), announce)
     for target in sorted(told.keys() - disabled.keys()):
         clear(connection, told[target], now, announce)

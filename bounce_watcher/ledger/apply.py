@@ -12,6 +12,7 @@ from typing import Any
 from bounce_watcher.ledger.types import in_utc
 from bounce_watcher.model.fields import Action
 from bounce_watcher.model.finding import Kind
+from bounce_watcher.model.grounds import Expired, Grounds
 from bounce_watcher.model.ledger import (
     ABUSE,
     COMPLAINT_REASON,
@@ -38,8 +39,6 @@ _COUNT_OF_ACTION = {
     Action.EXPANDED: "delivered",
 }
 _COUNT_OF_KIND = {Kind.DELAY: "delay", Kind.DELIVERED: "delivered"}
-
-EXPIRED = "its time is over"
 
 _Changes = dict[str, Any]                              # fields of the record, by name
 _Tell = Callable[[], Mapping[str, object]]
@@ -91,7 +90,7 @@ def apply_again(record: RecipientRecord, event: BounceEvent, decision: Decision)
 
 
 def _with_bounce(record: RecipientRecord, event: BounceEvent, decision: Decision) -> RecipientRecord:
-    believed = event.reason is not None and (decision.counted is None or decision.repeats)
+    believed = event.reason is not None and (decision.exclusion is None or decision.is_duplicate)
     return with_bounce(record, event.at) if believed else record
 
 
@@ -104,7 +103,7 @@ def release_expired(record: RecipientRecord, at: datetime) -> Change:
     if suppression is None or suppression.until is None or suppression.until > at:
         return Change(record)
     rung, lapsed = lapse(record)
-    changes, notices = _ended(record, suppression.until, EXPIRED, Move.EXPIRE)
+    changes, notices = _ended(record, suppression.until, Expired(), Move.EXPIRE)
     return _change(record, {**changes, "rung": rung, "lapsed": lapsed}, notices)
 
 
@@ -116,31 +115,31 @@ def suppress(record: RecipientRecord, wanted: Suppression) -> Change:
     return _change(record, *_suppressed(record, wanted))
 
 
-def release(record: RecipientRecord, at: datetime, because: str, *, rung: int = 0) -> Change:
+def release(record: RecipientRecord, at: datetime, grounds: Grounds, *, rung: int = 0) -> Change:
     """Lifts what stands against a recipient: nothing at or before `at` counts any more, the ladder goes on at `rung`.
 
     Only the end of a real suppression is told: of a pending one nobody has heard.
     """
-    return _change(record, *_released(record, at, because, rung))
+    return _change(record, *_released(record, at, grounds, rung))
 
 
-def reset(record: RecipientRecord, because: str) -> Change:
+def reset(record: RecipientRecord, grounds: Grounds) -> Change:
     """Who is watched is so no more. What is in force or held back stays so."""
     state = after(record.state, Move.RESET)
-    return Change(record) if state is record.state else _change(record, {"state": state, "because": because}, ())
+    return Change(record) if state is record.state else _change(record, {"state": state, "grounds": grounds}, ())
 
 
-def confirm(record: RecipientRecord, at: datetime, because: str) -> Change:
+def confirm(record: RecipientRecord, at: datetime, grounds: Grounds) -> Change:
     """Puts in force what was held back, and tells it. Any other record stays as it is."""
-    return _change(record, *_confirmed(record, at, because))
+    return _change(record, *_confirmed(record, at, grounds))
 
 
-def hold(record: RecipientRecord, at: datetime, because: str) -> Change:
+def hold(record: RecipientRecord, at: datetime, grounds: Grounds) -> Change:
     """Holds back what is in force, or is pending: `confirm` or `release` comes later. Any other record stays as it is.
 
     A platform that has heard of the suppression hears of a release. What counted goes on counting.
     """
-    return _change(record, *_held(record, at, because))
+    return _change(record, *_held(record, at, grounds))
 
 
 def tell(record: RecipientRecord, at: datetime) -> Change:
@@ -153,7 +152,7 @@ def tell(record: RecipientRecord, at: datetime) -> Change:
 
 def tell_end(record: RecipientRecord, at: datetime, told: Mapping[str, object]) -> Change:
     """Tells at `at` of the end of a suppression of which `told` was told, for what the record now rests on."""
-    return _change(record, {}, ((NoticeType.RELEASED, at, partial(dict, told, because=record.because)),))
+    return _change(record, {}, ((NoticeType.RELEASED, at, partial(dict, told, grounds=record.grounds)),))
 
 
 def _change(record: RecipientRecord, changes: _Changes, notices: Sequence[_Notice]) -> Change:
@@ -207,7 +206,7 @@ def _note(record: RecipientRecord, event: BounceEvent, decision: Decision) -> _S
 def _watch(record: RecipientRecord, event: BounceEvent, decision: Decision) -> _Step:
     if record.suppression is not None:
         return {}, ()
-    return {"state": after(record.state, Move.WATCH), "because": decision.because}, ()
+    return {"state": after(record.state, Move.WATCH), "grounds": decision.grounds}, ()
 
 
 def _pend(record: RecipientRecord, event: BounceEvent, decision: Decision) -> _Step:
@@ -219,7 +218,7 @@ def _suppress(record: RecipientRecord, event: BounceEvent, decision: Decision) -
 
 
 def _release(record: RecipientRecord, event: BounceEvent, decision: Decision) -> _Step:
-    return _released(record, event.at, decision.because, 0)
+    return _released(record, event.at, decision.grounds, 0)
 
 
 _STEPS: Mapping[Step, Callable[[RecipientRecord, BounceEvent, Decision], _Step]] = {
@@ -239,46 +238,46 @@ def _suppressed(record: RecipientRecord, wanted: Suppression) -> _Step:
         if current.state is wanted.state:
             wanted = _joined(wanted, current)
     move = Move.PEND if wanted.state is State.PENDING else Move.SUPPRESS
-    changes = {"state": after(record.state, move), "because": wanted.because, "suppression": wanted}
+    changes = {"state": after(record.state, move), "grounds": wanted.grounds, "suppression": wanted}
     if move is Move.PEND:
         return changes, ()
     return changes, ((NoticeType.SUPPRESSED, at, partial(_suppression_data, wanted)),)
 
 
-def _released(record: RecipientRecord, at: datetime, because: str, rung: int) -> _Step:
-    changes, notices = _ended(record, at, because, Move.RELEASE)
+def _released(record: RecipientRecord, at: datetime, grounds: Grounds, rung: int) -> _Step:
+    changes, notices = _ended(record, at, grounds, Move.RELEASE)
     return {**changes, "rung": rung, "lapsed": None}, notices
 
 
-def _ended(record: RecipientRecord, at: datetime, because: str, move: Move) -> _Step:
+def _ended(record: RecipientRecord, at: datetime, grounds: Grounds, move: Move) -> _Step:
     current = record.suppression
     was_told = current is not None and current.state is State.SUPPRESSED
     changes = {
         "state": after(record.state, move),
-        "because": because,
+        "grounds": grounds,
         "released_at": max(record.released_at or at, at),
         "suppression": None,
     }
     if current is None or not was_told:
         return changes, ()
-    return changes, ((NoticeType.RELEASED, at, partial(_suppression_data, replace(current, because=because))),)
+    return changes, ((NoticeType.RELEASED, at, partial(_suppression_data, replace(current, grounds=grounds))),)
 
 
-def _confirmed(record: RecipientRecord, at: datetime, because: str) -> _Step:
+def _confirmed(record: RecipientRecord, at: datetime, grounds: Grounds) -> _Step:
     pending = record.suppression
     if pending is None or pending.state is not State.PENDING:
         return {}, ()
-    wanted = replace(pending, state=after(pending.state, Move.CONFIRM), because=because)
-    changes = {"state": wanted.state, "because": because, "suppression": wanted}
+    wanted = replace(pending, state=after(pending.state, Move.CONFIRM), grounds=grounds)
+    changes = {"state": wanted.state, "grounds": grounds, "suppression": wanted}
     return changes, ((NoticeType.SUPPRESSED, at, partial(_suppression_data, wanted)),)
 
 
-def _held(record: RecipientRecord, at: datetime, because: str) -> _Step:
+def _held(record: RecipientRecord, at: datetime, grounds: Grounds) -> _Step:
     current = record.suppression
     if current is None:
         return {}, ()
-    pending = replace(current, state=after(current.state, Move.HOLD), because=because)
-    changes = {"state": pending.state, "because": because, "suppression": pending}
+    pending = replace(current, state=after(current.state, Move.HOLD), grounds=grounds)
+    changes = {"state": pending.state, "grounds": grounds, "suppression": pending}
     if current.state is State.PENDING:
         return changes, ()
     return changes, ((NoticeType.RELEASED, at, partial(_suppression_data, pending)),)
@@ -292,7 +291,7 @@ def _suppression(event: BounceEvent, decision: Decision, state: State) -> Suppre
         state=state,
         reason=reason,
         since=event.at,
-        because=decision.because,
+        grounds=decision.grounds,
         source=SuppressionSource.POLICY,
         bounce_type=event.bounce_type,
         until=decision.until,
@@ -331,7 +330,7 @@ def _suppression_data(suppression: Suppression) -> dict[str, object]:
         "diagnostic": suppression.diagnostic,
         "since": timestamp(suppression.since),
         "until": timestamp(suppression.until) if suppression.until else None,
-        "because": suppression.because,
+        "grounds": suppression.grounds,
         "source": _plain(suppression.source),
         "scope": _plain(suppression.scope),
         "events": list(suppression.events),
@@ -350,7 +349,7 @@ def _event_data(event: BounceEvent, decision: Decision) -> dict[str, object]:
         "diagnostic": event.diagnostic,
         "rule": event.rule,
         "evidence": _plain(event.evidence),
-        "counted": decision.counted or True,
+        "exclusion": decision.exclusion,
         "feedback_type": event.feedback_type,
         "sent_message_id": event.sent_message_id,
     }

@@ -9,7 +9,7 @@ from operator import attrgetter
 from sqlalchemy import Connection, bindparam, collate, delete, or_, select, update
 
 from bounce_watcher.ledger import protection
-from bounce_watcher.ledger.apply import EXPIRED, Change
+from bounce_watcher.ledger.apply import Change
 from bounce_watcher.ledger.statements import (
     IS_DUE,
     KEYS,
@@ -30,6 +30,7 @@ from bounce_watcher.ledger.tables import (
     SUPPRESSION,
     record_from_rows,
 )
+from bounce_watcher.model.grounds import Expired
 from bounce_watcher.model.ledger import (
     By,
     NoticeType,
@@ -194,7 +195,7 @@ def _suppression_row(key: Key, suppression: Suppression) -> Row:
 def _is_step(before: RecipientRecord, after: RecipientRecord) -> bool:
     return (
         before.state is not after.state
-        or before.because != after.because
+        or before.grounds != after.grounds
         or before.suppression is not after.suppression
         or before.released_at != after.released_at
     )
@@ -203,10 +204,10 @@ def _is_step(before: RecipientRecord, after: RecipientRecord) -> bool:
 def _step_row(key: Key, before: RecipientRecord, change: Change, by: By) -> Row:
     after = change.record
     standing = after.suppression
-    if after.because == EXPIRED and before.suppression:
+    if isinstance(after.grounds, Expired) and before.suppression:
         by = By.CLOCK
     return (
-        key.address, key.stream, _moment(before, change), after.state, after.because, by,
+        key.address, key.stream, _moment(before, change), after.state, after.grounds, by,
         standing and standing.reason, standing and standing.until,
     )
 

@@ -44,6 +44,7 @@ from bounce_watcher.ledger.tables import (
 )
 from bounce_watcher.ledger.types import recipient_key, storable
 from bounce_watcher.model.fields import Action
+from bounce_watcher.model.grounds import Grounds
 from bounce_watcher.model.ledger import Alert, BounceEvent, Scope, State
 
 MOST_COUNTED, MOST_OF_A_STATE = 10_000, 2000
@@ -295,7 +296,7 @@ class Standing:
     recipient: str
     stream: str
     state: State
-    because: str | None
+    grounds: Grounds | None
     at: datetime
     reason: str | None
     until: datetime | None
@@ -321,7 +322,7 @@ _STEPS: NamedFromClause | Any = STATE_CHANGE.join(RECIPIENT, _OF_STEP).outerjoin
 _STEP_KEYS = select(*_STEP_ORDER)
 _STANDING = select(
     STATE_CHANGE.c.number, STATE_CHANGE.c.at, STATE_CHANGE.c.recipient_key, RECIPIENT.c.recipient, RECIPIENT.c.stream,
-    RECIPIENT.c.state, RECIPIENT.c.because, STATE_CHANGE.c.reason, STATE_CHANGE.c.until, SUPPRESSION.c.scope,
+    RECIPIENT.c.state, RECIPIENT.c.grounds, STATE_CHANGE.c.reason, STATE_CHANGE.c.until, SUPPRESSION.c.scope,
 ).select_from(_STEPS).where(STATE_CHANGE.c.number.in_(KEYS))
 _STEP_COLUMNS: Mapping[By, ColumnElement[Any]] = {
     By.STATE: STATE_CHANGE.c.state, By.REASON: STATE_CHANGE.c.reason, By.STREAM: STATE_CHANGE.c.stream,
@@ -414,7 +415,7 @@ def _standing(engine: Engine, keys: Sequence[Any], since: datetime) -> Iterator[
         bounces = {(address, stream): number for address, stream, number in counted}
     for row in (by_number[number] for _, number in keys if number in by_number):
         yield Standing(
-            row.recipient, row.stream, State(row.state), row.because, row.at, row.reason, row.until,
+            row.recipient, row.stream, State(row.state), row.grounds, row.at, row.reason, row.until,
             Scope(row.scope) if row.scope else None, bounces.get((row.recipient_key, row.stream), 0),
         )
 

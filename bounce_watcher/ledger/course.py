@@ -12,10 +12,17 @@ from operator import attrgetter
 
 from bounce_watcher.ledger import apply
 from bounce_watcher.ledger.delivered import with_delivery
+from bounce_watcher.model.grounds import (
+    ByPerson,
+    Excluded,
+    ExclusionKind,
+    Grounds,
+    Held,
+    Reread,
+    StillCounts,
+    Undone,
+)
 from bounce_watcher.model.ledger import (
-    IN_FLOOD,
-    IN_OUTAGE,
-    UNDONE,
     BounceEvent,
     By,
     CountedBounce,
@@ -53,7 +60,7 @@ class Course:
         """Decides on one event as `record_page` does, on the history as it stands here."""
         self.until(event.at)
         decision = self._decided(event, decide)
-        if decision.counted is None:
+        if decision.exclusion is None:
             insort(self.counted, CountedBounce(event.id, event.at, event.reason, event.sent_message_id), key=_at)
             del self.counted[:-LONGEST_HISTORY]
         self.record = apply.apply_again(self.record, event, decision)
@@ -65,17 +72,17 @@ class Course:
         That an outage is over is known by then: what was reported in it was never to count. What a flood held is held
         again, whatever has become of it.
         """
-        struck = event.counted
-        if struck is not None and struck.startswith(UNDONE):
-            return Decision(Step.NOTE, because=struck, counted=struck)
+        struck = event.exclusion
+        if struck is not None and struck.why is ExclusionKind.UNDONE:
+            return Decision(Step.NOTE, struck, struck)
         decision = decide(event, history_at(self._looked_at(), self.counted, event.at))
-        if decision.counted is not None or struck is None:
+        if decision.exclusion is not None or struck is None:
             return decision
-        if struck.startswith(IN_OUTAGE):
-            return Decision(Step.NOTE, because=struck, counted=struck)
-        if struck.startswith(IN_FLOOD):
+        if struck.why is ExclusionKind.IN_OUTAGE:
+            return Decision(Step.NOTE, struck, struck)
+        if struck.why is ExclusionKind.IN_FLOOD:
             step = Step.PEND if decision.step is Step.SUPPRESS else Step.NOTE
-            return replace(decision, step=step, because=f"{decision.because}; {struck}", counted=struck)
+            return replace(decision, step=step, grounds=Held(decision.grounds, struck), exclusion=struck)
         return decision
 
     def _looked_at(self) -> RecipientRecord:
@@ -93,7 +100,7 @@ class Course:
             counting = history_at(self.record, self.counted, step.at).counted
             self.record = with_delivery(self.record, step.at, counting).record
         elif step.state in _RELEASED:
-            self.record = apply.release(self.record, step.at, step.because or "").record
+            self.record = apply.release(self.record, step.at, _grounds(step)).record
 
     def until(self, now: datetime) -> None:
         """Ends what ran out by then."""
@@ -124,10 +131,10 @@ def go_through(
 
 @dataclass(frozen=True, slots=True)
 class Correction:
-    """What going through a course again changes: the record's `change` (None = nothing), and events' `counted`."""
+    """What going through a course again changes: the record's `change` (None = nothing), and events' `exclusions`."""
 
     change: apply.Change | None
-    counted: tuple[tuple[str, str | None], ...] = ()
+    exclusions: tuple[tuple[str, Excluded | None], ...] = ()
 
 
 def correct(
@@ -137,25 +144,25 @@ def correct(
     decide: Decide,
     *,
     touched: frozenset[str],
-    because: str,
+    cause: Undone | Reread,
     now: datetime,
     may_suppress: bool,
 ) -> Correction:
     """Holds a record against its course gone through again, after the events named in `touched` have changed.
 
     What a person or a platform suppressed stays, and so does what rests on none of `touched`. A suppression whose
-    grounds are gone is released `because` of that; one that still has grounds goes on, on those. What was held back
+    grounds are gone is released for that `cause`; one that still has grounds goes on, on those. What was held back
     stays held back. A new one begins only if it `may_suppress`.
     """
     course = Course(RecipientRecord(record.recipient, record.stream, protected=record.protected))
     decided = list(go_through(course, events, steps, decide))
     course.until(now)
-    counted = tuple((event.id, it.counted) for event, it in decided if event.counted != it.counted)
-    return Correction(_held_against(record, course.record, touched, because, now, may_suppress), counted)
+    exclusions = tuple((event.id, it.exclusion) for event, it in decided if event.exclusion != it.exclusion)
+    return Correction(_held_against(record, course.record, touched, cause, now, may_suppress), exclusions)
 
 
 def _held_against(
-    record: RecipientRecord, then: RecipientRecord, touched: frozenset[str], because: str, now: datetime,
+    record: RecipientRecord, then: RecipientRecord, touched: frozenset[str], cause: Undone | Reread, now: datetime,
     may_suppress: bool,
 ) -> apply.Change | None:
     standing, wanted = record.suppression, then.suppression
@@ -166,7 +173,7 @@ def _held_against(
     if standing.source is not SuppressionSource.POLICY or touched.isdisjoint(standing.events):
         return None
     if wanted is None:
-        return _lifted(record, then, because, now)
+        return _lifted(record, then, cause, now)
     if (wanted.events, wanted.until, wanted.reason) == (standing.events, standing.until, standing.reason):
         return None
     return apply.suppress(replace(record, suppression=None), replace(wanted, state=standing.state))
@@ -176,22 +183,29 @@ def _watching(record: RecipientRecord, then: RecipientRecord) -> apply.Change | 
     """Nothing stands against it before or after; but what counts may be less, or more."""
     if State.WATCHING not in {record.state, then.state}:
         return None
-    if (record.state, record.because) == (then.state, then.because):
+    if (record.state, record.grounds) == (then.state, then.grounds):
         return None
-    return apply.Change(replace(record, state=then.state, because=then.because))
+    return apply.Change(replace(record, state=then.state, grounds=then.grounds))
 
 
-def _lifted(record: RecipientRecord, then: RecipientRecord, because: str, now: datetime) -> apply.Change:
+def _lifted(
+    record: RecipientRecord, then: RecipientRecord, cause: Undone | Reread, now: datetime
+) -> apply.Change:
     """Released, but not as by a person: what still counts goes on counting."""
-    lifted = apply.release(record, now, because)
+    lifted = apply.release(record, now, cause)
     left = replace(lifted.record, released_at=then.released_at, rung=then.rung, lapsed=then.lapsed)
-    if then.state is State.WATCHING:
-        left = replace(left, state=State.WATCHING, because=f"{because}; {then.because}")
+    if then.state is State.WATCHING and then.grounds is not None:
+        left = replace(left, state=State.WATCHING, grounds=StillCounts(then.grounds, cause))
     return replace(lifted, record=left)
 
 
 def _by_hand(step: StateChange) -> Suppression:
     return Suppression(
-        step.recipient, step.stream, State.SUPPRESSED, reason=step.reason, since=step.at, because=step.because or "",
+        step.recipient, step.stream, State.SUPPRESSED, reason=step.reason, since=step.at, grounds=_grounds(step),
         source=SuppressionSource.MANUAL, until=step.until,
     )
+
+
+def _grounds(step: StateChange) -> Grounds:
+    """Of somebody who was forgotten none are kept."""
+    return step.grounds or ByPerson("")

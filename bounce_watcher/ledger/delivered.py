@@ -15,12 +15,12 @@ from bounce_watcher.ledger.books import Announce, Books, by_stream
 from bounce_watcher.ledger.flood import held_in_flood
 from bounce_watcher.ledger.statements import KEYS, Key, key_of
 from bounce_watcher.ledger.tables import RECIPIENT
+from bounce_watcher.model.grounds import Delivered
 from bounce_watcher.model.ledger import By, CountedBounce, RecipientRecord, State, SuppressionSource
 from bounce_watcher.model.sending import DeliveredOutcome, Delivery
 from bounce_watcher.model.verdict import BounceType
 from bounce_watcher.policy.deliveries import unanswered
 from bounce_watcher.policy.deliveries import with_delivery as entered
-from bounce_watcher.policy.words import day
 
 Counted = Callable[[Connection, Mapping[Key, RecipientRecord]], Mapping[Key, Sequence[CountedBounce]]]
 
@@ -77,12 +77,12 @@ def with_delivery(
     if record.delivered_at is not None and at <= record.delivered_at:  # by another writer, before the lock
         return Change(record)
     seen = entered(record, at, counted)
-    because = f"mail was delivered on {day(at)}"
+    grounds = Delivered(at)
     is_denied = is_unproven and seen.suppression is not None and seen.suppression.since < at
     if is_denied or _is_soft_suppression(seen, at):
-        return release(seen, at, because, rung=seen.rung)
+        return release(seen, at, grounds, rung=seen.rung)
     stands = seen.delivered_since is not None and not any(unanswered(counted, seen, at))
-    return reset(seen, because) if stands else Change(seen)
+    return reset(seen, grounds) if stands else Change(seen)
 
 
 def _is_soft_suppression(record: RecipientRecord, at: datetime) -> bool:

@@ -182,9 +182,9 @@ def _drop_words_of_one(connection: Connection, keys: Sequence[str]) -> None:
     said = select(EVENT).where(EVENT.c.recipient_key.in_(keys), EVENT.c.diagnostic.is_not(None))
     for row in connection.execute(said):
         event = event_from_row(row)
-        if series := guard.wording_series(event):
-            own[series] += 1
-            words[series] = guard.wording(event)
+        if subject := guard.wording_subject(event):
+            own[subject.key] += 1
+            words[subject.key] = subject.name
     for series, number in own.items():
         both = SLOT_COUNT.c.series.in_([series, alerts.covered_by_others(series)])
         if (connection.scalar(select(func.sum(SLOT_COUNT.c.number)).where(both)) or 0) <= number:

@@ -238,7 +238,7 @@ class Figures:
                 )
             return [
                 StateChange(
-                    row.recipient_key, row.stream, row.number, row.at, State(row.state), row.because, By(row.by),
+                    row.recipient_key, row.stream, row.number, row.at, State(row.state), row.grounds, By(row.by),
                     row.reason, row.until,
                 )
                 for row in connection.execute(chosen)

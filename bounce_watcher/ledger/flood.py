@@ -91,10 +91,10 @@ class Gate:
         alerts.add(self._connection, self._counts)
         for name, alert in self._alerts.items():
             if name in self._new:
-                alerts.put_new(self._connection, SUBJECT, alert, self._announce)
+                alerts.put_new(self._connection, alert, self._announce)
             else:
                 self._connection.execute(update(ALERT).where(ALERT.c.id == name).values(
-                    since=alert.since, ends_at=alert.ends_at, most=alert.count, because=alert.because, cleared=False,
+                    since=alert.since, ends_at=alert.ends_at, most=alert.count, grounds=alert.grounds, cleared=False,
                 ))
 
     @cached_property
@@ -112,18 +112,18 @@ class Gate:
 
     def _alert(self, event: BounceEvent, over: Over) -> Alert:
         """The alert on the flood that `event` belongs to, as it is with this one."""
-        self._counts[SUBJECT][slot_of(event.at)] += 1
+        self._counts[SUBJECT.key][slot_of(event.at)] += 1
         known = self._known(event.at)
         number = known.count + 1 if known else 1
         since = min(known.since, event.at) if known else event.at
-        told, end = flood.because(number, since, over), event.at + flood.QUIET
+        told, end = flood.grounds(number, since, over), event.at + flood.QUIET
         if known is None:
             name = alerts.name_of(AlertKind.FLOOD, SUBJECT, since)
             alert = Alert(name, AlertKind.FLOOD, SUBJECT, since, event.at, end, False, 1, over.limit, over.usual, told)
             self._new.add(name)
         else:
             end = max(known.ends_at or end, end)
-            alert = replace(known, since=since, ends_at=end, count=number, cleared=False, because=told)
+            alert = replace(known, since=since, ends_at=end, count=number, cleared=False, grounds=told)
         self._alerts[alert.id] = alert
         return alert
 
@@ -133,7 +133,7 @@ class Gate:
             return here
         row = self._connection.execute(
             select(ALERT).where(
-                ALERT.c.series == SUBJECT, ALERT.c.since <= at + flood.QUIET, ALERT.c.ends_at >= at,
+                ALERT.c.series == SUBJECT.key, ALERT.c.since <= at + flood.QUIET, ALERT.c.ends_at >= at,
                 or_(~ALERT.c.cleared, ALERT.c.since == at), ALERT.c.id.not_in(list(self._alerts)),
             ).order_by(ALERT.c.since.desc()).limit(1)
         ).first()

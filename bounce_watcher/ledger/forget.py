@@ -10,6 +10,7 @@ import hmac
 import secrets
 from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from sqlalchemy import Connection, Engine, select, update
@@ -19,6 +20,7 @@ from bounce_watcher.ledger.personal import Holds, columns_that, mention_of
 from bounce_watcher.ledger.statements import KEYS, chunks, insert_into
 from bounce_watcher.ledger.tables import ERASURE, EVENT, KEYRING
 from bounce_watcher.ledger.types import FORGOTTEN, KEY_CHARACTERS, recipient_key
+from bounce_watcher.model.grounds import retold
 from bounce_watcher.model.ledger import BounceEvent, MessageRecord, Occurrence, OutboxItem, Suppression
 from bounce_watcher.model.message import unpack
 from bounce_watcher.model.optout import OptOut
@@ -141,7 +143,8 @@ def unnamed_suppressions(
 
     return [
         replace(
-            each, recipient=known.get(each.recipient, each.recipient), because=unnamed(connection, each.because),
+            each, recipient=known.get(each.recipient, each.recipient),
+            grounds=retold(each.grounds, partial(unnamed, connection)),
             diagnostic=None if each.recipient in known else each.diagnostic and unnamed(connection, each.diagnostic),
         )
         for each in wanted

@@ -9,7 +9,6 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from functools import partial
 from typing import cast
 
 from sqlalchemy import Connection, Update, bindparam, or_, select, update
@@ -24,8 +23,21 @@ from bounce_watcher.ledger.statements import KEYS, Conflict, Insertion, Key, chu
 from bounce_watcher.ledger.tables import ALERT, EVENT, HELD, EventRow, event_from_row
 from bounce_watcher.ledger.types import in_utc
 from bounce_watcher.ledger.waiting import Group, Waiting
+from bounce_watcher.model.grounds import (
+    Alarm,
+    Blocks,
+    Confirmed,
+    Excluded,
+    ExclusionKind,
+    Forgeries,
+    Held,
+    Outage,
+    OutageOver,
+    Subject,
+    unwaited,
+)
 from bounce_watcher.model.ledger import (
-    IN_OUTAGE,
+    COMPLAINT_REASON,
     Alert,
     AlertKind,
     BounceEvent,
@@ -40,10 +52,10 @@ from bounce_watcher.model.ledger import (
 from bounce_watcher.model.verdict import BounceType
 from bounce_watcher.policy import flood, guard, trouble
 from bounce_watcher.policy.counting import speaks_of_recipient
+from bounce_watcher.policy.limits import AlertSettings
 from bounce_watcher.policy.providers import provider_of
 from bounce_watcher.policy.settings import PolicySettings
 from bounce_watcher.policy.spells import SLOTS_A_DAY, Limit, Spell, Window, slot_of
-from bounce_watcher.policy.words import day
 
 Keyed = Sequence[tuple[Key, BounceEvent]]
 _Slots = defaultdict[str, Counter[int]]
@@ -54,8 +66,10 @@ _HARD_TIMES = select(EVENT.c.recipient_key, EVENT.c.at).where(
 _AT = EVENT.c.at.type
 _COUNTED_IN = update(EVENT).where(
     EVENT.c.recipient_key == bindparam("of_address"), EVENT.c.stream == bindparam("of_stream"),
-    EVENT.c.at.between(bindparam("since", type_=_AT), bindparam("ends_at", type_=_AT)), EVENT.c.counted.is_(None),
-).values(counted=bindparam("words"))
+    EVENT.c.at.between(bindparam("since", type_=_AT), bindparam("ends_at", type_=_AT)), EVENT.c.excluded_kind.is_(None),
+).values(
+    excluded_kind=ExclusionKind.IN_OUTAGE.value, exclusion=bindparam("new_exclusion", type_=EVENT.c.exclusion.type)
+)
 _IS_HARD, _IS_SOFT = (EVENT.c.bounce_type == each.value for each in (BounceType.HARD, BounceType.SOFT))
 _STRIKE_HARD, _STRIKE = _COUNTED_IN.where(_IS_HARD), _COUNTED_IN.where(or_(_IS_HARD, _IS_SOFT))
 _ADD_HELD = Insertion(HELD, columns_of(HELD), Conflict.IGNORE)
@@ -68,18 +82,18 @@ class Holder:
     alert: str
     since: datetime
     ends_at: datetime
-    because: str
+    grounds: Alarm
     kind: AlertKind = AlertKind.OUTAGE
 
 
 @dataclass(frozen=True, slots=True)
 class Watched:
-    """What was found in a page: the spells of each series of hard bounces, and who was suppressed in them before.
+    """What was found in a page: the spells of each subject of hard bounces, and who was suppressed in them before.
 
     `waiting` tells who waits for an alarm, `wait` for how long; None while the guard is off.
     """
 
-    spells: Mapping[str, Sequence[Followed]] = field(default_factory=dict)
+    spells: Mapping[Subject, Sequence[Followed]] = field(default_factory=dict)
     before: Mapping[Key, tuple[str, Alert]] = field(default_factory=dict)
     waiting: Waiting | None = None
     wait: timedelta | None = None
@@ -88,8 +102,8 @@ class Watched:
         """The outages that a hard bounce falls into."""
         if not any(self.spells.values()):  # as nearly always
             return
-        for series in (guard.provider_series(event), guard.wording_series(event)):
-            for each in self.spells.get(series or "", ()):
+        for subject in guard.subjects(event):
+            for each in self.spells.get(subject, ()):
                 if each.spell.covers(event.at):
                     yield each.alert
 
@@ -123,9 +137,9 @@ class _Outages:
         self._connection = connection
         self._policy = policy
         self._announce = announce
-        self._quotes: dict[str, str] = {}
+        self._quotes: dict[Subject, str] = {}
         self._days: dict[int, int] = {}
-        self._limits: dict[tuple[str, int], Limit | None] = {}
+        self._limits: dict[tuple[Subject, int], Limit | None] = {}
 
     def watch(self, keyed: Keyed) -> Watched:
         """By provider first; what falls into no outage of a provider's is counted by its wording."""
@@ -135,16 +149,16 @@ class _Outages:
             return Watched(wait=wait)
         new = set(self._new(hard))
         span = min(event.at for _, event in hard), max(event.at for _, event in hard)
-        groups: dict[str, Group] = {}
-        providers = self._round([(guard.provider_series(event), event) for _, event in hard], new, span, groups)
+        groups: dict[Subject, Group] = {}
+        providers = self._round([(guard.provider_subject(event), event) for _, event in hard], new, span, groups)
         found = Watched(providers)
-        covered, words = _Slots(Counter), list[tuple[str, BounceEvent]]()
+        covered, words = _Slots(Counter), list[tuple[Subject, BounceEvent]]()
         for _, event in hard:
-            series = guard.wording_series(event)
-            if series and not any(found.cover(event)):
-                words.append((series, event))
-            elif series and event.id in new:
-                covered[alerts.covered_by_others(series)][slot_of(event.at)] += 1
+            subject = guard.wording_subject(event)
+            if subject and not any(found.cover(event)):
+                words.append((subject, event))
+            elif subject and event.id in new:
+                covered[alerts.covered_by_others(subject.key)][slot_of(event.at)] += 1
         alerts.add(self._connection, covered)
         spells = {**providers, **self._round(words, new, span, groups)}
         return Watched(spells, self._before(spells), Waiting(groups, self._limit_at, self._policy.guard), wait)
@@ -161,65 +175,65 @@ class _Outages:
             earlier[key.address].append(event.at)
 
     def _round(
-        self, events: Iterable[tuple[str, BounceEvent]], new: set[str], span: tuple[datetime, datetime],
-        groups: dict[str, Group],
-    ) -> dict[str, Sequence[Followed]]:
-        """Counts one sort of series, the spells of which it returns. `groups` gets a group for each."""
-        counts: dict[str, Counter[int]] = {}
-        for series, event in events:
-            if series not in groups:
-                self._quotes[series], groups[series] = guard.wording(event), Group()
-            groups[series].add(event, counts=event.id in new)
-            counts[series] = Counter()
-        fresh = {series: Counter(groups[series].new) for series in counts}
+        self, events: Iterable[tuple[Subject, BounceEvent]], new: set[str], span: tuple[datetime, datetime],
+        groups: dict[Subject, Group],
+    ) -> dict[Subject, Sequence[Followed]]:
+        """Counts one sort of subjects, the spells of which it returns. `groups` gets a group for each."""
+        counts: dict[Subject, Counter[int]] = {}
+        for subject, event in events:
+            if subject not in groups:
+                self._quotes[subject], groups[subject] = guard.wording(event), Group()
+            groups[subject].add(event, counts=event.id in new)
+            counts[subject] = Counter()
+        fresh = {subject: Counter(groups[subject].new) for subject in counts}
         seen = alerts.watch(self._connection, self._topic(), fresh, *span, self._announce)
-        for series in fresh:
-            groups[series].counts = seen[series].counts
-        return {series: each.spells for series, each in seen.items()}
+        for subject in fresh:
+            groups[subject].counts = seen[subject].counts
+        return {subject: each.spells for subject, each in seen.items()}
 
     def _topic(self) -> Topic:
         settings = self._policy.guard
         return Topic(
             AlertKind.OUTAGE, settings.window, settings.quiet, self._limit,
-            because=lambda series, spell: guard.because(series, spell, settings),
-            quote=lambda series: self._quotes.get(series) or None,
+            grounds=lambda subject, spell: guard.grounds(subject, spell, settings),
+            quote=lambda subject: self._quotes.get(subject) or None,
         )
 
-    def _limit(self, series: str, window: Window) -> Limit | None:
+    def _limit(self, subject: Subject, window: Window) -> Limit | None:
         settings = self._policy.guard
         if window.count < settings.min_bounces:
             return None  # no need to ask what is usual
-        return self._limit_at(series, window.last)
+        return self._limit_at(subject, window.last)
 
-    def _limit_at(self, series: str, slot: int) -> Limit | None:
+    def _limit_at(self, subject: Subject, slot: int) -> Limit | None:
         """What one is held against all day; None while the ledger learns."""
-        day = series, slot // SLOTS_A_DAY
+        day = subject, slot // SLOTS_A_DAY
         if day not in self._limits:
-            self._limits[day] = self._limit_of_day(series, slot)
+            self._limits[day] = self._limit_of_day(subject, slot)
         return self._limits[day]
 
-    def _limit_of_day(self, series: str, slot: int) -> Limit | None:
+    def _limit_of_day(self, subject: Subject, slot: int) -> Limit | None:
         settings, today = self._policy.guard, slot // SLOTS_A_DAY
         if today not in self._days:
             self._days[today] = alerts.days_before(self._connection, slot, settings.baseline)
         if self._days[today] < settings.learning:
             return None
-        usual = alerts.usual(self._connection, series, slot, settings.window, settings.baseline, guard.RANK)
+        usual = alerts.usual(self._connection, subject.key, slot, settings.window, settings.baseline, guard.RANK)
         return guard.limit(usual, settings)
 
-    def _before(self, spells: Mapping[str, Sequence[Followed]]) -> dict[Key, tuple[str, Alert]]:
-        """Who had a hard bounce of the series since a spell began or went on, by what the ledger holds already."""
+    def _before(self, spells: Mapping[Subject, Sequence[Followed]]) -> dict[Key, tuple[str, Alert]]:
+        """Who had a hard bounce of the subject since a spell began or went on, by what the ledger holds already."""
         found: dict[Key, tuple[str, Alert]] = {}
-        for series, followed in spells.items():
+        for subject, followed in spells.items():
             for each in followed:
                 if each.grown_from is not None:
                     found.update(
                         (key, (recipient, each.alert))
-                        for key, recipient in self._recorded(series, each.grown_from, each.spell.ends_at)
+                        for key, recipient in self._recorded(subject, each.grown_from, each.spell.ends_at)
                     )
         return found
 
-    def _recorded(self, series: str, since: datetime, until: datetime) -> Iterator[tuple[Key, str]]:
+    def _recorded(self, subject: Subject, since: datetime, until: datetime) -> Iterator[tuple[Key, str]]:
         rows = self._connection.execute(
             select(EVENT).where(
                 EVENT.c.at >= since, EVENT.c.at <= until, EVENT.c.bounce_type == BounceType.HARD.value
@@ -227,7 +241,7 @@ class _Outages:
         )
         for row in rows:
             event = event_from_row(cast(EventRow, row))
-            if series in (guard.provider_series(event), guard.wording_series(event)):
+            if subject in guard.subjects(event):
                 yield Key(row.stream, row.recipient_key), event.recipient
 
 
@@ -242,22 +256,24 @@ def _watch_trouble(
     alerts.add(connection, found.reports)
     first, last = min(event.at for event in events), max(event.at for event in events)
 
-    def blocks(series: str, window: Window) -> Limit | None:
+    def blocks(subject: Subject, window: Window) -> Limit | None:
         if window.count < settings.min_blocks:
             return None
-        return trouble.limit(window, alerts.counted(connection, trouble.reports_of(series), window), settings)
+        return trouble.limit(window, alerts.counted(connection, trouble.reports_of(subject.name), window), settings)
 
-    def forged(series: str, window: Window) -> Limit | None:
+    def forged(subject: Subject, window: Window) -> Limit | None:
         return Limit(settings.min_blocks, 0)
 
-    def because_of_blocks(series: str, spell: Spell) -> str:
-        return trouble.blocks_because(series, spell, _share(connection, series, spell, last), settings)
+    def blocks_grounds(subject: Subject, spell: Spell) -> Blocks:
+        return _blocks(connection, subject, spell, last, settings)
 
-    for kind, limit_of, because in (
-        (AlertKind.BLOCKS, blocks, because_of_blocks),
-        (AlertKind.FORGED, forged, partial(trouble.forged_because, settings=settings)),
+    def forged_grounds(subject: Subject, spell: Spell) -> Forgeries:
+        return trouble.forged_grounds(spell, settings)
+
+    for kind, limit_of, grounds in (
+        (AlertKind.BLOCKS, blocks, blocks_grounds), (AlertKind.FORGED, forged, forged_grounds),
     ):
-        topic = Topic(kind, settings.window, settings.quiet, limit_of, because, found.quotes.get)
+        topic = Topic(kind, settings.window, settings.quiet, limit_of, grounds, found.quotes.get)
         alerts.watch(connection, topic, found.counts[kind], first, last, announce)
 
 
@@ -265,35 +281,38 @@ class _Trouble:
     """What a page holds of it: counts of each kind of alert, of all reports, and the words of the blocks."""
 
     def __init__(self) -> None:
-        self.counts: dict[AlertKind, _Slots] = {kind: defaultdict(Counter) for kind in AlertKind}
+        self.counts: dict[AlertKind, defaultdict[Subject, Counter[int]]] = {
+            kind: defaultdict(Counter) for kind in AlertKind
+        }
         self.reports = _Slots(Counter)
-        self.quotes: dict[str, str] = {}
+        self.quotes: dict[Subject, str] = {}
 
     def add(self, event: BounceEvent) -> None:
         slot = slot_of(event.at)
         if series := trouble.reports_series(event):
             self.reports[series][slot] += 1
-        if series := trouble.block_series(event):
-            self.counts[AlertKind.BLOCKS][series][slot] += 1
-            if series not in self.quotes:
-                self.quotes[series] = guard.wording(event)
+        if subject := trouble.block_subject(event):
+            self.counts[AlertKind.BLOCKS][subject][slot] += 1
+            if subject not in self.quotes:
+                self.quotes[subject] = guard.wording(event)
         if event.doubt is not None:
             self.counts[AlertKind.FORGED][trouble.FORGED][slot] += 1
 
 
-def _share(connection: Connection, series: str, spell: Spell, last: datetime) -> trouble.Share:
+def _blocks(
+    connection: Connection, subject: Subject, spell: Spell, last: datetime, settings: AlertSettings
+) -> Blocks:
     """Of the spell up to its end, or to `last`, the latest report."""
     until = max(spell.since, min(spell.ends_at, last))
-    receiver = trouble.provider_of_blocks(series)
     whole = Window(slot_of(spell.since), slot_of(until), 0)
-    return trouble.Share(
-        blocks=alerts.counted(connection, series, whole),
-        reports=alerts.counted(connection, trouble.reports_of(series), whole),
+    return trouble.blocks_grounds(
+        subject, spell, settings,
+        blocked=alerts.counted(connection, subject.key, whole),
+        reports=alerts.counted(connection, trouble.reports_of(subject.name), whole),
         sent=sent_to(
             connection, in_utc(spell.since).date(), in_utc(until).date(),
-            lambda domain: provider_of(None, domain) == receiver,
+            lambda domain: provider_of(None, domain) == subject.name,
         ),
-        since=spell.since,
     )
 
 
@@ -351,20 +370,20 @@ class Holding:
     def _in_flood(self, key: Key, event: BounceEvent, decision: Decision) -> Decision:
         """What may not pass is held, and counts for nothing until something else or a person decides."""
         would_suppress = decision.step is Step.SUPPRESS or (decision.step is Step.PEND and key not in self._holders)
-        if not would_suppress or decision.counted is not None:
+        if not would_suppress or decision.exclusion is not None:
             return decision
         refusal = self._gate.refuses(event)
         if refusal is None:
             if self.in_flood(key):
                 self._results.note(key, self._holders.pop(key), confirmed=True)
             return decision
-        words = flood.exclusion(refusal.over)
+        exclusion = flood.exclusion(refusal.over)
         if self._books.records[key].state is State.SUPPRESSED:  # it would only last longer
-            return Decision(Step.NOTE, words, counted=words)
+            return Decision(Step.NOTE, exclusion, exclusion)
         if key not in self._holders:
             self._add(key, refusal.alert)
-        because = f"{waiting.unmarked(decision.because)}; {words}"
-        return replace(decision, step=Step.PEND, because=because, counted=words)
+        grounds = Held(unwaited(decision.grounds), exclusion)
+        return replace(decision, step=Step.PEND, grounds=grounds, exclusion=exclusion)
 
     def _in_outage(self, key: Key, event: BounceEvent, decision: Decision) -> Decision:
         """A hard bounce in an outage holds a suppression back; in one that is over and told it does not even count.
@@ -372,7 +391,7 @@ class Holding:
         Nor does it where a second one would have to confirm it: an outage of two days would be confirmed by itself.
         One before an outage, which may be the beginning of it, waits.
         """
-        if decision.counted is not None or not guard.is_hard(event):
+        if decision.exclusion is not None or not guard.is_hard(event):
             return decision
         covering = list(self._watched.cover(event))
         if decision.step is Step.WATCH:
@@ -383,14 +402,14 @@ class Holding:
         if under_way and not self.in_flood(key):
             for alert in under_way:
                 self._add(key, alert)
-            return replace(decision, step=Step.PEND, because=f"{decision.because}; held back: {under_way[0].because}")
+            return replace(decision, step=Step.PEND, grounds=Held(decision.grounds, _outage(under_way[0])))
         return _struck_out(covering[0]) if covering else self._waiting(key, event, decision)
 
     def _waiting(self, key: Key, event: BounceEvent, decision: Decision) -> Decision:
         if self._watched.waiting is None or self._books.records[key].suppression is not None:
             return decision
-        because = self._watched.waiting.marked(decision.because, event)
-        return decision if because is None else replace(decision, step=Step.PEND, because=because)
+        waits = self._watched.waiting.waits(decision.grounds, event)
+        return decision if waits is None else replace(decision, step=Step.PEND, grounds=waits)
 
     def close(self) -> None:
         self._gate.close()
@@ -413,15 +432,15 @@ class Holding:
             return
         if key not in self._holders:
             self._gate.give_back(current)
-            because = f"{waiting.unmarked(current.because)}; held back: {alert.because}"
-            self._books.enter(key, apply.hold(record, max(alert.raised_at, current.since), because), By.GUARD)
+            grounds = Held(unwaited(current.grounds), _outage(alert))
+            self._books.enter(key, apply.hold(record, max(alert.raised_at, current.since), grounds), By.GUARD)
         self._add(key, alert)
 
     def _add(self, key: Key, alert: Alert) -> None:
         assert alert.ends_at is not None
         holding = self._holders.setdefault(key, [])
         if all(each.alert != alert.id for each in holding):
-            holding.append(Holder(alert.id, alert.since, alert.ends_at, alert.because, alert.kind))
+            holding.append(Holder(alert.id, alert.since, alert.ends_at, alert.grounds, alert.kind))
             self._added.add((key, alert.id))
 
 
@@ -451,10 +470,10 @@ class Results:
             against = None
         self.note(key, holding, confirmed=against is not None)
         if against is not None:
-            what = against.reason or "complaint"
-            return apply.confirm(record, end, f"confirmed: also {what} on {day(against.at)}; {record.because}")
+            assert record.grounds is not None, "it is held for something"
+            return apply.confirm(record, end, Confirmed(record.grounds, against.reason or COMPLAINT_REASON, against.at))
         self._struck.extend((key, each) for each in holding)
-        return apply.release(record, end, _over(holding[0]))
+        return apply.release(record, end, OutageOver(_outage(holding[0])))
 
     def _may_be_confirmed(self, record: RecipientRecord) -> bool:
         if record.protected or record.suppression is None:
@@ -492,7 +511,7 @@ def holders(connection: Connection, keys: Iterable[Key]) -> dict[Key, list[Holde
         )
         for row in rows:
             holding = found.setdefault(Key(part["stream"], row[0]), [])
-            holding.append(Holder(row.id, row.since, row.ends_at, row.because, AlertKind(row.kind)))
+            holding.append(Holder(row.id, row.since, row.ends_at, row.grounds, AlertKind(row.kind)))
     return found
 
 
@@ -500,7 +519,7 @@ def _strike(connection: Connection, statement: Update, struck: Iterable[tuple[Ke
     """What was reported in an outage shows that it counts no more."""
     values = [
         {"of_address": key.address, "of_stream": key.stream, "since": each.since, "ends_at": each.ends_at,
-         "words": _in_outage(each)}
+         "new_exclusion": _in_outage(each)}
         for key, each in sorted(struck, key=lambda pair: (pair[0], pair[1].since))
     ]
     if values:
@@ -514,13 +533,15 @@ def _is_independent(bounce: CountedBounce, holding: Sequence[Holder]) -> bool:
     return bounce.reason.bounce_type is BounceType.HARD and is_outside
 
 
-def _over(holder: Holder) -> str:
-    return f"the outage is over: what was reported in it counts no more ({holder.because})"
-
-
 def _struck_out(alert: Alert) -> Decision:
-    return Decision(Step.NOTE, words := _in_outage(alert), counted=words)
+    exclusion = _in_outage(alert)
+    return Decision(Step.NOTE, exclusion, exclusion)
 
 
-def _in_outage(alert: Alert | Holder) -> str:
-    return f"{IN_OUTAGE}{alert.because}"
+def _in_outage(alert: Alert | Holder) -> Excluded:
+    return Excluded(ExclusionKind.IN_OUTAGE, outage=_outage(alert))
+
+
+def _outage(alert: Alert | Holder) -> Outage:
+    assert isinstance(alert.grounds, Outage), "a flood is never over by itself"
+    return alert.grounds

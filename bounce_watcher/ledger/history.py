@@ -30,7 +30,7 @@ _TYPE = {str(each): each for each in BounceType}
 # All that a decision looks at, and no more: the words of a report are most of a row.
 _LOOKED_AT = tuple(EVENT.c[name] for name in (
     "recipient_key", "at", "id", "message_digest", "kind", "recipient", "stream", "action", "bounce_type", "reason",
-    "status", "remote_mta", "evidence", "doubt", "feedback_type", "sent_message_id", "sending", "counted",
+    "status", "remote_mta", "evidence", "doubt", "feedback_type", "sent_message_id", "sending", "exclusion",
     "client_ip",
 ))
 _ORDER = (EVENT.c.recipient_key, EVENT.c.at, EVENT.c.id)
@@ -183,18 +183,18 @@ def _completed(engine: Engine, waiting: Sequence[tuple[str, list[Any]]]) -> Iter
 
 def _event(row: Any) -> BounceEvent:
     _, at, name, digest, kind, recipient, stream, action, bounce_type, reason, status, remote, *more = row
-    evidence, doubt, feedback_type, sent_message_id, sending, counted, client_ip = more
+    evidence, doubt, feedback_type, sent_message_id, sending, exclusion, client_ip = more
     return BounceEvent(
         name, digest, at, _KIND[kind], recipient, stream, _ACTION[action] if action else None, None,
         _TYPE[bounce_type] if bounce_type else None, _REASON[reason] if reason else None, status, None, None, remote,
         None, None, None, None, _EVIDENCE[evidence], doubt, feedback_type, sent_message_id, sending, None, None,
-        counted, client_ip=client_ip,
+        exclusion, client_ip=client_ip,
     )
 
 
 def _step(row: Any) -> StateChange:
     return StateChange(
-        row.recipient_key, row.stream, row.number, row.at, State(row.state), row.because, By(row.by), row.reason,
+        row.recipient_key, row.stream, row.number, row.at, State(row.state), row.grounds, By(row.by), row.reason,
         row.until,
     )
 

@@ -5,20 +5,18 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Engine, and_, func, literal, or_, select, tuple_
+from sqlalchemy import ColumnElement, Engine, and_, func, literal, select, tuple_
 
-from bounce_watcher.ledger.alerts import covered_by_others
+from bounce_watcher.ledger import alerts
 from bounce_watcher.ledger.browse import MOST_COUNTED, By, Choice, Query, among
 from bounce_watcher.ledger.engine import reading
 from bounce_watcher.ledger.paging import Condition, Key, Page, Place, Walk, looking
 from bounce_watcher.ledger.tables import ALERT, HELD, SLOT_COUNT, STATE_CHANGE, SUPPRESSION, alert_from_row
 from bounce_watcher.ledger.types import storable
+from bounce_watcher.model.grounds import Grounds, SubjectKind
 from bounce_watcher.model.ledger import Alert, AlertKind, State
 from bounce_watcher.policy.limits import SLOT
 from bounce_watcher.policy.spells import slot_of, start_of
-
-COUNTED_KINDS = frozenset({AlertKind.OUTAGE, AlertKind.BLOCKS, AlertKind.FORGED, AlertKind.FLOOD})
-"""Alerts that come of counts of reports, of which the subject is the series."""
 
 _ORDER = (ALERT.c.since, ALERT.c.id)
 _ALERTS = select(*_ORDER, *(column for column in ALERT.columns if column.name not in {"since", "id"}))
@@ -36,7 +34,7 @@ _TOLD_AT = (
     .correlate(HELD, ALERT).scalar_subquery().label("told_at")
 )
 _HELD = (
-    select(*_HELD_ORDER, SUPPRESSION.c.recipient, SUPPRESSION.c.reason, SUPPRESSION.c.since, SUPPRESSION.c.because,
+    select(*_HELD_ORDER, SUPPRESSION.c.recipient, SUPPRESSION.c.reason, SUPPRESSION.c.since, SUPPRESSION.c.grounds,
            _TOLD_AT)
     .select_from(HELD).join(SUPPRESSION, _STILL_HELD).join(ALERT, ALERT.c.id == HELD.c.alert)
 )
@@ -50,7 +48,7 @@ class Held:
     stream: str
     reason: str | None
     since: datetime
-    because: str
+    grounds: Grounds
     told_at: datetime | None
 
 
@@ -123,9 +121,10 @@ class Incidents:
 
     def course(self, alert: Alert, since: datetime, until: datetime, step: timedelta) -> dict[datetime, int]:
         """How many of an alert's reports came in each `step` of time that had any; {} where they are not counted."""
-        if alert.kind not in COUNTED_KINDS:
+        if alert.kind not in alerts.COUNTED_KINDS:
             return {}
-        series = [storable(each) for each in (alert.subject, covered_by_others(alert.subject))]
+        key = alerts.series_of(alert.kind, alert.subject)
+        series = [key, alerts.covered_by_others(key)]
         slots = step // SLOT
         chosen = select(SLOT_COUNT.c.slot, SLOT_COUNT.c.number).where(
             SLOT_COUNT.c.series.in_(series), SLOT_COUNT.c.slot >= slot_of(since), SLOT_COUNT.c.slot < slot_of(until)
@@ -159,13 +158,9 @@ def _conditions(wanted: Query) -> Iterator[Condition]:
 
 
 def _of_providers(choice: Choice) -> Iterator[Condition]:
-    """By the names of the series that are of a provider: see `policy.guard` and `policy.trouble`."""
     def of(providers: Sequence[str]) -> ColumnElement[bool]:
-        return or_(*(
-            or_(ALERT.c.subject == storable(f"provider {each}"),
-                ALERT.c.subject.startswith(storable(f"block {each} "), autoescape=True))
-            for each in providers
-        ))
+        of_provider = ALERT.c.subject_kind == SubjectKind.PROVIDER.value
+        return and_(of_provider, ALERT.c.subject.in_([storable(each) for each in providers]))
 
     if choice.any_of:
         yield of(choice.any_of)
@@ -180,4 +175,4 @@ def _behind(key: Key | None) -> Iterator[Condition]:
 
 
 def _held(row: Any) -> Held:
-    return Held(row.recipient, row.stream, row.reason, row.since, row.because, row.told_at)
+    return Held(row.recipient, row.stream, row.reason, row.since, row.grounds, row.told_at)

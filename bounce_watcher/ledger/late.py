@@ -19,7 +19,8 @@ from bounce_watcher.ledger.statements import KEYS, chunks, key_of
 from bounce_watcher.ledger.tables import EVENT, event_from_row
 from bounce_watcher.ledger.types import recipient_key, storable
 from bounce_watcher.model.finding import Evidence
-from bounce_watcher.model.ledger import TOO_WEAK, BounceEvent, MessageRecord
+from bounce_watcher.model.grounds import ExclusionKind
+from bounce_watcher.model.ledger import BounceEvent, MessageRecord
 from bounce_watcher.model.sending import SentMail
 from bounce_watcher.policy.exclusion import asked_evidence
 from bounce_watcher.policy.settings import PolicySettings
@@ -31,7 +32,8 @@ WITHIN = timedelta(days=14)
 
 _WEAK = select(EVENT).where(
     EVENT.c.recipient_key.in_(KEYS), EVENT.c.at >= bindparam("since", type_=EVENT.c.at.type),
-    EVENT.c.counted.startswith(TOO_WEAK), EVENT.c.sent_message_id.is_not(None), EVENT.c.doubt.is_(None),
+    EVENT.c.excluded_kind == ExclusionKind.TOO_WEAK.value, EVENT.c.sent_message_id.is_not(None),
+    EVENT.c.doubt.is_(None),
 )
 
 

@@ -24,6 +24,7 @@ from bounce_watcher.ledger.forget import is_forgotten, names
 from bounce_watcher.ledger.statements import IS_DUE, KEYS, Key, chunks
 from bounce_watcher.ledger.tables import OUTBOX, RECIPIENT, SUPPRESSION
 from bounce_watcher.ledger.types import recipient_key, storable
+from bounce_watcher.model.grounds import ByPlatform, Grounds
 from bounce_watcher.model.ledger import By, NoticeType, OutboxState, Scope, State, SuppressionSource
 
 SETTLES = timedelta(hours=1)
@@ -49,7 +50,7 @@ _RELEASED = (
     .group_by(RECIPIENT.c.recipient_key)
 )
 _STANDING = select(
-    SUPPRESSION.c.recipient_key, SUPPRESSION.c.state, SUPPRESSION.c.source, SUPPRESSION.c.because
+    SUPPRESSION.c.recipient_key, SUPPRESSION.c.state, SUPPRESSION.c.source, SUPPRESSION.c.grounds
 ).where(SUPPRESSION.c.recipient_key.in_(KEYS))
 
 
@@ -72,11 +73,6 @@ MENDS: Mapping[Case, Side] = {
     Case.MISSING: Side.THERE, Case.DEAD: Side.THERE, Case.LEFT_OVER: Side.THERE, Case.THEIRS: Side.HERE,
 }
 """Where each is mended; of what does not stand here nothing is mended."""
-
-
-def because_of_list(target: str, reason: str | None = None) -> str:
-    """Why an address is suppressed here that was found on the list of a platform. `reason` is the platform's word."""
-    return f"on the list of platform {target}" + (f": {reason}" if reason else "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,17 +259,17 @@ class Mirror:
                         row.last_answer,
                     ))
                 released.update((key, at) for key, at in connection.execute(_RELEASED, {"keys": part}))
-                for key, state, source, because in connection.execute(_STANDING, {"keys": part}):
+                for key, state, source, grounds in connection.execute(_STANDING, {"keys": part}):
                     standing[key].add(state)
-                    if not self._is_from_there(source, because):
+                    if not self._is_from_there(source, grounds):
                         ours.add(key)
         return {
             key: _Known(notices[key], released.get(key), frozenset(standing[key]), key not in ours) for key in keys
         }
 
-    def _is_from_there(self, source: str, because: str) -> bool:
-        told = because_of_list(self._target)
-        return source == SuppressionSource.PLATFORM and (because == told or because.startswith(f"{told}: "))
+    def _is_from_there(self, source: str, grounds: Grounds) -> bool:
+        is_listed = isinstance(grounds, ByPlatform) and grounds.target == self._target
+        return is_listed and source == SuppressionSource.PLATFORM
 
     def _is_moving(self, known: _Known, moving: bool, *, suppresses: bool) -> bool:
         """Whether a state of this kind was decided, or on its way, when the lists were read."""

@@ -95,7 +95,7 @@ def _row(message: MessageRecord, asked: OptOut) -> dict[str, Any]:
         "message_digest": message.digest, "at": message.received_at, "by": asked.by.value, "recipient_key": key,
         "recipient": _text(asked.recipient), "sender_key": recipient_key(asked.sender) if asked.sender else None,
         "sender": _text(asked.sender), "evidence": asked.evidence.value if asked.evidence else None,
-        "doubt": _text(asked.doubt), "stream": storable(asked.stream), "sending": _text(asked.sending),
+        "doubt": asked.doubt, "stream": storable(asked.stream), "sending": _text(asked.sending),
         "mailbox": _text(message.mailbox), "source": storable(message.source), "review_group": GID,
     }
 

@@ -4,9 +4,10 @@ from collections.abc import Iterable, Mapping
 from enum import Enum, auto
 from functools import lru_cache
 
-from sqlalchemy import JSON, ColumnElement, LargeBinary, Table, Text, and_, or_, true
+from sqlalchemy import JSON, ColumnElement, LargeBinary, Table, Text, and_, or_, true, type_coerce
 
 from bounce_watcher.ledger.tables import METADATA
+from bounce_watcher.ledger.types import AsJson
 from bounce_watcher.parsing.mention import Mention
 
 
@@ -32,21 +33,22 @@ COLUMNS: Mapping[str, Mapping[str, Holds]] = {
         "review_group": _NOTHING,
     },
     "event": {
-        "recipient_key": _KEY, "counted": _WORDS, "provider": _NOTHING, "type": _NOTHING, "review_group": _NOTHING,
+        "recipient_key": _KEY, "excluded_kind": _NOTHING, "exclusion": _DOCUMENT, "provider": _NOTHING,
+        "type": _NOTHING, "review_group": _NOTHING,
         "id": _NOTHING, "message_digest": _NOTHING, "kind": _NOTHING, "recipient": _NAME, "stream": _NOTHING,
         "action": _NOTHING, "final_recipient": _ADDRESS, "bounce_type": _NOTHING, "reason": _NOTHING,
         "status": _NOTHING, "diagnostic": _WORDS, "remote_mta": _WORDS, "reporting_mta": _WORDS, "rule": _NOTHING,
-        "recognizer": _NOTHING, "quote": _WORDS, "evidence": _NOTHING, "doubt": _WORDS, "feedback_type": _WORDS,
-        "sent_message_id": _WORDS, "sending": _WORDS, "mailbox": _NOTHING, "source": _WORDS, "formerly": _WORDS,
+        "recognizer": _NOTHING, "quote": _WORDS, "evidence": _NOTHING, "doubt": _DOCUMENT, "feedback_type": _WORDS,
+        "sent_message_id": _WORDS, "sending": _WORDS, "mailbox": _NOTHING, "source": _WORDS, "formerly": _DOCUMENT,
         "client_ip": _NOTHING,
     },
     "recipient": {
         "recipient_key": _KEY, "stream": _NOTHING, "recipient": _NAME, "state": _NOTHING, "counts": _NOTHING,
-        "because": _WORDS, "lapsed": _WORDS,
+        "grounds": _DOCUMENT, "lapsed": _WORDS,
     },
     "suppression": {
         "recipient_key": _KEY, "stream": _NOTHING, "recipient": _NAME, "state": _NOTHING, "reason": _NOTHING,
-        "because": _WORDS, "source": _NOTHING, "bounce_type": _NOTHING, "status": _NOTHING, "diagnostic": _WORDS,
+        "grounds": _DOCUMENT, "source": _NOTHING, "bounce_type": _NOTHING, "status": _NOTHING, "diagnostic": _WORDS,
         "events": _NOTHING, "scope": _NOTHING,
     },
     "outbox": {
@@ -71,12 +73,12 @@ COLUMNS: Mapping[str, Mapping[str, Holds]] = {
     "action": {"actor": _WORDS, "action": _NOTHING, "subject": _SUBJECT, "because": _WORDS},
     "protected": {"key": _KEY, "name": _NAME, "actor": _WORDS, "because": _WORDS},
     "state_change": {
-        "recipient_key": _KEY, "stream": _NOTHING, "state": _NOTHING, "because": _WORDS, "by": _NOTHING,
+        "recipient_key": _KEY, "stream": _NOTHING, "state": _NOTHING, "grounds": _DOCUMENT, "by": _NOTHING,
         "reason": _NOTHING,
     },
     "opt_out": {
         "id": _NOTHING, "message_digest": _NOTHING, "by": _NOTHING, "recipient_key": _KEY, "recipient": _NAME,
-        "sender_key": _KEY, "sender": _NAME, "evidence": _NOTHING, "doubt": _WORDS, "stream": _NOTHING,
+        "sender_key": _KEY, "sender": _NAME, "evidence": _NOTHING, "doubt": _DOCUMENT, "stream": _NOTHING,
         "sending": _WORDS, "mailbox": _NOTHING, "source": _WORDS, "review_group": _NOTHING, "done_by": _WORDS,
         "because": _WORDS,
     },
@@ -88,7 +90,9 @@ COLUMNS: Mapping[str, Mapping[str, Holds]] = {
     "erasure": {"name": _NOTHING},
     "slot_count": {"series": _PART},
     "alert": {
-        "series": _WORDS, "id": _NOTHING, "kind": _NOTHING, "subject": _WORDS, "because": _WORDS, "quote": _WORDS,
+        "series": _WORDS, "id": _NOTHING, "kind": _NOTHING, "subject_kind": _NOTHING, "subject": _WORDS,
+        "subject_reason": _NOTHING, "subject_ip": _NOTHING, "subject_rule": _NOTHING, "grounds": _DOCUMENT,
+        "quote": _WORDS,
     },
     "held": {"recipient_key": _KEY, "stream": _NOTHING, "alert": _NOTHING},
 }
@@ -99,7 +103,7 @@ STRUCK = (Holds.WORDS, Holds.DOCUMENT, Holds.ADDRESS, Holds.PART)
 
 def may_hold(table: Table) -> set[str]:
     """The columns of a table that are wide enough for an address."""
-    return {column.name for column in table.columns if isinstance(column.type, (Text, JSON, LargeBinary))}
+    return {column.name for column in table.columns if isinstance(column.type, (Text, JSON, LargeBinary, AsJson))}
 
 
 def columns_that(table: Table, *hold: Holds) -> list[str]:
@@ -115,11 +119,11 @@ def may_name(table: Table, mention: Mention) -> ColumnElement[bool]:
     """Rows that may name an address in one of those columns: more than do, and none fewer."""
     return or_(*(
         or_(
-            and_(true(), *(table.c[name].icontains(hint, autoescape=True) for hint in mention.hints)),
-            table.c[name].contains("&#", autoescape=True),
-            table.c[name].contains("\\", autoescape=True),
+            and_(true(), *(text.icontains(hint, autoescape=True) for hint in mention.hints)),
+            text.contains("&#", autoescape=True),
+            text.contains("\\", autoescape=True),
         )
-        for name in columns_that(table, *STRUCK)
+        for text in (type_coerce(table.c[name], Text) for name in columns_that(table, *STRUCK))
     ))
 
 

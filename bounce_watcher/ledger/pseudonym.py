@@ -40,7 +40,7 @@ def pseudonyms(engine: Engine) -> Callable[[str], str]:
 
 
 _NAMED = ("id", "recipient", "sender", "final_recipient", "sent_message_id")
-_WORDS = ("diagnostic", "quote", "doubt", "formerly", "last_answer", "because")
+_WORDS = ("diagnostic", "quote", "doubt", "last_answer", "because", "grounds")
 
 
 def hidden(row: R, name: Callable[[str], str]) -> R:
@@ -53,6 +53,8 @@ def hidden(row: R, name: Callable[[str], str]) -> R:
         value = getattr(row, each.name)
         if each.name in _WORDS:
             changes[each.name] = None
+        elif each.name == "formerly":
+            changes[each.name] = ()
         elif each.name in _NAMED and isinstance(value, str) and (each.name != "id" or isinstance(row, BounceEvent)):
             changes[each.name] = name(value)
         elif isinstance(value, OptOut):

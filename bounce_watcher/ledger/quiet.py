@@ -14,9 +14,11 @@ from itertools import pairwise
 
 from sqlalchemy import Connection, Engine, bindparam, or_, select
 
+from bounce_watcher.ledger.alerts import series_of
 from bounce_watcher.ledger.engine import reading
 from bounce_watcher.ledger.statements import KEYS, Conflict, Insertion, columns_of
 from bounce_watcher.ledger.tables import ALERT, SLOT_COUNT
+from bounce_watcher.model.grounds import Subject, SubjectKind
 from bounce_watcher.model.ledger import AlertKind, MessageRecord
 from bounce_watcher.policy.spells import slot_of, start_of
 
@@ -28,7 +30,6 @@ TIMES, SHORTEST = 1.5, timedelta(hours=12)
 """A pause is unusual from so many times the longest usual one on, and never below so long."""
 
 _HOUR = timedelta(hours=1)
-_SERIES = "mailbox "
 _ADD = Insertion(SLOT_COUNT, columns_of(SLOT_COUNT), Conflict.ADD)
 _HOURS = (
     select(SLOT_COUNT.c.series, SLOT_COUNT.c.slot)
@@ -65,10 +66,14 @@ class Pace:
         return now - self.last_at > self.unusual_from
 
 
+def _series(mailbox: str) -> str:
+    return Subject(SubjectKind.MAILBOX, mailbox).key
+
+
 def add(connection: Connection, messages: Iterable[MessageRecord]) -> None:
     """Counts new messages, whatever they are, in the caller's transaction."""
     counts = Counter(
-        (f"{_SERIES}{message.mailbox}", slot_of(message.received_at.replace(minute=0, second=0, microsecond=0)))
+        (_series(message.mailbox), slot_of(message.received_at.replace(minute=0, second=0, microsecond=0)))
         for message in messages if message.mailbox
     )
     _ADD.execute(connection, sorted((*place, number) for place, number in counts.items()))
@@ -85,16 +90,17 @@ def paces(engine: Engine, mailboxes: Sequence[str], now: datetime) -> Mapping[st
 def _hours(connection: Connection, mailboxes: Sequence[str], now: datetime) -> Mapping[str, Sequence[datetime]]:
     """The hours with mail."""
     found: defaultdict[str, list[datetime]] = defaultdict(list)
-    asked = {"keys": [f"{_SERIES}{name}" for name in mailboxes], "since": slot_of(now - SPAN)}
-    for series, slot in connection.execute(_HOURS, asked):
-        found[series.removeprefix(_SERIES)].append(start_of(slot))
+    names = {_series(name): name for name in mailboxes}
+    for series, slot in connection.execute(_HOURS, {"keys": list(names), "since": slot_of(now - SPAN)}):
+        found[names[series]].append(start_of(slot))
     return found
 
 
 def _told(connection: Connection, mailboxes: Sequence[str], now: datetime) -> Mapping[str, Sequence[_Told]]:
     """The alerts of late and those under way."""
     found: defaultdict[str, list[_Told]] = defaultdict(list)
-    asked = {"keys": [f"{AlertKind.QUIET} {name}" for name in mailboxes], "since": now - SPAN}
+    series = [series_of(AlertKind.QUIET, Subject(SubjectKind.MAILBOX, name)) for name in mailboxes]
+    asked = {"keys": series, "since": now - SPAN}
     for row in connection.execute(_TOLD, asked):
         found[row.subject].append(_Told(row.since, row.usual * _HOUR, row.cleared))
     return found

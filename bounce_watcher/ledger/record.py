@@ -43,7 +43,7 @@ Decide = Callable[[BounceEvent, History], Decision]
 _ADD_MESSAGE = Insertion(MESSAGE, columns_of(MESSAGE), Conflict.IGNORE)
 _ADD_EVENT = Insertion(EVENT, columns_of(EVENT))
 _of_message = attrgetter(*_ADD_MESSAGE.columns[:-1])  # the last one is its group
-_of_event = attrgetter(*_ADD_EVENT.columns[5:])  # behind those that are told here: see `judge`
+_of_event = attrgetter(*_ADD_EVENT.columns[6:])  # behind those that are told here: see `judge`
 _NO_POLICY = PolicySettings(flood=FloodSettings(enabled=False))
 _LONG_AGO = datetime(1, 1, 1, tzinfo=UTC)
 _digest, _id, _at = attrgetter("digest"), attrgetter("id"), attrgetter("at")
@@ -56,7 +56,7 @@ _COUNTED = (
     .where(
         RECIPIENT.c.stream == bindparam("stream"),
         RECIPIENT.c.recipient_key.in_(KEYS),
-        EVENT.c.counted.is_(None),
+        EVENT.c.excluded_kind.is_(None),
         EVENT.c.at > func.coalesce(RECIPIENT.c.released_at, _LONG_AGO),
         EVENT.c.at >= func.coalesce(RECIPIENT.c.history_from, _LONG_AGO),
     )
@@ -146,11 +146,13 @@ class _Desk:
             self.books.enter(key, release_expired(self.books.records[key], event.at))
             self._holding.settle(key, event.at, self._history(key, event.at).counted)
         decision = self._holding.adjust(key, event, decide(event, self._history(key, event.at)))
-        if decision.counted is None:
+        excluded = decision.exclusion
+        if excluded is None:
             self._count(key, event)
         self.books.enter(key, apply_event(self.books.records[key], event, decision))
         return (
-            key.address, decision.counted, provider(event), event.type, review.group_of(event), *_of_event(event)
+            key.address, excluded and excluded.why, excluded, provider(event), event.type, review.group_of(event),
+            *_of_event(event),
         )
 
     def close(self) -> int:

@@ -39,8 +39,8 @@ from bounce_watcher.ledger.tables import EVENT, MESSAGE, OPT_OUT, REVIEW_GROUP
 from bounce_watcher.ledger.types import FORGOTTEN, recipient_key, storable
 from bounce_watcher.model.ledger import BounceEvent, EventType, MessageRecord, Misread
 from bounce_watcher.policy import masking
+from bounce_watcher.policy.days import utc_day
 from bounce_watcher.policy.language import UNKNOWN
-from bounce_watcher.policy.words import utc_day
 
 _DIGITS = 16
 

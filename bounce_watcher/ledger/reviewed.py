@@ -30,7 +30,7 @@ from bounce_watcher.ledger.statements import KEYS, chunks, is_sqlite
 from bounce_watcher.ledger.tables import EVENT, MESSAGE, OPT_OUT, REVIEW_GROUP, event_from_row
 from bounce_watcher.ledger.types import storable
 from bounce_watcher.model.ledger import BounceEvent, Misread
-from bounce_watcher.policy.words import utc_day
+from bounce_watcher.policy.days import utc_day
 
 SAID_PAGE = 500
 """Reports that are read at a time: what looks through them may stop behind each."""

@@ -1,6 +1,6 @@
 """Stored verdicts corrected: the same mail, understood by other rules than when it came.
 
-That a report came stays a fact, and so does what it was taken for: `formerly` keeps every older verdict in words.
+That a report came stays a fact, and so does what it was taken for: `formerly` keeps every older verdict.
 """
 
 from collections.abc import Iterator, Sequence
@@ -18,7 +18,8 @@ from bounce_watcher.ledger.engine import reading, rehearse, write
 from bounce_watcher.ledger.history import events_of, steps_of
 from bounce_watcher.ledger.statements import KEYS, Key, chunks, key_of
 from bounce_watcher.ledger.tables import EVENT, MESSAGE, event_from_row
-from bounce_watcher.ledger.undo import set_counted
+from bounce_watcher.ledger.undo import set_exclusions
+from bounce_watcher.model.grounds import Excluded, Held, OlderVerdict, Reread
 from bounce_watcher.model.ledger import BounceEvent, By, RecipientRecord, State
 from bounce_watcher.model.message import RawMessage, unpack
 from bounce_watcher.policy.flood import exclusion
@@ -35,9 +36,10 @@ VERDICT = (
 
 _TELLING = ("kind", "action", "bounce_type", "reason", "rule")
 
-_PUT_VERDICT = update(EVENT).where(EVENT.c.id == bindparam("event_id")).values(
-    {name: bindparam(f"new_{name}") for name in (*VERDICT, "formerly", "provider", "type", "review_group")}
-)
+_PUT_VERDICT = update(EVENT).where(EVENT.c.id == bindparam("event_id")).values({
+    name: bindparam(f"new_{name}", type_=EVENT.c[name].type)
+    for name in (*VERDICT, "formerly", "provider", "type", "review_group")
+})
 _KEPT = (
     select(MESSAGE).where(MESSAGE.c.packed.is_not(None)).order_by(MESSAGE.c.received_at, MESSAGE.c.digest).limit(PAGE)
 )
@@ -96,23 +98,23 @@ def _revise(
     tally.correct(connection, [(each.before, each.after) for each in revisions])
     events, steps = events_of(connection, list(names)), steps_of(connection, sorted({key.address for key in names}))
     touched = frozenset(each.before.id for each in revisions)
-    counted: list[tuple[str, str | None]] = []
+    exclusions: list[tuple[str, Excluded | None]] = []
     held: list[tuple[Key, str]] = []
     gate = flood.Gate(connection, policy, announce, [event for each in events.values() for event in each])
     for key in names:
         found = correct(
             books.records[key], events.get(key, ()), steps.get(key, ()), decide, touched=touched,
-            because="the report reads otherwise under the rules of today", now=now, may_suppress=True,
+            cause=Reread(), now=now, may_suppress=True,
         )
-        counted.extend(found.counted)
+        exclusions.extend(found.exclusions)
         change = found.change
         if change is not None and (refused := _refused(books.records[key], change, events[key], gate)) is not None:
             change, struck, alert = refused
-            counted.append(struck)
+            exclusions.append(struck)
             held.append((key, alert))
         if change is not None:
             books.enter(key, change)
-    set_counted(connection, list(dict(counted).items()))  # of one that is held the last one says so
+    set_exclusions(connection, dict(exclusions).items())  # of one that is held the last one says so
     review.correct(connection, [(each.before, each.after) for each in revisions])
     books.close()
     gate.close()
@@ -123,7 +125,7 @@ def _revise(
 
 def _refused(
     record: RecipientRecord, change: apply.Change, events: Sequence[BounceEvent], gate: flood.Gate
-) -> tuple[apply.Change, tuple[str, str], str] | None:
+) -> tuple[apply.Change, tuple[str, Excluded], str] | None:
     """What becomes of a suppression that may not begin: it is held by the alert named last, and its event struck out.
 
     None where it may, or where none begins.
@@ -135,9 +137,9 @@ def _refused(
     refusal = gate.refuses(event)
     if refusal is None:
         return None
-    words = exclusion(refusal.over)
-    pending = replace(wanted, state=State.PENDING, because=f"{wanted.because}; {words}")
-    return apply.suppress(record, pending), (event.id, words), refusal.alert.id
+    excluded = exclusion(refusal.over)
+    pending = replace(wanted, state=State.PENDING, grounds=Held(wanted.grounds, excluded))
+    return apply.suppress(record, pending), (event.id, excluded), refusal.alert.id
 
 
 def _put_verdicts(connection: Connection, revisions: Sequence[Revision], now: datetime) -> None:
@@ -154,11 +156,12 @@ def _put_verdicts(connection: Connection, revisions: Sequence[Revision], now: da
     ])
 
 
-def formerly(event: BounceEvent, now: datetime) -> str:
-    """`hard invalid_recipient by google.no-such-user until 2026-11-24`, behind what was so before that."""
-    verdict = " ".join(filter(None, (event.bounce_type, event.reason))) or event.action or event.kind
-    told = f"{verdict} by {event.rule or event.recognizer} until {now.date()}"
-    return f"{event.formerly}; {told}" if event.formerly else told
+def formerly(event: BounceEvent, now: datetime) -> tuple[OlderVerdict, ...]:
+    """What it was taken for until now, behind what it was taken for before that."""
+    verdict = OlderVerdict(
+        event.kind, now.date(), event.action, event.bounce_type, event.reason, event.rule or event.recognizer
+    )
+    return (*event.formerly, verdict)
 
 
 def withdrawn(event: BounceEvent) -> BounceEvent:

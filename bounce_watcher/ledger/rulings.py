@@ -21,6 +21,7 @@ from bounce_watcher.ledger.forget import is_forgotten
 from bounce_watcher.ledger.statements import Key, key_of
 from bounce_watcher.ledger.tables import HELD
 from bounce_watcher.ledger.types import storable
+from bounce_watcher.model.grounds import ByPerson, Grounds
 from bounce_watcher.model.ledger import (
     COMPLAINT_REASON,
     AlertKind,
@@ -36,7 +37,6 @@ from bounce_watcher.policy.settings import PolicySettings
 _BATCH = 500
 """Recipients decided on in one transaction, so that nobody waits long for the lock."""
 
-CONFIRMED = "confirmed by hand: "
 _NO_STATE = "none"
 
 
@@ -72,7 +72,7 @@ class Ruled:
     reason: str | None
     was: State
     state: State
-    because: str | None
+    grounds: Grounds | None
     left: Left | None = None
 
 
@@ -170,7 +170,7 @@ def _release_all(batch: Sequence[Key], connection: Connection, wanted: Wanted) -
             continue
         left = _why_left(before, before.suppression, wanted)
         if left is None:
-            books.enter(key, apply.release(before, wanted.now, wanted.because))
+            books.enter(key, apply.release(before, wanted.now, ByPerson(wanted.because)))
             if key in holders:
                 results.note(key, holders[key], confirmed=False)
         outcomes.append(_ruled(before, books.records[key], left))
@@ -197,16 +197,20 @@ def _is_protected(record: RecipientRecord, wanted: Wanted) -> bool:
     return (record.protected or protected_by(record.recipient, wanted.policy)) is not None
 
 
-def _confirm(record: RecipientRecord, now: datetime, because: str) -> Change:
+def _release(record: RecipientRecord, now: datetime, note: str) -> Change:
+    return apply.release(record, now, ByPerson(note))
+
+
+def _confirm(record: RecipientRecord, now: datetime, note: str) -> Change:
     pending = record.suppression
     if pending is None:
         return Change(record)
     by_hand = replace(record, suppression=replace(pending, source=SuppressionSource.MANUAL))
-    return apply.confirm(by_hand, now, f"{CONFIRMED}{because}")
+    return apply.confirm(by_hand, now, ByPerson(note, confirms=True))
 
 
 _RULINGS: Mapping[Ruling, Callable[[RecipientRecord, datetime, str], Change]] = {
-    Ruling.RELEASE: apply.release, Ruling.CONFIRM: _confirm,
+    Ruling.RELEASE: _release, Ruling.CONFIRM: _confirm,
 }
 
 
@@ -214,5 +218,5 @@ def _ruled(before: RecipientRecord, after: RecipientRecord, left: Left | None) -
     standing = before.suppression
     return Ruled(
         before.recipient, before.stream, standing.reason if standing else None, before.state, after.state,
-        after.because, left,
+        after.grounds, left,
     )

@@ -12,6 +12,7 @@ from bounce_watcher.ledger.engine import write
 from bounce_watcher.ledger.statements import KEYS, Key, key_of
 from bounce_watcher.ledger.tables import MESSAGE, SUPPRESSION
 from bounce_watcher.ledger.types import recipient_key, storable
+from bounce_watcher.model.grounds import Grounds
 from bounce_watcher.model.ledger import By, Suppression, SuppressionSource
 
 _BATCH = 500
@@ -30,7 +31,7 @@ def suppress(connection: Connection, wanted: Suppression, announce: Announce) ->
 
 
 def release(
-    connection: Connection, recipient: str, stream: str | None, because: str, now: datetime, announce: Announce
+    connection: Connection, recipient: str, stream: str | None, grounds: Grounds, now: datetime, announce: Announce
 ) -> int:
     chosen = select(SUPPRESSION).where(SUPPRESSION.c.recipient_key == recipient_key(recipient))
     if stream is not None:
@@ -38,7 +39,7 @@ def release(
     books = _open(connection, chosen, announce, By.PERSON)
     standing = [key for key, record in books.records.items() if record.suppression]
     for key in standing:
-        books.enter(key, apply.release(books.records[key], now, because))
+        books.enter(key, apply.release(books.records[key], now, grounds))
     books.close()
     return len(standing)
 

@@ -67,6 +67,7 @@ from bounce_watcher.ledger.record import Decide, load_counted, record_page
 from bounce_watcher.ledger.sessions import Sessions
 from bounce_watcher.ledger.stock import Queue, Stock
 from bounce_watcher.ledger.unfiled import UnfiledStore
+from bounce_watcher.model.grounds import ByPerson, ByPlatform, retold
 from bounce_watcher.model.ledger import (
     Alert,
     Attempt,
@@ -268,20 +269,20 @@ class Ledger:
         recipient: str,
         stream: str,
         *,
-        because: str,
+        grounds: ByPerson | ByPlatform,
         source: SuppressionSource,
         now: datetime,
         announce: Announce,
         until: datetime | None = None,
     ) -> None:
-        """Suppresses a recipient without an event; there is no reason then but `because`.
+        """Suppresses a recipient without an event; there is no reason then but its `grounds`.
 
         Changes nothing where a suppression stands already that lasts as long.
         """
         name = forget.known_as(self._engine, recipient)
         wanted = Suppression(
-            name, stream, state=State.SUPPRESSED, reason=None, since=now, because=self._kept(because), source=source,
-            until=until,
+            name, stream, state=State.SUPPRESSED, reason=None, since=now, grounds=retold(grounds, self._kept),
+            source=source, until=until,
         )
         tell = forget.telling(announce, recipient)
         write(self._engine, lambda connection: standing.suppress(connection, wanted, tell))
@@ -293,10 +294,13 @@ class Ledger:
         """
         return adopt(self._engine, wanted, now, announce)
 
-    def release(self, recipient: str, stream: str | None, *, because: str, now: datetime, announce: Announce) -> int:
-        """Lifts the suppressions of a recipient, in all streams where `stream` is None. Returns how many."""
-        name, tell, because = self.known_as(recipient), forget.telling(announce, recipient), self._kept(because)
-        return write(self._engine, lambda connection: standing.release(connection, name, stream, because, now, tell))
+    def release(self, recipient: str, stream: str | None, *, note: str, now: datetime, announce: Announce) -> int:
+        """Lifts the suppressions of a recipient, in all streams where `stream` is None. Returns how many.
+
+        `note` is what the person typed who does it.
+        """
+        name, tell, grounds = self.known_as(recipient), forget.telling(announce, recipient), ByPerson(self._kept(note))
+        return write(self._engine, lambda connection: standing.release(connection, name, stream, grounds, now, tell))
 
     def protect(self, wanted: Protection) -> None:
         """From now on no rule suppresses an address, or those of a domain; what stands against them stays.
@@ -332,12 +336,11 @@ class Ledger:
         return untold.announce_untold(self._engine, announce, now, dry_run=dry_run)
 
     def undo(
-        self, incident: undo.Incident, decide: Decide, announce: Announce, *, because: str, now: datetime,
+        self, incident: undo.Incident, decide: Decide, announce: Announce, *, now: datetime,
         dry_run: bool = False, step: Callable[[], None] | None = None,
-    ) -> Iterator[undo.Undone]:
+    ) -> Iterator[undo.UndoOutcome]:
         """Strikes an incident's events out for good and releases what rested on them alone; see `undo.undo`."""
-        because = self._kept(because)
-        return undo.undo(self._engine, incident, decide, announce, because, now, dry_run=dry_run, step=step)
+        return undo.undo(self._engine, incident, decide, announce, now, dry_run=dry_run, step=step)
 
     def rule(
         self, alert: str, ruling: rulings.Ruling, wanted: rulings.Wanted, *, dry_run: bool = False

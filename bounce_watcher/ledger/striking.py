@@ -5,13 +5,27 @@ from collections.abc import Callable, Iterator, Sequence, Set
 from functools import partial
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Table, and_, delete, or_, select, tuple_, update
+from sqlalchemy import (
+    Connection,
+    Engine,
+    Select,
+    Table,
+    Text,
+    and_,
+    delete,
+    or_,
+    select,
+    tuple_,
+    type_coerce,
+    update,
+)
 
 from bounce_watcher.ledger.engine import reading
 from bounce_watcher.ledger.forget import is_forgotten
 from bounce_watcher.ledger.personal import Holds, columns_that, may_name, mention_of, tables
 from bounce_watcher.ledger.statements import chunks, is_sqlite
 from bounce_watcher.ledger.tables import OUTBOX
+from bounce_watcher.ledger.types import AsJson
 from bounce_watcher.model.ledger import OutboxState
 from bounce_watcher.parsing.mention import Mention
 
@@ -36,7 +50,7 @@ def strike_out(engine: Engine, mention: Mention, own: Set[str], run: Run) -> int
 def _naming(engine: Engine, table: Table, mention: Mention, own: Set[str]) -> Iterator[Sequence[Any]]:
     """The primary keys of rows that name it, page by page."""
     key = list(table.primary_key)
-    chosen = select(table).where(may_name(table, mention)).order_by(*key).limit(PAGE)
+    chosen = _as_stored(table).where(may_name(table, mention)).order_by(*key).limit(PAGE)
     page = chosen
     while True:
         with reading(engine) as connection:
@@ -52,16 +66,31 @@ def _strike(connection: Connection, table: Table, keys: Sequence[Any], mention: 
     """They are read once more: another writer may have changed them."""
     struck = 0
     for part in chunks(keys):
-        chosen = select(table).where(or_(*(_is(table, key) for key in part)))
+        chosen = _as_stored(table).where(or_(*(_is(table, key) for key in part)))
         for row in connection.execute(chosen if is_sqlite(connection) else chosen.with_for_update()).all():
             changes = _change(table, row, mention, own)
             here = _is(table, _key(table, row))
             if changes is None:
                 connection.execute(delete(table).where(here))
             elif changes:
-                connection.execute(update(table).where(here).values(changes))
+                connection.execute(update(table).where(here).values(_stored(table, changes)))
             struck += changes != {} and not _is_of(row, own)
     return struck
+
+
+def _as_stored(table: Table) -> Select[Any]:
+    """Values that are kept as JSON come as their text."""
+    return select(*(
+        type_coerce(column, Text).label(column.name) if isinstance(column.type, AsJson) else column
+        for column in table.columns
+    ))
+
+
+def _stored(table: Table, changes: dict[str, Any]) -> dict[str, Any]:
+    return {
+        name: type_coerce(value, Text) if isinstance(table.c[name].type, AsJson) else value
+        for name, value in changes.items()
+    }
 
 
 def _key(table: Table, row: Any) -> tuple[Any, ...]:

@@ -8,9 +8,11 @@ from sqlalchemy import JSON, BigInteger, Boolean, Date, Float, Index, Integer, L
 from sqlalchemy import Row as Fetched
 from sqlmodel import Field, SQLModel
 
-from bounce_watcher.ledger.types import FORGOTTEN, UtcDateTime
+from bounce_watcher.ledger.types import FORGOTTEN, AsJson, UtcDateTime
 from bounce_watcher.model.fields import Action
 from bounce_watcher.model.finding import Evidence, Kind
+from bounce_watcher.model.grounds import Subject, SubjectKind
+from bounce_watcher.model.grounds_json import ALARM, DOUBT, EXCLUSION, GROUNDS, OLDER_VERDICTS
 from bounce_watcher.model.ledger import (
     Alert,
     AlertKind,
@@ -26,6 +28,8 @@ from bounce_watcher.model.ledger import (
 )
 from bounce_watcher.model.verdict import BounceType, Reason
 
+_GROUNDS, _ALARM, _EXCLUSION, _DOUBT = AsJson(GROUNDS), AsJson(ALARM), AsJson(EXCLUSION), AsJson(DOUBT)
+_OLDER_VERDICTS = AsJson(OLDER_VERDICTS)
 _REASONS = {str(reason): reason for reason in Reason}
 
 
@@ -90,7 +94,8 @@ class EventRow(Row, table=True):
     )
 
     recipient_key: str = Field(sa_type=Text)
-    counted: str | None = Field(sa_type=Text)
+    excluded_kind: str | None = Field(sa_type=Text)
+    exclusion: Any = Field(sa_type=_EXCLUSION, nullable=True)
     provider: str = Field(sa_type=Text)
     type: str | None = Field(sa_type=Text)
     review_group: str | None = Field(sa_type=Text)
@@ -113,13 +118,13 @@ class EventRow(Row, table=True):
     recognizer: str | None = Field(sa_type=Text)
     quote: str | None = Field(sa_type=Text)
     evidence: str = Field(sa_type=Text)
-    doubt: str | None = Field(sa_type=Text)
+    doubt: Any = Field(sa_type=_DOUBT, nullable=True)
     feedback_type: str | None = Field(sa_type=Text)
     sent_message_id: str | None = Field(sa_type=Text)
     sending: str | None = Field(sa_type=Text)
     mailbox: str | None = Field(sa_type=Text)
     source: str | None = Field(sa_type=Text)
-    formerly: str | None = Field(sa_type=Text)
+    formerly: Any = Field(sa_type=_OLDER_VERDICTS, nullable=True)
     client_ip: str | None = Field(sa_type=Text)
 
 
@@ -134,7 +139,7 @@ class RecipientRow(Row, table=True):
     state: str = Field(sa_type=Text)
     sequence: int = Field(sa_type=BigInteger)
     counts: dict[str, int] = Field(sa_type=JSON)
-    because: str | None = Field(sa_type=Text)
+    grounds: Any = Field(sa_type=_GROUNDS, nullable=True)
     first_event_at: datetime | None = Field(sa_type=UtcDateTime)
     last_event_at: datetime | None = Field(sa_type=UtcDateTime)
     released_at: datetime | None = Field(sa_type=UtcDateTime)
@@ -162,7 +167,7 @@ class SuppressionRow(Row, table=True):
     state: str = Field(sa_type=Text)
     reason: str | None = Field(sa_type=Text)
     since: datetime = Field(sa_type=UtcDateTime)
-    because: str = Field(sa_type=Text)
+    grounds: Any = Field(sa_type=_GROUNDS, nullable=False)
     source: str = Field(sa_type=Text)
     bounce_type: str | None = Field(sa_type=Text)
     until: datetime | None = Field(sa_type=UtcDateTime)
@@ -346,7 +351,7 @@ class OptOutRow(Row, table=True):
     sender_key: str | None = Field(sa_type=Text)
     sender: str | None = Field(sa_type=Text)
     evidence: str | None = Field(sa_type=Text)
-    doubt: str | None = Field(sa_type=Text)
+    doubt: Any = Field(sa_type=_DOUBT, nullable=True)
     stream: str = Field(sa_type=Text)
     sending: str | None = Field(sa_type=Text)
     mailbox: str | None = Field(sa_type=Text)
@@ -400,7 +405,7 @@ class StateChangeRow(Row, table=True):
     stream: str = Field(sa_type=Text)
     at: datetime = Field(sa_type=UtcDateTime)
     state: str = Field(sa_type=Text)
-    because: str | None = Field(sa_type=Text)
+    grounds: Any = Field(sa_type=_GROUNDS, nullable=True)
     by: str = Field(sa_type=Text)
     reason: str | None = Field(sa_type=Text)
     until: datetime | None = Field(sa_type=UtcDateTime)
@@ -481,7 +486,11 @@ class AlertRow(Row, table=True):
     series: str = Field(sa_type=Text)
     id: str = Field(primary_key=True, sa_type=Text)
     kind: str = Field(sa_type=Text)
+    subject_kind: str = Field(sa_type=Text)
     subject: str = Field(sa_type=Text)
+    subject_reason: str | None = Field(sa_type=Text)
+    subject_ip: str | None = Field(sa_type=Text)
+    subject_rule: str | None = Field(sa_type=Text)
     since: datetime = Field(sa_type=UtcDateTime)
     raised_at: datetime = Field(sa_type=UtcDateTime)
     ends_at: datetime | None = Field(sa_type=UtcDateTime)
@@ -489,7 +498,7 @@ class AlertRow(Row, table=True):
     most: int = Field(sa_type=BigInteger)
     alarm_from: int = Field(sa_type=BigInteger)
     usual: float = Field(sa_type=Float)
-    because: str = Field(sa_type=Text)
+    grounds: Any = Field(sa_type=_ALARM, nullable=False)
     quote: str | None = Field(sa_type=Text)
     held: int = Field(sa_type=BigInteger)
     released: int = Field(sa_type=BigInteger)
@@ -572,8 +581,8 @@ def event_from_row(row: EventRow | Fetched[Any]) -> BounceEvent:
         sending=row.sending,
         mailbox=row.mailbox,
         source=row.source,
-        counted=row.counted,
-        formerly=row.formerly,
+        exclusion=row.exclusion,
+        formerly=row.formerly or (),
         client_ip=row.client_ip,
     )
 
@@ -585,7 +594,7 @@ def suppression_from_row(row: SuppressionRow | Fetched[Any]) -> Suppression:
         state=State(row.state),
         reason=row.reason,
         since=row.since,
-        because=row.because,
+        grounds=row.grounds,
         source=SuppressionSource(row.source),
         bounce_type=BounceType(row.bounce_type) if row.bounce_type else None,
         until=row.until,
@@ -604,10 +613,10 @@ def record_from_rows(
     row: Sequence[Any], suppression: SuppressionRow | Fetched[Any] | None, protected: str | None = None
 ) -> RecipientRecord:
     """`row` is of `RECORD_COLUMNS`."""
-    _, stream, recipient, state, sequence, counts, because, first, last, released, rung, lapsed, *rest = row
+    _, stream, recipient, state, sequence, counts, grounds, first, last, released, rung, lapsed, *rest = row
     delivered_at, delivered_since, answered_until = rest
     return RecipientRecord(
-        recipient, stream, State(state), sequence, counts, because, first, last, released,
+        recipient, stream, State(state), sequence, counts, grounds, first, last, released,
         suppression_from_row(suppression) if suppression else None, rung, lapsed, delivered_at,
         delivered_since, answered_until, protected,
     )
@@ -634,7 +643,10 @@ def alert_from_row(row: AlertRow | Fetched[Any]) -> Alert:
     return Alert(
         id=row.id,
         kind=AlertKind(row.kind),
-        subject=row.subject,
+        subject=Subject(
+            SubjectKind(row.subject_kind), row.subject, reason_named(row.subject_reason), row.subject_ip,
+            row.subject_rule,
+        ),
         since=row.since,
         raised_at=row.raised_at,
         ends_at=row.ends_at,
@@ -642,7 +654,7 @@ def alert_from_row(row: AlertRow | Fetched[Any]) -> Alert:
         count=row.most,
         alarm_from=row.alarm_from,
         usual=row.usual,
-        because=row.because,
+        grounds=row.grounds,
         quote=row.quote,
         held=row.held,
         released=row.released,

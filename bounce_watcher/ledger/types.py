@@ -6,11 +6,12 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import DateTime
+from sqlalchemy import DateTime, Text
 from sqlalchemy.engine import Dialect
 from sqlalchemy.types import TypeDecorator, TypeEngine, UserDefinedType
 
 from bounce_watcher.model.address import address_key
+from bounce_watcher.model.grounds_json import Codec
 
 KEY_CHARACTERS = 320
 """The longest address that RFC 5321 section 4.5.3.1 lets be: 64 for the local part, 255 for the domain."""
@@ -93,6 +94,25 @@ def _to_text(value: datetime | None) -> str | None:
 
 def _from_text(value: str | None) -> datetime | None:
     return None if value is None else datetime.fromisoformat(f"{value}+00:00")
+
+
+class AsJson(TypeDecorator[Any]):
+    """A value of the model as JSON text (`model.grounds_json`)."""
+
+    impl = Text
+    cache_ok = True
+
+    def __init__(self, codec: Codec[Any]) -> None:
+        super().__init__()
+        self.codec = codec
+
+    def bind_processor(self, dialect: Dialect) -> Callable[[Any], str | None]:
+        to_text = self.codec.to_text
+        return lambda value: to_text(value) if value else None  # nothing at all is NULL
+
+    def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[str | None], Any]:
+        from_text = self.codec.from_text
+        return lambda text: None if text is None else from_text(text)
 
 
 def _to_utc(value: datetime | None) -> datetime | None:

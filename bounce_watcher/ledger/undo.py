@@ -1,9 +1,10 @@
 """What an incident led to, undone: its events count no more, and what rested on them alone is released."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
+from operator import itemgetter
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Engine, Select, and_, bindparam, or_, select, tuple_, update
@@ -16,20 +17,20 @@ from bounce_watcher.ledger.statements import Key
 from bounce_watcher.ledger.tables import EVENT, event_from_row
 from bounce_watcher.model.address import address_key
 from bounce_watcher.model.finding import Evidence, Kind
-from bounce_watcher.model.ledger import COMPLAINT_REASON, UNDONE, Alert, AlertKind, By, State
+from bounce_watcher.model.grounds import Excluded, ExclusionKind, Grounds, Scene, Subject, SubjectKind, Undone
+from bounce_watcher.model.ledger import COMPLAINT_REASON, Alert, AlertKind, By, State
 from bounce_watcher.model.verdict import BounceType
 from bounce_watcher.policy import guard
+from bounce_watcher.policy.days import start_of_day
 from bounce_watcher.policy.flood import PROVEN
-from bounce_watcher.policy.trouble import provider_of_blocks
-from bounce_watcher.policy.words import day, start_of_day
 
 _PAGE = 5000
 _PROVEN = [grade.value for grade in Evidence if grade.at_least(PROVEN)]
 _BATCH = 200
 """Recipients corrected in one transaction, so that nobody waits long for the lock."""
 
-SET_COUNTED = (
-    update(EVENT).where(EVENT.c.id == bindparam("event_id")).values(counted=bindparam("new_counted"))
+SET_EXCLUSION = update(EVENT).where(EVENT.c.id == bindparam("event_id")).values(
+    excluded_kind=bindparam("new_kind"), exclusion=bindparam("new_exclusion", type_=EVENT.c.exclusion.type)
 )
 
 
@@ -37,8 +38,8 @@ SET_COUNTED = (
 class Incident:
     """Events of `since` <= at <= `until`, narrowed by what is not None of the others.
 
-    `domain` is the recipient's, `provider` the organisation that took the mail, as the guard names it; `wording` is the
-    series by which the guard counts what was said alike. With `only_hard` soft bounces and complaints are none of it,
+    `domain` is the recipient's, `provider` the organisation that took the mail, as the guard names it; `wording` is
+    what was said alike. With `only_hard` soft bounces and complaints are none of it,
     with `only_unproven` nothing that a token or a signature of ours proves.
     """
 
@@ -47,7 +48,7 @@ class Incident:
     domain: str | None = None
     reason: str | None = None
     provider: str | None = None
-    wording: str | None = None
+    wording: Subject | None = None
     only_hard: bool = False
     only_unproven: bool = False
 
@@ -61,32 +62,28 @@ class Incident:
         if alert.ends_at is None:
             return None
         if alert.kind is AlertKind.OUTAGE:
-            provider = guard.provider_of_series(alert.subject)
-            wording = alert.subject if provider is None else None
-            return cls(alert.since, alert.ends_at, provider=provider, wording=wording, only_hard=True)
+            about = alert.subject
+            if about.kind is SubjectKind.WORDING:
+                return cls(alert.since, alert.ends_at, wording=about, only_hard=True)
+            return cls(alert.since, alert.ends_at, provider=about.name, only_hard=True)
         if alert.kind is AlertKind.FLOOD:
             return cls(start_of_day(alert.since), alert.ends_at, only_unproven=True)  # first came what passed
         if alert.kind is AlertKind.BLOCKS:
-            return cls(alert.since, alert.ends_at, provider=provider_of_blocks(alert.subject))
+            return cls(alert.since, alert.ends_at, provider=alert.subject.name)
         return None
 
-
-def words(incident: Incident) -> str:
-    """`incident of 14 December 2020 to 15 December 2020 at provider google.com, example.org (invalid_recipient)`."""
-    first, last = day(incident.since), day(incident.until)
-    when = first if first == last else f"{first} to {last}"
-    provider = f"provider {incident.provider}" if incident.provider else None
-    places = ", ".join(filter(None, (provider, incident.wording, incident.domain)))
-    at = f" at {places}" if places else ""
-    return f"incident of {when}{at}" + (f" ({incident.reason})" if incident.reason else "")
+    @property
+    def scene(self) -> Scene:
+        wording = None if self.wording is None else self.wording.name
+        return Scene(self.since, self.until, self.provider, wording, self.domain, self.reason)
 
 
 @dataclass(frozen=True, slots=True)
-class Undone:
+class UndoOutcome:
     """What becomes of one recipient: `events` of its reports count no more.
 
     `was` is where it stood before, `state` where it stands afterwards; `released` whether a suppression ended by that,
-    `because` why, or why not.
+    `grounds` why, or why not.
     """
 
     recipient: str
@@ -94,14 +91,14 @@ class Undone:
     events: int
     released: bool
     state: State
-    because: str | None
+    grounds: Grounds | None
     was: State
 
 
 def undo(
-    engine: Engine, incident: Incident, decide: Decide, announce: Announce, because: str, now: datetime, *,
+    engine: Engine, incident: Incident, decide: Decide, announce: Announce, now: datetime, *,
     dry_run: bool, step: Callable[[], None] | None = None,
-) -> Iterator[Undone]:
+) -> Iterator[UndoOutcome]:
     """Batch after batch, each its own transaction, committed when its first outcome is given.
 
     `step` is called before each: what it raises ends the undo there. What was undone before is not found again, so an
@@ -114,7 +111,7 @@ def undo(
             step()
         batch = keys[start : start + _BATCH]
         yield from run(engine, partial(
-            _undo, batch=batch, incident=incident, decide=decide, announce=announce, because=because, now=now
+            _undo, batch=batch, incident=incident, decide=decide, announce=announce, now=now
         ))
 
 
@@ -138,7 +135,7 @@ def _chosen(incident: Incident) -> Select[Any]:
 
 
 def _is_said_alike(row: Any, incident: Incident) -> bool:
-    return incident.wording is None or guard.wording_series(event_from_row(row)) == incident.wording
+    return incident.wording is None or guard.wording_subject(event_from_row(row)) == incident.wording
 
 
 def _belongs(incident: Incident) -> list[ColumnElement[bool]]:
@@ -148,7 +145,7 @@ def _belongs(incident: Incident) -> list[ColumnElement[bool]]:
         EVENT.c.at >= incident.since,
         EVENT.c.at <= incident.until,
         or_(EVENT.c.bounce_type.in_((BounceType.HARD, BounceType.SOFT)), is_complaint),
-        or_(EVENT.c.counted.is_(None), ~EVENT.c.counted.startswith(UNDONE)),
+        or_(EVENT.c.excluded_kind.is_(None), EVENT.c.excluded_kind != ExclusionKind.UNDONE.value),
     ]
     if incident.only_hard:
         found.append(EVENT.c.bounce_type == BounceType.HARD)
@@ -167,29 +164,28 @@ def _belongs(incident: Incident) -> list[ColumnElement[bool]]:
 
 
 def _undo(
-    connection: Connection, batch: Sequence[Key], incident: Incident, decide: Decide, announce: Announce, because: str,
-    now: datetime,
-) -> list[Undone]:
+    connection: Connection, batch: Sequence[Key], incident: Incident, decide: Decide, announce: Announce, now: datetime
+) -> list[UndoOutcome]:
     books = Books(connection, {key: key.address for key in batch}, announce, By.UNDO)
-    struck = _strike(connection, batch, incident, because)
+    struck, cause = _strike(connection, batch, incident), Undone(incident.scene)
     events, steps = events_of(connection, batch), steps_of(connection, sorted({key.address for key in batch}))
-    outcomes: list[Undone] = []
-    counted: list[tuple[str, str | None]] = []
+    outcomes: list[UndoOutcome] = []
+    exclusions: list[tuple[str, Excluded | None]] = []
     for key in batch:
         before = books.records[key]
         found = correct(
             before, events.get(key, ()), steps.get(key, ()), decide,
-            touched=frozenset(struck.get(key, ())), because=because, now=now, may_suppress=False,
+            touched=frozenset(struck.get(key, ())), cause=cause, now=now, may_suppress=False,
         )
-        counted.extend(found.counted)
+        exclusions.extend(found.exclusions)
         _enter(books, key, found)
         after = books.records[key]
         released = before.suppression is not None and after.suppression is None
-        outcomes.append(Undone(
-            before.recipient, key.stream, len(struck.get(key, ())), released, after.state, after.because,
+        outcomes.append(UndoOutcome(
+            before.recipient, key.stream, len(struck.get(key, ())), released, after.state, after.grounds,
             before.state,
         ))
-    set_counted(connection, counted)
+    set_exclusions(connection, exclusions)
     books.close()
     return outcomes
 
@@ -199,21 +195,21 @@ def _enter(books: Books, key: Key, found: Correction) -> None:
         books.enter(key, found.change)
 
 
-def _strike(
-    connection: Connection, batch: Sequence[Key], incident: Incident, because: str
-) -> dict[Key, list[str]]:
+def _strike(connection: Connection, batch: Sequence[Key], incident: Incident) -> dict[Key, list[str]]:
     """Marks the incident's events of these recipients. Returns their ids."""
     chosen = _chosen(incident).where(EVENT.c.recipient_key.in_(sorted({key.address for key in batch})))
     wanted, struck = set(batch), dict[Key, list[str]]()
     for row in connection.execute(chosen):
         if (key := Key(row.stream, row.recipient_key)) in wanted and _is_said_alike(row, incident):
             struck.setdefault(key, []).append(row.id)
-    set_counted(connection, [(name, f"{UNDONE}{because}") for names in struck.values() for name in names])
+    undone = Excluded(ExclusionKind.UNDONE, scene=incident.scene)
+    set_exclusions(connection, [(name, undone) for names in struck.values() for name in names])
     return struck
 
 
-def set_counted(connection: Connection, changes: Sequence[tuple[str, str | None]]) -> None:
-    if changes:
-        connection.execute(SET_COUNTED, [
-            {"event_id": name, "new_counted": counted} for name, counted in sorted(changes)
-        ])
+def set_exclusions(connection: Connection, changes: Iterable[tuple[str, Excluded | None]]) -> None:
+    if rows := [
+        {"event_id": name, "new_kind": excluded and excluded.why.value, "new_exclusion": excluded}
+        for name, excluded in sorted(changes, key=itemgetter(0))
+    ]:
+        connection.execute(SET_EXCLUSION, rows)

@@ -19,6 +19,7 @@ from bounce_watcher.ledger.books import STATES_TOLD, Announce, Books, by_stream
 from bounce_watcher.ledger.engine import reading, rehearse, write
 from bounce_watcher.ledger.statements import Key
 from bounce_watcher.ledger.tables import OUTBOX, RECIPIENT
+from bounce_watcher.model.grounds import Grounds
 from bounce_watcher.model.ledger import NoticeType, Occurrence, OutboxItem, RecipientRecord, State
 
 _BATCH = 500
@@ -36,7 +37,7 @@ class Announced:
     stream: str
     told: NoticeType
     targets: tuple[str, ...]
-    because: str | None
+    grounds: Grounds | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +87,7 @@ def _announce(
                 news[occurrence.recipient, occurrence.stream] = items
                 books.enter(key, change)
                 targets = tuple(item.target for item in items)
-                announced.append(Announced(record.recipient, key.stream, occurrence.type, targets, record.because))
+                announced.append(Announced(record.recipient, key.stream, occurrence.type, targets, record.grounds))
     books.close()
     return announced
 

@@ -19,15 +19,15 @@ from bounce_watcher.ledger.books import Announce, Books
 from bounce_watcher.ledger.engine import write
 from bounce_watcher.ledger.statements import Key
 from bounce_watcher.ledger.tables import HELD, SUPPRESSION
+from bounce_watcher.model.grounds import Grounds, ProtectedMeanwhile, Subject, Waits, unwaited
 from bounce_watcher.model.ledger import BounceEvent, By, RecipientRecord, State
 from bounce_watcher.policy import guard
+from bounce_watcher.policy.exclusion import domain_protected
 from bounce_watcher.policy.limits import SLOT, GuardSettings
 from bounce_watcher.policy.spells import Limit, slot_of
 
 _BATCH = 500
 """Recipients decided on in one transaction, so that nobody waits long for the lock."""
-
-_MARK = "; waiting: "
 
 _WAIT = select(SUPPRESSION.c.stream, SUPPRESSION.c.recipient_key, SUPPRESSION.c.recipient).where(
     SUPPRESSION.c.state == literal_column("'pending'"),  # written out: only so the partial index fits
@@ -63,32 +63,28 @@ class Group:
 class Waiting:
     """Who of a page waits. `limit_at` tells what is held against a series in a slot, None while the ledger learns."""
 
-    groups: Mapping[str, Group]
-    limit_at: Callable[[str, int], Limit | None]
+    groups: Mapping[Subject, Group]
+    limit_at: Callable[[Subject, int], Limit | None]
     settings: GuardSettings
 
-    def marked(self, because: str, event: BounceEvent) -> str | None:
-        """`because` with the figures for which a suppression waits; None where it does not."""
-        return next((f"{because}{_MARK}{why}" for why in self._why(event)), None)
+    def waits(self, grounds: Grounds, event: BounceEvent) -> Waits | None:
+        """`grounds` with the figures for which a suppression waits; None where it does not."""
+        return next(self._waits(grounds, event), None)
 
-    def _why(self, event: BounceEvent) -> Iterator[str]:
+    def _waits(self, grounds: Grounds, event: BounceEvent) -> Iterator[Waits]:
         if not self.settings.wait:
             return
-        for series in (guard.provider_series(event), guard.wording_series(event)):
-            group = self.groups.get(series or "")
-            if series is None or group is None or event.id not in group.places:
+        for subject in guard.subjects(event):
+            group = self.groups.get(subject)
+            if group is None or event.id not in group.places:
                 continue
             rank = group.rank(event, self.settings.window)
             if rank < self.settings.wait_min:
                 continue  # no need to ask what is usual
-            limit = self.limit_at(series, slot_of(event.at))
+            limit = self.limit_at(subject, slot_of(event.at))
             if limit and guard.waits(rank, limit, self.settings):
-                yield guard.why_wait(series, rank, limit, event.at + self.settings.wait, self.settings)
-
-
-def unmarked(because: str) -> str:
-    """What a suppression rests on, without the figures for which it waited."""
-    return because.partition(_MARK)[0]
+                until = event.at + self.settings.wait
+                yield guard.waiting(grounds, subject, rank, limit, until, self.settings)
 
 
 def ended(record: RecipientRecord, now: datetime, wait: timedelta) -> Change:
@@ -98,8 +94,8 @@ def ended(record: RecipientRecord, now: datetime, wait: timedelta) -> Change:
         return Change(record)
     over = waiting.since + wait
     if record.protected:
-        return apply.release(record, over, f"protected by hand ({record.protected}) while it waited")
-    return apply.confirm(record, over, unmarked(waiting.because))
+        return apply.release(record, over, ProtectedMeanwhile(domain_protected(record.protected)))
+    return apply.confirm(record, over, unwaited(waiting.grounds))
 
 
 def end_waits(engine: Engine, now: datetime, wait: timedelta, announce: Announce) -> int:

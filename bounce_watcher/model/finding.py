@@ -1,6 +1,7 @@
 """What an analysis says: who failed, in whose words, what it means, how far it is proven."""
 
 from dataclasses import dataclass
+from datetime import date
 from enum import StrEnum
 
 from bounce_watcher.model.address import MailAddress
@@ -78,6 +79,32 @@ class SentMessage:
     feedback_id: str | None = None
 
 
+class DoubtKind(StrEnum):
+    """Why a report is forged or mixed up."""
+
+    UNCHECKED_TOKEN = "unchecked_token"      # a token of ours in form, and no key to check it with
+    FORGED_TOKEN = "forged_token"            # its signature fits none of our keys
+    OTHER_RECIPIENT = "other_recipient"      # we signed it for another recipient
+    EXPIRED_TOKEN = "expired_token"          # we signed it too long ago
+    DMARC = "dmarc"                          # the mailbox's server says that its From is forged (RFC 7489)
+    SPF = "spf"                              # … that it does not come from its domain's servers (RFC 7208)
+
+
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """`place` tells where a token was: TOKEN is the return path, SIGNATURE the mail that came back. `day` is its date.
+
+    `domain` is whose From or servers the report is not from ("" where the server names none), `result` the word of the
+    Authentication-Results field (RFC 8601).
+    """
+
+    kind: DoubtKind
+    place: Evidence | None = None
+    day: date | None = None
+    domain: str | None = None
+    result: str | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Attribution:
     """Whose failure it is, as far as it is proven.
@@ -91,18 +118,26 @@ class Attribution:
     evidence: Evidence
     stream: str | None = None
     sending: str | None = None
-    doubt: str | None = None
+    doubt: Doubt | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Pass:
+    """A check that the report passed: `method` is dkim, spf or dmarc (RFC 8601), for `domain` ("" = not told)."""
+
+    method: str
+    domain: str
 
 
 @dataclass(frozen=True, slots=True)
 class Authenticity:
     """What the mailbox's own server found of the report itself; empty where it told nothing or is not to be believed.
 
-    `passes` says in words who the report is from; `failure` why it is not from whom it says, None where it may be.
+    `passes` says who the report is from; `failure` why it is not from whom it says, None where it may be.
     """
 
-    passes: tuple[str, ...] = ()
-    failure: str | None = None
+    passes: tuple[Pass, ...] = ()
+    failure: Doubt | None = None
 
 
 UNTOLD = Authenticity()

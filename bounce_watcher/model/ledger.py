@@ -6,7 +6,8 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from bounce_watcher.model.fields import Action
-from bounce_watcher.model.finding import Evidence, Kind
+from bounce_watcher.model.finding import Doubt, Evidence, Kind
+from bounce_watcher.model.grounds import Alarm, Excluded, Grounds, OlderVerdict, Subject
 from bounce_watcher.model.optout import OptOut
 from bounce_watcher.model.verdict import BounceType, Reason
 
@@ -32,9 +33,9 @@ class BounceEvent:
     """One recipient of one report, as stored. A fact: never changed by what is decided later.
 
     `id` is a digest of message and recipient, so the same mail read again is the same event.
-    `at` is when the report was received (aware). `counted` is None where the event counts against the recipient,
-    else why not, in words. `doubt` says why the report is forged or mixed up. `formerly`: verdicts under older rules
-    that `reclassify` has corrected, in words, the oldest first. `client_ip` is the host that handed the report to our
+    `at` is when the report was received (aware). `exclusion` is None where the event counts against the recipient,
+    else why not. `doubt` says why the report is forged or mixed up. `formerly`: verdicts under older rules that
+    `reclassify` has corrected, the oldest first. `client_ip` is the host that handed the report to our
     mail server, as that server saw it; None where its Received fields do not tell.
     """
 
@@ -57,14 +58,14 @@ class BounceEvent:
     recognizer: str | None = None
     quote: str | None = None
     evidence: Evidence = Evidence.PROSE
-    doubt: str | None = None
+    doubt: Doubt | None = None
     feedback_type: str | None = None
     sent_message_id: str | None = None
     sending: str | None = None
     mailbox: str | None = None
     source: str | None = None
-    counted: str | None = None
-    formerly: str | None = None
+    exclusion: Excluded | None = None
+    formerly: tuple[OlderVerdict, ...] = ()
     client_ip: str | None = None
 
     @property
@@ -185,7 +186,7 @@ class Suppression:
     state: State
     reason: str | None
     since: datetime
-    because: str
+    grounds: Grounds
     source: SuppressionSource
     bounce_type: BounceType | None = None
     until: datetime | None = None
@@ -213,7 +214,7 @@ class RecipientRecord:
     state: State = State.ACTIVE
     sequence: int = 0
     counts: dict[str, int] = field(default_factory=dict)
-    because: str | None = None
+    grounds: Grounds | None = None
     first_event_at: datetime | None = None
     last_event_at: datetime | None = None
     released_at: datetime | None = None
@@ -234,22 +235,6 @@ class Protection:
     at: datetime
     actor: str
     because: str
-
-
-UNDONE = "undone: "
-"""How the `counted` of an event begins that a person has struck out: it never counts again, nor is it decided on."""
-
-
-IN_OUTAGE = "reported in an outage: "
-"""How the `counted` of an event begins that the outage guard has struck out: it counts no more."""
-
-
-IN_FLOOD = "held back in a flood: "
-"""How the `counted` of an event begins that would have suppressed, but too many did that nothing proves: held."""
-
-
-TOO_WEAK = "evidence is "
-"""How the `counted` of an event begins that is not proven enough: what proves it may come yet."""
 
 
 class By(StrEnum):
@@ -277,7 +262,7 @@ class StateChange:
     number: int
     at: datetime
     state: State
-    because: str | None
+    grounds: Grounds | None
     by: By
     reason: str | None = None
     until: datetime | None = None
@@ -313,16 +298,17 @@ class Step(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What follows from one event, with the arithmetic in words ("3 of 3 on 3 days: 2, 9 and 17 March; …").
+    """What follows from one event, and its `grounds`: the arithmetic, or why it changes nothing.
 
-    `counted` None = the event counts, else why not; it `repeats` where only something that counted already stands
-    against it. `until` is when a suppression ends; None = for good. `events` are the ids that a suppression rests on.
+    `exclusion` None = the event counts, else why not; it `is_duplicate` where only something that counted already
+    stands against it. `until` is when a suppression ends; None = for good. `events` are the ids that a suppression
+    rests on.
     """
 
     step: Step
-    because: str
-    counted: str | None = None
-    repeats: bool = False
+    grounds: Grounds
+    exclusion: Excluded | None = None
+    is_duplicate: bool = False
     until: datetime | None = None
     events: tuple[str, ...] = ()
     scope: Scope = Scope.STREAM
@@ -444,15 +430,15 @@ class Alert:
 
     `ends_at` moves on while it lasts; None while no end is in sight. It is over, and told to be, when `cleared`.
     `subject` is whom or what it is about. `count` is the most within the window, `alarm_from` how many made the alert,
-    `usual` what they were held against; of a quiet mailbox these are hours without mail. `because` tells it in words,
-    `quote` is one reply without addresses.
+    `usual` what they were held against; of a quiet mailbox these are hours without mail. `quote` is one reply
+    without addresses.
     `held`, `released` and `confirmed` count the recipients whose suppression an outage or a flood held back, and what
     became of them.
     """
 
     id: str
     kind: AlertKind
-    subject: str
+    subject: Subject
     since: datetime
     raised_at: datetime
     ends_at: datetime | None
@@ -460,7 +446,7 @@ class Alert:
     count: int
     alarm_from: int
     usual: float
-    because: str
+    grounds: Alarm
     quote: str | None = None
     held: int = 0
     released: int = 0

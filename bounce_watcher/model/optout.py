@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from bounce_watcher.model.finding import Evidence
+from bounce_watcher.model.finding import Doubt, Evidence
 
 OPT_OUT_FEEDBACK = frozenset({"opt-out", "opt-out-list"})
 """Types of feedback reports that ask for an end instead of complaining: of one sender's mail, or of one list's."""
@@ -31,7 +31,7 @@ class OptOut:
     sender: str | None = None
     recipient: str | None = None
     evidence: Evidence | None = None
-    doubt: str | None = None
+    doubt: Doubt | None = None
     sending: str | None = None
 
 

@@ -3,9 +3,14 @@
 import json
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
+from typing import cast
 
+from bounce_watcher.model.grounds import Alarm, Excluded, Grounds, Subject
+from bounce_watcher.model.grounds_json import SUBJECT
 from bounce_watcher.model.ledger import NoticeType, Occurrence, OutboxItem
 from bounce_watcher.outbox.channel import Target
+from bounce_watcher.words.grounds import subject
+from bounce_watcher.words.rows import count_of, explained
 
 _ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False)
 
@@ -36,11 +41,23 @@ def body(occurrence: Occurrence) -> str:
 
     `timestamp` is when it happened, in UTC to the second. What has no recipient (an alert) has no sequence either.
     """
-    data = dict(sorted(occurrence.data.items()))
+    data = dict(sorted(_told(occurrence.data).items()))
     if occurrence.recipient is not None:
         who = {"recipient": occurrence.recipient, "stream": occurrence.stream}
         data = {**who, **data, "sequence": occurrence.sequence}
     return to_json({"type": occurrence.type.value, "timestamp": rfc3339(occurrence.at), "data": data})
+
+
+def _told(data: Mapping[str, object]) -> Mapping[str, object]:
+    """Facts as data, with their words beside them."""
+    told = dict(data)
+    if "grounds" in told:
+        told.update(explained(cast(Grounds | Alarm | None, told["grounds"])))
+    if "exclusion" in told:
+        told.update(count_of(cast(Excluded | None, told.pop("exclusion"))))
+    if isinstance(about := told.get("subject"), Subject):
+        told.update(subject=subject(about), about=SUBJECT.to_data(about))
+    return told
 
 
 def _item(occurrence: Occurrence, target: Target, text: str, item_id: str) -> OutboxItem:

@@ -3,7 +3,7 @@
 `decide` is pure and takes the event's own time as now, so a stored history replayed in its order gives the same
 decisions. What it is given holds for one recipient in one stream.
 
-An event that reaches a recipient who is already suppressed still counts (`Decision.counted` is None, the step is
+An event that reaches a recipient who is already suppressed still counts (`Decision.exclusion` is None, the step is
 NOTE): so a second hard bounce confirms the first even while a mailbox-full suppression lasts. Nothing is counted twice
 by that, for what came before a release, or before the end of a suppression, never counts after it.
 """
@@ -14,6 +14,7 @@ from datetime import datetime
 from functools import partial
 
 from bounce_watcher.model.finding import Kind
+from bounce_watcher.model.grounds import Again, AtOnce, Extended, Standing
 from bounce_watcher.model.ledger import (
     COMPLAINT_REASON,
     BounceEvent,
@@ -34,7 +35,6 @@ from bounce_watcher.policy.flood import is_unproven
 from bounce_watcher.policy.ladder import Ladder, lapse, until
 from bounce_watcher.policy.settings import PolicySettings, Threshold
 from bounce_watcher.policy.tally import tally
-from bounce_watcher.policy.words import day, number_of_days, plain
 
 _Ends = Callable[[datetime], datetime | None]  # when a suppression ends that begins at a time
 
@@ -48,10 +48,10 @@ def decide(event: BounceEvent, history: History, settings: PolicySettings) -> De
     case = Case(event, earlier, released_at, record.answered_until, settings, record.protected)
     against = why_not(case)
     if against is not None:
-        return Decision(Step.NOTE, because=against, counted=against)
+        return Decision(Step.NOTE, against, exclusion=against)
     before = counted_already(case)
     if before is not None:
-        return Decision(Step.NOTE, because=before, counted=before, repeats=True)
+        return Decision(Step.NOTE, before, exclusion=before, is_duplicate=True)
     if current is not None and _is_soft(event):
         return _held(current)
     outcome = _weigh(event, earlier, standing, settings)
@@ -61,7 +61,7 @@ def decide(event: BounceEvent, history: History, settings: PolicySettings) -> De
 
 
 @dataclass(frozen=True, slots=True)
-class _Standing:
+class _Position:
     """What is in force when an event comes, until when nothing counts any more, and what ran out then."""
 
     current: Suppression | None
@@ -70,7 +70,7 @@ class _Standing:
     lapsed: str | None
 
 
-def _standing(now: datetime, record: RecipientRecord) -> _Standing:
+def _standing(now: datetime, record: RecipientRecord) -> _Position:
     """A suppression that has run out is as good as released; a delivery after it denies what it said."""
     current, ended_at, rung, lapsed = record.suppression, record.released_at, record.rung, record.lapsed
     if current is not None and current.until is not None and current.until <= now:
@@ -80,7 +80,7 @@ def _standing(now: datetime, record: RecipientRecord) -> _Standing:
         current = None
     answered = answered_until(record, now)
     denied = answered is not None and (ended_at is None or answered > ended_at)
-    return _Standing(current, ended_at, rung, None if denied else lapsed)
+    return _Position(current, ended_at, rung, None if denied else lapsed)
 
 
 def _still_counts(bounce: CountedBounce, event: BounceEvent, released_at: datetime | None) -> bool:
@@ -88,26 +88,26 @@ def _still_counts(bounce: CountedBounce, event: BounceEvent, released_at: dateti
 
 
 def _weigh(
-    event: BounceEvent, earlier: tuple[CountedBounce, ...], standing: _Standing, settings: PolicySettings
+    event: BounceEvent, earlier: tuple[CountedBounce, ...], standing: _Position, settings: PolicySettings
 ) -> Decision:
     """What a counting event comes to, were the recipient not suppressed already."""
     ladder, scope = _terms(event, settings)
     ends = partial(until, ladder, standing.rung)
     if event.kind is Kind.COMPLAINT or event.reason is None:
-        return _at_once(event, f"{COMPLAINT_REASON} ({event.feedback_type})", ends, scope)
+        return _at_once(event, AtOnce(COMPLAINT_REASON, event.at, event.feedback_type), ends, scope)
     rule = count_rule(event.reason, settings.reasons)
     if rule is CountRule.SUPPRESS_NOW:
-        return _at_once(event, plain(event.reason), ends, scope)
+        return _at_once(event, AtOnce(event.reason.value, event.at), ends, scope)
     threshold = settings.confirm if rule is CountRule.CONFIRM else settings.soft
-    if _is_the_same_again(event, standing, threshold):
-        return _at_once(event, _again(event.reason, standing, threshold), ends, scope)
+    if again := _again(event, event.reason, standing, threshold):
+        return _at_once(event, again, ends, scope)
     bounce = CountedBounce(event.id, event.at, event.reason, event.sent_message_id)
     beside = [each for each in earlier if counts_with(each.reason, event.reason, settings.reasons)]
     result = tally(bounce, beside, threshold)
     if not result.is_met:
-        return Decision(Step.WATCH, result.because)
+        return Decision(Step.WATCH, result.grounds)
     events = tuple(each.event_id for each in result.bounces)
-    return Decision(Step.SUPPRESS, result.because, until=ends(result.last_at), events=events, scope=scope)
+    return Decision(Step.SUPPRESS, result.grounds, until=ends(result.last_at), events=events, scope=scope)
 
 
 def _terms(event: BounceEvent, settings: PolicySettings) -> tuple[Ladder, Scope]:
@@ -119,26 +119,20 @@ def _terms(event: BounceEvent, settings: PolicySettings) -> tuple[Ladder, Scope]
     return settings.soft_expiry, Scope.STREAM
 
 
-def _at_once(event: BounceEvent, what: str, ends: _Ends, scope: Scope) -> Decision:
-    because = f"1 of 1: {what} on {day(event.at)}"
-    return Decision(Step.SUPPRESS, because, until=ends(event.at), events=(event.id,), scope=scope)
+def _at_once(event: BounceEvent, grounds: AtOnce | Again, ends: _Ends, scope: Scope) -> Decision:
+    return Decision(Step.SUPPRESS, grounds, until=ends(event.at), events=(event.id,), scope=scope)
 
 
-def _is_the_same_again(event: BounceEvent, standing: _Standing, threshold: Threshold) -> bool:
+def _again(event: BounceEvent, reason: Reason, standing: _Position, threshold: Threshold) -> Again | None:
     """One bounce confirms what a suppression that ran out had said, if it comes soon and says the very same."""
     ended_at = standing.released_at
-    return ended_at is not None and standing.lapsed == event.reason and event.at - ended_at <= threshold.window
-
-
-def _again(reason: Reason, standing: _Standing, threshold: Threshold) -> str:
-    ended = day(standing.released_at) if standing.released_at else ""
-    within = number_of_days(threshold.window.days)
-    return f"{plain(reason)} again, within {within} of the suppression for it that ended on {ended},"
+    if ended_at is None or standing.lapsed != reason or event.at - ended_at > threshold.window:
+        return None
+    return Again(reason.value, event.at, ended_at, threshold.window.days)
 
 
 def _held(current: Suppression) -> Decision:
-    held = "held back" if current.state is State.PENDING else "already suppressed"
-    return Decision(Step.NOTE, because=f"{held} since {day(current.since)}: {current.because}")
+    return Decision(Step.NOTE, Standing(current.grounds, current.since, held=current.state is State.PENDING))
 
 
 def _beside(current: Suppression, outcome: Decision) -> Decision:
@@ -147,7 +141,7 @@ def _beside(current: Suppression, outcome: Decision) -> Decision:
     if outcome.step is not Step.SUPPRESS or not further:
         return _held(current)
     step = Step.PEND if current.state is State.PENDING else Step.SUPPRESS
-    return replace(outcome, step=step, because=f"{outcome.because}; {_until(current)} before")
+    return replace(outcome, step=step, grounds=Extended(outcome.grounds, current.until))
 
 
 def _is_other_matter(event: BounceEvent, current: Suppression) -> bool:
@@ -166,7 +160,3 @@ def _ends_later(this: datetime | None, that: datetime | None) -> bool:
 
 def _is_wider(this: Scope, that: Scope) -> bool:
     return this is Scope.GLOBAL and that is Scope.STREAM
-
-
-def _until(current: Suppression) -> str:
-    return f"suppressed until {day(current.until)}" if current.until else "suppressed for good"

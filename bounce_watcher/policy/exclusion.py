@@ -1,8 +1,8 @@
-"""Why an event does not count against its recipient, in words that a support agent can read.
+"""Why an event does not count against its recipient.
 
-Each check answers with a sentence, or None where it has nothing to say against counting. They stand in tuples, and the
-first answer is the one that is told: what the report is, before whom it is about, before how far it is proven, before
-what was counted already.
+Each check answers with an `Excluded`, or None where it has nothing to say against counting. They stand in tuples, and
+the first answer is the one that is told: what the report is, before whom it is about, before how far it is proven,
+before what was counted already.
 """
 
 from collections.abc import Callable
@@ -13,11 +13,12 @@ from functools import lru_cache
 from bounce_watcher.model.address import address_key
 from bounce_watcher.model.fields import Action
 from bounce_watcher.model.finding import Evidence, Kind
-from bounce_watcher.model.ledger import ABUSE, TOO_WEAK, BounceEvent, CountedBounce
+from bounce_watcher.model.grounds import Excluded, ExclusionKind
+from bounce_watcher.model.ledger import ABUSE, BounceEvent, CountedBounce
 from bounce_watcher.model.verdict import BounceType
 from bounce_watcher.policy.counting import DEFAULTS, CountRule, count_rule, counts_with
+from bounce_watcher.policy.days import utc_day
 from bounce_watcher.policy.settings import PolicySettings
-from bounce_watcher.policy.words import day, plain, utc_day
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,17 +37,17 @@ class Case:
     protected: str | None = None
 
 
-def why_not(case: Case) -> str | None:
+def why_not(case: Case) -> Excluded | None:
     """Why the event does not count whatever came before it; None where it does."""
     return _first_answer(_CHECKS, case)
 
 
-def counted_already(case: Case) -> str | None:
+def counted_already(case: Case) -> Excluded | None:
     """What counted already and stands for the event too; None where nothing does."""
     return _first_answer(_REPETITIONS, case)
 
 
-def _first_answer(checks: "tuple[_Check, ...]", case: Case) -> str | None:
+def _first_answer(checks: "tuple[_Check, ...]", case: Case) -> Excluded | None:
     for check in checks:
         answer = check(case)
         if answer is not None:
@@ -54,53 +55,43 @@ def _first_answer(checks: "tuple[_Check, ...]", case: Case) -> str | None:
     return None
 
 
-_ACTIONS = {
-    Action.FAILED: None,
-    Action.DELAYED: "a delay is no failure: the server is still trying",
-    Action.DELIVERED: "the report says delivered",
-    Action.RELAYED: "the report says relayed: no failure",
-    Action.EXPANDED: "the report says expanded to a list: no failure",
-}
-
-
-def _no_failure(case: Case) -> str | None:
+def _no_failure(case: Case) -> Excluded | None:
     event = case.event
-    if event.kind is Kind.COMPLAINT:
+    if event.kind is Kind.COMPLAINT or event.action is Action.FAILED:
         return None
-    if event.action is None:
-        return "the report does not say that the delivery failed"
-    return _ACTIONS[event.action]
+    return Excluded(ExclusionKind.NO_FAILURE, action=event.action)
 
 
-def _no_complaint(case: Case) -> str | None:
+def _no_complaint(case: Case) -> Excluded | None:
     """not-spam says the very opposite; fraud, virus and auth-failure speak of what somebody sent in our name."""
     event = case.event
     if event.kind is not Kind.COMPLAINT or event.feedback_type == ABUSE:
         return None
-    return f"feedback of type {event.feedback_type or 'unknown'} is no complaint against the sender"
+    return Excluded(ExclusionKind.NO_COMPLAINT, feedback_type=event.feedback_type)
 
 
-def _says_nothing(case: Case) -> str | None:
+def _says_nothing(case: Case) -> Excluded | None:
     event = case.event
     if event.kind is Kind.COMPLAINT:
         return None
     if event.reason is None or event.reason.bounce_type is BounceType.UNDETERMINED:
-        return "undetermined: the words do not tell why"
+        return Excluded(ExclusionKind.UNDETERMINED)
     if event.reason.bounce_type is BounceType.BLOCK:
-        return f"a block says nothing on the recipient: {plain(event.reason)}"
+        return Excluded(ExclusionKind.BLOCK, reason=event.reason)
     if count_rule(event.reason, case.settings.reasons) is not CountRule.NEVER:
         return None
     by_default = DEFAULTS[event.reason] is CountRule.NEVER
-    return f"{plain(event.reason)} never counts: " + ("the mail may still get through" if by_default else "so set")
+    return Excluded(ExclusionKind.PACE if by_default else ExclusionKind.SET, reason=event.reason)
 
 
-def _protected(case: Case) -> str | None:
+def _protected(case: Case) -> Excluded | None:
     name = case.protected or protected_by(case.event.recipient, case.settings)
-    if name is None:
-        return None
-    if name.startswith("@"):
-        return f"protected domain {name[1:]}: the policy never suppresses its addresses"
-    return "protected address: the policy never suppresses it"
+    return None if name is None else Excluded(ExclusionKind.PROTECTED, domain=domain_protected(name))
+
+
+def domain_protected(name: str) -> str | None:
+    """The domain in the name of what is protected; None where it is an address by itself."""
+    return name[1:] if name.startswith("@") else None
 
 
 def protected_by(recipient: str, settings: PolicySettings) -> str | None:
@@ -119,31 +110,32 @@ def _keys(addresses: frozenset[str]) -> frozenset[str]:
     return frozenset(map(address_key, addresses))
 
 
-def _released(case: Case) -> str | None:
+def _released(case: Case) -> Excluded | None:
     if case.released_at is None or case.event.at > case.released_at:
         return None
-    return f"received before the release of {day(case.released_at)}"
+    return Excluded(ExclusionKind.BEFORE_RELEASE, at=case.released_at)
 
 
-def _answered(case: Case) -> str | None:
+def _answered(case: Case) -> Excluded | None:
     event, until = case.event, case.answered_until
     if event.reason is None or until is None or event.at > until:
         return None
     if count_rule(event.reason, case.settings.reasons) is CountRule.SUPPRESS_NOW:
         return None
-    return f"received before the delivery of {day(until)}"
+    return Excluded(ExclusionKind.BEFORE_DELIVERY, at=until)
 
 
-def _doubtful(case: Case) -> str | None:
+def _doubtful(case: Case) -> Excluded | None:
     """A report that is in doubt proves nothing, however little proof the settings ask for."""
-    return f"forged or mixed up: {case.event.doubt}" if case.event.doubt is not None else None
+    doubt = case.event.doubt
+    return None if doubt is None else Excluded(ExclusionKind.IN_DOUBT, doubt=doubt)
 
 
-def _too_weak(case: Case) -> str | None:
+def _too_weak(case: Case) -> Excluded | None:
     asked = asked_evidence(case.event, case.settings)
     if case.event.evidence.at_least(asked):
         return None
-    return f"{TOO_WEAK}{case.event.evidence}, the policy asks for {asked}"
+    return Excluded(ExclusionKind.TOO_WEAK, evidence=case.event.evidence, asked=asked)
 
 
 def asked_evidence(event: BounceEvent, settings: PolicySettings) -> Evidence:
@@ -154,18 +146,18 @@ def asked_evidence(event: BounceEvent, settings: PolicySettings) -> Evidence:
     return settings.evidence_hard if hard else settings.evidence_soft
 
 
-def _same_message(case: Case) -> str | None:
+def _same_message(case: Case) -> Excluded | None:
     message_id = case.event.sent_message_id
     if message_id is None:
         return None
     counted = _standing_in(case, lambda bounce: bounce.sent_message_id == message_id)
-    return f"the same sent message counted already on {day(counted.at)}" if counted else None
+    return Excluded(ExclusionKind.SAME_MESSAGE, at=counted.at) if counted else None
 
 
-def _same_day(case: Case) -> str | None:
+def _same_day(case: Case) -> Excluded | None:
     today = utc_day(case.event.at)
     counted = _standing_in(case, lambda bounce: utc_day(bounce.at) == today)
-    return f"counted already on {day(counted.at)}: once a day" if counted else None
+    return Excluded(ExclusionKind.SAME_DAY, at=counted.at) if counted else None
 
 
 def _standing_in(case: Case, alike: Callable[[CountedBounce], bool]) -> CountedBounce | None:
@@ -175,7 +167,7 @@ def _standing_in(case: Case, alike: Callable[[CountedBounce], bool]) -> CountedB
     return next(matches, None)
 
 
-_Check = Callable[[Case], str | None]
+_Check = Callable[[Case], Excluded | None]
 _CHECKS: tuple[_Check, ...] = (
     _no_failure, _no_complaint, _says_nothing, _protected, _released, _answered, _doubtful, _too_weak,
 )

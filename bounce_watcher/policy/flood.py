@@ -19,16 +19,15 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from enum import StrEnum
 from ipaddress import ip_address, ip_network
 
 from bounce_watcher.model.finding import Evidence, Kind
-from bounce_watcher.model.ledger import IN_FLOOD, BounceEvent
+from bounce_watcher.model.grounds import Cap, Excluded, ExclusionKind, Flood, Subject, SubjectKind
+from bounce_watcher.model.ledger import BounceEvent
 from bounce_watcher.policy.limits import SLOT, FloodSettings
 from bounce_watcher.policy.providers import registrable
 from bounce_watcher.policy.settings import PolicySettings
 from bounce_watcher.policy.spells import slot_of
-from bounce_watcher.policy.words import day
 
 PROVEN = Evidence.SIGNATURE
 """The lowest grade that nobody can make up who was not sent the mail."""
@@ -54,23 +53,13 @@ REACH = AGE + BASELINE
 QUIET = timedelta(hours=24)
 """A flood is over when nothing more was held for so long."""
 
-SUBJECT = "unproven reports"
-"""What an alert on a flood is about, and the series of what was held."""
+SUBJECT = Subject(SubjectKind.UNPROVEN)
+"""What an alert on a flood is about."""
 
 SLOTS_AN_HOUR = timedelta(hours=1) // SLOT
 _HOURS_A_DAY = 24
 _NETWORKS = {4: 24, 6: 48}
 """Bits of an address that make a network of one holder."""
-
-
-class Cap(StrEnum):
-    """What is held against a number, by its key in `[policy.flood]`."""
-
-    REPORT = "report"
-    SOURCE = "source"
-    HOUR = "hour"
-    DAY = "day"
-    MONTH = "month"
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,55 +208,16 @@ class Budget:
         return max(number, int(self._settings.factor * usual))
 
 
-_WITHIN = {
-    Cap.REPORT: "by one report", Cap.SOURCE: "by one host within an hour", Cap.HOUR: "within an hour",
-    Cap.DAY: "within a day", Cap.MONTH: "within 30 days",
-}
+def exclusion(over: Over) -> Excluded:
+    """Why an event that is held does not count."""
+    return Excluded(ExclusionKind.IN_FLOOD, cap=over.cap, limit=over.limit, source=over.source)
 
 
-def exclusion(over: Over) -> str:
-    """The `counted` of an event that is held, and what the suppression says that it would have made."""
-    return f"{IN_FLOOD}nothing proves this report, and at most {over.limit} such suppress {_where(over)}"
-
-
-def because(number: int, since: datetime, over: Over) -> str:
-    """`212 reports held since 2 March 2026 09:00 UTC: more than 120 new suppressions within a day would rest on …`"""
-    usual = f", usual {over.usual}" if over.usual else ""
-    return (
-        f"{number} report{'s' * (number != 1)} held since {day(since)} {since:%H:%M} UTC: more than {over.limit} new "
-        f"suppressions {_where(over)}{usual} would rest on reports that nothing proves to be about mail of ours"
-    )
-
-
-def _where(over: Over) -> str:
-    return f"{_WITHIN[over.cap]} ({over.source})" if over.source else _WITHIN[over.cap]
+def grounds(number: int, since: datetime, over: Over) -> Flood:
+    return Flood(number, over.cap, over.limit, over.usual, since, over.source)
 
 
 def counts_unproven(policy: PolicySettings) -> bool:
     """Whether anything counts that nothing proves."""
     asked = (policy.evidence_hard, policy.evidence_soft, policy.evidence_complaint)
     return not all(grade.at_least(PROVEN) for grade in asked)
-
-
-def risk(policy: PolicySettings, *, has_key: bool) -> str | None:
-    """What a configuration lets happen, in a sentence; None where nothing unproven counts."""
-    if not counts_unproven(policy):
-        return None
-    state = "[policy.evidence] asks for less than a signature" if has_key else "attribution.token_key is not set"
-    return f"{state}, so {danger(policy.flood)}"
-
-
-def danger(settings: FloodSettings) -> str:
-    """What can happen where unproven reports count."""
-    bound = f"at most {settings.day} a day and {settings.month} in 30 days" if settings.enabled else "any number"
-    return f"anybody who knows your recipients' addresses can write bounces that suppress them, {bound}"
-
-
-def remedy(*, has_key: bool) -> str:
-    """What to do about it."""
-    if has_key:
-        return 'Take [policy.evidence] out as soon as all your mail is signed (README, "Signed return paths")'
-    return (
-        'Set attribution.token_key and sign your return paths (README, "Signed return paths"), or read '
-        "bounce_watcher/policy/without-tokens.md"
-    )

@@ -11,18 +11,18 @@ no more, those that one outage hits on two days are.
 """
 
 import math
-from collections.abc import Iterable, Set
+from collections.abc import Iterable, Iterator, Set
 from datetime import datetime, timedelta
 
 from bounce_watcher.model.fields import Action
 from bounce_watcher.model.finding import Evidence, Kind
+from bounce_watcher.model.grounds import Grounds, Outage, Subject, SubjectKind, Waits
 from bounce_watcher.model.ledger import BounceEvent
 from bounce_watcher.model.verdict import BounceType
-from bounce_watcher.policy.limits import GuardSettings
+from bounce_watcher.policy.limits import GuardSettings, in_hours
 from bounce_watcher.policy.masking import ADDRESS, has_digit, names_of
 from bounce_watcher.policy.providers import provider_of
 from bounce_watcher.policy.spells import Limit, Spell
-from bounce_watcher.policy.words import day
 
 ECHO = timedelta(hours=48)
 RANK = 3
@@ -47,25 +47,24 @@ def is_new(at: datetime, hard_bounces: Iterable[datetime], quiet: timedelta) -> 
     return all(at - other < ECHO for other in others) and all(abs(at - other) >= quiet for other in others)
 
 
-_BY_PROVIDER = "provider "
-
-
-def provider_series(event: BounceEvent) -> str:
-    return f"{_BY_PROVIDER}{provider(event)}"
-
-
-def provider_of_series(series: str) -> str | None:
-    """None where it is the series of a wording."""
-    return series.removeprefix(_BY_PROVIDER) if series.startswith(_BY_PROVIDER) else None
+def provider_subject(event: BounceEvent) -> Subject:
+    return Subject(SubjectKind.PROVIDER, provider(event))
 
 
 def provider(event: BounceEvent) -> str:
     return provider_of(event.remote_mta, event.recipient.rpartition("@")[2])
 
 
-def wording_series(event: BounceEvent) -> str | None:
+def wording_subject(event: BounceEvent) -> Subject | None:
     """The rule and the words without what differs by recipient and time; None where there are no words."""
-    return f"wording {event.rule} {wording(event)}" if event.diagnostic else None
+    return Subject(SubjectKind.WORDING, wording(event), rule=event.rule) if event.diagnostic else None
+
+
+def subjects(event: BounceEvent) -> Iterator[Subject]:
+    """What a hard bounce is counted by."""
+    yield provider_subject(event)
+    if (words := wording_subject(event)) is not None:
+        yield words
 
 
 def wording(event: BounceEvent) -> str:
@@ -94,19 +93,13 @@ def waits(rank: int, limit: Limit, settings: GuardSettings) -> bool:
     return rank >= max(settings.wait_min, settings.wait_from * limit.usual)
 
 
-def why_wait(subject: str, rank: int, limit: Limit, until: datetime, settings: GuardSettings) -> str:
-    """`14 new hard bounces of provider google.com within 3 h; usual 12, alarm from 36; waits for it until …`"""
-    hours = settings.window / timedelta(hours=1)
-    return (
-        f"{rank} new hard bounces of {subject} within {hours:g} h; usual {limit.usual:g}, alarm from {limit.count}; "
-        f"waits for it until {day(until)} {until:%H:%M} UTC"
-    )
+def waiting(
+    on: Grounds, subject: Subject, rank: int, limit: Limit, until: datetime, settings: GuardSettings
+) -> Waits:
+    return Waits(on, subject, rank, in_hours(settings.window), limit.usual, limit.count, until)
 
 
-def because(subject: str, spell: Spell, settings: GuardSettings) -> str:
-    """`212 new hard bounces of provider google.com within 3 h; usual 9, alarm from 27; held since 2 March 2026 …`"""
-    hours = settings.window / timedelta(hours=1)
-    return (
-        f"{spell.peak} new hard bounces of {subject} within {hours:g} h; usual {spell.limit.usual:g}, alarm from "
-        f"{spell.limit.count}; held since {day(spell.since)} {spell.since:%H:%M} UTC"
+def grounds(subject: Subject, spell: Spell, settings: GuardSettings) -> Outage:
+    return Outage(
+        subject, spell.peak, in_hours(settings.window), spell.limit.usual, spell.limit.count, spell.since
     )

@@ -7,6 +7,10 @@ SLOT = timedelta(minutes=10)
 """Reports are counted by slots of this length: every window is a whole number of them."""
 
 
+def in_hours(length: timedelta) -> float:
+    return length / timedelta(hours=1)
+
+
 @dataclass(frozen=True, slots=True)
 class GuardSettings:
     """When new hard bounces of one group (a receiving provider, a wording) are too many to be believed.

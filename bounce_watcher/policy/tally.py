@@ -7,9 +7,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
+from bounce_watcher.model.grounds import Counted
 from bounce_watcher.model.ledger import CountedBounce
+from bounce_watcher.policy.days import utc_day
 from bounce_watcher.policy.settings import Threshold
-from bounce_watcher.policy.words import days, number_of_days, plain, utc_day
 
 _DAY = timedelta(days=1)
 
@@ -41,25 +42,12 @@ class Tally:
         return self.bounces[-1].at
 
     @property
-    def because(self) -> str:
-        """`2 of 3 on 2 of 3 days: 2 and 9 March 2026; span 7 of 14 days; window 60 days; mailbox full`."""
-        parts = [f"{self._counted()}: {days(self.dates)}", self._span(), self._window(), self._reasons()]
-        return "; ".join(part for part in parts if part)
-
-    def _counted(self) -> str:
-        have, needed = len(self.dates), self.threshold.distinct_days
-        on = number_of_days(have) if have >= needed else f"{have} of {number_of_days(needed)}"
-        return f"{len(self.bounces)} of {self.threshold.bounces} on {on}"
-
-    def _span(self) -> str:
-        needed = -(-self.threshold.span // _DAY)
-        return f"span {self.span} of {number_of_days(needed)}" if needed > 0 else ""
-
-    def _window(self) -> str:
-        return f"window {number_of_days(self.threshold.window // _DAY)}"
-
-    def _reasons(self) -> str:
-        return ", ".join(dict.fromkeys(plain(bounce.reason or "") for bounce in self.bounces))
+    def grounds(self) -> Counted:
+        needed = self.threshold
+        return Counted(
+            len(self.bounces), needed.bounces, self.dates, needed.distinct_days, self.span, -(-needed.span // _DAY),
+            needed.window // _DAY, tuple(dict.fromkeys(bounce.reason or "" for bounce in self.bounces)),
+        )
 
 
 def tally(bounce: CountedBounce, earlier: Sequence[CountedBounce], threshold: Threshold) -> Tally:

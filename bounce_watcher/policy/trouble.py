@@ -5,20 +5,18 @@ Blocks are counted by receiving provider, reason and sending IP where the reply 
 
 import ipaddress
 import re
-from dataclasses import dataclass
-from datetime import datetime, timedelta
 
 from bounce_watcher.model.fields import Action
 from bounce_watcher.model.finding import Kind
+from bounce_watcher.model.grounds import Blocks, Forgeries, Subject, SubjectKind
 from bounce_watcher.model.ledger import BounceEvent
 from bounce_watcher.model.verdict import BounceType
 from bounce_watcher.policy.guard import provider
-from bounce_watcher.policy.limits import AlertSettings
+from bounce_watcher.policy.limits import AlertSettings, in_hours
 from bounce_watcher.policy.spells import Limit, Spell, Window
-from bounce_watcher.policy.words import day
 
-FORGED = "forged"
-"""The series of reports that are in doubt."""
+FORGED = Subject(SubjectKind.FORGED)
+"""All reports that are in doubt."""
 
 _IPV4 = re.compile(r"(?<![\d.])(?:\d{1,3}\.){3}\d{1,3}(?![\d.]\d)")
 _IPV6 = re.compile(r"(?<![\w:])(?:[0-9a-f]{1,4}:){2,7}(?::?[0-9a-f]{1,4}){1,6}(?![\w:])", re.IGNORECASE)
@@ -27,14 +25,19 @@ _IPV6 = re.compile(r"(?<![\w:])(?:[0-9a-f]{1,4}:){2,7}(?::?[0-9a-f]{1,4}){1,6}(?
 def reports_series(event: BounceEvent) -> str | None:
     """All failures and delays that a provider reported: what blocks are a share of."""
     is_report = event.kind in (Kind.BOUNCE, Kind.DELAY) and event.action in (Action.FAILED, Action.DELAYED)
-    return f"reports {provider(event)}" if is_report else None
+    return reports_of(provider(event)) if is_report else None
 
 
-def block_series(event: BounceEvent) -> str | None:
-    """`block google.com bad_reputation 192.0.2.1`; `-` where no IP is told. None for what is no block."""
+def reports_of(receiver: str) -> str:
+    """The series of all that a provider reported."""
+    return f"reports {receiver}"
+
+
+def block_subject(event: BounceEvent) -> Subject | None:
+    """The provider, the reason and the sending IP. None for what is no block."""
     if event.bounce_type is not BounceType.BLOCK or event.kind not in (Kind.BOUNCE, Kind.DELAY):
         return None
-    return f"block {provider(event)} {event.reason} {sending_ip(event.diagnostic or '') or '-'}"
+    return Subject(SubjectKind.PROVIDER, provider(event), event.reason, sending_ip(event.diagnostic or ""))
 
 
 def sending_ip(reply: str) -> str | None:
@@ -58,55 +61,17 @@ def limit(window: Window, reports: int, settings: AlertSettings) -> Limit | None
     return Limit(settings.min_blocks, reports)
 
 
-def reports_of(block: str) -> str:
-    """The series of reports that a series of blocks is a share of."""
-    return f"reports {provider_of_blocks(block)}"
+def forged_grounds(spell: Spell, settings: AlertSettings) -> Forgeries:
+    return Forgeries(spell.peak, in_hours(settings.window), spell.since)
 
 
-def provider_of_blocks(block: str) -> str:
-    return block.split()[1]
+def blocks_grounds(
+    subject: Subject, spell: Spell, settings: AlertSettings, *, blocked: int, reports: int, sent: int
+) -> Blocks:
+    """`blocked` in the spell so far, of `reports` of the provider in it and of `sent` mails to its domains.
 
-
-@dataclass(frozen=True, slots=True)
-class Share:
-    """How much of a provider's mail is blocked: `blocks` in a spell so far, of `reports` of the provider in it.
-
-    `sent`: mails that the platform says it sent to the provider's domains from the day of `since` on (UTC); 0 = it told
-    of none. That is told by domain, so a domain of one's own at a provider is in no provider's figure.
+    What was sent is told by domain, so a domain of one's own at a provider is in no provider's figure.
     """
-
-    blocks: int
-    reports: int
-    sent: int
-    since: datetime
-
-    def words(self) -> str:
-        """Of what was sent where that is known; where less is known than was blocked, it is not."""
-        if self.sent >= self.blocks:
-            return f"{_percent(self.blocks, self.sent)} of {self.sent} mails sent to it since {day(self.since)}"
-        return f"share of bounces {_percent(self.blocks, self.reports)}: {self.blocks} of {self.reports}"
-
-
-def _percent(part: int, whole: int) -> str:
-    return f"{100 * part / max(whole, 1):.3g} %"
-
-
-def blocks_because(series: str, spell: Spell, share: Share, settings: AlertSettings) -> str:
-    """`40 blocks of google.com within 1 h: bad_reputation, sending IP 192.0.2.1; share of bounces 77 %: 40 of 52; …`"""
-    _, receiver, reason, ip = series.split()
-    sender = f", sending IP {ip}" if ip != "-" else ""
-    return (
-        f"{spell.peak} blocks of {receiver} within {_hours(settings)}: {reason}{sender}; {share.words()}; alarm from "
-        f"{spell.limit.count}; since {day(spell.since)} {spell.since:%H:%M} UTC"
+    return Blocks(
+        subject, spell.peak, in_hours(settings.window), blocked, reports, sent, spell.limit.count, spell.since
     )
-
-
-def forged_because(series: str, spell: Spell, settings: AlertSettings) -> str:
-    return (
-        f"{spell.peak} reports within {_hours(settings)} contradict their own token, or are not from whom they say: "
-        f"forged or mixed up; since {day(spell.since)} {spell.since:%H:%M} UTC"
-    )
-
-
-def _hours(settings: AlertSettings) -> str:
-    return f"{settings.window / timedelta(hours=1):g} h"

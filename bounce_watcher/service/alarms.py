@@ -16,6 +16,16 @@ from bounce_watcher.ledger.quiet import Pace
 from bounce_watcher.ledger.stock import Queue
 from bounce_watcher.ledger.store import Ledger
 from bounce_watcher.model.errors import BounceWatcherError
+from bounce_watcher.model.grounds import (
+    Alarm,
+    MailboxFails,
+    MailboxFault,
+    MailboxQuiet,
+    Subject,
+    SubjectKind,
+    TargetFails,
+    TargetGaveUp,
+)
 from bounce_watcher.model.ledger import Alert, AlertKind, Disposition
 from bounce_watcher.outbox.answer import one_line
 from bounce_watcher.outbox.notifier import Message, Notifier, NotifierChannel, quoted
@@ -25,7 +35,8 @@ from bounce_watcher.service.poll import filing_of
 from bounce_watcher.service.state import MailboxState, ServiceState
 from bounce_watcher.service.trouble import Trouble, Troubles
 
-Subject = tuple[AlertKind, str]
+Of = tuple[AlertKind, Subject]
+"""What an alert is: its kind, and what it is about."""
 
 KINDS = (AlertKind.MAILBOX, AlertKind.QUIET, AlertKind.TARGET)
 
@@ -42,9 +53,9 @@ class Lasting:
     `raised_at`: None where it is the same as `since`. `count`, `alarm_from` and `usual` as in `Alert`.
     """
 
-    subject: Subject
+    of: Of
     since: datetime
-    because: str
+    grounds: Alarm
     quote: str | None = None
     count: int = 1
     alarm_from: int = 1
@@ -56,8 +67,8 @@ class Lasting:
 class Findings:
     """`sound`: what is known to be well. What is in neither (nothing was tried yet) keeps the alert that it has."""
 
-    lasting: Mapping[Subject, Lasting]
-    sound: frozenset[Subject]
+    lasting: Mapping[Of, Lasting]
+    sound: frozenset[Of]
 
 
 class Alarms:
@@ -88,21 +99,32 @@ class Alarms:
         under_way = {
             (alert.kind, alert.subject): alert for alert in self._ledger.alerts(under_way=True) if alert.kind in KINDS
         }
-        begun = [_alert(found.lasting[each]) for each in sorted(found.lasting.keys() - under_way.keys())]
+        begun = [_alert(found.lasting[each]) for each in sorted(found.lasting.keys() - under_way.keys(), key=_order)]
         over = [alert for each, alert in under_way.items() if each not in found.lasting and self._is_over(each, found)]
         if begun or over:
             self._ledger.tell_alerts(begun, over, now, self._announce)
 
-    def _is_over(self, subject: Subject, found: Findings) -> bool:
-        kind, name = subject
+    def _is_over(self, of: Of, found: Findings) -> bool:
+        kind, about = of
         known = self._settings.receivers if kind is AlertKind.TARGET else self._settings.mailboxes
-        return subject in found.sound or all(each.name != name for each in known)
+        return of in found.sound or all(each.name != about.name for each in known)
+
+
+def _order(of: Of) -> tuple[str, str]:
+    return of[0], of[1].name
+
+
+def _mailbox(kind: AlertKind, name: str) -> Of:
+    return kind, Subject(SubjectKind.MAILBOX, name)
+
+
+def _target(name: str) -> Of:
+    return AlertKind.TARGET, Subject(SubjectKind.TARGET, name)
 
 
 def _alert(trouble: Lasting) -> Alert:
-    kind, name = trouble.subject
     return replace(
-        alert_on(kind, name, trouble.since, because=trouble.because, quote=trouble.quote, count=trouble.count),
+        alert_on(*trouble.of, trouble.since, trouble.grounds, quote=trouble.quote, count=trouble.count),
         raised_at=trouble.raised_at or trouble.since, alarm_from=trouble.alarm_from, usual=trouble.usual,
     )
 
@@ -118,14 +140,14 @@ def findings(
         *_targets(settings, state, queues, now),
     ]
     sound = [
-        *((AlertKind.MAILBOX, mailbox.name) for mailbox in state.mailboxes
+        *(_mailbox(AlertKind.MAILBOX, mailbox.name) for mailbox in state.mailboxes
           if mailbox.is_read and filing_of(mailbox.name) not in state.troubles),
-        *((AlertKind.QUIET, mailbox.name) for mailbox in state.mailboxes
+        *(_mailbox(AlertKind.QUIET, mailbox.name) for mailbox in state.mailboxes
           if mailbox.name not in paces or not paces[mailbox.name].is_quiet(now)),
-        *((AlertKind.TARGET, receiver.name) for receiver in settings.receivers
+        *(_target(receiver.name) for receiver in settings.receivers
           if _is_told(receiver.name, state.troubles.get(receiver.label), queues.get(receiver.name, Queue()), state)),
     ]
-    return Findings({each.subject: each for each in lasting}, frozenset(sound))
+    return Findings({each.of: each for each in lasting}, frozenset(sound))
 
 
 def _mailboxes(limit: timedelta | None, state: ServiceState, now: datetime) -> Iterator[Lasting]:
@@ -134,12 +156,15 @@ def _mailboxes(limit: timedelta | None, state: ServiceState, now: datetime) -> I
     for mailbox in state.mailboxes:
         since = mailbox.moved_at if mailbox.stopped else mailbox.trouble_since
         if since is not None and (mailbox.stopped or now - since >= limit):
-            why = "makes no progress" if mailbox.stopped else "can't be read"
-            yield Lasting((AlertKind.MAILBOX, mailbox.name), since, f"mailbox {mailbox.name} {why} {_since(since)}",
-                          mailbox.trouble and one_line(mailbox.trouble))
+            fault = MailboxFault.STOPPED if mailbox.stopped else MailboxFault.UNREAD
+            yield Lasting(
+                _mailbox(AlertKind.MAILBOX, mailbox.name), since, MailboxFails(mailbox.name, fault, since),
+                mailbox.trouble and one_line(mailbox.trouble),
+            )
         elif (filing := state.troubles.get(filing_of(mailbox.name))) and now - filing.since >= limit:
-            because = f"mail of mailbox {mailbox.name} is read and can't be filed {_since(filing.since)}"
-            yield Lasting((AlertKind.MAILBOX, mailbox.name), filing.since, because, one_line(filing.text))
+            grounds = MailboxFails(mailbox.name, MailboxFault.UNFILED, filing.since)
+            of = _mailbox(AlertKind.MAILBOX, mailbox.name)
+            yield Lasting(of, filing.since, grounds, one_line(filing.text))
 
 
 def _quiet(state: ServiceState, paces: Mapping[str, Pace], now: datetime) -> Iterator[Lasting]:
@@ -147,7 +172,8 @@ def _quiet(state: ServiceState, paces: Mapping[str, Pace], now: datetime) -> Ite
         pace = paces.get(mailbox.name)
         if pace is not None and mailbox.is_quiet(pace) and _is_settled(mailbox):
             yield Lasting(
-                (AlertKind.QUIET, mailbox.name), pace.last_at, _quiet_because(mailbox.name, pace),
+                _mailbox(AlertKind.QUIET, mailbox.name), pace.last_at,
+                MailboxQuiet(mailbox.name, pace.last_at, pace.longest / _HOUR),
                 count=int((now - pace.last_at) / _HOUR), alarm_from=math.ceil(pace.unusual_from / _HOUR),
                 usual=pace.longest / _HOUR, raised_at=now,
             )
@@ -158,12 +184,6 @@ def _is_settled(mailbox: MailboxState) -> bool:
     return since is not None and until is not None and until - since >= SETTLED
 
 
-def _quiet_because(name: str, pace: Pace) -> str:
-    hours = f"{pace.longest / _HOUR:.0f} hours" if pace.longest > _HOUR else "an hour"
-    return (f"no mail has come to mailbox {name} {_since(pace.last_at)}, while the longest usual pause was {hours}; "
-            "look at the Return-Path of what is sent, and at the forward and the filters of the mailbox")
-
-
 def _targets(
     settings: Settings, state: ServiceState, queues: Mapping[str, Queue], now: datetime
 ) -> Iterator[Lasting]:
@@ -172,16 +192,12 @@ def _targets(
         return
     for receiver in settings.receivers:
         queue, trouble = queues.get(receiver.name, Queue()), state.troubles.get(receiver.label)
-        subject = (AlertKind.TARGET, receiver.name)
+        of = _target(receiver.name)
         if trouble is not None and queue.due and not (queue.disabled or queue.paused) and now - trouble.since >= limit:
-            due = f"{queue.due} notices are due" if queue.due > 1 else "1 notice is due"
-            yield Lasting(subject, trouble.since, f"{receiver.label} takes nothing {_since(trouble.since)}; {due}",
-                          one_line(trouble.text), queue.due)
+            grounds = TargetFails(receiver.label, trouble.since, queue.due)
+            yield Lasting(of, trouble.since, grounds, one_line(trouble.text), queue.due)
         elif queue.dead:
-            many = queue.dead > 1
-            what = f"{queue.dead} notices to {receiver.label} were" if many else f"1 notice to {receiver.label} was"
-            yield Lasting(subject, now, f"{what} given up; mend it, then bounce-watcher outbox retry "
-                          f"--target {receiver.name}", count=queue.dead)
+            yield Lasting(of, now, TargetGaveUp(receiver.label, receiver.name, queue.dead), count=queue.dead)
 
 
 def _is_told(name: str, trouble: Trouble | None, queue: Queue, state: ServiceState) -> bool:

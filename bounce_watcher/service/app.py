@@ -21,7 +21,6 @@ from bounce_watcher.config import Settings, load
 from bounce_watcher.intake.backoff import reconnect_delay
 from bounce_watcher.ledger.store import Ledger
 from bounce_watcher.model.errors import ConfigError, TemporaryFailure
-from bounce_watcher.policy import flood
 from bounce_watcher.service import logs
 from bounce_watcher.service.alarms import Alarms
 from bounce_watcher.service.analyser import Analyser
@@ -38,6 +37,7 @@ from bounce_watcher.service.recording import Recorder
 from bounce_watcher.service.state import MailboxState, ServiceState
 from bounce_watcher.service.trouble import Trouble, Troubles
 from bounce_watcher.service.watching import Housekeeping, MailboxJob
+from bounce_watcher.words import risk
 
 log = structlog.get_logger()
 
@@ -221,8 +221,8 @@ def _introduce(settings: Settings) -> None:
     for warning in settings.warnings:
         log.warning(warning, action="config_warning")
     has_key = bool(settings.attribution.token_keys)
-    if risk := flood.risk(settings.policy, has_key=has_key):
-        log.warning(f"{risk}. {flood.remedy(has_key=has_key)}.", action="reports_unproven")
+    if told := risk.risk(settings.policy, has_key=has_key):
+        log.warning(f"{told}. {risk.remedy(has_key=has_key)}.", action="reports_unproven")
 
 
 def _open_patiently(settings: Settings) -> Ledger | None:

@@ -27,11 +27,11 @@ from bounce_watcher.outbox.notifier import Notifier, understood
 from bounce_watcher.outbox.opening import Receiver, channel_to
 from bounce_watcher.outbox.platform import Platform
 from bounce_watcher.outbox.target import WebhookTarget
-from bounce_watcher.policy import flood
 from bounce_watcher.service import mailbox_doctor
 from bounce_watcher.service.analyser import Analyser
 from bounce_watcher.service.checks import MENDS, Check, failed
 from bounce_watcher.service.clock import utcnow
+from bounce_watcher.words import risk
 
 CLOCK_TOLERANCE = timedelta(seconds=60)
 """Receivers refuse a signature whose timestamp is five minutes off; a minute is worth a mend."""
@@ -65,8 +65,8 @@ def _configuration(settings: Settings) -> Iterator[Check]:
         detail, _, mend = warning.rpartition(": ")
         yield Check("configuration", True, detail or warning, mend if detail else "")
     has_key = bool(settings.attribution.token_keys)
-    if risk := flood.risk(settings.policy, has_key=has_key):
-        yield Check("proof", True, risk, flood.remedy(has_key=has_key))
+    if told := risk.risk(settings.policy, has_key=has_key):
+        yield Check("proof", True, told, risk.remedy(has_key=has_key))
     if not settings.mailboxes:
         yield Check("configuration", False, "no [[mailbox]]: nothing is watched", "add one to the configuration")
     if not settings.targets:

@@ -9,10 +9,11 @@ from time import sleep
 from bounce_watcher.config import Settings
 from bounce_watcher.ledger.comparing import PAGE, Side
 from bounce_watcher.ledger.forget import is_forgotten
-from bounce_watcher.ledger.mirror import Difference, Found, Mirror, because_of_list
+from bounce_watcher.ledger.mirror import Difference, Found, Mirror
 from bounce_watcher.ledger.store import Ledger
 from bounce_watcher.model.address import parse_entry
 from bounce_watcher.model.errors import PermanentFailure, TemporaryFailure
+from bounce_watcher.model.grounds import ByPlatform
 from bounce_watcher.model.ledger import Occurrence, OutboxItem, State, Suppression, SuppressionSource
 from bounce_watcher.model.verdict import Reason
 from bounce_watcher.outbox.platform import Page, Platform, Session
@@ -91,7 +92,7 @@ class Drift:
             count += self._ledger.adopt(wanted, now, to_the_others)
             for each in (each for each in batch if is_forgotten(each.key)):
                 self._ledger.suppress(
-                    each.address, stream, because=self._because(each), source=SuppressionSource.PLATFORM, now=now,
+                    each.address, stream, grounds=self._grounds(each), source=SuppressionSource.PLATFORM, now=now,
                     announce=to_the_others,
                 )
                 count += 1
@@ -100,11 +101,11 @@ class Drift:
     def _imported(self, each: Difference, stream: str, now: datetime) -> Suppression:
         return Suppression(
             each.address, stream, State.SUPPRESSED, Reason.ALREADY_SUPPRESSED.value, min(each.since or now, now),
-            self._because(each), SuppressionSource.PLATFORM,
+            self._grounds(each), SuppressionSource.PLATFORM,
         )
 
-    def _because(self, each: Difference) -> str:
-        return because_of_list(self._platform.name, each.reason)
+    def _grounds(self, each: Difference) -> ByPlatform:
+        return ByPlatform(self._platform.name, each.reason)
 
 
 @contextmanager

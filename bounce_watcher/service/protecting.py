@@ -8,8 +8,8 @@ from pydantic import TypeAdapter, ValidationError
 from bounce_watcher.config import Settings
 from bounce_watcher.config.values import Protected
 from bounce_watcher.ledger.store import Ledger
-from bounce_watcher.model.rows import Row
 from bounce_watcher.policy.exclusion import protected_by
+from bounce_watcher.words.rows import Row
 
 CONFIGURATION = "configuration"
 _NAME: TypeAdapter[str] = TypeAdapter(Protected)

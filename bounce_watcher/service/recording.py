@@ -13,6 +13,7 @@ import structlog
 from bounce_watcher.config import Settings
 from bounce_watcher.ledger.store import Ledger
 from bounce_watcher.model.filing import Destination
+from bounce_watcher.model.finding import Doubt
 from bounce_watcher.model.ledger import MessageRecord, PageOutcome
 from bounce_watcher.model.message import RawMessage
 from bounce_watcher.policy.decide import decide
@@ -20,6 +21,7 @@ from bounce_watcher.service.analyser import Analysed, Analyser, Ticket
 from bounce_watcher.service.announcing import announcer
 from bounce_watcher.service.counts import Counts, What
 from bounce_watcher.service.trouble import ReportedFailure, Troubles
+from bounce_watcher.words import grounds as words
 
 log = structlog.get_logger()
 
@@ -196,7 +198,8 @@ def _destinations(
             )
         if doubt := _doubt(each):
             log.warning(
-                "report is forged or mixed up", action="report_doubted", source=raw.source, uid=raw.uid, doubt=doubt
+                "report is forged or mixed up", action="report_doubted", source=raw.source, uid=raw.uid,
+                doubt=words.doubt(doubt),
             )
         places.setdefault(_destination(each, named), []).append(raw)
     return places
@@ -208,7 +211,7 @@ def _destination(each: Analysed, named: Set[str]) -> Destination:
     return Destination.PROCESSED if is_named else each.destination
 
 
-def _doubt(each: Analysed) -> str | None:
+def _doubt(each: Analysed) -> Doubt | None:
     """Why a report is forged or mixed up. Names no address."""
     events = each.record.events if each.record else ()
     return next((event.doubt for event in events if event.doubt), None)

@@ -10,6 +10,7 @@ from markupsafe import Markup
 
 from bounce_watcher.ledger.figures import Figures, Of, Part, Span
 from bounce_watcher.ledger.tally import DAY
+from bounce_watcher.model.grounds import SubjectKind
 from bounce_watcher.model.ledger import Alert, AlertKind, EventType
 from bounce_watcher.web import charts, links, shown
 from bounce_watcher.web.ranges import Bin, Range, Unit
@@ -523,9 +524,7 @@ def states(alerts: Iterable[Alert]) -> dict[str, tuple[str, str]]:
 
 def provider_of(alert: Alert) -> str | None:
     """Whom it is about; None where it is about no provider."""
-    words = alert.subject.split()
-    about = {AlertKind.OUTAGE: "provider", AlertKind.BLOCKS: "block"}.get(alert.kind)
-    return words[1] if len(words) > 1 and words[0] == about else None
+    return alert.subject.name if alert.subject.kind is SubjectKind.PROVIDER else None
 
 
 def usualness(now: int, before: int | None) -> tuple[str, str]:

@@ -8,6 +8,7 @@ from bounce_watcher.model.finding import Evidence
 from bounce_watcher.model.optout import AskedBy, KeptOptOut
 from bounce_watcher.web.shown import harmless, moment
 from bounce_watcher.web.telling import MATCHED_BY
+from bounce_watcher.words import grounds as words
 
 BY: Mapping[AskedBy, str] = {AskedBy.MAIL: "Mail", AskedBy.FEEDBACK_REPORT: "Feedback report"}
 
@@ -25,7 +26,7 @@ def proof(kept: KeptOptOut) -> str:
     """How far it is proven who asks; no sentence yet."""
     asked = kept.asked
     if asked.doubt:
-        return f"in doubt: {harmless(asked.doubt, 200)}"
+        return f"in doubt: {harmless(words.doubt(asked.doubt), 200)}"
     if asked.recipient is None or asked.evidence is None:
         return "unproven: only the sender's address says so"
     grade = MATCHED_BY[asked.evidence]

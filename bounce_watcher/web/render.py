@@ -12,6 +12,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.responses import Response
 
 from bounce_watcher.web import shown
+from bounce_watcher.words.grounds import text
 
 FOR_EVER = "public, max-age=31536000, immutable"
 
@@ -64,5 +65,6 @@ def _environment() -> Environment:
     environment.globals["shown"] = shown
     environment.filters.update(
         harmless=shown.harmless, number=shown.number, reason=shown.reason, iso=shown.iso, moment=shown.moment,
+        because=text,
     )
     return environment

@@ -9,12 +9,13 @@ from bounce_watcher.ledger.optouts import NONE, Waiting
 from bounce_watcher.ledger.quiet import Pace
 from bounce_watcher.ledger.stock import Queue
 from bounce_watcher.model.ledger import Alert, AlertKind
-from bounce_watcher.policy.flood import counts_unproven, danger, remedy
+from bounce_watcher.policy.flood import counts_unproven
 from bounce_watcher.policy.settings import PolicySettings
 from bounce_watcher.service.state import MailboxState, ServiceState
 from bounce_watcher.web import shown
 from bounce_watcher.web.bounces import provider_of
 from bounce_watcher.web.shown import age, counted, name, number, when
+from bounce_watcher.words.risk import danger, remedy
 
 LATE = timedelta(minutes=15)
 """Longer than so nothing should wait to be read or to be delivered."""
@@ -74,7 +75,7 @@ def _of_mailboxes(state: ServiceState, now: datetime) -> Iterator[Notice]:
 def _of_quiet(
     state: ServiceState, paces: Mapping[str, Pace], alerts: Sequence[Alert], now: datetime
 ) -> Iterator[Notice]:
-    incidents = {alert.subject: alert.id for alert in alerts if alert.kind is AlertKind.QUIET}
+    incidents = {alert.subject.name: alert.id for alert in alerts if alert.kind is AlertKind.QUIET}
     for each in state.mailboxes:
         pace, incident = paces.get(each.name), incidents.get(each.name)
         if pace is not None and each.is_quiet(pace):
@@ -107,17 +108,17 @@ def _of_alerts(alerts: Sequence[Alert], now: datetime) -> Iterator[Notice]:
         link = f"/incidents/{alert.id}"
         since = _since(alert.since, now)
         provider = provider_of(alert)
-        where = shown.provider(provider) if provider else f"the words “{name(alert.subject)}”"
+        where = shown.provider(provider) if provider else f"the words “{name(alert.subject.name)}”"
         if alert.kind is AlertKind.OUTAGE:
             held = counted(alert.held, "suppression is", "suppressions are")
             yield Notice("is-hold", f"The outage guard is on for {where}", f"{since}. {held} held; nobody was told.",
                          link, "Open incident")
         elif alert.kind is AlertKind.BLOCKS:
-            _, _, reason, ip, *_ = (*alert.subject.split(), "", "", "", "")
-            of = f" of {ip}" if ip not in {"", "-"} else ""
+            of = f" of {alert.subject.ip}" if alert.subject.ip else ""
             yield Notice("is-bad", f"{where} refuses our mail{of}",
-                         f"{since}: {shown.reason(reason).lower()}, {counted(alert.count, 'time', 'times')} so far. "
-                         f"It counts against no address.", link, "Open incident")
+                         f"{since}: {shown.reason(alert.subject.reason).lower()}, "
+                         f"{counted(alert.count, 'time', 'times')} so far. It counts against no address.", link,
+                         "Open incident")
         elif alert.kind is AlertKind.FORGED:
             yield Notice("is-warn", "Reports arrive that look forged or mixed up",
                          f"{since}: {number(alert.count)} of them. None counts against an address.", link,
@@ -127,7 +128,7 @@ def _of_alerts(alerts: Sequence[Alert], now: datetime) -> Iterator[Notice]:
             yield Notice("is-hold", "More unproven reports arrive than usual",
                          f"{since}. {held} held until you decide; nobody was told.", link, "Open incident")
         elif alert.kind is AlertKind.ENDPOINT:  # of a mailbox and of a target the others here tell
-            yield Notice("is-bad", f"{name(alert.subject)} takes nothing any more",
+            yield Notice("is-bad", f"{name(alert.subject.name)} takes nothing any more",
                          f"{since}: it answered that it is gone. What it is still to be told waits.", "/outbox",
                          "Open the outbox")
 

@@ -3,13 +3,13 @@
 Built from what is stored with each verdict; a part that is missing is left out, none is invented.
 """
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
 from bounce_watcher.ledger.forget import is_forgotten
 from bounce_watcher.model.finding import Evidence, Kind
+from bounce_watcher.model.grounds import Again, AtOnce, Counted, ExclusionKind, Grounds, SubjectKind, base
 from bounce_watcher.model.ledger import (
     COMPLAINT_REASON,
     Alert,
@@ -25,10 +25,12 @@ from bounce_watcher.model.ledger import (
     SuppressionSource,
 )
 from bounce_watcher.model.verdict import Reason
+from bounce_watcher.policy.days import utc_day
 from bounce_watcher.policy.guard import provider
-from bounce_watcher.policy.words import days, utc_day
 from bounce_watcher.web.shown import harmless, moment, reason
 from bounce_watcher.web.shown import provider as provider_name
+from bounce_watcher.words import grounds as words
+from bounce_watcher.words.dates import days
 
 KINDS: Mapping[Kind, str] = {
     Kind.DELAY: "Delay notice", Kind.DELIVERED: "Delivered", Kind.AUTO_REPLY: "Automatic reply",
@@ -70,25 +72,7 @@ CLAUSES: Mapping[str, str] = {
 
 _ORDER = (State.SUPPRESSED, State.PENDING, State.WATCHING, State.RELEASED, State.ACTIVE)
 _NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
-_ARITHMETIC = re.compile(
-    r"(?P<counted>\d+) of (?P<needed>\d+) on (?P<days>\d+)(?: of (?P<days_needed>\d+))? days?: [^;]*"
-    r"(?:; span \d+ of (?P<span>\d+) days?)?; window (?P<window>\d+) days?"
-)
-_AT_ONCE = re.compile(r"1 of 1: ")
-
 NEVER_SEEN = "We have never seen a bounce for this address. That does not mean that mail arrives."
-
-
-@dataclass(frozen=True, slots=True)
-class Arithmetic:
-    """What was counted and what is asked for, as it stands with the verdict. Days are days of UTC."""
-
-    counted: int
-    needed: int
-    days: int
-    days_needed: int
-    window: int
-    span: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,13 +91,17 @@ class Case:
     held_by: Sequence[Alert] = ()
 
 
-def arithmetic(because: str | None) -> Arithmetic | None:
-    """Read back from the words of a decision (`policy.tally.Tally.because`); None where they hold none."""
-    found = _ARITHMETIC.search(because or "")
-    if found is None:
-        return None
-    told = {name: int(value) for name, value in found.groupdict().items() if value is not None}
-    return Arithmetic(**{"days_needed": told["days"], **told})
+def why(case: Case) -> Grounds | None:
+    """What it stands where it stands for."""
+    suppression = case.record.suppression
+    return suppression.grounds if suppression else case.record.grounds
+
+
+def counted(case: Case) -> Counted | None:
+    """What was counted and what is asked for; None where a case rests on no counting."""
+    grounds = why(case)
+    at_bottom = None if grounds is None else base(grounds)
+    return at_bottom if isinstance(at_bottom, Counted) else None
 
 
 def worst(cases: Sequence[Case]) -> Case:
@@ -148,7 +136,7 @@ def _by_hand(on: str, case: Case, suppression: Suppression) -> str:
         SuppressionSource.MANUAL: _actor(case, suppression.since) or "hand",
         SuppressionSource.IMPORT: "an import", SuppressionSource.PLATFORM: "the platform",
     }[suppression.source]
-    return _closed(f"{on} by {who}: {harmless(suppression.because)}")
+    return _closed(f"{on} by {who}: {harmless(words.because(suppression.grounds))}")
 
 
 def _because(name: str | None) -> str:
@@ -173,19 +161,18 @@ def _reported(events: Sequence[BounceEvent]) -> str:
 
 
 def _said(case: Case, suppression: Suppression) -> str:
-    told = suppression.because
-    counted = arithmetic(told)
-    if counted is None:
-        enough = " One report is enough." if _AT_ONCE.match(told) else ""
+    found = counted(case)
+    if found is None:
+        enough = " One report is enough." if isinstance(base(suppression.grounds), AtOnce | Again) else ""
         said = f"{_who(case.rests_on)} said so on {_dates(case.rests_on)}." if case.rests_on else ""
         return f"{said}{enough}".strip()
     said = f"{_who(case.rests_on)} said so" if case.rests_on else "It was reported"
-    return f"{said} {_times(counted.counted)}, {_on_days(counted.days)}; the rule asks for {_asked(counted)}."
+    return f"{said} {_times(found.counted)}, {_on_days(found.days)}; the rule asks for {_asked(found)}."
 
 
-def _asked(counted: Arithmetic) -> str:
-    asked = f"{counted.days_needed} day{'s' if counted.days_needed != 1 else ''} within {counted.window}"
-    return asked if counted.needed <= counted.days_needed else f"{counted.needed} reports on {asked}"
+def _asked(it: Counted) -> str:
+    asked = f"{it.days_needed} day{'s' if it.days_needed != 1 else ''} within {it.window_days}"
+    return asked if it.needed <= it.days_needed else f"{it.needed} reports on {asked}"
 
 
 def _times(count: int) -> str:
@@ -241,8 +228,8 @@ def _held(case: Case) -> list[str]:
                 "It is held until somebody decides, or until a later report is proven or finds room.",
             ]
         what = f"“{reason(suppression.reason).lower()}”" if suppression and suppression.reason else "failures"
-        kind, _, name = alert.subject.partition(" ")
-        who = provider_name(name) if kind == "provider" else ""
+        is_provider = alert.subject.kind is SubjectKind.PROVIDER
+        who = provider_name(alert.subject.name) if is_provider else ""
         told = f"{who} reports {what}" if who else f"{what} is reported in the same words"
         return [
             f"Not suppressed. {told[0].upper()}{told[1:]} for far more addresses than usual since "
@@ -256,16 +243,16 @@ def _held(case: Case) -> list[str]:
 
 
 def _watching(case: Case) -> list[str]:
-    counting = [event for event in case.events if event.counted is None and event.reason]
+    counting = [event for event in case.events if event.exclusion is None and event.reason]
     because = _because(counting[0].reason if counting else None)
     since = _since(case.course, State.WATCHING)
     told = f"Watching{f' since {_day(since)}' if since else ''}{because}."
-    counted = arithmetic(case.record.because)
-    if counted is None:
+    found = counted(case)
+    if found is None:
         return [told, "Mail is still sent."]
-    reports = f"{counted.counted} report{'s' if counted.counted != 1 else ''}"
-    on = f"{counted.days} day{'s' if counted.days != 1 else ''}"
-    return [told, f"{reports} on {on}; suppressed at {_asked(counted)}.", "Mail is still sent."]
+    reports = f"{found.counted} report{'s' if found.counted != 1 else ''}"
+    on = f"{found.days} day{'s' if found.days != 1 else ''}"
+    return [told, f"{reports} on {on}; suppressed at {_asked(found)}.", "Mail is still sent."]
 
 
 def _released(case: Case) -> list[str]:
@@ -278,7 +265,7 @@ def _released(case: Case) -> list[str]:
         return [f"Allowed again{on}: the time of the suppression was over.",
                 "The next bounce of the same kind suppresses again."]
     who = _actor(case, step.at) or _RELEASED_BY[step.by]
-    return [_closed(f"Released{on} by {who}: {harmless(step.because or '')}"), "The counter starts anew."]
+    return [_closed(f"Released{on} by {who}: {harmless(words.text(step.grounds))}"), "The counter starts anew."]
 
 
 _RELEASED_BY: Mapping[By, str] = {
@@ -297,7 +284,7 @@ def _active(case: Case) -> list[str]:
         why = _why(last)
         return [f"Still active. {_who([last])} refused our server ({why}), not this address."]
     told = ["Active."]
-    if last.counted is not None:
+    if last.exclusion is not None:
         told.append(not_counted(last))
     if case.record.delivered_at and case.record.delivered_at > last.at:
         told.append(f"Counter set to 0: mail was accepted on {moment(case.record.delivered_at)}.")
@@ -306,12 +293,12 @@ def _active(case: Case) -> list[str]:
 
 def not_counted(event: BounceEvent) -> str:
     """Why a report does not count, in a sentence; "" where it does."""
-    if event.counted is None:
+    if event.exclusion is None:
         return ""
-    weak = event.counted.startswith("evidence is ")
+    weak = event.exclusion.why is ExclusionKind.TOO_WEAK
     why = (
         f"it is not certain that it was about this address ({MATCHED_BY[event.evidence]} only)" if weak
-        else harmless(event.counted)
+        else harmless(words.because(event.exclusion))
     )
     return _closed(f"The report of {_day(event.at)} does not count: {why}")
 
@@ -421,7 +408,7 @@ class Box:
 def boxes(case: Case, needed: int | None) -> list[Box]:
     """The days that a suppression or the watching rests on, the oldest first."""
     rests = case.rests_on or sorted(
-        (event for event in case.events if event.counted is None and event.type in {EventType.HARD, EventType.SOFT}),
+        (event for event in case.events if event.exclusion is None and event.type in {EventType.HARD, EventType.SOFT}),
         key=lambda event: event.at,
     )
     by_day: dict[date, BounceEvent] = {}

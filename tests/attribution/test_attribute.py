@@ -9,8 +9,9 @@ from bounce_watcher.attribution.return_path import make_return_path
 from bounce_watcher.attribution.settings import AttributionSettings
 from bounce_watcher.model.address import MailAddress
 from bounce_watcher.model.fields import RecipientReport
-from bounce_watcher.model.finding import Attribution, Evidence, Finding, Provenance
+from bounce_watcher.model.finding import Attribution, Doubt, DoubtKind, Evidence, Finding, Provenance
 from bounce_watcher.parsing.message import ParsedMessage, parse
+from bounce_watcher.words.grounds import doubt as said
 
 SETTINGS = AttributionSettings(return_path="returns@bounces.example.com", token_keys=(b"a key for tests.",))
 WITHOUT_KEY = AttributionSettings(return_path="returns@bounces.example.com")
@@ -77,7 +78,7 @@ def test_original_recipient_says_whose_mail_it_was() -> None:
 ])
 def test_a_token_for_another_recipient_is_doubtful_and_proves_nothing(address: str, found: Finding) -> None:
     assert attribute(report(f"To: {address}"), found, SETTINGS) == Attribution(
-        "victim@example.org", Evidence.PROSE, doubt="the return path holds a token that we signed for another recipient"
+        "victim@example.org", Evidence.PROSE, doubt=Doubt(DoubtKind.OTHER_RECIPIENT, Evidence.TOKEN)
     )
 
 
@@ -95,7 +96,7 @@ def test_a_forged_token_is_doubtful_and_proves_nothing() -> None:
     found = attribute(report(f"To: {FORGED}"), finding("user@example.org"), SETTINGS)
     assert (found.recipient, found.evidence, found.stream) == ("user@example.org", Evidence.PROSE, None)
     assert found.doubt is not None
-    assert "its signature fits none of the configured keys" in found.doubt
+    assert "its signature fits none of the configured keys" in said(found.doubt)
 
 
 def test_a_token_of_ours_goes_before_a_forged_one() -> None:

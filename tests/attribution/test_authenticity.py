@@ -12,13 +12,25 @@ from bounce_watcher.attribution.return_path import make_header_token, make_retur
 from bounce_watcher.attribution.settings import AttributionSettings, HeaderNames
 from bounce_watcher.model.address import MailAddress
 from bounce_watcher.model.fields import RecipientReport
-from bounce_watcher.model.finding import UNTOLD, Attribution, Authenticity, Evidence, Finding, Provenance
+from bounce_watcher.model.finding import (
+    UNTOLD,
+    Attribution,
+    Authenticity,
+    Doubt,
+    DoubtKind,
+    Evidence,
+    Finding,
+    Pass,
+    Provenance,
+)
 from bounce_watcher.parsing.message import parse
+from bounce_watcher.words.grounds import doubt as said
+from bounce_watcher.words.grounds import passed
 from tests.attribution.signing import KEY_NAME, rsa_key, signed
 
 OURS = frozenset({"mx.example.com"})
-DMARC = "the mailbox's server says that its From is not that of example.org (dmarc=fail)"
-SPF = "the mailbox's server says that it is not from a server of example.org (spf=fail)"
+DMARC = Doubt(DoubtKind.DMARC, domain="example.org", result="fail")
+SPF = Doubt(DoubtKind.SPF, domain="example.org", result="fail")
 
 
 def told(*fields: str, ids: frozenset[str] = OURS, name: str = "Authentication-Results") -> Authenticity:
@@ -26,7 +38,7 @@ def told(*fields: str, ids: frozenset[str] = OURS, name: str = "Authentication-R
     return authenticity(parse(f"{header}Subject: x\n\n".encode()).headers, ids)
 
 
-def failure(results: str) -> str | None:
+def failure(results: str) -> Doubt | None:
     return told(f"mx.example.com; {results}").failure
 
 
@@ -37,14 +49,14 @@ def failure(results: str) -> str | None:
     ("DMARC=FAIL (p=REJECT) header.from=Example.ORG", DMARC),
     ("dkim=pass header.d=list.example; spf=pass smtp.mailfrom=list.example; dmarc=fail header.from=example.org", DMARC),
     ("dmarc=pass header.from=example.com; dmarc=fail header.from=example.org", DMARC),
-    ("dmarc=fail", "the mailbox's server says that its From is not that of the domain that it names (dmarc=fail)"),
+    ("dmarc=fail", Doubt(DoubtKind.DMARC, domain="", result="fail")),
     ("spf=fail smtp.mailfrom=a@example.org", SPF),
     ("spf=fail smtp.helo=example.org; dkim=none", SPF),
     ("spf=fail smtp.mailfrom=@example.org; dkim=fail header.d=example.org; dmarc=none header.from=example.org", SPF),
-    ("spf=hardfail smtp.mailfrom=example.org", SPF.replace("=fail", "=hardfail")),
+    ("spf=hardfail smtp.mailfrom=example.org", replace(SPF, result="hardfail")),
     ("dmarc=temperror header.from=example.org; spf=fail smtp.mailfrom=example.org", SPF),
 ])
-def test_what_makes_a_report_doubtful(results: str, doubt: str) -> None:
+def test_what_makes_a_report_doubtful(results: str, doubt: Doubt) -> None:
     assert failure(results) == doubt
 
 
@@ -73,10 +85,10 @@ def test_a_pass_is_told_in_words_without_addresses() -> None:
         "dkim=pass header.d=example.net; spf=pass smtp.mailfrom=someone@bounce.example.org; "
         "dmarc=pass header.from=example.org"
     )
-    assert told(field) == Authenticity((
+    assert [passed(each) for each in told(field).passes] == [
         "signed by example.org", "signed by example.net", "sent by a server of bounce.example.org",
         "its From is that of example.org",
-    ))
+    ]
 
 
 @pytest.mark.parametrize("value", [
@@ -86,8 +98,9 @@ def test_a_pass_is_told_in_words_without_addresses() -> None:
 def test_no_hostile_value_gets_into_words(value: str) -> None:
     shown = told(f"mx.example.com; dmarc=fail header.from=a@{value}; dkim=pass header.d=a@{value}")
     domain = "someone" if value == "someone" else "the domain that it names"
-    assert shown.failure == f"the mailbox's server says that its From is not that of {domain} (dmarc=fail)"
-    assert shown.passes == (f"signed by {domain}",)
+    assert shown.failure is not None
+    assert said(shown.failure) == f"the mailbox's server says that its From is not that of {domain} (dmarc=fail)"
+    assert [passed(each) for each in shown.passes] == [f"signed by {domain}"]
 
 
 def test_who_sends_cannot_write_results_through_what_the_server_repeats() -> None:
@@ -126,7 +139,7 @@ def test_other_fields_are_not_believed(name: str) -> None:
 
 def test_of_one_method_the_topmost_field_tells() -> None:
     assert told(FAIL, PASS).failure == DMARC
-    assert told(PASS, FAIL) == Authenticity(("its From is that of example.org",))
+    assert told(PASS, FAIL) == Authenticity((Pass("dmarc", "example.org"),))
 
 
 def test_of_other_methods_a_field_below_of_the_same_or_another_trusted_server_tells() -> None:
@@ -181,7 +194,7 @@ SETTINGS = AttributionSettings(
     headers=HeaderNames(user="X-Recipient"), dkim_keys=((KEY_NAME, rsa_key()[1]),),
 )
 NOT_GENUINE = Authenticity(failure=DMARC)
-GENUINE = Authenticity(("signed by example.org",))
+GENUINE = Authenticity((Pass("dkim", "example.org"),))
 
 
 def found(
@@ -225,7 +238,7 @@ def test_a_forged_token_is_doubted_for_itself() -> None:
     foreign = replace(SETTINGS, token_keys=(b"another for them",))
     doubt = found(NOT_GENUINE, to=make_return_path(foreign, USER)).doubt
     assert doubt is not None
-    assert doubt.startswith("the return path holds a token of ours in form")
+    assert said(doubt).startswith("the return path holds a token of ours in form")
 
 
 def test_nothing_else_need_be_configured() -> None:

@@ -12,6 +12,7 @@ from bounce_watcher.model.address import MailAddress
 from bounce_watcher.model.fields import RecipientReport
 from bounce_watcher.model.finding import Attribution, Evidence, Finding, Provenance
 from bounce_watcher.parsing.message import ParsedMessage, parse
+from bounce_watcher.words.grounds import doubt as said
 from tests.attribution.signing import KEY_NAME, MAIL, rsa_key, signed
 
 DAY = date(2026, 11, 24)
@@ -103,14 +104,16 @@ def test_a_report_that_contradicts_its_token_is_doubted(
 ) -> None:
     attribution = found(message, final, at=at)
     assert (attribution.recipient, attribution.evidence, attribution.stream) == (final, Evidence.PROSE, None)
-    assert (attribution.doubt or "").startswith(doubt)
+    assert attribution.doubt is not None
+    assert said(attribution.doubt).startswith(doubt)
 
 
 @pytest.mark.parametrize("message", [report(to=PATH), report(f"X-BW-Token: {TOKEN}")])
 def test_a_token_does_not_prove_what_is_said_of_another(message: ParsedMessage) -> None:
     attribution = attribute(message, finding(original="victim@example.org"), SETTINGS, at=AT)
     assert attribution.evidence is Evidence.PROSE
-    assert "signed for another recipient" in (attribution.doubt or "")
+    assert attribution.doubt is not None
+    assert "signed for another recipient" in said(attribution.doubt)
 
 
 def test_a_token_within_its_time_or_without_end_is_believed() -> None:

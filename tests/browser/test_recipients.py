@@ -12,6 +12,7 @@ from bounce_watcher.ledger.forget import is_forgotten
 from bounce_watcher.ledger.store import Ledger
 from bounce_watcher.model.ledger import State, Suppression
 from bounce_watcher.model.verdict import BounceType, Reason
+from bounce_watcher.words.grounds import text
 from tests.browser.conftest import Dashboard, Open, agrees, carry_out, fill_in_count, follow, heading, said
 
 
@@ -50,7 +51,7 @@ def test_an_address_is_found_released_and_suppressed_again(desk: Dashboard, open
     follow(page.get_by_role("button", name="Suppress", exact=True))
     assert page.get_by_text("by API token: asked by phone.").count() >= 1
     (again,) = desk.ledger.suppressions(SuppressionFilter(each.recipient))
-    assert (again.source.value, again.because) == ("manual", "asked by phone")
+    assert (again.source.value, text(again.grounds)) == ("manual", "asked by phone")
 
     follow(page.get_by_role("link", name="log").last)
     rows = page.get_by_role("row").filter(has_text=each.recipient)

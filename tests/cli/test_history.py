@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from bounce_watcher.ledger.alerts import alert_on
 from bounce_watcher.ledger.store import Ledger
-from bounce_watcher.model.ledger import UNDONE, AlertKind
+from bounce_watcher.model.ledger import AlertKind
 from tests.cli.conftest import USER_UNKNOWN, Program, letter
+from tests.facts import an_alert
 from tests.ledger.making import Platform
 from tests.mail import START, Letter, complaint, postfix
 
@@ -40,7 +40,7 @@ def test_undo_releases_and_tells(filled: Program) -> None:
     told = [row for row in filled.ledger("outbox", "list", "--json").rows if row["recipient"] == "anna@gone.example"]
     assert told[-1]["type"] == "recipient.released"
     (event,) = filled.ledger("events", "list", "--recipient", "anna@gone.example", "--json").rows
-    assert event["counted"].startswith(UNDONE)
+    assert event["counted"].startswith("undone: ")
     assert "released 0 of 0 recipients" in filled.ledger(*THAT_DAY, "--domain", "gone.example").out
 
 
@@ -83,7 +83,7 @@ def test_undo_by_alert_and_by_provider(filled: Program) -> None:
     assert done.status == 0
     assert "12 events count no more" in done.out
     (event,) = filled.ledger("events", "list", "--recipient", "u4@gmail.com", "--json").rows
-    assert event["counted"].startswith(f"{UNDONE}incident of ")
+    assert event["counted"].startswith("undone: incident of ")
     assert alert["subject"] in event["counted"]
     since = (START + timedelta(hours=1)).isoformat()
     wider = filled.ledger("undo", "--from", since, "--to", "2026-12-31", "--provider", "gmail.com", "--json").rows
@@ -93,7 +93,7 @@ def test_undo_by_alert_and_by_provider(filled: Program) -> None:
 @pytest.mark.parametrize("kind", sorted(set(AlertKind) - {AlertKind.OUTAGE, AlertKind.BLOCKS, AlertKind.FLOOD}))
 def test_what_counts_against_nobody_is_listed_and_not_undone(filled: Program, kind: AlertKind) -> None:
     with Ledger.connect(f"sqlite:///{filled.folder}/ledger.db") as ledger:
-        ledger.tell_alerts([alert_on(kind, "returns", START, because="x")], [], START, Platform())
+        ledger.tell_alerts([an_alert(kind, "returns", START)], [], START, Platform())
     (alert,) = filled.ledger("alerts", "list", "--under-way", "--json").rows
     assert (alert["alert"], alert["subject"], alert["state"], alert["ends_at"]) == (kind, "returns", "raised", None)
     done = filled.ledger("undo", "--alert", alert["id"])

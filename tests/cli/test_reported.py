@@ -17,6 +17,7 @@ from bounce_watcher.model.ledger import State
 from bounce_watcher.model.verdict import Reason
 from bounce_watcher.service.announcing import announcer
 from bounce_watcher.service.deciding import decider
+from bounce_watcher.words.grounds import text
 from tests.ledger.making import bounce, day, page, record
 
 Call = Callable[..., tuple[int, str, str]]
@@ -146,7 +147,8 @@ def test_a_mail_that_is_told_after_its_bounce_proves_it(call: Call, tmp_path: Pa
     with ledger() as it:
         settings = load(tmp_path / "config.toml")
         it.record(page(event), decider(settings), announcer(settings), settings.policy)
-        assert [each.counted for each in it.events()] == ["evidence is report, the policy asks for known_message"]
+        told = [text(each.exclusion) for each in it.events()]
+        assert told == ["evidence is report, the policy asks for known_message"]
     (tmp_path / "sent.csv").write_text("message_id,recipient,at\n1@x,a@example.org,2026-03-01\n")
     assert call("import-sent", "sent.csv") == (
         0, "1 new mail, 0 known already, 0 figures, 1 bounce on record proven by it", ""

@@ -13,6 +13,7 @@ from bounce_watcher.cli import drift as cli
 from bounce_watcher.config import load
 from bounce_watcher.ledger.comparing import Side
 from bounce_watcher.ledger.store import Ledger
+from bounce_watcher.model.grounds import ByPerson
 from bounce_watcher.model.ledger import OutboxState, State, Suppression, SuppressionSource
 from bounce_watcher.model.verdict import BounceType, Reason
 from bounce_watcher.outbox.platforms import sendgrid
@@ -144,7 +145,9 @@ def test_streams_and_states_that_it_is_not_told_of_are_no_difference(program: Pr
     suppress(desk, USER, stream="orders")
     with Ledger.connect(f"sqlite:///{desk.folder}/ledger.db") as ledger:
         now = datetime.now(UTC)
-        held = Suppression(OTHER, "news", State.PENDING, "invalid_recipient", now, "held", SuppressionSource.POLICY)
+        held = Suppression(
+            OTHER, "news", State.PENDING, "invalid_recipient", now, ByPerson("held"), SuppressionSource.POLICY
+        )
         ledger.adopt([held], now, lambda _: ())
     assert differences(desk) == {}
     everywhere = "recipient,stream,scope\nevery@gone.example,orders,global\n"
@@ -576,8 +579,8 @@ def test_an_import_by_the_platform_is_told_apart_in_the_course(desk: Program) ->
         now = datetime.now(UTC)
         for source in (SuppressionSource.PLATFORM, SuppressionSource.IMPORT):
             ledger.adopt([Suppression(
-                f"{source}@example.org", "news", State.SUPPRESSED, Reason.INVALID_RECIPIENT, now, "there", source,
-                BounceType.HARD,
+                f"{source}@example.org", "news", State.SUPPRESSED, Reason.INVALID_RECIPIENT, now, ByPerson("there"),
+                source, BounceType.HARD,
             )], now, lambda _: ())
         assert [step.by.value for source in ("platform", "import")
                 for step in ledger.course(f"{source}@example.org", "news")] == ["platform", "person"]

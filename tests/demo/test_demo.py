@@ -56,7 +56,7 @@ def test_forged_reports_suppress_nobody(played: tuple[Stage, Outcome]) -> None:
     _, result = played
     forged = {case.recipient for case in CASES if case.stolen_from or (case.recipient and not case.signed)}
     assert forged
-    counted = {event.recipient for each in result.judged for event in each.events if event.counted is None}
+    counted = {event.recipient for each in result.judged for event in each.events if event.exclusion is None}
     assert forged.isdisjoint(counted)
 
 

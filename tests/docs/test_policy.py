@@ -11,6 +11,7 @@ from bounce_watcher.policy.counting import DEFAULTS, CountRule
 from bounce_watcher.policy.decide import decide
 from bounce_watcher.policy.machine import MOVES, Move, after
 from bounce_watcher.policy.settings import PolicySettings
+from bounce_watcher.words.grounds import text
 from tests.docs.pages import ROOT, blocks, spans
 from tests.policy.samples import RECIPIENT, failure, history, march, replay
 
@@ -81,13 +82,13 @@ def test_the_words_are_those_of_the_policy() -> None:
     lapsed = History(RecipientRecord(RECIPIENT, "news", released_at=march(24), rung=1, lapsed="mailbox_full"))
     delivered = History(RecipientRecord(RECIPIENT, "news", answered_until=march(3)))
     said = [
-        replay(full, policy)[1][-1].because,
-        decide(failure(Reason.INVALID_DOMAIN, march(2)), history(), policy).because,
-        decide(failure(Reason.INVALID_RECIPIENT, march(2)), history(), policy).because,
-        decide(failure(Reason.MAILBOX_FULL, march(30)), lapsed, policy).because,
-        decide(failure(Reason.INVALID_RECIPIENT, march(2), evidence=Evidence.PROSE), history(), policy).because,
-        decide(failure(Reason.BAD_REPUTATION, march(2)), history(), policy).because,
-        decide(failure(Reason.MAILBOX_FULL, march(2)), delivered, policy).because,
-        decide(failure(Reason.MAILBOX_FULL, march(2, 20)), history(full[0]), policy).because,
+        text(replay(full, policy)[1][-1].grounds),
+        text(decide(failure(Reason.INVALID_DOMAIN, march(2)), history(), policy).grounds),
+        text(decide(failure(Reason.INVALID_RECIPIENT, march(2)), history(), policy).grounds),
+        text(decide(failure(Reason.MAILBOX_FULL, march(30)), lapsed, policy).grounds),
+        text(decide(failure(Reason.INVALID_RECIPIENT, march(2), evidence=Evidence.PROSE), history(), policy).grounds),
+        text(decide(failure(Reason.BAD_REPUTATION, march(2)), history(), policy).grounds),
+        text(decide(failure(Reason.MAILBOX_FULL, march(2)), delivered, policy).grounds),
+        text(decide(failure(Reason.MAILBOX_FULL, march(2, 20)), history(full[0]), policy).grounds),
     ]
     assert WORDS.splitlines() == said

@@ -33,6 +33,7 @@ from bounce_watcher.ledger.tables import (
 )
 from bounce_watcher.model.fields import Action
 from bounce_watcher.model.finding import Evidence, Kind
+from bounce_watcher.model.grounds import AtOnce, ByPerson, Counted, Outage, Subject, SubjectKind
 from bounce_watcher.model.ledger import ABUSE, AlertKind, BounceEvent
 from bounce_watcher.model.message import pack
 from bounce_watcher.model.verdict import Reason
@@ -128,6 +129,7 @@ class _Past:
 
 
 Told = Mapping[str, Any]
+_WATCHED = Counted(1, 3, (START.date(),), 3, 0, 14, 60, ("mailbox_full",))
 _ADD = {
     table: Insertion(table, columns_of(table, *(["number"] if table in {STATE_CHANGE, OUTBOX, ACTION} else [])), how)
     for table, how in {
@@ -150,14 +152,21 @@ def _message(event: BounceEvent) -> Told:
 
 
 def _event(event: BounceEvent) -> Told:
-    own = {"recipient_key": event.recipient, "provider": provider(event), "review_group": review.group_of(event)}
+    own = {
+        "recipient_key": event.recipient, "excluded_kind": None, "provider": provider(event),
+        "review_group": review.group_of(event),
+    }
     return {name: own[name] if name in own else getattr(event, name) for name in _ADD[EVENT].columns}
+
+
+def _grounds(event: BounceEvent) -> AtOnce:
+    return AtOnce(event.reason or "complaint", event.at)
 
 
 def _recipient(event: BounceEvent) -> Told:
     return {
         "recipient_key": event.recipient, "stream": event.stream, "recipient": event.recipient, "state": "watching",
-        "sequence": 1, "counts": {"hard": 1}, "because": "1 of 3 on 1 day", "first_event_at": event.at,
+        "sequence": 1, "counts": {"hard": 1}, "grounds": _WATCHED, "first_event_at": event.at,
         "last_event_at": event.at, "rung": 0,
     }
 
@@ -165,14 +174,16 @@ def _recipient(event: BounceEvent) -> Told:
 def _step(event: BounceEvent, state: str, minutes: int = 0) -> Told:
     return {
         "recipient_key": event.recipient, "stream": event.stream, "at": event.at + timedelta(minutes=minutes),
-        "state": state, "by": "report", "because": "1 of 1 on 1 day", "reason": event.reason or "complaint",
+        "state": state, "by": "report", "grounds": _grounds(event),
+        "reason": event.reason or "complaint",
     }
 
 
 def _suppression(event: BounceEvent) -> Told:
     return {
         "recipient_key": event.recipient, "stream": event.stream, "recipient": event.recipient, "state": "suppressed",
-        "reason": event.reason or "complaint", "since": event.at, "because": "1 of 1 on 1 day", "source": "policy",
+        "reason": event.reason or "complaint", "since": event.at, "grounds": _grounds(event),
+        "source": "policy",
         "bounce_type": event.bounce_type, "events": [event.id], "scope": "stream",
     }
 
@@ -221,7 +232,10 @@ def _put_end(connection: Connection, until: datetime) -> None:
     connection.execute(_HOLD, held)
     _ADD[HELD].execute(connection, _rows(HELD, held))
     _ADD[STATE_CHANGE].execute(connection, _rows(STATE_CHANGE, [
-        {**each, "at": until, "state": "pending", "by": "guard", "because": "held back", "reason": "invalid_recipient"}
+        {
+            **each, "at": until, "state": "pending", "by": "guard", "grounds": ByPerson("held back"),
+            "reason": "invalid_recipient",
+        }
         for each in held
     ]))
 
@@ -230,11 +244,13 @@ def _alert(n: int, until: datetime) -> Told:
     since, is_open = until - timedelta(hours=1 + 7 * n), n < OPEN
     kind = AlertKind.OUTAGE if n % 2 == 0 else AlertKind.BLOCKS
     name = ("google.com", "yahoodns.net", f"d{n}.example")[n % 3]
-    series = f"provider {name}" if kind is AlertKind.OUTAGE else f"block {name} bad_reputation"
+    subject = Subject(SubjectKind.PROVIDER, name, None if kind is AlertKind.OUTAGE else Reason.BAD_REPUTATION)
+    grounds = Outage(subject, 100 + n, 3, 3.5, 50, since)
     return {
-        "series": series, "id": str(n), "kind": kind, "subject": series, "since": since, "raised_at": since,
+        "series": subject.key, "id": str(n), "kind": kind, "subject_kind": subject.kind, "subject": subject.name,
+        "subject_reason": subject.reason, "since": since, "raised_at": since,
         "ends_at": since + timedelta(hours=2), "cleared": not is_open, "most": 100 + n, "alarm_from": 50, "usual": 3.5,
-        "because": f"{100 + n} in an hour, usually 3.5", "held": HELD_BACK if n == 0 else 0, "released": 0,
+        "grounds": grounds, "held": HELD_BACK if n == 0 else 0, "released": 0,
         "confirmed": 0,
     }
 

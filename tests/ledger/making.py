@@ -9,6 +9,7 @@ from itertools import count
 from bounce_watcher.ledger.store import Ledger
 from bounce_watcher.model.fields import Action
 from bounce_watcher.model.finding import Evidence, Kind
+from bounce_watcher.model.grounds import ByPerson
 from bounce_watcher.model.ledger import (
     Attempt,
     BounceEvent,
@@ -25,6 +26,7 @@ from bounce_watcher.model.ledger import (
 from bounce_watcher.model.message import pack
 from bounce_watcher.model.verdict import BounceType, Reason
 from bounce_watcher.service.process import language_of
+from tests.facts import EXCLUDED
 
 START = datetime(2026, 3, 1, 12, tzinfo=UTC)
 USER = "user@example.org"
@@ -96,14 +98,14 @@ def page(*events: BounceEvent) -> list[MessageRecord]:
 def decide(event: BounceEvent, history: History) -> Decision:
     """Hard and complaint: suppressed for good. Soft: watched, suppressed for 30 days at the third. Else: noted."""
     if event.kind is Kind.COMPLAINT or event.bounce_type is BounceType.HARD:
-        return Decision(Step.SUPPRESS, "1 of 1")
+        return Decision(Step.SUPPRESS, ByPerson("1 of 1"))
     if event.bounce_type is not BounceType.SOFT or event.kind is not Kind.BOUNCE:
-        return Decision(Step.NOTE, "never counts", counted="says nothing on the address")
+        return Decision(Step.NOTE, ByPerson("never counts"), exclusion=EXCLUDED)
     bounces = len(history.counted) + 1
     if bounces < 3:
-        return Decision(Step.WATCH, f"{bounces} of 3")
+        return Decision(Step.WATCH, ByPerson(f"{bounces} of 3"))
     ids = (*(each.event_id for each in history.counted), event.id)
-    return Decision(Step.SUPPRESS, f"{bounces} of 3", until=event.at + timedelta(days=30), events=ids)
+    return Decision(Step.SUPPRESS, ByPerson(f"{bounces} of 3"), until=event.at + timedelta(days=30), events=ids)
 
 
 @dataclass

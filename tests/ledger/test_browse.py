@@ -16,8 +16,10 @@ from bounce_watcher.ledger.paging import Limit, Page, Place, TookTooLong, lookin
 from bounce_watcher.ledger.store import Ledger
 from bounce_watcher.model.fields import Action
 from bounce_watcher.model.finding import Evidence, Kind
+from bounce_watcher.model.grounds import ByPerson
 from bounce_watcher.model.ledger import BounceEvent, Decision, State, Step, SuppressionSource
 from bounce_watcher.model.verdict import Reason
+from tests.facts import EXCLUDED
 from tests.ledger.making import Platform, bounce, day, page, record
 
 REASONS = (Reason.MAILBOX_FULL, Reason.INVALID_RECIPIENT, Reason.BLOCKLISTED, Reason.UNKNOWN, None)
@@ -176,7 +178,7 @@ class _Soon(Limit):
 def test_what_takes_long_is_cut_off_and_goes_on_from_there(ledger_url: str, ledger: Ledger) -> None:
     many = [bounce(f"{n:032x}", f"u{n}@example.org", at=day(n / 1000)) for n in range(2500)]
     rare = replace(many[3], rule="rare")
-    noted = Decision(Step.NOTE, "noted", counted="noted")
+    noted = Decision(Step.NOTE, ByPerson("noted"), exclusion=EXCLUDED)
     ledger.record(page(*many[:3], rare, *many[4:]), lambda *_: noted, Platform())
     walk = _event_walk(Query({By.RULE: Choice(("rare",))}))
     engine = open_engine(ledger_url)
@@ -249,9 +251,10 @@ NOW = day(40)
 def changed(filled: Ledger) -> Ledger:
     """Watched, suppressed, released: by reports and by hand."""
     for n in range(6):
-        filled.suppress(f"u{n}@gmail.com", "news", because="asked", source=SuppressionSource.MANUAL, now=day(33 + n),
+        filled.suppress(f"u{n}@gmail.com", "news", grounds=ByPerson("asked"),
+                        source=SuppressionSource.MANUAL, now=day(33 + n),
                         announce=Platform(now=day(33 + n)))
-    filled.release("u1@gmail.com", None, because="back", now=day(39), announce=Platform(now=day(39)))
+    filled.release("u1@gmail.com", None, note="back", now=day(39), announce=Platform(now=day(39)))
     return filled
 
 
@@ -280,7 +283,7 @@ def test_recipients_stand_once_a_stream_the_last_changed_first(changed: Ledger, 
     records = {(r.recipient, r.stream): r for each in found for r in changed.recipients(each.recipient)}
     for each in found:
         stored = records[each.recipient, each.stream]
-        assert (each.state, each.because) == (stored.state, stored.because)
+        assert (each.state, each.grounds) == (stored.state, stored.grounds)
         assert each.until == (stored.suppression.until if stored.suppression else None)
         at = [event.at for event in changed.all_events(Query({By.STREAM: Choice((each.stream,))},
                                                              recipient=each.recipient))
@@ -304,7 +307,7 @@ def test_who_was_released_is_no_more_among_the_suppressed(changed: Ledger) -> No
 
 def test_recipients_are_not_lost_while_their_states_change(changed: Ledger) -> None:
     first = changed.recipient_page(Query(), Place(rows=5), NOW)
-    changed.suppress("new@kmu.example", "news", because="x", source=SuppressionSource.MANUAL, now=day(41),
+    changed.suppress("new@kmu.example", "news", grounds=ByPerson("x"), source=SuppressionSource.MANUAL, now=day(41),
                      announce=Platform())
     rest: list[Any] = []
     place = Place(first.older, rows=5)

@@ -14,6 +14,7 @@ from bounce_watcher.ledger.browse import Query
 from bounce_watcher.ledger.engine import open_engine
 from bounce_watcher.ledger.filters import OutboxFilter
 from bounce_watcher.ledger.store import Ledger
+from bounce_watcher.model.grounds import ByPerson
 from bounce_watcher.model.ledger import (
     BounceEvent,
     Decision,
@@ -186,8 +187,8 @@ def _writer(mine: Ledger) -> None:
 def _person(mine: Ledger) -> None:
     for turn in _TURNS:
         for name in reversed(_ADDRESSES[:4]):
-            mine.release(name, None, because="", now=day(turn), announce=Platform())
-        mine.suppress(_ADDRESSES[0], "default", because="", source=SuppressionSource.MANUAL, now=day(turn),
+            mine.release(name, None, note="", now=day(turn), announce=Platform())
+        mine.suppress(_ADDRESSES[0], "default", grounds=ByPerson(""), source=SuppressionSource.MANUAL, now=day(turn),
                       announce=Platform(), until=day(turn + 1))
         mine.expire(day(turn), Platform())
 

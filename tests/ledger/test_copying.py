@@ -8,6 +8,7 @@ from bounce_watcher.ledger.actions import Action
 from bounce_watcher.ledger.engine import open_engine, reading
 from bounce_watcher.ledger.store import Ledger
 from bounce_watcher.ledger.tables import METADATA
+from bounce_watcher.model.grounds import ByPerson
 from bounce_watcher.model.ledger import SuppressionSource
 from tests.ledger.busy_past import ACTIONS, fill_pages
 from tests.ledger.copying import copy_ledger
@@ -42,6 +43,6 @@ def test_a_copy_has_every_row_and_goes_on_from_there(tmp_path: Path, postgres_ur
         ledger.log_action(Action(START, "mara", "release", "x"))
         assert ledger.actions(limit=1)[0].number == ACTIONS + 1
         record(ledger, page(bounce("m")))
-        ledger.suppress("new@example.org", "news", because="", source=SuppressionSource.MANUAL, now=START,
+        ledger.suppress("new@example.org", "news", grounds=ByPerson(""), source=SuppressionSource.MANUAL, now=START,
                         announce=Platform())
         assert [step.state.value for step in ledger.course("new@example.org", "news")] == ["suppressed"]

@@ -8,11 +8,13 @@ from itertools import permutations
 import pytest
 
 from bounce_watcher.ledger.store import Ledger
+from bounce_watcher.model.grounds import ByPerson, Delivered
 from bounce_watcher.model.ledger import NoticeType, RecipientRecord, State, SuppressionSource
 from bounce_watcher.model.sending import DeliveredOutcome, Delivery
 from bounce_watcher.model.verdict import Reason
 from bounce_watcher.policy.decide import decide
 from bounce_watcher.policy.settings import PolicySettings
+from bounce_watcher.words.grounds import text
 from tests.ledger.making import START, USER, Platform, bounce, day, page, record
 
 FULL, UNKNOWN, NO_DOMAIN = Reason.MAILBOX_FULL, Reason.INVALID_RECIPIENT, Reason.INVALID_DOMAIN
@@ -38,7 +40,7 @@ def known(ledger: Ledger) -> RecipientRecord:
 def test_soft_bounces_before_a_delivery_count_no_longer(ledger: Ledger) -> None:
     full(ledger, 0, 1)
     assert deliver(ledger, day(2), "USER@EXAMPLE.org") == DeliveredOutcome(reset=1)
-    assert (known(ledger).state, known(ledger).because) == (State.ACTIVE, "mail was delivered on 3 March 2026")
+    assert (known(ledger).state, text(known(ledger).grounds)) == (State.ACTIVE, "mail was delivered on 3 March 2026")
     full(ledger, 3, 4)
     assert known(ledger).state is State.WATCHING
     full(ledger, 5)
@@ -59,7 +61,7 @@ def test_a_watched_recipient_with_a_bounce_after_the_delivery_stays_watched(ledg
     deliver(ledger, day(1))
     assert known(ledger).state is State.WATCHING
     full(ledger, 3)
-    assert known(ledger).because == "2 of 3"
+    assert text(known(ledger).grounds) == "2 of 3"
 
 
 def test_a_soft_suppression_ends_by_it_and_that_is_told(ledger: Ledger) -> None:
@@ -69,14 +71,14 @@ def test_a_soft_suppression_ends_by_it_and_that_is_told(ledger: Ledger) -> None:
     assert known(ledger).state is State.RELEASED
     assert list(ledger.suppressions()) == []
     (told,) = platform.told
-    assert (told.type, told.at, told.data["because"]) == (
-        NoticeType.RELEASED, day(3), "mail was delivered on 4 March 2026"
+    assert (told.type, told.at, told.data["grounds"]) == (
+        NoticeType.RELEASED, day(3), Delivered(day(3))
     )
 
 
 def test_a_hard_suppression_and_one_by_hand_stand_and_show_it(ledger: Ledger) -> None:
     record(ledger, page(bounce("m", reason=UNKNOWN)))
-    ledger.suppress("by@example.org", "default", because="asked", source=SuppressionSource.MANUAL, now=START,
+    ledger.suppress("by@example.org", "default", grounds=ByPerson("asked"), source=SuppressionSource.MANUAL, now=START,
                     announce=Platform())
     platform = Platform()
     deliver(ledger, day(1), platform=platform)
@@ -103,9 +105,9 @@ def fails(ledger: Ledger, at: datetime, reason: Reason = NO_DOMAIN) -> None:
 def test_a_hard_bounce_that_waits_for_a_second_one_is_answered_for(ledger: Ledger) -> None:
     fails(ledger, day(0))
     assert deliver(ledger, day(2)) == DeliveredOutcome(reset=1)
-    assert (known(ledger).state, known(ledger).because) == (State.ACTIVE, "mail was delivered on 3 March 2026")
+    assert (known(ledger).state, text(known(ledger).grounds)) == (State.ACTIVE, "mail was delivered on 3 March 2026")
     fails(ledger, day(4))
-    assert (known(ledger).state, known(ledger).because) == (
+    assert (known(ledger).state, text(known(ledger).grounds)) == (
         State.WATCHING, "1 of 2 on 1 of 2 days: 5 March 2026; window 60 days; invalid domain"
     )
     fails(ledger, day(6))
@@ -147,7 +149,7 @@ def test_a_delivery_soon_before_a_bounce_denies_no_earlier_one(ledger: Ledger) -
     deliver(ledger, day(6))
     fails(ledger, day(6) + MINUTES)
     (stands,) = ledger.suppressions()
-    assert stands.because.startswith("2 of 2 on 2 days: 5 and 7 March 2026;")
+    assert text(stands.grounds).startswith("2 of 2 on 2 days: 5 and 7 March 2026;")
 
 
 def happenings() -> Iterator[tuple[str, datetime]]:

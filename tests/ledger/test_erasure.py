@@ -2,6 +2,7 @@
 
 import sqlite3
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -16,8 +17,10 @@ from bounce_watcher.ledger.pausing import Pause
 from bounce_watcher.ledger.personal import COLUMNS, may_hold
 from bounce_watcher.ledger.store import Ledger
 from bounce_watcher.ledger.tables import ALERT, METADATA, SLOT_COUNT
+from bounce_watcher.model.grounds import ByPerson, EndpointGone, OlderVerdict
 from bounce_watcher.model.ledger import (
     Attempt,
+    BounceEvent,
     Disposition,
     Misread,
     Protection,
@@ -29,7 +32,8 @@ from bounce_watcher.model.ledger import (
 from bounce_watcher.model.message import pack
 from bounce_watcher.model.sending import Delivery, SentMail
 from bounce_watcher.model.verdict import Reason
-from bounce_watcher.policy.guard import wording_series
+from bounce_watcher.policy.guard import wording_subject
+from tests.facts import DOUBT
 from tests.ledger.making import LEASE, START, Platform, bounce, day, deliver_all, mail, page, record
 from tests.ledger.searching import in_files, in_rows
 
@@ -44,13 +48,23 @@ def test_it_is_said_of_every_column_what_it_may_hold(name: str) -> None:
     assert set(COLUMNS[name]) == may_hold(METADATA.tables[name])
 
 
+OLDER = OlderVerdict("bounce", date(2026, 3, 1), None, "soft", "mailbox_full", "a.rule")
+
+
+def series_of(event: BounceEvent) -> str:
+    subject = wording_subject(event)
+    assert subject is not None
+    return subject.key
+
+
 def test_it_is_said_of_every_table() -> None:
     assert set(COLUMNS) == set(METADATA.tables)
 
 
 def test_another_ones_words_stay_but_for_the_address(ledger: Ledger, ledger_url: str) -> None:
     said = f"551 <{OTHER}> has moved, try <{ADA}> instead"
-    event = replace(bounce("m1", OTHER, diagnostic=said), quote=said, final_recipient=ADA, formerly=f"by {ADA}")
+    older = replace(OLDER, rule=f"by {ADA}")
+    event = replace(bounce("m1", OTHER, diagnostic=said), quote=said, final_recipient=ADA, formerly=(older,))
     record(ledger, page(event, bounce("m2", "c@example.org")))
     assert ledger.forget(ADA.upper()).mentions == 2, "the event and the suppression"
     (left,) = ledger.events(EventFilter(OTHER))
@@ -97,8 +111,13 @@ def test_what_people_typed_loses_the_address_before_and_after(ledger: Ledger, le
     why, links = f"{ADA} rang up", ledger.names
 
     def act() -> None:
-        ledger.suppress(ADA, "default", because=why, source=SuppressionSource.MANUAL, now=START, announce=Platform())
-        ledger.suppress(OTHER, "default", because=why, source=SuppressionSource.MANUAL, now=START, announce=Platform())
+        ledger.suppress(
+            ADA, "default", grounds=ByPerson(why),
+            source=SuppressionSource.MANUAL, now=START, announce=Platform(),
+        )
+        ledger.suppress(
+            OTHER, "default", grounds=ByPerson(why), source=SuppressionSource.MANUAL, now=START, announce=Platform(),
+        )
         ledger.log_action(Action(START, ADA, "suppress", links.name(ADA), because=why))
         ledger.log_action(Action(START, "jo", "suppress", links.name(OTHER), because=why))
         ledger.log_action(Action(START, "jo", "suppress", links.name("Ada.Lovelace@Corp.example"), because=why))
@@ -106,12 +125,12 @@ def test_what_people_typed_loses_the_address_before_and_after(ledger: Ledger, le
         ledger.resume("platform")
         ledger.pause("platform", Pause(START, ADA, why))
         ledger.protect(Protection("c@example.org", START, ADA, why))
-        ledger.release(OTHER, None, because=why, now=day(1), announce=Platform())
+        ledger.release(OTHER, None, note=why, now=day(1), announce=Platform())
         ledger.resume("platform")
         deliver_all(ledger)
 
     act()
-    assert {"recipient.because", "state_change.because", "action.actor", "protected.actor"} <= set(
+    assert {"recipient.grounds", "state_change.grounds", "action.actor", "protected.actor"} <= set(
         in_rows(ledger_url, WANTED))
     ledger.forget(ADA)
     assert in_rows(ledger_url, WANTED) == []
@@ -128,7 +147,7 @@ def test_later_reports_name_nobody_who_was_forgotten(ledger: Ledger, ledger_url:
     spoken = mail(bounce("m1", OTHER, diagnostic=said))
     packed = pack(b"Subject: =?utf-8?B?YWRhLmxvdmVsYWNlQGNvcnAuZXhhbXBsZQ==?=\n\nx")
     unread = replace(mail(digest="m3"), unread=Unread(Misread.NOTICE, f"something about {ADA}"))
-    quiet = replace(bounce("m4", "d@example.org"), doubt=f"its token names {ADA}")
+    quiet = replace(bounce("m4", "d@example.org"), doubt=DOUBT)
     record(ledger, [
         spoken, replace(mail(bounce("m2", ADA, diagnostic=said)), packed=pack(b"nobody is named")),
         replace(unread, packed=packed), mail(quiet), replace(mail(bounce("m5", "e@example.org")), packed=packed),
@@ -141,7 +160,7 @@ def test_later_reports_name_nobody_who_was_forgotten(ledger: Ledger, ledger_url:
     assert (of_ada.recipient, of_ada.diagnostic) == (ledger.known_as(ADA), None)
     assert [each.state for each in ledger.suppressions(SuppressionFilter(ADA))] == [State.SUPPRESSED]
     (doubted,) = ledger.events(EventFilter("d@example.org"))
-    assert doubted.doubt == "its token names [forgotten]"
+    assert doubted.doubt == DOUBT
 
 
 def test_what_the_platform_tells_later_stands_under_the_hash(ledger: Ledger, ledger_url: str) -> None:
@@ -159,7 +178,7 @@ def test_what_the_platform_tells_later_stands_under_the_hash(ledger: Ledger, led
     assert [each.delivered_at for each in ledger.recipients(ADA)] == [day(2)]
     platform = Platform()
     why = f"on a list as {ADA}"
-    listed = Suppression(ADA, "default", State.SUPPRESSED, None, day(3), why, SuppressionSource.PLATFORM)
+    listed = Suppression(ADA, "default", State.SUPPRESSED, None, day(3), ByPerson(why), SuppressionSource.PLATFORM)
     assert ledger.adopt([listed], day(3), platform) == 1
     assert [each.recipient for each in platform.told] == [ADA], "who may be told is told by the address"
     deliver_all(ledger)
@@ -175,7 +194,7 @@ def test_a_notice_loses_the_address_as_soon_as_it_is_settled(ledger: Ledger, led
     if settle == "discarded":
         ledger.discard(target="platform")
     elif settle == "superseded":
-        ledger.release(ADA, None, because="x", now=day(1), announce=Platform())
+        ledger.release(ADA, None, note="x", now=day(1), announce=Platform())
         deliver_all(ledger)
         ledger.finish_forgetting()
     else:
@@ -208,7 +227,7 @@ def test_words_that_one_persons_mail_alone_had_go_with_it(ledger: Ledger, ledger
     hard = [bounce("m9", ADA, diagnostic="550 Ada Byron Lovelace is gone"), bounce("m8", ADA, diagnostic=said)]
     engine = open_engine(ledger_url)
     write(engine, lambda connection: connection.execute(SLOT_COUNT.insert(), [
-        {"series": wording_series(each), "slot": 1, "number": number} for each, number in zip(hard, (1, 7), strict=True)
+        {"series": series_of(each), "slot": 1, "number": number} for each, number in zip(hard, (1, 7), strict=True)
     ]))
     engine.dispose()
     record(ledger, page(*hard))
@@ -223,14 +242,14 @@ def test_words_that_one_persons_mail_alone_had_go_with_it(ledger: Ledger, ledger
 def test_an_alert_quotes_nobody_who_was_forgotten(ledger: Ledger, ledger_url: str) -> None:
     engine = open_engine(ledger_url)
     write(engine, lambda connection: connection.execute(ALERT.insert().values(
-        series="provider corp.example", id="a1", kind="outage", subject="provider corp.example", since=START,
-        raised_at=START, ends_at=day(1), cleared=False, most=9, alarm_from=3, usual=0.0, because=f"not {ADA}",
-        quote=f"550 try {ADA}", held=0, released=0, confirmed=0,
+        series="provider corp.example", id="a1", kind="outage", subject_kind="provider", subject="corp.example",
+        since=START, raised_at=START, ends_at=day(1), cleared=False, most=9, alarm_from=3, usual=0.0,
+        grounds=EndpointGone(f"not {ADA}"), quote=f"550 try {ADA}", held=0, released=0, confirmed=0,
     )))
     engine.dispose()
     ledger.forget(ADA)
     (alert,) = ledger.alerts()
-    assert (alert.because, alert.quote) == ("not [forgotten]", "550 try [forgotten]")
+    assert (alert.grounds, alert.quote) == (EndpointGone("not [forgotten]"), "550 try [forgotten]")
 
 
 def test_a_rehearsal_changes_nothing_and_counts_the_same(ledger: Ledger, ledger_url: str) -> None:

@@ -14,13 +14,14 @@ from bounce_watcher.ledger.rulings import Ruling, Wanted
 from bounce_watcher.ledger.store import Ledger
 from bounce_watcher.ledger.undo import Incident
 from bounce_watcher.model.finding import Evidence, Kind
-from bounce_watcher.model.ledger import IN_FLOOD, Alert, AlertKind, BounceEvent, NoticeType, Scope, State
+from bounce_watcher.model.ledger import Alert, AlertKind, BounceEvent, NoticeType, Scope, State
 from bounce_watcher.model.sending import Delivery
 from bounce_watcher.model.verdict import Reason
 from bounce_watcher.policy.decide import decide
 from bounce_watcher.policy.flood import BOUNCES
 from bounce_watcher.policy.limits import FloodSettings, GuardSettings
 from bounce_watcher.policy.settings import PolicySettings
+from bounce_watcher.words.grounds import text
 from tests.ledger.making import Platform, bounce, mail
 
 # The guards that look at other things are off: what they do is tried elsewhere.
@@ -104,7 +105,8 @@ def test_one_report_suppresses_few(desk: Desk) -> None:
     assert desk.count(State.PENDING) == 300 - CAPS.report
     (alert,) = desk.floods
     assert alert.held == alert.count == 300 - CAPS.report
-    assert "290 reports held since 2 March 2026 00:00 UTC: more than 10 new suppressions by one report" in alert.because
+    told = "290 reports held since 2 March 2026 00:00 UTC: more than 10 new suppressions by one report"
+    assert told in text(alert.grounds)
 
 
 def test_one_host_suppresses_few_an_hour(desk: Desk) -> None:
@@ -232,9 +234,11 @@ def flooded(small: Desk) -> Desk:
 
 def test_a_held_report_says_why_it_does_not_count(flooded: Desk) -> None:
     (event,) = flooded.ledger.events(EventFilter(HELD))
-    assert event.counted == f"{IN_FLOOD}nothing proves this report, and at most 5 such suppress within an hour"
+    assert text(event.exclusion) == (
+        "held back in a flood: nothing proves this report, and at most 5 such suppress within an hour"
+    )
     (record,) = flooded.ledger.recipients(HELD)
-    assert (record.because or "").startswith("1 of 1: invalid recipient on 2 March 2026; held back in a flood: ")
+    assert (text(record.grounds) or "").startswith("1 of 1: invalid recipient on 2 March 2026; held back in a flood: ")
     assert not [each for each in flooded.platform.told if each.recipient == HELD and each.type in {
         NoticeType.SUPPRESSED, NoticeType.RELEASED,
     }]
@@ -294,7 +298,7 @@ def test_a_proven_report_suppresses(flooded: Desk) -> None:
 def test_a_later_report_that_finds_room_suppresses(flooded: Desk) -> None:
     flooded.take([forged(20, START + DAY + HOUR, who=9)])
     assert flooded.state(HELD) is State.SUPPRESSED
-    (event, *_) = (event for event in flooded.ledger.events(EventFilter(HELD)) if event.counted is None)
+    (event, *_) = (event for event in flooded.ledger.events(EventFilter(HELD)) if event.exclusion is None)
     assert event.message_digest == "forged20"
 
 
@@ -316,7 +320,7 @@ def test_the_flood_undone_takes_back_what_passed(flooded: Desk) -> None:
     (alert,) = flooded.floods
     incident = Incident.of(alert)
     assert incident is not None
-    list(flooded.ledger.undo(incident, flooded.decide, flooded.platform, because="forged", now=START + 2 * DAY))
+    list(flooded.ledger.undo(incident, flooded.decide, flooded.platform, now=START + 2 * DAY))
     assert flooded.count(State.PENDING) == 0
     assert [each.recipient for each in flooded.ledger.suppressions()] == ["good50@d50.example"]
 

@@ -11,6 +11,7 @@ from bounce_watcher.ledger.filters import EventFilter, OutboxFilter, Suppression
 from bounce_watcher.ledger.paging import Place
 from bounce_watcher.ledger.store import Ledger
 from bounce_watcher.model.finding import Kind
+from bounce_watcher.model.grounds import ByPerson
 from bounce_watcher.model.ledger import NoticeType, State, SuppressionSource
 from bounce_watcher.model.verdict import Reason
 from tests.ledger.making import START, USER, Platform, bounce, day, deliver_all, mail, page, record
@@ -81,10 +82,12 @@ def test_it_can_be_released_under_its_own_name(ledger: Ledger) -> None:
     deliver_all(ledger)
     ledger.forget(USER)
     platform = Platform()
-    assert ledger.release(USER, None, because="is back", now=day(5), announce=platform) == 1
+    assert ledger.release(USER, None, note="is back", now=day(5), announce=platform) == 1
     assert [it.recipient for it in platform.told] == [USER]
     assert list(ledger.suppressions()) == []
-    ledger.suppress(USER, "default", because="asked", source=SuppressionSource.MANUAL, now=day(6), announce=platform)
+    ledger.suppress(
+        USER, "default", grounds=ByPerson("asked"), source=SuppressionSource.MANUAL, now=day(6), announce=platform,
+    )
     assert [it.recipient for it in ledger.suppressions()] != [USER]
     assert len(ledger.recipients(USER)) == 1
 
@@ -121,8 +124,10 @@ def test_a_rehearsal_erases_nothing(ledger: Ledger, *, dry_run: bool) -> None:
 
 
 def test_what_is_over_is_over(ledger: Ledger) -> None:
-    ledger.suppress(USER, "default", because="asked", source=SuppressionSource.MANUAL, now=START, announce=Platform(),
-                    until=day(2))
+    ledger.suppress(
+        USER, "default", grounds=ByPerson("asked"), source=SuppressionSource.MANUAL, now=START, announce=Platform(),
+        until=day(2),
+    )
     deliver_all(ledger)
     ledger.forget(USER)
     assert ledger.expire(day(3), Platform()) == 1

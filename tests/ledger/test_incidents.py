@@ -6,18 +6,19 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from bounce_watcher.ledger.alerts import alert_on
 from bounce_watcher.ledger.browse import By, Choice, Query
 from bounce_watcher.ledger.deliveries import Failure
 from bounce_watcher.ledger.incidents import Held
 from bounce_watcher.ledger.paging import Place
 from bounce_watcher.ledger.store import Ledger
 from bounce_watcher.model.ledger import Alert, AlertKind, Attempt, Disposition, OutboxState
+from bounce_watcher.words.grounds import subject
+from tests.facts import an_alert
 from tests.ledger.making import DELIVERED, LEASE, START, Platform, bounce, day, page, record, retry_at
 from tests.ledger.test_guard import DAY, HOUR, OUTAGE, Desk, desk, flood, gone, usual  # noqa: F401 - a fixture
 
 SUBJECTS = (
-    "provider google.com", "block google.com bad_reputation -", "block google.community x -", "provider b.example",
+    "provider google.com", "block google.com bad_reputation -", "block google.community spam -", "provider b.example",
     "wording rule provider google.com", "100%_off",
 )
 
@@ -25,7 +26,7 @@ SUBJECTS = (
 def kept(ledger: Ledger, *, cleared: bool) -> list[Alert]:
     """One a day of each subject, as its kind."""
     kinds = (AlertKind.OUTAGE, AlertKind.BLOCKS, AlertKind.BLOCKS, AlertKind.OUTAGE, AlertKind.OUTAGE, AlertKind.TARGET)
-    many = [alert_on(kind, subject, day(n), because="x") for n, (kind, subject) in
+    many = [an_alert(kind, name, day(n)) for n, (kind, name) in
             enumerate(zip(kinds, SUBJECTS, strict=True))]
     ledger.tell_alerts(many, [], day(9), Platform())
     if cleared:
@@ -47,27 +48,27 @@ def test_alerts_are_found_by_each_filter(ledger: Ledger, wanted: Query, found: t
     kept(ledger, cleared=cleared)
     subjects = [SUBJECTS[n] for n in found]
     rows = ledger.incidents.over(wanted, Place()).rows if cleared else ledger.incidents.open(wanted)
-    assert [alert.subject for alert in rows] == subjects
-    assert [alert.subject for alert in ledger.incidents.all(wanted)] == subjects
+    assert [subject(alert.subject) for alert in rows] == subjects
+    assert [subject(alert.subject) for alert in ledger.incidents.all(wanted)] == subjects
     assert not (ledger.incidents.open(wanted) if cleared else ledger.incidents.over(wanted, Place()).rows)
     state = Choice(("open" if cleared else "ended",))
     assert list(ledger.incidents.all(Query({**wanted.choices, By.STATE: state}))) == []
 
 
 @pytest.mark.parametrize(("since", "until", "provider", "found"), [
-    (day(0), day(9), None, ["provider google.com", "provider b.example", "wording x"]), (day(1), day(2), None, []),
+    (day(0), day(9), None, ["provider google.com", "provider b.example", "wording rule x"]), (day(1), day(2), None, []),
     (day(0), day(9), "b.example", ["provider b.example"]), (day(0), day(0.5), None, ["provider google.com"]),
     (day(3.5), day(3.6), None, ["provider b.example"]),
 ])
 def test_outages_are_found_by_the_time_that_they_touch(
     ledger: Ledger, since: datetime, until: datetime, provider: str | None, found: list[str]
 ) -> None:
-    begins = ((0, "provider google.com"), (3, "provider b.example"), (5, "wording x"))
-    many = [replace(alert_on(AlertKind.OUTAGE, subject, day(at), because="x"), ends_at=day(at + 1))
-            for at, subject in begins]
-    block = replace(alert_on(AlertKind.BLOCKS, "block google.com x -", day(0), because="x"), ends_at=day(9))
+    begins = ((0, "provider google.com"), (3, "provider b.example"), (5, "wording rule x"))
+    many = [replace(an_alert(AlertKind.OUTAGE, name, day(at)), ends_at=day(at + 1))
+            for at, name in begins]
+    block = replace(an_alert(AlertKind.BLOCKS, "block google.com spam -", day(0)), ends_at=day(9))
     ledger.tell_alerts([*many, block], [], day(9), Platform())
-    assert [each.subject for each in ledger.incidents.outages(since, until, provider)] == found
+    assert [subject(each.subject) for each in ledger.incidents.outages(since, until, provider)] == found
 
 
 def everyone_held(ledger: Ledger, alert: str, rows: int) -> Iterator[Held]:
@@ -93,7 +94,7 @@ def test_those_held_come_page_by_page_with_what_was_told_before(desk: Desk) -> N
     numbers = desk.ledger.incidents.held_numbers(alert.id)
     assert (numbers.held, numbers.told, numbers.more) == (40, 3, False)
 
-    desk.ledger.release("good7@gmail.com", None, because="known", now=OUTAGE + HOUR, announce=desk.platform)
+    desk.ledger.release("good7@gmail.com", None, note="known", now=OUTAGE + HOUR, announce=desk.platform)
     assert desk.ledger.incidents.held_numbers(alert.id).held == 39, "a person was quicker"
     assert list(desk.ledger.incidents.all_held("none")) == []
 
@@ -173,7 +174,7 @@ def test_what_replaced_a_delivery_is_the_next_state_told_to_the_same_target(ledg
     platform = Platform(targets=("a", "b"))
     record(ledger, page(bounce("m", "u@example.org", at=START)), platform)
     for n, because in enumerate(("one", "two")):
-        ledger.release("u@example.org", None, because=because, now=day(2 * n + 1), announce=platform)
+        ledger.release("u@example.org", None, note=because, now=day(2 * n + 1), announce=platform)
         record(ledger, page(bounce(f"n{n}", "u@example.org", at=day(2 * n + 2))), platform)
     of_a = [item for item in ledger.outbox() if item.target == "a"]
     assert len(of_a) > 2

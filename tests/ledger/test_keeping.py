@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from bounce_watcher.ledger.store import Ledger
+from bounce_watcher.model.grounds import ByPerson
 from bounce_watcher.model.ledger import (
     Attempt,
     Disposition,
@@ -25,18 +26,18 @@ SUPPRESSED, RELEASED = NoticeType.SUPPRESSED, NoticeType.RELEASED
 
 def suppress(ledger: Ledger, stream: str = "news", recipient: str = USER, scope: Scope = Scope.STREAM) -> None:
     wanted = Suppression(
-        recipient, stream, State.SUPPRESSED, None, START, "asked for", SuppressionSource.MANUAL, scope=scope
+        recipient, stream, State.SUPPRESSED, None, START, ByPerson("asked for"), SuppressionSource.MANUAL, scope=scope
     )
     ledger.adopt([wanted], START, Platform())
 
 
 def hold(ledger: Ledger, stream: str, recipient: str = USER) -> None:
-    wanted = Suppression(recipient, stream, State.PENDING, None, START, "held", SuppressionSource.POLICY)
+    wanted = Suppression(recipient, stream, State.PENDING, None, START, ByPerson("held"), SuppressionSource.POLICY)
     ledger.adopt([wanted], START, Platform())
 
 
 def release(ledger: Ledger, stream: str = "news", recipient: str = USER) -> None:
-    ledger.release(recipient, stream, because="a mistake", now=day(1), announce=Platform())
+    ledger.release(recipient, stream, note="a mistake", now=day(1), announce=Platform())
 
 
 def lease(ledger: Ledger, keeps: tuple[str, ...] = ALL, now: datetime = START, limit: int = 100) -> list[OutboxItem]:
@@ -178,7 +179,7 @@ def test_thinning_spares_what_is_under_way_and_what_belongs_to_others(ledger: Le
 
 
 def _plain() -> Suppression:
-    return Suppression(USER, "news", State.SUPPRESSED, None, START, "asked for", SuppressionSource.MANUAL)
+    return Suppression(USER, "news", State.SUPPRESSED, None, START, ByPerson("asked for"), SuppressionSource.MANUAL)
 
 
 def test_thinning_takes_each_recipient_down_to_its_newest_state(ledger: Ledger) -> None:

@@ -9,6 +9,7 @@ import pytest
 from bounce_watcher.ledger.comparing import PAGE, Comparison, Entry, Side
 from bounce_watcher.ledger.mirror import Case, Difference, Found, Mirror
 from bounce_watcher.ledger.store import Ledger
+from bounce_watcher.model.grounds import ByPerson
 from bounce_watcher.model.ledger import (
     Attempt,
     Disposition,
@@ -39,13 +40,15 @@ def announce(occurrence: Occurrence) -> Sequence[OutboxItem]:
 
 def suppress(ledger: Ledger, *recipients: str, stream: str = "news", scope: Scope = Scope.STREAM) -> None:
     ledger.adopt([
-        Suppression(each, stream, State.SUPPRESSED, None, START, "asked for", SuppressionSource.MANUAL, scope=scope)
+        Suppression(
+            each, stream, State.SUPPRESSED, None, START, ByPerson("asked for"), SuppressionSource.MANUAL, scope=scope
+        )
         for each in recipients
     ], START, announce)
 
 
 def release(ledger: Ledger, recipient: str, at: datetime = START) -> None:
-    ledger.release(recipient, None, because="a mistake", now=at, announce=announce)
+    ledger.release(recipient, None, note="a mistake", now=at, announce=announce)
 
 
 def send(ledger: Ledger, attempt: Attempt = DELIVERED, now: datetime = LATER) -> list[OutboxItem]:
@@ -120,7 +123,7 @@ def test_a_release_sent_while_the_list_was_read_is_no_news(ledger: Ledger) -> No
 
 def test_a_notice_of_another_target_says_nothing(ledger: Ledger) -> None:
     ledger.adopt(
-        [Suppression(A, "news", State.SUPPRESSED, None, START, "asked for", SuppressionSource.MANUAL)], START,
+        [Suppression(A, "news", State.SUPPRESSED, None, START, ByPerson("asked for"), SuppressionSource.MANUAL)], START,
         Platform(targets=("another",)),
     )
     (found,) = differences(ledger)
@@ -170,7 +173,7 @@ def test_after_a_release_that_was_taken_it_is_theirs_once_that_has_settled(
 
 
 def test_held_back_here_is_left_alone(ledger: Ledger) -> None:
-    held = Suppression(A, "news", State.PENDING, None, START, "held", SuppressionSource.POLICY)
+    held = Suppression(A, "news", State.PENDING, None, START, ByPerson("held"), SuppressionSource.POLICY)
     ledger.adopt([held], START, announce)
     (found,) = differences(ledger, A)
     assert (found.case, found.mend) == (Case.HELD, None)
@@ -194,7 +197,7 @@ def test_mending_there_tells_the_state_as_it_stands(ledger: Ledger) -> None:
 def test_mending_there_releases_by_what_was_told(ledger: Ledger) -> None:
     suppress(ledger, A)
     send(ledger)
-    ledger.release(A, None, because="a mistake", now=day(1), announce=lambda _: ())
+    ledger.release(A, None, note="a mistake", now=day(1), announce=lambda _: ())
     with compared(ledger, A) as mirror:
         assert mirror.mend_there(list(mirror.differences()), announce, day(3)) == 1
     (item,) = send(ledger, now=day(4))
@@ -205,11 +208,11 @@ def test_mending_there_releases_by_what_was_told(ledger: Ledger) -> None:
 def test_mending_there_leaves_what_has_changed_meanwhile(ledger: Ledger) -> None:
     suppress(ledger, A, B)
     send(ledger)
-    ledger.release(B, None, because="a mistake", now=day(1), announce=lambda _: ())
+    ledger.release(B, None, note="a mistake", now=day(1), announce=lambda _: ())
     with compared(ledger, B) as mirror:
         found = list(mirror.differences())
         assert cases(found) == {A: Case.MISSING, B: Case.LEFT_OVER}
-        ledger.release(A, None, because="a mistake", now=day(1), announce=lambda _: ())
+        ledger.release(A, None, note="a mistake", now=day(1), announce=lambda _: ())
         suppress(ledger, B)
         send(ledger)
         assert mirror.mend_there(found, announce, day(3)) == 0

@@ -9,6 +9,7 @@ from bounce_watcher.ledger import statements
 from bounce_watcher.ledger.filters import OutboxFilter
 from bounce_watcher.ledger.retention import NO_BODY
 from bounce_watcher.ledger.store import Ledger
+from bounce_watcher.model.grounds import ByPerson
 from bounce_watcher.model.ledger import (
     Attempt,
     Disposition,
@@ -47,12 +48,12 @@ def states(ledger: Ledger) -> list[tuple[int, OutboxState]]:
 
 
 def suppress(ledger: Ledger, recipient: str = USER, platform: Platform | None = None) -> None:
-    ledger.suppress(recipient, "default", because="asked for", source=SuppressionSource.MANUAL, now=START,
+    ledger.suppress(recipient, "default", grounds=ByPerson("asked for"), source=SuppressionSource.MANUAL, now=START,
                     announce=platform or Platform())
 
 
 def release(ledger: Ledger, recipient: str = USER, platform: Platform | None = None) -> None:
-    ledger.release(recipient, None, because="a mistake", now=day(1), announce=platform or Platform())
+    ledger.release(recipient, None, note="a mistake", now=day(1), announce=platform or Platform())
 
 
 def lease(ledger: Ledger, now: object = START, target: str = "platform") -> list[OutboxItem]:

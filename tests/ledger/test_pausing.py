@@ -5,6 +5,7 @@ from datetime import timedelta
 from bounce_watcher.ledger.pausing import Pause
 from bounce_watcher.ledger.stock import Queue
 from bounce_watcher.ledger.store import Ledger
+from bounce_watcher.model.grounds import ByPerson
 from bounce_watcher.model.ledger import Attempt, Disposition, SuppressionSource
 from tests.ledger.making import DELIVERED, LEASE, START, USER, Platform, day, deliver_all
 
@@ -13,7 +14,7 @@ MINUTE = timedelta(minutes=1)
 
 
 def tell(ledger: Ledger, target: str = "platform", recipient: str = USER) -> None:
-    ledger.suppress(recipient, "default", because="asked for", source=SuppressionSource.MANUAL, now=START,
+    ledger.suppress(recipient, "default", grounds=ByPerson("asked for"), source=SuppressionSource.MANUAL, now=START,
                     announce=Platform((target,)))
 
 

@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, event
 
-from bounce_watcher.ledger.alerts import alert_on
 from bounce_watcher.ledger.browse import By, Choice, Query
 from bounce_watcher.ledger.engine import open_engine
 from bounce_watcher.ledger.figures import Figures, Of, Part, Span
@@ -23,6 +22,7 @@ from bounce_watcher.ledger.rulings import Ruling, Wanted
 from bounce_watcher.ledger.store import Ledger
 from bounce_watcher.ledger.tally import DAY, HOUR
 from bounce_watcher.model.finding import Kind
+from bounce_watcher.model.grounds import ByPerson
 from bounce_watcher.model.ledger import (
     AlertKind,
     Attempt,
@@ -35,6 +35,7 @@ from bounce_watcher.model.ledger import (
     Unread,
 )
 from bounce_watcher.model.verdict import BounceType, Reason
+from tests.facts import an_alert
 from tests.ledger.making import LEASE, START, USER, Platform, bounce, day, decide, mail, page, record, retry_at
 from tests.ledger.test_guard import Desk, flood, usual
 
@@ -53,9 +54,13 @@ def _send(ledger: Ledger) -> None:
 
 
 def _suppress_and_release(ledger: Ledger) -> None:
-    ledger.suppress(USER, "default", because="", source=SuppressionSource.MANUAL, now=START, announce=Platform())
-    ledger.release(USER, None, because="", now=day(1), announce=Platform())
-    ledger.suppress(USER, "default", because="", source=SuppressionSource.MANUAL, now=day(2), announce=Platform())
+    ledger.suppress(
+        USER, "default", grounds=ByPerson(""), source=SuppressionSource.MANUAL, now=START, announce=Platform(),
+    )
+    ledger.release(USER, None, note="", now=day(1), announce=Platform())
+    ledger.suppress(
+        USER, "default", grounds=ByPerson(""), source=SuppressionSource.MANUAL, now=day(2), announce=Platform(),
+    )
 
 
 def _leave_groups(ledger: Ledger) -> None:
@@ -82,7 +87,7 @@ def _leave_mail_groups(ledger: Ledger) -> None:
 def _overtake(ledger: Ledger) -> None:
     first, *others = ledger.lease("platform", day(1), LEASE, 9)
     assert ledger.still_wanted([first], ("default",)) == [first]
-    ledger.release(first.recipient or "", None, because="", now=day(1), announce=Platform())
+    ledger.release(first.recipient or "", None, note="", now=day(1), announce=Platform())
     assert ledger.still_wanted([first, *others], None) == others
 
 
@@ -228,7 +233,7 @@ _SOME = Query({By.TYPE: Choice(("x",)), By.PROVIDER: Choice(("y",))}, since=day(
     lambda ledger: [ledger.incidents.held("m", place) for place in (Place(), Place(("a", "b")))],
     lambda ledger: (list(ledger.incidents.all_held("m")), ledger.incidents.held_numbers("m")),
     lambda ledger: ledger.incidents.course(
-        alert_on(AlertKind.BLOCKS, "block x", day(1), because=""), day(0), day(3), timedelta(hours=1)
+        an_alert(AlertKind.BLOCKS, "provider x", day(1)), day(0), day(3), timedelta(hours=1)
     ),
     lambda ledger: _both_ways(ledger.deliveries.page, Query(), (7,)),
     lambda ledger: _both_ways(

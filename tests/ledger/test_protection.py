@@ -6,7 +6,9 @@ from bounce_watcher.ledger.filters import EventFilter
 from bounce_watcher.ledger.revise import Revision
 from bounce_watcher.ledger.store import Ledger
 from bounce_watcher.ledger.undo import Incident
+from bounce_watcher.model.grounds import ByPerson
 from bounce_watcher.model.ledger import Protection, State, SuppressionSource
+from bounce_watcher.words.grounds import text
 from tests.ledger.making import START, USER, Platform, bounce, day, page
 from tests.ledger.test_undo import POLICY
 
@@ -34,8 +36,8 @@ def test_no_rule_suppresses_whom_a_person_protects(ledger: Ledger, name: str, wo
     take(ledger, "USER@example.org", OTHER)
     assert states(ledger, USER, OTHER) == [State.ACTIVE, State.SUPPRESSED]
     (event,) = ledger.events(EventFilter(USER))
-    assert event.counted
-    assert event.counted.startswith(words)
+    assert text(event.exclusion)
+    assert text(event.exclusion).startswith(words)
     assert ledger.recipients(USER)[0].protected == name
     assert ledger.recipients(OTHER)[0].protected is None
 
@@ -50,10 +52,12 @@ def test_what_stands_stays_until_it_is_released_and_a_person_may_suppress(ledger
     take(ledger, USER)
     ledger.protect(protection())
     assert states(ledger, USER) == [State.SUPPRESSED]
-    ledger.release(USER, None, because="back", now=day(2), announce=Platform())
+    ledger.release(USER, None, note="back", now=day(2), announce=Platform())
     take(ledger, USER, at=3)
     assert states(ledger, USER) == [State.RELEASED]
-    ledger.suppress(USER, "default", because="asked", source=SuppressionSource.MANUAL, now=day(4), announce=Platform())
+    ledger.suppress(
+        USER, "default", grounds=ByPerson("asked"), source=SuppressionSource.MANUAL, now=day(4), announce=Platform(),
+    )
     assert states(ledger, USER) == [State.SUPPRESSED]
 
 
@@ -95,8 +99,7 @@ def test_courses_gone_through_again_know_it(ledger: Ledger) -> None:
     (event,) = ledger.events(EventFilter(USER))
     (told,) = ledger.revise([Revision(event, event)], POLICY, Platform(), day(9), dry_run=True)
     assert (told.was, told.state) == (State.SUPPRESSED, State.RELEASED)
-    (undone,) = ledger.undo(Incident(day(0), day(2), domain="elsewhere.example"), POLICY, Platform(),
-                            because="x", now=day(9))
+    (undone,) = ledger.undo(Incident(day(0), day(2), domain="elsewhere.example"), POLICY, Platform(), now=day(9))
     assert undone.recipient == OTHER
 
 

@@ -5,11 +5,11 @@ from datetime import timedelta
 
 import pytest
 
-from bounce_watcher.ledger.alerts import alert_on
 from bounce_watcher.ledger.quiet import FEWEST, HISTORY, SHORTEST, TIMES, Pace
 from bounce_watcher.ledger.store import Ledger
 from bounce_watcher.model.finding import Kind
 from bounce_watcher.model.ledger import AlertKind
+from tests.facts import an_alert
 from tests.ledger.making import START, Platform, day, mail, record
 
 HOUR = timedelta(hours=1)
@@ -58,7 +58,7 @@ def test_what_was_usual_holds_until_mail_comes_where_an_alert_was_raised(ledger:
     usual = Pace(day(15) + HOUR, 8 * HOUR)
     assert ledger.paces(["returns"], day(16)) == {"returns": usual}
     assert ledger.paces(["returns"], day(99)) == {}
-    alert = replace(alert_on(AlertKind.QUIET, "returns", usual.last_at, because="x"), usual=8)
+    alert = replace(an_alert(AlertKind.QUIET, "returns", usual.last_at), usual=8)
     ledger.tell_alerts([alert], [], day(16), Platform())
     for at in (16, 32, 99):
         assert ledger.paces(["returns", "other"], day(at)) == {"returns": usual}
@@ -72,7 +72,7 @@ def test_a_silence_that_was_alerted_on_is_usual_once_it_repeats(ledger: Ledger) 
     """One mail ends it, as a person sends to try the way: the next silence is told as soon as the first was."""
     came(ledger, *range(0, 15 * 24 + 1, 8))
     for first, last, longest in ((15, 20, 8), (20, 22, 48), (22, 24, 48)):
-        alert = alert_on(AlertKind.QUIET, "returns", day(first) + HOUR, because="x")
+        alert = an_alert(AlertKind.QUIET, "returns", day(first) + HOUR)
         ledger.tell_alerts([alert], [], day(last), Platform())
         came(ledger, last * 24)
         assert ledger.paces(["returns"], day(last))["returns"] == Pace(day(last) + HOUR, longest * HOUR)

@@ -5,6 +5,7 @@ from functools import partial
 
 from bounce_watcher.ledger.store import Ledger, SuppressionFilter
 from bounce_watcher.model.finding import Evidence, Kind
+from bounce_watcher.model.grounds import ByPerson
 from bounce_watcher.model.ledger import NoticeType, Scope, State, Suppression, SuppressionSource
 from bounce_watcher.model.verdict import BounceType, Reason
 from bounce_watcher.policy.decide import decide
@@ -26,7 +27,7 @@ def test_a_complaint_in_one_stream_shows_in_all(ledger: Ledger) -> None:
     assert len(list(ledger.suppressions(SuppressionFilter(stream="news")))) == 2
     told = [it for it in platform.told if it.type is NoticeType.SUPPRESSED]
     assert [(it.stream, it.data["scope"]) for it in told] == [("news", "global"), ("news", "stream")]
-    assert ledger.release(USER, None, because="asked to", now=day(2), announce=platform) == 1
+    assert ledger.release(USER, None, note="asked to", now=day(2), announce=platform) == 1
     assert list(ledger.suppressions(SuppressionFilter(stream="bills"))) == []
 
 
@@ -48,7 +49,7 @@ def test_a_person_sets_the_ladder_back(ledger: Ledger) -> None:
     for number, when in enumerate((0, 7, 15, 23)):
         ledger.record(page(FULL(f"m{number}", at=day(when))), DECIDE, Platform())
     assert next(ledger.suppressions()).until == day(53)
-    ledger.release(USER, None, because="wrote to support", now=day(24), announce=Platform())
+    ledger.release(USER, None, note="wrote to support", now=day(24), announce=Platform())
     for number, when in enumerate((25, 32, 40)):
         ledger.record(page(FULL(f"n{number}", at=day(when))), DECIDE, Platform())
     assert next(ledger.suppressions()).until == day(47)
@@ -58,12 +59,14 @@ def test_what_comes_from_elsewhere_is_taken_as_it_is(ledger: Ledger) -> None:
     platform = Platform()
     theirs = [
         Suppression(
-            f"u{number}@example.org", "news", State.SUPPRESSED, "mailbox_full", day(-3), "their word",
+            f"u{number}@example.org", "news", State.SUPPRESSED, "mailbox_full", day(-3), ByPerson("their word"),
             SuppressionSource.PLATFORM, BounceType.SOFT, day(9), scope=Scope.GLOBAL,
         )
         for number in range(1200)
     ]
-    over = Suppression(USER, "news", State.SUPPRESSED, None, day(-9), "over", SuppressionSource.MANUAL, until=START)
+    over = Suppression(
+        USER, "news", State.SUPPRESSED, None, day(-9), ByPerson("over"), SuppressionSource.MANUAL, until=START
+    )
     assert ledger.adopt([*theirs, over], START, platform) == 1200
     assert ledger.adopt(theirs, START, platform) == 0
     assert sorted(ledger.suppressions(), key=lambda each: each.recipient) == sorted(

@@ -1,7 +1,7 @@
 """Pages into the ledger, on both databases."""
 
 from dataclasses import fields, replace
-from datetime import datetime, timedelta, timezone
+from datetime import date, datetime, timedelta, timezone
 from random import Random
 
 import pytest
@@ -12,6 +12,7 @@ from bounce_watcher.ledger.filters import EventFilter
 from bounce_watcher.ledger.store import Ledger
 from bounce_watcher.model.fields import Action
 from bounce_watcher.model.finding import Kind
+from bounce_watcher.model.grounds import ByPerson, OlderVerdict
 from bounce_watcher.model.ledger import (
     Decision,
     NoticeType,
@@ -24,6 +25,8 @@ from bounce_watcher.model.ledger import (
 )
 from bounce_watcher.model.verdict import Reason
 from bounce_watcher.parsing.address import find_addresses
+from bounce_watcher.words.grounds import text
+from tests.facts import DOUBT, EXCLUDED
 from tests.ledger.making import (
     START,
     USER,
@@ -44,9 +47,9 @@ SOFT = Reason.MAILBOX_FULL
 def test_event_comes_back_as_it_went_in(ledger: Ledger) -> None:
     event = replace(bounce("m1", "Üser@example.org"), final_recipient="u@host.example", quote="no such user",
                     remote_mta="mx.example.org", reporting_mta="out.example", sending="s1", feedback_type="abuse",
-                    doubt="the token names another recipient", formerly="soft mailbox_full by a.rule until 2026-03-01",
+                    doubt=DOUBT, formerly=(OlderVerdict("bounce", date(2026, 3, 1), rule="a.rule"),),
                     client_ip="203.0.113.9")
-    assert [each.name for each in fields(event) if getattr(event, each.name) is None] == ["counted"]
+    assert [each.name for each in fields(event) if getattr(event, each.name) is None] == ["exclusion"]
     assert record(ledger, [mail(event)]) == PageOutcome(
         messages=1, events=1, suppressed=1, released=0, notices=1, kinds={Kind.BOUNCE: 1},
         verdicts={("hard", "invalid_recipient"): 1},
@@ -146,14 +149,14 @@ def test_counts_add_up_over_a_page_and_over_pages(ledger: Ledger) -> None:
 
 
 def test_events_are_decided_on_in_the_order_of_their_times(ledger: Ledger) -> None:
-    seen = Always(Decision(Step.WATCH, "watched"))
+    seen = Always(Decision(Step.WATCH, ByPerson("watched")))
     late, early = bounce("m1", reason=SOFT, at=day(2)), bounce("m2", reason=SOFT, at=day(1))
     ledger.record(page(late, early), seen, Platform())
     assert [[it.event_id for it in history.counted] for history in seen.shown] == [[], [early.id]]
 
 
 def test_history_is_oldest_first_also_when_mail_comes_late(ledger: Ledger) -> None:
-    seen = Always(Decision(Step.WATCH, "watched"))
+    seen = Always(Decision(Step.WATCH, ByPerson("watched")))
     for digest, at in (("m1", 5), ("m2", 1), ("m3", 3)):
         ledger.record(page(bounce(digest, reason=SOFT, at=day(at))), seen, Platform())
     ledger.record(page(bounce("m4", reason=SOFT, at=day(9))), seen, Platform())
@@ -163,22 +166,22 @@ def test_history_is_oldest_first_also_when_mail_comes_late(ledger: Ledger) -> No
 
 
 def test_history_holds_only_what_counted(ledger: Ledger) -> None:
-    seen = Always(Decision(Step.NOTE, "noted", counted="the evidence is too weak"))
+    seen = Always(Decision(Step.NOTE, ByPerson("noted"), exclusion=EXCLUDED))
     ledger.record(page(bounce("m1", at=day(0)), bounce("m2", at=day(1))), seen, Platform())
     ledger.record(page(bounce("m3", at=day(2))), seen, Platform())
     assert [history.counted for history in seen.shown] == [(), (), ()]
-    assert {event.counted for event in ledger.events()} == {"the evidence is too weak"}
+    assert {text(event.exclusion) for event in ledger.events()} == {"undetermined: the words do not tell why"}
 
 
 def test_history_is_of_one_stream(ledger: Ledger) -> None:
-    seen = Always(Decision(Step.WATCH, "watched"))
+    seen = Always(Decision(Step.WATCH, ByPerson("watched")))
     ledger.record(page(bounce("m1", reason=SOFT, stream="news")), seen, Platform())
     ledger.record(page(bounce("m2", reason=SOFT, stream="orders")), seen, Platform())
     assert seen.shown[-1].counted == ()
 
 
 def test_history_is_bounded_to_the_latest(ledger: Ledger) -> None:
-    seen = Always(Decision(Step.WATCH, "watched"))
+    seen = Always(Decision(Step.WATCH, ByPerson("watched")))
     more = LONGEST_HISTORY + 20
     ledger.record(page(*(bounce(f"m{n}", reason=SOFT, at=day(n)) for n in range(more))), seen, Platform())
     ledger.record(page(bounce("late", reason=SOFT, at=day(0.5))), seen, Platform())
@@ -190,8 +193,8 @@ def test_history_is_bounded_to_the_latest(ledger: Ledger) -> None:
 
 def test_what_was_released_counts_no_more(ledger: Ledger) -> None:
     record(ledger, page(*(bounce(f"m{n}", reason=SOFT, at=day(n)) for n in range(3))))
-    ledger.release(USER, "default", because="a mistake", now=day(3), announce=Platform())
-    seen = Always(Decision(Step.WATCH, "watched"))
+    ledger.release(USER, "default", note="a mistake", now=day(3), announce=Platform())
+    seen = Always(Decision(Step.WATCH, ByPerson("watched")))
     ledger.record(page(bounce("m4", reason=SOFT, at=day(4))), seen, Platform())
     assert seen.shown[0].counted == ()
     assert seen.shown[0].record.state is State.RELEASED
@@ -205,7 +208,7 @@ def test_suppression_that_is_over_is_released_before_the_next_event(ledger: Ledg
     assert (outcome.released, outcome.suppressed) == (1, 0)
     assert [(it.type, it.at) for it in platform.told] == [(NoticeType.RELEASED, day(32)), (NoticeType.BOUNCE, day(40))]
     (found,) = ledger.recipients(USER)
-    assert (found.state, found.because, found.released_at) == (State.WATCHING, "1 of 3", day(32))
+    assert (found.state, text(found.grounds), found.released_at) == (State.WATCHING, "1 of 3", day(32))
 
 
 def test_release_inside_a_page_empties_the_history(ledger: Ledger) -> None:
@@ -222,7 +225,7 @@ def test_decision_to_release_lifts_a_suppression(ledger: Ledger) -> None:
     record(ledger, page(bounce("m1")))
     platform = Platform()
     delivered = bounce("m2", at=day(1), kind=Kind.DELIVERED, action=Action.DELIVERED, reason=None)
-    ledger.record(page(delivered), Always(Decision(Step.RELEASE, "took mail", counted="a delivery")), platform)
+    ledger.record(page(delivered), Always(Decision(Step.RELEASE, ByPerson("took mail"), exclusion=EXCLUDED)), platform)
     assert [it.type for it in platform.told] == [NoticeType.RELEASED]
     assert list(ledger.suppressions()) == []
     (found,) = ledger.recipients(USER)
@@ -230,10 +233,10 @@ def test_decision_to_release_lifts_a_suppression(ledger: Ledger) -> None:
 
 
 def test_pending_is_listed_and_told_to_nobody(ledger: Ledger) -> None:
-    outcome = ledger.record(page(bounce("m1")), Always(Decision(Step.PEND, "held back")), Platform())
+    outcome = ledger.record(page(bounce("m1")), Always(Decision(Step.PEND, ByPerson("held back"))), Platform())
     assert (outcome.suppressed, outcome.notices) == (0, 0)
     (found,) = ledger.suppressions()
-    assert (found.state, found.because) == (State.PENDING, "held back")
+    assert (found.state, text(found.grounds)) == (State.PENDING, "held back")
 
 
 def test_sequence_grows_over_pages_and_survives(ledger: Ledger, ledger_url: str) -> None:
@@ -288,7 +291,9 @@ def test_the_longest_of_everything_fits_into_the_indexes(ledger: Ledger) -> None
     )
     unknown = replace(longest, id="m2", message_digest="m2", reason=Reason.UNKNOWN, bounce_type=None)
     assert record(ledger, page(longest, unknown)).events == 2
-    ledger.suppress(address, letters(64), because="x", source=SuppressionSource.MANUAL, now=START, announce=Platform())
+    ledger.suppress(
+        address, letters(64), grounds=ByPerson("x"), source=SuppressionSource.MANUAL, now=START, announce=Platform(),
+    )
     assert len(list(ledger.events(EventFilter(recipient=address)))) == 2
 
 

@@ -7,6 +7,7 @@ from datetime import timedelta
 from bounce_watcher.ledger.filters import EventFilter, OutboxFilter, SuppressionFilter
 from bounce_watcher.ledger.store import Ledger
 from bounce_watcher.ledger.undo import Incident
+from bounce_watcher.model.grounds import ByPerson
 from bounce_watcher.model.ledger import BounceEvent, Decision, History, OutboxState, State, SuppressionSource
 from bounce_watcher.model.verdict import Reason
 from bounce_watcher.policy.decide import decide
@@ -31,7 +32,7 @@ def filled(ledger: Ledger) -> None:
         bounce("m3", RELEASED, at=day(0)),
         bounce("m4", BOUNCED, at=day(400), reason=FULL),
     ), judged, Platform())
-    ledger.release(RELEASED, None, because="back", now=day(1), announce=Platform())
+    ledger.release(RELEASED, None, note="back", now=day(1), announce=Platform())
 
 
 def standing(ledger: Ledger) -> object:
@@ -61,14 +62,16 @@ def test_old_events_go_but_for_the_grounds_of_a_suppression(ledger: Ledger) -> N
 def test_once_the_suppression_is_over_its_grounds_go_too(ledger: Ledger) -> None:
     filled(ledger)
     ledger.purge_events(day(300))
-    ledger.release(SUPPRESSED, None, because="back", now=day(301), announce=Platform())
+    ledger.release(SUPPRESSED, None, note="back", now=day(301), announce=Platform())
     assert ledger.purge_events(day(300)) == 1
     assert left(ledger) == ["m4"]
 
 
 def test_whoever_is_suppressed_by_hand_in_another_stream_keeps_no_events_here(ledger: Ledger) -> None:
     filled(ledger)
-    ledger.suppress(BOUNCED, "other", because="asked", source=SuppressionSource.MANUAL, now=day(2), announce=Platform())
+    ledger.suppress(
+        BOUNCED, "other", grounds=ByPerson("asked"), source=SuppressionSource.MANUAL, now=day(2), announce=Platform(),
+    )
     assert ledger.purge_events(day(300)) == 2
 
 
@@ -96,7 +99,7 @@ def test_undo_and_simulate_leave_alone_who_is_not_touched(ledger: Ledger) -> Non
     filled(ledger)
     ledger.purge_events(day(300))
     undone = list(ledger.undo(
-        Incident(day(399), day(401)), judged, Platform(), because="outage", now=day(402)
+        Incident(day(399), day(401)), judged, Platform(), now=day(402)
     ))
     assert [(each.recipient, each.released) for each in undone] == [(BOUNCED, False)]
     (suppressed,) = ledger.recipients(SUPPRESSED)

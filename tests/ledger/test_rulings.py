@@ -11,8 +11,10 @@ from bounce_watcher.ledger.rulings import Left, Ruled, Ruling, Wanted
 from bounce_watcher.ledger.store import Ledger
 from bounce_watcher.ledger.undo import Incident
 from bounce_watcher.model.finding import Kind
+from bounce_watcher.model.grounds import ByPerson
 from bounce_watcher.model.ledger import Alert, NoticeType, Protection, State, SuppressionSource
 from bounce_watcher.model.ledger import By as Mover
+from bounce_watcher.words.grounds import text
 from tests.ledger.making import START, Platform, bounce, day, deliver_all, page
 from tests.ledger.test_guard import HOUR, MINUTE, OUTAGE, POLICY, Desk, desk, flood, gone, usual  # noqa: F401
 from tests.ledger.test_undo import POLICY as DECIDE
@@ -41,13 +43,13 @@ def figures(desk: Desk) -> tuple[int, int, int]:  # noqa: F811
 def test_all_held_are_released_and_nobody_is_told(desk: Desk) -> None:  # noqa: F811
     alert = held_back(desk)
     done = rule(desk, alert, Ruling.RELEASE)
-    assert {(each.was, each.state, each.because) for each in done} == {(State.PENDING, State.ACTIVE, WHY)}
+    assert {(each.was, each.state, text(each.grounds)) for each in done} == {(State.PENDING, State.ACTIVE, WHY)}
     assert len({each.recipient for each in done}) == 60
     assert (desk.count(State.PENDING), desk.told(NoticeType.RELEASED)) == (0, 0)
     assert desk.count(State.SUPPRESSED) == 20, "those of before"
     assert figures(desk) == (60, 60, 0)
     (*_, step) = desk.ledger.course("good7@gmail.com", "default")
-    assert (step.at, step.state, step.by, step.because) == (LATER, State.ACTIVE, Mover.PERSON, WHY)
+    assert (step.at, step.state, step.by, text(step.grounds)) == (LATER, State.ACTIVE, Mover.PERSON, WHY)
 
 
 def test_all_held_are_put_in_force_and_told_as_a_persons_decision(desk: Desk) -> None:  # noqa: F811
@@ -60,7 +62,7 @@ def test_all_held_are_put_in_force_and_told_as_a_persons_decision(desk: Desk) ->
     assert desk.told(NoticeType.SUPPRESSED) == told + 60
     (stands,) = desk.ledger.suppressions(SuppressionFilter("good7@gmail.com"))
     assert (stands.source, stands.reason) == (SuppressionSource.MANUAL, "invalid_recipient")
-    assert stands.because == f"confirmed by hand: {WHY}"
+    assert text(stands.grounds) == f"confirmed by hand: {WHY}"
     assert figures(desk) == (60, 0, 60)
 
 
@@ -124,7 +126,7 @@ def test_an_undo_releases_nobody_whom_a_person_confirmed(desk: Desk) -> None:  #
     rule(desk, alert, Ruling.CONFIRM)
     incident = Incident.of(alert)
     assert incident is not None
-    undone = list(desk.ledger.undo(incident, DECIDE, desk.platform, because="undone", now=LATER + HOUR))
+    undone = list(desk.ledger.undo(incident, DECIDE, desk.platform, now=LATER + HOUR))
     assert [each.released for each in undone] == [False] * len(undone)
     assert desk.count(State.SUPPRESSED) == 50
 
@@ -133,7 +135,7 @@ def test_who_is_held_by_two_incidents_is_held_by_none_afterwards(desk: Desk) -> 
     desk.take(list(usual()))
     desk.take([gone(f"x{n}", OUTAGE + n * MINUTE, f"d{n % 12}.example" if n > 3 else "gmail.com") for n in range(40)])
     desk.take(flood(40, OUTAGE + HOUR, HOUR))
-    wording, provider = sorted(desk.ledger.alerts(under_way=True), key=lambda each: each.subject, reverse=True)
+    wording, provider = sorted(desk.ledger.alerts(under_way=True), key=lambda each: each.subject.kind, reverse=True)
     assert {each.id for each in desk.ledger.holding("x1@gmail.com")["default"]} == {wording.id, provider.id}
     held = desk.count(State.PENDING)
     done = {each.recipient for each in rule(desk, provider, Ruling.RELEASE)}
@@ -196,7 +198,9 @@ def filed(ledger: Ledger) -> None:
                         kind=Kind.COMPLAINT)
     ledger.record(page(bounce("a", ANNA, at=day(1)), bounce("b", CARL, at=day(2), stream="news"), complaint),
                   DECIDE, Platform())
-    ledger.suppress(BEN, "default", because="asked", source=SuppressionSource.MANUAL, now=day(4), announce=Platform())
+    ledger.suppress(
+        BEN, "default", grounds=ByPerson("asked"), source=SuppressionSource.MANUAL, now=day(4), announce=Platform(),
+    )
 
 
 def release_all(

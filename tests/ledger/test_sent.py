@@ -10,11 +10,12 @@ from bounce_watcher.ledger.filters import EventFilter
 from bounce_watcher.ledger.late import Judge
 from bounce_watcher.ledger.stats import By, stats
 from bounce_watcher.ledger.store import Ledger
-from bounce_watcher.model.finding import Evidence
+from bounce_watcher.model.finding import Doubt, Evidence
 from bounce_watcher.model.ledger import BounceEvent, NoticeType, State
 from bounce_watcher.model.sending import SentCount, SentMail, SentOutcome
 from bounce_watcher.policy.decide import decide
 from bounce_watcher.policy.settings import PolicySettings
+from tests.facts import DOUBT
 from tests.ledger.making import START, STATES, USER, Platform, bounce, day, deliver_all, page, record
 
 EVER = (date(2026, 1, 1), date(2027, 1, 1))
@@ -70,7 +71,7 @@ def test_a_hundred_thousand_mails(ledger: Ledger) -> None:
 
 # ── what a bounce proves by it ──────────────────────────────────────────────────────────────────────────────────────
 
-def bounce_of(message_id: str, recipient: str = USER, evidence: Evidence = Evidence.REPORT, doubt: str | None = None,
+def bounce_of(message_id: str, recipient: str = USER, evidence: Evidence = Evidence.REPORT, doubt: Doubt | None = None,
               sending: str | None = None) -> BounceEvent:
     return replace(bounce(f"of-{message_id}-{recipient}", recipient), sent_message_id=message_id, evidence=evidence,
                    doubt=doubt, sending=sending)
@@ -106,7 +107,7 @@ def test_a_stronger_proof_stays_and_what_is_in_doubt_stays_in_doubt(ledger: Ledg
     record(ledger, page(
         bounce_of("token@x", evidence=Evidence.TOKEN, sending="autumn"),
         bounce_of("signed@x", evidence=Evidence.SIGNATURE),
-        bounce_of("doubt@x", evidence=Evidence.PROSE, doubt="a token of somebody else"),
+        bounce_of("doubt@x", evidence=Evidence.PROSE, doubt=DOUBT),
     ))
     found = {event.sent_message_id: (event.evidence, event.stream, event.sending) for event in ledger.events()}
     assert found == {
@@ -132,8 +133,8 @@ def test_a_report_that_names_somebody_needs_no_name(ledger: Ledger) -> None:
     assert record(ledger, page(bounce_of("1@x"))).named == frozenset()
 
 
-@pytest.mark.parametrize("report", [("1@x", None), ("2@x", None), ("3@x", "not genuine")])
-def test_who_cannot_be_told_is_told_of_nobody(ledger: Ledger, report: tuple[str, str | None]) -> None:
+@pytest.mark.parametrize("report", [("1@x", None), ("2@x", None), ("3@x", DOUBT)])
+def test_who_cannot_be_told_is_told_of_nobody(ledger: Ledger, report: tuple[str, Doubt | None]) -> None:
     """A message of several recipients, one that nobody has sent, and a report in doubt."""
     ledger.add_sent([sent("1@x", "a@example.org"), sent("1@x", "b@example.org"), sent("3@x")])
     message_id, doubt = report
@@ -185,7 +186,7 @@ def test_a_bounce_counts_from_then_on(ledger: Ledger) -> None:
     platform = Platform()
     assert ledger.add_sent([sent("1@x", at=day(0.5))], judge(platform)) == SentOutcome(new=1, proven=1)
     (event,) = ledger.events(EventFilter(recipient=USER))
-    assert (event.counted, event.evidence, event.stream, event.sending) == (
+    assert (event.exclusion, event.evidence, event.stream, event.sending) == (
         None, Evidence.KNOWN_MESSAGE, "news", "spring"
     )
     (suppression,) = ledger.suppressions()
@@ -201,7 +202,7 @@ def test_a_bounce_counts_from_then_on(ledger: Ledger) -> None:
 @pytest.mark.parametrize(("event", "mail", "policy"), [
     (bounce_of("1@x"), sent("1@x", at=day(14.1)), ASKING),
     (bounce_of("1@x"), sent("2@x"), ASKING),
-    (bounce_of("1@x", doubt="a token of somebody else"), sent("1@x"), ASKING),
+    (bounce_of("1@x", doubt=DOUBT), sent("1@x"), ASKING),
     (bounce_of("1@x"), sent("1@x"), replace(ASKING, evidence_hard=Evidence.TOKEN)),
     (bounce_of("1@x"), sent("1@x"), PolicySettings()),
 ], ids=["long ago", "another mail", "in doubt", "that is not enough", "it counted anyway"])

@@ -10,10 +10,12 @@ from bounce_watcher.ledger.simulation import Simulated
 from bounce_watcher.ledger.store import Ledger
 from bounce_watcher.model.fields import Action
 from bounce_watcher.model.finding import Kind
+from bounce_watcher.model.grounds import ByPerson
 from bounce_watcher.model.ledger import SuppressionSource
 from bounce_watcher.model.verdict import Reason
 from bounce_watcher.policy.decide import decide
 from bounce_watcher.policy.settings import PolicySettings, Threshold
+from bounce_watcher.words.grounds import text
 from tests.ledger.making import USER, Platform, bounce, day, page
 
 USUAL = PolicySettings()
@@ -41,8 +43,8 @@ def test_the_same_policy_comes_to_the_same(ledger: Ledger) -> None:
     for each in simulate(ledger, USUAL, 30).values():
         assert (each.now is None) == (each.then is None)
         if each.now and each.then:
-            assert (each.now.since, each.now.until, each.now.because) == (
-                each.then.since, each.then.until, each.then.because)
+            assert (each.now.since, each.now.until, text(each.now.grounds)) == (
+                each.then.since, each.then.until, text(each.then.grounds))
 
 
 def test_who_would_be_suppressed_and_took_mail_later(ledger: Ledger) -> None:
@@ -66,7 +68,7 @@ def test_who_would_be_suppressed_no_more(ledger: Ledger) -> None:
 
 def test_a_release_by_hand_holds_in_a_simulation_too(ledger: Ledger) -> None:
     record(ledger, bounce("m1", at=day(1)), bounce("m2", "b@example.org", at=day(1)))
-    ledger.release(USER, None, because="is back", now=day(2), announce=Platform())
+    ledger.release(USER, None, note="is back", now=day(2), announce=Platform())
     found = simulate(ledger, USUAL)
     assert found[f"{USER}/default"].then is None
     assert found["b@example.org/default"].then is not None
@@ -74,7 +76,9 @@ def test_a_release_by_hand_holds_in_a_simulation_too(ledger: Ledger) -> None:
 
 def test_a_suppression_by_hand_is_no_policy_s(ledger: Ledger) -> None:
     record(ledger, bounce("m1", at=day(1), reason=FULL))
-    ledger.suppress(USER, "default", because="asked", source=SuppressionSource.MANUAL, now=day(2), announce=Platform())
+    ledger.suppress(
+        USER, "default", grounds=ByPerson("asked"), source=SuppressionSource.MANUAL, now=day(2), announce=Platform(),
+    )
     (found,) = simulate(ledger, USUAL).values()
     assert (found.now, found.then) == (None, None)
 

@@ -4,6 +4,7 @@ from datetime import timedelta
 
 from bounce_watcher.ledger.stock import Queue, Stock
 from bounce_watcher.ledger.store import Ledger
+from bounce_watcher.model.grounds import ByPerson
 from bounce_watcher.model.ledger import Attempt, Disposition, State, SuppressionSource
 from tests.ledger.making import LEASE, START, Platform, bounce, day, page, record
 
@@ -51,8 +52,8 @@ def test_a_target_that_wants_no_more(ledger: Ledger) -> None:
 
 
 def test_a_released_recipient_is_suppressed_no_more(ledger: Ledger) -> None:
-    ledger.suppress("a@example.org", "news", because="asked", source=SuppressionSource.MANUAL, now=START,
+    ledger.suppress("a@example.org", "news", grounds=ByPerson("asked"), source=SuppressionSource.MANUAL, now=START,
                     announce=Platform())
     assert ledger.stock().suppressions[State.SUPPRESSED] == 1
-    ledger.release("a@example.org", None, because="asked again", now=START + SECOND, announce=Platform())
+    ledger.release("a@example.org", None, note="asked again", now=START + SECOND, announce=Platform())
     assert ledger.stock().suppressions[State.SUPPRESSED] == 0

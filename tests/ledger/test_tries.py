@@ -7,6 +7,7 @@ import pytest
 
 from bounce_watcher.ledger.store import Ledger
 from bounce_watcher.ledger.tries import LONGEST, MOST_KEPT, Throughput, step_of
+from bounce_watcher.model.grounds import ByPerson
 from bounce_watcher.model.ledger import Attempt, Disposition, OutboxItem, OutboxState, SuppressionSource, Tried
 from tests.ledger.making import DELIVERED, LEASE, START, USER, Platform, day, deliver_all, retry_at
 
@@ -17,7 +18,7 @@ AGAIN = Attempt(Disposition.AGAIN, "HTTP 413")
 
 def tell(ledger: Ledger, *recipients: str, target: str = "platform") -> None:
     for recipient in recipients:
-        ledger.suppress(recipient, "default", because="asked for", source=SuppressionSource.MANUAL, now=START,
+        ledger.suppress(recipient, "default", grounds=ByPerson("asked for"), source=SuppressionSource.MANUAL, now=START,
                         announce=Platform((target,)))
 
 

@@ -7,9 +7,9 @@ import pytest
 
 from bounce_watcher.ledger.filters import EventFilter
 from bounce_watcher.ledger.store import Ledger
-from bounce_watcher.ledger.undo import Incident, Undone
+from bounce_watcher.ledger.undo import Incident, UndoOutcome
+from bounce_watcher.model.grounds import ByPerson, EndpointGone
 from bounce_watcher.model.ledger import (
-    UNDONE,
     Alert,
     AlertKind,
     BounceEvent,
@@ -21,6 +21,8 @@ from bounce_watcher.model.ledger import (
 from bounce_watcher.model.verdict import Reason
 from bounce_watcher.policy.decide import decide
 from bounce_watcher.policy.settings import PolicySettings
+from bounce_watcher.words.grounds import text
+from tests.facts import about
 from tests.ledger.making import START, USER, Platform, bounce, day, deliver_all, page
 
 POLICY = partial(decide, settings=PolicySettings())
@@ -30,9 +32,9 @@ OUTAGE = Incident(day(10), day(10.5))
 
 def undo(
     ledger: Ledger, incident: Incident = OUTAGE, platform: Platform | None = None, *, dry_run: bool = False
-) -> list[Undone]:
+) -> list[UndoOutcome]:
     return list(ledger.undo(
-        incident, POLICY, platform or Platform(), because="the outage", now=day(20), dry_run=dry_run
+        incident, POLICY, platform or Platform(), now=day(20), dry_run=dry_run
     ))
 
 
@@ -44,10 +46,11 @@ def test_who_was_suppressed_by_the_incident_is_released_and_told(ledger: Ledger)
     platform = Platform()
     ledger.record(page(bounce("m1", at=day(10.2)), bounce("m2", "b@example.org", at=day(11))), POLICY, platform)
     (undone,) = undo(ledger, platform=platform)
-    assert undone == Undone(USER, "default", 1, True, State.RELEASED, "the outage", State.SUPPRESSED)
+    assert undone == UndoOutcome(USER, "default", 1, True, State.RELEASED, undone.grounds, State.SUPPRESSED)
+    assert text(undone.grounds).startswith("incident of ")
     assert [it.recipient for it in ledger.suppressions()] == ["b@example.org"]
     (event,) = ledger.events(EventFilter(USER))
-    assert event.counted == f"{UNDONE}the outage"
+    assert text(event.exclusion).startswith("undone: incident of ")
     told = [(it.type, it.sequence) for it in deliver_all(ledger, now=day(30)) if it.recipient == USER]
     assert told == [(NoticeType.RELEASED, 3)]
 
@@ -85,8 +88,10 @@ def test_a_provider_takes_the_mail_of_many_domains(ledger: Ledger) -> None:
 
 
 def alert(kind: AlertKind, subject: str) -> Alert:
-    return Alert("id", kind, subject, day(10), day(10.1), day(10.5), cleared=False, count=9, alarm_from=9, usual=1,
-                 because="")
+    return Alert(
+        "id", kind, about(subject), day(10), day(10.1), day(10.5), cleared=False, count=9, alarm_from=9, usual=1,
+        grounds=EndpointGone("x"),
+    )
 
 
 @pytest.mark.parametrize(("subject", "undone"), [
@@ -141,7 +146,9 @@ def test_who_is_suppressed_on_other_grounds_stays_so(ledger: Ledger) -> None:
 
 
 def test_what_a_person_suppressed_stays(ledger: Ledger) -> None:
-    ledger.suppress(USER, "default", because="asked", source=SuppressionSource.MANUAL, now=START, announce=Platform())
+    ledger.suppress(
+        USER, "default", grounds=ByPerson("asked"), source=SuppressionSource.MANUAL, now=START, announce=Platform(),
+    )
     ledger.record(page(bounce("m1", at=day(10))), POLICY, Platform())
     (undone,) = undo(ledger)
     assert not undone.released
@@ -153,7 +160,7 @@ def test_what_counted_before_goes_on_counting(ledger: Ledger) -> None:
     ledger.record(page(*softs[:3], bounce("hard", at=day(10.2))), POLICY, Platform())
     (undone,) = undo(ledger)
     assert (undone.events, undone.released, undone.state) == (2, True, State.WATCHING)
-    assert "2 of 3" in (undone.because or "")
+    assert "2 of 3" in (text(undone.grounds) or "")
     ledger.record(page(softs[3]), POLICY, Platform())
     assert state(ledger) is State.SUPPRESSED
 
@@ -184,7 +191,7 @@ def test_every_step_is_told_in_order(ledger: Ledger) -> None:
     ledger.record(page(bounce("m0", at=day(1), reason=FULL)), POLICY, Platform())
     ledger.record(page(bounce("m1", at=day(10))), POLICY, Platform())
     undo(ledger)
-    ledger.suppress(USER, "default", because="asked", source=SuppressionSource.MANUAL, now=day(21),
+    ledger.suppress(USER, "default", grounds=ByPerson("asked"), source=SuppressionSource.MANUAL, now=day(21),
                     announce=Platform(), until=day(22))
     ledger.expire(day(23), Platform())
     steps = ledger.course(USER, "default")
@@ -193,4 +200,4 @@ def test_every_step_is_told_in_order(ledger: Ledger) -> None:
         (day(20), State.WATCHING, By.UNDO), (day(21), State.SUPPRESSED, By.PERSON),
         (day(22), State.RELEASED, By.CLOCK),
     ]
-    assert all(it.because for it in steps)
+    assert all(text(it.grounds) for it in steps)

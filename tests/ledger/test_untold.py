@@ -8,9 +8,11 @@ import pytest
 
 from bounce_watcher.ledger.store import Ledger, OutboxFilter
 from bounce_watcher.ledger.untold import Announced
+from bounce_watcher.model.grounds import ByPerson
 from bounce_watcher.model.ledger import Decision, NoticeType, Occurrence, OutboxItem, Step, SuppressionSource
 from bounce_watcher.model.verdict import Reason
 from bounce_watcher.outbox.notice import body
+from bounce_watcher.words.grounds import text
 from tests.ledger.making import Always, Platform, bounce, day, decide, page
 
 SUPPRESSED, RELEASED = NoticeType.SUPPRESSED, NoticeType.RELEASED
@@ -42,8 +44,8 @@ def shadow(ledger: Ledger) -> Ledger:
     soft = bounce("m3", "soft@example.org", reason=Reason.MAILBOX_FULL)
     ledger.record(page(bounce("m1", "a@example.org"), bounce("m2", "b@example.org"), soft,
                        bounce("m5", "back@example.org")), decide, nobody)
-    ledger.record(page(bounce("m4", "held@example.org")), Always(Decision(Step.PEND, "held back")), nobody)
-    ledger.release("back@example.org", None, because="is back", now=day(1), announce=nobody)
+    ledger.record(page(bounce("m4", "held@example.org")), Always(Decision(Step.PEND, ByPerson("held back"))), nobody)
+    ledger.release("back@example.org", None, note="is back", now=day(1), announce=nobody)
     return ledger
 
 
@@ -63,7 +65,7 @@ def test_what_stands_is_told_once(shadow: Ledger) -> None:
 
 def test_where_everybody_stands_is_as_before(shadow: Ledger) -> None:
     def all_of_it() -> list[object]:
-        return [(record.state, record.suppression, record.because, shadow.course(record.recipient, "default"))
+        return [(record.state, record.suppression, text(record.grounds), shadow.course(record.recipient, "default"))
                 for name in ("a", "soft", "held", "back") for record in shadow.recipients(f"{name}@example.org")]
 
     before = all_of_it()
@@ -73,7 +75,7 @@ def test_where_everybody_stands_is_as_before(shadow: Ledger) -> None:
 
 def test_what_comes_next_is_of_a_later_sequence(shadow: Ledger) -> None:
     announced(shadow)
-    shadow.release("a@example.org", None, because="is back", now=day(10), announce=Platforms(now=day(10)))
+    shadow.release("a@example.org", None, note="is back", now=day(10), announce=Platforms(now=day(10)))
     assert [(row.type, row.sequence, row.state) for row in rows(shadow, "a@example.org")] == [
         (SUPPRESSED, 3, "superseded"), (RELEASED, 4, "due"),
     ]
@@ -93,7 +95,8 @@ Change = Callable[[Ledger], object]
 
 def _add(ledger: Ledger, until: int | None) -> None:
     ledger.suppress(
-        "c@example.org", "default", because="by hand", source=SuppressionSource.MANUAL, now=day(2), announce=nobody,
+        "c@example.org", "default", grounds=ByPerson("by hand"),
+        source=SuppressionSource.MANUAL, now=day(2), announce=nobody,
         until=None if until is None else day(until),
     )
 
@@ -102,12 +105,12 @@ def _add(ledger: Ledger, until: int | None) -> None:
     (lambda ledger: None, []),
     (lambda ledger: _add(ledger, 20), []),                                       # shorter: nothing has changed
     (lambda ledger: _add(ledger, None), [SUPPRESSED]),
-    (lambda ledger: ledger.release("c@example.org", None, because="is back", now=day(2), announce=nobody), [RELEASED]),
+    (lambda ledger: ledger.release("c@example.org", None, note="is back", now=day(2), announce=nobody), [RELEASED]),
     (lambda ledger: ledger.expire(day(40), nobody), [RELEASED]),
 ], ids=["nothing", "shorter", "longer", "released", "ran out"])
 def test_what_was_told_and_is_otherwise_by_now(ledger: Ledger, change: Change, told: list[NoticeType]) -> None:
     ledger.suppress(
-        "c@example.org", "default", because="", source=SuppressionSource.MANUAL, now=day(0), until=day(30),
+        "c@example.org", "default", grounds=ByPerson(""), source=SuppressionSource.MANUAL, now=day(0), until=day(30),
         announce=Platforms(),
     )
     change(ledger)
@@ -116,7 +119,7 @@ def test_what_was_told_and_is_otherwise_by_now(ledger: Ledger, change: Change, t
     if told == [RELEASED]:
         last = json.loads(rows(ledger)[-1].body)["data"]
         (record,) = ledger.recipients("c@example.org")
-        assert (last["because"], last["until"]) == (record.because, "2026-03-31T12:00:00Z")
+        assert (last["because"], last["until"]) == (text(record.grounds), "2026-03-31T12:00:00Z")
 
 
 def test_any_number_goes_through_in_batches(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -124,7 +127,7 @@ def test_any_number_goes_through_in_batches(ledger: Ledger, monkeypatch: pytest.
     ledger.record(page(*(bounce(f"m{n}", f"user{n}@example.org") for n in range(7))), decide, nobody)
     done = list(ledger.announce_untold(Platforms(), day(9)))
     assert [each.recipient for each in done] == [f"user{n}@example.org" for n in range(7)]
-    assert done[0] == Announced("user0@example.org", "default", SUPPRESSED, ("platform",), "1 of 1")
+    assert done[0] == Announced("user0@example.org", "default", SUPPRESSED, ("platform",), ByPerson("1 of 1"))
 
 
 def test_who_is_forgotten_is_told_of_no_more(shadow: Ledger) -> None:

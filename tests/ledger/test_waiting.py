@@ -18,6 +18,7 @@ from bounce_watcher.model.ledger import BounceEvent, NoticeType, State
 from bounce_watcher.model.verdict import Reason
 from bounce_watcher.policy.limits import GuardSettings
 from bounce_watcher.policy.settings import PolicySettings
+from bounce_watcher.words.grounds import text
 from tests.ledger.test_guard import HOUR, MINUTE, OUTAGE, POLICY, Desk, gone, usual
 
 WAIT, AT_ONCE = POLICY.guard.wait, POLICY.guard.wait_min - 1
@@ -45,7 +46,7 @@ def test_the_first_are_told_at_once_and_the_others_wait(desk: Desk) -> None:
     assert [desk.state(f"one{n}@gmail.com") for n in (2, 3, 7)] == [State.SUPPRESSED, State.PENDING, State.PENDING]
     assert list(desk.ledger.alerts()) == []
     (waiting,) = desk.ledger.recipients("one6@gmail.com")
-    assert waiting.because == (
+    assert text(waiting.grounds) == (
         f"{TOLD}; waiting: 7 new hard bounces of provider google.com within 3 h; usual 2, alarm from 10; waits for it "
         "until 14 December 2020 15:06 UTC"
     )
@@ -61,7 +62,8 @@ def test_a_wait_ends_after_its_time_whenever_somebody_looks(desk: Desk) -> None:
     for n in range(8):
         (record,) = desk.ledger.recipients(f"one{n}@gmail.com")
         assert record.suppression
-        assert (record.state, record.because, record.suppression.since) == (State.SUPPRESSED, TOLD, OUTAGE + n * MINUTE)
+        assert (record.state, text(record.grounds)) == (State.SUPPRESSED, TOLD)
+        assert record.suppression.since == OUTAGE + n * MINUTE
     assert [told.at for told in desk.platform.told if told.type is NoticeType.SUPPRESSED][AT_ONCE:] == [
         OUTAGE + n * MINUTE + WAIT for n in range(AT_ONCE, 8)
     ]
@@ -85,8 +87,8 @@ def test_the_alarm_takes_over_who_waits(desk: Desk, size: int) -> None:
     assert desk.told(NoticeType.RELEASED) == desk.told(NoticeType.SUPPRESSED) <= AT_ONCE
     assert desk.end_waits() == 0, "an outage holds them"
     (record,) = desk.ledger.recipients("one6@gmail.com")
-    assert (record.because or "").startswith(f"{TOLD}; held back: ")
-    assert "waiting: " not in (record.because or "")
+    assert text(record.grounds).startswith(f"{TOLD}; held back: ")
+    assert "waiting: " not in text(record.grounds)
     desk.settle()
     assert (desk.count(State.PENDING), desk.state("one6@gmail.com")) == (0, State.ACTIVE)
 
@@ -112,7 +114,7 @@ def test_a_wording_waits_as_well(desk: Desk) -> None:
     ])
     assert (desk.told(NoticeType.SUPPRESSED), desk.count(State.PENDING)) == (AT_ONCE, 7 - AT_ONCE)
     (record,) = desk.ledger.recipients("info@company6.example")
-    assert "; waiting: 7 new hard bounces of wording common.no-such-user # # user lookup " in (record.because or "")
+    assert "; waiting: 7 new hard bounces of wording common.no-such-user # # user lookup " in text(record.grounds)
 
 
 def test_a_complaint_waits_for_nothing(desk: Desk) -> None:
@@ -123,12 +125,12 @@ def test_a_complaint_waits_for_nothing(desk: Desk) -> None:
     assert desk.state("one6@gmail.com") is State.SUPPRESSED
     assert desk.end_waits() == 7 - AT_ONCE
     (record,) = desk.ledger.recipients("one6@gmail.com")
-    assert record.because == "1 of 1: complaint (abuse) on 14 December 2020"
+    assert text(record.grounds) == "1 of 1: complaint (abuse) on 14 December 2020"
 
 
 def test_a_person_may_be_quicker_than_the_clock(desk: Desk) -> None:
     desk.take(some(8))
-    desk.ledger.release("one6@gmail.com", None, because="is back", now=OUTAGE + HOUR / 2, announce=desk.platform)
+    desk.ledger.release("one6@gmail.com", None, note="is back", now=OUTAGE + HOUR / 2, announce=desk.platform)
     assert desk.end_waits() == 7 - AT_ONCE
     assert desk.state("one6@gmail.com") is State.ACTIVE
 
@@ -180,7 +182,7 @@ def states(learned: Path, pages: Pages, *, at_the_end: bool) -> dict[str, tuple[
             if at_the_end:
                 desk.settle()
                 desk.end_waits()
-            return {each.recipient: (each.state, each.because) for each in ledger.suppressions()}
+            return {each.recipient: (each.state, text(each.grounds)) for each in ledger.suppressions()}
 
 
 def reports(offsets: Sequence[int]) -> list[BounceEvent]:
@@ -218,7 +220,7 @@ def counting(learned: Path, pages: Pages) -> set[str]:
             for page in pages:
                 desk.take(page)
             desk.settle()
-            return {event.id for event in ledger.events() if event.counted is None}
+            return {event.id for event in ledger.events() if event.exclusion is None}
 
 
 @settings(max_examples=40)

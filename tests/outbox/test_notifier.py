@@ -11,11 +11,13 @@ from pydantic import SecretStr
 
 from bounce_watcher.ledger.alerts import alert_on, occurrence
 from bounce_watcher.model.errors import PermanentFailure
+from bounce_watcher.model.grounds import TargetFails
 from bounce_watcher.model.ledger import AlertKind, Disposition, NoticeType, OutboxItem
 from bounce_watcher.model.printable import is_unsafe
 from bounce_watcher.outbox.notice import notices
 from bounce_watcher.outbox.notifier import MOST_TOLD, Notifier, NotifierChannel, message_of, understood
 from bounce_watcher.outbox.rehearsal import rehearse_item, rehearse_test
+from tests.facts import about, an_alert
 from tests.outbox.samples import AT
 from tests.servers.receiver import Receiver, Reply
 from tests.servers.sink import Sink, running
@@ -42,9 +44,9 @@ def channel_to(receiver: Receiver) -> NotifierChannel:
 
 def told(
     type: NoticeType = RAISED, kind: AlertKind = AlertKind.OUTAGE, subject: str = "provider example.net",
-    because: str = "40 hard bounces of example.net within 3 h", quote: str | None = None,
+    label: str = "webhook shop", quote: str | None = None,
 ) -> list[OutboxItem]:
-    alert = alert_on(kind, subject, AT, because=because, quote=quote)
+    alert = alert_on(kind, about(subject), AT, TargetFails(label, AT, 2), quote=quote)
     return list(notices(occurrence(type, AT if type is RAISED else AT + HOUR, alert), [notifier()], lambda: "msg_1"))
 
 
@@ -52,10 +54,10 @@ def told(
 
 def test_only_alerts_of_its_kinds_are_for_it() -> None:
     picky = notifier(alerts=frozenset({AlertKind.BLOCKS}))
-    assert picky.hears(occurrence(RAISED, AT, alert_on(AlertKind.BLOCKS, "block", AT, because="")))
-    assert not picky.hears(occurrence(RAISED, AT, alert_on(AlertKind.OUTAGE, "provider", AT, because="")))
-    assert notices(occurrence(RAISED, AT, alert_on(AlertKind.OUTAGE, "p", AT, because="")), [picky], str) == ()
-    assert not notifier().hears(occurrence(NoticeType.TEST, AT, alert_on(AlertKind.BLOCKS, "b", AT, because="")))
+    assert picky.hears(occurrence(RAISED, AT, an_alert(AlertKind.BLOCKS, "blocks", AT)))
+    assert not picky.hears(occurrence(RAISED, AT, an_alert(AlertKind.OUTAGE, "provider", AT)))
+    assert notices(occurrence(RAISED, AT, an_alert(AlertKind.OUTAGE, "p", AT)), [picky], str) == ()
+    assert not notifier().hears(occurrence(NoticeType.TEST, AT, an_alert(AlertKind.BLOCKS, "b", AT)))
 
 
 # ── what is written ─────────────────────────────────────────────────────────────────────────────────────────────────
@@ -64,19 +66,20 @@ def test_one_alert() -> None:
     message = message_of(told(quote="550 5.1.1 user unknown"))
     assert message.title == "bounce-watcher: outage: 1 raised"
     assert message.body.splitlines() == [
-        "RAISED at 2026-11-24T06:00:00Z: 40 hard bounces of example.net within 3 h",
+        "RAISED at 2026-11-24T06:00:00Z: webhook shop takes nothing since 2026-11-24 06:00 UTC; 2 notices are due",
         "    \u201c550 5.1.1 user unknown\u201d",
     ]
     assert message.is_bad
 
 
 def test_several_are_one_message_and_each_alert_is_told_as_it_stands_last() -> None:
-    blocks = told(kind=AlertKind.BLOCKS, subject="block", because="20 blocks")
+    blocks = told(kind=AlertKind.BLOCKS, subject="blocks", label="webhook crm")
     message = message_of([*told(), *blocks, *told(CLEARED)])
     assert message.title == "bounce-watcher: blocks, outage: 1 raised, 1 over"
     assert message.body.splitlines() == [
-        "RAISED AND OVER at 2026-11-24T07:00:00Z: 40 hard bounces of example.net within 3 h",
-        "RAISED at 2026-11-24T06:00:00Z: 20 blocks",
+        "RAISED AND OVER at 2026-11-24T07:00:00Z: webhook shop takes nothing since 2026-11-24 06:00 UTC; 2 notices are "
+        "due",
+        "RAISED at 2026-11-24T06:00:00Z: webhook crm takes nothing since 2026-11-24 06:00 UTC; 2 notices are due",
     ]
     over = message_of(told(CLEARED))
     assert over.body.startswith("OVER at 2026-11-24T07:00:00Z: ")
@@ -91,14 +94,14 @@ def test_a_flood_is_counted() -> None:
 
 
 def test_what_others_wrote_calls_nobody_and_is_no_markup() -> None:
-    message = message_of(told(because="<!channel> @everyone", quote="<b>someone@example.org</b>"))
+    message = message_of(told(label="<!channel> @everyone", quote="<b>someone@example.org</b>"))
     assert not {"@", "<", ">"} & set(message.title + message.body)
     assert "everyone" in message.body
 
 
 def test_what_others_wrote_is_no_link_and_hides_nothing() -> None:
     hostile = "550 [your mailbox](https://evil.example/in) \u202egnp.exe \x1b[2J\r\nOVER at 2026: all is well"
-    message = message_of(told(because=f"forged: {hostile}", quote=hostile))
+    message = message_of(told(label=f"forged: {hostile}", quote=hostile))
     assert len(message.body.splitlines()) == 2
     assert "](" not in message.body
     assert "://" not in message.body

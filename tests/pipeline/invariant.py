@@ -5,7 +5,7 @@ import json
 from bounce_watcher.model.address import address_key
 from bounce_watcher.model.fields import Action
 from bounce_watcher.model.finding import EVENT_KINDS, Analysis, Kind, RecipientVerdict
-from bounce_watcher.model.rows import analysis_row
+from bounce_watcher.words.rows import analysis_row
 
 MAX_RECIPIENTS = 1_001
 """Of a report's thousand, and one that a second recognizer adds."""

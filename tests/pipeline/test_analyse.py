@@ -10,7 +10,7 @@ from bounce_watcher.attribution.return_path import make_return_path
 from bounce_watcher.attribution.settings import AttributionSettings
 from bounce_watcher.classification.ruleset import load_builtin
 from bounce_watcher.model.fields import Action
-from bounce_watcher.model.finding import UNTOLD, Attribution, Evidence, Kind
+from bounce_watcher.model.finding import UNTOLD, Attribution, Evidence, Kind, Pass
 from bounce_watcher.model.message import message_digest
 from bounce_watcher.model.verdict import BounceType, Reason
 from bounce_watcher.pipeline import Toolkit, analyse
@@ -75,7 +75,7 @@ def test_without_a_trusted_server_no_word_is_believed() -> None:
 def test_a_genuine_report_proves_no_more_than_itself() -> None:
     analysis = analyse(GENUINE, TRUSTING, mailbox="returns")
     (only,) = analysis.recipients
-    assert analysis.authenticity.passes == ("its From is that of example.net",)
+    assert analysis.authenticity.passes == (Pass("dmarc", "example.net"),)
     assert only.attribution == analyse(report(), TOOLKIT).recipients[0].attribution
 
 

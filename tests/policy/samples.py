@@ -7,6 +7,7 @@ from itertools import count
 
 from bounce_watcher.model.fields import Action
 from bounce_watcher.model.finding import Evidence, Kind
+from bounce_watcher.model.grounds import ByPerson
 from bounce_watcher.model.ledger import (
     BounceEvent,
     CountedBounce,
@@ -60,7 +61,7 @@ def history(
 
 def suppression(since: datetime, until: datetime | None, state: State = State.SUPPRESSED) -> Suppression:
     return Suppression(
-        RECIPIENT, "news", state, "mailbox_full", since, "3 of 3", SuppressionSource.POLICY, until=until
+        RECIPIENT, "news", state, "mailbox_full", since, ByPerson("3 of 3"), SuppressionSource.POLICY, until=until
     )
 
 
@@ -82,5 +83,5 @@ def _after(past: History, event: BounceEvent, decision: Decision) -> History:
         record = replace(record, state=State.SUPPRESSED, suppression=suppression(since, decision.until))
     elif decision.step is Step.WATCH:
         record = replace(record, state=State.WATCHING)
-    added = (counted(event),) if decision.counted is None else ()
+    added = (counted(event),) if decision.exclusion is None else ()
     return History(record, past.counted + added)

@@ -18,6 +18,7 @@ from bounce_watcher.ledger.apply import apply_event, release_expired
 from bounce_watcher.ledger.store import Ledger
 from bounce_watcher.model.errors import ConfigError
 from bounce_watcher.model.finding import Evidence, Kind
+from bounce_watcher.model.grounds import ByPerson
 from bounce_watcher.model.ledger import (
     AlertKind,
     BounceEvent,
@@ -32,6 +33,7 @@ from bounce_watcher.model.verdict import BounceType, Reason
 from bounce_watcher.policy.counting import CHOICES
 from bounce_watcher.policy.decide import decide
 from bounce_watcher.policy.settings import PolicySettings
+from bounce_watcher.words.grounds import text
 from tests.policy.samples import RECIPIENT, complaint, counted, failure, march
 
 properties = settings(derandomize=True, deadline=None, max_examples=150)
@@ -101,13 +103,13 @@ def after(events: Sequence[BounceEvent], policy: PolicySettings) -> History:
 def then(past: History, event: BounceEvent, policy: PolicySettings) -> History:
     past = replace(past, record=release_expired(past.record, event.at).record)
     decision = decide(event, past, policy)
-    added = (counted(event),) if decision.counted is None else ()
+    added = (counted(event),) if decision.exclusion is None else ()
     return History(apply_event(past.record, event, decision).record, past.counted + added)
 
 
 def standing(record: RecipientRecord) -> tuple[object, ...]:
     """All but what only counts events."""
-    return record.state, record.because, record.released_at, record.suppression, record.rung, record.lapsed
+    return record.state, text(record.grounds), record.released_at, record.suppression, record.rung, record.lapsed
 
 
 @properties
@@ -152,7 +154,7 @@ def test_the_policy_alone_never_releases_before_the_time_is_over(
     past: list[BounceEvent], policy: PolicySettings
 ) -> None:
     record = RecipientRecord(RECIPIENT, "news", state=State.SUPPRESSED, suppression=Suppression(
-        RECIPIENT, "news", State.SUPPRESSED, None, march(0), "asked for", SuppressionSource.MANUAL,
+        RECIPIENT, "news", State.SUPPRESSED, None, march(0), ByPerson("asked for"), SuppressionSource.MANUAL,
     ))
     history = History(record)
     for event in past:

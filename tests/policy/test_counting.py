@@ -9,6 +9,7 @@ from bounce_watcher.model.verdict import BounceType, Reason
 from bounce_watcher.policy.counting import CHOICES, DEFAULTS, CountRule, count_rule, counts_with
 from bounce_watcher.policy.decide import decide
 from bounce_watcher.policy.settings import PolicySettings, Threshold
+from bounce_watcher.words.grounds import text
 from tests.policy.samples import failure, history, march
 
 HARMLESS = [reason for reason in Reason if reason.bounce_type in {BounceType.BLOCK, BounceType.UNDETERMINED}]
@@ -40,7 +41,7 @@ def test_no_settings_make_a_block_or_an_undetermined_bounce_count(reason: Reason
     events = [failure(reason, march(day), evidence=Evidence.TOKEN) for day in range(1, 32)]
     decision = decide(events[-1], history(*events[:-1]), EAGEREST)
     assert decision.step is Step.NOTE
-    assert decision.counted is not None
+    assert decision.exclusion is not None
 
 
 @pytest.mark.parametrize("name", [field.name for field in fields(PolicySettings)])
@@ -92,4 +93,4 @@ def test_the_bounds() -> None:
 def test_a_reason_that_is_set_to_never_is_noted_with_the_reason_why() -> None:
     settings = PolicySettings(reasons={Reason.MAILBOX_FULL: CountRule.NEVER})
     decision = decide(failure(Reason.MAILBOX_FULL, march(2)), history(), settings)
-    assert (decision.step, decision.counted) == (Step.NOTE, "mailbox full never counts: so set")
+    assert (decision.step, text(decision.exclusion)) == (Step.NOTE, "mailbox full never counts: so set")

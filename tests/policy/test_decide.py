@@ -18,6 +18,8 @@ from bounce_watcher.model.ledger import (
 from bounce_watcher.model.verdict import Reason
 from bounce_watcher.policy.decide import decide
 from bounce_watcher.policy.settings import PolicySettings, Threshold
+from bounce_watcher.words.grounds import text
+from tests.facts import DOUBT
 from tests.policy.samples import RECIPIENT, complaint, failure, history, march, replay, suppression
 
 DEFAULT = PolicySettings()
@@ -33,8 +35,8 @@ class TestAtOnce:
         event = failure(GONE, march(2))
         decision = decide(event, history(), DEFAULT)
         assert decision.step is Step.SUPPRESS
-        assert decision.because == "1 of 1: invalid recipient on 2 March 2026"
-        assert (decision.counted, decision.until, decision.events) == (None, None, (event.id,))
+        assert text(decision.grounds) == "1 of 1: invalid recipient on 2 March 2026"
+        assert (decision.exclusion, decision.until, decision.events) == (None, None, (event.id,))
 
     def test_an_expiry_is_added_to_the_reports_own_time(self) -> None:
         settings = PolicySettings(hard_expiry=(timedelta(days=90),))
@@ -48,7 +50,7 @@ class TestAtOnce:
         settings = PolicySettings(complaint_expiry=(timedelta(days=365),))
         decision = decide(complaint(march(2)), history(), settings)
         assert decision.step is Step.SUPPRESS
-        assert decision.because == "1 of 1: complaint (abuse) on 2 March 2026"
+        assert text(decision.grounds) == "1 of 1: complaint (abuse) on 2 March 2026"
         assert decision.until == march(2) + timedelta(days=365)
 
 
@@ -57,13 +59,13 @@ class TestThreshold:
         events = [soft(2), soft(9), soft(17)]
         record, decisions = replay(events, DEFAULT)
         assert [decision.step for decision in decisions] == [Step.WATCH, Step.WATCH, Step.SUPPRESS]
-        assert decisions[0].because == (
+        assert text(decisions[0].grounds) == (
             "1 of 3 on 1 of 3 days: 2 March 2026; span 0 of 14 days; window 60 days; mailbox full"
         )
-        assert decisions[1].because == (
+        assert text(decisions[1].grounds) == (
             "2 of 3 on 2 of 3 days: 2 and 9 March 2026; span 7 of 14 days; window 60 days; mailbox full"
         )
-        assert decisions[2].because == (
+        assert text(decisions[2].grounds) == (
             "3 of 3 on 3 days: 2, 9 and 17 March 2026; span 15 of 14 days; window 60 days; mailbox full"
         )
         assert decisions[2].until == march(24)
@@ -73,12 +75,12 @@ class TestThreshold:
     def test_soft_reasons_count_together(self) -> None:
         decision = decide(soft(17), history(soft(2, Reason.NETWORK_ERROR), soft(9, Reason.MESSAGE_EXPIRED)), DEFAULT)
         assert decision.step is Step.SUPPRESS
-        assert decision.because.endswith("; network error, message expired, mailbox full")
+        assert text(decision.grounds).endswith("; network error, message expired, mailbox full")
 
     def test_too_short_a_span_waits(self) -> None:
         decision = decide(soft(15), history(soft(2), soft(9)), DEFAULT)
         assert decision.step is Step.WATCH
-        assert "span 13 of 14 days" in decision.because
+        assert "span 13 of 14 days" in text(decision.grounds)
 
     def test_what_is_older_than_the_window_no_longer_counts(self) -> None:
         assert decide(soft(62), history(soft(2), soft(9)), DEFAULT).step is Step.SUPPRESS
@@ -86,7 +88,7 @@ class TestThreshold:
 
     def test_hard_bounces_do_not_count_towards_the_soft_threshold(self) -> None:
         decision = decide(soft(17), history(soft(2), failure(DEAD_DOMAIN, march(9))), DEFAULT)
-        assert decision.because.startswith("2 of 3 on 2 of 3 days: 2 and 17 March 2026")
+        assert text(decision.grounds).startswith("2 of 3 on 2 of 3 days: 2 and 17 March 2026")
 
     def test_a_report_that_comes_late_completes_the_window_that_it_belongs_to(self) -> None:
         first, last, late = soft(2), soft(17), soft(9)
@@ -98,7 +100,7 @@ class TestThreshold:
     def test_a_span_in_hours_is_told_in_days(self) -> None:
         settings = PolicySettings(soft=Threshold(3, 3, timedelta(hours=36), timedelta(days=30)))
         decision = decide(soft(4), history(soft(2), soft(3)), settings)
-        assert decision.because == (
+        assert text(decision.grounds) == (
             "3 of 3 on 3 days: 2, 3 and 4 March 2026; span 2 of 2 days; window 30 days; mailbox full"
         )
 
@@ -106,22 +108,22 @@ class TestThreshold:
         settings = PolicySettings(soft=Threshold(2, 3, timedelta(0), timedelta(days=30)))
         decision = decide(soft(4), history(soft(3)), settings)
         assert decision.step is Step.WATCH
-        assert decision.because.startswith("2 of 2 on 2 of 3 days: 3 and 4 March 2026; window")
+        assert text(decision.grounds).startswith("2 of 2 on 2 of 3 days: 3 and 4 March 2026; window")
 
 
 class TestConfirm:
     def test_the_second_day_confirms(self) -> None:
         _, decisions = replay([failure(DEAD_DOMAIN, march(2)), failure(Reason.MAILBOX_DISABLED, march(9))], DEFAULT)
         assert [decision.step for decision in decisions] == [Step.WATCH, Step.SUPPRESS]
-        assert decisions[0].because == "1 of 2 on 1 of 2 days: 2 March 2026; window 60 days; invalid domain"
-        assert decisions[1].because == (
+        assert text(decisions[0].grounds) == "1 of 2 on 1 of 2 days: 2 March 2026; window 60 days; invalid domain"
+        assert text(decisions[1].grounds) == (
             "2 of 2 on 2 days: 2 and 9 March 2026; window 60 days; invalid domain, mailbox disabled"
         )
         assert decisions[1].until is None
 
     def test_the_same_day_does_not(self) -> None:
         decision = decide(failure(DEAD_DOMAIN, march(2, 20)), history(failure(DEAD_DOMAIN, march(2, 8))), DEFAULT)
-        assert decision.counted == "counted already on 2 March 2026: once a day"
+        assert text(decision.exclusion) == "counted already on 2 March 2026: once a day"
 
 
 class TestWhatDoesNotCount:
@@ -148,27 +150,27 @@ class TestWhatDoesNotCount:
     )
     def test_is_noted_with_the_reason_why(self, event: BounceEvent, words: str) -> None:
         decision = decide(event, history(), DEFAULT)
-        assert (decision.step, decision.counted, decision.because) == (Step.NOTE, words, words)
+        assert (decision.step, text(decision.exclusion), text(decision.grounds)) == (Step.NOTE, words, words)
 
     def test_each_bounce_type_asks_for_its_own_evidence(self) -> None:
         settings = PolicySettings(evidence_hard=Evidence.TOKEN, evidence_soft=Evidence.PROSE)
-        assert decide(failure(GONE, march(2)), history(), settings).counted == (
+        assert text(decide(failure(GONE, march(2)), history(), settings).exclusion) == (
             "evidence is report, the policy asks for token"
         )
-        assert decide(failure(FULL, march(2), evidence=Evidence.PROSE), history(), settings).counted is None
+        assert decide(failure(FULL, march(2), evidence=Evidence.PROSE), history(), settings).exclusion is None
 
     @pytest.mark.parametrize("event", [
-        failure(GONE, march(2), doubt="the token names another recipient"),
-        failure(FULL, march(2), doubt="the token names another recipient"),
-        complaint(march(2), doubt="the token names another recipient"),
+        failure(GONE, march(2), doubt=DOUBT),
+        failure(FULL, march(2), doubt=DOUBT),
+        complaint(march(2), doubt=DOUBT),
     ])
     def test_a_doubtful_report_never_counts_however_little_proof_is_asked(self, event: BounceEvent) -> None:
         lenient = PolicySettings(
             evidence_hard=Evidence.PROSE, evidence_soft=Evidence.PROSE, evidence_complaint=Evidence.PROSE
         )
         decision = decide(event, history(), lenient)
-        assert (decision.step, decision.counted) == (
-            Step.NOTE, "forged or mixed up: the token names another recipient"
+        assert (decision.step, text(decision.exclusion)) == (
+            Step.NOTE, "forged or mixed up: the return path holds a token that we signed for another recipient"
         )
 
     @pytest.mark.parametrize("recipient", ["user@example.org", "USER@Example.ORG"])
@@ -176,8 +178,8 @@ class TestWhatDoesNotCount:
         event = failure(GONE, march(2), recipient=recipient)
         address = PolicySettings(protected_addresses=frozenset({"User@EXAMPLE.org"}))
         domain = PolicySettings(protected_domains=frozenset({"Example.org"}))
-        assert decide(event, history(), address).counted == "protected address: the policy never suppresses it"
-        assert decide(event, history(), domain).counted == (
+        assert text(decide(event, history(), address).exclusion) == "protected address: the policy never suppresses it"
+        assert text(decide(event, history(), domain).exclusion) == (
             "protected domain example.org: the policy never suppresses its addresses"
         )
 
@@ -188,8 +190,8 @@ class TestWhatDoesNotCount:
     def test_what_a_person_protects_is_told_with_the_history(self, name: str, words: str) -> None:
         known = history()
         protected = replace(known, record=replace(known.record, protected=name))
-        assert decide(failure(GONE, march(2)), protected, DEFAULT).counted == words
-        assert decide(failure(GONE, march(2)), known, DEFAULT).counted is None
+        assert text(decide(failure(GONE, march(2)), protected, DEFAULT).exclusion) == words
+        assert decide(failure(GONE, march(2)), known, DEFAULT).exclusion is None
 
     def test_a_protected_domain_does_not_protect_another_that_ends_alike(self) -> None:
         settings = PolicySettings(protected_domains=frozenset({"ample.org"}))
@@ -199,19 +201,20 @@ class TestWhatDoesNotCount:
 class TestOnce:
     def test_a_day_counts_once(self) -> None:
         decision = decide(soft(2, Reason.NETWORK_ERROR), history(soft(2)), DEFAULT)
-        assert decision.counted == "counted already on 2 March 2026: once a day"
+        assert text(decision.exclusion) == "counted already on 2 March 2026: once a day"
 
     def test_the_day_is_that_of_utc(self) -> None:
         evening = failure(FULL, datetime(2026, 3, 2, 23, 30, tzinfo=UTC))
         morning = failure(FULL, datetime(2026, 3, 3, 0, 30, tzinfo=UTC))
-        assert decide(morning, history(evening), DEFAULT).counted is None
+        assert decide(morning, history(evening), DEFAULT).exclusion is None
 
     def test_a_sent_message_counts_once_however_often_it_bounces(self) -> None:
         first = failure(FULL, march(2), sent_message_id="m1@example.com")
         again = failure(FULL, march(9), sent_message_id="m1@example.com")
-        assert decide(again, history(first), DEFAULT).counted == "the same sent message counted already on 2 March 2026"
+        decision = decide(again, history(first), DEFAULT)
+        assert text(decision.exclusion) == "the same sent message counted already on 2 March 2026"
         other = replace(again, sent_message_id="m2@example.com")
-        assert decide(other, history(first), DEFAULT).counted is None
+        assert decide(other, history(first), DEFAULT).exclusion is None
 
     @pytest.mark.parametrize("message_id", [None, "m1@example.com"])
     def test_a_soft_bounce_never_masks_a_hard_one(self, message_id: str | None) -> None:
@@ -225,47 +228,50 @@ class TestOnce:
 
     def test_an_event_that_is_in_the_history_already_is_not_held_against_itself(self) -> None:
         event = failure(FULL, march(2))
-        assert decide(event, history(event), DEFAULT).because.startswith("1 of 3")
+        assert text(decide(event, history(event), DEFAULT).grounds).startswith("1 of 3")
 
 
 class TestReleased:
     def test_at_or_before_the_release_nothing_counts(self) -> None:
         past = history(released_at=march(5))
-        assert decide(failure(GONE, march(4)), past, DEFAULT).counted == "received before the release of 5 March 2026"
+        decision = decide(failure(GONE, march(4)), past, DEFAULT)
+        assert text(decision.exclusion) == "received before the release of 5 March 2026"
         assert decide(failure(GONE, march(5)), past, DEFAULT).step is Step.NOTE
         assert decide(failure(GONE, march(6)), past, DEFAULT).step is Step.SUPPRESS
 
     def test_what_counted_before_the_release_is_gone(self) -> None:
         past = history(soft(2), soft(9), released_at=march(10))
-        assert decide(soft(17), past, DEFAULT).because.startswith("1 of 3")
+        assert text(decide(soft(17), past, DEFAULT).grounds).startswith("1 of 3")
 
     def test_a_suppression_that_has_run_out_is_as_good_as_released(self) -> None:
         past = history(soft(2), soft(9), soft(17), suppression=suppression(march(17), march(47)))
         other = decide(soft(48, Reason.NETWORK_ERROR), past, DEFAULT)
-        assert other.because.startswith("1 of 3 on 1 of 3 days: 17 April 2026")
+        assert text(other.grounds).startswith("1 of 3 on 1 of 3 days: 17 April 2026")
         assert decide(failure(GONE, march(48)), past, DEFAULT).step is Step.SUPPRESS
 
     def test_it_has_run_out_at_its_very_end(self) -> None:
         past = history(suppression=suppression(march(17), march(47)))
-        assert decide(failure(GONE, march(47)), past, DEFAULT).counted == "received before the release of 16 April 2026"
+        decision = decide(failure(GONE, march(47)), past, DEFAULT)
+        assert text(decision.exclusion) == "received before the release of 16 April 2026"
 
     def test_a_release_after_the_end_of_a_suppression_stands(self) -> None:
         past = history(soft(49), suppression=suppression(march(17), march(47)), released_at=march(50))
-        assert decide(soft(51), past, DEFAULT).because.startswith("1 of 3")
+        assert text(decide(soft(51), past, DEFAULT).grounds).startswith("1 of 3")
 
 
 class TestAlreadySuppressed:
     def test_a_further_bounce_is_counted_and_noted(self) -> None:
         past = history(suppression=suppression(march(2), None))
         decision = decide(failure(GONE, march(3)), past, DEFAULT)
-        assert (decision.step, decision.counted) == (Step.NOTE, None)
-        assert decision.because == "already suppressed since 2 March 2026: 3 of 3"
+        assert (decision.step, decision.exclusion) == (Step.NOTE, None)
+        assert text(decision.grounds) == "already suppressed since 2 March 2026: 3 of 3"
 
     def test_a_hard_bounce_makes_a_temporary_suppression_the_longer_one(self) -> None:
         past = history(suppression=suppression(march(2), march(32)))
         decision = decide(failure(GONE, march(3)), past, DEFAULT)
         assert (decision.step, decision.until) == (Step.SUPPRESS, None)
-        assert decision.because == "1 of 1: invalid recipient on 3 March 2026; suppressed until 1 April 2026 before"
+        told = "1 of 1: invalid recipient on 3 March 2026; suppressed until 1 April 2026 before"
+        assert text(decision.grounds) == told
 
     def test_a_complaint_does_so_too(self) -> None:
         past = history(suppression=suppression(march(2), march(32)))
@@ -298,14 +304,15 @@ class TestAlreadySuppressed:
     def test_what_is_held_back_stays_held_back(self) -> None:
         for_good = history(suppression=suppression(march(2), None, State.PENDING))
         for_a_time = history(suppression=suppression(march(2), march(32), State.PENDING))
-        assert decide(failure(GONE, march(3)), for_good, DEFAULT).because.startswith("held back since 2 March 2026")
+        decision = decide(failure(GONE, march(3)), for_good, DEFAULT)
+        assert text(decision.grounds).startswith("held back since 2 March 2026")
         assert decide(failure(GONE, march(3)), for_a_time, DEFAULT).step is Step.PEND
 
     @pytest.mark.parametrize("scope", Scope)
     def test_a_complaint_is_in_force_whatever_is_held_back(self, scope: Scope) -> None:
         held = history(suppression=suppression(march(2), None, State.PENDING))
         decision = decide(complaint(march(3)), held, PolicySettings(complaint_scope=scope))
-        assert (decision.step, decision.because) == (Step.SUPPRESS, "1 of 1: complaint (abuse) on 3 March 2026")
+        assert (decision.step, text(decision.grounds)) == (Step.SUPPRESS, "1 of 1: complaint (abuse) on 3 March 2026")
 
 
 class TestLadder:
@@ -317,7 +324,7 @@ class TestLadder:
     def test_one_bounce_confirms_what_ran_out_and_the_next_rung_applies(self) -> None:
         decision = self.again(self.LAPSED, soft(30))
         assert (decision.step, decision.until) == (Step.SUPPRESS, march(60))
-        assert decision.because == (
+        assert text(decision.grounds) == (
             "1 of 1: mailbox full again, within 60 days of the suppression for it that ended on 24 March 2026, "
             "on 30 March 2026"
         )
@@ -381,6 +388,6 @@ class TestScope:
         proven = complaint(march(3), evidence=Evidence.SIGNATURE)
         decision = decide(proven, past, DEFAULT)
         assert (decision.step, decision.scope) == (Step.SUPPRESS, Scope.GLOBAL)
-        assert decision.because.endswith("; suppressed for good before")
+        assert text(decision.grounds).endswith("; suppressed for good before")
         assert decide(proven, past, PolicySettings(complaint_scope=Scope.STREAM)).step is Step.NOTE
         assert decide(complaint(march(3)), past, DEFAULT).step is Step.NOTE

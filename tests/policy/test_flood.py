@@ -10,12 +10,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bounce_watcher.model.finding import Evidence
+from bounce_watcher.model.grounds import Cap
 from bounce_watcher.model.ledger import BounceEvent
 from bounce_watcher.model.verdict import Reason
 from bounce_watcher.policy import flood
-from bounce_watcher.policy.flood import AGE, Budget, Cap, Over, Passed, hour_of, source
+from bounce_watcher.policy.flood import AGE, Budget, Over, Passed, hour_of, source
 from bounce_watcher.policy.limits import FloodSettings
 from bounce_watcher.policy.settings import PolicySettings
+from bounce_watcher.words.grounds import text
+from bounce_watcher.words.risk import danger
 from tests.policy.samples import complaint, failure
 
 AT = datetime(2026, 3, 2, 9, tzinfo=UTC)
@@ -128,15 +131,15 @@ def test_what_is_proven() -> None:
 
 
 def test_in_words() -> None:
-    assert flood.exclusion(Over(Cap.DAY, 120)) == (
+    assert text(flood.exclusion(Over(Cap.DAY, 120))) == (
         "held back in a flood: nothing proves this report, and at most 120 such suppress within a day"
     )
-    assert flood.because(1, AT, Over(Cap.SOURCE, 50, 3, "203.0.113.0/24")) == (
+    assert text(flood.grounds(1, AT, Over(Cap.SOURCE, 50, 3, "203.0.113.0/24"))) == (
         "1 report held since 2 March 2026 09:00 UTC: more than 50 new suppressions by one host within an hour "
         "(203.0.113.0/24), usual 3 would rest on reports that nothing proves to be about mail of ours"
     )
-    assert flood.danger(FloodSettings()).endswith("suppress them, at most 120 a day and 600 in 30 days")
-    assert flood.danger(FloodSettings(enabled=False)).endswith("suppress them, any number")
+    assert danger(FloodSettings()).endswith("suppress them, at most 120 a day and 600 in 30 days")
+    assert danger(FloodSettings(enabled=False)).endswith("suppress them, any number")
 
 
 @pytest.mark.parametrize(("grade", "counts"), [(Evidence.REPORT, True), (Evidence.SIGNATURE, False)])

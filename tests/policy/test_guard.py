@@ -14,6 +14,8 @@ from bounce_watcher.policy import guard, trouble
 from bounce_watcher.policy.limits import AlertSettings, GuardSettings
 from bounce_watcher.policy.providers import provider_of
 from bounce_watcher.policy.spells import Limit, Spell, Window, slot_of, spells, start_of, windows
+from bounce_watcher.words.grounds import text
+from tests.facts import DOUBT, about
 
 HOUR = timedelta(hours=1)
 START = datetime(2020, 12, 14, 14, tzinfo=UTC)
@@ -110,17 +112,17 @@ def test_wordings_differ_by_words_alone() -> None:
     one = event("550 5.1.1 <bob.jones@example.org>: no mailbox bob.jones here (id 4f2a), see https://h.example/x1")
     other = replace(one, recipient="eve@example.org", diagnostic=(
         "550 5.1.1 <eve@example.org>: no mailbox eve here (id 9c1b), see https://h.example/y2"))
-    assert guard.wording_series(one) == guard.wording_series(other)
+    assert guard.wording_subject(one) == guard.wording_subject(other)
     assert guard.wording(one) == "# # <address>: no mailbox … here (id # see #"
-    assert guard.wording_series(event("550 no such thing")) != guard.wording_series(one)
-    assert guard.wording_series(replace(one, diagnostic=None)) is None
+    assert guard.wording_subject(event("550 no such thing")) != guard.wording_subject(one)
+    assert guard.wording_subject(replace(one, diagnostic=None)) is None
 
 
 def test_what_the_guard_believes() -> None:
     hard = event("550")
     assert guard.is_believed(hard, Evidence.REPORT)
     assert not guard.is_believed(hard, Evidence.TOKEN)
-    assert not guard.is_believed(replace(hard, doubt="forged"), Evidence.REPORT)
+    assert not guard.is_believed(replace(hard, doubt=DOUBT), Evidence.REPORT)
     assert not guard.is_believed(replace(hard, bounce_type=BounceType.SOFT), Evidence.REPORT)
     assert not guard.is_believed(replace(hard, action=Action.DELAYED), Evidence.REPORT)
 
@@ -137,25 +139,25 @@ def test_sending_ip(said: str, ip: str | None) -> None:
 
 def test_blocks_are_counted_by_provider_reason_and_ip() -> None:
     block = event("550 5.7.1 [203.0.113.7] refused", Reason.SPAM)
-    assert trouble.block_series(block) == "block example.org spam 203.0.113.7"
-    assert trouble.reports_of("block example.org spam 203.0.113.7") == trouble.reports_series(block)
-    assert trouble.block_series(event("550")) is None
+    assert trouble.block_subject(block) == about("block example.org spam 203.0.113.7")
+    assert trouble.reports_of("example.org") == trouble.reports_series(block)
+    assert trouble.block_subject(event("550")) is None
     few = Window(0, 1, 9)
     assert trouble.limit(few, 100, AlertSettings()) is None
     assert trouble.limit(few, 90, AlertSettings()) == Limit(20, 90)
 
 
-@pytest.mark.parametrize(("share", "words"), [
-    (trouble.Share(40, 52, 0, START), "share of bounces 76.9 %: 40 of 52"),
-    (trouble.Share(40, 52, 39, START), "share of bounces 76.9 %: 40 of 52"),   # of which it told but a part
-    (trouble.Share(40, 52, 10_000, START), "0.4 % of 10000 mails sent to it since 14 December 2020"),
-    (trouble.Share(40, 40, 40, START), "100 % of 40 mails sent to it since 14 December 2020"),
+@pytest.mark.parametrize(("reports", "sent", "words"), [
+    (52, 0, "share of bounces 76.9 %: 40 of 52"),
+    (52, 39, "share of bounces 76.9 %: 40 of 52"),   # of which it told but a part
+    (52, 10_000, "0.4 % of 10000 mails sent to it since 14 December 2020"),
+    (40, 40, "100 % of 40 mails sent to it since 14 December 2020"),
 ])
-def test_a_share_is_of_what_was_sent_or_says_that_it_is_of_bounces(share: trouble.Share, words: str) -> None:
-    assert share.words() == words
+def test_a_share_is_of_what_was_sent_or_says_that_it_is_of_bounces(reports: int, sent: int, words: str) -> None:
     spell = Spell(START, START + HOUR, START + 7 * HOUR, 40, Limit(20, 52))
-    said = trouble.blocks_because("block google.com spam 192.0.2.1", spell, share, AlertSettings())
-    assert said == (
+    subject = about("block google.com spam 192.0.2.1")
+    grounds = trouble.blocks_grounds(subject, spell, AlertSettings(), blocked=40, reports=reports, sent=sent)
+    assert text(grounds) == (
         f"40 blocks of google.com within 1 h: spam, sending IP 192.0.2.1; {words}; alarm from 20; "
         "since 14 December 2020 14:00 UTC"
     )

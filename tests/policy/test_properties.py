@@ -59,7 +59,7 @@ def test_a_block_is_only_ever_noted(
 ) -> None:
     decision = decide(failure(reason, at, evidence=evidence), history(*past), policy)
     assert decision.step is Step.NOTE
-    assert decision.counted is not None
+    assert decision.exclusion is not None
 
 
 @properties
@@ -93,7 +93,7 @@ def test_one_more_in_the_history_never_weakens_the_step(
     past: list[BounceEvent], more: BounceEvent, event: BounceEvent, policy: PolicySettings
 ) -> None:
     less, greater = (decide(event, history(*earlier), policy) for earlier in (past, [*past, more]))
-    already_counted = greater.counted is not None
+    already_counted = greater.exclusion is not None
     assert already_counted or RANK[greater.step] >= RANK[less.step]
 
 

@@ -3,7 +3,8 @@ from datetime import UTC, date, datetime, timedelta, timezone
 
 import pytest
 
-from bounce_watcher.policy.words import day, days, listing, number_of_days, utc_day
+from bounce_watcher.policy.days import utc_day
+from bounce_watcher.words.dates import day, days, listing, number_of_days
 
 
 @pytest.mark.parametrize(

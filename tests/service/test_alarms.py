@@ -14,6 +14,7 @@ from bounce_watcher.ledger.stock import Queue
 from bounce_watcher.ledger.store import Ledger
 from bounce_watcher.model.errors import TemporaryFailure
 from bounce_watcher.model.finding import Kind
+from bounce_watcher.model.grounds import Subject, SubjectKind
 from bounce_watcher.model.ledger import Alert, AlertKind, Attempt, Disposition, NoticeType, OutboxState
 from bounce_watcher.outbox.notifier import Message, Notifier, NotifierChannel
 from bounce_watcher.outbox.target import WebhookTarget
@@ -26,6 +27,7 @@ from bounce_watcher.service.counts import What
 from bounce_watcher.service.pace import Pace
 from bounce_watcher.service.state import MailboxState, ServiceState
 from bounce_watcher.service.trouble import Trouble, Troubles
+from bounce_watcher.words.grounds import text
 from tests.ledger.making import LEASE, Platform, bounce, mail, page, record
 from tests.servers.receiver import Receiver
 
@@ -76,13 +78,13 @@ def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
 # ── mail that can't be filed ────────────────────────────────────────────────────────────────────────────────────────
 
 def test_mail_that_cannot_be_filed_makes_an_alert_that_names_folder_and_quota(desk: Desk) -> None:
-    text = "mailbox returns: folder Done is full (STORAGE of quota root done: 99 of 100 KiB used); make room"
-    filing = {"filing of returns": Trouble(text, NOON)}
+    said = "mailbox returns: folder Done is full (STORAGE of quota root done: 99 of 100 KiB used); make room"
+    filing = {"filing of returns": Trouble(said, NOON)}
     desk.state = replace(desk.state, troubles=filing)
     assert desk.look(14) == []
     alert, = desk.look(1)
-    assert (alert.kind, alert.subject) == (AlertKind.MAILBOX, "returns")
-    assert alert.because == "mail of mailbox returns is read and can't be filed since 2026-03-02 12:00 UTC"
+    assert (alert.kind, alert.subject.name) == (AlertKind.MAILBOX, "returns")
+    assert text(alert.grounds) == "mail of mailbox returns is read and can't be filed since 2026-03-02 12:00 UTC"
     assert "folder Done is full" in (alert.quote or "") and "quota root done: 99 of 100 KiB" in (alert.quote or "")
     assert len(desk.look(60)) == 1
     desk.state = replace(desk.state, troubles={})
@@ -95,8 +97,8 @@ def test_a_mailbox_that_cannot_be_read_is_told_once_and_when_it_is_over(desk: De
     desk.mailbox(DOWN)
     assert desk.look(14) == []
     [alert] = desk.look(1)
-    assert (alert.kind, alert.subject, alert.since, alert.ends_at) == (AlertKind.MAILBOX, "returns", NOON, None)
-    assert alert.because == "mailbox returns can't be read since 2026-03-02 12:00 UTC"
+    assert (alert.kind, alert.subject.name, alert.since, alert.ends_at) == (AlertKind.MAILBOX, "returns", NOON, None)
+    assert text(alert.grounds) == "mailbox returns can't be read since 2026-03-02 12:00 UTC"
     assert alert.quote == "…@example.org was refused"
     assert desk.look(600) == [alert]
     desk.mailbox(MAILBOX)
@@ -119,7 +121,7 @@ def test_a_service_begun_anew_neither_ends_an_alert_before_it_knows_nor_repeats_
 def test_a_mailbox_that_makes_no_progress_is_told_at_once(desk: Desk) -> None:
     desk.mailbox(replace(MAILBOX, stopped=True, moved_at=NOON - HOUR))
     [alert] = desk.look()
-    assert alert.because == "mailbox returns makes no progress since 2026-03-02 11:00 UTC"
+    assert text(alert.grounds) == "mailbox returns makes no progress since 2026-03-02 11:00 UTC"
 
 
 def test_a_mailbox_that_is_watched_no_more(desk: Desk) -> None:
@@ -167,10 +169,10 @@ def test_a_mailbox_that_gets_no_mail_is_told_once_and_when_mail_comes_again(desk
     is_silent_for_a_day(desk)
     desk.mailbox(READ)
     [alert] = desk.look()
-    assert (alert.kind, alert.subject, alert.since) == (AlertKind.QUIET, "returns", NOON - 23 * HOUR)
+    assert (alert.kind, alert.subject.name, alert.since) == (AlertKind.QUIET, "returns", NOON - 23 * HOUR)
     assert (alert.raised_at, alert.ends_at) == (NOON, None)
     assert (alert.count, alert.alarm_from, alert.usual) == (23, 12, 6)
-    assert alert.because == (
+    assert text(alert.grounds) == (
         "no mail has come to mailbox returns since 2026-03-01 13:00 UTC, while the longest usual pause was 6 hours; "
         "look at the Return-Path of what is sent, and at the forward and the filters of the mailbox"
     )
@@ -240,8 +242,8 @@ def test_a_target_that_takes_nothing(desk: Desk) -> None:
     desk.state = replace(desk.state, troubles={"webhook shop": Trouble("HTTP 503", NOON)})
     assert desk.look(59) == []
     [alert] = desk.look(1)
-    assert (alert.kind, alert.subject, alert.count, alert.quote) == (AlertKind.TARGET, "shop", 1, "HTTP 503")
-    assert alert.because == "webhook shop takes nothing since 2026-03-02 12:00 UTC; 1 notice is due"
+    assert (alert.kind, alert.subject.name, alert.count, alert.quote) == (AlertKind.TARGET, "shop", 1, "HTTP 503")
+    assert text(alert.grounds) == "webhook shop takes nothing since 2026-03-02 12:00 UTC; 1 notice is due"
     desk.state = replace(desk.state, troubles={})
     assert desk.look() == [alert], "begun anew: it has tried nothing yet"
     desk.state = replace(desk.state, counted={What.TRIES: {("shop", "delivered"): 1}})
@@ -253,7 +255,7 @@ def test_dead_letters(desk: Desk) -> None:
     [item] = desk.ledger.lease("shop", NOON, LEASE, 1)
     desk.ledger.conclude([(item, Attempt(Disposition.DEAD, "400"))], NOON)
     [alert] = desk.look()
-    assert alert.because == (
+    assert text(alert.grounds) == (
         "1 notice to webhook shop was given up; mend it, then bounce-watcher outbox retry --target shop"
     )
     assert desk.look(5) == [alert]
@@ -270,7 +272,7 @@ def test_dead_letters(desk: Desk) -> None:
 def test_what_a_trouble_of_a_target_comes_to(desk: Desk, queue: Queue, lasts: bool) -> None:
     state = replace(desk.state, troubles={"webhook shop": Trouble("HTTP 503", NOON)})
     found = findings(desk.settings, state, {"shop": queue}, {}, NOON + HOUR)
-    assert ((AlertKind.TARGET, "shop") in found.lasting) is lasts
+    assert ((AlertKind.TARGET, Subject(SubjectKind.TARGET, "shop")) in found.lasting) is lasts
 
 
 # ── the ledger ──────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -16,6 +16,7 @@ from bounce_watcher.config import Settings
 from bounce_watcher.ledger.pausing import Pause
 from bounce_watcher.ledger.store import Ledger
 from bounce_watcher.model.errors import TemporaryFailure
+from bounce_watcher.model.grounds import ByPerson
 from bounce_watcher.model.ledger import (
     Attempt,
     Disposition,
@@ -101,14 +102,15 @@ class Desk:
     def suppress(self, *names: str, stream: str = "news") -> None:
         self.ledger.adopt([
             Suppression(
-                f"{name}@example.org", stream, State.SUPPRESSED, None, self.now, "asked for", SuppressionSource.MANUAL
+                f"{name}@example.org", stream, State.SUPPRESSED, None, self.now, ByPerson("asked for"),
+                SuppressionSource.MANUAL,
             )
             for name in names
         ], self.now, announcer(self.settings))
 
     def release(self, name: str) -> None:
         self.ledger.release(
-            f"{name}@example.org", None, because="back", now=self.now, announce=announcer(self.settings)
+            f"{name}@example.org", None, note="back", now=self.now, announce=announcer(self.settings)
         )
 
     def at(self, platform: Platform) -> None:

@@ -14,6 +14,7 @@ from bounce_watcher.model.finding import (
     Analysis,
     Attribution,
     Authenticity,
+    Doubt,
     Evidence,
     Finding,
     Kind,
@@ -28,6 +29,7 @@ from bounce_watcher.model.verdict import Reason, Verdict
 from bounce_watcher.parsing.delivery_status import MAX_RECIPIENTS
 from bounce_watcher.pipeline import Toolkit, analyse
 from bounce_watcher.service.process import destination, event_id, message_record
+from tests.facts import DOUBT
 
 RAW = RawMessage(
     "returns/INBOX#7", b"Subject: x\r\n\r\n", datetime(2026, 3, 2, tzinfo=UTC), mailbox="returns", stream="news", uid=7,
@@ -43,11 +45,11 @@ VERDICT = Verdict(Reason.INVALID_RECIPIENT, "common.no-such-user", "RFC 3463", "
 
 
 DIGEST = "d" * 64
-FORGED = Authenticity(failure="not from there")
+FORGED = Authenticity(failure=DOUBT)
 
 
 def judged(
-    report: RecipientReport = FAILED, verdict: Verdict | None = VERDICT, **attribution: str | None
+    report: RecipientReport = FAILED, verdict: Verdict | None = VERDICT, **attribution: str | Doubt | None
 ) -> RecipientVerdict:
     finding = Finding(report, Provenance("rfc3464", "2", "Action: failed"), Evidence.REPORT, "out.example.com")
     recipient = report.recipient
@@ -70,8 +72,8 @@ def test_an_event_carries_what_the_last_hop_said() -> None:
 
 
 def test_an_event_carries_the_doubt_that_its_report_raises() -> None:
-    (event,) = message_record(RAW, bounce(judged(doubt="the token names another recipient")), None).events
-    assert event.doubt == "the token names another recipient"
+    (event,) = message_record(RAW, bounce(judged(doubt=DOUBT)), None).events
+    assert event.doubt == DOUBT
 
 
 def test_the_same_mail_and_recipient_are_one_event_whatever_the_case() -> None:
@@ -109,7 +111,7 @@ def test_what_nobody_understood_tells_its_words_but_for_what_varies() -> None:
 
 
 def test_what_is_understood_or_speaks_of_somebody_is_not_unread() -> None:
-    for analysis in (bounce(judged()), bounce(judged(doubt="forged")), Analysis(Kind.AUTO_REPLY, DIGEST)):
+    for analysis in (bounce(judged()), bounce(judged(doubt=DOUBT)), Analysis(Kind.AUTO_REPLY, DIGEST)):
         assert message_record(RAW, analysis, None).unread is None
     nobody = message_record(RAW, Analysis(Kind.BOUNCE, DIGEST), None).unread
     assert nobody is not None
@@ -126,7 +128,7 @@ def test_a_complaint_of_nobody_is_left_to_who_knows_its_message_id() -> None:
 def test_a_complaint_of_nobody_that_is_forged_stays_in_doubt() -> None:
     forged = replace(bounce(kind=Kind.COMPLAINT), feedback_type="abuse", authenticity=FORGED)
     (event,) = message_record(RAW, forged, None).events
-    assert event.doubt == "not from there"
+    assert event.doubt == DOUBT
 
 
 UNKNOWN = replace(VERDICT, reason=Reason.UNKNOWN)
@@ -150,7 +152,7 @@ DELAYED = replace(FAILED, action=Action.DELAYED)
         (bounce(), Destination.REVIEW),
         (bounce(judged(verdict=UNKNOWN)), Destination.REVIEW),
         (bounce(judged(), judged(replace(FAILED, original_recipient=OTHER), UNKNOWN)), Destination.REVIEW),
-        (bounce(judged(doubt="the token names another recipient")), Destination.REVIEW),
+        (bounce(judged(doubt=DOUBT)), Destination.REVIEW),
     ],
 )
 def test_where_the_mail_goes(analysis: Analysis, place: Destination) -> None:
@@ -204,9 +206,9 @@ def test_an_opt_out_by_mail_goes_to_review_with_both_addresses() -> None:
     assert (destination(analysis), record.events, record.unread) == (Destination.REVIEW, (), None)
     assert record.opt_outs == (OptOut(
         AskedBy.MAIL, "receipts", "ada@home.example", "ada@example.org", Evidence.TOKEN, None, "s1"),)
-    nobody = replace(analysis, opt_out=Attribution("", Evidence.PROSE, doubt="forged"))
+    nobody = replace(analysis, opt_out=Attribution("", Evidence.PROSE, doubt=DOUBT))
     assert message_record(RAW, nobody, b"packed").opt_outs == (
-        OptOut(AskedBy.MAIL, "news", "ada@home.example", doubt="forged"),)
+        OptOut(AskedBy.MAIL, "news", "ada@home.example", doubt=DOUBT),)
 
 
 @pytest.mark.parametrize(("feedback_type", "asks"), [

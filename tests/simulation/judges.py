@@ -102,7 +102,8 @@ class Watcher:
     def forged_believed(self) -> int:
         events = (event for event in self._ledger.events() if event.message_digest in self._forged)
         return sum(
-            event.counted is None and event.recipient != self._forged[event.message_digest].address for event in events
+            event.exclusion is None and event.recipient != self._forged[event.message_digest].address
+            for event in events
         )
 
     def floods(self) -> Iterator[Alert]:

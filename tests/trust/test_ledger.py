@@ -18,6 +18,7 @@ from bounce_watcher.ledger.store import Ledger
 from bounce_watcher.ledger.tables import EVENT, METADATA
 from bounce_watcher.ledger.types import recipient_key
 from bounce_watcher.model.address import address_key
+from bounce_watcher.model.grounds import ByPerson
 from bounce_watcher.model.ledger import Protection, State, SuppressionSource
 from bounce_watcher.model.message import RawMessage
 from bounce_watcher.pipeline import Toolkit
@@ -95,9 +96,9 @@ class House:
 
         take_sent(CONFIGURATION, self.ledger, [(1, mail)], reading, refuse)
         take_deliveries(CONFIGURATION, self.ledger, [(1, {"recipient": address})], reading, refuse)
-        self.ledger.release(address, None, because="x", now=now, announce=self.announce)
+        self.ledger.release(address, None, note="x", now=now, announce=self.announce)
         self.ledger.suppress(
-            address, "default", because="x", source=SuppressionSource.MANUAL, now=now, announce=self.announce
+            address, "default", grounds=ByPerson("x"), source=SuppressionSource.MANUAL, now=now, announce=self.announce
         )
         self.ledger.protect(Protection(address_key(address), now, "x", "x"))
         assert self.ledger.protection(address) is not None

@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from bounce_watcher.ledger.store import Ledger
+from bounce_watcher.model.grounds import ByPerson
 from bounce_watcher.model.ledger import Attempt, Disposition, OutboxItem, SuppressionSource
 from bounce_watcher.service.announcing import announcer
 from bounce_watcher.service.clock import utcnow
@@ -25,7 +26,8 @@ def dead(answer: str) -> Attempt:
 
 def tell(client: Web, names: Iterable[str], domain: str = "example.org") -> None:
     for name in names:
-        client.ledger.suppress(f"{name}@{domain}", "default", because="asked", source=SuppressionSource.MANUAL,
+        client.ledger.suppress(f"{name}@{domain}", "default", grounds=ByPerson("asked"),
+                               source=SuppressionSource.MANUAL,
                                now=utcnow(), announce=announcer(client.settings))
 
 

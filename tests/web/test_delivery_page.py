@@ -8,6 +8,7 @@ from html import unescape
 
 import pytest
 
+from bounce_watcher.model.grounds import ByPerson
 from bounce_watcher.model.ledger import Attempt, Disposition, OutboxState, SuppressionSource
 from bounce_watcher.service.announcing import announcer
 from bounce_watcher.service.clock import utcnow
@@ -49,7 +50,8 @@ def test_a_delivery_can_be_copied_as_curl(web: Make, written: str) -> None:
     """The words are the request's, whatever a shell or a browser makes of such letters."""
     client = web()
     client.settings = replace(client.settings, webhooks=(HOOK,))
-    client.ledger.suppress("a@example.org", "default", because=written, source=SuppressionSource.MANUAL, now=utcnow(),
+    client.ledger.suppress("a@example.org", "default", grounds=ByPerson(written),
+                           source=SuppressionSource.MANUAL, now=utcnow(),
                            announce=announcer(client.settings))
     item = items(client.ledger)["a"]
     text = client.get(path_of(client, "a")).text
@@ -107,7 +109,7 @@ def test_tries_that_are_not_kept_are_counted(web: Make) -> None:
 
 def test_one_that_a_newer_state_replaced_leads_to_it(desk: Web) -> None:
     first = items(desk.ledger)["a"].id
-    desk.ledger.release("a@example.org", None, because="back", now=utcnow(), announce=announcer(desk.settings))
+    desk.ledger.release("a@example.org", None, note="back", now=utcnow(), announce=announcer(desk.settings))
     newer = [item.id for item in desk.ledger.outbox() if item.recipient == "a@example.org"][-1]
     form = {"csrf": csrf_of(desk.get(f"/outbox/{first}").text)}
     answer_ = desk.post(f"/outbox/{first}/retry", data=form)

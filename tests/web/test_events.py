@@ -6,18 +6,20 @@ import json
 import re
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
 import pytest
 
 from bounce_watcher.ledger import browse
 from bounce_watcher.ledger.paging import Page, TookTooLong
 from bounce_watcher.model.finding import Evidence, Kind
+from bounce_watcher.model.grounds import OlderVerdict
 from bounce_watcher.model.ledger import BounceEvent
 from bounce_watcher.model.message import pack
 from bounce_watcher.model.verdict import Reason
 from bounce_watcher.web import listing
 from bounce_watcher.web.mail_shown import MOST_SHOWN, shown_mail
+from tests.facts import DOUBT
 from tests.ledger.making import Platform, bounce, day, decide, mail, page, record
 from tests.web.conftest import Web
 from tests.web.looked_at import HOSTILE, demand_harmless
@@ -172,16 +174,20 @@ def test_downloads_hold_all_that_the_filter_shows_in_its_order(web: Make) -> Non
     assert everything.status_code == 200, "no page of it, and words as they are"
 
 
+OLDER = OlderVerdict("bounce", date(2026, 3, 1), None, "soft", "mailbox_full", "a.rule")
+
+
 def test_one_event_tells_how_it_was_read(web: Make) -> None:
     client = web()
     event = replace(bounce("a" * 32, "anna@gmail.com", diagnostic="550 5.1.1 no such user: anna"),
-                    quote="No such user", sending="spring", remote_mta="mx.google.com", formerly="soft mailbox_full")
+                    quote="No such user", sending="spring", remote_mta="mx.google.com", formerly=(OLDER,))
     client.ledger.record(page(event), decide, Platform())
     text = client.get(path_of(event)).text
     for part in (
         "reported of anna@gmail.com that the mailbox does not exist.", "<mark>no such user</mark>: anna",
         "One mail in returns/INBOX", "read as rfc3464", "Status 5.1.1, reply code 550, by mx.google.com.",
-        "common.no-such-user: mailbox does not exist.", "Older rules read it otherwise: soft mailbox_full.",
+        "common.no-such-user: mailbox does not exist.",
+        "Older rules read it otherwise: soft mailbox_full by a.rule until 2026-03-01.",
         "Address found in the report.", "It counts against the address.", "Suppressed in default: 1 of 1",
         "Nobody was told of this report.", f'href="/recipients/{client.ledger.names.name("anna@gmail.com")}"',
         'href="/events?campaign=spring"',
@@ -194,8 +200,8 @@ def test_one_event_tells_how_it_was_read(web: Make) -> None:
     (bounce("b" * 32, "a@gmail.com", reason=Reason.BLOCKLISTED), "it never counts against the address"),
     (replace(bounce("b" * 32, "a@gmail.com", reason=Reason.UNKNOWN)), "nothing was decided"),
     (bounce("b" * 32, "a@gmail.com", reason=None, kind=Kind.DELAY, action=None), "This is no bounce"),
-    (replace(bounce("b" * 32, "a@gmail.com"), evidence=Evidence.PROSE, doubt="two addresses"),
-     "It is in doubt: two addresses."),
+    (replace(bounce("b" * 32, "a@gmail.com"), evidence=Evidence.PROSE, doubt=DOUBT),
+     "It is in doubt: the return path holds a token that we signed for another recipient."),
 ])
 def test_what_kind_of_report_it_is(web: Make, event: BounceEvent, told: str) -> None:
     client = web()
@@ -218,7 +224,8 @@ def test_nothing_that_a_stranger_wrote_does_anything(web: Make, text: str) -> No
     event = replace(
         bounce("a" * 32, f"{text[:200]}@example.org", diagnostic=text, stream=text[:300]), quote=text[:400],
         status=text[:30], rule=text[:100], recognizer=text[:100], sending=text[:100], remote_mta=text[:300],
-        reporting_mta=text[:300], mailbox=text[:100], source=text[:100], doubt=text[:300], formerly=text[:300],
+        reporting_mta=text[:300], mailbox=text[:100], source=text[:100], doubt=replace(DOUBT, domain=text[:300]),
+        formerly=(replace(OLDER, rule=text[:300]),),
         final_recipient=text[:320], sent_message_id=text[:300],
     )
     raw = "\r\n".join((

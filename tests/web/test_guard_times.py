@@ -7,12 +7,12 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from bounce_watcher.ledger.alerts import alert_on
 from bounce_watcher.model.ledger import Alert, AlertKind
 from bounce_watcher.service.announcing import announcer
 from bounce_watcher.service.clock import utcnow
 from bounce_watcher.web import bounces, charts
 from bounce_watcher.web.ranges import Bin
+from tests.facts import an_alert
 from tests.web.conftest import NOON, Web
 from tests.web.looked_at import HOSTILE, demand_harmless
 from tests.web.looking import links, page, section
@@ -26,7 +26,7 @@ WORDS = r"Guard on for Google since (\d+ \w+, )?\d\d:\d\d"
 
 def outage(since: float, until: float | None, subject: str = "provider google.com") -> Alert:
     """Hours of the bins; under way where it has no end."""
-    it = alert_on(AlertKind.OUTAGE, subject, NOON + since * HOUR, because="x")
+    it = an_alert(AlertKind.OUTAGE, subject, NOON + since * HOUR)
     return replace(it, cleared=until is not None, ends_at=NOON + (99 if until is None else until) * HOUR)
 
 
@@ -100,4 +100,4 @@ def test_many_are_summed_up_and_hostile_words_shown_harmless(web: Make) -> None:
 
 
 def outage_at(since: datetime, subject: str) -> Alert:
-    return replace(alert_on(AlertKind.OUTAGE, subject, since, because="x"), ends_at=since + timedelta(minutes=30))
+    return replace(an_alert(AlertKind.OUTAGE, subject, since), ends_at=since + timedelta(minutes=30))

@@ -12,9 +12,9 @@ from urllib.parse import urlencode
 
 import pytest
 
-from bounce_watcher.ledger.alerts import alert_on
 from bounce_watcher.ledger.store import Ledger
-from bounce_watcher.ledger.undo import Incident, words
+from bounce_watcher.ledger.undo import Incident
+from bounce_watcher.model.grounds import ByPerson
 from bounce_watcher.model.ledger import Alert, AlertKind, BounceEvent, State, SuppressionSource
 from bounce_watcher.policy.decide import decide as really_decide
 from bounce_watcher.policy.settings import Mode, PolicySettings
@@ -23,6 +23,8 @@ from bounce_watcher.service.clock import utcnow
 from bounce_watcher.service.deciding import decider
 from bounce_watcher.web import forms, many
 from bounce_watcher.web.shown import command
+from bounce_watcher.words.grounds import text
+from tests.facts import an_alert
 from tests.ledger.making import bounce, page
 from tests.outbox.samples import target
 from tests.web.conftest import TOKEN, Web
@@ -92,8 +94,8 @@ def without_svg(text: str) -> str:
 
 def test_the_list_has_those_under_way_first_and_finds_and_downloads_them(desk: Web) -> None:
     now = utcnow()
-    old = alert_on(AlertKind.MAILBOX, "returns", now - 9 * DAY, because="mailbox returns cannot be read")
-    new = alert_on(AlertKind.TARGET, "webhook crm-hook", now - MINUTE, because="it takes nothing")
+    old = an_alert(AlertKind.MAILBOX, "returns", now - 9 * DAY)
+    new = an_alert(AlertKind.TARGET, "webhook crm-hook", now - MINUTE)
     announce = announcer(desk.settings)
     desk.ledger.tell_alerts([old, new], [], now, announce)
     desk.ledger.tell_alerts([], [old, new], now, announce)
@@ -122,7 +124,7 @@ def test_a_mailbox_that_gets_no_mail_has_words_of_its_own(web: Make) -> None:
     client, now = web(), utcnow()
     since = now - 2 * DAY
     alert = replace(
-        alert_on(AlertKind.QUIET, "returns", since, because="no mail has come", count=47), alarm_from=45, usual=30,
+        an_alert(AlertKind.QUIET, "returns", since, count=47), alarm_from=45, usual=30,
         raised_at=now - HOUR,
     )
     client.ledger.tell_alerts([alert], [], now, announcer(client.settings))
@@ -149,7 +151,7 @@ def test_nothing_has_happened_yet(web: Make) -> None:
 
 def test_pages_of_those_that_ended_follow_one_another(web: Make) -> None:
     client, now = web(), utcnow()
-    many = [alert_on(AlertKind.MAILBOX, f"box{n:02}", now - n * HOUR, because="x") for n in range(70)]
+    many = [an_alert(AlertKind.MAILBOX, f"box{n:02}", now - n * HOUR) for n in range(70)]
     client.ledger.tell_alerts(many, [], now, announcer(client.settings))
     client.ledger.tell_alerts([], many, now, announcer(client.settings))
     first = client.get("/incidents").text
@@ -206,7 +208,7 @@ def test_one_that_ended_tells_what_became_of_those_it_held(desk: Web) -> None:
 def test_what_strangers_wrote_is_shown_harmless(web: Make) -> None:
     client, now = web(), utcnow()
     hostile = [
-        replace(alert_on(kind, f"{subject} {n}", now - n * MINUTE, because=subject, quote=subject), id=f"{kind}{n}")
+        replace(an_alert(kind, f"{subject} {n}", now - n * MINUTE, quote=subject), id=f"{kind}{n}")
         for kind in (AlertKind.MAILBOX, AlertKind.ENDPOINT, AlertKind.QUIET) for n, subject in enumerate(HOSTILE)
     ]
     client.ledger.tell_alerts(hostile, [], now, announcer(client.settings))
@@ -247,15 +249,15 @@ def test_undo_does_what_its_preview_showed_and_just_what_the_shell_does(desk: We
     incident = Incident.of(the_alert(desk))
     assert incident is not None
     with Ledger.connect(f"sqlite:///{copy}") as shell:
-        list(shell.undo(incident, decider(desk.settings), announcer(desk.settings), because=words(incident),
+        list(shell.undo(incident, decider(desk.settings), announcer(desk.settings),
                         now=utcnow()))
-        wanted = [(each.recipient, each.state, each.because) for each in shell.suppressions()]
-        counted = sorted((each.id, each.counted) for each in shell.events())
+        wanted = [(each.recipient, each.state, text(each.grounds)) for each in shell.suppressions()]
+        counted = sorted((each.id, text(each.exclusion)) for each in shell.events())
 
     answer = desk.post(path, data=form_of(preview, because="they lost their directory"))
     assert (answer.status_code, answer.headers["location"]) == (303, f"{path_of(desk)}?done=undo")
-    assert [(each.recipient, each.state, each.because) for each in desk.ledger.suppressions()] == wanted
-    assert sorted((each.id, each.counted) for each in desk.ledger.events()) == counted
+    assert [(each.recipient, each.state, text(each.grounds)) for each in desk.ledger.suppressions()] == wanted
+    assert sorted((each.id, text(each.exclusion)) for each in desk.ledger.events()) == counted
     (done,) = desk.ledger.actions()
     assert (done.action, done.subject, done.count, done.because, done.actor) == (
         "undo", the_alert(desk).id, 60, "they lost their directory", "API token"
@@ -269,7 +271,7 @@ def test_undo_does_what_its_preview_showed_and_just_what_the_shell_does(desk: We
 
 def test_a_free_undo_takes_back_what_was_in_force_and_says_what_is_sent(desk: Web) -> None:
     began = the_alert(desk).since
-    desk.ledger.suppress("dead1n0@gmail.com", "default", because="asked", source=SuppressionSource.MANUAL,
+    desk.ledger.suppress("dead1n0@gmail.com", "default", grounds=ByPerson("asked"), source=SuppressionSource.MANUAL,
                          now=began, announce=announcer(desk.settings))
     query = urlencode({"from": (began - 11 * DAY).strftime("%Y-%m-%d"), "to": (began - HOUR).isoformat(),
                        "domain": "gmail.com", "provider": "google.com", "reason": "invalid_recipient"})
@@ -344,7 +346,7 @@ def test_what_a_link_brings_is_one_word_of_the_command() -> None:
 
 def test_one_that_counts_against_nobody_cannot_be_undone(web: Make) -> None:
     client, now = web(), utcnow()
-    alert = alert_on(AlertKind.MAILBOX, "returns", now, because="x")
+    alert = an_alert(AlertKind.MAILBOX, "returns", now)
     client.ledger.tell_alerts([alert], [], now, announcer(client.settings))
     assert "Undo…" not in client.get(f"/incidents/{alert.id}").text
     assert client.get(f"/incidents/{alert.id}/undo").status_code == 409

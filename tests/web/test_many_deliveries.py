@@ -175,7 +175,7 @@ WAYS = ("/outbox/retry?target=crm-hook", "/outbox/shown/retry?state=dead")
 def overtake(desk: Web, *letters: str) -> None:
     """A newer state of these is taken."""
     for letter in letters:
-        desk.ledger.release(f"{letter}@example.org", None, because="back", now=utcnow(),
+        desk.ledger.release(f"{letter}@example.org", None, note="back", now=utcnow(),
                             announce=announcer(desk.settings))
     answer(desk, "crm-hook", *[DELIVERED] * (1 + len(letters)))  # f, which waits, before them
 

@@ -14,6 +14,7 @@ from bounce_watcher.intake.account import ImapAccount, Security
 from bounce_watcher.ledger.engine import open_engine
 from bounce_watcher.ledger.pausing import Pause
 from bounce_watcher.model.finding import Kind
+from bounce_watcher.model.grounds import ByPerson
 from bounce_watcher.model.ledger import Attempt, Disposition, SuppressionSource
 from bounce_watcher.outbox.target import WebhookTarget
 from bounce_watcher.policy.limits import GuardSettings
@@ -216,6 +217,6 @@ def test_a_ledger_that_is_away_hides_nothing_else(at: Web) -> None:
 
 
 def test_no_figure_tells_an_address(at: Web) -> None:
-    at.ledger.suppress("someone@example.org", "news", because="asked", source=SuppressionSource.MANUAL,
+    at.ledger.suppress("someone@example.org", "news", grounds=ByPerson("asked"), source=SuppressionSource.MANUAL,
                        now=datetime(2026, 3, 1, tzinfo=UTC), announce=Platform(targets=("shop",)))
     assert "@" not in at.get("/metrics").text

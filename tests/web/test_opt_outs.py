@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import pytest
 
-from bounce_watcher.model.finding import Evidence, Kind
+from bounce_watcher.model.finding import Doubt, DoubtKind, Evidence, Kind
 from bounce_watcher.model.ledger import MessageRecord
 from bounce_watcher.model.message import pack
 from bounce_watcher.model.optout import AskedBy, OptOut
@@ -161,7 +161,8 @@ def test_who_may_only_look_changes_nothing(web: Callable[..., Web]) -> None:
 def test_hostile_mail_shows_harmlessly(web: Callable[..., Web]) -> None:
     client = web()
     bad = " ".join(HOSTILE)
-    hostile = OptOut(AskedBy.MAIL, bad, f'"{bad}"@x.example', f'"{bad}"@y.example', Evidence.VERP, bad, bad)
+    hostile = OptOut(AskedBy.MAIL, bad, f'"{bad}"@x.example', f'"{bad}"@y.example', Evidence.VERP,
+                     Doubt(DoubtKind.DMARC, domain=bad, result=bad), bad)
     record(client.ledger, [asking("a", hostile, 1, b"Subject: unsubscribe\n\n" + bad.encode())])
     for path in (PATH, f"{chosen(client, 'a')}/done", f"{chosen(client, 'a')}/mail", f"{PATH}/done", "/review", "/",
                  recipient(client, hostile.recipient or ""), recipient(client, hostile.sender or "")):

@@ -8,8 +8,8 @@ from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
-from bounce_watcher.ledger.alerts import alert_on
 from bounce_watcher.model.finding import Evidence, Kind
+from bounce_watcher.model.grounds import ByPerson
 from bounce_watcher.model.ledger import AlertKind, BounceEvent, Disposition, State, SuppressionSource
 from bounce_watcher.model.ledger import Attempt as Tried
 from bounce_watcher.model.sending import SentCount
@@ -19,6 +19,7 @@ from bounce_watcher.policy.settings import Mode
 from bounce_watcher.service.clock import utcnow
 from bounce_watcher.service.state import MailboxState, ServiceState
 from bounce_watcher.service.trouble import Trouble
+from tests.facts import an_alert
 from tests.ledger.making import LEASE, Platform, bounce, mail, record
 from tests.web.conftest import Web
 from tests.web.looking import links, page, rows, section, tile, words
@@ -258,7 +259,7 @@ def test_a_mailbox_that_nothing_comes_to_any_more_is_told_and_a_young_one_is_not
     assert "No mail comes to returns since" in told
     assert "the longest usual pause was 6 h" in told
     assert re.findall(r"No mail comes to (\w+)", told) == ["returns"]
-    alert = alert_on(AlertKind.QUIET, "returns", now - timedelta(days=4), because="x")
+    alert = an_alert(AlertKind.QUIET, "returns", now - timedelta(days=4))
     client.ledger.tell_alerts([alert], [], now, Platform())
     html = section(page(client, "/"), "now")
     assert links(html, f"/incidents/{alert.id}")
@@ -268,7 +269,8 @@ def test_a_mailbox_that_nothing_comes_to_any_more_is_told_and_a_young_one_is_not
 def test_decisions_say_why_in_short(web: Make) -> None:
     client, now = web(), utcnow()
     recorded(client, [bounce("a", "a@d.example", at=now - timedelta(hours=2))])
-    client.ledger.suppress("b@d.example", "news", because="asked by phone", source=SuppressionSource.MANUAL, now=now,
+    client.ledger.suppress("b@d.example", "news", grounds=ByPerson("asked by phone"),
+                           source=SuppressionSource.MANUAL, now=now,
                            announce=Platform())
     told_ = [row[1:4] for row in rows(section(page(client, "/"), "decisions"))]
     assert told_[0][0].startswith("b@d.example")

@@ -16,6 +16,7 @@ from bounce_watcher.service.announcing import announcer
 from bounce_watcher.service.deciding import decider
 from bounce_watcher.service.dkim_keys import key_lookup
 from bounce_watcher.service.worker import Analysed, analyse_one
+from bounce_watcher.words.grounds import formerly
 from tests.cli.test_history import OWN_RULES
 from tests.ledger.making import bounce, day, page
 from tests.mail import START, Letter, postfix
@@ -76,7 +77,7 @@ def test_it_shows_both_verdicts_and_writes_the_new_one_as_reclassify_does(desk: 
     assert (answer.status_code, answer.headers["location"]) == (303, f"{path}?done=reread")
     event = the_event(desk)
     assert (event.reason, event.rule) == ("mailbox_full", "own.strange")
-    assert (event.formerly or "").startswith(f"hard invalid_recipient by {rule} until ")
+    assert (formerly(event.formerly) or "").startswith(f"hard invalid_recipient by {rule} until ")
     assert list(desk.ledger.suppressions()) == []
     assert [item.type for item in desk.ledger.outbox()][-1] is NoticeType.RELEASED
     (done,) = desk.ledger.actions()

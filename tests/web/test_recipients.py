@@ -14,12 +14,14 @@ import pytest
 from bounce_watcher.ledger.erasure import Erased
 from bounce_watcher.ledger.store import Ledger
 from bounce_watcher.model.errors import TemporaryFailure
+from bounce_watcher.model.grounds import ByPerson
 from bounce_watcher.model.ledger import NoticeType, State, SuppressionSource
 from bounce_watcher.model.message import pack
 from bounce_watcher.model.verdict import Reason
 from bounce_watcher.policy.settings import Mode, PolicySettings
 from bounce_watcher.service.announcing import announcer
 from bounce_watcher.web import working
+from bounce_watcher.words.grounds import text
 from tests.ledger.making import bounce, day, decide, mail, page
 from tests.outbox.samples import target
 from tests.web.conftest import TOKEN, Web, await_works
@@ -52,7 +54,8 @@ def path_to(client: Web, address: str = ANNA) -> str:
 
 
 def standing(ledger: Ledger, address: str = ANNA) -> list[tuple[str, State, str]]:
-    return [(each.stream, each.state, each.because) for each in ledger.suppressions() if each.recipient == address]
+    standing = (each for each in ledger.suppressions() if each.recipient == address)
+    return [(each.stream, each.state, text(each.grounds)) for each in standing]
 
 
 def told(ledger: Ledger) -> list[tuple[str, str | None, object]]:
@@ -123,7 +126,7 @@ def test_whether_it_is_only_this_address(desk: Web) -> None:
 
 
 def test_the_list_finds_by_state_and_downloads_the_same(desk: Web) -> None:
-    desk.ledger.release(BEN, None, because="back", now=day(5), announce=announcer(desk.settings))
+    desk.ledger.release(BEN, None, note="back", now=day(5), announce=announcer(desk.settings))
     text = desk.get("/recipients").text
     assert "<h1 tabindex=\"-1\">2 recipients</h1>" in text
     assert text.index(BEN) < text.index(ANNA), "the last changed first"
@@ -170,14 +173,14 @@ def test_release_changes_what_the_preview_showed_and_tells_it(desk: Web) -> None
 def test_release_does_just_what_the_shell_does(desk: Web, web: Make) -> None:
     """The same call, so the same steps, records and notices."""
     now = datetime.now(UTC)
-    desk.ledger.release(BEN, None, because="why", now=now, announce=announcer(desk.settings))
+    desk.ledger.release(BEN, None, note="why", now=now, announce=announcer(desk.settings))
     path = path_to(desk)
     desk.post(f"{path}/release", data=form_of(desk.get(f"{path}/release").text, because="why"))
 
     def without_who(address: str) -> list[tuple[object, ...]]:
         steps = desk.ledger.course(address, "default")
         notices = [item for item in desk.ledger.outbox() if item.recipient == address]
-        return [*((step.state, step.by, step.because) for step in steps),
+        return [*((step.state, step.by, text(step.grounds)) for step in steps),
                 *((item.type, item.sequence, item.state, item.target) for item in notices)]
 
     assert without_who(ANNA) == without_who(BEN)
@@ -205,7 +208,7 @@ def test_suppress_by_hand_until_a_day(desk: Web) -> None:
     ))
     assert answer.status_code == 303
     (found,) = [each for each in desk.ledger.suppressions() if each.recipient == "dora@example.org"]
-    assert (found.source, found.because, found.until) == (
+    assert (found.source, text(found.grounds), found.until) == (
         SuppressionSource.MANUAL, "asked by phone", datetime(until.year, until.month, until.day, tzinfo=UTC)
     )
     assert told(desk.ledger)[-1] == ("recipient.suppressed", "dora@example.org", "asked by phone")
@@ -231,12 +234,12 @@ def test_a_form_that_is_filled_in_wrongly_changes_nothing(
 def test_what_changed_meanwhile_is_looked_at_again(desk: Web) -> None:
     path = path_to(desk)
     form = form_of(desk.get(f"{path}/release").text, because="why")
-    desk.ledger.suppress(ANNA, "other", because="complained", source=SuppressionSource.MANUAL, now=day(9),
+    desk.ledger.suppress(ANNA, "other", grounds=ByPerson("complained"), source=SuppressionSource.MANUAL, now=day(9),
                          announce=announcer(desk.settings))
     answer = desk.post(f"{path}/release", data=form)
     assert answer.status_code == 409
     assert len(standing(desk.ledger)) == 2
-    desk.ledger.release(ANNA, None, because="x", now=day(10), announce=announcer(desk.settings))
+    desk.ledger.release(ANNA, None, note="x", now=day(10), announce=announcer(desk.settings))
     assert desk.post(f"{path}/release", data=form).status_code == 409
     assert desk.get(f"{path}/release").status_code == 409
     assert desk.ledger.actions() == []

@@ -11,6 +11,7 @@ from bounce_watcher.policy.settings import Mode
 from bounce_watcher.service.announcing import announcer
 from bounce_watcher.service.clock import utcnow
 from bounce_watcher.web import forms, many
+from bounce_watcher.words.grounds import text
 from tests.web.conftest import Web
 from tests.web.looked_at import HOSTILE, demand_harmless
 from tests.web.looking import links, section
@@ -85,7 +86,7 @@ def test_confirm_all_suppresses_and_tells_each_and_stays_when_the_incident_ends(
     desk.ledger.settle(utcnow() + 3 * DAY, announcer(desk.settings))
     assert count(desk, State.PENDING) == 0
     by_hand = [each for each in desk.ledger.suppressions() if each.source is SuppressionSource.MANUAL]
-    assert {each.because for each in by_hand} == {"confirmed by hand: an old list"}
+    assert {text(each.grounds) for each in by_hand} == {"confirmed by hand: an old list"}
     assert len(by_hand) == 60
     ended = said(desk.get(path_of(desk)).text)
     assert "Of them 0 were released and 60 confirmed, by hand or, at its end" in ended

@@ -12,9 +12,10 @@ from bounce_watcher.config.settings import WebSettings
 from bounce_watcher.ledger.filters import EventFilter, OutboxFilter, SuppressionFilter
 from bounce_watcher.ledger.pausing import Pause
 from bounce_watcher.model.ledger import Attempt, Disposition, OutboxState
-from bounce_watcher.model.rows import event_row, suppression_row
 from bounce_watcher.model.verdict import Reason
 from bounce_watcher.web.v1.json import json_answer
+from bounce_watcher.words.grounds import text
+from bounce_watcher.words.rows import event_row, suppression_row
 from tests.ledger.making import START, Platform, bounce, day, mail, page, record
 from tests.outbox.samples import target
 from tests.web.conftest import TOKEN, Web
@@ -151,7 +152,7 @@ def test_what_is_asked_wrongly_is_told_in_one_line(client: Web, path: str, error
 def test_suppress_and_release(client: Web) -> None:
     answer = client.post("/api/v1/suppressions", json={"recipient": "new@example.org", "because": "asked by phone"})
     assert (answer.status_code, answer.json()["source"]) == (201, "manual")
-    assert [each.because for each in client.ledger.suppressions(SuppressionFilter("new@example.org"))] == [
+    assert [text(each.grounds) for each in client.ledger.suppressions(SuppressionFilter("new@example.org"))] == [
         "asked by phone"
     ]
     gone = client.ask("DELETE", "/api/v1/suppressions?recipient=new@example.org&because=is%20back")

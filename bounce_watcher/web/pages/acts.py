@@ -9,6 +9,7 @@ from starlette.responses import Response
 from bounce_watcher.ledger.actions import Action
 from bounce_watcher.ledger.filters import SuppressionFilter
 from bounce_watcher.model.address import address_key
+from bounce_watcher.model.grounds import ByPerson
 from bounce_watcher.model.ledger import (
     COMPLAINT_REASON,
     NoticeType,
@@ -25,6 +26,7 @@ from bounce_watcher.web.preview import Input, Preview, show
 from bounce_watcher.web.shown import harmless
 from bounce_watcher.web.visit import Visit, get, post, see
 from bounce_watcher.web.working import Hand, Work
+from bounce_watcher.words import grounds as words
 
 _CAN_SUPPRESS_AGAIN = "It can be undone: suppress the address again."
 _CAN_RELEASE = "It can be undone: release the address."
@@ -35,7 +37,7 @@ def _standing(visit: Visit) -> list[Suppression]:
 
 
 def _seen(standing: list[Suppression]) -> tuple[object, ...]:
-    return tuple((each.stream, each.state, each.since, each.until, each.because) for each in standing)
+    return tuple((each.stream, each.state, each.since, each.until, each.grounds) for each in standing)
 
 
 def _back(visit: Visit) -> str:
@@ -77,7 +79,7 @@ def release(visit: Visit) -> Response:
     why = because(visit, required=True)
     demand_seen(visit, _seen(standing), 1)
     released = visit.house.ledger.release(
-        address_of(visit), None, because=why, now=visit.now, announce=announcer(visit.house.settings)
+        address_of(visit), None, note=why, now=visit.now, announce=announcer(visit.house.settings)
     )
     return _done(visit, "release", released, why)
 
@@ -97,7 +99,8 @@ def _told(each: Suppression) -> str:
     state = shown.STATES[each.state][0]
     until = f"until {shown.moment(each.until)}" if each.until else "for good"
     return (
-        f"{harmless(each.stream, 80)}: {state} since {shown.moment(each.since)}, {until}: {harmless(each.because, 300)}"
+        f"{harmless(each.stream, 80)}: {state} since {shown.moment(each.since)}, {until}: "
+        f"{harmless(words.because(each.grounds), 300)}"
     )
 
 
@@ -130,7 +133,7 @@ def suppress(visit: Visit) -> Response:
     demand_seen(visit, _seen(_standing(visit)), 1)
     wanted = _wanted(visit, stream, until, why)
     visit.house.ledger.suppress(
-        wanted.recipient, wanted.stream, because=why, source=wanted.source, now=visit.now, until=until,
+        wanted.recipient, wanted.stream, grounds=ByPerson(why), source=wanted.source, now=visit.now, until=until,
         announce=announcer(visit.house.settings),
     )
     return _done(visit, "suppress", 1, why)
@@ -138,7 +141,8 @@ def suppress(visit: Visit) -> Response:
 
 def _wanted(visit: Visit, stream: str, until: datetime | None, why: str) -> Suppression:
     return Suppression(
-        address_of(visit), stream, State.SUPPRESSED, None, visit.now, why, SuppressionSource.MANUAL, until=until
+        address_of(visit), stream, State.SUPPRESSED, None, visit.now, ByPerson(why), SuppressionSource.MANUAL,
+        until=until,
     )
 
 

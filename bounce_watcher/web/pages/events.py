@@ -16,13 +16,14 @@ from bounce_watcher.ledger.forget import is_forgotten
 from bounce_watcher.ledger.paging import Page, TookTooLong
 from bounce_watcher.model.finding import Evidence
 from bounce_watcher.model.ledger import COMPLAINT_REASON, BounceEvent, OutboxItem, StateChange
-from bounce_watcher.model.rows import event_row
 from bounce_watcher.model.verdict import Reason
 from bounce_watcher.web import listing, shown, telling
 from bounce_watcher.web.listing import Chip, Column, Download, Filter, Filters
 from bounce_watcher.web.mail_shown import as_file, shown_mail
 from bounce_watcher.web.shown import harmless
 from bounce_watcher.web.visit import Fields, Visit, get, see
+from bounce_watcher.words import grounds as words
+from bounce_watcher.words.rows import event_row
 
 MOST_WORDS = 10
 _PAGE_KEY = (datetime, str)
@@ -52,7 +53,7 @@ _OTHERS = ("q", "rid")
 def decision(event: BounceEvent) -> str:
     if event.type is None:
         return "Noted"
-    return "Counts" if event.counted is None else "Does not count"
+    return "Counts" if event.exclusion is None else "Does not count"
 
 
 DOWNLOAD: Download[BounceEvent] = Download("events", (
@@ -247,14 +248,14 @@ def _steps(found: BounceEvent, followed: list[StateChange], told: list[OutboxIte
         yield Step("Rule", f"{harmless(found.rule, 120)}: {telling.what(found).lower()}.",
                    listing.address("/events", [("rule", found.rule)]), "All by this rule")
     if found.formerly:
-        yield Step("Before", f"Older rules read it otherwise: {harmless(found.formerly)}.")
-    doubt = f" It is in doubt: {harmless(found.doubt)}." if found.doubt else ""
+        yield Step("Before", f"Older rules read it otherwise: {harmless(words.formerly(found.formerly))}.")
+    doubt = f" It is in doubt: {harmless(words.doubt(found.doubt))}." if found.doubt else ""
     yield Step("Matched by", f"{telling.MATCHED_BY[found.evidence].capitalize()}.{doubt}")
     if found.type is not None:
         yield Step("Counted", telling.not_counted(found) or "It counts against the address.")
     for change in followed:
         yield Step("Decided", f"{shown.STATES[change.state][0]} in {harmless(change.stream, 80)}: "
-                              f"{harmless(change.because or 'no reason kept')}")
+                              f"{harmless(words.text(change.grounds) or 'no reason kept')}")
     for item in told:
         outcome = shown.DELIVERIES[item.state][0].lower()
         yield Step("Told", f"{harmless(item.target, 80)}: {item.type.value}, {outcome}.", f"/outbox/{item.id}",

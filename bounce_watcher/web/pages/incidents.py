@@ -1,6 +1,5 @@
 """Incidents: what the guard and the alerts noticed, whom it holds, how its reports came."""
 
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -16,6 +15,8 @@ from bounce_watcher.ledger.incidents import Held, is_asked_for
 from bounce_watcher.ledger.paging import Page, TookTooLong
 from bounce_watcher.ledger.rulings import Ruling
 from bounce_watcher.ledger.undo import Incident
+from bounce_watcher.model.grounds import Outage
+from bounce_watcher.model.grounds_json import SUBJECT
 from bounce_watcher.model.ledger import Alert, AlertKind
 from bounce_watcher.model.verdict import BounceType
 from bounce_watcher.web import charts, links, listing, shown
@@ -26,6 +27,8 @@ from bounce_watcher.web.pages.recipient import ACTIONS
 from bounce_watcher.web.ranges import Bin
 from bounce_watcher.web.shown import counted, harmless, moment, name, number
 from bounce_watcher.web.visit import Visit, get
+from bounce_watcher.words import grounds as words
+from bounce_watcher.words.rows import explained
 
 _PAGE_KEY, _HELD_KEY = (datetime, str), (str, str)
 _OPEN, _ENDED = "open", "ended"
@@ -53,25 +56,19 @@ def what(alert: Alert) -> str:
     """"Microsoft: too many addresses said to be wrong at once", made harmless."""
     provider = provider_of(alert)
     if alert.kind is AlertKind.OUTAGE:
-        whom = shown.provider(provider) if provider else f"The words “{name(_wording(alert))}”"
+        whom = shown.provider(provider) if provider else f"The words “{name(alert.subject.name)}”"
         return f"{whom}: too many addresses said to be wrong at once"
     if alert.kind is AlertKind.BLOCKS:
-        _, _, reason, ip, *_ = (*alert.subject.split(), "", "", "", "")
-        of = f" of {name(ip)}" if ip not in {"", "-"} else ""
-        return f"{shown.provider(provider or '')} refuses our mail{of}: {shown.reason(reason).lower()}"
+        of = f" of {alert.subject.ip}" if alert.subject.ip else ""
+        return f"{shown.provider(provider or '')} refuses our mail{of}: {shown.reason(alert.subject.reason).lower()}"
     return {
         AlertKind.FORGED: "Reports that look forged or mixed up",
-        AlertKind.ENDPOINT: f"{name(alert.subject)} takes nothing any more",
-        AlertKind.MAILBOX: f"Mailbox {name(alert.subject)} is not read",
-        AlertKind.QUIET: f"No mail comes to {name(alert.subject)}",
-        AlertKind.TARGET: f"{name(alert.subject)} does not take what it is told",
+        AlertKind.ENDPOINT: f"{name(alert.subject.name)} takes nothing any more",
+        AlertKind.MAILBOX: f"Mailbox {name(alert.subject.name)} is not read",
+        AlertKind.QUIET: f"No mail comes to {name(alert.subject.name)}",
+        AlertKind.TARGET: f"{name(alert.subject.name)} does not take what it is told",
         AlertKind.FLOOD: "More unproven reports than usual",
     }[alert.kind]
-
-
-def _wording(alert: Alert) -> str:
-    """Of a series of a wording, what was said: behind its sort and the rule."""
-    return " ".join(alert.subject.split()[2:]) or alert.subject
 
 
 DOWNLOAD: Download[Alert] = Download("incidents", (
@@ -84,13 +81,14 @@ DOWNLOAD: Download[Alert] = Download("incidents", (
     Column("Held", lambda alert: alert.held),
     Column("Released", lambda alert: alert.released),
     Column("Confirmed", lambda alert: alert.confirmed),
-    Column("Because", lambda alert: alert.because),
+    Column("Because", lambda alert: words.because(alert.grounds)),
     Column("Quote", lambda alert: alert.quote),
 ), lambda alert: {
-    "id": alert.id, "type": "incident", "kind": alert.kind, "subject": alert.subject, "since": alert.since,
+    "id": alert.id, "type": "incident", "kind": alert.kind, "subject": words.subject(alert.subject),
+    "about": SUBJECT.to_data(alert.subject), "since": alert.since,
     "raised_at": alert.raised_at, "ends_at": alert.ends_at, "cleared": alert.cleared, "count": alert.count,
     "alarm_from": alert.alarm_from, "usual": alert.usual, "held": alert.held, "released": alert.released,
-    "confirmed": alert.confirmed, "because": alert.because, "quote": alert.quote,
+    "confirmed": alert.confirmed, **explained(alert.grounds), "quote": alert.quote,
 })
 
 
@@ -207,25 +205,19 @@ _QUIET = (
 )
 _QUIET_ENDED = "It ended as mail was read again, or as the mailbox was watched no more."
 
-_GUARD_WORDS = re.compile(
-    r"(?P<many>\d+) new hard bounces of .* within (?P<window>[\d.]+ h); usual (?P<usual>[\d.e+]+), alarm from "
-    r"(?P<alarm>\d+)", re.DOTALL,
-)
-
-
 def _plainly(alert: Alert) -> str:
-    """What an alert rests on, in the words of these pages: an outage's is stored in those of the trade."""
+    """What an alert rests on, in the words of these pages."""
     if alert.kind is AlertKind.QUIET:
-        return f"no mail {'came' if alert.cleared else 'has come'} to mailbox {name(alert.subject)}"
-    found = _GUARD_WORDS.match(alert.because) if alert.kind is AlertKind.OUTAGE else None
-    if found is None:
-        return harmless(alert.because)
+        return f"no mail {'came' if alert.cleared else 'has come'} to mailbox {name(alert.subject.name)}"
+    found = alert.grounds
+    if not isinstance(found, Outage):
+        return harmless(words.because(found))
     provider = provider_of(alert)
     where = f"at {shown.provider(provider)}" if provider else "in the same words"
-    addresses = counted(int(found["many"]), "address was", "addresses were")
+    addresses = counted(found.count, "address was", "addresses were")
     return (
-        f"{addresses} reported as wrong for the first time {where} within {found['window']}; usual is "
-        f"{found['usual']}, the alarm comes from {found['alarm']} on"
+        f"{addresses} reported as wrong for the first time {where} within {found.within_hours:g} h; usual is "
+        f"{found.usual:g}, the alarm comes from {found.alarm_from} on"
     )
 
 
@@ -342,10 +334,10 @@ _HELD: Download[Held] = Download("held", (
     Column("Reason", lambda each: each.reason),
     Column("Held since", lambda each: each.since),
     Column("Suppressed before the alarm", lambda each: each.told_at),
-    Column("Because", lambda each: each.because),
+    Column("Because", lambda each: words.because(each.grounds)),
 ), lambda each: {
     "id": f"{each.recipient}/{each.stream}", "type": "held", "recipient": each.recipient, "stream": each.stream,
-    "reason": each.reason, "since": each.since, "suppressed_before": each.told_at, "because": each.because,
+    "reason": each.reason, "since": each.since, "suppressed_before": each.told_at, **explained(each.grounds),
 })
 
 ROUTES = (

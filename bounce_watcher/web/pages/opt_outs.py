@@ -11,7 +11,6 @@ from bounce_watcher.ledger.browse import By
 from bounce_watcher.ledger.optouts import GID, KEY_KINDS, Dealt
 from bounce_watcher.ledger.paging import Page, TookTooLong
 from bounce_watcher.model.optout import KeptOptOut
-from bounce_watcher.model.rows import opt_out_row
 from bounce_watcher.web import listing, opt_outs
 from bounce_watcher.web.forms import because, demand_seen
 from bounce_watcher.web.listing import Column, Download, Filter
@@ -19,6 +18,7 @@ from bounce_watcher.web.mail_shown import as_file, shown_mail
 from bounce_watcher.web.preview import Preview, at_the_shell, show
 from bounce_watcher.web.shown import counted, harmless, moment
 from bounce_watcher.web.visit import Visit, get, post, see
+from bounce_watcher.words.rows import opt_out_row
 
 PATH = f"/review/{GID}"
 MOST = 1000

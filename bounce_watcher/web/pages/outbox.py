@@ -16,7 +16,6 @@ from bounce_watcher.ledger.stock import Queue
 from bounce_watcher.ledger.tries import Throughput
 from bounce_watcher.model.errors import PermanentFailure
 from bounce_watcher.model.ledger import Disposition, NoticeType, OutboxItem, OutboxState
-from bounce_watcher.model.rows import outbox_row
 from bounce_watcher.outbox.opening import Receiver, channel_to
 from bounce_watcher.service.doctor import explained
 from bounce_watcher.web import listing, shown
@@ -26,6 +25,7 @@ from bounce_watcher.web.listing import Column, Download, Filter
 from bounce_watcher.web.pages.events import rid_of
 from bounce_watcher.web.shown import age, harmless, name, when
 from bounce_watcher.web.visit import Visit, get, post, see
+from bounce_watcher.words.rows import outbox_row
 
 _PAGE_KEY = (int,)
 MOST_GROUPS = 50

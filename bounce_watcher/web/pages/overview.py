@@ -20,6 +20,7 @@ from bounce_watcher.web.listing import Download, Filters, download, wanted_forma
 from bounce_watcher.web.ranges import NAMES, Range, Unit
 from bounce_watcher.web.shown import counted, number
 from bounce_watcher.web.visit import Visit, get
+from bounce_watcher.words import grounds as words
 
 T = TypeVar("T")
 
@@ -284,11 +285,12 @@ def decisions(changes: Sequence[StateChange], visit: Visit) -> list[DecisionRow]
 def _because(change: StateChange) -> str:
     """In short: the arithmetic stands on the recipient's page."""
     if change.by not in {By.REPORT, By.RULES, By.GUARD}:
-        told = f"{shown.BY[change.by]}: {shown.harmless(change.because, _LONGEST_REASON)}" if change.because else ""
+        why = words.text(change.grounds)
+        told = f"{shown.BY[change.by]}: {shown.harmless(why, _LONGEST_REASON)}" if why else ""
         return _capital(told or shown.BY[change.by])
     parts = [shown.reason(change.reason)] if change.reason else []
-    if change.because:
-        parts.append(shown.harmless(change.because.partition(";")[0].partition(":")[0], _LONGEST_REASON))
+    if change.grounds:
+        parts.append(shown.harmless(words.brief(change.grounds), _LONGEST_REASON))
     if change.state is State.PENDING:
         parts.append("held back")
     return _capital("; ".join(parts) or shown.BY[change.by])

@@ -65,7 +65,7 @@ def protect(visit: Visit) -> Response:
     if then == _RELEASE and standing:
         ledger = visit.house.ledger
         released = ledger.release(
-            address, None, because=why, now=visit.now, announce=announcer(visit.house.settings)
+            address, None, note=why, now=visit.now, announce=announcer(visit.house.settings)
         )
         ledger.log_action(Action(visit.now, visit.viewer.name, "release", ledger.names.name(address), released, why))
     return see(f"/recipients/{visit.path['rid']}?done=protect")
@@ -80,7 +80,7 @@ def _domain_of(address: str) -> str:
 
 
 def _seen(visit: Visit, name: str, standing: Sequence[Suppression] = ()) -> tuple[object, ...]:
-    stands = tuple((each.stream, each.state, each.since, each.because) for each in standing)
+    stands = tuple((each.stream, each.state, each.since, each.grounds) for each in standing)
     return ("protect", address_key(name), visit.house.ledger.protection(name), stands)
 
 

@@ -23,6 +23,7 @@ from bounce_watcher.web.pages.overview import download_of, frame, kept
 from bounce_watcher.web.ranges import Range, Unit
 from bounce_watcher.web.shown import counted, number
 from bounce_watcher.web.visit import Visit, get
+from bounce_watcher.words import grounds as words
 
 MOST = 50
 """Providers with rows of their own."""
@@ -143,9 +144,8 @@ def _alerted(title: str, alert: Alert, now: datetime) -> str:
     if alert.kind is AlertKind.OUTAGE:
         return (f"The outage guard is on {since}: {title} reports more new hard failures than can be believed. "
                 f"{counted(alert.held, 'suppression is', 'suppressions are')} held; nobody was told.")
-    _, _, reason, ip, *_ = (*alert.subject.split(), "", "", "", "")
-    of = f" from {ip}" if ip not in {"", "-"} else ""
-    return f"{title} refuses our mail{of} {since}: {shown.reason(reason).lower()}."
+    of = f" from {alert.subject.ip}" if alert.subject.ip else ""
+    return f"{title} refuses our mail{of} {since}: {shown.reason(alert.subject.reason).lower()}."
 
 
 def _complaints(name: str, seen: Bounces) -> str:
@@ -237,7 +237,7 @@ class Incident:
     def of(cls, alert: Alert, now: datetime) -> "Incident":
         state = ("Ended", "") if alert.cleared else ("Open", "is-hold" if alert.kind is AlertKind.OUTAGE else "is-bad")
         return cls(shown.ALERTS[alert.kind], f"/incidents/{alert.id}", state, alert.since,
-                   shown.when(alert.since, now), shown.harmless(alert.because, 300))
+                   shown.when(alert.since, now), shown.harmless(words.because(alert.grounds), 300))
 
 
 ROUTES = (

@@ -18,11 +18,13 @@ from bounce_watcher.model.ledger import Alert, BounceEvent, OutboxItem, Recipien
 from bounce_watcher.model.optout import KeptOptOut
 from bounce_watcher.service.protecting import protector
 from bounce_watcher.web import listing, shown, telling
+from bounce_watcher.web.bounces import provider_of
 from bounce_watcher.web.opt_outs import sentence
 from bounce_watcher.web.pages.opt_outs import PATH as OPT_OUTS
 from bounce_watcher.web.shown import harmless
 from bounce_watcher.web.telling import Case
 from bounce_watcher.web.visit import Visit, get
+from bounce_watcher.words import grounds as words
 
 MOST_ENTRIES = 50
 """Of what happened, on the page."""
@@ -119,7 +121,7 @@ def _case(
 def recipient(visit: Visit) -> Response:
     it = known(visit)
     case = telling.worst(it.cases) if it.cases else None
-    arithmetic = telling.arithmetic(_because(case)) if case else None
+    arithmetic = telling.counted(case) if case else None
     last = (case.rests_on or case.events[:1]) if case else ()
     known_as = visit.house.ledger.known_as(it.address)
     entries = list(_entries(it, known_as))
@@ -143,11 +145,6 @@ def _title(it: Known, case: Case | None) -> str:
     """Of the browser's window, which others may see: of the address what is before the @."""
     name = "forgotten address" if it.is_forgotten else f"{harmless(it.address.rpartition('@')[0], 40)}@…"
     return f"{shown.STATES[case.record.state][0]}: {name}" if case else name
-
-
-def _because(case: Case) -> str | None:
-    suppression = case.record.suppression
-    return suppression.because if suppression else case.record.because
 
 
 def _sentence(it: Known, case: Case | None) -> str:
@@ -200,8 +197,8 @@ def _facts(it: Known, case: Case) -> Iterator[Fact]:
         everywhere = suppression.scope.value == "global"
         yield Fact("Holds for", "all streams" if everywhere else f"{harmless(suppression.stream, 80)} only")
         yield Fact("Until", shown.moment(suppression.until) if suppression.until else "for good")
-    if because := _because(case):
-        yield Fact("Counted", harmless(because))
+    if grounds := telling.why(case):
+        yield Fact("Counted", harmless(words.because(grounds)))
     last = next(iter(case.rests_on[-1:] or case.events[:1]), None)
     if last is not None and last.rule:
         yield Fact("Rule", harmless(last.rule, 120), listing.address("/events", [("rule", last.rule)]))
@@ -258,7 +255,7 @@ def _neighbours(visit: Visit, case: Case | None) -> Neighbours | None:
         asked = tally.Asked(tally.Scope.PROVIDER, until - _WEEK, until, subject=name, reason=last.reason)
         return ledger.tally(asked).get((), 0)
 
-    alerts = tuple(each for each in ledger.alerts(under_way=True) if name and name in each.subject)
+    alerts = tuple(each for each in ledger.alerts(under_way=True) if name and provider_of(each) == name)
     link = listing.address("/events", [("provider", name), ("reason", last.reason.value), ("range", "7d")])
     return Neighbours(name, last.reason.value, reports(tomorrow), reports(tomorrow - _WEEK), alerts, link)
 
@@ -278,13 +275,15 @@ def _of_event(event: BounceEvent) -> Entry:
     parts = (
         harmless(event.status, 20) if event.status else "", shown.provider(telling.provider_of(event)),
         harmless(event.stream, 60), harmless(event.sending, 60) if event.sending else "",
-        "" if event.counted is None or event.type is None else f"does not count: {harmless(event.counted, 200)}",
+        "" if event.exclusion is None or event.type is None
+        else f"does not count: {harmless(words.because(event.exclusion), 200)}",
     )
     return Entry(event.at, telling.what(event), " · ".join(filter(None, parts)), None, f"/events/{event.id}", "event")
 
 
 def _of_step(step: StateChange) -> Entry:
-    text = f"for {harmless(step.stream, 60)}, {shown.BY[step.by]}: {harmless(step.because or 'no reason kept', 300)}"
+    why = words.text(step.grounds) or "no reason kept"
+    text = f"for {harmless(step.stream, 60)}, {shown.BY[step.by]}: {harmless(why, 300)}"
     return Entry(step.at, "", text, step.state)
 
 

@@ -12,6 +12,8 @@ from bounce_watcher.web.listing import Column, Download, Filter
 from bounce_watcher.web.pages.events import REASONS, rid_of
 from bounce_watcher.web.shown import harmless
 from bounce_watcher.web.visit import Visit, get
+from bounce_watcher.words import grounds as words
+from bounce_watcher.words.rows import explained
 
 _PAGE_KEY = (datetime, int)
 
@@ -32,7 +34,7 @@ def _until(row: Standing) -> object:
 DOWNLOAD: Download[Standing] = Download("recipients", (
     Column("Address", lambda row: row.recipient),
     Column("State", lambda row: shown.STATES[row.state][0]),
-    Column("Because", lambda row: row.because),
+    Column("Because", lambda row: words.text(row.grounds)),
     Column("Reason", lambda row: row.reason),
     Column("Stream", lambda row: row.stream),
     Column("Since", lambda row: row.at),
@@ -40,7 +42,7 @@ DOWNLOAD: Download[Standing] = Download("recipients", (
     Column("Bounces, 30 days", lambda row: row.bounces),
 ), lambda row: {
     "id": f"{row.recipient}/{row.stream}", "type": "recipient", "recipient": row.recipient, "stream": row.stream,
-    "state": row.state, "because": row.because, "reason": row.reason, "since": row.at, "until": row.until,
+    "state": row.state, **explained(row.grounds), "reason": row.reason, "since": row.at, "until": row.until,
     "scope": row.scope, "bounces": row.bounces,
 })
 

@@ -16,7 +16,6 @@ from bounce_watcher.model.ledger import COMPLAINT_REASON, Alert, EventType
 from bounce_watcher.policy.counting import DEFAULTS, CountRule, count_rule
 from bounce_watcher.policy.ladder import Ladder
 from bounce_watcher.policy.settings import PolicySettings, Threshold
-from bounce_watcher.policy.words import listing, number_of_days
 from bounce_watcher.web import bounces, charts, links, ranges, rates, shown
 from bounce_watcher.web.bounces import Bounces
 from bounce_watcher.web.listing import Column, Download, exports
@@ -24,6 +23,7 @@ from bounce_watcher.web.pages.overview import download_of, frame, kept, rate_row
 from bounce_watcher.web.ranges import WEEK, Range, Unit
 from bounce_watcher.web.shown import TYPES, counted, number
 from bounce_watcher.web.visit import Visit, get
+from bounce_watcher.words.dates import listing, number_of_days
 
 MOST_STREAMS, CAMPAIGNS, PROVIDERS = 100, 30, 5
 FIRST_HOURS, _FEWEST_HOURS = timedelta(hours=48), timedelta(hours=12)

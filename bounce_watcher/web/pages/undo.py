@@ -7,7 +7,7 @@ from itertools import chain
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from bounce_watcher.ledger.undo import Incident, Undone, words
+from bounce_watcher.ledger.undo import Incident, UndoOutcome
 from bounce_watcher.model.ledger import COMPLAINT_REASON, State
 from bounce_watcher.model.verdict import Reason
 from bounce_watcher.policy.providers import provider_of
@@ -19,6 +19,8 @@ from bounce_watcher.web.pages.incidents import alert_of, what
 from bounce_watcher.web.preview import Preview, show
 from bounce_watcher.web.shown import command, counted, harmless, moment, number
 from bounce_watcher.web.visit import Visit, get, post
+from bounce_watcher.words import grounds as words
+from bounce_watcher.words.rows import explained
 
 REASONS = (*(each.value for each in Reason), COMPLAINT_REASON)
 _STANDS = frozenset({State.SUPPRESSED, State.PENDING})
@@ -69,21 +71,22 @@ def _chosen(visit: Visit) -> Chosen | None:
     if "@" in (incident.domain or "") + (incident.provider or ""):
         raise ValueError("An address is no domain and no provider: its own page releases it.")
     flags = {"provider": incident.provider, "domain": incident.domain, "reason": incident.reason}
-    told = chain.from_iterable((f"--{flag}", value) for flag, value in flags.items() if value)
+    flagged = chain.from_iterable((f"--{flag}", value) for flag, value in flags.items() if value)
     times = ("--from", shown.iso(incident.since), "--to", shown.iso(incident.until))
-    shell = command("bounce-watcher", "undo", *times, *told, "--dry-run")
-    return Chosen(incident, words(incident), words(incident), "/incidents", shell)
+    shell = command("bounce-watcher", "undo", *times, *flagged, "--dry-run")
+    told = words.scene(incident.scene)
+    return Chosen(incident, told, told, "/incidents", shell)
 
 
 # ── what it would come to ───────────────────────────────────────────────────────────────────────────────────────────
 
-def _decision(visit: Visit, wanted: Chosen) -> many.Decision[Undone]:
+def _decision(visit: Visit, wanted: Chosen) -> many.Decision[UndoOutcome]:
     house, incident = visit.house, wanted.incident
     here = [(name, value) for name, value in visit.query.multi_items() if name != "done"]
     result = visit.url_path if wanted.back == "/incidents" else wanted.back
     return many.Decision(
         _UNDONE, lambda asked, dry_run: house.ledger.undo(
-            incident, decider(house.settings), asked.announce, because=words(incident), now=asked.now, dry_run=dry_run,
+            incident, decider(house.settings), asked.announce, now=asked.now, dry_run=dry_run,
             step=asked.step,
         ),
         "undo", wanted.subject, doing="Undoing for", done="undone",
@@ -92,23 +95,23 @@ def _decision(visit: Visit, wanted: Chosen) -> many.Decision[Undone]:
     )
 
 
-def _line(each: Undone) -> str:
+def _line(each: UndoOutcome) -> str:
     was, now = shown.STATES[each.was][0], shown.STATES[each.state][0]
     moved = was if was == now else f"{was}, then {now}"
     return f"{many.named(each.recipient, each.stream)}: {counted(each.events, 'report')}, {moved}"
 
 
-_UNDONE: many.Kind[Undone] = many.Kind(
+_UNDONE: many.Kind[UndoOutcome] = many.Kind(
     _line, lambda each: (each.recipient, each.stream, each.events, each.was, each.state),
     changes=lambda _: True, counts=lambda each: each.released,
 )
 
 
-def _released(found: many.Outline[Undone], was: State) -> int:
+def _released(found: many.Outline[UndoOutcome], was: State) -> int:
     return sum(each.released and each.was is was for each in found.changed)
 
 
-def _changes(found: many.Outline[Undone]) -> Iterator[str]:
+def _changes(found: many.Outline[UndoOutcome]) -> Iterator[str]:
     held, in_force = _released(found, State.PENDING), _released(found, State.SUPPRESSED)
     yield (
         f"{counted(held + in_force, 'suppression')} would end: {number(held)} held (nobody was told of them), "
@@ -122,7 +125,7 @@ def _changes(found: many.Outline[Undone]) -> Iterator[str]:
     yield from many.some(found.changed, _line)
 
 
-def _stays(found: many.Outline[Undone]) -> Iterator[str]:
+def _stays(found: many.Outline[UndoOutcome]) -> Iterator[str]:
     stay = sum(each.state in _STANDS for each in found.changed)
     if stay:
         yield f"{counted(stay, 'suppression')} stands on other grounds: it stays." if stay == 1 else (
@@ -142,7 +145,7 @@ def _preview(visit: Visit, wanted: Chosen) -> Response:
     if found.more or not found.changed:
         return _form(visit, wanted=wanted, more=found.more)
     incident = wanted.incident
-    when = f"From {moment(incident.since)} to {moment(incident.until)}: {harmless(words(incident), 300)}."
+    when = f"From {moment(incident.since)} to {moment(incident.until)}: {harmless(words.scene(incident.scene), 300)}."
     preview = Preview(
         f"Undo: {harmless(wanted.title, 200)}", f"Undo for {counted(len(found.changed), 'address', 'addresses')}",
         wanted.back, (when, *_changes(found)), (found.seen,), listener.sentences(_released(found, State.PENDING)),
@@ -207,16 +210,16 @@ def download(visit: Visit) -> Response:
     return listing.download(visit, listing.filters(visit, (), _CHOOSES), _DOWNLOAD, everybody)
 
 
-_DOWNLOAD: Download[Undone] = Download("undo", (
+_DOWNLOAD: Download[UndoOutcome] = Download("undo", (
     Column("Address", lambda each: each.recipient),
     Column("Stream", lambda each: each.stream),
     Column("Reports", lambda each: each.events),
     Column("State", lambda each: shown.STATES[each.was][0]),
     Column("Would be", lambda each: shown.STATES[each.state][0]),
-    Column("Because", lambda each: each.because),
+    Column("Because", lambda each: words.text(each.grounds)),
 ), lambda each: {
     "id": f"{each.recipient}/{each.stream}", "type": "undo", "recipient": each.recipient, "stream": each.stream,
-    "events": each.events, "was": each.was, "state": each.state, "released": each.released, "because": each.because,
+    "events": each.events, "was": each.was, "state": each.state, "released": each.released, **explained(each.grounds),
 })
 
 ROUTES = (

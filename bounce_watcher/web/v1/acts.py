@@ -12,8 +12,8 @@ from bounce_watcher.ledger.actions import Action
 from bounce_watcher.ledger.filters import SuppressionFilter
 from bounce_watcher.ledger.pausing import Pause
 from bounce_watcher.model.address import MailAddress, parse_address
+from bounce_watcher.model.grounds import ByPerson
 from bounce_watcher.model.ledger import SuppressionSource
-from bounce_watcher.model.rows import suppression_row
 from bounce_watcher.service.announcing import announcer
 from bounce_watcher.service.clock import utcnow
 from bounce_watcher.service.reported import usual_stream
@@ -21,6 +21,7 @@ from bounce_watcher.web.access import Viewer
 from bounce_watcher.web.v1 import answers
 from bounce_watcher.web.v1.json import json_answer
 from bounce_watcher.web.v1.lists import LONGEST, house_of
+from bounce_watcher.words.rows import suppression_row
 
 router = APIRouter()
 
@@ -71,7 +72,7 @@ def suppress(request: Request, asked: ToSuppress) -> Response:
     if asked.until is not None and (asked.until.tzinfo is None or asked.until <= now):
         raise HTTPException(422, "until: must lie ahead, with a zone: write it as 2027-01-01T00:00:00Z")
     house.ledger.suppress(
-        asked.recipient, stream, because=asked.because, source=SuppressionSource.MANUAL, now=now,
+        asked.recipient, stream, grounds=ByPerson(asked.because), source=SuppressionSource.MANUAL, now=now,
         announce=announcer(house.settings), until=asked.until,
     )
     _log(request, "suppress", asked.recipient, 1, asked.because)
@@ -94,7 +95,7 @@ def release(
     """Releases a recipient, in one stream or in all, and tells the platform. 404 where nothing is suppressed."""
     house = house_of(request)
     released = house.ledger.release(
-        recipient, stream, because=because, now=utcnow(), announce=announcer(house.settings)
+        recipient, stream, note=because, now=utcnow(), announce=announcer(house.settings)
     )
     if not released:
         raise HTTPException(404, "this recipient is not suppressed" + (" in this stream" if stream else ""))

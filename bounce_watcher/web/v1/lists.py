@@ -13,7 +13,14 @@ from bounce_watcher.ledger.filters import EventFilter, EventPlace, OutboxFilter,
 from bounce_watcher.ledger.stats import By, stats
 from bounce_watcher.model.finding import Kind
 from bounce_watcher.model.ledger import OutboxState, State
-from bounce_watcher.model.rows import (
+from bounce_watcher.model.verdict import BounceType, Reason
+from bounce_watcher.outbox.rehearsal import rehearse_among
+from bounce_watcher.service.clock import utcnow
+from bounce_watcher.service.protecting import protector
+from bounce_watcher.web.house import House
+from bounce_watcher.web.v1 import answers, places
+from bounce_watcher.web.v1.json import json_answer
+from bounce_watcher.words.rows import (
     Row,
     event_row,
     outbox_row,
@@ -22,13 +29,6 @@ from bounce_watcher.model.rows import (
     tried_row,
     with_streams_of,
 )
-from bounce_watcher.model.verdict import BounceType, Reason
-from bounce_watcher.outbox.rehearsal import rehearse_among
-from bounce_watcher.service.clock import utcnow
-from bounce_watcher.service.protecting import protector
-from bounce_watcher.web.house import House
-from bounce_watcher.web.v1 import answers, places
-from bounce_watcher.web.v1.json import json_answer
 
 router = APIRouter()
 

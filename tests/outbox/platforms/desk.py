@@ -9,6 +9,7 @@ from pathlib import Path
 from bounce_watcher.config import Settings
 from bounce_watcher.config.loading import load
 from bounce_watcher.ledger.store import Ledger
+from bounce_watcher.model.grounds import ByPerson
 from bounce_watcher.model.ledger import OutboxItem, OutboxState, State, Suppression, SuppressionSource
 from bounce_watcher.model.verdict import BounceType, Reason
 from bounce_watcher.service.announcing import announcer
@@ -39,7 +40,7 @@ class Desk:
             [
                 Suppression(
                     address, stream, state=State.SUPPRESSED, reason=reason, since=now(), bounce_type=bounce_type,
-                    because="1 of 1", source=SuppressionSource.POLICY,
+                    grounds=ByPerson("1 of 1"), source=SuppressionSource.POLICY,
                 )
                 for address in addresses
             ],
@@ -48,7 +49,7 @@ class Desk:
 
     def release(self, *addresses: str, stream: str = "news") -> None:
         for address in addresses:
-            self.ledger.release(address, stream, because="asked for", now=now(), announce=self._announce)
+            self.ledger.release(address, stream, note="asked for", now=now(), announce=self._announce)
 
     def send(self, rounds: int = 1) -> DeliveryReport:
         """A fresh deliverer, as after a restart: what is due goes out."""

@@ -3,9 +3,12 @@
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 
-from bounce_watcher.model.finding import Analysis, RecipientVerdict
+from bounce_watcher.model.finding import Analysis, Doubt, RecipientVerdict
+from bounce_watcher.model.grounds import Alarm, Excluded, Grounds
+from bounce_watcher.model.grounds_json import as_data
 from bounce_watcher.model.ledger import BounceEvent, OutboxItem, RecipientRecord, StateChange, Suppression, Tried
 from bounce_watcher.model.optout import KeptOptOut
+from bounce_watcher.words.grounds import because, doubt, formerly
 
 Row = Mapping[str, object]
 
@@ -52,8 +55,26 @@ def verdict_row(each: RecipientVerdict) -> Row:
     }
 
 
+def explained(grounds: Grounds | Alarm | None) -> Row:
+    """Why something is as it is: `because` in words, `grounds` as data."""
+    if grounds is None:
+        return {"because": None, "grounds": None}
+    return {"because": because(grounds), "grounds": as_data(grounds)}
+
+
+def count_of(exclusion: Excluded | None) -> Row:
+    """`counted` is true, or the words why not; `grounds` tells that as data."""
+    if exclusion is None:
+        return {"counted": True, "grounds": None}
+    return {"counted": because(exclusion), "grounds": as_data(exclusion)}
+
+
+def doubt_text(it: Doubt | None) -> str | None:
+    return None if it is None else doubt(it)
+
+
 def event_row(event: BounceEvent) -> Row:
-    """`counted` is true, or the words why not."""
+    """`counted` and `grounds` as `count_of` says."""
     return {
         "id": event.id,
         "at": event.at,
@@ -73,14 +94,14 @@ def event_row(event: BounceEvent) -> Row:
         "recognizer": event.recognizer,
         "quote": event.quote,
         "evidence": event.evidence,
-        "doubt": event.doubt,
-        "counted": True if event.counted is None else event.counted,
+        "doubt": doubt_text(event.doubt),
+        **count_of(event.exclusion),
         "feedback_type": event.feedback_type,
         "sent_message_id": event.sent_message_id,
         "sending": event.sending,
         "mailbox": event.mailbox,
         "source": event.source,
-        "formerly": event.formerly,
+        "formerly": formerly(event.formerly),
         "client_ip": event.client_ip,
     }
 
@@ -94,7 +115,7 @@ def suppression_row(suppression: Suppression) -> Row:
         "reason": suppression.reason,
         "since": suppression.since,
         "until": suppression.until,
-        "because": suppression.because,
+        **explained(suppression.grounds),
         "source": suppression.source,
         "scope": suppression.scope,
         "status": suppression.status,
@@ -135,7 +156,7 @@ def step_row(step: StateChange) -> Row:
         "at": step.at,
         "state": step.state,
         "by": step.by,
-        "because": step.because,
+        **explained(step.grounds),
         "reason": step.reason,
         "until": step.until,
     }
@@ -149,7 +170,7 @@ def opt_out_row(kept: KeptOptOut) -> Row:
         "by": asked.by,
         "recipient": asked.recipient,
         "evidence": asked.evidence,
-        "doubt": asked.doubt,
+        "doubt": doubt_text(asked.doubt),
         "sender": asked.sender,
         "stream": asked.stream,
         "sending": asked.sending,
@@ -184,7 +205,7 @@ def recipient_row(
         "stream": record.stream,
         "state": record.state,
         "counts": record.counts,
-        "because": record.because,
+        **explained(record.grounds),
         "history": [event_row(event) for event in history],
         "course": [step_row(step) for step in course],
         "first_event_at": record.first_event_at,

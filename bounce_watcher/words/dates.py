@@ -1,4 +1,4 @@
-"""Dates and numbers in English words, the same under every locale."""
+"""Dates, numbers and lists in English words, the same under every locale. All times are shown in UTC."""
 
 from collections.abc import Iterable, Sequence
 from datetime import UTC, date, datetime
@@ -9,19 +9,14 @@ _MONTHS = (
 )
 
 
-def utc_day(moment: datetime) -> date:
-    """The day in UTC: the unit in which the policy counts."""
-    return (moment if moment.tzinfo is UTC else moment.astimezone(UTC)).date()
-
-
-def start_of_day(moment: datetime) -> datetime:
-    """Midnight in UTC before it."""
-    return moment.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-
-
 def day(moment: datetime) -> str:
     """`2 March 2026`, in UTC."""
-    return _date(utc_day(moment), None)
+    return _date(moment.astimezone(UTC).date(), None)
+
+
+def minute(moment: datetime) -> str:
+    """`2 March 2026 09:30 UTC`."""
+    return f"{day(moment)} {moment.astimezone(UTC):%H:%M} UTC"
 
 
 def days(dates: Iterable[date]) -> str:
