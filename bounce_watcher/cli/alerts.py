@@ -10,9 +10,10 @@ from bounce_watcher.cli.many import decide_on_many
 from bounce_watcher.cli.options import ConfigFile, Debug, DryRun, Json, example
 from bounce_watcher.cli.tables import listing
 from bounce_watcher.ledger.incidents import Held
-from bounce_watcher.ledger.rulings import Ruling, Wanted
+from bounce_watcher.ledger.rulings import Wanted
 from bounce_watcher.model.grounds_json import SUBJECT
 from bounce_watcher.model.ledger import Alert, AlertKind
+from bounce_watcher.policy.rulings import Ruling
 from bounce_watcher.service.announcing import announcer
 from bounce_watcher.service.clock import utcnow
 from bounce_watcher.words import grounds as words

@@ -10,10 +10,11 @@ from bounce_watcher.cli.many import decide_on_many
 from bounce_watcher.cli.options import ConfigFile, Debug, DryRun, Json, Stream, example
 from bounce_watcher.cli.times import past
 from bounce_watcher.ledger.browse import By, Choice, Query
-from bounce_watcher.ledger.rulings import INCLUDABLE, Left, Wanted
+from bounce_watcher.ledger.rulings import Wanted
 from bounce_watcher.model.ledger import COMPLAINT_REASON, State
 from bounce_watcher.model.verdict import Reason
 from bounce_watcher.policy.providers import provider_of
+from bounce_watcher.policy.rulings import INCLUDABLE, SkipReason
 from bounce_watcher.service.announcing import announcer
 from bounce_watcher.service.clock import utcnow
 
@@ -94,7 +95,7 @@ def _state(state: State | None) -> str | None:
     return state.value if state else None
 
 
-def _left(text: str) -> Left:
+def _left(text: str) -> SkipReason:
     if text not in INCLUDABLE:
         raise WrongUsage(f"--with {text}: it is one of {', '.join(INCLUDABLE)}")
-    return Left(text)
+    return SkipReason(text)

@@ -7,8 +7,9 @@ from collections.abc import Iterable
 from bounce_watcher.cli.logged import log
 from bounce_watcher.cli.output import count, say
 from bounce_watcher.cli.tables import listing, progress
-from bounce_watcher.ledger.rulings import Left, Ruled
+from bounce_watcher.ledger.rulings import Ruled
 from bounce_watcher.ledger.store import Ledger
+from bounce_watcher.policy.rulings import SkipReason
 from bounce_watcher.words.rows import Row, explained
 
 COLUMNS = ("recipient", "stream", "reason", "was", "state", "left", "because")
@@ -22,7 +23,7 @@ def decide_on_many(
 
     `done` is the participle of what is done.
     """
-    changed, left = 0, Counter[Left]()
+    changed, left = 0, Counter[SkipReason]()
 
     def row(each: Ruled) -> Row:
         nonlocal changed

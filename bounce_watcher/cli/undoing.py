@@ -15,8 +15,9 @@ from bounce_watcher.cli.output import count, say
 from bounce_watcher.cli.tables import listing, progress
 from bounce_watcher.cli.times import past
 from bounce_watcher.ledger.store import Ledger
-from bounce_watcher.ledger.undo import Incident, UndoOutcome
+from bounce_watcher.ledger.undo import UndoOutcome
 from bounce_watcher.model.ledger import AlertKind
+from bounce_watcher.policy.incident import Incident
 from bounce_watcher.policy.providers import provider_of
 from bounce_watcher.service.announcing import announcer
 from bounce_watcher.service.clock import utcnow

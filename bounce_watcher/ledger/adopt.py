@@ -7,12 +7,12 @@ from itertools import islice
 
 from sqlalchemy import Connection, Engine
 
-from bounce_watcher.ledger import apply
 from bounce_watcher.ledger.books import Announce, Books
 from bounce_watcher.ledger.engine import write
 from bounce_watcher.ledger.forget import unnamed_suppressions
 from bounce_watcher.ledger.statements import CHUNK, key_of
 from bounce_watcher.model.ledger import By, Suppression, SuppressionSource
+from bounce_watcher.policy import transitions
 
 
 def adopt(engine: Engine, wanted: Iterable[Suppression], now: datetime, announce: Announce) -> int:
@@ -33,8 +33,8 @@ def _batch(connection: Connection, wanted: Sequence[Suppression], now: datetime,
     books = Books(connection, {key: each.recipient for key, each in keyed}, announce, By.PERSON)
     changed = 0
     for key, each in keyed:
-        books.enter(key, apply.release_expired(books.records[key], now))
-        change = apply.suppress(books.records[key], each)
+        books.enter(key, transitions.release_expired(books.records[key], now))
+        change = transitions.suppress(books.records[key], each)
         changed += change.record is not books.records[key]
         books.enter(key, change, By.PLATFORM if each.source is SuppressionSource.PLATFORM else None)
     books.close()

@@ -11,13 +11,13 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, delete, func, insert, select, text, update
 
-from bounce_watcher.ledger.apply import timestamp
 from bounce_watcher.ledger.books import Announce, queue
 from bounce_watcher.ledger.statements import Conflict, Insertion, chunks, columns_of, is_sqlite
 from bounce_watcher.ledger.tables import ALERT, ENDPOINT, SLOT_COUNT, alert_from_row
 from bounce_watcher.ledger.types import storable
 from bounce_watcher.model.grounds import Alarm, EndpointGone, Subject, SubjectKind
 from bounce_watcher.model.ledger import Alert, AlertKind, NoticeType, Occurrence
+from bounce_watcher.model.times import timestamp
 from bounce_watcher.policy.limits import SLOT
 from bounce_watcher.policy.spells import SLOTS_A_DAY, Limit, Spell, Window, slot_of, spells, windows
 

@@ -9,7 +9,6 @@ from operator import attrgetter
 from sqlalchemy import Connection, bindparam, collate, delete, or_, select, update
 
 from bounce_watcher.ledger import protection
-from bounce_watcher.ledger.apply import Change
 from bounce_watcher.ledger.statements import (
     IS_DUE,
     KEYS,
@@ -40,6 +39,7 @@ from bounce_watcher.model.ledger import (
     RecipientRecord,
     Suppression,
 )
+from bounce_watcher.policy.transitions import Change
 
 Announce = Callable[[Occurrence], Sequence[OutboxItem]]
 

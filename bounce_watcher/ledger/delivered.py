@@ -1,8 +1,4 @@
 """Deliveries that the platform reports, entered for recipients whose bounces are on record (`policy.deliveries`).
-
-A suppression for soft bounces ends by one, and so does any that a flood of unproven reports holds. A suppression for a
-hard reason, or by a person, stands and shows the delivery beside it: dead addresses that take mail again are what spam
-traps are made of, and a person can tell.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -10,17 +6,13 @@ from datetime import datetime
 
 from sqlalchemy import Connection, bindparam, select
 
-from bounce_watcher.ledger.apply import Change, release, release_expired, reset
 from bounce_watcher.ledger.books import Announce, Books, by_stream
 from bounce_watcher.ledger.flood import held_in_flood
 from bounce_watcher.ledger.statements import KEYS, Key, key_of
 from bounce_watcher.ledger.tables import RECIPIENT
-from bounce_watcher.model.grounds import Delivered
-from bounce_watcher.model.ledger import By, CountedBounce, RecipientRecord, State, SuppressionSource
+from bounce_watcher.model.ledger import By, CountedBounce, RecipientRecord, State
 from bounce_watcher.model.sending import DeliveredOutcome, Delivery
-from bounce_watcher.model.verdict import BounceType
-from bounce_watcher.policy.deliveries import unanswered
-from bounce_watcher.policy.deliveries import with_delivery as entered
+from bounce_watcher.policy import transitions
 
 Counted = Callable[[Connection, Mapping[Key, RecipientRecord]], Mapping[Key, Sequence[CountedBounce]]]
 
@@ -44,10 +36,10 @@ def deliver(
     against = counted(connection, books.records)
     held = held_in_flood(connection, (key for key, record in books.records.items() if record.state is State.PENDING))
     for key, record in list(books.records.items()):
-        books.enter(key, release_expired(record, latest[key]))
+        books.enter(key, transitions.release_expired(record, latest[key]))
     before = dict(books.records)
     for key, record in before.items():
-        books.enter(key, with_delivery(record, latest[key], against.get(key, ()), is_unproven=key in held))
+        books.enter(key, transitions.apply_delivery(record, latest[key], against.get(key, ()), is_unproven=key in held))
     books.close()
     return DeliveredOutcome(
         reset=sum(books.records[key] is not record for key, record in before.items()),
@@ -65,31 +57,3 @@ def _on_record(connection: Connection, latest: Mapping[Key, datetime]) -> dict[K
             if delivered_at is None or delivered_at < latest[key]:
                 found[key] = name
     return found
-
-
-def with_delivery(
-    record: RecipientRecord, at: datetime, counted: Sequence[CountedBounce], *, is_unproven: bool = False
-) -> Change:
-    """The record after a delivery at `at`. `counted` is what counts against it.
-
-    `is_unproven`: a flood holds its suppression, so a delivery says more than the report that it rests on.
-    """
-    if record.delivered_at is not None and at <= record.delivered_at:  # by another writer, before the lock
-        return Change(record)
-    seen = entered(record, at, counted)
-    grounds = Delivered(at)
-    is_denied = is_unproven and seen.suppression is not None and seen.suppression.since < at
-    if is_denied or _is_soft_suppression(seen, at):
-        return release(seen, at, grounds, rung=seen.rung)
-    stands = seen.delivered_since is not None and not any(unanswered(counted, seen, at))
-    return reset(seen, grounds) if stands else Change(seen)
-
-
-def _is_soft_suppression(record: RecipientRecord, at: datetime) -> bool:
-    current = record.suppression
-    return (
-        current is not None
-        and current.source is SuppressionSource.POLICY
-        and current.bounce_type is BounceType.SOFT
-        and current.since < at
-    )

@@ -12,12 +12,12 @@ from sqlalchemy import Connection, Engine, Exists, exists, select
 
 from bounce_watcher.ledger import alerts, flood, guard
 from bounce_watcher.ledger.books import Announce, Books
-from bounce_watcher.ledger.course import history_at
 from bounce_watcher.ledger.engine import write
 from bounce_watcher.ledger.record import load_counted
 from bounce_watcher.ledger.statements import Key
 from bounce_watcher.ledger.tables import ALERT, HELD, alert_from_row
 from bounce_watcher.model.ledger import AlertKind, By
+from bounce_watcher.policy.replay import history_at
 from bounce_watcher.policy.settings import PolicySettings
 
 _BATCH = 500

@@ -7,37 +7,26 @@ are suppressed after all, and all others are released: nothing at or before its 
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import cast
 
 from sqlalchemy import Connection, Update, bindparam, or_, select, update
 
-from bounce_watcher.ledger import alerts, apply, waiting
+from bounce_watcher.ledger import alerts
 from bounce_watcher.ledger.alerts import Followed, Topic
-from bounce_watcher.ledger.apply import Change
 from bounce_watcher.ledger.books import Announce, Books, by_stream
 from bounce_watcher.ledger.flood import Gate
 from bounce_watcher.ledger.sent import sent_to
 from bounce_watcher.ledger.statements import KEYS, Conflict, Insertion, Key, chunks, columns_of
 from bounce_watcher.ledger.tables import ALERT, EVENT, HELD, EventRow, event_from_row
-from bounce_watcher.ledger.types import in_utc
-from bounce_watcher.ledger.waiting import Group, Waiting
 from bounce_watcher.model.grounds import (
-    Alarm,
     Blocks,
-    Confirmed,
-    Excluded,
     ExclusionKind,
     Forgeries,
-    Held,
-    Outage,
-    OutageOver,
     Subject,
-    unwaited,
 )
 from bounce_watcher.model.ledger import (
-    COMPLAINT_REASON,
     Alert,
     AlertKind,
     BounceEvent,
@@ -46,16 +35,19 @@ from bounce_watcher.model.ledger import (
     Decision,
     RecipientRecord,
     State,
-    Step,
-    SuppressionSource,
+    Suppression,
 )
+from bounce_watcher.model.times import in_utc
 from bounce_watcher.model.verdict import BounceType
-from bounce_watcher.policy import flood, guard, trouble
+from bounce_watcher.policy import flood, guard, holding, transitions, trouble
 from bounce_watcher.policy.counting import speaks_of_recipient
+from bounce_watcher.policy.holding import Holder, holder_of, struck_out_by
 from bounce_watcher.policy.limits import AlertSettings
 from bounce_watcher.policy.providers import provider_of
 from bounce_watcher.policy.settings import PolicySettings
 from bounce_watcher.policy.spells import SLOTS_A_DAY, Limit, Spell, Window, slot_of
+from bounce_watcher.policy.transitions import Change
+from bounce_watcher.policy.waits import Group, WaitingRoom
 
 Keyed = Sequence[tuple[Key, BounceEvent]]
 _Slots = defaultdict[str, Counter[int]]
@@ -76,26 +68,15 @@ _ADD_HELD = Insertion(HELD, columns_of(HELD), Conflict.IGNORE)
 
 
 @dataclass(frozen=True, slots=True)
-class Holder:
-    """An outage or a flood that holds a recipient's suppression back."""
-
-    alert: str
-    since: datetime
-    ends_at: datetime
-    grounds: Alarm
-    kind: AlertKind = AlertKind.OUTAGE
-
-
-@dataclass(frozen=True, slots=True)
 class Watched:
     """What was found in a page: the spells of each subject of hard bounces, and who was suppressed in them before.
 
-    `waiting` tells who waits for an alarm, `wait` for how long; None while the guard is off.
+    `room` tells who waits for an alarm, `wait` for how long; None while the guard is off.
     """
 
     spells: Mapping[Subject, Sequence[Followed]] = field(default_factory=dict)
     before: Mapping[Key, tuple[str, Alert]] = field(default_factory=dict)
-    waiting: Waiting | None = None
+    room: WaitingRoom | None = None
     wait: timedelta | None = None
 
     def cover(self, event: BounceEvent) -> Iterator[Alert]:
@@ -161,7 +142,7 @@ class _Outages:
                 covered[alerts.covered_by_others(subject.key)][slot_of(event.at)] += 1
         alerts.add(self._connection, covered)
         spells = {**providers, **self._round(words, new, span, groups)}
-        return Watched(spells, self._before(spells), Waiting(groups, self._limit_at, self._policy.guard), wait)
+        return Watched(spells, self._before(spells), WaitingRoom(groups, self._limit_at, self._policy.guard), wait)
 
     def _new(self, hard: Keyed) -> Iterator[str]:
         """The ids of those that count."""
@@ -335,7 +316,7 @@ class Holding:
         self._watched_in = {
             key: alert for key, (_, alert) in watched.before.items() if books.records[key].state is State.WATCHING
         }
-        _strike(connection, _STRIKE_HARD, self._watched_in.items())
+        _strike(connection, _STRIKE_HARD, ((key, holder_of(alert)) for key, alert in self._watched_in.items()))
 
     def end_watches(self, still_counts: Callable[[Key, datetime], bool]) -> None:
         """Of those who were watched for a hard bounce of an outage before the alarm, as far as nothing else counts.
@@ -344,72 +325,48 @@ class Holding:
         """
         for key, alert in sorted(self._watched_in.items()):
             if not still_counts(key, alert.raised_at):
-                self._books.enter(key, apply.reset(self._books.records[key], _in_outage(alert)), By.GUARD)
+                grounds = struck_out_by(holder_of(alert))
+                self._books.enter(key, transitions.reset(self._books.records[key], grounds), By.GUARD)
 
     def end_wait(self, key: Key, at: datetime) -> None:
         """Puts in force what has waited for an alarm long enough."""
         if self._watched.wait is not None and key not in self._holders:
-            self._books.enter(key, waiting.ended(self._books.records[key], at, self._watched.wait), By.GUARD)
+            self._books.enter(key, holding.wait_ended(self._books.records[key], at, self._watched.wait), By.GUARD)
 
     def settle(self, key: Key, at: datetime, counted: Iterable[CountedBounce]) -> None:
         """Ends what holds a recipient's suppression back, if all of it was over before `at`."""
-        holding = self._holders.get(key)
-        if holding and not self.in_flood(key) and all(each.ends_at < at for each in holding):
-            self._books.enter(key, self._results.settle(key, self._books.records[key], holding, counted), By.GUARD)
+        held_by = self._holders.get(key)
+        if held_by and not self.in_flood(key) and all(each.ends_at < at for each in held_by):
+            self._books.enter(key, self._results.settle(key, self._books.records[key], held_by, counted), By.GUARD)
             del self._holders[key]
 
     def in_flood(self, key: Key) -> bool:
         """Whether a flood holds a recipient: then the policy looks at each further report as if nothing stood."""
-        holding = self._holders.get(key)
-        return holding is not None and holding[0].kind is AlertKind.FLOOD
+        held_by = self._holders.get(key)
+        return held_by is not None and held_by[0].kind is AlertKind.FLOOD
 
     def adjust(self, key: Key, event: BounceEvent, decision: Decision) -> Decision:
         """What is decided with all that is reported at the same time: an outage, or a flood of unproven reports."""
-        return self._in_flood(key, event, self._in_outage(key, event, decision))
+        covering = list(self._watched.cover(event))
+        decision, alerts_on_it = holding.in_outages(event, decision, covering, in_flood=self.in_flood(key))
+        for alert in alerts_on_it:
+            self._add(key, alert)
+        if self._watched.room is not None and self._books.records[key].suppression is None:
+            decision = self._watched.room.admit(event, decision)
+        return self._in_flood(key, event, decision)
 
     def _in_flood(self, key: Key, event: BounceEvent, decision: Decision) -> Decision:
-        """What may not pass is held, and counts for nothing until something else or a person decides."""
-        would_suppress = decision.step is Step.SUPPRESS or (decision.step is Step.PEND and key not in self._holders)
-        if not would_suppress or decision.exclusion is not None:
+        if not holding.needs_room(decision, is_held=key in self._holders):
             return decision
         refusal = self._gate.refuses(event)
         if refusal is None:
             if self.in_flood(key):
                 self._results.note(key, self._holders.pop(key), confirmed=True)
             return decision
-        exclusion = flood.exclusion(refusal.over)
-        if self._books.records[key].state is State.SUPPRESSED:  # it would only last longer
-            return Decision(Step.NOTE, exclusion, exclusion)
-        if key not in self._holders:
+        record = self._books.records[key]
+        if record.state is not State.SUPPRESSED and key not in self._holders:
             self._add(key, refusal.alert)
-        grounds = Held(unwaited(decision.grounds), exclusion)
-        return replace(decision, step=Step.PEND, grounds=grounds, exclusion=exclusion)
-
-    def _in_outage(self, key: Key, event: BounceEvent, decision: Decision) -> Decision:
-        """A hard bounce in an outage holds a suppression back; in one that is over and told it does not even count.
-
-        Nor does it where a second one would have to confirm it: an outage of two days would be confirmed by itself.
-        One before an outage, which may be the beginning of it, waits.
-        """
-        if decision.exclusion is not None or not guard.is_hard(event):
-            return decision
-        covering = list(self._watched.cover(event))
-        if decision.step is Step.WATCH:
-            return _struck_out(covering[0]) if covering else decision
-        if decision.step is not Step.SUPPRESS:
-            return decision
-        under_way = [alert for alert in covering if not alert.cleared]
-        if under_way and not self.in_flood(key):
-            for alert in under_way:
-                self._add(key, alert)
-            return replace(decision, step=Step.PEND, grounds=Held(decision.grounds, _outage(under_way[0])))
-        return _struck_out(covering[0]) if covering else self._waiting(key, event, decision)
-
-    def _waiting(self, key: Key, event: BounceEvent, decision: Decision) -> Decision:
-        if self._watched.waiting is None or self._books.records[key].suppression is not None:
-            return decision
-        waits = self._watched.waiting.waits(decision.grounds, event)
-        return decision if waits is None else replace(decision, step=Step.PEND, grounds=waits)
+        return holding.without_room(record, decision, flood.exclusion(refusal.over))
 
     def close(self) -> None:
         self._gate.close()
@@ -417,8 +374,8 @@ class Holding:
         self._results.close()
         _ADD_HELD.execute(self._connection, sorted(
             (key.address, key.stream, each.alert)
-            for key, holding in self._holders.items()
-            for each in holding
+            for key, held_by in self._holders.items()
+            for each in held_by
             if (key, each.alert) in self._added
         ))
 
@@ -426,21 +383,17 @@ class Holding:
         self.end_wait(key, alert.raised_at)
         record = self._books.records[key]
         current = record.suppression
-        if current is None or current.source is not SuppressionSource.POLICY or current.since < alert.since:
-            return
-        if current.bounce_type is not BounceType.HARD or self.in_flood(key):
+        if current is None or not holding.is_taken_back(current, alert) or self.in_flood(key):
             return
         if key not in self._holders:
             self._gate.give_back(current)
-            grounds = Held(unwaited(current.grounds), _outage(alert))
-            self._books.enter(key, apply.hold(record, max(alert.raised_at, current.since), grounds), By.GUARD)
+            self._books.enter(key, holding.taken_back(record, alert), By.GUARD)
         self._add(key, alert)
 
     def _add(self, key: Key, alert: Alert) -> None:
-        assert alert.ends_at is not None
-        holding = self._holders.setdefault(key, [])
-        if all(each.alert != alert.id for each in holding):
-            holding.append(Holder(alert.id, alert.since, alert.ends_at, alert.grounds, alert.kind))
+        held_by = self._holders.setdefault(key, [])
+        if all(each.alert != alert.id for each in held_by):
+            held_by.append(holder_of(alert))
             self._added.add((key, alert.id))
 
 
@@ -458,32 +411,25 @@ class Results:
         self._confirmed: Counter[str] = Counter()
 
     def settle(
-        self, key: Key, record: RecipientRecord, holding: Sequence[Holder], counted: Iterable[CountedBounce]
+        self, key: Key, record: RecipientRecord, held_by: Sequence[Holder], counted: Iterable[CountedBounce]
     ) -> Change:
-        """Confirmed where something outside of the outages speaks against the recipient, else released."""
+        """What `policy.holding.settled` makes of a recipient whom nothing holds any more."""
         if record.state is not State.PENDING:  # a person was quicker
             self._settled.append(key)
             return Change(record)
-        end = max(each.ends_at for each in holding)
-        against = next((bounce for bounce in counted if _is_independent(bounce, holding)), None)
-        if against is not None and not self._may_be_confirmed(record):
-            against = None
-        self.note(key, holding, confirmed=against is not None)
-        if against is not None:
-            assert record.grounds is not None, "it is held for something"
-            return apply.confirm(record, end, Confirmed(record.grounds, against.reason or COMPLAINT_REASON, against.at))
-        self._struck.extend((key, each) for each in holding)
-        return apply.release(record, end, OutageOver(_outage(holding[0])))
+        found = holding.settled(record, held_by, counted, self._may_pass)
+        self.note(key, held_by, confirmed=found.is_true)
+        if not found.is_true:
+            self._struck.extend((key, each) for each in held_by)
+        return found.change
 
-    def _may_be_confirmed(self, record: RecipientRecord) -> bool:
-        if record.protected or record.suppression is None:
-            return False
-        return self._gate is None or self._gate.lets_pass(record.suppression)
+    def _may_pass(self, suppression: Suppression) -> bool:
+        return self._gate is None or self._gate.lets_pass(suppression)
 
-    def note(self, key: Key, holding: Sequence[Holder], *, confirmed: bool) -> None:
+    def note(self, key: Key, held_by: Sequence[Holder], *, confirmed: bool) -> None:
         """That one is held no longer, for the figures of what held it."""
         self._settled.append(key)
-        (self._confirmed if confirmed else self._released).update(each.alert for each in holding)
+        (self._confirmed if confirmed else self._released).update(each.alert for each in held_by)
 
     def close(self) -> None:
         _strike(self._connection, _STRIKE, self._struck)
@@ -510,38 +456,17 @@ def holders(connection: Connection, keys: Iterable[Key]) -> dict[Key, list[Holde
             .order_by(HELD.c.recipient_key, ALERT.c.since)
         )
         for row in rows:
-            holding = found.setdefault(Key(part["stream"], row[0]), [])
-            holding.append(Holder(row.id, row.since, row.ends_at, row.grounds, AlertKind(row.kind)))
+            held_by = found.setdefault(Key(part["stream"], row[0]), [])
+            held_by.append(Holder(row.id, row.since, row.ends_at, row.grounds, AlertKind(row.kind)))
     return found
 
 
-def _strike(connection: Connection, statement: Update, struck: Iterable[tuple[Key, Alert | Holder]]) -> None:
+def _strike(connection: Connection, statement: Update, struck: Iterable[tuple[Key, Holder]]) -> None:
     """What was reported in an outage shows that it counts no more."""
     values = [
         {"of_address": key.address, "of_stream": key.stream, "since": each.since, "ends_at": each.ends_at,
-         "new_exclusion": _in_outage(each)}
+         "new_exclusion": struck_out_by(each)}
         for key, each in sorted(struck, key=lambda pair: (pair[0], pair[1].since))
     ]
     if values:
         connection.execute(statement, values)
-
-
-def _is_independent(bounce: CountedBounce, holding: Sequence[Holder]) -> bool:
-    if bounce.reason is None:
-        return True
-    is_outside = all(not each.since <= bounce.at <= each.ends_at for each in holding)
-    return bounce.reason.bounce_type is BounceType.HARD and is_outside
-
-
-def _struck_out(alert: Alert) -> Decision:
-    exclusion = _in_outage(alert)
-    return Decision(Step.NOTE, exclusion, exclusion)
-
-
-def _in_outage(alert: Alert | Holder) -> Excluded:
-    return Excluded(ExclusionKind.IN_OUTAGE, outage=_outage(alert))
-
-
-def _outage(alert: Alert | Holder) -> Outage:
-    assert isinstance(alert.grounds, Outage), "a flood is never over by itself"
-    return alert.grounds

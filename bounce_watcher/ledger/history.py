@@ -11,7 +11,6 @@ from typing import Any
 from sqlalchemy import Connection, Engine, Select, func, select, tuple_
 
 from bounce_watcher.ledger import protection
-from bounce_watcher.ledger.course import NOT_BY_REPORTS
 from bounce_watcher.ledger.engine import reading
 from bounce_watcher.ledger.statements import KEYS, Key, chunks
 from bounce_watcher.ledger.tables import EVENT, RECIPIENT, STATE_CHANGE, SUPPRESSION, suppression_from_row
@@ -20,6 +19,7 @@ from bounce_watcher.model.fields import Action
 from bounce_watcher.model.finding import Evidence, Kind
 from bounce_watcher.model.ledger import BounceEvent, By, State, StateChange, Suppression
 from bounce_watcher.model.verdict import BounceType, Reason
+from bounce_watcher.policy.replay import NOT_BY_REPORTS
 
 _PAGE = 5000
 

@@ -7,28 +7,23 @@ with its own time, proven: the guard, the policy and the platforms see it as the
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 
 from sqlalchemy import Connection, bindparam, delete, select
 
 from bounce_watcher.ledger import alerts, tally
-from bounce_watcher.ledger.apply import taken_out
 from bounce_watcher.ledger.books import Announce, Books
 from bounce_watcher.ledger.record import Decide, record_page
 from bounce_watcher.ledger.statements import KEYS, chunks, key_of
 from bounce_watcher.ledger.tables import EVENT, event_from_row
 from bounce_watcher.ledger.types import recipient_key, storable
-from bounce_watcher.model.finding import Evidence
 from bounce_watcher.model.grounds import ExclusionKind
 from bounce_watcher.model.ledger import BounceEvent, MessageRecord
 from bounce_watcher.model.sending import SentMail
-from bounce_watcher.policy.exclusion import asked_evidence
+from bounce_watcher.policy.exclusion import WITHIN, is_proven_late
 from bounce_watcher.policy.settings import PolicySettings
 from bounce_watcher.policy.spells import slot_of
+from bounce_watcher.policy.transitions import taken_out
 from bounce_watcher.policy.trouble import reports_series
-
-WITHIN = timedelta(days=14)
-"""How long before a mail is told, or was sent, its bounce may have come: who tells no time tells of now."""
 
 _WEAK = select(EVENT).where(
     EVENT.c.recipient_key.in_(KEYS), EVENT.c.at >= bindparam("since", type_=EVENT.c.at.type),
@@ -64,7 +59,7 @@ def _weak(connection: Connection, mails: Sequence[SentMail], policy: PolicySetti
     for part in chunks(sorted({address for _, address in sent})):
         for row in connection.execute(_WEAK, {"keys": part, "since": since}):
             at, event = sent.get((row.sent_message_id, row.recipient_key)), event_from_row(row)
-            if at and event.at >= at - WITHIN and Evidence.KNOWN_MESSAGE.at_least(asked_evidence(event, policy)):
+            if at and is_proven_late(event, at, policy):
                 yield event
 
 

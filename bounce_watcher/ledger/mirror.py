@@ -16,7 +16,7 @@ from typing import Any, NamedTuple, Self
 
 from sqlalchemy import Connection, Engine, bindparam, func, or_, select, tuple_
 
-from bounce_watcher.ledger import apply, queue
+from bounce_watcher.ledger import queue
 from bounce_watcher.ledger.books import STATES_TOLD, Announce, Books
 from bounce_watcher.ledger.comparing import Comparison, Entry, Side
 from bounce_watcher.ledger.engine import reading, write
@@ -26,6 +26,7 @@ from bounce_watcher.ledger.tables import OUTBOX, RECIPIENT, SUPPRESSION
 from bounce_watcher.ledger.types import recipient_key, storable
 from bounce_watcher.model.grounds import ByPlatform, Grounds
 from bounce_watcher.model.ledger import By, NoticeType, OutboxState, Scope, State, SuppressionSource
+from bounce_watcher.policy import transitions
 
 SETTLES = timedelta(hours=1)
 """So long a list there may still show whom it was told to release: platforms answer before all of them has heard."""
@@ -353,9 +354,9 @@ def _tell(connection: Connection, wanted: Sequence[Difference], announce: Announ
     for key, each in anew.items():
         record = books.records[key]
         if each.side is Side.HERE:
-            books.enter(key, apply.tell(record, now))
+            books.enter(key, transitions.tell(record, now))
         elif record.suppression is None:
-            books.enter(key, apply.tell_end(record, now, _as_told(connection, each.number)))
+            books.enter(key, transitions.tell_end(record, now, _as_told(connection, each.number)))
     count = books.close()
     return count + (queue.retry(connection, now, again, None, OutboxState.DEAD, None) if again else 0)
 

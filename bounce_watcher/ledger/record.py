@@ -12,9 +12,7 @@ from typing import Any, TypeVar
 from sqlalchemy import Connection, Select, bindparam, func, select, update
 
 from bounce_watcher.ledger import optouts, quiet, review, tally
-from bounce_watcher.ledger.apply import apply_event, release_expired
 from bounce_watcher.ledger.books import Announce, Books, by_stream
-from bounce_watcher.ledger.course import LONGEST_HISTORY, history_at
 from bounce_watcher.ledger.flood import Gate
 from bounce_watcher.ledger.forget import without_forgotten
 from bounce_watcher.ledger.guard import NOTHING, Holding, Watched, watch
@@ -35,7 +33,9 @@ from bounce_watcher.model.ledger import (
 from bounce_watcher.policy.counting import speaks_of_recipient
 from bounce_watcher.policy.guard import provider
 from bounce_watcher.policy.limits import FloodSettings
+from bounce_watcher.policy.replay import LONGEST_HISTORY, history_at
 from bounce_watcher.policy.settings import PolicySettings
+from bounce_watcher.policy.transitions import apply_event, release_expired
 
 T = TypeVar("T")
 Decide = Callable[[BounceEvent, History], Decision]

@@ -11,9 +11,8 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, bindparam, select, tuple_, update
 
-from bounce_watcher.ledger import alerts, apply, flood, review, tally
+from bounce_watcher.ledger import alerts, flood, review, tally
 from bounce_watcher.ledger.books import Announce, Books
-from bounce_watcher.ledger.course import Decide, correct
 from bounce_watcher.ledger.engine import reading, rehearse, write
 from bounce_watcher.ledger.history import events_of, steps_of
 from bounce_watcher.ledger.statements import KEYS, Key, chunks, key_of
@@ -22,8 +21,10 @@ from bounce_watcher.ledger.undo import set_exclusions
 from bounce_watcher.model.grounds import Excluded, Held, OlderVerdict, Reread
 from bounce_watcher.model.ledger import BounceEvent, By, RecipientRecord, State
 from bounce_watcher.model.message import RawMessage, unpack
+from bounce_watcher.policy import transitions
 from bounce_watcher.policy.flood import exclusion
 from bounce_watcher.policy.guard import provider
+from bounce_watcher.policy.replay import Decide, correct
 from bounce_watcher.policy.settings import PolicySettings
 
 PAGE = 200
@@ -124,8 +125,8 @@ def _revise(
 
 
 def _refused(
-    record: RecipientRecord, change: apply.Change, events: Sequence[BounceEvent], gate: flood.Gate
-) -> tuple[apply.Change, tuple[str, Excluded], str] | None:
+    record: RecipientRecord, change: transitions.Change, events: Sequence[BounceEvent], gate: flood.Gate
+) -> tuple[transitions.Change, tuple[str, Excluded], str] | None:
     """What becomes of a suppression that may not begin: it is held by the alert named last, and its event struck out.
 
     None where it may, or where none begins.
@@ -139,7 +140,7 @@ def _refused(
         return None
     excluded = exclusion(refusal.over)
     pending = replace(wanted, state=State.PENDING, grounds=Held(wanted.grounds, excluded))
-    return apply.suppress(record, pending), (event.id, excluded), refusal.alert.id
+    return transitions.suppress(record, pending), (event.id, excluded), refusal.alert.id
 
 
 def _put_verdicts(connection: Connection, revisions: Sequence[Revision], now: datetime) -> None:

@@ -4,16 +4,14 @@ One decision, carried out batch after batch. What was decided before is not foun
 begun anew, and twice comes to the same as once.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from enum import StrEnum
 from functools import partial
 
 from sqlalchemy import Connection, Engine, select
 
-from bounce_watcher.ledger import alerts, apply, flood, guard
-from bounce_watcher.ledger.apply import Change
+from bounce_watcher.ledger import alerts, flood, guard
 from bounce_watcher.ledger.books import Announce, Books
 from bounce_watcher.ledger.browse import By, Choice, Query, all_recipients
 from bounce_watcher.ledger.engine import reading, rehearse, write
@@ -21,43 +19,21 @@ from bounce_watcher.ledger.forget import is_forgotten
 from bounce_watcher.ledger.statements import Key, key_of
 from bounce_watcher.ledger.tables import HELD
 from bounce_watcher.ledger.types import storable
-from bounce_watcher.model.grounds import ByPerson, Grounds
+from bounce_watcher.model.grounds import Grounds
 from bounce_watcher.model.ledger import (
-    COMPLAINT_REASON,
     AlertKind,
     RecipientRecord,
     State,
     Suppression,
-    SuppressionSource,
 )
 from bounce_watcher.model.ledger import By as Mover
-from bounce_watcher.policy.exclusion import protected_by
+from bounce_watcher.policy.rulings import Ruling, SkipReason, ruled, why_not_confirmed, why_skipped
 from bounce_watcher.policy.settings import PolicySettings
 
 _BATCH = 500
 """Recipients decided on in one transaction, so that nobody waits long for the lock."""
 
 _NO_STATE = "none"
-
-
-class Ruling(StrEnum):
-    """What a person decides on those whom an incident holds."""
-
-    RELEASE = "release"
-    CONFIRM = "confirm"
-
-
-class Left(StrEnum):
-    """Why one of many is left as it is."""
-
-    COMPLAINT = "complaint"
-    BY_HAND = "manual"       # a person suppressed it
-    PROTECTED = "protected"  # who protects it is to be asked
-    FORGOTTEN = "forgotten"  # no target knows it by its hash, so none could be told
-
-
-INCLUDABLE = (Left.COMPLAINT, Left.BY_HAND, Left.PROTECTED)
-"""Who is not left out if a person says so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +49,7 @@ class Ruled:
     was: State
     state: State
     grounds: Grounds | None
-    left: Left | None = None
+    left: SkipReason | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +63,7 @@ class Wanted:
     now: datetime
     announce: Announce
     policy: PolicySettings
-    included: frozenset[Left] = frozenset()
+    included: frozenset[SkipReason] = frozenset()
     step: Callable[[], None] | None = None
 
 
@@ -146,9 +122,9 @@ def _rule(
         before = books.records[key]
         if before.state is not State.PENDING or all(each.alert != alert for each in holding):
             continue
-        left = Left.PROTECTED if ruling is Ruling.CONFIRM and _is_protected(before, wanted) else None
+        left = why_not_confirmed(before, wanted.policy) if ruling is Ruling.CONFIRM else None
         if left is None:
-            books.enter(key, _RULINGS[ruling](before, wanted.now, wanted.because))
+            books.enter(key, ruled(before, ruling, wanted.now, wanted.because))
             results.note(key, holding, confirmed=ruling is Ruling.CONFIRM)
             if ruling is Ruling.CONFIRM and before.suppression and holding[0].kind is AlertKind.FLOOD:
                 true.append(before.suppression)
@@ -168,9 +144,9 @@ def _release_all(batch: Sequence[Key], connection: Connection, wanted: Wanted) -
         before = books.records[key]
         if before.suppression is None:  # somebody was quicker
             continue
-        left = _why_left(before, before.suppression, wanted)
+        left = why_skipped(before, is_forgotten(before.recipient), wanted.policy, wanted.included)
         if left is None:
-            books.enter(key, apply.release(before, wanted.now, ByPerson(wanted.because)))
+            books.enter(key, ruled(before, Ruling.RELEASE, wanted.now, wanted.because))
             if key in holders:
                 results.note(key, holders[key], confirmed=False)
         outcomes.append(_ruled(before, books.records[key], left))
@@ -183,38 +159,7 @@ def _opened(connection: Connection, batch: Sequence[Key], wanted: Wanted) -> Boo
     return Books(connection, {key: key.address for key in batch}, wanted.announce, Mover.PERSON)
 
 
-def _why_left(record: RecipientRecord, standing: Suppression, wanted: Wanted) -> Left | None:
-    reasons = (
-        (Left.FORGOTTEN, is_forgotten(record.recipient)),
-        (Left.COMPLAINT, standing.reason == COMPLAINT_REASON),
-        (Left.PROTECTED, _is_protected(record, wanted)),
-        (Left.BY_HAND, standing.source is SuppressionSource.MANUAL),
-    )
-    return next((left for left, holds in reasons if holds and left not in wanted.included), None)
-
-
-def _is_protected(record: RecipientRecord, wanted: Wanted) -> bool:
-    return (record.protected or protected_by(record.recipient, wanted.policy)) is not None
-
-
-def _release(record: RecipientRecord, now: datetime, note: str) -> Change:
-    return apply.release(record, now, ByPerson(note))
-
-
-def _confirm(record: RecipientRecord, now: datetime, note: str) -> Change:
-    pending = record.suppression
-    if pending is None:
-        return Change(record)
-    by_hand = replace(record, suppression=replace(pending, source=SuppressionSource.MANUAL))
-    return apply.confirm(by_hand, now, ByPerson(note, confirms=True))
-
-
-_RULINGS: Mapping[Ruling, Callable[[RecipientRecord, datetime, str], Change]] = {
-    Ruling.RELEASE: _release, Ruling.CONFIRM: _confirm,
-}
-
-
-def _ruled(before: RecipientRecord, after: RecipientRecord, left: Left | None) -> Ruled:
+def _ruled(before: RecipientRecord, after: RecipientRecord, left: SkipReason | None) -> Ruled:
     standing = before.suppression
     return Ruled(
         before.recipient, before.stream, standing.reason if standing else None, before.state, after.state,

@@ -16,11 +16,12 @@ from bounce_watcher.ledger.engine import reading, write
 from bounce_watcher.ledger.forget import is_forgotten, unnamed_mails
 from bounce_watcher.ledger.statements import KEYS, Insertion, chunks, columns_of, insert_into
 from bounce_watcher.ledger.tables import SENT_COUNT, SENT_MESSAGE
-from bounce_watcher.ledger.types import KEY_CHARACTERS, in_utc, recipient_key, storable
+from bounce_watcher.ledger.types import KEY_CHARACTERS, recipient_key, storable
 from bounce_watcher.model.address import address_key
 from bounce_watcher.model.finding import Evidence
 from bounce_watcher.model.ledger import BounceEvent, MessageRecord
 from bounce_watcher.model.sending import SentCount, SentMail, SentOutcome
+from bounce_watcher.model.times import in_utc
 
 _PAIRS = 40
 """Mails asked for in one statement. Each Message-ID is looked up with each address, which for some is far quicker than

@@ -13,10 +13,10 @@ from datetime import datetime
 
 from sqlalchemy import Engine
 
-from bounce_watcher.ledger.course import Course, Decide, go_through
 from bounce_watcher.ledger.history import WHOLE, Past, Stretch, pasts
 from bounce_watcher.model.fields import Action
 from bounce_watcher.model.ledger import RecipientRecord, State, Suppression, SuppressionSource
+from bounce_watcher.policy.replay import Decide, Replay, go_through
 
 _TAKEN = frozenset({Action.DELIVERED, Action.RELAYED, Action.EXPANDED})
 
@@ -44,11 +44,11 @@ def simulate(engine: Engine, decide: Decide, now: datetime, stretch: Stretch = W
 
 def _simulated(past: Past, decide: Decide, now: datetime) -> Simulated:
     recipient = past.events[0].recipient
-    course = Course(RecipientRecord(recipient, past.key.stream, protected=past.protected))
-    for _ in go_through(course, past.events, past.steps, decide):
+    replay = Replay(RecipientRecord(recipient, past.key.stream, protected=past.protected))
+    for _ in go_through(replay, past.events, past.steps, decide):
         pass
-    course.until(now)
-    then, standing = _by_policy(course.record.suppression), _by_policy(past.standing)
+    replay.until(now)
+    then, standing = _by_policy(replay.record.suppression), _by_policy(past.standing)
     measured = then or standing
     took = _took_mail(past, measured.since) if measured else None
     return Simulated(recipient, past.key.stream, len(past.events), standing, then, took)

@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, Select, select, update
 
-from bounce_watcher.ledger import apply, review
+from bounce_watcher.ledger import review
 from bounce_watcher.ledger.books import Announce, Books
 from bounce_watcher.ledger.engine import write
 from bounce_watcher.ledger.statements import KEYS, Key, key_of
@@ -14,6 +14,7 @@ from bounce_watcher.ledger.tables import MESSAGE, SUPPRESSION
 from bounce_watcher.ledger.types import recipient_key, storable
 from bounce_watcher.model.grounds import Grounds
 from bounce_watcher.model.ledger import By, Suppression, SuppressionSource
+from bounce_watcher.policy import transitions
 
 _BATCH = 500
 """Rows changed in one transaction, so that nobody waits long for the lock."""
@@ -25,8 +26,8 @@ def suppress(connection: Connection, wanted: Suppression, announce: Announce) ->
     key = key_of(wanted.recipient, wanted.stream)
     by = By.PLATFORM if wanted.source is SuppressionSource.PLATFORM else By.PERSON
     books = Books(connection, {key: wanted.recipient}, announce, by)
-    books.enter(key, apply.release_expired(books.records[key], wanted.since))
-    books.enter(key, apply.suppress(books.records[key], wanted))
+    books.enter(key, transitions.release_expired(books.records[key], wanted.since))
+    books.enter(key, transitions.suppress(books.records[key], wanted))
     books.close()
 
 
@@ -39,7 +40,7 @@ def release(
     books = _open(connection, chosen, announce, By.PERSON)
     standing = [key for key, record in books.records.items() if record.suppression]
     for key in standing:
-        books.enter(key, apply.release(books.records[key], now, grounds))
+        books.enter(key, transitions.release(books.records[key], now, grounds))
     books.close()
     return len(standing)
 
@@ -62,7 +63,7 @@ def purge(engine: Engine, raw_before: datetime) -> int:
 
 def _expire_batch(connection: Connection, now: datetime, announce: Announce) -> int:
     books = _open(connection, select(SUPPRESSION).where(SUPPRESSION.c.until <= now).limit(_BATCH), announce, By.CLOCK)
-    changes = {key: apply.release_expired(record, now) for key, record in books.records.items()}
+    changes = {key: transitions.release_expired(record, now) for key, record in books.records.items()}
     released = {key: change for key, change in changes.items() if change.record is not books.records[key]}
     for key, change in released.items():
         books.enter(key, change)

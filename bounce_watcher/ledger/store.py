@@ -86,6 +86,9 @@ from bounce_watcher.model.ledger import (
 )
 from bounce_watcher.model.optout import KeptOptOut
 from bounce_watcher.model.sending import DeliveredOutcome, Delivery, SentCount, SentMail, SentOutcome
+from bounce_watcher.policy.incident import Incident
+from bounce_watcher.policy.quiet import Pace
+from bounce_watcher.policy.rulings import Ruling
 from bounce_watcher.policy.settings import PolicySettings
 
 __all__ = ["Announce", "Decide", "EventFilter", "Ledger", "OutboxFilter", "SuppressionFilter"]
@@ -186,7 +189,7 @@ class Ledger:
         """How much of what stands here just now: cheap however large the ledger is."""
         return stock.stock(self._engine)
 
-    def paces(self, mailboxes: Sequence[str], now: datetime) -> Mapping[str, quiet.Pace]:
+    def paces(self, mailboxes: Sequence[str], now: datetime) -> Mapping[str, Pace]:
         """How mail comes to these mailboxes, as far as enough is known."""
         return quiet.paces(self._engine, mailboxes, now)
 
@@ -336,14 +339,14 @@ class Ledger:
         return untold.announce_untold(self._engine, announce, now, dry_run=dry_run)
 
     def undo(
-        self, incident: undo.Incident, decide: Decide, announce: Announce, *, now: datetime,
+        self, incident: Incident, decide: Decide, announce: Announce, *, now: datetime,
         dry_run: bool = False, step: Callable[[], None] | None = None,
     ) -> Iterator[undo.UndoOutcome]:
         """Strikes an incident's events out for good and releases what rested on them alone; see `undo.undo`."""
         return undo.undo(self._engine, incident, decide, announce, now, dry_run=dry_run, step=step)
 
     def rule(
-        self, alert: str, ruling: rulings.Ruling, wanted: rulings.Wanted, *, dry_run: bool = False
+        self, alert: str, ruling: Ruling, wanted: rulings.Wanted, *, dry_run: bool = False
     ) -> Iterator[rulings.Ruled]:
         """A person's decision on all that the alert of that id holds back; see `rulings.rule`."""
         wanted = replace(wanted, because=self._kept(wanted.because))

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
@@ -12,6 +12,7 @@ from sqlalchemy.types import TypeDecorator, TypeEngine, UserDefinedType
 
 from bounce_watcher.model.address import address_key
 from bounce_watcher.model.grounds_json import Codec
+from bounce_watcher.model.times import in_utc
 
 KEY_CHARACTERS = 320
 """The longest address that RFC 5321 section 4.5.3.1 lets be: 64 for the local part, 255 for the domain."""
@@ -45,21 +46,6 @@ def recipient_key(address: str) -> str:
         return key
     digest = hashlib.sha256(key.encode()).hexdigest()
     return f"{key[: KEY_CHARACTERS - len(digest)]}{digest}"
-
-
-def in_utc(moment: datetime) -> datetime:
-    """`moment` in UTC. One within hours of the calendar's ends, which only a forged header names, keeps its digits.
-
-    Raises ValueError for a naive time: nobody could say when that was.
-    """
-    if moment.tzinfo is UTC:
-        return moment
-    if moment.tzinfo is None:
-        raise ValueError(f"a time without a zone can't be stored: {moment.isoformat()}")
-    try:
-        return moment.astimezone(UTC)
-    except OverflowError:
-        return moment.replace(tzinfo=UTC)
 
 
 class _TimeAsText(UserDefinedType[str]):

@@ -10,19 +10,19 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Engine, Select, and_, bindparam, or_, select, tuple_, update
 
 from bounce_watcher.ledger.books import Announce, Books
-from bounce_watcher.ledger.course import Correction, Decide, correct
 from bounce_watcher.ledger.engine import reading, rehearse, write
 from bounce_watcher.ledger.history import events_of, steps_of
 from bounce_watcher.ledger.statements import Key
 from bounce_watcher.ledger.tables import EVENT, event_from_row
 from bounce_watcher.model.address import address_key
 from bounce_watcher.model.finding import Evidence, Kind
-from bounce_watcher.model.grounds import Excluded, ExclusionKind, Grounds, Scene, Subject, SubjectKind, Undone
-from bounce_watcher.model.ledger import COMPLAINT_REASON, Alert, AlertKind, By, State
+from bounce_watcher.model.grounds import Excluded, ExclusionKind, Grounds, Undone
+from bounce_watcher.model.ledger import COMPLAINT_REASON, By, State
 from bounce_watcher.model.verdict import BounceType
 from bounce_watcher.policy import guard
-from bounce_watcher.policy.days import start_of_day
 from bounce_watcher.policy.flood import PROVEN
+from bounce_watcher.policy.incident import Incident
+from bounce_watcher.policy.replay import Correction, Decide, correct
 
 _PAGE = 5000
 _PROVEN = [grade.value for grade in Evidence if grade.at_least(PROVEN)]
@@ -32,50 +32,6 @@ _BATCH = 200
 SET_EXCLUSION = update(EVENT).where(EVENT.c.id == bindparam("event_id")).values(
     excluded_kind=bindparam("new_kind"), exclusion=bindparam("new_exclusion", type_=EVENT.c.exclusion.type)
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Incident:
-    """Events of `since` <= at <= `until`, narrowed by what is not None of the others.
-
-    `domain` is the recipient's, `provider` the organisation that took the mail, as the guard names it; `wording` is
-    what was said alike. With `only_hard` soft bounces and complaints are none of it,
-    with `only_unproven` nothing that a token or a signature of ours proves.
-    """
-
-    since: datetime
-    until: datetime
-    domain: str | None = None
-    reason: str | None = None
-    provider: str | None = None
-    wording: Subject | None = None
-    only_hard: bool = False
-    only_unproven: bool = False
-
-    @classmethod
-    def of(cls, alert: Alert) -> "Incident | None":
-        """What an alert is about: the hard bounces of an outage, or all that came of a provider while it blocked us.
-
-        Of a flood it is all unproven reports from the beginning of its first day, those that passed among them.
-        None for an alert on what never counts anyway.
-        """
-        if alert.ends_at is None:
-            return None
-        if alert.kind is AlertKind.OUTAGE:
-            about = alert.subject
-            if about.kind is SubjectKind.WORDING:
-                return cls(alert.since, alert.ends_at, wording=about, only_hard=True)
-            return cls(alert.since, alert.ends_at, provider=about.name, only_hard=True)
-        if alert.kind is AlertKind.FLOOD:
-            return cls(start_of_day(alert.since), alert.ends_at, only_unproven=True)  # first came what passed
-        if alert.kind is AlertKind.BLOCKS:
-            return cls(alert.since, alert.ends_at, provider=alert.subject.name)
-        return None
-
-    @property
-    def scene(self) -> Scene:
-        wording = None if self.wording is None else self.wording.name
-        return Scene(self.since, self.until, self.provider, wording, self.domain, self.reason)
 
 
 @dataclass(frozen=True, slots=True)

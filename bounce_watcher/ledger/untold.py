@@ -14,13 +14,13 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, select, tuple_
 
-from bounce_watcher.ledger import apply
 from bounce_watcher.ledger.books import STATES_TOLD, Announce, Books, by_stream
 from bounce_watcher.ledger.engine import reading, rehearse, write
 from bounce_watcher.ledger.statements import Key
 from bounce_watcher.ledger.tables import OUTBOX, RECIPIENT
 from bounce_watcher.model.grounds import Grounds
 from bounce_watcher.model.ledger import NoticeType, Occurrence, OutboxItem, RecipientRecord, State
+from bounce_watcher.policy import transitions
 
 _BATCH = 500
 """Recipients looked at in one transaction, so that nobody waits long for the lock."""
@@ -92,12 +92,12 @@ def _announce(
     return announced
 
 
-def _standing(record: RecipientRecord, known: Mapping[str, _Notice], now: datetime) -> apply.Change:
+def _standing(record: RecipientRecord, known: Mapping[str, _Notice], now: datetime) -> transitions.Change:
     """What there is to tell of where a recipient stands; nothing of one that nobody knows to be suppressed."""
     if record.state is State.SUPPRESSED:
-        return apply.tell(record, now)
+        return transitions.tell(record, now)
     told = next((notice for notice in known.values() if notice.type is NoticeType.SUPPRESSED), None)
-    return apply.Change(record) if told is None else apply.tell_end(record, now, told.data)
+    return transitions.Change(record) if told is None else transitions.tell_end(record, now, told.data)
 
 
 def _is_news(occurrence: Occurrence, known: _Notice | None) -> bool:

@@ -7,7 +7,7 @@ before what was counted already.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import lru_cache
 
 from bounce_watcher.model.address import address_key
@@ -144,6 +144,16 @@ def asked_evidence(event: BounceEvent, settings: PolicySettings) -> Evidence:
         return settings.evidence_complaint
     hard = event.reason is not None and event.reason.bounce_type is BounceType.HARD
     return settings.evidence_hard if hard else settings.evidence_soft
+
+
+WITHIN = timedelta(days=14)
+"""How long before a mail is told, or was sent, its bounce may have come: who tells no time tells of now."""
+
+
+def is_proven_late(event: BounceEvent, sent_at: datetime, settings: PolicySettings) -> bool:
+    """Whether a bounce that was too weak counts once it is known that we sent the mail, at that time."""
+    is_near = event.at >= sent_at - WITHIN
+    return is_near and Evidence.KNOWN_MESSAGE.at_least(asked_evidence(event, settings))
 
 
 def _same_message(case: Case) -> Excluded | None:

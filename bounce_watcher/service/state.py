@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from bounce_watcher.intake.account import ImapAccount
 from bounce_watcher.intake.backlog import Waiting
-from bounce_watcher.ledger.quiet import Pace
+from bounce_watcher.policy.quiet import Pace
 from bounce_watcher.policy.settings import Mode
 from bounce_watcher.service.clock import utcnow
 from bounce_watcher.service.counts import Counted

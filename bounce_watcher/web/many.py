@@ -13,8 +13,9 @@ from starlette.responses import Response
 
 from bounce_watcher.ledger.actions import Action
 from bounce_watcher.ledger.paging import TookTooLong
-from bounce_watcher.ledger.rulings import Left, Ruled, Wanted
+from bounce_watcher.ledger.rulings import Ruled, Wanted
 from bounce_watcher.model.ledger import NoticeType, Occurrence, OutboxItem, State, Suppression
+from bounce_watcher.policy.rulings import SkipReason
 from bounce_watcher.policy.settings import Mode
 from bounce_watcher.service.announcing import announcer
 from bounce_watcher.web import shown
@@ -193,9 +194,9 @@ def named(recipient: str, stream: str) -> str:
 
 # ── of rulings ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
-LEFT: Mapping[Left, str] = {
-    Left.COMPLAINT: "complained about a mail", Left.BY_HAND: "suppressed by hand",
-    Left.PROTECTED: "protected", Left.FORGOTTEN: "forgotten: no target knows it by its hash",
+LEFT: Mapping[SkipReason, str] = {
+    SkipReason.COMPLAINT: "complained about a mail", SkipReason.BY_HAND: "suppressed by hand",
+    SkipReason.PROTECTED: "protected", SkipReason.FORGOTTEN: "forgotten: no target knows it by its hash",
 }
 
 
@@ -204,7 +205,7 @@ def held(found: Outline[Ruled]) -> int:
     return sum(each.was is State.PENDING for each in found.changed)
 
 
-def left_out(found: Outline[Ruled]) -> Counter[Left]:
+def left_out(found: Outline[Ruled]) -> Counter[SkipReason]:
     """How many would stay as they are, by why."""
     return Counter(each.left for each in found.spared if each.left is not None)
 
@@ -213,7 +214,7 @@ def spared(found: Outline[Ruled]) -> Iterator[str]:
     """Who would stay as they are, by why, and some of them by name."""
     for left, many in left_out(found).items():
         yield f"{counted(many, 'suppression')} left out: {LEFT[left]}."
-    yield from some([each for each in found.spared if each.left is not Left.FORGOTTEN], RULED.line)
+    yield from some([each for each in found.spared if each.left is not SkipReason.FORGOTTEN], RULED.line)
 
 
 def _ruled(each: Ruled) -> str:

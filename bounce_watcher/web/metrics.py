@@ -20,12 +20,12 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from bounce_watcher.config import Settings
-from bounce_watcher.ledger.quiet import Pace
 from bounce_watcher.ledger.stock import Queue, Stock
 from bounce_watcher.ledger.store import Ledger
 from bounce_watcher.model.errors import BounceWatcherError
 from bounce_watcher.model.ledger import AlertKind
 from bounce_watcher.model.neutral import for_label
+from bounce_watcher.policy.quiet import Pace
 from bounce_watcher.policy.settings import Mode
 from bounce_watcher.service.clock import utcnow
 from bounce_watcher.service.counts import What

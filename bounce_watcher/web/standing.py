@@ -6,10 +6,10 @@ from datetime import datetime, timedelta
 from types import MappingProxyType
 
 from bounce_watcher.ledger.optouts import NONE, Waiting
-from bounce_watcher.ledger.quiet import Pace
 from bounce_watcher.ledger.stock import Queue
 from bounce_watcher.model.ledger import Alert, AlertKind
 from bounce_watcher.policy.flood import counts_unproven
+from bounce_watcher.policy.quiet import Pace
 from bounce_watcher.policy.settings import PolicySettings
 from bounce_watcher.service.state import MailboxState, ServiceState
 from bounce_watcher.web import shown

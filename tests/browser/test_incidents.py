@@ -11,8 +11,9 @@ from playwright.sync_api import Page, expect
 
 from bounce_watcher.ledger import rulings
 from bounce_watcher.ledger.filters import SuppressionFilter
-from bounce_watcher.ledger.rulings import Ruled, Ruling, Wanted
+from bounce_watcher.ledger.rulings import Ruled, Wanted
 from bounce_watcher.model.ledger import AlertKind, OutboxState, State
+from bounce_watcher.policy.rulings import Ruling
 from bounce_watcher.service.clock import utcnow
 from bounce_watcher.web import working
 from tests.browser.conftest import (

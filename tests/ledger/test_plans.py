@@ -18,7 +18,7 @@ from bounce_watcher.ledger.paging import Place
 from bounce_watcher.ledger.pausing import Pause
 from bounce_watcher.ledger.review import group_of, group_of_mail
 from bounce_watcher.ledger.revise import Revision
-from bounce_watcher.ledger.rulings import Ruling, Wanted
+from bounce_watcher.ledger.rulings import Wanted
 from bounce_watcher.ledger.store import Ledger
 from bounce_watcher.ledger.tally import DAY, HOUR
 from bounce_watcher.model.finding import Kind
@@ -35,6 +35,7 @@ from bounce_watcher.model.ledger import (
     Unread,
 )
 from bounce_watcher.model.verdict import BounceType, Reason
+from bounce_watcher.policy.rulings import Ruling
 from tests.facts import an_alert
 from tests.ledger.making import LEASE, START, USER, Platform, bounce, day, decide, mail, page, record, retry_at
 from tests.ledger.test_guard import Desk, flood, usual

@@ -5,9 +5,9 @@ import pytest
 from bounce_watcher.ledger.filters import EventFilter
 from bounce_watcher.ledger.revise import Revision
 from bounce_watcher.ledger.store import Ledger
-from bounce_watcher.ledger.undo import Incident
 from bounce_watcher.model.grounds import ByPerson
 from bounce_watcher.model.ledger import Protection, State, SuppressionSource
+from bounce_watcher.policy.incident import Incident
 from bounce_watcher.words.grounds import text
 from tests.ledger.making import START, USER, Platform, bounce, day, page
 from tests.ledger.test_undo import POLICY

@@ -7,7 +7,6 @@ from random import Random
 import pytest
 
 from bounce_watcher.attribution.traces import MAX_ID
-from bounce_watcher.ledger.course import LONGEST_HISTORY
 from bounce_watcher.ledger.filters import EventFilter
 from bounce_watcher.ledger.store import Ledger
 from bounce_watcher.model.fields import Action
@@ -25,6 +24,7 @@ from bounce_watcher.model.ledger import (
 )
 from bounce_watcher.model.verdict import Reason
 from bounce_watcher.parsing.address import find_addresses
+from bounce_watcher.policy.replay import LONGEST_HISTORY
 from bounce_watcher.words.grounds import text
 from tests.facts import DOUBT, EXCLUDED
 from tests.ledger.making import (

@@ -6,11 +6,11 @@ from datetime import timedelta
 
 from bounce_watcher.ledger.filters import EventFilter, OutboxFilter, SuppressionFilter
 from bounce_watcher.ledger.store import Ledger
-from bounce_watcher.ledger.undo import Incident
 from bounce_watcher.model.grounds import ByPerson
 from bounce_watcher.model.ledger import BounceEvent, Decision, History, OutboxState, State, SuppressionSource
 from bounce_watcher.model.verdict import Reason
 from bounce_watcher.policy.decide import decide
+from bounce_watcher.policy.incident import Incident
 from bounce_watcher.policy.settings import PolicySettings
 from tests.ledger.making import DELIVERED, LEASE, Platform, bounce, day, page
 

@@ -7,13 +7,14 @@ import pytest
 
 from bounce_watcher.ledger.browse import By, Choice, Query
 from bounce_watcher.ledger.filters import SuppressionFilter
-from bounce_watcher.ledger.rulings import Left, Ruled, Ruling, Wanted
+from bounce_watcher.ledger.rulings import Ruled, Wanted
 from bounce_watcher.ledger.store import Ledger
-from bounce_watcher.ledger.undo import Incident
 from bounce_watcher.model.finding import Kind
 from bounce_watcher.model.grounds import ByPerson
 from bounce_watcher.model.ledger import Alert, NoticeType, Protection, State, SuppressionSource
 from bounce_watcher.model.ledger import By as Mover
+from bounce_watcher.policy.incident import Incident
+from bounce_watcher.policy.rulings import Ruling, SkipReason
 from bounce_watcher.words.grounds import text
 from tests.ledger.making import START, Platform, bounce, day, deliver_all, page
 from tests.ledger.test_guard import HOUR, MINUTE, OUTAGE, POLICY, Desk, desk, flood, gone, usual  # noqa: F401
@@ -167,11 +168,11 @@ def test_who_is_protected_is_neither_confirmed_by_hand_nor_at_the_end(desk: Desk
     alert = held_back(desk)
     desk.ledger.protect(Protection("good7@gmail.com", LATER, "jo", "a customer"))
     done = {each.recipient: each for each in rule(desk, alert, Ruling.CONFIRM)}
-    assert done["good7@gmail.com"].left is Left.PROTECTED
+    assert done["good7@gmail.com"].left is SkipReason.PROTECTED
     assert (desk.count(State.PENDING), figures(desk)) == (1, (60, 0, 59))
     by_domain = replace(POLICY, protected_domains=frozenset({"gmail.com"}))
     wanted = Wanted(WHY, LATER, desk.platform, by_domain)
-    assert [each.left for each in desk.ledger.rule(alert.id, Ruling.CONFIRM, wanted)] == [Left.PROTECTED]
+    assert [each.left for each in desk.ledger.rule(alert.id, Ruling.CONFIRM, wanted)] == [SkipReason.PROTECTED]
     desk.take([bounce("own", "good7@gmail.com", at=OUTAGE - HOUR)])
     desk.settle()
     assert desk.state("good7@gmail.com") is State.ACTIVE
@@ -204,25 +205,25 @@ def filed(ledger: Ledger) -> None:
 
 
 def release_all(
-    ledger: Ledger, shown: Query, platform: Platform | None = None, *included: Left, dry_run: bool = False
-) -> dict[str, Left | None]:
+    ledger: Ledger, shown: Query, platform: Platform | None = None, *included: SkipReason, dry_run: bool = False
+) -> dict[str, SkipReason | None]:
     wanted = Wanted("a typing error", day(9), platform or Platform(), POLICY, frozenset(included))
     return {each.recipient: each.left for each in ledger.release_all(shown, wanted, dry_run=dry_run)}
 
 
 @pytest.mark.parametrize(("choices", "found"), [
-    ({}, {ANNA: None, CARL: None, DORA: Left.COMPLAINT, BEN: Left.BY_HAND}),
+    ({}, {ANNA: None, CARL: None, DORA: SkipReason.COMPLAINT, BEN: SkipReason.BY_HAND}),
     ({By.REASON: Choice(("invalid_recipient",))}, {ANNA: None, CARL: None}),
     ({By.STREAM: Choice(("news",))}, {CARL: None}),
-    ({By.DOMAIN: Choice(("one.example",))}, {ANNA: None, BEN: Left.BY_HAND}),
-    ({By.PROVIDER: Choice(("two.example",))}, {CARL: None, DORA: Left.COMPLAINT}),
+    ({By.DOMAIN: Choice(("one.example",))}, {ANNA: None, BEN: SkipReason.BY_HAND}),
+    ({By.PROVIDER: Choice(("two.example",))}, {CARL: None, DORA: SkipReason.COMPLAINT}),
     ({By.STATE: Choice(("suppressed",)), By.REASON: Choice((), ("complaint",))},
-     {ANNA: None, CARL: None, BEN: Left.BY_HAND}),
+     {ANNA: None, CARL: None, BEN: SkipReason.BY_HAND}),
     ({By.STATE: Choice(("pending",))}, {}), ({By.STATE: Choice(("watching",))}, {}),
     ({By.STATE: Choice((), ("suppressed",))}, {}),
 ])
 def test_what_a_list_shows_is_released_but_for_those_left_out(
-    ledger: Ledger, choices: dict[By, Choice], found: dict[str, Left | None]
+    ledger: Ledger, choices: dict[By, Choice], found: dict[str, SkipReason | None]
 ) -> None:
     filed(ledger)
     platform = Platform()
@@ -241,11 +242,11 @@ def test_what_a_list_shows_is_released_but_for_those_left_out(
 def test_those_left_out_are_released_if_somebody_says_so(ledger: Ledger) -> None:
     filed(ledger)
     ledger.protect(Protection("@one.example", START, "jo", "ours"))
-    assert release_all(ledger, Query(), None, Left.COMPLAINT) == {
-        ANNA: Left.PROTECTED, BEN: Left.PROTECTED, CARL: None, DORA: None
+    assert release_all(ledger, Query(), None, SkipReason.COMPLAINT) == {
+        ANNA: SkipReason.PROTECTED, BEN: SkipReason.PROTECTED, CARL: None, DORA: None
     }
-    assert release_all(ledger, Query(), None, Left.PROTECTED) == {ANNA: None, BEN: Left.BY_HAND}
-    assert release_all(ledger, Query(), None, Left.PROTECTED, Left.BY_HAND) == {BEN: None}
+    assert release_all(ledger, Query(), None, SkipReason.PROTECTED) == {ANNA: None, BEN: SkipReason.BY_HAND}
+    assert release_all(ledger, Query(), None, SkipReason.PROTECTED, SkipReason.BY_HAND) == {BEN: None}
     assert list(ledger.suppressions()) == []
 
 
@@ -255,7 +256,7 @@ def test_a_time_narrows_it_and_who_was_forgotten_is_left_out(ledger: Ledger) -> 
     ledger.forget(ANNA)
     assert release_all(ledger, Query(since=day(2), until=day(3))) == {CARL: None}
     left = release_all(ledger, Query(until=day(3)))
-    assert list(left.values()) == [Left.FORGOTTEN]
+    assert list(left.values()) == [SkipReason.FORGOTTEN]
 
 
 def test_who_is_held_is_let_go_and_counted_by_its_incident(desk: Desk) -> None:  # noqa: F811

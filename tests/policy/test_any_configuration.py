@@ -14,7 +14,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bounce_watcher.config import parse
-from bounce_watcher.ledger.apply import apply_event, release_expired
 from bounce_watcher.ledger.store import Ledger
 from bounce_watcher.model.errors import ConfigError
 from bounce_watcher.model.finding import Evidence, Kind
@@ -33,6 +32,7 @@ from bounce_watcher.model.verdict import BounceType, Reason
 from bounce_watcher.policy.counting import CHOICES
 from bounce_watcher.policy.decide import decide
 from bounce_watcher.policy.settings import PolicySettings
+from bounce_watcher.policy.transitions import apply_event, release_expired
 from bounce_watcher.words.grounds import text
 from tests.policy.samples import RECIPIENT, complaint, counted, failure, march
 

@@ -13,10 +13,10 @@ from urllib.parse import urlencode
 import pytest
 
 from bounce_watcher.ledger.store import Ledger
-from bounce_watcher.ledger.undo import Incident
 from bounce_watcher.model.grounds import ByPerson
 from bounce_watcher.model.ledger import Alert, AlertKind, BounceEvent, State, SuppressionSource
 from bounce_watcher.policy.decide import decide as really_decide
+from bounce_watcher.policy.incident import Incident
 from bounce_watcher.policy.settings import Mode, PolicySettings
 from bounce_watcher.service.announcing import announcer
 from bounce_watcher.service.clock import utcnow

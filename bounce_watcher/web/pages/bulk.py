@@ -9,7 +9,8 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from bounce_watcher.ledger.browse import Query
-from bounce_watcher.ledger.rulings import INCLUDABLE, Left, Ruled
+from bounce_watcher.ledger.rulings import Ruled
+from bounce_watcher.policy.rulings import INCLUDABLE, SkipReason
 from bounce_watcher.service.announcing import announcer
 from bounce_watcher.web import listing, many, shown
 from bounce_watcher.web.listing import Filters
@@ -20,7 +21,10 @@ from bounce_watcher.web.visit import Visit, get, post
 
 PATH = "/recipients/release"
 _WITH, _DONE = "with", "done"
-_WORDS = {Left.COMPLAINT: "those who complained", Left.BY_HAND: "those suppressed by hand", Left.PROTECTED: "protected"}
+_WORDS = {
+    SkipReason.COMPLAINT: "those who complained", SkipReason.BY_HAND: "those suppressed by hand",
+    SkipReason.PROTECTED: "protected",
+}
 
 
 def _asked(visit: Visit) -> Filters:
@@ -35,7 +39,7 @@ def _asked(visit: Visit) -> Filters:
     return asked
 
 
-def _included(visit: Visit) -> frozenset[Left]:
+def _included(visit: Visit) -> frozenset[SkipReason]:
     told = {left.value: left for left in INCLUDABLE}
     return frozenset(told[each] for each in visit.query.getlist(_WITH) if each in told)
 

@@ -13,12 +13,12 @@ from bounce_watcher.ledger.browse import By, Query
 from bounce_watcher.ledger.figures import Of, Span
 from bounce_watcher.ledger.incidents import Held, is_asked_for
 from bounce_watcher.ledger.paging import Page, TookTooLong
-from bounce_watcher.ledger.rulings import Ruling
-from bounce_watcher.ledger.undo import Incident
 from bounce_watcher.model.grounds import Outage
 from bounce_watcher.model.grounds_json import SUBJECT
 from bounce_watcher.model.ledger import Alert, AlertKind
 from bounce_watcher.model.verdict import BounceType
+from bounce_watcher.policy.incident import Incident
+from bounce_watcher.policy.rulings import Ruling
 from bounce_watcher.web import charts, links, listing, shown
 from bounce_watcher.web.bounces import guard_words, provider_of, shade
 from bounce_watcher.web.listing import Column, Download, Filter

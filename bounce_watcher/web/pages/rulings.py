@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from bounce_watcher.ledger.rulings import Ruled, Ruling
+from bounce_watcher.ledger.rulings import Ruled
 from bounce_watcher.model.ledger import Alert
+from bounce_watcher.policy.rulings import Ruling
 from bounce_watcher.web import listing, many
 from bounce_watcher.web.pages.incidents import alert_of, what
 from bounce_watcher.web.preview import Preview, at_the_shell, show

@@ -7,9 +7,10 @@ from itertools import chain
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from bounce_watcher.ledger.undo import Incident, UndoOutcome
+from bounce_watcher.ledger.undo import UndoOutcome
 from bounce_watcher.model.ledger import COMPLAINT_REASON, State
 from bounce_watcher.model.verdict import Reason
+from bounce_watcher.policy.incident import Incident
 from bounce_watcher.policy.providers import provider_of
 from bounce_watcher.service.announcing import announcer
 from bounce_watcher.service.deciding import decider

@@ -5,7 +5,6 @@ from datetime import datetime
 
 import pytest
 
-from bounce_watcher.ledger.apply import Change, apply_event, confirm, hold, release, release_expired, reset, suppress
 from bounce_watcher.model.fields import Action
 from bounce_watcher.model.finding import Kind
 from bounce_watcher.model.grounds import ByPerson
@@ -20,6 +19,16 @@ from bounce_watcher.model.ledger import (
     SuppressionSource,
 )
 from bounce_watcher.model.verdict import Reason
+from bounce_watcher.policy.transitions import (
+    Change,
+    apply_event,
+    confirm,
+    hold,
+    release,
+    release_expired,
+    reset,
+    suppress,
+)
 from bounce_watcher.words.grounds import text
 from tests.facts import EXCLUDED
 from tests.ledger.making import START, USER, bounce, day

@@ -1,6 +1,6 @@
-"""What a decision changes: pure, from a record to the next one and to what a platform may want to hear.
+"""What a decision, a delivery, a person or the clock changes: from a record to the next, and what of it is to be told.
 
-Decided elsewhere (`policy`), written elsewhere (`record`, `books`): here stands only what follows.
+Pure. `decide` decides, the ledger writes; here stands only what follows.
 """
 
 from collections.abc import Callable, ItemsView, Iterator, Mapping, Sequence
@@ -9,14 +9,14 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
-from bounce_watcher.ledger.types import in_utc
 from bounce_watcher.model.fields import Action
 from bounce_watcher.model.finding import Kind
-from bounce_watcher.model.grounds import Expired, Grounds
+from bounce_watcher.model.grounds import Delivered, Expired, Grounds
 from bounce_watcher.model.ledger import (
     ABUSE,
     COMPLAINT_REASON,
     BounceEvent,
+    CountedBounce,
     Decision,
     NoticeType,
     Occurrence,
@@ -27,8 +27,9 @@ from bounce_watcher.model.ledger import (
     Suppression,
     SuppressionSource,
 )
-from bounce_watcher.model.verdict import Reason
-from bounce_watcher.policy.deliveries import with_bounce
+from bounce_watcher.model.times import timestamp
+from bounce_watcher.model.verdict import BounceType, Reason
+from bounce_watcher.policy.deliveries import unanswered, with_bounce, with_delivery
 from bounce_watcher.policy.ladder import lapse
 from bounce_watcher.policy.machine import Move, after
 
@@ -153,6 +154,37 @@ def tell(record: RecipientRecord, at: datetime) -> Change:
 def tell_end(record: RecipientRecord, at: datetime, told: Mapping[str, object]) -> Change:
     """Tells at `at` of the end of a suppression of which `told` was told, for what the record now rests on."""
     return _change(record, {}, ((NoticeType.RELEASED, at, partial(dict, told, grounds=record.grounds)),))
+
+
+def apply_delivery(
+    record: RecipientRecord, at: datetime, counted: Sequence[CountedBounce], *, is_unproven: bool = False
+) -> Change:
+    """The record after a delivery at `at`. `counted` is what counts against it.
+
+    A suppression for soft bounces ends by it, and so does any that a flood of unproven reports holds. One for a hard
+    reason, or by a person, stands and shows the delivery beside it: dead addresses that take mail again are what spam
+    traps are made of, and a person can tell. `is_unproven`: a flood holds its suppression, so a delivery says more
+    than the report that it rests on.
+    """
+    if record.delivered_at is not None and at <= record.delivered_at:  # by another writer, before the lock
+        return Change(record)
+    seen = with_delivery(record, at, counted)
+    grounds = Delivered(at)
+    is_denied = is_unproven and seen.suppression is not None and seen.suppression.since < at
+    if is_denied or _is_soft_suppression(seen, at):
+        return release(seen, at, grounds, rung=seen.rung)
+    stands = seen.delivered_since is not None and not any(unanswered(counted, seen, at))
+    return reset(seen, grounds) if stands else Change(seen)
+
+
+def _is_soft_suppression(record: RecipientRecord, at: datetime) -> bool:
+    current = record.suppression
+    return (
+        current is not None
+        and current.source is SuppressionSource.POLICY
+        and current.bounce_type is BounceType.SOFT
+        and current.since < at
+    )
 
 
 def _change(record: RecipientRecord, changes: _Changes, notices: Sequence[_Notice]) -> Change:
@@ -357,8 +389,3 @@ def _event_data(event: BounceEvent, decision: Decision) -> dict[str, object]:
 
 def _plain(value: str | None) -> str | None:
     return None if value is None else str(value)
-
-
-def timestamp(at: datetime) -> str:
-    """RFC 3339 in UTC with a Z."""
-    return in_utc(at).isoformat().replace("+00:00", "Z")

@@ -10,8 +10,6 @@ from datetime import datetime
 from heapq import merge
 from operator import attrgetter
 
-from bounce_watcher.ledger import apply
-from bounce_watcher.ledger.delivered import with_delivery
 from bounce_watcher.model.grounds import (
     ByPerson,
     Excluded,
@@ -35,6 +33,7 @@ from bounce_watcher.model.ledger import (
     Suppression,
     SuppressionSource,
 )
+from bounce_watcher.policy import transitions
 from bounce_watcher.policy.deliveries import unanswered
 
 Decide = Callable[[BounceEvent, History], Decision]
@@ -50,7 +49,7 @@ _RELEASED = frozenset({State.ACTIVE, State.RELEASED})
 
 
 @dataclass(slots=True)
-class Course:
+class Replay:
     """Where a recipient stands after what was taken so far. The record's figures are not kept, nor its `sequence`."""
 
     record: RecipientRecord
@@ -63,7 +62,7 @@ class Course:
         if decision.exclusion is None:
             insort(self.counted, CountedBounce(event.id, event.at, event.reason, event.sent_message_id), key=_at)
             del self.counted[:-LONGEST_HISTORY]
-        self.record = apply.apply_again(self.record, event, decision)
+        self.record = transitions.apply_again(self.record, event, decision)
         return decision
 
     def _decided(self, event: BounceEvent, decide: Decide) -> Decision:
@@ -95,17 +94,17 @@ class Course:
         """What was done beside the reports, done again."""
         self.until(step.at)
         if step.by is not By.GUARD and step.state is State.SUPPRESSED:
-            self.record = apply.suppress(self.record, _by_hand(step)).record
+            self.record = transitions.suppress(self.record, _by_hand(step)).record
         elif step.state in _RELEASED and step.by is By.PLATFORM:
             counting = history_at(self.record, self.counted, step.at).counted
-            self.record = with_delivery(self.record, step.at, counting).record
+            self.record = transitions.apply_delivery(self.record, step.at, counting).record
         elif step.state in _RELEASED:
-            self.record = apply.release(self.record, step.at, _grounds(step)).record
+            self.record = transitions.release(self.record, step.at, _grounds(step)).record
 
     def until(self, now: datetime) -> None:
         """Ends what ran out by then."""
         if self.record.suppression is not None:
-            self.record = apply.release_expired(self.record, now).record
+            self.record = transitions.release_expired(self.record, now).record
 
 
 def history_at(record: RecipientRecord, counted: Iterable[CountedBounce], at: datetime) -> History:
@@ -118,22 +117,22 @@ def history_at(record: RecipientRecord, counted: Iterable[CountedBounce], at: da
 
 
 def go_through(
-    course: Course, events: Iterable[BounceEvent], steps: Sequence[StateChange], decide: Decide
+    replay: Replay, events: Iterable[BounceEvent], steps: Sequence[StateChange], decide: Decide
 ) -> Iterator[tuple[BounceEvent, Decision]]:
     """Each event with what is decided on it now. `events` and `steps` are in the order of time."""
     entries: Iterable[BounceEvent | StateChange] = merge(events, steps, key=_at) if steps else events
     for entry in entries:
         if isinstance(entry, StateChange):
-            course.repeat(entry)
+            replay.repeat(entry)
         else:
-            yield entry, course.take(entry, decide)
+            yield entry, replay.take(entry, decide)
 
 
 @dataclass(frozen=True, slots=True)
 class Correction:
     """What going through a course again changes: the record's `change` (None = nothing), and events' `exclusions`."""
 
-    change: apply.Change | None
+    change: transitions.Change | None
     exclusions: tuple[tuple[str, Excluded | None], ...] = ()
 
 
@@ -154,45 +153,45 @@ def correct(
     grounds are gone is released for that `cause`; one that still has grounds goes on, on those. What was held back
     stays held back. A new one begins only if it `may_suppress`.
     """
-    course = Course(RecipientRecord(record.recipient, record.stream, protected=record.protected))
-    decided = list(go_through(course, events, steps, decide))
-    course.until(now)
+    replay = Replay(RecipientRecord(record.recipient, record.stream, protected=record.protected))
+    decided = list(go_through(replay, events, steps, decide))
+    replay.until(now)
     exclusions = tuple((event.id, it.exclusion) for event, it in decided if event.exclusion != it.exclusion)
-    return Correction(_held_against(record, course.record, touched, cause, now, may_suppress), exclusions)
+    return Correction(_held_against(record, replay.record, touched, cause, now, may_suppress), exclusions)
 
 
 def _held_against(
     record: RecipientRecord, then: RecipientRecord, touched: frozenset[str], cause: Undone | Reread, now: datetime,
     may_suppress: bool,
-) -> apply.Change | None:
+) -> transitions.Change | None:
     standing, wanted = record.suppression, then.suppression
     if standing is None:
         if wanted is None or wanted.state is State.PENDING:
             return _watching(record, then)
-        return apply.suppress(record, replace(wanted, since=now)) if may_suppress else None
+        return transitions.suppress(record, replace(wanted, since=now)) if may_suppress else None
     if standing.source is not SuppressionSource.POLICY or touched.isdisjoint(standing.events):
         return None
     if wanted is None:
         return _lifted(record, then, cause, now)
     if (wanted.events, wanted.until, wanted.reason) == (standing.events, standing.until, standing.reason):
         return None
-    return apply.suppress(replace(record, suppression=None), replace(wanted, state=standing.state))
+    return transitions.suppress(replace(record, suppression=None), replace(wanted, state=standing.state))
 
 
-def _watching(record: RecipientRecord, then: RecipientRecord) -> apply.Change | None:
+def _watching(record: RecipientRecord, then: RecipientRecord) -> transitions.Change | None:
     """Nothing stands against it before or after; but what counts may be less, or more."""
     if State.WATCHING not in {record.state, then.state}:
         return None
     if (record.state, record.grounds) == (then.state, then.grounds):
         return None
-    return apply.Change(replace(record, state=then.state, grounds=then.grounds))
+    return transitions.Change(replace(record, state=then.state, grounds=then.grounds))
 
 
 def _lifted(
     record: RecipientRecord, then: RecipientRecord, cause: Undone | Reread, now: datetime
-) -> apply.Change:
+) -> transitions.Change:
     """Released, but not as by a person: what still counts goes on counting."""
-    lifted = apply.release(record, now, cause)
+    lifted = transitions.release(record, now, cause)
     left = replace(lifted.record, released_at=then.released_at, rung=then.rung, lapsed=then.lapsed)
     if then.state is State.WATCHING and then.grounds is not None:
         left = replace(left, state=State.WATCHING, grounds=StillCounts(then.grounds, cause))
