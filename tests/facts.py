@@ -1,15 +1,16 @@
 """Facts for tests that need one and do not care which."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 
 from bounce_watcher.ledger.alerts import alert_on
 from bounce_watcher.model.finding import Doubt, DoubtKind, Evidence
 from bounce_watcher.model.grounds import Excluded, ExclusionKind, MailboxFails, MailboxFault, Subject, SubjectKind
-from bounce_watcher.model.ledger import Alert, AlertKind
+from bounce_watcher.model.ledger import Actor, Alert, AlertKind
 from bounce_watcher.model.verdict import Reason
 
 DOUBT = Doubt(DoubtKind.OTHER_RECIPIENT, Evidence.TOKEN)
 _REASONS = {each.value: each for each in Reason}
+BY = Actor("jo", datetime(2026, 3, 1, 12, tzinfo=UTC), "as they asked")
 EXCLUDED = Excluded(ExclusionKind.UNDETERMINED)
 
 

@@ -6,16 +6,16 @@ import typer
 
 from bounce_watcher.cli.errors import WrongUsage
 from bounce_watcher.cli.ledgers import ledger_of
-from bounce_watcher.cli.many import decide_on_many
+from bounce_watcher.cli.logged import at_the_shell
+from bounce_watcher.cli.many import list_decided
 from bounce_watcher.cli.options import ConfigFile, Debug, DryRun, Json, example
 from bounce_watcher.cli.tables import listing
 from bounce_watcher.ledger.incidents import Held
-from bounce_watcher.ledger.rulings import Wanted
+from bounce_watcher.ledger.rulings import BulkRequest
 from bounce_watcher.model.grounds_json import SUBJECT
 from bounce_watcher.model.ledger import Alert, AlertKind
 from bounce_watcher.policy.rulings import Ruling
 from bounce_watcher.service.announcing import announcer
-from bounce_watcher.service.clock import utcnow
 from bounce_watcher.words import grounds as words
 from bounce_watcher.words.rows import Row, explained
 
@@ -97,11 +97,9 @@ def _rule(name: str, ruling: Ruling, because: str, *, dry_run: bool, as_json: bo
             raise WrongUsage(f"there is no alert {name!r}: see bounce-watcher alerts list")
         if alert.kind not in _HOLDING:
             raise WrongUsage(f"alert {name} is no outage and no flood, so it holds nobody back")
-        wanted = Wanted(because, utcnow(), announcer(settings), settings.policy)
+        wanted = BulkRequest(at_the_shell(because), name, announcer(settings), settings.policy)
         outcomes = ledger.rule(name, ruling, wanted, dry_run=dry_run)
-        decide_on_many(
-            ledger, outcomes, ruling.value, name, because, done=_DONE[ruling], dry_run=dry_run, as_json=as_json
-        )
+        list_decided(outcomes, done=_DONE[ruling], dry_run=dry_run, as_json=as_json)
 
 
 _HOLDING = frozenset({AlertKind.OUTAGE, AlertKind.FLOOD})

@@ -6,17 +6,17 @@ import typer
 
 from bounce_watcher.cli.errors import WrongUsage
 from bounce_watcher.cli.ledgers import ledger_of
-from bounce_watcher.cli.many import decide_on_many
+from bounce_watcher.cli.logged import at_the_shell
+from bounce_watcher.cli.many import list_decided
 from bounce_watcher.cli.options import ConfigFile, Debug, DryRun, Json, Stream, example
 from bounce_watcher.cli.times import past
 from bounce_watcher.ledger.browse import By, Choice, Query
-from bounce_watcher.ledger.rulings import Wanted
+from bounce_watcher.ledger.rulings import BulkRequest
 from bounce_watcher.model.ledger import COMPLAINT_REASON, State
 from bounce_watcher.model.verdict import Reason
 from bounce_watcher.policy.providers import provider_of
 from bounce_watcher.policy.rulings import INCLUDABLE, SkipReason
 from bounce_watcher.service.announcing import announcer
-from bounce_watcher.service.clock import utcnow
 
 _STANDING = (State.SUPPRESSED, State.PENDING)
 
@@ -75,11 +75,11 @@ def release(  # noqa: PLR0913, PLR0917 - one parameter an option
     told = {**{by.value: value for by, value in choices.items()}, "from": since, "to": until}
     subject = f"recipients with {'; '.join(f'{name}: {value}' for name, value in told.items() if value)}"
     with ledger_of(config) as (settings, ledger):
-        wanted = Wanted(because, utcnow(), announcer(settings), settings.policy, wanted_too)
-        outcomes = ledger.release_all(shown, wanted, dry_run=dry_run)
-        decide_on_many(
-            ledger, outcomes, "release", subject, because, done="released", dry_run=dry_run, as_json=as_json
+        wanted = BulkRequest(
+            at_the_shell(because), subject, announcer(settings), settings.policy, wanted_too
         )
+        outcomes = ledger.release_all(shown, wanted, dry_run=dry_run)
+        list_decided(outcomes, done="released", dry_run=dry_run, as_json=as_json)
 
 
 def known_as_reason(text: str | None) -> str | None:

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from bounce_watcher.cli.ledgers import ledger_of
-from bounce_watcher.cli.logged import log
+from bounce_watcher.cli.logged import at_the_shell
 from bounce_watcher.cli.options import Address, ConfigFile, Debug, DryRun, Json, example
 from bounce_watcher.cli.output import clean, count, json_line, say
 from bounce_watcher.cli.tables import progress
@@ -34,10 +34,9 @@ def forget(
     PostgreSQL see `db vacuum`. Mail folders, logs, the platform and backups of the database are out of reach.
     """
     with ledger_of(config) as (_, ledger), progress("looking through") as advance:
-        erased = ledger.forget(address, dry_run=dry_run, advance=advance)
+        erased = ledger.forget(address, at_the_shell(), dry_run=dry_run, advance=advance)
         left = Files.LEFT
         if not dry_run:
-            log(ledger, "forget", ledger.forgotten_name(address), erased.rows)
             left = Files.LEFT if no_vacuum else ledger.clean_files()
     if as_json:
         counts = {field.name: getattr(erased, field.name) for field in fields(erased)}

@@ -1,17 +1,11 @@
-"""What is changed at the shell stands in the log of actions, as what is changed in a browser does."""
+"""Who acts at the shell: what is changed there stands in the log, as what is changed in a browser does."""
 
-from bounce_watcher.ledger.actions import Action
-from bounce_watcher.ledger.store import Ledger
+from bounce_watcher.model.ledger import Actor
 from bounce_watcher.service.clock import utcnow
 
 SHELL = "shell"
-"""Who did it."""
-
-CHOSEN = "chosen deliveries"
 
 
-def log(ledger: Ledger, action: str, subject: str, count: int = 1, because: str | None = None) -> None:
-    """`subject` may be an address: it is logged under its name. Where nothing was changed nothing is logged."""
-    if count:
-        named = ledger.names.name(ledger.known_as(subject)) if subject.find("@") > 0 else subject
-        ledger.log_action(Action(utcnow(), SHELL, action, named, count, because))
+def at_the_shell(note: str | None = None) -> Actor:
+    """`note` is what was typed for --because."""
+    return Actor(SHELL, utcnow(), note)

@@ -1,28 +1,20 @@
-"""A decision on many at once, at the shell: listed as it is carried out, summed up, and kept in the log of actions."""
+"""A decision on many at once, at the shell: listed as it is carried out, and summed up."""
 
 import sys
 from collections import Counter
 from collections.abc import Iterable
 
-from bounce_watcher.cli.logged import log
 from bounce_watcher.cli.output import count, say
 from bounce_watcher.cli.tables import listing, progress
 from bounce_watcher.ledger.rulings import Ruled
-from bounce_watcher.ledger.store import Ledger
 from bounce_watcher.policy.rulings import SkipReason
 from bounce_watcher.words.rows import Row, explained
 
 COLUMNS = ("recipient", "stream", "reason", "was", "state", "left", "because")
 
 
-def decide_on_many(
-    ledger: Ledger, outcomes: Iterable[Ruled], action: str, subject: str, because: str, *, done: str, dry_run: bool,
-    as_json: bool,
-) -> None:
-    """Lists what becomes of each, and logs the action on those that were changed, also where it breaks off.
-
-    `done` is the participle of what is done.
-    """
+def list_decided(outcomes: Iterable[Ruled], *, done: str, dry_run: bool, as_json: bool) -> None:
+    """Lists what becomes of each as it is done, and sums it up. `done` is the participle of what is done."""
     changed, left = 0, Counter[SkipReason]()
 
     def row(each: Ruled) -> Row:
@@ -36,12 +28,8 @@ def decide_on_many(
             "state": each.state, "left": each.left, **explained(each.grounds),
         }
 
-    try:
-        with progress("deciding", "recipients", shown=not sys.stdout.isatty()) as advance:
-            listing(map(row, outcomes), COLUMNS, as_json=as_json)
-    finally:
-        if not dry_run:
-            log(ledger, action, subject, changed, because)
+    with progress("deciding", "recipients", shown=not sys.stdout.isatty()) as advance:
+        listing(map(row, outcomes), COLUMNS, as_json=as_json)
     if as_json:
         return
     told = ", ".join(f"{number} left out: {why.value}" for why, number in left.items())

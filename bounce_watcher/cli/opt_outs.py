@@ -7,13 +7,11 @@ import typer
 
 from bounce_watcher.cli.errors import WrongUsage
 from bounce_watcher.cli.ledgers import ledger_of
-from bounce_watcher.cli.logged import SHELL
+from bounce_watcher.cli.logged import at_the_shell
 from bounce_watcher.cli.options import ConfigFile, Debug, example
 from bounce_watcher.cli.output import count, say
-from bounce_watcher.ledger.optouts import GID, Dealt
-from bounce_watcher.ledger.store import Ledger
+from bounce_watcher.ledger.optouts import GID
 from bounce_watcher.model.optout import KeptOptOut
-from bounce_watcher.service.clock import utcnow
 
 
 def register(commands: typer.Typer) -> None:
@@ -41,10 +39,7 @@ def done(
     with ledger_of(config) as (_, ledger):
         waiting = list(ledger.all_opt_outs())
         chosen = waiting if everything else [_named(waiting, each) for each in ids or ()]
-        subject = _subject(ledger, chosen)
-        number = ledger.settle_opt_outs(
-            [each.id for each in chosen], Dealt(utcnow(), SHELL, because, subject)
-        )
+        number = ledger.settle_opt_outs([each.id for each in chosen], at_the_shell(because), recipient=_only(chosen))
     say(f"marked as done: {count(number, 'opt-out')}")
 
 
@@ -56,7 +51,6 @@ def _named(waiting: Sequence[KeptOptOut], beginning: str) -> KeptOptOut:
     return found[0]
 
 
-def _subject(ledger: Ledger, chosen: Sequence[KeptOptOut]) -> str:
-    """What the log names: the one address, under its name; of several their group."""
-    address = chosen[0].asked.recipient or chosen[0].asked.sender if len(chosen) == 1 else None
-    return ledger.names.name(address) if address else GID
+def _only(chosen: Sequence[KeptOptOut]) -> str | None:
+    """The one address that the log names; None where there are several, or none."""
+    return chosen[0].asked.recipient or chosen[0].asked.sender if len(chosen) == 1 else None

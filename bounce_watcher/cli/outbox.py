@@ -8,7 +8,7 @@ import typer
 from bounce_watcher.cli.configuration import load_settings
 from bounce_watcher.cli.errors import WrongUsage
 from bounce_watcher.cli.ledgers import ledger_of
-from bounce_watcher.cli.logged import CHOSEN, SHELL, log
+from bounce_watcher.cli.logged import at_the_shell
 from bounce_watcher.cli.options import ConfigFile, Debug, DryRun, Json, Limit, example
 from bounce_watcher.cli.output import clean, complain, count, iso, json_line, say
 from bounce_watcher.cli.tables import listing
@@ -188,8 +188,7 @@ def retry(
             _complain_of(paused)
             return
         everything = not chosen and target is None
-        found = ledger.retry(utcnow(), ids=chosen, target=target, everything=everything, state=state, since=begin)
-        log(ledger, "retry", target or CHOSEN, found)
+        found = ledger.retry(at_the_shell(), ids=chosen, target=target, everything=everything, state=state, since=begin)
     _refuse_nothing(chosen, found)
     say(f"{count(found, _THING)} due again, for the next poll to send")
     if target in {webhook.name for webhook in settings.webhooks}:
@@ -216,8 +215,7 @@ def discard(
                 OutboxFilter(state, target) for state in (OutboxState.DUE, OutboxState.DEAD)
             )))
             return
-        found = ledger.discard(ids=chosen, target=target)
-        log(ledger, "discard", target or CHOSEN, found)
+        found = ledger.discard(at_the_shell(), ids=chosen, target=target)
     _refuse_nothing(chosen, found)
     say(f"{count(found, _THING)} discarded")
 
@@ -240,10 +238,9 @@ def pause(
     if not why:
         raise WrongUsage("--because is empty: say why, for whoever finds it paused")
     with ledger_of(config) as (settings, ledger):
-        label, now = target_named(settings, target).label, utcnow()
-        if not ledger.pause(target, Pause(now, SHELL, why)):
+        label = target_named(settings, target).label
+        if not ledger.pause(target, at_the_shell(why)):
             raise PermanentFailure(f"{label}: it is {_since(ledger.paused()[target])}")
-        log(ledger, "pause", target, because=why)
     say(f"{label} is paused until: bounce-watcher outbox resume {target}")
 
 
@@ -251,9 +248,8 @@ def pause(
 def resume(target: Receiving, config: ConfigFile = None, debug: Debug = False) -> None:
     """Sends again to a target that was paused: what waits is sent with the next round, in its order."""
     with ledger_of(config) as (_, ledger):
-        if not ledger.resume(target):
+        if not ledger.resume(target, at_the_shell()):
             raise PermanentFailure(f"{clean(target)} is not paused: see bounce-watcher outbox list")
-        log(ledger, "resume", target)
         waiting = ledger.queues()[target].due
     say(f"{clean(target)} is resumed: {count(waiting, _THING)} waiting for the next round")
 

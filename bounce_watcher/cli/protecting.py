@@ -6,14 +6,12 @@ import typer
 
 from bounce_watcher.cli.errors import WrongUsage
 from bounce_watcher.cli.ledgers import ledger_of
-from bounce_watcher.cli.logged import SHELL, log
+from bounce_watcher.cli.logged import at_the_shell
 from bounce_watcher.cli.options import ConfigFile, Debug, Json, example
 from bounce_watcher.cli.output import clean, say
 from bounce_watcher.cli.tables import listing
 from bounce_watcher.ledger.filters import SuppressionFilter
 from bounce_watcher.model.errors import PermanentFailure
-from bounce_watcher.model.ledger import Protection
-from bounce_watcher.service.clock import utcnow
 from bounce_watcher.service.protecting import CONFIGURATION, Protector, name_of
 
 COLUMNS = ("name", "by", "at", "because")
@@ -33,10 +31,9 @@ def protect(name: Name, because: Because, config: ConfigFile = None, debug: Debu
     whom = _known(name)
     with ledger_of(config) as (_, ledger):
         try:
-            ledger.protect(Protection(whom, utcnow(), SHELL, because))
+            ledger.protect(whom, at_the_shell(because))
         except ValueError as error:
             raise PermanentFailure(f"{whom}: {error}") from None
-        log(ledger, "protect", whom, because=because)
         stands = not whom.startswith("@") and any(ledger.suppressions(SuppressionFilter(whom)))
     say(f"{clean(whom)} is protected: no rule suppresses it")
     if stands:
@@ -47,9 +44,8 @@ def unprotect(name: Name, because: Because, config: ConfigFile = None, debug: De
     """Ends a protection that was made by hand. One of the configuration is ended there."""
     whom = _known(name)
     with ledger_of(config) as (_, ledger):
-        if not ledger.unprotect(whom):
+        if not ledger.unprotect(whom, at_the_shell(because)):
             raise PermanentFailure(f"{whom} is not protected by hand: see what is with `recipients protected`")
-        log(ledger, "unprotect", whom, because=because)
     say(f"{clean(whom)} is protected by hand no longer")
 
 

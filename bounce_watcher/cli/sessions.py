@@ -7,7 +7,7 @@ import typer
 
 from bounce_watcher.cli.errors import WrongUsage
 from bounce_watcher.cli.ledgers import ledger_of
-from bounce_watcher.cli.logged import SHELL
+from bounce_watcher.cli.logged import at_the_shell
 from bounce_watcher.cli.options import ConfigFile, Debug, Json, example
 from bounce_watcher.cli.output import clean, count, say
 from bounce_watcher.cli.tables import listing
@@ -51,7 +51,7 @@ def end(
         raise WrongUsage("say which sessions: their ids, or --all")
     wanted = set(ids or ())
     with ledger_of(config) as (_, ledger):
-        ended = ledger.sessions.end(None if everything else wanted, SHELL, utcnow())
+        ended = ledger.sessions.end(None if everything else wanted, at_the_shell())
     say(f"{count(len(ended), 'session')} ended")
     if missing := sorted(wanted - set(ended)):
         raise PermanentFailure(f"no such session, or over already: {', '.join(map(clean, missing))}")

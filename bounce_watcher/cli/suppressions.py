@@ -8,7 +8,7 @@ import typer
 from bounce_watcher.cli import filtered, suppression_csv
 from bounce_watcher.cli.configuration import stream_for
 from bounce_watcher.cli.ledgers import ledger_of
-from bounce_watcher.cli.logged import log
+from bounce_watcher.cli.logged import at_the_shell
 from bounce_watcher.cli.options import (
     Address,
     ConfigFile,
@@ -27,8 +27,7 @@ from bounce_watcher.cli.times import future
 from bounce_watcher.ledger.filters import SuppressionFilter
 from bounce_watcher.ledger.untold import Announced
 from bounce_watcher.model.errors import PermanentFailure
-from bounce_watcher.model.grounds import ByPerson
-from bounce_watcher.model.ledger import NoticeType, State, Suppression, SuppressionSource
+from bounce_watcher.model.ledger import NoticeType, State, Suppression
 from bounce_watcher.policy.settings import Mode
 from bounce_watcher.service.announcing import announcer, enforced, who_hears
 from bounce_watcher.service.clock import utcnow
@@ -106,10 +105,8 @@ def add(
     with ledger_of(config) as (settings, ledger):
         chosen = stream_for(settings, stream)
         ledger.suppress(
-            address, chosen, grounds=ByPerson(because), source=SuppressionSource.MANUAL, now=utcnow(),
-            announce=announcer(settings), until=end,
+            address, chosen, at_the_shell(because), announce=announcer(settings), until=end,
         )
-        log(ledger, "suppress", address, because=because)
     say(f"{clean(address)} is suppressed in stream {clean(chosen)}; {who_hears(settings)}")
 
 
@@ -119,8 +116,7 @@ def remove(
 ) -> None:
     """Releases an address, in one stream or in all, and tells the platform. What counted before counts no more."""
     with ledger_of(config) as (settings, ledger):
-        released = ledger.release(address, stream, note=because, now=utcnow(), announce=announcer(settings))
-        log(ledger, "release", address, released, because)
+        released = ledger.release(address, stream, at_the_shell(because), announce=announcer(settings))
         left = list(ledger.suppressions(SuppressionFilter(address, stream)))
     if not released:
         where = f" in stream {stream}" if stream else ""

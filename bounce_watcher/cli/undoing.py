@@ -9,7 +9,7 @@ import typer
 from bounce_watcher.cli.errors import WrongUsage
 from bounce_watcher.cli.filtered import known_as_reason
 from bounce_watcher.cli.ledgers import ledger_of
-from bounce_watcher.cli.logged import log
+from bounce_watcher.cli.logged import at_the_shell
 from bounce_watcher.cli.options import ConfigFile, Debug, DryRun, Json, example
 from bounce_watcher.cli.output import count, say
 from bounce_watcher.cli.tables import listing, progress
@@ -20,7 +20,6 @@ from bounce_watcher.model.ledger import AlertKind
 from bounce_watcher.policy.incident import Incident
 from bounce_watcher.policy.providers import provider_of
 from bounce_watcher.service.announcing import announcer
-from bounce_watcher.service.clock import utcnow
 from bounce_watcher.service.deciding import decider
 from bounce_watcher.words import grounds as words
 from bounce_watcher.words.rows import Row, explained
@@ -94,13 +93,10 @@ def undo(  # noqa: PLR0913, PLR0917 - one parameter an option
     with ledger_of(config) as (settings, ledger), drawn as advance:
         incident = replace(narrowed or _of_alert(ledger, alert or ""), domain=domain, reason=known_reason)
         outcomes = ledger.undo(
-            incident, decider(settings), announcer(settings), now=utcnow(), dry_run=dry_run
+            incident, decider(settings), announcer(settings), at_the_shell(),
+            subject=alert or words.scene(incident.scene), dry_run=dry_run,
         )
-        try:
-            listing(map(row, outcomes), COLUMNS, as_json=as_json)
-        finally:
-            if not dry_run:
-                log(ledger, "undo", alert or words.scene(incident.scene), released)
+        listing(map(row, outcomes), COLUMNS, as_json=as_json)
     if as_json:
         return
     say(

@@ -1,15 +1,20 @@
 """The log of actions: who changed what by hand, when and why. Never an address: a recipient stands under its name."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Engine, Select, insert, select
+from sqlalchemy import Connection, Engine, Select, insert, select, update
 
+from bounce_watcher.ledger import forget
 from bounce_watcher.ledger.engine import reading, write
+from bounce_watcher.ledger.names import Names
 from bounce_watcher.ledger.tables import ACTION
 from bounce_watcher.ledger.types import storable
+from bounce_watcher.model.ledger import Actor
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,16 +33,60 @@ class Action:
     number: int = 0
 
 
-def put(engine: Engine, done: Action) -> None:
-    write(engine, lambda connection: enter(connection, done))
+@dataclass(frozen=True, slots=True)
+class Act:
+    """What somebody does by hand, before it is done. `recipient` where it is done to one address, else `subject`."""
+
+    by: Actor
+    action: str
+    subject: str = ""
+    recipient: str | None = None
 
 
-def enter(connection: Connection, done: Action) -> None:
-    """In the transaction of what was done."""
-    connection.execute(insert(ACTION).values(
-        at=done.at, actor=storable(done.actor), action=done.action, subject=storable(done.subject), count=done.count,
-        because=done.because and storable(done.because),
-    ))
+def enter(connection: Connection, names: Names | None, act: Act, count: int = 1) -> int:
+    """Writes the row of an act in the transaction that does it. Returns its number. `names` are those of recipients.
+
+    A recipient stands under its encrypted name, under that of the hash where it was forgotten. No text of it holds the
+    address of anybody who was forgotten.
+    """
+    subject = forget.unnamed(connection, act.subject)
+    if act.recipient is not None:
+        assert names is not None, "a recipient stands under its name alone"
+        subject = names.name(forget.names(connection, {act.recipient}).get(act.recipient, act.recipient))
+    note = act.by.note and forget.unnamed(connection, act.by.note)
+    number = connection.execute(insert(ACTION).values(
+        at=act.by.at, actor=storable(forget.unnamed(connection, act.by.name)), action=act.action,
+        subject=storable(subject), count=count, because=note and storable(note),
+    )).inserted_primary_key
+    assert number is not None
+    return int(number[0])
+
+
+class Row:
+    """The row of an act that takes several transactions: each counts there what it does, so the log tells no less and
+    no more than was done, also where the act breaks off."""
+
+    def __init__(self, names: Names, act: Act) -> None:
+        self._names = names
+        self._act = act
+        self._number: int | None = None
+
+    def write(self, engine: Engine, work: Callable[[Connection], T], counted: Callable[[T], int | None]) -> T:
+        """`counted` says how much of what the log counts `work` came to; None where nothing was changed."""
+        def both(connection: Connection) -> tuple[T, int | None]:
+            outcome = work(connection)
+            more = counted(outcome)
+            return outcome, self._number if more is None else self._count(connection, more)
+
+        outcome, self._number = write(engine, both)
+        return outcome
+
+    def _count(self, connection: Connection, more: int) -> int:
+        if self._number is None:
+            return enter(connection, self._names, self._act, more)
+        here = update(ACTION).where(ACTION.c.number == self._number)
+        connection.execute(here.values(count=ACTION.c.count + more))
+        return self._number
 
 
 def page(engine: Engine, before: int | None, limit: int) -> Sequence[Action]:

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence, Set
 from dataclasses import dataclass, fields, replace
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import (
     ColumnElement,
@@ -29,6 +29,7 @@ from sqlalchemy import (
 )
 
 from bounce_watcher.ledger import alerts, optouts, review, settled
+from bounce_watcher.ledger.actions import Act, Row
 from bounce_watcher.ledger.engine import reading, rehearse, write
 from bounce_watcher.ledger.forget import ERASED_EVENT, is_forgotten, name_of, remember, spellings
 from bounce_watcher.ledger.names import Names
@@ -50,11 +51,12 @@ from bounce_watcher.ledger.tables import (
     SUPPRESSION,
     event_from_row,
 )
-from bounce_watcher.model.ledger import OutboxState
+from bounce_watcher.model.ledger import Actor, OutboxState
 from bounce_watcher.model.message import unpack
 from bounce_watcher.parsing.mention import Mention
 from bounce_watcher.policy import guard
 
+T = TypeVar("T")
 PAGE = 500
 
 
@@ -86,28 +88,41 @@ class Erased:
         return Erased(*(getattr(self, each.name) + getattr(other, each.name) for each in fields(self)))
 
 
-def erase(engine: Engine, address: str, *, dry_run: bool, advance: Callable[[int], None]) -> Erased:
+def erase(
+    engine: Engine, names: Names, address: str, by: Actor, *, dry_run: bool, advance: Callable[[int], None]
+) -> Erased:
     """Erases an address from all rows. May be repeated: what is erased is not found again.
 
-    `advance` is told how many messages more were looked through.
+    `advance` is told how many messages more were looked through. The log counts the rows, under the hash.
     """
-    run = rehearse if dry_run else write
-    links, mention = Names(engine), mention_of(address)
-    done = run(engine, partial(_rename, address=address))
-    while not dry_run and (page := write(engine, partial(_erase_much, address=address, most=PAGE))) != Erased():
+    row, mention = Row(names, Act(by, "forget", recipient=address)), mention_of(address)
+
+    def run(engine: Engine, work: Callable[[Connection], T], count: Callable[[T], int | None] = lambda _: None) -> T:
+        return rehearse(engine, work) if dry_run else row.write(engine, work, count)
+
+    done = run(engine, partial(_rename, address=address), _rows)
+    while not dry_run and (page := run(engine, partial(_erase_much, address=address, most=PAGE), _rows)) != Erased():
         done += page
     named: set[str] = set()
     for part in _naming(engine, mention, advance):
-        run(engine, partial(_drop, digests=part))
+        run(engine, partial(_drop, digests=part), int)
         named.update(part)
     if not dry_run:  # once more, for what a page that was being written then has entered meanwhile
-        late = write(engine, partial(_rename, address=address))
+        late = run(engine, partial(_rename, address=address), _rows)
         done += replace(late, due=late.due - done.due)
     done += Erased(len(named)) + run(engine, lambda connection: (
-        _erase_much(connection, address, None, named) + _erase_rest(connection, address, links)
-    ))
+        _erase_much(connection, address, None, named) + _erase_rest(connection, address, names)
+    ), _rows)
     name = write(engine, partial(name_of, address=address))
-    return done + Erased(mentions=strike_out(engine, mention, {name, *spellings(address)}, run))
+
+    def strike(engine: Engine, work: Callable[[Connection], int]) -> int:
+        return run(engine, work, int)
+
+    return done + Erased(mentions=strike_out(engine, mention, {name, *spellings(address)}, strike))
+
+
+def _rows(erased: Erased) -> int:
+    return erased.rows
 
 
 def outline(engine: Engine, address: str) -> Erased:

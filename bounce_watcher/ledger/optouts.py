@@ -12,7 +12,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Engine, and_, delete, func, literal_column, or_, select, update
 
-from bounce_watcher.ledger import actions, review
+from bounce_watcher.ledger import review
 from bounce_watcher.ledger.engine import reading, write
 from bounce_watcher.ledger.paging import LOOKED_UP, Page, Place, Walk, looking
 from bounce_watcher.ledger.sent import with_known_messages
@@ -20,7 +20,7 @@ from bounce_watcher.ledger.statements import KEYS, chunks, insert_into
 from bounce_watcher.ledger.tables import OPT_OUT
 from bounce_watcher.ledger.types import recipient_key, storable
 from bounce_watcher.model.finding import Evidence
-from bounce_watcher.model.ledger import BounceEvent, MessageRecord
+from bounce_watcher.model.ledger import Actor, BounceEvent, MessageRecord
 from bounce_watcher.model.optout import AskedBy, KeptOptOut, OptOut
 
 GID = review.OPT_OUTS
@@ -141,37 +141,17 @@ def purge_done(engine: Engine, before: datetime) -> int:
 
 # ── dealt with ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
-@dataclass(frozen=True, slots=True)
-class Dealt:
-    """That a person has dealt with opt-outs (`is_done`), or takes them up again. `subject` is what the log names."""
-
-    at: datetime
-    actor: str
-    because: str | None
-    subject: str
-    is_done: bool = True
-
-
-def settle(engine: Engine, ids: Sequence[str], dealt: Dealt) -> int:
-    """Marks those of `ids` that are not so yet, with its row in the log: one transaction. Returns how many."""
-    return write(engine, lambda connection: _settle(connection, ids, dealt))
-
-
-def _settle(connection: Connection, ids: Sequence[str], dealt: Dealt) -> int:
-    done = {"done_at": dealt.at, "done_by": storable(dealt.actor), "because": _text(dealt.because)}
-    values = {**done, "review_group": None} if dealt.is_done else {**dict.fromkeys(done), "review_group": GID}
-    before = OPT_OUT.c.done_at.is_(None) if dealt.is_done else OPT_OUT.c.done_at.is_not(None)
-    review.lock_opt_outs(connection, dealt.at)
+def settle(connection: Connection, ids: Sequence[str], by: Actor, *, is_done: bool) -> int:
+    """Marks those of `ids` that are not so yet as dealt with, or takes them up again. Returns how many."""
+    done = {"done_at": by.at, "done_by": storable(by.name), "because": _text(by.note)}
+    values = {**done, "review_group": None} if is_done else {**dict.fromkeys(done), "review_group": GID}
+    before = OPT_OUT.c.done_at.is_(None) if is_done else OPT_OUT.c.done_at.is_not(None)
+    review.lock_opt_outs(connection, by.at)
     count = sum(
         connection.execute(update(OPT_OUT).where(OPT_OUT.c.id.in_(part), before).values(values)).rowcount
         for part in chunks(sorted(set(map(storable, ids))))
     )
     review.count_opt_outs(connection)
-    if count:
-        actions.enter(connection, actions.Action(
-            dealt.at, dealt.actor, "opt-out done" if dealt.is_done else "opt-out up", dealt.subject, count,
-            dealt.because,
-        ))
     return count
 
 

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, Engine, select, update
 
-from bounce_watcher.ledger.engine import reading, write
+from bounce_watcher.ledger.engine import reading
 from bounce_watcher.ledger.statements import insert_into
 from bounce_watcher.ledger.tables import ENDPOINT
 from bounce_watcher.ledger.types import storable
@@ -20,23 +20,20 @@ class Pause:
     because: str
 
 
-def pause(engine: Engine, target: str, wanted: Pause) -> bool:
+def pause(connection: Connection, target: str, wanted: Pause) -> bool:
     """False where it is paused already: then that pause stays."""
-    return write(engine, lambda connection: _pause(connection, storable(target), wanted))
-
-
-def _pause(connection: Connection, target: str, wanted: Pause) -> bool:
+    target = storable(target)
     connection.execute(insert_into(connection, ENDPOINT).values(target=target, fingerprint="").on_conflict_do_nothing())
     running = update(ENDPOINT).where(ENDPOINT.c.target == target, ENDPOINT.c.paused_at.is_(None))
     values = {"paused_at": wanted.at, "paused_by": storable(wanted.by), "paused_because": storable(wanted.because)}
     return connection.execute(running.values(values)).rowcount > 0
 
 
-def resume(engine: Engine, target: str) -> bool:
+def resume(connection: Connection, target: str) -> bool:
     """What waits is sent from now on. False where it was not paused."""
     paused = update(ENDPOINT).where(ENDPOINT.c.target == storable(target), ENDPOINT.c.paused_at.is_not(None))
     ended = paused.values(paused_at=None, paused_by=None, paused_because=None)
-    return write(engine, lambda connection: connection.execute(ended).rowcount > 0)
+    return connection.execute(ended).rowcount > 0
 
 
 def paused(engine: Engine) -> dict[str, Pause]:

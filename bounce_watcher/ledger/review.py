@@ -20,7 +20,6 @@ from typing import Any
 from sqlalchemy import (
     ColumnElement,
     Connection,
-    Engine,
     Select,
     and_,
     bindparam,
@@ -33,7 +32,6 @@ from sqlalchemy import (
     update,
 )
 
-from bounce_watcher.ledger.engine import write
 from bounce_watcher.ledger.statements import KEYS, chunks, insert_into
 from bounce_watcher.ledger.tables import EVENT, MESSAGE, OPT_OUT, REVIEW_GROUP
 from bounce_watcher.ledger.types import FORGOTTEN, recipient_key, storable
@@ -364,26 +362,29 @@ def count_opt_outs(connection: Connection) -> None:
 
 # ── decided ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-def set_aside(engine: Engine, gid: str, a_day: int | None, because: str, now: datetime) -> bool:
-    """Until more than `a_day` come on one day of UTC, None = for good. False where there is no such group."""
-    return _decide(engine, gid, GroupState.ASIDE, a_day, because, now)
+def set_aside(connection: Connection, gid: str, a_day: int | None, because: str, now: datetime) -> int | None:
+    """Until more than `a_day` come on one day of UTC, None = for good. Its mails; None where there is none."""
+    return _decide(connection, gid, GroupState.ASIDE, a_day, because, now)
 
 
-def note_rule(engine: Engine, gid: str, because: str, now: datetime) -> bool:
-    """That a rule was saved for a group. False where there is no such group."""
-    return _decide(engine, gid, GroupState.DRAFTED, None, because, now)
+def note_rule(connection: Connection, gid: str, because: str, now: datetime) -> int | None:
+    """That a rule was saved for a group. How many mails it has; None where there is no such group."""
+    return _decide(connection, gid, GroupState.DRAFTED, None, because, now)
 
 
-def take_up(engine: Engine, gid: str, because: str, now: datetime) -> bool:
-    """Puts it among what waits for a person. False where there is no such group."""
-    return _decide(engine, gid, GroupState.NEW, None, because, now)
+def take_up(connection: Connection, gid: str, because: str, now: datetime) -> int | None:
+    """Puts it among what waits for a person. How many mails it has; None where there is no such group."""
+    return _decide(connection, gid, GroupState.NEW, None, because, now)
 
 
-def _decide(engine: Engine, gid: str, state: GroupState, a_day: int | None, because: str, now: datetime) -> bool:
+def _decide(
+    connection: Connection, gid: str, state: GroupState, a_day: int | None, because: str, now: datetime
+) -> int | None:
     put = update(REVIEW_GROUP).where(REVIEW_GROUP.c.gid == storable(gid), REVIEW_GROUP.c.gid != OPT_OUTS).values(
         state=state.value, rank=0, a_day=a_day, because=storable(because), decided_at=now
     )
-    return write(engine, lambda connection: connection.execute(put).rowcount) == 1
+    mails = connection.scalar(put.returning(REVIEW_GROUP.c.mails))
+    return None if mails is None else int(mails)
 
 
 _IS_OPEN = REVIEW_GROUP.c.state.in_([literal_column(f"'{each.value}'") for each in OPEN])

@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, bindparam, select, tuple_, update
 
 from bounce_watcher.ledger import alerts, flood, review, tally
+from bounce_watcher.ledger.actions import Row
 from bounce_watcher.ledger.books import Announce, Books
 from bounce_watcher.ledger.engine import reading, rehearse, write
 from bounce_watcher.ledger.history import events_of, steps_of
@@ -77,14 +78,16 @@ def differs(before: BounceEvent, after: BounceEvent) -> bool:
 
 def revise(
     engine: Engine, revisions: Sequence[Revision], decide: Decide, announce: Announce, policy: PolicySettings,
-    now: datetime, *, dry_run: bool,
+    now: datetime, *, dry_run: bool, row: Row | None = None,
 ) -> list[Revised]:
     """Writes other verdicts over the old ones and decides on the recipients' histories anew: one transaction.
 
-    What begins by that and nothing proves passes the caps of `policy`, or is held.
+    What begins by that and nothing proves passes the caps of `policy`, or is held. `row` is a person's in the log.
     """
-    run = rehearse if dry_run else write
-    return run(engine, partial(_revise, revisions=revisions, decide=decide, announce=announce, policy=policy, now=now))
+    work = partial(_revise, revisions=revisions, decide=decide, announce=announce, policy=policy, now=now)
+    if dry_run:
+        return rehearse(engine, work)
+    return write(engine, work) if row is None else row.write(engine, work, len)
 
 
 def _revise(

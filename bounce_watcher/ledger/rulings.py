@@ -6,21 +6,23 @@ begun anew, and twice comes to the same as once.
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
 from functools import partial
 
 from sqlalchemy import Connection, Engine, select
 
 from bounce_watcher.ledger import alerts, flood, guard
+from bounce_watcher.ledger.actions import Act, Row
 from bounce_watcher.ledger.books import Announce, Books
 from bounce_watcher.ledger.browse import By, Choice, Query, all_recipients
-from bounce_watcher.ledger.engine import reading, rehearse, write
+from bounce_watcher.ledger.engine import reading, rehearse
 from bounce_watcher.ledger.forget import is_forgotten
+from bounce_watcher.ledger.names import Names
 from bounce_watcher.ledger.statements import Key, key_of
 from bounce_watcher.ledger.tables import HELD
 from bounce_watcher.ledger.types import storable
 from bounce_watcher.model.grounds import Grounds
 from bounce_watcher.model.ledger import (
+    Actor,
     AlertKind,
     RecipientRecord,
     State,
@@ -53,21 +55,23 @@ class Ruled:
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class BulkRequest:
     """What a person wants, and who hears of it. `included` are those that would be left out otherwise.
 
-    `step` is called before each batch: what it raises ends the decision there.
+    `subject` is what the log names. `step` is called before each batch: what it raises ends the decision there.
     """
 
-    because: str
-    now: datetime
+    by: Actor
+    subject: str
     announce: Announce
     policy: PolicySettings
     included: frozenset[SkipReason] = frozenset()
     step: Callable[[], None] | None = None
 
 
-def rule(engine: Engine, alert: str, ruling: Ruling, wanted: Wanted, *, dry_run: bool) -> Iterator[Ruled]:
+def rule(
+    engine: Engine, names: Names, alert: str, ruling: Ruling, wanted: BulkRequest, *, dry_run: bool
+) -> Iterator[Ruled]:
     """Releases, or puts in force, all that the alert of that id holds now, whatever else holds it too.
 
     What is put in force so is a person's decision: neither the guard nor an undo takes it back. Who is protected is
@@ -77,17 +81,21 @@ def rule(engine: Engine, alert: str, ruling: Ruling, wanted: Wanted, *, dry_run:
         chosen = select(HELD.c.stream, HELD.c.recipient_key).where(HELD.c.alert == storable(alert))
         keys = sorted(Key(*row) for row in connection.execute(chosen))
     work = partial(_rule, alert=alert, ruling=ruling, wanted=wanted)
-    yield from _in_batches(engine, keys, work, wanted.step, dry_run=dry_run)
+    row = None if dry_run else Row(names, Act(wanted.by, ruling.value, wanted.subject))
+    yield from _in_batches(engine, keys, work, wanted.step, row)
 
 
-def release_all(engine: Engine, shown: Query, wanted: Wanted, *, dry_run: bool) -> Iterator[Ruled]:
+def release_all(
+    engine: Engine, names: Names, shown: Query, wanted: BulkRequest, *, dry_run: bool
+) -> Iterator[Ruled]:
     """Lifts all suppressions that a list of recipients shows under a filter, those held back too.
 
     Who complained, who was suppressed by a person, and who is protected is left out, unless `included`.
     """
-    found = all_recipients(engine, _standing(shown), wanted.now)
+    found = all_recipients(engine, _standing(shown), wanted.by.at)
     keys = sorted(key_of(each.recipient, each.stream) for each in found)
-    yield from _in_batches(engine, keys, partial(_release_all, wanted=wanted), wanted.step, dry_run=dry_run)
+    row = None if dry_run else Row(names, Act(wanted.by, "release", wanted.subject))
+    yield from _in_batches(engine, keys, partial(_release_all, wanted=wanted), wanted.step, row)
 
 
 def _standing(shown: Query) -> Query:
@@ -102,17 +110,22 @@ def _standing(shown: Query) -> Query:
 
 def _in_batches(
     engine: Engine, keys: Sequence[Key], work: Callable[[Sequence[Key], Connection], list[Ruled]],
-    step: Callable[[], None] | None, *, dry_run: bool,
+    step: Callable[[], None] | None, row: Row | None,
 ) -> Iterator[Ruled]:
-    run = rehearse if dry_run else write
+    """Without a `row` in the log it is a rehearsal."""
     for start in range(0, len(keys), _BATCH):
         if step is not None:
             step()
-        yield from run(engine, partial(work, keys[start : start + _BATCH]))
+        batch = partial(work, keys[start : start + _BATCH])
+        yield from rehearse(engine, batch) if row is None else row.write(engine, batch, _changed)
+
+
+def _changed(outcomes: Sequence[Ruled]) -> int | None:
+    return sum(each.left is None for each in outcomes) or None
 
 
 def _rule(
-    batch: Sequence[Key], connection: Connection, alert: str, ruling: Ruling, wanted: Wanted
+    batch: Sequence[Key], connection: Connection, alert: str, ruling: Ruling, wanted: BulkRequest
 ) -> list[Ruled]:
     alerts.lock(connection)  # before the locks on recipients, as with any page
     books, results = _opened(connection, batch, wanted), guard.Results(connection)
@@ -124,7 +137,7 @@ def _rule(
             continue
         left = why_not_confirmed(before, wanted.policy) if ruling is Ruling.CONFIRM else None
         if left is None:
-            books.enter(key, ruled(before, ruling, wanted.now, wanted.because))
+            books.enter(key, ruled(before, ruling, wanted.by.at, wanted.by.note or ""))
             results.note(key, holding, confirmed=ruling is Ruling.CONFIRM)
             if ruling is Ruling.CONFIRM and before.suppression and holding[0].kind is AlertKind.FLOOD:
                 true.append(before.suppression)
@@ -135,7 +148,7 @@ def _rule(
     return outcomes
 
 
-def _release_all(batch: Sequence[Key], connection: Connection, wanted: Wanted) -> list[Ruled]:
+def _release_all(batch: Sequence[Key], connection: Connection, wanted: BulkRequest) -> list[Ruled]:
     alerts.lock(connection)
     books, results = _opened(connection, batch, wanted), guard.Results(connection)
     holders = guard.holders(connection, batch)
@@ -146,7 +159,7 @@ def _release_all(batch: Sequence[Key], connection: Connection, wanted: Wanted) -
             continue
         left = why_skipped(before, is_forgotten(before.recipient), wanted.policy, wanted.included)
         if left is None:
-            books.enter(key, ruled(before, Ruling.RELEASE, wanted.now, wanted.because))
+            books.enter(key, ruled(before, Ruling.RELEASE, wanted.by.at, wanted.by.note or ""))
             if key in holders:
                 results.note(key, holders[key], confirmed=False)
         outcomes.append(_ruled(before, books.records[key], left))
@@ -155,7 +168,7 @@ def _release_all(batch: Sequence[Key], connection: Connection, wanted: Wanted) -
     return outcomes
 
 
-def _opened(connection: Connection, batch: Sequence[Key], wanted: Wanted) -> Books:
+def _opened(connection: Connection, batch: Sequence[Key], wanted: BulkRequest) -> Books:
     return Books(connection, {key: key.address for key in batch}, wanted.announce, Mover.PERSON)
 
 

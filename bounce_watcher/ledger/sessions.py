@@ -14,12 +14,13 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Engine, delete, insert, or_, select, update
 from sqlalchemy import Row as Fetched
 
-from bounce_watcher.ledger.actions import Action, enter
+from bounce_watcher.ledger.actions import Act, enter
 from bounce_watcher.ledger.engine import reading, write
 from bounce_watcher.ledger.keyring import secret
 from bounce_watcher.ledger.tables import WEB_SESSION
 from bounce_watcher.ledger.types import storable
 from bounce_watcher.model.access import Role
+from bounce_watcher.model.ledger import Actor
 
 LASTS = timedelta(hours=12)
 """From the sign-in."""
@@ -101,7 +102,7 @@ class Sessions:
         with reading(self._engine) as connection:
             return [_read(row) for row in connection.execute(chosen)]
 
-    def end(self, wanted: Collection[str] | None, actor: str, now: datetime) -> list[str]:
+    def end(self, wanted: Collection[str] | None, by: Actor) -> list[str]:
         """Ends sessions by their ids, None = all, and logs each. Returns the ids of those that there were."""
         which = delete(WEB_SESSION).returning(WEB_SESSION.c.id)
         chosen = which if wanted is None else which.where(WEB_SESSION.c.id.in_(wanted))
@@ -109,7 +110,7 @@ class Sessions:
         def work(connection: Connection) -> list[str]:
             ended = sorted(connection.scalars(chosen))
             for each in ended:
-                enter(connection, Action(now, actor, _END, each))
+                enter(connection, None, Act(by, _END, each))
             return ended
 
         return write(self._engine, work)

@@ -53,6 +53,7 @@ from bounce_watcher.ledger import (
     untold,
     waiting,
 )
+from bounce_watcher.ledger.actions import Act
 from bounce_watcher.ledger.adopt import adopt
 from bounce_watcher.ledger.books import Announce
 from bounce_watcher.ledger.deliveries import Deliveries
@@ -67,8 +68,9 @@ from bounce_watcher.ledger.record import Decide, load_counted, record_page
 from bounce_watcher.ledger.sessions import Sessions
 from bounce_watcher.ledger.stock import Queue, Stock
 from bounce_watcher.ledger.unfiled import UnfiledStore
-from bounce_watcher.model.grounds import ByPerson, ByPlatform, retold
+from bounce_watcher.model.grounds import ByPerson
 from bounce_watcher.model.ledger import (
+    Actor,
     Alert,
     Attempt,
     BounceEvent,
@@ -93,12 +95,14 @@ from bounce_watcher.policy.settings import PolicySettings
 
 __all__ = ["Announce", "Decide", "EventFilter", "Ledger", "OutboxFilter", "SuppressionFilter"]
 
+CHOSEN = "chosen deliveries"
 _BY_DEFAULT = PolicySettings()
 _ALL_EVENTS, _ALL_SUPPRESSIONS, _WHOLE_OUTBOX = EventFilter(), SuppressionFilter(), OutboxFilter()
 
 F = TypeVar("F", EventFilter, SuppressionFilter)
 
 log = structlog.get_logger()
+T = TypeVar("T")
 
 
 class Ledger:
@@ -268,27 +272,18 @@ class Ledger:
         return sent.sent_by_day(self._engine, since, until, stream)
 
     def suppress(
-        self,
-        recipient: str,
-        stream: str,
-        *,
-        grounds: ByPerson | ByPlatform,
-        source: SuppressionSource,
-        now: datetime,
-        announce: Announce,
-        until: datetime | None = None,
+        self, recipient: str, stream: str, by: Actor, *, announce: Announce, until: datetime | None = None
     ) -> None:
-        """Suppresses a recipient without an event; there is no reason then but its `grounds`.
-
-        Changes nothing where a suppression stands already that lasts as long.
-        """
-        name = forget.known_as(self._engine, recipient)
-        wanted = Suppression(
-            name, stream, state=State.SUPPRESSED, reason=None, since=now, grounds=retold(grounds, self._kept),
-            source=source, until=until,
-        )
+        """Suppresses a recipient by hand. Changes nothing where a suppression stands already that lasts as long."""
         tell = forget.telling(announce, recipient)
-        write(self._engine, lambda connection: standing.suppress(connection, wanted, tell))
+
+        def work(connection: Connection) -> None:
+            name, note = self._filed(connection, recipient), forget.unnamed(connection, by.note or "")
+            standing.suppress(connection, Suppression(
+                name, stream, State.SUPPRESSED, None, by.at, ByPerson(note), SuppressionSource.MANUAL, until=until
+            ), tell)
+
+        self._act(Act(by, "suppress", recipient=recipient), work, lambda _: 1)
 
     def adopt(self, wanted: Iterable[Suppression], now: datetime, announce: Announce) -> int:
         """Enters suppressions from elsewhere as they are, but those over by `now`. Returns how many changed anything.
@@ -297,32 +292,35 @@ class Ledger:
         """
         return adopt(self._engine, wanted, now, announce)
 
-    def release(self, recipient: str, stream: str | None, *, note: str, now: datetime, announce: Announce) -> int:
-        """Lifts the suppressions of a recipient, in all streams where `stream` is None. Returns how many.
+    def release(self, recipient: str, stream: str | None, by: Actor, *, announce: Announce) -> int:
+        """Lifts the suppressions of a recipient by hand, in all streams where `stream` is None. Returns how many."""
+        tell = forget.telling(announce, recipient)
 
-        `note` is what the person typed who does it.
-        """
-        name, tell, grounds = self.known_as(recipient), forget.telling(announce, recipient), ByPerson(self._kept(note))
-        return write(self._engine, lambda connection: standing.release(connection, name, stream, grounds, now, tell))
+        def work(connection: Connection) -> int:
+            name, note = self._filed(connection, recipient), forget.unnamed(connection, by.note or "")
+            return standing.release(connection, name, stream, ByPerson(note), by.at, tell)
 
-    def protect(self, wanted: Protection) -> None:
-        """From now on no rule suppresses an address, or those of a domain; what stands against them stays.
+        return self._act(Act(by, "release", recipient=recipient), work, _if_any)
+
+    def protect(self, name: str, by: Actor) -> None:
+        """From now on no rule suppresses an address, or those of a domain ("@" and its name); what stands stays.
 
         In the place of an earlier one on the same. Raises ValueError for an address that was forgotten.
         """
-        if forget.known_as(self._engine, wanted.name) != wanted.name:
-            raise ValueError("this address was forgotten: nothing may be stored on it")
-        kept = replace(wanted, actor=self._kept(wanted.actor), because=self._kept(wanted.because))
-
         def work(connection: Connection) -> None:
+            if self._filed(connection, name) != name:
+                raise ValueError("this address was forgotten: nothing may be stored on it")
             alerts.lock(connection)  # or a page that is being decided on would not know of it
-            protection.put(connection, kept)
+            actor, note = forget.unnamed(connection, by.name), forget.unnamed(connection, by.note or "")
+            protection.put(connection, Protection(name, by.at, actor, note))
 
-        write(self._engine, work)
+        self._act(_on_name(by, "protect", name), work, lambda _: 1)
 
-    def unprotect(self, name: str) -> bool:
+    def unprotect(self, name: str, by: Actor) -> bool:
         """Ends the protection of that name. False where there is none."""
-        return write(self._engine, lambda connection: protection.drop(connection, name))
+        return self._act(
+            _on_name(by, "unprotect", name), lambda connection: protection.drop(connection, name), _if_any
+        )
 
     def protection(self, name: str) -> Protection | None:
         """What protects an address, itself before its domain; or a domain, where the name begins with "@"."""
@@ -339,25 +337,37 @@ class Ledger:
         return untold.announce_untold(self._engine, announce, now, dry_run=dry_run)
 
     def undo(
-        self, incident: Incident, decide: Decide, announce: Announce, *, now: datetime,
+        self, incident: Incident, decide: Decide, announce: Announce, by: Actor, *, subject: str,
         dry_run: bool = False, step: Callable[[], None] | None = None,
     ) -> Iterator[undo.UndoOutcome]:
-        """Strikes an incident's events out for good and releases what rested on them alone; see `undo.undo`."""
-        return undo.undo(self._engine, incident, decide, announce, now, dry_run=dry_run, step=step)
+        """Strikes an incident's events out for good and releases what rested on them alone; see `undo.undo`.
+
+        `subject` is what the log names.
+        """
+        act = Act(by, "undo", subject)
+        return undo.undo(
+            self._engine, self.names, incident, decide, announce, act, dry_run=dry_run, step=step
+        )
 
     def rule(
-        self, alert: str, ruling: Ruling, wanted: rulings.Wanted, *, dry_run: bool = False
+        self, alert: str, ruling: Ruling, wanted: rulings.BulkRequest, *, dry_run: bool = False
     ) -> Iterator[rulings.Ruled]:
         """A person's decision on all that the alert of that id holds back; see `rulings.rule`."""
-        wanted = replace(wanted, because=self._kept(wanted.because))
-        return rulings.rule(self._engine, alert, ruling, wanted, dry_run=dry_run)
+        return rulings.rule(self._engine, self.names, alert, ruling, self._bulk(wanted), dry_run=dry_run)
 
     def release_all(
-        self, shown: browse.Query, wanted: rulings.Wanted, *, dry_run: bool = False
+        self, shown: browse.Query, wanted: rulings.BulkRequest, *, dry_run: bool = False
     ) -> Iterator[rulings.Ruled]:
         """Releases all whom a list of recipients shows; see `rulings.release_all`."""
-        wanted = replace(wanted, because=self._kept(wanted.because))
-        return rulings.release_all(self._engine, shown, wanted, dry_run=dry_run)
+        return rulings.release_all(self._engine, self.names, shown, self._bulk(wanted), dry_run=dry_run)
+
+    def _bulk(self, wanted: rulings.BulkRequest) -> rulings.BulkRequest:
+        """With the note as it may be kept with each recipient."""
+        return replace(wanted, by=replace(wanted.by, note=self._kept(wanted.by.note or "")))
+
+    def _filed(self, connection: Connection, recipient: str) -> str:
+        """The name under which an address is filed: the hash where it was forgotten."""
+        return forget.names(connection, {recipient}).get(recipient, recipient)
 
     def stretches(self, size: int) -> Iterator[history.Stretch]:
         """All who have a history, cut into stretches of some `size` events each."""
@@ -383,10 +393,14 @@ class Ledger:
 
     def revise(
         self, revisions: Sequence[revise.Revision], decide: Decide, announce: Announce, now: datetime, *,
-        policy: PolicySettings = _BY_DEFAULT, dry_run: bool = False,
+        policy: PolicySettings = _BY_DEFAULT, dry_run: bool = False, act: Act | None = None,
     ) -> list[revise.Revised]:
-        """Corrects verdicts, and what they led to: one transaction. What begins by that passes the caps of `policy`."""
-        return revise.revise(self._engine, revisions, decide, announce, policy, now, dry_run=dry_run)
+        """Corrects verdicts, and what they led to: one transaction. What begins by that passes the caps of `policy`.
+
+        `act` is what the log says of it, where a person asked for it.
+        """
+        row = None if act is None else actions.Row(self.names, act)
+        return revise.revise(self._engine, revisions, decide, announce, policy, now, dry_run=dry_run, row=row)
 
     def forget_outline(self, address: str) -> erasure.Erased:
         """What `forget` would erase, told at once: but for what names the address only in its text."""
@@ -401,13 +415,13 @@ class Ledger:
         return forget.forgotten_name(self._engine, address)
 
     def forget(
-        self, address: str, *, dry_run: bool = False, advance: Callable[[int], None] = lambda _: None
+        self, address: str, by: Actor, *, dry_run: bool = False, advance: Callable[[int], None] = lambda _: None
     ) -> erasure.Erased:
         """Erases what is stored on an address in rows; where it is suppressed, it stays so under a keyed hash.
 
         Of the files of the database see `clean_files`.
         """
-        return erasure.erase(self._engine, address, dry_run=dry_run, advance=advance)
+        return erasure.erase(self._engine, self.names, address, by, dry_run=dry_run, advance=advance)
 
     def finish_forgetting(self) -> files.Files | None:
         """`clean_files`, where somebody is being forgotten of whom nothing is due any more. None where nobody is."""
@@ -619,15 +633,13 @@ class Ledger:
         """Of addresses, for links. Raises TemporaryFailure while the database is away."""
         return Names(self._engine)
 
-    def log_action(self, done: actions.Action) -> None:
-        """Under the hash where it was done to somebody who was forgotten, and without any such address."""
-        address = self.names.address(done.subject) or done.subject
-        known = self.known_as(address)
-        subject = done.subject if known == address else self.names.name(known)
-        actions.put(self._engine, replace(
-            done, subject=self._kept(subject), actor=self._kept(done.actor),
-            because=done.because and self._kept(done.because),
-        ))
+    def log_act(self, act: Act, count: int = 1) -> None:
+        """The row of what changes nothing in the ledger: a test of a target."""
+        self._act(act, lambda _: None, lambda _: count)
+
+    def _act(self, act: Act, work: Callable[[Connection], T], counted: Callable[[T], int | None]) -> T:
+        """What somebody does by hand, and its row in the log: one transaction. `counted` as in `actions.Row.write`."""
+        return actions.Row(self.names, act).write(self._engine, work, counted)
 
     def actions_on(self, subject: str, limit: int = 50) -> Sequence[actions.Action]:
         """What people did to one subject, the newest first."""
@@ -684,17 +696,29 @@ class Ledger:
         """The events of these ids, the newest first."""
         return reviewed.named(self._engine, ids)
 
-    def set_aside(self, gid: str, a_day: int | None, because: str, now: datetime) -> bool:
+    def set_aside(self, gid: str, a_day: int | None, by: Actor) -> bool:
         """A group, until more than `a_day` come on one day; None = for good. False where there is none."""
-        return review.set_aside(self._engine, gid, a_day, self._kept(because), now)
+        return self._on_group(gid, "set aside", by, lambda connection, note: review.set_aside(
+            connection, gid, a_day, note, by.at
+        ))
 
-    def note_rule(self, gid: str, because: str, now: datetime) -> bool:
-        """That a rule was saved for a group. False where there is none."""
-        return review.note_rule(self._engine, gid, self._kept(because), now)
+    def note_rule(self, gid: str, rule: str, by: Actor) -> bool:
+        """That a rule of that id was saved for a group. False where there is none."""
+        return self._on_group(gid, f"saved the rule {rule}", by, lambda connection, note: review.note_rule(
+            connection, gid, f"{rule}: {note}", by.at
+        ))
 
-    def take_up(self, gid: str, because: str, now: datetime) -> bool:
+    def take_up(self, gid: str, by: Actor) -> bool:
         """A group that was dealt with waits for a person again. False where there is none."""
-        return review.take_up(self._engine, gid, self._kept(because), now)
+        return self._on_group(gid, "taken up again", by, lambda connection, note: review.take_up(
+            connection, gid, note, by.at
+        ))
+
+    def _on_group(self, gid: str, action: str, by: Actor, work: Callable[[Connection, str], int | None]) -> bool:
+        def noted(connection: Connection) -> int | None:
+            return work(connection, forget.unnamed(connection, by.note or ""))
+
+        return self._act(Act(by, action, gid), noted, lambda mails: mails) is not None
 
     def opt_out_page(self, place: Place, *, done: bool = False) -> Page[KeptOptOut]:
         """Opt-outs that wait, or that were dealt with, the newest first. Raises TookTooLong."""
@@ -716,22 +740,36 @@ class Ledger:
         """How many opt-outs came, `since` <= time < `until`."""
         return optouts.came(self._engine, since, until, stream)
 
-    def settle_opt_outs(self, ids: Sequence[str], dealt: optouts.Dealt) -> int:
-        """Marks opt-outs as dealt with, or takes them up again, and logs it. Returns how many were changed."""
-        return optouts.settle(self._engine, ids, dealt)
+    def settle_opt_outs(
+        self, ids: Sequence[str], by: Actor, *, recipient: str | None = None, is_done: bool = True
+    ) -> int:
+        """Marks opt-outs as dealt with, or takes them up again. Returns how many were changed.
+
+        The log names `recipient`, where they are of one, else their group.
+        """
+        def work(connection: Connection) -> int:
+            note = by.note and forget.unnamed(connection, by.note)
+            kept = replace(by, name=forget.unnamed(connection, by.name), note=note)
+            return optouts.settle(connection, ids, kept, is_done=is_done)
+
+        action = "opt-out done" if is_done else "opt-out up"
+        return self._act(Act(by, action, optouts.GID, recipient), work, _if_any)
 
     def to_do(self) -> reads.ToDo:
         """What waits for a person."""
         return reads.to_do(self._engine)
 
-    def pause(self, target: str, wanted: pausing.Pause) -> bool:
+    def pause(self, target: str, by: Actor) -> bool:
         """From now on nothing is sent to a target, until `resume`. False where it is paused already."""
-        kept = replace(wanted, by=self._kept(wanted.by), because=self._kept(wanted.because))
-        return pausing.pause(self._engine, target, kept)
+        def work(connection: Connection) -> bool:
+            name, note = forget.unnamed(connection, by.name), forget.unnamed(connection, by.note or "")
+            return pausing.pause(connection, target, pausing.Pause(by.at, name, note))
 
-    def resume(self, target: str) -> bool:
+        return self._act(Act(by, "pause", target), work, _if_any)
+
+    def resume(self, target: str, by: Actor) -> bool:
         """Ends a pause: what waits is due as it was. False where there was none."""
-        return pausing.resume(self._engine, target)
+        return self._act(Act(by, "resume", target), lambda connection: pausing.resume(connection, target), _if_any)
 
     def paused(self) -> dict[str, pausing.Pause]:
         """The targets that a person paused."""
@@ -742,8 +780,8 @@ class Ledger:
         return reads.disabled_endpoints(self._engine)
 
     def retry(
-        self, now: datetime, *, ids: Sequence[str] = (), target: str | None = None, everything: bool = False,
-        state: OutboxState = OutboxState.DEAD, since: datetime | None = None,
+        self, by: Actor, *, ids: Sequence[str] = (), target: str | None = None, everything: bool = False,
+        state: OutboxState = OutboxState.DEAD, since: datetime | None = None, subject: str | None = None,
     ) -> int:
         """Makes rows in `state` due at once: those of `ids`, of `target`, of both, or `everything`.
 
@@ -753,9 +791,19 @@ class Ledger:
         """
         if not everything:
             _demand_a_choice(ids, target)
-        return write(self._engine, lambda connection: queue.retry(connection, now, ids, target, state, since))
+        return self._act(Act(by, "retry", subject or _chosen(ids, target)), lambda connection: queue.retry(
+            connection, by.at, ids, target, state, since
+        ), int)
 
-    def discard(self, *, ids: Sequence[str] = (), target: str | None = None) -> int:
+    def retry_chosen(self, by: Actor, chosen: Mapping[OutboxState, Sequence[str]], subject: str) -> int:
+        """As `retry`, for ids in several states at once."""
+        return self._act(Act(by, "retry", subject), lambda connection: sum(
+            queue.retry(connection, by.at, ids, None, state, None) for state, ids in chosen.items()
+        ), int)
+
+    def discard(
+        self, by: Actor, *, ids: Sequence[str] = (), target: str | None = None, subject: str | None = None
+    ) -> int:
         """Gives up on due and dead rows: those of `ids`, of `target`, or of both. Returns how many.
 
         Raises ValueError where nothing is chosen.
@@ -767,7 +815,7 @@ class Ledger:
             settled.erase(connection)
             return count
 
-        return write(self._engine, work)
+        return self._act(Act(by, "discard", subject or _chosen(ids, target)), work, int)
 
     def next_due(self, target: str) -> datetime | None:
         """When `lease` may next have something for `target`; None while there is nothing, or it is shut."""
@@ -778,3 +826,17 @@ class Ledger:
 def _demand_a_choice(ids: Sequence[str], target: str | None) -> None:
     if not ids and target is None:
         raise ValueError("neither ids nor a target")
+
+
+def _if_any(changed: int) -> int | None:
+    return int(changed) or None
+
+
+def _on_name(by: Actor, action: str, name: str) -> Act:
+    """On what is protected: an address, or a domain behind an "@"."""
+    return Act(by, action, name) if name.startswith("@") else Act(by, action, recipient=name)
+
+
+def _chosen(ids: Sequence[str], target: str | None) -> str:
+    """What the log names of deliveries: the one, the target, or that they were picked out."""
+    return target or (ids[0] if len(ids) == 1 else CHOSEN)

@@ -9,9 +9,11 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Engine, Select, and_, bindparam, or_, select, tuple_, update
 
+from bounce_watcher.ledger.actions import Act, Row
 from bounce_watcher.ledger.books import Announce, Books
-from bounce_watcher.ledger.engine import reading, rehearse, write
+from bounce_watcher.ledger.engine import reading, rehearse
 from bounce_watcher.ledger.history import events_of, steps_of
+from bounce_watcher.ledger.names import Names
 from bounce_watcher.ledger.statements import Key
 from bounce_watcher.ledger.tables import EVENT, event_from_row
 from bounce_watcher.model.address import address_key
@@ -52,23 +54,27 @@ class UndoOutcome:
 
 
 def undo(
-    engine: Engine, incident: Incident, decide: Decide, announce: Announce, now: datetime, *,
+    engine: Engine, names: Names, incident: Incident, decide: Decide, announce: Announce, act: Act, *,
     dry_run: bool, step: Callable[[], None] | None = None,
 ) -> Iterator[UndoOutcome]:
     """Batch after batch, each its own transaction, committed when its first outcome is given.
 
     `step` is called before each: what it raises ends the undo there. What was undone before is not found again, so an
-    undo that broke off is simply begun anew.
+    undo that broke off is simply begun anew. The log counts the suppressions that ended.
     """
-    run = rehearse if dry_run else write
-    keys = list(dict.fromkeys(_keys(engine, incident)))
+    keys, row = list(dict.fromkeys(_keys(engine, incident))), Row(names, act)
     for start in range(0, len(keys), _BATCH):
         if step is not None:
             step()
-        batch = keys[start : start + _BATCH]
-        yield from run(engine, partial(
-            _undo, batch=batch, incident=incident, decide=decide, announce=announce, now=now
-        ))
+        batch = partial(
+            _undo, batch=keys[start : start + _BATCH], incident=incident, decide=decide, announce=announce,
+            now=act.by.at,
+        )
+        yield from rehearse(engine, batch) if dry_run else row.write(engine, batch, _released)
+
+
+def _released(outcomes: Sequence[UndoOutcome]) -> int | None:
+    return sum(each.released for each in outcomes) if outcomes else None
 
 
 def _keys(engine: Engine, incident: Incident) -> Iterator[Key]:

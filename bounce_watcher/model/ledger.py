@@ -237,6 +237,16 @@ class Protection:
     because: str
 
 
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who does something by hand: a token's name, a proxy's user, or the shell. `at` is when (aware), `note` what they
+    typed."""
+
+    name: str
+    at: datetime
+    note: str | None = None
+
+
 class By(StrEnum):
     """What changed the state of a recipient."""
 

@@ -8,7 +8,6 @@ from time import sleep
 
 from bounce_watcher.config import Settings
 from bounce_watcher.ledger.comparing import PAGE, Side
-from bounce_watcher.ledger.forget import is_forgotten
 from bounce_watcher.ledger.mirror import Difference, Found, Mirror
 from bounce_watcher.ledger.store import Ledger
 from bounce_watcher.model.address import parse_entry
@@ -88,14 +87,7 @@ class Drift:
 
         count = 0
         for batch in _batched(each for each in self.differences() if each.mend is Side.HERE):
-            wanted = [self._imported(each, stream, now) for each in batch if not is_forgotten(each.key)]
-            count += self._ledger.adopt(wanted, now, to_the_others)
-            for each in (each for each in batch if is_forgotten(each.key)):
-                self._ledger.suppress(
-                    each.address, stream, grounds=self._grounds(each), source=SuppressionSource.PLATFORM, now=now,
-                    announce=to_the_others,
-                )
-                count += 1
+            count += self._ledger.adopt([self._imported(each, stream, now) for each in batch], now, to_the_others)
         return count
 
     def _imported(self, each: Difference, stream: str, now: datetime) -> Suppression:

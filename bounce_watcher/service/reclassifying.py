@@ -11,6 +11,7 @@ from datetime import datetime
 from bounce_watcher.classification.classify import classify
 from bounce_watcher.classification.ruleset import Ruleset, load_rules
 from bounce_watcher.config import Settings
+from bounce_watcher.ledger.actions import Act
 from bounce_watcher.ledger.books import Announce
 from bounce_watcher.ledger.revise import Kept, Revised, Revision, differs, withdrawn
 from bounce_watcher.ledger.store import Ledger
@@ -71,7 +72,8 @@ def reclassify(
 
 
 def read_again(
-    settings: Settings, ledger: Ledger, digest: str, *, dry_run: bool, announce: Announce | None = None
+    settings: Settings, ledger: Ledger, digest: str, *, dry_run: bool, announce: Announce | None = None,
+    act: Act | None = None,
 ) -> list[Found] | None:
     """What changes in one message, as `reclassify` finds and writes it; None where its mail is kept no longer.
 
@@ -85,14 +87,18 @@ def read_again(
         read = analyser.result(analyser.submit([kept.raw]))
     if read[0].record is None:
         raise PermanentFailure(f"this mail cannot be analysed: {(read[0].error or 'it broke off').splitlines()[-1]}")
-    write = _Writer(settings, ledger, dry_run, announce)
+    write = _Writer(settings, ledger, dry_run, announce, act)
     return list(write(*_compared([kept], read, settings)))
 
 
 class _Writer:
     """Writes what was found in a page, or rehearses it."""
 
-    def __init__(self, settings: Settings, ledger: Ledger, dry_run: bool, announce: Announce | None = None) -> None:
+    def __init__(
+        self, settings: Settings, ledger: Ledger, dry_run: bool, announce: Announce | None = None,
+        act: Act | None = None,
+    ) -> None:
+        self._act = act
         self._ledger = ledger
         self._dry_run = dry_run
         self._policy = settings.policy
@@ -102,7 +108,8 @@ class _Writer:
     def __call__(self, revisions: Sequence[Revision], new: Sequence[MessageRecord]) -> Iterator[Found]:
         if revisions:
             done = self._ledger.revise(
-                revisions, self._decide, self._announce, utcnow(), policy=self._policy, dry_run=self._dry_run
+                revisions, self._decide, self._announce, utcnow(), policy=self._policy, dry_run=self._dry_run,
+                act=self._act,
             )
             yield from map(_found, done)
         named = [each for each in self._ledger.with_recipients(new) if each.events or each.opt_outs]

@@ -9,7 +9,6 @@ from bounce_watcher.ledger.pausing import Pause
 from bounce_watcher.model.ledger import OutboxItem, OutboxState
 from bounce_watcher.web.forms import LONGEST_REASON
 from bounce_watcher.web.shown import age, counted, harmless, moment, name, when
-from bounce_watcher.web.visit import Visit
 
 RETRIED = (OutboxState.DEAD, OutboxState.DUE, OutboxState.DELIVERED)
 DISMISSED = (OutboxState.DEAD, OutboxState.DUE)
@@ -62,10 +61,6 @@ _CHANGED: Mapping[str, tuple[str, str]] = {
 _SWITCHED = {"pause": f"is paused: {_UNTIL}", "resume": "is resumed: what waits is sent."}
 DONE = frozenset({*_CHANGED, *_SWITCHED, "test"})
 """Actions of which `outcome` tells."""
-
-
-def log(visit: Visit, action: str, subject: str, count: int, why: str | None) -> None:
-    visit.house.ledger.log_action(Action(visit.now, visit.viewer.name, action, subject, count, why or None))
 
 
 def outcome(done: Action, paused: Iterable[str], *, of_target: bool = False) -> tuple[str, str]:

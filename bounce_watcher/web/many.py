@@ -11,9 +11,8 @@ from typing import Generic, TypeVar
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from bounce_watcher.ledger.actions import Action
 from bounce_watcher.ledger.paging import TookTooLong
-from bounce_watcher.ledger.rulings import Ruled, Wanted
+from bounce_watcher.ledger.rulings import BulkRequest, Ruled
 from bounce_watcher.model.ledger import NoticeType, Occurrence, OutboxItem, State, Suppression
 from bounce_watcher.policy.rulings import SkipReason
 from bounce_watcher.policy.settings import Mode
@@ -42,19 +41,17 @@ class Kind(Generic[T]):
     """What the outcomes of a decision, one for each recipient in a stream, tell a page.
 
     `line` tells of one in words, `seen` what of it a person must have been shown; `changes` is whether anything becomes
-    of it, `counts` whether the log's number counts it.
+    of it.
     """
 
     line: Callable[[T], str]
     seen: Callable[[T], Sequence[object]]
     changes: Callable[[T], bool]
-    counts: Callable[[T], bool]
 
 
 @dataclass(frozen=True, slots=True)
 class Decision(Generic[T]):
-    """What a page decides: `run` carries it out batch by batch, or rehearses it. `action` and `subject` name it in the
-    log.
+    """What a page decides: `run` carries it out batch by batch, or rehearses it. `subject` names it in the log.
 
     `doing` begins the title of the page on it while it is under way, `done` is what becomes of addresses, `nothing`
     what is said where there are none any more, `shell` the command for too many. It `leads_to` a page on its outcome,
@@ -62,8 +59,7 @@ class Decision(Generic[T]):
     """
 
     kind: Kind[T]
-    run: Callable[[Wanted, bool], Iterator[T]]
-    action: str
+    run: Callable[[BulkRequest, bool], Iterator[T]]
     subject: str
     doing: str
     done: str
@@ -84,7 +80,7 @@ class Outline(Generic[T]):
 
 
 def rehearsed(visit: Visit, what: Decision[T], announce: Announce) -> Iterator[T]:
-    return what.run(_wanted(visit, "a rehearsal", announce), True)
+    return what.run(_wanted(visit, what.subject, "a rehearsal", announce), True)
 
 
 def outline(visit: Visit, what: Decision[T], listener: "Listener") -> Outline[T]:
@@ -123,22 +119,14 @@ def carry_out(visit: Visit, what: Decision[T]) -> Response:
 
 
 def _do(visit: Visit, what: Decision[T], why: str, hand: Hand) -> None:
-    """What was done is in the log, also where it broke off."""
-    wanted = replace(_wanted(visit, why, announcer(visit.house.settings)), step=hand.step)
-    done = counts = 0
-    try:
-        for each in what.run(wanted, False):
-            if what.kind.changes(each):
-                done, counts = done + 1, counts + what.kind.counts(each)
-                hand.advance(1)
-    finally:
-        if done:
-            action = Action(visit.now, visit.viewer.name, what.action, what.subject, counts, why)
-            visit.house.ledger.log_action(action)
+    wanted = replace(_wanted(visit, what.subject, why, announcer(visit.house.settings)), step=hand.step)
+    for each in what.run(wanted, False):
+        if what.kind.changes(each):
+            hand.advance(1)
 
 
-def _wanted(visit: Visit, why: str, announce: Announce) -> Wanted:
-    return Wanted(why, visit.now, announce, visit.house.settings.policy)
+def _wanted(visit: Visit, subject: str, why: str, announce: Announce) -> BulkRequest:
+    return BulkRequest(visit.actor(why), subject, announce, visit.house.settings.policy)
 
 
 # ── what it would come to, in sentences ─────────────────────────────────────────────────────────────────────────────
@@ -229,7 +217,7 @@ def _is_ruled(each: Ruled) -> bool:
 
 
 RULED: Kind[Ruled] = Kind(
-    _ruled, lambda each: (each.recipient, each.stream, each.was, each.state, each.left), _is_ruled, _is_ruled
+    _ruled, lambda each: (each.recipient, each.stream, each.was, each.state, each.left), _is_ruled
 )
 
 DOWNLOAD: Download[Ruled] = Download("decided", (

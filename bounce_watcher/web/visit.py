@@ -17,6 +17,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
+from bounce_watcher.model.ledger import Actor
 from bounce_watcher.service.clock import utcnow
 from bounce_watcher.web.access import NOBODY, Viewer
 from bounce_watcher.web.house import House
@@ -67,6 +68,10 @@ class Visit:
             "shadow": self.house.settings.policy.mode.value == "shadow",
             "can_sign_out": bool(self.viewer.session), **values,
         }, status)
+
+    def actor(self, note: str | None) -> Actor:
+        """Who asks, with what they typed."""
+        return Actor(self.viewer.name, self.now, note or None)
 
     def link(self, **changes: str | Sequence[str] | None) -> str:
         """This page with other filters; None takes one out. Whoever filters begins with the newest."""

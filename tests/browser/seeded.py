@@ -16,9 +16,8 @@ from threading import Event
 
 from bounce_watcher.attribution.return_path import make_return_path
 from bounce_watcher.config import Settings, load
-from bounce_watcher.ledger.optouts import GID, Dealt
 from bounce_watcher.ledger.store import Ledger
-from bounce_watcher.model.ledger import Attempt, Disposition
+from bounce_watcher.model.ledger import Actor, Attempt, Disposition
 from bounce_watcher.model.message import RawMessage
 from bounce_watcher.model.sending import SentCount
 from bounce_watcher.service.analyser import Analyser
@@ -198,7 +197,7 @@ def seeded(settings: Settings, until: datetime, size: Size = _USUAL) -> Iterator
 def _deal_with_one(ledger: Ledger, now: datetime) -> None:
     """The oldest opt-out."""
     *_, oldest = ledger.all_opt_outs()
-    ledger.settle_opt_outs([oldest.id], Dealt(now, "mara", "taken off by hand", GID))
+    ledger.settle_opt_outs([oldest.id], Actor("mara", now, "taken off by hand"))
 
 
 def _run(model: Model, watcher: _Shifted, end: datetime) -> None:

@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from bounce_watcher.ledger.browse import Query
-from bounce_watcher.model.ledger import Misread, Protection
+from bounce_watcher.model.ledger import Actor, Misread
 from bounce_watcher.service.clock import utcnow
 from bounce_watcher.web import pages
 from tests.browser.conftest import Dashboard, Open, flaws
@@ -59,8 +59,8 @@ def path_of(house: Dashboard, name: str) -> str:
 def all_pages(house: Dashboard) -> Iterator[tuple[str, httpx.Response]]:
     """With a wording that was set aside, and a domain that is protected."""
     gid, now = path_of(house, "wording").rpartition("/")[2], utcnow()
-    house.ledger.set_aside(gid, None, "of no matter", now)
-    house.ledger.protect(Protection("@school.example", now, "local", "their server says anything"))
+    house.ledger.set_aside(gid, None, Actor("jo", now, "of no matter"))
+    house.ledger.protect("@school.example", Actor("local", now, "their server says anything"))
     with httpx.Client(base_url=house.url, headers=house.shows, timeout=60) as client:
         lately, letter = path_of(house, "lately"), path_of(house, "letter")
         yield from crawl(client, *FIRST, lately, letter, f"/review/{gid}", whole=False)

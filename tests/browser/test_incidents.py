@@ -11,7 +11,7 @@ from playwright.sync_api import Page, expect
 
 from bounce_watcher.ledger import rulings
 from bounce_watcher.ledger.filters import SuppressionFilter
-from bounce_watcher.ledger.rulings import Ruled, Wanted
+from bounce_watcher.ledger.rulings import BulkRequest, Ruled
 from bounce_watcher.model.ledger import AlertKind, OutboxState, State
 from bounce_watcher.policy.rulings import Ruling
 from bounce_watcher.service.clock import utcnow
@@ -211,7 +211,7 @@ def test_what_takes_long_tells_how_far_it_is_and_leads_on(
 def _held_up(
     real: Callable[..., Iterator[Ruled]], reached: threading.Event, go_on: threading.Event
 ) -> Callable[..., Iterator[Ruled]]:
-    def rule(alert: str, ruling: Ruling, wanted: Wanted, *, dry_run: bool = False) -> Iterator[Ruled]:
+    def rule(alert: str, ruling: Ruling, wanted: BulkRequest, *, dry_run: bool = False) -> Iterator[Ruled]:
         outcomes = real(alert, ruling, wanted, dry_run=dry_run)
         if not dry_run:
             yield from islice(outcomes, 10)

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import event, text
 
 from bounce_watcher.ledger import browse, paging
-from bounce_watcher.ledger.actions import Action as Done
+from bounce_watcher.ledger.actions import Act
 from bounce_watcher.ledger.browse import By, Choice, Query, _event_walk
 from bounce_watcher.ledger.engine import open_engine
 from bounce_watcher.ledger.paging import Limit, Page, Place, TookTooLong, looking
@@ -17,7 +17,7 @@ from bounce_watcher.ledger.store import Ledger
 from bounce_watcher.model.fields import Action
 from bounce_watcher.model.finding import Evidence, Kind
 from bounce_watcher.model.grounds import ByPerson
-from bounce_watcher.model.ledger import BounceEvent, Decision, State, Step, SuppressionSource
+from bounce_watcher.model.ledger import Actor, BounceEvent, Decision, State, Step
 from bounce_watcher.model.verdict import Reason
 from tests.facts import EXCLUDED
 from tests.ledger.making import Platform, bounce, day, page, record
@@ -251,10 +251,9 @@ NOW = day(40)
 def changed(filled: Ledger) -> Ledger:
     """Watched, suppressed, released: by reports and by hand."""
     for n in range(6):
-        filled.suppress(f"u{n}@gmail.com", "news", grounds=ByPerson("asked"),
-                        source=SuppressionSource.MANUAL, now=day(33 + n),
+        filled.suppress(f"u{n}@gmail.com", "news", Actor("jo", day(33 + n), "asked"),
                         announce=Platform(now=day(33 + n)))
-    filled.release("u1@gmail.com", None, note="back", now=day(39), announce=Platform(now=day(39)))
+    filled.release("u1@gmail.com", None, Actor("jo", day(39), "back"), announce=Platform(now=day(39)))
     return filled
 
 
@@ -307,8 +306,7 @@ def test_who_was_released_is_no_more_among_the_suppressed(changed: Ledger) -> No
 
 def test_recipients_are_not_lost_while_their_states_change(changed: Ledger) -> None:
     first = changed.recipient_page(Query(), Place(rows=5), NOW)
-    changed.suppress("new@kmu.example", "news", grounds=ByPerson("x"), source=SuppressionSource.MANUAL, now=day(41),
-                     announce=Platform())
+    changed.suppress("new@kmu.example", "news", Actor("jo", day(41), "x"), announce=Platform())
     rest: list[Any] = []
     place = Place(first.older, rows=5)
     while True:
@@ -327,7 +325,7 @@ def test_recipients_are_not_lost_while_their_states_change(changed: Ledger) -> N
 
 def test_actions_by_who_did_what_and_when(ledger: Ledger) -> None:
     def act(at: datetime, actor: str, action: str) -> None:
-        ledger.log_action(Done(at, actor, action, "subject", 2, "because"))
+        ledger.log_act(Act(Actor(actor, at, "because"), action, "subject"), 2)
 
     for n in range(9):
         act(day(n), ("jo", "petra")[n % 2], ("release", "suppress", "forget")[n % 3])

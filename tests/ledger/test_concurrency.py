@@ -14,15 +14,14 @@ from bounce_watcher.ledger.browse import Query
 from bounce_watcher.ledger.engine import open_engine
 from bounce_watcher.ledger.filters import OutboxFilter
 from bounce_watcher.ledger.store import Ledger
-from bounce_watcher.model.grounds import ByPerson
 from bounce_watcher.model.ledger import (
+    Actor,
     BounceEvent,
     Decision,
     History,
     NoticeType,
     OutboxState,
     PageOutcome,
-    SuppressionSource,
 )
 from bounce_watcher.model.verdict import Reason
 from tests.ledger.making import DELIVERED, LEASE, START, Platform, bounce, day, decide, mail, page, record
@@ -187,16 +186,15 @@ def _writer(mine: Ledger) -> None:
 def _person(mine: Ledger) -> None:
     for turn in _TURNS:
         for name in reversed(_ADDRESSES[:4]):
-            mine.release(name, None, note="", now=day(turn), announce=Platform())
-        mine.suppress(_ADDRESSES[0], "default", grounds=ByPerson(""), source=SuppressionSource.MANUAL, now=day(turn),
-                      announce=Platform(), until=day(turn + 1))
+            mine.release(name, None, Actor("jo", day(turn), ""), announce=Platform())
+        mine.suppress(_ADDRESSES[0], "default", Actor("jo", day(turn), ""), announce=Platform(), until=day(turn + 1))
         mine.expire(day(turn), Platform())
 
 
 def _operator(mine: Ledger) -> None:
     for _ in _TURNS:
-        mine.retry(START, everything=True, state=OutboxState.SUPERSEDED)
-        mine.retry(START, everything=True, state=OutboxState.DUE)
+        mine.retry(Actor("jo", START), everything=True, state=OutboxState.SUPERSEDED)
+        mine.retry(Actor("jo", START), everything=True, state=OutboxState.DUE)
 
 
 def _sender(mine: Ledger) -> None:

@@ -4,12 +4,11 @@ from pathlib import Path
 
 from sqlalchemy import select
 
-from bounce_watcher.ledger.actions import Action
+from bounce_watcher.ledger.actions import Act
 from bounce_watcher.ledger.engine import open_engine, reading
 from bounce_watcher.ledger.store import Ledger
 from bounce_watcher.ledger.tables import METADATA
-from bounce_watcher.model.grounds import ByPerson
-from bounce_watcher.model.ledger import SuppressionSource
+from bounce_watcher.model.ledger import Actor
 from tests.ledger.busy_past import ACTIONS, fill_pages
 from tests.ledger.copying import copy_ledger
 from tests.ledger.making import START, Platform, bounce, page, record
@@ -40,9 +39,8 @@ def test_a_copy_has_every_row_and_goes_on_from_there(tmp_path: Path, postgres_ur
     with Ledger.connect(postgres_url) as ledger:
         ledger.check()
         assert ledger.names.address(name) == "who@example.org"
-        ledger.log_action(Action(START, "mara", "release", "x"))
+        ledger.log_act(Act(Actor("mara", START), "release", "x"))
         assert ledger.actions(limit=1)[0].number == ACTIONS + 1
         record(ledger, page(bounce("m")))
-        ledger.suppress("new@example.org", "news", grounds=ByPerson(""), source=SuppressionSource.MANUAL, now=START,
-                        announce=Platform())
+        ledger.suppress("new@example.org", "news", Actor("jo", START, ""), announce=Platform())
         assert [step.state.value for step in ledger.course("new@example.org", "news")] == ["suppressed"]

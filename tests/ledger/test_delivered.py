@@ -8,8 +8,8 @@ from itertools import permutations
 import pytest
 
 from bounce_watcher.ledger.store import Ledger
-from bounce_watcher.model.grounds import ByPerson, Delivered
-from bounce_watcher.model.ledger import NoticeType, RecipientRecord, State, SuppressionSource
+from bounce_watcher.model.grounds import Delivered
+from bounce_watcher.model.ledger import Actor, NoticeType, RecipientRecord, State
 from bounce_watcher.model.sending import DeliveredOutcome, Delivery
 from bounce_watcher.model.verdict import Reason
 from bounce_watcher.policy.decide import decide
@@ -78,8 +78,7 @@ def test_a_soft_suppression_ends_by_it_and_that_is_told(ledger: Ledger) -> None:
 
 def test_a_hard_suppression_and_one_by_hand_stand_and_show_it(ledger: Ledger) -> None:
     record(ledger, page(bounce("m", reason=UNKNOWN)))
-    ledger.suppress("by@example.org", "default", grounds=ByPerson("asked"), source=SuppressionSource.MANUAL, now=START,
-                    announce=Platform())
+    ledger.suppress("by@example.org", "default", Actor("jo", START, "asked"), announce=Platform())
     platform = Platform()
     deliver(ledger, day(1), platform=platform)
     deliver(ledger, day(1), "by@example.org", platform=platform)

@@ -8,22 +8,21 @@ from pathlib import Path
 import pytest
 
 from bounce_watcher.ledger import files
-from bounce_watcher.ledger.actions import Action
+from bounce_watcher.ledger.actions import Act
 from bounce_watcher.ledger.browse import Query
 from bounce_watcher.ledger.engine import open_engine, write
 from bounce_watcher.ledger.filters import EventFilter, SuppressionFilter
 from bounce_watcher.ledger.paging import Place
-from bounce_watcher.ledger.pausing import Pause
 from bounce_watcher.ledger.personal import COLUMNS, may_hold
 from bounce_watcher.ledger.store import Ledger
 from bounce_watcher.ledger.tables import ALERT, METADATA, SLOT_COUNT
 from bounce_watcher.model.grounds import ByPerson, EndpointGone, OlderVerdict
 from bounce_watcher.model.ledger import (
+    Actor,
     Attempt,
     BounceEvent,
     Disposition,
     Misread,
-    Protection,
     State,
     Suppression,
     SuppressionSource,
@@ -33,7 +32,7 @@ from bounce_watcher.model.message import pack
 from bounce_watcher.model.sending import Delivery, SentMail
 from bounce_watcher.model.verdict import Reason
 from bounce_watcher.policy.guard import wording_subject
-from tests.facts import DOUBT
+from tests.facts import BY, DOUBT
 from tests.ledger.making import LEASE, START, Platform, bounce, day, deliver_all, mail, page, record
 from tests.ledger.searching import in_files, in_rows
 
@@ -66,7 +65,7 @@ def test_another_ones_words_stay_but_for_the_address(ledger: Ledger, ledger_url:
     older = replace(OLDER, rule=f"by {ADA}")
     event = replace(bounce("m1", OTHER, diagnostic=said), quote=said, final_recipient=ADA, formerly=(older,))
     record(ledger, page(event, bounce("m2", "c@example.org")))
-    assert ledger.forget(ADA.upper()).mentions == 2, "the event and the suppression"
+    assert ledger.forget(ADA.upper(), BY).mentions == 2, "the event and the suppression"
     (left,) = ledger.events(EventFilter(OTHER))
     assert (left.diagnostic, left.final_recipient) == (f"551 <{OTHER}> has moved, try <[forgotten]> instead", None)
     (stands,) = ledger.suppressions(SuppressionFilter(OTHER))
@@ -84,15 +83,15 @@ def test_those_that_end_alike_lose_nothing(ledger: Ledger) -> None:
     record(ledger, said)
     deliver_all(ledger)
     before = {each.recipient: each for each in ledger.events() if each.recipient != ceo}
-    erased = ledger.forget(ceo)
+    erased = ledger.forget(ceo, BY)
     assert (erased.messages, erased.events, erased.mentions) == (1, 1, 0)
     assert {each.recipient: each for each in ledger.events(EventFilter()) if each.recipient in others} == before
     assert [ledger.message(f"m{n}") is None for n in range(5)] == [True, False, False, False, False]
     assert [each.recipient for each in ledger.recipients(others[0])] == [others[0]]
 
-    assert ledger.forget("=ceo@corp.example").events == 1
-    assert ledger.forget('"a b"@corp.example').events == 1
-    assert ledger.forget('"ceo"@corp.example').events == 0, "it was forgotten without its quotes"
+    assert ledger.forget("=ceo@corp.example", BY).events == 1
+    assert ledger.forget('"a b"@corp.example', BY).events == 1
+    assert ledger.forget('"ceo"@corp.example', BY).events == 0, "it was forgotten without its quotes"
     assert ledger.known_as('"ceo"@corp.example') == ledger.known_as(ceo)
     assert {each.recipient for each in ledger.suppressions()} >= {"xceo@corp.example", "x.ceo@corp.example"}
 
@@ -100,7 +99,7 @@ def test_those_that_end_alike_lose_nothing(ledger: Ledger) -> None:
 def test_one_mailbox_under_two_spellings_is_one_person(ledger: Ledger, ledger_url: str) -> None:
     record(ledger, page(bounce("m1", ADA, reason=Reason.MAILBOX_FULL), bounce("m2", '"ada.lovelace"@corp.example')))
     deliver_all(ledger)
-    erased = ledger.forget(ADA)
+    erased = ledger.forget(ADA, BY)
     assert erased.records in (1, 2), "as addresses compare"
     assert [each.state for each in ledger.recipients(ADA)] == [State.SUPPRESSED]
     assert len(list(ledger.suppressions())) == 1
@@ -111,37 +110,32 @@ def test_what_people_typed_loses_the_address_before_and_after(ledger: Ledger, le
     why, links = f"{ADA} rang up", ledger.names
 
     def act() -> None:
-        ledger.suppress(
-            ADA, "default", grounds=ByPerson(why),
-            source=SuppressionSource.MANUAL, now=START, announce=Platform(),
-        )
-        ledger.suppress(
-            OTHER, "default", grounds=ByPerson(why), source=SuppressionSource.MANUAL, now=START, announce=Platform(),
-        )
-        ledger.log_action(Action(START, ADA, "suppress", links.name(ADA), because=why))
-        ledger.log_action(Action(START, "jo", "suppress", links.name(OTHER), because=why))
-        ledger.log_action(Action(START, "jo", "suppress", links.name("Ada.Lovelace@Corp.example"), because=why))
-        ledger.pause("platform", Pause(START, ADA, why))
-        ledger.resume("platform")
-        ledger.pause("platform", Pause(START, ADA, why))
-        ledger.protect(Protection("c@example.org", START, ADA, why))
-        ledger.release(OTHER, None, note=why, now=day(1), announce=Platform())
-        ledger.resume("platform")
+        ledger.suppress(ADA, "default", Actor("jo", START, why), announce=Platform())
+        ledger.suppress(OTHER, "default", Actor("jo", START, why), announce=Platform())
+        ledger.log_act(Act(Actor(ADA, START, why), "suppress", recipient=ADA))
+        ledger.log_act(Act(Actor("jo", START, why), "suppress", recipient=OTHER))
+        ledger.log_act(Act(Actor("jo", START, why), "suppress", recipient="Ada.Lovelace@Corp.example"))
+        ledger.pause("platform", Actor(ADA, START, why))
+        ledger.resume("platform", BY)
+        ledger.pause("platform", Actor(ADA, START, why))
+        ledger.protect("c@example.org", Actor(ADA, START, why))
+        ledger.release(OTHER, None, Actor("jo", day(1), why), announce=Platform())
+        ledger.resume("platform", BY)
         deliver_all(ledger)
 
     act()
     assert {"recipient.grounds", "state_change.grounds", "action.actor", "protected.actor"} <= set(
         in_rows(ledger_url, WANTED))
-    ledger.forget(ADA)
+    ledger.forget(ADA, BY)
     assert in_rows(ledger_url, WANTED) == []
     act()
     assert in_rows(ledger_url, WANTED) == []
     subjects = {links.address(each.subject) for each in ledger.actions()}
-    assert subjects == {ledger.known_as(ADA), OTHER}
+    assert subjects - {None} == {ledger.known_as(ADA), OTHER, "c@example.org"}, "targets have no name of an address"
 
 
 def test_later_reports_name_nobody_who_was_forgotten(ledger: Ledger, ledger_url: str) -> None:
-    ledger.forget(ADA)  # of whom nothing is stored yet
+    ledger.forget(ADA, BY)  # of whom nothing is stored yet
     assert list(ledger.events()) == []
     said = f"551 has moved, try {ADA}; bounces+ada.lovelace=corp.example@lists.example.org"
     spoken = mail(bounce("m1", OTHER, diagnostic=said))
@@ -166,7 +160,7 @@ def test_later_reports_name_nobody_who_was_forgotten(ledger: Ledger, ledger_url:
 def test_what_the_platform_tells_later_stands_under_the_hash(ledger: Ledger, ledger_url: str) -> None:
     record(ledger, page(bounce("m1", ADA, reason=Reason.MAILBOX_FULL)))
     deliver_all(ledger)
-    ledger.forget(ADA)
+    ledger.forget(ADA, BY)
     mails = [SentMail("1@x.example", ADA, "default", day(1)), SentMail("2@x.example", OTHER, "default", day(1)),
              SentMail("3.ada.lovelace=corp.example@x.example", ADA, "default", day(1))]
     assert ledger.add_sent(mails).new == 2
@@ -189,12 +183,12 @@ def test_what_the_platform_tells_later_stands_under_the_hash(ledger: Ledger, led
 @pytest.mark.parametrize("settle", ["delivered", "dead", "discarded", "superseded"])
 def test_a_notice_loses_the_address_as_soon_as_it_is_settled(ledger: Ledger, ledger_url: str, settle: str) -> None:
     record(ledger, page(bounce("m1", ADA)))
-    ledger.forget(ADA)
+    ledger.forget(ADA, BY)
     assert set(in_rows(ledger_url, WANTED)) == {"outbox.recipient"}
     if settle == "discarded":
-        ledger.discard(target="platform")
+        ledger.discard(BY, target="platform")
     elif settle == "superseded":
-        ledger.release(ADA, None, note="x", now=day(1), announce=Platform())
+        ledger.release(ADA, None, Actor("jo", day(1), "x"), announce=Platform())
         deliver_all(ledger)
         ledger.finish_forgetting()
     else:
@@ -208,7 +202,7 @@ def test_a_notice_loses_the_address_as_soon_as_it_is_settled(ledger: Ledger, led
 
 
 def test_an_answer_on_another_one_names_nobody(ledger: Ledger, ledger_url: str) -> None:
-    ledger.forget(ADA)
+    ledger.forget(ADA, BY)
     record(ledger, page(bounce("m1", OTHER)))
     (item,) = ledger.lease("platform", START, LEASE, 9)
     ledger.conclude([(item, Attempt(Disposition.RETRY, f"refused: {ADA}", next_attempt_at=day(1)))], START)
@@ -223,7 +217,7 @@ def test_words_that_one_persons_mail_alone_had_go_with_it(ledger: Ledger, ledger
     ]
     record(ledger, page(own, *shared))
     aside, _ = sorted(ledger.review_page(Query(), Place()).rows, key=lambda each: "porter" in each.wording)
-    ledger.set_aside(aside.gid, None, "noise", day(1))
+    ledger.set_aside(aside.gid, None, Actor("jo", day(1), "noise"))
     hard = [bounce("m9", ADA, diagnostic="550 Ada Byron Lovelace is gone"), bounce("m8", ADA, diagnostic=said)]
     engine = open_engine(ledger_url)
     write(engine, lambda connection: connection.execute(SLOT_COUNT.insert(), [
@@ -232,7 +226,7 @@ def test_words_that_one_persons_mail_alone_had_go_with_it(ledger: Ledger, ledger
     engine.dispose()
     record(ledger, page(*hard))
     deliver_all(ledger)
-    ledger.forget(ADA)
+    ledger.forget(ADA, BY)
     assert in_rows(ledger_url, "byron") == []
     kept = [each.wording for each in ledger.review_page(Query(), Place()).rows if each.mails]
     assert kept == ["# the porter says no"]
@@ -247,7 +241,7 @@ def test_an_alert_quotes_nobody_who_was_forgotten(ledger: Ledger, ledger_url: st
         grounds=EndpointGone(f"not {ADA}"), quote=f"550 try {ADA}", held=0, released=0, confirmed=0,
     )))
     engine.dispose()
-    ledger.forget(ADA)
+    ledger.forget(ADA, BY)
     (alert,) = ledger.alerts()
     assert (alert.grounds, alert.quote) == (EndpointGone("not [forgotten]"), "550 try [forgotten]")
 
@@ -256,9 +250,9 @@ def test_a_rehearsal_changes_nothing_and_counts_the_same(ledger: Ledger, ledger_
     record(ledger, page(bounce("m1", ADA, diagnostic=f"550 {ADA}"), bounce("m2", OTHER, diagnostic=f"try {ADA}")))
     deliver_all(ledger)
     before = in_rows(ledger_url, WANTED)
-    rehearsed = ledger.forget(ADA, dry_run=True)
+    rehearsed = ledger.forget(ADA, BY, dry_run=True)
     assert in_rows(ledger_url, WANTED) == before
-    assert ledger.forget(ADA) == rehearsed
+    assert ledger.forget(ADA, BY) == rehearsed
 
 
 # ── the files of SQLite ─────────────────────────────────────────────────────────────────────────────────────────────
@@ -274,7 +268,7 @@ def test_files_hold_nothing_while_others_have_them_open(tmp_path: Path) -> None:
             ])
         deliver_all(service)
         assert in_files(path, WANTED)
-        ledger.forget(ADA)
+        ledger.forget(ADA, BY)
         assert ledger.clean_files() is files.Files.CLEAN
         assert in_files(path, WANTED) == {}
         assert len(list(service.events())) == 1200
@@ -290,7 +284,7 @@ def test_a_reader_of_what_was_there_is_told_and_waited_for(tmp_path: Path, monke
         reader = sqlite3.connect(path)
         reader.execute("BEGIN")
         assert reader.execute("SELECT count(*) FROM event").fetchone() == (1,)
-        ledger.forget(ADA)
+        ledger.forget(ADA, BY)
         assert ledger.clean_files() is files.Files.BUSY
         assert ledger.finish_forgetting() is files.Files.BUSY
         reader.close()
@@ -310,7 +304,7 @@ def test_what_cannot_be_written_anew_is_said_until_it_is(
         ledger.upgrade()
         record(ledger, page(bounce("m1", ADA)))
         deliver_all(ledger)
-        ledger.forget(ADA)
+        ledger.forget(ADA, BY)
         monkeypatch.setattr(files, name, value)
         assert ledger.clean_files() is left
         assert ledger.finish_forgetting() is left

@@ -11,8 +11,7 @@ from bounce_watcher.ledger.figures import ALL, Of, Part, Sent, Span
 from bounce_watcher.ledger.store import Ledger
 from bounce_watcher.ledger.tally import DAY, HOUR
 from bounce_watcher.model.finding import Kind
-from bounce_watcher.model.grounds import ByPerson
-from bounce_watcher.model.ledger import BounceEvent, State, SuppressionSource
+from bounce_watcher.model.ledger import Actor, BounceEvent, State
 from bounce_watcher.model.sending import SentCount
 from bounce_watcher.model.verdict import Reason
 from bounce_watcher.policy.guard import provider
@@ -140,9 +139,8 @@ def test_newly_suppressed_are_addresses_whatever_became_of_them(ledger: Ledger) 
                        feedback_type="abuse")
     record(ledger, page(bounce("a", "a@d.example", at=day(1)), complaint,
                         bounce("b", "a@d.example", at=day(1), stream="shop")))
-    ledger.suppress("d@d.example", "shop", grounds=ByPerson("asked"), source=SuppressionSource.MANUAL, now=day(1),
-                    announce=Platform())
-    ledger.release("a@d.example", None, note="mended", now=day(2), announce=Platform())
+    ledger.suppress("d@d.example", "shop", Actor("jo", day(1), "asked"), announce=Platform())
+    ledger.release("a@d.example", None, Actor("jo", day(2), "mended"), announce=Platform())
     found = ledger.figures.suppressed(Span(day(0), day(3)))
     assert (found.addresses, found.complaints) == (3, 1)
     assert ledger.figures.suppressed(Span(day(0), day(3)), "shop").addresses == 2
@@ -157,7 +155,7 @@ def test_newly_suppressed_are_addresses_whatever_became_of_them(ledger: Ledger) 
 def test_who_of_a_sending_is_suppressed_now(ledger: Ledger) -> None:
     for n in range(3):
         record(ledger, page(replace(bounce(f"m{n}", f"u{n}@d.example", at=day(n)), sending="spring")))
-    ledger.release("u0@d.example", None, note="mended", now=day(5), announce=Platform())
+    ledger.release("u0@d.example", None, Actor("jo", day(5), "mended"), announce=Platform())
     assert ledger.figures.suppressed_of("spring", "default") == 2
     assert ledger.figures.suppressed_of("spring", "shop") == ledger.figures.suppressed_of("summer", "default") == 0
 

@@ -10,10 +10,10 @@ import pytest
 
 from bounce_watcher.ledger.filters import EventFilter, SuppressionFilter
 from bounce_watcher.ledger.revise import Revision
-from bounce_watcher.ledger.rulings import Wanted
+from bounce_watcher.ledger.rulings import BulkRequest
 from bounce_watcher.ledger.store import Ledger
 from bounce_watcher.model.finding import Evidence, Kind
-from bounce_watcher.model.ledger import Alert, AlertKind, BounceEvent, NoticeType, Scope, State
+from bounce_watcher.model.ledger import Actor, Alert, AlertKind, BounceEvent, NoticeType, Scope, State
 from bounce_watcher.model.sending import Delivery
 from bounce_watcher.model.verdict import Reason
 from bounce_watcher.policy.decide import decide
@@ -66,7 +66,7 @@ class Desk:
 
     def rule(self, ruling: Ruling, now: datetime) -> None:
         (alert,) = self.floods
-        wanted = Wanted("looked through", now, self.platform, self.policy)
+        wanted = BulkRequest(Actor("jo", now, "looked through"), "x", self.platform, self.policy)
         list(self.ledger.rule(alert.id, ruling, wanted))
 
 
@@ -321,7 +321,8 @@ def test_the_flood_undone_takes_back_what_passed(flooded: Desk) -> None:
     (alert,) = flooded.floods
     incident = Incident.of(alert)
     assert incident is not None
-    list(flooded.ledger.undo(incident, flooded.decide, flooded.platform, now=START + 2 * DAY))
+    by = Actor("jo", START + 2 * DAY)
+    list(flooded.ledger.undo(incident, flooded.decide, flooded.platform, by, subject="an incident"))
     assert flooded.count(State.PENDING) == 0
     assert [each.recipient for each in flooded.ledger.suppressions()] == ["good50@d50.example"]
 

@@ -12,15 +12,14 @@ from bounce_watcher.ledger.filters import EventFilter, SuppressionFilter
 from bounce_watcher.ledger.revise import Revision
 from bounce_watcher.ledger.store import Ledger
 from bounce_watcher.model.finding import Evidence
-from bounce_watcher.model.grounds import ByPerson
 from bounce_watcher.model.ledger import (
+    Actor,
     AlertKind,
     Attempt,
     BounceEvent,
     Disposition,
     NoticeType,
     State,
-    SuppressionSource,
 )
 from bounce_watcher.model.sending import SentCount
 from bounce_watcher.model.verdict import BounceType, Reason
@@ -233,11 +232,8 @@ def test_a_person_may_decide_before_it_is_over(desk: Desk) -> None:
     desk.take([*usual(), *flood(50)])
     now = OUTAGE + 8 * HOUR
     for name in ("good1", "good2"):
-        desk.ledger.suppress(
-            f"{name}@gmail.com", "default", grounds=ByPerson("asked"), source=SuppressionSource.MANUAL, now=now,
-            announce=desk.platform,
-        )
-    desk.ledger.release("good2@gmail.com", None, note="is back", now=now, announce=desk.platform)
+        desk.ledger.suppress(f"{name}@gmail.com", "default", Actor("jo", now, "asked"), announce=desk.platform)
+    desk.ledger.release("good2@gmail.com", None, Actor("jo", now, "is back"), announce=desk.platform)
     desk.settle()
     assert desk.state("good1@gmail.com") is State.SUPPRESSED
     assert desk.state("good2@gmail.com") is State.RELEASED
@@ -346,7 +342,7 @@ def test_a_receiver_that_wants_no_more_is_told_until_it_is_back(desk: Desk) -> N
     (alert,) = desk.ledger.alerts(under_way=True)
     assert (alert.kind, alert.subject.name, alert.quote) == (AlertKind.ENDPOINT, "platform", "HTTP 410")
     desk.settle()
-    desk.ledger.retry(FAR, target="platform")
+    desk.ledger.retry(Actor("jo", FAR), target="platform")
     desk.settle(FAR + HOUR)
     (alert,) = desk.ledger.alerts()
     assert alert.cleared

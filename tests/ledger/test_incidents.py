@@ -11,7 +11,7 @@ from bounce_watcher.ledger.deliveries import Failure
 from bounce_watcher.ledger.incidents import Held
 from bounce_watcher.ledger.paging import Place
 from bounce_watcher.ledger.store import Ledger
-from bounce_watcher.model.ledger import Alert, AlertKind, Attempt, Disposition, OutboxState
+from bounce_watcher.model.ledger import Actor, Alert, AlertKind, Attempt, Disposition, OutboxState
 from bounce_watcher.words.grounds import subject
 from tests.facts import an_alert
 from tests.ledger.making import DELIVERED, LEASE, START, Platform, bounce, day, page, record, retry_at
@@ -94,7 +94,7 @@ def test_those_held_come_page_by_page_with_what_was_told_before(desk: Desk) -> N
     numbers = desk.ledger.incidents.held_numbers(alert.id)
     assert (numbers.held, numbers.told, numbers.more) == (40, 3, False)
 
-    desk.ledger.release("good7@gmail.com", None, note="known", now=OUTAGE + HOUR, announce=desk.platform)
+    desk.ledger.release("good7@gmail.com", None, Actor("jo", OUTAGE + HOUR, "known"), announce=desk.platform)
     assert desk.ledger.incidents.held_numbers(alert.id).held == 39, "a person was quicker"
     assert list(desk.ledger.incidents.all_held("none")) == []
 
@@ -174,7 +174,7 @@ def test_what_replaced_a_delivery_is_the_next_state_told_to_the_same_target(ledg
     platform = Platform(targets=("a", "b"))
     record(ledger, page(bounce("m", "u@example.org", at=START)), platform)
     for n, because in enumerate(("one", "two")):
-        ledger.release("u@example.org", None, note=because, now=day(2 * n + 1), announce=platform)
+        ledger.release("u@example.org", None, Actor("jo", day(2 * n + 1), because), announce=platform)
         record(ledger, page(bounce(f"n{n}", "u@example.org", at=day(2 * n + 2))), platform)
     of_a = [item for item in ledger.outbox() if item.target == "a"]
     assert len(of_a) > 2

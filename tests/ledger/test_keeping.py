@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from bounce_watcher.ledger.store import Ledger
 from bounce_watcher.model.grounds import ByPerson
 from bounce_watcher.model.ledger import (
+    Actor,
     Attempt,
     Disposition,
     NoticeType,
@@ -37,7 +38,7 @@ def hold(ledger: Ledger, stream: str, recipient: str = USER) -> None:
 
 
 def release(ledger: Ledger, stream: str = "news", recipient: str = USER) -> None:
-    ledger.release(recipient, stream, note="a mistake", now=day(1), announce=Platform())
+    ledger.release(recipient, stream, Actor("jo", day(1), "a mistake"), announce=Platform())
 
 
 def lease(ledger: Ledger, keeps: tuple[str, ...] = ALL, now: datetime = START, limit: int = 100) -> list[OutboxItem]:

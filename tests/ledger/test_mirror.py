@@ -11,6 +11,7 @@ from bounce_watcher.ledger.mirror import Case, Difference, Found, Mirror
 from bounce_watcher.ledger.store import Ledger
 from bounce_watcher.model.grounds import ByPerson
 from bounce_watcher.model.ledger import (
+    Actor,
     Attempt,
     Disposition,
     NoticeType,
@@ -48,7 +49,7 @@ def suppress(ledger: Ledger, *recipients: str, stream: str = "news", scope: Scop
 
 
 def release(ledger: Ledger, recipient: str, at: datetime = START) -> None:
-    ledger.release(recipient, None, note="a mistake", now=at, announce=announce)
+    ledger.release(recipient, None, Actor("jo", at, "a mistake"), announce=announce)
 
 
 def send(ledger: Ledger, attempt: Attempt = DELIVERED, now: datetime = LATER) -> list[OutboxItem]:
@@ -197,7 +198,7 @@ def test_mending_there_tells_the_state_as_it_stands(ledger: Ledger) -> None:
 def test_mending_there_releases_by_what_was_told(ledger: Ledger) -> None:
     suppress(ledger, A)
     send(ledger)
-    ledger.release(A, None, note="a mistake", now=day(1), announce=lambda _: ())
+    ledger.release(A, None, Actor("jo", day(1), "a mistake"), announce=lambda _: ())
     with compared(ledger, A) as mirror:
         assert mirror.mend_there(list(mirror.differences()), announce, day(3)) == 1
     (item,) = send(ledger, now=day(4))
@@ -208,11 +209,11 @@ def test_mending_there_releases_by_what_was_told(ledger: Ledger) -> None:
 def test_mending_there_leaves_what_has_changed_meanwhile(ledger: Ledger) -> None:
     suppress(ledger, A, B)
     send(ledger)
-    ledger.release(B, None, note="a mistake", now=day(1), announce=lambda _: ())
+    ledger.release(B, None, Actor("jo", day(1), "a mistake"), announce=lambda _: ())
     with compared(ledger, B) as mirror:
         found = list(mirror.differences())
         assert cases(found) == {A: Case.MISSING, B: Case.LEFT_OVER}
-        ledger.release(A, None, note="a mistake", now=day(1), announce=lambda _: ())
+        ledger.release(A, None, Actor("jo", day(1), "a mistake"), announce=lambda _: ())
         suppress(ledger, B)
         send(ledger)
         assert mirror.mend_there(found, announce, day(3)) == 0

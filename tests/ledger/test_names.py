@@ -2,8 +2,9 @@
 
 import pytest
 
-from bounce_watcher.ledger.actions import Action
+from bounce_watcher.ledger.actions import Act, Action
 from bounce_watcher.ledger.store import Ledger
+from bounce_watcher.model.ledger import Actor
 from tests.ledger.making import START, USER, day
 
 
@@ -29,7 +30,7 @@ def test_what_is_no_name_leads_nowhere(ledger: Ledger, name: str) -> None:
 
 def test_the_log_of_actions_is_paged_from_the_newest(ledger: Ledger) -> None:
     for number in range(5):
-        ledger.log_action(Action(day(number), "jo", "release", f"r{number}", 1, "wrote to support"))
+        ledger.log_act(Act(Actor("jo", day(number), "wrote to support"), "release", f"r{number}"), 1)
     newest = ledger.actions(limit=2)
     assert [each.subject for each in newest] == ["r4", "r3"]
     assert [each.subject for each in ledger.actions(newest[-1].number)] == ["r2", "r1", "r0"]

@@ -6,16 +6,17 @@ import pytest
 
 from bounce_watcher.ledger.actions import Action
 from bounce_watcher.ledger.browse import By, Choice, Query
-from bounce_watcher.ledger.optouts import GID, Dealt
+from bounce_watcher.ledger.optouts import GID
 from bounce_watcher.ledger.paging import Place
 from bounce_watcher.ledger.review import GroupState
 from bounce_watcher.ledger.stats import By as StatsBy
 from bounce_watcher.ledger.stats import stats
 from bounce_watcher.ledger.store import Ledger
 from bounce_watcher.model.finding import Evidence, Kind
-from bounce_watcher.model.ledger import MessageRecord, Misread, Unread
+from bounce_watcher.model.ledger import Actor, MessageRecord, Misread, Unread
 from bounce_watcher.model.optout import AskedBy, KeptOptOut, OptOut
 from bounce_watcher.model.sending import SentMail
+from tests.facts import BY
 from tests.ledger.making import START, USER, Platform, bounce, day, mail, record
 
 SENDER = "private@example.net"
@@ -30,8 +31,8 @@ def waiting(ledger: Ledger) -> list[KeptOptOut]:
     return list(ledger.all_opt_outs())
 
 
-def dealt(number: float = 3, *, is_done: bool = True) -> Dealt:
-    return Dealt(day(number), "mara", "taken off", GID, is_done)
+def mara(number: float = 3) -> Actor:
+    return Actor("mara", day(number), "taken off")
 
 
 def test_it_waits_until_it_is_done_and_suppresses_nobody(ledger: Ledger) -> None:
@@ -49,18 +50,18 @@ def test_it_waits_until_it_is_done_and_suppresses_nobody(ledger: Ledger) -> None
     assert ledger.to_do().review == 1
     assert not [*ledger.recipients(USER), *ledger.suppressions(), *ledger.outbox()]
 
-    assert ledger.settle_opt_outs([oldest.id], dealt()) == 1
-    assert ledger.settle_opt_outs([oldest.id, "nothing"], dealt(4)) == 0, "once"
+    assert ledger.settle_opt_outs([oldest.id], mara()) == 1
+    assert ledger.settle_opt_outs([oldest.id, "nothing"], mara(4)) == 0, "once"
     assert [each.id for each in waiting(ledger)] == [newest.id]
     (done,) = ledger.opt_out_page(Place(), done=True).rows
     assert (done.id, done.done_at, done.done_by, done.because) == (oldest.id, day(3), "mara", "taken off")
-    assert ledger.settle_opt_outs([newest.id], dealt()) == 1
+    assert ledger.settle_opt_outs([newest.id], mara()) == 1
     assert list(ledger.all_groups(Query())) == []
     assert ledger.stock().opt_outs.number == 0
     assert [(each.action, each.actor, each.because) for each in ledger.actions()] == [
         ("opt-out done", "mara", "taken off")] * 2
 
-    assert ledger.settle_opt_outs([newest.id], dealt(5, is_done=False)) == 1
+    assert ledger.settle_opt_outs([newest.id], mara(5), is_done=False) == 1
     assert [(each.done_at, each.done_by, each.because) for each in waiting(ledger)] == [(None, None, None)]
     assert [each.mails for each in ledger.all_groups(Query())] == [1]
 
@@ -72,14 +73,14 @@ def test_the_same_mail_is_one_record_whatever_it_reads_as_later(ledger: Ledger) 
     record(ledger, [replace(first, opt_outs=(OptOut(AskedBy.MAIL, "default", SENDER),))])
     (kept,) = waiting(ledger)
     assert kept.asked == BY_TOKEN
-    ledger.settle_opt_outs([kept.id], dealt())
+    ledger.settle_opt_outs([kept.id], mara())
     record(ledger, [first])
     assert waiting(ledger) == []
 
 
 def test_another_mail_of_the_same_person_waits_again(ledger: Ledger) -> None:
     record(ledger, [asking("a", BY_TOKEN)])
-    ledger.settle_opt_outs([each.id for each in waiting(ledger)], dealt())
+    ledger.settle_opt_outs([each.id for each in waiting(ledger)], mara())
     record(ledger, [asking("b", BY_TOKEN, at=-5)])
     assert [each.message_digest for each in waiting(ledger)] == ["b"]
     (group,) = ledger.all_groups(Query({By.STATE: Choice(("new",))}))
@@ -119,7 +120,7 @@ def test_a_report_that_names_nobody_is_named_by_its_message_id_and_stays_one(led
 def test_one_that_was_done_stays_done_when_it_is_named_later(ledger: Ledger) -> None:
     struck_out = report("a", "")
     record(ledger, [struck_out])
-    ledger.settle_opt_outs([each.id for each in waiting(ledger)], dealt())
+    ledger.settle_opt_outs([each.id for each in waiting(ledger)], mara())
     ledger.add_sent([SentMail("a@sender.example", USER, "news", START, None)])
     record(ledger, [struck_out])
     assert waiting(ledger) == []
@@ -135,17 +136,17 @@ def test_mail_that_older_rules_did_not_understand_leaves_its_group(ledger: Ledge
 
 def test_the_group_cannot_be_set_aside(ledger: Ledger) -> None:
     record(ledger, [asking("a", BY_TOKEN)])
-    assert not ledger.set_aside(GID, None, "enough of them", day(1))
-    assert not ledger.note_rule(GID, "x", day(1))
+    assert not ledger.set_aside(GID, None, Actor("jo", day(1), "enough of them"))
+    assert not ledger.note_rule(GID, "x", Actor("jo", day(1), "why"))
     assert ledger.to_do().review == 1
 
 
 @pytest.mark.parametrize("forgotten", [USER, SENDER])
 def test_who_is_forgotten_is_found_in_no_row(ledger: Ledger, forgotten: str) -> None:
     record(ledger, [asking("a", BY_TOKEN), asking("b", OptOut(AskedBy.MAIL, "news", forgotten), at=1)])
-    ledger.settle_opt_outs([each.id for each in waiting(ledger)], Dealt(day(2), "mara", f"{forgotten} rang", GID))
+    ledger.settle_opt_outs([each.id for each in waiting(ledger)], Actor("mara", day(2), f"{forgotten} rang"))
     assert ledger.forget_outline(forgotten).opt_outs == 2
-    assert ledger.forget(forgotten).opt_outs == 2
+    assert ledger.forget(forgotten, BY).opt_outs == 2
     assert ledger.message("a") is None
     assert ledger.message("b") is None
     kept = list(ledger.all_opt_outs(done=True))
@@ -161,7 +162,7 @@ def test_who_is_forgotten_is_found_in_no_row(ledger: Ledger, forgotten: str) -> 
 def test_what_waits_is_kept_however_old(ledger: Ledger) -> None:
     record(ledger, [asking("a", BY_TOKEN), asking("b", BY_TOKEN, at=1)])
     first = waiting(ledger)[-1]
-    ledger.settle_opt_outs([first.id], dealt())
+    ledger.settle_opt_outs([first.id], mara())
     assert ledger.purge_events(day(0)) == 0
     assert ledger.purge_events(day(100)) == 1
     assert [each.message_digest for each in waiting(ledger)] == ["b"]
@@ -188,5 +189,5 @@ def test_a_sequence_goes_on_as_if_nothing_had_come(ledger: Ledger) -> None:
 
 def test_what_is_done_at_once_is_one_row_of_the_log(ledger: Ledger) -> None:
     record(ledger, [asking(str(n), BY_TOKEN, at=n) for n in range(3)])
-    assert ledger.settle_opt_outs([each.id for each in waiting(ledger)], dealt()) == 3
+    assert ledger.settle_opt_outs([each.id for each in waiting(ledger)], mara()) == 3
     assert ledger.actions() == [Action(day(3), "mara", "opt-out done", GID, 3, "taken off", 1)]

@@ -9,17 +9,17 @@ from bounce_watcher.ledger import statements
 from bounce_watcher.ledger.filters import OutboxFilter
 from bounce_watcher.ledger.retention import NO_BODY
 from bounce_watcher.ledger.store import Ledger
-from bounce_watcher.model.grounds import ByPerson
 from bounce_watcher.model.ledger import (
+    Actor,
     Attempt,
     Disposition,
     NoticeType,
     Occurrence,
     OutboxItem,
     OutboxState,
-    SuppressionSource,
 )
 from bounce_watcher.model.verdict import Reason
+from tests.facts import BY
 from tests.ledger.making import (
     DELIVERED,
     LEASE,
@@ -48,12 +48,11 @@ def states(ledger: Ledger) -> list[tuple[int, OutboxState]]:
 
 
 def suppress(ledger: Ledger, recipient: str = USER, platform: Platform | None = None) -> None:
-    ledger.suppress(recipient, "default", grounds=ByPerson("asked for"), source=SuppressionSource.MANUAL, now=START,
-                    announce=platform or Platform())
+    ledger.suppress(recipient, "default", Actor("jo", START, "asked for"), announce=platform or Platform())
 
 
 def release(ledger: Ledger, recipient: str = USER, platform: Platform | None = None) -> None:
-    ledger.release(recipient, None, note="a mistake", now=day(1), announce=platform or Platform())
+    ledger.release(recipient, None, Actor("jo", day(1), "a mistake"), announce=platform or Platform())
 
 
 def lease(ledger: Ledger, now: object = START, target: str = "platform") -> list[OutboxItem]:
@@ -243,11 +242,11 @@ def test_another_url_enables_the_endpoint_again(ledger: Ledger) -> None:
 def test_retry_sends_dead_rows_again_from_the_start(ledger: Ledger) -> None:
     suppress(ledger)
     ledger.conclude([(lease(ledger)[0], DEAD)], START)
-    assert ledger.retry(day(1), target="other") == 0
-    assert ledger.retry(day(1), everything=True) == 1
+    assert ledger.retry(Actor("jo", day(1)), target="other") == 0
+    assert ledger.retry(Actor("jo", day(1)), everything=True) == 1
     (item,) = ledger.outbox()
     assert (item.state, item.attempts, item.next_attempt_at) == (OutboxState.DUE, 0, day(1))
-    assert ledger.retry(day(1), everything=True) == 0
+    assert ledger.retry(Actor("jo", day(1)), everything=True) == 0
 
 
 def test_retry_of_what_happened_since(ledger: Ledger) -> None:
@@ -256,11 +255,11 @@ def test_retry_of_what_happened_since(ledger: Ledger) -> None:
         ledger.conclude([(lease(ledger, day(number))[0], DEAD)], day(9))
     found = [item.recipient for item in ledger.outbox(OutboxFilter(since=day(1)))]
     assert found == ["b@example.org", "c@example.org"]
-    assert ledger.retry(day(10), target="other", since=day(1)) == 0
-    assert ledger.retry(day(10), everything=True, since=day(3)) == 0
-    assert ledger.retry(day(10), everything=True, since=day(1)) == 2
+    assert ledger.retry(Actor("jo", day(10)), target="other", since=day(1)) == 0
+    assert ledger.retry(Actor("jo", day(10)), everything=True, since=day(3)) == 0
+    assert ledger.retry(Actor("jo", day(10)), everything=True, since=day(1)) == 2
     assert [item.recipient for item in ledger.outbox(OutboxFilter(OutboxState.DEAD))] == ["a@example.org"]
-    assert ledger.retry(day(10), target="platform", since=day(0)) == 1
+    assert ledger.retry(Actor("jo", day(10)), target="platform", since=day(0)) == 1
 
 
 def test_retry_enables_the_endpoint(ledger: Ledger) -> None:
@@ -269,24 +268,24 @@ def test_retry_enables_the_endpoint(ledger: Ledger) -> None:
     first, second = lease(ledger)
     ledger.conclude([(first, DEAD)], START)
     ledger.conclude([(second, GONE)], START)
-    assert ledger.retry(START, ids=[first.id]) == 1
+    assert ledger.retry(Actor("jo", START), ids=[first.id]) == 1
     assert ledger.disabled_endpoints() == {}
     ledger.conclude([(lease(ledger)[0], GONE)], START)
-    assert ledger.retry(START, target="platform") == 0
+    assert ledger.retry(Actor("jo", START), target="platform") == 0
     assert ledger.disabled_endpoints() == {}
 
 
 def test_retry_of_what_waits_brings_it_forward(ledger: Ledger) -> None:
     suppress(ledger)
     ledger.conclude([(lease(ledger)[0], retry_at(day(5)))], START)
-    assert ledger.retry(day(1), everything=True, state=OutboxState.DUE) == 1
+    assert ledger.retry(Actor("jo", day(1)), everything=True, state=OutboxState.DUE) == 1
     assert len(lease(ledger, day(1))) == 1
 
 
 def test_retry_leaves_what_is_being_sent(ledger: Ledger) -> None:
     suppress(ledger)
     (item,) = lease(ledger)
-    assert ledger.retry(START, everything=True, state=OutboxState.DUE) == 0
+    assert ledger.retry(Actor("jo", START), everything=True, state=OutboxState.DUE) == 0
     ledger.conclude([(item, DELIVERED)], START)
     assert states(ledger) == [(1, OutboxState.DELIVERED)]
 
@@ -296,7 +295,7 @@ def test_retried_row_does_not_overtake_a_newer_state(ledger: Ledger) -> None:
     ledger.conclude([(lease(ledger)[0], DEAD)], START)
     release(ledger)
     deliver_all(ledger)
-    assert ledger.retry(day(2), everything=True) == 0
+    assert ledger.retry(Actor("jo", day(2)), everything=True) == 0
     assert states(ledger) == [(1, OutboxState.SUPERSEDED), (2, OutboxState.DELIVERED)]
 
 
@@ -304,7 +303,7 @@ def test_dead_rows_of_one_recipient_are_retried_in_order(ledger: Ledger) -> None
     for change in (suppress, release):
         change(ledger)
         ledger.conclude([(lease(ledger)[0], DEAD)], START)
-    assert ledger.retry(day(2), everything=True) == 2
+    assert ledger.retry(Actor("jo", day(2)), everything=True) == 2
     assert [item.sequence for item in deliver_all(ledger, now=day(2))] == [1, 2]
 
 
@@ -314,7 +313,7 @@ def test_they_are_so_however_many_are_looked_at_at_once(ledger: Ledger, monkeypa
         ledger.conclude([(lease(ledger)[0], DEAD)], START)
     ids = [item.id for item in ledger.outbox()]
     monkeypatch.setattr(statements, "CHUNK", 1)
-    assert ledger.retry(day(2), ids=ids) == 2
+    assert ledger.retry(Actor("jo", day(2)), ids=ids) == 2
     assert states(ledger) == [(1, OutboxState.DUE), (2, OutboxState.DUE)]
 
 
@@ -328,15 +327,15 @@ def test_what_a_retry_would_make_due_is_told_before(ledger: Ledger, state: Outbo
     release(ledger, people[0])
     deliver_all(ledger)
     if state is OutboxState.DELIVERED:
-        ledger.retry(day(1), everything=True)
+        ledger.retry(Actor("jo", day(1)), everything=True)
         deliver_all(ledger, now=day(1))
     elif state is OutboxState.SUPERSEDED:
-        ledger.retry(day(1), ids=[next(ledger.outbox()).id])
-    ledger.forget(people[1])
+        ledger.retry(Actor("jo", day(1)), ids=[next(ledger.outbox()).id])
+    ledger.forget(people[1], BY)
     told = [item.id for item in ledger.outbox(OutboxFilter(state, retried_at=day(2)))]
     others = {item.id for item in ledger.outbox(OutboxFilter(state)) if item.body != NO_BODY} - set(told)
     assert ledger.deliveries.replaced([item.id for item in ledger.outbox()]) >= others
-    assert ledger.retry(day(2), everything=True, state=state) == len(told)
+    assert ledger.retry(Actor("jo", day(2)), everything=True, state=state) == len(told)
     assert [item.id for item in ledger.outbox(OutboxFilter(OutboxState.DUE))] == told
 
 
@@ -346,9 +345,9 @@ def test_discard_gives_up_on_due_and_dead(ledger: Ledger) -> None:
     first, second, third = lease(ledger)
     ledger.conclude([(first, DEAD)], START)
     ledger.conclude([(second, DELIVERED)], START)
-    assert ledger.discard(ids=[second.id, "no such id"]) == 0
-    assert ledger.discard(target="other") == 0
-    assert ledger.discard(target="platform") == 2
+    assert ledger.discard(BY, ids=[second.id, "no such id"]) == 0
+    assert ledger.discard(BY, target="other") == 0
+    assert ledger.discard(BY, target="platform") == 2
     ledger.conclude([(third, DELIVERED)], START)
     assert [item.state for item in ledger.outbox()] == [
         OutboxState.DISCARDED, OutboxState.DELIVERED, OutboxState.DISCARDED]
@@ -358,8 +357,8 @@ def test_ids_of_any_number(ledger: Ledger) -> None:
     record(ledger, [mail(*(bounce("m1", f"u{n}@example.org") for n in range(1200)))])
     ids = [item.id for item in ledger.outbox()]
     assert len(ids) == 1200
-    assert ledger.discard(ids=ids) == 1200
-    assert ledger.retry(START, ids=ids, state=OutboxState.DISCARDED) == 1200
+    assert ledger.discard(BY, ids=ids) == 1200
+    assert ledger.retry(Actor("jo", START), ids=ids, state=OutboxState.DISCARDED) == 1200
 
 
 def test_list_by_state_target_and_recipient(ledger: Ledger) -> None:
@@ -386,7 +385,7 @@ def test_always_is_a_decision(ledger: Ledger) -> None:
 def test_no_choice_does_not_stand_for_all(ledger: Ledger) -> None:
     record(ledger, page(bounce("m1")))
     with pytest.raises(ValueError, match="neither ids nor a target"):
-        ledger.retry(START, state=OutboxState.DUE)
+        ledger.retry(Actor("jo", START), state=OutboxState.DUE)
     with pytest.raises(ValueError, match="neither ids nor a target"):
-        ledger.discard()
+        ledger.discard(BY)
     assert [item.state for item in ledger.outbox()] == [OutboxState.DUE]

@@ -16,8 +16,7 @@ from bounce_watcher.ledger.parts import Part
 from bounce_watcher.ledger.store import Ledger
 from bounce_watcher.model.fields import Action
 from bounce_watcher.model.finding import Kind
-from bounce_watcher.model.grounds import ByPerson
-from bounce_watcher.model.ledger import State, SuppressionSource
+from bounce_watcher.model.ledger import Actor, State
 from bounce_watcher.model.verdict import BounceType, Reason
 from tests.ledger.making import START, Platform, bounce, day, page, record
 
@@ -35,8 +34,7 @@ def filled(ledger: Ledger) -> Ledger:
     late = bounce("m51", "A@example.org", at=day(6), kind=Kind.DELAY, action=Action.DELAYED,
                   reason=Reason.NETWORK_ERROR)
     record(ledger, page(*events, odd, late))
-    ledger.suppress("every@example.org", "default", grounds=ByPerson(""), source=SuppressionSource.MANUAL, now=START,
-                    announce=Platform())
+    ledger.suppress("every@example.org", "default", Actor("jo", START, ""), announce=Platform())
     return ledger
 
 

@@ -5,17 +5,16 @@ from datetime import timedelta
 from bounce_watcher.ledger.pausing import Pause
 from bounce_watcher.ledger.stock import Queue
 from bounce_watcher.ledger.store import Ledger
-from bounce_watcher.model.grounds import ByPerson
-from bounce_watcher.model.ledger import Attempt, Disposition, SuppressionSource
+from bounce_watcher.model.ledger import Actor, Attempt, Disposition
+from tests.facts import BY
 from tests.ledger.making import DELIVERED, LEASE, START, USER, Platform, day, deliver_all
 
-MOVES = Pause(START, "petra", "moves\0 to another host")
+MOVES = Actor("petra", START, "moves\0 to another host")
 MINUTE = timedelta(minutes=1)
 
 
 def tell(ledger: Ledger, target: str = "platform", recipient: str = USER) -> None:
-    ledger.suppress(recipient, "default", grounds=ByPerson("asked for"), source=SuppressionSource.MANUAL, now=START,
-                    announce=Platform((target,)))
+    ledger.suppress(recipient, "default", Actor("jo", START, "asked for"), announce=Platform((target,)))
 
 
 def test_nothing_is_leased_until_it_is_resumed(ledger: Ledger) -> None:
@@ -26,18 +25,18 @@ def test_nothing_is_leased_until_it_is_resumed(ledger: Ledger) -> None:
     assert ledger.next_due("platform") is None
     assert len(deliver_all(ledger, "other")) == 1
     assert ledger.queues()["platform"] == Queue(due=1, oldest_at=START, paused=True)
-    assert ledger.resume("platform")
+    assert ledger.resume("platform", BY)
     assert ledger.queues()["platform"] == Queue(due=1, oldest_at=START)
     assert len(deliver_all(ledger)) == 1
 
 
 def test_a_pause_stands_as_it_was_made(ledger: Ledger) -> None:
     assert ledger.pause("platform", MOVES)
-    assert not ledger.pause("platform", Pause(day(1), "otto", "again"))
+    assert not ledger.pause("platform", Actor("otto", day(1), "again"))
     assert ledger.paused() == {"platform": Pause(START, "petra", "moves\ufffd to another host")}
-    assert ledger.resume("platform")
-    assert not ledger.resume("platform")
-    assert not ledger.resume("nobody")
+    assert ledger.resume("platform", BY)
+    assert not ledger.resume("platform", BY)
+    assert not ledger.resume("nobody", BY)
     assert ledger.paused() == {}
 
 
@@ -56,9 +55,9 @@ def test_neither_retry_nor_another_url_ends_a_pause(ledger: Ledger) -> None:
     ledger.conclude([(item, Attempt(Disposition.GONE, "410"))], START)
     ledger.pause("platform", MOVES)
     ledger.enroll({"platform": "https://two.example"})
-    ledger.retry(day(1), target="platform")
+    ledger.retry(Actor("jo", day(1)), target="platform")
     assert ledger.disabled_endpoints() == {}
     assert list(ledger.paused()) == ["platform"]
     assert ledger.lease("platform", day(2), LEASE, 1) == []
-    ledger.resume("platform")
+    ledger.resume("platform", BY)
     assert len(ledger.lease("platform", day(2), LEASE, 1)) == 1

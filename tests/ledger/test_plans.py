@@ -15,28 +15,25 @@ from bounce_watcher.ledger.engine import open_engine
 from bounce_watcher.ledger.figures import Figures, Of, Part, Span
 from bounce_watcher.ledger.filters import EventFilter, EventPlace, OutboxFilter, SuppressionFilter, SuppressionPlace
 from bounce_watcher.ledger.paging import Place
-from bounce_watcher.ledger.pausing import Pause
 from bounce_watcher.ledger.review import group_of, group_of_mail
 from bounce_watcher.ledger.revise import Revision
-from bounce_watcher.ledger.rulings import Wanted
+from bounce_watcher.ledger.rulings import BulkRequest
 from bounce_watcher.ledger.store import Ledger
 from bounce_watcher.ledger.tally import DAY, HOUR
 from bounce_watcher.model.finding import Kind
-from bounce_watcher.model.grounds import ByPerson
 from bounce_watcher.model.ledger import (
+    Actor,
     AlertKind,
     Attempt,
     Disposition,
     Misread,
     OutboxState,
-    Protection,
     State,
-    SuppressionSource,
     Unread,
 )
 from bounce_watcher.model.verdict import BounceType, Reason
 from bounce_watcher.policy.rulings import Ruling
-from tests.facts import an_alert
+from tests.facts import BY, an_alert
 from tests.ledger.making import LEASE, START, USER, Platform, bounce, day, decide, mail, page, record, retry_at
 from tests.ledger.test_guard import Desk, flood, usual
 
@@ -55,19 +52,15 @@ def _send(ledger: Ledger) -> None:
 
 
 def _suppress_and_release(ledger: Ledger) -> None:
-    ledger.suppress(
-        USER, "default", grounds=ByPerson(""), source=SuppressionSource.MANUAL, now=START, announce=Platform(),
-    )
-    ledger.release(USER, None, note="", now=day(1), announce=Platform())
-    ledger.suppress(
-        USER, "default", grounds=ByPerson(""), source=SuppressionSource.MANUAL, now=day(2), announce=Platform(),
-    )
+    ledger.suppress(USER, "default", Actor("jo", START, ""), announce=Platform())
+    ledger.release(USER, None, Actor("jo", day(1), ""), announce=Platform())
+    ledger.suppress(USER, "default", Actor("jo", day(2), ""), announce=Platform())
 
 
 def _leave_groups(ledger: Ledger) -> None:
     lost = bounce("z", "z@example.org", at=day(3), reason=Reason.UNKNOWN)
     record(ledger, page(lost))
-    ledger.set_aside(group_of(lost) or "", 10, "", START)
+    ledger.set_aside(group_of(lost) or "", 10, Actor("jo", START, ""))
     record(ledger, page(bounce("zz", "z@example.org", at=day(4), reason=Reason.UNKNOWN)))
     read = replace(lost, bounce_type=Reason.SPAM.bounce_type, reason=Reason.SPAM)
     ledger.revise([Revision(lost, read)], decide, Platform(), day(5))
@@ -78,7 +71,7 @@ def _leave_mail_groups(ledger: Ledger) -> None:
            for n in range(3)]
     record(ledger, odd)
     group = group_of_mail(odd[0]) or ""
-    ledger.set_aside(group, 10, "", START)
+    ledger.set_aside(group, 10, Actor("jo", START, ""))
     record(ledger, [replace(odd[0], digest="odd4")])
     ledger.review_group(group, day(9))
     record(ledger, page(replace(bounce("odd1"), message_digest="odd1")))
@@ -88,7 +81,7 @@ def _leave_mail_groups(ledger: Ledger) -> None:
 def _overtake(ledger: Ledger) -> None:
     first, *others = ledger.lease("platform", day(1), LEASE, 9)
     assert ledger.still_wanted([first], ("default",)) == [first]
-    ledger.release(first.recipient or "", None, note="", now=day(1), announce=Platform())
+    ledger.release(first.recipient or "", None, Actor("jo", day(1), ""), announce=Platform())
     assert ledger.still_wanted([first, *others], None) == others
 
 
@@ -100,7 +93,7 @@ def _overtake(ledger: Ledger) -> None:
     lambda ledger: ledger.lease("platform", day(1), LEASE, 2, keeps=("default",)),
     lambda ledger: ledger.thin("platform", day(1), keeps=()),
     lambda ledger: ledger.next_due("platform"),
-    lambda ledger: (ledger.pause("platform", Pause(START, "petra", "")), ledger.resume("platform")),
+    lambda ledger: (ledger.pause("platform", Actor("petra", START, "")), ledger.resume("platform", BY)),
     lambda ledger: ledger.expire(day(100), Platform()),
     lambda ledger: ledger.end_waits(day(100), timedelta(hours=1), Platform()),
     lambda ledger: ledger.purge(day(100)),
@@ -122,10 +115,10 @@ def _overtake(ledger: Ledger) -> None:
     lambda ledger: ledger.review_group("g", day(9)),
     _leave_mail_groups,
     lambda ledger: ledger.paces(["returns"], day(9)),
-    lambda ledger: ledger.set_aside("g", 10, "", START),
+    lambda ledger: ledger.set_aside("g", 10, Actor("jo", START, "")),
     _leave_groups,
-    lambda ledger: ledger.retry(START, ids=["msg"]),
-    lambda ledger: ledger.discard(ids=["msg"]),
+    lambda ledger: ledger.retry(Actor("jo", START), ids=["msg"]),
+    lambda ledger: ledger.discard(BY, ids=["msg"]),
     lambda ledger: ledger.deliveries.replaced(["msg"]),
     lambda ledger: list(ledger.outbox(OutboxFilter(OutboxState.DEAD, "platform", retried_at=day(9)))),
 ], ids=["record", "send", "overtake", "suppress and release", "lease for a list", "thin", "next_due", "pause", "expire",
@@ -299,7 +292,7 @@ def test_what_stands_is_counted_without_a_row_of_the_great_tables(tmp_path: Path
 
 def test_whom_deliveries_are_for_is_found_by_their_ids(tmp_path: Path) -> None:
     plans = _plans(tmp_path, lambda ledger: (
-        ledger.pause("platform", Pause(START, "petra", "")), ledger.deliveries.paused(["msg"], None)
+        ledger.pause("platform", Actor("petra", START, "")), ledger.deliveries.paused(["msg"], None)
     ))
     assert {plan.partition(": ")[0] for plan in plans if " outbox " in plan.partition(": ")[0]} == {
         "SEARCH outbox USING INDEX sqlite_autoindex_outbox_1 (id=?)"
@@ -318,12 +311,12 @@ def _decide_on_many(ledger: Ledger) -> None:
     desk = Desk(ledger)
     desk.take([*usual(), *flood(30)])
     (alert,) = ledger.alerts()
-    wanted = Wanted("x", day(9), desk.platform, desk.policy)
-    ledger.protect(Protection(USER, START, "jo", "x"))
+    wanted = BulkRequest(Actor("jo", day(9), "x"), "x", desk.platform, desk.policy)
+    ledger.protect(USER, Actor("jo", START, "x"))
     ledger.protection(USER)
     assert len(list(ledger.rule(alert.id, Ruling.CONFIRM, wanted))) == 30
     assert list(ledger.release_all(Query({By.STREAM: Choice(("default",))}), wanted))
-    ledger.unprotect(USER)
+    ledger.unprotect(USER, BY)
 
 
 def test_decisions_on_many_scan_no_table(tmp_path: Path) -> None:

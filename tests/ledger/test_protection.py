@@ -5,14 +5,18 @@ import pytest
 from bounce_watcher.ledger.filters import EventFilter
 from bounce_watcher.ledger.revise import Revision
 from bounce_watcher.ledger.store import Ledger
-from bounce_watcher.model.grounds import ByPerson
-from bounce_watcher.model.ledger import Protection, State, SuppressionSource
+from bounce_watcher.model.ledger import Actor, Protection, State
 from bounce_watcher.policy.incident import Incident
 from bounce_watcher.words.grounds import text
+from tests.facts import BY
 from tests.ledger.making import START, USER, Platform, bounce, day, page
 from tests.ledger.test_undo import POLICY
 
 OTHER = "other@elsewhere.example"
+
+
+def protect(ledger: Ledger, name: str = USER, because: str = "our founder") -> None:
+    ledger.protect(name, Actor("jo", START, because))
 
 
 def protection(name: str = USER, because: str = "our founder") -> Protection:
@@ -32,7 +36,7 @@ def states(ledger: Ledger, *addresses: str) -> list[State]:
     (USER, "protected address"), ("@example.org", "protected domain example.org"), ("@EXAMPLE.org", "protected domain"),
 ])
 def test_no_rule_suppresses_whom_a_person_protects(ledger: Ledger, name: str, words: str) -> None:
-    ledger.protect(protection(name))
+    protect(ledger, name)
     take(ledger, "USER@example.org", OTHER)
     assert states(ledger, USER, OTHER) == [State.ACTIVE, State.SUPPRESSED]
     (event,) = ledger.events(EventFilter(USER))
@@ -43,38 +47,36 @@ def test_no_rule_suppresses_whom_a_person_protects(ledger: Ledger, name: str, wo
 
 
 def test_a_domain_is_not_those_below_it(ledger: Ledger) -> None:
-    ledger.protect(protection("@example.org"))
+    protect(ledger, "@example.org")
     take(ledger, "a@sub.example.org", "a@notexample.org")
     assert states(ledger, "a@sub.example.org", "a@notexample.org") == [State.SUPPRESSED] * 2
 
 
 def test_what_stands_stays_until_it_is_released_and_a_person_may_suppress(ledger: Ledger) -> None:
     take(ledger, USER)
-    ledger.protect(protection())
+    protect(ledger)
     assert states(ledger, USER) == [State.SUPPRESSED]
-    ledger.release(USER, None, note="back", now=day(2), announce=Platform())
+    ledger.release(USER, None, Actor("jo", day(2), "back"), announce=Platform())
     take(ledger, USER, at=3)
     assert states(ledger, USER) == [State.RELEASED]
-    ledger.suppress(
-        USER, "default", grounds=ByPerson("asked"), source=SuppressionSource.MANUAL, now=day(4), announce=Platform(),
-    )
+    ledger.suppress(USER, "default", Actor("jo", day(4), "asked"), announce=Platform())
     assert states(ledger, USER) == [State.SUPPRESSED]
 
 
 def test_it_can_be_taken_away(ledger: Ledger) -> None:
-    ledger.protect(protection())
+    protect(ledger)
     take(ledger, USER)
-    assert ledger.unprotect("USER@EXAMPLE.ORG")
-    assert not ledger.unprotect(USER)
+    assert ledger.unprotect("USER@EXAMPLE.ORG", BY)
+    assert not ledger.unprotect(USER, BY)
     take(ledger, USER, at=3)
     assert states(ledger, USER) == [State.SUPPRESSED]
 
 
 def test_who_protects_whom_is_told_the_address_before_its_domain(ledger: Ledger) -> None:
-    ledger.protect(protection("@example.org", "our own domain"))
+    protect(ledger, "@example.org", "our own domain")
     assert ledger.protection(USER) == protection("@example.org", "our own domain")
-    ledger.protect(protection())
-    ledger.protect(protection(because="said so again"))
+    protect(ledger)
+    protect(ledger, because="said so again")
     assert ledger.protection("User@example.org") == protection(because="said so again")
     assert ledger.protection("@example.org") == protection("@example.org", "our own domain")
     assert ledger.protection(OTHER) is None
@@ -84,40 +86,41 @@ def test_who_protects_whom_is_told_the_address_before_its_domain(ledger: Ledger)
 
 def test_hostile_names_and_reasons_are_kept(ledger: Ledger) -> None:
     wanted = Protection("a\0\ud800'@example.org", START, "jo\0", "x\0;--")
-    ledger.protect(wanted)
+    protect(ledger, wanted.name)
     take(ledger, wanted.name)
     assert states(ledger, wanted.name) == [State.ACTIVE]
-    assert ledger.unprotect(wanted.name)
+    assert ledger.unprotect(wanted.name, BY)
 
 
 def test_courses_gone_through_again_know_it(ledger: Ledger) -> None:
     take(ledger, USER, OTHER)
-    ledger.protect(protection())
+    protect(ledger)
     then = {each.recipient: each.then for each in ledger.simulate(POLICY, day(9))}
     assert then[USER] is None
     assert then[OTHER] is not None
     (event,) = ledger.events(EventFilter(USER))
     (told,) = ledger.revise([Revision(event, event)], POLICY, Platform(), day(9), dry_run=True)
     assert (told.was, told.state) == (State.SUPPRESSED, State.RELEASED)
-    (undone,) = ledger.undo(Incident(day(0), day(2), domain="elsewhere.example"), POLICY, Platform(), now=day(9))
+    elsewhere = Incident(day(0), day(2), domain="elsewhere.example")
+    (undone,) = ledger.undo(elsewhere, POLICY, Platform(), Actor("jo", day(9)), subject="an incident")
     assert undone.recipient == OTHER
 
 
 def test_forget_clears_it(ledger: Ledger) -> None:
-    ledger.protect(protection())
-    ledger.protect(protection("@example.org"))
+    protect(ledger)
+    protect(ledger, "@example.org")
     assert ledger.forget_outline(USER).protections == 1
-    assert ledger.forget(USER).protections == 1
+    assert ledger.forget(USER, BY).protections == 1
     assert [each.name for each in ledger.protections()] == ["@example.org"]
     take(ledger, USER)
-    ledger.forget(USER)
+    ledger.forget(USER, BY)
     with pytest.raises(ValueError, match="forgotten"):
-        ledger.protect(protection())
+        protect(ledger)
 
 
 def test_many_addresses_are_looked_up_at_once(ledger: Ledger) -> None:
     many = [f"u{n}@d{n}.example" for n in range(1300)]
-    ledger.protect(protection(many[777]))
-    ledger.protect(protection("@d888.example"))
+    protect(ledger, many[777])
+    protect(ledger, "@d888.example")
     take(ledger, *many)
     assert {each.recipient for each in ledger.suppressions()} == set(many) - {many[777], many[888]}

@@ -11,6 +11,7 @@ from bounce_watcher.model.ledger import MessageRecord
 from bounce_watcher.model.message import pack
 from bounce_watcher.policy.decide import decide
 from bounce_watcher.policy.settings import PolicySettings
+from tests.facts import BY
 from tests.ledger.making import Platform, bounce, day, page
 from tests.ledger.test_review import unread
 
@@ -83,7 +84,7 @@ def test_so_is_what_is_forgotten(ledger: Ledger) -> None:
     ledger.record([replace(bounces(1)[0], packed=pack(b"Subject: x\n\nno u0@example.org here"))],
                   lambda event, history: decide(event, history, POLICY), Platform())
     assert ledger.raw_bytes() > 0
-    ledger.forget("u0@example.org")
+    ledger.forget("u0@example.org", BY)
     assert ledger.raw_bytes() == 0
 
 

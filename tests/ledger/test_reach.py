@@ -6,7 +6,7 @@ from functools import partial
 from bounce_watcher.ledger.store import Ledger, SuppressionFilter
 from bounce_watcher.model.finding import Evidence, Kind
 from bounce_watcher.model.grounds import ByPerson
-from bounce_watcher.model.ledger import NoticeType, Scope, State, Suppression, SuppressionSource
+from bounce_watcher.model.ledger import Actor, NoticeType, Scope, State, Suppression, SuppressionSource
 from bounce_watcher.model.verdict import BounceType, Reason
 from bounce_watcher.policy.decide import decide
 from bounce_watcher.policy.settings import PolicySettings
@@ -27,7 +27,7 @@ def test_a_complaint_in_one_stream_shows_in_all(ledger: Ledger) -> None:
     assert len(list(ledger.suppressions(SuppressionFilter(stream="news")))) == 2
     told = [it for it in platform.told if it.type is NoticeType.SUPPRESSED]
     assert [(it.stream, it.data["scope"]) for it in told] == [("news", "global"), ("news", "stream")]
-    assert ledger.release(USER, None, note="asked to", now=day(2), announce=platform) == 1
+    assert ledger.release(USER, None, Actor("jo", day(2), "asked to"), announce=platform) == 1
     assert list(ledger.suppressions(SuppressionFilter(stream="bills"))) == []
 
 
@@ -49,7 +49,7 @@ def test_a_person_sets_the_ladder_back(ledger: Ledger) -> None:
     for number, when in enumerate((0, 7, 15, 23)):
         ledger.record(page(FULL(f"m{number}", at=day(when))), DECIDE, Platform())
     assert next(ledger.suppressions()).until == day(53)
-    ledger.release(USER, None, note="wrote to support", now=day(24), announce=Platform())
+    ledger.release(USER, None, Actor("jo", day(24), "wrote to support"), announce=Platform())
     for number, when in enumerate((25, 32, 40)):
         ledger.record(page(FULL(f"n{number}", at=day(when))), DECIDE, Platform())
     assert next(ledger.suppressions()).until == day(47)

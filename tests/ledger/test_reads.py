@@ -7,8 +7,7 @@ from bounce_watcher.ledger.reads import PAGE
 from bounce_watcher.ledger.store import Ledger
 from bounce_watcher.model.fields import Action
 from bounce_watcher.model.finding import Kind
-from bounce_watcher.model.grounds import ByPerson
-from bounce_watcher.model.ledger import State, SuppressionSource
+from bounce_watcher.model.ledger import Actor, State
 from bounce_watcher.model.verdict import BounceType, Reason
 from tests.ledger.making import START, Platform, bounce, day, mail, page, record
 
@@ -76,6 +75,5 @@ def test_list_holds_no_lock_while_it_is_read(ledger: Ledger) -> None:
 def test_suppressions(ledger: Ledger, wanted: SuppressionFilter, recipients: list[str]) -> None:
     record(ledger, page(bounce("m1", "a@example.org"), bounce("m2", "a@example.org", stream="news"),
                         bounce("m3", "c@example.org", kind=Kind.COMPLAINT, action=None, reason=None)))
-    ledger.suppress("b@example.org", "default", grounds=ByPerson(""), source=SuppressionSource.MANUAL, now=START,
-                    announce=Platform())
+    ledger.suppress("b@example.org", "default", Actor("jo", START, ""), announce=Platform())
     assert [it.recipient for it in ledger.suppressions(wanted)] == recipients

@@ -13,6 +13,7 @@ from bounce_watcher.model.fields import Action
 from bounce_watcher.model.finding import Kind
 from bounce_watcher.model.grounds import ByPerson, OlderVerdict
 from bounce_watcher.model.ledger import (
+    Actor,
     Decision,
     NoticeType,
     Occurrence,
@@ -20,7 +21,6 @@ from bounce_watcher.model.ledger import (
     PageOutcome,
     State,
     Step,
-    SuppressionSource,
 )
 from bounce_watcher.model.verdict import Reason
 from bounce_watcher.parsing.address import find_addresses
@@ -193,7 +193,7 @@ def test_history_is_bounded_to_the_latest(ledger: Ledger) -> None:
 
 def test_what_was_released_counts_no_more(ledger: Ledger) -> None:
     record(ledger, page(*(bounce(f"m{n}", reason=SOFT, at=day(n)) for n in range(3))))
-    ledger.release(USER, "default", note="a mistake", now=day(3), announce=Platform())
+    ledger.release(USER, "default", Actor("jo", day(3), "a mistake"), announce=Platform())
     seen = Always(Decision(Step.WATCH, ByPerson("watched")))
     ledger.record(page(bounce("m4", reason=SOFT, at=day(4))), seen, Platform())
     assert seen.shown[0].counted == ()
@@ -291,9 +291,7 @@ def test_the_longest_of_everything_fits_into_the_indexes(ledger: Ledger) -> None
     )
     unknown = replace(longest, id="m2", message_digest="m2", reason=Reason.UNKNOWN, bounce_type=None)
     assert record(ledger, page(longest, unknown)).events == 2
-    ledger.suppress(
-        address, letters(64), grounds=ByPerson("x"), source=SuppressionSource.MANUAL, now=START, announce=Platform(),
-    )
+    ledger.suppress(address, letters(64), Actor("jo", START, "x"), announce=Platform())
     assert len(list(ledger.events(EventFilter(recipient=address)))) == 2
 
 

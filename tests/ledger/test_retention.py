@@ -6,8 +6,7 @@ from datetime import timedelta
 
 from bounce_watcher.ledger.filters import EventFilter, OutboxFilter, SuppressionFilter
 from bounce_watcher.ledger.store import Ledger
-from bounce_watcher.model.grounds import ByPerson
-from bounce_watcher.model.ledger import BounceEvent, Decision, History, OutboxState, State, SuppressionSource
+from bounce_watcher.model.ledger import Actor, BounceEvent, Decision, History, OutboxState, State
 from bounce_watcher.model.verdict import Reason
 from bounce_watcher.policy.decide import decide
 from bounce_watcher.policy.incident import Incident
@@ -32,7 +31,7 @@ def filled(ledger: Ledger) -> None:
         bounce("m3", RELEASED, at=day(0)),
         bounce("m4", BOUNCED, at=day(400), reason=FULL),
     ), judged, Platform())
-    ledger.release(RELEASED, None, note="back", now=day(1), announce=Platform())
+    ledger.release(RELEASED, None, Actor("jo", day(1), "back"), announce=Platform())
 
 
 def standing(ledger: Ledger) -> object:
@@ -62,16 +61,14 @@ def test_old_events_go_but_for_the_grounds_of_a_suppression(ledger: Ledger) -> N
 def test_once_the_suppression_is_over_its_grounds_go_too(ledger: Ledger) -> None:
     filled(ledger)
     ledger.purge_events(day(300))
-    ledger.release(SUPPRESSED, None, note="back", now=day(301), announce=Platform())
+    ledger.release(SUPPRESSED, None, Actor("jo", day(301), "back"), announce=Platform())
     assert ledger.purge_events(day(300)) == 1
     assert left(ledger) == ["m4"]
 
 
 def test_whoever_is_suppressed_by_hand_in_another_stream_keeps_no_events_here(ledger: Ledger) -> None:
     filled(ledger)
-    ledger.suppress(
-        BOUNCED, "other", grounds=ByPerson("asked"), source=SuppressionSource.MANUAL, now=day(2), announce=Platform(),
-    )
+    ledger.suppress(BOUNCED, "other", Actor("jo", day(2), "asked"), announce=Platform())
     assert ledger.purge_events(day(300)) == 2
 
 
@@ -98,9 +95,8 @@ def test_what_comes_afterwards_is_decided_as_it_was_before(ledger: Ledger) -> No
 def test_undo_and_simulate_leave_alone_who_is_not_touched(ledger: Ledger) -> None:
     filled(ledger)
     ledger.purge_events(day(300))
-    undone = list(ledger.undo(
-        Incident(day(399), day(401)), judged, Platform(), now=day(402)
-    ))
+    by = Actor("jo", day(402))
+    undone = list(ledger.undo(Incident(day(399), day(401)), judged, Platform(), by, subject="an incident"))
     assert [(each.recipient, each.released) for each in undone] == [(BOUNCED, False)]
     (suppressed,) = ledger.recipients(SUPPRESSED)
     assert suppressed.state is State.SUPPRESSED
@@ -129,6 +125,6 @@ def test_what_lost_its_body_is_never_sent_again(ledger: Ledger) -> None:
     items = ledger.lease("platform", day(2), LEASE, 10)
     ledger.conclude([(item, DELIVERED) for item in items], day(2))
     ledger.purge_bodies(day(100))
-    assert ledger.retry(day(101), target="platform", state=OutboxState.DELIVERED) == 0
+    assert ledger.retry(Actor("jo", day(101)), target="platform", state=OutboxState.DELIVERED) == 0
     assert list(ledger.announce_untold(Platform(), day(102))) == [], "nor is it told anew as if it had not been"
     assert all(json.loads(item.body) for item in ledger.lease("platform", day(102), LEASE, 10))

@@ -12,10 +12,11 @@ from bounce_watcher.ledger.revise import Revision
 from bounce_watcher.ledger.store import Ledger
 from bounce_watcher.model.fields import Action
 from bounce_watcher.model.finding import Kind
-from bounce_watcher.model.ledger import BounceEvent, MessageRecord, Misread, Unread
+from bounce_watcher.model.ledger import Actor, BounceEvent, MessageRecord, Misread, Unread
 from bounce_watcher.model.message import pack
 from bounce_watcher.model.verdict import Reason
 from bounce_watcher.service.process import language_of
+from tests.facts import BY
 from tests.ledger.making import Platform, bounce, day, decide, mail, page, record
 
 ZORP, QUUX = "554 5.0.0 <{}>: zorp number 17{} says no", "550 quux {} at {}.example.net"
@@ -153,7 +154,7 @@ def test_of_mail_that_is_kept_no_longer_no_word_is_left(ledger: Ledger) -> None:
     record(ledger, [unread(1), unread(3), unread(2, "re: spring sale", Misread.LETTER),
                     replace(unread(4, "never kept"), packed=None)])
     odd, _ = groups(ledger)
-    assert ledger.set_aside(odd.gid, 1, "a gateway", day(5))
+    assert ledger.set_aside(odd.gid, 1, Actor("jo", day(5), "a gateway"))
     ledger.purge(day(2.5))
     assert [(each.gid, each.mails, each.first_at) for each in groups(ledger)] == [(odd.gid, 1, day(3))]
     ledger.purge(day(30))
@@ -169,7 +170,7 @@ def test_who_is_forgotten_is_in_no_mail_either(ledger: Ledger) -> None:
     content = b"Subject: gate\n\nof a@gmail.com"
     record(ledger, [replace(unread(1), packed=pack(content)), unread(2, "another")])
     assert len(groups(ledger)) == 2
-    ledger.forget("a@gmail.com")
+    ledger.forget("a@gmail.com", BY)
     assert [each.wording for each in groups(ledger)] == ["another"]
 
 
@@ -185,18 +186,18 @@ def test_mail_that_is_understood_later_waits_for_nobody(ledger: Ledger) -> None:
 
 def test_set_aside_for_good_it_stays_so(ledger: Ledger) -> None:
     record(ledger, page(*EVENTS))
-    assert ledger.set_aside(FIRST, None, "an old gateway", day(5))
-    assert not ledger.set_aside("nothing", None, "", day(5))
+    assert ledger.set_aside(FIRST, None, Actor("jo", day(5), "an old gateway"))
+    assert not ledger.set_aside("nothing", None, Actor("jo", day(5), ""))
     record(ledger, page(lost(7, "z@gmail.com")))
     assert seen(ledger) == (GroupState.ASIDE, 4, 3)
     assert ledger.to_do().review == 1
-    assert ledger.take_up(FIRST, "after all", day(8))
+    assert ledger.take_up(FIRST, Actor("jo", day(8), "after all"))
     assert seen(ledger)[0] is GroupState.NEW
 
 
 def test_set_aside_until_it_comes_more_often_it_comes_back_and_stands_first(ledger: Ledger) -> None:
     record(ledger, page(*EVENTS))
-    assert ledger.set_aside(OTHER, 2, "seldom", day(5))
+    assert ledger.set_aside(OTHER, 2, Actor("jo", day(5), "seldom"))
     record(ledger, page(*(lost(n, "c@gmx.net", QUUX, at=6) for n in (11, 12))))
     assert seen(ledger, OTHER)[0] is GroupState.ASIDE
     record(ledger, page(lost(13, "c@gmx.net", QUUX, at=6.2)))
@@ -226,7 +227,7 @@ def test_a_rule_that_is_gone_again_brings_them_back(ledger: Ledger) -> None:
 
 def test_a_rule_that_was_saved_and_misses_them_is_told(ledger: Ledger) -> None:
     record(ledger, page(*EVENTS))
-    assert ledger.note_rule(OTHER, "own.quux", day(5))
+    assert ledger.note_rule(OTHER, "own.quux", Actor("jo", day(5), "why"))
     record(ledger, page(lost(3, "c@gmx.net", QUUX)))  # older than the rule
     assert seen(ledger, OTHER)[0] is GroupState.DRAFTED
     record(ledger, page(lost(15, "c@gmx.net", QUUX)))
@@ -235,8 +236,8 @@ def test_a_rule_that_was_saved_and_misses_them_is_told(ledger: Ledger) -> None:
 
 def test_who_is_forgotten_is_in_no_group(ledger: Ledger) -> None:
     record(ledger, page(*EVENTS))
-    ledger.forget("a@gmail.com")
-    ledger.forget("c@gmx.net")
+    ledger.forget("a@gmail.com", BY)
+    ledger.forget("c@gmx.net", BY)
     assert seen(ledger) == (GroupState.NEW, 1, 1)
     assert ledger.review_group(OTHER) is None
     record(ledger, page(lost(16, "c@gmx.net", QUUX)))
@@ -249,7 +250,7 @@ def test_what_is_purged_is_counted_no_more(ledger: Ledger) -> None:
     group = ledger.review_group(FIRST)
     assert group is not None
     assert (group.mails, group.recipients, group.first_at) == (1, 1, day(3))
-    ledger.set_aside(FIRST, None, "old", day(5))
+    ledger.set_aside(FIRST, None, Actor("jo", day(5), "old"))
     ledger.purge_events(day(30))
     assert seen(ledger) == (GroupState.ASIDE, 0, 0), "what was decided is kept"
     assert ledger.review_group(OTHER) is None

@@ -7,15 +7,15 @@ import pytest
 
 from bounce_watcher.ledger.browse import By, Choice, Query
 from bounce_watcher.ledger.filters import SuppressionFilter
-from bounce_watcher.ledger.rulings import Ruled, Wanted
+from bounce_watcher.ledger.rulings import BulkRequest, Ruled
 from bounce_watcher.ledger.store import Ledger
 from bounce_watcher.model.finding import Kind
-from bounce_watcher.model.grounds import ByPerson
-from bounce_watcher.model.ledger import Alert, NoticeType, Protection, State, SuppressionSource
+from bounce_watcher.model.ledger import Actor, Alert, NoticeType, State, SuppressionSource
 from bounce_watcher.model.ledger import By as Mover
 from bounce_watcher.policy.incident import Incident
 from bounce_watcher.policy.rulings import Ruling, SkipReason
 from bounce_watcher.words.grounds import text
+from tests.facts import BY
 from tests.ledger.making import START, Platform, bounce, day, deliver_all, page
 from tests.ledger.test_guard import HOUR, MINUTE, OUTAGE, POLICY, Desk, desk, flood, gone, usual  # noqa: F401
 from tests.ledger.test_undo import POLICY as DECIDE
@@ -33,7 +33,8 @@ def held_back(desk: Desk, many: int = 60) -> Alert:  # noqa: F811 - a fixture's 
 
 
 def rule(desk: Desk, alert: Alert, ruling: Ruling, now: datetime = LATER, *, dry_run: bool = False) -> list[Ruled]:  # noqa: F811
-    return list(desk.ledger.rule(alert.id, ruling, Wanted(WHY, now, desk.platform, desk.policy), dry_run=dry_run))
+    wanted = BulkRequest(Actor("jo", now, WHY), "x", desk.platform, desk.policy)
+    return list(desk.ledger.rule(alert.id, ruling, wanted, dry_run=dry_run))
 
 
 def figures(desk: Desk) -> tuple[int, int, int]:  # noqa: F811
@@ -127,7 +128,7 @@ def test_an_undo_releases_nobody_whom_a_person_confirmed(desk: Desk) -> None:  #
     rule(desk, alert, Ruling.CONFIRM)
     incident = Incident.of(alert)
     assert incident is not None
-    undone = list(desk.ledger.undo(incident, DECIDE, desk.platform, now=LATER + HOUR))
+    undone = list(desk.ledger.undo(incident, DECIDE, desk.platform, Actor("jo", LATER + HOUR), subject="an incident"))
     assert [each.released for each in undone] == [False] * len(undone)
     assert desk.count(State.SUPPRESSED) == 50
 
@@ -157,7 +158,7 @@ def test_many_go_in_batches(desk: Desk) -> None:  # noqa: F811
 
 def test_an_alert_that_is_none_holds_nobody(desk: Desk) -> None:  # noqa: F811
     held_back(desk)
-    wanted = Wanted(WHY, LATER, desk.platform, desk.policy)
+    wanted = BulkRequest(Actor("jo", LATER, WHY), "x", desk.platform, desk.policy)
     assert list(desk.ledger.rule("none\0", Ruling.RELEASE, wanted)) == []
     assert desk.count(State.PENDING) == 60
 
@@ -166,12 +167,12 @@ def test_an_alert_that_is_none_holds_nobody(desk: Desk) -> None:  # noqa: F811
 
 def test_who_is_protected_is_neither_confirmed_by_hand_nor_at_the_end(desk: Desk) -> None:  # noqa: F811
     alert = held_back(desk)
-    desk.ledger.protect(Protection("good7@gmail.com", LATER, "jo", "a customer"))
+    desk.ledger.protect("good7@gmail.com", Actor("jo", LATER, "a customer"))
     done = {each.recipient: each for each in rule(desk, alert, Ruling.CONFIRM)}
     assert done["good7@gmail.com"].left is SkipReason.PROTECTED
     assert (desk.count(State.PENDING), figures(desk)) == (1, (60, 0, 59))
     by_domain = replace(POLICY, protected_domains=frozenset({"gmail.com"}))
-    wanted = Wanted(WHY, LATER, desk.platform, by_domain)
+    wanted = BulkRequest(Actor("jo", LATER, WHY), "x", desk.platform, by_domain)
     assert [each.left for each in desk.ledger.rule(alert.id, Ruling.CONFIRM, wanted)] == [SkipReason.PROTECTED]
     desk.take([bounce("own", "good7@gmail.com", at=OUTAGE - HOUR)])
     desk.settle()
@@ -183,7 +184,7 @@ def test_who_is_protected_while_it_waits_is_let_go(desk: Desk) -> None:  # noqa:
     desk.take([*usual(), *flood(8)])
     held = [each.recipient for each in desk.ledger.suppressions(SuppressionFilter(state=State.PENDING))]
     assert len(held) > 1
-    desk.ledger.protect(Protection(held[0], LATER, "jo", "a customer"))
+    desk.ledger.protect(held[0], Actor("jo", LATER, "a customer"))
     desk.end_waits()
     assert [desk.state(each) for each in held] == [State.ACTIVE, *[State.SUPPRESSED] * (len(held) - 1)]
 
@@ -199,15 +200,14 @@ def filed(ledger: Ledger) -> None:
                         kind=Kind.COMPLAINT)
     ledger.record(page(bounce("a", ANNA, at=day(1)), bounce("b", CARL, at=day(2), stream="news"), complaint),
                   DECIDE, Platform())
-    ledger.suppress(
-        BEN, "default", grounds=ByPerson("asked"), source=SuppressionSource.MANUAL, now=day(4), announce=Platform(),
-    )
+    ledger.suppress(BEN, "default", Actor("jo", day(4), "asked"), announce=Platform())
 
 
 def release_all(
     ledger: Ledger, shown: Query, platform: Platform | None = None, *included: SkipReason, dry_run: bool = False
 ) -> dict[str, SkipReason | None]:
-    wanted = Wanted("a typing error", day(9), platform or Platform(), POLICY, frozenset(included))
+    by = Actor("jo", day(9), "a typing error")
+    wanted = BulkRequest(by, "x", platform or Platform(), POLICY, frozenset(included))
     return {each.recipient: each.left for each in ledger.release_all(shown, wanted, dry_run=dry_run)}
 
 
@@ -241,7 +241,7 @@ def test_what_a_list_shows_is_released_but_for_those_left_out(
 
 def test_those_left_out_are_released_if_somebody_says_so(ledger: Ledger) -> None:
     filed(ledger)
-    ledger.protect(Protection("@one.example", START, "jo", "ours"))
+    ledger.protect("@one.example", Actor("jo", START, "ours"))
     assert release_all(ledger, Query(), None, SkipReason.COMPLAINT) == {
         ANNA: SkipReason.PROTECTED, BEN: SkipReason.PROTECTED, CARL: None, DORA: None
     }
@@ -253,7 +253,7 @@ def test_those_left_out_are_released_if_somebody_says_so(ledger: Ledger) -> None
 def test_a_time_narrows_it_and_who_was_forgotten_is_left_out(ledger: Ledger) -> None:
     filed(ledger)
     deliver_all(ledger)
-    ledger.forget(ANNA)
+    ledger.forget(ANNA, BY)
     assert release_all(ledger, Query(since=day(2), until=day(3))) == {CARL: None}
     left = release_all(ledger, Query(until=day(3)))
     assert list(left.values()) == [SkipReason.FORGOTTEN]
@@ -262,7 +262,7 @@ def test_a_time_narrows_it_and_who_was_forgotten_is_left_out(ledger: Ledger) -> 
 def test_who_is_held_is_let_go_and_counted_by_its_incident(desk: Desk) -> None:  # noqa: F811
     held_back(desk)
     shown = Query({By.STATE: Choice(("pending",))})
-    wanted = Wanted(WHY, LATER, desk.platform, POLICY)
+    wanted = BulkRequest(Actor("jo", LATER, WHY), "x", desk.platform, POLICY)
     assert len(list(desk.ledger.release_all(shown, wanted))) == 60
     assert (desk.count(State.PENDING), figures(desk)) == (0, (60, 60, 0))
     assert desk.told(NoticeType.RELEASED) == 0

@@ -15,7 +15,7 @@ from bounce_watcher.model.ledger import BounceEvent, NoticeType, State
 from bounce_watcher.model.sending import SentCount, SentMail, SentOutcome
 from bounce_watcher.policy.decide import decide
 from bounce_watcher.policy.settings import PolicySettings
-from tests.facts import DOUBT
+from tests.facts import BY, DOUBT
 from tests.ledger.making import START, STATES, USER, Platform, bounce, day, deliver_all, page, record
 
 EVER = (date(2026, 1, 1), date(2027, 1, 1))
@@ -146,7 +146,7 @@ def test_who_cannot_be_told_is_told_of_nobody(ledger: Ledger, report: tuple[str,
 def test_who_is_forgotten_is_not_named_again(ledger: Ledger) -> None:
     record(ledger, page(bounce_of("1@x")))
     deliver_all(ledger)
-    ledger.forget(USER)
+    ledger.forget(USER, BY)
     ledger.add_sent([sent("2@x")])
     assert record(ledger, page(bounce_of("2@x", ""))).events == 1
     first, second = (event.recipient for event in ledger.events())

@@ -8,6 +8,7 @@ from bounce_watcher.ledger import sessions
 from bounce_watcher.ledger.sessions import IDLE, LASTS, WebSession
 from bounce_watcher.ledger.store import Ledger
 from bounce_watcher.model.access import Role
+from tests.facts import BY
 from tests.ledger.making import START
 
 SECOND = timedelta(seconds=1)
@@ -44,14 +45,14 @@ def test_it_ends_when_it_is_not_used_and_at_the_latest_after_its_time(ledger: Le
 
 def test_they_are_ended_one_by_one_and_all_at_once_and_that_is_logged(ledger: Ledger) -> None:
     (a, one), (b, other), (c, third) = (opened(ledger) for _ in range(3))
-    assert ledger.sessions.end([a.id, "none"], "shell", START) == [a.id]
+    assert ledger.sessions.end([a.id, "none"], BY) == [a.id]
     assert ledger.sessions.find(one, START) is None
     assert ledger.sessions.find(other, START) == b
-    assert ledger.sessions.end([], "shell", START) == []
-    assert ledger.sessions.end(None, "shell", START) == sorted([b.id, c.id])
+    assert ledger.sessions.end([], BY) == []
+    assert ledger.sessions.end(None, BY) == sorted([b.id, c.id])
     assert (ledger.sessions.find(other, START), ledger.sessions.find(third, START)) == (None, None)
     done = [(each.actor, each.action, each.subject) for each in ledger.actions()]
-    assert sorted(done) == sorted(("shell", "end-session", each.id) for each in (a, b, c))
+    assert sorted(done) == sorted((BY.name, "end-session", each.id) for each in (a, b, c))
 
 
 def test_those_stay_whose_token_stands_for_the_same_role(ledger: Ledger) -> None:

@@ -10,8 +10,7 @@ from bounce_watcher.ledger.simulation import Simulated
 from bounce_watcher.ledger.store import Ledger
 from bounce_watcher.model.fields import Action
 from bounce_watcher.model.finding import Kind
-from bounce_watcher.model.grounds import ByPerson
-from bounce_watcher.model.ledger import SuppressionSource
+from bounce_watcher.model.ledger import Actor
 from bounce_watcher.model.verdict import Reason
 from bounce_watcher.policy.decide import decide
 from bounce_watcher.policy.settings import PolicySettings, Threshold
@@ -68,7 +67,7 @@ def test_who_would_be_suppressed_no_more(ledger: Ledger) -> None:
 
 def test_a_release_by_hand_holds_in_a_simulation_too(ledger: Ledger) -> None:
     record(ledger, bounce("m1", at=day(1)), bounce("m2", "b@example.org", at=day(1)))
-    ledger.release(USER, None, note="is back", now=day(2), announce=Platform())
+    ledger.release(USER, None, Actor("jo", day(2), "is back"), announce=Platform())
     found = simulate(ledger, USUAL)
     assert found[f"{USER}/default"].then is None
     assert found["b@example.org/default"].then is not None
@@ -76,9 +75,7 @@ def test_a_release_by_hand_holds_in_a_simulation_too(ledger: Ledger) -> None:
 
 def test_a_suppression_by_hand_is_no_policy_s(ledger: Ledger) -> None:
     record(ledger, bounce("m1", at=day(1), reason=FULL))
-    ledger.suppress(
-        USER, "default", grounds=ByPerson("asked"), source=SuppressionSource.MANUAL, now=day(2), announce=Platform(),
-    )
+    ledger.suppress(USER, "default", Actor("jo", day(2), "asked"), announce=Platform())
     (found,) = simulate(ledger, USUAL).values()
     assert (found.now, found.then) == (None, None)
 

@@ -2,8 +2,7 @@
 
 from bounce_watcher.ledger.store import Ledger
 from bounce_watcher.model.finding import Kind
-from bounce_watcher.model.grounds import ByPerson
-from bounce_watcher.model.ledger import NoticeType, State, SuppressionSource
+from bounce_watcher.model.ledger import Actor, NoticeType, State, SuppressionSource
 from bounce_watcher.model.verdict import Reason
 from bounce_watcher.words.grounds import text
 from tests.ledger.making import START, USER, Platform, bounce, day, mail, page, record
@@ -12,18 +11,17 @@ from tests.ledger.making import START, USER, Platform, bounce, day, mail, page, 
 def suppress(
     ledger: Ledger, platform: Platform, recipient: str = USER, stream: str = "default", **changes: object
 ) -> None:
-    given = {
-        "grounds": ByPerson("asked for"), "source": SuppressionSource.MANUAL, "now": START, "until": None,
-    } | changes
-    ledger.suppress(recipient, stream, announce=platform, **given)  # type: ignore[arg-type]
+    given = {"now": START, "until": None} | changes
+    by = Actor("jo", given["now"], "asked for")  # type: ignore[arg-type]
+    ledger.suppress(recipient, stream, by, announce=platform, until=given["until"])  # type: ignore[arg-type]
 
 
 def test_manual_suppression(ledger: Ledger) -> None:
     platform = Platform()
-    suppress(ledger, platform, source=SuppressionSource.IMPORT, until=day(3))
+    suppress(ledger, platform, until=day(3))
     (found,) = ledger.suppressions()
     assert (found.recipient, found.stream, found.state) == (USER, "default", State.SUPPRESSED)
-    assert (found.reason, found.source, text(found.grounds)) == (None, SuppressionSource.IMPORT, "asked for")
+    assert (found.reason, found.source, text(found.grounds)) == (None, SuppressionSource.MANUAL, "asked for")
     assert (found.since, found.until, found.events) == (START, day(3), ())
     assert [it.type for it in platform.told] == [NoticeType.SUPPRESSED]
 
@@ -59,16 +57,16 @@ def test_release_in_one_stream_and_in_all(ledger: Ledger) -> None:
     platform = Platform()
     for stream in ("a", "b", "c"):
         suppress(ledger, platform, stream=stream)
-    assert ledger.release("USER@example.org", "b", note="a mistake", now=day(1), announce=platform) == 1
+    assert ledger.release("USER@example.org", "b", Actor("jo", day(1), "a mistake"), announce=platform) == 1
     assert [it.stream for it in ledger.suppressions()] == ["a", "c"]
-    assert ledger.release(USER, None, note="a mistake", now=day(1), announce=platform) == 2
+    assert ledger.release(USER, None, Actor("jo", day(1), "a mistake"), announce=platform) == 2
     assert [it.type for it in platform.told[3:]] == [NoticeType.RELEASED] * 3
     assert {it.state for it in ledger.recipients(USER)} == {State.RELEASED}
 
 
 def test_release_of_somebody_unknown(ledger: Ledger) -> None:
     platform = Platform()
-    assert ledger.release("nobody@example.org", None, note="a mistake", now=START, announce=platform) == 0
+    assert ledger.release("nobody@example.org", None, Actor("jo", START, "a mistake"), announce=platform) == 0
     assert platform.told == []
     assert ledger.recipients("nobody@example.org") == []
 

@@ -4,8 +4,7 @@ from datetime import timedelta
 
 from bounce_watcher.ledger.stock import Queue, Stock
 from bounce_watcher.ledger.store import Ledger
-from bounce_watcher.model.grounds import ByPerson
-from bounce_watcher.model.ledger import Attempt, Disposition, State, SuppressionSource
+from bounce_watcher.model.ledger import Actor, Attempt, Disposition, State
 from tests.ledger.making import LEASE, START, Platform, bounce, day, page, record
 
 SECOND = timedelta(seconds=1)
@@ -52,8 +51,7 @@ def test_a_target_that_wants_no_more(ledger: Ledger) -> None:
 
 
 def test_a_released_recipient_is_suppressed_no_more(ledger: Ledger) -> None:
-    ledger.suppress("a@example.org", "news", grounds=ByPerson("asked"), source=SuppressionSource.MANUAL, now=START,
-                    announce=Platform())
+    ledger.suppress("a@example.org", "news", Actor("jo", START, "asked"), announce=Platform())
     assert ledger.stock().suppressions[State.SUPPRESSED] == 1
-    ledger.release("a@example.org", None, note="asked again", now=START + SECOND, announce=Platform())
+    ledger.release("a@example.org", None, Actor("jo", START + SECOND, "asked again"), announce=Platform())
     assert ledger.stock().suppressions[State.SUPPRESSED] == 0

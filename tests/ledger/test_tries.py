@@ -7,8 +7,8 @@ import pytest
 
 from bounce_watcher.ledger.store import Ledger
 from bounce_watcher.ledger.tries import LONGEST, MOST_KEPT, Throughput, step_of
-from bounce_watcher.model.grounds import ByPerson
-from bounce_watcher.model.ledger import Attempt, Disposition, OutboxItem, OutboxState, SuppressionSource, Tried
+from bounce_watcher.model.ledger import Actor, Attempt, Disposition, OutboxItem, OutboxState, Tried
+from tests.facts import BY
 from tests.ledger.making import DELIVERED, LEASE, START, USER, Platform, day, deliver_all, retry_at
 
 MS = timedelta(milliseconds=1)
@@ -18,8 +18,7 @@ AGAIN = Attempt(Disposition.AGAIN, "HTTP 413")
 
 def tell(ledger: Ledger, *recipients: str, target: str = "platform") -> None:
     for recipient in recipients:
-        ledger.suppress(recipient, "default", grounds=ByPerson("asked for"), source=SuppressionSource.MANUAL, now=START,
-                        announce=Platform((target,)))
+        ledger.suppress(recipient, "default", Actor("jo", START, "asked for"), announce=Platform((target,)))
 
 
 def attempt(ledger: Ledger, *attempts: Attempt, target: str = "platform", since: float = 0) -> OutboxItem:
@@ -72,7 +71,7 @@ def test_a_try_whose_lease_was_lost_is_not_kept(ledger: Ledger, ledger_url: str)
 def test_what_is_sent_again_by_hand_goes_on_counting(ledger: Ledger) -> None:
     tell(ledger, USER)
     item = attempt(ledger, Attempt(Disposition.DEAD, "HTTP 400"))
-    ledger.retry(day(1), ids=[item.id])
+    ledger.retry(Actor("jo", day(1)), ids=[item.id])
     attempt(ledger, DELIVERED, since=1)
     assert [(tried.number, tried.answer) for tried in ledger.deliveries.tries(item.id)] == [(2, "204"), (1, "HTTP 400")]
     assert [item.attempts for item in ledger.outbox()] == [1]
@@ -109,9 +108,9 @@ def test_they_go_with_the_person(ledger: Ledger) -> None:
     tell(ledger, USER, "other@example.org")
     taken, other = sorted(ledger.lease("platform", START, LEASE, 2), key=lambda item: item.recipient != USER)
     ledger.conclude([(taken, DELIVERED), (other, DELIVERED)], START)
-    ledger.forget(USER, dry_run=True)
+    ledger.forget(USER, BY, dry_run=True)
     assert len(ledger.deliveries.tries(taken.id)) == 1
-    ledger.forget(USER)
+    ledger.forget(USER, BY)
     assert ledger.deliveries.tries(taken.id) == []
     assert len(ledger.deliveries.tries(other.id)) == 1
 

@@ -8,15 +8,15 @@ import pytest
 from bounce_watcher.ledger.filters import EventFilter
 from bounce_watcher.ledger.store import Ledger
 from bounce_watcher.ledger.undo import UndoOutcome
-from bounce_watcher.model.grounds import ByPerson, EndpointGone
+from bounce_watcher.model.grounds import EndpointGone
 from bounce_watcher.model.ledger import (
+    Actor,
     Alert,
     AlertKind,
     BounceEvent,
     By,
     NoticeType,
     State,
-    SuppressionSource,
 )
 from bounce_watcher.model.verdict import Reason
 from bounce_watcher.policy.decide import decide
@@ -34,8 +34,9 @@ OUTAGE = Incident(day(10), day(10.5))
 def undo(
     ledger: Ledger, incident: Incident = OUTAGE, platform: Platform | None = None, *, dry_run: bool = False
 ) -> list[UndoOutcome]:
+    by = Actor("jo", day(20))
     return list(ledger.undo(
-        incident, POLICY, platform or Platform(), now=day(20), dry_run=dry_run
+        incident, POLICY, platform or Platform(), by, subject="an incident", dry_run=dry_run
     ))
 
 
@@ -147,9 +148,7 @@ def test_who_is_suppressed_on_other_grounds_stays_so(ledger: Ledger) -> None:
 
 
 def test_what_a_person_suppressed_stays(ledger: Ledger) -> None:
-    ledger.suppress(
-        USER, "default", grounds=ByPerson("asked"), source=SuppressionSource.MANUAL, now=START, announce=Platform(),
-    )
+    ledger.suppress(USER, "default", Actor("jo", START, "asked"), announce=Platform())
     ledger.record(page(bounce("m1", at=day(10))), POLICY, Platform())
     (undone,) = undo(ledger)
     assert not undone.released
@@ -192,8 +191,7 @@ def test_every_step_is_told_in_order(ledger: Ledger) -> None:
     ledger.record(page(bounce("m0", at=day(1), reason=FULL)), POLICY, Platform())
     ledger.record(page(bounce("m1", at=day(10))), POLICY, Platform())
     undo(ledger)
-    ledger.suppress(USER, "default", grounds=ByPerson("asked"), source=SuppressionSource.MANUAL, now=day(21),
-                    announce=Platform(), until=day(22))
+    ledger.suppress(USER, "default", Actor("jo", day(21), "asked"), announce=Platform(), until=day(22))
     ledger.expire(day(23), Platform())
     steps = ledger.course(USER, "default")
     assert [(it.at, it.state, it.by) for it in steps] == [

@@ -9,10 +9,11 @@ import pytest
 from bounce_watcher.ledger.store import Ledger, OutboxFilter
 from bounce_watcher.ledger.untold import Announced
 from bounce_watcher.model.grounds import ByPerson
-from bounce_watcher.model.ledger import Decision, NoticeType, Occurrence, OutboxItem, Step, SuppressionSource
+from bounce_watcher.model.ledger import Actor, Decision, NoticeType, Occurrence, OutboxItem, Step
 from bounce_watcher.model.verdict import Reason
 from bounce_watcher.outbox.notice import body
 from bounce_watcher.words.grounds import text
+from tests.facts import BY
 from tests.ledger.making import Always, Platform, bounce, day, decide, page
 
 SUPPRESSED, RELEASED = NoticeType.SUPPRESSED, NoticeType.RELEASED
@@ -45,7 +46,7 @@ def shadow(ledger: Ledger) -> Ledger:
     ledger.record(page(bounce("m1", "a@example.org"), bounce("m2", "b@example.org"), soft,
                        bounce("m5", "back@example.org")), decide, nobody)
     ledger.record(page(bounce("m4", "held@example.org")), Always(Decision(Step.PEND, ByPerson("held back"))), nobody)
-    ledger.release("back@example.org", None, note="is back", now=day(1), announce=nobody)
+    ledger.release("back@example.org", None, Actor("jo", day(1), "is back"), announce=nobody)
     return ledger
 
 
@@ -75,7 +76,7 @@ def test_where_everybody_stands_is_as_before(shadow: Ledger) -> None:
 
 def test_what_comes_next_is_of_a_later_sequence(shadow: Ledger) -> None:
     announced(shadow)
-    shadow.release("a@example.org", None, note="is back", now=day(10), announce=Platforms(now=day(10)))
+    shadow.release("a@example.org", None, Actor("jo", day(10), "is back"), announce=Platforms(now=day(10)))
     assert [(row.type, row.sequence, row.state) for row in rows(shadow, "a@example.org")] == [
         (SUPPRESSED, 3, "superseded"), (RELEASED, 4, "due"),
     ]
@@ -94,25 +95,19 @@ Change = Callable[[Ledger], object]
 
 
 def _add(ledger: Ledger, until: int | None) -> None:
-    ledger.suppress(
-        "c@example.org", "default", grounds=ByPerson("by hand"),
-        source=SuppressionSource.MANUAL, now=day(2), announce=nobody,
-        until=None if until is None else day(until),
-    )
+    ledger.suppress("c@example.org", "default", Actor("jo", day(2), "by hand"), announce=nobody,
+                    until=None if until is None else day(until))
 
 
 @pytest.mark.parametrize(("change", "told"), [
     (lambda ledger: None, []),
     (lambda ledger: _add(ledger, 20), []),                                       # shorter: nothing has changed
     (lambda ledger: _add(ledger, None), [SUPPRESSED]),
-    (lambda ledger: ledger.release("c@example.org", None, note="is back", now=day(2), announce=nobody), [RELEASED]),
+    (lambda ledger: ledger.release("c@example.org", None, Actor("jo", day(2), "is back"), announce=nobody), [RELEASED]),
     (lambda ledger: ledger.expire(day(40), nobody), [RELEASED]),
 ], ids=["nothing", "shorter", "longer", "released", "ran out"])
 def test_what_was_told_and_is_otherwise_by_now(ledger: Ledger, change: Change, told: list[NoticeType]) -> None:
-    ledger.suppress(
-        "c@example.org", "default", grounds=ByPerson(""), source=SuppressionSource.MANUAL, now=day(0), until=day(30),
-        announce=Platforms(),
-    )
+    ledger.suppress("c@example.org", "default", Actor("jo", day(0), ""), announce=Platforms(), until=day(30))
     change(ledger)
     assert [each for _, each, _ in announced(ledger)] == told
     assert announced(ledger) == []
@@ -132,7 +127,7 @@ def test_any_number_goes_through_in_batches(ledger: Ledger, monkeypatch: pytest.
 
 def test_who_is_forgotten_is_told_of_no_more(shadow: Ledger) -> None:
     """Its name is a hash by now. The service's announcer says so; see service/announcing.py."""
-    shadow.forget("a@example.org")
+    shadow.forget("a@example.org", BY)
     names = [name for name, _, _ in announced(shadow, dry_run=True)]
     assert "a@example.org" not in names
     assert "b@example.org" in names

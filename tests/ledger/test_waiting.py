@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from bounce_watcher.ledger.store import Ledger
 from bounce_watcher.model.finding import Kind
-from bounce_watcher.model.ledger import BounceEvent, NoticeType, State
+from bounce_watcher.model.ledger import Actor, BounceEvent, NoticeType, State
 from bounce_watcher.model.verdict import Reason
 from bounce_watcher.policy.limits import GuardSettings
 from bounce_watcher.policy.settings import PolicySettings
@@ -130,7 +130,7 @@ def test_a_complaint_waits_for_nothing(desk: Desk) -> None:
 
 def test_a_person_may_be_quicker_than_the_clock(desk: Desk) -> None:
     desk.take(some(8))
-    desk.ledger.release("one6@gmail.com", None, note="is back", now=OUTAGE + HOUR / 2, announce=desk.platform)
+    desk.ledger.release("one6@gmail.com", None, Actor("jo", OUTAGE + HOUR / 2, "is back"), announce=desk.platform)
     assert desk.end_waits() == 7 - AT_ONCE
     assert desk.state("one6@gmail.com") is State.ACTIVE
 

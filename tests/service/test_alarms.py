@@ -28,6 +28,7 @@ from bounce_watcher.service.pace import Pace
 from bounce_watcher.service.state import MailboxState, ServiceState
 from bounce_watcher.service.trouble import Trouble, Troubles
 from bounce_watcher.words.grounds import text
+from tests.facts import BY
 from tests.ledger.making import LEASE, Platform, bounce, mail, page, record
 from tests.servers.receiver import Receiver
 
@@ -259,7 +260,7 @@ def test_dead_letters(desk: Desk) -> None:
         "1 notice to webhook shop was given up; mend it, then bounce-watcher outbox retry --target shop"
     )
     assert desk.look(5) == [alert]
-    desk.ledger.discard(ids=[item.id])
+    desk.ledger.discard(BY, ids=[item.id])
     assert desk.look() == []
 
 

@@ -13,11 +13,11 @@ from pydantic import SecretStr
 from structlog.testing import capture_logs
 
 from bounce_watcher.config import Settings
-from bounce_watcher.ledger.pausing import Pause
 from bounce_watcher.ledger.store import Ledger
 from bounce_watcher.model.errors import TemporaryFailure
 from bounce_watcher.model.grounds import ByPerson
 from bounce_watcher.model.ledger import (
+    Actor,
     Attempt,
     Disposition,
     OutboxItem,
@@ -35,6 +35,7 @@ from bounce_watcher.service import deliver
 from bounce_watcher.service.announcing import announcer
 from bounce_watcher.service.deliver import BEGUN, SLACK, UNWRITTEN, Deliverer, deliver_all
 from bounce_watcher.service.trouble import Troubles
+from tests.facts import BY
 
 START = datetime(2026, 3, 1, 12, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
@@ -109,9 +110,8 @@ class Desk:
         ], self.now, announcer(self.settings))
 
     def release(self, name: str) -> None:
-        self.ledger.release(
-            f"{name}@example.org", None, note="back", now=self.now, announce=announcer(self.settings)
-        )
+        by = Actor("jo", self.now, "back")
+        self.ledger.release(f"{name}@example.org", None, by, announce=announcer(self.settings))
 
     def at(self, platform: Platform) -> None:
         self.settings = Settings(self.settings.database_url, platforms=(platform,))
@@ -185,12 +185,12 @@ def test_a_paused_target_is_sent_nothing_and_nothing_is_lost_or_counted(desk: De
     with closing(desk.deliverer()) as sender:
         rounds(sender)
         before, tried = desk.items(), len(far.calls)
-        desk.ledger.pause("one", Pause(desk.now, "petra", "moves"))
+        desk.ledger.pause("one", Actor("petra", desk.now, "moves"))
         desk.now += timedelta(days=1)
         far.answer = lambda _: DONE
         rounds(sender, 3)
         assert (desk.items(), len(far.calls)) == (before, tried)
-        desk.ledger.resume("one")
+        desk.ledger.resume("one", BY)
         rounds(sender)
     assert far.listed == {"a@example.org", "b@example.org"}
     assert [item.state for item in desk.items()] == [OutboxState.DELIVERED] * 2
@@ -200,7 +200,7 @@ def test_a_pause_is_heeded_within_a_round(desk: Desk, far: Far) -> None:
     desk.suppress(*(f"u{number}" for number in range(200)))
 
     def pause_and_take(_: Change) -> Outcome:
-        desk.ledger.pause("one", Pause(desk.now, "petra", "moves"))
+        desk.ledger.pause("one", Actor("petra", desk.now, "moves"))
         desk.now += BEGUN
         return DONE
 
@@ -210,7 +210,7 @@ def test_a_pause_is_heeded_within_a_round(desk: Desk, far: Far) -> None:
     taken = len(far.listed)
     assert 0 < taken < 200
     assert len(desk.items(OutboxState.DUE)) == 200 - taken, "what was leased and not begun is given back"
-    desk.ledger.resume("one")
+    desk.ledger.resume("one", BY)
     far.answer = lambda _: DONE
     with closing(desk.deliverer()) as sender:
         rounds(sender)

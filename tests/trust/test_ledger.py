@@ -18,14 +18,14 @@ from bounce_watcher.ledger.store import Ledger
 from bounce_watcher.ledger.tables import EVENT, METADATA
 from bounce_watcher.ledger.types import recipient_key
 from bounce_watcher.model.address import address_key
-from bounce_watcher.model.grounds import ByPerson
-from bounce_watcher.model.ledger import Protection, State, SuppressionSource
+from bounce_watcher.model.ledger import Actor, State
 from bounce_watcher.model.message import RawMessage
 from bounce_watcher.pipeline import Toolkit
 from bounce_watcher.service.announcing import announcer
 from bounce_watcher.service.deciding import decider
 from bounce_watcher.service.reported import Reading, take_deliveries, take_sent
 from bounce_watcher.service.worker import analyse_one
+from tests.facts import BY
 from tests.ledger.conftest import new_file
 from tests.trust.addresses import pairs
 from tests.trust.reports import FORMS
@@ -96,13 +96,11 @@ class House:
 
         take_sent(CONFIGURATION, self.ledger, [(1, mail)], reading, refuse)
         take_deliveries(CONFIGURATION, self.ledger, [(1, {"recipient": address})], reading, refuse)
-        self.ledger.release(address, None, note="x", now=now, announce=self.announce)
-        self.ledger.suppress(
-            address, "default", grounds=ByPerson("x"), source=SuppressionSource.MANUAL, now=now, announce=self.announce
-        )
-        self.ledger.protect(Protection(address_key(address), now, "x", "x"))
+        self.ledger.release(address, None, Actor("jo", now, "x"), announce=self.announce)
+        self.ledger.suppress(address, "default", Actor("jo", now, "x"), announce=self.announce)
+        self.ledger.protect(address_key(address), Actor("x", now, "x"))
         assert self.ledger.protection(address) is not None
-        self.ledger.forget(address)
+        self.ledger.forget(address, BY)
 
 
 @pytest.mark.parametrize("name", FORMS)

@@ -5,8 +5,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from bounce_watcher.ledger.store import Ledger
-from bounce_watcher.model.grounds import ByPerson
-from bounce_watcher.model.ledger import Attempt, Disposition, OutboxItem, SuppressionSource
+from bounce_watcher.model.ledger import Actor, Attempt, Disposition, OutboxItem
 from bounce_watcher.service.announcing import announcer
 from bounce_watcher.service.clock import utcnow
 from tests.outbox.samples import target
@@ -26,9 +25,8 @@ def dead(answer: str) -> Attempt:
 
 def tell(client: Web, names: Iterable[str], domain: str = "example.org") -> None:
     for name in names:
-        client.ledger.suppress(f"{name}@{domain}", "default", grounds=ByPerson("asked"),
-                               source=SuppressionSource.MANUAL,
-                               now=utcnow(), announce=announcer(client.settings))
+        by = Actor("jo", utcnow(), "asked")
+        client.ledger.suppress(f"{name}@{domain}", "default", by, announce=announcer(client.settings))
 
 
 def answer(client: Web, target_name: str, *attempts: Attempt) -> list[OutboxItem]:

@@ -9,8 +9,7 @@ from urllib.parse import urlencode
 import pytest
 
 from bounce_watcher.model.finding import Kind
-from bounce_watcher.model.grounds import ByPerson
-from bounce_watcher.model.ledger import Protection, SuppressionSource
+from bounce_watcher.model.ledger import Actor
 from bounce_watcher.model.verdict import Reason
 from bounce_watcher.service.announcing import announcer
 from bounce_watcher.web import forms, many
@@ -36,10 +35,8 @@ def desk(web: Make) -> Web:
     complaint = bounce("c" * 32, "carla@gmx.net", reason=None, action=None, feedback_type="abuse", at=day(13))
     full = bounce("f" * 32, "other@outlook.com", reason=Reason.INVALID_DOMAIN, at=day(14))
     client.ledger.record(page(*events, replace(complaint, kind=Kind.COMPLAINT), full), decide, announce)
-    client.ledger.suppress("hand@gmx.net", "default", grounds=ByPerson("asked"),
-                           source=SuppressionSource.MANUAL, now=day(15),
-                           announce=announce)
-    client.ledger.protect(Protection("u3@gmx.net", START, "jo", "our founder"))
+    client.ledger.suppress("hand@gmx.net", "default", Actor("jo", day(15), "asked"), announce=announce)
+    client.ledger.protect("u3@gmx.net", Actor("jo", START, "our founder"))
     return client
 
 

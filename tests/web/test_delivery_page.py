@@ -8,11 +8,11 @@ from html import unescape
 
 import pytest
 
-from bounce_watcher.model.grounds import ByPerson
-from bounce_watcher.model.ledger import Attempt, Disposition, OutboxState, SuppressionSource
+from bounce_watcher.model.ledger import Actor, Attempt, Disposition, OutboxState
 from bounce_watcher.service.announcing import announcer
 from bounce_watcher.service.clock import utcnow
 from bounce_watcher.web.pages import delivery
+from tests.facts import BY
 from tests.web.conftest import Web
 from tests.web.looked_at import HOSTILE, demand_harmless
 from tests.web.looking import links, rows, section, words
@@ -50,9 +50,8 @@ def test_a_delivery_can_be_copied_as_curl(web: Make, written: str) -> None:
     """The words are the request's, whatever a shell or a browser makes of such letters."""
     client = web()
     client.settings = replace(client.settings, webhooks=(HOOK,))
-    client.ledger.suppress("a@example.org", "default", grounds=ByPerson(written),
-                           source=SuppressionSource.MANUAL, now=utcnow(),
-                           announce=announcer(client.settings))
+    by = Actor("jo", utcnow(), written)
+    client.ledger.suppress("a@example.org", "default", by, announce=announcer(client.settings))
     item = items(client.ledger)["a"]
     text = client.get(path_of(client, "a")).text
     demand_harmless(text)
@@ -70,7 +69,7 @@ def test_a_delivery_can_be_copied_as_curl(web: Make, written: str) -> None:
 
 def test_what_no_command_can_send_is_not_offered_as_one(desk: Web) -> None:
     a = path_of(desk, "a")
-    desk.ledger.forget("a@example.org")
+    desk.ledger.forget("a@example.org", BY)
     assert "curl" not in desk.get(a).text, "it lost its content"
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(delivery, "LONGEST_COMMAND", 100)
@@ -81,7 +80,7 @@ def test_what_no_command_can_send_is_not_offered_as_one(desk: Web) -> None:
 
 def test_one_delivery_tells_of_each_try(desk: Web) -> None:
     item = items(desk.ledger)["a"]
-    desk.ledger.retry(utcnow(), ids=[item.id])
+    desk.ledger.retry(Actor("jo", utcnow()), ids=[item.id])
     (again, *_) = [each for each in desk.ledger.lease("crm-hook", utcnow(), LEASE, 9) if each.id == item.id]
     soon = utcnow() + timedelta(hours=2)
     desk.ledger.conclude(
@@ -109,7 +108,7 @@ def test_tries_that_are_not_kept_are_counted(web: Make) -> None:
 
 def test_one_that_a_newer_state_replaced_leads_to_it(desk: Web) -> None:
     first = items(desk.ledger)["a"].id
-    desk.ledger.release("a@example.org", None, note="back", now=utcnow(), announce=announcer(desk.settings))
+    desk.ledger.release("a@example.org", None, Actor("jo", utcnow(), "back"), announce=announcer(desk.settings))
     newer = [item.id for item in desk.ledger.outbox() if item.recipient == "a@example.org"][-1]
     form = {"csrf": csrf_of(desk.get(f"/outbox/{first}").text)}
     answer_ = desk.post(f"/outbox/{first}/retry", data=form)
@@ -124,7 +123,7 @@ def test_retry_of_one_is_that_of_the_shell(desk: Web) -> None:
     path = path_of(desk, "a")
     result = desk.post(f"{path}/retry", data={"csrf": csrf_of(desk.get(path).text)})
     assert (result.status_code, result.headers["location"]) == (303, f"{path}?done=retry")
-    desk.ledger.retry(utcnow(), ids=[items(desk.ledger)["b"].id])
+    desk.ledger.retry(Actor("jo", utcnow()), ids=[items(desk.ledger)["b"].id])
     a, b = (items(desk.ledger)[letter] for letter in "ab")
     assert (a.state, a.attempts, a.last_answer is None) == (b.state, b.attempts, b.last_answer is None)
     assert a.state is OutboxState.DUE

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from bounce_watcher.ledger.files import Files
+from tests.facts import BY
 from tests.ledger.making import bounce, page, record
 from tests.ledger.searching import in_files, in_rows
 from tests.web.conftest import TOKEN, Web
@@ -24,8 +25,8 @@ def test_no_call_on_a_forgotten_address_brings_it_back(web: Make, tmp_path: Path
         return answer.json()
 
     record(client.ledger, page(bounce("m1", ADA)))
-    client.ledger.discard(target="platform")
-    client.ledger.forget(ADA)
+    client.ledger.discard(BY, target="platform")
+    client.ledger.forget(ADA, BY)
     names = client.ledger.names
 
     (found,) = ask("GET", PLACE)["suppressions"]

@@ -8,7 +8,8 @@ from dataclasses import replace
 
 import pytest
 
-from bounce_watcher.ledger.actions import Action
+from bounce_watcher.ledger.actions import Act
+from bounce_watcher.model.ledger import Actor
 from bounce_watcher.model.verdict import Reason
 from bounce_watcher.service.announcing import announcer
 from tests.ledger.making import bounce, day, decide, page
@@ -28,7 +29,7 @@ def desk(web: Make) -> Web:
     events = [bounce(f"{n:032x}", who, at=day(n), diagnostic=words.format(who)) for n, who in enumerate(WHO)]
     odd = bounce("f" * 32, WHO[0], at=day(3), reason=Reason.UNKNOWN, diagnostic=f"554 <{WHO[0]}> quux")
     client.ledger.record(page(*events, odd), decide, announcer(client.settings))
-    client.ledger.log_action(Action(day(4), "jo", "release", client.ledger.names.name(WHO[0]), 1, f"asked by {WHO[0]}"))
+    client.ledger.log_act(Act(Actor("jo", day(4), f"asked by {WHO[0]}"), "release", recipient=WHO[0]), 1)
     return client
 
 

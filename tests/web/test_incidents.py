@@ -13,8 +13,7 @@ from urllib.parse import urlencode
 import pytest
 
 from bounce_watcher.ledger.store import Ledger
-from bounce_watcher.model.grounds import ByPerson
-from bounce_watcher.model.ledger import Alert, AlertKind, BounceEvent, State, SuppressionSource
+from bounce_watcher.model.ledger import Actor, Alert, AlertKind, BounceEvent, State
 from bounce_watcher.policy.decide import decide as really_decide
 from bounce_watcher.policy.incident import Incident
 from bounce_watcher.policy.settings import Mode, PolicySettings
@@ -249,8 +248,8 @@ def test_undo_does_what_its_preview_showed_and_just_what_the_shell_does(desk: We
     incident = Incident.of(the_alert(desk))
     assert incident is not None
     with Ledger.connect(f"sqlite:///{copy}") as shell:
-        list(shell.undo(incident, decider(desk.settings), announcer(desk.settings),
-                        now=utcnow()))
+        by = Actor("jo", utcnow())
+        list(shell.undo(incident, decider(desk.settings), announcer(desk.settings), by, subject="an incident"))
         wanted = [(each.recipient, each.state, text(each.grounds)) for each in shell.suppressions()]
         counted = sorted((each.id, text(each.exclusion)) for each in shell.events())
 
@@ -271,8 +270,7 @@ def test_undo_does_what_its_preview_showed_and_just_what_the_shell_does(desk: We
 
 def test_a_free_undo_takes_back_what_was_in_force_and_says_what_is_sent(desk: Web) -> None:
     began = the_alert(desk).since
-    desk.ledger.suppress("dead1n0@gmail.com", "default", grounds=ByPerson("asked"), source=SuppressionSource.MANUAL,
-                         now=began, announce=announcer(desk.settings))
+    desk.ledger.suppress("dead1n0@gmail.com", "default", Actor("jo", began, "asked"), announce=announcer(desk.settings))
     query = urlencode({"from": (began - 11 * DAY).strftime("%Y-%m-%d"), "to": (began - HOUR).isoformat(),
                        "domain": "gmail.com", "provider": "google.com", "reason": "invalid_recipient"})
     preview = desk.get(f"/undo?{query}").text

@@ -7,8 +7,7 @@ from urllib.parse import urlencode
 
 import pytest
 
-from bounce_watcher.ledger.pausing import Pause
-from bounce_watcher.model.ledger import NoticeType
+from bounce_watcher.model.ledger import Actor, NoticeType
 from bounce_watcher.policy.settings import Mode
 from bounce_watcher.service.clock import utcnow
 from tests.outbox.samples import target
@@ -44,7 +43,7 @@ TELLING_NOBODY: dict[str, Callable[[Web], str]] = {
 
 def pause(client: Web, *names: str) -> None:
     for name in names:
-        assert client.ledger.pause(name, Pause(utcnow(), "jo", "they move"))
+        assert client.ledger.pause(name, Actor("jo", utcnow(), "they move"))
 
 
 @pytest.mark.parametrize("path", TELLING.values(), ids=TELLING)

@@ -6,11 +6,12 @@ import pytest
 
 from bounce_watcher.ledger import deliveries
 from bounce_watcher.ledger.filters import OutboxFilter
-from bounce_watcher.model.ledger import NoticeType, OutboxState
+from bounce_watcher.model.ledger import Actor, NoticeType, OutboxState
 from bounce_watcher.service.announcing import announcer
 from bounce_watcher.service.clock import utcnow
 from bounce_watcher.web import forms
 from bounce_watcher.web.pages import many_deliveries
+from tests.facts import BY
 from tests.web.conftest import Web
 from tests.web.looking import links, words
 from tests.web.outbox_desk import DELIVERED, GONE, Make, answer, dead, form_of, items, laid_out, state_of, tell
@@ -157,7 +158,7 @@ def test_a_retry_of_a_filter_uses_disabled_targets_again(desk: Web) -> None:
 
 
 def test_what_lost_its_content_can_only_be_dismissed(desk: Web) -> None:
-    desk.ledger.forget("a@example.org")
+    desk.ledger.forget("a@example.org", BY)
     for path in ("/outbox/shown/retry?state=dead", "/outbox/retry?target=crm-hook"):
         text = desk.get(path).text
         assert "2 deliveries that gave up would be due at once." in text
@@ -175,15 +176,15 @@ WAYS = ("/outbox/retry?target=crm-hook", "/outbox/shown/retry?state=dead")
 def overtake(desk: Web, *letters: str) -> None:
     """A newer state of these is taken."""
     for letter in letters:
-        desk.ledger.release(f"{letter}@example.org", None, note="back", now=utcnow(),
-                            announce=announcer(desk.settings))
+        by = Actor("jo", utcnow(), "back")
+        desk.ledger.release(f"{letter}@example.org", None, by, announce=announcer(desk.settings))
     answer(desk, "crm-hook", *[DELIVERED] * (1 + len(letters)))  # f, which waits, before them
 
 
 @pytest.mark.parametrize("path", WAYS)
 def test_a_retry_counts_what_it_sends(desk: Web, path: str) -> None:
     overtake(desk, "a")
-    desk.ledger.forget("b@example.org")
+    desk.ledger.forget("b@example.org", BY)
     preview = desk.get(path).text
     assert "1 delivery that gave up would be due at once." in words(preview)
     assert "1 delivery would be marked as replaced: a newer state of the address waits or was taken." in words(preview)
@@ -213,7 +214,7 @@ def test_of_a_target_with_too_many_it_is_said_that_it_may_be_fewer(desk: Web, mo
     assert "it is fewer where some" not in desk.get(WAYS[0]).text
     for module in (many_deliveries, deliveries):
         monkeypatch.setattr(module, "MOST_COUNTED", 2)
-    desk.ledger.forget("a@example.org")
+    desk.ledger.forget("a@example.org", BY)
     preview = desk.get(WAYS[0]).text
     assert "3 deliveries that gave up would be due at once." in preview
     assert "it is fewer where some lost their content or were replaced" in preview
@@ -222,7 +223,7 @@ def test_of_a_target_with_too_many_it_is_said_that_it_may_be_fewer(desk: Web, mo
 
 
 def test_a_target_that_wanted_no_more_is_used_again(desk: Web) -> None:
-    desk.ledger.discard(ids=[item.id for item in desk.ledger.outbox(OutboxFilter(OutboxState.DEAD))])
+    desk.ledger.discard(BY, ids=[item.id for item in desk.ledger.outbox(OutboxFilter(OutboxState.DEAD))])
     answer(desk, "crm-hook", GONE)
     assert "Use again…" in desk.get("/outbox").text
     preview = desk.get(WAYS[0]).text

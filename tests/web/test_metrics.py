@@ -12,10 +12,8 @@ from sqlalchemy import text
 
 from bounce_watcher.intake.account import ImapAccount, Security
 from bounce_watcher.ledger.engine import open_engine
-from bounce_watcher.ledger.pausing import Pause
 from bounce_watcher.model.finding import Kind
-from bounce_watcher.model.grounds import ByPerson
-from bounce_watcher.model.ledger import Attempt, Disposition, SuppressionSource
+from bounce_watcher.model.ledger import Actor, Attempt, Disposition
 from bounce_watcher.outbox.target import WebhookTarget
 from bounce_watcher.policy.limits import GuardSettings
 from bounce_watcher.policy.settings import Mode, PolicySettings
@@ -194,7 +192,7 @@ def test_suppressions_and_outbox(at: Web, monkeypatch: pytest.MonkeyPatch) -> No
     assert of(figures, "outbox_dead", target="shop") == 1
     assert of(figures, "outbox_oldest_due_seconds", target="shop") == 2 * 60 + metrics.FRESH.total_seconds()
     assert of(figures, "outbox_disabled", target="shop") == of(figures, "outbox_paused", target="shop") == 0
-    at.ledger.pause("shop", Pause(NOON, "petra", "moves"))
+    at.ledger.pause("shop", Actor("petra", NOON, "moves"))
     later += metrics.FRESH
     assert of(read(at), "outbox_paused", target="shop") == 1
 
@@ -217,6 +215,6 @@ def test_a_ledger_that_is_away_hides_nothing_else(at: Web) -> None:
 
 
 def test_no_figure_tells_an_address(at: Web) -> None:
-    at.ledger.suppress("someone@example.org", "news", grounds=ByPerson("asked"), source=SuppressionSource.MANUAL,
-                       now=datetime(2026, 3, 1, tzinfo=UTC), announce=Platform(targets=("shop",)))
+    by = Actor("jo", datetime(2026, 3, 1, tzinfo=UTC), "asked")
+    at.ledger.suppress("someone@example.org", "news", by, announce=Platform(targets=("shop",)))
     assert "@" not in at.get("/metrics").text

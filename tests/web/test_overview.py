@@ -9,8 +9,7 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 
 from bounce_watcher.model.finding import Evidence, Kind
-from bounce_watcher.model.grounds import ByPerson
-from bounce_watcher.model.ledger import AlertKind, BounceEvent, Disposition, State, SuppressionSource
+from bounce_watcher.model.ledger import Actor, AlertKind, BounceEvent, Disposition, State
 from bounce_watcher.model.ledger import Attempt as Tried
 from bounce_watcher.model.sending import SentCount
 from bounce_watcher.model.verdict import Reason
@@ -269,9 +268,7 @@ def test_a_mailbox_that_nothing_comes_to_any_more_is_told_and_a_young_one_is_not
 def test_decisions_say_why_in_short(web: Make) -> None:
     client, now = web(), utcnow()
     recorded(client, [bounce("a", "a@d.example", at=now - timedelta(hours=2))])
-    client.ledger.suppress("b@d.example", "news", grounds=ByPerson("asked by phone"),
-                           source=SuppressionSource.MANUAL, now=now,
-                           announce=Platform())
+    client.ledger.suppress("b@d.example", "news", Actor("jo", now, "asked by phone"), announce=Platform())
     told_ = [row[1:4] for row in rows(section(page(client, "/"), "decisions"))]
     assert told_[0][0].startswith("b@d.example")
     assert told_[0][1:] == ["Suppressed", "By a person: asked by phone"]

@@ -5,10 +5,11 @@ from urllib.parse import urlencode
 
 import pytest
 
-from bounce_watcher.model.ledger import NoticeType, Protection, State
+from bounce_watcher.model.ledger import Actor, NoticeType, State
 from bounce_watcher.service.announcing import announcer
 from bounce_watcher.service.clock import utcnow
 from bounce_watcher.service.deciding import decider
+from tests.facts import BY
 from tests.ledger.making import START, bounce, page
 from tests.web.conftest import Web
 from tests.web.looked_at import HOSTILE, demand_harmless
@@ -94,8 +95,8 @@ def test_a_domain_is_protected_by_its_addresses_page_by_the_list_and_by_settings
 
 
 def test_the_end_of_it(desk: Web) -> None:  # noqa: F811
-    desk.ledger.protect(Protection("@gmx.net", START, "jo", "a partner"))
-    desk.ledger.protect(Protection("dora@gmx.net", START, "jo", "our founder"))
+    desk.ledger.protect("@gmx.net", Actor("jo", START, "a partner"))
+    desk.ledger.protect("dora@gmx.net", Actor("jo", START, "our founder"))
     text = desk.get(path_to(desk, "dora@gmx.net")).text
     (link,) = links(text, "/protected/")
     assert desk.ledger.names.address(link.split("/")[2]) == "dora@gmx.net"
@@ -144,7 +145,7 @@ def test_who_may_only_look_protects_nobody(desk: Web) -> None:  # noqa: F811
     with_reader(desk)
     hear(desk)
     reader = signed_in(desk, READER)
-    desk.ledger.protect(Protection(BEN, START, "jo", "x"))
+    desk.ledger.protect(BEN, Actor("jo", START, "x"))
     before = everything(desk)
     assert "Protect…</button>" in desk.get(path_to(desk), headers=reader).text
     end = f"/protected/{desk.ledger.names.name(BEN)}/end"
@@ -156,7 +157,7 @@ def test_who_may_only_look_protects_nobody(desk: Web) -> None:  # noqa: F811
 
 def test_hostile_names_and_reasons_are_shown_harmless(desk: Web) -> None:  # noqa: F811
     for n, each in enumerate(HOSTILE):
-        desk.ledger.protect(Protection(f"h{n}{each}@example.org", START, each, each))
+        desk.ledger.protect(f"h{n}{each}@example.org", Actor(each, START, each))
         demand_harmless(desk.get(path_to(desk, f"h{n}{each}@example.org")).text)
         demand_harmless(desk.get(f"/protected/{desk.ledger.names.name(f'h{n}{each}@example.org')}/end").text)
         demand_harmless(desk.get(f"/protect?{urlencode({'domain': each})}").text)
@@ -164,15 +165,15 @@ def test_hostile_names_and_reasons_are_shown_harmless(desk: Web) -> None:  # noq
 
 
 def test_forget_says_that_the_protection_ends(desk: Web) -> None:  # noqa: F811
-    desk.ledger.protect(Protection(ANNA, START, "jo", "x"))
+    desk.ledger.protect(ANNA, Actor("jo", START, "x"))
     assert "1 protection ends" in said(desk.get(f"{path_to(desk)}/forget").text)
 
 
 def test_the_api_tells_who_protects(desk: Web) -> None:  # noqa: F811
-    desk.ledger.protect(Protection("@gmx.net", START, "jo", "a partner"))
+    desk.ledger.protect("@gmx.net", Actor("jo", START, "a partner"))
     (row,) = desk.get(f"/api/v1/recipients?recipient={ANNA}").json()["recipients"]
     assert row["protected"] == {"name": "@gmx.net", "by": "jo", "at": "2026-03-01T12:00:00Z", "because": "a partner"}
-    desk.ledger.unprotect("@gmx.net")
+    desk.ledger.unprotect("@gmx.net", BY)
     hear(desk, protected_addresses=frozenset({ANNA}))
     (row,) = desk.get(f"/api/v1/recipients?recipient={ANNA}").json()["recipients"]
     assert row["protected"] == {"name": ANNA, "by": "configuration", "at": None, "because": None}

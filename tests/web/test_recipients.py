@@ -14,8 +14,7 @@ import pytest
 from bounce_watcher.ledger.erasure import Erased
 from bounce_watcher.ledger.store import Ledger
 from bounce_watcher.model.errors import TemporaryFailure
-from bounce_watcher.model.grounds import ByPerson
-from bounce_watcher.model.ledger import NoticeType, State, SuppressionSource
+from bounce_watcher.model.ledger import Actor, NoticeType, State, SuppressionSource
 from bounce_watcher.model.message import pack
 from bounce_watcher.model.verdict import Reason
 from bounce_watcher.policy.settings import Mode, PolicySettings
@@ -126,7 +125,7 @@ def test_whether_it_is_only_this_address(desk: Web) -> None:
 
 
 def test_the_list_finds_by_state_and_downloads_the_same(desk: Web) -> None:
-    desk.ledger.release(BEN, None, note="back", now=day(5), announce=announcer(desk.settings))
+    desk.ledger.release(BEN, None, Actor("jo", day(5), "back"), announce=announcer(desk.settings))
     text = desk.get("/recipients").text
     assert "<h1 tabindex=\"-1\">2 recipients</h1>" in text
     assert text.index(BEN) < text.index(ANNA), "the last changed first"
@@ -173,7 +172,7 @@ def test_release_changes_what_the_preview_showed_and_tells_it(desk: Web) -> None
 def test_release_does_just_what_the_shell_does(desk: Web, web: Make) -> None:
     """The same call, so the same steps, records and notices."""
     now = datetime.now(UTC)
-    desk.ledger.release(BEN, None, note="why", now=now, announce=announcer(desk.settings))
+    desk.ledger.release(BEN, None, Actor("jo", now, "why"), announce=announcer(desk.settings))
     path = path_to(desk)
     desk.post(f"{path}/release", data=form_of(desk.get(f"{path}/release").text, because="why"))
 
@@ -234,12 +233,11 @@ def test_a_form_that_is_filled_in_wrongly_changes_nothing(
 def test_what_changed_meanwhile_is_looked_at_again(desk: Web) -> None:
     path = path_to(desk)
     form = form_of(desk.get(f"{path}/release").text, because="why")
-    desk.ledger.suppress(ANNA, "other", grounds=ByPerson("complained"), source=SuppressionSource.MANUAL, now=day(9),
-                         announce=announcer(desk.settings))
+    desk.ledger.suppress(ANNA, "other", Actor("jo", day(9), "complained"), announce=announcer(desk.settings))
     answer = desk.post(f"{path}/release", data=form)
     assert answer.status_code == 409
     assert len(standing(desk.ledger)) == 2
-    desk.ledger.release(ANNA, None, note="x", now=day(10), announce=announcer(desk.settings))
+    desk.ledger.release(ANNA, None, Actor("jo", day(10), "x"), announce=announcer(desk.settings))
     assert desk.post(f"{path}/release", data=form).status_code == 409
     assert desk.get(f"{path}/release").status_code == 409
     assert desk.ledger.actions() == []
@@ -284,11 +282,11 @@ def test_what_takes_long_to_forget_goes_on_without_the_browser(desk: Web, monkey
     monkeypatch.setattr(working, "WAITS", 0.01)
     go_on, looked, forget = threading.Event(), threading.Event(), desk.ledger.forget
 
-    def slowly(address: str, *, advance: Callable[[int], None]) -> Erased:
+    def slowly(address: str, by: Actor, *, advance: Callable[[int], None]) -> Erased:
         advance(12_000)
         looked.set()
         assert go_on.wait(20)
-        return forget(address, advance=advance)
+        return forget(address, by, advance=advance)
 
     monkeypatch.setattr(desk.ledger, "forget", slowly)
     path = path_to(desk)

@@ -10,8 +10,7 @@ from pydantic import SecretStr
 
 from bounce_watcher.config.settings import WebSettings
 from bounce_watcher.ledger.filters import EventFilter, OutboxFilter, SuppressionFilter
-from bounce_watcher.ledger.pausing import Pause
-from bounce_watcher.model.ledger import Attempt, Disposition, OutboxState
+from bounce_watcher.model.ledger import Actor, Attempt, Disposition, OutboxState
 from bounce_watcher.model.verdict import Reason
 from bounce_watcher.web.v1.json import json_answer
 from bounce_watcher.words.grounds import text
@@ -199,7 +198,7 @@ def test_a_retry_names_targets_that_are_paused(client: Web) -> None:
     (item, *_) = client.ledger.lease("platform", START, timedelta(minutes=1), 1)
     client.ledger.conclude([(item, Attempt(Disposition.DEAD, "HTTP 400"))], START)
     for name in ("platform", "other"):
-        client.ledger.pause(name, Pause(START, "petra", "moves"))
+        client.ledger.pause(name, Actor("petra", START, "moves"))
     for asked, paused in (({"ids": [item.id]}, ["platform"]), ({"target": "other"}, ["other"]), ({"ids": ["x"]}, []),
                           ({"target": "none"}, [])):
         answer = client.post("/api/v1/outbox/retry", json=asked).json()

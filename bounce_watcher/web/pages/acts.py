@@ -1,12 +1,10 @@
 """What a person does about one address: release, suppress, forget. Each shows first what it would change."""
 
-import re
 from datetime import UTC, datetime, timedelta
 
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from bounce_watcher.ledger.actions import Action
 from bounce_watcher.ledger.filters import SuppressionFilter
 from bounce_watcher.model.address import address_key
 from bounce_watcher.model.grounds import ByPerson
@@ -44,10 +42,7 @@ def _back(visit: Visit) -> str:
     return f"/recipients/{visit.path['rid']}"
 
 
-def _done(visit: Visit, action: str, count: int, why: str | None) -> Response:
-    ledger = visit.house.ledger
-    subject = ledger.names.name(ledger.known_as(address_of(visit)))
-    ledger.log_action(Action(visit.now, visit.viewer.name, action, subject, count, why or None))
+def _done(visit: Visit, action: str) -> Response:
     return see(f"{_back(visit)}?done={action}")
 
 
@@ -78,10 +73,10 @@ def release(visit: Visit) -> Response:
     standing = _demand_standing(visit)
     why = because(visit, required=True)
     demand_seen(visit, _seen(standing), 1)
-    released = visit.house.ledger.release(
-        address_of(visit), None, note=why, now=visit.now, announce=announcer(visit.house.settings)
+    visit.house.ledger.release(
+        address_of(visit), None, visit.actor(why), announce=announcer(visit.house.settings)
     )
-    return _done(visit, "release", released, why)
+    return _done(visit, "release")
 
 
 def _demand_standing(visit: Visit) -> list[Suppression]:
@@ -108,7 +103,7 @@ def _told(each: Suppression) -> str:
 
 def suppress_preview(visit: Visit) -> Response:
     standing, streams = _standing(visit), _known_streams(visit)
-    wanted = _wanted(visit, streams[0], None, "")
+    wanted = _wanted(visit, streams[0])
     stays = [f"{_told(each)}. What lasts as long already stays as it is." for each in standing]
     what = Preview(
         f"Suppress {harmless(address_of(visit), 320)}", "Suppress", _back(visit),
@@ -131,18 +126,16 @@ def suppress(visit: Visit) -> Response:
     until = _day(visit)
     why = because(visit, required=True)
     demand_seen(visit, _seen(_standing(visit)), 1)
-    wanted = _wanted(visit, stream, until, why)
     visit.house.ledger.suppress(
-        wanted.recipient, wanted.stream, grounds=ByPerson(why), source=wanted.source, now=visit.now, until=until,
-        announce=announcer(visit.house.settings),
+        address_of(visit), stream, visit.actor(why), until=until, announce=announcer(visit.house.settings)
     )
-    return _done(visit, "suppress", 1, why)
+    return _done(visit, "suppress")
 
 
-def _wanted(visit: Visit, stream: str, until: datetime | None, why: str) -> Suppression:
+def _wanted(visit: Visit, stream: str) -> Suppression:
+    """As it would be told."""
     return Suppression(
-        address_of(visit), stream, State.SUPPRESSED, None, visit.now, ByPerson(why), SuppressionSource.MANUAL,
-        until=until,
+        address_of(visit), stream, State.SUPPRESSED, None, visit.now, ByPerson(""), SuppressionSource.MANUAL
     )
 
 
@@ -215,15 +208,11 @@ def forget(visit: Visit) -> Response:
     ledger, back = visit.house.ledger, _back(visit)
 
     def run(hand: Hand) -> None:
-        """It is logged under the hash, as all that was done to it before; of the reason nothing that names it."""
         def looked_through(more: int) -> None:
             hand.advance(more)
             hand.step()
 
-        erased = ledger.forget(address, advance=looked_through)
-        subject = ledger.names.name(ledger.forgotten_name(address))
-        told = re.sub(re.escape(address), "the address", why, flags=re.IGNORECASE)
-        ledger.log_action(Action(visit.now, visit.viewer.name, "forget", subject, erased.rows, told or None))
+        ledger.forget(address, visit.actor(why), advance=looked_through)
         warn_of_files(ledger.clean_files())
 
     work = Work("Forgetting an address", _looked_through, leads_to=f"{back}?done=forget", again=f"{back}/forget")

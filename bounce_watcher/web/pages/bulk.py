@@ -60,7 +60,7 @@ def _decision(visit: Visit, asked: Filters) -> many.Decision[Ruled]:
         many.RULED, lambda wanted, dry_run: ledger.release_all(
             _query(asked), replace(wanted, included=included), dry_run=dry_run
         ),
-        "release", subject_of(asked), doing="Releasing", done="released",
+        subject_of(asked), doing="Releasing", done="released",
         nothing="There is nothing to release any more: nothing was changed.", shell=_shell(visit, asked),
         leads_to=listing.address(PATH, [*here, (_DONE, "release")]), again=listing.address(PATH, here),
     )

@@ -17,7 +17,6 @@ from bounce_watcher.web.deliveries import (
     LONGEST_ANSWER,
     RETRIED,
     STAYS,
-    log,
     outcome,
     paused_since,
     told,
@@ -105,9 +104,8 @@ def retry(visit: Visit) -> Response:
     item = _item(visit)
     if item.state not in RETRIED:
         raise HTTPException(409, "It is dismissed or replaced, so it is never sent: nothing was changed.")
-    changed = visit.house.ledger.retry(visit.now, ids=[item.id], state=item.state)
-    log(visit, "retry", item.id, changed, because(visit, required=False))
-    if not changed:
+    by = visit.actor(because(visit, required=False))
+    if not visit.house.ledger.retry(by, ids=[item.id], state=item.state):
         raise HTTPException(409, "It cannot be sent: a newer state stands behind it, its content is erased, or it is "
                                  "on its way just now.")
     return see(f"/outbox/{item.id}?done=retry")
@@ -125,7 +123,7 @@ def dismiss(visit: Visit) -> Response:
     item = _open_item(visit)
     why = because(visit, required=False)
     demand_seen(visit, (item.id, item.state), 1)
-    log(visit, "discard", item.id, visit.house.ledger.discard(ids=[item.id]), why)
+    visit.house.ledger.discard(visit.actor(why), ids=[item.id])
     return see(f"/outbox/{item.id}?done=discard")
 
 

@@ -25,7 +25,6 @@ from bounce_watcher.web.deliveries import (
     STAYS,
     error_of,
     is_paused,
-    log,
     told,
     without_addresses,
 )
@@ -92,7 +91,7 @@ class Way:
     sent: Callable[[Visit, Chosen], Iterable[str]]
     stays: tuple[str, ...]
     undo: str
-    run: Callable[[Visit, Chosen], int]
+    run: Callable[[Visit, Chosen, str], int]
     is_danger: bool = False
 
 
@@ -120,20 +119,21 @@ def _to_send(visit: Visit, chosen: Chosen) -> Iterator[str]:
             yield f"What waits for {name(target)} already."
 
 
-def _retry(visit: Visit, chosen: Chosen) -> int:
-    ledger = visit.house.ledger
+def _retry(visit: Visit, chosen: Chosen, why: str) -> int:
+    ledger, by = visit.house.ledger, visit.actor(why)
     if chosen.whole is not None:
-        return ledger.retry(visit.now, target=chosen.whole)
+        return ledger.retry(by, target=chosen.whole)
     ids: defaultdict[OutboxState, list[str]] = defaultdict(list)
     for item in (*chosen.items, *chosen.replaced):
         ids[item.state].append(item.id)
-    return sum(ledger.retry(visit.now, ids=some, state=state) for state, some in ids.items())
+    return ledger.retry_chosen(by, ids, chosen.subject)
 
 
-def _dismiss(visit: Visit, chosen: Chosen) -> int:
+def _dismiss(visit: Visit, chosen: Chosen, why: str) -> int:
+    ledger, by = visit.house.ledger, visit.actor(why)
     if chosen.whole is not None:
-        return visit.house.ledger.discard(target=chosen.whole)
-    return visit.house.ledger.discard(ids=[item.id for item in chosen.items])
+        return ledger.discard(by, target=chosen.whole)
+    return ledger.discard(by, ids=[item.id for item in chosen.items], subject=chosen.subject)
 
 
 RETRY = Way(
@@ -292,8 +292,7 @@ def _run(way: Way, choose: Choose, visit: Visit) -> Response:
     chosen = choose(visit, way)
     why = because(visit, required=chosen.because_required)
     demand_seen(visit, _preview(visit, way, chosen).seen, chosen.count)
-    changed = way.run(visit, chosen)
-    log(visit, way.action, chosen.subject, changed, why)
+    way.run(visit, chosen, why)
     return see(listing.address("/outbox", [*chosen.query, ("done", way.action), ("on", chosen.subject)]))
 
 

@@ -8,7 +8,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from bounce_watcher.ledger.browse import By
-from bounce_watcher.ledger.optouts import GID, KEY_KINDS, Dealt
+from bounce_watcher.ledger.optouts import GID, KEY_KINDS
 from bounce_watcher.ledger.paging import Page, TookTooLong
 from bounce_watcher.model.optout import KeptOptOut
 from bounce_watcher.web import listing, opt_outs
@@ -136,7 +136,7 @@ def done_preview(visit: Visit) -> Response:
 
 
 def done(visit: Visit) -> Response:
-    return _settle(visit, [_waits(visit)], _subject(visit))
+    return _settle(visit, [_waits(visit)], _recipient(visit))
 
 
 def _waits(visit: Visit) -> KeptOptOut:
@@ -155,7 +155,7 @@ def up_preview(visit: Visit) -> Response:
 
 
 def up(visit: Visit) -> Response:
-    return _settle(visit, [_is_done(visit)], _subject(visit), is_done=False)
+    return _settle(visit, [_is_done(visit)], _recipient(visit), is_done=False)
 
 
 def _is_done(visit: Visit) -> KeptOptOut:
@@ -165,11 +165,10 @@ def _is_done(visit: Visit) -> KeptOptOut:
     return kept
 
 
-def _subject(visit: Visit) -> str:
-    """What the log names: the address, under its name."""
+def _recipient(visit: Visit) -> str | None:
+    """Whom the log names."""
     asked = _one(visit).asked
-    address = asked.recipient or asked.sender
-    return visit.house.ledger.names.name(address) if address else GID
+    return asked.recipient or asked.sender
 
 
 # ── all ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -191,7 +190,7 @@ def all_done(visit: Visit) -> Response:
     if len(waiting) > MOST:
         raise HTTPException(409, f"more than {MOST} wait: use the shell, nothing was changed")
     because(visit, required=True)
-    return _settle(visit, waiting, GID)
+    return _settle(visit, waiting, None)
 
 
 def _all(visit: Visit) -> Sequence[KeptOptOut]:
@@ -206,11 +205,11 @@ def _seen(chosen: Sequence[KeptOptOut]) -> tuple[object, ...]:
     return tuple((each.id, each.done_at) for each in chosen)
 
 
-def _settle(visit: Visit, chosen: Sequence[KeptOptOut], subject: str, *, is_done: bool = True) -> Response:
+def _settle(visit: Visit, chosen: Sequence[KeptOptOut], recipient: str | None, *, is_done: bool = True) -> Response:
     why = because(visit, required=False)
     demand_seen(visit, _seen(chosen), len(chosen))
     visit.house.ledger.settle_opt_outs(
-        [each.id for each in chosen], Dealt(visit.now, visit.viewer.name, why or None, subject, is_done)
+        [each.id for each in chosen], visit.actor(why), recipient=recipient, is_done=is_done
     )
     return see(f"{PATH}?said={'done' if is_done else 'up'}")
 

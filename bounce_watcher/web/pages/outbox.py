@@ -7,6 +7,7 @@ from datetime import datetime
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
+from bounce_watcher.ledger.actions import Act
 from bounce_watcher.ledger.browse import MOST_COUNTED, By, Choice, Query
 from bounce_watcher.ledger.deliveries import Failures
 from bounce_watcher.ledger.incidents import is_asked_for
@@ -19,7 +20,7 @@ from bounce_watcher.model.ledger import Disposition, NoticeType, OutboxItem, Out
 from bounce_watcher.outbox.opening import Receiver, channel_to
 from bounce_watcher.service.doctor import explained
 from bounce_watcher.web import listing, shown
-from bounce_watcher.web.deliveries import DISMISSED, DONE, RETRIED, error_of, log, outcome, paused_since
+from bounce_watcher.web.deliveries import DISMISSED, DONE, RETRIED, error_of, outcome, paused_since
 from bounce_watcher.web.forms import LONGEST_REASON
 from bounce_watcher.web.listing import Column, Download, Filter
 from bounce_watcher.web.pages.events import rid_of
@@ -207,7 +208,7 @@ def test(visit: Visit) -> Response:
     if receiver is None:
         raise HTTPException(404, "No target of the configuration has that name.")
     taken, answer = _tried(receiver, visit.now)
-    log(visit, "test", target, int(taken), answer[:LONGEST_REASON])
+    visit.house.ledger.log_act(Act(visit.actor(answer[:LONGEST_REASON]), "test", target), int(taken))
     return see(listing.address("/outbox", [("done", "test"), ("on", target)]))
 
 

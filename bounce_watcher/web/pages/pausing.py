@@ -8,7 +8,7 @@ from starlette.responses import Response
 from bounce_watcher.ledger.pausing import Pause
 from bounce_watcher.ledger.stock import Queue
 from bounce_watcher.web import listing
-from bounce_watcher.web.deliveries import log, paused_since
+from bounce_watcher.web.deliveries import paused_since
 from bounce_watcher.web.forms import because, demand_seen
 from bounce_watcher.web.preview import Preview, show
 from bounce_watcher.web.shown import counted, name, number
@@ -60,8 +60,7 @@ def pause(visit: Visit) -> Response:
     here = _switch(visit, is_paused=False)
     why = because(visit, required=True)
     demand_seen(visit, here.seen, 1)
-    if visit.house.ledger.pause(here.target, Pause(visit.now, visit.viewer.name, why)):
-        log(visit, "pause", here.target, 1, why)
+    visit.house.ledger.pause(here.target, visit.actor(why))
     return see(listing.address("/outbox", [("done", "pause"), ("on", here.target)]))
 
 
@@ -80,8 +79,7 @@ def resume(visit: Visit) -> Response:
     here = _switch(visit, is_paused=True)
     why = because(visit, required=False)
     demand_seen(visit, here.seen, 1)
-    if visit.house.ledger.resume(here.target):
-        log(visit, "resume", here.target, 1, why)
+    visit.house.ledger.resume(here.target, visit.actor(why))
     return see(listing.address("/outbox", [("done", "resume"), ("on", here.target)]))
 
 

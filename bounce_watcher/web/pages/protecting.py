@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from bounce_watcher.ledger.actions import Action
 from bounce_watcher.ledger.filters import SuppressionFilter
 from bounce_watcher.model.address import address_key
 from bounce_watcher.model.ledger import NoticeType, Protection, Suppression
@@ -21,11 +20,6 @@ from bounce_watcher.web.visit import Visit, get, post, see
 _NO_RULE = "No rule suppresses {} any more, whatever is reported. A person or a platform still may."
 _CAN_END = "It can be undone: the protection ends by a button, here and under Settings."
 _RELEASE, _STAYS = "release", "stays"
-
-
-def log(visit: Visit, action: str, name: str, why: str) -> None:
-    subject = name if name.startswith("@") else visit.house.ledger.names.name(name)
-    visit.house.ledger.log_action(Action(visit.now, visit.viewer.name, action, subject, because=why))
 
 
 # ── an address, or its domain ───────────────────────────────────────────────────────────────────────────────────────
@@ -63,11 +57,7 @@ def protect(visit: Visit) -> Response:
     demand_seen(visit, _seen(visit, address, standing), 1)
     _put(visit, address_key(address) if what == "address" else f"@{_domain_of(address)}", why)
     if then == _RELEASE and standing:
-        ledger = visit.house.ledger
-        released = ledger.release(
-            address, None, note=why, now=visit.now, announce=announcer(visit.house.settings)
-        )
-        ledger.log_action(Action(visit.now, visit.viewer.name, "release", ledger.names.name(address), released, why))
+        visit.house.ledger.release(address, None, visit.actor(why), announce=announcer(visit.house.settings))
     return see(f"/recipients/{visit.path['rid']}?done=protect")
 
 
@@ -86,10 +76,9 @@ def _seen(visit: Visit, name: str, standing: Sequence[Suppression] = ()) -> tupl
 
 def _put(visit: Visit, name: str, why: str) -> None:
     try:
-        visit.house.ledger.protect(Protection(name_of(name), visit.now, visit.viewer.name, why))
+        visit.house.ledger.protect(name_of(name), visit.actor(why))
     except ValueError as error:
         raise HTTPException(422, f"It cannot be protected: {harmless(error, 300)}. Nothing was changed.") from None
-    log(visit, "protect", name_of(name), why)
 
 
 # ── a domain ────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -153,8 +142,7 @@ def end(visit: Visit) -> Response:
     it = _protection(visit)
     why = because(visit, required=True)
     demand_seen(visit, ("unprotect", it), 1)
-    visit.house.ledger.unprotect(it.name)
-    log(visit, "unprotect", it.name, why)
+    visit.house.ledger.unprotect(it.name, visit.actor(why))
     return see("/settings?done=unprotect#protected")
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from bounce_watcher.ledger.actions import Action
+from bounce_watcher.ledger.actions import Act
 from bounce_watcher.model.errors import PermanentFailure
 from bounce_watcher.model.ledger import BounceEvent
 from bounce_watcher.service.reclassifying import Found, read_again
@@ -82,8 +82,8 @@ def correct(visit: Visit) -> Response:
     if not found:
         raise HTTPException(409, "It reads the same under today's rules: nothing was changed.")
     demand_seen(visit, (_digest(found),), len(found))
-    done = read_again(house.settings, house.ledger, event.message_digest, dry_run=False)
-    house.ledger.log_action(Action(visit.now, visit.viewer.name, "reread", event.id, len(done or ()), why))
+    act = Act(visit.actor(why), "reread", event.id)
+    read_again(house.settings, house.ledger, event.message_digest, dry_run=False, act=act)
     return see(f"{path_of(event)}?done=reread")
 
 

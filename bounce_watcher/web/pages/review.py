@@ -10,7 +10,6 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from bounce_watcher.config.rules import DRAFTED, may_save, save_rule
-from bounce_watcher.ledger.actions import Action
 from bounce_watcher.ledger.browse import By, Query
 from bounce_watcher.ledger.paging import Page, TookTooLong
 from bounce_watcher.ledger.review import OPEN, Group, GroupState
@@ -306,8 +305,8 @@ def save(visit: Visit) -> Response:
         raise HTTPException(409, f"The rules of the folder do not pass their check: {harmless(error, 500)}") from None
     except OSError as error:
         raise HTTPException(409, f"The rule could not be written: {harmless(error.strerror, 200)}") from None
-    visit.house.ledger.note_rule(found.gid, f"{draft.id}: {why}", visit.now)
-    return _done(visit, found, "rule", f"saved the rule {draft.id}", why)
+    visit.house.ledger.note_rule(found.gid, draft.id, visit.actor(why))
+    return see(f"{_path(found)}?done=rule")
 
 
 def _demand_allowed(visit: Visit, outcome: Trial) -> None:
@@ -318,11 +317,6 @@ def _demand_allowed(visit: Visit, outcome: Trial) -> None:
     if missing := [rule for rule, reason in outcome.taken if _pair(rule, reason) not in accepted]:
         told = f"It would take mail away from {harmless(missing[0], 120)}: tick that, or narrow the rule down."
         raise HTTPException(422, told)
-
-
-def _done(visit: Visit, found: Group, done: str, action: str, why: str) -> Response:
-    visit.house.ledger.log_action(Action(visit.now, visit.viewer.name, action, found.gid, found.mails, why or None))
-    return see(f"{_path(found)}?done={done}")
 
 
 # ── set aside, taken up ─────────────────────────────────────────────────────────────────────────────────────────────
@@ -345,8 +339,8 @@ def aside(visit: Visit) -> Response:
         raise HTTPException(422, "Choose how long: nothing was changed.")
     why = because(visit, required=True)
     demand_seen(visit, (found.gid, found.state), 1)
-    visit.house.ledger.set_aside(found.gid, int(told) if told else None, why, visit.now)
-    return _done(visit, found, "aside", "set aside", why)
+    visit.house.ledger.set_aside(found.gid, int(told) if told else None, visit.actor(why))
+    return see(f"{_path(found)}?done=aside")
 
 
 def up_preview(visit: Visit) -> Response:
@@ -361,8 +355,8 @@ def up(visit: Visit) -> Response:
     found = _group(visit)
     why = because(visit, required=False)
     demand_seen(visit, (found.gid, found.state), 1)
-    visit.house.ledger.take_up(found.gid, why, visit.now)
-    return _done(visit, found, "up", "taken up again", why)
+    visit.house.ledger.take_up(found.gid, visit.actor(why))
+    return see(f"{_path(found)}?done=up")
 
 
 ROUTES = (

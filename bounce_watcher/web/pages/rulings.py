@@ -48,7 +48,7 @@ def _decision(visit: Visit, alert: Alert, ruling: Ruling) -> many.Decision[Ruled
     page = f"/incidents/{alert.id}"
     return many.Decision(
         many.RULED, lambda wanted, dry_run: visit.house.ledger.rule(alert.id, ruling, wanted, dry_run=dry_run),
-        ruling.value, alert.id, doing=WORDS[ruling].doing, done="decided on",
+        alert.id, doing=WORDS[ruling].doing, done="decided on",
         nothing="This incident holds nobody any more: nothing was changed.",
         shell=command("bounce-watcher", "alerts", ruling.value, alert.id, "--because", "…", "--dry-run"),
         leads_to=listing.address(page, [("done", ruling.value)]), again=f"{page}/{ruling.value}",

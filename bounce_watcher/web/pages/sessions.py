@@ -7,7 +7,7 @@ from bounce_watcher.web.visit import Visit, post, see
 
 
 def end(visit: Visit) -> Response:
-    if not visit.house.ledger.sessions.end([visit.path["id"]], visit.viewer.name, visit.now):
+    if not visit.house.ledger.sessions.end([visit.path["id"]], visit.actor(None)):
         raise HTTPException(404, "This session is over already: nothing was changed.")
     return see("/settings?done=end-session#sessions")
 

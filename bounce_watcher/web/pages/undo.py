@@ -87,10 +87,10 @@ def _decision(visit: Visit, wanted: Chosen) -> many.Decision[UndoOutcome]:
     result = visit.url_path if wanted.back == "/incidents" else wanted.back
     return many.Decision(
         _UNDONE, lambda asked, dry_run: house.ledger.undo(
-            incident, decider(house.settings), asked.announce, now=asked.now, dry_run=dry_run,
+            incident, decider(house.settings), asked.announce, asked.by, subject=wanted.subject, dry_run=dry_run,
             step=asked.step,
         ),
-        "undo", wanted.subject, doing="Undoing for", done="undone",
+        wanted.subject, doing="Undoing for", done="undone",
         nothing="There is nothing to undo any more: nothing was changed.", shell=wanted.shell,
         leads_to=listing.address(result, [*here, ("done", "undo")]), again=listing.address(visit.url_path, here),
     )
@@ -104,7 +104,7 @@ def _line(each: UndoOutcome) -> str:
 
 _UNDONE: many.Kind[UndoOutcome] = many.Kind(
     _line, lambda each: (each.recipient, each.stream, each.events, each.was, each.state),
-    changes=lambda _: True, counts=lambda each: each.released,
+    changes=lambda _: True,
 )
 
 

@@ -8,12 +8,9 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from bounce_watcher.ledger.actions import Action
 from bounce_watcher.ledger.filters import SuppressionFilter
-from bounce_watcher.ledger.pausing import Pause
 from bounce_watcher.model.address import MailAddress, parse_address
-from bounce_watcher.model.grounds import ByPerson
-from bounce_watcher.model.ledger import SuppressionSource
+from bounce_watcher.model.ledger import Actor
 from bounce_watcher.service.announcing import announcer
 from bounce_watcher.service.clock import utcnow
 from bounce_watcher.service.reported import usual_stream
@@ -72,10 +69,8 @@ def suppress(request: Request, asked: ToSuppress) -> Response:
     if asked.until is not None and (asked.until.tzinfo is None or asked.until <= now):
         raise HTTPException(422, "until: must lie ahead, with a zone: write it as 2027-01-01T00:00:00Z")
     house.ledger.suppress(
-        asked.recipient, stream, grounds=ByPerson(asked.because), source=SuppressionSource.MANUAL, now=now,
-        announce=announcer(house.settings), until=asked.until,
+        asked.recipient, stream, _actor(request, asked.because), announce=announcer(house.settings), until=asked.until
     )
-    _log(request, "suppress", asked.recipient, 1, asked.because)
     found = next(
         each for each in house.ledger.suppressions(SuppressionFilter(asked.recipient, stream))
         if each.stream == stream
@@ -95,11 +90,10 @@ def release(
     """Releases a recipient, in one stream or in all, and tells the platform. 404 where nothing is suppressed."""
     house = house_of(request)
     released = house.ledger.release(
-        recipient, stream, note=because, now=utcnow(), announce=announcer(house.settings)
+        recipient, stream, _actor(request, because), announce=announcer(house.settings)
     )
     if not released:
         raise HTTPException(404, "this recipient is not suppressed" + (" in this stream" if stream else ""))
-    _log(request, "release", recipient, released, because)
     return json_answer({"changed": released})
 
 
@@ -107,8 +101,7 @@ def release(
 def retry(request: Request, asked: Chosen) -> Response:
     """Makes dead items due at once, but resumes no target that a person paused."""
     house = house_of(request)
-    changed = house.ledger.retry(utcnow(), ids=asked.ids, target=asked.target)
-    _log(request, "retry", asked.target or "chosen deliveries", changed, None)
+    changed = house.ledger.retry(_actor(request), ids=asked.ids, target=asked.target)
     return json_answer({"changed": changed, "paused": sorted(house.ledger.deliveries.paused(asked.ids, asked.target))})
 
 
@@ -116,8 +109,7 @@ def retry(request: Request, asked: Chosen) -> Response:
 def discard(request: Request, asked: Chosen) -> Response:
     """Gives up on items that are due or dead."""
     house = house_of(request)
-    changed = house.ledger.discard(ids=asked.ids, target=asked.target)
-    _log(request, "discard", asked.target or "chosen deliveries", changed, None)
+    changed = house.ledger.discard(_actor(request), ids=asked.ids, target=asked.target)
     return json_answer({"changed": changed})
 
 
@@ -135,26 +127,19 @@ class ToResume(_Asked):
 )
 def pause(request: Request, asked: ToPause) -> Response:
     """Sends nothing more to a target until it is resumed; changed: 0 where it is paused already. 404: no such target"""
-    house, viewer, now = house_of(request), request.scope["viewer"], utcnow()
+    house = house_of(request)
     if asked.target not in {each.name for each in house.settings.receivers}:
         raise HTTPException(404, "no target of the configuration has this name")
-    changed = int(house.ledger.pause(asked.target, Pause(now, viewer.name, asked.because)))
-    if changed:
-        _log(request, "pause", asked.target, changed, asked.because)
-    return json_answer({"changed": changed})
+    return json_answer({"changed": int(house.ledger.pause(asked.target, _actor(request, asked.because)))})
 
 
 @router.post("/outbox/resume", response_model=answers.Changed, tags=["outbox"])
 def resume(request: Request, asked: ToResume) -> Response:
     """Sends again to a target that was paused; changed: 0 where it was not."""
-    changed = int(house_of(request).ledger.resume(asked.target))
-    if changed:
-        _log(request, "resume", asked.target, changed, None)
-    return json_answer({"changed": changed})
+    return json_answer({"changed": int(house_of(request).ledger.resume(asked.target, _actor(request)))})
 
 
-def _log(request: Request, action: str, subject: str, count: int, because: str | None) -> None:
-    house, viewer = house_of(request), request.scope["viewer"]
+def _actor(request: Request, note: str | None = None) -> Actor:
+    viewer = request.scope["viewer"]
     assert isinstance(viewer, Viewer)
-    named = house.ledger.names.name(subject) if "@" in subject else subject
-    house.ledger.log_action(Action(utcnow(), viewer.name, action, named, count, because))
+    return Actor(viewer.name, utcnow(), note)

@@ -10,7 +10,7 @@ from bounce_watcher.config import Settings
 from bounce_watcher.config.loading import load
 from bounce_watcher.ledger.store import Ledger
 from bounce_watcher.model.grounds import ByPerson
-from bounce_watcher.model.ledger import OutboxItem, OutboxState, State, Suppression, SuppressionSource
+from bounce_watcher.model.ledger import Actor, OutboxItem, OutboxState, State, Suppression, SuppressionSource
 from bounce_watcher.model.verdict import BounceType, Reason
 from bounce_watcher.service.announcing import announcer
 from bounce_watcher.service.deliver import Deliverer, DeliveryReport
@@ -49,7 +49,7 @@ class Desk:
 
     def release(self, *addresses: str, stream: str = "news") -> None:
         for address in addresses:
-            self.ledger.release(address, stream, note="asked for", now=now(), announce=self._announce)
+            self.ledger.release(address, stream, Actor("jo", now(), "asked for"), announce=self._announce)
 
     def send(self, rounds: int = 1) -> DeliveryReport:
         """A fresh deliverer, as after a restart: what is due goes out."""
@@ -63,7 +63,7 @@ class Desk:
 
     def hurry(self) -> None:
         """What waits for its next try is due now."""
-        self.ledger.retry(now(), target=NAME, state=OutboxState.DUE)
+        self.ledger.retry(Actor("jo", now()), target=NAME, state=OutboxState.DUE)
 
     def items(self, state: OutboxState | None = None) -> list[OutboxItem]:
         return [item for item in self.ledger.outbox() if state in (None, item.state)]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from bounce_watcher.model.ledger import OutboxItem, OutboxState
+from bounce_watcher.model.ledger import Actor, OutboxItem, OutboxState
 from bounce_watcher.outbox.change import change_of
 from bounce_watcher.outbox.platform import HttpPlatform
 from bounce_watcher.outbox.platform_channel import PlatformChannel
@@ -67,7 +67,7 @@ def test_who_is_suppressed_stands_on_the_list_there_and_who_is_released_does_not
 
 def test_the_same_once_more_changes_nothing_and_is_no_failure(desk: Desk, vendor: Vendor) -> None:
     suppressed(desk, vendor, USER)
-    desk.ledger.retry(now(), target="newsletter", state=OutboxState.DELIVERED)
+    desk.ledger.retry(Actor("jo", now()), target="newsletter", state=OutboxState.DELIVERED)
     desk.send()
     assert desk.states() == {OutboxState.DELIVERED}
     assert USER in vendor.listed

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from bounce_watcher.model.ledger import OutboxState
+from bounce_watcher.model.ledger import Actor, OutboxState
 from tests.outbox.platforms.desk import Desk, configuration, desk_of
 from tests.outbox.platforms.vendor import Answer, serving
 from tests.outbox.platforms.vendors.mailjet import Mailjet, data, error
@@ -31,7 +31,7 @@ def test_a_contact_is_made_once_and_changed_from_then_on(desk: Desk, vendor: Mai
     vendor.says_unchanged = says_unchanged
     desk.suppress(USER)
     desk.send()
-    desk.ledger.retry(desk.items()[0].next_attempt_at, target="newsletter", state=OutboxState.DELIVERED)
+    desk.ledger.retry(Actor("jo", desk.items()[0].next_attempt_at), target="newsletter", state=OutboxState.DELIVERED)
     desk.send()
     assert desk.states() == {OutboxState.DELIVERED}
     assert [call.method for call in vendor.calls] == ["PUT", "POST", "PUT"]

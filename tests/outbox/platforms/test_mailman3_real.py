@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bounce_watcher.model.ledger import OutboxState
+from bounce_watcher.model.ledger import Actor, OutboxState
 from bounce_watcher.outbox.platform_channel import PlatformChannel
 from tests.integration.house import wait_until
 from tests.outbox.platforms.desk import Desk, configuration, desk_of, now
@@ -121,7 +121,7 @@ def test_a_ban_keeps_who_is_suppressed_from_subscribing(mailman: Mailman, news: 
     with desk(mailman, tmp_path, f'ban = true\nlist_ids = ["{news}"]') as it:
         it.suppress("Banned@example.org")
         it.send()
-        it.ledger.retry(now(), target="newsletter", state=OutboxState.DELIVERED)
+        it.ledger.retry(Actor("jo", now()), target="newsletter", state=OutboxState.DELIVERED)
         it.send()  # is banned already
         assert it.states() == {OutboxState.DELIVERED}
         assert not mailman.may_subscribe(news, "banned@example.org")
