@@ -2,7 +2,9 @@
 
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Protocol
+from typing import Annotated, Protocol
+
+from bounce_watcher.model.keys import Key, Kind, Mark, Rotating
 
 TOKEN_HEADER = "X-BW-Token"
 
@@ -28,9 +30,17 @@ class HeaderNames:
     `campaign` holds the id of the sending, `stream` the stream, `user` the address of the recipient.
     """
 
-    campaign: str | None = None
-    stream: str | None = None
-    user: str | None = None
+    campaign: Annotated[str | None, Kind.FIELD_NAME] = None
+    stream: Annotated[str | None, Kind.FIELD_NAME] = None
+    user: Annotated[str | None, Kind.FIELD_NAME] = None
+
+
+@dataclass(frozen=True, slots=True)
+class DkimKey:
+    """Where a DKIM key stands in the DNS, and its TXT record."""
+
+    name: Annotated[str, Kind.DKIM_NAME]
+    record: Annotated[str, Kind.DKIM_RECORD]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,22 +53,22 @@ class AttributionSettings:
     `token_max_age` None = tokens do not run out. `token_header` is the field that holds a token in what we send.
     `authserv_ids` are the names of mailboxes and of the servers before each, as `authenticity.server_key` writes them,
     whose Authentication-Results are believed.
-    `dkim_keys` are names and TXT records of DKIM keys of ours; with `dkim_dns` those of `own_domains` are looked up.
+    `dkim_keys` are DKIM keys of ours; with `dkim_dns` those of `own_domains` are looked up.
     `key_holder` is asked in place of `token_keys` where these must not lie at hand.
     """
 
-    return_path: str | None = None
-    token_keys: tuple[bytes, ...] = field(default=(), repr=False)
-    delimiter: str = "+"
-    verp_paths: tuple[str, ...] = ()
-    own_domains: frozenset[str] = frozenset()
+    return_path: Annotated[str | None, Kind.ADDRESS] = None
+    token_keys: Annotated[tuple[bytes, ...], Rotating("token_key", "token_old_keys")] = field(default=(), repr=False)
+    delimiter: Annotated[str, Key("return_path_delimiter")] = "+"
+    verp_paths: Annotated[tuple[str, ...], Kind.ADDRESS] = ()
+    own_domains: Annotated[frozenset[str], Kind.DOMAIN] = frozenset()
     token_max_age: timedelta | None = TOKEN_MAX_AGE
-    token_header: str = TOKEN_HEADER
+    token_header: Annotated[str, Kind.FIELD_NAME] = TOKEN_HEADER
     headers: HeaderNames = HeaderNames()
-    dkim_keys: tuple[tuple[str, str], ...] = ()
+    dkim_keys: Annotated[tuple[DkimKey, ...], Key("dkim_key")] = ()
     dkim_dns: bool = True
-    authserv_ids: tuple[tuple[str, frozenset[str]], ...] = ()
-    key_holder: KeyHolder | None = None
+    authserv_ids: Annotated[tuple[tuple[str, frozenset[str]], ...], Mark.UNWRITTEN] = ()
+    key_holder: Annotated[KeyHolder | None, Mark.UNWRITTEN] = None
 
     @property
     def verifying(self) -> TokenKeys:

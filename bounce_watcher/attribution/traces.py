@@ -195,4 +195,4 @@ def _own_key(name: str, settings: AttributionSettings, key_of: KeyOf) -> str | N
 
 @lru_cache(maxsize=16)
 def _configured(settings: AttributionSettings) -> dict[str, str]:
-    return dict(settings.dkim_keys)
+    return {key.name: key.record for key in settings.dkim_keys}

@@ -3,13 +3,14 @@
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import typer
-from pydantic import TypeAdapter, ValidationError
 
 from bounce_watcher.cli.errors import WrongUsage
 from bounce_watcher.cli.output import clean, complain, say
+from bounce_watcher.config.values import text_of
+from bounce_watcher.model.keys import Kind
 
 LONGEST_SECRET = 64 * 1024
 
@@ -77,17 +78,9 @@ def attended(*, take_proposals: bool) -> bool:
     raise WrongUsage("there is no terminal to ask on: add --yes, which takes every proposal, and the options needed")
 
 
-def fits(kind: Any) -> Callable[[str], str]:
-    """A check by a type of the configuration's, in its words."""
-    adapter = TypeAdapter(kind)
-
-    def check(text: str) -> str:
-        try:
-            return str(adapter.validate_python(text))
-        except ValidationError as refusal:
-            raise ValueError(str(refusal.errors()[0]["msg"]).removeprefix("Value error, ")) from None
-
-    return check
+def fits(kind: Kind | None) -> Callable[[str], str]:
+    """A check by what the configuration asks of such a text, in its words."""
+    return lambda text: str(text_of(kind, text))
 
 
 def _secret_in(option: str, file: str) -> str:

@@ -20,9 +20,10 @@ from bounce_watcher.cli.options import DEFAULT_CONFIG, ConfigFile, Debug, exampl
 from bounce_watcher.cli.output import count
 from bounce_watcher.config import load
 from bounce_watcher.config.secrets import CREDENTIALS_FOLDER
-from bounce_watcher.config.values import Address, Listen
+from bounce_watcher.config.values import split_listen
 from bounce_watcher.ledger.store import Ledger
 from bounce_watcher.model.finding import Evidence
+from bounce_watcher.model.keys import Kind
 from bounce_watcher.service import logs, setup
 from bounce_watcher.service.doctor import examine
 from bounce_watcher.service.installing import PRIVATE_FOLDER, NewFile, put_in_place
@@ -190,7 +191,7 @@ def _choose_database(given: Options, draft: Draft, path: Path) -> None:
 # ── what follows from a bounce ──────────────────────────────────────────────────────────────────────────────────────
 
 def _ask_return_path(ask: Asker, given: Options, draft: Draft, mailbox: Mailbox) -> None:
-    is_address = fits(Address)
+    is_address = fits(Kind.ADDRESS)
     answer = ask.text(
         "Return path that your mail is sent with (- for none)", "--return-path", given.return_path,
         mailbox.address or "-", lambda text: "" if text in ("", "-") else is_address(text),
@@ -221,8 +222,13 @@ def _ask_web(ask: Asker, given: Options, draft: Draft) -> None:
     wanted = True if given.listen else given.web
     question = "Listen for HTTP on this machine (the dashboard, health, and what your platform reports)?"
     if ask.yes(question, wanted, proposal=True):
-        draft.put("web", listen=ask.text("Address", "--listen", given.listen or LISTEN, LISTEN, fits(Listen)))
+        draft.put("web", listen=ask.text("Address", "--listen", given.listen or LISTEN, LISTEN, _listens))
         draft.keep("web", "token", "web-token", setup.random_key())
+
+
+def _listens(text: str) -> str:
+    split_listen(text)
+    return text
 
 
 # ── writing ─────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -11,11 +11,12 @@ from pydantic import SecretStr
 
 from bounce_watcher.cli.asking import Asker, fits
 from bounce_watcher.cli.errors import WrongUsage
-from bounce_watcher.config.values import Address, Folder, Host, Text, Url, is_loopback
+from bounce_watcher.config.values import is_loopback
 from bounce_watcher.intake.account import Grant, ImapAccount, Mechanism, OAuth2Account, Security
 from bounce_watcher.intake.mailbox_providers import Access, MailboxProvider, OAuth2Way, provider_of_host
 from bounce_watcher.intake.oauth2 import TokenStore
 from bounce_watcher.model.errors import BounceWatcherError, PermanentFailure, TemporaryFailure
+from bounce_watcher.model.keys import Kind
 from bounce_watcher.service.discovery import (
     USUAL_PORTS,
     Greeting,
@@ -68,7 +69,7 @@ def ask_mailbox(ask: Asker, given: MailboxOptions, draft: Draft) -> Mailbox:
     if given.address is None and given.host and given.username and not ask.attended:
         address = None
     else:
-        address = ask.text("Mail address that bounces come to", "--address", given.address, None, fits(Address))
+        address = ask.text("Mail address that bounces come to", "--address", given.address, None, fits(Kind.ADDRESS))
     greeting, trust = _find_server(ask, given, address)
     account, seen = _log_in(ask, given, greeting, trust, address, draft)
     folder = _choose_folder(ask, given, seen, account)
@@ -196,7 +197,7 @@ def _place(text: str, security: Security | None = None) -> Place:
     host, colon, port = text.rpartition(":")
     if not colon or (":" in host and not host.startswith("[")):
         host, port = text, ""
-    host = fits(Host)(host.strip("[]"))
+    host = fits(Kind.HOST)(host.strip("[]"))
     if port and not (port.isdecimal() and 1 <= int(port) <= 65535):
         raise ValueError(f"{port} is no port: from 1 to 65535")
     if security is Security.NONE and not is_loopback(host):
@@ -250,7 +251,7 @@ def _log_in(
     if provider is not None and provider.advice:
         ask.note(f"{provider.name}: {provider.advice}")
     while True:
-        username = ask.text("User name", "--username", given.username, address, fits(Text))
+        username = ask.text("User name", "--username", given.username, address, fits(None))
         account = trial_account(place.host, greeting.port, greeting.security, username)
         with_proof = _with_oauth2 if by_token else _with_password
         account = with_proof(ask, given, account, provider, draft)
@@ -294,7 +295,7 @@ def _with_oauth2(
     way = provider.oauth2 if provider else None
     if given.client_id is None and not ask.attended:
         _refuse_password(account.host, provider)
-    client_id = ask.text("Id of the app (client id)", "--client-id", given.client_id, None, fits(Text))
+    client_id = ask.text("Id of the app (client id)", "--client-id", given.client_id, None, fits(None))
     grant = Grant(way.grant) if way and not given.token_url else (
         Grant.REFRESH_TOKEN if given.refresh_token_file else Grant.CLIENT_CREDENTIALS
     )
@@ -326,10 +327,10 @@ def _refuse_password(host: str, provider: MailboxProvider | None) -> NoReturn:
 
 def _token_url(ask: Asker, given: MailboxOptions, way: OAuth2Way | None) -> str:
     if given.token_url or way is None:
-        return ask.text("Where tokens are had (https://…)", "--token-url", given.token_url, None, fits(Url))
+        return ask.text("Where tokens are had (https://…)", "--token-url", given.token_url, None, fits(Kind.URL))
     if "{tenant}" not in way.token_url:
         return way.token_url
-    tenant = ask.text("Tenant (its id or a domain of it)", "--tenant", given.tenant, None, fits(Host))
+    tenant = ask.text("Tenant (its id or a domain of it)", "--tenant", given.tenant, None, fits(Kind.HOST))
     return way.token_url.format(tenant=tenant)
 
 
@@ -343,7 +344,7 @@ def _choose_folder(ask: Asker, given: MailboxOptions, seen: Look, account: ImapA
     ask.note(f"Folders, with their messages: {', '.join(shown)}{more}")
 
     def there(text: str) -> str:
-        name = fits(Folder)(text)
+        name = fits(Kind.FOLDER)(text)
         if name not in {each.name for each in seen.folders}:
             raise ValueError(f"there is no folder of that name; there are {', '.join(e.name for e in seen.folders)}")
         if name in ours:

@@ -3,15 +3,15 @@
 from pathlib import Path
 from typing import Any
 
-from pydantic_core import PydanticUndefined
-
 from bounce_watcher.cli.asking import Asker, fits
 from bounce_watcher.cli.errors import WrongUsage
-from bounce_watcher.config.keys import is_secret
-from bounce_watcher.config.platforms import platforms, table_of_kind
+from bounce_watcher.config.keys import own_keys, table_of
 from bounce_watcher.config.problems import Notes
+from bounce_watcher.config.reading import Reader
 from bounce_watcher.config.secrets import Sources
-from bounce_watcher.config.values import Url, known
+from bounce_watcher.config.values import known
+from bounce_watcher.model.keys import Kind
+from bounce_watcher.outbox.platform import HttpPlatform
 from bounce_watcher.outbox.platforms import kinds, platform_class
 from bounce_watcher.service.setup import Draft, webhook_secret
 
@@ -44,7 +44,7 @@ def ask_target(ask: Asker, webhook: str | None, platform: str | None, keys: list
 def _target(text: str) -> str:
     if text in ("", NOBODY):
         return text
-    return fits(Url)(text) if "://" in text else known(text, kinds())
+    return fits(Kind.URL)(text) if "://" in text else known(text, kinds())
 
 
 def _given(keys: list[str]) -> dict[str, str]:
@@ -60,7 +60,7 @@ def _ask_platform(ask: Asker, kind: str, given: dict[str, str], draft: Draft) ->
         values, secrets = _keys(ask, kind, dict(given))
         written: dict[str, Any] = {"name": kind, "kind": kind, **values}
         notes = Notes()
-        platforms({"platform": [{**written, **secrets}]}, Sources({}, Path.cwd()), notes)
+        Reader(Sources({}, Path.cwd()), notes).settings(table_of(HttpPlatform), {**written, **secrets}, ("platform", 0))
         if not notes.problems:
             break
         path, text = notes.problems[0]
@@ -76,14 +76,14 @@ def _ask_platform(ask: Asker, kind: str, given: dict[str, str], draft: Draft) ->
 def _keys(ask: Asker, kind: str, given: dict[str, str]) -> tuple[dict[str, Any], dict[str, str]]:
     values: dict[str, Any] = {}
     secrets: dict[str, str] = {}
-    for key, field in table_of_kind(platform_class(kind)).model_fields.items():
-        needed = field.is_required() or field.default is PydanticUndefined
-        if is_secret(field):
+    for key, field in own_keys(platform_class(kind)).items():
+        needed = field.is_needed
+        if field.is_secret:
             file = given.pop(f"{key}_file", None)
             if file is not None or needed:
                 secrets[key] = ask.secret(f"{kind}: {key}", f"--platform-key {key}_file=FILE", file)
         elif needed or key in given:
-            shown = f" (such as {field.examples[0]})" if field.examples else ""
+            shown = f" (such as {field.example})" if field.example else ""
             values[key] = _read(ask.text(f"{kind}: {key}{shown}", f"--platform-key {key}=…", given.pop(key, None)))
     return {**values, **{key: _read(text) for key, text in given.items()}}, secrets
 

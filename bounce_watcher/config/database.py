@@ -3,25 +3,20 @@
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from pydantic import SecretStr, ValidationInfo
+from pydantic import SecretStr
 
-from bounce_watcher.config.values import folder_of
-
-DEFAULT_URL = "sqlite:////var/lib/bounce-watcher/ledger.db"
+DEFAULT_URL = SecretStr("sqlite:////var/lib/bounce-watcher/ledger.db")
 _POSTGRESQL = "postgresql+psycopg"
 _FORMS = "write sqlite:////absolute/path/ledger.db or postgresql+psycopg://user@host/database"
 
 
-def database_url(value: SecretStr, info: ValidationInfo) -> SecretStr:
+def database_url(text: str, folder: Path) -> str:
     """A URL as SQLAlchemy takes it. The text is never quoted in a refusal: it may hold a password."""
-    text = value.get_secret_value()
-    if not text:  # told of by whoever read it
-        return value
     scheme = text.partition("://")[0].casefold()
     if scheme == "sqlite":
-        return SecretStr(_sqlite(text, folder_of(info)))
+        return _sqlite(text, folder)
     if scheme in ("postgresql", "postgres", _POSTGRESQL):
-        return SecretStr(_postgresql(text))
+        return _postgresql(text)
     if scheme.startswith(("postgresql+", "sqlite+")):
         raise ValueError(f"names a driver that is not used here: {_FORMS}")
     raise ValueError(f"is no database that can hold the ledger: {_FORMS}")

@@ -9,6 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 
+from bounce_watcher.config.locate import Path
+
 Value = str | int | float | bool | Sequence[str]
 Tables = Mapping[str, Mapping[str, Value]]
 """By the dotted name of a table ("mailbox", "policy.evidence"; "" is what stands above all) its keys with values."""
@@ -21,6 +23,13 @@ _EXPLAINED_FROM = "# How to read this file"
 def example() -> str:
     """config.example.toml."""
     return (files("bounce_watcher") / "share" / "config.example.toml").read_text("utf-8")
+
+
+def example_of(path: Path) -> str | None:
+    """What the example has behind the key at `path`, in TOML; None where it does not show that key."""
+    *above, name = (part for part in path if isinstance(part, str))
+    lines = (line for section in _sections(example()) if section.name == ".".join(above) for line in section.lines)
+    return next((line.partition(" = ")[2] for line in lines if re.match(f"#?{re.escape(name)} = ", line)), None)
 
 
 def filled_in(text: str, tables: Tables, heading: str) -> str:

@@ -1,84 +1,195 @@
-"""Which keys there are and in which table: read off the schema, so that it cannot disagree with it."""
+"""Which keys there are and in which table: read off the settings' own classes, so that it cannot disagree with them."""
 
 from collections.abc import Iterator
-from typing import Any, get_args
+from dataclasses import MISSING, Field, dataclass, field, fields, is_dataclass, replace
+from functools import cache
+from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
-from pydantic.fields import FieldInfo
+from pydantic import SecretStr
 
+from bounce_watcher.config.fields import Offered
 from bounce_watcher.config.locate import Path
-from bounce_watcher.config.schema import SECRET, SECRETS, ConfigFile, Table
+from bounce_watcher.config.settings import Settings
+from bounce_watcher.model.keys import Choices, Mark, Rotating
+from bounce_watcher.model.keys import Key as Written
+from bounce_watcher.outbox.platform import HttpPlatform, Platform
 
 Names = tuple[str, ...]
-"""A table's place in the schema, without the indexes of arrays."""
+"""A table's place in the file, without the indexes of arrays."""
 
 SUFFIXES = ("", "_file", "_env", "_credential")
 """The four ways to write a secret."""
 
 
-def table_of(field: FieldInfo) -> type[Table] | None:
-    """The table that a field holds: alone, in a list or optionally."""
-    return _table_in(field.annotation)
+@dataclass(frozen=True, slots=True)
+class Use:
+    """A field that a key fills. `default` is MISSING where there is none."""
+
+    field: str
+    hint: Any
+    marks: tuple[Any, ...] = ()
+    default: Any = None
 
 
-def _table_in(annotation: Any) -> type[Table] | None:
-    if isinstance(annotation, type) and issubclass(annotation, Table):
-        return annotation
-    return next((table for part in get_args(annotation) if (table := _table_in(part))), None)
+@dataclass(frozen=True, slots=True)
+class Key:
+    """A key and the fields that it fills. `example`: a value for whoever left it out."""
+
+    uses: tuple[Use, ...]
+    is_secret: bool = False
+    is_list: bool = False
+    example: str | None = None
+
+    @property
+    def is_needed(self) -> bool:
+        return any(use.default is MISSING for use in self.uses)
 
 
-def is_secret(field: FieldInfo) -> bool:
-    return SECRET in field.metadata or SECRETS in field.metadata
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table that becomes `settings`, or a mere heading above some of the keys of those around it.
+
+    It `fills` a field of those around it, by default with `default`. `joined` are the fields that two keys fill
+    together, `places` the keys of each field.
+    """
+
+    keys: dict[str, "Key | Table"] = field(default_factory=dict)
+    settings: type | None = None
+    fills: str = ""
+    default: Any = None
+    is_array: bool = False
+    choices: Choices | None = None
+    joined: dict[str, Rotating] = field(default_factory=dict)
+    places: dict[str, Names] = field(default_factory=dict)
+
+    @property
+    def is_heading(self) -> bool:
+        return not self.fills
+
+    @property
+    def kind(self) -> str | None:
+        """Of a [[platform]] with the keys of its kind."""
+        return getattr(self.settings, "kind", None)
+
+    @property
+    def is_open(self) -> bool:
+        """A [[platform]] of unknown kind may have any keys."""
+        return self.settings is HttpPlatform
 
 
-def holds_many(field: FieldInfo) -> bool:
-    return SECRETS in field.metadata
+@cache
+def table_of(settings: type) -> Table:
+    """The table that becomes `settings`."""
+    table = Table(settings=settings)
+    hints = get_type_hints(settings, include_extras=True)
+    if issubclass(settings, Platform):  # a kind's own default of a key of all kinds changes nothing else in it
+        common = get_type_hints(HttpPlatform, include_extras=True)
+        hints |= {name: hint for name, hint in common.items() if name in hints}
+        table.keys["kind"] = Key(())
+    for each in fields(settings):
+        hint, marks = _unwrapped(hints[each.name])
+        if Mark.UNWRITTEN not in marks:
+            _add(table, each, hint, marks)
+    return table
 
 
-def known_keys(model: type[Table]) -> list[str]:
+def _unwrapped(hint: Any) -> tuple[Any, tuple[Any, ...]]:
+    return (hint.__origin__, hint.__metadata__) if get_origin(hint) is Annotated else (hint, ())
+
+
+def _add(table: Table, each: "Field[Any]", hint: Any, marks: tuple[Any, ...]) -> None:
+    rotating = next((mark for mark in marks if isinstance(mark, Rotating)), None)
+    if rotating:
+        default = MISSING if _default(each) is MISSING else None
+        table.joined[each.name] = rotating
+        one = get_args(hint)[0]
+        table.keys[rotating.current] = Key((Use(rotating.current, one, marks, default),), is_secret=True)
+        table.keys[rotating.older] = Key((Use(rotating.older, hint, marks, ()),), is_secret=True, is_list=True)
+        table.places.update({name: (name,) for name in (rotating.current, rotating.older)})
+        return
+    written = next((mark.name for mark in marks if isinstance(mark, Written)), each.name)
+    *above, name = table.places[each.name] = tuple(written.split("."))
+    place = table
+    for heading_of in above:
+        below = place.keys.setdefault(heading_of, Table())
+        assert isinstance(below, Table)
+        place = below
+    place.keys[name] = _entry(place.keys.get(name), each, hint, marks)
+
+
+def _entry(before: Key | Table | None, each: "Field[Any]", hint: Any, marks: tuple[Any, ...]) -> Key | Table:
+    choices = next((mark for mark in marks if isinstance(mark, Choices)), None)
+    if choices:
+        _, rule = get_args(hint)
+        keys: dict[str, Key | Table] = {
+            str(name): Key((Use(name, rule, (Offered(offered),), choices.usual[name]),))
+            for name, offered in choices.offered.items() if len(offered) > 1
+        }
+        return Table(keys, fills=each.name, choices=choices, default=_default(each))
+    inner = next((part for part in (hint, *get_args(hint)) if isinstance(part, type) and is_dataclass(part)), None)
+    if inner:
+        of = table_of(HttpPlatform if inner is Platform else inner)
+        return replace(of, fills=each.name, default=_default(each), is_array=get_origin(hint) is tuple)
+    uses = before.uses if isinstance(before, Key) else ()
+    is_secret = Mark.SECRET in marks or SecretStr in (hint, *get_args(hint))
+    return Key((*uses, Use(each.name, hint, marks, _default(each))), is_secret, example=each.metadata.get("example"))
+
+
+def _default(each: "Field[Any]") -> Any:
+    return each.default if each.default_factory is MISSING else each.default_factory()
+
+
+def own_keys(kind: type[Platform]) -> dict[str, Key]:
+    """The keys that a kind adds to those of every [[platform]]."""
+    common = table_of(HttpPlatform).keys
+    return {name: key for name, key in table_of(kind).keys.items() if name not in common and isinstance(key, Key)}
+
+
+# ── what there is ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+def file() -> Table:
+    """The whole file."""
+    return table_of(Settings)
+
+
+def known_keys(table: Table) -> list[str]:
     """Every key of a table in every way to write it."""
     return [
-        key + suffix
-        for key, field in model.model_fields.items()
-        for suffix in (SUFFIXES if is_secret(field) else SUFFIXES[:1])
+        name + suffix
+        for name, key in table.keys.items()
+        for suffix in (SUFFIXES if isinstance(key, Key) and key.is_secret else SUFFIXES[:1])
     ]
 
 
-def table_at(path: Path) -> type[Table] | None:
+def table_at(path: Path) -> Table | None:
     """The table that stands at `path`, None where none is."""
-    model: type[Table] = ConfigFile
+    table = file()
     for part in path:
         if isinstance(part, int):
             continue
-        field = model.model_fields.get(part)
-        below = table_of(field) if field else None
-        if below is None:
+        below = table.keys.get(part)
+        if not isinstance(below, Table):
             return None
-        model = below
-    return model
+        table = below
+    return table
 
 
-def is_array(path: Path) -> bool:
-    """Whether [[double brackets]] belong to the table at `path`."""
-    model, field = table_at(path[:-1]), None
-    if model and path:
-        field = model.model_fields.get(str(path[-1]))
-    return field is not None and table_of(field) is not None and "list[" in str(field.annotation)
-
-
-def all_tables(model: type[Table] = ConfigFile, path: Names = ()) -> Iterator[tuple[Names, type[Table]]]:
+def all_tables(table: Table | None = None, path: Names = ()) -> Iterator[tuple[Names, Table]]:
     """Every table with its path, the whole file first as ()."""
-    yield path, model
-    for key, field in model.model_fields.items():
-        if below := table_of(field):
-            yield from all_tables(below, (*path, key))
+    table = table or file()
+    yield path, table
+    for name, below in table.keys.items():
+        if isinstance(below, Table):
+            yield from all_tables(below, (*path, name))
 
 
 def places_of(key: str) -> list[str]:
     """The headings of all tables that have a key of that name: ["[[mailbox]]", "[[webhook]]"]."""
-    return [heading(path) for path, model in all_tables() if path and key in known_keys(model)]
+    return [heading(path) for path, table in all_tables() if path and key in known_keys(table)]
 
 
-def heading(path: Names) -> str:
+def heading(path: Path) -> str:
     """How a table is headed in the file: [policy.soft], [[mailbox]]."""
-    name = ".".join(path)
-    return f"[[{name}]]" if is_array(path) else f"[{name}]"
+    name = ".".join(part for part in path if isinstance(part, str))
+    table = table_at(path)
+    return f"[[{name}]]" if table and table.is_array else f"[{name}]"

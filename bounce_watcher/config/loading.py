@@ -9,17 +9,16 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
-
 from bounce_watcher.config.building import build
+from bounce_watcher.config.keys import file
 from bounce_watcher.config.locate import Lines
-from bounce_watcher.config.platforms import platforms
-from bounce_watcher.config.problems import MISSING, Notes, meant_by, problem_lines, translate, warning_lines
+from bounce_watcher.config.problems import Notes, problem_lines, warning_lines
+from bounce_watcher.config.reading import Reader
 from bounce_watcher.config.rules import own_rules
-from bounce_watcher.config.schema import ConfigFile
-from bounce_watcher.config.secrets import Sources, fill_in
+from bounce_watcher.config.secrets import Sources
 from bounce_watcher.config.settings import Settings
-from bounce_watcher.config.values import quoted, reason, spell
+from bounce_watcher.config.values import quoted, reason
+from bounce_watcher.intake.account import ImapAccount
 from bounce_watcher.model.errors import ConfigError
 
 MAX_BYTES = 4 * 1024 * 1024
@@ -54,19 +53,14 @@ def parse(text: str, source: str, environ: Mapping[str, str] = os.environ, folde
 
 def _parse(text: str, source: str, sources: Sources, notes: Notes) -> Settings:
     data = _toml(text, source)
-    file = _validate(fill_in(ConfigFile, data, (), sources, notes), sources.folder, notes)
-    targets = platforms(data, sources, notes)
+    settings = Reader(sources, notes).settings(file(), data, ())
     _refuse_twins(data, notes)
-    _refuse_rivals(file, notes)
-    _refuse_short_memory(file, notes)
+    _refuse_rivals(settings.mailboxes if settings else (), notes)
     rules = own_rules(data.get("rules_dir"), sources.folder, notes)
-    if file is None or notes.problems:
+    if settings is None or notes.problems:
         raise ConfigError(source, problem_lines(notes, data, Lines(text)))
-    settings = build(file, notes)
-    rules_dir = sources.folder / file.rules_dir if file.rules_dir else None
-    return replace(
-        settings, platforms=targets, rules=rules, rules_dir=rules_dir, warnings=warning_lines(notes, data)
-    )
+    settings = build(settings, data, notes)
+    return replace(settings, rules=rules, warnings=warning_lines(notes, data))
 
 
 def _read(path: Path) -> tuple[str, int]:
@@ -137,20 +131,7 @@ def _no_toml(message: str, text: str) -> str:
     return f"{place}: " * bool(place) + f"is not valid TOML: {what}" + f": {hint}" * bool(hint)
 
 
-# ── the tables ──────────────────────────────────────────────────────────────────────────────────────────────────────
-
-def _validate(data: dict[str, Any], folder: Path, notes: Notes) -> ConfigFile | None:
-    try:
-        return ConfigFile.model_validate(data, context={"folder": folder})
-    except ValidationError as refusal:
-        errors = refusal.errors(include_url=False)
-        misspelt = {meant_by(error["loc"]) for error in errors if error["type"] == "extra_forbidden"}
-        for error in errors:
-            text = translate(error)
-            if not (text.startswith(MISSING) and error["loc"] in misspelt):
-                notes.problem(notes.aliases.get(error["loc"], error["loc"]), text)
-        return None
-
+# ── tables that are the same ────────────────────────────────────────────────────────────────────────────────────────
 
 _NAMED_ALIKE = (("mailbox",), ("webhook", "platform", "notify"))
 """Names tell mailboxes and targets apart in the ledger, so each is given once."""
@@ -175,25 +156,11 @@ def _names(data: Mapping[str, Any], tables: Sequence[str]) -> Iterator[tuple[str
                 yield table, index, name
 
 
-def _refuse_short_memory(file: ConfigFile | None, notes: Notes) -> None:
-    """A bounce must not be forgotten before it could count, nor before an outage around it is judged."""
-    kept = file.database.event_retention if file else None
-    if file is None or kept is None:
-        return
-    policy = file.policy
-    needed = {"policy.soft.window": policy.soft.window, "policy.confirm.window": policy.confirm.window,
-              "policy.guard.baseline": policy.guard.baseline}
-    name, longest = max(needed.items(), key=lambda each: each[1])
-    if kept < longest:
-        why = f"{spell(kept)} is shorter than {name} ({spell(longest)}): bounces would go while they may still count"
-        notes.problem(("database", "event_retention"), f"{why}; make it longer")
-
-
-def _refuse_rivals(file: ConfigFile | None, notes: Notes) -> None:
+def _refuse_rivals(mailboxes: Sequence[ImapAccount], notes: Notes) -> None:
     """Two mailboxes on one folder would take the mail from each other, each for its own stream."""
-    watched: dict[tuple[str, int | None, str, str], str] = {}
-    for index, mailbox in enumerate(file.mailbox if file else ()):
-        for folder in mailbox.folder:
+    watched: dict[tuple[str, int, str, str], str] = {}
+    for index, mailbox in enumerate(mailboxes):
+        for folder in mailbox.folders:
             place = (mailbox.host.casefold(), mailbox.port, mailbox.username.casefold(), folder)
             if place in watched:
                 notes.problem(("mailbox", index, "folder"), f"{quoted(folder)} of this account is watched by "

@@ -1,18 +1,18 @@
 """What is wrong with a file, in words for the person who wrote it."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from pydantic_core import ErrorDetails
-
-from bounce_watcher.config.keys import all_tables, heading, is_array, known_keys, places_of, table_at
+from bounce_watcher.config.checks import MISSING_FOR
+from bounce_watcher.config.example import example_of
+from bounce_watcher.config.keys import Key, Table, all_tables, heading, known_keys, places_of, table_at, table_of
 from bounce_watcher.config.locate import Lines, Path
 from bounce_watcher.config.values import kind_of, nearest, quoted
 from bounce_watcher.model.verdict import Reason
-from bounce_watcher.policy.counting import DEFAULTS
+from bounce_watcher.outbox.platform import HttpPlatform
+from bounce_watcher.policy.counting import DEFAULTS, CountRule
 
-MISSING = "missing"
 NEVER_COUNTS = (
     "no key can make a block or an undetermined bounce count: what they say is not about the address. Take it out"
 )
@@ -41,7 +41,7 @@ class Notes:
         return self.aliases.get(path, path) != path
 
     def problem(self, path: Path, text: str) -> None:
-        self.problems.append((path, text))
+        self.problems.append((self.aliases.get(path, path), text))
 
     def warning(self, path: Path, text: str) -> None:
         self.warnings.append((path, text))
@@ -95,87 +95,67 @@ def _name(data: Mapping[str, Any], table: str, index: int) -> str | None:
     return name if isinstance(name, str) and name.isprintable() and names.count(name) == 1 else None
 
 
-# ── what pydantic found, said plainly ───────────────────────────────────────────────────────────────────────────────
+# ── keys that are missing, misplaced or unknown ─────────────────────────────────────────────────────────────────────
 
-def translate(error: ErrorDetails) -> str:
-    """One finding of pydantic without its jargon and without the value found."""
-    tell = _WORDS.get(error["type"])
-    return tell(error) if tell else "cannot be used as it stands: see config.example.toml for how it is written"
-
-
-def _own_words(error: ErrorDetails) -> str:
-    return str(error["ctx"]["error"])
-
-
-def _wanted(what: str) -> Callable[[ErrorDetails], str]:
-    return lambda error: f"must be {what}, not {kind_of(error['input'])}"
+def missing(path: Path, table: Table) -> str:
+    """A key that must be there: what to add."""
+    name = str(path[-1])
+    key, settings = table.keys[name], table.settings or object
+    example = (key.example if isinstance(key, Key) else None) or example_of(path)
+    if why := MISSING_FOR.get((settings, name)):
+        return f"missing: {why}"
+    if example:
+        return f"missing: add {name} = {example}"
+    return f'missing: kind = "{table.kind}" needs it' if table.kind else "missing"
 
 
-def _missing(error: ErrorDetails) -> str:
-    example = _example(error["loc"])
-    return MISSING + (f": add {example}" if example else "")
+def no_table(value: object, path: Path) -> str:
+    if isinstance(value, list):
+        return f"there is just one, so its heading takes single brackets: [{'.'.join(map(str, path))}]"
+    return f"must be a table under a [heading] of its own, not {kind_of(value)}"
 
 
-def _example(path: Path) -> str | None:
-    model = table_at(path[:-1])
-    examples = model.model_fields[str(path[-1])].examples if model and path[-1] in model.model_fields else None
-    return f"{path[-1]} = {examples[0]}" if examples else None
-
-
-def _array(error: ErrorDetails) -> str:
-    if is_array(error["loc"]):
-        return f"there may be several, so each stands under a heading in double brackets: [[{error['loc'][-1]}]]"
-    return _wanted('a list in brackets, such as ["…", "…"]')(error)
-
-
-def _table(error: ErrorDetails) -> str:
-    if isinstance(error["input"], list):
-        return f"there is just one, so its heading takes single brackets: [{'.'.join(map(str, error['loc']))}]"
-    return _wanted("a table under a [heading] of its own")(error)
-
-
-def _unknown(error: ErrorDetails) -> str:
+def unknown(name: str, path: Path, table: Table) -> str:
     """The table where a key of that name belongs, else the nearest known key, else all that are known."""
-    path, name = error["loc"][:-1], str(error["loc"][-1])
-    if path[:1] == ("policy",) and name in _NEVER_COUNT:
-        return NEVER_COUNTS
-    if path == ("policy", "reasons") and name in DEFAULTS:
-        return "can never count: it is about the pace of the sender and passes by itself. Take it out"
+    if path[:1] == ("policy",) and (why := _never_counts(name)):
+        return why
+    if table.kind:
+        return _unknown_to_kind(name, table)
     if places := places_of(name):
         return f"unknown here: it belongs into {' or '.join(places)}"
-    model = table_at(path)
-    here = known_keys(model) if model else []
+    here = known_keys(table)
     if near := nearest(name, here):
         return f"unknown: did you mean {_written(near, path)}?"
-    elsewhere = nearest(name, [key for _, table in all_tables() for key in known_keys(table)])
+    elsewhere = nearest(name, [key for _, other in all_tables() for key in known_keys(other)])
     if elsewhere and (places := places_of(elsewhere)):
         return f"unknown: did you mean {elsewhere} in {' or '.join(places)}?"
     return "unknown: take it out. Known here: " + ", ".join(here)
 
 
-def meant_by(path: Path) -> Path | None:
+def _never_counts(name: str) -> str | None:
+    if name in _NEVER_COUNT:
+        return NEVER_COUNTS
+    is_pace = any(rule is CountRule.NEVER and name == reason for reason, rule in DEFAULTS.items())
+    return "can never count: it is about the pace of the sender and passes by itself. Take it out" if is_pace else None
+
+
+def _unknown_to_kind(name: str, table: Table) -> str:
+    here, common = known_keys(table), known_keys(table_of(HttpPlatform))
+    if name in common:
+        return f'means nothing to kind = "{table.kind}": take it out'
+    if near := nearest(name, here):
+        return f"unknown: did you mean {near}?"
+    own = ", ".join(key for key in here if key not in common)
+    return f'unknown: take it out. Known to kind = "{table.kind}": {own or "nothing of its own"}'
+
+
+def meant_by(name: str, table: Table) -> str | None:
     """The key that an unknown one was probably meant for, a secret under its plain name: it is not missing as well."""
-    model = table_at(path[:-1])
-    near = nearest(path[-1], known_keys(model)) if model else None
-    if near is None:
-        return None
-    plain = next((key for key in (near.rpartition("_")[0],) if model and key in model.model_fields), near)
-    return (*path[:-1], plain)
+    near = nearest(name, known_keys(table))
+    plain = near.rpartition("_")[0] if near else ""
+    return plain if plain in table.keys else near
 
 
 def _written(name: str, path: Path) -> str:
     """A table as its heading, a key as it is."""
-    names = tuple(str(part) for part in path if not isinstance(part, int))
-    return heading((*names, name)) if table_at((*names, name)) else name
-
-
-_WORDS: dict[str, Callable[[ErrorDetails], str]] = {
-    "value_error": _own_words,
-    "missing": _missing,
-    "extra_forbidden": _unknown,
-    "list_type": _array,
-    "model_type": _table,
-    "string_type": _wanted("text in quotes"),
-    "int_type": _wanted("a whole number without quotes"),
-    "bool_type": _wanted("true or false without quotes"),
-}
+    return heading((*path, name)) if table_at((*path, name)) else name

@@ -7,12 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pydantic import SecretStr
-
-from bounce_watcher.config.keys import SUFFIXES, holds_many, is_secret, table_of
+from bounce_watcher.config.keys import SUFFIXES
 from bounce_watcher.config.locate import Path as KeyPath
 from bounce_watcher.config.problems import Notes
-from bounce_watcher.config.schema import Table
 from bounce_watcher.config.values import kind_of, quoted, reason
 
 _VARIABLE = re.compile("[A-Z_][A-Z0-9_]*")
@@ -20,9 +17,6 @@ _VARIABLE = re.compile("[A-Z_][A-Z0-9_]*")
 MAX_BYTES = 64 * 1024
 CREDENTIALS_FOLDER = "secrets"
 """Beside the configuration; systemd's unit loads its credentials from there."""
-
-UNREADABLE = SecretStr("")
-"""Stands in for a secret that has been complained of, so that nobody calls it missing as well."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,42 +27,23 @@ class Sources:
     folder: Path
 
 
-def fill_in(
-    model: type[Table], table: Mapping[str, Any], path: KeyPath, sources: Sources, notes: Notes
-) -> dict[str, Any]:
-    """`table` with every secret under its plain key as SecretStr, however it was written. Faults go to `notes`."""
-    filled = dict(table)
-    for key, field in model.model_fields.items():
-        below = table_of(field)
-        if is_secret(field):
-            _fill_one(filled, key, path, holds_many(field), sources, notes)
-        elif below and isinstance(value := filled.get(key), dict):
-            filled[key] = fill_in(below, value, (*path, key), sources, notes)
-        elif below and isinstance(value, list):
-            filled[key] = [
-                fill_in(below, element, (*path, key, index), sources, notes) if isinstance(element, dict) else element
-                for index, element in enumerate(value)
-            ]
-    return filled
+def secret(
+    name: str, many: bool, table: Mapping[str, Any], path: KeyPath, sources: Sources, notes: Notes
+) -> list[str] | None:
+    """The secret that one of the four keys holds or names, None where there is none of them; one, unless `many`.
 
-
-def _fill_one(filled: dict[str, Any], key: str, path: KeyPath, many: bool, sources: Sources, notes: Notes) -> None:
-    written = {key + suffix: filled.pop(key + suffix) for suffix in SUFFIXES if key + suffix in filled}
+    Raises ValueError where it can't be had; `notes.aliases` says which key that speaks of.
+    """
+    written = [name + suffix for suffix in SUFFIXES if name + suffix in table]
     if not written:
-        return
+        return None
     first, *more = written
-    notes.aliases[(*path, key)] = (*path, first)
-    filled[key] = [] if many else UNREADABLE
+    place = notes.aliases[path] = (*path[:-1], more[0] if more else first)
     if more:
-        notes.problem((*path, more[0]), f"stands beside {first}: a secret has one source, keep one of them")
-        return
-    try:
-        texts = _READERS[first.removeprefix(key)](written[first], many, sources)
-        filled[key] = [SecretStr(text) for text in texts] if many else SecretStr(texts[0])
-    except ValueError as error:
-        notes.problem((*path, first), str(error))
-    if first == f"{key}_file":
-        _warn_if_open(sources.folder / str(written[first]), (*path, first), notes)
+        raise ValueError(f"stands beside {first}: a secret has one source, keep one of them")
+    if first == f"{name}_file":
+        _warn_if_open(sources.folder / str(table[first]), place, notes)
+    return _READERS[first.removeprefix(name)](table[first], many, sources)
 
 
 def _by_value(value: object, many: bool, _sources: Sources) -> list[str]:

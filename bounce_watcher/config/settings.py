@@ -3,19 +3,23 @@
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import SecretStr
 
 from bounce_watcher.attribution.settings import AttributionSettings
 from bounce_watcher.classification.ruleset import OwnRules
+from bounce_watcher.config.database import DEFAULT_URL
 from bounce_watcher.intake.account import ImapAccount
+from bounce_watcher.model.keys import DAY, MIB, MINUTE, Between, Key, Kind, Mark
 from bounce_watcher.outbox.notifier import Notifier
 from bounce_watcher.outbox.platform import Platform
 from bounce_watcher.outbox.target import WebhookTarget
 from bounce_watcher.policy.settings import PolicySettings
 
+LogLevel = Literal["debug", "info", "warning", "error"]
 LogFormat = Literal["logfmt", "json", "console"]
+Alarm = Annotated[timedelta | None, Between(MINUTE, 30 * DAY)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,13 +30,13 @@ class WebSettings:
     header `user_header` who asks: each of these may look, and `acting_users` may act.
     """
 
-    host: str
-    port: int
-    token: SecretStr | None = None
-    read_token: SecretStr | None = None
-    user_header: str | None = None
-    trusted_proxies: frozenset[str] = frozenset({"127.0.0.1", "::1"})
-    acting_users: frozenset[str] = frozenset()
+    host: Annotated[str, Key("listen"), Kind.LISTEN_HOST] = "127.0.0.1"
+    port: Annotated[int, Key("listen"), Kind.LISTEN_PORT] = 8025
+    token: Annotated[SecretStr | None, Kind.STRONG] = None
+    read_token: Annotated[SecretStr | None, Kind.STRONG] = None
+    user_header: Annotated[str | None, Kind.FIELD_NAME] = None
+    trusted_proxies: Annotated[frozenset[str], Kind.IP_ADDRESS, Mark.ONCE] = frozenset({"127.0.0.1", "::1"})
+    acting_users: Annotated[frozenset[str], Mark.ONCE] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,28 +56,30 @@ class Settings:
     version accepts and does not use.
     """
 
-    database_url: SecretStr
-    raw_retention: timedelta | None = timedelta(days=30)
-    raw_quota: int | None = 2 * 1024**3
-    sent_retention: timedelta | None = timedelta(days=90)
-    event_retention: timedelta | None = None
-    outbox_retention: timedelta | None = timedelta(days=90)
-    mailboxes: tuple[ImapAccount, ...] = ()
-    webhooks: tuple[WebhookTarget, ...] = ()
-    platforms: tuple[Platform, ...] = ()
-    notifiers: tuple[Notifier, ...] = ()
-    policy: PolicySettings = field(default_factory=PolicySettings)
-    attribution: AttributionSettings = field(default_factory=AttributionSettings)
-    rules: OwnRules = ()
+    database_url: Annotated[SecretStr, Key("database.url"), Kind.DATABASE] = DEFAULT_URL
+    raw_retention: Annotated[timedelta | None, Key("database.raw_retention")] = timedelta(days=30)
+    raw_quota: Annotated[
+        int | None, Key("database.raw_quota"), Mark.SIZE, Between(MIB, 1024**2 * MIB)
+    ] = 2 * 1024 * MIB
+    sent_retention: Annotated[timedelta | None, Key("database.sent_retention")] = timedelta(days=90)
+    event_retention: Annotated[timedelta | None, Key("database.event_retention")] = None
+    outbox_retention: Annotated[timedelta | None, Key("database.outbox_retention")] = timedelta(days=90)
     rules_dir: Path | None = None
-    log_level: str = "info"
-    log_format: LogFormat = "logfmt"
-    hashed_exports: bool = False
-    workers: int = 0
-    unread_after: timedelta | None = timedelta(minutes=15)
-    untold_after: timedelta | None = timedelta(hours=1)
+    mailboxes: Annotated[tuple[ImapAccount, ...], Key("mailbox")] = ()
+    attribution: AttributionSettings = field(default_factory=AttributionSettings)
+    policy: PolicySettings = field(default_factory=PolicySettings)
+    webhooks: Annotated[tuple[WebhookTarget, ...], Key("webhook")] = ()
+    platforms: Annotated[tuple[Platform, ...], Key("platform")] = ()
+    notifiers: Annotated[tuple[Notifier, ...], Key("notify")] = ()
+    log_level: Annotated[LogLevel, Key("log.level")] = "info"
+    log_format: Annotated[LogFormat, Key("log.format")] = "logfmt"
+    hashed_exports: Annotated[bool, Key("privacy.hashed_exports")] = False
+    workers: Annotated[int, Key("service.workers"), Between(0, 64)] = 0
+    unread_after: Annotated[Alarm, Key("service.unread_after")] = timedelta(minutes=15)
+    untold_after: Annotated[Alarm, Key("service.untold_after")] = timedelta(hours=1)
     web: WebSettings | None = None
-    warnings: tuple[str, ...] = ()
+    rules: Annotated[OwnRules, Mark.UNWRITTEN] = ()
+    warnings: Annotated[tuple[str, ...], Mark.UNWRITTEN] = ()
 
     @property
     def targets(self) -> tuple[WebhookTarget | Platform, ...]:

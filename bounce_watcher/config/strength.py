@@ -8,8 +8,6 @@ import string
 from itertools import pairwise
 from math import log2
 
-from pydantic import SecretStr
-
 SHORTEST = 16
 """Characters. At 10,000 guesses a second 16 random hexadecimal digits outlast whoever guesses."""
 FEWEST_DIFFERENT = 6
@@ -27,14 +25,11 @@ _ALPHABETS = (string.ascii_lowercase, string.ascii_uppercase, string.digits)
 _OTHERS = 32
 
 
-def is_strong(token: SecretStr | None) -> SecretStr | None:
+def strong(token: str) -> str:
     """`token`, if it can't be guessed in hours. Raises ValueError with what to do."""
-    text = token.get_secret_value() if token else None
-    if text is None:
-        return token
-    if len(text) < SHORTEST:
-        raise ValueError(f"has {len(text)} characters and can be guessed, at least {SHORTEST} are needed: {MAKE_ONE}")
-    if len(set(text)) < FEWEST_DIFFERENT or text in (text * 2)[1:-1]:  # or the same text again and again
+    if len(token) < SHORTEST:
+        raise ValueError(f"has {len(token)} characters and can be guessed, at least {SHORTEST} are needed: {MAKE_ONE}")
+    if len(set(token)) < FEWEST_DIFFERENT or token in (token * 2)[1:-1]:  # or the same text again and again
         raise ValueError(f"repeats a few characters and can be guessed: {MAKE_ONE}")
     return token
 

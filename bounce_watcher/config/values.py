@@ -1,22 +1,25 @@
-"""Single values of the file: how they are written and what they may be. ValueError tells a person what is wrong."""
+"""Single values of the file: how they are written and what they may be. ValueError says what is wrong with one."""
 
 import ipaddress
 import re
 import ssl
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from datetime import timedelta
 from difflib import get_close_matches
-from enum import StrEnum
+from itertools import pairwise
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import Final
 from urllib.parse import SplitResult, urlsplit
 
-from pydantic import AfterValidator, BeforeValidator, ValidationInfo
-
 from bounce_watcher.attribution.authenticity import server_key
+from bounce_watcher.attribution.dkim import is_key_record
+from bounce_watcher.config.database import database_url
+from bounce_watcher.config.strength import strong
 from bounce_watcher.model.address import address_key, parse_address
+from bounce_watcher.model.keys import Kind
 from bounce_watcher.outbox.reach import host_fault, normal_host
+from bounce_watcher.outbox.signature import check_secret
 
 _DURATION = re.compile(r"(\d{1,9})\s?([smhd])", re.ASCII)
 _UNITS = {"s": timedelta(seconds=1), "m": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1)}
@@ -29,14 +32,12 @@ _AUTHSERV_ID = re.compile(r"[^\s@<>()\[\],;:\\\"=?]{1,253}")
 _LOCAL_PART = re.compile(r"[^\s@<>()\[\],;:\\\"\x00-\x1f\x7f]{1,64}")
 _URI_REFERENCE = re.compile(r"(?:[A-Za-z0-9._~:/?#\[\]@!$&'()*+,;=-]|%[0-9A-Fa-f]{2}){1,1000}")
 _TYPE_PREFIX = re.compile(r"[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){0,20}")
+ELSEWHERE: Final = object()
 _LONGEST = timedelta(days=36_500)
 _KINDS = {
     bool: "true or false", str: "text", int: "a whole number", float: "a number with a point", list: "a list",
     dict: "a table",
 }
-
-Word = TypeVar("Word", bound=StrEnum)
-Bound = TypeVar("Bound", int, float, timedelta)
 
 
 def kind_of(value: object) -> str:
@@ -54,8 +55,6 @@ def nearest(word: object, names: Iterable[str]) -> str | None:
 
 def duration(value: object) -> timedelta:
     """`45s`, `10m`, `6h`, `14d`."""
-    if isinstance(value, timedelta):
-        return value
     if not isinstance(value, str):
         raise ValueError(f'must be a duration in quotes with its unit, such as "45s", "10m", "6h" or "14d", not '
                          f"{kind_of(value)}")
@@ -66,11 +65,6 @@ def duration(value: object) -> timedelta:
     if int(match[1]) > _LONGEST / _UNITS[match[2]]:
         raise ValueError(f"{quoted(value)} is longer than a hundred years")
     return int(match[1]) * _UNITS[match[2]]
-
-
-def duration_or_never(value: object) -> timedelta | None:
-    """A duration, or "never" as None."""
-    return None if value is None or value == "never" else duration(value)
 
 
 def size(value: object) -> int:
@@ -84,11 +78,6 @@ def size(value: object) -> int:
     return int(match[1]) * _FACTORS[match[2]]
 
 
-def size_or_unlimited(value: object) -> int | None:
-    """A size, or "unlimited" as None."""
-    return None if value is None or value == "unlimited" else size(value)
-
-
 def spell(value: float | timedelta) -> str:
     """A bound as a person would write it in the file."""
     if isinstance(value, timedelta):
@@ -100,21 +89,12 @@ def spell(value: float | timedelta) -> str:
     return str(value)
 
 
-def between(low: Bound, high: Bound) -> AfterValidator:
-    """Refuses what lies outside `low` to `high`, both allowed."""
-
-    def check(value: Bound) -> Bound:
-        if not low <= value <= high:
-            raise ValueError(f"{spell(value)} is out of range: from {spell(low)} to {spell(high)}")
-        return value
-
-    return AfterValidator(check)
-
-
-Duration = Annotated[timedelta, BeforeValidator(duration)]
-OrNever = Annotated[timedelta | None, BeforeValidator(duration_or_never)]
-Size = Annotated[int, BeforeValidator(size)]
-SizeOrUnlimited = Annotated[int | None, BeforeValidator(size_or_unlimited)]
+def rises(steps: Sequence[timedelta | None]) -> None:
+    """Refuses durations that don't grow. None = for ever."""
+    for shorter, longer in pairwise(steps):
+        if shorter is None or (longer is not None and longer <= shorter):
+            here, there = (spell(each) if each else "never" for each in (shorter, longer))
+            raise ValueError(f"{there} stands after {here}: each is longer than the one before, and never is the last")
 
 
 # ── words ───────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -136,16 +116,7 @@ def known(value: object, names: Sequence[str]) -> str:
     raise ValueError(f"{shown} is not known here: {hint}")
 
 
-def one_of(enum: type[Word]) -> BeforeValidator:
-    """A member of `enum` by its value."""
-
-    def read(value: object) -> Word:
-        return enum(known(value, [member.value for member in enum]))
-
-    return BeforeValidator(read)
-
-
-def _text(value: str) -> str:
+def plain_text(value: str) -> str:
     if not value.strip():
         raise ValueError("is empty")
     if not value.isprintable():
@@ -163,11 +134,6 @@ def _folder(value: str) -> str:
     if value.startswith("/") or value.endswith("/"):
         raise ValueError(f'{quoted(value)} begins or ends with "/": write the levels as "Bounces/Processed"')
     return "INBOX" if value.casefold() == "inbox" else value
-
-
-Text = Annotated[str, AfterValidator(_text)]
-Name = Annotated[str, AfterValidator(_name)]
-Folder = Annotated[Text, AfterValidator(_folder)]
 
 
 # ── the network ─────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -220,14 +186,9 @@ def split_listen(value: str) -> tuple[str, int]:
     return bare, int(port)
 
 
-def _listen(value: str) -> str:
-    split_listen(value)
-    return value
-
-
 def web_address(value: str) -> str:
     """https, or http to loopback. The text is never quoted in a refusal: it may hold a token."""
-    url = _split(_text(value))
+    url = _split(plain_text(value))
     if url.scheme not in ("http", "https") or not url.hostname:
         raise ValueError('is no web address: write it as "https://host.example.com/path"')
     if url.username is not None or url.password is not None:
@@ -283,16 +244,6 @@ def _split(value: str) -> SplitResult:
     return url
 
 
-Host = Annotated[Text, AfterValidator(_host)]
-Port = Annotated[int, between(1, 65535)]
-Listen = Annotated[Text, AfterValidator(_listen)]
-IpAddress = Annotated[Text, AfterValidator(_peer)]
-Url = Annotated[str, AfterValidator(web_address)]
-AllowedHost = Annotated[Text, AfterValidator(_allowed_host)]
-UriReference = Annotated[Text, AfterValidator(_uri_reference)]
-TypePrefix = Annotated[Text, AfterValidator(_type_prefix)]
-
-
 # ── addresses ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
 def _domain(value: str) -> str:
@@ -319,6 +270,16 @@ def _authserv_id(value: str) -> str:
     return server_key(value)
 
 
+def _protected_address(value: str) -> object:
+    name = _protected(value)
+    return ELSEWHERE if name.startswith("@") else name
+
+
+def _protected_domain(value: str) -> object:
+    name = _protected(value)
+    return name[1:] if name.startswith("@") else ELSEWHERE
+
+
 def _protected(value: str) -> str:
     """An address, or every address of a domain: "@example.org". As `address_key` writes them."""
     if value.startswith("@"):
@@ -343,26 +304,33 @@ def _key_name(value: str) -> str:
         raise ValueError(f'{quoted(value)} is no name of a DKIM key: write it as "s1._domainkey.example.com"')
     return f"{selector.lower()}._domainkey.{_domain(domain)}"
 
+def _key_record(value: str) -> str:
+    if not is_key_record(value):
+        raise ValueError('holds no DKIM key that mail could be verified by: write the whole TXT record, as in '
+                         '"v=DKIM1; k=rsa; p=MIIB…"')
+    return value
 
-Domain = Annotated[Text, AfterValidator(_domain)]
-FieldName = Annotated[Text, AfterValidator(_field_name)]
-KeyName = Annotated[Text, AfterValidator(_key_name)]
-Address = Annotated[Text, AfterValidator(_address)]
-AuthservId = Annotated[Text, AfterValidator(_authserv_id)]
-Protected = Annotated[Text, AfterValidator(_protected)]
+
+# ── secrets ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+def _signing_secret(value: str) -> str:
+    if wrong := check_secret(value):
+        raise ValueError(wrong)
+    return value
+
+
+def _apprise_url(value: str) -> str:
+    if "://" not in value:
+        raise ValueError('is no URL: write it as Apprise does, such as "mailtos://user:password@example.com" or '
+                         '"slack://…"; see https://appriseit.com/services/')
+    return value
 
 
 # ── files ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-def folder_of(info: ValidationInfo) -> Path:
-    """The folder that relative paths start from: that of the configuration file."""
-    context = info.context or {}
-    return Path(context.get("folder", "."))
-
-
-def _certificates(value: str, info: ValidationInfo) -> str:
-    """A file of CA certificates in PEM, as an absolute path or one relative to the working folder."""
-    path = folder_of(info) / value
+def _certificates(value: str, folder: Path) -> str:
+    """A file of CA certificates in PEM; a relative name starts from `folder`."""
+    path = folder / value
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     try:
         context.load_verify_locations(cafile=path)
@@ -378,12 +346,41 @@ def reason(error: OSError) -> str:
     return (error.strerror or type(error).__name__).casefold()
 
 
-def _file_path(value: object, info: ValidationInfo) -> Path:
-    """Absolute, or from the folder of the configuration. Whether it is there is looked at when it is used."""
-    if not isinstance(value, str):
-        raise ValueError(f"must be the name of a file in quotes, not {kind_of(value)}")
-    return folder_of(info) / _text(value)
+# ── by their kind ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+_TEXTS: Mapping[Kind, Callable[[str], object]] = {
+    Kind.ADDRESS: _address,
+    Kind.ALLOWED_HOST: _allowed_host,
+    Kind.APPRISE_URL: _apprise_url,
+    Kind.AUTHSERV_ID: _authserv_id,
+    Kind.DKIM_NAME: _key_name,
+    Kind.DKIM_RECORD: _key_record,
+    Kind.DOMAIN: _domain,
+    Kind.FIELD_NAME: _field_name,
+    Kind.FOLDER: _folder,
+    Kind.HOST: _host,
+    Kind.IP_ADDRESS: _peer,
+    Kind.LISTEN_HOST: lambda value: split_listen(value)[0],
+    Kind.LISTEN_PORT: lambda value: split_listen(value)[1],
+    Kind.NAME: _name,
+    Kind.PROTECTED: _protected,
+    Kind.PROTECTED_ADDRESS: _protected_address,
+    Kind.PROTECTED_DOMAIN: _protected_domain,
+    Kind.SIGNING_SECRET: _signing_secret,
+    Kind.STRONG: strong,
+    Kind.TYPE_PREFIX: _type_prefix,
+    Kind.URI_REFERENCE: _uri_reference,
+    Kind.URL: web_address,
+}
+_FILES: Mapping[Kind, Callable[[str, Path], str]] = {Kind.CA_FILE: _certificates, Kind.DATABASE: database_url}
+_AS_THEY_ARE = frozenset({Kind.APPRISE_URL, Kind.DATABASE, Kind.SIGNING_SECRET, Kind.STRONG})
+"""Secrets: who has them elsewhere made them, with whatever is in them."""
 
 
-CaFile = Annotated[Text, AfterValidator(_certificates)]
-FilePath = Annotated[Path, BeforeValidator(_file_path)]
+def text_of(kind: Kind | None, value: str, folder: Path = Path()) -> object:
+    """A text as it is kept; relative names of files start from `folder`. ELSEWHERE for what another field keeps."""
+    if kind not in _AS_THEY_ARE:
+        value = plain_text(value)
+    if kind and kind in _FILES:
+        return _FILES[kind](value, folder)
+    return _TEXTS[kind](value) if kind else value

@@ -3,14 +3,17 @@
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
+from typing import Annotated
 
 from pydantic import SecretStr
+
+from bounce_watcher.model.keys import DAY, KIB, MIB, MINUTE, SECOND, Between, Key, Kind, Mark
 
 
 class Security(StrEnum):
     TLS = "tls"
     STARTTLS = "starttls"
-    NONE = "none"  # config.py lets it through for loopback only
+    NONE = "none"  # config lets it through for loopback only
 
 
 class Mechanism(StrEnum):
@@ -37,13 +40,13 @@ class Grant(StrEnum):
 @dataclass(frozen=True, slots=True)
 class OAuth2Account:
     grant: Grant
-    token_url: str
+    token_url: Annotated[str, Kind.URL]
     client_id: str
     client_secret: SecretStr | None = None  # public clients have none
     refresh_token: SecretStr | None = None  # needed by Grant.REFRESH_TOKEN
     scope: str | None = None
     mechanism: Mechanism = Mechanism.XOAUTH2
-    ca_file: str | None = None
+    ca_file: Annotated[str | None, Kind.CA_FILE] = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,26 +57,32 @@ class ImapAccount:
     with "/" between levels and translated to the server's hierarchy delimiter.
     `auth`: None = what the server offers; where that does not work and not for the password, the other way once.
     `timeout` bounds one answer of the server, `pass_deadline` a whole pass.
+    `trusted_servers` are those whose Authentication-Results are believed.
     """
 
-    name: str
-    host: str
-    port: int
+    name: Annotated[str, Kind.NAME]
+    host: Annotated[str, Kind.HOST]
+    port: Annotated[int, Between(1, 65535)]
     security: Security
     username: str
     password: SecretStr | None = None
     oauth2: OAuth2Account | None = None
     auth: PasswordLogin | None = None
-    ca_file: str | None = None
-    folders: tuple[str, ...] = ("INBOX",)
-    processed_folder: str = "Bounces/Processed"
-    review_folder: str = "Bounces/Review"
-    quarantine_folder: str = "Bounces/Quarantine"
+    ca_file: Annotated[str | None, Kind.CA_FILE] = None
+    folders: Annotated[
+        tuple[str, ...], Key("folder"), Kind.FOLDER, Mark.SINGLE, Mark.FILLED, Mark.ONCE
+    ] = ("INBOX",)
+    processed_folder: Annotated[str, Kind.FOLDER] = "Bounces/Processed"
+    review_folder: Annotated[str, Kind.FOLDER] = "Bounces/Review"
+    quarantine_folder: Annotated[str, Kind.FOLDER] = "Bounces/Quarantine"
     stream: str = "default"
-    poll_every: timedelta = timedelta(seconds=60)
+    poll_every: Annotated[timedelta, Between(SECOND, DAY)] = timedelta(seconds=60)
     idle: bool = True
-    timeout: timedelta = timedelta(seconds=30)
-    pass_deadline: timedelta = timedelta(minutes=5)
-    max_message_bytes: int = 1024 * 1024
-    page_messages: int = 500
-    page_bytes: int = 16 * 1024 * 1024
+    timeout: Annotated[timedelta, Between(SECOND, 10 * MINUTE)] = timedelta(seconds=30)
+    pass_deadline: Annotated[timedelta, Between(SECOND, DAY)] = timedelta(minutes=5)
+    max_message_bytes: Annotated[int, Mark.SIZE, Between(64 * KIB, 256 * MIB)] = MIB
+    page_messages: Annotated[int, Between(1, 1000)] = 500
+    page_bytes: Annotated[int, Mark.SIZE, Between(64 * KIB, 1024 * MIB)] = 16 * MIB
+    trusted_servers: Annotated[
+        frozenset[str], Key("trusted_authserv_id"), Kind.AUTHSERV_ID, Mark.SINGLE, Mark.FILLED, Mark.ONCE
+    ] = frozenset()

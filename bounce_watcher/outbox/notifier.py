@@ -11,11 +11,12 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 from pydantic import SecretStr
 
 from bounce_watcher.model.errors import PermanentFailure
+from bounce_watcher.model.keys import DAY, MINUTE, SECOND, Between, Kind, Mark
 from bounce_watcher.model.ledger import AlertKind, Attempt, Disposition, NoticeType, Occurrence, OutboxItem
 from bounce_watcher.model.neutral import for_chat
 from bounce_watcher.model.url import Hides, url_secrets
@@ -46,11 +47,11 @@ _ALERTS = frozenset({NoticeType.ALERT_RAISED, NoticeType.ALERT_CLEARED})
 class Notifier:
     """One `[[notify]]`. `url` may hold secrets. At most one message `every` so often, unless one was not taken."""
 
-    name: str
-    url: SecretStr
-    alerts: frozenset[AlertKind] = frozenset(AlertKind)
-    every: timedelta = timedelta(minutes=15)
-    timeout: timedelta = timedelta(seconds=30)
+    name: Annotated[str, Kind.NAME]
+    url: Annotated[SecretStr, Kind.APPRISE_URL]
+    alerts: Annotated[frozenset[AlertKind], Mark.FILLED, Mark.ONCE] = frozenset(AlertKind)
+    every: Annotated[timedelta, Between(timedelta(0), DAY)] = timedelta(minutes=15)
+    timeout: Annotated[timedelta, Between(SECOND, 2 * MINUTE)] = timedelta(seconds=30)
 
     limits: ClassVar[Limits] = Limits(batch=ROOM, concurrency=1)
     keeps_state: ClassVar[bool] = False

@@ -9,11 +9,12 @@ from abc import ABC, abstractmethod
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import datetime, timedelta
-from typing import ClassVar, Protocol
+from typing import Annotated, ClassVar, Protocol
 
 from pydantic import SecretStr
 
 from bounce_watcher.model.errors import BounceWatcherError, PermanentFailure, TemporaryFailure
+from bounce_watcher.model.keys import MINUTE, SECOND, Between, Kind, Mark
 from bounce_watcher.model.ledger import NoticeType, Occurrence, Scope
 from bounce_watcher.model.url import shown_url
 from bounce_watcher.outbox.backoff import FOR_WHAT_IS_IN_IT, retry_after
@@ -76,10 +77,10 @@ class Platform(ABC):
     `rate` overrides how many calls a second are made at most, None = what the kind's `limits` say.
     """
 
-    name: str
-    streams: tuple[str, ...] = ()
-    timeout: timedelta = timedelta(seconds=30)
-    rate: float | None = None
+    name: Annotated[str, Kind.NAME]
+    streams: Annotated[tuple[str, ...], Mark.ONCE] = ()
+    timeout: Annotated[timedelta, Between(SECOND, 5 * MINUTE)] = timedelta(seconds=30)
+    rate: Annotated[float | None, Between(0.001, 10_000.0)] = None
 
     kind: ClassVar[str]
     limits: ClassVar[Limits] = Limits()
@@ -124,9 +125,9 @@ class HttpPlatform(Platform):
     `ca_file` and `allow_hosts` as for webhooks: see endpoint.py and reach.py.
     """
 
-    url: str = ""
-    ca_file: str | None = None
-    allow_hosts: frozenset[str] = field(default_factory=frozenset)
+    url: Annotated[str, Kind.URL] = ""
+    ca_file: Annotated[str | None, Kind.CA_FILE] = None
+    allow_hosts: Annotated[frozenset[str], Kind.ALLOWED_HOST, Mark.ONCE] = field(default_factory=frozenset)
 
     @property
     def shown_url(self) -> str:

@@ -3,10 +3,11 @@
 from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 from pydantic import SecretStr
 
+from bounce_watcher.model.keys import MINUTE, SECOND, Between, Key, Kind, Mark, Rotating
 from bounce_watcher.model.ledger import NoticeType, Occurrence
 from bounce_watcher.model.url import Hides, shown_url
 from bounce_watcher.outbox.channel import Limits
@@ -20,6 +21,7 @@ class Format(StrEnum):
     BINARY = "cloudevents-binary"
 
 
+CLOUDEVENTS_SOURCE = "/bounce-watcher"
 DEFAULT_TYPES = frozenset({NoticeType.SUPPRESSED, NoticeType.RELEASED})
 
 
@@ -32,17 +34,17 @@ class WebhookTarget:
     `url_is_secret`: it was given as a secret, not written into the configuration; people see `shown_url`.
     """
 
-    name: str
-    url: str = field(repr=False)
-    secrets: tuple[SecretStr, ...]
-    types: frozenset[NoticeType] = DEFAULT_TYPES
-    timeout: timedelta = timedelta(seconds=20)
-    ca_file: str | None = None
-    allow_hosts: frozenset[str] = frozenset()
+    name: Annotated[str, Kind.NAME]
+    url: Annotated[str, Kind.URL, Mark.SECRET] = field(repr=False)
+    secrets: Annotated[tuple[SecretStr, ...], Rotating("secret", "old_secrets"), Kind.SIGNING_SECRET]
+    types: Annotated[frozenset[NoticeType], Key("events"), Mark.FILLED, Mark.ONCE] = DEFAULT_TYPES
+    timeout: Annotated[timedelta, Between(SECOND, 2 * MINUTE)] = timedelta(seconds=20)
+    ca_file: Annotated[str | None, Kind.CA_FILE] = None
+    allow_hosts: Annotated[frozenset[str], Kind.ALLOWED_HOST, Mark.ONCE] = frozenset()
     format: Format = Format.STANDARD
-    cloudevents_source: str = "/bounce-watcher"
-    cloudevents_type_prefix: str | None = None
-    url_is_secret: bool = False
+    cloudevents_source: Annotated[str, Kind.URI_REFERENCE] = CLOUDEVENTS_SOURCE
+    cloudevents_type_prefix: Annotated[str | None, Kind.TYPE_PREFIX] = None
+    url_is_secret: Annotated[bool, Mark.UNWRITTEN] = False
 
     limits: ClassVar[Limits] = Limits(concurrency=8)
     keeps_state: ClassVar[bool] = False

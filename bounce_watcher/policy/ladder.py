@@ -1,10 +1,12 @@
 """How long a suppression lasts: longer each time that the one before ran out and the recipient still bounced."""
 
 from datetime import datetime, timedelta
+from typing import Annotated
 
+from bounce_watcher.model.keys import HOUR, Between, Mark
 from bounce_watcher.model.ledger import RecipientRecord, State, SuppressionSource
 
-Ladder = tuple[timedelta | None, ...]
+Ladder = Annotated[tuple[timedelta | None, ...], Between(HOUR), Mark.SINGLE, Mark.FILLED, Mark.RISING]
 """Durations of the first suppression, the second and so on; the last one holds for all further. None = for good."""
 
 

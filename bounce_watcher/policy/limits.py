@@ -2,9 +2,16 @@
 
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Annotated
+
+from bounce_watcher.model.keys import DAY, MINUTE, Between
 
 SLOT = timedelta(minutes=10)
 """Reports are counted by slots of this length: every window is a whole number of them."""
+
+Window = Annotated[timedelta, Between(10 * MINUTE, DAY)]
+Quiet = Annotated[timedelta, Between(10 * MINUTE, 30 * DAY)]
+AtMost = Annotated[int, Between(1, 1_000_000)]
 
 
 def in_hours(length: timedelta) -> float:
@@ -24,15 +31,15 @@ class GuardSettings:
     """
 
     enabled: bool = True
-    window: timedelta = timedelta(hours=3)
-    min_bounces: int = 10
-    factor: float = 3.0
-    baseline: timedelta = timedelta(days=90)
-    learning: int = 3
-    quiet: timedelta = timedelta(hours=6)
-    wait: timedelta = timedelta(hours=1)
-    wait_min: int = 4
-    wait_from: float = 0.2
+    window: Window = timedelta(hours=3)
+    min_bounces: Annotated[int, Between(2, 1_000_000)] = 10
+    factor: Annotated[float, Between(1.0, 1000.0)] = 3.0
+    baseline: Annotated[timedelta, Between(DAY, 365 * DAY)] = timedelta(days=90)
+    learning: Annotated[int, Between(0, 365)] = 3
+    quiet: Quiet = timedelta(hours=6)
+    wait: Annotated[timedelta, Between(timedelta(0), DAY)] = timedelta(hours=1)
+    wait_min: AtMost = 4
+    wait_from: Annotated[float, Between(0.0, 1000.0)] = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,10 +50,10 @@ class AlertSettings:
     """
 
     enabled: bool = True
-    window: timedelta = timedelta(hours=1)
-    min_blocks: int = 20
-    share: float = 0.1
-    quiet: timedelta = timedelta(hours=6)
+    window: Window = timedelta(hours=1)
+    min_blocks: AtMost = 20
+    share: Annotated[float, Between(0.0, 1.0)] = 0.1
+    quiet: Quiet = timedelta(hours=6)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +65,9 @@ class FloodSettings:
     """
 
     enabled: bool = True
-    report: int = 10
-    source: int = 50
-    hour: int = 80
-    day: int = 120
-    month: int = 600
-    factor: float = 2.0
+    report: AtMost = 10
+    source: AtMost = 50
+    hour: AtMost = 80
+    day: AtMost = 120
+    month: AtMost = 600
+    factor: Annotated[float, Between(0.0, 1000.0)] = 2.0

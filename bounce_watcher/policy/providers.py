@@ -9,6 +9,8 @@ import re
 from collections.abc import Mapping
 from functools import lru_cache
 
+from publicsuffixlist import PublicSuffixList
+
 _HOSTS: Mapping[str, str] = {
     "google.com": "google.com",
     "googlemail.com": "google.com",
@@ -67,11 +69,8 @@ _BRANDS: Mapping[str, str] = {
 """Names that one organisation holds below many countries: yahoo.co.uk, hotmail.fr."""
 
 _NOT_YAHOOS = frozenset({"yahoo.co.jp"})  # another company, with mail servers of its own
-_SECOND_LEVEL = frozenset({
-    "ac", "ad", "co", "com", "edu", "go", "gob", "gouv", "gov", "gv", "ltd", "me", "mil", "ne", "net", "nom", "or",
-    "org", "plc", "sch",
-})
-"""Labels under which countries register: example.co.uk is a domain of its own, co.uk is not."""
+_BELOW_A_BRAND = re.compile(r"[^.]+|com?\.[a-z]{2}")
+"""Elsewhere a brand is just a word: whoever has yahoo.github.io is not Yahoo."""
 
 _HOST_NAME = re.compile(r"(?=.{4,253}\Z)[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63}){1,20}")
 
@@ -92,12 +91,23 @@ def _host(remote_mta: str | None) -> str:
 
 
 def _known(domain: str) -> str | None:
-    brand = _BRANDS.get(domain.partition(".")[0])
-    return _DOMAINS.get(domain) or (brand if domain not in _NOT_YAHOOS else None)
+    if domain in _DOMAINS or domain in _NOT_YAHOOS:
+        return _DOMAINS.get(domain)
+    name, _, suffix = domain.partition(".")
+    return _BRANDS.get(name) if _BELOW_A_BRAND.fullmatch(suffix) else None
 
 
 def registrable(host: str) -> str:
-    """The domain that somebody registered: two labels, three below co.uk and its like."""
-    labels = host.split(".")
-    is_country = len(labels) > 2 and len(labels[-1]) == 2 and labels[-2] in _SECOND_LEVEL
-    return ".".join(labels[-3 if is_country else -2:])
+    """The domain that one holder registered, by the public suffix list: example.co.uk of mx.example.co.uk.
+
+    Private suffixes count as well as those of registries: names below uk.com, eu.org or dyndns.org belong to as many
+    organisations, each with mail servers of its own, as names below co.uk do. Names below those of hosting companies
+    (github.io) rarely take mail at all. An address literal, and what no one can register, is returned as it is.
+    """
+    return (None if host.startswith("[") else _suffixes().privatesuffix(host)) or host
+
+
+@lru_cache(maxsize=1)
+def _suffixes() -> PublicSuffixList:
+    """The list that the library ships: read when it is first asked for, as that takes a tenth of a second."""
+    return PublicSuffixList()

@@ -4,11 +4,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
+from typing import Annotated
 
 from bounce_watcher.model.finding import Evidence
+from bounce_watcher.model.keys import DAY, Between, Choices, Key, Kind
 from bounce_watcher.model.ledger import Scope
 from bounce_watcher.model.verdict import Reason
-from bounce_watcher.policy.counting import CountRule
+from bounce_watcher.policy.counting import CHOICES, DEFAULTS, CountRule
 from bounce_watcher.policy.ladder import Ladder
 from bounce_watcher.policy.limits import AlertSettings, FloodSettings, GuardSettings
 
@@ -22,10 +24,10 @@ class Mode(StrEnum):
 class Threshold:
     """So many bounces, on so many distinct days (UTC), at least `span` between first and last, all within `window`."""
 
-    bounces: int
-    distinct_days: int
+    bounces: Annotated[int, Between(1, 1000)]
+    distinct_days: Annotated[int, Between(1, 1000)]
     span: timedelta
-    window: timedelta
+    window: Annotated[timedelta, Between(DAY, 3650 * DAY)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,19 +35,19 @@ class PolicySettings:
     """`evidence_*`: the lowest grade that may count. `reasons`: those that count otherwise than by default."""
 
     mode: Mode = Mode.ENFORCE
-    evidence_hard: Evidence = Evidence.REPORT
-    evidence_soft: Evidence = Evidence.REPORT
-    evidence_complaint: Evidence = Evidence.REPORT
+    evidence_hard: Annotated[Evidence, Key("evidence.hard")] = Evidence.REPORT
+    evidence_soft: Annotated[Evidence, Key("evidence.soft")] = Evidence.REPORT
+    evidence_complaint: Annotated[Evidence, Key("evidence.complaint")] = Evidence.REPORT
     soft: Threshold = Threshold(bounces=3, distinct_days=3, span=timedelta(days=14), window=timedelta(days=60))
     confirm: Threshold = Threshold(bounces=2, distinct_days=2, span=timedelta(0), window=timedelta(days=60))
-    hard_expiry: Ladder = (None,)
-    soft_expiry: Ladder = (timedelta(days=7), timedelta(days=30), timedelta(days=180), None)
-    complaint_expiry: Ladder = (None,)
+    hard_expiry: Annotated[Ladder, Key("expiry.hard")] = (None,)
+    soft_expiry: Annotated[Ladder, Key("expiry.soft")] = (7 * DAY, 30 * DAY, 180 * DAY, None)
+    complaint_expiry: Annotated[Ladder, Key("expiry.complaint")] = (None,)
     hard_scope: Scope = Scope.STREAM
     complaint_scope: Scope = Scope.GLOBAL
-    protected_addresses: frozenset[str] = field(default_factory=frozenset)
-    protected_domains: frozenset[str] = field(default_factory=frozenset)
-    reasons: Mapping[Reason, CountRule] = field(default_factory=dict)
+    protected_addresses: Annotated[frozenset[str], Key("protected"), Kind.PROTECTED_ADDRESS] = frozenset()
+    protected_domains: Annotated[frozenset[str], Key("protected"), Kind.PROTECTED_DOMAIN] = frozenset()
+    reasons: Annotated[Mapping[Reason, CountRule], Choices(CHOICES, DEFAULTS)] = field(default_factory=dict)
     guard: GuardSettings = field(default_factory=GuardSettings)
     alerts: AlertSettings = field(default_factory=AlertSettings)
     flood: FloodSettings = field(default_factory=FloodSettings)

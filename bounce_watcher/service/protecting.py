@@ -3,16 +3,14 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from pydantic import TypeAdapter, ValidationError
-
 from bounce_watcher.config import Settings
-from bounce_watcher.config.values import Protected
+from bounce_watcher.config.values import text_of
 from bounce_watcher.ledger.store import Ledger
+from bounce_watcher.model.keys import Kind
 from bounce_watcher.policy.exclusion import protected_by
 from bounce_watcher.words.rows import Row
 
 CONFIGURATION = "configuration"
-_NAME: TypeAdapter[str] = TypeAdapter(Protected)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +36,7 @@ class Protector:
 
 def name_of(text: str) -> str:
     """An address, or "@" and a domain, as it is compared. Raises ValueError, in words, for anything else."""
-    try:
-        return _NAME.validate_python(text.strip())
-    except ValidationError as error:
-        raise ValueError(str(error.errors()[0]["msg"]).removeprefix("Value error, ")) from None
+    return str(text_of(Kind.PROTECTED, text.strip()))
 
 
 def protector(settings: Settings, ledger: Ledger, address: str) -> Protector | None:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from bounce_watcher.attribution.attribute import attribute
 from bounce_watcher.attribution.authenticity import MAX_FIELDS, authenticity, server_key
 from bounce_watcher.attribution.return_path import make_header_token, make_return_path
-from bounce_watcher.attribution.settings import AttributionSettings, HeaderNames
+from bounce_watcher.attribution.settings import AttributionSettings, DkimKey, HeaderNames
 from bounce_watcher.model.address import MailAddress
 from bounce_watcher.model.fields import RecipientReport
 from bounce_watcher.model.finding import (
@@ -191,7 +191,7 @@ def test_it_is_total(noise: list[bytes], before: bytes) -> None:
 USER = "user@example.org"
 SETTINGS = AttributionSettings(
     return_path="returns@bounces.example.com", token_keys=(b"a key for tests.",),
-    headers=HeaderNames(user="X-Recipient"), dkim_keys=((KEY_NAME, rsa_key()[1]),),
+    headers=HeaderNames(user="X-Recipient"), dkim_keys=(DkimKey(KEY_NAME, rsa_key()[1]),),
 )
 NOT_GENUINE = Authenticity(failure=DMARC)
 GENUINE = Authenticity((Pass("dkim", "example.org"),))

@@ -7,7 +7,7 @@ import pytest
 
 from bounce_watcher.attribution.attribute import attribute
 from bounce_watcher.attribution.return_path import make_header_token, make_return_path
-from bounce_watcher.attribution.settings import AttributionSettings, HeaderNames
+from bounce_watcher.attribution.settings import AttributionSettings, DkimKey, HeaderNames
 from bounce_watcher.model.address import MailAddress
 from bounce_watcher.model.fields import RecipientReport
 from bounce_watcher.model.finding import Attribution, Evidence, Finding, Provenance
@@ -22,7 +22,7 @@ USER, LONG = "user@example.org", "a.rather.long.local.part@mail.subdomain.exampl
 SETTINGS = AttributionSettings(
     return_path="returns@bounces.example.com", token_keys=(b"a key for tests.",),
     headers=HeaderNames(campaign="X-Campaign", stream="X-Stream", user="X-Recipient"),
-    dkim_keys=((KEY_NAME, rsa_key()[1]),),
+    dkim_keys=(DkimKey(KEY_NAME, rsa_key()[1]),),
 )
 PATH = make_return_path(SETTINGS, USER, "news", "s1", day=DAY)
 TOKEN = make_header_token(SETTINGS, USER, "news", "s1", day=DAY)

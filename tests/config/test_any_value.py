@@ -28,7 +28,7 @@ def texts(names: tuple[str, ...], key: str, value: str) -> str:
     return f"{kept}{key} = {value}\n"
 
 
-KEYS = [(names, key) for names, model in all_tables() for key in known_keys(model)]
+KEYS = [(names, key) for names, table in all_tables() for key in known_keys(table)]
 
 
 @pytest.mark.parametrize(("names", "key"), KEYS, ids=lambda part: part if isinstance(part, str) else ".".join(part))

@@ -3,16 +3,18 @@
 import re
 import tomllib
 from collections.abc import Iterator, Mapping
+from dataclasses import MISSING
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from bounce_watcher.config import load, parse
-from bounce_watcher.config.keys import all_tables, heading, known_keys, table_at
+from bounce_watcher.config.checks import USUAL
+from bounce_watcher.config.keys import Key, all_tables, heading, known_keys, table_at, table_of
 from bounce_watcher.config.locate import Path as KeyPath
-from bounce_watcher.config.platforms import table_of_kind
-from bounce_watcher.config.schema import ConfigFile, PlatformTable
+from bounce_watcher.config.settings import WebSettings
+from bounce_watcher.intake.account import ImapAccount
 from bounce_watcher.outbox.platforms import platform_class
 from tests.config.samples import SIGNING
 
@@ -21,7 +23,7 @@ TEXT = EXAMPLE.read_text()
 COMMENTED = re.compile(r"^#(?=[a-z_]+ = |\[)", re.MULTILINE)
 UNCOMMENTED = COMMENTED.sub("", TEXT)
 """With every commented key in force: no sound configuration, as each secret then has four sources."""
-OF_ITS_KIND = known_keys(table_of_kind(platform_class("sendgrid")))
+OF_ITS_KIND = known_keys(table_of(platform_class("sendgrid")))
 
 
 @pytest.fixture
@@ -50,17 +52,16 @@ def test_the_smallest_file_at_its_top_means_the_same(folder: Path) -> None:
 
 def test_every_key_of_every_table_stands_in_it() -> None:
     shown = tomllib.loads(UNCOMMENTED)
-    for names, model in all_tables():
-        table = first(shown, names)
-        missing = set(known_keys(model)) - set(table)
+    for names, table in all_tables():
+        missing = set(known_keys(table)) - set(first(shown, names))
         assert not missing, f"{heading(names)} of the example does not show {sorted(missing)}"
 
 
 def test_it_shows_no_key_that_is_unknown() -> None:
     for path, _ in leaves(tomllib.loads(UNCOMMENTED)):
-        model = table_at(path[:-1])
-        assert model is not None, path
-        assert path[-1] in known_keys(model) or (model is PlatformTable and path[-1] in OF_ITS_KIND), path
+        table = table_at(path[:-1])
+        assert table is not None, path
+        assert path[-1] in known_keys(table) or (table.is_open and path[-1] in OF_ITS_KIND), path
 
 
 def test_the_defaults_that_it_tells_are_the_real_ones(folder: Path) -> None:
@@ -78,10 +79,11 @@ def test_the_defaults_that_it_tells_are_the_real_ones(folder: Path) -> None:
 
 def has_default(key: str) -> bool:
     """False for what is left unset by default (and shown by an example), and for secrets kept elsewhere."""
-    fields = [model.model_fields[key] for _, model in all_tables() if key in model.model_fields]
-    if key == "port" or key in ("hard", "soft", "complaint"):  # by other keys
-        return True
-    return any(field.get_default(call_default_factory=True) is not None and not field.is_required() for field in fields)
+    found = [table.keys[key] for _, table in all_tables() if key in table.keys]
+    uses = [use for each in found if isinstance(each, Key) for use in each.uses]
+    if key == "trusted_authserv_id":  # its default can't be written
+        return False
+    return key in USUAL[ImapAccount] or any(use.default not in (None, MISSING) for use in uses)
 
 
 def within_commented_table(position: int) -> bool:
@@ -91,9 +93,7 @@ def within_commented_table(position: int) -> bool:
 
 def test_what_it_tells_of_tables_without_effect_is_true_as_well() -> None:
     shown = tomllib.loads(UNCOMMENTED)
-    web = ConfigFile.model_validate({"web": {}}).web
-    assert web is not None
-    assert web.listen == shown["web"]["listen"]
+    assert f"{WebSettings().host}:{WebSettings().port}" == shown["web"]["listen"]
 
 
 def first(data: Mapping[str, Any], names: tuple[str, ...]) -> Mapping[str, Any]:

@@ -98,8 +98,7 @@ CASES = [
     Case("authserv-id-of-none", mailbox("trusted_authserv_id = []"),
          "line 6: mailbox[returns].trusted_authserv_id: is an empty list: name at least one"),
     Case("authserv-id-no-text", mailbox("trusted_authserv_id = true"),
-         'line 6: mailbox[returns].trusted_authserv_id: must be a list in brackets, such as ["…", "…"], not true or '
-         "false"),
+         'line 6: mailbox[returns].trusted_authserv_id: must be text in quotes, not true or false'),
     Case("ca-file-missing", mailbox('ca_file = "no-such.pem"'),
          'line 6: mailbox[returns].ca_file: "{folder}/no-such.pem" cannot be read: no such file or '
          "directory"),

@@ -159,9 +159,9 @@ CASES = [
          "line 7: policy.expiry.hard: 7d stands after never: each is longer than the one before, and never is the "
          "last"),
     Case("ladder-without-rungs", rest("[policy.expiry]", "complaint = []"),
-         'line 7: policy.expiry.complaint: is an empty list: write one duration or more, or "never"'),
+         'line 7: policy.expiry.complaint: is an empty list: name at least one'),
     Case("rung-too-short", rest("[policy.expiry]", 'soft = ["10m", "7d"]'),
-         'line 7: policy.expiry.soft: 10m is too short for a suppression: at least "1h", or "never"'),
+         'line 7: policy.expiry.soft: 10m is too short: at least 1h; "never" is allowed too'),
     Case("wait-too-long", rest("[policy.guard]", 'wait = "2d"'),
          "line 7: policy.guard.wait: 2d is out of range: from 0s to 1d"),
     Case("nobody-to-wait", rest("[policy.guard]", "wait_min = 0"),
@@ -186,10 +186,10 @@ CASES = [
     Case("no-bounces", rest("[policy.confirm]", 'bounces = 0', 'distinct_days = 1'),
          "line 7: policy.confirm.bounces: 0 is out of range: from 1 to 1000"),
     Case("expiry-too-short", rest("[policy.expiry]", 'soft = "10m"'),
-         'line 7: policy.expiry.soft: 10m is too short for a suppression: at least "1h", or "never"'),
+         'line 7: policy.expiry.soft: 10m is too short: at least 1h; "never" is allowed too'),
     Case("expiry-for-ever", rest("[policy.expiry]", 'soft = "forever"'),
          'line 7: policy.expiry.soft: "forever" is no duration: write a whole number and one unit, such as'
-         ' "45s", "10m", "6h" or "14d"'),
+         ' "45s", "10m", "6h" or "14d"; "never" is allowed too'),
     Case("protected-nonsense", rest("[policy]", 'protected = ["ceo"]'),
          'line 7: policy.protected: "ceo" is neither an address nor "@domain": write "ceo@example.com" or '
          '"@example.org"'),
@@ -259,7 +259,7 @@ CASES = [
          'line 7: database.outbox_retention: 1d is too short to look into what went wrong: at least "7d", or "never"'),
     Case("retention-negative", rest("[database]", 'raw_retention = "-1d"'),
          'line 7: database.raw_retention: "-1d" is no duration: write a whole number and one unit, such as'
-         ' "45s", "10m", "6h" or "14d"'),
+         ' "45s", "10m", "6h" or "14d"; "never" is allowed too'),
     Case("level-unknown", rest("[log]", 'level = "warn"'),
          'line 7: log.level: "warn" is not known here: did you mean "warning"?'),
     Case("format-unknown", rest("[log]", 'format = "xml"'),
@@ -317,15 +317,15 @@ CASES = [
     Case("notify-named-as-a-webhook", webhook() + '[[notify]]\nname = "platform"\nurl = "json://127.0.0.1"\n',
          'line 11: [[notify]] #1: name: "platform" names an earlier [[webhook]] already: choose another'),
     Case("unread-at-once", rest('[service]', 'unread_after = "10s"'),
-         'line 7: service.unread_after: 10s is out of range: from "1m" to "30d", or "never"'),
+         'line 7: service.unread_after: 10s is out of range: from 1m to 30d; "never" is allowed too'),
     Case("untold-for-ever", rest('[service]', 'untold_after = "31d"'),
-         'line 7: service.untold_after: 31d is out of range: from "1m" to "30d", or "never"'),
+         'line 7: service.untold_after: 31d is out of range: from 1m to 30d; "never" is allowed too'),
     Case("value-for-a-table", 'policy = "shadow"\n'+MAILBOX,
          "line 1: policy: must be a table under a [heading] of its own, not text"),
     Case("unknown-table", rest('[webhooks]', 'url = "https://x.example.com"'),
          "line 6: webhooks: unknown: did you mean [[webhook]]?"),
     Case("unknown-table-of-nothing-like-it", rest('[zzzz]', 'q = 1'),
-         "line 6: zzzz: unknown: take it out. Known here: rules_dir, database, mailbox, attribution, "
+         "line 6: zzzz: unknown: take it out. Known here: database, rules_dir, mailbox, attribution, "
          "policy, webhook, platform, notify, log, privacy, service, web"),
     Case("key-outside-its-table", 'username = "bounces@example.com"\n' + MAILBOX,
          "line 1: username: unknown here: it belongs into [[mailbox]]"),

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 
-from bounce_watcher.config.schema import PolicyTable
+from bounce_watcher.config.keys import table_of
 from bounce_watcher.model.finding import Evidence
 from bounce_watcher.model.ledger import History, RecipientRecord, State
 from bounce_watcher.model.verdict import Reason
@@ -73,7 +73,7 @@ def test_the_keys_are_keys() -> None:
     keys = {span.partition(" = ")[0] for span in spans(PAGE) if " = " in span}
     assert tables >= {"reasons", "confirm", "soft", "evidence", "expiry"}
     assert keys == {"complaint_scope", "hard_scope", "mode"}
-    assert tables | keys <= set(PolicyTable.model_fields)
+    assert tables | keys <= set(table_of(PolicySettings).keys)
 
 
 def test_the_words_are_those_of_the_policy() -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from bounce_watcher.config.schema import WebTable
+from bounce_watcher.config.settings import WebSettings
 from bounce_watcher.web.access import OPEN
 from tests.container import __main__ as tried_out
 from tests.container import kept
@@ -71,7 +71,7 @@ def test_what_is_started_is_the_projects_program() -> None:
 
 
 def test_the_port_is_where_the_configuration_listens_by_itself() -> None:
-    port = WebTable().listen.rpartition(":")[2]
+    port = str(WebSettings().port)
     assert last("EXPOSE") == port
     assert words_after("--publish", command("run")) == keys(QUADLET)["PublishPort"] == [f"127.0.0.1:{port}:{port}"]
     assert f'listen = "127.0.0.1:{port}"' in (ROOT / "config.example.toml").read_text()

@@ -8,12 +8,12 @@ from functools import cache
 from typing import NamedTuple
 
 from bounce_watcher.attribution.return_path import make_header_token, make_return_path
-from bounce_watcher.attribution.settings import AttributionSettings
+from bounce_watcher.attribution.settings import AttributionSettings, DkimKey
 from bounce_watcher.parsing.feedback_report import is_redacted
 from tests.attribution.signing import KEY_NAME, rsa_key, signed
 
 RETURNS = "returns@bounces.example.com"
-SETTINGS = AttributionSettings(RETURNS, (b"k" * 32,), dkim_keys=((KEY_NAME, rsa_key()[1]),))
+SETTINGS = AttributionSettings(RETURNS, (b"k" * 32,), dkim_keys=(DkimKey(KEY_NAME, rsa_key()[1]),))
 UNSIGNED = AttributionSettings(RETURNS)
 DAY = date(2026, 3, 1)
 _HEAD = "From: MAILER-DAEMON@mx.example.net\nReturn-Path: <>\nDate: Mon, 2 Mar 2026 10:00:00 +0000\n"

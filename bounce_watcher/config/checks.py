@@ -1,0 +1,292 @@
+"""What keys of one table must be to each other. A check blames the field that its first parameter is named like.
+
+It is made where all fields that it names are sound, and raises ValueError with what is wrong and what to do.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from datetime import timedelta
+from inspect import signature
+from typing import Any, Final, TypeVar
+from urllib.parse import urlsplit
+
+from pydantic import SecretStr
+
+from bounce_watcher.attribution.rewriting import DELIMITERS
+from bounce_watcher.attribution.settings import AttributionSettings
+from bounce_watcher.config.settings import Settings, WebSettings
+from bounce_watcher.config.values import is_loopback, known, quoted, spell
+from bounce_watcher.intake.account import Grant, ImapAccount, OAuth2Account, Security
+from bounce_watcher.model.keys import DAY
+from bounce_watcher.outbox.notifier import Notifier
+from bounce_watcher.outbox.reach import Reach, Refused
+from bounce_watcher.outbox.target import CLOUDEVENTS_SOURCE, Format, WebhookTarget
+from bounce_watcher.policy.limits import AlertSettings, FloodSettings, GuardSettings
+from bounce_watcher.policy.settings import PolicySettings, Threshold
+
+_PORTS: Final = {Security.TLS: 993, Security.STARTTLS: 143, Security.NONE: 143}
+USUAL: Final[Mapping[type, Mapping[str, Callable[[Mapping[str, Any]], Any]]]] = {
+    ImapAccount: {
+        "security": lambda _: Security.TLS,
+        "port": lambda values: _PORTS[values.get("security", Security.TLS)],
+    },
+}
+"""Keys that may be left out though their fields have no default: what holds then."""
+
+MISSING_FOR: Final[Mapping[tuple[type, str], str]] = {
+    (WebhookTarget, "url"): 'add url = "https://platform.example.com/hooks/bounces", or url_file = "…" where it is a '
+                            "secret",
+    (WebhookTarget, "secret"): 'every webhook is signed; add secret_file = "…". Make one with: echo "whsec_$(openssl '
+                               'rand -base64 32)"',
+    (Notifier, "url"): 'add the Apprise URL of a mailbox or chat, as url_file = "…"; see '
+                       "https://appriseit.com/services/",
+}
+"""What to do about a key that is missing, where config.example.toml does not show it."""
+
+F = TypeVar("F", bound=Callable[..., None])
+_CHECKS: Final[list[tuple[type, tuple[str, ...], Callable[..., None]]]] = []
+
+
+def _of(settings: type) -> Callable[[F], F]:
+    def add(check: F) -> F:
+        _CHECKS.append((settings, tuple(signature(check).parameters), check))
+        return check
+
+    return add
+
+
+def broken(settings: type, values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """The checks of a table that its values don't pass: the field to blame, and why."""
+    for owner, names, check in _CHECKS:
+        if issubclass(settings, owner) and all(name in values for name in names):
+            try:
+                check(*(values[name] for name in names))
+            except ValueError as fault:
+                yield names[0], str(fault)
+
+
+# ── mailboxes ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+@_of(OAuth2Account)
+def _has_client_secret(client_secret: SecretStr | None, grant: Grant) -> None:
+    if client_secret is None and grant is Grant.CLIENT_CREDENTIALS:
+        raise ValueError('missing: grant = "client_credentials" logs in with it; add client_secret_file = "…"')
+
+
+@_of(OAuth2Account)
+def _has_refresh_token(refresh_token: SecretStr | None, grant: Grant) -> None:
+    if refresh_token is None and grant is Grant.REFRESH_TOKEN:
+        raise ValueError('missing: grant = "refresh_token" trades it for access; add refresh_token_file = "…"')
+
+
+@_of(ImapAccount)
+def _encrypts(security: Security, host: str) -> None:
+    if security is Security.NONE and not is_loopback(host):
+        raise ValueError(
+            '"none" would send the password readable over the network; it is for this machine itself only '
+            '(127.0.0.1, ::1, localhost): use "tls" or "starttls"'
+        )
+
+
+@_of(ImapAccount)
+def _logs_in_one_way(password: SecretStr | None, oauth2: OAuth2Account | None) -> None:
+    if password is None and oauth2 is None:
+        raise ValueError('missing: add password_file = "…", or a [mailbox.oauth2] table')
+    if password is not None and oauth2 is not None:
+        raise ValueError("stands beside [mailbox.oauth2]: a mailbox logs in one way, keep one of them")
+
+
+@_of(ImapAccount)
+def _processed_is_not_watched(processed_folder: str, folders: tuple[str, ...]) -> None:
+    _is_not_watched(processed_folder, folders)
+
+
+@_of(ImapAccount)
+def _review_is_not_watched(review_folder: str, folders: tuple[str, ...]) -> None:
+    _is_not_watched(review_folder, folders)
+
+
+@_of(ImapAccount)
+def _quarantine_is_not_watched(quarantine_folder: str, folders: tuple[str, ...]) -> None:
+    _is_not_watched(quarantine_folder, folders)
+
+
+def _is_not_watched(folder: str, folders: tuple[str, ...]) -> None:
+    if folder in folders:
+        raise ValueError(f"{quoted(folder)} is watched by `folder`: settled mail would come in again; name another")
+
+
+@_of(ImapAccount)
+def _review_is_apart(review_folder: str, processed_folder: str) -> None:
+    _is_apart(review_folder, processed_folder=processed_folder)
+
+
+@_of(ImapAccount)
+def _quarantine_is_apart(quarantine_folder: str, processed_folder: str, review_folder: str) -> None:
+    _is_apart(quarantine_folder, processed_folder=processed_folder, review_folder=review_folder)
+
+
+def _is_apart(folder: str, **taken: str) -> None:
+    for key, other in taken.items():
+        if folder == other:
+            raise ValueError(f"{quoted(folder)} is the {key} already: name another")
+
+
+@_of(ImapAccount)
+def _outlasts_timeout(pass_deadline: timedelta, timeout: timedelta) -> None:
+    if pass_deadline < timeout:
+        raise ValueError(f"{spell(pass_deadline)} for a whole pass is shorter than timeout ({spell(timeout)}) for one "
+                         "answer: make it longer")
+
+
+# ── attribution and policy ──────────────────────────────────────────────────────────────────────────────────────────
+
+@_of(AttributionSettings)
+def _outlasts_bounces(token_max_age: timedelta | None) -> None:
+    if token_max_age is not None and token_max_age < 7 * DAY:
+        raise ValueError(f'{spell(token_max_age)} is too short: servers report a failure after some five days; at '
+                         'least "7d", or "never"')
+
+
+@_of(AttributionSettings)
+def _carries_tokens(return_path: str | None, token_key: bytes | None) -> None:
+    if return_path is None and token_key is not None:
+        raise ValueError('missing: with token_key set, add the address that tokens ride on, such as '
+                         'return_path = "returns@bounces.example.com"')
+
+
+@_of(AttributionSettings)
+def _is_a_delimiter(delimiter: str) -> None:
+    known(delimiter, DELIMITERS)
+
+
+@_of(Threshold)
+def _days_have_bounces(distinct_days: int, bounces: int) -> None:
+    if distinct_days > bounces:
+        raise ValueError(f"{distinct_days} distinct days cannot come of bounces = {bounces}: "
+                         f"set distinct_days to {bounces} or less, or bounces to {distinct_days} or more")
+
+
+@_of(Threshold)
+def _span_has_ends(span: timedelta, bounces: int) -> None:
+    if span and bounces == 1:
+        raise ValueError(f'one bounce (bounces = 1) spans no {spell(span)}: set span = "0s", or more bounces')
+
+
+@_of(Threshold)
+def _window_holds_the_span(window: timedelta, span: timedelta) -> None:
+    if span > window:
+        raise ValueError(f"{spell(window)} is shorter than span ({spell(span)}): nothing could ever count enough; "
+                         "make it longer")
+
+
+@_of(Threshold)
+def _window_holds_the_days(window: timedelta, distinct_days: int) -> None:
+    if distinct_days > window.days + 1:
+        raise ValueError(f"{spell(window)} has no room for distinct_days = {distinct_days}: make it longer")
+
+
+@_of(GuardSettings)
+def _outages_are_apart(quiet: timedelta, window: timedelta) -> None:
+    _outlasts_window(quiet, window, "outages")
+
+
+@_of(AlertSettings)
+def _alerts_are_apart(quiet: timedelta, window: timedelta) -> None:
+    _outlasts_window(quiet, window, "alerts")
+
+
+def _outlasts_window(quiet: timedelta, window: timedelta, two: str) -> None:
+    if quiet < window:
+        raise ValueError(f"{spell(quiet)} is shorter than window ({spell(window)}): one window would be two {two}; "
+                         "make it longer")
+
+
+@_of(FloodSettings)
+def _day_has_effect(day: int, hour: int) -> None:
+    _has_effect(day, hour, "hour")
+
+
+@_of(FloodSettings)
+def _month_has_effect(month: int, day: int) -> None:
+    _has_effect(month, day, "day")
+
+
+def _has_effect(most: int, shorter: int, name: str) -> None:
+    if most < shorter:
+        raise ValueError(f"{most} is less than {name} ({shorter}), which would have no effect: lower that first")
+
+
+# ── who is told ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+@_of(WebhookTarget)
+def _source_has_effect(cloudevents_source: str, format: Format) -> None:
+    _is_a_cloudevent(cloudevents_source != CLOUDEVENTS_SOURCE, format)
+
+
+@_of(WebhookTarget)
+def _prefix_has_effect(cloudevents_type_prefix: str | None, format: Format) -> None:
+    _is_a_cloudevent(cloudevents_type_prefix is not None, format)
+
+
+def _is_a_cloudevent(is_set: bool, format: Format) -> None:
+    if is_set and format is Format.STANDARD:
+        raise ValueError(f'has no effect with format = "{Format.STANDARD}": add format = "{Format.STRUCTURED}" or '
+                         f'"{Format.BINARY}", or take it out')
+
+
+@_of(WebhookTarget)
+def _reaches_its_url(allow_hosts: frozenset[str], url: str) -> None:
+    try:
+        Reach(allow_hosts).check_unresolved(urlsplit(url).hostname or "localhost")
+    except Refused as refusal:
+        raise ValueError(f"{refusal}, else mend url") from None
+
+
+# ── the program ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+@_of(Settings)
+def _outlasts_tries(outbox_retention: timedelta | None) -> None:
+    if outbox_retention is not None and outbox_retention < 7 * DAY:
+        raise ValueError(f'{spell(outbox_retention)} is too short to look into what went wrong: at least "7d", or '
+                         '"never"')
+
+
+@_of(Settings)
+def _outlasts_raw_mail(event_retention: timedelta | None, raw_retention: timedelta | None) -> None:
+    if event_retention is not None and (raw_retention is None or raw_retention > event_retention):
+        other = spell(raw_retention) if raw_retention else "never"
+        raise ValueError(f"{spell(event_retention)} is shorter than raw_retention ({other}): mail that is still kept "
+                         "would be read into events again; shorten that first")
+
+
+@_of(Settings)
+def _outlasts_counting(event_retention: timedelta | None, policy: PolicySettings) -> None:
+    """A bounce must not be forgotten before it could count, nor before an outage around it is judged."""
+    needed = {"policy.soft.window": policy.soft.window, "policy.confirm.window": policy.confirm.window,
+              "policy.guard.baseline": policy.guard.baseline}
+    name, longest = max(needed.items(), key=lambda each: each[1])
+    if event_retention is not None and event_retention < longest:
+        raise ValueError(f"{spell(event_retention)} is shorter than {name} ({spell(longest)}): bounces would go while "
+                         "they may still count; make it longer")
+
+
+@_of(WebSettings)
+def _is_beside_a_token(read_token: SecretStr | None, token: SecretStr | None) -> None:
+    if read_token is not None and token is None:
+        raise ValueError("only tells readers from those who act: set token as well")
+    if read_token is not None and read_token == token:
+        raise ValueError("is the same as token: make another, or take it out")
+
+
+@_of(WebSettings)
+def _has_a_header(acting_users: frozenset[str], user_header: str | None) -> None:
+    if acting_users and user_header is None:
+        raise ValueError('has no effect without user_header: add user_header = "X-Forwarded-User", or take it out')
+
+
+@_of(WebSettings)
+def _is_guarded(host: str, port: int, token: SecretStr | None) -> None:
+    if token is None and not is_loopback(host):
+        where = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        raise ValueError(f'{quoted(where)} is open to other machines and needs a token: add token_file = "…", or '
+                         "listen on 127.0.0.1")

@@ -1,0 +1,141 @@
+"""What stands behind a key, as a field holds it: by the type of the field and its marks (model/keys.py).
+
+Raises ValueError for what can't be meant, a group of them where several elements of a list can't.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import Enum, StrEnum
+from pathlib import Path
+from types import UnionType
+from typing import Annotated, Any, Final, Literal, TypeVar, Union, get_args, get_origin
+
+from pydantic import SecretStr
+
+from bounce_watcher.config.values import (
+    ELSEWHERE,
+    duration,
+    kind_of,
+    known,
+    plain_text,
+    quoted,
+    rises,
+    size,
+    spell,
+    text_of,
+)
+from bounce_watcher.model.keys import Between, Kind, Mark
+
+T = TypeVar("T")
+
+_NAMES: Final[Mapping[type, str]] = {
+    str: "text in quotes", int: "a whole number without quotes", float: "a number without quotes",
+    bool: "true or false without quotes", list: 'a list in brackets, such as ["…", "…"]', dict: "a table",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Offered:
+    """Few of the members of an enum may be chosen for a key."""
+
+    choices: Sequence[StrEnum]
+
+
+def as_field(hint: Any, marks: Sequence[object], value: object, folder: Path) -> Any:
+    """`value` of a TOML file as a field with that type holds it. Relative names of files start from `folder`."""
+    outer, parts = get_origin(hint), get_args(hint)
+    if outer is Annotated:
+        return as_field(parts[0], (*marks, *parts[1:]), value, folder)
+    if outer in (Union, UnionType):
+        none = "unlimited" if Mark.SIZE in marks else "never" if timedelta in parts else None
+        return _or_none(none, parts[0], marks, value, folder) if none else as_field(parts[0], marks, value, folder)
+    if outer in (tuple, frozenset):
+        return outer(_elements(parts[0], marks, value, folder))
+    read = _single(hint, marks, value, folder)
+    for bounds in marks:
+        if isinstance(bounds, Between):
+            _check(read, bounds)
+    return read
+
+
+def _check(value: Any, bounds: Between[Any]) -> None:
+    if bounds.high is None and value < bounds.low:
+        raise ValueError(f"{spell(value)} is too short: at least {spell(bounds.low)}")
+    if bounds.high is not None and not bounds.low <= value <= bounds.high:
+        raise ValueError(f"{spell(value)} is out of range: from {spell(bounds.low)} to {spell(bounds.high)}")
+
+
+def _or_none(none: str, hint: Any, marks: Sequence[object], value: object, folder: Path) -> Any:
+    try:
+        return None if value == none else as_field(hint, marks, value, folder)
+    except ValueError as fault:
+        raise ValueError(f'{fault}; "{none}" is allowed too') from None
+
+
+def _elements(hint: Any, marks: Sequence[object], value: object, folder: Path) -> list[Any]:
+    """Without those that are meant for another field of the key."""
+    elements = [value] if Mark.SINGLE in marks and not isinstance(value, list) else of_type(list, value)
+    read, faults = [], []
+    for element in elements:
+        try:
+            read.append(as_field(hint, marks, element, folder))
+        except ValueError as fault:
+            faults.append(fault)
+    if faults:
+        raise ExceptionGroup("elements", faults)
+    if not elements and Mark.FILLED in marks:
+        raise ValueError("is an empty list: name at least one")
+    for index, each in enumerate(read if Mark.ONCE in marks else ()):
+        if each in read[:index]:
+            raise ValueError(f"{quoted(each)} stands twice in the list")
+    if Mark.RISING in marks:
+        rises(read)
+    return [each for each in read if each is not ELSEWHERE]
+
+
+def _single(hint: Any, marks: Sequence[object], value: object, folder: Path) -> Any:
+    kind = next((mark for mark in marks if isinstance(mark, Kind)), None)
+    if kind:
+        text = text_of(kind, of_type(str, value), folder)
+        return SecretStr(str(text)) if hint is SecretStr else text
+    if get_origin(hint) is Literal:
+        return known(value, get_args(hint))
+    if isinstance(hint, type) and issubclass(hint, Enum):
+        return _member(hint, marks, value)
+    if Mark.SIZE in marks:
+        return size(value)
+    read = _READERS.get(hint)
+    return read(value, folder) if read else of_type(getattr(hint, "__supertype__", hint), value)
+
+
+def _member(enum: type[Enum], marks: Sequence[object], value: object) -> Enum:
+    member = enum(known(value, [each.value for each in enum]))
+    for offer in marks:
+        if isinstance(offer, Offered) and member not in offer.choices:
+            choices = " or ".join(f'"{choice}"' for choice in reversed(offer.choices))
+            raise ValueError(f"{quoted(member)} would suppress on too little: a soft reason counts by {choices}")
+    return member
+
+
+def of_type(wanted: type[T], value: object) -> T:
+    """`value` if TOML has it as that; a whole number is a number too."""
+    if wanted is float and type(value) is int:
+        return wanted(value)  # type: ignore[call-arg]
+    if type(value) is not wanted:
+        raise ValueError(f"must be {_NAMES.get(wanted, 'something else')}, not {kind_of(value)}")
+    return value
+
+
+_READERS: Final[Mapping[Any, Callable[[Any, Path], Any]]] = {
+    Any: lambda value, _: value,
+    Mapping[str, str]: lambda value, _: {
+        plain_text(name): plain_text(of_type(str, each)) for name, each in of_type(dict, value).items()
+    },
+    Path: lambda value, folder: folder / plain_text(of_type(str, value)),
+    SecretStr: lambda value, _: SecretStr(of_type(str, value)),
+    bytes: lambda value, _: of_type(str, value).encode(),
+    str: lambda value, _: plain_text(of_type(str, value)),
+    timedelta: lambda value, _: duration(value),
+}
+"""How types are read that TOML does not have as such. A NewType of one that it has is read as that, unchecked."""

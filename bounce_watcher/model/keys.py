@@ -1,0 +1,86 @@
+"""How a field of the settings is written in the configuration, where its name and its type do not say it.
+
+Each field of a settings class is a key of its table: of its name, and written as TOML writes its type. What else
+there is to say stands beside the type: `Annotated[timedelta, Between(SECOND, DAY)]`. `config` reads it from there.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import Enum, StrEnum, auto
+from typing import Any, Generic, TypeVar
+
+SECOND, MINUTE, HOUR, DAY = timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
+KIB, MIB = 1024, 1024 * 1024
+
+Bound = TypeVar("Bound", int, float, timedelta)
+
+
+class Kind(Enum):
+    """What a text (each text of a list) has to be."""
+
+    ADDRESS = auto()
+    ALLOWED_HOST = auto()
+    APPRISE_URL = auto()
+    AUTHSERV_ID = auto()
+    CA_FILE = auto()
+    DATABASE = auto()
+    DKIM_NAME = auto()
+    DKIM_RECORD = auto()
+    DOMAIN = auto()
+    FIELD_NAME = auto()
+    FOLDER = auto()
+    HOST = auto()
+    IP_ADDRESS = auto()
+    LISTEN_HOST = auto()
+    LISTEN_PORT = auto()
+    NAME = auto()
+    PROTECTED = auto()          # an address, or "@" and a domain
+    PROTECTED_ADDRESS = auto()  # the addresses among these
+    PROTECTED_DOMAIN = auto()   # the domains among these
+    SIGNING_SECRET = auto()
+    STRONG = auto()             # hard to guess
+    TYPE_PREFIX = auto()
+    URI_REFERENCE = auto()
+    URL = auto()
+
+
+class Mark(Enum):
+    UNWRITTEN = auto()  # the field is no key
+    SECRET = auto()     # may be written as KEY_file, KEY_env and KEY_credential, as every SecretStr may
+    SIZE = auto()       # a number of bytes, also "1MiB"; None = "unlimited"
+    FILLED = auto()     # a list that must not be empty
+    ONCE = auto()       # a list in which nothing stands twice
+    SINGLE = auto()     # a list that may be written as its only element
+    RISING = auto()     # a list of durations, each longer than the one before
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """The key has another name than the field, or stands in a table below: "expiry.hard". Fields may share a key."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Rotating:
+    """The field holds the secret of one key, and behind it those of another with a list of older ones."""
+
+    current: str
+    older: str
+
+
+@dataclass(frozen=True, slots=True)
+class Between(Generic[Bound]):
+    """From `low` to `high`, both allowed; None = no end."""
+
+    low: Bound
+    high: Bound | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Choices:
+    """A table with a key for each of `offered` that has several choices. What is chosen as in `usual` is left out."""
+
+    offered: Mapping[Any, Sequence[StrEnum]]
+    usual: Mapping[Any, StrEnum]
