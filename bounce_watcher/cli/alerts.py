@@ -1,6 +1,8 @@
 """`alerts`: outages of receivers, floods of unproven reports, and trouble of our own."""
 
-from typing import Annotated
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -9,12 +11,12 @@ from bounce_watcher.cli.ledgers import ledger_of
 from bounce_watcher.cli.many import decide_on_many
 from bounce_watcher.cli.options import ConfigFile, Debug, DryRun, Json, example
 from bounce_watcher.cli.tables import listing
-from bounce_watcher.ledger.incidents import Held
-from bounce_watcher.ledger.rulings import Ruling, Wanted
 from bounce_watcher.model.ledger import Alert, AlertKind
 from bounce_watcher.model.rows import Row
-from bounce_watcher.service.announcing import announcer
 from bounce_watcher.service.clock import utcnow
+
+if TYPE_CHECKING:
+    from bounce_watcher.ledger.incidents import Held
 
 commands = typer.Typer(
     help="Outages and floods, whose suppressions are held back, and trouble of your own: blocks, a silent mailbox."
@@ -71,7 +73,7 @@ def release(
 
     What was reported of them until now counts no more. Who is reported after this is held anew as long as it lasts.
     """
-    _rule(alert, Ruling.RELEASE, because, dry_run=dry_run, as_json=as_json, config=config)
+    _rule(alert, "release", because, dry_run=dry_run, as_json=as_json, config=config)
 
 
 @commands.command(epilog=example('alerts confirm 3f2a90c1d4e5b678 --because "an old list" --dry-run'))
@@ -84,10 +86,13 @@ def confirm(
     That is your decision: neither the end of the outage nor an undo takes it back, `suppressions release` does. Of a
     flood it also says that so many are usual: look through them first (alerts held ID).
     """
-    _rule(alert, Ruling.CONFIRM, because, dry_run=dry_run, as_json=as_json, config=config)
+    _rule(alert, "confirm", because, dry_run=dry_run, as_json=as_json, config=config)
 
 
-def _rule(name: str, ruling: Ruling, because: str, *, dry_run: bool, as_json: bool, config: ConfigFile) -> None:
+def _rule(name: str, ruling: str, because: str, *, dry_run: bool, as_json: bool, config: ConfigFile) -> None:
+    from bounce_watcher.ledger.rulings import Ruling, Wanted
+    from bounce_watcher.service.announcing import announcer
+
     with ledger_of(config) as (settings, ledger):
         alert = ledger.alert(name)
         if alert is None:
@@ -95,14 +100,14 @@ def _rule(name: str, ruling: Ruling, because: str, *, dry_run: bool, as_json: bo
         if alert.kind not in _HOLDING:
             raise WrongUsage(f"alert {name} is no outage and no flood, so it holds nobody back")
         wanted = Wanted(because, utcnow(), announcer(settings), settings.policy)
-        outcomes = ledger.rule(name, ruling, wanted, dry_run=dry_run)
+        outcomes = ledger.rule(name, Ruling(ruling), wanted, dry_run=dry_run)
         decide_on_many(
-            ledger, outcomes, ruling.value, name, because, done=_DONE[ruling], dry_run=dry_run, as_json=as_json
+            ledger, outcomes, ruling, name, because, done=_DONE[ruling], dry_run=dry_run, as_json=as_json
         )
 
 
 _HOLDING = frozenset({AlertKind.OUTAGE, AlertKind.FLOOD})
-_DONE = {Ruling.RELEASE: "released", Ruling.CONFIRM: "suppressed"}
+_DONE = {"release": "released", "confirm": "suppressed"}
 
 
 def alert_row(alert: Alert) -> Row:

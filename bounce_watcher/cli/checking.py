@@ -1,19 +1,22 @@
 """`check-config`: the configuration file alone."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import typer
 
 from bounce_watcher.classification.rule import Precedence
-from bounce_watcher.classification.rule_file import read_rules
 from bounce_watcher.cli.configuration import config_path, load_settings
 from bounce_watcher.cli.options import ConfigFile, Debug, example
 from bounce_watcher.cli.output import clean, count, say
-from bounce_watcher.config import Settings
 from bounce_watcher.ledger.modes import exposures
-from bounce_watcher.outbox.platform import HttpPlatform
 from bounce_watcher.policy import flood
+
+if TYPE_CHECKING:
+    from bounce_watcher.config import Settings
 
 
 def register(app: typer.Typer) -> None:
@@ -39,6 +42,9 @@ def check_config(config: ConfigFile = None, debug: Debug = False) -> None:
 
 
 def _summary(settings: Settings, path: Path) -> Iterator[str]:
+    from bounce_watcher.classification.rule_file import read_rules
+    from bounce_watcher.outbox.platform import HttpPlatform
+
     yield f"{path} is fine"
     for account in settings.mailboxes:
         folders = ", ".join(account.folders)

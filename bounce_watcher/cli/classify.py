@@ -11,7 +11,6 @@ from bounce_watcher.cli.output import complain
 from bounce_watcher.cli.rules import rules_of
 from bounce_watcher.cli.sources import DEFAULT_MESSAGE_BYTES, MessageBytes, Paths, messages
 from bounce_watcher.cli.tables import listing, progress
-from bounce_watcher.cli.workers import classified
 from bounce_watcher.model.rows import Row
 
 COLUMNS = ("source", "kind", "recipient", "bounce_type", "reason", "status", "rule", "diagnostic")
@@ -32,6 +31,8 @@ def classify(
 
     Prints a line a recipient, or with --json an object a message, in the order of the input.
     """
+    from bounce_watcher.cli.workers import classified
+
     problems: list[str] = []
     rules = rules_of(config)
     given = messages(paths, max_message_bytes)

@@ -6,10 +6,10 @@ from typing import Annotated
 
 import typer
 
+from bounce_watcher import logs
 from bounce_watcher.cli.lazy import Entry, LazyGroup, lazy_group
 from bounce_watcher.cli.options import ConfigFile, Debug, Invocation
 from bounce_watcher.cli.output import say
-from bounce_watcher.service import logs
 
 __all__ = ["Invocation", "commands", "run"]
 

@@ -2,11 +2,14 @@
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from bounce_watcher.cli.errors import WrongUsage
 from bounce_watcher.cli.options import CONFIG_VARIABLE, DEFAULT_CONFIG
-from bounce_watcher.config import Settings, load
-from bounce_watcher.service.process import DEFAULT_STREAM
+from bounce_watcher.model.ledger import DEFAULT_STREAM
+
+if TYPE_CHECKING:
+    from bounce_watcher.config import Settings
 
 
 def config_path(config: Path | None) -> Path:
@@ -14,12 +17,14 @@ def config_path(config: Path | None) -> Path:
     return config or Path(os.environ.get(CONFIG_VARIABLE) or DEFAULT_CONFIG)
 
 
-def load_settings(config: Path | None) -> Settings:
+def load_settings(config: Path | None) -> "Settings":
     """Raises ConfigError with everything that is wrong with the file."""
+    from bounce_watcher.config import load
+
     return load(config_path(config))
 
 
-def stream_for(settings: Settings, stream: str | None) -> str:
+def stream_for(settings: "Settings", stream: str | None) -> str:
     """The stream that was named, else the only one that the mailboxes have."""
     if stream is not None:
         return stream

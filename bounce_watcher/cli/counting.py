@@ -1,9 +1,11 @@
 """`stats` and `top`: how many reports arrived, and what leads."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -13,10 +15,13 @@ from bounce_watcher.cli.options import ConfigFile, Debug, Json, Stream, example
 from bounce_watcher.cli.output import count, say
 from bounce_watcher.cli.tables import listing
 from bounce_watcher.cli.times import past
-from bounce_watcher.ledger.stats import By, Stats, stats
-from bounce_watcher.ledger.store import Ledger
+from bounce_watcher.ledger.filters import By
 from bounce_watcher.model.rows import Row
 from bounce_watcher.service.clock import utcnow
+
+if TYPE_CHECKING:
+    from bounce_watcher.ledger.stats import Stats
+    from bounce_watcher.ledger.store import Ledger
 
 USUAL = timedelta(days=30)
 
@@ -116,6 +121,8 @@ def _period(since: str | None, until: str | None) -> tuple[datetime, datetime]:
 
 
 def _stats(ledger: Ledger, begin: datetime, end: datetime, by: Sequence[By], stream: str | None) -> Stats:
+    from bounce_watcher.ledger.stats import stats
+
     try:
         return stats(ledger, begin, end, by, stream)
     except ValueError as error:

@@ -1,13 +1,18 @@
 """`db`: the ledger's schema."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import typer
 
 from bounce_watcher.cli.configuration import load_settings
 from bounce_watcher.cli.options import ConfigFile, Debug, example
 from bounce_watcher.cli.output import say
-from bounce_watcher.ledger.files import Files
-from bounce_watcher.ledger.store import Ledger
 from bounce_watcher.model.errors import TemporaryFailure
+
+if TYPE_CHECKING:
+    from bounce_watcher.ledger.store import Ledger
 
 commands = typer.Typer(help="Make, upgrade and check the ledger's tables; clean its files.")
 
@@ -55,18 +60,20 @@ def vacuum(config: ConfigFile = None, debug: Debug = False) -> None:
         left = ledger.vacuum()
     finally:
         ledger.close()
-    if left is not Files.CLEAN:
-        raise TemporaryFailure(_NOT_DONE[left])
+    if left.value != "clean":
+        raise TemporaryFailure(_NOT_DONE[left.value])
     say("the database was written anew: its files hold nothing of what was erased")
     say("backups, replicas and the WAL of a PostgreSQL server keep what they have until they are gone")
 
 
 _NOT_DONE = {
-    Files.BUSY: "another connection used the database all the time: stop the service, and run it again",
-    Files.NO_ROOM: "no room for a copy of the database, on its own disk or in the temporary folder (SQLITE_TMPDIR): "
-                   "make room, and run it again",
+    "busy": "another connection used the database all the time: stop the service, and run it again",
+    "no_room": "no room for a copy of the database, on its own disk or in the temporary folder (SQLITE_TMPDIR): "
+               "make room, and run it again",
 }
 
 
 def _connect(config: ConfigFile) -> Ledger:
+    from bounce_watcher.ledger.store import Ledger
+
     return Ledger.connect(load_settings(config).database_url.get_secret_value())

@@ -1,27 +1,26 @@
 """`demo`: the main job on this machine, shown to a person."""
 
+from __future__ import annotations
+
 import signal
 import sys
 import threading
 from collections.abc import Iterator, Sequence
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from bounce_watcher import logs
 from bounce_watcher.cli.options import Debug, example
 from bounce_watcher.cli.output import clean, complain, iso, say
 from bounce_watcher.cli.tables import table
 from bounce_watcher.model.finding import Kind
 from bounce_watcher.model.ledger import BounceEvent, RecipientRecord
-from bounce_watcher.service import logs
-from bounce_watcher.service.app import Service
-from bounce_watcher.service.demo import Outcome, Stage, outcome, stage
-from bounce_watcher.service.demo.imap import PASSWORD, USER
-from bounce_watcher.service.demo.outcome import Judged, expected_hooks
-from bounce_watcher.service.demo.receiver import Hook
-from bounce_watcher.service.opening import open_ledger
-from bounce_watcher.service.poll import poll_once
-from bounce_watcher.web.server import serving
+
+if TYPE_CHECKING:
+    from bounce_watcher.service.demo import Outcome, Stage
+    from bounce_watcher.service.demo.outcome import Judged
+    from bounce_watcher.service.demo.receiver import Hook
 
 Cells = Sequence[object]
 
@@ -43,6 +42,9 @@ def demo(
     An embedded IMAP server with sample bounces, a webhook receiver that checks signatures, a SQLite file, and the real
     service between them. Exit status 0 only if every webhook that must arrive did, with a valid signature.
     """
+    from bounce_watcher.service.demo import outcome, stage
+    from bounce_watcher.service.poll import poll_once
+
     logs.configure("error", "console")
     with stage() as here:
         _introduce(here)
@@ -63,6 +65,8 @@ def _introduce(here: Stage) -> None:
 
 
 def _tell(result: Outcome) -> None:
+    from bounce_watcher.service.demo.outcome import expected_hooks
+
     table(("day", "recipient", "what it is", "in whose words", "counts", "filed in"), _cells(result.judged),
           title="1. What came in, how each was judged and why")
     say()
@@ -108,6 +112,11 @@ def _hook_cells(hook: Hook) -> Cells:
 
 def _serve(here: Stage) -> None:
     """Watches on, until Ctrl-C or SIGTERM."""
+    from bounce_watcher.service.app import Service
+    from bounce_watcher.service.demo.imap import PASSWORD, USER
+    from bounce_watcher.service.opening import open_ledger
+    from bounce_watcher.web.server import serving
+
     say()
     say("Up until Ctrl-C. Open the dashboard in a browser, put mail into INBOX and see what comes of it:")
     say(f"  dashboard {here.dashboard}")

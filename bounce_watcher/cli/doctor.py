@@ -3,15 +3,12 @@
 import sys
 
 import typer
-from rich.console import Console
-from rich.text import Text
 
+from bounce_watcher import logs
 from bounce_watcher.cli.configuration import load_settings
 from bounce_watcher.cli.options import ConfigFile, Debug, Json, example
 from bounce_watcher.cli.output import clean, json_line, say
-from bounce_watcher.service import logs
 from bounce_watcher.service.checks import Check
-from bounce_watcher.service.doctor import examine
 
 
 def register(app: typer.Typer) -> None:
@@ -24,6 +21,8 @@ def doctor(as_json: Json = False, config: ConfigFile = None, debug: Debug = Fals
     Logs in to mailboxes and looks at folders and abilities, database, webhooks (no event is sent), platforms (by a
     harmless call) and clock. Changes nothing. Exit status 1 if something would not work.
     """
+    from bounce_watcher.service.doctor import examine
+
     settings = load_settings(config)
     logs.configure("critical", "console")
     failed = False
@@ -38,6 +37,9 @@ def doctor(as_json: Json = False, config: ConfigFile = None, debug: Debug = Fals
 
 
 def show_check(check: Check) -> None:
+    from rich.console import Console
+    from rich.text import Text
+
     mark, style = ("ok  ", "green") if check.ok else ("FAIL", "bold red")
     line = f"{clean(check.name)}: {clean(check.detail)}"
     mend = f"      → {clean(check.mend)}"

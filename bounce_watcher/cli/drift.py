@@ -1,9 +1,11 @@
 """`drift`: a platform's own list beside the ledger, and what mends the difference."""
 
+from __future__ import annotations
+
 import sys
 from collections import Counter
 from collections.abc import Iterator
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -14,19 +16,20 @@ from bounce_watcher.cli.options import ConfigFile, Debug, DryRun, Json, example
 from bounce_watcher.cli.output import count, say
 from bounce_watcher.cli.tables import listing, progress
 from bounce_watcher.cli.targets import platform_named
-from bounce_watcher.config import Settings
 from bounce_watcher.ledger.comparing import Side
-from bounce_watcher.ledger.mirror import MENDS, Case, Difference
 from bounce_watcher.model.errors import PermanentFailure
 from bounce_watcher.model.rows import Row
-from bounce_watcher.outbox.platform import Platform
 from bounce_watcher.policy.settings import Mode
-from bounce_watcher.service.announcing import who_hears
-from bounce_watcher.service.drift import Drift, drift
+
+if TYPE_CHECKING:
+    from bounce_watcher.config import Settings
+    from bounce_watcher.ledger.mirror import Case, Difference
+    from bounce_watcher.outbox.platform import Platform
+    from bounce_watcher.service.drift import Drift
+
+    Told = Counter[tuple[Side, Case]]
 
 COLUMNS = ("recipient", "stands", "case", "fix", "since", "because")
-
-Told = Counter[tuple[Side, Case]]
 
 
 def register(app: typer.Typer) -> None:
@@ -64,6 +67,10 @@ def show_drift(
 
     With --dry-run it shows just what --fix would mend. A platform may take some minutes to list what it was told.
     """
+    from bounce_watcher.ledger.mirror import MENDS
+    from bounce_watcher.service.announcing import who_hears
+    from bounce_watcher.service.drift import drift
+
     with ledger_of(config) as (settings, ledger):
         platform = platform_named(settings, target)
         into = _stream_into(settings, platform, fix, stream)
@@ -108,6 +115,8 @@ def _row(each: Difference) -> Row:
 
 
 def _sum_up(platform: Platform, found: Drift, told: Told, fix: Side | None) -> None:
+    from bounce_watcher.ledger.mirror import MENDS
+
     left_out = f"; {found.skipped} entries of its list are no addresses" if found.skipped else ""
     say(f"{platform.label} lists {found.there}, suppressed here for it are {found.here}{left_out}")
     for side in Side:

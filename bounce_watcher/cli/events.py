@@ -11,7 +11,6 @@ from bounce_watcher.cli.options import ConfigFile, Debug, Json, Limit, Stream, e
 from bounce_watcher.cli.tables import listing
 from bounce_watcher.cli.times import past
 from bounce_watcher.ledger.filters import EventFilter
-from bounce_watcher.ledger.pseudonym import hidden
 from bounce_watcher.model.finding import Kind
 from bounce_watcher.model.rows import EVENT_COLUMNS, event_row
 from bounce_watcher.model.verdict import BounceType, Reason
@@ -50,6 +49,8 @@ def list_events(  # noqa: PLR0913, PLR0917 - one parameter an option
     With --hashed each address has a name of its own in place, the same in every list, with its domain; words of mail
     are left out. JSON is so anyway where the configuration says hashed_exports.
     """
+    from bounce_watcher.ledger.pseudonym import hidden
+
     wanted = EventFilter(
         recipient=recipient, stream=stream, kind=kind, bounce_type=bounce_type,
         reason=None if reason is None else _reason(reason),

@@ -1,24 +1,23 @@
 """`explain`: messages for a person."""
 
+from __future__ import annotations
+
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from bounce_watcher.classification.rule import Rule
-from bounce_watcher.classification.ruleset import load_builtin, load_rules
 from bounce_watcher.cli.configuration import config_path, load_settings, stream_for
 from bounce_watcher.cli.options import CONFIG_VARIABLE, ConfigFile, Debug, IntoStream, example
 from bounce_watcher.cli.output import clean, complain, iso, say
 from bounce_watcher.cli.sources import DEFAULT_MESSAGE_BYTES, MessageBytes, messages
 from bounce_watcher.cli.verdicts import field, reply_lines, verdict_lines
-from bounce_watcher.config import Settings
 from bounce_watcher.ledger.filters import EventFilter
-from bounce_watcher.ledger.store import Ledger
 from bounce_watcher.model.errors import BounceWatcherError, PermanentFailure
 from bounce_watcher.model.finding import (
     Analysis,
@@ -30,12 +29,12 @@ from bounce_watcher.model.finding import (
 )
 from bounce_watcher.model.ledger import BounceEvent, CountedBounce, Decision, History, RecipientRecord, Scope, Step
 from bounce_watcher.model.message import RawMessage
-from bounce_watcher.parsing.message import parse
-from bounce_watcher.pipeline import Toolkit, analyse
-from bounce_watcher.policy.decide import decide
 from bounce_watcher.policy.settings import PolicySettings
-from bounce_watcher.recognition import answered_by
-from bounce_watcher.service.process import message_record, nobody
+
+if TYPE_CHECKING:
+    from bounce_watcher.config import Settings
+    from bounce_watcher.ledger.store import Ledger
+    from bounce_watcher.pipeline import Toolkit
 
 KINDS: Mapping[Kind, str] = {
     Kind.BOUNCE: "a report that at least one recipient failed",
@@ -106,6 +105,8 @@ class _Explainer:
     ledger: Ledger | None
 
     def tell(self, raw: RawMessage) -> None:
+        from bounce_watcher.pipeline import analyse
+
         raw = replace(raw, stream=self.stream)
         analysis = analyse(raw.content, self.toolkit, raw.received_at, raw.mailbox)
         judged = _judged(raw, analysis, self.policy, self.ledger)
@@ -115,6 +116,9 @@ class _Explainer:
 
 
 def _explainer(config: Path | None, stream: str | None, stack: ExitStack) -> _Explainer:
+    from bounce_watcher.classification.ruleset import load_builtin, load_rules
+    from bounce_watcher.pipeline import Toolkit
+
     settings, ledger = _surroundings(config, stack)
     if settings is None:
         return _Explainer(Toolkit(load_builtin()), PolicySettings(), stream, None)
@@ -124,6 +128,8 @@ def _explainer(config: Path | None, stream: str | None, stack: ExitStack) -> _Ex
 
 def _surroundings(config: Path | None, stack: ExitStack) -> tuple[Settings | None, Ledger | None]:
     """Settings and ledger where there are any. Only a configuration that was asked for must be good."""
+    from bounce_watcher.ledger.store import Ledger
+
     asked = config is not None or CONFIG_VARIABLE in os.environ
     if not asked and not config_path(config).exists():
         return None, None
@@ -142,6 +148,9 @@ _Judged = tuple[RecipientVerdict, Decision | None]
 
 def _judged(raw: RawMessage, analysis: Analysis, policy: PolicySettings, ledger: Ledger | None) -> list[_Judged]:
     """Each recipient as the ledger would enter it, with what the policy makes of it; None where it is not entered."""
+    from bounce_watcher.policy.decide import decide
+    from bounce_watcher.service.process import message_record, nobody
+
     record = message_record(raw, analysis, None)
     if not record.events:
         return [(each, None) for each in analysis.recipients]
@@ -184,6 +193,9 @@ def _history(event: BounceEvent, ledger: Ledger | None) -> History:
 def _explained(
     raw: RawMessage, analysis: Analysis, judged: list[_Judged], rules: Mapping[str, Rule]
 ) -> Iterator[str]:
+    from bounce_watcher.parsing.message import parse
+    from bounce_watcher.recognition import answered_by
+
     yield f"{clean(raw.source)}: {analysis.kind}, {KINDS[analysis.kind]}"
     yield from field("known by", answered_by(parse(raw.content)))
     yield from field("received", iso(raw.received_at))

@@ -1,6 +1,8 @@
 """`suppressions release`: all that a filter finds, as the list of recipients in the browser shows it."""
 
-from typing import Annotated
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -9,13 +11,13 @@ from bounce_watcher.cli.ledgers import ledger_of
 from bounce_watcher.cli.many import decide_on_many
 from bounce_watcher.cli.options import ConfigFile, Debug, DryRun, Json, Stream, example
 from bounce_watcher.cli.times import past
-from bounce_watcher.ledger.browse import By, Choice, Query
-from bounce_watcher.ledger.rulings import INCLUDABLE, Left, Wanted
 from bounce_watcher.model.ledger import COMPLAINT_REASON, State
 from bounce_watcher.model.verdict import Reason
 from bounce_watcher.policy.providers import provider_of
-from bounce_watcher.service.announcing import announcer
 from bounce_watcher.service.clock import utcnow
+
+if TYPE_CHECKING:
+    from bounce_watcher.ledger.rulings import Left
 
 _STANDING = (State.SUPPRESSED, State.PENDING)
 
@@ -63,6 +65,10 @@ def release(  # noqa: PLR0913, PLR0917 - one parameter an option
 
     Who complained, was suppressed by hand or is protected is left out unless you say so; the list shows whom.
     """
+    from bounce_watcher.ledger.browse import By, Choice, Query
+    from bounce_watcher.ledger.rulings import Wanted
+    from bounce_watcher.service.announcing import announcer
+
     choices = {
         By.REASON: known_as_reason(reason), By.PROVIDER: provider and provider_of(provider, provider),
         By.DOMAIN: domain, By.STREAM: stream, By.STATE: _state(state),
@@ -95,6 +101,8 @@ def _state(state: State | None) -> str | None:
 
 
 def _left(text: str) -> Left:
+    from bounce_watcher.ledger.rulings import INCLUDABLE, Left
+
     if text not in INCLUDABLE:
         raise WrongUsage(f"--with {text}: it is one of {', '.join(INCLUDABLE)}")
     return Left(text)

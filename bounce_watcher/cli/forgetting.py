@@ -1,7 +1,9 @@
 """`forget`: a person erased from the ledger."""
 
+from __future__ import annotations
+
 from dataclasses import fields
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -10,8 +12,9 @@ from bounce_watcher.cli.logged import log
 from bounce_watcher.cli.options import Address, ConfigFile, Debug, DryRun, Json, example
 from bounce_watcher.cli.output import clean, count, json_line, say
 from bounce_watcher.cli.tables import progress
-from bounce_watcher.ledger.erasure import Erased
-from bounce_watcher.ledger.files import Files
+
+if TYPE_CHECKING:
+    from bounce_watcher.ledger.erasure import Erased
 
 
 def register(app: typer.Typer) -> None:
@@ -35,13 +38,13 @@ def forget(
     """
     with ledger_of(config) as (_, ledger), progress("looking through") as advance:
         erased = ledger.forget(address, dry_run=dry_run, advance=advance)
-        left = Files.LEFT
+        left = "left"
         if not dry_run:
             log(ledger, "forget", ledger.forgotten_name(address), erased.rows)
-            left = Files.LEFT if no_vacuum else ledger.clean_files()
+            left = "left" if no_vacuum else ledger.clean_files().value
     if as_json:
         counts = {field.name: getattr(erased, field.name) for field in fields(erased)}
-        say(json_line({"recipient": address, "dry_run": dry_run, **counts, "files": None if dry_run else left.value}))
+        say(json_line({"recipient": address, "dry_run": dry_run, **counts, "files": None if dry_run else left}))
         return
     _tell(address, erased, dry_run=dry_run)
     if not dry_run:
@@ -49,17 +52,17 @@ def forget(
 
 
 _LATER = "run: bounce-watcher db vacuum"
-_OF_FILES = {
-    Files.CLEAN: "the database was written anew: its files hold nothing of what was erased",
-    Files.LEFT: f"the files of the database may still hold what was erased; {_LATER}",
-    Files.BUSY: "another connection was in the way: the files of the database may still hold what was erased. The "
-                f"running service tries again each minute; without one {_LATER}",
-    Files.TOO_LARGE: "the database is too large to be written anew beside the service, so its file may still hold what "
-                     f"was erased; at a quiet time {_LATER}",
-    Files.NO_ROOM: "the disk has no room for a copy of the database, whose file may still hold what was erased: make "
-                   f"room, then {_LATER}",
-    Files.DEAD_ROWS: f"PostgreSQL keeps what was erased in dead rows of its files; {_LATER}. Its WAL, replicas and "
-                     "backups keep it until they are gone",
+_OF_FILES = {  # by the value of `ledger.files.Files`
+    "clean": "the database was written anew: its files hold nothing of what was erased",
+    "left": f"the files of the database may still hold what was erased; {_LATER}",
+    "busy": "another connection was in the way: the files of the database may still hold what was erased. The "
+    f"running service tries again each minute; without one {_LATER}",
+    "too_large": "the database is too large to be written anew beside the service, so its file may still hold what "
+    f"was erased; at a quiet time {_LATER}",
+    "no_room": "the disk has no room for a copy of the database, whose file may still hold what was erased: make "
+    f"room, then {_LATER}",
+    "dead_rows": f"PostgreSQL keeps what was erased in dead rows of its files; {_LATER}. Its WAL, replicas and "
+    "backups keep it until they are gone",
 }
 
 

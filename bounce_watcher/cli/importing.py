@@ -1,21 +1,24 @@
 """`import`: mail from files into the ledger."""
 
+from __future__ import annotations
+
 from dataclasses import replace
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from bounce_watcher import logs
 from bounce_watcher.cli.configuration import load_settings, stream_for
 from bounce_watcher.cli.options import ConfigFile, Debug, DryRun, IntoStream, example
 from bounce_watcher.cli.output import count, say
 from bounce_watcher.cli.sources import DEFAULT_MESSAGE_BYTES, MessageBytes, Paths, messages_in_order_of_time
 from bounce_watcher.cli.tables import progress
-from bounce_watcher.config import Settings
 from bounce_watcher.model.ledger import Alert, AlertKind
 from bounce_watcher.policy.limits import FloodSettings
-from bounce_watcher.service import logs
-from bounce_watcher.service.importing import ImportReport, import_messages
-from bounce_watcher.service.opening import open_ledger
+
+if TYPE_CHECKING:
+    from bounce_watcher.config import Settings
+    from bounce_watcher.service.importing import ImportReport
 
 
 def register(app: typer.Typer) -> None:
@@ -39,6 +42,8 @@ def import_files(
 
     What the ledger knows already changes nothing, so an import may be repeated. The files stay as they are.
     """
+    from bounce_watcher.service.importing import import_messages
+
     settings = load_settings(config)
     if trusted:
         settings = replace(settings, policy=replace(settings.policy, flood=FloodSettings(enabled=False)))
@@ -55,6 +60,8 @@ def import_files(
 
 def _floods(settings: Settings) -> list[Alert]:
     """The floods that hold anybody now."""
+    from bounce_watcher.service.opening import open_ledger
+
     with open_ledger(settings) as ledger:
         return [alert for alert in ledger.alerts(under_way=True) if alert.kind is AlertKind.FLOOD]
 

@@ -1,32 +1,30 @@
 """`init`: a first configuration, tried out before it is written."""
 
+from __future__ import annotations
+
 import os
 import shutil
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bounce_watcher.cli.asking import Asker, attended, fits
+from bounce_watcher import logs
 from bounce_watcher.cli.configuration import config_path
 from bounce_watcher.cli.doctor import show_check
 from bounce_watcher.cli.errors import WrongUsage
-from bounce_watcher.cli.init_mailbox import Mailbox, MailboxOptions, ask_mailbox
-from bounce_watcher.cli.init_target import ask_target
 from bounce_watcher.cli.options import DEFAULT_CONFIG, ConfigFile, Debug, example
 from bounce_watcher.cli.output import count
-from bounce_watcher.config import load
-from bounce_watcher.config.secrets import CREDENTIALS_FOLDER
-from bounce_watcher.config.values import Address, Listen
-from bounce_watcher.ledger.store import Ledger
 from bounce_watcher.model.finding import Evidence
-from bounce_watcher.service import logs, setup
-from bounce_watcher.service.doctor import examine
 from bounce_watcher.service.installing import PRIVATE_FOLDER, NewFile, put_in_place
-from bounce_watcher.service.setup import Draft
+
+if TYPE_CHECKING:
+    from bounce_watcher.cli.asking import Asker
+    from bounce_watcher.cli.init_mailbox import Mailbox
+    from bounce_watcher.service.setup import Draft
 
 UNITS = Path("/etc/systemd/system")
 SHIPPED_UNITS = (Path("/usr/lib/systemd/system"), Path("/lib/systemd/system"))
@@ -40,6 +38,27 @@ def register(app: typer.Typer) -> None:
         epilog=example("init --yes --address bounces@example.com --password-file password.txt --webhook "
                        "https://platform.example.com/hooks/bounces")
     )(init)
+
+
+@dataclass(frozen=True, slots=True)
+class MailboxOptions:
+    """What the command line gives on the mailbox; None is asked for, or taken as proposed."""
+
+    address: str | None
+    host: str | None
+    security: str | None
+    username: str | None
+    password_file: str | None
+    ca_file: Path | None
+    trust_certificate: str | None
+    tenant: str | None
+    token_url: str | None
+    scope: str | None
+    client_id: str | None
+    client_secret_file: str | None
+    refresh_token_file: str | None
+    folder: str | None
+    stream: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +153,11 @@ def init(  # noqa: PLR0913, PLR0917 - an option for each question
     be given as options; with --yes nothing is asked. Nothing is overwritten unasked, and what fails leaves nothing
     behind.
     """
+    from bounce_watcher.cli.asking import Asker, attended
+    from bounce_watcher.cli.init_mailbox import ask_mailbox
+    from bounce_watcher.cli.init_target import ask_target
+    from bounce_watcher.service.setup import Draft
+
     logs.configure("critical", "console")
     given = Options(**{each.name: ctx.params[each.name] for each in fields(Options)})
     path = config_path(config).absolute()
@@ -190,6 +214,9 @@ def _choose_database(given: Options, draft: Draft, path: Path) -> None:
 # ── what follows from a bounce ──────────────────────────────────────────────────────────────────────────────────────
 
 def _ask_return_path(ask: Asker, given: Options, draft: Draft, mailbox: Mailbox) -> None:
+    from bounce_watcher.cli.asking import fits
+    from bounce_watcher.config.values import Address
+
     is_address = fits(Address)
     answer = ask.text(
         "Return path that your mail is sent with (- for none)", "--return-path", given.return_path,
@@ -208,6 +235,8 @@ def _ask_key(ask: Asker, given: Options, draft: Draft) -> None:
 
     Else the true bounces of a platform that signs nothing yet would count no more, and nobody would notice.
     """
+    from bounce_watcher.service import setup
+
     question = "Can your platform give each mail its own return path, now or later (README, Signed return paths)?"
     if not ask.yes(question, given.sign, proposal=True):
         return
@@ -218,6 +247,10 @@ def _ask_key(ask: Asker, given: Options, draft: Draft) -> None:
 
 
 def _ask_web(ask: Asker, given: Options, draft: Draft) -> None:
+    from bounce_watcher.cli.asking import fits
+    from bounce_watcher.config.values import Listen
+    from bounce_watcher.service import setup
+
     wanted = True if given.listen else given.web
     question = "Listen for HTTP on this machine (the dashboard, health, and what your platform reports)?"
     if ask.yes(question, wanted, proposal=True):
@@ -229,6 +262,9 @@ def _ask_web(ask: Asker, given: Options, draft: Draft) -> None:
 
 def _write(draft: Draft, path: Path, units: Path, *, overwrite: bool) -> None:
     """The unit is staged around the configuration, so that what it lacks is known before anything is in its place."""
+    from bounce_watcher.ledger.store import Ledger
+    from bounce_watcher.service import setup
+
     def configuration(_: Path = path) -> None:
         put_in_place(path.parent, setup.new_files(draft, path.name), overwrite=overwrite, check=check)
 
@@ -244,6 +280,8 @@ def _write(draft: Draft, path: Path, units: Path, *, overwrite: bool) -> None:
 
 
 def _unit_files(draft: Draft, path: Path, units: Path) -> Sequence[NewFile]:
+    from bounce_watcher.service import setup
+
     dropped = NewFile(setup.DROP_IN, setup.drop_in(_program(), path, list(draft.secrets)))
     is_there = any((folder / setup.UNIT).exists() for folder in (units, *SHIPPED_UNITS))
     return (dropped,) if is_there else (NewFile(setup.UNIT, setup.unit_text()), dropped)
@@ -258,6 +296,10 @@ def _program() -> Path:
 
 
 def _tell(ask: Asker, draft: Draft, path: Path, units: Path) -> None:
+    from bounce_watcher.config import load
+    from bounce_watcher.config.secrets import CREDENTIALS_FOLDER
+    from bounce_watcher.service.doctor import examine
+
     settings = load(path)
     ledger = settings.database_url.get_secret_value()
     if ledger.startswith("sqlite:///") and not (folder := Path(ledger.removeprefix("sqlite:///")).parent).exists():

@@ -1,11 +1,13 @@
 """The part of `init` that finds a mailbox and gets into it."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import NamedTemporaryFile
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from pydantic import SecretStr
 
@@ -29,29 +31,11 @@ from bounce_watcher.service.discovery import (
 from bounce_watcher.service.setup import CERTIFICATE, Draft
 from bounce_watcher.service.trial import Certificate, Look, look, shown_certificate
 
+if TYPE_CHECKING:
+    from bounce_watcher.cli.init import MailboxOptions
+
 NAME = "returns"
 _SHOWN = 12
-
-
-@dataclass(frozen=True, slots=True)
-class MailboxOptions:
-    """What the command line gives on the mailbox; None is asked for, or taken as proposed."""
-
-    address: str | None
-    host: str | None
-    security: str | None
-    username: str | None
-    password_file: str | None
-    ca_file: Path | None
-    trust_certificate: str | None
-    tenant: str | None
-    token_url: str | None
-    scope: str | None
-    client_id: str | None
-    client_secret_file: str | None
-    refresh_token_file: str | None
-    folder: str | None
-    stream: str | None
 
 
 @dataclass(frozen=True, slots=True)

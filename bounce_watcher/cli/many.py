@@ -1,15 +1,20 @@
 """A decision on many at once, at the shell: listed as it is carried out, summed up, and kept in the log of actions."""
 
+from __future__ import annotations
+
 import sys
 from collections import Counter
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from bounce_watcher.cli.logged import log
 from bounce_watcher.cli.output import count, say
 from bounce_watcher.cli.tables import listing, progress
-from bounce_watcher.ledger.rulings import Left, Ruled
-from bounce_watcher.ledger.store import Ledger
 from bounce_watcher.model.rows import Row
+
+if TYPE_CHECKING:
+    from bounce_watcher.ledger.rulings import Ruled
+    from bounce_watcher.ledger.store import Ledger
 
 COLUMNS = ("recipient", "stream", "reason", "was", "state", "left", "because")
 
@@ -22,6 +27,8 @@ def decide_on_many(
 
     `done` is the participle of what is done.
     """
+    from bounce_watcher.ledger.rulings import Left
+
     changed, left = 0, Counter[Left]()
 
     def row(each: Ruled) -> Row:

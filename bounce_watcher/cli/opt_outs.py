@@ -1,7 +1,9 @@
 """`review done`: opt-outs that a person has dealt with."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -10,10 +12,11 @@ from bounce_watcher.cli.ledgers import ledger_of
 from bounce_watcher.cli.logged import SHELL
 from bounce_watcher.cli.options import ConfigFile, Debug, example
 from bounce_watcher.cli.output import count, say
-from bounce_watcher.ledger.optouts import GID, Dealt
-from bounce_watcher.ledger.store import Ledger
 from bounce_watcher.model.optout import KeptOptOut
 from bounce_watcher.service.clock import utcnow
+
+if TYPE_CHECKING:
+    from bounce_watcher.ledger.store import Ledger
 
 
 def register(commands: typer.Typer) -> None:
@@ -36,6 +39,8 @@ def done(
 
     Nothing is sent and nobody is suppressed by it: take the people off your lists first.
     """
+    from bounce_watcher.ledger.optouts import Dealt
+
     if bool(ids) is everything:
         raise WrongUsage("name the IDs of opt-outs, or --all")
     with ledger_of(config) as (_, ledger):
@@ -49,6 +54,8 @@ def done(
 
 
 def _named(waiting: Sequence[KeptOptOut], beginning: str) -> KeptOptOut:
+    from bounce_watcher.ledger.optouts import GID
+
     found = [each for each in waiting if beginning and each.id.startswith(beginning.lower())]
     if len(found) != 1:
         told = "several opt-outs begin so" if found else "no opt-out of this id waits"
@@ -58,5 +65,7 @@ def _named(waiting: Sequence[KeptOptOut], beginning: str) -> KeptOptOut:
 
 def _subject(ledger: Ledger, chosen: Sequence[KeptOptOut]) -> str:
     """What the log names: the one address, under its name; of several their group."""
+    from bounce_watcher.ledger.optouts import GID
+
     address = chosen[0].asked.recipient or chosen[0].asked.sender if len(chosen) == 1 else None
     return ledger.names.name(address) if address else GID

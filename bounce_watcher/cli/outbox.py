@@ -1,7 +1,9 @@
 """`outbox`: what targets are told, be it due, delivered, or dead; and whether they would take it."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -15,18 +17,15 @@ from bounce_watcher.cli.tables import listing
 from bounce_watcher.cli.targets import target_named
 from bounce_watcher.cli.times import past
 from bounce_watcher.ledger.filters import OutboxFilter
-from bounce_watcher.ledger.pausing import Pause
-from bounce_watcher.ledger.store import Ledger
 from bounce_watcher.model.errors import PermanentFailure
 from bounce_watcher.model.ledger import Attempt, Disposition, OutboxItem, OutboxState
 from bounce_watcher.model.rows import OUTBOX_COLUMNS, TRIED_COLUMNS, outbox_row, tried_row
-from bounce_watcher.outbox.notifier import Notifier
-from bounce_watcher.outbox.opening import Receiver, channel_to
-from bounce_watcher.outbox.rehearsal import rehearse_among, rehearse_test
-from bounce_watcher.outbox.signature import PRIVATE_MEND, public_key
-from bounce_watcher.outbox.target import WebhookTarget
 from bounce_watcher.service.clock import utcnow
-from bounce_watcher.service.doctor import explained
+
+if TYPE_CHECKING:
+    from bounce_watcher.ledger.pausing import Pause
+    from bounce_watcher.ledger.store import Ledger
+    from bounce_watcher.outbox.opening import Receiver
 
 commands = typer.Typer(
     help="What targets are told: due, delivered or dead; send it again, give it up, or try a target."
@@ -84,6 +83,8 @@ def show(
 
     Of a platform it shows the first call. Secrets and signatures are masked; the address is not.
     """
+    from bounce_watcher.outbox.rehearsal import rehearse_among
+
     with ledger_of(config) as (settings, ledger):
         item = next(ledger.outbox(OutboxFilter(id=item_id)), None)
         tries = list(map(tried_row, ledger.deliveries.tries(item_id)))
@@ -116,6 +117,9 @@ def test(
     Says in one line what came of it; exit status 1 if it would not take what is told to it. Nothing goes into the
     outbox, and nothing is tried again. --dry-run shows the request, secrets and signature masked.
     """
+    from bounce_watcher.outbox.rehearsal import rehearse_test
+    from bounce_watcher.service.doctor import explained
+
     chosen = target_named(load_settings(config), target)
     if dry_run:
         request = rehearse_test(chosen, utcnow(), "msg_test")
@@ -129,7 +133,7 @@ def test(
     if as_json:
         say(json_line({"target": target, "ok": taken, "answer": attempt.answer}))
     elif taken:
-        say(f"{chosen.label}: {clean(attempt.answer or 'it is there')}: {_TAKEN.get(type(chosen), _KNOWS_US)}")
+        say(f"{chosen.label}: {clean(attempt.answer or 'it is there')}: {_taken(chosen)}")
     if not taken and as_json:
         raise typer.Exit(FAILED)
     if not taken:
@@ -137,11 +141,24 @@ def test(
 
 
 FAILED = 1
-_TAKEN: Mapping[type, str] = {WebhookTarget: "it took endpoint.test", Notifier: "look whether it has come"}
-_KNOWS_US = "it knows us"
+
+
+def _taken(target: Receiver) -> str:
+    from bounce_watcher.outbox.notifier import Notifier
+    from bounce_watcher.outbox.target import WebhookTarget
+
+    match target:
+        case WebhookTarget():
+            return "it took endpoint.test"
+        case Notifier():
+            return "look whether it has come"
+        case _:
+            return "it knows us"
 
 
 def _tried(target: Receiver) -> Attempt:
+    from bounce_watcher.outbox.opening import channel_to
+
     channel = channel_to(target)
     try:
         return channel.test(utcnow())
@@ -236,6 +253,8 @@ def pause(
 
     The service heeds it within seconds.
     """
+    from bounce_watcher.ledger.pausing import Pause
+
     why = " ".join(because.split())
     if not why:
         raise WrongUsage("--because is empty: say why, for whoever finds it paused")
@@ -269,6 +288,9 @@ def show_public_key(
 
     Each belongs to one of the webhook's whsk_… secrets. Whoever has it can verify what is sent and sign nothing.
     """
+    from bounce_watcher.outbox.signature import PRIVATE_MEND, public_key
+    from bounce_watcher.outbox.target import WebhookTarget
+
     settings = load_settings(config)
     webhook = target_named(settings, target)
     if not isinstance(webhook, WebhookTarget):

@@ -8,10 +8,13 @@ import json
 import shutil
 import sys
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 from bounce_watcher.cli.errors import ReaderGoneError
 from bounce_watcher.model.neutral import for_json, for_terminal
-from bounce_watcher.model.rows import Row
+
+if TYPE_CHECKING:
+    from bounce_watcher.model.rows import Row
 
 WIDEST = 110
 """Characters of a line of prose: longer ones are hard to read, whatever the terminal."""
@@ -63,7 +66,7 @@ def complain(line: str) -> None:
     sys.stderr.write(f"bounce-watcher: {clean(line)}\n")
 
 
-def json_line(row: Row) -> str:
+def json_line(row: "Row") -> str:
     """ASCII, so that neither the terminal's encoding nor what stands in the mail matters."""
     return for_json(json.dumps(row, default=_json_value))
 

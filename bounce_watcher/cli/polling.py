@@ -1,18 +1,22 @@
 """`poll`: one pass of what the service does."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from bounce_watcher import logs
 from bounce_watcher.cli.configuration import load_settings
 from bounce_watcher.cli.options import ConfigFile, Debug, Json, example
 from bounce_watcher.cli.output import clean, complain, count, json_line, say
 from bounce_watcher.cli.tables import progress
 from bounce_watcher.model.rows import Row
-from bounce_watcher.service import logs
-from bounce_watcher.service.deliver import DeliveryReport
-from bounce_watcher.service.poll import PassReport, PollReport, poll_once
+
+if TYPE_CHECKING:
+    from bounce_watcher.service.deliver import DeliveryReport
+    from bounce_watcher.service.poll import PassReport, PollReport
 
 
 def register(app: typer.Typer) -> None:
@@ -30,6 +34,8 @@ def poll(
     Prints a line a mailbox and a line a webhook or platform, with what was done. Exit status 1 if a mailbox could not
     be read to its end, or its mail could not be filed. What a target did not take stays in the outbox.
     """
+    from bounce_watcher.service.poll import poll_once
+
     settings = load_settings(config)
     logs.configure(settings.log_level if verbose else "error", settings.log_format)
     with progress("polling", shown=not verbose) as advance:

@@ -14,7 +14,6 @@ from bounce_watcher.ledger.filters import SuppressionFilter
 from bounce_watcher.model.errors import PermanentFailure
 from bounce_watcher.model.ledger import Protection
 from bounce_watcher.service.clock import utcnow
-from bounce_watcher.service.protecting import CONFIGURATION, Protector, name_of
 
 COLUMNS = ("name", "by", "at", "because")
 
@@ -55,6 +54,8 @@ def unprotect(name: Name, because: Because, config: ConfigFile = None, debug: De
 
 def protected(as_json: Json = False, config: ConfigFile = None, debug: Debug = False) -> None:
     """Lists whom no rule may suppress, by hand and by the configuration."""
+    from bounce_watcher.service.protecting import CONFIGURATION, Protector
+
     with ledger_of(config) as (settings, ledger):
         policy = settings.policy
         names = (*policy.protected_addresses, *(f"@{domain}" for domain in policy.protected_domains))
@@ -64,6 +65,8 @@ def protected(as_json: Json = False, config: ConfigFile = None, debug: Debug = F
 
 
 def _known(text: str) -> str:
+    from bounce_watcher.service.protecting import name_of
+
     try:
         return name_of(text)
     except ValueError as error:

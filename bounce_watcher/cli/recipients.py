@@ -1,6 +1,9 @@
 """`recipients`: all that is known of one address."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import typer
 
@@ -19,7 +22,9 @@ from bounce_watcher.model.rows import (
     recipient_row,
     with_streams_of,
 )
-from bounce_watcher.service.protecting import Protector, protector
+
+if TYPE_CHECKING:
+    from bounce_watcher.service.protecting import Protector
 
 commands = typer.Typer(help="Where a recipient stands, and everything that led there.")
 
@@ -43,6 +48,8 @@ def show(
 
     An opt-out stands with the address that was mailed and with the one that sent it; the sender alone proves nothing.
     """
+    from bounce_watcher.service.protecting import protector
+
     with ledger_of(config) as (settings, ledger):
         it, opt_outs = protector(settings, ledger, address), ledger.opt_outs_of(address)
         known = with_streams_of(ledger.recipients(address), opt_outs, ledger.known_as(address))

@@ -1,7 +1,9 @@
 """`reclassify`: stored mail through today's rules."""
 
+from __future__ import annotations
+
 import sys
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -12,7 +14,9 @@ from bounce_watcher.cli.tables import listing, progress
 from bounce_watcher.cli.times import past
 from bounce_watcher.model.ledger import BounceEvent, State
 from bounce_watcher.model.rows import Row
-from bounce_watcher.service.reclassifying import Found, reclassify
+
+if TYPE_CHECKING:
+    from bounce_watcher.service.reclassifying import Found
 
 COLUMNS = ("at", "recipient", "stream", "was", "is", "old_rule", "rule", "old_state", "state")
 
@@ -37,6 +41,8 @@ def reclassify_stored(
     suppressed on grounds that hold no more is released, whom the new verdicts suppress is suppressed; the platform is
     told of both. A run that broke off may be begun again.
     """
+    from bounce_watcher.service.reclassifying import reclassify
+
     changes = released = 0
 
     def row(found: Found) -> Row:

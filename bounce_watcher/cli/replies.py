@@ -1,20 +1,23 @@
 """`classify-reply`: what single SMTP replies mean."""
 
+from __future__ import annotations
+
 import json
 import sys
 from collections.abc import Iterable, Iterator
-from typing import Annotated, NamedTuple
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
-from bounce_watcher.classification.classify import classify_reply
-from bounce_watcher.classification.ruleset import Ruleset, load_rules
 from bounce_watcher.cli.options import Debug, Json, RulesOf, example
 from bounce_watcher.cli.output import clean, complain, say
 from bounce_watcher.cli.rules import rules_of
 from bounce_watcher.cli.tables import listing
 from bounce_watcher.cli.verdicts import reply_lines, verdict_lines
 from bounce_watcher.model.rows import Row
+
+if TYPE_CHECKING:
+    from bounce_watcher.classification.ruleset import Ruleset
 
 COLUMNS = ("reason", "bounce_type", "rule", "code", "status", "text")
 
@@ -51,6 +54,8 @@ def replies(
 
     Replies on the command line are explained in words; lines of standard input get a line each.
     """
+    from bounce_watcher.classification.ruleset import load_rules
+
     problems: list[str] = []
     is_piped = texts in (None, [], ["-"])
     given = _from_stdin(jsonl, problems) if is_piped else _from_arguments(texts or [])
@@ -68,6 +73,8 @@ def replies(
 
 
 def _explain(given: Iterable[Reply], ruleset: Ruleset) -> None:
+    from bounce_watcher.classification.classify import classify_reply
+
     rules = {rule.id: rule for rule in ruleset.rules}
     for number, reply in enumerate(given):
         verdict = classify_reply(reply.text, ruleset, reply.remote)
@@ -79,6 +86,8 @@ def _explain(given: Iterable[Reply], ruleset: Ruleset) -> None:
 
 
 def _row(reply: Reply, ruleset: Ruleset) -> Row:
+    from bounce_watcher.classification.classify import classify_reply
+
     verdict = classify_reply(reply.text, ruleset, reply.remote)
     return {
         "id": reply.id,

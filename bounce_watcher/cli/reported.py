@@ -1,8 +1,10 @@
 """`import-sent` and `import-delivered`: what the platform knows of its own mail, as CSV, into the ledger."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -12,12 +14,13 @@ from bounce_watcher.cli.errors import WrongUsage
 from bounce_watcher.cli.options import ConfigFile, Debug, DryRun, example
 from bounce_watcher.cli.output import complain, count, say
 from bounce_watcher.cli.tables import progress
-from bounce_watcher.config import Settings
-from bounce_watcher.ledger.store import Ledger
 from bounce_watcher.model.sending import DeliveredOutcome, SentOutcome
 from bounce_watcher.service.clock import utcnow
-from bounce_watcher.service.opening import open_ledger
-from bounce_watcher.service.reported import Reading, take_deliveries, take_sent, usual_stream
+
+if TYPE_CHECKING:
+    from bounce_watcher.config import Settings
+    from bounce_watcher.ledger.store import Ledger
+    from bounce_watcher.service.reported import Reading
 
 FAILED = 1
 MOST_TOLD = 100
@@ -54,6 +57,8 @@ def import_sent(
     changes nothing, so an import may be repeated. A bad line is told and left out, the others are kept; the exit status
     is 1 then.
     """
+    from bounce_watcher.service.reported import take_sent
+
     settings = load_settings(config)
     total, bad = SentOutcome(), 0
     with _ledger(settings, dry_run) as ledger, progress("importing") as advance:
@@ -81,6 +86,8 @@ def import_delivered(
     nothing then, unless a bounce follows within 12 hours, and a suppression for soft bounces ends; one for a hard
     reason stands. A bad line is told and left out, the others are kept; the exit status is 1 then.
     """
+    from bounce_watcher.service.reported import take_deliveries
+
     settings = load_settings(config)
     taken, total, bad = 0, DeliveredOutcome(), 0
     with _ledger(settings, dry_run) as ledger, progress("importing") as advance:
@@ -118,6 +125,8 @@ class _Refuse:
 
 @contextmanager
 def _ledger(settings: Settings, dry_run: bool) -> Iterator[Ledger | None]:
+    from bounce_watcher.service.opening import open_ledger
+
     if dry_run:
         yield None
         return
@@ -126,6 +135,8 @@ def _ledger(settings: Settings, dry_run: bool) -> Iterator[Ledger | None]:
 
 
 def _reading(settings: Settings, stream: str | None) -> Reading:
+    from bounce_watcher.service.reported import Reading, usual_stream
+
     return Reading(stream or usual_stream(settings), utcnow())
 
 

@@ -1,7 +1,9 @@
 """`review`: what was not recognised, by its wording, and a rule for it, tried on all that is stored."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator, Sequence
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -11,17 +13,15 @@ from bounce_watcher.cli.ledgers import ledger_of
 from bounce_watcher.cli.options import ConfigFile, Debug, Json, Limit, example
 from bounce_watcher.cli.output import clean, count, json_line, say
 from bounce_watcher.cli.tables import listing, progress, table
-from bounce_watcher.ledger.browse import By, Choice, Query
-from bounce_watcher.ledger.review import OPEN, Group
-from bounce_watcher.ledger.store import Ledger
 from bounce_watcher.model.ledger import Misread
 from bounce_watcher.model.rows import OPT_OUT_COLUMNS, Row, opt_out_row
 from bounce_watcher.model.verdict import BounceType, Reason
-from bounce_watcher.parsing.message import parse
-from bounce_watcher.parsing.smtp_reply import one_line
-from bounce_watcher.policy.language import NAMES, UNKNOWN
 from bounce_watcher.service.clock import utcnow
-from bounce_watcher.service.drafting import Trial, samples_of, suggested, tried
+
+if TYPE_CHECKING:
+    from bounce_watcher.ledger.review import Group
+    from bounce_watcher.ledger.store import Ledger
+    from bounce_watcher.service.drafting import Trial
 
 commands = typer.Typer(help="What was not recognised, by its wording; a rule for it, tried on all that is stored.")
 
@@ -60,6 +60,10 @@ def list_groups(
     recipient failed, in words that tell nothing), notice (looks like a mail system's, and names nobody), letter (no
     report by its looks), opt_out (all who asked for no more mail, until each is marked with `review done`).
     """
+    from bounce_watcher.ledger.browse import By, Choice, Query
+    from bounce_watcher.ledger.review import OPEN
+    from bounce_watcher.policy.language import NAMES, UNKNOWN
+
     if language not in {None, UNKNOWN, *NAMES}:
         raise WrongUsage(f"--language {language!r} is no code of ISO 639 that is told, such as de, or unknown")
     states = () if everything else tuple(each.value for each in OPEN)
@@ -84,6 +88,8 @@ def show(
     debug: Debug = False,
 ) -> None:
     """Shows a group: how much of it came when, and the newest of its mail. Of opt-outs all that wait are shown."""
+    from bounce_watcher.ledger.browse import Query
+
     with ledger_of(config) as (_, ledger):
         named = _named(ledger.all_groups(Query()), group)
         found = ledger.review_group(named.gid, utcnow()) or named
@@ -123,6 +129,9 @@ def _fields(row: Row) -> None:
 
 
 def _samples(ledger: Ledger, found: Group) -> Iterator[Row]:
+    from bounce_watcher.parsing.message import parse
+    from bounce_watcher.parsing.smtp_reply import one_line
+
     for event in ledger.group_events(found.gid, SAMPLES):
         yield {
             "at": event.at, "recipient": event.recipient, "mailbox": event.mailbox,
@@ -166,6 +175,9 @@ def draft_rule(  # noqa: PLR0913, PLR0917 - one parameter an option
     Tells what it matches, what it takes from other rules and who would be suppressed, and gives the rule as TOML for a
     file in rules_dir. Reload the service then, and run reclassify.
     """
+    from bounce_watcher.ledger.browse import Query
+    from bounce_watcher.service.drafting import samples_of, suggested, tried
+
     if reason not in _REASONS:
         raise WrongUsage(f"--reason {reason!r} is none of: {', '.join(_REASONS)}")
     with ledger_of(config) as (settings, ledger):

@@ -1,8 +1,12 @@
 """An operator's rules for the commands that need nothing else of a configuration."""
 
-from pathlib import Path
+from __future__ import annotations
 
-from bounce_watcher.classification.ruleset import OwnRules
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from bounce_watcher.classification.ruleset import OwnRules
 
 
 def rules_of(config: Path | None) -> OwnRules:
@@ -12,6 +16,6 @@ def rules_of(config: Path | None) -> OwnRules:
     """
     if config is None:
         return ()
-    from bounce_watcher.config import load  # noqa: PLC0415 - takes longer to import than a few mails to classify
+    from bounce_watcher.config import load
 
     return load(config).rules

@@ -1,16 +1,20 @@
 """`run`: the service."""
 
+from __future__ import annotations
+
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
+from typing import TYPE_CHECKING
 
 import typer
 
 from bounce_watcher.cli.configuration import config_path
 from bounce_watcher.cli.options import ConfigFile, Debug, example
-from bounce_watcher.config import Settings
-from bounce_watcher.ledger.store import Ledger
-from bounce_watcher.service import app as service
-from bounce_watcher.service.state import ServiceState
+
+if TYPE_CHECKING:
+    from bounce_watcher.config import Settings
+    from bounce_watcher.ledger.store import Ledger
+    from bounce_watcher.service.state import ServiceState
 
 
 def register(app: typer.Typer) -> None:
@@ -23,6 +27,8 @@ def run(config: ConfigFile = None, debug: Debug = False) -> None:
     SIGTERM and Ctrl-C finish the page in hand and stop. SIGHUP reads the configuration again and keeps the old one if
     the new one is bad. Logs go to stderr.
     """
+    from bounce_watcher.service import app as service
+
     raise typer.Exit(service.run(config_path(config), _listener))
 
 
@@ -32,6 +38,6 @@ def _listener(
     """What answers HTTP, if the settings say where."""
     if settings.web is None:
         return nullcontext()
-    from bounce_watcher.web.server import serving  # noqa: PLC0415 - half as long to import as all the rest
+    from bounce_watcher.web.server import serving
 
     return serving(settings, ledger, stuck, state)

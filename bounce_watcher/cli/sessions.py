@@ -1,7 +1,9 @@
 """`sessions`: who is signed in to the dashboard, and the end of it."""
 
+from __future__ import annotations
+
 from datetime import datetime
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -11,10 +13,12 @@ from bounce_watcher.cli.logged import SHELL
 from bounce_watcher.cli.options import ConfigFile, Debug, Json, example
 from bounce_watcher.cli.output import clean, count, say
 from bounce_watcher.cli.tables import listing
-from bounce_watcher.ledger.sessions import WebSession
 from bounce_watcher.model.errors import PermanentFailure
 from bounce_watcher.model.rows import Row
 from bounce_watcher.service.clock import utcnow
+
+if TYPE_CHECKING:
+    from bounce_watcher.ledger.sessions import WebSession
 
 commands = typer.Typer(
     help="Browsers that are signed in to the dashboard: list them, and end them one by one or all at once."

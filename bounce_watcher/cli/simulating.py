@@ -1,10 +1,13 @@
 """`simulate`: the stored history under another policy."""
 
+from __future__ import annotations
+
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date
 from functools import partial
+from typing import TYPE_CHECKING
 
 import typer
 
@@ -12,12 +15,12 @@ from bounce_watcher.cli.configuration import load_settings
 from bounce_watcher.cli.options import ConfigFile, Debug, Json, example
 from bounce_watcher.cli.output import json_line, say
 from bounce_watcher.cli.tables import progress, table
-from bounce_watcher.config import Settings
-from bounce_watcher.ledger.simulation import Simulated
-from bounce_watcher.ledger.store import Ledger
 from bounce_watcher.model.rows import Row
-from bounce_watcher.service import simulating
 from bounce_watcher.service.clock import utcnow
+
+if TYPE_CHECKING:
+    from bounce_watcher.config import Settings
+    from bounce_watcher.ledger.simulation import Simulated
 
 COLUMNS = ("day", "reason", "now", "then", "new", "no_more", "took_mail")
 
@@ -64,6 +67,8 @@ def simulate(as_json: Json = False, config: ConfigFile = None, debug: Debug = Fa
     yours with another [policy]. Its [policy.guard] is not tried: whom the guard released is released here too, what it
     struck out as reported in an outage never counts, and it holds back nobody else.
     """
+    from bounce_watcher.service import simulating
+
     settings = load_settings(config)
     summary = Summary()
     with progress("simulating", "events", total=partial(_count_events, settings)) as advance:
@@ -82,6 +87,8 @@ def simulate(as_json: Json = False, config: ConfigFile = None, debug: Debug = Fa
 
 
 def _count_events(settings: Settings) -> int:
+    from bounce_watcher.ledger.store import Ledger
+
     with Ledger.connect(settings.database_url.get_secret_value()) as ledger:
         return ledger.count_events()
 

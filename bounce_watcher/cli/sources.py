@@ -8,7 +8,6 @@ from typing import Annotated, BinaryIO
 import typer
 
 from bounce_watcher.cli.errors import WrongUsage
-from bounce_watcher.intake.files import STDIN, messages_by_time, read_messages
 from bounce_watcher.model.message import RawMessage
 
 DEFAULT_MESSAGE_BYTES = 1024 * 1024
@@ -28,15 +27,21 @@ MessageBytes = Annotated[
 
 def messages(paths: Sequence[str], max_message_bytes: int) -> Iterator[RawMessage]:
     """In the order in which they stand. Raises PermanentFailure for a path that can't be read."""
+    from bounce_watcher.intake.files import read_messages
+
     return read_messages(_given(paths), max_message_bytes=max_message_bytes, stdin=_stdin())
 
 
 def messages_in_order_of_time(paths: Sequence[str], max_message_bytes: int) -> Iterator[RawMessage]:
     """In the order of their Received headers or dates. Raises as `messages`."""
+    from bounce_watcher.intake.files import messages_by_time
+
     return messages_by_time(_given(paths), max_message_bytes=max_message_bytes, stdin=_stdin())
 
 
 def _given(paths: Sequence[str]) -> list[str | Path]:
+    from bounce_watcher.intake.files import STDIN
+
     if paths.count(STDIN) > 1:
         raise WrongUsage("- stands twice: standard input can be read once")
     return list(paths)

@@ -16,7 +16,6 @@ from bounce_watcher.model.ledger import COMPLAINT_REASON, Scope, State, Suppress
 from bounce_watcher.model.neutral import for_csv, from_csv
 from bounce_watcher.model.rows import suppression_row
 from bounce_watcher.model.verdict import BounceType, Reason
-from bounce_watcher.service.announcing import announcer, who_hears
 from bounce_watcher.service.clock import utcnow
 
 COLUMNS = ("recipient", "stream", "state", "bounce_type", "reason", "since", "until", "because", "source", "scope")
@@ -65,6 +64,8 @@ def import_csv(
     empty: the stream of --stream, suppressed by an import, from now, for good. What stands already stays unless this
     goes further. A bad line is told and left out, the others are kept; the exit status is 1 then.
     """
+    from bounce_watcher.service.announcing import announcer, who_hears
+
     with ledger_of(config) as (settings, ledger), opened(file) as lines:
         now = utcnow()
         usual = Suppression(

@@ -1,7 +1,9 @@
 """`suppressions`: whom not to mail."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -25,13 +27,14 @@ from bounce_watcher.cli.output import clean, count, json_line, say
 from bounce_watcher.cli.tables import listing
 from bounce_watcher.cli.times import future
 from bounce_watcher.ledger.filters import SuppressionFilter
-from bounce_watcher.ledger.untold import Announced
 from bounce_watcher.model.errors import PermanentFailure
 from bounce_watcher.model.ledger import NoticeType, State, Suppression, SuppressionSource
 from bounce_watcher.model.rows import SUPPRESSION_COLUMNS, Row, suppression_row
 from bounce_watcher.policy.settings import Mode
-from bounce_watcher.service.announcing import announcer, enforced, who_hears
 from bounce_watcher.service.clock import utcnow
+
+if TYPE_CHECKING:
+    from bounce_watcher.ledger.untold import Announced
 
 commands = typer.Typer(help="Whom not to mail, and why; suppress or release by hand.")
 
@@ -100,6 +103,8 @@ def add(
     debug: Debug = False,
 ) -> None:
     """Suppresses an address by hand and tells the platform."""
+    from bounce_watcher.service.announcing import announcer, who_hears
+
     end = future(until)
     with ledger_of(config) as (settings, ledger):
         chosen = stream_for(settings, stream)
@@ -116,6 +121,8 @@ def remove(
     address: Address, because: Because, stream: Stream = None, config: ConfigFile = None, debug: Debug = False
 ) -> None:
     """Releases an address, in one stream or in all, and tells the platform. What counted before counts no more."""
+    from bounce_watcher.service.announcing import announcer, who_hears
+
     with ledger_of(config) as (settings, ledger):
         released = ledger.release(address, stream, because=because, now=utcnow(), announce=announcer(settings))
         log(ledger, "release", address, released, because)
@@ -146,6 +153,8 @@ def announce(
 
     Each is told where a recipient stands today, by one notice. What was told before is not told again.
     """
+    from bounce_watcher.service.announcing import announcer, enforced, who_hears
+
     with ledger_of(config) as (settings, ledger):
         if not settings.targets:
             raise PermanentFailure("no webhook is configured, so there is nobody to tell: add a [[webhook]]")

@@ -1,20 +1,19 @@
 """Lists: tables for people, tab-separated lines for pipes, JSON lines for programs; and the progress of long work."""
 
+from __future__ import annotations
+
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from itertools import islice
-
-from rich import box
-from rich.cells import cell_len
-from rich.console import Console
-from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-from rich.table import Column, Table
-from rich.text import Text
+from typing import TYPE_CHECKING
 
 from bounce_watcher.cli.output import clean, json_line, say
 from bounce_watcher.model.rows import Row
+
+if TYPE_CHECKING:
+    from rich.table import Table
 
 ROWS_AT_ONCE = 500
 """A table of a list of any length is drawn in pieces, so that memory stays bounded."""
@@ -66,6 +65,8 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, title: st
 # ── on a terminal ───────────────────────────────────────────────────────────────────────────────────────────────────
 
 def _drawn(columns: Sequence[str], rows: Iterator[Sequence[object]], title: str | None) -> None:
+    from rich.console import Console
+
     console = Console()
     while True:
         part = [list(map(_cell, columns, row)) for row in islice(rows, ROWS_AT_ONCE)]
@@ -76,6 +77,10 @@ def _drawn(columns: Sequence[str], rows: Iterator[Sequence[object]], title: str 
 
 
 def _table(columns: Sequence[str], rows: list[list[str]], title: str | None, width: int) -> Table:
+    from rich import box
+    from rich.table import Column, Table
+    from rich.text import Text
+
     needed = {name: _needed(name, [row[at] for row in rows]) for at, name in enumerate(columns)}
     spared = _spared(needed, width)
     shown = [name for name in columns if name not in spared]
@@ -90,6 +95,8 @@ def _table(columns: Sequence[str], rows: list[list[str]], title: str | None, wid
 
 
 def _needed(name: str, cells: Iterable[str]) -> int:
+    from rich.cells import cell_len
+
     longest = max(map(cell_len, [name, *cells]))
     return min(longest, PROSE_WIDTH) if name in PROSE else longest
 
@@ -126,6 +133,9 @@ def progress(
     `total` is asked only if the bar is drawn. Not `shown` where the work writes to the terminal as it goes, and so
     shows its progress itself.
     """
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
     if not shown or not sys.stderr.isatty():
         yield lambda _: None
         return

@@ -1,9 +1,15 @@
 """Targets of the configuration, by name: webhooks, platforms and notifiers."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from bounce_watcher.cli.errors import WrongUsage
-from bounce_watcher.config import Settings
-from bounce_watcher.outbox.opening import Receiver
-from bounce_watcher.outbox.platform import Platform
+
+if TYPE_CHECKING:
+    from bounce_watcher.config import Settings
+    from bounce_watcher.outbox.opening import Receiver
+    from bounce_watcher.outbox.platform import Platform
 
 
 def target_named(settings: Settings, name: str) -> Receiver:
@@ -19,6 +25,8 @@ def target_named(settings: Settings, name: str) -> Receiver:
 
 def platform_named(settings: Settings, name: str) -> Platform:
     """Raises WrongUsage where there is none."""
+    from bounce_watcher.outbox.platform import Platform
+
     target = target_named(settings, name)
     if isinstance(target, Platform):
         return target

@@ -3,12 +3,13 @@
 from datetime import UTC, datetime
 
 from bounce_watcher.cli.errors import WrongUsage
-from bounce_watcher.config.values import duration
 from bounce_watcher.service.clock import utcnow
 
 
 def past(text: str | None) -> datetime | None:
     """A day, a moment, or how long ago: "2026-11-01", "2026-11-01T06:00:00Z", "7d". Without a zone it is UTC."""
+    from bounce_watcher.config.values import duration
+
     if text is None:
         return None
     try:
@@ -20,6 +21,8 @@ def past(text: str | None) -> datetime | None:
 
 def future(text: str | None) -> datetime | None:
     """A day, a moment, or how long from now; one that has passed is refused."""
+    from bounce_watcher.config.values import duration
+
     if text is None:
         return None
     try:

@@ -1,20 +1,15 @@
 """`token`: signed return paths, made and read."""
 
+from __future__ import annotations
+
 import json
 import sys
 from collections.abc import Iterator
 from datetime import date
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from bounce_watcher.attribution.return_path import (
-    Token,
-    make_header_token,
-    make_return_path,
-    read_header_token,
-    read_return_path,
-)
 from bounce_watcher.attribution.settings import AttributionSettings
 from bounce_watcher.cli.configuration import config_path, load_settings
 from bounce_watcher.cli.errors import WrongUsage
@@ -23,6 +18,9 @@ from bounce_watcher.cli.output import clean, complain, json_line, say
 from bounce_watcher.model.errors import ConfigError
 from bounce_watcher.model.rows import Row
 from bounce_watcher.service.clock import utcnow
+
+if TYPE_CHECKING:
+    from bounce_watcher.attribution.return_path import Token
 
 commands = typer.Typer(help="Signed return paths, which prove what a bounce is about.")
 
@@ -64,6 +62,8 @@ def make(
 
 def _settings(config: ConfigFile) -> AttributionSettings:
     """Raises ConfigError where nothing can be signed."""
+    from bounce_watcher.attribution.return_path import make_return_path
+
     settings = load_settings(config).attribution
     try:
         make_return_path(settings, "a@b.example")
@@ -75,6 +75,8 @@ def _settings(config: ConfigFile) -> AttributionSettings:
 def _made(
     settings: AttributionSettings, recipient: str, stream: str | None, sending: str | None, *, header: bool
 ) -> str:
+    from bounce_watcher.attribution.return_path import make_header_token, make_return_path
+
     make_token = make_header_token if header else make_return_path
     try:
         return make_token(settings, recipient, stream, sending, day=utcnow().date())
@@ -84,6 +86,8 @@ def _made(
 
 def _make_many(settings: AttributionSettings) -> bool:
     """Whether every line was good. A bad one is told of on stderr and makes no line."""
+    from bounce_watcher.attribution.return_path import make_header_token, make_return_path
+
     good = True
     for number, line in enumerate(_lines(), start=1):
         try:
@@ -133,6 +137,8 @@ def read(
 
 
 def _held(text: str, settings: AttributionSettings) -> Row:
+    from bounce_watcher.attribution.return_path import Token, read_header_token, read_return_path
+
     token = read_return_path(text, settings) if "@" in text else read_header_token(text, settings.token_keys)
     if token is None:
         problem = "there is no token of our form in it" if settings.return_path else "no attribution.return_path is set"

@@ -1,8 +1,10 @@
 """`undo`: what an incident suppressed, released."""
 
+from __future__ import annotations
+
 import sys
 from dataclasses import replace
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -14,14 +16,14 @@ from bounce_watcher.cli.options import ConfigFile, Debug, DryRun, Json, example
 from bounce_watcher.cli.output import count, say
 from bounce_watcher.cli.tables import listing, progress
 from bounce_watcher.cli.times import past
-from bounce_watcher.ledger.store import Ledger
-from bounce_watcher.ledger.undo import Incident, Undone, words
 from bounce_watcher.model.ledger import AlertKind
 from bounce_watcher.model.rows import Row
 from bounce_watcher.policy.providers import provider_of
-from bounce_watcher.service.announcing import announcer
 from bounce_watcher.service.clock import utcnow
-from bounce_watcher.service.deciding import decider
+
+if TYPE_CHECKING:
+    from bounce_watcher.ledger.store import Ledger
+    from bounce_watcher.ledger.undo import Incident, Undone
 
 _NOTHING = {
     AlertKind.FORGED: "reports in doubt, which count against nobody",
@@ -73,6 +75,10 @@ def undo(  # noqa: PLR0913, PLR0917 - one parameter an option
     An alert on an outage stands for the hard bounces that it counts, one on blocks for all that the provider reported,
     one on a flood for all that nothing proves, from the beginning of its first day.
     """
+    from bounce_watcher.ledger.undo import words
+    from bounce_watcher.service.announcing import announcer
+    from bounce_watcher.service.deciding import decider
+
     narrowed = _narrowed(since, until, alert, provider)
     known_reason = known_as_reason(reason)
     released = struck = recipients = 0
@@ -106,6 +112,8 @@ def undo(  # noqa: PLR0913, PLR0917 - one parameter an option
 
 def _narrowed(since: str | None, until: str | None, alert: str | None, provider: str | None) -> Incident | None:
     """The incident as far as the command line tells it; None where an alert does."""
+    from bounce_watcher.ledger.undo import Incident
+
     if alert is not None:
         if (since, until, provider) != (None, None, None):
             raise WrongUsage("--alert tells when it was and of whom: leave out --from, --to and --provider")
@@ -119,6 +127,8 @@ def _narrowed(since: str | None, until: str | None, alert: str | None, provider:
 
 
 def _of_alert(ledger: Ledger, name: str) -> Incident:
+    from bounce_watcher.ledger.undo import Incident
+
     alert = ledger.alert(name)
     if alert is None:
         raise WrongUsage(f"there is no alert {name!r}: see bounce-watcher alerts list")

@@ -4,10 +4,8 @@ import textwrap
 from collections.abc import Iterator, Mapping
 
 from bounce_watcher.classification.rule import Rule
-from bounce_watcher.classification.ruleset import builtin_files
 from bounce_watcher.cli.output import clean, line_width
 from bounce_watcher.model.verdict import Reason, Verdict
-from bounce_watcher.parsing.smtp_reply import one_line, read_reply
 
 STAGES: Mapping[str, str] = {
     "CONNECT": "on connecting, before any recipient was named",
@@ -50,6 +48,8 @@ def verdict_lines(verdict: Verdict, rules: Mapping[str, Rule]) -> Iterator[str]:
 
 def reply_lines(diagnostic: str, verdict: Verdict, stage: str | None, remote: str | None) -> Iterator[str]:
     """What was read out of `diagnostic`. `stage` and `remote` are what the report tells besides."""
+    from bounce_watcher.parsing.smtp_reply import one_line, read_reply
+
     reply = read_reply(diagnostic)
     if reply.text != one_line(diagnostic):
         yield from field("last reply", reply.text)
@@ -65,6 +65,8 @@ def _meaning(reason: Reason) -> str:
 
 def _named(rule: str, rules: Mapping[str, Rule]) -> str:
     """With whose it is."""
+    from bounce_watcher.classification.ruleset import builtin_files
+
     if rule in rules:
         file = rules[rule].file
         return f"{rule}, built in" if file in builtin_files() else f"{rule}, yours, in {file}"

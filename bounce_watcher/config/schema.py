@@ -22,7 +22,6 @@ from pydantic import (
     field_validator,
 )
 
-from bounce_watcher.attribution.dkim import is_key_record
 from bounce_watcher.attribution.rewriting import DELIMITERS
 from bounce_watcher.attribution.settings import AttributionSettings
 from bounce_watcher.config.database import DEFAULT_URL, database_url
@@ -224,6 +223,8 @@ class HeadersTable(Table):
 
 
 def _key_record(value: str) -> str:
+    from bounce_watcher.attribution.dkim import is_key_record  # noqa: PLC0415 - few files hold a key
+
     if not is_key_record(value):
         raise ValueError('holds no DKIM key that mail could be verified by: write the whole TXT record, as in '
                          '"v=DKIM1; k=rsa; p=MIIB…"')

@@ -12,7 +12,6 @@ from functools import cached_property
 from typing import Self, TypeVar
 from uuid import uuid4
 
-import structlog
 from sqlalchemy import Connection, Engine
 
 from bounce_watcher.ledger import (
@@ -67,6 +66,7 @@ from bounce_watcher.ledger.record import Decide, load_counted, record_page
 from bounce_watcher.ledger.sessions import Sessions
 from bounce_watcher.ledger.stock import Queue, Stock
 from bounce_watcher.ledger.unfiled import UnfiledStore
+from bounce_watcher.logs import log
 from bounce_watcher.model.ledger import (
     Alert,
     Attempt,
@@ -94,7 +94,6 @@ _ALL_EVENTS, _ALL_SUPPRESSIONS, _WHOLE_OUTBOX = EventFilter(), SuppressionFilter
 
 F = TypeVar("F", EventFilter, SuppressionFilter)
 
-log = structlog.get_logger()
 
 
 class Ledger:

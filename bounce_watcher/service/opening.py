@@ -2,7 +2,6 @@
 
 from bounce_watcher.config import Settings
 from bounce_watcher.ledger.store import Ledger
-from bounce_watcher.outbox.endpoint import fingerprint
 
 
 def open_ledger(settings: Settings) -> Ledger:
@@ -13,7 +12,7 @@ def open_ledger(settings: Settings) -> Ledger:
     ledger = Ledger.connect(settings.database_url.get_secret_value())
     try:
         ledger.upgrade()
-        ledger.enroll({target.name: fingerprint(target) for target in settings.webhooks})
+        ledger.enroll({target.name: target.fingerprint for target in settings.webhooks})
     except BaseException:
         ledger.close()
         raise

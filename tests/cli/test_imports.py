@@ -39,7 +39,7 @@ def test_a_poll_needs_alembic_only_where_a_migration_is_pending() -> None:
 
 
 def test_the_service_waits_for_what_answers_http_only_where_it_answers() -> None:
-    found = imported(first=("-c", "import bounce_watcher.cli.running"))
+    found = imported(first=("-c", "import bounce_watcher.service.app"))
     assert found >= {"apscheduler", "sqlalchemy"}
     assert found & WEB == set()
 

@@ -11,9 +11,8 @@ import os
 import secrets
 import sys
 from collections.abc import Mapping, MutableMapping
+from functools import cached_property
 from typing import Any, Literal
-
-import structlog
 
 from bounce_watcher.model.neutral import LONGEST_IN_LOG, for_log, without_addresses
 
@@ -27,27 +26,40 @@ _KEY = secrets.token_bytes(32)
 _ORDER = ["timestamp", "level", "event", "action"]
 
 
-def configure(level: str = "info", format_: str = "logfmt") -> None:
+def configure(level: str = "info", format_: Format = "logfmt") -> None:
     """Routes our own and the libraries' log records through one formatter. `level` is a name of the logging module."""
-    shared: list[Any] = [structlog.stdlib.add_log_level, structlog.processors.StackInfoRenderer()]
-    if "JOURNAL_STREAM" not in os.environ:  # the journal keeps the time by itself
-        shared.append(structlog.processors.TimeStamper(fmt="iso", utc=True))
-    formatter = structlog.stdlib.ProcessorFormatter(
-        foreign_pre_chain=shared,
-        processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, structlog.processors.format_exc_info,
-                    _masked, _renderer(format_)],
-    )
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(formatter)
+    handler.setFormatter(_Formatter(format_))
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(level.upper())
     for name in _QUIET:
         logging.getLogger(name).setLevel(max(logging.ERROR, root.level))
+    if "structlog" in sys.modules:
+        _configure_structlog()
+
+
+class _Logger:
+    """structlog's logger. structlog is imported when something is logged: most commands log nothing."""
+
+    def __getattr__(self, name: str) -> Any:
+        import structlog  # noqa: PLC0415 - takes as long to import as a short command takes in all
+
+        if not structlog.is_configured():
+            _configure_structlog()
+        return getattr(structlog.get_logger(), name)
+
+
+log: Any = _Logger()
+
+
+def _configure_structlog() -> None:
+    import structlog  # noqa: PLC0415 - as above
+
     structlog.configure(
         processors=[
             structlog.stdlib.filter_by_level,
-            *shared,
+            *_shared(),
             structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
         ],
         logger_factory=structlog.stdlib.LoggerFactory(),
@@ -56,8 +68,41 @@ def configure(level: str = "info", format_: str = "logfmt") -> None:
     )
 
 
-def _renderer(format_: str) -> Any:
+class _Formatter(logging.Formatter):
+    """structlog's formatter, made for the first record."""
+
+    def __init__(self, format_: Format) -> None:
+        super().__init__()
+        self._format = format_
+
+    def format(self, record: logging.LogRecord) -> str:
+        return self._formatter.format(record)
+
+    @cached_property
+    def _formatter(self) -> logging.Formatter:
+        import structlog  # noqa: PLC0415 - as above
+
+        return structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=_shared(),
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                        structlog.processors.format_exc_info, _masked, _renderer(self._format)],
+        )
+
+
+def _shared() -> list[Any]:
+    """What every record goes through, ours and the libraries'."""
+    import structlog  # noqa: PLC0415 - as above
+
+    processors: list[Any] = [structlog.stdlib.add_log_level, structlog.processors.StackInfoRenderer()]
+    if "JOURNAL_STREAM" not in os.environ:  # the journal keeps the time by itself
+        processors.append(structlog.processors.TimeStamper(fmt="iso", utc=True))
+    return processors
+
+
+def _renderer(format_: Format) -> Any:
     """What turns an event dictionary into a line."""
+    import structlog  # noqa: PLC0415 - as above
+
     if format_ == "console":
         return structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
     if format_ == "json":
