@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bounce_watcher.cli.errors import WrongUsage
-from bounce_watcher.cli.ledgers import ledger_of
+from bounce_watcher.cli.ledgers import ledger_of, lists_of
 from bounce_watcher.cli.many import decide_on_many
 from bounce_watcher.cli.options import ConfigFile, Debug, DryRun, Json, example
 from bounce_watcher.cli.tables import listing
@@ -44,7 +44,7 @@ def list_alerts(
     debug: Debug = False,
 ) -> None:
     """Lists alerts with their figures, the newest first."""
-    with ledger_of(config) as (_, ledger):
+    with lists_of(config) as (_, ledger):
         listing(map(alert_row, ledger.alerts(under_way=under_way)), _COLUMNS, as_json=as_json)
 
 

@@ -1,7 +1,6 @@
 """All commands, put together."""
 
 from collections.abc import Sequence
-from importlib.metadata import PackageNotFoundError, version
 from typing import Annotated
 
 import typer
@@ -93,6 +92,8 @@ def _print_version(value: bool) -> None:
 
 
 def _version() -> str:
+    from importlib.metadata import PackageNotFoundError, version
+
     try:
         return version("bounce-watcher")
     except PackageNotFoundError:  # run from a source tree that is not installed

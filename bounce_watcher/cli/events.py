@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from bounce_watcher.cli.errors import WrongUsage
-from bounce_watcher.cli.ledgers import ledger_of
+from bounce_watcher.cli.ledgers import lists_of
 from bounce_watcher.cli.options import ConfigFile, Debug, Json, Limit, Stream, example
 from bounce_watcher.cli.tables import listing
 from bounce_watcher.cli.times import past
@@ -56,7 +56,7 @@ def list_events(  # noqa: PLR0913, PLR0917 - one parameter an option
         reason=None if reason is None else _reason(reason),
         since=past(since), until=past(until), limit=limit, newest_first=newest_first,
     )
-    with ledger_of(config) as (settings, ledger):
+    with lists_of(config) as (settings, ledger):
         events = ledger.events(wanted)
         if hashed or (as_json and settings.hashed_exports):
             events = map(partial(hidden, name=ledger.pseudonyms()), events)

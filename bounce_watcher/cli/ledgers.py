@@ -1,12 +1,13 @@
 """The ledger behind a command, opened and closed."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from bounce_watcher.config import Settings
+    from bounce_watcher.ledger.lists import Lists
     from bounce_watcher.ledger.store import Ledger
 
 
@@ -17,8 +18,16 @@ def ledger_of(config: Path | None) -> Iterator[tuple["Settings", "Ledger"]]:
     from bounce_watcher.service.opening import open_ledger
 
     settings = load_settings(config)
-    ledger = open_ledger(settings)
-    try:
+    with closing(open_ledger(settings)) as ledger:
         yield settings, ledger
-    finally:
-        ledger.close()
+
+
+@contextmanager
+def lists_of(config: Path | None) -> Iterator[tuple["Settings", "Lists"]]:
+    """As `ledger_of`, for commands that only look: they need not wait for what writes."""
+    from bounce_watcher.cli.configuration import load_settings
+    from bounce_watcher.service.opening import open_lists
+
+    settings = load_settings(config)
+    with closing(open_lists(settings)) as lists:
+        yield settings, lists

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from bounce_watcher.cli.errors import WrongUsage
-from bounce_watcher.cli.ledgers import ledger_of
+from bounce_watcher.cli.ledgers import ledger_of, lists_of
 from bounce_watcher.cli.logged import SHELL, log
 from bounce_watcher.cli.options import ConfigFile, Debug, Json, example
 from bounce_watcher.cli.output import clean, say
@@ -56,7 +56,7 @@ def protected(as_json: Json = False, config: ConfigFile = None, debug: Debug = F
     """Lists whom no rule may suppress, by hand and by the configuration."""
     from bounce_watcher.service.protecting import CONFIGURATION, Protector
 
-    with ledger_of(config) as (settings, ledger):
+    with lists_of(config) as (settings, ledger):
         policy = settings.policy
         names = (*policy.protected_addresses, *(f"@{domain}" for domain in policy.protected_domains))
         by_hand = (Protector(each.name, each.actor, each.at, each.because) for each in ledger.protections())

@@ -8,7 +8,7 @@ import typer
 
 from bounce_watcher.cli.configuration import stream_for
 from bounce_watcher.cli.csv_rows import Named, named_rows, opened
-from bounce_watcher.cli.ledgers import ledger_of
+from bounce_watcher.cli.ledgers import ledger_of, lists_of
 from bounce_watcher.cli.options import ConfigFile, Debug, DryRun, IntoStream, Stream, address, example
 from bounce_watcher.cli.output import clean, complain, count, plain, say
 from bounce_watcher.ledger.filters import SuppressionFilter
@@ -39,7 +39,7 @@ def export(stream: Stream = None, config: ConfigFile = None, debug: Debug = Fals
     What a spreadsheet would calculate, an address such as =a@example.org too, is marked with an apostrophe before it;
     an unsafe character is written by its number, as \\u{202E}. The import takes both back.
     """
-    with ledger_of(config) as (_, ledger):
+    with lists_of(config) as (_, ledger):
         say(_line(COLUMNS))
         for each in ledger.suppressions(SuppressionFilter(stream=stream)):
             row = suppression_row(each)

@@ -9,7 +9,7 @@ import typer
 
 from bounce_watcher.cli import filtered, suppression_csv
 from bounce_watcher.cli.configuration import stream_for
-from bounce_watcher.cli.ledgers import ledger_of
+from bounce_watcher.cli.ledgers import ledger_of, lists_of
 from bounce_watcher.cli.logged import log
 from bounce_watcher.cli.options import (
     Address,
@@ -62,7 +62,7 @@ def list_suppressions(
 ) -> None:
     """Lists who is suppressed, in the order of addresses."""
     wanted = SuppressionFilter(stream=stream, state=state, reason=reason, limit=limit)
-    with ledger_of(config) as (_, ledger):
+    with lists_of(config) as (_, ledger):
         listing(map(suppression_row, ledger.suppressions(wanted)), SUPPRESSION_COLUMNS, as_json=as_json)
 
 
@@ -71,7 +71,7 @@ def show(
     address: Address, stream: Stream = None, as_json: Json = False, config: ConfigFile = None, debug: Debug = False
 ) -> None:
     """Tells whether an address is suppressed, since when, and on what that rests."""
-    with ledger_of(config) as (_, ledger):
+    with lists_of(config) as (_, ledger):
         rows = list(map(suppression_row, ledger.suppressions(SuppressionFilter(address, stream))))
     for number, row in enumerate(rows):
         if as_json:
