@@ -14,6 +14,8 @@ from bounce_watcher import logs
 from bounce_watcher.cli.options import Debug, example
 from bounce_watcher.cli.output import clean, complain, iso, say
 from bounce_watcher.cli.tables import table
+from bounce_watcher.extras import missing
+from bounce_watcher.model.errors import PermanentFailure
 from bounce_watcher.model.finding import Kind
 from bounce_watcher.model.ledger import BounceEvent, RecipientRecord
 
@@ -42,6 +44,8 @@ def demo(
     An embedded IMAP server with sample bounces, a webhook receiver that checks signatures, a SQLite file, and the real
     service between them. Exit status 0 only if every webhook that must arrive did, with a valid signature.
     """
+    if lack := missing("demo"):
+        raise PermanentFailure(f"the demo {lack}")
     from bounce_watcher.service.demo import outcome, stage
     from bounce_watcher.service.poll import poll_once
 

@@ -13,6 +13,7 @@ from bounce_watcher.cli.ledgers import ledger_of
 from bounce_watcher.cli.options import ConfigFile, Debug, Json, Limit, example
 from bounce_watcher.cli.output import clean, count, json_line, say
 from bounce_watcher.cli.tables import listing, progress, table
+from bounce_watcher.extras import missing
 from bounce_watcher.model.ledger import Misread
 from bounce_watcher.model.rows import OPT_OUT_COLUMNS, Row, opt_out_row
 from bounce_watcher.model.verdict import BounceType, Reason
@@ -64,6 +65,8 @@ def list_groups(
     from bounce_watcher.ledger.review import OPEN
     from bounce_watcher.policy.language import NAMES, UNKNOWN
 
+    if language not in {None, UNKNOWN} and (lack := missing("languages")):
+        raise WrongUsage(f"--language {lack}")
     if language not in {None, UNKNOWN, *NAMES}:
         raise WrongUsage(f"--language {language!r} is no code of ISO 639 that is told, such as de, or unknown")
     states = () if everything else tuple(each.value for each in OPEN)

@@ -59,6 +59,7 @@ from bounce_watcher.config.values import (
     split_listen,
     web_address,
 )
+from bounce_watcher.extras import missing
 from bounce_watcher.intake.account import Grant, ImapAccount, Mechanism, PasswordLogin, Security
 from bounce_watcher.model.finding import Evidence
 from bounce_watcher.model.ledger import AlertKind, NoticeType, Scope
@@ -549,6 +550,8 @@ class PlatformTable(Table):
 
 
 def _has_scheme(value: SecretStr | None) -> SecretStr:
+    if lack := missing("notify"):
+        raise ValueError(lack)
     if value is None:
         raise ValueError('missing: add the Apprise URL of a mailbox or chat, as url_file = "…"; see '
                          "https://appriseit.com/services/")

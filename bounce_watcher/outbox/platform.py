@@ -13,6 +13,7 @@ from typing import ClassVar, Protocol
 
 from pydantic import SecretStr
 
+from bounce_watcher.extras import missing
 from bounce_watcher.model.errors import BounceWatcherError, PermanentFailure, TemporaryFailure
 from bounce_watcher.model.ledger import NoticeType, Occurrence, Scope
 from bounce_watcher.model.url import shown_url
@@ -30,6 +31,12 @@ class Misfit(ValueError):
     def __init__(self, key: str, text: str) -> None:
         super().__init__(text)
         self.key = key
+
+
+def require(extra: str, key: str = "kind") -> None:
+    """Raises Misfit where an extra of the package is missing that the value of `key` needs."""
+    if lack := missing(extra):
+        raise Misfit(key, lack)
 
 
 @dataclass(frozen=True, slots=True)
