@@ -33,7 +33,9 @@ class LazyGroup(TyperGroup):
 
     def promise(self, entry: Entry) -> None:
         self._modules[entry.name] = entry.module
-        self.commands[entry.name] = TyperCommand(entry.name, help=entry.summary, rich_help_panel=entry.panel)
+        self.commands[entry.name] = TyperCommand(
+            entry.name, help=entry.summary, short_help=entry.summary, rich_help_panel=entry.panel
+        )
 
     def load(self, name: str) -> Any:
         """The command itself. KeyError where none of that name was promised."""
@@ -65,6 +67,7 @@ def _group(app: typer.Typer) -> TyperGroup:
 def _unwrapped(command: Any) -> Any:
     """The command, with its help in whole paragraphs: typer keeps the lines of a docstring as they stand."""
     command.help = "\n\n".join(" ".join(paragraph.split()) for paragraph in (command.help or "").split("\n\n"))
+    command.short_help = command.help.partition("\n\n")[0]  # or shells would be shown a part of it
     for each in getattr(command, "commands", {}).values():
         _unwrapped(each)
     return command

@@ -20,10 +20,6 @@ FAILED, WRONG_USAGE, INTERRUPTED = 1, 2, 130
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command line and returns the exit status."""
-    from bounce_watcher.cli import completing
-
-    if arguments is None and completing.is_asked():
-        return completing.complete()
     from bounce_watcher.cli.commands import Invocation, run
 
     given = list(sys.argv[1:] if arguments is None else arguments)
