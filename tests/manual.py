@@ -14,7 +14,7 @@ from typing import Any
 from typer.core import TyperGroup
 
 from bounce_watcher.cli.commands import commands
-from bounce_watcher.cli.options import CONFIG_VARIABLE, DEFAULT_CONFIG
+from bounce_watcher.cli.framework.options import CONFIG_VARIABLE, DEFAULT_CONFIG
 
 _WIDTH = 78
 _LONG = 40

@@ -11,8 +11,8 @@ import sys
 import traceback
 from collections.abc import Sequence
 
-from bounce_watcher.cli.errors import ReaderGoneError, WrongUsage
-from bounce_watcher.cli.output import complain
+from bounce_watcher.cli.framework.errors import ReaderGoneError, WrongUsage
+from bounce_watcher.cli.framework.output import complain
 from bounce_watcher.model.errors import BounceWatcherError, ConfigError
 
 FAILED, WRONG_USAGE, INTERRUPTED = 1, 2, 130
