@@ -1,4 +1,4 @@
-"""`python -m tests.bench [poll|analysis|hostile|simulate|batched|paced|pages] [--messages N] [--runs N]`: costs.
+"""`python -m tests.bench [poll|analysis|hostile|simulate|start|batched|paced|pages] [--messages N] [--runs N]`: costs.
 
 Every figure is a ratio to something well known, measured in the same run on the same machine. `poll`, what
 draining a mailbox costs against merely reading it:
@@ -19,6 +19,9 @@ taken: status 1 where anything takes more than ten times as long and more than 1
 `simulate`, what it takes to replay a stored history of `--messages` events under another policy, by `bounce-watcher
 simulate` as a user runs it on SQLite: seconds, and the largest memory of the process.
 
+`start`, the CPU time that a short command takes, and a Tab, beside `import sqlalchemy, pydantic`: nearly all of it is
+imports.
+
 `batched` and `paced`, what it takes to put `--messages` suppressions on a platform's list, by calls of a thousand or by
 single ones of which 50 a second are allowed, for a service that is killed five times on the way: seconds, calls in a
 second of the clock, the largest memory and the CPU time of the service.
@@ -29,6 +32,7 @@ FILE` keeps the past for another time; `--only TEXT` asks for those pages alone 
 """
 
 import argparse
+import os
 import resource
 import statistics
 import subprocess
@@ -36,7 +40,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from email import message_from_bytes
 from functools import partial
 from pathlib import Path
@@ -196,6 +200,38 @@ def simulate(events: int, runs: int) -> None:
             print(f"simulate {events} events: {taken:6.1f} s   {events / taken:8.0f}/s   {largest:.0f} MiB", flush=True)
 
 
+STARTS: Sequence[tuple[str, Sequence[str], Mapping[str, str]]] = (
+    ("help", ("events", "list", "--help"), {}),
+    ("list", ("suppressions", "list"), {}),
+    ("Tab", (), {"_BOUNCE_WATCHER_COMPLETE": "complete_bash", "COMP_WORDS": "bounce-watcher events list --",
+                 "COMP_CWORD": "3"}),
+)
+BESIDE = ("-c", "import sqlalchemy, pydantic")
+
+
+def start(runs: int) -> None:
+    with tempfile.TemporaryDirectory() as root:
+        config = Path(root) / "config.toml"
+        config.write_text(f'[database]\nurl = "sqlite:///{root}/ledger.db"\n')
+        config.chmod(0o600)
+        fill_history(f"sqlite:///{root}/ledger.db", 100, recipients=25)
+        for name, arguments, environ in STARTS:
+            taken, ratios = [], []
+            for _ in range(runs):
+                beside = cpu_of_child(*BESIDE)
+                command = ("-m", "bounce_watcher", *arguments)
+                taken.append(cpu_of_child(*command, **environ, BOUNCE_WATCHER_CONFIG=str(config)))
+                ratios.append(taken[-1] / beside)
+            print(f"{name}: {statistics.median(taken):.2f} s of CPU, ratio {statistics.median(ratios):.2f}", flush=True)
+
+
+def cpu_of_child(*arguments: str, **environ: str) -> float:
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    subprocess.run([sys.executable, *arguments], check=True, stdout=subprocess.DEVNULL, env={**os.environ, **environ})
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
 def killed(count: int, kind: str, rate: int) -> None:
     with tempfile.TemporaryDirectory() as folder, serving(vendor_classes()[kind]()) as vendor:
         start = time.monotonic()
@@ -211,7 +247,7 @@ def killed(count: int, kind: str, rate: int) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    choices = ("poll", "analysis", "hostile", "simulate", "batched", "paced", "pages")
+    choices = ("poll", "analysis", "hostile", "simulate", "start", "batched", "paced", "pages")
     parser.add_argument("what", nargs="?", choices=choices, default="poll")
     parser.add_argument("--messages", type=int, default=20_000)
     parser.add_argument("--runs", type=int, default=3)
@@ -226,6 +262,9 @@ def main() -> None:
         sys.exit(0 if hostile(arguments.runs) else 1)
     if arguments.what == "simulate":
         simulate(arguments.messages, arguments.runs)
+        return
+    if arguments.what == "start":
+        start(max(5, arguments.runs))
         return
     if arguments.what in ("batched", "paced"):
         killed(arguments.messages, *(("mailgun", 1000) if arguments.what == "batched" else ("ses", PACE)))

@@ -16,6 +16,11 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
+NEEDED = tuple(PROJECT["project"]["dependencies"])
+EXTRAS = {name: tuple(wanted) for name, wanted in PROJECT["project"]["optional-dependencies"].items()
+          if name not in {"all", "fuzz", "test"}}
+IN_EXTRAS = tuple(each for wanted in EXTRAS.values() for each in wanted)
+TESTS = tuple(PROJECT["project"]["optional-dependencies"]["test"])
 OLDEST = PROJECT["project"]["requires-python"].removeprefix(">=")
 
 
@@ -31,12 +36,13 @@ class Lock:
 
 
 def locks() -> list[Lock]:
-    needed, tests = PROJECT["project"]["dependencies"], PROJECT["project"]["optional-dependencies"]["test"]
-    ran, built, tested = "requirements.lock", "requirements-build.lock", "tests/requirements.lock"
+    whole, ran, built = "requirements-all.lock", "requirements.lock", "requirements-build.lock"
+    everything = (*NEEDED, *IN_EXTRAS)
     return [
-        Lock(ran, "What the program runs with", tuple(needed)),
-        Lock(built, "What it is built with", tuple(PROJECT["build-system"]["requires"]), (ran,)),
-        Lock(tested, "What it is built, run and tested with", (*needed, *tests), (ran, built)),
+        Lock(whole, "What the program runs with, with all extras", everything),
+        Lock(ran, "What the program runs with, without extras", NEEDED, (whole,)),
+        Lock(built, "What it is built with", tuple(PROJECT["build-system"]["requires"]), (whole,)),
+        Lock("tests/requirements.lock", "What it is built, run and tested with", (*everything, *TESTS), (whole, built)),
         Lock("tests/servers/mailman.txt", "Mailman 3 with what it runs on, for tests", (
             "mailman==3.3.10", "sqlalchemy<2.1",  # 2.1 breaks its /members/find and /bans
         ), everywhere=False),  # no release of it installs on a Python newer than 3.12

@@ -11,8 +11,8 @@ import sys
 import traceback
 from collections.abc import Sequence
 
-from bounce_watcher.cli.errors import ReaderGoneError, WrongUsage
-from bounce_watcher.cli.output import complain
+from bounce_watcher.cli.framework.errors import ReaderGoneError, WrongUsage
+from bounce_watcher.cli.framework.output import complain
 from bounce_watcher.model.errors import BounceWatcherError, ConfigError
 
 FAILED, WRONG_USAGE, INTERRUPTED = 1, 2, 130
@@ -20,11 +20,7 @@ FAILED, WRONG_USAGE, INTERRUPTED = 1, 2, 130
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command line and returns the exit status."""
-    from bounce_watcher.cli import completing  # noqa: PLC0415 - see above
-
-    if arguments is None and completing.is_asked():
-        return completing.complete()
-    from bounce_watcher.cli.commands import Invocation, run  # noqa: PLC0415 - see above
+    from bounce_watcher.cli.commands import Invocation, run
 
     given = list(sys.argv[1:] if arguments is None else arguments)
     invocation = Invocation()

@@ -13,14 +13,11 @@ from itertools import chain
 from pathlib import Path
 from typing import BinaryIO
 
-import structlog
-
 from bounce_watcher.intake import mbox
 from bounce_watcher.intake.arrival import arrival_time
+from bounce_watcher.logs import log
 from bounce_watcher.model.errors import PermanentFailure
 from bounce_watcher.model.message import RawMessage
-
-log = structlog.get_logger()
 
 STDIN = "-"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

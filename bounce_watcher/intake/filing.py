@@ -7,8 +7,6 @@ copies are looked for. What can't leave is kept in mind too, so that it is not r
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-import structlog
-
 from bounce_watcher.intake import copies, folders, uids
 from bounce_watcher.intake.connection import Connection
 from bounce_watcher.intake.failures import Refused, one_line, refusals, secrets_of
@@ -18,10 +16,9 @@ from bounce_watcher.intake.obstacles import NoRoom, NotFiled, NotTaken, Obstacle
 from bounce_watcher.intake.rights import quotas_of
 from bounce_watcher.intake.selecting import Selected, Selection
 from bounce_watcher.intake.settling import KEYWORD, Settlement, take_away
+from bounce_watcher.logs import log
 from bounce_watcher.model.errors import PermanentFailure, TemporaryFailure
 from bounce_watcher.model.filing import CopyBegun, Destination, Unfiled
-
-log = structlog.get_logger()
 
 TRIED_AGAIN = 50
 """Messages in one command where filing was refused before: a destination may have room for some and not for all."""

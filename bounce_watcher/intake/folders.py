@@ -3,12 +3,10 @@
 import contextlib
 from dataclasses import dataclass
 
-import structlog
 from imapclient import IMAPClient
 
 from bounce_watcher.intake.failures import Refused, refusals
-
-log = structlog.get_logger()
+from bounce_watcher.logs import log
 
 
 @dataclass(frozen=True, slots=True)

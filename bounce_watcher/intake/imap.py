@@ -4,8 +4,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 
-import structlog
-
 from bounce_watcher.intake import folders, uids
 from bounce_watcher.intake.account import ImapAccount
 from bounce_watcher.intake.backlog import Backlog, Waiting
@@ -19,11 +17,10 @@ from bounce_watcher.intake.selecting import Selected, Selection
 from bounce_watcher.intake.settling import KEYWORD
 from bounce_watcher.intake.watchdog import Watchdog
 from bounce_watcher.intake.wire import bounds_of_bodies
+from bounce_watcher.logs import log
 from bounce_watcher.model.errors import PermanentFailure, TemporaryFailure
 from bounce_watcher.model.filing import Destination
 from bounce_watcher.model.message import RawMessage
-
-log = structlog.get_logger()
 
 HOPELESS = 20
 """So many messages in a row that can't be fetched mean that the server is at fault, not the messages."""

@@ -5,14 +5,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import structlog
-
 from bounce_watcher.intake import folders, rights
 from bounce_watcher.intake.connection import Connection
 from bounce_watcher.intake.obstacles import NoRight
 from bounce_watcher.intake.settling import KEYWORD, Settlement, settlement_of
-
-log = structlog.get_logger()
+from bounce_watcher.logs import log
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,10 +2,22 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 
 from bounce_watcher.model.finding import Kind
 from bounce_watcher.model.ledger import OutboxState, State
 from bounce_watcher.model.verdict import BounceType, Reason
+
+
+class By(StrEnum):
+    """What counts are told apart by."""
+
+    DAY = "day"
+    TYPE = "type"
+    REASON = "reason"
+    STREAM = "stream"
+    PROVIDER = "provider"
+    SENDING = "sending"
 
 
 @dataclass(frozen=True, slots=True)

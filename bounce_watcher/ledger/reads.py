@@ -6,10 +6,9 @@ from itertools import islice
 from typing import Any, Generic, TypeVar
 
 from sqlalchemy import Column, ColumnElement, Engine, Table, func, literal, or_, select, tuple_
-from sqlmodel import Session
-from sqlmodel import select as select_rows
+from sqlalchemy import Row as Fetched
 
-from bounce_watcher.ledger import protection, queue, review
+from bounce_watcher.ledger import protection
 from bounce_watcher.ledger.engine import reading
 from bounce_watcher.ledger.filters import EventFilter, OutboxFilter, SuppressionFilter
 from bounce_watcher.ledger.tables import (
@@ -21,11 +20,6 @@ from bounce_watcher.ledger.tables import (
     RECIPIENT,
     RECORD_COLUMNS,
     SUPPRESSION,
-    AlertRow,
-    EventRow,
-    OutboxRow,
-    Row,
-    SuppressionRow,
     alert_from_row,
     event_from_row,
     item_from_row,
@@ -38,18 +32,17 @@ from bounce_watcher.model.message import unpack
 
 PAGE = 500
 
-R = TypeVar("R", bound=Row)
 V = TypeVar("V")
 Condition = ColumnElement[bool]
 Place = Sequence[object]
 
 
 @dataclass(frozen=True, slots=True)
-class _List(Generic[R, V]):
-    """A list of values: the rows they are made of, and the columns by which they are ordered, which tell rows apart."""
+class _List(Generic[V]):
+    """A list of values: the table they are read from, and the columns that order its rows and tell them apart."""
 
-    row: type[R]
-    value: Callable[[R], V]
+    table: Table
+    value: Callable[[Fetched[Any]], V]
     order: tuple[Column[Any], ...]
 
     def read(
@@ -64,11 +57,11 @@ class _List(Generic[R, V]):
         self, engine: Engine, where: Sequence[Condition], size: int, newest_first: bool, after: Place | None
     ) -> Iterator[V]:
         order = [column.desc() if newest_first else column.asc() for column in self.order]
-        chosen = select_rows(self.row).where(*where).order_by(*order).limit(size)
+        chosen = select(self.table).where(*where).order_by(*order).limit(size)
         while True:
             behind = () if after is None else (self._behind(after, newest_first),)
-            with reading(engine) as connection, Session(connection) as session:
-                rows = session.exec(chosen.where(*behind)).all()
+            with reading(engine) as connection:
+                rows = connection.execute(chosen.where(*behind)).all()
             yield from map(self.value, rows)
             if len(rows) < size:
                 return
@@ -80,10 +73,10 @@ class _List(Generic[R, V]):
         return tuple_(*self.order) < here if newest_first else tuple_(*self.order) > here
 
 
-_EVENTS = _List(EventRow, event_from_row, (EVENT.c.at, EVENT.c.id))
-_SUPPRESSIONS = _List(SuppressionRow, suppression_from_row, (SUPPRESSION.c.recipient_key, SUPPRESSION.c.stream))
-_OUTBOX = _List(OutboxRow, item_from_row, (OUTBOX.c.number,))
-_ALERTS = _List(AlertRow, alert_from_row, (ALERT.c.since, ALERT.c.id))
+_EVENTS = _List(EVENT, event_from_row, (EVENT.c.at, EVENT.c.id))
+_SUPPRESSIONS = _List(SUPPRESSION, suppression_from_row, (SUPPRESSION.c.recipient_key, SUPPRESSION.c.stream))
+_OUTBOX = _List(OUTBOX, item_from_row, (OUTBOX.c.number,))
+_ALERTS = _List(ALERT, alert_from_row, (ALERT.c.since, ALERT.c.id))
 
 
 def events(engine: Engine, wanted: EventFilter) -> Iterator[BounceEvent]:
@@ -132,6 +125,8 @@ def outbox(engine: Engine, wanted: OutboxFilter) -> Iterator[OutboxItem]:
         here = select(OUTBOX.c.number).where(OUTBOX.c.id == wanted.after).scalar_subquery()
         where.append(OUTBOX.c.number > here)
     if wanted.retried_at is not None:
+        from bounce_watcher.ledger import queue  # noqa: PLC0415 - as in `lists`
+
         where.extend(queue.retried(wanted.retried_at))
     return _OUTBOX.read(engine, where, wanted.limit)
 
@@ -181,6 +176,8 @@ class ToDo:
 
 
 def to_do(engine: Engine) -> ToDo:
+    from bounce_watcher.ledger import review  # noqa: PLC0415 - as in `lists`
+
     with reading(engine) as connection:
         alerts = connection.scalar(select(func.count()).where(~ALERT.c.cleared))
         dead = select(OUTBOX.c.number).where(OUTBOX.c.state == OutboxState.DEAD).limit(MOST_TOLD).subquery()

@@ -3,21 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from enum import StrEnum
 
 from bounce_watcher.ledger import tally
+from bounce_watcher.ledger.filters import By
 from bounce_watcher.ledger.store import Ledger
 from bounce_watcher.ledger.tally import DAY, Asked, Scope, slot_of, start_of
-
-
-class By(StrEnum):
-    DAY = "day"
-    TYPE = "type"
-    REASON = "reason"
-    STREAM = "stream"
-    PROVIDER = "provider"
-    SENDING = "sending"
-
 
 _COLUMNS = {
     By.DAY: tally.By.SLOT, By.TYPE: tally.By.TYPE, By.REASON: tally.By.REASON, By.STREAM: tally.By.STREAM,

@@ -9,10 +9,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 from functools import cached_property
-from typing import Self, TypeVar
+from typing import TypeVar
 from uuid import uuid4
 
-import structlog
 from sqlalchemy import Connection, Engine
 
 from bounce_watcher.ledger import (
@@ -26,16 +25,13 @@ from bounce_watcher.ledger import (
     forget,
     history,
     late,
-    migrate,
     optouts,
     parts,
     pausing,
     protection,
-    pseudonym,
     queue,
     quiet,
     quota,
-    reads,
     retention,
     review,
     reviewed,
@@ -57,10 +53,11 @@ from bounce_watcher.ledger.actions import Act
 from bounce_watcher.ledger.adopt import adopt
 from bounce_watcher.ledger.books import Announce
 from bounce_watcher.ledger.deliveries import Deliveries
-from bounce_watcher.ledger.engine import open_engine, reading, write
+from bounce_watcher.ledger.engine import reading, write
 from bounce_watcher.ledger.figures import Figures
 from bounce_watcher.ledger.filters import EventFilter, EventPlace, OutboxFilter, SuppressionFilter, SuppressionPlace
 from bounce_watcher.ledger.incidents import Incidents
+from bounce_watcher.ledger.lists import Lists
 from bounce_watcher.ledger.mirror import Mirror
 from bounce_watcher.ledger.names import Names
 from bounce_watcher.ledger.paging import Page, Place
@@ -68,6 +65,7 @@ from bounce_watcher.ledger.record import Decide, load_counted, record_page
 from bounce_watcher.ledger.sessions import Sessions
 from bounce_watcher.ledger.stock import Queue, Stock
 from bounce_watcher.ledger.unfiled import UnfiledStore
+from bounce_watcher.logs import log
 from bounce_watcher.model.grounds import ByPerson
 from bounce_watcher.model.ledger import (
     Actor,
@@ -80,7 +78,6 @@ from bounce_watcher.model.ledger import (
     OutboxState,
     PageOutcome,
     Protection,
-    RecipientRecord,
     State,
     StateChange,
     Suppression,
@@ -97,49 +94,20 @@ __all__ = ["Announce", "Decide", "EventFilter", "Ledger", "OutboxFilter", "Suppr
 
 CHOSEN = "chosen deliveries"
 _BY_DEFAULT = PolicySettings()
-_ALL_EVENTS, _ALL_SUPPRESSIONS, _WHOLE_OUTBOX = EventFilter(), SuppressionFilter(), OutboxFilter()
-
-F = TypeVar("F", EventFilter, SuppressionFilter)
-
-log = structlog.get_logger()
 T = TypeVar("T")
 
 
-class Ledger:
+class Ledger(Lists):
     """Open with `Ledger.connect`, and `close` when done; or use it as a context manager."""
 
     def __init__(self, engine: Engine) -> None:
-        self._engine = engine
+        super().__init__(engine)
         self._leases: dict[str, str] = {}
         self._lock = threading.Lock()
 
-    @classmethod
-    def connect(cls, url: str) -> Self:
-        """A ledger at a database URL, sqlite:////path/to/file or postgresql+psycopg://user@host/database.
-
-        Raises TemporaryFailure where the server is away, PermanentFailure (with the mend) where the URL, the file or
-        the log-in is wrong. Does not look at the schema: see `check` and `upgrade`.
-        """
-        engine = open_engine(url)
-        with reading(engine):
-            return cls(engine)
-
-    def close(self) -> None:
-        self._engine.dispose()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    def upgrade(self) -> None:
-        """Brings the schema to this version's."""
-        migrate.upgrade(self._engine)
-
-    def check(self) -> None:
-        """Raises PermanentFailure unless the schema is this version's."""
-        migrate.check(self._engine)
+    def enroll(self, targets: Mapping[str, str]) -> None:
+        """Notes the targets in use, name to fingerprint. One whose fingerprint changed is no longer disabled."""
+        write(self._engine, lambda connection: queue.enroll(connection, targets))
 
     def record(
         self,
@@ -180,14 +148,6 @@ class Ledger:
         `now` is until when reports have been read: what is still to be read may hold the alarm.
         """
         return waiting.end_waits(self._engine, now, wait, announce)
-
-    def alerts(self, *, under_way: bool = False) -> Iterator[Alert]:
-        """Alerts, the newest first; with `under_way` only those that are not cleared."""
-        return reads.alerts(self._engine, under_way=under_way)
-
-    def alert(self, name: str) -> Alert | None:
-        """The alert of that id."""
-        return reads.alert(self._engine, name)
 
     def stock(self) -> Stock:
         """How much of what stands here just now: cheap however large the ledger is."""
@@ -322,14 +282,6 @@ class Ledger:
             _on_name(by, "unprotect", name), lambda connection: protection.drop(connection, name), _if_any
         )
 
-    def protection(self, name: str) -> Protection | None:
-        """What protects an address, itself before its domain; or a domain, where the name begins with "@"."""
-        return protection.find(self._engine, name)
-
-    def protections(self, limit: int | None = None) -> list[Protection]:
-        """All that people have protected, by name."""
-        return protection.everything(self._engine, limit)
-
     def announce_untold(
         self, announce: Announce, now: datetime, *, dry_run: bool = False
     ) -> Iterator[untold.Announced]:
@@ -406,10 +358,6 @@ class Ledger:
         """What `forget` would erase, told at once: but for what names the address only in its text."""
         return erasure.outline(self._engine, address)
 
-    def known_as(self, address: str) -> str:
-        """The name under which an address is filed: the hash where it was forgotten, else itself."""
-        return forget.known_as(self._engine, address)
-
     def forgotten_name(self, address: str) -> str:
         """The hash that stands for an address once it is forgotten."""
         return forget.forgotten_name(self._engine, address)
@@ -481,24 +429,12 @@ class Ledger:
         """Sign-ins of people in a browser."""
         return Sessions(self._engine)
 
-    def pseudonyms(self) -> Callable[[str], str]:
-        """What gives an address the name under which it may leave the house; see `pseudonym`."""
-        return pseudonym.pseudonyms(self._engine)
-
     def count_events(self) -> int:
         return history.count_events(self._engine)
 
     def course(self, address: str, stream: str) -> list[StateChange]:
         """Every step of a recipient in a stream, the oldest first, with what moved it."""
         return history.course(self._engine, forget.known_as(self._engine, address), stream)
-
-    def events(self, wanted: EventFilter = _ALL_EVENTS) -> Iterator[BounceEvent]:
-        """Events by time. Any number: read in pages, so what is recorded meanwhile may be among them."""
-        return reads.events(self._engine, self._as_known(wanted))
-
-    def suppressions(self, wanted: SuppressionFilter = _ALL_SUPPRESSIONS) -> Iterator[Suppression]:
-        """Suppressions in force, pending ones too, by address."""
-        return reads.suppressions(self._engine, self._as_known(wanted))
 
     def some_events(self, wanted: EventFilter) -> parts.Part[BounceEvent, EventPlace]:
         """As many of them as are found at once, and where to go on. Raises TookTooLong."""
@@ -507,15 +443,6 @@ class Ledger:
     def some_suppressions(self, wanted: SuppressionFilter) -> parts.Part[Suppression, SuppressionPlace]:
         """As many of them as are found at once, and where to go on. Raises TookTooLong."""
         return parts.suppressions(self._engine, self._as_known(wanted))
-
-    def recipients(self, address: str) -> list[RecipientRecord]:
-        """The records of an address in all streams, by stream."""
-        return reads.recipients(self._engine, forget.known_as(self._engine, address))
-
-    def _as_known(self, wanted: F) -> F:
-        if wanted.recipient is None:
-            return wanted
-        return replace(wanted, recipient=forget.known_as(self._engine, wanted.recipient))
 
     def event(self, name: str) -> BounceEvent | None:
         """The event of that id."""
@@ -553,20 +480,6 @@ class Ledger:
         if wanted.recipient is None:
             return wanted
         return replace(wanted, recipient=forget.known_as(self._engine, wanted.recipient))
-
-    def outbox(self, wanted: OutboxFilter = _WHOLE_OUTBOX) -> Iterator[OutboxItem]:
-        """Outbox rows in the order of writing."""
-        if wanted.recipient is not None:
-            wanted = replace(wanted, recipient=self.known_as(wanted.recipient))
-        return reads.outbox(self._engine, wanted)
-
-    def message(self, digest: str) -> bytes | None:
-        """The raw message, None where there is none or it is kept no longer."""
-        return reads.message(self._engine, digest)
-
-    def enroll(self, targets: Mapping[str, str]) -> None:
-        """Notes the targets in use, name to fingerprint. One whose fingerprint changed is no longer disabled."""
-        write(self._engine, lambda connection: queue.enroll(connection, targets))
 
     def lease(
         self, target: str, now: datetime, lease_for: timedelta, limit: int, keeps: Sequence[str] | None = None
@@ -755,10 +668,6 @@ class Ledger:
         action = "opt-out done" if is_done else "opt-out up"
         return self._act(Act(by, action, optouts.GID, recipient), work, _if_any)
 
-    def to_do(self) -> reads.ToDo:
-        """What waits for a person."""
-        return reads.to_do(self._engine)
-
     def pause(self, target: str, by: Actor) -> bool:
         """From now on nothing is sent to a target, until `resume`. False where it is paused already."""
         def work(connection: Connection) -> bool:
@@ -774,10 +683,6 @@ class Ledger:
     def paused(self) -> dict[str, pausing.Pause]:
         """The targets that a person paused."""
         return pausing.paused(self._engine)
-
-    def disabled_endpoints(self) -> dict[str, str]:
-        """Target names, each with the answer that disabled it."""
-        return reads.disabled_endpoints(self._engine)
 
     def retry(
         self, by: Actor, *, ids: Sequence[str] = (), target: str | None = None, everything: bool = False,

@@ -15,6 +15,7 @@ COMPLAINT_REASON = "complaint"
 """The reason of a suppression that rests on a feedback report; all others carry a `Reason`'s value, or none."""
 
 ABUSE = "abuse"
+DEFAULT_STREAM = "default"
 """The one feedback type that is a complaint against the sender (RFC 5965 section 7.3)."""
 
 

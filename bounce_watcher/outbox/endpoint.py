@@ -1,6 +1,5 @@
 """How to reach a target over HTTP: which certificates are trusted, and by which proxy if any."""
 
-import hashlib
 import ipaddress
 import ssl
 from contextlib import suppress
@@ -35,11 +34,6 @@ def transport_to(endpoint: Endpoint) -> DeadlineTransport:
     """The way to it. Raises PermanentFailure where there can be none: no HTTP URL, an unreadable ca_file."""
     url = endpoint_url(endpoint)
     return DeadlineTransport(_tls_context(endpoint, url), proxy_for(endpoint, url), Reach(endpoint.allow_hosts))
-
-
-def fingerprint(target: Endpoint) -> str:
-    """A digest of the URL, for `Ledger.enroll`: it changes when, and only when, the target moves."""
-    return hashlib.sha256(target.url.encode()).hexdigest()
 
 
 def _tls_context(target: Endpoint, url: httpx.URL) -> ssl.SSLContext:

@@ -13,6 +13,7 @@ from typing import Annotated, ClassVar, Protocol
 
 from pydantic import SecretStr
 
+from bounce_watcher.extras import missing
 from bounce_watcher.model.errors import BounceWatcherError, PermanentFailure, TemporaryFailure
 from bounce_watcher.model.keys import MINUTE, SECOND, Between, Kind, Mark
 from bounce_watcher.model.ledger import NoticeType, Occurrence, Scope
@@ -31,6 +32,12 @@ class Misfit(ValueError):
     def __init__(self, key: str, text: str) -> None:
         super().__init__(text)
         self.key = key
+
+
+def require(extra: str, key: str = "kind") -> None:
+    """Raises Misfit where an extra of the package is missing that the value of `key` needs."""
+    if lack := missing(extra):
+        raise Misfit(key, lack)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,15 +5,12 @@ import threading
 from collections.abc import Callable, Hashable, Sequence
 from datetime import datetime, timedelta
 
-import structlog
-
+from bounce_watcher.logs import log
 from bounce_watcher.model.ledger import Attempt, Disposition, OutboxItem
 from bounce_watcher.outbox.backoff import try_again
 from bounce_watcher.outbox.change import Change, Fate, Outcome, change_of
 from bounce_watcher.outbox.channel import AHEAD
 from bounce_watcher.outbox.platform import Platform
-
-log = structlog.get_logger()
 
 PACED = timedelta(seconds=5)
 """No more calls are begun at once than a platform's pace lets through within this."""

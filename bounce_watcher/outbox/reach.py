@@ -16,8 +16,6 @@ from dataclasses import dataclass
 from enum import StrEnum
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
-import httpx
-
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
 
@@ -168,8 +166,12 @@ def _shortened(host: str) -> str:
 def normal_host(host: str) -> str:
     """A name or an address as it is compared: in lower case, without a last dot, in A-labels (RFC 5890)."""
     bare = _bare(host.casefold().rstrip("."))
+    if bare.isascii():
+        return bare
+    import httpx  # noqa: PLC0415 - hardly any name needs it
+
     with suppress(httpx.InvalidURL):
-        return bare if bare.isascii() else httpx.URL(scheme="https", host=bare).raw_host.decode("ascii")
+        return httpx.URL(scheme="https", host=bare).raw_host.decode("ascii")
     return bare
 
 

@@ -8,11 +8,13 @@ import base64
 import binascii
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from pydantic import SecretStr
 from standardwebhooks import Webhook
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 SHARED, PRIVATE, PUBLIC = "whsec_", "whsk_", "whpk_"
 SIGNATURE = "webhook-signature"
@@ -84,13 +86,17 @@ def _signature(secret: str, item_id: str, moment: datetime, body: str) -> str:
     return f"v1a,{base64.b64encode(signed).decode()}"
 
 
-def _private_key(secret: str) -> Ed25519PrivateKey:
+def _private_key(secret: str) -> "Ed25519PrivateKey":
     """Of the seed, or of the seed with the public half behind it, as some libraries keep a private key."""
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey  # noqa: PLC0415 - seldom used
+
     key = _decoded(secret.removeprefix(PRIVATE)) or b""
     return Ed25519PrivateKey.from_private_bytes(key[:SEED_BYTES])
 
 
-def _public_bytes(key: Ed25519PrivateKey) -> bytes:
+def _public_bytes(key: "Ed25519PrivateKey") -> bytes:
+    from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat  # noqa: PLC0415 - as above
+
     return key.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
 
 

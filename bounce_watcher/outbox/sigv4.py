@@ -7,9 +7,6 @@ signed is worked out by botocore, Amazon's own; its `add_auth` alone is not used
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from botocore.auth import SIGV4_TIMESTAMP, SigV4Auth
-from botocore.awsrequest import AWSRequest
-from botocore.credentials import ReadOnlyCredentials
 from pydantic import SecretStr
 
 from bounce_watcher.outbox.exchange import Request
@@ -29,6 +26,8 @@ def signed(request: Request, keys: AwsKeys, region: str, service: str, now: date
 
     Amazon refuses a signature that is some minutes away from its own clock. Nothing may be changed afterwards.
     """
+    from botocore.auth import SIGV4_TIMESTAMP  # noqa: PLC0415 - an extra of the package
+
     stamp = now.astimezone(UTC).strftime(SIGV4_TIMESTAMP)
     headers: dict[str, str | SecretStr] = {**request.headers, "x-amz-date": stamp}
     if keys.token:
@@ -39,6 +38,10 @@ def signed(request: Request, keys: AwsKeys, region: str, service: str, now: date
 
 
 def _authorization(request: Request, keys: AwsKeys, region: str, service: str, stamp: str) -> str:
+    from botocore.auth import SigV4Auth  # noqa: PLC0415 - as above
+    from botocore.awsrequest import AWSRequest  # noqa: PLC0415
+    from botocore.credentials import ReadOnlyCredentials  # noqa: PLC0415
+
     credentials = ReadOnlyCredentials(keys.access_key_id, keys.secret_access_key.get_secret_value(), None)
     signer = SigV4Auth(credentials, service, region)
     asked = AWSRequest(request.method, request.url, request.wire_headers(), request.body())

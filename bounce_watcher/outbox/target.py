@@ -1,5 +1,6 @@
 """A receiver of webhooks."""
 
+import hashlib
 from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
@@ -64,3 +65,8 @@ class WebhookTarget:
 
     def hears(self, occurrence: Occurrence) -> bool:
         return occurrence.type in self.types
+
+    @property
+    def fingerprint(self) -> str:
+        """A digest of the URL, for `Ledger.enroll`: it changes when, and only when, the target moves."""
+        return hashlib.sha256(self.url.encode()).hexdigest()

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 
 try:
     import pycld2
-except ImportError:  # there is no wheel of it for this machine: then no language is told
+except ImportError:  # the extra is missing, or there is no wheel for this machine: then no language is told
     pycld2 = None
 
 from bounce_watcher.policy.masking import parts

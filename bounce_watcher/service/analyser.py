@@ -8,10 +8,9 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
-import structlog
-
 from bounce_watcher.attribution.settings import AttributionSettings
 from bounce_watcher.classification.ruleset import OwnRules
+from bounce_watcher.logs import log
 from bounce_watcher.model.errors import TemporaryFailure
 from bounce_watcher.model.message import RawMessage
 from bounce_watcher.service.dkim_keys import key_lookup
@@ -21,8 +20,6 @@ from bounce_watcher.service.worker import Analysed, Setup, Work, analyse_all
 from bounce_watcher.service.workers import BrokenOff, Worker, start_server
 
 __all__ = ["Analysed", "Analyser", "Ticket"]
-
-log = structlog.get_logger()
 
 PAGE_SECONDS = 120.0
 """How long one page may take before its messages are tried one by one. A page of 500 takes some 80 ms."""

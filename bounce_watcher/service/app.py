@@ -12,16 +12,16 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-import structlog
 from apscheduler.executors.pool import BasePoolExecutor
 from apscheduler.jobstores.base import JobLookupError
 from apscheduler.schedulers.background import BackgroundScheduler
 
+from bounce_watcher import logs
 from bounce_watcher.config import Settings, load
 from bounce_watcher.intake.backoff import reconnect_delay
 from bounce_watcher.ledger.store import Ledger
+from bounce_watcher.logs import log
 from bounce_watcher.model.errors import ConfigError, TemporaryFailure
-from bounce_watcher.service import logs
 from bounce_watcher.service.alarms import Alarms
 from bounce_watcher.service.analyser import Analyser
 from bounce_watcher.service.announcing import announcer
@@ -38,8 +38,6 @@ from bounce_watcher.service.state import MailboxState, ServiceState
 from bounce_watcher.service.trouble import Trouble, Troubles
 from bounce_watcher.service.watching import Housekeeping, MailboxJob
 from bounce_watcher.words import risk
-
-log = structlog.get_logger()
 
 DELIVER_EVERY = timedelta(seconds=5)
 EXPIRE_EVERY = timedelta(minutes=1)

@@ -12,10 +12,9 @@ from functools import partial
 from queue import SimpleQueue
 from time import monotonic
 
-import structlog
-
 from bounce_watcher.config import Settings
 from bounce_watcher.ledger.store import Ledger
+from bounce_watcher.logs import log
 from bounce_watcher.model.errors import BounceWatcherError
 from bounce_watcher.model.ledger import Attempt, Disposition, OutboxItem
 from bounce_watcher.outbox.circuit import Circuit
@@ -23,8 +22,6 @@ from bounce_watcher.outbox.opening import Receiver, channel_to
 from bounce_watcher.service.clock import utcnow
 from bounce_watcher.service.counts import Counts, What
 from bounce_watcher.service.trouble import Troubles
-
-log = structlog.get_logger()
 
 BEGUN = timedelta(seconds=5)
 """What was leased is begun within this, or given back."""

@@ -7,13 +7,12 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-import structlog
-
 from bounce_watcher.config import Settings
 from bounce_watcher.intake.account import ImapAccount
 from bounce_watcher.intake.imap import ImapSession, open_session
 from bounce_watcher.intake.mailbox import UnfiledMail
 from bounce_watcher.intake.oauth2 import TokenStore
+from bounce_watcher.logs import log
 from bounce_watcher.model.errors import BounceWatcherError
 from bounce_watcher.model.message import RawMessage
 from bounce_watcher.service.analyser import Analyser
@@ -24,8 +23,6 @@ from bounce_watcher.service.opening import open_ledger
 from bounce_watcher.service.recording import Destinations, Recorder, Tally
 from bounce_watcher.service.state import MailboxStates
 from bounce_watcher.service.trouble import Troubles
-
-log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from bounce_watcher.model.finding import (
     Provenance,
     RecipientVerdict,
 )
-from bounce_watcher.model.ledger import ABUSE, BounceEvent, EventType, MessageRecord, Misread, Unread
+from bounce_watcher.model.ledger import ABUSE, DEFAULT_STREAM, BounceEvent, EventType, MessageRecord, Misread, Unread
 from bounce_watcher.model.message import RawMessage
 from bounce_watcher.model.optout import OPT_OUT_FEEDBACK, AskedBy, OptOut
 from bounce_watcher.model.verdict import BounceType
@@ -26,7 +26,6 @@ from bounce_watcher.policy import masking
 from bounce_watcher.policy.language import language
 from bounce_watcher.recognition.signs import looks_like_failure_notice, may_be_failure_notice
 
-DEFAULT_STREAM = "default"
 _TELLING = 4
 """Characters of a subject that do not vary: with fewer it says nothing."""
 

@@ -19,14 +19,13 @@ from bounce_watcher.model.address import ProseAddress, address_key
 from bounce_watcher.model.errors import PermanentFailure
 from bounce_watcher.model.fields import Action, EnhancedStatus, RecipientReport
 from bounce_watcher.model.finding import Evidence
-from bounce_watcher.model.ledger import BounceEvent, MessageRecord, State
+from bounce_watcher.model.ledger import DEFAULT_STREAM, BounceEvent, MessageRecord, State
 from bounce_watcher.model.optout import OptOut
 from bounce_watcher.model.verdict import BounceType, Verdict
 from bounce_watcher.service.analyser import Analysed, Analyser
 from bounce_watcher.service.announcing import announcer
 from bounce_watcher.service.clock import utcnow
 from bounce_watcher.service.deciding import decider
-from bounce_watcher.service.process import DEFAULT_STREAM
 
 ONE_WITHIN = 20.0
 """Seconds that one message may take while a person waits for it."""

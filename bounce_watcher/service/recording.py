@@ -8,10 +8,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
 
-import structlog
-
 from bounce_watcher.config import Settings
 from bounce_watcher.ledger.store import Ledger
+from bounce_watcher.logs import log
 from bounce_watcher.model.filing import Destination
 from bounce_watcher.model.finding import Doubt
 from bounce_watcher.model.ledger import MessageRecord, PageOutcome
@@ -22,8 +21,6 @@ from bounce_watcher.service.announcing import announcer
 from bounce_watcher.service.counts import Counts, What
 from bounce_watcher.service.trouble import ReportedFailure, Troubles
 from bounce_watcher.words import grounds as words
-
-log = structlog.get_logger()
 
 SETTLE_PAGES = 4
 """Pages whose mail is filed together. A crash before that makes no more than these come again, to no effect."""

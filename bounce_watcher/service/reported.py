@@ -13,6 +13,7 @@ from typing import TypeVar
 from bounce_watcher.config import Settings
 from bounce_watcher.ledger.store import Ledger
 from bounce_watcher.model.address import MailAddress, is_mail_domain, parse_entry
+from bounce_watcher.model.ledger import DEFAULT_STREAM
 from bounce_watcher.model.sending import (
     LONGEST_MESSAGE_ID,
     DeliveredOutcome,
@@ -24,7 +25,6 @@ from bounce_watcher.model.sending import (
 )
 from bounce_watcher.service.announcing import announcer
 from bounce_watcher.service.deciding import judge
-from bounce_watcher.service.process import DEFAULT_STREAM
 
 AT_ONCE = 5000
 """Rows that one transaction writes."""

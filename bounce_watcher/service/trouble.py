@@ -6,12 +6,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 
-import structlog
-
+from bounce_watcher.logs import log
 from bounce_watcher.model.errors import BounceWatcherError, TemporaryFailure
 from bounce_watcher.service.clock import utcnow
-
-log = structlog.get_logger()
 
 
 class ReportedFailure(TemporaryFailure):

@@ -5,14 +5,13 @@ import threading
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
-import structlog
-
 from bounce_watcher.config import Settings
 from bounce_watcher.intake.account import ImapAccount
 from bounce_watcher.intake.backoff import reconnect_delay
 from bounce_watcher.intake.idle import wait_for_mail
 from bounce_watcher.ledger.files import Files
 from bounce_watcher.ledger.store import Ledger
+from bounce_watcher.logs import log
 from bounce_watcher.model.errors import BounceWatcherError
 from bounce_watcher.policy import flood
 from bounce_watcher.service.clock import utcnow
@@ -20,8 +19,6 @@ from bounce_watcher.service.poll import PassReport, Poller
 from bounce_watcher.service.progress import Progress
 from bounce_watcher.service.recording import Recorder, Tally
 from bounce_watcher.service.trouble import Troubles
-
-log = structlog.get_logger()
 
 RunAt = Callable[[str, datetime], None]
 """Asks the scheduler to run the job of that name at that time, at once if it is past."""

@@ -1,7 +1,8 @@
 """For the build alone: writes what the program is made of into the wheel, as CycloneDX (ECMA-424) where PEP 770 has it.
 
-The list is `requirements.lock`, so it tells the versions that this release was tested and locked with. By hand, as a
-library for it would bring eight more packages to each machine that builds; the tests hold it to CycloneDX's own schema.
+The list is `requirements-all.lock`, with what only an extra brings, so it tells the versions that this release was
+tested and locked with. By hand, as a library for it would bring eight more packages to each machine that builds; the
+tests hold it to CycloneDX's own schema.
 """
 
 import json
@@ -12,7 +13,7 @@ from typing import Any
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
-LOCK = "requirements.lock"
+LOCK = "requirements-all.lock"
 NAME = "bounce-watcher.cdx.json"
 
 _PIN = re.compile(r"^([\w.-]+)==([\w.+!-]+)(?: ; ([^\\\n]+?))? *\\?$", re.MULTILINE)
@@ -26,7 +27,8 @@ class BomHook(BuildHookInterface):  # type: ignore[type-arg]  # its configuratio
         made = Path(self.directory) / NAME
         made.parent.mkdir(parents=True, exist_ok=True)
         project = self.metadata.core
-        made.write_text(bill(project.name, project.version, project.dependencies, (Path(self.root) / LOCK).read_text()))
+        wanted = [*project.dependencies, *project.optional_dependencies["all"]]
+        made.write_text(bill(project.name, project.version, wanted, (Path(self.root) / LOCK).read_text()))
         build_data["sbom_files"].append(str(made))
 
 

@@ -9,8 +9,7 @@ from collections.abc import Hashable
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
-import structlog
-
+from bounce_watcher.logs import log
 from bounce_watcher.service.clock import utcnow
 from bounce_watcher.web.peers import network_of
 
@@ -20,7 +19,6 @@ UNKNOWN = 256
 SAY_EVERY = timedelta(minutes=1)
 """Between two lines of the log on this."""
 
-log = structlog.get_logger()
 
 
 class Closable(Protocol):

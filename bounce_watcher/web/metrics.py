@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from importlib.metadata import PackageNotFoundError, version
 
-import structlog
 from anyio import CapacityLimiter, to_thread
 from prometheus_client import CollectorRegistry, ProcessCollector
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric, SummaryMetricFamily
@@ -22,6 +21,7 @@ from starlette.routing import Route
 from bounce_watcher.config import Settings
 from bounce_watcher.ledger.stock import Queue, Stock
 from bounce_watcher.ledger.store import Ledger
+from bounce_watcher.logs import log
 from bounce_watcher.model.errors import BounceWatcherError
 from bounce_watcher.model.ledger import AlertKind
 from bounce_watcher.model.neutral import for_label
@@ -36,7 +36,6 @@ FRESH = timedelta(seconds=15)
 
 PREFIX = "bounce_watcher_"
 
-log = structlog.get_logger()
 
 
 def route(settings: Settings, ledger: Ledger, state: Callable[[], ServiceState]) -> Route:

@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
-import structlog
 from anyio import CapacityLimiter, to_thread
 from fastapi import FastAPI
 from pydantic import BaseModel, ConfigDict
@@ -12,6 +11,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 
+from bounce_watcher.logs import log
 from bounce_watcher.service.clock import utcnow
 from bounce_watcher.service.reported import Reading, Rows, take_deliveries, take_sent, usual_stream
 from bounce_watcher.web.body import UnreadableError, rows_of
@@ -51,7 +51,6 @@ class Taken(BaseModel):
     refused: int
     errors: list[Refused]
 
-log = structlog.get_logger()
 
 
 def add_to(app: FastAPI, house: House) -> None:

@@ -8,7 +8,6 @@ from contextlib import contextmanager, suppress
 from functools import partial
 from typing import Any, cast
 
-import structlog
 import uvicorn
 from starlette.types import Scope
 from uvicorn.protocols.http.h11_impl import H11Protocol
@@ -16,6 +15,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from bounce_watcher.config import Settings
 from bounce_watcher.config.settings import WebSettings
 from bounce_watcher.ledger.store import Ledger
+from bounce_watcher.logs import log
 from bounce_watcher.model.errors import PermanentFailure, TemporaryFailure
 from bounce_watcher.service.state import ServiceState
 from bounce_watcher.web.admission import Admission
@@ -33,7 +33,6 @@ UNKNOWN_WITHIN = 60
 STOP_WITHIN = 20
 """Seconds that requests in hand have when the service stops."""
 
-log = structlog.get_logger()
 
 
 @contextmanager

@@ -9,7 +9,6 @@ import re
 from contextlib import suppress
 from datetime import datetime
 
-import structlog
 from pydantic import SecretStr
 from starlette.requests import HTTPConnection
 from starlette.responses import Response
@@ -17,6 +16,7 @@ from starlette.responses import Response
 from bounce_watcher.config.settings import WebSettings
 from bounce_watcher.ledger.sessions import LASTS, WebSession
 from bounce_watcher.ledger.sessions import Sessions as StoredSessions
+from bounce_watcher.logs import log
 from bounce_watcher.model.access import Role
 from bounce_watcher.model.errors import TemporaryFailure
 from bounce_watcher.web.throttle import Throttle
@@ -24,7 +24,6 @@ from bounce_watcher.web.throttle import Throttle
 _PLAIN, _SECURE = "bounce-watcher", "__Host-bounce-watcher"
 _SHOWN = re.compile(r"[A-Za-z0-9_-]{43}")
 
-log = structlog.get_logger()
 
 
 class Sessions:

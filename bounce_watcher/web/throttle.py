@@ -8,8 +8,7 @@ from collections import OrderedDict
 from datetime import datetime, timedelta
 from math import ceil
 
-import structlog
-
+from bounce_watcher.logs import log
 from bounce_watcher.web.peers import network_of
 
 BURST = 10
@@ -19,7 +18,6 @@ PACE = timedelta(seconds=10)
 MOST_PEERS = 10_000
 """Peers remembered; of more, those that failed longest ago are forgotten."""
 
-log = structlog.get_logger()
 
 
 class Throttle:

@@ -2,12 +2,10 @@
 
 import secrets
 
-import structlog
 from starlette.responses import JSONResponse, Response
 
+from bounce_watcher.logs import log
 from bounce_watcher.web.render import html
-
-log = structlog.get_logger()
 
 
 def page(status: int, title: str, what: str, request_id: str | None = None) -> Response:

@@ -9,13 +9,11 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-import structlog
 from starlette.exceptions import HTTPException
 
+from bounce_watcher.logs import log
 from bounce_watcher.model.errors import PermanentFailure, TemporaryFailure
 from bounce_watcher.web.shown import harmless
-
-log = structlog.get_logger()
 
 WAITS = 2.0
 """Seconds that whoever asks waits for the end: mostly it comes at once."""

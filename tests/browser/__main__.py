@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from bounce_watcher.service import logs
+from bounce_watcher import logs
 from bounce_watcher.service.clock import utcnow
 from tests.browser.seeded import Size, write_stock
 

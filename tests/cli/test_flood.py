@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from bounce_watcher.cli.asking import Asker
-from bounce_watcher.cli.init import Options, _ask_key
+from bounce_watcher.cli.framework.asking import Asker
+from bounce_watcher.cli.start.init import Options, _ask_key
 from bounce_watcher.config import load
 from bounce_watcher.model.finding import Evidence
 from bounce_watcher.policy.flood import BOUNCES

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from bounce_watcher.cli import init_mailbox
-from bounce_watcher.cli.asking import Asker
-from bounce_watcher.cli.errors import WrongUsage
-from bounce_watcher.cli.init_target import ask_target
+from bounce_watcher.cli.framework.asking import Asker
+from bounce_watcher.cli.framework.errors import WrongUsage
+from bounce_watcher.cli.start import init_mailbox
+from bounce_watcher.cli.start.init_target import ask_target
 from bounce_watcher.intake.account import Security
 from bounce_watcher.service.discovery import Greeting, Place
 from bounce_watcher.service.setup import Draft

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from bounce_watcher.cli.output import clean
+from bounce_watcher.cli.framework.output import clean
 from tests.cli.conftest import TOKENS, Program, letter
 from tests.mail import mailbag, postfix
 

@@ -5,19 +5,16 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Annotated
 
 import pytest
+import typer
+from typer.core import TyperGroup
 
-from bounce_watcher.cli.commands import commands
-from bounce_watcher.cli.completing import offers
-from bounce_watcher.cli.described import Described, Option, snapshot, written
-from bounce_watcher.cli.manual import PAGE, described, page
-from tests.cli.test_imports import DATABASE, NETWORK, imported
+from tests.cli.test_imports import DATABASE, NETWORK, SELDOM, WEB, imported
+from tests.manual import PAGE, current, page
 
 ROOT = Path(__file__).parents[2]
-TREE = described(commands())
-AGAIN = "out of date: python -m bounce_watcher.cli.manual"
-MANUAL = ROOT / PAGE
 
 
 def tool(name: str, package: str) -> str:
@@ -35,23 +32,22 @@ def shown(*command: str, **environ: str) -> subprocess.CompletedProcess[str]:
 
 # ── the manual page ─────────────────────────────────────────────────────────────────────────────────────────────────
 
-def test_both_files_are_current() -> None:
-    assert MANUAL.read_text() == page(TREE), f"{PAGE} is {AGAIN}"
-    assert written(snapshot()) == written(TREE), f"share/commands.json is {AGAIN}"
+def test_it_is_current() -> None:
+    assert PAGE.read_text() == current(), "out of date: python -m tests.manual"
 
 
 def test_groff_has_nothing_to_say_of_it() -> None:
-    done = shown(tool("groff", "groff"), "-man", "-ww", "-z", "-Tutf8", str(MANUAL))
+    done = shown(tool("groff", "groff"), "-man", "-ww", "-z", "-Tutf8", str(PAGE))
     assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_mandoc_has_nothing_to_say_of_it() -> None:
-    done = shown(tool("mandoc", "mandoc"), "-T", "lint", "-W", "warning", str(MANUAL))
+    done = shown(tool("mandoc", "mandoc"), "-T", "lint", "-W", "warning", str(PAGE))
     assert (done.returncode, done.stdout) == (0, "")
 
 
 def test_the_page_reads_as_text() -> None:
-    text = " ".join(shown(tool("groff", "groff"), "-man", "-Tascii", "-P-cbou", str(MANUAL)).stdout.split())
+    text = " ".join(shown(tool("groff", "groff"), "-man", "-Tascii", "-P-cbou", str(PAGE)).stdout.split())
     for words in (
         "bounce-watcher - bounce mailboxes to suppressions", "suppressions add ADDRESS", "--because TEXT",
         "EXIT STATUS", "outbox retry",
@@ -61,34 +57,19 @@ def test_the_page_reads_as_text() -> None:
 
 
 def test_words_of_roff_are_words() -> None:
-    odd = Described("x", ".TH is a line's beginning", commands=(
-        Described("y", "'quoted'. A back\\slash and `code`", "P", options=(Option(("--z",), ".so /etc/passwd", ""),)),
-    ))
-    text = page(odd)
+    def odd(z: Annotated[bool, typer.Option("--z", help=".so /etc/passwd")] = False) -> None: ...
+
+    app = typer.Typer(help=".TH is a line's beginning")
+    app.callback()(lambda: None)
+    app.command(help="'quoted'. A back\\slash and `code`")(odd)
+    root = typer.main.get_command(app)
+    assert isinstance(root, TyperGroup)
+    text = page(root, root.commands.__getitem__)
     assert not [line for line in text.splitlines() if line.startswith((".TH is", ".so", "'"))]
     assert "back\\eslash and \\fBcode\\fR" in text
 
 
 # ── completion ──────────────────────────────────────────────────────────────────────────────────────────────────────
-
-@pytest.mark.parametrize("words, begun, offered", [
-    ([], "sup", ["suppressions"]),
-    (["suppressions"], "rem", ["remove"]),
-    (["suppressions", "list"], "--st", ["--stream", "--state"]),
-    (["suppressions", "list", "--state"], "sup", ["suppressed"]),
-    (["suppressions", "list", "--stream"], "", []),
-    (["-c", "config.toml", "suppressions"], "sh", ["show"]),
-    (["suppressions", "list", "--json"], "--js", []),
-    (["classify"], "", []),
-    (["nonsense"], "--conf", ["--config"]),
-])
-def test_what_is_offered(words: list[str], begun: str, offered: list[str]) -> None:
-    assert [each.word for each in offers(TREE, words, begun)] == offered
-
-
-def test_an_option_that_may_be_repeated_is_offered_again() -> None:
-    assert [each.word for each in offers(TREE, ["init", "--platform-key", "a=b"], "--platform-k")] == ["--platform-key"]
-
 
 PROGRAM = (sys.executable, "-m", "bounce_watcher")
 
@@ -96,13 +77,27 @@ PROGRAM = (sys.executable, "-m", "bounce_watcher")
 def bash(line: str, at: int) -> list[str]:
     done = shown(*PROGRAM, _BOUNCE_WATCHER_COMPLETE="complete_bash", COMP_WORDS=line, COMP_CWORD=str(at))
     assert (done.returncode, done.stderr) == (0, "")
-    return done.stdout.splitlines()
+    return done.stdout.split()
 
 
-def test_bash_asks_and_is_answered() -> None:
-    assert bash("bounce-watcher ev", 1) == ["events"]
-    assert bash("bounce-watcher suppressions list --state p", 4) == ["pending"]
-    assert bash("bounce-watcher suppressions remove a@example.org --because 'mailbox is", 5) == []
+@pytest.mark.parametrize("line, offered", [
+    ("ev", ["events"]),
+    ("suppressions rem", ["remove"]),
+    ("suppressions list --st", ["--stream", "--state"]),
+    ("suppressions list --state sup", ["suppressed"]),
+    ("suppressions list --state p", ["pending"]),
+    ("suppressions list --stream ", []),
+    ("-c config.toml suppressions sh", ["show"]),
+    ("suppressions list --json --js", []),
+    ("classify ", []),
+    ("nonsense --conf", ["--config"]),
+    ("suppressions remove a@example.org --because 'mailbox is", []),
+    ("init --platform-key a=b --platform-k", ["--platform-key"]),
+])
+def test_what_is_offered(line: str, offered: list[str]) -> None:
+    """Where nothing is, bash offers files. An option is offered once, unless it may be repeated."""
+    words = line.split(" ", 4)
+    assert bash(f"bounce-watcher {line}", len(words)) == offered
 
 
 def test_bash_itself_offers_it_through_the_function_that_is_installed(tmp_path: Path) -> None:
@@ -133,9 +128,8 @@ def test_zsh_and_fish_ask_and_are_answered() -> None:
     assert shown(*PROGRAM, **fish, _TYPER_COMPLETE_FISH_ACTION="is-args").returncode == 1
 
 
-def test_tab_waits_for_no_command(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_tab_waits_for_nothing_that_the_command_works_with(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("_BOUNCE_WATCHER_COMPLETE", "complete_bash")
     monkeypatch.setenv("COMP_WORDS", "bounce-watcher suppressions list --")
     monkeypatch.setenv("COMP_CWORD", "3")
-    assert imported() & (DATABASE | NETWORK | {"typer", "rich", "structlog", "pydantic"}) == set()
-
+    assert imported() & (DATABASE | NETWORK | WEB | SELDOM | {"rich", "structlog"}) == set()

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import typer
 
-from bounce_watcher.cli import drift as cli
+from bounce_watcher.cli.ledger import drift as cli
 from bounce_watcher.config import load
 from bounce_watcher.ledger.comparing import Side
 from bounce_watcher.ledger.store import Ledger

@@ -249,7 +249,7 @@ def test_each_distribution_is_of_the_version_that_is_locked(house: Podman) -> No
         "print('\\n'.join(f\"{d.metadata['Name']}=={d.version}\" for d in metadata.distributions()))"
     )
     there = {_plain(line) for line in python(house, look).splitlines()}
-    locked = {_plain(line.split()[0]) for line in (kept.ROOT / "requirements.lock").read_text().splitlines()
+    locked = {_plain(line.split()[0]) for line in (kept.ROOT / "requirements-all.lock").read_text().splitlines()
               if "==" in line.partition(" ")[0]}
     ours = once(house, "--version").strip().replace(" ", "==")
     assert there - locked == {_plain(ours)}

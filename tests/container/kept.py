@@ -32,7 +32,7 @@ def _make_base() -> None:
     begun.rename(BASE)
 
 
-LOCKS = ("requirements.lock", "requirements-build.lock")
+LOCKS = ("requirements-all.lock", "requirements-build.lock")
 
 
 def _key() -> str:

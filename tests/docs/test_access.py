@@ -8,7 +8,7 @@ from typing import Literal
 import pytest
 import structlog
 
-from bounce_watcher.service import logs
+from bounce_watcher import logs
 from bounce_watcher.service.clock import utcnow
 from bounce_watcher.web.throttle import BURST, PACE, Throttle
 from tests.docs.pages import README
@@ -66,7 +66,7 @@ def test_nobody_is_banned_by_what_a_stranger_wrote(capsys: pytest.CaptureFixture
     """A text in the log may hold the very line, and a line break before it."""
     forged = line(capsys, "198.51.100.1")
     for text in (forged, f"x\n{forged}", f'x" {forged}', f"x\r{forged}", f'"\n{forged}\n'):
-        structlog.get_logger().warning("page failed", action="page_crashed", trouble=text)
+        logs.log.warning("page failed", action="page_crashed", trouble=text)
         told = capsys.readouterr().err
         assert "auth_failed" in told
         assert [each for each in told.split("\n") if filter_().search(each)] == []

@@ -6,10 +6,10 @@ import pytest
 
 from bounce_watcher.ledger.actions import Action
 from bounce_watcher.ledger.browse import By, Choice, Query
+from bounce_watcher.ledger.filters import By as StatsBy
 from bounce_watcher.ledger.optouts import GID
 from bounce_watcher.ledger.paging import Place
 from bounce_watcher.ledger.review import GroupState
-from bounce_watcher.ledger.stats import By as StatsBy
 from bounce_watcher.ledger.stats import stats
 from bounce_watcher.ledger.store import Ledger
 from bounce_watcher.model.finding import Evidence, Kind

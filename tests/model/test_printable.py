@@ -5,7 +5,7 @@ import unicodedata
 
 import pytest
 
-from bounce_watcher.cli.output import clean
+from bounce_watcher.cli.framework.output import clean
 from bounce_watcher.model.printable import MOST_MARKS, UNSAFE, is_unsafe, without_piles
 from bounce_watcher.web.shown import harmless
 

@@ -8,7 +8,7 @@ import pytest
 
 from bounce_watcher.model.errors import PermanentFailure
 from bounce_watcher.model.ledger import Disposition
-from bounce_watcher.outbox.endpoint import endpoint_url, fingerprint, proxy_for
+from bounce_watcher.outbox.endpoint import endpoint_url, proxy_for
 from bounce_watcher.outbox.sender import Sender
 from tests.outbox.samples import item, target
 from tests.servers.receiver import SECRET, Receiver
@@ -22,9 +22,9 @@ def proxy_of(url: str) -> httpx.URL | None:
 
 
 def test_the_fingerprint_follows_the_url_alone_and_does_not_show_it() -> None:
-    here = fingerprint(target("a", URL))
-    assert here == fingerprint(target("b", URL, secrets=(SECRET, SECRET), timeout=1))
-    assert here != fingerprint(target("a", URL + "d"))
+    here = target("a", URL).fingerprint
+    assert here == target("b", URL, secrets=(SECRET, SECRET), timeout=1).fingerprint
+    assert here != target("a", URL + "d").fingerprint
     assert re.fullmatch(r"[0-9a-f]{64}", here)
 
 

@@ -124,7 +124,7 @@ def test_what_is_fetched_has_a_hash_in_a_lock() -> None:
     built = next(each for each in told("RUN") if "venv /build" in each)
     fetching = [part for part in built.split("&&") if "pip" in part.split("venv")[-1] and "--no-deps" not in part]
     assert [part.split("--require-hashes")[-1].split() for part in fetching if "install" in part] == [
-        ["-r", "requirements-build.lock"], ["-r", "requirements.lock"],
+        ["-r", "requirements-build.lock"], ["-r", "requirements-all.lock"],
     ]
 
 
@@ -135,7 +135,7 @@ def test_a_build_sees_what_the_wheel_is_made_of_and_no_more() -> None:
     linked = {path.resolve().relative_to(ROOT).parts[0] for path in (ROOT / "bounce_watcher").rglob("*")
               if path.is_symlink()}
     described = {"pyproject.toml", PROJECT["readme"], *PROJECT["license-files"]}
-    assert let_in == {"bounce_watcher", "requirements.lock", "requirements-build.lock", *linked, *described}
+    assert let_in == {"bounce_watcher", "requirements-all.lock", "requirements-build.lock", *linked, *described}
 
 
 # ── as README and Quadlet run it ────────────────────────────────────────────────────────────────────────────────────

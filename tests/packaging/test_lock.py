@@ -14,7 +14,7 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.version import Version
 
-from tests.lock import PROJECT, ROOT, locks
+from tests.lock import EXTRAS, IN_EXTRAS, NEEDED, PROJECT, ROOT, TESTS, locks
 
 Wanted = tuple[str, frozenset[str]]
 """A distribution's name, and the extras of it that are asked for."""
@@ -70,21 +70,31 @@ def names(path: str) -> set[str]:
     return {plain(pin.name) for pin in pins(path)}
 
 
-DEPENDENCIES = PROJECT["project"]["dependencies"]
-TESTS = PROJECT["project"]["optional-dependencies"]["test"]
 ALL = [lock.path for lock in locks()]
 
 
 def test_everything_that_is_needed_is_locked() -> None:
-    everything = needed([*DEPENDENCIES, *TESTS])
+    everything = needed([*NEEDED, *IN_EXTRAS, *TESTS])
     assert {"fastapi", "pydantic-core", "psycopg-binary", "pytest"} <= everything
     assert sorted(everything - names("tests/requirements.lock")) == []
-    assert sorted(needed(DEPENDENCIES) - names("requirements.lock")) == []
+    assert sorted(needed([*NEEDED, *IN_EXTRAS]) - names("requirements-all.lock")) == []
+    assert sorted(needed(NEEDED) - names("requirements.lock")) == []
     assert sorted(needed(PROJECT["build-system"]["requires"]) - names("requirements-build.lock")) == []
 
 
 def test_what_runs_has_nothing_of_the_tests_and_the_build() -> None:
-    assert {"pytest", "hatchling", "mypy"} & names("requirements.lock") == set()
+    assert {"pytest", "hatchling", "mypy"} & names("requirements-all.lock") == set()
+
+
+def test_without_extras_nothing_of_them_is_installed() -> None:
+    alone = {plain(Requirement(each).name) for each in IN_EXTRAS}
+    assert alone >= {"apprise", "botocore", "pymap"}
+    assert alone & names("requirements.lock") == set()
+    assert names("requirements.lock") < names("requirements-all.lock")
+
+
+def test_all_is_every_extra() -> None:
+    assert PROJECT["project"]["optional-dependencies"]["all"] == [f"bounce-watcher[{','.join(sorted(EXTRAS))}]"]
 
 
 @pytest.mark.parametrize("path", ALL)
@@ -104,14 +114,14 @@ def test_no_lock_tells_where_it_was_made(path: str) -> None:
 def test_locks_are_of_one_mind() -> None:
     """What is tested is what runs, to the byte."""
     tested = {(pin.name, pin.version, pin.hashes) for pin in pins("tests/requirements.lock")}
-    for path in ("requirements.lock", "requirements-build.lock"):
+    for path in ("requirements.lock", "requirements-all.lock", "requirements-build.lock"):
         assert [pin for pin in pins(path) if (pin.name, pin.version, pin.hashes) not in tested] == [], path
 
 
-@pytest.mark.parametrize("path", ["requirements.lock", "requirements-build.lock", "tests/requirements.lock"])
+@pytest.mark.parametrize("path", [path for path in ALL if "/servers/" not in path])
 def test_they_are_what_the_project_asks_for(path: str) -> None:
     asked = {plain(each.name): each.specifier for each in map(Requirement, [
-        *DEPENDENCIES, *TESTS, *PROJECT["build-system"]["requires"]])}
+        *NEEDED, *IN_EXTRAS, *TESTS, *PROJECT["build-system"]["requires"]])}
     outside = [pin for pin in pins(path) if plain(pin.name) in asked
                and not asked[plain(pin.name)].contains(Version(pin.version))]
     assert outside == []

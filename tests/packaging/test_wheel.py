@@ -15,7 +15,7 @@ from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
 from packaging.requirements import Requirement
 
-from tests.lock import PROJECT
+from tests.lock import IN_EXTRAS, NEEDED, PROJECT
 from tests.packaging.test_lock import pins, plain
 
 ROOT = Path(__file__).parents[2]
@@ -87,12 +87,12 @@ def test_its_bill_of_materials_is_the_lock(wheel: Path) -> None:
     assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(text) is None
     assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(text.replace('"library"', '"libary"')) is not None
     told = json.loads(text)
-    locked = {f"pkg:pypi/{plain(pin.name)}@{pin.version}" for pin in pins("requirements.lock")}
+    locked = {f"pkg:pypi/{plain(pin.name)}@{pin.version}" for pin in pins("requirements-all.lock")}
     assert {part["purl"] for part in told["components"]} == locked
     whole = told["metadata"]["component"]
     assert (whole["name"], whole["version"]) == ("bounce-watcher", PROJECT["project"]["version"])
     (edges,) = told["dependencies"]
-    direct = {plain(Requirement(each).name) for each in PROJECT["project"]["dependencies"]}
+    direct = {plain(Requirement(each).name) for each in (*NEEDED, *IN_EXTRAS)}
     assert {ref.removeprefix("pkg:pypi/").partition("@")[0] for ref in edges["dependsOn"]} == direct
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 import structlog
 
-from bounce_watcher.service import logs
+from bounce_watcher import logs
 
 
 @pytest.fixture(autouse=True)
@@ -23,7 +23,7 @@ def restored() -> Iterator[None]:
 def logged(capsys: pytest.CaptureFixture[str], format_: logs.Format, *said: str) -> list[str]:
     logs.configure("info", format_)
     for each in said:
-        structlog.get_logger().warning("trouble began", action="trouble_raised", trouble=each, stuck=[each])
+        logs.log.warning("trouble began", action="trouble_raised", trouble=each, stuck=[each])
     return capsys.readouterr().err.splitlines()
 
 
@@ -50,7 +50,7 @@ def test_a_traceback_too(capsys: pytest.CaptureFixture[str]) -> None:
     try:
         raise ValueError("no such user: jo@example.org")
     except ValueError:
-        structlog.get_logger().exception("broke")
+        logs.log.exception("broke")
     told = capsys.readouterr().err
     assert "ValueError" in told
     assert "jo@example.org" not in told
@@ -70,7 +70,7 @@ def test_a_traceback_holds_no_address_and_nothing_of_what_the_code_had_in_hand(
     try:
         raise RuntimeError(f"broke for {in_hand}")
     except RuntimeError as error:
-        structlog.get_logger().error("page failed", action="page_crashed", exc_info=error)
+        logs.log.error("page failed", action="page_crashed", exc_info=error)
     told = capsys.readouterr().err
     assert "RuntimeError: broke for " in told
     assert "jo.doe" not in told
@@ -83,7 +83,7 @@ def test_a_traceback_holds_no_address_and_nothing_of_what_the_code_had_in_hand(
 ])
 def test_no_form_of_an_address_is_told(capsys: pytest.CaptureFixture[str], format_: logs.Format, said: str) -> None:
     logs.configure("info", format_)
-    structlog.get_logger().warning(said, trouble={"of": (said,)}, error=ValueError(said))
+    logs.log.warning(said, trouble={"of": (said,)}, error=ValueError(said))
     told = capsys.readouterr().err
     assert "jo.doe" not in told
     assert "jo doe" not in told

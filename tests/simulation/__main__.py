@@ -8,7 +8,7 @@ import argparse
 import sys
 import time
 
-from bounce_watcher.service import logs
+from bounce_watcher import logs
 from tests.simulation import forger
 from tests.simulation.judges import rivals, watcher
 from tests.simulation.model import Model

@@ -9,10 +9,7 @@ from datetime import datetime
 from typing import Any, ClassVar
 from urllib.parse import unquote, urlsplit
 
-import redis
 from pydantic import SecretStr
-from redis.backoff import NoBackoff
-from redis.retry import Retry
 
 from bounce_watcher.model.errors import PermanentFailure
 from bounce_watcher.outbox.change import Change, Fate, Outcome
@@ -20,7 +17,7 @@ from bounce_watcher.outbox.channel import Limits
 from bounce_watcher.outbox.columns import spelled
 from bounce_watcher.outbox.exchange import masked
 from bounce_watcher.outbox.pace import Pace
-from bounce_watcher.outbox.platform import Misfit, Page, Platform
+from bounce_watcher.outbox.platform import Misfit, Page, Platform, require
 
 _FORMS = "write it as rediss://user:password@host:6379/0, redis://localhost/0 or unix:///run/redis/redis.sock?db=0"
 
@@ -40,6 +37,7 @@ class Redis(Platform):
     limits: ClassVar[Limits] = Limits(batch=500, release_batch=500, concurrency=1, calls=4)
 
     def __post_init__(self) -> None:
+        require("redis")
         self.address()
         if self.max_length is not None and self.max_length < 1:
             raise Misfit("max_length", f"{self.max_length} is out of range: at least 1")
@@ -83,7 +81,12 @@ class RedisSession:
     """A `Session`. Raises PermanentFailure for a URL that can't be used."""
 
     def __init__(self, platform: Redis) -> None:
+        import redis  # noqa: PLC0415 - an extra of the package
+        from redis.backoff import NoBackoff  # noqa: PLC0415
+        from redis.retry import Retry  # noqa: PLC0415
+
         self._platform = platform
+        self._failures = (redis.RedisError, OSError, ValueError)
         self._secrets = set(platform.secrets())
         self._pace = Pace(platform.calls_a_second)
         seconds = platform.timeout.total_seconds()
@@ -108,7 +111,7 @@ class RedisSession:
         """Whether the key is a stream or not there yet, and as far as the server tells, whether we may add to it."""
         try:
             kind = self._client.type(self._platform.stream_key)
-        except (redis.RedisError, OSError, ValueError) as error:
+        except self._failures as error:
             return self._later(error)
         if kind not in (b"stream", b"none"):
             told = f"{self._platform.stream_key} is no stream but a {kind.decode()}: name another key"
@@ -129,7 +132,7 @@ class RedisSession:
                         self._platform.stream_key, _entry(change), maxlen=self._platform.max_length, approximate=True
                     )
                 pipeline.execute()
-        except (redis.RedisError, OSError, ValueError) as error:
+        except self._failures as error:
             return self._later(error)
         return Outcome(Fate.DONE, f"added to {self._platform.stream_key}")
 

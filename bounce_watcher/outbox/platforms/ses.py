@@ -26,6 +26,7 @@ from bounce_watcher.outbox.platform import (
     later,
     outcome,
     released,
+    require,
     unread,
 )
 from bounce_watcher.outbox.sigv4 import AwsKeys, signed
@@ -63,6 +64,7 @@ class Ses(HttpPlatform):
     lists: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
+        require("ses")
         if not _REGION.fullmatch(self.region):
             raise Misfit("region", "is no AWS region: write it like eu-central-1")
         if not _ACCESS_KEY.fullmatch(self.access_key_id):

@@ -26,7 +26,7 @@ from bounce_watcher.outbox.channel import Limits
 from bounce_watcher.outbox.columns import COLUMNS, columns_of
 from bounce_watcher.outbox.exchange import masked
 from bounce_watcher.outbox.pace import Pace
-from bounce_watcher.outbox.platform import Misfit, Page, Platform
+from bounce_watcher.outbox.platform import Misfit, Page, Platform, require
 
 Statement = NewType("Statement", str)
 """SQL with named parameters, such as `:recipient`; it may have several lines."""
@@ -95,6 +95,8 @@ class Sql(Platform):
                 raise Misfit("database", "needs four slashes and an absolute path: sqlite:////var/lib/shop/shop.db")
         elif not url.database:
             raise Misfit("database", f"names no database behind the host: {_FORMS}")
+        if driver.endswith("pymysql"):
+            require("mysql", "database")
         return url.set(drivername=driver)
 
     def place(self) -> str:

@@ -9,8 +9,8 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 
-from bounce_watcher.ledger.filters import EventFilter, EventPlace, OutboxFilter, SuppressionFilter, SuppressionPlace
-from bounce_watcher.ledger.stats import By, stats
+from bounce_watcher.ledger.filters import By, EventFilter, EventPlace, OutboxFilter, SuppressionFilter, SuppressionPlace
+from bounce_watcher.ledger.stats import stats
 from bounce_watcher.model.finding import Kind
 from bounce_watcher.model.ledger import OutboxState, State
 from bounce_watcher.model.verdict import BounceType, Reason

@@ -1,0 +1,1 @@
+"""Administration: tokens, sign-ins and the database."""

@@ -1,0 +1,98 @@
+"""Questions to a person on a terminal. Unattended, each proposal is taken; what has none must come as an option."""
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+import typer
+
+from bounce_watcher.cli.framework.errors import WrongUsage
+from bounce_watcher.cli.framework.output import clean, complain, say
+from bounce_watcher.config.values import text_of
+from bounce_watcher.model.keys import Kind
+
+LONGEST_SECRET = 64 * 1024
+
+T = TypeVar("T")
+
+
+class Asker:
+    """`attended`: a person answers. Else nothing is ever asked."""
+
+    def __init__(self, *, attended: bool) -> None:
+        self.attended = attended
+
+    def text(
+        self, question: str, option: str, given: str | None, proposal: str | None = None,
+        check: Callable[[str], str] = lambda text: text,
+    ) -> str:
+        """The option's value, a person's answer, or the proposal. `check` raises ValueError for what can't be meant."""
+        if given is not None:
+            return self._checked(option, given, check)
+        if not self.attended:
+            if proposal is None:
+                raise WrongUsage(f"{option} is missing: {question[0].lower()}{question[1:]}")
+            return proposal
+        while True:
+            answer = typer.prompt(clean(question), default=proposal).strip()
+            try:
+                return check(answer)
+            except ValueError as error:
+                self.fail(f"{answer}: {error}")
+
+    def _checked(self, option: str, given: str, check: Callable[[str], str]) -> str:
+        try:
+            return check(given)
+        except ValueError as error:
+            raise WrongUsage(f"{option}: {error}") from None
+
+    def secret(self, question: str, option: str, file: str | None) -> str:
+        """Out of the file that an option names ("-": standard input), or typed without being shown."""
+        if file is not None:
+            return _secret_in(option, file)
+        if not self.attended:
+            raise WrongUsage(f"{option} is missing: the file that holds it, or - for standard input")
+        answer: str = typer.prompt(question, hide_input=True)
+        return answer
+
+    def yes(self, question: str, given: bool | None, *, proposal: bool) -> bool:
+        if given is not None or not self.attended:
+            return proposal if given is None else given
+        return typer.confirm(clean(question), default=proposal)
+
+    def fail(self, text: str) -> None:
+        """What went wrong with an answer, before it is asked for again."""
+        complain(text)
+
+    def note(self, text: str = "", *, indent: int = 0) -> None:
+        say(" " * indent + clean(text))
+
+
+def attended(*, take_proposals: bool) -> bool:
+    """Whether there is a person to ask. Raises WrongUsage where there is none, and nobody said that none is needed."""
+    if take_proposals:
+        return False
+    if sys.stdin.isatty() and sys.stdout.isatty():
+        return True
+    raise WrongUsage("there is no terminal to ask on: add --yes, which takes every proposal, and the options needed")
+
+
+def fits(kind: Kind | None) -> Callable[[str], str]:
+    """A check by what the configuration asks of such a text, in its words."""
+    return lambda text: str(text_of(kind, text))
+
+
+def _secret_in(option: str, file: str) -> str:
+    try:
+        if file == "-":
+            content = sys.stdin.buffer.readline(LONGEST_SECRET)
+        else:
+            with Path(file).open("rb") as source:
+                content = source.read(LONGEST_SECRET)
+        text = content.decode().rstrip("\r\n")
+    except (OSError, UnicodeDecodeError) as error:
+        raise WrongUsage(f"{option}: {file}: {getattr(error, 'strerror', None) or 'is no text in UTF-8'}") from None
+    if not text.strip():
+        raise WrongUsage(f"{option}: {'standard input' if file == '-' else file} holds nothing")
+    return text

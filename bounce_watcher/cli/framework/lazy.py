@@ -1,0 +1,77 @@
+"""A group of commands whose modules are imported when they are called, and not for the list of them.
+
+What one command needs (SQLAlchemy, an IMAP server, HTTP) takes longer to import than another one's whole work.
+"""
+
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A command, or a group of them, as the list shows it. `module`.register(app) puts the real one into a Typer.
+
+    `summary` is the first paragraph of the command's own help.
+    """
+
+    name: str
+    module: str
+    panel: str
+    summary: str
+
+
+class LazyGroup(TyperGroup):
+    """Shows `Entry`s; the command that the command line asks for takes the place of its entry."""
+
+    def __init__(self, **attributes: Any) -> None:
+        super().__init__(**attributes)
+        self._modules: dict[str, str] = {}
+
+    def promise(self, entry: Entry) -> None:
+        self._modules[entry.name] = entry.module
+        self.commands[entry.name] = TyperCommand(
+            entry.name, help=entry.summary, short_help=entry.summary, rich_help_panel=entry.panel
+        )
+
+    def load(self, name: str) -> Any:
+        """The command itself. KeyError where none of that name was promised."""
+        app = typer.Typer(rich_markup_mode=self.rich_markup_mode, callback=_nothing)
+        import_module(self._modules[name]).register(app)
+        return _unwrapped(_group(app).commands[name])
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """The parser's way to a command, and the shell completion's."""
+        name, promised, rest = super().resolve_command(ctx, args)
+        return name, promised if name is None else self.load(name), rest
+
+
+def lazy_group(app: typer.Typer, entries: tuple[Entry, ...]) -> LazyGroup:
+    """`app`, whose class is LazyGroup, with a command for each entry."""
+    group = _group(app)
+    assert isinstance(group, LazyGroup)
+    for entry in entries:
+        group.promise(entry)
+    return group
+
+
+def _group(app: typer.Typer) -> TyperGroup:
+    group = typer.main.get_command(app)
+    assert isinstance(group, TyperGroup)
+    return group
+
+
+def _unwrapped(command: Any) -> Any:
+    """The command, with its help in whole paragraphs: typer keeps the lines of a docstring as they stand."""
+    command.help = "\n\n".join(" ".join(paragraph.split()) for paragraph in (command.help or "").split("\n\n"))
+    command.short_help = command.help.partition("\n\n")[0]  # or shells would be shown a part of it
+    for each in getattr(command, "commands", {}).values():
+        _unwrapped(each)
+    return command
+
+
+def _nothing() -> None:
+    """Without a callback typer takes an app with one command for that command."""

@@ -1,0 +1,33 @@
+"""The ledger behind a command, opened and closed."""
+
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from bounce_watcher.config import Settings
+    from bounce_watcher.ledger.lists import Lists
+    from bounce_watcher.ledger.store import Ledger
+
+
+@contextmanager
+def ledger_of(config: Path | None) -> Iterator[tuple["Settings", "Ledger"]]:
+    """The settings and their ledger, whose schema is current."""
+    from bounce_watcher.cli.framework.configuration import load_settings
+    from bounce_watcher.service.opening import open_ledger
+
+    settings = load_settings(config)
+    with closing(open_ledger(settings)) as ledger:
+        yield settings, ledger
+
+
+@contextmanager
+def lists_of(config: Path | None) -> Iterator[tuple["Settings", "Lists"]]:
+    """As `ledger_of`, for commands that only look: they need not wait for what writes."""
+    from bounce_watcher.cli.framework.configuration import load_settings
+    from bounce_watcher.service.opening import open_lists
+
+    settings = load_settings(config)
+    with closing(open_lists(settings)) as lists:
+        yield settings, lists

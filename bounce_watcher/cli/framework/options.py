@@ -1,0 +1,106 @@
+"""What several commands take: the common options and arguments."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bounce_watcher.cli.framework.errors import WrongUsage
+from bounce_watcher.model.address import MailAddress, parse_entry
+from bounce_watcher.model.ledger import COMPLAINT_REASON
+from bounce_watcher.model.verdict import Reason
+
+DEFAULT_CONFIG = Path("/etc/bounce-watcher/config.toml")
+CONFIG_VARIABLE = "BOUNCE_WATCHER_CONFIG"
+
+
+@dataclass(slots=True)
+class Invocation:
+    """One run of the program; the commands' callbacks write it, `main` reads it when something goes wrong."""
+
+    debug: bool = False
+
+
+def _chosen(ctx: typer.Context, value: Path | None) -> Path | None:
+    """A -c behind the command goes before one in front of it."""
+    before: Path | None = ctx.find_root().params.get("config")
+    return value or before
+
+
+def _remember_debug(ctx: typer.Context, value: bool) -> bool:
+    if value and isinstance(ctx.obj, Invocation):
+        ctx.obj.debug = True
+    return value
+
+
+_COMMON = "Common options"
+
+ConfigFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--config", "-c", metavar="FILE", callback=_chosen, rich_help_panel=_COMMON, show_default=False,
+        help=f"Configuration file. Else ${CONFIG_VARIABLE}, else {DEFAULT_CONFIG}.",
+    ),
+]
+RulesOf = Annotated[
+    Path | None,
+    typer.Option(
+        "--config", "-c", metavar="FILE", callback=_chosen, rich_help_panel=_COMMON, show_default=False,
+        help="Judge by the rules of this configuration's rules_dir too. Without it no configuration is read.",
+    ),
+]
+Debug = Annotated[
+    bool,
+    typer.Option(
+        "--debug", metavar="", callback=_remember_debug, rich_help_panel=_COMMON, help="Show a traceback on errors."
+    ),
+]
+Json = Annotated[bool, typer.Option("--json", metavar="", help="One JSON object a line, for programs.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", metavar="", help="Show what would be done, and do nothing.")]
+Limit = Annotated[
+    int | None, typer.Option("--limit", min=1, metavar="N", help="At most so many rows.", show_default=False)
+]
+Stream = Annotated[
+    str | None, typer.Option("--stream", metavar="STREAM", help="Only this stream.", show_default=False)
+]
+
+
+def example(line: str) -> str:
+    """The epilog of a command's help."""
+    return f"Example:  bounce-watcher {line}"
+
+
+def address(text: str) -> MailAddress:
+    """An e-mail address that something is decided for, as an argument."""
+    mailbox = parse_entry(text)
+    if mailbox is None:
+        raise typer.BadParameter(f"{text!r} is no address: write one like user@example.org")
+    return mailbox
+
+
+def known_address(text: str) -> str:
+    """An address that is looked for: reports in prose may have left one in the ledger that is none by RFC 5321."""
+    local, at, domain = text.strip().rpartition("@")
+    if not (local and at and domain):
+        raise typer.BadParameter(f"{text!r} is no address: write one like user@example.org")
+    return f"{local}@{domain.lower()}"
+
+
+def known_as_reason(text: str | None) -> str | None:
+    """Raises WrongUsage for what is none."""
+    if text is not None and text not in {*Reason, COMPLAINT_REASON}:
+        raise WrongUsage(f"{text!r} is no reason; they are: {', '.join([*Reason, COMPLAINT_REASON])}")
+    return text
+
+
+IntoStream = Annotated[
+    str | None,
+    typer.Option(
+        "--stream", metavar="STREAM", help="In this stream. Needed where the mailboxes have several.",
+        show_default=False,
+    ),
+]
+_ADDRESS_HELP = "An address such as user@example.org."
+Address = Annotated[str, typer.Argument(metavar="ADDRESS", parser=known_address, help=_ADDRESS_HELP)]
+NewAddress = Annotated[str, typer.Argument(metavar="ADDRESS", parser=address, help=_ADDRESS_HELP)]

@@ -1,0 +1,43 @@
+"""Times as a person writes them on the command line."""
+
+from datetime import UTC, datetime
+
+from bounce_watcher.cli.framework.errors import WrongUsage
+from bounce_watcher.service.clock import utcnow
+
+
+def past(text: str | None) -> datetime | None:
+    """A day, a moment, or how long ago: "2026-11-01", "2026-11-01T06:00:00Z", "7d". Without a zone it is UTC."""
+    from bounce_watcher.config.values import duration
+
+    if text is None:
+        return None
+    try:
+        return _moment(text) or utcnow() - duration(text)
+    except (ValueError, OverflowError):
+        wrong = f"{text!r} is no time: write 2026-11-01, 2026-11-01T06:00:00Z, or 7d for so long ago"
+        raise WrongUsage(wrong) from None
+
+
+def future(text: str | None) -> datetime | None:
+    """A day, a moment, or how long from now; one that has passed is refused."""
+    from bounce_watcher.config.values import duration
+
+    if text is None:
+        return None
+    try:
+        moment = _moment(text) or utcnow() + duration(text)
+    except (ValueError, OverflowError):
+        wrong = f"{text!r} is no time: write 2026-12-31, 2026-12-31T06:00:00Z, or 30d from now"
+        raise WrongUsage(wrong) from None
+    if moment <= utcnow():
+        raise WrongUsage(f"{text!r} has passed: give a time to come")
+    return moment
+
+
+def _moment(text: str) -> datetime | None:
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)

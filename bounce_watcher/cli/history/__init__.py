@@ -1,0 +1,1 @@
+"""History: stored events undone, replayed, judged again or erased."""

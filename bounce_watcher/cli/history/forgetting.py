@@ -1,0 +1,82 @@
+"""`forget`: a person erased from the ledger."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from bounce_watcher.cli.framework.ledgers import ledger_of
+from bounce_watcher.cli.framework.logged import at_the_shell
+from bounce_watcher.cli.framework.options import Address, ConfigFile, Debug, DryRun, Json, example
+from bounce_watcher.cli.framework.output import clean, count, json_line, say
+from bounce_watcher.cli.framework.tables import progress
+
+if TYPE_CHECKING:
+    from bounce_watcher.ledger.erasure import Erased
+
+
+def register(app: typer.Typer) -> None:
+    app.command(epilog=example("forget user@example.org --dry-run"))(forget)
+
+
+NoVacuum = Annotated[bool, typer.Option(
+    "--no-vacuum", metavar="", help="Leave the files to the service, or to `db vacuum` once after many."
+)]
+
+
+def forget(
+    address: Address, dry_run: DryRun = False, no_vacuum: NoVacuum = False, as_json: Json = False,
+    config: ConfigFile = None, debug: Debug = False,
+) -> None:
+    """Erases what is stored on an address; where it is suppressed, it stays so under a keyed hash.
+
+    Messages that name it lose their raw content, its events their words, webhooks their bodies, and all other texts the
+    address. `suppressions show` and new reports find it by the hash. The file of SQLite is written anew (VACUUM); for
+    PostgreSQL see `db vacuum`. Mail folders, logs, the platform and backups of the database are out of reach.
+    """
+    with ledger_of(config) as (_, ledger), progress("looking through") as advance:
+        erased = ledger.forget(address, at_the_shell(), dry_run=dry_run, advance=advance)
+        left = "left"
+        if not dry_run:
+            left = "left" if no_vacuum else ledger.clean_files().value
+    if as_json:
+        counts = {field.name: getattr(erased, field.name) for field in fields(erased)}
+        say(json_line({"recipient": address, "dry_run": dry_run, **counts, "files": None if dry_run else left}))
+        return
+    _tell(address, erased, dry_run=dry_run)
+    if not dry_run:
+        say(_OF_FILES[left])
+
+
+_LATER = "run: bounce-watcher db vacuum"
+_OF_FILES = {  # by the value of `ledger.files.Files`
+    "clean": "the database was written anew: its files hold nothing of what was erased",
+    "left": f"the files of the database may still hold what was erased; {_LATER}",
+    "busy": "another connection was in the way: the files of the database may still hold what was erased. The "
+    f"running service tries again each minute; without one {_LATER}",
+    "too_large": "the database is too large to be written anew beside the service, so its file may still hold what "
+    f"was erased; at a quiet time {_LATER}",
+    "no_room": "the disk has no room for a copy of the database, whose file may still hold what was erased: make "
+    f"room, then {_LATER}",
+    "dead_rows": f"PostgreSQL keeps what was erased in dead rows of its files; {_LATER}. Its WAL, replicas and "
+    "backups keep it until they are gone",
+}
+
+
+def _tell(address: str, erased: Erased, *, dry_run: bool) -> None:
+    kinds = (
+        (erased.messages, "message"), (erased.events, "event"), (erased.records, "record"), (erased.mails, "sent mail"),
+        (erased.webhooks, "webhook"), (erased.protections, "protection"),
+        (erased.opt_outs, "opt-out"),
+    )
+    listed = ", ".join(count(number, kind) for number, kind in kinds)
+    say(f"{'would be erased' if dry_run else 'erased'}: {listed}")
+    if erased.suppressions:
+        say(f"{clean(address)} stays suppressed in {count(erased.suppressions, 'stream')}, under a keyed hash")
+    if erased.mentions:
+        say(f"{'would be struck' if dry_run else 'struck'} out of the texts of {count(erased.mentions, 'other row')}")
+    if erased.due:
+        say(f"{count(erased.due, 'webhook')} still due: each keeps the address until it is delivered or given up, and "
+            "loses it then by itself")

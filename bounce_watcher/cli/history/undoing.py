@@ -1,0 +1,138 @@
+"""`undo`: what an incident suppressed, released."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from bounce_watcher.cli.framework.errors import WrongUsage
+from bounce_watcher.cli.framework.ledgers import ledger_of
+from bounce_watcher.cli.framework.logged import at_the_shell
+from bounce_watcher.cli.framework.options import ConfigFile, Debug, DryRun, Json, example, known_as_reason
+from bounce_watcher.cli.framework.output import count, say
+from bounce_watcher.cli.framework.tables import listing, progress
+from bounce_watcher.cli.framework.times import past
+from bounce_watcher.model.ledger import AlertKind
+from bounce_watcher.policy.providers import provider_of
+from bounce_watcher.words import grounds as words
+from bounce_watcher.words.rows import Row, explained
+
+if TYPE_CHECKING:
+    from bounce_watcher.ledger.store import Ledger
+    from bounce_watcher.ledger.undo import UndoOutcome
+    from bounce_watcher.policy.incident import Incident
+
+_NOTHING = {
+    AlertKind.FORGED: "reports in doubt, which count against nobody",
+    AlertKind.ENDPOINT: "a webhook, and no report",
+    AlertKind.MAILBOX: "a mailbox, and no report",
+    AlertKind.QUIET: "a mailbox, and no report",
+    AlertKind.TARGET: "what is told, and no report",
+}
+COLUMNS = ("recipient", "stream", "events", "released", "state", "because")
+
+
+def register(app: typer.Typer) -> None:
+    app.command(epilog=example("undo --from 2026-11-14T20:00Z --to 2026-11-15T04:00Z --domain example.org --dry-run"))(
+        undo
+    )
+
+
+def undo(  # noqa: PLR0913, PLR0917 - one parameter an option
+    since: Annotated[
+        str | None, typer.Option("--from", metavar="TIME", help="When the incident began.", show_default=False)
+    ] = None,
+    until: Annotated[
+        str | None, typer.Option("--to", metavar="TIME", help="When it was over.", show_default=False)
+    ] = None,
+    alert: Annotated[
+        str | None, typer.Option(metavar="ID", help="What this alert is about, in its time, instead: see alerts list.",
+                                 show_default=False)
+    ] = None,
+    domain: Annotated[
+        str | None, typer.Option(metavar="DOMAIN", help="Only recipients in this domain.", show_default=False)
+    ] = None,
+    provider: Annotated[
+        str | None, typer.Option(metavar="PROVIDER", help="Only mail that this organisation takes, for whatever domain,"
+                                 " such as google.com.", show_default=False)
+    ] = None,
+    reason: Annotated[
+        str | None, typer.Option(metavar="REASON", help="Only this reason, such as invalid_recipient.",
+                                 show_default=False)
+    ] = None,
+    dry_run: DryRun = False,
+    as_json: Json = False,
+    config: ConfigFile = None,
+    debug: Debug = False,
+) -> None:
+    """Strikes out what was reported during an incident, releases what rested on it and tells the platform.
+
+    What was reported then never counts again, neither alone nor as a confirmation. Who is suppressed on other grounds
+    stays so, and so does who was suppressed by hand. What comes late, or is imported later, needs another undo.
+    An alert on an outage stands for the hard bounces that it counts, one on blocks for all that the provider reported,
+    one on a flood for all that nothing proves, from the beginning of its first day.
+    """
+    from bounce_watcher.service.announcing import announcer
+    from bounce_watcher.service.deciding import decider
+
+    narrowed = _narrowed(since, until, alert, provider)
+    known_reason = known_as_reason(reason)
+    released = struck = recipients = 0
+
+    def row(undone: UndoOutcome) -> Row:
+        nonlocal released, struck, recipients
+        recipients += 1
+        released += undone.released
+        struck += undone.events
+        advance(1)
+        return {
+            "recipient": undone.recipient, "stream": undone.stream, "events": undone.events,
+            "released": undone.released, "state": undone.state, **explained(undone.grounds),
+        }
+
+    drawn = progress("undoing", "recipients", shown=not sys.stdout.isatty())
+    with ledger_of(config) as (settings, ledger), drawn as advance:
+        incident = replace(narrowed or _of_alert(ledger, alert or ""), domain=domain, reason=known_reason)
+        outcomes = ledger.undo(
+            incident, decider(settings), announcer(settings), at_the_shell(),
+            subject=alert or words.scene(incident.scene), dry_run=dry_run,
+        )
+        listing(map(row, outcomes), COLUMNS, as_json=as_json)
+    if as_json:
+        return
+    say(
+        f"{'would release' if dry_run else 'released'} {released} of {count(recipients, 'recipient')}; "
+        f"{count(struck, 'event')} {'would count' if dry_run else 'count'} no more"
+    )
+
+
+def _narrowed(since: str | None, until: str | None, alert: str | None, provider: str | None) -> Incident | None:
+    """The incident as far as the command line tells it; None where an alert does."""
+    from bounce_watcher.policy.incident import Incident
+
+    if alert is not None:
+        if (since, until, provider) != (None, None, None):
+            raise WrongUsage("--alert tells when it was and of whom: leave out --from, --to and --provider")
+        return None
+    begin, end = past(since), past(until)
+    if begin is None or end is None:
+        raise WrongUsage("when was it? Name --from and --to, or an --alert (bounce-watcher alerts list)")
+    if end < begin:
+        raise WrongUsage("--to lies before --from")
+    return Incident(begin, end, provider=provider and provider_of(provider, provider))
+
+
+def _of_alert(ledger: Ledger, name: str) -> Incident:
+    from bounce_watcher.policy.incident import Incident
+
+    alert = ledger.alert(name)
+    if alert is None:
+        raise WrongUsage(f"there is no alert {name!r}: see bounce-watcher alerts list")
+    incident = Incident.of(alert)
+    if incident is None:
+        raise WrongUsage(f"alert {name} is on {_NOTHING[alert.kind]}: there is nothing to undo")
+    return incident
+

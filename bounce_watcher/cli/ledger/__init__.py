@@ -1,0 +1,1 @@
+"""The ledger: what it holds, and what a person decides."""

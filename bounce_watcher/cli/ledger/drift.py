@@ -1,0 +1,158 @@
+"""`drift`: a platform's own list beside the ledger, and what mends the difference."""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from bounce_watcher.cli.framework.configuration import stream_for
+from bounce_watcher.cli.framework.errors import WrongUsage
+from bounce_watcher.cli.framework.ledgers import ledger_of
+from bounce_watcher.cli.framework.options import ConfigFile, Debug, DryRun, Json, example
+from bounce_watcher.cli.framework.output import count, say
+from bounce_watcher.cli.framework.tables import listing, progress
+from bounce_watcher.cli.ledger.targets import platform_named
+from bounce_watcher.ledger.comparing import Side
+from bounce_watcher.model.errors import PermanentFailure
+from bounce_watcher.policy.settings import Mode
+from bounce_watcher.words.rows import Row
+
+if TYPE_CHECKING:
+    from bounce_watcher.config import Settings
+    from bounce_watcher.ledger.mirror import Case, Difference
+    from bounce_watcher.outbox.platform import Platform
+    from bounce_watcher.service.drift import Drift
+
+    Told = Counter[tuple[Side, Case]]
+
+COLUMNS = ("recipient", "stands", "case", "fix", "since", "because")
+
+
+def register(app: typer.Typer) -> None:
+    app.command("drift", epilog=example("drift --fix there --dry-run newsletter"))(show_drift)
+
+
+def show_drift(
+    target: Annotated[str, typer.Argument(metavar="TARGET", help="The name of a platform.")],
+    fix: Annotated[
+        Side | None,
+        typer.Option(
+            "--fix", metavar="SIDE", show_choices=False, show_default=False,
+            help="Mend on this side: there, so that the platform follows the ledger; or here, so that the ledger "
+            "suppresses whom the platform suppresses on its own account.",
+        ),
+    ] = None,
+    stream: Annotated[
+        str | None,
+        typer.Option("--stream", metavar="STREAM", show_default=False,
+                     help="With --fix here: suppress in this stream. Needed where the platform is told of several."),
+    ] = None,
+    dry_run: DryRun = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", metavar="", help="Do not ask, on a terminal.")] = False,
+    as_json: Json = False,
+    config: ConfigFile = None,
+    debug: Debug = False,
+) -> None:
+    """Reads the list that a platform keeps and shows who stands there and not here, or here and not there.
+
+    --fix there puts into the outbox what the platform lacks. It takes nobody off its list but whom we put there and
+    released: who unsubscribed at the platform itself stays unsubscribed.
+
+    --fix here imports whom the platform suppresses on its own account, with the source "platform" and the reason
+    already_suppressed, which never counts as a bounce. Everybody but the platform is told. It releases nobody here.
+
+    With --dry-run it shows just what --fix would mend. A platform may take some minutes to list what it was told.
+    """
+    from bounce_watcher.ledger.mirror import MENDS
+    from bounce_watcher.service.announcing import who_hears
+    from bounce_watcher.service.drift import drift
+
+    with ledger_of(config) as (settings, ledger):
+        platform = platform_named(settings, target)
+        into = _stream_into(settings, platform, fix, stream)
+        if fix is Side.THERE and not dry_run:
+            _refuse_in_shadow(settings)
+        with drift(settings, ledger, platform) as found:
+            with progress("reading its list", "entries") as advance:
+                found.read(advance)
+            told = _show(found, fix, as_json=as_json)
+            if not as_json:
+                _sum_up(platform, found, told, fix)
+            wanted = sum(number for (_, case), number in told.items() if MENDS.get(case) is fix)
+            if fix is None or dry_run or not wanted or not (yes or _agreed(fix, wanted)):
+                return
+            done = found.mend_there() if fix is Side.THERE else found.mend_here(into)
+        if not as_json:
+            say(f"{count(done, 'recipient')} {_DONE[fix]}; {who_hears(settings)}")
+
+
+_DONE = {Side.THERE: "put into the outbox", Side.HERE: "imported"}
+_WOULD = {Side.THERE: "would be told to it", Side.HERE: "would be imported"}
+
+
+def _show(found: Drift, fix: Side | None, *, as_json: bool) -> Told:
+    told: Told = Counter()
+
+    def rows() -> Iterator[Row]:
+        for each in found.differences():
+            told[each.side, each.case] += 1
+            if fix is None or each.mend is fix:
+                yield _row(each)
+
+    listing(rows(), COLUMNS, as_json=as_json)
+    return told
+
+
+def _row(each: Difference) -> Row:
+    return {
+        "recipient": each.address, "stands": each.side, "case": each.case, "fix": each.mend, "stream": each.stream,
+        "reason": each.reason, "since": each.since, "because": each.because,
+    }
+
+
+def _sum_up(platform: Platform, found: Drift, told: Told, fix: Side | None) -> None:
+    from bounce_watcher.ledger.mirror import MENDS
+
+    left_out = f"; {found.skipped} entries of its list are no addresses" if found.skipped else ""
+    say(f"{platform.label} lists {found.there}, suppressed here for it are {found.here}{left_out}")
+    for side in Side:
+        cases = {case: number for (where, case), number in sorted(told.items()) if where is side}
+        parts = ", ".join(f"{number} {case.value.replace('_', ' ')}" for case, number in cases.items())
+        say(f"{side} alone: {sum(cases.values())}" + (f" ({parts})" if parts else ""))
+    for side in Side if fix is None else (fix,):
+        number = sum(number for (_, case), number in told.items() if MENDS.get(case) is side)
+        if number or fix:
+            say(f"--fix {side}: {count(number, 'recipient')} {_WOULD[side]}")
+
+
+def _stream_into(settings: Settings, platform: Platform, fix: Side | None, stream: str | None) -> str:
+    """Where --fix here imports to; "" where it is not asked for."""
+    if fix is not Side.HERE:
+        if stream is not None:
+            raise WrongUsage("--stream says where --fix here imports to: add --fix here, or leave it out")
+        return ""
+    mirrored = platform.streams
+    if stream is None and len(mirrored) == 1:
+        return mirrored[0]
+    if mirrored and stream not in mirrored:
+        raise WrongUsage(f"{platform.label} is told of {', '.join(mirrored)}: add --stream with one of them")
+    return stream_for(settings, stream)
+
+
+def _refuse_in_shadow(settings: Settings) -> None:
+    if settings.policy.mode is Mode.SHADOW:
+        raise PermanentFailure(
+            'the mode is shadow, in which nobody is told: set mode = "enforce" under [policy], or look first with '
+            "--dry-run"
+        )
+
+
+def _agreed(fix: Side, number: int) -> bool:
+    """A person at a terminal is asked; a script has looked with --dry-run."""
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        return True
+    return typer.confirm(f"--fix {fix} for {count(number, 'recipient')}?")

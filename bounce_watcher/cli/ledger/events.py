@@ -1,0 +1,70 @@
+"""`events`: every recipient of every report."""
+
+from functools import partial
+from typing import Annotated
+
+import typer
+
+from bounce_watcher.cli.framework.errors import WrongUsage
+from bounce_watcher.cli.framework.ledgers import lists_of
+from bounce_watcher.cli.framework.options import ConfigFile, Debug, Json, Limit, Stream, example
+from bounce_watcher.cli.framework.tables import listing
+from bounce_watcher.cli.framework.times import past
+from bounce_watcher.ledger.filters import EventFilter
+from bounce_watcher.model.finding import Kind
+from bounce_watcher.model.verdict import BounceType, Reason
+from bounce_watcher.words.rows import EVENT_COLUMNS, event_row
+
+commands = typer.Typer(help="What was reported, one event a recipient a report.")
+
+
+def register(app: typer.Typer) -> None:
+    app.add_typer(commands, name="events")
+
+
+
+
+@commands.command("list", epilog=example("events list --reason mailbox_full --since 7d"))
+def list_events(  # noqa: PLR0913, PLR0917 - one parameter an option
+    recipient: Annotated[str | None, typer.Option(metavar="ADDRESS", help="Only of this address.")] = None,
+    stream: Stream = None,
+    kind: Annotated[Kind | None, typer.Option(help="Only of this kind.", show_choices=False, metavar="KIND")] = None,
+    bounce_type: Annotated[BounceType | None, typer.Option(help="Only of this type.")] = None,
+    reason: Annotated[
+        str | None, typer.Option(metavar="REASON", help="Only for this reason, such as mailbox_full.")
+    ] = None,
+    since: Annotated[str | None, typer.Option(metavar="TIME", help="From then on: 2026-11-01, or 7d ago.")] = None,
+    until: Annotated[str | None, typer.Option(metavar="TIME", help="Before then.")] = None,
+    newest_first: Annotated[bool, typer.Option("--newest-first", metavar="", help="The latest on top.")] = False,
+    limit: Limit = None,
+    hashed: Annotated[
+        bool, typer.Option("--hashed", metavar="", help="For figures: names in place of addresses, no words of mail.")
+    ] = False,
+    as_json: Json = False,
+    config: ConfigFile = None,
+    debug: Debug = False,
+) -> None:
+    """Lists events in the order of their times.
+
+    With --hashed each address has a name of its own in place, the same in every list, with its domain; words of mail
+    are left out. JSON is so anyway where the configuration says hashed_exports.
+    """
+    from bounce_watcher.ledger.pseudonym import hidden
+
+    wanted = EventFilter(
+        recipient=recipient, stream=stream, kind=kind, bounce_type=bounce_type,
+        reason=None if reason is None else _reason(reason),
+        since=past(since), until=past(until), limit=limit, newest_first=newest_first,
+    )
+    with lists_of(config) as (settings, ledger):
+        events = ledger.events(wanted)
+        if hashed or (as_json and settings.hashed_exports):
+            events = map(partial(hidden, name=ledger.pseudonyms()), events)
+        listing(map(event_row, events), EVENT_COLUMNS, as_json=as_json)
+
+
+def _reason(text: str) -> Reason:
+    reason = next((each for each in Reason if each == text), None)
+    if reason is None:
+        raise WrongUsage(f"{text!r} is no reason; they are: {', '.join(Reason)}")
+    return reason

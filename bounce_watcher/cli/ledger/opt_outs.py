@@ -1,0 +1,63 @@
+"""`review done`: opt-outs that a person has dealt with."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from bounce_watcher.cli.framework.errors import WrongUsage
+from bounce_watcher.cli.framework.ledgers import ledger_of
+from bounce_watcher.cli.framework.logged import at_the_shell
+from bounce_watcher.cli.framework.options import ConfigFile, Debug, example
+from bounce_watcher.cli.framework.output import count, say
+from bounce_watcher.model.optout import KeptOptOut
+
+if TYPE_CHECKING:
+    pass
+
+
+def register(commands: typer.Typer) -> None:
+    commands.command(epilog=example('review done 3f2a91 --because "taken off by hand"'))(done)
+
+
+def done(
+    ids: Annotated[
+        list[str] | None, typer.Argument(metavar="ID", help="Ids of opt-outs, or their beginnings.", show_default=False)
+    ] = None,
+    everything: Annotated[bool, typer.Option("--all", metavar="", help="All that wait now.")] = False,
+    because: Annotated[
+        str | None, typer.Option("--because", metavar="TEXT", help="A note, kept with them and in the log.",
+                                 show_default=False)
+    ] = None,
+    config: ConfigFile = None,
+    debug: Debug = False,
+) -> None:
+    """Marks opt-outs as done: they no longer wait, and stay with their recipients. `review show opt-outs` lists them.
+
+    Nothing is sent and nobody is suppressed by it: take the people off your lists first.
+    """
+
+    if bool(ids) is everything:
+        raise WrongUsage("name the IDs of opt-outs, or --all")
+    with ledger_of(config) as (_, ledger):
+        waiting = list(ledger.all_opt_outs())
+        chosen = waiting if everything else [_named(waiting, each) for each in ids or ()]
+        number = ledger.settle_opt_outs([each.id for each in chosen], at_the_shell(because), recipient=_only(chosen))
+    say(f"marked as done: {count(number, 'opt-out')}")
+
+
+def _named(waiting: Sequence[KeptOptOut], beginning: str) -> KeptOptOut:
+    from bounce_watcher.ledger.optouts import GID
+
+    found = [each for each in waiting if beginning and each.id.startswith(beginning.lower())]
+    if len(found) != 1:
+        told = "several opt-outs begin so" if found else "no opt-out of this id waits"
+        raise WrongUsage(f"ID {beginning!r}: {told}; `review show {GID}` lists them")
+    return found[0]
+
+
+def _only(chosen: Sequence[KeptOptOut]) -> str | None:
+    """The one address that the log names; None where there are several, or none."""
+    return chosen[0].asked.recipient or chosen[0].asked.sender if len(chosen) == 1 else None

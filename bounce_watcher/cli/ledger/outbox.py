@@ -1,0 +1,316 @@
+"""`outbox`: what targets are told, be it due, delivered, or dead; and whether they would take it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from bounce_watcher.cli.framework.configuration import load_settings
+from bounce_watcher.cli.framework.errors import WrongUsage
+from bounce_watcher.cli.framework.ledgers import ledger_of
+from bounce_watcher.cli.framework.logged import at_the_shell
+from bounce_watcher.cli.framework.options import ConfigFile, Debug, DryRun, Json, Limit, example
+from bounce_watcher.cli.framework.output import clean, complain, count, iso, json_line, say
+from bounce_watcher.cli.framework.tables import listing
+from bounce_watcher.cli.framework.times import past
+from bounce_watcher.cli.ledger.targets import target_named
+from bounce_watcher.ledger.filters import OutboxFilter
+from bounce_watcher.model.errors import PermanentFailure
+from bounce_watcher.model.ledger import Attempt, Disposition, OutboxItem, OutboxState
+from bounce_watcher.service.clock import utcnow
+
+if TYPE_CHECKING:
+    from bounce_watcher.ledger.pausing import Pause
+    from bounce_watcher.ledger.store import Ledger
+    from bounce_watcher.outbox.opening import Receiver
+
+from bounce_watcher.words.rows import OUTBOX_COLUMNS, TRIED_COLUMNS, outbox_row, tried_row
+
+commands = typer.Typer(
+    help="What targets are told: due, delivered or dead; send it again, give it up, or try a target."
+)
+
+Ids = Annotated[list[str] | None, typer.Argument(metavar="ID", help="The ids of outbox items.", show_default=False)]
+Target = Annotated[
+    str | None,
+    typer.Option(
+        "--target", metavar="NAME", help="Only for the webhook, platform or notifier of this name.", show_default=False
+    ),
+]
+
+_THING = "item"
+
+
+def register(app: typer.Typer) -> None:
+    app.add_typer(commands, name="outbox")
+
+
+@commands.command("list", epilog=example("outbox list --state dead"))
+def list_outbox(
+    state: Annotated[OutboxState | None, typer.Option(help="Only in this state.")] = None,
+    target: Target = None,
+    recipient: Annotated[str | None, typer.Option(metavar="ADDRESS", help="Only about this address.")] = None,
+    limit: Limit = None,
+    as_json: Json = False,
+    config: ConfigFile = None,
+    debug: Debug = False,
+) -> None:
+    """Lists what targets are told, in the order in which it was written."""
+    with ledger_of(config) as (_, ledger):
+        paused = ledger.paused()
+        found = ledger.outbox(OutboxFilter(state, target, recipient, limit))
+        rows = ({**outbox_row(item), "paused": item.target in paused} for item in found)
+        listing(rows, OUTBOX_COLUMNS, as_json=as_json)
+        queues = ledger.queues() if paused else {}
+    for each, pause in paused.items():
+        if not as_json and target in (None, each):
+            complain(f"{each} is {_since(pause)}: {count(queues[each].due, _THING)} waiting")
+
+
+def _since(pause: Pause) -> str:
+    return f"paused since {iso(pause.at)} by {pause.by}: {pause.because}"
+
+
+@commands.command(epilog=example("outbox show msg_0a1b2c3d"))
+def show(
+    item_id: Annotated[str, typer.Argument(metavar="ID", help="The id of an outbox item, as `outbox list` tells it.")],
+    as_json: Json = False,
+    config: ConfigFile = None,
+    debug: Debug = False,
+) -> None:
+    """Shows one outbox item: where it stands, its last tries, and what a try would send now. Sends nothing.
+
+    Of a platform it shows the first call. Secrets and signatures are masked; the address is not.
+    """
+    from bounce_watcher.outbox.rehearsal import rehearse_among
+
+    with ledger_of(config) as (settings, ledger):
+        item = next(ledger.outbox(OutboxFilter(id=item_id)), None)
+        tries = list(map(tried_row, ledger.deliveries.tries(item_id)))
+    if item is None:
+        raise PermanentFailure(f"outbox {clean(item_id)}: there is no item of this id: see `outbox list`")
+    request, why_not = rehearse_among(settings.receivers, item, utcnow())
+    if as_json:
+        say(json_line({**outbox_row(item), "request": request, "tries": tries}))
+        return
+    for name, value in outbox_row(item).items():
+        if value not in (None, ""):
+            say(f"{name}: {clean(value)}")
+    say()
+    if tries:
+        listing(tries, TRIED_COLUMNS, as_json=False)
+        say()
+    _say_lines(request or why_not)
+
+
+@commands.command(epilog=example("outbox test platform --dry-run"))
+def test(
+    target: Annotated[str, typer.Argument(metavar="TARGET", help="The name of a webhook, platform or notifier.")],
+    dry_run: DryRun = False,
+    as_json: Json = False,
+    config: ConfigFile = None,
+    debug: Debug = False,
+) -> None:
+    """Tries a target once: an event endpoint.test to a webhook, a message to a notifier, a harmless call to a platform.
+
+    Says in one line what came of it; exit status 1 if it would not take what is told to it. Nothing goes into the
+    outbox, and nothing is tried again. --dry-run shows the request, secrets and signature masked.
+    """
+    from bounce_watcher.outbox.rehearsal import rehearse_test
+    from bounce_watcher.service.doctor import explained
+
+    chosen = target_named(load_settings(config), target)
+    if dry_run:
+        request = rehearse_test(chosen, utcnow(), "msg_test")
+        if as_json:
+            say(json_line({"target": target, "request": request}))
+        else:
+            _say_lines(request)
+        return
+    attempt = _tried(chosen)
+    taken = attempt.disposition is Disposition.DELIVERED
+    if as_json:
+        say(json_line({"target": target, "ok": taken, "answer": attempt.answer}))
+    elif taken:
+        say(f"{chosen.label}: {clean(attempt.answer or 'it is there')}: {_taken(chosen)}")
+    if not taken and as_json:
+        raise typer.Exit(FAILED)
+    if not taken:
+        raise PermanentFailure(f"{chosen.label}: {'; '.join(explained(chosen, attempt.answer))}")
+
+
+FAILED = 1
+
+
+def _taken(target: Receiver) -> str:
+    from bounce_watcher.outbox.notifier import Notifier
+    from bounce_watcher.outbox.target import WebhookTarget
+
+    match target:
+        case WebhookTarget():
+            return "it took endpoint.test"
+        case Notifier():
+            return "look whether it has come"
+        case _:
+            return "it knows us"
+
+
+def _tried(target: Receiver) -> Attempt:
+    from bounce_watcher.outbox.opening import channel_to
+
+    channel = channel_to(target)
+    try:
+        return channel.test(utcnow())
+    finally:
+        channel.close()
+
+
+def _say_lines(text: str) -> None:
+    for line in text.splitlines():
+        say(clean(line))
+
+
+@commands.command(epilog=example("outbox retry --target platform --since 7d"))
+def retry(
+    ids: Ids = None,
+    target: Target = None,
+    state: Annotated[
+        OutboxState, typer.Option(help="What is sent again: dead letters, or what was delivered before.")
+    ] = OutboxState.DEAD,
+    since: Annotated[
+        str | None,
+        typer.Option(metavar="TIME", help="Only what happened since: 2026-11-01, or 7d for so long ago.",
+                     show_default=False),
+    ] = None,
+    dry_run: DryRun = False,
+    config: ConfigFile = None,
+    debug: Debug = False,
+) -> None:
+    """Makes dead letters due at once: all, those of a target, or those named. They keep their id.
+
+    With --since just those of what happened since: of mail that was imported, when it was reported.
+
+    With --target a webhook is used again if it had answered 410. What a person paused stays so, and stderr says it.
+    """
+    with ledger_of(config) as (settings, ledger):
+        if target is not None:
+            target_named(settings, target)
+        chosen, begin = ids or (), past(since)
+        paused = ledger.deliveries.paused(chosen, target)
+        if dry_run:
+            _rehearse("would be sent again", _matching(ledger, chosen, OutboxFilter(
+                state, target, since=begin, retried_at=utcnow()
+            )))
+            _complain_of(paused)
+            return
+        everything = not chosen and target is None
+        found = ledger.retry(at_the_shell(), ids=chosen, target=target, everything=everything, state=state, since=begin)
+    _refuse_nothing(chosen, found)
+    say(f"{count(found, _THING)} due again, for the next poll to send")
+    if target in {webhook.name for webhook in settings.webhooks}:
+        say(f"webhook {target} is in use, whatever it answered before")
+    _complain_of(paused)
+
+
+def _complain_of(paused: Mapping[str, Pause]) -> None:
+    for target, pause in paused.items():
+        complain(f"{target} is {_since(pause)}; it is sent nothing until: bounce-watcher outbox resume {target}")
+
+
+@commands.command(epilog=example("outbox discard --target old-platform --dry-run"))
+def discard(
+    ids: Ids = None, target: Target = None, dry_run: DryRun = False, config: ConfigFile = None, debug: Debug = False
+) -> None:
+    """Gives up on what is due or dead: that for a target, or the items named. It is never sent."""
+    chosen = ids or ()
+    if not chosen and target is None:
+        raise WrongUsage("this would discard everything: name ids, or --target NAME")
+    with ledger_of(config) as (_, ledger):
+        if dry_run:
+            _rehearse("would be discarded", _matching(ledger, chosen, *(
+                OutboxFilter(state, target) for state in (OutboxState.DUE, OutboxState.DEAD)
+            )))
+            return
+        found = ledger.discard(at_the_shell(), ids=chosen, target=target)
+    _refuse_nothing(chosen, found)
+    say(f"{count(found, _THING)} discarded")
+
+
+Receiving = Annotated[str, typer.Argument(metavar="TARGET", help="The name of a webhook, platform or notifier.")]
+
+
+@commands.command(epilog=example("outbox pause platform --because 'moves to another host'"))
+def pause(
+    target: Receiving,
+    because: Annotated[str, typer.Option("--because", metavar="TEXT", help="Why; it is shown to others, and kept.")],
+    config: ConfigFile = None,
+    debug: Debug = False,
+) -> None:
+    """Sends nothing more to a target until it is resumed. What it is to be told waits, and counts as no failure.
+
+    The service heeds it within seconds.
+    """
+
+    why = " ".join(because.split())
+    if not why:
+        raise WrongUsage("--because is empty: say why, for whoever finds it paused")
+    with ledger_of(config) as (settings, ledger):
+        label = target_named(settings, target).label
+        if not ledger.pause(target, at_the_shell(why)):
+            raise PermanentFailure(f"{label}: it is {_since(ledger.paused()[target])}")
+    say(f"{label} is paused until: bounce-watcher outbox resume {target}")
+
+
+@commands.command(epilog=example("outbox resume platform"))
+def resume(target: Receiving, config: ConfigFile = None, debug: Debug = False) -> None:
+    """Sends again to a target that was paused: what waits is sent with the next round, in its order."""
+    with ledger_of(config) as (_, ledger):
+        if not ledger.resume(target, at_the_shell()):
+            raise PermanentFailure(f"{clean(target)} is not paused: see bounce-watcher outbox list")
+        waiting = ledger.queues()[target].due
+    say(f"{clean(target)} is resumed: {count(waiting, _THING)} waiting for the next round")
+
+
+@commands.command("public-key", epilog=example("outbox public-key platform"))
+def show_public_key(
+    target: Annotated[str, typer.Argument(metavar="TARGET", help="The name of a webhook.")],
+    as_json: Json = False,
+    config: ConfigFile = None,
+    debug: Debug = False,
+) -> None:
+    """Shows the public keys (whpk_…) that a webhook's receiver verifies by, the current one first.
+
+    Each belongs to one of the webhook's whsk_… secrets. Whoever has it can verify what is sent and sign nothing.
+    """
+    from bounce_watcher.outbox.signature import PRIVATE_MEND, public_key
+    from bounce_watcher.outbox.target import WebhookTarget
+
+    settings = load_settings(config)
+    webhook = target_named(settings, target)
+    if not isinstance(webhook, WebhookTarget):
+        raise WrongUsage(f"{webhook.label} is asked by its API and signs nothing: name a webhook")
+    keys = [key for secret in webhook.secrets if (key := public_key(secret))]
+    if not keys:
+        raise PermanentFailure(f"webhook {target}: its secrets are shared ones (whsec_…), which have no public key: "
+                               f"add a whsk_… one to secret or old_secrets, {PRIVATE_MEND}")
+    for key in keys:
+        say(json_line({"target": target, "public_key": key}) if as_json else key)
+
+
+def _matching(ledger: Ledger, ids: Sequence[str], *wanted: OutboxFilter) -> Iterator[OutboxItem]:
+    """What is wanted, and of that just `ids` where some are named."""
+    return (item for each in wanted for item in ledger.outbox(each) if not ids or item.id in ids)
+
+
+def _rehearse(what: str, items: Iterator[OutboxItem]) -> None:
+    found = 0
+    for found, item in enumerate(items, start=1):  # noqa: B007 - the last one is the number of them
+        say(f"{item.id} {item.type} {clean(item.recipient)} to {item.target}: {what}")
+    say(f"{count(found, _THING)} {what}")
+
+
+def _refuse_nothing(ids: Sequence[str], found: int) -> None:
+    if ids and not found:
+        raise PermanentFailure(f"outbox {ids[0]}: none of these ids is in a state to do that: see `outbox list`")

@@ -1,0 +1,69 @@
+"""`recipients protect`: whom no rule may suppress, beside those of the configuration."""
+
+from typing import Annotated
+
+import typer
+
+from bounce_watcher.cli.framework.errors import WrongUsage
+from bounce_watcher.cli.framework.ledgers import ledger_of, lists_of
+from bounce_watcher.cli.framework.logged import at_the_shell
+from bounce_watcher.cli.framework.options import ConfigFile, Debug, Json, example
+from bounce_watcher.cli.framework.output import clean, say
+from bounce_watcher.cli.framework.tables import listing
+from bounce_watcher.ledger.filters import SuppressionFilter
+from bounce_watcher.model.errors import PermanentFailure
+
+COLUMNS = ("name", "by", "at", "because")
+
+Name = Annotated[str, typer.Argument(metavar="NAME", help="An address, or every address of a domain: @example.org.")]
+Because = Annotated[str, typer.Option("--because", metavar="TEXT", help="The reason, kept with it and in the log.")]
+
+
+def register(commands: typer.Typer) -> None:
+    commands.command(epilog=example('recipients protect ceo@example.org --because "our founder"'))(protect)
+    commands.command(epilog=example('recipients unprotect @example.org --because "sold"'))(unprotect)
+    commands.command(epilog=example("recipients protected --json"))(protected)
+
+
+def protect(name: Name, because: Because, config: ConfigFile = None, debug: Debug = False) -> None:
+    """Protects an address or a domain: from now on no rule suppresses it. What stands against it stays."""
+    whom = _known(name)
+    with ledger_of(config) as (_, ledger):
+        try:
+            ledger.protect(whom, at_the_shell(because))
+        except ValueError as error:
+            raise PermanentFailure(f"{whom}: {error}") from None
+        stands = not whom.startswith("@") and any(ledger.suppressions(SuppressionFilter(whom)))
+    say(f"{clean(whom)} is protected: no rule suppresses it")
+    if stands:
+        say(f"It is suppressed, and stays so until `suppressions remove {clean(whom)}`")
+
+
+def unprotect(name: Name, because: Because, config: ConfigFile = None, debug: Debug = False) -> None:
+    """Ends a protection that was made by hand. One of the configuration is ended there."""
+    whom = _known(name)
+    with ledger_of(config) as (_, ledger):
+        if not ledger.unprotect(whom, at_the_shell(because)):
+            raise PermanentFailure(f"{whom} is not protected by hand: see what is with `recipients protected`")
+    say(f"{clean(whom)} is protected by hand no longer")
+
+
+def protected(as_json: Json = False, config: ConfigFile = None, debug: Debug = False) -> None:
+    """Lists whom no rule may suppress, by hand and by the configuration."""
+    from bounce_watcher.service.protecting import CONFIGURATION, Protector
+
+    with lists_of(config) as (settings, ledger):
+        policy = settings.policy
+        names = (*policy.protected_addresses, *(f"@{domain}" for domain in policy.protected_domains))
+        by_hand = (Protector(each.name, each.actor, each.at, each.because) for each in ledger.protections())
+        rows = [*by_hand, *(Protector(name, CONFIGURATION) for name in sorted(names))]
+        listing((each.row for each in rows), COLUMNS, as_json=as_json)
+
+
+def _known(text: str) -> str:
+    from bounce_watcher.service.protecting import name_of
+
+    try:
+        return name_of(text)
+    except ValueError as error:
+        raise WrongUsage(str(error)) from None

@@ -1,0 +1,258 @@
+"""`review`: what was not recognised, by its wording, and a rule for it, tried on all that is stored."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from bounce_watcher.cli.framework.errors import WrongUsage
+from bounce_watcher.cli.framework.ledgers import ledger_of
+from bounce_watcher.cli.framework.options import ConfigFile, Debug, Json, Limit, example
+from bounce_watcher.cli.framework.output import clean, count, json_line, say
+from bounce_watcher.cli.framework.tables import listing, progress, table
+from bounce_watcher.cli.ledger import opt_outs
+from bounce_watcher.extras import missing
+from bounce_watcher.model.ledger import Misread
+from bounce_watcher.model.verdict import BounceType, Reason
+from bounce_watcher.service.clock import utcnow
+from bounce_watcher.words.rows import OPT_OUT_COLUMNS, Row, opt_out_row
+
+if TYPE_CHECKING:
+    from bounce_watcher.ledger.review import Group
+    from bounce_watcher.ledger.store import Ledger
+    from bounce_watcher.service.drafting import Trial
+
+commands = typer.Typer(help="What was not recognised, by its wording; a rule for it, tried on all that is stored.")
+
+COLUMNS = ("id", "kind", "language", "state", "mails", "recipients", "first_at", "last_at", "codes", "wording")
+SAMPLES, LONGEST = 5, 600
+"""Of a group, the newest that are shown; and characters of each."""
+NO_RULE = "no rule can recognise it: a rule tells what the failure of a recipient means, and it names none"
+TO_BE_DONE = "nobody is suppressed by an opt-out: take them off your lists, then mark it with `review done`"
+WITHIN = 600.0
+"""Seconds that a trial at the shell may take."""
+_REASONS = {each.value: each for each in Reason if each.bounce_type is not BounceType.UNDETERMINED}
+
+
+def register(app: typer.Typer) -> None:
+    opt_outs.register(commands)
+    app.add_typer(commands, name="review")
+
+
+@commands.command("list", epilog=example("review list"))
+def list_groups(
+    everything: Annotated[
+        bool, typer.Option("--all", metavar="", help="Those too that were set aside, or have a rule.")
+    ] = False,
+    language: Annotated[
+        str | None, typer.Option("--language", metavar="CODE", show_default=False,
+                                 help="Only of this language, such as de, or unknown.")
+    ] = None,
+    limit: Limit = None,
+    as_json: Json = False,
+    config: ConfigFile = None,
+    debug: Debug = False,
+) -> None:
+    """Lists what was not recognised by its wording: what came back first, then what touches most recipients.
+
+    Addresses, hosts, dates, ids and numbers are masked. None of it changed anything for an address. Kinds: failure (a
+    recipient failed, in words that tell nothing), notice (looks like a mail system's, and names nobody), letter (no
+    report by its looks), opt_out (all who asked for no more mail, until each is marked with `review done`).
+    """
+    from bounce_watcher.ledger.browse import By, Choice, Query
+    from bounce_watcher.ledger.review import OPEN
+    from bounce_watcher.policy.language import NAMES, UNKNOWN
+
+    if language not in {None, UNKNOWN} and (lack := missing("languages")):
+        raise WrongUsage(f"--language {lack}")
+    if language not in {None, UNKNOWN, *NAMES}:
+        raise WrongUsage(f"--language {language!r} is no code of ISO 639 that is told, such as de, or unknown")
+    states = () if everything else tuple(each.value for each in OPEN)
+    wanted = Query({By.STATE: Choice(states), By.LANGUAGE: Choice((language,) if language else ())})
+    with ledger_of(config) as (_, ledger):
+        found = ledger.all_groups(wanted)
+        listing((_row(group) for group in _first(found, limit)), COLUMNS, as_json=as_json)
+
+
+def _first(groups: Iterator[Group], limit: int | None) -> Iterator[Group]:
+    for number, group in enumerate(groups):
+        if number == limit:
+            return
+        yield group
+
+
+@commands.command(epilog=example("review show 3f2a"))
+def show(
+    group: Annotated[str, typer.Argument(metavar="GROUP", help="The id of a group, or its beginning.")],
+    as_json: Json = False,
+    config: ConfigFile = None,
+    debug: Debug = False,
+) -> None:
+    """Shows a group: how much of it came when, and the newest of its mail. Of opt-outs all that wait are shown."""
+    from bounce_watcher.ledger.browse import Query
+
+    with ledger_of(config) as (_, ledger):
+        named = _named(ledger.all_groups(Query()), group)
+        found = ledger.review_group(named.gid, utcnow()) or named
+        samples = list(_samples(ledger, found))
+        waiting = [opt_out_row(each) for each in ledger.all_opt_outs()] if found.kind is Misread.OPT_OUT else []
+    if waiting:
+        _tell_opt_outs(found, waiting, as_json=as_json)
+        return
+    if as_json:
+        say(json_line({**_row(found), "days": found.days, "samples": samples}))
+        return
+    days = f"{' '.join(map(str, found.days))} (today's last)" if found.days else None
+    providers = ", ".join(f"{name} {number}" for name, number in found.providers.items())
+    _fields({**_row(found), "providers": providers, "days": days})
+    for sample in samples:
+        say()
+        _fields(sample)
+    if found.kind is not Misread.FAILURE:
+        say()
+        say(NO_RULE)
+
+
+def _tell_opt_outs(found: Group, waiting: Sequence[Row], *, as_json: bool) -> None:
+    if as_json:
+        say(json_line({**_row(found), "days": found.days, "opt_outs": waiting}))
+        return
+    _fields(_row(found))
+    say()
+    table(OPT_OUT_COLUMNS[:-2], ([each[name] for name in OPT_OUT_COLUMNS[:-2]] for each in waiting))
+    say(TO_BE_DONE)
+
+
+def _fields(row: Row) -> None:
+    for name, value in row.items():
+        if value not in (None, ""):
+            say(f"{name + ':':12} {clean(value)}")
+
+
+def _samples(ledger: Ledger, found: Group) -> Iterator[Row]:
+    from bounce_watcher.parsing.message import parse
+    from bounce_watcher.parsing.smtp_reply import one_line
+
+    for event in ledger.group_events(found.gid, SAMPLES):
+        yield {
+            "at": event.at, "recipient": event.recipient, "mailbox": event.mailbox,
+            "text": one_line(event.diagnostic or event.quote or "")[:LONGEST], "message": event.message_digest,
+        }
+    for each in ledger.group_mails(found.gid, SAMPLES):
+        mail = parse(ledger.message(each.digest) or b"")
+        yield {
+            "at": each.received_at, "from": mail.headers.get("from"), "mailbox": each.mailbox,
+            "subject": mail.headers.get("subject"), "text": one_line(mail.text[:LONGEST * 4])[:LONGEST],
+            "message": each.digest,
+        }
+
+
+@commands.command(epilog=example('review draft-rule 3f2a --reason mailbox_full --text "out of * space"'))
+def draft_rule(  # noqa: PLR0913, PLR0917 - one parameter an option
+    group: Annotated[str, typer.Argument(metavar="GROUP", help="The id of a group, or its beginning.")],
+    reason: Annotated[str, typer.Option("--reason", metavar="REASON", help="What it means, such as mailbox_full.")],
+    text: Annotated[
+        str | None, typer.Option("--text", metavar="WORDS", show_default=False,
+                                 help="Words to look for, * for what varies. Else the longest that all share.")
+    ] = None,
+    code: Annotated[
+        str, typer.Option("--code", metavar="CODES", show_default=False, help="Only with these: 5.7.x or 55x.")
+    ] = "",
+    remote: Annotated[
+        str, typer.Option("--remote", metavar="HOSTS", show_default=False,
+                          help="Only where these said so: a server, or a domain above it.")
+    ] = "",
+    name: Annotated[
+        str | None, typer.Option("--id", metavar="ID", show_default=False, help="The rule's name: own.over-quota.")
+    ] = None,
+    as_json: Json = False,
+    config: ConfigFile = None,
+    debug: Debug = False,
+) -> None:
+    """Drafts a rule for a group and tries it on what is stored of 90 days. Changes nothing.
+
+    Reports without a server's reply are told by their code and the server, where the reason is not hard.
+
+    Tells what it matches, what it takes from other rules and who would be suppressed, and gives the rule as TOML for a
+    file in rules_dir. Reload the service then, and run reclassify.
+    """
+    from bounce_watcher.ledger.browse import Query
+    from bounce_watcher.service.drafting import samples_of, suggested, tried
+
+    if reason not in _REASONS:
+        raise WrongUsage(f"--reason {reason!r} is none of: {', '.join(_REASONS)}")
+    with ledger_of(config) as (settings, ledger):
+        found = _named(ledger.all_groups(Query()), group)
+        if found.kind is not Misread.FAILURE:
+            raise WrongUsage(f"GROUP {group!r}: {NO_RULE}; `review show` shows its mail")
+        samples = samples_of(ledger, found.gid)
+        draft = suggested(found, samples, reason, words=text, code=code, remote=remote, name=name)
+        with progress("trying", "reports") as advance:
+            outcome = tried(settings, ledger, found, draft, utcnow(), within=WITHIN, advance=advance)
+    if as_json:
+        say(json_line(_trial_row(found, outcome)))
+    else:
+        _tell(outcome)
+    if outcome.problems:
+        raise typer.Exit(1)
+
+
+def _named(groups: Iterator[Group], beginning: str) -> Group:
+    found = [each for each in groups if each.gid.startswith(beginning.lower())] if beginning else []
+    if len(found) != 1:
+        told = "several groups begin so" if found else "there is no such group"
+        raise WrongUsage(f"GROUP {beginning!r}: {told}; `review list --all` names them")
+    return found[0]
+
+
+def _row(group: Group) -> Row:
+    return {
+        "id": group.gid, "kind": group.kind, "language": group.language, "state": group.state, "mails": group.mails,
+        "recipients": group.recipients, "providers": group.providers, "codes": ", ".join(group.codes),
+        "first_at": group.first_at, "last_at": group.last_at, "because": group.because, "wording": group.wording,
+    }
+
+
+def _trial_row(group: Group, outcome: Trial) -> Row:
+    after = outcome.consequence
+    return {
+        "id": group.gid, "rule": outcome.toml, "problems": outcome.problems, "warnings": outcome.warnings,
+        "matched": outcome.matched, "tried": outcome.tried, "kept_matched": outcome.kept_matched, "kept": outcome.kept,
+        "others": outcome.others,
+        "taken": [{"rule": rule, "reason": was, "number": number} for (rule, was), number in outcome.taken.items()],
+        "passing": outcome.passing, "looked_at": outcome.looked_at, "looked_back_to": outcome.looked_back_to,
+        "suppressed": after.suppressed, "took_mail": after.took_mail, "released": after.released,
+        "decided": after.decided, "of": after.of,
+    }
+
+
+def _tell(outcome: Trial) -> None:
+    if outcome.problems:
+        say("this is no rule yet:")
+        for problem in outcome.problems:
+            say(f"  {clean(problem)}")
+    else:
+        _tell_outcome(outcome)
+    say()
+    say(outcome.toml.rstrip())
+
+
+def _tell_outcome(outcome: Trial) -> None:
+    after = outcome.consequence
+    say(f"{count(outcome.looked_at, 'stored report')} of 90 days; nothing was changed")
+    say(f"matches {outcome.matched} of {outcome.tried} reports of this wording, and {outcome.kept_matched} of "
+        f"{outcome.kept} of its kept mails read as a whole")
+    say(f"matches {sum(outcome.others.values())} others that are not recognised")
+    say(f"takes {sum(outcome.taken.values())} away from other rules")
+    if outcome.taken:
+        table(("number", "rule", "reason"), ((number, *key) for key, number in outcome.taken.items()))
+    if outcome.passing:
+        say(f"contradiction: {outcome.passing} carry a code 4.x.x, which may pass, and the reason is hard")
+    say(f"had it been on: {after.suppressed} more suppressed, {after.took_mail} of which took mail later; "
+        f"{after.released} fewer")
+    if after.decided < after.of:
+        say(f"decided for the newest {after.decided} of {after.of} reports")
+    for warning in outcome.warnings:
+        say(clean(warning))

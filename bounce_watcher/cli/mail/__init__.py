@@ -1,0 +1,1 @@
+"""Looking at mail: what a message says. No ledger is needed."""

@@ -1,0 +1,280 @@
+"""`explain`: messages for a person."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from bounce_watcher.classification.rule import Rule
+from bounce_watcher.cli.framework.configuration import config_path, load_settings, stream_for
+from bounce_watcher.cli.framework.options import CONFIG_VARIABLE, ConfigFile, Debug, IntoStream, example
+from bounce_watcher.cli.framework.output import clean, complain, iso, say
+from bounce_watcher.cli.framework.sources import DEFAULT_MESSAGE_BYTES, MessageBytes, messages
+from bounce_watcher.cli.mail.verdicts import field, reply_lines, verdict_lines
+from bounce_watcher.ledger.filters import EventFilter
+from bounce_watcher.model.errors import BounceWatcherError, PermanentFailure
+from bounce_watcher.model.finding import (
+    Analysis,
+    Authenticity,
+    Evidence,
+    Kind,
+    Provenance,
+    RecipientVerdict,
+)
+from bounce_watcher.model.ledger import BounceEvent, CountedBounce, Decision, History, RecipientRecord, Scope, Step
+from bounce_watcher.model.message import RawMessage
+from bounce_watcher.policy.settings import PolicySettings
+
+if TYPE_CHECKING:
+    from bounce_watcher.config import Settings
+    from bounce_watcher.ledger.store import Ledger
+    from bounce_watcher.pipeline import Toolkit
+
+from bounce_watcher.words import grounds as words
+from bounce_watcher.words.rows import doubt_text
+
+KINDS: Mapping[Kind, str] = {
+    Kind.BOUNCE: "a report that at least one recipient failed",
+    Kind.DELAY: "a report that delivery is delayed and still tried",
+    Kind.COMPLAINT: "a complaint of a recipient, passed on by its provider",
+    Kind.AUTO_REPLY: "an automatic answer; it says nothing on delivery",
+    Kind.CHALLENGE: "a request to prove that a person sent the mail",
+    Kind.DELIVERED: "a report that the mail was delivered or passed on",
+    Kind.DISPOSITION: "a receipt that the mail was shown or deleted",
+    Kind.UNSUBSCRIBE: "a request to be taken off the list",
+    Kind.OTHER: "no report at all",
+}
+
+GRADES: Mapping[Evidence, str] = {
+    Evidence.TOKEN: "the report came to a return path that we signed for this recipient",
+    Evidence.SIGNATURE: "the returned original carries our signature",
+    Evidence.KNOWN_MESSAGE: "the returned original has the Message-ID of a mail that was sent",
+    Evidence.VERP: "the report came to a return path that names this recipient, unsigned",
+    Evidence.REPORT: "the address stands in the report's own fields",
+    Evidence.PROSE: "the address was found in text for people",
+}
+
+STEPS: Mapping[Step, str] = {
+    Step.NOTE: "record it, no more",
+    Step.WATCH: "count it; that is not enough to suppress",
+    Step.PEND: "suppress, but it is held back",
+    Step.SUPPRESS: "suppress the recipient",
+    Step.RELEASE: "release the recipient",
+}
+
+
+def register(app: typer.Typer) -> None:
+    app.command(epilog=example("explain bounce.eml"))(explain)
+
+
+def explain(
+    file: Annotated[
+        str, typer.Argument(metavar="FILE", help="A message (.eml), an mbox, a folder, or - for standard input.")
+    ],
+    stream: IntoStream = None,
+    max_message_bytes: MessageBytes = DEFAULT_MESSAGE_BYTES,
+    config: ConfigFile = None,
+    debug: Debug = False,
+) -> None:
+    """Explains messages: who failed, in whose words, by which rule, how far it is proven, what would follow.
+
+    With a configuration, its rules, policy, keys and ledger are used; without one, the defaults and an empty history.
+    """
+    found = messages([file], max_message_bytes)
+    with ExitStack() as stack:
+        explainer = _explainer(config, stream, stack)
+        first = next(found, None)
+        if first is None:
+            raise PermanentFailure(f"{file}: holds no message")
+        explainer.tell(first)
+        for raw in found:
+            say()
+            explainer.tell(raw)
+
+
+@dataclass(frozen=True, slots=True)
+class _Explainer:
+    """`ledger` is None where there is none: then every history is empty."""
+
+    toolkit: Toolkit
+    policy: PolicySettings
+    stream: str | None
+    ledger: Ledger | None
+
+    def tell(self, raw: RawMessage) -> None:
+        from bounce_watcher.pipeline import analyse
+
+        raw = replace(raw, stream=self.stream)
+        analysis = analyse(raw.content, self.toolkit, raw.received_at, raw.mailbox)
+        judged = _judged(raw, analysis, self.policy, self.ledger)
+        rules = {rule.id: rule for rule in self.toolkit.ruleset.rules}
+        for line in _explained(raw, analysis, judged, rules):
+            say(line)
+
+
+def _explainer(config: Path | None, stream: str | None, stack: ExitStack) -> _Explainer:
+    from bounce_watcher.classification.ruleset import load_builtin, load_rules
+    from bounce_watcher.pipeline import Toolkit
+
+    settings, ledger = _surroundings(config, stack)
+    if settings is None:
+        return _Explainer(Toolkit(load_builtin()), PolicySettings(), stream, None)
+    toolkit = Toolkit(load_rules(settings.rules), settings.attribution)
+    return _Explainer(toolkit, settings.policy, stream_for(settings, stream), ledger)
+
+
+def _surroundings(config: Path | None, stack: ExitStack) -> tuple[Settings | None, Ledger | None]:
+    """Settings and ledger where there are any. Only a configuration that was asked for must be good."""
+    from bounce_watcher.ledger.store import Ledger
+
+    asked = config is not None or CONFIG_VARIABLE in os.environ
+    if not asked and not config_path(config).exists():
+        return None, None
+    settings = load_settings(config)
+    try:
+        ledger = stack.enter_context(Ledger.connect(settings.database_url.get_secret_value()))
+        ledger.check()
+    except BounceWatcherError as failure:
+        complain(f"explained with an empty history: {failure}")
+        return settings, None
+    return settings, ledger
+
+
+_Judged = tuple[RecipientVerdict, Decision | None]
+
+
+def _judged(raw: RawMessage, analysis: Analysis, policy: PolicySettings, ledger: Ledger | None) -> list[_Judged]:
+    """Each recipient as the ledger would enter it, with what the policy makes of it; None where it is not entered."""
+    from bounce_watcher.policy.decide import decide
+    from bounce_watcher.service.process import message_record, nobody
+
+    record = message_record(raw, analysis, None)
+    if not record.events:
+        return [(each, None) for each in analysis.recipients]
+    entered = {event.id: event for event in (ledger.as_proven(record) if ledger else record.events) if event.recipient}
+    found: list[_Judged] = []
+    for each, read in zip(analysis.recipients or [nobody(analysis)], record.events, strict=True):
+        event = entered.get(read.id)
+        if event is not None:
+            found.append((_as_entered(each, read, event), decide(event, _history(event, ledger), policy)))
+        elif analysis.recipients:
+            found.append((each, None))
+    return found
+
+
+def _as_entered(each: RecipientVerdict, read: BounceEvent, event: BounceEvent) -> RecipientVerdict:
+    """With what the platform's list of sent mail told beyond what was `read`."""
+    if event == read:
+        return each
+    attribution = replace(
+        each.attribution, recipient=event.recipient, evidence=event.evidence, stream=event.stream, sending=event.sending
+    )
+    return replace(each, attribution=attribution)
+
+
+def _history(event: BounceEvent, ledger: Ledger | None) -> History:
+    """What the ledger knew of the recipient when the report came."""
+    records = ledger.recipients(event.recipient) if ledger else []
+    record = next((each for each in records if each.stream == event.stream), None)
+    if ledger is None or record is None:
+        return History(RecipientRecord(event.recipient, event.stream))
+    earlier = ledger.events(EventFilter(event.recipient, event.stream, until=event.at))
+    counted = tuple(
+        CountedBounce(each.id, each.at, each.reason, each.sent_message_id) for each in earlier if each.exclusion is None
+    )
+    return History(record, counted)
+
+
+# ── in words ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+def _explained(
+    raw: RawMessage, analysis: Analysis, judged: list[_Judged], rules: Mapping[str, Rule]
+) -> Iterator[str]:
+    from bounce_watcher.parsing.message import parse
+    from bounce_watcher.recognition import answered_by
+
+    yield f"{clean(raw.source)}: {analysis.kind}, {KINDS[analysis.kind]}"
+    yield from field("known by", answered_by(parse(raw.content)))
+    yield from field("received", iso(raw.received_at))
+    yield from field("type", analysis.feedback_type)
+    yield from field("genuine", _genuine(analysis.authenticity))
+    for value in analysis.unreadable:
+        yield from field("unreadable", f"{value} (no mail address by RFC 5321: it names nobody, and goes to review)")
+    yield from field("sent mail", _sent(analysis))
+    yield from _asked(analysis)
+    if raw.is_truncated:
+        yield from field("note", f"read as far as {len(raw.content)} of {raw.size} bytes")
+    for each, decision in judged:
+        yield ""
+        yield clean(each.attribution.recipient) or "(a recipient that the report does not name)"
+        yield from _recipient(each, rules)
+        if decision is not None:
+            yield from _policy(decision)
+
+
+def _asked(analysis: Analysis) -> Iterator[str]:
+    """Who asks by mail for no more of it."""
+    found = analysis.opt_out
+    if found is None:
+        return
+    yield from field("asked from", analysis.sender or "no single address")
+    yield from field("recipient", found.recipient or "not named, neither by our return path nor by a field of ours")
+    yield from field("evidence", f"{found.evidence}: {GRADES[found.evidence]}" if found.recipient else None)
+    yield from field("stream", found.stream)
+    yield from field("campaign", found.sending)
+    yield from field("doubt", doubt_text(found.doubt))
+
+
+def _genuine(found: Authenticity) -> str | None:
+    """What our own server found of the report itself."""
+    return f"no: {words.doubt(found.failure)}" if found.failure else "; ".join(map(words.passed, found.passes))
+
+
+def _sent(analysis: Analysis) -> str:
+    sent = analysis.sent
+    told = (("Subject", sent.subject), ("From", sent.sender), ("Message-ID", sent.message_id),
+            ("List-ID", sent.list_id), ("Feedback-ID", sent.feedback_id))
+    return "; ".join(f"{name}: {value}" for name, value in told if value)
+
+
+def _recipient(each: RecipientVerdict, rules: Mapping[str, Rule]) -> Iterator[str]:
+    report, verdict, finding = each.finding.report, each.verdict, each.finding
+    yield from field("action", report.action)
+    yield from field("final address", report.final_recipient if report.final_recipient != report.recipient else None)
+    diagnostic = report.diagnostic_code or ""
+    if verdict is not None:
+        yield from verdict_lines(verdict, rules)
+        yield from field("diagnostic", diagnostic)
+        yield from reply_lines(diagnostic, verdict, report.stage, report.remote_mta)
+        if report.status not in (None, verdict.status):
+            yield from field("status field", f"{report.status}: too general beside what was said")
+    else:
+        yield from field("diagnostic", diagnostic)
+        yield from field("said by", report.remote_mta)
+    yield from field("reported by", finding.reporting_mta)
+    yield from field("found by", _found(finding.provenance, diagnostic))
+    grade = each.attribution.evidence
+    yield from field("evidence", f"{grade}: {GRADES[grade]}")
+    yield from field("stream", each.attribution.stream)
+    yield from field("campaign", each.attribution.sending)
+    yield from field("doubt", doubt_text(each.attribution.doubt))
+
+
+def _found(provenance: Provenance, diagnostic: str) -> str:
+    where = f"part {provenance.part}" if provenance.part else "the header"
+    quoted = "the diagnostic" if provenance.quote == diagnostic else f"“{provenance.quote}”"
+    return f"{provenance.recognizer}, in {where}: {quoted}"
+
+
+def _policy(decision: Decision) -> Iterator[str]:
+    yield from field("policy would", STEPS[decision.step])
+    yield from field("because", words.because(decision.grounds))
+    if decision.step is Step.SUPPRESS:
+        yield from field("until", iso(decision.until) or "for good")
+        yield from field("reaches", "all streams" if decision.scope is Scope.GLOBAL else None)

@@ -1,0 +1,129 @@
+"""`classify-reply`: what single SMTP replies mean."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Annotated, NamedTuple
+
+import typer
+
+from bounce_watcher.cli.framework.options import Debug, Json, RulesOf, example
+from bounce_watcher.cli.framework.output import clean, complain, say
+from bounce_watcher.cli.framework.tables import listing
+from bounce_watcher.cli.mail.rules import rules_of
+from bounce_watcher.cli.mail.verdicts import reply_lines, verdict_lines
+from bounce_watcher.words.rows import Row
+
+if TYPE_CHECKING:
+    from bounce_watcher.classification.ruleset import Ruleset
+
+COLUMNS = ("reason", "bounce_type", "rule", "code", "status", "text")
+
+
+class Reply(NamedTuple):
+    id: object
+    text: str
+    remote: str | None = None
+
+
+def register(app: typer.Typer) -> None:
+    app.command(
+        "classify-reply", epilog=example('classify-reply "552 5.2.2 mailbox full"')
+    )(replies)
+
+
+def replies(
+    texts: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="TEXT", show_default=False,
+                       help="Replies or diagnostics. None, or -, reads standard input, one a line."),
+    ] = None,
+    jsonl: Annotated[
+        bool,
+        typer.Option(
+            "--jsonl", metavar="", help='JSON lines in and out: reads {"id", "text"} and, where known, "remote".'
+        ),
+    ] = False,
+    as_json: Json = False,
+    config: RulesOf = None,
+    debug: Debug = False,
+) -> None:
+    """Says what an SMTP reply means: the reason, the bounce type, and the rule that says so.
+
+    Replies on the command line are explained in words; lines of standard input get a line each.
+    """
+    from bounce_watcher.classification.ruleset import load_rules
+
+    problems: list[str] = []
+    is_piped = texts in (None, [], ["-"])
+    given = _from_stdin(jsonl, problems) if is_piped else _from_arguments(texts or [])
+    ruleset = load_rules(rules_of(config))
+    if not is_piped and not jsonl and not as_json:
+        _explain(given, ruleset)
+    elif jsonl or as_json:
+        listing((_row(each, ruleset) for each in given), COLUMNS, as_json=True)
+    else:
+        listing(({**_row(each, ruleset), "text": each.text} for each in given), COLUMNS, as_json=False)
+    for problem in problems:
+        complain(problem)
+    if problems:
+        raise typer.Exit(1)
+
+
+def _explain(given: Iterable[Reply], ruleset: Ruleset) -> None:
+    from bounce_watcher.classification.classify import classify_reply
+
+    rules = {rule.id: rule for rule in ruleset.rules}
+    for number, reply in enumerate(given):
+        verdict = classify_reply(reply.text, ruleset, reply.remote)
+        if number:
+            say()
+        say(clean(reply.text))
+        for line in (*verdict_lines(verdict, rules), *reply_lines(reply.text, verdict, None, None)):
+            say(line)
+
+
+def _row(reply: Reply, ruleset: Ruleset) -> Row:
+    from bounce_watcher.classification.classify import classify_reply
+
+    verdict = classify_reply(reply.text, ruleset, reply.remote)
+    return {
+        "id": reply.id,
+        "reason": verdict.reason,
+        "bounce_type": verdict.bounce_type,
+        "rule": verdict.rule,
+        "code": verdict.code,
+        "status": str(verdict.status) if verdict.status else None,
+    }
+
+
+def _from_arguments(texts: list[str]) -> Iterator[Reply]:
+    for number, text in enumerate(texts, start=1):
+        yield Reply(number, text)
+
+
+def _from_stdin(jsonl: bool, problems: list[str]) -> Iterator[Reply]:
+    """A line that can't be read is left out and told of at the end."""
+    for number, line in enumerate(sys.stdin.buffer, start=1):
+        text = line.decode("utf-8", "replace").strip()
+        if text and not jsonl:
+            yield Reply(number, text)
+        elif text:
+            try:
+                yield _parsed(text)
+            except (ValueError, RecursionError) as error:
+                problems.append(f'-: line {number}: {error}; write {{"id": …, "text": "…"}}')
+
+
+def _parsed(line: str) -> Reply:
+    try:
+        data = json.loads(line)
+    except ValueError:
+        raise ValueError("is no JSON") from None
+    text = data.get("text") if isinstance(data, dict) else None
+    if not isinstance(text, str):
+        raise ValueError("has no text")
+    remote = data.get("remote")
+    return Reply(data.get("id"), text, remote if isinstance(remote, str) else None)

@@ -1,0 +1,1 @@
+"""Running it: the service, one pass over the mailboxes, and files read by hand."""

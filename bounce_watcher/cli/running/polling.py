@@ -1,0 +1,93 @@
+"""`poll`: one pass of what the service does."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from bounce_watcher import logs
+from bounce_watcher.cli.framework.configuration import load_settings
+from bounce_watcher.cli.framework.options import ConfigFile, Debug, Json, example
+from bounce_watcher.cli.framework.output import clean, complain, count, json_line, say
+from bounce_watcher.cli.framework.tables import progress
+from bounce_watcher.words.rows import Row
+
+if TYPE_CHECKING:
+    from bounce_watcher.service.deliver import DeliveryReport
+    from bounce_watcher.service.poll import PassReport, PollReport
+
+
+def register(app: typer.Typer) -> None:
+    app.command(epilog=example("poll -c config.toml"))(poll)
+
+
+def poll(
+    as_json: Json = False,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", metavar="", help="Log every step to stderr.")] = False,
+    config: ConfigFile = None,
+    debug: Debug = False,
+) -> None:
+    """One pass over all mailboxes and over the webhooks that are due, then ends.
+
+    Prints a line a mailbox and a line a webhook or platform, with what was done. Exit status 1 if a mailbox could not
+    be read to its end, or its mail could not be filed. What a target did not take stays in the outbox.
+    """
+    from bounce_watcher.service.poll import poll_once
+
+    settings = load_settings(config)
+    logs.configure(settings.log_level if verbose else "error", settings.log_format)
+    with progress("polling", shown=not verbose) as advance:
+        report = poll_once(settings, lambda tally: advance(tally.messages))
+    _tell(report, {target.name: target.label for target in settings.receivers}, as_json)
+    for each in report.passes:
+        for trouble in filter(None, (each.failure, each.obstacle)):
+            complain(trouble)
+    if not report.ok:
+        raise typer.Exit(1)
+
+
+def _tell(report: PollReport, labels: Mapping[str, str], as_json: bool) -> None:
+    for each in report.passes:
+        say(json_line(_mailbox_row(each)) if as_json else _told(each))
+    for delivery in report.deliveries:
+        label = labels[delivery.target]
+        say(json_line(_target_row(delivery, label)) if as_json else _sent(delivery, label))
+
+
+def _mailbox_row(each: PassReport) -> Row:
+    tally = each.tally
+    return {
+        "mailbox": each.mailbox, "messages": tally.messages, "events": tally.events, "suppressed": tally.suppressed,
+        "released": tally.released, "duplicates": tally.duplicates, "quarantined": tally.quarantined,
+        "doubted": tally.doubted, "opt_outs": tally.opt_outs, "failure": each.failure,
+        "obstacle": each.obstacle,
+    }
+
+
+def _target_row(each: DeliveryReport, label: str) -> Row:
+    """Under "webhook" or "platform" stands its name."""
+    return {
+        label.partition(" ")[0]: each.target, "delivered": each.delivered, "retried": each.retried, "dead": each.dead,
+        "disabled": each.disabled,
+    }
+
+
+def _told(each: PassReport) -> str:
+    tally = each.tally
+    doubted = f", {tally.doubted} forged or mixed up" if tally.doubted else ""
+    doubted += f", {count(tally.opt_outs, 'new opt-out')} (review show opt-outs)" if tally.opt_outs else ""
+    left = "; broken off" if each.failure else ""
+    return (
+        f"mailbox {clean(each.mailbox)}: {count(tally.messages, 'message')}, {count(tally.events, 'new event')}, "
+        f"{tally.suppressed} suppressed, {tally.released} released, {tally.duplicates} known already, "
+        f"{tally.quarantined} quarantined{doubted}{left}"
+    )
+
+
+def _sent(each: DeliveryReport, label: str) -> str:
+    told = f"{label}: {each.delivered} delivered, {each.retried} to be tried again, {each.dead} dead"
+    if not each.disabled:
+        return told
+    return f"{told}; it answered 410 Gone and is left alone until: bounce-watcher outbox retry --target {each.target}"

@@ -1,0 +1,145 @@
+"""`demo`: the main job on this machine, shown to a person."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import threading
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from bounce_watcher import logs
+from bounce_watcher.cli.framework.options import Debug, example
+from bounce_watcher.cli.framework.output import clean, complain, iso, say
+from bounce_watcher.cli.framework.tables import table
+from bounce_watcher.extras import missing
+from bounce_watcher.model.errors import PermanentFailure
+from bounce_watcher.model.finding import Kind
+from bounce_watcher.model.ledger import BounceEvent, RecipientRecord
+from bounce_watcher.words import grounds as words
+
+if TYPE_CHECKING:
+    from bounce_watcher.service.demo import Outcome, Stage
+    from bounce_watcher.service.demo.outcome import Judged
+    from bounce_watcher.service.demo.receiver import Hook
+
+Cells = Sequence[object]
+
+
+def register(app: typer.Typer) -> None:
+    app.command(epilog=example("demo"))(demo)
+
+
+def demo(
+    serve: Annotated[
+        bool,
+        typer.Option("--serve", metavar="",
+                     help="Stay up until Ctrl-C, with the dashboard, and go on with what you put into INBOX."),
+    ] = False,
+    debug: Debug = False,
+) -> None:
+    """Shows the main job on this machine, with nothing installed but this program, in some seconds.
+
+    An embedded IMAP server with sample bounces, a webhook receiver that checks signatures, a SQLite file, and the real
+    service between them. Exit status 0 only if every webhook that must arrive did, with a valid signature.
+    """
+    if lack := missing("demo"):
+        raise PermanentFailure(f"the demo {lack}")
+    from bounce_watcher.service.demo import outcome, stage
+    from bounce_watcher.service.poll import poll_once
+
+    logs.configure("error", "console")
+    with stage() as here:
+        _introduce(here)
+        poll_once(here.settings)
+        result = outcome(here)
+        _tell(result)
+        if serve:
+            _serve(here)
+    if result.problems:
+        raise typer.Exit(1)
+
+
+def _introduce(here: Stage) -> None:
+    say(f"IMAP server     127.0.0.1:{here.imap_port}, {len(here.mail)} mails of the last 60 days in INBOX")
+    say(f"Platform        {here.webhook_url}, checks signatures with the package `standardwebhooks`")
+    say(f"Configuration   {here.config}, with a SQLite ledger beside it")
+    say()
+
+
+def _tell(result: Outcome) -> None:
+    from bounce_watcher.service.demo.outcome import expected_hooks
+
+    table(("day", "recipient", "what it is", "in whose words", "counts", "filed in"), _cells(result.judged),
+          title="1. What came in, how each was judged and why")
+    say()
+    table(("recipient", "state", "until", "because"), map(_standing_cells, result.standing),
+          title="2. Where that leaves the recipients against whom something counts")
+    say()
+    table(("webhook", "recipient", "sequence", "signature", "because"), map(_hook_cells, result.hooks),
+          title="3. What the platform received")
+    say()
+    for problem in result.problems:
+        complain(problem)
+    if not result.problems:
+        say(f"All {len(expected_hooks())} expected webhooks arrived, each with a valid signature.")
+
+
+def _cells(judged: Sequence[Judged]) -> Iterator[Cells]:
+    for mail in judged:
+        day, folder = f"{mail.sample.at:%d %b}", mail.folder.rpartition("/")[2]
+        if not mail.events:
+            yield (day, "", mail.kind, "", "no report of a recipient", folder)
+        for event in mail.events:
+            yield (day, event.recipient, _what(event), event.quote or event.diagnostic,
+                   "yes" if event.exclusion is None else f"no: {words.because(event.exclusion)}", folder)
+
+
+def _what(event: BounceEvent) -> str:
+    """A bounce by its type and reason, anything else by its kind."""
+    kind = event.bounce_type if event.kind is Kind.BOUNCE else event.kind
+    detail = event.reason or event.feedback_type or event.action
+    return f"{kind}: {detail}"
+
+
+def _standing_cells(record: RecipientRecord) -> Cells:
+    until = "" if record.suppression is None else (iso(record.suppression.until) or "for good")[:10]
+    return (record.recipient, record.state, until, words.text(record.grounds))
+
+
+def _hook_cells(hook: Hook) -> Cells:
+    data = hook.data
+    return (hook.type, data.get("recipient"), data.get("sequence"), "valid" if hook.verified else "NOT VALID",
+            data.get("because") or data.get("feedback_type"))
+
+
+def _serve(here: Stage) -> None:
+    """Watches on, until Ctrl-C or SIGTERM."""
+    from bounce_watcher.service.app import Service
+    from bounce_watcher.service.demo.imap import PASSWORD, USER
+    from bounce_watcher.service.opening import open_ledger
+    from bounce_watcher.web.server import serving
+
+    say()
+    say("Up until Ctrl-C. Open the dashboard in a browser, put mail into INBOX and see what comes of it:")
+    say(f"  dashboard {here.dashboard}")
+    say(f"  token     {here.token}   (to sign in there)")
+    say(f"  IMAP      127.0.0.1:{here.imap_port}, no TLS, user {USER}, password {PASSWORD}")
+    say(f"  webhooks  {here.webhook_url}")
+    say(f"  look      bounce-watcher -c {here.config} events list")
+    sys.stdout.flush()
+    here.receiver.on_arrival = _show_arrival
+    stopped = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stopped.set())
+    ledger = open_ledger(here.settings)
+    with Service(here.settings, ledger) as service, serving(here.settings, ledger, service.stuck, service.state):
+        stopped.wait()
+
+
+def _show_arrival(hook: Hook) -> None:
+    say(f"webhook {hook.type} {clean(hook.data.get('recipient'))}, signature "
+        f"{'valid' if hook.verified else 'NOT VALID'}: {clean(hook.data.get('because'))}")
+    sys.stdout.flush()

@@ -1,0 +1,333 @@
+"""`init`: a first configuration, tried out before it is written."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from bounce_watcher import logs
+from bounce_watcher.cli.framework.configuration import config_path
+from bounce_watcher.cli.framework.errors import WrongUsage
+from bounce_watcher.cli.framework.options import DEFAULT_CONFIG, ConfigFile, Debug, example
+from bounce_watcher.cli.framework.output import count
+from bounce_watcher.cli.start.doctor import show_check
+from bounce_watcher.config.values import split_listen
+from bounce_watcher.model.finding import Evidence
+from bounce_watcher.model.keys import Kind
+from bounce_watcher.service.installing import PRIVATE_FOLDER, NewFile, put_in_place
+
+if TYPE_CHECKING:
+    from bounce_watcher.cli.framework.asking import Asker
+    from bounce_watcher.cli.start.init_mailbox import Mailbox
+    from bounce_watcher.service.setup import Draft
+
+UNITS = Path("/etc/systemd/system")
+SHIPPED_UNITS = (Path("/usr/lib/systemd/system"), Path("/lib/systemd/system"))
+LISTEN = "127.0.0.1:8025"
+
+_MAILBOX, _TELLING, _WRITING = "The mailbox", "What follows", "What is written"
+
+
+def register(app: typer.Typer) -> None:
+    app.command(
+        epilog=example("init --yes --address bounces@example.com --password-file password.txt --webhook "
+                       "https://platform.example.com/hooks/bounces")
+    )(init)
+
+
+@dataclass(frozen=True, slots=True)
+class MailboxOptions:
+    """What the command line gives on the mailbox; None is asked for, or taken as proposed."""
+
+    address: str | None
+    host: str | None
+    security: str | None
+    username: str | None
+    password_file: str | None
+    ca_file: Path | None
+    trust_certificate: str | None
+    tenant: str | None
+    token_url: str | None
+    scope: str | None
+    client_id: str | None
+    client_secret_file: str | None
+    refresh_token_file: str | None
+    folder: str | None
+    stream: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Options(MailboxOptions):
+    """What the command line gives; None is asked for, or taken as proposed."""
+
+    return_path: str | None
+    sign: bool | None
+    webhook: str | None
+    platform: str | None
+    platform_key: list[str]
+    shadow: bool | None
+    listen: str | None
+    web: bool | None
+    database: str | None
+    systemd: bool | None
+    systemd_dir: Path
+
+
+def init(  # noqa: PLR0913, PLR0917 - an option for each question
+    ctx: typer.Context,
+    address: Annotated[str | None, typer.Option(
+        metavar="ADDRESS", rich_help_panel=_MAILBOX, help="The mailbox that bounces come to.")] = None,
+    host: Annotated[str | None, typer.Option(
+        metavar="HOST[:PORT]", rich_help_panel=_MAILBOX, help="Its IMAP server, if it is not to be found out.")] = None,
+    security: Annotated[str | None, typer.Option(
+        metavar="KIND", rich_help_panel=_MAILBOX,
+        help="tls, starttls or none (this machine itself only), if it is not to be found out.")] = None,
+    username: Annotated[str | None, typer.Option(
+        metavar="NAME", rich_help_panel=_MAILBOX, help="For the log-in, if it is not the address.")] = None,
+    password_file: Annotated[str | None, typer.Option(
+        metavar="FILE", rich_help_panel=_MAILBOX, help="Holds the password; - is standard input.")] = None,
+    ca_file: Annotated[Path | None, typer.Option(
+        metavar="FILE", rich_help_panel=_MAILBOX, help="The authority (PEM) that vouches for the server.")] = None,
+    trust_certificate: Annotated[str | None, typer.Option(
+        metavar="SHA256", rich_help_panel=_MAILBOX,
+        help="The fingerprint of a self-signed certificate that is the server's.")] = None,
+    tenant: Annotated[str | None, typer.Option(
+        metavar="TENANT", rich_help_panel=_MAILBOX, help="OAuth2 at Microsoft 365: the tenant's id or domain.")] = None,
+    token_url: Annotated[str | None, typer.Option(
+        metavar="URL", rich_help_panel=_MAILBOX, help="OAuth2 elsewhere: where tokens are had.")] = None,
+    scope: Annotated[str | None, typer.Option(
+        metavar="SCOPE", rich_help_panel=_MAILBOX, help="OAuth2: the scope, if not the provider's usual.")] = None,
+    client_id: Annotated[str | None, typer.Option(
+        metavar="ID", rich_help_panel=_MAILBOX, help="OAuth2: the id of the app.")] = None,
+    client_secret_file: Annotated[str | None, typer.Option(
+        metavar="FILE", rich_help_panel=_MAILBOX, help="OAuth2: holds the app's secret.")] = None,
+    refresh_token_file: Annotated[str | None, typer.Option(
+        metavar="FILE", rich_help_panel=_MAILBOX, help="OAuth2: holds the refresh token.")] = None,
+    folder: Annotated[str | None, typer.Option(
+        metavar="FOLDER", rich_help_panel=_MAILBOX, help="The folder to watch; levels parted by /.")] = None,
+    stream: Annotated[str | None, typer.Option(
+        metavar="STREAM", rich_help_panel=_MAILBOX, help="What is counted and suppressed together.")] = None,
+    return_path: Annotated[str | None, typer.Option(
+        metavar="ADDRESS", rich_help_panel=_TELLING, help='The return path of your mail; "" for none.')] = None,
+    sign: Annotated[bool | None, typer.Option(
+        "--sign/--no-sign", rich_help_panel=_TELLING,
+        help="Make a key for signed return paths, and let nothing unsigned count. By default unsigned mail counts on.")
+    ] = None,
+    webhook: Annotated[str | None, typer.Option(
+        metavar="URL", rich_help_panel=_TELLING, help="The address that is told of suppressions.")] = None,
+    platform: Annotated[str | None, typer.Option(
+        metavar="KIND", rich_help_panel=_TELLING, help="The platform whose list is kept, such as mailchimp.")] = None,
+    platform_key: Annotated[list[str], typer.Option(
+        metavar="KEY=VALUE", rich_help_panel=_TELLING,
+        help="A key of that platform; a secret as api_key_file=FILE. May be repeated.")] = [],  # noqa: B006 - typer's way
+    shadow: Annotated[bool | None, typer.Option(
+        "--shadow/--enforce", rich_help_panel=_TELLING, help="Decide and record, and tell nobody yet.")] = None,
+    web: Annotated[bool | None, typer.Option(
+        "--web/--no-web", rich_help_panel=_TELLING,
+        help="Listen for HTTP: the dashboard, health, and what the platform reports.")] = None,
+    listen: Annotated[str | None, typer.Option(
+        metavar="HOST:PORT", rich_help_panel=_TELLING, help=f"Where, if not at {LISTEN}.")] = None,
+    database: Annotated[str | None, typer.Option(
+        metavar="URL", rich_help_panel=_WRITING, help="The ledger, such as postgresql://user@host/name.")] = None,
+    systemd: Annotated[bool | None, typer.Option(
+        "--systemd/--no-systemd", rich_help_panel=_WRITING,
+        help="Write a unit; secrets become its credentials.")] = None,
+    systemd_dir: Annotated[Path, typer.Option(
+        metavar="FOLDER", rich_help_panel=_WRITING, help="Where units lie.")] = UNITS,
+    overwrite: Annotated[bool, typer.Option(
+        "--overwrite", metavar="", rich_help_panel=_WRITING,
+        help="Put the new files in the place of older ones.")] = False,
+    yes: Annotated[bool, typer.Option(
+        "--yes", "-y", metavar="", rich_help_panel=_WRITING, help="Ask nothing: take every proposal.")] = False,
+    config: ConfigFile = None,
+    debug: Debug = False,
+) -> None:
+    """Asks for a mailbox, tries the log-in, and writes a commented configuration with its secrets in private files.
+
+    Finds the server by the address, looks at folders and abilities, and offers the systemd unit. All that it asks may
+    be given as options; with --yes nothing is asked. Nothing is overwritten unasked, and what fails leaves nothing
+    behind.
+    """
+    from bounce_watcher.cli.framework.asking import Asker, attended
+    from bounce_watcher.cli.start.init_mailbox import ask_mailbox
+    from bounce_watcher.cli.start.init_target import ask_target
+    from bounce_watcher.service.setup import Draft
+
+    logs.configure("critical", "console")
+    given = Options(**{each.name: ctx.params[each.name] for each in fields(Options)})
+    path = config_path(config).absolute()
+    ask = Asker(attended=attended(take_proposals=yes))
+    overwrite = _may_write(ask, path, overwrite=overwrite)
+    draft = Draft(by_credential=_with_systemd(ask, given, path))
+    mailbox = ask_mailbox(ask, given, draft)
+    _ask_return_path(ask, given, draft, mailbox)
+    if ask_target(ask, given.webhook, given.platform, given.platform_key, draft) and ask.yes(
+        "Decide and record only, and tell nobody yet (shadow mode)?", given.shadow, proposal=False
+    ):
+        draft.put("policy", mode="shadow")
+    _ask_web(ask, given, draft)
+    _choose_database(given, draft, path)
+    _write(draft, path, given.systemd_dir, overwrite=overwrite)
+    _tell(ask, draft, path, given.systemd_dir)
+
+
+# ── where it goes ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+def _may_write(ask: Asker, path: Path, *, overwrite: bool) -> bool:
+    """Whether older files may go. Raises WrongUsage before a question is asked in vain."""
+    above = next(each for each in path.parents if each.exists())
+    if not above.is_dir() or not os.access(above, os.W_OK | os.X_OK):
+        raise WrongUsage(f"{above}: this user may not write there; run this as root (sudo), or name another place "
+                         "with -c FILE")
+    if not os.path.lexists(path) or overwrite:
+        return overwrite
+    if not ask.attended:
+        raise WrongUsage(f"{path} is there already and stays as it is; --overwrite puts another in its place")
+    if not ask.yes(f"{path} is there already. Put another in its place?", None, proposal=False):
+        raise typer.Exit(1)
+    return True
+
+
+def _with_systemd(ask: Asker, given: Options, path: Path) -> bool:
+    runs_here = Path("/run/systemd/system").is_dir() or given.systemd_dir != UNITS
+    usual = path == DEFAULT_CONFIG and os.access(given.systemd_dir, os.W_OK) and runs_here
+    if given.systemd is None and not usual:
+        return False
+    return ask.yes(f"Write a systemd unit to {given.systemd_dir}?", given.systemd, proposal=usual)
+
+
+def _choose_database(given: Options, draft: Draft, path: Path) -> None:
+    url = given.database
+    if url is None:
+        draft.put("database", url=None if draft.by_credential or path == DEFAULT_CONFIG else "sqlite:///ledger.db")
+    elif "@" in url and ":" in url.partition("://")[2].partition("@")[0]:
+        draft.keep("database", "url", "database-url", url)
+    else:
+        draft.put("database", url=url)
+
+
+# ── what follows from a bounce ──────────────────────────────────────────────────────────────────────────────────────
+
+def _ask_return_path(ask: Asker, given: Options, draft: Draft, mailbox: Mailbox) -> None:
+    from bounce_watcher.cli.framework.asking import fits
+
+    is_address = fits(Kind.ADDRESS)
+    answer = ask.text(
+        "Return path that your mail is sent with (- for none)", "--return-path", given.return_path,
+        mailbox.address or "-", lambda text: "" if text in ("", "-") else is_address(text),
+    )
+    if answer in ("", "-"):
+        if given.sign:
+            raise WrongUsage("--sign needs --return-path, the address that signatures ride on")
+        return
+    draft.put("attribution", return_path=answer)
+    _ask_key(ask, given, draft)
+
+
+def _ask_key(ask: Asker, given: Options, draft: Draft) -> None:
+    """A key is made unless the platform can't use it, but what is not signed counts on until somebody says otherwise.
+
+    Else the true bounces of a platform that signs nothing yet would count no more, and nobody would notice.
+    """
+    from bounce_watcher.service import setup
+
+    question = "Can your platform give each mail its own return path, now or later (README, Signed return paths)?"
+    if not ask.yes(question, given.sign, proposal=True):
+        return
+    draft.keep("attribution", "token_key", "token-key", setup.random_key())
+    question = "Does it sign every mail already, so that no unsigned bounce may count?"
+    if not ask.yes(question, given.sign, proposal=False):
+        draft.put("policy.evidence", **dict.fromkeys(("hard", "soft", "complaint"), Evidence.REPORT.value))
+
+
+def _ask_web(ask: Asker, given: Options, draft: Draft) -> None:
+    from bounce_watcher.service import setup
+
+    wanted = True if given.listen else given.web
+    question = "Listen for HTTP on this machine (the dashboard, health, and what your platform reports)?"
+    if ask.yes(question, wanted, proposal=True):
+        draft.put("web", listen=ask.text("Address", "--listen", given.listen or LISTEN, LISTEN, _listens))
+        draft.keep("web", "token", "web-token", setup.random_key())
+
+
+def _listens(text: str) -> str:
+    split_listen(text)
+    return text
+
+
+# ── writing ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+def _write(draft: Draft, path: Path, units: Path, *, overwrite: bool) -> None:
+    """The unit is staged around the configuration, so that what it lacks is known before anything is in its place."""
+    from bounce_watcher.ledger.store import Ledger
+    from bounce_watcher.service import setup
+
+    def configuration(_: Path = path) -> None:
+        put_in_place(path.parent, setup.new_files(draft, path.name), overwrite=overwrite, check=check)
+
+    def check(stage: Path) -> None:
+        settings = setup.checked(stage, path)
+        if "database" in draft.tables and not settings.database_url.get_secret_value().startswith("sqlite"):
+            Ledger.connect(settings.database_url.get_secret_value()).close()
+
+    if not draft.by_credential:
+        configuration()
+        return
+    put_in_place(units, _unit_files(draft, path, units), overwrite=overwrite, check=configuration)
+
+
+def _unit_files(draft: Draft, path: Path, units: Path) -> Sequence[NewFile]:
+    from bounce_watcher.service import setup
+
+    dropped = NewFile(setup.DROP_IN, setup.drop_in(_program(), path, list(draft.secrets)))
+    is_there = any((folder / setup.UNIT).exists() for folder in (units, *SHIPPED_UNITS))
+    return (dropped,) if is_there else (NewFile(setup.UNIT, setup.unit_text()), dropped)
+
+
+def _program() -> Path:
+    beside = Path(sys.prefix) / "bin" / "bounce-watcher"
+    found = beside if beside.exists() else shutil.which("bounce-watcher")
+    if found is None:
+        raise WrongUsage("the program bounce-watcher is not installed, so a unit cannot start it; see: pip install")
+    return Path(found)
+
+
+def _tell(ask: Asker, draft: Draft, path: Path, units: Path) -> None:
+    from bounce_watcher.config import load
+    from bounce_watcher.config.secrets import CREDENTIALS_FOLDER
+    from bounce_watcher.service.doctor import examine
+
+    settings = load(path)
+    ledger = settings.database_url.get_secret_value()
+    if ledger.startswith("sqlite:///") and not (folder := Path(ledger.removeprefix("sqlite:///")).parent).exists():
+        folder.mkdir(PRIVATE_FOLDER, parents=True)
+    ask.note()
+    ask.note(f"wrote {path}, and {count(len(draft.secrets), 'secret')} in {path.parent / CREDENTIALS_FOLDER}")
+    if "webhook-secret" in draft.secrets:
+        secret = path.parent / CREDENTIALS_FOLDER / "webhook-secret"
+        ask.note(f"the receiver of the webhook verifies by the secret in {secret}")
+    ask.note()
+    for check in examine(settings):
+        show_check(check)
+    named = "" if path == DEFAULT_CONFIG else f" -c {path}"
+    ask.note()
+    ask.note("next:")
+    ask.note(f"bounce-watcher poll{named}  # one pass, to see what it makes of the mail", indent=2)
+    if draft.by_credential:
+        ask.note(f"systemctl daemon-reload && systemctl enable --now bounce-watcher  # unit in {units}", indent=2)
+        if any(str(_program()).startswith(home) for home in ("/home/", "/root/")):
+            ask.note(f"but first install the program elsewhere: the unit does not see {_program()}", indent=2)
+    else:
+        ask.note(f"bounce-watcher run{named}  # the service, in the foreground", indent=2)
+    if settings.web is not None:
+        host = f"[{settings.web.host}]" if ":" in settings.web.host else settings.web.host
+        token = path.parent / CREDENTIALS_FOLDER / "web-token"
+        ask.note(f"http://{host}:{settings.web.port}/  # the dashboard, once the service runs", indent=2)
+        ask.note(f"sign in there with the token in {token}", indent=2)

@@ -1,0 +1,365 @@
+"""The part of `init` that finds a mailbox and gets into it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+from typing import TYPE_CHECKING, NoReturn
+
+from pydantic import SecretStr
+
+from bounce_watcher.cli.framework.asking import Asker, fits
+from bounce_watcher.cli.framework.errors import WrongUsage
+from bounce_watcher.config.values import is_loopback
+from bounce_watcher.intake.account import Grant, ImapAccount, Mechanism, OAuth2Account, Security
+from bounce_watcher.intake.mailbox_providers import Access, MailboxProvider, OAuth2Way, provider_of_host
+from bounce_watcher.intake.oauth2 import TokenStore
+from bounce_watcher.model.errors import BounceWatcherError, PermanentFailure, TemporaryFailure
+from bounce_watcher.model.keys import Kind
+from bounce_watcher.service.discovery import (
+    USUAL_PORTS,
+    Greeting,
+    Place,
+    Untrusted,
+    first_to_greet,
+    greet,
+    places,
+    trial_account,
+)
+from bounce_watcher.service.setup import CERTIFICATE, Draft
+from bounce_watcher.service.trial import Certificate, Look, look, shown_certificate
+
+if TYPE_CHECKING:
+    from bounce_watcher.cli.start.init import MailboxOptions
+
+NAME = "returns"
+_SHOWN = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Mailbox:
+    """A mailbox that was logged in to. `address` is None where it is known by a user name alone."""
+
+    address: str | None
+    account: ImapAccount
+    look: Look
+
+
+def ask_mailbox(ask: Asker, given: MailboxOptions, draft: Draft) -> Mailbox:
+    """Finds the server, logs in, chooses the folder, and puts all of it down."""
+    if given.address is None and given.host and given.username and not ask.attended:
+        address = None
+    else:
+        address = ask.text("Mail address that bounces come to", "--address", given.address, None, fits(Kind.ADDRESS))
+    greeting, trust = _find_server(ask, given, address)
+    account, seen = _log_in(ask, given, greeting, trust, address, draft)
+    folder = _choose_folder(ask, given, seen, account)
+    _put_down(given, draft, account, trust, folder)
+    return Mailbox(address, replace(account, folders=(folder,)), seen)
+
+
+# ── the server ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+@dataclass(frozen=True, slots=True)
+class _Trust:
+    """By what the server's certificate is trusted: a file of authorities, or a certificate itself."""
+
+    ca_file: Path | None = None
+    certificate: Certificate | None = None
+
+
+def _find_server(ask: Asker, given: MailboxOptions, address: str | None) -> tuple[Greeting, _Trust]:
+    place = _place_given(given) if given.host else _place_found(ask, given, (address or "").rpartition("@")[2])
+    trust = _Trust(given.ca_file)
+    while True:
+        _refuse_in_vain(ask, given, place)
+        try:
+            return _greeted(ask, given, place, trust)
+        except BounceWatcherError as failure:
+            if not ask.attended:
+                raise _plainly(failure) from None
+            ask.fail(str(_plainly(failure)))
+        place = _place_asked(ask, place)
+
+
+def _greeted(ask: Asker, given: MailboxOptions, place: Place, trust: _Trust) -> tuple[Greeting, _Trust]:
+    try:
+        return greet(place, str(trust.ca_file.absolute()) if trust.ca_file else None), trust
+    except Untrusted as failure:
+        if trust.ca_file:
+            raise
+        certificate = _trusted_by_a_person(ask, given, failure)
+    with _as_file(certificate) as path:
+        return greet(place, path), _Trust(certificate=certificate)
+
+
+def _trusted_by_a_person(ask: Asker, given: MailboxOptions, failure: Untrusted) -> Certificate:
+    """The server's self-signed certificate, if its fingerprint was named or is confirmed. Else raises `failure`."""
+    host, shown = failure.account.host, shown_certificate(failure.account)
+    if not shown.is_self_signed:
+        raise failure
+    if given.trust_certificate is not None and _bare(given.trust_certificate) == _bare(shown.sha256):
+        return shown
+    if given.trust_certificate is not None or not ask.attended:
+        raise PermanentFailure(
+            f"{host}: its certificate is self-signed, with the SHA-256 fingerprint {shown.sha256}; compare it at "
+            "the server, then name it by --trust-certificate, or its authority by --ca-file"
+        )
+    ask.note(f"The certificate of {host} is self-signed: {shown.subject}, until {shown.until.date()}")
+    ask.note(f"SHA-256 {shown.sha256}")
+    if not ask.yes("Is that the server's, as a look at the server itself shows?", None, proposal=False):
+        raise failure
+    return shown
+
+
+def _bare(fingerprint: str) -> str:
+    return fingerprint.replace(":", "").replace(" ", "").upper()
+
+
+@contextmanager
+def _as_file(certificate: Certificate) -> Iterator[str]:
+    with NamedTemporaryFile("w", suffix=".pem") as file:
+        file.write(certificate.pem)
+        file.flush()
+        yield file.name
+
+
+def _plainly(failure: BounceWatcherError) -> BounceWatcherError:
+    """Without the name of a mailbox that nobody has given it yet, and with options in place of keys."""
+    text = str(failure).removeprefix(f"mailbox {NAME}: ")
+    for key, option in _SAID.items():
+        text = text.replace(key, option)
+    return (PermanentFailure if isinstance(failure, PermanentFailure) else TemporaryFailure)(text)
+
+
+_SAID = {
+    "are `host` and `port` right?": "is --host HOST:PORT right?",
+    "is `host` right,": "is --host right,",
+    "is `host` right?": "is --host right?",
+    "check `port` and `security` (993 is tls, 143 is starttls)": "check --host HOST:PORT and --security (993 is tls, "
+                                                                "143 is starttls)",
+    "set ca_file to the authority": "name by --ca-file the authority",
+    "or mend the server's certificate or `host`": "or mend the server's certificate or --host",
+    "check username and password": "check --username and the password",
+    "set security to tls and port to 993": "use --security tls and port 993",
+    "set security to tls or starttls, or use [mailbox.oauth2]": "use --security tls or starttls, or OAuth2",
+}
+
+
+def _refuse_in_vain(ask: Asker, given: MailboxOptions, place: Place) -> None:
+    """What a provider will not do is told before it is asked."""
+    provider = place.provider
+    if provider is None:
+        return
+    if provider.access is Access.NONE:
+        raise PermanentFailure(f"{provider.name}: {provider.advice}")
+    if provider.access is Access.OAUTH2 and given.client_id is None and not ask.attended:
+        _refuse_password(place.host, provider)
+
+
+def _place_given(given: MailboxOptions) -> Place:
+    try:
+        return _place(given.host or "", _security(given.security))
+    except ValueError as error:
+        raise WrongUsage(f"--host: {error}") from None
+
+
+def _security(text: str | None) -> Security | None:
+    if text is None:
+        return None
+    try:
+        return Security(text)
+    except ValueError:
+        raise WrongUsage(f"--security: {text!r} is none of tls, starttls, none") from None
+
+
+def _place(text: str, security: Security | None = None) -> Place:
+    """Raises ValueError for what is no HOST or HOST:PORT."""
+    host, colon, port = text.rpartition(":")
+    if not colon or (":" in host and not host.startswith("[")):
+        host, port = text, ""
+    host = fits(Kind.HOST)(host.strip("[]"))
+    if port and not (port.isdecimal() and 1 <= int(port) <= 65535):
+        raise ValueError(f"{port} is no port: from 1 to 65535")
+    if security is Security.NONE and not is_loopback(host):
+        raise ValueError("without encryption a password could be read on its way; none is for this machine itself")
+    number = int(port) if port else None
+    usual = {port: kind for kind, port in USUAL_PORTS.items() if kind is not Security.NONE}
+    likely = usual.get(number or 0) if not is_loopback(host) else None
+    return Place(host, "as you said", number, security or likely, provider_of_host(host))
+
+
+def _is_place(text: str) -> str:
+    _place(text)
+    return text
+
+
+def _place_found(ask: Asker, given: MailboxOptions, domain: str) -> Place:
+    found = places(domain)
+    provider = found[0].provider
+    if provider is not None:
+        ask.note(f"{found[0].because}: {provider.host or 'no IMAP server'}")
+        return found[0]
+    candidates = found if ask.attended else [each for each in found if each.is_sure]
+    greeting = first_to_greet(candidates)
+    if greeting is None and not ask.attended:
+        raise PermanentFailure(f"{domain}: no IMAP server was found; name it by --host HOST or --host HOST:PORT")
+    place = found[0] if greeting is None else replace(
+        greeting.place, port=greeting.port, security=_security(given.security) or greeting.security
+    )
+    if greeting is None:
+        ask.note(f"No IMAP server of {domain} answers at its usual places.")
+    else:
+        ask.note(f"An IMAP server answers at {place.host}:{place.port} ({place.because})")
+    return _place_asked(ask, place) if ask.attended else place
+
+
+def _place_asked(ask: Asker, before: Place) -> Place:
+    proposal = f"{before.host}:{before.port}" if before.port else before.host
+    answer = ask.text("IMAP server", "--host", None, proposal, _is_place)
+    return before if answer == proposal and before.port else _place(answer)
+
+
+# ── the log-in ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+def _log_in(
+    ask: Asker, given: MailboxOptions, greeting: Greeting, trust: _Trust, address: str | None, draft: Draft
+) -> tuple[ImapAccount, Look]:
+    place, provider = greeting.place, greeting.place.provider
+    by_token = given.client_id is not None or (
+        provider is not None and provider.access is Access.OAUTH2
+    ) or Access.PASSWORD not in greeting.access
+    if provider is not None and provider.advice:
+        ask.note(f"{provider.name}: {provider.advice}")
+    while True:
+        username = ask.text("User name", "--username", given.username, address, fits(None))
+        account = trial_account(place.host, greeting.port, greeting.security, username)
+        with_proof = _with_oauth2 if by_token else _with_password
+        account = with_proof(ask, given, account, provider, draft)
+        try:
+            seen = _looked(account, trust)
+        except BounceWatcherError as failure:
+            if not ask.attended or given.password_file or given.client_secret_file or given.refresh_token_file:
+                raise _with_advice(_plainly(failure), provider) from None
+            ask.fail(str(_plainly(failure)))
+            continue
+        abilities = ", ".join(seen.abilities) or "none of MOVE, UIDPLUS, IDLE"
+        ask.note(f"Logged in at {place.host}:{greeting.port} ({greeting.security}). The server can: {abilities}.")
+        if account.password is not None:
+            draft.keep("mailbox", "password", "imap-password", account.password.get_secret_value())
+        return account, seen
+
+
+def _looked(account: ImapAccount, trust: _Trust) -> Look:
+    if trust.certificate is None:
+        ca_file = str(trust.ca_file.absolute()) if trust.ca_file else None
+        return look(replace(account, ca_file=ca_file), TokenStore())
+    with _as_file(trust.certificate) as path:
+        return look(replace(account, ca_file=path), TokenStore())
+
+
+def _with_advice(failure: BounceWatcherError, provider: MailboxProvider | None) -> BounceWatcherError:
+    if provider is None or not provider.advice:
+        return failure
+    return PermanentFailure(f"{failure}. {provider.name}: {provider.advice}")
+
+
+def _with_password(
+    ask: Asker, given: MailboxOptions, account: ImapAccount, _provider: MailboxProvider | None, _draft: Draft
+) -> ImapAccount:
+    return replace(account, password=SecretStr(ask.secret("Password", "--password-file", given.password_file)))
+
+
+def _with_oauth2(
+    ask: Asker, given: MailboxOptions, account: ImapAccount, provider: MailboxProvider | None, draft: Draft
+) -> ImapAccount:
+    way = provider.oauth2 if provider else None
+    if given.client_id is None and not ask.attended:
+        _refuse_password(account.host, provider)
+    client_id = ask.text("Id of the app (client id)", "--client-id", given.client_id, None, fits(None))
+    grant = Grant(way.grant) if way and not given.token_url else (
+        Grant.REFRESH_TOKEN if given.refresh_token_file else Grant.CLIENT_CREDENTIALS
+    )
+    token_url = _token_url(ask, given, way)
+    oauth2 = OAuth2Account(grant, token_url, client_id, scope=given.scope or (way.scope if way else None),
+                           mechanism=Mechanism.XOAUTH2)
+    draft.put("mailbox.oauth2", grant=grant.value, token_url=token_url, client_id=client_id, scope=oauth2.scope)
+    if grant is Grant.CLIENT_CREDENTIALS or given.client_secret_file:
+        secret = ask.secret("Secret of the app", "--client-secret-file", given.client_secret_file)
+        draft.keep("mailbox.oauth2", "client_secret", "imap-client-secret", secret)
+        oauth2 = replace(oauth2, client_secret=SecretStr(secret))
+    if grant is Grant.REFRESH_TOKEN:
+        token = ask.secret("Refresh token", "--refresh-token-file", given.refresh_token_file)
+        draft.keep("mailbox.oauth2", "refresh_token", "imap-refresh-token", token)
+        oauth2 = replace(oauth2, refresh_token=SecretStr(token))
+    return replace(account, oauth2=oauth2)
+
+
+def _refuse_password(host: str, provider: MailboxProvider | None) -> NoReturn:
+    advice = f"; {provider.advice}" if provider and provider.advice else ""
+    way = provider.oauth2 if provider else None
+    where = "" if way and "{tenant}" not in way.token_url else "--tenant, " if way else "--token-url, "
+    which = "--refresh-token-file" if way and way.grant == Grant.REFRESH_TOKEN.value else "--client-secret-file"
+    raise PermanentFailure(
+        f"{host} takes no password from programs, only OAuth2{advice}. Then run this again with {where}"
+        f"--client-id and {which}"
+    )
+
+
+def _token_url(ask: Asker, given: MailboxOptions, way: OAuth2Way | None) -> str:
+    if given.token_url or way is None:
+        return ask.text("Where tokens are had (https://…)", "--token-url", given.token_url, None, fits(Kind.URL))
+    if "{tenant}" not in way.token_url:
+        return way.token_url
+    tenant = ask.text("Tenant (its id or a domain of it)", "--tenant", given.tenant, None, fits(Kind.HOST))
+    return way.token_url.format(tenant=tenant)
+
+
+# ── the folder ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+def _choose_folder(ask: Asker, given: MailboxOptions, seen: Look, account: ImapAccount) -> str:
+    ours = (account.processed_folder, account.review_folder, account.quarantine_folder)
+    shown = [f"{each.name} ({each.messages})" if each.messages is not None else each.name
+             for each in seen.folders[:_SHOWN]]
+    more = f" and {len(seen.folders) - _SHOWN} more" if len(seen.folders) > _SHOWN else ""
+    ask.note(f"Folders, with their messages: {', '.join(shown)}{more}")
+
+    def there(text: str) -> str:
+        name = fits(Kind.FOLDER)(text)
+        if name not in {each.name for each in seen.folders}:
+            raise ValueError(f"there is no folder of that name; there are {', '.join(e.name for e in seen.folders)}")
+        if name in ours:
+            raise ValueError("settled mail goes there; name another")
+        return name
+
+    while True:
+        folder = ask.text("Folder to watch", "--folder", given.folder, seen.proposed(ours), there)
+        waiting = seen.messages_in(folder)
+        ask.note(f"All mail in {folder} is read and then filed in {ours[0]}, or {ours[1]} where a person should look.")
+        if given.folder or not waiting or ask.yes(
+            f"{waiting} messages are there now. Is this mailbox or folder for bounces alone?", None, proposal=True
+        ):
+            return folder
+        ask.note("Let a filter of the server put bounces into a folder of their own, and watch that one.")
+
+
+def _put_down(
+    given: MailboxOptions, draft: Draft, account: ImapAccount, trust: _Trust, folder: str
+) -> None:
+    ca_file = str(trust.ca_file.absolute()) if trust.ca_file else None
+    if trust.certificate is not None:
+        draft.certificate, ca_file = trust.certificate.pem, CERTIFICATE
+    draft.put(
+        "mailbox",
+        name=NAME,
+        host=account.host,
+        port=account.port if account.port != USUAL_PORTS[account.security] else None,
+        security=account.security.value if account.security is not Security.TLS else None,
+        username=account.username,
+        ca_file=ca_file,
+        folder=folder if folder != "INBOX" else None,
+        stream=given.stream,
+    )
