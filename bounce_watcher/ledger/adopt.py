@@ -7,6 +7,7 @@ from itertools import islice
 
 from sqlalchemy import Connection, Engine
 
+from bounce_watcher.ledger import alerts
 from bounce_watcher.ledger.books import Announce, Books
 from bounce_watcher.ledger.engine import write
 from bounce_watcher.ledger.forget import unnamed_suppressions
@@ -28,6 +29,7 @@ def adopt(engine: Engine, wanted: Iterable[Suppression], now: datetime, announce
 
 
 def _batch(connection: Connection, wanted: Sequence[Suppression], now: datetime, announce: Announce) -> int:
+    alerts.lock(connection)  # before the locks on recipients: what ends a hold is counted with its alert
     wanted, announce = unnamed_suppressions(connection, wanted, announce)
     keyed = [(key_of(each.recipient, each.stream), each) for each in wanted]
     books = Books(connection, {key: each.recipient for key, each in keyed}, announce, By.PERSON)

@@ -3,12 +3,11 @@
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
-from itertools import groupby
 from operator import attrgetter
 
 from sqlalchemy import Connection, bindparam, collate, delete, or_, select, update
 
-from bounce_watcher.ledger import protection
+from bounce_watcher.ledger import holds, protection
 from bounce_watcher.ledger.statements import (
     IS_DUE,
     KEYS,
@@ -17,7 +16,7 @@ from bounce_watcher.ledger.statements import (
     Key,
     Row,
     Values,
-    chunks,
+    by_stream,
     columns_of,
     is_sqlite,
 )
@@ -37,6 +36,7 @@ from bounce_watcher.model.ledger import (
     OutboxItem,
     OutboxState,
     RecipientRecord,
+    State,
     Suppression,
 )
 from bounce_watcher.policy.transitions import Change
@@ -99,6 +99,7 @@ class Books:
         self._announce = announce
         self._by = by
         self._steps: list[Row] = []
+        self._let_go: dict[Key, bool] = {}
         self._items: list[tuple[Key, OutboxItem]] = []
         self._newer_states: list[tuple[Key, OutboxItem]] = []
         self.told: Counter[NoticeType] = Counter()
@@ -117,6 +118,8 @@ class Books:
     def enter(self, key: Key, change: Change, by: By | None = None) -> None:
         before = self.records[key]
         self.records[key] = change.record
+        if before.state is State.PENDING and change.record.state is not State.PENDING:
+            self._let_go[key] = change.record.state is State.SUPPRESSED
         if _is_step(before, change.record):
             self._steps.append(_step_row(key, before, change, by or self._by))
         for occurrence in change.occurrences:
@@ -131,6 +134,7 @@ class Books:
         changed = {key: record for key, record in self.records.items() if record is not self._found.get(key)}
         _PUT_RECIPIENT.execute(self._connection, [_recipient_row(key, record) for key, record in changed.items()])
         self._write_suppressions(changed)
+        holds.end(self._connection, self._let_go)
         _ADD_STEP.execute(self._connection, self._steps)
         self._write_items()
         return len(self._items)
@@ -171,13 +175,6 @@ def _load(
         for row in rows:
             address = row[0]
             yield Key(row[1], address), record_from_rows(row, standing.get(address), protected.get(address))
-
-
-def by_stream(keys: Sequence[Key]) -> Iterator[Values]:
-    """Sorted keys as parameters of statements: a `stream` and some hundred `keys` of it each."""
-    for stream, of_stream in groupby(keys, attrgetter("stream")):
-        for part in chunks([key.address for key in of_stream]):
-            yield {"stream": stream, "keys": part}
 
 
 def _of(key: Key) -> Values:

@@ -6,9 +6,10 @@ from datetime import datetime
 
 from sqlalchemy import Connection, bindparam, select
 
-from bounce_watcher.ledger.books import Announce, Books, by_stream
+from bounce_watcher.ledger import alerts
+from bounce_watcher.ledger.books import Announce, Books
 from bounce_watcher.ledger.flood import held_in_flood
-from bounce_watcher.ledger.statements import KEYS, Key, key_of
+from bounce_watcher.ledger.statements import KEYS, Key, by_stream, key_of
 from bounce_watcher.ledger.tables import RECIPIENT
 from bounce_watcher.model.ledger import By, CountedBounce, RecipientRecord, State
 from bounce_watcher.model.sending import DeliveredOutcome, Delivery
@@ -32,6 +33,7 @@ def deliver(
     for delivery in deliveries:
         key = key_of(delivery.recipient, delivery.stream)
         latest[key] = max(delivery.at, latest.get(key, delivery.at))
+    alerts.lock(connection)  # before the locks on recipients: what ends a hold is counted with its alert
     books = Books(connection, _on_record(connection, latest), announce, By.PLATFORM)
     against = counted(connection, books.records)
     held = held_in_flood(connection, (key for key, record in books.records.items() if record.state is State.PENDING))

@@ -71,7 +71,6 @@ def _held_longer(now: datetime) -> Exists:
 
 def _clear(connection: Connection, now: datetime, announce: Announce) -> None:
     alerts.lock(connection)
-    flood.drop_decided(connection)
     over = select(ALERT).where(
         ~ALERT.c.cleared, ALERT.c.ends_at <= now, ~exists().where(HELD.c.alert == ALERT.c.id)
     ).order_by(ALERT.c.ends_at, ALERT.c.id)

@@ -10,13 +10,13 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
 
-from sqlalchemy import Connection, delete, exists, func, or_, select, update
+from sqlalchemy import Connection, func, or_, select, update
 
-from bounce_watcher.ledger import alerts
-from bounce_watcher.ledger.books import Announce, by_stream
-from bounce_watcher.ledger.statements import KEYS, Conflict, Insertion, Key, chunks, columns_of
-from bounce_watcher.ledger.tables import ALERT, EVENT, HELD, SLOT_COUNT, SUPPRESSION, alert_from_row, event_from_row
-from bounce_watcher.model.ledger import Alert, AlertKind, BounceEvent, State, Suppression
+from bounce_watcher.ledger import alerts, holds
+from bounce_watcher.ledger.books import Announce
+from bounce_watcher.ledger.statements import KEYS, Conflict, Insertion, Key, by_stream, chunks, columns_of
+from bounce_watcher.ledger.tables import ALERT, EVENT, HELD, SLOT_COUNT, alert_from_row, event_from_row
+from bounce_watcher.model.ledger import Alert, AlertKind, BounceEvent, Suppression
 from bounce_watcher.policy import flood
 from bounce_watcher.policy.flood import SUBJECT, Budget, Over, Passed, is_unproven, source
 from bounce_watcher.policy.settings import PolicySettings
@@ -175,8 +175,7 @@ def _events(connection: Connection, suppressions: Iterable[Suppression]) -> dict
 def hold(connection: Connection, held: Collection[tuple[Key, str]]) -> None:
     """Enters the holds, each by the id of its alert, and counts them there."""
     _ADD_HELD.execute(connection, sorted((key.address, key.stream, alert) for key, alert in held))
-    for alert, number in sorted(Counter(alert for _, alert in set(held)).items()):
-        connection.execute(update(ALERT).where(ALERT.c.id == alert).values(held=ALERT.c.held + number))
+    holds.count(connection, held=Counter(alert for _, alert in set(held)))
 
 
 def confirmed(connection: Connection, suppressions: Collection[Suppression]) -> None:
@@ -197,22 +196,3 @@ def held_in_flood(connection: Connection, keys: Iterable[Key]) -> dict[Key, str]
         )
         found.update((Key(part["stream"], address), alert) for address, alert in rows)
     return found
-
-
-def drop_decided(connection: Connection) -> None:
-    """Ends the holds of those who wait no more, by whatever: a person, an undo, the clock."""
-    waits = exists().where(
-        SUPPRESSION.c.recipient_key == HELD.c.recipient_key, SUPPRESSION.c.stream == HELD.c.stream,
-        SUPPRESSION.c.state == State.PENDING.value,
-    )
-    stands = exists().where(
-        SUPPRESSION.c.recipient_key == HELD.c.recipient_key, SUPPRESSION.c.stream == HELD.c.stream,
-    )
-    of_floods = HELD.c.alert.in_(select(ALERT.c.id).where(_IS_FLOOD))
-    over = select(HELD.c.alert, stands.label("stands"), func.count().label("number")).where(of_floods, ~waits)
-    found = connection.execute(over.group_by(HELD.c.alert, stands)).all()
-    for alert, is_suppressed, number in found:
-        column = ALERT.c.confirmed if is_suppressed else ALERT.c.released
-        connection.execute(update(ALERT).where(ALERT.c.id == alert).values({column: column + number}))
-    if found:
-        connection.execute(delete(HELD).where(of_floods, ~waits))

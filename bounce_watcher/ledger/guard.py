@@ -13,12 +13,12 @@ from typing import cast
 
 from sqlalchemy import Connection, Update, bindparam, or_, select, update
 
-from bounce_watcher.ledger import alerts
+from bounce_watcher.ledger import alerts, holds
 from bounce_watcher.ledger.alerts import Followed, Topic
-from bounce_watcher.ledger.books import Announce, Books, by_stream
+from bounce_watcher.ledger.books import Announce, Books
 from bounce_watcher.ledger.flood import Gate
 from bounce_watcher.ledger.sent import sent_to
-from bounce_watcher.ledger.statements import KEYS, Conflict, Insertion, Key, chunks, columns_of
+from bounce_watcher.ledger.statements import KEYS, Conflict, Insertion, Key, by_stream, chunks, columns_of
 from bounce_watcher.ledger.tables import ALERT, EVENT, HELD, EventRow, event_from_row
 from bounce_watcher.model.grounds import (
     Blocks,
@@ -35,7 +35,6 @@ from bounce_watcher.model.ledger import (
     Decision,
     RecipientRecord,
     State,
-    Suppression,
 )
 from bounce_watcher.model.times import in_utc
 from bounce_watcher.model.verdict import BounceType
@@ -308,6 +307,7 @@ class Holding:
         self._books = books
         self._gate = gate
         self._added: set[tuple[Key, str]] = set()
+        self._fresh: dict[bool, Counter[str]] = {True: Counter(), False: Counter()}
         pending = [key for key, record in books.records.items() if record.state is State.PENDING]
         self._holders = holders(connection, pending)
         self._results = Results(connection, gate)
@@ -337,8 +337,9 @@ class Holding:
         """Ends what holds a recipient's suppression back, if all of it was over before `at`."""
         held_by = self._holders.get(key)
         if held_by and not self.in_flood(key) and all(each.ends_at < at for each in held_by):
-            self._books.enter(key, self._results.settle(key, self._books.records[key], held_by, counted), By.GUARD)
-            del self._holders[key]
+            change = self._results.settle(key, self._books.records[key], held_by, counted)
+            self._books.enter(key, change, By.GUARD)
+            self._let_go(key, is_true=change.record.state is State.SUPPRESSED)
 
     def in_flood(self, key: Key) -> bool:
         """Whether a flood holds a recipient: then the policy looks at each further report as if nothing stood."""
@@ -361,7 +362,7 @@ class Holding:
         refusal = self._gate.refuses(event)
         if refusal is None:
             if self.in_flood(key):
-                self._results.note(key, self._holders.pop(key), confirmed=True)
+                self._let_go(key, is_true=True)
             return decision
         record = self._books.records[key]
         if record.state is not State.SUPPRESSED and key not in self._holders:
@@ -370,8 +371,11 @@ class Holding:
 
     def close(self) -> None:
         self._gate.close()
-        self._results.held.update(alert for _, alert in self._added)
         self._results.close()
+        holds.count(
+            self._connection, held=Counter(alert for _, alert in self._added), released=self._fresh[False],
+            confirmed=self._fresh[True],
+        )
         _ADD_HELD.execute(self._connection, sorted(
             (key.address, key.stream, each.alert)
             for key, held_by in self._holders.items()
@@ -390,6 +394,11 @@ class Holding:
             self._books.enter(key, holding.taken_back(record, alert), By.GUARD)
         self._add(key, alert)
 
+    def _let_go(self, key: Key, *, is_true: bool) -> None:
+        """The books count those that were held before this page; those that it held itself are counted here."""
+        held_by = self._holders.pop(key)
+        self._fresh[is_true].update(each.alert for each in held_by if (key, each.alert) in self._added)
+
     def _add(self, key: Key, alert: Alert) -> None:
         held_by = self._holders.setdefault(key, [])
         if all(each.alert != alert.id for each in held_by):
@@ -398,51 +407,25 @@ class Holding:
 
 
 class Results:
-    """Decides on what was held back, and keeps the figures of the alerts."""
+    """Decides on what outages held, and strikes out what was reported in them."""
 
-    def __init__(self, connection: Connection, gate: Gate | None = None) -> None:
-        """With a `gate`, what an outage held goes through it: what may not pass is released with the others."""
+    def __init__(self, connection: Connection, gate: Gate) -> None:
+        """What is suppressed after all goes through the gate: what may not pass is released with the others."""
         self._connection = connection
         self._gate = gate
-        self._settled: list[Key] = []
         self._struck: list[tuple[Key, Holder]] = []
-        self.held: Counter[str] = Counter()
-        self._released: Counter[str] = Counter()
-        self._confirmed: Counter[str] = Counter()
 
     def settle(
         self, key: Key, record: RecipientRecord, held_by: Sequence[Holder], counted: Iterable[CountedBounce]
     ) -> Change:
         """What `policy.holding.settled` makes of a recipient whom nothing holds any more."""
-        if record.state is not State.PENDING:  # a person was quicker
-            self._settled.append(key)
-            return Change(record)
-        found = holding.settled(record, held_by, counted, self._may_pass)
-        self.note(key, held_by, confirmed=found.is_true)
+        found = holding.settled(record, held_by, counted, self._gate.lets_pass)
         if not found.is_true:
             self._struck.extend((key, each) for each in held_by)
         return found.change
 
-    def _may_pass(self, suppression: Suppression) -> bool:
-        return self._gate is None or self._gate.lets_pass(suppression)
-
-    def note(self, key: Key, held_by: Sequence[Holder], *, confirmed: bool) -> None:
-        """That one is held no longer, for the figures of what held it."""
-        self._settled.append(key)
-        (self._confirmed if confirmed else self._released).update(each.alert for each in held_by)
-
     def close(self) -> None:
         _strike(self._connection, _STRIKE, self._struck)
-        for part in by_stream(sorted(self._settled)):
-            self._connection.execute(
-                HELD.delete().where(HELD.c.stream == part["stream"], HELD.c.recipient_key.in_(part["keys"]))
-            )
-        for alert in sorted({*self.held, *self._released, *self._confirmed}):
-            self._connection.execute(update(ALERT).where(ALERT.c.id == alert).values(
-                held=ALERT.c.held + self.held[alert],
-                released=ALERT.c.released + self._released[alert],
-                confirmed=ALERT.c.confirmed + self._confirmed[alert],
-            ))
 
 
 def holders(connection: Connection, keys: Iterable[Key]) -> dict[Key, list[Holder]]:

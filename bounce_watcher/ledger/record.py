@@ -12,12 +12,12 @@ from typing import Any, TypeVar
 from sqlalchemy import Connection, Select, bindparam, func, select, update
 
 from bounce_watcher.ledger import optouts, quiet, review, tally
-from bounce_watcher.ledger.books import Announce, Books, by_stream
+from bounce_watcher.ledger.books import Announce, Books
 from bounce_watcher.ledger.flood import Gate
 from bounce_watcher.ledger.forget import without_forgotten
 from bounce_watcher.ledger.guard import NOTHING, Holding, Watched, watch
 from bounce_watcher.ledger.sent import with_known_messages, with_recipients
-from bounce_watcher.ledger.statements import KEYS, Conflict, Insertion, Key, Row, chunks, columns_of, key_of
+from bounce_watcher.ledger.statements import KEYS, Conflict, Insertion, Key, Row, by_stream, chunks, columns_of, key_of
 from bounce_watcher.ledger.tables import EVENT, MESSAGE, RECIPIENT, reason_named
 from bounce_watcher.model.ledger import (
     BounceEvent,

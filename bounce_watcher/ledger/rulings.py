@@ -128,7 +128,7 @@ def _rule(
     batch: Sequence[Key], connection: Connection, alert: str, ruling: Ruling, wanted: BulkRequest
 ) -> list[Ruled]:
     alerts.lock(connection)  # before the locks on recipients, as with any page
-    books, results = _opened(connection, batch, wanted), guard.Results(connection)
+    books = _opened(connection, batch, wanted)
     outcomes: list[Ruled] = []
     true: list[Suppression] = []
     for key, holding in guard.holders(connection, batch).items():
@@ -138,20 +138,17 @@ def _rule(
         left = why_not_confirmed(before, wanted.policy) if ruling is Ruling.CONFIRM else None
         if left is None:
             books.enter(key, ruled(before, ruling, wanted.by.at, wanted.by.note or ""))
-            results.note(key, holding, confirmed=ruling is Ruling.CONFIRM)
             if ruling is Ruling.CONFIRM and before.suppression and holding[0].kind is AlertKind.FLOOD:
                 true.append(before.suppression)
         outcomes.append(_ruled(before, books.records[key], left))
     books.close()
-    results.close()
     flood.confirmed(connection, true)
     return outcomes
 
 
 def _release_all(batch: Sequence[Key], connection: Connection, wanted: BulkRequest) -> list[Ruled]:
     alerts.lock(connection)
-    books, results = _opened(connection, batch, wanted), guard.Results(connection)
-    holders = guard.holders(connection, batch)
+    books = _opened(connection, batch, wanted)
     outcomes: list[Ruled] = []
     for key in batch:
         before = books.records[key]
@@ -160,11 +157,8 @@ def _release_all(batch: Sequence[Key], connection: Connection, wanted: BulkReque
         left = why_skipped(before, is_forgotten(before.recipient), wanted.policy, wanted.included)
         if left is None:
             books.enter(key, ruled(before, Ruling.RELEASE, wanted.by.at, wanted.by.note or ""))
-            if key in holders:
-                results.note(key, holders[key], confirmed=False)
         outcomes.append(_ruled(before, books.records[key], left))
     books.close()
-    results.close()
     return outcomes
 
 

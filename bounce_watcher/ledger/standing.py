@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, Select, select, update
 
-from bounce_watcher.ledger import review
+from bounce_watcher.ledger import alerts, review
 from bounce_watcher.ledger.books import Announce, Books
 from bounce_watcher.ledger.engine import write
 from bounce_watcher.ledger.statements import KEYS, Key, key_of
@@ -23,6 +23,7 @@ _DROP_RAW = update(MESSAGE).where(MESSAGE.c.digest.in_(KEYS)).values(packed=None
 
 
 def suppress(connection: Connection, wanted: Suppression, announce: Announce) -> None:
+    alerts.lock(connection)  # before the locks on recipients: what ends a hold is counted with its alert
     key = key_of(wanted.recipient, wanted.stream)
     by = By.PLATFORM if wanted.source is SuppressionSource.PLATFORM else By.PERSON
     books = Books(connection, {key: wanted.recipient}, announce, by)
@@ -37,6 +38,7 @@ def release(
     chosen = select(SUPPRESSION).where(SUPPRESSION.c.recipient_key == recipient_key(recipient))
     if stream is not None:
         chosen = chosen.where(SUPPRESSION.c.stream == storable(stream))
+    alerts.lock(connection)
     books = _open(connection, chosen, announce, By.PERSON)
     standing = [key for key, record in books.records.items() if record.suppression]
     for key in standing:
@@ -62,6 +64,7 @@ def purge(engine: Engine, raw_before: datetime) -> int:
 
 
 def _expire_batch(connection: Connection, now: datetime, announce: Announce) -> int:
+    alerts.lock(connection)
     books = _open(connection, select(SUPPRESSION).where(SUPPRESSION.c.until <= now).limit(_BATCH), announce, By.CLOCK)
     changes = {key: transitions.release_expired(record, now) for key, record in books.records.items()}
     released = {key: change for key, change in changes.items() if change.record is not books.records[key]}

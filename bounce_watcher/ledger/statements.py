@@ -4,6 +4,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
 from functools import cache, partial
+from itertools import groupby
+from operator import attrgetter
 from typing import Any, NamedTuple, TypeVar
 
 from sqlalchemy import (
@@ -67,6 +69,13 @@ KEYS: BindParameter[Any] = bindparam("keys", expanding=True)
 def chunks(values: Sequence[T]) -> Iterator[Sequence[T]]:
     for start in range(0, len(values), CHUNK):
         yield values[start : start + CHUNK]
+
+
+def by_stream(keys: Sequence[Key]) -> Iterator[Values]:
+    """Sorted keys as parameters of statements: a `stream` and some hundred `keys` of it each."""
+    for stream, of_stream in groupby(keys, attrgetter("stream")):
+        for part in chunks([key.address for key in of_stream]):
+            yield {"stream": stream, "keys": part}
 
 
 def columns_of(table: Table, *but: str) -> tuple[str, ...]:

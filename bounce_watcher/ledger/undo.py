@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Engine, Select, and_, bindparam, or_, select, tuple_, update
 
+from bounce_watcher.ledger import alerts
 from bounce_watcher.ledger.actions import Act, Row
 from bounce_watcher.ledger.books import Announce, Books
 from bounce_watcher.ledger.engine import reading, rehearse
@@ -128,6 +129,7 @@ def _belongs(incident: Incident) -> list[ColumnElement[bool]]:
 def _undo(
     connection: Connection, batch: Sequence[Key], incident: Incident, decide: Decide, announce: Announce, now: datetime
 ) -> list[UndoOutcome]:
+    alerts.lock(connection)  # before the locks on recipients: what ends a hold is counted with its alert
     books = Books(connection, {key: key.address for key in batch}, announce, By.UNDO)
     struck, cause = _strike(connection, batch, incident), Undone(incident.scene)
     events, steps = events_of(connection, batch), steps_of(connection, sorted({key.address for key in batch}))

@@ -14,9 +14,9 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, select, tuple_
 
-from bounce_watcher.ledger.books import STATES_TOLD, Announce, Books, by_stream
+from bounce_watcher.ledger.books import STATES_TOLD, Announce, Books
 from bounce_watcher.ledger.engine import reading, rehearse, write
-from bounce_watcher.ledger.statements import Key
+from bounce_watcher.ledger.statements import Key, by_stream
 from bounce_watcher.ledger.tables import OUTBOX, RECIPIENT
 from bounce_watcher.model.grounds import Grounds
 from bounce_watcher.model.ledger import NoticeType, Occurrence, OutboxItem, RecipientRecord, State

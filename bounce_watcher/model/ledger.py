@@ -462,3 +462,7 @@ class Alert:
     held: int = 0
     released: int = 0
     confirmed: int = 0
+
+    @property
+    def still_held(self) -> int:
+        return self.held - self.released - self.confirmed

@@ -110,7 +110,7 @@ def _of_alerts(alerts: Sequence[Alert], now: datetime) -> Iterator[Notice]:
         provider = provider_of(alert)
         where = shown.provider(provider) if provider else f"the words “{name(alert.subject.name)}”"
         if alert.kind is AlertKind.OUTAGE:
-            held = counted(alert.held, "suppression is", "suppressions are")
+            held = counted(alert.still_held, "suppression is", "suppressions are")
             yield Notice("is-hold", f"The outage guard is on for {where}", f"{since}. {held} held; nobody was told.",
                          link, "Open incident")
         elif alert.kind is AlertKind.BLOCKS:
@@ -124,7 +124,7 @@ def _of_alerts(alerts: Sequence[Alert], now: datetime) -> Iterator[Notice]:
                          f"{since}: {number(alert.count)} of them. None counts against an address.", link,
                          "Open incident")
         elif alert.kind is AlertKind.FLOOD:
-            held = counted(alert.held - alert.released - alert.confirmed, "suppression is", "suppressions are")
+            held = counted(alert.still_held, "suppression is", "suppressions are")
             yield Notice("is-hold", "More unproven reports arrive than usual",
                          f"{since}. {held} held until you decide; nobody was told.", link, "Open incident")
         elif alert.kind is AlertKind.ENDPOINT:  # of a mailbox and of a target the others here tell

@@ -55,7 +55,7 @@ def import_files(
         report = import_messages(settings, found, dry_run=dry_run, progress=advance)
     say(_rehearsed(report) if dry_run else _told(report))
     for alert in () if dry_run else _floods(settings):
-        held = count(alert.held - alert.released - alert.confirmed, "suppression")
+        held = count(alert.still_held, "suppression")
         say(f"{held} held: {words.because(alert.grounds)}; see alerts held {alert.id}, then alerts confirm {alert.id}")
 
 

@@ -143,7 +143,7 @@ def _alerted(title: str, alert: Alert, now: datetime) -> str:
     since = f"since {shown.when(alert.since, now)} ({shown.age(now - alert.since)})"
     if alert.kind is AlertKind.OUTAGE:
         return (f"The outage guard is on {since}: {title} reports more new hard failures than can be believed. "
-                f"{counted(alert.held, 'suppression is', 'suppressions are')} held; nobody was told.")
+                f"{counted(alert.still_held, 'suppression is', 'suppressions are')} held; nobody was told.")
     of = f" from {alert.subject.ip}" if alert.subject.ip else ""
     return f"{title} refuses our mail{of} {since}: {shown.reason(alert.subject.reason).lower()}."
 

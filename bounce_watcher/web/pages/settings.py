@@ -11,6 +11,7 @@ from pydantic import SecretStr
 from starlette.responses import Response
 
 from bounce_watcher.config import Settings
+from bounce_watcher.config.keys import table_of
 from bounce_watcher.model.url import MASK, without_url_secrets
 from bounce_watcher.web.shown import harmless
 from bounce_watcher.web.visit import Visit, get
@@ -80,15 +81,20 @@ def sections(settings: Settings) -> Iterator[Section]:
         lines = tuple(_lines("", getattr(settings, name)))
         yield Section(title, lines)
     rest = [field.name for field in fields(settings) if field.name not in {name for _, name in _SECTIONS}]
-    yield Section("Others", tuple(line for name in rest for line in _lines(name, getattr(settings, name))))
+    places = table_of(Settings).places
+    yield Section("Others", tuple(
+        line for name in rest for line in _lines(".".join(places.get(name, (name,))), getattr(settings, name))
+    ))
 
 
 def _lines(key: str, value: object) -> Iterator[Line]:
     if isinstance(value, SecretStr):
         yield Line(key, "set")
     elif is_dataclass(value) and not isinstance(value, type):
+        places = table_of(type(value)).places
         for field in fields(value):
-            name, held = _under(key, field.name), getattr(value, field.name)
+            written = ".".join(places.get(field.name, (field.name,)))
+            name, held = _under(key, written), getattr(value, field.name)
             if field.name == "url" and hasattr(value, "shown_url"):
                 yield Line(name, harmless(value.shown_url) or "not set")
             else:
@@ -133,7 +139,8 @@ _TOLD: tuple[tuple[Any, Callable[[Any], str]], ...] = (
     (timedelta, _span),
     (Enum, lambda value: str(value.value)),
     (SecretStr | bytes, lambda _: "set"),
-    (tuple | list | frozenset, lambda value: ", ".join(sorted(map(_plain, value)))),
+    (frozenset, lambda value: ", ".join(sorted(map(_plain, value)))),
+    (tuple | list, lambda value: ", ".join("never" if each is None else _plain(each) for each in value)),
     (Mapping, lambda value: ", ".join(f"{_plain(name)} = {_plain(each)}" for name, each in value.items())),
 )
 
