@@ -8,7 +8,7 @@ from hypothesis import settings
 pytest_plugins = [
     "tests.servers.dovecot", "tests.servers.courier", "tests.servers.cyrus", "tests.servers.mailman",
     "tests.servers.mailutils", "tests.servers.nameserver", "tests.servers.postgres", "tests.servers.mariadb",
-    "tests.servers.prism", "tests.servers.receiver", "tests.servers.redis",
+    "tests.servers.prism", "tests.servers.receiver", "tests.servers.redis", "tests.words.payloads",
 ]
 
 settings.register_profile("steady", deadline=None, derandomize=True)  # no test fails for a busy machine or by chance

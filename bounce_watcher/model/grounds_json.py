@@ -55,9 +55,9 @@ EXCLUSION: Codec[Excluded] = Codec(Excluded)
 DOUBT: Codec[Doubt] = Codec(Doubt)
 OLDER_VERDICTS: Codec[tuple[OlderVerdict, ...]] = Codec(tuple[OlderVerdict, ...])
 SUBJECT: Codec[Subject] = Codec(Subject)
-_ANY: Codec[Grounds | Alarm] = Codec(Grounds | Alarm, told_by="kind")
+ANY: Codec[Grounds | Alarm] = Codec(Grounds | Alarm, told_by="kind")
 
 
 def as_data(of: Grounds | Alarm) -> Mapping[str, object]:
     """Grounds of any sort, ready to stand in a JSON document."""
-    return _ANY.to_data(of)
+    return ANY.to_data(of)
