@@ -1,7 +1,7 @@
 """What the API answers with, as its description tells it. The rows are those of `--json` at the shell."""
 
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -10,6 +10,9 @@ from bounce_watcher.model.finding import Evidence, Kind
 from bounce_watcher.model.ledger import By, Disposition, NoticeType, OutboxState, Scope, State, SuppressionSource
 from bounce_watcher.model.optout import AskedBy
 from bounce_watcher.model.verdict import BounceType, Reason
+
+
+Grounds = Annotated[dict[str, Any] | None, Field(description="why, as data: see grounds.schema.json of the package")]
 
 
 class Answer(BaseModel):
@@ -45,6 +48,7 @@ class Event(Answer):
     evidence: Evidence
     doubt: str | None
     counted: Annotated[Literal[True] | str, Field(description="true, or the words why it does not count")]
+    grounds: Grounds
     feedback_type: str | None
     sent_message_id: str | None
     sending: str | None
@@ -63,6 +67,7 @@ class Suppression(Answer):
     since: datetime
     until: datetime | None
     because: str
+    grounds: Grounds
     source: SuppressionSource
     scope: Scope
     status: str | None
@@ -75,6 +80,7 @@ class StateStep(Answer):
     state: State
     by: By
     because: str | None
+    grounds: Grounds
     reason: str | None
     until: datetime | None
 
@@ -116,6 +122,7 @@ class Recipient(Answer):
     state: State
     counts: dict[str, int]
     because: str | None
+    grounds: Grounds
     history: list[Event]
     course: list[StateStep]
     suppression: Suppression | None
