@@ -85,7 +85,7 @@ def release(  # noqa: PLR0913, PLR0917 - one parameter an option
 def known_as_reason(text: str | None) -> str | None:
     """Raises WrongUsage for what is none."""
     if text is not None and text not in {*Reason, COMPLAINT_REASON}:
-        raise WrongUsage(f"{text!r} is no reason; they are: {', '.join([*Reason, COMPLAINT_REASON])}")
+        raise WrongUsage(f"{text!r} is no reason", f"they are: {', '.join([*Reason, COMPLAINT_REASON])}")
     return text
 
 

@@ -14,11 +14,11 @@ from pydantic import ValidationError
 from bounce_watcher.config.building import build
 from bounce_watcher.config.locate import Lines
 from bounce_watcher.config.platforms import platforms
-from bounce_watcher.config.problems import MISSING, Notes, meant_by, problem_lines, translate, warning_lines
+from bounce_watcher.config.problems import MISSING, Notes, meant_by, named_warnings, problem_lines, translate
 from bounce_watcher.config.rules import own_rules
 from bounce_watcher.config.schema import ConfigFile
 from bounce_watcher.config.secrets import Sources, fill_in
-from bounce_watcher.config.settings import Settings
+from bounce_watcher.config.settings import ConfigWarning, Settings
 from bounce_watcher.config.values import quoted, reason, spell
 from bounce_watcher.model.errors import ConfigError
 
@@ -38,9 +38,11 @@ def load(path: Path, environ: Mapping[str, str] = os.environ) -> Settings:
     )
     warnings = []
     if mode & stat.S_IWOTH:
-        warnings.append(f"{path} can be changed by every user of this machine: chmod 640 it")
+        warnings.append(ConfigWarning(f"{path} can be changed by every user of this machine", "chmod 640 it"))
     elif mode & stat.S_IROTH and has_secrets:
-        warnings.append(f"{path} holds secrets and can be read by every user of this machine: chmod 640 it")
+        warnings.append(ConfigWarning(
+            f"{path} holds secrets and can be read by every user of this machine", "chmod 640 it"
+        ))
     return replace(settings, warnings=(*warnings, *settings.warnings)) if warnings else settings
 
 
@@ -65,7 +67,7 @@ def _parse(text: str, source: str, sources: Sources, notes: Notes) -> Settings:
     settings = build(file, notes)
     rules_dir = sources.folder / file.rules_dir if file.rules_dir else None
     return replace(
-        settings, platforms=targets, rules=rules, rules_dir=rules_dir, warnings=warning_lines(notes, data)
+        settings, platforms=targets, rules=rules, rules_dir=rules_dir, warnings=named_warnings(notes, data)
     )
 
 

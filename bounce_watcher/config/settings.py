@@ -19,6 +19,18 @@ LogFormat = Literal["logfmt", "json", "console"]
 
 
 @dataclass(frozen=True, slots=True)
+class ConfigWarning:
+    """What loads but should be known, such as a key that this version no longer heeds. `fix` is "" where none is told.
+    """
+
+    problem: str
+    fix: str = ""
+
+    def __str__(self) -> str:
+        return ": ".join(filter(None, (self.problem, self.fix)))
+
+
+@dataclass(frozen=True, slots=True)
 class WebSettings:
     """Where the API and the pages listen. Without a `token` `host` is this machine itself, and programs may only look.
 
@@ -73,7 +85,7 @@ class Settings:
     unread_after: timedelta | None = timedelta(minutes=15)
     untold_after: timedelta | None = timedelta(hours=1)
     web: WebSettings | None = None
-    warnings: tuple[str, ...] = ()
+    warnings: tuple[ConfigWarning, ...] = ()
 
     @property
     def targets(self) -> tuple[WebhookTarget | Platform, ...]:

@@ -6,6 +6,8 @@ from enum import StrEnum
 
 from pydantic import SecretStr
 
+from bounce_watcher.model.about import About, AboutKind
+
 
 class Security(StrEnum):
     TLS = "tls"
@@ -77,3 +79,7 @@ class ImapAccount:
     max_message_bytes: int = 1024 * 1024
     page_messages: int = 500
     page_bytes: int = 16 * 1024 * 1024
+
+    @property
+    def about(self) -> About:
+        return About(AboutKind.MAILBOX, self.name)

@@ -245,8 +245,8 @@ class Filer:
     def _refuse_circle(self, place: str) -> None:
         if any(folders.same(place, folder) for folder in self._watched):
             raise PermanentFailure(
-                f"mailbox {self._connection.account.name}: settled mail would go to {place}, which is watched; "
-                "name another folder"
+                f"settled mail would go to {place}, which is watched", "name another folder",
+                about=self._connection.account.about,
             )
 
     # What is kept in mind

@@ -114,7 +114,8 @@ class ImapSession:
         if self._missing:
             names = ", ".join(self._missing)
             raise PermanentFailure(
-                f"mailbox {self._account.name}: no such folder on the server: {names}; mend `folder` or create it"
+                f"no such folder on the server: {names}", "mend `folder` or create it",
+                about=self._account.about,
             )
 
     # Reading

@@ -7,6 +7,7 @@ from typing import ClassVar
 
 from pydantic import SecretStr
 
+from bounce_watcher.model.about import About, AboutKind
 from bounce_watcher.model.ledger import NoticeType, Occurrence
 from bounce_watcher.model.url import Hides, shown_url
 from bounce_watcher.outbox.channel import Limits
@@ -49,8 +50,12 @@ class WebhookTarget:
     streams: ClassVar[tuple[str, ...]] = ()
 
     @property
+    def about(self) -> About:
+        return About(AboutKind.WEBHOOK, self.name)
+
+    @property
     def label(self) -> str:
-        return f"webhook {self.name}"
+        return str(self.about)
 
     @property
     def hides(self) -> Hides:

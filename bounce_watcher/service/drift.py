@@ -113,8 +113,8 @@ def drift(settings: Settings, ledger: Ledger, platform: Platform) -> Iterator[Dr
     """Raises PermanentFailure where the platform has no list that can be read."""
     if not platform.lists:
         raise PermanentFailure(
-            f"{platform.label}: a {platform.kind} lets nobody read its list: see what it was told with "
-            f"`outbox list --target {platform.name}`"
+            f"a {platform.kind} lets nobody read its list: see what it was told with "
+            f"`outbox list --target {platform.name}`", about=platform.about,
         )
     with ledger.mirror(platform.name, platform.streams, utcnow()) as mirror:
         yield Drift(settings, ledger, platform, mirror)
@@ -134,7 +134,8 @@ def _pages(session: Session, platform: Platform, take: Callable[[Page], int]) ->
         if cursor is None:
             return
         if cursor in seen or idle > IDLE_PAGES + IDLE_SHARE * busy:
-            raise PermanentFailure(f"{platform.label}: its list has no end: the same comes again and again; check url")
+            endless = "its list has no end: the same comes again and again"
+            raise PermanentFailure(endless, "check url", about=platform.about)
         seen.add(cursor)
 
 

@@ -33,7 +33,7 @@ _APPENDED = re.compile(r"\[APPENDUID \d+ (\d+)\]", re.IGNORECASE)
 
 def examine(account: ImapAccount, tokens: TokenStore) -> Iterator[Check]:
     """Every check of one mailbox. Never raises a BounceWatcherError."""
-    name = f"mailbox {account.name}"
+    name = str(account.about)
     try:
         with connected(account, tokens) as connection:
             yield _log_in(name, connection)
@@ -41,7 +41,7 @@ def examine(account: ImapAccount, tokens: TokenStore) -> Iterator[Check]:
             yield _idle(name, account, connection.client)
             yield from _folders(name, connection)
     except BounceWatcherError as failure:
-        yield failed(name, failure)
+        yield failed(account.about, failure)
 
 
 @contextmanager

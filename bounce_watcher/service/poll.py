@@ -14,6 +14,7 @@ from bounce_watcher.intake.account import ImapAccount
 from bounce_watcher.intake.imap import ImapSession, open_session
 from bounce_watcher.intake.mailbox import UnfiledMail
 from bounce_watcher.intake.oauth2 import TokenStore
+from bounce_watcher.model.about import LEDGER, About, AboutKind
 from bounce_watcher.model.errors import BounceWatcherError
 from bounce_watcher.model.message import RawMessage
 from bounce_watcher.service.analyser import Analyser
@@ -91,7 +92,7 @@ class Poller:
 
         try:
             with (
-                self._troubles.guard(f"mailbox {account.name}"),
+                self._troubles.guard(account.about),
                 open_session(account, now=utcnow, tokens=self.tokens, unfiled=self._unfiled) as session,
             ):
                 self._recorder.drain(self._pages(account, session), settle, self.stop)
@@ -117,9 +118,9 @@ class Poller:
         self.states.waits(account, session.waiting())
 
 
-def filing_of(mailbox: str) -> str:
+def filing_of(mailbox: str) -> About:
     """What troubles with filing a mailbox's mail are about: it is read all the same."""
-    return f"filing of {mailbox}"
+    return About(AboutKind.FILING, mailbox)
 
 
 def _log_page(account: ImapAccount, tally: Tally) -> None:
@@ -144,7 +145,7 @@ def poll_once(settings: Settings, on_page: Callable[[Tally], None] = lambda _: N
             passes = drain_all(settings, poller, on_page)
         recorder.expire(utcnow(), poller.read_until(settings.mailboxes, utcnow()))
         deliveries = deliver_all(settings, ledger, troubles, stop)
-        with contextlib.suppress(BounceWatcherError), troubles.guard("ledger", by_kind=True):
+        with contextlib.suppress(BounceWatcherError), troubles.guard(LEDGER, by_kind=True):
             ledger.finish_forgetting()
     finally:
         ledger.close()
