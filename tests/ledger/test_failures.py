@@ -147,7 +147,7 @@ def test_server_away() -> None:
 
 
 def test_database_that_does_not_exist(postgres_url: str) -> None:
-    with pytest.raises(PermanentFailure, match="no such database or role .*; create it"):
+    with pytest.raises(PermanentFailure, match=r"no such database or role .*; create it"):
         Ledger.connect(postgres_url + "_not")
 
 

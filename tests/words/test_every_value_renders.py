@@ -13,7 +13,9 @@ from hypothesis import strategies as st
 from bounce_watcher.model.finding import Doubt
 from bounce_watcher.model.grounds import Alarm, Excluded, Grounds, OlderVerdict, Scene, Subject
 from bounce_watcher.model.grounds_json import ALARM, DOUBT, EXCLUSION, GROUNDS, OLDER_VERDICTS, SUBJECT, Codec, as_data
+from bounce_watcher.model.list_comparison import Case, Cause
 from bounce_watcher.words import grounds as words
+from bounce_watcher.words.list_comparison import difference
 
 LINE_ENDS = "\n\v\f\r\x1c\x1d\x1e\x85\u2028\u2029"
 """What strangers and people write is put on one line before it is in a value."""
@@ -100,6 +102,12 @@ def test_scenes(scene: Scene) -> None:
 def test_older_verdicts(older: tuple[OlderVerdict, ...]) -> None:
     in_one_line(words.formerly, older)
     comes_back(OLDER_VERDICTS, older)
+
+
+@given(any_of(Cause))
+def test_causes_of_a_difference(cause: Cause) -> None:
+    in_one_line(difference, cause)
+    assert cause.case in Case
 
 
 def test_each_kind_is_among_them() -> None:
