@@ -9,10 +9,11 @@ from bounce_watcher.cli.configuration import load_settings
 from bounce_watcher.cli.options import ConfigFile, Debug, Json, example
 from bounce_watcher.cli.output import clean, complain, count, json_line, say
 from bounce_watcher.cli.tables import progress
-from bounce_watcher.model.about import About
+from bounce_watcher.model.about import About, AboutKind
 from bounce_watcher.service import logs
 from bounce_watcher.service.deliver import DeliveryReport
 from bounce_watcher.service.poll import PassReport, PollReport, poll_once
+from bounce_watcher.words.obstacles import told
 from bounce_watcher.words.rows import Row
 
 
@@ -37,7 +38,7 @@ def poll(
         report = poll_once(settings, lambda tally: advance(tally.messages))
     _tell(report, {target.name: target.about for target in settings.receivers}, as_json)
     for each in report.passes:
-        for trouble in filter(None, (each.failure, each.obstacle)):
+        for trouble in filter(None, (each.failure, _obstacle(each))):
             complain(trouble)
     if not report.ok:
         raise typer.Exit(1)
@@ -57,8 +58,12 @@ def _mailbox_row(each: PassReport) -> Row:
         "mailbox": each.mailbox, "messages": tally.messages, "events": tally.events, "suppressed": tally.suppressed,
         "released": tally.released, "duplicates": tally.duplicates, "quarantined": tally.quarantined,
         "doubted": tally.doubted, "opt_outs": tally.opt_outs, "failure": each.failure,
-        "obstacle": each.obstacle,
+        "obstacle": _obstacle(each),
     }
+
+
+def _obstacle(each: PassReport) -> str | None:
+    return told(About(AboutKind.MAILBOX, each.mailbox), each.obstacles) if each.obstacles else None
 
 
 def _target_row(each: DeliveryReport, about: About) -> Row:

@@ -14,12 +14,12 @@ from bounce_watcher.intake.connection import Connection
 from bounce_watcher.intake.failures import Refused, one_line, refusals, secrets_of
 from bounce_watcher.intake.folders import Hierarchy
 from bounce_watcher.intake.mailbox import UnfiledMail
-from bounce_watcher.intake.obstacles import NoRoom, NotFiled, NotTaken, Obstacle, Refusal
 from bounce_watcher.intake.rights import quotas_of
 from bounce_watcher.intake.selecting import Selected, Selection
 from bounce_watcher.intake.settling import KEYWORD, Settlement, take_away
 from bounce_watcher.model.errors import PermanentFailure, TemporaryFailure
 from bounce_watcher.model.filing import CopyBegun, Destination, Unfiled
+from bounce_watcher.model.obstacles import NoRoom, NotFiled, NotTaken, Obstacle, Refusal
 
 log = structlog.get_logger()
 

@@ -9,8 +9,8 @@ import structlog
 
 from bounce_watcher.intake import folders, rights
 from bounce_watcher.intake.connection import Connection
-from bounce_watcher.intake.obstacles import NoRight
 from bounce_watcher.intake.settling import KEYWORD, Settlement, settlement_of
+from bounce_watcher.model.obstacles import NoRight
 
 log = structlog.get_logger()
 

@@ -17,6 +17,7 @@ from bounce_watcher.intake.oauth2 import TokenStore
 from bounce_watcher.model.about import LEDGER, About, AboutKind
 from bounce_watcher.model.errors import BounceWatcherError
 from bounce_watcher.model.message import RawMessage
+from bounce_watcher.model.obstacles import Obstacle
 from bounce_watcher.service.analyser import Analyser
 from bounce_watcher.service.clock import utcnow
 from bounce_watcher.service.counts import Counts, What
@@ -25,6 +26,7 @@ from bounce_watcher.service.opening import open_ledger
 from bounce_watcher.service.recording import Destinations, Recorder, Tally
 from bounce_watcher.service.state import MailboxStates
 from bounce_watcher.service.trouble import Troubles
+from bounce_watcher.words.obstacles import told
 
 log = structlog.get_logger()
 
@@ -33,14 +35,14 @@ log = structlog.get_logger()
 class PassReport:
     """One pass over one mailbox. `unfinished`: its deadline came before its end. `failure`: why it broke off.
 
-    `obstacle`: what kept mail that was read from being filed, or a message from being read whole.
+    `obstacles`: what kept mail that was read from being filed, or a message from being read whole.
     """
 
     mailbox: str
     tally: Tally
     unfinished: bool = False
     failure: str | None = None
-    obstacle: str | None = None
+    obstacles: tuple[Obstacle, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +54,7 @@ class PollReport:
     def ok(self) -> bool:
         """Every mailbox was read to its end, and its mail filed. A webhook that was not taken is tried again and is no
         failure."""
-        return all(each.failure is None and each.obstacle is None for each in self.passes)
+        return all(each.failure is None and not each.obstacles for each in self.passes)
 
 
 class Poller:
@@ -104,12 +106,12 @@ class Poller:
         took = self.states.passed(account, begun)
         self._counts.add(What.PASSES, account.name, "read")
         self._counts.add(What.PASS_SECONDS, account.name, number=took)
-        obstacle = session.obstacles()
-        if obstacle is not None:
-            self._troubles.raised(filing_of(account.name), obstacle)
+        obstacles = session.obstacles()
+        if obstacles:
+            self._troubles.raised(filing_of(account.name), told(account.about, obstacles))
         elif not session.unfinished:
             self._troubles.cleared(filing_of(account.name))
-        return PassReport(account.name, total, unfinished=session.unfinished, obstacle=obstacle)
+        return PassReport(account.name, total, unfinished=session.unfinished, obstacles=obstacles)
 
     def _pages(self, account: ImapAccount, session: ImapSession) -> Iterator[Sequence[RawMessage]]:
         for page in session.pages():

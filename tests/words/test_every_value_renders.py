@@ -10,11 +10,14 @@ from typing import Any, Union, get_args, get_origin, get_type_hints
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bounce_watcher.model.about import About, AboutKind
 from bounce_watcher.model.finding import Doubt
 from bounce_watcher.model.grounds import Alarm, Excluded, Grounds, OlderVerdict, Scene, Subject
 from bounce_watcher.model.grounds_json import ALARM, DOUBT, EXCLUSION, GROUNDS, OLDER_VERDICTS, SUBJECT, Codec, as_data
 from bounce_watcher.model.list_comparison import Case, Cause
+from bounce_watcher.model.obstacles import Obstacle
 from bounce_watcher.words import grounds as words
+from bounce_watcher.words import obstacles
 from bounce_watcher.words.list_comparison import difference
 
 LINE_ENDS = "\n\v\f\r\x1c\x1d\x1e\x85\u2028\u2029"
@@ -108,6 +111,13 @@ def test_older_verdicts(older: tuple[OlderVerdict, ...]) -> None:
 def test_causes_of_a_difference(cause: Cause) -> None:
     in_one_line(difference, cause)
     assert cause.case in Case
+
+
+@given(any_of(Obstacle))
+def test_obstacles(obstacle: Obstacle) -> None:
+    problem, fix = obstacles.explained(obstacle)
+    assert problem and fix
+    in_one_line(lambda it: obstacles.told(About(AboutKind.MAILBOX, "returns"), [it]), obstacle)
 
 
 def test_each_kind_is_among_them() -> None:
