@@ -47,7 +47,7 @@ def _asking_for_tokens(settings: Settings, data: Mapping[str, Any]) -> PolicySet
 def _warn_of_silence(settings: Settings, notes: Notes) -> None:
     """Settings under which less happens than a person may expect."""
     if not settings.mailboxes:
-        notes.warning(("mailbox",), "there is none, so nothing is polled: add a [[mailbox]]")
+        notes.warning(("mailbox",), "there is none, so nothing is polled", "add a [[mailbox]]")
     policy, keys = settings.policy, settings.attribution.token_keys
     grades = {"hard": policy.evidence_hard, "soft": policy.evidence_soft, "complaint": policy.evidence_complaint}
     for name, grade in grades.items():
@@ -55,19 +55,19 @@ def _warn_of_silence(settings: Settings, notes: Notes) -> None:
             notes.warning(("policy", "evidence", name), '"token" is asked for, and there is no attribution.token_key: '
                                                         "nothing of this type will ever count")
     if any(len(key) < SHORTEST_KEY for key in keys):
-        notes.warning(("attribution", "token_key"), f"a key of less than {SHORTEST_KEY} characters can be guessed: "
-                                                    "make one with: openssl rand -base64 32")
+        notes.warning(("attribution", "token_key"), f"a key of less than {SHORTEST_KEY} characters can be guessed",
+                      "make one with: openssl rand -base64 32")
 
 
 def _warn_of_access(web: WebSettings, notes: Notes) -> None:
     """What is unsafe, or of no use, in who may ask over HTTP."""
     for name, token in (("token", web.token), ("read_token", web.read_token)):
         if token is not None and bits(token.get_secret_value()) < GOOD_BITS:
-            notes.warning(("web", name), f"does not look random, so it may be guessed: {MAKE_ONE}")
+            notes.warning(("web", name), "does not look random, so it may be guessed", MAKE_ONE)
     if web.user_header is not None and not web.acting_users:
-        notes.warning(("web", "acting_users"), "names nobody, so those whom the proxy lets in may look and not act: "
-                                               'add acting_users = ["…"]')
+        notes.warning(("web", "acting_users"), "names nobody, so those whom the proxy lets in may look and not act",
+                      'add acting_users = ["…"]')
     elif web.token is None and web.user_header is None:
         notes.warning(("web", "token"), "there is none, so nothing can be changed over HTTP, POST /api/v1/sent "
-                                        "included, and only programs of this user on this machine may look: add "
-                                        'token_file = "…"')
+                                        "included, and only programs of this user on this machine may look",
+                      'add token_file = "…"')

@@ -12,11 +12,15 @@ from typing import Any
 from bounce_watcher.config.building import build
 from bounce_watcher.config.keys import file
 from bounce_watcher.config.locate import Lines
-from bounce_watcher.config.problems import Notes, problem_lines, warning_lines
+from bounce_watcher.config.problems import (
+    Notes,
+    named_warnings,
+    problem_lines,
+)
 from bounce_watcher.config.reading import Reader
 from bounce_watcher.config.rules import own_rules
 from bounce_watcher.config.secrets import Sources
-from bounce_watcher.config.settings import Settings
+from bounce_watcher.config.settings import ConfigWarning, Settings
 from bounce_watcher.config.values import quoted, reason
 from bounce_watcher.intake.account import ImapAccount
 from bounce_watcher.model.errors import ConfigError
@@ -37,9 +41,11 @@ def load(path: Path, environ: Mapping[str, str] = os.environ) -> Settings:
     )
     warnings = []
     if mode & stat.S_IWOTH:
-        warnings.append(f"{path} can be changed by every user of this machine: chmod 640 it")
+        warnings.append(ConfigWarning(f"{path} can be changed by every user of this machine", "chmod 640 it"))
     elif mode & stat.S_IROTH and has_secrets:
-        warnings.append(f"{path} holds secrets and can be read by every user of this machine: chmod 640 it")
+        warnings.append(ConfigWarning(
+            f"{path} holds secrets and can be read by every user of this machine", "chmod 640 it"
+        ))
     return replace(settings, warnings=(*warnings, *settings.warnings)) if warnings else settings
 
 
@@ -60,7 +66,7 @@ def _parse(text: str, source: str, sources: Sources, notes: Notes) -> Settings:
     if settings is None or notes.problems:
         raise ConfigError(source, problem_lines(notes, data, Lines(text)))
     settings = build(settings, data, notes)
-    return replace(settings, rules=rules, warnings=warning_lines(notes, data))
+    return replace(settings, rules=rules, warnings=named_warnings(notes, data))
 
 
 def _read(path: Path) -> tuple[str, int]:

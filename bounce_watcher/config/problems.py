@@ -1,13 +1,14 @@
 """What is wrong with a file, in words for the person who wrote it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from bounce_watcher.config.checks import MISSING_FOR
 from bounce_watcher.config.example import example_of
 from bounce_watcher.config.keys import Key, Table, all_tables, heading, known_keys, places_of, table_at, table_of
 from bounce_watcher.config.locate import Lines, Path
+from bounce_watcher.config.settings import ConfigWarning
 from bounce_watcher.config.values import kind_of, nearest, quoted
 from bounce_watcher.model.verdict import Reason
 from bounce_watcher.outbox.platform import HttpPlatform
@@ -25,7 +26,7 @@ class Notes:
     """Gathers all that is to be said of one file. `aliases`: the key as written of a secret (`password_file`)."""
 
     problems: list[tuple[Path, str]] = field(default_factory=list)
-    warnings: list[tuple[Path, str]] = field(default_factory=list)
+    warnings: list[tuple[Path, ConfigWarning]] = field(default_factory=list)
     aliases: dict[Path, Path] = field(default_factory=dict)
 
     @property
@@ -43,8 +44,8 @@ class Notes:
     def problem(self, path: Path, text: str) -> None:
         self.problems.append((self.aliases.get(path, path), text))
 
-    def warning(self, path: Path, text: str) -> None:
-        self.warnings.append((path, text))
+    def warning(self, path: Path, problem: str, fix: str = "") -> None:
+        self.warnings.append((path, ConfigWarning(problem, fix)))
 
 
 def problem_lines(notes: Notes, data: Mapping[str, Any], lines: Lines) -> tuple[str, ...]:
@@ -61,9 +62,9 @@ def problem_lines(notes: Notes, data: Mapping[str, Any], lines: Lines) -> tuple[
     return tuple(dict.fromkeys(told(path, text) for path, text in sorted(notes.problems, key=place)))
 
 
-def warning_lines(notes: Notes, data: Mapping[str, Any]) -> tuple[str, ...]:
-    """One line a warning: "policy.guard: …"."""
-    return tuple(f"{key(path, data)}: {text}" if path else text for path, text in notes.warnings)
+def named_warnings(notes: Notes, data: Mapping[str, Any]) -> tuple[ConfigWarning, ...]:
+    """Each with the key that it is about: "policy.guard: …"."""
+    return tuple(replace(it, problem=f"{key(path, data)}: {it.problem}") if path else it for path, it in notes.warnings)
 
 
 def key(path: Path, data: Mapping[str, Any]) -> str:

@@ -147,4 +147,4 @@ def _warn_if_open(path: Path, key: KeyPath, notes: Notes) -> None:
         return
     if mode & (stat.S_IROTH | stat.S_IWOTH):
         done = "changed" if mode & stat.S_IWOTH else "read"
-        notes.warning(key, f"{quoted(path)} can be {done} by every user of this machine: chmod 600 it")
+        notes.warning(key, f"{quoted(path)} can be {done} by every user of this machine", "chmod 600 it")

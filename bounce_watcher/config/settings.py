@@ -23,6 +23,18 @@ Alarm = Annotated[timedelta | None, Between(MINUTE, 30 * DAY)]
 
 
 @dataclass(frozen=True, slots=True)
+class ConfigWarning:
+    """What loads but should be known, such as a key that this version no longer heeds. `fix` is "" where none is told.
+    """
+
+    problem: str
+    fix: str = ""
+
+    def __str__(self) -> str:
+        return ": ".join(filter(None, (self.problem, self.fix)))
+
+
+@dataclass(frozen=True, slots=True)
 class WebSettings:
     """Where the API and the pages listen. Without a `token` `host` is this machine itself, and programs may only look.
 
@@ -79,7 +91,7 @@ class Settings:
     untold_after: Annotated[Alarm, Key("service.untold_after")] = timedelta(hours=1)
     web: WebSettings | None = None
     rules: Annotated[OwnRules, Mark.UNWRITTEN] = ()
-    warnings: Annotated[tuple[str, ...], Mark.UNWRITTEN] = ()
+    warnings: Annotated[tuple[ConfigWarning, ...], Mark.UNWRITTEN] = ()
 
     @property
     def targets(self) -> tuple[WebhookTarget | Platform, ...]:

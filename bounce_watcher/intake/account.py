@@ -7,6 +7,7 @@ from typing import Annotated
 
 from pydantic import SecretStr
 
+from bounce_watcher.model.about import About, AboutKind
 from bounce_watcher.model.keys import DAY, KIB, MIB, MINUTE, SECOND, Between, Key, Kind, Mark
 
 
@@ -86,3 +87,7 @@ class ImapAccount:
     trusted_servers: Annotated[
         frozenset[str], Key("trusted_authserv_id"), Kind.AUTHSERV_ID, Mark.SINGLE, Mark.FILLED, Mark.ONCE
     ] = frozenset()
+
+    @property
+    def about(self) -> About:
+        return About(AboutKind.MAILBOX, self.name)

@@ -130,8 +130,8 @@ class Connection:
         except (TemporaryFailure, PermanentFailure) as failure:
             self.drop()
             if self._watchdog.has_cut:
-                late = f"mailbox {self.account.name}: {doing}: cut off, for the pass took longer than pass_deadline"
-                raise TemporaryFailure(late) from failure
+                late = f"{doing}: cut off, for the pass took longer than pass_deadline"
+                raise TemporaryFailure(late, about=self.account.about) from failure
             raise
 
     def _connect(self) -> IMAPClient:
@@ -148,7 +148,8 @@ class Connection:
         except CapabilityError:
             _end(client)
             raise PermanentFailure(
-                f"mailbox {self.account.name}: the server offers no STARTTLS; set security to tls and port to 993"
+                "the server offers no STARTTLS", "set security to tls and port to 993",
+                about=self.account.about,
             ) from None
         except BaseException:
             _end(client)
@@ -172,5 +173,5 @@ def _trust(account: ImapAccount) -> ssl.SSLContext:
     except OSError as error:
         why = error.strerror or "no certificate in it"
         raise PermanentFailure(
-            f"mailbox {account.name}: ca_file {account.ca_file}: {why}; name a readable PEM file"
+            f"ca_file {account.ca_file}: {why}", "name a readable PEM file", about=account.about
         ) from None

@@ -1,4 +1,4 @@
-"""What goes wrong between us and an IMAP server, as errors of ours: one line, the mend, no secret."""
+"""What goes wrong between us and an IMAP server, as errors of ours: one line, the fix, no secret."""
 
 import errno
 import imaplib
@@ -54,41 +54,44 @@ def one_line(text: str, secrets: tuple[str, ...] = ()) -> str:
     return " ".join(text.split())[:LONGEST_TEXT]
 
 
-def explained(error: Exception, account: ImapAccount) -> str:
-    """What a person can use of an exception's text, with the mend where it tells of one."""
+def explained(error: Exception, account: ImapAccount) -> tuple[str, str]:
+    """What a person can use of an exception's text, and the fix where it tells of one."""
     place = f"{account.host}:{account.port}"
     if isinstance(error, TimeoutError):
-        return "no answer in time; is the server up, and does a firewall let us through?"
+        return "no answer in time", "is the server up, and does a firewall let us through?"
     if isinstance(error, ConnectionRefusedError):
-        return f"refused by {place}; is the server up, and are `host` and `port` right?"
+        return f"refused by {place}", "is the server up, and are `host` and `port` right?"
     if isinstance(error, socket.gaierror):
-        return f"no address is known for {account.host} ({error.strerror}); is `host` right, and does DNS answer here?"
+        known = f"no address is known for {account.host} ({error.strerror})"
+        return known, "is `host` right, and does DNS answer here?"
     if isinstance(error, OSError) and error.errno in _NO_WAY:
-        return f"no way to {place} ({error.strerror}); is this machine's network up, and is `host` right?"
+        return f"no way to {place} ({error.strerror})", "is this machine's network up, and is `host` right?"
     text = str(error) or type(error).__name__
-    return f"an answer that can't be understood ({text})" if isinstance(error, _NONSENSE) else text
+    return f"an answer that can't be understood ({text})" if isinstance(error, _NONSENSE) else text, ""
 
 
 @contextmanager
 def translated(account: ImapAccount, doing: str) -> Iterator[None]:
     """Turns what the libraries raise inside into TemporaryFailure or PermanentFailure; `doing` says what was tried."""
-    about = f"mailbox {account.name}: {doing}"
-    secrets = secrets_of(account)
+    about, secrets = account.about, secrets_of(account)
     try:
         yield
     except BounceWatcherError:
         raise
     except ssl.SSLCertVerificationError as error:
-        mend = "set ca_file to the authority that signed it, or mend the server's certificate or `host`"
         why = one_line(error.verify_message or str(error))
-        raise PermanentFailure(f"{about}: the server's certificate is not trusted: {why}; {mend}") from error
+        raise PermanentFailure(
+            f"{doing}: the server's certificate is not trusted: {why}",
+            "set ca_file to the authority that signed it, or mend the server's certificate or `host`", about=about,
+        ) from error
     except ssl.SSLError as error:
         if error.reason in _TLS_MISMATCH:
-            mend = "check `port` and `security` (993 is tls, 143 is starttls)"
-            raise PermanentFailure(f"{about}: no TLS to be had ({error.reason}); {mend}") from error
-        raise TemporaryFailure(f"{about}: {one_line(str(error), secrets)}") from error
+            fix = "check `port` and `security` (993 is tls, 143 is starttls)"
+            raise PermanentFailure(f"{doing}: no TLS to be had ({error.reason})", fix, about=about) from error
+        raise TemporaryFailure(f"{doing}: {one_line(str(error), secrets)}", about=about) from error
     except imaplib.IMAP4.readonly as error:
-        mend = "give its user the right to change it"
-        raise PermanentFailure(f"{about}: the folder is read-only; {mend}") from error
+        fix = "give its user the right to change it"
+        raise PermanentFailure(f"{doing}: the folder is read-only", fix, about=about) from error
     except (imaplib.IMAP4.error, OSError, *_NONSENSE) as error:
-        raise TemporaryFailure(f"{about}: {one_line(explained(error, account), secrets)}") from error
+        why, fix = explained(error, account)
+        raise TemporaryFailure(f"{doing}: {one_line(why, secrets)}", fix, about=about) from error

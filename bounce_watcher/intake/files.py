@@ -144,7 +144,7 @@ def _require(paths: Sequence[str | Path]) -> None:
         if not path.exists():
             raise PermanentFailure(f"{path}: no such file or folder")
         if not os.access(path, os.R_OK):
-            raise PermanentFailure(f"{path}: not readable; check its permissions")
+            raise PermanentFailure(f"{path}: not readable", "check its permissions")
 
 
 def _files(paths: Sequence[str | Path], stdin: BinaryIO) -> Iterator[_File]:

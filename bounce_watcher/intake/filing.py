@@ -12,13 +12,13 @@ from bounce_watcher.intake.connection import Connection
 from bounce_watcher.intake.failures import Refused, one_line, refusals, secrets_of
 from bounce_watcher.intake.folders import Hierarchy
 from bounce_watcher.intake.mailbox import UnfiledMail
-from bounce_watcher.intake.obstacles import NoRoom, NotFiled, NotTaken, Obstacle, Refusal
 from bounce_watcher.intake.rights import quotas_of
 from bounce_watcher.intake.selecting import Selected, Selection
 from bounce_watcher.intake.settling import KEYWORD, Settlement, take_away
 from bounce_watcher.logs import log
 from bounce_watcher.model.errors import PermanentFailure, TemporaryFailure
 from bounce_watcher.model.filing import CopyBegun, Destination, Unfiled
+from bounce_watcher.model.obstacles import NoRoom, NotFiled, NotTaken, Obstacle, Refusal
 
 TRIED_AGAIN = 50
 """Messages in one command where filing was refused before: a destination may have room for some and not for all."""
@@ -242,8 +242,8 @@ class Filer:
     def _refuse_circle(self, place: str) -> None:
         if any(folders.same(place, folder) for folder in self._watched):
             raise PermanentFailure(
-                f"mailbox {self._connection.account.name}: settled mail would go to {place}, which is watched; "
-                "name another folder"
+                f"settled mail would go to {place}, which is watched", "name another folder",
+                about=self._connection.account.about,
             )
 
     # What is kept in mind

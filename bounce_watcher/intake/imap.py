@@ -12,7 +12,6 @@ from bounce_watcher.intake.fetching import WHOLE, Fetched, beginning, continuati
 from bounce_watcher.intake.filing import Filer, Source
 from bounce_watcher.intake.mailbox import UnfiledMail
 from bounce_watcher.intake.oauth2 import TokenStore
-from bounce_watcher.intake.obstacles import Obstacle, Short, told
 from bounce_watcher.intake.selecting import Selected, Selection
 from bounce_watcher.intake.settling import KEYWORD
 from bounce_watcher.intake.watchdog import Watchdog
@@ -21,6 +20,7 @@ from bounce_watcher.logs import log
 from bounce_watcher.model.errors import PermanentFailure, TemporaryFailure
 from bounce_watcher.model.filing import Destination
 from bounce_watcher.model.message import RawMessage
+from bounce_watcher.model.obstacles import Obstacle, Short
 
 HOPELESS = 20
 """So many messages in a row that can't be fetched mean that the server is at fault, not the messages."""
@@ -95,9 +95,9 @@ class ImapSession:
                 else:
                     self.unfinished = True
 
-    def obstacles(self) -> str | None:
-        """What kept mail from being filed or read whole so far, in one line with the mend; None where nothing did."""
-        return f"mailbox {self._account.name}: {told(list(self._obstacles))}" if self._obstacles else None
+    def obstacles(self) -> tuple[Obstacle, ...]:
+        """What kept mail from being filed or read whole so far."""
+        return tuple(self._obstacles)
 
     def _note(self, obstacle: Obstacle) -> None:
         self._obstacles[obstacle] = None
@@ -111,7 +111,8 @@ class ImapSession:
         if self._missing:
             names = ", ".join(self._missing)
             raise PermanentFailure(
-                f"mailbox {self._account.name}: no such folder on the server: {names}; mend `folder` or create it"
+                f"no such folder on the server: {names}", "mend `folder` or create it",
+                about=self._account.about,
             )
 
     # Reading

@@ -12,6 +12,7 @@ from imapclient.exceptions import LoginError
 from bounce_watcher.intake.account import ImapAccount, Mechanism, OAuth2Account, PasswordLogin
 from bounce_watcher.intake.failures import one_line, secrets_of
 from bounce_watcher.intake.oauth2 import AccessToken, TokenStore
+from bounce_watcher.model.about import About
 from bounce_watcher.model.errors import BounceWatcherError, PermanentFailure, TemporaryFailure
 
 # RFC 5530, and what Gmail and others write without a code: "Too many simultaneous connections. (Failure)".
@@ -24,8 +25,8 @@ _OF_PASSWORD = re.compile(r"\[(?:AUTHENTICATIONFAILED|AUTHORIZATIONFAILED|EXPIRE
 class LoginRefused(PermanentFailure):
     """A log-in that the server refused. `is_for_password`: it says that user or password are wrong (RFC 5530)."""
 
-    def __init__(self, text: str, *, is_for_password: bool) -> None:
-        super().__init__(text)
+    def __init__(self, problem: str, fix: str, *, about: About, is_for_password: bool) -> None:
+        super().__init__(problem, fix, about=about)
         self.is_for_password = is_for_password
 
 
@@ -66,13 +67,13 @@ def _by_password(client: IMAPClient, account: ImapAccount, way: PasswordLogin | 
         _attempt(account, "", lambda: client.sasl_login("LOGIN", lambda _: next(answers, None)))
     elif client.has_capability("LOGINDISABLED"):
         raise PermanentFailure(
-            f"mailbox {account.name}: the server allows no password log-in on this connection; "
-            "set security to tls or starttls, or use [mailbox.oauth2]"
+            "the server allows no password log-in on this connection",
+            "set security to tls or starttls, or use [mailbox.oauth2]", about=account.about,
         )
     elif not takes_command:
         raise PermanentFailure(
-            f"mailbox {account.name}: the server knows the LOGIN command only, which takes no password beyond ASCII; "
-            "choose another password"
+            "the server knows the LOGIN command only, which takes no password beyond ASCII",
+            "choose another password", about=account.about,
         )
     else:
         _attempt(account, "", lambda: client.login(user, password))
@@ -88,8 +89,8 @@ def _by_token(
     mechanism = oauth2.mechanism.value.upper()
     if not client.has_capability(f"AUTH={mechanism}"):
         raise PermanentFailure(
-            f"mailbox {account.name}: the server offers no {mechanism}; "
-            "set mechanism to what it offers, or use a password"
+            f"the server offers no {mechanism}", "set mechanism to what it offers, or use a password",
+            about=account.about,
         )
     token = fetch()
     try:
@@ -128,10 +129,11 @@ def _attempt(account: ImapAccount, token: str, authenticate: Callable[[], object
 
 def _refusal(account: ImapAccount, token: str, text: str) -> BounceWatcherError:
     secrets = (*secrets_of(account), *((token,) if token else ()))
-    about = f"mailbox {account.name}: the log-in was refused: {one_line(text, secrets)}"
+    about, problem = account.about, f"the log-in was refused: {one_line(text, secrets)}"
     if _PASSING.search(text):
-        return TemporaryFailure(about)
+        return TemporaryFailure(problem, about=about)
     if account.oauth2 is not None:
-        return PermanentFailure(f"{about}; check username, scope and the mailbox's permission for the client")
+        fix = "check username, scope and the mailbox's permission for the client"
+        return PermanentFailure(problem, fix, about=about)
     is_for_password = _OF_PASSWORD.search(text) is not None
-    return LoginRefused(f"{about}; check username and password", is_for_password=is_for_password)
+    return LoginRefused(problem, "check username and password", about=about, is_for_password=is_for_password)

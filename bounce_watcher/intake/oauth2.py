@@ -107,12 +107,12 @@ def _ask(account: OAuth2Account, rotated: str | None, timeout: timedelta) -> Map
         code = one_line(str(error.error), secrets)
         why = one_line(f"{error.error}: {error.description}", secrets)
         if code in _PERMANENT:
-            raise PermanentFailure(f"{about}: {why}; {_PERMANENT[code]}") from None
+            raise PermanentFailure(f"{about}: {why}", _PERMANENT[code]) from None
         raise TemporaryFailure(f"{about}: {why}") from None
     except httpx.HTTPStatusError as error:
         status = error.response.status_code
         if status in {400, 401, 403, 404, 405}:
-            raise PermanentFailure(f"{about}: HTTP status {status}; check token_url") from None
+            raise PermanentFailure(f"{about}: HTTP status {status}", "check token_url") from None
         raise TemporaryFailure(f"{about}: HTTP status {status}") from None
     except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError, TypeError, KeyError) as error:
         raise TemporaryFailure(f"{about}: {one_line(str(error) or type(error).__name__, secrets)}") from None
@@ -135,7 +135,7 @@ def _request(client: Any, account: OAuth2Account, rotated: str | None) -> Any:
     if account.grant is Grant.CLIENT_CREDENTIALS:
         return client.fetch_token(account.token_url, grant_type="client_credentials", **scope)
     if account.refresh_token is None:
-        raise PermanentFailure(f"OAuth2 at {_host(account)}: the grant needs a refresh_token; set refresh_token")
+        raise PermanentFailure(f"OAuth2 at {_host(account)}: the grant needs a refresh_token", "set refresh_token")
     refresh_token = rotated or account.refresh_token.get_secret_value()
     return client.refresh_token(account.token_url, refresh_token=refresh_token, **scope)
 
@@ -167,7 +167,7 @@ def _trust(account: OAuth2Account) -> ssl.SSLContext:
         return ssl.create_default_context(cafile=account.ca_file)
     except OSError as error:
         why = error.strerror or "no certificate in it"
-        raise PermanentFailure(f"OAuth2: ca_file {account.ca_file}: {why}; name a readable PEM file") from None
+        raise PermanentFailure(f"OAuth2: ca_file {account.ca_file}: {why}", "name a readable PEM file") from None
 
 
 def _secrets(account: OAuth2Account, rotated: str | None) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ from imapclient import IMAPClient
 from imapclient.imap_utf7 import encode
 
 from bounce_watcher.intake.failures import Refused, refusals
+from bounce_watcher.model.obstacles import Quota
 
 REMOVE = frozenset("te")
 """To mark a message \\Deleted and to expunge it: MOVE wants both as well (RFC 6851 section 5)."""
@@ -18,9 +19,8 @@ _OBSOLETE = {"d": REMOVE, "c": CREATE}
 """RFC 4314 section 2.1.1: the letters of RFC 2086. Some servers give them beside the newer ones, where one of these is
 held, and some in place of them."""
 
-NAMES = {"w": "to write flags (w)", "i": "to insert (i)", "k": "to create (k)", "t": "to delete messages (t)",
-         "e": "to expunge (e)"}
-"""RFC 4314 section 2.1."""
+_IN_ORDER = "wikte"
+"""RFC 4314 section 2.1, in the order of telling."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,12 +31,7 @@ class Rights:
 
     def missing(self, needed: frozenset[str]) -> tuple[str, ...]:
         """Those of `needed` that the user does not have; none where nobody knows."""
-        return () if self.letters is None else tuple(letter for letter in NAMES if letter in needed - self.letters)
-
-
-def named(letters: tuple[str, ...]) -> str:
-    """Rights as a person reads them."""
-    return " and ".join(NAMES[letter] for letter in letters)
+        return () if self.letters is None else tuple(letter for letter in _IN_ORDER if letter in needed - self.letters)
 
 
 def rights_in(client: IMAPClient, folder: str) -> Rights:
@@ -62,24 +57,6 @@ def quoted(folder: str) -> bytes:
     """A folder's name as a command takes it (RFC 3501 sections 5.1.3 and 9)."""
     name: bytes = encode(folder)
     return b'"' + name.replace(b"\\", b"\\\\").replace(b'"', b'\\"') + b'"'
-
-
-@dataclass(frozen=True, slots=True)
-class Quota:
-    """How much of one resource is used: "STORAGE" in KiB (1,024 bytes), "MESSAGE" in messages."""
-
-    root: str
-    resource: str
-    used: int
-    limit: int
-
-    @property
-    def is_full(self) -> bool:
-        """Or so nearly that a usual mail has no room."""
-        return self.limit - self.used < _LEAST.get(self.resource, 1)
-
-
-_LEAST = {"STORAGE": 32, "MESSAGE": 1}
 
 
 def quotas_of(client: IMAPClient, folder: str) -> tuple[Quota, ...]:

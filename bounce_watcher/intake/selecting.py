@@ -7,9 +7,9 @@ from typing import Any
 
 from bounce_watcher.intake import folders, rights
 from bounce_watcher.intake.connection import Connection
-from bounce_watcher.intake.obstacles import NoRight
 from bounce_watcher.intake.settling import KEYWORD, Settlement, settlement_of
 from bounce_watcher.logs import log
+from bounce_watcher.model.obstacles import NoRight
 
 
 @dataclass(frozen=True, slots=True)

@@ -97,12 +97,12 @@ def _parse(text: str) -> URL:
     try:
         url = make_url(text)
     except (ArgumentError, ValueError):  # both quote the URL, password and all
-        raise PermanentFailure(f"database.url: no URL that can be read; write it like {_EXAMPLES}") from None
+        raise PermanentFailure("database.url: no URL that can be read", f"write it like {_EXAMPLES}") from None
     if url.drivername not in _BACKENDS:
-        raise PermanentFailure(f"database.url: {url.drivername} is not supported; write it like {_EXAMPLES}")
+        raise PermanentFailure(f"database.url: {url.drivername} is not supported", f"write it like {_EXAMPLES}")
     url = url.set(drivername=_BACKENDS[url.drivername])
     if url.get_backend_name() == "sqlite" and url.database in {None, "", ":memory:"}:
-        raise PermanentFailure(f"database.url: a ledger in memory would be lost; name a file, like {_EXAMPLES}")
+        raise PermanentFailure("database.url: a ledger in memory would be lost", f"name a file, like {_EXAMPLES}")
     return url
 
 
@@ -114,13 +114,13 @@ def _create_file(url: URL) -> None:
     try:
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
     except FileNotFoundError:
-        raise PermanentFailure(f"database {path}: the folder {path.parent} is missing; create it") from None
+        raise PermanentFailure(f"database {path}: the folder {path.parent} is missing", "create it") from None
     except PermissionError:
         raise PermanentFailure(
-            f"database {path}: may not be written by this user; correct the owner or mode of it and its folder"
+            f"database {path}: may not be written by this user", "correct the owner or mode of it and its folder"
         ) from None
     except OSError as error:
-        raise PermanentFailure(f"database {path}: {error.strerror}; correct database.url") from None
+        raise PermanentFailure(f"database {path}: {error.strerror}", "correct database.url") from None
 
 
 def _prepare_sqlite(connection: Any, _record: object) -> None:

@@ -16,6 +16,10 @@ HEAD = "0001"
 _LOCK = 0x626F756E6365  # "bounce": PostgreSQL's advisory lock under which one process at a time migrates
 
 
+class NewerSchema(PermanentFailure):
+    """The schema is of a later version than this one."""
+
+
 def upgrade(engine: Engine) -> None:
     """Brings the schema to this version's, in one transaction; two processes at once are no harm.
 
@@ -34,9 +38,9 @@ def check(engine: Engine) -> None:
     if found == HEAD:
         return
     if found is None:
-        raise PermanentFailure(f"database {place(engine.url)}: no schema yet; {UPGRADE}")
+        raise PermanentFailure(f"database {place(engine.url)}: no schema yet", UPGRADE)
     _refuse_newer(engine, found)
-    raise PermanentFailure(f"database {place(engine.url)}: the schema is {found}, not {HEAD}; {UPGRADE}")
+    raise PermanentFailure(f"database {place(engine.url)}: the schema is {found}, not {HEAD}", UPGRADE)
 
 
 def _revision(connection: Connection) -> str | None:
@@ -62,6 +66,6 @@ def _refuse_newer(engine: Engine, found: str) -> None:
     from bounce_watcher.ledger import steps  # noqa: PLC0415 - told there
 
     if not steps.knows(found):
-        raise PermanentFailure(
-            f"database {place(engine.url)}: its schema {found} is of a newer bounce-watcher; install that version"
+        raise NewerSchema(
+            f"database {place(engine.url)}: its schema {found} is of a newer bounce-watcher", "install that version"
         )

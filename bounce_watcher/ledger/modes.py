@@ -12,7 +12,7 @@ _BESIDE = ("", "-wal", "-shm", "-journal")
 
 @dataclass(frozen=True, slots=True)
 class Exposure:
-    """A file or folder that every user of the machine can get at. `mend` is the command that ends it.
+    """A file or folder that every user of the machine can get at. `fix` is the command that ends it.
 
     `can_change`: not only read: whoever likes may suppress and release.
     """
@@ -29,7 +29,7 @@ class Exposure:
         return f"{self.path} can be changed by every user of this machine"
 
     @property
-    def mend(self) -> str:
+    def fix(self) -> str:
         return f"chmod {'o-w' if self.path.is_dir() else 'o-rwx'} {self.path}"
 
 

@@ -57,8 +57,8 @@ from bounce_watcher.ledger.engine import reading, write
 from bounce_watcher.ledger.figures import Figures
 from bounce_watcher.ledger.filters import EventFilter, EventPlace, OutboxFilter, SuppressionFilter, SuppressionPlace
 from bounce_watcher.ledger.incidents import Incidents
+from bounce_watcher.ledger.list_comparison import ListComparison
 from bounce_watcher.ledger.lists import Lists
-from bounce_watcher.ledger.mirror import Mirror
 from bounce_watcher.ledger.names import Names
 from bounce_watcher.ledger.paging import Page, Place
 from bounce_watcher.ledger.record import Decide, load_counted, record_page
@@ -537,9 +537,9 @@ class Ledger(Lists):
         with self._lock:
             return {item.id: self._leases.pop(item.id, "") for item in items}
 
-    def mirror(self, target: str, streams: Sequence[str], now: datetime) -> Mirror:
-        """To hold the list of a target that keeps one against what it was to be told; see `mirror`. Close it."""
-        return Mirror(self._engine, target, streams, now)
+    def list_comparison(self, target: str, streams: Sequence[str], now: datetime) -> ListComparison:
+        """To hold the list of a target that keeps one against what it was to be told; see there. Close it."""
+        return ListComparison(self._engine, target, streams, now)
 
     @cached_property
     def names(self) -> Names:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from bounce_watcher.model.errors import BounceWatcherError
 from bounce_watcher.model.fields import Action
 from bounce_watcher.model.finding import Doubt, Evidence, Kind
 from bounce_watcher.model.grounds import Alarm, Excluded, Grounds, OlderVerdict, Subject
@@ -397,7 +398,7 @@ class Attempt:
 
     `leave_alone` is set where the target failed as a whole: for how long it asked to be left alone, else 0.
     `took` is how long the target was waited for, with all that went in the same call; two that differ in it alone came
-    to the same.
+    to the same. Of a test, which is not kept, `status` is the last HTTP status and `failure` why nothing was sent.
     """
 
     disposition: Disposition
@@ -405,6 +406,8 @@ class Attempt:
     next_attempt_at: datetime | None = None
     leave_alone: timedelta | None = None
     took: timedelta | None = field(default=None, compare=False)
+    status: int | None = field(default=None, compare=False)
+    failure: BounceWatcherError | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,10 +1,11 @@
 """What a platform is asked to do for one address, and what came of it. Pure."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from bounce_watcher.model.errors import BounceWatcherError
 from bounce_watcher.model.ledger import COMPLAINT_REASON, NoticeType, OutboxItem, Scope
 
 
@@ -70,9 +71,12 @@ class Outcome:
     """`answer` is one line without secrets or addresses. `wait` is how long the platform asks to be left alone.
 
     `whole`: it failed as a whole (down, wrong key, too many calls), so others need not be tried now. LATER only.
+    Of a check, `status` and `failure` are those of the last reply.
     """
 
     fate: Fate
     answer: str
     wait: timedelta | None = None
     whole: bool = False
+    status: int | None = field(default=None, compare=False)
+    failure: BounceWatcherError | None = field(default=None, compare=False)

@@ -7,9 +7,10 @@ from importlib.metadata import PackageNotFoundError, version
 import httpcore
 import httpx
 
+from bounce_watcher.model.errors import PermanentFailure
 from bounce_watcher.model.url import Hides, shown_url
 from bounce_watcher.outbox.answer import one_line
-from bounce_watcher.outbox.deadline import DeadlineTransport, deadline
+from bounce_watcher.outbox.deadline import DeadlineTransport, NotAdmitted, deadline
 from bounce_watcher.outbox.exchange import Reply, Request, masked
 
 FIRST_WORDS = 4096
@@ -54,6 +55,9 @@ class HttpClient:
                 extensions={"timeout": deadline(self._seconds)},
             ) as response:
                 return _reply(response, request, secrets)
+        except NotAdmitted as error:
+            failure = PermanentFailure(f"no connection: {error.refusal.problem}", error.refusal.fix)
+            return Reply(None, masked(one_line(str(failure)), secrets), failure=failure)
         except _FAILURES as error:
             return Reply(None, masked(_failure(error, self._seconds), secrets))
         except (httpx.InvalidURL, UnicodeEncodeError):  # a header or URL made of what HTTP can't carry

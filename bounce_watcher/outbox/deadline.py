@@ -88,6 +88,14 @@ class _AnswerStream(httpx.SyncByteStream):
         self._answer.close()
 
 
+class NotAdmitted(httpcore.ConnectError):
+    """A host that `reach` lets nobody connect to."""
+
+    def __init__(self, refusal: Refused) -> None:
+        super().__init__(str(refusal))
+        self.refusal = refusal
+
+
 class _DeadlineBackend(httpcore.NetworkBackend):
     """Connects to one address of the host after the other, each with its share of the time that is left."""
 
@@ -155,7 +163,7 @@ def _refusals_as_failures() -> Iterator[None]:
     try:
         yield
     except Refused as refusal:
-        raise httpcore.ConnectError(str(refusal)) from refusal
+        raise NotAdmitted(refusal) from refusal
 
 
 def look_up(host: str, port: int) -> Sequence[str]:

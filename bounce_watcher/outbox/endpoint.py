@@ -8,16 +8,17 @@ from urllib.request import getproxies, proxy_bypass
 
 import httpx
 
+from bounce_watcher.model.about import About
 from bounce_watcher.model.errors import PermanentFailure
 from bounce_watcher.outbox.deadline import DeadlineTransport
 from bounce_watcher.outbox.reach import Reach
 
 
 class Endpoint(Protocol):
-    """`label` is how a person finds it in the configuration: "webhook shop"."""
+    """Where a target is."""
 
     @property
-    def label(self) -> str: ...
+    def about(self) -> About: ...
 
     @property
     def url(self) -> str: ...
@@ -47,7 +48,7 @@ def _tls_context(target: Endpoint, url: httpx.URL) -> ssl.SSLContext:
         return ssl.create_default_context(cafile=target.ca_file)
     except (OSError, ValueError) as error:
         raise PermanentFailure(
-            f"{target.label}: ca_file {target.ca_file}: {error}: give a readable file of PEM certificates"
+            f"ca_file {target.ca_file}: {error}: give a readable file of PEM certificates", about=target.about
         ) from error
 
 
@@ -57,7 +58,7 @@ def endpoint_url(target: Endpoint) -> httpx.URL:
         url = httpx.URL(target.url)
         if url.scheme in ("http", "https") and url.host:
             return url
-    raise PermanentFailure(f"{target.label}: url is no http or https URL: give one like https://host.example/hook")
+    raise PermanentFailure("url is no http or https URL: give one like https://host.example/hook", about=target.about)
 
 
 def proxy_for(target: Endpoint, url: httpx.URL) -> httpx.Proxy | None:
@@ -74,7 +75,7 @@ def proxy_for(target: Endpoint, url: httpx.URL) -> httpx.Proxy | None:
         proxy = httpx.Proxy(named if "://" in named else f"http://{named}", ssl_context=_system_trust())
         if proxy.url.scheme in ("http", "https"):
             return proxy
-    raise PermanentFailure(f"{target.label}: the proxy in the environment is no http or https URL: mend it")
+    raise PermanentFailure("the proxy in the environment is no http or https URL: mend it", about=target.about)
 
 
 def _system_trust() -> ssl.SSLContext:

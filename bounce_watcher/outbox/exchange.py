@@ -14,6 +14,7 @@ from urllib.parse import quote, urlencode
 
 from pydantic import SecretStr
 
+from bounce_watcher.model.errors import BounceWatcherError
 from bounce_watcher.model.url import MASK, Hides, shown_url, url_secrets
 from bounce_watcher.outbox.answer import Answer, one_line
 
@@ -96,7 +97,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What came back. `status` None: nothing did, and `text` says why.
+    """What came back. `status` None: nothing did, and `text` says why, as `failure` does where there is a fix.
 
     `text` is one line for logs and the outbox, without secrets or addresses. `body` is cut at the request's
     `max_reply`, and `cut` tells so. `headers` have lower-case names.
@@ -107,6 +108,7 @@ class Reply:
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes = b""
     cut: bool = False
+    failure: BounceWatcherError | None = None
 
     @property
     def ok(self) -> bool:

@@ -1,13 +1,14 @@
 """Holds the conversations of an HTTP platform: asks what they ask, within the platform's pace."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import TypeVar
 
 from bounce_watcher.outbox.change import Change, Outcome
 from bounce_watcher.outbox.client import HttpClient
 from bounce_watcher.outbox.endpoint import transport_to
-from bounce_watcher.outbox.exchange import Conversation
+from bounce_watcher.outbox.exchange import Conversation, Reply
 from bounce_watcher.outbox.pace import Pace
 from bounce_watcher.outbox.platform import HttpPlatform, Page
 
@@ -29,7 +30,9 @@ class HttpSession:
         return self._hold(self._platform.release(changes, now))
 
     def check(self, now: datetime) -> Outcome:
-        return self._hold(self._platform.check(now))
+        replies: list[Reply] = []
+        found = self._hold(self._platform.check(now), replies.append)
+        return replace(found, status=replies[-1].status, failure=replies[-1].failure) if replies else found
 
     def page(self, cursor: str | None, now: datetime) -> Page:
         return self._hold(self._platform.page(cursor, now))
@@ -37,11 +40,13 @@ class HttpSession:
     def close(self) -> None:
         self._client.close()
 
-    def _hold(self, conversation: Conversation[T]) -> T:
+    def _hold(self, conversation: Conversation[T], note: Callable[[Reply], None] = lambda _: None) -> T:
         try:
             request = next(conversation)
             while True:
                 self._pace.wait()
-                request = conversation.send(self._client.exchange(request))
+                reply = self._client.exchange(request)
+                note(reply)
+                request = conversation.send(reply)
         except StopIteration as end:
             return end.value  # type: ignore[no-any-return]

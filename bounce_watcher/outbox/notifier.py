@@ -15,6 +15,7 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import SecretStr
 
+from bounce_watcher.model.about import About, AboutKind
 from bounce_watcher.model.errors import PermanentFailure
 from bounce_watcher.model.keys import DAY, MINUTE, SECOND, Between, Kind, Mark
 from bounce_watcher.model.ledger import AlertKind, Attempt, Disposition, NoticeType, Occurrence, OutboxItem
@@ -58,8 +59,12 @@ class Notifier:
     streams: ClassVar[tuple[str, ...]] = ()
 
     @property
+    def about(self) -> About:
+        return About(AboutKind.NOTIFIER, self.name)
+
+    @property
     def label(self) -> str:
-        return f"notifier {self.name}"
+        return str(self.about)
 
     def hears(self, occurrence: Occurrence) -> bool:
         return occurrence.type in _ALERTS and occurrence.data.get("alert") in self.alerts
@@ -159,6 +164,10 @@ class NotifierChannel:
         ]
 
     def test(self, now: datetime) -> Attempt:
+        try:
+            understood(self.notifier)
+        except PermanentFailure as failure:
+            return Attempt(Disposition.RETRY, str(failure), failure=failure)
         trouble = self.tell(TEST)
         return Attempt(Disposition.RETRY if trouble else Disposition.DELIVERED, trouble or "the message was taken")
 
@@ -206,6 +215,6 @@ def understood(notifier: Notifier) -> Any:
     ))
     if not service.add(notifier.url.get_secret_value()):
         raise PermanentFailure(
-            f"{notifier.label}: its URL is none that Apprise understands; see https://appriseit.com/services/"
+            "its URL is none that Apprise understands", "see https://appriseit.com/services/", about=notifier.about
         )
     return service

@@ -14,6 +14,7 @@ from typing import Annotated, ClassVar, Protocol
 from pydantic import SecretStr
 
 from bounce_watcher.extras import missing
+from bounce_watcher.model.about import About, AboutKind
 from bounce_watcher.model.errors import BounceWatcherError, PermanentFailure, TemporaryFailure
 from bounce_watcher.model.keys import MINUTE, SECOND, Between, Kind, Mark
 from bounce_watcher.model.ledger import NoticeType, Occurrence, Scope
@@ -96,8 +97,12 @@ class Platform(ABC):
     """Whether its own list can be read, see `Session.page`."""
 
     @property
+    def about(self) -> About:
+        return About(AboutKind.PLATFORM, self.name)
+
+    @property
     def label(self) -> str:
-        return f"platform {self.name}"
+        return str(self.about)
 
     @property
     def calls_a_second(self) -> float | None:
@@ -217,11 +222,12 @@ def refused(reply: Reply, why: str = "") -> Outcome:
 
 def unread(reply: Reply, platform: Platform) -> BounceWatcherError:
     """What to raise for a reply that is no page of the list."""
-    text = f"{platform.label}: its list can't be read: {reply.text}"
+    problem, about = f"its list can't be read: {reply.text}", platform.about
     if reply.ok:
-        return PermanentFailure(f"{text}: the body is not what this API answers; check url")
-    is_ours = reply.status is not None and 300 <= reply.status < 500 and reply.status not in {408, 429}
-    return PermanentFailure(f"{text}; check the key and its rights") if is_ours else TemporaryFailure(text)
+        return PermanentFailure(f"{problem}: the body is not what this API answers", "check url", about=about)
+    if reply.status is not None and 300 <= reply.status < 500 and reply.status not in {408, 429}:
+        return PermanentFailure(problem, "check the key and its rights", about=about)
+    return TemporaryFailure(problem, about=about)
 
 
 def garbage(reply: Reply) -> Outcome:

@@ -3,6 +3,7 @@
 import random
 import threading
 from collections.abc import Callable, Hashable, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from bounce_watcher.logs import log
@@ -91,7 +92,7 @@ class PlatformChannel:
 
     def test(self, now: datetime) -> Attempt:
         found = self._shielded(lambda: [self._session.check(now)], 1)[0]
-        return self._attempt(found, 0, now)
+        return replace(self._attempt(found, 0, now), status=found.status, failure=found.failure)
 
     def close(self) -> None:
         self._session.close()

@@ -16,6 +16,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
+import httpx
+
+from bounce_watcher.model.errors import PermanentFailure
+
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
 
@@ -74,8 +78,8 @@ _WRITTEN_OUT = (Kind.LOOPBACK, Kind.PRIVATE)
 _LONGEST_SHOWN = 48
 
 
-class Refused(Exception):
-    """A host that may not be connected to. The text is one line: the host, its address and the mend."""
+class Refused(PermanentFailure):
+    """A host that may not be connected to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +96,7 @@ class Reach:
         """Those of a host's `addresses` that may be connected to, in their order. Raises Refused where none may."""
         good = [address for address in addresses if self.admits(host, address)]
         if addresses and not good:
-            raise Refused(_refusal(host, addresses[0]))
+            raise Refused(*_refusal(host, addresses[0]))
         return good
 
     def admits(self, host: str, address: str) -> bool:
@@ -150,10 +154,10 @@ def _is_written_out(host: str, address: str) -> bool:
     return kind in _WRITTEN_OUT and host.casefold() == address
 
 
-def _refusal(host: str, address: str) -> str:
+def _refusal(host: str, address: str) -> tuple[str, str]:
     where = "is" if host == address else f"is at {address}, which is"
-    return (f"{_shortened(host)} {where} {kind_of(address) or 'public'} and not of the internet; if it is meant, add "
-            f'allow_hosts = ["{_shortened(normal_host(host))}"] to its table')
+    return (f"{_shortened(host)} {where} {kind_of(address) or 'public'} and not of the internet",
+            f'if it is meant, add allow_hosts = ["{_shortened(normal_host(host))}"] to its table')
 
 
 def _shortened(host: str) -> str:
@@ -168,7 +172,6 @@ def normal_host(host: str) -> str:
     bare = _bare(host.casefold().rstrip("."))
     if bare.isascii():
         return bare
-    import httpx  # noqa: PLC0415 - hardly any name needs it
 
     with suppress(httpx.InvalidURL):
         return httpx.URL(scheme="https", host=bare).raw_host.decode("ascii")

@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from types import TracebackType
 from typing import Self
@@ -57,7 +58,8 @@ class Sender:
     def test(self, now: datetime) -> Attempt:
         """Sends an `endpoint.test` that is not in the outbox and that no one tries again."""
         reply = self._post(endpoint_test(self.target, now, f"msg_{uuid4().hex}"), now)
-        return decide_attempt(reply.answer(), 0, now, self._jitter())
+        attempt = decide_attempt(reply.answer(), 0, now, self._jitter())
+        return replace(attempt, status=reply.status, failure=reply.failure)
 
     def close(self) -> None:
         self._client.close()

@@ -8,6 +8,7 @@ from typing import Annotated, ClassVar
 
 from pydantic import SecretStr
 
+from bounce_watcher.model.about import About, AboutKind
 from bounce_watcher.model.keys import MINUTE, SECOND, Between, Key, Kind, Mark, Rotating
 from bounce_watcher.model.ledger import NoticeType, Occurrence
 from bounce_watcher.model.url import Hides, shown_url
@@ -52,8 +53,12 @@ class WebhookTarget:
     streams: ClassVar[tuple[str, ...]] = ()
 
     @property
+    def about(self) -> About:
+        return About(AboutKind.WEBHOOK, self.name)
+
+    @property
     def label(self) -> str:
-        return f"webhook {self.name}"
+        return str(self.about)
 
     @property
     def hides(self) -> Hides:

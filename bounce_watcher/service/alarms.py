@@ -14,6 +14,7 @@ from bounce_watcher.ledger.alerts import alert_on
 from bounce_watcher.ledger.books import Announce
 from bounce_watcher.ledger.stock import Queue
 from bounce_watcher.ledger.store import Ledger
+from bounce_watcher.model.about import LEDGER
 from bounce_watcher.model.errors import BounceWatcherError
 from bounce_watcher.model.grounds import (
     Alarm,
@@ -88,12 +89,12 @@ class Alarms:
     def look(self) -> None:
         state, now = self._state(), utcnow()
         try:
-            with self._troubles.guard("ledger", by_kind=True):
+            with self._troubles.guard(LEDGER, by_kind=True):
                 paces = self._ledger.paces([mailbox.name for mailbox in state.mailboxes], now)
                 self._keep(findings(self._settings, state, self._ledger.queues(), paces, now), now)
         except BounceWatcherError:
             pass  # logged by the guard
-        self._of_ledger.look(self._troubles.open().get("ledger"), utcnow())
+        self._of_ledger.look(self._troubles.open().get(LEDGER), utcnow())
 
     def _keep(self, found: Findings, now: datetime) -> None:
         under_way = {
@@ -145,7 +146,7 @@ def findings(
         *(_mailbox(AlertKind.QUIET, mailbox.name) for mailbox in state.mailboxes
           if mailbox.name not in paces or not paces[mailbox.name].is_quiet(now)),
         *(_target(receiver.name) for receiver in settings.receivers
-          if _is_told(receiver.name, state.troubles.get(receiver.label), queues.get(receiver.name, Queue()), state)),
+          if _is_told(receiver.name, state.troubles.get(receiver.about), queues.get(receiver.name, Queue()), state)),
     ]
     return Findings({each.of: each for each in lasting}, frozenset(sound))
 
@@ -191,7 +192,7 @@ def _targets(
     if limit is None:
         return
     for receiver in settings.receivers:
-        queue, trouble = queues.get(receiver.name, Queue()), state.troubles.get(receiver.label)
+        queue, trouble = queues.get(receiver.name, Queue()), state.troubles.get(receiver.about)
         of = _target(receiver.name)
         if trouble is not None and queue.due and not (queue.disabled or queue.paused) and now - trouble.since >= limit:
             grounds = TargetFails(receiver.label, trouble.since, queue.due)

@@ -21,6 +21,7 @@ from bounce_watcher.config import Settings, load
 from bounce_watcher.intake.backoff import reconnect_delay
 from bounce_watcher.ledger.store import Ledger
 from bounce_watcher.logs import log
+from bounce_watcher.model.about import LEDGER
 from bounce_watcher.model.errors import ConfigError, TemporaryFailure
 from bounce_watcher.service.alarms import Alarms
 from bounce_watcher.service.analyser import Analyser
@@ -79,7 +80,7 @@ class Service:
         self._deliverers = [
             Deliverer(ledger, target, self._troubles, counts=self._counts) for target in settings.receivers
         ]
-        self._paces = {notifier.label: Pace(notifier.every) for notifier in settings.notifiers}
+        self._paces = {notifier.about: Pace(notifier.every) for notifier in settings.notifiers}
         self._alarms = Alarms(settings, ledger, self.state, self._troubles, announcer(settings))
         self._mailboxes = [
             MailboxJob(account, poller, self._progress, self._run_at, self._wake_targets)
@@ -126,7 +127,7 @@ class Service:
         self._scheduler.add_job(job, "interval", seconds=every.total_seconds(), id=name, next_run_time=utcnow())
 
     def _round(self, deliverer: Deliverer) -> Callable[[], None]:
-        pace = self._paces.get(deliverer.label, Pace(timedelta(0)))
+        pace = self._paces.get(deliverer.about, Pace(timedelta(0)))
 
         def run() -> None:
             if pace.allows and deliverer.round(self._stop).delivered:
@@ -155,7 +156,7 @@ class Service:
         return ServiceState(
             self._started_at, self._settings.policy.mode,
             tuple(
-                self._mailbox_state(job, troubles.get(job.name), ages[job.name], stopped=job.name in stuck)
+                self._mailbox_state(job, troubles.get(job.account.about), ages[job.name], stopped=job.name in stuck)
                 for job in self._mailboxes
             ),
             troubles, self._counts.counted(),
@@ -190,7 +191,7 @@ class Service:
 
 
 def _target_job(deliverer: Deliverer) -> str:
-    return deliverer.label
+    return str(deliverer.about)
 
 
 def run(config_path: Path, beside: Beside) -> int:
@@ -217,7 +218,7 @@ def run(config_path: Path, beside: Beside) -> int:
 def _introduce(settings: Settings) -> None:
     logs.configure(settings.log_level, settings.log_format)
     for warning in settings.warnings:
-        log.warning(warning, action="config_warning")
+        log.warning(str(warning), action="config_warning")
     has_key = bool(settings.attribution.token_keys)
     if told := risk.risk(settings.policy, has_key=has_key):
         log.warning(f"{told}. {risk.remedy(has_key=has_key)}.", action="reports_unproven")
@@ -231,7 +232,7 @@ def _open_patiently(settings: Settings) -> Ledger | None:
             return open_ledger(settings)
         except TemporaryFailure as failure:
             failures += 1
-            troubles.raised("ledger", str(failure))
+            troubles.raised(LEDGER, str(failure))
         wait = min(reconnect_delay(failures, 0.5), HEARTBEAT.total_seconds())
         notify("STATUS=waiting for the database", "WATCHDOG=1", f"EXTEND_TIMEOUT_USEC={int((wait + 30) * 1e6)}")
         if _next_signal(timedelta(seconds=wait)) in {signal.SIGTERM, signal.SIGINT}:

@@ -15,6 +15,7 @@ from time import monotonic
 from bounce_watcher.config import Settings
 from bounce_watcher.ledger.store import Ledger
 from bounce_watcher.logs import log
+from bounce_watcher.model.about import LEDGER
 from bounce_watcher.model.errors import BounceWatcherError
 from bounce_watcher.model.ledger import Attempt, Disposition, OutboxItem
 from bounce_watcher.outbox.circuit import Circuit
@@ -101,7 +102,7 @@ class Deliverer:
     ) -> None:
         """Raises PermanentFailure where the target can't be used at all."""
         self.target = target.name
-        self.label = target.label
+        self.about = target.about
         self._keeps = target.streams if target.keeps_state else None
         self._ledger = ledger
         self._channel = channel_to(target)
@@ -134,13 +135,13 @@ class Deliverer:
 
     def _thin(self) -> None:
         if self._keeps is not None and self._circuit.allows(utcnow()):
-            with self._troubles.guard("ledger", by_kind=True):
+            with self._troubles.guard(LEDGER, by_kind=True):
                 self._ledger.thin(self.target, utcnow(), self._keeps)
 
     def _turn(self, stop: threading.Event) -> list[_Try]:
         """What is leased at once, by as many calls at a time as may be; a single call while the circuit is open."""
         turn = _Turn(stop, utcnow() + BEGUN)
-        with self._troubles.guard("ledger", by_kind=True):
+        with self._troubles.guard(LEDGER, by_kind=True):
             items = self._ledger.lease(self.target, utcnow(), self._lease, self._channel.room, self._keeps)
         batches = self._channel.batches(items)
         most = len(batches) if self._circuit.is_closed else 1
@@ -157,7 +158,7 @@ class Deliverer:
 
     def _give_back(self, items: Sequence[OutboxItem]) -> None:
         if items:
-            with self._troubles.guard("ledger", by_kind=True):
+            with self._troubles.guard(LEDGER, by_kind=True):
                 self._ledger.give_back(items)
 
     def _judged(self, attempts: Sequence[Attempt]) -> Circuit:
@@ -197,7 +198,7 @@ class Deliverer:
         """
         outcomes = [outcome for each in tries for outcome in each.outcomes]
         if outcomes:
-            with self._troubles.guard("ledger", by_kind=True):
+            with self._troubles.guard(LEDGER, by_kind=True):
                 self._ledger.conclude(outcomes, utcnow())
         for each in tries:
             for item, attempt in each.outcomes:
@@ -207,13 +208,13 @@ class Deliverer:
         self._counts.add(What.TRIES, self.target, attempt.disposition)
         if attempt.disposition is Disposition.DELIVERED:
             self._taken += 1
-            self._troubles.cleared(self.label)
+            self._troubles.cleared(self.about)
         elif attempt.disposition is Disposition.DEAD and self._keeps is not None:
             log.warning(
-                "refused for good", action="change_refused", target=self.label, id=item.id, answer=attempt.answer
+                "refused for good", action="change_refused", target=str(self.about), id=item.id, answer=attempt.answer
             )
         elif attempt.disposition is not Disposition.AGAIN and not is_old:
-            self._troubles.raised(self.label, attempt.answer, alike=attempt.disposition)
+            self._troubles.raised(self.about, attempt.answer, alike=attempt.disposition)
         log.debug(
             "webhook sent", action="webhook_sent", target=self.target, webhook_id=item.id, type=item.type.value,
             outcome=attempt.disposition.value,

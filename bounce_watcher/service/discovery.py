@@ -126,7 +126,7 @@ class Untrusted(PermanentFailure):
     """A server whose certificate nobody vouches for; `account` is the way to it."""
 
     def __init__(self, failure: PermanentFailure, account: ImapAccount) -> None:
-        super().__init__(str(failure))
+        super().__init__(failure.problem, failure.fix, about=failure.about)
         self.account = account
 
 

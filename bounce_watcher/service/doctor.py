@@ -5,7 +5,6 @@ settled mail goes to, and takes it out again, where the server lets it take out 
 """
 
 import os
-import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from datetime import datetime, timedelta
@@ -15,10 +14,12 @@ from pathlib import Path
 from bounce_watcher.config import Settings
 from bounce_watcher.intake.oauth2 import TokenStore
 from bounce_watcher.ledger.filters import OutboxFilter
+from bounce_watcher.ledger.migrate import NewerSchema
 from bounce_watcher.ledger.modes import exposures, sqlite_file
 from bounce_watcher.ledger.store import Ledger
+from bounce_watcher.model.about import About, AboutKind
 from bounce_watcher.model.errors import BounceWatcherError
-from bounce_watcher.model.ledger import Disposition, OutboxState
+from bounce_watcher.model.ledger import Attempt, Disposition, OutboxState
 from bounce_watcher.outbox.answer import one_line
 from bounce_watcher.outbox.client import HttpClient, new_place
 from bounce_watcher.outbox.endpoint import transport_to
@@ -29,7 +30,7 @@ from bounce_watcher.outbox.platform import Platform
 from bounce_watcher.outbox.target import WebhookTarget
 from bounce_watcher.service import mailbox_doctor
 from bounce_watcher.service.analyser import Analyser
-from bounce_watcher.service.checks import MENDS, Check, failed
+from bounce_watcher.service.checks import FIXES, Check, failed
 from bounce_watcher.service.clock import utcnow
 from bounce_watcher.words import risk
 
@@ -62,8 +63,7 @@ def examine(settings: Settings) -> Iterator[Check]:
 
 def _configuration(settings: Settings) -> Iterator[Check]:
     for warning in settings.warnings:
-        detail, _, mend = warning.rpartition(": ")
-        yield Check("configuration", True, detail or warning, mend if detail else "")
+        yield Check("configuration", True, warning.problem, warning.fix)
     has_key = bool(settings.attribution.token_keys)
     if told := risk.risk(settings.policy, has_key=has_key):
         yield Check("proof", True, told, risk.remedy(has_key=has_key))
@@ -82,7 +82,7 @@ def _analysis(settings: Settings) -> Check:
         with Analyser(settings.attribution, 1, rules=settings.rules) as analyser:
             held, missing = analyser.protections().described()
     except BounceWatcherError as failure:
-        return failed("analysis", failure)
+        return failed(About(AboutKind.ANALYSIS), failure)
     if not missing:
         return Check("analysis", True, f"processes that read mail have {held}")
     return Check("analysis", True, f"processes that read mail have {held}; not in force: {missing}",
@@ -94,7 +94,7 @@ def _analysis(settings: Settings) -> Check:
 def _database(settings: Settings) -> Iterator[Check]:
     url = settings.database_url.get_secret_value()
     for exposure in exposures(url):
-        yield Check("database", not exposure.can_change, exposure.detail, exposure.mend)
+        yield Check("database", not exposure.can_change, exposure.detail, exposure.fix)
     path = sqlite_file(url)
     if path is not None and not path.exists():
         yield _new_file(path)
@@ -104,7 +104,7 @@ def _database(settings: Settings) -> Iterator[Check]:
             yield Check("database", True, "connected")
             yield from _schema(ledger)
     except BounceWatcherError as failure:
-        yield failed("database", failure)
+        yield failed(About(AboutKind.DATABASE), failure)
 
 
 def _new_file(path: Path) -> Check:
@@ -120,10 +120,11 @@ def _new_file(path: Path) -> Check:
 def _schema(ledger: Ledger) -> Iterator[Check]:
     try:
         ledger.check()
+    except NewerSchema as failure:
+        yield failed(About(AboutKind.SCHEMA), failure)
+        return
     except BounceWatcherError as failure:
-        check = failed("schema", failure)
-        newer = "newer" in check.detail
-        yield check if newer else Check("schema", True, check.detail, "nothing: the next poll does so by itself")
+        yield Check("schema", True, failure.headline, "nothing: the next poll does so by itself")
         return
     yield Check("schema", True, "the tables are those of this version")
     for target, why in ledger.disabled_endpoints().items():
@@ -144,7 +145,7 @@ def _webhook(target: WebhookTarget, note_skew: Callable[[timedelta], None]) -> I
     try:
         client = HttpClient(transport_to(target), target.timeout)
     except BounceWatcherError as failure:
-        yield failed(target.label, failure)
+        yield failed(target.about, failure)
         return
     with closing(client):
         reply = client.exchange(Request("HEAD", target.url, hides=target.hides))
@@ -170,9 +171,8 @@ _ANSWERS: Mapping[int, tuple[bool, str]] = {
 
 
 def _unanswered(target: WebhookTarget, reply: Reply) -> Check:
-    detail, _, mend = reply.text.rpartition("; ")
-    told = f"{target.shown_url}: {detail or mend}"
-    return Check(target.label, False, told, mend if detail else MENDS["webhook"])
+    problem, fix = (reply.failure.problem, reply.failure.fix) if reply.failure else (reply.text, "")
+    return Check(target.label, False, f"{target.shown_url}: {problem}", fix or FIXES[AboutKind.WEBHOOK])
 
 
 def _answered(target: WebhookTarget, reply: Reply) -> Check:
@@ -195,7 +195,7 @@ def _platform(platform: Platform) -> Iterator[Check]:
     try:
         channel = channel_to(platform)
     except BounceWatcherError as failure:
-        yield failed(platform.label, failure)
+        yield failed(platform.about, failure)
         return
     with closing(channel):
         attempt = channel.test(utcnow())
@@ -203,7 +203,7 @@ def _platform(platform: Platform) -> Iterator[Check]:
         reads = "its list can be read" if platform.lists else f"a {platform.kind} lets nobody read its list"
         yield Check(platform.label, True, f"{platform.kind}: {attempt.answer or 'it is there'}; {reads}")
     else:
-        yield Check(platform.label, False, *explained(platform, attempt.answer))
+        yield Check(platform.label, False, *explained(platform, attempt))
 
 
 # ── notifiers ───────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -213,14 +213,12 @@ def _notifier(notifier: Notifier) -> Check:
     try:
         understood(notifier)
     except BounceWatcherError as failure:
-        return failed(notifier.label, failure)
+        return failed(notifier.about, failure)
     return Check(notifier.label, True, f"told of {', '.join(sorted(notifier.alerts))}: its URL is understood",
                  f"bounce-watcher outbox test {notifier.name}")
 
 
 # ── what a test was answered ────────────────────────────────────────────────────────────────────────────────────────
-
-_STATUS = re.compile(r"HTTP (\d{3})\b")
 
 _ANSWERS_OF_PLATFORM: Mapping[int, str] = {
     2: "check url: what answers there is not the API of a {kind}",
@@ -245,17 +243,17 @@ _ANSWERS_OF_WEBHOOK: Mapping[int, str] = {
 """By status, else by its first digit. `kind` is the platform's."""
 
 
-def explained(target: Receiver, answer: str) -> tuple[str, str]:
-    """What a target that did not take a test said, and the mend: its own behind the last semicolon, else ours."""
-    detail, _, mend = answer.rpartition("; ")
-    found = _STATUS.match(answer)
-    if not found:
-        return detail or mend, mend if detail else MENDS[target.label.partition(" ")[0]]
-    status = int(found[1])
+def explained(target: Receiver, attempt: Attempt) -> tuple[str, str]:
+    """What a target that did not take a test said, and the fix."""
+    if attempt.failure is not None:
+        return attempt.failure.problem, attempt.failure.fix or FIXES[target.about.kind]
+    status = attempt.status
+    if status is None:
+        return attempt.answer, FIXES[target.about.kind]
     if isinstance(target, Platform):
         told = _ANSWERS_OF_PLATFORM.get(status) or _ANSWERS_OF_PLATFORM[status // 100]
-        return answer, told.format(kind=target.kind)
-    return answer, _ANSWERS_OF_WEBHOOK.get(status) or _ANSWERS_OF_WEBHOOK[status // 100]
+        return attempt.answer, told.format(kind=target.kind)
+    return attempt.answer, _ANSWERS_OF_WEBHOOK.get(status) or _ANSWERS_OF_WEBHOOK[status // 100]
 
 
 # ── the clock ───────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -7,13 +7,14 @@ from itertools import islice
 from time import sleep
 
 from bounce_watcher.config import Settings
-from bounce_watcher.ledger.comparing import PAGE, Side
-from bounce_watcher.ledger.mirror import Difference, Found, Mirror
+from bounce_watcher.ledger.list_comparison import Found, ListComparison
 from bounce_watcher.ledger.store import Ledger
+from bounce_watcher.ledger.two_lists import PAGE
 from bounce_watcher.model.address import parse_entry
 from bounce_watcher.model.errors import PermanentFailure, TemporaryFailure
 from bounce_watcher.model.grounds import ByPlatform
 from bounce_watcher.model.ledger import Occurrence, OutboxItem, State, Suppression, SuppressionSource
+from bounce_watcher.model.list_comparison import Difference, Side
 from bounce_watcher.model.verdict import Reason
 from bounce_watcher.outbox.platform import Page, Platform, Session
 from bounce_watcher.service.announcing import announcer
@@ -32,20 +33,20 @@ A list that is made up of several may well repeat one in the other.
 class Drift:
     """A platform's list beside the ledger: `read` it first. `skipped` counts entries that are no addresses."""
 
-    def __init__(self, settings: Settings, ledger: Ledger, platform: Platform, mirror: Mirror) -> None:
-        self._settings, self._ledger, self._platform, self._mirror = settings, ledger, platform, mirror
+    def __init__(self, settings: Settings, ledger: Ledger, platform: Platform, lists: ListComparison) -> None:
+        self._settings, self._ledger, self._platform, self._lists = settings, ledger, platform, lists
         self.skipped = 0
 
     @property
     def here(self) -> int:
-        return self._mirror.count(Side.HERE)
+        return self._lists.count(Side.HERE)
 
     @property
     def there(self) -> int:
-        return self._mirror.count(Side.THERE)
+        return self._lists.count(Side.THERE)
 
     def differences(self) -> Iterator[Difference]:
-        return self._mirror.differences()
+        return self._lists.differences()
 
     def read(self, advance: Callable[[int], None]) -> None:
         """Reads both lists, once. `advance` is told how many entries more were read there.
@@ -56,26 +57,26 @@ class Drift:
         with closing(self._platform.connect()) as session:
             for page in _pages(session, self._platform, self._take):
                 advance(len(page.entries))
-        self._mirror.read_here()
+        self._lists.read_here()
 
     def _take(self, page: Page) -> int:
         """Lists hold whole domains and hashes too: those are nobody whom we could name."""
         named = [(parse_entry(each.address), each) for each in page.entries]
         found = [Found(mailbox, each.reason, each.since) for mailbox, each in named if mailbox]
         self.skipped += len(page.entries) - len(found)
-        return self._mirror.take(found)
+        return self._lists.take(found)
 
-    def mend_there(self) -> int:
+    def fix_there(self) -> int:
         """Tells the platform through the outbox. Returns of how many."""
         announce = announcer(self._settings)
 
         def to_it_alone(occurrence: Occurrence) -> Sequence[OutboxItem]:
             return [item for item in announce(occurrence) if item.target == self._platform.name]
 
-        wanted = (each for each in self.differences() if each.mend is Side.THERE)
-        return sum(self._mirror.mend_there(batch, to_it_alone, utcnow()) for batch in _batched(wanted))
+        wanted = (each for each in self.differences() if each.fixed_at is Side.THERE)
+        return sum(self._lists.fix_there(batch, to_it_alone, utcnow()) for batch in _batched(wanted))
 
-    def mend_here(self, stream: str) -> int:
+    def fix_here(self, stream: str) -> int:
         """Suppresses in `stream` who stands on the platform's own account there. Everybody but it is told.
 
         Returns how many. These suppressions rest on no bounce and never count as one.
@@ -86,7 +87,7 @@ class Drift:
             return [item for item in announce(occurrence) if item.target != self._platform.name]
 
         count = 0
-        for batch in _batched(each for each in self.differences() if each.mend is Side.HERE):
+        for batch in _batched(each for each in self.differences() if each.fixed_at is Side.HERE):
             count += self._ledger.adopt([self._imported(each, stream, now) for each in batch], now, to_the_others)
         return count
 
@@ -105,11 +106,11 @@ def drift(settings: Settings, ledger: Ledger, platform: Platform) -> Iterator[Dr
     """Raises PermanentFailure where the platform has no list that can be read."""
     if not platform.lists:
         raise PermanentFailure(
-            f"{platform.label}: a {platform.kind} lets nobody read its list: see what it was told with "
-            f"`outbox list --target {platform.name}`"
+            f"a {platform.kind} lets nobody read its list: see what it was told with "
+            f"`outbox list --target {platform.name}`", about=platform.about,
         )
-    with ledger.mirror(platform.name, platform.streams, utcnow()) as mirror:
-        yield Drift(settings, ledger, platform, mirror)
+    with ledger.list_comparison(platform.name, platform.streams, utcnow()) as lists:
+        yield Drift(settings, ledger, platform, lists)
 
 
 def _pages(session: Session, platform: Platform, take: Callable[[Page], int]) -> Iterator[Page]:
@@ -126,7 +127,8 @@ def _pages(session: Session, platform: Platform, take: Callable[[Page], int]) ->
         if cursor is None:
             return
         if cursor in seen or idle > IDLE_PAGES + IDLE_SHARE * busy:
-            raise PermanentFailure(f"{platform.label}: its list has no end: the same comes again and again; check url")
+            endless = "its list has no end: the same comes again and again"
+            raise PermanentFailure(endless, "check url", about=platform.about)
         seen.add(cursor)
 
 

@@ -42,16 +42,16 @@ def put_in_place(
             _move(stage, folder, files)
             undo_folder.pop_all()
     except OSError as error:
-        raise PermanentFailure(f"{error.filename or folder}: {error.strerror or error}; {_MEND}") from error
+        raise PermanentFailure(f"{error.filename or folder}: {error.strerror or error}", _FIX) from error
 
 
-_MEND = "run this as a user who may write there (root, by sudo), or name another place with -c"
+_FIX = "run this as a user who may write there (root, by sudo), or name another place with -c"
 
 
 def _refuse_taken(folder: Path, files: Sequence[NewFile]) -> None:
     taken = next((folder / file.name for file in files if os.path.lexists(folder / file.name)), None)
     if taken is not None:
-        raise PermanentFailure(f"{taken} is there already and stays as it is; --overwrite puts another in its place")
+        raise PermanentFailure(f"{taken} is there already and stays as it is", "--overwrite puts another in its place")
 
 
 @contextmanager

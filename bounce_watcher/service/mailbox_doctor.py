@@ -18,14 +18,15 @@ from bounce_watcher.intake.connection import Connection
 from bounce_watcher.intake.failures import Refused, one_line, refusals, secrets_of
 from bounce_watcher.intake.folders import Hierarchy
 from bounce_watcher.intake.oauth2 import TokenStore
-from bounce_watcher.intake.obstacles import NoRoom, Obstacle
-from bounce_watcher.intake.rights import CREATE, INSERT, REMOVE, named, quotas_of, rights_in
+from bounce_watcher.intake.rights import CREATE, INSERT, REMOVE, quotas_of, rights_in
 from bounce_watcher.intake.selecting import Selection
 from bounce_watcher.intake.settling import KEYWORD, Settlement, settlement_of
 from bounce_watcher.intake.watchdog import Watchdog
 from bounce_watcher.model.errors import BounceWatcherError
+from bounce_watcher.model.obstacles import NoRoom, Obstacle
 from bounce_watcher.service.checks import Check, failed
 from bounce_watcher.service.clock import utcnow
+from bounce_watcher.words import obstacles
 
 _APPENDED = re.compile(r"\[APPENDUID \d+ (\d+)\]", re.IGNORECASE)
 """RFC 4315 section 3."""
@@ -33,7 +34,7 @@ _APPENDED = re.compile(r"\[APPENDUID \d+ (\d+)\]", re.IGNORECASE)
 
 def examine(account: ImapAccount, tokens: TokenStore) -> Iterator[Check]:
     """Every check of one mailbox. Never raises a BounceWatcherError."""
-    name = f"mailbox {account.name}"
+    name = str(account.about)
     try:
         with connected(account, tokens) as connection:
             yield _log_in(name, connection)
@@ -41,7 +42,7 @@ def examine(account: ImapAccount, tokens: TokenStore) -> Iterator[Check]:
             yield _idle(name, account, connection.client)
             yield from _folders(name, connection)
     except BounceWatcherError as failure:
-        yield failed(name, failure)
+        yield failed(account.about, failure)
 
 
 @contextmanager
@@ -114,8 +115,7 @@ def _watched(name: str, connection: Connection, folder: str) -> Check:
 
 
 def _in_the_way(name: str, obstacle: Obstacle) -> Check:
-    detail, _, mend = str(obstacle).rpartition("; ")
-    return Check(name, False, detail, mend)
+    return Check(name, False, *obstacles.explained(obstacle))
 
 
 def _destination(name: str, connection: Connection, folder: str) -> Check:
@@ -152,8 +152,8 @@ def _new(name: str, client: IMAPClient, hierarchy: Hierarchy, configured: str) -
 
 
 def _lacks(name: str, folder: str, missing: tuple[str, ...], so: str) -> Check:
-    return Check(name, False, f"folder {folder}: its user lacks the right {named(missing)}, so {so}",
-                 "grant it (SETACL, RFC 4314), or name another folder")
+    return Check(name, False, f"folder {folder}: its user lacks the right {obstacles.rights(missing)}, so {so}",
+                 obstacles.TO_GRANT)
 
 
 def _tried(client: IMAPClient, folder: str) -> Refused | None:

@@ -13,8 +13,10 @@ from bounce_watcher.intake.imap import ImapSession, open_session
 from bounce_watcher.intake.mailbox import UnfiledMail
 from bounce_watcher.intake.oauth2 import TokenStore
 from bounce_watcher.logs import log
+from bounce_watcher.model.about import LEDGER, About, AboutKind
 from bounce_watcher.model.errors import BounceWatcherError
 from bounce_watcher.model.message import RawMessage
+from bounce_watcher.model.obstacles import Obstacle
 from bounce_watcher.service.analyser import Analyser
 from bounce_watcher.service.clock import utcnow
 from bounce_watcher.service.counts import Counts, What
@@ -23,20 +25,21 @@ from bounce_watcher.service.opening import open_ledger
 from bounce_watcher.service.recording import Destinations, Recorder, Tally
 from bounce_watcher.service.state import MailboxStates
 from bounce_watcher.service.trouble import Troubles
+from bounce_watcher.words.obstacles import told
 
 
 @dataclass(frozen=True, slots=True)
 class PassReport:
     """One pass over one mailbox. `unfinished`: its deadline came before its end. `failure`: why it broke off.
 
-    `obstacle`: what kept mail that was read from being filed, or a message from being read whole.
+    `obstacles`: what kept mail that was read from being filed, or a message from being read whole.
     """
 
     mailbox: str
     tally: Tally
     unfinished: bool = False
     failure: str | None = None
-    obstacle: str | None = None
+    obstacles: tuple[Obstacle, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +51,7 @@ class PollReport:
     def ok(self) -> bool:
         """Every mailbox was read to its end, and its mail filed. A webhook that was not taken is tried again and is no
         failure."""
-        return all(each.failure is None and each.obstacle is None for each in self.passes)
+        return all(each.failure is None and not each.obstacles for each in self.passes)
 
 
 class Poller:
@@ -88,7 +91,7 @@ class Poller:
 
         try:
             with (
-                self._troubles.guard(f"mailbox {account.name}"),
+                self._troubles.guard(account.about),
                 open_session(account, now=utcnow, tokens=self.tokens, unfiled=self._unfiled) as session,
             ):
                 self._recorder.drain(self._pages(account, session), settle, self.stop)
@@ -100,12 +103,12 @@ class Poller:
         took = self.states.passed(account, begun)
         self._counts.add(What.PASSES, account.name, "read")
         self._counts.add(What.PASS_SECONDS, account.name, number=took)
-        obstacle = session.obstacles()
-        if obstacle is not None:
-            self._troubles.raised(filing_of(account.name), obstacle)
+        obstacles = session.obstacles()
+        if obstacles:
+            self._troubles.raised(filing_of(account.name), told(account.about, obstacles))
         elif not session.unfinished:
             self._troubles.cleared(filing_of(account.name))
-        return PassReport(account.name, total, unfinished=session.unfinished, obstacle=obstacle)
+        return PassReport(account.name, total, unfinished=session.unfinished, obstacles=obstacles)
 
     def _pages(self, account: ImapAccount, session: ImapSession) -> Iterator[Sequence[RawMessage]]:
         for page in session.pages():
@@ -114,9 +117,9 @@ class Poller:
         self.states.waits(account, session.waiting())
 
 
-def filing_of(mailbox: str) -> str:
+def filing_of(mailbox: str) -> About:
     """What troubles with filing a mailbox's mail are about: it is read all the same."""
-    return f"filing of {mailbox}"
+    return About(AboutKind.FILING, mailbox)
 
 
 def _log_page(account: ImapAccount, tally: Tally) -> None:
@@ -141,7 +144,7 @@ def poll_once(settings: Settings, on_page: Callable[[Tally], None] = lambda _: N
             passes = drain_all(settings, poller, on_page)
         recorder.expire(utcnow(), poller.read_until(settings.mailboxes, utcnow()))
         deliveries = deliver_all(settings, ledger, troubles, stop)
-        with contextlib.suppress(BounceWatcherError), troubles.guard("ledger", by_kind=True):
+        with contextlib.suppress(BounceWatcherError), troubles.guard(LEDGER, by_kind=True):
             ledger.finish_forgetting()
     finally:
         ledger.close()

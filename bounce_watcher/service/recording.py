@@ -11,6 +11,7 @@ from functools import partial
 from bounce_watcher.config import Settings
 from bounce_watcher.ledger.store import Ledger
 from bounce_watcher.logs import log
+from bounce_watcher.model.about import LEDGER
 from bounce_watcher.model.filing import Destination
 from bounce_watcher.model.finding import Doubt
 from bounce_watcher.model.ledger import MessageRecord, PageOutcome
@@ -102,14 +103,14 @@ class Recorder:
         that a suppression waits for; but a mailbox may never be back, so for that it waits once as long and no longer.
         """
         wait = self._policy.guard.wait
-        with self._troubles.guard("ledger", by_kind=True):
+        with self._troubles.guard(LEDGER, by_kind=True):
             self._ledger.settle(now, self._announce, self._policy)
             self._ledger.end_waits(max(read_until or now - wait, now - wait), wait, self._announce)
             return self._ledger.expire(now, self._announce)
 
     def _write(self, ticket: Ticket) -> "_Written":
         analysed = self._analyser.result(ticket)
-        with self._troubles.guard("ledger", by_kind=True):
+        with self._troubles.guard(LEDGER, by_kind=True):
             outcome = self._ledger.record(
                 _records(analysed, self._keep_raw), self._decide, self._announce, self._policy
             )

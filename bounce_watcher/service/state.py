@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 from bounce_watcher.intake.account import ImapAccount
 from bounce_watcher.intake.backlog import Waiting
+from bounce_watcher.model.about import About
 from bounce_watcher.policy.quiet import Pace
 from bounce_watcher.policy.settings import Mode
 from bounce_watcher.service.clock import utcnow
@@ -58,7 +59,7 @@ class MailboxState:
 
 @dataclass(frozen=True, slots=True)
 class ServiceState:
-    """`troubles` by what they are about, those of mailboxes among them: "mailbox returns", "ledger", "webhook shop".
+    """`troubles` by what they are about, those of mailboxes among them.
 
     `counted` is of the process, which may be older than the service.
     """
@@ -66,7 +67,7 @@ class ServiceState:
     started_at: datetime
     mode: Mode
     mailboxes: tuple[MailboxState, ...]
-    troubles: Mapping[str, Trouble]
+    troubles: Mapping[About, Trouble]
     counted: Counted = field(default_factory=dict)
 
 

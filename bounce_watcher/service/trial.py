@@ -114,7 +114,7 @@ def shown_certificate(account: ImapAccount) -> Certificate:
         return _described(x509.load_der_x509_certificate(der))
     except (OSError, imaplib.IMAP4.error, ValueError) as error:
         place = f"{account.host}:{account.port}"
-        raise PermanentFailure(f"the certificate of {place} cannot be read: {error}; name a ca_file") from error
+        raise PermanentFailure(f"the certificate of {place} cannot be read: {error}", "name a ca_file") from error
 
 
 def _peer(account: ImapAccount, context: ssl.SSLContext) -> bytes:

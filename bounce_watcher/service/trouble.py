@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from bounce_watcher.logs import log
+from bounce_watcher.model.about import About
 from bounce_watcher.model.errors import BounceWatcherError, TemporaryFailure
 from bounce_watcher.service.clock import utcnow
 
@@ -24,15 +25,15 @@ class Trouble:
 
 
 class Troubles:
-    """The open troubles by what they are about ("ledger", "mailbox returns", "webhook platform"). Thread-safe."""
+    """The open troubles by what they are about. Thread-safe."""
 
     def __init__(self, now: Callable[[], datetime] = utcnow) -> None:
         self._now = now
-        self._open: dict[str, Trouble] = {}
-        self._alike: dict[str, str] = {}
+        self._open: dict[About, Trouble] = {}
+        self._alike: dict[About, str] = {}
         self._lock = threading.Lock()
 
-    def raised(self, about: str, text: str, alike: str | None = None) -> None:
+    def raised(self, about: About, text: str, alike: str | None = None) -> None:
         """Logs a warning when the trouble is new or another than before.
 
         `alike` is what makes it the same, where `text` also holds what differs each time; else all of `text`.
@@ -43,21 +44,21 @@ class Troubles:
             self._open[about] = Trouble(text, before.since if before else self._now())
             self._alike[about] = alike or text
         if known != (alike or text):
-            log.warning("trouble began", action="trouble_raised", about=about, trouble=text)
+            log.warning("trouble began", action="trouble_raised", about=str(about), trouble=text)
 
-    def cleared(self, about: str) -> None:
+    def cleared(self, about: About) -> None:
         with self._lock:
             known = self._open.pop(about, None)
             self._alike.pop(about, None)
         if known is not None:
-            log.info("trouble is over", action="trouble_cleared", about=about)
+            log.info("trouble is over", action="trouble_cleared", about=str(about))
 
-    def open(self) -> dict[str, Trouble]:
+    def open(self) -> dict[About, Trouble]:
         with self._lock:
             return dict(self._open)
 
     @contextmanager
-    def guard(self, about: str, *, by_kind: bool = False) -> Iterator[None]:
+    def guard(self, about: About, *, by_kind: bool = False) -> Iterator[None]:
         """Raises a trouble for a failure inside and clears it on success.
 
         `by_kind`: failures of one class are the same trouble: a database that goes down says another thing each time.
@@ -70,5 +71,5 @@ class Troubles:
             raise
         except BounceWatcherError as failure:
             self.raised(about, str(failure), alike=type(failure).__name__ if by_kind else None)
-            raise ReportedFailure(str(failure)) from failure
+            raise ReportedFailure(failure.problem, failure.fix, about=failure.about) from failure
         self.cleared(about)

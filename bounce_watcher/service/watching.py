@@ -12,6 +12,7 @@ from bounce_watcher.intake.idle import wait_for_mail
 from bounce_watcher.ledger.files import Files
 from bounce_watcher.ledger.store import Ledger
 from bounce_watcher.logs import log
+from bounce_watcher.model.about import LEDGER
 from bounce_watcher.model.errors import BounceWatcherError
 from bounce_watcher.policy import flood
 from bounce_watcher.service.clock import utcnow
@@ -36,7 +37,7 @@ class MailboxJob:
         wake_webhooks: Callable[[], None],
     ) -> None:
         self.account = account
-        self.name = f"mailbox {account.name}"
+        self.name = str(account.about)
         self._poller = poller
         self._progress = progress
         self._run_at = run_at
@@ -135,7 +136,7 @@ class Housekeeping:
     def finish_forgetting(self) -> None:
         """Ends what `forget` left to be done: notices that were still due, files that others were using."""
         try:
-            with self._troubles.guard("ledger", by_kind=True):
+            with self._troubles.guard(LEDGER, by_kind=True):
                 left = self._ledger.finish_forgetting()
         except BounceWatcherError:
             return
@@ -157,7 +158,7 @@ class Housekeeping:
         if self._raw_quota is None:
             return
         try:
-            with self._troubles.guard("ledger", by_kind=True):
+            with self._troubles.guard(LEDGER, by_kind=True):
                 dropped = self._ledger.trim_raw(self._raw_quota)
         except BounceWatcherError:
             return
@@ -169,7 +170,7 @@ class Housekeeping:
         if retention is None:
             return
         try:
-            with self._troubles.guard("ledger", by_kind=True):
+            with self._troubles.guard(LEDGER, by_kind=True):
                 dropped = purge(utcnow() - retention)
         except BounceWatcherError:
             return

@@ -136,7 +136,8 @@ def _of_process(state: ServiceState) -> Iterator[Metric]:
     yield _gauge("watchdog_starving", "Whether a mailbox is stuck, so that the watchdog is not fed (1).", [],
                  [([], any(mailbox.stopped for mailbox in state.mailboxes))])
     yield _gauge("trouble_start_time_seconds", "Since when something is wrong, in Unix time; gone when it is over.",
-                 ["about"], [([about], trouble.since.timestamp()) for about, trouble in sorted(state.troubles.items())])
+                 ["about"],
+                 [([str(about)], trouble.since.timestamp()) for about, trouble in sorted(state.troubles.items())])
 
 
 def _version() -> str:

@@ -7,6 +7,7 @@ from types import MappingProxyType
 
 from bounce_watcher.ledger.optouts import NONE, Waiting
 from bounce_watcher.ledger.stock import Queue
+from bounce_watcher.model.about import AboutKind
 from bounce_watcher.model.ledger import Alert, AlertKind
 from bounce_watcher.policy.flood import counts_unproven
 from bounce_watcher.policy.quiet import Pace
@@ -21,7 +22,6 @@ LATE = timedelta(minutes=15)
 """Longer than so nothing should wait to be read or to be delivered."""
 _LATELY = timedelta(minutes=5)
 
-_MAILBOX, _WEBHOOK, _FILING = "mailbox ", "webhook ", "filing of "
 _RANKS = ("is-bad", "is-hold", "is-warn", "is-info")
 
 
@@ -88,19 +88,18 @@ def _of_quiet(
 def _of_others(state: ServiceState, queues: Mapping[str, Queue], now: datetime) -> Iterator[Notice]:
     """Trouble with a target that a person paused is of before: nothing is tried."""
     for about, trouble in sorted(state.troubles.items()):
-        if about.startswith(_MAILBOX) or queues.get(about.partition(" ")[2], Queue()).paused:
+        if about.kind is AboutKind.MAILBOX or queues.get(about.name, Queue()).paused:
             continue
         told = f"{_since(trouble.since, now)}: {_ended(trouble.text)}"
-        if about.startswith(_WEBHOOK):
-            target = name(about.removeprefix(_WEBHOOK))
-            yield Notice("is-bad", f"{target} does not take what it is told", f"{told} Nothing is lost.", "/outbox",
-                         "Open the outbox")
-        elif about.startswith(_FILING):
-            yield Notice("is-warn", f"Mail of mailbox {name(about.removeprefix(_FILING))} cannot be filed",
+        if about.kind is AboutKind.WEBHOOK:
+            yield Notice("is-bad", f"{name(about.name)} does not take what it is told", f"{told} Nothing is lost.",
+                         "/outbox", "Open the outbox")
+        elif about.kind is AboutKind.FILING:
+            yield Notice("is-warn", f"Mail of mailbox {name(about.name)} cannot be filed",
                          f"{told} It is read and counted; each message waits where it is and is filed when it can be.",
                          "/#mailboxes", "See the mailboxes")
         else:
-            yield Notice("is-bad", f"Trouble with {name(about)}", told)
+            yield Notice("is-bad", f"Trouble with {name(str(about))}", told)
 
 
 def _of_alerts(alerts: Sequence[Alert], now: datetime) -> Iterator[Notice]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import UTC, date, datetime
+from itertools import zip_longest
 
 _MONTHS = (
     "January", "February", "March", "April", "May", "June",
@@ -22,8 +23,7 @@ def minute(moment: datetime) -> str:
 def days(dates: Iterable[date]) -> str:
     """`2, 9 and 17 March 2026`: each distinct date once, in order, month and year where they change."""
     ordered = sorted(set(dates))
-    following = (*ordered[1:], None)
-    return listing([_date(this, after) for this, after in zip(ordered, following, strict=True)])
+    return listing([_date(this, after) for this, after in zip_longest(ordered, ordered[1:])])
 
 
 def _date(this: date, after: date | None) -> str:

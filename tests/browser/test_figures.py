@@ -5,6 +5,7 @@ from pathlib import Path
 
 from playwright.sync_api import expect
 
+from bounce_watcher.model.about import About, AboutKind
 from bounce_watcher.policy.settings import Mode
 from bounce_watcher.service.clock import utcnow
 from bounce_watcher.service.opening import open_ledger
@@ -51,7 +52,8 @@ def troubled() -> ServiceState:
     broken = MailboxState("a-mailbox-with-quite-a-long-name", "INBOX", "news", ago, 1.0, 41, ago, ago, 4, words, ago)
     behind = MailboxState("slow", "INBOX", "news", now, 1.0, 41, ago, now, 4)
     return ServiceState(ago, Mode.SHADOW, (broken, behind), {
-        "mailbox a-mailbox-with-quite-a-long-name": Trouble(words, ago), "webhook shop": Trouble("HTTP 503", ago),
+        About(AboutKind.MAILBOX, "a-mailbox-with-quite-a-long-name"): Trouble(words, ago),
+        About(AboutKind.WEBHOOK, "shop"): Trouble("HTTP 503", ago),
     })
 
 

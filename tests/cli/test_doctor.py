@@ -100,7 +100,7 @@ def test_a_wrong_password_has_a_mend(here: Stage) -> None:
     account = replace(here.settings.mailboxes[0], password=SecretStr("wrong"))
     check, = failures(replace(here.settings, mailboxes=(account,)))
     assert "refused" in check.detail
-    assert "password" in check.mend
+    assert "password" in check.fix
     assert "wrong" not in check.detail
 
 
@@ -108,7 +108,7 @@ def test_a_missing_folder_has_a_mend(here: Stage) -> None:
     account = replace(here.settings.mailboxes[0], folders=("INBOX", "Returns"))
     check, = failures(replace(here.settings, mailboxes=(account,)))
     assert check.detail == "there is no folder Returns"
-    assert "folder" in check.mend
+    assert "folder" in check.fix
 
 
 def test_a_server_that_is_away_has_a_mend(here: Stage) -> None:
@@ -116,14 +116,14 @@ def test_a_server_that_is_away_has_a_mend(here: Stage) -> None:
     target = replace(here.settings.webhooks[0], url="http://127.0.0.1:9/hook")
     found = failures(replace(here.settings, mailboxes=(account,), webhooks=(target,)))
     assert [check.name for check in found] == ["mailbox returns", "webhook platform"]
-    assert all(check.mend for check in found)
+    assert all(check.fix for check in found)
 
 
 def test_a_database_that_cannot_be_made_has_a_mend(here: Stage, tmp_path: Path) -> None:
     url = SecretStr(f"sqlite:///{tmp_path}/none/ledger.db")
     check, = failures(replace(here.settings, database_url=url))
     assert "no such folder" in check.detail
-    assert "mkdir" in check.mend
+    assert "mkdir" in check.fix
 
 
 @pytest.mark.parametrize("status, ok, says", [
@@ -142,7 +142,7 @@ def test_what_a_webhook_answers(here: Stage, platform: Platform, status: int, ok
     platform.headers = {"Location": "https://platform.example/new"}
     check = found(here, platform, "webhook platform")
     assert check.ok is ok
-    assert says in f"{check.detail} {check.mend}"
+    assert says in f"{check.detail} {check.fix}"
 
 
 @pytest.fixture
@@ -259,7 +259,7 @@ def of_mailbox(answers: dict[str, list[str]], capability: str, **changes: object
     script = {"SELECT": SELECTED, "LIST": FOLDERS} | answers
     with scripted(lambda talk: talk.serve(script, f"IMAP4rev1 {capability}")) as server:
         found = list(mailbox_doctor.examine(server.account(**changes), TokenStore()))
-        return [check for check in found if check.mend], list(server.heard)
+        return [check for check in found if check.fix], list(server.heard)
 
 
 def test_nothing_is_wrong_where_a_pass_can_do_its_work() -> None:
@@ -289,20 +289,20 @@ def test_what_would_stop_a_pass_is_told_with_its_mend(
     first = found[0]
     assert not first.ok
     assert first.detail.startswith(detail)
-    assert first.mend.startswith(mend)
+    assert first.fix.startswith(mend)
 
 
 def test_a_server_without_any_way_to_mark_mail_is_read_and_advice_given() -> None:
     fixed = ["* 2 EXISTS", "* OK [UIDVALIDITY 7] .", r"* OK [PERMANENTFLAGS (\Seen)] .", "{tag} OK [READ-WRITE] ."]
     found, _ = of_mailbox({"SELECT": fixed}, "")
     assert all(check.ok for check in found)
-    assert any("the ledger keeps in mind which are" in check.detail and check.mend for check in found)
+    assert any("the ledger keeps in mind which are" in check.detail and check.fix for check in found)
 
 
 def test_a_broken_auth_plain_is_told() -> None:
     found, _ = of_mailbox({"AUTHENTICATE": ["+ ", "{tag} NO out of order"]}, "MOVE AUTH=PLAIN")
     mend = 'set auth = "login": without it each log-in tries both'
-    assert [(check.ok, check.mend) for check in found] == [(True, mend)]
+    assert [(check.ok, check.fix) for check in found] == [(True, mend)]
 
 
 def test_a_sign_that_parts_levels_is_told_of_before_the_folder_is_made() -> None:

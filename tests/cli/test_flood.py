@@ -80,7 +80,7 @@ def test_the_configuration_without_a_key_says_what_that_means(program: Program) 
     (check,) = (check for check in examine(load(program.config)) if check.name == "proof")
     assert check.ok
     assert SAID in check.detail
-    assert "sign your return paths" in check.mend
+    assert "sign your return paths" in check.fix
 
 
 def test_the_configuration_with_a_key_has_nothing_to_say(program: Program) -> None:

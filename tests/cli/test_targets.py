@@ -11,10 +11,10 @@ import typer
 
 from bounce_watcher.cli.ledger import drift as cli
 from bounce_watcher.config import load
-from bounce_watcher.ledger.comparing import Side
 from bounce_watcher.ledger.store import Ledger
 from bounce_watcher.model.grounds import ByPerson
 from bounce_watcher.model.ledger import OutboxState, State, Suppression, SuppressionSource
+from bounce_watcher.model.list_comparison import Side
 from bounce_watcher.model.verdict import BounceType, Reason
 from bounce_watcher.outbox.platforms import sendgrid
 from bounce_watcher.service import drift

@@ -53,12 +53,12 @@ def test_the_example_is_sound_and_takes_nothing_from_ours(rules: Path) -> None:
 def test_an_empty_folder_is_told_of(rules: Path) -> None:
     (rules / "own.toml").unlink()
     [warning] = accepted(CONFIG, folder=rules.parent).warnings
-    assert warning == f'rules_dir: "{rules}" holds no file *.toml: only the built-in rules apply'
+    assert str(warning) == f'rules_dir: "{rules}" holds no file *.toml: only the built-in rules apply'
 
 
 def test_what_a_rule_takes_from_ours_is_told(rules: Path) -> None:
     (rules / "own.toml").write_text(RULE.replace("mailbox is parked", "user unknown"))
-    warnings = accepted(CONFIG, folder=rules.parent).warnings
+    warnings = [str(each) for each in accepted(CONFIG, folder=rules.parent).warnings]
     assert any("takes “User unknown” from our rule 'common.no-such-user'" in warning for warning in warnings)
 
 

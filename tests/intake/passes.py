@@ -8,8 +8,10 @@ from bounce_watcher.intake.account import ImapAccount
 from bounce_watcher.intake.imap import ImapSession, open_session
 from bounce_watcher.intake.mailbox import UnfiledMail
 from bounce_watcher.intake.oauth2 import TokenStore
+from bounce_watcher.model.about import About, AboutKind
 from bounce_watcher.model.filing import Destination, Unfiled
 from bounce_watcher.model.message import RawMessage
+from bounce_watcher.words.obstacles import told
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -41,6 +43,12 @@ def session_of(
     store = unfiled or Memory()
     with open_session(account, now=lambda: now, tokens=tokens or TokenStore(), unfiled=store) as session:
         yield session
+
+
+def in_the_way(session: ImapSession) -> str | None:
+    """What kept mail from being filed, as the service tells it."""
+    found = session.obstacles()
+    return told(About(AboutKind.MAILBOX, "returns"), found) if found else None
 
 
 def read(account: ImapAccount) -> list[RawMessage]:

@@ -15,7 +15,7 @@ from bounce_watcher.intake.settling import Settlement
 from bounce_watcher.model.errors import PermanentFailure, TemporaryFailure
 from bounce_watcher.model.filing import CopyBegun, Destination, Unfiled
 from tests.intake.conftest import account_on
-from tests.intake.passes import Memory, bounces, drain, read, session_of
+from tests.intake.passes import Memory, bounces, drain, in_the_way, read, session_of
 from tests.intake.scripted import ScriptedServer, Talk, scripted
 from tests.servers.dovecot import Dovecot, Layout
 
@@ -30,7 +30,7 @@ def passed(server: ScriptedServer, memory: Memory) -> tuple[int, str | None]:
         for page in session.pages():
             session.settle({Destination.PROCESSED: page})
             read_ += len(page)
-        return read_, session.obstacles()
+        return read_, in_the_way(session)
 
 
 def heard(server: ScriptedServer, *words: str) -> list[str]:
@@ -126,7 +126,7 @@ def test_a_full_destination_stops_no_reading(ability: str, command: str) -> None
     ):
         for page in session.pages():
             session.settle({Destination.PROCESSED: page[:1], Destination.REVIEW: page[1:]})
-        told = session.obstacles()
+        told = in_the_way(session)
         assert session.waiting().messages == 0
     assert told == (
         "mailbox returns: folder Bounces/Processed is full, so settled mail waits where it is (STORAGE of quota root "
@@ -214,7 +214,7 @@ def test_what_cannot_be_looked_for_holds_up_no_reading(copying: Dovecot) -> None
         [page] = session.pages()
         session.settle({Destination.PROCESSED: page})
         assert [message.content for message in page] == [b"Subject: new\r\n\r\nhello\r\n"]
-        assert "waits where it is, as trying again failed" in (session.obstacles() or "")
+        assert "waits where it is, as trying again failed" in (in_the_way(session) or "")
     drain(account, unfiled=memory)
     assert copying.count("bounces") == 0
     assert copying.count("bounces", "Bounces/Processed") == 5

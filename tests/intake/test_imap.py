@@ -15,7 +15,7 @@ from bounce_watcher.model.errors import PermanentFailure, TemporaryFailure
 from bounce_watcher.model.filing import Destination
 from bounce_watcher.model.message import RawMessage
 from tests.intake.conftest import Account, account_on
-from tests.intake.passes import Memory, bounce, bounces, crlf, drain, read, session_of
+from tests.intake.passes import Memory, bounce, bounces, crlf, drain, in_the_way, read, session_of
 from tests.servers.dovecot import PASSWORD, Dovecot, Layout
 
 VARIANTS = {
@@ -359,7 +359,7 @@ def test_what_a_server_says_that_it_did_and_did_not_is_copied_once(
             for page in pages:
                 session.settle({Destination.PROCESSED: page})
             assert sum(map(len, pages)) == waiting
-            assert f"mailbox returns: {told}" in (session.obstacles() or "")
+            assert f"mailbox returns: {told}" in (in_the_way(session) or "")
     assert server.count("bounces", "Bounces/Processed") == copies
     (server.folder("bounces", "Fixed") / "dovecot-acl").unlink()
     assert drain(account, unfiled=memory) == []
@@ -393,7 +393,7 @@ def test_mail_of_a_folder_that_may_not_be_changed_is_read_and_copied_once(
     for _ in range(3):
         with session_of(account, unfiled=memory) as session:
             assert list(session.pages()) == []
-            assert session.obstacles() == (told and f"mailbox returns: {told}")
+            assert in_the_way(session) == (told and f"mailbox returns: {told}")
     assert sorted(restricted.messages("bounces", "Bounces/Processed")) == bounces(3)
     assert len(restricted.messages("bounces", "Fixed")) == 3
 

@@ -51,7 +51,7 @@ def test_the_command_that_is_told_ends_it(file: Path) -> None:
     file.chmod(0o666)
     file.parent.chmod(0o777)
     for each in exposures(f"sqlite:///{file}"):
-        subprocess.run(each.mend.split(), check=True)
+        subprocess.run(each.fix.split(), check=True)
     assert found(file) == []
 
 

@@ -12,6 +12,7 @@ from bounce_watcher.config import Settings
 from bounce_watcher.intake.account import ImapAccount, Security
 from bounce_watcher.ledger.stock import Queue
 from bounce_watcher.ledger.store import Ledger
+from bounce_watcher.model.about import LEDGER, About, AboutKind
 from bounce_watcher.model.errors import TemporaryFailure
 from bounce_watcher.model.finding import Kind
 from bounce_watcher.model.grounds import Subject, SubjectKind
@@ -80,7 +81,7 @@ def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
 
 def test_mail_that_cannot_be_filed_makes_an_alert_that_names_folder_and_quota(desk: Desk) -> None:
     said = "mailbox returns: folder Done is full (STORAGE of quota root done: 99 of 100 KiB used); make room"
-    filing = {"filing of returns": Trouble(said, NOON)}
+    filing = {About(AboutKind.FILING, "returns"): Trouble(said, NOON)}
     desk.state = replace(desk.state, troubles=filing)
     assert desk.look(14) == []
     alert, = desk.look(1)
@@ -240,7 +241,7 @@ def test_who_wants_to_hear_nothing_of_silence(desk: Desk) -> None:
 
 def test_a_target_that_takes_nothing(desk: Desk) -> None:
     record(desk.ledger, page(bounce("m")), Platform(targets=("shop",), now=NOON))
-    desk.state = replace(desk.state, troubles={"webhook shop": Trouble("HTTP 503", NOON)})
+    desk.state = replace(desk.state, troubles={About(AboutKind.WEBHOOK, "shop"): Trouble("HTTP 503", NOON)})
     assert desk.look(59) == []
     [alert] = desk.look(1)
     assert (alert.kind, alert.subject.name, alert.count, alert.quote) == (AlertKind.TARGET, "shop", 1, "HTTP 503")
@@ -271,7 +272,7 @@ def test_dead_letters(desk: Desk) -> None:
     (Queue(), False),                      # what was in trouble has gone
 ])
 def test_what_a_trouble_of_a_target_comes_to(desk: Desk, queue: Queue, lasts: bool) -> None:
-    state = replace(desk.state, troubles={"webhook shop": Trouble("HTTP 503", NOON)})
+    state = replace(desk.state, troubles={About(AboutKind.WEBHOOK, "shop"): Trouble("HTTP 503", NOON)})
     found = findings(desk.settings, state, {"shop": queue}, {}, NOON + HOUR)
     assert ((AlertKind.TARGET, Subject(SubjectKind.TARGET, "shop")) in found.lasting) is lasts
 
@@ -319,7 +320,7 @@ def test_a_ledger_that_fails_is_no_crash(desk: Desk, heard: list[Message], monke
     monkeypatch.setattr(Ledger, "queues", fail)
     looking = Alarms(desk.settings, desk.ledger, lambda: desk.state, desk.troubles, announcer(desk.settings))
     looking.look()
-    assert desk.troubles.open()["ledger"].text == "away"
+    assert desk.troubles.open()[LEDGER].text == "away"
     desk.now = datetime.now(UTC) + HOUR
     looking.look()
     assert len(heard) == 1

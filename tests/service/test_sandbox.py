@@ -390,7 +390,7 @@ def test_doctor_tells_what_is_in_force(settings: Settings, monkeypatch: pytest.M
     assert check.detail.endswith(
         "no secrets, no other processes; not in force: no network, no files, a bound of memory"
     )
-    assert "Landlock" in check.mend
+    assert "Landlock" in check.fix
 
 
 HEADERS = ("/usr/include/x86_64-linux-gnu/asm/unistd_64.h", "/usr/include/asm-generic/unistd.h")

@@ -10,10 +10,13 @@ import pytest
 import structlog
 from structlog.testing import capture_logs
 
+from bounce_watcher.model.about import LEDGER, About, AboutKind
 from bounce_watcher.model.errors import PermanentFailure, TemporaryFailure
 from bounce_watcher.service.notify import notify, watchdog_interval
 from bounce_watcher.service.progress import Progress
 from bounce_watcher.service.trouble import ReportedFailure, Trouble, Troubles
+
+OURS = About(AboutKind.MAILBOX, "a")
 
 
 @pytest.fixture(autouse=True)
@@ -23,7 +26,7 @@ def plain_structlog() -> Iterator[None]:
     structlog.reset_defaults()
 
 
-def fail(troubles: Troubles, about: str, error: Exception) -> None:
+def fail(troubles: Troubles, about: About, error: Exception) -> None:
     with pytest.raises(ReportedFailure), troubles.guard(about):
         raise error
 
@@ -32,10 +35,10 @@ def test_a_trouble_is_logged_when_it_begins_changes_and_ends() -> None:
     troubles = Troubles()
     with capture_logs() as logged:
         for _ in range(3):
-            fail(troubles, "mailbox a", TemporaryFailure("refused"))
-        fail(troubles, "mailbox a", TemporaryFailure("timed out"))
+            fail(troubles, OURS, TemporaryFailure("refused"))
+        fail(troubles, OURS, TemporaryFailure("timed out"))
         for _ in range(2):
-            with troubles.guard("mailbox a"):
+            with troubles.guard(OURS):
                 pass
     assert [(each["action"], each.get("trouble")) for each in logged] == [
         ("trouble_raised", "refused"), ("trouble_raised", "timed out"), ("trouble_cleared", None),
@@ -45,12 +48,12 @@ def test_a_trouble_is_logged_when_it_begins_changes_and_ends() -> None:
 
 def test_a_failure_is_logged_under_its_nearest_name_only() -> None:
     troubles = Troubles()
-    with capture_logs() as logged, pytest.raises(ReportedFailure), troubles.guard("mailbox a"):
-        fail(troubles, "ledger", PermanentFailure("no schema"))
-        with troubles.guard("ledger"):
+    with capture_logs() as logged, pytest.raises(ReportedFailure), troubles.guard(OURS):
+        fail(troubles, LEDGER, PermanentFailure("no schema"))
+        with troubles.guard(LEDGER):
             raise PermanentFailure("no schema")
     assert [each["about"] for each in logged] == ["ledger"]
-    assert {about: trouble.text for about, trouble in troubles.open().items()} == {"ledger": "no schema"}
+    assert {about: trouble.text for about, trouble in troubles.open().items()} == {LEDGER: "no schema"}
 
 
 def test_a_trouble_that_changes_its_words_goes_on_and_one_that_comes_back_is_new() -> None:
@@ -58,15 +61,15 @@ def test_a_trouble_that_changes_its_words_goes_on_and_one_that_comes_back_is_new
     times = (noon + timedelta(hours=hours) for hours in range(3))
     troubles = Troubles(lambda: next(times))
     for text in ("refused", "timed out"):
-        fail(troubles, "mailbox a", TemporaryFailure(text))
-    assert troubles.open() == {"mailbox a": Trouble("timed out", noon)}
-    troubles.cleared("mailbox a")
-    fail(troubles, "mailbox a", TemporaryFailure("refused"))
-    assert troubles.open() == {"mailbox a": Trouble("refused", noon + timedelta(hours=1))}
+        fail(troubles, OURS, TemporaryFailure(text))
+    assert troubles.open() == {OURS: Trouble("timed out", noon)}
+    troubles.cleared(OURS)
+    fail(troubles, OURS, TemporaryFailure("refused"))
+    assert troubles.open() == {OURS: Trouble("refused", noon + timedelta(hours=1))}
 
 
 def test_other_exceptions_pass_unchanged() -> None:
-    with pytest.raises(ZeroDivisionError), Troubles().guard("x"):
+    with pytest.raises(ZeroDivisionError), Troubles().guard(OURS):
         raise ZeroDivisionError
 
 

@@ -74,8 +74,8 @@ def test_a_service_tells_of_a_mailbox_that_it_cannot_reach(tmp_path: Path) -> No
         state = service.state()
     [mailbox] = state.mailboxes
     assert state.mode is Mode.ENFORCE
-    assert state.troubles.keys() == {"mailbox returns"}
-    assert mailbox.trouble == state.troubles["mailbox returns"].text
+    assert state.troubles.keys() == {ACCOUNT.about}
+    assert mailbox.trouble == state.troubles[ACCOUNT.about].text
     assert "refused" in mailbox.trouble
     assert mailbox.trouble_since is not None
     assert state.started_at <= mailbox.trouble_since

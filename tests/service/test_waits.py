@@ -34,8 +34,8 @@ class Mail:
     def open(self, account: ImapAccount, **_: object) -> Iterator["Mail"]:
         yield self
 
-    def obstacles(self) -> None:
-        return None
+    def obstacles(self) -> tuple[()]:
+        return ()
 
     def pages(self) -> list[object]:
         return []

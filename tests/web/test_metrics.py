@@ -12,6 +12,7 @@ from sqlalchemy import text
 
 from bounce_watcher.intake.account import ImapAccount, Security
 from bounce_watcher.ledger.engine import open_engine
+from bounce_watcher.model.about import LEDGER
 from bounce_watcher.model.finding import Kind
 from bounce_watcher.model.ledger import Actor, Attempt, Disposition
 from bounce_watcher.outbox.target import WebhookTarget
@@ -136,7 +137,7 @@ def test_mail_from_the_future_makes_no_negative_lag(at: Web) -> None:
 
 def test_trouble_and_a_starving_watchdog(at: Web) -> None:
     since = NOON - MINUTE
-    at.standing = replace(at.standing, mode=Mode.SHADOW, troubles={"ledger": Trouble("away", since)})
+    at.standing = replace(at.standing, mode=Mode.SHADOW, troubles={LEDGER: Trouble("away", since)})
     mailbox_of(at, last_read_at=NOON, trouble="refused", trouble_since=since)
     figures = read(at)
     assert of(figures, "mailbox_up", mailbox="returns") == 0

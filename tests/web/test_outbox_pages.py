@@ -108,7 +108,7 @@ def test_pages_follow_one_another(web: Make) -> None:
 
 
 def test_a_target_in_trouble_says_since_when_and_why(desk: Web) -> None:
-    desk.standing = ServiceState(NOON, Mode.ENFORCE, (), {HOOK.label: Trouble("timed out after 20 s", NOON)})
+    desk.standing = ServiceState(NOON, Mode.ENFORCE, (), {HOOK.about: Trouble("timed out after 20 s", NOON)})
     told = words(section(desk.get("/outbox").text, "targets"))
     assert "crm-hook Webhook Failing" in told
     assert re.search(r"Since 2 Mar, 12:00 \(\d+ d\): timed out after 20 s", told)
@@ -209,7 +209,7 @@ def test_a_paused_target_is_resumed_and_nothing_was_lost(desk: Web) -> None:
 
 
 def test_the_overview_tells_of_a_pause_and_of_no_trouble(desk: Web) -> None:
-    desk.standing = ServiceState(NOON, Mode.ENFORCE, (), {HOOK.label: Trouble("timed out after 20 s", NOON)})
+    desk.standing = ServiceState(NOON, Mode.ENFORCE, (), {HOOK.about: Trouble("timed out after 20 s", NOON)})
     assert "crm-hook does not take what it is told" in words(desk.get("/").text)
     pause(desk)
     told = words(desk.get("/").text)

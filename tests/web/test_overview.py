@@ -1,13 +1,15 @@
 """The overview: its numbers are those of the rows that they lead to, and it says what is wrong, or that nothing is."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from types import MappingProxyType
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
+from bounce_watcher.model.about import LEDGER, About, AboutKind
 from bounce_watcher.model.finding import Evidence, Kind
 from bounce_watcher.model.ledger import Actor, AlertKind, BounceEvent, Disposition, State
 from bounce_watcher.model.ledger import Attempt as Tried
@@ -199,11 +201,10 @@ def test_a_quiet_time_says_when_the_last_one_came(web: Make) -> None:
     assert "<svg viewBox" not in section(html, "chart")
 
 
-def working(*more: MailboxState, **troubles: Trouble) -> ServiceState:
+def working(*more: MailboxState, troubles: Mapping[About, Trouble] = MappingProxyType({})) -> ServiceState:
     now = utcnow()
     good = MailboxState("returns", "INBOX", "news", now - timedelta(seconds=9), 1.0, 0, None, now, 3)
-    named = {name.replace("_", " "): trouble for name, trouble in troubles.items()}
-    return ServiceState(now, Mode.ENFORCE, (good, *more), named)
+    return ServiceState(now, Mode.ENFORCE, (good, *more), troubles)
 
 
 def test_one_line_says_that_all_is_well(web: Make) -> None:
@@ -220,8 +221,10 @@ def test_all_trouble_at_once_is_told_the_worst_first(web: Make) -> None:
     broken = MailboxState("fbl", "INBOX", "news", now - ago, 1.0, 4, now - ago, now, 1, "login refused", now - ago)
     behind = MailboxState("slow", "INBOX", "news", now, 1.0, 41, now - timedelta(minutes=18), now, 1)
     stuck = MailboxState("stuck", "INBOX", "news", now - ago, 1.0, 0, None, now, 1, moved_at=now - ago, stopped=True)
-    client.standing = working(broken, behind, stuck, mailbox_fbl=Trouble("login refused", now - ago),
-                              webhook_shop=Trouble("no answer", now - ago), ledger=Trouble("disk full", now - ago))
+    client.standing = working(broken, behind, stuck, troubles={
+        About(AboutKind.MAILBOX, "fbl"): Trouble("login refused", now - ago),
+        About(AboutKind.WEBHOOK, "shop"): Trouble("no answer", now - ago), LEDGER: Trouble("disk full", now - ago),
+    })
     platform = Platform(now=now - timedelta(hours=2))
     recorded(client, bounces(30, spread=timedelta(days=1)), platform)
     (item,) = client.ledger.lease("platform", now, LEASE, 1)
@@ -319,7 +322,7 @@ def test_what_it_means_that_unproven_reports_count_is_said(web: Make) -> None:
 def test_mail_that_cannot_be_filed_is_told_beside_a_mailbox_that_is_read(web: Make) -> None:
     client = web()
     trouble = Trouble("folder Done is <full>; make room there", utcnow() - timedelta(hours=2))
-    client.standing = working(filing_of_returns=trouble)
+    client.standing = working(troubles={About(AboutKind.FILING, "returns"): trouble})
     text = words(section(page(client, "/"), "now"))
     assert "Mail of mailbox returns cannot be filed since" in text
     assert "folder Done is <full>; make room there. It is read and counted; each message waits where it is" in text

@@ -16,14 +16,14 @@ from bounce_watcher.cli.framework.options import ConfigFile, Debug, DryRun, Json
 from bounce_watcher.cli.framework.output import count, say
 from bounce_watcher.cli.framework.tables import listing, progress
 from bounce_watcher.cli.ledger.targets import platform_named
-from bounce_watcher.ledger.comparing import Side
 from bounce_watcher.model.errors import PermanentFailure
+from bounce_watcher.model.list_comparison import FIXED_AT, Case, Difference, Side
 from bounce_watcher.policy.settings import Mode
+from bounce_watcher.words.list_comparison import difference
 from bounce_watcher.words.rows import Row
 
 if TYPE_CHECKING:
     from bounce_watcher.config import Settings
-    from bounce_watcher.ledger.mirror import Case, Difference
     from bounce_watcher.outbox.platform import Platform
     from bounce_watcher.service.drift import Drift
 
@@ -67,7 +67,6 @@ def show_drift(
 
     With --dry-run it shows just what --fix would mend. A platform may take some minutes to list what it was told.
     """
-    from bounce_watcher.ledger.mirror import MENDS
     from bounce_watcher.service.announcing import who_hears
     from bounce_watcher.service.drift import drift
 
@@ -82,10 +81,10 @@ def show_drift(
             told = _show(found, fix, as_json=as_json)
             if not as_json:
                 _sum_up(platform, found, told, fix)
-            wanted = sum(number for (_, case), number in told.items() if MENDS.get(case) is fix)
+            wanted = sum(number for (_, case), number in told.items() if FIXED_AT.get(case) is fix)
             if fix is None or dry_run or not wanted or not (yes or _agreed(fix, wanted)):
                 return
-            done = found.mend_there() if fix is Side.THERE else found.mend_here(into)
+            done = found.fix_there() if fix is Side.THERE else found.fix_here(into)
         if not as_json:
             say(f"{count(done, 'recipient')} {_DONE[fix]}; {who_hears(settings)}")
 
@@ -100,7 +99,7 @@ def _show(found: Drift, fix: Side | None, *, as_json: bool) -> Told:
     def rows() -> Iterator[Row]:
         for each in found.differences():
             told[each.side, each.case] += 1
-            if fix is None or each.mend is fix:
+            if fix is None or each.fixed_at is fix:
                 yield _row(each)
 
     listing(rows(), COLUMNS, as_json=as_json)
@@ -109,13 +108,13 @@ def _show(found: Drift, fix: Side | None, *, as_json: bool) -> Told:
 
 def _row(each: Difference) -> Row:
     return {
-        "recipient": each.address, "stands": each.side, "case": each.case, "fix": each.mend, "stream": each.stream,
-        "reason": each.reason, "since": each.since, "because": each.because,
+        "recipient": each.address, "stands": each.side, "case": each.case, "fix": each.fixed_at, "stream": each.stream,
+        "reason": each.reason, "since": each.since, "because": difference(each.cause),
+        "why": each.cause.why, "answer": each.cause.answer,
     }
 
 
 def _sum_up(platform: Platform, found: Drift, told: Told, fix: Side | None) -> None:
-    from bounce_watcher.ledger.mirror import MENDS
 
     left_out = f"; {found.skipped} entries of its list are no addresses" if found.skipped else ""
     say(f"{platform.label} lists {found.there}, suppressed here for it are {found.here}{left_out}")
@@ -124,7 +123,7 @@ def _sum_up(platform: Platform, found: Drift, told: Told, fix: Side | None) -> N
         parts = ", ".join(f"{number} {case.value.replace('_', ' ')}" for case, number in cases.items())
         say(f"{side} alone: {sum(cases.values())}" + (f" ({parts})" if parts else ""))
     for side in Side if fix is None else (fix,):
-        number = sum(number for (_, case), number in told.items() if MENDS.get(case) is side)
+        number = sum(number for (_, case), number in told.items() if FIXED_AT.get(case) is side)
         if number or fix:
             say(f"--fix {side}: {count(number, 'recipient')} {_WOULD[side]}")
 

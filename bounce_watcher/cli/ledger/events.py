@@ -66,5 +66,5 @@ def list_events(  # noqa: PLR0913, PLR0917 - one parameter an option
 def _reason(text: str) -> Reason:
     reason = next((each for each in Reason if each == text), None)
     if reason is None:
-        raise WrongUsage(f"{text!r} is no reason; they are: {', '.join(Reason)}")
+        raise WrongUsage(f"{text!r} is no reason", f"they are: {', '.join(Reason)}")
     return reason

@@ -54,7 +54,7 @@ def _named(waiting: Sequence[KeptOptOut], beginning: str) -> KeptOptOut:
     found = [each for each in waiting if beginning and each.id.startswith(beginning.lower())]
     if len(found) != 1:
         told = "several opt-outs begin so" if found else "no opt-out of this id waits"
-        raise WrongUsage(f"ID {beginning!r}: {told}; `review show {GID}` lists them")
+        raise WrongUsage(f"ID {beginning!r}: {told}", f"`review show {GID}` lists them")
     return found[0]
 
 

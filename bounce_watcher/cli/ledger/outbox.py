@@ -138,7 +138,7 @@ def test(
     if not taken and as_json:
         raise typer.Exit(FAILED)
     if not taken:
-        raise PermanentFailure(f"{chosen.label}: {'; '.join(explained(chosen, attempt.answer))}")
+        raise PermanentFailure(f"{chosen.label}: {'; '.join(explained(chosen, attempt))}")
 
 
 FAILED = 1

@@ -186,7 +186,7 @@ def draft_rule(  # noqa: PLR0913, PLR0917 - one parameter an option
     with ledger_of(config) as (settings, ledger):
         found = _named(ledger.all_groups(Query()), group)
         if found.kind is not Misread.FAILURE:
-            raise WrongUsage(f"GROUP {group!r}: {NO_RULE}; `review show` shows its mail")
+            raise WrongUsage(f"GROUP {group!r}: {NO_RULE}", "`review show` shows its mail")
         samples = samples_of(ledger, found.gid)
         draft = suggested(found, samples, reason, words=text, code=code, remote=remote, name=name)
         with progress("trying", "reports") as advance:
@@ -203,7 +203,7 @@ def _named(groups: Iterator[Group], beginning: str) -> Group:
     found = [each for each in groups if each.gid.startswith(beginning.lower())] if beginning else []
     if len(found) != 1:
         told = "several groups begin so" if found else "there is no such group"
-        raise WrongUsage(f"GROUP {beginning!r}: {told}; `review list --all` names them")
+        raise WrongUsage(f"GROUP {beginning!r}: {told}", "`review list --all` names them")
     return found[0]
 
 

@@ -19,7 +19,7 @@ def target_named(settings: Settings, name: str) -> Receiver:
             return target
     names = ", ".join(target.name for target in settings.receivers)
     raise WrongUsage(
-        f"there is no [[webhook]], [[platform]] or [[notify]] named {name!r}; there are: {names or 'none'}"
+        f"there is no [[webhook]], [[platform]] or [[notify]] named {name!r}", f"there are: {names or 'none'}"
     )
 
 
@@ -31,4 +31,4 @@ def platform_named(settings: Settings, name: str) -> Platform:
     if isinstance(target, Platform):
         return target
     names = ", ".join(platform.name for platform in settings.platforms)
-    raise WrongUsage(f"{target.label} is told of events and keeps no list; platforms are: {names or 'none'}")
+    raise WrongUsage(f"{target.label} is told of events and keeps no list", f"platforms are: {names or 'none'}")

@@ -12,6 +12,10 @@ from bounce_watcher.cli.framework.configuration import load_settings
 from bounce_watcher.cli.framework.options import ConfigFile, Debug, Json, example
 from bounce_watcher.cli.framework.output import clean, complain, count, json_line, say
 from bounce_watcher.cli.framework.tables import progress
+from bounce_watcher.model.about import About, AboutKind
+from bounce_watcher.service.deliver import DeliveryReport
+from bounce_watcher.service.poll import PassReport, PollReport, poll_once
+from bounce_watcher.words.obstacles import told
 from bounce_watcher.words.rows import Row
 
 if TYPE_CHECKING:
@@ -34,26 +38,25 @@ def poll(
     Prints a line a mailbox and a line a webhook or platform, with what was done. Exit status 1 if a mailbox could not
     be read to its end, or its mail could not be filed. What a target did not take stays in the outbox.
     """
-    from bounce_watcher.service.poll import poll_once
 
     settings = load_settings(config)
     logs.configure(settings.log_level if verbose else "error", settings.log_format)
     with progress("polling", shown=not verbose) as advance:
         report = poll_once(settings, lambda tally: advance(tally.messages))
-    _tell(report, {target.name: target.label for target in settings.receivers}, as_json)
+    _tell(report, {target.name: target.about for target in settings.receivers}, as_json)
     for each in report.passes:
-        for trouble in filter(None, (each.failure, each.obstacle)):
+        for trouble in filter(None, (each.failure, _obstacle(each))):
             complain(trouble)
     if not report.ok:
         raise typer.Exit(1)
 
 
-def _tell(report: PollReport, labels: Mapping[str, str], as_json: bool) -> None:
+def _tell(report: PollReport, targets: Mapping[str, About], as_json: bool) -> None:
     for each in report.passes:
         say(json_line(_mailbox_row(each)) if as_json else _told(each))
     for delivery in report.deliveries:
-        label = labels[delivery.target]
-        say(json_line(_target_row(delivery, label)) if as_json else _sent(delivery, label))
+        about = targets[delivery.target]
+        say(json_line(_target_row(delivery, about)) if as_json else _sent(delivery, about))
 
 
 def _mailbox_row(each: PassReport) -> Row:
@@ -62,14 +65,18 @@ def _mailbox_row(each: PassReport) -> Row:
         "mailbox": each.mailbox, "messages": tally.messages, "events": tally.events, "suppressed": tally.suppressed,
         "released": tally.released, "duplicates": tally.duplicates, "quarantined": tally.quarantined,
         "doubted": tally.doubted, "opt_outs": tally.opt_outs, "failure": each.failure,
-        "obstacle": each.obstacle,
+        "obstacle": _obstacle(each),
     }
 
 
-def _target_row(each: DeliveryReport, label: str) -> Row:
+def _obstacle(each: PassReport) -> str | None:
+    return told(About(AboutKind.MAILBOX, each.mailbox), each.obstacles) if each.obstacles else None
+
+
+def _target_row(each: DeliveryReport, about: About) -> Row:
     """Under "webhook" or "platform" stands its name."""
     return {
-        label.partition(" ")[0]: each.target, "delivered": each.delivered, "retried": each.retried, "dead": each.dead,
+        about.kind: each.target, "delivered": each.delivered, "retried": each.retried, "dead": each.dead,
         "disabled": each.disabled,
     }
 
@@ -86,8 +93,8 @@ def _told(each: PassReport) -> str:
     )
 
 
-def _sent(each: DeliveryReport, label: str) -> str:
-    told = f"{label}: {each.delivered} delivered, {each.retried} to be tried again, {each.dead} dead"
+def _sent(each: DeliveryReport, about: About) -> str:
+    told = f"{about}: {each.delivered} delivered, {each.retried} to be tried again, {each.dead} dead"
     if not each.disabled:
         return told
     return f"{told}; it answered 410 Gone and is left alone until: bounce-watcher outbox retry --target {each.target}"

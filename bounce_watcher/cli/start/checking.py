@@ -31,9 +31,9 @@ def check_config(config: ConfigFile = None, debug: Debug = False) -> None:
     """
     settings = load_settings(config)
     for warning in settings.warnings:
-        say(f"warning: {clean(warning)}")
+        say(f"warning: {clean(str(warning))}")
     for exposure in exposures(settings.database_url.get_secret_value()):
-        say(f"warning: database: {clean(exposure.detail)}: {clean(exposure.mend)}")
+        say(f"warning: database: {clean(exposure.detail)}: {clean(exposure.fix)}")
     has_key = bool(settings.attribution.token_keys)
     if told := risk.risk(settings.policy, has_key=has_key):
         say(f"warning: {told}. {risk.remedy(has_key=has_key)}.")

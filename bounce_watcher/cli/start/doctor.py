@@ -29,7 +29,7 @@ def doctor(as_json: Json = False, config: ConfigFile = None, debug: Debug = Fals
     for check in examine(settings):
         failed |= not check.ok
         if as_json:
-            say(json_line({"name": check.name, "ok": check.ok, "detail": check.detail, "mend": check.mend or None}))
+            say(json_line({"name": check.name, "ok": check.ok, "detail": check.detail, "mend": check.fix or None}))
         else:
             show_check(check)
     if failed:
@@ -42,13 +42,13 @@ def show_check(check: Check) -> None:
 
     mark, style = ("ok  ", "green") if check.ok else ("FAIL", "bold red")
     line = f"{clean(check.name)}: {clean(check.detail)}"
-    mend = f"      → {clean(check.mend)}"
+    fix = f"      → {clean(check.fix)}"
     if not sys.stdout.isatty():
         say(f"{mark}  {line}")
-        if check.mend:
-            say(mend)
+        if check.fix:
+            say(fix)
         return
     console = Console()
     console.print(Text.assemble((mark, style), "  ", line), soft_wrap=True)
-    if check.mend:
-        console.print(Text(mend, style="yellow" if check.ok else "bold"), soft_wrap=True)
+    if check.fix:
+        console.print(Text(fix, style="yellow" if check.ok else "bold"), soft_wrap=True)

@@ -184,12 +184,12 @@ def _may_write(ask: Asker, path: Path, *, overwrite: bool) -> bool:
     """Whether older files may go. Raises WrongUsage before a question is asked in vain."""
     above = next(each for each in path.parents if each.exists())
     if not above.is_dir() or not os.access(above, os.W_OK | os.X_OK):
-        raise WrongUsage(f"{above}: this user may not write there; run this as root (sudo), or name another place "
-                         "with -c FILE")
+        raise WrongUsage(f"{above}: this user may not write there",
+                         "run this as root (sudo), or name another place with -c FILE")
     if not os.path.lexists(path) or overwrite:
         return overwrite
     if not ask.attended:
-        raise WrongUsage(f"{path} is there already and stays as it is; --overwrite puts another in its place")
+        raise WrongUsage(f"{path} is there already and stays as it is", "--overwrite puts another in its place")
     if not ask.yes(f"{path} is there already. Put another in its place?", None, proposal=False):
         raise typer.Exit(1)
     return True
@@ -295,7 +295,7 @@ def _program() -> Path:
     beside = Path(sys.prefix) / "bin" / "bounce-watcher"
     found = beside if beside.exists() else shutil.which("bounce-watcher")
     if found is None:
-        raise WrongUsage("the program bounce-watcher is not installed, so a unit cannot start it; see: pip install")
+        raise WrongUsage("the program bounce-watcher is not installed, so a unit cannot start it", "see: pip install")
     return Path(found)
 
 

@@ -105,8 +105,8 @@ def _trusted_by_a_person(ask: Asker, given: MailboxOptions, failure: Untrusted) 
         return shown
     if given.trust_certificate is not None or not ask.attended:
         raise PermanentFailure(
-            f"{host}: its certificate is self-signed, with the SHA-256 fingerprint {shown.sha256}; compare it at "
-            "the server, then name it by --trust-certificate, or its authority by --ca-file"
+            f"{host}: its certificate is self-signed, with the SHA-256 fingerprint {shown.sha256}",
+            "compare it at the server, then name it by --trust-certificate, or its authority by --ca-file"
         )
     ask.note(f"The certificate of {host} is self-signed: {shown.subject}, until {shown.until.date()}")
     ask.note(f"SHA-256 {shown.sha256}")
@@ -129,10 +129,10 @@ def _as_file(certificate: Certificate) -> Iterator[str]:
 
 def _plainly(failure: BounceWatcherError) -> BounceWatcherError:
     """Without the name of a mailbox that nobody has given it yet, and with options in place of keys."""
-    text = str(failure).removeprefix(f"mailbox {NAME}: ")
+    fix = failure.fix
     for key, option in _SAID.items():
-        text = text.replace(key, option)
-    return (PermanentFailure if isinstance(failure, PermanentFailure) else TemporaryFailure)(text)
+        fix = fix.replace(key, option)
+    return (PermanentFailure if isinstance(failure, PermanentFailure) else TemporaryFailure)(failure.problem, fix)
 
 
 _SAID = {
@@ -206,7 +206,7 @@ def _place_found(ask: Asker, given: MailboxOptions, domain: str) -> Place:
     candidates = found if ask.attended else [each for each in found if each.is_sure]
     greeting = first_to_greet(candidates)
     if greeting is None and not ask.attended:
-        raise PermanentFailure(f"{domain}: no IMAP server was found; name it by --host HOST or --host HOST:PORT")
+        raise PermanentFailure(f"{domain}: no IMAP server was found", "name it by --host HOST or --host HOST:PORT")
     place = found[0] if greeting is None else replace(
         greeting.place, port=greeting.port, security=_security(given.security) or greeting.security
     )
@@ -264,7 +264,8 @@ def _looked(account: ImapAccount, trust: _Trust) -> Look:
 def _with_advice(failure: BounceWatcherError, provider: MailboxProvider | None) -> BounceWatcherError:
     if provider is None or not provider.advice:
         return failure
-    return PermanentFailure(f"{failure}. {provider.name}: {provider.advice}")
+    advice = f"{provider.name}: {provider.advice}"
+    return PermanentFailure(failure.problem, ". ".join(filter(None, (failure.fix, advice))))
 
 
 def _with_password(

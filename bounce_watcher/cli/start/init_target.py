@@ -22,7 +22,7 @@ NOBODY = "-"
 def ask_target(ask: Asker, webhook: str | None, platform: str | None, keys: list[str], draft: Draft) -> bool:
     """Puts down whom to tell. Returns whether there is anybody."""
     if webhook and platform:
-        raise WrongUsage("--webhook and --platform: init writes one of them; add the other to the file")
+        raise WrongUsage("--webhook and --platform: init writes one of them", "add the other to the file")
     answer = ask.text(
         f"Whom to tell of suppressions: a webhook's https://… address, a platform ({', '.join(kinds())}), or "
         f"{NOBODY} for nobody", "--webhook" if webhook else "--platform", webhook or platform, NOBODY, _target,

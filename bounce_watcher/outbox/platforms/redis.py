@@ -98,7 +98,7 @@ class RedisSession:
             )
         except (ValueError, TypeError, redis.RedisError) as error:
             raise PermanentFailure(
-                f"{platform.label}: server: {masked(str(error), self._secrets)}: {_FORMS}"
+                f"server: {masked(str(error), self._secrets)}: {_FORMS}", about=platform.about
             ) from None
 
     def suppress(self, changes: Sequence[Change], now: datetime) -> Sequence[Outcome]:

@@ -306,7 +306,7 @@ class SqlSession:
             self._engine = _engine(platform.address(), platform.timeout, self._watch)
         except (SQLAlchemyError, ImportError, TypeError, ValueError) as error:
             told = masked(str(error), self._secrets)
-            raise PermanentFailure(f"{platform.label}: database: {told}: mend its options") from None
+            raise PermanentFailure(f"database: {told}: mend its options", about=platform.about) from None
 
     def suppress(self, changes: Sequence[Change], now: datetime) -> Sequence[Outcome]:
         return self._apply(self._platform.suppress, changes)

@@ -91,7 +91,7 @@ def _line(
     visit: Visit, target: str, receiver: Receiver | None, queue: Queue, throughput: Throughput,
     paused: Pause | None, disabled: tuple[datetime, str] | None,
 ) -> Line:
-    trouble = visit.house.state().troubles.get(receiver.label) if receiver else None
+    trouble = visit.house.state().troubles.get(receiver.about) if receiver else None
     if receiver is None:
         state, since = ("Not in the configuration", "is-warn"), "What waits for it is sent to nobody."
     elif paused is not None:
@@ -107,7 +107,7 @@ def _line(
     else:
         state, since = ("Nothing waits", "is-ok"), ""
     oldest = age(visit.now - queue.oldest_at) if queue.oldest_at else "–"
-    kind = receiver.label.partition(" ")[0].capitalize() if receiver else "–"
+    kind = receiver.about.kind.capitalize() if receiver else "–"
     return Line(target, kind, state, since, queue, throughput, oldest, receiver is not None)
 
 
@@ -223,7 +223,7 @@ def _tried(receiver: Receiver, now: datetime) -> tuple[bool, str]:
         channel.close()
     if attempt.disposition is Disposition.DELIVERED:
         return True, attempt.answer or "it is there"
-    return False, "; ".join(explained(receiver, attempt.answer))
+    return False, "; ".join(explained(receiver, attempt))
 
 
 ROUTES = (

@@ -11,7 +11,6 @@ from bounce_watcher.model.ledger import By, Disposition, NoticeType, OutboxState
 from bounce_watcher.model.optout import AskedBy
 from bounce_watcher.model.verdict import BounceType, Reason
 
-
 Grounds = Annotated[dict[str, Any] | None, Field(description="why, as data: see grounds.schema.json of the package")]
 
 

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from bounce_watcher.ledger.mirror import Case
+from bounce_watcher.model.list_comparison import Case
 from bounce_watcher.service import drift as drifting
 from bounce_watcher.service.drift import Drift, drift
 from tests.outbox.platforms.desk import Desk
@@ -32,7 +32,7 @@ def test_its_list_is_compared_and_mended(desk: Desk, vendor: Vendor, monkeypatch
     vendor.listed.add(THEIRS)
     with drift(desk.settings, desk.ledger, desk.platform) as found:
         assert cases(found) == {USER: Case.MISSING, THEIRS: Case.THEIRS}
-        assert (found.mend_there(), found.mend_here("news")) == (1, 1)
+        assert (found.fix_there(), found.fix_here("news")) == (1, 1)
     desk.send()
     assert vendor.listed >= {USER, OTHER, THEIRS}
     with drift(desk.settings, desk.ledger, desk.platform) as found:

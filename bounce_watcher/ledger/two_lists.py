@@ -2,16 +2,12 @@
 
 import sqlite3
 from collections.abc import Iterable, Iterator
-from enum import StrEnum
 from types import TracebackType
 from typing import NamedTuple, Self
 
+from bounce_watcher.model.list_comparison import Side
+
 PAGE = 500
-
-
-class Side(StrEnum):
-    HERE = "here"
-    THERE = "there"
 
 
 _OTHER = {Side.HERE: Side.THERE, Side.THERE: Side.HERE}
@@ -27,7 +23,7 @@ class Entry(NamedTuple):
     since: str | None = None
 
 
-class Comparison:
+class TwoLists:
     """Of what is entered twice on one side the first is kept. For one thread; `close` it, or use it in a `with`."""
 
     def __init__(self) -> None:

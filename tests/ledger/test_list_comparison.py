@@ -6,9 +6,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from bounce_watcher.ledger.comparing import PAGE, Comparison, Entry, Side
-from bounce_watcher.ledger.mirror import Case, Difference, Found, Mirror
+from bounce_watcher.ledger.list_comparison import Found, ListComparison
 from bounce_watcher.ledger.store import Ledger
+from bounce_watcher.ledger.two_lists import PAGE, Entry, TwoLists
 from bounce_watcher.model.grounds import ByPerson
 from bounce_watcher.model.ledger import (
     Actor,
@@ -23,6 +23,7 @@ from bounce_watcher.model.ledger import (
     Suppression,
     SuppressionSource,
 )
+from bounce_watcher.model.list_comparison import Case, Cause, Difference, Side, Why
 from bounce_watcher.outbox.notice import body
 from tests.ledger.making import DELIVERED, LEASE, START, Platform, day
 
@@ -58,18 +59,18 @@ def send(ledger: Ledger, attempt: Attempt = DELIVERED, now: datetime = LATER) ->
     return items
 
 
-def compared(ledger: Ledger, *there: str | Found, streams: Sequence[str] = (), now: datetime = LATER) -> Mirror:
-    mirror = ledger.mirror("platform", streams, now)
-    mirror.take(each if isinstance(each, Found) else Found(each) for each in there)
-    mirror.read_here()
-    return mirror
+def compared(ledger: Ledger, *there: str | Found, streams: Sequence[str] = (), now: datetime = LATER) -> ListComparison:
+    lists = ledger.list_comparison("platform", streams, now)
+    lists.take(each if isinstance(each, Found) else Found(each) for each in there)
+    lists.read_here()
+    return lists
 
 
 def differences(
     ledger: Ledger, *there: str | Found, streams: Sequence[str] = (), now: datetime = LATER
 ) -> list[Difference]:
-    with compared(ledger, *there, streams=streams, now=now) as mirror:
-        return list(mirror.differences())
+    with compared(ledger, *there, streams=streams, now=now) as lists:
+        return list(lists.differences())
 
 
 def cases(found: Sequence[Difference]) -> dict[str, Case]:
@@ -95,31 +96,31 @@ def test_streams_and_what_reaches_all_of_them(ledger: Ledger) -> None:
 def test_in_several_streams_one_is_one(ledger: Ledger) -> None:
     suppress(ledger, A, stream="news")
     suppress(ledger, A, stream="orders")
-    with compared(ledger) as mirror:
-        assert mirror.count(Side.HERE) == 1
-        assert len(list(mirror.differences())) == 1
+    with compared(ledger) as lists:
+        assert lists.count(Side.HERE) == 1
+        assert len(list(lists.differences())) == 1
 
 
 def test_what_was_sent_while_the_list_was_read_is_no_news(ledger: Ledger) -> None:
     suppress(ledger, A)
-    with ledger.mirror("platform", (), day(2)) as mirror:
+    with ledger.list_comparison("platform", (), day(2)) as lists:
         send(ledger)  # it was due when we began to read
         suppress(ledger, B)
         send(ledger)  # it was not even decided
-        mirror.take([])
-        mirror.read_here()
-        assert cases(list(mirror.differences())) == {A: Case.SENDING, B: Case.SENDING}
+        lists.take([])
+        lists.read_here()
+        assert cases(list(lists.differences())) == {A: Case.SENDING, B: Case.SENDING}
 
 
 def test_a_release_sent_while_the_list_was_read_is_no_news(ledger: Ledger) -> None:
     suppress(ledger, A)
     send(ledger)
     release(ledger, A)
-    with ledger.mirror("platform", (), day(30)) as mirror:
-        mirror.take([Found(A)])
+    with ledger.list_comparison("platform", (), day(30)) as lists:
+        lists.take([Found(A)])
         send(ledger)
-        mirror.read_here()
-        assert cases(list(mirror.differences())) == {A: Case.SENDING}
+        lists.read_here()
+        assert cases(list(lists.differences())) == {A: Case.SENDING}
 
 
 def test_a_notice_of_another_target_says_nothing(ledger: Ledger) -> None:
@@ -128,12 +129,12 @@ def test_a_notice_of_another_target_says_nothing(ledger: Ledger) -> None:
         Platform(targets=("another",)),
     )
     (found,) = differences(ledger)
-    assert (found.case, found.because) == (Case.MISSING, "was never told of it")
+    assert (found.case, found.cause) == (Case.MISSING, Cause(Why.NEVER_TOLD))
 
 
 def test_an_address_that_we_never_knew_is_never_ours(ledger: Ledger) -> None:
     (found,) = differences(ledger, Found(A, "unsubscribe", day(1)))
-    assert (found.case, found.mend, found.reason, found.since) == (Case.THEIRS, Side.HERE, "unsubscribe", day(1))
+    assert (found.case, found.fixed_at, found.reason, found.since) == (Case.THEIRS, Side.HERE, "unsubscribe", day(1))
 
 
 def test_what_we_never_succeeded_in_putting_there_is_not_ours(ledger: Ledger) -> None:
@@ -177,16 +178,16 @@ def test_held_back_here_is_left_alone(ledger: Ledger) -> None:
     held = Suppression(A, "news", State.PENDING, None, START, ByPerson("held"), SuppressionSource.POLICY)
     ledger.adopt([held], START, announce)
     (found,) = differences(ledger, A)
-    assert (found.case, found.mend) == (Case.HELD, None)
+    assert (found.case, found.fixed_at) == (Case.HELD, None)
 
 
 def test_mending_there_tells_the_state_as_it_stands(ledger: Ledger) -> None:
     suppress(ledger, A, B)
     release(ledger, C)
     send(ledger)
-    with compared(ledger, B) as mirror:
-        assert mirror.mend_there(list(mirror.differences()), announce, day(3)) == 1
-        assert mirror.mend_there(list(mirror.differences()), announce, day(3)) == 0, "it is on its way by now"
+    with compared(ledger, B) as lists:
+        assert lists.fix_there(list(lists.differences()), announce, day(3)) == 1
+        assert lists.fix_there(list(lists.differences()), announce, day(3)) == 0, "it is on its way by now"
     (item,) = send(ledger, now=day(4))
     data = json.loads(item.body)["data"]
     assert (item.recipient, item.type, item.sequence, item.created_at) == (A, NoticeType.SUPPRESSED, 2, day(3))
@@ -199,8 +200,8 @@ def test_mending_there_releases_by_what_was_told(ledger: Ledger) -> None:
     suppress(ledger, A)
     send(ledger)
     ledger.release(A, None, Actor("jo", day(1), "a mistake"), announce=lambda _: ())
-    with compared(ledger, A) as mirror:
-        assert mirror.mend_there(list(mirror.differences()), announce, day(3)) == 1
+    with compared(ledger, A) as lists:
+        assert lists.fix_there(list(lists.differences()), announce, day(3)) == 1
     (item,) = send(ledger, now=day(4))
     assert (item.type, item.stream) == (NoticeType.RELEASED, "news")
     assert json.loads(item.body)["data"]["because"] == "a mistake"
@@ -210,13 +211,13 @@ def test_mending_there_leaves_what_has_changed_meanwhile(ledger: Ledger) -> None
     suppress(ledger, A, B)
     send(ledger)
     ledger.release(B, None, Actor("jo", day(1), "a mistake"), announce=lambda _: ())
-    with compared(ledger, B) as mirror:
-        found = list(mirror.differences())
+    with compared(ledger, B) as lists:
+        found = list(lists.differences())
         assert cases(found) == {A: Case.MISSING, B: Case.LEFT_OVER}
         ledger.release(A, None, Actor("jo", day(1), "a mistake"), announce=lambda _: ())
         suppress(ledger, B)
         send(ledger)
-        assert mirror.mend_there(found, announce, day(3)) == 0
+        assert lists.fix_there(found, announce, day(3)) == 0
     assert all(item.state is not OutboxState.DUE for item in ledger.outbox())
 
 
@@ -224,15 +225,15 @@ def test_many_in_pages(ledger: Ledger) -> None:
     many = [f"u{number:05}@example.org" for number in range(2 * PAGE + 7)]
     suppress(ledger, *many)
     assert len(differences(ledger)) == len(many)
-    with compared(ledger) as mirror:
-        assert mirror.mend_there(list(mirror.differences()), announce, day(1)) == 0, "all of it is due"
+    with compared(ledger) as lists:
+        assert lists.fix_there(list(lists.differences()), announce, day(1)) == 0, "all of it is due"
     send(ledger)
-    with compared(ledger, *many[:3]) as mirror:
-        assert mirror.mend_there(list(mirror.differences()), announce, day(1)) == len(many) - 3
+    with compared(ledger, *many[:3]) as lists:
+        assert lists.fix_there(list(lists.differences()), announce, day(1)) == len(many) - 3
 
 
 def test_the_first_of_what_is_listed_twice_is_kept() -> None:
-    with Comparison() as lists:
+    with TwoLists() as lists:
         assert lists.add(Side.THERE, [Entry("a", "A", reason="one"), Entry("a", "a", reason="two")]) == 1
         assert lists.add(Side.THERE, [Entry("a", "a"), Entry("b", "b")]) == 1
         lists.add(Side.HERE, [Entry("b", "b")])

@@ -1,0 +1,125 @@
+"""Whatever the fields of a value hold: it has its words, on one line, and comes back from the ledger as it was."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import fields, is_dataclass
+from datetime import UTC, date, datetime
+from functools import cache
+from types import UnionType
+from typing import Any, Union, get_args, get_origin, get_type_hints
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bounce_watcher.model.about import About, AboutKind
+from bounce_watcher.model.finding import Doubt
+from bounce_watcher.model.grounds import Alarm, Excluded, Grounds, OlderVerdict, Scene, Subject
+from bounce_watcher.model.grounds_json import ALARM, DOUBT, EXCLUSION, GROUNDS, OLDER_VERDICTS, SUBJECT, Codec, as_data
+from bounce_watcher.model.list_comparison import Case, Cause
+from bounce_watcher.model.obstacles import Obstacle
+from bounce_watcher.words import grounds as words
+from bounce_watcher.words import obstacles
+from bounce_watcher.words.list_comparison import difference
+
+LINE_ENDS = "\n\v\f\r\x1c\x1d\x1e\x85\u2028\u2029"
+"""What strangers and people write is put on one line before it is in a value."""
+
+PLAIN: Mapping[Any, st.SearchStrategy[Any]] = {
+    str: st.text(st.characters(exclude_categories=["Cs"], exclude_characters=LINE_ENDS), max_size=12),
+    int: st.integers(),
+    float: st.floats(allow_nan=False, allow_infinity=False),
+    datetime: st.datetimes(timezones=st.just(UTC)),
+    date: st.dates(),
+}
+
+
+@cache
+def any_of(hint: Any) -> st.SearchStrategy[Any]:
+    """Values of a type with anything in their fields, optional ones too, which `st.from_type` leaves at their default.
+    """
+    if hint in PLAIN:
+        return PLAIN[hint]
+    if get_origin(hint) in (Union, UnionType):
+        return st.one_of(*map(any_of, get_args(hint)))
+    if get_origin(hint) is tuple:
+        return st.lists(any_of(get_args(hint)[0]), max_size=5).map(tuple)
+    if is_dataclass(hint):
+        return st.deferred(lambda: _built(hint))
+    return st.from_type(hint)
+
+
+def _built(of: Any) -> st.SearchStrategy[Any]:
+    hints = get_type_hints(of)
+    return st.builds(of, **{field.name: any_of(hints[field.name]) for field in fields(of)})
+
+
+def in_one_line(render: Callable[[Any], str | None], value: Any) -> None:
+    told = render(value)
+    assert told is None or len(told.splitlines()) <= 1, told
+
+
+def comes_back(codec: Codec[Any], value: Any) -> None:
+    text = codec.to_text(value)
+    assert codec.from_text(text) == value
+
+
+@given(any_of(Grounds))
+def test_grounds(grounds: Grounds) -> None:
+    for render in (words.because, words.brief, words.text):
+        in_one_line(render, grounds)
+    comes_back(GROUNDS, grounds)
+    assert as_data(grounds)["kind"] == grounds.kind
+
+
+@given(any_of(Alarm))
+def test_alarms(alarm: Alarm) -> None:
+    for render in (words.because, words.text):
+        in_one_line(render, alarm)
+    comes_back(ALARM, alarm)
+    assert as_data(alarm)["kind"] == alarm.kind
+
+
+@given(any_of(Excluded))
+def test_exclusions(exclusion: Excluded) -> None:
+    in_one_line(words.because, exclusion)
+    comes_back(EXCLUSION, exclusion)
+
+
+@given(any_of(Doubt))
+def test_doubts(doubt: Doubt) -> None:
+    in_one_line(words.doubt, doubt)
+    comes_back(DOUBT, doubt)
+
+
+@given(any_of(Subject))
+def test_subjects(subject: Subject) -> None:
+    in_one_line(words.subject, subject)
+    comes_back(SUBJECT, subject)
+
+
+@given(any_of(Scene))
+def test_scenes(scene: Scene) -> None:
+    in_one_line(words.scene, scene)
+
+
+@given(any_of(tuple[OlderVerdict, ...]))
+def test_older_verdicts(older: tuple[OlderVerdict, ...]) -> None:
+    in_one_line(words.formerly, older)
+    comes_back(OLDER_VERDICTS, older)
+
+
+@given(any_of(Cause))
+def test_causes_of_a_difference(cause: Cause) -> None:
+    in_one_line(difference, cause)
+    assert cause.case in Case
+
+
+@given(any_of(Obstacle))
+def test_obstacles(obstacle: Obstacle) -> None:
+    problem, fix = obstacles.explained(obstacle)
+    assert problem and fix
+    in_one_line(lambda it: obstacles.told(About(AboutKind.MAILBOX, "returns"), [it]), obstacle)
+
+
+def test_each_kind_is_among_them() -> None:
+    """A class that is in no union is one that no renderer and no codec was asked for."""
+    assert {*get_args(Grounds), *get_args(Alarm)} == set(words._SENTENCES)
