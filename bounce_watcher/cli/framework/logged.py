@@ -1,4 +1,4 @@
-"""What is changed at the shell stands in the log of actions, as what is changed in a browser does."""
+"""Logs what is changed at the shell, as the dashboard logs its changes."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ if TYPE_CHECKING:
     from bounce_watcher.ledger.store import Ledger
 
 SHELL = "shell"
-"""Who did it."""
+"""The actor of changes made at the shell."""
 
 CHOSEN = "chosen deliveries"
 
 
 def log(ledger: Ledger, action: str, subject: str, count: int = 1, because: str | None = None) -> None:
-    """`subject` may be an address: it is logged under its name. Where nothing was changed nothing is logged."""
+    """Logs an action unless `count` is 0. An address as `subject` is logged under its pseudonym."""
     from bounce_watcher.ledger.actions import Action
 
     if count:

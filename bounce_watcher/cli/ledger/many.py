@@ -47,5 +47,5 @@ def decide_on_many(
             log(ledger, action, subject, changed, because)
     if as_json:
         return
-    told = ", ".join(f"{number} left out: {why.value}" for why, number in left.items())
+    told = ", ".join(f"{number} skipped: {why.value}" for why, number in left.items())
     say(f"{f'would be {done}' if dry_run else done}: {count(changed, 'suppression')}" + (f"; {told}" if told else ""))
