@@ -1,1 +1,1 @@
-"""The command line: one module a command group. It parses arguments, asks the service, and prints."""
+"""The command line: parses arguments, calls the service, and prints."""

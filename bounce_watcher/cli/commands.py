@@ -18,76 +18,76 @@ _PANELS: Mapping[str, str] = {
     "start": "Start here", "running": "Running it", "mail": "Looking at mail", "ledger": "The ledger",
     "history": "History", "admin": "Administration",
 }
-"""What the list of commands calls each package."""
+"""The heading of each package in the list of commands."""
 
 # In the order of the list. A test holds each summary against the help of its command.
 _ENTRIES = tuple(Entry(
     name, f"bounce_watcher.cli.{module}", _PANELS[module.partition(".")[0]], summary
 ) for name, module, summary in (
     ("demo", "start.demo",
-     "Shows the main job on this machine, with nothing installed but this program, in some seconds."),
+     "Runs a local demo of the whole way from a bounce to a signed webhook, in a few seconds."),
     ("init", "start.init",
-     "Asks for a mailbox, tries the log-in, and writes a commented configuration with its secrets in private files."),
+     "Writes a first configuration: asks for a mailbox, tries the log-in, keeps secrets in private files."),
     ("check-config", "start.checking",
-     "Reads the configuration file alone: every mistake at once, each with its line or key and the mend."),
+     "Checks the configuration file alone: lists every mistake with its line or key and how to fix it."),
     ("doctor", "start.doctor",
-     "Connects to everything that the configuration names and reports on each, with the mend."),
+     "Connects to everything in the configuration, and reports each problem with how to fix it."),
     ("run", "running.run",
-     "The service, in the foreground: watches all mailboxes and sends webhooks until it is stopped."),
+     "Runs the service in the foreground: watches all mailboxes and sends webhooks until it is stopped."),
     ("poll", "running.polling",
-     "One pass over all mailboxes and over the webhooks that are due, then ends."),
+     "Makes one pass over all mailboxes and all webhooks that are due, then ends."),
     ("import", "running.importing",
-     "Reads mail from files into the ledger, as if polled, in the order of its own dates."),
+     "Reads mail from files into the ledger, as a poll would, in the order of the mail's own dates."),
     ("import-sent", "running.reported",
-     "Reads from CSV what the platform has sent: the proof that a bounce is ours, and what rates are shares of."),
+     "Reads sent mail from CSV. It proves that bounces are genuine, and is what rates are calculated from."),
     ("import-delivered", "running.reported",
-     "Reads from CSV what was delivered: bounces before a delivery count no longer against its recipient."),
+     "Reads deliveries from CSV. Bounces before a delivery no longer count against its recipient."),
     ("classify", "mail.classify",
-     "Says what messages are, who failed and why. Needs no configuration, changes nothing."),
+     "Classifies messages: who failed, and why. Needs no configuration and changes nothing."),
     ("explain", "mail.explain",
-     "Explains messages: who failed, in whose words, by which rule, how far it is proven, what would follow."),
+     "Explains a verdict: who failed, which words and which rule say so, how well it is proven, and what follows."),
     ("classify-reply", "mail.replies",
-     "Says what an SMTP reply means: the reason, the bounce type, and the rule that says so."),
+     "Classifies SMTP replies: the reason, the bounce type, and the rule that decides."),
     ("suppressions", "ledger.suppressions",
-     "Whom not to mail, and why; suppress or release by hand."),
+     "Lists suppressed recipients and the reasons; suppresses or releases by hand."),
     ("recipients", "ledger.recipients",
-     "Where a recipient stands, and everything that led there."),
+     "Shows a recipient's state and history; protects addresses and domains."),
     ("events", "ledger.events",
-     "What was reported, one event a recipient a report."),
+     "Lists reported bounces and complaints, one event per recipient of a report."),
     ("stats", "ledger.counting",
-     "Counts the failures and complaints that arrived, by type unless told, in whole days of UTC."),
+     "Counts failures and complaints, by type by default, in whole days (UTC)."),
     ("top", "ledger.counting",
-     "What most reports are of, each with its share and with how many there were in as many days before."),
+     "Shows the most frequent providers, reasons or streams, with their share and their number in the period before."),
     ("review", "ledger.reviewing",
-     "What was not recognised, by its wording; a rule for it, tried on all that is stored."),
+     "Shows unrecognised mail by wording; drafts a rule and tries it on stored mail."),
     ("alerts", "ledger.alerts",
-     "Outages and floods, whose suppressions are held back, and trouble of your own: blocks, a silent mailbox."),
+     "Lists alerts: outages and floods, which hold suppressions back, blocks, a silent mailbox."),
     ("outbox", "ledger.outbox",
-     "What targets are told: due, delivered or dead; send it again, give it up, or try a target."),
+     "Shows what is sent to targets; retries or discards it; tests or pauses a target."),
     ("drift", "ledger.drift",
-     "Reads the list that a platform keeps and shows who stands there and not here, or here and not there."),
+     "Compares a platform's own list with the ledger, and shows who is on only one of them."),
     ("undo", "history.undoing",
-     "Strikes out what was reported during an incident, releases what rested on it and tells the platform."),
+     "Discards reports from an incident, releases what rested on them, and notifies the platform."),
     ("simulate", "history.simulating",
      "Replays the stored history under the policy of another configuration. Changes nothing."),
     ("reclassify", "history.reclassifying",
-     "Reads stored messages and diagnostics by today's rules and corrects what reads otherwise."),
+     "Classifies stored messages and diagnostics by the current rules, and corrects what changed."),
     ("forget", "history.forgetting",
-     "Erases what is stored on an address; where it is suppressed, it stays so under a keyed hash."),
+     "Erases what is stored about an address; a suppression stays in force under a keyed hash."),
     ("token", "admin.token",
-     "Signed return paths, which prove what a bounce is about."),
+     "Makes and reads signed return paths, which prove that a bounce is genuine."),
     ("sessions", "admin.sessions",
-     "Browsers that are signed in to the dashboard: list them, and end them one by one or all at once."),
+     "Lists and ends sessions in the dashboard."),
     ("db", "admin.database",
-     "Make, upgrade and check the ledger's tables; clean its files."),
+     "Creates, upgrades and checks the ledger's tables; cleans its files."),
 ))
 
 app = typer.Typer(
     name=PROGRAM,
     cls=LazyGroup,
-    help="Watches bounce mailboxes over IMAP, says which recipient failed and why, keeps the score, and tells your "
-    "sending platform whom to stop mailing.\n\nNew here? `bounce-watcher demo` shows it all on this machine; "
-    "`bounce-watcher COMMAND --help` explains a command.",
+    help="Watches bounce mailboxes over IMAP, finds out which recipients failed and why, and tells your sending "
+         "platform which addresses to stop mailing.\n\nNew here? `bounce-watcher demo` runs a local demo; "
+         "`bounce-watcher COMMAND --help` explains a command.",
     epilog="Exit status: 0 done, 1 the work failed, 2 wrong usage or configuration.",
     rich_markup_mode="rich",
     add_completion=True,
@@ -118,7 +118,7 @@ def options(
         bool, typer.Option("--version", metavar="", callback=_print_version, is_eager=True, help="Print the version.")
     ] = False,
 ) -> None:
-    """Taken in front of any command; typer shows the help given to `app`."""
+    """Options before any command; typer shows the help given to `app`."""
 
 
 def commands() -> LazyGroup:

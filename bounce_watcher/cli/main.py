@@ -40,7 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _explain(error: Exception) -> int:
-    """Tells what is wrong, a line a problem. Returns the exit status."""
+    """Prints one line per problem. Returns the exit status."""
     if isinstance(error, ConfigError):
         for problem in error.problems:
             complain(f"{error.source}: {problem}")
@@ -70,10 +70,10 @@ def _os_error(error: OSError) -> str:
 
 
 def _bug(error: Exception) -> str:
-    return f"internal error: {type(error).__name__}: {error}; run it again with --debug and report what it shows"
+    return f"internal error: {type(error).__name__}: {error}; run it again with --debug and report the output"
 
 
 def _swallow_stdout() -> None:
-    """So that the interpreter's last flush finds an open file."""
+    """Gives the interpreter an open file for its last flush."""
     with contextlib.suppress(OSError, ValueError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -51,7 +51,7 @@ _FIX = "run this as a user who may write there (root, by sudo), or name another 
 def _refuse_taken(folder: Path, files: Sequence[NewFile]) -> None:
     taken = next((folder / file.name for file in files if os.path.lexists(folder / file.name)), None)
     if taken is not None:
-        raise PermanentFailure(f"{taken} is there already and stays as it is", "--overwrite puts another in its place")
+        raise PermanentFailure(f"{taken} already exists", "use --overwrite to replace it")
 
 
 @contextmanager

@@ -47,7 +47,7 @@ def test_top_tells_what_was_before(filled: Program) -> None:
 
 
 @pytest.mark.parametrize(("arguments", "error"), [
-    (("stats", "--since", "2026-02-01", "--until", "2026-01-01"), "--since is after --until"),
+    (("stats", "--since", "2026-02-01", "--until", "2026-01-01"), "--since is later than --until"),
     (("stats", "--by", "provider", "--by", "sending"), "counted apart"),
     (("top", "everything"), "everything"),
 ])

@@ -53,8 +53,8 @@ def test_explain_tells_what_the_stage_made_of_the_words(program: Program) -> Non
 
 
 def test_a_verdict_by_numbers_names_no_rule(program: Program) -> None:
-    assert told(program.call("classify-reply", "550 5.2.2 zzz").out)["rule"].startswith("status.5.2.2: no rule knows")
-    assert told(program.call("classify-reply", "550 zzz").out)["rule"] == "none knows these words"
+    assert told(program.call("classify-reply", "550 5.2.2 zzz").out)["rule"].startswith("status.5.2.2: no rule matches")
+    assert told(program.call("classify-reply", "550 zzz").out)["rule"] == "no rule matches these words"
 
 
 def test_several_replies_are_explained_one_by_one(program: Program) -> None:

@@ -46,12 +46,12 @@ def test_undo_releases_and_tells(filled: Program) -> None:
 
 @pytest.mark.parametrize("wrong, told", [
     (("--from", NEXT, "--to", DAY), "before"),
-    (("--from", "soon", "--to", DAY), "no time"),
-    ((*THAT_DAY[1:], "--reason", "bad_luck"), "no reason"),
+    (("--from", "soon", "--to", DAY), "is not a time"),
+    ((*THAT_DAY[1:], "--reason", "bad_luck"), "is not a reason"),
     (("--from", DAY), "--to"),
     ((), "--alert"),
     (("--alert", "x"), "there is no alert 'x'"),
-    (("--alert", "x", "--from", DAY), "leave out --from"),
+    (("--alert", "x", "--from", DAY), "omit --from"),
 ])
 def test_undo_refuses(filled: Program, wrong: tuple[str, ...], told: str) -> None:
     done = filled.ledger("undo", *wrong)
@@ -81,7 +81,7 @@ def test_undo_by_alert_and_by_provider(filled: Program) -> None:
     assert {row["recipient"] for row in rehearsed} == {f"u{n}@gmail.com" for n in range(3, 15)}
     done = filled.ledger("undo", "--alert", alert["id"])
     assert done.status == 0
-    assert "12 events count no more" in done.out
+    assert "12 events no longer count" in done.out
     (event,) = filled.ledger("events", "list", "--recipient", "u4@gmail.com", "--json").rows
     assert event["counted"].startswith("undone: incident of ")
     assert alert["subject"] in event["counted"]

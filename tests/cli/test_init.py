@@ -32,7 +32,7 @@ def init(program: Program) -> Callable[..., str]:
 
 def test_microsoft_365_says_what_to_do(init: Callable[..., str]) -> None:
     line = init("--address", "bounces@example.onmicrosoft.com")
-    assert line.startswith("outlook.office365.com takes no password from programs, only OAuth2; ")
+    assert line.startswith("outlook.office365.com does not accept passwords from programs, only OAuth2; ")
     assert "IMAP.AccessAsApp" in line
     assert line.endswith("Then run this again with --tenant, --client-id and --client-secret-file")
 
@@ -51,7 +51,7 @@ def test_a_domain_without_a_server_says_what_to_name(
     monkeypatch.setattr(init_mailbox, "places", lambda _: [Place("imap.example.org", "a usual name")])
     monkeypatch.setattr(init_mailbox, "first_to_greet", lambda _: None)
     assert init("--address", "a@example.org") == (
-        "example.org: no IMAP server was found; name it by --host HOST or --host HOST:PORT"
+        "example.org: no IMAP server found; name it with --host HOST or --host HOST:PORT"
     )
 
 
@@ -68,7 +68,7 @@ def test_no_password_goes_to_a_server_that_only_the_dns_names(
 
     monkeypatch.setattr(init_mailbox, "places", lambda _: [elsewhere])
     monkeypatch.setattr(init_mailbox, "first_to_greet", greet)
-    assert "no IMAP server was found; name it by --host" in init("--address", "a@example.org")
+    assert "no IMAP server found; name it with --host" in init("--address", "a@example.org")
     assert asked == []
 
 
@@ -76,15 +76,15 @@ def test_no_password_goes_to_a_server_that_only_the_dns_names(
     (("--address", "nobody"), "--address: \"nobody\" is no mail address"),
     (("--address", "a@example.org", "--host", "imap.example.org:imap"), "--host: "),
     (("--address", "a@example.org", "--host", "imap.example.org", "--security", "ssl"),
-     "--security: 'ssl' is none of tls, starttls, none"),
+     "--security: 'ssl' must be tls, starttls or none"),
 ])
 def test_what_cannot_be_meant_is_told(init: Callable[..., str], arguments: tuple[str, ...], says: str) -> None:
     assert init(*arguments, status=2).startswith(says)
 
 
 @pytest.mark.parametrize("content, says", [
-    (None, "--password-file: {}: No such file or directory"), (b"\n", "--password-file: {} holds nothing"),
-    (b"\xff\xfe", "--password-file: {}: is no text in UTF-8"),
+    (None, "--password-file: {}: No such file or directory"), (b"\n", "--password-file: {} is empty"),
+    (b"\xff\xfe", "--password-file: {}: is not UTF-8 text"),
 ])
 def test_a_secret_that_cannot_be_read_is_told(tmp_path: Path, content: bytes | None, says: str) -> None:
     file = tmp_path / "secret"
@@ -98,7 +98,7 @@ def test_a_secret_that_cannot_be_read_is_told(tmp_path: Path, content: bytes | N
 def test_where_nobody_may_write_it_asks_nothing(program: Program) -> None:
     done = program.call("init", "--yes", "-c", str(program.config / "etc" / "config.toml"))
     assert done.status == 2
-    assert "this user may not write there; run this as root (sudo), or name another place" in done.complaint
+    assert "no permission to write there; run this as root (sudo), or name another place" in done.complaint
 
 
 @pytest.mark.parametrize(("url", "kept"), [

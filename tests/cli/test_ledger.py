@@ -174,7 +174,7 @@ def test_retry_of_what_happened_since(filled: Program) -> None:
     assert {row["state"] for row in filled.ledger("outbox", "list", "--json").rows} == {"due"}
     refused = filled.ledger(*again, "lately")
     assert refused.status == 2
-    assert "'lately' is no time" in refused.complaint
+    assert "'lately' is not a time" in refused.complaint
 
 
 def test_a_rehearsed_retry_counts_what_is_sent(filled: Program) -> None:
@@ -199,7 +199,7 @@ def test_a_retry_says_that_a_target_is_paused(filled: Program) -> None:
             assert told.status == 0, told
             assert "paused since" in told.complaint
             assert told.complaint.endswith(
-                "by shell: moves; it is sent nothing until: bounce-watcher outbox resume platform"
+                "by shell: moves; nothing is sent to it until: bounce-watcher outbox resume platform"
             )
             assert "paused" not in told.out
         filled.ledger("outbox", "discard", "--target", "platform")
@@ -232,7 +232,7 @@ def test_recipients(filled: Program) -> None:
     told = filled.ledger("recipients", "show", "anna@gone.example").out
     assert "suppressed" in told
     assert "for good" in told
-    assert "nothing was reported" in filled.ledger("recipients", "show", "nobody@b.example").out
+    assert "no reports about" in filled.ledger("recipients", "show", "nobody@b.example").out
 
 
 def test_lists_as_lines(filled: Program) -> None:
@@ -279,7 +279,7 @@ def test_a_token_that_has_run_out_says_so(program: Program) -> None:
     old = make_return_path(settings, "anna@gone.example", day=date(2025, 1, 1))
     read = program.ledger("token", "read", old, "--json").rows[0]
     assert (read["is_ours"], read["until"]) == (True, "2025-04-01")
-    assert read["problem"].startswith("it has run out")
+    assert read["problem"].startswith("it has expired")
 
 
 def test_many_tokens(program: Program) -> None:
@@ -313,11 +313,11 @@ def test_a_release_in_one_stream_tells_what_reaches_into_it_from_others(program:
     filled.ledger("suppressions", "add", "anna@gone.example", "--because", "asked", "--stream", "shop")
     remove = ("suppressions", "remove", "anna@gone.example", "--because", "is back", "--stream")
     elsewhere = (
-        "one of stream news (1 of 1: invalid recipient on 2 March 2026) reaches all streams: release it there with "
+        "a suppression in stream news (1 of 1: invalid recipient on 2 March 2026) covers all streams: release it with "
         "--stream news, or everywhere without --stream"
     )
     done = filled.ledger(*remove, "shop")
-    assert done.out.splitlines()[1:] == [f"It is still not to be mailed: {elsewhere}"]
+    assert done.out.splitlines()[1:] == [f"It is still suppressed: {elsewhere}"]
     again = filled.ledger(*remove, "shop")
     assert (again.status, again.complaint) == (
         1, f"bounce-watcher: anna@gone.example is not suppressed in stream shop: {elsewhere}"
@@ -325,7 +325,7 @@ def test_a_release_in_one_stream_tells_what_reaches_into_it_from_others(program:
     last = filled.ledger(*remove, "news")
     assert len(last.out.splitlines()) == 1
     assert filled.ledger(*remove, "news").complaint.endswith(
-        "is not suppressed in stream news: see what is with `suppressions list`"
+        "is not suppressed in stream news: see `suppressions list`"
     )
 
 

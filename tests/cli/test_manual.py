@@ -116,12 +116,12 @@ printf '%s\\n' "${{COMPREPLY[@]}}"
 
 def test_zsh_and_fish_ask_and_are_answered() -> None:
     zsh = shown(*PROGRAM, _BOUNCE_WATCHER_COMPLETE="complete_zsh", _TYPER_COMPLETE_ARGS="bounce-watcher db ").stdout
-    assert zsh.startswith("_arguments '*: :((\"upgrade\":\"Makes the tables")
+    assert zsh.startswith("_arguments '*: :((\"upgrade\":\"Creates the tables")
     files = shown(*PROGRAM, _BOUNCE_WATCHER_COMPLETE="complete_zsh", _TYPER_COMPLETE_ARGS="bounce-watcher classify ")
     assert files.stdout == "_files\n"
     fish = {"_BOUNCE_WATCHER_COMPLETE": "complete_fish", "_TYPER_COMPLETE_ARGS": "bounce-watcher db ch"}
     assert shown(*PROGRAM, **fish, _TYPER_COMPLETE_FISH_ACTION="get-args").stdout == (
-        "check\tTells whether the tables are those of this version. Exit status 1 if not.\n"
+        "check\tChecks whether the tables are those of this version. Exit status 1 if not.\n"
     )
     assert shown(*PROGRAM, **fish, _TYPER_COMPLETE_FISH_ACTION="is-args").returncode == 0
     fish["_TYPER_COMPLETE_ARGS"] = "bounce-watcher classify "

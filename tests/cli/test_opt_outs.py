@@ -46,7 +46,7 @@ def test_they_are_a_group_of_review_until_each_is_done(desk: Program) -> None:
     (group,) = desk.ledger("review", "list", "--json").rows
     assert (group["id"], group["kind"], group["mails"], group["recipients"]) == ("opt-outs", "opt_out", 3, 2)
     shown = desk.ledger("review", "show", "opt").out
-    assert "nobody is suppressed by an opt-out" in shown
+    assert "an opt-out suppresses nobody" in shown
     assert [line.split("\t")[3:6] for line in shown.splitlines() if line.count("\t") > 3][1:] == [
         [USER, "token", USER], ["", "", PRIVATE], [USER, "token", PRIVATE]]
     newest, _, oldest = ids(desk)
@@ -61,7 +61,7 @@ def test_they_are_a_group_of_review_until_each_is_done(desk: Program) -> None:
 
 
 @pytest.mark.parametrize(("words", "told"), [
-    ((), "--all"), (("--all", "x"), "--all"), (("zzz",), "no opt-out of this id waits"), (("",), "no opt-out"),
+    ((), "--all"), (("--all", "x"), "--all"), (("zzz",), "no open opt-out has this id"), (("",), "no open opt-out"),
 ])
 def test_what_is_to_be_done_must_be_named(desk: Program, words: tuple[str, ...], told: str) -> None:
     refused = desk.ledger("review", "done", *words)
@@ -75,7 +75,7 @@ def test_an_address_shows_what_it_asked(desk: Program) -> None:
     assert [(each["by"], each["sender"], each["done_at"]) for each in row["opt_outs"]] == [
         ("mail", USER, None), ("mail", PRIVATE, None)]
     told = desk.ledger("recipients", "show", USER).out
-    assert "asked for no more mail: nobody has dealt with it yet" in told
+    assert "asked for no more mail: open" in told
     rows = desk.ledger("recipients", "show", PRIVATE, "--json").rows
     assert [(row["stream"], [each["recipient"] for each in row["opt_outs"]]) for row in rows] == [
         ("news", [None]), ("shop", [USER])]

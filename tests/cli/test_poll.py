@@ -57,7 +57,7 @@ def test_a_mailbox_that_is_away(program: Program) -> None:
     assert done.status == 1
     assert "mailbox returns" in done.complaint
     assert "are `host` and `port` right?" in done.complaint
-    assert "broken off" in done.out
+    assert "interrupted" in done.out
     failed, webhook = program.ledger("poll", "--json").rows
     assert f"bounce-watcher: {failed['failure']}" == done.complaint
     assert set(webhook) == {"webhook", "delivered", "retried", "dead", "disabled"}

@@ -75,7 +75,7 @@ BAD = {
 def test_a_bad_line_is_told_with_its_place_and_the_others_are_kept(call: Call, tmp_path: Path, line: str) -> None:
     (tmp_path / "sent.csv").write_text(f"message_id,recipient,at\n8@x,a@example.org,\n{line}\n9@x,a@example.org,\n")
     status, out, err = call("import-sent", "sent.csv")
-    assert (status, out) == (1, "2 new mails, 0 known already, 0 figures, 1 bad line left out")
+    assert (status, out) == (1, "2 new mails, 0 known already, 0 figures, 1 bad line skipped")
     assert err == f"bounce-watcher: sent.csv:3: {BAD[line]}"
 
 
@@ -83,7 +83,7 @@ def test_many_bad_lines_are_counted(call: Call, tmp_path: Path) -> None:
     (tmp_path / "sent.csv").write_text("message_id,recipient\n" + "x,y\n" * 250)
     status, _, err = call("import-sent", "sent.csv")
     assert status == 1
-    assert err.splitlines()[-1] == "bounce-watcher: sent.csv: 150 more bad lines not told"
+    assert err.splitlines()[-1] == "bounce-watcher: sent.csv: 150 more bad lines not shown"
     assert len(err.splitlines()) == 101
 
 
@@ -106,7 +106,7 @@ def test_a_heading_without_the_columns(call: Call, tmp_path: Path) -> None:
 def test_a_dry_run_writes_nothing(call: Call, tmp_path: Path) -> None:
     (tmp_path / "sent.csv").write_text("message_id,recipient\n1@x,a@example.org\n2@x,\n")
     status, out, _ = call("import-sent", "--dry-run", "sent.csv")
-    assert (status, out) == (1, "would import 1 mail and 0 figures, 1 bad line left out; nothing was written")
+    assert (status, out) == (1, "would import 1 mail and 0 figures, 1 bad line skipped; nothing was written")
     assert not (tmp_path / "ledger.db").exists()
     (tmp_path / "delivered.csv").write_text("recipient\na@example.org\n")
     assert call("import-delivered", "--dry-run", "delivered.csv")[1] == (

@@ -144,12 +144,12 @@ def test_what_makes_no_sense_is_refused_with_the_mend(desk: Program) -> None:
     gid = str(desk.ledger("review", "list", "--json").rows[0]["id"])
     for arguments, told in (
         ((gid, "--reason", "nonsense"), "is none of: "),
-        (("zzz", "--reason", "spam"), "there is no such group; `review list --all` names them"),
-        (("", "--reason", "spam"), "there is no such group"),
+        (("zzz", "--reason", "spam"), "no such group; `review list --all` names them"),
+        (("", "--reason", "spam"), "no such group"),
     ):
         done = desk.ledger("review", "draft-rule", *arguments)
         assert done.status == 2
         assert told in done.complaint
     shown = desk.ledger("review", "draft-rule", gid, "--reason", "spam", "--text", "not in it")
     assert shown.status == 1
-    assert "this is no rule yet" in shown.out
+    assert "this is not a valid rule yet" in shown.out

@@ -37,7 +37,7 @@ def test_one_is_ended(filled: Program, ids: list[str]) -> None:
     assert [row["id"] for row in filled.ledger("sessions", "list", "--json").rows] == ids[1:]
     assert ("shell", "end-session", ids[0]) in [done[:3] for done in logged(filled)]
     again = filled.ledger("sessions", "end", ids[0], ids[1])
-    assert (again.status, f"no such session, or over already: {ids[0]}" in again.complaint) == (1, True)
+    assert (again.status, f"no such session, or already ended: {ids[0]}" in again.complaint) == (1, True)
     assert filled.ledger("sessions", "list", "--json").rows == []
 
 
@@ -50,4 +50,4 @@ def test_all_are_ended(filled: Program, ids: list[str]) -> None:
 @pytest.mark.parametrize("words", [(), ("x", "--all")])
 def test_which_must_be_said(filled: Program, words: tuple[str, ...]) -> None:
     done = filled.ledger("sessions", "end", *words)
-    assert (done.status, "say which sessions: their ids, or --all" in done.complaint) == (2, True)
+    assert (done.status, "name the ids of sessions, or use --all" in done.complaint) == (2, True)

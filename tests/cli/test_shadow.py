@@ -45,13 +45,13 @@ def test_what_was_decided_is_told_once_when_the_mode_has_changed(shadow: Program
         "recipient\tstream\ttold\ttargets\tbecause",
         "anna@gone.example\tnews\trecipient.suppressed\tplatform\t1 of 1: invalid recipient on 2 March 2026",
         "carla@cross.example\tnews\trecipient.suppressed\tplatform\t1 of 1: complaint (abuse) on 2 March 2026",
-        "would tell of 2 suppressions and 0 releases",
+        "would announce 2 suppressions and 0 releases",
     ]
     refused = shadow.ledger("suppressions", "announce")
     assert refused.status == 1
     assert refused.complaint == (
-        'bounce-watcher: the mode is shadow, in which nobody is told: set mode = "enforce" under [policy], or look '
-        "first with --dry-run"
+        'bounce-watcher: the mode is shadow, so nobody is notified: set mode = "enforce" under [policy], or '
+        "preview with --dry-run"
     )
     assert shadow.ledger("outbox", "list", "--json").rows == []
 
@@ -66,7 +66,7 @@ def test_what_was_decided_is_told_once_when_the_mode_has_changed(shadow: Program
         ("anna@gone.example", "recipient.suppressed", "due"), ("carla@cross.example", "recipient.suppressed", "due"),
     ]
     again = shadow.ledger("suppressions", "announce")
-    assert again.out.splitlines()[1:] == ["told of 0 suppressions and 0 releases"]
+    assert again.out.splitlines()[1:] == ["announced 0 suppressions and 0 releases"]
     assert len(shadow.ledger("outbox", "list", "--json").rows) == 2
 
 
@@ -79,7 +79,7 @@ def test_a_release_by_hand_in_shadow_is_told_as_well(program: Program, mail: Pat
     told = program.ledger("suppressions", "announce")
     assert told.out.splitlines()[1:] == [
         "anna@gone.example\tnews\trecipient.released\tplatform\tis back",
-        "told of 0 suppressions and 1 release; targets are told with the next poll",
+        "announced 0 suppressions and 1 release; targets are told with the next poll",
     ]
 
 
@@ -88,7 +88,7 @@ def test_without_anybody_to_tell_there_is_nothing_to_announce(program: Program) 
     start, end = text.index("[[webhook]]"), text.index("[service]")
     program.config.write_text(text[:start] + text[end:])
     assert program.ledger("suppressions", "announce", "--dry-run").complaint.endswith(
-        "no webhook is configured, so there is nobody to tell: add a [[webhook]]"
+        "no webhook is configured, so nobody can be notified: add a [[webhook]]"
     )
 
 

@@ -76,9 +76,9 @@ def test_what_was_held_back_stays_so_and_what_is_over_stays_out(program: Program
 
 
 @pytest.mark.parametrize(("row", "problem"), [
-    ("nobody,,", "'nobody' is no address"),
-    ("a@b.example,gone,", "state: 'gone' is none of suppressed, pending"),
-    ("a@b.example,,tomorrow", "until: 'tomorrow' is no time"),
+    ("nobody,,", "'nobody' is not an address"),
+    ("a@b.example,gone,", "state: 'gone' must be one of suppressed, pending"),
+    ("a@b.example,,tomorrow", "until: 'tomorrow' is not a time"),
     ("a@b.example,,,,", "has more columns than the first line names"),
 ])
 def test_a_bad_line_is_told_and_left_out(program: Program, row: str, problem: str) -> None:

@@ -109,9 +109,9 @@ def test_equal_lists_show_nothing(desk: Program, vendor: Dated) -> None:
     vendor.listed = {address.upper() for address in vendor.listed}  # case is no difference
     assert differences(desk) == {}
     told = desk.ledger("drift", "newsletter").out
-    assert "platform newsletter lists 2, suppressed here for it are 2" in told
-    assert "here alone: 0" in told
-    assert "there alone: 0" in told
+    assert "platform newsletter lists 2; suppressed here for it: 2" in told
+    assert "only here: 0" in told
+    assert "only there: 0" in told
 
 
 def test_what_stands_on_one_side_alone_is_shown_with_its_reason(desk: Program, vendor: Dated) -> None:
@@ -162,7 +162,7 @@ def test_streams_and_states_that_it_is_not_told_of_are_no_difference(program: Pr
 def test_an_entry_that_is_no_address_is_left_out_and_told(desk: Program, vendor: Dated) -> None:
     vendor.listed = {"example.org", "@example.org", THEIRS}
     assert set(differences(desk)) == {THEIRS}
-    assert "2 entries of its list are no addresses" in desk.ledger("drift", "newsletter").out
+    assert "2 entries of its list are not addresses" in desk.ledger("drift", "newsletter").out
 
 
 def test_who_was_forgotten_is_found_there_by_the_hash(desk: Program, vendor: Dated) -> None:
@@ -378,7 +378,7 @@ def test_fix_here_asks_for_a_stream_where_there_are_several(program: Program, ve
     vendor.listed = {THEIRS}
     done = desk.ledger("drift", "newsletter", "--fix", "here")
     assert done.status == 2
-    assert "is told of news, offers: add --stream with one of them" in done.complaint
+    assert "gets the streams news, offers: add --stream with one of them" in done.complaint
     assert desk.ledger("drift", "newsletter", "--fix", "here", "--stream", "orders").status == 2
     assert desk.ledger("drift", "newsletter", "--stream", "offers").status == 2
     assert desk.ledger("drift", "newsletter", "--fix", "here", "--stream", "offers").status == 0
@@ -435,7 +435,7 @@ def test_a_kind_whose_list_nobody_can_read(desk: Program, monkeypatch: pytest.Mo
 def test_only_platforms_keep_lists(program: Program, vendor: Dated) -> None:
     done = program.ledger("drift", "platform")
     assert done.status == 2
-    assert "webhook platform is told of events and keeps no list" in done.complaint
+    assert "webhook platform gets events and keeps no list" in done.complaint
     done = configured(program, vendor).ledger("drift", "nobody")
     assert done.status == 2
     assert "named 'nobody'; there are: newsletter" in done.complaint
@@ -452,7 +452,7 @@ def test_a_webhook_is_tried_by_a_signed_event(program: Program, receiver: Receiv
     assert "webhook-signature: …" in shown.out
     assert json.loads(shown.out.splitlines()[-1])["type"] == "endpoint.test"
     done = program.ledger("outbox", "test", "platform")
-    assert (done.status, done.out) == (0, "webhook platform: HTTP 204 No Content: it took endpoint.test\n")
+    assert (done.status, done.out) == (0, "webhook platform: HTTP 204 No Content: it accepted endpoint.test\n")
     (request,) = receiver.requests
     assert (request.verified, request.type) == (True, "endpoint.test")
     receiver.always(Wish(401))
@@ -468,7 +468,7 @@ def test_a_platform_is_tried_by_its_check(desk: Program, vendor: Dated) -> None:
     assert KEY not in shown.out
     assert vendor.calls == []
     done = desk.ledger("outbox", "test", "newsletter")
-    assert (done.status, done.out) == (0, "platform newsletter: HTTP 200 OK: it knows us\n")
+    assert (done.status, done.out) == (0, "platform newsletter: HTTP 200 OK: it accepted us\n")
     assert desk.ledger("outbox", "test", "newsletter", "--json").rows == [
         {"target": "newsletter", "ok": True, "answer": "HTTP 200 OK"}
     ]
@@ -559,7 +559,7 @@ def test_retry_and_discard_know_platforms(desk: Program) -> None:
     done = desk.ledger("outbox", "retry", "--target", "newsletter", "--state", "discarded")
     assert done.out == "1 item due again, for the next poll to send\n"
     assert desk.ledger("outbox", "retry", "--target", "nobody").status == 2
-    assert "signs nothing" in desk.ledger("outbox", "public-key", "newsletter").complaint
+    assert "uses no signatures" in desk.ledger("outbox", "public-key", "newsletter").complaint
 
 
 def test_a_poll_and_the_summary_name_platforms(desk: Program, vendor: Dated) -> None:
@@ -568,7 +568,7 @@ def test_a_poll_and_the_summary_name_platforms(desk: Program, vendor: Dated) -> 
     rows = [json.loads(line) for line in desk.ledger("poll", "--json").out.splitlines()]
     assert rows[-1]["platform"] == "newsletter"
     told = desk.ledger("check-config").out
-    assert f"platform newsletter: sendgrid at {vendor.url}, told of all streams" in told
+    assert f"platform newsletter: sendgrid at {vendor.url}, gets all streams" in told
     assert KEY not in told
 
 

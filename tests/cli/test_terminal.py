@@ -52,7 +52,7 @@ def test_a_word_of_a_table_stays_in_one_piece(filled: Program, command: str, col
     shown = on_terminal(f"{PROGRAM} {command} -c {filled.config}", filled.folder, columns)
     assert "anna@gone.example" in shown
     assert max(map(len, shown.splitlines())) <= columns
-    assert ("left out for want of room: " in shown) == (columns < 200)
+    assert ("hidden (terminal too narrow): " in shown) == (columns < 200)
 
 
 def test_prose_is_wrapped_where_the_terminal_ends(mail: Path) -> None:
@@ -64,7 +64,7 @@ def test_prose_is_wrapped_where_the_terminal_ends(mail: Path) -> None:
 def test_a_poll_shows_how_far_it_is(filled: Program) -> None:
     shown = on_terminal(f"{PROGRAM} poll -c {filled.config}", filled.folder)
     assert "polling" in shown
-    assert "broken off" in shown
+    assert "interrupted" in shown
 
 
 def test_a_bar_does_not_get_into_the_output(mail: Path) -> None:

@@ -165,7 +165,7 @@ def test_a_release_says_where_a_global_suppression_stands(two_streams: House, ye
     assert len(reaches(house, "shop")) == 2
     remove = ("suppressions", "remove", "angry@by.example", "--because", "wrote to support", "--stream")
     out = house.call(*remove, "shop")
-    assert "It is still not to be mailed: one of stream news (1 of 1: invalid recipient on " in out
+    assert "It is still suppressed: a suppression in stream news (1 of 1: invalid recipient on " in out
     assert reaches(house, "shop") == [("angry@by.example", "news", "global")]
     house.call(*remove, "shop", status=1)
     house.call(*remove, "news")

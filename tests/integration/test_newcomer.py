@@ -243,7 +243,7 @@ def test_a_wrong_port_is_one_line(newcomer: Newcomer) -> None:
 
 
 def test_a_host_that_is_none_is_one_line(newcomer: Newcomer) -> None:
-    assert "no port" in newcomer.refused("--host", "127.0.0.1:99999", status=2)
+    assert "is not a port" in newcomer.refused("--host", "127.0.0.1:99999", status=2)
     assert "--host" in newcomer.refused("--host", "https://imap.example.org", status=2)
 
 
@@ -255,7 +255,7 @@ def test_tls_where_there_is_none_is_one_line(newcomer: Newcomer) -> None:
 
 def test_no_encryption_is_for_this_machine_alone(newcomer: Newcomer) -> None:
     line = newcomer.refused("--host", "imap.example.org", "--security", "none", status=2)
-    assert "this machine itself" in line
+    assert "this machine only" in line
 
 
 def test_a_server_without_starttls_is_one_line(
@@ -278,7 +278,7 @@ def test_a_server_that_takes_tokens_only_says_what_to_do(
     newcomer.dovecot.set_token("bounces", "the-access-token")
     token_endpoint.grants("the-access-token")
     line = newcomer.refused("--host", newcomer.server)
-    assert "takes no password from programs, only OAuth2" in line
+    assert "does not accept passwords from programs, only OAuth2" in line
     assert "--token-url, --client-id and --client-secret-file" in line
     (tmp_path / "secret").write_text("the-secret\n")
     newcomer.init(
@@ -299,13 +299,13 @@ def test_nothing_is_overwritten_unasked(newcomer: Newcomer) -> None:
     newcomer.init("--host", newcomer.server)
     before = newcomer.config.read_text()
     again = newcomer.init("--host", newcomer.server, "--stream", "news", status=2)
-    assert "is there already and stays as it is; --overwrite" in again.stderr
+    assert "already exists; use --overwrite" in again.stderr
     assert newcomer.config.read_text() == before
     newcomer.init("--host", newcomer.server, "--stream", "news", "--overwrite")
     assert 'stream = "news"' in newcomer.config.read_text()
     newcomer.config.unlink()
     left = newcomer.init("--host", newcomer.server, status=1)
-    assert "imap-password is there already" in left.stderr, "nor a secret of an older file"
+    assert "imap-password already exists" in left.stderr, "nor a secret of an older file"
 
 
 def test_a_platform_with_its_keys(newcomer: Newcomer) -> None:
@@ -350,7 +350,7 @@ def test_without_a_terminal_it_says_how_to_go_on(outside: Newcomer) -> None:
 def test_a_person_at_a_terminal_mends_what_went_wrong(newcomer: Newcomer, receiver: Receiver) -> None:
     newcomer.dovecot.deliver("bounces", [b"Subject: hello\n\nhello\n"])
     with newcomer.at_terminal("--systemd-dir", str(newcomer.home / "units"), "--no-systemd") as terminal:
-        terminal.expect("Mail address that bounces come to")
+        terminal.expect("Mail address that receives bounces")
         terminal.sendline("nobody")
         terminal.expect("is no mail address")
         terminal.sendline(ADDRESS)
@@ -371,15 +371,15 @@ def test_a_person_at_a_terminal_mends_what_went_wrong(newcomer: Newcomer, receiv
         terminal.expect(r"INBOX \(1\)")
         terminal.expect(r"Folder to watch \[INBOX\]")
         terminal.sendline("")
-        terminal.expect("1 messages are there now")
+        terminal.expect("It has 1 messages now")
         terminal.sendline("y")
         terminal.expect("Return path")
         terminal.sendline("")
         terminal.expect("its own return path")
         terminal.sendline("")
-        terminal.expect("sign every mail already")
+        terminal.expect("already sign every mail")
         terminal.sendline("")
-        terminal.expect("Whom to tell")
+        terminal.expect("Where to send suppressions")
         terminal.sendline("ftp://platform.example.com")
         terminal.expect("is no web address")
         terminal.sendline(receiver.url)
@@ -427,7 +427,7 @@ def test_an_older_file_goes_only_when_a_person_says_so(newcomer: Newcomer) -> No
     newcomer.config.parent.mkdir()
     newcomer.config.write_text("# mine\n")
     with newcomer.at_terminal("--no-systemd") as terminal:
-        terminal.expect("is there already. Put another in its place")
+        terminal.expect("already exists. Replace it")
         terminal.sendline("")
         terminal.expect(pexpect.EOF)
     assert terminal.exitstatus == 1

@@ -62,13 +62,13 @@ def test_an_alert_survives_a_restart_and_is_told_once(sqlite_house: House, chat:
 def test_the_command_sends_a_test_and_doctor_does_not(sqlite_house: House, chat: Receiver) -> None:
     house = sqlite_house
     configure(house, chat)
-    assert "notifier operator: told of alerts: blocks, endpoint" in house.process("check-config")
+    assert "notifier operator: gets alerts: blocks, endpoint" in house.process("check-config")
     house.call("poll")
     assert "notifier operator" in house.process("doctor")
     assert titles(chat) == []
     assert "bounce-watcher: test" in house.call("outbox", "test", "operator", "--dry-run")
     assert titles(chat) == []
-    assert "look whether it has come" in house.process("outbox", "test", "operator")
+    assert "check whether it arrived" in house.process("outbox", "test", "operator")
     assert titles(chat) == ["bounce-watcher: test"]
 
 

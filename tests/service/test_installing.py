@@ -67,14 +67,14 @@ def test_what_is_there_stays(tmp_path: Path, name: str) -> None:
     (tmp_path / name).parent.mkdir(exist_ok=True)
     (tmp_path / name).write_text("older\n")
     before = tree(tmp_path)
-    with pytest.raises(PermanentFailure, match=f"{name} is there already and stays as it is; --overwrite"):
+    with pytest.raises(PermanentFailure, match=f"{name} already exists; use --overwrite"):
         put_in_place(tmp_path, [SECRET, CONFIG])
     assert tree(tmp_path) == before
 
 
 def test_a_link_that_leads_nowhere_is_there_too(tmp_path: Path) -> None:
     (tmp_path / "config.toml").symlink_to(tmp_path / "elsewhere")
-    with pytest.raises(PermanentFailure, match="is there already"):
+    with pytest.raises(PermanentFailure, match="already exists"):
         put_in_place(tmp_path, [CONFIG])
     put_in_place(tmp_path, [CONFIG], overwrite=True)
     assert not (tmp_path / "elsewhere").exists()

@@ -14,7 +14,7 @@ from bounce_watcher.model.errors import TemporaryFailure
 if TYPE_CHECKING:
     from bounce_watcher.ledger.store import Ledger
 
-commands = typer.Typer(help="Make, upgrade and check the ledger's tables; clean its files.")
+commands = typer.Typer(help="Creates, upgrades and checks the ledger's tables; cleans its files.")
 
 
 def register(app: typer.Typer) -> None:
@@ -23,9 +23,9 @@ def register(app: typer.Typer) -> None:
 
 @commands.command(epilog=example("db upgrade -c config.toml"))
 def upgrade(config: ConfigFile = None, debug: Debug = False) -> None:
-    """Makes the tables, or brings those of an older version up to date. Does nothing where they are current.
+    """Creates the tables, or upgrades those of an older version. Does nothing if they are current.
 
-    Every command that writes does so by itself; this is for doing it at a time of your choice.
+    Every command that writes does this by itself; use this to choose the time.
     """
     ledger = _connect(config)
     try:
@@ -37,7 +37,7 @@ def upgrade(config: ConfigFile = None, debug: Debug = False) -> None:
 
 @commands.command(epilog=example("db check"))
 def check(config: ConfigFile = None, debug: Debug = False) -> None:
-    """Tells whether the tables are those of this version. Exit status 1 if not."""
+    """Checks whether the tables are those of this version. Exit status 1 if not."""
     ledger = _connect(config)
     try:
         ledger.check()
@@ -48,11 +48,11 @@ def check(config: ConfigFile = None, debug: Debug = False) -> None:
 
 @commands.command(epilog=example("db vacuum -c config.toml"))
 def vacuum(config: ConfigFile = None, debug: Debug = False) -> None:
-    """Writes the whole database anew, so that its files hold nothing of what was erased.
+    """Rewrites the whole database, so that its files hold nothing that was erased.
 
-    SQLite: VACUUM, which needs room for two copies of the file; then the WAL is cut to nothing. PostgreSQL: VACUUM
-    FULL, table by table. Whatever else uses the ledger waits meanwhile, or fails for a while and tries again: for a
-    ledger of gigabytes choose a quiet time. Exit status 1 where it could not be done.
+    SQLite: VACUUM, which needs room for two copies of the file, then truncates the WAL. PostgreSQL: VACUUM FULL, table
+    by table. Other users of the ledger wait meanwhile, or fail and retry: for a ledger of gigabytes choose a quiet
+    time. Exit status 1 if it was not possible.
     """
     ledger = _connect(config)
     try:
@@ -62,14 +62,14 @@ def vacuum(config: ConfigFile = None, debug: Debug = False) -> None:
         ledger.close()
     if left.value != "clean":
         raise TemporaryFailure(_NOT_DONE[left.value])
-    say("the database was written anew: its files hold nothing of what was erased")
-    say("backups, replicas and the WAL of a PostgreSQL server keep what they have until they are gone")
+    say("the database was rewritten: its files hold nothing that was erased")
+    say("backups, replicas and the WAL of a PostgreSQL server keep their copies until they are deleted")
 
 
 _NOT_DONE = {
-    "busy": "another connection used the database all the time: stop the service, and run it again",
-    "no_room": "no room for a copy of the database, on its own disk or in the temporary folder (SQLITE_TMPDIR): "
-               "make room, and run it again",
+    "busy": "another connection was using the database: stop the service, and run this again",
+    "no_room": "no room for a copy of the database, on its own disk or in the temporary folder (SQLITE_TMPDIR): free "
+               "some space, and run this again",
 }
 
 

@@ -21,10 +21,10 @@ if TYPE_CHECKING:
     from bounce_watcher.ledger.sessions import WebSession
 
 commands = typer.Typer(
-    help="Browsers that are signed in to the dashboard: list them, and end them one by one or all at once."
+    help="Lists and ends sessions in the dashboard."
 )
 
-Ids = Annotated[list[str] | None, typer.Argument(metavar="ID", help="The ids of sessions.", show_default=False)]
+Ids = Annotated[list[str] | None, typer.Argument(metavar="ID", help="Ids of sessions.", show_default=False)]
 
 _COLUMNS = ("id", "role", "peer", "created_at", "seen_at", "ends_at", "agent")
 
@@ -35,9 +35,9 @@ def register(app: typer.Typer) -> None:
 
 @commands.command("list", epilog=example("sessions list --json"))
 def list_sessions(as_json: Json = False, config: ConfigFile = None, debug: Debug = False) -> None:
-    """Lists the sessions that are open, the last used first.
+    """Lists open sessions, the last used first.
 
-    A session ends by itself after 12 hours, after 2 hours without use, and with the token that opened it.
+    A session ends after 12 hours, after 2 hours without use, or with the token that opened it.
     """
     with ledger_of(config) as (_, ledger):
         listing(map(session_row, ledger.sessions.all(utcnow())), _COLUMNS, as_json=as_json)
@@ -46,22 +46,22 @@ def list_sessions(as_json: Json = False, config: ConfigFile = None, debug: Debug
 @commands.command(epilog=example("sessions end 3f2a90c1d4e5"))
 def end(
     ids: Ids = None,
-    everything: Annotated[bool, typer.Option("--all", metavar="", help="All of them.")] = False,
+    everything: Annotated[bool, typer.Option("--all", metavar="", help="All sessions.")] = False,
     config: ConfigFile = None,
     debug: Debug = False,
 ) -> None:
-    """Ends sessions at once: their browsers must sign in again. API tokens are not touched."""
+    """Ends sessions at once: their browsers must sign in again. API tokens are not affected."""
     if bool(ids) == everything:
-        raise WrongUsage("say which sessions: their ids, or --all")
+        raise WrongUsage("name the ids of sessions, or use --all")
     wanted = set(ids or ())
     with ledger_of(config) as (_, ledger):
         ended = ledger.sessions.end(None if everything else wanted, at_the_shell())
     say(f"{count(len(ended), 'session')} ended")
     if missing := sorted(wanted - set(ended)):
-        raise PermanentFailure(f"no such session, or over already: {', '.join(map(clean, missing))}")
+        raise PermanentFailure(f"no such session, or already ended: {', '.join(map(clean, missing))}")
 
 
 def session_row(it: WebSession) -> Row:
-    """`ends_at`: if nothing more is asked by then."""
+    """`ends_at`: when the session ends without further requests."""
     times: dict[str, datetime] = {"created_at": it.created_at, "seen_at": it.seen_at, "ends_at": it.ends_at}
     return {"id": it.id, "role": it.role, "peer": it.peer, **times, "agent": it.agent}

@@ -23,7 +23,7 @@ from bounce_watcher.words.rows import Row
 if TYPE_CHECKING:
     from bounce_watcher.attribution.return_path import Token
 
-commands = typer.Typer(help="Signed return paths, which prove what a bounce is about.")
+commands = typer.Typer(help="Makes and reads signed return paths, which prove that a bounce is genuine.")
 
 
 def register(app: typer.Typer) -> None:
@@ -33,12 +33,12 @@ def register(app: typer.Typer) -> None:
 @commands.command(epilog=example("token make --recipient user@example.org --stream marketing"))
 def make(
     recipient: Annotated[
-        str | None, typer.Option(metavar="ADDRESS", help="Whom the mail goes to.", show_default=False)
+        str | None, typer.Option(metavar="ADDRESS", help="Recipient of the mail.", show_default=False)
     ] = None,
-    stream: Annotated[str | None, typer.Option(metavar="STREAM", help="The stream that it belongs to.")] = None,
-    sending: Annotated[str | None, typer.Option(metavar="ID", help="The sending that it belongs to.")] = None,
+    stream: Annotated[str | None, typer.Option(metavar="STREAM", help="Stream of the mail.")] = None,
+    sending: Annotated[str | None, typer.Option(metavar="ID", help="Campaign of the mail.")] = None,
     header: Annotated[
-        bool, typer.Option("--header", help="Print the value of the mail's token header, in place of the return path.")
+        bool, typer.Option("--header", help="Print the value of the mail's token header instead of the return path.")
     ] = False,
     jsonl: Annotated[
         bool,
@@ -62,7 +62,7 @@ def make(
 
 
 def _settings(config: ConfigFile) -> AttributionSettings:
-    """Raises ConfigError where nothing can be signed."""
+    """Raises ConfigError if no key is configured."""
     from bounce_watcher.attribution.return_path import make_return_path
 
     settings = load_settings(config).attribution
@@ -86,7 +86,7 @@ def _made(
 
 
 def _make_many(settings: AttributionSettings) -> bool:
-    """Whether every line was good. A bad one is told of on stderr and makes no line."""
+    """Returns whether every line was good. A bad line is reported on stderr and skipped."""
     from bounce_watcher.attribution.return_path import make_header_token, make_return_path
 
     good = True
@@ -127,7 +127,7 @@ def read(
     config: ConfigFile = None,
     debug: Debug = False,
 ) -> None:
-    """Says what a return path or a header's token holds, whether we signed it, and until when it proves something."""
+    """Shows what a return path or a header token holds, whether we signed it, and until when it is valid."""
     row = _held(address, load_settings(config).attribution)
     if as_json:
         say(json_line(row))
@@ -143,7 +143,7 @@ def _held(text: str, settings: AttributionSettings) -> Row:
     token = read_return_path(text, settings) if "@" in text else read_header_token(text, settings.token_keys)
     problem = None
     if token is None:
-        problem = "there is no token of our form in it" if settings.return_path else "no attribution.return_path is set"
+        problem = "it contains no token of ours" if settings.return_path else "no attribution.return_path is set"
         token = Token(None, None, None, is_ours=False)
     elif token.problem:
         problem = TOKEN_FAULTS[token.problem]
@@ -159,4 +159,4 @@ def _written(day: date | None) -> str | None:
 
 def _ran_out(token: Token, settings: AttributionSettings) -> str | None:
     has_run_out = token.has_run_out(utcnow(), settings.token_max_age)
-    return "it has run out: a report that comes today goes to review" if has_run_out else None
+    return "it has expired: a report that arrives today goes to review" if has_run_out else None

@@ -18,7 +18,7 @@ T = TypeVar("T")
 
 
 class Asker:
-    """`attended`: a person answers. Else nothing is ever asked."""
+    """`attended`: a person answers. Otherwise nothing is asked."""
 
     def __init__(self, *, attended: bool) -> None:
         self.attended = attended
@@ -48,11 +48,11 @@ class Asker:
             raise WrongUsage(f"{option}: {error}") from None
 
     def secret(self, question: str, option: str, file: str | None) -> str:
-        """Out of the file that an option names ("-": standard input), or typed without being shown."""
+        """Reads a secret from the file an option names ("-": standard input), or from the terminal without echo."""
         if file is not None:
             return _secret_in(option, file)
         if not self.attended:
-            raise WrongUsage(f"{option} is missing: the file that holds it, or - for standard input")
+            raise WrongUsage(f"{option} is missing: name the file that holds it, or - for standard input")
         answer: str = typer.prompt(question, hide_input=True)
         return answer
 
@@ -62,7 +62,7 @@ class Asker:
         return typer.confirm(clean(question), default=proposal)
 
     def fail(self, text: str) -> None:
-        """What went wrong with an answer, before it is asked for again."""
+        """Prints what is wrong with an answer, before asking again."""
         complain(text)
 
     def note(self, text: str = "", *, indent: int = 0) -> None:
@@ -70,12 +70,12 @@ class Asker:
 
 
 def attended(*, take_proposals: bool) -> bool:
-    """Whether there is a person to ask. Raises WrongUsage where there is none, and nobody said that none is needed."""
+    """Whether there is a person to ask. Raises WrongUsage if there is none and --yes is missing."""
     if take_proposals:
         return False
     if sys.stdin.isatty() and sys.stdout.isatty():
         return True
-    raise WrongUsage("there is no terminal to ask on: add --yes, which takes every proposal, and the options needed")
+    raise WrongUsage("no terminal to ask on: add --yes, which accepts all defaults, and the options needed")
 
 
 def fits(kind: Kind | None) -> Callable[[str], str]:
@@ -92,7 +92,7 @@ def _secret_in(option: str, file: str) -> str:
                 content = source.read(LONGEST_SECRET)
         text = content.decode().rstrip("\r\n")
     except (OSError, UnicodeDecodeError) as error:
-        raise WrongUsage(f"{option}: {file}: {getattr(error, 'strerror', None) or 'is no text in UTF-8'}") from None
+        raise WrongUsage(f"{option}: {file}: {getattr(error, 'strerror', None) or 'is not UTF-8 text'}") from None
     if not text.strip():
-        raise WrongUsage(f"{option}: {'standard input' if file == '-' else file} holds nothing")
+        raise WrongUsage(f"{option}: {'standard input' if file == '-' else file} is empty")
     return text

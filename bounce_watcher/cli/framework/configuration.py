@@ -1,4 +1,4 @@
-"""The configuration that a command works with."""
+"""The configuration a command uses."""
 
 import os
 from pathlib import Path
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def config_path(config: Path | None) -> Path:
-    """The configuration that is meant: the option's, else the environment's, else the system's."""
+    """The path to use: the option's, else the environment's, else the system's."""
     return config or Path(os.environ.get(CONFIG_VARIABLE) or DEFAULT_CONFIG)
 
 
@@ -25,7 +25,7 @@ def load_settings(config: Path | None) -> "Settings":
 
 
 def stream_for(settings: "Settings", stream: str | None) -> str:
-    """The stream that was named, else the only one that the mailboxes have."""
+    """The given stream, else the only one of the mailboxes."""
     if stream is not None:
         return stream
     streams = sorted({mailbox.stream for mailbox in settings.mailboxes}) or [DEFAULT_STREAM]

@@ -11,7 +11,7 @@ from bounce_watcher.model.errors import PermanentFailure
 
 STDIN = "-"
 LONGEST_LINE = 65536
-"""Characters read as one line. What is longer is cut, and so is told as a bad one."""
+"""Characters read as one line. A longer line is cut, and so reported as bad."""
 _DELIMITERS = ",;\t"
 
 Named = Iterator[tuple[int, dict[str, object] | ValueError]]
@@ -69,7 +69,7 @@ def _rows(read: Iterator[list[str]], lines: _Lines, names: Sequence[str]) -> Nam
         try:
             cells = next(read, None)
         except csv.Error as error:
-            yield lines.number, ValueError(f"can't be read as CSV: {error}")
+            yield lines.number, ValueError(f"is not CSV: {error}")
             continue
         if cells is None:
             return

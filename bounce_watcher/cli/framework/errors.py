@@ -1,10 +1,10 @@
-"""What ends a command early beside the errors of the other rooms."""
+"""Errors that end a command early."""
 
 from bounce_watcher.model.errors import BounceWatcherError
 
 
 class WrongUsage(BounceWatcherError):
-    """A command line that can't be meant: exit status 2."""
+    """A command line that makes no sense: exit status 2."""
 
 
 class ReaderGoneError(Exception):

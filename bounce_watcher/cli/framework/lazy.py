@@ -38,13 +38,13 @@ class LazyGroup(TyperGroup):
         )
 
     def load(self, name: str) -> Any:
-        """The command itself. KeyError where none of that name was promised."""
+        """Imports and returns the command. Raises KeyError for an unknown name."""
         app = typer.Typer(rich_markup_mode=self.rich_markup_mode, callback=_nothing)
         import_module(self._modules[name]).register(app)
         return _unwrapped(_group(app).commands[name])
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
-        """The parser's way to a command, and the shell completion's."""
+        """Used by the parser and by shell completion."""
         name, promised, rest = super().resolve_command(ctx, args)
         return name, promised if name is None else self.load(name), rest
 

@@ -1,9 +1,10 @@
-"""Who acts at the shell: what is changed there stands in the log, as what is changed in a browser does."""
+"""Who acts at the shell: changes made there are logged as changes made in a browser are."""
 
 from bounce_watcher.model.ledger import Actor
 from bounce_watcher.service.clock import utcnow
 
 SHELL = "shell"
+"""The name under which the log lists what was done at the shell."""
 
 
 def at_the_shell(note: str | None = None) -> Actor:

@@ -1,4 +1,4 @@
-"""What several commands take: the common options and arguments."""
+"""Options and arguments that several commands share."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +23,7 @@ class Invocation:
 
 
 def _chosen(ctx: typer.Context, value: Path | None) -> Path | None:
-    """A -c behind the command goes before one in front of it."""
+    """-c after the command wins over -c before it."""
     before: Path | None = ctx.find_root().params.get("config")
     return value or before
 
@@ -40,14 +40,14 @@ ConfigFile = Annotated[
     Path | None,
     typer.Option(
         "--config", "-c", metavar="FILE", callback=_chosen, rich_help_panel=_COMMON, show_default=False,
-        help=f"Configuration file. Else ${CONFIG_VARIABLE}, else {DEFAULT_CONFIG}.",
+        help=f"Configuration file. Default: ${CONFIG_VARIABLE}, else {DEFAULT_CONFIG}.",
     ),
 ]
 RulesOf = Annotated[
     Path | None,
     typer.Option(
         "--config", "-c", metavar="FILE", callback=_chosen, rich_help_panel=_COMMON, show_default=False,
-        help="Judge by the rules of this configuration's rules_dir too. Without it no configuration is read.",
+        help="Also use the rules in this configuration's rules_dir. Without it no configuration is read.",
     ),
 ]
 Debug = Annotated[
@@ -56,10 +56,10 @@ Debug = Annotated[
         "--debug", metavar="", callback=_remember_debug, rich_help_panel=_COMMON, help="Show a traceback on errors."
     ),
 ]
-Json = Annotated[bool, typer.Option("--json", metavar="", help="One JSON object a line, for programs.")]
-DryRun = Annotated[bool, typer.Option("--dry-run", metavar="", help="Show what would be done, and do nothing.")]
+Json = Annotated[bool, typer.Option("--json", metavar="", help="Print one JSON object per line, for programs.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", metavar="", help="Show what would be done, but change nothing.")]
 Limit = Annotated[
-    int | None, typer.Option("--limit", min=1, metavar="N", help="At most so many rows.", show_default=False)
+    int | None, typer.Option("--limit", min=1, metavar="N", help="Print at most N rows.", show_default=False)
 ]
 Stream = Annotated[
     str | None, typer.Option("--stream", metavar="STREAM", help="Only this stream.", show_default=False)
@@ -72,32 +72,32 @@ def example(line: str) -> str:
 
 
 def address(text: str) -> MailAddress:
-    """An e-mail address that something is decided for, as an argument."""
+    """Parses an address that gets a decision."""
     mailbox = parse_entry(text)
     if mailbox is None:
-        raise typer.BadParameter(f"{text!r} is no address: write one like user@example.org")
+        raise typer.BadParameter(f"{text!r} is not an address: write one like user@example.org")
     return mailbox
 
 
 def known_address(text: str) -> str:
-    """An address that is looked for: reports in prose may have left one in the ledger that is none by RFC 5321."""
+    """Parses an address to look up. It may be invalid by RFC 5321: prose reports can leave such ones in the ledger."""
     local, at, domain = text.strip().rpartition("@")
     if not (local and at and domain):
-        raise typer.BadParameter(f"{text!r} is no address: write one like user@example.org")
+        raise typer.BadParameter(f"{text!r} is not an address: write one like user@example.org")
     return f"{local}@{domain.lower()}"
 
 
 def known_as_reason(text: str | None) -> str | None:
-    """Raises WrongUsage for what is none."""
+    """Raises WrongUsage for an unknown reason."""
     if text is not None and text not in {*Reason, COMPLAINT_REASON}:
-        raise WrongUsage(f"{text!r} is no reason; they are: {', '.join([*Reason, COMPLAINT_REASON])}")
+        raise WrongUsage(f"{text!r} is not a reason; use one of: {', '.join([*Reason, COMPLAINT_REASON])}")
     return text
 
 
 IntoStream = Annotated[
     str | None,
     typer.Option(
-        "--stream", metavar="STREAM", help="In this stream. Needed where the mailboxes have several.",
+        "--stream", metavar="STREAM", help="In this stream. Required if the mailboxes have several.",
         show_default=False,
     ),
 ]

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from bounce_watcher.words.rows import Row
 
 WIDEST = 110
-"""Characters of a line of prose: longer ones are hard to read, whatever the terminal."""
+"""Most characters in a line of prose, however wide the terminal is."""
 
 
 def iso(moment: datetime | None) -> str | None:
@@ -33,7 +33,7 @@ def clean(value: object) -> str:
 
 
 def plain(value: object) -> str:
-    """A value as text, not yet harmless."""
+    """A value as text, not yet safe to print."""
     if value is None:
         return ""
     if value is True or value is False:
@@ -47,12 +47,12 @@ def count(number: int, thing: str) -> str:
 
 
 def line_width() -> int:
-    """For prose on stdout; 80 where there is no terminal that tells."""
+    """Width for prose on stdout; 80 without a terminal."""
     return min(WIDEST, shutil.get_terminal_size().columns)
 
 
 def say(line: str = "") -> None:
-    """One line on stdout. What came out of a mail goes through `clean` first."""
+    """Prints one line on stdout. Text from mail goes through `clean` first."""
     encoding = sys.stdout.encoding or "utf-8"
     try:
         sys.stdout.write(line.encode(encoding, "backslashreplace").decode(encoding) + "\n")
@@ -61,7 +61,7 @@ def say(line: str = "") -> None:
 
 
 def complain(line: str) -> None:
-    """One line on stderr."""
+    """Prints one line on stderr."""
     sys.stdout.flush()
     sys.stderr.write(f"bounce-watcher: {clean(line)}\n")
 

@@ -21,12 +21,12 @@ Paths = Annotated[
 ]
 MessageBytes = Annotated[
     int,
-    typer.Option("--max-message-bytes", min=1024, metavar="N", help="Read a message no farther than so many bytes."),
+    typer.Option("--max-message-bytes", min=1024, metavar="N", help="Read at most N bytes of a message."),
 ]
 
 
 def messages(paths: Sequence[str], max_message_bytes: int) -> Iterator[RawMessage]:
-    """In the order in which they stand. Raises PermanentFailure for a path that can't be read."""
+    """In the given order. Raises PermanentFailure for a path that can't be read."""
     from bounce_watcher.intake.files import read_messages
 
     return read_messages(_given(paths), max_message_bytes=max_message_bytes, stdin=_stdin())
@@ -43,7 +43,7 @@ def _given(paths: Sequence[str]) -> list[str | Path]:
     from bounce_watcher.intake.files import STDIN
 
     if paths.count(STDIN) > 1:
-        raise WrongUsage("- stands twice: standard input can be read once")
+        raise WrongUsage("- is given twice: standard input can be read only once")
     return list(paths)
 
 

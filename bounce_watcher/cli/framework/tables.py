@@ -27,16 +27,16 @@ PROSE: Mapping[str, int] = {
 a cell, and stays in one piece where there is room for it. JSON and pipes have all of everything."""
 
 PROSE_WIDTH = 20
-"""What is kept free for a column of words."""
+"""Least width of a column of prose."""
 
 SPARED = (
     "in whose words", "rule", "diagnostic", "scope", "stream", "target", "status", "bounce_type", "next_attempt_at",
     "attempts", "since", "sequence", "type", "first_at",
 )
-"""Columns that a narrow terminal does without, in this order. The table says which."""
+"""Columns that a narrow terminal hides, in this order. A note under the table names them."""
 
 DAYS = frozenset({"since", "until"})
-"""Times of which a drawn table shows the day alone."""
+"""Times shown as a day only in drawn tables."""
 
 BETWEEN = 3  # columns of nothing between two columns
 
@@ -86,7 +86,7 @@ def _table(columns: Sequence[str], rows: list[list[str]], title: str | None, wid
     shown = [name for name in columns if name not in spared]
     fits = _total(needed[name] for name in shown) <= width
     headings = (Column(name, overflow="fold", no_wrap=fits and name not in PROSE) for name in shown)
-    note = f"left out for want of room: {', '.join(name for name in columns if name in spared)}" if spared else None
+    note = f"hidden (terminal too narrow): {', '.join(name for name in columns if name in spared)}" if spared else None
     drawn = Table(*headings, title=title, title_justify="left", caption=note, caption_justify="left",
                   box=box.SIMPLE_HEAD, pad_edge=False)
     for row in rows:
@@ -102,7 +102,7 @@ def _needed(name: str, cells: Iterable[str]) -> int:
 
 
 def _spared(needed: Mapping[str, int], width: int) -> set[str]:
-    """As few columns as make the others fit."""
+    """The fewest columns to hide so that the others fit."""
     spared: set[str] = set()
     for name in filter(needed.__contains__, SPARED):
         if _total(needed[each] for each in needed if each not in spared) <= width:

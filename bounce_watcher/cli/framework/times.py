@@ -15,7 +15,7 @@ def past(text: str | None) -> datetime | None:
     try:
         return _moment(text) or utcnow() - duration(text)
     except (ValueError, OverflowError):
-        wrong = f"{text!r} is no time: write 2026-11-01, 2026-11-01T06:00:00Z, or 7d for so long ago"
+        wrong = f"{text!r} is not a time: write 2026-11-01, 2026-11-01T06:00:00Z, or 7d for 7 days ago"
         raise WrongUsage(wrong) from None
 
 
@@ -28,10 +28,10 @@ def future(text: str | None) -> datetime | None:
     try:
         moment = _moment(text) or utcnow() + duration(text)
     except (ValueError, OverflowError):
-        wrong = f"{text!r} is no time: write 2026-12-31, 2026-12-31T06:00:00Z, or 30d from now"
+        wrong = f"{text!r} is not a time: write 2026-12-31, 2026-12-31T06:00:00Z, or 30d for 30 days from now"
         raise WrongUsage(wrong) from None
     if moment <= utcnow():
-        raise WrongUsage(f"{text!r} has passed: give a time to come")
+        raise WrongUsage(f"{text!r} is in the past: give a time in the future")
     return moment
 
 

@@ -22,7 +22,7 @@ def register(app: typer.Typer) -> None:
 
 
 NoVacuum = Annotated[bool, typer.Option(
-    "--no-vacuum", metavar="", help="Leave the files to the service, or to `db vacuum` once after many."
+    "--no-vacuum", metavar="", help="Don't clean the files now: the service does it, or `db vacuum` once after many."
 )]
 
 
@@ -30,11 +30,11 @@ def forget(
     address: Address, dry_run: DryRun = False, no_vacuum: NoVacuum = False, as_json: Json = False,
     config: ConfigFile = None, debug: Debug = False,
 ) -> None:
-    """Erases what is stored on an address; where it is suppressed, it stays so under a keyed hash.
+    """Erases what is stored about an address; a suppression stays in force under a keyed hash.
 
     Messages that name it lose their raw content, its events their words, webhooks their bodies, and all other texts the
-    address. `suppressions show` and new reports find it by the hash. The file of SQLite is written anew (VACUUM); for
-    PostgreSQL see `db vacuum`. Mail folders, logs, the platform and backups of the database are out of reach.
+    address. `suppressions show` and new reports find it by the hash. The SQLite file is rewritten (VACUUM); for
+    PostgreSQL see `db vacuum`. Mail folders, logs, the platform and backups of the database are not changed.
     """
     with ledger_of(config) as (_, ledger), progress("looking through") as advance:
         erased = ledger.forget(address, at_the_shell(), dry_run=dry_run, advance=advance)
@@ -52,7 +52,7 @@ def forget(
 
 _LATER = "run: bounce-watcher db vacuum"
 _OF_FILES = {  # by the value of `ledger.files.Files`
-    "clean": "the database was written anew: its files hold nothing of what was erased",
+    "clean": "the database was rewritten: its files hold nothing that was erased",
     "left": f"the files of the database may still hold what was erased; {_LATER}",
     "busy": "another connection was in the way: the files of the database may still hold what was erased. The "
     f"running service tries again each minute; without one {_LATER}",
@@ -76,7 +76,6 @@ def _tell(address: str, erased: Erased, *, dry_run: bool) -> None:
     if erased.suppressions:
         say(f"{clean(address)} stays suppressed in {count(erased.suppressions, 'stream')}, under a keyed hash")
     if erased.mentions:
-        say(f"{'would be struck' if dry_run else 'struck'} out of the texts of {count(erased.mentions, 'other row')}")
+        say(f"{'would be removed' if dry_run else 'removed'} from the texts of {count(erased.mentions, 'other row')}")
     if erased.due:
-        say(f"{count(erased.due, 'webhook')} still due: each keeps the address until it is delivered or given up, and "
-            "loses it then by itself")
+        say(f"{count(erased.due, 'webhook')} still due: each keeps the address until it is delivered or discarded")

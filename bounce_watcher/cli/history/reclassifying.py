@@ -27,7 +27,7 @@ def register(app: typer.Typer) -> None:
 
 def reclassify_stored(
     since: Annotated[
-        str | None, typer.Option(metavar="TIME", help="Since 2026-11-01, or so long ago as 7d. Else all.",
+        str | None, typer.Option(metavar="TIME", help="Since 2026-11-01, or 7d for 7 days ago. Default: all.",
                                  show_default=False)
     ] = None,
     dry_run: DryRun = False,
@@ -35,11 +35,11 @@ def reclassify_stored(
     config: ConfigFile = None,
     debug: Debug = False,
 ) -> None:
-    """Reads stored messages and diagnostics by today's rules and corrects what reads otherwise.
+    """Classifies stored messages and diagnostics by the current rules, and corrects what changed.
 
-    Old verdicts stay visible in `formerly` of each event. The recipients' histories are decided on anew: who is
-    suppressed on grounds that hold no more is released, whom the new verdicts suppress is suppressed; the platform is
-    told of both. A run that broke off may be begun again.
+    Old verdicts stay visible in `formerly` of each event. The recipients' histories are decided again: suppressions
+    without a remaining reason are released, new ones are added, and the platform is notified of both. An interrupted
+    run can be started again.
     """
     from bounce_watcher.service.reclassifying import reclassify
 

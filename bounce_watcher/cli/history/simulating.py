@@ -62,10 +62,10 @@ def register(app: typer.Typer) -> None:
 def simulate(as_json: Json = False, config: ConfigFile = None, debug: Debug = False) -> None:
     """Replays the stored history under the policy of another configuration. Changes nothing.
 
-    Tells by day and reason who is suppressed now, who would be then, and who of those took mail afterwards. With --json
-    also a line for each recipient who would be suppressed, or is and would be no more. The configuration is a copy of
-    yours with another [policy]. Its [policy.guard] is not tried: whom the guard released is released here too, what it
-    struck out as reported in an outage never counts, and it holds back nobody else.
+    Shows by day and reason who is suppressed now, who would be, and who of them later received mail. With --json also
+    one line for each recipient whose suppression would begin or end. The other configuration is a copy of yours with a
+    different [policy]. Its [policy.guard] is not simulated: recipients the guard released are released here too,
+    reports it discarded in an outage never count, and it holds back nobody else.
     """
     from bounce_watcher.service import simulating
 

@@ -26,11 +26,11 @@ if TYPE_CHECKING:
     from bounce_watcher.policy.incident import Incident
 
 _NOTHING = {
-    AlertKind.FORGED: "reports in doubt, which count against nobody",
-    AlertKind.ENDPOINT: "a webhook, and no report",
-    AlertKind.MAILBOX: "a mailbox, and no report",
-    AlertKind.QUIET: "a mailbox, and no report",
-    AlertKind.TARGET: "what is told, and no report",
+    AlertKind.FORGED: "doubtful reports, which count against nobody",
+    AlertKind.ENDPOINT: "a webhook, not reports",
+    AlertKind.MAILBOX: "a mailbox, not reports",
+    AlertKind.QUIET: "a mailbox, not reports",
+    AlertKind.TARGET: "notifications, not reports",
 }
 COLUMNS = ("recipient", "stream", "events", "released", "state", "because")
 
@@ -43,21 +43,22 @@ def register(app: typer.Typer) -> None:
 
 def undo(  # noqa: PLR0913, PLR0917 - one parameter an option
     since: Annotated[
-        str | None, typer.Option("--from", metavar="TIME", help="When the incident began.", show_default=False)
+        str | None, typer.Option("--from", metavar="TIME", help="Start of the incident.", show_default=False)
     ] = None,
     until: Annotated[
-        str | None, typer.Option("--to", metavar="TIME", help="When it was over.", show_default=False)
+        str | None, typer.Option("--to", metavar="TIME", help="End of the incident.", show_default=False)
     ] = None,
     alert: Annotated[
-        str | None, typer.Option(metavar="ID", help="What this alert is about, in its time, instead: see alerts list.",
+        str | None, typer.Option(metavar="ID", help="Instead: what this alert is about, in its period. See alerts "
+                                                    "list.",
                                  show_default=False)
     ] = None,
     domain: Annotated[
-        str | None, typer.Option(metavar="DOMAIN", help="Only recipients in this domain.", show_default=False)
+        str | None, typer.Option(metavar="DOMAIN", help="Only recipients of this domain.", show_default=False)
     ] = None,
     provider: Annotated[
-        str | None, typer.Option(metavar="PROVIDER", help="Only mail that this organisation takes, for whatever domain,"
-                                 " such as google.com.", show_default=False)
+        str | None, typer.Option(metavar="PROVIDER", help="Only mail that this provider handles, for any domain, such "
+                                                          "as google.com.", show_default=False)
     ] = None,
     reason: Annotated[
         str | None, typer.Option(metavar="REASON", help="Only this reason, such as invalid_recipient.",
@@ -68,12 +69,12 @@ def undo(  # noqa: PLR0913, PLR0917 - one parameter an option
     config: ConfigFile = None,
     debug: Debug = False,
 ) -> None:
-    """Strikes out what was reported during an incident, releases what rested on it and tells the platform.
+    """Discards reports from an incident, releases what rested on them, and notifies the platform.
 
-    What was reported then never counts again, neither alone nor as a confirmation. Who is suppressed on other grounds
-    stays so, and so does who was suppressed by hand. What comes late, or is imported later, needs another undo.
-    An alert on an outage stands for the hard bounces that it counts, one on blocks for all that the provider reported,
-    one on a flood for all that nothing proves, from the beginning of its first day.
+    Discarded reports never count again, neither alone nor as confirmation. Recipients suppressed for other reasons or
+    by hand stay suppressed. Reports that arrive or are imported later need another undo. An outage alert covers the
+    hard bounces that it counts, one about blocks covers everything the provider reported, and a flood covers all
+    unproven reports, from the beginning of its first day.
     """
     from bounce_watcher.service.announcing import announcer
     from bounce_watcher.service.deciding import decider
@@ -105,7 +106,7 @@ def undo(  # noqa: PLR0913, PLR0917 - one parameter an option
         return
     say(
         f"{'would release' if dry_run else 'released'} {released} of {count(recipients, 'recipient')}; "
-        f"{count(struck, 'event')} {'would count' if dry_run else 'count'} no more"
+        f"{count(struck, 'event')} {'would no longer count' if dry_run else 'no longer count'}"
     )
 
 
@@ -115,13 +116,13 @@ def _narrowed(since: str | None, until: str | None, alert: str | None, provider:
 
     if alert is not None:
         if (since, until, provider) != (None, None, None):
-            raise WrongUsage("--alert tells when it was and of whom: leave out --from, --to and --provider")
+            raise WrongUsage("--alert sets the period and the provider: omit --from, --to and --provider")
         return None
     begin, end = past(since), past(until)
     if begin is None or end is None:
-        raise WrongUsage("when was it? Name --from and --to, or an --alert (bounce-watcher alerts list)")
+        raise WrongUsage("no period: name --from and --to, or an --alert (bounce-watcher alerts list)")
     if end < begin:
-        raise WrongUsage("--to lies before --from")
+        raise WrongUsage("--to is before --from")
     return Incident(begin, end, provider=provider and provider_of(provider, provider))
 
 
@@ -133,6 +134,6 @@ def _of_alert(ledger: Ledger, name: str) -> Incident:
         raise WrongUsage(f"there is no alert {name!r}: see bounce-watcher alerts list")
     incident = Incident.of(alert)
     if incident is None:
-        raise WrongUsage(f"alert {name} is on {_NOTHING[alert.kind]}: there is nothing to undo")
+        raise WrongUsage(f"alert {name} is about {_NOTHING[alert.kind]}: there is nothing to undo")
     return incident
 

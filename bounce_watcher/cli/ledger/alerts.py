@@ -21,15 +21,14 @@ if TYPE_CHECKING:
     from bounce_watcher.ledger.incidents import Held
 
 commands = typer.Typer(
-    help="Outages and floods, whose suppressions are held back, and trouble of your own: blocks, a silent mailbox."
-)
+    help="Lists alerts: outages and floods, which hold suppressions back, blocks, a silent mailbox.")
 
 _COLUMNS = ("id", "since", "ends_at", "state", "alert", "held", "released", "confirmed", "because")
 _HELD_COLUMNS = ("recipient", "stream", "reason", "since", "because")
 
 
-AlertId = Annotated[str, typer.Argument(metavar="ID", help="The id of an outage or a flood: see alerts list.")]
-Because = Annotated[str, typer.Option("--because", metavar="TEXT", help="The reason, kept in the log of actions.")]
+AlertId = Annotated[str, typer.Argument(metavar="ID", help="Id of an outage or a flood: see alerts list.")]
+Because = Annotated[str, typer.Option("--because", metavar="TEXT", help="The reason; kept in the log.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -39,20 +38,20 @@ def register(app: typer.Typer) -> None:
 @commands.command("list", epilog=example("alerts list --under-way"))
 def list_alerts(
     under_way: Annotated[
-        bool, typer.Option("--under-way", metavar="", help="Only those that are not cleared.")
+        bool, typer.Option("--under-way", metavar="", help="Only alerts that are not cleared.")
     ] = False,
     as_json: Json = False,
     config: ConfigFile = None,
     debug: Debug = False,
 ) -> None:
-    """Lists alerts with their figures, the newest first."""
+    """Lists alerts with their figures, newest first."""
     with lists_of(config) as (_, ledger):
         listing(map(alert_row, ledger.alerts(under_way=under_way)), _COLUMNS, as_json=as_json)
 
 
 @commands.command("held", epilog=example("alerts held 3f2a90c1d4e5b678"))
 def list_held(alert: AlertId, as_json: Json = False, config: ConfigFile = None, debug: Debug = False) -> None:
-    """Lists the addresses that an outage or a flood holds back now, by address."""
+    """Lists the addresses that an outage or a flood currently holds back, sorted by address."""
     with ledger_of(config) as (_, ledger):
         if ledger.alert(alert) is None:
             raise WrongUsage(f"there is no alert {alert!r}: see bounce-watcher alerts list")
@@ -71,9 +70,9 @@ def release(
     alert: AlertId, because: Because, dry_run: DryRun = False, as_json: Json = False, config: ConfigFile = None,
     debug: Debug = False,
 ) -> None:
-    """Releases all that an outage or a flood holds back. Nobody was told of them, so nobody is told now.
+    """Releases everything that an outage or a flood holds back. Nobody was notified of it, so nobody is notified now.
 
-    What was reported of them until now counts no more. Who is reported after this is held anew as long as it lasts.
+    Earlier reports about these recipients no longer count. New reports are held again for as long as the alert lasts.
     """
     _rule(alert, "release", because, dry_run=dry_run, as_json=as_json, config=config)
 
@@ -83,10 +82,10 @@ def confirm(
     alert: AlertId, because: Because, dry_run: DryRun = False, as_json: Json = False, config: ConfigFile = None,
     debug: Debug = False,
 ) -> None:
-    """Suppresses all that an outage or a flood holds back, and tells the platform.
+    """Suppresses everything that an outage or a flood holds back, and notifies the platform.
 
-    That is your decision: neither the end of the outage nor an undo takes it back, `suppressions release` does. Of a
-    flood it also says that so many are usual: look through them first (alerts held ID).
+    This is your decision: neither the end of the outage nor an undo reverses it, only `suppressions release`. For a
+    flood it also means that this number is normal, so look through the list first (alerts held ID).
     """
     _rule(alert, "confirm", because, dry_run=dry_run, as_json=as_json, config=config)
 
@@ -101,7 +100,7 @@ def _rule(name: str, ruling: str, because: str, *, dry_run: bool, as_json: bool,
         if alert is None:
             raise WrongUsage(f"there is no alert {name!r}: see bounce-watcher alerts list")
         if alert.kind not in _HOLDING:
-            raise WrongUsage(f"alert {name} is no outage and no flood, so it holds nobody back")
+            raise WrongUsage(f"alert {name} is neither an outage nor a flood, so it holds nobody back")
         wanted = BulkRequest(at_the_shell(because), name, announcer(settings), settings.policy)
         outcomes = ledger.rule(name, Ruling(ruling), wanted, dry_run=dry_run)
         list_decided(outcomes, done=_DONE[ruling], dry_run=dry_run, as_json=as_json)

@@ -26,13 +26,14 @@ if TYPE_CHECKING:
 USUAL = timedelta(days=30)
 
 Since = Annotated[
-    str | None, typer.Option(metavar="TIME", help="From that day of UTC on: 2026-11-01, or 7d ago. Else 30 days.")
+    str | None, typer.Option(metavar="TIME", help="From this day (UTC): 2026-11-01, or 7d for 7 days ago. Default: "
+                                                  "30d.")
 ]
-Until = Annotated[str | None, typer.Option(metavar="TIME", help="Up to then, that day included. Else now.")]
+Until = Annotated[str | None, typer.Option(metavar="TIME", help="Up to and including this day. Default: today.")]
 
 
 class Thing(StrEnum):
-    """What `top` orders."""
+    """What `top` ranks."""
 
     PROVIDERS = "providers"
     REASONS = "reasons"
@@ -53,7 +54,7 @@ def register(app: typer.Typer) -> None:
 
 
 def told_stats(
-    by: Annotated[list[By] | None, typer.Option("--by", help="What to tell apart; may be given several times.")] = None,
+    by: Annotated[list[By] | None, typer.Option("--by", help="What to group by. May be repeated.")] = None,
     stream: Stream = None,
     since: Since = None,
     until: Until = None,
@@ -61,10 +62,10 @@ def told_stats(
     config: ConfigFile = None,
     debug: Debug = False,
 ) -> None:
-    """Counts the failures and complaints that arrived, by type unless told, in whole days of UTC.
+    """Counts failures and complaints, by type by default, in whole days (UTC).
 
-    `sent` is how much the platform reported as sent in these days. Delays, auto-replies and receipts are not counted;
-    opt-outs are told apart, as they are no reports.
+    `sent` is how many mails the platform reported as sent in these days. Delays, auto-replies and receipts are not
+    counted; opt-outs are listed apart, as they are not reports.
     """
     begin, end = _period(since, until)
     with ledger_of(config) as (_, ledger):
@@ -81,7 +82,7 @@ def told_stats(
 
 def top(
     what: Annotated[Thing, typer.Argument(metavar="WHAT", help=f"One of: {', '.join(Thing)}.")] = Thing.PROVIDERS,
-    limit: Annotated[int, typer.Option("--limit", metavar="N", min=1, help="How many.")] = 10,
+    limit: Annotated[int, typer.Option("--limit", metavar="N", min=1, help="Number of rows.")] = 10,
     stream: Stream = None,
     since: Since = None,
     until: Until = None,
@@ -89,7 +90,7 @@ def top(
     config: ConfigFile = None,
     debug: Debug = False,
 ) -> None:
-    """What most reports are of, each with its share and with how many there were in as many days before."""
+    """Shows the most frequent providers, reasons or streams, with their share and their number in the period before."""
     begin, end = _period(since, until)
     dimension = _DIMENSIONS[what]
     with ledger_of(config) as (_, ledger):
@@ -116,7 +117,7 @@ def _period(since: str | None, until: str | None) -> tuple[datetime, datetime]:
     end = past(until) or utcnow()
     begin = past(since) or end - USUAL
     if begin > end:
-        raise WrongUsage("--since is after --until")
+        raise WrongUsage("--since is later than --until")
     return begin, end
 
 

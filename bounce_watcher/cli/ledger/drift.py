@@ -42,30 +42,30 @@ def show_drift(
         Side | None,
         typer.Option(
             "--fix", metavar="SIDE", show_choices=False, show_default=False,
-            help="Mend on this side: there, so that the platform follows the ledger; or here, so that the ledger "
-            "suppresses whom the platform suppresses on its own account.",
+            help="Change this side: there, so that the platform follows the ledger; or here, so that the ledger takes "
+                 "over the platform's own suppressions.",
         ),
     ] = None,
     stream: Annotated[
         str | None,
         typer.Option("--stream", metavar="STREAM", show_default=False,
-                     help="With --fix here: suppress in this stream. Needed where the platform is told of several."),
+                     help="With --fix here: suppress in this stream. Required if the platform gets several."),
     ] = None,
     dry_run: DryRun = False,
-    yes: Annotated[bool, typer.Option("--yes", "-y", metavar="", help="Do not ask, on a terminal.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", metavar="", help="Don't ask for confirmation.")] = False,
     as_json: Json = False,
     config: ConfigFile = None,
     debug: Debug = False,
 ) -> None:
-    """Reads the list that a platform keeps and shows who stands there and not here, or here and not there.
+    """Compares a platform's own list with the ledger, and shows who is on only one of them.
 
-    --fix there puts into the outbox what the platform lacks. It takes nobody off its list but whom we put there and
-    released: who unsubscribed at the platform itself stays unsubscribed.
+    --fix there queues what the platform lacks. It removes only recipients that we added and have released since:
+    whoever unsubscribed at the platform stays unsubscribed.
 
-    --fix here imports whom the platform suppresses on its own account, with the source "platform" and the reason
-    already_suppressed, which never counts as a bounce. Everybody but the platform is told. It releases nobody here.
+    --fix here imports the platform's own suppressions, with the source "platform" and the reason already_suppressed,
+    which never counts as a bounce. All other targets are notified. It releases nobody here.
 
-    With --dry-run it shows just what --fix would mend. A platform may take some minutes to list what it was told.
+    With --dry-run it shows only what --fix would change. A platform may take some minutes to list recent changes.
     """
     from bounce_watcher.service.announcing import who_hears
     from bounce_watcher.service.drift import drift
@@ -90,7 +90,7 @@ def show_drift(
 
 
 _DONE = {Side.THERE: "put into the outbox", Side.HERE: "imported"}
-_WOULD = {Side.THERE: "would be told to it", Side.HERE: "would be imported"}
+_WOULD = {Side.THERE: "would be sent to it", Side.HERE: "would be imported"}
 
 
 def _show(found: Drift, fix: Side | None, *, as_json: bool) -> Told:
@@ -116,12 +116,12 @@ def _row(each: Difference) -> Row:
 
 def _sum_up(platform: Platform, found: Drift, told: Told, fix: Side | None) -> None:
 
-    left_out = f"; {found.skipped} entries of its list are no addresses" if found.skipped else ""
-    say(f"{platform.label} lists {found.there}, suppressed here for it are {found.here}{left_out}")
+    left_out = f"; {found.skipped} entries of its list are not addresses" if found.skipped else ""
+    say(f"{platform.label} lists {found.there}; suppressed here for it: {found.here}{left_out}")
     for side in Side:
         cases = {case: number for (where, case), number in sorted(told.items()) if where is side}
         parts = ", ".join(f"{number} {case.value.replace('_', ' ')}" for case, number in cases.items())
-        say(f"{side} alone: {sum(cases.values())}" + (f" ({parts})" if parts else ""))
+        say(f"only {side}: {sum(cases.values())}" + (f" ({parts})" if parts else ""))
     for side in Side if fix is None else (fix,):
         number = sum(number for (_, case), number in told.items() if FIXED_AT.get(case) is side)
         if number or fix:
@@ -129,29 +129,28 @@ def _sum_up(platform: Platform, found: Drift, told: Told, fix: Side | None) -> N
 
 
 def _stream_into(settings: Settings, platform: Platform, fix: Side | None, stream: str | None) -> str:
-    """Where --fix here imports to; "" where it is not asked for."""
+    """The stream for --fix here; "" without it."""
     if fix is not Side.HERE:
         if stream is not None:
-            raise WrongUsage("--stream says where --fix here imports to: add --fix here, or leave it out")
+            raise WrongUsage("--stream says where --fix here imports to: add --fix here, or omit it")
         return ""
     mirrored = platform.streams
     if stream is None and len(mirrored) == 1:
         return mirrored[0]
     if mirrored and stream not in mirrored:
-        raise WrongUsage(f"{platform.label} is told of {', '.join(mirrored)}: add --stream with one of them")
+        raise WrongUsage(f"{platform.label} gets the streams {', '.join(mirrored)}: add --stream with one of them")
     return stream_for(settings, stream)
 
 
 def _refuse_in_shadow(settings: Settings) -> None:
     if settings.policy.mode is Mode.SHADOW:
         raise PermanentFailure(
-            'the mode is shadow, in which nobody is told: set mode = "enforce" under [policy], or look first with '
-            "--dry-run"
+            'the mode is shadow, so nobody is notified: set mode = "enforce" under [policy], or preview with --dry-run'
         )
 
 
 def _agreed(fix: Side, number: int) -> bool:
-    """A person at a terminal is asked; a script has looked with --dry-run."""
+    """Asks a person at a terminal; a script is expected to use --dry-run first."""
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         return True
     return typer.confirm(f"--fix {fix} for {count(number, 'recipient')}?")

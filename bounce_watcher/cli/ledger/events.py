@@ -15,7 +15,7 @@ from bounce_watcher.model.finding import Kind
 from bounce_watcher.model.verdict import BounceType, Reason
 from bounce_watcher.words.rows import EVENT_COLUMNS, event_row
 
-commands = typer.Typer(help="What was reported, one event a recipient a report.")
+commands = typer.Typer(help="Lists reported bounces and complaints, one event per recipient of a report.")
 
 
 def register(app: typer.Typer) -> None:
@@ -26,28 +26,31 @@ def register(app: typer.Typer) -> None:
 
 @commands.command("list", epilog=example("events list --reason mailbox_full --since 7d"))
 def list_events(  # noqa: PLR0913, PLR0917 - one parameter an option
-    recipient: Annotated[str | None, typer.Option(metavar="ADDRESS", help="Only of this address.")] = None,
+    recipient: Annotated[str | None, typer.Option(metavar="ADDRESS", help="Only this address.")] = None,
     stream: Stream = None,
-    kind: Annotated[Kind | None, typer.Option(help="Only of this kind.", show_choices=False, metavar="KIND")] = None,
-    bounce_type: Annotated[BounceType | None, typer.Option(help="Only of this type.")] = None,
+    kind: Annotated[Kind | None, typer.Option(help="Only this kind.", show_choices=False, metavar="KIND")] = None,
+    bounce_type: Annotated[BounceType | None, typer.Option(help="Only this type.")] = None,
     reason: Annotated[
-        str | None, typer.Option(metavar="REASON", help="Only for this reason, such as mailbox_full.")
+        str | None, typer.Option(metavar="REASON", help="Only this reason, such as mailbox_full.")
     ] = None,
-    since: Annotated[str | None, typer.Option(metavar="TIME", help="From then on: 2026-11-01, or 7d ago.")] = None,
-    until: Annotated[str | None, typer.Option(metavar="TIME", help="Before then.")] = None,
-    newest_first: Annotated[bool, typer.Option("--newest-first", metavar="", help="The latest on top.")] = False,
+    since: Annotated[
+        str | None, typer.Option(metavar="TIME", help="From this time: 2026-11-01, or 7d for 7 days ago.")
+    ] = None,
+    until: Annotated[str | None, typer.Option(metavar="TIME", help="Before this time.")] = None,
+    newest_first: Annotated[bool, typer.Option("--newest-first", metavar="", help="Newest first.")] = False,
     limit: Limit = None,
     hashed: Annotated[
-        bool, typer.Option("--hashed", metavar="", help="For figures: names in place of addresses, no words of mail.")
+        bool, typer.Option("--hashed", metavar="", help="For statistics: pseudonyms instead of addresses, no words of "
+                                                        "mail.")
     ] = False,
     as_json: Json = False,
     config: ConfigFile = None,
     debug: Debug = False,
 ) -> None:
-    """Lists events in the order of their times.
+    """Lists events in order of time.
 
-    With --hashed each address has a name of its own in place, the same in every list, with its domain; words of mail
-    are left out. JSON is so anyway where the configuration says hashed_exports.
+    With --hashed each address is replaced by a pseudonym that is the same in every list, with its domain, and the words
+    of mail are left out. JSON output is always like this if the configuration sets hashed_exports.
     """
     from bounce_watcher.ledger.pseudonym import hidden
 
@@ -66,5 +69,5 @@ def list_events(  # noqa: PLR0913, PLR0917 - one parameter an option
 def _reason(text: str) -> Reason:
     reason = next((each for each in Reason if each == text), None)
     if reason is None:
-        raise WrongUsage(f"{text!r} is no reason", f"they are: {', '.join(Reason)}")
+        raise WrongUsage(f"{text!r} is not a reason", f"use one of: {', '.join(Reason)}")
     return reason

@@ -26,41 +26,45 @@ def register(commands: typer.Typer) -> None:
 
 
 def release(  # noqa: PLR0913, PLR0917 - one parameter an option
-    because: Annotated[str, typer.Option("--because", metavar="TEXT", help="The reason, kept and told.")],
+    because: Annotated[str, typer.Option("--because", metavar="TEXT", help="The reason; stored, and sent to the "
+                                                                           "platform.")],
     reason: Annotated[
         str | None, typer.Option(metavar="REASON", help="Only this reason, such as invalid_recipient.",
                                  show_default=False)
     ] = None,
     provider: Annotated[
-        str | None, typer.Option(metavar="PROVIDER", help="Only addresses whose mail this organisation took, such as "
-                                 "google.com.", show_default=False)
+        str | None, typer.Option(metavar="PROVIDER", help="Only addresses whose mail this provider handles, such as "
+                                                          "google.com.", show_default=False)
     ] = None,
     domain: Annotated[
         str | None, typer.Option(metavar="DOMAIN", help="Only addresses of this domain.", show_default=False)
     ] = None,
     stream: Stream = None,
-    state: Annotated[State | None, typer.Option(help="Only in this state: pending or suppressed.",
+    state: Annotated[State | None, typer.Option(help="Only this state: pending or suppressed.",
                                                 metavar="STATE", show_choices=False, show_default=False)] = None,
     since: Annotated[
-        str | None, typer.Option("--from", metavar="TIME", help="Only what changed last at this time or later.",
+        str | None, typer.Option("--from", metavar="TIME", help="Only those last changed at this time or later.",
                                  show_default=False)
     ] = None,
     until: Annotated[
-        str | None, typer.Option("--to", metavar="TIME", help="Only what changed last before this time.",
+        str | None, typer.Option("--to", metavar="TIME", help="Only those last changed before this time.",
                                  show_default=False)
     ] = None,
     included: Annotated[
-        list[str] | None, typer.Option("--with", metavar="WHOM", show_default=False, help="Release these too: "
-                                       "complaint, manual (suppressed by hand), protected. May be repeated.")
+        list[str] | None, typer.Option("--with", metavar="WHOM", show_default=False, help="Also release these: "
+                                                                                          "complaint, manual "
+                                                                                          "(suppressed by hand), "
+                                                                                          "protected. May be repeated.")
     ] = None,
     dry_run: DryRun = False,
     as_json: Json = False,
     config: ConfigFile = None,
     debug: Debug = False,
 ) -> None:
-    """Releases all suppressions that a filter finds, and tells the platform. What counted before counts no more.
+    """Releases all suppressions that match a filter, and notifies the platform. Earlier bounces no longer count.
 
-    Who complained, was suppressed by hand or is protected is left out unless you say so; the list shows whom.
+    Recipients who complained, were suppressed by hand or are protected are skipped unless you include them; the list
+    shows which.
     """
     from bounce_watcher.ledger.browse import By, Choice, Query
     from bounce_watcher.ledger.rulings import BulkRequest
@@ -72,7 +76,7 @@ def release(  # noqa: PLR0913, PLR0917 - one parameter an option
     }
     shown = Query({by: Choice((value,)) for by, value in choices.items() if value}, past(since), past(until))
     if shown == Query():
-        raise WrongUsage("whom? Name a filter such as --reason, --provider or --from: without one this is everybody")
+        raise WrongUsage("this would release everybody: name a filter such as --reason, --provider or --from")
     wanted_too = frozenset(map(_left, included or ()))
     told = {**{by.value: value for by, value in choices.items()}, "from": since, "to": until}
     subject = f"recipients with {'; '.join(f'{name}: {value}' for name, value in told.items() if value)}"
@@ -86,11 +90,11 @@ def release(  # noqa: PLR0913, PLR0917 - one parameter an option
 
 def _state(state: State | None) -> str | None:
     if state is not None and state not in _STANDING:
-        raise WrongUsage(f"nothing stands against who is {state}: name pending or suppressed")
+        raise WrongUsage(f"recipients in state {state} are not suppressed: use pending or suppressed")
     return state.value if state else None
 
 
 def _left(text: str) -> SkipReason:
     if text not in INCLUDABLE:
-        raise WrongUsage(f"--with {text}: it is one of {', '.join(INCLUDABLE)}")
+        raise WrongUsage(f"--with {text}: use one of {', '.join(INCLUDABLE)}")
     return SkipReason(text)

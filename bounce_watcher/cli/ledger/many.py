@@ -37,5 +37,5 @@ def list_decided(outcomes: Iterable[Ruled], *, done: str, dry_run: bool, as_json
         listing(map(row, outcomes), COLUMNS, as_json=as_json)
     if as_json:
         return
-    told = ", ".join(f"{number} left out: {why.value}" for why, number in left.items())
+    told = ", ".join(f"{number} skipped: {why.value}" for why, number in left.items())
     say(f"{f'would be {done}' if dry_run else done}: {count(changed, 'suppression')}" + (f"; {told}" if told else ""))

@@ -24,23 +24,25 @@ def register(commands: typer.Typer) -> None:
 
 def done(
     ids: Annotated[
-        list[str] | None, typer.Argument(metavar="ID", help="Ids of opt-outs, or their beginnings.", show_default=False)
+        list[str] | None,
+        typer.Argument(metavar="ID", help="Ids of opt-outs, or their first characters.", show_default=False),
     ] = None,
-    everything: Annotated[bool, typer.Option("--all", metavar="", help="All that wait now.")] = False,
+    everything: Annotated[bool, typer.Option("--all", metavar="", help="All open opt-outs.")] = False,
     because: Annotated[
-        str | None, typer.Option("--because", metavar="TEXT", help="A note, kept with them and in the log.",
+        str | None, typer.Option("--because", metavar="TEXT", help="A note; kept with them and in the log.",
                                  show_default=False)
     ] = None,
     config: ConfigFile = None,
     debug: Debug = False,
 ) -> None:
-    """Marks opt-outs as done: they no longer wait, and stay with their recipients. `review show opt-outs` lists them.
+    """Marks opt-outs as done: they leave the review list and stay with their recipients. `review show opt-outs` lists
+    them.
 
-    Nothing is sent and nobody is suppressed by it: take the people off your lists first.
+    It sends nothing and suppresses nobody: take the people off your lists first.
     """
 
     if bool(ids) is everything:
-        raise WrongUsage("name the IDs of opt-outs, or --all")
+        raise WrongUsage("name the ids of opt-outs, or use --all")
     with ledger_of(config) as (_, ledger):
         waiting = list(ledger.all_opt_outs())
         chosen = waiting if everything else [_named(waiting, each) for each in ids or ()]
@@ -53,7 +55,7 @@ def _named(waiting: Sequence[KeptOptOut], beginning: str) -> KeptOptOut:
 
     found = [each for each in waiting if beginning and each.id.startswith(beginning.lower())]
     if len(found) != 1:
-        told = "several opt-outs begin so" if found else "no opt-out of this id waits"
+        told = "several opt-outs begin like this" if found else "no open opt-out has this id"
         raise WrongUsage(f"ID {beginning!r}: {told}", f"`review show {GID}` lists them")
     return found[0]
 

@@ -29,14 +29,14 @@ if TYPE_CHECKING:
 from bounce_watcher.words.rows import OUTBOX_COLUMNS, TRIED_COLUMNS, outbox_row, tried_row
 
 commands = typer.Typer(
-    help="What targets are told: due, delivered or dead; send it again, give it up, or try a target."
+    help="Shows what is sent to targets; retries or discards it; tests or pauses a target."
 )
 
-Ids = Annotated[list[str] | None, typer.Argument(metavar="ID", help="The ids of outbox items.", show_default=False)]
+Ids = Annotated[list[str] | None, typer.Argument(metavar="ID", help="Ids of outbox items.", show_default=False)]
 Target = Annotated[
     str | None,
     typer.Option(
-        "--target", metavar="NAME", help="Only for the webhook, platform or notifier of this name.", show_default=False
+        "--target", metavar="NAME", help="Only the webhook, platform or notifier of this name.", show_default=False
     ),
 ]
 
@@ -49,15 +49,15 @@ def register(app: typer.Typer) -> None:
 
 @commands.command("list", epilog=example("outbox list --state dead"))
 def list_outbox(
-    state: Annotated[OutboxState | None, typer.Option(help="Only in this state.")] = None,
+    state: Annotated[OutboxState | None, typer.Option(help="Only this state.")] = None,
     target: Target = None,
-    recipient: Annotated[str | None, typer.Option(metavar="ADDRESS", help="Only about this address.")] = None,
+    recipient: Annotated[str | None, typer.Option(metavar="ADDRESS", help="Only this address.")] = None,
     limit: Limit = None,
     as_json: Json = False,
     config: ConfigFile = None,
     debug: Debug = False,
 ) -> None:
-    """Lists what targets are told, in the order in which it was written."""
+    """Lists outbox items in the order they were written."""
     with ledger_of(config) as (_, ledger):
         paused = ledger.paused()
         found = ledger.outbox(OutboxFilter(state, target, recipient, limit))
@@ -75,14 +75,14 @@ def _since(pause: Pause) -> str:
 
 @commands.command(epilog=example("outbox show msg_0a1b2c3d"))
 def show(
-    item_id: Annotated[str, typer.Argument(metavar="ID", help="The id of an outbox item, as `outbox list` tells it.")],
+    item_id: Annotated[str, typer.Argument(metavar="ID", help="Id of an outbox item, as shown by `outbox list`.")],
     as_json: Json = False,
     config: ConfigFile = None,
     debug: Debug = False,
 ) -> None:
-    """Shows one outbox item: where it stands, its last tries, and what a try would send now. Sends nothing.
+    """Shows one outbox item: its state, its last tries, and what a try would send now. Sends nothing.
 
-    Of a platform it shows the first call. Secrets and signatures are masked; the address is not.
+    For a platform it shows the first call. Secrets and signatures are masked; the address is not.
     """
     from bounce_watcher.outbox.rehearsal import rehearse_among
 
@@ -90,7 +90,7 @@ def show(
         item = next(ledger.outbox(OutboxFilter(id=item_id)), None)
         tries = list(map(tried_row, ledger.deliveries.tries(item_id)))
     if item is None:
-        raise PermanentFailure(f"outbox {clean(item_id)}: there is no item of this id: see `outbox list`")
+        raise PermanentFailure(f"outbox {clean(item_id)}: no item has this id: see `outbox list`")
     request, why_not = rehearse_among(settings.receivers, item, utcnow())
     if as_json:
         say(json_line({**outbox_row(item), "request": request, "tries": tries}))
@@ -113,10 +113,10 @@ def test(
     config: ConfigFile = None,
     debug: Debug = False,
 ) -> None:
-    """Tries a target once: an event endpoint.test to a webhook, a message to a notifier, a harmless call to a platform.
+    """Tries a target once: endpoint.test for a webhook, a message for a notifier, a harmless call for a platform.
 
-    Says in one line what came of it; exit status 1 if it would not take what is told to it. Nothing goes into the
-    outbox, and nothing is tried again. --dry-run shows the request, secrets and signature masked.
+    Prints the result in one line; exit status 1 if the target does not accept it. Nothing is added to the outbox, and
+    nothing is retried. --dry-run shows the request, with secrets and signature masked.
     """
     from bounce_watcher.outbox.rehearsal import rehearse_test
     from bounce_watcher.service.doctor import explained
@@ -150,11 +150,11 @@ def _taken(target: Receiver) -> str:
 
     match target:
         case WebhookTarget():
-            return "it took endpoint.test"
+            return "it accepted endpoint.test"
         case Notifier():
-            return "look whether it has come"
+            return "check whether it arrived"
         case _:
-            return "it knows us"
+            return "it accepted us"
 
 
 def _tried(target: Receiver) -> Attempt:
@@ -177,22 +177,22 @@ def retry(
     ids: Ids = None,
     target: Target = None,
     state: Annotated[
-        OutboxState, typer.Option(help="What is sent again: dead letters, or what was delivered before.")
+        OutboxState, typer.Option(help="What to send again: dead letters, or what was already delivered.")
     ] = OutboxState.DEAD,
     since: Annotated[
         str | None,
-        typer.Option(metavar="TIME", help="Only what happened since: 2026-11-01, or 7d for so long ago.",
+        typer.Option(metavar="TIME", help="Only what happened since: 2026-11-01, or 7d for 7 days ago.",
                      show_default=False),
     ] = None,
     dry_run: DryRun = False,
     config: ConfigFile = None,
     debug: Debug = False,
 ) -> None:
-    """Makes dead letters due at once: all, those of a target, or those named. They keep their id.
+    """Makes dead letters due at once: all, those for a target, or those named. They keep their id.
 
-    With --since just those of what happened since: of mail that was imported, when it was reported.
+    With --since only those whose event happened since then; for imported mail that is the time of the report.
 
-    With --target a webhook is used again if it had answered 410. What a person paused stays so, and stderr says it.
+    With --target a webhook that answered 410 is used again. A paused target stays paused, and stderr says so.
     """
     with ledger_of(config) as (settings, ledger):
         if target is not None:
@@ -210,20 +210,20 @@ def retry(
     _refuse_nothing(chosen, found)
     say(f"{count(found, _THING)} due again, for the next poll to send")
     if target in {webhook.name for webhook in settings.webhooks}:
-        say(f"webhook {target} is in use, whatever it answered before")
+        say(f"webhook {target} is in use again, whatever it answered before")
     _complain_of(paused)
 
 
 def _complain_of(paused: Mapping[str, Pause]) -> None:
     for target, pause in paused.items():
-        complain(f"{target} is {_since(pause)}; it is sent nothing until: bounce-watcher outbox resume {target}")
+        complain(f"{target} is {_since(pause)}; nothing is sent to it until: bounce-watcher outbox resume {target}")
 
 
 @commands.command(epilog=example("outbox discard --target old-platform --dry-run"))
 def discard(
     ids: Ids = None, target: Target = None, dry_run: DryRun = False, config: ConfigFile = None, debug: Debug = False
 ) -> None:
-    """Gives up on what is due or dead: that for a target, or the items named. It is never sent."""
+    """Discards items that are due or dead: all for a target, or those named. They are never sent."""
     chosen = ids or ()
     if not chosen and target is None:
         raise WrongUsage("this would discard everything: name ids, or --target NAME")
@@ -244,18 +244,19 @@ Receiving = Annotated[str, typer.Argument(metavar="TARGET", help="The name of a 
 @commands.command(epilog=example("outbox pause platform --because 'moves to another host'"))
 def pause(
     target: Receiving,
-    because: Annotated[str, typer.Option("--because", metavar="TEXT", help="Why; it is shown to others, and kept.")],
+    because: Annotated[str, typer.Option("--because", metavar="TEXT", help="The reason; shown to others, and kept in "
+                                                                           "the log.")],
     config: ConfigFile = None,
     debug: Debug = False,
 ) -> None:
-    """Sends nothing more to a target until it is resumed. What it is to be told waits, and counts as no failure.
+    """Pauses a target: nothing is sent to it until it is resumed. Waiting items do not count as failures.
 
-    The service heeds it within seconds.
+    The service stops sending within seconds.
     """
 
     why = " ".join(because.split())
     if not why:
-        raise WrongUsage("--because is empty: say why, for whoever finds it paused")
+        raise WrongUsage("--because is empty: give a reason for others to see")
     with ledger_of(config) as (settings, ledger):
         label = target_named(settings, target).label
         if not ledger.pause(target, at_the_shell(why)):
@@ -265,7 +266,7 @@ def pause(
 
 @commands.command(epilog=example("outbox resume platform"))
 def resume(target: Receiving, config: ConfigFile = None, debug: Debug = False) -> None:
-    """Sends again to a target that was paused: what waits is sent with the next round, in its order."""
+    """Resumes a paused target: waiting items are sent with the next round, in order."""
     with ledger_of(config) as (_, ledger):
         if not ledger.resume(target, at_the_shell()):
             raise PermanentFailure(f"{clean(target)} is not paused: see bounce-watcher outbox list")
@@ -280,9 +281,9 @@ def show_public_key(
     config: ConfigFile = None,
     debug: Debug = False,
 ) -> None:
-    """Shows the public keys (whpk_…) that a webhook's receiver verifies by, the current one first.
+    """Shows the public keys (whpk_…) that a webhook's receiver verifies with, the current one first.
 
-    Each belongs to one of the webhook's whsk_… secrets. Whoever has it can verify what is sent and sign nothing.
+    Each belongs to one of the webhook's whsk_… secrets. With a public key a receiver can verify but not sign.
     """
     from bounce_watcher.outbox.signature import PRIVATE_MEND, public_key
     from bounce_watcher.outbox.target import WebhookTarget
@@ -290,7 +291,7 @@ def show_public_key(
     settings = load_settings(config)
     webhook = target_named(settings, target)
     if not isinstance(webhook, WebhookTarget):
-        raise WrongUsage(f"{webhook.label} is asked by its API and signs nothing: name a webhook")
+        raise WrongUsage(f"{webhook.label} is called by its API and uses no signatures: name a webhook")
     keys = [key for secret in webhook.secrets if (key := public_key(secret))]
     if not keys:
         raise PermanentFailure(f"webhook {target}: its secrets are shared ones (whsec_…), which have no public key: "
@@ -300,7 +301,7 @@ def show_public_key(
 
 
 def _matching(ledger: Ledger, ids: Sequence[str], *wanted: OutboxFilter) -> Iterator[OutboxItem]:
-    """What is wanted, and of that just `ids` where some are named."""
+    """The items of the filters, limited to `ids` if any are given."""
     return (item for each in wanted for item in ledger.outbox(each) if not ids or item.id in ids)
 
 
@@ -313,4 +314,4 @@ def _rehearse(what: str, items: Iterator[OutboxItem]) -> None:
 
 def _refuse_nothing(ids: Sequence[str], found: int) -> None:
     if ids and not found:
-        raise PermanentFailure(f"outbox {ids[0]}: none of these ids is in a state to do that: see `outbox list`")
+        raise PermanentFailure(f"outbox {ids[0]}: none of these items is in the right state: see `outbox list`")

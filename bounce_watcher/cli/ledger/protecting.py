@@ -15,8 +15,8 @@ from bounce_watcher.model.errors import PermanentFailure
 
 COLUMNS = ("name", "by", "at", "because")
 
-Name = Annotated[str, typer.Argument(metavar="NAME", help="An address, or every address of a domain: @example.org.")]
-Because = Annotated[str, typer.Option("--because", metavar="TEXT", help="The reason, kept with it and in the log.")]
+Name = Annotated[str, typer.Argument(metavar="NAME", help="An address, or a whole domain: @example.org.")]
+Because = Annotated[str, typer.Option("--because", metavar="TEXT", help="The reason; kept with it and in the log.")]
 
 
 def register(commands: typer.Typer) -> None:
@@ -26,7 +26,7 @@ def register(commands: typer.Typer) -> None:
 
 
 def protect(name: Name, because: Because, config: ConfigFile = None, debug: Debug = False) -> None:
-    """Protects an address or a domain: from now on no rule suppresses it. What stands against it stays."""
+    """Protects an address or a domain: from now on no rule suppresses it. An existing suppression stays."""
     whom = _known(name)
     with ledger_of(config) as (_, ledger):
         try:
@@ -36,20 +36,20 @@ def protect(name: Name, because: Because, config: ConfigFile = None, debug: Debu
         stands = not whom.startswith("@") and any(ledger.suppressions(SuppressionFilter(whom)))
     say(f"{clean(whom)} is protected: no rule suppresses it")
     if stands:
-        say(f"It is suppressed, and stays so until `suppressions remove {clean(whom)}`")
+        say(f"It is suppressed now, and stays so until `suppressions remove {clean(whom)}`")
 
 
 def unprotect(name: Name, because: Because, config: ConfigFile = None, debug: Debug = False) -> None:
-    """Ends a protection that was made by hand. One of the configuration is ended there."""
+    """Ends a protection that was made by hand. One in the configuration is removed there."""
     whom = _known(name)
     with ledger_of(config) as (_, ledger):
         if not ledger.unprotect(whom, at_the_shell(because)):
-            raise PermanentFailure(f"{whom} is not protected by hand: see what is with `recipients protected`")
-    say(f"{clean(whom)} is protected by hand no longer")
+            raise PermanentFailure(f"{whom} is not protected by hand", "see `recipients protected`")
+    say(f"{clean(whom)} is no longer protected by hand")
 
 
 def protected(as_json: Json = False, config: ConfigFile = None, debug: Debug = False) -> None:
-    """Lists whom no rule may suppress, by hand and by the configuration."""
+    """Lists the protected addresses and domains, both those made by hand and those in the configuration."""
     from bounce_watcher.service.protecting import CONFIGURATION, Protector
 
     with lists_of(config) as (settings, ledger):

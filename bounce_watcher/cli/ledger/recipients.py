@@ -28,7 +28,7 @@ from bounce_watcher.words.rows import (
 if TYPE_CHECKING:
     from bounce_watcher.service.protecting import Protector
 
-commands = typer.Typer(help="Where a recipient stands, and everything that led there.")
+commands = typer.Typer(help="Shows a recipient's state and history; protects addresses and domains.")
 
 _HISTORY = tuple(name for name in EVENT_COLUMNS if name not in {"recipient", "stream"})
 
@@ -46,9 +46,10 @@ def show(
     config: ConfigFile = None,
     debug: Debug = False,
 ) -> None:
-    """State, counts, every event and every step of an address, stream by stream, and its opt-outs.
+    """Shows the state, counts, events and history of an address in each stream, and its opt-outs.
 
-    An opt-out stands with the address that was mailed and with the one that sent it; the sender alone proves nothing.
+    An opt-out is shown both with the address that was mailed and with the one that sent it; the sender alone proves
+    nothing.
     """
 
     with ledger_of(config) as (settings, ledger):
@@ -72,7 +73,7 @@ def show(
 
 def _tell(address: str, records: Sequence[RecipientRecord], rows: Sequence[Row]) -> None:
     if not records:
-        say(f"nothing was reported of {clean(address)}")
+        say(f"no reports about {clean(address)}")
     for record, row in zip(records, rows, strict=True):
         counts = ", ".join(f"{number} {name}" for name, number in sorted(record.counts.items())) or "none"
         say(f"{clean(record.recipient)} in stream {clean(record.stream)}: {record.state}")
@@ -91,7 +92,7 @@ def _tell(address: str, records: Sequence[RecipientRecord], rows: Sequence[Row])
 
 def _opt_outs(rows: Sequence[Row]) -> str:
     waiting = [row for row in rows if row["done_at"] is None]
-    return "nobody has dealt with it yet, see `review show opt-outs`" if waiting else "dealt with"
+    return "open, see `review show opt-outs`" if waiting else "dealt with"
 
 
 def _tell_protector(address: str, it: Protector | None) -> None:

@@ -24,13 +24,13 @@ if TYPE_CHECKING:
     from bounce_watcher.ledger.store import Ledger
     from bounce_watcher.service.drafting import Trial
 
-commands = typer.Typer(help="What was not recognised, by its wording; a rule for it, tried on all that is stored.")
+commands = typer.Typer(help="Shows unrecognised mail by wording; drafts a rule and tries it on stored mail.")
 
 COLUMNS = ("id", "kind", "language", "state", "mails", "recipients", "first_at", "last_at", "codes", "wording")
 SAMPLES, LONGEST = 5, 600
 """Of a group, the newest that are shown; and characters of each."""
-NO_RULE = "no rule can recognise it: a rule tells what the failure of a recipient means, and it names none"
-TO_BE_DONE = "nobody is suppressed by an opt-out: take them off your lists, then mark it with `review done`"
+NO_RULE = "no rule can recognise it: a rule says what the failure of a recipient means, and this names none"
+TO_BE_DONE = "an opt-out suppresses nobody: take them off your lists, then mark it with `review done`"
 WITHIN = 600.0
 """Seconds that a trial at the shell may take."""
 _REASONS = {each.value: each for each in Reason if each.bounce_type is not BounceType.UNDETERMINED}
@@ -44,22 +44,22 @@ def register(app: typer.Typer) -> None:
 @commands.command("list", epilog=example("review list"))
 def list_groups(
     everything: Annotated[
-        bool, typer.Option("--all", metavar="", help="Those too that were set aside, or have a rule.")
+        bool, typer.Option("--all", metavar="", help="Also those that were set aside or have a rule.")
     ] = False,
     language: Annotated[
         str | None, typer.Option("--language", metavar="CODE", show_default=False,
-                                 help="Only of this language, such as de, or unknown.")
+                                 help="Only this language, such as de, or unknown.")
     ] = None,
     limit: Limit = None,
     as_json: Json = False,
     config: ConfigFile = None,
     debug: Debug = False,
 ) -> None:
-    """Lists what was not recognised by its wording: what came back first, then what touches most recipients.
+    """Lists unrecognised mail grouped by wording: returned groups first, then those with most recipients.
 
     Addresses, hosts, dates, ids and numbers are masked. None of it changed anything for an address. Kinds: failure (a
-    recipient failed, in words that tell nothing), notice (looks like a mail system's, and names nobody), letter (no
-    report by its looks), opt_out (all who asked for no more mail, until each is marked with `review done`).
+    recipient failed, but the words give no reason), notice (looks like a mail system's, but names nobody), letter (does
+    not look like a report), opt_out (all requests for no more mail, until each is marked with `review done`).
     """
     from bounce_watcher.ledger.browse import By, Choice, Query
     from bounce_watcher.ledger.review import OPEN
@@ -68,7 +68,7 @@ def list_groups(
     if language not in {None, UNKNOWN} and (lack := missing("languages")):
         raise WrongUsage(f"--language {lack}")
     if language not in {None, UNKNOWN, *NAMES}:
-        raise WrongUsage(f"--language {language!r} is no code of ISO 639 that is told, such as de, or unknown")
+        raise WrongUsage(f"--language {language!r} is not a known ISO 639 code: use one such as de, or unknown")
     states = () if everything else tuple(each.value for each in OPEN)
     wanted = Query({By.STATE: Choice(states), By.LANGUAGE: Choice((language,) if language else ())})
     with ledger_of(config) as (_, ledger):
@@ -85,12 +85,12 @@ def _first(groups: Iterator[Group], limit: int | None) -> Iterator[Group]:
 
 @commands.command(epilog=example("review show 3f2a"))
 def show(
-    group: Annotated[str, typer.Argument(metavar="GROUP", help="The id of a group, or its beginning.")],
+    group: Annotated[str, typer.Argument(metavar="GROUP", help="Id of a group, or its first characters.")],
     as_json: Json = False,
     config: ConfigFile = None,
     debug: Debug = False,
 ) -> None:
-    """Shows a group: how much of it came when, and the newest of its mail. Of opt-outs all that wait are shown."""
+    """Shows a group: how many came when, and its newest mail. For opt-outs it shows all that are open."""
     from bounce_watcher.ledger.browse import Query
 
     with ledger_of(config) as (_, ledger):
@@ -151,32 +151,34 @@ def _samples(ledger: Ledger, found: Group) -> Iterator[Row]:
 
 @commands.command(epilog=example('review draft-rule 3f2a --reason mailbox_full --text "out of * space"'))
 def draft_rule(  # noqa: PLR0913, PLR0917 - one parameter an option
-    group: Annotated[str, typer.Argument(metavar="GROUP", help="The id of a group, or its beginning.")],
-    reason: Annotated[str, typer.Option("--reason", metavar="REASON", help="What it means, such as mailbox_full.")],
+    group: Annotated[str, typer.Argument(metavar="GROUP", help="Id of a group, or its first characters.")],
+    reason: Annotated[str, typer.Option("--reason", metavar="REASON", help="Reason that the rule gives, such as "
+                                                                           "mailbox_full.")],
     text: Annotated[
         str | None, typer.Option("--text", metavar="WORDS", show_default=False,
-                                 help="Words to look for, * for what varies. Else the longest that all share.")
+                                 help="Words to match, * for what varies. Default: the longest that all have in "
+                                      "common.")
     ] = None,
     code: Annotated[
-        str, typer.Option("--code", metavar="CODES", show_default=False, help="Only with these: 5.7.x or 55x.")
+        str, typer.Option("--code", metavar="CODES", show_default=False, help="Only with these codes: 5.7.x or 55x.")
     ] = "",
     remote: Annotated[
         str, typer.Option("--remote", metavar="HOSTS", show_default=False,
-                          help="Only where these said so: a server, or a domain above it.")
+                          help="Only from this server, or a domain above it.")
     ] = "",
     name: Annotated[
-        str | None, typer.Option("--id", metavar="ID", show_default=False, help="The rule's name: own.over-quota.")
+        str | None, typer.Option("--id", metavar="ID", show_default=False, help="Name of the rule: own.over-quota.")
     ] = None,
     as_json: Json = False,
     config: ConfigFile = None,
     debug: Debug = False,
 ) -> None:
-    """Drafts a rule for a group and tries it on what is stored of 90 days. Changes nothing.
+    """Drafts a rule for a group and tries it on what was stored in the last 90 days. Changes nothing.
 
-    Reports without a server's reply are told by their code and the server, where the reason is not hard.
+    Reports without a server's reply are matched by code and server, unless the reason is hard.
 
-    Tells what it matches, what it takes from other rules and who would be suppressed, and gives the rule as TOML for a
-    file in rules_dir. Reload the service then, and run reclassify.
+    Shows what the rule matches, what it takes from other rules and who would be suppressed, and prints it as TOML for a
+    file in rules_dir. After saving it, reload the service and run reclassify.
     """
     from bounce_watcher.ledger.browse import Query
     from bounce_watcher.service.drafting import samples_of, suggested, tried
@@ -202,7 +204,7 @@ def draft_rule(  # noqa: PLR0913, PLR0917 - one parameter an option
 def _named(groups: Iterator[Group], beginning: str) -> Group:
     found = [each for each in groups if each.gid.startswith(beginning.lower())] if beginning else []
     if len(found) != 1:
-        told = "several groups begin so" if found else "there is no such group"
+        told = "several groups begin like this" if found else "no such group"
         raise WrongUsage(f"GROUP {beginning!r}: {told}", "`review list --all` names them")
     return found[0]
 
@@ -230,7 +232,7 @@ def _trial_row(group: Group, outcome: Trial) -> Row:
 
 def _tell(outcome: Trial) -> None:
     if outcome.problems:
-        say("this is no rule yet:")
+        say("this is not a valid rule yet:")
         for problem in outcome.problems:
             say(f"  {clean(problem)}")
     else:
@@ -249,8 +251,8 @@ def _tell_outcome(outcome: Trial) -> None:
     if outcome.taken:
         table(("number", "rule", "reason"), ((number, *key) for key, number in outcome.taken.items()))
     if outcome.passing:
-        say(f"contradiction: {outcome.passing} carry a code 4.x.x, which may pass, and the reason is hard")
-    say(f"had it been on: {after.suppressed} more suppressed, {after.took_mail} of which took mail later; "
+        say(f"contradiction: {outcome.passing} carry a code 4.x.x, which is temporary, but the reason is hard")
+    say(f"effect over 90 days: {after.suppressed} more suppressed, {after.took_mail} of which took mail later; "
         f"{after.released} fewer")
     if after.decided < after.of:
         say(f"decided for the newest {after.decided} of {after.of} reports")

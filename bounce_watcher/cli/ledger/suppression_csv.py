@@ -35,10 +35,10 @@ def register(commands: typer.Typer) -> None:
 
 
 def export(stream: Stream = None, config: ConfigFile = None, debug: Debug = False) -> None:
-    """Writes who is suppressed as CSV, in a form that `suppressions import` takes.
+    """Writes the suppression list as CSV, in a form that `suppressions import` reads.
 
-    What a spreadsheet would calculate, an address such as =a@example.org too, is marked with an apostrophe before it;
-    an unsafe character is written by its number, as \\u{202E}. The import takes both back.
+    Text that a spreadsheet would treat as a formula, such as the address =a@example.org, gets a leading apostrophe; an
+    unsafe character is written by its number, as \\u{202E}. The import reverses both.
     """
     with lists_of(config) as (_, ledger):
         say(_line(COLUMNS))
@@ -59,11 +59,11 @@ def import_csv(
     config: ConfigFile = None,
     debug: Debug = False,
 ) -> None:
-    """Suppresses who stands in a CSV file, and tells the platform.
+    """Suppresses the recipients in a CSV file and notifies the platform.
 
-    The first line names the columns: recipient, and if you like those of `suppressions export`. What is left out or
-    empty: the stream of --stream, suppressed by an import, from now, for good. What stands already stays unless this
-    goes further. A bad line is told and left out, the others are kept; the exit status is 1 then.
+    The first line names the columns: recipient, and optionally those of `suppressions export`. Defaults for missing
+    values: the stream of --stream, suppressed by import, from now, permanently. An existing suppression is replaced
+    only by one that goes further. A bad line is reported and skipped; the exit status is then 1.
     """
     from bounce_watcher.service.announcing import announcer, who_hears
 
@@ -75,7 +75,7 @@ def import_csv(
         reading = _Reading(file, usual, lambda: stream_for(settings, stream))
         wanted = reading.read(named_rows(file, lines, (_NEEDED,)))
         changed = sum(1 for _ in wanted) if dry_run else ledger.adopt(wanted, now, announcer(settings))
-    good, left_out = count(reading.good, "suppression"), f", {count(reading.bad, 'bad line')} left out"
+    good, left_out = count(reading.good, "suppression"), f", {count(reading.bad, 'bad line')} skipped"
     left_out = left_out if reading.bad else ""
     if dry_run:
         say(f"would import {good}{left_out}; nothing was written")
@@ -153,7 +153,7 @@ def _one_of(choices: tuple[T, ...]) -> Callable[[str], T]:
         for choice in choices:
             if choice == text:
                 return choice
-        raise ValueError(f"{text!r} is none of {', '.join(map(str, choices))}")
+        raise ValueError(f"{text!r} must be one of {', '.join(map(str, choices))}")
 
     return read
 
@@ -162,5 +162,5 @@ def _moment(text: str) -> datetime:
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
-        raise ValueError(f"{text!r} is no time: write 2026-11-24 or 2026-11-24T06:00:00Z") from None
+        raise ValueError(f"{text!r} is not a time: write 2026-11-24 or 2026-11-24T06:00:00Z") from None
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)

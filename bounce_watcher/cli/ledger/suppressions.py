@@ -37,9 +37,9 @@ from bounce_watcher.words.rows import SUPPRESSION_COLUMNS, Row, explained, suppr
 if TYPE_CHECKING:
     from bounce_watcher.ledger.untold import Announced
 
-commands = typer.Typer(help="Whom not to mail, and why; suppress or release by hand.")
+commands = typer.Typer(help="Lists suppressed recipients and the reasons; suppresses or releases by hand.")
 
-Because = Annotated[str, typer.Option("--because", metavar="TEXT", help="The reason, kept and told to the platform.")]
+Because = Annotated[str, typer.Option("--because", metavar="TEXT", help="The reason; stored and sent to the platform.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -51,17 +51,17 @@ def register(app: typer.Typer) -> None:
 @commands.command("list", epilog=example("suppressions list --stream marketing --json"))
 def list_suppressions(
     stream: Stream = None,
-    state: Annotated[State | None, typer.Option(help="Only in this state: pending or suppressed.",
+    state: Annotated[State | None, typer.Option(help="Only this state: pending or suppressed.",
                                                 metavar="STATE", show_choices=False)] = None,
     reason: Annotated[
-        str | None, typer.Option(metavar="REASON", help="Only for this reason, such as mailbox_full or complaint.")
+        str | None, typer.Option(metavar="REASON", help="Only this reason, such as mailbox_full or complaint.")
     ] = None,
     limit: Limit = None,
     as_json: Json = False,
     config: ConfigFile = None,
     debug: Debug = False,
 ) -> None:
-    """Lists who is suppressed, in the order of addresses."""
+    """Lists suppressed recipients, sorted by address."""
     wanted = SuppressionFilter(stream=stream, state=state, reason=reason, limit=limit)
     with lists_of(config) as (_, ledger):
         listing(map(suppression_row, ledger.suppressions(wanted)), SUPPRESSION_COLUMNS, as_json=as_json)
@@ -71,7 +71,7 @@ def list_suppressions(
 def show(
     address: Address, stream: Stream = None, as_json: Json = False, config: ConfigFile = None, debug: Debug = False
 ) -> None:
-    """Tells whether an address is suppressed, since when, and on what that rests."""
+    """Shows whether an address is suppressed, since when, and for what reason."""
     with lists_of(config) as (_, ledger):
         rows = list(map(suppression_row, ledger.suppressions(SuppressionFilter(address, stream))))
     for number, row in enumerate(rows):
@@ -98,12 +98,12 @@ def add(
     because: Because,
     stream: IntoStream = None,
     until: Annotated[
-        str | None, typer.Option(metavar="TIME", help="Until 2026-12-31, or for 30d. Else for good.")
+        str | None, typer.Option(metavar="TIME", help="Until 2026-12-31, or for 30d. Default: permanently.")
     ] = None,
     config: ConfigFile = None,
     debug: Debug = False,
 ) -> None:
-    """Suppresses an address by hand and tells the platform."""
+    """Suppresses an address by hand and notifies the platform."""
     from bounce_watcher.service.announcing import announcer, who_hears
 
     end = future(until)
@@ -119,7 +119,7 @@ def add(
 def remove(
     address: Address, because: Because, stream: Stream = None, config: ConfigFile = None, debug: Debug = False
 ) -> None:
-    """Releases an address, in one stream or in all, and tells the platform. What counted before counts no more."""
+    """Releases an address in one stream or in all, and notifies the platform. Earlier bounces no longer count."""
     from bounce_watcher.service.announcing import announcer, who_hears
 
     with ledger_of(config) as (settings, ledger):
@@ -130,38 +130,38 @@ def remove(
         raise PermanentFailure(f"{address} is not suppressed{where}: {_elsewhere(left) or _SEE}")
     say(f"{clean(address)} is released in {count(released, 'stream')}; {who_hears(settings)}")
     if left:
-        say(f"It is still not to be mailed: {clean(_elsewhere(left))}")
+        say(f"It is still suppressed: {clean(_elsewhere(left))}")
 
 
-_SEE = "see what is with `suppressions list`"
+_SEE = "see `suppressions list`"
 
 
 def _elsewhere(left: Sequence[Suppression]) -> str:
     """Where the suppressions stand that reach into a stream from others; "" where there are none."""
     stand = "; ".join(
-        f"one of stream {each.stream} ({words.because(each.grounds)}) reaches all streams" for each in left
+        f"a suppression in stream {each.stream} ({words.because(each.grounds)}) covers all streams" for each in left
     )
     streams = " or ".join(dict.fromkeys(f"--stream {each.stream}" for each in left))
-    return f"{stand}: release it there with {streams}, or everywhere without --stream" if left else ""
+    return f"{stand}: release it with {streams}, or everywhere without --stream" if left else ""
 
 
 @commands.command(epilog=example("suppressions announce --dry-run"))
 def announce(
     dry_run: DryRun = False, as_json: Json = False, config: ConfigFile = None, debug: Debug = False
 ) -> None:
-    """Tells webhooks what they were never told: what was decided in shadow mode, or before a webhook was there.
+    """Sends webhooks the decisions they never received: from shadow mode, or from before a webhook was configured.
 
-    Each is told where a recipient stands today, by one notice. What was told before is not told again.
+    Each webhook gets one notice per recipient with the current state. What was already sent is not sent again.
     """
     from bounce_watcher.service.announcing import announcer, enforced, who_hears
 
     with ledger_of(config) as (settings, ledger):
         if not settings.targets:
-            raise PermanentFailure("no webhook is configured, so there is nobody to tell: add a [[webhook]]")
+            raise PermanentFailure("no webhook is configured, so nobody can be notified: add a [[webhook]]")
         if settings.policy.mode is Mode.SHADOW and not dry_run:
             raise PermanentFailure(
-                'the mode is shadow, in which nobody is told: set mode = "enforce" under [policy], or look first with '
-                "--dry-run"
+                'the mode is shadow, so nobody is notified: set mode = "enforce" under [policy], or preview with '
+                '--dry-run'
             )
         told = list(ledger.announce_untold(announcer(enforced(settings)), utcnow(), dry_run=dry_run))
     listing((_announced_row(each, as_json=as_json) for each in told), ANNOUNCED_COLUMNS, as_json=as_json)
@@ -169,7 +169,7 @@ def announce(
         return
     suppressed = sum(each.told is NoticeType.SUPPRESSED for each in told)
     say(
-        f"{'would tell' if dry_run else 'told'} of {count(suppressed, 'suppression')} and "
+        f"{'would announce' if dry_run else 'announced'} {count(suppressed, 'suppression')} and "
         f"{count(len(told) - suppressed, 'release')}" + ("" if dry_run or not told else f"; {who_hears(settings)}")
     )
 

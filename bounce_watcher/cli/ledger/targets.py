@@ -1,4 +1,4 @@
-"""Targets of the configuration, by name: webhooks, platforms and notifiers."""
+"""Finds targets of the configuration by name: webhooks, platforms and notifiers."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def target_named(settings: Settings, name: str) -> Receiver:
-    """Raises WrongUsage where there is none."""
+    """Raises WrongUsage if there is none."""
     for target in settings.receivers:
         if target.name == name:
             return target
@@ -24,11 +24,11 @@ def target_named(settings: Settings, name: str) -> Receiver:
 
 
 def platform_named(settings: Settings, name: str) -> Platform:
-    """Raises WrongUsage where there is none."""
+    """Raises WrongUsage if there is none."""
     from bounce_watcher.outbox.platform import Platform
 
     target = target_named(settings, name)
     if isinstance(target, Platform):
         return target
     names = ", ".join(platform.name for platform in settings.platforms)
-    raise WrongUsage(f"{target.label} is told of events and keeps no list", f"platforms are: {names or 'none'}")
+    raise WrongUsage(f"{target.label} gets events and keeps no list", f"platforms are: {names or 'none'}")

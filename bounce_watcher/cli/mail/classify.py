@@ -27,9 +27,9 @@ def classify(
     config: RulesOf = None,
     debug: Debug = False,
 ) -> None:
-    """Says what messages are, who failed and why. Needs no configuration, changes nothing.
+    """Classifies messages: who failed, and why. Needs no configuration and changes nothing.
 
-    Prints a line a recipient, or with --json an object a message, in the order of the input.
+    Prints one line per recipient, or with --json one object per message, in the order of the input.
     """
     from bounce_watcher.cli.mail.workers import classified
 
@@ -49,7 +49,7 @@ def _rows(found: Iterator[Row], problems: list[str], advance: Callable[[int], No
     for row in found:
         advance(1)
         if "error" in row:
-            problems.append(f"{row['source']}: our analysis broke on it: {row['error']}; please report it")
+            problems.append(f"{row['source']}: the analysis failed: {row['error']}; please report it")
         yield row
 
 

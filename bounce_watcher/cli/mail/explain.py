@@ -41,14 +41,14 @@ from bounce_watcher.words.rows import doubt_text
 
 KINDS: Mapping[Kind, str] = {
     Kind.BOUNCE: "a report that at least one recipient failed",
-    Kind.DELAY: "a report that delivery is delayed and still tried",
+    Kind.DELAY: "a report that delivery is delayed and still being tried",
     Kind.COMPLAINT: "a complaint of a recipient, passed on by its provider",
-    Kind.AUTO_REPLY: "an automatic answer; it says nothing on delivery",
+    Kind.AUTO_REPLY: "an automatic answer; it says nothing about delivery",
     Kind.CHALLENGE: "a request to prove that a person sent the mail",
     Kind.DELIVERED: "a report that the mail was delivered or passed on",
     Kind.DISPOSITION: "a receipt that the mail was shown or deleted",
     Kind.UNSUBSCRIBE: "a request to be taken off the list",
-    Kind.OTHER: "no report at all",
+    Kind.OTHER: "not a report",
 }
 
 GRADES: Mapping[Evidence, str] = {
@@ -57,13 +57,13 @@ GRADES: Mapping[Evidence, str] = {
     Evidence.KNOWN_MESSAGE: "the returned original has the Message-ID of a mail that was sent",
     Evidence.VERP: "the report came to a return path that names this recipient, unsigned",
     Evidence.REPORT: "the address stands in the report's own fields",
-    Evidence.PROSE: "the address was found in text for people",
+    Evidence.PROSE: "the address was found in prose",
 }
 
 STEPS: Mapping[Step, str] = {
-    Step.NOTE: "record it, no more",
-    Step.WATCH: "count it; that is not enough to suppress",
-    Step.PEND: "suppress, but it is held back",
+    Step.NOTE: "only record it",
+    Step.WATCH: "count it; not enough to suppress",
+    Step.PEND: "suppress, but held back",
     Step.SUPPRESS: "suppress the recipient",
     Step.RELEASE: "release the recipient",
 }
@@ -82,16 +82,17 @@ def explain(
     config: ConfigFile = None,
     debug: Debug = False,
 ) -> None:
-    """Explains messages: who failed, in whose words, by which rule, how far it is proven, what would follow.
+    """Explains a verdict: who failed, which words and which rule say so, how well it is proven, and what follows.
 
-    With a configuration, its rules, policy, keys and ledger are used; without one, the defaults and an empty history.
+    With a configuration it uses that file's rules, policy, keys and ledger; without one, the defaults and an empty
+    history.
     """
     found = messages([file], max_message_bytes)
     with ExitStack() as stack:
         explainer = _explainer(config, stream, stack)
         first = next(found, None)
         if first is None:
-            raise PermanentFailure(f"{file}: holds no message")
+            raise PermanentFailure(f"{file}: contains no message")
         explainer.tell(first)
         for raw in found:
             say()
@@ -205,11 +206,11 @@ def _explained(
     yield from field("type", analysis.feedback_type)
     yield from field("genuine", _genuine(analysis.authenticity))
     for value in analysis.unreadable:
-        yield from field("unreadable", f"{value} (no mail address by RFC 5321: it names nobody, and goes to review)")
+        yield from field("unreadable", f"{value} (not a mail address by RFC 5321: it names nobody, and goes to review)")
     yield from field("sent mail", _sent(analysis))
     yield from _asked(analysis)
     if raw.is_truncated:
-        yield from field("note", f"read as far as {len(raw.content)} of {raw.size} bytes")
+        yield from field("note", f"{len(raw.content)} of {raw.size} bytes read")
     for each, decision in judged:
         yield ""
         yield clean(each.attribution.recipient) or "(a recipient that the report does not name)"

@@ -38,7 +38,7 @@ def replies(
     texts: Annotated[
         list[str] | None,
         typer.Argument(metavar="TEXT", show_default=False,
-                       help="Replies or diagnostics. None, or -, reads standard input, one a line."),
+                       help="Replies or diagnostics. Without any, or with -, reads standard input, one per line."),
     ] = None,
     jsonl: Annotated[
         bool,
@@ -50,9 +50,9 @@ def replies(
     config: RulesOf = None,
     debug: Debug = False,
 ) -> None:
-    """Says what an SMTP reply means: the reason, the bounce type, and the rule that says so.
+    """Classifies SMTP replies: the reason, the bounce type, and the rule that decides.
 
-    Replies on the command line are explained in words; lines of standard input get a line each.
+    Replies on the command line are explained in words; each line of standard input gets one line.
     """
     from bounce_watcher.classification.ruleset import load_rules
 
@@ -121,7 +121,7 @@ def _parsed(line: str) -> Reply:
     try:
         data = json.loads(line)
     except ValueError:
-        raise ValueError("is no JSON") from None
+        raise ValueError("is not JSON") from None
     text = data.get("text") if isinstance(data, dict) else None
     if not isinstance(text, str):
         raise ValueError("has no text")

@@ -1,4 +1,4 @@
-"""A verdict in words: what a failure means, by which rule, and what a reply was read as."""
+"""Renders a verdict: what a failure means, by which rule, and how a reply was read."""
 
 import textwrap
 from collections.abc import Iterator, Mapping
@@ -19,8 +19,8 @@ STAGES: Mapping[str, str] = {
 }
 
 WITHOUT_A_STAGE: Mapping[Reason, str] = {
-    Reason.RECIPIENT_FILTERED: "no status, no command and no known system stands behind the words",
-    Reason.MESSAGE_EXPIRED: "that was all until the retries ran out",
+    Reason.RECIPIENT_FILTERED: "no status, no command and no known system supports the words",
+    Reason.MESSAGE_EXPIRED: "the retries ran out without another reason",
 }
 """Why a verdict is another than its rule's where no stage made it so, by what it became."""
 
@@ -64,13 +64,13 @@ def _meaning(reason: Reason) -> str:
 
 
 def _named(rule: str, rules: Mapping[str, Rule]) -> str:
-    """With whose it is."""
+    """A rule's name and whether it is built in."""
     from bounce_watcher.classification.ruleset import builtin_files
 
     if rule in rules:
         file = rules[rule].file
         return f"{rule}, built in" if file in builtin_files() else f"{rule}, yours, in {file}"
-    return "none knows these words" if rule == "unknown" else f"{rule}: no rule knows the words, the numbers tell"
+    return "no rule matches these words" if rule == "unknown" else f"{rule}: no rule matches; the code decides"
 
 
 def _because(verdict: Verdict) -> str:

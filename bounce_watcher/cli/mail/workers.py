@@ -39,5 +39,5 @@ def _row(raw: RawMessage, toolkit: Toolkit) -> Row:
 
 @cache
 def _toolkit(rules: OwnRules) -> Toolkit:
-    """Each process's own."""
+    """One per process."""
     return Toolkit(load_rules(rules))

@@ -34,14 +34,14 @@ def import_files(
     dry_run: DryRun = False,
     max_message_bytes: MessageBytes = DEFAULT_MESSAGE_BYTES,
     trusted: Annotated[bool, typer.Option(
-        "--trusted", metavar="", help="You vouch for this mail: nothing is held as a flood of unproven reports.",
+        "--trusted", metavar="", help="You trust this mail: nothing is held as a flood of unproven reports.",
     )] = False,
     config: ConfigFile = None,
     debug: Debug = False,
 ) -> None:
-    """Reads mail from files into the ledger, as if polled, in the order of its own dates.
+    """Reads mail from files into the ledger, as a poll would, in the order of the mail's own dates.
 
-    What the ledger knows already changes nothing, so an import may be repeated. The files stay as they are.
+    Mail that the ledger already knows changes nothing, so an import can be repeated. The files are not changed.
     """
     from bounce_watcher.service.importing import import_messages
 
@@ -60,7 +60,7 @@ def import_files(
 
 
 def _floods(settings: Settings) -> list[Alert]:
-    """The floods that hold anybody now."""
+    """Floods that currently hold recipients."""
     from bounce_watcher.service.opening import open_ledger
 
     with open_ledger(settings) as ledger:

@@ -33,10 +33,10 @@ def poll(
     config: ConfigFile = None,
     debug: Debug = False,
 ) -> None:
-    """One pass over all mailboxes and over the webhooks that are due, then ends.
+    """Makes one pass over all mailboxes and all webhooks that are due, then ends.
 
-    Prints a line a mailbox and a line a webhook or platform, with what was done. Exit status 1 if a mailbox could not
-    be read to its end, or its mail could not be filed. What a target did not take stays in the outbox.
+    Prints one line per mailbox, webhook and platform. Exit status 1 if a mailbox could not be read completely or its
+    mail could not be filed. What a target did not accept stays in the outbox.
     """
 
     settings = load_settings(config)
@@ -85,7 +85,7 @@ def _told(each: PassReport) -> str:
     tally = each.tally
     doubted = f", {tally.doubted} forged or mixed up" if tally.doubted else ""
     doubted += f", {count(tally.opt_outs, 'new opt-out')} (review show opt-outs)" if tally.opt_outs else ""
-    left = "; broken off" if each.failure else ""
+    left = "; interrupted" if each.failure else ""
     return (
         f"mailbox {clean(each.mailbox)}: {count(tally.messages, 'message')}, {count(tally.events, 'new event')}, "
         f"{tally.suppressed} suppressed, {tally.released} released, {tally.duplicates} known already, "
@@ -97,4 +97,4 @@ def _sent(each: DeliveryReport, about: About) -> str:
     told = f"{about}: {each.delivered} delivered, {each.retried} to be tried again, {each.dead} dead"
     if not each.disabled:
         return told
-    return f"{told}; it answered 410 Gone and is left alone until: bounce-watcher outbox retry --target {each.target}"
+    return f"{told}; it answered 410 Gone and gets nothing until: bounce-watcher outbox retry --target {each.target}"

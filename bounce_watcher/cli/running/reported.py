@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 FAILED = 1
 MOST_TOLD = 100
-"""Bad lines of one file that are told; the others are counted."""
+"""Most bad lines reported per file; the rest are counted."""
 
 Files = Annotated[
     list[str], typer.Argument(metavar="CSV", show_default=False, help="A CSV file, or - for standard input.")
@@ -33,7 +33,7 @@ OfStream = Annotated[
     str | None,
     typer.Option(
         "--stream", metavar="STREAM", show_default=False,
-        help="The stream of rows that name none. Needed for them where the mailboxes have several.",
+        help="Stream of rows that name none. Required for them if the mailboxes have several.",
     ),
 ]
 
@@ -50,12 +50,11 @@ def register(app: typer.Typer) -> None:
 def import_sent(
     files: Files, stream: OfStream = None, dry_run: DryRun = False, config: ConfigFile = None, debug: Debug = False
 ) -> None:
-    """Reads from CSV what the platform has sent: the proof that a bounce is ours, and what rates are shares of.
+    """Reads sent mail from CSV. It proves that bounces are genuine, and is what rates are calculated from.
 
-    The first line names the columns. One mail a line: message_id, recipient, and if you like stream, campaign and at
-    (ISO 8601; else now). Or figures alone: day, domain, count, and if you like stream and campaign. What is told twice
-    changes nothing, so an import may be repeated. A bad line is told and left out, the others are kept; the exit status
-    is 1 then.
+    The first line names the columns. Either one mail per line: message_id, recipient, and optionally stream, campaign
+    and at (ISO 8601; default now). Or counts: day, domain, count, and optionally stream and campaign. Known lines
+    change nothing, so an import can be repeated. A bad line is reported and skipped; the exit status is then 1.
     """
     from bounce_watcher.service.reported import take_sent
 
@@ -80,11 +79,11 @@ def import_sent(
 def import_delivered(
     files: Files, stream: OfStream = None, dry_run: DryRun = False, config: ConfigFile = None, debug: Debug = False
 ) -> None:
-    """Reads from CSV what was delivered: bounces before a delivery count no longer against its recipient.
+    """Reads deliveries from CSV. Bounces before a delivery no longer count against its recipient.
 
-    The first line names the columns: recipient, and if you like stream and at (ISO 8601; else now). Counting begins at
-    nothing then, unless a bounce follows within 12 hours, and a suppression for soft bounces ends; one for a hard
-    reason stands. A bad line is told and left out, the others are kept; the exit status is 1 then.
+    The first line names the columns: recipient, and optionally stream and at (ISO 8601; default now). Unless a bounce
+    follows within 12 hours, the recipient's counter is reset and a suppression for soft bounces ends; one for a hard
+    reason stays. A bad line is reported and skipped; the exit status is then 1.
     """
     from bounce_watcher.service.reported import take_deliveries
 
@@ -119,7 +118,7 @@ class _Refuse:
 
     def close(self) -> int:
         if self._bad > MOST_TOLD:
-            complain(f"{self._path}: {count(self._bad - MOST_TOLD, 'more bad line')} not told")
+            complain(f"{self._path}: {count(self._bad - MOST_TOLD, 'more bad line')} not shown")
         return self._bad
 
 
@@ -142,7 +141,7 @@ def _reading(settings: Settings, stream: str | None) -> Reading:
 
 def _each_once(files: list[str]) -> list[str]:
     if files.count(STDIN) > 1:
-        raise WrongUsage("- stands twice: standard input can be read once")
+        raise WrongUsage("- is given twice: standard input can be read only once")
     return files
 
 
@@ -151,7 +150,7 @@ def _deliveries(number: int) -> str:
 
 
 def _left_out(bad: int) -> str:
-    return f", {count(bad, 'bad line')} left out" if bad else ""
+    return f", {count(bad, 'bad line')} skipped" if bad else ""
 
 
 def _proven(bounces: int) -> str:

@@ -22,10 +22,10 @@ def register(app: typer.Typer) -> None:
 
 
 def run(config: ConfigFile = None, debug: Debug = False) -> None:
-    """The service, in the foreground: watches all mailboxes and sends webhooks until it is stopped.
+    """Runs the service in the foreground: watches all mailboxes and sends webhooks until it is stopped.
 
-    SIGTERM and Ctrl-C finish the page in hand and stop. SIGHUP reads the configuration again and keeps the old one if
-    the new one is bad. Logs go to stderr.
+    SIGTERM and Ctrl-C finish the current page and stop. SIGHUP reloads the configuration, and keeps the old one if the
+    new one is invalid. Logs go to stderr.
     """
     from bounce_watcher.service import app as service
 
@@ -35,7 +35,7 @@ def run(config: ConfigFile = None, debug: Debug = False) -> None:
 def _listener(
     settings: Settings, ledger: Ledger, stuck: Callable[[], list[str]], state: Callable[[], ServiceState]
 ) -> AbstractContextManager[None]:
-    """What answers HTTP, if the settings say where."""
+    """The HTTP server, if configured."""
     if settings.web is None:
         return nullcontext()
     from bounce_watcher.web.server import serving

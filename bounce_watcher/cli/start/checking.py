@@ -24,10 +24,10 @@ def register(app: typer.Typer) -> None:
 
 
 def check_config(config: ConfigFile = None, debug: Debug = False) -> None:
-    """Reads the configuration file alone: every mistake at once, each with its line or key and the mend.
+    """Checks the configuration file alone: lists every mistake with its line or key and how to fix it.
 
-    The rules in rules_dir are checked as the built-in ones are: each wins its examples and loses its not_examples. What
-    they take from built-in rules is told. Exit status 2 if the configuration must not be used.
+    The rules in rules_dir get the same check as the built-in ones: each must match its examples and none of its
+    not_examples. Lists what they take from built-in rules. Exit status 2 if the configuration can't be used.
     """
     settings = load_settings(config)
     for warning in settings.warnings:
@@ -50,13 +50,13 @@ def _summary(settings: Settings, path: Path) -> Iterator[str]:
         folders = ", ".join(account.folders)
         yield f"mailbox {account.name}: {folders} of {account.username} at {account.host}, stream {account.stream}"
     for target in settings.webhooks:
-        yield f"webhook {target.name}: {target.shown_url}, told of {', '.join(sorted(target.types))}"
+        yield f"webhook {target.name}: {target.shown_url}, gets {', '.join(sorted(target.types))}"
     for platform in settings.platforms:
         told = f"streams {', '.join(platform.streams)}" if platform.streams else "all streams"
         where = f" at {platform.shown_url}" if isinstance(platform, HttpPlatform) else ""
-        yield f"platform {platform.name}: {platform.kind}{where}, told of {told}"
+        yield f"platform {platform.name}: {platform.kind}{where}, gets {told}"
     for notifier in settings.notifiers:
-        yield f"notifier {notifier.name}: told of alerts: {', '.join(sorted(notifier.alerts))}"
+        yield f"notifier {notifier.name}: gets alerts: {', '.join(sorted(notifier.alerts))}"
     for file, content in settings.rules:
         yield f"rules: {count(len(read_rules(file, content, Precedence.OPERATOR)), 'rule')} of yours in {file}"
     policy, soft = settings.policy, settings.policy.soft

@@ -36,14 +36,15 @@ def demo(
     serve: Annotated[
         bool,
         typer.Option("--serve", metavar="",
-                     help="Stay up until Ctrl-C, with the dashboard, and go on with what you put into INBOX."),
+                     help="Keep running until Ctrl-C, with the dashboard, and process mail that you put into INBOX."),
     ] = False,
     debug: Debug = False,
 ) -> None:
-    """Shows the main job on this machine, with nothing installed but this program, in some seconds.
+    """Runs a local demo of the whole way from a bounce to a signed webhook, in a few seconds.
 
-    An embedded IMAP server with sample bounces, a webhook receiver that checks signatures, a SQLite file, and the real
-    service between them. Exit status 0 only if every webhook that must arrive did, with a valid signature.
+    It runs an IMAP server with sample bounces, a webhook receiver that checks signatures, a SQLite file, and the real
+    service between them. Needs the extra `demo`. Exit status 0 only if every expected webhook arrived with a valid
+    signature.
     """
     if lack := missing("demo"):
         raise PermanentFailure(f"the demo {lack}")
@@ -73,13 +74,13 @@ def _tell(result: Outcome) -> None:
     from bounce_watcher.service.demo.outcome import expected_hooks
 
     table(("day", "recipient", "what it is", "in whose words", "counts", "filed in"), _cells(result.judged),
-          title="1. What came in, how each was judged and why")
+          title="1. Mail received, and how each was classified")
     say()
     table(("recipient", "state", "until", "because"), map(_standing_cells, result.standing),
-          title="2. Where that leaves the recipients against whom something counts")
+          title="2. Recipients with counted bounces")
     say()
     table(("webhook", "recipient", "sequence", "signature", "because"), map(_hook_cells, result.hooks),
-          title="3. What the platform received")
+          title="3. Webhooks received by the platform")
     say()
     for problem in result.problems:
         complain(problem)
@@ -116,14 +117,14 @@ def _hook_cells(hook: Hook) -> Cells:
 
 
 def _serve(here: Stage) -> None:
-    """Watches on, until Ctrl-C or SIGTERM."""
+    """Keeps watching until Ctrl-C or SIGTERM."""
     from bounce_watcher.service.app import Service
     from bounce_watcher.service.demo.imap import PASSWORD, USER
     from bounce_watcher.service.opening import open_ledger
     from bounce_watcher.web.server import serving
 
     say()
-    say("Up until Ctrl-C. Open the dashboard in a browser, put mail into INBOX and see what comes of it:")
+    say("Running until Ctrl-C. Open the dashboard in a browser, put mail into INBOX and watch the result:")
     say(f"  dashboard {here.dashboard}")
     say(f"  token     {here.token}   (to sign in there)")
     say(f"  IMAP      127.0.0.1:{here.imap_port}, no TLS, user {USER}, password {PASSWORD}")

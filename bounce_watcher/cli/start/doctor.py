@@ -16,10 +16,10 @@ def register(app: typer.Typer) -> None:
 
 
 def doctor(as_json: Json = False, config: ConfigFile = None, debug: Debug = False) -> None:
-    """Connects to everything that the configuration names and reports on each, with the mend.
+    """Connects to everything in the configuration, and reports each problem with how to fix it.
 
-    Logs in to mailboxes and looks at folders and abilities, database, webhooks (no event is sent), platforms (by a
-    harmless call) and clock. Changes nothing. Exit status 1 if something would not work.
+    Logs in to mailboxes and checks folders and capabilities, the database, webhooks (without sending an event),
+    platforms (by a harmless call) and the clock. Changes nothing. Exit status 1 if something would not work.
     """
     from bounce_watcher.service.doctor import examine
 

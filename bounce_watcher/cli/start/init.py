@@ -83,77 +83,77 @@ class Options(MailboxOptions):
 def init(  # noqa: PLR0913, PLR0917 - an option for each question
     ctx: typer.Context,
     address: Annotated[str | None, typer.Option(
-        metavar="ADDRESS", rich_help_panel=_MAILBOX, help="The mailbox that bounces come to.")] = None,
+        metavar="ADDRESS", rich_help_panel=_MAILBOX, help="Mail address that receives bounces.")] = None,
     host: Annotated[str | None, typer.Option(
-        metavar="HOST[:PORT]", rich_help_panel=_MAILBOX, help="Its IMAP server, if it is not to be found out.")] = None,
+        metavar="HOST[:PORT]", rich_help_panel=_MAILBOX, help="Its IMAP server, if it can't be detected.")] = None,
     security: Annotated[str | None, typer.Option(
         metavar="KIND", rich_help_panel=_MAILBOX,
-        help="tls, starttls or none (this machine itself only), if it is not to be found out.")] = None,
+        help="tls, starttls or none (this machine only), if it can't be detected.")] = None,
     username: Annotated[str | None, typer.Option(
-        metavar="NAME", rich_help_panel=_MAILBOX, help="For the log-in, if it is not the address.")] = None,
+        metavar="NAME", rich_help_panel=_MAILBOX, help="User name, if it is not the address.")] = None,
     password_file: Annotated[str | None, typer.Option(
-        metavar="FILE", rich_help_panel=_MAILBOX, help="Holds the password; - is standard input.")] = None,
+        metavar="FILE", rich_help_panel=_MAILBOX, help="File with the password; - for standard input.")] = None,
     ca_file: Annotated[Path | None, typer.Option(
-        metavar="FILE", rich_help_panel=_MAILBOX, help="The authority (PEM) that vouches for the server.")] = None,
+        metavar="FILE", rich_help_panel=_MAILBOX, help="Certificate authority (PEM) of the server.")] = None,
     trust_certificate: Annotated[str | None, typer.Option(
         metavar="SHA256", rich_help_panel=_MAILBOX,
-        help="The fingerprint of a self-signed certificate that is the server's.")] = None,
+        help="Fingerprint of the server's self-signed certificate.")] = None,
     tenant: Annotated[str | None, typer.Option(
-        metavar="TENANT", rich_help_panel=_MAILBOX, help="OAuth2 at Microsoft 365: the tenant's id or domain.")] = None,
+        metavar="TENANT", rich_help_panel=_MAILBOX, help="OAuth2 with Microsoft 365: tenant id or domain.")] = None,
     token_url: Annotated[str | None, typer.Option(
-        metavar="URL", rich_help_panel=_MAILBOX, help="OAuth2 elsewhere: where tokens are had.")] = None,
+        metavar="URL", rich_help_panel=_MAILBOX, help="OAuth2 elsewhere: token endpoint.")] = None,
     scope: Annotated[str | None, typer.Option(
-        metavar="SCOPE", rich_help_panel=_MAILBOX, help="OAuth2: the scope, if not the provider's usual.")] = None,
+        metavar="SCOPE", rich_help_panel=_MAILBOX, help="OAuth2: scope, if not the provider's default.")] = None,
     client_id: Annotated[str | None, typer.Option(
-        metavar="ID", rich_help_panel=_MAILBOX, help="OAuth2: the id of the app.")] = None,
+        metavar="ID", rich_help_panel=_MAILBOX, help="OAuth2: client id.")] = None,
     client_secret_file: Annotated[str | None, typer.Option(
-        metavar="FILE", rich_help_panel=_MAILBOX, help="OAuth2: holds the app's secret.")] = None,
+        metavar="FILE", rich_help_panel=_MAILBOX, help="OAuth2: file with the client secret.")] = None,
     refresh_token_file: Annotated[str | None, typer.Option(
-        metavar="FILE", rich_help_panel=_MAILBOX, help="OAuth2: holds the refresh token.")] = None,
+        metavar="FILE", rich_help_panel=_MAILBOX, help="OAuth2: file with the refresh token.")] = None,
     folder: Annotated[str | None, typer.Option(
-        metavar="FOLDER", rich_help_panel=_MAILBOX, help="The folder to watch; levels parted by /.")] = None,
+        metavar="FOLDER", rich_help_panel=_MAILBOX, help="Folder to watch; separate levels with /.")] = None,
     stream: Annotated[str | None, typer.Option(
-        metavar="STREAM", rich_help_panel=_MAILBOX, help="What is counted and suppressed together.")] = None,
+        metavar="STREAM", rich_help_panel=_MAILBOX, help="Name for what is counted and suppressed together.")] = None,
     return_path: Annotated[str | None, typer.Option(
-        metavar="ADDRESS", rich_help_panel=_TELLING, help='The return path of your mail; "" for none.')] = None,
+        metavar="ADDRESS", rich_help_panel=_TELLING, help='Return path of your mail; "" for none.')] = None,
     sign: Annotated[bool | None, typer.Option(
         "--sign/--no-sign", rich_help_panel=_TELLING,
-        help="Make a key for signed return paths, and let nothing unsigned count. By default unsigned mail counts on.")
+        help="Make a key for signed return paths, and count only signed reports. By default unsigned ones count too.")
     ] = None,
     webhook: Annotated[str | None, typer.Option(
-        metavar="URL", rich_help_panel=_TELLING, help="The address that is told of suppressions.")] = None,
+        metavar="URL", rich_help_panel=_TELLING, help="Address of the webhook for suppressions.")] = None,
     platform: Annotated[str | None, typer.Option(
-        metavar="KIND", rich_help_panel=_TELLING, help="The platform whose list is kept, such as mailchimp.")] = None,
+        metavar="KIND", rich_help_panel=_TELLING, help="Platform whose list is managed, such as mailchimp.")] = None,
     platform_key: Annotated[list[str], typer.Option(
         metavar="KEY=VALUE", rich_help_panel=_TELLING,
-        help="A key of that platform; a secret as api_key_file=FILE. May be repeated.")] = [],  # noqa: B006 - typer's way
+        help="Setting of that platform; a secret as api_key_file=FILE. May be repeated.")] = [],  # noqa: B006 - typer's way
     shadow: Annotated[bool | None, typer.Option(
-        "--shadow/--enforce", rich_help_panel=_TELLING, help="Decide and record, and tell nobody yet.")] = None,
+        "--shadow/--enforce", rich_help_panel=_TELLING, help="Decide and record, but notify nobody yet.")] = None,
     web: Annotated[bool | None, typer.Option(
         "--web/--no-web", rich_help_panel=_TELLING,
-        help="Listen for HTTP: the dashboard, health, and what the platform reports.")] = None,
+        help="Listen for HTTP: dashboard, health checks, and reports from the platform.")] = None,
     listen: Annotated[str | None, typer.Option(
-        metavar="HOST:PORT", rich_help_panel=_TELLING, help=f"Where, if not at {LISTEN}.")] = None,
+        metavar="HOST:PORT", rich_help_panel=_TELLING, help=f"Address to listen on, if not {LISTEN}.")] = None,
     database: Annotated[str | None, typer.Option(
-        metavar="URL", rich_help_panel=_WRITING, help="The ledger, such as postgresql://user@host/name.")] = None,
+        metavar="URL", rich_help_panel=_WRITING, help="Database, such as postgresql://user@host/name.")] = None,
     systemd: Annotated[bool | None, typer.Option(
         "--systemd/--no-systemd", rich_help_panel=_WRITING,
-        help="Write a unit; secrets become its credentials.")] = None,
+        help="Write a systemd unit; secrets become its credentials.")] = None,
     systemd_dir: Annotated[Path, typer.Option(
-        metavar="FOLDER", rich_help_panel=_WRITING, help="Where units lie.")] = UNITS,
+        metavar="FOLDER", rich_help_panel=_WRITING, help="Folder for units.")] = UNITS,
     overwrite: Annotated[bool, typer.Option(
         "--overwrite", metavar="", rich_help_panel=_WRITING,
-        help="Put the new files in the place of older ones.")] = False,
+        help="Overwrite existing files.")] = False,
     yes: Annotated[bool, typer.Option(
-        "--yes", "-y", metavar="", rich_help_panel=_WRITING, help="Ask nothing: take every proposal.")] = False,
+        "--yes", "-y", metavar="", rich_help_panel=_WRITING, help="Ask nothing: accept all defaults.")] = False,
     config: ConfigFile = None,
     debug: Debug = False,
 ) -> None:
-    """Asks for a mailbox, tries the log-in, and writes a commented configuration with its secrets in private files.
+    """Writes a first configuration: asks for a mailbox, tries the log-in, keeps secrets in private files.
 
-    Finds the server by the address, looks at folders and abilities, and offers the systemd unit. All that it asks may
-    be given as options; with --yes nothing is asked. Nothing is overwritten unasked, and what fails leaves nothing
-    behind.
+    Finds the server from the address, checks folders and capabilities, and offers a systemd unit. Every answer can be
+    given as an option; with --yes it asks nothing. It overwrites nothing without asking, and leaves nothing behind if
+    it fails.
     """
     from bounce_watcher.cli.framework.asking import Asker, attended
     from bounce_watcher.cli.start.init_mailbox import ask_mailbox
@@ -169,7 +169,7 @@ def init(  # noqa: PLR0913, PLR0917 - an option for each question
     mailbox = ask_mailbox(ask, given, draft)
     _ask_return_path(ask, given, draft, mailbox)
     if ask_target(ask, given.webhook, given.platform, given.platform_key, draft) and ask.yes(
-        "Decide and record only, and tell nobody yet (shadow mode)?", given.shadow, proposal=False
+        "Decide and record only, and notify nobody yet (shadow mode)?", given.shadow, proposal=False
     ):
         draft.put("policy", mode="shadow")
     _ask_web(ask, given, draft)
@@ -181,16 +181,16 @@ def init(  # noqa: PLR0913, PLR0917 - an option for each question
 # ── where it goes ───────────────────────────────────────────────────────────────────────────────────────────────────
 
 def _may_write(ask: Asker, path: Path, *, overwrite: bool) -> bool:
-    """Whether older files may go. Raises WrongUsage before a question is asked in vain."""
+    """Whether existing files may be replaced. Raises WrongUsage before asking anything else."""
     above = next(each for each in path.parents if each.exists())
     if not above.is_dir() or not os.access(above, os.W_OK | os.X_OK):
-        raise WrongUsage(f"{above}: this user may not write there",
+        raise WrongUsage(f"{above}: no permission to write there",
                          "run this as root (sudo), or name another place with -c FILE")
     if not os.path.lexists(path) or overwrite:
         return overwrite
     if not ask.attended:
-        raise WrongUsage(f"{path} is there already and stays as it is", "--overwrite puts another in its place")
-    if not ask.yes(f"{path} is there already. Put another in its place?", None, proposal=False):
+        raise WrongUsage(f"{path} already exists", "use --overwrite to replace it")
+    if not ask.yes(f"{path} already exists. Replace it?", None, proposal=False):
         raise typer.Exit(1)
     return True
 
@@ -220,12 +220,12 @@ def _ask_return_path(ask: Asker, given: Options, draft: Draft, mailbox: Mailbox)
 
     is_address = fits(Kind.ADDRESS)
     answer = ask.text(
-        "Return path that your mail is sent with (- for none)", "--return-path", given.return_path,
+        "Return path of your mail (- for none)", "--return-path", given.return_path,
         mailbox.address or "-", lambda text: "" if text in ("", "-") else is_address(text),
     )
     if answer in ("", "-"):
         if given.sign:
-            raise WrongUsage("--sign needs --return-path, the address that signatures ride on")
+            raise WrongUsage("--sign needs --return-path, the address that carries signatures")
         return
     draft.put("attribution", return_path=answer)
     _ask_key(ask, given, draft)
@@ -242,7 +242,7 @@ def _ask_key(ask: Asker, given: Options, draft: Draft) -> None:
     if not ask.yes(question, given.sign, proposal=True):
         return
     draft.keep("attribution", "token_key", "token-key", setup.random_key())
-    question = "Does it sign every mail already, so that no unsigned bounce may count?"
+    question = "Does it already sign every mail, so that unsigned bounces need not count?"
     if not ask.yes(question, given.sign, proposal=False):
         draft.put("policy.evidence", **dict.fromkeys(("hard", "soft", "complaint"), Evidence.REPORT.value))
 
@@ -312,18 +312,18 @@ def _tell(ask: Asker, draft: Draft, path: Path, units: Path) -> None:
     ask.note(f"wrote {path}, and {count(len(draft.secrets), 'secret')} in {path.parent / CREDENTIALS_FOLDER}")
     if "webhook-secret" in draft.secrets:
         secret = path.parent / CREDENTIALS_FOLDER / "webhook-secret"
-        ask.note(f"the receiver of the webhook verifies by the secret in {secret}")
+        ask.note(f"the receiver of the webhook verifies with the secret in {secret}")
     ask.note()
     for check in examine(settings):
         show_check(check)
     named = "" if path == DEFAULT_CONFIG else f" -c {path}"
     ask.note()
     ask.note("next:")
-    ask.note(f"bounce-watcher poll{named}  # one pass, to see what it makes of the mail", indent=2)
+    ask.note(f"bounce-watcher poll{named}  # one pass, as a first try", indent=2)
     if draft.by_credential:
         ask.note(f"systemctl daemon-reload && systemctl enable --now bounce-watcher  # unit in {units}", indent=2)
         if any(str(_program()).startswith(home) for home in ("/home/", "/root/")):
-            ask.note(f"but first install the program elsewhere: the unit does not see {_program()}", indent=2)
+            ask.note(f"but first install the program elsewhere: the unit can't see {_program()}", indent=2)
     else:
         ask.note(f"bounce-watcher run{named}  # the service, in the foreground", indent=2)
     if settings.web is not None:

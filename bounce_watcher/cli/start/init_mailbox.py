@@ -49,11 +49,11 @@ class Mailbox:
 
 
 def ask_mailbox(ask: Asker, given: MailboxOptions, draft: Draft) -> Mailbox:
-    """Finds the server, logs in, chooses the folder, and puts all of it down."""
+    """Finds the server, logs in, chooses the folder, and stores the settings."""
     if given.address is None and given.host and given.username and not ask.attended:
         address = None
     else:
-        address = ask.text("Mail address that bounces come to", "--address", given.address, None, fits(Kind.ADDRESS))
+        address = ask.text("Mail address that receives bounces", "--address", given.address, None, fits(Kind.ADDRESS))
     greeting, trust = _find_server(ask, given, address)
     account, seen = _log_in(ask, given, greeting, trust, address, draft)
     folder = _choose_folder(ask, given, seen, account)
@@ -65,7 +65,7 @@ def ask_mailbox(ask: Asker, given: MailboxOptions, draft: Draft) -> Mailbox:
 
 @dataclass(frozen=True, slots=True)
 class _Trust:
-    """By what the server's certificate is trusted: a file of authorities, or a certificate itself."""
+    """How the server's certificate is trusted: a file of authorities, or one certificate."""
 
     ca_file: Path | None = None
     certificate: Certificate | None = None
@@ -110,7 +110,7 @@ def _trusted_by_a_person(ask: Asker, given: MailboxOptions, failure: Untrusted) 
         )
     ask.note(f"The certificate of {host} is self-signed: {shown.subject}, until {shown.until.date()}")
     ask.note(f"SHA-256 {shown.sha256}")
-    if not ask.yes("Is that the server's, as a look at the server itself shows?", None, proposal=False):
+    if not ask.yes("Does this match the server's fingerprint?", None, proposal=False):
         raise failure
     return shown
 
@@ -141,8 +141,8 @@ _SAID = {
     "is `host` right?": "is --host right?",
     "check `port` and `security` (993 is tls, 143 is starttls)": "check --host HOST:PORT and --security (993 is tls, "
                                                                 "143 is starttls)",
-    "set ca_file to the authority": "name by --ca-file the authority",
-    "or mend the server's certificate or `host`": "or mend the server's certificate or --host",
+    "set ca_file to the authority": "name the certificate authority with --ca-file",
+    "or mend the server's certificate or `host`": "or fix the server's certificate or --host",
     "check username and password": "check --username and the password",
     "set security to tls and port to 993": "use --security tls and port 993",
     "set security to tls or starttls, or use [mailbox.oauth2]": "use --security tls or starttls, or OAuth2",
@@ -150,7 +150,7 @@ _SAID = {
 
 
 def _refuse_in_vain(ask: Asker, given: MailboxOptions, place: Place) -> None:
-    """What a provider will not do is told before it is asked."""
+    """Shows what a provider can't do before asking for credentials."""
     provider = place.provider
     if provider is None:
         return
@@ -173,7 +173,7 @@ def _security(text: str | None) -> Security | None:
     try:
         return Security(text)
     except ValueError:
-        raise WrongUsage(f"--security: {text!r} is none of tls, starttls, none") from None
+        raise WrongUsage(f"--security: {text!r} must be tls, starttls or none") from None
 
 
 def _place(text: str, security: Security | None = None) -> Place:
@@ -183,9 +183,9 @@ def _place(text: str, security: Security | None = None) -> Place:
         host, port = text, ""
     host = fits(Kind.HOST)(host.strip("[]"))
     if port and not (port.isdecimal() and 1 <= int(port) <= 65535):
-        raise ValueError(f"{port} is no port: from 1 to 65535")
+        raise ValueError(f"{port} is not a port: from 1 to 65535")
     if security is Security.NONE and not is_loopback(host):
-        raise ValueError("without encryption a password could be read on its way; none is for this machine itself")
+        raise ValueError("without encryption others can read the password; none is allowed for this machine only")
     number = int(port) if port else None
     usual = {port: kind for kind, port in USUAL_PORTS.items() if kind is not Security.NONE}
     likely = usual.get(number or 0) if not is_loopback(host) else None
@@ -206,12 +206,12 @@ def _place_found(ask: Asker, given: MailboxOptions, domain: str) -> Place:
     candidates = found if ask.attended else [each for each in found if each.is_sure]
     greeting = first_to_greet(candidates)
     if greeting is None and not ask.attended:
-        raise PermanentFailure(f"{domain}: no IMAP server was found", "name it by --host HOST or --host HOST:PORT")
+        raise PermanentFailure(f"{domain}: no IMAP server found", "name it with --host HOST or --host HOST:PORT")
     place = found[0] if greeting is None else replace(
         greeting.place, port=greeting.port, security=_security(given.security) or greeting.security
     )
     if greeting is None:
-        ask.note(f"No IMAP server of {domain} answers at its usual places.")
+        ask.note(f"No IMAP server found at the usual hosts of {domain}.")
     else:
         ask.note(f"An IMAP server answers at {place.host}:{place.port} ({place.because})")
     return _place_asked(ask, place) if ask.attended else place
@@ -280,7 +280,7 @@ def _with_oauth2(
     way = provider.oauth2 if provider else None
     if given.client_id is None and not ask.attended:
         _refuse_password(account.host, provider)
-    client_id = ask.text("Id of the app (client id)", "--client-id", given.client_id, None, fits(None))
+    client_id = ask.text("Client id", "--client-id", given.client_id, None, fits(None))
     grant = Grant(way.grant) if way and not given.token_url else (
         Grant.REFRESH_TOKEN if given.refresh_token_file else Grant.CLIENT_CREDENTIALS
     )
@@ -289,7 +289,7 @@ def _with_oauth2(
                            mechanism=Mechanism.XOAUTH2)
     draft.put("mailbox.oauth2", grant=grant.value, token_url=token_url, client_id=client_id, scope=oauth2.scope)
     if grant is Grant.CLIENT_CREDENTIALS or given.client_secret_file:
-        secret = ask.secret("Secret of the app", "--client-secret-file", given.client_secret_file)
+        secret = ask.secret("Client secret", "--client-secret-file", given.client_secret_file)
         draft.keep("mailbox.oauth2", "client_secret", "imap-client-secret", secret)
         oauth2 = replace(oauth2, client_secret=SecretStr(secret))
     if grant is Grant.REFRESH_TOKEN:
@@ -305,17 +305,17 @@ def _refuse_password(host: str, provider: MailboxProvider | None) -> NoReturn:
     where = "" if way and "{tenant}" not in way.token_url else "--tenant, " if way else "--token-url, "
     which = "--refresh-token-file" if way and way.grant == Grant.REFRESH_TOKEN.value else "--client-secret-file"
     raise PermanentFailure(
-        f"{host} takes no password from programs, only OAuth2{advice}. Then run this again with {where}"
-        f"--client-id and {which}"
+        f"{host} does not accept passwords from programs, only OAuth2{advice}. Then run this again with "
+        f"{where}--client-id and {which}"
     )
 
 
 def _token_url(ask: Asker, given: MailboxOptions, way: OAuth2Way | None) -> str:
     if given.token_url or way is None:
-        return ask.text("Where tokens are had (https://…)", "--token-url", given.token_url, None, fits(Kind.URL))
+        return ask.text("Token endpoint (https://…)", "--token-url", given.token_url, None, fits(Kind.URL))
     if "{tenant}" not in way.token_url:
         return way.token_url
-    tenant = ask.text("Tenant (its id or a domain of it)", "--tenant", given.tenant, None, fits(Kind.HOST))
+    tenant = ask.text("Tenant (its id or one of its domains)", "--tenant", given.tenant, None, fits(Kind.HOST))
     return way.token_url.format(tenant=tenant)
 
 
@@ -331,20 +331,21 @@ def _choose_folder(ask: Asker, given: MailboxOptions, seen: Look, account: ImapA
     def there(text: str) -> str:
         name = fits(Kind.FOLDER)(text)
         if name not in {each.name for each in seen.folders}:
-            raise ValueError(f"there is no folder of that name; there are {', '.join(e.name for e in seen.folders)}")
+            raise ValueError(f"no folder of that name; there are {', '.join(e.name for e in seen.folders)}")
         if name in ours:
-            raise ValueError("settled mail goes there; name another")
+            raise ValueError("processed mail goes there; name another")
         return name
 
     while True:
         folder = ask.text("Folder to watch", "--folder", given.folder, seen.proposed(ours), there)
         waiting = seen.messages_in(folder)
-        ask.note(f"All mail in {folder} is read and then filed in {ours[0]}, or {ours[1]} where a person should look.")
+        ask.note(f"All mail in {folder} is read and then moved to {ours[0]}, or to {ours[1]} if a person should look "
+                 "at it.")
         if given.folder or not waiting or ask.yes(
-            f"{waiting} messages are there now. Is this mailbox or folder for bounces alone?", None, proposal=True
+            f"It has {waiting} messages now. Is this mailbox or folder only for bounces?", None, proposal=True
         ):
             return folder
-        ask.note("Let a filter of the server put bounces into a folder of their own, and watch that one.")
+        ask.note("Use a filter on the server to move bounces into a folder of their own, and watch that one.")
 
 
 def _put_down(

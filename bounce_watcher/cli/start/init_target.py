@@ -20,12 +20,12 @@ NOBODY = "-"
 
 
 def ask_target(ask: Asker, webhook: str | None, platform: str | None, keys: list[str], draft: Draft) -> bool:
-    """Puts down whom to tell. Returns whether there is anybody."""
+    """Stores the target to notify. Returns whether there is one."""
     if webhook and platform:
-        raise WrongUsage("--webhook and --platform: init writes one of them", "add the other to the file")
+        raise WrongUsage("--webhook and --platform: init writes only one of them", "add the other to the file")
     answer = ask.text(
-        f"Whom to tell of suppressions: a webhook's https://… address, a platform ({', '.join(kinds())}), or "
-        f"{NOBODY} for nobody", "--webhook" if webhook else "--platform", webhook or platform, NOBODY, _target,
+        f"Where to send suppressions: a webhook's https://… address, a platform ({', '.join(kinds())}), or {NOBODY} "
+        "for nobody", "--webhook" if webhook else "--platform", webhook or platform, NOBODY, _target,
     )
     if answer in ("", NOBODY):
         return False
@@ -50,12 +50,12 @@ def _target(text: str) -> str:
 def _given(keys: list[str]) -> dict[str, str]:
     wrong = next((each for each in keys if "=" not in each), None)
     if wrong is not None:
-        raise WrongUsage(f"--platform-key: {wrong!r} is no KEY=VALUE")
+        raise WrongUsage(f"--platform-key: {wrong!r} is not KEY=VALUE")
     return {key: value for key, _, value in (each.partition("=") for each in keys)}
 
 
 def _ask_platform(ask: Asker, kind: str, given: dict[str, str], draft: Draft) -> None:
-    """Asks for the keys that the kind needs, until they make a platform."""
+    """Asks for the settings of the platform's kind until they are valid."""
     while True:
         values, secrets = _keys(ask, kind, dict(given))
         written: dict[str, Any] = {"name": kind, "kind": kind, **values}
