@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import Protocol, Self
+from typing import NamedTuple, Protocol, Self
 
 from bounce_watcher.model.fields import EnhancedStatus
 from bounce_watcher.model.verdict import BounceType, Reason
@@ -18,6 +18,18 @@ class Precedence(IntEnum):
     COMMON = 3     # words that many servers print
     RECEIVER = 4   # words or circumstances of one receiver, filter or relay
     OPERATOR = 5   # the operator's own file
+
+
+class Problem(NamedTuple):
+    """What is wrong, and the fix, in `text`: with the rule of that `id`, None = with the file, or with two rules."""
+
+    text: str
+    id: str | None = None
+    file: str = ""
+
+    def __str__(self) -> str:
+        rule = f"rule {self.id!r}" if self.id is not None else ""
+        return ": ".join(filter(None, (self.file, rule, self.text)))
 
 
 @dataclass(frozen=True, slots=True)

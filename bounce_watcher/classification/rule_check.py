@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from bounce_watcher.classification.classify import classify
-from bounce_watcher.classification.rule import Precedence, Rule, Wording
+from bounce_watcher.classification.rule import Precedence, Problem, Rule, Wording
 from bounce_watcher.classification.rule_file import read_file
 from bounce_watcher.classification.ruleset import OwnRules, Ruleset, builtin_rules, conflicts, load_builtin
 from bounce_watcher.classification.words import fold, mask_addresses
@@ -21,27 +21,27 @@ _SHOWN = 80
 
 
 class Checked(NamedTuple):
-    """One line each: what forbids to use an operator's rules, with the mend, and what its writer should know."""
+    """What forbids to use an operator's rules, with the mend, and what its writer should know."""
 
-    problems: tuple[str, ...]
+    problems: tuple[Problem, ...]
     warnings: tuple[str, ...]
 
 
 def check(own: OwnRules) -> Checked:
     """All that is to be said of an operator's rule files."""
-    problems: list[str] = []
+    problems: list[Problem] = []
     rules: list[Rule] = []
     for file, content in own:
         reading = read_file(file, content, Precedence.OPERATOR)
-        problems.extend(f"{file}: {problem}" for problem in reading.problems)
+        problems.extend(problem._replace(file=file) for problem in reading.problems)
         rules.extend(reading.rules)
     clashes = list(conflicts((*builtin_rules(), *rules)))
-    problems.extend(f"{rule.file}: {problem}" for rule, problem in clashes)
+    problems.extend(problem._replace(file=rule.file) for rule, problem in clashes)
     clashing = {rule for rule, _ in clashes}
     sound = [rule for rule in rules if rule not in clashing]
     ruleset = Ruleset((*builtin_rules(), *sound))
     for rule in sound:
-        problems.extend(f"{rule.file}: rule {rule.id!r}: {fault}" for fault in faults(rule, ruleset))
+        problems.extend(Problem(fault, rule.id, rule.file) for fault in faults(rule, ruleset))
     return Checked(tuple(problems), () if problems else tuple(_taken(sound, ruleset)))
 
 

@@ -31,7 +31,15 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
 from typing import Any, NamedTuple, ParamSpec, TypeVar
 
-from bounce_watcher.classification.rule import Conditions, Pattern, Precedence, Rule, StatusPattern, parse_codes
+from bounce_watcher.classification.rule import (
+    Conditions,
+    Pattern,
+    Precedence,
+    Problem,
+    Rule,
+    StatusPattern,
+    parse_codes,
+)
 from bounce_watcher.classification.words import fold
 from bounce_watcher.model.errors import ConfigError
 from bounce_watcher.model.verdict import Reason
@@ -54,10 +62,10 @@ _LONGEST_ID = 100
 
 
 class Reading(NamedTuple):
-    """What one file holds: the rules without fault, and a line for each fault of the others."""
+    """What one file holds: the rules without fault, and each fault of the others."""
 
     rules: tuple[Rule, ...]
-    problems: tuple[str, ...]
+    problems: tuple[Problem, ...]
 
 
 class _Fault(Exception):
@@ -86,7 +94,7 @@ def read_rules(file: str, content: str, precedence: Precedence | None = None) ->
     """
     reading = read_file(file, content, precedence)
     if reading.problems:
-        raise ConfigError(file, reading.problems)
+        raise ConfigError(file, tuple(map(str, reading.problems)))
     return reading.rules
 
 
@@ -95,19 +103,20 @@ def read_file(file: str, content: str, precedence: Precedence | None = None) -> 
     try:
         table = _parsed(content)
     except _Fault as fault:
-        return Reading((), fault.args)
+        return Reading((), tuple(map(Problem, fault.args)))
     top = _Gathering()
     top.faults.extend(_unknown_keys("the file", table, _TOP_KEYS if precedence else (*_TOP_KEYS, "scope")))
     standing = precedence or top.read(Precedence.COMMON, _scope, table)
     source = top.read(None, _text, table, "source") if "source" in table else None
     barred = top.read((), _phrases, table, "unless")
-    rules = []
+    rules: list[Rule] = []
+    faulty: list[Problem] = []
     for place, entry in enumerate(top.read([], _entries, table), 1):
         try:
             rules.append(_rule(file, entry, standing, source, barred))
         except _Fault as fault:
-            top.faults.extend(f"{_name(entry, place)}: {problem}" for problem in fault.args)
-    return Reading(tuple(rules), tuple(top.faults))
+            faulty.extend(_of_rule(entry, place, problem) for problem in fault.args)
+    return Reading(tuple(rules), (*map(Problem, top.faults), *faulty))
 
 
 def _parsed(content: str) -> dict[str, Any]:
@@ -133,8 +142,9 @@ def _entries(table: Mapping[str, Any]) -> list[dict[str, Any]]:
     return entries
 
 
-def _name(entry: Mapping[str, Any], place: int) -> str:
-    return f"rule {entry['id']!r}" if isinstance(entry.get("id"), str) else f"rule number {place}"
+def _of_rule(entry: Mapping[str, Any], place: int, problem: str) -> Problem:
+    id_ = entry.get("id")
+    return Problem(problem, id_) if isinstance(id_, str) else Problem(f"rule number {place}: {problem}")
 
 
 def _unknown_keys(where: str, table: Mapping[str, Any], known: tuple[str, ...]) -> Iterator[str]:

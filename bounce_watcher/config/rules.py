@@ -34,7 +34,7 @@ def own_rules(rules_dir: object, folder: Path, notes: Notes) -> OwnRules:
     own = tuple(_contents(files, notes))
     checked = check(own)
     for problem in checked.problems:
-        notes.problem(_KEY, problem)
+        notes.problem(_KEY, str(problem))
     for warning in checked.warnings:
         notes.warning(_KEY, warning)
     return own
@@ -70,7 +70,7 @@ def save_rule(rules_dir: Path, rule: str) -> Path:
         notes = Notes()
         files = tuple(_contents(_files(rules_dir, notes) or (), notes))
         wanted = files_with(files, rules_dir, rule)
-        problems = (*(text for _, text in notes.problems), *check(wanted).problems)
+        problems = (*(text for _, text in notes.problems), *map(str, check(wanted).problems))
         if problems:
             raise ConfigError(str(rules_dir), problems)
         path = rules_dir / DRAFTED

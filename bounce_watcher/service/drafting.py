@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from time import monotonic
 
+from bounce_watcher.classification.rule import Problem
 from bounce_watcher.classification.rule_check import check
 from bounce_watcher.classification.ruleset import Ruleset, load_rules
 from bounce_watcher.classification.words import fold
@@ -254,9 +255,9 @@ def _nowhere_said(draft: Draft, samples: Sequence[BounceEvent]) -> tuple[str, ..
     return ("none of the newest reports of this wording says all of these words: take some that a sample shows",)
 
 
-def _without_place(problem: str, draft: Draft) -> str:
+def _without_place(problem: Problem, draft: Draft) -> str:
     """What is wrong with the draft itself stands in no file yet."""
-    return problem.partition(f"rule {draft.id!r}: ")[2] or problem
+    return problem.text if problem.id == draft.id else str(problem)
 
 
 class _Found:

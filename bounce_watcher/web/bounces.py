@@ -428,7 +428,7 @@ def reason_rows(bounces: Bounces, limit: int | None = None) -> list[ReasonRow]:
         ReasonRow(
             why.name, why.colour, many, shown.share(many, bounces.total),
             charts.share_bar(why.colour, many, bounces.total), charts.sparkline(bounces.trends[why]),
-            difference(many, None if before is None else before[why]),
+            shown.difference(many, None if before is None else before[why]),
             links.events(bounces.range.span, why.within(bounces.of)),
         )
         for why, many in bounces.by_why.most_common(limit)
@@ -452,7 +452,7 @@ class Row:
 
     @property
     def change(self) -> str:
-        return difference(self.number, self.before)
+        return shown.difference(self.number, self.before)
 
     @property
     def excess(self) -> float:
@@ -487,11 +487,6 @@ def provider_rows(
             troubled.get(name) or usualness(number_, then), links.provider(name, over.query),
         ))
     return rows
-
-
-def difference(now: int, before: int | None) -> str:
-    """As a column shows it: without a percentage."""
-    return shown.change(now, before).partition(" (")[0]
 
 
 def event_links(span: Span, of: Of) -> dict[EventType | None, str]:

@@ -168,17 +168,21 @@ def counted(value: int, thing: str, things: str | None = None) -> str:
     return f"{number(value)} {thing if value == 1 else things or thing + 's'}"
 
 
-def change(now: int, before: int | None) -> str:
-    """"+455 (+33 %)", "new", "–"; a percentage only of 50 and more. None: nothing is known of before."""
+def difference(now: int, before: int | None) -> str:
+    """"+455", "new", "–". None: nothing is known of before."""
     if before is None or (now < 10 and before < 10):
         return "–"
     if before == 0:
         return "new"
-    difference = now - before
-    told = f"{difference:+,}".replace("-", "−") if difference else "±0"
-    if before < 50 or not difference:
+    return f"{now - before:+,}".replace("-", "−") if now != before else "±0"
+
+
+def change(now: int, before: int | None) -> str:
+    """"+455 (+33 %)", "new", "–"; a percentage only of 50 and more."""
+    told = difference(now, before)
+    if before is None or before < 50 or now == before:
         return told
-    return f"{told} ({100 * difference / before:+.0f} %)".replace("-", "−").replace(" %", "\u202f%")
+    return f"{told} ({100 * (now - before) / before:+.0f} %)".replace("-", "−").replace(" %", "\u202f%")
 
 
 def share(part: int, whole: int) -> str:

@@ -187,10 +187,10 @@ def _number(count: int) -> str:
     return _NUMBERS[count] if count < len(_NUMBERS) else str(count)
 
 
-def _who(events: Sequence[BounceEvent]) -> str:
+def _who(events: Sequence[BounceEvent], unnamed: str = "The receiving server") -> str:
     named = dict.fromkeys(map(provider_of, events))
     names = [provider_name(name) for name in named if name]
-    return " and ".join(names[:3]) if names else "The receiving server"
+    return " and ".join(names[:3]) if names else unnamed
 
 
 def provider_of(event: BounceEvent) -> str:
@@ -335,7 +335,10 @@ def _closed(text: str) -> str:
 
 
 def _why(event: BounceEvent) -> str:
-    return reason(event.reason).lower().removeprefix("blocked: ")
+    return _OF_BLOCKS.get(event.reason or "") or reason(event.reason).lower()
+
+
+_OF_BLOCKS: Mapping[str, str] = {Reason.BLOCKLISTED: "on a blocklist", Reason.BAD_REPUTATION: "reputation"}
 
 
 # ── events, and what to tell a customer ─────────────────────────────────────────────────────────────────────────────
@@ -353,8 +356,7 @@ def what(event: BounceEvent) -> str:
 
 def of_event(event: BounceEvent) -> str:
     """One report in a sentence."""
-    at, who, name = moment(event.at), _who([event]), harmless(event.recipient, 320)
-    who = f"{who[0].lower()}{who[1:]}" if who.startswith("The ") else who
+    at, who, name = moment(event.at), _who([event], "the receiving server"), harmless(event.recipient, 320)
     if is_forgotten(event.recipient):
         name = "a forgotten address"
     if event.type is EventType.COMPLAINT:

@@ -103,7 +103,7 @@ def stream_rows(figures: Figures, settings: Settings, over: Range) -> list[Strea
             _rate(total, sent_in, over), now[name, EventType.COMPLAINT.value],
             links.events(over.span, replace(of, type=EventType.COMPLAINT.value)), suppressed.get(name, 0),
             _suppressed_link(over.span, name), charts.sparkline(trends.get(name, [])),
-            bounces.difference(total, then), sent_in, then,
+            shown.difference(total, then), sent_in, then,
         ))
     return sorted(rows, key=lambda row: (-row.number, row.name))[:MOST_STREAMS]
 
