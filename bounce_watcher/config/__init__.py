@@ -1,4 +1,4 @@
-"""One TOML file as frozen settings. All faults of a file are told at once; no message shows a secret.
+"""One TOML file as frozen settings. All faults of a file are reported at once; no message shows a secret.
 
 A key is a field of the settings' own dataclasses (settings.py has the outermost), with what `model/keys.py` lets it say
 beside its type. loading.py reads a file, keys.py takes from those classes which tables and keys it may have, reading.py

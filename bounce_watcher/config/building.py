@@ -1,4 +1,4 @@
-"""What is left to do when all tables are read: what one of them says on another, and what a person should know."""
+"""The last steps when all tables are read: what one table means for another, and warnings."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -11,11 +11,11 @@ from bounce_watcher.model.finding import Evidence
 from bounce_watcher.policy.settings import PolicySettings
 
 SHORTEST_KEY = 16
-"""In characters; RFC 2104 section 3 wants a key as long as the digest, and fewer than these are guessed."""
+"""In characters; RFC 2104 section 3 asks for a key as long as the digest; a shorter one than this can be guessed."""
 
 
 def build(settings: Settings, data: Mapping[str, Any], notes: Notes) -> Settings:
-    """The settings of a faultless file as a whole. What a person should know of them goes to `notes`."""
+    """Completes the settings of a file without faults. Warnings go to `notes`."""
     settings = replace(
         settings,
         webhooks=tuple(
@@ -35,39 +35,38 @@ def build(settings: Settings, data: Mapping[str, Any], notes: Notes) -> Settings
 
 
 def _asking_for_tokens(settings: Settings, data: Mapping[str, Any]) -> PolicySettings:
-    """Where tokens prove a report, nothing less counts unless the file says so."""
+    """With a token key, only reports proven by a token count unless the file says otherwise."""
     said = data.get("policy", {}).get("evidence", {})
     unsaid = {"hard", "soft", "complaint"} - set(said)
     grades: dict[str, Any] = {f"evidence_{name}": Evidence.TOKEN for name in unsaid}
     return replace(settings.policy, **grades)
 
 
-# ── what should be known of a file that loads ───────────────────────────────────────────────────────────────────────
+# ── warnings ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
 def _warn_of_silence(settings: Settings, notes: Notes) -> None:
-    """Settings under which less happens than a person may expect."""
+    """Settings with which less happens than people may expect."""
     if not settings.mailboxes:
-        notes.warning(("mailbox",), "there is none, so nothing is polled", "add a [[mailbox]]")
+        notes.warning(("mailbox",), "none is configured, so nothing is polled", "add a [[mailbox]]")
     policy, keys = settings.policy, settings.attribution.token_keys
     grades = {"hard": policy.evidence_hard, "soft": policy.evidence_soft, "complaint": policy.evidence_complaint}
     for name, grade in grades.items():
         if grade is Evidence.TOKEN and not keys:
-            notes.warning(("policy", "evidence", name), '"token" is asked for, and there is no attribution.token_key: '
-                                                        "nothing of this type will ever count")
+            notes.warning(("policy", "evidence", name), '"token" is required, but attribution.token_key is not set: '
+                                                        "nothing of this type will count until you set it")
     if any(len(key) < SHORTEST_KEY for key in keys):
-        notes.warning(("attribution", "token_key"), f"a key of less than {SHORTEST_KEY} characters can be guessed",
+        notes.warning(("attribution", "token_key"), f"a key with fewer than {SHORTEST_KEY} characters can be guessed",
                       "make one with: openssl rand -base64 32")
 
 
 def _warn_of_access(web: WebSettings, notes: Notes) -> None:
-    """What is unsafe, or of no use, in who may ask over HTTP."""
+    """Unsafe or useless settings of access over HTTP."""
     for name, token in (("token", web.token), ("read_token", web.read_token)):
         if token is not None and bits(token.get_secret_value()) < GOOD_BITS:
             notes.warning(("web", name), "does not look random, so it may be guessed", MAKE_ONE)
     if web.user_header is not None and not web.acting_users:
-        notes.warning(("web", "acting_users"), "names nobody, so those whom the proxy lets in may look and not act",
+        notes.warning(("web", "acting_users"), "is empty, so users of the proxy can look but not act",
                       'add acting_users = ["…"]')
     elif web.token is None and web.user_header is None:
-        notes.warning(("web", "token"), "there is none, so nothing can be changed over HTTP, POST /api/v1/sent "
-                                        "included, and only programs of this user on this machine may look",
-                      'add token_file = "…"')
+        notes.warning(("web", "token"), "none is set, so HTTP is read-only (POST /api/v1/sent included) and open only "
+                                        "to programs of this user on this machine", 'add token_file = "…"')

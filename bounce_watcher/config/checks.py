@@ -1,6 +1,5 @@
-"""What keys of one table must be to each other. A check blames the field that its first parameter is named like.
-
-It is made where all fields that it names are sound, and raises ValueError with what is wrong and what to do.
+"""How the keys of one table must fit together. Each check is a function whose parameters are named like the fields it
+compares; it runs if all of them are valid, and raises ValueError with what is wrong with the first and how to fix it.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -30,7 +29,7 @@ USUAL: Final[Mapping[type, Mapping[str, Callable[[Mapping[str, Any]], Any]]]] = 
         "port": lambda values: _PORTS[values.get("security", Security.TLS)],
     },
 }
-"""Keys that may be left out though their fields have no default: what holds then."""
+"""The values of optional keys whose fields have no default."""
 
 MISSING_FOR: Final[Mapping[tuple[type, str], str]] = {
     (WebhookTarget, "url"): 'add url = "https://platform.example.com/hooks/bounces", or url_file = "…" where it is a '
@@ -40,7 +39,7 @@ MISSING_FOR: Final[Mapping[tuple[type, str], str]] = {
     (Notifier, "url"): 'add the Apprise URL of a mailbox or chat, as url_file = "…"; see '
                        "https://appriseit.com/services/",
 }
-"""What to do about a key that is missing, where config.example.toml does not show it."""
+"""How to add a required key, if config.example.toml does not show it."""
 
 F = TypeVar("F", bound=Callable[..., None])
 _CHECKS: Final[list[tuple[type, tuple[str, ...], Callable[..., None]]]] = []
@@ -55,7 +54,7 @@ def _of(settings: type) -> Callable[[F], F]:
 
 
 def broken(settings: type, values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """The checks of a table that its values don't pass: the field to blame, and why."""
+    """Each failed check of a table: the field at fault, and why."""
     for owner, names, check in _CHECKS:
         if issubclass(settings, owner) and all(name in values for name in names):
             try:
@@ -69,20 +68,20 @@ def broken(settings: type, values: Mapping[str, Any]) -> Iterator[tuple[str, str
 @_of(OAuth2Account)
 def _has_client_secret(client_secret: SecretStr | None, grant: Grant) -> None:
     if client_secret is None and grant is Grant.CLIENT_CREDENTIALS:
-        raise ValueError('missing: grant = "client_credentials" logs in with it; add client_secret_file = "…"')
+        raise ValueError('missing: grant = "client_credentials" needs it; add client_secret_file = "…"')
 
 
 @_of(OAuth2Account)
 def _has_refresh_token(refresh_token: SecretStr | None, grant: Grant) -> None:
     if refresh_token is None and grant is Grant.REFRESH_TOKEN:
-        raise ValueError('missing: grant = "refresh_token" trades it for access; add refresh_token_file = "…"')
+        raise ValueError('missing: grant = "refresh_token" needs it; add refresh_token_file = "…"')
 
 
 @_of(ImapAccount)
 def _encrypts(security: Security, host: str) -> None:
     if security is Security.NONE and not is_loopback(host):
         raise ValueError(
-            '"none" would send the password readable over the network; it is for this machine itself only '
+            '"none" would send the password unencrypted; it is allowed only for this machine '
             '(127.0.0.1, ::1, localhost): use "tls" or "starttls"'
         )
 
@@ -92,7 +91,7 @@ def _logs_in_one_way(password: SecretStr | None, oauth2: OAuth2Account | None) -
     if password is None and oauth2 is None:
         raise ValueError('missing: add password_file = "…", or a [mailbox.oauth2] table')
     if password is not None and oauth2 is not None:
-        raise ValueError("stands beside [mailbox.oauth2]: a mailbox logs in one way, keep one of them")
+        raise ValueError("is set together with [mailbox.oauth2]: keep only one way to log in")
 
 
 @_of(ImapAccount)
@@ -112,7 +111,8 @@ def _quarantine_is_not_watched(quarantine_folder: str, folders: tuple[str, ...])
 
 def _is_not_watched(folder: str, folders: tuple[str, ...]) -> None:
     if folder in folders:
-        raise ValueError(f"{quoted(folder)} is watched by `folder`: settled mail would come in again; name another")
+        raise ValueError(f"{quoted(folder)} is also in `folder`, so settled mail would be read again: use another "
+                         "folder")
 
 
 @_of(ImapAccount)
@@ -128,7 +128,7 @@ def _quarantine_is_apart(quarantine_folder: str, processed_folder: str, review_f
 def _is_apart(folder: str, **taken: str) -> None:
     for key, other in taken.items():
         if folder == other:
-            raise ValueError(f"{quoted(folder)} is the {key} already: name another")
+            raise ValueError(f"{quoted(folder)} is already the {key}: use another folder")
 
 
 @_of(ImapAccount)
@@ -143,14 +143,14 @@ def _outlasts_timeout(pass_deadline: timedelta, timeout: timedelta) -> None:
 @_of(AttributionSettings)
 def _outlasts_bounces(token_max_age: timedelta | None) -> None:
     if token_max_age is not None and token_max_age < 7 * DAY:
-        raise ValueError(f'{spell(token_max_age)} is too short: servers report a failure after some five days; at '
-                         'least "7d", or "never"')
+        raise ValueError(f'{spell(token_max_age)} is too short, as servers take about five days to report a failure: '
+                         'use at least "7d", or "never"')
 
 
 @_of(AttributionSettings)
 def _carries_tokens(return_path: str | None, token_key: bytes | None) -> None:
     if return_path is None and token_key is not None:
-        raise ValueError('missing: with token_key set, add the address that tokens ride on, such as '
+        raise ValueError('missing: with token_key set, add the return path that carries the tokens, such as '
                          'return_path = "returns@bounces.example.com"')
 
 
@@ -162,27 +162,27 @@ def _is_a_delimiter(delimiter: str) -> None:
 @_of(Threshold)
 def _days_have_bounces(distinct_days: int, bounces: int) -> None:
     if distinct_days > bounces:
-        raise ValueError(f"{distinct_days} distinct days cannot come of bounces = {bounces}: "
+        raise ValueError(f"{distinct_days} distinct days are impossible with bounces = {bounces}: "
                          f"set distinct_days to {bounces} or less, or bounces to {distinct_days} or more")
 
 
 @_of(Threshold)
 def _span_has_ends(span: timedelta, bounces: int) -> None:
     if span and bounces == 1:
-        raise ValueError(f'one bounce (bounces = 1) spans no {spell(span)}: set span = "0s", or more bounces')
+        raise ValueError(f'one bounce (bounces = 1) has no span of {spell(span)}: set span = "0s", or raise bounces')
 
 
 @_of(Threshold)
 def _window_holds_the_span(window: timedelta, span: timedelta) -> None:
     if span > window:
-        raise ValueError(f"{spell(window)} is shorter than span ({spell(span)}): nothing could ever count enough; "
+        raise ValueError(f"{spell(window)} is shorter than span ({spell(span)}): the threshold could never be reached; "
                          "make it longer")
 
 
 @_of(Threshold)
 def _window_holds_the_days(window: timedelta, distinct_days: int) -> None:
     if distinct_days > window.days + 1:
-        raise ValueError(f"{spell(window)} has no room for distinct_days = {distinct_days}: make it longer")
+        raise ValueError(f"{spell(window)} is too short for distinct_days = {distinct_days}: make it longer")
 
 
 @_of(GuardSettings)
@@ -197,8 +197,8 @@ def _alerts_are_apart(quiet: timedelta, window: timedelta) -> None:
 
 def _outlasts_window(quiet: timedelta, window: timedelta, two: str) -> None:
     if quiet < window:
-        raise ValueError(f"{spell(quiet)} is shorter than window ({spell(window)}): one window would be two {two}; "
-                         "make it longer")
+        raise ValueError(f"{spell(quiet)} is shorter than window ({spell(window)}): one window could count as two "
+                         f"{two}; make it longer")
 
 
 @_of(FloodSettings)
@@ -213,10 +213,10 @@ def _month_has_effect(month: int, day: int) -> None:
 
 def _has_effect(most: int, shorter: int, name: str) -> None:
     if most < shorter:
-        raise ValueError(f"{most} is less than {name} ({shorter}), which would have no effect: lower that first")
+        raise ValueError(f"{most} is less than {name} ({shorter}), which would then have no effect: lower {name} first")
 
 
-# ── who is told ─────────────────────────────────────────────────────────────────────────────────────────────────────
+# ── targets ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 @_of(WebhookTarget)
 def _source_has_effect(cloudevents_source: str, format: Format) -> None:
@@ -231,7 +231,7 @@ def _prefix_has_effect(cloudevents_type_prefix: str | None, format: Format) -> N
 def _is_a_cloudevent(is_set: bool, format: Format) -> None:
     if is_set and format is Format.STANDARD:
         raise ValueError(f'has no effect with format = "{Format.STANDARD}": add format = "{Format.STRUCTURED}" or '
-                         f'"{Format.BINARY}", or take it out')
+                         f'"{Format.BINARY}", or remove it')
 
 
 @_of(WebhookTarget)
@@ -239,7 +239,7 @@ def _reaches_its_url(allow_hosts: frozenset[str], url: str) -> None:
     try:
         Reach(allow_hosts).check_unresolved(urlsplit(url).hostname or "localhost")
     except Refused as refusal:
-        raise ValueError(f"{refusal}, else mend url") from None
+        raise ValueError(f"{refusal}, or correct url") from None
 
 
 # ── the program ─────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -247,7 +247,7 @@ def _reaches_its_url(allow_hosts: frozenset[str], url: str) -> None:
 @_of(Settings)
 def _outlasts_tries(outbox_retention: timedelta | None) -> None:
     if outbox_retention is not None and outbox_retention < 7 * DAY:
-        raise ValueError(f'{spell(outbox_retention)} is too short to look into what went wrong: at least "7d", or '
+        raise ValueError(f'{spell(outbox_retention)} is too short to investigate failures: use at least "7d", or '
                          '"never"')
 
 
@@ -256,12 +256,12 @@ def _outlasts_raw_mail(event_retention: timedelta | None, raw_retention: timedel
     if event_retention is not None and (raw_retention is None or raw_retention > event_retention):
         other = spell(raw_retention) if raw_retention else "never"
         raise ValueError(f"{spell(event_retention)} is shorter than raw_retention ({other}): mail that is still kept "
-                         "would be read into events again; shorten that first")
+                         "would create the events again; shorten raw_retention first")
 
 
 @_of(Settings)
 def _outlasts_counting(event_retention: timedelta | None, policy: PolicySettings) -> None:
-    """A bounce must not be forgotten before it could count, nor before an outage around it is judged."""
+    """A bounce must be kept while it can count, and until an outage around it is over."""
     needed = {"policy.soft.window": policy.soft.window, "policy.confirm.window": policy.confirm.window,
               "policy.guard.baseline": policy.guard.baseline}
     name, longest = max(needed.items(), key=lambda each: each[1])
@@ -273,15 +273,15 @@ def _outlasts_counting(event_retention: timedelta | None, policy: PolicySettings
 @_of(WebSettings)
 def _is_beside_a_token(read_token: SecretStr | None, token: SecretStr | None) -> None:
     if read_token is not None and token is None:
-        raise ValueError("only tells readers from those who act: set token as well")
+        raise ValueError("has no effect without token: set token as well")
     if read_token is not None and read_token == token:
-        raise ValueError("is the same as token: make another, or take it out")
+        raise ValueError("is the same as token: use another, or remove it")
 
 
 @_of(WebSettings)
 def _has_a_header(acting_users: frozenset[str], user_header: str | None) -> None:
     if acting_users and user_header is None:
-        raise ValueError('has no effect without user_header: add user_header = "X-Forwarded-User", or take it out')
+        raise ValueError('has no effect without user_header: add user_header = "X-Forwarded-User", or remove it')
 
 
 @_of(WebSettings)

@@ -18,8 +18,8 @@ def database_url(text: str, folder: Path) -> str:
     if scheme in ("postgresql", "postgres", _POSTGRESQL):
         return _postgresql(text)
     if scheme.startswith(("postgresql+", "sqlite+")):
-        raise ValueError(f"names a driver that is not used here: {_FORMS}")
-    raise ValueError(f"is no database that can hold the ledger: {_FORMS}")
+        raise ValueError(f"names an unsupported driver: {_FORMS}")
+    raise ValueError(f"is not a supported database: {_FORMS}")
 
 
 def _sqlite(text: str, folder: Path) -> str:
@@ -29,7 +29,7 @@ def _sqlite(text: str, folder: Path) -> str:
         raise ValueError("needs three slashes and a path, four for an absolute one: sqlite:////var/lib/…/ledger.db")
     file = path.removeprefix("/")
     if file in ("", ":memory:"):
-        raise ValueError("is a database in memory, which forgets whom not to mail at every stop: name a file")
+        raise ValueError("is an in-memory database, which loses all suppressions at every stop: name a file")
     if file.startswith("file:"):
         return text
     return f"sqlite:///{(folder / file).absolute()}{mark}{query}"
@@ -41,8 +41,8 @@ def _postgresql(text: str) -> str:
         url = urlsplit(f"//{rest}")
         url.port  # noqa: B018  # the property is what checks it
     except ValueError:
-        raise ValueError("cannot be read: look at its host and port, and write @ : / # in a password as %40 %3A %2F "
+        raise ValueError("is not a valid URL: check its host and port, and write @ : / # in a password as %40 %3A %2F "
                          "%23") from None
     if not url.path.strip("/"):
-        raise ValueError(f"names no database after the host: {_FORMS}")
+        raise ValueError(f"has no database name after the host: {_FORMS}")
     return f"{_POSTGRESQL}://{rest}"

@@ -13,7 +13,7 @@ from bounce_watcher.config.locate import Path
 
 Value = str | int | float | bool | Sequence[str]
 Tables = Mapping[str, Mapping[str, Value]]
-"""By the dotted name of a table ("mailbox", "policy.evidence"; "" is what stands above all) its keys with values."""
+"""The keys and values of each table by its dotted name ("mailbox", "policy.evidence"; "" is the part above all)."""
 
 _HEADING = re.compile(r"#?\[\[?([a-z0-9_.]+)\]\]?$")
 _KEY = re.compile(r"#?([a-z0-9_]+) = ")
@@ -26,7 +26,7 @@ def example() -> str:
 
 
 def example_of(path: Path) -> str | None:
-    """What the example has behind the key at `path`, in TOML; None where it does not show that key."""
+    """The value of the key at `path` in the example, as TOML; None if the example does not show it."""
     *above, name = (part for part in path if isinstance(part, str))
     lines = (line for section in _sections(example()) if section.name == ".".join(above) for line in section.lines)
     return next((line.partition(" = ")[2] for line in lines if re.match(f"#?{re.escape(name)} = ", line)), None)

@@ -1,6 +1,6 @@
-"""What stands behind a key, as a field holds it: by the type of the field and its marks (model/keys.py).
+"""Reads the value of a key as its field needs it, by the field's type and marks (model/keys.py).
 
-Raises ValueError for what can't be meant, a group of them where several elements of a list can't.
+Raises ValueError for a bad value, and a group of them for several bad elements of a list.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -74,7 +74,7 @@ def _or_none(none: str, hint: Any, marks: Sequence[object], value: object, folde
 
 
 def _elements(hint: Any, marks: Sequence[object], value: object, folder: Path) -> list[Any]:
-    """Without those that are meant for another field of the key."""
+    """Leaves out the elements that belong to another field of the same key."""
     elements = [value] if Mark.SINGLE in marks and not isinstance(value, list) else of_type(list, value)
     read, faults = [], []
     for element in elements:
@@ -88,7 +88,7 @@ def _elements(hint: Any, marks: Sequence[object], value: object, folder: Path) -
         raise ValueError("is an empty list: name at least one")
     for index, each in enumerate(read if Mark.ONCE in marks else ()):
         if each in read[:index]:
-            raise ValueError(f"{quoted(each)} stands twice in the list")
+            raise ValueError(f"{quoted(each)} is in the list twice: remove one")
     if Mark.RISING in marks:
         rises(read)
     return [each for each in read if each is not ELSEWHERE]
@@ -114,7 +114,7 @@ def _member(enum: type[Enum], marks: Sequence[object], value: object) -> Enum:
     for offer in marks:
         if isinstance(offer, Offered) and member not in offer.choices:
             choices = " or ".join(f'"{choice}"' for choice in reversed(offer.choices))
-            raise ValueError(f"{quoted(member)} would suppress on too little: a soft reason counts by {choices}")
+            raise ValueError(f"{quoted(member)} would suppress too soon: a soft reason can be {choices}")
     return member
 
 

@@ -23,7 +23,7 @@ SUFFIXES = ("", "_file", "_env", "_credential")
 
 @dataclass(frozen=True, slots=True)
 class Use:
-    """A field that a key fills. `default` is MISSING where there is none."""
+    """A field that a key sets. `default` is MISSING if there is none."""
 
     field: str
     hint: Any
@@ -33,7 +33,7 @@ class Use:
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """A key and the fields that it fills. `example`: a value for whoever left it out."""
+    """A key and the fields that it sets. `example` is shown if it is missing."""
 
     uses: tuple[Use, ...]
     is_secret: bool = False
@@ -162,7 +162,7 @@ def known_keys(table: Table) -> list[str]:
 
 
 def table_at(path: Path) -> Table | None:
-    """The table that stands at `path`, None where none is."""
+    """The table at `path`, None if there is none."""
     table = file()
     for part in path:
         if isinstance(part, int):

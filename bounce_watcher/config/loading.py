@@ -76,18 +76,17 @@ def _read(path: Path) -> tuple[str, int]:
             mode = os.fstat(file.fileno()).st_mode
             content = file.read(MAX_BYTES + 1)
     except FileNotFoundError:
-        raise _unusable(path, "there is no such file: name the configuration with -c FILE or $BOUNCE_WATCHER_CONFIG, "
-                              "and begin with a copy of config.example.toml") from None
+        raise _unusable(path, "no such file: give the configuration with -c FILE or $BOUNCE_WATCHER_CONFIG, "
+                              "and start with a copy of config.example.toml") from None
     except IsADirectoryError:
         raise _unusable(path, "is a folder: name the file in it, such as config.toml") from None
     except PermissionError:
-        raise _unusable(path, "may not be read by this user: chown or chmod it, or run as the user it belongs "
-                              "to") from None
+        raise _unusable(path, "cannot be read by this user: chown or chmod it, or run as its owner") from None
     except (OSError, ValueError) as error:
         why = reason(error) if isinstance(error, OSError) else str(error)
         raise _unusable(path, f"cannot be read: {why}") from None
     if len(content) > MAX_BYTES:
-        raise _unusable(path, "is larger than 4 MiB: that is no configuration")
+        raise _unusable(path, "is larger than 4 MiB: name the configuration file")
     try:
         return content.decode("utf-8-sig"), mode
     except UnicodeDecodeError as error:
@@ -106,9 +105,9 @@ _HINTS = {
     "Invalid value": 'text goes in quotes ("…"), true and false in small letters',
     "Expected '=' after a key": "a line is key = value; a # begins a comment",
     "Invalid statement": "a line is key = value, or a [table]",
-    "Cannot overwrite a value": "the key stands twice: keep one of them",
-    "Cannot declare": "the table stands twice: join the two; only [[mailbox]], [[webhook]], [[platform]] and "
-                      "[[notify]] may stand several times",
+    "Cannot overwrite a value": "the key is there twice: keep one of them",
+    "Cannot declare": "the table is there twice: merge the two; only [[mailbox]], [[webhook]], [[platform]] and "
+                      "[[notify]] may be repeated",
     "Unclosed array": "a closing ] is missing",
     "Expected newline or end of document": "one key = value a line; text with quotes in it goes in '…'",
     "Unescaped '\\'": "a backslash in \"…\" is written \\\\, or put the text in '…'",
@@ -121,14 +120,14 @@ def _toml(text: str, source: str) -> dict[str, Any]:
     try:
         return tomllib.loads(text)
     except RecursionError:
-        problem = "is nested too deeply to be a configuration"
+        problem = "is nested too deeply: name the configuration file"
     except ValueError as error:
         problem = _no_toml(str(error), text)
     raise ConfigError(source, (problem,))
 
 
 def _no_toml(message: str, text: str) -> str:
-    """tomllib's words with place and hint, without what may be a part of a value."""
+    """tomllib's message with its place and a hint, without any part of a value."""
     match = _POSITION.fullmatch(message)
     what, line, column = (match[1], match[2], match[3]) if match else (message, None, None)
     line = line or (str(text.count("\n") + 1) if match else None)
@@ -140,7 +139,7 @@ def _no_toml(message: str, text: str) -> str:
 # ── tables that are the same ────────────────────────────────────────────────────────────────────────────────────────
 
 _NAMED_ALIKE = (("mailbox",), ("webhook", "platform", "notify"))
-"""Names tell mailboxes and targets apart in the ledger, so each is given once."""
+"""The ledger knows mailboxes and targets by name, so each name is used once."""
 
 
 def _refuse_twins(data: Mapping[str, Any], notes: Notes) -> None:
@@ -148,8 +147,8 @@ def _refuse_twins(data: Mapping[str, Any], notes: Notes) -> None:
         seen: dict[str, str] = {}
         for table, index, name in _names(data, tables):
             if name in seen:
-                notes.problem((table, index, "name"), f'"{name}" names an earlier [[{seen[name]}]] already: choose '
-                                                      "another")
+                notes.problem((table, index, "name"), f'"{name}" is already the name of an earlier '
+                                                      f"[[{seen[name]}]]: choose another")
             seen.setdefault(name, table)
 
 
@@ -169,6 +168,6 @@ def _refuse_rivals(mailboxes: Sequence[ImapAccount], notes: Notes) -> None:
         for folder in mailbox.folders:
             place = (mailbox.host.casefold(), mailbox.port, mailbox.username.casefold(), folder)
             if place in watched:
-                notes.problem(("mailbox", index, "folder"), f"{quoted(folder)} of this account is watched by "
-                                                            f"mailbox[{watched[place]}] already: name another")
+                notes.problem(("mailbox", index, "folder"), f"{quoted(folder)} of this account is already watched "
+                                                            f"by mailbox[{watched[place]}]: use another folder")
             watched.setdefault(place, mailbox.name)

@@ -1,4 +1,4 @@
-"""On which line of a TOML text a key stands.
+"""Finds the line of a key in a TOML text.
 
 A best effort that helps a person to find the place: tomllib keeps no positions. The text has parsed already, so the
 scan may trust its syntax; what it misses (keys inside an inline table) falls back to the line around it.
@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator, Mapping
 
 Path = tuple[str | int, ...]
-"""Where a value stands in the parsed file: ("mailbox", 0, "port") is `port` of the first [[mailbox]]."""
+"""The place of a value in the parsed file: ("mailbox", 0, "port") is `port` of the first [[mailbox]]."""
 
 _KEY = r"""(?:[A-Za-z0-9_-]+|"[^"\n]*"|'[^'\n]*')"""
 _DOTTED = rf"({_KEY}(?:\s*\.\s*{_KEY})*)"
@@ -27,7 +27,7 @@ class Lines:
             self._lines.setdefault(path, number)
 
     def of(self, path: Path) -> int | None:
-        """The line of `path`, else of the innermost table around it that stands in the text, else None."""
+        """The line of `path`, else of the innermost table around it in the text, else None."""
         for length in range(len(path), 0, -1):
             if path[:length] in self._lines:
                 return self._lines[path[:length]]

@@ -15,7 +15,7 @@ from bounce_watcher.outbox.platform import HttpPlatform
 from bounce_watcher.policy.counting import DEFAULTS, CountRule
 
 NEVER_COUNTS = (
-    "no key can make a block or an undetermined bounce count: what they say is not about the address. Take it out"
+    "no key can make blocks or undetermined bounces count, as they say nothing about the address: remove it"
 )
 
 _NEVER_COUNT = frozenset({"block", "undetermined", *(reason.value for reason in Reason if reason not in DEFAULTS)})
@@ -23,7 +23,7 @@ _NEVER_COUNT = frozenset({"block", "undetermined", *(reason.value for reason in 
 
 @dataclass(slots=True)
 class Notes:
-    """Gathers all that is to be said of one file. `aliases`: the key as written of a secret (`password_file`)."""
+    """The problems and warnings of one file. `aliases`: how the key of a secret is written (`password_file`)."""
 
     problems: list[tuple[Path, str]] = field(default_factory=list)
     warnings: list[tuple[Path, ConfigWarning]] = field(default_factory=list)
@@ -31,7 +31,7 @@ class Notes:
 
     @property
     def inline_secrets(self) -> bool:
-        """Whether a secret stands in the file itself. Of itself the address of a database or webhook is none."""
+        """Whether the file itself contains a secret. The URL of a database or webhook does not count as one."""
         return any(
             path == written and path[0] != "database" and (path[0], path[-1]) != ("webhook", "url")
             for path, written in self.aliases.items()
@@ -54,12 +54,12 @@ def problem_lines(notes: Notes, data: Mapping[str, Any], lines: Lines) -> tuple[
     def place(problem: tuple[Path, str]) -> int:
         return lines.of(problem[0]) or 0
 
-    def told(path: Path, text: str) -> str:
+    def line(path: Path, text: str) -> str:
         number = lines.of(path)
         where = f"line {number}: " if number else ""
         return f"{where}{key(path, data)}: {text}"
 
-    return tuple(dict.fromkeys(told(path, text) for path, text in sorted(notes.problems, key=place)))
+    return tuple(dict.fromkeys(line(path, text) for path, text in sorted(notes.problems, key=place)))
 
 
 def named_warnings(notes: Notes, data: Mapping[str, Any]) -> tuple[ConfigWarning, ...]:
@@ -89,7 +89,7 @@ def _quoted_key(part: str) -> str:
 
 
 def _name(data: Mapping[str, Any], table: str, index: int) -> str | None:
-    """The name of one element of an array of tables where it has one that tells it from the others."""
+    """The name of one element of an array of tables, if no other element has the same."""
     elements = data.get(table)
     names = [e.get("name") if isinstance(e, dict) else None for e in elements] if isinstance(elements, list) else []
     name = names[index] if index < len(names) else None
@@ -99,7 +99,7 @@ def _name(data: Mapping[str, Any], table: str, index: int) -> str | None:
 # ── keys that are missing, misplaced or unknown ─────────────────────────────────────────────────────────────────────
 
 def missing(path: Path, table: Table) -> str:
-    """A key that must be there: what to add."""
+    """A required key is missing: what to add."""
     name = str(path[-1])
     key, settings = table.keys[name], table.settings or object
     example = (key.example if isinstance(key, Key) else None) or example_of(path)
@@ -112,46 +112,46 @@ def missing(path: Path, table: Table) -> str:
 
 def no_table(value: object, path: Path) -> str:
     if isinstance(value, list):
-        return f"there is just one, so its heading takes single brackets: [{'.'.join(map(str, path))}]"
+        return f"there can be only one, so its heading has single brackets: [{'.'.join(map(str, path))}]"
     return f"must be a table under a [heading] of its own, not {kind_of(value)}"
 
 
 def unknown(name: str, path: Path, table: Table) -> str:
-    """The table where a key of that name belongs, else the nearest known key, else all that are known."""
+    """Suggests the table where such a key belongs, else the nearest known key, else lists the known keys."""
     if path[:1] == ("policy",) and (why := _never_counts(name)):
         return why
     if table.kind:
         return _unknown_to_kind(name, table)
     if places := places_of(name):
-        return f"unknown here: it belongs into {' or '.join(places)}"
+        return f"unknown here: it belongs in {' or '.join(places)}"
     here = known_keys(table)
     if near := nearest(name, here):
         return f"unknown: did you mean {_written(near, path)}?"
     elsewhere = nearest(name, [key for _, other in all_tables() for key in known_keys(other)])
     if elsewhere and (places := places_of(elsewhere)):
         return f"unknown: did you mean {elsewhere} in {' or '.join(places)}?"
-    return "unknown: take it out. Known here: " + ", ".join(here)
+    return "unknown: remove it. Known here: " + ", ".join(here)
 
 
 def _never_counts(name: str) -> str | None:
     if name in _NEVER_COUNT:
         return NEVER_COUNTS
     is_pace = any(rule is CountRule.NEVER and name == reason for reason, rule in DEFAULTS.items())
-    return "can never count: it is about the pace of the sender and passes by itself. Take it out" if is_pace else None
+    return "can never count, as it is about the sender's pace and passes by itself: remove it" if is_pace else None
 
 
 def _unknown_to_kind(name: str, table: Table) -> str:
     here, common = known_keys(table), known_keys(table_of(HttpPlatform))
     if name in common:
-        return f'means nothing to kind = "{table.kind}": take it out'
+        return f'has no effect with kind = "{table.kind}": remove it'
     if near := nearest(name, here):
         return f"unknown: did you mean {near}?"
     own = ", ".join(key for key in here if key not in common)
-    return f'unknown: take it out. Known to kind = "{table.kind}": {own or "nothing of its own"}'
+    return f'unknown: remove it. Known to kind = "{table.kind}": {own or "nothing of its own"}'
 
 
 def meant_by(name: str, table: Table) -> str | None:
-    """The key that an unknown one was probably meant for, a secret under its plain name: it is not missing as well."""
+    """The known key closest to an unknown one, without the suffix of a secret; it is not reported as missing too."""
     near = nearest(name, known_keys(table))
     plain = near.rpartition("_")[0] if near else ""
     return plain if plain in table.keys else near

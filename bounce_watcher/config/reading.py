@@ -1,4 +1,4 @@
-"""A table of the file as the settings that it stands for. All that is wrong with it goes to the notes."""
+"""Turns a table of the file into settings. Every problem goes to the notes."""
 
 from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, replace
@@ -26,7 +26,7 @@ class Reader:
     notes: Notes
 
     def settings(self, table: Table, data: Data, path: Path, base: Any = None) -> Any:
-        """What `table` stands for, None if anything is wrong. What `data` leaves out is as in `base`."""
+        """The settings that `data` describes, None if anything is wrong. Keys that are left out are as in `base`."""
         problems = len(self.notes.problems)
         if table.settings and issubclass(table.settings, Platform):
             table = self._of_its_kind(table, data, path)
@@ -60,7 +60,7 @@ class Reader:
         return table
 
     def _values(self, table: Table, data: Data, path: Path, base: Any) -> Values:
-        """By their fields the values of the keys that are sound, and of those that are left out."""
+        """The values of all valid keys by their fields, defaults included."""
         values: Values = {}
         meant = self._refuse_unknown(table, data, path)
         for name, key in table.keys.items():
@@ -74,14 +74,14 @@ class Reader:
         return values
 
     def _refuse_unknown(self, table: Table, data: Data, path: Path) -> set[str | None]:
-        """Returns the keys that were probably meant by those that are unknown."""
+        """Returns the keys that the unknown ones were probably meant for."""
         wrong = [name for name in data if name not in known_keys(table) and not table.is_open]
         for name in wrong:
             self.notes.problem((*path, name), unknown(name, path, table))
         return {meant_by(name, table) for name in wrong}
 
     def _given(self, key: Key, data: Data, path: Path) -> Any:
-        """What the file has for a key. MISSING where that is nothing, or a secret that can't be had."""
+        """The value in the file; MISSING if there is none, or if it is a secret that can't be read."""
         name = str(path[-1])
         if not key.is_secret:
             return data.get(name, MISSING)
@@ -111,7 +111,7 @@ class Reader:
         return {}
 
     def _below(self, table: Table, data: Data, path: Path, base: Any) -> Values:
-        """What stands below: more fields of the same settings, settings of their own, or several of those."""
+        """A table below this one: more fields of the same settings, other settings, or an array of those."""
         name = str(path[-1])
         if table.is_heading:
             below = self._table(data.get(name, {}), path)
@@ -134,7 +134,7 @@ class Reader:
 
     def _array(self, table: Table, value: object, path: Path) -> tuple[Any, ...] | None:
         if not isinstance(value, list):
-            self.notes.problem(path, "there may be several, so each stands under a heading in double brackets: "
+            self.notes.problem(path, "there can be several, so each heading has double brackets: "
                                      f"[[{path[-1]}]]")
             return None
         elements = [(self._table(each, (*path, index)), (*path, index)) for index, each in enumerate(value)]
@@ -151,5 +151,5 @@ class Reader:
 def _made(settings: type, values: Values, base: Any) -> Any:
     made = settings(**values) if base is None else replace(base, **values)
     if isinstance(made, HttpPlatform) and "?" in made.url:
-        raise Misfit("url", "holds a query, behind which no path of an API can stand: take it out")
+        raise Misfit("url", "holds a query, after which no API path can follow: remove it")
     return made

@@ -24,13 +24,13 @@ def own_rules(rules_dir: object, folder: Path, notes: Notes) -> OwnRules:
     What forbids to use them, and what their writer should know, goes to `notes`.
     """
     if not isinstance(rules_dir, str) or not rules_dir.strip() or not rules_dir.isprintable():
-        return ()  # the schema tells of it
+        return ()  # reported when the table is read
     path = folder / rules_dir
     files = _files(path, notes)
     if files is None:
         return ()
     if not files:
-        notes.warning(_KEY, f"{quoted(path)} holds no file *.toml: only the built-in rules apply")
+        notes.warning(_KEY, f"{quoted(path)} contains no *.toml file, so only the built-in rules apply")
     own = tuple(_contents(files, notes))
     checked = check(own)
     for problem in checked.problems:
@@ -99,9 +99,9 @@ def _files(path: Path, notes: Notes) -> list[Path] | None:
     try:
         return sorted(file for file in path.iterdir() if file.suffix == ".toml" and not file.name.startswith("."))
     except FileNotFoundError:
-        problem = "there is no such folder: make it, or take rules_dir out"
+        problem = "there is no such folder: make it, or remove rules_dir"
     except NotADirectoryError:
-        problem = "is no folder: name the one that holds the rule files"
+        problem = "is not a folder: name the one with the rule files"
     except OSError as error:
         problem = f"cannot be read: {reason(error)}"
     notes.problem(_KEY, f"{quoted(path)}: {problem}")
@@ -126,9 +126,9 @@ def _contents(files: Iterable[Path], notes: Notes) -> Iterator[tuple[str, str]]:
 
 def _bytes(file: Path, limit: int) -> bytes:
     if file.exists() and not file.is_file():  # opening a pipe would wait for its writer
-        raise ValueError("is no ordinary file: rename it, or take it out")
+        raise ValueError("is not a regular file: rename or remove it")
     with file.open("rb") as opened:
         content = opened.read(limit + 1)
     if len(content) > limit:
-        raise ValueError("with it the rule files are larger than 1 MiB together: take some out")
+        raise ValueError("the rule files are larger than 1 MiB in total: remove some")
     return content

@@ -30,9 +30,9 @@ class Sources:
 def secret(
     name: str, many: bool, table: Mapping[str, Any], path: KeyPath, sources: Sources, notes: Notes
 ) -> list[str] | None:
-    """The secret that one of the four keys holds or names, None where there is none of them; one, unless `many`.
+    """The secret from whichever of the four keys is set, None if none is; several only if `many`.
 
-    Raises ValueError where it can't be had; `notes.aliases` says which key that speaks of.
+    Raises ValueError if it can't be read; `notes.aliases` has the key at fault.
     """
     written = [name + suffix for suffix in SUFFIXES if name + suffix in table]
     if not written:
@@ -40,7 +40,7 @@ def secret(
     first, *more = written
     place = notes.aliases[path] = (*path[:-1], more[0] if more else first)
     if more:
-        raise ValueError(f"stands beside {first}: a secret has one source, keep one of them")
+        raise ValueError(f"is set together with {first}: keep only one source of the secret")
     if first == f"{name}_file":
         _warn_if_open(sources.folder / str(table[first]), place, notes)
     return _READERS[first.removeprefix(name)](table[first], many, sources)
@@ -55,7 +55,7 @@ def _by_value(value: object, many: bool, _sources: Sources) -> list[str]:
         if not isinstance(each, str):
             raise ValueError(f"must be text in quotes, not {kind_of(each)}")
         if not each.strip():
-            raise ValueError("is empty: write the secret, or take the key out")
+            raise ValueError("is empty: write the secret, or remove the key")
         texts.append(each)
     return texts
 
@@ -113,7 +113,7 @@ def _is_file(path: Path) -> bool:
     try:
         return path.is_file()
     except PermissionError:
-        return True  # reading it tells the mend
+        return True  # reading it says what to do
     except OSError:  # such as a name that is too long
         return False
 
@@ -125,18 +125,18 @@ def _content(path: Path) -> str:
     except OSError as error:
         raise ValueError(f"{quoted(path)} cannot be read: {reason(error)}") from None
     if len(content) > MAX_BYTES:
-        raise ValueError(f"{quoted(path)} is larger than 64 KiB: that is no secret")
+        raise ValueError(f"{quoted(path)} is larger than 64 KiB: name the file with the secret")
     try:
         return content.decode()
     except UnicodeDecodeError:
-        raise ValueError(f"{quoted(path)} is no text in UTF-8") from None
+        raise ValueError(f"{quoted(path)} is not UTF-8 text: save it in that encoding") from None
 
 
 def _parts(text: str, many: bool, source: str) -> list[str]:
     """The secret without the line break that editors and `echo` leave at the end; one a line where there are many."""
     parts = [line for line in text.splitlines() if line.strip()] if many else [text.rstrip("\r\n")]
     if not parts or not parts[0].strip():
-        raise ValueError(f"{source} is empty")
+        raise ValueError(f"{source} is empty: put the secret into it")
     return parts
 
 

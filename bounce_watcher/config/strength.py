@@ -1,4 +1,4 @@
-"""How hard a token is to guess, as far as its look tells.
+"""Estimates how hard a token is to guess from its characters.
 
 What a person made up looks like words: it is worth less than its length. What can be guessed in hours is refused, what
 merely does not look random is warned of.

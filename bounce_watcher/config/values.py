@@ -60,10 +60,10 @@ def duration(value: object) -> timedelta:
                          f"{kind_of(value)}")
     match = _DURATION.fullmatch(value.strip())
     if not match:
-        raise ValueError(f'{quoted(value)} is no duration: write a whole number and one unit, such as "45s", "10m", '
+        raise ValueError(f'{quoted(value)} is not a duration: write a whole number and one unit, such as "45s", "10m", '
                          '"6h" or "14d"')
     if int(match[1]) > _LONGEST / _UNITS[match[2]]:
-        raise ValueError(f"{quoted(value)} is longer than a hundred years")
+        raise ValueError(f"{quoted(value)} is longer than a hundred years: write a shorter one")
     return int(match[1]) * _UNITS[match[2]]
 
 
@@ -74,7 +74,7 @@ def size(value: object) -> int:
     match = _SIZE.fullmatch(value.strip()) if isinstance(value, str) else None
     if not match:
         what = quoted(value) if isinstance(value, str) else kind_of(value)
-        raise ValueError(f'{what} is no size: write a number of bytes, or "512KiB", "1MiB", "1GiB"')
+        raise ValueError(f'{what} is not a size: write a number of bytes, or "512KiB", "1MiB", "1GiB"')
     return int(match[1]) * _FACTORS[match[2]]
 
 
@@ -94,7 +94,7 @@ def rises(steps: Sequence[timedelta | None]) -> None:
     for shorter, longer in pairwise(steps):
         if shorter is None or (longer is not None and longer <= shorter):
             here, there = (spell(each) if each else "never" for each in (shorter, longer))
-            raise ValueError(f"{there} stands after {here}: each is longer than the one before, and never is the last")
+            raise ValueError(f'{there} comes after {here}: each must be longer than the one before, "never" the last')
 
 
 # ── words ───────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -120,13 +120,14 @@ def plain_text(value: str) -> str:
     if not value.strip():
         raise ValueError("is empty")
     if not value.isprintable():
-        raise ValueError("holds a line break or another control character")
+        raise ValueError("contains a line break or another control character: remove it")
     return value
 
 
 def _name(value: str) -> str:
     if not _NAME.fullmatch(value):
-        raise ValueError(f"{quoted(value)} is no name: 1 to 64 of the letters a-z and A-Z, digits, dot, hyphen and _")
+        raise ValueError(f"{quoted(value)} is not a valid name: use 1 to 64 letters (a-z, A-Z), digits, dots, hyphens "
+                         "or _")
     return value
 
 
@@ -156,7 +157,7 @@ def _ip_address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | No
 def _peer(value: str) -> str:
     address = _ip_address(value)
     if address is None:
-        raise ValueError(f'{quoted(value)} is no IP address: write it as "127.0.0.1" or "::1"')
+        raise ValueError(f'{quoted(value)} is not an IP address: write it as "127.0.0.1" or "::1"')
     return str(address)
 
 
@@ -172,7 +173,7 @@ def _host(value: str) -> str:
         return value
     if ":" in value:
         raise ValueError('must be the host alone: the port goes into its own key, such as port = 993')
-    raise ValueError(f'{quoted(value)} is no host name: write it as "imap.example.com"')
+    raise ValueError(f'{quoted(value)} is not a host name: write it as "imap.example.com"')
 
 
 def split_listen(value: str) -> tuple[str, int]:
@@ -180,9 +181,9 @@ def split_listen(value: str) -> tuple[str, int]:
     host, colon, port = value.rpartition(":")
     bare = host[1:-1] if host.startswith("[") and host.endswith("]") else host
     if not colon or not bare or (":" in host and bare == host) or not port.isascii() or not port.isdigit():
-        raise ValueError(f'{quoted(value)} is no address to listen on: write it as "127.0.0.1:8025" or "[::1]:8025"')
+        raise ValueError(f'{quoted(value)} is not an address and port: write them as "127.0.0.1:8025" or "[::1]:8025"')
     if not 1 <= int(port) <= 65535:
-        raise ValueError(f"{port} is no port: from 1 to 65535")
+        raise ValueError(f"{port} is not a port: use 1 to 65535")
     return bare, int(port)
 
 
@@ -190,14 +191,14 @@ def web_address(value: str) -> str:
     """https, or http to loopback. The text is never quoted in a refusal: it may hold a token."""
     url = _split(plain_text(value))
     if url.scheme not in ("http", "https") or not url.hostname:
-        raise ValueError('is no web address: write it as "https://host.example.com/path"')
+        raise ValueError('is not a web address: write it as "https://host.example.com/path"')
     if url.username is not None or url.password is not None:
-        raise ValueError("holds a user name or password: take out what stands before the @")
+        raise ValueError("contains a user name or password: remove the part before the @")
     if url.fragment:
-        raise ValueError("holds a #fragment, which is never sent: take it out")
+        raise ValueError("contains a #fragment, which is never sent: remove it")
     _plainly_written(url.hostname)
     if url.scheme == "http" and not is_loopback(url.hostname):
-        raise ValueError("plain http is refused but for this machine itself (127.0.0.1, ::1, localhost): use https://")
+        raise ValueError("plain http is allowed only for this machine (127.0.0.1, ::1, localhost): use https://")
     return value
 
 
@@ -205,7 +206,7 @@ def _plainly_written(host: str) -> None:
     if fault := host_fault(host):
         raise ValueError(f"names an address in disguise, which programs read differently: {fault}")
     if not (_ip_address(host) or _is_domain(host)):
-        raise ValueError('names no host that can be looked up: write it as "https://host.example.com/path"')
+        raise ValueError('contains no valid host name: write it as "https://host.example.com/path"')
 
 
 def _allowed_host(value: str) -> str:
@@ -224,12 +225,12 @@ def _uri_reference(value: str) -> str:
         urlsplit(value)
         if _URI_REFERENCE.fullmatch(value):
             return value
-    raise ValueError(f'{quoted(value)} is no URI: write it as "https://bounces.example.com/" or "/bounce-watcher"')
+    raise ValueError(f'{quoted(value)} is not a URI: write it as "https://bounces.example.com/" or "/bounce-watcher"')
 
 
 def _type_prefix(value: str) -> str:
     if not _TYPE_PREFIX.fullmatch(value):
-        raise ValueError(f'{quoted(value)} is no domain from its end to its beginning: write it as "com.example.mail"')
+        raise ValueError(f'{quoted(value)} is not a reversed domain: write it as "com.example.mail"')
     return value
 
 
@@ -238,9 +239,9 @@ def _split(value: str) -> SplitResult:
         url = urlsplit(value)
         url.port  # noqa: B018  # the property is what checks it
     except ValueError:
-        raise ValueError("is no web address that can be read: look at its host and port") from None
+        raise ValueError("is not a valid web address: check its host and port") from None
     if any(c.isspace() for c in value):
-        raise ValueError("holds white space: a web address has none")
+        raise ValueError("contains white space: remove it")
     return url
 
 
@@ -249,23 +250,23 @@ def _split(value: str) -> SplitResult:
 def _domain(value: str) -> str:
     bare = value.removesuffix(".")
     if "@" in value:
-        raise ValueError(f'{quoted(value)} is no domain: leave out the part up to the @, as in "example.com"')
+        raise ValueError(f'{quoted(value)} is not a domain: leave out the part up to the @, as in "example.com"')
     if not _is_domain(bare):
-        raise ValueError(f'{quoted(value)} is no domain: write it as "example.com"')
+        raise ValueError(f'{quoted(value)} is not a domain: write it as "example.com"')
     return address_key(f"@{bare}")[1:]
 
 
 def _address(value: str) -> str:
     local, at, domain = value.rpartition("@")
     if not at or not _LOCAL_PART.fullmatch(local) or not _is_domain(domain):
-        raise ValueError(f'{quoted(value)} is no mail address: write it as "returns@bounces.example.com"')
+        raise ValueError(f'{quoted(value)} is not a mail address: write it as "returns@bounces.example.com"')
     return value
 
 
 def _authserv_id(value: str) -> str:
     """The name of a server in Authentication-Results (RFC 8601 section 2.5), as such names are compared."""
     if not (_AUTHSERV_ID.fullmatch(value) and server_key(value)):
-        raise ValueError(f'{quoted(value)} is no name of a server: write what stands before the first ";" of '
+        raise ValueError(f'{quoted(value)} is not a server name: write what comes before the first ";" of '
                          'Authentication-Results in mail of this mailbox, such as "mx.example.com"')
     return server_key(value)
 
@@ -293,20 +294,20 @@ def _protected(value: str) -> str:
 def _field_name(value: str) -> str:
     """RFC 5322 section 2.2."""
     if not _FIELD_NAME.fullmatch(value):
-        raise ValueError(f'{quoted(value)} is no name of a header field: leave out the colon, as in "X-Campaign"')
+        raise ValueError(f'{quoted(value)} is not a header field name: leave out the colon, as in "X-Campaign"')
     return value
 
 
 def _key_name(value: str) -> str:
-    """Where a DKIM key stands in the DNS (RFC 6376 section 3.6.2.1), in lower case."""
+    """The DNS name of a DKIM key (RFC 6376 section 3.6.2.1), in lower case."""
     selector, between_them, domain = value.partition("._domainkey.")
     if not (between_them and all(map(_is_domain, (f"{selector}.example", domain)))):
-        raise ValueError(f'{quoted(value)} is no name of a DKIM key: write it as "s1._domainkey.example.com"')
+        raise ValueError(f'{quoted(value)} is not a DKIM key name: write it as "s1._domainkey.example.com"')
     return f"{selector.lower()}._domainkey.{_domain(domain)}"
 
 def _key_record(value: str) -> str:
     if not is_key_record(value):
-        raise ValueError('holds no DKIM key that mail could be verified by: write the whole TXT record, as in '
+        raise ValueError('contains no usable DKIM key: write the whole TXT record, as in '
                          '"v=DKIM1; k=rsa; p=MIIB…"')
     return value
 
@@ -321,7 +322,7 @@ def _signing_secret(value: str) -> str:
 
 def _apprise_url(value: str) -> str:
     if "://" not in value:
-        raise ValueError('is no URL: write it as Apprise does, such as "mailtos://user:password@example.com" or '
+        raise ValueError('is not a URL: write it as Apprise does, such as "mailtos://user:password@example.com" or '
                          '"slack://…"; see https://appriseit.com/services/')
     return value
 
@@ -374,11 +375,11 @@ _TEXTS: Mapping[Kind, Callable[[str], object]] = {
 }
 _FILES: Mapping[Kind, Callable[[str, Path], str]] = {Kind.CA_FILE: _certificates, Kind.DATABASE: database_url}
 _AS_THEY_ARE = frozenset({Kind.APPRISE_URL, Kind.DATABASE, Kind.SIGNING_SECRET, Kind.STRONG})
-"""Secrets: who has them elsewhere made them, with whatever is in them."""
+"""Secrets, which may contain anything."""
 
 
 def text_of(kind: Kind | None, value: str, folder: Path = Path()) -> object:
-    """A text as it is kept; relative names of files start from `folder`. ELSEWHERE for what another field keeps."""
+    """A text as it is kept; relative names of files start from `folder`. ELSEWHERE if it belongs to another field."""
     if kind not in _AS_THEY_ARE:
         value = plain_text(value)
     if kind and kind in _FILES:

@@ -36,9 +36,6 @@ _LONG_LINE = re.compile(rb"([^\r\n]{300})[^\r\n]+")
 """No address line is that long; what stands behind is cut off."""
 
 _FAILED_FIELD = re.compile(rb"^x-failed-recipients:[^\n]*(?:\n[ \t][^\n]*)*\n?", re.IGNORECASE | re.MULTILINE)
-"""Exim's, which is read elsewhere; of ZoneMTA it lists those who got the mail too."""
-
-_FAILED_FIELD = re.compile(rb"^x-failed-recipients:[^\n]*(?:\n[ \t][^\n]*)*\n?", re.IGNORECASE | re.MULTILINE)
 """What Exim's recognizer has read, or has left for a reason: ZoneMTA names all that the mail went to."""
 
 _BODY_FIELD = re.compile(rb"^content-[^\n]*(?:\n[ \t][^\n]*)*\n?", re.IGNORECASE | re.MULTILINE)

@@ -5,8 +5,8 @@
        "bouncedRecipients":[{"emailAddress":"user@example.org","status":"5.1.1","diagnosticCode":"smtp; …"}]},
      "mail":{"messageId":"…","commonHeaders":{…}}}
 
-       "bouncedRecipients":[{"emailAddress":"user@example.org","status":"5.1.1","diagnosticCode":"…"}]},
-line break and blank, and SNS adds a line "--" and how to unsubscribe.
+The JSON may be wrapped once more as the string "Message" of an SNS envelope; as mail its one long line is folded by
+"!", line break and blank, and SNS adds a line "--" and how to unsubscribe.
 Source: docs.aws.amazon.com/ses/latest/dg/notification-contents.html and event-publishing-retrieving-sns-contents.html.
 """
 

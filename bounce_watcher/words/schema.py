@@ -1,12 +1,14 @@
-"""The JSON Schema of grounds, as it ships in `grounds.schema.json`: `python -m bounce_watcher.words.schema` writes it.
+"""The JSON Schema of grounds, which ships as `grounds.schema.json`.
+
+After a change of the grounds: `python -m bounce_watcher.words.schema > bounce_watcher/words/grounds.schema.json`.
 
 What a field means is told once by its name: one name means one thing wherever it stands.
 """
 
 import json
+import sys
 from collections.abc import Iterator, Mapping
 from importlib.resources import files
-from pathlib import Path
 from typing import Any
 
 from bounce_watcher.model.grounds_json import ANY, SUBJECT
@@ -102,4 +104,4 @@ def shipped() -> str:
 
 
 if __name__ == "__main__":
-    Path(__file__).with_name(PLACE).write_text(text(), "utf-8")
+    sys.stdout.write(text())

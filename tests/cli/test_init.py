@@ -73,7 +73,7 @@ def test_no_password_goes_to_a_server_that_only_the_dns_names(
 
 
 @pytest.mark.parametrize("arguments, says", [
-    (("--address", "nobody"), "--address: \"nobody\" is no mail address"),
+    (("--address", "nobody"), "--address: \"nobody\" is not a mail address"),
     (("--address", "a@example.org", "--host", "imap.example.org:imap"), "--host: "),
     (("--address", "a@example.org", "--host", "imap.example.org", "--security", "ssl"),
      "--security: 'ssl' must be tls, starttls or none"),

@@ -93,8 +93,8 @@ def test_a_configuration_that_all_can_read_and_holds_a_query_is_warned_of(progra
 @pytest.mark.parametrize(("line", "problem"), [
     ('url_file = "nowhere"', "webhook[platform].url_file: "),
     ('url_env = "NO_SUCH_URL"', "webhook[platform].url_env: there is no environment variable NO_SUCH_URL"),
-    ('url_file = "bad-url"', "webhook[platform].url_file: is no web address"),
-    ('url_file = "bad-url"\nurl = "https://h.example/"', "stands beside url"),
+    ('url_file = "bad-url"', "webhook[platform].url_file: is not a web address"),
+    ('url_file = "bad-url"\nurl = "https://h.example/"', "is set together with url"),
     ("", "webhook[platform].url: missing: add url ="),
     ("url = 7", "webhook[platform].url: must be text in quotes"),
 ])

@@ -41,7 +41,9 @@ def test_an_empty_file_has_all_defaults_and_says_that_nothing_is_polled() -> Non
     settings = accepted("")
     assert settings.database_url.get_secret_value() == "sqlite:////var/lib/bounce-watcher/ledger.db"
     assert settings == Settings(settings.database_url, warnings=settings.warnings)
-    assert tuple(map(str, settings.warnings)) == ("mailbox: there is none, so nothing is polled: add a [[mailbox]]",)
+    assert tuple(map(str, settings.warnings)) == (
+        "mailbox: none is configured, so nothing is polled: add a [[mailbox]]",
+    )
 
 
 def test_a_mailbox_of_four_lines_has_the_defaults_of_the_account() -> None:
@@ -88,7 +90,7 @@ def test_plain_text_is_taken_on_this_machine(host: str) -> None:
 ])
 def test_plain_text_is_taken_nowhere_else(host: str) -> None:
     [problem] = refused(mailbox(f'host = "{host}"', 'security = "none"'))
-    assert problem.startswith('line 6: mailbox[returns].security: "none" would send the password readable')
+    assert problem.startswith('line 6: mailbox[returns].security: "none" would send the password unencrypted')
 
 
 def test_oauth2_for_one_service_with_client_credentials() -> None:
@@ -269,8 +271,8 @@ def test_the_web() -> None:
     settings = accepted(rest("[web]"))
     assert settings.web == WebSettings("127.0.0.1", 8025)
     assert tuple(map(str, settings.warnings)) == (
-        "web.token: there is none, so nothing can be changed over HTTP, POST /api/v1/sent included, and only programs "
-        'of this user on this machine may look: add token_file = "…"',
+        "web.token: none is set, so HTTP is read-only (POST /api/v1/sent included) and open only to programs of this "
+        'user on this machine: add token_file = "…"',
     )
     settings = accepted(rest("[web]", 'listen = "[::]:80"', f'token = "{ACTING}"'))
     assert settings.web == WebSettings("::", 80, SecretStr(ACTING))
@@ -285,7 +287,7 @@ def test_the_web_behind_a_proxy_that_signs_people_in() -> None:
     )
     assert settings.warnings == ()
     assert tuple(map(str, accepted(rest("[web]", 'user_header = "X-User"')).warnings)) == (
-        'web.acting_users: names nobody, so those whom the proxy lets in may look and not act: add acting_users = '
+        'web.acting_users: is empty, so users of the proxy can look but not act: add acting_users = '
         '["…"]',
     )
 
@@ -323,10 +325,11 @@ def test_log_and_service() -> None:
 
 @pytest.mark.parametrize(("lines", "warning"), [
     (("[policy.evidence]", 'soft = "token"'),
-     'policy.evidence.soft: "token" is asked for, and there is no attribution.token_key: nothing of this type will '
-     "ever count"),
+     'policy.evidence.soft: "token" is required, but attribution.token_key is not set: nothing of this type will '
+     "count until you set it"),
     (("[attribution]", 'token_key = "short"', 'return_path = "r@example.com"'),
-     "attribution.token_key: a key of less than 16 characters can be guessed: make one with: openssl rand -base64 32"),
+     "attribution.token_key: a key with fewer than 16 characters can be guessed: make one with: "
+     "openssl rand -base64 32"),
 ])
 def test_what_a_person_should_know(lines: tuple[str, ...], warning: str) -> None:
     assert tuple(map(str, accepted(rest(*lines)).warnings)) == (warning,)

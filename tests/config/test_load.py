@@ -58,7 +58,7 @@ def test_the_environment_is_that_of_the_process_by_default(tmp_path: Path, monke
 
 def test_no_such_file(tmp_path: Path) -> None:
     assert problem_of(tmp_path / "config.toml") == (
-        "there is no such file: name the configuration with -c FILE or $BOUNCE_WATCHER_CONFIG, and begin with a copy "
+        "no such file: give the configuration with -c FILE or $BOUNCE_WATCHER_CONFIG, and start with a copy "
         "of config.example.toml"
     )
 
@@ -82,7 +82,7 @@ def test_another_encoding(tmp_path: Path) -> None:
 
 
 def test_a_file_of_absurd_size(tmp_path: Path) -> None:
-    assert problem_of(written(tmp_path, b"#" * 5_000_000)) == "is larger than 4 MiB: that is no configuration"
+    assert problem_of(written(tmp_path, b"#" * 5_000_000)) == "is larger than 4 MiB: name the configuration file"
 
 
 def test_a_file_with_secrets_that_everybody_may_read(tmp_path: Path) -> None:
@@ -102,12 +102,12 @@ NO_TOML = [
     ("a = 1\nidle = True\n", 2, 'text goes in quotes ("…"), true and false in small letters'),
     ("a = 1\nhost imap\n", 2, "a line is key = value; a # begins a comment"),
     ("[log]\n[log]\n", 2,
-     "the table stands twice: join the two; only [[mailbox]], [[webhook]], [[platform]] and [[notify]] may stand "
-     "several times"),
+     "the table is there twice: merge the two; only [[mailbox]], [[webhook]], [[platform]] and [[notify]] may be "
+     "repeated"),
     ('host = "imap\n', 1, "text begins and ends with a quote on the same line"),
     ("x = 1 y = 2\n", 1, "one key = value a line; text with quotes in it goes in '…'"),
     ('x = "C:\\Queue"\n', 1, "a backslash in \"…\" is written \\\\, or put the text in '…'"),
-    ("a = 1\na = 2\n", 2, "the key stands twice: keep one of them"),
+    ("a = 1\na = 2\n", 2, "the key is there twice: keep one of them"),
 ]
 
 
@@ -119,4 +119,4 @@ def test_text_that_is_no_toml(text: str, line: int, hint: str) -> None:
 
 
 def test_text_that_is_nested_absurdly() -> None:
-    assert refused("a = " + "[" * 20_000) == ("is nested too deeply to be a configuration",)
+    assert refused("a = " + "[" * 20_000) == ("is nested too deeply: name the configuration file",)

@@ -44,7 +44,7 @@ def test_common_keys_and_those_of_its_kind(tmp_path: Path) -> None:
         (BASE + 'api_kez = "secret-key"\n', "line 4: platform[news].api_kez: unknown: did you mean api_key?"),
         (BASE + NEEDED + 'streamz = ["a"]\n', "line 5: platform[news].streamz: unknown: did you mean streams?"),
         (BASE + NEEDED + "zork = 1\n",
-         'line 5: platform[news].zork: unknown: take it out. Known to kind = "sendgrid": api_key, api_key_file, '
+         'line 5: platform[news].zork: unknown: remove it. Known to kind = "sendgrid": api_key, api_key_file, '
          "api_key_env, api_key_credential, subuser"),
         (BASE + "api_key = 3\n", "line 4: platform[news].api_key: must be text in quotes, not a whole number"),
         (BASE + 'api_key_env = "KEY"\n',
@@ -54,16 +54,17 @@ def test_common_keys_and_those_of_its_kind(tmp_path: Path) -> None:
                                              "false"),
         (BASE + NEEDED + 'timeout = "1h"\n', "line 5: platform[news].timeout: 1h is out of range: from 1s to 5m"),
         (BASE + NEEDED + "rate = 0\n", "line 5: platform[news].rate: 0.0 is out of range: from 0.001 to 10000.0"),
-        (BASE + NEEDED + 'streams = ["a", "a"]\n', 'line 5: platform[news].streams: "a" stands twice in the list'),
+        (BASE + NEEDED + 'streams = ["a", "a"]\n',
+         'line 5: platform[news].streams: "a" is in the list twice: remove one'),
         (BASE + NEEDED + 'url = "https://api.example.com/?key=1"\n',
-         "line 5: platform[news].url: holds a query, behind which no path of an API can stand: take it out"),
+         "line 5: platform[news].url: holds a query, after which no API path can follow: remove it"),
         (BASE + NEEDED + 'url = "http://api.example.com"\n',
-         "line 5: platform[news].url: plain http is refused but for this machine itself (127.0.0.1, ::1, localhost): "
+         "line 5: platform[news].url: plain http is allowed only for this machine (127.0.0.1, ::1, localhost): "
          "use https://"),
         (BASE + NEEDED + BASE + NEEDED,
-         'line 6: [[platform]] #2: name: "news" names an earlier [[platform]] already: choose another'),
+         'line 6: [[platform]] #2: name: "news" is already the name of an earlier [[platform]]: choose another'),
         ('[platform]\nname = "news"\n',
-         "line 1: platform: there may be several, so each stands under a heading in double brackets: [[platform]]"),
+         "line 1: platform: there can be several, so each heading has double brackets: [[platform]]"),
     ],
 )
 def test_what_is_wrong_is_said_in_one_line(text: str, problem: str) -> None:
@@ -74,7 +75,7 @@ def test_a_platform_and_a_webhook_may_not_share_a_name() -> None:
     secret = "whsec_" + "A" * 43 + "="
     webhook = f'[[webhook]]\nname = "news"\nurl = "https://platform.example.com/hook"\nsecret = "{secret}"\n'
     assert refused(webhook + BASE + NEEDED) == (
-        'line 6: [[platform]] #1: name: "news" names an earlier [[webhook]] already: choose another',
+        'line 6: [[platform]] #1: name: "news" is already the name of an earlier [[webhook]]: choose another',
     )
 
 

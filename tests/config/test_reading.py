@@ -62,8 +62,8 @@ def test_all_faults_are_told_at_once() -> None:
         "every: 2d is out of range: from 1m to 1d",
         'kept: must be a duration in quotes with its unit, such as "45s", "10m", "6h" or "14d", not a whole number; '
         '"never" is allowed too',
-        "called.zzzzzz: unknown: take it out. Known here: names",
-        'called.names: "a" stands twice in the list',
+        "called.zzzzzz: unknown: remove it. Known here: names",
+        'called.names: "a" is in the list twice: remove one',
     ])
 
 

@@ -12,8 +12,7 @@ CASES = [
     Case("mailbox-without-login", mailbox("- password"),
          'line 1: mailbox[returns].password: missing: add password_file = "…", or a [mailbox.oauth2] table'),
     Case("mailbox-with-two-logins", MAILBOX+OAUTH2,
-         "line 5: mailbox[returns].password: stands beside [mailbox.oauth2]: a mailbox logs in one way, "
-         "keep one of them"),
+         "line 5: mailbox[returns].password: is set together with [mailbox.oauth2]: keep only one way to log in"),
     Case("host-with-scheme", mailbox('host = "imaps://imap.example.com"'),
          'line 3: mailbox[returns].host: must be the host alone, without "imaps://" or a path, such as '
          '"imap.example.com"'),
@@ -21,7 +20,7 @@ CASES = [
          "line 3: mailbox[returns].host: must be the host alone: the port goes into its own key, such as "
          "port = 993"),
     Case("host-of-nonsense", mailbox('host = "imap example"'),
-         'line 3: mailbox[returns].host: "imap example" is no host name: write it as "imap.example.com"'),
+         'line 3: mailbox[returns].host: "imap example" is not a host name: write it as "imap.example.com"'),
     Case("port-out-of-range", mailbox("port = 99999"),
          "line 6: mailbox[returns].port: 99999 is out of range: from 1 to 65535"),
     Case("port-as-text", mailbox('port = "993"'),
@@ -29,48 +28,48 @@ CASES = [
     Case("port-as-truth", mailbox('port = true'),
          "line 6: mailbox[returns].port: must be a whole number without quotes, not true or false"),
     Case("plain-text-over-the-network", mailbox('security = "none"'),
-         'line 6: mailbox[returns].security: "none" would send the password readable over the network; it '
-         'is for this machine itself only (127.0.0.1, ::1, localhost): use "tls" or "starttls"'),
+         'line 6: mailbox[returns].security: "none" would send the password unencrypted; it is allowed only for '
+         'this machine (127.0.0.1, ::1, localhost): use "tls" or "starttls"'),
     Case("plain-text-to-a-private-address", mailbox('security = "none"', 'host = "192.168.1.5"'),
-         'line 6: mailbox[returns].security: "none" would send the password readable over the network; it '
-         'is for this machine itself only (127.0.0.1, ::1, localhost): use "tls" or "starttls"'),
+         'line 6: mailbox[returns].security: "none" would send the password unencrypted; it is allowed only for '
+         'this machine (127.0.0.1, ::1, localhost): use "tls" or "starttls"'),
     Case("unknown-security", mailbox('security = "startls"'),
          'line 6: mailbox[returns].security: "startls" is not known here: did you mean "starttls"?'),
     Case("name-with-a-space", mailbox('name = "my returns"'),
-         'line 2: [[mailbox]] #1: name: "my returns" is no name: 1 to 64 of the letters a-z and A-Z, '
-         "digits, dot, hyphen and _"),
+         'line 2: [[mailbox]] #1: name: "my returns" is not a valid name: use 1 to 64 letters (a-z, A-Z), digits, '
+         "dots, hyphens or _"),
     Case("name-twice", MAILBOX+mailbox('username = "other@example.com"'),
-         'line 7: [[mailbox]] #2: name: "returns" names an earlier [[mailbox]] already: choose another'),
+         'line 7: [[mailbox]] #2: name: "returns" is already the name of an earlier [[mailbox]]: choose another'),
     Case("folder-watched-twice", MAILBOX+mailbox('name = "again"'),
-         'line 6: mailbox[again].folder: "INBOX" of this account is watched by mailbox[returns] already: '
-         "name another"),
+         'line 6: mailbox[again].folder: "INBOX" of this account is already watched by mailbox[returns]: use '
+         "another folder"),
     Case("username-empty", mailbox('username = " "'),
          "line 4: mailbox[returns].username: is empty"),
     Case("username-with-line-break", mailbox('username = "a\\nb"'),
-         "line 4: mailbox[returns].username: holds a line break or another control character"),
+         "line 4: mailbox[returns].username: contains a line break or another control character: remove it"),
     Case("processed-into-the-source", mailbox('processed_folder = "inbox"'),
-         'line 6: mailbox[returns].processed_folder: "INBOX" is watched by `folder`: settled mail would '
-         "come in again; name another"),
+         'line 6: mailbox[returns].processed_folder: "INBOX" is also in `folder`, so settled mail would be read '
+         "again: use another folder"),
     Case("review-is-processed", mailbox('review_folder = "Bounces/Processed"'),
-         'line 6: mailbox[returns].review_folder: "Bounces/Processed" is the processed_folder already: '
-         "name another"),
+         'line 6: mailbox[returns].review_folder: "Bounces/Processed" is already the processed_folder: use '
+         "another folder"),
     Case("no-folder", mailbox('folder = []'),
          "line 6: mailbox[returns].folder: is an empty list: name at least one"),
     Case("folder-twice", mailbox('folder = ["INBOX", "Inbox"]'),
-         'line 6: mailbox[returns].folder: "INBOX" stands twice in the list'),
+         'line 6: mailbox[returns].folder: "INBOX" is in the list twice: remove one'),
     Case("folder-with-leading-slash", mailbox('folder = "/Returns"'),
          'line 6: mailbox[returns].folder: "/Returns" begins or ends with "/": write the levels as '
          '"Bounces/Processed"'),
     Case("poll-too-often", mailbox('poll_every = "0s"'),
          "line 6: mailbox[returns].poll_every: 0s is out of range: from 1s to 1d"),
     Case("duration-without-unit", mailbox('poll_every = "60"'),
-         'line 6: mailbox[returns].poll_every: "60" is no duration: write a whole number and one unit, '
+         'line 6: mailbox[returns].poll_every: "60" is not a duration: write a whole number and one unit, '
          'such as "45s", "10m", "6h" or "14d"'),
     Case("duration-as-number", mailbox('timeout = 30'),
          'line 6: mailbox[returns].timeout: must be a duration in quotes with its unit, such as "45s", '
          '"10m", "6h" or "14d", not a whole number'),
     Case("duration-of-two-units", mailbox('timeout = "1m30s"'),
-         'line 6: mailbox[returns].timeout: "1m30s" is no duration: write a whole number and one unit, '
+         'line 6: mailbox[returns].timeout: "1m30s" is not a duration: write a whole number and one unit, '
          'such as "45s", "10m", "6h" or "14d"'),
     Case("deadline-below-timeout", mailbox('pass_deadline = "10s"'),
          "line 6: mailbox[returns].pass_deadline: 10s for a whole pass is shorter than timeout (30s) for "
@@ -80,13 +79,13 @@ CASES = [
     Case("size-too-small", mailbox('max_message_bytes = "32KiB"'),
          "line 6: mailbox[returns].max_message_bytes: 32KiB is out of range: from 64KiB to 256MiB"),
     Case("size-in-words", mailbox('page_bytes = "16 megabytes"'),
-         'line 6: mailbox[returns].page_bytes: "16 megabytes" is no size: write a number of bytes, or '
+         'line 6: mailbox[returns].page_bytes: "16 megabytes" is not a size: write a number of bytes, or '
          '"512KiB", "1MiB", "1GiB"'),
     Case("page-of-none", mailbox('page_messages = 0'),
          "line 6: mailbox[returns].page_messages: 0 is out of range: from 1 to 1000"),
     *(
         Case(f"authserv-id-{name}", mailbox(f'trusted_authserv_id = "{value}"'),
-             f'line 6: mailbox[returns].trusted_authserv_id: "{value}" is no name of a server: write what stands '
+             f'line 6: mailbox[returns].trusted_authserv_id: "{value}" is not a server name: write what comes '
              'before the first ";" of Authentication-Results in mail of this mailbox, such as "mx.example.com"')
         for name, value in {
             "with-results": "mx.example.com; none", "with-version": "mx.example.com 1", "is-address": "a@example.com",
@@ -94,7 +93,7 @@ CASES = [
         }.items()
     ),
     Case("authserv-id-twice", mailbox('trusted_authserv_id = ["mx.example.com", "MX.Example.com"]'),
-         'line 6: mailbox[returns].trusted_authserv_id: "mx.example.com" stands twice in the list'),
+         'line 6: mailbox[returns].trusted_authserv_id: "mx.example.com" is in the list twice: remove one'),
     Case("authserv-id-of-none", mailbox("trusted_authserv_id = []"),
          "line 6: mailbox[returns].trusted_authserv_id: is an empty list: name at least one"),
     Case("authserv-id-no-text", mailbox("trusted_authserv_id = true"),
@@ -106,14 +105,14 @@ CASES = [
          'line 6: mailbox[returns].ca_file: "{folder}/not-pem.txt" holds no certificate in PEM form '
          "(-----BEGIN …)"),
     Case("oauth2-without-secret", oauth2("- client_secret"),
-         'line 5: mailbox[returns].oauth2.client_secret: missing: grant = "client_credentials" logs in '
-         'with it; add client_secret_file = "…"'),
+         'line 5: mailbox[returns].oauth2.client_secret: missing: grant = "client_credentials" needs it; add '
+         'client_secret_file = "…"'),
     Case("oauth2-without-refresh-token", oauth2('grant = "refresh_token"'),
-         'line 5: mailbox[returns].oauth2.refresh_token: missing: grant = "refresh_token" trades it for '
-         'access; add refresh_token_file = "…"'),
+         'line 5: mailbox[returns].oauth2.refresh_token: missing: grant = "refresh_token" needs it; add '
+         'refresh_token_file = "…"'),
     Case("oauth2-plain-http", oauth2('token_url = "http://login.example.com/token"'),
-         "line 7: mailbox[returns].oauth2.token_url: plain http is refused but for this machine itself "
-         "(127.0.0.1, ::1, localhost): use https://"),
+         "line 7: mailbox[returns].oauth2.token_url: plain http is allowed only for this machine (127.0.0.1, ::1, "
+         "localhost): use https://"),
     Case("oauth2-unknown-grant", oauth2('grant = "client_credential"'),
          'line 6: mailbox[returns].oauth2.grant: "client_credential" is not known here: did you mean '
          '"client_credentials"?'),

@@ -20,16 +20,16 @@ CASES = [
     Case("unknown-key", mailbox('folders = "INBOX"'),
          "line 6: mailbox[returns].folders: unknown: did you mean folder?"),
     Case("key-of-another-table", mailbox('secret = "hunter2"'),
-         "line 6: mailbox[returns].secret: unknown here: it belongs into [[webhook]]"),
+         "line 6: mailbox[returns].secret: unknown here: it belongs in [[webhook]]"),
     Case("webhook-plain-http", webhook('url = "http://platform.example.com/hooks"'),
-         "line 8: webhook[platform].url: plain http is refused but for this machine itself (127.0.0.1, "
-         "::1, localhost): use https://"),
+         "line 8: webhook[platform].url: plain http is allowed only for this machine (127.0.0.1, ::1, localhost): "
+         "use https://"),
     Case("webhook-with-user", webhook('url = "https://me:pw@platform.example.com/hooks"'),
-         "line 8: webhook[platform].url: holds a user name or password: take out what stands before the @"),
+         "line 8: webhook[platform].url: contains a user name or password: remove the part before the @"),
     Case("webhook-no-url", webhook('url = "platform.example.com/hooks"'),
-         'line 8: webhook[platform].url: is no web address: write it as "https://host.example.com/path"'),
+         'line 8: webhook[platform].url: is not a web address: write it as "https://host.example.com/path"'),
     Case("webhook-bad-port", webhook('url = "https://platform.example.com:99999/hooks"'),
-         "line 8: webhook[platform].url: is no web address that can be read: look at its host and port"),
+         "line 8: webhook[platform].url: is not a valid web address: check its host and port"),
     *(Case(f"webhook-host-in-disguise-{host}", webhook(f'url = "https://{host}/hooks"'),
            "line 8: webhook[platform].url: names an address in disguise, which programs read differently: " + mend)
       for host, mend in (
@@ -42,14 +42,14 @@ CASES = [
           ("%31%30.0.0.1", "write it without %"),
       )),
     Case("webhook-host-of-two-readings", webhook(r'url = "https://evil.example\\hooks.example/hooks"'),
-         'line 8: webhook[platform].url: names no host that can be looked up: write it as '
+         'line 8: webhook[platform].url: contains no valid host name: write it as '
          '"https://host.example.com/path"'),
     Case("token-url-in-disguise", oauth2('token_url = "https://2130706433/token"'),
          f"line 7: mailbox[returns].oauth2.token_url: names an address in disguise, which programs read differently: "
          f"{FOUR_NUMBERS}"),
     *(Case(f"webhook-to-{name}", webhook(f'url = "https://{host}/hooks"'),
            f"line 6: webhook[platform].allow_hosts: {host.strip('[]')} is {what} and not of the internet; if it is "
-           f'meant, add allow_hosts = ["{host.strip("[]")}"] to its table, else mend url')
+           f'meant, add allow_hosts = ["{host.strip("[]")}"] to its table, or correct url')
       for name, host, what in (
           ("metadata", "169.254.169.254", "a cloud's metadata service"),
           ("metadata-in-ipv6", "[fd00:ec2::254]", "a cloud's metadata service"),
@@ -68,26 +68,26 @@ CASES = [
          'line 10: webhook[platform].allow_hosts: "::ffff:10.0.0.1" is an address in disguise, which programs read '
          "differently: write it as 10.0.0.1"),
     Case("allowed-twice", webhook('allow_hosts = ["Hooks.example", "hooks.example."]'),
-         'line 10: webhook[platform].allow_hosts: "hooks.example" stands twice in the list'),
+         'line 10: webhook[platform].allow_hosts: "hooks.example" is in the list twice: remove one'),
     Case("allowed-not-in-list", webhook('allow_hosts = "hooks.example"'),
          'line 10: webhook[platform].allow_hosts: must be a list in brackets, such as ["…", "…"], not text'),
     Case("webhook-format", webhook('format = "cloudevents"'),
          'line 10: webhook[platform].format: "cloudevents" is not known here: did you mean "cloudevents-binary"?'),
     Case("source-without-cloudevents", webhook('cloudevents_source = "/here"'),
          'line 10: webhook[platform].cloudevents_source: has no effect with format = "standard": add format = '
-         '"cloudevents-structured" or "cloudevents-binary", or take it out'),
+         '"cloudevents-structured" or "cloudevents-binary", or remove it'),
     Case("prefix-without-cloudevents", webhook('cloudevents_type_prefix = "com.example"'),
          'line 10: webhook[platform].cloudevents_type_prefix: has no effect with format = "standard": add format = '
-         '"cloudevents-structured" or "cloudevents-binary", or take it out'),
+         '"cloudevents-structured" or "cloudevents-binary", or remove it'),
     Case("source-no-uri", webhook('format = "cloudevents-binary"', 'cloudevents_source = "our house"'),
-         'line 11: webhook[platform].cloudevents_source: "our house" is no URI: write it as '
+         'line 11: webhook[platform].cloudevents_source: "our house" is not a URI: write it as '
          '"https://bounces.example.com/" or "/bounce-watcher"'),
     Case("source-of-a-broken-host", webhook('format = "cloudevents-binary"', 'cloudevents_source = "https://[x/"'),
-         'line 11: webhook[platform].cloudevents_source: "https://[x/" is no URI: write it as '
+         'line 11: webhook[platform].cloudevents_source: "https://[x/" is not a URI: write it as '
          '"https://bounces.example.com/" or "/bounce-watcher"'),
     Case("prefix-with-a-dot-behind", webhook('format = "cloudevents-binary"', 'cloudevents_type_prefix = "com.x."'),
-         'line 11: webhook[platform].cloudevents_type_prefix: "com.x." is no domain from its end to its beginning: '
-         'write it as "com.example.mail"'),
+         'line 11: webhook[platform].cloudevents_type_prefix: "com.x." is not a reversed domain: write it as '
+         '"com.example.mail"'),
     Case("webhook-unsigned", webhook('- secret'),
          'line 6: webhook[platform].secret: missing: every webhook is signed; add secret_file = "…". Make '
          'one with: echo "whsec_$(openssl rand -base64 32)"'),
@@ -121,28 +121,28 @@ CASES = [
     Case("unknown-mode", rest("[policy]", 'mode = "shadows"'),
          'line 7: policy.mode: "shadows" is not known here: did you mean "shadow"?'),
     Case("block-table", rest("[policy.block]", "bounces = 3"),
-         "line 6: policy.block: no key can make a block or an undetermined bounce count: what they say is "
-         "not about the address. Take it out"),
+         "line 6: policy.block: no key can make blocks or undetermined bounces count, as they say nothing about "
+         "the address: remove it"),
     Case("undetermined-table", rest("[policy.undetermined]", "bounces = 3"),
-         "line 6: policy.undetermined: no key can make a block or an undetermined bounce count: what they "
-         "say is not about the address. Take it out"),
+         "line 6: policy.undetermined: no key can make blocks or undetermined bounces count, as they say nothing "
+         "about the address: remove it"),
     Case("block-evidence", rest("[policy.evidence]", 'block = "prose"'),
-         "line 7: policy.evidence.block: no key can make a block or an undetermined bounce count: what "
-         "they say is not about the address. Take it out"),
+         "line 7: policy.evidence.block: no key can make blocks or undetermined bounces count, as they say "
+         "nothing about the address: remove it"),
     Case("block-expiry", rest("[policy.expiry]", 'block = "1d"'),
-         "line 7: policy.expiry.block: no key can make a block or an undetermined bounce count: what they "
-         "say is not about the address. Take it out"),
+         "line 7: policy.expiry.block: no key can make blocks or undetermined bounces count, as they say nothing "
+         "about the address: remove it"),
     Case("block-reason", rest("[policy.reasons]", 'spam = "threshold"'),
-         "line 7: policy.reasons.spam: no key can make a block or an undetermined bounce count: what they say is not "
-         "about the address. Take it out"),
+         "line 7: policy.reasons.spam: no key can make blocks or undetermined bounces count, as they say nothing "
+         "about the address: remove it"),
     Case("undetermined-reason", rest("[policy.reasons]", 'unknown = "never"'),
-         "line 7: policy.reasons.unknown: no key can make a block or an undetermined bounce count: what they say is "
-         "not about the address. Take it out"),
+         "line 7: policy.reasons.unknown: no key can make blocks or undetermined bounces count, as they say "
+         "nothing about the address: remove it"),
     Case("reason-of-the-sender", rest("[policy.reasons]", 'rate_limited = "threshold"'),
-         "line 7: policy.reasons.rate_limited: can never count: it is about the pace of the sender and passes by "
-         "itself. Take it out"),
+         "line 7: policy.reasons.rate_limited: can never count, as it is about the sender's pace and passes by "
+         "itself: remove it"),
     Case("soft-reason-at-once", rest("[policy.reasons]", 'mailbox_full = "suppress-now"'),
-         'line 7: policy.reasons.mailbox_full: "suppress-now" would suppress on too little: a soft reason counts by '
+         'line 7: policy.reasons.mailbox_full: "suppress-now" would suppress too soon: a soft reason can be '
          '"threshold" or "never"'),
     Case("unknown-reason", rest("[policy.reasons]", 'mailbox_ful = "never"'),
          "line 7: policy.reasons.mailbox_ful: unknown: did you mean mailbox_full?"),
@@ -154,9 +154,9 @@ CASES = [
     Case("unknown-scope", rest("[policy]", 'complaint_scope = "all"'),
          'line 7: policy.complaint_scope: "all" is not known here: write one of "stream", "global"'),
     Case("ladder-that-goes-down", rest("[policy.expiry]", 'soft = ["30d", "7d"]'),
-         "line 7: policy.expiry.soft: 7d stands after 30d: each is longer than the one before, and never is the last"),
+         'line 7: policy.expiry.soft: 7d comes after 30d: each must be longer than the one before, "never" the last'),
     Case("ladder-beyond-never", rest("[policy.expiry]", 'hard = ["never", "7d"]'),
-         "line 7: policy.expiry.hard: 7d stands after never: each is longer than the one before, and never is the "
+         'line 7: policy.expiry.hard: 7d comes after never: each must be longer than the one before, "never" the '
          "last"),
     Case("ladder-without-rungs", rest("[policy.expiry]", "complaint = []"),
          'line 7: policy.expiry.complaint: is an empty list: name at least one'),
@@ -169,96 +169,95 @@ CASES = [
     Case("wait-from-less-than-nothing", rest("[policy.guard]", "wait_from = -0.5"),
          "line 7: policy.guard.wait_from: -0.5 is out of range: from 0.0 to 1000.0"),
     Case("quiet-shorter-than-window", rest("[policy.guard]", 'window = "8h"'),
-         "line 6: policy.guard.quiet: 6h is shorter than window (8h): one window would be two outages; make it longer"),
+         "line 6: policy.guard.quiet: 6h is shorter than window (8h): one window could count as two "
+         "outages; make it longer"),
     Case("unknown-grade", rest("[policy.evidence]", 'hard = "tokens"'),
          'line 7: policy.evidence.hard: "tokens" is not known here: did you mean "token"?'),
     Case("more-days-than-bounces", rest("[policy.soft]", "bounces = 2"),
-         "line 6: policy.soft.distinct_days: 3 distinct days cannot come of bounces = 2: set distinct_days"
+         "line 6: policy.soft.distinct_days: 3 distinct days are impossible with bounces = 2: set distinct_days"
          " to 2 or less, or bounces to 3 or more"),
     Case("span-of-one-bounce", rest("[policy.soft]", "bounces = 1", "distinct_days = 1"),
-         'line 6: policy.soft.span: one bounce (bounces = 1) spans no 14d: set span = "0s", or more '
-         "bounces"),
+         'line 6: policy.soft.span: one bounce (bounces = 1) has no span of 14d: set span = "0s", or raise bounces'),
     Case("span-beyond-window", rest("[policy.soft]", 'window = "10d"'),
-         "line 7: policy.soft.window: 10d is shorter than span (14d): nothing could ever count enough; "
+         "line 7: policy.soft.window: 10d is shorter than span (14d): the threshold could never be reached; "
          "make it longer"),
     Case("days-beyond-window", rest("[policy.confirm]", 'bounces = 5', 'distinct_days = 5', 'window = "3d"'),
-         "line 9: policy.confirm.window: 3d has no room for distinct_days = 5: make it longer"),
+         "line 9: policy.confirm.window: 3d is too short for distinct_days = 5: make it longer"),
     Case("no-bounces", rest("[policy.confirm]", 'bounces = 0', 'distinct_days = 1'),
          "line 7: policy.confirm.bounces: 0 is out of range: from 1 to 1000"),
     Case("expiry-too-short", rest("[policy.expiry]", 'soft = "10m"'),
          'line 7: policy.expiry.soft: 10m is too short: at least 1h; "never" is allowed too'),
     Case("expiry-for-ever", rest("[policy.expiry]", 'soft = "forever"'),
-         'line 7: policy.expiry.soft: "forever" is no duration: write a whole number and one unit, such as'
+         'line 7: policy.expiry.soft: "forever" is not a duration: write a whole number and one unit, such as'
          ' "45s", "10m", "6h" or "14d"; "never" is allowed too'),
     Case("protected-nonsense", rest("[policy]", 'protected = ["ceo"]'),
          'line 7: policy.protected: "ceo" is neither an address nor "@domain": write "ceo@example.com" or '
          '"@example.org"'),
     Case("key-one-table-too-high", rest("[policy]", 'distinct_days = 2'),
-         "line 7: policy.distinct_days: unknown here: it belongs into [policy.soft] or [policy.confirm]"),
+         "line 7: policy.distinct_days: unknown here: it belongs in [policy.soft] or [policy.confirm]"),
     Case("return-path-no-address", rest("[attribution]", 'return_path = "bounces.example.com"'),
-         'line 7: attribution.return_path: "bounces.example.com" is no mail address: write it as '
+         'line 7: attribution.return_path: "bounces.example.com" is not a mail address: write it as '
          '"returns@bounces.example.com"'),
     Case("return-path-delimiter-unknown", rest("[attribution]", 'return_path_delimiter = "_"'),
          'line 7: attribution.return_path_delimiter: "_" is not known here: write one of "+", "-"'),
     Case("verp-path-no-address", rest("[attribution]", 'verp_paths = ["lists.example.com"]'),
-         'line 7: attribution.verp_paths: "lists.example.com" is no mail address: write it as '
+         'line 7: attribution.verp_paths: "lists.example.com" is not a mail address: write it as '
          '"returns@bounces.example.com"'),
     Case("token-key-without-return-path", rest("[attribution]", f'token_key = "{TOKEN_KEY}"'),
-         "line 6: attribution.return_path: missing: with token_key set, add the address that tokens ride "
-         'on, such as return_path = "returns@bounces.example.com"'),
+         "line 6: attribution.return_path: missing: with token_key set, add the return path that carries the "
+         'tokens, such as return_path = "returns@bounces.example.com"'),
     Case("token-max-age-short", rest("[attribution]", 'token_max_age = "6d"'),
-         'line 7: attribution.token_max_age: 6d is too short: servers report a failure after some five days; '
-         'at least "7d", or "never"'),
+         "line 7: attribution.token_max_age: 6d is too short, as servers take about five days to report a "
+         'failure: use at least "7d", or "never"'),
     Case("token-header-with-colon", rest("[attribution]", 'token_header = "X-Token:"'),
-         'line 7: attribution.token_header: "X-Token:" is no name of a header field: leave out the colon, as in '
+         'line 7: attribution.token_header: "X-Token:" is not a header field name: leave out the colon, as in '
          '"X-Campaign"'),
     Case("dkim-key-name", rest("[[attribution.dkim_key]]", 'name = "s1.example.com"', 'record = "v=DKIM1; k=ed25519; '
                                'p=11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo="'),
-         'line 7: attribution.dkim_key.name: "s1.example.com" is no name of a DKIM key: write it as '
+         'line 7: attribution.dkim_key.name: "s1.example.com" is not a DKIM key name: write it as '
          '"s1._domainkey.example.com"'),
     Case("dkim-key-revoked", rest("[[attribution.dkim_key]]", 'name = "s1._domainkey.example.com"',
                                   'record = "v=DKIM1; p="'),
-         'line 8: attribution.dkim_key.record: holds no DKIM key that mail could be verified by: write the whole '
+         'line 8: attribution.dkim_key.record: contains no usable DKIM key: write the whole '
          'TXT record, as in "v=DKIM1; k=rsa; p=MIIB…"'),
     Case("own-domain-is-address", rest("[attribution]", 'own_domains = ["me@example.com"]'),
-         'line 7: attribution.own_domains: "me@example.com" is no domain: leave out the part up to the @, '
+         'line 7: attribution.own_domains: "me@example.com" is not a domain: leave out the part up to the @, '
          'as in "example.com"'),
     Case("database-of-another-kind", rest("[database]", 'url = "mysql://me:pw@db.example.com/b"'),
-         "line 7: database.url: is no database that can hold the ledger: write "
+         "line 7: database.url: is not a supported database: write "
          "sqlite:////absolute/path/ledger.db or postgresql+psycopg://user@host/database"),
     Case("database-of-another-driver", rest("[database]", 'url = "postgresql+psycopg2://me:pw@db.example.com/b"'),
-         "line 7: database.url: names a driver that is not used here: write "
+         "line 7: database.url: names an unsupported driver: write "
          "sqlite:////absolute/path/ledger.db or postgresql+psycopg://user@host/database"),
     Case("database-in-memory", rest("[database]", 'url = "sqlite://"'),
          "line 7: database.url: needs three slashes and a path, four for an absolute one: "
          "sqlite:////var/lib/…/ledger.db"),
     Case("database-in-memory-by-name", rest("[database]", 'url = "sqlite:///:memory:"'),
-         "line 7: database.url: is a database in memory, which forgets whom not to mail at every stop: "
-         "name a file"),
+         "line 7: database.url: is an in-memory database, which loses all suppressions at every stop: name a file"),
     Case("database-relative", rest("[database]", 'url = "sqlite://ledger.db"'),
          "line 7: database.url: needs three slashes and a path, four for an absolute one: "
          "sqlite:////var/lib/…/ledger.db"),
     Case("database-without-name", rest("[database]", 'url = "postgresql://me:pw@db.example.com"'),
-         "line 7: database.url: names no database after the host: write sqlite:////absolute/path/ledger.db"
+         "line 7: database.url: has no database name after the host: write sqlite:////absolute/path/ledger.db"
          " or postgresql+psycopg://user@host/database"),
     Case("database-unreadable", rest("[database]", 'url = "postgresql://me:p/w@db.example.com/b"'),
-         "line 7: database.url: cannot be read: look at its host and port, and write @ : / # in a password"
+         "line 7: database.url: is not a valid URL: check its host and port, and write @ : / # in a password"
          " as %40 %3A %2F %23"),
     Case("event-retention-shorter-than-raw",
          rest("[database]", 'raw_retention = "200d"', 'event_retention = "180d"'),
-         "line 8: database.event_retention: 180d is shorter than raw_retention (200d): mail that is still kept would "
-         "be read into events again; shorten that first"),
+         "line 8: database.event_retention: 180d is shorter than raw_retention (200d): mail that is still kept "
+         "would create the events again; shorten raw_retention first"),
     Case("event-retention-shorter-than-raw-for-good",
          rest("[database]", 'raw_retention = "never"', 'event_retention = "400d"'),
-         "line 8: database.event_retention: 400d is shorter than raw_retention (never): mail that is still kept would "
-         "be read into events again; shorten that first"),
+         "line 8: database.event_retention: 400d is shorter than raw_retention (never): mail that is still kept "
+         "would create the events again; shorten raw_retention first"),
     Case("event-retention-shorter-than-a-window", rest("[database]", 'event_retention = "80d"'),
          "line 7: database.event_retention: 80d is shorter than policy.guard.baseline (90d): bounces would go "
          "while they may still count; make it longer"),
     Case("outbox-retention-too-short", rest("[database]", 'outbox_retention = "1d"'),
-         'line 7: database.outbox_retention: 1d is too short to look into what went wrong: at least "7d", or "never"'),
+         'line 7: database.outbox_retention: 1d is too short to investigate failures: use at least "7d", or "never"'),
     Case("retention-negative", rest("[database]", 'raw_retention = "-1d"'),
-         'line 7: database.raw_retention: "-1d" is no duration: write a whole number and one unit, such as'
+         'line 7: database.raw_retention: "-1d" is not a duration: write a whole number and one unit, such as'
          ' "45s", "10m", "6h" or "14d"; "never" is allowed too'),
     Case("level-unknown", rest("[log]", 'level = "warn"'),
          'line 7: log.level: "warn" is not known here: did you mean "warning"?'),
@@ -272,7 +271,7 @@ CASES = [
          'line 7: web.listen: "0.0.0.0:8025" is open to other machines and needs a token: add token_file ='
          ' "…", or listen on 127.0.0.1'),
     Case("web-reader-without-token", rest("[web]", f'read_token = "{LOOKING}"'),
-         "line 7: web.read_token: only tells readers from those who act: set token as well"),
+         "line 7: web.read_token: has no effect without token: set token as well"),
     *(Case(f"web-token-{name}", rest("[web]", f'token = "{token}"'), f"line 7: web.token: {told}: {MAKE_ONE}")
       for name, token, told in (
           ("short", "s3cret-of-ours", "has 14 characters and can be guessed, at least 16 are needed"),
@@ -282,32 +281,31 @@ CASES = [
     Case("web-read-token-short", rest("[web]", f'token = "{ACTING}"', 'read_token = "look"'),
          f"line 8: web.read_token: has 4 characters and can be guessed, at least 16 are needed: {MAKE_ONE}"),
     Case("web-reader-like-token", rest("[web]", f'token = "{ACTING}"', f'read_token = "{ACTING}"'),
-         "line 8: web.read_token: is the same as token: make another, or take it out"),
+         "line 8: web.read_token: is the same as token: use another, or remove it"),
     Case("web-actors-without-header", rest("[web]", 'acting_users = ["jo"]'),
-         'line 7: web.acting_users: has no effect without user_header: add user_header = "X-Forwarded-User", or take it'
-         " out"),
+         'line 7: web.acting_users: has no effect without user_header: add user_header = "X-Forwarded-User", or '
+         "remove it"),
     Case("web-proxy-by-name", rest("[web]", 'user_header = "X-User"', 'trusted_proxies = ["proxy.example.org"]'),
-         'line 8: web.trusted_proxies: "proxy.example.org" is no IP address: write it as "127.0.0.1" or "::1"'),
+         'line 8: web.trusted_proxies: "proxy.example.org" is not an IP address: write it as "127.0.0.1" or "::1"'),
     Case("web-every-interface", rest("[web]", 'listen = ":8025"'),
-         'line 7: web.listen: ":8025" is no address to listen on: write it as "127.0.0.1:8025" or '
-         '"[::1]:8025"'),
+         'line 7: web.listen: ":8025" is not an address and port: write them as "127.0.0.1:8025" or "[::1]:8025"'),
     Case("web-port", rest("[web]", 'listen = "127.0.0.1:80250"'),
-         "line 7: web.listen: 80250 is no port: from 1 to 65535"),
+         "line 7: web.listen: 80250 is not a port: use 1 to 65535"),
     Case("single-brackets", '[mailbox]\nname = "returns"\n',
-         "line 1: mailbox: there may be several, so each stands under a heading in double brackets: "
+         "line 1: mailbox: there can be several, so each heading has double brackets: "
          "[[mailbox]]"),
     Case("double-brackets", rest('[[policy]]', 'mode = "shadow"'),
-         "line 6: policy: there is just one, so its heading takes single brackets: [policy]"),
+         "line 6: policy: there can be only one, so its heading has single brackets: [policy]"),
     Case("notify-without-url", rest('[[notify]]', 'name = "operator"'),
          'line 6: notify[operator].url: missing: add the Apprise URL of a mailbox or chat, as url_file = "…"; see '
          "https://appriseit.com/services/"),
     Case("notify-no-url", rest('[[notify]]', 'name = "operator"', 'url = "operator@example.com"'),
-         'line 8: notify[operator].url: is no URL: write it as Apprise does, such as '
+         'line 8: notify[operator].url: is not a URL: write it as Apprise does, such as '
          '"mailtos://user:password@example.com" or "slack://…"; see https://appriseit.com/services/'),
     Case("notify-of-nothing", notify('alerts = []'),
          "line 9: notify[operator].alerts: is an empty list: name at least one"),
     Case("notify-twice", notify('alerts = ["outage", "outage"]'),
-         'line 9: notify[operator].alerts: "outage" stands twice in the list'),
+         'line 9: notify[operator].alerts: "outage" is in the list twice: remove one'),
     Case("notify-of-what-is-unknown", notify('alerts = ["outages"]'),
          'line 9: notify[operator].alerts: "outages" is not known here: did you mean "outage"?'),
     Case("notify-too-seldom", notify('every = "2d"'),
@@ -315,7 +313,7 @@ CASES = [
     Case("notify-too-patient", notify('timeout = "1h"'),
          "line 9: notify[operator].timeout: 1h is out of range: from 1s to 2m"),
     Case("notify-named-as-a-webhook", webhook() + '[[notify]]\nname = "platform"\nurl = "json://127.0.0.1"\n',
-         'line 11: [[notify]] #1: name: "platform" names an earlier [[webhook]] already: choose another'),
+         'line 11: [[notify]] #1: name: "platform" is already the name of an earlier [[webhook]]: choose another'),
     Case("unread-at-once", rest('[service]', 'unread_after = "10s"'),
          'line 7: service.unread_after: 10s is out of range: from 1m to 30d; "never" is allowed too'),
     Case("untold-for-ever", rest('[service]', 'untold_after = "31d"'),
@@ -325,10 +323,10 @@ CASES = [
     Case("unknown-table", rest('[webhooks]', 'url = "https://x.example.com"'),
          "line 6: webhooks: unknown: did you mean [[webhook]]?"),
     Case("unknown-table-of-nothing-like-it", rest('[zzzz]', 'q = 1'),
-         "line 6: zzzz: unknown: take it out. Known here: database, rules_dir, mailbox, attribution, "
+         "line 6: zzzz: unknown: remove it. Known here: database, rules_dir, mailbox, attribution, "
          "policy, webhook, platform, notify, log, privacy, service, web"),
     Case("key-outside-its-table", 'username = "bounces@example.com"\n' + MAILBOX,
-         "line 1: username: unknown here: it belongs into [[mailbox]]"),
+         "line 1: username: unknown here: it belongs in [[mailbox]]"),
     Case("misspelt-required-key", mailbox('- username', 'usrname = "bounces@example.com"'),
          "line 5: mailbox[returns].usrname: unknown: did you mean username?"),
     Case("misspelt-secret", mailbox('- password', 'pasword_file = "x"'),

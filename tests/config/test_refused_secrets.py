@@ -8,21 +8,20 @@ from tests.config.samples import Case, mailbox, refused, rest
 
 CASES = [
     Case("password-twice", mailbox('password_env = "IMAP_PASSWORD"'),
-         "line 6: mailbox[returns].password_env: stands beside password: a secret has one source, keep one"
-         " of them"),
+         "line 6: mailbox[returns].password_env: is set together with password: keep only one source of the secret"),
     Case("password-empty", mailbox('password = ""'),
-         "line 5: mailbox[returns].password: is empty: write the secret, or take the key out"),
+         "line 5: mailbox[returns].password: is empty: write the secret, or remove the key"),
     Case("password-number", mailbox('password = 12345'),
          "line 5: mailbox[returns].password: must be text in quotes, not a whole number"),
     Case("password-file-missing", mailbox('- password', 'password_file = "no-such-file"'),
          'line 5: mailbox[returns].password_file: "{folder}/no-such-file" cannot be read: no such file or '
          "directory"),
     Case("password-file-empty", mailbox('- password', 'password_file = "empty.txt"'),
-         'line 5: mailbox[returns].password_file: the file "{folder}/empty.txt" is empty'),
+         'line 5: mailbox[returns].password_file: the file "{folder}/empty.txt" is empty: put the secret into it'),
     Case("password-file-folder", mailbox('- password', 'password_file = "."'),
          'line 5: mailbox[returns].password_file: "{folder}" cannot be read: is a directory'),
     Case("password-file-binary", mailbox('- password', 'password_file = "binary"'),
-         'line 5: mailbox[returns].password_file: "{folder}/binary" is no text in UTF-8'),
+         'line 5: mailbox[returns].password_file: "{folder}/binary" is not UTF-8 text: save it in that encoding'),
     Case("password-env-unset", mailbox('- password', 'password_env = "NOT_SET"'),
          "line 5: mailbox[returns].password_env: there is no environment variable NOT_SET: set it where "
          "the program is started"),
@@ -30,7 +29,7 @@ CASES = [
          "line 5: mailbox[returns].password_env: there is no environment variable: set it where the "
          "program is started"),
     Case("password-env-empty", mailbox('- password', 'password_env = "EMPTY"'),
-         "line 5: mailbox[returns].password_env: the environment variable EMPTY is empty"),
+         "line 5: mailbox[returns].password_env: the environment variable EMPTY is empty: put the secret into it"),
     Case("credential-without-systemd", mailbox('- password', 'password_credential = "imap"'),
          "line 5: mailbox[returns].password_credential: there is no $CREDENTIALS_DIRECTORY: systemd sets "
          "it for a unit with LoadCredential=imap:…; outside systemd use the _file key"),
@@ -61,4 +60,4 @@ def test_a_credential_that_systemd_does_not_pass(tmp_path: Path) -> None:
 def test_a_secret_file_of_absurd_size(tmp_path: Path) -> None:
     (tmp_path / "large").write_bytes(b"x" * 100_000)
     [problem] = refused(mailbox("- password", 'password_file = "large"'), folder=tmp_path)
-    assert problem.endswith('large" is larger than 64 KiB: that is no secret')
+    assert problem.endswith('large" is larger than 64 KiB: name the file with the secret')

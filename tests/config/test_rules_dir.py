@@ -53,7 +53,7 @@ def test_the_example_is_sound_and_takes_nothing_from_ours(rules: Path) -> None:
 def test_an_empty_folder_is_told_of(rules: Path) -> None:
     (rules / "own.toml").unlink()
     [warning] = accepted(CONFIG, folder=rules.parent).warnings
-    assert str(warning) == f'rules_dir: "{rules}" holds no file *.toml: only the built-in rules apply'
+    assert str(warning) == f'rules_dir: "{rules}" contains no *.toml file, so only the built-in rules apply'
 
 
 def test_what_a_rule_takes_from_ours_is_told(rules: Path) -> None:
@@ -64,13 +64,13 @@ def test_what_a_rule_takes_from_ours_is_told(rules: Path) -> None:
 
 def test_a_folder_that_is_not_there_is_refused(tmp_path: Path) -> None:
     [problem] = refused(CONFIG, folder=tmp_path)
-    assert problem == f'line 1: rules_dir: "{tmp_path}/rules": there is no such folder: make it, or take rules_dir out'
+    assert problem == f'line 1: rules_dir: "{tmp_path}/rules": there is no such folder: make it, or remove rules_dir'
 
 
 def test_a_file_in_its_place_is_refused(tmp_path: Path) -> None:
     (tmp_path / "rules").write_text(RULE)
     [problem] = refused(CONFIG, folder=tmp_path)
-    assert "is no folder: name the one that holds the rule files" in problem
+    assert "is not a folder: name the one with the rule files" in problem
 
 
 def test_files_that_cannot_be_read_are_all_told_of(rules: Path) -> None:
@@ -82,9 +82,9 @@ def test_files_that_cannot_be_read_are_all_told_of(rules: Path) -> None:
     told = refused(CONFIG, folder=rules.parent)
     assert [problem.split(": ", 2)[2].replace(f"{rules}/", "") for problem in told] == [
         '"a.toml": cannot be read: no such file or directory',
-        '"b.toml": is no ordinary file: rename it, or take it out',
+        '"b.toml": is not a regular file: rename or remove it',
         '"c.toml": line 2: is not UTF-8: save the file in that encoding',
-        '"d.toml": with it the rule files are larger than 1 MiB together: take some out',
+        '"d.toml": the rule files are larger than 1 MiB in total: remove some',
         "e.toml: rule 'own.e': reason 'mailbox_disabld' is unknown; did you mean 'mailbox_disabled'?",
     ]
 

@@ -85,11 +85,11 @@ def test_a_fault_inside_oauth2_is_not_a_missing_password_as_well() -> None:
 def test_mailboxes_of_one_name_are_told_apart_by_number() -> None:
     problems = refused(MAILBOX + changed(MAILBOX, "port = 0", 'folder = "Other"'))
     assert [problem.partition(" (")[0] for problem in problems] == [
-        'line 7: [[mailbox]] #2: name: "returns" names an earlier [[mailbox]] already: choose another',
+        'line 7: [[mailbox]] #2: name: "returns" is already the name of an earlier [[mailbox]]: choose another',
         "line 11: [[mailbox]] #2: port: 0 is out of range: from 1 to 65535",
     ]
 
 
 def test_what_stands_in_an_inline_table_is_told_at_its_line() -> None:
     [problem] = refused('database = { raw_retention = "1 month" }\n' + MAILBOX)
-    assert problem.startswith('line 1: database.raw_retention: "1 month" is no duration')
+    assert problem.startswith('line 1: database.raw_retention: "1 month" is not a duration')

@@ -352,7 +352,7 @@ def test_a_person_at_a_terminal_mends_what_went_wrong(newcomer: Newcomer, receiv
     with newcomer.at_terminal("--systemd-dir", str(newcomer.home / "units"), "--no-systemd") as terminal:
         terminal.expect("Mail address that receives bounces")
         terminal.sendline("nobody")
-        terminal.expect("is no mail address")
+        terminal.expect("is not a mail address")
         terminal.sendline(ADDRESS)
         terminal.expect(r"IMAP server \[")
         terminal.sendline("127.0.0.1:9")
@@ -381,7 +381,7 @@ def test_a_person_at_a_terminal_mends_what_went_wrong(newcomer: Newcomer, receiv
         terminal.sendline("")
         terminal.expect("Where to send suppressions")
         terminal.sendline("ftp://platform.example.com")
-        terminal.expect("is no web address")
+        terminal.expect("is not a web address")
         terminal.sendline(receiver.url)
         terminal.expect("shadow")
         terminal.sendline("n")

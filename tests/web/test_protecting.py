@@ -119,8 +119,8 @@ def test_what_the_configuration_protects_is_ended_there(desk: Web) -> None:  # n
 
 
 @pytest.mark.parametrize(("path", "status", "words"), [
-    ("/protect", 422, "is no domain"), ("/protect?domain=a@b.example", 422, "stands in no link"),
-    ("/protect?domain=<b>", 422, "is no domain"), ("/protected/none/end", 404, "not protected by hand"),
+    ("/protect", 422, "is not a domain"), ("/protect?domain=a@b.example", 422, "stands in no link"),
+    ("/protect?domain=<b>", 422, "is not a domain"), ("/protected/none/end", 404, "not protected by hand"),
 ])
 def test_what_is_no_domain_is_not_protected(desk: Web, path: str, status: int, words: str) -> None:  # noqa: F811
     answer = desk.get(path)

@@ -18,8 +18,8 @@ MATCHED = frozenset({"match", "search", "fullmatch", "findall", "finditer"})
 SAME_TEXT = frozenset({"lower", "casefold", "upper", "strip"})
 
 RENDERED = frozenset({
-    "because", "headline", "problem", "fix", "counted", "trouble", "failure", "grounds", "exclusion", "doubt", "formerly",
-    "detail", "mend", "obstacle", "obstacles", "why", "warning", "about",
+    "because", "headline", "problem", "fix", "counted", "trouble", "failure", "grounds", "exclusion", "doubt",
+    "formerly", "detail", "mend", "obstacle", "obstacles", "why", "warning", "about",
 })
 """What holds a sentence of ours, or would if it were turned into text. `error` is what a library raised."""
 
@@ -51,7 +51,8 @@ def is_rendered(it: ast.expr) -> bool:
             return True
         case ast.Name(id=name) | ast.Attribute(attr=name):
             return name in RENDERED
-    return False
+        case _:
+            return False
 
 
 def reads(node: ast.AST) -> bool:
@@ -65,7 +66,8 @@ def reads(node: ast.AST) -> bool:
             return any(map(is_rendered, given))
         case ast.Compare(ops=[ast.In() | ast.NotIn()], left=ast.Constant(value=str()), comparators=[text]):
             return is_rendered(text)
-    return False
+        case _:
+            return False
 
 
 def searches(node: ast.AST) -> bool:
@@ -75,7 +77,8 @@ def searches(node: ast.AST) -> bool:
             return name in LIKE and column in KEPT_AS_JSON
         case ast.Constant(value=str(text)):
             return any(f"{column} LIKE" in text for column in KEPT_AS_JSON)
-    return False
+        case _:
+            return False
 
 
 def nodes(files: Iterator[Path]) -> Iterator[tuple[str, ast.AST]]:
@@ -96,8 +99,9 @@ def test_no_column_of_values_is_searched_as_text() -> None:
 
 def test_it_sees_what_it_is_to_see() -> None:
     seen = (
-        'detail, _, mend = str(failure).rpartition("; ")', 'receiver.label.partition(" ")[0]', '_STATUS.match(str(failure))',
-        '"newer" in check.detail', 'reason(it.reason).lower().removeprefix("blocked: ")', 'because(it).split(": ")',
+        'detail, _, mend = str(failure).rpartition("; ")', 'receiver.label.partition(" ")[0]',
+        '_STATUS.match(str(failure))', '"newer" in check.detail', 'reason(it.reason).lower().removeprefix("blocked: ")',
+        'because(it).split(": ")',
         'about.startswith("mailbox ")',
     )
     assert [each for each in seen if not any(map(reads, ast.walk(ast.parse(each))))] == []

@@ -11,7 +11,7 @@ from tests.facts import BY
 
 
 def test_the_one_that_ships_is_up_to_date() -> None:
-    assert schema.shipped() == schema.text(), "write it anew: python -m bounce_watcher.words.schema"
+    assert schema.shipped() == schema.text(), "write it anew, as the docstring of words/schema.py says"
 
 
 def test_it_is_a_schema_with_every_kind_of_grounds() -> None:

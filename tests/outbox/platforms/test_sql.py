@@ -493,7 +493,7 @@ FORMS = ("write it as postgresql://user:password@host/database, mysql://user:pas
          "line 5: platform[shop].suppress: is longer than 16 KiB: put it into a procedure of the database, and call "
          "that"),
         ({"url": '"https://shop.example.com"'},
-         'line 7: platform[shop].url: means nothing to kind = "sql": take it out'),
+         'line 7: platform[shop].url: has no effect with kind = "sql": remove it'),
     ],
 )
 def test_what_is_wrong_is_said_in_one_line(changed: dict[str, str], problem: str) -> None:
