@@ -2,8 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping
-
-import pytest
+from operator import attrgetter
 
 from bounce_watcher.attribution.settings import AttributionSettings
 from bounce_watcher.classification.ruleset import load_builtin
@@ -15,6 +14,7 @@ from bounce_watcher.parsing.address import find_addresses
 from bounce_watcher.pipeline import Toolkit, analyse
 from tests.corpus.golden import Sample, as_toml, samples
 from tests.corpus.variants import DAMAGES, Damage, line_ends, lost_header_lines
+from tests.families import for_each
 from tests.pipeline.invariant import check
 
 TOOLKIT = Toolkit(load_builtin(), AttributionSettings())
@@ -29,7 +29,7 @@ SEVERITY: dict[Action | None, int] = {
 }
 OTHER_NAME = re.compile(rb"^x-actual-recipient:([^\n]*)", re.MULTILINE | re.IGNORECASE)
 
-each_sample = pytest.mark.parametrize("sample", SAMPLES, ids=[sample.name for sample in SAMPLES])
+each_sample = for_each("sample", SAMPLES, ids=attrgetter("name"))
 
 
 def damages_of(sample: Sample) -> Mapping[str, Damage]:

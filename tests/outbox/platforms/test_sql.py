@@ -16,6 +16,7 @@ from bounce_watcher.model.errors import ConfigError
 from bounce_watcher.model.ledger import OutboxState
 from bounce_watcher.outbox.change import change_of
 from bounce_watcher.outbox.platform_channel import PlatformChannel
+from tests.families import for_each
 from tests.outbox.platforms.desk import Desk, configuration, desk_of, now
 from tests.servers.mariadb import PASSWORD, MariaDb
 from tests.servers.postgres import Postgres
@@ -469,7 +470,7 @@ FORMS = ("write it as postgresql://user:password@host/database, mysql://user:pas
          "sqlite:////absolute/path.db")
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("changed", "problem"),
     [
         ({"database": '"nothing"'}, f"line 4: platform[shop].database: is no URL that can be read: {FORMS}"),
