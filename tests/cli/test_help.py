@@ -4,8 +4,6 @@ import shlex
 from collections.abc import Iterator
 from typing import Any
 
-import pytest
-
 from bounce_watcher.cli.commands import commands
 from tests.cli.conftest import Program
 from tests.families import for_each
@@ -39,7 +37,7 @@ def test_the_commands_are_those_of_the_contract() -> None:
     assert set(ALL) >= CONTRACT
 
 
-@pytest.mark.parametrize("path", ALL)
+@for_each("path", ALL)
 def test_every_command_has_help_with_an_example(path: str, program: Program) -> None:
     command = ALL[path]
     prefix = f"Example:  bounce-watcher {path} "

@@ -42,8 +42,9 @@ def _courier(*hidden: str) -> Start:
     return lambda request: request.getfixturevalue("start_courier")(layout)
 
 
-SERVERS: dict[str, Start] = {"cyrus": _cyrus(), "courier": _courier()}
+SERVERS: dict[str, Start] = {"cyrus": _cyrus()}
 MORE: dict[str, Start] = {
+    "courier": _courier(),
     "cyrus, all below INBOX": _cyrus(altnamespace=False, unixhierarchysep=False),
     "cyrus without MOVE": _cyrus("MOVE"),
     "cyrus without MOVE and UIDPLUS": _cyrus("MOVE", "UIDPLUS"),

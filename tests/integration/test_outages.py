@@ -58,6 +58,7 @@ def test_dovecot_restarts_in_mid_pass(sqlite_house: House) -> None:
     wait_until(lambda: "trouble_cleared" in house.log(), 30, "its end is logged")
 
 
+@pytest.mark.dialects
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 def test_postgresql_restarts_in_mid_pass(house: House, postgres_server: Postgres) -> None:
     house.mailbox_keys = "page_messages = 10"
@@ -73,9 +74,9 @@ def test_postgresql_restarts_in_mid_pass(house: House, postgres_server: Postgres
     wait_until(lambda: all(row["state"] != "due" for row in house.outbox()), 60, "all webhooks sent")
 
 
-def test_the_database_is_away_at_start(house: House, postgres_server: Postgres, database_url: str) -> None:
-    if not database_url.startswith("postgresql"):
-        pytest.skip("a file is never away")
+@pytest.mark.dialects
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)  # a file is never away
+def test_the_database_is_away_at_start(house: House, postgres_server: Postgres) -> None:
     postgres_server.stop()
     contents = fill(house, 20)
     house.start("run")

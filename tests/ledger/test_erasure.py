@@ -37,6 +37,8 @@ from tests.families import for_each
 from tests.ledger.making import LEASE, START, Platform, bounce, day, deliver_all, mail, page, record
 from tests.ledger.searching import in_files, in_rows
 
+pytestmark = pytest.mark.dialects
+
 ADA = "ada.lovelace@corp.example"
 OTHER = "b@example.org"
 WANTED = "lovelace"
