@@ -18,8 +18,8 @@ from bounce_watcher.config.database import database_url
 from bounce_watcher.config.strength import strong
 from bounce_watcher.model.address import address_key, parse_address
 from bounce_watcher.model.keys import Kind
-from bounce_watcher.outbox.reach import host_fault, normal_host
-from bounce_watcher.outbox.signature import check_secret
+from bounce_watcher.outbox.http.reach import host_fault, normal_host
+from bounce_watcher.outbox.webhook.signature import check_secret
 
 _DURATION = re.compile(r"(\d{1,9})\s?([smhd])", re.ASCII)
 _UNITS = {"s": timedelta(seconds=1), "m": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1)}

@@ -1,6 +1,6 @@
 import pytest
 
-from bounce_watcher.intake.folders import Hierarchy, same
+from bounce_watcher.intake.imap.folders import Hierarchy, same
 
 
 @pytest.mark.parametrize(("delimiter", "prefix", "configured", "name"), [

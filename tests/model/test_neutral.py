@@ -21,9 +21,9 @@ from bounce_watcher.model.neutral import (
     for_page,
     for_terminal,
     from_csv,
+    is_unsafe,
     without_addresses,
 )
-from bounce_watcher.model.printable import is_unsafe
 
 HOSTILE = (
     "\x1b]52;c;x\x07", "\x9b31m", "\u202egnp.exe", "zero\u200bwidth", "\u2066a\u2069", "a\u2028b", "\ud800",

@@ -17,7 +17,7 @@ from bounce_watcher.ledger.store import Ledger
 from bounce_watcher.policy.settings import Mode
 from bounce_watcher.service.state import ServiceState
 from bounce_watcher.web.application import application
-from bounce_watcher.web.house import House
+from bounce_watcher.web.context import House
 
 TOKEN = "a token of some length"
 BEARER = {"Authorization": f"Bearer {TOKEN}"}

@@ -12,7 +12,8 @@ from bounce_watcher.model.finding import Kind
 from bounce_watcher.model.ledger import Actor
 from bounce_watcher.model.verdict import Reason
 from bounce_watcher.service.announcing import announcer
-from bounce_watcher.web import forms, many
+from bounce_watcher.web import many
+from bounce_watcher.web.view import forms
 from tests.ledger.making import START, bounce, day, decide, page
 from tests.web.conftest import Web
 from tests.web.looked_at import HOSTILE, demand_harmless

@@ -11,7 +11,7 @@ import pytest
 from bounce_watcher.model.ledger import Actor, Attempt, Disposition, OutboxState
 from bounce_watcher.service.announcing import announcer
 from bounce_watcher.service.clock import utcnow
-from bounce_watcher.web.pages import delivery
+from bounce_watcher.web.pages.outbox import delivery
 from tests.facts import BY
 from tests.web.conftest import Web
 from tests.web.looked_at import HOSTILE, demand_harmless

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from bounce_watcher.ledger.files import Files
+from bounce_watcher.ledger.db.files import Files
 from tests.facts import BY
 from tests.ledger.making import bounce, page, record
 from tests.ledger.searching import in_files, in_rows

@@ -10,8 +10,8 @@ from pydantic import SecretStr
 
 from bounce_watcher.config.loading import load
 from bounce_watcher.config.settings import WebSettings
-from bounce_watcher.web import shown
-from bounce_watcher.web.render import assets
+from bounce_watcher.web.view import formatting
+from bounce_watcher.web.view.render import assets
 from tests.web.conftest import TOKEN, Web
 
 Make = Callable[..., Web]
@@ -209,14 +209,14 @@ def test_no_secret_is_on_the_page_of_settings(web: Make, tmp_path: Path) -> None
     ("e" + "\u0301" * 30, "e" + "\u0301" * 4), ("x" * 700, "x" * 600 + "… (cut here, 700 characters in all)"),
 ])
 def test_what_strangers_wrote_is_made_harmless(text: str, meant: str) -> None:
-    assert shown.harmless(text) == meant
+    assert formatting.harmless(text) == meant
 
 
 @pytest.mark.parametrize(("now", "before", "meant"), [
     (1829, 1374, "+455 (+33\u202f%)"), (12, 0, "new"), (3, 5, "–"), (5, 40, "−35"), (60, 60, "±0"), (9, None, "–"),
 ])
 def test_changes(now: int, before: int | None, meant: str) -> None:
-    assert shown.change(now, before) == meant
+    assert formatting.change(now, before) == meant
 
 
 @pytest.mark.parametrize(("part", "whole", "meant"), [
@@ -224,4 +224,4 @@ def test_changes(now: int, before: int | None, meant: str) -> None:
     (1, 20000, "under 0.01\u202f%"), (1, 200, "0.50\u202f%"), (0, 0, "–"),
 ])
 def test_shares(part: int, whole: int, meant: str) -> None:
-    assert shown.share(part, whole) == meant
+    assert formatting.share(part, whole) == meant

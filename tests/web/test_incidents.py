@@ -15,13 +15,14 @@ import pytest
 from bounce_watcher.ledger.store import Ledger
 from bounce_watcher.model.ledger import Actor, Alert, AlertKind, BounceEvent, State
 from bounce_watcher.policy.decide import decide as really_decide
-from bounce_watcher.policy.incident import Incident
+from bounce_watcher.policy.guards.incident import Incident
 from bounce_watcher.policy.settings import Mode, PolicySettings
 from bounce_watcher.service.announcing import announcer
 from bounce_watcher.service.clock import utcnow
 from bounce_watcher.service.deciding import decider
-from bounce_watcher.web import forms, many
-from bounce_watcher.web.shown import command
+from bounce_watcher.web import many
+from bounce_watcher.web.view import forms
+from bounce_watcher.web.view.formatting import command
 from bounce_watcher.words.grounds import text
 from tests.facts import an_alert
 from tests.ledger.making import bounce, page

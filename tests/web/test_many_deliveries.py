@@ -4,13 +4,13 @@ import re
 
 import pytest
 
-from bounce_watcher.ledger import deliveries
-from bounce_watcher.ledger.filters import OutboxFilter
+from bounce_watcher.ledger.lists.filters import OutboxFilter
+from bounce_watcher.ledger.outbox import listing as deliveries
 from bounce_watcher.model.ledger import Actor, NoticeType, OutboxState
 from bounce_watcher.service.announcing import announcer
 from bounce_watcher.service.clock import utcnow
-from bounce_watcher.web import forms
-from bounce_watcher.web.pages import many_deliveries
+from bounce_watcher.web.pages.outbox import many_deliveries
+from bounce_watcher.web.view import forms
 from tests.facts import BY
 from tests.web.conftest import Web
 from tests.web.looking import links, words

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from bounce_watcher.ledger.erasure import Erased
+from bounce_watcher.ledger.privacy.erasure import Erased
 from bounce_watcher.ledger.store import Ledger
 from bounce_watcher.model.errors import TemporaryFailure
 from bounce_watcher.model.ledger import Actor, NoticeType, State, SuppressionSource
@@ -19,7 +19,7 @@ from bounce_watcher.model.message import pack
 from bounce_watcher.model.verdict import Reason
 from bounce_watcher.policy.settings import Mode, PolicySettings
 from bounce_watcher.service.announcing import announcer
-from bounce_watcher.web import working
+from bounce_watcher.web import jobs
 from bounce_watcher.words.grounds import text
 from tests.ledger.making import bounce, day, decide, mail, page
 from tests.outbox.samples import target
@@ -279,7 +279,7 @@ def test_forget_erases_what_it_showed_and_keeps_the_suppression(desk: Web) -> No
 
 
 def test_what_takes_long_to_forget_goes_on_without_the_browser(desk: Web, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(working, "WAITS", 0.01)
+    monkeypatch.setattr(jobs, "WAITS", 0.01)
     go_on, looked, forget = threading.Event(), threading.Event(), desk.ledger.forget
 
     def slowly(address: str, by: Actor, *, advance: Callable[[int], None]) -> Erased:
