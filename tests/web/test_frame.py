@@ -196,7 +196,7 @@ def test_no_secret_is_on_the_page_of_settings(web: Make, tmp_path: Path) -> None
     session = signed_in(client)
     client.settings = replace(load(path, {}), web=client.settings.web)
     text = client.get("/settings", headers=session).text
-    for key in ("returns.password", "token_keys", "shop.secrets", "grid.api_key", "notifiers.operator.url", "token"):
+    for key in ("returns.password", "token_keys", "shop.secrets", "grid.api_key", "notify.operator.url", "token"):
         assert re.search(rf"<dt>{key}</dt>\s*<dd>(set, )*set</dd>", text), key
     assert "imap.example.org" in text
     for secret in (TOKEN, "canary", "Y2FuYXJ5"):

@@ -128,7 +128,7 @@ def test_what_takes_long_is_told_on_a_page_until_it_leads_on(desk: Web, slow: Sl
     kept = desk.get(still)
     assert ("refresh" in kept.headers, f"{case.title}: 5 done." in said(kept.text)) == (False, True)
     assert desk.post(path, data=form).headers["location"] == under_way, "a second click"
-    assert logged(desk) == []
+    assert logged(desk) == [(case.action, BATCH)], "what is done so far"
     how.go_on.set()
     await_works()
     answer = desk.get(under_way)

@@ -16,8 +16,6 @@ from dataclasses import dataclass
 from enum import StrEnum
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
-import httpx
-
 from bounce_watcher.model.errors import PermanentFailure
 
 Address = IPv4Address | IPv6Address
@@ -172,6 +170,8 @@ def normal_host(host: str) -> str:
     bare = _bare(host.casefold().rstrip("."))
     if bare.isascii():
         return bare
+
+    import httpx  # noqa: PLC0415 - short commands read hosts of the configuration, and wait for no HTTP
 
     with suppress(httpx.InvalidURL):
         return httpx.URL(scheme="https", host=bare).raw_host.decode("ascii")
