@@ -13,7 +13,6 @@ from typing import Final
 from urllib.parse import SplitResult, urlsplit
 
 from bounce_watcher.attribution.authenticity import server_key
-from bounce_watcher.attribution.dkim import is_key_record
 from bounce_watcher.config.database import database_url
 from bounce_watcher.config.strength import strong
 from bounce_watcher.model.address import address_key, parse_address
@@ -305,7 +304,10 @@ def _key_name(value: str) -> str:
         raise ValueError(f'{quoted(value)} is not a DKIM key name: write it as "s1._domainkey.example.com"')
     return f"{selector.lower()}._domainkey.{_domain(domain)}"
 
+
 def _key_record(value: str) -> str:
+    from bounce_watcher.attribution.dkim import is_key_record  # noqa: PLC0415 - cryptography, that few commands need
+
     if not is_key_record(value):
         raise ValueError('contains no usable DKIM key: write the whole TXT record, as in '
                          '"v=DKIM1; k=rsa; p=MIIB…"')

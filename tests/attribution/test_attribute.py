@@ -12,6 +12,7 @@ from bounce_watcher.model.fields import RecipientReport
 from bounce_watcher.model.finding import Attribution, Doubt, DoubtKind, Evidence, Finding, Provenance
 from bounce_watcher.parsing.message import ParsedMessage, parse
 from bounce_watcher.words.grounds import doubt as said
+from tests.families import for_each
 
 SETTINGS = AttributionSettings(return_path="returns@bounces.example.com", token_keys=(b"a key for tests.",))
 WITHOUT_KEY = AttributionSettings(return_path="returns@bounces.example.com")
@@ -109,8 +110,8 @@ def test_without_a_key_a_token_says_nothing() -> None:
     assert found == Attribution("user@example.org", Evidence.REPORT)
 
 
-@pytest.mark.parametrize("config", [SETTINGS, WITHOUT_KEY])
-@pytest.mark.parametrize("address", [
+@for_each("config", [SETTINGS, WITHOUT_KEY])
+@for_each("address", [
     VERP, VERP.upper(), VERP.replace("+", "-"), "returns+user==a==example.org==news@bounces.example.com",
 ])
 def test_plain_verp_that_names_the_recipient_is_more_than_the_report(

@@ -27,6 +27,7 @@ from bounce_watcher.parsing.message import parse
 from bounce_watcher.words.grounds import doubt as said
 from bounce_watcher.words.grounds import passed
 from tests.attribution.signing import KEY_NAME, rsa_key, signed
+from tests.families import for_each
 
 OURS = frozenset({"mx.example.com"})
 DMARC = Doubt(DoubtKind.DMARC, domain="example.org", result="fail")
@@ -44,7 +45,7 @@ def failure(results: str) -> Doubt | None:
 
 # ── what a field says ───────────────────────────────────────────────────────────────────────────────────────────────
 
-@pytest.mark.parametrize(("results", "doubt"), [
+@for_each(("results", "doubt"), [
     ("dmarc=fail header.from=example.org", DMARC),
     ("DMARC=FAIL (p=REJECT) header.from=Example.ORG", DMARC),
     ("dkim=pass header.d=list.example; spf=pass smtp.mailfrom=list.example; dmarc=fail header.from=example.org", DMARC),
@@ -60,7 +61,7 @@ def test_what_makes_a_report_doubtful(results: str, doubt: Doubt) -> None:
     assert failure(results) == doubt
 
 
-@pytest.mark.parametrize("results", [
+@for_each("results", [
     "none",
     "spf=none smtp.helo=example.org",
     "spf=softfail smtp.mailfrom=example.org",
@@ -91,7 +92,7 @@ def test_a_pass_is_told_in_words_without_addresses() -> None:
     ]
 
 
-@pytest.mark.parametrize("value", [
+@for_each("value", [
     '"a b"', "<script>", "someone", "\x1b[2J.example", "a..b", "." * 300, "x" * 64 + ".example", "example.org/",
     "\u202egro.elpmaxe", '"a\\"b"',
 ])
@@ -117,7 +118,7 @@ FAIL = "mx.example.com; dmarc=fail header.from=example.org"
 PASS = "mx.example.com; dmarc=pass header.from=example.org"
 
 
-@pytest.mark.parametrize(("fields", "ids"), [
+@for_each(("fields", "ids"), [
     ((FAIL,), frozenset[str]()),
     ((), OURS),
     (("other.example; none", FAIL), OURS),
@@ -154,7 +155,7 @@ def test_no_more_fields_are_read_than_a_server_writes() -> None:
     assert told(*[none] * MAX_FIELDS, FAIL).failure is None
 
 
-@pytest.mark.parametrize(("written", "configured"), [
+@for_each(("written", "configured"), [
     ("MX.Example.Com", "mx.example.com"),
     ("mx.example.com", "MX.EXAMPLE.COM"),
     ("mx.example.com.", "mx.example.com"),

@@ -15,6 +15,7 @@ from bounce_watcher.attribution.dkim import MAX_HEADER, is_key_record, proven_fi
 from bounce_watcher.parsing.headers import Headers
 from tests.attribution.signing import DOMAIN, FIELDS, KEY_NAME, MAIL, rsa_key, signed
 from tests.cost import least
+from tests.families import for_each
 
 AGE = timedelta(days=90)
 ALL = frozenset(field.lower() for field in FIELDS)
@@ -33,8 +34,8 @@ def test_a_signature_vouches_for_its_fields_without_the_body(form: str) -> None:
     assert proven(signed(form=form)) == ALL
 
 
-@pytest.mark.parametrize("form", ["relaxed/relaxed", "simple/simple"])
-@pytest.mark.parametrize(("old", "new"), [
+@for_each("form", ["relaxed/relaxed", "simple/simple"])
+@for_each(("old", "new"), [
     (b"user@example.org>", b"victim@example.org>"), (b"<m1@", b"<m2@"), (b"with   blanks", b"withblanks"),
     (b"bh=", b"bh=A"), (b"; s=s1", b"; s=s2"), (b"d=example.com", b"d=example.net"),
 ])
@@ -72,7 +73,7 @@ def test_a_signature_of_somebody_else_beside_ours_does_no_harm() -> None:
     assert proven(theirs + header) == ALL
 
 
-@pytest.mark.parametrize("record", [
+@for_each("record", [
     "", "v=DKIM1; p=", "p=AAAA", "v=DKIM2; " + rsa_key()[1][9:], rsa_key()[1] + "; t=y:s", rsa_key()[1] + "; s=tlsrpt",
     rsa_key()[1] + "; h=sha1", rsa_key()[1].replace("k=rsa", "k=ed25519"), "v=DKIM1; k=ed25519; p=AAAA", "=;;=\0",
 ], ids=["empty", "revoked", "broken", "version", "trial", "service", "hash", "wrong-kind", "short", "noise"])

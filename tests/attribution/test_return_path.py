@@ -19,6 +19,7 @@ from bounce_watcher.attribution.return_path import (
 from bounce_watcher.attribution.settings import AttributionSettings
 from bounce_watcher.model.address import address_key
 from bounce_watcher.model.finding import DoubtKind
+from tests.families import for_each
 
 RETURNS = "returns@bounces.example.com"
 KEY, OTHER_KEY = b"a key for tests.", b"another for them"
@@ -60,7 +61,7 @@ def test_a_day_out_of_range_is_refused(day: date) -> None:
         make_return_path(SETTINGS, "user@example.org", day=day)
 
 
-@pytest.mark.parametrize(("days", "at", "has_run_out"), [
+@for_each(("days", "at", "has_run_out"), [
     (90, datetime(2027, 2, 22, 23, 59, tzinfo=UTC), False),
     (90, datetime(2027, 2, 23, tzinfo=UTC), True),
     (90, datetime(2027, 2, 23, 1, tzinfo=UTC).astimezone(), True),
@@ -172,7 +173,7 @@ def test_an_old_key_verifies_and_the_newest_signs(recipient: str) -> None:
     assert not read(make_return_path(rotated, recipient)).is_ours
 
 
-@pytest.mark.parametrize("address", [
+@for_each("address", [
     "returns@bounces.example.com",
     "returns+user=example.org@bounces.example.com",
     "returns+rttzvy7pnrthkaaa@bounces.example.com",
@@ -188,7 +189,7 @@ def test_nothing_configured_reads_nothing() -> None:
     assert read_return_path(make_return_path(SETTINGS, "user@example.org"), AttributionSettings()) is None
 
 
-@pytest.mark.parametrize(("config", "recipient", "ids", "words"), [
+@for_each(("config", "recipient", "ids", "words"), [
     (AttributionSettings(token_keys=(KEY,)), "user@example.org", ("", ""), "attribution.return_path is None: set"),
     (AttributionSettings(return_path="returns"), "user@example.org", ("", ""), "attribution.return_path is 'returns'"),
     (AttributionSettings(return_path=RETURNS), "user@example.org", ("", ""), "attribution.token_key is not set: give"),

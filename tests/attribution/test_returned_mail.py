@@ -14,6 +14,7 @@ from bounce_watcher.model.finding import Attribution, Evidence, Finding, Provena
 from bounce_watcher.parsing.message import ParsedMessage, parse
 from bounce_watcher.words.grounds import doubt as said
 from tests.attribution.signing import KEY_NAME, MAIL, rsa_key, signed
+from tests.families import for_each
 
 DAY = date(2026, 11, 24)
 AT = datetime(2026, 11, 25, tzinfo=UTC)
@@ -56,14 +57,14 @@ def found(
 
 # ── tokens ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-@pytest.mark.parametrize("line", [
+@for_each("line", [
     f"Return-Path: <{PATH}>",
     f"X-Envelope-From: {PATH.upper()}",
     f"Authentication-Results: mx.example.org; spf=pass smtp.mailfrom={PATH}; dkim=pass header.d=example.com",
     f"Received-SPF: pass (mx.example.org: permitted) client-ip=192.0.2.1; envelope-from={PATH};",
     f'Received-SPF: pass envelope-from="{PATH}"; helo=out.example.com',
 ])
-@pytest.mark.parametrize("final", [USER, None])
+@for_each("final", [USER, None])
 def test_the_return_path_of_the_mail_that_came_back_proves_whom_it_went_to(line: str, final: str | None) -> None:
     expected = Attribution(USER, Evidence.TOKEN, "news", "s1")
     assert found(report(line, "To: redacted@example.org"), final) == expected

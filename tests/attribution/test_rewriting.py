@@ -1,13 +1,13 @@
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bounce_watcher.attribution.rewriting import extension, extension_of_any, unwrap, verp_recipients
+from tests.families import for_each
 
 RETURNS = "returns@bounces.example.com"
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("address", "inner"),
     [
         ("prvs=0123ab45cd=user@example.com", "user@example.com"),
@@ -29,7 +29,7 @@ def test_batv_and_srs_are_taken_off(address: str, inner: str) -> None:
     assert unwrap(address) == inner
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("address", "added"),
     [
         ("returns+x@bounces.example.com", "x"),
@@ -48,7 +48,7 @@ def test_an_extension_is_what_stands_behind_our_own_address(address: str, added:
     assert extension(address, RETURNS) == added
 
 
-@pytest.mark.parametrize(("address", "pattern", "added"), [
+@for_each(("address", "pattern", "added"), [
     ("news-bounces+user=example.org@lists.example.com", "*-bounces@lists.example.com", "user=example.org"),
     ("News-Bounces-user=example.org@LISTS.example.com", "*-bounces@lists.example.com", "user=example.org"),
     ("a-bounces+b-bounces+x=y.example@lists.example.com", "*-bounces@lists.example.com", "b-bounces+x=y.example"),
@@ -63,7 +63,7 @@ def test_a_star_stands_for_the_name_of_any_list(address: str, pattern: str, adde
     assert extension_of_any(address, pattern) == added
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("added", "recipients"),
     [
         ("user=example.org", ["user@example.org"]),

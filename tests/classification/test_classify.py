@@ -1,6 +1,5 @@
 """From report to verdict: words over status over code, the last hop's before the wrapper's."""
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -9,6 +8,7 @@ from bounce_watcher.classification.rule import Rule
 from bounce_watcher.classification.ruleset import load_builtin
 from bounce_watcher.model.fields import Action, EnhancedStatus, RecipientReport
 from bounce_watcher.model.verdict import BounceType, Reason, Verdict
+from tests.families import for_each
 
 RULES = load_builtin()
 HOST = "host mx.example.org[192.0.2.7]"
@@ -36,7 +36,7 @@ def judged(
     return classify(report, None, RULES)
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("text", "reason"),
     [
         # a quota beats "user unknown", whatever the status
@@ -78,7 +78,7 @@ def test_words_over_status_over_code(text: str, reason: Reason) -> None:
     assert classify_reply(text, RULES).reason is reason
 
 
-@pytest.mark.parametrize(
+@for_each(
     "text",
     [
         "450 4.7.1 too many unknown users from your host",
@@ -142,7 +142,7 @@ def test_retries_that_ran_out_say_what_the_last_words_say_else_that_they_expired
     assert judged("451 4.0.0 nope", "4.0.0", Action.DELAYED).reason is Reason.SYSTEM_ERROR
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("diagnostic", "status", "action", "reason"),
     [
         (SILENCE, "4.4.1", Action.FAILED, Reason.MESSAGE_EXPIRED),
@@ -170,7 +170,7 @@ def test_common_words_need_a_status_or_the_command_beside_them_to_be_hard() -> N
     assert classify_reply("550 No such user here", RULES).reason is Reason.INVALID_RECIPIENT
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("diagnostic", "reason"),
     [
         (f"{SAID}550 5.1.1 User unknown (in reply to RCPT TO command)", Reason.INVALID_RECIPIENT),

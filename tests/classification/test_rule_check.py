@@ -8,6 +8,7 @@ from bounce_watcher.classification.rule_check import check
 from bounce_watcher.classification.ruleset import load_builtin, load_rules
 from bounce_watcher.model.verdict import Reason
 from tests.cost import least
+from tests.families import for_each
 
 ONE = 'text = ["parked"]\nexamples = ["parked"]\n'
 PARKED = 'text = ["mailbox is parked"]\nexamples = ["550 this mailbox is parked"]'
@@ -38,7 +39,7 @@ def test_without_rules_of_ones_own_ours_stand_alone() -> None:
     assert load_rules(()) is load_builtin()
 
 
-@pytest.mark.parametrize(("more", "told"), [
+@for_each(("more", "told"), [
     ('text = ["parked"]\nexamples = ["550 user unknown"]', "does not win its example “550 user unknown”, "
                                                            "'common.no-such-user' does, which says invalid_recipient"),
     ('text = ["parked"]\nexamples = ["zzz"]', "does not win its example “zzz”, nor does any other"),
@@ -138,7 +139,7 @@ VALUES = (
 SOUND = {"reason": '"spam"', "source": '"x"', "text": '["parked"]', "examples": '["550 parked"]'}
 
 
-@pytest.mark.parametrize("key", KEYS)
+@for_each("key", KEYS)
 def test_whatever_a_key_holds_the_answer_is_problems_of_one_line(key: str) -> None:
     rules = [{"id": f'"own.r{number}"', **SOUND, key: value} for number, value in enumerate(VALUES)]
     tables = ["\n".join(f"{name} = {value}" for name, value in keys.items()) for keys in rules]

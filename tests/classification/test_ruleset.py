@@ -8,6 +8,7 @@ from bounce_watcher.classification.rule import Circumstances, Precedence
 from bounce_watcher.classification.ruleset import Ruleset, load_builtin
 from bounce_watcher.model.errors import ConfigError
 from bounce_watcher.model.fields import EnhancedStatus
+from tests.families import for_each
 
 NOTHING = Circumstances()
 
@@ -106,7 +107,7 @@ def test_among_common_words_hard_yields_and_a_named_cause_beats_a_symptom() -> N
     assert winner(rules, "temporary failure of dmarc, user unknown in the table") == "a.named"
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("condition", "told", "holds"),
     [
         ('status = ["5.1.1"]', Circumstances(status=EnhancedStatus(5, 1, 1)), True),

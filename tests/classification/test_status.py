@@ -5,6 +5,7 @@ import pytest
 from bounce_watcher.classification.status import reason_of_code, reason_of_status
 from bounce_watcher.model.fields import EnhancedStatus
 from bounce_watcher.model.verdict import BounceType, Reason
+from tests.families import for_each
 
 
 def status(text: str) -> EnhancedStatus:
@@ -13,7 +14,7 @@ def status(text: str) -> EnhancedStatus:
     return found
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("text", "reason"),
     [
         ("5.1.1", Reason.INVALID_RECIPIENT),
@@ -75,7 +76,7 @@ def test_no_reply_code_alone_is_hard() -> None:
     assert reason_of_code(550) is Reason.UNKNOWN
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("code", "reason"),
     [
         (420, Reason.MAILBOX_UNAVAILABLE),

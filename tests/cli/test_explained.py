@@ -7,6 +7,7 @@ from bounce_watcher.classification.ruleset import load_builtin
 from bounce_watcher.cli.mail.verdicts import STAGES
 from bounce_watcher.parsing.smtp_reply import read_reply
 from tests.cli.conftest import Program, letter
+from tests.families import for_each
 from tests.mail import auto_reply, complaint, postfix
 
 AFTER_THE_DATA = "host mx.example.org[192.0.2.7] said: 550 5.1.1 user unknown (in reply to end of DATA command)"
@@ -63,7 +64,7 @@ def test_several_replies_are_explained_one_by_one(program: Program) -> None:
     assert told(second)["verdict"].startswith("soft: mailbox_full, ")
 
 
-@pytest.mark.parametrize("command", ["connection", "EHLO", "STARTTLS", "AUTH", "MAIL FROM", "RCPT TO", "DATA"])
+@for_each("command", ["connection", "EHLO", "STARTTLS", "AUTH", "MAIL FROM", "RCPT TO", "DATA"])
 def test_every_stage_has_its_words(command: str) -> None:
     at = "initial connection" if command == "connection" else f"{command} command"
     stage = read_reply(f"host mx.example.org[192.0.2.7] said: 550 no (in reply to {at})").stage

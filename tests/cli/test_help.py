@@ -4,10 +4,9 @@ import shlex
 from collections.abc import Iterator
 from typing import Any
 
-import pytest
-
 from bounce_watcher.cli.commands import commands
 from tests.cli.conftest import Program
+from tests.families import for_each
 
 CONTRACT = {
     "demo", "run", "poll", "classify", "explain", "import", "check-config", "doctor", "suppressions list",
@@ -38,7 +37,7 @@ def test_the_commands_are_those_of_the_contract() -> None:
     assert set(ALL) >= CONTRACT
 
 
-@pytest.mark.parametrize("path", ALL)
+@for_each("path", ALL)
 def test_every_command_has_help_with_an_example(path: str, program: Program) -> None:
     command = ALL[path]
     prefix = f"Example:  bounce-watcher {path} "
@@ -51,25 +50,25 @@ def test_every_command_has_help_with_an_example(path: str, program: Program) -> 
     assert "[]" not in shown.out, "rich has taken a word in brackets for markup"
 
 
-@pytest.mark.parametrize("path", ALL)
+@for_each("path", ALL)
 def test_the_example_parses(path: str) -> None:
     line = ALL[path].epilog.removeprefix("Example:  bounce-watcher ").split(" | ")[0]
     arguments = shlex.split(line)[len(path.split()):]
     ALL[path].make_context(path, arguments)
 
 
-@pytest.mark.parametrize("path", sorted(set(ALL) - WITHOUT_CONFIG))
+@for_each("path", sorted(set(ALL) - WITHOUT_CONFIG))
 def test_the_configuration_may_be_named_behind_the_command(path: str) -> None:
     names = {name for parameter in ALL[path].params for name in parameter.opts}
     assert {"-c", "--config", "--debug"} <= names
 
 
-@pytest.mark.parametrize("path", [path for path in ALL if path.endswith(("list", "show"))])
+@for_each("path", [path for path in ALL if path.endswith(("list", "show"))])
 def test_lists_have_json(path: str) -> None:
     assert any("--json" in parameter.opts for parameter in ALL[path].params)
 
 
-@pytest.mark.parametrize("name", LOADED)
+@for_each("name", LOADED)
 def test_the_list_says_of_a_command_what_its_own_help_says(name: str) -> None:
     assert ROOT.commands[name].help == LOADED[name].help.partition("\n\n")[0]
 

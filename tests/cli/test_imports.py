@@ -42,7 +42,8 @@ def test_a_list_waits_for_the_tables_alone(arguments: tuple[str, ...], filled: P
     """None of what writes, sends, reads mail or answers HTTP; not even of what draws tables, as this is a pipe."""
     found = imported(*arguments, "-c", str(filled.config), deep=True)
     assert "bounce_watcher.ledger.lists.reading" in found
-    assert found & {f"bounce_watcher.ledger.{each}" for each in ("store", "recording.record", "recording.guard", "db.steps")} == set()
+    writing = ("store", "recording.record", "recording.guard", "db.steps")
+    assert found & {f"bounce_watcher.ledger.{each}" for each in writing} == set()
     packages = {each.partition(".")[0] for each in found}
     assert packages & (NETWORK | WEB | SELDOM | {"alembic", "structlog", "rich"}) == set()
 

@@ -5,12 +5,11 @@ import stat
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
-import pytest
-
 from bounce_watcher.attribution.return_path import make_return_path
 from bounce_watcher.attribution.settings import AttributionSettings
 from bounce_watcher.ledger.store import Ledger
 from tests.cli.conftest import TOKENS, Program
+from tests.families import for_each
 
 EVENT = {
     "id", "at", "kind", "recipient", "stream", "action", "bounce_type", "reason", "status", "code", "diagnostic",
@@ -64,7 +63,7 @@ def test_what_does_not_count_says_why(program: Program, mail: Path) -> None:
     assert "asks for token" in counted
 
 
-@pytest.mark.parametrize("options, count", [
+@for_each("options, count", [
     (("--recipient", "Anna@GONE.example"), 1), (("--stream", "news"), 3), (("--stream", "other"), 0),
     (("--kind", "complaint"), 1), (("--bounce-type", "soft"), 1), (("--reason", "mailbox_full"), 1),
     (("--since", "2026-03-02"), 3), (("--until", "2026-03-02"), 0), (("--limit", "2"), 2), (("--newest-first",), 3),

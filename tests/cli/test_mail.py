@@ -3,10 +3,9 @@
 import json
 from pathlib import Path
 
-import pytest
-
 from bounce_watcher.cli.framework.output import clean
 from tests.cli.conftest import TOKENS, Program, letter
+from tests.families import for_each
 from tests.mail import mailbag, postfix
 
 ROW = {"source", "kind", "recipients", "sent", "feedback_type", "unreadable"}
@@ -140,7 +139,7 @@ def test_a_line_that_is_no_reply_is_told_of_and_left_out(program: Program) -> No
     assert [row["id"] for row in done.rows] == [2]
 
 
-@pytest.mark.parametrize("hostile", [
+@for_each("hostile", [
     "\x1b]0;owned\x07", "\x9b31m", "a\rb", "\u202egnp.exe", "\x00", "\ud800", "\u2028",
 ])
 def test_what_stood_in_a_mail_cannot_paint(hostile: str) -> None:

@@ -12,6 +12,7 @@ import typer
 from typer.core import TyperGroup
 
 from tests.cli.test_imports import DATABASE, NETWORK, SELDOM, WEB, imported
+from tests.families import for_each
 from tests.manual import PAGE, current, page
 
 ROOT = Path(__file__).parents[2]
@@ -80,7 +81,7 @@ def bash(line: str, at: int) -> list[str]:
     return done.stdout.split()
 
 
-@pytest.mark.parametrize("line, offered", [
+@for_each("line, offered", [
     ("ev", ["events"]),
     ("suppressions rem", ["remove"]),
     ("suppressions list --st", ["--stream", "--state"]),

@@ -34,6 +34,7 @@ from tests.config.samples import (
     rest,
     webhook,
 )
+from tests.families import for_each
 from tests.servers.certificates import self_signed
 
 
@@ -84,7 +85,7 @@ def test_plain_text_is_taken_on_this_machine(host: str) -> None:
     assert account.security is Security.NONE
 
 
-@pytest.mark.parametrize("host", [
+@for_each("host", [
     "localhost.example.com", "127.0.0.1.example.com", "128.0.0.1", "::2", "0.0.0.0", "::", "::ffff:192.0.2.1",
     "10.0.0.1",
 ])
@@ -126,7 +127,7 @@ def test_a_webhook_and_its_defaults() -> None:
     assert [secret.get_secret_value() for secret in target.secrets] == [SIGNING]
 
 
-@pytest.mark.parametrize("host", [
+@for_each("host", [
     "10.1.2.3", "[fd00::1]", "127.0.0.1", "[::1]", "localhost", "hooks.internal.example", "hooks.example.com.",
     "bücher.example", "my_hooks.example.com",
 ])
@@ -244,7 +245,7 @@ def test_what_is_known_of_mail_that_comes_back() -> None:
     )
 
 
-@pytest.mark.parametrize(("written", "meant"), [
+@for_each(("written", "meant"), [
     ("sqlite:////srv/ledger.db", "sqlite:////srv/ledger.db"),
     ("sqlite:///ledger.db", "sqlite:////etc/bw/ledger.db"),
     ("sqlite:///ledger.db?timeout=30", "sqlite:////etc/bw/ledger.db?timeout=30"),
@@ -258,7 +259,7 @@ def test_the_address_of_the_database(written: str, meant: str) -> None:
     assert settings.database_url.get_secret_value() == meant
 
 
-@pytest.mark.parametrize(("written", "meant"), [
+@for_each(("written", "meant"), [
     ("45s", timedelta(seconds=45)), ("10m", timedelta(minutes=10)), ("6h", timedelta(hours=6)),
     ("14d", timedelta(days=14)), ("0s", timedelta(0)), ("never", None),
 ])
@@ -292,8 +293,8 @@ def test_the_web_behind_a_proxy_that_signs_people_in() -> None:
     )
 
 
-@pytest.mark.parametrize("size", [16, 24, 32])
-@pytest.mark.parametrize("written", [
+@for_each("size", [16, 24, 32])
+@for_each("written", [
     bytes.hex, lambda it: base64.b64encode(it).decode(), lambda it: base64.urlsafe_b64encode(it).decode(),
     lambda it: str(uuid.UUID(bytes=it[:16])),
 ])

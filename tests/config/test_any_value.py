@@ -4,12 +4,11 @@ import re
 import tomllib
 from pathlib import Path
 
-import pytest
-
 from bounce_watcher.config import parse
 from bounce_watcher.config.keys import all_tables, known_keys
 from bounce_watcher.model.errors import ConfigError
 from tests.config.samples import MAILBOX, OAUTH2, WEBHOOK
+from tests.families import for_each
 
 ODD = [
     "0", "-1", "1.5", "inf", "nan", "true", "99999999999999999999999", '""', '" "', '"x"', '"\\u0000"', '"\\u202e"',
@@ -31,7 +30,7 @@ def texts(names: tuple[str, ...], key: str, value: str) -> str:
 KEYS = [(names, key) for names, table in all_tables() for key in known_keys(table)]
 
 
-@pytest.mark.parametrize(("names", "key"), KEYS, ids=lambda part: part if isinstance(part, str) else ".".join(part))
+@for_each(("names", "key"), KEYS, ids=lambda part: part if isinstance(part, str) else ".".join(part))
 def test_every_key_takes_or_refuses_every_value(names: tuple[str, ...], key: str, tmp_path: Path) -> None:
     for value in ODD:
         text = texts(names, key, value)

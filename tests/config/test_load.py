@@ -9,6 +9,7 @@ import pytest
 from bounce_watcher.config import load
 from bounce_watcher.model.errors import ConfigError
 from tests.config.samples import MAILBOX, changed, mailbox, refused
+from tests.families import for_each
 
 
 def problem_of(path: Path) -> str:
@@ -111,7 +112,7 @@ NO_TOML = [
 ]
 
 
-@pytest.mark.parametrize(("text", "line", "hint"), NO_TOML)
+@for_each(("text", "line", "hint"), NO_TOML)
 def test_text_that_is_no_toml(text: str, line: int, hint: str) -> None:
     [problem] = refused(text)
     assert re.match(rf"line {line}(, column \d+)?: is not valid TOML: ", problem)

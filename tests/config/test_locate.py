@@ -1,8 +1,8 @@
 """Lines of keys."""
 
-import pytest
 
 from bounce_watcher.config.locate import Lines, Path
+from tests.families import for_each
 
 TEXT = '''\
 rules_dir = "x"  # [not.a.table]
@@ -30,7 +30,7 @@ hard = "never"
 '''
 
 
-@pytest.mark.parametrize(("path", "line"), [
+@for_each(("path", "line"), [
     (("rules_dir",), 1),
     (("database",), 2),
     (("database", "url"), 3),

@@ -9,6 +9,7 @@ from pydantic import SecretStr
 from bounce_watcher.config.loading import parse
 from bounce_watcher.model.errors import ConfigError
 from bounce_watcher.outbox.platforms.sendgrid import SendGrid
+from tests.families import for_each
 
 BASE = '[[platform]]\nname = "news"\nkind = "sendgrid"\n'
 NEEDED = 'api_key = "secret-key"\n'
@@ -34,7 +35,7 @@ def test_common_keys_and_those_of_its_kind(tmp_path: Path) -> None:
     )
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("text", "problem"),
     [
         (BASE, 'line 1: platform[news].api_key: missing: kind = "sendgrid" needs it'),

@@ -2,14 +2,13 @@
 
 from datetime import timedelta
 
-import pytest
-
 from bounce_watcher.config.keys import known_keys, table_at
 from bounce_watcher.model.ledger import Scope
 from bounce_watcher.model.verdict import Reason
 from bounce_watcher.policy.counting import CHOICES, DEFAULTS, CountRule
 from bounce_watcher.policy.settings import PolicySettings
 from tests.config.samples import accepted, rest
+from tests.families import for_each
 
 DAY = timedelta(days=1)
 
@@ -24,7 +23,7 @@ def test_the_keys_are_the_reasons_that_have_a_choice() -> None:
     assert set(known_keys(reasons)) == {str(reason) for reason, choices in CHOICES.items() if len(choices) > 1}
 
 
-@pytest.mark.parametrize("reason", [reason for reason, choices in CHOICES.items() if len(choices) > 1])
+@for_each("reason", [reason for reason, choices in CHOICES.items() if len(choices) > 1])
 def test_every_choice_of_a_reason_is_taken(reason: Reason) -> None:
     for rule in CHOICES[reason]:
         expected = {} if rule is DEFAULTS[reason] else {reason: rule}

@@ -2,9 +2,8 @@
 
 from pathlib import Path
 
-import pytest
-
 from tests.config.samples import MAILBOX, OAUTH2, Case, mailbox, oauth2, refused
+from tests.families import for_each
 
 CASES = [
     Case("mailbox-without-host", mailbox("- host"),
@@ -122,7 +121,7 @@ CASES = [
 ]
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+@for_each("case", CASES, ids=lambda case: case.name)
 def test_is_refused_for_its_own_reason_alone(case: Case, tmp_path: Path) -> None:
     (tmp_path / "not-pem.txt").write_text("no certificate")
     assert refused(case.text, folder=tmp_path) == (case.problem.replace("{folder}", str(tmp_path)),)

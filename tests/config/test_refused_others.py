@@ -1,8 +1,8 @@
 """Tables but [[mailbox]] that must not load, each for its own reason."""
 
-import pytest
 
 from tests.config.samples import ACTING, LOOKING, MAILBOX, TOKEN_KEY, Case, mailbox, oauth2, refused, rest, webhook
+from tests.families import for_each
 
 MAKE_ONE = "make one with: openssl rand -base64 32"
 FOUR_NUMBERS = "write an IPv4 address as four decimal numbers, such as 192.0.2.1"
@@ -336,6 +336,6 @@ CASES = [
 ]
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+@for_each("case", CASES, ids=lambda case: case.name)
 def test_is_refused_for_its_own_reason_alone(case: Case) -> None:
     assert refused(case.text) == (case.problem,)

@@ -2,9 +2,8 @@
 
 from pathlib import Path
 
-import pytest
-
 from tests.config.samples import Case, mailbox, refused, rest
+from tests.families import for_each
 
 CASES = [
     Case("password-twice", mailbox('password_env = "IMAP_PASSWORD"'),
@@ -41,7 +40,7 @@ CASES = [
 ]
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+@for_each("case", CASES, ids=lambda case: case.name)
 def test_is_refused_for_its_own_reason_alone(case: Case, tmp_path: Path) -> None:
     (tmp_path / "empty.txt").write_text("\n")
     (tmp_path / "binary").write_bytes(b"\xff\xfe")

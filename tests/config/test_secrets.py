@@ -6,6 +6,7 @@ import pytest
 
 from bounce_watcher.config import Settings
 from tests.config.samples import OLDER, SIGNING, TOKEN_KEY, accepted, mailbox, oauth2, refused, rest, webhook
+from tests.families import for_each
 
 WAYS = ["", "_file", "_env", "_credential"]
 
@@ -125,7 +126,7 @@ def test_settings_show_no_secret() -> None:
     assert len(settings.attribution.token_keys) == 2
 
 
-@pytest.mark.parametrize("text", [
+@for_each("text", [
     pytest.param(ALL_SECRETS.replace("HIDDEN-database@db", "HIDDEN/database@db"), id="database"),
     pytest.param(ALL_SECRETS.replace("postgresql:", "mysql:"), id="kind of database"),
     pytest.param(ALL_SECRETS.replace("whsec_", "whsec-"), id="signing"),

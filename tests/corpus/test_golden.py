@@ -6,8 +6,7 @@ BOUNCE_WATCHER_UPDATE_GOLDEN=1 pytest tests/corpus rewrites the expectations: re
 import os
 import tomllib
 from functools import cache
-
-import pytest
+from operator import attrgetter
 
 from bounce_watcher.attribution.settings import AttributionSettings
 from bounce_watcher.classification.ruleset import load_builtin
@@ -19,11 +18,12 @@ from bounce_watcher.recognition import DIALECTS
 from bounce_watcher.recognition.recognizer import Recognizer
 from bounce_watcher.recognition.signs import looks_like_failure_notice
 from tests.corpus.golden import ROOT, Sample, as_toml, samples
+from tests.families import for_each
 
 SAMPLES = samples()
 UPDATE = os.environ.get("BOUNCE_WATCHER_UPDATE_GOLDEN") == "1"
 
-each_sample = pytest.mark.parametrize("sample", SAMPLES, ids=[sample.name for sample in SAMPLES])
+each_sample = for_each("sample", SAMPLES, ids=attrgetter("name"))
 
 
 @cache

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.docs.pages import ARCHITECTURE, ROOT, spans
+from tests.families import for_each
 
 PACKAGE = ROOT / "bounce_watcher"
 NAMED = sorted(set(spans(ARCHITECTURE)))
@@ -31,7 +32,7 @@ def definitions() -> Iterator[str]:
                 yield node.name
 
 
-@pytest.mark.parametrize("path", PATHS)
+@for_each("path", PATHS)
 def test_every_file_and_folder_is_there(path: str) -> None:
     assert found(path), f"there is no {path}"
 

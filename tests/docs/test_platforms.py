@@ -4,12 +4,11 @@ import re
 import tomllib
 from pathlib import Path
 
-import pytest
-
 from bounce_watcher.config import parse
 from bounce_watcher.outbox.platforms import kinds, platform_class
 from tests.config.samples import SIGNING
 from tests.docs.pages import README, ROOT, blocks
+from tests.families import for_each
 
 FOLDER = ROOT / "bounce_watcher" / "outbox" / "platforms"
 PAGES = sorted(FOLDER.glob("*.md"))
@@ -31,12 +30,12 @@ def with_secrets(text: str, folder: Path, kind: str) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+@for_each("page", PAGES, ids=lambda page: page.stem)
 def test_readme_leads_to_it(page: Path) -> None:
     assert f"(bounce_watcher/outbox/platforms/{page.name})" in README
 
 
-@pytest.mark.parametrize("kind", kinds())
+@for_each("kind", kinds())
 def test_its_page_shows_a_table_that_loads(kind: str, tmp_path: Path) -> None:
     page = (FOLDER / f"{kind}.md").read_text()
     tables = [block.text for block in blocks(page, "toml") if f'kind = "{kind}"' in block.text]

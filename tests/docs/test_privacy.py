@@ -13,6 +13,7 @@ from bounce_watcher.config.values import spell
 from bounce_watcher.ledger.db.tables import METADATA
 from tests.docs.pages import PRIVACY as PAGE
 from tests.docs.pages import README, invocations, spans
+from tests.families import for_each
 
 ROWS = {match[1]: (match[2], match[3]) for match in re.finditer(r"^\| `(\w+)` \| (.*) \| (.*) \|$", PAGE, re.MULTILINE)}
 ON_A_PERSON = {"recipient", "recipient_key", "actor", "answer", "paused_by", "peer"}
@@ -23,7 +24,7 @@ def test_every_table_of_the_ledger_is_named_once() -> None:
     assert set(ROWS) == set(METADATA.tables)
 
 
-@pytest.mark.parametrize("name", METADATA.tables)
+@for_each("name", METADATA.tables)
 def test_a_table_with_recipients_does_not_claim_to_hold_nothing(name: str) -> None:
     holds = bool(ON_A_PERSON & {column.name for column in METADATA.tables[name].columns}) or name == "message"
     assert ROWS[name][0].startswith("nothing") is not holds

@@ -17,6 +17,7 @@ from bounce_watcher.model.ledger import NoticeType
 from bounce_watcher.outbox.backoff import SCHEDULE
 from bounce_watcher.outbox.notifier import understood
 from tests.docs.pages import README, ROOT, blocks, invocations, marked, spans
+from tests.families import for_each
 from tests.servers.receiver import SECRET
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
@@ -54,7 +55,7 @@ def test_the_receiver_needs_what_it_says() -> None:
 
 # ── the command line ────────────────────────────────────────────────────────────────────────────────────────────────
 
-@pytest.mark.parametrize("words", CALLS, ids=" ".join)
+@for_each("words", CALLS, ids=" ".join)
 def test_every_command_is_there_and_has_help(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     options = [word for word in words if word.startswith("-")]
     arguments = list(itertools.takewhile(lambda word: not word.startswith("-"), words))

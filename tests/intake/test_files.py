@@ -12,6 +12,7 @@ from bounce_watcher.intake.arrival import arrival_time
 from bounce_watcher.intake.files import messages_by_time, read_messages
 from bounce_watcher.model.errors import PermanentFailure
 from bounce_watcher.model.message import RawMessage
+from tests.families import for_each
 
 SOME_TIME = datetime(2025, 5, 5, 5, 5, 5, tzinfo=UTC)
 CAP = 1 << 20
@@ -207,7 +208,7 @@ def test_without_received_date_tells_it_and_without_any_the_file(here: Path) -> 
     ]
 
 
-@pytest.mark.parametrize("header", [
+@for_each("header", [
     b"Received: by b.example\nDate: x\n", b"Received: by b.example; yesterday\n",
     b"Date: Mon, 01 Jan 0001 00:00:00 +1400\n",
     b"Date: Fri, 31 Dec 9999 23:59:59 -1400\n", b"Date: Thu, 01 Jan 1970 00:00:00 +0000\n", b"", b"\n\n",

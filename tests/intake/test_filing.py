@@ -14,6 +14,7 @@ from bounce_watcher.intake.imap.rights import Rights, read_rights
 from bounce_watcher.intake.imap.settling import Settlement
 from bounce_watcher.model.errors import PermanentFailure, TemporaryFailure
 from bounce_watcher.model.filing import CopyBegun, Destination, Unfiled
+from tests.families import for_each
 from tests.intake.conftest import account_on
 from tests.intake.passes import Memory, bounces, drain, in_the_way, read, session_of
 from tests.intake.scripted import ScriptedServer, Talk, scripted
@@ -39,7 +40,7 @@ def heard(server: ScriptedServer, *words: str) -> list[str]:
 
 # ── rights ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-@pytest.mark.parametrize(("answer", "letters"), [
+@for_each(("answer", "letters"), [
     (b"INBOX lrswipkxtecda", "lrswipkxtecda"),
     (b'"Bounces Processed" lrs', "lrs"),
     (b'INBOX ""', ""),
@@ -360,7 +361,7 @@ def namespaced(talk: Talk) -> None:
     })
 
 
-@pytest.mark.parametrize(("configured", "selected"), [
+@for_each(("configured", "selected"), [
     ("shared", "shared"),
     ("#shared/list/returns", "#shared.list.returns"),
     ("#shared.list.returns", "#shared.list.returns"),

@@ -1,9 +1,9 @@
-import pytest
 
 from bounce_watcher.intake.imap.folders import Hierarchy, same
+from tests.families import for_each
 
 
-@pytest.mark.parametrize(("delimiter", "prefix", "configured", "name"), [
+@for_each(("delimiter", "prefix", "configured", "name"), [
     ("/", "", "Bounces/Processed", "Bounces/Processed"),
     (".", "", "Bounces/Processed", "Bounces.Processed"),
     (".", "INBOX.", "Bounces/Processed", "INBOX.Bounces.Processed"),

@@ -12,6 +12,7 @@ from bounce_watcher.intake.imap.account import Grant, OAuth2Account
 from bounce_watcher.intake.imap.oauth2 import TokenStore
 from bounce_watcher.model.errors import BounceWatcherError, PermanentFailure, TemporaryFailure
 from bounce_watcher.model.filing import Destination
+from tests.families import for_each
 from tests.intake.passes import NOON, drain, read, session_of
 from tests.intake.scripted import Talk, scripted
 
@@ -90,10 +91,10 @@ def test_a_greeting_that_is_none_is_a_temporary_failure(lines: list[str]) -> Non
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("command", [
+@for_each("command", [
     "NAMESPACE", "SELECT", "UID SEARCH", "UID FETCH",
 ])
-@pytest.mark.parametrize("answer", [
+@for_each("answer", [
     ["{tag} BAD what?"],
     ["{tag} NO [SERVERBUG] sorry"],
     ["* BYE sorry"],
@@ -181,7 +182,7 @@ def test_the_login_command_where_there_is_no_sasl() -> None:
             read(server.account(password=SecretStr("pässwörd")))
 
 
-@pytest.mark.parametrize(("answer", "kind"), [
+@for_each(("answer", "kind"), [
     ("{tag} NO [AUTHENTICATIONFAILED] no", PermanentFailure),
     ("{tag} NO [UNAVAILABLE] the database is down", TemporaryFailure),
     ("{tag} NO [ALERT] Too many simultaneous connections. (Failure)", TemporaryFailure),

@@ -16,6 +16,7 @@ from bounce_watcher.intake.imap.oauth2 import TokenStore
 from bounce_watcher.intake.imap.session import open_session
 from bounce_watcher.intake.imap.wire import MIB, USUAL, Bounds, FloodError, Wire
 from bounce_watcher.model.errors import BounceWatcherError, TemporaryFailure
+from tests.families import for_each
 from tests.intake.passes import NOON, Memory, read
 from tests.intake.scripted import Talk, scripted
 
@@ -87,7 +88,7 @@ def test_a_literal_of_a_list_of_folders_too() -> None:
         read(server.account())
 
 
-@pytest.mark.parametrize(("command", "piece"), [
+@for_each(("command", "piece"), [
     ("CAPABILITY", b"* CAPABILITY IMAP4rev1 X" + b"Y" * 900 + b"\r\n"),
     ("NAMESPACE", b"+ go on\r\n"),
     ("SELECT", b"* 1 EXISTS\r\n"),

@@ -24,6 +24,15 @@ from tests.servers.receiver import SECRET, Receiver
 ALL_EVENTS = ["recipient.suppressed", "recipient.released", "bounce.recorded", "complaint.recorded"]
 FOLDERS = {"processed": "Bounces/Processed", "review": "Bounces/Review", "quarantine": "Bounces/Quarantine"}
 
+HURRIED = """
+import sys
+from datetime import timedelta
+from bounce_watcher.cli.main import main
+from bounce_watcher.service import app
+app.EXPIRE_EVERY = timedelta(seconds=1)
+sys.exit(main(sys.argv[1:]))
+"""
+
 
 @dataclass
 class House:
@@ -39,6 +48,8 @@ class House:
     more: str = ""
     guarded: bool = True
     capped: bool = True
+    hurried: bool = False
+    """Whether what the service does each minute it does each second."""
     processes: list[subprocess.Popen[str]] = field(default_factory=list)
 
     @property
@@ -77,7 +88,8 @@ enabled = {str(self.capped).lower()}
         self.config.chmod(0o600)
 
     def command(self, *arguments: str) -> list[str]:
-        return [sys.executable, "-m", "bounce_watcher", "-c", str(self.config), *arguments]
+        program = ["-c", HURRIED] if self.hurried else ["-m", "bounce_watcher"]
+        return [sys.executable, *program, "-c", str(self.config), *arguments]
 
     def process(self, *arguments: str, status: int = 0, timeout: float = 120) -> str:
         """What the command prints; its stderr is shown when the exit status is another than expected."""

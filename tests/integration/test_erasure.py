@@ -118,10 +118,9 @@ def test_nothing_is_left_in_any_row_or_file_while_the_service_runs(house: House)
     assert {row["recipient"] for row in house.suppressions()} >= {OTHER, "noel@corp.example", "henry@corp.example"}
 
 
-def test_postgresql_keeps_dead_rows_until_it_is_told(house: House, request: pytest.FixtureRequest) -> None:
-    if house.database_url.startswith("sqlite"):
-        pytest.skip("this is about the files of PostgreSQL")
-    server: Postgres = request.getfixturevalue("postgres_server")
+@pytest.mark.dialects
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_postgresql_keeps_dead_rows_until_it_is_told(house: House, postgres_server: Postgres) -> None:
     house.guarded = False
     house.configure()
     house.dovecot.deliver(house.user, list(letters()))
@@ -137,10 +136,10 @@ def test_postgresql_keeps_dead_rows_until_it_is_told(house: House, request: pyte
             " OR histogram_bounds::text ILIKE %s", [f"%{WANTED}%"] * 2
         ).fetchall() == []
         connection.execute("CHECKPOINT")
-        assert in_server(server, WANTED) > 0, "as the page on privacy says"
+        assert in_server(postgres_server, WANTED) > 0, "as the page on privacy says"
         house.process("db", "vacuum")
         connection.execute("CHECKPOINT")
-        assert in_server(server, WANTED) == 0
+        assert in_server(postgres_server, WANTED) == 0
 
 
 def test_a_reader_in_the_way_is_told_and_the_service_ends_the_work(sqlite_house: House) -> None:

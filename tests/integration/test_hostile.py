@@ -17,6 +17,7 @@ from bounce_watcher.attribution.settings import AttributionSettings
 from bounce_watcher.classification.ruleset import load_builtin
 from bounce_watcher.pipeline import Toolkit, analyse
 from tests.cost import cpu_seconds
+from tests.families import for_each
 from tests.integration.hostile import ATTACKS, MIB, Attack, recipient_of, report, status_part, status_report
 from tests.integration.house import FOLDERS, House
 
@@ -174,7 +175,7 @@ TOLERATED = 9
 takes sixteen."""
 
 
-@pytest.mark.parametrize("attack", ATTACKS, ids=lambda attack: attack.name)
+@for_each("attack", ATTACKS, ids=lambda attack: attack.name)
 def test_the_time_grows_with_the_size(attack: Attack) -> None:
     cost(attack.make(attack.probe + 3))  # what is compiled and loaded at first use
     for attempt in range(3):  # each with other sizes, as some answers are remembered
@@ -185,7 +186,7 @@ def test_the_time_grows_with_the_size(attack: Attack) -> None:
     pytest.fail(f"{size} takes {small:.3f} s, {GROWTH * size} takes {large:.3f} s")
 
 
-@pytest.mark.parametrize("attack", ATTACKS, ids=lambda attack: attack.name)
+@for_each("attack", ATTACKS, ids=lambda attack: attack.name)
 def test_none_of_it_hides_the_report_inside(attack: Attack) -> None:
     analysis = analyse(attack.make(attack.probe), TOOLKIT)
     recipients = {each.attribution.recipient for each in analysis.recipients}

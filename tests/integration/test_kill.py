@@ -15,7 +15,9 @@ from tests.servers.dovecot import Dovecot
 from tests.servers.receiver import Received, Receiver, running
 
 COUNT = 2000
+FEW = 400
 KILLS = 20
+FEW_KILLS = 4
 KEYS = 'page_messages = 20\nidle = false'
 EVENTS = 'events = ["recipient.suppressed", "recipient.released", "complaint.recorded"]'
 WEBHOOK = f'timeout = "1s"\n{EVENTS}'
@@ -30,9 +32,9 @@ def ledger_of(house: House) -> tuple[Any, ...]:
     return sorted(events, key=lambda row: row["id"]), suppressions, outbox
 
 
-def fill(dovecot: Dovecot, user: str) -> list[bytes]:
+def fill(dovecot: Dovecot, user: str, count: int) -> list[bytes]:
     contents = []
-    for content, received_at in mailbag(COUNT, recipients=600):
+    for content, received_at in mailbag(count, recipients=count * 3 // 10):
         dovecot.deliver(user, [content], received_at=received_at)
         contents.append(content)
     return contents
@@ -42,10 +44,10 @@ def filed(house: House) -> int:
     return sum(house.filed().values())
 
 
-def killed_along_the_way(house: House, seed: int) -> None:
+def killed_along_the_way(house: House, count: int, kills: int, seed: int) -> None:
     """Kills the service each time a random further share of the mail has been filed."""
     choose = random.Random(seed)
-    for goal in sorted(choose.randrange(COUNT) for _ in range(KILLS)):
+    for goal in sorted(choose.randrange(count) for _ in range(kills)):
         service = house.start("run")
         reached = partial(_reached, house, service, goal)
         wait_until(reached, 60, f"{goal} filed")
@@ -69,26 +71,29 @@ def one_id_each(requests: tuple[Received, ...]) -> bool:
     return all(len(found) == 1 for found in ids.values())
 
 
-@pytest.fixture(scope="module")
-def calm(tmp_path_factory: pytest.TempPathFactory, shared_dovecot: Dovecot) -> tuple[Any, ...]:
+@pytest.fixture
+def calm(tmp_path_factory: pytest.TempPathFactory, shared_dovecot: Dovecot, count: int) -> tuple[Any, ...]:
     """The ledger of an undisturbed run."""
     root = tmp_path_factory.mktemp("calm")
     with running() as receiver:
         it = House(root, shared_dovecot, receiver, f"sqlite:///{root}/ledger.db", "other", KEYS, EVENTS, capped=False)
         it.configure()
-        fill(it.dovecot, it.user)
+        fill(it.dovecot, it.user, count)
         it.call("poll")
         return ledger_of(it)
 
 
 @pytest.mark.timeout(600)
-def test_killed_twenty_times(calm: tuple[Any, ...], house: House, receiver: Receiver) -> None:
+@pytest.mark.parametrize(("count", "kills"), [(FEW, FEW_KILLS), pytest.param(COUNT, KILLS, marks=pytest.mark.whole)])
+def test_killed_again_and_again(
+    calm: tuple[Any, ...], house: House, receiver: Receiver, count: int, kills: int
+) -> None:
     house.mailbox_keys, house.webhook_keys = KEYS, WEBHOOK
     house.capped = False  # who is first within a cap is a matter of where a page begins
     house.configure()
-    contents = fill(house.dovecot, house.user)
+    contents = fill(house.dovecot, house.user, count)
 
-    killed_along_the_way(house, seed=7)
+    killed_along_the_way(house, count, kills, seed=7)
     service = house.start("run")
     wait_until(lambda: finished(house), 120, "the rest is done")
     service.terminate()

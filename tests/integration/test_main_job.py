@@ -6,6 +6,8 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.integration.house import House
 from tests.mail import mailbag
 
@@ -46,6 +48,7 @@ def facts(row: dict[str, Any], kind: str) -> tuple[Any, ...]:
     return (kind, *(row[name] for name in TOLD))
 
 
+@pytest.mark.dialects
 def test_every_message_is_judged_filed_and_told(house: House) -> None:
     contents = fill(house)
     house.process("poll")

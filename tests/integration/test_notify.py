@@ -38,6 +38,7 @@ def titles(chat: Receiver) -> list[str]:
 def test_an_alert_survives_a_restart_and_is_told_once(sqlite_house: House, chat: Receiver) -> None:
     """The endpoint says 410, which is an alert; the chat is down, the service killed, the chat up again."""
     house = sqlite_house
+    house.hurried = True
     configure(house, chat)
     chat.always(Reply(503))
     house.receiver.always(Reply(410))

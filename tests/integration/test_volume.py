@@ -130,9 +130,10 @@ def test_batches_of_a_thousand(tmp_path: Path) -> None:
 
 
 @pytest.mark.timeout(900)
-def test_single_calls_within_the_pace_that_was_asked_for(tmp_path: Path) -> None:
+@pytest.mark.parametrize("count", [250, pytest.param(500, marks=pytest.mark.whole)])
+def test_single_calls_within_the_pace_that_was_asked_for(tmp_path: Path, count: int) -> None:
     with serving(vendor_classes()["ses"]()) as vendor:
-        found = delivered_while_killed(vendor, tmp_path, 500, f"rate = {PACE}")
+        found = delivered_while_killed(vendor, tmp_path, count, f"rate = {PACE}")
         assert found.peak < MOST_MEMORY
         times = [call.at for call in vendor.calls]
         most = max(sum(start <= at < start + 1 for at in times[index : index + 3 * PACE])

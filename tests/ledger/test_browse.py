@@ -20,7 +20,10 @@ from bounce_watcher.model.grounds import ByPerson
 from bounce_watcher.model.ledger import Actor, BounceEvent, Decision, State, Step
 from bounce_watcher.model.verdict import Reason
 from tests.facts import EXCLUDED
+from tests.families import for_each
 from tests.ledger.making import Platform, bounce, day, page, record
+
+pytestmark = pytest.mark.dialects
 
 REASONS = (Reason.MAILBOX_FULL, Reason.INVALID_RECIPIENT, Reason.BLOCKLISTED, Reason.UNKNOWN, None)
 
@@ -64,7 +67,7 @@ def _through(read: Callable[[Place], Page[Any]], rows: int = 7) -> list[Any]:
     return down
 
 
-@pytest.mark.parametrize(("wanted", "meant"), [
+@for_each(("wanted", "meant"), [
     (Query(), lambda e: True),
     (Query({By.TYPE: Choice(("hard", "complaint"))}), lambda e: e.type in {"hard", "complaint"}),
     (Query({By.TYPE: Choice(("other",))}), lambda e: e.type is None),
@@ -202,7 +205,7 @@ def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("hurried")
-@pytest.mark.parametrize("wanted", [
+@for_each("wanted", [
     Query({By.STREAM: Choice(("news",))}), Query({By.STREAM: Choice(("news",))}, since=day(2), until=day(20)),
     Query({By.REASON: Choice(("mailbox_full",)), By.STREAM: Choice(("news",))}), Query({By.RULE: Choice(("none",))}),
 ])
@@ -258,7 +261,7 @@ def changed(filled: Ledger) -> Ledger:
 
 
 @pytest.mark.usefixtures("hurried")
-@pytest.mark.parametrize("wanted", [
+@for_each("wanted", [
     Query(), Query({By.STREAM: Choice(("news",))}), Query({By.DOMAIN: Choice(("gmail.com",))}),
     Query({By.PROVIDER: Choice(("google.com",))}, since=day(20), until=day(38)),
 ])
@@ -267,7 +270,7 @@ def test_recipients_of_all_states_stand_in_one_order_where_pages_stop_early(chan
     assert found == list(changed.all_recipients(wanted, NOW))
 
 
-@pytest.mark.parametrize("wanted", [
+@for_each("wanted", [
     Query(), Query({By.STATE: Choice(("suppressed",))}), Query({By.STATE: Choice((), ("suppressed",))}),
     Query({By.STATE: Choice(("watching", "released"))}), Query({By.STREAM: Choice(("news",))}),
     Query({By.DOMAIN: Choice(("kmu.example",))}), Query({By.PROVIDER: Choice(("google.com",))}),

@@ -8,6 +8,7 @@ from datetime import timedelta
 from threading import Barrier
 
 import psycopg
+import pytest
 import sqlalchemy.event
 
 from bounce_watcher.ledger.db.engine import open_engine
@@ -25,6 +26,8 @@ from bounce_watcher.model.ledger import (
 )
 from bounce_watcher.model.verdict import Reason
 from tests.ledger.making import DELIVERED, LEASE, START, Platform, bounce, day, decide, mail, page, record
+
+pytestmark = pytest.mark.dialects
 
 WRITERS = 4
 EVERYTHING = Platform(types=frozenset(NoticeType)).types

@@ -33,15 +33,18 @@ from bounce_watcher.model.sending import Delivery, SentMail
 from bounce_watcher.model.verdict import Reason
 from bounce_watcher.policy.guards.outages import wording_subject
 from tests.facts import BY, DOUBT
+from tests.families import for_each
 from tests.ledger.making import LEASE, START, Platform, bounce, day, deliver_all, mail, page, record
 from tests.ledger.searching import in_files, in_rows
+
+pytestmark = pytest.mark.dialects
 
 ADA = "ada.lovelace@corp.example"
 OTHER = "b@example.org"
 WANTED = "lovelace"
 
 
-@pytest.mark.parametrize("name", METADATA.tables)
+@for_each("name", METADATA.tables)
 def test_it_is_said_of_every_column_what_it_may_hold(name: str) -> None:
     """A new column is declared in `ledger.personal`: what in it is struck out, or that it holds nothing on a person."""
     assert set(COLUMNS[name]) == may_hold(METADATA.tables[name])

@@ -15,6 +15,7 @@ from bounce_watcher.ledger.db.failures import told
 from bounce_watcher.ledger.store import Ledger
 from bounce_watcher.model.errors import BounceWatcherError, PermanentFailure, TemporaryFailure
 from bounce_watcher.model.ledger import BounceEvent, Decision, History
+from tests.families import for_each
 from tests.ledger.making import Platform, bounce, decide, page, record
 from tests.servers.postgres import Postgres
 
@@ -26,7 +27,7 @@ def _of_driver(name: str, **fields: object) -> type[Exception]:
     return type(name, (Exception,), fields)
 
 
-@pytest.mark.parametrize(("error", "expected", "words"), [
+@for_each(("error", "expected", "words"), [
     (OperationalError, TemporaryFailure, "database is locked"),
     (OperationalError, TemporaryFailure, "database or disk is full"),
     (OperationalError, TemporaryFailure, "connection refused"),

@@ -15,7 +15,10 @@ from bounce_watcher.model.ledger import Actor, BounceEvent, State
 from bounce_watcher.model.sending import SentCount
 from bounce_watcher.model.verdict import Reason
 from bounce_watcher.policy.guards.outages import provider
+from tests.families import for_each
 from tests.ledger.making import START, Platform, bounce, day, page, record
+
+pytestmark = pytest.mark.dialects
 
 REASONS = (Reason.INVALID_RECIPIENT, Reason.MAILBOX_FULL, Reason.BAD_REPUTATION, None)
 MIDNIGHT = START.replace(hour=0)
@@ -52,8 +55,14 @@ def counted(span: Span, wanted: Callable[[BounceEvent], bool], parts: Sequence[P
     )
 
 
-@pytest.mark.parametrize("span", SPANS)
-@pytest.mark.parametrize(("of", "wanted"), [
+@pytest.fixture
+def filled(ledger: Ledger) -> Ledger:
+    record(ledger, page(*EVENTS))
+    return ledger
+
+
+@for_each("span", SPANS)
+@for_each(("of", "wanted"), [
     (ALL, lambda _: True),
     (Of(stream="news"), lambda event: event.stream == "news"),
     (Of(type="hard"), lambda event: event.type == "hard"),
@@ -67,47 +76,43 @@ def counted(span: Span, wanted: Callable[[BounceEvent], bool], parts: Sequence[P
      and provider(event) == "google.com"),
 ])
 def test_totals_are_those_of_the_events(
-    ledger: Ledger, span: Span, of: Of, wanted: Callable[[BounceEvent], bool]
+    filled: Ledger, span: Span, of: Of, wanted: Callable[[BounceEvent], bool]
 ) -> None:
-    record(ledger, page(*EVENTS))
     for parts in ((), (Part.TYPE,), (Part.TYPE, Part.REASON), (Part.STREAM,)):
-        found = ledger.figures.totals(span, of, *parts)
+        found = filled.figures.totals(span, of, *parts)
         assert {key: many for key, many in found.items() if many} == counted(span, wanted, parts)
 
 
-@pytest.mark.parametrize("span", SPANS)
-def test_providers_add_up_to_all(ledger: Ledger, span: Span) -> None:
-    record(ledger, page(*EVENTS))
+@for_each("span", SPANS)
+def test_providers_add_up_to_all(filled: Ledger, span: Span) -> None:
     parts = (Part.PROVIDER, Part.TYPE)
-    assert ledger.figures.totals(span, ALL, *parts) == counted(span, lambda _: True, parts)
+    assert filled.figures.totals(span, ALL, *parts) == counted(span, lambda _: True, parts)
 
 
-@pytest.mark.parametrize("length", [HOUR, DAY])
-@pytest.mark.parametrize("of", [ALL, Of(providers=("google.com",)), Of(sendings=("week 1",))])
-def test_slots_add_up_to_totals(ledger: Ledger, length: timedelta, of: Of) -> None:
-    record(ledger, page(*EVENTS))
+@for_each("length", [HOUR, DAY])
+@for_each("of", [ALL, Of(providers=("google.com",)), Of(sendings=("week 1",))])
+def test_slots_add_up_to_totals(filled: Ledger, length: timedelta, of: Of) -> None:
     span = SPANS[0]
-    slots = ledger.figures.slots(span, length, of, Part.TYPE)
+    slots = filled.figures.slots(span, length, of, Part.TYPE)
     assert all((at - MIDNIGHT) % length == timedelta(0) for at, _ in slots)
     total: Counter[tuple[str, ...]] = Counter()
     for (_, values), many in slots.items():
         total[values] += many
-    assert total == ledger.figures.totals(span, of, Part.TYPE)
+    assert total == filled.figures.totals(span, of, Part.TYPE)
     inside = Span(START, START + HOUR) if length == HOUR else Span(MIDNIGHT, MIDNIGHT + DAY)
     of_first = {values: many for (at, values), many in slots.items() if at == inside.since}
-    assert of_first == ledger.figures.totals(inside, of, Part.TYPE)
+    assert of_first == filled.figures.totals(inside, of, Part.TYPE)
 
 
-@pytest.mark.parametrize("length", [HOUR, DAY])
-def test_the_most_come_first_and_all_are_counted(ledger: Ledger, length: timedelta) -> None:
-    record(ledger, page(*EVENTS))
-    totals = ledger.figures.totals(SPANS[0], ALL, Part.PROVIDER)
-    names, how_many = ledger.figures.top(SPANS[0], length, ALL, Part.PROVIDER, 2)
+@for_each("length", [HOUR, DAY])
+def test_the_most_come_first_and_all_are_counted(filled: Ledger, length: timedelta) -> None:
+    totals = filled.figures.totals(SPANS[0], ALL, Part.PROVIDER)
+    names, how_many = filled.figures.top(SPANS[0], length, ALL, Part.PROVIDER, 2)
     assert [totals[(name,)] for name in names] == sorted(totals.values(), reverse=True)[:2]
     assert how_many == len(totals) == 3
-    sendings, how_many = ledger.figures.top(SPANS[0], length, ALL, Part.SENDING, 10)
+    sendings, how_many = filled.figures.top(SPANS[0], length, ALL, Part.SENDING, 10)
     assert ("" not in sendings, how_many) == (True, 4)
-    assert ledger.figures.top(Span(day(-9), day(-8)), length, ALL, Part.PROVIDER, 2) == ([], 0)
+    assert filled.figures.top(Span(day(-9), day(-8)), length, ALL, Part.PROVIDER, 2) == ([], 0)
 
 
 def test_hours_that_are_counted_no_more_are_read_in_the_events(ledger: Ledger) -> None:

@@ -205,6 +205,7 @@ def test_late_reports_have_the_days_behind_them_as_well(desk: Desk) -> None:
     assert desk.count(State.SUPPRESSED) == MONTH_OF_BOUNCES
 
 
+@pytest.mark.dialects
 def test_writers_count_together(ledger_url: str) -> None:
     with Ledger.connect(ledger_url) as ledger:
         ledger.upgrade()

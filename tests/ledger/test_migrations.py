@@ -15,6 +15,8 @@ from bounce_watcher.ledger.store import Ledger
 from bounce_watcher.model.errors import PermanentFailure
 from tests.ledger.making import bounce, page, record
 
+pytestmark = pytest.mark.dialects
+
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def fresh(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[], Engine]:

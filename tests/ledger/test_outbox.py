@@ -37,6 +37,8 @@ from tests.ledger.making import (
     retry_at,
 )
 
+pytestmark = pytest.mark.dialects
+
 GONE = Attempt(Disposition.GONE, "410 Gone")
 DEAD = Attempt(Disposition.DEAD, "400 Bad Request")
 EVERYTHING = frozenset(NoticeType)

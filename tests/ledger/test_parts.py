@@ -18,6 +18,7 @@ from bounce_watcher.model.fields import Action
 from bounce_watcher.model.finding import Kind
 from bounce_watcher.model.ledger import Actor, State
 from bounce_watcher.model.verdict import BounceType, Reason
+from tests.families import for_each
 from tests.ledger.making import START, Platform, bounce, day, page, record
 
 _REASONS = (Reason.INVALID_RECIPIENT, Reason.MAILBOX_FULL, Reason.INVALID_RECIPIENT, Reason.SPAM)
@@ -69,7 +70,7 @@ def _all(read: Callable[[Any], Part[Any, Any]], wanted: Any) -> Iterator[Any]:
 
 
 @pytest.mark.usefixtures("_pace")
-@pytest.mark.parametrize("wanted", [
+@for_each("wanted", [
     EventFilter(),
     EventFilter(stream="shop"),
     EventFilter(stream="nowhere"),
@@ -91,7 +92,7 @@ def test_parts_of_events_are_all_of_them(filled: Ledger, wanted: EventFilter) ->
 
 
 @pytest.mark.usefixtures("_pace")
-@pytest.mark.parametrize("wanted", [
+@for_each("wanted", [
     SuppressionFilter(),
     SuppressionFilter(stream="shop"),
     SuppressionFilter(stream="nowhere"),

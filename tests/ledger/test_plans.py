@@ -7,7 +7,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import pytest
 from sqlalchemy import Connection, event
 
 from bounce_watcher.ledger.db.engine import open_engine
@@ -40,6 +39,7 @@ from bounce_watcher.model.ledger import (
 from bounce_watcher.model.verdict import BounceType, Reason
 from bounce_watcher.policy.rulings import Ruling
 from tests.facts import BY, an_alert
+from tests.families import for_each
 from tests.ledger.making import LEASE, START, USER, Platform, bounce, day, decide, mail, page, record, retry_at
 from tests.ledger.test_guard import Desk, flood, usual
 
@@ -91,7 +91,7 @@ def _overtake(ledger: Ledger) -> None:
     assert ledger.still_wanted([first, *others], None) == others
 
 
-@pytest.mark.parametrize("work", [
+@for_each("work", [
     _record,
     _send,
     _overtake,
@@ -162,7 +162,7 @@ def _by_what_an_index_tells(ledger: Ledger) -> None:
         _both_ways(ledger.event_page, Query({by: Choice(("x",)), By.STREAM: Choice(("y",))}), (day(3), "m"))
 
 
-@pytest.mark.parametrize("work", [
+@for_each("work", [
     lambda ledger: ledger.event("m"),
     lambda ledger: _both_ways(ledger.event_page, Query(), (day(3), "m")),
     lambda ledger: _both_ways(ledger.event_page, Query({By.RULE: Choice(("x",))}), (day(3), "m")),
@@ -210,7 +210,7 @@ def test_what_people_look_through_goes_down_an_index_and_is_sorted_by_it(
     assert sorts == [], "an index gives the order"
 
 
-@pytest.mark.parametrize("wanted", [
+@for_each("wanted", [
     Query({By.RULE: Choice(("x",))}), Query({By.DOMAIN: Choice(("x",))}, since=day(3), until=day(9)),
     Query({By.STREAM: Choice(("x",)), By.TYPE: Choice(("hard",))}), Query({By.CODE: Choice(("5.1.1", "550"))}),
     Query({By.MAILBOX: Choice(("x",)), By.MATCH: Choice(("prose",))}), Query(),
@@ -227,7 +227,7 @@ def test_events_are_looked_for_and_counted_without_their_rows(tmp_path: Path, wa
 _SOME = Query({By.TYPE: Choice(("x",)), By.PROVIDER: Choice(("y",))}, since=day(1))
 
 
-@pytest.mark.parametrize("work", [
+@for_each("work", [
     lambda ledger: _both_ways(ledger.incidents.over, _SOME, (day(3), "m")),
     lambda ledger: (ledger.incidents.open(Query()), list(ledger.incidents.all(_SOME))),
     lambda ledger: [ledger.incidents.held("m", place) for place in (Place(), Place(("a", "b")))],
@@ -258,7 +258,7 @@ _DAYS = Span(START.replace(hour=0), day(9).replace(hour=0))
 _ONE = (Of(providers=("example.org",)), Of(sendings=("spring",)))
 
 
-@pytest.mark.parametrize("work", [
+@for_each("work", [
     lambda figures: [figures.totals(_SPAN, of, Part.TYPE) for of in (Of(stream="news"), *_ONE)],
     lambda figures: figures.totals(_SPAN, Of(), Part.PROVIDER, Part.TYPE),
     lambda figures: [figures.slots(_DAYS, length, of, Part.TYPE) for length in (HOUR, DAY) for of in (Of(), *_ONE)],

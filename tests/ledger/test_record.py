@@ -41,6 +41,8 @@ from tests.ledger.making import (
     record,
 )
 
+pytestmark = pytest.mark.dialects
+
 SOFT = Reason.MAILBOX_FULL
 
 

@@ -4,6 +4,8 @@ import json
 from dataclasses import replace
 from datetime import timedelta
 
+import pytest
+
 from bounce_watcher.ledger.lists.filters import EventFilter, OutboxFilter, SuppressionFilter
 from bounce_watcher.ledger.store import Ledger
 from bounce_watcher.model.ledger import Actor, BounceEvent, Decision, History, OutboxState, State
@@ -12,6 +14,8 @@ from bounce_watcher.policy.decide import decide
 from bounce_watcher.policy.guards.incident import Incident
 from bounce_watcher.policy.settings import PolicySettings
 from tests.ledger.making import DELIVERED, LEASE, Platform, bounce, day, page
+
+pytestmark = pytest.mark.dialects
 
 POLICY = PolicySettings()
 FULL = Reason.MAILBOX_FULL

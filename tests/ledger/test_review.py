@@ -19,6 +19,8 @@ from bounce_watcher.service.analysis.judging import language_of
 from tests.facts import BY
 from tests.ledger.making import Platform, bounce, day, decide, mail, page, record
 
+pytestmark = pytest.mark.dialects
+
 ZORP, QUUX = "554 5.0.0 <{}>: zorp number 17{} says no", "550 quux {} at {}.example.net"
 
 

@@ -9,6 +9,7 @@ from bounce_watcher.ledger.outbox.tries import LONGEST, MOST_KEPT, Throughput, s
 from bounce_watcher.ledger.store import Ledger
 from bounce_watcher.model.ledger import Actor, Attempt, Disposition, OutboxItem, OutboxState, Tried
 from tests.facts import BY
+from tests.families import for_each
 from tests.ledger.making import DELIVERED, LEASE, START, USER, Platform, day, deliver_all, retry_at
 
 MS = timedelta(milliseconds=1)
@@ -142,7 +143,7 @@ def test_only_of_late(ledger: Ledger) -> None:
     assert ledger.deliveries.throughput(START) == {}
 
 
-@pytest.mark.parametrize(("ms", "step"), [(None, -1), (0, 0), (1, 0), (2, 2), (3, 3), (1000, 19), (-5, 0)])
+@for_each(("ms", "step"), [(None, -1), (0, 0), (1, 0), (2, 2), (3, 3), (1000, 19), (-5, 0)])
 def test_steps_of_time(ms: float | None, step: int) -> None:
     assert step_of(None if ms is None else ms * MS) == step
 

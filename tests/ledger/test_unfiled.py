@@ -1,11 +1,14 @@
 """Settled mail that could not leave its folder, as the ledger keeps it."""
 
+import pytest
 from sqlalchemy import func, select
 
 from bounce_watcher.ledger.db.engine import open_engine, reading
 from bounce_watcher.ledger.db.tables import UNFILED
 from bounce_watcher.ledger.store import Ledger
 from bounce_watcher.model.filing import CopyBegun, Destination, Unfiled
+
+pytestmark = pytest.mark.dialects
 
 HERE, THERE = "returns/INBOX", "other/INBOX"
 STAYS = Unfiled(Destination.REVIEW)

@@ -1,11 +1,11 @@
 """How addresses compare."""
 
-import pytest
 
 from bounce_watcher.model.address import address_key
+from tests.families import for_each
 
 
-@pytest.mark.parametrize(("one", "other"), [
+@for_each(("one", "other"), [
     ("User@example.org", "uSER@EXAMPLE.org"),
     ("user@example.org.", "user@example.org"),
     (" user@example.org ", "user@example.org"),
@@ -17,7 +17,7 @@ def test_one_mailbox(one: str, other: str) -> None:
     assert address_key(one) == address_key(other)
 
 
-@pytest.mark.parametrize(("one", "other"), [
+@for_each(("one", "other"), [
     ("user+news@example.org", "user@example.org"),
     ("us.er@gmail.com", "user@gmail.com"),
     ("user@mail.example.org", "user@example.org"),
@@ -33,6 +33,6 @@ def test_different_mailboxes(one: str, other: str) -> None:
     assert address_key(one) != address_key(other)
 
 
-@pytest.mark.parametrize("address", ["", "@", "user", "user@", "@example.org", "user@..", f"user@{'ü' * 300}.example"])
+@for_each("address", ["", "@", "user", "user@", "@example.org", "user@..", f"user@{'ü' * 300}.example"])
 def test_anything_may_be_asked_for(address: str) -> None:
     assert address_key(address_key(address)) == address_key(address)

@@ -3,12 +3,13 @@
 import pytest
 
 from bounce_watcher.model.message import DIGEST_BYTES, message_digest
+from tests.families import for_each
 
 MAIL = b"From: a@example.org\nSubject: hi\n\nFrom here on\n> From quoted\nend\n"
 CUT = 1024 * 1024  # the usual cap
 
 
-@pytest.mark.parametrize(
+@for_each(
     "same",
     [
         MAIL.replace(b"\n", b"\r\n"),

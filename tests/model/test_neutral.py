@@ -24,6 +24,7 @@ from bounce_watcher.model.neutral import (
     is_unsafe,
     without_addresses,
 )
+from tests.families import for_each
 
 HOSTILE = (
     "\x1b]52;c;x\x07", "\x9b31m", "\u202egnp.exe", "zero\u200bwidth", "\u2066a\u2069", "a\u2028b", "\ud800",
@@ -48,7 +49,7 @@ def unsafe(text: str, but: str = "") -> list[str]:
     return [character for character in text if is_unsafe(character) and character not in but]
 
 
-@pytest.mark.parametrize(("place", "keeps"), [
+@for_each(("place", "keeps"), [
     (for_terminal, ""), (for_page, "\t\n"), (for_csv, ""), (for_chat, ""), (for_log, ""), (for_label, ""),
 ], ids=lambda value: getattr(value, "__name__", ""))
 def test_no_place_gets_what_repaints_reorders_or_hides(place: object, keeps: str) -> None:
@@ -138,7 +139,7 @@ def masked(text: str) -> str:
     return without_addresses(text, lambda _, domain: f"…@{domain}")
 
 
-@pytest.mark.parametrize(("text", "shown"), [
+@for_each(("text", "shown"), [
     ("to <user@example.org>: no", "to <…@example.org>: no"),
     ('to "jo doe"@example.org now', "to …@example.org now"),
     ('to "a\\"b@c"@example.org', "to …@example.org"),
@@ -169,7 +170,7 @@ def test_no_local_part_is_shown(address: str, around: str) -> None:
         assert local not in masked(around.format(address)).replace("…", "")
 
 
-@pytest.mark.parametrize("piece", ["a", '"', '"a', "a%40", "a@", "'", "%40", '"\\', "a.", "@"])
+@for_each("piece", ["a", '"', '"a', "a%40", "a@", "'", "%40", '"\\', "a.", "@"])
 def test_masking_takes_time_in_proportion_to_the_text(piece: str) -> None:
     """Twenty times as much takes not much more than twenty times as long: quadratic would be four hundred times."""
     def taken(length: int) -> float:

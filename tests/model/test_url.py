@@ -5,11 +5,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bounce_watcher.model.url import Hides, shown_url, url_secrets, without_url_secrets
+from tests.families import for_each
 
 HIDDEN = "T0ken-of-ours_17"
 
 
-@pytest.mark.parametrize(("url", "shown"), [
+@for_each(("url", "shown"), [
     ("https://h.example/a/b", "https://h.example/a/b"),
     ("https://h.example:8443/a?key=1&b=2", "https://h.example:8443/a?…"),
     ("https://jo:pw@h.example/a#f", "https://…@h.example/a?…"),

@@ -1,13 +1,13 @@
 """one_line: what may stand in a log."""
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from bounce_watcher.outbox.answer import MAX_LINE, one_line
+from tests.families import for_each
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("text", "line"),
     [
         ("a\r\nb\t c\x00d", "a b c d"),

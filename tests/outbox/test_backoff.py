@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from bounce_watcher.model.ledger import Attempt, Disposition
 from bounce_watcher.outbox.answer import Answer
 from bounce_watcher.outbox.backoff import LONGEST_ASKED, SCHEDULE, SPREAD, decide_attempt, retry_after
+from tests.families import for_each
 
 NOW = datetime(2026, 11, 24, 6, tzinfo=UTC)
 ATTEMPTS = st.integers(0, len(SCHEDULE) - 1)
@@ -33,7 +34,7 @@ def test_the_tenth_failure_is_the_last() -> None:
     )
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("status", "disposition"),
     [
         (200, Disposition.DELIVERED),
@@ -62,7 +63,7 @@ def test_a_success_or_a_410_is_one_however_many_tries_it_took(tries: int) -> Non
     assert decide_attempt(Answer("gone", 410), tries, NOW, 0.5).disposition is Disposition.GONE
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("value", "seconds"),
     [
         ("120", 120),
@@ -81,7 +82,7 @@ def test_retry_after_in_seconds_and_as_a_date(value: str, seconds: int) -> None:
     assert retry_after(value, NOW) == timedelta(seconds=seconds)
 
 
-@pytest.mark.parametrize("value", ["", "soon", "-5", "1.5", "²", "1e3", "Tue, 99 Foo 2026 06:10:00 GMT", "x" * 9000])
+@for_each("value", ["", "soon", "-5", "1.5", "²", "1e3", "Tue, 99 Foo 2026 06:10:00 GMT", "x" * 9000])
 def test_a_retry_after_that_says_nothing(value: str) -> None:
     assert retry_after(value, NOW) is None
 

@@ -10,6 +10,7 @@ from bounce_watcher.model.errors import PermanentFailure
 from bounce_watcher.model.ledger import Disposition
 from bounce_watcher.outbox.http.endpoint import endpoint_url, proxy_for
 from bounce_watcher.outbox.webhook.sender import Sender
+from tests.families import for_each
 from tests.outbox.samples import item, target
 from tests.servers.receiver import SECRET, Receiver
 
@@ -38,7 +39,7 @@ def test_no_proxy_unless_one_is_named() -> None:
     assert proxy_of(URL) is None
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("environment", "url", "proxy"),
     [
         ({"HTTPS_PROXY": "http://proxy.example:3128"}, URL, "http://proxy.example:3128"),

@@ -13,6 +13,7 @@ from bounce_watcher.model.ledger import NoticeType, OutboxItem
 from bounce_watcher.outbox.webhook.envelope import Envelope, envelope
 from bounce_watcher.outbox.webhook.sender import Sender
 from bounce_watcher.outbox.webhook.target import Format, WebhookTarget
+from tests.families import for_each
 from tests.outbox.samples import AT, item, occurrence, target
 from tests.servers.receiver import SECRET, Received, Receiver
 
@@ -76,8 +77,8 @@ def test_whose_events_they_are(form: Format) -> None:
     assert event.get_data()["type"] == "recipient.suppressed"  # type: ignore[index, call-overload]
 
 
-@pytest.mark.parametrize("form", EVENTS)
-@pytest.mark.parametrize("stream", ['Rechnungen "Süd"', "100% news", "новости", "a b"])
+@for_each("form", EVENTS)
+@for_each("stream", ['Rechnungen "Süd"', "100% news", "новости", "a b"])
 def test_a_stream_of_any_name(form: Format, stream: str) -> None:
     made = envelope(replace(item(), stream=stream), events(form))
     assert all(value.isascii() and value.isprintable() and " " not in value for value in made.headers.values())

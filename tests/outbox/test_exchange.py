@@ -18,6 +18,7 @@ from bounce_watcher.outbox.http.client import HttpClient
 from bounce_watcher.outbox.http.deadline import DeadlineTransport
 from bounce_watcher.outbox.http.exchange import Reply, Request, address_of, basic, masked
 from bounce_watcher.outbox.http.reach import Reach
+from tests.families import for_each
 from tests.outbox.platforms.vendor import Answer, Call, Vendor, serving
 
 BASE = "https://api.example.com/base/"
@@ -94,7 +95,7 @@ def test_a_document_is_compact_json_in_utf_8() -> None:
     assert own.wire_headers() == {"content-type": "application/vnd.api+json"}
 
 
-@pytest.mark.parametrize("text", [
+@for_each("text", [
     "plain", "o'neil", 'say "no"', "$(id) `id` $HOME !! *?[a] ~ #", "a\\nb\\", "two\nlines\r\n\tof it",
     "@/etc/passwd", "-d x", "\x00\x1b]52;c;eA==\x07\x7f", "ä ß 中 😀", "\u202egnp.exe\u200b\u2066\U000e0041",
     "e" + "\u0301" * 40, "",
@@ -157,7 +158,7 @@ def test_only_2xx_is_ok(status: int | None, ok: bool) -> None:
     assert Reply(status, "").ok is ok
 
 
-@pytest.mark.parametrize("body", [b"", b"<html>", b"{", b"\xff\xfe", b"[" * 100_000, b"NaN!"])
+@for_each("body", [b"", b"<html>", b"{", b"\xff\xfe", b"[" * 100_000, b"NaN!"])
 def test_a_body_that_is_no_json_is_none(body: bytes) -> None:
     assert Reply(200, "", body=body).document() is None
     assert Reply(200, "", body=body).field("a") is None

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from bounce_watcher.outbox.answer import one_line
 from bounce_watcher.outbox.http.deadline import DeadlineTransport, deadline
 from bounce_watcher.outbox.http.reach import Kind, Reach, host_fault, is_public, kind_of, normal_host
+from tests.families import for_each
 from tests.servers.receiver import Receiver, redirect
 
 PUBLIC = "93.184.216.34"
@@ -22,7 +23,7 @@ PUBLIC = "93.184.216.34"
 
 # ── addresses ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
-@pytest.mark.parametrize("address", [
+@for_each("address", [
     PUBLIC, "1.1.1.1", "9.255.255.255", "11.0.0.0", "100.63.255.255", "100.128.0.0", "126.255.255.255", "128.0.0.0",
     "172.15.255.255", "172.32.0.0", "192.167.255.255", "192.169.0.0", "198.17.255.255", "198.20.0.0",
     "223.255.255.255", "2606:4700::1111", "2a00:1450:4001::200e", "::ffff:93.184.216.34", "64:ff9b::5db8:d822",
@@ -32,7 +33,7 @@ def test_public(address: str) -> None:
     assert is_public(address)
 
 
-@pytest.mark.parametrize(("address", "kind"), [
+@for_each(("address", "kind"), [
     ("0.0.0.0", Kind.UNSPECIFIED), ("0.1.2.3", Kind.UNSPECIFIED), ("::", Kind.UNSPECIFIED),
     ("10.0.0.0", Kind.PRIVATE), ("10.255.255.255", Kind.PRIVATE),
     ("172.16.0.1", Kind.PRIVATE), ("172.31.255.255", Kind.PRIVATE), ("192.168.1.1", Kind.PRIVATE),
@@ -88,7 +89,7 @@ TRICKS = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("host", "mend"), TRICKS)
+@for_each(("host", "mend"), TRICKS)
 def test_an_address_in_disguise_is_found_out(host: str, mend: str) -> None:
     assert mend in (host_fault(host) or "")
 
@@ -125,7 +126,7 @@ def test_what_python_holds_for_not_global_is_not_public(address: IPv4Address | I
     assert address.is_global or not is_public(str(address))
 
 
-@pytest.mark.parametrize("host", [
+@for_each("host", [
     "platform.example", "platform.example.", "bücher.example", "xn--bcher-kva.example", "127.0.0.1", "::1", "fd00::1",
     "FD00::1", "localhost", "127.0.0.1.example", "10-0-0-1.example", "0x7f.example", "1.example", "x.0xyz",
 ])
@@ -143,7 +144,7 @@ def test_hosts_are_compared_by_their_normal_form(host: str, normal: str) -> None
 
 # ── who may connect where ───────────────────────────────────────────────────────────────────────────────────────────
 
-@pytest.mark.parametrize(("host", "address"), [
+@for_each(("host", "address"), [
     ("platform.example", PUBLIC), (PUBLIC, PUBLIC), ("127.0.0.1", "127.0.0.1"), ("127.8.9.1", "127.8.9.1"),
     ("::1", "::1"), ("10.1.2.3", "10.1.2.3"), ("192.168.0.9", "192.168.0.9"), ("fd12::1", "fd12::1"),
     ("FD12::1", "fd12::1"), ("localhost", "127.0.0.1"), ("localhost", "::1"),
@@ -152,7 +153,7 @@ def test_what_needs_no_permission(host: str, address: str) -> None:
     assert Reach().admitted(host, [address]) == [address]
 
 
-@pytest.mark.parametrize(("host", "address"), [
+@for_each(("host", "address"), [
     ("platform.example", "127.0.0.1"), ("platform.example", "10.0.0.1"), ("platform.example", "169.254.169.254"),
     ("platform.example", "::ffff:10.0.0.1"), ("localhost", "10.0.0.1"), ("localhost", "169.254.169.254"),
     ("localhost.", "127.0.0.1"), ("foo.localhost", "127.0.0.1"), ("localhost.localdomain", "127.0.0.1"),

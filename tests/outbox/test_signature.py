@@ -10,6 +10,7 @@ from pydantic import SecretStr
 from standardwebhooks import Webhook, WebhookVerificationError
 
 from bounce_watcher.outbox.webhook.signature import check_secret, public_key, signed_headers
+from tests.families import for_each
 
 OLD = "whsec_" + base64.b64encode(b"o" * 32).decode()
 NEW = "whsec_" + base64.b64encode(b"n" * 32).decode()
@@ -64,7 +65,7 @@ def test_a_good_secret_has_no_problem(size: int) -> None:
     assert check_secret(text.rstrip("=")) is None
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("text", "problem"),
     [
         ("", "begins with whsec_"),

@@ -9,11 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bounce_watcher.outbox.template import FILTERS, BadTemplate, Place, Unfit, template
+from tests.families import for_each
 
 VALUES = {"recipient": "User@example.org", "reason": None, "sequence": 7, "at": "2026-11-26T08:30:00Z"}
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("source", "text"),
     [
         ("plain", "plain"),
@@ -37,7 +38,7 @@ def test_what_comes_of_it(source: str, text: str) -> None:
     assert template(source, Place.TEXT).render(VALUES) == text
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("source", "value"),
     [("{{ sequence }}", 7), ("{{ reason }}", None), ("{{ sequence | string }}", "7"), ("{{ at | unix }}", 1795681800),
      ("{{ recipient }}", "User@example.org"), ("no. {{ sequence }}", "no. 7"), ("{{ sequence }}{{ sequence }}", "77"),
@@ -48,7 +49,7 @@ def test_one_expression_alone_keeps_what_it_is(source: str, value: object) -> No
     assert (found, type(found)) == (value, type(value))
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("source", "told"),
     [
         ("{% for a in recipient %}x{% endfor %}", "holds {% for %}"),
@@ -68,7 +69,7 @@ def test_one_expression_alone_keeps_what_it_is(source: str, value: object) -> No
         ("x" * 4097, "is longer than 4 KiB"),
     ],
 )
-@pytest.mark.parametrize("native", [False, True])
+@for_each("native", [False, True])
 def test_what_could_loop_grow_or_reach_further_is_not_let_in(source: str, told: str, native: bool) -> None:
     with pytest.raises(BadTemplate) as error:
         template(source, Place.TEXT, native=native)
@@ -79,7 +80,7 @@ def test_it_tells_which_values_it_asks_for() -> None:
     assert template("{{ recipient }}{% if a %}{{ b }}{% endif %}", Place.TEXT).names == {"recipient", "a", "b"}
 
 
-@pytest.mark.parametrize("name", sorted(FILTERS))
+@for_each("name", sorted(FILTERS))
 def test_no_filter_lets_it_grow_for_ever(name: str) -> None:
     call = {"default": "default('x')", "cut": "cut(9)"}.get(name, name)
     source = "{{ recipient" + f"|{call}" * 50 + " }}"

@@ -17,6 +17,7 @@ from bounce_watcher.web.http.access import OPEN
 from tests.container import __main__ as tried_out
 from tests.container import kept
 from tests.container.podman import command
+from tests.families import for_each
 
 ROOT = Path(__file__).parents[2]
 FILE = (ROOT / "bounce_watcher" / "share" / "Containerfile").read_text()
@@ -109,7 +110,7 @@ def test_both_stages_have_the_base_that_is_given() -> None:
     assert told("ARG") == [f"BASE=docker.io/library/python:{kept.PYTHON}-slim", "BASE", "BASE"]
 
 
-@pytest.mark.parametrize(("base", "status"), [
+@for_each(("base", "status"), [
     ("docker.io/library/python@sha256:" + "0" * 64, 0), ("docker.io/library/python:3.13-slim@sha256:" + "0" * 64, 0),
     ("localhost/debian-python:kept", 0), ("docker.io/library/python:3.13-slim", 1), ("python", 1), ("", 1),
 ])
@@ -140,7 +141,7 @@ def test_a_build_sees_what_the_wheel_is_made_of_and_no_more() -> None:
 
 # ── as README and Quadlet run it ────────────────────────────────────────────────────────────────────────────────────
 
-@pytest.mark.parametrize(("option", "key", "value"), [
+@for_each(("option", "key", "value"), [
     ("--name", "ContainerName", None), ("--volume", "Volume", None), ("--cap-drop", "DropCapability", None),
     ("--health-on-failure", "HealthOnFailure", None), ("--read-only", "ReadOnly", "true"),
     ("--init", "RunInit", "true"), ("no-new-privileges", "NoNewPrivileges", "true"),

@@ -6,11 +6,11 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-import pytest
 from packaging.requirements import Requirement
 
 from bounce_watcher.extras import PACKAGES
 from bounce_watcher.service.demo import stage
+from tests.families import for_each
 from tests.lock import EXTRAS, ROOT
 from tests.packaging.test_lock import plain
 
@@ -80,8 +80,8 @@ def test_each_extra_is_known_by_a_package_of_its_own() -> None:
             for name, wanted in EXTRAS.items()} == {name: {package} for name, package in PACKAGES.items()}
 
 
-@pytest.mark.parametrize(("extra", "table"), [("redis", REDIS), ("ses", SES), ("mysql", MYSQL), ("notify", NOTIFY)])
-@pytest.mark.parametrize("command", ["check-config", "doctor", "poll"])
+@for_each(("extra", "table"), [("redis", REDIS), ("ses", SES), ("mysql", MYSQL), ("notify", NOTIFY)])
+@for_each("command", ["check-config", "doctor", "poll"])
 def test_a_table_that_needs_an_extra_says_which(extra: str, table: str, command: str, tmp_path: Path) -> None:
     done = without([PACKAGES[extra]], command, "-c", config(tmp_path, table))
     (line,) = done.stderr.splitlines()

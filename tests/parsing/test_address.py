@@ -1,11 +1,11 @@
 """Addresses in text for people."""
 
-import pytest
 
 from bounce_watcher.parsing.address import find_addresses, first_address, is_role_of_reporter
+from tests.families import for_each
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("text", "address"),
     [
         ("Ada Example <ada@example.org>", "ada@example.org"),
@@ -24,7 +24,7 @@ def test_the_first_address_of_a_text(text: str, address: str | None) -> None:
     assert first_address(text) == address
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("text", "address"),
     [
         ("the user 'ada@example.org' is unknown", "ada@example.org"),

@@ -1,6 +1,5 @@
 """Mailboxes in fields whose address decides something: read strictly, or not at all."""
 
-import pytest
 
 from bounce_watcher.parsing.address_fields import (
     is_unreadable,
@@ -9,9 +8,10 @@ from bounce_watcher.parsing.address_fields import (
     read_recipient,
     without_xtext,
 )
+from tests.families import for_each
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("field", "address"),
     [
         ("rfc822; user@example.org", "user@example.org"),
@@ -52,7 +52,7 @@ def test_a_field_names_the_mailbox_that_it_holds(field: str, address: str) -> No
     assert not is_unreadable(field)
 
 
-@pytest.mark.parametrize(
+@for_each(
     "field",
     [
         "rfc822; the user@example.org", "rfc822; user@example.org>", "rfc822; user@example.org was unknown",
@@ -68,7 +68,7 @@ def test_a_field_that_is_no_mailbox_names_nobody_and_is_called_unreadable(field:
     assert is_unreadable(field)
 
 
-@pytest.mark.parametrize(
+@for_each(
     "field",
     [
         "", "rfc822;", "rfc822; user", "rfc822; @example.org", "x400; /PN=user/S=user/G=the/",
@@ -82,7 +82,7 @@ def test_a_field_of_something_else_than_mail_names_nobody_and_hides_nobody(field
     assert not is_unreadable(field)
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("text", "found"),
     [
         ("user@example.org", "user@example.org"),

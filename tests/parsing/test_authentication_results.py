@@ -12,6 +12,7 @@ from bounce_watcher.parsing.authentication_results import (
     MethodResult,
     parse_authentication_results,
 )
+from tests.families import for_each
 
 
 def results(value: str) -> tuple[MethodResult, ...]:
@@ -20,7 +21,7 @@ def results(value: str) -> tuple[MethodResult, ...]:
     return found.results
 
 
-@pytest.mark.parametrize(("value", "server"), [
+@for_each(("value", "server"), [
     ("mx.example.com; none", "mx.example.com"),
     ("mx.example.com 1; none", "mx.example.com"),
     ("(added here) mx.example.com (by us) 1 (version); none", "mx.example.com"),
@@ -32,7 +33,7 @@ def test_the_server_that_says_so(value: str, server: str) -> None:
     assert parse_authentication_results(value) == AuthenticationResults(server)
 
 
-@pytest.mark.parametrize("value", [
+@for_each("value", [
     "", ";", "mx.example.com", "mx.example.com 2; dkim=pass", "mx.example.com one; dkim=pass", "(mx.example.com); none",
     "spf=pass (sender IP is 192.0.2.1) smtp.mailfrom=example.org; dkim=none",  # Microsoft's, which names no server
     "mx.example.com spf=pass; dkim=pass", "mx.example.com (; dkim=pass", '"mx.example.com; dkim=pass',
@@ -66,7 +67,7 @@ def test_each_form_of_a_result(part: str, expected: MethodResult) -> None:
     assert results(f"mx.example.com; {part}") == (expected,)
 
 
-@pytest.mark.parametrize("part", ["none", "", "dkim", "dkim=", "=pass", "header.d=example.org", "()"])
+@for_each("part", ["none", "", "dkim", "dkim=", "=pass", "header.d=example.org", "()"])
 def test_what_is_no_result_is_passed_over(part: str) -> None:
     assert results(f"mx.example.com; {part}; spf=pass") == (MethodResult("spf", "pass"),)
 
@@ -84,7 +85,7 @@ def test_the_first_property_of_a_name_counts() -> None:
     assert (found.get("header.d"), found.get("header.i")) == ("a.example", "")
 
 
-@pytest.mark.parametrize("value", [
+@for_each("value", [
     "mx.example.com;" + "dkim=pass;" * 10_000,
     "mx.example.com; dkim=pass " + "header.d=a.example " * 10_000,
     "mx.example.com; " + "(" * 100_000, "mx.example.com; " + '"\\' * 50_000, "mx.example.com; " + "=" * 100_000,

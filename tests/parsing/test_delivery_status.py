@@ -9,6 +9,7 @@ from bounce_watcher.model.address import MailAddress
 from bounce_watcher.model.fields import Action, EnhancedStatus, RecipientReport
 from bounce_watcher.parsing.dates import parse_date
 from bounce_watcher.parsing.delivery_status import MAX_RECIPIENTS, parse_delivery_status, parse_host, split_diagnostic
+from tests.families import for_each
 
 
 def recipients(text: str) -> tuple[RecipientReport, ...]:
@@ -82,14 +83,14 @@ BLOCKS = {
 }
 
 
-@pytest.mark.parametrize("text", BLOCKS.values(), ids=BLOCKS.keys())
+@for_each("text", BLOCKS.values(), ids=BLOCKS.keys())
 def test_blocks_are_told_apart(text: str) -> None:
     found = parse_delivery_status(text).recipients
     assert [r.recipient for r in found] == ["a@example.org", "b@example.org"]
     assert {r.action for r in found} == {Action.FAILED}
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("fields", "action"),
     [
         ("Action: delayed", Action.DELAYED),
@@ -115,7 +116,7 @@ def test_what_was_done(fields: str, action: Action | None) -> None:
     assert only(f"Final-Recipient: rfc822; a@example.org\n{fields}\n").action == action
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("text", "status"),
     [
         ("5.1.1", "5.1.1"),
@@ -133,7 +134,7 @@ def test_status(text: str, status: str | None) -> None:
     assert (str(found) if found else None) == status
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("field", "told"),
     [
         ("smtp; 550 5.1.1 User unknown", ("smtp", "550 5.1.1 User unknown")),
@@ -205,7 +206,7 @@ def test_the_number_of_recipients_is_bounded() -> None:
     assert len(recipients(text)) <= MAX_RECIPIENTS + 1
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("value", "host"),
     [
         ("dns; mx.example.org", "mx.example.org"),
@@ -232,7 +233,7 @@ def test_split_diagnostic_leaves_a_reply_whole() -> None:
     assert split_diagnostic("550; odd") == (None, "550; odd")
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("text", "date"),
     [
         ("Mon, 2 Mar 2026 08:00:00 +0000", datetime(2026, 3, 2, 8, tzinfo=UTC)),

@@ -1,10 +1,10 @@
 """Header fields, charsets, transfer encodings."""
 
-import pytest
 
 from bounce_watcher.parsing.charset import decode, decode_words, one_line, read_octal
 from bounce_watcher.parsing.headers import MAX_HEADER_BYTES, Headers, parse_content_type
 from bounce_watcher.parsing.transfer import decode_transfer
+from tests.families import for_each
 
 
 def test_names_compare_without_case_and_values_are_unfolded() -> None:
@@ -17,7 +17,7 @@ def test_names_compare_without_case_and_values_are_unfolded() -> None:
     assert headers.names() == ("subject", "x-a")
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("raw", "told"),
     [
         (b"=?utf-8?Q?Gel=C3=B6scht?=", "Gelöscht"),
@@ -44,7 +44,7 @@ def test_the_cap_on_a_block_is_far_above_what_mail_needs() -> None:
     assert MAX_HEADER_BYTES >= 64 * 1024
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("text", "value", "parameters"),
     [
         ("text/plain", "text/plain", {}),
@@ -67,7 +67,7 @@ def test_content_types(text: str, value: str, parameters: dict[str, str]) -> Non
     assert (found.value, found.parameters) == (value, parameters)
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("content", "charset", "told"),
     [
         (b"abc", None, "abc"),
@@ -95,7 +95,7 @@ def test_blanks_of_every_script_are_one_blank() -> None:
     assert one_line(" a\t\u3000b\u00a0\r\n c ") == "a b c"
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("encoding", "body", "told"),
     [
         (None, b"as is", b"as is"),

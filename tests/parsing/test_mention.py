@@ -5,11 +5,10 @@ import binascii
 import quopri
 from email.header import Header
 
-import pytest
-
 from bounce_watcher.attribution.return_path import make_header_token
 from bounce_watcher.attribution.settings import AttributionSettings
 from bounce_watcher.parsing.mention import STRUCK_OUT, Mention, named_in, texts_of_mail
+from tests.families import for_each
 
 CEO = Mention.of("ceo@corp.example")
 TOKEN = make_header_token(
@@ -63,7 +62,7 @@ OTHERS = (
 )
 
 
-@pytest.mark.parametrize(("address", "text"), FORMS[1:])
+@for_each(("address", "text"), FORMS[1:])
 def test_it_is_found_in_every_form_and_struck_out(address: str, text: str) -> None:
     mention = Mention.of(address)
     masked = mention.masked(text)
@@ -77,7 +76,7 @@ def test_what_does_not_name_it_stays() -> None:
         assert CEO.masked(text) == text
 
 
-@pytest.mark.parametrize(("address", "text"), FORMS[1:])
+@for_each(("address", "text"), FORMS[1:])
 def test_a_text_gives_the_addresses_that_it_may_name(address: str, text: str) -> None:
     assert Mention.of(address) in {Mention.of(each) for each in named_in(text)}
 
@@ -89,7 +88,7 @@ def test_an_address_that_ends_alike_is_spared_where_it_is_known() -> None:
     assert other.masked(text) == f"rfc822; {STRUCK_OUT} gave way to ceo@corp.example"
 
 
-@pytest.mark.parametrize("content", [
+@for_each("content", [
     b"Subject: x\n\nto ceo@corp.example",
     b"Subject: x\nContent-Transfer-Encoding: base64\n\n" + base64.encodebytes(b"hello there\nto: <ceo@corp.example>\n"),
     b"Content-Transfer-Encoding: base64\n\n" + base64.encodebytes(

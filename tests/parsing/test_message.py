@@ -6,6 +6,7 @@ import pytest
 
 from bounce_watcher.parsing.message import MAX_BODY_BYTES, MAX_PARTS, parse
 from tests.cost import cpu_seconds, least
+from tests.families import for_each
 from tests.parsing.samples import ORIGINAL, STATUS, report
 
 SHAPE = ["text/plain", "message/delivery-status", "message/rfc822"]
@@ -135,7 +136,7 @@ def test_a_byte_order_mark_in_front_of_the_header_is_skipped() -> None:
     assert parse(b"\xef\xbb\xbfFrom: user@example.org\n\nHello").headers.get("from") == "user@example.org"
 
 
-@pytest.mark.parametrize("content", HOSTILE.values(), ids=HOSTILE.keys())
+@for_each("content", HOSTILE.values(), ids=HOSTILE.keys())
 def test_hostile_mail_is_read_within_bounds(content: bytes) -> None:
     assert least(lambda _: _read_all(content), 2.0) <= 2.0
 

@@ -11,6 +11,7 @@ from bounce_watcher.parsing.feedback_report import MAX_RECIPIENTS, parse_feedbac
 from bounce_watcher.parsing.headers import Headers
 from bounce_watcher.parsing.message import parse
 from bounce_watcher.parsing.returned import original_headers, sent_message, split_text
+from tests.families import for_each
 from tests.parsing.samples import ORIGINAL, notice, report
 
 
@@ -62,7 +63,7 @@ def test_a_receipt() -> None:
     assert found.disposition == "displayed"
 
 
-@pytest.mark.parametrize(
+@for_each(
     "block",
     [
         "X-Autoreply: yes",
@@ -102,7 +103,7 @@ def test_auto_submitted_has_a_keyword_and_a_comment() -> None:
 SENT = SentMessage("march.1@example.com", "news@example.com", "The news of March")
 
 
-@pytest.mark.parametrize(
+@for_each(
     "content",
     [
         report(),

@@ -4,6 +4,7 @@ import pytest
 
 from bounce_watcher.parsing.headers import Headers
 from bounce_watcher.parsing.received import client_ip
+from tests.families import for_each
 
 OUTSIDE = "203.0.113.9"
 FORGED = "198.51.100.66"
@@ -13,7 +14,7 @@ def of(*fields: str) -> str | None:
     return client_ip(Headers("".join(f"Received: {each}\n" for each in fields).encode()))
 
 
-@pytest.mark.parametrize("field", [
+@for_each("field", [
     f"from mx.example.net (mx.example.net [{OUTSIDE}])\n\tby mail.example.com (Postfix) with ESMTPS id 4F; date",
     f"from mx.example.net ([{OUTSIDE}])\n by mail.example.com with esmtp (Exim 4.96) id 1x; date",
     f"from [{OUTSIDE}] (helo=mx.example.net) by mail.example.com with esmtp (Exim 4.96); date",

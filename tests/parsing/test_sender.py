@@ -1,16 +1,16 @@
 """Who wrote a message: one mailbox, or nobody."""
 
-import pytest
 
 from bounce_watcher.parsing.headers import Headers
 from bounce_watcher.parsing.returned import only_addressee
+from tests.families import for_each
 
 
 def sender(*fields: str) -> str | None:
     return only_addressee(Headers("".join(f"From: {each}\n" for each in fields).encode()), "from")
 
 
-@pytest.mark.parametrize(("field", "address"), [
+@for_each(("field", "address"), [
     ("user@example.org", "user@example.org"),
     ("The User <User@Example.ORG>", "User@example.org"),
     ("J. R. User <user@example.org> (at work)", "user@example.org"),
@@ -24,7 +24,7 @@ def test_the_one_mailbox_is_read(field: str, address: str) -> None:
     assert sender(field) == address
 
 
-@pytest.mark.parametrize(("field", "address"), [
+@for_each(("field", "address"), [
     ('"ceo@example.org" <other@example.com>', "other@example.com"),
     ('"x <ceo@example.org>" <other@example.com>', "other@example.com"),
     ("=?utf-8?q?=3Cceo=40example=2Eorg=3E?= <other@example.com>", "other@example.com"),

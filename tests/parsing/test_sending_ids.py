@@ -1,6 +1,5 @@
 """List-ID (RFC 2919) and Gmail's Feedback-ID, as platforms write them and as nobody should."""
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -13,9 +12,10 @@ from bounce_watcher.parsing.sending_ids import (
     parse_feedback_id,
     parse_list_id,
 )
+from tests.families import for_each
 
 
-@pytest.mark.parametrize(("value", "identifier"), [
+@for_each(("value", "identifier"), [
     ("News of March <march.news.example.com>", "march.news.example.com"),
     ('"<odd> name" <List.Example.COM>', "list.example.com"),
     ("<news.example.com>  ", "news.example.com"),
@@ -32,7 +32,7 @@ def test_the_identifier_of_a_list(value: str, identifier: str | None) -> None:
     assert parse_list_id(value) == identifier
 
 
-@pytest.mark.parametrize(("value", "parts"), [
+@for_each(("value", "parts"), [
     ("spring-26:42:news:example", FeedbackId("spring-26", "42", "news", "example")),
     (" spring : 42 :\tnews : example ", FeedbackId("spring", "42", "news", "example")),
     ("spring:::example", FeedbackId("spring", None, None, "example")),

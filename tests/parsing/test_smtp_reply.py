@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from bounce_watcher.model.verdict import SmtpReply
 from bounce_watcher.parsing.smtp_reply import MAX_DIAGNOSTIC, one_line, read_reply
+from tests.families import for_each
 
 SAID = "host mx.example.org[192.0.2.7] said: "
 EXIM = "SMTP error from remote mail server"
@@ -16,7 +17,7 @@ def told(reply: SmtpReply) -> tuple[str, int | None, str | None]:
     return reply.text, reply.code, str(reply.status) if reply.status else None
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("diagnostic", "text", "code", "status"),
     [
         ("smtp; 550 5.1.1 User unknown", "550 5.1.1 User unknown", 550, "5.1.1"),
@@ -99,7 +100,7 @@ def test_reply(diagnostic: str, text: str, code: int | None, status: str | None)
     assert told(read_reply(diagnostic)) == (text, code, status)
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("diagnostic", "stage"),
     [
         (f"{SAID}550 no (in reply to RCPT TO command)", "RCPT"),
@@ -140,7 +141,7 @@ def test_stage(diagnostic: str, stage: str | None) -> None:
     assert read_reply(diagnostic).stage == stage
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("diagnostic", "code"),
     [
         ("rejected with code 550 (5.1.1) 'no such user'", 550),
@@ -179,7 +180,7 @@ def test_reading_is_total(text: str) -> None:
 
 
 @pytest.mark.timeout(5)
-@pytest.mark.parametrize("piece", REPEATED)
+@for_each("piece", REPEATED)
 def test_no_repetition_makes_it_slow(piece: str) -> None:
     for _ in range(20):
         read_reply(piece * (MAX_DIAGNOSTIC // len(piece)))

@@ -2,7 +2,6 @@
 
 import encodings.aliases
 
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -16,6 +15,7 @@ from bounce_watcher.parsing.headers import parse_content_type
 from bounce_watcher.parsing.message import parse
 from bounce_watcher.parsing.returned import original_headers, sent_message, split_text
 from bounce_watcher.parsing.transfer import decode_transfer
+from tests.families import for_each
 from tests.parsing.samples import report
 
 SCRAPS = st.sampled_from([
@@ -78,7 +78,7 @@ def test_any_encoding_of_any_bytes_is_text(content: bytes, label: str) -> None:
         assert isinstance(decode_transfer(content, encoding), bytes)
 
 
-@pytest.mark.parametrize("label", sorted({*encodings.aliases.aliases, *encodings.aliases.aliases.values()}))
+@for_each("label", sorted({*encodings.aliases.aliases, *encodings.aliases.aliases.values()}))
 def test_no_label_makes_lone_surrogates(label: str) -> None:
     """No database, no webhook and nothing that looks for phrases takes them."""
     for content in (b"+2AA-", b"\\ud800", b"\xed\xa0\x80", b"\x00\xd8\xd8\x00\x00\x00"):

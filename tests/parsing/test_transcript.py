@@ -13,6 +13,7 @@ from bounce_watcher.parsing.transcript import (
     last_refusal,
     read_transcript,
 )
+from tests.families import for_each
 
 HOST = "... while talking to mx.example.org.:\n"
 UNKNOWN = "550 5.0.0 <ada@example.org>... User unknown"
@@ -32,7 +33,7 @@ def test_an_answer_belongs_to_the_command_above_it() -> None:
     assert words(text) == [("552 too big", "MAIL"), ("550 no", "RCPT")]
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("below", "stage"),
     [
         ("554 5.0.0 Service unavailable", "DATA"),

@@ -15,6 +15,7 @@ from bounce_watcher.model.message import message_digest
 from bounce_watcher.model.verdict import BounceType, Reason
 from bounce_watcher.pipeline import Toolkit, analyse
 from tests.cost import least
+from tests.families import for_each
 from tests.parsing.samples import ORIGINAL, notice, report
 from tests.parsing.test_message import HOSTILE
 from tests.parsing.test_totality import SOUP
@@ -212,6 +213,6 @@ FLOODS = {
 }
 
 
-@pytest.mark.parametrize("content", [*HOSTILE.values(), *FLOODS.values()], ids=[*HOSTILE, *FLOODS])
+@for_each("content", [*HOSTILE.values(), *FLOODS.values()], ids=[*HOSTILE, *FLOODS])
 def test_hostile_mail_is_analysed_within_two_seconds(content: bytes) -> None:
     assert least(lambda _: check(analyse(content, TOOLKIT)), 2.0) <= 2.0

@@ -2,12 +2,11 @@
 
 from functools import partial
 
-import pytest
-
 from bounce_watcher.attribution.settings import AttributionSettings
 from bounce_watcher.classification.ruleset import load_builtin
 from bounce_watcher.pipeline import Toolkit, analyse
 from tests.cost import least
+from tests.families import for_each
 from tests.pipeline.floods import PLACES, UNITS, flood
 from tests.pipeline.invariant import check
 
@@ -20,7 +19,7 @@ SECONDS = 1.0
 """Of CPU, three times what the worst takes."""
 
 
-@pytest.mark.parametrize("where", PLACES)
+@for_each("where", PLACES)
 def test_a_flood_is_over_in_a_moment(where: str) -> None:
     slow = {}
     for unit in UNITS:

@@ -1,10 +1,12 @@
 """No regular expression that reads mail takes more than linear time: shown by its form, and by text made against it."""
 
 import re
+from operator import attrgetter
 
 import pytest
 
 from tests.cost import least
+from tests.families import for_each
 from tests.pipeline.patterns import Named, all_patterns, attacks, faults
 
 PATTERNS = all_patterns()
@@ -17,7 +19,7 @@ SECONDS = 0.1
 GROWTH = 3.0
 """A text of twice the length takes twice the time of what is linear, four times that of what is quadratic."""
 
-each_pattern = pytest.mark.parametrize("named", PATTERNS, ids=[named.name for named in PATTERNS])
+each_pattern = for_each("named", PATTERNS, ids=attrgetter("name"))
 
 
 def test_all_patterns_are_seen() -> None:
@@ -72,12 +74,12 @@ LINEAR = (
 )  # fmt: skip
 
 
-@pytest.mark.parametrize("source", QUADRATIC)
+@for_each("source", QUADRATIC)
 def test_what_is_not_linear_is_found_by_its_form(source: str) -> None:
     assert faults(searched(source)) != []
 
 
-@pytest.mark.parametrize("source", LINEAR)
+@for_each("source", LINEAR)
 def test_what_is_linear_passes(source: str) -> None:
     assert faults(searched(source)) == []
 

@@ -34,6 +34,7 @@ from bounce_watcher.policy.decide import decide
 from bounce_watcher.policy.settings import PolicySettings
 from bounce_watcher.policy.transitions import apply_event, release_expired
 from bounce_watcher.words.grounds import text
+from tests.families import for_each
 from tests.policy.samples import RECIPIENT, complaint, counted, failure, march
 
 properties = settings(derandomize=True, deadline=None, max_examples=150)
@@ -162,8 +163,8 @@ def test_the_policy_alone_never_releases_before_the_time_is_over(
     assert history.record.state is State.SUPPRESSED
 
 
-@pytest.mark.parametrize("reason", [reason for reason in Reason if len(CHOICES.get(reason, ())) < 2])
-@pytest.mark.parametrize("rule", ["suppress-now", "confirm", "threshold", "never"])
+@for_each("reason", [reason for reason in Reason if len(CHOICES.get(reason, ())) < 2])
+@for_each("rule", ["suppress-now", "confirm", "threshold", "never"])
 def test_no_file_that_sets_what_can_not_count_loads(reason: Reason, rule: str) -> None:
     with pytest.raises(ConfigError):
         policy_of(f'[policy.reasons]\n{reason} = "{rule}"')

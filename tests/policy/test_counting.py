@@ -1,8 +1,6 @@
 from dataclasses import fields, replace
 from datetime import timedelta
 
-import pytest
-
 from bounce_watcher.model.finding import Evidence
 from bounce_watcher.model.ledger import Scope, Step
 from bounce_watcher.model.verdict import BounceType, Reason
@@ -10,6 +8,7 @@ from bounce_watcher.policy.counting import CHOICES, DEFAULTS, CountRule, count_r
 from bounce_watcher.policy.decide import decide
 from bounce_watcher.policy.settings import PolicySettings, Threshold
 from bounce_watcher.words.grounds import text
+from tests.families import for_each
 from tests.policy.samples import failure, history, march
 
 HARMLESS = [reason for reason in Reason if reason.bounce_type in {BounceType.BLOCK, BounceType.UNDETERMINED}]
@@ -36,7 +35,7 @@ EAGEREST = PolicySettings(
 )
 
 
-@pytest.mark.parametrize("reason", HARMLESS)
+@for_each("reason", HARMLESS)
 def test_no_settings_make_a_block_or_an_undetermined_bounce_count(reason: Reason) -> None:
     events = [failure(reason, march(day), evidence=Evidence.TOKEN) for day in range(1, 32)]
     decision = decide(events[-1], history(*events[:-1]), EAGEREST)
@@ -44,13 +43,13 @@ def test_no_settings_make_a_block_or_an_undetermined_bounce_count(reason: Reason
     assert decision.exclusion is not None
 
 
-@pytest.mark.parametrize("name", [field.name for field in fields(PolicySettings)])
+@for_each("name", [field.name for field in fields(PolicySettings)])
 def test_no_single_setting_makes_a_block_count(name: str) -> None:
     changed = replace(PolicySettings(), **{name: getattr(EAGEREST, name)})
     assert decide(failure(Reason.SPAM, march(2)), history(), changed).step is Step.NOTE
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("earlier", "later", "expected"),
     [
         (Reason.MAILBOX_FULL, Reason.NETWORK_ERROR, True),
@@ -76,7 +75,7 @@ def test_a_reason_that_is_set_to_count_otherwise_counts_with_its_likes() -> None
     assert not counts_with(Reason.INVALID_DOMAIN, Reason.MAILBOX_DISABLED, changed)
 
 
-@pytest.mark.parametrize("reason", DEFAULTS)
+@for_each("reason", DEFAULTS)
 def test_a_reason_counts_as_it_is_set_within_its_bounds(reason: Reason) -> None:
     for rule in CountRule:
         expected = rule if rule in CHOICES[reason] else DEFAULTS[reason]

@@ -16,6 +16,7 @@ from bounce_watcher.policy.guards.spells import Limit, Spell, Window, slot_of, s
 from bounce_watcher.policy.providers import provider_of
 from bounce_watcher.words.grounds import text
 from tests.facts import DOUBT, about
+from tests.families import for_each
 
 HOUR = timedelta(hours=1)
 START = datetime(2020, 12, 14, 14, tzinfo=UTC)
@@ -81,7 +82,7 @@ def test_new_is_whom_no_older_bounce_speaks_against(hours: tuple[int, ...], is_n
     assert outages.is_new(START, [START - hour * HOUR for hour in hours], SETTINGS.quiet) is is_new
 
 
-@pytest.mark.parametrize(("remote_mta", "domain", "provider"), [
+@for_each(("remote_mta", "domain", "provider"), [
     ("gmail-smtp-in.l.google.com", "gmail.com", "google.com"),
     ("aspmx.l.google.com", "company.example", "google.com"),
     (None, "googlemail.com", "google.com"),

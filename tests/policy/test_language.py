@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from bounce_watcher.policy import language as module
 from bounce_watcher.policy.language import NAMES, language, told
 from bounce_watcher.policy.masking import Mark, wording
+from tests.families import for_each
 
 REFUSALS = {
     "en": "550 5.0.0 <u@example.org>: the zorp of number 17 has been unplugged",
@@ -35,13 +36,13 @@ REFUSALS = {
 }
 
 
-@pytest.mark.parametrize("code", REFUSALS)
+@for_each("code", REFUSALS)
 def test_a_sentence_tells_its_language(code: str) -> None:
     assert language(wording(REFUSALS[code], "u@example.org")) == code
     assert told(code) != code
 
 
-@pytest.mark.parametrize("said", [
+@for_each("said", [
     "", "550", "rejected", "OK", "zorp fnord quux", "gw-error 554 zxqv", " ".join(Mark), "<address> <host> #, #",
     "id abc123 sid 0xdeadbeef", "\x00\x85\ufffe\ud800 zorp",
 ])

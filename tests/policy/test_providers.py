@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 
 from bounce_watcher.policy import providers
 from bounce_watcher.policy.providers import provider_of, registrable
+from tests.families import for_each
 
 
-@pytest.mark.parametrize(("host", "domain"), [
+@for_each(("host", "domain"), [
     ("example.com", "example.com"),
     ("mx1.mail.example.com", "example.com"),
     ("mx.example.co.uk", "example.co.uk"),
@@ -31,7 +32,7 @@ def test_the_domain_that_was_registered(host: str, domain: str) -> None:
     assert registrable(host) == domain
 
 
-@pytest.mark.parametrize("host", ["", "localhost", "com", "co.uk", "[192.0.2.1]", "[IPv6:2001:db8::1]", "a..b", ".a.b"])
+@for_each("host", ["", "localhost", "com", "co.uk", "[192.0.2.1]", "[IPv6:2001:db8::1]", "a..b", ".a.b"])
 def test_what_nobody_registered_stays_as_it_is(host: str) -> None:
     assert registrable(host) == host
 

@@ -9,6 +9,7 @@ from bounce_watcher.model.finding import Kind
 from bounce_watcher.parsing.message import parse
 from bounce_watcher.recognition import recognise
 from bounce_watcher.recognition.recognizer import Recognition
+from tests.families import for_each
 from tests.parsing.samples import ORIGINAL, notice, report
 
 COMPLAINT = "Feedback-Type: {}\nUser-Agent: x/1\nVersion: 1\n{}"
@@ -50,7 +51,7 @@ def test_a_placeholder_is_nobody() -> None:
     assert recipients(complaint(more="Original-Rcpt-To: redacted@example.org\n", original=hidden)) == [None]
 
 
-@pytest.mark.parametrize("kind", ["fraud", "virus", "other", "opt-out", "auth-failure", "dmarc", "not-spam"])
+@for_each("kind", ["fraud", "virus", "other", "opt-out", "auth-failure", "dmarc", "not-spam"])
 def test_each_type_of_feedback_is_told(kind: str) -> None:
     found = read(complaint(kind))
     assert (found.kind, found.feedback_type) == (Kind.COMPLAINT, kind)
@@ -177,7 +178,7 @@ def answer(subject: str, headers: str = "") -> bytes:
     return f"From: The User <user@example.org>\nSubject: {subject}\n{headers}\nI am away.\n".encode()
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("content", "kind"),
     [
         (answer("Out of Office: x"), Kind.AUTO_REPLY),
@@ -201,7 +202,7 @@ def test_mail_that_is_no_event(content: bytes, kind: Kind) -> None:
     assert read(content) == Recognition(kind)
 
 
-@pytest.mark.parametrize(
+@for_each(
     "subject",
     [
         "Automatic reply: x", "Out of Office: x", "[Auto-Reply] x", "Re: [Auto Reply] x",
@@ -239,7 +240,7 @@ def test_subjects_of_people(subject: str) -> None:
 ABSENT = "She no longer works here. Ask other@example.org.\n"
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("headers", "kind"),
     [
         ("Return-Path: <>\n", Kind.AUTO_REPLY),
@@ -280,7 +281,7 @@ def test_mail_to_the_owner_of_a_mailbox_is_no_report_unless_it_quotes_a_server()
     assert recipients(notice(text.format(": 550 5.1.1 User unknown"))) == ["user@example.org"]
 
 
-@pytest.mark.parametrize(
+@for_each(
     "subject",
     ["UNSUBSCRIBE", "unsubscribe me", "Unsubscribe: a71x", "opt-out 4711", "Abmelden!", "Désinscription",
      "Darse de baja", "Отписаться", "配信停止", "退订"],

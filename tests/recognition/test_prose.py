@@ -11,6 +11,7 @@ from bounce_watcher.recognition.prose import words_beside
 from bounce_watcher.recognition.recognizer import Recognition
 from bounce_watcher.recognition.signs import looks_like_failure_notice
 from tests.cost import least
+from tests.families import for_each
 from tests.parsing.samples import ORIGINAL, notice, report
 
 QMAIL = "Hi. This is the qmail-send program.\n\n<user@example.org>:\n550 5.1.1 unknown\n\n"
@@ -79,7 +80,7 @@ def test_what_a_text_says_was_done(text: str, action: Action) -> None:
 ORDINARY = "From: The User <user@example.org>\nTo: news@example.com\nSubject: {}\n{}\n{}"
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("subject", "headers"),
     [
         ("Hello", ""),
@@ -90,14 +91,14 @@ ORDINARY = "From: The User <user@example.org>\nTo: news@example.com\nSubject: {}
         ("Hello", "Return-Path: <>\nAuto-Submitted: auto-generated\n"),
     ],
 )
-@pytest.mark.parametrize("text", [QMAIL, PROSE.format("user@example.net")], ids=["qmail", "flufl"])
+@for_each("text", [QMAIL, PROSE.format("user@example.net")], ids=["qmail", "flufl"])
 def test_ordinary_mail_may_hold_any_words(subject: str, headers: str, text: str) -> None:
     content = ORDINARY.format(subject, headers, text).encode()
     assert not looks_like_failure_notice(parse(content))
     assert read(content).findings == ()
 
 
-@pytest.mark.parametrize(
+@for_each(
     "content",
     [
         notice("x"),
@@ -132,13 +133,13 @@ def found(content: bytes) -> tuple[Finding, ...]:
     return recognition.findings if recognition else ()
 
 
-@pytest.mark.parametrize("unit", ["a", "@", "a@", "<", "<a@b>", "<a@b>:\n", " ", "-\n", "Received: x\n", "550 5.1.1 "])
+@for_each("unit", ["a", "@", "a@", "<", "<a@b>", "<a@b>:\n", " ", "-\n", "Received: x\n", "550 5.1.1 "])
 def test_a_notice_of_one_thing_without_end_is_read_in_time(unit: str) -> None:
     content = notice(unit * (500_000 // len(unit)))
     assert least(lambda _: read(content), 2.0) <= 2.0
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("text", "words"),
     [
         ("<user@example.org>: one\n two\n\nthree", "one\n two"),

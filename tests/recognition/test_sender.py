@@ -1,9 +1,9 @@
 """What a server answered to MAIL FROM is about the sender, also where the report does not tell the command."""
 
-import pytest
 
 from bounce_watcher.parsing.message import parse
 from bounce_watcher.recognition import recognise
+from tests.families import for_each
 
 REPORT = """\
 From: Mailer Daemon <MAILER-DAEMON@out.example.com>
@@ -43,8 +43,8 @@ To: user@example.org
 """
 
 
-@pytest.mark.parametrize("type_", ["message/delivery-status", "application/x-lost"])
-@pytest.mark.parametrize(("reply", "stage"), [
+@for_each("type_", ["message/delivery-status", "application/x-lost"])
+@for_each(("reply", "stage"), [
     ("550 5.1.1 <returns@example.com>: User unknown in local recipient table", "MAIL"),
     ("553 5.1.0 news@example.com: user unknown", "MAIL"),
     ("550 5.1.1 <user@example.org>: User unknown in local recipient table", None),

@@ -9,6 +9,7 @@ from bounce_watcher.model.finding import Evidence, Finding, Kind
 from bounce_watcher.parsing.message import parse
 from bounce_watcher.recognition import recognise
 from bounce_watcher.recognition.recognizer import Recognition
+from tests.families import for_each
 from tests.parsing.samples import ORIGINAL, STATUS, notice, report
 
 
@@ -67,7 +68,7 @@ def test_of_two_equal_ones_the_one_with_words_stays() -> None:
     assert only(report(status, text="")).report.diagnostic_code == "550 x"
 
 
-@pytest.mark.parametrize(
+@for_each(
     "changes",
     [
         {"outer": "multipart/mixed"},
@@ -90,7 +91,7 @@ def test_several_status_parts_are_all_read() -> None:
     assert set(actions(read(report(STATUS + second)))) == {"user@example.org", "other@example.org"}
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("text", "words"),
     [
         ("  user@example.org\n    host mx [192.0.2.1]:\n    550 gone\n", "host mx [192.0.2.1]: 550 gone"),
@@ -148,8 +149,8 @@ NO_MAILBOX = [
 ]
 
 
-@pytest.mark.parametrize("value", NO_MAILBOX)
-@pytest.mark.parametrize(
+@for_each("value", NO_MAILBOX)
+@for_each(
     ("more", "text"),
     [
         ("Original-Recipient: rfc822;user@example.org", "Sorry.\n"),
@@ -165,7 +166,7 @@ def test_a_final_recipient_that_is_no_mailbox_is_told_by_what_stands_beside_it(
     assert actions(read(report(status, text=text))) == {"user@example.org": Action.FAILED}
 
 
-@pytest.mark.parametrize(
+@for_each(
     "damage",
     [
         (b"--BOUND--\n", b""),

@@ -102,6 +102,7 @@ class Enclosed(ABC):
     def connect(self, user: str) -> IMAPClient:
         """Logged in."""
         client = IMAPClient("127.0.0.1", self.imap_port, ssl=False, timeout=20)
+        client.socket().setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # or each append waits 40 ms for an ACK
         client.login(user, PASSWORD)
         return client
 

@@ -18,6 +18,7 @@ from bounce_watcher.intake.mailbox_providers import (
 )
 from bounce_watcher.model.errors import BounceWatcherError
 from bounce_watcher.service.setup.discovery import Greeting, Place, first_to_greet, greet, places, ways
+from tests.families import for_each
 from tests.servers.nameserver import Nameserver, ask_only, free_port
 
 
@@ -82,7 +83,7 @@ def test_this_machine_itself_needs_no_dns() -> None:
 
 # ── providers ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
-@pytest.mark.parametrize("domain, name", [
+@for_each("domain, name", [
     ("gmail.com", "Gmail"), ("GMAIL.com", "Gmail"), ("example.onmicrosoft.com", "Microsoft 365"),
     ("hotmail.com", "Outlook.com"), ("icloud.com", "iCloud"), ("notgmail.com", None), ("example.org", None),
 ])

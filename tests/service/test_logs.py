@@ -9,6 +9,7 @@ import pytest
 import structlog
 
 from bounce_watcher import logs
+from tests.families import for_each
 
 
 @pytest.fixture(autouse=True)
@@ -76,8 +77,8 @@ def test_a_traceback_holds_no_address_and_nothing_of_what_the_code_had_in_hand(
     assert "jo.doe" not in told
 
 
-@pytest.mark.parametrize("format_", ["logfmt", "json", "console"])
-@pytest.mark.parametrize("said", [
+@for_each("format_", ["logfmt", "json", "console"])
+@for_each("said", [
     'to "jo doe"@example.org now', "news+jo.doe=example.org@lists.example.com", "x?a=jo.doe%40example.org",
     "jo.doe%example.org@relay.example", "jo.doe" + "x" * 80 + "@example.org",
 ])

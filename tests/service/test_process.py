@@ -30,6 +30,7 @@ from bounce_watcher.parsing.delivery_status import MAX_RECIPIENTS
 from bounce_watcher.pipeline import Toolkit, analyse
 from bounce_watcher.service.analysis.judging import destination, event_id, message_record
 from tests.facts import DOUBT
+from tests.families import for_each
 
 RAW = RawMessage(
     "returns/INBOX#7", b"Subject: x\r\n\r\n", datetime(2026, 3, 2, tzinfo=UTC), mailbox="returns", stream="news", uid=7,
@@ -135,7 +136,7 @@ UNKNOWN = replace(VERDICT, reason=Reason.UNKNOWN)
 DELAYED = replace(FAILED, action=Action.DELAYED)
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("analysis", "place"),
     [
         (bounce(judged()), Destination.PROCESSED),

@@ -17,6 +17,7 @@ from bounce_watcher.service.analysis import analyser
 from bounce_watcher.service.analysis.analyser import Analyser
 from bounce_watcher.service.analysis.questions import ARE_OURS, DKIM_KEY, MAX_NAME, Answers, Questions, without_secrets
 from bounce_watcher.service.analysis.worker import analyse_one
+from tests.families import for_each
 from tests.mail import mailbag
 
 NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
@@ -152,7 +153,7 @@ def test_keys_of_own_domains_alone_are_looked_up() -> None:
     assert asked == ["s1._domainkey.example.com"]
 
 
-@pytest.mark.parametrize("message", [
+@for_each("message", [
     b"", b"x", DKIM_KEY + b"a" * (MAX_NAME + 1), DKIM_KEY + b"\xff", ARE_OURS + b"aaaa no hex",
     ARE_OURS + b"a" * 20_000_000,
 ])

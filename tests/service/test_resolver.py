@@ -24,6 +24,7 @@ from bounce_watcher.service.analysis import resolver
 from bounce_watcher.service.analysis.dkim_keys import KeyLookup
 from bounce_watcher.service.analysis.resolver import txt_record
 from tests.attribution.signing import KEY_NAME, rsa_key, signed
+from tests.families import for_each
 from tests.integration.test_authenticity import bounce
 from tests.servers.nameserver import Nameserver, ask_only, free_port
 
@@ -147,7 +148,7 @@ HOSTILE: dict[str, Reply] = {
 }
 
 
-@pytest.mark.parametrize("kind", HOSTILE)
+@for_each("kind", HOSTILE)
 def test_what_is_no_answer_is_given_up_in_time(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(resolver, "ANSWER_SECONDS", 0.3)
     begun = time.monotonic()

@@ -27,6 +27,7 @@ from bounce_watcher.service.analysis.analyser import Analysed, Analyser
 from bounce_watcher.service.analysis.sandbox import Protections, landlock, limits, seccomp
 from bounce_watcher.service.setup.checks import Check
 from bounce_watcher.service.setup.doctor import examine
+from tests.families import for_each
 
 NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
 UNIT = Path(__file__).parents[2] / "systemd" / "bounce-watcher.service"
@@ -299,7 +300,7 @@ def analysed(*each: object) -> bytes:
     return framed(b"d" + json.dumps(each).encode())
 
 
-@pytest.mark.parametrize("lie", [
+@for_each("lie", [
     framed(b"d\x80\x04not json"),
     framed(b"?what"),
     framed(b""),

@@ -15,6 +15,7 @@ from bounce_watcher.model.errors import PermanentFailure, TemporaryFailure
 from bounce_watcher.service.notify import notify, watchdog_interval
 from bounce_watcher.service.progress import Progress
 from bounce_watcher.service.trouble import ReportedFailure, Trouble, Troubles
+from tests.families import for_each
 
 OURS = About(AboutKind.MAILBOX, "a")
 
@@ -113,7 +114,7 @@ def test_notify_without_or_with_a_dead_manager_is_silent(monkeypatch: pytest.Mon
     notify("READY=1")
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("limit", "owner", "expected"),
     [
         ("30000000", "ours", timedelta(seconds=15)),

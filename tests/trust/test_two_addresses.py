@@ -11,6 +11,7 @@ from bounce_watcher.classification.ruleset import load_builtin
 from bounce_watcher.model.address import address_key
 from bounce_watcher.model.finding import Analysis, Evidence
 from bounce_watcher.pipeline import Toolkit, analyse
+from tests.families import for_each
 from tests.trust.addresses import pairs
 from tests.trust.reports import FORMS
 
@@ -49,8 +50,8 @@ def check_names(name: str, pair: tuple[str, str]) -> None:
         assert address_key(other) in found
 
 
-@pytest.mark.parametrize("name", [name for name, form in FORMS.items() if form.must_name])
-@pytest.mark.parametrize("address", [
+@for_each("name", [name for name, form in FORMS.items() if form.must_name])
+@for_each("address", [
     "=ceo@corp.example", "x|ceo@corp.example", '"a b"@corp.example', "smtp=ceo@corp.example", "o'neil+x@corp.example",
     "ärger@exämple.org", "?#/@corp.example", '"a@b"@corp.example', "'ceo'@corp.example", "ceo@[192.0.2.1]",
 ])

@@ -10,6 +10,7 @@ from starlette.exceptions import HTTPException
 from bounce_watcher.ledger.lists.figures import Sent, Span
 from bounce_watcher.web.pages.statistics import bounces
 from bounce_watcher.web.view import charts, formatting, ranges, rates
+from tests.families import for_each
 
 NOON = datetime(2026, 3, 17, 12, 20, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -25,7 +26,7 @@ def at(month: int, day: int, hour: int = 0) -> datetime:
     return datetime(2026, month, day, hour, tzinfo=UTC)
 
 
-@pytest.mark.parametrize(("query", "span", "bins", "unit"), [
+@for_each(("query", "span", "bins", "unit"), [
     ({}, Span(at(3, 11), at(3, 18)), 7, "day"),
     ({"range": "24h"}, Span(at(3, 16, 13), at(3, 17, 13)), 24, "hour"),
     ({"range": "30d"}, Span(at(2, 16), at(3, 18)), 30, "day"),
@@ -46,7 +47,7 @@ def test_a_range_is_whole_bins(query: dict[str, str], span: Span, bins: int, uni
     assert ranges.read(found.query, NOON).span == span
 
 
-@pytest.mark.parametrize("query", [
+@for_each("query", [
     {"from": "yesterday"}, {"from": "2026-13-01"}, {"from": "2026-03-02", "to": "2026-03-01"},
     {"from": "0001-01-01", "to": "0001-01-02"}, {"from": "2020-01-01"}, {"to": "9999-12-31T23:00:00-12:00"},
 ])
@@ -66,7 +67,7 @@ def test_what_is_so_far_is_compared_to_the_same_minute(query: dict[str, str], si
     assert ranges.read(query, NOON).before == Span(since, until)
 
 
-@pytest.mark.parametrize(("query", "words"), [
+@for_each(("query", "words"), [
     ({"range": "90d"}, "the last 13 weeks"), ({"range": "24h"}, "the last 24 hours"),
     ({"from": "2026-03-01", "to": "2026-03-17"}, "1 to 17 March 2026"),
     ({"from": "2026-02-25", "to": "2026-03-01"}, "25 February to 1 March 2026"),
@@ -77,7 +78,7 @@ def test_a_range_in_words(query: dict[str, str], words: str) -> None:
     assert ranges.read(query, NOON).words == words
 
 
-@pytest.mark.parametrize("query", [
+@for_each("query", [
     {"range": name} for name in ranges.NAMES
 ] + [{"from": "2026-03-16", "to": "2026-03-17"}, {"from": "2026-02-01"}, {"from": "2025-01-01"}])
 def test_labels_are_one_a_bin_and_few_enough_to_be_read(query: dict[str, str]) -> None:
@@ -92,7 +93,7 @@ def test_labels_are_one_a_bin_and_few_enough_to_be_read(query: dict[str, str]) -
 
 # ── charts ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-@pytest.mark.parametrize(("largest", "top"), [
+@for_each(("largest", "top"), [
     (0, 4), (4, 4), (5, 8), (9, 20), (21, 40), (41, 80), (81, 200), (616, 800), (801, 2000), (10**9, 2 * 10**9),
 ])
 def test_the_axis_ends_at_a_round_number(largest: int, top: int) -> None:
@@ -141,7 +142,7 @@ def test_nearly_all_is_not_all(part: int, whole: int, meant: str) -> None:
     assert formatting.share(part, whole) == meant
 
 
-@pytest.mark.parametrize(("part", "whole", "limit", "meant"), [
+@for_each(("part", "whole", "limit", "meant"), [
     (49, 1000, rates.BOUNCES, "Under 5\u202f%"), (50, 1000, rates.BOUNCES, "5\u202f% or more"),
     (100, 1000, rates.BOUNCES, "10\u202f% or more"), (9, 10_000, rates.COMPLAINTS, "Under 0.1\u202f%"),
     (10, 10_000, rates.COMPLAINTS, "0.1\u202f% or more"), (30, 10_000, rates.COMPLAINTS, "0.3\u202f% or more"),
@@ -168,14 +169,14 @@ def _templates() -> list[tuple[str, str]]:
     return [(each.name, each.read_text("utf-8")) for each in folder.iterdir()]
 
 
-@pytest.mark.parametrize(("name", "text"), [pytest.param(*each, id=each[0]) for each in _templates()])
+@for_each(("name", "text"), [pytest.param(*each, id=each[0]) for each in _templates()])
 def test_no_template_uses_words_to_avoid(name: str, text: str) -> None:
     seen = re.sub(r"\{[%#].*?[%#]\}|\{\{.*?\}\}|<[^>]*>", " ", text, flags=re.DOTALL).lower()
     assert [word for word in AVOIDED if re.search(rf"\b{re.escape(word)}\b", seen)] == []
     assert "!" not in seen.replace("<!doctype", ""), name
 
 
-@pytest.mark.parametrize("text", [pytest.param(each[1], id=each[0]) for each in _templates()])
+@for_each("text", [pytest.param(each[1], id=each[0]) for each in _templates()])
 def test_no_template_trusts_what_it_is_given(text: str) -> None:
     assert "|safe" not in text.replace(" ", "")
     assert re.findall(r"\sstyle=|\son\w+=|javascript:|<script(?! src)", text) == []

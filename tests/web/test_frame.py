@@ -12,6 +12,7 @@ from bounce_watcher.config.loading import load
 from bounce_watcher.config.settings import WebSettings
 from bounce_watcher.web.view import formatting
 from bounce_watcher.web.view.render import assets
+from tests.families import for_each
 from tests.web.conftest import TOKEN, Web
 
 Make = Callable[..., Web]
@@ -203,7 +204,7 @@ def test_no_secret_is_on_the_page_of_settings(web: Make, tmp_path: Path) -> None
         assert secret not in text
 
 
-@pytest.mark.parametrize(("text", "meant"), [
+@for_each(("text", "meant"), [
     ("a\u202eb", "a[U+202E]b"), ("\x1b[2J", "[U+001B][2J"), ("a\u200bb", "a[U+200B]b"), ("a\x00b", "a[U+0000]b"),
     ("a\r\nb\tc", "a\nb\tc"), ("a\u2028b", "a[U+2028]b"), ("Grüße", "Grüße"),
     ("e" + "\u0301" * 30, "e" + "\u0301" * 4), ("x" * 700, "x" * 600 + "… (cut here, 700 characters in all)"),
@@ -212,14 +213,14 @@ def test_what_strangers_wrote_is_made_harmless(text: str, meant: str) -> None:
     assert formatting.harmless(text) == meant
 
 
-@pytest.mark.parametrize(("now", "before", "meant"), [
+@for_each(("now", "before", "meant"), [
     (1829, 1374, "+455 (+33\u202f%)"), (12, 0, "new"), (3, 5, "–"), (5, 40, "−35"), (60, 60, "±0"), (9, None, "–"),
 ])
 def test_changes(now: int, before: int | None, meant: str) -> None:
     assert formatting.change(now, before) == meant
 
 
-@pytest.mark.parametrize(("part", "whole", "meant"), [
+@for_each(("part", "whole", "meant"), [
     (803, 1829, "44\u202f%"), (3, 17, "3 of 17"), (0, 1204, "0 of 1,204"), (36, 1829, "2.0\u202f%"),
     (1, 20000, "under 0.01\u202f%"), (1, 200, "0.50\u202f%"), (0, 0, "–"),
 ])

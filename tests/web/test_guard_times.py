@@ -14,6 +14,7 @@ from bounce_watcher.web.pages.statistics import bounces
 from bounce_watcher.web.view import charts
 from bounce_watcher.web.view.ranges import Bin
 from tests.facts import an_alert
+from tests.families import for_each
 from tests.web.conftest import NOON, Web
 from tests.web.looked_at import HOSTILE, demand_harmless
 from tests.web.looking import links, page, section
@@ -31,7 +32,7 @@ def outage(since: float, until: float | None, subject: str = "provider google.co
     return replace(it, cleared=until is not None, ends_at=NOON + (99 if until is None else until) * HOUR)
 
 
-@pytest.mark.parametrize(("since", "until", "now", "places"), [
+@for_each(("since", "until", "now", "places"), [
     (1, 2, 4, (1, 2)), (0.5, 2.25, 4, (0.5, 2.25)), (-5, 1, 4, (0, 1)), (3, 9, 99, (3, 4)), (1, None, 2.5, (1, 2.5)),
     (-5, 99, 99, (0, 4)),
 ])

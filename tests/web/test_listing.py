@@ -23,6 +23,7 @@ from bounce_watcher.web.http.access import Viewer
 from bounce_watcher.web.request import Fields, Visit
 from bounce_watcher.web.view import listing
 from bounce_watcher.web.view.listing import Column, Download, Filter
+from tests.families import for_each
 
 NOW = datetime(2026, 3, 17, 14, 20, tzinfo=UTC)
 OFFERED = (
@@ -77,7 +78,7 @@ def test_ranges(query: tuple[tuple[str, str], ...], since: datetime | None, unti
     assert (asked.since, asked.until, asked.problem) == (since, until, None)
 
 
-@pytest.mark.parametrize(("query", "told"), [
+@for_each(("query", "told"), [
     ((("from", "2026-03-05"), ("to", "2026-03-01")), "from is after to"),
     ((("from", "yesterday"),), "yesterday is no time; write 2026-03-17 or 2026-03-17T14:02 (UTC)"),
     ((("from", "0001-01-01T00:00+14:00"),), "0001-01-01T00:00+14:00 is no time; write 2026-03-17 or "
@@ -130,7 +131,7 @@ def test_a_key_comes_back_out_of_its_link() -> None:
     assert listing.place(visit(), (datetime, str, int)) == Place()
 
 
-@pytest.mark.parametrize("after", ["o", "x", "oWzFd", "oWyJhIiwiYiJd", "o" + "W" * 5000, "oé", "o.."])
+@for_each("after", ["o", "x", "oWzFd", "oWyJhIiwiYiJd", "o" + "W" * 5000, "oé", "o.."])
 def test_a_damaged_key_is_refused(after: str) -> None:
     with pytest.raises(HTTPException) as refused:
         listing.place(visit(("after", after)), (datetime, str))

@@ -19,6 +19,7 @@ from bounce_watcher.web.pages.statistics.streams import policy_words
 from bounce_watcher.web.view import links as to
 from bounce_watcher.web.view.advice import ADVICE, PAGES
 from bounce_watcher.web.view.formatting import PROVIDERS
+from tests.families import for_each
 from tests.ledger.making import bounce
 from tests.web.conftest import Web
 from tests.web.looking import links, page, rows, section, words
@@ -192,7 +193,7 @@ def test_links_find_back_to_any_name(web: Make, name: str) -> None:
     assert "6 bounces so far" in words(page(client, link))
 
 
-@pytest.mark.parametrize("name", ["", "-", ".", "..", "a.example", "a/b", "%41", "%", "d\u00e9.example"])
+@for_each("name", ["", "-", ".", "..", "a.example", "a/b", "%41", "%", "d\u00e9.example"])
 def test_a_segment_stands_for_one_name(name: str) -> None:
     path = to.provider(name)
     assert path.count("/") == 2

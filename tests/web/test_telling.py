@@ -35,6 +35,7 @@ from bounce_watcher.model.verdict import Reason
 from bounce_watcher.web.view import explanations
 from bounce_watcher.web.view.explanations import Case
 from tests.facts import an_alert
+from tests.families import for_each
 from tests.ledger.making import bounce, day
 
 USER = "anna@gmx.net"
@@ -183,7 +184,7 @@ SENTENCES = {
 }
 
 
-@pytest.mark.parametrize(("case", "meant"), SENTENCES.values(), ids=SENTENCES)
+@for_each(("case", "meant"), SENTENCES.values(), ids=SENTENCES)
 def test_sentences(case: Case, meant: str) -> None:
     assert explanations.sentence(case) == meant
 
@@ -195,7 +196,7 @@ def test_what_was_counted_is_found_below_whatever_stands_on_it() -> None:
     assert explanations.counted(Case(RecipientRecord(USER, "news"))) is None
 
 
-@pytest.mark.parametrize(("event", "what", "sentence"), [
+@for_each(("event", "what", "sentence"), [
     (_report(16), "Mailbox does not exist",
      "On 17 March 2026 at 12:00 GMX / WEB.DE reported of anna@gmx.net that the mailbox does not exist."),
     (_report(16, Reason.BLOCKLISTED), "Blocked: on a blocklist",

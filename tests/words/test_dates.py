@@ -1,13 +1,12 @@
 import locale
 from datetime import UTC, date, datetime, timedelta, timezone
 
-import pytest
-
 from bounce_watcher.policy.days import utc_day
 from bounce_watcher.words.dates import day, days, listing, number_of_days
+from tests.families import for_each
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("dates", "expected"),
     [
         ([date(2026, 3, 2)], "2 March 2026"),

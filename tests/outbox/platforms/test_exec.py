@@ -13,6 +13,7 @@ from bounce_watcher.model.errors import ConfigError
 from bounce_watcher.model.ledger import OutboxState
 from bounce_watcher.outbox.change import change_of
 from bounce_watcher.outbox.platform_channel import PlatformChannel
+from tests.families import for_each
 from tests.outbox.platforms.desk import Desk, configuration, desk_of, now
 
 USER = "user@example.org"
@@ -267,7 +268,7 @@ def test_a_rehearsal_shows_the_command_and_the_lines_and_runs_nothing(run: Run, 
     assert not (tmp_path / "was-run").exists()
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("lines", "problem"),
     [
         ("", 'line 1: platform[own].command: missing: kind = "exec" needs it'),

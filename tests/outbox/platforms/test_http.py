@@ -17,6 +17,7 @@ from bounce_watcher.outbox.change import Change, change_of
 from bounce_watcher.outbox.columns import COLUMNS
 from bounce_watcher.outbox.platform_channel import PlatformChannel
 from tests.docs.pages import blocks
+from tests.families import for_each
 from tests.outbox.platforms.desk import Desk, configuration, desk_of, now
 from tests.outbox.platforms.vendor import Answer, Call, Vendor, serving
 
@@ -238,7 +239,7 @@ GOOD = {
 NO_LOOPS = "a template is made of values, filters, ~, comparisons and {% if %}"
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("changed", "problem"),
     [
         ({"url": None}, 'url: missing: kind = "http" needs it: add url = "https://api.example.com/v1"'),

@@ -12,6 +12,7 @@ from bounce_watcher.outbox.platform import Platform
 from bounce_watcher.outbox.platforms import platform_class
 from bounce_watcher.outbox.platforms.csv import LIST_COLUMNS
 from tests.docs.pages import blocks
+from tests.families import for_each
 
 FOLDER = Path(__file__).parents[3] / "bounce_watcher" / "outbox" / "platforms"
 SECRETS = {
@@ -26,7 +27,7 @@ SECRETS = {
 CASES = [(kind, secret) for kind, secrets in SECRETS.items() for secret in secrets]
 
 
-@pytest.mark.parametrize(("kind", "secret"), CASES)
+@for_each(("kind", "secret"), CASES)
 def test_its_table_loads(kind: str, secret: str, tmp_path: Path) -> None:
     page = (FOLDER / f"{kind}.md").read_text()
     assert secret.partition("?")[0].replace("secret", "…") in page
