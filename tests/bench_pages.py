@@ -24,16 +24,16 @@ from sqlalchemy import Connection, Engine, event, select
 
 from bounce_watcher.config import Settings
 from bounce_watcher.config.settings import WebSettings
-from bounce_watcher.ledger.engine import open_engine, reading
-from bounce_watcher.ledger.statements import is_sqlite
+from bounce_watcher.ledger.db.engine import open_engine, reading
+from bounce_watcher.ledger.db.statements import is_sqlite
+from bounce_watcher.ledger.db.tables import ALERT, EVENT, OUTBOX, REVIEW_GROUP, STATE_CHANGE
 from bounce_watcher.ledger.store import Ledger
-from bounce_watcher.ledger.tables import ALERT, EVENT, OUTBOX, REVIEW_GROUP, STATE_CHANGE
 from bounce_watcher.policy.settings import Mode
 from bounce_watcher.service.clock import utcnow
 from bounce_watcher.service.state import ServiceState
-from bounce_watcher.web.listing import told_key
-from bounce_watcher.web.server import serving
-from bounce_watcher.web.v1 import places
+from bounce_watcher.web.api.v1 import places
+from bounce_watcher.web.http.server import serving
+from bounce_watcher.web.view.listing import told_key
 from tests.browser.seeded import BEARER, TOKEN
 from tests.ledger.busy_past import DAYS, NEVER, fill_pages
 from tests.ledger.copying import copy_ledger

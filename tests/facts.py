@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from bounce_watcher.ledger.alerts import alert_on
+from bounce_watcher.ledger.recording.alerts import alert_on
 from bounce_watcher.model.finding import Doubt, DoubtKind, Evidence
 from bounce_watcher.model.grounds import Excluded, ExclusionKind, MailboxFails, MailboxFault, Subject, SubjectKind
 from bounce_watcher.model.ledger import Actor, Alert, AlertKind

@@ -14,12 +14,12 @@ from bounce_watcher.attribution.rewriting import DELIMITERS
 from bounce_watcher.attribution.settings import AttributionSettings
 from bounce_watcher.config.settings import Settings, WebSettings
 from bounce_watcher.config.values import is_loopback, known, quoted, spell
-from bounce_watcher.intake.account import Grant, ImapAccount, OAuth2Account, Security
+from bounce_watcher.intake.imap.account import Grant, ImapAccount, OAuth2Account, Security
 from bounce_watcher.model.keys import DAY
+from bounce_watcher.outbox.http.reach import Reach, Refused
 from bounce_watcher.outbox.notifier import Notifier
-from bounce_watcher.outbox.reach import Reach, Refused
-from bounce_watcher.outbox.target import CLOUDEVENTS_SOURCE, Format, WebhookTarget
-from bounce_watcher.policy.limits import AlertSettings, FloodSettings, GuardSettings
+from bounce_watcher.outbox.webhook.target import CLOUDEVENTS_SOURCE, Format, WebhookTarget
+from bounce_watcher.policy.guards.limits import AlertSettings, FloodSettings, GuardSettings
 from bounce_watcher.policy.settings import PolicySettings, Threshold
 
 _PORTS: Final = {Security.TLS: 993, Security.STARTTLS: 143, Security.NONE: 143}

@@ -22,7 +22,7 @@ from bounce_watcher.config.rules import own_rules
 from bounce_watcher.config.secrets import Sources
 from bounce_watcher.config.settings import ConfigWarning, Settings
 from bounce_watcher.config.values import quoted, reason
-from bounce_watcher.intake.account import ImapAccount
+from bounce_watcher.intake.imap.account import ImapAccount
 from bounce_watcher.model.errors import ConfigError
 
 MAX_BYTES = 4 * 1024 * 1024

@@ -10,11 +10,11 @@ from pydantic import SecretStr
 from bounce_watcher.attribution.settings import AttributionSettings
 from bounce_watcher.classification.ruleset import OwnRules
 from bounce_watcher.config.database import DEFAULT_URL
-from bounce_watcher.intake.account import ImapAccount
+from bounce_watcher.intake.imap.account import ImapAccount
 from bounce_watcher.model.keys import DAY, MIB, MINUTE, Between, Key, Kind, Mark
 from bounce_watcher.outbox.notifier import Notifier
 from bounce_watcher.outbox.platform import Platform
-from bounce_watcher.outbox.target import WebhookTarget
+from bounce_watcher.outbox.webhook.target import WebhookTarget
 from bounce_watcher.policy.settings import PolicySettings
 
 LogLevel = Literal["debug", "info", "warning", "error"]

@@ -13,13 +13,12 @@ from typing import Final
 from urllib.parse import SplitResult, urlsplit
 
 from bounce_watcher.attribution.authenticity import server_key
-from bounce_watcher.attribution.dkim import is_key_record
 from bounce_watcher.config.database import database_url
 from bounce_watcher.config.strength import strong
 from bounce_watcher.model.address import address_key, parse_address
 from bounce_watcher.model.keys import Kind
-from bounce_watcher.outbox.reach import host_fault, normal_host
-from bounce_watcher.outbox.signature import check_secret
+from bounce_watcher.outbox.http.reach import host_fault, normal_host
+from bounce_watcher.outbox.webhook.signature import check_secret
 
 _DURATION = re.compile(r"(\d{1,9})\s?([smhd])", re.ASCII)
 _UNITS = {"s": timedelta(seconds=1), "m": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1)}
@@ -305,7 +304,10 @@ def _key_name(value: str) -> str:
         raise ValueError(f'{quoted(value)} is not a DKIM key name: write it as "s1._domainkey.example.com"')
     return f"{selector.lower()}._domainkey.{_domain(domain)}"
 
+
 def _key_record(value: str) -> str:
+    from bounce_watcher.attribution.dkim import is_key_record  # noqa: PLC0415 - cryptography, that few commands need
+
     if not is_key_record(value):
         raise ValueError('contains no usable DKIM key: write the whole TXT record, as in '
                          '"v=DKIM1; k=rsa; p=MIIB…"')

@@ -7,11 +7,11 @@ from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine, Select, insert, select, update
 
-from bounce_watcher.ledger import forget
-from bounce_watcher.ledger.engine import reading, write
-from bounce_watcher.ledger.names import Names
-from bounce_watcher.ledger.tables import ACTION
-from bounce_watcher.ledger.types import storable
+from bounce_watcher.ledger.db.engine import reading, write
+from bounce_watcher.ledger.db.tables import ACTION
+from bounce_watcher.ledger.db.types import storable
+from bounce_watcher.ledger.privacy import forget
+from bounce_watcher.ledger.privacy.names import Names
 from bounce_watcher.model.ledger import Actor
 
 T = TypeVar("T")

@@ -4,9 +4,9 @@ import secrets
 
 from sqlalchemy import Connection, Engine, select
 
-from bounce_watcher.ledger.engine import reading, write
-from bounce_watcher.ledger.statements import insert_into
-from bounce_watcher.ledger.tables import KEYRING
+from bounce_watcher.ledger.db.engine import reading, write
+from bounce_watcher.ledger.db.statements import insert_into
+from bounce_watcher.ledger.db.tables import KEYRING
 
 _BYTES = 32
 

@@ -8,6 +8,7 @@ import secrets
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from enum import StrEnum
 from functools import cached_property
 from typing import Any
 
@@ -15,11 +16,10 @@ from sqlalchemy import ColumnElement, Connection, Engine, delete, insert, or_, s
 from sqlalchemy import Row as Fetched
 
 from bounce_watcher.ledger.actions import Act, enter
-from bounce_watcher.ledger.engine import reading, write
+from bounce_watcher.ledger.db.engine import reading, write
+from bounce_watcher.ledger.db.tables import WEB_SESSION
+from bounce_watcher.ledger.db.types import storable
 from bounce_watcher.ledger.keyring import secret
-from bounce_watcher.ledger.tables import WEB_SESSION
-from bounce_watcher.ledger.types import storable
-from bounce_watcher.model.access import Role
 from bounce_watcher.model.ledger import Actor
 
 LASTS = timedelta(hours=12)
@@ -34,6 +34,13 @@ _SEEN_EVERY = timedelta(minutes=1)
 _LONGEST = 200
 _SECRET_BYTES = 32
 _END = "end-session"
+
+
+class Role(StrEnum):
+    """An operator looks and acts, a reader looks."""
+
+    OPERATOR = "operator"
+    READER = "reader"
 
 
 @dataclass(frozen=True, slots=True)

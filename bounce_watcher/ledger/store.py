@@ -14,57 +14,48 @@ from uuid import uuid4
 
 from sqlalchemy import Connection, Engine
 
-from bounce_watcher.ledger import (
-    actions,
+from bounce_watcher.ledger import actions
+from bounce_watcher.ledger.actions import Act
+from bounce_watcher.ledger.db import files
+from bounce_watcher.ledger.db.engine import reading, write
+from bounce_watcher.ledger.history import replaying, retention, revise, simulation
+from bounce_watcher.ledger.lists import browse, parts, stock
+from bounce_watcher.ledger.lists.figures import Figures
+from bounce_watcher.ledger.lists.filters import (
+    EventFilter,
+    EventPlace,
+    OutboxFilter,
+    SuppressionFilter,
+    SuppressionPlace,
+)
+from bounce_watcher.ledger.lists.incidents import Incidents
+from bounce_watcher.ledger.lists.paging import Page, Place
+from bounce_watcher.ledger.lists.reading import Lists
+from bounce_watcher.ledger.lists.stock import Queue, Stock
+from bounce_watcher.ledger.outbox import backfill, pausing, queue, settled, superseding, tries
+from bounce_watcher.ledger.outbox.list_comparison import ListComparison
+from bounce_watcher.ledger.outbox.listing import Deliveries
+from bounce_watcher.ledger.privacy import erasure, forget
+from bounce_watcher.ledger.privacy.names import Names
+from bounce_watcher.ledger.recording import (
     alerts,
-    browse,
-    delivered,
     episodes,
-    erasure,
-    files,
-    forget,
-    history,
-    late,
-    optouts,
-    parts,
-    pausing,
-    protection,
-    queue,
     quiet,
     quota,
-    retention,
-    review,
-    reviewed,
-    revise,
-    rulings,
+    recipient_delivery,
+    reevaluate,
     sent,
-    settled,
-    simulation,
-    standing,
-    stock,
-    superseding,
     tally,
-    tries,
-    undo,
-    untold,
     waiting,
 )
-from bounce_watcher.ledger.actions import Act
-from bounce_watcher.ledger.adopt import adopt
-from bounce_watcher.ledger.books import Announce
-from bounce_watcher.ledger.deliveries import Deliveries
-from bounce_watcher.ledger.engine import reading, write
-from bounce_watcher.ledger.figures import Figures
-from bounce_watcher.ledger.filters import EventFilter, EventPlace, OutboxFilter, SuppressionFilter, SuppressionPlace
-from bounce_watcher.ledger.incidents import Incidents
-from bounce_watcher.ledger.list_comparison import ListComparison
-from bounce_watcher.ledger.lists import Lists
-from bounce_watcher.ledger.names import Names
-from bounce_watcher.ledger.paging import Page, Place
-from bounce_watcher.ledger.record import Decide, load_counted, record_page
+from bounce_watcher.ledger.recording.batch import Announce
+from bounce_watcher.ledger.recording.record import Decide, load_counted, record_page
+from bounce_watcher.ledger.recording.unfiled import UnfiledStore
+from bounce_watcher.ledger.review import browsing, optouts
+from bounce_watcher.ledger.review import groups as review
 from bounce_watcher.ledger.sessions import Sessions
-from bounce_watcher.ledger.stock import Queue, Stock
-from bounce_watcher.ledger.unfiled import UnfiledStore
+from bounce_watcher.ledger.suppressions import protection, rulings, standing, undo
+from bounce_watcher.ledger.suppressions.adopt import adopt
 from bounce_watcher.logs import log
 from bounce_watcher.model.grounds import ByPerson
 from bounce_watcher.model.ledger import (
@@ -85,8 +76,8 @@ from bounce_watcher.model.ledger import (
 )
 from bounce_watcher.model.optout import KeptOptOut
 from bounce_watcher.model.sending import DeliveredOutcome, Delivery, SentCount, SentMail, SentOutcome
-from bounce_watcher.policy.incident import Incident
-from bounce_watcher.policy.quiet import Pace
+from bounce_watcher.policy.guards.incident import Incident
+from bounce_watcher.policy.guards.quiet import Pace
 from bounce_watcher.policy.rulings import Ruling
 from bounce_watcher.policy.settings import PolicySettings
 
@@ -193,7 +184,7 @@ class Ledger(Lists):
         """Takes the bodies off notices from before then that need no further try. Returns how many."""
         return retention.purge_bodies(self._engine, before)
 
-    def add_sent(self, mails: Sequence[SentMail], judge: late.Judge | None = None) -> SentOutcome:
+    def add_sent(self, mails: Sequence[SentMail], judge: reevaluate.Judge | None = None) -> SentOutcome:
         """Writes down mail that the platform has sent, some thousand at most. What is known changes nothing.
 
         With a `judge`, bounces count that came before and were too weak without it: see `late`.
@@ -203,7 +194,7 @@ class Ledger(Lists):
             if judge is None:
                 return outcome
             kept = [mail for mail in forget.unnamed_mails(connection, mails) if mail is not None]
-            return replace(outcome, proven=late.take_up(connection, kept, judge))
+            return replace(outcome, proven=reevaluate.take_up(connection, kept, judge))
 
         return write(self._engine, enter)
 
@@ -213,7 +204,7 @@ class Ledger(Lists):
 
     def deliver(self, deliveries: Sequence[Delivery], announce: Announce) -> DeliveredOutcome:
         """Enters deliveries, some thousand at most: bounces before them count no longer. See `delivered`."""
-        return write(self._engine, lambda connection: delivered.deliver(
+        return write(self._engine, lambda connection: recipient_delivery.deliver(
             connection, forget.unnamed_deliveries(connection, deliveries), announce, load_counted
         ))
 
@@ -284,9 +275,9 @@ class Ledger(Lists):
 
     def announce_untold(
         self, announce: Announce, now: datetime, *, dry_run: bool = False
-    ) -> Iterator[untold.Announced]:
+    ) -> Iterator[backfill.Announced]:
         """Tells each target of the states that it was never told of; see `untold`."""
-        return untold.announce_untold(self._engine, announce, now, dry_run=dry_run)
+        return backfill.announce_untold(self._engine, announce, now, dry_run=dry_run)
 
     def undo(
         self, incident: Incident, decide: Decide, announce: Announce, by: Actor, *, subject: str,
@@ -321,12 +312,12 @@ class Ledger(Lists):
         """The name under which an address is filed: the hash where it was forgotten."""
         return forget.names(connection, {recipient}).get(recipient, recipient)
 
-    def stretches(self, size: int) -> Iterator[history.Stretch]:
+    def stretches(self, size: int) -> Iterator[replaying.Stretch]:
         """All who have a history, cut into stretches of some `size` events each."""
-        return history.stretches(self._engine, size)
+        return replaying.stretches(self._engine, size)
 
     def simulate(
-        self, decide: Decide, now: datetime, stretch: history.Stretch = history.WHOLE
+        self, decide: Decide, now: datetime, stretch: replaying.Stretch = replaying.WHOLE
     ) -> Iterator[simulation.Simulated]:
         """Where everybody with a history would stand now under another policy. Reads only."""
         return simulation.simulate(self._engine, decide, now, stretch)
@@ -430,11 +421,11 @@ class Ledger(Lists):
         return Sessions(self._engine)
 
     def count_events(self) -> int:
-        return history.count_events(self._engine)
+        return replaying.count_events(self._engine)
 
     def course(self, address: str, stream: str) -> list[StateChange]:
         """Every step of a recipient in a stream, the oldest first, with what moved it."""
-        return history.course(self._engine, forget.known_as(self._engine, address), stream)
+        return replaying.course(self._engine, forget.known_as(self._engine, address), stream)
 
     def some_events(self, wanted: EventFilter) -> parts.Part[BounceEvent, EventPlace]:
         """As many of them as are found at once, and where to go on. Raises TookTooLong."""
@@ -575,39 +566,39 @@ class Ledger(Lists):
 
         Raises TookTooLong.
         """
-        return reviewed.page(self._engine, wanted, place, now)
+        return browsing.page(self._engine, wanted, place, now)
 
     def all_groups(self, wanted: browse.Query) -> Iterator[review.Group]:
         """Any number, in the same order."""
-        return reviewed.everything(self._engine, wanted)
+        return browsing.everything(self._engine, wanted)
 
     def review_facets(self, wanted: browse.Query) -> browse.Facets | None:
         """How many groups by state, kind and provider; None where counting took too long."""
-        return reviewed.facets(self._engine, wanted)
+        return browsing.facets(self._engine, wanted)
 
     def review_group(self, gid: str, now: datetime | None = None) -> review.Group | None:
         """The group of that id; with `now` its last days are told."""
-        return reviewed.group(self._engine, gid, now)
+        return browsing.group(self._engine, gid, now)
 
     def group_events(self, gid: str, limit: int, *, newest_first: bool = True) -> list[BounceEvent]:
         """Some reports of a group, from one end of it."""
-        return reviewed.events(self._engine, gid, limit, newest_first=newest_first)
+        return browsing.events(self._engine, gid, limit, newest_first=newest_first)
 
-    def group_mails(self, gid: str, limit: int, *, newest_first: bool = True) -> list[reviewed.UnreadMail]:
+    def group_mails(self, gid: str, limit: int, *, newest_first: bool = True) -> list[browsing.UnreadMail]:
         """Some messages of a group in which no recipient was found, from one end of it."""
-        return reviewed.mails(self._engine, gid, limit, newest_first=newest_first)
+        return browsing.mails(self._engine, gid, limit, newest_first=newest_first)
 
-    def group_mail(self, gid: str, digest: str) -> reviewed.UnreadMail | None:
+    def group_mail(self, gid: str, digest: str) -> browsing.UnreadMail | None:
         """One message of a group in which no recipient was found."""
-        return reviewed.mail(self._engine, gid, digest)
+        return browsing.mail(self._engine, gid, digest)
 
     def said(self, since: datetime) -> Iterator[Sequence[tuple[datetime, str, str | None]]]:
         """When, by which event, and what servers said since then, the newest first, in pages."""
-        return reviewed.said(self._engine, since)
+        return browsing.said(self._engine, since)
 
     def events_named(self, ids: Sequence[str]) -> list[BounceEvent]:
         """The events of these ids, the newest first."""
-        return reviewed.named(self._engine, ids)
+        return browsing.named(self._engine, ids)
 
     def set_aside(self, gid: str, a_day: int | None, by: Actor) -> bool:
         """A group, until more than `a_day` come on one day; None = for good. False where there is none."""

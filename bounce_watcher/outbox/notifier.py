@@ -23,7 +23,7 @@ from bounce_watcher.model.neutral import for_chat
 from bounce_watcher.model.url import Hides, url_secrets
 from bounce_watcher.outbox.backoff import try_again
 from bounce_watcher.outbox.channel import Limits
-from bounce_watcher.outbox.exchange import masked
+from bounce_watcher.outbox.http.exchange import masked
 
 MOST_TOLD = 20
 """Alerts that one message tells; the others are counted."""

@@ -4,8 +4,8 @@ from bounce_watcher.outbox.channel import Channel
 from bounce_watcher.outbox.notifier import Notifier, NotifierChannel
 from bounce_watcher.outbox.platform import Platform
 from bounce_watcher.outbox.platform_channel import PlatformChannel
-from bounce_watcher.outbox.sender import Sender
-from bounce_watcher.outbox.target import WebhookTarget
+from bounce_watcher.outbox.webhook.sender import Sender
+from bounce_watcher.outbox.webhook.target import WebhookTarget
 
 Receiver = WebhookTarget | Platform | Notifier
 

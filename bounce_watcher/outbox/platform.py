@@ -22,7 +22,7 @@ from bounce_watcher.model.url import shown_url
 from bounce_watcher.outbox.backoff import FOR_WHAT_IS_IN_IT, retry_after
 from bounce_watcher.outbox.change import Change, Fate, Outcome
 from bounce_watcher.outbox.channel import Limits
-from bounce_watcher.outbox.exchange import Conversation, Reply, Request
+from bounce_watcher.outbox.http.exchange import Conversation, Reply, Request
 
 TOLD = frozenset({NoticeType.SUPPRESSED, NoticeType.RELEASED})
 
@@ -163,7 +163,7 @@ class HttpPlatform(Platform):
         raise NotImplementedError
 
     def connect(self) -> Session:
-        from bounce_watcher.outbox.http_session import HttpSession  # noqa: PLC0415  (kinds stay free of the network)
+        from bounce_watcher.outbox.http.session import HttpSession  # noqa: PLC0415  (kinds stay free of the network)
 
         return HttpSession(self)
 

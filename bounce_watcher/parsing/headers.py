@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from urllib.parse import unquote_to_bytes
 
+from bounce_watcher.model.lazy import lazy
 from bounce_watcher.parsing.charset import decode, decode_words
-from bounce_watcher.parsing.lazy import lazy
 
 MAX_HEADER_BYTES = 256 * 1024
 """How much of one header block is read. Real ones are below 64 KiB; one of 10 MB is an attack."""

@@ -10,10 +10,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
 
+from bounce_watcher.model.lazy import lazy
 from bounce_watcher.parsing.charset import decode
 from bounce_watcher.parsing.headers import MAX_HEADER_BYTES, TEXT_PLAIN, ContentType, Headers
 from bounce_watcher.parsing.html_text import has_markup, html_to_text, is_html
-from bounce_watcher.parsing.lazy import lazy
 from bounce_watcher.parsing.transfer import decode_transfer
 
 MAX_PARTS = 256

@@ -31,7 +31,7 @@ from bounce_watcher.model.verdict import BounceType, Reason
 from bounce_watcher.policy.counting import CountRule, count_rule, counts_with
 from bounce_watcher.policy.deliveries import answered_until
 from bounce_watcher.policy.exclusion import Case, counted_already, why_not
-from bounce_watcher.policy.flood import is_unproven
+from bounce_watcher.policy.guards.flood import is_unproven
 from bounce_watcher.policy.ladder import Ladder, lapse, until
 from bounce_watcher.policy.settings import PolicySettings, Threshold
 from bounce_watcher.policy.tally import tally

@@ -11,8 +11,8 @@ from bounce_watcher.model.keys import DAY, Between, Choices, Key, Kind
 from bounce_watcher.model.ledger import Scope
 from bounce_watcher.model.verdict import Reason
 from bounce_watcher.policy.counting import CHOICES, DEFAULTS, CountRule
+from bounce_watcher.policy.guards.limits import AlertSettings, FloodSettings, GuardSettings
 from bounce_watcher.policy.ladder import Ladder
-from bounce_watcher.policy.limits import AlertSettings, FloodSettings, GuardSettings
 
 
 class Mode(StrEnum):

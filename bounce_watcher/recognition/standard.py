@@ -8,12 +8,12 @@ from itertools import chain, islice
 from bounce_watcher.model.address import MailAddress, ProseAddress, address_key
 from bounce_watcher.model.fields import Action, DeliveryReport, EnhancedStatus, RecipientReport
 from bounce_watcher.model.finding import Evidence, Finding, Provenance
+from bounce_watcher.model.lazy import lazy
 from bounce_watcher.parsing.address import find_addresses
 from bounce_watcher.parsing.address_fields import read_addresses
 from bounce_watcher.parsing.charset import one_line, read_octal
 from bounce_watcher.parsing.delivery_status import MAX_RECIPIENTS, STATUS_TYPES, parse_delivery_status
 from bounce_watcher.parsing.headers import Headers
-from bounce_watcher.parsing.lazy import lazy
 from bounce_watcher.parsing.message import ParsedMessage, Part
 from bounce_watcher.parsing.returned import (
     ORIGINAL_TYPES,

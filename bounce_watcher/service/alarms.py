@@ -10,9 +10,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from bounce_watcher.config import Settings
-from bounce_watcher.ledger.alerts import alert_on
-from bounce_watcher.ledger.books import Announce
-from bounce_watcher.ledger.stock import Queue
+from bounce_watcher.ledger.lists.stock import Queue
+from bounce_watcher.ledger.recording.alerts import alert_on
+from bounce_watcher.ledger.recording.batch import Announce
 from bounce_watcher.ledger.store import Ledger
 from bounce_watcher.model.about import LEDGER
 from bounce_watcher.model.errors import BounceWatcherError
@@ -29,10 +29,10 @@ from bounce_watcher.model.grounds import (
 from bounce_watcher.model.ledger import Alert, AlertKind, Disposition
 from bounce_watcher.outbox.answer import one_line
 from bounce_watcher.outbox.notifier import Message, Notifier, NotifierChannel, quoted
-from bounce_watcher.policy.quiet import Pace
+from bounce_watcher.policy.guards.quiet import Pace
 from bounce_watcher.service.clock import utcnow
 from bounce_watcher.service.counts import What
-from bounce_watcher.service.poll import filing_of
+from bounce_watcher.service.polling import filing_of
 from bounce_watcher.service.state import MailboxState, ServiceState
 from bounce_watcher.service.trouble import Trouble, Troubles
 

@@ -18,21 +18,21 @@ from apscheduler.schedulers.background import BackgroundScheduler
 
 from bounce_watcher import logs
 from bounce_watcher.config import Settings, load
-from bounce_watcher.intake.backoff import reconnect_delay
+from bounce_watcher.intake.imap.backoff import reconnect_delay
 from bounce_watcher.ledger.store import Ledger
 from bounce_watcher.logs import log
 from bounce_watcher.model.about import LEDGER
 from bounce_watcher.model.errors import ConfigError, TemporaryFailure
 from bounce_watcher.service.alarms import Alarms
-from bounce_watcher.service.analyser import Analyser
+from bounce_watcher.service.analysis.analyser import Analyser
 from bounce_watcher.service.announcing import announcer
 from bounce_watcher.service.clock import utcnow
 from bounce_watcher.service.counts import Counts, expect
-from bounce_watcher.service.deliver import Deliverer
+from bounce_watcher.service.delivering import Deliverer
 from bounce_watcher.service.notify import notify, reloading, watchdog_interval
 from bounce_watcher.service.opening import open_ledger
 from bounce_watcher.service.pace import Pace
-from bounce_watcher.service.poll import Poller
+from bounce_watcher.service.polling import Poller
 from bounce_watcher.service.progress import Progress
 from bounce_watcher.service.recording import Recorder
 from bounce_watcher.service.state import MailboxState, ServiceState

@@ -3,7 +3,7 @@
 from functools import partial
 
 from bounce_watcher.config import Settings
-from bounce_watcher.ledger.late import Judge
+from bounce_watcher.ledger.recording.reevaluate import Judge
 from bounce_watcher.policy.decide import decide
 from bounce_watcher.policy.replay import Decide
 from bounce_watcher.service.announcing import announcer

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, TypeVar
 
 from bounce_watcher.config import Settings
-from bounce_watcher.ledger.lists import Lists
+from bounce_watcher.ledger.lists.reading import Lists
 
 if TYPE_CHECKING:
     from bounce_watcher.ledger.store import Ledger

@@ -17,7 +17,7 @@ from bounce_watcher.model.finding import Doubt
 from bounce_watcher.model.ledger import MessageRecord, PageOutcome
 from bounce_watcher.model.message import RawMessage
 from bounce_watcher.policy.decide import decide
-from bounce_watcher.service.analyser import Analysed, Analyser, Ticket
+from bounce_watcher.service.analysis.analyser import Analysed, Analyser, Ticket
 from bounce_watcher.service.announcing import announcer
 from bounce_watcher.service.counts import Counts, What
 from bounce_watcher.service.trouble import ReportedFailure, Troubles

@@ -5,10 +5,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from bounce_watcher.intake.account import ImapAccount
-from bounce_watcher.intake.backlog import Waiting
+from bounce_watcher.intake.imap.account import ImapAccount
+from bounce_watcher.intake.imap.backlog import Waiting
 from bounce_watcher.model.about import About
-from bounce_watcher.policy.quiet import Pace
+from bounce_watcher.policy.guards.quiet import Pace
 from bounce_watcher.policy.settings import Mode
 from bounce_watcher.service.clock import utcnow
 from bounce_watcher.service.counts import Counted

@@ -6,17 +6,17 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from bounce_watcher.config import Settings
-from bounce_watcher.intake.account import ImapAccount
-from bounce_watcher.intake.backoff import reconnect_delay
-from bounce_watcher.intake.idle import wait_for_mail
-from bounce_watcher.ledger.files import Files
+from bounce_watcher.intake.imap.account import ImapAccount
+from bounce_watcher.intake.imap.backoff import reconnect_delay
+from bounce_watcher.intake.imap.idle import wait_for_mail
+from bounce_watcher.ledger.db.files import Files
 from bounce_watcher.ledger.store import Ledger
 from bounce_watcher.logs import log
 from bounce_watcher.model.about import LEDGER
 from bounce_watcher.model.errors import BounceWatcherError
-from bounce_watcher.policy import flood
+from bounce_watcher.policy.guards import flood
 from bounce_watcher.service.clock import utcnow
-from bounce_watcher.service.poll import PassReport, Poller
+from bounce_watcher.service.polling import PassReport, Poller
 from bounce_watcher.service.progress import Progress
 from bounce_watcher.service.recording import Recorder, Tally
 from bounce_watcher.service.trouble import Troubles

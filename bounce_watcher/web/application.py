@@ -13,14 +13,15 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.types import Scope
 
 from bounce_watcher.model.errors import PermanentFailure, TemporaryFailure
-from bounce_watcher.web import health, metrics, pages, reported, trouble
-from bounce_watcher.web.access import API, Access
-from bounce_watcher.web.headed import Headed, with_headers
-from bounce_watcher.web.house import House
-from bounce_watcher.web.render import asset
-from bounce_watcher.web.session import Sessions
-from bounce_watcher.web.v1.application import api
-from bounce_watcher.web.visit import LOOKERS
+from bounce_watcher.web import pages
+from bounce_watcher.web.api.v1.application import api
+from bounce_watcher.web.context import House
+from bounce_watcher.web.http import failures, health, metrics, reported
+from bounce_watcher.web.http.access import API, Access
+from bounce_watcher.web.http.security_headers import Headed, with_headers
+from bounce_watcher.web.http.session import Sessions
+from bounce_watcher.web.request import LOOKERS
+from bounce_watcher.web.view.render import asset
 
 STRANGERS = 2
 """Sign-ins made at a time."""
@@ -58,15 +59,15 @@ async def _told_of_http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     if _is_api(request):
         return JSONResponse({"error": error.detail}, error.status_code, error.headers)
-    return trouble.page(error.status_code, HTTPStatus(error.status_code).phrase, error.detail)
+    return failures.page(error.status_code, HTTPStatus(error.status_code).phrase, error.detail)
 
 
 async def _told_of_failure(request: Request, error: Exception) -> Response:
     """The database is away or broken: the sender keeps its rows and sends them again."""
     if _is_api(request):
         return reported.told_of_failure(error)
-    return trouble.away(error)
+    return failures.away(error)
 
 
 async def _told_of_crash(request: Request, error: Exception) -> Response:
-    return with_headers(trouble.crash(request.url.path, error, as_json=_is_api(request)))
+    return with_headers(failures.crash(request.url.path, error, as_json=_is_api(request)))

@@ -11,19 +11,19 @@ from typing import Generic, TypeVar
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from bounce_watcher.ledger.paging import TookTooLong
-from bounce_watcher.ledger.rulings import BulkRequest, Ruled
+from bounce_watcher.ledger.lists.paging import TookTooLong
+from bounce_watcher.ledger.suppressions.rulings import BulkRequest, Ruled
 from bounce_watcher.model.ledger import NoticeType, Occurrence, OutboxItem, State, Suppression
 from bounce_watcher.policy.rulings import SkipReason
 from bounce_watcher.policy.settings import Mode
 from bounce_watcher.service.announcing import announcer
-from bounce_watcher.web import shown
-from bounce_watcher.web.deliveries import is_paused
-from bounce_watcher.web.forms import because, demand_seen
-from bounce_watcher.web.listing import Column, Download
-from bounce_watcher.web.shown import counted, harmless, number
-from bounce_watcher.web.visit import Visit, see
-from bounce_watcher.web.working import Hand, Work
+from bounce_watcher.web.jobs import Hand, Work
+from bounce_watcher.web.pages.outbox.deliveries import is_paused
+from bounce_watcher.web.request import Visit, see
+from bounce_watcher.web.view import formatting
+from bounce_watcher.web.view.formatting import counted, harmless, number
+from bounce_watcher.web.view.forms import because, demand_seen
+from bounce_watcher.web.view.listing import Column, Download
 
 T = TypeVar("T")
 
@@ -208,8 +208,8 @@ def spared(found: Outline[Ruled]) -> Iterator[str]:
 def _ruled(each: Ruled) -> str:
     if each.left is not None:
         return f"{named(each.recipient, each.stream)}: {LEFT[each.left]}"
-    why, was, now = each.reason, shown.STATES[each.was][0], shown.STATES[each.state][0]
-    return f"{named(each.recipient, each.stream)}: {shown.reason(why) if why else 'no report'}; {was}, then {now}"
+    why, was, now = each.reason, formatting.STATES[each.was][0], formatting.STATES[each.state][0]
+    return f"{named(each.recipient, each.stream)}: {formatting.reason(why) if why else 'no report'}; {was}, then {now}"
 
 
 def _is_ruled(each: Ruled) -> bool:
@@ -224,8 +224,8 @@ DOWNLOAD: Download[Ruled] = Download("decided", (
     Column("Address", lambda each: each.recipient),
     Column("Stream", lambda each: each.stream),
     Column("Reason", lambda each: each.reason),
-    Column("State", lambda each: shown.STATES[each.was][0]),
-    Column("Would be", lambda each: shown.STATES[each.state][0]),
+    Column("State", lambda each: formatting.STATES[each.was][0]),
+    Column("Would be", lambda each: formatting.STATES[each.state][0]),
     Column("Left out because", lambda each: each.left and LEFT[each.left]),
 ), lambda each: {
     "id": f"{each.recipient}/{each.stream}", "type": "decided", "recipient": each.recipient, "stream": each.stream,

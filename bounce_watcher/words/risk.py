@@ -1,7 +1,7 @@
 """What a configuration lets happen, and what to do about it."""
 
-from bounce_watcher.policy.flood import counts_unproven
-from bounce_watcher.policy.limits import FloodSettings
+from bounce_watcher.policy.guards.flood import counts_unproven
+from bounce_watcher.policy.guards.limits import FloodSettings
 from bounce_watcher.policy.settings import PolicySettings
 
 

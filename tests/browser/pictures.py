@@ -6,7 +6,7 @@ from tempfile import TemporaryDirectory
 
 from playwright.sync_api import Browser, sync_playwright
 
-from bounce_watcher.ledger.filters import SuppressionFilter
+from bounce_watcher.ledger.lists.filters import SuppressionFilter
 from bounce_watcher.model.ledger import AlertKind, State
 from bounce_watcher.model.verdict import Reason
 from bounce_watcher.service.clock import utcnow

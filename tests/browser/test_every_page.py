@@ -10,7 +10,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from bounce_watcher.ledger.browse import Query
+from bounce_watcher.ledger.lists.browse import Query
 from bounce_watcher.model.ledger import Actor, Misread
 from bounce_watcher.service.clock import utcnow
 from bounce_watcher.web import pages

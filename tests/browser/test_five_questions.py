@@ -9,9 +9,9 @@ from playwright.sync_api import expect
 
 from bounce_watcher.config import load
 from bounce_watcher.config.rules import DRAFTED
-from bounce_watcher.ledger.browse import Query
-from bounce_watcher.ledger.filters import EventFilter, OutboxFilter, SuppressionFilter
-from bounce_watcher.ledger.review import GroupState
+from bounce_watcher.ledger.lists.browse import Query
+from bounce_watcher.ledger.lists.filters import EventFilter, OutboxFilter, SuppressionFilter
+from bounce_watcher.ledger.review.groups import GroupState
 from bounce_watcher.model.ledger import AlertKind, State, Suppression
 from bounce_watcher.model.verdict import Reason
 from tests.browser.conftest import Dashboard, Open, agrees, fill_in_count, flaws, follow, heading, number, said

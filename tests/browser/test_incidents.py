@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from bounce_watcher.ledger import rulings
-from bounce_watcher.ledger.filters import SuppressionFilter
-from bounce_watcher.ledger.rulings import BulkRequest, Ruled
+from bounce_watcher.ledger.lists.filters import SuppressionFilter
+from bounce_watcher.ledger.suppressions import rulings
+from bounce_watcher.ledger.suppressions.rulings import BulkRequest, Ruled
 from bounce_watcher.model.ledger import AlertKind, OutboxState, State
 from bounce_watcher.policy.rulings import Ruling
 from bounce_watcher.service.clock import utcnow
-from bounce_watcher.web import working
+from bounce_watcher.web import jobs
 from tests.browser.conftest import (
     PHONE,
     Dashboard,
@@ -183,7 +183,7 @@ def test_what_takes_long_tells_how_far_it_is_and_leads_on(
     """Released in steps of ten, of which the second begins when the test says so."""
     reached, go_on = threading.Event(), threading.Event()
     monkeypatch.setattr(rulings, "_BATCH", 10)
-    monkeypatch.setattr(working, "WAITS", 0.01)
+    monkeypatch.setattr(jobs, "WAITS", 0.01)
     with copied(tmp_path, stock) as desk:
         monkeypatch.setattr(desk.ledger, "rule", _held_up(desk.ledger.rule, reached, go_on))
         page = opened(desk, f"/incidents/{outage(desk)}/release", scripts=scripts)

@@ -11,16 +11,16 @@ from playwright.sync_api import Page, expect
 from bounce_watcher.attribution.return_path import make_return_path
 from bounce_watcher.classification.ruleset import load_builtin
 from bounce_watcher.config import Settings
-from bounce_watcher.ledger.optouts import GID
+from bounce_watcher.ledger.review.optouts import GID
 from bounce_watcher.ledger.store import Ledger
 from bounce_watcher.model.message import RawMessage, pack
 from bounce_watcher.parsing.message import parse
 from bounce_watcher.pipeline import Toolkit, analyse
+from bounce_watcher.service.analysis.judging import message_record
 from bounce_watcher.service.announcing import announcer
 from bounce_watcher.service.clock import utcnow
 from bounce_watcher.service.deciding import decider
 from bounce_watcher.service.opening import open_ledger
-from bounce_watcher.service.process import message_record
 from tests.browser.conftest import Dashboard, Open, dashboard, flaws, follow, free_port
 from tests.browser.seeded import configured
 from tests.mail import Letter, postfix

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page
 
-from bounce_watcher.ledger.filters import EventFilter, SuppressionFilter
-from bounce_watcher.ledger.forget import is_forgotten
+from bounce_watcher.ledger.lists.filters import EventFilter, SuppressionFilter
+from bounce_watcher.ledger.privacy.forget import is_forgotten
 from bounce_watcher.ledger.store import Ledger
 from bounce_watcher.model.ledger import State, Suppression
 from bounce_watcher.model.verdict import BounceType, Reason

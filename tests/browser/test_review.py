@@ -11,19 +11,19 @@ from playwright.sync_api import Page, expect
 from bounce_watcher.classification.ruleset import load_builtin
 from bounce_watcher.config import load
 from bounce_watcher.config.rules import DRAFTED
-from bounce_watcher.ledger.browse import Query
-from bounce_watcher.ledger.paging import Place
-from bounce_watcher.ledger.review import GroupState
+from bounce_watcher.ledger.lists.browse import Query
+from bounce_watcher.ledger.lists.paging import Place
+from bounce_watcher.ledger.review.groups import GroupState
 from bounce_watcher.model.ledger import MessageRecord
 from bounce_watcher.model.message import RawMessage, pack
 from bounce_watcher.model.verdict import Reason
 from bounce_watcher.pipeline import Toolkit, analyse
+from bounce_watcher.service.analysis.judging import message_record
 from bounce_watcher.service.announcing import announcer
 from bounce_watcher.service.clock import utcnow
 from bounce_watcher.service.deciding import decider
 from bounce_watcher.service.opening import open_ledger
-from bounce_watcher.service.process import message_record
-from bounce_watcher.service.reclassifying import reclassify
+from bounce_watcher.service.operations.reclassifying import reclassify
 from tests.browser.conftest import Dashboard, Open, dashboard, follow, free_port
 from tests.browser.seeded import configured
 from tests.mail import Letter, postfix

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from bounce_watcher.ledger.filters import SuppressionFilter
+from bounce_watcher.ledger.lists.filters import SuppressionFilter
 from bounce_watcher.model.ledger import State
 from tests.browser.conftest import Dashboard, Open, copied, flaws, follow, heading
 

@@ -10,11 +10,11 @@ from bounce_watcher.cli.framework.asking import Asker
 from bounce_watcher.cli.start.init import Options, _ask_key
 from bounce_watcher.config import load
 from bounce_watcher.model.finding import Evidence
-from bounce_watcher.policy.flood import BOUNCES
-from bounce_watcher.policy.limits import FloodSettings
-from bounce_watcher.service import setup
-from bounce_watcher.service.doctor import examine
-from bounce_watcher.service.setup import Draft
+from bounce_watcher.policy.guards.flood import BOUNCES
+from bounce_watcher.policy.guards.limits import FloodSettings
+from bounce_watcher.service.setup import writing
+from bounce_watcher.service.setup.doctor import examine
+from bounce_watcher.service.setup.writing import Draft
 from tests.cli.conftest import TOKENS, USER_UNKNOWN, Program
 from tests.mail import START, Letter, postfix
 
@@ -114,7 +114,7 @@ def test_init_makes_a_key_and_loses_no_genuine_bounce(
         (tmp_path / "secrets" / name).write_text(secret)
         (tmp_path / "secrets" / name).chmod(0o600)
     config = tmp_path / "config.toml"
-    config.write_text(setup.written(draft.tables))
+    config.write_text(writing.written(draft.tables))
     config.chmod(0o600)
     settings = load(config)
     assert bool(settings.attribution.token_keys) is has_key

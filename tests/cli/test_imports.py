@@ -41,8 +41,9 @@ def test_help_waits_for_nothing_that_the_command_works_with(arguments: tuple[str
 def test_a_list_waits_for_the_tables_alone(arguments: tuple[str, ...], filled: Program) -> None:
     """None of what writes, sends, reads mail or answers HTTP; not even of what draws tables, as this is a pipe."""
     found = imported(*arguments, "-c", str(filled.config), deep=True)
-    assert "bounce_watcher.ledger.lists" in found
-    assert found & {f"bounce_watcher.ledger.{each}" for each in ("store", "record", "guard", "steps")} == set()
+    assert "bounce_watcher.ledger.lists.reading" in found
+    writing = ("store", "recording.record", "recording.guard", "db.steps")
+    assert found & {f"bounce_watcher.ledger.{each}" for each in writing} == set()
     packages = {each.partition(".")[0] for each in found}
     assert packages & (NETWORK | WEB | SELDOM | {"alembic", "structlog", "rich"}) == set()
 
@@ -65,6 +66,6 @@ def test_the_service_waits_for_what_answers_http_only_where_it_answers() -> None
 
 
 def test_a_process_that_analyses_imports_the_analysis_alone() -> None:
-    found = imported(first=("-c", "import bounce_watcher.service.worker"))
+    found = imported(first=("-c", "import bounce_watcher.service.analysis.worker"))
     assert "flufl" in found
     assert found & (DATABASE | NETWORK | {"structlog", "rich", "typer", "pydantic"}) == set()

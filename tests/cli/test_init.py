@@ -9,9 +9,9 @@ from bounce_watcher.cli.framework.asking import Asker
 from bounce_watcher.cli.framework.errors import WrongUsage
 from bounce_watcher.cli.start import init_mailbox
 from bounce_watcher.cli.start.init_target import ask_target
-from bounce_watcher.intake.account import Security
-from bounce_watcher.service.discovery import Greeting, Place
-from bounce_watcher.service.setup import Draft
+from bounce_watcher.intake.imap.account import Security
+from bounce_watcher.service.setup.discovery import Greeting, Place
+from bounce_watcher.service.setup.writing import Draft
 from tests.cli.conftest import Program
 
 

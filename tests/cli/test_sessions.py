@@ -2,8 +2,7 @@
 
 import pytest
 
-from bounce_watcher.ledger.sessions import IDLE
-from bounce_watcher.model.access import Role
+from bounce_watcher.ledger.sessions import IDLE, Role
 from bounce_watcher.service.clock import utcnow
 from tests.cli.conftest import Program
 from tests.cli.test_many import logged, open_ledger

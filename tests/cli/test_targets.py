@@ -17,7 +17,7 @@ from bounce_watcher.model.ledger import OutboxState, State, Suppression, Suppres
 from bounce_watcher.model.list_comparison import Side
 from bounce_watcher.model.verdict import BounceType, Reason
 from bounce_watcher.outbox.platforms import sendgrid
-from bounce_watcher.service import drift
+from bounce_watcher.service.operations import drift
 from tests.cli.conftest import Done, Program
 from tests.outbox.platforms.vendor import KEY, Answer, Call, serving
 from tests.outbox.platforms.vendors.sendgrid import SendGrid

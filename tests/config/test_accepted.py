@@ -13,11 +13,11 @@ from pydantic import SecretStr
 from bounce_watcher.attribution.settings import AttributionSettings, DkimKey, HeaderNames
 from bounce_watcher.config import Settings, strength
 from bounce_watcher.config.settings import WebSettings
-from bounce_watcher.intake.account import Grant, ImapAccount, Mechanism, OAuth2Account, Security
+from bounce_watcher.intake.imap.account import Grant, ImapAccount, Mechanism, OAuth2Account, Security
 from bounce_watcher.model.finding import Evidence
 from bounce_watcher.model.ledger import NoticeType
-from bounce_watcher.outbox.target import DEFAULT_TYPES, Format, WebhookTarget
-from bounce_watcher.policy.limits import AlertSettings, GuardSettings
+from bounce_watcher.outbox.webhook.target import DEFAULT_TYPES, Format, WebhookTarget
+from bounce_watcher.policy.guards.limits import AlertSettings, GuardSettings
 from bounce_watcher.policy.settings import Mode, PolicySettings, Threshold
 from tests.config.samples import (
     ACTING,

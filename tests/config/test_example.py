@@ -14,7 +14,7 @@ from bounce_watcher.config.checks import USUAL
 from bounce_watcher.config.keys import Key, all_tables, heading, known_keys, table_at, table_of
 from bounce_watcher.config.locate import Path as KeyPath
 from bounce_watcher.config.settings import WebSettings
-from bounce_watcher.intake.account import ImapAccount
+from bounce_watcher.intake.imap.account import ImapAccount
 from bounce_watcher.outbox.platforms import platform_class
 from tests.config.samples import SIGNING
 

@@ -21,7 +21,7 @@ from bounce_watcher.service.demo.imap import PASSWORD, USER, contents, deliver, 
 from bounce_watcher.service.demo.outcome import expected_hooks
 from bounce_watcher.service.demo.receiver import Hook, Receiver
 from bounce_watcher.service.demo.samples import CASES, RELEASED, RETURN_PATH, SUPPRESSED, samples
-from bounce_watcher.service.poll import poll_once
+from bounce_watcher.service.polling import poll_once
 
 COMMAND = (sys.executable, "-m", "bounce_watcher", "demo")
 ROOT = Path(__file__).parents[2]

@@ -10,7 +10,7 @@ from bounce_watcher.cli.main import main
 from bounce_watcher.config.keys import table_at
 from bounce_watcher.config.settings import Settings
 from bounce_watcher.config.values import spell
-from bounce_watcher.ledger.tables import METADATA
+from bounce_watcher.ledger.db.tables import METADATA
 from tests.docs.pages import PRIVACY as PAGE
 from tests.docs.pages import README, invocations, spans
 from tests.families import for_each

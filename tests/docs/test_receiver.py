@@ -11,8 +11,8 @@ from flask import Response
 from werkzeug.serving import make_server
 
 from bounce_watcher.model.ledger import Disposition, NoticeType, Occurrence, OutboxItem
-from bounce_watcher.outbox.notice import notices
-from bounce_watcher.outbox.sender import Sender
+from bounce_watcher.outbox.webhook.notice import notices
+from bounce_watcher.outbox.webhook.sender import Sender
 from tests.docs.pages import README, marked
 from tests.outbox.samples import AT, target
 from tests.servers.receiver import SECRET

@@ -7,7 +7,7 @@ from functools import partial
 import pytest
 from pydantic import SecretStr
 
-from bounce_watcher.intake.account import ImapAccount, Security
+from bounce_watcher.intake.imap.account import ImapAccount, Security
 from tests.servers.authorization import TokenEndpoint, token_endpoint
 from tests.servers.dovecot import PASSWORD, Dovecot
 

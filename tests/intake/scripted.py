@@ -10,7 +10,7 @@ from datetime import timedelta
 
 from pydantic import SecretStr
 
-from bounce_watcher.intake.account import ImapAccount, Security
+from bounce_watcher.intake.imap.account import ImapAccount, Security
 
 
 @dataclass

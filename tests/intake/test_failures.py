@@ -6,8 +6,8 @@ import socket
 
 import pytest
 
-from bounce_watcher.intake.account import ImapAccount, Security
-from bounce_watcher.intake.failures import translated
+from bounce_watcher.intake.imap.account import ImapAccount, Security
+from bounce_watcher.intake.imap.failures import translated
 from bounce_watcher.model.errors import TemporaryFailure
 
 ACCOUNT = ImapAccount("returns", "imap.example.com", 993, Security.TLS, "bounces")

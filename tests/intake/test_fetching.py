@@ -6,7 +6,7 @@ from typing import cast
 
 import pytest
 
-from bounce_watcher.intake.fetching import Fetched, beginning, continuation, fetch
+from bounce_watcher.intake.imap.fetching import Fetched, beginning, continuation, fetch
 
 
 class Wire:

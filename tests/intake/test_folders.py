@@ -1,5 +1,5 @@
 
-from bounce_watcher.intake.folders import Hierarchy, same
+from bounce_watcher.intake.imap.folders import Hierarchy, same
 from tests.families import for_each
 
 

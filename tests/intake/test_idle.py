@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 
-from bounce_watcher.intake.account import ImapAccount
-from bounce_watcher.intake.idle import wait_for_mail
-from bounce_watcher.intake.oauth2 import TokenStore
+from bounce_watcher.intake.imap.account import ImapAccount
+from bounce_watcher.intake.imap.idle import wait_for_mail
+from bounce_watcher.intake.imap.oauth2 import TokenStore
 from bounce_watcher.model.errors import TemporaryFailure
 from tests.intake.conftest import Account
 from tests.intake.passes import NOON, bounces, drain

@@ -9,8 +9,8 @@ from functools import partial
 import imapclient
 import pytest
 
-from bounce_watcher.intake.account import ImapAccount
-from bounce_watcher.intake.settling import Settlement
+from bounce_watcher.intake.imap.account import ImapAccount
+from bounce_watcher.intake.imap.settling import Settlement
 from bounce_watcher.model.errors import PermanentFailure, TemporaryFailure
 from bounce_watcher.model.filing import Destination
 from bounce_watcher.model.message import RawMessage

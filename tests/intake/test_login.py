@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
-from bounce_watcher.intake.account import Grant, ImapAccount, Mechanism, OAuth2Account, Security
-from bounce_watcher.intake.oauth2 import LEEWAY, TokenStore
+from bounce_watcher.intake.imap.account import Grant, ImapAccount, Mechanism, OAuth2Account, Security
+from bounce_watcher.intake.imap.oauth2 import LEEWAY, TokenStore
 from bounce_watcher.model.errors import BounceWatcherError, PermanentFailure, TemporaryFailure
 from tests.intake.conftest import Account, account_on
 from tests.intake.passes import NOON, bounces, read, session_of

@@ -8,8 +8,8 @@ from datetime import timedelta
 import pytest
 from pydantic import SecretStr
 
-from bounce_watcher.intake.account import Grant, OAuth2Account
-from bounce_watcher.intake.oauth2 import TokenStore
+from bounce_watcher.intake.imap.account import Grant, OAuth2Account
+from bounce_watcher.intake.imap.oauth2 import TokenStore
 from bounce_watcher.model.errors import BounceWatcherError, PermanentFailure, TemporaryFailure
 from bounce_watcher.model.filing import Destination
 from tests.families import for_each

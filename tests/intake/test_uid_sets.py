@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bounce_watcher.intake.uids import commands, compact
+from bounce_watcher.intake.imap.uids import commands, compact
 
 
 def named(sequence_set: str) -> set[int]:

@@ -3,7 +3,7 @@ from datetime import UTC, datetime
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bounce_watcher.intake.uids import Entry, batches, compact, pages, windows
+from bounce_watcher.intake.imap.uids import Entry, batches, compact, pages, windows
 
 SOME_TIME = datetime(2026, 1, 1, tzinfo=UTC)
 

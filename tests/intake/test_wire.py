@@ -12,9 +12,9 @@ import imapclient
 import pytest
 from structlog.testing import capture_logs
 
-from bounce_watcher.intake.imap import open_session
-from bounce_watcher.intake.oauth2 import TokenStore
-from bounce_watcher.intake.wire import MIB, USUAL, Bounds, FloodError, Wire
+from bounce_watcher.intake.imap.oauth2 import TokenStore
+from bounce_watcher.intake.imap.session import open_session
+from bounce_watcher.intake.imap.wire import MIB, USUAL, Bounds, FloodError, Wire
 from bounce_watcher.model.errors import BounceWatcherError, TemporaryFailure
 from tests.families import for_each
 from tests.intake.passes import NOON, Memory, read
@@ -50,7 +50,7 @@ def flood(command: str, opening: str, piece: bytes) -> Callable[[Talk], None]:
 def narrow(monkeypatch: pytest.MonkeyPatch) -> None:
     """Bounds that are reached soon: tracemalloc is slow."""
     bounds = replace(USUAL, total=2 * MIB, lines=5_000)
-    monkeypatch.setattr("bounce_watcher.intake.wire.USUAL", bounds)
+    monkeypatch.setattr("bounce_watcher.intake.imap.wire.USUAL", bounds)
 
 
 @contextlib.contextmanager

@@ -17,10 +17,10 @@ from pathlib import Path
 
 import pytest
 
-from bounce_watcher.ledger.filters import OutboxFilter
+from bounce_watcher.ledger.lists.filters import OutboxFilter
 from bounce_watcher.model.ledger import OutboxState
 from bounce_watcher.outbox.platforms.ses import Ses
-from bounce_watcher.service.deliver import UNWRITTEN
+from bounce_watcher.service.delivering import UNWRITTEN
 from tests.integration.house import wait_until
 from tests.outbox.platforms.desk import Desk, configuration, desk_of
 from tests.outbox.platforms.vendor import Vendor, serving

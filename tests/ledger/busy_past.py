@@ -15,11 +15,10 @@ from typing import Any
 
 from sqlalchemy import Connection, Table, text
 
-from bounce_watcher.ledger import review, tally
-from bounce_watcher.ledger.engine import open_engine, write
-from bounce_watcher.ledger.migrate import upgrade
-from bounce_watcher.ledger.statements import Conflict, Insertion, columns_of
-from bounce_watcher.ledger.tables import (
+from bounce_watcher.ledger.db.engine import open_engine, write
+from bounce_watcher.ledger.db.migrate import upgrade
+from bounce_watcher.ledger.db.statements import Conflict, Insertion, columns_of
+from bounce_watcher.ledger.db.tables import (
     ACTION,
     ALERT,
     EVENT,
@@ -31,13 +30,15 @@ from bounce_watcher.ledger.tables import (
     STATE_CHANGE,
     SUPPRESSION,
 )
+from bounce_watcher.ledger.recording import tally
+from bounce_watcher.ledger.review import groups as review
 from bounce_watcher.model.fields import Action
 from bounce_watcher.model.finding import Evidence, Kind
 from bounce_watcher.model.grounds import AtOnce, ByPerson, Counted, Outage, Subject, SubjectKind
 from bounce_watcher.model.ledger import ABUSE, AlertKind, BounceEvent
 from bounce_watcher.model.message import pack
 from bounce_watcher.model.verdict import Reason
-from bounce_watcher.policy.guard import provider
+from bounce_watcher.policy.guards.outages import provider
 from tests.ledger.making import START
 
 DAYS = 120

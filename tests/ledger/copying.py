@@ -8,10 +8,10 @@ import psycopg
 from psycopg import sql
 from sqlalchemy import Boolean, Connection, Table
 
-from bounce_watcher.ledger.engine import open_engine, reading
-from bounce_watcher.ledger.migrate import upgrade
-from bounce_watcher.ledger.tables import METADATA
-from bounce_watcher.ledger.types import UtcDateTime
+from bounce_watcher.ledger.db.engine import open_engine, reading
+from bounce_watcher.ledger.db.migrate import upgrade
+from bounce_watcher.ledger.db.tables import METADATA
+from bounce_watcher.ledger.db.types import UtcDateTime
 
 _ROWS = 5000
 _VACUUMS = 5

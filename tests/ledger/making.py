@@ -25,7 +25,7 @@ from bounce_watcher.model.ledger import (
 )
 from bounce_watcher.model.message import pack
 from bounce_watcher.model.verdict import BounceType, Reason
-from bounce_watcher.service.process import language_of
+from bounce_watcher.service.analysis.judging import language_of
 from tests.facts import EXCLUDED
 
 START = datetime(2026, 3, 1, 12, tzinfo=UTC)

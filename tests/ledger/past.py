@@ -7,10 +7,10 @@ from functools import partial
 from itertools import islice
 from typing import Any
 
-from bounce_watcher.ledger.engine import open_engine, write
-from bounce_watcher.ledger.migrate import upgrade
-from bounce_watcher.ledger.statements import Insertion, columns_of
-from bounce_watcher.ledger.tables import EVENT
+from bounce_watcher.ledger.db.engine import open_engine, write
+from bounce_watcher.ledger.db.migrate import upgrade
+from bounce_watcher.ledger.db.statements import Insertion, columns_of
+from bounce_watcher.ledger.db.tables import EVENT
 from bounce_watcher.model.verdict import Reason
 from tests.ledger.making import START
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 from sqlalchemy import select
 
-from bounce_watcher.ledger.engine import open_engine, reading
-from bounce_watcher.ledger.tables import METADATA
+from bounce_watcher.ledger.db.engine import open_engine, reading
+from bounce_watcher.ledger.db.tables import METADATA
 from bounce_watcher.model.message import unpack
 from bounce_watcher.parsing.mention import texts_of_mail
 from tests.servers.postgres import Postgres

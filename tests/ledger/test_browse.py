@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 from sqlalchemy import event, text
 
-from bounce_watcher.ledger import browse, paging
 from bounce_watcher.ledger.actions import Act
-from bounce_watcher.ledger.browse import By, Choice, Query, _event_walk
-from bounce_watcher.ledger.engine import open_engine
-from bounce_watcher.ledger.paging import Limit, Page, Place, TookTooLong, looking
+from bounce_watcher.ledger.db.engine import open_engine
+from bounce_watcher.ledger.lists import browse, paging
+from bounce_watcher.ledger.lists.browse import By, Choice, Query, _event_walk
+from bounce_watcher.ledger.lists.paging import Limit, Page, Place, TookTooLong, looking
 from bounce_watcher.ledger.store import Ledger
 from bounce_watcher.model.fields import Action
 from bounce_watcher.model.finding import Evidence, Kind

@@ -11,9 +11,9 @@ import psycopg
 import pytest
 import sqlalchemy.event
 
-from bounce_watcher.ledger.browse import Query
-from bounce_watcher.ledger.engine import open_engine
-from bounce_watcher.ledger.filters import OutboxFilter
+from bounce_watcher.ledger.db.engine import open_engine
+from bounce_watcher.ledger.lists.browse import Query
+from bounce_watcher.ledger.lists.filters import OutboxFilter
 from bounce_watcher.ledger.store import Ledger
 from bounce_watcher.model.ledger import (
     Actor,

@@ -5,9 +5,9 @@ from pathlib import Path
 from sqlalchemy import select
 
 from bounce_watcher.ledger.actions import Act
-from bounce_watcher.ledger.engine import open_engine, reading
+from bounce_watcher.ledger.db.engine import open_engine, reading
+from bounce_watcher.ledger.db.tables import METADATA
 from bounce_watcher.ledger.store import Ledger
-from bounce_watcher.ledger.tables import METADATA
 from bounce_watcher.model.ledger import Actor
 from tests.ledger.busy_past import ACTIONS, fill_pages
 from tests.ledger.copying import copy_ledger

@@ -7,15 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from bounce_watcher.ledger import files
 from bounce_watcher.ledger.actions import Act
-from bounce_watcher.ledger.browse import Query
-from bounce_watcher.ledger.engine import open_engine, write
-from bounce_watcher.ledger.filters import EventFilter, SuppressionFilter
-from bounce_watcher.ledger.paging import Place
-from bounce_watcher.ledger.personal import COLUMNS, may_hold
+from bounce_watcher.ledger.db import files
+from bounce_watcher.ledger.db.engine import open_engine, write
+from bounce_watcher.ledger.db.tables import ALERT, METADATA, SLOT_COUNT
+from bounce_watcher.ledger.lists.browse import Query
+from bounce_watcher.ledger.lists.filters import EventFilter, SuppressionFilter
+from bounce_watcher.ledger.lists.paging import Place
+from bounce_watcher.ledger.privacy.personal import COLUMNS, may_hold
 from bounce_watcher.ledger.store import Ledger
-from bounce_watcher.ledger.tables import ALERT, METADATA, SLOT_COUNT
 from bounce_watcher.model.grounds import ByPerson, EndpointGone, OlderVerdict
 from bounce_watcher.model.ledger import (
     Actor,
@@ -31,7 +31,7 @@ from bounce_watcher.model.ledger import (
 from bounce_watcher.model.message import pack
 from bounce_watcher.model.sending import Delivery, SentMail
 from bounce_watcher.model.verdict import Reason
-from bounce_watcher.policy.guard import wording_subject
+from bounce_watcher.policy.guards.outages import wording_subject
 from tests.facts import BY, DOUBT
 from tests.families import for_each
 from tests.ledger.making import LEASE, START, Platform, bounce, day, deliver_all, mail, page, record

@@ -7,14 +7,14 @@ from datetime import timedelta
 
 import pytest
 
-from bounce_watcher.ledger.figures import ALL, Of, Part, Sent, Span
+from bounce_watcher.ledger.lists.figures import ALL, Of, Part, Sent, Span
+from bounce_watcher.ledger.recording.tally import DAY, HOUR
 from bounce_watcher.ledger.store import Ledger
-from bounce_watcher.ledger.tally import DAY, HOUR
 from bounce_watcher.model.finding import Kind
 from bounce_watcher.model.ledger import Actor, BounceEvent, State
 from bounce_watcher.model.sending import SentCount
 from bounce_watcher.model.verdict import Reason
-from bounce_watcher.policy.guard import provider
+from bounce_watcher.policy.guards.outages import provider
 from tests.families import for_each
 from tests.ledger.making import START, Platform, bounce, day, page, record
 

@@ -8,18 +8,18 @@ from functools import partial
 
 import pytest
 
-from bounce_watcher.ledger.filters import EventFilter, SuppressionFilter
-from bounce_watcher.ledger.revise import Revision
-from bounce_watcher.ledger.rulings import BulkRequest
+from bounce_watcher.ledger.history.revise import Revision
+from bounce_watcher.ledger.lists.filters import EventFilter, SuppressionFilter
 from bounce_watcher.ledger.store import Ledger
+from bounce_watcher.ledger.suppressions.rulings import BulkRequest
 from bounce_watcher.model.finding import Evidence, Kind
 from bounce_watcher.model.ledger import Actor, Alert, AlertKind, BounceEvent, NoticeType, Scope, State
 from bounce_watcher.model.sending import Delivery
 from bounce_watcher.model.verdict import Reason
 from bounce_watcher.policy.decide import decide
-from bounce_watcher.policy.flood import BOUNCES
-from bounce_watcher.policy.incident import Incident
-from bounce_watcher.policy.limits import FloodSettings, GuardSettings
+from bounce_watcher.policy.guards.flood import BOUNCES
+from bounce_watcher.policy.guards.incident import Incident
+from bounce_watcher.policy.guards.limits import FloodSettings, GuardSettings
 from bounce_watcher.policy.rulings import Ruling
 from bounce_watcher.policy.settings import PolicySettings
 from bounce_watcher.words.grounds import text

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from bounce_watcher.ledger.actions import Act
-from bounce_watcher.ledger.browse import Query
-from bounce_watcher.ledger.filters import EventFilter, OutboxFilter, SuppressionFilter
-from bounce_watcher.ledger.paging import Place
+from bounce_watcher.ledger.lists.browse import Query
+from bounce_watcher.ledger.lists.filters import EventFilter, OutboxFilter, SuppressionFilter
+from bounce_watcher.ledger.lists.paging import Place
 from bounce_watcher.ledger.store import Ledger
 from bounce_watcher.model.finding import Kind
 from bounce_watcher.model.ledger import Actor, NoticeType, State
@@ -48,7 +48,7 @@ def test_a_file_holds_no_trace(tmp_path: Path) -> None:
 
 
 def test_much_is_erased_page_by_page_to_the_same(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bounce_watcher.ledger.erasure.PAGE", 2)
+    monkeypatch.setattr("bounce_watcher.ledger.privacy.erasure.PAGE", 2)
     events = [bounce(f"m{n}", at=day(n), reason=Reason.UNKNOWN if n % 2 else Reason.MAILBOX_FULL) for n in range(7)]
     record(ledger, page(*events, bounce("other", "b@example.org", reason=Reason.UNKNOWN)))
     deliver_all(ledger)

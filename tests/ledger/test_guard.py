@@ -8,8 +8,8 @@ from functools import partial
 
 import pytest
 
-from bounce_watcher.ledger.filters import EventFilter, SuppressionFilter
-from bounce_watcher.ledger.revise import Revision
+from bounce_watcher.ledger.history.revise import Revision
+from bounce_watcher.ledger.lists.filters import EventFilter, SuppressionFilter
 from bounce_watcher.ledger.store import Ledger
 from bounce_watcher.model.finding import Evidence
 from bounce_watcher.model.ledger import (
@@ -24,7 +24,7 @@ from bounce_watcher.model.ledger import (
 from bounce_watcher.model.sending import SentCount
 from bounce_watcher.model.verdict import BounceType, Reason
 from bounce_watcher.policy.decide import decide
-from bounce_watcher.policy.limits import FloodSettings, GuardSettings
+from bounce_watcher.policy.guards.limits import FloodSettings, GuardSettings
 from bounce_watcher.policy.settings import PolicySettings
 from bounce_watcher.words.grounds import subject, text
 from tests.facts import DOUBT, about

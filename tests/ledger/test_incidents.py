@@ -6,10 +6,10 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from bounce_watcher.ledger.browse import By, Choice, Query
-from bounce_watcher.ledger.deliveries import Failure
-from bounce_watcher.ledger.incidents import Held
-from bounce_watcher.ledger.paging import Place
+from bounce_watcher.ledger.lists.browse import By, Choice, Query
+from bounce_watcher.ledger.lists.incidents import Held
+from bounce_watcher.ledger.lists.paging import Place
+from bounce_watcher.ledger.outbox.listing import Failure
 from bounce_watcher.ledger.store import Ledger
 from bounce_watcher.model.ledger import Actor, Alert, AlertKind, Attempt, Disposition, OutboxState
 from bounce_watcher.words.grounds import subject

@@ -6,9 +6,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from bounce_watcher.ledger.list_comparison import Found, ListComparison
+from bounce_watcher.ledger.outbox.list_comparison import Found, ListComparison
+from bounce_watcher.ledger.outbox.two_lists import PAGE, Entry, TwoLists
 from bounce_watcher.ledger.store import Ledger
-from bounce_watcher.ledger.two_lists import PAGE, Entry, TwoLists
 from bounce_watcher.model.grounds import ByPerson
 from bounce_watcher.model.ledger import (
     Actor,
@@ -24,7 +24,7 @@ from bounce_watcher.model.ledger import (
     SuppressionSource,
 )
 from bounce_watcher.model.list_comparison import Case, Cause, Difference, Side, Why
-from bounce_watcher.outbox.notice import body
+from bounce_watcher.outbox.webhook.notice import body
 from tests.ledger.making import DELIVERED, LEASE, START, Platform, day
 
 A, B, C = "a@example.org", "b@example.org", "c@example.org"

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Connection, Engine, inspect, text
 
-from bounce_watcher.ledger import steps
-from bounce_watcher.ledger.engine import open_engine
-from bounce_watcher.ledger.migrate import HEAD, check, upgrade
+from bounce_watcher.ledger.db import steps
+from bounce_watcher.ledger.db.engine import open_engine
+from bounce_watcher.ledger.db.migrate import HEAD, check, upgrade
+from bounce_watcher.ledger.db.tables import METADATA
 from bounce_watcher.ledger.store import Ledger
-from bounce_watcher.ledger.tables import METADATA
 from bounce_watcher.model.errors import PermanentFailure
 from tests.ledger.making import bounce, page, record
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bounce_watcher.ledger.modes import Exposure, exposures, sqlite_file
+from bounce_watcher.ledger.db.modes import Exposure, exposures, sqlite_file
 
 
 @pytest.fixture

@@ -5,12 +5,12 @@ from dataclasses import replace
 import pytest
 
 from bounce_watcher.ledger.actions import Action
-from bounce_watcher.ledger.browse import By, Choice, Query
-from bounce_watcher.ledger.filters import By as StatsBy
-from bounce_watcher.ledger.optouts import GID
-from bounce_watcher.ledger.paging import Place
-from bounce_watcher.ledger.review import GroupState
-from bounce_watcher.ledger.stats import stats
+from bounce_watcher.ledger.lists.browse import By, Choice, Query
+from bounce_watcher.ledger.lists.filters import By as StatsBy
+from bounce_watcher.ledger.lists.paging import Place
+from bounce_watcher.ledger.lists.stats import stats
+from bounce_watcher.ledger.review.groups import GroupState
+from bounce_watcher.ledger.review.optouts import GID
 from bounce_watcher.ledger.store import Ledger
 from bounce_watcher.model.finding import Evidence, Kind
 from bounce_watcher.model.ledger import Actor, MessageRecord, Misread, Unread

@@ -5,9 +5,9 @@ from datetime import timedelta
 
 import pytest
 
-from bounce_watcher.ledger import statements
-from bounce_watcher.ledger.filters import OutboxFilter
-from bounce_watcher.ledger.retention import NO_BODY
+from bounce_watcher.ledger.db import statements
+from bounce_watcher.ledger.history.retention import NO_BODY
+from bounce_watcher.ledger.lists.filters import OutboxFilter
 from bounce_watcher.ledger.store import Ledger
 from bounce_watcher.model.ledger import (
     Actor,

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, Engine
 
-from bounce_watcher.ledger import paging, parts
-from bounce_watcher.ledger.filters import EventFilter, SuppressionFilter
-from bounce_watcher.ledger.paging import Limit, looking
-from bounce_watcher.ledger.parts import Part
+from bounce_watcher.ledger.lists import paging, parts
+from bounce_watcher.ledger.lists.filters import EventFilter, SuppressionFilter
+from bounce_watcher.ledger.lists.paging import Limit, looking
+from bounce_watcher.ledger.lists.parts import Part
 from bounce_watcher.ledger.store import Ledger
 from bounce_watcher.model.fields import Action
 from bounce_watcher.model.finding import Kind

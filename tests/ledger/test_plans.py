@@ -9,16 +9,22 @@ from typing import Any
 
 from sqlalchemy import Connection, event
 
-from bounce_watcher.ledger.browse import By, Choice, Query
-from bounce_watcher.ledger.engine import open_engine
-from bounce_watcher.ledger.figures import Figures, Of, Part, Span
-from bounce_watcher.ledger.filters import EventFilter, EventPlace, OutboxFilter, SuppressionFilter, SuppressionPlace
-from bounce_watcher.ledger.paging import Place
-from bounce_watcher.ledger.review import group_of, group_of_mail
-from bounce_watcher.ledger.revise import Revision
-from bounce_watcher.ledger.rulings import BulkRequest
+from bounce_watcher.ledger.db.engine import open_engine
+from bounce_watcher.ledger.history.revise import Revision
+from bounce_watcher.ledger.lists.browse import By, Choice, Query
+from bounce_watcher.ledger.lists.figures import Figures, Of, Part, Span
+from bounce_watcher.ledger.lists.filters import (
+    EventFilter,
+    EventPlace,
+    OutboxFilter,
+    SuppressionFilter,
+    SuppressionPlace,
+)
+from bounce_watcher.ledger.lists.paging import Place
+from bounce_watcher.ledger.recording.tally import DAY, HOUR
+from bounce_watcher.ledger.review.groups import group_of, group_of_mail
 from bounce_watcher.ledger.store import Ledger
-from bounce_watcher.ledger.tally import DAY, HOUR
+from bounce_watcher.ledger.suppressions.rulings import BulkRequest
 from bounce_watcher.model.finding import Kind
 from bounce_watcher.model.ledger import (
     Actor,

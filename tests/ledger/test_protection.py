@@ -2,11 +2,11 @@
 
 import pytest
 
-from bounce_watcher.ledger.filters import EventFilter
-from bounce_watcher.ledger.revise import Revision
+from bounce_watcher.ledger.history.revise import Revision
+from bounce_watcher.ledger.lists.filters import EventFilter
 from bounce_watcher.ledger.store import Ledger
 from bounce_watcher.model.ledger import Actor, Protection, State
-from bounce_watcher.policy.incident import Incident
+from bounce_watcher.policy.guards.incident import Incident
 from bounce_watcher.words.grounds import text
 from tests.facts import BY
 from tests.ledger.making import START, USER, Platform, bounce, day, page

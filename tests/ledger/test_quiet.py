@@ -8,7 +8,7 @@ import pytest
 from bounce_watcher.ledger.store import Ledger
 from bounce_watcher.model.finding import Kind
 from bounce_watcher.model.ledger import AlertKind
-from bounce_watcher.policy.quiet import FEWEST, HISTORY, SHORTEST, TIMES, Pace
+from bounce_watcher.policy.guards.quiet import FEWEST, HISTORY, SHORTEST, TIMES, Pace
 from tests.facts import an_alert
 from tests.ledger.making import START, Platform, day, mail, record
 

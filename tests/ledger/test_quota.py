@@ -5,7 +5,7 @@ from random import Random
 
 import pytest
 
-from bounce_watcher.ledger import quota
+from bounce_watcher.ledger.recording import quota
 from bounce_watcher.ledger.store import Ledger
 from bounce_watcher.model.ledger import MessageRecord
 from bounce_watcher.model.message import pack

@@ -7,7 +7,7 @@ from random import Random
 import pytest
 
 from bounce_watcher.attribution.traces import MAX_ID
-from bounce_watcher.ledger.filters import EventFilter
+from bounce_watcher.ledger.lists.filters import EventFilter
 from bounce_watcher.ledger.store import Ledger
 from bounce_watcher.model.fields import Action
 from bounce_watcher.model.finding import Kind

@@ -6,12 +6,12 @@ from datetime import timedelta
 
 import pytest
 
-from bounce_watcher.ledger.filters import EventFilter, OutboxFilter, SuppressionFilter
+from bounce_watcher.ledger.lists.filters import EventFilter, OutboxFilter, SuppressionFilter
 from bounce_watcher.ledger.store import Ledger
 from bounce_watcher.model.ledger import Actor, BounceEvent, Decision, History, OutboxState, State
 from bounce_watcher.model.verdict import Reason
 from bounce_watcher.policy.decide import decide
-from bounce_watcher.policy.incident import Incident
+from bounce_watcher.policy.guards.incident import Incident
 from bounce_watcher.policy.settings import PolicySettings
 from tests.ledger.making import DELIVERED, LEASE, Platform, bounce, day, page
 

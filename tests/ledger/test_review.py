@@ -5,17 +5,17 @@ from dataclasses import replace
 
 import pytest
 
-from bounce_watcher.ledger.browse import By, Choice, Query
-from bounce_watcher.ledger.paging import Place
-from bounce_watcher.ledger.review import Group, GroupState, group_of
-from bounce_watcher.ledger.revise import Revision
+from bounce_watcher.ledger.history.revise import Revision
+from bounce_watcher.ledger.lists.browse import By, Choice, Query
+from bounce_watcher.ledger.lists.paging import Place
+from bounce_watcher.ledger.review.groups import Group, GroupState, group_of
 from bounce_watcher.ledger.store import Ledger
 from bounce_watcher.model.fields import Action
 from bounce_watcher.model.finding import Kind
 from bounce_watcher.model.ledger import Actor, BounceEvent, MessageRecord, Misread, Unread
 from bounce_watcher.model.message import pack
 from bounce_watcher.model.verdict import Reason
-from bounce_watcher.service.process import language_of
+from bounce_watcher.service.analysis.judging import language_of
 from tests.facts import BY
 from tests.ledger.making import Platform, bounce, day, decide, mail, page, record
 

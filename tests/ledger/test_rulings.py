@@ -5,14 +5,14 @@ from datetime import datetime
 
 import pytest
 
-from bounce_watcher.ledger.browse import By, Choice, Query
-from bounce_watcher.ledger.filters import SuppressionFilter
-from bounce_watcher.ledger.rulings import BulkRequest, Ruled
+from bounce_watcher.ledger.lists.browse import By, Choice, Query
+from bounce_watcher.ledger.lists.filters import SuppressionFilter
 from bounce_watcher.ledger.store import Ledger
+from bounce_watcher.ledger.suppressions.rulings import BulkRequest, Ruled
 from bounce_watcher.model.finding import Kind
 from bounce_watcher.model.ledger import Actor, Alert, NoticeType, State, SuppressionSource
 from bounce_watcher.model.ledger import By as Mover
-from bounce_watcher.policy.incident import Incident
+from bounce_watcher.policy.guards.incident import Incident
 from bounce_watcher.policy.rulings import Ruling, SkipReason
 from bounce_watcher.words.grounds import text
 from tests.facts import BY

@@ -6,9 +6,9 @@ from functools import partial
 
 import pytest
 
-from bounce_watcher.ledger.filters import By, EventFilter
-from bounce_watcher.ledger.late import Judge
-from bounce_watcher.ledger.stats import stats
+from bounce_watcher.ledger.lists.filters import By, EventFilter
+from bounce_watcher.ledger.lists.stats import stats
+from bounce_watcher.ledger.recording.reevaluate import Judge
 from bounce_watcher.ledger.store import Ledger
 from bounce_watcher.model.finding import Doubt, Evidence
 from bounce_watcher.model.ledger import BounceEvent, NoticeType, State

@@ -5,9 +5,8 @@ from datetime import timedelta
 import pytest
 
 from bounce_watcher.ledger import sessions
-from bounce_watcher.ledger.sessions import IDLE, LASTS, WebSession
+from bounce_watcher.ledger.sessions import IDLE, LASTS, Role, WebSession
 from bounce_watcher.ledger.store import Ledger
-from bounce_watcher.model.access import Role
 from tests.facts import BY
 from tests.ledger.making import START
 

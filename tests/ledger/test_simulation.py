@@ -5,8 +5,8 @@ from functools import partial
 
 import pytest
 
-from bounce_watcher.ledger import history
-from bounce_watcher.ledger.simulation import Simulated
+from bounce_watcher.ledger.history import replaying
+from bounce_watcher.ledger.history.simulation import Simulated
 from bounce_watcher.ledger.store import Ledger
 from bounce_watcher.model.fields import Action
 from bounce_watcher.model.finding import Kind
@@ -87,5 +87,5 @@ def test_streams_are_apart_and_pages_do_not_matter(ledger: Ledger, monkeypatch: 
     whole = simulate(ledger, AT_ONCE)
     assert len(whole) == 6
     for size in (1, 3, 10):
-        monkeypatch.setattr(history, "_PAGE", size)
+        monkeypatch.setattr(replaying, "_PAGE", size)
         assert simulate(ledger, AT_ONCE) == whole

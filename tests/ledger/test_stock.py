@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from bounce_watcher.ledger.stock import Queue, Stock
+from bounce_watcher.ledger.lists.stock import Queue, Stock
 from bounce_watcher.ledger.store import Ledger
 from bounce_watcher.model.ledger import Actor, Attempt, Disposition, State
 from tests.ledger.making import LEASE, START, Platform, bounce, day, page, record

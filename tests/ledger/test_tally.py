@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from bounce_watcher.ledger.revise import Revision
+from bounce_watcher.ledger.history.revise import Revision
+from bounce_watcher.ledger.recording.tally import Asked, By, Scope, start_of
 from bounce_watcher.ledger.store import Ledger
-from bounce_watcher.ledger.tally import Asked, By, Scope, start_of
 from bounce_watcher.model.fields import Action
 from bounce_watcher.model.finding import Kind
 from bounce_watcher.model.ledger import BounceEvent, EventType

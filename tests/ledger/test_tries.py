@@ -5,8 +5,8 @@ from datetime import timedelta
 
 import pytest
 
+from bounce_watcher.ledger.outbox.tries import LONGEST, MOST_KEPT, Throughput, step_of
 from bounce_watcher.ledger.store import Ledger
-from bounce_watcher.ledger.tries import LONGEST, MOST_KEPT, Throughput, step_of
 from bounce_watcher.model.ledger import Actor, Attempt, Disposition, OutboxItem, OutboxState, Tried
 from tests.facts import BY
 from tests.families import for_each

@@ -5,9 +5,9 @@ from functools import partial
 
 import pytest
 
-from bounce_watcher.ledger.filters import EventFilter
+from bounce_watcher.ledger.lists.filters import EventFilter
 from bounce_watcher.ledger.store import Ledger
-from bounce_watcher.ledger.undo import UndoOutcome
+from bounce_watcher.ledger.suppressions.undo import UndoOutcome
 from bounce_watcher.model.grounds import EndpointGone
 from bounce_watcher.model.ledger import (
     Actor,
@@ -20,7 +20,7 @@ from bounce_watcher.model.ledger import (
 )
 from bounce_watcher.model.verdict import Reason
 from bounce_watcher.policy.decide import decide
-from bounce_watcher.policy.incident import Incident
+from bounce_watcher.policy.guards.incident import Incident
 from bounce_watcher.policy.settings import PolicySettings
 from bounce_watcher.words.grounds import text
 from tests.facts import about

@@ -6,12 +6,12 @@ from dataclasses import replace
 
 import pytest
 
+from bounce_watcher.ledger.outbox.backfill import Announced
 from bounce_watcher.ledger.store import Ledger, OutboxFilter
-from bounce_watcher.ledger.untold import Announced
 from bounce_watcher.model.grounds import ByPerson
 from bounce_watcher.model.ledger import Actor, Decision, NoticeType, Occurrence, OutboxItem, Step
 from bounce_watcher.model.verdict import Reason
-from bounce_watcher.outbox.notice import body
+from bounce_watcher.outbox.webhook.notice import body
 from bounce_watcher.words.grounds import text
 from tests.facts import BY
 from tests.ledger.making import Always, Platform, bounce, day, decide, page
@@ -118,7 +118,7 @@ def test_what_was_told_and_is_otherwise_by_now(ledger: Ledger, change: Change, t
 
 
 def test_any_number_goes_through_in_batches(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bounce_watcher.ledger.untold._BATCH", 3)
+    monkeypatch.setattr("bounce_watcher.ledger.outbox.backfill._BATCH", 3)
     ledger.record(page(*(bounce(f"m{n}", f"user{n}@example.org") for n in range(7))), decide, nobody)
     done = list(ledger.announce_untold(Platforms(), day(9)))
     assert [each.recipient for each in done] == [f"user{n}@example.org" for n in range(7)]

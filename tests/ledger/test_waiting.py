@@ -16,7 +16,7 @@ from bounce_watcher.ledger.store import Ledger
 from bounce_watcher.model.finding import Kind
 from bounce_watcher.model.ledger import Actor, BounceEvent, NoticeType, State
 from bounce_watcher.model.verdict import Reason
-from bounce_watcher.policy.limits import GuardSettings
+from bounce_watcher.policy.guards.limits import GuardSettings
 from bounce_watcher.policy.settings import PolicySettings
 from bounce_watcher.words.grounds import text
 from tests.examples import examples

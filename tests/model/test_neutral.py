@@ -21,9 +21,9 @@ from bounce_watcher.model.neutral import (
     for_page,
     for_terminal,
     from_csv,
+    is_unsafe,
     without_addresses,
 )
-from bounce_watcher.model.printable import is_unsafe
 from tests.families import for_each
 
 HOSTILE = (

@@ -6,8 +6,8 @@ import unicodedata
 import pytest
 
 from bounce_watcher.cli.framework.output import clean
-from bounce_watcher.model.printable import MOST_MARKS, UNSAFE, is_unsafe, without_piles
-from bounce_watcher.web.shown import harmless
+from bounce_watcher.model.neutral import MOST_MARKS, UNSAFE, is_unsafe, without_piles
+from bounce_watcher.web.view.formatting import harmless
 
 EVERY = [chr(code) for code in range(sys.maxunicode + 1)]
 

@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta
 from pydantic import SecretStr
 
 from bounce_watcher.model.ledger import NoticeType, Occurrence, OutboxItem
-from bounce_watcher.outbox.notice import notices
-from bounce_watcher.outbox.target import DEFAULT_TYPES, WebhookTarget
+from bounce_watcher.outbox.webhook.notice import notices
+from bounce_watcher.outbox.webhook.target import DEFAULT_TYPES, WebhookTarget
 from tests.servers.receiver import SECRET
 
 AT = datetime(2026, 11, 24, 6, tzinfo=UTC)

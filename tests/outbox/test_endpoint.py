@@ -8,8 +8,8 @@ import pytest
 
 from bounce_watcher.model.errors import PermanentFailure
 from bounce_watcher.model.ledger import Disposition
-from bounce_watcher.outbox.endpoint import endpoint_url, proxy_for
-from bounce_watcher.outbox.sender import Sender
+from bounce_watcher.outbox.http.endpoint import endpoint_url, proxy_for
+from bounce_watcher.outbox.webhook.sender import Sender
 from tests.families import for_each
 from tests.outbox.samples import item, target
 from tests.servers.receiver import SECRET, Receiver

@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 from pydantic import SecretStr
 
 from bounce_watcher.model.url import MASK
-from bounce_watcher.outbox.client import HttpClient
-from bounce_watcher.outbox.deadline import DeadlineTransport
-from bounce_watcher.outbox.exchange import Reply, Request, address_of, basic, masked
-from bounce_watcher.outbox.reach import Reach
+from bounce_watcher.outbox.http.client import HttpClient
+from bounce_watcher.outbox.http.deadline import DeadlineTransport
+from bounce_watcher.outbox.http.exchange import Reply, Request, address_of, basic, masked
+from bounce_watcher.outbox.http.reach import Reach
 from tests.families import for_each
 from tests.outbox.platforms.vendor import Answer, Call, Vendor, serving
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bounce_watcher.model.ledger import NoticeType, Occurrence, OutboxState
-from bounce_watcher.outbox.notice import body, notices
+from bounce_watcher.outbox.webhook.notice import body, notices
 from tests.outbox.samples import AT, occurrence, target
 
 

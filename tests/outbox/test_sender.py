@@ -16,7 +16,7 @@ import pytest
 
 from bounce_watcher.model.errors import PermanentFailure
 from bounce_watcher.model.ledger import Attempt, Disposition
-from bounce_watcher.outbox.sender import MAX_ANSWER_BYTES, Sender
+from bounce_watcher.outbox.webhook.sender import MAX_ANSWER_BYTES, Sender
 from tests.outbox.samples import item, target
 from tests.servers.certificates import self_signed
 from tests.servers.receiver import SECRET, Receiver, Reply, busy, redirect, running

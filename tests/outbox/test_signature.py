@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from pydantic import SecretStr
 from standardwebhooks import Webhook, WebhookVerificationError
 
-from bounce_watcher.outbox.signature import check_secret, public_key, signed_headers
+from bounce_watcher.outbox.webhook.signature import check_secret, public_key, signed_headers
 from tests.families import for_each
 
 OLD = "whsec_" + base64.b64encode(b"o" * 32).decode()

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from bounce_watcher.config.settings import WebSettings
-from bounce_watcher.web.access import OPEN
+from bounce_watcher.web.http.access import OPEN
 from tests.container import __main__ as tried_out
 from tests.container import kept
 from tests.container.podman import command

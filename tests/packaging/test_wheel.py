@@ -119,7 +119,7 @@ def test_it_runs_from_there(program: Path, tmp_path: Path) -> None:
         (tmp_path / "secrets" / name).write_text(secret)
         (tmp_path / "secrets" / name).chmod(0o600)
     write = (
-        "from bounce_watcher.service.setup import written\n"
+        "from bounce_watcher.service.setup.writing import written\n"
         "print(written({'mailbox': {'name': 'returns', 'host': 'imap.example.org', 'username': 'u', "
         "'password_file': 'secrets/imap'}, 'webhook': {'name': 'p', 'url': 'https://p.example.org/', "
         "'secret_credential': 'hook'}}))"

@@ -13,9 +13,9 @@ from bounce_watcher.model.finding import Evidence
 from bounce_watcher.model.grounds import Cap
 from bounce_watcher.model.ledger import BounceEvent
 from bounce_watcher.model.verdict import Reason
-from bounce_watcher.policy import flood
-from bounce_watcher.policy.flood import AGE, Budget, Over, Passed, hour_of, source
-from bounce_watcher.policy.limits import FloodSettings
+from bounce_watcher.policy.guards import flood
+from bounce_watcher.policy.guards.flood import AGE, Budget, Over, Passed, hour_of, source
+from bounce_watcher.policy.guards.limits import FloodSettings
 from bounce_watcher.policy.settings import PolicySettings
 from bounce_watcher.words.grounds import text
 from bounce_watcher.words.risk import danger

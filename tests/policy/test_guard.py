@@ -10,10 +10,10 @@ from bounce_watcher.model.fields import Action
 from bounce_watcher.model.finding import Evidence, Kind
 from bounce_watcher.model.ledger import BounceEvent
 from bounce_watcher.model.verdict import BounceType, Reason
-from bounce_watcher.policy import guard, trouble
-from bounce_watcher.policy.limits import AlertSettings, GuardSettings
+from bounce_watcher.policy.guards import outages, trouble
+from bounce_watcher.policy.guards.limits import AlertSettings, GuardSettings
+from bounce_watcher.policy.guards.spells import Limit, Spell, Window, slot_of, spells, start_of, windows
 from bounce_watcher.policy.providers import provider_of
-from bounce_watcher.policy.spells import Limit, Spell, Window, slot_of, spells, start_of, windows
 from bounce_watcher.words.grounds import text
 from tests.facts import DOUBT, about
 from tests.families import for_each
@@ -29,7 +29,7 @@ def spread(number: int, start: datetime, length: timedelta) -> Counter[int]:
 
 def found(counts: Counter[int], usual: float = 0) -> list[Spell]:
     over = list(windows(counts, SETTINGS.window))
-    return spells(over, [], lambda _: guard.limit(usual, SETTINGS), SETTINGS.quiet)
+    return spells(over, [], lambda _: outages.limit(usual, SETTINGS), SETTINGS.quiet)
 
 
 @pytest.mark.parametrize(("number", "start", "length"), [
@@ -79,7 +79,7 @@ def test_windows_hold_what_lies_within_their_length() -> None:
     ((), True), ((24,), True), ((49,), False), ((2,), False), ((60, 24), False),
 ])
 def test_new_is_whom_no_older_bounce_speaks_against(hours: tuple[int, ...], is_new: bool) -> None:
-    assert guard.is_new(START, [START - hour * HOUR for hour in hours], SETTINGS.quiet) is is_new
+    assert outages.is_new(START, [START - hour * HOUR for hour in hours], SETTINGS.quiet) is is_new
 
 
 @for_each(("remote_mta", "domain", "provider"), [
@@ -113,19 +113,19 @@ def test_wordings_differ_by_words_alone() -> None:
     one = event("550 5.1.1 <bob.jones@example.org>: no mailbox bob.jones here (id 4f2a), see https://h.example/x1")
     other = replace(one, recipient="eve@example.org", diagnostic=(
         "550 5.1.1 <eve@example.org>: no mailbox eve here (id 9c1b), see https://h.example/y2"))
-    assert guard.wording_subject(one) == guard.wording_subject(other)
-    assert guard.wording(one) == "# # <address>: no mailbox … here (id # see #"
-    assert guard.wording_subject(event("550 no such thing")) != guard.wording_subject(one)
-    assert guard.wording_subject(replace(one, diagnostic=None)) is None
+    assert outages.wording_subject(one) == outages.wording_subject(other)
+    assert outages.wording(one) == "# # <address>: no mailbox … here (id # see #"
+    assert outages.wording_subject(event("550 no such thing")) != outages.wording_subject(one)
+    assert outages.wording_subject(replace(one, diagnostic=None)) is None
 
 
 def test_what_the_guard_believes() -> None:
     hard = event("550")
-    assert guard.is_believed(hard, Evidence.REPORT)
-    assert not guard.is_believed(hard, Evidence.TOKEN)
-    assert not guard.is_believed(replace(hard, doubt=DOUBT), Evidence.REPORT)
-    assert not guard.is_believed(replace(hard, bounce_type=BounceType.SOFT), Evidence.REPORT)
-    assert not guard.is_believed(replace(hard, action=Action.DELAYED), Evidence.REPORT)
+    assert outages.is_believed(hard, Evidence.REPORT)
+    assert not outages.is_believed(hard, Evidence.TOKEN)
+    assert not outages.is_believed(replace(hard, doubt=DOUBT), Evidence.REPORT)
+    assert not outages.is_believed(replace(hard, bounce_type=BounceType.SOFT), Evidence.REPORT)
+    assert not outages.is_believed(replace(hard, action=Action.DELAYED), Evidence.REPORT)
 
 
 @pytest.mark.parametrize(("said", "ip"), [

@@ -9,8 +9,8 @@ import pytest
 from pydantic import SecretStr
 
 from bounce_watcher.config import Settings
-from bounce_watcher.intake.account import ImapAccount, Security
-from bounce_watcher.ledger.stock import Queue
+from bounce_watcher.intake.imap.account import ImapAccount, Security
+from bounce_watcher.ledger.lists.stock import Queue
 from bounce_watcher.ledger.store import Ledger
 from bounce_watcher.model.about import LEDGER, About, AboutKind
 from bounce_watcher.model.errors import TemporaryFailure
@@ -18,7 +18,7 @@ from bounce_watcher.model.finding import Kind
 from bounce_watcher.model.grounds import Subject, SubjectKind
 from bounce_watcher.model.ledger import Alert, AlertKind, Attempt, Disposition, NoticeType, OutboxState
 from bounce_watcher.outbox.notifier import Message, Notifier, NotifierChannel
-from bounce_watcher.outbox.target import WebhookTarget
+from bounce_watcher.outbox.webhook.target import WebhookTarget
 from bounce_watcher.policy.settings import Mode, PolicySettings
 from bounce_watcher.service import alarms, app
 from bounce_watcher.service.alarms import Alarms, LedgerAlarm, findings

@@ -21,9 +21,9 @@ from bounce_watcher.model.ledger import MessageRecord, Misread, Unread
 from bounce_watcher.model.message import RawMessage, message_digest
 from bounce_watcher.parsing.message import ParsedMessage
 from bounce_watcher.pipeline import Toolkit
-from bounce_watcher.service.analyser import Analysed, Analyser
-from bounce_watcher.service.process import message_record
-from bounce_watcher.service.worker import analyse_one
+from bounce_watcher.service.analysis.analyser import Analysed, Analyser
+from bounce_watcher.service.analysis.judging import message_record
+from bounce_watcher.service.analysis.worker import analyse_one
 from tests.mail import mailbag
 
 NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
@@ -93,7 +93,7 @@ def test_workers_end_with_a_killed_parent(tmp_path: Path) -> None:
         from bounce_watcher.attribution.settings import AttributionSettings
         from bounce_watcher.model.message import RawMessage
         from bounce_watcher.service import workers
-        from bounce_watcher.service.analyser import Analyser
+        from bounce_watcher.service.analysis.analyser import Analyser
 
         if __name__ == "__main__":
             analyser = Analyser(AttributionSettings(), 1)
@@ -142,7 +142,7 @@ def test_mail_that_is_looked_at_again_is_parsed_once(monkeypatch: pytest.MonkeyP
     def again(content: bytes) -> ParsedMessage:
         raise AssertionError("parsed anew")
 
-    monkeypatch.setattr("bounce_watcher.service.process.parse", again)
+    monkeypatch.setattr("bounce_watcher.service.analysis.judging.parse", again)
     analysed = analyse_one(RawMessage("test#1", ODD, NOW), Toolkit(load_builtin()))
     assert analysed.error is None
     assert analysed.record is not None

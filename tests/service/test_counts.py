@@ -3,9 +3,9 @@
 from pydantic import SecretStr
 
 from bounce_watcher.config import Settings
-from bounce_watcher.intake.account import ImapAccount, Security
+from bounce_watcher.intake.imap.account import ImapAccount, Security
 from bounce_watcher.model.verdict import Reason
-from bounce_watcher.outbox.target import WebhookTarget
+from bounce_watcher.outbox.webhook.target import WebhookTarget
 from bounce_watcher.service.counts import Counts, What, expect
 
 SETTINGS = Settings(

@@ -12,7 +12,7 @@ from bounce_watcher.attribution.settings import AttributionSettings
 from bounce_watcher.classification.ruleset import load_builtin
 from bounce_watcher.model.message import RawMessage, pack, unpack
 from bounce_watcher.pipeline import Toolkit
-from bounce_watcher.service.worker import Analysed, analyse_one
+from bounce_watcher.service.analysis.worker import Analysed, analyse_one
 from tests.mail import mailbag
 
 NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)

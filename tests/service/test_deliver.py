@@ -31,9 +31,9 @@ from bounce_watcher.outbox.channel import Limits
 from bounce_watcher.outbox.circuit import FAILURES, FIRST
 from bounce_watcher.outbox.platform import Page, Platform, Session
 from bounce_watcher.outbox.platform_channel import PlatformChannel
-from bounce_watcher.service import deliver
+from bounce_watcher.service import delivering
 from bounce_watcher.service.announcing import announcer
-from bounce_watcher.service.deliver import BEGUN, SLACK, UNWRITTEN, Deliverer, deliver_all
+from bounce_watcher.service.delivering import BEGUN, SLACK, UNWRITTEN, Deliverer, deliver_all
 from bounce_watcher.service.trouble import Troubles
 from tests.facts import BY
 
@@ -135,7 +135,7 @@ def desk(far: Far, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[
     with Ledger.connect(url) as ledger:
         ledger.upgrade()
         it = Desk(ledger, settings)
-        monkeypatch.setattr(deliver, "utcnow", lambda: it.now)
+        monkeypatch.setattr(delivering, "utcnow", lambda: it.now)
         yield it
 
 
@@ -170,7 +170,7 @@ def test_a_round_sends_all_that_is_due_in_batches(desk: Desk, far: Far) -> None:
 def test_how_long_a_call_took_is_kept_with_each_try(desk: Desk, far: Far, monkeypatch: pytest.MonkeyPatch) -> None:
     desk.suppress("a", "b")
     clock = iter([10.0, 10.25])
-    monkeypatch.setattr(deliver, "monotonic", lambda: next(clock))
+    monkeypatch.setattr(delivering, "monotonic", lambda: next(clock))
     with closing(desk.deliverer()) as sender:
         rounds(sender)
     tries = [tried for item in desk.items() for tried in desk.ledger.deliveries.tries(item.id)]

@@ -8,7 +8,7 @@ from contextlib import closing, contextmanager
 import pytest
 from dns.resolver import Resolver
 
-from bounce_watcher.intake.account import Security
+from bounce_watcher.intake.imap.account import Security
 from bounce_watcher.intake.mailbox_providers import (
     PROVIDERS,
     Access,
@@ -17,7 +17,7 @@ from bounce_watcher.intake.mailbox_providers import (
     provider_of_host,
 )
 from bounce_watcher.model.errors import BounceWatcherError
-from bounce_watcher.service.discovery import Greeting, Place, first_to_greet, greet, places, ways
+from bounce_watcher.service.setup.discovery import Greeting, Place, first_to_greet, greet, places, ways
 from tests.families import for_each
 from tests.servers.nameserver import Nameserver, ask_only, free_port
 

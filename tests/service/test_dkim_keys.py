@@ -7,7 +7,14 @@ import pytest
 from bounce_watcher.attribution.attribute import no_key
 from bounce_watcher.attribution.settings import AttributionSettings
 from bounce_watcher.model.errors import TemporaryFailure
-from bounce_watcher.service.dkim_keys import KEPT_SECONDS, MAX_KEPT, PAUSE_SECONDS, QUESTIONS, KeyLookup, key_lookup
+from bounce_watcher.service.analysis.dkim_keys import (
+    KEPT_SECONDS,
+    MAX_KEPT,
+    PAUSE_SECONDS,
+    QUESTIONS,
+    KeyLookup,
+    key_lookup,
+)
 
 
 @dataclass

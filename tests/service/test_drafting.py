@@ -9,8 +9,8 @@ import pytest
 from pydantic import SecretStr
 
 from bounce_watcher.config import Settings
-from bounce_watcher.ledger.browse import Query
-from bounce_watcher.ledger.review import Group, group_of
+from bounce_watcher.ledger.lists.browse import Query
+from bounce_watcher.ledger.review.groups import Group, group_of
 from bounce_watcher.ledger.store import Ledger
 from bounce_watcher.model.fields import Action
 from bounce_watcher.model.finding import Kind
@@ -18,7 +18,7 @@ from bounce_watcher.model.ledger import BounceEvent, State
 from bounce_watcher.model.verdict import Reason
 from bounce_watcher.service.announcing import announcer
 from bounce_watcher.service.deciding import decider
-from bounce_watcher.service.drafting import Draft, Trial, suggested, toml_of, tried
+from bounce_watcher.service.operations.drafting import Draft, Trial, suggested, toml_of, tried
 from tests.ledger.making import bounce, day, page
 
 GONE, AWAY, FULL = (
@@ -87,7 +87,7 @@ def test_who_would_be_suppressed_and_took_mail_since(ledger: Ledger) -> None:
 
 
 def test_when_the_time_is_up_it_tells_how_far_it_looked(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bounce_watcher.ledger.reviewed.SAID_PAGE", 2)
+    monkeypatch.setattr("bounce_watcher.ledger.review.browsing.SAID_PAGE", 2)
     record(ledger, *(lost(n, f"u{n}@example.org") for n in range(1, 6)))
     outcome = tried_on(ledger, within=0)
     assert outcome.looked_back_to is not None

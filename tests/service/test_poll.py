@@ -9,8 +9,8 @@ import pytest
 from pydantic import SecretStr
 
 from bounce_watcher.config import Settings
-from bounce_watcher.intake.account import ImapAccount, Security
-from bounce_watcher.service.poll import PassReport, Poller, drain_all
+from bounce_watcher.intake.imap.account import ImapAccount, Security
+from bounce_watcher.service.polling import PassReport, Poller, drain_all
 from bounce_watcher.service.recording import Tally
 
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import pytest
 
 from bounce_watcher.classification.ruleset import load_builtin
-from bounce_watcher.ledger.review import group_of_mail
+from bounce_watcher.ledger.review.groups import group_of_mail
 from bounce_watcher.model.address import MailAddress
 from bounce_watcher.model.fields import Action, EnhancedStatus, RecipientReport
 from bounce_watcher.model.filing import Destination
@@ -28,7 +28,7 @@ from bounce_watcher.model.optout import AskedBy, OptOut
 from bounce_watcher.model.verdict import Reason, Verdict
 from bounce_watcher.parsing.delivery_status import MAX_RECIPIENTS
 from bounce_watcher.pipeline import Toolkit, analyse
-from bounce_watcher.service.process import destination, event_id, message_record
+from bounce_watcher.service.analysis.judging import destination, event_id, message_record
 from tests.facts import DOUBT
 from tests.families import for_each
 

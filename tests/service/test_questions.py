@@ -13,10 +13,10 @@ from bounce_watcher.classification.ruleset import load_builtin
 from bounce_watcher.model.finding import Evidence
 from bounce_watcher.model.message import RawMessage
 from bounce_watcher.pipeline import Toolkit
-from bounce_watcher.service import analyser
-from bounce_watcher.service.analyser import Analyser
-from bounce_watcher.service.questions import ARE_OURS, DKIM_KEY, MAX_NAME, Answers, Questions, without_secrets
-from bounce_watcher.service.worker import analyse_one
+from bounce_watcher.service.analysis import analyser
+from bounce_watcher.service.analysis.analyser import Analyser
+from bounce_watcher.service.analysis.questions import ARE_OURS, DKIM_KEY, MAX_NAME, Answers, Questions, without_secrets
+from bounce_watcher.service.analysis.worker import analyse_one
 from tests.families import for_each
 from tests.mail import mailbag
 

@@ -13,7 +13,7 @@ from bounce_watcher.model.errors import TemporaryFailure
 from bounce_watcher.model.filing import Destination
 from bounce_watcher.model.ledger import MessageRecord, PageOutcome
 from bounce_watcher.model.message import RawMessage
-from bounce_watcher.service.analyser import Analyser
+from bounce_watcher.service.analysis.analyser import Analyser
 from bounce_watcher.service.recording import SETTLE_PAGES, Destinations, Recorder, Tally
 from bounce_watcher.service.trouble import ReportedFailure, Troubles
 

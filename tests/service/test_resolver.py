@@ -20,9 +20,9 @@ from bounce_watcher.classification.ruleset import load_builtin
 from bounce_watcher.model.errors import TemporaryFailure
 from bounce_watcher.model.finding import Evidence
 from bounce_watcher.pipeline import Toolkit, analyse
-from bounce_watcher.service import resolver
-from bounce_watcher.service.dkim_keys import KeyLookup
-from bounce_watcher.service.resolver import txt_record
+from bounce_watcher.service.analysis import resolver
+from bounce_watcher.service.analysis.dkim_keys import KeyLookup
+from bounce_watcher.service.analysis.resolver import txt_record
 from tests.attribution.signing import KEY_NAME, rsa_key, signed
 from tests.families import for_each
 from tests.integration.test_authenticity import bounce

@@ -22,11 +22,11 @@ from bounce_watcher.attribution.settings import AttributionSettings
 from bounce_watcher.config import Settings, load
 from bounce_watcher.model.filing import Destination
 from bounce_watcher.model.message import RawMessage
-from bounce_watcher.service import workers
-from bounce_watcher.service.analyser import Analysed, Analyser
-from bounce_watcher.service.checks import Check
-from bounce_watcher.service.doctor import examine
-from bounce_watcher.service.sandbox import Protections, landlock, limits, seccomp
+from bounce_watcher.service.analysis import workers
+from bounce_watcher.service.analysis.analyser import Analysed, Analyser
+from bounce_watcher.service.analysis.sandbox import Protections, landlock, limits, seccomp
+from bounce_watcher.service.setup.checks import Check
+from bounce_watcher.service.setup.doctor import examine
 from tests.families import for_each
 
 NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
@@ -350,7 +350,7 @@ WITHOUT = """
 import json, os, sys
 from dataclasses import asdict
 from bounce_watcher.service import sandbox
-from bounce_watcher.service.sandbox import kernel, landlock, limits, seccomp
+from bounce_watcher.service.analysis.sandbox import kernel, landlock, limits, seccomp
 def refused(*arguments):
     raise OSError(1, "not permitted")
 kernel.prctl = landlock.syscall = seccomp.prctl = refused

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from bounce_watcher.config import parse
-from bounce_watcher.intake.account import ImapAccount, Security
+from bounce_watcher.intake.imap.account import ImapAccount, Security
 from bounce_watcher.model.errors import TemporaryFailure
-from bounce_watcher.service import poll
-from bounce_watcher.service.poll import Poller
+from bounce_watcher.service import polling
+from bounce_watcher.service.polling import Poller
 from bounce_watcher.service.recording import Recorder
 from bounce_watcher.service.trouble import Troubles
 
@@ -49,8 +49,8 @@ class Mail:
 @pytest.fixture
 def mail(monkeypatch: pytest.MonkeyPatch) -> Mail:
     it = Mail()
-    monkeypatch.setattr(poll, "open_session", it.open)
-    monkeypatch.setattr(poll, "utcnow", lambda: it.now)
+    monkeypatch.setattr(polling, "open_session", it.open)
+    monkeypatch.setattr(polling, "utcnow", lambda: it.now)
     return it
 
 

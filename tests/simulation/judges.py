@@ -17,9 +17,9 @@ from bounce_watcher.ledger.store import Ledger, OutboxFilter
 from bounce_watcher.model.ledger import Alert, AlertKind, NoticeType
 from bounce_watcher.model.message import RawMessage, message_digest
 from bounce_watcher.model.sending import SentMail
-from bounce_watcher.service.analyser import Analyser
+from bounce_watcher.service.analysis.analyser import Analyser
+from bounce_watcher.service.analysis.paging import pages
 from bounce_watcher.service.opening import open_ledger
-from bounce_watcher.service.paging import pages
 from bounce_watcher.service.recording import Recorder
 from bounce_watcher.service.trouble import Troubles
 from tests.simulation.letters import RETURNS, Kind

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from bounce_watcher.attribution.return_path import make_return_path
 from bounce_watcher.attribution.settings import AttributionSettings
 from bounce_watcher.model.message import RawMessage
-from bounce_watcher.service.worker import Analysed, analyse_all
+from bounce_watcher.service.analysis.worker import Analysed, analyse_all
 from tests.simulation.letters import RETURNS, Letter, Writer, write
 from tests.simulation.model import Origin, Report
 

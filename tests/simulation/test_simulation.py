@@ -2,7 +2,7 @@
 
 import pytest
 
-from bounce_watcher.policy.limits import FloodSettings
+from bounce_watcher.policy.guards.limits import FloodSettings
 from tests.simulation.forger import besieged
 from tests.simulation.judges import rivals, watcher
 from tests.simulation.letters import Kind

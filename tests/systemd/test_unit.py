@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from bounce_watcher.service.setup import drop_in
+from bounce_watcher.service.setup.writing import drop_in
 
 UNIT = Path(__file__).parents[2] / "systemd" / "bounce-watcher.service"
 INSTALLED = "/opt/bounce-watcher/bin/bounce-watcher"

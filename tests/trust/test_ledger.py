@@ -13,18 +13,18 @@ from sqlalchemy import create_engine, select
 from bounce_watcher.attribution.settings import AttributionSettings
 from bounce_watcher.classification.ruleset import load_builtin
 from bounce_watcher.config.loading import parse
-from bounce_watcher.ledger.filters import SuppressionFilter
+from bounce_watcher.ledger.db.tables import EVENT, METADATA
+from bounce_watcher.ledger.db.types import recipient_key
+from bounce_watcher.ledger.lists.filters import SuppressionFilter
 from bounce_watcher.ledger.store import Ledger
-from bounce_watcher.ledger.tables import EVENT, METADATA
-from bounce_watcher.ledger.types import recipient_key
 from bounce_watcher.model.address import address_key
 from bounce_watcher.model.ledger import Actor, State
 from bounce_watcher.model.message import RawMessage
 from bounce_watcher.pipeline import Toolkit
+from bounce_watcher.service.analysis.worker import analyse_one
 from bounce_watcher.service.announcing import announcer
 from bounce_watcher.service.deciding import decider
-from bounce_watcher.service.reported import Reading, take_deliveries, take_sent
-from bounce_watcher.service.worker import analyse_one
+from bounce_watcher.service.operations.reported import Reading, take_deliveries, take_sent
 from tests.examples import examples
 from tests.facts import BY
 from tests.ledger.conftest import new_file

@@ -13,14 +13,17 @@ from starlette.applications import Starlette
 
 from bounce_watcher.config import Settings
 from bounce_watcher.config.settings import WebSettings
+from bounce_watcher.ledger.actions import Action
 from bounce_watcher.ledger.store import Ledger
 from bounce_watcher.policy.settings import Mode
 from bounce_watcher.service.state import ServiceState
 from bounce_watcher.web.application import application
-from bounce_watcher.web.house import House
+from bounce_watcher.web.context import House
 
 TOKEN = "a token of some length"
 BEARER = {"Authorization": f"Bearer {TOKEN}"}
+ON_PAGES = "API token"
+"""Who acts on pages that are asked for with the token; what was there before was done by others."""
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 
 
@@ -91,3 +94,8 @@ def web(tmp_path: Path) -> Iterator[Callable[..., Web]]:
     yield make
     for ledger in opened:
         ledger.close()
+
+
+def on_page(client: Web) -> list[Action]:
+    """What was done on pages and over the API, the newest first."""
+    return [each for each in client.ledger.actions() if each.actor == ON_PAGES]

@@ -9,7 +9,7 @@ HOSTILE = (
 )
 _INVISIBLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]")
 _OF_CHARTS = {"class", "viewbox", "preserveaspectratio", "aria-hidden", "focusable"}
-"""What web/charts.py writes on a picture: strangers' words bring no such one."""
+"""What web/view/charts.py writes on a picture: strangers' words bring no such one."""
 
 
 class _Tags(HTMLParser):

@@ -17,9 +17,10 @@ from bounce_watcher.ledger.sessions import IDLE, LASTS
 from bounce_watcher.ledger.store import Ledger
 from bounce_watcher.model.errors import TemporaryFailure
 from bounce_watcher.service.clock import utcnow
-from bounce_watcher.web import access, peers, throttle, visit
-from bounce_watcher.web.session import Sessions
-from bounce_watcher.web.throttle import BURST, PACE, Throttle
+from bounce_watcher.web import request
+from bounce_watcher.web.http import access, peers, throttle
+from bounce_watcher.web.http.session import Sessions
+from bounce_watcher.web.http.throttle import BURST, PACE, Throttle
 from tests.web.conftest import BEARER, TOKEN, Web
 from tests.web.test_frame import READER, csrf_of, signed_in, with_reader
 
@@ -368,9 +369,9 @@ def test_each_failure_is_in_the_log_without_what_was_tried(web: Make) -> None:
 def test_an_unknown_sender_of_a_form_is_heard_shortly(web: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     client = web(TOKEN)
     csrf = csrf_of(client.get("/login").text)
-    long = {"csrf": csrf, "token": "x" * visit.MOST_SIGN_IN_BYTES}
+    long = {"csrf": csrf, "token": "x" * request.MOST_SIGN_IN_BYTES}
     assert client.post("/login", data=long).status_code == 413
-    monkeypatch.setattr(visit, "SIGN_IN_WITHIN", 0.05)
+    monkeypatch.setattr(request, "SIGN_IN_WITHIN", 0.05)
 
     async def slowly() -> Any:
         import asyncio

@@ -12,9 +12,10 @@ from bounce_watcher.model.finding import Kind
 from bounce_watcher.model.ledger import Actor
 from bounce_watcher.model.verdict import Reason
 from bounce_watcher.service.announcing import announcer
-from bounce_watcher.web import forms, many
+from bounce_watcher.web import many
+from bounce_watcher.web.view import forms
 from tests.ledger.making import START, bounce, day, decide, page
-from tests.web.conftest import Web
+from tests.web.conftest import Web, on_page
 from tests.web.looked_at import HOSTILE, demand_harmless
 from tests.web.looking import links
 from tests.web.looking import words as said
@@ -67,7 +68,7 @@ def test_what_the_filter_shows_is_released_but_for_those_left_out(desk: Web) -> 
     assert standing(desk) == {"carla@gmx.net", "hand@gmx.net", "u3@gmx.net", "other@outlook.com"}
     assert told(desk.ledger)[-11:] == [("recipient.released", each[1], "a typing error")
                                        for each in told(desk.ledger)[-11:]]
-    (done,) = desk.ledger.actions()
+    (done,) = on_page(desk)
     assert (done.action, done.subject, done.count, done.because) == (
         "release", "recipients with domain: gmx.net", 11, "a typing error"
     )

@@ -11,9 +11,9 @@ import pytest
 from bounce_watcher.model.ledger import Actor, Attempt, Disposition, OutboxState
 from bounce_watcher.service.announcing import announcer
 from bounce_watcher.service.clock import utcnow
-from bounce_watcher.web.pages import delivery
+from bounce_watcher.web.pages.outbox import delivery
 from tests.facts import BY
-from tests.web.conftest import Web
+from tests.web.conftest import Web, on_page
 from tests.web.looked_at import HOSTILE, demand_harmless
 from tests.web.looking import links, rows, section, words
 from tests.web.outbox_desk import HOOK, LEASE, Make, answer, form_of, items, laid_out, path_of, state_of, tell
@@ -128,7 +128,7 @@ def test_retry_of_one_is_that_of_the_shell(desk: Web) -> None:
     assert (a.state, a.attempts, a.last_answer is None) == (b.state, b.attempts, b.last_answer is None)
     assert a.state is OutboxState.DUE
     assert "1 delivery is due again" in words(desk.get(result.headers["location"]).text)
-    (done,) = desk.ledger.actions()
+    (done,) = on_page(desk)
     assert (done.action, done.subject, done.count, done.actor) == ("retry", a.id, 1, "API token")
 
 
@@ -144,4 +144,4 @@ def test_dismiss_of_one_after_a_preview(desk: Web) -> None:
     assert items(desk.ledger)["f"].state is OutboxState.DISCARDED
     assert desk.get(f"{path}/dismiss").status_code == 409
     assert "Dismissed by a person: crm-hook is never told of it." in desk.get(path).text
-    assert [done.because for done in desk.ledger.actions()] == ["wrong list"]
+    assert [done.because for done in on_page(desk)] == ["wrong list"]

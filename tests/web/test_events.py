@@ -10,15 +10,15 @@ from datetime import UTC, date, datetime
 
 import pytest
 
-from bounce_watcher.ledger import browse
-from bounce_watcher.ledger.paging import Page, TookTooLong
+from bounce_watcher.ledger.lists import browse
+from bounce_watcher.ledger.lists.paging import Page, TookTooLong
 from bounce_watcher.model.finding import Evidence, Kind
 from bounce_watcher.model.grounds import OlderVerdict
 from bounce_watcher.model.ledger import BounceEvent
 from bounce_watcher.model.message import pack
 from bounce_watcher.model.verdict import Reason
-from bounce_watcher.web import listing
-from bounce_watcher.web.mail_shown import MOST_SHOWN, shown_mail
+from bounce_watcher.web.view import listing
+from bounce_watcher.web.view.mail_shown import MOST_SHOWN, shown_mail
 from tests.facts import DOUBT
 from tests.ledger.making import Platform, bounce, day, decide, mail, page, record
 from tests.web.conftest import Web

@@ -9,7 +9,7 @@ from datetime import timedelta
 
 from bounce_watcher.model.sending import SentCount
 from bounce_watcher.service.clock import utcnow
-from bounce_watcher.web import links
+from bounce_watcher.web.view import links
 from tests.ledger.making import bounce, mail, record
 from tests.web.conftest import Web
 from tests.web.looking import page

@@ -7,8 +7,9 @@ from importlib.resources import files
 import pytest
 from starlette.exceptions import HTTPException
 
-from bounce_watcher.ledger.figures import Sent, Span
-from bounce_watcher.web import bounces, charts, ranges, rates, shown
+from bounce_watcher.ledger.lists.figures import Sent, Span
+from bounce_watcher.web.pages.statistics import bounces
+from bounce_watcher.web.view import charts, formatting, ranges, rates
 from tests.families import for_each
 
 NOON = datetime(2026, 3, 17, 12, 20, tzinfo=UTC)
@@ -138,7 +139,7 @@ def test_a_rate_never_stands_without_its_numbers(part: int, whole: int, meant: s
     (201, 202, "over 99\u202f%"), (202, 202, "100\u202f%"), (994, 1000, "99\u202f%"),
 ])
 def test_nearly_all_is_not_all(part: int, whole: int, meant: str) -> None:
-    assert shown.share(part, whole) == meant
+    assert formatting.share(part, whole) == meant
 
 
 @for_each(("part", "whole", "limit", "meant"), [

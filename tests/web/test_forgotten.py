@@ -4,11 +4,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from bounce_watcher.ledger.files import Files
+from bounce_watcher.ledger.db.files import Files
 from tests.facts import BY
 from tests.ledger.making import bounce, page, record
 from tests.ledger.searching import in_files, in_rows
-from tests.web.conftest import TOKEN, Web
+from tests.web.conftest import TOKEN, Web, on_page
 
 Make = Callable[..., Web]
 ADA = "ada.lovelace@corp.example"
@@ -38,7 +38,7 @@ def test_no_call_on_a_forgotten_address_brings_it_back(web: Make, tmp_path: Path
     ask("POST", "/api/v1/delivered", json=[{"recipient": ADA, "stream": "default"}])
     assert ask("DELETE", f"{PLACE}&because=again") == {"changed": 1}
 
-    done = client.ledger.actions()
+    done = on_page(client)
     assert [each.action for each in done] == ["release", "suppress", "release"]
     assert {names.address(each.subject) for each in done} == {client.ledger.known_as(ADA)}
     assert [each.because for each in done] == ["again", "[forgotten] asked by phone", "[forgotten] is back"]

@@ -10,8 +10,8 @@ from pydantic import SecretStr
 
 from bounce_watcher.config.loading import load
 from bounce_watcher.config.settings import WebSettings
-from bounce_watcher.web import shown
-from bounce_watcher.web.render import assets
+from bounce_watcher.web.view import formatting
+from bounce_watcher.web.view.render import assets
 from tests.families import for_each
 from tests.web.conftest import TOKEN, Web
 
@@ -197,7 +197,7 @@ def test_no_secret_is_on_the_page_of_settings(web: Make, tmp_path: Path) -> None
     session = signed_in(client)
     client.settings = replace(load(path, {}), web=client.settings.web)
     text = client.get("/settings", headers=session).text
-    for key in ("returns.password", "token_keys", "shop.secrets", "grid.api_key", "notifiers.operator.url", "token"):
+    for key in ("returns.password", "token_keys", "shop.secrets", "grid.api_key", "notify.operator.url", "token"):
         assert re.search(rf"<dt>{key}</dt>\s*<dd>(set, )*set</dd>", text), key
     assert "imap.example.org" in text
     for secret in (TOKEN, "canary", "Y2FuYXJ5"):
@@ -210,14 +210,14 @@ def test_no_secret_is_on_the_page_of_settings(web: Make, tmp_path: Path) -> None
     ("e" + "\u0301" * 30, "e" + "\u0301" * 4), ("x" * 700, "x" * 600 + "… (cut here, 700 characters in all)"),
 ])
 def test_what_strangers_wrote_is_made_harmless(text: str, meant: str) -> None:
-    assert shown.harmless(text) == meant
+    assert formatting.harmless(text) == meant
 
 
 @for_each(("now", "before", "meant"), [
     (1829, 1374, "+455 (+33\u202f%)"), (12, 0, "new"), (3, 5, "–"), (5, 40, "−35"), (60, 60, "±0"), (9, None, "–"),
 ])
 def test_changes(now: int, before: int | None, meant: str) -> None:
-    assert shown.change(now, before) == meant
+    assert formatting.change(now, before) == meant
 
 
 @for_each(("part", "whole", "meant"), [
@@ -225,4 +225,4 @@ def test_changes(now: int, before: int | None, meant: str) -> None:
     (1, 20000, "under 0.01\u202f%"), (1, 200, "0.50\u202f%"), (0, 0, "–"),
 ])
 def test_shares(part: int, whole: int, meant: str) -> None:
-    assert shown.share(part, whole) == meant
+    assert formatting.share(part, whole) == meant

@@ -10,8 +10,9 @@ import pytest
 from bounce_watcher.model.ledger import Alert, AlertKind
 from bounce_watcher.service.announcing import announcer
 from bounce_watcher.service.clock import utcnow
-from bounce_watcher.web import bounces, charts
-from bounce_watcher.web.ranges import Bin
+from bounce_watcher.web.pages.statistics import bounces
+from bounce_watcher.web.view import charts
+from bounce_watcher.web.view.ranges import Bin
 from tests.facts import an_alert
 from tests.families import for_each
 from tests.web.conftest import NOON, Web

@@ -21,7 +21,7 @@ import structlog
 from bounce_watcher.cli.main import main
 from bounce_watcher.config import load
 from bounce_watcher.model.message import RawMessage
-from bounce_watcher.service.analyser import Analyser
+from bounce_watcher.service.analysis.analyser import Analyser
 from bounce_watcher.service.opening import open_ledger
 from bounce_watcher.service.recording import Recorder
 from bounce_watcher.service.trouble import Troubles

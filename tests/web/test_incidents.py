@@ -15,18 +15,19 @@ import pytest
 from bounce_watcher.ledger.store import Ledger
 from bounce_watcher.model.ledger import Actor, Alert, AlertKind, BounceEvent, State
 from bounce_watcher.policy.decide import decide as really_decide
-from bounce_watcher.policy.incident import Incident
+from bounce_watcher.policy.guards.incident import Incident
 from bounce_watcher.policy.settings import Mode, PolicySettings
 from bounce_watcher.service.announcing import announcer
 from bounce_watcher.service.clock import utcnow
 from bounce_watcher.service.deciding import decider
-from bounce_watcher.web import forms, many
-from bounce_watcher.web.shown import command
+from bounce_watcher.web import many
+from bounce_watcher.web.view import forms
+from bounce_watcher.web.view.formatting import command
 from bounce_watcher.words.grounds import text
 from tests.facts import an_alert
 from tests.ledger.making import bounce, page
 from tests.outbox.samples import target
-from tests.web.conftest import TOKEN, Web
+from tests.web.conftest import TOKEN, Web, on_page
 from tests.web.looked_at import HOSTILE, demand_harmless
 from tests.web.looking import links, rows, section
 from tests.web.looking import words as said
@@ -281,7 +282,7 @@ def test_a_free_undo_takes_back_what_was_in_force_and_says_what_is_sent(desk: We
     answer = desk.post(f"/undo?{query}", data=form_of(preview, because="a test mailing"))
     assert answer.status_code == 303
     after = sum(each.state is State.SUPPRESSED for each in desk.ledger.suppressions())
-    (done,) = desk.ledger.actions()
+    (done,) = on_page(desk)
     assert done.count == before - after > 10
     assert "@" not in done.subject
     assert f"{done.count} suppressions ended" in said(desk.get(answer.headers["location"]).text)

@@ -14,16 +14,15 @@ from starlette.exceptions import HTTPException
 from starlette.responses import StreamingResponse
 
 from bounce_watcher.config import Settings
-from bounce_watcher.ledger.browse import By, Choice, Facets
-from bounce_watcher.ledger.paging import Page, Place
-from bounce_watcher.model.access import Role
-from bounce_watcher.model.neutral import from_csv
-from bounce_watcher.model.printable import is_unsafe
-from bounce_watcher.web import listing
-from bounce_watcher.web.access import Viewer
-from bounce_watcher.web.house import House
-from bounce_watcher.web.listing import Column, Download, Filter
-from bounce_watcher.web.visit import Fields, Visit
+from bounce_watcher.ledger.lists.browse import By, Choice, Facets
+from bounce_watcher.ledger.lists.paging import Page, Place
+from bounce_watcher.ledger.sessions import Role
+from bounce_watcher.model.neutral import from_csv, is_unsafe
+from bounce_watcher.web.context import House
+from bounce_watcher.web.http.access import Viewer
+from bounce_watcher.web.request import Fields, Visit
+from bounce_watcher.web.view import listing
+from bounce_watcher.web.view.listing import Column, Download, Filter
 from tests.families import for_each
 
 NOW = datetime(2026, 3, 17, 14, 20, tzinfo=UTC)

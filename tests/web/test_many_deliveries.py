@@ -4,15 +4,15 @@ import re
 
 import pytest
 
-from bounce_watcher.ledger import deliveries
-from bounce_watcher.ledger.filters import OutboxFilter
+from bounce_watcher.ledger.lists.filters import OutboxFilter
+from bounce_watcher.ledger.outbox import listing as deliveries
 from bounce_watcher.model.ledger import Actor, NoticeType, OutboxState
 from bounce_watcher.service.announcing import announcer
 from bounce_watcher.service.clock import utcnow
-from bounce_watcher.web import forms
-from bounce_watcher.web.pages import many_deliveries
+from bounce_watcher.web.pages.outbox import many_deliveries
+from bounce_watcher.web.view import forms
 from tests.facts import BY
-from tests.web.conftest import Web
+from tests.web.conftest import Web, on_page
 from tests.web.looking import links, words
 from tests.web.outbox_desk import DELIVERED, GONE, Make, answer, dead, form_of, items, laid_out, state_of, tell
 
@@ -48,7 +48,7 @@ def test_retry_of_all_of_a_target_uses_it_again(desk: Web) -> None:
     assert desk.post("/outbox/retry?target=crm-hook", data=form_of(preview)).status_code == 303
     assert desk.ledger.disabled_endpoints() == {}
     assert [item.state for item in desk.ledger.outbox()].count(OutboxState.DUE) == 5
-    assert [(done.action, done.subject, done.count) for done in desk.ledger.actions()] == [("retry", "crm-hook", 3)]
+    assert [(done.action, done.subject, done.count) for done in on_page(desk)] == [("retry", "crm-hook", 3)]
     assert desk.get("/outbox/retry?target=crm-hook").status_code == 409
 
 
@@ -219,7 +219,7 @@ def test_of_a_target_with_too_many_it_is_said_that_it_may_be_fewer(desk: Web, mo
     assert "3 deliveries that gave up would be due at once." in preview
     assert "it is fewer where some lost their content or were replaced" in preview
     desk.post(WAYS[0], data=form_of(preview))
-    assert [done.count for done in desk.ledger.actions()] == [2]
+    assert [done.count for done in on_page(desk)] == [2]
 
 
 def test_a_target_that_wanted_no_more_is_used_again(desk: Web) -> None:

@@ -10,18 +10,18 @@ from prometheus_client.parser import text_string_to_metric_families
 from pydantic import SecretStr
 from sqlalchemy import text
 
-from bounce_watcher.intake.account import ImapAccount, Security
-from bounce_watcher.ledger.engine import open_engine
+from bounce_watcher.intake.imap.account import ImapAccount, Security
+from bounce_watcher.ledger.db.engine import open_engine
 from bounce_watcher.model.about import LEDGER
 from bounce_watcher.model.finding import Kind
 from bounce_watcher.model.ledger import Actor, Attempt, Disposition
-from bounce_watcher.outbox.target import WebhookTarget
-from bounce_watcher.policy.limits import GuardSettings
+from bounce_watcher.outbox.webhook.target import WebhookTarget
+from bounce_watcher.policy.guards.limits import GuardSettings
 from bounce_watcher.policy.settings import Mode, PolicySettings
 from bounce_watcher.service.counts import Counts, What, expect
 from bounce_watcher.service.state import MailboxState
 from bounce_watcher.service.trouble import Trouble
-from bounce_watcher.web import metrics
+from bounce_watcher.web.http import metrics
 from tests.ledger.making import LEASE, Platform, bounce, day, mail, page, record
 from tests.servers.promtool import promtool
 from tests.web.conftest import NOON, TOKEN, Web

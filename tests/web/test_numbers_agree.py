@@ -7,9 +7,9 @@ from datetime import timedelta
 
 import pytest
 
-from bounce_watcher.ledger.filters import SuppressionFilter
+from bounce_watcher.ledger.lists.filters import SuppressionFilter
 from bounce_watcher.model.ledger import Actor, State
-from bounce_watcher.policy.incident import Incident
+from bounce_watcher.policy.guards.incident import Incident
 from bounce_watcher.policy.settings import PolicySettings
 from bounce_watcher.service.announcing import announcer
 from bounce_watcher.service.clock import utcnow

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from schemathesis import GenerationMode, checks
 
 from bounce_watcher.web.application import application
-from bounce_watcher.web.house import House
+from bounce_watcher.web.context import House
 from tests.examples import examples
 from tests.ledger.making import Platform, bounce, page, record
 from tests.web.conftest import BEARER, Web

@@ -33,7 +33,7 @@ def asking(name: str, opt_out: OptOut, at: float, content: bytes = ASKING) -> Me
 
 @pytest.fixture(autouse=True)
 def _at_that_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in ("visit", "access"):
+    for module in ("request", "http.access"):
         monkeypatch.setattr(f"bounce_watcher.web.{module}.utcnow", lambda: day(8))
 
 

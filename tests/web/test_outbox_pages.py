@@ -18,9 +18,9 @@ from bounce_watcher.policy.settings import Mode
 from bounce_watcher.service.clock import utcnow
 from bounce_watcher.service.state import ServiceState
 from bounce_watcher.service.trouble import Trouble
-from bounce_watcher.web.deliveries import error_of
+from bounce_watcher.web.pages.outbox.deliveries import error_of
 from tests.outbox.samples import target
-from tests.web.conftest import NOON, TOKEN, Web
+from tests.web.conftest import NOON, TOKEN, Web, on_page
 from tests.web.looked_at import HOSTILE, demand_harmless
 from tests.web.looking import links, rows, section, words
 from tests.web.outbox_desk import (
@@ -188,7 +188,7 @@ def test_a_target_is_paused_after_a_preview_with_a_reason(desk: Web) -> None:
     assert re.search(r"Since \d\d:\d\d \(\d s\) by API token: moves to another host", told)
     assert "Waits: crm-hook is paused. Since" in desk.get(path_of(desk, "f")).text
     assert desk.get(path).status_code == 409
-    assert [(done.action, done.subject, done.because) for done in desk.ledger.actions()] == [
+    assert [(done.action, done.subject, done.because) for done in on_page(desk)] == [
         ("pause", "crm-hook", "moves to another host")
     ]
 
@@ -204,7 +204,7 @@ def test_a_paused_target_is_resumed_and_nothing_was_lost(desk: Web) -> None:
     assert desk.post(path, data=form_of(preview)).status_code == 303
     assert desk.ledger.paused() == {}
     assert len(desk.ledger.lease("crm-hook", utcnow() + timedelta(days=1), LEASE, 9)) == 2
-    assert [done.action for done in desk.ledger.actions()] == ["resume", "pause"]
+    assert [done.action for done in on_page(desk)] == ["resume", "pause"]
     assert desk.get("/outbox/pause?target=none").status_code == 404
 
 
@@ -380,6 +380,6 @@ def test_a_test_sends_one_event_and_tells_the_answer(desk: Web, status: int, bod
     demand_harmless(text)
     assert told in words(text)
     assert str(status) in words(text)
-    (done,) = desk.ledger.actions()
+    (done,) = on_page(desk)
     assert (done.action, done.subject, done.count) == ("test", "crm-hook", int(status == 204))
     assert desk.post("/outbox/test", data={"csrf": csrf_of(text), "target": "none"}).status_code == 404

@@ -15,7 +15,7 @@ from bounce_watcher.model.ledger import Actor, AlertKind, BounceEvent, Dispositi
 from bounce_watcher.model.ledger import Attempt as Tried
 from bounce_watcher.model.sending import SentCount
 from bounce_watcher.model.verdict import Reason
-from bounce_watcher.policy.guard import provider
+from bounce_watcher.policy.guards.outages import provider
 from bounce_watcher.policy.settings import Mode
 from bounce_watcher.service.clock import utcnow
 from bounce_watcher.service.state import MailboxState, ServiceState

@@ -8,17 +8,17 @@ from urllib.parse import unquote
 
 import pytest
 
-from bounce_watcher.intake.account import ImapAccount, Security
+from bounce_watcher.intake.imap.account import ImapAccount, Security
 from bounce_watcher.model.finding import Kind
 from bounce_watcher.model.ledger import BounceEvent
 from bounce_watcher.model.sending import SentCount
 from bounce_watcher.model.verdict import BounceType, Reason
 from bounce_watcher.policy.settings import PolicySettings
 from bounce_watcher.service.clock import utcnow
-from bounce_watcher.web import links as to
-from bounce_watcher.web.advice import ADVICE, PAGES
-from bounce_watcher.web.pages.streams import policy_words
-from bounce_watcher.web.shown import PROVIDERS
+from bounce_watcher.web.pages.statistics.streams import policy_words
+from bounce_watcher.web.view import links as to
+from bounce_watcher.web.view.advice import ADVICE, PAGES
+from bounce_watcher.web.view.formatting import PROVIDERS
 from tests.families import for_each
 from tests.ledger.making import bounce
 from tests.web.conftest import Web
@@ -40,7 +40,7 @@ def blocked(number: int, *, hours: int = 20) -> list[BounceEvent]:
 
 @pytest.mark.parametrize("asked", RANGES)
 def test_providers_and_the_others_add_up_to_all(web: Make, asked: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bounce_watcher.web.pages.providers.MOST", 10)
+    monkeypatch.setattr("bounce_watcher.web.pages.statistics.providers.MOST", 10)
     client = web()
     recorded(client, [*bounces(200), *bounces(99, spread=timedelta(hours=9), start=600)])
     html = page(client, f"/providers?range={asked}")
@@ -86,7 +86,7 @@ def test_own_trouble_is_told_with_its_words_and_what_to_do(web: Make) -> None:
 def test_own_trouble_tells_its_first_and_last_day_however_many_reports_there_are(
     web: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("bounce_watcher.web.pages.providers.LOOKED_AT", 3)
+    monkeypatch.setattr("bounce_watcher.web.pages.statistics.providers.LOOKED_AT", 3)
     client, events = web(), blocked(40, hours=100)
     recorded(client, events)
     own = words(section(page(client, "/providers/outlook.com"), "own"))
@@ -172,7 +172,7 @@ def test_what_came_late_is_said_beside_the_first_hours(web: Make) -> None:
 
 
 def test_a_large_campaign_is_told_by_day(web: Make, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bounce_watcher.web.pages.streams.MOST_READ", 10)
+    monkeypatch.setattr("bounce_watcher.web.pages.statistics.streams.MOST_READ", 10)
     client = web()
     recorded(client, campaign("spring", 30, hours=60))
     html = page(client, "/streams/news/campaigns/spring")

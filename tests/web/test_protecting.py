@@ -11,7 +11,7 @@ from bounce_watcher.service.clock import utcnow
 from bounce_watcher.service.deciding import decider
 from tests.facts import BY
 from tests.ledger.making import START, bounce, page
-from tests.web.conftest import Web
+from tests.web.conftest import Web, on_page
 from tests.web.looked_at import HOSTILE, demand_harmless
 from tests.web.looking import links, section
 from tests.web.looking import words as said
@@ -108,7 +108,7 @@ def test_the_end_of_it(desk: Web) -> None:  # noqa: F811
     assert desk.post(link, data=form).status_code == 404, "a double click"
     of_domain = links(desk.get(path_to(desk, "dora@gmx.net")).text, "/protected/")
     assert [desk.ledger.names.address(each.split("/")[2]) for each in of_domain] == ["@gmx.net"]
-    assert [done.action for done in desk.ledger.actions()] == ["unprotect"]
+    assert [done.action for done in on_page(desk)] == ["unprotect"]
 
 
 def test_what_the_configuration_protects_is_ended_there(desk: Web) -> None:  # noqa: F811

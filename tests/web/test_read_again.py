@@ -6,16 +6,16 @@ from dataclasses import replace
 import pytest
 
 from bounce_watcher.classification.ruleset import load_rules
-from bounce_watcher.ledger.filters import EventFilter
+from bounce_watcher.ledger.lists.filters import EventFilter
 from bounce_watcher.model.ledger import BounceEvent, NoticeType, State
 from bounce_watcher.model.message import RawMessage
 from bounce_watcher.pipeline import Toolkit
-from bounce_watcher.service import reclassifying
-from bounce_watcher.service.analyser import Analyser
+from bounce_watcher.service.analysis.analyser import Analyser
+from bounce_watcher.service.analysis.dkim_keys import key_lookup
+from bounce_watcher.service.analysis.worker import Analysed, analyse_one
 from bounce_watcher.service.announcing import announcer
 from bounce_watcher.service.deciding import decider
-from bounce_watcher.service.dkim_keys import key_lookup
-from bounce_watcher.service.worker import Analysed, analyse_one
+from bounce_watcher.service.operations import reclassifying
 from bounce_watcher.words.grounds import formerly
 from tests.cli.test_history import OWN_RULES
 from tests.ledger.making import bounce, day, page

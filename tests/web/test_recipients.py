@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from bounce_watcher.ledger.erasure import Erased
+from bounce_watcher.ledger.privacy.erasure import Erased
 from bounce_watcher.ledger.store import Ledger
 from bounce_watcher.model.errors import TemporaryFailure
 from bounce_watcher.model.ledger import Actor, NoticeType, State, SuppressionSource
@@ -19,11 +19,11 @@ from bounce_watcher.model.message import pack
 from bounce_watcher.model.verdict import Reason
 from bounce_watcher.policy.settings import Mode, PolicySettings
 from bounce_watcher.service.announcing import announcer
-from bounce_watcher.web import working
+from bounce_watcher.web import jobs
 from bounce_watcher.words.grounds import text
 from tests.ledger.making import bounce, day, decide, mail, page
 from tests.outbox.samples import target
-from tests.web.conftest import TOKEN, Web, await_works
+from tests.web.conftest import TOKEN, Web, await_works, on_page
 from tests.web.looked_at import demand_harmless
 from tests.web.looking import links, words
 from tests.web.test_events import link
@@ -240,7 +240,7 @@ def test_what_changed_meanwhile_is_looked_at_again(desk: Web) -> None:
     desk.ledger.release(ANNA, None, Actor("jo", day(10), "x"), announce=announcer(desk.settings))
     assert desk.post(f"{path}/release", data=form).status_code == 409
     assert desk.get(f"{path}/release").status_code == 409
-    assert desk.ledger.actions() == []
+    assert on_page(desk) == []
 
 
 def test_forget_erases_what_it_showed_and_keeps_the_suppression(desk: Web) -> None:
@@ -263,7 +263,7 @@ def test_forget_erases_what_it_showed_and_keeps_the_suppression(desk: Web) -> No
     assert desk.ledger.message("e" * 32) is None
     assert [each.state for each in desk.ledger.recipients(ANNA)] == [State.SUPPRESSED]
     (done,) = desk.ledger.actions()
-    assert (done.action, done.because) == ("forget", "asked by the address")
+    assert (done.action, done.because) == ("forget", "asked by [forgotten]")
     name = desk.ledger.names.address(done.subject)
     assert name == desk.ledger.known_as(ANNA)
     assert name.startswith("forgotten:"), "the log leads back to nobody"
@@ -279,7 +279,7 @@ def test_forget_erases_what_it_showed_and_keeps_the_suppression(desk: Web) -> No
 
 
 def test_what_takes_long_to_forget_goes_on_without_the_browser(desk: Web, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(working, "WAITS", 0.01)
+    monkeypatch.setattr(jobs, "WAITS", 0.01)
     go_on, looked, forget = threading.Event(), threading.Event(), desk.ledger.forget
 
     def slowly(address: str, by: Actor, *, advance: Callable[[int], None]) -> Erased:
@@ -305,7 +305,7 @@ def test_what_takes_long_to_forget_goes_on_without_the_browser(desk: Web, monkey
 
 
 def test_a_database_that_fails_amid_forgetting_is_told(desk: Web, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fails(address: str, *, advance: Callable[[int], None]) -> Erased:
+    def fails(address: str, by: Actor, *, advance: Callable[[int], None]) -> Erased:
         raise TemporaryFailure("the database is away")
 
     monkeypatch.setattr(desk.ledger, "forget", fails)

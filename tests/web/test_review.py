@@ -13,13 +13,13 @@ import httpx
 import pytest
 
 from bounce_watcher.config.rules import DRAFTED
-from bounce_watcher.ledger.browse import Query
-from bounce_watcher.ledger.review import GroupState, group_of, group_of_mail
+from bounce_watcher.ledger.lists.browse import Query
+from bounce_watcher.ledger.review.groups import GroupState, group_of, group_of_mail
 from bounce_watcher.model.finding import Kind
 from bounce_watcher.model.ledger import BounceEvent, MessageRecord, Misread, Unread
 from bounce_watcher.model.message import pack
 from bounce_watcher.model.verdict import Reason
-from bounce_watcher.service.process import language_of
+from bounce_watcher.service.analysis.judging import language_of
 from tests.ledger.making import bounce, day, mail, page, record
 from tests.web.conftest import TOKEN, Web
 from tests.web.looked_at import HOSTILE, demand_harmless
@@ -52,8 +52,8 @@ def desk(web: Make, tmp_path: Path) -> Web:
 
 @pytest.fixture(autouse=True)
 def _at_that_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bounce_watcher.web.visit.utcnow", lambda: day(8))
-    monkeypatch.setattr("bounce_watcher.web.access.utcnow", lambda: day(8))
+    monkeypatch.setattr("bounce_watcher.web.request.utcnow", lambda: day(8))
+    monkeypatch.setattr("bounce_watcher.web.http.access.utcnow", lambda: day(8))
 
 
 def fields_of(text: str, action: str) -> dict[str, str]:

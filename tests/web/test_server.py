@@ -14,8 +14,9 @@ from pydantic import SecretStr
 
 from bounce_watcher.config.settings import WebSettings
 from bounce_watcher.model.errors import PermanentFailure
-from bounce_watcher.web import listing, peers, server
-from bounce_watcher.web.server import serving
+from bounce_watcher.web.http import peers, server
+from bounce_watcher.web.http.server import serving
+from bounce_watcher.web.view import listing
 from tests.ledger.making import bounce, day, page, record
 from tests.web.conftest import BEARER, TOKEN, Web
 

@@ -32,8 +32,8 @@ from bounce_watcher.model.ledger import (
     SuppressionSource,
 )
 from bounce_watcher.model.verdict import Reason
-from bounce_watcher.web import telling
-from bounce_watcher.web.telling import Case
+from bounce_watcher.web.view import explanations
+from bounce_watcher.web.view.explanations import Case
 from tests.facts import an_alert
 from tests.families import for_each
 from tests.ledger.making import bounce, day
@@ -186,14 +186,14 @@ SENTENCES = {
 
 @for_each(("case", "meant"), SENTENCES.values(), ids=SENTENCES)
 def test_sentences(case: Case, meant: str) -> None:
-    assert telling.sentence(case) == meant
+    assert explanations.sentence(case) == meant
 
 
 def test_what_was_counted_is_found_below_whatever_stands_on_it() -> None:
     held = Held(Waits(TWICE, ALERT.subject, 4, 3, 1, 10, day(16)), OUTAGE)
-    assert telling.counted(Case(_suppressed(held))) == TWICE
-    assert telling.counted(Case(_suppressed(ByPerson("2 of 2 on 2 days")))) is None
-    assert telling.counted(Case(RecipientRecord(USER, "news"))) is None
+    assert explanations.counted(Case(_suppressed(held))) == TWICE
+    assert explanations.counted(Case(_suppressed(ByPerson("2 of 2 on 2 days")))) is None
+    assert explanations.counted(Case(RecipientRecord(USER, "news"))) is None
 
 
 @for_each(("event", "what", "sentence"), [
@@ -211,30 +211,30 @@ def test_what_was_counted_is_found_below_whatever_stands_on_it() -> None:
      "On 17 March 2026 at 12:00 the receiving server reported of a forgotten address that the mailbox does not exist."),
 ])
 def test_one_report_in_a_sentence(event: BounceEvent, what: str, sentence: str) -> None:
-    assert telling.what(event) == what
-    assert telling.of_event(event) == sentence
+    assert explanations.what(event) == what
+    assert explanations.of_event(event) == sentence
 
 
 def test_a_reply_for_the_customer_has_no_codes_and_no_terms() -> None:
     case = SENTENCES["two days"][0]
-    reply = telling.reply(case)
+    reply = explanations.reply(case)
     assert reply == (
         "Mail from us to anna@gmx.net came back on 12 and 17 March 2026: the receiving side says that the mailbox does "
         "not exist. So we stopped sending to this address. Please check the address for typing errors, or ask whoever "
         "runs the mailbox. Tell us when it is mended, and we will look at it again."
     )
-    assert "marked as spam" in (telling.reply(SENTENCES["complaint"][0]) or "")
-    assert telling.reply(SENTENCES["by hand"][0]) is None
-    assert telling.reply(SENTENCES["watching"][0]) is None
+    assert "marked as spam" in (explanations.reply(SENTENCES["complaint"][0]) or "")
+    assert explanations.reply(SENTENCES["by hand"][0]) is None
+    assert explanations.reply(SENTENCES["watching"][0]) is None
 
 
 def test_days_that_counted() -> None:
     case = SENTENCES["two days"][0]
-    assert [(box.day.isoformat(), box.text) for box in telling.boxes(case, 2)] == [
+    assert [(box.day.isoformat(), box.text) for box in explanations.boxes(case, 2)] == [
         ("2026-03-12", "1 of 2"), ("2026-03-17", "2 of 2"),
     ]
     many = Case(RecipientRecord(USER, "news"), events=[_report(n) for n in range(20)])
-    assert len(telling.boxes(many, None)) == 12
+    assert len(explanations.boxes(many, None)) == 12
 
 
 @pytest.mark.parametrize(("diagnostic", "quote", "meant"), [
@@ -248,10 +248,10 @@ def test_days_that_counted() -> None:
 def test_the_part_that_a_rule_matched_is_set_apart(
     diagnostic: str | None, quote: str, meant: tuple[str, str, str]
 ) -> None:
-    words = telling.quoted(replace(_report(1), diagnostic=diagnostic, quote=quote))
+    words = explanations.quoted(replace(_report(1), diagnostic=diagnostic, quote=quote))
     assert words is not None
     assert (words.before, words.match, words.after) == meant
 
 
 def test_nothing_is_quoted_where_nothing_is_kept() -> None:
-    assert telling.quoted(replace(_report(1), diagnostic=None, quote=None)) is None
+    assert explanations.quoted(replace(_report(1), diagnostic=None, quote=None)) is None

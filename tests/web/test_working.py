@@ -11,12 +11,12 @@ import pytest
 from pydantic import SecretStr
 
 from bounce_watcher.config.settings import WebSettings
-from bounce_watcher.ledger import rulings, undo
+from bounce_watcher.ledger.suppressions import rulings, undo
 from bounce_watcher.model.errors import TemporaryFailure
 from bounce_watcher.model.ledger import State
-from bounce_watcher.web import working
-from bounce_watcher.web.server import serving
-from bounce_watcher.web.working import Hand, Work, Works
+from bounce_watcher.web import jobs
+from bounce_watcher.web.http.server import serving
+from bounce_watcher.web.jobs import Hand, Work, Works
 from tests.web.conftest import BEARER, TOKEN, Web, await_works
 from tests.web.looked_at import demand_harmless
 from tests.web.looking import links
@@ -89,7 +89,7 @@ def slow(desk: Web, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Case,
     made: list[Slowly] = []
 
     def slowed(case: Case, how: Slowly) -> Slowly:
-        monkeypatch.setattr(working, "WAITS", 0.01)
+        monkeypatch.setattr(jobs, "WAITS", 0.01)
         monkeypatch.setattr(desk.ledger, case.ledger, how(getattr(desk.ledger, case.ledger)))
         made.append(how)
         return how
@@ -128,7 +128,7 @@ def test_what_takes_long_is_told_on_a_page_until_it_leads_on(desk: Web, slow: Sl
     kept = desk.get(still)
     assert ("refresh" in kept.headers, f"{case.title}: 5 done." in said(kept.text)) == (False, True)
     assert desk.post(path, data=form).headers["location"] == under_way, "a second click"
-    assert logged(desk) == []
+    assert logged(desk) == [(case.action, BATCH)], "what is done so far"
     how.go_on.set()
     await_works()
     answer = desk.get(under_way)
@@ -153,7 +153,7 @@ def test_what_breaks_off_is_told_and_logged_and_goes_on_where_it_ended(
     assert "refresh" not in page.headers
     assert (held(desk), logged(desk)) == (HELD - BATCH, [(case.action, BATCH)])
     monkeypatch.setattr(desk.ledger, case.ledger, real)
-    monkeypatch.setattr(working, "WAITS", 60)
+    monkeypatch.setattr(jobs, "WAITS", 60)
     (again,) = links(page.text, path.partition("?")[0])
     form = form_of(desk.get(again).text, because="why")
     assert desk.post(again, data=form).headers["location"] == case.leads_to(desk)
@@ -195,7 +195,7 @@ def test_the_end_of_the_service_ends_it_after_the_batch_in_hand(
     desk: Web, slow: Slow, case: Case, monkeypatch: pytest.MonkeyPatch  # noqa: F811
 ) -> None:
     """What was committed by then is counted to the last, and nothing after that is done."""
-    monkeypatch.setattr(working, "STOPS_WITHIN", 0.01)
+    monkeypatch.setattr(jobs, "STOPS_WITHIN", 0.01)
     port, path, how = free_port(), case.path(desk), slow(case, Slowly(5))
     desk.settings = desk.settings.__class__(
         database_url=desk.settings.database_url, web=WebSettings("127.0.0.1", port, SecretStr(TOKEN)),
@@ -264,8 +264,8 @@ def test_once_the_service_stops_nothing_begins_a_step() -> None:
 
 
 def test_stopping_waits_for_the_step_in_hand(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(working, "WAITS", 0.01)
-    monkeypatch.setattr(working, "STOPS_WITHIN", 60)
+    monkeypatch.setattr(jobs, "WAITS", 0.01)
+    monkeypatch.setattr(jobs, "STOPS_WITHIN", 60)
     works, stops = Works(), threading.Event()
 
     def run(hand: Hand) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from bounce_watcher.config import Settings
-    from bounce_watcher.ledger.lists import Lists
+    from bounce_watcher.ledger.lists.reading import Lists
     from bounce_watcher.ledger.store import Ledger
 
 

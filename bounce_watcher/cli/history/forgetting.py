@@ -14,7 +14,7 @@ from bounce_watcher.cli.framework.output import clean, count, json_line, say
 from bounce_watcher.cli.framework.tables import progress
 
 if TYPE_CHECKING:
-    from bounce_watcher.ledger.erasure import Erased
+    from bounce_watcher.ledger.privacy.erasure import Erased
 
 
 def register(app: typer.Typer) -> None:

@@ -16,7 +16,7 @@ from bounce_watcher.model.ledger import BounceEvent, State
 from bounce_watcher.words.rows import Row
 
 if TYPE_CHECKING:
-    from bounce_watcher.service.reclassifying import Found
+    from bounce_watcher.service.operations.reclassifying import Found
 
 COLUMNS = ("at", "recipient", "stream", "was", "is", "old_rule", "rule", "old_state", "state")
 
@@ -41,7 +41,7 @@ def reclassify_stored(
     without a remaining reason are released, new ones are added, and the platform is notified of both. An interrupted
     run can be started again.
     """
-    from bounce_watcher.service.reclassifying import reclassify
+    from bounce_watcher.service.operations.reclassifying import reclassify
 
     changes = released = 0
 

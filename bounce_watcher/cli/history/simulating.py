@@ -20,7 +20,7 @@ from bounce_watcher.words.rows import Row, explained
 
 if TYPE_CHECKING:
     from bounce_watcher.config import Settings
-    from bounce_watcher.ledger.simulation import Simulated
+    from bounce_watcher.ledger.history.simulation import Simulated
 
 COLUMNS = ("day", "reason", "now", "then", "new", "no_more", "took_mail")
 
@@ -67,7 +67,7 @@ def simulate(as_json: Json = False, config: ConfigFile = None, debug: Debug = Fa
     different [policy]. Its [policy.guard] is not simulated: recipients the guard released are released here too,
     reports it discarded in an outage never count, and it holds back nobody else.
     """
-    from bounce_watcher.service import simulating
+    from bounce_watcher.service.operations import simulating
 
     settings = load_settings(config)
     summary = Summary()

@@ -22,8 +22,8 @@ from bounce_watcher.words.rows import Row, explained
 
 if TYPE_CHECKING:
     from bounce_watcher.ledger.store import Ledger
-    from bounce_watcher.ledger.undo import UndoOutcome
-    from bounce_watcher.policy.incident import Incident
+    from bounce_watcher.ledger.suppressions.undo import UndoOutcome
+    from bounce_watcher.policy.guards.incident import Incident
 
 _NOTHING = {
     AlertKind.FORGED: "doubtful reports, which count against nobody",
@@ -112,7 +112,7 @@ def undo(  # noqa: PLR0913, PLR0917 - one parameter an option
 
 def _narrowed(since: str | None, until: str | None, alert: str | None, provider: str | None) -> Incident | None:
     """The incident as far as the command line tells it; None where an alert does."""
-    from bounce_watcher.policy.incident import Incident
+    from bounce_watcher.policy.guards.incident import Incident
 
     if alert is not None:
         if (since, until, provider) != (None, None, None):
@@ -127,7 +127,7 @@ def _narrowed(since: str | None, until: str | None, alert: str | None, provider:
 
 
 def _of_alert(ledger: Ledger, name: str) -> Incident:
-    from bounce_watcher.policy.incident import Incident
+    from bounce_watcher.policy.guards.incident import Incident
 
     alert = ledger.alert(name)
     if alert is None:

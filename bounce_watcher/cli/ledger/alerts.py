@@ -18,7 +18,7 @@ from bounce_watcher.words import grounds as words
 from bounce_watcher.words.rows import Row, explained
 
 if TYPE_CHECKING:
-    from bounce_watcher.ledger.incidents import Held
+    from bounce_watcher.ledger.lists.incidents import Held
 
 commands = typer.Typer(
     help="Lists alerts: outages and floods, which hold suppressions back, blocks, a silent mailbox.")
@@ -91,7 +91,7 @@ def confirm(
 
 
 def _rule(name: str, ruling: str, because: str, *, dry_run: bool, as_json: bool, config: ConfigFile) -> None:
-    from bounce_watcher.ledger.rulings import BulkRequest
+    from bounce_watcher.ledger.suppressions.rulings import BulkRequest
     from bounce_watcher.policy.rulings import Ruling
     from bounce_watcher.service.announcing import announcer
 

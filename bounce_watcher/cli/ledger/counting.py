@@ -15,12 +15,12 @@ from bounce_watcher.cli.framework.options import ConfigFile, Debug, Json, Stream
 from bounce_watcher.cli.framework.output import count, say
 from bounce_watcher.cli.framework.tables import listing
 from bounce_watcher.cli.framework.times import past
-from bounce_watcher.ledger.filters import By
+from bounce_watcher.ledger.lists.filters import By
 from bounce_watcher.service.clock import utcnow
 from bounce_watcher.words.rows import Row
 
 if TYPE_CHECKING:
-    from bounce_watcher.ledger.stats import Stats
+    from bounce_watcher.ledger.lists.stats import Stats
     from bounce_watcher.ledger.store import Ledger
 
 USUAL = timedelta(days=30)
@@ -122,7 +122,7 @@ def _period(since: str | None, until: str | None) -> tuple[datetime, datetime]:
 
 
 def _stats(ledger: Ledger, begin: datetime, end: datetime, by: Sequence[By], stream: str | None) -> Stats:
-    from bounce_watcher.ledger.stats import stats
+    from bounce_watcher.ledger.lists.stats import stats
 
     try:
         return stats(ledger, begin, end, by, stream)

@@ -25,7 +25,7 @@ from bounce_watcher.words.rows import Row
 if TYPE_CHECKING:
     from bounce_watcher.config import Settings
     from bounce_watcher.outbox.platform import Platform
-    from bounce_watcher.service.drift import Drift
+    from bounce_watcher.service.operations.drift import Drift
 
     Told = Counter[tuple[Side, Case]]
 
@@ -68,7 +68,7 @@ def show_drift(
     With --dry-run it shows only what --fix would change. A platform may take some minutes to list recent changes.
     """
     from bounce_watcher.service.announcing import who_hears
-    from bounce_watcher.service.drift import drift
+    from bounce_watcher.service.operations.drift import drift
 
     with ledger_of(config) as (settings, ledger):
         platform = platform_named(settings, target)

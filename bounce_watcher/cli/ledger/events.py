@@ -10,7 +10,7 @@ from bounce_watcher.cli.framework.ledgers import lists_of
 from bounce_watcher.cli.framework.options import ConfigFile, Debug, Json, Limit, Stream, example
 from bounce_watcher.cli.framework.tables import listing
 from bounce_watcher.cli.framework.times import past
-from bounce_watcher.ledger.filters import EventFilter
+from bounce_watcher.ledger.lists.filters import EventFilter
 from bounce_watcher.model.finding import Kind
 from bounce_watcher.model.verdict import BounceType, Reason
 from bounce_watcher.words.rows import EVENT_COLUMNS, event_row
@@ -52,7 +52,7 @@ def list_events(  # noqa: PLR0913, PLR0917 - one parameter an option
     With --hashed each address is replaced by a pseudonym that is the same in every list, with its domain, and the words
     of mail are left out. JSON output is always like this if the configuration sets hashed_exports.
     """
-    from bounce_watcher.ledger.pseudonym import hidden
+    from bounce_watcher.ledger.privacy.pseudonym import hidden
 
     wanted = EventFilter(
         recipient=recipient, stream=stream, kind=kind, bounce_type=bounce_type,

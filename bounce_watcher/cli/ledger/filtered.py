@@ -66,8 +66,8 @@ def release(  # noqa: PLR0913, PLR0917 - one parameter an option
     Recipients who complained, were suppressed by hand or are protected are skipped unless you include them; the list
     shows which.
     """
-    from bounce_watcher.ledger.browse import By, Choice, Query
-    from bounce_watcher.ledger.rulings import BulkRequest
+    from bounce_watcher.ledger.lists.browse import By, Choice, Query
+    from bounce_watcher.ledger.suppressions.rulings import BulkRequest
     from bounce_watcher.service.announcing import announcer
 
     choices = {

@@ -13,7 +13,7 @@ from bounce_watcher.policy.rulings import SkipReason
 from bounce_watcher.words.rows import Row, explained
 
 if TYPE_CHECKING:
-    from bounce_watcher.ledger.rulings import Ruled
+    from bounce_watcher.ledger.suppressions.rulings import Ruled
 
 COLUMNS = ("recipient", "stream", "reason", "was", "state", "left", "because")
 

@@ -51,7 +51,7 @@ def done(
 
 
 def _named(waiting: Sequence[KeptOptOut], beginning: str) -> KeptOptOut:
-    from bounce_watcher.ledger.optouts import GID
+    from bounce_watcher.ledger.review.optouts import GID
 
     found = [each for each in waiting if beginning and each.id.startswith(beginning.lower())]
     if len(found) != 1:

@@ -16,13 +16,13 @@ from bounce_watcher.cli.framework.output import clean, complain, count, iso, jso
 from bounce_watcher.cli.framework.tables import listing
 from bounce_watcher.cli.framework.times import past
 from bounce_watcher.cli.ledger.targets import target_named
-from bounce_watcher.ledger.filters import OutboxFilter
+from bounce_watcher.ledger.lists.filters import OutboxFilter
 from bounce_watcher.model.errors import PermanentFailure
 from bounce_watcher.model.ledger import Attempt, Disposition, OutboxItem, OutboxState
 from bounce_watcher.service.clock import utcnow
 
 if TYPE_CHECKING:
-    from bounce_watcher.ledger.pausing import Pause
+    from bounce_watcher.ledger.outbox.pausing import Pause
     from bounce_watcher.ledger.store import Ledger
     from bounce_watcher.outbox.opening import Receiver
 
@@ -84,7 +84,7 @@ def show(
 
     For a platform it shows the first call. Secrets and signatures are masked; the address is not.
     """
-    from bounce_watcher.outbox.rehearsal import rehearse_among
+    from bounce_watcher.outbox.webhook.rehearsal import rehearse_among
 
     with ledger_of(config) as (settings, ledger):
         item = next(ledger.outbox(OutboxFilter(id=item_id)), None)
@@ -118,8 +118,8 @@ def test(
     Prints the result in one line; exit status 1 if the target does not accept it. Nothing is added to the outbox, and
     nothing is retried. --dry-run shows the request, with secrets and signature masked.
     """
-    from bounce_watcher.outbox.rehearsal import rehearse_test
-    from bounce_watcher.service.doctor import explained
+    from bounce_watcher.outbox.webhook.rehearsal import rehearse_test
+    from bounce_watcher.service.setup.doctor import explained
 
     chosen = target_named(load_settings(config), target)
     if dry_run:
@@ -146,7 +146,7 @@ FAILED = 1
 
 def _taken(target: Receiver) -> str:
     from bounce_watcher.outbox.notifier import Notifier
-    from bounce_watcher.outbox.target import WebhookTarget
+    from bounce_watcher.outbox.webhook.target import WebhookTarget
 
     match target:
         case WebhookTarget():
@@ -285,8 +285,8 @@ def show_public_key(
 
     Each belongs to one of the webhook's whsk_… secrets. With a public key a receiver can verify but not sign.
     """
-    from bounce_watcher.outbox.signature import PRIVATE_MEND, public_key
-    from bounce_watcher.outbox.target import WebhookTarget
+    from bounce_watcher.outbox.webhook.signature import PRIVATE_MEND, public_key
+    from bounce_watcher.outbox.webhook.target import WebhookTarget
 
     settings = load_settings(config)
     webhook = target_named(settings, target)

@@ -10,7 +10,7 @@ from bounce_watcher.cli.framework.logged import at_the_shell
 from bounce_watcher.cli.framework.options import ConfigFile, Debug, Json, example
 from bounce_watcher.cli.framework.output import clean, say
 from bounce_watcher.cli.framework.tables import listing
-from bounce_watcher.ledger.filters import SuppressionFilter
+from bounce_watcher.ledger.lists.filters import SuppressionFilter
 from bounce_watcher.model.errors import PermanentFailure
 
 COLUMNS = ("name", "by", "at", "because")
@@ -50,7 +50,7 @@ def unprotect(name: Name, because: Because, config: ConfigFile = None, debug: De
 
 def protected(as_json: Json = False, config: ConfigFile = None, debug: Debug = False) -> None:
     """Lists the protected addresses and domains, both those made by hand and those in the configuration."""
-    from bounce_watcher.service.protecting import CONFIGURATION, Protector
+    from bounce_watcher.service.operations.protecting import CONFIGURATION, Protector
 
     with lists_of(config) as (settings, ledger):
         policy = settings.policy
@@ -61,7 +61,7 @@ def protected(as_json: Json = False, config: ConfigFile = None, debug: Debug = F
 
 
 def _known(text: str) -> str:
-    from bounce_watcher.service.protecting import name_of
+    from bounce_watcher.service.operations.protecting import name_of
 
     try:
         return name_of(text)

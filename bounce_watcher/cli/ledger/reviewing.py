@@ -20,9 +20,9 @@ from bounce_watcher.service.clock import utcnow
 from bounce_watcher.words.rows import OPT_OUT_COLUMNS, Row, opt_out_row
 
 if TYPE_CHECKING:
-    from bounce_watcher.ledger.review import Group
+    from bounce_watcher.ledger.review.groups import Group
     from bounce_watcher.ledger.store import Ledger
-    from bounce_watcher.service.drafting import Trial
+    from bounce_watcher.service.operations.drafting import Trial
 
 commands = typer.Typer(help="Shows unrecognised mail by wording; drafts a rule and tries it on stored mail.")
 
@@ -61,8 +61,8 @@ def list_groups(
     recipient failed, but the words give no reason), notice (looks like a mail system's, but names nobody), letter (does
     not look like a report), opt_out (all requests for no more mail, until each is marked with `review done`).
     """
-    from bounce_watcher.ledger.browse import By, Choice, Query
-    from bounce_watcher.ledger.review import OPEN
+    from bounce_watcher.ledger.lists.browse import By, Choice, Query
+    from bounce_watcher.ledger.review.groups import OPEN
     from bounce_watcher.policy.language import NAMES, UNKNOWN
 
     if language not in {None, UNKNOWN} and (lack := missing("languages")):
@@ -91,7 +91,7 @@ def show(
     debug: Debug = False,
 ) -> None:
     """Shows a group: how many came when, and its newest mail. For opt-outs it shows all that are open."""
-    from bounce_watcher.ledger.browse import Query
+    from bounce_watcher.ledger.lists.browse import Query
 
     with ledger_of(config) as (_, ledger):
         named = _named(ledger.all_groups(Query()), group)
@@ -180,8 +180,8 @@ def draft_rule(  # noqa: PLR0913, PLR0917 - one parameter an option
     Shows what the rule matches, what it takes from other rules and who would be suppressed, and prints it as TOML for a
     file in rules_dir. After saving it, reload the service and run reclassify.
     """
-    from bounce_watcher.ledger.browse import Query
-    from bounce_watcher.service.drafting import samples_of, suggested, tried
+    from bounce_watcher.ledger.lists.browse import Query
+    from bounce_watcher.service.operations.drafting import samples_of, suggested, tried
 
     if reason not in _REASONS:
         raise WrongUsage(f"--reason {reason!r} is none of: {', '.join(_REASONS)}")

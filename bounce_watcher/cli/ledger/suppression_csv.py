@@ -11,7 +11,7 @@ from bounce_watcher.cli.framework.csv_rows import Named, named_rows, opened
 from bounce_watcher.cli.framework.ledgers import ledger_of, lists_of
 from bounce_watcher.cli.framework.options import ConfigFile, Debug, DryRun, IntoStream, Stream, address, example
 from bounce_watcher.cli.framework.output import clean, complain, count, plain, say
-from bounce_watcher.ledger.filters import SuppressionFilter
+from bounce_watcher.ledger.lists.filters import SuppressionFilter
 from bounce_watcher.model.grounds import ByPerson
 from bounce_watcher.model.ledger import COMPLAINT_REASON, Scope, State, Suppression, SuppressionSource
 from bounce_watcher.model.neutral import for_csv, from_csv

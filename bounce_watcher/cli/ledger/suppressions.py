@@ -26,7 +26,7 @@ from bounce_watcher.cli.framework.output import clean, count, json_line, say
 from bounce_watcher.cli.framework.tables import listing
 from bounce_watcher.cli.framework.times import future
 from bounce_watcher.cli.ledger import filtered, suppression_csv
-from bounce_watcher.ledger.filters import SuppressionFilter
+from bounce_watcher.ledger.lists.filters import SuppressionFilter
 from bounce_watcher.model.errors import PermanentFailure
 from bounce_watcher.model.ledger import NoticeType, State, Suppression
 from bounce_watcher.policy.settings import Mode
@@ -35,7 +35,7 @@ from bounce_watcher.words import grounds as words
 from bounce_watcher.words.rows import SUPPRESSION_COLUMNS, Row, explained, suppression_row
 
 if TYPE_CHECKING:
-    from bounce_watcher.ledger.untold import Announced
+    from bounce_watcher.ledger.outbox.backfill import Announced
 
 commands = typer.Typer(help="Lists suppressed recipients and the reasons; suppresses or releases by hand.")
 

@@ -17,7 +17,7 @@ from bounce_watcher.cli.framework.options import CONFIG_VARIABLE, ConfigFile, De
 from bounce_watcher.cli.framework.output import clean, complain, iso, say
 from bounce_watcher.cli.framework.sources import DEFAULT_MESSAGE_BYTES, MessageBytes, messages
 from bounce_watcher.cli.mail.verdicts import field, reply_lines, verdict_lines
-from bounce_watcher.ledger.filters import EventFilter
+from bounce_watcher.ledger.lists.filters import EventFilter
 from bounce_watcher.model.errors import BounceWatcherError, PermanentFailure
 from bounce_watcher.model.finding import (
     Analysis,
@@ -153,7 +153,7 @@ _Judged = tuple[RecipientVerdict, Decision | None]
 def _judged(raw: RawMessage, analysis: Analysis, policy: PolicySettings, ledger: Ledger | None) -> list[_Judged]:
     """Each recipient as the ledger would enter it, with what the policy makes of it; None where it is not entered."""
     from bounce_watcher.policy.decide import decide
-    from bounce_watcher.service.process import message_record, nobody
+    from bounce_watcher.service.analysis.judging import message_record, nobody
 
     record = message_record(raw, analysis, None)
     if not record.events:

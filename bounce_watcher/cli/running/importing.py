@@ -14,12 +14,12 @@ from bounce_watcher.cli.framework.output import count, say
 from bounce_watcher.cli.framework.sources import DEFAULT_MESSAGE_BYTES, MessageBytes, Paths, messages_in_order_of_time
 from bounce_watcher.cli.framework.tables import progress
 from bounce_watcher.model.ledger import Alert, AlertKind
-from bounce_watcher.policy.limits import FloodSettings
+from bounce_watcher.policy.guards.limits import FloodSettings
 from bounce_watcher.words import grounds as words
 
 if TYPE_CHECKING:
     from bounce_watcher.config import Settings
-    from bounce_watcher.service.importing import ImportReport
+    from bounce_watcher.service.operations.importing import ImportReport
 
 
 def register(app: typer.Typer) -> None:
@@ -43,7 +43,7 @@ def import_files(
 
     Mail that the ledger already knows changes nothing, so an import can be repeated. The files are not changed.
     """
-    from bounce_watcher.service.importing import import_messages
+    from bounce_watcher.service.operations.importing import import_messages
 
     settings = load_settings(config)
     if trusted:

@@ -13,14 +13,14 @@ from bounce_watcher.cli.framework.options import ConfigFile, Debug, Json, exampl
 from bounce_watcher.cli.framework.output import clean, complain, count, json_line, say
 from bounce_watcher.cli.framework.tables import progress
 from bounce_watcher.model.about import About, AboutKind
-from bounce_watcher.service.deliver import DeliveryReport
-from bounce_watcher.service.poll import PassReport, PollReport, poll_once
+from bounce_watcher.service.delivering import DeliveryReport
+from bounce_watcher.service.polling import PassReport, PollReport, poll_once
 from bounce_watcher.words.obstacles import told
 from bounce_watcher.words.rows import Row
 
 if TYPE_CHECKING:
-    from bounce_watcher.service.deliver import DeliveryReport
-    from bounce_watcher.service.poll import PassReport, PollReport
+    from bounce_watcher.service.delivering import DeliveryReport
+    from bounce_watcher.service.polling import PassReport, PollReport
 
 
 def register(app: typer.Typer) -> None:

@@ -20,7 +20,7 @@ from bounce_watcher.service.clock import utcnow
 if TYPE_CHECKING:
     from bounce_watcher.config import Settings
     from bounce_watcher.ledger.store import Ledger
-    from bounce_watcher.service.reported import Reading
+    from bounce_watcher.service.operations.reported import Reading
 
 FAILED = 1
 MOST_TOLD = 100
@@ -56,7 +56,7 @@ def import_sent(
     and at (ISO 8601; default now). Or counts: day, domain, count, and optionally stream and campaign. Known lines
     change nothing, so an import can be repeated. A bad line is reported and skipped; the exit status is then 1.
     """
-    from bounce_watcher.service.reported import take_sent
+    from bounce_watcher.service.operations.reported import take_sent
 
     settings = load_settings(config)
     total, bad = SentOutcome(), 0
@@ -85,7 +85,7 @@ def import_delivered(
     follows within 12 hours, the recipient's counter is reset and a suppression for soft bounces ends; one for a hard
     reason stays. A bad line is reported and skipped; the exit status is then 1.
     """
-    from bounce_watcher.service.reported import take_deliveries
+    from bounce_watcher.service.operations.reported import take_deliveries
 
     settings = load_settings(config)
     taken, total, bad = 0, DeliveredOutcome(), 0
@@ -134,7 +134,7 @@ def _ledger(settings: Settings, dry_run: bool) -> Iterator[Ledger | None]:
 
 
 def _reading(settings: Settings, stream: str | None) -> Reading:
-    from bounce_watcher.service.reported import Reading, usual_stream
+    from bounce_watcher.service.operations.reported import Reading, usual_stream
 
     return Reading(stream or usual_stream(settings), utcnow())
 

@@ -12,7 +12,7 @@ from bounce_watcher.classification.rule import Precedence
 from bounce_watcher.cli.framework.configuration import config_path, load_settings
 from bounce_watcher.cli.framework.options import ConfigFile, Debug, example
 from bounce_watcher.cli.framework.output import clean, count, say
-from bounce_watcher.ledger.modes import exposures
+from bounce_watcher.ledger.db.modes import exposures
 from bounce_watcher.words import risk
 
 if TYPE_CHECKING:

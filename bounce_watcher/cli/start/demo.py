@@ -49,7 +49,7 @@ def demo(
     if lack := missing("demo"):
         raise PermanentFailure(f"the demo {lack}")
     from bounce_watcher.service.demo import outcome, stage
-    from bounce_watcher.service.poll import poll_once
+    from bounce_watcher.service.polling import poll_once
 
     logs.configure("error", "console")
     with stage() as here:
@@ -121,7 +121,7 @@ def _serve(here: Stage) -> None:
     from bounce_watcher.service.app import Service
     from bounce_watcher.service.demo.imap import PASSWORD, USER
     from bounce_watcher.service.opening import open_ledger
-    from bounce_watcher.web.server import serving
+    from bounce_watcher.web.http.server import serving
 
     say()
     say("Running until Ctrl-C. Open the dashboard in a browser, put mail into INBOX and watch the result:")

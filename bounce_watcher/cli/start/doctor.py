@@ -8,7 +8,7 @@ from bounce_watcher import logs
 from bounce_watcher.cli.framework.configuration import load_settings
 from bounce_watcher.cli.framework.options import ConfigFile, Debug, Json, example
 from bounce_watcher.cli.framework.output import clean, json_line, say
-from bounce_watcher.service.checks import Check
+from bounce_watcher.service.setup.checks import Check
 
 
 def register(app: typer.Typer) -> None:
@@ -21,7 +21,7 @@ def doctor(as_json: Json = False, config: ConfigFile = None, debug: Debug = Fals
     Logs in to mailboxes and checks folders and capabilities, the database, webhooks (without sending an event),
     platforms (by a harmless call) and the clock. Changes nothing. Exit status 1 if something would not work.
     """
-    from bounce_watcher.service.doctor import examine
+    from bounce_watcher.service.setup.doctor import examine
 
     settings = load_settings(config)
     logs.configure("critical", "console")

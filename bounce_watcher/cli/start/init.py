@@ -21,12 +21,12 @@ from bounce_watcher.cli.start.doctor import show_check
 from bounce_watcher.config.values import split_listen
 from bounce_watcher.model.finding import Evidence
 from bounce_watcher.model.keys import Kind
-from bounce_watcher.service.installing import PRIVATE_FOLDER, NewFile, put_in_place
+from bounce_watcher.service.setup.installing import PRIVATE_FOLDER, NewFile, put_in_place
 
 if TYPE_CHECKING:
     from bounce_watcher.cli.framework.asking import Asker
     from bounce_watcher.cli.start.init_mailbox import Mailbox
-    from bounce_watcher.service.setup import Draft
+    from bounce_watcher.service.setup.writing import Draft
 
 UNITS = Path("/etc/systemd/system")
 SHIPPED_UNITS = (Path("/usr/lib/systemd/system"), Path("/lib/systemd/system"))
@@ -158,7 +158,7 @@ def init(  # noqa: PLR0913, PLR0917 - an option for each question
     from bounce_watcher.cli.framework.asking import Asker, attended
     from bounce_watcher.cli.start.init_mailbox import ask_mailbox
     from bounce_watcher.cli.start.init_target import ask_target
-    from bounce_watcher.service.setup import Draft
+    from bounce_watcher.service.setup.writing import Draft
 
     logs.configure("critical", "console")
     given = Options(**{each.name: ctx.params[each.name] for each in fields(Options)})
@@ -236,25 +236,25 @@ def _ask_key(ask: Asker, given: Options, draft: Draft) -> None:
 
     Else the true bounces of a platform that signs nothing yet would count no more, and nobody would notice.
     """
-    from bounce_watcher.service import setup
+    from bounce_watcher.service.setup import writing
 
     question = "Can your platform give each mail its own return path, now or later (README, Signed return paths)?"
     if not ask.yes(question, given.sign, proposal=True):
         return
-    draft.keep("attribution", "token_key", "token-key", setup.random_key())
+    draft.keep("attribution", "token_key", "token-key", writing.random_key())
     question = "Does it already sign every mail, so that unsigned bounces need not count?"
     if not ask.yes(question, given.sign, proposal=False):
         draft.put("policy.evidence", **dict.fromkeys(("hard", "soft", "complaint"), Evidence.REPORT.value))
 
 
 def _ask_web(ask: Asker, given: Options, draft: Draft) -> None:
-    from bounce_watcher.service import setup
+    from bounce_watcher.service.setup import writing
 
     wanted = True if given.listen else given.web
     question = "Listen for HTTP on this machine (the dashboard, health, and what your platform reports)?"
     if ask.yes(question, wanted, proposal=True):
         draft.put("web", listen=ask.text("Address", "--listen", given.listen or LISTEN, LISTEN, _listens))
-        draft.keep("web", "token", "web-token", setup.random_key())
+        draft.keep("web", "token", "web-token", writing.random_key())
 
 
 def _listens(text: str) -> str:
@@ -267,13 +267,13 @@ def _listens(text: str) -> str:
 def _write(draft: Draft, path: Path, units: Path, *, overwrite: bool) -> None:
     """The unit is staged around the configuration, so that what it lacks is known before anything is in its place."""
     from bounce_watcher.ledger.store import Ledger
-    from bounce_watcher.service import setup
+    from bounce_watcher.service.setup import writing
 
     def configuration(_: Path = path) -> None:
-        put_in_place(path.parent, setup.new_files(draft, path.name), overwrite=overwrite, check=check)
+        put_in_place(path.parent, writing.new_files(draft, path.name), overwrite=overwrite, check=check)
 
     def check(stage: Path) -> None:
-        settings = setup.checked(stage, path)
+        settings = writing.checked(stage, path)
         if "database" in draft.tables and not settings.database_url.get_secret_value().startswith("sqlite"):
             Ledger.connect(settings.database_url.get_secret_value()).close()
 
@@ -284,11 +284,11 @@ def _write(draft: Draft, path: Path, units: Path, *, overwrite: bool) -> None:
 
 
 def _unit_files(draft: Draft, path: Path, units: Path) -> Sequence[NewFile]:
-    from bounce_watcher.service import setup
+    from bounce_watcher.service.setup import writing
 
-    dropped = NewFile(setup.DROP_IN, setup.drop_in(_program(), path, list(draft.secrets)))
-    is_there = any((folder / setup.UNIT).exists() for folder in (units, *SHIPPED_UNITS))
-    return (dropped,) if is_there else (NewFile(setup.UNIT, setup.unit_text()), dropped)
+    dropped = NewFile(writing.DROP_IN, writing.drop_in(_program(), path, list(draft.secrets)))
+    is_there = any((folder / writing.UNIT).exists() for folder in (units, *SHIPPED_UNITS))
+    return (dropped,) if is_there else (NewFile(writing.UNIT, writing.unit_text()), dropped)
 
 
 def _program() -> Path:
@@ -302,7 +302,7 @@ def _program() -> Path:
 def _tell(ask: Asker, draft: Draft, path: Path, units: Path) -> None:
     from bounce_watcher.config import load
     from bounce_watcher.config.secrets import CREDENTIALS_FOLDER
-    from bounce_watcher.service.doctor import examine
+    from bounce_watcher.service.setup.doctor import examine
 
     settings = load(path)
     ledger = settings.database_url.get_secret_value()

@@ -14,12 +14,12 @@ from pydantic import SecretStr
 from bounce_watcher.cli.framework.asking import Asker, fits
 from bounce_watcher.cli.framework.errors import WrongUsage
 from bounce_watcher.config.values import is_loopback
-from bounce_watcher.intake.account import Grant, ImapAccount, Mechanism, OAuth2Account, Security
+from bounce_watcher.intake.imap.account import Grant, ImapAccount, Mechanism, OAuth2Account, Security
+from bounce_watcher.intake.imap.oauth2 import TokenStore
 from bounce_watcher.intake.mailbox_providers import Access, MailboxProvider, OAuth2Way, provider_of_host
-from bounce_watcher.intake.oauth2 import TokenStore
 from bounce_watcher.model.errors import BounceWatcherError, PermanentFailure, TemporaryFailure
 from bounce_watcher.model.keys import Kind
-from bounce_watcher.service.discovery import (
+from bounce_watcher.service.setup.discovery import (
     USUAL_PORTS,
     Greeting,
     Place,
@@ -29,8 +29,8 @@ from bounce_watcher.service.discovery import (
     places,
     trial_account,
 )
-from bounce_watcher.service.setup import CERTIFICATE, Draft
-from bounce_watcher.service.trial import Certificate, Look, look, shown_certificate
+from bounce_watcher.service.setup.trial import Certificate, Look, look, shown_certificate
+from bounce_watcher.service.setup.writing import CERTIFICATE, Draft
 
 if TYPE_CHECKING:
     from bounce_watcher.cli.start.init import MailboxOptions

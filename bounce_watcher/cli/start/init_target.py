@@ -13,7 +13,7 @@ from bounce_watcher.config.values import known
 from bounce_watcher.model.keys import Kind
 from bounce_watcher.outbox.platform import HttpPlatform
 from bounce_watcher.outbox.platforms import kinds, platform_class
-from bounce_watcher.service.setup import Draft, webhook_secret
+from bounce_watcher.service.setup.writing import Draft, webhook_secret
 
 WEBHOOK_NAME = "platform"
 NOBODY = "-"

@@ -17,7 +17,7 @@ from bounce_watcher.model.url import Hides
 from bounce_watcher.outbox.change import Change, Fate, Outcome
 from bounce_watcher.outbox.channel import Limits
 from bounce_watcher.outbox.columns import COLUMNS, spelled
-from bounce_watcher.outbox.exchange import Conversation, Reply, Request, masked
+from bounce_watcher.outbox.http.exchange import Conversation, Reply, Request, masked
 from bounce_watcher.outbox.platform import HttpPlatform, Misfit, garbage, later, outcome, refused
 from bounce_watcher.outbox.template import BadTemplate, Place, Scalar, Template, Unfit, template, unknown_names
 

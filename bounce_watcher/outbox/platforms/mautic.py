@@ -16,7 +16,7 @@ from pydantic import SecretStr
 from bounce_watcher.model.address import address_key
 from bounce_watcher.outbox.change import Change, Fate, Outcome
 from bounce_watcher.outbox.channel import Limits
-from bounce_watcher.outbox.exchange import Conversation, Reply, Request, address_of, basic
+from bounce_watcher.outbox.http.exchange import Conversation, Reply, Request, address_of, basic
 from bounce_watcher.outbox.platform import HttpPlatform, garbage, needs_url, outcome, refused
 
 MOST_CONTACTS = 5

@@ -17,7 +17,7 @@ from pydantic import SecretStr
 from bounce_watcher.model.address import address_key
 from bounce_watcher.outbox.change import Change, Fate, Outcome
 from bounce_watcher.outbox.channel import Limits
-from bounce_watcher.outbox.exchange import Conversation, Reply, Request, address_of, masked
+from bounce_watcher.outbox.http.exchange import Conversation, Reply, Request, address_of, masked
 from bounce_watcher.outbox.platform import (
     HttpPlatform,
     Listed,

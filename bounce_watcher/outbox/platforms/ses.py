@@ -16,7 +16,8 @@ from pydantic import SecretStr
 
 from bounce_watcher.outbox.change import Change, Fate, Outcome
 from bounce_watcher.outbox.channel import Limits
-from bounce_watcher.outbox.exchange import Conversation, Reply, Request, address_of
+from bounce_watcher.outbox.http.exchange import Conversation, Reply, Request, address_of
+from bounce_watcher.outbox.http.sigv4 import AwsKeys, signed
 from bounce_watcher.outbox.platform import (
     HttpPlatform,
     Listed,
@@ -29,7 +30,6 @@ from bounce_watcher.outbox.platform import (
     require,
     unread,
 )
-from bounce_watcher.outbox.sigv4 import AwsKeys, signed
 
 SIGNING_NAME = "ses"
 """Neither `email` of the host's name nor `sesv2` of the API's."""

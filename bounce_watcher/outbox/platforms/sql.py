@@ -24,7 +24,7 @@ from bounce_watcher.model.errors import PermanentFailure
 from bounce_watcher.outbox.change import Change, Fate, Outcome
 from bounce_watcher.outbox.channel import Limits
 from bounce_watcher.outbox.columns import COLUMNS, columns_of
-from bounce_watcher.outbox.exchange import masked
+from bounce_watcher.outbox.http.exchange import masked
 from bounce_watcher.outbox.pace import Pace
 from bounce_watcher.outbox.platform import Misfit, Page, Platform, require
 

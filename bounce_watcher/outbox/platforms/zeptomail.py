@@ -20,7 +20,7 @@ from bounce_watcher.model.address import address_key
 from bounce_watcher.outbox.backoff import FOR_WHAT_IS_IN_IT
 from bounce_watcher.outbox.change import Change, Fate, Outcome
 from bounce_watcher.outbox.channel import Limits
-from bounce_watcher.outbox.exchange import Conversation, Reply, Request, address_of, masked
+from bounce_watcher.outbox.http.exchange import Conversation, Reply, Request, address_of, masked
 from bounce_watcher.outbox.platform import (
     HttpPlatform,
     Listed,

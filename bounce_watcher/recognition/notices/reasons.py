@@ -16,8 +16,8 @@ from bisect import bisect_right
 from dataclasses import dataclass, field
 from itertools import pairwise, takewhile
 
+from bounce_watcher.model.lazy import lazy
 from bounce_watcher.parsing.charset import one_line
-from bounce_watcher.parsing.lazy import lazy
 from bounce_watcher.parsing.transcript import Answer, answer_on, is_summary, read_transcript
 from bounce_watcher.recognition.prose import MAX_PLACES
 from bounce_watcher.recognition.vocabulary import (

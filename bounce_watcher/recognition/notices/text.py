@@ -7,9 +7,9 @@ from itertools import accumulate, pairwise
 
 from bounce_watcher.model.address import ProseAddress, address_key
 from bounce_watcher.model.fields import Action
+from bounce_watcher.model.lazy import lazy
 from bounce_watcher.parsing.address import addresses_within, find_addresses, first_address
 from bounce_watcher.parsing.headers import Headers
-from bounce_watcher.parsing.lazy import lazy
 from bounce_watcher.parsing.message import ParsedMessage
 from bounce_watcher.parsing.returned import original_headers, split_text
 from bounce_watcher.recognition.notices.dialogue import command_on, next_turn

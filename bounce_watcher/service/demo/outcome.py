@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from bounce_watcher.classification.ruleset import load_builtin
-from bounce_watcher.ledger.filters import EventFilter
+from bounce_watcher.ledger.lists.filters import EventFilter
 from bounce_watcher.ledger.store import Ledger
 from bounce_watcher.model.finding import Kind
 from bounce_watcher.model.ledger import BounceEvent, NoticeType, RecipientRecord, State, Suppression

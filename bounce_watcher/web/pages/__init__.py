@@ -4,33 +4,17 @@ from collections.abc import Sequence
 
 from starlette.routing import Route
 
-from bounce_watcher.web.pages import (
-    acts,
-    bulk,
-    delivery,
-    events,
-    find,
-    incidents,
-    log,
-    many_deliveries,
-    opt_outs,
-    outbox,
-    overview,
-    pausing,
-    protecting,
-    providers,
-    read_again,
-    recipient,
-    recipients,
-    review,
-    rulings,
-    sessions,
-    settings,
-    sign_in,
-    streams,
-    undo,
-    working,
-)
+from bounce_watcher.web.pages.account import log, sessions, settings, sign_in
+from bounce_watcher.web.pages.account import progress as working
+from bounce_watcher.web.pages.incidents import listing as incidents
+from bounce_watcher.web.pages.incidents import rulings, undo
+from bounce_watcher.web.pages.outbox import delivery, many_deliveries, pausing
+from bounce_watcher.web.pages.outbox import targets as outbox
+from bounce_watcher.web.pages.recipients import acts, bulk, events, find, protecting, read_again, recipient
+from bounce_watcher.web.pages.recipients import listing as recipients
+from bounce_watcher.web.pages.review import groups as review
+from bounce_watcher.web.pages.review import opt_outs
+from bounce_watcher.web.pages.statistics import overview, providers, streams
 
 ROUTES: Sequence[Route] = (
     *sign_in.ROUTES, *overview.ROUTES, *providers.ROUTES, *streams.ROUTES, *recipients.ROUTES, *bulk.ROUTES,

@@ -13,7 +13,7 @@ from bounce_watcher.model.grounds import ByPerson
 from bounce_watcher.model.ledger import Actor, OutboxItem, OutboxState, State, Suppression, SuppressionSource
 from bounce_watcher.model.verdict import BounceType, Reason
 from bounce_watcher.service.announcing import announcer
-from bounce_watcher.service.deliver import Deliverer, DeliveryReport
+from bounce_watcher.service.delivering import Deliverer, DeliveryReport
 from bounce_watcher.service.trouble import Troubles
 from tests.ledger.conftest import new_file
 

@@ -5,8 +5,8 @@ from datetime import timedelta
 import pytest
 
 from bounce_watcher.model.list_comparison import Case
-from bounce_watcher.service import drift as drifting
-from bounce_watcher.service.drift import Drift, drift
+from bounce_watcher.service.operations import drift as drifting
+from bounce_watcher.service.operations.drift import Drift, drift
 from tests.outbox.platforms.desk import Desk
 from tests.outbox.platforms.vendor import Vendor
 

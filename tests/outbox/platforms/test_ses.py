@@ -15,11 +15,11 @@ from bounce_watcher.config.loading import parse
 from bounce_watcher.model.errors import ConfigError
 from bounce_watcher.model.ledger import Attempt, Disposition, OutboxState
 from bounce_watcher.outbox.change import Change
-from bounce_watcher.outbox.exchange import Request
+from bounce_watcher.outbox.http.exchange import Request
+from bounce_watcher.outbox.http.sigv4 import AwsKeys, signed
 from bounce_watcher.outbox.platform import Listed
 from bounce_watcher.outbox.platform_channel import PlatformChannel
 from bounce_watcher.outbox.platforms.ses import Ses as SesPlatform
-from bounce_watcher.outbox.sigv4 import AwsKeys, signed
 from tests.outbox.platforms.desk import Desk, configuration, desk_of, now
 from tests.outbox.platforms.vendor import Answer, serving
 from tests.outbox.platforms.vendors.ses import ACCESS_KEY, REGION, TOKEN, Ses

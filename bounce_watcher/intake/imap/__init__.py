@@ -1,0 +1,1 @@
+"""Mailboxes over IMAP (RFC 3501): logging in, reading, and filing what is settled."""

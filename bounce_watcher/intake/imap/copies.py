@@ -1,0 +1,82 @@
+"""Which messages of a folder have a copy in another already: asked after a COPY whose end nobody saw.
+
+Copies are known by their content: a Message-ID is missing in many bounces, and COPYUID (RFC 4315) is lost with the
+connection. Only what came into the destination since the COPY was begun is looked at.
+"""
+
+import hashlib
+from collections import Counter
+from collections.abc import Collection, Sequence
+
+from bounce_watcher.intake.imap import uids
+from bounce_watcher.intake.imap.connection import Connection
+from bounce_watcher.intake.imap.failures import Refused, refusals
+from bounce_watcher.intake.imap.fetching import beginning, fetch
+from bounce_watcher.intake.imap.wire import KIB, bounds_of_bodies
+from bounce_watcher.model.filing import CopyBegun
+
+COMPARED = 64 * KIB
+"""Bytes of each message's beginning that are compared, beside its whole size."""
+
+_AT_ONCE = 100
+_Content = tuple[int, str]
+
+
+def state_of(connection: Connection, folder: str) -> CopyBegun | None:
+    """To be kept in mind before a COPY into the folder; None where the server does not tell."""
+    try:
+        with refusals():
+            told = connection.client.folder_status(folder, ["UIDVALIDITY", "UIDNEXT"])
+        return CopyBegun(int(told[b"UIDVALIDITY"]), int(told[b"UIDNEXT"]))
+    except (Refused, ValueError, TypeError, LookupError):
+        return None
+
+
+def copied(
+    connection: Connection, folder: str, numbers: Collection[int], destination: str, begun: CopyBegun, longest: int
+) -> set[int]:
+    """Those of `folder`'s UIDs `numbers` that were copied since; none where the destination can't be selected.
+
+    At the end `folder` is not selected any more. Of two alike, one copy stands for one. `longest`: the most
+    bytes that a server without partial FETCH may send.
+    """
+    client = connection.client
+    try:
+        with refusals():
+            there = client.select_folder(destination, readonly=True)
+    except Refused:
+        return set()
+    if there.get(b"UIDVALIDITY") != begun.uidvalidity or not there.get(b"EXISTS"):
+        return set()
+    since = [uid for uid in client.search(f"UID {begun.uidnext}:*") if uid >= begun.uidnext]
+    if not since:
+        return set()
+    sizes = _sizes(connection, since)
+    client.select_folder(folder, readonly=True)
+    ours = _contents(connection, sorted(numbers), longest)
+    wanted = {size for size, _ in ours.values()}
+    client.select_folder(destination, readonly=True)
+    alike = [uid for uid in since if sizes.get(uid) in wanted]
+    copies = Counter(_contents(connection, alike, longest).values())
+    found = set()
+    for uid, content in sorted(ours.items()):
+        if copies[content]:
+            copies[content] -= 1
+            found.add(uid)
+    return found
+
+
+def _sizes(connection: Connection, numbers: Sequence[int]) -> dict[int, int | None]:
+    return {uid: each.size for batch in uids.batches(numbers)
+            for uid, each in fetch(connection.wire, batch, "(RFC822.SIZE)").items()}
+
+
+def _contents(connection: Connection, numbers: Sequence[int], longest: int) -> dict[int, _Content]:
+    found: dict[int, _Content] = {}
+    wire = connection.wire
+    for batch in uids.batches(numbers, _AT_ONCE):
+        with wire.within(bounds_of_bodies(len(batch), COMPARED, longest)):
+            fetched = fetch(wire, batch, beginning(COMPARED))
+        found |= {uid: (each.size, hashlib.sha256(each.body[:COMPARED]).hexdigest())
+                  for uid, each in fetched.items() if each.size is not None and each.body is not None}
+    return found

@@ -1,0 +1,97 @@
+"""What goes wrong between us and an IMAP server, as errors of ours: one line, the fix, no secret."""
+
+import errno
+import imaplib
+import socket
+import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from bounce_watcher.intake.imap.account import ImapAccount
+from bounce_watcher.model.errors import BounceWatcherError, PermanentFailure, TemporaryFailure
+
+LONGEST_TEXT = 300
+
+# What imapclient's and imaplib's readers raise on an answer that is no IMAP.
+_NONSENSE = (ValueError, TypeError, LookupError, AttributeError, RecursionError)
+
+_TLS_MISMATCH = frozenset({
+    "WRONG_VERSION_NUMBER", "UNSUPPORTED_PROTOCOL", "TLSV1_ALERT_PROTOCOL_VERSION", "NO_PROTOCOLS_AVAILABLE",
+    "SSLV3_ALERT_HANDSHAKE_FAILURE", "RECORD_LAYER_FAILURE",
+})  # fmt: skip
+
+
+_NO_WAY = frozenset({errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EADDRNOTAVAIL})
+
+
+class Refused(imaplib.IMAP4.error):
+    """The server said NO or BAD to one command (RFC 3501 section 7.1); the connection is as good as before."""
+
+
+@contextmanager
+def refusals() -> Iterator[None]:
+    """Raises Refused where the server refuses a command inside; what a broken connection raises goes through."""
+    try:
+        yield
+    except imaplib.IMAP4.abort:
+        raise
+    except imaplib.IMAP4.error as error:
+        raise Refused(str(error)) from error
+
+
+def secrets_of(account: ImapAccount) -> tuple[str, ...]:
+    """What must not show in a text: the password, the OAuth2 credentials, and a user name that is an address."""
+    oauth2 = account.oauth2
+    held = (account.password, *((oauth2.client_secret, oauth2.refresh_token) if oauth2 else ()))
+    values = [secret.get_secret_value() for secret in held if secret is not None]
+    return tuple(value for value in (*values, account.username if "@" in account.username else "") if value)
+
+
+def one_line(text: str, secrets: tuple[str, ...] = ()) -> str:
+    """`text` on one line of bounded length, with an ellipsis in place of each secret."""
+    for secret in secrets:
+        text = text.replace(secret, "…")
+    return " ".join(text.split())[:LONGEST_TEXT]
+
+
+def explained(error: Exception, account: ImapAccount) -> tuple[str, str]:
+    """What a person can use of an exception's text, and the fix where it tells of one."""
+    place = f"{account.host}:{account.port}"
+    if isinstance(error, TimeoutError):
+        return "no answer in time", "is the server up, and does a firewall let us through?"
+    if isinstance(error, ConnectionRefusedError):
+        return f"refused by {place}", "is the server up, and are `host` and `port` right?"
+    if isinstance(error, socket.gaierror):
+        known = f"no address is known for {account.host} ({error.strerror})"
+        return known, "is `host` right, and does DNS answer here?"
+    if isinstance(error, OSError) and error.errno in _NO_WAY:
+        return f"no way to {place} ({error.strerror})", "is this machine's network up, and is `host` right?"
+    text = str(error) or type(error).__name__
+    return f"an answer that can't be understood ({text})" if isinstance(error, _NONSENSE) else text, ""
+
+
+@contextmanager
+def translated(account: ImapAccount, doing: str) -> Iterator[None]:
+    """Turns what the libraries raise inside into TemporaryFailure or PermanentFailure; `doing` says what was tried."""
+    about, secrets = account.about, secrets_of(account)
+    try:
+        yield
+    except BounceWatcherError:
+        raise
+    except ssl.SSLCertVerificationError as error:
+        why = one_line(error.verify_message or str(error))
+        raise PermanentFailure(
+            f"{doing}: the server's certificate is not trusted: {why}",
+            "set ca_file to the authority that signed it, or mend the server's certificate or `host`", about=about,
+        ) from error
+    except ssl.SSLError as error:
+        if error.reason in _TLS_MISMATCH:
+            fix = "check `port` and `security` (993 is tls, 143 is starttls)"
+            raise PermanentFailure(f"{doing}: no TLS to be had ({error.reason})", fix, about=about) from error
+        raise TemporaryFailure(f"{doing}: {one_line(str(error), secrets)}", about=about) from error
+    except imaplib.IMAP4.readonly as error:
+        fix = "give its user the right to change it"
+        raise PermanentFailure(f"{doing}: the folder is read-only", fix, about=about) from error
+    except (imaplib.IMAP4.error, OSError, *_NONSENSE) as error:
+        why, fix = explained(error, account)
+        raise TemporaryFailure(f"{doing}: {one_line(why, secrets)}", fix, about=about) from error

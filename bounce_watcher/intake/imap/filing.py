@@ -1,0 +1,264 @@
+"""Settled mail on its way out of its folder, and what is done where it can't leave.
+
+What was copied is never copied again: before a COPY it is kept in mind that one is begun, so that after a crash the
+copies are looked for. What can't leave is kept in mind too, so that it is not read again, and tried with each pass.
+"""
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from bounce_watcher.intake.imap import copies, folders, uids
+from bounce_watcher.intake.imap.connection import Connection
+from bounce_watcher.intake.imap.failures import Refused, one_line, refusals, secrets_of
+from bounce_watcher.intake.imap.folders import Hierarchy
+from bounce_watcher.intake.imap.rights import quotas_of
+from bounce_watcher.intake.imap.selecting import Selected, Selection
+from bounce_watcher.intake.imap.settling import KEYWORD, Settlement, take_away
+from bounce_watcher.intake.mailbox import UnfiledMail
+from bounce_watcher.logs import log
+from bounce_watcher.model.errors import PermanentFailure, TemporaryFailure
+from bounce_watcher.model.filing import CopyBegun, Destination, Unfiled
+from bounce_watcher.model.obstacles import NoRoom, NotFiled, NotTaken, Obstacle, Refusal
+
+TRIED_AGAIN = 50
+"""Messages in one command where filing was refused before: a destination may have room for some and not for all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A watched folder: `label` names it for a person ("returns/INBOX"), `folder` on the server."""
+
+    label: str
+    folder: str
+
+
+class Filer:
+    """For one pass: what is refused is not tried again in it. Raises TemporaryFailure or PermanentFailure."""
+
+    def __init__(
+        self, connection: Connection, selection: Selection, hierarchy: Hierarchy, sources: Sequence[Source],
+        unfiled: UnfiledMail, note: Callable[[Obstacle], None],
+    ) -> None:
+        account = connection.account
+        self._connection = connection
+        self._selection = selection
+        self._hierarchy = hierarchy
+        self._watched = [source.folder for source in sources]
+        self._unfiled = unfiled
+        self._note = note
+        self._names = {
+            Destination.PROCESSED: account.processed_folder, Destination.REVIEW: account.review_folder,
+            Destination.QUARANTINE: account.quarantine_folder,
+        }
+        self._places: dict[Destination, str] = {}
+        self._closed: set[tuple[Source, Destination]] = set()
+        self._stuck: set[Source] = set()
+        self._kept: dict[Source, set[int]] = {}
+        for name in self._names.values():
+            self._refuse_circle(hierarchy.name(name))
+
+    def unread(
+        self, source: Source, selected: Selected, numbers: Sequence[int], over: Callable[[], bool]
+    ) -> list[int]:
+        """Of the folder's messages those that are not kept as unfiled; these are tried again, until it is `over`."""
+        kept = self._unfiled.of(source.label, selected.uidvalidity)
+        there = {uid: kept[uid] for uid in numbers if uid in kept}
+        if gone := kept.keys() - there.keys():
+            self._unfiled.drop(source.label, selected.uidvalidity, gone)
+        self._kept[source] = set(there)
+        try:
+            self._try_again(source, selected, there, over)
+        except TemporaryFailure as failure:  # what waits to be filed holds up no reading
+            self._note(NotFiled(source.folder, str(failure)))
+        return [uid for uid in numbers if uid not in there]
+
+    def file(self, source: Source, uidvalidity: int | None, numbers: Collection[int], to: Destination) -> bool:
+        """False if the folder was renumbered or is gone, or others took some away: what is left there is read again."""
+        is_whole = True
+        for batch in uids.commands(numbers):
+            selected = self._still(source, uidvalidity)
+            if selected is None:
+                return False
+            is_whole &= self._file(source, selected, batch, Unfiled(to))
+        return is_whole
+
+    # What older passes left
+
+    def _try_again(
+        self, source: Source, selected: Selected, kept: Mapping[int, Unfiled], over: Callable[[], bool]
+    ) -> None:
+        for unfiled in dict.fromkeys(kept.values()):
+            numbers = [uid for uid, each in kept.items() if each == unfiled]
+            if unfiled.begun is not None and not unfiled.copied:
+                copied = self._copied(source, numbers, unfiled.to, unfiled.begun)
+                self._keep(source, selected, copied, Unfiled(unfiled.to, copied=True))
+                self._file_some(source, selected, sorted(copied), Unfiled(unfiled.to, copied=True), over)
+                numbers = [uid for uid in numbers if uid not in copied]
+            self._file_some(source, selected, numbers, replace(unfiled, begun=None), over)
+
+    def _file_some(
+        self, source: Source, selected: Selected, numbers: Sequence[int], unfiled: Unfiled, over: Callable[[], bool]
+    ) -> None:
+        if unfiled.copied and selected.settlement is Settlement.KEPT:
+            return
+        for batch in uids.batches(numbers, TRIED_AGAIN):
+            still = None if over() else self._still(source, selected.uidvalidity)
+            if still is None or not self._file(source, still, batch, unfiled):
+                return
+            if source in self._stuck or (source, unfiled.to) in self._closed:
+                return
+
+    def _copied(self, source: Source, numbers: Sequence[int], to: Destination, begun: CopyBegun) -> set[int]:
+        """Those whose copies arrived, though nobody saw it; none where the destination can't be looked into."""
+        connection = self._connection
+        self._selection.leave()
+        with connection.conversation(f"looking for copies in {self._names[to]}"):
+            place = folders.find(connection.client, self._hierarchy, self._names[to])
+            longest = connection.account.max_message_bytes
+            return copies.copied(connection, source.folder, numbers, place.name, begun, longest)
+
+    # One command's worth
+
+    def _still(self, source: Source, uidvalidity: int | None) -> Selected | None:
+        return self._selection.enter(source.folder) if self._selection.is_still(source.folder, uidvalidity) else None
+
+    def _file(self, source: Source, selected: Selected, batch: Sequence[int], unfiled: Unfiled) -> bool:
+        """False where others took some away meanwhile."""
+        how = Settlement.KEPT if source in self._stuck else selected.settlement
+        if not unfiled.copied and (source, unfiled.to) in self._closed:
+            self._keep(source, selected, batch, unfiled)
+            return True
+        with self._connection.conversation(f"filing mail of {source.folder} in {self._names[unfiled.to]}"):
+            if unfiled.copied:
+                return self._take_away(source, selected, batch, unfiled.to, how)
+            if how is Settlement.MOVE:
+                return self._move(source, selected, batch, unfiled.to)
+            return self._copy(source, selected, batch, unfiled.to, how)
+
+    def _move(self, source: Source, selected: Selected, batch: Sequence[int], to: Destination) -> bool:
+        client = self._connection.client
+        try:
+            self._into(to, lambda place: client.move(uids.compact(batch), place))
+        except Refused as refused:
+            if not _is_of_others(refused):
+                self._close(source, to, refused)
+                self._keep(source, selected, batch, Unfiled(to))
+            return not _is_of_others(refused)
+        self._conclude(source, selected, batch, to, Settlement.MOVE)
+        return True
+
+    def _copy(
+        self, source: Source, selected: Selected, batch: Sequence[int], to: Destination, how: Settlement
+    ) -> bool:
+        client = self._connection.client
+        unfiled = Unfiled(to)
+        try:
+            unfiled = replace(unfiled, begun=copies.state_of(self._connection, self._place(to)))
+            if unfiled.begun is not None:
+                self._keep(source, selected, batch, unfiled)
+            self._into(to, lambda place: client.copy(uids.compact(batch), place))
+        except Refused as refused:
+            if not _is_of_others(refused):
+                self._close(source, to, refused)
+                self._keep(source, selected, batch, unfiled)
+            return not _is_of_others(refused)
+        return self._take_away(source, selected, batch, to, how)
+
+    def _take_away(
+        self, source: Source, selected: Selected, batch: Sequence[int], to: Destination, how: Settlement
+    ) -> bool:
+        copied = Unfiled(to, copied=True)
+        if how is Settlement.KEPT:
+            self._keep(source, selected, batch, copied)
+            return True
+        try:
+            with refusals():
+                take_away(self._connection.client, how, uids.compact(batch))
+        except Refused as refused:
+            if _is_of_others(refused):
+                return False
+            self._stuck.add(source)
+            self._note(Refusal(source.folder, self._named(to), self._said(refused)))
+            self._keep(source, selected, batch, copied)
+            return True
+        self._conclude(source, selected, batch, to, how)
+        return True
+
+    def _conclude(
+        self, source: Source, selected: Selected, batch: Sequence[int], to: Destination, how: Settlement
+    ) -> None:
+        """Believes its eyes: Dovecot and Courier say OK to what they do not do for want of rights."""
+        unmarked = f" UNKEYWORD {KEYWORD.decode()}" if how is Settlement.KEYWORD else ""
+        left = set(self._connection.client.search(f"UID {uids.compact(batch)}{unmarked}")).intersection(batch)
+        if left:
+            self._stuck.add(source)
+            self._note(NotTaken(source.folder))
+            self._keep(source, selected, sorted(left), Unfiled(to, copied=True))
+        self._drop(source, selected, [uid for uid in batch if uid not in left])
+
+    # The destination
+
+    def _into(self, to: Destination, put: Callable[[str], object]) -> None:
+        place = self._place(to)
+        try:
+            with refusals():
+                put(place)
+        except Refused as refused:
+            if "[TRYCREATE]" not in str(refused).upper():  # RFC 3501 section 6.4.7
+                raise
+            folders.create(self._connection.client, place)
+            with refusals():
+                put(place)
+
+    def _place(self, to: Destination) -> str:
+        """The destination's name on the server. Made, once a pass, where it is not there: not every server says
+        TRYCREATE. Raises Refused."""
+        if to not in self._places:
+            client, name = self._connection.client, self._names[to]
+            found = folders.find(client, self._hierarchy, name)
+            self._refuse_circle(found.name)
+            if not found.exists:
+                if self._hierarchy.splits(name):
+                    log.warning("the server takes a sign in this name for the end of a level", action="name_splits",
+                                folder=found.name, delimiter=self._hierarchy.delimiter)
+                folders.create(client, found.name)
+            self._places[to] = found.name
+        return self._places[to]
+
+    def _named(self, to: Destination) -> str:
+        return self._places.get(to, self._hierarchy.name(self._names[to]))
+
+    def _close(self, source: Source, to: Destination, refused: Refused) -> None:
+        self._closed.add((source, to))
+        place, said = self._named(to), self._said(refused)
+        quotas = quotas_of(self._connection.client, place)
+        full = tuple(quota for quota in quotas if quota.is_full)
+        is_full = bool(full) or "QUOTA" in said.upper()  # [OVERQUOTA] of RFC 5530, or just in the words
+        self._note(NoRoom(place, full or quotas, said) if is_full else Refusal(source.folder, place, said))
+
+    def _said(self, refused: Refused) -> str:
+        return one_line(str(refused), secrets_of(self._connection.account))
+
+    def _refuse_circle(self, place: str) -> None:
+        if any(folders.same(place, folder) for folder in self._watched):
+            raise PermanentFailure(
+                f"settled mail would go to {place}, which is watched", "name another folder",
+                about=self._connection.account.about,
+            )
+
+    # What is kept in mind
+
+    def _keep(self, source: Source, selected: Selected, batch: Collection[int], as_: Unfiled) -> None:
+        self._unfiled.keep(source.label, selected.uidvalidity, batch, as_)
+        self._kept.setdefault(source, set()).update(batch)
+
+    def _drop(self, source: Source, selected: Selected, batch: Sequence[int]) -> None:
+        kept = self._kept.get(source, set())
+        if gone := kept.intersection(batch):
+            self._unfiled.drop(source.label, selected.uidvalidity, gone)
+            kept -= gone
+
+
+def _is_of_others(refused: Refused) -> bool:
+    """RFC 5530: another connection has expunged some of the messages."""
+    return "[EXPUNGEISSUED]" in str(refused).upper()

@@ -1,0 +1,139 @@
+"""Logging in: by password, or by an OAuth2 access token (RFC 4616, RFC 7628, Google's and Microsoft's XOAUTH2)."""
+
+import imaplib
+import re
+from collections.abc import Callable
+from datetime import datetime
+from itertools import chain, repeat
+
+from imapclient import IMAPClient
+from imapclient.exceptions import LoginError
+
+from bounce_watcher.intake.imap.account import ImapAccount, Mechanism, OAuth2Account, PasswordLogin
+from bounce_watcher.intake.imap.failures import one_line, secrets_of
+from bounce_watcher.intake.imap.oauth2 import AccessToken, TokenStore
+from bounce_watcher.model.about import About
+from bounce_watcher.model.errors import BounceWatcherError, PermanentFailure, TemporaryFailure
+
+# RFC 5530, and what Gmail and others write without a code: "Too many simultaneous connections. (Failure)".
+_PASSING = re.compile(r"\[(?:UNAVAILABLE|INUSE|LIMIT|SERVERBUG)\]|too many|try again|temporar", re.IGNORECASE)
+
+
+_OF_PASSWORD = re.compile(r"\[(?:AUTHENTICATIONFAILED|AUTHORIZATIONFAILED|EXPIRED|CONTACTADMIN)\]", re.IGNORECASE)
+
+
+class LoginRefused(PermanentFailure):
+    """A log-in that the server refused. `is_for_password`: it says that user or password are wrong (RFC 5530)."""
+
+    def __init__(self, problem: str, fix: str, *, about: About, is_for_password: bool) -> None:
+        super().__init__(problem, fix, about=about)
+        self.is_for_password = is_for_password
+
+
+def log_in(
+    client: IMAPClient, account: ImapAccount, now: datetime, tokens: TokenStore, way: PasswordLogin | None = None
+) -> None:
+    """Raises PermanentFailure with the mend for a refusal, TemporaryFailure where the server says that it may pass.
+
+    What imapclient and sockets raise for a broken connection goes through. `way`: None = as `account` says.
+    """
+    oauth2 = account.oauth2
+    if oauth2 is not None:
+        _by_token(client, account, oauth2, lambda: tokens.token(oauth2, now, account.timeout), tokens)
+    else:
+        _by_password(client, account, way or account.auth)
+
+
+def other_way(account: ImapAccount, failure: BounceWatcherError) -> PasswordLogin | None:
+    """What to try once after AUTHENTICATE PLAIN failed; None where another way would fail as well.
+
+    Servers are known that announce AUTH=PLAIN and break at it: they refuse what LOGIN takes, or answer no line of IMAP.
+    """
+    if account.oauth2 is not None or account.auth is not None:
+        return None
+    broke = isinstance(failure.__cause__, imaplib.IMAP4.abort)
+    refused = isinstance(failure, LoginRefused) and not failure.is_for_password
+    return PasswordLogin.LOGIN if broke or refused else None
+
+
+def _by_password(client: IMAPClient, account: ImapAccount, way: PasswordLogin | None) -> None:
+    user, password = account.username, account.password.get_secret_value() if account.password else ""
+    offers_plain, offers_login = client.has_capability("AUTH=PLAIN"), client.has_capability("AUTH=LOGIN")
+    takes_command = not client.has_capability("LOGINDISABLED") and (user + password).isascii()
+    if way is PasswordLogin.PLAIN or (way is None and offers_plain):
+        _attempt(account, "", lambda: client.plain_login(user, password))
+    elif offers_login and not (way is PasswordLogin.LOGIN and takes_command):
+        answers = iter([user.encode(), password.encode()])  # no RFC, but all that some offer: it asks for both in turn
+        _attempt(account, "", lambda: client.sasl_login("LOGIN", lambda _: next(answers, None)))
+    elif client.has_capability("LOGINDISABLED"):
+        raise PermanentFailure(
+            "the server allows no password log-in on this connection",
+            "set security to tls or starttls, or use [mailbox.oauth2]", about=account.about,
+        )
+    elif not takes_command:
+        raise PermanentFailure(
+            "the server knows the LOGIN command only, which takes no password beyond ASCII",
+            "choose another password", about=account.about,
+        )
+    else:
+        _attempt(account, "", lambda: client.login(user, password))
+
+
+def _by_token(
+    client: IMAPClient,
+    account: ImapAccount,
+    oauth2: OAuth2Account,
+    fetch: Callable[[], AccessToken],
+    tokens: TokenStore,
+) -> None:
+    mechanism = oauth2.mechanism.value.upper()
+    if not client.has_capability(f"AUTH={mechanism}"):
+        raise PermanentFailure(
+            f"the server offers no {mechanism}", "set mechanism to what it offers, or use a password",
+            about=account.about,
+        )
+    token = fetch()
+    try:
+        _present(client, account, oauth2.mechanism, token)
+    except PermanentFailure:
+        tokens.forget(oauth2, token)
+        if token.is_fresh:
+            raise
+        _present(client, account, oauth2.mechanism, fetch())
+
+
+def _present(client: IMAPClient, account: ImapAccount, mechanism: Mechanism, token: AccessToken) -> None:
+    answers = chain([_initial(mechanism, account.username, token.value)], repeat(_AFTER_ERROR[mechanism]))
+    _attempt(account, token.value, lambda: client.sasl_login(mechanism.value.upper(), lambda _: next(answers)))
+
+
+def _initial(mechanism: Mechanism, user: str, token: str) -> bytes:
+    if mechanism is Mechanism.XOAUTH2:
+        return f"user={user}\1auth=Bearer {token}\1\1".encode()
+    escaped = user.replace("=", "=3D").replace(",", "=2C")  # RFC 5801 section 4, saslname
+    return f"n,a={escaped},\1auth=Bearer {token}\1\1".encode()
+
+
+# The server explains a refusal in a challenge that wants an answer before it says NO (RFC 7628 section 3.2.3).
+_AFTER_ERROR = {Mechanism.XOAUTH2: b"", Mechanism.OAUTHBEARER: b"\1"}
+
+
+def _attempt(account: ImapAccount, token: str, authenticate: Callable[[], object]) -> None:
+    try:
+        authenticate()
+    except LoginError as error:
+        if isinstance(error.__context__, imaplib.IMAP4.abort):  # the connection broke; imapclient calls this the same
+            raise error.__context__ from None
+        raise _refusal(account, token, str(error)) from None
+
+
+def _refusal(account: ImapAccount, token: str, text: str) -> BounceWatcherError:
+    secrets = (*secrets_of(account), *((token,) if token else ()))
+    about, problem = account.about, f"the log-in was refused: {one_line(text, secrets)}"
+    if _PASSING.search(text):
+        return TemporaryFailure(problem, about=about)
+    if account.oauth2 is not None:
+        fix = "check username, scope and the mailbox's permission for the client"
+        return PermanentFailure(problem, fix, about=about)
+    is_for_password = _OF_PASSWORD.search(text) is not None
+    return LoginRefused(problem, "check username and password", about=about, is_for_password=is_for_password)

@@ -1,0 +1,237 @@
+"""One pass over one IMAP mailbox: unsettled mail in pages, settled mail filed away. Implements MailboxSession."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+
+from bounce_watcher.intake.imap import folders, uids
+from bounce_watcher.intake.imap.account import ImapAccount
+from bounce_watcher.intake.imap.backlog import Backlog, Waiting
+from bounce_watcher.intake.imap.connection import Connection
+from bounce_watcher.intake.imap.fetching import WHOLE, Fetched, beginning, continuation, fetch
+from bounce_watcher.intake.imap.filing import Filer, Source
+from bounce_watcher.intake.imap.oauth2 import TokenStore
+from bounce_watcher.intake.imap.selecting import Selected, Selection
+from bounce_watcher.intake.imap.settling import KEYWORD
+from bounce_watcher.intake.imap.watchdog import Watchdog
+from bounce_watcher.intake.imap.wire import bounds_of_bodies
+from bounce_watcher.intake.mailbox import UnfiledMail
+from bounce_watcher.logs import log
+from bounce_watcher.model.errors import PermanentFailure, TemporaryFailure
+from bounce_watcher.model.filing import Destination
+from bounce_watcher.model.message import RawMessage
+from bounce_watcher.model.obstacles import Obstacle, Short
+
+HOPELESS = 20
+"""So many messages in a row that can't be fetched mean that the server is at fault, not the messages."""
+
+
+@contextmanager
+def open_session(
+    account: ImapAccount, *, now: Callable[[], datetime], tokens: TokenStore, unfiled: UnfiledMail
+) -> Iterator["ImapSession"]:
+    """Connects and logs in for one pass, which ends at the latest at `pass_deadline` and two more `timeout`.
+
+    `now` gives the time, aware; `tokens` is shared by all mailboxes of a process; `unfiled` outlasts it.
+    Raises TemporaryFailure, or PermanentFailure with the mend; at the end also for a folder that was not there, so
+    that the others of the mailbox are read all the same.
+    """
+    with Watchdog(account.pass_deadline, 2 * account.timeout) as watchdog:
+        connection = Connection(account, watchdog, now, tokens)
+        try:
+            session = ImapSession(account, connection, watchdog, now, unfiled)
+            yield session
+            session.complain()
+            connection.close()
+        finally:
+            connection.drop()
+
+
+class ImapSession:
+    """`unfinished`: the deadline came before the end, or a folder was renumbered under us; poll again at once."""
+
+    def __init__(
+        self, account: ImapAccount, connection: Connection, watchdog: Watchdog, now: Callable[[], datetime],
+        unfiled: UnfiledMail,
+    ) -> None:
+        self.unfinished = False
+        self.overdue = watchdog.overdue
+        self._account = account
+        self._connection = connection
+        self._watchdog = watchdog
+        self._now = now
+        self._missing: list[str] = []
+        self._obstacles: dict[Obstacle, None] = {}
+        self._backlog = Backlog()
+        with connection.conversation("asking for the server's folders"):
+            self.hierarchy = folders.hierarchy_of(connection.client)
+            sources = [Source(f"{account.name}/{name}", folders.find(connection.client, self.hierarchy, name).name)
+                       for name in account.folders]
+        self._sources = {source.label: source for source in sources}
+        self._selection = Selection(connection)
+        self._filer = Filer(connection, self._selection, self.hierarchy, sources, unfiled, self._note)
+
+    def pages(self) -> Iterator[Sequence[RawMessage]]:
+        """See MailboxSession. Ends early, with `unfinished`, when the pass takes longer than pass_deadline."""
+        for source in self._sources.values():
+            selected = self._selection.enter(source.folder)
+            if selected is None:
+                self._missing.append(source.label)
+                continue
+            if selected.obstacle is not None:
+                self._note(selected.obstacle)
+            yield from self._folder_pages(source, selected)
+
+    def settle(self, destinations: Mapping[Destination, Sequence[RawMessage]]) -> None:
+        """See MailboxSession. A message whose folder was renumbered since stays there and is read again."""
+        for place, messages in destinations.items():
+            groups: dict[tuple[str, int | None], list[int]] = {}
+            for message in messages:
+                if message.uid is not None:
+                    groups.setdefault((message.source, message.uidvalidity), []).append(message.uid)
+            for (label, uidvalidity), numbers in groups.items():
+                if self._filer.file(self._sources[label], uidvalidity, numbers, place):
+                    self._backlog.settled(label, numbers)
+                else:
+                    self.unfinished = True
+
+    def obstacles(self) -> tuple[Obstacle, ...]:
+        """What kept mail from being filed or read whole so far."""
+        return tuple(self._obstacles)
+
+    def _note(self, obstacle: Obstacle) -> None:
+        self._obstacles[obstacle] = None
+
+    def waiting(self) -> Waiting:
+        """What this pass has found so far and not filed."""
+        return self._backlog.waiting()
+
+    def complain(self) -> None:
+        """Raises PermanentFailure if a folder of the account was not there."""
+        if self._missing:
+            names = ", ".join(self._missing)
+            raise PermanentFailure(
+                f"no such folder on the server: {names}", "mend `folder` or create it",
+                about=self._account.about,
+            )
+
+    # Reading
+
+    def _folder_pages(self, source: Source, selected: Selected) -> Iterator[Sequence[RawMessage]]:
+        """Asks for beginnings that together fit into a page, as almost all mail does whole, then for what is longer."""
+        account = self._account
+        batch_length = min(account.page_messages, uids.BATCH)
+        length = max(1, min(account.max_message_bytes, account.page_bytes // batch_length))
+        numbers = self._filer.unread(source, selected, self._search(selected), lambda: self._is_over(selected))
+        self._backlog.found(source.label, len(numbers))
+        for batch in uids.batches(numbers, batch_length):
+            entries = self._beginnings(selected, batch, length)
+            self._backlog.seen(source.label, batch, {entry.uid: entry.received_at for entry in entries})
+            cut = uids.pages(entries, account.page_messages, account.page_bytes, account.max_message_bytes)
+            yield from filter(None, (self._whole(source, selected, page, length) for page in cut))
+
+    def _beginnings(self, selected: Selected, batch: Sequence[int], length: int) -> list[uids.Entry]:
+        found = self._fetch(selected, batch, beginning(length), length)
+        return [uids.Entry(uid, each.size or 0, each.received_at or self._now(), each.body)
+                for uid in batch if (each := found.get(uid)) is not None and each.body is not None]
+
+    def _whole(
+        self, source: Source, selected: Selected, page: Sequence[uids.Entry], length: int
+    ) -> list[RawMessage]:
+        """The page's messages; one that goes while the rest of it is asked for, or that comes short, is left out."""
+        cap = self._account.max_message_bytes
+        rests: dict[int, bytes | None] = {entry.uid: b"" for entry in page}
+        longer = [entry.uid for entry in page if len(entry.beginning) == length < cap and entry.size != length]
+        if longer:
+            found = self._fetch(selected, longer, continuation(length, cap - length), cap - length)
+            rests |= {uid: found[uid].body if uid in found else None for uid in longer}
+        read = ((entry, entry.beginning + rest) for entry in page if (rest := rests[entry.uid]) is not None)
+        whole = ((entry, self._asked_again(selected, entry) if _is_short(content, entry.size, cap) else content)
+                 for entry, content in read)
+        return [self._message(source, selected, entry, content) for entry, content in whole if content is not None]
+
+    def _asked_again(self, selected: Selected, entry: uids.Entry) -> bytes | None:
+        """A message that came short, asked for whole; None where it comes short again.
+
+        Servers are known that give nothing of a part (`BODY[]<0> {0}`) of what they give whole.
+        """
+        cap = self._account.max_message_bytes
+        found = self._fetch(selected, [entry.uid], WHOLE, cap) if entry.size <= cap else {}
+        content = found[entry.uid].body if entry.uid in found else None
+        if content is not None and not _is_short(content, entry.size, cap):
+            return content
+        got = max(len(entry.beginning), len(content or b""))
+        self._note(Short(selected.folder, entry.uid, got, entry.size))
+        return None
+
+    def _search(self, selected: Selected) -> list[int]:
+        unsettled = f" UNKEYWORD {KEYWORD.decode()}" if selected.has_settled else ""
+        numbers: set[int] = set()
+        with self._connection.conversation(f"searching {selected.folder}"):
+            for window in uids.windows(selected.exists):
+                numbers.update(self._connection.client.search(window + unsettled))
+        return sorted(numbers)
+
+    def _message(self, source: Source, selected: Selected, entry: uids.Entry, content: bytes) -> RawMessage:
+        cap = self._account.max_message_bytes
+        is_whole = len(content) < cap  # then this is the size: some servers only estimate RFC822.SIZE
+        return RawMessage(
+            source=source.label, content=content[:cap], received_at=entry.received_at, mailbox=self._account.name,
+            stream=self._account.stream, uid=entry.uid, uidvalidity=selected.uidvalidity,
+            size=len(content) if is_whole else max(entry.size, len(content)),
+        )
+
+    def _fetch(self, selected: Selected, numbers: Sequence[int], items: str, length: int) -> dict[int, Fetched]:
+        """What of `items` can be had; a message that is gone, or that the server can't give, is left out.
+
+        `items` ask for `length` bytes of each message.
+        """
+        if self._is_over(selected):
+            return {}
+        try:
+            return self._fetch_at_once(numbers, items, length)
+        except TemporaryFailure as failure:
+            if self._watchdog.has_cut:
+                raise
+            log.info("batch not fetched, trying its messages one by one", action="batch_not_fetched",
+                     mailbox=self._account.name, messages=len(numbers), trouble=str(failure))
+        return self._fetch_singly(selected, numbers, items, length)
+
+    def _fetch_at_once(self, numbers: Sequence[int], items: str, length: int) -> dict[int, Fetched]:
+        with self._connection.conversation("fetching"):
+            wire = self._connection.wire
+            with wire.within(bounds_of_bodies(len(numbers), length, self._account.max_message_bytes)):
+                return fetch(wire, numbers, items)
+
+    def _fetch_singly(
+        self, selected: Selected, numbers: Sequence[int], items: str, length: int
+    ) -> dict[int, Fetched]:
+        """One command each: Dovecot closes the connection at a message that it can't read, with all behind it."""
+        found: dict[int, Fetched] = {}
+        failed_in_a_row = 0
+        for uid in numbers:
+            if self._is_over(selected):
+                break
+            try:
+                found |= self._fetch_at_once([uid], items, length)
+                failed_in_a_row = 0
+            except TemporaryFailure as failure:
+                failed_in_a_row += 1
+                if self._watchdog.has_cut or failed_in_a_row == HOPELESS:
+                    raise
+                log.warning("message can't be fetched and stays where it is", action="message_not_fetched",
+                            mailbox=self._account.name, uid=uid, trouble=str(failure))
+        return found
+
+    def _is_over(self, selected: Selected) -> bool:
+        """Whether this pass reads no more from the folder: late, or its UIDs mean other messages by now."""
+        over = self._watchdog.overdue.is_set() or not self._selection.is_still(
+            selected.folder, selected.uidvalidity
+        )
+        self.unfinished |= over
+        return over
+
+
+def _is_short(content: bytes, size: int, cap: int) -> bool:
+    """Whether so much is missing that it is no estimate: Exchange has been seen to guess RFC822.SIZE."""
+    return 4 * len(content) < 3 * min(size, cap)

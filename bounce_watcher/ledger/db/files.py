@@ -1,0 +1,141 @@
+"""What the files of the database keep of rows that were changed or deleted, and how it is got rid of.
+
+SQLite overwrites what it deletes (`secure_delete`), but not what it has copied from page to page before; and its WAL
+holds every page as it was until a checkpoint cuts it off (https://sqlite.org/pragma.html#pragma_secure_delete). So the
+file is written anew (VACUUM), and the WAL is cut to nothing. PostgreSQL keeps dead rows until VACUUM, and their bytes
+until VACUUM FULL writes the table anew; samples of values stay in its statistics until ANALYZE.
+"""
+
+import contextlib
+import shutil
+import sqlite3
+from collections.abc import Iterator
+from enum import StrEnum
+from pathlib import Path
+from typing import cast
+
+from sqlalchemy import Engine, Table, Text, select, text
+from sqlalchemy.exc import DBAPIError
+
+from bounce_watcher.ledger.db.engine import reading
+from bounce_watcher.ledger.db.failures import told
+from bounce_watcher.ledger.db.tables import METADATA
+from bounce_watcher.ledger.privacy.personal import Holds, columns_that
+
+LARGEST_AT_ONCE = 1 << 30
+"""Bytes of a SQLite file that is written anew without being asked for: writers wait until it is done."""
+
+_ROOM = 2
+"""VACUUM needs room for a copy in the temporary folder and one in the WAL."""
+_PATIENCE = 10_000
+"""Milliseconds that a reader of what was there before has to end."""
+_STATISTICS = "pg_catalog.pg_statistic"
+
+
+class Files(StrEnum):
+    """What the files of the database may still hold of what is in no row any more."""
+
+    CLEAN = "clean"          # nothing
+    LEFT = "left"            # copies in freed places and the WAL: they were not cleaned, as asked
+    BUSY = "busy"            # so, as another connection was in the way all the time
+    TOO_LARGE = "too_large"  # so, as writing the file anew would hold everybody up
+    NO_ROOM = "no_room"      # so, as the disk has no room for a copy
+    DEAD_ROWS = "dead_rows"  # PostgreSQL: until VACUUM FULL; the WAL of the server longer
+
+
+def clean(engine: Engine) -> Files:
+    """What may be done at once, and beside others at work. On PostgreSQL the rows alone; statistics are taken anew."""
+    with told(engine.url):
+        if engine.dialect.name == "sqlite":
+            return _clean_file(engine)
+        _renew_statistics(engine)
+        return Files.DEAD_ROWS
+
+
+def rewrite(engine: Engine) -> Files:
+    """Writes the whole database anew, however large it is. On PostgreSQL each table is locked against all others."""
+    with told(engine.url):
+        if engine.dialect.name == "sqlite":
+            return _rewrite_file(engine)
+        _run(engine, *(f"VACUUM FULL {table.name}" for table in METADATA.sorted_tables))
+        _renew_statistics(engine)
+        with contextlib.suppress(DBAPIError):  # who does not own the database may not
+            _run(engine, f"VACUUM FULL {_STATISTICS}")
+        with contextlib.suppress(DBAPIError):  # needs the role pg_checkpoint: or the server does so within minutes
+            _run(engine, "CHECKPOINT")
+        return Files.CLEAN
+
+
+_NOT_NOTHING = tuple(holds for holds in Holds if holds is not Holds.NOTHING)
+
+
+def _personal() -> list[Table]:
+    return [table for table in METADATA.sorted_tables if columns_that(table, *_NOT_NOTHING)]
+
+
+def _renew_statistics(engine: Engine) -> None:
+    """Takes samples of values anew. ANALYZE leaves those of an empty table as they were: there they are dropped.
+
+    Who does not own a table may not, and whoever uses one for long is not waited for.
+    """
+    for table in _personal():
+        with reading(engine) as connection:
+            is_empty = connection.execute(select(*table.primary_key).limit(1)).first() is None
+        texts = [name for name in columns_that(table, *_NOT_NOTHING) if isinstance(table.c[name].type, Text)]
+        dropped = ", ".join(f"ALTER COLUMN {name} TYPE text" for name in texts)
+        with contextlib.suppress(DBAPIError):
+            _run(engine, f"ALTER TABLE {table.name} {dropped}" if is_empty else f"ANALYZE {table.name}")
+
+
+def _run(engine: Engine, *statements: str) -> None:
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        for statement in statements:
+            connection.execute(text(statement))
+
+
+# ── SQLite ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+def _clean_file(engine: Engine) -> Files:
+    path = Path(engine.url.database or "")
+    size = path.stat().st_size
+    if size > LARGEST_AT_ONCE:
+        with _alone(engine) as connection:
+            return Files.TOO_LARGE if _cut_wal(connection) else Files.BUSY
+    if shutil.disk_usage(path.parent).free < _ROOM * size:
+        with _alone(engine) as connection:
+            return Files.NO_ROOM if _cut_wal(connection) else Files.BUSY
+    return _rewrite_file(engine)
+
+
+def _rewrite_file(engine: Engine) -> Files:
+    with _alone(engine) as connection:
+        try:
+            connection.execute("VACUUM").close()
+        except sqlite3.OperationalError as error:
+            if "full" in str(error):
+                return Files.NO_ROOM
+            if "locked" not in str(error):
+                raise
+            return Files.BUSY
+        return Files.CLEAN if _cut_wal(connection) else Files.BUSY
+
+
+@contextlib.contextmanager
+def _alone(engine: Engine) -> Iterator[sqlite3.Connection]:
+    """The driver's own connection, outside of any transaction: neither statement may run in one."""
+    borrowed = engine.raw_connection()
+    try:
+        yield cast(sqlite3.Connection, borrowed.driver_connection)
+    finally:
+        borrowed.close()
+
+
+def _cut_wal(connection: sqlite3.Connection) -> bool:
+    """Copies the WAL into the file and cuts it to nothing. False where a reader needs it all the time."""
+    (usual,) = connection.execute("PRAGMA busy_timeout").fetchone()
+    connection.execute(f"PRAGMA busy_timeout = {_PATIENCE}").close()
+    try:
+        busy, *_ = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    finally:
+        connection.execute(f"PRAGMA busy_timeout = {usual}").close()
+    return not busy

@@ -1,0 +1,40 @@
+"""Alembic and its migrations, run from the installed package without an alembic.ini.
+
+Imported when a migration is pending: Alembic takes longer to import than most commands to run.
+"""
+
+from alembic import command
+from alembic.config import Config
+from alembic.script import ScriptDirectory
+from alembic.util import CommandError
+from sqlalchemy import Connection
+
+
+def run(connection: Connection) -> None:
+    """All that is pending, over this connection and in its transaction."""
+    config = _config()
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")
+
+
+def head() -> str | None:
+    """The revision that the last migration leads to."""
+    return _scripts().get_current_head()
+
+
+def knows(revision: str) -> bool:
+    try:
+        return _scripts().get_revision(revision) is not None
+    except CommandError:
+        return False
+
+
+def _scripts() -> ScriptDirectory:
+    return ScriptDirectory.from_config(_config())
+
+
+def _config() -> Config:
+    config = Config()
+    config.set_main_option("script_location", "bounce_watcher.ledger.db:migrations")  # found by importlib.resources
+    config.set_main_option("path_separator", "os")
+    return config

@@ -1,0 +1,1 @@
+"""Stored events gone through again: under other rules, under another policy; and what is kept no longer."""

@@ -1,0 +1,201 @@
+"""The history of recipients as it stands in the ledger: one recipient's after the other's, at bounded memory."""
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import groupby
+from operator import attrgetter
+from typing import Any
+
+from sqlalchemy import Connection, Engine, Select, func, select, tuple_
+
+from bounce_watcher.ledger.db.engine import reading
+from bounce_watcher.ledger.db.statements import KEYS, Key, chunks
+from bounce_watcher.ledger.db.tables import EVENT, RECIPIENT, STATE_CHANGE, SUPPRESSION, suppression_from_row
+from bounce_watcher.ledger.db.types import recipient_key
+from bounce_watcher.ledger.suppressions import protection
+from bounce_watcher.model.fields import Action
+from bounce_watcher.model.finding import Evidence, Kind
+from bounce_watcher.model.ledger import BounceEvent, By, State, StateChange, Suppression
+from bounce_watcher.model.verdict import BounceType, Reason
+from bounce_watcher.policy.replay import NOT_BY_REPORTS
+
+_PAGE = 5000
+
+_EVIDENCE, _REASON = {str(each): each for each in Evidence}, {str(each): each for each in Reason}
+_KIND, _ACTION = {str(each): each for each in Kind}, {str(each): each for each in Action}
+_TYPE = {str(each): each for each in BounceType}
+
+# All that a decision looks at, and no more: the words of a report are most of a row.
+_LOOKED_AT = tuple(EVENT.c[name] for name in (
+    "recipient_key", "at", "id", "message_digest", "kind", "recipient", "stream", "action", "bounce_type", "reason",
+    "status", "remote_mta", "evidence", "doubt", "feedback_type", "sent_message_id", "sending", "exclusion",
+    "client_ip",
+))
+_ORDER = (EVENT.c.recipient_key, EVENT.c.at, EVENT.c.id)
+_of_address, _of_stream = attrgetter("recipient_key"), attrgetter("stream")
+
+_STEPS = (
+    select(STATE_CHANGE)
+    .where(STATE_CHANGE.c.recipient_key.in_(KEYS), STATE_CHANGE.c.by.in_(NOT_BY_REPORTS))
+    .order_by(STATE_CHANGE.c.recipient_key, STATE_CHANGE.c.number)
+)
+_STANDING = select(SUPPRESSION).where(SUPPRESSION.c.recipient_key.in_(KEYS))
+_DELIVERED = select(RECIPIENT.c.stream, RECIPIENT.c.recipient_key, RECIPIENT.c.delivered_at).where(
+    RECIPIENT.c.recipient_key.in_(KEYS), RECIPIENT.c.delivered_at.is_not(None)
+)
+_COURSE = select(STATE_CHANGE).order_by(STATE_CHANGE.c.number)
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """All that was reported of a recipient in a stream, in the order of time, and what was done beside the reports.
+
+    Events hold what a decision looks at. `standing` is the suppression in force now. `delivered_at` is when the
+    platform last delivered, as far as it told; a step stands for it too. `protected` is as in the record.
+    """
+
+    key: Key
+    events: Sequence[BounceEvent]
+    steps: Sequence[StateChange]
+    standing: Suppression | None
+    delivered_at: datetime | None
+    protected: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """The addresses behind `after` up to `until`, in the order of the alphabet; None = no bound."""
+
+    after: str | None = None
+    until: str | None = None
+
+
+WHOLE = Stretch()
+
+
+def stretches(engine: Engine, size: int) -> Iterator[Stretch]:
+    """The addresses of whom something was reported, cut into stretches of some `size` events each."""
+    after = None
+    while True:
+        chosen = select(EVENT.c.recipient_key).order_by(EVENT.c.recipient_key).offset(size).limit(1)
+        with reading(engine) as connection:
+            until = connection.scalar(chosen if after is None else chosen.where(EVENT.c.recipient_key > after))
+        yield Stretch(after, until)
+        if until is None:
+            return
+        after = until
+
+
+def pasts(engine: Engine, stretch: Stretch = WHOLE) -> Iterator[Past]:
+    """Everybody of whom something was reported. Memory holds a page and the longest history of one address."""
+    waiting: list[tuple[str, list[Any]]] = []
+    size = 0
+    for address, rows in groupby(_rows(engine, stretch), _of_address):
+        history = list(rows)
+        waiting.append((address, history))
+        size += len(history)
+        if size >= _PAGE:
+            yield from _completed(engine, waiting)
+            waiting, size = [], 0
+    yield from _completed(engine, waiting)
+
+
+def count_events(engine: Engine) -> int:
+    with reading(engine) as connection:
+        return connection.scalar(select(func.count()).select_from(EVENT)) or 0
+
+
+def course(engine: Engine, address: str, stream: str) -> list[StateChange]:
+    """Every step of a recipient, the oldest first."""
+    chosen = _COURSE.where(STATE_CHANGE.c.recipient_key == recipient_key(address), STATE_CHANGE.c.stream == stream)
+    with reading(engine) as connection:
+        return [_step(row) for row in connection.execute(chosen)]
+
+
+def events_of(connection: Connection, keys: Sequence[Key]) -> dict[Key, list[BounceEvent]]:
+    """The events of some recipients, each in the order of time."""
+    found: defaultdict[Key, list[BounceEvent]] = defaultdict(list)
+    chosen = select(*_LOOKED_AT).where(EVENT.c.recipient_key.in_(KEYS)).order_by(*_ORDER)
+    for part in chunks(sorted({key.address for key in keys})):
+        for row in connection.execute(chosen, {"keys": part}):
+            found[Key(row.stream, row.recipient_key)].append(_event(row))
+    return found
+
+
+def steps_of(
+    connection: Connection, addresses: Sequence[str], delivered: Mapping[Key, datetime] | None = None
+) -> dict[Key, list[StateChange]]:
+    """What was done beside the reports to some recipients, each in the order of time, the last delivery with it."""
+    found: defaultdict[Key, list[StateChange]] = defaultdict(list)
+    for part in chunks(addresses):
+        for row in connection.execute(_STEPS, {"keys": part}):
+            found[Key(row.stream, row.recipient_key)].append(_step(row))
+    for key, at in (delivered if delivered is not None else deliveries_to(connection, addresses)).items():
+        found[key].append(StateChange(key.address, key.stream, 0, at, State.ACTIVE, None, By.PLATFORM))
+    return {key: sorted(steps, key=attrgetter("at")) for key, steps in found.items()}
+
+
+def deliveries_to(connection: Connection, addresses: Sequence[str]) -> dict[Key, datetime]:
+    """When the platform last delivered to some recipients, as far as it told."""
+    return {
+        Key(row.stream, row.recipient_key): row.delivered_at
+        for part in chunks(addresses)
+        for row in connection.execute(_DELIVERED, {"keys": part})
+    }
+
+
+def _rows(engine: Engine, stretch: Stretch) -> Iterator[Any]:
+    """Each page its own short transaction."""
+    chosen: Select[Any] = select(*_LOOKED_AT).order_by(*_ORDER).limit(_PAGE)
+    if stretch.until is not None:
+        chosen = chosen.where(EVENT.c.recipient_key <= stretch.until)
+    page = chosen if stretch.after is None else chosen.where(EVENT.c.recipient_key > stretch.after)
+    while True:
+        with reading(engine) as connection:
+            rows = connection.execute(page).all()
+        yield from rows
+        if len(rows) < _PAGE:
+            return
+        last = rows[-1]
+        page = chosen.where(tuple_(*_ORDER) > (last.recipient_key, last.at, last.id))
+
+
+def _completed(engine: Engine, waiting: Sequence[tuple[str, list[Any]]]) -> Iterator[Past]:
+    addresses = [address for address, _ in waiting]
+    with reading(engine) as connection:
+        delivered = deliveries_to(connection, addresses)
+        steps, protected = steps_of(connection, addresses, delivered), protection.of(connection, set(addresses))
+        standing = {
+            Key(row.stream, row.recipient_key): suppression_from_row(row)
+            for part in chunks(addresses)
+            for row in connection.execute(_STANDING, {"keys": part})
+        }
+    for address, rows in waiting:
+        rows.sort(key=_of_stream)  # stable: within a stream the order of time stays
+        for stream, of_stream in groupby(rows, _of_stream):
+            key = Key(stream, address)
+            events = [_event(row) for row in of_stream]
+            found = protected.get(address)
+            yield Past(key, events, steps.get(key, ()), standing.get(key), delivered.get(key), found)
+
+
+def _event(row: Any) -> BounceEvent:
+    _, at, name, digest, kind, recipient, stream, action, bounce_type, reason, status, remote, *more = row
+    evidence, doubt, feedback_type, sent_message_id, sending, exclusion, client_ip = more
+    return BounceEvent(
+        name, digest, at, _KIND[kind], recipient, stream, _ACTION[action] if action else None, None,
+        _TYPE[bounce_type] if bounce_type else None, _REASON[reason] if reason else None, status, None, None, remote,
+        None, None, None, None, _EVIDENCE[evidence], doubt, feedback_type, sent_message_id, sending, None, None,
+        exclusion, client_ip=client_ip,
+    )
+
+
+def _step(row: Any) -> StateChange:
+    return StateChange(
+        row.recipient_key, row.stream, row.number, row.at, State(row.state), row.grounds, By(row.by), row.reason,
+        row.until,
+    )
+
+

@@ -1,0 +1,245 @@
+"""Stored verdicts corrected: the same mail, understood by other rules than when it came.
+
+That a report came stays a fact, and so does what it was taken for: `formerly` keeps every older verdict.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import partial
+from typing import Any
+
+from sqlalchemy import Connection, Engine, bindparam, select, tuple_, update
+
+from bounce_watcher.ledger.actions import Row
+from bounce_watcher.ledger.db.engine import reading, rehearse, write
+from bounce_watcher.ledger.db.statements import KEYS, Key, chunks, key_of
+from bounce_watcher.ledger.db.tables import EVENT, MESSAGE, event_from_row
+from bounce_watcher.ledger.history.replaying import events_of, steps_of
+from bounce_watcher.ledger.recording import alerts, flood, tally
+from bounce_watcher.ledger.recording.batch import Announce, Books
+from bounce_watcher.ledger.review import groups as review
+from bounce_watcher.ledger.suppressions.undo import set_exclusions
+from bounce_watcher.model.grounds import Excluded, Held, OlderVerdict, Reread
+from bounce_watcher.model.ledger import BounceEvent, By, RecipientRecord, State
+from bounce_watcher.model.message import RawMessage, unpack
+from bounce_watcher.policy import transitions
+from bounce_watcher.policy.guards.flood import exclusion
+from bounce_watcher.policy.guards.outages import provider
+from bounce_watcher.policy.replay import Decide, correct
+from bounce_watcher.policy.settings import PolicySettings
+
+PAGE = 200
+
+VERDICT = (
+    "kind", "action", "final_recipient", "bounce_type", "reason", "status", "code", "diagnostic", "remote_mta",
+    "reporting_mta", "rule", "recognizer", "quote", "feedback_type",
+)
+"""What the rules make of a report, by name. How far it is proven, and whose it is, was settled when it came."""
+
+_TELLING = ("kind", "action", "bounce_type", "reason", "rule")
+
+_PUT_VERDICT = update(EVENT).where(EVENT.c.id == bindparam("event_id")).values({
+    name: bindparam(f"new_{name}", type_=EVENT.c[name].type)
+    for name in (*VERDICT, "formerly", "provider", "type", "review_group")
+})
+_KEPT = (
+    select(MESSAGE).where(MESSAGE.c.packed.is_not(None)).order_by(MESSAGE.c.received_at, MESSAGE.c.digest).limit(PAGE)
+)
+_BARE = (
+    select(EVENT)
+    .join(MESSAGE, MESSAGE.c.digest == EVENT.c.message_digest)
+    .where(MESSAGE.c.packed.is_(None), EVENT.c.diagnostic.is_not(None))
+    .order_by(EVENT.c.at, EVENT.c.id)
+    .limit(PAGE)
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Revision:
+    """An event, and what today's rules make of the same report."""
+
+    before: BounceEvent
+    after: BounceEvent
+
+
+@dataclass(frozen=True, slots=True)
+class Revised:
+    """What a revision came to. `was` and `state`: where the recipient stood before and stands after its batch."""
+
+    revision: Revision
+    was: State
+    state: State
+
+
+def differs(before: BounceEvent, after: BounceEvent) -> bool:
+    """Whether two readings of one report differ in more than words."""
+    return any(getattr(before, name) != getattr(after, name) for name in _TELLING)
+
+
+def revise(
+    engine: Engine, revisions: Sequence[Revision], decide: Decide, announce: Announce, policy: PolicySettings,
+    now: datetime, *, dry_run: bool, row: Row | None = None,
+) -> list[Revised]:
+    """Writes other verdicts over the old ones and decides on the recipients' histories anew: one transaction.
+
+    What begins by that and nothing proves passes the caps of `policy`, or is held. `row` is a person's in the log.
+    """
+    work = partial(_revise, revisions=revisions, decide=decide, announce=announce, policy=policy, now=now)
+    if dry_run:
+        return rehearse(engine, work)
+    return write(engine, work) if row is None else row.write(engine, work, len)
+
+
+def _revise(
+    connection: Connection, revisions: Sequence[Revision], decide: Decide, announce: Announce, policy: PolicySettings,
+    now: datetime,
+) -> list[Revised]:
+    alerts.lock(connection)  # before the locks on recipients, as with any page
+    names = {key_of(each.before.recipient, each.before.stream): each.before.recipient for each in revisions}
+    books = Books(connection, names, announce, By.RULES)
+    was = {key: record.state for key, record in books.records.items()}
+    _put_verdicts(connection, revisions, now)
+    tally.correct(connection, [(each.before, each.after) for each in revisions])
+    events, steps = events_of(connection, list(names)), steps_of(connection, sorted({key.address for key in names}))
+    touched = frozenset(each.before.id for each in revisions)
+    exclusions: list[tuple[str, Excluded | None]] = []
+    held: list[tuple[Key, str]] = []
+    gate = flood.Gate(connection, policy, announce, [event for each in events.values() for event in each])
+    for key in names:
+        found = correct(
+            books.records[key], events.get(key, ()), steps.get(key, ()), decide, touched=touched,
+            cause=Reread(), now=now, may_suppress=True,
+        )
+        exclusions.extend(found.exclusions)
+        change = found.change
+        if change is not None and (refused := _refused(books.records[key], change, events[key], gate)) is not None:
+            change, struck, alert = refused
+            exclusions.append(struck)
+            held.append((key, alert))
+        if change is not None:
+            books.enter(key, change)
+    set_exclusions(connection, dict(exclusions).items())  # of one that is held the last one says so
+    review.correct(connection, [(each.before, each.after) for each in revisions])
+    books.close()
+    gate.close()
+    flood.hold(connection, held)
+    found_keys = [(each, key_of(each.before.recipient, each.before.stream)) for each in revisions]
+    return [Revised(each, was[key], books.records[key].state) for each, key in found_keys]
+
+
+def _refused(
+    record: RecipientRecord, change: transitions.Change, events: Sequence[BounceEvent], gate: flood.Gate
+) -> tuple[transitions.Change, tuple[str, Excluded], str] | None:
+    """What becomes of a suppression that may not begin: it is held by the alert named last, and its event struck out.
+
+    None where it may, or where none begins.
+    """
+    wanted = change.record.suppression
+    if record.suppression is not None or wanted is None or not wanted.events:
+        return None
+    event = next(each for each in events if each.id == wanted.events[-1])
+    refusal = gate.refuses(event)
+    if refusal is None:
+        return None
+    excluded = exclusion(refusal.over)
+    pending = replace(wanted, state=State.PENDING, grounds=Held(wanted.grounds, excluded))
+    return transitions.suppress(record, pending), (event.id, excluded), refusal.alert.id
+
+
+def _put_verdicts(connection: Connection, revisions: Sequence[Revision], now: datetime) -> None:
+    connection.execute(_PUT_VERDICT, [
+        {
+            "event_id": each.before.id,
+            "new_formerly": formerly(each.before, now),
+            "new_provider": provider(each.after),
+            "new_type": each.after.type,
+            "new_review_group": review.group_of(each.after),
+            **{f"new_{name}": _plain(getattr(each.after, name)) for name in VERDICT},
+        }
+        for each in sorted(revisions, key=lambda each: each.before.id)
+    ])
+
+
+def formerly(event: BounceEvent, now: datetime) -> tuple[OlderVerdict, ...]:
+    """What it was taken for until now, behind what it was taken for before that."""
+    verdict = OlderVerdict(
+        event.kind, now.date(), event.action, event.bounce_type, event.reason, event.rule or event.recognizer
+    )
+    return (*event.formerly, verdict)
+
+
+def withdrawn(event: BounceEvent) -> BounceEvent:
+    """An event that today's rules do not see in its report."""
+    return replace(event, action=None, bounce_type=None, reason=None, rule=None)
+
+
+def _plain(value: Any) -> Any:
+    return str(value) if isinstance(value, str) else value
+
+
+# ── what is stored ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A message whose raw content is kept, and the events that it made."""
+
+    digest: str
+    raw: RawMessage
+    events: tuple[BounceEvent, ...]
+
+
+def kept(engine: Engine, since: datetime | None) -> Iterator[list[Kept]]:
+    """Messages in the order of time, in pages."""
+    chosen = _KEPT if since is None else _KEPT.where(MESSAGE.c.received_at >= since)
+    page = chosen
+    while True:
+        with reading(engine) as connection:
+            rows = connection.execute(page).all()
+            events = _events_of(connection, rows)
+        if rows:
+            yield [Kept(row.digest, _raw(row), tuple(events.get(row.digest, ()))) for row in rows]
+        if len(rows) < PAGE:
+            return
+        page = chosen.where(tuple_(MESSAGE.c.received_at, MESSAGE.c.digest) > (rows[-1].received_at, rows[-1].digest))
+
+
+def kept_one(engine: Engine, digest: str) -> Kept | None:
+    """The message of that digest; None where its raw content is not kept."""
+    chosen = select(MESSAGE).where(MESSAGE.c.digest == digest, MESSAGE.c.packed.is_not(None))
+    with reading(engine) as connection:
+        row = connection.execute(chosen).first()
+        if row is None:
+            return None
+        return Kept(row.digest, _raw(row), tuple(_events_of(connection, [row]).get(row.digest, ())))
+
+
+def bare(engine: Engine, since: datetime | None) -> Iterator[list[BounceEvent]]:
+    """Events with a diagnostic whose message is not kept, in the order of time, in pages."""
+    chosen = _BARE if since is None else _BARE.where(EVENT.c.at >= since)
+    page = chosen
+    while True:
+        with reading(engine) as connection:
+            rows = connection.execute(page).all()
+        if rows:
+            yield [event_from_row(row) for row in rows]
+        if len(rows) < PAGE:
+            return
+        page = chosen.where(tuple_(EVENT.c.at, EVENT.c.id) > (rows[-1].at, rows[-1].id))
+
+
+def _events_of(connection: Connection, messages: Sequence[Any]) -> dict[str, list[BounceEvent]]:
+    """An event has its message's time, so the index by time finds them."""
+    found: dict[str, list[BounceEvent]] = {}
+    if not messages:
+        return found
+    first, last = messages[0].received_at, messages[-1].received_at
+    chosen = select(EVENT).where(EVENT.c.at >= first, EVENT.c.at <= last, EVENT.c.message_digest.in_(KEYS))
+    for part in chunks([row.digest for row in messages]):
+        for row in connection.execute(chosen, {"keys": part}):
+            found.setdefault(row.message_digest, []).append(event_from_row(row))
+    return found
+
+
+def _raw(row: Any) -> RawMessage:
+    return RawMessage(row.source, unpack(row.packed), row.received_at, mailbox=row.mailbox, size=row.size)

@@ -1,0 +1,1 @@
+"""What the ledger holds, as lists and as numbers. Nothing here writes."""

@@ -1,0 +1,462 @@
+"""What a person looks through: events and recipients by many filters at once, newest first, with counts by facet.
+
+A filter may name several values (any of them) and values to leave out. Every list goes down an index.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+from heapq import merge
+from operator import attrgetter
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Engine, Select, and_, exists, func, literal_column, or_, select
+from sqlalchemy.sql.selectable import NamedFromClause
+
+from bounce_watcher.ledger.actions import Action as Done
+from bounce_watcher.ledger.db.engine import reading
+from bounce_watcher.ledger.db.statements import CHUNK, KEYS
+from bounce_watcher.ledger.db.tables import (
+    ACTION,
+    ALERT,
+    EVENT,
+    HELD,
+    RECIPIENT,
+    STATE_CHANGE,
+    SUPPRESSION,
+    alert_from_row,
+    event_from_row,
+)
+from bounce_watcher.ledger.db.types import recipient_key, storable
+from bounce_watcher.ledger.lists.paging import (
+    ENTRIES,
+    LOOKED_AROUND,
+    LOOKED_UP,
+    Condition,
+    Counted,
+    Page,
+    Place,
+    TookTooLong,
+    Walk,
+    looking,
+    together,
+)
+from bounce_watcher.model.fields import Action
+from bounce_watcher.model.grounds import Grounds
+from bounce_watcher.model.ledger import Alert, BounceEvent, Scope, State
+
+MOST_COUNTED, MOST_OF_A_STATE = 10_000, 2000
+"""Events, and recipients of each state, that are counted: of a longer list it is told that there are more."""
+COUNTING, FACETS_WITHIN = 0.04, 0.5
+"""Seconds for that, and those after which it is given up: a list with fewer counts is of more use than a late one."""
+FEW = 10_000
+"""Events whose rows are read rather than those of a stretch of time."""
+RECENT = timedelta(days=30)
+NO_TYPE = "other"
+"""The type of what is neither a failure nor a complaint: delays, receipts."""
+
+
+class By(StrEnum):
+    """What lists are filtered by, as the parameters of a page are named."""
+
+    TYPE = "type"
+    REASON = "reason"
+    PROVIDER = "provider"
+    DOMAIN = "domain"
+    STREAM = "stream"
+    CAMPAIGN = "campaign"
+    CODE = "code"
+    RULE = "rule"
+    MAILBOX = "mailbox"
+    TARGET = "target"
+    MATCH = "match"
+    STATE = "state"
+    KIND = "kind"
+    LANGUAGE = "language"
+    ACTOR = "by"
+    ACTION = "action"
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Values of which one is to be there, and values of which none is. "" stands for what has no value."""
+
+    any_of: tuple[str, ...] = ()
+    none_of: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """`since` <= when it happened < `until`. `words` all stand in what was said. `recipient` is an address."""
+
+    choices: Mapping[By, Choice] = field(default_factory=dict)
+    since: datetime | None = None
+    until: datetime | None = None
+    recipient: str | None = None
+    words: tuple[str, ...] = ()
+
+    def only(self, by: By) -> str | None:
+        """The one value asked for, where it is one."""
+        values = self.choices.get(by, Choice()).any_of
+        return values[0] if len(values) == 1 else None
+
+
+@dataclass(frozen=True, slots=True)
+class Facets:
+    """How many, by the values of each filter: of the newest rows where there are `more` than were counted."""
+
+    total: int
+    more: bool
+    counts: Mapping[By, Mapping[str, int]]
+
+
+# ── events ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+_TYPE = func.coalesce(EVENT.c.type, literal_column(f"'{NO_TYPE}'"))
+
+_EVENT_COLUMNS: Mapping[By, ColumnElement[Any]] = {
+    By.TYPE: _TYPE, By.REASON: EVENT.c.reason, By.PROVIDER: EVENT.c.provider, By.STREAM: EVENT.c.stream,
+    By.CAMPAIGN: EVENT.c.sending, By.RULE: EVENT.c.rule, By.MAILBOX: EVENT.c.mailbox, By.MATCH: EVENT.c.evidence,
+    By.CODE: EVENT.c.status,
+}
+_INDEXED = (By.CAMPAIGN, By.REASON, By.PROVIDER)
+"""What an index finds in the order of time. The index of time itself holds all that a list is filtered by, but words
+and campaigns."""
+EVENT_FACETS = (By.TYPE, By.REASON, By.PROVIDER, By.STREAM, By.CODE)
+
+_EVENT_ORDER = (EVENT.c.at, EVENT.c.id)
+_EVENT_KEYS = select(*_EVENT_ORDER)
+_EVENTS = select(EVENT).where(EVENT.c.id.in_(KEYS))
+
+
+def event_page(engine: Engine, wanted: Query, place: Place) -> Page[BounceEvent]:
+    """Raises TookTooLong."""
+    with looking(engine) as (connection, limit):
+        found = _event_walk(wanted, _driving(connection, wanted)).page(connection, limit, place)
+        return _with_rows(found, events_of(connection, found.rows))
+
+
+def all_events(engine: Engine, wanted: Query) -> Iterator[BounceEvent]:
+    with reading(engine) as connection:
+        walk = _event_walk(wanted, _driving(connection, wanted))
+    for keys in walk.looks(engine, CHUNK):
+        with reading(engine) as connection:
+            events = list(events_of(connection, keys))
+        yield from events
+
+
+def events_of(connection: Connection, keys: Sequence[Any]) -> Iterator[BounceEvent]:
+    """In the order of their keys: what the index tells was looked for without their rows."""
+    found = connection.execute(_EVENTS, {"keys": [name for _, name in keys]}).all() if keys else []
+    by_name = {row.id: row for row in found}
+    return (event_from_row(by_name[name]) for _, name in keys if name in by_name)
+
+
+def event_facets(engine: Engine, wanted: Query) -> Facets | None:
+    """None where counting took too long."""
+    columns = [_EVENT_COLUMNS[by].label(by.value) for by in EVENT_FACETS]
+    try:
+        with looking(engine, COUNTING, FACETS_WITHIN) as (connection, limit):
+            walk = _event_walk(wanted, _driving(connection, wanted))
+            found = walk.count(connection, limit, columns, MOST_COUNTED)
+    except TookTooLong:
+        return None
+    return _facets(EVENT_FACETS, found)
+
+
+def event(engine: Engine, name: str) -> BounceEvent | None:
+    with reading(engine) as connection:
+        row = connection.execute(select(EVENT).where(EVENT.c.id == storable(name))).first()
+    return event_from_row(row) if row else None
+
+
+def _event_walk(wanted: Query, driving: By | None = None) -> Walk:
+    """Down the index of what is `driving`, else of the recipient, else of time."""
+    through: list[Condition] = []
+    choices = dict(wanted.choices)
+    if wanted.recipient is not None:
+        through.append(EVENT.c.recipient_key == recipient_key(wanted.recipient))
+    elif driving is not None:
+        through.append(_is_value(driving, choices.pop(driving)))
+    also = [_chosen(by, choice) for by, choice in choices.items()]
+    also.extend(map(_says, wanted.words))
+    by_entries = driving is None and wanted.recipient is None and not wanted.words and By.CAMPAIGN not in choices
+    return Walk(
+        _EVENT_KEYS, _EVENT_ORDER, tuple(through), tuple(also), ENTRIES if by_entries else LOOKED_UP, wanted.since,
+        wanted.until,
+    )
+
+
+def _driving(connection: Connection, wanted: Query) -> By | None:
+    """What has an index of its own is gone through where it is all that is asked for, or has few events."""
+    able = [by for by in _INDEXED if _is_one(wanted.choices.get(by, Choice()))]
+    if By.CAMPAIGN in able or not able or wanted.recipient is not None:
+        return next(iter(able), None)
+    if len(wanted.choices) == 1 and not wanted.words:
+        return able[0]
+    numbers = {by: _few(connection, by, wanted) for by in able}
+    fewest = min(able, key=numbers.__getitem__)
+    return fewest if numbers[fewest] <= FEW else None
+
+
+def _few(connection: Connection, by: By, wanted: Query) -> int:
+    """How many events have the value asked for; more than `FEW` are not counted.
+
+    In the order of their index, by which it is gone for certain.
+    """
+    some = (
+        select(EVENT.c.at).where(_is_value(by, wanted.choices[by]), *_between(EVENT.c.at, wanted))
+        .order_by(EVENT.c.at.desc()).limit(FEW + 1)
+    )
+    return connection.scalar(select(func.count()).select_from(some.subquery())) or 0
+
+
+def _is_value(by: By, choice: Choice) -> Condition:
+    return _EVENT_COLUMNS[by] == storable(choice.any_of[0])
+
+
+def _is_one(choice: Choice) -> bool:
+    return len(choice.any_of) == 1 and bool(choice.any_of[0]) and not choice.none_of
+
+
+def _chosen(by: By, choice: Choice) -> Condition:
+    if by is By.DOMAIN:
+        return _of_domains(EVENT.c.recipient_key, choice)
+    if by is By.CODE:
+        return _of_codes(choice)
+    return among(_EVENT_COLUMNS[by], choice)
+
+
+def among(column: ColumnElement[Any], choice: Choice) -> Condition:
+    """"" stands for no value."""
+    told = func.coalesce(column, "")
+    conditions = [told.in_(list(map(storable, choice.any_of)))] if choice.any_of else []
+    if choice.none_of:
+        conditions.append(told.not_in(list(map(storable, choice.none_of))))
+    return and_(*conditions)
+
+
+def _of_domains(key: ColumnElement[str], choice: Choice) -> Condition:
+    """Of the addresses of a domain, not of those below it."""
+    def of(domains: Iterable[str]) -> Condition:
+        return or_(*(key.endswith(f"@{storable(domain.lower())}", autoescape=True) for domain in domains))
+
+    conditions = [of(choice.any_of)] if choice.any_of else []
+    return and_(*conditions, *([~of(choice.none_of)] if choice.none_of else []))
+
+
+def _of_codes(choice: Choice) -> Condition:
+    """An enhanced code (5.1.1) or a reply code (550)."""
+    def of(codes: Iterable[str]) -> Condition:
+        return or_(*(
+            func.coalesce(EVENT.c.code, 0) == int(code) if code.isascii() and code.isdigit() and len(code) < 7
+            else func.coalesce(EVENT.c.status, "") == storable(code)
+            for code in codes
+        ))
+
+    conditions = [of(choice.any_of)] if choice.any_of else []
+    return and_(*conditions, *([~of(choice.none_of)] if choice.none_of else []))
+
+
+def _says(words: str) -> Condition:
+    """In what the server said, or in what a rule quotes of it; upper and lower case alike."""
+    return or_(*(column.icontains(storable(words), autoescape=True) for column in (EVENT.c.diagnostic, EVENT.c.quote)))
+
+
+def _between(at: ColumnElement[Any], wanted: Query) -> Iterator[Condition]:
+    if wanted.since is not None:
+        yield at >= wanted.since
+    if wanted.until is not None:
+        yield at < wanted.until
+
+
+def _facets(kinds: Sequence[By], found: Counted) -> Facets:
+    counts: dict[By, Counter[str]] = {by: Counter() for by in kinds}
+    for values, number in found.counts.items():
+        for by, value in zip(kinds, values, strict=True):
+            counts[by][value or ""] += number
+    return Facets(found.counts.total(), found.more, counts)
+
+
+def _with_rows(found: Page[Any], rows: Iterable[Any]) -> Page[Any]:
+    return Page(tuple(rows), found.older, found.newer, found.looked_back_to)
+
+
+# ── recipients ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Where a recipient stands in a stream since its last step (`at`, aware), and how many bounces came of late.
+
+    `until` and `reason` are those of the suppression that stands, if one does; `scope` tells how far it reaches.
+    """
+
+    recipient: str
+    stream: str
+    state: State
+    grounds: Grounds | None
+    at: datetime
+    reason: str | None
+    until: datetime | None
+    scope: Scope | None
+    bounces: int = 0
+
+
+RECIPIENT_FACETS = (By.STATE, By.REASON, By.STREAM)
+
+_LATER = STATE_CHANGE.alias("later")
+_IS_LAST = ~exists().where(
+    _LATER.c.recipient_key == STATE_CHANGE.c.recipient_key, _LATER.c.stream == STATE_CHANGE.c.stream,
+    _LATER.c.number > STATE_CHANGE.c.number,
+)
+_OF_STEP = and_(
+    RECIPIENT.c.recipient_key == STATE_CHANGE.c.recipient_key, RECIPIENT.c.stream == STATE_CHANGE.c.stream
+)
+_SUPPRESSED_BY_STEP = and_(
+    SUPPRESSION.c.recipient_key == STATE_CHANGE.c.recipient_key, SUPPRESSION.c.stream == STATE_CHANGE.c.stream
+)
+_STEP_ORDER = (STATE_CHANGE.c.at, STATE_CHANGE.c.number)
+_STEPS: NamedFromClause | Any = STATE_CHANGE.join(RECIPIENT, _OF_STEP).outerjoin(SUPPRESSION, _SUPPRESSED_BY_STEP)
+_STEP_KEYS = select(*_STEP_ORDER)
+_STANDING = select(
+    STATE_CHANGE.c.number, STATE_CHANGE.c.at, STATE_CHANGE.c.recipient_key, RECIPIENT.c.recipient, RECIPIENT.c.stream,
+    RECIPIENT.c.state, RECIPIENT.c.grounds, STATE_CHANGE.c.reason, STATE_CHANGE.c.until, SUPPRESSION.c.scope,
+).select_from(_STEPS).where(STATE_CHANGE.c.number.in_(KEYS))
+_STEP_COLUMNS: Mapping[By, ColumnElement[Any]] = {
+    By.STATE: STATE_CHANGE.c.state, By.REASON: STATE_CHANGE.c.reason, By.STREAM: STATE_CHANGE.c.stream,
+}
+_FACET_COLUMNS = [_STEP_COLUMNS[by].label(by.value) for by in RECIPIENT_FACETS]
+_RECENT = (
+    select(EVENT.c.recipient_key, EVENT.c.stream, func.count())
+    .where(EVENT.c.recipient_key.in_(KEYS), EVENT.c.action == Action.FAILED.value)
+    .group_by(EVENT.c.recipient_key, EVENT.c.stream)
+)
+
+
+def recipient_page(engine: Engine, wanted: Query, place: Place, now: datetime) -> Page[Standing]:
+    """The last changed first. Raises TookTooLong.
+
+    Each state is a list of its own, which an index gives in the order of time.
+    """
+    with looking(engine) as (connection, limit):
+        found = together(_recipient_walks(wanted), connection, limit, place)
+    return _with_rows(found, _standing(engine, found.rows, now - RECENT))
+
+
+def all_recipients(engine: Engine, wanted: Query, now: datetime) -> Iterator[Standing]:
+    rows: list[Any] = []
+    for row in merge(*(walk.all(engine) for walk in _recipient_walks(wanted)), key=_step_key, reverse=True):
+        rows.append(row)
+        if len(rows) == 500:
+            yield from _standing(engine, rows, now - RECENT)
+            rows = []
+    yield from _standing(engine, rows, now - RECENT)
+
+
+def recipient_facets(engine: Engine, wanted: Query) -> Facets | None:
+    """None where counting took too long."""
+    counts: Counter[tuple[Any, ...]] = Counter()
+    more = False
+    try:
+        with looking(engine, COUNTING, FACETS_WITHIN) as (connection, limit):
+            for walk in _recipient_walks(wanted, select(*_FACET_COLUMNS)):
+                found = walk.count(connection, limit, _FACET_COLUMNS, MOST_OF_A_STATE)
+                counts.update(found.counts)
+                more = more or found.more
+    except TookTooLong:
+        return None
+    return _facets(RECIPIENT_FACETS, Counted(counts, more))
+
+
+def _recipient_walks(wanted: Query, chosen: Select[Any] = _STEP_KEYS) -> list[Walk]:
+    choices = dict(wanted.choices)
+    states = choices.pop(By.STATE, Choice())
+    also = [_IS_LAST, *(_chosen_step(by, choice) for by, choice in choices.items())]
+    return [
+        Walk(chosen, _STEP_ORDER, (STATE_CHANGE.c.state == state.value,), tuple(also),
+             LOOKED_AROUND if By.PROVIDER in choices else ENTRIES, wanted.since, wanted.until)
+        for state in State
+        if (not states.any_of or state in states.any_of) and state not in states.none_of
+    ]
+
+
+def _chosen_step(by: By, choice: Choice) -> Condition:
+    if by is By.DOMAIN:
+        return _of_domains(STATE_CHANGE.c.recipient_key, choice)
+    if by is By.PROVIDER:
+        return _of_providers(choice)
+    return among(_STEP_COLUMNS[by], choice)
+
+
+def _of_providers(choice: Choice) -> Condition:
+    """That took the mail of a report on the recipient: an address alone does not tell it."""
+    def of(providers: Iterable[str]) -> Condition:
+        named = func.coalesce(EVENT.c.provider, "").in_(list(map(storable, providers)))  # by the recipient's index
+        return exists().where(EVENT.c.recipient_key == STATE_CHANGE.c.recipient_key, named)
+
+    conditions: list[Condition] = [of(choice.any_of)] if choice.any_of else []
+    return and_(*conditions, *([~of(choice.none_of)] if choice.none_of else []))
+
+
+def _step_key(row: Any) -> tuple[Any, ...]:
+    return tuple(row[:2])
+
+
+def _standing(engine: Engine, keys: Sequence[Any], since: datetime) -> Iterator[Standing]:
+    """In the order of their keys, which were looked for without their rows: nothing is joined to what is left out."""
+    if not keys:
+        return
+    with reading(engine) as connection:
+        by_number = {row.number: row for row in connection.execute(_STANDING, {"keys": [number for _, number in keys]})}
+        chosen = _RECENT.where(EVENT.c.at >= since)
+        counted = connection.execute(chosen, {"keys": sorted({row.recipient_key for row in by_number.values()})})
+        bounces = {(address, stream): number for address, stream, number in counted}
+    for row in (by_number[number] for _, number in keys if number in by_number):
+        yield Standing(
+            row.recipient, row.stream, State(row.state), row.grounds, row.at, row.reason, row.until,
+            Scope(row.scope) if row.scope else None, bounces.get((row.recipient_key, row.stream), 0),
+        )
+
+
+def holding(engine: Engine, address: str) -> dict[str, list[Alert]]:
+    """By stream the alerts that hold a suppression of an address back, the oldest first."""
+    chosen = (
+        select(HELD.c.stream.label("of_stream"), *ALERT.columns).join(ALERT, ALERT.c.id == HELD.c.alert)
+        .where(HELD.c.recipient_key == recipient_key(address))
+    )
+    found: dict[str, list[Alert]] = {}
+    with reading(engine) as connection:
+        for row in connection.execute(chosen):
+            found.setdefault(row.of_stream, []).append(alert_from_row(row))
+    return {stream: sorted(alerts, key=attrgetter("since")) for stream, alerts in found.items()}
+
+
+# ── actions ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+_ACTIONS = select(
+    ACTION.c.number, ACTION.c.at, ACTION.c.actor, ACTION.c.action, ACTION.c.subject, ACTION.c.count, ACTION.c.because
+)
+_ACTION_COLUMNS: Mapping[By, ColumnElement[Any]] = {By.ACTOR: ACTION.c.actor, By.ACTION: ACTION.c.action}
+
+
+def action_page(engine: Engine, wanted: Query, place: Place) -> Page[Done]:
+    """What people did, the newest first."""
+    with looking(engine) as (connection, limit):
+        found = _action_walk(wanted).page(connection, limit, place)
+    return _with_rows(found, map(_done, found.rows))
+
+
+def all_actions(engine: Engine, wanted: Query) -> Iterator[Done]:
+    return map(_done, _action_walk(wanted).all(engine))
+
+
+def _action_walk(wanted: Query) -> Walk:
+    also = [among(_ACTION_COLUMNS[by], choice) for by, choice in wanted.choices.items()]
+    return Walk(_ACTIONS, (ACTION.c.number,), (), (*also, *_between(ACTION.c.at, wanted)))
+
+
+def _done(row: Any) -> Done:
+    number, at, actor, action, subject, count, because = row
+    return Done(at, actor, action, subject, count, because, number)

@@ -1,0 +1,383 @@
+"""Figures for pages: how many bounces of what, when and where, and what was sent.
+
+Whole slots come from `tally`, so months cost no more than their counts. What is not a whole slot, and hours of one
+provider or sending, is counted in the events by an index: that is a day's worth at most.
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Engine,
+    Select,
+    TextClause,
+    and_,
+    bindparam,
+    case,
+    distinct,
+    func,
+    literal,
+    literal_column,
+    select,
+    text,
+)
+
+from bounce_watcher.ledger.db.engine import reading
+from bounce_watcher.ledger.db.statements import is_sqlite
+from bounce_watcher.ledger.db.tables import EVENT, SENT_COUNT, STATE_CHANGE, SUPPRESSION, TALLY, event_from_row
+from bounce_watcher.ledger.db.types import storable
+from bounce_watcher.ledger.recording.sent import LARGER
+from bounce_watcher.ledger.recording.tally import DAY, HOUR, Scope, slot_of, start_of
+from bounce_watcher.model.ledger import BounceEvent, By, State, StateChange
+
+_SUPPRESSED = """SELECT {by} AS by, count(DISTINCT recipient_key),
+    count(DISTINCT CASE WHEN reason = 'complaint' THEN recipient_key END)
+FROM state_change {through}
+WHERE state = 'suppressed' AND at >= :since AND at < :until {of_stream}
+GROUP BY 1"""
+_IS_PENDING = SUPPRESSION.c.state == literal_column("'pending'")
+_HAS_SENDING = SENT_COUNT.c.sending != literal_column("''")
+"""Written out as the partial indexes are: the planners find them by no other words."""
+
+_NEWEST_CHANGES = 2000
+"""Among how many of the newest changes those of one stream are looked for."""
+_SENT_BEFORE = timedelta(days=31)
+"""How long before a time mail must have been counted to be known to be counted in it."""
+
+
+class Part(StrEnum):
+    """What bounces are told apart by."""
+
+    STREAM = "stream"
+    PROVIDER = "provider"
+    SENDING = "sending"
+    TYPE = "type"
+    REASON = "reason"
+
+
+@dataclass(frozen=True, slots=True)
+class Of:
+    """Which bounces: all, or those of one stream, type, reason, some providers, some sendings."""
+
+    stream: str | None = None
+    providers: tuple[str, ...] | None = None
+    sendings: tuple[str, ...] | None = None
+    type: str | None = None
+    reason: str | None = None
+
+
+ALL = Of()
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """`since` <= time < `until`, both aware."""
+
+    since: datetime
+    until: datetime
+
+    def back(self, by: timedelta) -> "Span":
+        return Span(self.since - by, self.until - by)
+
+
+Values = tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Suppressed:
+    """Distinct addresses with a change to "suppressed" within a time, by rule or by hand, also if released since.
+
+    `complaints` of them by a complaint.
+    """
+
+    addresses: int
+    complaints: int
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """How many mails of a stream were sent in a time; `covers` it if they were counted before it began already."""
+
+    number: int
+    covers: bool
+
+
+class Figures:
+    """Of one ledger. Every method raises TemporaryFailure or PermanentFailure where the database does not do its part.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def slots(self, span: Span, length: timedelta, of: Of, *parts: Part) -> dict[tuple[datetime, Values], int]:
+        """Bounces by slot (its beginning) and by the values of `parts`. The span begins and ends with slots."""
+        with reading(self._engine) as connection:
+            scope = _scope(length, of, parts)
+            if scope is None:
+                return _event_hours(connection, span, of, parts)
+            columns = [_tally_column(part) for part in parts]
+            chosen = _counts(scope, span, of, [TALLY.c.slot, *columns])
+            return {
+                (start_of(int(slot), length), tuple(values)): int(number)
+                for slot, *values, number in connection.execute(chosen)
+            }
+
+    def totals(self, span: Span, of: Of, *parts: Part) -> Counter[Values]:
+        """Bounces by the values of `parts`; under () all of them where there are none. Any span, to the second."""
+        found: Counter[Values] = Counter()
+        with reading(self._engine) as connection:
+            for length, piece in _pieces(span):
+                found.update(_totals(connection, piece, length, of, parts))
+        return found
+
+    def top(self, span: Span, length: timedelta, of: Of, part: Part, limit: int) -> tuple[list[str], int]:
+        """The values of `part` with most bounces, and how many there are. The span begins and ends with slots."""
+        with reading(self._engine) as connection:
+            scope = _scope(length, of, (part,))
+            column: ColumnElement[Any]
+            number: ColumnElement[Any]
+            if scope is None:
+                column, number, where = _event_column(part), func.count(), _of_events(span, of)
+            else:
+                column, number, where = _tally_column(part), func.sum(TALLY.c.number), _of_tally(scope, span, of)
+            if part is Part.SENDING:
+                where = [*where, column != ""]  # of most mail none is told
+            chosen = select(column, func.count().over()).where(*where).group_by(column).having(number != 0)
+            rows = connection.execute(chosen.order_by(number.desc(), column).limit(limit)).all()
+            return [name for name, _ in rows], int(rows[0][1]) if rows else 0
+
+    def first_day(self) -> datetime | None:
+        """The beginning of the first day with a bounce."""
+        with reading(self._engine) as connection:
+            slot = connection.scalar(select(func.min(TALLY.c.slot)).where(TALLY.c.scope == Scope.DAY.value))
+        return None if slot is None else start_of(int(slot), DAY)
+
+    def last_at(self, of: Of = ALL) -> datetime | None:
+        """When the newest report came, of a provider or a sending where one is given."""
+        chosen = select(func.max(EVENT.c.at))
+        if of.providers:
+            chosen = chosen.where(EVENT.c.provider == of.providers[0])
+        if of.sendings:
+            chosen = chosen.where(EVENT.c.sending == of.sendings[0])
+        with reading(self._engine) as connection:
+            at: datetime | None = connection.scalar(chosen)
+        return at
+
+    def first_at(self, sending: str) -> datetime | None:
+        """When the first report about a sending came."""
+        chosen = select(func.min(EVENT.c.at)).where(EVENT.c.sending == storable(sending))
+        with reading(self._engine) as connection:
+            at: datetime | None = connection.scalar(chosen)
+        return at
+
+    def days_of(self, sendings: Sequence[str], stream: str | None) -> dict[str, tuple[datetime, datetime]]:
+        """The first and the last day (their beginnings) with a bounce of each sending."""
+        chosen = select(TALLY.c.subject, func.min(TALLY.c.slot), func.max(TALLY.c.slot)).where(
+            TALLY.c.scope == Scope.SENDING.value, TALLY.c.subject.in_(list(sendings))
+        ).group_by(TALLY.c.subject)
+        if stream is not None:
+            chosen = chosen.where(TALLY.c.stream == storable(stream))
+        with reading(self._engine) as connection:
+            return {
+                name: (start_of(int(first), DAY), start_of(int(last), DAY))
+                for name, first, last in connection.execute(chosen)
+            }
+
+    def newest(self, span: Span, of: Of, limit: int) -> list[BounceEvent]:
+        """The newest reports of one provider or sending."""
+        chosen = select(EVENT).where(*_of_events(span, of)).order_by(EVENT.c.at.desc(), EVENT.c.id.desc()).limit(limit)
+        with reading(self._engine) as connection:
+            return [event_from_row(row) for row in connection.execute(chosen)]
+
+    def suppressed(self, span: Span, stream: str | None = None) -> Suppressed:
+        counts = self._suppressed(span, stream, "")
+        return Suppressed(*counts[""]) if counts else Suppressed(0, 0)
+
+    def suppressed_by_stream(self, span: Span) -> dict[str, int]:
+        """Distinct addresses with a change to "suppressed" within a time."""
+        return {stream: addresses for stream, (addresses, _) in self._suppressed(span, None, "stream").items()}
+
+    def _suppressed(self, span: Span, stream: str | None, by: str) -> dict[str, tuple[int, int]]:
+        with reading(self._engine) as connection:
+            found = connection.execute(
+                _suppressed(by, stream, on_sqlite=is_sqlite(connection)),
+                {"since": span.since, "until": span.until, **({} if stream is None else {"stream": storable(stream)})},
+            )
+            return {str(name): (int(addresses), int(complaints)) for name, addresses, complaints in found}
+
+    def suppressed_of(self, sending: str, stream: str) -> int:
+        """How many addresses that a sending's bounces are about are suppressed now."""
+        about = and_(SUPPRESSION.c.recipient_key == EVENT.c.recipient_key, SUPPRESSION.c.stream == EVENT.c.stream)
+        chosen = select(func.count(distinct(EVENT.c.recipient_key))).select_from(EVENT).join(SUPPRESSION, about).where(
+            EVENT.c.sending == storable(sending), EVENT.c.stream == storable(stream),
+            SUPPRESSION.c.state == State.SUPPRESSED.value,
+        )
+        with reading(self._engine) as connection:
+            return connection.scalar(chosen) or 0
+
+    def held(self) -> int:
+        """How many addresses have a suppression that is held back now."""
+        chosen = select(func.count(distinct(SUPPRESSION.c.recipient_key))).where(_IS_PENDING)
+        with reading(self._engine) as connection:
+            return connection.scalar(chosen) or 0
+
+    def latest_changes(self, limit: int, stream: str | None = None) -> list[StateChange]:
+        """What was decided last, the newest first; of one stream among the newest changes only."""
+        chosen = select(STATE_CHANGE).order_by(STATE_CHANGE.c.number.desc()).limit(limit)
+        with reading(self._engine) as connection:
+            if stream is not None:
+                last = connection.scalar(select(func.max(STATE_CHANGE.c.number))) or 0
+                chosen = chosen.where(
+                    STATE_CHANGE.c.number > last - _NEWEST_CHANGES, STATE_CHANGE.c.stream == storable(stream)
+                )
+            return [
+                StateChange(
+                    row.recipient_key, row.stream, row.number, row.at, State(row.state), row.grounds, By(row.by),
+                    row.reason, row.until,
+                )
+                for row in connection.execute(chosen)
+            ]
+
+    def sent(self, since: date, until: date) -> dict[str, Sent]:
+        """By stream, `since` <= day < `until`; streams of which nothing is known are left out."""
+        inside = func.sum(case((SENT_COUNT.c.day >= since, LARGER), else_=literal(0)))
+        chosen = select(SENT_COUNT.c.stream, func.min(SENT_COUNT.c.day), inside).where(
+            SENT_COUNT.c.day >= since - _SENT_BEFORE, SENT_COUNT.c.day < until
+        ).group_by(SENT_COUNT.c.stream)
+        with reading(self._engine) as connection:
+            return {
+                stream: Sent(int(number or 0), first <= since) for stream, first, number in connection.execute(chosen)
+            }
+
+    def sent_of(self, sendings: Sequence[str], stream: str) -> dict[str, int]:
+        """How many mails of some sendings were sent, ever; those of which nothing is known are left out."""
+        chosen = select(SENT_COUNT.c.sending, func.sum(LARGER)).where(
+            _HAS_SENDING, SENT_COUNT.c.sending.in_([storable(each) for each in sendings]),
+            SENT_COUNT.c.stream == storable(stream),
+        ).group_by(SENT_COUNT.c.sending)
+        with reading(self._engine) as connection:
+            return {sending: int(number) for sending, number in connection.execute(chosen)}
+
+
+def _suppressed(by: str, stream: str | None, *, on_sqlite: bool) -> TextClause:
+    told = _SUPPRESSED.format(
+        by=by or "''", through="INDEXED BY state_change_by_state" if on_sqlite else "",
+        of_stream="" if stream is None else "AND stream = :stream",
+    )
+    moment = STATE_CHANGE.c.at.type
+    return text(told).bindparams(bindparam("since", type_=moment), bindparam("until", type_=moment))
+
+
+def _pieces(span: Span) -> Iterator[tuple[timedelta | None, Span]]:
+    """Whole days, whole hours of the days that are cut, and what is left, each with the length of its slots."""
+    if span.since >= span.until:
+        return
+    for length in (DAY, HOUR):
+        first, behind = _up(span.since, length), start_of(slot_of(span.until, length), length)
+        if first < behind:
+            yield length, Span(first, behind)
+            yield from _pieces(Span(span.since, first))
+            yield from _pieces(Span(behind, span.until))
+            return
+    yield None, span
+
+
+def _up(at: datetime, length: timedelta) -> datetime:
+    start = start_of(slot_of(at, length), length)
+    return start if start == at else start + length
+
+
+def _totals(
+    connection: Connection, span: Span, length: timedelta | None, of: Of, parts: Sequence[Part]
+) -> dict[Values, int]:
+    scope = _scope(length, of, parts) if length else None
+    if scope is Scope.HOUR and not _keeps_hours(connection, span):
+        scope = None
+    if scope is None:
+        event_columns = [_event_column(part) for part in parts]
+        chosen: Select[Any] = select(*event_columns, func.count()).where(*_of_events(span, of)).group_by(*event_columns)
+    else:
+        chosen = _counts(scope, span, of, [_tally_column(part) for part in parts])
+    return {tuple(values): int(number or 0) for *values, number in connection.execute(chosen)}
+
+
+def _keeps_hours(connection: Connection, span: Span) -> bool:
+    """Counts by hour are dropped after some weeks."""
+    first = connection.scalar(select(func.min(TALLY.c.slot)).where(TALLY.c.scope == Scope.HOUR.value))
+    return first is not None and start_of(int(first), HOUR) <= span.since
+
+
+def _scope(length: timedelta | None, of: Of, parts: Sequence[Part]) -> Scope | None:
+    """Where such counts are kept; None where they are not, and are counted in the events."""
+    by_sending = of.sendings is not None or Part.SENDING in parts
+    by_provider = of.providers is not None or Part.PROVIDER in parts
+    if by_sending and by_provider:
+        return None
+    if by_sending or by_provider:
+        kept = Scope.SENDING if by_sending else Scope.PROVIDER
+        return kept if length == DAY else None
+    return Scope.DAY if length == DAY else Scope.HOUR
+
+
+def _counts(scope: Scope, span: Span, of: Of, columns: Sequence[ColumnElement[Any]]) -> Select[Any]:
+    number = func.sum(TALLY.c.number)
+    return select(*columns, number).where(*_of_tally(scope, span, of)).group_by(*columns).having(number != 0)
+
+
+def _of_tally(scope: Scope, span: Span, of: Of) -> list[ColumnElement[bool]]:
+    subjects = of.providers if of.sendings is None else of.sendings
+    where = [
+        TALLY.c.scope == scope.value, TALLY.c.slot >= slot_of(span.since, scope.length),
+        TALLY.c.slot < slot_of(span.until, scope.length),
+    ]
+    if subjects is not None:
+        where.append(TALLY.c.subject.in_([storable(each) for each in subjects]))
+    return where + [
+        TALLY.c[name] == storable(value)
+        for name, value in (("stream", of.stream), ("type", of.type), ("reason", of.reason)) if value is not None
+    ]
+
+
+def _tally_column(part: Part) -> ColumnElement[Any]:
+    return TALLY.c.subject if part in (Part.PROVIDER, Part.SENDING) else TALLY.c[part.value]
+
+
+def _event_column(part: Part) -> ColumnElement[Any]:
+    column: ColumnElement[Any] = EVENT.c[part.value]
+    return func.coalesce(column, "") if part in (Part.REASON, Part.SENDING) else column
+
+
+def _of_events(span: Span, of: Of) -> list[ColumnElement[bool]]:
+    where: list[ColumnElement[bool]] = [EVENT.c.at >= span.since, EVENT.c.at < span.until, EVENT.c.type.is_not(None)]
+    if of.providers is not None:
+        where.append(EVENT.c.provider.in_([storable(each) for each in of.providers]))
+    if of.sendings is not None:
+        where.append(EVENT.c.sending.in_([storable(each) for each in of.sendings]))
+    if of.stream is not None:
+        where.append(EVENT.c.stream == storable(of.stream))
+    if of.type is not None:
+        where.append(EVENT.c.type == of.type)
+    if of.reason is not None:
+        where.append(func.coalesce(EVENT.c.reason, "") == of.reason)
+    return where
+
+
+def _event_hours(
+    connection: Connection, span: Span, of: Of, parts: Sequence[Part]
+) -> dict[tuple[datetime, Values], int]:
+    if is_sqlite(connection):
+        hour: ColumnElement[Any] = func.strftime("%Y-%m-%d %H", EVENT.c.at)
+    else:
+        hour = func.to_char(EVENT.c.at, "YYYY-MM-DD HH24")  # the session's zone is UTC
+    columns = [hour, *(_event_column(part) for part in parts)]
+    chosen = select(*columns, func.count()).where(*_of_events(span, of)).group_by(text("1"), *columns[1:])
+    return {
+        (datetime.strptime(begun, "%Y-%m-%d %H").replace(tzinfo=UTC), tuple(values)): int(number)
+        for begun, *values, number in connection.execute(chosen)
+    }

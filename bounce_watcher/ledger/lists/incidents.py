@@ -1,0 +1,178 @@
+"""Incidents as a person looks at them: alerts by many filters, whom one holds, how its reports came."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import ColumnElement, Engine, and_, func, literal, select, tuple_
+
+from bounce_watcher.ledger.db.engine import reading
+from bounce_watcher.ledger.db.tables import ALERT, HELD, SLOT_COUNT, STATE_CHANGE, SUPPRESSION, alert_from_row
+from bounce_watcher.ledger.db.types import storable
+from bounce_watcher.ledger.lists.browse import MOST_COUNTED, By, Choice, Query, among
+from bounce_watcher.ledger.lists.paging import Condition, Key, Page, Place, Walk, looking
+from bounce_watcher.ledger.recording import alerts
+from bounce_watcher.model.grounds import Grounds, SubjectKind
+from bounce_watcher.model.ledger import Alert, AlertKind, State
+from bounce_watcher.policy.guards.limits import SLOT
+from bounce_watcher.policy.guards.spells import slot_of, start_of
+
+_ORDER = (ALERT.c.since, ALERT.c.id)
+_ALERTS = select(*_ORDER, *(column for column in ALERT.columns if column.name not in {"since", "id"}))
+_HELD_ORDER = (HELD.c.recipient_key, HELD.c.stream)
+_STILL_HELD = and_(
+    SUPPRESSION.c.recipient_key == HELD.c.recipient_key, SUPPRESSION.c.stream == HELD.c.stream,
+    SUPPRESSION.c.state == State.PENDING.value,
+)
+_TOLD_AT = (
+    select(func.max(STATE_CHANGE.c.at))
+    .where(
+        STATE_CHANGE.c.recipient_key == HELD.c.recipient_key, STATE_CHANGE.c.stream == HELD.c.stream,
+        STATE_CHANGE.c.state == State.SUPPRESSED.value, STATE_CHANGE.c.at >= ALERT.c.since,
+    )
+    .correlate(HELD, ALERT).scalar_subquery().label("told_at")
+)
+_HELD = (
+    select(*_HELD_ORDER, SUPPRESSION.c.recipient, SUPPRESSION.c.reason, SUPPRESSION.c.since, SUPPRESSION.c.grounds,
+           _TOLD_AT)
+    .select_from(HELD).join(SUPPRESSION, _STILL_HELD).join(ALERT, ALERT.c.id == HELD.c.alert)
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """One whose suppression an alert holds back. `told_at`: it was suppressed then, before the alarm; None if not."""
+
+    recipient: str
+    stream: str
+    reason: str | None
+    since: datetime
+    grounds: Grounds
+    told_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class HeldNumbers:
+    """How many are held, and how many of them were suppressed before the alarm; `more`: counting was given up."""
+
+    held: int
+    told: int
+    more: bool
+
+
+class Incidents:
+    """Reads only. What takes long raises TookTooLong."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def open(self, wanted: Query) -> list[Alert]:
+        """Those under way, the newest first."""
+        chosen = _ALERTS.where(~ALERT.c.cleared, *_conditions(wanted)).order_by(ALERT.c.since.desc(), ALERT.c.id)
+        with reading(self._engine) as connection:
+            return [alert_from_row(row) for row in connection.execute(chosen)]
+
+    def over(self, wanted: Query, place: Place) -> Page[Alert]:
+        """Some of those that are over, the newest first."""
+        with looking(self._engine) as (connection, limit):
+            found = _walk(wanted).page(connection, limit, place)
+        return Page(tuple(map(alert_from_row, found.rows)), found.older, found.newer, found.looked_back_to)
+
+    def all(self, wanted: Query) -> Iterator[Alert]:
+        """Any number: those under way, then the others."""
+        states = wanted.choices.get(By.STATE, Choice())
+        if is_asked_for("open", states):
+            yield from self.open(wanted)
+        if is_asked_for("ended", states):
+            yield from map(alert_from_row, _walk(wanted).all(self._engine))
+
+    def outages(self, since: datetime, until: datetime, provider: str | None = None) -> list[Alert]:
+        """Those that touch a stretch of time, the oldest first; of one provider where it is named."""
+        chosen = _ALERTS.where(
+            ALERT.c.since < until, ALERT.c.ends_at > since, ALERT.c.kind == AlertKind.OUTAGE.value,
+            *(_of_providers(Choice((provider,))) if provider else ()),
+        )
+        with reading(self._engine) as connection:
+            return [alert_from_row(row) for row in connection.execute(chosen.order_by(*_ORDER))]
+
+    def held(self, alert: str, place: Place) -> Page[Held]:
+        """Some of those whom it holds, by address. A page leads on only: `newer` is never set."""
+        chosen = _HELD.where(HELD.c.alert == storable(alert), *_behind(place.key)).order_by(*_HELD_ORDER)
+        with looking(self._engine) as (connection, _):
+            rows = connection.execute(chosen.limit(place.rows + 1)).all()
+        shown = rows[: place.rows]
+        older = tuple(shown[-1][:2]) if len(rows) > len(shown) else None
+        return Page(tuple(map(_held, shown)), older)
+
+    def all_held(self, alert: str) -> Iterator[Held]:
+        """Any number, by address."""
+        place: Place | None = Place(rows=500)
+        while place is not None:
+            page = self.held(alert, place)
+            yield from page.rows
+            place = Place(page.older, rows=500) if page.older else None
+
+    def held_numbers(self, alert: str) -> HeldNumbers:
+        some = _HELD.where(HELD.c.alert == storable(alert)).limit(MOST_COUNTED + 1).subquery()
+        with looking(self._engine) as (connection, _):
+            held, told = connection.execute(select(func.count(), func.count(some.c.told_at))).one()
+        return HeldNumbers(min(held, MOST_COUNTED), told, held > MOST_COUNTED)
+
+    def course(self, alert: Alert, since: datetime, until: datetime, step: timedelta) -> dict[datetime, int]:
+        """How many of an alert's reports came in each `step` of time that had any; {} where they are not counted."""
+        if alert.kind not in alerts.COUNTED_KINDS:
+            return {}
+        key = alerts.series_of(alert.kind, alert.subject)
+        series = [key, alerts.covered_by_others(key)]
+        slots = step // SLOT
+        chosen = select(SLOT_COUNT.c.slot, SLOT_COUNT.c.number).where(
+            SLOT_COUNT.c.series.in_(series), SLOT_COUNT.c.slot >= slot_of(since), SLOT_COUNT.c.slot < slot_of(until)
+        )
+        found: dict[datetime, int] = {}
+        with looking(self._engine) as (connection, _):
+            for slot, number in connection.execute(chosen):
+                at = start_of(slot // slots * slots)
+                found[at] = found.get(at, 0) + number
+        return found
+
+
+def is_asked_for(value: str, choice: Choice) -> bool:
+    return (not choice.any_of or value in choice.any_of) and value not in choice.none_of
+
+
+def _walk(wanted: Query) -> Walk:
+    return Walk(_ALERTS, _ORDER, (), (ALERT.c.cleared, *_conditions(wanted)))
+
+
+def _conditions(wanted: Query) -> Iterator[Condition]:
+    if wanted.since is not None:
+        yield ALERT.c.since >= wanted.since
+    if wanted.until is not None:
+        yield ALERT.c.since < wanted.until
+    for by, choice in wanted.choices.items():
+        if by is By.TYPE:
+            yield among(ALERT.c.kind, choice)
+        elif by is By.PROVIDER:
+            yield from _of_providers(choice)
+
+
+def _of_providers(choice: Choice) -> Iterator[Condition]:
+    def of(providers: Sequence[str]) -> ColumnElement[bool]:
+        of_provider = ALERT.c.subject_kind == SubjectKind.PROVIDER.value
+        return and_(of_provider, ALERT.c.subject.in_([storable(each) for each in providers]))
+
+    if choice.any_of:
+        yield of(choice.any_of)
+    if choice.none_of:
+        yield ~of(choice.none_of)
+
+
+def _behind(key: Key | None) -> Iterator[Condition]:
+    if key is not None:
+        here = tuple_(*(literal(value, column.type) for value, column in zip(key, _HELD_ORDER, strict=True)))
+        yield tuple_(*_HELD_ORDER) > here
+
+
+def _held(row: Any) -> Held:
+    return Held(row.recipient, row.stream, row.reason, row.since, row.grounds, row.told_at)

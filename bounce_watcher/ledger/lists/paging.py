@@ -1,0 +1,329 @@
+"""Pages of long lists for people: from a key on, older or newer; what takes long is cut off where it stands.
+
+Each list goes down an index, from the newest on. What no index finds is looked for in stretches, as long as a reader
+likes to wait: who asks for what hardly occurs is told how far back was looked, and goes on from there.
+"""
+
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import chain
+from typing import Any, Generic, TypeVar
+
+from sqlalchemy import ColumnElement, Connection, Engine, Select, func, literal, select, text, true, tuple_
+from sqlalchemy.exc import DBAPIError
+
+from bounce_watcher.ledger.db.engine import reading
+from bounce_watcher.ledger.db.statements import is_sqlite
+from bounce_watcher.model.errors import TemporaryFailure
+
+V = TypeVar("V")
+W = TypeVar("W")
+Key = tuple[Any, ...]
+Condition = ColumnElement[bool]
+
+WITHIN = 2.0
+"""Seconds after which a statement is broken off: none should take so long."""
+OF_A_FILE = 60.0
+"""The same where a whole list is written: nobody looks at a page that does not come."""
+ENOUGH = 0.08
+"""Seconds after which a page shows what it has found so far, and where to go on."""
+ROWS = 50
+ENTRIES, LOOKED_UP, LOOKED_AROUND = 16_000, 1000, 500
+"""The longest stretch where an index tells all that is asked for, where the rows themselves do, and where those of
+another table do: some 10 ms, so that a look ends when its time is over."""
+_FIRST_STRETCH, _GROWTH = 1000, 4
+_FOR_A_PAGE = text(
+    "SELECT set_config('statement_timeout', :within, true), "
+    "set_config('max_parallel_workers_per_gather', '0', true), set_config('jit', 'off', true), "
+    "set_config('plan_cache_mode', 'force_custom_plan', true)"
+)
+_QUERY_CANCELED = "57014"
+"""PostgreSQL manual, appendix A: what a statement that ran out of time ends with."""
+
+
+class TookTooLong(TemporaryFailure):
+    """A query was cut off at its limit of time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a page begins: at the newest, behind `key`, or with `newer` before it."""
+
+    key: Key | None = None
+    newer: bool = False
+    rows: int = ROWS
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[V]):
+    """`rows` newest first; `older` and `newer` are the keys to go on from, None at either end.
+
+    `looked_back_to` is set where the time ran out: nothing older than that key was looked at.
+    """
+
+    rows: tuple[V, ...]
+    older: Key | None = None
+    newer: Key | None = None
+    looked_back_to: Key | None = None
+
+
+class Limit:
+    """Whether it was looked for long enough: `is_over` from then on."""
+
+    def __init__(self) -> None:
+        self.is_over = False
+
+    def end(self) -> None:
+        self.is_over = True
+
+
+@contextmanager
+def looking(engine: Engine, enough: float = ENOUGH, within: float = WITHIN) -> Iterator[tuple[Connection, Limit]]:
+    """One snapshot, for looking `enough` seconds; statements end after `within`, on either database.
+
+    Raises TookTooLong.
+    """
+    limit = Limit()
+    with reading(engine) as connection:
+        timers = [threading.Timer(enough, limit.end), threading.Timer(within, _interrupt(connection, within))]
+        for timer in timers:
+            timer.daemon = True
+            timer.start()
+        try:
+            yield connection, limit
+        except DBAPIError as error:
+            if _is_cut_off(error):
+                raise TookTooLong(f"this took longer than {within:g} s and was cut off") from None
+            raise
+        finally:
+            for timer in timers:
+                timer.cancel()
+                timer.join()  # or it would end the next statement on this connection
+
+
+def _interrupt(connection: Connection, within: float) -> Callable[[], None]:
+    """SQLite's statement is interrupted by another thread, PostgreSQL's ends by itself.
+
+    There starting workers, or a compiler, takes longer than what a page looks at; and a plan that is kept for any
+    values (psycopg prepares what is asked often) reads all that is older than a key near the end.
+    """
+    if is_sqlite(connection):
+        interrupt: Callable[[], None] = connection.connection.driver_connection.interrupt  # type: ignore[union-attr]
+        return interrupt
+    connection.execute(_FOR_A_PAGE, {"within": str(int(within * 1000))})
+    return lambda: None
+
+
+def _is_cut_off(error: DBAPIError) -> bool:
+    return getattr(error.orig, "sqlstate", None) == _QUERY_CANCELED or str(error.orig) == "interrupted"
+
+
+@dataclass(frozen=True, slots=True)
+class Walk:
+    """A list in a table: `order` by which it goes down an index, newest first, and which tells its rows apart.
+
+    `through` is what the index finds as well, `also` what has to be looked at row by row, or entry by entry. With
+    `since` or `until` the first of `order` is a time, `since` <= time < `until`.
+    """
+
+    chosen: Select[Any]
+    order: tuple[ColumnElement[Any], ...]
+    through: tuple[Condition, ...] = ()
+    also: tuple[Condition, ...] = ()
+    longest_stretch: int = LOOKED_UP
+    since: datetime | None = None
+    until: datetime | None = None
+
+    def page(self, connection: Connection, limit: Limit, place: Place) -> Page[Any]:
+        """The rows of a page as they were chosen; the columns of `order` are the first of each."""
+        return together([self], connection, limit, place)
+
+    def onward(self, connection: Connection, limit: Limit, place: Place) -> tuple[list[Any], Key | None]:
+        """Rows in the order of going, and the key behind which more may follow: None at the end.
+
+        They are fewer than `place.rows`, maybe none, where the time ran out.
+        """
+        strand = _Strand(self, connection, place.key, newer=place.newer)
+        while not strand.is_done and len(strand.rows) < place.rows:
+            strand.go(place.rows - len(strand.rows))
+            if limit.is_over:
+                break
+        return strand.rows, None if strand.is_done else strand.at
+
+    def count(
+        self, connection: Connection, limit: Limit, columns: Sequence[ColumnElement[Any]], most: int
+    ) -> "Counted":
+        """The newest rows by the values of `columns`: about `most` of them, less where the time is over."""
+        counts: Counter[tuple[Any, ...]] = Counter()
+        strand = _Strand(self, connection, None, newer=False)
+        while True:
+            counts.update(strand.count(columns, most - counts.total()))
+            if strand.is_done or counts.total() >= most or limit.is_over:
+                return Counted(counts, not strand.is_done)
+
+    def all(self, engine: Engine, size: int = 500) -> Iterator[Any]:
+        """Every row, however long it takes in all."""
+        return chain.from_iterable(self.looks(engine, size))
+
+    def looks(self, engine: Engine, size: int = 500) -> Iterator[list[Any]]:
+        """Every row, as many at once as a look finds: each its own short transaction."""
+        place = Place(rows=size)
+        while True:
+            with looking(engine, within=OF_A_FILE) as (connection, limit):
+                rows, key = self.onward(connection, limit, place)
+            yield rows
+            if key is None:
+                return
+            place = Place(key, rows=size)
+
+    def ordered(self, key: Key | None = None) -> Select[Any]:
+        """All rows older than `key`, the newest first."""
+        where = (*self.through, self.before(key), self.behind(None), *self.also)
+        return self.chosen.where(*where).order_by(*self.by(newer=False))
+
+    def by(self, *, newer: bool) -> list[ColumnElement[Any]]:
+        return [column.asc() if newer else column.desc() for column in self.order]
+
+    def before(self, key: Key | None, *, including: bool = False) -> Condition:
+        """Older than `key` and `until`: in one condition, as SQLite goes down an index by the first that it meets."""
+        if self.until is not None and (key is None or key[0] >= self.until):
+            return self.order[0] < self.until
+        if key is None:
+            return true()
+        return tuple_(*self.order) <= self._literal(key) if including else tuple_(*self.order) < self._literal(key)
+
+    def behind(self, key: Key | None, *, including: bool = False) -> Condition:
+        """Newer than `key` and `since`."""
+        if self.since is not None and (key is None or key[0] < self.since):
+            return self.order[0] >= self.since
+        if key is None:
+            return true()
+        return tuple_(*self.order) >= self._literal(key) if including else tuple_(*self.order) > self._literal(key)
+
+    def has_passed(self, key: Key | None, *, newer: bool) -> bool:
+        """Whether `key` lies where nothing of the list is left to come."""
+        if key is None:
+            return False
+        if newer:
+            return self.until is not None and key[0] >= self.until
+        return self.since is not None and key[0] < self.since
+
+    def _literal(self, key: Key) -> ColumnElement[Any]:
+        return tuple_(*(literal(value, column.type) for column, value in zip(self.order, key, strict=True)))
+
+    def key(self, row: Sequence[Any]) -> Key:
+        return tuple(row[: len(self.order)])
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """How many rows by their values; `more`: the older ones were not counted."""
+
+    counts: Counter[tuple[Any, ...]]
+    more: bool
+
+
+class _Strand:
+    """A walk on its way, older or newer: all up to `at` has been looked at, `rows` were found."""
+
+    def __init__(self, walk: Walk, connection: Connection, key: Key | None, *, newer: bool) -> None:
+        self.at, self.is_done = key, walk.has_passed(key, newer=newer)
+        self.rows: list[Any] = []
+        self._walk, self._connection, self._newer = walk, connection, newer
+        self._size = min(_FIRST_STRETCH, walk.longest_stretch)
+
+    def go(self, wanted: int) -> None:
+        """Looks for some more rows: `wanted`, or as many as a stretch has."""
+        walk = self._walk
+        where = self._stretch(self._size) if walk.also else self._rest()
+        chosen = walk.chosen.where(*where, *walk.also).order_by(*walk.by(newer=self._newer))
+        rows = self._connection.execute(chosen.limit(wanted)).all()
+        self.rows.extend(rows)
+        if len(rows) == wanted:
+            self.at, self.is_done = walk.key(rows[-1]), False
+        elif not walk.also:
+            self.is_done = True
+
+    def count(self, columns: Sequence[ColumnElement[Any]], most: int) -> dict[tuple[Any, ...], int]:
+        """A stretch's rows by the values of `columns`; of what an index finds by itself not more than `most`."""
+        walk = self._walk
+        where = self._stretch(self._size if walk.also else min(self._size, most))
+        counted = walk.chosen.with_only_columns(*columns, func.count()).where(*where, *walk.also).group_by(*columns)
+        return {tuple(values): int(number) for *values, number in self._connection.execute(counted)}
+
+    def _rest(self, end: Key | None = None) -> list[Condition]:
+        """All that was not looked at, up to `end` where it is given."""
+        walk = self._walk
+        until = end is not None
+        if self._newer:
+            return [*walk.through, walk.behind(self.at), walk.before(end, including=until)]
+        return [*walk.through, walk.before(self.at), walk.behind(end, including=until)]
+
+    def _stretch(self, size: int) -> list[Condition]:
+        """Goes over so many rows, told by the index alone: where they stand."""
+        walk, rest = self._walk, self._rest()
+        keys = select(*walk.order).where(*rest).order_by(*walk.by(newer=self._newer))
+        end = self._connection.execute(keys.offset(size - 1).limit(1)).first()
+        if end is None:
+            self.is_done = True
+            return rest
+        stretch = self._rest(tuple(end))
+        self.at, self._size = tuple(end), min(self._size * _GROWTH, walk.longest_stretch)
+        return stretch
+
+
+def together(walks: Sequence[Walk], connection: Connection, limit: Limit, place: Place) -> Page[Any]:
+    """A page of several lists in one order: it ends where the one that was looked through least ends."""
+    strands = [_Strand(walk, connection, place.key, newer=place.newer) for walk in walks]
+    key = walks[0].key
+    while True:
+        last = _least_far(strands, place)
+        found = _ahead_of(last, strands, place, key)
+        if last is None or len(found) > place.rows or (last.at != place.key and limit.is_over):
+            break
+        last.go(place.rows + 1)
+    shown = found[: place.rows]
+    cut = last.at if last and len(found) <= place.rows else None
+    edge = key(shown[-1]) if len(found) > place.rows else cut
+    back = key(shown[0]) if shown else _beside(place.key, newer=place.newer)
+    if not place.newer:
+        return Page(tuple(shown), edge, back if place.key else None, cut)
+    if edge is None and len(shown) < place.rows and not limit.is_over:
+        return together(walks, connection, limit, Place(rows=place.rows))  # the beginning, and all of it
+    return Page(tuple(reversed(shown)), back, edge)
+
+
+def _beside(key: Key | None, *, newer: bool) -> Key | None:
+    """Where to go back to from a page without rows, so that the row of `key` is found again."""
+    if key is None:
+        return None
+    *rest, last = key
+    if isinstance(last, int):
+        return (*rest, last + 1 if newer else last - 1)
+    return (*rest, f"{last}!" if newer else "")
+
+
+def _least_far(strands: Sequence[_Strand], place: Place) -> _Strand | None:
+    """Of those that go on, one that has not begun, or else the one that all others are ahead of."""
+    going = [strand for strand in strands if not strand.is_done]
+    fresh = [strand for strand in going if strand.at == place.key]
+    if fresh or not going:
+        return fresh[0] if fresh else None
+    return (min if place.newer else max)(going, key=lambda strand: strand.at or ())
+
+
+def _ahead_of(
+    last: _Strand | None, strands: Sequence[_Strand], place: Place, key: Callable[[Any], Key]
+) -> list[Any]:
+    """The rows that are known to be the next ones, in the order of the page."""
+    if len(strands) == 1:  # in order as they are
+        return strands[0].rows
+    rows = [row for strand in strands for row in strand.rows]
+    if last is not None:
+        at = last.at
+        rows = [row for row in rows if at is not None and (key(row) <= at if place.newer else key(row) >= at)]
+    return sorted(rows, key=key, reverse=not place.newer)

@@ -1,0 +1,119 @@
+"""What the ledger holds, as lists: all that a command needs which only looks. `store.Ledger` adds what writes.
+
+It is apart, and imports little, because a short command waits for what it imports.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Self, TypeVar
+
+from sqlalchemy import Engine
+
+from bounce_watcher.ledger.db import migrate
+from bounce_watcher.ledger.db.engine import open_engine, reading
+from bounce_watcher.ledger.lists import reads
+from bounce_watcher.ledger.lists.filters import EventFilter, OutboxFilter, SuppressionFilter
+from bounce_watcher.ledger.suppressions import protection
+from bounce_watcher.model.ledger import Alert, BounceEvent, OutboxItem, Protection, RecipientRecord, Suppression
+
+_ALL_EVENTS, _ALL_SUPPRESSIONS, _WHOLE_OUTBOX = EventFilter(), SuppressionFilter(), OutboxFilter()
+
+F = TypeVar("F", EventFilter, SuppressionFilter)
+
+
+class Lists:
+    """Open with `connect`, and `close` when done; or use it as a context manager."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    @classmethod
+    def connect(cls, url: str) -> Self:
+        """A ledger at a database URL, sqlite:////path/to/file or postgresql+psycopg://user@host/database.
+
+        Raises TemporaryFailure where the server is away, PermanentFailure (with the mend) where the URL, the file or
+        the log-in is wrong. Does not look at the schema: see `check` and `upgrade`.
+        """
+        engine = open_engine(url)
+        with reading(engine):
+            return cls(engine)
+
+    def close(self) -> None:
+        self._engine.dispose()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def upgrade(self) -> None:
+        """Brings the schema to this version's."""
+        migrate.upgrade(self._engine)
+
+    def check(self) -> None:
+        """Raises PermanentFailure unless the schema is this version's."""
+        migrate.check(self._engine)
+
+    def alerts(self, *, under_way: bool = False) -> Iterator[Alert]:
+        """Alerts, the newest first; with `under_way` only those that are not cleared."""
+        return reads.alerts(self._engine, under_way=under_way)
+
+    def alert(self, name: str) -> Alert | None:
+        """The alert of that id."""
+        return reads.alert(self._engine, name)
+
+    def protection(self, name: str) -> Protection | None:
+        """What protects an address, itself before its domain; or a domain, where the name begins with "@"."""
+        return protection.find(self._engine, name)
+
+    def protections(self, limit: int | None = None) -> list[Protection]:
+        """All that people have protected, by name."""
+        return protection.everything(self._engine, limit)
+
+    def known_as(self, address: str) -> str:
+        """The name under which an address is filed: the hash where it was forgotten, else itself."""
+        from bounce_watcher.ledger.privacy import forget  # noqa: PLC0415 - as above
+
+        return forget.known_as(self._engine, address)
+
+    def pseudonyms(self) -> Callable[[str], str]:
+        """What gives an address the name under which it may leave the house; see `pseudonym`."""
+        from bounce_watcher.ledger.privacy import pseudonym  # noqa: PLC0415 - as above
+
+        return pseudonym.pseudonyms(self._engine)
+
+    def events(self, wanted: EventFilter = _ALL_EVENTS) -> Iterator[BounceEvent]:
+        """Events by time. Any number: read in pages, so what is recorded meanwhile may be among them."""
+        return reads.events(self._engine, self._as_known(wanted))
+
+    def suppressions(self, wanted: SuppressionFilter = _ALL_SUPPRESSIONS) -> Iterator[Suppression]:
+        """Suppressions in force, pending ones too, by address."""
+        return reads.suppressions(self._engine, self._as_known(wanted))
+
+    def recipients(self, address: str) -> list[RecipientRecord]:
+        """The records of an address in all streams, by stream."""
+        return reads.recipients(self._engine, self.known_as(address))
+
+    def _as_known(self, wanted: F) -> F:
+        if wanted.recipient is None:
+            return wanted
+        return replace(wanted, recipient=self.known_as(wanted.recipient))
+
+    def outbox(self, wanted: OutboxFilter = _WHOLE_OUTBOX) -> Iterator[OutboxItem]:
+        """Outbox rows in the order of writing."""
+        if wanted.recipient is not None:
+            wanted = replace(wanted, recipient=self.known_as(wanted.recipient))
+        return reads.outbox(self._engine, wanted)
+
+    def message(self, digest: str) -> bytes | None:
+        """The raw message, None where there is none or it is kept no longer."""
+        return reads.message(self._engine, digest)
+
+    def to_do(self) -> reads.ToDo:
+        """What waits for a person."""
+        return reads.to_do(self._engine)
+
+    def disabled_endpoints(self) -> dict[str, str]:
+        """Target names, each with the answer that disabled it."""
+        return reads.disabled_endpoints(self._engine)

@@ -1,0 +1,72 @@
+"""How many reports there were, by what one asks to tell apart: for the shell and for the API."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+from bounce_watcher.ledger.lists.filters import By
+from bounce_watcher.ledger.recording import tally
+from bounce_watcher.ledger.recording.tally import DAY, Asked, Scope, slot_of, start_of
+from bounce_watcher.ledger.store import Ledger
+
+_COLUMNS = {
+    By.DAY: tally.By.SLOT, By.TYPE: tally.By.TYPE, By.REASON: tally.By.REASON, By.STREAM: tally.By.STREAM,
+    By.PROVIDER: tally.By.SUBJECT, By.SENDING: tally.By.SUBJECT,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Stats:
+    """`since` <= time < `until`, whole days of UTC; each row holds the values of what is told apart, and `number`.
+
+    `sent` is what the platform reported as sent in these days, None where it reported nothing. `opt_outs` are the
+    requests for no more mail that came, which are no reports and in no row.
+    """
+
+    since: datetime
+    until: datetime
+    total: int
+    sent: int | None
+    rows: Sequence[dict[str, str | int]]
+    opt_outs: int = 0
+
+
+def stats(ledger: Ledger, since: datetime, until: datetime, by: Sequence[By], stream: str | None = None) -> Stats:
+    """The days that `since` and `until` lie in are counted whole. The largest number first, days in their order.
+
+    Raises ValueError where providers and sendings are to be told apart at once: they are counted apart.
+    """
+    chosen = list(dict.fromkeys(by))
+    scope = _scope(chosen)
+    first, behind = _day(since), _day(until + DAY - timedelta(microseconds=1))
+    asked = Asked(scope, first, behind, stream)
+    counts = ledger.tally(asked, *(_COLUMNS[each] for each in chosen))
+    rows = [_row(chosen, values, number) for values, number in counts.items()]
+    rows.sort(key=lambda row: (str(row.get("day", "")), -int(row["number"]), [str(row[each]) for each in chosen]))
+    sent = ledger.sent_by_day(first.date(), behind.date(), stream)
+    opt_outs = ledger.opt_outs_came(first, behind, stream)
+    return Stats(first, behind, sum(counts.values()), sum(sent.values()) or None, rows, opt_outs)
+
+
+def _scope(by: Sequence[By]) -> Scope:
+    if By.PROVIDER in by and By.SENDING in by:
+        raise ValueError("providers and sendings are counted apart: ask for one of them at a time")
+    if By.PROVIDER in by:
+        return Scope.PROVIDER
+    return Scope.SENDING if By.SENDING in by else Scope.DAY
+
+
+def _row(by: Sequence[By], values: Sequence[str | int], number: int) -> dict[str, str | int]:
+    told = dict(zip(by, values, strict=True))
+    row: dict[str, str | int] = {
+        str(name): _date(int(value)).isoformat() if name is By.DAY else value for name, value in told.items()
+    }
+    return {**row, "number": number}
+
+
+def _date(slot: int) -> date:
+    return start_of(slot, DAY).date()
+
+
+def _day(at: datetime) -> datetime:
+    return start_of(slot_of(at, DAY), DAY)

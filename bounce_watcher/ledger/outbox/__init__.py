@@ -1,0 +1,1 @@
+"""Notices that wait for their receivers, and what each target's own list lacks."""

@@ -1,0 +1,131 @@
+"""States that a target was never told: decided while the mode was shadow, or before it was configured. Told now, once.
+
+What a target knows of a recipient is what its last notice of a state in the outbox says, whatever became of it:
+one that failed for good is a matter of `outbox retry`.
+"""
+
+import json
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from typing import Any
+
+from sqlalchemy import Connection, Engine, select, tuple_
+
+from bounce_watcher.ledger.db.engine import reading, rehearse, write
+from bounce_watcher.ledger.db.statements import Key, by_stream
+from bounce_watcher.ledger.db.tables import OUTBOX, RECIPIENT
+from bounce_watcher.ledger.recording.batch import STATES_TOLD, Announce, Books
+from bounce_watcher.model.grounds import Grounds
+from bounce_watcher.model.ledger import NoticeType, Occurrence, OutboxItem, RecipientRecord, State
+from bounce_watcher.policy import transitions
+
+_BATCH = 500
+"""Recipients looked at in one transaction, so that nobody waits long for the lock."""
+
+_TERMS = ("until", "scope")
+"""What makes a suppression another one for a target that knows of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Announced:
+    """A state that is told now, and to whom."""
+
+    recipient: str
+    stream: str
+    told: NoticeType
+    targets: tuple[str, ...]
+    grounds: Grounds | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Notice:
+    """The last that a target was told of a recipient's state."""
+
+    type: NoticeType
+    data: Mapping[str, Any]
+
+
+def announce_untold(engine: Engine, announce: Announce, now: datetime, *, dry_run: bool) -> Iterator[Announced]:
+    """Batch after batch, each its own transaction, committed when its first outcome is given.
+
+    What is told is known from then on, so one that broke off is simply begun anew.
+    """
+    run = rehearse if dry_run else write
+    for batch in _batches(engine):
+        yield from run(engine, partial(_announce, names=batch, announce=announce, now=now))
+
+
+def _batches(engine: Engine) -> Iterator[dict[Key, str]]:
+    order = (RECIPIENT.c.recipient_key, RECIPIENT.c.stream)
+    chosen = select(*order, RECIPIENT.c.recipient).order_by(*order).limit(_BATCH)
+    page = chosen
+    while True:
+        with reading(engine) as connection:
+            rows = connection.execute(page).all()
+        if rows:
+            yield {Key(row.stream, row.recipient_key): row.recipient for row in rows}
+        if len(rows) < _BATCH:
+            return
+        page = chosen.where(tuple_(*order) > (rows[-1].recipient_key, rows[-1].stream))
+
+
+def _announce(
+    connection: Connection, names: Mapping[Key, str], announce: Announce, now: datetime
+) -> list[Announced]:
+    news: dict[tuple[str | None, str | None], Sequence[OutboxItem]] = {}
+    books = Books(connection, names, lambda occurrence: news[occurrence.recipient, occurrence.stream])
+    known = _known(connection, sorted(names))
+    announced: list[Announced] = []
+    for key, record in sorted(books.records.items()):
+        change = _standing(record, known[key], now)
+        for occurrence in change.occurrences:
+            items = [item for item in announce(occurrence) if _is_news(occurrence, known[key].get(item.target))]
+            if items:
+                news[occurrence.recipient, occurrence.stream] = items
+                books.enter(key, change)
+                targets = tuple(item.target for item in items)
+                announced.append(Announced(record.recipient, key.stream, occurrence.type, targets, record.grounds))
+    books.close()
+    return announced
+
+
+def _standing(record: RecipientRecord, known: Mapping[str, _Notice], now: datetime) -> transitions.Change:
+    """What there is to tell of where a recipient stands; nothing of one that nobody knows to be suppressed."""
+    if record.state is State.SUPPRESSED:
+        return transitions.tell(record, now)
+    told = next((notice for notice in known.values() if notice.type is NoticeType.SUPPRESSED), None)
+    return transitions.Change(record) if told is None else transitions.tell_end(record, now, told.data)
+
+
+def _is_news(occurrence: Occurrence, known: _Notice | None) -> bool:
+    if occurrence.type is NoticeType.RELEASED:
+        return known is not None and known.type is NoticeType.SUPPRESSED
+    if known is None or known.type is not NoticeType.SUPPRESSED:
+        return True
+    return any(name in known.data and known.data[name] != occurrence.data[name] for name in _TERMS)
+
+
+def _known(connection: Connection, keys: Sequence[Key]) -> defaultdict[Key, dict[str, _Notice]]:
+    """By recipient and by the name of the target."""
+    found: defaultdict[Key, dict[str, _Notice]] = defaultdict(dict)
+    for part in by_stream(keys):
+        rows = connection.execute(
+            select(OUTBOX.c.recipient_key, OUTBOX.c.target, OUTBOX.c.type, OUTBOX.c.body)
+            .where(
+                OUTBOX.c.recipient_key.in_(part["keys"]), OUTBOX.c.stream == part["stream"],
+                OUTBOX.c.type.in_(STATES_TOLD),
+            )
+            .order_by(OUTBOX.c.sequence)
+        )
+        for address, target, kind, body in rows:
+            found[Key(part["stream"], address)][target] = _Notice(NoticeType(kind), _data(body))
+    return found
+
+
+def _data(body: str) -> Mapping[str, Any]:
+    """What a notice told of the suppression; nothing where it is forgotten."""
+    data = json.loads(body).get("data", {})
+    return {name: value for name, value in data.items() if name not in {"recipient", "stream", "sequence"}}

@@ -1,0 +1,172 @@
+"""The outbox as a person looks at it: by many filters, newest first; what was not taken, by what was answered."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Engine, Select, func, literal_column, select
+
+from bounce_watcher.ledger.db.engine import reading
+from bounce_watcher.ledger.db.statements import chunks
+from bounce_watcher.ledger.db.tables import ENDPOINT, OUTBOX, item_from_row
+from bounce_watcher.ledger.db.types import recipient_key, storable
+from bounce_watcher.ledger.lists.browse import MOST_COUNTED, By, Choice, Query, among
+from bounce_watcher.ledger.lists.paging import Condition, Page, Place, Walk, looking
+from bounce_watcher.ledger.outbox import pausing, tries
+from bounce_watcher.ledger.outbox.pausing import Pause
+from bounce_watcher.ledger.outbox.superseding import IS_OUTDATED
+from bounce_watcher.ledger.outbox.tries import Throughput
+from bounce_watcher.ledger.privacy.forget import known_as
+from bounce_watcher.ledger.recording.batch import STATES_TOLD
+from bounce_watcher.model.ledger import OutboxItem, OutboxState, Tried
+
+_ORDER = (OUTBOX.c.number,)
+_ROWS = select(*_ORDER, *(column for column in OUTBOX.columns if column.name != "number"))
+_COLUMNS = {By.STATE: OUTBOX.c.state, By.TARGET: OUTBOX.c.target, By.TYPE: OUTBOX.c.type, By.STREAM: OUTBOX.c.stream}
+_IS_DEAD = OUTBOX.c.state == literal_column("'dead'")
+_IS_FAILING = OUTBOX.c.state == literal_column("'due'")
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Deliveries to a target that met the same answer: `first_at` and `last_at` are when what they tell happened."""
+
+    target: str
+    state: OutboxState
+    answer: str
+    number: int
+    first_at: datetime
+    last_at: datetime
+    next_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Failures:
+    """Of the first `MOST_COUNTED` of each state (`more`: there are others)."""
+
+    found: tuple[Failure, ...]
+    more: bool
+
+
+class Deliveries:
+    """Reads only. What takes long raises TookTooLong."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def page(self, wanted: Query, place: Place) -> Page[OutboxItem]:
+        """Some, the last written first."""
+        with looking(self._engine) as (connection, limit):
+            found = _walk(wanted, self._engine).page(connection, limit, place)
+        return Page(tuple(map(item_from_row, found.rows)), found.older, found.newer, found.looked_back_to)
+
+    def all(self, wanted: Query) -> Iterator[OutboxItem]:
+        """Any number, the last written first."""
+        return map(item_from_row, _walk(wanted, self._engine).all(self._engine))
+
+    def failures(self) -> Failures:
+        """What gave up, and what waits for another try, by target and answer."""
+        found: list[Failure] = []
+        more = False
+        with looking(self._engine) as (connection, _):
+            for state in (_IS_DEAD, _IS_FAILING):
+                rows = connection.execute(_by_answer(state)).all()
+                more = more or sum(row.number for row in rows) > MOST_COUNTED
+                found.extend(
+                    Failure(row.target, OutboxState(row.state), row.last_answer or "", row.number, row.first_at,
+                            row.last_at, row.next_at)
+                    for row in rows if row.tried
+                )
+        return Failures(tuple(found), more)
+
+    def dead(self, target: str) -> list[OutboxItem]:
+        """What a target was given up for, the first `MOST_COUNTED` that were written."""
+        chosen = _ROWS.where(_IS_DEAD, OUTBOX.c.target == storable(target)).order_by(OUTBOX.c.number)
+        with looking(self._engine) as (connection, _):
+            return [item_from_row(row) for row in connection.execute(chosen.limit(MOST_COUNTED))]
+
+    def replaced(self, ids: Sequence[str]) -> set[str]:
+        """Of these the ids of what no retry sends, as a newer state of the recipient waits or was taken."""
+        with looking(self._engine) as (connection, _):
+            return {
+                name for part in chunks(ids)
+                for name in connection.scalars(select(OUTBOX.c.id).where(OUTBOX.c.id.in_(part), IS_OUTDATED))
+            }
+
+    def tries(self, item_id: str) -> list[Tried]:
+        """Those of one delivery that are kept, the last one first."""
+        return tries.of_delivery(self._engine, item_id)
+
+    def throughput(self, now: datetime) -> dict[str, Throughput]:
+        """What each target took, and how quickly, in the last 24 hours that have begun."""
+        return tries.throughput(self._engine, now)
+
+    def replaced_by(self, item: OutboxItem) -> str | None:
+        """The id of what tells a newer state of the recipient to the same target."""
+        if item.recipient is None or item.type not in STATES_TOLD:
+            return None
+        number = select(OUTBOX.c.number).where(OUTBOX.c.id == item.id).scalar_subquery()
+        key = recipient_key(known_as(self._engine, item.recipient))
+        chosen = select(OUTBOX.c.id).where(
+            OUTBOX.c.recipient_key == key, OUTBOX.c.target == storable(item.target),
+            OUTBOX.c.state.in_(list(OutboxState)), OUTBOX.c.type.in_(STATES_TOLD), OUTBOX.c.number + 0 > number,
+        ).order_by(OUTBOX.c.number + 0).limit(1)  # "+ 0": or SQLite goes through all later rows
+        with reading(self._engine) as connection:
+            found: str | None = connection.scalar(chosen)
+        return found
+
+    def paused(self, ids: Sequence[str], target: str | None) -> dict[str, Pause]:
+        """Those that a person paused: `target`, else whom deliveries of `ids` are for, or all where none is named."""
+        found = pausing.paused(self._engine)
+        if target is None and (not ids or not found):
+            return found
+        asked = {target} if target is not None else self._targets(ids)
+        return {name: pause for name, pause in found.items() if name in asked}
+
+    def _targets(self, ids: Sequence[str]) -> set[str]:
+        with reading(self._engine) as connection:
+            return {
+                name for part in chunks(ids)
+                for name in connection.scalars(select(OUTBOX.c.target).where(OUTBOX.c.id.in_(part)).distinct())
+            }
+
+    def disabled(self) -> dict[str, tuple[datetime, str]]:
+        """Targets that want no more: since when, and what they answered."""
+        chosen = select(ENDPOINT.c.target, ENDPOINT.c.disabled_at, ENDPOINT.c.disabled_because).where(
+            ENDPOINT.c.disabled_at.is_not(None)
+        )
+        with reading(self._engine) as connection:
+            return {target: (at, because or "") for target, at, because in connection.execute(chosen)}
+
+
+def _by_answer(state: Condition) -> Select[Any]:
+    few = select(
+        OUTBOX.c.target, OUTBOX.c.state, OUTBOX.c.last_answer, OUTBOX.c.created_at, OUTBOX.c.next_attempt_at,
+        (OUTBOX.c.attempts > 0).label("tried"),
+    ).where(state).limit(MOST_COUNTED + 1).subquery()
+    keys = (few.c.target, few.c.state, few.c.last_answer, few.c.tried)
+    return select(
+        *keys, func.count().label("number"), func.min(few.c.created_at).label("first_at"),
+        func.max(few.c.created_at).label("last_at"), func.min(few.c.next_attempt_at).label("next_at"),
+    ).group_by(*keys)
+
+
+def _walk(wanted: Query, engine: Engine) -> Walk:
+    choices = dict(wanted.choices)
+    through: list[Condition] = []
+    if wanted.recipient is not None:
+        through.append(OUTBOX.c.recipient_key == recipient_key(known_as(engine, wanted.recipient)))
+    elif (state := wanted.only(By.STATE)) and not choices[By.STATE].none_of:
+        through.append(OUTBOX.c.state == state)
+        del choices[By.STATE]
+    return Walk(_ROWS, _ORDER, tuple(through), tuple(_conditions(choices, wanted)))
+
+
+def _conditions(choices: "dict[By, Choice]", wanted: Query) -> Iterable[Condition]:
+    for by, choice in choices.items():
+        yield among(_COLUMNS[by], choice)
+    if wanted.since is not None:
+        yield OUTBOX.c.created_at >= wanted.since
+    if wanted.until is not None:
+        yield OUTBOX.c.created_at < wanted.until

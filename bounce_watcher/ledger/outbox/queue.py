@@ -1,0 +1,247 @@
+"""The outbox as a queue that several senders share: at least once, in order by recipient, no row sent twice at a time.
+
+A lease is a promise with an end: the row of a sender that died is due again when its lease is over.
+All functions work in the caller's transaction.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, Connection, exists, func, or_, select, update
+
+from bounce_watcher.ledger.db.statements import DUE, IS_DUE, chunks, insert_into
+from bounce_watcher.ledger.db.tables import ENDPOINT, OUTBOX, item_from_row
+from bounce_watcher.ledger.db.types import storable
+from bounce_watcher.ledger.history.retention import HAS_BODY
+from bounce_watcher.ledger.outbox import superseding, tries
+from bounce_watcher.model.ledger import (
+    Attempt,
+    Disposition,
+    OutboxItem,
+    OutboxState,
+)
+
+Condition = ColumnElement[bool]
+
+_STATE_AFTER = {
+    Disposition.DELIVERED: OutboxState.DELIVERED,
+    Disposition.RETRY: OutboxState.DUE,
+    Disposition.DEAD: OutboxState.DEAD,
+    Disposition.GONE: OutboxState.DUE,
+    Disposition.AGAIN: OutboxState.DUE,
+}
+
+_earlier = OUTBOX.alias("earlier")
+
+# Rows without a recipient have no key, so nothing comes before them: NULL equals nothing.
+_IS_HEAD = ~exists().where(
+    _earlier.c.recipient_key == OUTBOX.c.recipient_key,
+    _earlier.c.stream == OUTBOX.c.stream,
+    _earlier.c.target == OUTBOX.c.target,
+    _earlier.c.sequence < OUTBOX.c.sequence,
+    _earlier.c.state == DUE,
+)
+
+_IS_HEAD_OF_RECIPIENT = ~exists().where(
+    _earlier.c.recipient_key == OUTBOX.c.recipient_key,
+    _earlier.c.target == OUTBOX.c.target,
+    _earlier.c.number + 0 < OUTBOX.c.number,  # "+ 0": or SQLite goes through all earlier rows of the queue
+    _earlier.c.state == DUE,
+)
+
+
+def lease(
+    connection: Connection, target: str, now: datetime, until: datetime, limit: int, token: str,
+    keeps: Sequence[str] | None = None,
+) -> list[OutboxItem]:
+    """Takes up to `limit` rows that are due for `target`, those that wait longest first.
+
+    Of each recipient and stream only the row with the lowest sequence is to be had: none overtakes one before it,
+    also not while that one is leased or waits for its next try.
+
+    `keeps` is given where the target keeps a list: the streams that make it up, () = all. Then a recipient has one row
+    at a time whatever the streams, and what would change nothing becomes superseded: see `superseding`.
+    """
+    head = _IS_HEAD if keeps is None else _IS_HEAD_OF_RECIPIENT
+    while rows := connection.execute(
+        select(OUTBOX)
+        .where(
+            OUTBOX.c.target == target,
+            IS_DUE,
+            OUTBOX.c.next_attempt_at <= now,
+            or_(OUTBOX.c.leased_until.is_(None), OUTBOX.c.leased_until <= now),
+            head,
+            ~_is_shut(target),
+        )
+        .order_by(OUTBOX.c.next_attempt_at, OUTBOX.c.number)
+        .limit(limit)
+        .with_for_update(of=OUTBOX, skip_locked=True)
+    ).all():
+        pointless = set() if keeps is None else superseding.supersede(connection, [row.number for row in rows], keeps)
+        wanted = [row for row in rows if row.number not in pointless]
+        if wanted:
+            _hold(connection, [row.number for row in wanted], token, until)
+            return [item_from_row(row) for row in wanted]
+    return []
+
+
+def _hold(connection: Connection, numbers: Sequence[int], token: str, until: datetime) -> None:
+    for part in chunks(numbers):
+        connection.execute(update(OUTBOX).where(OUTBOX.c.number.in_(part)).values(lease=token, leased_until=until))
+
+
+def conclude(
+    connection: Connection, outcomes: Iterable[tuple[OutboxItem, Attempt]], now: datetime, tokens: Mapping[str, str]
+) -> set[str]:
+    """Writes what tries came to. Returns the ids of those whose lease no longer held: of them nothing is changed.
+
+    `tokens` maps ids to the tokens of their leases.
+    """
+    whole = list(outcomes)
+    alike: dict[tuple[Attempt, str], list[OutboxItem]] = {}
+    for item, attempt in whole:
+        alike.setdefault((attempt, tokens[item.id]), []).append(item)
+    held: dict[str, tuple[int, int]] = {}
+    for (attempt, token), items in alike.items():
+        written = _conclude(connection, [item.id for item in items], attempt, token)
+        held |= written
+        if attempt.disposition is Disposition.GONE:
+            for target in sorted({item.target for item in items if item.id in written}):
+                _disable(connection, target, storable(attempt.answer), now)
+    made = [tries.Made(*held[item.id], item.target, attempt) for item, attempt in whole if item.id in held]
+    tries.keep(connection, made, now)
+    return {item.id for item, _ in whole} - held.keys()
+
+
+def _conclude(connection: Connection, ids: Sequence[str], attempt: Attempt, token: str) -> dict[str, tuple[int, int]]:
+    """One outcome for all of `ids`. Returns those that it was written for, with their numbers, and that of the try."""
+    tried = attempt.disposition is not Disposition.AGAIN
+    return {
+        name: (number, made)
+        for part in chunks(ids)
+        for name, number, made in connection.execute(
+            update(OUTBOX)
+            .where(OUTBOX.c.id.in_(part), OUTBOX.c.lease == token, IS_DUE)
+            .values(
+                state=_STATE_AFTER[attempt.disposition],
+                attempts=OUTBOX.c.attempts + int(tried),
+                tried=func.coalesce(OUTBOX.c.tried, 0) + 1,
+                next_attempt_at=attempt.next_attempt_at or OUTBOX.c.next_attempt_at,
+                last_answer=storable(attempt.answer),
+                lease=None,
+                leased_until=None,
+            )
+            .returning(OUTBOX.c.id, OUTBOX.c.number, OUTBOX.c.tried)
+        )
+    }
+
+
+def give_back(connection: Connection, leases: Mapping[str, str]) -> None:
+    """Ends leases without a try. `leases` maps ids to the tokens of their leases."""
+    for part in chunks(sorted(leases)):
+        connection.execute(
+            update(OUTBOX)
+            .where(OUTBOX.c.id.in_(part), OUTBOX.c.lease.in_({leases[each] for each in part}), IS_DUE)
+            .values(lease=None, leased_until=None)
+        )
+
+
+def next_due(connection: Connection, target: str) -> datetime | None:
+    """When `lease` may next have something for `target`; None while there is nothing, or it is disabled or paused."""
+    waiting = (OUTBOX.c.target == target, IS_DUE, _IS_HEAD, ~_is_shut(target))
+    free = connection.scalar(
+        select(OUTBOX.c.next_attempt_at)
+        .where(*waiting, OUTBOX.c.leased_until.is_(None))
+        .order_by(OUTBOX.c.next_attempt_at)
+        .limit(1)
+    )
+    leased = connection.scalar(
+        select(OUTBOX.c.leased_until)
+        .where(*waiting, OUTBOX.c.leased_until.is_not(None))
+        .order_by(OUTBOX.c.leased_until)
+        .limit(1)
+    )
+    return min((at for at in (free, leased) if at is not None), default=None)
+
+
+def enroll(connection: Connection, targets: Mapping[str, str]) -> None:
+    """Notes each target's fingerprint; one that changed is another endpoint, so it is no longer disabled."""
+    for target, fingerprint in sorted(targets.items()):
+        statement = insert_into(connection, ENDPOINT).values(target=target, fingerprint=fingerprint)
+        connection.execute(statement.on_conflict_do_update(
+            index_elements=["target"],
+            set_={"fingerprint": fingerprint, "disabled_at": None, "disabled_because": None},
+            where=ENDPOINT.c.fingerprint != fingerprint,
+        ))
+
+
+def retry(
+    connection: Connection, now: datetime, ids: Sequence[str], target: str | None, state: OutboxState,
+    since: datetime | None,
+) -> int:
+    """Makes rows due at once, their tries counted anew, and enables their endpoints. Returns how many are due.
+
+    What a newer state has made pointless becomes superseded instead: it must not overtake. What lost its body, as its
+    recipient was forgotten or its time is over, stays as it is.
+    """
+    lately = [] if since is None else [OUTBOX.c.created_at >= since]
+    parts = [(*chosen, *lately, OUTBOX.c.state == state, *_retriable(now)) for chosen in _choices(ids, target)]
+    for where in parts:
+        _enable(connection, set(connection.scalars(select(OUTBOX.c.target).where(*where).distinct())))
+        connection.execute(update(OUTBOX).where(*where, superseding.IS_OUTDATED).values(state=OutboxState.SUPERSEDED))
+    if target is not None:
+        _enable(connection, {target})
+    due = {"state": OutboxState.DUE, "attempts": 0, "next_attempt_at": now, "lease": None, "leased_until": None}
+    # Once all parts were looked at: or what one part makes due would be the newer state of what stands in the next.
+    still = [~superseding.IS_OUTDATED] if state is OutboxState.SUPERSEDED else []
+    return sum(connection.execute(update(OUTBOX).where(*where, *still).values(due)).rowcount for where in parts)
+
+
+def retried(now: datetime) -> tuple[Condition, ...]:
+    """Which rows a `retry` at `now` (aware) makes due, of those in the state that it is asked for."""
+    return (*_retriable(now), ~superseding.IS_OUTDATED)
+
+
+def _retriable(now: datetime) -> tuple[Condition, ...]:
+    return HAS_BODY, or_(OUTBOX.c.leased_until.is_(None), OUTBOX.c.leased_until <= now)
+
+
+def discard(connection: Connection, ids: Sequence[str], target: str | None) -> int:
+    """Gives up on due and dead rows. Returns how many."""
+    return sum(
+        connection.execute(
+            update(OUTBOX)
+            .where(*chosen, OUTBOX.c.state.in_([OutboxState.DUE, OutboxState.DEAD]))
+            .values(state=OutboxState.DISCARDED, lease=None, leased_until=None)
+        ).rowcount
+        for chosen in _choices(ids, target)
+    )
+
+
+def _choices(ids: Sequence[str], target: str | None) -> Iterator[list[Condition]]:
+    of_target = [] if target is None else [OUTBOX.c.target == target]
+    if not ids:
+        yield of_target
+    for part in chunks(sorted(ids)):
+        yield [*of_target, OUTBOX.c.id.in_(part)]
+
+
+def _is_shut(target: str) -> Condition:
+    """It wants no more, or a person paused it."""
+    shut = or_(ENDPOINT.c.disabled_at.is_not(None), ENDPOINT.c.paused_at.is_not(None))
+    return exists().where(ENDPOINT.c.target == target, shut)
+
+
+def _disable(connection: Connection, target: str, because: str, now: datetime) -> None:
+    insert_new = insert_into(connection, ENDPOINT).values(target=target, fingerprint="").on_conflict_do_nothing()
+    connection.execute(insert_new)
+    connection.execute(
+        update(ENDPOINT).where(ENDPOINT.c.target == target).values(disabled_at=now, disabled_because=because)
+    )
+
+
+def _enable(connection: Connection, targets: set[str]) -> None:
+    for target in sorted(targets):
+        connection.execute(
+            update(ENDPOINT).where(ENDPOINT.c.target == target).values(disabled_at=None, disabled_because=None)
+        )

@@ -1,0 +1,116 @@
+"""What a newer state of a recipient has made pointless to send.
+
+All functions work in the caller's transaction.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, Connection, and_, exists, or_, select, true, update
+
+from bounce_watcher.ledger.db.statements import DUE, IS_DUE, chunks
+from bounce_watcher.ledger.db.tables import OUTBOX, SUPPRESSION
+from bounce_watcher.ledger.recording.batch import STATES_TOLD
+from bounce_watcher.model.ledger import NoticeType, OutboxState, Scope, State
+
+_newer = OUTBOX.alias("newer")
+_in_force = SUPPRESSION.alias("in_force")
+_SUPERSEDED = {"state": OutboxState.SUPERSEDED, "lease": None, "leased_until": None}
+
+
+def _has_newer(*states: OutboxState) -> ColumnElement[bool]:
+    """A state, and a newer one of the stream behind it."""
+    return and_(
+        OUTBOX.c.type.in_(STATES_TOLD),
+        exists().where(
+            _newer.c.recipient_key == OUTBOX.c.recipient_key,
+            _newer.c.stream == OUTBOX.c.stream,
+            _newer.c.target == OUTBOX.c.target,
+            _newer.c.sequence > OUTBOX.c.sequence,
+            _newer.c.type.in_(STATES_TOLD),
+            _newer.c.state.in_(states),
+        ),
+    )
+
+
+IS_OUTDATED = _has_newer(OutboxState.DUE, OutboxState.DELIVERED)
+_IS_OVERTAKEN = and_(_has_newer(OutboxState.DUE), OUTBOX.c.attempts == 0)
+"""Nothing of it was ever heard, and something newer is to be told."""
+
+
+def supersede(connection: Connection, numbers: Sequence[int], keeps: Sequence[str]) -> set[int]:
+    """Of the rows of a target that keeps a list those that are pointless, which they are no more. Returns them."""
+    pointless = [
+        number
+        for part in chunks(numbers)
+        for number in connection.scalars(select(OUTBOX.c.number).where(OUTBOX.c.number.in_(part), _is_pointless(keeps)))
+    ]
+    _give_up(connection, pointless)
+    return set(pointless)
+
+
+def _give_up(connection: Connection, numbers: Sequence[int]) -> None:
+    for part in chunks(numbers):
+        connection.execute(update(OUTBOX).where(OUTBOX.c.number.in_(part)).values(_SUPERSEDED))
+
+
+def _is_pointless(keeps: Sequence[str]) -> ColumnElement[bool]:
+    """A state that a newer row changes again, or a release of who is still suppressed in another stream of the list."""
+    of_list = or_(_in_force.c.scope == Scope.GLOBAL, *([_in_force.c.stream.in_(keeps)] if keeps else [true()]))
+    return or_(
+        and_(
+            OUTBOX.c.type.in_(STATES_TOLD),
+            exists().where(
+                _newer.c.recipient_key == OUTBOX.c.recipient_key,
+                _newer.c.target == OUTBOX.c.target,
+                _newer.c.number + 0 > OUTBOX.c.number,  # "+ 0": or SQLite goes through all later rows of the queue
+                _newer.c.type.in_(STATES_TOLD),
+                _newer.c.state == DUE,
+            ),
+        ),
+        and_(
+            OUTBOX.c.type == NoticeType.RELEASED,
+            exists().where(
+                _in_force.c.recipient_key == OUTBOX.c.recipient_key, _in_force.c.state == State.SUPPRESSED, of_list
+            ),
+        ),
+    )
+
+
+def thin(connection: Connection, target: str, now: datetime, keeps: Sequence[str]) -> int:
+    """Takes out of the queue of a target that keeps a list what a newer state has made pointless. Returns how many.
+
+    So a release does not wait behind a suppression whose next try is hours away.
+    """
+    numbers = connection.scalars(
+        select(OUTBOX.c.number)
+        .where(
+            OUTBOX.c.target == target,
+            IS_DUE,
+            or_(OUTBOX.c.leased_until.is_(None), OUTBOX.c.leased_until <= now),
+            _is_pointless(keeps),
+        )
+        .with_for_update(of=OUTBOX, skip_locked=True)
+    ).all()
+    _give_up(connection, numbers)
+    return len(numbers)
+
+
+def overtaken(connection: Connection, ids: Iterable[str], keeps: Sequence[str] | None) -> set[str]:
+    """Of what is about to be sent that which need not be any more. `keeps` as for `queue.lease`. Reads only."""
+    is_pointless = _IS_OVERTAKEN if keeps is None else _is_pointless(keeps)
+    return {
+        name
+        for part in chunks(sorted(ids))
+        for name in connection.scalars(select(OUTBOX.c.id).where(OUTBOX.c.id.in_(part), is_pointless))
+    }
+
+
+def give_up(connection: Connection, leases: Mapping[str, str]) -> None:
+    """Supersedes what is leased. `leases` maps ids to the tokens of their leases: what lost its own stays."""
+    for part in chunks(sorted(leases)):
+        connection.execute(
+            update(OUTBOX)
+            .where(OUTBOX.c.id.in_(part), OUTBOX.c.lease.in_({leases[each] for each in part}), IS_DUE)
+            .values(_SUPERSEDED)
+        )

@@ -1,0 +1,142 @@
+"""The tries of deliveries: the last ones of each, with what was answered, and how many there were by the hour.
+
+They go with the content of their delivery: what was answered is as personal as what was told.
+"""
+
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection, Engine, delete, func, select
+
+from bounce_watcher.ledger.db.engine import reading
+from bounce_watcher.ledger.db.statements import Conflict, Insertion, chunks, columns_of
+from bounce_watcher.ledger.db.tables import ATTEMPT, OUTBOX, TRY_COUNT
+from bounce_watcher.ledger.db.types import storable
+from bounce_watcher.ledger.recording.tally import HOUR, slot_of
+from bounce_watcher.model.ledger import Attempt, Disposition, Tried
+
+MOST_KEPT = 20
+"""Tries kept of one delivery, the last ones."""
+
+LONGEST = 300
+"""Characters kept of an answer."""
+
+_MS = timedelta(milliseconds=1)
+_UNKNOWN = -1
+_ADD = Insertion(ATTEMPT, columns_of(ATTEMPT))
+_COUNT = Insertion(TRY_COUNT, columns_of(TRY_COUNT), Conflict.ADD)
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A try that was concluded: `delivery` is the number of its row, `number` counts the tries of that."""
+
+    delivery: int
+    number: int
+    target: str
+    attempt: Attempt
+
+
+def keep(connection: Connection, made: Sequence[Made], now: datetime) -> None:
+    """Writes tries down and counts them, in the caller's transaction: two statements, however many there are."""
+    _ADD.execute(connection, sorted(
+        (each.delivery, each.number, now, _ms(each.attempt.took), each.attempt.disposition.value,
+         each.attempt.answer[:LONGEST], each.attempt.next_attempt_at)
+        for each in made
+    ))
+    slot = slot_of(now, HOUR)
+    counts = Counter((slot, each.target, each.attempt.disposition.value, step_of(each.attempt.took)) for each in made)
+    _COUNT.execute(connection, sorted((*place, number) for place, number in counts.items()))
+    for each in made:
+        if each.number > MOST_KEPT:
+            old = ATTEMPT.c.delivery == each.delivery, ATTEMPT.c.number <= each.number - MOST_KEPT
+            connection.execute(delete(ATTEMPT).where(*old))
+
+
+def drop(connection: Connection, deliveries: Sequence[int]) -> None:
+    """Of these deliveries, by number, no try is kept any longer."""
+    for part in chunks(deliveries):
+        connection.execute(delete(ATTEMPT).where(ATTEMPT.c.delivery.in_(part)))
+
+
+def of_delivery(engine: Engine, item_id: str) -> list[Tried]:
+    """The tries that are kept of a delivery, the last one first."""
+    number = select(OUTBOX.c.number).where(OUTBOX.c.id == storable(item_id)).scalar_subquery()
+    chosen = select(ATTEMPT).where(ATTEMPT.c.delivery == number).order_by(ATTEMPT.c.number.desc())
+    with reading(engine) as connection:
+        return [
+            Tried(row.number, row.at, None if row.took is None else row.took * _MS, Disposition(row.disposition),
+                  row.answer, row.next_at)
+            for row in connection.execute(chosen)
+        ]
+
+
+# ── counted ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+@dataclass(frozen=True, slots=True)
+class Throughput:
+    """What a target took and did not take of late. `median` and `slow` (95 %) are how long what it took took it.
+
+    They are known to a fifth, and None where nothing was taken.
+    """
+
+    delivered: int = 0
+    failed: int = 0
+    median: timedelta | None = None
+    slow: timedelta | None = None
+
+
+def throughput(engine: Engine, now: datetime, hours: int = 24) -> dict[str, Throughput]:
+    """By target, of the last `hours` that have begun."""
+    columns = TRY_COUNT.c.target, TRY_COUNT.c.disposition, TRY_COUNT.c.step
+    first = slot_of(now, HOUR) - hours + 1
+    chosen = select(*columns, func.sum(TRY_COUNT.c.number)).where(TRY_COUNT.c.slot >= first).group_by(*columns)
+    taken: dict[str, Counter[int]] = {}
+    failed: Counter[str] = Counter()
+    with reading(engine) as connection:
+        for target, disposition, step, number in connection.execute(chosen):
+            steps = taken.setdefault(target, Counter())
+            if disposition == Disposition.DELIVERED:
+                steps[step] += int(number)
+            elif disposition != Disposition.AGAIN:
+                failed[target] += int(number)
+    return {target: _throughput(steps, failed[target]) for target, steps in taken.items()}
+
+
+def _throughput(steps: Mapping[int, int], failed: int) -> Throughput:
+    return Throughput(sum(steps.values()), failed, _share(steps, 0.5), _share(steps, 0.95))
+
+
+def _share(steps: Mapping[int, int], share: float) -> timedelta | None:
+    """How long that share of what was taken took at most."""
+    known = sorted((step, number) for step, number in steps.items() if step != _UNKNOWN)
+    needed = share * sum(number for _, number in known)
+    so_far = 0
+    for step, number in known:
+        so_far += number
+        if so_far >= needed:
+            return _time_of(step)
+    return None
+
+
+def step_of(took: timedelta | None) -> int:
+    """Steps of time, two to each doubling: all within one are told as one time. -1 where it is not known."""
+    ms = _ms(took)
+    return _UNKNOWN if ms is None else int(2 * math.log2(max(ms, 1)))
+
+
+def _time_of(step: int) -> timedelta:
+    """The middle of a step."""
+    return round(2 ** ((step + 0.5) / 2)) * _MS
+
+
+def _ms(took: timedelta | None) -> int | None:
+    return None if took is None else max(0, round(took / _MS))
+
+
+def forget(connection: Connection, before: datetime) -> int:
+    """Drops the counts of hours before then. Returns how many."""
+    return connection.execute(delete(TRY_COUNT).where(TRY_COUNT.c.slot < slot_of(before, HOUR))).rowcount

@@ -1,0 +1,298 @@
+"""A person erased from the ledger, and yet still suppressed: under a keyed hash instead of the address.
+
+In this order, each step of it harmless to do again: the record and what stands against it are filed under the hash, by
+which new reports are known from then on (`ledger.forget`); what there is much of loses its words, page by page; kept
+mail that names the address is dropped, and the address is struck out of all other texts (`ledger.striking`). What the
+files of the database hold of it beyond the rows is the business of `ledger.files`.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence, Set
+from dataclasses import dataclass, fields, replace
+from functools import partial
+from typing import Any, TypeVar
+
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Delete,
+    Engine,
+    Table,
+    Update,
+    and_,
+    delete,
+    exists,
+    func,
+    or_,
+    select,
+    update,
+)
+
+from bounce_watcher.ledger.actions import Act, Row
+from bounce_watcher.ledger.db.engine import reading, rehearse, write
+from bounce_watcher.ledger.db.statements import KEYS, chunks
+from bounce_watcher.ledger.db.tables import (
+    ACTION,
+    ALERT,
+    EVENT,
+    HELD,
+    MESSAGE,
+    OUTBOX,
+    PROTECTED,
+    RECIPIENT,
+    SENT_MESSAGE,
+    SLOT_COUNT,
+    STATE_CHANGE,
+    SUPPRESSION,
+    event_from_row,
+)
+from bounce_watcher.ledger.outbox import settled
+from bounce_watcher.ledger.privacy.forget import ERASED_EVENT, is_forgotten, name_of, remember, spellings
+from bounce_watcher.ledger.privacy.names import Names
+from bounce_watcher.ledger.privacy.personal import mention_of
+from bounce_watcher.ledger.privacy.striking import strike_out
+from bounce_watcher.ledger.recording import alerts
+from bounce_watcher.ledger.review import groups as review
+from bounce_watcher.ledger.review import optouts
+from bounce_watcher.model.ledger import Actor, OutboxState
+from bounce_watcher.model.message import unpack
+from bounce_watcher.parsing.mention import Mention
+from bounce_watcher.policy.guards import outages
+
+T = TypeVar("T")
+PAGE = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Erased:
+    """How many rows of each kind lost what they held on a person.
+
+    `suppressions` stay under the hash. `mentions` are rows about others, out of whose texts the address was struck.
+    `due` are notices that wait to be sent: they keep the address until they are settled, and lose it by themselves.
+    """
+
+    messages: int = 0
+    events: int = 0
+    records: int = 0
+    suppressions: int = 0
+    webhooks: int = 0
+    due: int = 0
+    mails: int = 0
+    protections: int = 0
+    mentions: int = 0
+    opt_outs: int = 0
+
+    @property
+    def rows(self) -> int:
+        total: int = sum(getattr(self, each.name) for each in fields(self))
+        return total - self.suppressions - self.due
+
+    def __add__(self, other: "Erased") -> "Erased":
+        return Erased(*(getattr(self, each.name) + getattr(other, each.name) for each in fields(self)))
+
+
+def erase(
+    engine: Engine, names: Names, address: str, by: Actor, *, dry_run: bool, advance: Callable[[int], None]
+) -> Erased:
+    """Erases an address from all rows. May be repeated: what is erased is not found again.
+
+    `advance` is told how many messages more were looked through. The log counts the rows, under the hash.
+    """
+    row, mention = Row(names, Act(by, "forget", recipient=address)), mention_of(address)
+
+    def run(engine: Engine, work: Callable[[Connection], T], count: Callable[[T], int | None] = lambda _: None) -> T:
+        return rehearse(engine, work) if dry_run else row.write(engine, work, count)
+
+    done = run(engine, partial(_rename, address=address), _rows)
+    while not dry_run and (page := run(engine, partial(_erase_much, address=address, most=PAGE), _rows)) != Erased():
+        done += page
+    named: set[str] = set()
+    for part in _naming(engine, mention, advance):
+        run(engine, partial(_drop, digests=part), int)
+        named.update(part)
+    if not dry_run:  # once more, for what a page that was being written then has entered meanwhile
+        late = run(engine, partial(_rename, address=address), _rows)
+        done += replace(late, due=late.due - done.due)
+    done += Erased(len(named)) + run(engine, lambda connection: (
+        _erase_much(connection, address, None, named) + _erase_rest(connection, address, names)
+    ), _rows)
+    name = write(engine, partial(name_of, address=address))
+
+    def strike(engine: Engine, work: Callable[[Connection], int]) -> int:
+        return run(engine, work, int)
+
+    return done + Erased(mentions=strike_out(engine, mention, {name, *spellings(address)}, strike))
+
+
+def _rows(erased: Erased) -> int:
+    return erased.rows
+
+
+def outline(engine: Engine, address: str) -> Erased:
+    """What would be erased, at once: without the mail and the rows of others that name the address in their text."""
+    keys = spellings(address)
+    kept = exists().where(MESSAGE.c.digest == EVENT.c.message_digest, MESSAGE.c.packed.is_not(None))
+    is_due = OUTBOX.c.state == OutboxState.DUE
+    with reading(engine) as connection:
+        def count(table: Table, *more: ColumnElement[bool], name: str = "recipient_key") -> int:
+            return connection.scalar(select(func.count()).where(table.c[name].in_(keys), *more)) or 0
+
+        messages = select(func.count(EVENT.c.message_digest.distinct())).where(EVENT.c.recipient_key.in_(keys), kept)
+        return Erased(
+            connection.scalar(messages) or 0, count(EVENT), count(RECIPIENT), count(SUPPRESSION),
+            count(OUTBOX, ~is_due), count(OUTBOX, is_due), count(SENT_MESSAGE), count(PROTECTED, name="key"),
+            opt_outs=sum(optouts.number_of(connection, key) for key in keys),
+        )
+
+
+# ── under the hash ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+def _rename(connection: Connection, address: str) -> Erased:
+    """What is decided on the address, and what is still to be told of it."""
+    name, keys = name_of(connection, address), spellings(address)
+    remember(connection, name)
+    _drop_words_of_one(connection, keys)
+    found = [_merge(connection, key, stream, name) for key, stream in connection.execute(
+        select(RECIPIENT.c.recipient_key, RECIPIENT.c.stream).where(RECIPIENT.c.recipient_key.in_(keys))
+    ).all()]
+    for table in (STATE_CHANGE, HELD):
+        connection.execute(update(table).where(table.c.recipient_key.in_(keys)).values(recipient_key=name))
+    due = update(OUTBOX).where(OUTBOX.c.recipient_key.in_(keys), OUTBOX.c.state == OutboxState.DUE)
+    connection.execute(due.values(recipient_key=name))
+    protections = connection.execute(delete(PROTECTED).where(PROTECTED.c.key.in_(keys)))
+    return Erased(
+        records=len(found), suppressions=sum(found), due=settled.waiting(connection, name),
+        protections=protections.rowcount,
+    )
+
+
+def _merge(connection: Connection, key: str, stream: str, name: str) -> bool:
+    """Files a record under the hash; of two the suppressed one stays. Returns whether it is suppressed."""
+    def at(table: Table, address: str) -> ColumnElement[bool]:
+        return and_(table.c.recipient_key == address, table.c.stream == stream)
+
+    def has(table: Table, address: str) -> bool:
+        return connection.scalar(select(func.count()).select_from(table).where(at(table, address))) != 0
+
+    mine, other = has(SUPPRESSION, key), has(SUPPRESSION, name)
+    goes = key if other or not mine else name
+    if has(RECIPIENT, name):
+        both = select(func.max(RECIPIENT.c.sequence)).where(or_(at(RECIPIENT, key), at(RECIPIENT, name)))
+        newest = connection.scalar(both)
+        connection.execute(delete(RECIPIENT).where(at(RECIPIENT, goes)))
+        connection.execute(
+            update(RECIPIENT).where(or_(at(RECIPIENT, key), at(RECIPIENT, name))).values(sequence=newest)
+        )
+    if other:
+        connection.execute(delete(SUPPRESSION).where(at(SUPPRESSION, key)))
+    held = select(HELD.c.alert).where(at(HELD, name))
+    connection.execute(delete(HELD).where(at(HELD, key), HELD.c.alert.in_(held)))
+    renamed = {"recipient_key": name, "recipient": name}
+    connection.execute(update(RECIPIENT).where(at(RECIPIENT, key)).values(**renamed))
+    connection.execute(update(SUPPRESSION).where(at(SUPPRESSION, key)).values(**renamed, diagnostic=None))
+    return mine or other
+
+
+def _drop_words_of_one(connection: Connection, keys: Sequence[str]) -> None:
+    """Series of the outage guard whose words only this person's reports had: a name may be among them."""
+    own: Counter[str] = Counter()
+    words: dict[str, str] = {}
+    said = select(EVENT).where(EVENT.c.recipient_key.in_(keys), EVENT.c.diagnostic.is_not(None))
+    for row in connection.execute(said):
+        event = event_from_row(row)
+        if subject := outages.wording_subject(event):
+            own[subject.key] += 1
+            words[subject.key] = subject.name
+    for series, number in own.items():
+        both = SLOT_COUNT.c.series.in_([series, alerts.covered_by_others(series)])
+        if (connection.scalar(select(func.sum(SLOT_COUNT.c.number)).where(both)) or 0) <= number:
+            connection.execute(delete(SLOT_COUNT).where(both))
+            connection.execute(update(ALERT).where(ALERT.c.quote == words[series]).values(quote=None))
+
+
+# ── words and mail ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+def _naming(engine: Engine, mention: Mention, advance: Callable[[int], None]) -> Iterator[list[str]]:
+    """Digests of kept messages that name the address in any form, in encoded parts too."""
+    order = MESSAGE.c.received_at, MESSAGE.c.digest
+    chosen = select(*order, MESSAGE.c.packed).where(MESSAGE.c.packed.is_not(None)).order_by(*order).limit(PAGE)
+    page = chosen
+    while True:
+        with reading(engine) as connection:
+            rows = connection.execute(page).all()
+        suspects = {row.digest: content for row in rows if mention.is_in_mail(content := unpack(row.packed))}
+        if found := [digest for digest, content in suspects.items() if _is_meant(engine, digest, content, mention)]:
+            yield found
+        advance(len(rows))
+        if len(rows) < PAGE:
+            return
+        page = chosen.where(
+            (order[0] > rows[-1].received_at) | and_(order[0] == rows[-1].received_at, order[1] > rows[-1].digest)
+        )
+
+
+def _is_meant(engine: Engine, digest: str, content: bytes, mention: Mention) -> bool:
+    """Whether mail names the address beside the recipients that it is about, one of which may end alike."""
+    about = select(EVENT.c.recipient).where(EVENT.c.message_digest == digest)
+    with reading(engine) as connection:
+        others = [mention_of(each) for each in connection.scalars(about) if not is_forgotten(each)]
+    return mention in others or mention.is_in_mail(content, others)
+
+
+def _drop(connection: Connection, digests: Sequence[str]) -> int:
+    review.take_out(connection, digests)
+    gone = update(MESSAGE).where(MESSAGE.c.digest.in_(digests), MESSAGE.c.packed.is_not(None)).values(
+        packed=None, packed_size=None
+    )
+    return connection.execute(gone).rowcount
+
+
+def _erase_much(connection: Connection, address: str, most: int | None, but: Set[str] = frozenset()) -> Erased:
+    """Of events, deliveries and notes of sent mail `most` each, None = all. `but` are messages dropped already."""
+    name, keys = name_of(connection, address), spellings(address)
+    renamed = {"recipient_key": name, "recipient": name}
+    events = connection.execute(
+        select(EVENT.c.id, EVENT.c.message_digest).where(EVENT.c.recipient_key.in_(keys)).limit(most)
+    ).all()
+    digests = sorted({digest for _, digest in events} - but)
+    messages = sum(_drop(connection, part) for part in chunks(digests))
+    _each(connection, update(EVENT).values(**renamed, **ERASED_EVENT), EVENT.c.id, [each for each, _ in events])
+    told = OUTBOX.c.recipient_key.in_(keys), OUTBOX.c.state != OutboxState.DUE
+    deliveries = connection.scalars(select(OUTBOX.c.number).where(*told).limit(most)).all()
+    _each(connection, update(OUTBOX).values(recipient_key=name), OUTBOX.c.number, deliveries)
+    settled.strip(connection, deliveries)
+    of_person = SENT_MESSAGE.c.recipient_key.in_([*keys, name])
+    mails = connection.scalars(select(SENT_MESSAGE.c.message_id).where(of_person).limit(most)).all()
+    _each(connection, delete(SENT_MESSAGE).where(of_person), SENT_MESSAGE.c.message_id, mails)
+    return Erased(messages, len(events), webhooks=len(deliveries), mails=len(mails))
+
+
+def _each(
+    connection: Connection, change: Update | Delete, column: ColumnElement[Any], values: Sequence[Any]
+) -> None:
+    """Changes the rows that are named by `values` of `column`."""
+    for part in chunks(values):
+        connection.execute(change.where(column.in_(KEYS)), {"keys": list(part)})
+
+
+def _erase_rest(connection: Connection, address: str, links: Names) -> Erased:
+    """What there is but little of, once the events are erased."""
+    name = name_of(connection, address)
+    grouped = EVENT.c.recipient_key == name, EVENT.c.review_group.is_not(None)
+    groups = set(connection.scalars(select(EVENT.c.review_group).where(*grouped).distinct()))
+    connection.execute(update(EVENT).where(*grouped).values(review_group=None))
+    review.recount(connection, groups)
+    review.drop_words(connection, groups)
+    actions = update(ACTION).where(ACTION.c.subject.in_(KEYS)).values(subject=links.name(name), because=None)
+    for part in chunks(_subjects(connection, address, links)):
+        connection.execute(actions, {"keys": list(part)})
+    asked = [optouts.forget(connection, key, name) for key in spellings(address)]
+    messages = sum(_drop(connection, part) for _, digests in asked for part in chunks(digests))
+    return Erased(messages, webhooks=settled.erase(connection), opt_outs=sum(number for number, _ in asked))
+
+
+def _subjects(connection: Connection, address: str, links: Names) -> list[str]:
+    """Names in the log of actions that lead back to the address, however it was written."""
+    mention = mention_of(address)
+    subjects = connection.scalars(select(ACTION.c.subject).distinct())
+    return [each for each in subjects if (written := links.address(each)) and mention_of(written) == mention]

@@ -1,0 +1,73 @@
+"""Names in place of addresses, for figures that leave the house: one address has one name, and none leads back.
+
+HMAC-SHA256 under a key that the ledger makes for itself and that is in no export. The domain stays readable, as figures
+are of providers; who alone has a domain is known by it.
+"""
+
+import hashlib
+import hmac
+import secrets
+from collections.abc import Callable
+from dataclasses import fields, replace
+from typing import Any, TypeVar, cast
+
+from sqlalchemy import Connection, Engine, select
+
+from bounce_watcher.ledger.db.engine import write
+from bounce_watcher.ledger.db.statements import insert_into
+from bounce_watcher.ledger.db.tables import KEYRING
+from bounce_watcher.ledger.db.types import recipient_key
+from bounce_watcher.model.ledger import BounceEvent
+from bounce_watcher.model.optout import OptOut
+
+R = TypeVar("R")
+
+PREFIX = "h:"
+_KEY_NAME, _KEY_BYTES, _DIGITS = "pseudonym", 32, 20
+
+
+def pseudonyms(engine: Engine) -> Callable[[str], str]:
+    """Gives a text its name: `h:` and 20 hexadecimal digits, and @domain where the text is an address."""
+    key = _key(engine)
+
+    def named(text: str) -> str:
+        compared = recipient_key(text)
+        digest = hmac.new(key, compared.encode("utf-8", "surrogatepass"), hashlib.sha256).hexdigest()[:_DIGITS]
+        _, at, domain = compared.rpartition("@")
+        return f"{PREFIX}{digest}{at}{domain if at else ''}"
+
+    return named
+
+
+_NAMED = ("id", "recipient", "sender", "final_recipient", "sent_message_id")
+_WORDS = ("diagnostic", "quote", "doubt", "last_answer", "because", "grounds")
+
+
+def hidden(row: R, name: Callable[[str], str]) -> R:
+    """A row of a list as it may leave the house: names where it tells of a person, and no words.
+
+    Words of a report may hold an address, and so may what people write; the id of an event is a hash that holds one.
+    """
+    changes: dict[str, object] = {}
+    for each in fields(cast(Any, row)):
+        value = getattr(row, each.name)
+        if each.name in _WORDS:
+            changes[each.name] = None
+        elif each.name == "formerly":
+            changes[each.name] = ()
+        elif each.name in _NAMED and isinstance(value, str) and (each.name != "id" or isinstance(row, BounceEvent)):
+            changes[each.name] = name(value)
+        elif isinstance(value, OptOut):
+            changes[each.name] = hidden(value, name)
+    return cast(R, replace(cast(Any, row), **changes))
+
+
+def _key(engine: Engine) -> bytes:
+    def made(connection: Connection) -> bytes:
+        key = insert_into(connection, KEYRING).values(name=_KEY_NAME, key=secrets.token_bytes(_KEY_BYTES))
+        connection.execute(key.on_conflict_do_nothing())
+        kept = connection.scalar(select(KEYRING.c.key).where(KEYRING.c.name == _KEY_NAME))
+        assert kept is not None
+        return bytes(kept)
+
+    return write(engine, made)

@@ -1,0 +1,158 @@
+"""An address struck out of the rows of others: of words that servers and people wrote, and of what targets are told."""
+
+import json
+from collections.abc import Callable, Iterator, Sequence, Set
+from functools import partial
+from typing import Any
+
+from sqlalchemy import (
+    Connection,
+    Engine,
+    Select,
+    Table,
+    Text,
+    and_,
+    delete,
+    or_,
+    select,
+    tuple_,
+    type_coerce,
+    update,
+)
+
+from bounce_watcher.ledger.db.engine import reading
+from bounce_watcher.ledger.db.statements import chunks, is_sqlite
+from bounce_watcher.ledger.db.tables import OUTBOX
+from bounce_watcher.ledger.db.types import AsJson
+from bounce_watcher.ledger.privacy.forget import is_forgotten
+from bounce_watcher.ledger.privacy.personal import Holds, columns_that, may_name, mention_of, tables
+from bounce_watcher.model.ledger import OutboxState
+from bounce_watcher.parsing.mention import Mention
+
+PAGE = 200
+
+Run = Callable[[Engine, Callable[[Connection], int]], int]
+"""`engine.write`, or `engine.rehearse`."""
+
+
+def strike_out(engine: Engine, mention: Mention, own: Set[str], run: Run) -> int:
+    """Page after page, each its own transaction. Returns how many rows about others were changed.
+
+    `own` are the names under which the person's own rows are filed: of these what is still to be told stays.
+    """
+    return sum(
+        run(engine, partial(_strike, table=table, keys=part, mention=mention, own=own))
+        for table in tables()
+        for part in _naming(engine, table, mention, own)
+    )
+
+
+def _naming(engine: Engine, table: Table, mention: Mention, own: Set[str]) -> Iterator[Sequence[Any]]:
+    """The primary keys of rows that name it, page by page."""
+    key = list(table.primary_key)
+    chosen = _as_stored(table).where(may_name(table, mention)).order_by(*key).limit(PAGE)
+    page = chosen
+    while True:
+        with reading(engine) as connection:
+            rows = connection.execute(page).all()
+        if found := [_key(table, row) for row in rows if _change(table, row, mention, own) != {}]:
+            yield found
+        if len(rows) < PAGE:
+            return
+        page = chosen.where(tuple_(*key) > _key(table, rows[-1]))
+
+
+def _strike(connection: Connection, table: Table, keys: Sequence[Any], mention: Mention, own: Set[str]) -> int:
+    """They are read once more: another writer may have changed them."""
+    struck = 0
+    for part in chunks(keys):
+        chosen = _as_stored(table).where(or_(*(_is(table, key) for key in part)))
+        for row in connection.execute(chosen if is_sqlite(connection) else chosen.with_for_update()).all():
+            changes = _change(table, row, mention, own)
+            here = _is(table, _key(table, row))
+            if changes is None:
+                connection.execute(delete(table).where(here))
+            elif changes:
+                connection.execute(update(table).where(here).values(_stored(table, changes)))
+            struck += changes != {} and not _is_of(row, own)
+    return struck
+
+
+def _as_stored(table: Table) -> Select[Any]:
+    """Values that are kept as JSON come as their text."""
+    return select(*(
+        type_coerce(column, Text).label(column.name) if isinstance(column.type, AsJson) else column
+        for column in table.columns
+    ))
+
+
+def _stored(table: Table, changes: dict[str, Any]) -> dict[str, Any]:
+    return {
+        name: type_coerce(value, Text) if isinstance(table.c[name].type, AsJson) else value
+        for name, value in changes.items()
+    }
+
+
+def _key(table: Table, row: Any) -> tuple[Any, ...]:
+    return tuple(getattr(row, column.name) for column in table.primary_key)
+
+
+def _is(table: Table, key: Sequence[Any]) -> Any:
+    return and_(*(column == value for column, value in zip(table.primary_key, key, strict=True)))
+
+
+def _change(table: Table, row: Any, mention: Mention, own: Set[str]) -> dict[str, Any] | None:
+    """The columns that read otherwise without the address; None where the row is to go."""
+    spare = _own(table, row)
+    if any(mention.is_in(getattr(row, each), spare) for each in columns_that(table, Holds.PART)):
+        return None
+    struck: dict[str, Any] = {}
+    for each in columns_that(table, Holds.WORDS, Holds.ADDRESS, Holds.DOCUMENT):
+        text = getattr(row, each)
+        if text is None or not mention.may_be_in(text):
+            continue
+        holds_address = each in columns_that(table, Holds.ADDRESS)
+        if holds_address:
+            changed = None if mention_of(text) == mention else text
+        elif each in columns_that(table, Holds.DOCUMENT):
+            changed = text if _is_to_be_sent(table, row, own) else _in_document(text, mention, spare)
+        else:
+            changed = mention.masked(text, spare)
+        if changed != text:
+            struck[each] = changed
+    return struck
+
+
+def _own(table: Table, row: Any) -> list[Mention]:
+    """The address that a row is about: one that ends like the other, as `=ada@…` like `ada@…`, is not struck out."""
+    names = (getattr(row, each) for each in columns_that(table, Holds.NAME))
+    return [mention_of(each) for each in names if each and not is_forgotten(each)]
+
+
+def _is_of(row: Any, own: Set[str]) -> bool:
+    return getattr(row, "recipient_key", None) in own
+
+
+def _is_to_be_sent(table: Table, row: Any, own: Set[str]) -> bool:
+    return table is OUTBOX and _is_of(row, own) and row.state == OutboxState.DUE
+
+
+def _in_document(text: str, mention: Mention, spare: Sequence[Mention]) -> str:
+    try:
+        document = json.loads(text)
+    except ValueError:
+        return mention.masked(text, spare)
+    changed = _in_value(document, mention, spare)
+    if changed == document:
+        return text
+    return json.dumps(changed, ensure_ascii=False, separators=(",", ":"))
+
+
+def _in_value(value: Any, mention: Mention, spare: Sequence[Mention]) -> Any:
+    if isinstance(value, str):
+        return mention.masked(value, spare)
+    if isinstance(value, list):
+        return [_in_value(each, mention, spare) for each in value]
+    if isinstance(value, dict):
+        return {name: _in_value(each, mention, spare) for name, each in value.items()}
+    return value

@@ -1,0 +1,331 @@
+"""Counts by slots of time, and the alerts that come of them. All functions work in the caller's transaction.
+
+What counts as too many is said by `policy.guard` and `policy.trouble`; here it is counted, kept and told.
+"""
+
+import hashlib
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection, delete, func, insert, select, text, update
+
+from bounce_watcher.ledger.db.statements import Conflict, Insertion, chunks, columns_of, is_sqlite
+from bounce_watcher.ledger.db.tables import ALERT, ENDPOINT, SLOT_COUNT, alert_from_row
+from bounce_watcher.ledger.db.types import storable
+from bounce_watcher.ledger.recording.batch import Announce, queue
+from bounce_watcher.model.grounds import Alarm, EndpointGone, Subject, SubjectKind
+from bounce_watcher.model.ledger import Alert, AlertKind, NoticeType, Occurrence
+from bounce_watcher.model.times import timestamp
+from bounce_watcher.policy.guards.limits import SLOT
+from bounce_watcher.policy.guards.spells import SLOTS_A_DAY, Limit, Spell, Window, slot_of, spells, windows
+
+Counts = Mapping[str, Counter[int]]
+"""How many of each series in each slot."""
+
+_DAYS = "days"
+"""The series that counts reports by day instead of slot: how long the ledger has been watching."""
+
+_LOCK = 0x626F756E6365  # any number that nobody else on the database locks by
+_ADD_COUNTS = Insertion(SLOT_COUNT, columns_of(SLOT_COUNT), Conflict.ADD)
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """What a kind of alert is made of: how counts are judged, and how a spell is told."""
+
+    kind: AlertKind
+    window: timedelta
+    quiet: timedelta
+    limit_of: Callable[[Subject, Window], Limit | None]
+    grounds: Callable[[Subject, Spell], Alarm]
+    quote: Callable[[Subject], str | None]
+
+
+def lock(connection: Connection) -> None:
+    """One writer at a time counts and judges, or two would each miss what the other counts. SQLite has one anyway."""
+    if not is_sqlite(connection):
+        connection.execute(select(func.pg_advisory_xact_lock(_LOCK)))
+
+
+def add(connection: Connection, counts: Counts) -> None:
+    _ADD_COUNTS.execute(connection, sorted(
+        (series, slot, number) for series, slots in counts.items() for slot, number in slots.items()
+    ))
+
+
+def add_days(connection: Connection, moments: Iterable[datetime]) -> None:
+    add(connection, {_DAYS: Counter(slot_of(at) // SLOTS_A_DAY for at in moments)})
+
+
+def days_before(connection: Connection, slot: int, baseline: timedelta) -> int:
+    """How many different days of the baseline before the day of `slot` had reports."""
+    today = slot // SLOTS_A_DAY
+    chosen = select(func.count()).where(
+        SLOT_COUNT.c.series == _DAYS, SLOT_COUNT.c.slot < today,
+        SLOT_COUNT.c.slot >= today - baseline // timedelta(days=1),
+    )
+    return connection.scalar(chosen) or 0
+
+
+def counted(connection: Connection, series: str, window: Window) -> int:
+    """How many of a series there were in a window."""
+    chosen = select(func.sum(SLOT_COUNT.c.number)).where(
+        SLOT_COUNT.c.series == series, SLOT_COUNT.c.slot.between(window.first, window.last)
+    )
+    return int(connection.scalar(chosen) or 0)
+
+
+def covered_by_others(series: str) -> str:
+    """The series of what would have been counted in this one, had not another series explained it."""
+    return f"covered {series}"
+
+
+_USUAL = text("""
+    SELECT max(total) AS busiest
+    FROM (
+        SELECT slot, sum(number) OVER (ORDER BY slot RANGE BETWEEN {size} PRECEDING AND CURRENT ROW) AS total
+        FROM slot_count
+        WHERE series IN (:series, :covered) AND slot >= :since AND slot < :before
+    ) AS windows
+    GROUP BY slot / {day}
+    ORDER BY busiest DESC
+    LIMIT 1 OFFSET :skipped
+""".replace("{day}", str(SLOTS_A_DAY)))
+
+
+def usual(connection: Connection, series: str, slot: int, window: timedelta, baseline: timedelta, rank: int) -> int:
+    """The busiest window of the `rank`-th busiest day of the baseline before the day of `slot`; 0 where none is.
+
+    With what was counted beside the series, as `covered_by_others`.
+    """
+    today = slot // SLOTS_A_DAY * SLOTS_A_DAY
+    statement = text(_USUAL.text.replace("{size}", str(window // SLOT - 1)))
+    busiest = connection.scalar(statement, {
+        "series": series, "covered": covered_by_others(series), "skipped": rank - 1,
+        "since": today - baseline // SLOT, "before": today,
+    })
+    return int(busiest or 0)
+
+
+def watch(
+    connection: Connection, topic: Topic, fresh: Mapping[Subject, Counter[int]], first: datetime, last: datetime,
+    announce: Announce,
+) -> "dict[Subject, Seen]":
+    """Adds to the counts of a topic's subjects and follows what comes of it.
+
+    `first` and `last` are the times of the earliest and the latest report. A subject may come with nothing to add:
+    what is known of it is wanted then.
+    """
+    if not fresh:
+        return {}
+    series = {subject: subject.key for subject in fresh}
+    add(connection, {series[subject]: added for subject, added in fresh.items()})
+    size = topic.window // SLOT
+    after = size + 2 * topic.quiet // SLOT  # what came before these late reports may belong to the same spell
+    counts = _load_counts(connection, list(series.values()), slot_of(first) - size, slot_of(last) + after)
+    known = _load_spells(connection, list(series.values()))
+    return {
+        subject: Seen(counts[series[subject]], _follow(
+            connection, topic, subject, _touched(counts[series[subject]], added, topic.window),
+            known[series[subject]], last, announce,
+        ))
+        for subject, added in fresh.items()
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What was found of a subject: how many there are in each slot around what was added, and its spells."""
+
+    counts: Counter[int]
+    spells: "Sequence[Followed]"
+
+
+@dataclass(frozen=True, slots=True)
+class Followed:
+    """A spell as it stands, the alert that tells it, and from when on it is longer than it was known to be."""
+
+    spell: Spell
+    alert: Alert
+    grown_from: datetime | None = None
+
+
+def _touched(counts: Counter[int], added: Counter[int], length: timedelta) -> list[Window]:
+    """The windows that may be fuller than before."""
+    first = min(added, default=None)
+    return [] if first is None else [window for window in windows(counts, length) if window.last >= first]
+
+
+def _follow(
+    connection: Connection, topic: Topic, subject: Subject, over: Sequence[Window], known: Sequence["Followed"],
+    until: datetime, announce: Announce,
+) -> "list[Followed]":
+    by_id = {followed.alert.id: followed for followed in known}
+    changed = spells(over, [each.spell for each in known], lambda window: topic.limit_of(subject, window), topic.quiet)
+    for spell in changed:
+        if spell.known is None:
+            begun = replace(spell, raised_at=min(spell.raised_at, until))
+            followed = _raise(connection, topic, subject, begun, announce)
+        else:
+            followed = _grow(connection, topic, subject, spell, by_id[spell.known])
+        by_id[followed.alert.id] = followed
+    return list(by_id.values())
+
+
+def _raise(connection: Connection, topic: Topic, subject: Subject, spell: Spell, announce: Announce) -> "Followed":
+    name = name_of(topic.kind, subject, spell.since)
+    alert = Alert(
+        id=name, kind=topic.kind, subject=subject, since=spell.since, raised_at=spell.raised_at, ends_at=spell.ends_at,
+        cleared=False, count=spell.peak, alarm_from=spell.limit.count, usual=spell.limit.usual,
+        grounds=topic.grounds(subject, spell), quote=topic.quote(subject),
+    )
+    put_new(connection, alert, announce)
+    return Followed(replace(spell, known=name), alert, spell.since)
+
+
+def name_of(kind: AlertKind, about: Subject, since: datetime) -> str:
+    """The same history makes the same alerts."""
+    return hashlib.sha256(f"{kind} {about.key} {since.isoformat()}".encode("utf-8", "replace")).hexdigest()[:16]
+
+
+COUNTED_KINDS = frozenset({AlertKind.OUTAGE, AlertKind.BLOCKS, AlertKind.FORGED, AlertKind.FLOOD})
+"""Alerts that come of counts of reports, by the key of their subject."""
+
+
+def series_of(kind: AlertKind, subject: Subject) -> str:
+    """What alerts are found by: the series of the counts that one rests on, else its kind and subject."""
+    return storable(subject.key if kind in COUNTED_KINDS else f"{kind} {subject.key}")
+
+
+def put_new(connection: Connection, alert: Alert, announce: Announce) -> None:
+    about = alert.subject
+    connection.execute(insert(ALERT).values(
+        series=series_of(alert.kind, about), id=alert.id, kind=alert.kind.value, subject_kind=about.kind.value,
+        subject=storable(about.name), subject_reason=about.reason and about.reason.value, subject_ip=about.ip,
+        subject_rule=about.rule,
+        since=alert.since, raised_at=alert.raised_at, ends_at=alert.ends_at, cleared=alert.cleared, most=alert.count,
+        alarm_from=alert.alarm_from, usual=alert.usual, grounds=alert.grounds,
+        quote=alert.quote and storable(alert.quote), held=0, released=0, confirmed=0,
+    ))
+    queue(connection, announce(occurrence(NoticeType.ALERT_RAISED, alert.raised_at, alert)))
+
+
+def _grow(connection: Connection, topic: Topic, subject: Subject, spell: Spell, before: "Followed") -> "Followed":
+    alert = replace(
+        before.alert, since=spell.since, ends_at=spell.ends_at, count=spell.peak, grounds=topic.grounds(subject, spell)
+    )
+    connection.execute(
+        update(ALERT).where(ALERT.c.id == alert.id).values(
+            since=alert.since, ends_at=alert.ends_at, most=alert.count, grounds=alert.grounds
+        )
+    )
+    return Followed(spell, alert, before.spell.ends_at if spell.since == before.spell.since else spell.since)
+
+
+def alert_on(
+    kind: AlertKind, subject: Subject, since: datetime, grounds: Alarm, *, quote: str | None = None, count: int = 1
+) -> Alert:
+    """An alert on something that is no number of reports, with no end in sight."""
+    return Alert(
+        id=name_of(kind, subject, since), kind=kind, subject=subject, since=since, raised_at=since, ends_at=None,
+        cleared=False, count=count, alarm_from=1, usual=0, grounds=grounds, quote=quote,
+    )
+
+
+def keep(
+    connection: Connection, begun: Sequence[Alert], over: Sequence[Alert], now: datetime, announce: Announce
+) -> None:
+    """Raises the alerts `begun` and clears those `over`, each once, whoever else does so too."""
+    lock(connection)
+    known = {
+        row.id: bool(row.cleared) for row in connection.execute(
+            select(ALERT.c.id, ALERT.c.cleared).where(ALERT.c.id.in_([alert.id for alert in (*begun, *over)]))
+        )
+    }
+    for alert in begun:
+        if alert.id not in known:
+            put_new(connection, alert, announce)
+    for alert in over:
+        if known.get(alert.id) is False:
+            clear(connection, alert, now, announce)
+
+
+def clear(connection: Connection, alert: Alert, at: datetime, announce: Announce) -> None:
+    """Marks an alert as over, and tells it."""
+    connection.execute(update(ALERT).where(ALERT.c.id == alert.id).values(cleared=True, ends_at=at))
+    queue(connection, announce(occurrence(NoticeType.ALERT_CLEARED, at, replace(alert, cleared=True, ends_at=at))))
+
+
+def occurrence(kind: NoticeType, at: datetime, alert: Alert) -> Occurrence:
+    """An alert as platforms hear of it."""
+    return Occurrence(kind, at, data={
+        "id": alert.id,
+        "alert": alert.kind.value,
+        "subject": alert.subject,
+        "since": timestamp(alert.since),
+        "count": alert.count,
+        "alarm_from": alert.alarm_from,
+        "usual": alert.usual,
+        "grounds": alert.grounds,
+        "quote": alert.quote,
+        "held": alert.held,
+        "released": alert.released,
+        "confirmed": alert.confirmed,
+    })
+
+
+def watch_endpoints(connection: Connection, now: datetime, announce: Announce) -> None:
+    """An alert for each webhook whose receiver said 410, until it is enabled again."""
+    disabled = {
+        row.target: row for row in connection.execute(select(ENDPOINT).where(ENDPOINT.c.disabled_at.is_not(None)))
+    }
+    told = {
+        row.subject: alert_from_row(row) for row in connection.execute(
+            select(ALERT).where(ALERT.c.kind == AlertKind.ENDPOINT.value, ~ALERT.c.cleared)
+        )
+    }
+    for target in sorted(disabled.keys() - told.keys()):
+        row = disabled[target]
+        put_new(connection, alert_on(
+            AlertKind.ENDPOINT, Subject(SubjectKind.TARGET, target), row.disabled_at, EndpointGone(target),
+            quote=row.disabled_because,
+        ), announce)
+    for target in sorted(told.keys() - disabled.keys()):
+        clear(connection, told[target], now, announce)
+
+
+def forget_counts(connection: Connection, before: datetime) -> int:
+    """Drops counts of slots before then. Returns how many rows."""
+    slot = slot_of(before)
+    old = delete(SLOT_COUNT).where(SLOT_COUNT.c.series != _DAYS, SLOT_COUNT.c.slot < slot)
+    return connection.execute(old).rowcount
+
+
+def _load_counts(
+    connection: Connection, series: Sequence[str], first: int, last: int
+) -> defaultdict[str, Counter[int]]:
+    found: defaultdict[str, Counter[int]] = defaultdict(Counter)
+    for part in chunks(series):
+        rows = connection.execute(
+            select(SLOT_COUNT).where(SLOT_COUNT.c.series.in_(part), SLOT_COUNT.c.slot.between(first, last))
+        )
+        for name, slot, number in rows:
+            found[name][slot] = number
+    return found
+
+
+def _load_spells(connection: Connection, series: Sequence[str]) -> defaultdict[str, list["Followed"]]:
+    found: defaultdict[str, list[Followed]] = defaultdict(list)
+    for part in chunks(series):
+        for row in connection.execute(select(ALERT).where(ALERT.c.series.in_(part)).order_by(ALERT.c.since)):
+            alert = alert_from_row(row)
+            found[row.series].append(Followed(spell_of(alert), alert))
+    return found
+
+
+def spell_of(alert: Alert) -> Spell:
+    assert alert.ends_at is not None, "only an endpoint's alert has no end in sight"
+    limit = Limit(alert.alarm_from, alert.usual)
+    return Spell(alert.since, alert.raised_at, alert.ends_at, alert.count, limit, alert.id, alert.cleared)

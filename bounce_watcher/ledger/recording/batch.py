@@ -1,0 +1,229 @@
+"""The recipients that one transaction touches: locked, changed in memory, written at the end in a few statements."""
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import datetime
+from operator import attrgetter
+
+from sqlalchemy import Connection, bindparam, collate, delete, or_, select, update
+
+from bounce_watcher.ledger.db.statements import (
+    IS_DUE,
+    KEYS,
+    Conflict,
+    Insertion,
+    Key,
+    Row,
+    Values,
+    by_stream,
+    columns_of,
+    is_sqlite,
+)
+from bounce_watcher.ledger.db.tables import (
+    OUTBOX,
+    RECIPIENT,
+    RECORD_COLUMNS,
+    STATE_CHANGE,
+    SUPPRESSION,
+    record_from_rows,
+)
+from bounce_watcher.ledger.recording import holds
+from bounce_watcher.ledger.suppressions import protection
+from bounce_watcher.model.grounds import Expired
+from bounce_watcher.model.ledger import (
+    By,
+    NoticeType,
+    Occurrence,
+    OutboxItem,
+    OutboxState,
+    RecipientRecord,
+    State,
+    Suppression,
+)
+from bounce_watcher.policy.transitions import Change
+
+Announce = Callable[[Occurrence], Sequence[OutboxItem]]
+
+STATES_TOLD = (NoticeType.SUPPRESSED, NoticeType.RELEASED)
+"""Notices that tell a recipient's state: of these a newer one makes an older one pointless."""
+
+_RECORDS = select(*RECORD_COLUMNS).where(RECIPIENT.c.stream == bindparam("stream"), RECIPIENT.c.recipient_key.in_(KEYS))
+_LOCKED = _RECORDS.order_by(collate(RECIPIENT.c.recipient_key, "C")).with_for_update()
+"""In the order that Python sorts by, whatever the database's collation. SQLite has neither "C" nor locks on rows."""
+
+_STANDING = select(SUPPRESSION).where(
+    SUPPRESSION.c.stream == bindparam("stream"), SUPPRESSION.c.recipient_key.in_(KEYS)
+)
+_END_SUPPRESSION = delete(SUPPRESSION).where(
+    SUPPRESSION.c.recipient_key == bindparam("of_address"), SUPPRESSION.c.stream == bindparam("of_stream")
+)
+
+# A row that was ever leased may have been sent, so it keeps its place in the order.
+_SUPERSEDE = update(OUTBOX).where(
+    OUTBOX.c.recipient_key == bindparam("of_address"),
+    OUTBOX.c.stream == bindparam("of_stream"),
+    OUTBOX.c.target == bindparam("of_target"),
+    OUTBOX.c.sequence < bindparam("newest"),
+    IS_DUE,
+    or_(*(OUTBOX.c.type == each for each in STATES_TOLD)),
+    OUTBOX.c.attempts == 0,
+    OUTBOX.c.leased_until.is_(None),
+).values(state=OutboxState.SUPERSEDED)
+
+_ADD_RECIPIENT = Insertion(RECIPIENT, columns_of(RECIPIENT, "history_from"), Conflict.IGNORE)
+_PUT_RECIPIENT = Insertion(RECIPIENT, columns_of(RECIPIENT, "history_from"), Conflict.OVERWRITE)
+_PUT_SUPPRESSION = Insertion(SUPPRESSION, columns_of(SUPPRESSION), Conflict.OVERWRITE)
+_ADD_STEP = Insertion(STATE_CHANGE, columns_of(STATE_CHANGE, "number"))
+_ADD_ITEM = Insertion(OUTBOX, columns_of(OUTBOX, "number", "lease", "leased_until", "tried"))
+
+# The first column of each is the key, and the others are named as the fields.
+_of_record = attrgetter(*_PUT_RECIPIENT.columns[1:])
+_of_suppression = attrgetter(*_PUT_SUPPRESSION.columns[1:])
+_of_item = attrgetter(*_ADD_ITEM.columns[1:])
+
+
+class Books:
+    """Open them for all recipients of a transaction at once, `enter` each change, `close` to write.
+
+    `records` is always the latest state, `told` counts the occurrences by type.
+    While the books are open no other writer changes these recipients.
+    """
+
+    def __init__(
+        self, connection: Connection, recipients: Mapping[Key, str], announce: Announce, by: By = By.REPORT
+    ) -> None:
+        """`recipients` maps keys to addresses as written: one never seen before gets a record by that name.
+
+        `by` is what the course of a recipient names as the mover of each step.
+        """
+        self._connection = connection
+        self._announce = announce
+        self._by = by
+        self._steps: list[Row] = []
+        self._let_go: dict[Key, bool] = {}
+        self._items: list[tuple[Key, OutboxItem]] = []
+        self._newer_states: list[tuple[Key, OutboxItem]] = []
+        self.told: Counter[NoticeType] = Counter()
+        keys = sorted(recipients)
+        if not is_sqlite(connection):  # which has locked the whole file: here rows are locked, so there have to be rows
+            fresh = [_recipient_row(key, RecipientRecord(recipients[key], key.stream)) for key in keys]
+            _ADD_RECIPIENT.execute(connection, fresh)
+        protected = protection.of(connection, {key.address for key in keys})
+        self._found = dict(_load(connection, keys, protected))
+        self.records = {
+            key: self._found.get(key)
+            or RecipientRecord(recipients[key], key.stream, protected=protected.get(key.address))
+            for key in keys
+        }
+
+    def enter(self, key: Key, change: Change, by: By | None = None) -> None:
+        before = self.records[key]
+        self.records[key] = change.record
+        if before.state is State.PENDING and change.record.state is not State.PENDING:
+            self._let_go[key] = change.record.state is State.SUPPRESSED
+        if _is_step(before, change.record):
+            self._steps.append(_step_row(key, before, change, by or self._by))
+        for occurrence in change.occurrences:
+            self.told[occurrence.type] += 1
+            items = [(key, item) for item in self._announce(occurrence)]
+            self._items.extend(items)
+            if occurrence.type in STATES_TOLD and (before.suppression or before.released_at):
+                self._newer_states.extend(items)
+
+    def close(self) -> int:
+        """Writes what changed. Returns the number of outbox rows."""
+        changed = {key: record for key, record in self.records.items() if record is not self._found.get(key)}
+        _PUT_RECIPIENT.execute(self._connection, [_recipient_row(key, record) for key, record in changed.items()])
+        self._write_suppressions(changed)
+        holds.end(self._connection, self._let_go)
+        _ADD_STEP.execute(self._connection, self._steps)
+        self._write_items()
+        return len(self._items)
+
+    def _write_suppressions(self, changed: Mapping[Key, RecipientRecord]) -> None:
+        before = {key: found.suppression for key in changed if (found := self._found.get(key))}
+        _PUT_SUPPRESSION.execute(self._connection, [
+            _suppression_row(key, now)
+            for key, record in changed.items()
+            if (now := record.suppression) and now is not before.get(key)
+        ])
+        ended = [_of(key) for key, record in changed.items() if before.get(key) and not record.suppression]
+        if ended:
+            self._connection.execute(_END_SUPPRESSION, ended)
+
+    def _write_items(self) -> None:
+        _ADD_ITEM.execute(self._connection, [_item_row(key, item) for key, item in self._items])
+        if self._newer_states:
+            self._connection.execute(_SUPERSEDE, [
+                {**_of(key), "of_target": item.target, "newest": item.sequence}
+                for key, item in self._newer_states
+            ])
+
+
+def queue(connection: Connection, items: Sequence[OutboxItem]) -> None:
+    """Puts into the outbox what is about no recipient."""
+    _ADD_ITEM.execute(connection, [(None, *_of_item(item)) for item in items])
+
+
+def _load(
+    connection: Connection, keys: Sequence[Key], protected: Mapping[str, str]
+) -> Iterator[tuple[Key, RecipientRecord]]:
+    records = _RECORDS if is_sqlite(connection) else _LOCKED
+    for part in by_stream(keys):
+        # Locked first and by itself: a suppression read in the same statement could be older than the lock.
+        rows = connection.execute(records, part).all()
+        standing = {row.recipient_key: row for row in connection.execute(_STANDING, part)}
+        for row in rows:
+            address = row[0]
+            yield Key(row[1], address), record_from_rows(row, standing.get(address), protected.get(address))
+
+
+def _of(key: Key) -> Values:
+    return {"of_address": key.address, "of_stream": key.stream}
+
+
+def _recipient_row(key: Key, record: RecipientRecord) -> Row:
+    return (key.address, *_of_record(record))
+
+
+def _suppression_row(key: Key, suppression: Suppression) -> Row:
+    return (key.address, *_of_suppression(suppression))
+
+
+def _is_step(before: RecipientRecord, after: RecipientRecord) -> bool:
+    return (
+        before.state is not after.state
+        or before.grounds != after.grounds
+        or before.suppression is not after.suppression
+        or before.released_at != after.released_at
+    )
+
+
+def _step_row(key: Key, before: RecipientRecord, change: Change, by: By) -> Row:
+    after = change.record
+    standing = after.suppression
+    if isinstance(after.grounds, Expired) and before.suppression:
+        by = By.CLOCK
+    return (
+        key.address, key.stream, _moment(before, change), after.state, after.grounds, by,
+        standing and standing.reason, standing and standing.until,
+    )
+
+
+def _moment(before: RecipientRecord, change: Change) -> datetime | None:
+    """When a step was made: as its notice says, else as the record does."""
+    told = [occurrence.at for occurrence in change.occurrences if occurrence.type in STATES_TOLD]
+    if told:
+        return told[-1]
+    after = change.record
+    if after.released_at != before.released_at:
+        return after.released_at
+    if after.suppression and after.suppression is not before.suppression:
+        return after.suppression.since
+    if after.delivered_at != before.delivered_at:
+        return after.delivered_at
+    return after.last_event_at
+
+
+def _item_row(key: Key, item: OutboxItem) -> Row:
+    return (None if item.recipient is None else key.address, *_of_item(item))

@@ -1,0 +1,198 @@
+"""The flood guard at work in the ledger: what has passed is counted, what may not pass is held under an alert.
+
+`policy.flood` says what may pass. All of it goes on under the lock of the counts, so several processes on one database
+count together. What was let pass and what a person confirmed is counted by slots beside the counts of the outage guard.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import cached_property
+
+from sqlalchemy import Connection, func, or_, select, update
+
+from bounce_watcher.ledger.db.statements import KEYS, Conflict, Insertion, Key, by_stream, chunks, columns_of
+from bounce_watcher.ledger.db.tables import ALERT, EVENT, HELD, SLOT_COUNT, alert_from_row, event_from_row
+from bounce_watcher.ledger.recording import alerts, holds
+from bounce_watcher.ledger.recording.batch import Announce
+from bounce_watcher.model.ledger import Alert, AlertKind, BounceEvent, Suppression
+from bounce_watcher.policy.guards import flood
+from bounce_watcher.policy.guards.flood import SUBJECT, Budget, Over, Passed, is_unproven, source
+from bounce_watcher.policy.guards.spells import slot_of
+from bounce_watcher.policy.settings import PolicySettings
+
+_PASSED, _CONFIRMED = "unproven passed", "unproven confirmed"
+"""Series of counts: of everybody, and with the name of a host behind it of what that one reported."""
+
+_ADD_HELD = Insertion(HELD, columns_of(HELD), Conflict.IGNORE)
+_EVENTS = select(EVENT).where(EVENT.c.id.in_(KEYS))
+_HOUR = (SLOT_COUNT.c.slot // flood.SLOTS_AN_HOUR).label("hour")
+_BY_HOUR = (
+    select(SLOT_COUNT.c.series, _HOUR, func.sum(SLOT_COUNT.c.number))
+    .where(SLOT_COUNT.c.series.in_(KEYS)).group_by(SLOT_COUNT.c.series, _HOUR)
+)
+_IS_FLOOD = ALERT.c.kind == AlertKind.FLOOD.value
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why a suppression may not pass, and the alert under which it is held."""
+
+    over: Over
+    alert: Alert
+
+
+class Gate:
+    """Through which every suppression on an unproven report goes. For one transaction, under the lock of the counts.
+
+    `events` are those that may come to it: what their hosts have reported is loaded when the first one does.
+    """
+
+    def __init__(
+        self, connection: Connection, policy: PolicySettings, announce: Announce, events: Iterable[BounceEvent] = ()
+    ) -> None:
+        self._connection = connection
+        self._settings = policy.flood
+        self._announce = announce
+        self._events = events
+        self._alerts: dict[str, Alert] = {}
+        self._new: set[str] = set()
+        self._counts: defaultdict[str, Counter[int]] = defaultdict(Counter)
+
+    def refuses(self, event: BounceEvent) -> Refusal | None:
+        """Why the suppression that follows from `event` may not pass; None where it passes, which is counted."""
+        if not (self._settings.enabled and is_unproven(event)):
+            return None
+        over = self._budget.over(event)
+        if over is not None:
+            return Refusal(over, self._alert(event, over))
+        self._count(event, 1)
+        return None
+
+    def lets_pass(self, suppression: Suppression) -> bool:
+        """Whether one that something else held back may be put in force now, which is counted."""
+        event = last_event(self._connection, suppression) if self._settings.enabled else None
+        if event is None or not is_unproven(event):
+            return True
+        if self._budget.over(event) is not None:
+            return False
+        self._count(event, 1)
+        return True
+
+    def give_back(self, suppression: Suppression) -> None:
+        """What has passed is held back by something else after all: it takes nothing of the caps."""
+        event = last_event(self._connection, suppression) if self._settings.enabled else None
+        if event is not None and is_unproven(event):
+            self._count(event, -1)
+
+    def close(self) -> None:
+        """Writes what has passed, and the alerts: before anybody who is held is counted there."""
+        alerts.add(self._connection, self._counts)
+        for name, alert in self._alerts.items():
+            if name in self._new:
+                alerts.put_new(self._connection, alert, self._announce)
+            else:
+                self._connection.execute(update(ALERT).where(ALERT.c.id == name).values(
+                    since=alert.since, ends_at=alert.ends_at, most=alert.count, grounds=alert.grounds, cleared=False,
+                ))
+
+    @cached_property
+    def _budget(self) -> Budget:
+        hosts = sorted({source(event) for event in self._events if is_unproven(event)})
+        names = [_PASSED, _CONFIRMED, *(f"{series} {host}" for host in hosts for series in (_PASSED, _CONFIRMED))]
+        found = _by_hour(self._connection, names)
+        return Budget(self._settings, Passed(found[_PASSED], found[_CONFIRMED]), {
+            host: Passed(found[f"{_PASSED} {host}"], found[f"{_CONFIRMED} {host}"]) for host in hosts
+        })
+
+    def _count(self, event: BounceEvent, number: int) -> None:
+        self._budget.add(event, number)
+        _add_to(self._counts, _PASSED, event, number)
+
+    def _alert(self, event: BounceEvent, over: Over) -> Alert:
+        """The alert on the flood that `event` belongs to, as it is with this one."""
+        self._counts[SUBJECT.key][slot_of(event.at)] += 1
+        known = self._known(event.at)
+        number = known.count + 1 if known else 1
+        since = min(known.since, event.at) if known else event.at
+        told, end = flood.grounds(number, since, over), event.at + flood.QUIET
+        if known is None:
+            name = alerts.name_of(AlertKind.FLOOD, SUBJECT, since)
+            alert = Alert(name, AlertKind.FLOOD, SUBJECT, since, event.at, end, False, 1, over.limit, over.usual, told)
+            self._new.add(name)
+        else:
+            end = max(known.ends_at or end, end)
+            alert = replace(known, since=since, ends_at=end, count=number, cleared=False, grounds=told)
+        self._alerts[alert.id] = alert
+        return alert
+
+    def _known(self, at: datetime) -> Alert | None:
+        here = next((alert for alert in self._alerts.values() if _covers(alert, at)), None)
+        if here is not None:
+            return here
+        row = self._connection.execute(
+            select(ALERT).where(
+                ALERT.c.series == SUBJECT.key, ALERT.c.since <= at + flood.QUIET, ALERT.c.ends_at >= at,
+                or_(~ALERT.c.cleared, ALERT.c.since == at), ALERT.c.id.not_in(list(self._alerts)),
+            ).order_by(ALERT.c.since.desc()).limit(1)
+        ).first()
+        return None if row is None else alert_from_row(row)
+
+
+def _covers(alert: Alert, at: datetime) -> bool:
+    return alert.since - flood.QUIET <= at and (alert.ends_at is None or at <= alert.ends_at)
+
+
+def _add_to(counts: defaultdict[str, Counter[int]], series: str, event: BounceEvent, number: int) -> None:
+    for name in (series, f"{series} {source(event)}"):
+        counts[name][slot_of(event.at)] += number
+
+
+def _by_hour(connection: Connection, series: Sequence[str]) -> defaultdict[str, Counter[int]]:
+    found: defaultdict[str, Counter[int]] = defaultdict(Counter)
+    for part in chunks(series):
+        for name, hour, number in connection.execute(_BY_HOUR, {"keys": part}):
+            found[name][hour] = int(number)
+    return found
+
+
+# ── what is held ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+def last_event(connection: Connection, suppression: Suppression) -> BounceEvent | None:
+    """The report that made a suppression, None where it rests on none."""
+    return _events(connection, [suppression]).get(suppression.events[-1]) if suppression.events else None
+
+
+def _events(connection: Connection, suppressions: Iterable[Suppression]) -> dict[str, BounceEvent]:
+    found: dict[str, BounceEvent] = {}
+    for part in chunks(sorted({each.events[-1] for each in suppressions if each.events})):
+        for row in connection.execute(_EVENTS, {"keys": part}):
+            found[row.id] = event_from_row(row)
+    return found
+
+
+def hold(connection: Connection, held: Collection[tuple[Key, str]]) -> None:
+    """Enters the holds, each by the id of its alert, and counts them there."""
+    _ADD_HELD.execute(connection, sorted((key.address, key.stream, alert) for key, alert in held))
+    holds.count(connection, held=Counter(alert for _, alert in set(held)))
+
+
+def confirmed(connection: Connection, suppressions: Collection[Suppression]) -> None:
+    """A person confirmed what a flood held: so many are usual, of their hosts too."""
+    counts: defaultdict[str, Counter[int]] = defaultdict(Counter)
+    for event in _events(connection, suppressions).values():
+        _add_to(counts, _CONFIRMED, event, 1)
+    alerts.add(connection, counts)
+
+
+def held_in_flood(connection: Connection, keys: Iterable[Key]) -> dict[Key, str]:
+    """Those of some recipients whom a flood holds, each with the id of the alert."""
+    found: dict[Key, str] = {}
+    for part in by_stream(sorted(keys)):
+        rows = connection.execute(
+            select(HELD.c.recipient_key, HELD.c.alert).join(ALERT, ALERT.c.id == HELD.c.alert)
+            .where(_IS_FLOOD, HELD.c.stream == part["stream"], HELD.c.recipient_key.in_(part["keys"]))
+        )
+        found.update((Key(part["stream"], address), alert) for address, alert in rows)
+    return found

@@ -1,0 +1,456 @@
+"""The outage guard and own trouble at work in the ledger: what a page of events comes to before anybody decides on it.
+
+All of a page is counted first, so that a spike within one page is seen at its first event. What was suppressed in the
+spell before it was seen is held back as well. When a spell is over, those whom something outside of it speaks against
+are suppressed after all, and all others are released: nothing at or before its end counts any more.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import cast
+
+from sqlalchemy import Connection, Update, bindparam, or_, select, update
+
+from bounce_watcher.ledger.db.statements import KEYS, Conflict, Insertion, Key, by_stream, chunks, columns_of
+from bounce_watcher.ledger.db.tables import ALERT, EVENT, HELD, EventRow, event_from_row
+from bounce_watcher.ledger.recording import alerts, holds
+from bounce_watcher.ledger.recording.alerts import Followed, Topic
+from bounce_watcher.ledger.recording.batch import Announce, Books
+from bounce_watcher.ledger.recording.flood import Gate
+from bounce_watcher.ledger.recording.sent import sent_to
+from bounce_watcher.model.grounds import (
+    Blocks,
+    ExclusionKind,
+    Forgeries,
+    Subject,
+)
+from bounce_watcher.model.ledger import (
+    Alert,
+    AlertKind,
+    BounceEvent,
+    By,
+    CountedBounce,
+    Decision,
+    RecipientRecord,
+    State,
+)
+from bounce_watcher.model.times import in_utc
+from bounce_watcher.model.verdict import BounceType
+from bounce_watcher.policy import transitions
+from bounce_watcher.policy.counting import speaks_of_recipient
+from bounce_watcher.policy.guards import flood, holding, outages, trouble
+from bounce_watcher.policy.guards.holding import Holder, holder_of, struck_out_by
+from bounce_watcher.policy.guards.limits import AlertSettings
+from bounce_watcher.policy.guards.spells import SLOTS_A_DAY, Limit, Spell, Window, slot_of
+from bounce_watcher.policy.guards.waits import Group, WaitingRoom
+from bounce_watcher.policy.providers import provider_of
+from bounce_watcher.policy.settings import PolicySettings
+from bounce_watcher.policy.transitions import Change
+
+Keyed = Sequence[tuple[Key, BounceEvent]]
+_Slots = defaultdict[str, Counter[int]]
+
+_HARD_TIMES = select(EVENT.c.recipient_key, EVENT.c.at).where(
+    EVENT.c.recipient_key.in_(KEYS), EVENT.c.bounce_type == BounceType.HARD.value, EVENT.c.doubt.is_(None)
+)
+_AT = EVENT.c.at.type
+_COUNTED_IN = update(EVENT).where(
+    EVENT.c.recipient_key == bindparam("of_address"), EVENT.c.stream == bindparam("of_stream"),
+    EVENT.c.at.between(bindparam("since", type_=_AT), bindparam("ends_at", type_=_AT)), EVENT.c.excluded_kind.is_(None),
+).values(
+    excluded_kind=ExclusionKind.IN_OUTAGE.value, exclusion=bindparam("new_exclusion", type_=EVENT.c.exclusion.type)
+)
+_IS_HARD, _IS_SOFT = (EVENT.c.bounce_type == each.value for each in (BounceType.HARD, BounceType.SOFT))
+_STRIKE_HARD, _STRIKE = _COUNTED_IN.where(_IS_HARD), _COUNTED_IN.where(or_(_IS_HARD, _IS_SOFT))
+_ADD_HELD = Insertion(HELD, columns_of(HELD), Conflict.IGNORE)
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """What was found in a page: the spells of each subject of hard bounces, and who was suppressed in them before.
+
+    `room` tells who waits for an alarm, `wait` for how long; None while the guard is off.
+    """
+
+    spells: Mapping[Subject, Sequence[Followed]] = field(default_factory=dict)
+    before: Mapping[Key, tuple[str, Alert]] = field(default_factory=dict)
+    room: WaitingRoom | None = None
+    wait: timedelta | None = None
+
+    def cover(self, event: BounceEvent) -> Iterator[Alert]:
+        """The outages that a hard bounce falls into."""
+        if not any(self.spells.values()):  # as nearly always
+            return
+        for subject in outages.subjects(event):
+            for each in self.spells.get(subject, ()):
+                if each.spell.covers(event.at):
+                    yield each.alert
+
+
+NOTHING = Watched()
+
+
+def watch(connection: Connection, keyed: Keyed, policy: PolicySettings, announce: Announce) -> Watched:
+    """Counts the new events of a page, raises the alerts that are due, and says what is to be held back.
+
+    Call it before the books are opened: the lock on the counts comes before those on recipients.
+    """
+    if not keyed:
+        return NOTHING
+    alerts.lock(connection)
+    alerts.add_days(connection, _days(event.at for _, event in keyed if speaks_of_recipient(event)))
+    if policy.alerts.enabled:
+        _watch_trouble(connection, [event for _, event in keyed], policy, announce)
+    return _Outages(connection, policy, announce).watch(keyed) if policy.guard.enabled else NOTHING
+
+
+def _days(moments: Iterable[datetime]) -> Iterable[datetime]:
+    """One moment of each day: days are only told from one another."""
+    return {slot_of(at) // SLOTS_A_DAY: at for at in moments}.values()
+
+
+# ── outages ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+class _Outages:
+    def __init__(self, connection: Connection, policy: PolicySettings, announce: Announce) -> None:
+        self._connection = connection
+        self._policy = policy
+        self._announce = announce
+        self._quotes: dict[Subject, str] = {}
+        self._days: dict[int, int] = {}
+        self._limits: dict[tuple[Subject, int], Limit | None] = {}
+
+    def watch(self, keyed: Keyed) -> Watched:
+        """By provider first; what falls into no outage of a provider's is counted by its wording."""
+        wait = self._policy.guard.wait
+        hard = [(key, event) for key, event in keyed if outages.is_believed(event, self._policy.evidence_hard)]
+        if not hard:
+            return Watched(wait=wait)
+        new = set(self._new(hard))
+        span = min(event.at for _, event in hard), max(event.at for _, event in hard)
+        groups: dict[Subject, Group] = {}
+        providers = self._round([(outages.provider_subject(event), event) for _, event in hard], new, span, groups)
+        found = Watched(providers)
+        covered, words = _Slots(Counter), list[tuple[Subject, BounceEvent]]()
+        for _, event in hard:
+            subject = outages.wording_subject(event)
+            if subject and not any(found.cover(event)):
+                words.append((subject, event))
+            elif subject and event.id in new:
+                covered[alerts.covered_by_others(subject.key)][slot_of(event.at)] += 1
+        alerts.add(self._connection, covered)
+        spells = {**providers, **self._round(words, new, span, groups)}
+        return Watched(spells, self._before(spells), WaitingRoom(groups, self._limit_at, self._policy.guard), wait)
+
+    def _new(self, hard: Keyed) -> Iterator[str]:
+        """The ids of those that count."""
+        earlier: defaultdict[str, list[datetime]] = defaultdict(list)
+        for part in chunks(sorted({key.address for key, _ in hard})):
+            for address, at in self._connection.execute(_HARD_TIMES, {"keys": part}):
+                earlier[address].append(at)
+        for key, event in hard:
+            if outages.is_new(event.at, earlier[key.address], self._policy.guard.quiet):
+                yield event.id
+            earlier[key.address].append(event.at)
+
+    def _round(
+        self, events: Iterable[tuple[Subject, BounceEvent]], new: set[str], span: tuple[datetime, datetime],
+        groups: dict[Subject, Group],
+    ) -> dict[Subject, Sequence[Followed]]:
+        """Counts one sort of subjects, the spells of which it returns. `groups` gets a group for each."""
+        counts: dict[Subject, Counter[int]] = {}
+        for subject, event in events:
+            if subject not in groups:
+                self._quotes[subject], groups[subject] = outages.wording(event), Group()
+            groups[subject].add(event, counts=event.id in new)
+            counts[subject] = Counter()
+        fresh = {subject: Counter(groups[subject].new) for subject in counts}
+        seen = alerts.watch(self._connection, self._topic(), fresh, *span, self._announce)
+        for subject in fresh:
+            groups[subject].counts = seen[subject].counts
+        return {subject: each.spells for subject, each in seen.items()}
+
+    def _topic(self) -> Topic:
+        settings = self._policy.guard
+        return Topic(
+            AlertKind.OUTAGE, settings.window, settings.quiet, self._limit,
+            grounds=lambda subject, spell: outages.grounds(subject, spell, settings),
+            quote=lambda subject: self._quotes.get(subject) or None,
+        )
+
+    def _limit(self, subject: Subject, window: Window) -> Limit | None:
+        settings = self._policy.guard
+        if window.count < settings.min_bounces:
+            return None  # no need to ask what is usual
+        return self._limit_at(subject, window.last)
+
+    def _limit_at(self, subject: Subject, slot: int) -> Limit | None:
+        """What one is held against all day; None while the ledger learns."""
+        day = subject, slot // SLOTS_A_DAY
+        if day not in self._limits:
+            self._limits[day] = self._limit_of_day(subject, slot)
+        return self._limits[day]
+
+    def _limit_of_day(self, subject: Subject, slot: int) -> Limit | None:
+        settings, today = self._policy.guard, slot // SLOTS_A_DAY
+        if today not in self._days:
+            self._days[today] = alerts.days_before(self._connection, slot, settings.baseline)
+        if self._days[today] < settings.learning:
+            return None
+        usual = alerts.usual(self._connection, subject.key, slot, settings.window, settings.baseline, outages.RANK)
+        return outages.limit(usual, settings)
+
+    def _before(self, spells: Mapping[Subject, Sequence[Followed]]) -> dict[Key, tuple[str, Alert]]:
+        """Who had a hard bounce of the subject since a spell began or went on, by what the ledger holds already."""
+        found: dict[Key, tuple[str, Alert]] = {}
+        for subject, followed in spells.items():
+            for each in followed:
+                if each.grown_from is not None:
+                    found.update(
+                        (key, (recipient, each.alert))
+                        for key, recipient in self._recorded(subject, each.grown_from, each.spell.ends_at)
+                    )
+        return found
+
+    def _recorded(self, subject: Subject, since: datetime, until: datetime) -> Iterator[tuple[Key, str]]:
+        rows = self._connection.execute(
+            select(EVENT).where(
+                EVENT.c.at >= since, EVENT.c.at <= until, EVENT.c.bounce_type == BounceType.HARD.value
+            )
+        )
+        for row in rows:
+            event = event_from_row(cast(EventRow, row))
+            if subject in outages.subjects(event):
+                yield Key(row.stream, row.recipient_key), event.recipient
+
+
+# ── own trouble ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+def _watch_trouble(
+    connection: Connection, events: Sequence[BounceEvent], policy: PolicySettings, announce: Announce
+) -> None:
+    settings, found = policy.alerts, _Trouble()
+    for event in events:
+        found.add(event)
+    alerts.add(connection, found.reports)
+    first, last = min(event.at for event in events), max(event.at for event in events)
+
+    def blocks(subject: Subject, window: Window) -> Limit | None:
+        if window.count < settings.min_blocks:
+            return None
+        return trouble.limit(window, alerts.counted(connection, trouble.reports_of(subject.name), window), settings)
+
+    def forged(subject: Subject, window: Window) -> Limit | None:
+        return Limit(settings.min_blocks, 0)
+
+    def blocks_grounds(subject: Subject, spell: Spell) -> Blocks:
+        return _blocks(connection, subject, spell, last, settings)
+
+    def forged_grounds(subject: Subject, spell: Spell) -> Forgeries:
+        return trouble.forged_grounds(spell, settings)
+
+    for kind, limit_of, grounds in (
+        (AlertKind.BLOCKS, blocks, blocks_grounds), (AlertKind.FORGED, forged, forged_grounds),
+    ):
+        topic = Topic(kind, settings.window, settings.quiet, limit_of, grounds, found.quotes.get)
+        alerts.watch(connection, topic, found.counts[kind], first, last, announce)
+
+
+class _Trouble:
+    """What a page holds of it: counts of each kind of alert, of all reports, and the words of the blocks."""
+
+    def __init__(self) -> None:
+        self.counts: dict[AlertKind, defaultdict[Subject, Counter[int]]] = {
+            kind: defaultdict(Counter) for kind in AlertKind
+        }
+        self.reports = _Slots(Counter)
+        self.quotes: dict[Subject, str] = {}
+
+    def add(self, event: BounceEvent) -> None:
+        slot = slot_of(event.at)
+        if series := trouble.reports_series(event):
+            self.reports[series][slot] += 1
+        if subject := trouble.block_subject(event):
+            self.counts[AlertKind.BLOCKS][subject][slot] += 1
+            if subject not in self.quotes:
+                self.quotes[subject] = outages.wording(event)
+        if event.doubt is not None:
+            self.counts[AlertKind.FORGED][trouble.FORGED][slot] += 1
+
+
+def _blocks(
+    connection: Connection, subject: Subject, spell: Spell, last: datetime, settings: AlertSettings
+) -> Blocks:
+    """Of the spell up to its end, or to `last`, the latest report."""
+    until = max(spell.since, min(spell.ends_at, last))
+    whole = Window(slot_of(spell.since), slot_of(until), 0)
+    return trouble.blocks_grounds(
+        subject, spell, settings,
+        blocked=alerts.counted(connection, subject.key, whole),
+        reports=alerts.counted(connection, trouble.reports_of(subject.name), whole),
+        sent=sent_to(
+            connection, in_utc(spell.since).date(), in_utc(until).date(),
+            lambda domain: provider_of(None, domain) == subject.name,
+        ),
+    )
+
+
+# ── holding back, and the end of it ─────────────────────────────────────────────────────────────────────────────────
+
+class Holding:
+    """Whose suppression is held back by what, as far as a page touches it. Opened after the books."""
+
+    def __init__(self, connection: Connection, watched: Watched, books: Books, gate: Gate) -> None:
+        self._connection = connection
+        self._watched = watched
+        self._books = books
+        self._gate = gate
+        self._added: set[tuple[Key, str]] = set()
+        self._fresh: dict[bool, Counter[str]] = {True: Counter(), False: Counter()}
+        pending = [key for key, record in books.records.items() if record.state is State.PENDING]
+        self._holders = holders(connection, pending)
+        self._results = Results(connection, gate)
+        for key, (_, alert) in sorted(watched.before.items()):
+            self._hold_back(key, alert)
+        self._watched_in = {
+            key: alert for key, (_, alert) in watched.before.items() if books.records[key].state is State.WATCHING
+        }
+        _strike(connection, _STRIKE_HARD, ((key, holder_of(alert)) for key, alert in self._watched_in.items()))
+
+    def end_watches(self, still_counts: Callable[[Key, datetime], bool]) -> None:
+        """Of those who were watched for a hard bounce of an outage before the alarm, as far as nothing else counts.
+
+        Ask it when the history is loaded: such bounces are struck out by then.
+        """
+        for key, alert in sorted(self._watched_in.items()):
+            if not still_counts(key, alert.raised_at):
+                grounds = struck_out_by(holder_of(alert))
+                self._books.enter(key, transitions.reset(self._books.records[key], grounds), By.GUARD)
+
+    def end_wait(self, key: Key, at: datetime) -> None:
+        """Puts in force what has waited for an alarm long enough."""
+        if self._watched.wait is not None and key not in self._holders:
+            self._books.enter(key, holding.wait_ended(self._books.records[key], at, self._watched.wait), By.GUARD)
+
+    def settle(self, key: Key, at: datetime, counted: Iterable[CountedBounce]) -> None:
+        """Ends what holds a recipient's suppression back, if all of it was over before `at`."""
+        held_by = self._holders.get(key)
+        if held_by and not self.in_flood(key) and all(each.ends_at < at for each in held_by):
+            change = self._results.settle(key, self._books.records[key], held_by, counted)
+            self._books.enter(key, change, By.GUARD)
+            self._let_go(key, is_true=change.record.state is State.SUPPRESSED)
+
+    def in_flood(self, key: Key) -> bool:
+        """Whether a flood holds a recipient: then the policy looks at each further report as if nothing stood."""
+        held_by = self._holders.get(key)
+        return held_by is not None and held_by[0].kind is AlertKind.FLOOD
+
+    def adjust(self, key: Key, event: BounceEvent, decision: Decision) -> Decision:
+        """What is decided with all that is reported at the same time: an outage, or a flood of unproven reports."""
+        covering = list(self._watched.cover(event))
+        decision, alerts_on_it = holding.in_outages(event, decision, covering, in_flood=self.in_flood(key))
+        for alert in alerts_on_it:
+            self._add(key, alert)
+        if self._watched.room is not None and self._books.records[key].suppression is None:
+            decision = self._watched.room.admit(event, decision)
+        return self._in_flood(key, event, decision)
+
+    def _in_flood(self, key: Key, event: BounceEvent, decision: Decision) -> Decision:
+        if not holding.needs_room(decision, is_held=key in self._holders):
+            return decision
+        refusal = self._gate.refuses(event)
+        if refusal is None:
+            if self.in_flood(key):
+                self._let_go(key, is_true=True)
+            return decision
+        record = self._books.records[key]
+        if record.state is not State.SUPPRESSED and key not in self._holders:
+            self._add(key, refusal.alert)
+        return holding.without_room(record, decision, flood.exclusion(refusal.over))
+
+    def close(self) -> None:
+        self._gate.close()
+        self._results.close()
+        holds.count(
+            self._connection, held=Counter(alert for _, alert in self._added), released=self._fresh[False],
+            confirmed=self._fresh[True],
+        )
+        _ADD_HELD.execute(self._connection, sorted(
+            (key.address, key.stream, each.alert)
+            for key, held_by in self._holders.items()
+            for each in held_by
+            if (key, each.alert) in self._added
+        ))
+
+    def _hold_back(self, key: Key, alert: Alert) -> None:
+        self.end_wait(key, alert.raised_at)
+        record = self._books.records[key]
+        current = record.suppression
+        if current is None or not holding.is_taken_back(current, alert) or self.in_flood(key):
+            return
+        if key not in self._holders:
+            self._gate.give_back(current)
+            self._books.enter(key, holding.taken_back(record, alert), By.GUARD)
+        self._add(key, alert)
+
+    def _let_go(self, key: Key, *, is_true: bool) -> None:
+        """The books count those that were held before this page; those that it held itself are counted here."""
+        held_by = self._holders.pop(key)
+        self._fresh[is_true].update(each.alert for each in held_by if (key, each.alert) in self._added)
+
+    def _add(self, key: Key, alert: Alert) -> None:
+        held_by = self._holders.setdefault(key, [])
+        if all(each.alert != alert.id for each in held_by):
+            held_by.append(holder_of(alert))
+            self._added.add((key, alert.id))
+
+
+class Results:
+    """Decides on what outages held, and strikes out what was reported in them."""
+
+    def __init__(self, connection: Connection, gate: Gate) -> None:
+        """What is suppressed after all goes through the gate: what may not pass is released with the others."""
+        self._connection = connection
+        self._gate = gate
+        self._struck: list[tuple[Key, Holder]] = []
+
+    def settle(
+        self, key: Key, record: RecipientRecord, held_by: Sequence[Holder], counted: Iterable[CountedBounce]
+    ) -> Change:
+        """What `policy.holding.settled` makes of a recipient whom nothing holds any more."""
+        found = holding.settled(record, held_by, counted, self._gate.lets_pass)
+        if not found.is_true:
+            self._struck.extend((key, each) for each in held_by)
+        return found.change
+
+    def close(self) -> None:
+        _strike(self._connection, _STRIKE, self._struck)
+
+
+def holders(connection: Connection, keys: Iterable[Key]) -> dict[Key, list[Holder]]:
+    """What holds the suppressions of recipients back."""
+    found: dict[Key, list[Holder]] = {}
+    for part in by_stream(sorted(keys)):
+        rows = connection.execute(
+            select(HELD.c.recipient_key, ALERT)
+            .join(ALERT, ALERT.c.id == HELD.c.alert)
+            .where(HELD.c.stream == part["stream"], HELD.c.recipient_key.in_(part["keys"]))
+            .order_by(HELD.c.recipient_key, ALERT.c.since)
+        )
+        for row in rows:
+            held_by = found.setdefault(Key(part["stream"], row[0]), [])
+            held_by.append(Holder(row.id, row.since, row.ends_at, row.grounds, AlertKind(row.kind)))
+    return found
+
+
+def _strike(connection: Connection, statement: Update, struck: Iterable[tuple[Key, Holder]]) -> None:
+    """What was reported in an outage shows that it counts no more."""
+    values = [
+        {"of_address": key.address, "of_stream": key.stream, "since": each.since, "ends_at": each.ends_at,
+         "new_exclusion": struck_out_by(each)}
+        for key, each in sorted(struck, key=lambda pair: (pair[0], pair[1].since))
+    ]
+    if values:
+        connection.execute(statement, values)

@@ -1,0 +1,69 @@
+"""How much raw mail is kept: a quota, so that a flood of mail can't fill the disk.
+
+What a mail said stays: its events, and whatever follows from them. The mail itself still lies in its mailbox. The space
+that is freed is used again: a SQLite file grows no further, and does not shrink; PostgreSQL's is free after a vacuum.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+
+from sqlalchemy import Connection, Engine, func, select, tuple_
+
+from bounce_watcher.ledger.db.engine import reading, write
+from bounce_watcher.ledger.db.tables import MESSAGE
+from bounce_watcher.ledger.suppressions import standing
+
+_PAGE = 500
+"""Messages looked at in one transaction, so that nobody waits long for the lock."""
+
+_IS_KEPT = MESSAGE.c.packed.is_not(None)
+_SUM = select(func.sum(MESSAGE.c.packed_size)).where(MESSAGE.c.packed_size.is_not(None))
+_ORDER = (MESSAGE.c.received_at, MESSAGE.c.digest)
+
+_Place = tuple[datetime, str]
+
+
+def raw_bytes(connection: Connection) -> int:
+    """What raw mail takes up, compressed as it is kept. Read from an index alone."""
+    return int(connection.scalar(_SUM) or 0)
+
+
+def trim(engine: Engine, quota: int) -> int:
+    """Drops raw mail until the rest fits into `quota` bytes, the oldest first. Returns of how many messages.
+
+    Mail that waits for a person to look at it, as no rule understood it, goes last. Page after page, each its own
+    transaction. Raises TemporaryFailure or PermanentFailure.
+    """
+    with reading(engine) as connection:
+        over = raw_bytes(connection) - quota
+    dropped = 0
+    for waits in (False, True):
+        page: _Page | None = None
+        while over > 0 and (page is None or page.here):
+            page = write(engine, partial(_trim_page, over=over, after=page.here if page else None, waits=waits))
+            dropped, over = dropped + page.dropped, over - page.freed
+    return dropped
+
+
+@dataclass(frozen=True, slots=True)
+class _Page:
+    """How many messages of a page lost their raw content, how many bytes that freed; where it ended, None = last."""
+
+    dropped: int
+    freed: int
+    here: _Place | None
+
+
+def _trim_page(connection: Connection, over: int, after: _Place | None, *, waits: bool) -> _Page:
+    """Of messages that wait for a person, or of those that don't."""
+    page = select(MESSAGE.c.digest, MESSAGE.c.packed_size, MESSAGE.c.received_at, MESSAGE.c.review_group)
+    page = page.where(_IS_KEPT).order_by(*_ORDER).limit(_PAGE)
+    rows = connection.execute(page if after is None else page.where(tuple_(*_ORDER) > after)).all()
+    chosen, freed = list[str](), 0
+    for digest, size, _, group in rows:
+        if freed < over and (group is not None) == waits:
+            chosen.append(digest)
+            freed += size
+    standing.drop_raw(connection, chosen)
+    return _Page(len(chosen), freed, (rows[-1].received_at, rows[-1].digest) if len(rows) == _PAGE else None)

@@ -1,0 +1,63 @@
+"""Settled mail that could not leave its folder, so that it is neither read again nor copied twice. No personal data."""
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from sqlalchemy import Connection, Engine, delete, insert, select
+from sqlalchemy import Row as Fetched
+
+from bounce_watcher.ledger.db.engine import reading, write
+from bounce_watcher.ledger.db.tables import UNFILED
+from bounce_watcher.model.filing import CopyBegun, Destination, Unfiled
+
+_AT_ONCE = 500
+"""UIDs in one statement: a database takes only so many parameters."""
+
+
+class UnfiledStore:
+    """By `source` (as in RawMessage), UIDVALIDITY and UID. Raises TemporaryFailure or PermanentFailure."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def of(self, source: str, uidvalidity: int) -> Mapping[int, Unfiled]:
+        """By UID. What is kept of the folder's older UIDVALIDITY means nothing any more, and is dropped."""
+        with reading(self._engine) as connection:
+            rows = connection.execute(select(UNFILED).where(UNFILED.c.source == source)).all()
+        if any(row.uidvalidity != uidvalidity for row in rows):
+            old = delete(UNFILED).where(UNFILED.c.source == source, UNFILED.c.uidvalidity != uidvalidity)
+            write(self._engine, lambda connection: connection.execute(old))
+        return {row.uid: _read(row) for row in rows if row.uidvalidity == uidvalidity}
+
+    def keep(self, source: str, uidvalidity: int, uids: Collection[int], as_: Unfiled) -> None:
+        """In place of what was kept of them."""
+        begun = as_.begun
+        values = {
+            "source": source, "uidvalidity": uidvalidity, "destination": as_.to.value, "copied": as_.copied,
+            "begun_uidvalidity": begun and begun.uidvalidity, "begun_uidnext": begun and begun.uidnext,
+        }
+
+        def work(connection: Connection) -> None:
+            _delete(connection, source, uidvalidity, uids)
+            connection.execute(insert(UNFILED), [{**values, "uid": uid} for uid in sorted(set(uids))])
+
+        if uids:
+            write(self._engine, work)
+
+    def drop(self, source: str, uidvalidity: int, uids: Collection[int]) -> None:
+        """They have left their folder."""
+        write(self._engine, lambda connection: _delete(connection, source, uidvalidity, uids))
+
+
+def _delete(connection: Connection, source: str, uidvalidity: int, uids: Collection[int]) -> None:
+    of_folder = (UNFILED.c.source == source) & (UNFILED.c.uidvalidity == uidvalidity)
+    ordered = sorted(set(uids))
+    for start in range(0, len(ordered), _AT_ONCE):
+        connection.execute(delete(UNFILED).where(of_folder, UNFILED.c.uid.in_(ordered[start : start + _AT_ONCE])))
+
+
+def _read(row: Fetched[Any]) -> Unfiled:
+    begun = row.begun_uidvalidity is not None
+    return Unfiled(
+        Destination(row.destination), row.copied, CopyBegun(row.begun_uidvalidity, row.begun_uidnext) if begun else None
+    )

@@ -1,0 +1,1 @@
+"""What waits for a person: mail that was not recognised, and opt-outs."""

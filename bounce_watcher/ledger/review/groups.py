@@ -1,0 +1,397 @@
+"""What was not recognised, grouped by what it says: kept with each page, and decided on by people.
+
+A group is the mail whose words are the same but for addresses, hosts, dates, ids and numbers (`policy.masking`): failed
+recipients whose reports tell nothing, or messages in which no recipient was found. Its row is written in the
+transaction that writes those, and counts what is kept of them. Of a message without a recipient nothing outlives the
+message: with the last one of a group its wording goes.
+
+All opt-outs that wait for a person are one more group (`OPT_OUTS`), whatever they say. `optouts` keeps them; the group
+lasts as long as one of them waits.
+"""
+
+import hashlib
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Select,
+    and_,
+    bindparam,
+    case,
+    delete,
+    func,
+    literal,
+    literal_column,
+    select,
+    update,
+)
+
+from bounce_watcher.ledger.db.statements import KEYS, chunks, insert_into
+from bounce_watcher.ledger.db.tables import EVENT, MESSAGE, OPT_OUT, REVIEW_GROUP
+from bounce_watcher.ledger.db.types import FORGOTTEN, recipient_key, storable
+from bounce_watcher.model.ledger import BounceEvent, EventType, MessageRecord, Misread
+from bounce_watcher.policy import masking
+from bounce_watcher.policy.days import utc_day
+from bounce_watcher.policy.language import UNKNOWN
+
+_DIGITS = 16
+
+OPT_OUTS = "opt-outs"
+"""The id of the group of opt-outs. It can't be set aside: what waits in it is marked as done, one by one."""
+
+_OPT_OUTS_RANK = 2
+"""Before what came back, which has 1."""
+
+
+class GroupState(StrEnum):
+    NEW = "new"
+    BACK = "back"          # it came again after somebody had dealt with it
+    DRAFTED = "drafted"    # a rule was saved for it
+    RULED = "ruled"        # rules of today recognise all of it
+    ASIDE = "aside"
+
+
+OPEN = (GroupState.NEW, GroupState.BACK)
+"""What waits for a person."""
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """`a_day`, `because` and `decided_at` (aware) are those of the last decision on it.
+
+    `language` is its wording's: a code of ISO 639, or "unknown". `providers` and `codes` are counted in its newest
+    events. The code is the enhanced one, or the reply's. `days` tells how much came on each of the last days of UTC,
+    today's last; None where that was not looked up.
+    """
+
+    gid: str
+    kind: Misread
+    wording: str
+    language: str
+    state: GroupState
+    mails: int
+    recipients: int
+    first_at: datetime
+    last_at: datetime
+    a_day: int | None = None
+    because: str | None = None
+    decided_at: datetime | None = None
+    providers: Mapping[str, int] = field(default_factory=dict)
+    codes: Mapping[str, int] = field(default_factory=dict)
+    days: tuple[int, ...] | None = None
+
+
+# ── kept ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+def wording_of(event: BounceEvent) -> str:
+    """What it says but for what varies: the server's words, or else those that it was recognised by."""
+    return storable(masking.wording(event.diagnostic or event.quote or "", event.recipient))
+
+
+def group_of(event: BounceEvent) -> str | None:
+    """The group of a failure that was not recognised; None of all else, and of those of whom nothing is kept."""
+    if event.type is not EventType.UNDETERMINED or event.recipient.startswith(FORGOTTEN):
+        return None
+    return _gid(wording_of(event))
+
+
+def group_of_mail(message: MessageRecord) -> str | None:
+    """The group of a message that speaks of a recipient whom nobody read and is kept; None of all else."""
+    unread = message.unread
+    if unread is None or message.packed is None or (message.events and unread.kind is not Misread.ADDRESS):
+        return None
+    return _gid(f"{unread.kind}\n{storable(unread.wording)}")
+
+
+def _gid(wording: str) -> str:
+    return hashlib.sha256(wording.encode()).hexdigest()[:_DIGITS]
+
+
+@dataclass(slots=True)
+class _More:
+    """What a page adds to a group."""
+
+    kind: Misread
+    wording: str
+    language: str
+    times: list[datetime] = field(default_factory=list)
+    by_recipient: Counter[str] = field(default_factory=Counter)
+
+
+_DEALT_WITH = (GroupState.DRAFTED.value, GroupState.RULED.value)
+_COMES_BACK = {"state": GroupState.BACK.value, "rank": 1}
+_OF_RECIPIENTS = (
+    select(EVENT.c.review_group, EVENT.c.recipient_key, func.count())
+    .where(EVENT.c.review_group == bindparam("gid"), EVENT.c.recipient_key.in_(KEYS))
+    .group_by(EVENT.c.review_group, EVENT.c.recipient_key)
+)
+_WITH_LIMIT = select(REVIEW_GROUP.c.gid, REVIEW_GROUP.c.a_day).where(
+    REVIEW_GROUP.c.gid.in_(KEYS), REVIEW_GROUP.c.state == GroupState.ASIDE.value, REVIEW_GROUP.c.a_day.is_not(None)
+).order_by(REVIEW_GROUP.c.gid)
+
+
+def _on_day(group: ColumnElement[str | None], at: ColumnElement[datetime]) -> Select[Any]:
+    return select(func.count()).where(group == bindparam("gid"), at >= bindparam("since"), at < bindparam("until"))
+
+
+_EVENTS_ON_DAY = _on_day(EVENT.c.review_group, EVENT.c.at)
+_MAILS_ON_DAY = _on_day(MESSAGE.c.review_group, MESSAGE.c.received_at)
+_ADD_RECIPIENTS = update(REVIEW_GROUP).where(REVIEW_GROUP.c.gid == bindparam("of_gid")).values(
+    recipients=REVIEW_GROUP.c.recipients + bindparam("more")
+)
+
+
+def add(connection: Connection, events: Iterable[BounceEvent], languages: Mapping[str, str | None]) -> None:
+    """Enters new events, which stand in their table already, in the caller's transaction.
+
+    `languages` are those of their messages, by digest.
+    """
+    found: dict[str, _More] = {}
+    for event in events:
+        gid = group_of(event)
+        if gid is not None:
+            spoken = languages.get(event.message_digest) or UNKNOWN
+            more = found.setdefault(gid, _More(Misread.FAILURE, wording_of(event), spoken))
+            more.times.append(event.at)
+            more.by_recipient[recipient_key(event.recipient)] += 1
+    if not found:
+        return
+    _enter(connection, found, _EVENTS_ON_DAY)
+    connection.execute(_ADD_RECIPIENTS, [
+        {"of_gid": gid, "more": _fresh(connection, gid, found[gid])} for gid in sorted(found)
+    ])
+
+
+def add_mail(connection: Connection, messages: Iterable[MessageRecord]) -> None:
+    """Enters new messages that speak of no recipient, as `add` does events."""
+    found: dict[str, _More] = {}
+    for message in messages:
+        gid = group_of_mail(message)
+        if gid is not None and message.unread is not None:
+            spoken = message.language or UNKNOWN
+            more = found.setdefault(gid, _More(message.unread.kind, storable(message.unread.wording), spoken))
+            more.times.append(message.received_at)
+    _enter(connection, found, _MAILS_ON_DAY)
+
+
+def _enter(connection: Connection, found: Mapping[str, _More], on_day: Select[Any]) -> None:
+    for part in chunks(sorted(found)):
+        _put(connection, {gid: found[gid] for gid in part})
+        _bring_back(connection, part, found, on_day)
+
+
+def _put(connection: Connection, found: Mapping[str, _More]) -> None:
+    """Locks the rows in the order of their keys: two writers wait for each other at most once."""
+    insertion = insert_into(connection, REVIEW_GROUP).values([
+        {
+            "gid": gid, "kind": more.kind.value, "wording": more.wording, "language": more.language,
+            "state": GroupState.NEW.value, "rank": 0, "mails": len(more.times), "recipients": 0,
+            "first_at": min(more.times), "last_at": max(more.times),
+        }
+        for gid, more in found.items()
+    ])
+    old, new = REVIEW_GROUP.c, insertion.excluded
+    comes_back = and_(old.state.in_(_DEALT_WITH), new.last_at > old.decided_at)
+    connection.execute(insertion.on_conflict_do_update(index_elements=["gid"], set_={
+        "wording": new.wording,
+        "language": case((new.language == UNKNOWN, old.language), else_=new.language),
+        "mails": old.mails + new.mails,
+        "first_at": case((new.first_at < old.first_at, new.first_at), else_=old.first_at),
+        "last_at": case((new.last_at > old.last_at, new.last_at), else_=old.last_at),
+        **{name: case((comes_back, value), else_=old[name]) for name, value in _COMES_BACK.items()},
+    }))
+
+
+def _bring_back(
+    connection: Connection, gids: Sequence[str], found: Mapping[str, _More], on_day: Select[Any]
+) -> None:
+    """What was set aside until it comes more often, and does."""
+    for gid, a_day in connection.execute(_WITH_LIMIT, {"keys": list(gids)}).all():
+        days = {datetime.combine(utc_day(at), datetime.min.time(), UTC) for at in found[gid].times}
+        counts = (
+            connection.scalar(on_day, {"gid": gid, "since": since, "until": since + timedelta(days=1)})
+            for since in sorted(days)
+        )
+        if any((count or 0) > a_day for count in counts):
+            connection.execute(update(REVIEW_GROUP).where(REVIEW_GROUP.c.gid == gid).values(**_COMES_BACK))
+
+
+def _fresh(connection: Connection, gid: str, more: _More) -> int:
+    """How many recipients the group had no report of before: those that have no more than this page brings."""
+    return sum(
+        number == more.by_recipient[key]
+        for part in chunks(sorted(more.by_recipient))
+        for _, key, number in connection.execute(_OF_RECIPIENTS, {"gid": gid, "keys": list(part)})
+    )
+
+
+def correct(connection: Connection, changed: Sequence[tuple[BounceEvent, BounceEvent]]) -> None:
+    """Enters events that read otherwise now, and stand so in their table: each before and after.
+
+    The language of what is not recognised any more is told by the next mail that says so.
+    """
+    moved = [(group_of(before), after) for before, after in changed if group_of(before) != group_of(after)]
+    add(connection, [after for _, after in moved], {})
+    recount(connection, {gid for gid, _ in moved if gid is not None}, by_rules=True)
+
+
+_LOCKED = select(REVIEW_GROUP.c.gid, REVIEW_GROUP.c.state).where(REVIEW_GROUP.c.gid.in_(KEYS)).order_by(
+    REVIEW_GROUP.c.gid
+).with_for_update()
+_EVENTS_COUNTED = (
+    select(EVENT.c.review_group, func.count(), func.count(EVENT.c.recipient_key.distinct()), func.min(EVENT.c.at),
+           func.max(EVENT.c.at))
+    .where(EVENT.c.review_group.in_(KEYS)).group_by(EVENT.c.review_group)
+)
+_MAILS_COUNTED = (
+    select(MESSAGE.c.review_group, func.count(), literal(0), func.min(MESSAGE.c.received_at),
+           func.max(MESSAGE.c.received_at))
+    .where(MESSAGE.c.review_group.in_(KEYS)).group_by(MESSAGE.c.review_group)
+)
+_PUT_COUNTS = update(REVIEW_GROUP).where(REVIEW_GROUP.c.gid == bindparam("of_gid")).values(
+    mails=bindparam("number"), recipients=bindparam("people"), first_at=bindparam("oldest"),
+    last_at=bindparam("newest"),
+)
+
+
+def recount(connection: Connection, gids: Collection[str], *, by_rules: bool = False) -> None:
+    """Counts groups anew that have lost events. One without any goes, unless something was decided on it.
+
+    With `by_rules` it is today's rules that recognise them.
+    """
+    for empty in _counted_anew(connection, gids, _EVENTS_COUNTED):
+        _empty(connection, empty, by_rules=by_rules)
+
+
+def drop_words(connection: Connection, gids: Collection[str]) -> None:
+    """Of groups that no report is left of: what only one person's mail said may name that person."""
+    for part in chunks(sorted(gids)):
+        empty = REVIEW_GROUP.c.gid.in_(KEYS), REVIEW_GROUP.c.mails == 0
+        connection.execute(update(REVIEW_GROUP).where(*empty).values(**_NO_WORDS), {"keys": list(part)})
+
+
+def recount_mail(connection: Connection, gids: Collection[str]) -> None:
+    """Counts groups anew that have lost messages. One without any goes; of one that was set aside only its words do."""
+    for empty in _counted_anew(connection, gids, _MAILS_COUNTED):
+        is_aside = REVIEW_GROUP.c.state == GroupState.ASIDE.value
+        emptied = REVIEW_GROUP.c.gid.in_(KEYS)
+        given = {"keys": list(empty)}
+        connection.execute(update(REVIEW_GROUP).where(emptied, is_aside).values(**_NONE_LEFT, **_NO_WORDS), given)
+        connection.execute(delete(REVIEW_GROUP).where(emptied, ~is_aside), given)
+
+
+def _counted_anew(
+    connection: Connection, gids: Collection[str], counted_by: Select[Any]
+) -> Iterator[dict[str, GroupState]]:
+    """The states of groups that turn out to be empty, part by part."""
+    for part in chunks(sorted(gids)):
+        states = {gid: GroupState(state) for gid, state in connection.execute(_LOCKED, {"keys": list(part)})}
+        counted = connection.execute(counted_by, {"keys": list(part)}).all()
+        if counted:
+            connection.execute(_PUT_COUNTS, [
+                {"of_gid": gid, "number": number, "people": people, "oldest": oldest, "newest": newest}
+                for gid, number, people, oldest, newest in counted
+            ])
+        empty = states.keys() - {row[0] for row in counted}
+        if empty:
+            yield {gid: states[gid] for gid in sorted(empty)}
+
+
+_NONE_LEFT = {"mails": 0, "recipients": 0}
+_NO_WORDS = {"wording": "", "language": UNKNOWN}
+
+
+def _empty(connection: Connection, states: Mapping[str, GroupState], *, by_rules: bool) -> None:
+    ruled = [gid for gid, state in states.items() if by_rules and state is not GroupState.ASIDE]
+    gone = [gid for gid, state in states.items() if state in OPEN and not by_rules]
+    kept = [gid for gid in states if gid not in {*ruled, *gone}]
+    by_rule = {**_NONE_LEFT, "state": GroupState.RULED.value, "rank": 0, "decided_at": REVIEW_GROUP.c.last_at}
+    connection.execute(delete(REVIEW_GROUP).where(REVIEW_GROUP.c.gid.in_(gone)))
+    connection.execute(update(REVIEW_GROUP).where(REVIEW_GROUP.c.gid.in_(ruled)).values(by_rule))
+    connection.execute(update(REVIEW_GROUP).where(REVIEW_GROUP.c.gid.in_(kept)).values(_NONE_LEFT))
+
+
+_GROUPS_OF = select(MESSAGE.c.review_group).where(
+    MESSAGE.c.digest.in_(KEYS), MESSAGE.c.review_group.is_not(None)
+).distinct()
+_OUT_OF_GROUPS = update(MESSAGE).where(MESSAGE.c.digest.in_(KEYS), MESSAGE.c.review_group.is_not(None)).values(
+    review_group=None
+)
+
+
+def take_out(connection: Connection, digests: Sequence[str]) -> None:
+    """Messages that a person need no longer look at, in the caller's transaction: understood since, or not kept."""
+    gids: set[str] = set()
+    for part in chunks(sorted(digests)):
+        gids.update(filter(None, connection.scalars(_GROUPS_OF, {"keys": list(part)})))
+        connection.execute(_OUT_OF_GROUPS, {"keys": list(part)})
+    if gids:
+        recount_mail(connection, gids)
+
+
+# ── opt-outs ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+_OPT_OUTS_COUNTED = (
+    select(OPT_OUT.c.review_group, func.count(),
+           func.count(func.coalesce(OPT_OUT.c.recipient_key, OPT_OUT.c.sender_key).distinct()),
+           func.min(OPT_OUT.c.at), func.max(OPT_OUT.c.at))
+    .where(OPT_OUT.c.review_group.in_(KEYS)).group_by(OPT_OUT.c.review_group)
+)
+
+
+def lock_opt_outs(connection: Connection, now: datetime) -> None:
+    """Takes the row of their group, which is made where there is none, before what it counts is changed."""
+    made = insert_into(connection, REVIEW_GROUP).values(
+        gid=OPT_OUTS, kind=Misread.OPT_OUT.value, wording="asks for no more mail", language=UNKNOWN,
+        state=GroupState.NEW.value, rank=_OPT_OUTS_RANK, mails=0, recipients=0, first_at=now, last_at=now,
+    )
+    connection.execute(made.on_conflict_do_update(index_elements=["gid"], set_={"rank": made.excluded.rank}))
+
+
+def count_opt_outs(connection: Connection) -> None:
+    """Counts them anew; the group goes with the last that waits."""
+    for empty in _counted_anew(connection, [OPT_OUTS], _OPT_OUTS_COUNTED):
+        connection.execute(delete(REVIEW_GROUP).where(REVIEW_GROUP.c.gid.in_(KEYS)), {"keys": list(empty)})
+
+
+# ── decided ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+def set_aside(connection: Connection, gid: str, a_day: int | None, because: str, now: datetime) -> int | None:
+    """Until more than `a_day` come on one day of UTC, None = for good. Its mails; None where there is none."""
+    return _decide(connection, gid, GroupState.ASIDE, a_day, because, now)
+
+
+def note_rule(connection: Connection, gid: str, because: str, now: datetime) -> int | None:
+    """That a rule was saved for a group. How many mails it has; None where there is no such group."""
+    return _decide(connection, gid, GroupState.DRAFTED, None, because, now)
+
+
+def take_up(connection: Connection, gid: str, because: str, now: datetime) -> int | None:
+    """Puts it among what waits for a person. How many mails it has; None where there is no such group."""
+    return _decide(connection, gid, GroupState.NEW, None, because, now)
+
+
+def _decide(
+    connection: Connection, gid: str, state: GroupState, a_day: int | None, because: str, now: datetime
+) -> int | None:
+    put = update(REVIEW_GROUP).where(REVIEW_GROUP.c.gid == storable(gid), REVIEW_GROUP.c.gid != OPT_OUTS).values(
+        state=state.value, rank=0, a_day=a_day, because=storable(because), decided_at=now
+    )
+    mails = connection.scalar(put.returning(REVIEW_GROUP.c.mails))
+    return None if mails is None else int(mails)
+
+
+_IS_OPEN = REVIEW_GROUP.c.state.in_([literal_column(f"'{each.value}'") for each in OPEN])
+"""Written out, no parameter: only so do the planners see that the partial index fits."""
+
+
+def count_open(connection: Connection, most: int) -> int:
+    """How many groups wait for a person, `most` of them at most."""
+    waiting = select(REVIEW_GROUP.c.gid).where(_IS_OPEN).limit(most)
+    return connection.scalar(select(func.count()).select_from(waiting.subquery())) or 0

@@ -1,0 +1,226 @@
+"""Requests for no more mail, kept until a person has dealt with each. Nothing else rests on them.
+
+One row a message and recipient, entered in the transaction that writes the message, and once: the same mail read again,
+by whatever way, adds none. All that wait make one group of `review`, which lasts as long as any does.
+"""
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Engine, and_, delete, func, literal_column, or_, select, update
+
+from bounce_watcher.ledger.db.engine import reading, write
+from bounce_watcher.ledger.db.statements import KEYS, chunks, insert_into
+from bounce_watcher.ledger.db.tables import OPT_OUT
+from bounce_watcher.ledger.db.types import recipient_key, storable
+from bounce_watcher.ledger.lists.paging import LOOKED_UP, Page, Place, Walk, looking
+from bounce_watcher.ledger.recording.sent import with_known_messages
+from bounce_watcher.ledger.review import groups as review
+from bounce_watcher.model.finding import Evidence
+from bounce_watcher.model.ledger import Actor, BounceEvent, MessageRecord
+from bounce_watcher.model.optout import AskedBy, KeptOptOut, OptOut
+
+GID = review.OPT_OUTS
+MOST_OF_ONE = 50
+"""Opt-outs of one address that are told: the latest."""
+
+KEY_KINDS = (datetime, str)
+"""The types of a page's key."""
+
+_ORDER = (OPT_OUT.c.at, OPT_OUT.c.id)
+_ROWS = select(*_ORDER, *(each for each in OPT_OUT.columns if each not in set(_ORDER)))
+_IS_WAITING = OPT_OUT.c.review_group == literal_column(f"'{GID}'")
+_KNOWN = select(OPT_OUT.c.message_digest, OPT_OUT.c.recipient_key, OPT_OUT.c.done_at).where(
+    OPT_OUT.c.message_digest.in_(KEYS)
+)
+_DROP_NAMELESS = delete(OPT_OUT).where(OPT_OUT.c.message_digest.in_(KEYS), OPT_OUT.c.recipient_key.is_(None))
+_DROP = delete(OPT_OUT).where(OPT_OUT.c.id.in_(KEYS))
+
+
+# ── kept ────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+def add(connection: Connection, page: Sequence[MessageRecord]) -> int:
+    """Enters what is new in `page`, in the caller's transaction. Returns how many.
+
+    A feedback report that named nobody when it came is entered once more in place of that where it names somebody now,
+    unless a person has dealt with it.
+    """
+    asking = {message.digest: message for message in page if message.opt_outs}
+    if not asking:
+        return 0
+    known: dict[str, list[tuple[str | None, datetime | None]]] = {}
+    for part in chunks(sorted(asking)):
+        for digest, key, done_at in connection.execute(_KNOWN, {"keys": list(part)}):
+            known.setdefault(digest, []).append((key, done_at))
+    found = {digest: _named(connection, message) for digest, message in asking.items()}
+    fresh = {digest: asked for digest, asked in found.items() if _is_news(known.get(digest, ()), asked)}
+    rows = [_row(asking[digest], each) for digest in sorted(fresh) for each in fresh[digest]]
+    if rows:
+        review.lock_opt_outs(connection, max(row["at"] for row in rows))
+        if renamed := sorted(fresh.keys() & known.keys()):
+            connection.execute(_DROP_NAMELESS, {"keys": renamed})
+        connection.execute(insert_into(connection, OPT_OUT).on_conflict_do_nothing(), rows)
+        review.count_opt_outs(connection)
+        review.take_out(connection, sorted(fresh))  # where older rules did not understand them
+    return len(rows)
+
+
+def _is_news(known: Sequence[tuple[str | None, datetime | None]], asked: Sequence[OptOut]) -> bool:
+    names_now = any(each.recipient for each in asked)
+    return not known or (names_now and all((key, done_at) == (None, None) for key, done_at in known))
+
+
+def _named(connection: Connection, message: MessageRecord) -> Sequence[OptOut]:
+    """A feedback report's as its events name and prove them, which the ledger knows more of than the report."""
+    first = message.opt_outs[0]
+    if first.by is not AskedBy.FEEDBACK_REPORT or not message.events:
+        return message.opt_outs
+    return [_of_event(first, event) for event in with_known_messages(connection, message.events)]
+
+
+def _of_event(asked: OptOut, event: BounceEvent) -> OptOut:
+    return replace(
+        asked, stream=event.stream, recipient=event.recipient, evidence=event.evidence, doubt=event.doubt,
+        sending=event.sending,
+    )
+
+
+def _row(message: MessageRecord, asked: OptOut) -> dict[str, Any]:
+    key = recipient_key(asked.recipient) if asked.recipient else None
+    return {
+        "id": hashlib.sha256(f"{message.digest}\0{key or ''}".encode()).hexdigest()[:32],
+        "message_digest": message.digest, "at": message.received_at, "by": asked.by.value, "recipient_key": key,
+        "recipient": _text(asked.recipient), "sender_key": recipient_key(asked.sender) if asked.sender else None,
+        "sender": _text(asked.sender), "evidence": asked.evidence.value if asked.evidence else None,
+        "doubt": asked.doubt, "stream": storable(asked.stream), "sending": _text(asked.sending),
+        "mailbox": _text(message.mailbox), "source": storable(message.source), "review_group": GID,
+    }
+
+
+def _text(value: str | None) -> str | None:
+    return value and storable(value)
+
+
+def forget(connection: Connection, key: str, name: str) -> tuple[int, list[str]]:
+    """Files the opt-outs of one address under its hash. Returns how many, and the digests of their messages."""
+    digests = connection.scalars(select(OPT_OUT.c.message_digest).where(_names(key))).all()
+    for column, text in ((OPT_OUT.c.recipient_key, "recipient"), (OPT_OUT.c.sender_key, "sender")):
+        connection.execute(update(OPT_OUT).where(column == key).values({
+            column.name: name, text: name, "sending": None, "source": None, "because": None,
+        }))
+    return len(digests), sorted(set(digests))
+
+
+def number_of(connection: Connection, key: str) -> int:
+    """How many name the address that is filed under `key`."""
+    return connection.scalar(select(func.count()).select_from(OPT_OUT).where(_names(key))) or 0
+
+
+def _names(key: str) -> ColumnElement[bool]:
+    return or_(OPT_OUT.c.recipient_key == key, OPT_OUT.c.sender_key == key)
+
+
+def purge_done(engine: Engine, before: datetime) -> int:
+    """Deletes those from before then that a person has dealt with, in batches. Returns how many."""
+    old = select(OPT_OUT.c.id).where(OPT_OUT.c.at < before, OPT_OUT.c.done_at.is_not(None)).limit(LOOKED_UP)
+
+    def drop(connection: Connection) -> int:
+        ids = connection.scalars(old).all()
+        for part in chunks(ids):
+            connection.execute(_DROP, {"keys": list(part)})
+        return len(ids)
+
+    count = 0
+    while dropped := write(engine, drop):
+        count += dropped
+    return count
+
+
+# ── dealt with ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+def settle(connection: Connection, ids: Sequence[str], by: Actor, *, is_done: bool) -> int:
+    """Marks those of `ids` that are not so yet as dealt with, or takes them up again. Returns how many."""
+    done = {"done_at": by.at, "done_by": storable(by.name), "because": _text(by.note)}
+    values = {**done, "review_group": None} if is_done else {**dict.fromkeys(done), "review_group": GID}
+    before = OPT_OUT.c.done_at.is_(None) if is_done else OPT_OUT.c.done_at.is_not(None)
+    review.lock_opt_outs(connection, by.at)
+    count = sum(
+        connection.execute(update(OPT_OUT).where(OPT_OUT.c.id.in_(part), before).values(values)).rowcount
+        for part in chunks(sorted(set(map(storable, ids))))
+    )
+    review.count_opt_outs(connection)
+    return count
+
+
+# ── looked through ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """How many opt-outs wait for a person. `oldest_at`: since when the first of them does (aware)."""
+
+    number: int = 0
+    oldest_at: datetime | None = None
+
+
+NONE = Waiting()
+
+
+def waiting(connection: Connection) -> Waiting:
+    number, oldest = connection.execute(select(func.count(), func.min(OPT_OUT.c.at)).where(_IS_WAITING)).one()
+    return Waiting(number, oldest)
+
+
+def page(engine: Engine, place: Place, *, done: bool) -> Page[KeptOptOut]:
+    """Those that wait, or those that were dealt with, the newest first. Raises TookTooLong."""
+    with looking(engine) as (connection, limit):
+        found = _walk(done=done).page(connection, limit, place)
+    return Page(tuple(map(_kept, found.rows)), found.older, found.newer, found.looked_back_to)
+
+
+def everything(engine: Engine, *, done: bool) -> Iterator[KeptOptOut]:
+    """Any number, in that order."""
+    return map(_kept, _walk(done=done).all(engine))
+
+
+def _walk(*, done: bool) -> Walk:
+    return Walk(_ROWS, _ORDER, (OPT_OUT.c.done_at.is_not(None) if done else _IS_WAITING,))
+
+
+def one(engine: Engine, name: str) -> KeptOptOut | None:
+    """The opt-out of that id."""
+    with reading(engine) as connection:
+        row = connection.execute(_ROWS.where(OPT_OUT.c.id == storable(name))).first()
+    return _kept(row) if row else None
+
+
+def of_address(engine: Engine, address: str) -> list[KeptOptOut]:
+    """Those that name the address as the one mailed, and those that it sent itself; the newest first."""
+    key = recipient_key(address)
+    mine = or_(
+        OPT_OUT.c.recipient_key == key, and_(OPT_OUT.c.sender_key == key, OPT_OUT.c.by == AskedBy.MAIL.value)
+    )
+    chosen = _ROWS.where(mine).order_by(*(each.desc() for each in _ORDER)).limit(MOST_OF_ONE)
+    with reading(engine) as connection:
+        return [_kept(row) for row in connection.execute(chosen)]
+
+
+def came(engine: Engine, since: datetime, until: datetime, stream: str | None) -> int:
+    """How many came, `since` <= time < `until`."""
+    chosen = select(func.count()).where(OPT_OUT.c.at >= since, OPT_OUT.c.at < until)
+    if stream is not None:
+        chosen = chosen.where(OPT_OUT.c.stream == storable(stream))
+    with reading(engine) as connection:
+        return connection.scalar(chosen) or 0
+
+
+def _kept(row: Any) -> KeptOptOut:
+    asked = OptOut(
+        AskedBy(row.by), row.stream, row.sender, row.recipient, Evidence(row.evidence) if row.evidence else None,
+        row.doubt, row.sending,
+    )
+    return KeptOptOut(
+        row.id, row.message_digest, row.at, asked, row.mailbox, row.source, row.done_at, row.done_by, row.because
+    )

@@ -1,0 +1,43 @@
+"""Suppressions that come from elsewhere, as they are: from another ledger, or a platform's own list."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from functools import partial
+from itertools import islice
+
+from sqlalchemy import Connection, Engine
+
+from bounce_watcher.ledger.db.engine import write
+from bounce_watcher.ledger.db.statements import CHUNK, key_of
+from bounce_watcher.ledger.privacy.forget import unnamed_suppressions
+from bounce_watcher.ledger.recording import alerts
+from bounce_watcher.ledger.recording.batch import Announce, Books
+from bounce_watcher.model.ledger import By, Suppression, SuppressionSource
+from bounce_watcher.policy import transitions
+
+
+def adopt(engine: Engine, wanted: Iterable[Suppression], now: datetime, announce: Announce) -> int:
+    """Enters them in batches, each its own transaction. Returns how many changed something.
+
+    One that is over by `now`, or that stands already and goes no further, changes nothing.
+    """
+    lasting = (each for each in wanted if each.until is None or each.until > now)
+    changed = 0
+    while batch := list(islice(lasting, CHUNK)):
+        changed += write(engine, partial(_batch, wanted=batch, now=now, announce=announce))
+    return changed
+
+
+def _batch(connection: Connection, wanted: Sequence[Suppression], now: datetime, announce: Announce) -> int:
+    alerts.lock(connection)  # before the locks on recipients: what ends a hold is counted with its alert
+    wanted, announce = unnamed_suppressions(connection, wanted, announce)
+    keyed = [(key_of(each.recipient, each.stream), each) for each in wanted]
+    books = Books(connection, {key: each.recipient for key, each in keyed}, announce, By.PERSON)
+    changed = 0
+    for key, each in keyed:
+        books.enter(key, transitions.release_expired(books.records[key], now))
+        change = transitions.suppress(books.records[key], each)
+        changed += change.record is not books.records[key]
+        books.enter(key, change, By.PLATFORM if each.source is SuppressionSource.PLATFORM else None)
+    books.close()
+    return changed

@@ -1,0 +1,174 @@
+"""Decided by a person on many at once: all that an incident holds back, or all that a list shows.
+
+One decision, carried out batch after batch. What was decided before is not found again, so one that broke off is simply
+begun anew, and twice comes to the same as once.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+
+from sqlalchemy import Connection, Engine, select
+
+from bounce_watcher.ledger.actions import Act, Row
+from bounce_watcher.ledger.db.engine import reading, rehearse
+from bounce_watcher.ledger.db.statements import Key, key_of
+from bounce_watcher.ledger.db.tables import HELD
+from bounce_watcher.ledger.db.types import storable
+from bounce_watcher.ledger.lists.browse import By, Choice, Query, all_recipients
+from bounce_watcher.ledger.privacy.forget import is_forgotten
+from bounce_watcher.ledger.privacy.names import Names
+from bounce_watcher.ledger.recording import alerts, flood, guard
+from bounce_watcher.ledger.recording.batch import Announce, Books
+from bounce_watcher.model.grounds import Grounds
+from bounce_watcher.model.ledger import (
+    Actor,
+    AlertKind,
+    RecipientRecord,
+    State,
+    Suppression,
+)
+from bounce_watcher.model.ledger import By as Mover
+from bounce_watcher.policy.rulings import Ruling, SkipReason, ruled, why_not_confirmed, why_skipped
+from bounce_watcher.policy.settings import PolicySettings
+
+_BATCH = 500
+"""Recipients decided on in one transaction, so that nobody waits long for the lock."""
+
+_NO_STATE = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class Ruled:
+    """What becomes of one recipient in a stream: where it stood before, where it stands afterwards, and why.
+
+    `left` tells why nothing becomes of it, None where something does.
+    """
+
+    recipient: str
+    stream: str
+    reason: str | None
+    was: State
+    state: State
+    grounds: Grounds | None
+    left: SkipReason | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class BulkRequest:
+    """What a person wants, and who hears of it. `included` are those that would be left out otherwise.
+
+    `subject` is what the log names. `step` is called before each batch: what it raises ends the decision there.
+    """
+
+    by: Actor
+    subject: str
+    announce: Announce
+    policy: PolicySettings
+    included: frozenset[SkipReason] = frozenset()
+    step: Callable[[], None] | None = None
+
+
+def rule(
+    engine: Engine, names: Names, alert: str, ruling: Ruling, wanted: BulkRequest, *, dry_run: bool
+) -> Iterator[Ruled]:
+    """Releases, or puts in force, all that the alert of that id holds now, whatever else holds it too.
+
+    What is put in force so is a person's decision: neither the guard nor an undo takes it back. Who is protected is
+    left out of that.
+    """
+    with reading(engine) as connection:
+        chosen = select(HELD.c.stream, HELD.c.recipient_key).where(HELD.c.alert == storable(alert))
+        keys = sorted(Key(*row) for row in connection.execute(chosen))
+    work = partial(_rule, alert=alert, ruling=ruling, wanted=wanted)
+    row = None if dry_run else Row(names, Act(wanted.by, ruling.value, wanted.subject))
+    yield from _in_batches(engine, keys, work, wanted.step, row)
+
+
+def release_all(
+    engine: Engine, names: Names, shown: Query, wanted: BulkRequest, *, dry_run: bool
+) -> Iterator[Ruled]:
+    """Lifts all suppressions that a list of recipients shows under a filter, those held back too.
+
+    Who complained, who was suppressed by a person, and who is protected is left out, unless `included`.
+    """
+    found = all_recipients(engine, _standing(shown), wanted.by.at)
+    keys = sorted(key_of(each.recipient, each.stream) for each in found)
+    row = None if dry_run else Row(names, Act(wanted.by, "release", wanted.subject))
+    yield from _in_batches(engine, keys, partial(_release_all, wanted=wanted), wanted.step, row)
+
+
+def _standing(shown: Query) -> Query:
+    """Of what a list shows, those against whom something stands."""
+    asked = shown.choices.get(By.STATE, Choice())
+    states = tuple(
+        state for state in (State.SUPPRESSED.value, State.PENDING.value)
+        if (not asked.any_of or state in asked.any_of) and state not in asked.none_of
+    )
+    return replace(shown, choices={**shown.choices, By.STATE: Choice(states or (_NO_STATE,))})
+
+
+def _in_batches(
+    engine: Engine, keys: Sequence[Key], work: Callable[[Sequence[Key], Connection], list[Ruled]],
+    step: Callable[[], None] | None, row: Row | None,
+) -> Iterator[Ruled]:
+    """Without a `row` in the log it is a rehearsal."""
+    for start in range(0, len(keys), _BATCH):
+        if step is not None:
+            step()
+        batch = partial(work, keys[start : start + _BATCH])
+        yield from rehearse(engine, batch) if row is None else row.write(engine, batch, _changed)
+
+
+def _changed(outcomes: Sequence[Ruled]) -> int | None:
+    return sum(each.left is None for each in outcomes) or None
+
+
+def _rule(
+    batch: Sequence[Key], connection: Connection, alert: str, ruling: Ruling, wanted: BulkRequest
+) -> list[Ruled]:
+    alerts.lock(connection)  # before the locks on recipients, as with any page
+    books = _opened(connection, batch, wanted)
+    outcomes: list[Ruled] = []
+    true: list[Suppression] = []
+    for key, holding in guard.holders(connection, batch).items():
+        before = books.records[key]
+        if before.state is not State.PENDING or all(each.alert != alert for each in holding):
+            continue
+        left = why_not_confirmed(before, wanted.policy) if ruling is Ruling.CONFIRM else None
+        if left is None:
+            books.enter(key, ruled(before, ruling, wanted.by.at, wanted.by.note or ""))
+            if ruling is Ruling.CONFIRM and before.suppression and holding[0].kind is AlertKind.FLOOD:
+                true.append(before.suppression)
+        outcomes.append(_ruled(before, books.records[key], left))
+    books.close()
+    flood.confirmed(connection, true)
+    return outcomes
+
+
+def _release_all(batch: Sequence[Key], connection: Connection, wanted: BulkRequest) -> list[Ruled]:
+    alerts.lock(connection)
+    books = _opened(connection, batch, wanted)
+    outcomes: list[Ruled] = []
+    for key in batch:
+        before = books.records[key]
+        if before.suppression is None:  # somebody was quicker
+            continue
+        left = why_skipped(before, is_forgotten(before.recipient), wanted.policy, wanted.included)
+        if left is None:
+            books.enter(key, ruled(before, Ruling.RELEASE, wanted.by.at, wanted.by.note or ""))
+        outcomes.append(_ruled(before, books.records[key], left))
+    books.close()
+    return outcomes
+
+
+def _opened(connection: Connection, batch: Sequence[Key], wanted: BulkRequest) -> Books:
+    return Books(connection, {key: key.address for key in batch}, wanted.announce, Mover.PERSON)
+
+
+def _ruled(before: RecipientRecord, after: RecipientRecord, left: SkipReason | None) -> Ruled:
+    standing = before.suppression
+    return Ruled(
+        before.recipient, before.stream, standing.reason if standing else None, before.state, after.state,
+        after.grounds, left,
+    )

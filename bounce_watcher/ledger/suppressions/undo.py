@@ -1,0 +1,179 @@
+"""What an incident led to, undone: its events count no more, and what rested on them alone is released."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from operator import itemgetter
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Engine, Select, and_, bindparam, or_, select, tuple_, update
+
+from bounce_watcher.ledger.actions import Act, Row
+from bounce_watcher.ledger.db.engine import reading, rehearse
+from bounce_watcher.ledger.db.statements import Key
+from bounce_watcher.ledger.db.tables import EVENT, event_from_row
+from bounce_watcher.ledger.history.replaying import events_of, steps_of
+from bounce_watcher.ledger.privacy.names import Names
+from bounce_watcher.ledger.recording import alerts
+from bounce_watcher.ledger.recording.batch import Announce, Books
+from bounce_watcher.model.address import address_key
+from bounce_watcher.model.finding import Evidence, Kind
+from bounce_watcher.model.grounds import Excluded, ExclusionKind, Grounds, Undone
+from bounce_watcher.model.ledger import COMPLAINT_REASON, By, State
+from bounce_watcher.model.verdict import BounceType
+from bounce_watcher.policy.guards import outages
+from bounce_watcher.policy.guards.flood import PROVEN
+from bounce_watcher.policy.guards.incident import Incident
+from bounce_watcher.policy.replay import Correction, Decide, correct
+
+_PAGE = 5000
+_PROVEN = [grade.value for grade in Evidence if grade.at_least(PROVEN)]
+_BATCH = 200
+"""Recipients corrected in one transaction, so that nobody waits long for the lock."""
+
+SET_EXCLUSION = update(EVENT).where(EVENT.c.id == bindparam("event_id")).values(
+    excluded_kind=bindparam("new_kind"), exclusion=bindparam("new_exclusion", type_=EVENT.c.exclusion.type)
+)
+
+
+@dataclass(frozen=True, slots=True)
+class UndoOutcome:
+    """What becomes of one recipient: `events` of its reports count no more.
+
+    `was` is where it stood before, `state` where it stands afterwards; `released` whether a suppression ended by that,
+    `grounds` why, or why not.
+    """
+
+    recipient: str
+    stream: str
+    events: int
+    released: bool
+    state: State
+    grounds: Grounds | None
+    was: State
+
+
+def undo(
+    engine: Engine, names: Names, incident: Incident, decide: Decide, announce: Announce, act: Act, *,
+    dry_run: bool, step: Callable[[], None] | None = None,
+) -> Iterator[UndoOutcome]:
+    """Batch after batch, each its own transaction, committed when its first outcome is given.
+
+    `step` is called before each: what it raises ends the undo there. What was undone before is not found again, so an
+    undo that broke off is simply begun anew. The log counts the suppressions that ended.
+    """
+    keys, row = list(dict.fromkeys(_keys(engine, incident))), Row(names, act)
+    for start in range(0, len(keys), _BATCH):
+        if step is not None:
+            step()
+        batch = partial(
+            _undo, batch=keys[start : start + _BATCH], incident=incident, decide=decide, announce=announce,
+            now=act.by.at,
+        )
+        yield from rehearse(engine, batch) if dry_run else row.write(engine, batch, _released)
+
+
+def _released(outcomes: Sequence[UndoOutcome]) -> int | None:
+    return sum(each.released for each in outcomes) if outcomes else None
+
+
+def _keys(engine: Engine, incident: Incident) -> Iterator[Key]:
+    order = (EVENT.c.at, EVENT.c.id)
+    chosen = _chosen(incident).order_by(*order).limit(_PAGE)
+    page = chosen
+    while True:
+        with reading(engine) as connection:
+            rows = connection.execute(page).all()
+        yield from (Key(row.stream, row.recipient_key) for row in rows if _is_said_alike(row, incident))
+        if len(rows) < _PAGE:
+            return
+        page = chosen.where(tuple_(*order) > (rows[-1].at, rows[-1].id))
+
+
+def _chosen(incident: Incident) -> Select[Any]:
+    """What was said is read only where it is asked for: it is most of a row."""
+    few = [EVENT.c.at, EVENT.c.id, EVENT.c.stream, EVENT.c.recipient_key]
+    return select(*(few if incident.wording is None else [EVENT])).where(*_belongs(incident))
+
+
+def _is_said_alike(row: Any, incident: Incident) -> bool:
+    return incident.wording is None or outages.wording_subject(event_from_row(row)) == incident.wording
+
+
+def _belongs(incident: Incident) -> list[ColumnElement[bool]]:
+    """Events that count, or would if those that stand in their way counted no more."""
+    is_complaint = EVENT.c.kind == Kind.COMPLAINT
+    found = [
+        EVENT.c.at >= incident.since,
+        EVENT.c.at <= incident.until,
+        or_(EVENT.c.bounce_type.in_((BounceType.HARD, BounceType.SOFT)), is_complaint),
+        or_(EVENT.c.excluded_kind.is_(None), EVENT.c.excluded_kind != ExclusionKind.UNDONE.value),
+    ]
+    if incident.only_hard:
+        found.append(EVENT.c.bounce_type == BounceType.HARD)
+    if incident.only_unproven:
+        found.append(EVENT.c.evidence.not_in(_PROVEN))
+    if incident.provider is not None:
+        found.append(EVENT.c.provider == incident.provider)
+    if incident.domain is not None:
+        domain = address_key(f"@{incident.domain}")
+        found.append(EVENT.c.recipient_key.endswith(domain, autoescape=True))
+    if incident.reason == COMPLAINT_REASON:
+        found.append(is_complaint)
+    elif incident.reason is not None:
+        found.append(and_(~is_complaint, EVENT.c.reason == incident.reason))
+    return found
+
+
+def _undo(
+    connection: Connection, batch: Sequence[Key], incident: Incident, decide: Decide, announce: Announce, now: datetime
+) -> list[UndoOutcome]:
+    alerts.lock(connection)  # before the locks on recipients: what ends a hold is counted with its alert
+    books = Books(connection, {key: key.address for key in batch}, announce, By.UNDO)
+    struck, cause = _strike(connection, batch, incident), Undone(incident.scene)
+    events, steps = events_of(connection, batch), steps_of(connection, sorted({key.address for key in batch}))
+    outcomes: list[UndoOutcome] = []
+    exclusions: list[tuple[str, Excluded | None]] = []
+    for key in batch:
+        before = books.records[key]
+        found = correct(
+            before, events.get(key, ()), steps.get(key, ()), decide,
+            touched=frozenset(struck.get(key, ())), cause=cause, now=now, may_suppress=False,
+        )
+        exclusions.extend(found.exclusions)
+        _enter(books, key, found)
+        after = books.records[key]
+        released = before.suppression is not None and after.suppression is None
+        outcomes.append(UndoOutcome(
+            before.recipient, key.stream, len(struck.get(key, ())), released, after.state, after.grounds,
+            before.state,
+        ))
+    set_exclusions(connection, exclusions)
+    books.close()
+    return outcomes
+
+
+def _enter(books: Books, key: Key, found: Correction) -> None:
+    if found.change is not None:
+        books.enter(key, found.change)
+
+
+def _strike(connection: Connection, batch: Sequence[Key], incident: Incident) -> dict[Key, list[str]]:
+    """Marks the incident's events of these recipients. Returns their ids."""
+    chosen = _chosen(incident).where(EVENT.c.recipient_key.in_(sorted({key.address for key in batch})))
+    wanted, struck = set(batch), dict[Key, list[str]]()
+    for row in connection.execute(chosen):
+        if (key := Key(row.stream, row.recipient_key)) in wanted and _is_said_alike(row, incident):
+            struck.setdefault(key, []).append(row.id)
+    undone = Excluded(ExclusionKind.UNDONE, scene=incident.scene)
+    set_exclusions(connection, [(name, undone) for names in struck.values() for name in names])
+    return struck
+
+
+def set_exclusions(connection: Connection, changes: Iterable[tuple[str, Excluded | None]]) -> None:
+    if rows := [
+        {"event_id": name, "new_kind": excluded and excluded.why.value, "new_exclusion": excluded}
+        for name, excluded in sorted(changes, key=itemgetter(0))
+    ]:
+        connection.execute(SET_EXCLUSION, rows)

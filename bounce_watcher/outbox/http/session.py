@@ -1,0 +1,52 @@
+"""Holds the conversations of an HTTP platform: asks what they ask, within the platform's pace."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import TypeVar
+
+from bounce_watcher.outbox.change import Change, Outcome
+from bounce_watcher.outbox.http.client import HttpClient
+from bounce_watcher.outbox.http.endpoint import transport_to
+from bounce_watcher.outbox.http.exchange import Conversation, Reply
+from bounce_watcher.outbox.pace import Pace
+from bounce_watcher.outbox.platform import HttpPlatform, Page
+
+T = TypeVar("T")
+
+
+class HttpSession:
+    """A `Session`. Raises PermanentFailure for a URL, a proxy or a ca_file that can't be used."""
+
+    def __init__(self, platform: HttpPlatform) -> None:
+        self._platform = platform
+        self._pace = Pace(platform.calls_a_second)
+        self._client = HttpClient(transport_to(platform), platform.timeout, platform.secrets())
+
+    def suppress(self, changes: Sequence[Change], now: datetime) -> Sequence[Outcome]:
+        return self._hold(self._platform.suppress(changes, now))
+
+    def release(self, changes: Sequence[Change], now: datetime) -> Sequence[Outcome]:
+        return self._hold(self._platform.release(changes, now))
+
+    def check(self, now: datetime) -> Outcome:
+        replies: list[Reply] = []
+        found = self._hold(self._platform.check(now), replies.append)
+        return replace(found, status=replies[-1].status, failure=replies[-1].failure) if replies else found
+
+    def page(self, cursor: str | None, now: datetime) -> Page:
+        return self._hold(self._platform.page(cursor, now))
+
+    def close(self) -> None:
+        self._client.close()
+
+    def _hold(self, conversation: Conversation[T], note: Callable[[Reply], None] = lambda _: None) -> T:
+        try:
+            request = next(conversation)
+            while True:
+                self._pace.wait()
+                reply = self._client.exchange(request)
+                note(reply)
+                request = conversation.send(reply)
+        except StopIteration as end:
+            return end.value  # type: ignore[no-any-return]

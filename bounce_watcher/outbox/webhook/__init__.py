@@ -1,0 +1,1 @@
+"""Webhooks as Standard Webhooks has them: their bodies, signatures and receivers."""

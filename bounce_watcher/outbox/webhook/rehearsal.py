@@ -1,0 +1,77 @@
+"""What would be sent, shown and not sent; secrets and signatures are masked."""
+
+from collections.abc import Sequence
+from contextlib import suppress
+from datetime import datetime
+
+from bounce_watcher.model.ledger import OutboxItem
+from bounce_watcher.outbox.change import change_of
+from bounce_watcher.outbox.http.exchange import Request
+from bounce_watcher.outbox.notifier import TEST, Message, Notifier, message_of
+from bounce_watcher.outbox.opening import Receiver
+from bounce_watcher.outbox.platform import HttpPlatform, Platform
+from bounce_watcher.outbox.webhook.notice import endpoint_test
+from bounce_watcher.outbox.webhook.sender import webhook
+from bounce_watcher.outbox.webhook.target import WebhookTarget
+
+
+def rehearse_item(item: OutboxItem, target: Receiver, now: datetime) -> str:
+    """What a try at `now` (aware) would send for one item: for a platform its first call.
+
+    Raises ValueError where there is nothing to send: whom the item was about is forgotten, or the kind of platform
+    makes no call for what it tells.
+    """
+    if item.body == "{}":
+        raise ValueError("what it told was erased")
+    if isinstance(target, Notifier):
+        return _shown(message_of([item]))
+    if not isinstance(target, Platform):
+        return webhook(item, target, now).shown()
+    try:
+        return target.rehearse([change_of(item)], now)
+    except StopIteration:
+        raise ValueError(f"a {target.kind} is asked nothing for this") from None
+
+
+def rehearse_among(targets: Sequence[Receiver], item: OutboxItem, now: datetime) -> tuple[str | None, str]:
+    """What would be sent to the one of `targets` that `item` is for, or None and why nothing would."""
+    target = next((each for each in targets if each.name == item.target), None)
+    if target is None:
+        return None, f"nothing would be sent: no target of the configuration is named {item.target} any more"
+    try:
+        return rehearse_item(item, target, now), ""
+    except ValueError as error:
+        return None, f"nothing would be sent: {error}"
+
+
+def call_among(targets: Sequence[Receiver], item: OutboxItem, now: datetime) -> Request | None:
+    """The request of `rehearse_among`, None where nothing would be sent, or not by HTTP, or where to is a secret."""
+    target = next((each for each in targets if each.name == item.target), None)
+    if item.body == "{}":
+        return None
+    if isinstance(target, WebhookTarget):
+        return webhook(item, target, now)
+    if isinstance(target, HttpPlatform):
+        with suppress(StopIteration):
+            return target.first_call([change_of(item)], now)
+    return None
+
+
+def rehearse_test(target: Receiver, now: datetime, item_id: str) -> str:
+    """What a test would send at first. `item_id` is the webhook-id of one that is sent to a webhook."""
+    if isinstance(target, Notifier):
+        return _shown(TEST)
+    if isinstance(target, WebhookTarget):
+        return webhook(endpoint_test(target, now, item_id), target, now).shown()
+    if not isinstance(target, HttpPlatform):
+        return f"connects as a {target.kind} does, and reads: it sends nothing that could be shown"
+    conversation = target.check(now)
+    try:
+        return next(conversation).shown()
+    finally:
+        conversation.close()
+
+
+def _shown(message: Message) -> str:
+    """Where to is a secret."""
+    return f"{message.title}\n\n{message.body}"

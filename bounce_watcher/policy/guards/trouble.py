@@ -1,0 +1,77 @@
+"""Own trouble: blocks, which never touch a recipient, and forged reports, as something that a person should hear of.
+
+Blocks are counted by receiving provider, reason and sending IP where the reply tells it. Pure.
+"""
+
+import ipaddress
+import re
+
+from bounce_watcher.model.fields import Action
+from bounce_watcher.model.finding import Kind
+from bounce_watcher.model.grounds import Blocks, Forgeries, Subject, SubjectKind
+from bounce_watcher.model.ledger import BounceEvent
+from bounce_watcher.model.verdict import BounceType
+from bounce_watcher.policy.guards.limits import AlertSettings, in_hours
+from bounce_watcher.policy.guards.outages import provider
+from bounce_watcher.policy.guards.spells import Limit, Spell, Window
+
+FORGED = Subject(SubjectKind.FORGED)
+"""All reports that are in doubt."""
+
+_IPV4 = re.compile(r"(?<![\d.])(?:\d{1,3}\.){3}\d{1,3}(?![\d.]\d)")
+_IPV6 = re.compile(r"(?<![\w:])(?:[0-9a-f]{1,4}:){2,7}(?::?[0-9a-f]{1,4}){1,6}(?![\w:])", re.IGNORECASE)
+
+
+def reports_series(event: BounceEvent) -> str | None:
+    """All failures and delays that a provider reported: what blocks are a share of."""
+    is_report = event.kind in (Kind.BOUNCE, Kind.DELAY) and event.action in (Action.FAILED, Action.DELAYED)
+    return reports_of(provider(event)) if is_report else None
+
+
+def reports_of(receiver: str) -> str:
+    """The series of all that a provider reported."""
+    return f"reports {receiver}"
+
+
+def block_subject(event: BounceEvent) -> Subject | None:
+    """The provider, the reason and the sending IP. None for what is no block."""
+    if event.bounce_type is not BounceType.BLOCK or event.kind not in (Kind.BOUNCE, Kind.DELAY):
+        return None
+    return Subject(SubjectKind.PROVIDER, provider(event), event.reason, sending_ip(event.diagnostic or ""))
+
+
+def sending_ip(reply: str) -> str | None:
+    """The first IP address in a reply: receivers name the one that they refuse."""
+    for pattern in (_IPV4, _IPV6):
+        for match in pattern.finditer(reply[:1000]):
+            try:
+                return str(ipaddress.ip_address(match[0]))
+            except ValueError:
+                continue
+    return None
+
+
+def limit(window: Window, reports: int, settings: AlertSettings) -> Limit | None:
+    """None where the blocks are too small a share of `reports`, all that the provider reported in the window.
+
+    What is usual about it are those reports.
+    """
+    if window.count < settings.share * reports:
+        return None
+    return Limit(settings.min_blocks, reports)
+
+
+def forged_grounds(spell: Spell, settings: AlertSettings) -> Forgeries:
+    return Forgeries(spell.peak, in_hours(settings.window), spell.since)
+
+
+def blocks_grounds(
+    subject: Subject, spell: Spell, settings: AlertSettings, *, blocked: int, reports: int, sent: int
+) -> Blocks:
+    """`blocked` in the spell so far, of `reports` of the provider in it and of `sent` mails to its domains.
+
+    What was sent is told by domain, so a domain of one's own at a provider is in no provider's figure.
+    """
+    return Blocks(
+        subject, spell.peak, in_hours(settings.window), blocked, reports, sent, spell.limit.count, spell.since
+    )

@@ -1,0 +1,1 @@
+"""Mail analysed in processes that are shut in, and judged in the service."""

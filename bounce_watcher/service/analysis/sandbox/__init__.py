@@ -1,0 +1,71 @@
+"""How a process that reads hostile mail is shut in: `confine`. What it may still do is read the program's own code.
+
+Three layers, each for what the others can't do: `limits` (POSIX) bounds memory and forbids to write files, `landlock`
+(Linux 5.13) takes the file system away, `seccomp` (Linux 4.14) all system calls but those of a process that computes.
+None needs rights, so they hold in a container and under a systemd unit too. Where the kernel has one of them not, or
+forbids it, the others hold: what came of it is tried out, not assumed.
+"""
+
+import os
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from bounce_watcher.service.analysis.sandbox import landlock, limits, seccomp
+from bounce_watcher.service.analysis.sandbox.code import code_folders
+
+__all__ = ["Protections", "confine"]
+
+MIB = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Protections:
+    """What a confined process found that it can't do. `memory` is how many bytes it may take, None = no bound."""
+
+    no_network: bool
+    no_files: bool
+    no_processes: bool
+    memory: int | None
+
+    def described(self) -> tuple[str, str]:
+        """What is in force, and what is not, as two lists in words; the first has what needs no kernel's help."""
+        memory = f"a bound of memory ({self.memory // MIB} MB)" if self.memory else "a bound of memory"
+        known = {
+            "no network": self.no_network, "no files": self.no_files, "no other processes": self.no_processes,
+            memory: self.memory is not None,
+        }
+        held = [name for name, holds in known.items() if holds]
+        return ", ".join(["no secrets", *held]), ", ".join(name for name in known if name not in held)
+
+
+def confine() -> Protections:
+    """Gives up all that is not needed to compute, for good. To be called by a process with one thread."""
+    memory = limits.apply()
+    limits.give_up_privileges()
+    landlock.allow_only_reading(code_folders())
+    seccomp.allow_only_computing()
+    return Protections(_refused(_opens_a_socket), _refused(_reads_the_root), _refused(_forks), memory)
+
+
+def _refused(attempt: Callable[[], None]) -> bool:
+    try:
+        attempt()
+    except OSError:
+        return True
+    return False
+
+
+def _opens_a_socket() -> None:
+    socket.socket(socket.AF_INET, socket.SOCK_STREAM).close()
+
+
+def _reads_the_root() -> None:
+    os.listdir("/")  # noqa: PTH208 - Path.iterdir asks in the same way, but later
+
+
+def _forks() -> None:
+    child = os.fork()
+    if child == 0:
+        os._exit(0)
+    os.waitpid(child, 0)

@@ -1,0 +1,344 @@
+"""A rule for what was not recognised: drafted out of a group and tried on all that is stored. Trying changes nothing.
+
+It goes through the rules' own code: the files' check, the rules as a whole, and a rehearsal of `reclassify`.
+"""
+
+import json
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from time import monotonic
+
+from bounce_watcher.classification.rule import Problem
+from bounce_watcher.classification.rule_check import check
+from bounce_watcher.classification.ruleset import Ruleset, load_rules
+from bounce_watcher.classification.words import fold
+from bounce_watcher.config import Settings
+from bounce_watcher.config.rules import files_with
+from bounce_watcher.ledger.history.revise import Revision
+from bounce_watcher.ledger.lists.filters import EventFilter
+from bounce_watcher.ledger.review.groups import Group, group_of
+from bounce_watcher.ledger.store import Ledger
+from bounce_watcher.model.fields import Action
+from bounce_watcher.model.ledger import BounceEvent, OutboxItem, State
+from bounce_watcher.model.verdict import BounceType, Reason, Verdict
+from bounce_watcher.parsing.smtp_reply import one_line, read_reply
+from bounce_watcher.pipeline import Toolkit, analyse
+from bounce_watcher.policy import masking
+from bounce_watcher.service.deciding import decider
+from bounce_watcher.service.operations.reclassifying import judged
+
+SPAN = timedelta(days=90)
+WITHIN = 3.0
+"""Seconds that a page's trial may look through stored reports."""
+OF_GROUP, REHEARSED, KEPT_READ, SHOWN = 500, 300, 20, 20
+"""Of a group's reports, those tried; of all that would read otherwise, those whose recipients are decided on anew; kept
+mails read as a whole; and pairs shown."""
+LONGEST_WORDS, MOST_PARTS = 300, 10
+_LONGEST_EXAMPLE = 1000
+_SAMPLES = 50
+_SLUG = re.compile(r"[a-z0-9]+")
+_STATUS = re.compile(r"[245x]\.")
+_TAKEN = frozenset({Action.DELIVERED, Action.RELAYED, Action.EXPANDED})
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A rule as a person writes it. `words` are plain, `*` stands for what varies; `code` and `remote` are lists with
+    commas or spaces between, and ask for nothing where they are empty."""
+
+    id: str
+    reason: str
+    words: str
+    code: str = ""
+    remote: str = ""
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        return tuple(part for piece in self.words.split("*") if (part := " ".join(piece.split())))
+
+
+def suggested(
+    group: Group, samples: Sequence[BounceEvent], reason: str = "", *, words: str | None = None, code: str = "",
+    remote: str = "", name: str | None = None,
+) -> Draft:
+    """A draft, with what a group and its samples tell in place of what is not given.
+
+    Reports without a server's reply are told by their code and the server, and then no reason may be hard.
+    """
+    if words is None and holds_no_reply(samples):
+        words, code, remote = "", code or next(iter(group.codes), ""), remote or _shared_remote(samples)
+    words = masking.longest_constant(group.wording) if words is None else words
+    slug = "-".join(_SLUG.findall((words or remote).lower())[:5])[:50].strip("-")
+    usual = Reason.INVALID_RECIPIENT if words else Reason.SYSTEM_ERROR
+    return Draft(name or f"own.{slug or group.gid}", reason or usual.value, words, code, remote)
+
+
+def holds_no_reply(samples: Sequence[BounceEvent]) -> bool:
+    """Whether there is nothing in them whose words a rule could look for."""
+    return bool(samples) and not any(each.diagnostic for each in samples)
+
+
+def _shared_remote(samples: Sequence[BounceEvent]) -> str:
+    hosts = {each.remote_mta for each in samples}
+    only = next(iter(hosts)) if len(hosts) == 1 else None
+    return only or ""
+
+
+def toml_of(draft: Draft, samples: Sequence[BounceEvent], at: datetime) -> str:
+    """The rule as its file holds it, proved by the first of `samples` that says its words."""
+    codes = _listed(draft.code)
+    keys: dict[str, object] = {
+        "id": draft.id, "reason": draft.reason, "text": list(draft.texts),
+        "status": [code for code in codes if _STATUS.match(code)],
+        "code": [code for code in codes if not _STATUS.match(code)], "remote": _listed(draft.remote),
+        "source": f"reports of our own that were not recognised, {at.date()}", "examples": _examples(draft, samples),
+    }
+    lines = [f"{key} = {_toml(value)}" for key, value in keys.items() if value not in ([], "")]
+    return "\n".join(["[[rule]]", *lines, ""])
+
+
+def _listed(text: str) -> list[str]:
+    return text.replace(",", " ").split()
+
+
+def _toml(value: object) -> str:
+    """A basic string, or an array of them, in characters that can be seen; JSON's escapes are TOML's.
+
+    https://toml.io/en/v1.0.0#string
+    """
+    text = json.dumps(value, ensure_ascii=False).encode("utf-8", "replace").decode()
+    return "".join(each if each.isprintable() else f"\\U{ord(each):08X}" for each in text)
+
+
+def _examples(draft: Draft, samples: Sequence[BounceEvent]) -> list[str]:
+    wanted = tuple(map(fold, draft.texts))
+    if holds_no_reply(samples) and not wanted:
+        return [_numbers(samples[0])]
+    shown = [_example(event) for event in samples if event.diagnostic]
+    return [next((each for each in shown if all(text in fold(each) for text in wanted)), shown[0])] if shown else []
+
+
+def _example(event: BounceEvent) -> str:
+    """What was said, without whose address it was, and with the numbers that the report alone told."""
+    text = masking.ADDRESS.sub("<user@example.org>", one_line(event.diagnostic or ""))[:_LONGEST_EXAMPLE]
+    reply = read_reply(text)
+    if reply.code is None and event.code is not None:
+        numbers = f"{event.code} {event.status}" if event.status and reply.status is None else str(event.code)
+        return f"{numbers} {text}"
+    return text
+
+
+def _numbers(event: BounceEvent) -> str:
+    """A reply of nothing but numbers, for a report that holds none."""
+    status = event.status or "5.0.0"
+    return f"{event.code or f'{status[0]}50'} {status}"
+
+
+# ── tried ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """A report that a rule of today reads otherwise than the draft would."""
+
+    event: BounceEvent
+    before: Verdict
+    after: Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Consequence:
+    """Had the rule been on: who would be suppressed and is not, how many of them took mail since, who would be free.
+
+    Decided for the newest `decided` reports of `of` that would read otherwise.
+    """
+
+    suppressed: int = 0
+    took_mail: int = 0
+    released: int = 0
+    decided: int = 0
+    of: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """What became of a draft. With `problems` it was not tried: it is no rule.
+
+    `matched` of the `tried` newest reports of the group, `kept_matched` of its `kept` newest mails read as a whole.
+    `others` are the reports of other groups, by group; `taken` those that rules of today read otherwise, by rule and
+    reason before. `passing` of the matched ones carry a code that says that it may pass, though the reason is hard.
+    """
+
+    toml: str
+    problems: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+    matched: int = 0
+    tried: int = 0
+    kept_matched: int = 0
+    kept: int = 0
+    others: Mapping[str, int] = field(default_factory=dict)
+    taken: Mapping[tuple[str, Reason], int] = field(default_factory=dict)
+    pairs: tuple[Taken, ...] = ()
+    passing: int = 0
+    looked_at: int = 0
+    looked_back_to: datetime | None = None
+    seconds: float = 0.0
+    consequence: Consequence = Consequence()
+
+    @property
+    def seen(self) -> tuple[str, ...]:
+        """What whoever saves it must have seen."""
+        return (self.toml, *sorted(f"{rule} {reason}" for rule, reason in self.taken))
+
+
+def samples_of(ledger: Ledger, gid: str) -> list[BounceEvent]:
+    return ledger.group_events(gid, _SAMPLES)
+
+
+def tried(
+    settings: Settings, ledger: Ledger, group: Group, draft: Draft, now: datetime, *, within: float = WITHIN,
+    advance: Callable[[int], None] = lambda _: None,
+) -> Trial:
+    """Runs a draft over what was reported in the last 90 days, the newest first, for `within` seconds."""
+    started = monotonic()
+    samples = samples_of(ledger, group.gid)
+    toml = toml_of(draft, samples, now)
+    if problems := (*_too_much(draft), *_nowhere_said(draft, samples)):
+        return Trial(toml, problems)
+    files = files_with(settings.rules, settings.rules_dir, toml)
+    checked = check(files)
+    if checked.problems:
+        return Trial(toml, tuple(_without_place(each, draft) for each in checked.problems))
+    today, then = load_rules(settings.rules), load_rules(files)
+    own = ledger.group_events(group.gid, OF_GROUP)
+    mine = [verdict for event in own if (verdict := judged(event, then)).rule == draft.id]
+    found = _Found(draft, group.gid, today, then)
+    deadline = monotonic() + within
+    for page in ledger.said(now - SPAN):
+        found.take(ledger.events_named([name for _, name, words in page if found.may_say(words)]))
+        found.looked_at, found.looked_back_to = found.looked_at + len(page), page[-1][0]
+        advance(len(page))
+        if monotonic() > deadline:
+            found.is_cut = True
+            break
+    kept = list(_kept(ledger, own))
+    toolkit = Toolkit(then, settings.attribution)
+    read = [any(each.verdict and each.verdict.rule == draft.id for each in analyse(raw, toolkit).recipients)
+            for raw in kept]
+    is_hard = any(verdict.bounce_type is BounceType.HARD for verdict in mine)
+    return Trial(
+        toml, (), checked.warnings, len(mine), len(own), sum(read), len(kept), found.others, found.taken,
+        tuple(found.pairs), sum(is_hard and _may_pass(verdict) for verdict in mine), found.looked_at,
+        found.looked_back_to if found.is_cut else None, monotonic() - started,
+        _consequence(settings, ledger, found.revisions, now),
+    )
+
+
+def _too_much(draft: Draft) -> tuple[str, ...]:
+    if len(draft.words) > LONGEST_WORDS or len(draft.texts) > MOST_PARTS:
+        return (f"the words are more than {LONGEST_WORDS} characters, or {MOST_PARTS} parts between *: take fewer",)
+    if len(draft.code) > LONGEST_WORDS or len(draft.remote) > LONGEST_WORDS or len(draft.id) > LONGEST_WORDS:
+        return (f"a field is longer than {LONGEST_WORDS} characters",)
+    return ()
+
+
+def _nowhere_said(draft: Draft, samples: Sequence[BounceEvent]) -> tuple[str, ...]:
+    wanted = tuple(map(fold, draft.texts))
+    if not wanted or not samples:
+        return ()
+    if holds_no_reply(samples):
+        return ("the reports hold no reply to look for words in: leave the words empty, and name a code or a server",)
+    if any(all(text in fold(each.diagnostic or "") for text in wanted) for each in samples):
+        return ()
+    return ("none of the newest reports of this wording says all of these words: take some that a sample shows",)
+
+
+def _without_place(problem: Problem, draft: Draft) -> str:
+    """What is wrong with the draft itself stands in no file yet."""
+    return problem.text if problem.id == draft.id else str(problem)
+
+
+class _Found:
+    """Goes through reports and tells apart what the draft would make of them."""
+
+    def __init__(self, draft: Draft, gid: str, today: Ruleset, then: Ruleset) -> None:
+        self._id, self._gid, self._today, self._then = draft.id, gid, today, then
+        self._texts = tuple(map(fold, draft.texts))
+        self.others: Counter[str] = Counter()
+        self.taken: Counter[tuple[str, Reason]] = Counter()
+        self.pairs: list[Taken] = []
+        self.revisions: list[Revision] = []
+        self.looked_at = 0
+        self.looked_back_to: datetime | None = None
+        self.is_cut = False
+
+    def may_say(self, words: str | None) -> bool:
+        said = fold(words or "")
+        return all(text in said for text in self._texts)
+
+    def take(self, events: Sequence[BounceEvent]) -> None:
+        for event in events:
+            if event.bounce_type is None or (after := judged(event, self._then)).rule != self._id:
+                continue
+            self._sort(event, judged(event, self._today), after)
+
+    def _sort(self, event: BounceEvent, before: Verdict, after: Verdict) -> None:
+        if before.reason is after.reason:
+            return
+        if before.bounce_type is not BounceType.UNDETERMINED:
+            self.taken[before.rule, before.reason] += 1
+            if len(self.pairs) < SHOWN and self.taken[before.rule, before.reason] < SHOWN // 4:
+                self.pairs.append(Taken(event, before, after))
+        elif (gid := group_of(event)) is not None and gid != self._gid:
+            self.others[gid] += 1
+        self.revisions.append(Revision(event, replace(
+            event, bounce_type=after.bounce_type, reason=after.reason, rule=after.rule, quote=after.quote
+        )))
+
+
+def _may_pass(verdict: Verdict) -> bool:
+    status, code = verdict.status, verdict.code
+    return status.class_ == 4 if status is not None else code is not None and 400 <= code < 500
+
+
+def _kept(ledger: Ledger, events: Sequence[BounceEvent]) -> Iterator[bytes]:
+    """The newest mails of a group that are kept as they came."""
+    for digest in list(dict.fromkeys(event.message_digest for event in events))[:KEPT_READ]:
+        raw = ledger.message(digest)
+        if raw is not None:
+            yield raw
+
+
+def _consequence(settings: Settings, ledger: Ledger, revisions: Sequence[Revision], now: datetime) -> Consequence:
+    part = revisions[:REHEARSED]
+    if not part:
+        return Consequence()
+    done = ledger.revise(part, decider(settings), _nobody, now, policy=settings.policy, dry_run=True)
+    places = {(each.revision.before.recipient, each.revision.before.stream): each for each in done}
+    hit = [place for place, each in places.items() if _begins(each.was, each.state)]
+    free = sum(_begins(each.state, each.was) for each in places.values())
+    first: dict[tuple[str, str], datetime] = {}
+    for each in part:
+        place = each.before.recipient, each.before.stream
+        first[place] = min(first.get(place, each.before.at), each.before.at)
+    took = sum(_took_mail(ledger, *place, first[place]) for place in hit)
+    return Consequence(len(hit), took, free, len(part), len(revisions))
+
+
+def _nobody(_: object) -> Sequence[OutboxItem]:
+    return ()
+
+
+def _begins(before: State, after: State) -> bool:
+    return after is State.SUPPRESSED and before is not State.SUPPRESSED
+
+
+def _took_mail(ledger: Ledger, address: str, stream: str, since: datetime) -> bool:
+    """Whether it took mail after the first report that the draft would count, as far as anybody told."""
+    told = (each.delivered_at for each in ledger.recipients(address) if each.stream == stream)
+    if any(at is not None and at > since for at in told):
+        return True
+    later = ledger.events(EventFilter(address, stream, since=since))
+    return any(event.action in _TAKEN for event in later)

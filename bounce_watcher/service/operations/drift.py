@@ -1,0 +1,147 @@
+"""The list that a platform keeps, read to its end and held against the ledger; and what mends the difference."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from datetime import datetime, timedelta
+from itertools import islice
+from time import sleep
+
+from bounce_watcher.config import Settings
+from bounce_watcher.ledger.outbox.list_comparison import Found, ListComparison
+from bounce_watcher.ledger.outbox.two_lists import PAGE
+from bounce_watcher.ledger.store import Ledger
+from bounce_watcher.model.address import parse_entry
+from bounce_watcher.model.errors import PermanentFailure, TemporaryFailure
+from bounce_watcher.model.grounds import ByPlatform
+from bounce_watcher.model.ledger import Occurrence, OutboxItem, State, Suppression, SuppressionSource
+from bounce_watcher.model.list_comparison import Difference, Side
+from bounce_watcher.model.verdict import Reason
+from bounce_watcher.outbox.platform import Page, Platform, Session
+from bounce_watcher.service.announcing import announcer
+from bounce_watcher.service.clock import utcnow
+
+WAITS = tuple(timedelta(seconds=seconds) for seconds in (1, 5, 15, 40))
+"""How long after each failed try a page of the list is asked for again: a long list meets limits of calls."""
+
+IDLE_PAGES, IDLE_SHARE = 100, 4
+"""Pages that bring nothing new: so many, and so many times those that did, before a list is held to have no end.
+
+A list that is made up of several may well repeat one in the other.
+"""
+
+
+class Drift:
+    """A platform's list beside the ledger: `read` it first. `skipped` counts entries that are no addresses."""
+
+    def __init__(self, settings: Settings, ledger: Ledger, platform: Platform, lists: ListComparison) -> None:
+        self._settings, self._ledger, self._platform, self._lists = settings, ledger, platform, lists
+        self.skipped = 0
+
+    @property
+    def here(self) -> int:
+        return self._lists.count(Side.HERE)
+
+    @property
+    def there(self) -> int:
+        return self._lists.count(Side.THERE)
+
+    def differences(self) -> Iterator[Difference]:
+        return self._lists.differences()
+
+    def read(self, advance: Callable[[int], None]) -> None:
+        """Reads both lists, once. `advance` is told how many entries more were read there.
+
+        Raises PermanentFailure where the list there can't be read or does not end, TemporaryFailure where the platform
+        does not answer, though it was asked some times.
+        """
+        with closing(self._platform.connect()) as session:
+            for page in _pages(session, self._platform, self._take):
+                advance(len(page.entries))
+        self._lists.read_here()
+
+    def _take(self, page: Page) -> int:
+        """Lists hold whole domains and hashes too: those are nobody whom we could name."""
+        named = [(parse_entry(each.address), each) for each in page.entries]
+        found = [Found(mailbox, each.reason, each.since) for mailbox, each in named if mailbox]
+        self.skipped += len(page.entries) - len(found)
+        return self._lists.take(found)
+
+    def fix_there(self) -> int:
+        """Tells the platform through the outbox. Returns of how many."""
+        announce = announcer(self._settings)
+
+        def to_it_alone(occurrence: Occurrence) -> Sequence[OutboxItem]:
+            return [item for item in announce(occurrence) if item.target == self._platform.name]
+
+        wanted = (each for each in self.differences() if each.fixed_at is Side.THERE)
+        return sum(self._lists.fix_there(batch, to_it_alone, utcnow()) for batch in _batched(wanted))
+
+    def fix_here(self, stream: str) -> int:
+        """Suppresses in `stream` who stands on the platform's own account there. Everybody but it is told.
+
+        Returns how many. These suppressions rest on no bounce and never count as one.
+        """
+        announce, now = announcer(self._settings), utcnow()
+
+        def to_the_others(occurrence: Occurrence) -> Sequence[OutboxItem]:
+            return [item for item in announce(occurrence) if item.target != self._platform.name]
+
+        count = 0
+        for batch in _batched(each for each in self.differences() if each.fixed_at is Side.HERE):
+            count += self._ledger.adopt([self._imported(each, stream, now) for each in batch], now, to_the_others)
+        return count
+
+    def _imported(self, each: Difference, stream: str, now: datetime) -> Suppression:
+        return Suppression(
+            each.address, stream, State.SUPPRESSED, Reason.ALREADY_SUPPRESSED.value, min(each.since or now, now),
+            self._grounds(each), SuppressionSource.PLATFORM,
+        )
+
+    def _grounds(self, each: Difference) -> ByPlatform:
+        return ByPlatform(self._platform.name, each.reason)
+
+
+@contextmanager
+def drift(settings: Settings, ledger: Ledger, platform: Platform) -> Iterator[Drift]:
+    """Raises PermanentFailure where the platform has no list that can be read."""
+    if not platform.lists:
+        raise PermanentFailure(
+            f"a {platform.kind} lets nobody read its list: see what it was told with "
+            f"`outbox list --target {platform.name}`", about=platform.about,
+        )
+    with ledger.list_comparison(platform.name, platform.streams, utcnow()) as lists:
+        yield Drift(settings, ledger, platform, lists)
+
+
+def _pages(session: Session, platform: Platform, take: Callable[[Page], int]) -> Iterator[Page]:
+    """Page after page. `take` is given each and returns how many of its addresses were new."""
+    seen: set[str] = set()
+    cursor: str | None = None
+    busy = idle = 0
+    while True:
+        page = _page(session, cursor)
+        fresh = take(page)
+        yield page
+        busy, idle = (busy + 1, idle) if fresh else (busy, idle + 1)
+        cursor = page.cursor
+        if cursor is None:
+            return
+        if cursor in seen or idle > IDLE_PAGES + IDLE_SHARE * busy:
+            endless = "its list has no end: the same comes again and again"
+            raise PermanentFailure(endless, "check url", about=platform.about)
+        seen.add(cursor)
+
+
+def _page(session: Session, cursor: str | None) -> Page:
+    for wait in WAITS:
+        try:
+            return session.page(cursor, utcnow())
+        except TemporaryFailure:
+            sleep(wait.total_seconds())
+    return session.page(cursor, utcnow())
+
+
+def _batched(wanted: Iterable[Difference]) -> Iterator[list[Difference]]:
+    source = iter(wanted)
+    while batch := list(islice(source, PAGE)):
+        yield batch

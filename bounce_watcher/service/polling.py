@@ -1,0 +1,171 @@
+"""One pass over a mailbox: read, write down, settle; and `poll`, one pass over all of them and over the outbox."""
+
+import contextlib
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from bounce_watcher.config import Settings
+from bounce_watcher.intake.imap.account import ImapAccount
+from bounce_watcher.intake.imap.oauth2 import TokenStore
+from bounce_watcher.intake.imap.session import ImapSession, open_session
+from bounce_watcher.intake.mailbox import UnfiledMail
+from bounce_watcher.logs import log
+from bounce_watcher.model.about import LEDGER, About, AboutKind
+from bounce_watcher.model.errors import BounceWatcherError
+from bounce_watcher.model.message import RawMessage
+from bounce_watcher.model.obstacles import Obstacle
+from bounce_watcher.service.analysis.analyser import Analyser
+from bounce_watcher.service.clock import utcnow
+from bounce_watcher.service.counts import Counts, What
+from bounce_watcher.service.delivering import DeliveryReport, deliver_all
+from bounce_watcher.service.opening import open_ledger
+from bounce_watcher.service.recording import Destinations, Recorder, Tally
+from bounce_watcher.service.state import MailboxStates
+from bounce_watcher.service.trouble import Troubles
+from bounce_watcher.words.obstacles import told
+
+
+@dataclass(frozen=True, slots=True)
+class PassReport:
+    """One pass over one mailbox. `unfinished`: its deadline came before its end. `failure`: why it broke off.
+
+    `obstacles`: what kept mail that was read from being filed, or a message from being read whole.
+    """
+
+    mailbox: str
+    tally: Tally
+    unfinished: bool = False
+    failure: str | None = None
+    obstacles: tuple[Obstacle, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PollReport:
+    passes: tuple[PassReport, ...]
+    deliveries: tuple[DeliveryReport, ...]
+
+    @property
+    def ok(self) -> bool:
+        """Every mailbox was read to its end, and its mail filed. A webhook that was not taken is tried again and is no
+        failure."""
+        return all(each.failure is None and not each.obstacles for each in self.passes)
+
+
+class Poller:
+    """Makes passes, for all mailboxes of a process. Thread-safe; `stop` ends every pass after the pages in hand."""
+
+    def __init__(
+        self, recorder: Recorder, unfiled: UnfiledMail, troubles: Troubles, stop: threading.Event,
+        counts: Counts | None = None,
+    ) -> None:
+        self.tokens = TokenStore()
+        self.stop = stop
+        self.states = MailboxStates()
+        self._recorder = recorder
+        self._unfiled = unfiled
+        self._troubles = troubles
+        self._counts = counts or Counts()
+        self._read: dict[str, datetime] = {}
+
+    def read_until(self, accounts: Sequence[ImapAccount], now: datetime) -> datetime | None:
+        """Until when all of these have been read to their end; `now` where there are none, None where one never was."""
+        read = [self._read.get(account.name) for account in accounts]
+        return None if None in read else min([now, *(at for at in read if at)])
+
+    def run(self, account: ImapAccount, on_page: Callable[[Tally], None] = lambda _: None) -> PassReport:
+        """One pass; never raises a BounceWatcherError: what went wrong stands in the report and, once, in the log."""
+        total, begun = Tally(), utcnow()
+
+        def settle(places: Destinations, tally: Tally) -> None:
+            nonlocal total
+            session.settle(places)
+            total += tally
+            self.states.waits(account, session.waiting(), tally.messages)
+            for place, messages in places.items():
+                self._counts.add(What.FILED, account.name, place, number=len(messages))
+            on_page(tally)
+            _log_page(account, tally)
+
+        try:
+            with (
+                self._troubles.guard(account.about),
+                open_session(account, now=utcnow, tokens=self.tokens, unfiled=self._unfiled) as session,
+            ):
+                self._recorder.drain(self._pages(account, session), settle, self.stop)
+        except BounceWatcherError as failure:
+            self._counts.add(What.PASSES, account.name, "failed")
+            return PassReport(account.name, total, failure=str(failure))
+        if not session.unfinished and not self.stop.is_set():
+            self._read[account.name] = begun
+        took = self.states.passed(account, begun)
+        self._counts.add(What.PASSES, account.name, "read")
+        self._counts.add(What.PASS_SECONDS, account.name, number=took)
+        obstacles = session.obstacles()
+        if obstacles:
+            self._troubles.raised(filing_of(account.name), told(account.about, obstacles))
+        elif not session.unfinished:
+            self._troubles.cleared(filing_of(account.name))
+        return PassReport(account.name, total, unfinished=session.unfinished, obstacles=obstacles)
+
+    def _pages(self, account: ImapAccount, session: ImapSession) -> Iterator[Sequence[RawMessage]]:
+        for page in session.pages():
+            self.states.waits(account, session.waiting())
+            yield page
+        self.states.waits(account, session.waiting())
+
+
+def filing_of(mailbox: str) -> About:
+    """What troubles with filing a mailbox's mail are about: it is read all the same."""
+    return About(AboutKind.FILING, mailbox)
+
+
+def _log_page(account: ImapAccount, tally: Tally) -> None:
+    log.info(
+        "mail recorded and filed", action="mail_recorded", mailbox=account.name, messages=tally.messages,
+        events=tally.events, suppressed=tally.suppressed, duplicates=tally.duplicates, doubted=tally.doubted,
+        opt_outs=tally.opt_outs,
+    )
+
+
+def poll_once(settings: Settings, on_page: Callable[[Tally], None] = lambda _: None) -> PollReport:
+    """Drains every mailbox, each in its own thread, then sends what is due. Raises what `open_ledger` raises.
+
+    `on_page` is called, in any of these threads, with what each page came to.
+    """
+    stop, troubles = threading.Event(), Troubles()
+    ledger = open_ledger(settings)
+    try:
+        with Analyser(settings.attribution, settings.workers, rules=settings.rules) as analyser:
+            recorder = Recorder(settings, ledger, analyser, troubles)
+            poller = Poller(recorder, ledger.unfiled, troubles, stop)
+            passes = drain_all(settings, poller, on_page)
+        recorder.expire(utcnow(), poller.read_until(settings.mailboxes, utcnow()))
+        deliveries = deliver_all(settings, ledger, troubles, stop)
+        with contextlib.suppress(BounceWatcherError), troubles.guard(LEDGER, by_kind=True):
+            ledger.finish_forgetting()
+    finally:
+        ledger.close()
+    return PollReport(passes, deliveries)
+
+
+def drain_all(settings: Settings, poller: Poller, on_page: Callable[[Tally], None]) -> tuple[PassReport, ...]:
+    """Every mailbox to its end. Whatever breaks in (Ctrl-C) lets each one finish the pages in hand, no more."""
+    if not settings.mailboxes:
+        return ()
+
+    def drain(account: ImapAccount) -> PassReport:
+        report = latest = poller.run(account, on_page)
+        while latest.unfinished and latest.tally.messages and not poller.stop.is_set():
+            latest = poller.run(account, on_page)
+            report = replace(latest, tally=report.tally + latest.tally)
+        return report
+
+    with ThreadPoolExecutor(len(settings.mailboxes), thread_name_prefix="pass") as threads:
+        try:
+            return tuple(threads.map(drain, settings.mailboxes))
+        except BaseException:  # leaving the block waits for the threads
+            poller.stop.set()
+            raise

@@ -1,0 +1,1 @@
+"""What `init` and `doctor` do: a mailbox found and tried, a configuration written, everything named in one examined."""

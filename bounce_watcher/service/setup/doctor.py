@@ -1,0 +1,275 @@
+"""Whether everything that a configuration names can be reached and used, and what to do where not.
+
+Looks only: no folder is made, no table changed, no webhook sent. Of mail it puts one of its own into each folder that
+settled mail goes to, and takes it out again, where the server lets it take out just that one.
+"""
+
+import os
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
+from datetime import datetime, timedelta
+from email.utils import parsedate_to_datetime
+from pathlib import Path
+
+from bounce_watcher.config import Settings
+from bounce_watcher.intake.imap.oauth2 import TokenStore
+from bounce_watcher.ledger.db.migrate import NewerSchema
+from bounce_watcher.ledger.db.modes import exposures, sqlite_file
+from bounce_watcher.ledger.lists.filters import OutboxFilter
+from bounce_watcher.ledger.store import Ledger
+from bounce_watcher.model.about import About, AboutKind
+from bounce_watcher.model.errors import BounceWatcherError
+from bounce_watcher.model.ledger import Attempt, Disposition, OutboxState
+from bounce_watcher.outbox.answer import one_line
+from bounce_watcher.outbox.http.client import HttpClient, new_place
+from bounce_watcher.outbox.http.endpoint import transport_to
+from bounce_watcher.outbox.http.exchange import Reply, Request
+from bounce_watcher.outbox.notifier import Notifier, understood
+from bounce_watcher.outbox.opening import Receiver, channel_to
+from bounce_watcher.outbox.platform import Platform
+from bounce_watcher.outbox.webhook.target import WebhookTarget
+from bounce_watcher.service.analysis.analyser import Analyser
+from bounce_watcher.service.clock import utcnow
+from bounce_watcher.service.setup import mailbox_doctor
+from bounce_watcher.service.setup.checks import FIXES, Check, failed
+from bounce_watcher.words import risk
+
+CLOCK_TOLERANCE = timedelta(seconds=60)
+"""Receivers refuse a signature whose timestamp is five minutes off; a minute is worth a mend."""
+
+DEAD_COUNTED = 1000
+"""So many dead letters are counted, no more: the list may be long."""
+
+
+def examine(settings: Settings) -> Iterator[Check]:
+    """Every check, as it is made; a server that hangs costs its own time-out. Never raises a BounceWatcherError."""
+    yield from _configuration(settings)
+    yield _analysis(settings)
+    yield from _database(settings)
+    tokens = TokenStore()
+    for account in settings.mailboxes:
+        yield from mailbox_doctor.examine(account, tokens)
+    dates: list[timedelta] = []
+    for target in settings.webhooks:
+        yield from _webhook(target, dates.append)
+    for platform in settings.platforms:
+        yield from _platform(platform)
+    for notifier in settings.notifiers:
+        yield _notifier(notifier)
+    yield _clock(dates)
+
+
+# ── the configuration ───────────────────────────────────────────────────────────────────────────────────────────────
+
+def _configuration(settings: Settings) -> Iterator[Check]:
+    for warning in settings.warnings:
+        yield Check("configuration", True, warning.problem, warning.fix)
+    has_key = bool(settings.attribution.token_keys)
+    if told := risk.risk(settings.policy, has_key=has_key):
+        yield Check("proof", True, told, risk.remedy(has_key=has_key))
+    if not settings.mailboxes:
+        yield Check("configuration", False, "no [[mailbox]]: nothing is watched", "add one to the configuration")
+    if not settings.targets:
+        yield Check("configuration", True, "no [[webhook]] and no [[platform]]: nobody is told of suppressions",
+                    "add one, or ask the ledger with `bounce-watcher suppressions list`")
+
+
+# ── analysis ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+def _analysis(settings: Settings) -> Check:
+    """Nothing that is missing is a failure: mail is analysed all the same."""
+    try:
+        with Analyser(settings.attribution, 1, rules=settings.rules) as analyser:
+            held, missing = analyser.protections().described()
+    except BounceWatcherError as failure:
+        return failed(About(AboutKind.ANALYSIS), failure)
+    if not missing:
+        return Check("analysis", True, f"processes that read mail have {held}")
+    return Check("analysis", True, f"processes that read mail have {held}; not in force: {missing}",
+                 "Linux 5.13 or newer has Landlock and seccomp; a container's own profile must not forbid them")
+
+
+# ── the database ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+def _database(settings: Settings) -> Iterator[Check]:
+    url = settings.database_url.get_secret_value()
+    for exposure in exposures(url):
+        yield Check("database", not exposure.can_change, exposure.detail, exposure.fix)
+    path = sqlite_file(url)
+    if path is not None and not path.exists():
+        yield _new_file(path)
+        return
+    try:
+        with Ledger.connect(url) as ledger:
+            yield Check("database", True, "connected")
+            yield from _schema(ledger)
+    except BounceWatcherError as failure:
+        yield failed(About(AboutKind.DATABASE), failure)
+
+
+def _new_file(path: Path) -> Check:
+    folder = path.parent
+    if not folder.is_dir():
+        return Check("database", False, f"{folder}: no such folder", f"create it: mkdir -p {folder}")
+    if not os.access(folder, os.W_OK | os.X_OK):
+        return Check("database", False, f"{folder}: this user may not write there",
+                     "give it to the user that the service runs as")
+    return Check("database", True, f"{path} is not there yet; the first poll makes it")
+
+
+def _schema(ledger: Ledger) -> Iterator[Check]:
+    try:
+        ledger.check()
+    except NewerSchema as failure:
+        yield failed(About(AboutKind.SCHEMA), failure)
+        return
+    except BounceWatcherError as failure:
+        yield Check("schema", True, failure.headline, "nothing: the next poll does so by itself")
+        return
+    yield Check("schema", True, "the tables are those of this version")
+    for target, why in ledger.disabled_endpoints().items():
+        yield Check(f"webhook {target}", False, f"disabled: {why}", f"bounce-watcher outbox retry --target {target}")
+    for target, pause in ledger.paused().items():
+        why = f"paused since {pause.at:%Y-%m-%d %H:%M} UTC by {pause.by}: {pause.because}; it is told nothing"
+        yield Check(f"target {target}", True, why, f"bounce-watcher outbox resume {target}")
+    dead = sum(1 for _ in ledger.outbox(OutboxFilter(OutboxState.DEAD, limit=DEAD_COUNTED)))
+    if dead:
+        advice = "look at them with `bounce-watcher outbox list --state dead`, then `outbox retry`"
+        yield Check("outbox", True, f"{dead} dead letters", advice)
+
+
+# ── webhooks ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+def _webhook(target: WebhookTarget, note_skew: Callable[[timedelta], None]) -> Iterator[Check]:
+    """Asks by HEAD, which no receiver takes for an event, on the way that webhooks go."""
+    try:
+        client = HttpClient(transport_to(target), target.timeout)
+    except BounceWatcherError as failure:
+        yield failed(target.about, failure)
+        return
+    with closing(client):
+        reply = client.exchange(Request("HEAD", target.url, hides=target.hides))
+    _note_skew(reply, note_skew)
+    yield _answered(target, reply) if reply.status else _unanswered(target, reply)
+
+
+def _note_skew(reply: Reply, note: Callable[[timedelta], None]) -> None:
+    """How far our clock is ahead of the answering server's, where it tells its time (RFC 9110 section 6.6.1)."""
+    try:
+        told = parsedate_to_datetime(reply.headers.get("date", ""))
+        note(utcnow() - told)
+    except (ValueError, TypeError):  # none, no date, or one without a zone
+        return
+
+
+_ANSWERS: Mapping[int, tuple[bool, str]] = {
+    401: (True, "it asks for a log-in: webhooks carry a signature and no other; make sure that POST is open to them"),
+    403: (True, "it refuses HEAD: make sure that POST is open to webhooks"),
+    404: (True, "check the path in url, unless the platform answers 404 to all but POST, as some do"),
+    410: (False, "410 is how a receiver says that it wants no more: set url to the new place"),
+}
+
+
+def _unanswered(target: WebhookTarget, reply: Reply) -> Check:
+    problem, fix = (reply.failure.problem, reply.failure.fix) if reply.failure else (reply.text, "")
+    return Check(target.label, False, f"{target.shown_url}: {problem}", fix or FIXES[AboutKind.WEBHOOK])
+
+
+def _answered(target: WebhookTarget, reply: Reply) -> Check:
+    name, status = target.label, reply.status or 0
+    detail = f"{target.shown_url} answers HTTP {status} to HEAD"
+    if 300 <= status < 400 and "location" in reply.headers:
+        return Check(name, False, f"{detail}: a redirect is not followed",
+                     f"set url to {one_line(new_place(reply.headers['location'], target.hides))}")
+    ok, mend = _ANSWERS.get(status, (status < 500 or status == 501, ""))
+    if not ok and not mend:
+        mend = "the platform is up but has trouble: look at its log"
+    return Check(name, ok, detail if mend or status < 300 else f"{detail}, which webhooks do not use: it is there",
+                 mend)
+
+
+# ── platforms ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+def _platform(platform: Platform) -> Iterator[Check]:
+    """Makes the harmless call that tells whether the platform would let us work."""
+    try:
+        channel = channel_to(platform)
+    except BounceWatcherError as failure:
+        yield failed(platform.about, failure)
+        return
+    with closing(channel):
+        attempt = channel.test(utcnow())
+    if attempt.disposition is Disposition.DELIVERED:
+        reads = "its list can be read" if platform.lists else f"a {platform.kind} lets nobody read its list"
+        yield Check(platform.label, True, f"{platform.kind}: {attempt.answer or 'it is there'}; {reads}")
+    else:
+        yield Check(platform.label, False, *explained(platform, attempt))
+
+
+# ── notifiers ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+def _notifier(notifier: Notifier) -> Check:
+    """Sends nothing: that is for `outbox test`."""
+    try:
+        understood(notifier)
+    except BounceWatcherError as failure:
+        return failed(notifier.about, failure)
+    return Check(notifier.label, True, f"told of {', '.join(sorted(notifier.alerts))}: its URL is understood",
+                 f"bounce-watcher outbox test {notifier.name}")
+
+
+# ── what a test was answered ────────────────────────────────────────────────────────────────────────────────────────
+
+_ANSWERS_OF_PLATFORM: Mapping[int, str] = {
+    2: "check url: what answers there is not the API of a {kind}",
+    3: "set url to the new place",
+    4: "check the keys of its table against what stands at the platform",
+    5: "nothing here: it has trouble of its own; what waits goes out when that is over",
+    401: "check its key: it is wrong, has run out, or belongs to another account or region (url)",
+    403: "give its key the rights that the page on {kind} names, or let this machine's address in",
+    404: "check url, and that what its table names is there at the platform",
+    429: "nothing: it asks to be called less; set rate if it stays so",
+}
+_ANSWERS_OF_WEBHOOK: Mapping[int, str] = {
+    3: "set url to the new place",
+    4: "look at the receiver's log: it refuses what is sent to it",
+    5: "the receiver has trouble: look at its log",
+    400: "look at the receiver's log: most likely it verifies with another secret",
+    401: "let POST through without a log-in: webhooks carry a signature and no other",
+    403: "let POST through: webhooks carry a signature and no other",
+    404: "check the path in url",
+    410: "it wants no more: set url to the new place",
+}
+"""By status, else by its first digit. `kind` is the platform's."""
+
+
+def explained(target: Receiver, attempt: Attempt) -> tuple[str, str]:
+    """What a target that did not take a test said, and the fix."""
+    if attempt.failure is not None:
+        return attempt.failure.problem, attempt.failure.fix or FIXES[target.about.kind]
+    status = attempt.status
+    if status is None:
+        return attempt.answer, FIXES[target.about.kind]
+    if isinstance(target, Platform):
+        told = _ANSWERS_OF_PLATFORM.get(status) or _ANSWERS_OF_PLATFORM[status // 100]
+        return attempt.answer, told.format(kind=target.kind)
+    return attempt.answer, _ANSWERS_OF_WEBHOOK.get(status) or _ANSWERS_OF_WEBHOOK[status // 100]
+
+
+# ── the clock ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+def _clock(skews: list[timedelta]) -> Check:
+    now = _spelled(utcnow())
+    if not skews:
+        return Check("clock", True, f"{now}; no server told its time to compare with",
+                     "keep it synchronised (timedatectl): receivers refuse signatures that are minutes off")
+    skew = min(skews, key=abs)
+    if abs(skew) <= CLOCK_TOLERANCE:
+        return Check("clock", True, f"{now}, as the webhook's server says")
+    side = "ahead of" if skew > timedelta(0) else "behind"
+    return Check("clock", False, f"{now} is {abs(skew).total_seconds():.0f} s {side} the webhook's server",
+                 "synchronise it (timedatectl set-ntp true): receivers refuse signatures that are minutes off")
+
+
+def _spelled(moment: datetime) -> str:
+    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")

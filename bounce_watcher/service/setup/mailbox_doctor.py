@@ -1,0 +1,175 @@
+"""Whether a mailbox can be read and its settled mail filed, and what to do where not.
+
+Watched folders are selected as a pass does it, and judged by the same functions. Folders that settled mail goes to are
+looked at for rights and room; where the server can take out just one mail again (UIDPLUS), one is put in to try it.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from email.message import EmailMessage
+from email.utils import format_datetime, make_msgid
+
+from imapclient import DELETED, SEEN, IMAPClient
+
+from bounce_watcher.intake.imap import folders
+from bounce_watcher.intake.imap.account import ImapAccount
+from bounce_watcher.intake.imap.connection import Connection
+from bounce_watcher.intake.imap.failures import Refused, one_line, refusals, secrets_of
+from bounce_watcher.intake.imap.folders import Hierarchy
+from bounce_watcher.intake.imap.oauth2 import TokenStore
+from bounce_watcher.intake.imap.rights import CREATE, INSERT, REMOVE, quotas_of, rights_in
+from bounce_watcher.intake.imap.selecting import Selection
+from bounce_watcher.intake.imap.settling import KEYWORD, Settlement, settlement_of
+from bounce_watcher.intake.imap.watchdog import Watchdog
+from bounce_watcher.model.errors import BounceWatcherError
+from bounce_watcher.model.obstacles import NoRoom, Obstacle
+from bounce_watcher.service.clock import utcnow
+from bounce_watcher.service.setup.checks import Check, failed
+from bounce_watcher.words import obstacles
+
+_APPENDED = re.compile(r"\[APPENDUID \d+ (\d+)\]", re.IGNORECASE)
+"""RFC 4315 section 3."""
+
+
+def examine(account: ImapAccount, tokens: TokenStore) -> Iterator[Check]:
+    """Every check of one mailbox. Never raises a BounceWatcherError."""
+    name = str(account.about)
+    try:
+        with connected(account, tokens) as connection:
+            yield _log_in(name, connection)
+            yield _filing(name, connection.client)
+            yield _idle(name, account, connection.client)
+            yield from _folders(name, connection)
+    except BounceWatcherError as failure:
+        yield failed(account.about, failure)
+
+
+@contextmanager
+def connected(account: ImapAccount, tokens: TokenStore) -> Iterator[Connection]:
+    """Logged in, for questions to a mailbox's server. Raises TemporaryFailure, or PermanentFailure with the mend."""
+    with Watchdog(account.pass_deadline, 2 * account.timeout) as watchdog:
+        connection = Connection(account, watchdog, utcnow, tokens)
+        try:
+            connection.open()
+            with connection.conversation("asking for its folders and abilities"):
+                yield connection
+            connection.close()
+        finally:
+            connection.drop()
+
+
+def _log_in(name: str, connection: Connection) -> Check:
+    account, way = connection.account, connection.fell_back_to
+    told = f"logged in at {account.host}:{account.port}, security {account.security}"
+    if way is None:
+        return Check(name, True, told)
+    return Check(name, True, f"{told}; AUTHENTICATE PLAIN does not work here, the other way does",
+                 f'set auth = "{way}": without it each log-in tries both')
+
+
+_FILING: Mapping[Settlement, tuple[str, str]] = {
+    Settlement.MOVE: ("MOVE: settled mail is moved in one step", ""),
+    Settlement.EXPUNGE: ("no MOVE, but UIDPLUS: settled mail is copied, then just these messages are expunged", ""),
+    Settlement.KEYWORD: (
+        f"neither MOVE nor UIDPLUS: settled mail is copied, stays, and is marked {KEYWORD.decode()} where the folder "
+        "takes keywords", "empty the watched folder from time to time with a mail program",
+    ),
+}
+
+
+def _filing(name: str, client: IMAPClient) -> Check:
+    detail, advice = _FILING[settlement_of(client)]
+    return Check(name, True, detail, advice)
+
+
+def _idle(name: str, account: ImapAccount, client: IMAPClient) -> Check:
+    if client.has_capability("IDLE"):
+        return Check(name, True, "IDLE: new mail is seen at once" if account.idle else "IDLE is offered and turned off")
+    return Check(name, True, f"no IDLE: new mail is seen with the next poll, every {account.poll_every}")
+
+
+# ── folders ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+def _folders(name: str, connection: Connection) -> Iterator[Check]:
+    account, client = connection.account, connection.client
+    hierarchy = folders.hierarchy_of(client)
+    for configured in account.folders:
+        yield _watched(name, connection, folders.find(client, hierarchy, configured).name)
+    for configured in (account.processed_folder, account.review_folder, account.quarantine_folder):
+        place = folders.find(client, hierarchy, configured)
+        yield _destination(name, connection, place.name) if place.exists else _new(name, client, hierarchy, configured)
+
+
+def _watched(name: str, connection: Connection, folder: str) -> Check:
+    selected = Selection(connection).enter(folder)
+    if selected is None:
+        return Check(name, False, f"there is no folder {folder}", "mend `folder` in the configuration, or create it")
+    if selected.obstacle is not None:
+        return _in_the_way(name, selected.obstacle)
+    held = f"folder {folder} holds {selected.exists} messages"
+    if selected.settlement is Settlement.KEPT:
+        return Check(name, True, f"{held}; the server can mark none as settled, so the ledger keeps in mind which are",
+                     "empty it from time to time with a mail program")
+    return Check(name, True, held)
+
+
+def _in_the_way(name: str, obstacle: Obstacle) -> Check:
+    return Check(name, False, *obstacles.explained(obstacle))
+
+
+def _destination(name: str, connection: Connection, folder: str) -> Check:
+    """A folder that settled mail goes to."""
+    client = connection.client
+    rights = rights_in(client, folder)
+    if missing := rights.missing(INSERT):
+        return _lacks(name, folder, missing, "settled mail can't be put there")
+    full = tuple(quota for quota in quotas_of(client, folder) if quota.is_full)
+    if full:
+        return _in_the_way(name, NoRoom(folder, full, ""))
+    can_try = client.has_capability("UIDPLUS") and not rights.missing(REMOVE)
+    refused = _tried(client, folder) if can_try else None
+    if refused is None:
+        return Check(name, True, f"folder {folder} is there")
+    said = one_line(str(refused), secrets_of(connection.account))
+    return Check(name, False, f"folder {folder} takes no mail (the server says: {said})",
+                 "make room there, or give its user the right to put mail in")
+
+
+def _new(name: str, client: IMAPClient, hierarchy: Hierarchy, configured: str) -> Check:
+    """A folder that settled mail goes to and that is not there yet."""
+    folder = hierarchy.name(configured)
+    above, delimiter, _ = folder.rpartition(hierarchy.delimiter or "\0")
+    while delimiter and above and not folders.exists(client, above):
+        above, delimiter, _ = above.rpartition(delimiter)
+    if above and (missing := rights_in(client, above).missing(CREATE)):
+        return _lacks(name, above, missing, f"folder {folder} can't be made")
+    told = f"folder {folder} is not there yet and will be made when it is needed"
+    if hierarchy.splits(configured):
+        return Check(name, True, f"{told}; the server takes “{hierarchy.delimiter}” for the end of a level",
+                     "name another folder if that is not meant: levels are written with /")
+    return Check(name, True, told)
+
+
+def _lacks(name: str, folder: str, missing: tuple[str, ...], so: str) -> Check:
+    return Check(name, False, f"folder {folder}: its user lacks the right {obstacles.rights(missing)}, so {so}",
+                 obstacles.TO_GRANT)
+
+
+def _tried(client: IMAPClient, folder: str) -> Refused | None:
+    """Puts one mail in and takes it out again; what the server said where it did not let it in."""
+    mail = EmailMessage()
+    mail["Subject"] = "bounce-watcher doctor: tried whether this folder takes mail; may be deleted"
+    mail["Date"], mail["Message-ID"] = format_datetime(utcnow()), make_msgid(domain="doctor.invalid")
+    mail.set_content("Put here by `bounce-watcher doctor`, which takes it out again.\n")
+    try:
+        with refusals():
+            answer = client.append(folder, mail.as_bytes().replace(b"\n", b"\r\n"), [SEEN])
+    except Refused as refused:
+        return refused
+    found = _APPENDED.search(answer.decode("ascii", "replace") if isinstance(answer, bytes) else str(answer))
+    if found:
+        client.select_folder(folder)
+        client.add_flags(found[1], DELETED, silent=True)
+        client.uid_expunge(found[1])
+    return None

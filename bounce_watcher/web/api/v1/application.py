@@ -1,0 +1,70 @@
+"""The API as one application: its paths, its description, and what it says of a bad request."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from fastapi import Depends, FastAPI
+from fastapi.exceptions import RequestValidationError
+from fastapi.security import HTTPBearer
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from bounce_watcher.model.errors import PermanentFailure, TemporaryFailure
+from bounce_watcher.web.api.v1 import acts, lists
+from bounce_watcher.web.api.v1.answers import Problem
+from bounce_watcher.web.context import House
+from bounce_watcher.web.http import reported
+
+_PROBLEMS: Mapping[int | str, dict[str, Any]] = {
+    400: {"model": Problem, "description": "The body can't be read, or a field that says who asks came twice"},
+    401: {"model": Problem, "description": "No token, or a wrong one"},
+    403: {"model": Problem, "description": "Whoever asks may look and not change anything, or not even look"},
+    422: {"model": Problem, "description": "A parameter or the body is not as it must be"},
+    429: {"model": Problem, "description": "Too many wrong tokens from this address: try again after Retry-After"},
+    503: {"model": Problem, "description": "The database is away: try again"},
+}
+
+_TOKEN = HTTPBearer(auto_error=False, description="`token` or `read_token` under [web] in the configuration")
+"""Of the description alone: `web.access` asks for it."""
+
+
+def api(house: House) -> FastAPI:
+    """To be mounted at /api/v1."""
+    app = FastAPI(
+        title="Bounce Watcher", version="1", docs_url=None, redoc_url=None, openapi_url="/openapi.json",
+        responses=dict(_PROBLEMS), redirect_slashes=False, dependencies=[Depends(_TOKEN)],
+        exception_handlers={
+            RequestValidationError: _told_of_request, HTTPException: _told_of_http, ValueError: _told_of_value,
+            TemporaryFailure: _told_of_failure, PermanentFailure: _told_of_failure,
+        },
+    )
+    app.state.house = house
+    app.include_router(lists.router)
+    app.include_router(acts.router)
+    reported.add_to(app, house)
+    return app
+
+
+async def _told_of_request(_: Request, error: Exception) -> Response:
+    """`since: …`, one after the other on a line. What was sent is not said again."""
+    assert isinstance(error, RequestValidationError)
+    told = "; ".join(f"{_place(each['loc'])}: {each['msg']}" for each in error.errors()[:10])
+    return JSONResponse({"error": told}, 422)
+
+
+def _place(loc: tuple[str | int, ...]) -> str:
+    return ".".join(map(str, loc[1:])) or "body"
+
+
+async def _told_of_http(_: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    return JSONResponse({"error": error.detail}, error.status_code, error.headers)
+
+
+async def _told_of_value(_: Request, error: Exception) -> Response:
+    return JSONResponse({"error": str(error)}, 422)
+
+
+async def _told_of_failure(_: Request, error: Exception) -> Response:
+    return reported.told_of_failure(error)

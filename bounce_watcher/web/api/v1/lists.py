@@ -1,0 +1,202 @@
+"""What the ledger holds, a page at a time, by the same queries as the lists at the shell."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Path, Query, Request
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse, Response
+
+from bounce_watcher.ledger.lists.filters import (
+    By,
+    EventFilter,
+    EventPlace,
+    OutboxFilter,
+    SuppressionFilter,
+    SuppressionPlace,
+)
+from bounce_watcher.ledger.lists.stats import stats
+from bounce_watcher.model.finding import Kind
+from bounce_watcher.model.ledger import OutboxState, State
+from bounce_watcher.model.verdict import BounceType, Reason
+from bounce_watcher.outbox.webhook.rehearsal import rehearse_among
+from bounce_watcher.service.clock import utcnow
+from bounce_watcher.service.operations.protecting import protector
+from bounce_watcher.web.api.v1 import answers, places
+from bounce_watcher.web.api.v1.json import json_answer
+from bounce_watcher.web.context import House
+from bounce_watcher.words.rows import (
+    Row,
+    event_row,
+    outbox_row,
+    recipient_row,
+    suppression_row,
+    tried_row,
+    with_streams_of,
+)
+
+router = APIRouter()
+
+MOST = 1000
+USUAL = 100
+MOST_EVENTS_OF_ONE = 1000
+"""Events of one recipient and stream that are told: the latest."""
+
+LONGEST = 500
+
+Text = Annotated[str | None, Field(max_length=LONGEST)]
+Limit = Annotated[int, Field(ge=1, le=MOST, description="Rows of one answer")]
+After = Annotated[str | None, Field(max_length=4096, description="`next` of the answer before")]
+
+
+def _written(value: object) -> object:
+    """A number would be taken for seconds since 1970."""
+    if isinstance(value, str) and value.lstrip("+-").replace(".", "").isdigit():
+        raise ValueError("is no time: write it as 2026-11-24T06:00:00Z")
+    return value
+
+
+Moment = Annotated[datetime | None, BeforeValidator(_written), Field(description="RFC 3339, with a zone")]
+
+
+def house_of(request: Request) -> House:
+    house: House = request.app.state.house
+    return house
+
+
+class EventQuery(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    recipient: Text = None
+    stream: Text = None
+    kind: Kind | None = None
+    bounce_type: BounceType | None = None
+    reason: Reason | None = None
+    since: Moment = None
+    until: Moment = None
+    newest_first: bool = False
+    limit: Limit = USUAL
+    after: After = None
+
+    def filter(self) -> EventFilter:
+        place = None
+        if self.after is not None:
+            at, event_id = places.read(self.after, 2)
+            place = EventPlace(_moment(at), event_id)
+        return EventFilter(
+            self.recipient, self.stream, self.kind, self.bounce_type, self.reason, _aware("since", self.since),
+            _aware("until", self.until), self.limit, self.newest_first, place,
+        )
+
+
+@router.get("/events", response_model=answers.Events, tags=["events"])
+def events(request: Request, asked: Annotated[EventQuery, Query()]) -> Response:
+    """Every recipient of every report, in the order of time."""
+    found = house_of(request).ledger.some_events(asked.filter())
+    place = found.following
+    return _page("events", map(event_row, found.rows), places.told(place.at.isoformat(), place.id) if place else None)
+
+
+@router.get("/suppressions", response_model=answers.Suppressions, tags=["suppressions"])
+def suppressions(
+    request: Request, recipient: Text = None, stream: Text = None, state: State | None = None, reason: Text = None,
+    limit: Limit = USUAL, after: After = None,
+) -> Response:
+    """Whom not to mail, in the order of addresses."""
+    place = SuppressionPlace(*places.read(after, 2)) if after is not None else None
+    wanted = SuppressionFilter(recipient, stream, state, reason, limit, place)
+    found = house_of(request).ledger.some_suppressions(wanted)
+    behind = found.following
+    return _page(
+        "suppressions", map(suppression_row, found.rows), places.told(behind.key, behind.stream) if behind else None
+    )
+
+
+@router.get("/recipients", response_model=answers.Recipients, tags=["recipients"])
+def recipients(
+    request: Request, recipient: Annotated[str, Query(min_length=1, max_length=LONGEST)], stream: Text = None
+) -> Response:
+    """All that is known of one address, stream by stream; an empty list where nothing is."""
+    house = house_of(request)
+    ledger = house.ledger
+    it, opt_outs = protector(house.settings, ledger, recipient), ledger.opt_outs_of(recipient)
+    known = with_streams_of(ledger.recipients(recipient), opt_outs, ledger.known_as(recipient))
+    rows = [
+        recipient_row(
+            record,
+            reversed(list(ledger.events(EventFilter(
+                recipient, record.stream, newest_first=True, limit=MOST_EVENTS_OF_ONE
+            )))),
+            ledger.course(recipient, record.stream),
+            it.row if it else None, opt_outs,
+        )
+        for record in known if stream in (None, record.stream)
+    ]
+    return json_answer({"recipients": rows})
+
+
+@router.get("/outbox", response_model=answers.OutboxItems, tags=["outbox"])
+def outbox(
+    request: Request, state: OutboxState | None = None, target: Text = None, recipient: Text = None,
+    since: Moment = None, limit: Limit = USUAL, after: After = None,
+) -> Response:
+    """What targets are told, in the order in which it was written."""
+    behind = places.read(after, 1)[0] if after is not None else None
+    wanted = OutboxFilter(state, target, recipient, limit, _aware("since", since), after=behind)
+    found = list(house_of(request).ledger.outbox(wanted))
+    following = places.told(found[-1].id) if len(found) == limit else None
+    return _page("outbox", map(outbox_row, found), following)
+
+
+@router.get(
+    "/outbox/{item_id}", response_model=answers.Delivery, tags=["outbox"], responses={404: {"model": answers.Problem}}
+)
+def delivery(request: Request, item_id: Annotated[str, Path(max_length=LONGEST)]) -> Response:
+    """One item with its tries. 404 where there is none of that id."""
+    house = house_of(request)
+    item = next(house.ledger.outbox(OutboxFilter(id=item_id)), None)
+    if item is None:
+        raise HTTPException(404, "there is no item of this id")
+    sent, _ = rehearse_among(house.settings.receivers, item, utcnow())
+    tries = [tried_row(tried) for tried in house.ledger.deliveries.tries(item.id)]
+    return json_answer({**outbox_row(item), "request": sent, "tries": tries})
+
+
+@router.get("/stats", response_model=answers.Stats, tags=["stats"])
+def told_stats(
+    request: Request, since: Moment = None, until: Moment = None, stream: Text = None,
+    by: Annotated[list[By], Query(max_length=len(By), description="What to tell apart")] = [By.TYPE],  # noqa: B006
+) -> Response:
+    """How many reports arrived, by day, type, reason, provider, stream or sending; the last 30 days unless told."""
+    end = _aware("until", until) or utcnow()
+    begin = _aware("since", since) or end - timedelta(days=30)
+    if begin > end:
+        raise HTTPException(422, "since: is after until")
+    found = stats(house_of(request).ledger, begin, end, by, stream)
+    return json_answer({
+        "since": found.since, "until": found.until, "total": found.total, "sent": found.sent,
+        "opt_outs": found.opt_outs, "rows": found.rows,
+    })
+
+
+def _page(name: str, rows: Any, following: str | None) -> JSONResponse:
+    told: Sequence[Row] = list(rows)
+    return json_answer({name: told, "next": following})
+
+
+def _aware(name: str, at: datetime | None) -> datetime | None:
+    if at is not None and at.tzinfo is None:
+        raise HTTPException(422, f"{name}: has no zone: write it as 2026-11-24T06:00:00Z")
+    return at
+
+
+def _moment(text: str) -> datetime:
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        at = None
+    if at is None or at.tzinfo is None:
+        raise HTTPException(422, "after: is not what `next` of an answer said: take it from there, or leave it out")
+    return at

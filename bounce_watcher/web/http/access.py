@@ -1,0 +1,243 @@
+"""Who may ask, and for what: a token in the header, a session that a token opened, a name from a trusted proxy.
+
+Without a token and without such a proxy nobody may act, and only processes of our own user on this machine may look.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from urllib.parse import quote, urlsplit
+
+from anyio import CapacityLimiter, to_thread
+from starlette.requests import HTTPConnection
+from starlette.responses import JSONResponse, RedirectResponse, Response
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from bounce_watcher.config.settings import WebSettings
+from bounce_watcher.config.values import is_loopback
+from bounce_watcher.ledger.sessions import Role
+from bounce_watcher.model.errors import BounceWatcherError
+from bounce_watcher.service.clock import utcnow
+from bounce_watcher.web.http import failures, peers, reported
+from bounce_watcher.web.http.session import Sessions, cookie_of
+
+OPEN = frozenset({"/healthz"})
+"""Paths that ask nobody: a supervisor has no secret to show."""
+
+API = ("/api/", "/metrics", "/readyz", "/healthz")
+"""What programs ask: they are answered in JSON."""
+SIGN_IN, STATIC = "/login", "/static/"
+
+_READERS_OF_SESSIONS = 4
+
+_MISSING = "a token is needed: send Authorization: Bearer … with what stands under [web] in the configuration"
+_OVER = "The session has ended, or there was none. Nothing was changed."
+_CHALLENGE = {"WWW-Authenticate": "Bearer"}
+_TOO_MANY = "too many wrong tokens came from this address: try again later"
+_TWICE = "{} came twice: send it once"
+_FOREIGN = (
+    "without a token only programs of this user on this machine may look, and nobody behind a proxy: set token_file "
+    "under [web]"
+)
+_CROSS_SITE = "this request came from another site's page and was not carried out"
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """Why somebody may look and not act: in a few words for a page, and with what to do."""
+
+    short: str
+    error: str
+
+
+_BY_TOKEN = Limit(
+    "read-only token", "this token may look and not change anything: send the one that is set as `token` under [web]"
+)
+_BY_NAME = Limit(
+    "not one of acting_users", "this user may look and not change anything: acting_users under [web] names who may"
+)
+_WITHOUT_TOKEN = Limit(
+    "no token is set", "without a token you may look and not change anything over HTTP: set token_file under [web], "
+    "made by `openssl rand -base64 32`, and send Authorization: Bearer …",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Viewer:
+    """Who asks. `name` stands in the log of actions, `asker` is what forms are bound to.
+
+    `session` is the id of a sign-in, "" where there is none; `limit` holds for readers.
+    """
+
+    name: str
+    role: Role
+    asker: str
+    session: str = ""
+    limit: Limit = _BY_TOKEN
+
+    @property
+    def may_act(self) -> bool:
+        return self.role is Role.OPERATOR
+
+
+NOBODY = Viewer("nobody", Role.READER, "nobody")
+"""Whoever is shown the sign-in."""
+
+
+class _Refused(Exception):
+    def __init__(self, status: int, error: str, headers: Mapping[str, str] | None = None) -> None:
+        self.response = JSONResponse({"error": error}, status, headers)
+
+
+class Access:
+    """Hands `app` the Viewer as `scope["viewer"]`; answers 4xx or the way to the sign-in in its place.
+
+    `admit` is told of each request whose sender is known.
+    """
+
+    def __init__(
+        self, app: ASGIApp, web: WebSettings | None, sessions: Sessions, admit: Callable[[Scope], None] | None = None
+    ) -> None:
+        self._app = app
+        self._web = web
+        self._sessions = sessions
+        self._admit = admit or (lambda _: None)
+        self._readers = CapacityLimiter(_READERS_OF_SESSIONS)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        answer: ASGIApp = self._app
+        if scope["type"] == "http" and scope["path"] not in OPEN:
+            answer = await self._refusal(HTTPConnection(scope)) or self._app
+        await answer(scope, receive, send)
+
+    async def _refusal(self, request: HTTPConnection) -> Response | None:
+        """What is answered in the place of what was asked for."""
+        is_api = request.url.path.startswith(API)
+        changes = request.scope["method"] not in {"GET", "HEAD", "OPTIONS"}
+        if changes and _is_cross_site(request):
+            return JSONResponse({"error": _CROSS_SITE}, 403)
+        try:
+            viewer = await self._viewer(request, wanted=Role.OPERATOR if changes else Role.READER)
+        except _Refused as refused:
+            return refused.response
+        except BounceWatcherError as failure:
+            return reported.told_of_failure(failure) if is_api else failures.away(failure)
+        request.scope["viewer"] = viewer
+        if viewer is None:
+            return self._unknown(request, is_api)
+        self._admit(request.scope)
+        if changes and not viewer.may_act and is_api:
+            return JSONResponse({"error": viewer.limit.error}, 403)
+        return None  # a page tells by itself what its reader may not do
+
+    async def _viewer(self, request: HTTPConnection, wanted: Role) -> Viewer | None:
+        """Raises _Refused where a wrong token was shown, or too many were."""
+        if request.url.path.startswith(STATIC):
+            return None
+        named = self._of_proxy(request)
+        shown = _bearer(request)
+        if shown is not None:
+            # A proxy that signs people in may pass on a token of its own, and is no guesser.
+            found = self._of_token(shown) if named else self._of_token_or_refused(request, shown, wanted)
+            if found is not None:
+                return found
+        return named or await self._of_session(request) or self._of_this_machine(request)
+
+    def _of_token(self, shown: str) -> Viewer | None:
+        role = self._sessions.role_of(shown)
+        return Viewer("API token", role, f"token {role}") if role else None
+
+    def _of_token_or_refused(self, request: HTTPConnection, shown: str, wanted: Role) -> Viewer | None:
+        if not self._has_token:
+            return None
+        peer, throttle = peers.peer_of(request, self._web), self._sessions.throttle
+        if wait := throttle.wait(peer, utcnow()):
+            raise _Refused(429, _TOO_MANY, {"Retry-After": str(wait)})
+        found = self._of_token(shown)
+        if found is None:
+            throttle.failed(peer, utcnow(), way="bearer", wanted=wanted.value)
+            raise _Refused(401, _MISSING, _CHALLENGE)
+        return found
+
+    def _of_proxy(self, request: HTTPConnection) -> Viewer | None:
+        web = self._web
+        if web is None or web.user_header is None or not peers.comes_from_proxy(request, web):
+            return None
+        name = _only(request, web.user_header).strip()
+        if not name:
+            return None
+        role = Role.OPERATOR if name in web.acting_users else Role.READER
+        return Viewer(name[:100], role, f"user {name}", limit=_BY_NAME)
+
+    async def _of_session(self, request: HTTPConnection) -> Viewer | None:
+        shown = cookie_of(request)
+        if shown is None or not self._has_token:
+            return None
+        found = await to_thread.run_sync(self._sessions.read, shown, utcnow(), limiter=self._readers)
+        return Viewer(f"signed in ({found.id})", found.role, f"session {shown}", found.id) if found else None
+
+    def _of_this_machine(self, request: HTTPConnection) -> Viewer | None:
+        """A reader, where nobody else can be told from another."""
+        if self._has_token or (self._web is not None and self._web.user_header is not None):
+            return None
+        if _is_foreign(request) or peers.was_forwarded(request) or not peers.is_of_our_user(request):
+            return None
+        return Viewer("local", Role.READER, "local", limit=_WITHOUT_TOKEN)
+
+    @property
+    def _has_token(self) -> bool:
+        return self._web is not None and self._web.token is not None
+
+    def _unknown(self, request: HTTPConnection, is_api: bool) -> Response | None:
+        path = request.url.path
+        if path.startswith(STATIC):
+            return None
+        if not self._has_token:
+            header = self._web.user_header if self._web else None
+            error, status = (f"the proxy tells no user: set {header}", 401) if header else (_FOREIGN, 403)
+            return JSONResponse({"error": error}, status)
+        if path == SIGN_IN:
+            return None
+        if is_api:
+            return JSONResponse({"error": _MISSING}, 401, _CHALLENGE)
+        if request.scope["method"] != "GET":
+            answer = failures.page(401, "Sign in again", _OVER)
+            answer.headers.update(_CHALLENGE)
+            return answer
+        wanted = path + (f"?{request.url.query}" if request.url.query else "")
+        return RedirectResponse(f"{SIGN_IN}?next={quote(wanted, safe='')}", 303)
+
+
+def _only(request: HTTPConnection, name: str) -> str:
+    """The value of a field, "" where it is missing. Of two nobody knows which one the proxy set: they are refused."""
+    values = request.headers.getlist(name)
+    if len(values) > 1:
+        raise _Refused(400, _TWICE.format(name))
+    return values[0] if values else ""
+
+
+def _bearer(request: HTTPConnection) -> str | None:
+    """RFC 6750 section 2.1."""
+    scheme, _, shown = _only(request, "authorization").partition(" ")
+    return shown.strip() if scheme.lower() == "bearer" else None
+
+
+def _is_cross_site(request: HTTPConnection) -> bool:
+    """A browser tells where a request comes from; what is no browser tells nothing."""
+    site = request.headers.get("sec-fetch-site")
+    if site is not None:
+        return site not in {"same-origin", "none"}
+    origin = request.headers.get("origin")
+    return origin is not None and origin.partition("://")[2].lower() != request.headers.get("host", "").lower()
+
+
+def _is_foreign(request: HTTPConnection) -> bool:
+    """A browser sends cross-site posts anywhere, with their Origin, and any name that a page's owner points at us."""
+    asked = [f"//{request.headers.get('host', '')}", request.headers.get("origin")]
+    return any(each is not None and not is_loopback(_host(each)) for each in asked)
+
+
+def _host(url: str) -> str:
+    try:
+        return urlsplit(url).hostname or ""
+    except ValueError:
+        return ""

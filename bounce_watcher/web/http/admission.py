@@ -1,0 +1,78 @@
+"""Connections of whoever is not known yet: as many as do no harm, and never so many that nobody else gets in.
+
+A new connection is always let in. Where there are too many, the one that has waited longest makes room: of the same
+peer where it has too many itself, else of the peer with the most. A request whose sender is known (web.access) is no
+longer counted, and nothing that comes later ends it. For the event loop's thread alone.
+"""
+
+from collections.abc import Hashable
+from datetime import UTC, datetime, timedelta
+from typing import Protocol
+
+from bounce_watcher.logs import log
+from bounce_watcher.service.clock import utcnow
+from bounce_watcher.web.http.peers import network_of
+
+OF_ONE_PEER = 32
+UNKNOWN = 256
+"""Of all peers together: each is an open file, of which a process has 1,024 by default."""
+SAY_EVERY = timedelta(minutes=1)
+"""Between two lines of the log on this."""
+
+
+
+class Closable(Protocol):
+    """A connection; `client` is the address and port of its other end."""
+
+    client: tuple[str, int] | None
+
+    def cut(self) -> None: ...
+
+
+class Admission:
+    def __init__(self, of_one_peer: int = OF_ONE_PEER, unknown: int = UNKNOWN) -> None:
+        self._of_one_peer = of_one_peer
+        self._most = unknown
+        self._number = 0
+        self._waiting: dict[str, dict[Hashable, Closable]] = {}  # in the order in which they came
+        self._cut, self._told_at = 0, datetime.min.replace(tzinfo=UTC)
+
+    def enter(self, connection: Closable) -> None:
+        """Counts a new connection, and ends another where there are too many."""
+        self.leave(connection.client)  # of a connection whose end is still to be told
+        network = _network(connection.client)
+        mine = self._waiting.setdefault(network, {})
+        mine[connection.client] = connection
+        self._number += 1
+        if len(mine) > self._of_one_peer:
+            self._make_room(network)
+        elif self._number > self._most:
+            self._make_room(max(self._waiting, key=lambda each: len(self._waiting[each])))
+
+    def leave(self, client: tuple[str, int] | None) -> None:
+        """It is over, or known."""
+        network = _network(client)
+        mine = self._waiting.get(network, {})
+        if mine.pop(client, None) is None:
+            return
+        self._number -= 1
+        if not mine:
+            del self._waiting[network]
+
+    def holds(self, connection: Closable) -> bool:
+        """Whether its sender is still unknown."""
+        return self._waiting.get(_network(connection.client), {}).get(connection.client) is connection
+
+    def _make_room(self, network: str) -> None:
+        oldest = next(iter(self._waiting[network].values()))
+        self.leave(oldest.client)
+        oldest.cut()
+        self._cut += 1
+        if (now := utcnow()) - self._told_at >= SAY_EVERY:
+            log.warning("too many connections wait: the oldest were cut off", action="connections_cut", peer=network,
+                        count=self._cut)
+            self._cut, self._told_at = 0, now
+
+
+def _network(client: tuple[str, int] | None) -> str:
+    return network_of(client[0]) if client else ""

@@ -1,0 +1,47 @@
+"""The body of a request as rows: a JSON array, one JSON object, or an object a line (NDJSON)."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from bounce_watcher.service.operations.reported import Rows
+
+_NO_OBJECT = "is no JSON object; write a row as {\"recipient\": \"user@example.org\", …}"
+
+
+class UnreadableError(Exception):
+    """A body without rows, in one line for the sender."""
+
+
+def rows_of(body: bytes) -> Rows:
+    """Each row with its index, from 0 on; bad ones as ValueErrors. Raises UnreadableError where there are no rows."""
+    text = body.decode("utf-8-sig", "replace").strip()
+    if not text:
+        raise UnreadableError("the body is empty: send a JSON array of rows, or one JSON object a line")
+    try:
+        whole = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        if not text.startswith("{"):
+            raise UnreadableError(f"the body is no JSON: {_told(error)}") from None
+        return _lines(text)
+    return enumerate(map(_row, whole if isinstance(whole, list) else [whole]))
+
+
+def _lines(text: str) -> Iterator[tuple[int, Any]]:
+    """Without empty lines, which have no index."""
+    for index, line in enumerate(filter(str.strip, text.split("\n"))):
+        try:
+            yield index, _row(json.loads(line))
+        except (ValueError, RecursionError) as error:
+            yield index, ValueError(f"is no JSON: {_told(error)}")
+
+
+def _row(value: object) -> Any:
+    return value if isinstance(value, dict) else ValueError(_NO_OBJECT)
+
+
+def _told(error: Exception) -> str:
+    """Where it breaks off, without the text."""
+    if isinstance(error, json.JSONDecodeError):
+        return f"{error.msg} at line {error.lineno}, column {error.colno}"
+    return "it is nested too deeply" if isinstance(error, RecursionError) else "a number is too long"

@@ -1,0 +1,26 @@
+"""Pages that say what went wrong, without the ledger: it may be what is away."""
+
+import secrets
+
+from starlette.responses import JSONResponse, Response
+
+from bounce_watcher.logs import log
+from bounce_watcher.web.view.render import html
+
+
+def page(status: int, title: str, what: str, request_id: str | None = None) -> Response:
+    return html("trouble.html", {"title": title, "what": what, "request_id": request_id}, status)
+
+
+def away(failure: Exception) -> Response:
+    log.warning("page could not be made", action="page_failed", trouble=str(failure))
+    return page(503, "The database cannot be reached", f"{failure}. Mail stays in the mailboxes until it can.")
+
+
+def crash(path: str, error: Exception, *, as_json: bool) -> Response:
+    """A fault of ours: the log holds all of it, the reader gets the name under which it stands there."""
+    request_id = secrets.token_hex(6)
+    log.error("page failed", action="page_crashed", request=request_id, path=path, exc_info=error)
+    if as_json:
+        return JSONResponse({"error": f"this request failed, see the log for {request_id}"}, 500)
+    return page(500, "This page failed", "What happened stands in the log of the service.", request_id)

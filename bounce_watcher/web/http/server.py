@@ -1,0 +1,134 @@
+"""The listener beside the service, in a thread of its own."""
+
+import asyncio
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from functools import partial
+from typing import Any, cast
+
+import uvicorn
+from starlette.types import Scope
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from bounce_watcher.config import Settings
+from bounce_watcher.config.settings import WebSettings
+from bounce_watcher.ledger.store import Ledger
+from bounce_watcher.logs import log
+from bounce_watcher.model.errors import PermanentFailure, TemporaryFailure
+from bounce_watcher.service.state import ServiceState
+from bounce_watcher.web.application import application
+from bounce_watcher.web.context import House
+from bounce_watcher.web.http.admission import Admission
+from bounce_watcher.web.http.session import Sessions
+
+BACKLOG = 128
+"""Connections taken up at a time: what is too much of them is cut off before the next ones."""
+HEADER_BYTES = 16 * 1024
+HEADER_WITHIN = 10
+"""Seconds in which the header of a request must have come."""
+UNKNOWN_WITHIN = 60
+"""Seconds in which the exchange with somebody unknown must be over, reading of the answer included."""
+STOP_WITHIN = 20
+"""Seconds that requests in hand have when the service stops."""
+
+
+
+@contextmanager
+def serving(
+    settings: Settings, ledger: Ledger, stuck: Callable[[], list[str]], state: Callable[[], ServiceState]
+) -> Iterator[None]:
+    """Answers HTTP for as long as the block runs, if the settings say where. The requests in hand are finished.
+
+    What is done beside them ends before its next step: it may be done again.
+
+    Raises PermanentFailure where the address can't be had.
+    """
+    if settings.web is None:
+        yield
+        return
+    listener = _listener(settings.web)
+    house = House(settings, ledger, stuck, state)
+    server = uvicorn.Server(_config(house))
+    _end_stale_sessions(settings.web, ledger)
+    thread = threading.Thread(target=server.run, args=([listener],), name="web", daemon=True)
+    thread.start()
+    log.info("listening", action="web_started", host=settings.web.host, port=settings.web.port)
+    try:
+        yield
+    finally:
+        server.should_exit = True
+        house.works.stop()
+        thread.join(STOP_WITHIN + 5)
+        listener.close()
+
+
+def _end_stale_sessions(web: WebSettings, ledger: Ledger) -> None:
+    with suppress(TemporaryFailure):  # nor does it open anything then: each request looks at the token again
+        Sessions(web, ledger.sessions).end_stale()
+
+
+def _config(house: House) -> uvicorn.Config:
+    """Whoever is not known is bounded by an Admission: uvicorn's own limit would turn away everybody alike."""
+    admission = Admission()
+
+    def admit(scope: Scope) -> None:
+        admission.leave(scope.get("client"))
+
+    return uvicorn.Config(
+        application(house, admit), http=cast(Any, partial(_Bounded, admission)), ws="none", loop="asyncio",
+        lifespan="off", log_config=None, access_log=False, proxy_headers=False, server_header=False, backlog=BACKLOG,
+        h11_max_incomplete_event_size=HEADER_BYTES, timeout_graceful_shutdown=STOP_WITHIN,
+        headers=[("Connection", "close")],  # one request a connection, so that one deadline is enough
+    )
+
+
+class _Bounded(H11Protocol):
+    """uvicorn waits for a header as long as the peer likes, and for as many peers as there are."""
+
+    def __init__(self, admission: Admission, *args: Any, **more: Any) -> None:
+        super().__init__(*args, **more)
+        self._admission = admission
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._deadlines = (
+            self.loop.call_later(HEADER_WITHIN, self._give_up), self.loop.call_later(UNKNOWN_WITHIN, self._give_up_all)
+        )
+        self._admission.enter(self)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        for deadline in self._deadlines:
+            deadline.cancel()
+        if self._admission.holds(self):
+            self._admission.leave(self.client)
+        super().connection_lost(exc)
+
+    def cut(self) -> None:
+        """Ends it at once, with nothing left to send."""
+        self.transport.abort()
+
+    def _give_up(self) -> None:
+        if self.cycle is None:
+            self.transport.close()
+
+    def _give_up_all(self) -> None:
+        if self._admission.holds(self):
+            self.cut()
+
+
+def _listener(web: WebSettings) -> socket.socket:
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            web.host, web.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        listener = socket.socket(family, kind, protocol)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+        listener.listen()  # from here on nobody is turned away, though the thread has yet to start
+    except OSError as error:
+        raise PermanentFailure(
+            f"web.listen: {web.host}:{web.port} can't be had: {error.strerror}", "free it, or name another"
+        ) from None
+    return listener

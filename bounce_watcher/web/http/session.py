@@ -1,0 +1,106 @@
+"""Sign-ins in a browser, and the token against forged forms. What is shown to a browser tells nothing of any token.
+
+A session is a row of the ledger and a secret in a cookie (ledger.sessions). It ends with the token that opened it.
+"""
+
+import hashlib
+import hmac
+import re
+from contextlib import suppress
+from datetime import datetime
+
+from pydantic import SecretStr
+from starlette.requests import HTTPConnection
+from starlette.responses import Response
+
+from bounce_watcher.config.settings import WebSettings
+from bounce_watcher.ledger.sessions import LASTS, Role, WebSession
+from bounce_watcher.ledger.sessions import Sessions as StoredSessions
+from bounce_watcher.logs import log
+from bounce_watcher.model.errors import TemporaryFailure
+from bounce_watcher.web.http.throttle import Throttle
+
+_PLAIN, _SECURE = "bounce-watcher", "__Host-bounce-watcher"
+_SHOWN = re.compile(r"[A-Za-z0-9_-]{43}")
+
+
+
+class Sessions:
+    """Opens, reads and ends sessions. Methods that ask the ledger raise TemporaryFailure while it is away."""
+
+    def __init__(self, web: WebSettings | None, stored: StoredSessions) -> None:
+        self.throttle = Throttle()
+        self.stored = stored
+        self._tokens = _tokens(web)
+
+    def read(self, shown: str, now: datetime) -> WebSession | None:
+        """The session of a cookie, if the token that opened it is still set, and for the same role."""
+        found = self.stored.find(shown, now)
+        if found is None or not any(
+            role is found.role and hmac.compare_digest(self._fingerprint(token), found.opened_by)
+            for token, role in self._tokens
+        ):
+            return None
+        with suppress(TemporaryFailure):  # another process may be writing for long
+            self.stored.touch(found, now)
+        return found
+
+    def role_of(self, shown: str) -> Role | None:
+        """What a token allows; None where it is none of ours."""
+        return next((role for token, role in self._tokens if _is(token, shown)), None)
+
+    def open(self, response: Response, token: str, now: datetime, *, peer: str, agent: str, secure: bool) -> None:
+        """Signs in by a token that is one of ours."""
+        role = self.role_of(token)
+        assert role is not None
+        made, shown = self.stored.open(role, self._fingerprint(SecretStr(token)), now, peer=peer, agent=agent)
+        log.info("signed in", action="signed_in", session=made.id, role=role.value, peer=peer)
+        response.set_cookie(
+            _SECURE if secure else _PLAIN, shown, max_age=int(LASTS.total_seconds()), path="/", secure=secure,
+            httponly=True, samesite="strict",
+        )
+
+    def close(self, session: str) -> None:
+        """Signs out."""
+        self.stored.sign_out(session)
+        log.info("signed out", action="signed_out", session=session)
+
+    def forget(self, response: Response) -> None:
+        """Takes the cookie back."""
+        for name, secure in ((_SECURE, True), (_PLAIN, False)):
+            response.delete_cookie(name, path="/", secure=secure, httponly=True, samesite="strict")
+
+    def end_stale(self) -> None:
+        """Ends those whose token is no longer in the configuration: bringing it back does not bring them back."""
+        ended = self.stored.keep([(role, self._fingerprint(token)) for token, role in self._tokens])
+        if ended:
+            log.info("sessions ended: their token is no longer set", action="sessions_ended", count=ended)
+
+    def form_token(self, asker: str) -> str:
+        """What a form that was shown to `asker` (a Viewer's) must bring along."""
+        return self._keyed("form", asker)
+
+    def is_form_token(self, shown: str, asker: str) -> bool:
+        return hmac.compare_digest(shown.encode(), self.form_token(asker).encode())
+
+    def _fingerprint(self, token: SecretStr) -> str:
+        return self._keyed("token", token.get_secret_value())
+
+    def _keyed(self, purpose: str, text: str) -> str:
+        said = f"{purpose} {text}".encode("utf-8", "surrogatepass")
+        return hmac.new(self.stored.key, said, hashlib.sha256).hexdigest()
+
+
+def cookie_of(request: HTTPConnection) -> str | None:
+    """What the browser holds, if it may be a session's."""
+    shown = (request.cookies.get(name, "") for name in (_SECURE, _PLAIN))
+    return next(filter(_SHOWN.fullmatch, shown), None)
+
+
+def _tokens(web: WebSettings | None) -> list[tuple[SecretStr, Role]]:
+    named = ((web.token, Role.OPERATOR), (web.read_token, Role.READER)) if web else ()
+    return [(token, role) for token, role in named if token is not None]
+
+
+def _is(token: SecretStr, shown: str) -> bool:
+    return hmac.compare_digest(shown.encode("utf-8", "surrogatepass"), token.get_secret_value().encode())

@@ -1,0 +1,164 @@
+"""What takes longer than a browser waits: done beside the request, and told on a page of its own (`pages/working.py`).
+
+What is under way is known to this process alone: where it ends amid the work, what was done stays so, and whoever asked
+does it again. When the service stops, a work ends before its next step, and tells the log how far it came.
+"""
+
+import hashlib
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from starlette.exceptions import HTTPException
+
+from bounce_watcher.logs import log
+from bounce_watcher.model.errors import PermanentFailure, TemporaryFailure
+from bounce_watcher.web.view.formatting import harmless
+
+WAITS = 2.0
+"""Seconds that whoever asks waits for the end: mostly it comes at once."""
+STOPS_WITHIN = 5.0
+"""Seconds that steps in hand have when the service stops: each is a transaction, so one cut off has done nothing."""
+_KEPT = 100
+"""How many that are over are remembered."""
+_STOPPED = "the service was stopped"
+_FAULT = "the program failed; what happened stands in the log of the service"
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """Something that a person asked for, and how far it is: `done` counts what `so_far` puts in words.
+
+    Once it is over it `leads_to` where its outcome is shown; where it broke off, `trouble` says why, and `again` is the
+    address at which it is asked for again, and tells it from other work on its subject.
+    """
+
+    title: str
+    so_far: Callable[[int], str]
+    leads_to: str
+    again: str
+    done: int = 0
+    is_over: bool = False
+    trouble: str | None = None
+
+
+class Stopped(Exception):
+    """The service is being stopped: no further step may begin."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hand:
+    """What a work is given: it tells `advance` how much more is done, and asks `step` before whatever takes long.
+
+    `step` raises Stopped, which ends the work.
+    """
+
+    advance: Callable[[int], None]
+    step: Callable[[], None]
+
+
+Run = Callable[[Hand], None]
+
+
+class Works:
+    """Those of one service, each in a thread of its own; about one subject one at a time. Thread-safe."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._by_name: dict[str, Work] = {}
+        self._is_stopping = False
+
+    def of(self, name: str) -> Work | None:
+        with self._changed:
+            return self._by_name.get(name)
+
+    def under_way(self, subject: str, again: str) -> str | None:
+        """The page on what is being done about the subject just now.
+
+        Raises HTTPException 409 where that is not what is asked for at `again`.
+        """
+        with self._changed:
+            return self._page_of(_name(subject), again)
+
+    def start(self, subject: str, work: Work, run: Run) -> str:
+        """Begins, unless it is under way, and waits a little for the end.
+
+        Returns where the request leads: to the outcome, else to the page on the work.
+        Raises HTTPException 409 where something else is being done about the subject.
+        """
+        name = _name(subject)
+        with self._changed:
+            if page := self._page_of(name, work.again):
+                return page
+            self._forget_oldest()
+            self._by_name.pop(name, None)
+            self._by_name[name] = work
+            # Whatever becomes of it, it must not keep the process: it is cut off between, or amid, transactions.
+            threading.Thread(target=self._do, args=(name, run), name="work", daemon=True).start()
+            self._changed.wait_for(lambda: not self._is_under_way(name), WAITS)
+            now = self._by_name[name]
+        return work.leads_to if now.is_over and now.trouble is None else _page(name)
+
+    def stop(self) -> None:
+        """No work begins a further step. Waits a little for those in hand."""
+        with self._changed:
+            self._is_stopping = True
+            self._changed.wait_for(lambda: not any(map(self._is_under_way, self._by_name)), STOPS_WITHIN)
+            left = [each for each in self._by_name.values() if not each.is_over]
+        for each in left:
+            log.warning("work was cut off amid a step", action="work_cut_off", work=each.title, done=each.done)
+
+    def _page_of(self, name: str, again: str) -> str | None:
+        if not self._is_under_way(name):
+            return None
+        work = self._by_name[name]
+        if work.again != again:
+            raise HTTPException(409, f"{work.title} is under way: nothing else was begun, look again once it is over.")
+        return _page(name)
+
+    def _is_under_way(self, name: str) -> bool:
+        return name in self._by_name and not self._by_name[name].is_over
+
+    def _forget_oldest(self) -> None:
+        over = [name for name, each in self._by_name.items() if each.is_over]
+        for name in over[: max(0, len(over) - _KEPT + 1)]:
+            del self._by_name[name]
+
+    def _do(self, name: str, run: Run) -> None:
+        trouble: str | None = _FAULT
+        try:
+            run(Hand(lambda more: self._advance(name, more), self._step))
+            trouble = None
+        except Stopped:
+            trouble = _STOPPED
+        except (TemporaryFailure, PermanentFailure) as failure:
+            trouble = harmless(failure, 300)
+        except Exception as error:
+            log.error("work crashed", action="work_crashed", exc_info=error)
+        finally:
+            self._end(name, trouble)
+
+    def _advance(self, name: str, more: int) -> None:
+        with self._changed:
+            before = self._by_name[name]
+            self._by_name[name] = replace(before, done=before.done + more)
+
+    def _step(self) -> None:
+        if self._is_stopping:
+            raise Stopped
+
+    def _end(self, name: str, trouble: str | None) -> None:
+        with self._changed:
+            ended = self._by_name[name] = replace(self._by_name[name], is_over=True, trouble=trouble)
+            self._changed.notify_all()
+        if trouble is not None:
+            log.warning("work broke off", action="work_failed", work=ended.title, done=ended.done, trouble=trouble)
+
+
+def _name(subject: str) -> str:
+    """What a link bears for a subject, which may be long."""
+    return hashlib.sha256(subject.encode("utf-8", "replace")).hexdigest()[:32]
+
+
+def _page(name: str) -> str:
+    return f"/working/{name}"

@@ -1,0 +1,53 @@
+"""Who did what by hand, when and why, the newest first."""
+
+from starlette.responses import Response
+
+from bounce_watcher.ledger.actions import Action
+from bounce_watcher.ledger.lists.browse import By, Query
+from bounce_watcher.web.pages.recipients.recipient import ACTIONS
+from bounce_watcher.web.request import Visit, get
+from bounce_watcher.web.view import listing
+from bounce_watcher.web.view.formatting import harmless
+from bounce_watcher.web.view.listing import Column, Download, Filter
+
+_PAGE_KEY = (int,)
+
+FILTERS = (
+    Filter(By.ACTOR, "By"), Filter(By.ACTION, "Action", lambda value: ACTIONS.get(value, harmless(value, 60))),
+)
+
+DOWNLOAD: Download[Action] = Download("log", (
+    Column("When", lambda done: done.at),
+    Column("Who", lambda done: done.actor),
+    Column("What", lambda done: ACTIONS.get(done.action, done.action)),
+    Column("To", lambda done: done.subject),
+    Column("How many", lambda done: done.count),
+    Column("Why", lambda done: done.because),
+), lambda done: {
+    "id": done.number, "type": "action", "at": done.at, "by": done.actor, "action": done.action,
+    "subject": done.subject, "count": done.count, "because": done.because,
+})
+
+
+def log(visit: Visit) -> Response:
+    asked = listing.filters(visit, FILTERS)
+    wanted = Query(asked.choices, asked.since, asked.until)
+    ledger = visit.house.ledger
+    if listing.wanted_format(visit):
+        return listing.download(visit, asked, DOWNLOAD, ledger.all_actions(wanted))
+    page = ledger.action_page(wanted, listing.place(visit, _PAGE_KEY))
+    return visit.page(
+        "log.html", "Log", asked=asked, pager=listing.pager(visit, page), exports=listing.exports(visit),
+        rows=[(done, ACTIONS.get(done.action, done.action), _subject(visit, done)) for done in page.rows],
+    )
+
+
+def _subject(visit: Visit, done: Action) -> tuple[str, str | None]:
+    """What it was done to, and where that is shown: a recipient under its address, all else under its name."""
+    address = visit.house.ledger.names.address(done.subject)
+    if address is not None and address.find("@") > 0:
+        return harmless(address, 320), f"/recipients/{done.subject}"
+    return harmless(done.subject, 200), None
+
+
+ROUTES = (get("/log", log), get("/log.csv", log), get("/log.jsonl", log))

@@ -1,0 +1,347 @@
+"""Incidents: what the guard and the alerts noticed, whom it holds, how its reports came."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from markupsafe import Markup
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from bounce_watcher.ledger.actions import Action
+from bounce_watcher.ledger.lists.browse import By, Query
+from bounce_watcher.ledger.lists.figures import Of, Span
+from bounce_watcher.ledger.lists.incidents import Held, is_asked_for
+from bounce_watcher.ledger.lists.paging import Page, TookTooLong
+from bounce_watcher.model.grounds import Outage
+from bounce_watcher.model.grounds_json import SUBJECT
+from bounce_watcher.model.ledger import Alert, AlertKind
+from bounce_watcher.model.verdict import BounceType
+from bounce_watcher.policy.guards.incident import Incident
+from bounce_watcher.policy.rulings import Ruling
+from bounce_watcher.web.pages.recipients.events import rid_of
+from bounce_watcher.web.pages.recipients.recipient import ACTIONS
+from bounce_watcher.web.pages.statistics.bounces import guard_words, provider_of, shade
+from bounce_watcher.web.request import Visit, get
+from bounce_watcher.web.view import charts, formatting, links, listing
+from bounce_watcher.web.view.formatting import counted, harmless, moment, name, number
+from bounce_watcher.web.view.listing import Column, Download, Filter
+from bounce_watcher.web.view.ranges import Bin
+from bounce_watcher.words import grounds as words
+from bounce_watcher.words.rows import explained
+
+_PAGE_KEY, _HELD_KEY = (datetime, str), (str, str)
+_OPEN, _ENDED = "open", "ended"
+STATES = {_OPEN: ("Open", "is-hold"), _ENDED: ("Ended", "")}
+_HOUR, _DAY = timedelta(hours=1), timedelta(days=1)
+_MOST_HOURS = timedelta(days=7)
+_BEFORE, _BEHIND = timedelta(hours=24), timedelta(hours=12)
+_MOST_LABELS = 8
+_SLACK = timedelta(seconds=1)
+_BY_HAND = frozenset(each.value for each in Ruling)
+
+FILTERS = (
+    Filter(By.STATE, "State", lambda value: STATES[value][0] if value in STATES else value, tuple(STATES)),
+    Filter(By.TYPE, "Kind", lambda value: formatting.ALERTS[AlertKind(value)] if value in {*AlertKind} else value,
+           tuple(each.value for each in AlertKind)),
+    Filter(By.PROVIDER, "Provider", formatting.provider),
+)
+
+
+def _state(alert: Alert) -> tuple[str, str]:
+    return STATES[_ENDED if alert.cleared else _OPEN]
+
+
+def what(alert: Alert) -> str:
+    """"Microsoft: too many addresses said to be wrong at once", made harmless."""
+    provider = provider_of(alert)
+    if alert.kind is AlertKind.OUTAGE:
+        whom = formatting.provider(provider) if provider else f"The words “{name(alert.subject.name)}”"
+        return f"{whom}: too many addresses said to be wrong at once"
+    if alert.kind is AlertKind.BLOCKS:
+        of = f" of {alert.subject.ip}" if alert.subject.ip else ""
+        refuser, why = formatting.provider(provider or ""), formatting.reason(alert.subject.reason).lower()
+        return f"{refuser} refuses our mail{of}: {why}"
+    return {
+        AlertKind.FORGED: "Reports that look forged or mixed up",
+        AlertKind.ENDPOINT: f"{name(alert.subject.name)} takes nothing any more",
+        AlertKind.MAILBOX: f"Mailbox {name(alert.subject.name)} is not read",
+        AlertKind.QUIET: f"No mail comes to {name(alert.subject.name)}",
+        AlertKind.TARGET: f"{name(alert.subject.name)} does not take what it is told",
+        AlertKind.FLOOD: "More unproven reports than usual",
+    }[alert.kind]
+
+
+DOWNLOAD: Download[Alert] = Download("incidents", (
+    Column("State", lambda alert: _state(alert)[0]),
+    Column("What", what),
+    Column("Kind", lambda alert: formatting.ALERTS[alert.kind]),
+    Column("Began", lambda alert: alert.since),
+    Column("Noticed", lambda alert: alert.raised_at),
+    Column("Ended", lambda alert: alert.ends_at if alert.cleared else None),
+    Column("Held", lambda alert: alert.held),
+    Column("Released", lambda alert: alert.released),
+    Column("Confirmed", lambda alert: alert.confirmed),
+    Column("Because", lambda alert: words.because(alert.grounds)),
+    Column("Quote", lambda alert: alert.quote),
+), lambda alert: {
+    "id": alert.id, "type": "incident", "kind": alert.kind, "subject": words.subject(alert.subject),
+    "about": SUBJECT.to_data(alert.subject), "since": alert.since,
+    "raised_at": alert.raised_at, "ends_at": alert.ends_at, "cleared": alert.cleared, "count": alert.count,
+    "alarm_from": alert.alarm_from, "usual": alert.usual, "held": alert.held, "released": alert.released,
+    "confirmed": alert.confirmed, **explained(alert.grounds), "quote": alert.quote,
+})
+
+
+def incidents(visit: Visit) -> Response:
+    asked = listing.filters(visit, FILTERS)
+    wanted = Query(asked.choices, asked.since, asked.until)
+    known = visit.house.ledger.incidents
+    if listing.wanted_format(visit):
+        return listing.download(visit, asked, DOWNLOAD, known.all(wanted))
+    page: Page[Alert] = Page(())
+    under_way: list[Alert] = []
+    is_late = False
+    if not asked.problem:
+        states = asked.choices.get(By.STATE)
+        try:
+            if (states is None or is_asked_for(_OPEN, states)) and not visit.query.get("after"):
+                under_way = known.open(wanted)
+            if states is None or is_asked_for(_ENDED, states):
+                page = known.over(wanted, listing.place(visit, _PAGE_KEY))
+        except TookTooLong:
+            is_late = True
+    rows = [(alert, what(alert), _state(alert), provider_of(alert)) for alert in (*under_way, *page.rows)]
+    return visit.page(
+        "incidents.html", "Incidents", asked=asked, rows=rows, open=len(under_way), pager=listing.pager(visit, page),
+        late=is_late, exports=listing.exports(visit), by=By, times=listing.times_of(visit, asked),
+        states=[(value, told) for value, (told, _) in STATES.items()],
+        kinds=[(each.value, formatting.ALERTS[each]) for each in AlertKind], range=visit.query.get("range", ""),
+        is_first=not visit.query.get("after"),
+    )
+
+
+# ── one ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+def alert_of(visit: Visit) -> Alert:
+    """Raises HTTPException where there is none."""
+    alert = visit.house.ledger.alert(visit.path["id"])
+    if alert is None:
+        raise HTTPException(404, "No such incident: the link is damaged, or of another ledger.")
+    return alert
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    title: str
+    number: str
+    link: str | None = None
+
+
+def incident(visit: Visit) -> Response:
+    alert, ledger = alert_of(visit), visit.house.ledger
+    try:
+        held = ledger.incidents.held(alert.id, listing.place(visit, _HELD_KEY))
+        numbers = ledger.incidents.held_numbers(alert.id)
+    except TookTooLong:
+        held, numbers = Page(()), None
+    done = ledger.actions_on(alert.id)
+    begins = visit.link() if visit.query.get("after") else None
+    return visit.page(
+        "incident.html", what(alert), alert=alert, what=what(alert), state=_state(alert), sentences=_sentences(alert),
+        kind=formatting.ALERTS[alert.kind], provider=provider_of(alert), chart=_chart(visit, alert), numbers=numbers,
+        figures=list(_figures(alert, done)), held=[(each, rid_of(visit, each.recipient)) for each in held.rows],
+        further=listing.pager(visit, held).older, begins=begins,
+        can_undo=Incident.of(alert) is not None, done=done[0] if done and visit.query.get("done") else None,
+        actions=done, called=ACTIONS,
+    )
+
+
+def _sentences(alert: Alert) -> list[str]:
+    """What goes on, since when, and what it means for addresses."""
+    told = [f"{_since(alert)}: {_plainly(alert)}."]
+    if alert.kind is AlertKind.OUTAGE:
+        held = counted(alert.held, "suppression was", "suppressions were")
+        told.append(f"{held} held back; nobody is told of what is held.")
+        told.append(
+            f"Of them {number(alert.released)} were released and {number(alert.confirmed)} confirmed, by hand or, at "
+            "its end, as something outside of it spoke against them." if alert.cleared
+            else "It is decided at the end of the incident, unless you do so before: whom something outside of it "
+                 "speaks against is suppressed, all others are released."
+        )
+    elif alert.kind is AlertKind.FLOOD:
+        told += _of_flood(alert)
+    elif alert.kind is AlertKind.BLOCKS:
+        told.append("It is about the sender, so it counts against no address.")
+    elif alert.kind is AlertKind.FORGED:
+        told.append("None of these reports counts against an address.")
+    elif alert.kind is AlertKind.MAILBOX:
+        told.append("What arrives stays in the mailbox.")
+    elif alert.kind is AlertKind.QUIET:
+        told.append(_QUIET_ENDED if alert.cleared else _QUIET)
+    else:
+        told.append("What it is still to be told waits in the outbox.")
+    return told
+
+
+def _of_flood(alert: Alert) -> Iterator[str]:
+    held = counted(alert.held, "suppression was", "suppressions were")
+    yield f"{held} held back; nobody is told of what is held, and mail to these addresses goes on."
+    if alert.cleared:
+        yield f"Of them {number(alert.released)} were released and {number(alert.confirmed)} confirmed."
+        return
+    yield (
+        "They are held until you decide. Confirm them if you cleaned an old list or sent to many new addresses; then "
+        "so many count as usual. Release them if somebody makes bounces up, and undo what was suppressed before the "
+        "first was held. A later report that is proven, or finds room on another day, suppresses without you; a "
+        "delivery releases."
+    )
+
+
+_QUIET = (
+    "The mailbox is read, but who takes mail no more is not known while reports go elsewhere. Send a mail to the "
+    "Return-Path of what you send: if it does not come here, the forward or a filter keeps it; if it does, your mail "
+    "may leave with another Return-Path. If you just send less than usual, nothing is wrong. Any mail ends this, that "
+    "one too."
+)
+_QUIET_ENDED = "It ended as mail was read again, or as the mailbox was watched no more."
+
+def _plainly(alert: Alert) -> str:
+    """What an alert rests on, in the words of these pages."""
+    if alert.kind is AlertKind.QUIET:
+        return f"no mail {'came' if alert.cleared else 'has come'} to mailbox {name(alert.subject.name)}"
+    found = alert.grounds
+    if not isinstance(found, Outage):
+        return harmless(words.because(found))
+    provider = provider_of(alert)
+    where = f"at {formatting.provider(provider)}" if provider else "in the same words"
+    addresses = counted(found.count, "address was", "addresses were")
+    return (
+        f"{addresses} reported as wrong for the first time {where} within {found.within_hours:g} h; usual is "
+        f"{found.usual:g}, the alarm comes from {found.alarm_from} on"
+    )
+
+
+def _since(alert: Alert) -> str:
+    if alert.cleared and alert.ends_at is not None:
+        return f"From {moment(alert.since)} to {moment(alert.ends_at)}"
+    return f"Since {moment(alert.since)}"
+
+
+def _figures(alert: Alert, done: Sequence[Action]) -> Iterator[Number]:
+    if alert.kind is AlertKind.QUIET:
+        yield Number("Longest usual pause", counted(round(alert.usual), "hour", "hours"))
+        yield Number("Noticed after", counted(alert.count, "hour", "hours"))
+        yield Number("Noticed", moment(alert.raised_at))
+        return
+    if alert.kind in {AlertKind.OUTAGE, AlertKind.FLOOD}:
+        by_hand = any(each.action in _BY_HAND for each in done)
+        is_decided_at_end = alert.cleared and alert.kind is AlertKind.OUTAGE and not by_hand
+        ended = alert.ends_at if is_decided_at_end else None
+        yield Number("Held in all", number(alert.held))
+        yield Number("Released", number(alert.released), _decided("-state", ended))
+        yield Number("Confirmed", number(alert.confirmed), _decided("state", ended))
+    yield Number("Reports held" if alert.kind is AlertKind.FLOOD else "Most within its window", number(alert.count))
+    if alert.kind in {AlertKind.OUTAGE, AlertKind.BLOCKS, AlertKind.FLOOD}:
+        yield Number("All reports then" if alert.kind is AlertKind.BLOCKS else "Usual", f"{alert.usual:,.6g}")
+    yield Number("At most" if alert.kind is AlertKind.FLOOD else "Alarm from", number(alert.alarm_from))
+    yield Number("Noticed", moment(alert.raised_at))
+
+
+def _decided(state: str, ended: datetime | None) -> str | None:
+    """Who was suppressed at its end ("state"), or was not ("-state"), as far as nothing has changed since.
+
+    None where not all were decided on then: a link leads to as many rows as the number says.
+    """
+    if ended is None:
+        return None
+    return listing.address("/recipients", [
+        (state, "suppressed"), ("since", listing.iso_exactly(ended)), ("until", listing.iso_exactly(ended + _SLACK)),
+    ])
+
+
+# ── the chart ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """`labels` stand below the bars, "" for none, with whether one gives way on a phone.
+
+    `lines` are what a table shows: name, link, number.
+    """
+
+    sentence: str
+    svg: Markup
+    ticks: list[int]
+    labels: list[tuple[str, bool]]
+    lines: list[tuple[str, str, int]]
+    word: str
+
+
+_COLOURS = {AlertKind.OUTAGE: "address", AlertKind.BLOCKS: "sender", AlertKind.FORGED: "unknown",
+            AlertKind.FLOOD: "unknown"}
+_TYPES = {AlertKind.OUTAGE: BounceType.HARD.value, AlertKind.BLOCKS: BounceType.BLOCK.value}
+
+
+def _chart(visit: Visit, alert: Alert) -> Chart | None:
+    """None where nothing is counted, or what was is kept no longer."""
+    if alert.kind not in _COLOURS:
+        return None
+    end = visit.now if alert.ends_at is None else min(visit.now, alert.ends_at + _BEHIND)
+    since, until = alert.since - _BEFORE, max(end, alert.since + _HOUR)
+    step, word = (_HOUR, "hour") if until - since <= _MOST_HOURS else (_DAY, "day")
+    since = since.replace(minute=0, second=0, microsecond=0, hour=since.hour if step is _HOUR else 0)
+    counts = visit.house.ledger.incidents.course(alert, since, until, step)
+    if not counts:
+        return None
+    places = [since + n * step for n in range(-(-(until - since) // step))]
+    provider = provider_of(alert)
+    of = Of(type=_TYPES.get(alert.kind), providers=(provider,) if provider else None)
+    lines = [(_name(at, step), links.events(Span(at, at + step), of), counts.get(at, 0)) for at in places]
+    bars = [charts.Bar((charts.Part(_COLOURS[alert.kind], many),), link, f"{told}: {number(many)}")
+            for told, link, many in lines]
+    sentence = f"Its reports per {word}, from a day before it; UTC."
+    if alert.kind is AlertKind.OUTAGE:
+        sentence += " As the guard counts them: each address once, and none that was known to be wrong before."
+        sentence += f" {guard_words(alert, visit.now)}: shaded."
+    shades = [shade(alert, [Bin(at, at + step) for at in places], visit.now)] if alert.kind is AlertKind.OUTAGE else []
+    return Chart(sentence, charts.stacked_bars(bars, shades), charts.ticks(charts.top_of(bars)),
+                 _labels(places, step), lines, word)
+
+
+def _name(at: datetime, step: timedelta) -> str:
+    return f"{at:%a} {at.day} {at:%b}" + (f", {at:%H:%M}" if step is _HOUR else "")
+
+
+def _labels(places: list[datetime], step: timedelta) -> list[tuple[str, bool]]:
+    every = -(-len(places) // _MOST_LABELS)
+    return [
+        ("" if n % every else f"{at:%H:%M}" if step is _HOUR and len(places) <= 2 * 24 else f"{at.day} {at:%b}",
+         n // every % 2 == 1)
+        for n, at in enumerate(places)
+    ]
+
+
+# ── those whom it holds ─────────────────────────────────────────────────────────────────────────────────────────────
+
+def held(visit: Visit) -> Response:
+    """All of them, as a file."""
+    alert = alert_of(visit)
+    return listing.download(visit, listing.filters(visit, ()), _HELD, visit.house.ledger.incidents.all_held(alert.id))
+
+
+_HELD: Download[Held] = Download("held", (
+    Column("Address", lambda each: each.recipient),
+    Column("Stream", lambda each: each.stream),
+    Column("Reason", lambda each: each.reason),
+    Column("Held since", lambda each: each.since),
+    Column("Suppressed before the alarm", lambda each: each.told_at),
+    Column("Because", lambda each: words.because(each.grounds)),
+), lambda each: {
+    "id": f"{each.recipient}/{each.stream}", "type": "held", "recipient": each.recipient, "stream": each.stream,
+    "reason": each.reason, "since": each.since, "suppressed_before": each.told_at, **explained(each.grounds),
+})
+
+ROUTES = (
+    get("/incidents", incidents), get("/incidents.csv", incidents), get("/incidents.jsonl", incidents),
+    get("/incidents/{id}", incident), get("/incidents/{id}/held.csv", held), get("/incidents/{id}/held.jsonl", held),
+)

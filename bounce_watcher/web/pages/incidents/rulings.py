@@ -1,0 +1,107 @@
+"""All that an incident holds, released or put in force by one decision of a person, after a preview."""
+
+from dataclasses import dataclass
+
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from bounce_watcher.ledger.suppressions.rulings import Ruled
+from bounce_watcher.model.ledger import Alert
+from bounce_watcher.policy.rulings import Ruling
+from bounce_watcher.web import many
+from bounce_watcher.web.pages.incidents.listing import alert_of, what
+from bounce_watcher.web.request import Visit, get, post
+from bounce_watcher.web.view import listing
+from bounce_watcher.web.view.formatting import command, counted
+from bounce_watcher.web.view.preview import Preview, at_the_shell, show
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """How a decision is told. `change` stands behind how many there are, `doing` before it."""
+
+    verb: str
+    doing: str
+    change: str
+    meaning: str
+    stays: str
+    undo: str
+
+
+WORDS = {
+    Ruling.RELEASE: Words(
+        "Release", "Releasing", "would be released",
+        "They were not real: nothing that was reported of these addresses until now counts any more.",
+        "The incident goes on until its reports are usual again: who is reported after this is held anew.",
+        "Single addresses can be suppressed by hand; the whole cannot be undone.",
+    ),
+    Ruling.CONFIRM: Words(
+        "Confirm", "Confirming", "would be suppressed",
+        "They are real: each is suppressed by your decision, which neither the end of the incident nor an undo takes "
+        "back.",
+        "The incident goes on until its reports are usual again: who is reported after this is held as before.",
+        "It can be undone: filter the recipients, and release what the filter shows, those suppressed by hand too.",
+    ),
+}
+
+
+def _decision(visit: Visit, alert: Alert, ruling: Ruling) -> many.Decision[Ruled]:
+    page = f"/incidents/{alert.id}"
+    return many.Decision(
+        many.RULED, lambda wanted, dry_run: visit.house.ledger.rule(alert.id, ruling, wanted, dry_run=dry_run),
+        alert.id, doing=WORDS[ruling].doing, done="decided on",
+        nothing="This incident holds nobody any more: nothing was changed.",
+        shell=command("bounce-watcher", "alerts", ruling.value, alert.id, "--because", "…", "--dry-run"),
+        leads_to=listing.address(page, [("done", ruling.value)]), again=f"{page}/{ruling.value}",
+    )
+
+
+def _preview(visit: Visit, ruling: Ruling) -> Response:
+    alert, listener = alert_of(visit), many.Listener(visit)
+    told, back = WORDS[ruling], f"/incidents/{alert.id}"
+    title, links = f"{told.verb} all held: {what(alert)}", [
+        (f"{back}/held.csv", "All of them as CSV"), (f"{back}/held.jsonl", "as JSON Lines")
+    ]
+    decision = _decision(visit, alert, ruling)
+    found = many.outline(visit, decision, listener)
+    if found.more:
+        return at_the_shell(visit, title, back, many.MOST_HERE, decision.shell, links)
+    if not found.changed:
+        raise HTTPException(409, decision.nothing)
+    addresses = counted(len(found.changed), "held address", "held addresses")
+    stays = [told.stays] if not alert.cleared else []
+    preview = Preview(
+        title, f"{told.verb} {addresses}", back,
+        (f"{addresses} {told.change}. {told.meaning}", *many.some(found.changed, many.RULED.line)), (found.seen,),
+        listener.sentences(len(found.changed) if ruling is Ruling.RELEASE else 0),
+        (*many.spared(found), *stays, "What was decided before, and complaints, stay as they are."), told.undo,
+        because="Why? (kept in the log, and told)" if ruling is Ruling.CONFIRM else "Why? (kept in the log)",
+        because_required=True, count=len(found.changed), is_danger=True,
+    )
+    return show(visit, preview, links)
+
+
+def _run(visit: Visit, ruling: Ruling) -> Response:
+    return many.carry_out(visit, _decision(visit, alert_of(visit), ruling))
+
+
+def release_preview(visit: Visit) -> Response:
+    return _preview(visit, Ruling.RELEASE)
+
+
+def release(visit: Visit) -> Response:
+    return _run(visit, Ruling.RELEASE)
+
+
+def confirm_preview(visit: Visit) -> Response:
+    return _preview(visit, Ruling.CONFIRM)
+
+
+def confirm(visit: Visit) -> Response:
+    return _run(visit, Ruling.CONFIRM)
+
+
+ROUTES = (
+    get("/incidents/{id}/release", release_preview), post("/incidents/{id}/release", release),
+    get("/incidents/{id}/confirm", confirm_preview), post("/incidents/{id}/confirm", confirm),
+)

@@ -1,0 +1,231 @@
+"""What an incident led to, undone: by its alert, or by what a person names. As at the shell, after a preview."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import chain
+
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from bounce_watcher.ledger.suppressions.undo import UndoOutcome
+from bounce_watcher.model.ledger import COMPLAINT_REASON, State
+from bounce_watcher.model.verdict import Reason
+from bounce_watcher.policy.guards.incident import Incident
+from bounce_watcher.policy.providers import provider_of
+from bounce_watcher.service.announcing import announcer
+from bounce_watcher.service.deciding import decider
+from bounce_watcher.web import many
+from bounce_watcher.web.pages.incidents.listing import alert_of, what
+from bounce_watcher.web.request import Visit, get, post
+from bounce_watcher.web.view import formatting, listing
+from bounce_watcher.web.view.formatting import command, counted, harmless, moment, number
+from bounce_watcher.web.view.listing import Column, Download
+from bounce_watcher.web.view.preview import Preview, show
+from bounce_watcher.words import grounds as words
+from bounce_watcher.words.rows import explained
+
+REASONS = (*(each.value for each in Reason), COMPLAINT_REASON)
+_STANDS = frozenset({State.SUPPRESSED, State.PENDING})
+_CHOOSES = ("from", "to", "provider", "domain", "reason")
+_FOR_GOOD = ("What was reported then never counts again. Single addresses can be suppressed again by hand; the whole "
+             "cannot be undone.")
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """What is to be undone, under what name it stands in the log, where a page on it leads back to."""
+
+    incident: Incident
+    title: str
+    subject: str
+    back: str
+    shell: str
+
+
+# ── which ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+def _of_alert(visit: Visit) -> Chosen:
+    alert = alert_of(visit)
+    incident = Incident.of(alert)
+    if incident is None:
+        raise HTTPException(409, "This incident counts against nobody, so there is nothing to undo.")
+    shell = command("bounce-watcher", "undo", "--alert", alert.id, "--dry-run")
+    return Chosen(incident, what(alert), alert.id, f"/incidents/{alert.id}", shell)
+
+
+def _chosen(visit: Visit) -> Chosen | None:
+    """What the address names; None where it names no time. Raises ValueError, in words."""
+    asked = listing.filters(visit, (), _CHOOSES)
+    if asked.problem:
+        raise ValueError(asked.problem)
+    if asked.since is None or asked.until is None:
+        if any(visit.query.get(each) for each in _CHOOSES):
+            raise ValueError("An undo needs to know when it was: fill in from and to.")
+        return None
+    named = {each: visit.query.get(each, "").strip() or None for each in ("provider", "domain", "reason")}
+    if named["reason"] is not None and named["reason"] not in REASONS:
+        raise ValueError(f"{harmless(named['reason'], 60)} is no reason.")
+    provider = named["provider"]
+    incident = Incident(
+        asked.since, asked.until, domain=named["domain"], reason=named["reason"],
+        provider=provider and provider_of(provider, provider),
+    )
+    if "@" in (incident.domain or "") + (incident.provider or ""):
+        raise ValueError("An address is no domain and no provider: its own page releases it.")
+    flags = {"provider": incident.provider, "domain": incident.domain, "reason": incident.reason}
+    flagged = chain.from_iterable((f"--{flag}", value) for flag, value in flags.items() if value)
+    times = ("--from", formatting.iso(incident.since), "--to", formatting.iso(incident.until))
+    shell = command("bounce-watcher", "undo", *times, *flagged, "--dry-run")
+    told = words.scene(incident.scene)
+    return Chosen(incident, told, told, "/incidents", shell)
+
+
+# ── what it would come to ───────────────────────────────────────────────────────────────────────────────────────────
+
+def _decision(visit: Visit, wanted: Chosen) -> many.Decision[UndoOutcome]:
+    house, incident = visit.house, wanted.incident
+    here = [(name, value) for name, value in visit.query.multi_items() if name != "done"]
+    result = visit.url_path if wanted.back == "/incidents" else wanted.back
+    return many.Decision(
+        _UNDONE, lambda asked, dry_run: house.ledger.undo(
+            incident, decider(house.settings), asked.announce, asked.by, subject=wanted.subject, dry_run=dry_run,
+            step=asked.step,
+        ),
+        wanted.subject, doing="Undoing for", done="undone",
+        nothing="There is nothing to undo any more: nothing was changed.", shell=wanted.shell,
+        leads_to=listing.address(result, [*here, ("done", "undo")]), again=listing.address(visit.url_path, here),
+    )
+
+
+def _line(each: UndoOutcome) -> str:
+    was, now = formatting.STATES[each.was][0], formatting.STATES[each.state][0]
+    moved = was if was == now else f"{was}, then {now}"
+    return f"{many.named(each.recipient, each.stream)}: {counted(each.events, 'report')}, {moved}"
+
+
+_UNDONE: many.Kind[UndoOutcome] = many.Kind(
+    _line, lambda each: (each.recipient, each.stream, each.events, each.was, each.state),
+    changes=lambda _: True,
+)
+
+
+def _released(found: many.Outline[UndoOutcome], was: State) -> int:
+    return sum(each.released and each.was is was for each in found.changed)
+
+
+def _changes(found: many.Outline[UndoOutcome]) -> Iterator[str]:
+    held, in_force = _released(found, State.PENDING), _released(found, State.SUPPRESSED)
+    yield (
+        f"{counted(held + in_force, 'suppression')} would end: {number(held)} held (nobody was told of them), "
+        f"{number(in_force)} in force."
+    )
+    reports = counted(sum(each.events for each in found.changed), "report")
+    yield (
+        f"{reports} on {counted(len(found.changed), 'address', 'addresses')} would count no more, neither alone nor as "
+        "a confirmation."
+    )
+    yield from many.some(found.changed, _line)
+
+
+def _stays(found: many.Outline[UndoOutcome]) -> Iterator[str]:
+    stay = sum(each.state in _STANDS for each in found.changed)
+    if stay:
+        yield f"{counted(stay, 'suppression')} stands on other grounds: it stays." if stay == 1 else (
+            f"{number(stay)} suppressions stand on other grounds: they stay.")
+    free = sum(not each.released and each.state not in _STANDS for each in found.changed)
+    if free:
+        yield f"{counted(free, 'address', 'addresses')} may be sent to already: only the reports count no more."
+    yield "Reports of other times, of others, and what was decided by hand stay as they are."
+    yield "What comes late, or is imported later, needs another undo."
+
+
+# ── the pages ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+def _preview(visit: Visit, wanted: Chosen) -> Response:
+    listener = many.Listener(visit)
+    found = many.outline(visit, _decision(visit, wanted), listener)
+    if found.more or not found.changed:
+        return _form(visit, wanted=wanted, more=found.more)
+    incident = wanted.incident
+    when = f"From {moment(incident.since)} to {moment(incident.until)}: {harmless(words.scene(incident.scene), 300)}."
+    preview = Preview(
+        f"Undo: {harmless(wanted.title, 200)}", f"Undo for {counted(len(found.changed), 'address', 'addresses')}",
+        wanted.back, (when, *_changes(found)), (found.seen,), listener.sentences(_released(found, State.PENDING)),
+        tuple(_stays(found)), _FOR_GOOD, because_required=True, count=len(found.changed), is_danger=True,
+    )
+    files = zip(_exports(visit), ("All of it as CSV", "as JSON Lines"), strict=True)
+    return show(visit, preview, list(files), action=listing.here(visit))
+
+
+def _exports(visit: Visit) -> tuple[str, str]:
+    kept = list(visit.query.multi_items())
+    return (listing.address(f"{visit.url_path}.csv", kept), listing.address(f"{visit.url_path}.jsonl", kept))
+
+
+def undo_alert_preview(visit: Visit) -> Response:
+    return _preview(visit, _of_alert(visit))
+
+
+def undo_alert(visit: Visit) -> Response:
+    return many.carry_out(visit, _decision(visit, _of_alert(visit)))
+
+
+def undo_preview(visit: Visit) -> Response:
+    try:
+        wanted = _chosen(visit)
+    except ValueError as error:
+        return _form(visit, problem=str(error))
+    return _preview(visit, wanted) if wanted else _form(visit)
+
+
+def undo(visit: Visit) -> Response:
+    try:
+        wanted = _chosen(visit)
+    except ValueError as error:
+        raise HTTPException(422, f"{error} Nothing was changed.") from None
+    if wanted is None:
+        raise HTTPException(422, "An undo needs to know when it was: nothing was changed.")
+    return many.carry_out(visit, _decision(visit, wanted))
+
+
+def _form(visit: Visit, *, wanted: Chosen | None = None, problem: str | None = None, more: bool = False) -> Response:
+    done = visit.house.ledger.actions_on(wanted.subject, 1) if wanted and visit.query.get("done") else []
+    asked = listing.filters(visit, (), (*_CHOOSES, "done"))
+    return visit.page(
+        "undo.html", "Undo", wanted=wanted, problem=problem, more=more, most=many.MOST_HERE,
+        done=done[0] if done else None,
+        is_free=visit.url_path == "/undo", times=listing.times_of(visit, asked),
+        chosen={each: visit.query.get(each, "") for each in ("provider", "domain", "reason")},
+        reasons=[(value, formatting.reason(value)) for value in REASONS], asked=asked,
+    )
+
+
+def download(visit: Visit) -> Response:
+    """All that would change, rehearsed."""
+    try:
+        wanted = _of_alert(visit) if "id" in visit.path else _chosen(visit)
+    except ValueError as error:
+        raise HTTPException(400, str(error)) from None
+    if wanted is None:
+        raise HTTPException(400, "An undo needs to know when it was.")
+    everybody = many.rehearsed(visit, _decision(visit, wanted), announcer(visit.house.settings))
+    return listing.download(visit, listing.filters(visit, (), _CHOOSES), _DOWNLOAD, everybody)
+
+
+_DOWNLOAD: Download[UndoOutcome] = Download("undo", (
+    Column("Address", lambda each: each.recipient),
+    Column("Stream", lambda each: each.stream),
+    Column("Reports", lambda each: each.events),
+    Column("State", lambda each: formatting.STATES[each.was][0]),
+    Column("Would be", lambda each: formatting.STATES[each.state][0]),
+    Column("Because", lambda each: words.text(each.grounds)),
+), lambda each: {
+    "id": f"{each.recipient}/{each.stream}", "type": "undo", "recipient": each.recipient, "stream": each.stream,
+    "events": each.events, "was": each.was, "state": each.state, "released": each.released, **explained(each.grounds),
+})
+
+ROUTES = (
+    get("/incidents/{id}/undo", undo_alert_preview), post("/incidents/{id}/undo", undo_alert),
+    get("/incidents/{id}/undo.csv", download), get("/incidents/{id}/undo.jsonl", download),
+    get("/undo", undo_preview), post("/undo", undo), get("/undo.csv", download), get("/undo.jsonl", download),
+)

@@ -1,0 +1,84 @@
+"""What the pages of the outbox share: how a delivery, its error and a pause are told, and what a person has done."""
+
+import re
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+
+from bounce_watcher.ledger.actions import Action
+from bounce_watcher.ledger.outbox.pausing import Pause
+from bounce_watcher.model.ledger import OutboxItem, OutboxState
+from bounce_watcher.web.view.formatting import age, counted, harmless, moment, name, when
+from bounce_watcher.web.view.forms import LONGEST_REASON
+
+RETRIED = (OutboxState.DEAD, OutboxState.DUE, OutboxState.DELIVERED)
+DISMISSED = (OutboxState.DEAD, OutboxState.DUE)
+"""States out of which a person may do so."""
+LONGEST_ANSWER, LONGEST_ERROR = 2000, 160
+STAYS = ("The state of the address stays as it is; the target is left believing what it was told before.",)
+FOR_GOOD = "It cannot be undone."
+_NUMBERS = re.compile(r"(?<![\w.])(?:[0-9a-f]*\d[0-9a-f-]{7,}|\d{4,})(?!\w)", re.IGNORECASE)
+_ADDRESS = re.compile(r"[^\s<>\"'(),;:]+@[^\s<>\"'(),;:]+")
+
+
+# ── a delivery ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+def told(item: OutboxItem) -> str:
+    about = f" on {harmless(item.recipient, 320)}" if item.recipient else ""
+    answer = f": {harmless(item.last_answer, 120)}" if item.last_answer else ""
+    return f"{item.type.value}{about} of {moment(item.created_at)}{answer}"
+
+
+def error_of(answer: str | None) -> str:
+    """What was answered, without what differs from one delivery to the next."""
+    text = " ".join(harmless(answer or "", LONGEST_ANSWER).split())
+    return _NUMBERS.sub("#", without_addresses(text))[:LONGEST_ERROR] or "no answer kept"
+
+
+def without_addresses(text: str) -> str:
+    return _ADDRESS.sub("<address>", text)
+
+
+# ── a pause ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+_UNTIL = "it is sent nothing until it is resumed."
+
+
+def is_paused(target: str) -> str:
+    return f"{name(target)} is paused by a person: {_UNTIL}"
+
+
+def paused_since(pause: Pause, now: datetime) -> str:
+    by = f"by {harmless(pause.by, 100)}: {harmless(pause.because, LONGEST_REASON)}"
+    return f"Since {when(pause.at, now)} ({age(now - pause.at)}) {by}"
+
+
+# ── what a person has done ──────────────────────────────────────────────────────────────────────────────────────────
+
+_CHANGED: Mapping[str, tuple[str, str]] = {
+    "retry": ("delivery is due again", "deliveries are due again"),
+    "discard": ("delivery is dismissed", "deliveries are dismissed"),
+}
+_SWITCHED = {"pause": f"is paused: {_UNTIL}", "resume": "is resumed: what waits is sent."}
+DONE = frozenset({*_CHANGED, *_SWITCHED, "test"})
+"""Actions of which `outcome` tells."""
+
+
+def outcome(done: Action, paused: Iterable[str], *, of_target: bool = False) -> tuple[str, str]:
+    """Class of a notice, and what it says. `paused` are the targets of it that are sent nothing just now.
+
+    `of_target`: its subject is the name of one.
+    """
+    if done.action == "test":
+        colour, verb = ("is-ok", "took") if done.count else ("is-bad", "did not take")
+        return colour, f"{name(done.subject)} {verb} the test of {moment(done.at)}: {harmless(done.because)}"
+    if done.action in _SWITCHED:
+        return "is-ok", f"{name(done.subject)} {_SWITCHED[done.action]}"
+    changed = counted(done.count, *_CHANGED[done.action])
+    if done.action == "retry" and not done.count and of_target:
+        changed = f"Nothing that gave up is sent again; {name(done.subject)} is in use"
+    if done.action == "discard":
+        return "is-ok", f"{changed}."
+    waits = " ".join(map(is_paused, paused))
+    if waits or not done.count:
+        return "is-ok", f"{changed}. {waits}".rstrip()
+    return "is-ok", f"{changed}, to be sent with the next round."

@@ -1,0 +1,140 @@
+"""One delivery: how it stands, each try, what would be sent; retried at once, or dismissed after a preview."""
+
+import shlex
+from datetime import datetime
+
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from bounce_watcher.ledger.lists.filters import OutboxFilter
+from bounce_watcher.ledger.outbox.pausing import Pause
+from bounce_watcher.model.ledger import OutboxItem, OutboxState
+from bounce_watcher.outbox.webhook.rehearsal import call_among, rehearse_among
+from bounce_watcher.web.pages.outbox.deliveries import (
+    DISMISSED,
+    FOR_GOOD,
+    LONGEST_ANSWER,
+    RETRIED,
+    STAYS,
+    outcome,
+    paused_since,
+    told,
+)
+from bounce_watcher.web.pages.recipients.events import rid_of
+from bounce_watcher.web.request import Visit, get, post, see
+from bounce_watcher.web.view import formatting
+from bounce_watcher.web.view.formatting import counted, harmless, name, when
+from bounce_watcher.web.view.forms import because, demand_seen
+from bounce_watcher.web.view.preview import Preview, show
+
+LONGEST_REQUEST, LONGEST_COMMAND = 20_000, 100_000
+"""Characters of it that are shown, and of a command: Linux takes 128 KiB in one word."""
+
+
+def _item(visit: Visit) -> OutboxItem:
+    """Raises HTTPException where there is none of that id."""
+    item = next(visit.house.ledger.outbox(OutboxFilter(id=visit.path["id"])), None)
+    if item is None:
+        raise HTTPException(404, "No such delivery: the link is damaged, or of another ledger.")
+    return item
+
+
+# ── how it stands ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+def delivery(visit: Visit) -> Response:
+    item, ledger = _item(visit), visit.house.ledger
+    request, why_not = rehearse_among(visit.house.settings.receivers, item, visit.now)
+    done, paused = ledger.actions_on(item.id), ledger.paused().get(item.target)
+    return visit.page(
+        "delivery.html", f"Delivery to {name(item.target)}", item=item, state=formatting.DELIVERIES[item.state],
+        sentence=_sentence(item, paused, visit.now), rid=rid_of(visit, item.recipient or ""),
+        why_not=harmless(why_not[:1].upper() + why_not[1:]),
+        request=harmless(request, LONGEST_REQUEST) if request else None, curl=_as_curl(visit, item), actions=done,
+        replaced_by=ledger.deliveries.replaced_by(item), answer_longest=LONGEST_ANSWER,
+        tries=ledger.deliveries.tries(item.id), heading=_request_heading(item),
+        can_retry=item.state in RETRIED and item.body != "{}", can_dismiss=item.state in DISMISSED,
+        retry_word="Send again" if item.state is OutboxState.DELIVERED else "Retry now",
+        told=outcome(done[0], [item.target] if paused else []) if done and visit.query.get("done") else None,
+        what_was_done={"retry": "Sent again", "discard": "Dismissed"},
+    )
+
+
+def _as_curl(visit: Visit, item: OutboxItem) -> str | None:
+    """None where no command makes the request. One that is cut would be of no use."""
+    call = call_among(visit.house.settings.receivers, item, visit.now)
+    words = call.curl() if call else None
+    if not words or len(shlex.join(words)) > LONGEST_COMMAND:
+        return None
+    return formatting.command(*words, longest=LONGEST_COMMAND)
+
+
+def _request_heading(item: OutboxItem) -> str:
+    if item.state is OutboxState.DELIVERED:
+        return "What was sent"
+    return "What the next try sends" if item.state is OutboxState.DUE else "What a try would send"
+
+
+def _sentence(item: OutboxItem, paused: Pause | None, now: datetime) -> str:
+    target, tries = name(item.target), counted(item.attempts, "try", "tries")
+    if item.state is OutboxState.DUE and paused is not None:
+        return f"Waits: {target} is paused. {paused_since(paused, now)}."
+    if item.state is OutboxState.DUE:
+        return _waits(item, target, tries, now)
+    after = f", after {tries}" if item.attempts else ""
+    return {
+        OutboxState.DELIVERED: f"{target} took it" + (f"{after}." if item.attempts > 1 else " at the first try."),
+        OutboxState.DEAD: f"Gave up after {tries}: {target} was not told. It is tried no more unless a person retries "
+                          "it.",
+        OutboxState.SUPERSEDED: f"Replaced: {target} is told a newer state of the address instead; this is never sent.",
+        OutboxState.DISCARDED: f"Dismissed by a person{after}: {target} is never told of it.",
+    }[item.state]
+
+
+def _waits(item: OutboxItem, target: str, tries: str, now: datetime) -> str:
+    if item.attempts:
+        return f"{target} has not taken it in {tries}; the next one is at {when(item.next_attempt_at, now)}."
+    if item.next_attempt_at > now:
+        return f"Waits until {when(item.next_attempt_at, now)} to be sent to {target}."
+    return f"Waits to be sent to {target}, behind what was written before it."
+
+
+# ── what may be done ────────────────────────────────────────────────────────────────────────────────────────────────
+
+def retry(visit: Visit) -> Response:
+    item = _item(visit)
+    if item.state not in RETRIED:
+        raise HTTPException(409, "It is dismissed or replaced, so it is never sent: nothing was changed.")
+    by = visit.actor(because(visit, required=False))
+    if not visit.house.ledger.retry(by, ids=[item.id], state=item.state):
+        raise HTTPException(409, "It cannot be sent: a newer state stands behind it, its content is erased, or it is "
+                                 "on its way just now.")
+    return see(f"/outbox/{item.id}?done=retry")
+
+
+def dismiss_preview(visit: Visit) -> Response:
+    item = _open_item(visit)
+    return show(visit, Preview(
+        f"Dismiss the delivery to {name(item.target)}", "Dismiss", f"/outbox/{item.id}",
+        (told(item),), (item.id, item.state), ("Nothing: it is never sent.",), STAYS, FOR_GOOD, is_danger=True,
+    ))
+
+
+def dismiss(visit: Visit) -> Response:
+    item = _open_item(visit)
+    why = because(visit, required=False)
+    demand_seen(visit, (item.id, item.state), 1)
+    visit.house.ledger.discard(visit.actor(why), ids=[item.id])
+    return see(f"/outbox/{item.id}?done=discard")
+
+
+def _open_item(visit: Visit) -> OutboxItem:
+    item = _item(visit)
+    if item.state not in DISMISSED:
+        raise HTTPException(409, "It waits no more, so there is nothing to dismiss.")
+    return item
+
+
+ROUTES = (
+    get("/outbox/{id}", delivery), post("/outbox/{id}/retry", retry),
+    get("/outbox/{id}/dismiss", dismiss_preview), post("/outbox/{id}/dismiss", dismiss),
+)

@@ -1,0 +1,231 @@
+"""What targets are told: how each stands, what was not taken and why, all deliveries; and a test of a target."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from bounce_watcher.ledger.actions import Act
+from bounce_watcher.ledger.lists.browse import MOST_COUNTED, By, Choice, Query
+from bounce_watcher.ledger.lists.incidents import is_asked_for
+from bounce_watcher.ledger.lists.paging import Page, TookTooLong
+from bounce_watcher.ledger.lists.stock import Queue
+from bounce_watcher.ledger.outbox.listing import Failures
+from bounce_watcher.ledger.outbox.pausing import Pause
+from bounce_watcher.ledger.outbox.tries import Throughput
+from bounce_watcher.model.errors import PermanentFailure
+from bounce_watcher.model.ledger import Disposition, NoticeType, OutboxItem, OutboxState
+from bounce_watcher.outbox.opening import Receiver, channel_to
+from bounce_watcher.service.setup.doctor import explained
+from bounce_watcher.web.pages.outbox.deliveries import DISMISSED, DONE, RETRIED, error_of, outcome, paused_since
+from bounce_watcher.web.pages.recipients.events import rid_of
+from bounce_watcher.web.request import Visit, get, post, see
+from bounce_watcher.web.view import formatting, listing
+from bounce_watcher.web.view.formatting import age, harmless, name, when
+from bounce_watcher.web.view.forms import LONGEST_REASON
+from bounce_watcher.web.view.listing import Column, Download, Filter
+from bounce_watcher.words.rows import outbox_row
+
+_PAGE_KEY = (int,)
+MOST_GROUPS = 50
+_NO_FILTERS = frozenset({"after", "done", "on"})
+
+FILTERS = (
+    Filter(By.STATE, "State", lambda value: formatting.DELIVERIES[OutboxState(value)][0] if value in {*OutboxState}
+           else value, tuple(each.value for each in OutboxState)),
+    Filter(By.TARGET, "Target", name),
+    Filter(By.TYPE, "Type", harmless, tuple(each.value for each in NoticeType)),
+    Filter(By.STREAM, "Stream", name),
+)
+
+DOWNLOAD: Download[OutboxItem] = Download("outbox", (
+    Column("Id", lambda item: item.id),
+    Column("Written", lambda item: item.created_at),
+    Column("Type", lambda item: item.type.value),
+    Column("Address", lambda item: item.recipient),
+    Column("Stream", lambda item: item.stream),
+    Column("Target", lambda item: item.target),
+    Column("State", lambda item: formatting.DELIVERIES[item.state][0]),
+    Column("Tries", lambda item: item.attempts),
+    Column("Last answer", lambda item: item.last_answer),
+    Column("Next try", lambda item: item.next_attempt_at if item.state is OutboxState.DUE else None),
+), lambda item: {**outbox_row(item), "type": "delivery", "event": item.type.value})
+
+
+# ── how the targets stand ───────────────────────────────────────────────────────────────────────────────────────────
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A target: `state` is word and class of a badge, `since` tells since when and why."""
+
+    name: str
+    kind: str
+    state: tuple[str, str]
+    since: str
+    queue: Queue
+    throughput: Throughput
+    oldest: str
+    can_test: bool
+
+
+def _lines(visit: Visit) -> list[Line]:
+    """Those in trouble first."""
+    ledger, receivers = visit.house.ledger, {each.name: each for each in visit.house.settings.receivers}
+    paused = ledger.paused()
+    queues, disabled = ledger.queues(), ledger.deliveries.disabled()
+    throughput = ledger.deliveries.throughput(visit.now)
+    lines = [
+        _line(visit, target, receivers.get(target), queues.get(target, Queue()),
+              throughput.get(target, Throughput()), paused.get(target), disabled.get(target))
+        for target in receivers.keys() | {each for each, queue in queues.items() if queue.due or queue.dead}
+    ]
+    return sorted(lines, key=lambda line: (_ORDER.index(line.state[1]), line.name))
+
+
+_ORDER = ("is-bad", "is-warn", "is-hold", "is-info", "is-ok", "")
+
+
+def _line(
+    visit: Visit, target: str, receiver: Receiver | None, queue: Queue, throughput: Throughput,
+    paused: Pause | None, disabled: tuple[datetime, str] | None,
+) -> Line:
+    trouble = visit.house.state().troubles.get(receiver.about) if receiver else None
+    if receiver is None:
+        state, since = ("Not in the configuration", "is-warn"), "What waits for it is sent to nobody."
+    elif paused is not None:
+        state, since = ("Paused by a person", "is-hold"), paused_since(paused, visit.now)
+    elif disabled is not None:
+        state = ("Wants no more", "is-bad")
+        since = _since(*disabled, visit.now)
+    elif trouble is not None:
+        state = ("Failing", "is-bad")
+        since = _since(trouble.since, trouble.text, visit.now)
+    elif queue.due:
+        state, since = ("Delivering", "is-ok"), ""
+    else:
+        state, since = ("Nothing waits", "is-ok"), ""
+    oldest = age(visit.now - queue.oldest_at) if queue.oldest_at else "–"
+    kind = receiver.about.kind.capitalize() if receiver else "–"
+    return Line(target, kind, state, since, queue, throughput, oldest, receiver is not None)
+
+
+def _since(at: datetime, text: str, now: datetime) -> str:
+    return f"Since {when(at, now)} ({age(now - at)}): {harmless(text, 200)}"
+
+
+# ── what was not taken ──────────────────────────────────────────────────────────────────────────────────────────────
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Deliveries to a target that met the same error, but for numbers, ids and addresses in it."""
+
+    target: str
+    state: OutboxState
+    error: str
+    number: int
+    first_at: datetime
+    last_at: datetime
+    next_at: datetime
+
+
+def groups(failures: Failures) -> list[Group]:
+    """What gave up first, the most first."""
+    found: dict[tuple[str, OutboxState, str], Group] = {}
+    for each in failures.found:
+        key = (each.target, each.state, error_of(each.answer))
+        so_far = found.get(key)
+        found[key] = Group(
+            *key, each.number + (so_far.number if so_far else 0),
+            min(each.first_at, so_far.first_at) if so_far else each.first_at,
+            max(each.last_at, so_far.last_at) if so_far else each.last_at,
+            min(each.next_at, so_far.next_at) if so_far else each.next_at,
+        )
+    return sorted(found.values(), key=lambda group: (group.state is not OutboxState.DEAD, -group.number, group.target))
+
+
+# ── the list ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+def outbox(visit: Visit) -> Response:
+    asked = listing.filters(visit, FILTERS, ("done", "on"))
+    wanted = Query(asked.choices, asked.since, asked.until)
+    deliveries = visit.house.ledger.deliveries
+    if listing.wanted_format(visit):
+        return listing.download(visit, asked, DOWNLOAD, deliveries.all(wanted))
+    page: Page[OutboxItem] = Page(())
+    failures, is_late = None, False
+    if not asked.problem:
+        try:
+            page = deliveries.page(wanted, listing.place(visit, _PAGE_KEY))
+            failures = deliveries.failures() if not asked.chips and not visit.query.get("after") else None
+        except TookTooLong:
+            is_late = True
+    found = groups(failures) if failures else []
+    return visit.page(
+        "outbox.html", "Outbox", asked=asked, lines=_lines(visit), pager=listing.pager(visit, page), late=is_late,
+        rows=[(item, rid_of(visit, item.recipient or "")) for item in page.rows], groups=found[:MOST_GROUPS],
+        more_groups=len(found) - MOST_GROUPS, not_all=failures.more if failures else False, most=MOST_COUNTED,
+        exports=listing.exports(visit), by=By, times=listing.times_of(visit, asked), error_of=error_of,
+        states=[(each.value, formatting.DELIVERIES[each][0]) for each in OutboxState],
+        types=[(each.value, each.value) for each in NoticeType if each is not NoticeType.TEST],
+        range=visit.query.get("range", ""), dead=OutboxState.DEAD, due=OutboxState.DUE, told=_done(visit, asked),
+        filtered=listing.address("", filter_of(visit)), may_retry=any(_leaves(asked, By.STATE, RETRIED)),
+        may_dismiss=any(_leaves(asked, By.STATE, DISMISSED)),
+        quote=lambda **values: listing.address("", list(values.items())),
+    )
+
+
+def filter_of(visit: Visit) -> list[tuple[str, str]]:
+    """What the page's address says of the filter alone."""
+    return [(key, value) for key, value in visit.query.multi_items() if key not in _NO_FILTERS]
+
+
+def _leaves(asked: listing.Filters, by: By, values: Iterable[str]) -> Iterator[str]:
+    """Of these values those that a filter leaves; none where there is no filter."""
+    choice = asked.choices.get(by, Choice())
+    return (value for value in values if asked.chips and is_asked_for(value, choice))
+
+
+def _done(visit: Visit, asked: listing.Filters) -> tuple[str, str] | None:
+    """What a person has just done here, as the log has it: class of a notice, and a sentence."""
+    on, what = visit.query.get("on"), visit.query.get("done")
+    if not on or what not in DONE:
+        return None
+    done = next(iter(visit.house.ledger.actions_on(on, 1)), None)
+    if done is None or done.action != what:
+        return None
+    paused, targets = visit.house.ledger.paused(), {each.name for each in visit.house.settings.receivers}
+    return outcome(done, [on] if on in paused else _leaves(asked, By.TARGET, paused), of_target=on in targets)
+
+
+# ── a test ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+def test(visit: Visit) -> Response:
+    """Tries a target once, as `outbox test` does: nothing goes into the outbox."""
+    target = visit.form.get("target", "")
+    receiver = next((each for each in visit.house.settings.receivers if each.name == target), None)
+    if receiver is None:
+        raise HTTPException(404, "No target of the configuration has that name.")
+    taken, answer = _tried(receiver, visit.now)
+    visit.house.ledger.log_act(Act(visit.actor(answer[:LONGEST_REASON]), "test", target), int(taken))
+    return see(listing.address("/outbox", [("done", "test"), ("on", target)]))
+
+
+def _tried(receiver: Receiver, now: datetime) -> tuple[bool, str]:
+    try:
+        channel = channel_to(receiver)
+    except PermanentFailure as error:
+        return False, str(error)
+    try:
+        attempt = channel.test(now)
+    finally:
+        channel.close()
+    if attempt.disposition is Disposition.DELIVERED:
+        return True, attempt.answer or "it is there"
+    return False, "; ".join(explained(receiver, attempt))
+
+
+ROUTES = (
+    get("/outbox", outbox), get("/outbox.csv", outbox), get("/outbox.jsonl", outbox), post("/outbox/test", test),
+)

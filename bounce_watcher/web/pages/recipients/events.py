@@ -1,0 +1,307 @@
+"""Every report of every recipient: found by any of its marks, shown with how it was read."""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from itertools import islice
+from urllib.parse import parse_qsl
+
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from bounce_watcher.ledger.lists.browse import NO_TYPE, By, Query
+from bounce_watcher.ledger.lists.filters import OutboxFilter
+from bounce_watcher.ledger.lists.paging import Page, TookTooLong
+from bounce_watcher.ledger.privacy.forget import is_forgotten
+from bounce_watcher.model.finding import Evidence
+from bounce_watcher.model.ledger import COMPLAINT_REASON, BounceEvent, OutboxItem, StateChange
+from bounce_watcher.model.verdict import Reason
+from bounce_watcher.web.request import Fields, Visit, get, see
+from bounce_watcher.web.view import explanations, formatting, listing
+from bounce_watcher.web.view.formatting import harmless
+from bounce_watcher.web.view.listing import Chip, Column, Download, Filter, Filters
+from bounce_watcher.web.view.mail_shown import as_file, shown_mail
+from bounce_watcher.words import grounds as words
+from bounce_watcher.words.rows import event_row
+
+MOST_WORDS = 10
+_PAGE_KEY = (datetime, str)
+_TERM = re.compile(r'(-?)(\w+):("[^"]*"|\S+)|"([^"]*)"|(\S+)')
+_TYPES: Mapping[str, str] = {
+    **{each.value: told for each, told in formatting.TYPES.items()}, NO_TYPE: "Not a bounce",
+}
+
+REASONS = (*(each.value for each in Reason), COMPLAINT_REASON)
+_MATCHES: Mapping[str, str] = {each.value: told for each, told in explanations.MATCHED_BY.items()}
+
+FILTERS = (
+    Filter(By.TYPE, "Type", lambda value: _TYPES.get(value, value), tuple(_TYPES)),
+    Filter(By.REASON, "Reason", lambda value: formatting.reason(value) if value in REASONS else harmless(value, 60)),
+    Filter(By.PROVIDER, "Provider", formatting.provider),
+    Filter(By.STREAM, "Stream"),
+    Filter(By.CODE, "Code"),
+    Filter(By.DOMAIN, "Domain"),
+    Filter(By.CAMPAIGN, "Campaign"),
+    Filter(By.RULE, "Rule"),
+    Filter(By.MAILBOX, "Mailbox"),
+    Filter(By.MATCH, "Matched by", lambda value: _MATCHES.get(value, value), tuple(each.value for each in Evidence)),
+)
+_NAMES = {each.by.value for each in FILTERS}
+_OTHERS = ("q", "rid")
+
+def decision(event: BounceEvent) -> str:
+    if event.type is None:
+        return "Noted"
+    return "Counts" if event.exclusion is None else "Does not count"
+
+
+DOWNLOAD: Download[BounceEvent] = Download("events", (
+    Column("When", lambda event: event.at),
+    Column("Address", lambda event: event.recipient),
+    Column("Type", lambda event: event.type.value if event.type else NO_TYPE),
+    Column("Reason", explanations.what),
+    Column("Code", lambda event: event.status or event.code),
+    Column("Provider", explanations.provider_of),
+    Column("Stream", lambda event: event.stream),
+    Column("Said", lambda event: event.diagnostic or event.quote),
+    Column("Decision", decision),
+    Column("Id", lambda event: event.id),
+), lambda event: {**event_row(event), "type": event.type.value if event.type else NO_TYPE})
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """An event as a line of a table. `rid` names its recipient in links, None where that was forgotten."""
+
+    event: BounceEvent
+    rid: str | None
+    what: str
+    colour: str
+    provider: str
+    said: str
+    decision: str
+
+
+def row(visit: Visit, event: BounceEvent) -> Row:
+    return Row(
+        event, rid_of(visit, event.recipient), explanations.what(event),
+        formatting.COLOURS[event.type] if event.type else "",
+        explanations.provider_of(event), harmless(" ".join((event.diagnostic or event.quote or "").split()), 120),
+        decision(event),
+    )
+
+
+def rid_of(visit: Visit, recipient: str) -> str | None:
+    return None if not recipient or is_forgotten(recipient) else visit.house.ledger.names.name(recipient)
+
+
+# ── the list ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+def events(visit: Visit) -> Response:
+    if (narrower := _spelled_out(visit)) is not None:
+        return see(narrower)
+    asked, wanted = _wanted(visit)
+    ledger = visit.house.ledger
+    if listing.wanted_format(visit):
+        return listing.download(visit, asked, DOWNLOAD, ledger.all_events(wanted))
+    page: Page[BounceEvent] = Page(())
+    found, is_late = None, False
+    if not asked.problem:
+        try:
+            page = ledger.event_page(wanted, listing.place(visit, _PAGE_KEY))
+            found = None if page.looked_back_to else ledger.event_facets(wanted)
+        except TookTooLong:
+            is_late = True
+    return visit.page(
+        "events.html", "Events", asked=asked, heading=listing.counted(found, "event", "events"),
+        rows=[row(visit, event) for event in page.rows], pager=listing.pager(visit, page), late=is_late,
+        facets=listing.facets(visit, FILTERS, found), uncounted=found is None and not asked.problem,
+        counted=found.total if found and found.more else None,
+        exports=listing.exports(visit), q=visit.query.get("q", ""), rid=visit.query.get("rid", ""), by=By,
+        types=list(_TYPES.items()), reasons=[(each.value, formatting.reason(each)) for each in Reason],
+        matches=list(_MATCHES.items()), more=_more(asked),
+        times=listing.times_of(visit, asked), range=visit.query.get("range", ""),
+        wider=_wider(visit, asked) if found and not (found.total or page.rows) else None,
+    )
+
+
+def _wanted(visit: Visit) -> tuple[Filters, Query]:
+    asked = listing.filters(visit, FILTERS, _OTHERS)
+    words = _words(visit.query.get("q", ""))
+    if len(words) > MOST_WORDS:
+        asked = replace(asked, problem=f"This filter is not valid: more than {MOST_WORDS} words.")
+    recipient, rid = None, visit.query.get("rid")
+    if rid:
+        recipient = visit.house.ledger.names.address(rid)
+        if recipient is None:
+            asked = replace(asked, problem="This filter is not valid: the address that it names is not of this ledger.")
+    chips = [*asked.chips]
+    if recipient is not None and rid:
+        chips.append(Chip(f"address: {harmless(recipient, 320)}", listing.without(visit, "rid", rid)))
+    if words:
+        q = visit.query.get("q", "")
+        chips.append(Chip(f"words: {harmless(q, 120)}", listing.without(visit, "q", q)))
+    return replace(asked, chips=tuple(chips)), Query(asked.choices, asked.since, asked.until, recipient, words)
+
+
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(words for words in ((found[4] or found[5]) for found in _TERM.finditer(text)) if words)
+
+
+def _spelled_out(visit: Visit) -> str | None:
+    """`code:5.1.1 -type:block words` in the field for words, as filters; None where it holds none."""
+    text = visit.query.get("q", "")
+    terms = [found for found in _TERM.finditer(text) if found[2] in _NAMES]
+    if not terms or listing.wanted_format(visit):
+        return None
+    rest = _TERM.sub(lambda found: "" if found[2] in _NAMES else found[0], text)
+    kept = [item for item in visit.query.multi_items() if item[0] not in {"q", "after"} and item[1]]
+    spelled = [(f"{found[1]}{found[2]}", found[3].strip('"')) for found in terms]
+    left = [("q", " ".join(rest.split()))] if rest.strip() else []
+    return listing.address(visit.url_path, [*kept, *spelled, *left])
+
+
+def _more(asked: Filters) -> bool:
+    """Whether a filter of the second row of the form is in force."""
+    return any(by in asked.choices for by in (By.DOMAIN, By.CODE, By.CAMPAIGN, By.RULE, By.MAILBOX, By.MATCH))
+
+
+@dataclass(frozen=True, slots=True)
+class Wider:
+    """What there is without a filter: `number` of events, in words."""
+
+    chip: Chip
+    number: str
+
+
+def _wider(visit: Visit, asked: Filters) -> Wider | None:
+    """Without the last filter; None where there is none, or nothing either."""
+    if not asked.chips:
+        return None
+    last = asked.chips[-1]
+    found = visit.house.ledger.event_facets(_wanted(replace(visit, query=_query_of(last.without)))[1])
+    if found is None:
+        return Wider(last, "others")
+    return Wider(last, listing.counted(found, "event", "events").lower()) if found.total else None
+
+
+def _query_of(link: str) -> Fields:
+    return Fields(parse_qsl(link.partition("?")[2], keep_blank_values=True))
+
+
+# ── one event ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+MOST_TOLD = 200
+"""Deliveries of a recipient that are looked through."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step of how a mail was read. `link` leads to more of the same, `words` are quoted."""
+
+    title: str
+    text: str
+    link: str | None = None
+    link_text: str = ""
+
+
+def event(visit: Visit) -> Response:
+    found = event_of(visit)
+    ledger = visit.house.ledger
+    course = [] if found.type is None else ledger.course(found.recipient, found.stream)
+    followed = [step for step in course if step.at == found.at]
+    told = [item for item in islice(ledger.outbox(OutboxFilter(recipient=found.recipient)), MOST_TOLD)
+            if found.id in item.body]
+    return visit.page(
+        "event.html", f"{explanations.what(found)} of {formatting.moment(found.at)}", event=found,
+        what=explanations.what(found),
+        sentence=explanations.of_event(found), tail=explanations.TAILS[found.type], words=explanations.quoted(found),
+        not_counted=explanations.not_counted(found), rid=rid_of(visit, found.recipient), type=found.type,
+        colour=formatting.COLOURS[found.type] if found.type else "", provider=explanations.provider_of(found),
+        steps=list(_steps(found, followed, told)), has_mail=ledger.message(found.message_digest) is not None,
+        forgotten=is_forgotten(found.recipient), path=path_of(found),
+        done=next(iter(ledger.actions_on(found.id, 1)), None) if visit.query.get("done") else None,
+    )
+
+
+def path_of(found: BounceEvent) -> str:
+    return f"/events/{found.id}"
+
+
+def event_of(visit: Visit) -> BounceEvent:
+    """Raises HTTPException where there is none."""
+    name = visit.path["id"]
+    found = visit.house.ledger.event(name)
+    if found is None:
+        raise HTTPException(404, f"No event {harmless(name, 100)}. It may have been removed after its time.")
+    return found
+
+
+def _steps(found: BounceEvent, followed: list[StateChange], told: list[OutboxItem]) -> Iterator[Step]:
+    where = harmless(found.source or found.mailbox or "a file", 200)
+    link = listing.address("/events", [("mailbox", found.mailbox)]) if found.mailbox else None
+    yield Step("Found", f"One mail in {where}, received on {formatting.moment(found.at)}.", link, "All of this mailbox")
+    by = f", read as {harmless(found.recognizer, 80)}" if found.recognizer else ""
+    yield Step("Kind", f"{explanations.KINDS[found.kind]}{by}.")
+    if said := _said(found):
+        yield Step("Said", said)
+    if found.rule:
+        yield Step("Rule", f"{harmless(found.rule, 120)}: {explanations.what(found).lower()}.",
+                   listing.address("/events", [("rule", found.rule)]), "All by this rule")
+    if found.formerly:
+        yield Step("Before", f"Older rules read it otherwise: {harmless(words.formerly(found.formerly))}.")
+    doubt = f" It is in doubt: {harmless(words.doubt(found.doubt))}." if found.doubt else ""
+    yield Step("Matched by", f"{explanations.MATCHED_BY[found.evidence].capitalize()}.{doubt}")
+    if found.type is not None:
+        yield Step("Counted", explanations.not_counted(found) or "It counts against the address.")
+    for change in followed:
+        yield Step("Decided", f"{formatting.STATES[change.state][0]} in {harmless(change.stream, 80)}: "
+                              f"{harmless(words.text(change.grounds) or 'no reason kept')}")
+    for item in told:
+        outcome = formatting.DELIVERIES[item.state][0].lower()
+        yield Step("Told", f"{harmless(item.target, 80)}: {item.type.value}, {outcome}.", f"/outbox/{item.id}",
+                   "The delivery")
+    if found.type is not None and not told:
+        yield Step("Told", "Nobody was told of this report.")
+
+
+def _said(found: BounceEvent) -> str:
+    parts = (
+        f"Status {harmless(found.status, 20)}" if found.status else "",
+        f"reply code {found.code}" if found.code else "",
+        f"by {harmless(found.remote_mta, 255)}" if found.remote_mta else "",
+        f"reported by {harmless(found.reporting_mta, 255)}" if found.reporting_mta else "",
+        f"taken from {found.client_ip} by your mail server" if found.client_ip else "",
+    )
+    told = ", ".join(filter(None, parts))
+    return f"{told[0].upper()}{told[1:]}." if told else ""
+
+
+# ── its mail ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+def mail(visit: Visit) -> Response:
+    found, raw = _mail(visit)
+    return visit.page(
+        "mail.html", f"Mail of {formatting.moment(found.at)}", mail=shown_mail(raw), at=found.at, path=path_of(found),
+        back="The event", file=f"{path_of(found)}/mail.eml",
+    )
+
+
+def mail_file(visit: Visit) -> Response:
+    found, raw = _mail(visit)
+    return as_file(raw, found.message_digest)
+
+
+def _mail(visit: Visit) -> tuple[BounceEvent, bytes]:
+    found = event_of(visit)
+    raw = visit.house.ledger.message(found.message_digest)
+    if raw is None:
+        raise HTTPException(404, "The mail itself is kept no longer. What it said stands with the event.")
+    return found, raw
+
+
+ROUTES = (
+    get("/events", events), get("/events.csv", events), get("/events.jsonl", events),
+    get("/events/{id:path}/mail", mail), get("/events/{id:path}/mail.eml", mail_file), get("/events/{id:path}", event),
+)

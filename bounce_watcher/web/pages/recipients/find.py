@@ -1,0 +1,46 @@
+"""The field on top of every page: an address, a domain, a code, the id of an event, or words. It is posted, so that no
+address stands in a link or a log.
+"""
+
+import re
+from email.utils import parseaddr
+
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from bounce_watcher.web.request import Visit, ask, see
+from bounce_watcher.web.view.listing import address
+
+LONGEST = 320
+"""Characters of an address (RFC 5321 section 4.5.3.1), and of all else that is looked for."""
+
+_CODE = re.compile(r"[245]\.\d{1,3}\.\d{1,3}|[245]\d\d")
+_DOMAIN = re.compile(r"@?(?=.{1,253}\Z)([^\s@:/<>\"']+\.)+[^\s@:/<>\"'.\d]{2,}\.?")
+_EVENT = re.compile(r"[0-9a-f]{32,128}(?:/[0-9a-f]{8,64})?")
+_MAILBOX = re.compile(r"[^\s@]+@[^\s@]+")
+
+
+def find(visit: Visit) -> Response:
+    text = " ".join(visit.form.get("q", "").split())
+    if not text:
+        return see("/recipients")
+    if len(text) > LONGEST:
+        raise HTTPException(422, f"That is longer than {LONGEST} characters: look for less.")
+    return see(_where(visit, text))
+
+
+def _where(visit: Visit, text: str) -> str:
+    bare = parseaddr(text)[1] if "<" in text else text.removeprefix("mailto:")
+    ledger = visit.house.ledger
+    if _MAILBOX.fullmatch(bare) and ":" not in bare:
+        return f"/recipients/{ledger.names.name(bare)}"
+    if _EVENT.fullmatch(text) and ledger.event(text):
+        return f"/events/{text}"
+    if _CODE.fullmatch(text):
+        return address("/events", [("code", text)])
+    if _DOMAIN.fullmatch(text):
+        return address("/events", [("domain", text.strip("@.").lower())])
+    return address("/events", [("q", text)])
+
+
+ROUTES = (ask("/find", find),)

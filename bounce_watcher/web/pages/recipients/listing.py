@@ -1,0 +1,78 @@
+"""Addresses whose state has changed, the last change first."""
+
+from datetime import datetime
+
+from starlette.responses import Response
+
+from bounce_watcher.ledger.lists.browse import By, Query, Standing
+from bounce_watcher.ledger.lists.paging import Page, TookTooLong
+from bounce_watcher.model.ledger import State
+from bounce_watcher.web.pages.recipients.events import REASONS, rid_of
+from bounce_watcher.web.request import Visit, get
+from bounce_watcher.web.view import formatting, listing
+from bounce_watcher.web.view.formatting import harmless
+from bounce_watcher.web.view.listing import Column, Download, Filter
+from bounce_watcher.words import grounds as words
+from bounce_watcher.words.rows import explained
+
+_PAGE_KEY = (datetime, int)
+
+FILTERS = (
+    Filter(By.STATE, "State", lambda value: formatting.STATES[State(value)][0] if value in {*State} else value,
+           tuple(each.value for each in State)),
+    Filter(By.REASON, "Reason", lambda value: formatting.reason(value) if value in REASONS else harmless(value, 60)),
+    Filter(By.STREAM, "Stream"),
+    Filter(By.PROVIDER, "Provider", formatting.provider),
+    Filter(By.DOMAIN, "Domain"),
+)
+
+
+def _until(row: Standing) -> object:
+    return "for good" if row.until is None and row.state in {State.SUPPRESSED, State.PENDING} else row.until
+
+
+DOWNLOAD: Download[Standing] = Download("recipients", (
+    Column("Address", lambda row: row.recipient),
+    Column("State", lambda row: formatting.STATES[row.state][0]),
+    Column("Because", lambda row: words.text(row.grounds)),
+    Column("Reason", lambda row: row.reason),
+    Column("Stream", lambda row: row.stream),
+    Column("Since", lambda row: row.at),
+    Column("Until", _until),
+    Column("Bounces, 30 days", lambda row: row.bounces),
+), lambda row: {
+    "id": f"{row.recipient}/{row.stream}", "type": "recipient", "recipient": row.recipient, "stream": row.stream,
+    "state": row.state, **explained(row.grounds), "reason": row.reason, "since": row.at, "until": row.until,
+    "scope": row.scope, "bounces": row.bounces,
+})
+
+
+def recipients(visit: Visit) -> Response:
+    asked = listing.filters(visit, FILTERS)
+    wanted = Query(asked.choices, asked.since, asked.until)
+    ledger = visit.house.ledger
+    if listing.wanted_format(visit):
+        return listing.download(visit, asked, DOWNLOAD, ledger.all_recipients(wanted, visit.now))
+    page: Page[Standing] = Page(())
+    found, is_late = None, False
+    if not asked.problem:
+        try:
+            page = ledger.recipient_page(wanted, listing.place(visit, _PAGE_KEY), visit.now)
+            found = None if page.looked_back_to else ledger.recipient_facets(wanted)
+        except TookTooLong:
+            is_late = True
+    return visit.page(
+        "recipients.html", "Recipients", asked=asked, heading=listing.counted(found, "recipient", "recipients"),
+        rows=[(each, rid_of(visit, each.recipient)) for each in page.rows], pager=listing.pager(visit, page),
+        late=is_late, facets=listing.facets(visit, FILTERS, found), uncounted=found is None and not asked.problem,
+        counted=found.total if found and found.more else None,
+        exports=listing.exports(visit), by=By, states=[(each.value, formatting.STATES[each][0]) for each in State],
+        reasons=[(value, formatting.reason(value)) for value in REASONS], times=listing.times_of(visit, asked),
+        range=visit.query.get("range", ""), release=listing.address("/recipients/release", listing.kept(visit)),
+        domain=wanted.only(By.DOMAIN),
+    )
+
+
+ROUTES = (
+    get("/recipients", recipients), get("/recipients.csv", recipients), get("/recipients.jsonl", recipients),
+)

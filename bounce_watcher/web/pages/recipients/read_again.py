@@ -1,0 +1,92 @@
+"""One mail through today's rules: the verdict as it is and as it would be, and what would follow; then that, as
+`reclassify` writes it."""
+
+import hashlib
+from collections.abc import Iterator, Sequence
+
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from bounce_watcher.ledger.actions import Act
+from bounce_watcher.model.errors import PermanentFailure
+from bounce_watcher.model.ledger import BounceEvent
+from bounce_watcher.service.operations.reclassifying import Found, read_again
+from bounce_watcher.web import many
+from bounce_watcher.web.pages.recipients.events import event_of, path_of
+from bounce_watcher.web.request import Visit, get, post, see
+from bounce_watcher.web.view import explanations, formatting
+from bounce_watcher.web.view.formatting import counted, harmless
+from bounce_watcher.web.view.forms import because, demand_seen
+from bounce_watcher.web.view.preview import Preview, show
+
+
+def _read(visit: Visit, event: BounceEvent, announce: many.Announce) -> list[Found]:
+    """Rehearsed. Raises HTTPException where there is no mail, or it cannot be analysed."""
+    house = visit.house
+    try:
+        found = read_again(house.settings, house.ledger, event.message_digest, dry_run=True, announce=announce)
+    except PermanentFailure as error:
+        raise HTTPException(422, f"{harmless(error, 300)}. Nothing was changed.") from None
+    if found is None:
+        raise HTTPException(409, "The mail itself is kept no longer, so it cannot be read again.")
+    return found
+
+
+def preview(visit: Visit) -> Response:
+    event, listener = event_of(visit), many.Listener(visit)
+    found = _read(visit, event, listener)
+    if not found:
+        return visit.page("read_again.html", "Read again", back=path_of(event), what=explanations.what(event),
+                          rule=event.rule or event.recognizer)
+    return show(visit, Preview(
+        f"Read again: {explanations.what(event)} of {formatting.moment(event.at)}",
+        f"Correct {counted(len(found), 'verdict')}",
+        path_of(event), tuple(map(_change, found)), (_digest(found),), listener.sentences(), tuple(_stays(found)),
+        "The older verdict stays with the report, in words. It can be undone by other rules only.",
+        because_required=True, count=len(found),
+    ), action=f"{path_of(event)}/again")
+
+
+def _change(found: Found) -> str:
+    after = f"today “{explanations.what(found.after)}” by {harmless(found.after.rule or 'no rule', 120)}"
+    whom = f"{harmless(found.after.recipient, 320)}" if found.after.recipient else "a recipient who is not named"
+    if found.before is None:
+        return f"{whom}: not seen before, {after}; it is decided on as a report that comes now"
+    before = f"was “{explanations.what(found.before)}” by {harmless(found.before.rule or 'no rule', 120)}"
+    return f"{whom}: {before}, {after}{_moved(found)}"
+
+
+def _moved(found: Found) -> str:
+    if found.was is None or found.state is None:
+        return ""
+    was, now = formatting.STATES[found.was][0], formatting.STATES[found.state][0]
+    return f"; {was}, then {now}" if was != now else f"; {was} as before"
+
+
+def _stays(found: Sequence[Found]) -> Iterator[str]:
+    yield "How far the report is proven, and whom it is about, was settled when it came."
+    if any(each.before is None for each in found):
+        yield "What follows for a recipient who was not seen before is told only when it is done."
+
+
+def _digest(found: Sequence[Found]) -> str:
+    told = "\n".join(
+        "\0".join(map(str, (each.before, each.after.reason, each.after.rule, each.after.recipient, each.state)))
+        for each in found
+    )
+    return hashlib.sha256(told.encode("utf-8", "replace")).hexdigest()
+
+
+def correct(visit: Visit) -> Response:
+    event, house = event_of(visit), visit.house
+    why = because(visit, required=True)
+    found = _read(visit, event, many.Listener(visit))
+    if not found:
+        raise HTTPException(409, "It reads the same under today's rules: nothing was changed.")
+    demand_seen(visit, (_digest(found),), len(found))
+    act = Act(visit.actor(why), "reread", event.id)
+    read_again(house.settings, house.ledger, event.message_digest, dry_run=False, act=act)
+    return see(f"{path_of(event)}?done=reread")
+
+
+ROUTES = (get("/events/{id:path}/again", preview), post("/events/{id:path}/again", correct))

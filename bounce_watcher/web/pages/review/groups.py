@@ -1,0 +1,368 @@
+"""What was not recognised, by its wording; and a rule for it: drafted, tried on all that is stored, saved."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from markupsafe import Markup
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from bounce_watcher.config.rules import DRAFTED, may_save, save_rule
+from bounce_watcher.ledger.lists.browse import By, Query
+from bounce_watcher.ledger.lists.paging import Page, TookTooLong
+from bounce_watcher.ledger.recording.tally import Asked, Scope
+from bounce_watcher.ledger.review.browsing import DAYS, KEY_KINDS, UnreadMail
+from bounce_watcher.ledger.review.groups import OPEN, Group, GroupState
+from bounce_watcher.model.errors import ConfigError
+from bounce_watcher.model.ledger import BounceEvent, EventType, Misread
+from bounce_watcher.model.verdict import BounceType, Reason
+from bounce_watcher.parsing.message import parse
+from bounce_watcher.policy import language
+from bounce_watcher.policy.masking import Mark, parts
+from bounce_watcher.service.operations.drafting import Draft, Trial, holds_no_reply, samples_of, suggested, tried
+from bounce_watcher.web.pages.recipients.events import rid_of
+from bounce_watcher.web.request import Visit, ask, get, post, see
+from bounce_watcher.web.view import charts, formatting, listing
+from bounce_watcher.web.view.formatting import harmless
+from bounce_watcher.web.view.forms import because, demand_seen, digest
+from bounce_watcher.web.view.listing import Column, Download, Filter
+from bounce_watcher.web.view.mail_shown import as_file, shown_mail
+from bounce_watcher.web.view.preview import Input, Preview, show
+
+NEWEST, OLDEST, PAGE = 4, 1, 25
+"""Samples of a group from either end; groups of a page."""
+_FIELDS = ("id", "reason", "words", "code", "remote")
+_A_DAY = (
+    ("10", "until it comes more than 10 times on one day"), ("100", "until it comes more than 100 times on one day"),
+    ("", "for good"),
+)
+
+STATES: Mapping[GroupState, tuple[str, str]] = {
+    GroupState.NEW: ("New", "is-warn"), GroupState.BACK: ("Back again", "is-bad"),
+    GroupState.DRAFTED: ("Rule drafted", "is-info"), GroupState.RULED: ("Rule on", "is-ok"),
+    GroupState.ASIDE: ("Set aside", ""),
+}
+"""Word, and class of the badge."""
+
+MARKS: Mapping[Mark, str] = {
+    Mark.ADDRESS: "an address", Mark.HOST: "the name of a host", Mark.LINK: "a link", Mark.DATE: "a date or time",
+    Mark.ID: "an id: letters with digits, or a very long word", Mark.NAME: "the recipient's mailbox or domain",
+    Mark.NUMBER: "a number",
+}
+
+_TYPES: Mapping[BounceType, str] = {
+    BounceType.HARD: "About the address: counts against it", BounceType.SOFT: "May pass: counts, and is forgotten",
+    BounceType.BLOCK: "About the sender: never counts",
+}
+REASONS = tuple(
+    (told, tuple((each.value, formatting.reason(each)) for each in Reason if each.bounce_type is kind))
+    for kind, told in _TYPES.items()
+)
+
+DONE = {
+    "rule": Markup("The rule was saved. It holds for new mail from the next reload on: "
+                   "<code>systemctl reload bounce-watcher</code>, or SIGHUP. After that "
+                   "<code>bounce-watcher reclassify --dry-run</code> tells what it changes in mail that is stored, and "
+                   "<code>bounce-watcher reclassify</code> changes it."),
+    "aside": "Set aside.", "up": "Taken up again.",
+}
+
+KINDS: Mapping[Misread, tuple[str, str]] = {
+    Misread.FAILURE: ("Failure", "A recipient failed, in words that tell nothing."),
+    Misread.NOTICE: ("Notice of nobody", "It looks like a mail system's, and no recipient was found in it."),
+    Misread.ADDRESS: ("Unreadable address", "It names a recipient by something that is no valid mail address."),
+    Misread.LETTER: ("Other mail", "It does not look like a report: people's answers, advertisements."),
+    Misread.OPT_OUT: ("Opt-outs", "People asked for no more mail. Nobody is suppressed by it."),
+}
+"""What was not recognised, and what that is."""
+
+FILTERS = (
+    Filter(By.KIND, "Kind", lambda value: KINDS[Misread(value)][0] if value in {*Misread} else value,
+           tuple(each.value for each in Misread)),
+    Filter(By.STATE, "State", lambda value: STATES[GroupState(value)][0] if value in {*GroupState} else value,
+           tuple(each.value for each in GroupState)),
+    Filter(By.LANGUAGE, "Language", lambda value: harmless(language.told(value))),
+    Filter(By.PROVIDER, "Provider", formatting.provider),
+)
+
+DOWNLOAD: Download[Group] = Download("review", (
+    Column("Wording", lambda group: group.wording),
+    Column("Kind", lambda group: KINDS[group.kind][0]),
+    Column("Language", lambda group: group.language),
+    Column("Mails", lambda group: group.mails),
+    Column("Recipients", lambda group: group.recipients),
+    Column("Providers", lambda group: ", ".join(group.providers)),
+    Column("Codes", lambda group: ", ".join(group.codes)),
+    Column("First", lambda group: group.first_at),
+    Column("Last", lambda group: group.last_at),
+    Column("State", lambda group: STATES[group.state][0]),
+    Column("Id", lambda group: group.gid),
+), lambda group: {
+    "id": group.gid, "type": "review_group", "kind": group.kind, "wording": group.wording, "language": group.language,
+    "state": group.state, "mails": group.mails, "recipients": group.recipients, "providers": group.providers,
+    "codes": group.codes, "first_at": group.first_at, "last_at": group.last_at, "because": group.because,
+})
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A group as a line of a table."""
+
+    group: Group
+    title: str
+    providers: tuple[tuple[str, str], ...]
+    more_providers: int
+    codes: str
+    state: tuple[str, str]
+    kind: tuple[str, str]
+    trend: Markup | None
+    recent: int
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """One message of a group in which no recipient was found, as far as it is shown beside others."""
+
+    mail: UnreadMail
+    subject: str
+    sender: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One report of a group. `rid` names its recipient in links."""
+
+    event: BounceEvent
+    rid: str | None
+    has_mail: bool
+
+
+# ── the list ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+def groups(visit: Visit) -> Response:
+    asked = listing.filters(visit, FILTERS)
+    wanted = Query(asked.choices, asked.since, asked.until)
+    ledger = visit.house.ledger
+    if listing.wanted_format(visit):
+        return listing.download(visit, asked, DOWNLOAD, ledger.all_groups(wanted))
+    page: Page[Group] = Page(())
+    found, is_late = None, False
+    if not asked.problem:
+        try:
+            page = ledger.review_page(wanted, listing.place(visit, KEY_KINDS, PAGE), visit.now)
+            found = None if page.looked_back_to else ledger.review_facets(wanted)
+        except TookTooLong:
+            is_late = True
+    week = Asked(Scope.HOUR, visit.now - timedelta(days=7), visit.now + timedelta(hours=1),
+                 type=EventType.UNDETERMINED.value)
+    return visit.page(
+        "review.html", "Review", asked=asked, heading=listing.counted(found, "wording", "wordings"),
+        rows=list(map(_row, page.rows)), pager=listing.pager(visit, page), late=is_late,
+        facets=listing.facets(visit, FILTERS, found), uncounted=found is None and not asked.problem,
+        exports=listing.exports(visit), by=By, states=[(each.value, STATES[each][0]) for each in GroupState],
+        kinds=[(each.value, KINDS[each][0]) for each in Misread], days=DAYS,
+        week=ledger.tally(week).get((), 0), times=listing.times_of(visit, asked),
+        range=visit.query.get("range", ""),
+    )
+
+
+def _row(group: Group) -> Row:
+    providers = tuple((value, formatting.provider(value)) for value in group.providers)
+    return Row(group, title_of(group), providers[:2], max(0, len(providers) - 2),
+               harmless(", ".join(list(group.codes)[:3]), 60), STATES[group.state], KINDS[group.kind],
+               None if group.days is None else charts.sparkline(group.days), sum(group.days or ()))
+
+
+def title_of(group: Group) -> str:
+    nothing = "No words: the report says nothing" if group.kind is Misread.FAILURE else "No words: the mail is empty"
+    return harmless(group.wording, 300) or (nothing if group.mails else "Its mail is kept no longer")
+
+
+# ── one group ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+def group(visit: Visit) -> Response:
+    found = _group(visit)
+    samples = samples_of(visit.house.ledger, found.gid)
+    draft = suggested(found, samples) if found.kind is Misread.FAILURE else None
+    return visit.page(
+        "review_group.html", f"Review: {title_of(found)[:60]}", **_of_group(visit, found), draft=draft,
+        has_words=not holds_no_reply(samples),
+    )
+
+
+def _group(visit: Visit) -> Group:
+    found = visit.house.ledger.review_group(visit.path["gid"], visit.now)
+    if found is None or found.kind is Misread.OPT_OUT:  # of those each is decided on by itself: see `opt_outs`
+        raise HTTPException(404, "No such group. Its mail may have been recognised since, or removed after its time.")
+    return found
+
+
+def _of_group(visit: Visit, found: Group) -> dict[str, Any]:
+    ledger = visit.house.ledger
+    newest = ledger.group_events(found.gid, NEWEST)
+    oldest = [each for each in ledger.group_events(found.gid, OLDEST, newest_first=False) if each not in newest]
+    mails = ledger.group_mails(found.gid, NEWEST)
+    mails += [each for each in ledger.group_mails(found.gid, OLDEST, newest_first=False) if each not in mails]
+    pieces = [(harmless(piece), mark) for piece, mark in parts(found.wording)]
+    marks = {mark for _, mark in pieces if mark is not None}
+    return {
+        "group": found, "heading": title_of(found), "pieces": pieces, "state": STATES[found.state],
+        "marks": [(mark.value, told) for mark, told in MARKS.items() if mark in marks], "reasons": REASONS,
+        "samples": [
+            Sample(each, rid_of(visit, each.recipient), ledger.message(each.message_digest) is not None)
+            for each in (*newest, *oldest)
+        ],
+        "letters": [_letter(visit, each) for each in mails], "kind": found.kind, "kinds": Misread, "days": DAYS,
+        "row": _row(found), "is_open": found.state in OPEN, "path": _path(found),
+        "language": language.told(found.language), "done": DONE.get(visit.query.get("done", "")),
+    }
+
+
+def _letter(visit: Visit, each: UnreadMail) -> Letter:
+    raw = visit.house.ledger.message(each.digest)
+    message = parse(raw or b"")
+    subject, sender = (harmless(message.headers.get(name) or "", 200) for name in ("subject", "from"))
+    return Letter(each, subject or "(no subject)", sender or "nobody", harmless(" ".join(message.text[:2000].split())))
+
+
+def mail(visit: Visit) -> Response:
+    found, each, raw = _mail(visit)
+    return visit.page(
+        "mail.html", f"Mail of {formatting.moment(each.received_at)}", mail=shown_mail(raw), at=each.received_at,
+        path=_path(found), back="The wording", file=f"{_path(found)}/mail/{each.digest}.eml",
+    )
+
+
+def mail_file(visit: Visit) -> Response:
+    _, each, raw = _mail(visit)
+    return as_file(raw, each.digest)
+
+
+def _mail(visit: Visit) -> tuple[Group, UnreadMail, bytes]:
+    found = _group(visit)
+    each = visit.house.ledger.group_mail(found.gid, visit.path["digest"])
+    raw = visit.house.ledger.message(each.digest) if each else None
+    if each is None or raw is None:
+        raise HTTPException(404, "No such mail in this group: it was understood since, or is kept no longer.")
+    return found, each, raw
+
+
+def _path(found: Group) -> str:
+    return f"/review/{found.gid}"
+
+
+# ── a rule for it ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+def trial(visit: Visit) -> Response:
+    """What a drafted rule would do: it changes nothing, so whoever may look may try."""
+    found, draft = _failures(visit), _draft(visit)
+    outcome = tried(visit.house.settings, visit.house.ledger, found, draft, visit.now)
+    return visit.page(
+        "review_rule.html", "Test of a drafted rule", **_of_group(visit, found), draft=draft, trial=outcome,
+        fields=[(name, getattr(draft, name)) for name in _FIELDS], seen=digest(outcome.seen),
+        may_save=may_save(visit.house.settings.rules_dir), has_folder=visit.house.settings.rules_dir is not None,
+        file=DRAFTED, taken=[
+            (_pair(rule, reason), harmless(rule, 120), formatting.reason(reason), number)
+            for (rule, reason), number in sorted(outcome.taken.items(), key=lambda item: -item[1])
+        ],
+    )
+
+
+def _failures(visit: Visit) -> Group:
+    found = _group(visit)
+    if found.kind is not Misread.FAILURE:
+        raise HTTPException(409, "No rule can recognise this mail: a rule tells what the failure of a recipient means.")
+    return found
+
+
+def _draft(visit: Visit) -> Draft:
+    values = {name: visit.form.get(name, "").strip() for name in _FIELDS}
+    if values["reason"] not in {value for _, some in REASONS for value, _ in some}:
+        raise HTTPException(422, "Choose one of the reasons: nothing was changed.")
+    if not all(value.isprintable() for value in values.values()):
+        raise HTTPException(422, "A field holds a character that cannot be seen: nothing was changed.")
+    return Draft(**values)
+
+
+def _pair(rule: str, reason: Reason) -> str:
+    return f"{rule} {reason.value}"
+
+
+def save(visit: Visit) -> Response:
+    """Only what the trial of this moment allows, and its reader has seen."""
+    found, draft, settings = _failures(visit), _draft(visit), visit.house.settings
+    why = because(visit, required=True)
+    if settings.rules_dir is None or not may_save(settings.rules_dir):
+        raise HTTPException(409, "There is no rules_dir that this service may write to: copy the rule instead.")
+    outcome = tried(settings, visit.house.ledger, found, draft, visit.now)
+    _demand_allowed(visit, outcome)
+    try:
+        save_rule(settings.rules_dir, outcome.toml)
+    except ConfigError as error:
+        raise HTTPException(409, f"The rules of the folder do not pass their check: {harmless(error, 500)}") from None
+    except OSError as error:
+        raise HTTPException(409, f"The rule could not be written: {harmless(error.strerror, 200)}") from None
+    visit.house.ledger.note_rule(found.gid, draft.id, visit.actor(why))
+    return see(f"{_path(found)}?done=rule")
+
+
+def _demand_allowed(visit: Visit, outcome: Trial) -> None:
+    if outcome.problems:
+        raise HTTPException(422, f"This is no rule yet: {harmless(outcome.problems[0], 300)}")
+    demand_seen(visit, outcome.seen, 1)
+    accepted = set(visit.form.getlist("accept"))
+    if missing := [rule for rule, reason in outcome.taken if _pair(rule, reason) not in accepted]:
+        told = f"It would take mail away from {harmless(missing[0], 120)}: tick that, or narrow the rule down."
+        raise HTTPException(422, told)
+
+
+# ── set aside, taken up ─────────────────────────────────────────────────────────────────────────────────────────────
+
+def aside_preview(visit: Visit) -> Response:
+    found = _group(visit)
+    return show(visit, Preview(
+        "Set aside what says the same", "Set aside", _path(found),
+        (f"{title_of(found)}: {formatting.counted(found.mails, 'mail')}, and what comes later, wait for nobody.",),
+        (found.gid, found.state), stays=("Mail of this group goes on changing nothing for any address.",),
+        undo="It can be undone: take it up again.", because_required=True,
+        inputs=(Input("a_day", "How long", options=_A_DAY, value="10"),),
+    ))
+
+
+def aside(visit: Visit) -> Response:
+    found = _group(visit)
+    told = visit.form.get("a_day", "")
+    if told not in {value for value, _ in _A_DAY}:
+        raise HTTPException(422, "Choose how long: nothing was changed.")
+    why = because(visit, required=True)
+    demand_seen(visit, (found.gid, found.state), 1)
+    visit.house.ledger.set_aside(found.gid, int(told) if told else None, visit.actor(why))
+    return see(f"{_path(found)}?done=aside")
+
+
+def up_preview(visit: Visit) -> Response:
+    found = _group(visit)
+    return show(visit, Preview(
+        "Take up again", "Take up again", _path(found), (f"{title_of(found)}: it waits for a person again.",),
+        (found.gid, found.state), undo="It can be undone: set it aside.",
+    ))
+
+
+def up(visit: Visit) -> Response:
+    found = _group(visit)
+    why = because(visit, required=False)
+    demand_seen(visit, (found.gid, found.state), 1)
+    visit.house.ledger.take_up(found.gid, visit.actor(why))
+    return see(f"{_path(found)}?done=up")
+
+
+ROUTES = (
+    get("/review", groups), get("/review.csv", groups), get("/review.jsonl", groups), get("/review/{gid}", group),
+    get("/review/{gid}/mail/{digest}.eml", mail_file), get("/review/{gid}/mail/{digest}", mail),
+    ask("/review/{gid}/rule", trial), post("/review/{gid}/save", save),
+    get("/review/{gid}/aside", aside_preview), post("/review/{gid}/aside", aside),
+    get("/review/{gid}/up", up_preview), post("/review/{gid}/up", up),
+)

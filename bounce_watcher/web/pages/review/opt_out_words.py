@@ -1,0 +1,56 @@
+"""Opt-outs in words: how somebody asked for no more mail, who that was, and how far it is proven."""
+
+from collections.abc import Mapping
+
+from bounce_watcher.ledger.privacy.forget import is_forgotten
+from bounce_watcher.model.address import address_key
+from bounce_watcher.model.finding import Evidence
+from bounce_watcher.model.optout import AskedBy, KeptOptOut
+from bounce_watcher.web.view.explanations import MATCHED_BY
+from bounce_watcher.web.view.formatting import harmless, moment
+from bounce_watcher.words import grounds as words
+
+BY: Mapping[AskedBy, str] = {AskedBy.MAIL: "Mail", AskedBy.FEEDBACK_REPORT: "Feedback report"}
+
+NOBODY = "nobody we can name"
+"""Where neither return path nor report names a recipient, or From no sender."""
+
+
+def named(address: str | None) -> str:
+    if is_forgotten(address):
+        return "a forgotten address"
+    return harmless(address, 320) if address else NOBODY
+
+
+def proof(kept: KeptOptOut) -> str:
+    """How far it is proven who asks; no sentence yet."""
+    asked = kept.asked
+    if asked.doubt:
+        return f"in doubt: {harmless(words.doubt(asked.doubt), 200)}"
+    if asked.recipient is None or asked.evidence is None:
+        return "unproven: only the sender's address says so"
+    grade = MATCHED_BY[asked.evidence]
+    return grade if asked.evidence.at_least(Evidence.SIGNATURE) else f"unproven: {grade}"
+
+
+def sentence(kept: KeptOptOut, address: str) -> str:
+    """What an opt-out means for an address, as the ledger files it, that it names."""
+    asked, at = kept.asked, moment(kept.at)
+    is_mailed = asked.recipient is not None and address_key(asked.recipient) == address_key(address)
+    if asked.by is AskedBy.FEEDBACK_REPORT:
+        told = f"Its provider passed on a request for no more mail on {at}"
+    elif not is_mailed and asked.recipient is not None:
+        told = f"A mail from this address asked for no more mail to {named(asked.recipient)} on {at}"
+    elif not is_mailed or (asked.sender and address_key(asked.sender) == address_key(address)):
+        told = f"It asked for no more mail on {at}"
+    else:
+        told = f"It asked for no more mail on {at}, by a mail from {named(asked.sender)}"
+    return f"{told} ({proof(kept)}). {dealt(kept)}"
+
+
+def dealt(kept: KeptOptOut) -> str:
+    """Whether a person has dealt with it, in a sentence."""
+    if kept.done_at is None:
+        return "Nobody has dealt with it yet."
+    why = f": {harmless(kept.because, 300)}" if kept.because else "."
+    return f"{harmless(kept.done_by, 100)} dealt with it on {moment(kept.done_at)}{why}"

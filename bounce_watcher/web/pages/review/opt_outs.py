@@ -1,0 +1,225 @@
+"""Opt-outs: who asked for no more mail, by which way; each waits until a person has dealt with it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import islice
+
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from bounce_watcher.ledger.lists.browse import By
+from bounce_watcher.ledger.lists.paging import Page, TookTooLong
+from bounce_watcher.ledger.review.optouts import GID, KEY_KINDS
+from bounce_watcher.model.optout import KeptOptOut
+from bounce_watcher.web.pages.review import opt_out_words as opt_outs
+from bounce_watcher.web.request import Visit, get, post, see
+from bounce_watcher.web.view import listing
+from bounce_watcher.web.view.formatting import counted, harmless, moment
+from bounce_watcher.web.view.forms import because, demand_seen
+from bounce_watcher.web.view.listing import Column, Download, Filter
+from bounce_watcher.web.view.mail_shown import as_file, shown_mail
+from bounce_watcher.web.view.preview import Preview, at_the_shell, show
+from bounce_watcher.words.rows import opt_out_row
+
+PATH = f"/review/{GID}"
+MOST = 1000
+"""Opt-outs that a page marks as done at once."""
+
+_WAITING, _DONE = "waiting", "done"
+STATES = {_WAITING: "Waiting", _DONE: "Done"}
+FILTERS = (Filter(By.STATE, "State", lambda value: STATES.get(value, harmless(value, 60)), tuple(STATES)),)
+
+_STAYS = "No address was suppressed by it, and none is: stop mail to it where you keep your lists."
+
+DOWNLOAD: Download[KeptOptOut] = Download("opt-outs", (
+    Column("When", lambda kept: kept.at),
+    Column("By", lambda kept: opt_outs.BY[kept.asked.by]),
+    Column("Recipient", lambda kept: kept.asked.recipient),
+    Column("Proof", opt_outs.proof),
+    Column("Sender", lambda kept: kept.asked.sender),
+    Column("Stream", lambda kept: kept.asked.stream),
+    Column("Campaign", lambda kept: kept.asked.sending),
+    Column("Done", lambda kept: kept.done_at),
+    Column("Done by", lambda kept: kept.done_by),
+    Column("Why", lambda kept: kept.because),
+    Column("Id", lambda kept: kept.id),
+), lambda kept: {"type": "opt_out", **opt_out_row(kept)})
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """`recipient` and `sender`: what is shown, and its link where it is an address."""
+
+    kept: KeptOptOut
+    recipient: tuple[str, str | None]
+    sender: tuple[str, str | None]
+    by: str
+    proof: str
+
+
+# ── the list ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+def everybody(visit: Visit) -> Response:
+    asked = listing.filters(visit, FILTERS)
+    done = asked.first(By.STATE) == _DONE
+    ledger = visit.house.ledger
+    if listing.wanted_format(visit):
+        return listing.download(visit, asked, DOWNLOAD, ledger.all_opt_outs(done=done))
+    page: Page[KeptOptOut] = Page(())
+    is_late = False
+    if not asked.problem:
+        try:
+            page = ledger.opt_out_page(listing.place(visit, KEY_KINDS), done=done)
+        except TookTooLong:
+            is_late = True
+    waiting = ledger.stock().opt_outs.number
+    return visit.page(
+        "opt_outs.html", "Opt-outs", asked=asked, heading=f"{counted(waiting, 'opt-out waits', 'opt-outs wait')}",
+        rows=[_row(visit, each) for each in page.rows], pager=listing.pager(visit, page), late=is_late, done=done,
+        waiting=waiting, path=PATH, exports=listing.exports(visit), said=visit.query.get("said"),
+        states=[(value, text, visit.link(state=value, said=None), (value == _DONE) is done)
+                for value, text in STATES.items()],
+    )
+
+
+def _row(visit: Visit, kept: KeptOptOut) -> Row:
+    return Row(kept, _linked(visit, kept.asked.recipient), _linked(visit, kept.asked.sender),
+               opt_outs.BY[kept.asked.by], opt_outs.proof(kept))
+
+
+def _linked(visit: Visit, address: str | None) -> tuple[str, str | None]:
+    link = f"/recipients/{visit.house.ledger.names.name(address)}" if address else None
+    return opt_outs.named(address), link
+
+
+# ── one ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+def mail(visit: Visit) -> Response:
+    kept, raw = _mail(visit)
+    return visit.page(
+        "mail.html", f"Mail of {moment(kept.at)}", mail=shown_mail(raw), at=kept.at, path=PATH, back="Opt-outs",
+        file=f"{PATH}/{kept.id}/mail.eml",
+    )
+
+
+def mail_file(visit: Visit) -> Response:
+    kept, raw = _mail(visit)
+    return as_file(raw, kept.message_digest)
+
+
+def _mail(visit: Visit) -> tuple[KeptOptOut, bytes]:
+    kept = _one(visit)
+    raw = visit.house.ledger.message(kept.message_digest)
+    if raw is None:
+        raise HTTPException(404, "The mail itself is kept no longer. It lies in the review folder of its mailbox.")
+    return kept, raw
+
+
+def _one(visit: Visit) -> KeptOptOut:
+    kept = visit.house.ledger.opt_out(visit.path["id"])
+    if kept is None:
+        raise HTTPException(404, "No such opt-out. It may have been removed after its time.")
+    return kept
+
+
+def _who(kept: KeptOptOut) -> str:
+    asked = kept.asked
+    other = f", asked by a mail from {opt_outs.named(asked.sender)}" if asked.recipient and asked.sender else ""
+    return f"{opt_outs.named(asked.recipient or asked.sender)}{other}, {moment(kept.at)} ({opt_outs.proof(kept)})"
+
+
+def done_preview(visit: Visit) -> Response:
+    kept = _waits(visit)
+    return show(visit, Preview(
+        "Mark the opt-out as done", "Mark as done", PATH, (f"{_who(kept)}: it no longer waits.",), _seen([kept]),
+        stays=(_STAYS,), undo="It can be undone: take it up again.",
+    ))
+
+
+def done(visit: Visit) -> Response:
+    return _settle(visit, [_waits(visit)], _recipient(visit))
+
+
+def _waits(visit: Visit) -> KeptOptOut:
+    kept = _one(visit)
+    if kept.done_at is not None:
+        raise HTTPException(409, f"{opt_outs.dealt(kept)} Nothing was changed.")
+    return kept
+
+
+def up_preview(visit: Visit) -> Response:
+    kept = _is_done(visit)
+    return show(visit, Preview(
+        "Take up the opt-out again", "Take up again", f"{PATH}?state={_DONE}",
+        (f"{_who(kept)}: it waits for a person again.",), _seen([kept]), undo="It can be undone: mark it as done.",
+    ))
+
+
+def up(visit: Visit) -> Response:
+    return _settle(visit, [_is_done(visit)], _recipient(visit), is_done=False)
+
+
+def _is_done(visit: Visit) -> KeptOptOut:
+    kept = _one(visit)
+    if kept.done_at is None:
+        raise HTTPException(409, "It waits for a person already: nothing was changed.")
+    return kept
+
+
+def _recipient(visit: Visit) -> str | None:
+    """Whom the log names."""
+    asked = _one(visit).asked
+    return asked.recipient or asked.sender
+
+
+# ── all ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+def all_preview(visit: Visit) -> Response:
+    waiting = _all(visit)
+    if len(waiting) > MOST:
+        return at_the_shell(visit, "Mark all opt-outs as done", PATH, MOST, "bounce-watcher review done --all")
+    return show(visit, Preview(
+        "Mark all opt-outs as done", f"Mark {counted(len(waiting), 'opt-out')} as done", PATH,
+        (f"{counted(len(waiting), 'opt-out')} that wait now; what comes later waits again.",), _seen(waiting),
+        stays=(_STAYS,), undo="It can be undone one by one: take them up again.", because_required=True,
+        count=len(waiting),
+    ), [(f"{PATH}.csv", "All of them as CSV")])
+
+
+def all_done(visit: Visit) -> Response:
+    waiting = _all(visit)
+    if len(waiting) > MOST:
+        raise HTTPException(409, f"more than {MOST} wait: use the shell, nothing was changed")
+    because(visit, required=True)
+    return _settle(visit, waiting, None)
+
+
+def _all(visit: Visit) -> Sequence[KeptOptOut]:
+    """All that wait, and one more than may be."""
+    waiting = list(islice(visit.house.ledger.all_opt_outs(), MOST + 1))
+    if not waiting:
+        raise HTTPException(409, "No opt-out waits: nothing was changed.")
+    return waiting
+
+
+def _seen(chosen: Sequence[KeptOptOut]) -> tuple[object, ...]:
+    return tuple((each.id, each.done_at) for each in chosen)
+
+
+def _settle(visit: Visit, chosen: Sequence[KeptOptOut], recipient: str | None, *, is_done: bool = True) -> Response:
+    why = because(visit, required=False)
+    demand_seen(visit, _seen(chosen), len(chosen))
+    visit.house.ledger.settle_opt_outs(
+        [each.id for each in chosen], visit.actor(why), recipient=recipient, is_done=is_done
+    )
+    return see(f"{PATH}?said={'done' if is_done else 'up'}")
+
+
+ROUTES = (
+    get(PATH, everybody), get(f"{PATH}.csv", everybody), get(f"{PATH}.jsonl", everybody),
+    get(f"{PATH}/done", all_preview), post(f"{PATH}/done", all_done),
+    get(f"{PATH}/{{id}}/mail", mail), get(f"{PATH}/{{id}}/mail.eml", mail_file),
+    get(f"{PATH}/{{id}}/done", done_preview), post(f"{PATH}/{{id}}/done", done),
+    get(f"{PATH}/{{id}}/up", up_preview), post(f"{PATH}/{{id}}/up", up),
+)
+"""They come before those of `review`, where any word may name a group."""

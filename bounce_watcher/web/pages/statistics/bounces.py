@@ -1,0 +1,530 @@
+"""Bounces over a range as pages show them: by bin and type, by reason, by provider, beside what there was before."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from functools import cached_property
+
+from markupsafe import Markup
+
+from bounce_watcher.ledger.lists.figures import Figures, Of, Part, Span
+from bounce_watcher.ledger.recording.tally import DAY
+from bounce_watcher.model.grounds import SubjectKind
+from bounce_watcher.model.ledger import Alert, AlertKind, EventType
+from bounce_watcher.web.view import charts, formatting, links
+from bounce_watcher.web.view.formatting import COLOURS, TYPES, counted, is_unusual, number
+from bounce_watcher.web.view.ranges import Bin, Range, Unit
+
+_NAMELESS = frozenset({EventType.COMPLAINT, EventType.UNDETERMINED})
+"""Types whose reasons tell nothing more."""
+_EXPLAINS = 0.6
+"""What share of a change one type, and one provider in it, must have to be named as its cause."""
+_FEWEST_TO_JUDGE = 30
+_SPARK_DAYS = 7
+_LABELLED_DAYS, _LABELLED_WEEKS, _LABELLED_HOURS, _HOURS_OF_A_DAY = 10, 13, 3, 24
+
+IN_SENTENCES: Mapping[EventType, str] = {
+    EventType.HARD: "about the address", EventType.COMPLAINT: "complaints", EventType.SOFT: "such as may pass",
+    EventType.BLOCK: "about the sender", EventType.UNDETERMINED: "not recognised",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Why:
+    """A reason of a type: "" where the type tells all."""
+
+    type: EventType
+    reason: str
+
+    @property
+    def name(self) -> str:
+        return formatting.reason(self.reason) if self.reason else _WITHOUT_REASON.get(self.type, TYPES[self.type])
+
+    @property
+    def colour(self) -> str:
+        return COLOURS[self.type]
+
+    def within(self, of: Of) -> Of:
+        return replace(of, type=self.type.value, reason=None if self.type in _NAMELESS else self.reason)
+
+
+_WITHOUT_REASON = {EventType.COMPLAINT: "Complaint", EventType.HARD: "About the address, no reason told",
+                   EventType.SOFT: "May pass, no reason told", EventType.BLOCK: "About the sender, no reason told"}
+
+
+def why_of(type_: str, reason: str) -> Why:
+    kind = EventType(type_)
+    return Why(kind, "" if kind in _NAMELESS else reason)
+
+
+def merged(counts: Mapping[tuple[str, ...], int]) -> Counter[Why]:
+    found: Counter[Why] = Counter()
+    for (type_, reason), many in counts.items():
+        found[why_of(type_, reason)] += many
+    return found
+
+
+MOST_GUARD = 5
+"""Times in which the guard was on that are named below a chart: the last ones."""
+
+
+class Bounces:
+    """Of one range, narrowed by `of`. Asks the ledger for each thing once, when it is asked for it."""
+
+    def __init__(self, figures: Figures, over: Range, of: Of, *, compares: bool = True) -> None:
+        self._figures, self.range, self.of, self._compares = figures, over, of, compares
+
+    @cached_property
+    def by_slot(self) -> Mapping[datetime, Counter[Why]]:
+        return _by_slot(self._slots(self.range.span, self.range.unit.slot, Part.TYPE, Part.REASON))
+
+    @cached_property
+    def by_why(self) -> Counter[Why]:
+        return sum(self.by_slot.values(), Counter())
+
+    @cached_property
+    def by_type(self) -> Counter[EventType]:
+        return by_type(self.by_why)
+
+    @cached_property
+    def total(self) -> int:
+        return self.by_why.total()
+
+    @cached_property
+    def first_day(self) -> datetime | None:
+        return self._figures.first_day()
+
+    def knows(self, span: Span) -> bool:
+        """Whether there was data by its beginning."""
+        return self.first_day is not None and self.first_day <= span.since
+
+    @cached_property
+    def before(self) -> Counter[Why] | None:
+        """Of what the range is compared with; None where nothing is known of it."""
+        if not self._compares or not self.knows(self.range.before):
+            return None
+        return merged(self._figures.totals(self.range.before, self.of, Part.TYPE, Part.REASON))
+
+    @property
+    def total_before(self) -> int | None:
+        return None if self.before is None else self.before.total()
+
+    @cached_property
+    def bins(self) -> list[tuple[Bin, Counter[Why]]]:
+        step = self.range.unit.slot
+        return [(each, sum((self.by_slot.get(at, Counter()) for at in _starts(each, step)), Counter()))
+                for each in self.range.bins]
+
+    @cached_property
+    def marks(self) -> list[int | None]:
+        """How many there were in the same bin of the week before, of one in progress until the same minute."""
+        back, step = self.range.marks, self.range.unit.slot
+        if back is None:
+            return [None] * len(self.range.bins)
+        before = self._slots(self.range.span.back(back), step)
+        return [self._mark(each, back, step, before) for each in self.range.bins]
+
+    def _mark(
+        self, each: Bin, back: timedelta, step: timedelta, before: Mapping[tuple[datetime, tuple[str, ...]], int]
+    ) -> int | None:
+        if not self.knows(Span(each.since - back, each.until - back)):
+            return None
+        if each.since <= self.range.now < each.until:
+            return self._figures.totals(Span(each.since, self.range.now).back(back), self.of)[()]
+        return sum(before.get((at - back, ()), 0) for at in _starts(each, step))
+
+    @cached_property
+    def trends(self) -> Mapping[Why, list[int]]:
+        """Of each reason, for its sparkline."""
+        if self.range.unit is Unit.HOUR:
+            days = _by_slot(self._slots(last_days(self.range), DAY, Part.TYPE, Part.REASON))
+            bins = [days.get(at, Counter[Why]()) for at in _starts(_bin(last_days(self.range)), DAY)]
+        else:
+            bins = [counts for _, counts in self.bins]
+        return {why: [counts[why] for counts in bins] for why in self.by_why}
+
+    @property
+    def trend_words(self) -> str:
+        return trend_words(self.range)
+
+    def _slots(self, span: Span, step: timedelta, *parts: Part) -> dict[tuple[datetime, tuple[str, ...]], int]:
+        return self._figures.slots(span, step, self.of, *parts)
+
+
+def by_type(counts: Mapping[Why, int]) -> Counter[EventType]:
+    found: Counter[EventType] = Counter()
+    for why, many in counts.items():
+        found[why.type] += many
+    return found
+
+
+def trend_words(over: Range) -> str:
+    if over.unit is Unit.HOUR:
+        return f"{_SPARK_DAYS} days"
+    return counted(len(over.bins), over.unit.word)
+
+
+def last_days(over: Range) -> Span:
+    """The days whose trend stands beside hours."""
+    behind = over.span.until.replace(hour=0)
+    behind = behind if behind == over.span.until else behind + DAY
+    return Span(behind - _SPARK_DAYS * DAY, behind)
+
+
+def _by_slot(counts: Mapping[tuple[datetime, tuple[str, ...]], int]) -> dict[datetime, Counter[Why]]:
+    found: dict[datetime, Counter[Why]] = {}
+    for (at, (type_, reason)), many in counts.items():
+        found.setdefault(at, Counter())[why_of(type_, reason)] += many
+    return found
+
+
+def _bin(span: Span) -> Bin:
+    return Bin(span.since, span.until)
+
+
+def _starts(each: Bin, step: timedelta) -> list[datetime]:
+    return [each.since + n * step for n in range((each.until - each.since) // step)]
+
+
+# ── the chart ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A line of the legend."""
+
+    colour: str
+    name: str
+    number: int
+    link: str
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A bin as a row of the table: a number for each type in stacking order; `guard`: the guard was on in it."""
+
+    name: str
+    link: str
+    numbers: tuple[int, ...]
+    total: int
+    mark: int | None
+    guard: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class GuardTime:
+    """While the guard was on, in words, and where that is told."""
+
+    words: str
+    link: str
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """`labels` stand below the bars, each some lines; "" for none, `sparse` ones give way on a phone."""
+
+    title: str
+    sentence: str
+    svg: Markup
+    ticks: list[int]
+    labels: list[tuple[tuple[str, ...], bool]]
+    legend: list[Entry]
+    lines: list[Line]
+    total: int
+    mark_words: str | None
+    caption: str
+    link: str
+    guard: list[GuardTime]
+    more_guard: int
+
+
+def chart(bounces: Bounces, sentence: str, outages: Sequence[Alert] = ()) -> Chart:
+    """`outages` are the times in which the guard was on: shaded, and named below."""
+    over = bounces.range
+    spans = [_span(each, over.now) for each in outages]
+    bars, lines = [], []
+    for (each, counts), mark in zip(bounces.bins, bounces.marks, strict=True):
+        numbers = tuple(by_type(counts)[kind] for kind in TYPES)
+        link = links.events(Span(each.since, each.until), bounces.of)
+        guarded = any(begin < each.until and end > each.since for begin, end in spans)
+        lines.append(Line(_name_of(each, over), link, numbers, sum(numbers), mark, guarded))
+        parts = tuple(charts.Part(COLOURS[kind], many) for kind, many in zip(TYPES, numbers, strict=True))
+        bars.append(charts.Bar(parts, link, _tip(lines[-1]), mark))
+    return Chart(
+        title=f"Bounces per {over.unit.word}, by type", sentence=sentence,
+        svg=charts.stacked_bars(bars, [shade(each, over.bins, over.now) for each in outages]),
+        ticks=charts.ticks(charts.top_of(bars)), labels=labels(over),
+        legend=[
+            Entry(COLOURS[kind], name, bounces.by_type[kind],
+                  links.events(over.span, replace(bounces.of, type=kind.value)))
+            for kind, name in TYPES.items()
+        ],
+        lines=lines, total=bounces.total, mark_words=_mark_words(over, bounces.marks),
+        caption=f"Bounces per {over.unit.word} by type, {over.words}, UTC", link=links.events(over.span, bounces.of),
+        guard=[GuardTime(guard_words(each, over.now), f"/incidents/{each.id}") for each in outages[-MOST_GUARD:]],
+        more_guard=max(0, len(outages) - MOST_GUARD),
+    )
+
+
+def shade(outage: Alert, bins: Sequence[Bin], now: datetime) -> charts.Shade:
+    """The time of an outage as far as the bars show it."""
+    begin, end = _span(outage, now)
+    return charts.Shade(_place(begin, bins), _place(end, bins), guard_words(outage, now))
+
+
+def guard_words(outage: Alert, now: datetime) -> str:
+    """"Guard on for Google, 26 Nov, 14:00 to 27 Nov, 03:00"."""
+    provider = provider_of(outage)
+    whom = f" for {formatting.provider(provider)}" if provider else " for one wording"
+    if not outage.cleared:
+        return f"Guard on{whom} since {formatting.when(outage.since, now)}"
+    end = f" to {formatting.when(outage.ends_at, now)}" if outage.ends_at else ""
+    return f"Guard on{whom}, {formatting.when(outage.since, now)}{end}"
+
+
+def _span(outage: Alert, now: datetime) -> tuple[datetime, datetime]:
+    """When an outage began and ended; one under way has come as far as now."""
+    end = outage.ends_at if outage.cleared and outage.ends_at else now
+    return outage.since, max(outage.since, end)
+
+
+def _place(at: datetime, bins: Sequence[Bin]) -> float:
+    """Where a moment lies, in places of bars."""
+    for n, each in enumerate(bins):
+        if at < each.until:
+            return n + max(0.0, (at - each.since) / (each.until - each.since))
+    return float(len(bins))
+
+
+def _tip(line: Line) -> str:
+    parts = ", ".join(f"{IN_SENTENCES[kind]} {number(many)}" for kind, many in zip(TYPES, line.numbers, strict=True))
+    before = "" if line.mark is None else f". Week before: {number(line.mark)}"
+    return f"{line.name}: {number(line.total)} ({parts}){before}"
+
+
+def _mark_words(over: Range, marks: Iterable[int | None]) -> str | None:
+    if all(mark is None for mark in marks):
+        return None
+    return "same hour, week before" if over.unit is Unit.HOUR else "same weekday, week before"
+
+
+def _name_of(each: Bin, over: Range) -> str:
+    at = each.since
+    told = {Unit.HOUR: f"{at:%a} {at.day} {at:%b}, {at:%H:%M}", Unit.DAY: f"{at:%a} {at.day} {at:%b}",
+            Unit.WEEK: f"Week of {at.day} {at:%b %Y}"}[over.unit]
+    return f"{told} (so far)" if each.since <= over.now < each.until else told
+
+
+def labels(over: Range) -> list[tuple[tuple[str, ...], bool]]:
+    """Of each bin: what stands below it, and whether that gives way on a phone."""
+    bins = over.bins
+    told = [_label(n, each, over, len(bins)) for n, each in enumerate(bins)]
+    here = next((n for n, each in enumerate(bins) if each.since <= over.now < each.until), None)
+    if here is None:
+        return told
+    near = {Unit.HOUR: 2, Unit.DAY: 3 if len(bins) > _LABELLED_DAYS else 0, Unit.WEEK: 0}[over.unit]
+    so_far = ((*(told[here][0] or _short(bins[here], over.unit)), "so far"), False)
+    return [so_far if n == here else ((), False) if abs(n - here) <= near else each for n, each in enumerate(told)]
+
+
+def _label(n: int, each: Bin, over: Range, count: int) -> tuple[tuple[str, ...], bool]:
+    short = _short(each, over.unit)
+    if over.unit is Unit.HOUR:
+        step = _LABELLED_HOURS if count <= _HOURS_OF_A_DAY else 2 * _LABELLED_HOURS
+        return (short, each.since.hour % (2 * step) > 0) if each.since.hour % step == 0 else ((), False)
+    if over.unit is Unit.DAY and count > _LABELLED_DAYS:
+        monday = each.since.weekday() == 0
+        return (short, (n // 7) % 2 > 0) if monday else ((), False)
+    if over.unit is Unit.WEEK:
+        step = -(-count // _LABELLED_WEEKS)
+        return (short, (n // step) % 3 > 0) if n % step == 0 else ((), False)
+    return short, False
+
+
+def _short(each: Bin, unit: Unit) -> tuple[str, ...]:
+    at = each.since
+    if unit is Unit.HOUR:
+        return (f"{at:%H:%M}",)
+    return (f"{at:%a}", f"{at.day}") if unit is Unit.DAY else (f"{at.day}", f"{at:%b}")
+
+
+# ── in a sentence ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+def summary(bounces: Bounces, figures: Figures) -> str:
+    """Total and change; what explains most of a change that is more than chance; and what "so far" is held against."""
+    total, before, over = bounces.total, bounces.before, bounces.range
+    parts = [f"{counted(total, 'bounce')}{_on_before(total, bounces.total_before, over)}."]
+    if before is not None and is_unusual(total, before.total()):
+        parts += _cause(bounces, figures, before)
+    first = bounces.first_day
+    if first is not None and first > over.span.since:
+        parts.append(f"The first day with a bounce is {first.day} {first:%B %Y}.")
+    if over.runs and over.marks is not None and any(mark is not None for mark in bounces.marks):
+        parts.append(_so_far(over))
+    return " ".join(parts)
+
+
+def _on_before(now: int, before: int | None, over: Range) -> str:
+    if before is None:
+        return ""
+    told = formatting.change(now, before)
+    return f", {number(before)} in {over.before_words}" if told in {"–", "new"} else f", {told} on {over.before_words}"
+
+
+def _cause(bounces: Bounces, figures: Figures, before: Counter[Why]) -> list[str]:
+    rise = bounces.total - before.total()
+    then = by_type(before)
+    kind = max(TYPES, key=lambda each: (bounces.by_type[each] - then[each]) * (1 if rise > 0 else -1))
+    change = bounces.by_type[kind] - then[kind]
+    if change * rise <= 0 or abs(change) < _EXPLAINS * abs(rise):
+        return []
+    word = "rise" if rise > 0 else "fall"
+    told = (f"Of the {word}, {number(min(abs(change), abs(rise)))} are {IN_SENTENCES[kind]} "
+            f"({number(then[kind])} → {number(bounces.by_type[kind])})")
+    if abs(change) > abs(rise):
+        told = f"Those {IN_SENTENCES[kind]} explain the {word} ({number(then[kind])} → {number(bounces.by_type[kind])})"
+    where = None if bounces.of.providers else _one_place(bounces, figures, kind, change)
+    return [f"{told}{where or ''}."]
+
+
+def _one_place(bounces: Bounces, figures: Figures, kind: EventType, change: int) -> str | None:
+    """The provider that has most of it."""
+    of = replace(bounces.of, type=kind.value)
+    now = figures.totals(bounces.range.elapsed, of, Part.PROVIDER)
+    then = figures.totals(bounces.range.before, of, Part.PROVIDER)
+    sign = 1 if change > 0 else -1
+    place, most = max(((each, (now[each] - then[each]) * sign) for each in now | then), key=lambda pair: pair[1])
+    if most < _EXPLAINS * abs(change):
+        return None
+    many = "all" if most >= abs(change) else number(most)
+    return f", {many} of them at {formatting.provider(place[0])}"
+
+
+def _so_far(over: Range) -> str:
+    now = over.now
+    if over.unit is Unit.HOUR:
+        return f"The last hour runs to {now:%H:%M} and is compared with {now:%H}:00 to {now:%H:%M} a week before."
+    return f"Today runs to {now:%H:%M} and is compared with last {now:%A} to {now:%H:%M}."
+
+
+# ── tables ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+@dataclass(frozen=True, slots=True)
+class ReasonRow:
+    name: str
+    colour: str
+    number: int
+    share: str
+    bar: Markup
+    trend: Markup
+    change: str
+    link: str
+
+
+def reason_rows(bounces: Bounces, limit: int | None = None) -> list[ReasonRow]:
+    """The most frequent first."""
+    before = bounces.before
+    return [
+        ReasonRow(
+            why.name, why.colour, many, formatting.share(many, bounces.total),
+            charts.share_bar(why.colour, many, bounces.total), charts.sparkline(bounces.trends[why]),
+            formatting.difference(many, None if before is None else before[why]),
+            links.events(bounces.range.span, why.within(bounces.of)),
+        )
+        for why, many in bounces.by_why.most_common(limit)
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One of several (providers, streams) with its figures. `state`: badge, word and class. `link`: its own page."""
+
+    key: str
+    name: str
+    about: str
+    number: int
+    by_type: Mapping[EventType, int]
+    events: Mapping[EventType | None, str]
+    before: int | None
+    trend: Markup
+    state: tuple[str, str]
+    link: str
+
+    @property
+    def change(self) -> str:
+        return formatting.difference(self.number, self.before)
+
+    @property
+    def excess(self) -> float:
+        """How unusual it is; 0 while it is usual."""
+        if self.before is None or not is_unusual(self.number, self.before):
+            return 0.0
+        return float(abs(self.number - self.before) / (self.number + self.before) ** 0.5)
+
+
+def provider_rows(
+    figures: Figures, over: Range, of: Of, names: Sequence[str], alerts: Sequence[Alert]
+) -> list[Row]:
+    """Of the providers named, in their order."""
+    if not names:
+        return []
+    of = replace(of, providers=tuple(names))
+    now = figures.totals(over.span, of, Part.PROVIDER, Part.TYPE)
+    first = figures.first_day()
+    known = first is not None and first <= over.before.since
+    before = figures.totals(over.before, of, Part.PROVIDER) if known else None
+    trends = trends_of(figures, over, of, Part.PROVIDER)
+    troubled = states(alerts)
+    rows = []
+    for name in names:
+        kinds = {kind: now[name, kind.value] for kind in TYPES}
+        mine = replace(of, providers=(name,))
+        then = None if before is None else before[(name,)]
+        number_ = sum(kinds.values())
+        rows.append(Row(
+            name, formatting.provider(name), formatting.PROVIDERS.get(name, ("", ""))[1], number_, kinds,
+            event_links(over.span, mine), then, charts.sparkline(trends.get(name, [])),
+            troubled.get(name) or usualness(number_, then), links.provider(name, over.query),
+        ))
+    return rows
+
+
+def event_links(span: Span, of: Of) -> dict[EventType | None, str]:
+    """To all bounces under None, and to those of each type."""
+    return {None: links.events(span, of),
+            **{kind: links.events(span, replace(of, type=kind.value)) for kind in TYPES}}
+
+
+def trends_of(figures: Figures, over: Range, of: Of, part: Part) -> dict[str, list[int]]:
+    """Of each value of a part, for its sparkline."""
+    hours = over.unit is Unit.HOUR
+    span = last_days(over) if hours else over.span
+    bins = [Bin(at, at + DAY) for at in _starts(_bin(span), DAY)] if hours else over.bins
+    place = {at: n for n, each in enumerate(bins) for at in _starts(each, DAY)}
+    found: dict[str, list[int]] = {}
+    for (at, (name,)), many in figures.slots(span, DAY, of, part).items():
+        found.setdefault(name, [0] * len(bins))[place[at]] += many
+    return found
+
+
+def states(alerts: Iterable[Alert]) -> dict[str, tuple[str, str]]:
+    """Of providers with an alert under way: badge, word and class."""
+    found: dict[str, tuple[str, str]] = {}
+    for alert in alerts:
+        name = provider_of(alert)
+        if name is not None and not alert.cleared and (name not in found or alert.kind is AlertKind.OUTAGE):
+            found[name] = ("Guard on", "is-hold") if alert.kind is AlertKind.OUTAGE else ("Blocked", "is-bad")
+    return found
+
+
+def provider_of(alert: Alert) -> str | None:
+    """Whom it is about; None where it is about no provider."""
+    return alert.subject.name if alert.subject.kind is SubjectKind.PROVIDER else None
+
+
+def usualness(now: int, before: int | None) -> tuple[str, str]:
+    if before is None:
+        return ("Unknown", "")
+    if now + before < _FEWEST_TO_JUDGE:
+        return ("Too few", "")
+    return ("Unusual", "is-warn") if is_unusual(now, before) else ("Usual", "is-ok")

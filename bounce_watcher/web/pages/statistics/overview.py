@@ -1,0 +1,363 @@
+"""Is it working, and what is bouncing and why: in one look."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any, TypeVar
+
+from starlette.responses import Response
+
+from bounce_watcher.config import Settings
+from bounce_watcher.ledger.lists.figures import Figures, Of, Part, Sent
+from bounce_watcher.ledger.lists.filters import OutboxFilter
+from bounce_watcher.ledger.lists.reads import MOST_TOLD
+from bounce_watcher.ledger.lists.stock import Stock
+from bounce_watcher.model.ledger import Alert, AlertKind, By, EventType, OutboxState, State, StateChange
+from bounce_watcher.service.state import ServiceState
+from bounce_watcher.web.pages.statistics import bounces
+from bounce_watcher.web.pages.statistics.bounces import Bounces
+from bounce_watcher.web.request import Visit, get
+from bounce_watcher.web.view import formatting, links, ranges, rates, standing
+from bounce_watcher.web.view.formatting import counted, number
+from bounce_watcher.web.view.listing import Download, Filters, download, wanted_format
+from bounce_watcher.web.view.ranges import NAMES, Range, Unit
+from bounce_watcher.words import grounds as words
+
+T = TypeVar("T")
+
+REASONS, PROVIDERS, DECISIONS, NOTICES = 7, 5, 5, 3
+"""Rows of each part at most."""
+
+_LONGEST_REASON = 120
+LONG = timedelta(days=8)
+"""A longer range takes long enough to add up to be kept a while."""
+
+PARAMETERS = frozenset({"range", "from", "to"})
+
+
+def overview(visit: Visit) -> Response:
+    ledger, state, now = visit.house.ledger, visit.house.state(), visit.now
+    over = ranges.read(visit.query, now)
+    of = Of(stream=visit.query.get("stream") or None)
+    seen = Bounces(ledger.figures, over, of)
+    stock, alerts = ledger.stock(), list(ledger.alerts(under_way=True))
+    last = ledger.figures.last_at()
+    paces = ledger.paces([each.name for each in state.mailboxes], now)
+    notices = standing.notices(state, alerts, stock.queues, now, paces, stock.opt_outs)
+    common = {
+        **frame(visit, over, {"stream"}), "stream": of.stream,
+        "notices": notices[:NOTICES], "more_notices": notices[NOTICES:],
+        "well": standing.all_is_well(state, stock.queues, last, now),
+        "advice": list(standing.advice(
+            visit.house.settings.policy, has_key=bool(visit.house.settings.attribution.token_keys)
+        )),
+        "mailboxes": standing.mailboxes(state.mailboxes, now),
+    }
+    if last is None:
+        return visit.page("first_run.html", "Overview", **common, steps=first_steps(visit, state))
+    outages = ledger.incidents.outages(over.span.since, over.span.until)
+    figures = kept(visit, over, lambda: _figures(seen, ledger.figures, alerts, outages))
+    return visit.page(
+        "overview.html", "Overview", **common, **figures,
+        tiles=in_order(figures["of_range"], tiles_of_now(ledger.figures, stock, alerts, now),
+                       ledger.to_do().review - bool(stock.opt_outs.number)),
+        decisions=decisions(ledger.figures.latest_changes(DECISIONS, of.stream), visit), last=last,
+    )
+
+
+def _figures(
+    seen: Bounces, figures: Figures, alerts: Sequence[Alert], outages: Sequence[Alert]
+) -> dict[str, Any]:
+    """All that is added up over the range."""
+    over, of = seen.range, seen.of
+    names, how_many = figures.top(over.span, over.unit.slot, of, Part.PROVIDER, PROVIDERS)
+    return {
+        "of_range": tiles_of_range(seen, figures),
+        "chart": bounces.chart(seen, bounces.summary(seen, figures), outages),
+        "reasons": bounces.reason_rows(seen, REASONS), "reason_count": len(seen.by_why),
+        "trend_words": seen.trend_words,
+        "providers": bounces.provider_rows(figures, over, of, names, alerts), "provider_count": how_many,
+        "rates": rate_rows(seen, figures, over), "rates_of": rates,
+        "providers_link": links.with_query("/providers", **over.query),
+    }
+
+
+def kept(visit: Visit, over: Range, make: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """What is made of a long range, a minute old at most; of a short one always as it is now."""
+    if over.span.until - over.span.since <= LONG:
+        return make()
+    key = (visit.url_path, over.span, tuple(sorted(visit.query.multi_items())))
+    return visit.house.shelf.get(key, visit.now, make)
+
+
+def frame(visit: Visit, over: Range, others: set[str] | frozenset[str] = frozenset()) -> dict[str, Any]:
+    """What every page with a range shows: the buttons, and what of its address nobody knows."""
+    return {
+        "over": over,
+        "buttons": [(text, visit.link(**{"range": name, "from": None, "to": None}), name == over.name)
+                    for name, text in NAMES.items()],
+        "unknown": sorted({name[:60] for name in visit.query if name not in PARAMETERS and name not in others}),
+    }
+
+
+def download_of(visit: Visit, what: Download[T], rows: Sequence[T]) -> Response | None:
+    """The rows as a file where the address asks for one."""
+    if wanted_format(visit) is None:
+        return None
+    return download(visit, Filters(), what, rows)
+
+
+# ── tiles ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+@dataclass(frozen=True, slots=True)
+class Tile:
+    """`definition` says what exactly is counted."""
+
+    title: str
+    number: str
+    text: str
+    link: str
+    definition: str
+
+
+def tiles_of_range(seen: Bounces, figures: Figures) -> list[Tile]:
+    return [_bounces(seen, figures), _suppressed(seen, figures), _not_recognised(seen)]
+
+
+def tiles_of_now(figures: Figures, stock: Stock, alerts: Sequence[Alert], now: datetime) -> list[Tile]:
+    return [_held(figures, alerts), _waiting(stock, now)]
+
+
+def in_order(of_range: Sequence[Tile], of_now: Sequence[Tile], groups: int) -> list[Tile]:
+    """What is held stands beside what is suppressed. `groups` of wordings wait in Review, whatever the range."""
+    bounced, suppressed, not_recognised = of_range
+    held, waiting = of_now
+    more = " or more" if groups >= MOST_TOLD else ""
+    told = f"; {number(groups)}{more} {'wording waits' if groups == 1 else 'wordings wait'}" if groups else ""
+    not_recognised = replace(not_recognised, text=not_recognised.text + told)
+    return [bounced, suppressed, held, not_recognised, waiting]
+
+
+def _bounces(seen: Bounces, figures: Figures) -> Tile:
+    over, total = seen.range, seen.total
+    link = links.events(over.span, seen.of)
+    what = ("All reports of failed mail and complaints that arrived in this time, one for each message and recipient; "
+            "copies are counted once. Delays, automatic answers and receipts are no bounces.")
+    sent = rates.sent(figures, over)
+    in_all = rates.sent_in_all(sent, streams_of(seen, figures), seen.of.stream)
+    if in_all is None:
+        return Tile("Bounces", number(total), f"{_compared(seen)} {_no_rate(over, sent)}", link, what)
+    text = f"{number(total)} of {number(in_all)} sent{_rate_before(seen, figures)}"
+    share = formatting.share(total, in_all)
+    return Tile("Bounce rate", share, text, link, f"{what} Divided by what was sent in this time.")
+
+
+def _rate_before(seen: Bounces, figures: Figures) -> str:
+    """Of the whole time before: what was sent is known by day."""
+    before = seen.range.whole_before
+    sent = rates.sent_within(figures, before)
+    streams = frozenset(stream for (stream,) in figures.totals(before, seen.of, Part.STREAM))
+    in_all = rates.sent_in_all(sent, streams, seen.of.stream)
+    if not in_all or not seen.knows(before):
+        return ""
+    return f"; {formatting.share(figures.totals(before, seen.of)[()], in_all)} in {seen.range.before_words}"
+
+
+def _no_rate(over: Range, sent: Mapping[str, Sent]) -> str:
+    if over.unit is Unit.HOUR:
+        return "No rate: what was sent is known by day."
+    if not sent:
+        return "No rate: sent counts are not imported."
+    return "No rate over all: sent counts do not cover every stream and day."
+
+
+def _compared(seen: Bounces) -> str:
+    before, words = seen.total_before, seen.range.before_words
+    if before is None:
+        first = seen.first_day
+        return f"Counted since {first.day} {first:%B %Y}." if first else ""
+    told = formatting.change(seen.total, before)
+    if told in {"–", "new"}:
+        return f"{number(before)} in {words}."
+    return f"{told} on {words} ({number(before)})."
+
+
+def _suppressed(seen: Bounces, figures: Figures) -> Tile:
+    over = seen.range
+    found = figures.suppressed(over.span, seen.of.stream)
+    parts = ["address" if found.addresses == 1 else "addresses"]
+    if found.complaints:
+        parts.append(f", {number(found.complaints)} of them after a complaint")
+    if seen.knows(over.before):
+        before = figures.suppressed(over.before, seen.of.stream)
+        parts.append(f"; {number(before.addresses)} in {over.before_words}")
+    link = f"/recipients?state={State.SUPPRESSED}&since={formatting.iso(over.span.since)}"
+    if seen.of.stream is not None:
+        link = links.with_query(link, stream=seen.of.stream)
+    return Tile("Newly suppressed", number(found.addresses), "".join(parts), link,
+                "Addresses that were suppressed in this time, by a report, by hand or by the platform, also if they "
+                "were released since.")
+
+
+def _held(figures: Figures, alerts: Sequence[Alert]) -> Tile:
+    held = figures.held()
+    incidents = sum(alert.kind in {AlertKind.OUTAGE, AlertKind.FLOOD} for alert in alerts)
+    told = f"{'address' if held == 1 else 'addresses'}, {counted(incidents, 'incident')}"
+    return Tile("Held", number(held), told, "/incidents?state=open",
+                "Addresses whose suppression is held back now, in an outage or a flood, whatever the time chosen.")
+
+
+def _not_recognised(seen: Bounces) -> Tile:
+    many = seen.by_type[EventType.UNDETERMINED]
+    told = f"{formatting.share(many, seen.total)} of bounces" if many else "every bounce was understood"
+    return Tile("Not recognised", number(many), told, "/review",
+                "Bounces in this time whose words tell nothing that a rule knows. They change nothing for an address.")
+
+
+def _waiting(stock: Stock, now: datetime) -> Tile:
+    many, told = standing.waiting(stock.queues, now)
+    return Tile("Deliveries waiting", number(many), told, "/outbox",
+                "Webhooks and calls of platforms that are not accepted yet, now, whatever the time chosen.")
+
+
+# ── rates ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+@dataclass(frozen=True, slots=True)
+class RateRow:
+    """One stream: bounces, hard ones and complaints of what was sent, and how the latter two stand to the limits."""
+
+    stream: str
+    link: str
+    sent: str
+    bounces: str
+    hard: str
+    hard_state: rates.Judged
+    complaints: str
+    complaints_state: rates.Judged
+
+
+def rate_rows(seen: Bounces, figures: Figures, over: Range) -> list[RateRow]:
+    """Of streams whose sent counts cover the range."""
+    sent = {stream: each.number for stream, each in rates.sent(figures, over).items()
+            if each.covers and each.number and seen.of.stream in {None, stream}}
+    if not sent:
+        return []
+    counts = figures.totals(over.span, seen.of, Part.STREAM, Part.TYPE)
+    return [rate_row(stream, whole, counts, over) for stream, whole in sorted(sent.items())]
+
+
+def rate_row(stream: str, whole: int, counts: Mapping[tuple[str, ...], int], over: Range) -> RateRow:
+    hard, complaints = (counts[stream, kind.value] for kind in (EventType.HARD, EventType.COMPLAINT))
+    total = sum(counts[stream, kind.value] for kind in EventType)
+    return RateRow(
+        stream, links.stream(stream, over.query), number(whole), formatting.share(total, whole),
+        formatting.share(hard, whole), rates.judged(hard, whole, rates.BOUNCES),
+        formatting.share(complaints, whole), rates.judged(complaints, whole, rates.COMPLAINTS),
+    )
+
+
+def streams_of(seen: Bounces, figures: Figures) -> frozenset[str]:
+    return frozenset(stream for (stream,) in figures.totals(seen.range.span, seen.of, Part.STREAM))
+
+
+# ── decisions ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+@dataclass(frozen=True, slots=True)
+class DecisionRow:
+    at: datetime
+    when: str
+    address: str
+    link: str
+    state: State
+    because: str
+    stream: str
+
+
+def decisions(changes: Sequence[StateChange], visit: Visit) -> list[DecisionRow]:
+    names = visit.house.ledger.names
+    return [
+        DecisionRow(
+            change.at, formatting.when(change.at, visit.now), formatting.harmless(change.recipient),
+            f"/recipients/{names.name(change.recipient)}", change.state, _because(change),
+            formatting.name(change.stream),
+        )
+        for change in changes
+    ]
+
+
+def _because(change: StateChange) -> str:
+    """In short: the arithmetic stands on the recipient's page."""
+    if change.by not in {By.REPORT, By.RULES, By.GUARD}:
+        why = words.text(change.grounds)
+        told = f"{formatting.BY[change.by]}: {formatting.harmless(why, _LONGEST_REASON)}" if why else ""
+        return _capital(told or formatting.BY[change.by])
+    parts = [formatting.reason(change.reason)] if change.reason else []
+    if change.grounds:
+        parts.append(formatting.harmless(words.brief(change.grounds), _LONGEST_REASON))
+    if change.state is State.PENDING:
+        parts.append("held back")
+    return _capital("; ".join(parts) or formatting.BY[change.by])
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+# ── first run ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One thing that must have worked once. `state`: badge, word and class."""
+
+    title: str
+    text: str
+    state: tuple[str, str]
+    link: str
+    link_text: str
+
+
+_DONE, _OPEN = ("Working", "is-ok"), ("Not yet", "")
+
+
+def first_steps(visit: Visit, state: ServiceState) -> list[Step]:
+    ledger, settings = visit.house.ledger, visit.house.settings
+    told = any(ledger.outbox(OutboxFilter(state=OutboxState.DELIVERED, limit=1)))
+    since = visit.now.date() - timedelta(days=31)
+    sent = bool(ledger.figures.sent(since, visit.now.date() + timedelta(days=1)))
+    return [
+        _mailboxes_step(settings, state),
+        Step("A test bounce arrived", "Send a mail to an address that does not exist, with the return path that your "
+             "mail uses. Its bounce comes within a minute or two.", _OPEN, "/events", "Events"),
+        Step("It was matched to a recipient", _how_matched(settings), _OPEN, "/settings", "Settings"),
+        Step("A webhook or a platform accepted a delivery", _how_told(settings), _DONE if told else _OPEN, "/outbox",
+             "Outbox"),
+        Step("Sent counts are imported (optional)", "POST /api/v1/sent tells what was sent: then there are rates "
+             "beside numbers.", _DONE if sent else _OPEN, "/settings", "Settings"),
+    ]
+
+
+def _mailboxes_step(settings: Settings, state: ServiceState) -> Step:
+    title = "A mailbox can be read"
+    if not settings.mailboxes:
+        return Step(title, "No [[mailbox]] is set up in the configuration.", _OPEN, "/settings", "Settings")
+    trouble = next((each.trouble for each in state.mailboxes if each.trouble), None)
+    if trouble is not None:
+        return Step(title, formatting.harmless(trouble), ("Trouble", "is-bad"), "/#mailboxes", "Mailboxes")
+    read = any(each.last_read_at for each in state.mailboxes)
+    text = "The service signs in and looks through the folder." if read else "The first look at it is under way."
+    return Step(title, text, _DONE if read else _OPEN, "/#mailboxes", "Mailboxes")
+
+
+def _how_matched(settings: Settings) -> str:
+    if settings.attribution.token_keys:
+        return "A signed return path names the recipient, whatever the bounce says."
+    return "The bounce names the recipient. With token_key under [attribution] a signed return path does so surely."
+
+
+def _how_told(settings: Settings) -> str:
+    if not settings.targets:
+        return "No [[webhook]] and no [[platform]] is set up: nothing is told to anybody."
+    return f"{counted(len(settings.targets), 'target is', 'targets are')} set up."
+
+
+ROUTES = (get("/", overview),)

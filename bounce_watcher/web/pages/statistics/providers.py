@@ -1,0 +1,247 @@
+"""Who takes our recipients' mail, and how much of it comes back from each; one provider, with our own trouble there."""
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import islice
+from typing import Any
+
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from bounce_watcher.ledger.db.tables import reason_named
+from bounce_watcher.ledger.lists.figures import Figures, Of, Part
+from bounce_watcher.model.ledger import Alert, AlertKind, BounceEvent, EventType
+from bounce_watcher.policy.guards.outages import wording
+from bounce_watcher.policy.guards.trouble import sending_ip
+from bounce_watcher.web.pages.statistics import bounces
+from bounce_watcher.web.pages.statistics.bounces import Bounces, Row, Why
+from bounce_watcher.web.pages.statistics.overview import download_of, frame, kept
+from bounce_watcher.web.request import Visit, get
+from bounce_watcher.web.view import formatting, links, ranges
+from bounce_watcher.web.view.advice import ADVICE, PAGES
+from bounce_watcher.web.view.formatting import counted, number
+from bounce_watcher.web.view.listing import Column, Download, exports
+from bounce_watcher.web.view.ranges import Range, Unit
+from bounce_watcher.words import grounds as words
+
+MOST = 50
+"""Providers with rows of their own."""
+WORDINGS, DOMAINS, INCIDENTS = 10, 10, 10
+LOOKED_AT = 300
+"""The newest reports whose words are looked at."""
+_LONGEST_NAME = 255
+
+
+def _of_type(kind: EventType) -> Callable[[Row], int]:
+    return lambda row: row.by_type[kind]
+
+
+DOWNLOAD: Download[Row] = Download("providers", (
+    Column("Provider", lambda row: row.name),
+    Column("Domain", lambda row: row.key),
+    Column("Bounces", lambda row: row.number),
+    *(Column(title, _of_type(kind)) for kind, title in formatting.TYPES.items()),
+    Column("Bounces before", lambda row: row.before),
+    Column("State", lambda row: row.state[0]),
+), lambda row: {
+    "type": "provider", "provider": row.key, "name": row.name, "bounces": row.number,
+    "by_type": {kind.value: number for kind, number in row.by_type.items()}, "bounces_before": row.before,
+    "state": row.state[0],
+})
+
+
+def providers(visit: Visit) -> Response:
+    over = ranges.read(visit.query, visit.now)
+    of = Of(stream=visit.query.get("stream") or None)
+    by_bounces = visit.query.get("sort") == "bounces"
+    alerts = list(visit.house.ledger.alerts(under_way=True))
+    listed = kept(visit, over, lambda: _listed(visit.house.ledger.figures, over, of, alerts))
+    rows = sorted(listed["all_rows"], key=_by_bounces if by_bounces else _by_excess)
+    if download := download_of(visit, DOWNLOAD, rows):
+        return download
+    return visit.page(
+        "providers.html", "Providers", **frame(visit, over, {"stream", "sort"}), stream=of.stream,
+        sorts=[("Most unusual first", visit.link(sort=None), not by_bounces),
+               ("Most bounces first", visit.link(sort="bounces"), by_bounces)],
+        rows=rows, **listed, exports=exports(visit),
+        all_events=links.events(over.span, of), trend_words=bounces.trend_words(over),
+        last=visit.house.ledger.figures.last_at(),
+    )
+
+
+def _listed(figures: Figures, over: Range, of: Of, alerts: Sequence[Alert]) -> dict[str, Any]:
+    names, how_many = figures.top(over.span, over.unit.slot, of, Part.PROVIDER, MOST)
+    rows = bounces.provider_rows(figures, over, of, names, alerts)
+    total = figures.totals(over.span, of)[()]
+    return {"all_rows": rows, "total": total, "others": how_many - len(rows), "how_many": how_many,
+            "rest": total - sum(row.number for row in rows)}
+
+
+def _by_excess(row: Row) -> tuple[bool, float, int, str]:
+    return (row.state[1] not in {"is-hold", "is-bad"}, -row.excess, -row.number, row.key)
+
+
+def _by_bounces(row: Row) -> tuple[int, str]:
+    return (-row.number, row.key)
+
+
+def provider(visit: Visit) -> Response:
+    name = links.named(visit.path["slug"])
+    figures, over = visit.house.ledger.figures, ranges.read(visit.query, visit.now)
+    of = Of(providers=(name,))
+    last = figures.last_at(of)
+    if len(name) > _LONGEST_NAME or last is None:
+        raise HTTPException(404, f"No report about {formatting.provider(name)} is stored.")
+    alerts = [each for each in islice(visit.house.ledger.alerts(), MOST * INCIDENTS)
+              if bounces.provider_of(each) == name]
+    outages = visit.house.ledger.incidents.outages(over.span.since, over.span.until, name)
+    told = kept(visit, over, lambda: _told(Bounces(figures, over, of), figures, alerts, outages))
+    return visit.page(
+        "provider.html", told["name"], **frame(visit, over), **told, last=last, page_of=PAGES.get(name),
+        about=formatting.PROVIDERS.get(name, ("", told["name"]))[1],
+        incidents=[Incident.of(each, visit.now) for each in alerts[:INCIDENTS]],
+    )
+
+
+def _told(
+    seen: Bounces, figures: Figures, alerts: Sequence[Alert], outages: Sequence[Alert]
+) -> dict[str, Any]:
+    (name,) = seen.of.providers or ("",)
+    title, here = formatting.provider(name), [each for each in alerts if not each.cleared]
+    newest = figures.newest(seen.range.span, seen.of, LOOKED_AT)
+    return {
+        "name": title, "sentence": sentence(title, seen, here, seen.range.now), "complaints": _complaints(name, seen),
+        "state": bounces.states(here).get(name) or bounces.usualness(seen.total, seen.total_before),
+        "chart": bounces.chart(seen, bounces.summary(seen, figures), outages), "own": own_trouble(seen, newest),
+        "address_reasons": _reasons(seen, sender=False), "trend_words": seen.trend_words,
+        "wordings": wordings(newest), "looked_at": len(newest), "domains": domains(newest),
+    }
+
+
+def _reasons(seen: Bounces, *, sender: bool) -> list[bounces.ReasonRow]:
+    rows = bounces.reason_rows(seen)
+    return [row for row in rows if (row.colour == "sender") is sender]
+
+
+def sentence(title: str, seen: Bounces, alerts: Iterable[Alert], now: datetime) -> str:
+    """How the provider stands to us, in words."""
+    told = [_alerted(title, each, now) for each in alerts]
+    total, own = seen.total, seen.by_type[EventType.BLOCK]
+    if not total:
+        told.append(f"No bounce from {title} in {seen.range.words}.")
+    elif own:
+        most = max((why for why in seen.by_why if why.type is EventType.BLOCK), key=lambda why: seen.by_why[why])
+        told.append(f"{number(own)} of {counted(total, 'bounce')} in {seen.range.words} are about the sender, most of "
+                    f"them for “{most.name}”. They count against no address.")
+    else:
+        told.append(f"{counted(total, 'bounce')} in {seen.range.words}, none of them about the sender.")
+    return " ".join(told)
+
+
+def _alerted(title: str, alert: Alert, now: datetime) -> str:
+    since = f"since {formatting.when(alert.since, now)} ({formatting.age(now - alert.since)})"
+    if alert.kind is AlertKind.OUTAGE:
+        return (f"The outage guard is on {since}: {title} reports more new hard failures than can be believed. "
+                f"{counted(alert.still_held, 'suppression is', 'suppressions are')} held; nobody was told.")
+    of = f" from {alert.subject.ip}" if alert.subject.ip else ""
+    return f"{title} refuses our mail{of} {since}: {formatting.reason(alert.subject.reason).lower()}."
+
+
+def _complaints(name: str, seen: Bounces) -> str:
+    if name == "google.com":
+        return "Google reports no single complaints to us: how many there are stands in its Postmaster Tools."
+    many = seen.by_type[EventType.COMPLAINT]
+    return f"{counted(many, 'complaint')} in {seen.range.words}." if many else ""
+
+
+# ── our own trouble ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+@dataclass(frozen=True, slots=True)
+class OwnRow:
+    """A reason of the sender's, between which days (or hours) it came. `ips` and `quote` are of the newest reports."""
+
+    name: str
+    means: str
+    advice: str
+    number: int
+    link: str
+    first: str
+    last: str
+    ips: str
+    quote: str
+
+
+def own_trouble(seen: Bounces, newest: Sequence[BounceEvent]) -> list[OwnRow]:
+    """The most frequent first."""
+    by_reason: defaultdict[str, list[BounceEvent]] = defaultdict(list)
+    for event in newest:
+        if event.type is EventType.BLOCK:
+            by_reason[event.reason.value if event.reason else ""].append(event)
+    return [
+        _own(why, many, by_reason[why.reason], seen)
+        for why, many in seen.by_why.most_common() if why.type is EventType.BLOCK
+    ]
+
+
+def _own(why: Why, many: int, events: Sequence[BounceEvent], seen: Bounces) -> OwnRow:
+    reason = reason_named(why.reason)
+    ips = Counter(ip for event in events if (ip := sending_ip(event.diagnostic or "")))
+    slots = sorted(at for at, counts in seen.by_slot.items() if counts[why])
+    told = next((event.diagnostic for event in events if event.diagnostic), "")
+    return OwnRow(
+        why.name, reason.means if reason else "", ADVICE.get(reason, "") if reason else "", many,
+        links.events(seen.range.span, why.within(seen.of)), _slot(slots[0], seen.range), _slot(slots[-1], seen.range),
+        ", ".join(ip for ip, _ in ips.most_common(3)), told or "",
+    )
+
+
+def _slot(at: datetime, over: Range) -> str:
+    return formatting.when(at, over.now) if over.unit is Unit.HOUR else formatting.day(at, over.now)
+
+
+# ── what it says ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+@dataclass(frozen=True, slots=True)
+class Wording:
+    """What a server says, without what differs by recipient; and by which rule it is read."""
+
+    text: str
+    number: int
+    rule: str
+
+
+def wordings(events: Sequence[BounceEvent]) -> list[Wording]:
+    """The most frequent first."""
+    counts = Counter((wording(event), event.rule or "") for event in events if event.diagnostic)
+    return [Wording(text, many, formatting.name(rule) or "not recognised")
+            for (text, rule), many in counts.most_common(WORDINGS)]
+
+
+def domains(events: Sequence[BounceEvent]) -> list[tuple[str, int]]:
+    """Of the recipients, the most frequent first."""
+    counts = Counter(event.recipient.rpartition("@")[2].casefold() for event in events)
+    return [(formatting.name(domain) or "–", many) for domain, many in counts.most_common(DOMAINS)]
+
+
+@dataclass(frozen=True, slots=True)
+class Incident:
+    what: str
+    link: str
+    state: tuple[str, str]
+    since: datetime
+    when: str
+    because: str
+
+    @classmethod
+    def of(cls, alert: Alert, now: datetime) -> "Incident":
+        state = ("Ended", "") if alert.cleared else ("Open", "is-hold" if alert.kind is AlertKind.OUTAGE else "is-bad")
+        return cls(formatting.ALERTS[alert.kind], f"/incidents/{alert.id}", state, alert.since,
+                   formatting.when(alert.since, now), formatting.harmless(words.because(alert.grounds), 300))
+
+
+ROUTES = (
+    get("/providers", providers), get("/providers.csv", providers), get("/providers.jsonl", providers),
+    get("/providers/{slug}", provider),
+)

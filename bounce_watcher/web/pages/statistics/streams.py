@@ -1,0 +1,368 @@
+"""Bounces by what we send: streams, and the campaigns in them as far as the return path or the platform names them."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from markupsafe import Markup
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from bounce_watcher.config import Settings
+from bounce_watcher.ledger.lists.figures import Figures, Of, Part, Span
+from bounce_watcher.ledger.recording.tally import DAY, HOUR
+from bounce_watcher.model.ledger import COMPLAINT_REASON, Alert, EventType
+from bounce_watcher.policy.counting import DEFAULTS, CountRule, count_rule
+from bounce_watcher.policy.ladder import Ladder
+from bounce_watcher.policy.settings import PolicySettings, Threshold
+from bounce_watcher.web.pages.statistics import bounces
+from bounce_watcher.web.pages.statistics.bounces import Bounces
+from bounce_watcher.web.pages.statistics.overview import download_of, frame, kept, rate_row
+from bounce_watcher.web.request import Visit, get
+from bounce_watcher.web.view import charts, formatting, links, ranges, rates
+from bounce_watcher.web.view.formatting import TYPES, counted, number
+from bounce_watcher.web.view.listing import Column, Download, exports
+from bounce_watcher.web.view.ranges import WEEK, Range, Unit
+from bounce_watcher.words.dates import listing, number_of_days
+
+MOST_STREAMS, CAMPAIGNS, PROVIDERS = 100, 30, 5
+FIRST_HOURS, _FEWEST_HOURS = timedelta(hours=48), timedelta(hours=12)
+MOST_READ = 30_000
+"""Bounces of one campaign that are read for what is not kept in counts: hours, providers, addresses."""
+_LONGEST_NAME = 500
+_EVER = datetime(1980, 1, 1, tzinfo=UTC)
+
+
+# ── all streams ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+@dataclass(frozen=True, slots=True)
+class StreamRow:
+    """`rate` is in words where nothing is known of what was sent."""
+
+    name: str
+    link: str
+    mailboxes: str
+    number: int
+    events: str
+    rate: str
+    complaints: int
+    complaints_link: str
+    suppressed: int
+    suppressed_link: str
+    trend: Markup
+    change: str
+    sent: int | None
+    before: int | None
+
+
+DOWNLOAD: Download[StreamRow] = Download("streams", (
+    Column("Stream", lambda row: row.name),
+    Column("Mailboxes", lambda row: row.mailboxes),
+    Column("Bounces", lambda row: row.number),
+    Column("Sent", lambda row: row.sent),
+    Column("Complaints", lambda row: row.complaints),
+    Column("Newly suppressed", lambda row: row.suppressed),
+    Column("Bounces before", lambda row: row.before),
+), lambda row: {
+    "type": "stream", "stream": row.name, "bounces": row.number, "sent": row.sent, "complaints": row.complaints,
+    "suppressed": row.suppressed, "bounces_before": row.before,
+})
+
+
+def streams(visit: Visit) -> Response:
+    figures, over = visit.house.ledger.figures, ranges.read(visit.query, visit.now)
+    listed = kept(visit, over, lambda: {
+        "rows": stream_rows(figures, visit.house.settings, over), "total": figures.totals(over.span, Of())[()],
+    })
+    if download := download_of(visit, DOWNLOAD, listed["rows"]):
+        return download
+    return visit.page(
+        "streams.html", "Streams", **frame(visit, over, {"sort"}), **listed, trend_words=bounces.trend_words(over),
+        all_events=links.events(over.span, Of()), hours=over.unit is Unit.HOUR,
+        exports=exports(visit),
+    )
+
+
+def stream_rows(figures: Figures, settings: Settings, over: Range) -> list[StreamRow]:
+    """Those with bounces, and those that a mailbox stands for or mail was sent in; the most bounces first."""
+    now = figures.totals(over.span, Of(), Part.STREAM, Part.TYPE)
+    first = figures.first_day()
+    known = first is not None and first <= over.before.since
+    before = figures.totals(over.before, Of(), Part.STREAM) if known else None
+    trends = bounces.trends_of(figures, over, Of(), Part.STREAM)
+    suppressed, sent = figures.suppressed_by_stream(over.span), rates.sent(figures, over)
+    names = {name for name, _ in now} | {box.stream for box in settings.mailboxes} | sent.keys()
+    rows = []
+    for name in names:
+        total = sum(now[name, kind.value] for kind in TYPES)
+        of = Of(stream=name)
+        boxes = [formatting.name(box.name) for box in settings.mailboxes if box.stream == name]
+        then, sent_in = None if before is None else before[(name,)], rates.sent_in_all(sent, frozenset(), name)
+        rows.append(StreamRow(
+            name, links.stream(name, over.query), ", ".join(boxes) or "–", total, links.events(over.span, of),
+            _rate(total, sent_in, over), now[name, EventType.COMPLAINT.value],
+            links.events(over.span, replace(of, type=EventType.COMPLAINT.value)), suppressed.get(name, 0),
+            _suppressed_link(over.span, name), charts.sparkline(trends.get(name, [])),
+            formatting.difference(total, then), sent_in, then,
+        ))
+    return sorted(rows, key=lambda row: (-row.number, row.name))[:MOST_STREAMS]
+
+
+def _rate(total: int, sent: int | None, over: Range) -> str:
+    if sent:
+        return formatting.share(total, sent)
+    return "known by day" if over.unit is Unit.HOUR else "no sent counts"
+
+
+def _suppressed_link(span: Span, stream: str) -> str:
+    return links.with_query("/recipients", state="suppressed", since=formatting.iso(span.since), stream=stream)
+
+
+# ── one stream ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+@dataclass(frozen=True, slots=True)
+class CampaignRow:
+    """All that came of a campaign, whatever the range. `first` and `last` are days."""
+
+    name: str
+    link: str
+    sent: str
+    number: int
+    rate: str
+    by_type: Mapping[EventType, int]
+    events: Mapping[EventType | None, str]
+    first: datetime
+    last: datetime
+    sent_count: int | None
+
+
+def _of_type(kind: EventType) -> Callable[[CampaignRow], int]:
+    return lambda row: row.by_type[kind]
+
+
+CAMPAIGNS_DOWNLOAD: Download[CampaignRow] = Download("campaigns", (
+    Column("Campaign", lambda row: row.name),
+    Column("Sent", lambda row: row.sent_count),
+    Column("Bounces", lambda row: row.number),
+    *(Column(title, _of_type(kind)) for kind, title in TYPES.items()),
+    Column("First bounce", lambda row: row.first.date()),
+    Column("Last bounce", lambda row: row.last.date()),
+), lambda row: {
+    "type": "campaign", "campaign": row.name, "sent": row.sent_count, "bounces": row.number,
+    "by_type": {kind.value: number for kind, number in row.by_type.items()}, "first_on": row.first.date(),
+    "last_on": row.last.date(),
+})
+
+
+def stream(visit: Visit) -> Response:
+    name = links.named(visit.path["slug"])
+    figures, over = visit.house.ledger.figures, ranges.read(visit.query, visit.now)
+    of = Of(stream=name)
+    boxes = [box for box in visit.house.settings.mailboxes if box.stream == name]
+    if len(name) > _LONGEST_NAME or not (boxes or _is_known(figures, over, of)):
+        raise HTTPException(404, f"Nothing is known of a stream {formatting.name(name)}.")
+    alerts = list(visit.house.ledger.alerts(under_way=True))
+    told = kept(visit, over, lambda: _told(Bounces(figures, over, of), figures, alerts))
+    if download := download_of(visit, CAMPAIGNS_DOWNLOAD, told["campaigns"]):
+        return download
+    title = formatting.name(name) or "No name"
+    return visit.page(
+        "stream.html", title, **frame(visit, over), **told, name=title, rates_of=rates,
+        policy=policy_words(visit.house.settings.policy), mailboxes=[formatting.name(box.name) for box in boxes],
+        providers_link=links.with_query("/providers", **over.query, stream=name),
+        suppressed_link=_suppressed_link(over.span, name), exports=exports(visit, f"{links.stream(name)}/campaigns"),
+    )
+
+
+def _told(seen: Bounces, figures: Figures, alerts: Sequence[Alert]) -> dict[str, Any]:
+    over, of = seen.range, seen.of
+    names, how_many = figures.top(over.span, over.unit.slot, of, Part.PROVIDER, PROVIDERS)
+    rows, others = campaign_rows(figures, over, of.stream or "")
+    return {
+        "sentence": _sentence(seen, figures), "chart": bounces.chart(seen, bounces.summary(seen, figures)),
+        "rates": _rates(seen, figures), "reasons": bounces.reason_rows(seen), "trend_words": seen.trend_words,
+        "providers": bounces.provider_rows(figures, over, of, names, alerts), "provider_count": how_many,
+        "campaigns": rows, "other_campaigns": others, "suppressed": figures.suppressed(over.span, of.stream),
+    }
+
+
+def _is_known(figures: Figures, over: Range, of: Of) -> bool:
+    return figures.totals(over.span, of)[()] > 0 or of.stream in rates.sent(figures, over) or _was_ever(figures, of)
+
+
+def _was_ever(figures: Figures, of: Of) -> bool:
+    first = figures.first_day()
+    return first is not None and figures.totals(Span(first, first + 1000 * WEEK), of)[()] > 0
+
+
+def _sentence(seen: Bounces, figures: Figures) -> str:
+    sent = rates.sent_in_all(rates.sent(figures, seen.range), frozenset(), seen.of.stream)
+    if sent is None:
+        return "No rate: what was sent is not known for all of this time."
+    complaints = seen.by_type[EventType.COMPLAINT]
+    return f"Bounces {rates.rate(seen.total, sent)}. Complaints {rates.rate(complaints, sent)}."
+
+
+def _rates(seen: Bounces, figures: Figures) -> list[object]:
+    name = seen.of.stream or ""
+    sent = rates.sent_in_all(rates.sent(figures, seen.range), frozenset(), name)
+    counts = figures.totals(seen.range.span, seen.of, Part.STREAM, Part.TYPE)
+    return [rate_row(name, sent, counts, seen.range)] if sent else []
+
+
+def campaign_rows(figures: Figures, over: Range, stream: str) -> tuple[list[CampaignRow], int]:
+    """Those with most bounces in the range, the newest first; and how many others there are."""
+    names, how_many = figures.top(_days(over.span), DAY, Of(stream=stream), Part.SENDING, CAMPAIGNS)
+    if not names:
+        return [], 0
+    days, sent = figures.days_of(names, stream), figures.sent_of(names, stream)
+    of = Of(stream=stream, sendings=tuple(names))
+    counts = figures.totals(Span(_EVER, _days(over.span).until + WEEK), of, Part.SENDING, Part.TYPE)
+    rows = [_campaign_row(name, stream, days[name], sent.get(name), counts) for name in names if name in days]
+    return sorted(rows, key=lambda row: (row.first, row.last, row.name), reverse=True), how_many - len(names)
+
+
+def _campaign_row(
+    name: str, stream: str, days: tuple[datetime, datetime], sent: int | None, counts: Mapping[tuple[str, ...], int]
+) -> CampaignRow:
+    first, last = days
+    kinds = {kind: counts[name, kind.value] for kind in TYPES}
+    total = sum(kinds.values())
+    return CampaignRow(
+        formatting.name(name), links.campaign(stream, name), "–" if sent is None else number(sent), total,
+        "–" if sent is None else formatting.share(total, sent), kinds,
+        bounces.event_links(Span(first, last + DAY), Of(stream=stream, sendings=(name,))), first, last, sent,
+    )
+
+
+def _days(span: Span) -> Span:
+    first = span.since.replace(hour=0)
+    last = span.until.replace(hour=0)
+    return Span(first, last if last == span.until else last + DAY)
+
+
+# ── the policy in words ─────────────────────────────────────────────────────────────────────────────────────────────
+
+def policy_words(policy: PolicySettings) -> list[str]:
+    """What it takes to be suppressed, and for how long: a sentence each."""
+    told = []
+    for rule, when in ((CountRule.SUPPRESS_NOW, "at the first report"), (CountRule.CONFIRM, _after(policy.confirm)),
+                       (CountRule.THRESHOLD, _after(policy.soft))):
+        names = [formatting.reason(reason).lower() for reason in DEFAULTS if count_rule(reason, policy.reasons) is rule]
+        if names:
+            told.append(f"Suppressed {when}: {listing(names)}.")
+    told.append("A complaint suppresses at once; what is about the sender never does.")
+    told.append(f"It lasts {_lasts(policy.hard_expiry)} for an address that is no good, {_lasts(policy.soft_expiry)} "
+                f"for what may pass, {_lasts(policy.complaint_expiry)} after a {COMPLAINT_REASON}.")
+    return told
+
+
+def _after(needed: Threshold) -> str:
+    span = f", at least {number_of_days(needed.span // DAY)} from first to last" if needed.span >= DAY else ""
+    return (f"after {counted(needed.bounces, 'report')} on {number_of_days(needed.distinct_days)} within "
+            f"{number_of_days(needed.window // DAY)}{span}")
+
+
+def _lasts(ladder: Ladder) -> str:
+    steps = ["for good" if step is None else number_of_days(step // DAY) for step in ladder]
+    return steps[0] if len(steps) == 1 else f"{steps[0]} at first, then {', '.join(steps[1:])}"
+
+
+# ── one campaign ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+def campaign(visit: Visit) -> Response:
+    of_stream, name = links.named(visit.path["slug"]), links.named(visit.path["id"])
+    figures = visit.house.ledger.figures
+    known = figures.days_of([name], of_stream).get(name) if max(map(len, (of_stream, name))) <= _LONGEST_NAME else None
+    if known is None:
+        raise HTTPException(404, f"No bounce of a campaign {formatting.name(name)} is stored in this stream.")
+    told = visit.house.shelf.get(
+        visit.url_path, visit.now, lambda: _campaign(figures, of_stream, name, known, visit.now)
+    )
+    return visit.page(
+        "campaign.html", told["name"], **told, stream=formatting.name(of_stream) or "No name",
+        stream_link=links.stream(of_stream), most_read=MOST_READ,
+    )
+
+
+def _campaign(
+    figures: Figures, of_stream: str, name: str, days: tuple[datetime, datetime], now: datetime
+) -> dict[str, Any]:
+    """All that came of it, a minute old at most."""
+    first, last = days
+    of = Of(stream=of_stream, sendings=(name,))
+    whole = Range("", Span(first, last + DAY), Unit.DAY, now, WEEK, None)
+    ever = Bounces(figures, whole, of, compares=False)
+    is_read = ever.total <= MOST_READ
+    begun = _begun(figures, name, first)
+    early = Bounces(figures, _first_hours(begun, now), of, compares=False) if is_read else ever
+    return {
+        "name": formatting.name(name), "over": early.range, "ever": whole,
+        "sentence": _campaign_sentence(ever, figures.sent_of([name], of_stream).get(name)),
+        "chart": bounces.chart(early, _early_sentence(early, ever, begun)), "line": _line(early),
+        "reasons": bounces.reason_rows(ever), "trend_words": ever.trend_words,
+        "providers": _campaign_providers(figures, of, whole) if is_read else None,
+        "suppressed": figures.suppressed_of(name, of_stream) if is_read else None,
+        "by_type": [(TYPES[kind], formatting.COLOURS[kind], ever.by_type[kind],
+                     links.events(whole.span, replace(of, type=kind.value))) for kind in TYPES],
+    }
+
+
+def _begun(figures: Figures, name: str, day: datetime) -> datetime:
+    first = figures.first_at(name)
+    return max(first, day).replace(minute=0, second=0, microsecond=0) if first is not None else day
+
+
+def _first_hours(begun: datetime, now: datetime) -> Range:
+    """Of them those that have begun, but for a few."""
+    behind = now.replace(minute=0, second=0, microsecond=0) + HOUR
+    until = min(begun + FIRST_HOURS, max(behind, begun + _FEWEST_HOURS))
+    return Range("", Span(begun, until), Unit.HOUR, now, WEEK, None)
+
+
+def _campaign_sentence(ever: Bounces, sent: int | None) -> str:
+    if sent is None:
+        return f"{counted(ever.total, 'bounce')} so far. No rate: how many were sent is not known."
+    return f"{counted(ever.total, 'bounce')} so far. Bounces of what was sent: {rates.rate(ever.total, sent)}."
+
+
+def _early_sentence(early: Bounces, ever: Bounces, begun: datetime) -> str:
+    if early is ever:
+        return f"{counted(ever.total, 'bounce')}, by day."
+    later = ever.total - early.total
+    after = f"; {number(later)} came later" if later else ""
+    return f"{counted(early.total, 'bounce')} in the 48 hours since {formatting.moment(begun)}{after}."
+
+
+@dataclass(frozen=True, slots=True)
+class Growth:
+    svg: Markup
+    ticks: list[int]
+
+
+def _line(early: Bounces) -> Growth:
+    """How the bounces add up."""
+    sums, total = [], 0
+    for each, counts in early.bins:
+        if each.since > early.range.now:
+            break
+        total += counts.total()
+        sums.append(total)
+    return Growth(charts.grown(sums, len(early.bins)), charts.ticks(charts.nice_top(max(1, total))))
+
+
+def _campaign_providers(figures: Figures, of: Of, whole: Range) -> Sequence[tuple[str, str, int, str]]:
+    counts = figures.totals(whole.span, of, Part.PROVIDER)
+    return [
+        (formatting.provider(name), links.provider(name), many,
+         links.events(whole.span, replace(of, providers=(name,))))
+        for (name,), many in counts.most_common(PROVIDERS * 2)
+    ]
+
+
+ROUTES = (
+    get("/streams", streams), get("/streams.csv", streams), get("/streams.jsonl", streams),
+    get("/streams/{slug}/campaigns.csv", stream), get("/streams/{slug}/campaigns.jsonl", stream),
+    get("/streams/{slug}", stream), get("/streams/{slug}/campaigns/{id}", campaign),
+)

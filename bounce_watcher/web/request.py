@@ -1,0 +1,166 @@
+"""One request to a page, as its handler sees it; and the routes that lead there.
+
+A handler is a plain function from a Visit to a Response. It runs in a thread, as it asks the ledger.
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from urllib.parse import parse_qsl, urlencode
+
+from anyio import CapacityLimiter, to_thread
+from starlette.datastructures import ImmutableMultiDict
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import Route
+
+from bounce_watcher.model.ledger import Actor
+from bounce_watcher.service.clock import utcnow
+from bounce_watcher.web.context import House
+from bounce_watcher.web.http.access import NOBODY, Viewer
+from bounce_watcher.web.http.peers import is_secure, peer_of
+from bounce_watcher.web.http.session import Sessions
+from bounce_watcher.web.view.navigation import Badges, badges
+from bounce_watcher.web.view.render import html
+
+MOST_FORM_BYTES = 1024 * 1024
+FORM_WITHIN = 20
+"""Seconds in which a form must have come."""
+MOST_SIGN_IN_BYTES = 16 * 1024
+SIGN_IN_WITHIN = 5
+"""The same for whoever is not known yet."""
+LOOKERS = 4
+"""Pages made at a time; others wait."""
+
+Fields = ImmutableMultiDict[str, str]
+
+_STALE = "this form is too old, or was not made here: load the page again, nothing was changed"
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """`query` and `form` may hold a name several times; `path` holds what stands for {…} in the route.
+
+    `peer` is the address of whoever asks, `agent` what the browser calls itself.
+    """
+
+    house: House
+    sessions: Sessions
+    viewer: Viewer
+    secure: bool
+    now: datetime
+    url_path: str
+    path: Mapping[str, str]
+    query: Fields
+    form: Fields = field(default_factory=Fields)
+    peer: str = ""
+    agent: str = ""
+
+    def page(self, template: str, title: str, status: int = 200, **values: Any) -> Response:
+        """`title` is the page's own; trouble stands before it."""
+        told = badges(self.house)
+        return html(template, {
+            "title": _with_trouble(title, told), "viewer": self.viewer, "now": self.now, "badges": told,
+            "csrf": self.sessions.form_token(self.viewer.asker), "here": self.url_path,
+            "shadow": self.house.settings.policy.mode.value == "shadow",
+            "can_sign_out": bool(self.viewer.session), **values,
+        }, status)
+
+    def actor(self, note: str | None) -> Actor:
+        """Who asks, with what they typed."""
+        return Actor(self.viewer.name, self.now, note or None)
+
+    def link(self, **changes: str | Sequence[str] | None) -> str:
+        """This page with other filters; None takes one out. Whoever filters begins with the newest."""
+        kept = [(name, value) for name, value in self.query.multi_items() if name not in changes and name != "after"]
+        for name, value in changes.items():
+            values = [value] if isinstance(value, str) else value or ()
+            kept.extend((name, each) for each in values)
+        return f"{self.url_path}?{urlencode(kept)}" if kept else self.url_path
+
+
+Handler = Callable[[Visit], Response]
+
+
+def get(path: str, handler: Handler) -> Route:
+    return Route(path, _endpoint(handler, changes=False), methods=["GET"])
+
+
+def post(path: str, handler: Handler) -> Route:
+    """For forms that change something: whoever may only look is told so, a forged form is refused."""
+    return Route(path, _endpoint(handler, changes=True), methods=["POST"])
+
+
+def ask(path: str, handler: Handler) -> Route:
+    """For forms that change nothing, but hold what may not stand in an address."""
+    return Route(path, _endpoint(handler, changes=False), methods=["POST"])
+
+
+def see(where: str) -> Response:
+    """The answer to a form: the browser goes on with a GET."""
+    return RedirectResponse(where, 303)
+
+
+def _endpoint(handler: Handler, *, changes: bool) -> Callable[[Request], Any]:
+    async def endpoint(request: Request) -> Response:
+        visit = await _visit(request)
+        if request.method == "POST" and not visit.sessions.is_form_token(
+            visit.form.get("csrf", ""), visit.viewer.asker
+        ):
+            raise HTTPException(403, _STALE)
+        if changes and not visit.viewer.may_act:
+            raise HTTPException(403, visit.viewer.limit.error)
+        return await to_thread.run_sync(handler, visit, limiter=_lookers(request, visit.viewer))
+
+    return endpoint
+
+
+def _lookers(request: Request, viewer: Viewer) -> CapacityLimiter:
+    """Whoever is not known yet waits for others of their kind alone."""
+    state = request.app.state
+    limiter: CapacityLimiter = state.strangers if viewer is NOBODY else state.lookers
+    return limiter
+
+
+async def _visit(request: Request) -> Visit:
+    state, web = request.app.state, request.app.state.house.settings.web
+    viewer: Viewer = request.scope["viewer"] or NOBODY
+    limits = (MOST_SIGN_IN_BYTES, SIGN_IN_WITHIN) if viewer is NOBODY else (MOST_FORM_BYTES, FORM_WITHIN)
+    form = await _form(request, *limits) if request.method == "POST" else Fields()
+    return Visit(
+        state.house, state.sessions, viewer, is_secure(request, web), utcnow(), request.url.path,
+        dict(request.path_params), Fields(request.query_params.multi_items()), form, peer_of(request, web),
+        request.headers.get("user-agent", ""),
+    )
+
+
+async def _form(request: Request, most: int, within: float) -> Fields:
+    """The fields of a form of up to `most` bytes that comes within so many seconds."""
+    if not request.headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
+        raise HTTPException(415, "a form is sent as application/x-www-form-urlencoded")
+    body = bytearray()
+    try:
+        async with asyncio.timeout(within):
+            async for chunk in request.stream():
+                body += chunk
+                if len(body) > most:
+                    raise HTTPException(413, "the form is too large")
+    except TimeoutError:
+        raise HTTPException(408, f"the form did not come within {within:g} seconds") from None
+    except ClientDisconnect:
+        raise HTTPException(400, "the form broke off") from None
+    try:
+        return Fields(parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=2000))
+    except ValueError:
+        raise HTTPException(400, "the form holds too many fields") from None
+
+
+def _with_trouble(title: str, told: Badges) -> str:
+    parts = [
+        f"{number} {word if number == 1 else word + 's'}"
+        for number, word in ((told.problems, "problem"), (told.incidents, "incident")) if number
+    ]
+    return f"{', '.join(parts)} – {title}" if parts else title

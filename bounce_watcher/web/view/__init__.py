@@ -1,0 +1,1 @@
+"""What all pages are made of: lists, forms, charts, numbers and the sentences around them."""

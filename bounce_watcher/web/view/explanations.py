@@ -1,0 +1,448 @@
+"""What happened to an address, in sentences for people who don't read codes.
+
+Built from what is stored with each verdict; a part that is missing is left out, none is invented.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from bounce_watcher.ledger.privacy.forget import is_forgotten
+from bounce_watcher.model.finding import Evidence, Kind
+from bounce_watcher.model.grounds import Again, AtOnce, Counted, ExclusionKind, Grounds, SubjectKind, base
+from bounce_watcher.model.ledger import (
+    COMPLAINT_REASON,
+    Alert,
+    AlertKind,
+    BounceEvent,
+    By,
+    EventType,
+    RecipientRecord,
+    Scope,
+    State,
+    StateChange,
+    Suppression,
+    SuppressionSource,
+)
+from bounce_watcher.model.verdict import Reason
+from bounce_watcher.policy.days import utc_day
+from bounce_watcher.policy.guards.outages import provider
+from bounce_watcher.web.view.formatting import harmless, moment, reason
+from bounce_watcher.web.view.formatting import provider as provider_name
+from bounce_watcher.words import grounds as words
+from bounce_watcher.words.dates import days
+
+KINDS: Mapping[Kind, str] = {
+    Kind.DELAY: "Delay notice", Kind.DELIVERED: "Delivered", Kind.AUTO_REPLY: "Automatic reply",
+    Kind.CHALLENGE: "Challenge", Kind.DISPOSITION: "Receipt", Kind.UNSUBSCRIBE: "Unsubscribe by mail",
+    Kind.COMPLAINT: "Feedback report", Kind.BOUNCE: "Delivery report", Kind.OTHER: "Not a report",
+}
+
+MATCHED_BY: Mapping[Evidence, str] = {
+    Evidence.TOKEN: "signed return path", Evidence.SIGNATURE: "our signature in the returned mail",
+    Evidence.KNOWN_MESSAGE: "message id in the send list", Evidence.VERP: "unsigned return path",
+    Evidence.REPORT: "address found in the report", Evidence.PROSE: "address found in the text",
+}
+
+TAILS: Mapping[EventType | None, str] = {
+    EventType.HARD: "The report is about the address, so it counts against it.",
+    EventType.SOFT: "It may pass, so it counts only together with others.",
+    EventType.BLOCK: "The report is about the sender, so it never counts against the address.",
+    EventType.UNDETERMINED: "It was not recognised, so nothing was decided.",
+    EventType.COMPLAINT: "The recipient wants no such mail, so one is enough.",
+    None: "This is no bounce, so it counts for nothing.",
+}
+
+CLAUSES: Mapping[str, str] = {
+    COMPLAINT_REASON: "the recipient marked a mail as spam",
+    Reason.INVALID_RECIPIENT: "the mailbox does not exist",
+    Reason.INVALID_DOMAIN: "the domain does not exist",
+    Reason.DOMAIN_REFUSES_MAIL: "the domain takes no mail",
+    Reason.MAILBOX_MOVED: "the mailbox has moved",
+    Reason.MAILBOX_DISABLED: "the mailbox is switched off",
+    Reason.MAILBOX_FULL: "the mailbox is full",
+    Reason.MAILBOX_UNAVAILABLE: "the mailbox cannot be used just now",
+    Reason.RECIPIENT_FILTERED: "the recipient's own filter refused the mail",
+    Reason.MESSAGE_EXPIRED: "the mail could not be delivered in time",
+    Reason.NETWORK_ERROR: "the receiving server did not answer",
+    Reason.MAIL_LOOP: "the mail went in circles at the recipient's side",
+    Reason.SYSTEM_ERROR: "the receiving server failed",
+    Reason.SYSTEM_FULL: "the receiving server has no room",
+}
+
+_ORDER = (State.SUPPRESSED, State.PENDING, State.WATCHING, State.RELEASED, State.ACTIVE)
+_NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
+NEVER_SEEN = "We have never seen a bounce for this address. That does not mean that mail arrives."
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """All that a sentence on one recipient in one stream may rest on.
+
+    `events` newest first; `rests_on` are those of the suppression, oldest first; `course` oldest first; `actors` names
+    who did what by hand, by the time that it was done; `held_by` are the alerts that hold a suppression back.
+    """
+
+    record: RecipientRecord
+    events: Sequence[BounceEvent] = ()
+    rests_on: Sequence[BounceEvent] = ()
+    course: Sequence[StateChange] = ()
+    actors: Mapping[datetime, str] | None = None
+    held_by: Sequence[Alert] = ()
+
+
+def why(case: Case) -> Grounds | None:
+    """What it stands where it stands for."""
+    suppression = case.record.suppression
+    return suppression.grounds if suppression else case.record.grounds
+
+
+def counted(case: Case) -> Counted | None:
+    """What was counted and what is asked for; None where a case rests on no counting."""
+    grounds = why(case)
+    at_bottom = None if grounds is None else base(grounds)
+    return at_bottom if isinstance(at_bottom, Counted) else None
+
+
+def worst(cases: Sequence[Case]) -> Case:
+    """The one that a reader must know of first."""
+    return min(cases, key=lambda case: _ORDER.index(case.record.state))
+
+
+def sentence(case: Case) -> str:
+    """State, since when, why, who said so and how often, what is still allowed."""
+    return " ".join(filter(None, _SENTENCES[case.record.state](case)))
+
+
+# ── suppressed ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+def _suppressed(case: Case) -> list[str]:
+    suppression = case.record.suppression
+    if suppression is None:
+        return ["Suppressed."]
+    on = f"Suppressed on {moment(suppression.since)}"
+    if suppression.source is not SuppressionSource.POLICY:
+        return [_by_hand(on, case, suppression), _reach(suppression), _end(suppression)]
+    if suppression.reason == COMPLAINT_REASON:
+        return [
+            f"{on} because the recipient marked a mail{_of_sending(case)} as spam.",
+            _reported(case.rests_on), "One complaint is enough.", _reach(suppression), _end(suppression),
+        ]
+    return [f"{on}{_because(suppression.reason)}.", _said(case, suppression), _reach(suppression), _end(suppression)]
+
+
+def _by_hand(on: str, case: Case, suppression: Suppression) -> str:
+    who = {
+        SuppressionSource.MANUAL: _actor(case, suppression.since) or "hand",
+        SuppressionSource.IMPORT: "an import", SuppressionSource.PLATFORM: "the platform",
+    }[suppression.source]
+    return _closed(f"{on} by {who}: {harmless(words.because(suppression.grounds))}")
+
+
+def _because(name: str | None) -> str:
+    clause = clause_of(name)
+    return f" because {clause}" if clause else ""
+
+
+def clause_of(name: str | None) -> str:
+    """"the mailbox is full"; "" for what has no name."""
+    if not name:
+        return ""
+    return CLAUSES.get(name) or f"of this: {reason(name).lower()}"
+
+
+def _of_sending(case: Case) -> str:
+    sending = next((event.sending for event in reversed(case.rests_on) if event.sending), None)
+    return f" of {harmless(sending, 80)}" if sending else ""
+
+
+def _reported(events: Sequence[BounceEvent]) -> str:
+    return f"{_who(events)} reported it." if events else ""
+
+
+def _said(case: Case, suppression: Suppression) -> str:
+    found = counted(case)
+    if found is None:
+        enough = " One report is enough." if isinstance(base(suppression.grounds), AtOnce | Again) else ""
+        said = f"{_who(case.rests_on)} said so on {_dates(case.rests_on)}." if case.rests_on else ""
+        return f"{said}{enough}".strip()
+    said = f"{_who(case.rests_on)} said so" if case.rests_on else "It was reported"
+    return f"{said} {_times(found.counted)}, {_on_days(found.days)}; the rule asks for {_asked(found)}."
+
+
+def _asked(it: Counted) -> str:
+    asked = f"{it.days_needed} day{'s' if it.days_needed != 1 else ''} within {it.window_days}"
+    return asked if it.needed <= it.days_needed else f"{it.needed} reports on {asked}"
+
+
+def _times(count: int) -> str:
+    return {1: "once", 2: "twice"}.get(count) or f"{_number(count)} times"
+
+
+def _on_days(count: int) -> str:
+    return "on one day" if count == 1 else f"on {_number(count)} different days"
+
+
+def _number(count: int) -> str:
+    return _NUMBERS[count] if count < len(_NUMBERS) else str(count)
+
+
+def _who(events: Sequence[BounceEvent], unnamed: str = "The receiving server") -> str:
+    named = dict.fromkeys(map(provider_of, events))
+    names = [provider_name(name) for name in named if name]
+    return " and ".join(names[:3]) if names else unnamed
+
+
+def provider_of(event: BounceEvent) -> str:
+    """Who takes the recipient's mail; "" where the recipient was forgotten and no server is named."""
+    found = provider(event)
+    return "" if is_forgotten(found) else found
+
+
+def _dates(events: Sequence[BounceEvent]) -> str:
+    return days(utc_day(event.at) for event in events)
+
+
+def _reach(suppression: Suppression) -> str:
+    if suppression.scope is Scope.GLOBAL:
+        return "It holds for all streams."
+    return f"It holds for the stream {harmless(suppression.stream, 80)}; other streams may still be sent."
+
+
+def _end(suppression: Suppression) -> str:
+    return f"It ends on {moment(suppression.until)}." if suppression.until else "It has no end."
+
+
+# ── the other states ────────────────────────────────────────────────────────────────────────────────────────────────
+
+def _held(case: Case) -> list[str]:
+    suppression = case.record.suppression
+    clause = clause_of(suppression.reason if suppression else None)
+    if case.held_by:
+        alert = case.held_by[0]
+        if alert.kind is AlertKind.FLOOD:
+            told = f"It was reported that {clause}, but nothing" if clause else "Nothing"
+            return [
+                f"Not suppressed. {told} proves that the report is about our mail, and more such reports than usual "
+                f"have come since {moment(alert.since)}.", "Nobody was told, and mail is still sent.",
+                "It is held until somebody decides, or until a later report is proven or finds room.",
+            ]
+        what = f"“{reason(suppression.reason).lower()}”" if suppression and suppression.reason else "failures"
+        is_provider = alert.subject.kind is SubjectKind.PROVIDER
+        who = provider_name(alert.subject.name) if is_provider else ""
+        told = f"{who} reports {what}" if who else f"{what} is reported in the same words"
+        return [
+            f"Not suppressed. {told[0].upper()}{told[1:]} for far more addresses than usual since "
+            f"{moment(alert.since)}, so we wait.", "Nobody was told.", "It will be decided when the incident ends.",
+        ]
+    told = f"It was reported that {clause}; " if clause else ""
+    return [
+        f"Not suppressed yet. {told}we wait to see whether many others are reported as well.", "Nobody was told.",
+        "Mail may still be sent.",
+    ]
+
+
+def _watching(case: Case) -> list[str]:
+    counting = [event for event in case.events if event.exclusion is None and event.reason]
+    because = _because(counting[0].reason if counting else None)
+    since = _since(case.course, State.WATCHING)
+    told = f"Watching{f' since {_day(since)}' if since else ''}{because}."
+    found = counted(case)
+    if found is None:
+        return [told, "Mail is still sent."]
+    reports = f"{found.counted} report{'s' if found.counted != 1 else ''}"
+    on = f"{found.days} day{'s' if found.days != 1 else ''}"
+    return [told, f"{reports} on {on}; suppressed at {_asked(found)}.", "Mail is still sent."]
+
+
+def _released(case: Case) -> list[str]:
+    at = case.record.released_at
+    step = next((each for each in reversed(case.course) if each.state is State.RELEASED), None)
+    on = f" on {moment(at)}" if at else ""
+    if step is None:
+        return [f"Released{on}.", "The counter starts anew."]
+    if step.by is By.CLOCK:
+        return [f"Allowed again{on}: the time of the suppression was over.",
+                "The next bounce of the same kind suppresses again."]
+    who = _actor(case, step.at) or _RELEASED_BY[step.by]
+    return [_closed(f"Released{on} by {who}: {harmless(words.text(step.grounds))}"), "The counter starts anew."]
+
+
+_RELEASED_BY: Mapping[By, str] = {
+    By.CLOCK: "the clock", By.PERSON: "hand", By.PLATFORM: "the platform", By.GUARD: "the outage guard",
+    By.UNDO: "an undo",
+    By.RULES: "today's rules", By.REPORT: "a report",
+}
+
+
+def _active(case: Case) -> list[str]:
+    if not case.events:
+        delivered = case.record.delivered_at
+        return ["Active.", f"Mail was accepted on {moment(delivered)}." if delivered else "No report is kept."]
+    last = case.events[0]
+    if last.type is EventType.BLOCK:
+        why = _why(last)
+        return [f"Still active. {_who([last])} refused our server ({why}), not this address."]
+    told = ["Active."]
+    if last.exclusion is not None:
+        told.append(not_counted(last))
+    if case.record.delivered_at and case.record.delivered_at > last.at:
+        told.append(f"Counter set to 0: mail was accepted on {moment(case.record.delivered_at)}.")
+    return told
+
+
+def not_counted(event: BounceEvent) -> str:
+    """Why a report does not count, in a sentence; "" where it does."""
+    if event.exclusion is None:
+        return ""
+    weak = event.exclusion.why is ExclusionKind.TOO_WEAK
+    why = (
+        f"it is not certain that it was about this address ({MATCHED_BY[event.evidence]} only)" if weak
+        else harmless(words.because(event.exclusion))
+    )
+    return _closed(f"The report of {_day(event.at)} does not count: {why}")
+
+
+_SENTENCES = {
+    State.SUPPRESSED: _suppressed, State.PENDING: _held, State.WATCHING: _watching, State.RELEASED: _released,
+    State.ACTIVE: _active,
+}
+
+
+def _since(course: Sequence[StateChange], state: State) -> datetime | None:
+    """When the state that holds now began."""
+    began = None
+    for step in reversed(course):
+        if step.state is not state:
+            break
+        began = step.at
+    return began
+
+
+def _actor(case: Case, at: datetime) -> str | None:
+    name = (case.actors or {}).get(at)
+    return harmless(name, 80) if name else None
+
+
+def _day(at: datetime) -> str:
+    return days([utc_day(at)])
+
+
+def _closed(text: str) -> str:
+    """With a full stop, whatever a person or a server ended it with."""
+    text = text.strip().rstrip(":").rstrip()
+    return text if text.endswith((".", "!", "?", "…")) else f"{text}."
+
+
+def _why(event: BounceEvent) -> str:
+    return _OF_BLOCKS.get(event.reason or "") or reason(event.reason).lower()
+
+
+_OF_BLOCKS: Mapping[str, str] = {Reason.BLOCKLISTED: "on a blocklist", Reason.BAD_REPUTATION: "reputation"}
+
+
+# ── events, and what to tell a customer ─────────────────────────────────────────────────────────────────────────────
+
+def what(event: BounceEvent) -> str:
+    """In a few words: "Mailbox full", "Delay notice"."""
+    if event.type is EventType.COMPLAINT:
+        return "Complaint"
+    if event.type is None:
+        return KINDS[event.kind] if event.kind is not Kind.BOUNCE else "No failure"
+    if event.type is EventType.UNDETERMINED:
+        return "Not recognised"
+    return reason(event.reason)
+
+
+def of_event(event: BounceEvent) -> str:
+    """One report in a sentence."""
+    at, who, name = moment(event.at), _who([event], "the receiving server"), harmless(event.recipient, 320)
+    if is_forgotten(event.recipient):
+        name = "a forgotten address"
+    if event.type is EventType.COMPLAINT:
+        return f"On {at} {who} reported that the recipient marked a mail as spam."
+    if event.type is EventType.BLOCK:
+        return f"On {at} {who} refused our mail to {name}: {_why(event)}."
+    if event.type is EventType.UNDETERMINED:
+        return f"On {at} {who} reported a failure to {name}, in words that no rule knows."
+    if event.type is None:
+        return f"{what(event)} of {at} on mail to {name}."
+    return f"On {at} {who} reported of {name} that {clause_of(event.reason)}."
+
+
+_WHAT_TO_DO: Mapping[str, str] = {
+    COMPLAINT_REASON: "A mail of ours was marked as spam in this mailbox. If that was not meant, write to us that you "
+                      "want our mail.",
+    Reason.MAILBOX_FULL: "Please make room in the mailbox.",
+    Reason.RECIPIENT_FILTERED: "Please look at the filter rules of the mailbox, and allow our address.",
+}
+_CHECK = "Please check the address for typing errors, or ask whoever runs the mailbox."
+
+
+def reply(case: Case) -> str | None:
+    """Words to send to a customer: no codes, no promise. None where nothing stands against the address."""
+    suppression = case.record.suppression
+    if suppression is None or suppression.state is not State.SUPPRESSED or suppression.reason is None:
+        return None
+    if is_forgotten(case.record.recipient):
+        return None
+    name = harmless(case.record.recipient, 320)
+    if suppression.reason == COMPLAINT_REASON:
+        return f"We stopped sending to {name} on {_day(suppression.since)}. {_WHAT_TO_DO[COMPLAINT_REASON]}"
+    told = f"on {_dates(case.rests_on)}" if case.rests_on else f"until {_day(suppression.since)}"
+    return (
+        f"Mail from us to {name} came back {told}: the receiving side says that {clause_of(suppression.reason)}. "
+        f"So we stopped sending to this address. {_WHAT_TO_DO.get(suppression.reason, _CHECK)} "
+        "Tell us when it is mended, and we will look at it again."
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """A day on which reports counted, "1 of 2", and the campaign that they were about. `reset` marks no report."""
+
+    day: date
+    text: str
+    sending: str | None = None
+    link: str | None = None
+
+
+def boxes(case: Case, needed: int | None) -> list[Box]:
+    """The days that a suppression or the watching rests on, the oldest first."""
+    rests = case.rests_on or sorted(
+        (event for event in case.events if event.exclusion is None and event.type in {EventType.HARD, EventType.SOFT}),
+        key=lambda event: event.at,
+    )
+    by_day: dict[date, BounceEvent] = {}
+    for event in rests:
+        by_day.setdefault(utc_day(event.at), event)
+    of = f" of {needed}" if needed else ""
+    return [
+        Box(day, f"{number}{of}", event.sending, event.id) for number, (day, event) in enumerate(by_day.items(), 1)
+    ][-12:]
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """What a server said, with the part that a rule matched set apart."""
+
+    before: str
+    match: str
+    after: str
+
+
+def quoted(event: BounceEvent, longest: int = 600) -> Words | None:
+    """None where nothing is kept. What is long is cut, around the match."""
+    text, quote = event.diagnostic or event.quote or "", event.quote or ""
+    if not text:
+        return None
+    at = text.casefold().find(quote.casefold()) if quote and len(text.casefold()) == len(text) else -1
+    if at < 0:
+        return Words(harmless(text, longest), "", "")
+    start = max(0, min(at - longest // 4, len(text) - longest))
+    end = min(len(text), start + longest)
+    match_end = min(at + len(quote), end)
+    return Words(
+        ("… " if start else "") + harmless(text[start:at], longest), harmless(text[at:match_end], longest),
+        harmless(text[match_end:end], longest) + (f" … ({len(text):,} characters in all)" if end < len(text) else ""),
+    )

@@ -1,0 +1,38 @@
+"""Changing things in three steps: a preview with an address of its own, a form that holds what was seen, a result.
+
+A form carries the digest of what its preview showed: whoever was shown something else than there is now looks again.
+"""
+
+import hashlib
+from collections.abc import Iterable
+
+from starlette.exceptions import HTTPException
+
+from bounce_watcher.web.request import Visit
+
+MOST_UNCOUNTED = 1000
+"""More than so many are changed only by who types how many."""
+LONGEST_REASON = 500
+
+
+def digest(shown: Iterable[object]) -> str:
+    """Of what a preview shows, in its order."""
+    return hashlib.sha256("\x00".join(map(str, shown)).encode("utf-8", "replace")).hexdigest()[:32]
+
+
+def because(visit: Visit, *, required: bool) -> str:
+    """The reason that a person gave. Raises HTTPException where it is missing or too long."""
+    told = " ".join(visit.form.get("because", "").split())
+    if required and not told:
+        raise HTTPException(422, "say why: it is kept in the log")
+    if len(told) > LONGEST_REASON:
+        raise HTTPException(422, f"the reason is longer than {LONGEST_REASON} characters")
+    return told
+
+
+def demand_seen(visit: Visit, shown: Iterable[object], count: int) -> None:
+    """Raises HTTPException 409 where the preview showed something else, 422 where many were not counted by hand."""
+    if visit.form.get("seen") != digest(shown):
+        raise HTTPException(409, "what this would change is not what you were shown: look again, nothing was changed")
+    if count > MOST_UNCOUNTED and visit.form.get("count", "").replace(",", "").strip() != str(count):
+        raise HTTPException(422, f"type {count:,} to go on: nothing was changed")

@@ -1,0 +1,396 @@
+"""What all lists share: filters out of the address, chips that take one out, facets, paging by key, whole downloads.
+
+A filter named twice means either; `-name=value` leaves out. What the address holds beside is named to the reader.
+"""
+
+import csv
+import io
+import json
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from itertools import chain, islice
+from typing import Any, Generic, TypeVar
+from urllib.parse import urlencode
+
+from starlette.exceptions import HTTPException
+from starlette.responses import Response, StreamingResponse
+
+from bounce_watcher.ledger.lists.browse import By, Choice, Facets
+from bounce_watcher.ledger.lists.paging import ROWS, Key, Page, Place
+from bounce_watcher.ledger.privacy.pseudonym import hidden
+from bounce_watcher.model.neutral import for_csv, for_json
+from bounce_watcher.web.request import Visit
+from bounce_watcher.web.view.formatting import harmless, iso, number
+
+T = TypeVar("T")
+
+LONGEST_VALUE = 500
+MOST_VALUES = 50
+MOST_FACETS = 8
+"""Values of one facet."""
+NONE = "none"
+"""What stands in an address for what has no value: an empty field of a form asks for nothing."""
+RANGES: Mapping[str, timedelta] = {
+    "24h": timedelta(hours=24), "7d": timedelta(days=7), "30d": timedelta(days=30), "90d": timedelta(days=90),
+}
+_FROM, _TO = ("from", "since"), ("to", "until")
+_ALWAYS = frozenset({"range", "after", *_FROM, *_TO})
+_DAY = timedelta(days=1)
+_ROWS_AT_ONCE = 25
+"""Of a download that are made into text together."""
+
+
+# ── filters ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """One parameter of a list. `told` writes a value for a person; `known` are all there can be, None for any."""
+
+    by: By
+    title: str
+    told: Callable[[str], str] = harmless
+    known: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Chip:
+    """A filter in force, and the address of the page without it."""
+
+    text: str
+    without: str
+
+
+@dataclass(frozen=True, slots=True)
+class Filters:
+    """What an address asks for. `problem` is set where that makes no sense: then nothing is shown."""
+
+    choices: Mapping[By, Choice] = field(default_factory=dict)
+    since: datetime | None = None
+    until: datetime | None = None
+    chips: tuple[Chip, ...] = ()
+    unknown: tuple[str, ...] = ()
+    problem: str | None = None
+    clear: str = ""
+
+    def first(self, by: By) -> str:
+        """What a form's field for one value shows."""
+        return next(iter(self.choices.get(by, Choice()).any_of), "")
+
+
+def filters(visit: Visit, offered: Sequence[Filter], others: Sequence[str] = ()) -> Filters:
+    """`others` are parameters of the page's own, which are no filters of this kind but known."""
+    by_name = {each.by.value: each for each in offered}
+    items = [(name, value) for name, value in visit.query.multi_items() if value]
+    unknown = dict.fromkeys(
+        harmless(name, 60) for name, _ in items
+        if name.removeprefix("-") not in by_name and name not in _ALWAYS and name not in others
+    )
+    chosen = [
+        (by_name[name.removeprefix("-")], name.startswith("-"), value)
+        for name, value in items if name.removeprefix("-") in by_name
+    ]
+    try:
+        since, until = _times(visit)
+        _demand_sense(chosen)
+        problem = None
+    except ValueError as error:
+        since = until = None
+        problem = f"This filter is not valid: {error}."
+    return Filters(
+        _choices(chosen), since, until, (*_chips(visit, chosen), *_time_chips(visit)), tuple(unknown), problem,
+        visit.url_path,
+    )
+
+
+def _demand_sense(chosen: Sequence[tuple[Filter, bool, str]]) -> None:
+    if len(chosen) > MOST_VALUES:
+        raise ValueError(f"more than {MOST_VALUES} values")
+    for each, _, value in chosen:
+        if len(value) > LONGEST_VALUE:
+            raise ValueError(f"{each.title.lower()} is longer than {LONGEST_VALUE} characters")
+        if each.known is not None and value not in {*each.known, NONE}:
+            raise ValueError(f"{harmless(value, 60)} is no {each.title.lower()}; they are {', '.join(each.known)}")
+
+
+def _choices(chosen: Sequence[tuple[Filter, bool, str]]) -> Mapping[By, Choice]:
+    found: dict[By, Choice] = {}
+    for each, is_out, told in chosen:
+        before, value = found.get(each.by, Choice()), "" if told == NONE else told
+        found[each.by] = (
+            Choice(before.any_of, (*before.none_of, value)) if is_out
+            else Choice((*before.any_of, value), before.none_of)
+        )
+    return found
+
+
+def _chips(visit: Visit, chosen: Sequence[tuple[Filter, bool, str]]) -> Iterator[Chip]:
+    for each, is_out, value in chosen:
+        name = f"-{each.by.value}" if is_out else each.by.value
+        told = value if value == NONE else each.told(value)
+        yield Chip(f"{'not ' if is_out else ''}{each.title.lower()}: {told}", without(visit, name, value))
+
+
+def _time_chips(visit: Visit) -> Iterator[Chip]:
+    for title, names in (("range", ("range",)), ("from", _FROM), ("to", _TO)):
+        for name in names:
+            if value := visit.query.get(name):
+                yield Chip(f"{title}: {harmless(value, 40)}", without(visit, name, value))
+
+
+def without(visit: Visit, name: str, value: str) -> str:
+    """This page without one value of a parameter, from its beginning."""
+    left = [item for item in kept(visit) if item != (name, value)]
+    return address(visit.url_path, left)
+
+
+def with_value(visit: Visit, name: str, value: str) -> str:
+    return address(visit.url_path, [*kept(visit), (name, value)])
+
+
+def kept(visit: Visit) -> list[tuple[str, str]]:
+    """What a page's address says but where the page begins."""
+    return [(name, value) for name, value in visit.query.multi_items() if value and name != "after"]
+
+
+def address(path: str, parameters: Sequence[tuple[str, str]]) -> str:
+    return f"{path}?{urlencode(parameters)}" if parameters else path
+
+
+def here(visit: Visit) -> str:
+    """This very page."""
+    return address(visit.url_path, visit.query.multi_items())
+
+
+def _times(visit: Visit) -> tuple[datetime | None, datetime | None]:
+    """The range asked for. Raises ValueError, in words."""
+    name = visit.query.get("range")
+    if name and name not in RANGES:
+        raise ValueError(f"{harmless(name, 60)} is no range; they are {', '.join(RANGES)}")
+    since = _time(visit, _FROM) or (visit.now - RANGES[name] if name else None)
+    until = _time(visit, _TO, is_end=True)
+    if since and until and since >= until:
+        raise ValueError("from is after to")
+    return since, until
+
+
+def times_of(visit: Visit, asked: Filters) -> tuple[str, str]:
+    """What the form's fields for a time of UTC show; "" where the address names a range by its length."""
+    since = None if visit.query.get("range") else asked.since
+    first, second = (f"{at:%Y-%m-%dT%H:%M}" if at else "" for at in (since, asked.until))
+    return first, second
+
+
+def _time(visit: Visit, names: Sequence[str], *, is_end: bool = False) -> datetime | None:
+    """A date or a time, of UTC where it names no zone. The end of a range that is a date lasts until that is over."""
+    text = next((value for name in names if (value := visit.query.get(name))), None)
+    if text is None:
+        return None
+    try:
+        at = datetime.fromisoformat(text.replace(" ", "+"))  # an unquoted + of a zone arrives as a space
+        at = at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+        return at + _DAY if is_end and len(text) <= len("2026-03-17") else at
+    except (ValueError, OverflowError):
+        raise ValueError(
+            f"{harmless(text, 60)} is no time; write 2026-03-17 or 2026-03-17T14:02 (UTC)"
+        ) from None
+
+
+# ── facets ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+@dataclass(frozen=True, slots=True)
+class FacetValue:
+    """`link` puts the filter in, or takes it out where it is `chosen`."""
+
+    text: str
+    number: int
+    link: str
+    chosen: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Facet:
+    title: str
+    values: tuple[FacetValue, ...]
+    others: int = 0
+
+
+def facets(visit: Visit, offered: Sequence[Filter], found: Facets | None) -> list[Facet]:
+    """Values with counts that narrow a list down, the most first."""
+    if found is None:
+        return []
+    by_kind = {each.by: each for each in offered}
+    return [_facet(visit, by_kind[by], counts) for by, counts in found.counts.items() if by in by_kind and counts]
+
+
+def _facet(visit: Visit, each: Filter, counts: Mapping[str, int]) -> Facet:
+    ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    chosen = visit.query.getlist(each.by.value)
+    values = tuple(
+        FacetValue(
+            each.told(value) if value else NONE, count,
+            (without if (value or NONE) in chosen else with_value)(visit, each.by.value, value or NONE),
+            (value or NONE) in chosen,
+        )
+        for value, count in ordered[:MOST_FACETS]
+    )
+    return Facet(each.title, values, max(0, len(ordered) - MOST_FACETS))
+
+
+def counted(found: Facets | None, one: str, many: str) -> str:
+    """"1,204 events", "10,000 events and more"; without a number where counting took too long."""
+    if found is None:
+        return many.capitalize()
+    if found.more:
+        return f"{number(found.total)} {many} and more"
+    return f"{number(found.total)} {one if found.total == 1 else many}"
+
+
+# ── pages ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+@dataclass(frozen=True, slots=True)
+class Pager:
+    """Addresses of the pages before and behind.
+
+    `is_cut` where looking took too long; `stopped_at` tells how far back it went, in a list that goes by time.
+    """
+
+    newer: str | None
+    older: str | None
+    is_cut: bool = False
+    stopped_at: datetime | None = None
+
+
+def place(visit: Visit, kinds: Sequence[type], rows: int = ROWS) -> Place:
+    """Where the address says that the page begins; `kinds` are the types of a key's parts."""
+    text = visit.query.get("after")
+    if not text:
+        return Place(rows=rows)
+    return Place(_key(text[1:], kinds), newer=text.startswith("n"), rows=rows)
+
+
+def pager(visit: Visit, page: Page[Any]) -> Pager:
+    def to(key: Key | None, letter: str) -> str | None:
+        return None if key is None else visit.link(after=letter + told_key(key))
+
+    stopped = page.looked_back_to
+    at = next((part for part in stopped if isinstance(part, datetime)), None) if stopped else None
+    return Pager(to(page.newer, "n"), to(page.older, "o"), stopped is not None, at)
+
+
+def told_key(key: Key) -> str:
+    """As it stands in an address."""
+    parts = [iso_exactly(part) if isinstance(part, datetime) else part for part in key]
+    return urlsafe_b64encode(json.dumps(parts).encode()).rstrip(b"=").decode()
+
+
+def iso_exactly(at: datetime) -> str:
+    """RFC 3339, with what is below a second."""
+    return at.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def _key(text: str, kinds: Sequence[type]) -> Key:
+    try:
+        parts = json.loads(urlsafe_b64decode(text + "=" * (-len(text) % 4)))
+        if not isinstance(parts, list) or len(parts) != len(kinds):
+            raise ValueError
+        return tuple(_part(part, kind) for part, kind in zip(parts, kinds, strict=True))
+    except (ValueError, RecursionError):
+        raise HTTPException(400, "This link is damaged: go on from the beginning of the list.") from None
+
+
+def _part(part: object, kind: type) -> object:
+    if kind is datetime and isinstance(part, str):
+        at = datetime.fromisoformat(part)
+        if at.tzinfo is None:
+            raise ValueError
+        return at
+    if type(part) is not kind or (isinstance(part, int) and abs(part) >= 2**63):
+        raise ValueError
+    return part
+
+
+# ── downloads ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+@dataclass(frozen=True, slots=True)
+class Column(Generic[T]):
+    """A column as it is headed on the screen. In the file text is written by `for_csv`."""
+
+    title: str
+    value: Callable[[T], object]
+
+
+@dataclass(frozen=True, slots=True)
+class Download(Generic[T]):
+    """A list as a file: `columns` of CSV, `row` of JSON Lines. `name` is the file's, without its ending."""
+
+    name: str
+    columns: Sequence[Column[T]]
+    row: Callable[[T], Mapping[str, object]]
+
+
+_FORMATS = (".csv", ".jsonl")
+
+
+def wanted_format(visit: Visit) -> str | None:
+    """".csv" or ".jsonl" where the address ends so."""
+    return next((each for each in _FORMATS if visit.url_path.endswith(each)), None)
+
+
+def exports(visit: Visit, path: str | None = None) -> tuple[str, str]:
+    """Addresses of what this page shows, or of a list on it at `path`, as CSV and as JSON Lines."""
+    parameters, path = kept(visit), path or visit.url_path
+    return address(f"{path}.csv", parameters), address(f"{path}.jsonl", parameters)
+
+
+def download(visit: Visit, asked: Filters, what: Download[T], rows: Iterable[T]) -> Response:
+    """All rows, as they are read. What breaks amid them breaks the connection: no short file looks like a whole one.
+
+    Raises HTTPException where the filter makes no sense, and whatever the first rows raise.
+    """
+    if asked.problem:
+        raise HTTPException(400, asked.problem)
+    ending = wanted_format(visit)
+    assert ending is not None
+    if visit.house.settings.hashed_exports:
+        rows = map(partial(hidden, name=visit.house.ledger.pseudonyms()), rows)
+    pieces = _csv(what.columns, rows) if ending == ".csv" else _json_lines(what.row, rows)
+    first = list(islice(pieces, 2))  # while there is still a status to tell that the database is away
+    media = "text/csv; charset=utf-8; header=present" if ending == ".csv" else "application/jsonl"
+    return StreamingResponse(chain(first, pieces), headers={
+        "Content-Type": media, "Content-Disposition": f'attachment; filename="{what.name}{ending}"',
+    })
+
+
+def _csv(columns: Sequence[Column[T]], rows: Iterable[T]) -> Iterator[str]:
+    """RFC 4180: every text quoted, lines ended by CRLF."""
+    yield _lines([[each.title for each in columns]])
+    source = iter(rows)
+    while some := list(islice(source, _ROWS_AT_ONCE)):
+        yield _lines([[_cell(each.value(row)) for each in columns] for row in some])
+
+
+def _lines(rows: Iterable[Sequence[object]]) -> str:
+    text = io.StringIO(newline="")
+    csv.writer(text, quoting=csv.QUOTE_NONNUMERIC, lineterminator="\r\n").writerows(rows)
+    return text.getvalue()
+
+
+def _cell(value: object) -> object:
+    if isinstance(value, datetime):
+        return iso(value)
+    if value is None or isinstance(value, int | float):
+        return "" if value is None else value
+    return for_csv(str(value))
+
+
+def _json_lines(row: Callable[[T], Mapping[str, object]], rows: Iterable[T]) -> Iterator[str]:
+    source = iter(rows)
+    while some := list(islice(source, _ROWS_AT_ONCE)):
+        yield "".join(f"{for_json(json.dumps(row(each), default=_json))}\n" for each in some)
+
+
+def _json(value: object) -> object:
+    return iso_exactly(value) if isinstance(value, datetime) else str(value)

@@ -1,0 +1,67 @@
+"""What a page shows before anything is changed, and the form below that changes it: see `preview.html`."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from starlette.responses import Response
+
+from bounce_watcher.web.request import Visit
+from bounce_watcher.web.view import forms
+
+Links = Iterable[tuple[str, str]]
+"""Addresses and what they are called."""
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """A field of the form. `options` are value and text of a choice, none for a line of text."""
+
+    name: str
+    label: str
+    help: str = ""
+    value: str = ""
+    options: tuple[tuple[str, str], ...] = ()
+    type: str = "text"
+    required: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """`title` and `button` begin with the same verb. `seen` is what the digest in the form is made of.
+
+    `changes`, `sent` and `stays` are sentences; `undo` says whether it can be undone. `count` is how many it changes.
+    """
+
+    title: str
+    button: str
+    cancel: str
+    changes: tuple[str, ...]
+    seen: tuple[object, ...]
+    sent: tuple[str, ...] = ("Nothing is sent.",)
+    stays: tuple[str, ...] = ()
+    undo: str = ""
+    because: str = "Why? (kept in the log)"
+    because_required: bool = False
+    count: int = 1
+    inputs: tuple[Input, ...] = ()
+    is_danger: bool = False
+    cancel_first: bool = False
+
+    @property
+    def must_count(self) -> bool:
+        return self.count > forms.MOST_UNCOUNTED
+
+
+def at_the_shell(visit: Visit, title: str, back: str, most: int, command: str, links: Links = ()) -> Response:
+    """The page in place of a preview of what is about more than `most` addresses."""
+    return visit.page("at_the_shell.html", title, back=back, most=most, command=command, links=list(links))
+
+
+def show(
+    visit: Visit, what: Preview, links: Links = (), *, action: str | None = None
+) -> Response:
+    """The page; it posts to `action`, else to its own path. `links` lead to the whole of what would change."""
+    return visit.page(
+        "preview.html", what.title, preview=what, seen=forms.digest(what.seen), action=action or visit.url_path,
+        links=list(links), longest=forms.LONGEST_REASON,
+    )

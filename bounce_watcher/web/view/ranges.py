@@ -1,0 +1,180 @@
+"""The time that a page looks at, out of its address: 24 hours to 90 days until now, or from–to. All in UTC."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, time, timedelta
+from enum import Enum
+
+from starlette.exceptions import HTTPException
+
+from bounce_watcher.ledger.lists.figures import Span
+from bounce_watcher.ledger.recording.tally import DAY, HOUR
+from bounce_watcher.web.view.formatting import iso
+
+WEEK = timedelta(days=7)
+MOST_HOURS, MOST_DAYS = timedelta(hours=48), timedelta(days=62)
+LONGEST = timedelta(days=2 * 366)
+
+NAMES: Mapping[str, str] = {"24h": "24 hours", "7d": "7 days", "30d": "30 days", "90d": "90 days"}
+"""Of the buttons, by `range`."""
+_USUAL = "7d"
+_WEEKS = 13
+_EARLIEST = datetime(1980, 1, 1, tzinfo=UTC)
+
+
+class Unit(Enum):
+    """What one bar of a chart stands for."""
+
+    HOUR = HOUR
+    DAY = DAY
+    WEEK = WEEK
+
+    @property
+    def word(self) -> str:
+        return self.name.lower()
+
+    @property
+    def slot(self) -> timedelta:
+        """How long what it is added up of is."""
+        return HOUR if self is Unit.HOUR else DAY
+
+
+@dataclass(frozen=True, slots=True)
+class Bin:
+    """One bar: `since` <= time < `until`."""
+
+    since: datetime
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """What is looked at, in whole bins; and what it is compared with: the same `back` before, until the same minute.
+
+    `name` is the button's, "" for from–to. `marks`: how far back each bar's mark lies; None where there are none.
+    """
+
+    name: str
+    span: Span
+    unit: Unit
+    now: datetime
+    back: timedelta
+    marks: timedelta | None
+
+    @property
+    def bins(self) -> list[Bin]:
+        length: timedelta = self.unit.value
+        count = math.ceil((self.span.until - self.span.since) / length)
+        starts = [self.span.since + n * length for n in range(count)]
+        return [Bin(start, min(start + length, self.span.until)) for start in starts]
+
+    @property
+    def elapsed(self) -> Span:
+        """As much of it as is over."""
+        return Span(self.span.since, max(self.span.since, min(self.span.until, self.now)))
+
+    @property
+    def before(self) -> Span:
+        return self.elapsed.back(self.back)
+
+    @property
+    def whole_before(self) -> Span:
+        """What it is compared with, until its end."""
+        return self.span.back(self.back)
+
+    @property
+    def runs(self) -> bool:
+        """Whether its last bin is still in progress."""
+        return self.bins[-1].since <= self.now < self.span.until
+
+    @property
+    def query(self) -> dict[str, str]:
+        """For links to other pages that show the same time."""
+        if self.name:
+            return {"range": self.name}
+        return {"from": iso(self.span.since), "to": iso(self.span.until)}
+
+    @property
+    def words(self) -> str:
+        """"the last 7 days", "11 to 17 March 2026"."""
+        if self.name == "90d":
+            return f"the last {_WEEKS} weeks"
+        if self.name:
+            return f"the last {NAMES[self.name]}"
+        return days_told(self.span, hours=self.unit is Unit.HOUR)
+
+    @property
+    def before_words(self) -> str:
+        """What it is compared with: "the 7 days before"."""
+        told = {"24h": "the same hours a week before", "7d": "the 7 days before", "30d": "the 30 days before",
+                "90d": f"the {_WEEKS} weeks before"}
+        return told.get(self.name) or f"the same time {self.back // DAY} days before"
+
+
+def days_told(span: Span, *, hours: bool = False) -> str:
+    """"17 March 2026", "11 to 17 March 2026", with times where hours count."""
+    if hours:
+        return f"{span.since.day} {span.since:%B %Y, %H:%M} to {span.until.day} {span.until:%B %Y, %H:%M}"
+    first, last = span.since, span.until - timedelta(microseconds=1)
+    if first.date() == last.date():
+        return f"{first.day} {first:%B %Y}"
+    begun = f"{first.day}" if (first.year, first.month) == (last.year, last.month) else f"{first.day} {first:%B}"
+    year = "" if first.year == last.year else f" {first.year}"
+    return f"{begun}{year} to {last.day} {last:%B %Y}"
+
+
+def read(query: Mapping[str, str], now: datetime) -> Range:
+    """Raises HTTPException 422 where from and to can't be read, or lie the wrong way round."""
+    if query.get("from") or query.get("to"):
+        return _between(query, now)
+    name = query.get("range", _USUAL)
+    return _named(name if name in NAMES else _USUAL, now)
+
+
+def _named(name: str, now: datetime) -> Range:
+    hour = now.replace(minute=0, second=0, microsecond=0)
+    today = hour.replace(hour=0)
+    if name == "24h":
+        return Range(name, Span(hour - 23 * HOUR, hour + HOUR), Unit.HOUR, now, WEEK, WEEK)
+    if name == "90d":
+        monday = today - timedelta(days=today.weekday())
+        return Range(name, Span(monday - (_WEEKS - 1) * WEEK, monday + WEEK), Unit.WEEK, now, _WEEKS * WEEK, None)
+    days = 7 if name == "7d" else 30
+    return Range(name, Span(today - (days - 1) * DAY, today + DAY), Unit.DAY, now, days * DAY, WEEK)
+
+
+def _between(query: Mapping[str, str], now: datetime) -> Range:
+    behind = _moment(query["to"], "to", ends=True) if query.get("to") else now
+    since = _moment(query["from"], "from", ends=False) if query.get("from") else behind - WEEK
+    if since >= behind:
+        raise HTTPException(422, "this filter is not valid: from is after to")
+    if behind - since > LONGEST or since < _EARLIEST:
+        raise HTTPException(422, "this filter is not valid: a page shows two years at most")
+    length = behind - since
+    unit = Unit.HOUR if length <= MOST_HOURS else Unit.DAY if length <= MOST_DAYS else Unit.WEEK
+    span = _whole(since, behind, unit)
+    back = math.ceil((span.until - span.since) / WEEK) * WEEK
+    return Range("", span, unit, now, back, None if unit is Unit.WEEK else WEEK)
+
+
+def _whole(since: datetime, behind: datetime, unit: Unit) -> Span:
+    """In whole slots: nothing that was asked for is left out."""
+    midnight = since.replace(hour=0, minute=0, second=0, microsecond=0)
+    if unit is Unit.WEEK:
+        midnight -= timedelta(days=midnight.weekday())
+    begun = since.replace(minute=0, second=0, microsecond=0) if unit is Unit.HOUR else midnight
+    slot: timedelta = unit.value
+    return Span(begun, begun + math.ceil((behind - begun) / slot) * slot)
+
+
+def _moment(told: str, name: str, *, ends: bool) -> datetime:
+    """A day that ends a time is part of it."""
+    try:
+        if len(told) == 10:  # YYYY-MM-DD
+            day = datetime.combine(datetime.fromisoformat(told).date(), time(0), UTC)
+            return day + DAY if ends else day
+        at = datetime.fromisoformat(told)
+        return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise HTTPException(422, f"this filter is not valid: {name} is no date like 2026-03-17") from None

@@ -1,0 +1,95 @@
+"""Rates against limits that receivers and relays publish, where it is known what was sent; else there is no rate."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+
+from bounce_watcher.ledger.lists.figures import Figures, Sent, Span
+from bounce_watcher.web.view.formatting import number, share
+from bounce_watcher.web.view.ranges import Range, Unit
+
+SMALLEST = 1000
+"""Mails below which a rate is held against no limit: one more bounce would be all the difference."""
+_SHOWN_FROM, _EXACT_FROM = 50, 1000
+_Z = 1.96
+"""Of a 95 % interval."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """Percent: to stay below `low`, and what happens from `high` on, as `who` says at `source`."""
+
+    low: float
+    high: float
+    who: str
+    source: str
+
+
+BOUNCES = Limit(
+    5, 10, "Amazon SES reviews an account from 5 % of hard bounces on and may pause it from 10 %",
+    "https://docs.aws.amazon.com/ses/latest/dg/faqs-enforcement.html",
+)
+COMPLAINTS = Limit(
+    0.1, 0.3, "Gmail and Yahoo ask for less than 0.1 % complaints, and never 0.3 %",
+    "https://support.google.com/a/answer/81126",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """Badge: word and class of the style sheet."""
+
+    word: str
+    colour: str
+
+
+def judged(part: int, sent: int, limit: Limit) -> Judged:
+    if sent < SMALLEST:
+        return Judged("Too few", "")
+    percent = 100 * part / sent
+    if percent >= limit.high:
+        return Judged(f"{limit.high:g}\u202f% or more", "is-bad")
+    if percent >= limit.low:
+        return Judged(f"{limit.low:g}\u202f% or more", "is-warn")
+    return Judged(f"Under {limit.low:g}\u202f%", "is-ok")
+
+
+def rate(part: int, whole: int) -> str:
+    """"0.74 % (1,829 of 247,300)", of fewer than a thousand with the range that it likely lies in."""
+    if part == 0 or whole < _SHOWN_FROM:
+        return share(part, whole)
+    return f"{share(part, whole)} ({number(part)} of {number(whole)}{likely(part, whole)})"
+
+
+def likely(part: int, whole: int) -> str:
+    """", likely 1.0–3.9 %": Wilson's 95 % interval (1927), for small wholes."""
+    if not _SHOWN_FROM <= whole < _EXACT_FROM:
+        return ""
+    low, high = wilson(part, whole)
+    return f", likely {100 * low:.1f}–{100 * high:.1f}\u202f%"
+
+
+def wilson(part: int, whole: int) -> tuple[float, float]:
+    """Between which shares the true one lies, with 95 % confidence."""
+    p, z2 = part / whole, _Z**2 / whole
+    middle, reach = p + z2 / 2, _Z * ((p * (1 - p) + z2 / 4) / whole) ** 0.5
+    return max(0.0, (middle - reach) / (1 + z2)), min(1.0, (middle + reach) / (1 + z2))
+
+
+def sent(figures: Figures, over: Range) -> Mapping[str, Sent]:
+    """What was sent, by stream; nothing where hours are looked at, as it is known by day."""
+    return {} if over.unit is Unit.HOUR else sent_within(figures, over.span)
+
+
+def sent_within(figures: Figures, span: Span) -> Mapping[str, Sent]:
+    """Of all days that a time touches."""
+    return figures.sent(span.since.date(), (span.until - timedelta(microseconds=1)).date() + timedelta(days=1))
+
+
+def sent_in_all(sent: Mapping[str, Sent], streams: frozenset[str], stream: str | None = None) -> int | None:
+    """How many mails went out, in one stream or in all; None unless it is known of each stream that had bounces."""
+    chosen = {name: each for name, each in sent.items() if stream in {None, name}}
+    wanted = streams if stream is None else {stream}
+    if not wanted <= chosen.keys() or not all(each.covers for each in chosen.values()):
+        return None
+    return sum(each.number for each in chosen.values()) or None
