@@ -18,7 +18,7 @@ settings.register_profile("whole", deadline=None, max_examples=100, print_blob=T
 HERE = Path(__file__).parent
 LONGEST = (
     "browser/test_every_page.py", "corpus/test_variants.py", "browser", "integration",
-    "outbox/platforms/test_contract.py", "cli", "ledger", "intake", "service",
+    "simulation", "pipeline", "outbox/platforms/test_contract.py", "cli", "ledger", "intake", "service",
 )
 """What takes longest a file begins first: the last files are then short, and no process waits long for another."""
 
