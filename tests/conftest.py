@@ -1,9 +1,13 @@
 """Real servers for every test that asks for one; see tests/servers."""
 
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
+
+from bounce_watcher.cli.framework.lazy import LazyGroup
 
 pytest_plugins = [
     "tests.servers.dovecot", "tests.servers.courier", "tests.servers.cyrus", "tests.servers.mailman",
@@ -21,6 +25,23 @@ LONGEST = (
     "simulation", "pipeline", "outbox/platforms/test_contract.py", "cli", "ledger", "intake", "service",
 )
 """What takes longest a file begins first: the last files are then short, and no process waits long for another."""
+
+
+@pytest.fixture(scope="session", autouse=True)
+def commands_are_built_once() -> Iterator[None]:
+    """The program builds the one command that it is called with. Here a process calls hundreds of them."""
+    built = dict[tuple[str, str], Any]()
+
+    def load(group: LazyGroup, name: str) -> Any:
+        key = group._modules[name], name
+        if key not in built:
+            built[key] = real(group, name)
+        return built[key]
+
+    real = LazyGroup.load
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(LazyGroup, "load", load)
+        yield
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
