@@ -1,6 +1,7 @@
 """`python -m tests`: everything that must hold before a change lands, ending with pytest's own summary.
 
-Arguments go to pytest: `python -m tests -k outbox`. With `--all` what takes long is run as well (`@pytest.mark.whole`).
+Arguments go to pytest: `python -m tests -k outbox`. With `--all` everything is run; without it what conftest.py leaves
+out is not: what is marked `whole`, and PostgreSQL where the mark `dialects` does not ask for it.
 """
 
 import os

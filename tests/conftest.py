@@ -1,9 +1,13 @@
 """Real servers for every test that asks for one; see tests/servers."""
 
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
+
+from bounce_watcher.cli.framework.lazy import LazyGroup
 
 pytest_plugins = [
     "tests.servers.dovecot", "tests.servers.courier", "tests.servers.cyrus", "tests.servers.mailman",
@@ -13,14 +17,31 @@ pytest_plugins = [
 
 # No test fails for a busy machine. By chance alone none fails either, but with --all: there more is tried each time.
 settings.register_profile("steady", deadline=None, derandomize=True, max_examples=30)
-settings.register_profile("whole", deadline=None, max_examples=200, print_blob=True)
+settings.register_profile("whole", deadline=None, max_examples=100, print_blob=True)
 
 HERE = Path(__file__).parent
 LONGEST = (
     "browser/test_every_page.py", "corpus/test_variants.py", "browser", "integration",
-    "outbox/platforms/test_contract.py", "cli", "ledger", "intake", "service",
+    "simulation", "pipeline", "outbox/platforms/test_contract.py", "cli", "ledger", "intake", "service",
 )
 """What takes longest a file begins first: the last files are then short, and no process waits long for another."""
+
+
+@pytest.fixture(scope="session", autouse=True)
+def commands_are_built_once() -> Iterator[None]:
+    """The program builds the one command that it is called with. Here a process calls hundreds of them."""
+    built = dict[tuple[str, str], Any]()
+
+    def load(group: LazyGroup, name: str) -> Any:
+        key = group._modules[name], name
+        if key not in built:
+            built[key] = real(group, name)
+        return built[key]
+
+    real = LazyGroup.load
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(LazyGroup, "load", load)
+        yield
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -1,7 +1,7 @@
 from dataclasses import replace
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from bounce_watcher.attribution.attribute import attribute
@@ -150,7 +150,6 @@ def test_nothing_configured_is_as_the_report_says() -> None:
     assert found == Attribution("user@example.org", Evidence.REPORT)
 
 
-@settings(derandomize=True, deadline=None)
 @given(st.binary(max_size=300), st.sampled_from([TOKEN, FORGED, VERP, "returns+"]))
 def test_no_header_makes_it_raise(noise: bytes, address: str) -> None:
     header = b"To: " + noise + address.encode() + noise + b"\nX-Original-To:" + noise + b"\n\n"

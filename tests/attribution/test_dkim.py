@@ -15,6 +15,7 @@ from bounce_watcher.attribution.dkim import MAX_HEADER, is_key_record, proven_fi
 from bounce_watcher.parsing.headers import Headers
 from tests.attribution.signing import DOMAIN, FIELDS, KEY_NAME, MAIL, rsa_key, signed
 from tests.cost import least
+from tests.examples import examples
 from tests.families import for_each
 
 AGE = timedelta(days=90)
@@ -123,7 +124,7 @@ def test_hostile_signatures_cost_next_to_nothing(header: bytes) -> None:
     assert least(lambda _: proven(header), 0.1) <= 0.1
 
 
-@settings(derandomize=True, deadline=None, max_examples=200)
+@settings(max_examples=examples(200))
 @given(st.binary(max_size=200), st.integers(0, 800), st.integers(0, 40))
 def test_no_header_makes_it_raise_and_no_change_of_a_signed_field_is_believed(
     noise: bytes, place: int, length: int

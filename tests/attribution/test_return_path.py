@@ -19,6 +19,7 @@ from bounce_watcher.attribution.return_path import (
 from bounce_watcher.attribution.settings import AttributionSettings
 from bounce_watcher.model.address import address_key
 from bounce_watcher.model.finding import DoubtKind
+from tests.examples import examples
 from tests.families import for_each
 
 RETURNS = "returns@bounces.example.com"
@@ -211,7 +212,7 @@ ids = st.text(max_size=8)
 days = st.none() | st.dates(DAY_ZERO + timedelta(days=1), date(2109, 1, 1))
 
 
-@settings(derandomize=True, deadline=None, max_examples=300)
+@settings(max_examples=examples(300))
 @given(locals_, domains, ids, ids, days)
 def test_whatever_is_made_is_a_legal_address_and_reads_back(
     local: str, domain: str, stream: str, sending: str, day: date | None
@@ -232,7 +233,7 @@ def test_whatever_is_made_is_a_legal_address_and_reads_back(
     assert (token.stream or "", token.sending or "", token.day) == (stream, sending, day)
 
 
-@settings(derandomize=True, deadline=None, max_examples=300)
+@settings(max_examples=examples(300))
 @given(locals_, domains, ids, ids, days, st.text(st.sampled_from("abcdefghijklmnopqrstuvwxyz234567"), min_size=12))
 def test_what_somebody_else_signed_is_never_ours(
     local: str, domain: str, stream: str, sending: str, day: date | None, guess: str
@@ -248,7 +249,6 @@ def test_what_somebody_else_signed_is_never_ours(
         assert token is None or not token.is_ours
 
 
-@settings(derandomize=True, deadline=None)
 @given(st.text(st.characters() | st.sampled_from("=+_-.rd27"), max_size=70))
 def test_any_text_may_be_read(text: str) -> None:
     token = read_return_path(f"returns+{text}@bounces.example.com", SETTINGS)

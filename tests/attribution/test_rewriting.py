@@ -1,4 +1,4 @@
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from bounce_watcher.attribution.rewriting import extension, extension_of_any, unwrap, verp_recipients
@@ -85,7 +85,6 @@ def test_plain_verp_names_its_recipient_in_each_reading(added: str, recipients: 
     assert list(verp_recipients(added)) == recipients
 
 
-@settings(derandomize=True, deadline=None)
 @given(st.text(st.characters() | st.sampled_from("=+-@.srsprvs01"), max_size=200))
 def test_any_text_may_be_given(text: str) -> None:
     unwrap(text)

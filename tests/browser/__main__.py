@@ -31,7 +31,7 @@ def main() -> int:
         events = write_stock(path, utcnow(), Size(arguments.recipients, outage_share=OUTAGE_SHARE))
         took = time.monotonic() - begun
         print(f"{events:,} events in {took:.0f} s: {events / took:,.0f} a second", flush=True)
-        command = (sys.executable, "-m", "pytest", str(Path(__file__).parent), "--timeout", "1800", *more)
+        command = (sys.executable, "-m", "pytest", str(Path(__file__).parent), "--all", "--timeout", "1800", *more)
         return subprocess.run(command, env=os.environ | {"BOUNCE_WATCHER_LEDGER": str(path)}, check=False).returncode
 
 

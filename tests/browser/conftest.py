@@ -36,6 +36,7 @@ from tests.servers.postgres import Postgres
 
 DESKTOP, PHONE = (1280, 900), (390, 844)
 WIDTHS = (320, 360, 390, 440, 520, 600, 768, 820, 961, 1024, 1280, 1440, 1920)
+FEW_WIDTHS = (320, 600, 961, 1920)
 
 ARGUMENTS = (
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
@@ -308,17 +309,21 @@ def violations(page: Page, rules: Sequence[str] = _RULES) -> list[str]:
     return [f"{each['id']}: {[node['html'][:200] for node in each['nodes'][:5]]}" for each in found]
 
 
-def flaws(page: Page, widths: Sequence[int] = WIDTHS) -> list[str]:
+Look = tuple[tuple[int, int], Scheme]
+LOOKS: tuple[Look, Look] = ((DESKTOP, "light"), (PHONE, "dark"))
+
+
+def flaws(page: Page, widths: Sequence[int] = WIDTHS, looks: Sequence[Look] = LOOKS) -> list[str]:
     """What is wrong with a page as it stands, all of it unfolded: by axe on a desktop in light and on a phone in dark,
     over the large ledger by contrast the other way round too, where a table is wider than its card there, and where the
     page scrolls sideways."""
     page.evaluate("document.querySelectorAll('details').forEach((each) => { each.open = true; })")
     found = list[str]()
     light, dark = SCHEMES
-    looks = [(DESKTOP, light, _RULES), (PHONE, dark, _RULES)]
+    held_to = [(size, scheme, _RULES) for size, scheme in looks]
     if LARGE:
-        looks += (DESKTOP, dark, _CONTRAST), (PHONE, light, _CONTRAST)
-    for size, scheme, rules in looks:
+        held_to += (DESKTOP, dark, _CONTRAST), (PHONE, light, _CONTRAST)
+    for size, scheme, rules in held_to:
         page.set_viewport_size({"width": size[0], "height": size[1]})
         page.emulate_media(color_scheme=scheme)
         found += [f"{size} {scheme} {each}" for each in (*violations(page, rules), *page.evaluate(_WIDE_TABLES))]

@@ -4,7 +4,7 @@ import importlib
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
-from itertools import chain
+from itertools import chain, cycle
 from pathlib import Path
 
 import httpx
@@ -14,7 +14,7 @@ from bounce_watcher.ledger.lists.browse import Query
 from bounce_watcher.model.ledger import Actor, Misread
 from bounce_watcher.service.clock import utcnow
 from bounce_watcher.web import pages
-from tests.browser.conftest import Dashboard, Open, flaws
+from tests.browser.conftest import FEW_WIDTHS, LOOKS, Dashboard, Look, Open, flaws
 from tests.browser.crawling import crawl, inline_code, is_page, route_of
 from tests.simulation.judges import LISTENER
 
@@ -86,12 +86,25 @@ def test_all_answer(desk: Dashboard) -> None:
     assert set(routes("GET")) - seen - NO_LINK.keys() == set()
 
 
+def there(house: Dashboard, reached: Mapping[str, list[str]], path: str) -> str:
+    """An address of a route."""
+    return path_of(house, NO_LINK.get(path) or next(iter(reached.get(path, ())), path))
+
+
+@pytest.mark.parametrize(("path", "look"), list(zip(SHOWN, cycle(LOOKS), strict=False)), ids=SHOWN)
+def test_axe_finds_nothing_on_a_page(
+    house: Dashboard, reached: Mapping[str, list[str]], opened: Open, path: str, look: Look
+) -> None:
+    """Each page in one look, some on a desktop and some on a phone."""
+    assert flaws(opened(house, there(house, reached, path)), FEW_WIDTHS, (look,)) == []
+
+
+@pytest.mark.whole
 @pytest.mark.parametrize("path", [*SHOWN, *OTHERWISE])
-def test_axe_finds_nothing_and_no_width_scrolls_sideways(
+def test_axe_finds_nothing_in_either_look_and_no_width_scrolls_sideways(
     house: Dashboard, reached: Mapping[str, list[str]], opened: Open, path: str
 ) -> None:
-    path = path_of(house, NO_LINK.get(path) or next(iter(reached.get(path, ())), path))
-    assert flaws(opened(house, path)) == []
+    assert flaws(opened(house, there(house, reached, path))) == []
 
 
 def test_each_button_that_changes_something_is_pressed() -> None:

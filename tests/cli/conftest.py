@@ -13,6 +13,7 @@ import pytest
 import structlog
 
 from bounce_watcher.cli.main import main
+from tests.ledger.conftest import new_file
 from tests.mail import START, Letter, auto_reply, complaint, postfix
 
 CONFIG = """\
@@ -128,5 +129,8 @@ def mail(program: Program) -> Path:
 @pytest.fixture
 def filled(program: Program, mail: Path) -> Program:
     """The program, with the mail in its ledger."""
+    ledger = program.folder / "ledger.db"
+    ledger.touch(0o600)
+    ledger.write_bytes(new_file())
     assert program.ledger("import", str(mail)).status == 0
     return program

@@ -1,6 +1,6 @@
 """What runs all day must not read whole tables: SQLite's plans of every statement, as it is really sent."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
@@ -275,41 +275,30 @@ _ONE = (Of(providers=("example.org",)), Of(sendings=("spring",)))
 def test_figures_read_a_stretch_of_an_index(tmp_path: Path, work: Callable[[Figures], object]) -> None:
     plans = _plans(tmp_path, lambda ledger: work(ledger.figures))
     assert plans
-    scans = {plan.partition(": ")[0] for plan in plans if plan.startswith("SCAN") and "CONSTANT ROW" not in plan}
-    assert scans <= {"SCAN suppression USING INDEX suppression_pending", "SCAN state_change", "SCAN (subquery-2)"}
+    assert _scanned(plans) <= {"suppression", "state_change", "(subquery-2)"}
+    assert all(" USING INDEX " in plan for plan in plans if plan.startswith("SCAN suppression")), "who waits, no others"
     assert all("LIMIT ?" in plan for plan in plans if plan.startswith("SCAN state_change")), "backwards, a few rows"
-    changes = {plan.partition(": ")[0] for plan in plans if plan.startswith("SEARCH state_change") and "at>?" in plan}
-    assert changes <= {
-        "SEARCH state_change USING COVERING INDEX state_change_by_state (state=? AND at>? AND at<?)"
-    }
 
 
 def test_what_stands_is_counted_without_a_row_of_the_great_tables(tmp_path: Path) -> None:
-    steps = {plan.partition(": ")[0] for plan in _plans(tmp_path, Ledger.stock)}
-    suppressions = {step for step in steps if step.startswith("SCAN suppression")}
-    assert suppressions == {"SCAN suppression USING INDEX suppression_pending",
-                            "SCAN suppression USING COVERING INDEX sqlite_autoindex_suppression_1"}
-    assert {step for step in steps if " outbox " in step and "PRIMARY KEY" not in step} == {
-        "SCAN outbox USING INDEX outbox_due", "SCAN outbox USING INDEX outbox_dead"
-    }
-    others = {step.split()[1] for step in steps - suppressions if step.startswith("SCAN") and " outbox " not in step}
-    assert others <= {"alert", "endpoint"}, "which have but a few rows"
+    plans = _plans(tmp_path, Ledger.stock)
+    assert _scanned(plans) <= {"suppression", "outbox", "alert", "endpoint"}
+    great = {plan for plan in plans if plan.startswith(("SCAN suppression", "SCAN outbox"))}
+    assert {plan for plan in great if " INDEX " not in plan.partition(": ")[0]} == set(), "an index alone is read"
 
 
 def test_whom_deliveries_are_for_is_found_by_their_ids(tmp_path: Path) -> None:
     plans = _plans(tmp_path, lambda ledger: (
         ledger.pause("platform", Actor("petra", START, "")), ledger.deliveries.paused(["msg"], None)
     ))
-    assert {plan.partition(": ")[0] for plan in plans if " outbox " in plan.partition(": ")[0]} == {
-        "SEARCH outbox USING INDEX sqlite_autoindex_outbox_1 (id=?)"
-    }
+    assert [plan for plan in plans if plan.startswith("SEARCH outbox")]
+    assert "outbox" not in _scanned(plans)
 
 
 def test_outages_of_a_time_go_down_an_index(tmp_path: Path) -> None:
     plans = _plans(tmp_path, lambda ledger: ledger.incidents.outages(day(1), day(9), "google.com"))
-    assert {plan.partition(": ")[0] for plan in plans if " alert " in plan.partition(": ")[0]} == {
-        "SEARCH alert USING INDEX alert_by_time (since<?)"
-    }
+    assert [plan for plan in plans if plan.startswith("SEARCH alert")]
+    assert "alert" not in _scanned(plans)
 
 
 def _decide_on_many(ledger: Ledger) -> None:
@@ -328,8 +317,12 @@ def _decide_on_many(ledger: Ledger) -> None:
 def test_decisions_on_many_scan_no_table(tmp_path: Path) -> None:
     plans = _plans(tmp_path, _decide_on_many)
     assert [plan for plan in plans if " protected " in plan.partition(":")[0]]
-    scans = {plan.partition(": ")[0] for plan in plans if plan.startswith("SCAN") and "CONSTANT ROW" not in plan}
-    assert scans == {"SCAN alert USING INDEX alert_by_time"}, "the list of alerts, of which there are but a few"
+    assert _scanned(plans) <= {"alert"}, "of which there are but a few"
+
+
+def _scanned(plans: Iterable[str]) -> set[str]:
+    """The tables that are read from end to end, or an index of theirs."""
+    return {plan.split()[1].rstrip(":") for plan in plans if plan.startswith("SCAN") and "CONSTANT ROW" not in plan}
 
 
 def _plans(folder: Path, work: Callable[[Ledger], object]) -> list[str]:

@@ -19,6 +19,7 @@ from bounce_watcher.model.verdict import Reason
 from bounce_watcher.policy.guards.limits import GuardSettings
 from bounce_watcher.policy.settings import PolicySettings
 from bounce_watcher.words.grounds import text
+from tests.examples import examples
 from tests.ledger.test_guard import HOUR, MINUTE, OUTAGE, POLICY, Desk, gone, usual
 
 WAIT, AT_ONCE = POLICY.guard.wait, POLICY.guard.wait_min - 1
@@ -193,14 +194,14 @@ def cut(events: Sequence[BounceEvent], size: int) -> list[Sequence[BounceEvent]]
     return [events[start : start + size] for start in range(0, len(events), size)]
 
 
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 @given(offsets=few, size=st.integers(1, 5))
 def test_who_waits_is_the_same_however_mail_is_cut_into_pages(learned: Path, offsets: list[int], size: int) -> None:
     events = reports(offsets)
     assert states(learned, cut(events, size), at_the_end=False) == states(learned, [events], at_the_end=False)
 
 
-@settings(max_examples=80)
+@settings(max_examples=examples(80))
 @given(offsets=many, size=st.integers(1, 12), chance=st.randoms(use_true_random=False))
 def test_order_repetition_and_pages_change_no_end(
     learned: Path, offsets: list[int], size: int, chance: Random
@@ -223,7 +224,7 @@ def counting(learned: Path, pages: Pages) -> set[str]:
             return {event.id for event in ledger.events() if event.exclusion is None}
 
 
-@settings(max_examples=40)
+@settings(max_examples=examples(40))
 @given(
     offsets=st.lists(minutes, min_size=20, max_size=40), size=st.integers(1, 12),
     chance=st.randoms(use_true_random=False),

@@ -2,7 +2,7 @@
 
 import encodings.aliases
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from bounce_watcher.parsing.address import find_addresses, first_address
@@ -45,7 +45,6 @@ def test_any_bytes_are_a_message(content: bytes) -> None:
     read_all(content)
 
 
-@settings(deadline=None)
 @given(st.data())
 def test_a_damaged_report_is_still_a_message(data: st.DataObject) -> None:
     content = bytearray(report())

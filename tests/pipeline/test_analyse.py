@@ -15,6 +15,7 @@ from bounce_watcher.model.message import message_digest
 from bounce_watcher.model.verdict import BounceType, Reason
 from bounce_watcher.pipeline import Toolkit, analyse
 from tests.cost import least
+from tests.examples import examples
 from tests.families import for_each
 from tests.parsing.samples import ORIGINAL, notice, report
 from tests.parsing.test_message import HOSTILE
@@ -170,14 +171,13 @@ def test_an_analysis_rests_on_nothing_but_its_arguments() -> None:
     assert analyse(report(), TOOLKIT) == analyse(report(), TOOLKIT)
 
 
-@settings(deadline=None)
 @given(SOUP)
 def test_any_bytes_give_an_analysis(content: bytes) -> None:
     check(analyse(content, TOOLKIT))
     check(analyse(notice("") + content, TOOLKIT))
 
 
-@settings(max_examples=600)
+@settings(max_examples=examples(600))
 @given(mails())
 def test_any_mail_of_the_trade_gives_an_analysis(content: bytes) -> None:
     check(analyse(content, TOOLKIT))
@@ -188,7 +188,6 @@ def test_any_noise_gives_an_analysis(content: bytes) -> None:
     check(analyse(content, TOOLKIT))
 
 
-@settings(deadline=None)
 @given(st.data())
 def test_a_damaged_report_gives_an_analysis(data: st.DataObject) -> None:
     content = bytearray(report(original=ORIGINAL, text="<user@example.org>: 550 no\n"))

@@ -34,10 +34,11 @@ from bounce_watcher.policy.decide import decide
 from bounce_watcher.policy.settings import PolicySettings
 from bounce_watcher.policy.transitions import apply_event, release_expired
 from bounce_watcher.words.grounds import text
+from tests.examples import examples
 from tests.families import for_each
 from tests.policy.samples import RECIPIENT, complaint, counted, failure, march
 
-properties = settings(derandomize=True, deadline=None, max_examples=150)
+properties = settings(max_examples=examples(150))
 
 HARMLESS = [reason for reason in Reason if reason.bounce_type in {BounceType.BLOCK, BounceType.UNDETERMINED}]
 
@@ -227,7 +228,7 @@ def outcome(pages: Sequence[Sequence[BounceEvent]], policy: PolicySettings) -> l
         return [record for address in ADDRESSES for record in ledger.recipients(address)]
 
 
-@settings(derandomize=True, deadline=None, max_examples=12)
+@settings(max_examples=examples(12))
 @given(tales(), policies, st.data())
 def test_order_of_the_independent_repetition_and_pages_change_nothing(
     told: list[list[BounceEvent]], policy: PolicySettings, data: st.DataObject
@@ -293,7 +294,7 @@ def course(pages: Sequence[Sequence[BounceEvent]], policy: PolicySettings) -> Co
 def test_blocks_change_nobody_whatever_guard_and_alerts_are_set_to() -> None:
     met: Counter[object] = Counter()
 
-    @settings(derandomize=True, deadline=None, max_examples=50)
+    @settings(max_examples=examples(50))
     @given(in_two_days([Reason.INVALID_RECIPIENT, Reason.INVALID_DOMAIN]), in_two_days(HARMLESS), guarded(), st.data())
     def check(hard: list[BounceEvent], added: list[BounceEvent], policy: PolicySettings, data: st.DataObject) -> None:
         pages = data.draw(paged(data.draw(merged([hard, added]))))

@@ -11,9 +11,10 @@ from bounce_watcher.model.ledger import BounceEvent, History, RecipientRecord, S
 from bounce_watcher.model.verdict import BounceType, Reason
 from bounce_watcher.policy.decide import decide
 from bounce_watcher.policy.settings import PolicySettings, Threshold
+from tests.examples import examples
 from tests.policy.samples import complaint, failure, history, march, replay
 
-properties = settings(derandomize=True, deadline=None, max_examples=200)
+properties = settings(max_examples=examples(200))
 
 reasons = st.sampled_from(Reason)
 harmless = st.sampled_from([r for r in Reason if r.bounce_type in {BounceType.BLOCK, BounceType.UNDETERMINED}])

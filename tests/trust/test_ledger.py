@@ -25,12 +25,13 @@ from bounce_watcher.service.analysis.worker import analyse_one
 from bounce_watcher.service.announcing import announcer
 from bounce_watcher.service.deciding import decider
 from bounce_watcher.service.operations.reported import Reading, take_deliveries, take_sent
+from tests.examples import examples
 from tests.facts import BY
 from tests.ledger.conftest import new_file
 from tests.trust.addresses import pairs
 from tests.trust.reports import FORMS
 
-EXAMPLES = max(1, int(os.environ.get("BOUNCE_WATCHER_EXAMPLES", "40")) // 8)
+EXAMPLES = max(1, int(os.environ.get("BOUNCE_WATCHER_EXAMPLES", examples(40))) // 8)
 START = datetime(2026, 3, 2, 10, tzinfo=UTC)
 CONFIGURATION = parse("""
 [database]

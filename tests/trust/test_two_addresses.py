@@ -11,11 +11,12 @@ from bounce_watcher.classification.ruleset import load_builtin
 from bounce_watcher.model.address import address_key
 from bounce_watcher.model.finding import Analysis, Evidence
 from bounce_watcher.pipeline import Toolkit, analyse
+from tests.examples import examples
 from tests.families import for_each
 from tests.trust.addresses import pairs
 from tests.trust.reports import FORMS
 
-EXAMPLES = int(os.environ.get("BOUNCE_WATCHER_EXAMPLES", "40"))
+EXAMPLES = int(os.environ.get("BOUNCE_WATCHER_EXAMPLES", examples(40)))
 AT = datetime(2026, 3, 2, 10, tzinfo=UTC)
 CEO = "ceo@corp.example"
 

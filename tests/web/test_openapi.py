@@ -10,6 +10,7 @@ from schemathesis import GenerationMode, checks
 
 from bounce_watcher.web.application import application
 from bounce_watcher.web.context import House
+from tests.examples import examples
 from tests.ledger.making import Platform, bounce, page, record
 from tests.web.conftest import BEARER, Web
 
@@ -55,7 +56,7 @@ def test_every_path_is_described(web: Callable[..., Web]) -> None:
 def test_answers_are_as_described(web: Callable[..., Web], method: str, path: str, mode: GenerationMode) -> None:
     schema = described(web())
 
-    @settings(max_examples=25, derandomize=True, deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=examples(25), suppress_health_check=list(HealthCheck))
     @given(case=schema[path][method].as_strategy(generation_mode=mode))
     def check(case: Any) -> None:
         case.validate_response(case.call(headers=HERE), checks=CHECKS)
