@@ -15,6 +15,7 @@ from urllib.parse import SplitResult, urlsplit
 from bounce_watcher.attribution.authenticity import server_key
 from bounce_watcher.config.database import database_url
 from bounce_watcher.config.strength import strong
+from bounce_watcher.extras import missing
 from bounce_watcher.model.address import address_key, parse_address
 from bounce_watcher.model.keys import Kind
 from bounce_watcher.outbox.http.reach import host_fault, normal_host
@@ -323,6 +324,8 @@ def _signing_secret(value: str) -> str:
 
 
 def _apprise_url(value: str) -> str:
+    if lack := missing("notify"):
+        raise ValueError(lack)
     if "://" not in value:
         raise ValueError('is not a URL: write it as Apprise does, such as "mailtos://user:password@example.com" or '
                          '"slack://…"; see https://appriseit.com/services/')

@@ -689,13 +689,13 @@ class Ledger(Lists):
             _demand_a_choice(ids, target)
         return self._act(Act(by, "retry", subject or _chosen(ids, target)), lambda connection: queue.retry(
             connection, by.at, ids, target, state, since
-        ), int)
+        ), _if_any)
 
     def retry_chosen(self, by: Actor, chosen: Mapping[OutboxState, Sequence[str]], subject: str) -> int:
         """As `retry`, for ids in several states at once."""
         return self._act(Act(by, "retry", subject), lambda connection: sum(
             queue.retry(connection, by.at, ids, None, state, None) for state, ids in chosen.items()
-        ), int)
+        ), _if_any)
 
     def discard(
         self, by: Actor, *, ids: Sequence[str] = (), target: str | None = None, subject: str | None = None
@@ -711,7 +711,7 @@ class Ledger(Lists):
             settled.erase(connection)
             return count
 
-        return self._act(Act(by, "discard", subject or _chosen(ids, target)), work, int)
+        return self._act(Act(by, "discard", subject or _chosen(ids, target)), work, _if_any)
 
     def next_due(self, target: str) -> datetime | None:
         """When `lease` may next have something for `target`; None while there is nothing, or it is shut."""

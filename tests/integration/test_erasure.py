@@ -89,8 +89,8 @@ def test_nothing_is_left_in_any_row_or_file_while_the_service_runs(house: House)
     wait_until(lambda: not any(row["state"] == "due" for row in house.outbox()), 30, "all is told")
     act(house)
     before = set(in_rows(house.database_url, WANTED))
-    assert {"message.packed", "event.diagnostic", "outbox.body", "suppression.because",
-            "state_change.because", "action.because", "protected.because", "endpoint.paused_because",
+    assert {"message.packed", "event.diagnostic", "outbox.body", "suppression.grounds",
+            "state_change.grounds", "action.because", "protected.because", "endpoint.paused_because",
             "sent_message.message_id", "review_group.wording"} <= before
 
     told = house.process("forget", PERSON)

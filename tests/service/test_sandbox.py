@@ -349,7 +349,7 @@ def test_a_fork_server_that_dies_is_replaced(monkeypatch: pytest.MonkeyPatch) ->
 WITHOUT = """
 import json, os, sys
 from dataclasses import asdict
-from bounce_watcher.service import sandbox
+from bounce_watcher.service.analysis import sandbox
 from bounce_watcher.service.analysis.sandbox import kernel, landlock, limits, seccomp
 def refused(*arguments):
     raise OSError(1, "not permitted")

@@ -1,14 +1,9 @@
 """Whatever the fields of a value hold: it has its words, on one line, and comes back from the ledger as it was."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import fields, is_dataclass
-from datetime import UTC, date, datetime
-from functools import cache
-from types import UnionType
-from typing import Any, Union, get_args, get_origin, get_type_hints
+from collections.abc import Callable
+from typing import Any, get_args
 
 from hypothesis import given
-from hypothesis import strategies as st
 
 from bounce_watcher.model.about import About, AboutKind
 from bounce_watcher.model.finding import Doubt
@@ -19,37 +14,7 @@ from bounce_watcher.model.obstacles import Obstacle
 from bounce_watcher.words import grounds as words
 from bounce_watcher.words import obstacles
 from bounce_watcher.words.list_comparison import difference
-
-LINE_ENDS = "\n\v\f\r\x1c\x1d\x1e\x85\u2028\u2029"
-"""What strangers and people write is put on one line before it is in a value."""
-
-PLAIN: Mapping[Any, st.SearchStrategy[Any]] = {
-    str: st.text(st.characters(exclude_categories=["Cs"], exclude_characters=LINE_ENDS), max_size=12),
-    int: st.integers(),
-    float: st.floats(allow_nan=False, allow_infinity=False),
-    datetime: st.datetimes(timezones=st.just(UTC)),
-    date: st.dates(),
-}
-
-
-@cache
-def any_of(hint: Any) -> st.SearchStrategy[Any]:
-    """Values of a type with anything in their fields, optional ones too, which `st.from_type` leaves at their default.
-    """
-    if hint in PLAIN:
-        return PLAIN[hint]
-    if get_origin(hint) in (Union, UnionType):
-        return st.one_of(*map(any_of, get_args(hint)))
-    if get_origin(hint) is tuple:
-        return st.lists(any_of(get_args(hint)[0]), max_size=5).map(tuple)
-    if is_dataclass(hint):
-        return st.deferred(lambda: _built(hint))
-    return st.from_type(hint)
-
-
-def _built(of: Any) -> st.SearchStrategy[Any]:
-    hints = get_type_hints(of)
-    return st.builds(of, **{field.name: any_of(hints[field.name]) for field in fields(of)})
+from tests.any_value import any_of
 
 
 def in_one_line(render: Callable[[Any], str | None], value: Any) -> None:

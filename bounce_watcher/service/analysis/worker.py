@@ -12,7 +12,7 @@ from base64 import urlsafe_b64encode
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
-from datetime import datetime
+from datetime import date, datetime
 from multiprocessing.connection import Connection
 from typing import Any
 
@@ -98,7 +98,7 @@ def _as_json(page: list[Analysed]) -> bytes:
 
 def _plain(value: Any) -> object:
     match value:
-        case datetime():
+        case date():  # and datetime, which is one
             return value.isoformat()
         case bytes():
             return urlsafe_b64encode(value).decode("ascii")
