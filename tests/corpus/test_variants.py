@@ -111,6 +111,7 @@ def assert_says_nothing_else(sample: Sample, tried: Iterable[tuple[str, bytes]])
         assert list(others(whole, found)) == [], f"{name}: {damaged.decode('latin-1')}"
 
 
+@pytest.mark.timeout(900)  # one test for all samples
 @each_sample
 def test_a_damaged_sample_says_nothing_else(sample: Sample) -> None:
     """In some of the variants, with another sample in others."""
