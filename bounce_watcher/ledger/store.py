@@ -689,13 +689,13 @@ class Ledger(Lists):
             _demand_a_choice(ids, target)
         return self._act(Act(by, "retry", subject or _chosen(ids, target)), lambda connection: queue.retry(
             connection, by.at, ids, target, state, since
-        ), _if_any)
+        ), int)
 
     def retry_chosen(self, by: Actor, chosen: Mapping[OutboxState, Sequence[str]], subject: str) -> int:
         """As `retry`, for ids in several states at once."""
         return self._act(Act(by, "retry", subject), lambda connection: sum(
             queue.retry(connection, by.at, ids, None, state, None) for state, ids in chosen.items()
-        ), _if_any)
+        ), int)
 
     def discard(
         self, by: Actor, *, ids: Sequence[str] = (), target: str | None = None, subject: str | None = None
