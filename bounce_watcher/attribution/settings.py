@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Annotated, Protocol
 
-from bounce_watcher.model.keys import Key, Kind, Mark, Rotating
+from bounce_watcher.model.keys import Key, KeyMark, Rotating, ValueKind
 
 TOKEN_HEADER = "X-BW-Token"
 
@@ -30,17 +30,17 @@ class HeaderNames:
     `campaign` holds the id of the sending, `stream` the stream, `user` the address of the recipient.
     """
 
-    campaign: Annotated[str | None, Kind.FIELD_NAME] = None
-    stream: Annotated[str | None, Kind.FIELD_NAME] = None
-    user: Annotated[str | None, Kind.FIELD_NAME] = None
+    campaign: Annotated[str | None, ValueKind.FIELD_NAME] = None
+    stream: Annotated[str | None, ValueKind.FIELD_NAME] = None
+    user: Annotated[str | None, ValueKind.FIELD_NAME] = None
 
 
 @dataclass(frozen=True, slots=True)
 class DkimKey:
     """Where a DKIM key stands in the DNS, and its TXT record."""
 
-    name: Annotated[str, Kind.DKIM_NAME]
-    record: Annotated[str, Kind.DKIM_RECORD]
+    name: Annotated[str, ValueKind.DKIM_NAME]
+    record: Annotated[str, ValueKind.DKIM_RECORD]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,18 +57,18 @@ class AttributionSettings:
     `key_holder` is asked in place of `token_keys` where these must not lie at hand.
     """
 
-    return_path: Annotated[str | None, Kind.ADDRESS] = None
+    return_path: Annotated[str | None, ValueKind.ADDRESS] = None
     token_keys: Annotated[tuple[bytes, ...], Rotating("token_key", "token_old_keys")] = field(default=(), repr=False)
     delimiter: Annotated[str, Key("return_path_delimiter")] = "+"
-    verp_paths: Annotated[tuple[str, ...], Kind.ADDRESS] = ()
-    own_domains: Annotated[frozenset[str], Kind.DOMAIN] = frozenset()
+    verp_paths: Annotated[tuple[str, ...], ValueKind.ADDRESS] = ()
+    own_domains: Annotated[frozenset[str], ValueKind.DOMAIN] = frozenset()
     token_max_age: timedelta | None = TOKEN_MAX_AGE
-    token_header: Annotated[str, Kind.FIELD_NAME] = TOKEN_HEADER
+    token_header: Annotated[str, ValueKind.FIELD_NAME] = TOKEN_HEADER
     headers: HeaderNames = HeaderNames()
     dkim_keys: Annotated[tuple[DkimKey, ...], Key("dkim_key")] = ()
     dkim_dns: bool = True
-    authserv_ids: Annotated[tuple[tuple[str, frozenset[str]], ...], Mark.UNWRITTEN] = ()
-    key_holder: Annotated[KeyHolder | None, Mark.UNWRITTEN] = None
+    authserv_ids: Annotated[tuple[tuple[str, frozenset[str]], ...], KeyMark.UNWRITTEN] = ()
+    key_holder: Annotated[KeyHolder | None, KeyMark.UNWRITTEN] = None
 
     @property
     def verifying(self) -> TokenKeys:

@@ -20,7 +20,7 @@ class Precedence(IntEnum):
     OPERATOR = 5   # the operator's own file
 
 
-class Problem(NamedTuple):
+class RuleProblem(NamedTuple):
     """What is wrong, and the fix, in `text`: with the rule of that `id`, None = with the file, or with two rules."""
 
     text: str

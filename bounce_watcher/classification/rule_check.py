@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from bounce_watcher.classification.classify import classify
-from bounce_watcher.classification.rule import Precedence, Problem, Rule, Wording
+from bounce_watcher.classification.rule import Precedence, Rule, RuleProblem, Wording
 from bounce_watcher.classification.rule_file import read_file
 from bounce_watcher.classification.ruleset import OwnRules, Ruleset, builtin_rules, conflicts, load_builtin
 from bounce_watcher.classification.words import fold, mask_addresses
@@ -23,13 +23,13 @@ _SHOWN = 80
 class Checked(NamedTuple):
     """What forbids to use an operator's rules, with the mend, and what its writer should know."""
 
-    problems: tuple[Problem, ...]
+    problems: tuple[RuleProblem, ...]
     warnings: tuple[str, ...]
 
 
 def check(own: OwnRules) -> Checked:
     """All that is to be said of an operator's rule files."""
-    problems: list[Problem] = []
+    problems: list[RuleProblem] = []
     rules: list[Rule] = []
     for file, content in own:
         reading = read_file(file, content, Precedence.OPERATOR)
@@ -41,7 +41,7 @@ def check(own: OwnRules) -> Checked:
     sound = [rule for rule in rules if rule not in clashing]
     ruleset = Ruleset((*builtin_rules(), *sound))
     for rule in sound:
-        problems.extend(Problem(fault, rule.id, rule.file) for fault in faults(rule, ruleset))
+        problems.extend(RuleProblem(fault, rule.id, rule.file) for fault in faults(rule, ruleset))
     return Checked(tuple(problems), () if problems else tuple(_taken(sound, ruleset)))
 
 

@@ -35,8 +35,8 @@ from bounce_watcher.classification.rule import (
     Conditions,
     Pattern,
     Precedence,
-    Problem,
     Rule,
+    RuleProblem,
     StatusPattern,
     parse_codes,
 )
@@ -61,11 +61,11 @@ _LONGEST_ID = 100
 """Characters: the ledger has it in an index, whose rows have a limit."""
 
 
-class Reading(NamedTuple):
+class RuleFileContent(NamedTuple):
     """What one file holds: the rules without fault, and each fault of the others."""
 
     rules: tuple[Rule, ...]
-    problems: tuple[Problem, ...]
+    problems: tuple[RuleProblem, ...]
 
 
 class _Fault(Exception):
@@ -98,25 +98,25 @@ def read_rules(file: str, content: str, precedence: Precedence | None = None) ->
     return reading.rules
 
 
-def read_file(file: str, content: str, precedence: Precedence | None = None) -> Reading:
+def read_file(file: str, content: str, precedence: Precedence | None = None) -> RuleFileContent:
     """As `read_rules`, but a faulty rule hides neither the others nor their faults."""
     try:
         table = _parsed(content)
     except _Fault as fault:
-        return Reading((), tuple(map(Problem, fault.args)))
+        return RuleFileContent((), tuple(map(RuleProblem, fault.args)))
     top = _Gathering()
     top.faults.extend(_unknown_keys("the file", table, _TOP_KEYS if precedence else (*_TOP_KEYS, "scope")))
     standing = precedence or top.read(Precedence.COMMON, _scope, table)
     source = top.read(None, _text, table, "source") if "source" in table else None
     barred = top.read((), _phrases, table, "unless")
     rules: list[Rule] = []
-    faulty: list[Problem] = []
+    faulty: list[RuleProblem] = []
     for place, entry in enumerate(top.read([], _entries, table), 1):
         try:
             rules.append(_rule(file, entry, standing, source, barred))
         except _Fault as fault:
             faulty.extend(_of_rule(entry, place, problem) for problem in fault.args)
-    return Reading(tuple(rules), (*map(Problem, top.faults), *faulty))
+    return RuleFileContent(tuple(rules), (*map(RuleProblem, top.faults), *faulty))
 
 
 def _parsed(content: str) -> dict[str, Any]:
@@ -142,9 +142,9 @@ def _entries(table: Mapping[str, Any]) -> list[dict[str, Any]]:
     return entries
 
 
-def _of_rule(entry: Mapping[str, Any], place: int, problem: str) -> Problem:
+def _of_rule(entry: Mapping[str, Any], place: int, problem: str) -> RuleProblem:
     id_ = entry.get("id")
-    return Problem(problem, id_) if isinstance(id_, str) else Problem(f"rule number {place}: {problem}")
+    return RuleProblem(problem, id_) if isinstance(id_, str) else RuleProblem(f"rule number {place}: {problem}")
 
 
 def _unknown_keys(where: str, table: Mapping[str, Any], known: tuple[str, ...]) -> Iterator[str]:

@@ -15,7 +15,7 @@ from types import MappingProxyType
 
 from ahocorasick_rs import AhoCorasick
 
-from bounce_watcher.classification.rule import Circumstances, Precedence, Problem, Rule, Wording
+from bounce_watcher.classification.rule import Circumstances, Precedence, Rule, RuleProblem, Wording
 from bounce_watcher.classification.rule_file import read_rules
 from bounce_watcher.classification.words import fold, mask_addresses, starts_word
 from bounce_watcher.model.errors import ConfigError
@@ -172,28 +172,28 @@ def _compiled(ranked: Iterable[Wording], numbers: Mapping[str, int]) -> Iterator
         yield _Compiled(place, wording, needs, bars, wording.rule.pattern is None and not wording.rule.conditions.count)
 
 
-def conflicts(rules: Sequence[Rule]) -> Iterator[tuple[Rule, Problem]]:
+def conflicts(rules: Sequence[Rule]) -> Iterator[tuple[Rule, RuleProblem]]:
     """The rules that can't stand beside those before them, with what is wrong and the mend: one id twice, a tie."""
     yield from _same_ids(rules)
     yield from _ties(rules)
 
 
-def _same_ids(rules: Iterable[Rule]) -> Iterator[tuple[Rule, Problem]]:
+def _same_ids(rules: Iterable[Rule]) -> Iterator[tuple[Rule, RuleProblem]]:
     files: dict[str, str] = {}
     for rule in rules:
         if rule.id in files:
-            yield rule, Problem(f"the id stands in {files[rule.id]} too; give one of them another", rule.id)
+            yield rule, RuleProblem(f"the id stands in {files[rule.id]} too; give one of them another", rule.id)
         files[rule.id] = rule.file
 
 
-def _ties(rules: Iterable[Rule]) -> Iterator[tuple[Rule, Problem]]:
+def _ties(rules: Iterable[Rule]) -> Iterator[tuple[Rule, RuleProblem]]:
     """Two wordings that nothing but their reason tells apart."""
     by_phrases: defaultdict[tuple[str, ...], list[Wording]] = defaultdict(list)
     for wording in (wording for rule in rules for wording in rule.wordings()):
         group = by_phrases[tuple(sorted(wording.phrases))]
         for other in group:
             if wording.ties_with(other):
-                yield wording.rule, Problem(
+                yield wording.rule, RuleProblem(
                     f"rule {wording.rule.id!r} says {wording.rule.reason} to the same words as {other.rule.id!r} of"
                     f" {other.rule.file}, which says {other.rule.reason}; add a condition to one of them or drop it"
                 )

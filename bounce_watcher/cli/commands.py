@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from bounce_watcher import logs
-from bounce_watcher.cli.framework.lazy import Entry, LazyGroup, lazy_group
+from bounce_watcher.cli.framework.lazy import CommandEntry, LazyGroup, lazy_group
 from bounce_watcher.cli.framework.options import ConfigFile, Debug, Invocation
 from bounce_watcher.cli.framework.output import say
 
@@ -21,7 +21,7 @@ _PANELS: Mapping[str, str] = {
 """The heading of each package in the list of commands."""
 
 # In the order of the list. A test holds each summary against the help of its command.
-_ENTRIES = tuple(Entry(
+_ENTRIES = tuple(CommandEntry(
     name, f"bounce_watcher.cli.{module}", _PANELS[module.partition(".")[0]], summary
 ) for name, module, summary in (
     ("demo", "start.demo",

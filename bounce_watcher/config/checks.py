@@ -16,7 +16,7 @@ from bounce_watcher.config.settings import Settings, WebSettings
 from bounce_watcher.config.values import is_loopback, known, quoted, spell
 from bounce_watcher.intake.imap.account import Grant, ImapAccount, OAuth2Account, Security
 from bounce_watcher.model.keys import DAY
-from bounce_watcher.outbox.http.reach import Reach, Refused
+from bounce_watcher.outbox.http.reach import ForbiddenHost, Reach
 from bounce_watcher.outbox.notifier import Notifier
 from bounce_watcher.outbox.webhook.target import CLOUDEVENTS_SOURCE, Format, WebhookTarget
 from bounce_watcher.policy.guards.limits import AlertSettings, FloodSettings, GuardSettings
@@ -238,7 +238,7 @@ def _is_a_cloudevent(is_set: bool, format: Format) -> None:
 def _reaches_its_url(allow_hosts: frozenset[str], url: str) -> None:
     try:
         Reach(allow_hosts).check_unresolved(urlsplit(url).hostname or "localhost")
-    except Refused as refusal:
+    except ForbiddenHost as refusal:
         raise ValueError(f"{refusal}, or correct url") from None
 
 

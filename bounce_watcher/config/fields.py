@@ -25,7 +25,7 @@ from bounce_watcher.config.values import (
     spell,
     text_of,
 )
-from bounce_watcher.model.keys import Between, Kind, Mark
+from bounce_watcher.model.keys import Between, KeyMark, ValueKind
 
 T = TypeVar("T")
 
@@ -48,7 +48,7 @@ def as_field(hint: Any, marks: Sequence[object], value: object, folder: Path) ->
     if outer is Annotated:
         return as_field(parts[0], (*marks, *parts[1:]), value, folder)
     if outer in (Union, UnionType):
-        none = "unlimited" if Mark.SIZE in marks else "never" if timedelta in parts else None
+        none = "unlimited" if KeyMark.SIZE in marks else "never" if timedelta in parts else None
         return _or_none(none, parts[0], marks, value, folder) if none else as_field(parts[0], marks, value, folder)
     if outer in (tuple, frozenset):
         return outer(_elements(parts[0], marks, value, folder))
@@ -75,7 +75,7 @@ def _or_none(none: str, hint: Any, marks: Sequence[object], value: object, folde
 
 def _elements(hint: Any, marks: Sequence[object], value: object, folder: Path) -> list[Any]:
     """Leaves out the elements that belong to another field of the same key."""
-    elements = [value] if Mark.SINGLE in marks and not isinstance(value, list) else of_type(list, value)
+    elements = [value] if KeyMark.SINGLE in marks and not isinstance(value, list) else of_type(list, value)
     read, faults = [], []
     for element in elements:
         try:
@@ -84,18 +84,18 @@ def _elements(hint: Any, marks: Sequence[object], value: object, folder: Path) -
             faults.append(fault)
     if faults:
         raise ExceptionGroup("elements", faults)
-    if not elements and Mark.FILLED in marks:
+    if not elements and KeyMark.FILLED in marks:
         raise ValueError("is an empty list: name at least one")
-    for index, each in enumerate(read if Mark.ONCE in marks else ()):
+    for index, each in enumerate(read if KeyMark.ONCE in marks else ()):
         if each in read[:index]:
             raise ValueError(f"{quoted(each)} is in the list twice: remove one")
-    if Mark.RISING in marks:
+    if KeyMark.RISING in marks:
         rises(read)
     return [each for each in read if each is not ELSEWHERE]
 
 
 def _single(hint: Any, marks: Sequence[object], value: object, folder: Path) -> Any:
-    kind = next((mark for mark in marks if isinstance(mark, Kind)), None)
+    kind = next((mark for mark in marks if isinstance(mark, ValueKind)), None)
     if kind:
         text = text_of(kind, of_type(str, value), folder)
         return SecretStr(str(text)) if hint is SecretStr else text
@@ -103,7 +103,7 @@ def _single(hint: Any, marks: Sequence[object], value: object, folder: Path) -> 
         return known(value, get_args(hint))
     if isinstance(hint, type) and issubclass(hint, Enum):
         return _member(hint, marks, value)
-    if Mark.SIZE in marks:
+    if KeyMark.SIZE in marks:
         return size(value)
     read = _READERS.get(hint)
     return read(value, folder) if read else of_type(getattr(hint, "__supertype__", hint), value)

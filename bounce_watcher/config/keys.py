@@ -10,8 +10,7 @@ from pydantic import SecretStr
 from bounce_watcher.config.fields import Offered
 from bounce_watcher.config.locate import Path
 from bounce_watcher.config.settings import Settings
-from bounce_watcher.model.keys import Choices, Mark, Rotating
-from bounce_watcher.model.keys import Key as Written
+from bounce_watcher.model.keys import Choices, Key, KeyMark, Rotating
 from bounce_watcher.outbox.platform import HttpPlatform, Platform
 
 Names = tuple[str, ...]
@@ -32,7 +31,7 @@ class Use:
 
 
 @dataclass(frozen=True, slots=True)
-class Key:
+class ConfigKey:
     """A key and the fields that it sets. `example` is shown if it is missing."""
 
     uses: tuple[Use, ...]
@@ -53,7 +52,7 @@ class Table:
     together, `places` the keys of each field.
     """
 
-    keys: dict[str, "Key | Table"] = field(default_factory=dict)
+    keys: dict[str, "ConfigKey | Table"] = field(default_factory=dict)
     settings: type | None = None
     fills: str = ""
     default: Any = None
@@ -85,10 +84,10 @@ def table_of(settings: type) -> Table:
     if issubclass(settings, Platform):  # a kind's own default of a key of all kinds changes nothing else in it
         common = get_type_hints(HttpPlatform, include_extras=True)
         hints |= {name: hint for name, hint in common.items() if name in hints}
-        table.keys["kind"] = Key(())
+        table.keys["kind"] = ConfigKey(())
     for each in fields(settings):
         hint, marks = _unwrapped(hints[each.name])
-        if Mark.UNWRITTEN not in marks:
+        if KeyMark.UNWRITTEN not in marks:
             _add(table, each, hint, marks)
     return table
 
@@ -103,11 +102,11 @@ def _add(table: Table, each: "Field[Any]", hint: Any, marks: tuple[Any, ...]) ->
         default = MISSING if _default(each) is MISSING else None
         table.joined[each.name] = rotating
         one = get_args(hint)[0]
-        table.keys[rotating.current] = Key((Use(rotating.current, one, marks, default),), is_secret=True)
-        table.keys[rotating.older] = Key((Use(rotating.older, hint, marks, ()),), is_secret=True, is_list=True)
+        table.keys[rotating.current] = ConfigKey((Use(rotating.current, one, marks, default),), is_secret=True)
+        table.keys[rotating.older] = ConfigKey((Use(rotating.older, hint, marks, ()),), is_secret=True, is_list=True)
         table.places.update({name: (name,) for name in (rotating.current, rotating.older)})
         return
-    written = next((mark.name for mark in marks if isinstance(mark, Written)), each.name)
+    written = next((mark.name for mark in marks if isinstance(mark, Key)), each.name)
     *above, name = table.places[each.name] = tuple(written.split("."))
     place = table
     for heading_of in above:
@@ -117,12 +116,14 @@ def _add(table: Table, each: "Field[Any]", hint: Any, marks: tuple[Any, ...]) ->
     place.keys[name] = _entry(place.keys.get(name), each, hint, marks)
 
 
-def _entry(before: Key | Table | None, each: "Field[Any]", hint: Any, marks: tuple[Any, ...]) -> Key | Table:
+def _entry(
+    before: ConfigKey | Table | None, each: "Field[Any]", hint: Any, marks: tuple[Any, ...]
+) -> ConfigKey | Table:
     choices = next((mark for mark in marks if isinstance(mark, Choices)), None)
     if choices:
         _, rule = get_args(hint)
-        keys: dict[str, Key | Table] = {
-            str(name): Key((Use(name, rule, (Offered(offered),), choices.usual[name]),))
+        keys: dict[str, ConfigKey | Table] = {
+            str(name): ConfigKey((Use(name, rule, (Offered(offered),), choices.usual[name]),))
             for name, offered in choices.offered.items() if len(offered) > 1
         }
         return Table(keys, fills=each.name, choices=choices, default=_default(each))
@@ -130,19 +131,21 @@ def _entry(before: Key | Table | None, each: "Field[Any]", hint: Any, marks: tup
     if inner:
         of = table_of(HttpPlatform if inner is Platform else inner)
         return replace(of, fills=each.name, default=_default(each), is_array=get_origin(hint) is tuple)
-    uses = before.uses if isinstance(before, Key) else ()
-    is_secret = Mark.SECRET in marks or SecretStr in (hint, *get_args(hint))
-    return Key((*uses, Use(each.name, hint, marks, _default(each))), is_secret, example=each.metadata.get("example"))
+    uses = before.uses if isinstance(before, ConfigKey) else ()
+    is_secret = KeyMark.SECRET in marks or SecretStr in (hint, *get_args(hint))
+    return ConfigKey(
+        (*uses, Use(each.name, hint, marks, _default(each))), is_secret, example=each.metadata.get("example")
+    )
 
 
 def _default(each: "Field[Any]") -> Any:
     return each.default if each.default_factory is MISSING else each.default_factory()
 
 
-def own_keys(kind: type[Platform]) -> dict[str, Key]:
+def own_keys(kind: type[Platform]) -> dict[str, ConfigKey]:
     """The keys that a kind adds to those of every [[platform]]."""
     common = table_of(HttpPlatform).keys
-    return {name: key for name, key in table_of(kind).keys.items() if name not in common and isinstance(key, Key)}
+    return {name: key for name, key in table_of(kind).keys.items() if name not in common and isinstance(key, ConfigKey)}
 
 
 # ── what there is ───────────────────────────────────────────────────────────────────────────────────────────────────
@@ -157,7 +160,7 @@ def known_keys(table: Table) -> list[str]:
     return [
         name + suffix
         for name, key in table.keys.items()
-        for suffix in (SUFFIXES if isinstance(key, Key) and key.is_secret else SUFFIXES[:1])
+        for suffix in (SUFFIXES if isinstance(key, ConfigKey) and key.is_secret else SUFFIXES[:1])
     ]
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from bounce_watcher.config.checks import MISSING_FOR
 from bounce_watcher.config.example import example_of
-from bounce_watcher.config.keys import Key, Table, all_tables, heading, known_keys, places_of, table_at, table_of
+from bounce_watcher.config.keys import ConfigKey, Table, all_tables, heading, known_keys, places_of, table_at, table_of
 from bounce_watcher.config.locate import Lines, Path
 from bounce_watcher.config.settings import ConfigWarning
 from bounce_watcher.config.values import kind_of, nearest, quoted
@@ -102,7 +102,7 @@ def missing(path: Path, table: Table) -> str:
     """A required key is missing: what to add."""
     name = str(path[-1])
     key, settings = table.keys[name], table.settings or object
-    example = (key.example if isinstance(key, Key) else None) or example_of(path)
+    example = (key.example if isinstance(key, ConfigKey) else None) or example_of(path)
     if why := MISSING_FOR.get((settings, name)):
         return f"missing: {why}"
     if example:

@@ -6,7 +6,7 @@ from typing import Any
 
 from bounce_watcher.config.checks import USUAL, broken
 from bounce_watcher.config.fields import as_field
-from bounce_watcher.config.keys import Key, Table, known_keys, table_of
+from bounce_watcher.config.keys import ConfigKey, Table, known_keys, table_of
 from bounce_watcher.config.locate import Path
 from bounce_watcher.config.problems import Notes, meant_by, missing, no_table, unknown
 from bounce_watcher.config.secrets import Sources, secret
@@ -80,7 +80,7 @@ class Reader:
             self.notes.problem((*path, name), unknown(name, path, table))
         return {meant_by(name, table) for name in wrong}
 
-    def _given(self, key: Key, data: Data, path: Path) -> Any:
+    def _given(self, key: ConfigKey, data: Data, path: Path) -> Any:
         """The value in the file; MISSING if there is none, or if it is a secret that can't be read."""
         name = str(path[-1])
         if not key.is_secret:
@@ -92,7 +92,7 @@ class Reader:
             return MISSING
         return MISSING if texts is None else texts if key.is_list else texts[0]
 
-    def _fields(self, key: Key, value: object, path: Path) -> Values:
+    def _fields(self, key: ConfigKey, value: object, path: Path) -> Values:
         values: Values = {}
         for use in key.uses:
             try:
@@ -102,7 +102,7 @@ class Reader:
                     self.notes.problem(path, str(fault))
         return values
 
-    def _left_out(self, key: Key, table: Table, path: Path, base: Any) -> Values:
+    def _left_out(self, key: ConfigKey, table: Table, path: Path, base: Any) -> Values:
         values = {use.field: use.default if base is None else getattr(base, use.field, use.default) for use in key.uses}
         if MISSING not in values.values():
             return values

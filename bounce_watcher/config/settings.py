@@ -11,7 +11,7 @@ from bounce_watcher.attribution.settings import AttributionSettings
 from bounce_watcher.classification.ruleset import OwnRules
 from bounce_watcher.config.database import DEFAULT_URL
 from bounce_watcher.intake.imap.account import ImapAccount
-from bounce_watcher.model.keys import DAY, MIB, MINUTE, Between, Key, Kind, Mark
+from bounce_watcher.model.keys import DAY, MIB, MINUTE, Between, Key, KeyMark, ValueKind
 from bounce_watcher.outbox.notifier import Notifier
 from bounce_watcher.outbox.platform import Platform
 from bounce_watcher.outbox.webhook.target import WebhookTarget
@@ -42,13 +42,13 @@ class WebSettings:
     header `user_header` who asks: each of these may look, and `acting_users` may act.
     """
 
-    host: Annotated[str, Key("listen"), Kind.LISTEN_HOST] = "127.0.0.1"
-    port: Annotated[int, Key("listen"), Kind.LISTEN_PORT] = 8025
-    token: Annotated[SecretStr | None, Kind.STRONG] = None
-    read_token: Annotated[SecretStr | None, Kind.STRONG] = None
-    user_header: Annotated[str | None, Kind.FIELD_NAME] = None
-    trusted_proxies: Annotated[frozenset[str], Kind.IP_ADDRESS, Mark.ONCE] = frozenset({"127.0.0.1", "::1"})
-    acting_users: Annotated[frozenset[str], Mark.ONCE] = frozenset()
+    host: Annotated[str, Key("listen"), ValueKind.LISTEN_HOST] = "127.0.0.1"
+    port: Annotated[int, Key("listen"), ValueKind.LISTEN_PORT] = 8025
+    token: Annotated[SecretStr | None, ValueKind.STRONG] = None
+    read_token: Annotated[SecretStr | None, ValueKind.STRONG] = None
+    user_header: Annotated[str | None, ValueKind.FIELD_NAME] = None
+    trusted_proxies: Annotated[frozenset[str], ValueKind.IP_ADDRESS, KeyMark.ONCE] = frozenset({"127.0.0.1", "::1"})
+    acting_users: Annotated[frozenset[str], KeyMark.ONCE] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,10 +68,10 @@ class Settings:
     version accepts and does not use.
     """
 
-    database_url: Annotated[SecretStr, Key("database.url"), Kind.DATABASE] = DEFAULT_URL
+    database_url: Annotated[SecretStr, Key("database.url"), ValueKind.DATABASE] = DEFAULT_URL
     raw_retention: Annotated[timedelta | None, Key("database.raw_retention")] = timedelta(days=30)
     raw_quota: Annotated[
-        int | None, Key("database.raw_quota"), Mark.SIZE, Between(MIB, 1024**2 * MIB)
+        int | None, Key("database.raw_quota"), KeyMark.SIZE, Between(MIB, 1024**2 * MIB)
     ] = 2 * 1024 * MIB
     sent_retention: Annotated[timedelta | None, Key("database.sent_retention")] = timedelta(days=90)
     event_retention: Annotated[timedelta | None, Key("database.event_retention")] = None
@@ -90,8 +90,8 @@ class Settings:
     unread_after: Annotated[Alarm, Key("service.unread_after")] = timedelta(minutes=15)
     untold_after: Annotated[Alarm, Key("service.untold_after")] = timedelta(hours=1)
     web: WebSettings | None = None
-    rules: Annotated[OwnRules, Mark.UNWRITTEN] = ()
-    warnings: Annotated[tuple[ConfigWarning, ...], Mark.UNWRITTEN] = ()
+    rules: Annotated[OwnRules, KeyMark.UNWRITTEN] = ()
+    warnings: Annotated[tuple[ConfigWarning, ...], KeyMark.UNWRITTEN] = ()
 
     @property
     def targets(self) -> tuple[WebhookTarget | Platform, ...]:

@@ -17,7 +17,7 @@ from bounce_watcher.config.database import database_url
 from bounce_watcher.config.strength import strong
 from bounce_watcher.extras import missing
 from bounce_watcher.model.address import address_key, parse_address
-from bounce_watcher.model.keys import Kind
+from bounce_watcher.model.keys import ValueKind
 from bounce_watcher.outbox.http.reach import host_fault, normal_host
 from bounce_watcher.outbox.webhook.signature import check_secret
 
@@ -354,36 +354,38 @@ def reason(error: OSError) -> str:
 
 # ── by their kind ───────────────────────────────────────────────────────────────────────────────────────────────────
 
-_TEXTS: Mapping[Kind, Callable[[str], object]] = {
-    Kind.ADDRESS: _address,
-    Kind.ALLOWED_HOST: _allowed_host,
-    Kind.APPRISE_URL: _apprise_url,
-    Kind.AUTHSERV_ID: _authserv_id,
-    Kind.DKIM_NAME: _key_name,
-    Kind.DKIM_RECORD: _key_record,
-    Kind.DOMAIN: _domain,
-    Kind.FIELD_NAME: _field_name,
-    Kind.FOLDER: _folder,
-    Kind.HOST: _host,
-    Kind.IP_ADDRESS: _peer,
-    Kind.LISTEN_HOST: lambda value: split_listen(value)[0],
-    Kind.LISTEN_PORT: lambda value: split_listen(value)[1],
-    Kind.NAME: _name,
-    Kind.PROTECTED: _protected,
-    Kind.PROTECTED_ADDRESS: _protected_address,
-    Kind.PROTECTED_DOMAIN: _protected_domain,
-    Kind.SIGNING_SECRET: _signing_secret,
-    Kind.STRONG: strong,
-    Kind.TYPE_PREFIX: _type_prefix,
-    Kind.URI_REFERENCE: _uri_reference,
-    Kind.URL: web_address,
+_TEXTS: Mapping[ValueKind, Callable[[str], object]] = {
+    ValueKind.ADDRESS: _address,
+    ValueKind.ALLOWED_HOST: _allowed_host,
+    ValueKind.APPRISE_URL: _apprise_url,
+    ValueKind.AUTHSERV_ID: _authserv_id,
+    ValueKind.DKIM_NAME: _key_name,
+    ValueKind.DKIM_RECORD: _key_record,
+    ValueKind.DOMAIN: _domain,
+    ValueKind.FIELD_NAME: _field_name,
+    ValueKind.FOLDER: _folder,
+    ValueKind.HOST: _host,
+    ValueKind.IP_ADDRESS: _peer,
+    ValueKind.LISTEN_HOST: lambda value: split_listen(value)[0],
+    ValueKind.LISTEN_PORT: lambda value: split_listen(value)[1],
+    ValueKind.NAME: _name,
+    ValueKind.PROTECTED: _protected,
+    ValueKind.PROTECTED_ADDRESS: _protected_address,
+    ValueKind.PROTECTED_DOMAIN: _protected_domain,
+    ValueKind.SIGNING_SECRET: _signing_secret,
+    ValueKind.STRONG: strong,
+    ValueKind.TYPE_PREFIX: _type_prefix,
+    ValueKind.URI_REFERENCE: _uri_reference,
+    ValueKind.URL: web_address,
 }
-_FILES: Mapping[Kind, Callable[[str, Path], str]] = {Kind.CA_FILE: _certificates, Kind.DATABASE: database_url}
-_AS_THEY_ARE = frozenset({Kind.APPRISE_URL, Kind.DATABASE, Kind.SIGNING_SECRET, Kind.STRONG})
+_FILES: Mapping[ValueKind, Callable[[str, Path], str]] = {
+    ValueKind.CA_FILE: _certificates, ValueKind.DATABASE: database_url
+}
+_AS_THEY_ARE = frozenset({ValueKind.APPRISE_URL, ValueKind.DATABASE, ValueKind.SIGNING_SECRET, ValueKind.STRONG})
 """Secrets, which may contain anything."""
 
 
-def text_of(kind: Kind | None, value: str, folder: Path = Path()) -> object:
+def text_of(kind: ValueKind | None, value: str, folder: Path = Path()) -> object:
     """A text as it is kept; relative names of files start from `folder`. ELSEWHERE if it belongs to another field."""
     if kind not in _AS_THEY_ARE:
         value = plain_text(value)

@@ -10,7 +10,7 @@ from enum import StrEnum
 IMAPS_PORT = 993
 
 
-class Access(StrEnum):
+class LoginWith(StrEnum):
     """What a program logs in with."""
 
     PASSWORD = "password"
@@ -40,7 +40,7 @@ class MailboxProvider:
     source: str
     domains: tuple[str, ...] = ()
     exchangers: tuple[str, ...] = ()
-    access: Access = Access.PASSWORD
+    access: LoginWith = LoginWith.PASSWORD
     advice: str = ""
     oauth2: OAuth2Way | None = None
 
@@ -58,13 +58,13 @@ _OUTLOOK_OAUTH2 = OAuth2Way(
 PROVIDERS: tuple[MailboxProvider, ...] = (
     MailboxProvider(
         "Gmail", "imap.gmail.com", "support.google.com/mail/answer/7126229",
-        ("gmail.com", "googlemail.com"), ("google.com", "googlemail.com"), Access.APP_PASSWORD,
+        ("gmail.com", "googlemail.com"), ("google.com", "googlemail.com"), LoginWith.APP_PASSWORD,
         "turn on 2-step verification, then make an app password at https://myaccount.google.com/apppasswords",
         _GOOGLE_OAUTH2,
     ),
     MailboxProvider(
         "Outlook.com", "outlook.office365.com", "support.microsoft.com: POP, IMAP, and SMTP settings for Outlook.com",
-        ("outlook.com", "hotmail.com", "live.com", "msn.com"), ("olc.protection.outlook.com",), Access.OAUTH2,
+        ("outlook.com", "hotmail.com", "live.com", "msn.com"), ("olc.protection.outlook.com",), LoginWith.OAUTH2,
         "a personal mailbox takes no password from programs: register an app for personal accounts, and get a refresh "
         "token for the scope IMAP.AccessAsUser.All; a mailbox elsewhere is less trouble",
         _OUTLOOK_OAUTH2,
@@ -73,7 +73,7 @@ PROVIDERS: tuple[MailboxProvider, ...] = (
         "Microsoft 365", "outlook.office365.com",
         "learn.microsoft.com/exchange/client-developer/legacy-protocols/"
         "how-to-authenticate-an-imap-pop-smtp-application-by-using-oauth",
-        ("onmicrosoft.com",), ("mail.protection.outlook.com", "mx.microsoft"), Access.OAUTH2,
+        ("onmicrosoft.com",), ("mail.protection.outlook.com", "mx.microsoft"), LoginWith.OAUTH2,
         "it takes no password from programs: in Entra register an app with the application permission "
         "IMAP.AccessAsApp and grant admin consent, make a client secret, then in Exchange Online PowerShell "
         "New-ServicePrincipal and Add-MailboxPermission -AccessRights FullAccess on this mailbox",
@@ -81,22 +81,22 @@ PROVIDERS: tuple[MailboxProvider, ...] = (
     ),
     MailboxProvider(
         "Fastmail", "imap.fastmail.com", "fastmail.help: Server names and ports", ("fastmail.com", "fastmail.fm"),
-        ("messagingengine.com",), Access.APP_PASSWORD,
+        ("messagingengine.com",), LoginWith.APP_PASSWORD,
         "make an app password with IMAP access under Settings, Privacy & Security",
     ),
     MailboxProvider(
         "iCloud", "imap.mail.me.com", "support.apple.com/102525", ("icloud.com", "me.com", "mac.com"),
-        ("mail.icloud.com",), Access.APP_PASSWORD,
+        ("mail.icloud.com",), LoginWith.APP_PASSWORD,
         "make an app-specific password at https://account.apple.com; the user name is what stands before the @ of the "
         "iCloud address",
     ),
     MailboxProvider(
         "Yahoo", "imap.mail.yahoo.com", "help.yahoo.com/kb/SLN4075", ("yahoo.com", "ymail.com", "rocketmail.com"),
-        ("yahoodns.net",), Access.APP_PASSWORD, "make an app password under Account security",
+        ("yahoodns.net",), LoginWith.APP_PASSWORD, "make an app password under Account security",
     ),
     MailboxProvider(
         "AOL", "imap.aol.com", "help.aol.com/articles/how-do-i-use-other-email-applications-to-send-and-receive-my-"
-        "aol-mail", ("aol.com", "aim.com"), (), Access.APP_PASSWORD, "make an app password under Account security",
+        "aol-mail", ("aol.com", "aim.com"), (), LoginWith.APP_PASSWORD, "make an app password under Account security",
     ),
     MailboxProvider(
         "mailbox.org", "imap.mailbox.org", "kb.mailbox.org", ("mailbox.org",), ("mailbox.org",),
@@ -112,7 +112,7 @@ PROVIDERS: tuple[MailboxProvider, ...] = (
     *(
         MailboxProvider(
             "Zoho", f"{host}.zoho.{place}", "zoho.com/mail/help/imap-access.html", domains, exchangers,
-            Access.APP_PASSWORD,
+            LoginWith.APP_PASSWORD,
             "turn on IMAP under Settings, Mail Accounts, and make an application-specific password if two-factor "
             "sign-in is on",
         )
@@ -136,7 +136,7 @@ PROVIDERS: tuple[MailboxProvider, ...] = (
     ),
     MailboxProvider(
         "T-Online", "secureimap.t-online.de", "telekom.de/hilfe", ("t-online.de", "magenta.de"), (),
-        Access.APP_PASSWORD, "set a password for e-mail programs in the customer centre",
+        LoginWith.APP_PASSWORD, "set a password for e-mail programs in the customer centre",
     ),
     MailboxProvider("Posteo", "posteo.de", "posteo.de/hilfe", ("posteo.de", "posteo.net"), ("posteo.de",)),
     MailboxProvider("Migadu", "imap.migadu.com", "migadu.com/guides", (), ("migadu.com",)),
@@ -150,12 +150,12 @@ PROVIDERS: tuple[MailboxProvider, ...] = (
     MailboxProvider("Rackspace", "secure.emailsrvr.com", "docs.rackspace.com", (), ("emailsrvr.com",)),
     MailboxProvider(
         "Proton Mail", "", "proton.me/support/imap-smtp-and-pop3-setup", ("proton.me", "protonmail.com"),
-        ("protonmail.ch",), Access.NONE,
+        ("protonmail.ch",), LoginWith.NONE,
         "it is reached through Proton Mail Bridge only, which runs on a desktop: let bounces come to a mailbox "
         "elsewhere",
     ),
     MailboxProvider(
-        "Tuta", "", "tuta.com/support", ("tuta.com", "tutanota.com"), ("tutanota.de",), Access.NONE,
+        "Tuta", "", "tuta.com/support", ("tuta.com", "tutanota.com"), ("tutanota.de",), LoginWith.NONE,
         "it has no IMAP: let bounces come to a mailbox elsewhere",
     ),
 )

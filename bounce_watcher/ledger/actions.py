@@ -18,7 +18,7 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class Action:
+class LoggedAction:
     """`action` is a verb ("release"), `subject` what it was done to, `count` to how many.
 
     `number` is the order of writing.
@@ -62,7 +62,7 @@ def enter(connection: Connection, names: Names | None, act: Act, count: int = 1)
     return int(number[0])
 
 
-class Row:
+class LogEntry:
     """The row of an act that takes several transactions: each counts there what it does, so the log tells no less and
     no more than was done, also where the act breaks off."""
 
@@ -89,7 +89,7 @@ class Row:
         return self._number
 
 
-def page(engine: Engine, before: int | None, limit: int) -> Sequence[Action]:
+def page(engine: Engine, before: int | None, limit: int) -> Sequence[LoggedAction]:
     """The newest first; `before` is the number behind which to go on."""
     chosen = select(ACTION).order_by(ACTION.c.number.desc()).limit(limit)
     if before is not None:
@@ -97,15 +97,15 @@ def page(engine: Engine, before: int | None, limit: int) -> Sequence[Action]:
     return _read(engine, chosen)
 
 
-def on(engine: Engine, subject: str, limit: int) -> Sequence[Action]:
+def on(engine: Engine, subject: str, limit: int) -> Sequence[LoggedAction]:
     """What was done to one subject, the newest first."""
     chosen = select(ACTION).where(ACTION.c.subject == storable(subject)).order_by(ACTION.c.number.desc()).limit(limit)
     return _read(engine, chosen)
 
 
-def _read(engine: Engine, chosen: Select[Any]) -> Sequence[Action]:
+def _read(engine: Engine, chosen: Select[Any]) -> Sequence[LoggedAction]:
     with reading(engine) as connection:
         return [
-            Action(at, actor, action, subject, count, because, number)
+            LoggedAction(at, actor, action, subject, count, because, number)
             for number, at, actor, action, subject, count, because in connection.execute(chosen)
         ]

@@ -29,7 +29,7 @@ from bounce_watcher.ledger.lists.filters import (
     SuppressionPlace,
 )
 from bounce_watcher.ledger.lists.incidents import Incidents
-from bounce_watcher.ledger.lists.paging import Page, Place
+from bounce_watcher.ledger.lists.paging import Page, PagePosition
 from bounce_watcher.ledger.lists.reading import Lists
 from bounce_watcher.ledger.lists.stock import Queue, Stock
 from bounce_watcher.ledger.outbox import backfill, pausing, queue, settled, superseding, tries
@@ -77,7 +77,7 @@ from bounce_watcher.model.ledger import (
 from bounce_watcher.model.optout import KeptOptOut
 from bounce_watcher.model.sending import DeliveredOutcome, Delivery, SentCount, SentMail, SentOutcome
 from bounce_watcher.policy.guards.incident import Incident
-from bounce_watcher.policy.guards.quiet import Pace
+from bounce_watcher.policy.guards.quiet import ArrivalRate
 from bounce_watcher.policy.rulings import Ruling
 from bounce_watcher.policy.settings import PolicySettings
 
@@ -144,7 +144,7 @@ class Ledger(Lists):
         """How much of what stands here just now: cheap however large the ledger is."""
         return stock.stock(self._engine)
 
-    def paces(self, mailboxes: Sequence[str], now: datetime) -> Mapping[str, Pace]:
+    def paces(self, mailboxes: Sequence[str], now: datetime) -> Mapping[str, ArrivalRate]:
         """How mail comes to these mailboxes, as far as enough is known."""
         return quiet.paces(self._engine, mailboxes, now)
 
@@ -184,7 +184,7 @@ class Ledger(Lists):
         """Takes the bodies off notices from before then that need no further try. Returns how many."""
         return retention.purge_bodies(self._engine, before)
 
-    def add_sent(self, mails: Sequence[SentMail], judge: reevaluate.Judge | None = None) -> SentOutcome:
+    def add_sent(self, mails: Sequence[SentMail], judge: reevaluate.DecisionContext | None = None) -> SentOutcome:
         """Writes down mail that the platform has sent, some thousand at most. What is known changes nothing.
 
         With a `judge`, bounces count that came before and were too weak without it: see `late`.
@@ -342,7 +342,7 @@ class Ledger(Lists):
 
         `act` is what the log says of it, where a person asked for it.
         """
-        row = None if act is None else actions.Row(self.names, act)
+        row = None if act is None else actions.LogEntry(self.names, act)
         return revise.revise(self._engine, revisions, decide, announce, policy, now, dry_run=dry_run, row=row)
 
     def forget_outline(self, address: str) -> erasure.Erased:
@@ -391,7 +391,7 @@ class Ledger(Lists):
         """What somebody typed, without addresses of those who were forgotten."""
         return forget.kept(self._engine, text)
 
-    def tally(self, asked: tally.Asked, *by: tally.By) -> dict[tuple[str | int, ...], int]:
+    def tally(self, asked: tally.Asked, *by: tally.CountBy) -> dict[tuple[str | int, ...], int]:
         """How many reports there were, by the values of `by`: months are answered without reading their events."""
         return tally.count(self._engine, asked, *by)
 
@@ -427,11 +427,11 @@ class Ledger(Lists):
         """Every step of a recipient in a stream, the oldest first, with what moved it."""
         return replaying.course(self._engine, forget.known_as(self._engine, address), stream)
 
-    def some_events(self, wanted: EventFilter) -> parts.Part[BounceEvent, EventPlace]:
+    def some_events(self, wanted: EventFilter) -> parts.Portion[BounceEvent, EventPlace]:
         """As many of them as are found at once, and where to go on. Raises TookTooLong."""
         return parts.events(self._engine, self._as_known(wanted))
 
-    def some_suppressions(self, wanted: SuppressionFilter) -> parts.Part[Suppression, SuppressionPlace]:
+    def some_suppressions(self, wanted: SuppressionFilter) -> parts.Portion[Suppression, SuppressionPlace]:
         """As many of them as are found at once, and where to go on. Raises TookTooLong."""
         return parts.suppressions(self._engine, self._as_known(wanted))
 
@@ -439,7 +439,7 @@ class Ledger(Lists):
         """The event of that id."""
         return browse.event(self._engine, name)
 
-    def event_page(self, wanted: browse.Query, place: Place) -> Page[BounceEvent]:
+    def event_page(self, wanted: browse.Query, place: PagePosition) -> Page[BounceEvent]:
         """Some events for a person, the newest first. Raises TookTooLong where they are not found in time."""
         return browse.event_page(self._engine, self._asked_as_known(wanted), place)
 
@@ -451,11 +451,13 @@ class Ledger(Lists):
         """How many by type, reason and so on; None where counting took too long."""
         return browse.event_facets(self._engine, self._asked_as_known(wanted))
 
-    def recipient_page(self, wanted: browse.Query, place: Place, now: datetime) -> Page[browse.Standing]:
+    def recipient_page(
+        self, wanted: browse.Query, place: PagePosition, now: datetime
+    ) -> Page[browse.RecipientStanding]:
         """Some recipients for a person, the last changed first. Raises TookTooLong."""
         return browse.recipient_page(self._engine, wanted, place, now)
 
-    def all_recipients(self, wanted: browse.Query, now: datetime) -> Iterator[browse.Standing]:
+    def all_recipients(self, wanted: browse.Query, now: datetime) -> Iterator[browse.RecipientStanding]:
         """Any number, the last changed first."""
         return browse.all_recipients(self._engine, wanted, now)
 
@@ -543,32 +545,34 @@ class Ledger(Lists):
 
     def _act(self, act: Act, work: Callable[[Connection], T], counted: Callable[[T], int | None]) -> T:
         """What somebody does by hand, and its row in the log: one transaction. `counted` as in `actions.Row.write`."""
-        return actions.Row(self.names, act).write(self._engine, work, counted)
+        return actions.LogEntry(self.names, act).write(self._engine, work, counted)
 
-    def actions_on(self, subject: str, limit: int = 50) -> Sequence[actions.Action]:
+    def actions_on(self, subject: str, limit: int = 50) -> Sequence[actions.LoggedAction]:
         """What people did to one subject, the newest first."""
         return actions.on(self._engine, subject, limit)
 
-    def action_page(self, wanted: browse.Query, place: Place) -> Page[actions.Action]:
+    def action_page(self, wanted: browse.Query, place: PagePosition) -> Page[actions.LoggedAction]:
         """Some of what people did, the newest first."""
         return browse.action_page(self._engine, wanted, place)
 
-    def all_actions(self, wanted: browse.Query) -> Iterator[actions.Action]:
+    def all_actions(self, wanted: browse.Query) -> Iterator[actions.LoggedAction]:
         """Any number, the newest first."""
         return browse.all_actions(self._engine, wanted)
 
-    def actions(self, before: int | None = None, limit: int = 50) -> Sequence[actions.Action]:
+    def actions(self, before: int | None = None, limit: int = 50) -> Sequence[actions.LoggedAction]:
         """What people did, the newest first; `before` is the number behind which to go on."""
         return actions.page(self._engine, before, limit)
 
-    def review_page(self, wanted: browse.Query, place: Place, now: datetime | None = None) -> Page[review.Group]:
+    def review_page(
+        self, wanted: browse.Query, place: PagePosition, now: datetime | None = None
+    ) -> Page[review.ReviewGroup]:
         """Some groups of what was not recognised, those that came back first; with `now` their last days are told.
 
         Raises TookTooLong.
         """
         return browsing.page(self._engine, wanted, place, now)
 
-    def all_groups(self, wanted: browse.Query) -> Iterator[review.Group]:
+    def all_groups(self, wanted: browse.Query) -> Iterator[review.ReviewGroup]:
         """Any number, in the same order."""
         return browsing.everything(self._engine, wanted)
 
@@ -576,7 +580,7 @@ class Ledger(Lists):
         """How many groups by state, kind and provider; None where counting took too long."""
         return browsing.facets(self._engine, wanted)
 
-    def review_group(self, gid: str, now: datetime | None = None) -> review.Group | None:
+    def review_group(self, gid: str, now: datetime | None = None) -> review.ReviewGroup | None:
         """The group of that id; with `now` its last days are told."""
         return browsing.group(self._engine, gid, now)
 
@@ -624,7 +628,7 @@ class Ledger(Lists):
 
         return self._act(Act(by, action, gid), noted, lambda mails: mails) is not None
 
-    def opt_out_page(self, place: Place, *, done: bool = False) -> Page[KeptOptOut]:
+    def opt_out_page(self, place: PagePosition, *, done: bool = False) -> Page[KeptOptOut]:
         """Opt-outs that wait, or that were dealt with, the newest first. Raises TookTooLong."""
         return optouts.page(self._engine, place, done=done)
 

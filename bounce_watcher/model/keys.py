@@ -16,7 +16,7 @@ KIB, MIB = 1024, 1024 * 1024
 Bound = TypeVar("Bound", int, float, timedelta)
 
 
-class Kind(Enum):
+class ValueKind(Enum):
     """What a text (each text of a list) has to be."""
 
     ADDRESS = auto()
@@ -45,7 +45,7 @@ class Kind(Enum):
     URL = auto()
 
 
-class Mark(Enum):
+class KeyMark(Enum):
     UNWRITTEN = auto()  # the field is no key
     SECRET = auto()     # may be written as KEY_file, KEY_env and KEY_credential, as every SecretStr may
     SIZE = auto()       # a number of bytes, also "1MiB"; None = "unlimited"

@@ -249,7 +249,7 @@ class Actor:
     note: str | None = None
 
 
-class By(StrEnum):
+class ChangedBy(StrEnum):
     """What changed the state of a recipient."""
 
     REPORT = "report"      # an event, under the policy
@@ -275,7 +275,7 @@ class StateChange:
     at: datetime
     state: State
     grounds: Grounds | None
-    by: By
+    by: ChangedBy
     reason: str | None = None
     until: datetime | None = None
 

@@ -11,7 +11,7 @@ class Side(StrEnum):
     THERE = "there"
 
 
-class Case(StrEnum):
+class DifferenceKind(StrEnum):
     """Why an address stands on one side alone."""
 
     SENDING = "sending"        # what makes them equal is on its way there
@@ -26,13 +26,14 @@ class Case(StrEnum):
     ELSEWHERE = "elsewhere"    # it is suppressed here where this target is not told of it
 
 
-FIXED_AT: Mapping[Case, Side] = {
-    Case.MISSING: Side.THERE, Case.DEAD: Side.THERE, Case.LEFT_OVER: Side.THERE, Case.THEIRS: Side.HERE,
+FIXED_AT: Mapping[DifferenceKind, Side] = {
+    DifferenceKind.MISSING: Side.THERE, DifferenceKind.DEAD: Side.THERE, DifferenceKind.LEFT_OVER: Side.THERE,
+    DifferenceKind.THEIRS: Side.HERE,
 }
 """On which side each is fixed; what is not here is fixed on neither."""
 
 
-class Why(StrEnum):
+class DifferenceReason(StrEnum):
     """What tells the case."""
 
     ERASED = "erased"
@@ -54,13 +55,18 @@ class Why(StrEnum):
     RELEASE_NOT_TAKEN = "release_not_taken"
 
 
-CASES: Mapping[Why, Case] = {
-    Why.ERASED: Case.FORGOTTEN, Why.STOOD_THERE: Case.WITHDRAWN, Why.ON_ITS_WAY: Case.SENDING,
-    Why.NEVER_TOLD: Case.MISSING, Why.TOLD_AND_NOT_LISTED: Case.MISSING, Why.NEVER_TAKEN: Case.MISSING,
-    Why.REFUSED: Case.DEAD, Why.HELD_BACK: Case.HELD, Why.RELEASE_ON_ITS_WAY: Case.SENDING, Why.NOT_OURS: Case.THEIRS,
-    Why.LISTED_AFTER_RELEASE: Case.THEIRS, Why.RELEASE_TAKEN: Case.THEIRS, Why.RELEASE_JUST_TAKEN: Case.LATELY,
-    Why.OTHER_STREAM: Case.ELSEWHERE, Why.NOT_RELEASED: Case.THEIRS, Why.LISTED_AT_ANOTHER_TIME: Case.THEIRS,
-    Why.RELEASE_NOT_TAKEN: Case.LEFT_OVER,
+CASES: Mapping[DifferenceReason, DifferenceKind] = {
+    DifferenceReason.ERASED: DifferenceKind.FORGOTTEN, DifferenceReason.STOOD_THERE: DifferenceKind.WITHDRAWN,
+    DifferenceReason.ON_ITS_WAY: DifferenceKind.SENDING,
+    DifferenceReason.NEVER_TOLD: DifferenceKind.MISSING, DifferenceReason.TOLD_AND_NOT_LISTED: DifferenceKind.MISSING,
+    DifferenceReason.NEVER_TAKEN: DifferenceKind.MISSING,
+    DifferenceReason.REFUSED: DifferenceKind.DEAD, DifferenceReason.HELD_BACK: DifferenceKind.HELD,
+    DifferenceReason.RELEASE_ON_ITS_WAY: DifferenceKind.SENDING, DifferenceReason.NOT_OURS: DifferenceKind.THEIRS,
+    DifferenceReason.LISTED_AFTER_RELEASE: DifferenceKind.THEIRS, DifferenceReason.RELEASE_TAKEN: DifferenceKind.THEIRS,
+    DifferenceReason.RELEASE_JUST_TAKEN: DifferenceKind.LATELY,
+    DifferenceReason.OTHER_STREAM: DifferenceKind.ELSEWHERE, DifferenceReason.NOT_RELEASED: DifferenceKind.THEIRS,
+    DifferenceReason.LISTED_AT_ANOTHER_TIME: DifferenceKind.THEIRS,
+    DifferenceReason.RELEASE_NOT_TAKEN: DifferenceKind.LEFT_OVER,
 }
 
 
@@ -71,12 +77,12 @@ class Cause:
     `again` is the id of a notice that need only be sent once more.
     """
 
-    why: Why
+    why: DifferenceReason
     answer: str | None = None
     again: str | None = None
 
     @property
-    def case(self) -> Case:
+    def case(self) -> DifferenceKind:
         return CASES[self.why]
 
 
@@ -98,7 +104,7 @@ class Difference:
     number: int | None = None
 
     @property
-    def case(self) -> Case:
+    def case(self) -> DifferenceKind:
         return self.cause.case
 
     @property

@@ -17,7 +17,7 @@ from pydantic import SecretStr
 
 from bounce_watcher.model.about import About, AboutKind
 from bounce_watcher.model.errors import PermanentFailure
-from bounce_watcher.model.keys import DAY, MINUTE, SECOND, Between, Kind, Mark
+from bounce_watcher.model.keys import DAY, MINUTE, SECOND, Between, KeyMark, ValueKind
 from bounce_watcher.model.ledger import AlertKind, Attempt, Disposition, NoticeType, Occurrence, OutboxItem
 from bounce_watcher.model.neutral import for_chat
 from bounce_watcher.model.url import Hides, url_secrets
@@ -48,9 +48,9 @@ _ALERTS = frozenset({NoticeType.ALERT_RAISED, NoticeType.ALERT_CLEARED})
 class Notifier:
     """One `[[notify]]`. `url` may hold secrets. At most one message `every` so often, unless one was not taken."""
 
-    name: Annotated[str, Kind.NAME]
-    url: Annotated[SecretStr, Kind.APPRISE_URL]
-    alerts: Annotated[frozenset[AlertKind], Mark.FILLED, Mark.ONCE] = frozenset(AlertKind)
+    name: Annotated[str, ValueKind.NAME]
+    url: Annotated[SecretStr, ValueKind.APPRISE_URL]
+    alerts: Annotated[frozenset[AlertKind], KeyMark.FILLED, KeyMark.ONCE] = frozenset(AlertKind)
     every: Annotated[timedelta, Between(timedelta(0), DAY)] = timedelta(minutes=15)
     timeout: Annotated[timedelta, Between(SECOND, 2 * MINUTE)] = timedelta(seconds=30)
 
@@ -85,7 +85,7 @@ TEST = Message("bounce-watcher: test", "This is a test: here you are told of ale
 
 
 @dataclass(frozen=True, slots=True)
-class _Told:
+class _ToldAlert:
     """One alert as the latest of its notices tells it."""
 
     data: Mapping[str, Any]
@@ -120,14 +120,14 @@ def message_of(items: Sequence[OutboxItem]) -> Message:
     )
 
 
-def _by_alert(items: Iterable[OutboxItem]) -> list[_Told]:
-    found: dict[str, _Told] = {}
+def _by_alert(items: Iterable[OutboxItem]) -> list[_ToldAlert]:
+    found: dict[str, _ToldAlert] = {}
     for item in items:
         body = json.loads(item.body)
         data, over = body["data"], item.type is NoticeType.ALERT_CLEARED
         before = found.get(data["id"])
         raised = not over or (before is not None and before.raised)
-        found[data["id"]] = _Told(data, body["timestamp"], raised, over)
+        found[data["id"]] = _ToldAlert(data, body["timestamp"], raised, over)
     return list(found.values())
 
 

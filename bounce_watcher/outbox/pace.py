@@ -4,7 +4,7 @@ import threading
 from time import monotonic, sleep  # noqa: TID251  (it spaces calls, it does not tell the time)
 
 
-class Pace:
+class CallPacer:
     """Spaces calls evenly. Thread-safe. `rate` in calls a second, None = no limit."""
 
     def __init__(self, rate: float | None) -> None:

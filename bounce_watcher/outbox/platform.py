@@ -16,7 +16,7 @@ from pydantic import SecretStr
 from bounce_watcher.extras import missing
 from bounce_watcher.model.about import About, AboutKind
 from bounce_watcher.model.errors import BounceWatcherError, PermanentFailure, TemporaryFailure
-from bounce_watcher.model.keys import MINUTE, SECOND, Between, Kind, Mark
+from bounce_watcher.model.keys import MINUTE, SECOND, Between, KeyMark, ValueKind
 from bounce_watcher.model.ledger import NoticeType, Occurrence, Scope
 from bounce_watcher.model.url import shown_url
 from bounce_watcher.outbox.backoff import FOR_WHAT_IS_IN_IT, retry_after
@@ -51,7 +51,7 @@ class Listed:
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class ListPage:
     """A part of a platform's own list. `cursor` leads to the next part, None after the last."""
 
     entries: tuple[Listed, ...]
@@ -72,7 +72,7 @@ class Session(Protocol):
     def check(self, now: datetime) -> Outcome:
         """A harmless call that proves that the platform is there, knows us and lets us do what we are to do."""
 
-    def page(self, cursor: str | None, now: datetime) -> Page:
+    def page(self, cursor: str | None, now: datetime) -> ListPage:
         """A part of its list, the first for None. Raises TemporaryFailure or PermanentFailure."""
 
     def close(self) -> None: ...
@@ -85,8 +85,8 @@ class Platform(ABC):
     `rate` overrides how many calls a second are made at most, None = what the kind's `limits` say.
     """
 
-    name: Annotated[str, Kind.NAME]
-    streams: Annotated[tuple[str, ...], Mark.ONCE] = ()
+    name: Annotated[str, ValueKind.NAME]
+    streams: Annotated[tuple[str, ...], KeyMark.ONCE] = ()
     timeout: Annotated[timedelta, Between(SECOND, 5 * MINUTE)] = timedelta(seconds=30)
     rate: Annotated[float | None, Between(0.001, 10_000.0)] = None
 
@@ -137,9 +137,9 @@ class HttpPlatform(Platform):
     `ca_file` and `allow_hosts` as for webhooks: see endpoint.py and reach.py.
     """
 
-    url: Annotated[str, Kind.URL] = ""
-    ca_file: Annotated[str | None, Kind.CA_FILE] = None
-    allow_hosts: Annotated[frozenset[str], Kind.ALLOWED_HOST, Mark.ONCE] = field(default_factory=frozenset)
+    url: Annotated[str, ValueKind.URL] = ""
+    ca_file: Annotated[str | None, ValueKind.CA_FILE] = None
+    allow_hosts: Annotated[frozenset[str], ValueKind.ALLOWED_HOST, KeyMark.ONCE] = field(default_factory=frozenset)
 
     @property
     def shown_url(self) -> str:
@@ -158,7 +158,7 @@ class HttpPlatform(Platform):
     def check(self, now: datetime) -> Conversation[Outcome]:
         """Reads something harmless that takes the same rights, as far as there is such a thing."""
 
-    def page(self, cursor: str | None, now: datetime) -> Conversation[Page]:
+    def page(self, cursor: str | None, now: datetime) -> Conversation[ListPage]:
         """A part of its list, where `lists`. Raises what `unread` makes of a reply that is none."""
         raise NotImplementedError
 

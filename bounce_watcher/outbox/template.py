@@ -26,7 +26,7 @@ MAX_TEXT = 64 * 1024
 Scalar = str | int | None
 
 
-class Place(Enum):
+class TemplateContext(Enum):
     """Where a template stands, which says how a value is written there."""
 
     URL = "url"        # percent-encoded whole, never empty
@@ -48,12 +48,12 @@ class Template:
 
     names: frozenset[str]
     _render: Callable[[Mapping[str, Scalar]], Any]
-    _place: Place
+    _place: TemplateContext
 
     def render(self, values: Mapping[str, Scalar]) -> str:
         """Raises Unfit."""
         text = self._filled(values)
-        if self._place is Place.HEADER and not (text.isascii() and text.isprintable()):
+        if self._place is TemplateContext.HEADER and not (text.isascii() and text.isprintable()):
             raise Unfit("a header can hold printable ASCII only")
         return str(text)
 
@@ -75,7 +75,7 @@ class Template:
 
 
 @cache
-def template(source: str, place: Place, *, native: bool = False) -> Template:
+def template(source: str, place: TemplateContext, *, native: bool = False) -> Template:
     """`native`: for `value`. Raises BadTemplate."""
     if len(source) > MAX_TEMPLATE:
         raise BadTemplate("is longer than 4 KiB")
@@ -136,12 +136,12 @@ def _in_text(value: object) -> str:
     return "" if value is None else str(value)
 
 
-_WRITTEN: Mapping[Place, Callable[[object], str]] = {
-    Place.URL: _in_url, Place.HEADER: _in_text, Place.TEXT: _in_text,
+_WRITTEN: Mapping[TemplateContext, Callable[[object], str]] = {
+    TemplateContext.URL: _in_url, TemplateContext.HEADER: _in_text, TemplateContext.TEXT: _in_text,
 }
 
 
-def _environment(place: Place) -> SandboxedEnvironment:
+def _environment(place: TemplateContext) -> SandboxedEnvironment:
     environment = SandboxedEnvironment(
         undefined=StrictUndefined, autoescape=False, finalize=_WRITTEN[place], keep_trailing_newline=True
     )

@@ -46,7 +46,7 @@ _OF_RECIPIENT = "... user unknown"
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class RefusalLine:
     """A refusal on one line.
 
     `stage`: the command that it answers as `SmtpReply.stage` has it, None = not shown. `recipients`: keys of the
@@ -73,7 +73,7 @@ def is_first_line(reply: str) -> bool:
     return _GOES_ON.match(reply) is not None
 
 
-def read_transcript(text: str) -> tuple[Answer, ...]:
+def read_transcript(text: str) -> tuple[RefusalLine, ...]:
     """The refusals that `text` shows, in their order, but those that are only the aftermath of others. Total.
 
     Under PIPELINING (RFC 2920) Sendmail shows `>>> DATA` above the answers to RCPT TO too. Such an answer is told by
@@ -89,13 +89,13 @@ def read_transcript(text: str) -> tuple[Answer, ...]:
     return conversation.finished()
 
 
-def last_refusal(line: str) -> Answer | None:
+def last_refusal(line: str) -> RefusalLine | None:
     """The last refusal of a conversation that a report has put on one line; None where it shows none."""
     answers = read_transcript(_TURNS.sub("\n", line)) if _SAID in line else ()
     return answers[-1] if answers else None
 
 
-def answer_told(answers: Iterable[Answer], diagnostic: str) -> Answer | None:
+def answer_told(answers: Iterable[RefusalLine], diagnostic: str) -> RefusalLine | None:
     """The answer that `diagnostic` repeats, whole or cut: else, where all of its code are of one stage, the first."""
     said, code = _plain(diagnostic), diagnostic[:3]
     if not said:
@@ -107,7 +107,7 @@ def answer_told(answers: Iterable[Answer], diagnostic: str) -> Answer | None:
     return alike[0] if len({each.stage for each in alike}) == 1 else None
 
 
-def answer_on(answers: Iterable[Answer], address: str) -> Answer | None:
+def answer_on(answers: Iterable[RefusalLine], address: str) -> RefusalLine | None:
     """The last answer on `address`; None where none is shown to be."""
     key = address_key(address)
     return next((each for each in reversed(tuple(answers)) if key in each.recipients), None)
@@ -129,7 +129,7 @@ class _Conversation:
     __slots__ = ("_answers", "_fresh", "_open", "_recipients", "_session", "_stage")
 
     def __init__(self) -> None:
-        self._answers: list[Answer] = []
+        self._answers: list[RefusalLine] = []
         self._session = 0
         self._stage: str | None = None
         self._recipients: frozenset[str] = frozenset()
@@ -153,7 +153,7 @@ class _Conversation:
     def is_full(self) -> bool:
         return len(self._answers) > MAX_ANSWERS
 
-    def finished(self) -> tuple[Answer, ...]:
+    def finished(self) -> tuple[RefusalLine, ...]:
         self._close()
         return tuple(self._answers[:MAX_ANSWERS])
 
@@ -162,7 +162,7 @@ class _Conversation:
             last = self._answers[-1]
             self._answers[-1] = replace(last, text=f"{last.text} {said}"[:MAX_LINE])
         else:
-            self._answers.append(Answer(said, self._stage, self._recipients or _named(said)))
+            self._answers.append(RefusalLine(said, self._stage, self._recipients or _named(said)))
         self._fresh = True
         self._open = is_first_line(said)
         if not self._open:
@@ -193,5 +193,5 @@ def _named(text: str) -> frozenset[str]:
     return frozenset(map(address_key, find_addresses(text, 1))) if "@" in text else frozenset()
 
 
-def _to_rcpt(answer: Answer) -> Answer:
+def _to_rcpt(answer: RefusalLine) -> RefusalLine:
     return replace(answer, stage="RCPT") if answer.stage == "DATA" else answer

@@ -30,7 +30,7 @@ from bounce_watcher.model.ledger import (
 from bounce_watcher.model.verdict import BounceType, Reason
 from bounce_watcher.policy.counting import CountRule, count_rule, counts_with
 from bounce_watcher.policy.deliveries import answered_until
-from bounce_watcher.policy.exclusion import Case, counted_already, why_not
+from bounce_watcher.policy.exclusion import JudgedEvent, counted_already, why_not
 from bounce_watcher.policy.guards.flood import is_unproven
 from bounce_watcher.policy.ladder import Ladder, lapse, until
 from bounce_watcher.policy.settings import PolicySettings, Threshold
@@ -45,7 +45,7 @@ def decide(event: BounceEvent, history: History, settings: PolicySettings) -> De
     current, released_at = standing.current, standing.released_at
     earlier = tuple(each for each in history.counted if _still_counts(each, event, released_at))
     record = history.record
-    case = Case(event, earlier, released_at, record.answered_until, settings, record.protected)
+    case = JudgedEvent(event, earlier, released_at, record.answered_until, settings, record.protected)
     against = why_not(case)
     if against is not None:
         return Decision(Step.NOTE, against, exclusion=against)

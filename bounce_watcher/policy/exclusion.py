@@ -22,7 +22,7 @@ from bounce_watcher.policy.settings import PolicySettings
 
 
 @dataclass(frozen=True, slots=True)
-class Case:
+class JudgedEvent:
     """One event before the policy: what counted before it, and until when nothing counts any more (or None).
 
     `answered_until`: a delivery answers for the bounces before it that are not enough by themselves.
@@ -37,17 +37,17 @@ class Case:
     protected: str | None = None
 
 
-def why_not(case: Case) -> Excluded | None:
+def why_not(case: JudgedEvent) -> Excluded | None:
     """Why the event does not count whatever came before it; None where it does."""
     return _first_answer(_CHECKS, case)
 
 
-def counted_already(case: Case) -> Excluded | None:
+def counted_already(case: JudgedEvent) -> Excluded | None:
     """What counted already and stands for the event too; None where nothing does."""
     return _first_answer(_REPETITIONS, case)
 
 
-def _first_answer(checks: "tuple[_Check, ...]", case: Case) -> Excluded | None:
+def _first_answer(checks: "tuple[_Check, ...]", case: JudgedEvent) -> Excluded | None:
     for check in checks:
         answer = check(case)
         if answer is not None:
@@ -55,14 +55,14 @@ def _first_answer(checks: "tuple[_Check, ...]", case: Case) -> Excluded | None:
     return None
 
 
-def _no_failure(case: Case) -> Excluded | None:
+def _no_failure(case: JudgedEvent) -> Excluded | None:
     event = case.event
     if event.kind is Kind.COMPLAINT or event.action is Action.FAILED:
         return None
     return Excluded(ExclusionKind.NO_FAILURE, action=event.action)
 
 
-def _no_complaint(case: Case) -> Excluded | None:
+def _no_complaint(case: JudgedEvent) -> Excluded | None:
     """not-spam says the very opposite; fraud, virus and auth-failure speak of what somebody sent in our name."""
     event = case.event
     if event.kind is not Kind.COMPLAINT or event.feedback_type == ABUSE:
@@ -70,7 +70,7 @@ def _no_complaint(case: Case) -> Excluded | None:
     return Excluded(ExclusionKind.NO_COMPLAINT, feedback_type=event.feedback_type)
 
 
-def _says_nothing(case: Case) -> Excluded | None:
+def _says_nothing(case: JudgedEvent) -> Excluded | None:
     event = case.event
     if event.kind is Kind.COMPLAINT:
         return None
@@ -84,7 +84,7 @@ def _says_nothing(case: Case) -> Excluded | None:
     return Excluded(ExclusionKind.PACE if by_default else ExclusionKind.SET, reason=event.reason)
 
 
-def _protected(case: Case) -> Excluded | None:
+def _protected(case: JudgedEvent) -> Excluded | None:
     name = case.protected or protected_by(case.event.recipient, case.settings)
     return None if name is None else Excluded(ExclusionKind.PROTECTED, domain=domain_protected(name))
 
@@ -110,13 +110,13 @@ def _keys(addresses: frozenset[str]) -> frozenset[str]:
     return frozenset(map(address_key, addresses))
 
 
-def _released(case: Case) -> Excluded | None:
+def _released(case: JudgedEvent) -> Excluded | None:
     if case.released_at is None or case.event.at > case.released_at:
         return None
     return Excluded(ExclusionKind.BEFORE_RELEASE, at=case.released_at)
 
 
-def _answered(case: Case) -> Excluded | None:
+def _answered(case: JudgedEvent) -> Excluded | None:
     event, until = case.event, case.answered_until
     if event.reason is None or until is None or event.at > until:
         return None
@@ -125,13 +125,13 @@ def _answered(case: Case) -> Excluded | None:
     return Excluded(ExclusionKind.BEFORE_DELIVERY, at=until)
 
 
-def _doubtful(case: Case) -> Excluded | None:
+def _doubtful(case: JudgedEvent) -> Excluded | None:
     """A report that is in doubt proves nothing, however little proof the settings ask for."""
     doubt = case.event.doubt
     return None if doubt is None else Excluded(ExclusionKind.IN_DOUBT, doubt=doubt)
 
 
-def _too_weak(case: Case) -> Excluded | None:
+def _too_weak(case: JudgedEvent) -> Excluded | None:
     asked = asked_evidence(case.event, case.settings)
     if case.event.evidence.at_least(asked):
         return None
@@ -156,7 +156,7 @@ def is_proven_late(event: BounceEvent, sent_at: datetime, settings: PolicySettin
     return is_near and Evidence.KNOWN_MESSAGE.at_least(asked_evidence(event, settings))
 
 
-def _same_message(case: Case) -> Excluded | None:
+def _same_message(case: JudgedEvent) -> Excluded | None:
     message_id = case.event.sent_message_id
     if message_id is None:
         return None
@@ -164,20 +164,20 @@ def _same_message(case: Case) -> Excluded | None:
     return Excluded(ExclusionKind.SAME_MESSAGE, at=counted.at) if counted else None
 
 
-def _same_day(case: Case) -> Excluded | None:
+def _same_day(case: JudgedEvent) -> Excluded | None:
     today = utc_day(case.event.at)
     counted = _standing_in(case, lambda bounce: utc_day(bounce.at) == today)
     return Excluded(ExclusionKind.SAME_DAY, at=counted.at) if counted else None
 
 
-def _standing_in(case: Case, alike: Callable[[CountedBounce], bool]) -> CountedBounce | None:
+def _standing_in(case: JudgedEvent, alike: Callable[[CountedBounce], bool]) -> CountedBounce | None:
     """The first bounce that is `alike` and was counted together with what this event would be."""
     reason, changed = case.event.reason if case.event.kind is not Kind.COMPLAINT else None, case.settings.reasons
     matches = (bounce for bounce in case.earlier if alike(bounce) and counts_with(bounce.reason, reason, changed))
     return next(matches, None)
 
 
-_Check = Callable[[Case], Excluded | None]
+_Check = Callable[[JudgedEvent], Excluded | None]
 _CHECKS: tuple[_Check, ...] = (
     _no_failure, _no_complaint, _says_nothing, _protected, _released, _answered, _doubtful, _too_weak,
 )

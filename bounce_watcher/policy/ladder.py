@@ -3,10 +3,10 @@
 from datetime import datetime, timedelta
 from typing import Annotated
 
-from bounce_watcher.model.keys import HOUR, Between, Mark
+from bounce_watcher.model.keys import HOUR, Between, KeyMark
 from bounce_watcher.model.ledger import RecipientRecord, State, SuppressionSource
 
-Ladder = Annotated[tuple[timedelta | None, ...], Between(HOUR), Mark.SINGLE, Mark.FILLED, Mark.RISING]
+Ladder = Annotated[tuple[timedelta | None, ...], Between(HOUR), KeyMark.SINGLE, KeyMark.FILLED, KeyMark.RISING]
 """Durations of the first suppression, the second and so on; the last one holds for all further. None = for good."""
 
 

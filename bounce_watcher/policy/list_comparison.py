@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from bounce_watcher.model.ledger import NoticeType, OutboxState, State
-from bounce_watcher.model.list_comparison import Cause, Why
+from bounce_watcher.model.list_comparison import Cause, DifferenceReason
 
 SETTLES = timedelta(hours=1)
 """So long a list there may still show whom it was told to release: platforms answer before all of them has heard."""
@@ -17,7 +17,7 @@ SETTLES = timedelta(hours=1)
 CLOCKS_DIFFER = timedelta(minutes=5)
 
 
-class Notice(NamedTuple):
+class SentNotice(NamedTuple):
     """One row of the outbox that told the target of a state."""
 
     number: int
@@ -37,14 +37,14 @@ class Notice(NamedTuple):
         return self.state is OutboxState.DELIVERED
 
 
-class Known(NamedTuple):
+class AddressFacts(NamedTuple):
     """What is known of one address: what the target was told, in order; when it was released; how it stands.
 
     `is_theirs`: all that suppresses it here is that it once stood on the list there. `was_due`: a notice on it was on
     its way when the lists began to be read; notices after the number `read_from` were made after that.
     """
 
-    notices: Sequence[Notice] = ()
+    notices: Sequence[SentNotice] = ()
     released_at: datetime | None = None
     standing: frozenset[str] = frozenset()
     is_theirs: bool = True
@@ -52,7 +52,7 @@ class Known(NamedTuple):
     read_from: int = 0
 
     @property
-    def put(self) -> Notice | None:
+    def put(self) -> SentNotice | None:
         """The last notice by which the target took a suppression."""
         return next((each for each in reversed(self.notices) if each.suppresses and each.is_delivered), None)
 
@@ -64,51 +64,55 @@ class Known(NamedTuple):
         return newest.state is OutboxState.DUE or self.was_due or newest.number > self.read_from
 
 
-def why_missing(known: Known, *, is_forgotten: bool) -> Cause:
+def why_missing(known: AddressFacts, *, is_forgotten: bool) -> Cause:
     """It is suppressed here and does not stand there."""
     if is_forgotten:
-        return Cause(Why.ERASED)
+        return Cause(DifferenceReason.ERASED)
     if known.is_theirs:
-        return Cause(Why.STOOD_THERE)
+        return Cause(DifferenceReason.STOOD_THERE)
     if known.is_moving(suppresses=True):
-        return Cause(Why.ON_ITS_WAY, known.notices[-1].answer)
+        return Cause(DifferenceReason.ON_ITS_WAY, known.notices[-1].answer)
     if not known.notices:
-        return Cause(Why.NEVER_TOLD)
+        return Cause(DifferenceReason.NEVER_TOLD)
     newest = known.notices[-1]
     if newest.suppresses and newest.state is OutboxState.DEAD:
-        return Cause(Why.REFUSED, newest.answer, newest.id)
-    return Cause(Why.TOLD_AND_NOT_LISTED if known.put else Why.NEVER_TAKEN)
+        return Cause(DifferenceReason.REFUSED, newest.answer, newest.id)
+    return Cause(DifferenceReason.TOLD_AND_NOT_LISTED if known.put else DifferenceReason.NEVER_TAKEN)
 
 
-def why_unknown(known: Known, since: datetime | None, now: datetime) -> Cause:
+def why_unknown(known: AddressFacts, since: datetime | None, now: datetime) -> Cause:
     """It stands there, `since` then as far as it tells, and is not suppressed here."""
     if State.PENDING in known.standing:
-        return Cause(Why.HELD_BACK)
+        return Cause(DifferenceReason.HELD_BACK)
     if known.is_moving(suppresses=False):
-        return Cause(Why.RELEASE_ON_ITS_WAY, known.notices[-1].answer)
+        return Cause(DifferenceReason.RELEASE_ON_ITS_WAY, known.notices[-1].answer)
     if known.put is None:
-        return Cause(Why.NOT_OURS)
+        return Cause(DifferenceReason.NOT_OURS)
     behind = [each for each in known.notices if each.number > known.put.number and not each.suppresses]
     if taken := next((each for each in behind if each.is_delivered), None):
         return _after_release(taken, since, now)
     if State.SUPPRESSED in known.standing:
-        return Cause(Why.OTHER_STREAM)
+        return Cause(DifferenceReason.OTHER_STREAM)
     return _from_here(known.put, known.released_at, since, behind[-1] if behind else None)
 
 
-def _after_release(taken: Notice, since: datetime | None, now: datetime) -> Cause:
+def _after_release(taken: SentNotice, since: datetime | None, now: datetime) -> Cause:
     """It took a release, and lists the address."""
     if since and since > taken.created_at + CLOCKS_DIFFER:
-        return Cause(Why.LISTED_AFTER_RELEASE)
-    return Cause(Why.RELEASE_JUST_TAKEN if now - taken.created_at < SETTLES else Why.RELEASE_TAKEN)
+        return Cause(DifferenceReason.LISTED_AFTER_RELEASE)
+    return Cause(
+        DifferenceReason.RELEASE_JUST_TAKEN if now - taken.created_at < SETTLES else DifferenceReason.RELEASE_TAKEN
+    )
 
 
-def _from_here(put: Notice, released_at: datetime | None, since: datetime | None, release: Notice | None) -> Cause:
+def _from_here(
+    put: SentNotice, released_at: datetime | None, since: datetime | None, release: SentNotice | None
+) -> Cause:
     """It took a suppression, and no release after it."""
     if released_at is None or released_at < put.created_at:
-        return Cause(Why.NOT_RELEASED)
+        return Cause(DifferenceReason.NOT_RELEASED)
     if since and not put.created_at - CLOCKS_DIFFER <= since <= released_at + CLOCKS_DIFFER:
-        return Cause(Why.LISTED_AT_ANOTHER_TIME)
+        return Cause(DifferenceReason.LISTED_AT_ANOTHER_TIME)
     if release is None or release.state is not OutboxState.DEAD:
-        return Cause(Why.RELEASE_NOT_TAKEN)
-    return Cause(Why.RELEASE_NOT_TAKEN, release.answer, release.id)
+        return Cause(DifferenceReason.RELEASE_NOT_TAKEN)
+    return Cause(DifferenceReason.RELEASE_NOT_TAKEN, release.answer, release.id)

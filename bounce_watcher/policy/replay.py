@@ -22,7 +22,7 @@ from bounce_watcher.model.grounds import (
 )
 from bounce_watcher.model.ledger import (
     BounceEvent,
-    By,
+    ChangedBy,
     CountedBounce,
     Decision,
     History,
@@ -41,7 +41,7 @@ Decide = Callable[[BounceEvent, History], Decision]
 LONGEST_HISTORY = 100
 """Counted events of one recipient that `decide` is shown: the most recent ones."""
 
-NOT_BY_REPORTS = (By.PERSON, By.PLATFORM, By.GUARD)
+NOT_BY_REPORTS = (ChangedBy.PERSON, ChangedBy.PLATFORM, ChangedBy.GUARD)
 """Whose steps stay as they were when a course is gone through again."""
 
 _at = attrgetter("at")
@@ -93,9 +93,9 @@ class Replay:
     def repeat(self, step: StateChange) -> None:
         """What was done beside the reports, done again."""
         self.until(step.at)
-        if step.by is not By.GUARD and step.state is State.SUPPRESSED:
+        if step.by is not ChangedBy.GUARD and step.state is State.SUPPRESSED:
             self.record = transitions.suppress(self.record, _by_hand(step)).record
-        elif step.state in _RELEASED and step.by is By.PLATFORM:
+        elif step.state in _RELEASED and step.by is ChangedBy.PLATFORM:
             counting = history_at(self.record, self.counted, step.at).counted
             self.record = transitions.apply_delivery(self.record, step.at, counting).record
         elif step.state in _RELEASED:
@@ -132,7 +132,7 @@ def go_through(
 class Correction:
     """What going through a course again changes: the record's `change` (None = nothing), and events' `exclusions`."""
 
-    change: transitions.Change | None
+    change: transitions.Transition | None
     exclusions: tuple[tuple[str, Excluded | None], ...] = ()
 
 
@@ -163,7 +163,7 @@ def correct(
 def _held_against(
     record: RecipientRecord, then: RecipientRecord, touched: frozenset[str], cause: Undone | Reread, now: datetime,
     may_suppress: bool,
-) -> transitions.Change | None:
+) -> transitions.Transition | None:
     standing, wanted = record.suppression, then.suppression
     if standing is None:
         if wanted is None or wanted.state is State.PENDING:
@@ -178,18 +178,18 @@ def _held_against(
     return transitions.suppress(replace(record, suppression=None), replace(wanted, state=standing.state))
 
 
-def _watching(record: RecipientRecord, then: RecipientRecord) -> transitions.Change | None:
+def _watching(record: RecipientRecord, then: RecipientRecord) -> transitions.Transition | None:
     """Nothing stands against it before or after; but what counts may be less, or more."""
     if State.WATCHING not in {record.state, then.state}:
         return None
     if (record.state, record.grounds) == (then.state, then.grounds):
         return None
-    return transitions.Change(replace(record, state=then.state, grounds=then.grounds))
+    return transitions.Transition(replace(record, state=then.state, grounds=then.grounds))
 
 
 def _lifted(
     record: RecipientRecord, then: RecipientRecord, cause: Undone | Reread, now: datetime
-) -> transitions.Change:
+) -> transitions.Transition:
     """Released, but not as by a person: what still counts goes on counting."""
     lifted = transitions.release(record, now, cause)
     left = replace(lifted.record, released_at=then.released_at, rung=then.rung, lapsed=then.lapsed)

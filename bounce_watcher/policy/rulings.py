@@ -10,7 +10,7 @@ from bounce_watcher.model.ledger import COMPLAINT_REASON, RecipientRecord, Suppr
 from bounce_watcher.policy import transitions
 from bounce_watcher.policy.exclusion import protected_by
 from bounce_watcher.policy.settings import PolicySettings
-from bounce_watcher.policy.transitions import Change
+from bounce_watcher.policy.transitions import Transition
 
 
 class Ruling(StrEnum):
@@ -33,13 +33,13 @@ INCLUDABLE = (SkipReason.COMPLAINT, SkipReason.BY_HAND, SkipReason.PROTECTED)
 """Who is not left out if a person says so."""
 
 
-def ruled(record: RecipientRecord, ruling: Ruling, now: datetime, note: str) -> Change:
+def ruled(record: RecipientRecord, ruling: Ruling, now: datetime, note: str) -> Transition:
     """What is confirmed so is a decision by hand, which neither the guard nor an undo takes back."""
     if ruling is Ruling.RELEASE:
         return transitions.release(record, now, ByPerson(note))
     held = record.suppression
     if held is None:
-        return Change(record)
+        return Transition(record)
     by_hand = replace(record, suppression=replace(held, source=SuppressionSource.MANUAL))
     return transitions.confirm(by_hand, now, ByPerson(note, confirms=True))
 

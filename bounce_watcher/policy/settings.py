@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Annotated
 
 from bounce_watcher.model.finding import Evidence
-from bounce_watcher.model.keys import DAY, Between, Choices, Key, Kind
+from bounce_watcher.model.keys import DAY, Between, Choices, Key, ValueKind
 from bounce_watcher.model.ledger import Scope
 from bounce_watcher.model.verdict import Reason
 from bounce_watcher.policy.counting import CHOICES, DEFAULTS, CountRule
@@ -45,8 +45,8 @@ class PolicySettings:
     complaint_expiry: Annotated[Ladder, Key("expiry.complaint")] = (None,)
     hard_scope: Scope = Scope.STREAM
     complaint_scope: Scope = Scope.GLOBAL
-    protected_addresses: Annotated[frozenset[str], Key("protected"), Kind.PROTECTED_ADDRESS] = frozenset()
-    protected_domains: Annotated[frozenset[str], Key("protected"), Kind.PROTECTED_DOMAIN] = frozenset()
+    protected_addresses: Annotated[frozenset[str], Key("protected"), ValueKind.PROTECTED_ADDRESS] = frozenset()
+    protected_domains: Annotated[frozenset[str], Key("protected"), ValueKind.PROTECTED_DOMAIN] = frozenset()
     reasons: Annotated[Mapping[Reason, CountRule], Choices(CHOICES, DEFAULTS)] = field(default_factory=dict)
     guard: GuardSettings = field(default_factory=GuardSettings)
     alerts: AlertSettings = field(default_factory=AlertSettings)

@@ -48,14 +48,14 @@ _Step = tuple[_Changes, Sequence[_Notice]]
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class Transition:
     """A recipient's next record, and what happened on the way, each with its sequence."""
 
     record: RecipientRecord
     occurrences: tuple[Occurrence, ...] = ()
 
 
-class _Told(Mapping[str, object]):
+class _OccurrenceData(Mapping[str, object]):
     """The data of an occurrence, put together when somebody asks: most occurrences nobody listens to."""
 
     __slots__ = ("_tell",)
@@ -76,7 +76,7 @@ class _Told(Mapping[str, object]):
         return self._tell().items()
 
 
-def apply_event(record: RecipientRecord, event: BounceEvent, decision: Decision) -> Change:
+def apply_event(record: RecipientRecord, event: BounceEvent, decision: Decision) -> Transition:
     """The record after one event and what was decided on it."""
     record = _with_bounce(record, event, decision)
     changes, notices = _STEPS[decision.step](record, event, decision)
@@ -95,20 +95,20 @@ def _with_bounce(record: RecipientRecord, event: BounceEvent, decision: Decision
     return with_bounce(record, event.at) if believed else record
 
 
-def release_expired(record: RecipientRecord, at: datetime) -> Change:
+def release_expired(record: RecipientRecord, at: datetime) -> Transition:
     """Ends a suppression whose time is over at `at`.
 
     It ended at its `until`, not when somebody looked: so the record does not depend on when the ledger was asked.
     """
     suppression = record.suppression
     if suppression is None or suppression.until is None or suppression.until > at:
-        return Change(record)
+        return Transition(record)
     rung, lapsed = lapse(record)
     changes, notices = _ended(record, suppression.until, Expired(), Move.EXPIRE)
     return _change(record, {**changes, "rung": rung, "lapsed": lapsed}, notices)
 
 
-def suppress(record: RecipientRecord, wanted: Suppression) -> Change:
+def suppress(record: RecipientRecord, wanted: Suppression) -> Transition:
     """Suppresses, or holds the suppression back where `wanted.state` is PENDING.
 
     What is suppressed stays as it is unless `wanted` lasts longer or turns PENDING into SUPPRESSED.
@@ -116,7 +116,7 @@ def suppress(record: RecipientRecord, wanted: Suppression) -> Change:
     return _change(record, *_suppressed(record, wanted))
 
 
-def release(record: RecipientRecord, at: datetime, grounds: Grounds, *, rung: int = 0) -> Change:
+def release(record: RecipientRecord, at: datetime, grounds: Grounds, *, rung: int = 0) -> Transition:
     """Lifts what stands against a recipient: nothing at or before `at` counts any more, the ladder goes on at `rung`.
 
     Only the end of a real suppression is told: of a pending one nobody has heard.
@@ -124,18 +124,18 @@ def release(record: RecipientRecord, at: datetime, grounds: Grounds, *, rung: in
     return _change(record, *_released(record, at, grounds, rung))
 
 
-def reset(record: RecipientRecord, grounds: Grounds) -> Change:
+def reset(record: RecipientRecord, grounds: Grounds) -> Transition:
     """Who is watched is so no more. What is in force or held back stays so."""
     state = after(record.state, Move.RESET)
-    return Change(record) if state is record.state else _change(record, {"state": state, "grounds": grounds}, ())
+    return Transition(record) if state is record.state else _change(record, {"state": state, "grounds": grounds}, ())
 
 
-def confirm(record: RecipientRecord, at: datetime, grounds: Grounds) -> Change:
+def confirm(record: RecipientRecord, at: datetime, grounds: Grounds) -> Transition:
     """Puts in force what was held back, and tells it. Any other record stays as it is."""
     return _change(record, *_confirmed(record, at, grounds))
 
 
-def hold(record: RecipientRecord, at: datetime, grounds: Grounds) -> Change:
+def hold(record: RecipientRecord, at: datetime, grounds: Grounds) -> Transition:
     """Holds back what is in force, or is pending: `confirm` or `release` comes later. Any other record stays as it is.
 
     A platform that has heard of the suppression hears of a release. What counted goes on counting.
@@ -143,22 +143,22 @@ def hold(record: RecipientRecord, at: datetime, grounds: Grounds) -> Change:
     return _change(record, *_held(record, at, grounds))
 
 
-def tell(record: RecipientRecord, at: datetime) -> Change:
+def tell(record: RecipientRecord, at: datetime) -> Transition:
     """Tells at `at` of the suppression in force, which stays as it is. Of any other record there is nothing to tell."""
     current = record.suppression
     if current is None or current.state is not State.SUPPRESSED:
-        return Change(record)
+        return Transition(record)
     return _change(record, {}, ((NoticeType.SUPPRESSED, at, partial(_suppression_data, current)),))
 
 
-def tell_end(record: RecipientRecord, at: datetime, told: Mapping[str, object]) -> Change:
+def tell_end(record: RecipientRecord, at: datetime, told: Mapping[str, object]) -> Transition:
     """Tells at `at` of the end of a suppression of which `told` was told, for what the record now rests on."""
     return _change(record, {}, ((NoticeType.RELEASED, at, partial(dict, told, grounds=record.grounds)),))
 
 
 def apply_delivery(
     record: RecipientRecord, at: datetime, counted: Sequence[CountedBounce], *, is_unproven: bool = False
-) -> Change:
+) -> Transition:
     """The record after a delivery at `at`. `counted` is what counts against it.
 
     A suppression for soft bounces ends by it, and so does any that a flood of unproven reports holds. One for a hard
@@ -167,14 +167,14 @@ def apply_delivery(
     than the report that it rests on.
     """
     if record.delivered_at is not None and at <= record.delivered_at:  # by another writer, before the lock
-        return Change(record)
+        return Transition(record)
     seen = with_delivery(record, at, counted)
     grounds = Delivered(at)
     is_denied = is_unproven and seen.suppression is not None and seen.suppression.since < at
     if is_denied or _is_soft_suppression(seen, at):
         return release(seen, at, grounds, rung=seen.rung)
     stands = seen.delivered_since is not None and not any(unanswered(counted, seen, at))
-    return reset(seen, grounds) if stands else Change(seen)
+    return reset(seen, grounds) if stands else Transition(seen)
 
 
 def _is_soft_suppression(record: RecipientRecord, at: datetime) -> bool:
@@ -187,14 +187,14 @@ def _is_soft_suppression(record: RecipientRecord, at: datetime) -> bool:
     )
 
 
-def _change(record: RecipientRecord, changes: _Changes, notices: Sequence[_Notice]) -> Change:
+def _change(record: RecipientRecord, changes: _Changes, notices: Sequence[_Notice]) -> Transition:
     if not changes and not notices:
-        return Change(record)
+        return Transition(record)
     occurrences = tuple(
-        Occurrence(kind, at, record.recipient, record.stream, sequence, _Told(tell))
+        Occurrence(kind, at, record.recipient, record.stream, sequence, _OccurrenceData(tell))
         for sequence, (kind, at, tell) in enumerate(notices, record.sequence + 1)
     )
-    return Change(replace(record, sequence=record.sequence + len(notices), **changes), occurrences)
+    return Transition(replace(record, sequence=record.sequence + len(notices), **changes), occurrences)
 
 
 def _tally(record: RecipientRecord, event: BounceEvent) -> _Changes:
@@ -206,12 +206,12 @@ def _tally(record: RecipientRecord, event: BounceEvent) -> _Changes:
     }
 
 
-def taken_out(record: RecipientRecord, event: BounceEvent) -> Change:
+def taken_out(record: RecipientRecord, event: BounceEvent) -> Transition:
     """The record without an event that did not count, as far as it shows in its figures."""
     name = _count_name(event)
     left = record.counts.get(name or "", 0) - 1
     others = {other: number for other, number in record.counts.items() if other != name}
-    return Change(replace(record, counts=others if name is None or left < 1 else {**others, name: left}))
+    return Transition(replace(record, counts=others if name is None or left < 1 else {**others, name: left}))
 
 
 def _count_name(event: BounceEvent) -> str | None:

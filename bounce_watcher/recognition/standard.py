@@ -23,7 +23,7 @@ from bounce_watcher.parsing.returned import (
     split_text,
 )
 from bounce_watcher.parsing.smtp_reply import read_stage
-from bounce_watcher.parsing.transcript import Answer, answer_on, answer_told, is_first_line, read_transcript
+from bounce_watcher.parsing.transcript import RefusalLine, answer_on, answer_told, is_first_line, read_transcript
 from bounce_watcher.recognition.dialects import exim, opensmtpd
 from bounce_watcher.recognition.merging import each_once, kind_of
 from bounce_watcher.recognition.prose import (
@@ -76,7 +76,7 @@ class _Report:
         return _NEXT_BAR.split(self.notice[bar.end() :], 1)[0] if bar else ""
 
     @lazy
-    def answers(self) -> tuple[Answer, ...]:
+    def answers(self) -> tuple[RefusalLine, ...]:
         return read_transcript(self.notice)
 
     @lazy

@@ -29,7 +29,7 @@ from bounce_watcher.model.grounds import (
 from bounce_watcher.model.ledger import Alert, AlertKind, Disposition
 from bounce_watcher.outbox.answer import one_line
 from bounce_watcher.outbox.notifier import Message, Notifier, NotifierChannel, quoted
-from bounce_watcher.policy.guards.quiet import Pace
+from bounce_watcher.policy.guards.quiet import ArrivalRate
 from bounce_watcher.service.clock import utcnow
 from bounce_watcher.service.counts import What
 from bounce_watcher.service.polling import filing_of
@@ -133,7 +133,8 @@ def _alert(trouble: Lasting) -> Alert:
 # ── what lasts ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
 def findings(
-    settings: Settings, state: ServiceState, queues: Mapping[str, Queue], paces: Mapping[str, Pace], now: datetime
+    settings: Settings, state: ServiceState, queues: Mapping[str, Queue], paces: Mapping[str, ArrivalRate],
+    now: datetime
 ) -> Findings:
     """Pure. What targets are still to be told, and how mail comes to mailboxes, is as the ledger says."""
     lasting = [
@@ -168,7 +169,7 @@ def _mailboxes(limit: timedelta | None, state: ServiceState, now: datetime) -> I
             yield Lasting(of, filing.since, grounds, one_line(filing.text))
 
 
-def _quiet(state: ServiceState, paces: Mapping[str, Pace], now: datetime) -> Iterator[Lasting]:
+def _quiet(state: ServiceState, paces: Mapping[str, ArrivalRate], now: datetime) -> Iterator[Lasting]:
     for mailbox in state.mailboxes:
         pace = paces.get(mailbox.name)
         if pace is not None and mailbox.is_quiet(pace) and _is_settled(mailbox):

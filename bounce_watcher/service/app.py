@@ -31,7 +31,7 @@ from bounce_watcher.service.counts import Counts, expect
 from bounce_watcher.service.delivering import Deliverer
 from bounce_watcher.service.notify import notify, reloading, watchdog_interval
 from bounce_watcher.service.opening import open_ledger
-from bounce_watcher.service.pace import Pace
+from bounce_watcher.service.pace import Cooldown
 from bounce_watcher.service.polling import Poller
 from bounce_watcher.service.progress import Progress
 from bounce_watcher.service.recording import Recorder
@@ -80,7 +80,7 @@ class Service:
         self._deliverers = [
             Deliverer(ledger, target, self._troubles, counts=self._counts) for target in settings.receivers
         ]
-        self._paces = {notifier.about: Pace(notifier.every) for notifier in settings.notifiers}
+        self._paces = {notifier.about: Cooldown(notifier.every) for notifier in settings.notifiers}
         self._alarms = Alarms(settings, ledger, self.state, self._troubles, announcer(settings))
         self._mailboxes = [
             MailboxJob(account, poller, self._progress, self._run_at, self._wake_targets)
@@ -127,7 +127,7 @@ class Service:
         self._scheduler.add_job(job, "interval", seconds=every.total_seconds(), id=name, next_run_time=utcnow())
 
     def _round(self, deliverer: Deliverer) -> Callable[[], None]:
-        pace = self._paces.get(deliverer.about, Pace(timedelta(0)))
+        pace = self._paces.get(deliverer.about, Cooldown(timedelta(0)))
 
         def run() -> None:
             if pace.allows and deliverer.round(self._stop).delivered:

@@ -76,7 +76,7 @@ class _Try:
 
 
 @dataclass(frozen=True, slots=True)
-class DeliveryReport:
+class DispatchReport:
     """One round for one target: items by what their try came to; `retried` are due again.
 
     `disabled`: the receiver said 410 and is left alone from now on, until `outbox retry --target` or a new URL.
@@ -115,13 +115,13 @@ class Deliverer:
         self._taken = 0  # what the receiver took so far
         self._threads = ThreadPoolExecutor(self._channel.slots, thread_name_prefix=target.label.replace(" ", "-"))
 
-    def round(self, stop: threading.Event) -> DeliveryReport:
+    def round(self, stop: threading.Event) -> DispatchReport:
         """Sends until nothing is due, `stop` is set, or a whole turn met a receiver that takes nothing.
 
         A receiver that fails as a whole is left alone for a while: see `Circuit`. Never raises a BounceWatcherError;
         what is not concluded is sent again when its lease runs out.
         """
-        report = DeliveryReport(self.target)
+        report = DispatchReport(self.target)
         try:
             self._thin()
             while not stop.is_set() and self._circuit.allows(utcnow()):
@@ -256,7 +256,7 @@ def _through(
 
 def deliver_all(
     settings: Settings, ledger: Ledger, troubles: Troubles, stop: threading.Event
-) -> tuple[DeliveryReport, ...]:
+) -> tuple[DispatchReport, ...]:
     """One round for every target, side by side: a slow one holds up only its own."""
     if not settings.receivers:
         return ()
@@ -271,9 +271,9 @@ def deliver_all(
             raise
 
 
-def _report(target: str, attempts: Sequence[Attempt]) -> DeliveryReport:
+def _report(target: str, attempts: Sequence[Attempt]) -> DispatchReport:
     found = [attempt.disposition for attempt in attempts]
-    return DeliveryReport(
+    return DispatchReport(
         target,
         delivered=found.count(Disposition.DELIVERED),
         retried=found.count(Disposition.RETRY) + found.count(Disposition.GONE),
@@ -282,8 +282,8 @@ def _report(target: str, attempts: Sequence[Attempt]) -> DeliveryReport:
     )
 
 
-def _sum(one: DeliveryReport, other: DeliveryReport) -> DeliveryReport:
-    return DeliveryReport(
+def _sum(one: DispatchReport, other: DispatchReport) -> DispatchReport:
+    return DispatchReport(
         one.target, one.delivered + other.delivered, one.retried + other.retried, one.dead + other.dead,
         one.disabled or other.disabled,
     )

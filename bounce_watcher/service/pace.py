@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from bounce_watcher.service.clock import utcnow
 
 
-class Pace:
+class Cooldown:
     """Lets something succeed at most once in `every`; what fails may be tried again at once. For one thread."""
 
     def __init__(self, every: timedelta, now: Callable[[], datetime] = utcnow) -> None:

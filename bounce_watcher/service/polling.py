@@ -20,9 +20,9 @@ from bounce_watcher.model.obstacles import Obstacle
 from bounce_watcher.service.analysis.analyser import Analyser
 from bounce_watcher.service.clock import utcnow
 from bounce_watcher.service.counts import Counts, What
-from bounce_watcher.service.delivering import DeliveryReport, deliver_all
+from bounce_watcher.service.delivering import DispatchReport, deliver_all
 from bounce_watcher.service.opening import open_ledger
-from bounce_watcher.service.recording import Destinations, Recorder, Tally
+from bounce_watcher.service.recording import Destinations, PassTotals, Recorder
 from bounce_watcher.service.state import MailboxStates
 from bounce_watcher.service.trouble import Troubles
 from bounce_watcher.words.obstacles import told
@@ -36,7 +36,7 @@ class PassReport:
     """
 
     mailbox: str
-    tally: Tally
+    tally: PassTotals
     unfinished: bool = False
     failure: str | None = None
     obstacles: tuple[Obstacle, ...] = ()
@@ -45,7 +45,7 @@ class PassReport:
 @dataclass(frozen=True, slots=True)
 class PollReport:
     passes: tuple[PassReport, ...]
-    deliveries: tuple[DeliveryReport, ...]
+    deliveries: tuple[DispatchReport, ...]
 
     @property
     def ok(self) -> bool:
@@ -75,11 +75,11 @@ class Poller:
         read = [self._read.get(account.name) for account in accounts]
         return None if None in read else min([now, *(at for at in read if at)])
 
-    def run(self, account: ImapAccount, on_page: Callable[[Tally], None] = lambda _: None) -> PassReport:
+    def run(self, account: ImapAccount, on_page: Callable[[PassTotals], None] = lambda _: None) -> PassReport:
         """One pass; never raises a BounceWatcherError: what went wrong stands in the report and, once, in the log."""
-        total, begun = Tally(), utcnow()
+        total, begun = PassTotals(), utcnow()
 
-        def settle(places: Destinations, tally: Tally) -> None:
+        def settle(places: Destinations, tally: PassTotals) -> None:
             nonlocal total
             session.settle(places)
             total += tally
@@ -122,7 +122,7 @@ def filing_of(mailbox: str) -> About:
     return About(AboutKind.FILING, mailbox)
 
 
-def _log_page(account: ImapAccount, tally: Tally) -> None:
+def _log_page(account: ImapAccount, tally: PassTotals) -> None:
     log.info(
         "mail recorded and filed", action="mail_recorded", mailbox=account.name, messages=tally.messages,
         events=tally.events, suppressed=tally.suppressed, duplicates=tally.duplicates, doubted=tally.doubted,
@@ -130,7 +130,7 @@ def _log_page(account: ImapAccount, tally: Tally) -> None:
     )
 
 
-def poll_once(settings: Settings, on_page: Callable[[Tally], None] = lambda _: None) -> PollReport:
+def poll_once(settings: Settings, on_page: Callable[[PassTotals], None] = lambda _: None) -> PollReport:
     """Drains every mailbox, each in its own thread, then sends what is due. Raises what `open_ledger` raises.
 
     `on_page` is called, in any of these threads, with what each page came to.
@@ -151,7 +151,7 @@ def poll_once(settings: Settings, on_page: Callable[[Tally], None] = lambda _: N
     return PollReport(passes, deliveries)
 
 
-def drain_all(settings: Settings, poller: Poller, on_page: Callable[[Tally], None]) -> tuple[PassReport, ...]:
+def drain_all(settings: Settings, poller: Poller, on_page: Callable[[PassTotals], None]) -> tuple[PassReport, ...]:
     """Every mailbox to its end. Whatever breaks in (Ctrl-C) lets each one finish the pages in hand, no more."""
     if not settings.mailboxes:
         return ()

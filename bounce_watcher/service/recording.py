@@ -30,7 +30,7 @@ Destinations = Mapping[Destination, Sequence[RawMessage]]
 
 
 @dataclass(frozen=True, slots=True)
-class Tally:
+class PassTotals:
     """What a run of pages came to. `messages` were read; the rest is what they added to the ledger.
 
     `doubted` of the messages contradict the token that they came with: forged or mixed up, and gone to review.
@@ -47,8 +47,8 @@ class Tally:
     doubted: int = 0
     opt_outs: int = 0
 
-    def __add__(self, other: "Tally") -> "Tally":
-        return Tally(*(getattr(self, name) + getattr(other, name) for name in self.__slots__))
+    def __add__(self, other: "PassTotals") -> "PassTotals":
+        return PassTotals(*(getattr(self, name) + getattr(other, name) for name in self.__slots__))
 
     @property
     def duplicates(self) -> int:
@@ -73,9 +73,9 @@ class Recorder:
     def drain(
         self,
         pages: Iterable[Sequence[RawMessage]],
-        settle: Callable[[Destinations, Tally], None],
+        settle: Callable[[Destinations, PassTotals], None],
         stop: threading.Event,
-    ) -> Tally:
+    ) -> PassTotals:
         """Takes pages until there are none or `stop` is set; calls `settle` for some at a time once they are committed.
 
         `pages` and `settle` run in the caller's thread, so they may share a connection; meanwhile a thread of its own
@@ -134,14 +134,14 @@ class _Written:
     """A page that is committed, and where its mail goes now."""
 
     places: Destinations
-    tally: Tally
+    tally: PassTotals
 
 
 class _Settling:
     """Committed pages whose mail is filed some at a time: a server's price for moving mail is by the command."""
 
-    def __init__(self, settle: Callable[[Destinations, Tally], None]) -> None:
-        self.total = Tally()
+    def __init__(self, settle: Callable[[Destinations, PassTotals], None]) -> None:
+        self.total = PassTotals()
         self._settle = settle
         self._waiting: list[_Written] = []
 
@@ -157,7 +157,7 @@ class _Settling:
         for page in self._waiting:
             for place, messages in page.places.items():
                 places.setdefault(place, []).extend(messages)
-        tally = sum((page.tally for page in self._waiting), start=Tally())
+        tally = sum((page.tally for page in self._waiting), start=PassTotals())
         self._waiting.clear()
         self._settle(places, tally)
         self.total += tally
@@ -215,8 +215,8 @@ def _doubt(each: Analysed) -> Doubt | None:
     return next((event.doubt for event in events if event.doubt), None)
 
 
-def _tally(messages: int, outcome: PageOutcome, quarantined: int, doubted: int) -> Tally:
-    return Tally(
+def _tally(messages: int, outcome: PageOutcome, quarantined: int, doubted: int) -> PassTotals:
+    return PassTotals(
         messages=messages, new_messages=outcome.messages, events=outcome.events, suppressed=outcome.suppressed,
         released=outcome.released, notices=outcome.notices, quarantined=quarantined,
         doubted=doubted, opt_outs=outcome.opt_outs,

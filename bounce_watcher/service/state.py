@@ -6,9 +6,9 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from bounce_watcher.intake.imap.account import ImapAccount
-from bounce_watcher.intake.imap.backlog import Waiting
+from bounce_watcher.intake.imap.backlog import UnsettledMail
 from bounce_watcher.model.about import About
-from bounce_watcher.policy.guards.quiet import Pace
+from bounce_watcher.policy.guards.quiet import ArrivalRate
 from bounce_watcher.policy.settings import Mode
 from bounce_watcher.service.clock import utcnow
 from bounce_watcher.service.counts import Counted
@@ -48,7 +48,7 @@ class MailboxState:
     def is_read(self) -> bool:
         return self.last_read_at is not None and self.trouble is None and not self.stopped
 
-    def is_quiet(self, pace: Pace) -> bool:
+    def is_quiet(self, pace: ArrivalRate) -> bool:
         """Whether its latest pass found that no mail has come for longer than is usual: of later nobody knows.
 
         What lies in one that is not read, or not to its end, is not known either.
@@ -83,7 +83,7 @@ class MailboxStates:
         with self._lock:
             return self._of(account)
 
-    def waits(self, account: ImapAccount, waiting: Waiting, read: int = 0) -> None:
+    def waits(self, account: ImapAccount, waiting: UnsettledMail, read: int = 0) -> None:
         """A pass has found so much waiting, and has read that many messages more."""
         with self._lock:
             before = self._of(account)
@@ -109,7 +109,7 @@ class MailboxStates:
         fresh = MailboxState(account.name, ", ".join(account.folders), account.stream)
         return self._known.get(account.name, fresh)
 
-    def _oldest(self, before: MailboxState, waiting: Waiting) -> datetime | None:
+    def _oldest(self, before: MailboxState, waiting: UnsettledMail) -> datetime | None:
         """Where nothing can be read of what waits, it has waited since it was first found."""
         if not waiting.messages:
             return None

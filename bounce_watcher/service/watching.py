@@ -18,7 +18,7 @@ from bounce_watcher.policy.guards import flood
 from bounce_watcher.service.clock import utcnow
 from bounce_watcher.service.polling import PassReport, Poller
 from bounce_watcher.service.progress import Progress
-from bounce_watcher.service.recording import Recorder, Tally
+from bounce_watcher.service.recording import PassTotals, Recorder
 from bounce_watcher.service.trouble import Troubles
 
 RunAt = Callable[[str, datetime], None]
@@ -53,7 +53,7 @@ class MailboxJob:
         self._progress.made(self.name)
         self._plan_next(report)
 
-    def _page_done(self, tally: Tally) -> None:
+    def _page_done(self, tally: PassTotals) -> None:
         self._progress.made(self.name)
         if tally.notices:
             self._wake_webhooks()

@@ -15,11 +15,11 @@ from starlette.types import Scope
 from bounce_watcher.model.errors import PermanentFailure, TemporaryFailure
 from bounce_watcher.web import pages
 from bounce_watcher.web.api.v1.application import api
-from bounce_watcher.web.context import House
+from bounce_watcher.web.context import WebContext
 from bounce_watcher.web.http import failures, health, metrics, reported
 from bounce_watcher.web.http.access import API, Access
 from bounce_watcher.web.http.security_headers import Headed, with_headers
-from bounce_watcher.web.http.session import Sessions
+from bounce_watcher.web.http.session import BrowserSessions
 from bounce_watcher.web.request import LOOKERS
 from bounce_watcher.web.view.render import asset
 
@@ -27,22 +27,23 @@ STRANGERS = 2
 """Sign-ins made at a time."""
 
 
-def application(house: House, admit: Callable[[Scope], None] | None = None) -> Starlette:
+def application(context: WebContext, admit: Callable[[Scope], None] | None = None) -> Starlette:
     """`admit` is told of each request whose sender is known."""
-    sessions = Sessions(house.settings.web, house.ledger.sessions)
+    sessions = BrowserSessions(context.settings.web, context.ledger.sessions)
     routes: list[BaseRoute] = [
-        *health.routes(house), metrics.route(house.settings, house.ledger, house.state), Mount("/api/v1", api(house)),
+        *health.routes(context), metrics.route(context.settings, context.ledger, context.state),
+        Mount("/api/v1", api(context)),
         Route("/static/{digest}/{name}", _static), *pages.ROUTES,
     ]
     app = Starlette(
         routes=routes,
-        middleware=[Middleware(Headed), Middleware(Access, web=house.settings.web, sessions=sessions, admit=admit)],
+        middleware=[Middleware(Headed), Middleware(Access, web=context.settings.web, sessions=sessions, admit=admit)],
         exception_handlers={
             HTTPException: _told_of_http, TemporaryFailure: _told_of_failure, PermanentFailure: _told_of_failure,
             Exception: _told_of_crash,
         },
     )
-    app.state.house, app.state.sessions = house, sessions
+    app.state.context, app.state.sessions = context, sessions
     app.state.lookers, app.state.strangers = CapacityLimiter(LOOKERS), CapacityLimiter(STRANGERS)
     return app
 

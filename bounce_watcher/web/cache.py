@@ -13,7 +13,7 @@ MOST = 64
 """Results at most: the one that was not asked for longest goes first."""
 
 
-class Shelf:
+class TtlCache:
     """Thread-safe. Two that ask for the same at once may both make it."""
 
     def __init__(self) -> None:

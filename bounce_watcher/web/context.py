@@ -6,17 +6,17 @@ from dataclasses import dataclass, field
 from bounce_watcher.config import Settings
 from bounce_watcher.ledger.store import Ledger
 from bounce_watcher.service.state import ServiceState
-from bounce_watcher.web.cache import Shelf
-from bounce_watcher.web.jobs import Works
+from bounce_watcher.web.cache import TtlCache
+from bounce_watcher.web.jobs import JobRunner
 
 
 @dataclass(frozen=True, slots=True)
-class House:
+class WebContext:
     """`stuck` names mailboxes that have made no progress for too long, `state` tells of all."""
 
     settings: Settings
     ledger: Ledger
     stuck: Callable[[], list[str]]
     state: Callable[[], ServiceState]
-    shelf: Shelf = field(default_factory=Shelf)
-    works: Works = field(default_factory=Works)
+    cache: TtlCache = field(default_factory=TtlCache)
+    jobs: JobRunner = field(default_factory=JobRunner)

@@ -47,7 +47,7 @@ class Stopped(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Hand:
+class JobProgress:
     """What a work is given: it tells `advance` how much more is done, and asks `step` before whatever takes long.
 
     `step` raises Stopped, which ends the work.
@@ -57,10 +57,10 @@ class Hand:
     step: Callable[[], None]
 
 
-Run = Callable[[Hand], None]
+Run = Callable[[JobProgress], None]
 
 
-class Works:
+class JobRunner:
     """Those of one service, each in a thread of its own; about one subject one at a time. Thread-safe."""
 
     def __init__(self) -> None:
@@ -127,7 +127,7 @@ class Works:
     def _do(self, name: str, run: Run) -> None:
         trouble: str | None = _FAULT
         try:
-            run(Hand(lambda more: self._advance(name, more), self._step))
+            run(JobProgress(lambda more: self._advance(name, more), self._step))
             trouble = None
         except Stopped:
             trouble = _STOPPED

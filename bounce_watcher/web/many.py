@@ -17,9 +17,9 @@ from bounce_watcher.model.ledger import NoticeType, Occurrence, OutboxItem, Stat
 from bounce_watcher.policy.rulings import SkipReason
 from bounce_watcher.policy.settings import Mode
 from bounce_watcher.service.announcing import announcer
-from bounce_watcher.web.jobs import Hand, Work
+from bounce_watcher.web.jobs import JobProgress, Work
 from bounce_watcher.web.pages.outbox.deliveries import is_paused
-from bounce_watcher.web.request import Visit, see
+from bounce_watcher.web.request import PageRequest, see
 from bounce_watcher.web.view import formatting
 from bounce_watcher.web.view.formatting import counted, harmless, number
 from bounce_watcher.web.view.forms import because, demand_seen
@@ -37,7 +37,7 @@ Announce = Callable[[Occurrence], Sequence[OutboxItem]]
 # ── a decision ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
 @dataclass(frozen=True, slots=True)
-class Kind(Generic[T]):
+class OutcomeKind(Generic[T]):
     """What the outcomes of a decision, one for each recipient in a stream, tell a page.
 
     `line` tells of one in words, `seen` what of it a person must have been shown; `changes` is whether anything becomes
@@ -50,7 +50,7 @@ class Kind(Generic[T]):
 
 
 @dataclass(frozen=True, slots=True)
-class Decision(Generic[T]):
+class BulkAction(Generic[T]):
     """What a page decides: `run` carries it out batch by batch, or rehearses it. `subject` names it in the log.
 
     `doing` begins the title of the page on it while it is under way, `done` is what becomes of addresses, `nothing`
@@ -58,7 +58,7 @@ class Decision(Generic[T]):
     and is asked for `again` at the address of its preview.
     """
 
-    kind: Kind[T]
+    kind: OutcomeKind[T]
     run: Callable[[BulkRequest, bool], Iterator[T]]
     subject: str
     doing: str
@@ -79,16 +79,16 @@ class Outline(Generic[T]):
     more: bool = False
 
 
-def rehearsed(visit: Visit, what: Decision[T], announce: Announce) -> Iterator[T]:
-    return what.run(_wanted(visit, what.subject, "a rehearsal", announce), True)
+def rehearsed(request: PageRequest, what: BulkAction[T], announce: Announce) -> Iterator[T]:
+    return what.run(_wanted(request, what.subject, "a rehearsal", announce), True)
 
 
-def outline(visit: Visit, what: Decision[T], listener: "Listener") -> Outline[T]:
+def outline(request: PageRequest, what: BulkAction[T], listener: "Listener") -> Outline[T]:
     """Raises HTTPException 503 where looking takes too long."""
     found: Outline[T] = Outline()
     seen = hashlib.sha256()
     try:
-        for place, each in enumerate(rehearsed(visit, what, listener)):
+        for place, each in enumerate(rehearsed(request, what, listener)):
             if place == MOST_HERE:
                 found.more = True
                 break
@@ -100,33 +100,33 @@ def outline(visit: Visit, what: Decision[T], listener: "Listener") -> Outline[T]
     return found
 
 
-def carry_out(visit: Visit, what: Decision[T]) -> Response:
+def carry_out(request: PageRequest, what: BulkAction[T]) -> Response:
     """Does what was seen, beside the request; a second click leads to the page on the first."""
-    why, works = because(visit, required=True), visit.house.works
-    if page := works.under_way(what.subject, what.again):
+    why, jobs = because(request, required=True), request.context.jobs
+    if page := jobs.under_way(what.subject, what.again):
         return see(page)
-    found = outline(visit, what, Listener(visit))
+    found = outline(request, what, Listener(request))
     if found.more:
         raise HTTPException(
             422, f"More than {number(MOST_HERE)} addresses are {what.done} at the shell: {what.shell}"
         )
     if not found.changed:
         raise HTTPException(409, what.nothing)
-    demand_seen(visit, (found.seen,), len(found.changed))
+    demand_seen(request, (found.seen,), len(found.changed))
     title = f"{what.doing} {counted(len(found.changed), 'address', 'addresses')}"
     work = Work(title, lambda done: f"{number(done)} done", what.leads_to, what.again)
-    return see(works.start(what.subject, work, partial(_do, visit, what, why)))
+    return see(jobs.start(what.subject, work, partial(_do, request, what, why)))
 
 
-def _do(visit: Visit, what: Decision[T], why: str, hand: Hand) -> None:
-    wanted = replace(_wanted(visit, what.subject, why, announcer(visit.house.settings)), step=hand.step)
+def _do(request: PageRequest, what: BulkAction[T], why: str, hand: JobProgress) -> None:
+    wanted = replace(_wanted(request, what.subject, why, announcer(request.context.settings)), step=hand.step)
     for each in what.run(wanted, False):
         if what.kind.changes(each):
             hand.advance(1)
 
 
-def _wanted(visit: Visit, subject: str, why: str, announce: Announce) -> BulkRequest:
-    return BulkRequest(visit.actor(why), subject, announce, visit.house.settings.policy)
+def _wanted(request: PageRequest, subject: str, why: str, announce: Announce) -> BulkRequest:
+    return BulkRequest(request.actor(why), subject, announce, request.context.settings.policy)
 
 
 # ── what it would come to, in sentences ─────────────────────────────────────────────────────────────────────────────
@@ -134,10 +134,10 @@ def _wanted(visit: Visit, subject: str, why: str, announce: Announce) -> BulkReq
 class Listener:
     """Announces as the service would, and counts what each target would be told."""
 
-    def __init__(self, visit: Visit) -> None:
-        self._ledger = visit.house.ledger
-        self._announce = announcer(visit.house.settings)
-        self._is_shadow = visit.house.settings.policy.mode is Mode.SHADOW
+    def __init__(self, request: PageRequest) -> None:
+        self._ledger = request.context.ledger
+        self._announce = announcer(request.context.settings)
+        self._is_shadow = request.context.settings.policy.mode is Mode.SHADOW
         self._told: Counter[tuple[NoticeType, str]] = Counter()
 
     def __call__(self, occurrence: Occurrence) -> Sequence[OutboxItem]:
@@ -216,7 +216,7 @@ def _is_ruled(each: Ruled) -> bool:
     return each.left is None
 
 
-RULED: Kind[Ruled] = Kind(
+RULED: OutcomeKind[Ruled] = OutcomeKind(
     _ruled, lambda each: (each.recipient, each.stream, each.was, each.state, each.left), _is_ruled
 )
 

@@ -1,6 +1,6 @@
 """One request to a page, as its handler sees it; and the routes that lead there.
 
-A handler is a plain function from a Visit to a Response. It runs in a thread, as it asks the ledger.
+A handler is a plain function from a PageRequest to a Response. It runs in a thread, as it asks the ledger.
 """
 
 import asyncio
@@ -19,10 +19,10 @@ from starlette.routing import Route
 
 from bounce_watcher.model.ledger import Actor
 from bounce_watcher.service.clock import utcnow
-from bounce_watcher.web.context import House
+from bounce_watcher.web.context import WebContext
 from bounce_watcher.web.http.access import NOBODY, Viewer
 from bounce_watcher.web.http.peers import is_secure, peer_of
-from bounce_watcher.web.http.session import Sessions
+from bounce_watcher.web.http.session import BrowserSessions
 from bounce_watcher.web.view.navigation import Badges, badges
 from bounce_watcher.web.view.render import html
 
@@ -41,14 +41,14 @@ _STALE = "this form is too old, or was not made here: load the page again, nothi
 
 
 @dataclass(frozen=True, slots=True)
-class Visit:
+class PageRequest:
     """`query` and `form` may hold a name several times; `path` holds what stands for {…} in the route.
 
     `peer` is the address of whoever asks, `agent` what the browser calls itself.
     """
 
-    house: House
-    sessions: Sessions
+    context: WebContext
+    sessions: BrowserSessions
     viewer: Viewer
     secure: bool
     now: datetime
@@ -61,11 +61,11 @@ class Visit:
 
     def page(self, template: str, title: str, status: int = 200, **values: Any) -> Response:
         """`title` is the page's own; trouble stands before it."""
-        told = badges(self.house)
+        told = badges(self.context)
         return html(template, {
             "title": _with_trouble(title, told), "viewer": self.viewer, "now": self.now, "badges": told,
             "csrf": self.sessions.form_token(self.viewer.asker), "here": self.url_path,
-            "shadow": self.house.settings.policy.mode.value == "shadow",
+            "shadow": self.context.settings.policy.mode.value == "shadow",
             "can_sign_out": bool(self.viewer.session), **values,
         }, status)
 
@@ -82,7 +82,7 @@ class Visit:
         return f"{self.url_path}?{urlencode(kept)}" if kept else self.url_path
 
 
-Handler = Callable[[Visit], Response]
+Handler = Callable[[PageRequest], Response]
 
 
 def get(path: str, handler: Handler) -> Route:
@@ -106,14 +106,14 @@ def see(where: str) -> Response:
 
 def _endpoint(handler: Handler, *, changes: bool) -> Callable[[Request], Any]:
     async def endpoint(request: Request) -> Response:
-        visit = await _visit(request)
-        if request.method == "POST" and not visit.sessions.is_form_token(
-            visit.form.get("csrf", ""), visit.viewer.asker
+        page_request = await _page_request(request)
+        if request.method == "POST" and not page_request.sessions.is_form_token(
+            page_request.form.get("csrf", ""), page_request.viewer.asker
         ):
             raise HTTPException(403, _STALE)
-        if changes and not visit.viewer.may_act:
-            raise HTTPException(403, visit.viewer.limit.error)
-        return await to_thread.run_sync(handler, visit, limiter=_lookers(request, visit.viewer))
+        if changes and not page_request.viewer.may_act:
+            raise HTTPException(403, page_request.viewer.limit.error)
+        return await to_thread.run_sync(handler, page_request, limiter=_lookers(request, page_request.viewer))
 
     return endpoint
 
@@ -125,13 +125,13 @@ def _lookers(request: Request, viewer: Viewer) -> CapacityLimiter:
     return limiter
 
 
-async def _visit(request: Request) -> Visit:
-    state, web = request.app.state, request.app.state.house.settings.web
+async def _page_request(request: Request) -> PageRequest:
+    state, web = request.app.state, request.app.state.context.settings.web
     viewer: Viewer = request.scope["viewer"] or NOBODY
     limits = (MOST_SIGN_IN_BYTES, SIGN_IN_WITHIN) if viewer is NOBODY else (MOST_FORM_BYTES, FORM_WITHIN)
     form = await _form(request, *limits) if request.method == "POST" else Fields()
-    return Visit(
-        state.house, state.sessions, viewer, is_secure(request, web), utcnow(), request.url.path,
+    return PageRequest(
+        state.context, state.sessions, viewer, is_secure(request, web), utcnow(), request.url.path,
         dict(request.path_params), Fields(request.query_params.multi_items()), form, peer_of(request, web),
         request.headers.get("user-agent", ""),
     )

@@ -12,7 +12,7 @@ from bounce_watcher.classification.ruleset import load_builtin
 from bounce_watcher.config import load
 from bounce_watcher.config.rules import DRAFTED
 from bounce_watcher.ledger.lists.browse import Query
-from bounce_watcher.ledger.lists.paging import Place
+from bounce_watcher.ledger.lists.paging import PagePosition
 from bounce_watcher.ledger.review.groups import GroupState
 from bounce_watcher.model.ledger import MessageRecord
 from bounce_watcher.model.message import RawMessage, pack
@@ -65,7 +65,7 @@ def _mail() -> Iterator[MessageRecord]:
 
 
 def _gid(desk: Desk, number: int = 0) -> str:
-    return desk.shown.ledger.review_page(Query(), Place()).rows[number].gid
+    return desk.shown.ledger.review_page(Query(), PagePosition()).rows[number].gid
 
 
 def _test_it(page: Page) -> None:

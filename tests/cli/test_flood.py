@@ -14,7 +14,7 @@ from bounce_watcher.policy.guards.flood import BOUNCES
 from bounce_watcher.policy.guards.limits import FloodSettings
 from bounce_watcher.service.setup import writing
 from bounce_watcher.service.setup.doctor import examine
-from bounce_watcher.service.setup.writing import Draft
+from bounce_watcher.service.setup.writing import ConfigDraft
 from tests.cli.conftest import TOKENS, USER_UNKNOWN, Program
 from tests.mail import START, Letter, postfix
 
@@ -106,7 +106,7 @@ def test_init_makes_a_key_and_loses_no_genuine_bounce(
     tmp_path: Path, sign: bool | None, has_key: bool, grade: Evidence
 ) -> None:
     """By default what is not signed counts until a person says that all is signed."""
-    draft = Draft(by_credential=False)
+    draft = ConfigDraft(by_credential=False)
     draft.put("attribution", return_path="returns@bounces.example.com")
     _ask_key(Asker(attended=False), options(sign), draft)
     for name, secret in draft.secrets.items():

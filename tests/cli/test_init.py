@@ -10,8 +10,8 @@ from bounce_watcher.cli.framework.errors import WrongUsage
 from bounce_watcher.cli.start import init_mailbox
 from bounce_watcher.cli.start.init_target import ask_target
 from bounce_watcher.intake.imap.account import Security
-from bounce_watcher.service.setup.discovery import Greeting, Place
-from bounce_watcher.service.setup.writing import Draft
+from bounce_watcher.service.setup.discovery import Greeting, ServerCandidate
+from bounce_watcher.service.setup.writing import ConfigDraft
 from tests.cli.conftest import Program
 
 
@@ -48,7 +48,7 @@ def test_a_provider_without_imap_says_so(init: Callable[..., str]) -> None:
 def test_a_domain_without_a_server_says_what_to_name(
     init: Callable[..., str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(init_mailbox, "places", lambda _: [Place("imap.example.org", "a usual name")])
+    monkeypatch.setattr(init_mailbox, "places", lambda _: [ServerCandidate("imap.example.org", "a usual name")])
     monkeypatch.setattr(init_mailbox, "first_to_greet", lambda _: None)
     assert init("--address", "a@example.org") == (
         "example.org: no IMAP server found; name it with --host HOST or --host HOST:PORT"
@@ -59,10 +59,12 @@ def test_no_password_goes_to_a_server_that_only_the_dns_names(
     init: Callable[..., str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """RFC 6186 section 6."""
-    elsewhere = Place("imap.elsewhere.example", "an SRV record of example.org", 993, Security.TLS, is_sure=False)
-    asked: list[Place] = []
+    elsewhere = ServerCandidate(
+        "imap.elsewhere.example", "an SRV record of example.org", 993, Security.TLS, is_sure=False
+    )
+    asked: list[ServerCandidate] = []
 
-    def greet(found: list[Place]) -> Greeting | None:
+    def greet(found: list[ServerCandidate]) -> Greeting | None:
         asked.extend(found)
         return None
 
@@ -105,7 +107,7 @@ def test_where_nobody_may_write_it_asks_nothing(program: Program) -> None:
     ("https://platform.example.com/hook", None), ("https://platform.example.com/hook?key=k3y", "secrets/webhook-url"),
 ])
 def test_the_address_of_a_webhook_with_a_key_in_it_is_kept_as_a_secret(url: str, kept: str | None) -> None:
-    draft = Draft(by_credential=False)
+    draft = ConfigDraft(by_credential=False)
     assert ask_target(Asker(attended=False), url, None, [], draft)
     assert draft.secrets.get("webhook-url") == (url if kept else None)
     webhook = draft.tables["webhook"]

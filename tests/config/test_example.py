@@ -11,7 +11,7 @@ import pytest
 
 from bounce_watcher.config import load, parse
 from bounce_watcher.config.checks import USUAL
-from bounce_watcher.config.keys import Key, all_tables, heading, known_keys, table_at, table_of
+from bounce_watcher.config.keys import ConfigKey, all_tables, heading, known_keys, table_at, table_of
 from bounce_watcher.config.locate import Path as KeyPath
 from bounce_watcher.config.settings import WebSettings
 from bounce_watcher.intake.imap.account import ImapAccount
@@ -80,7 +80,7 @@ def test_the_defaults_that_it_tells_are_the_real_ones(folder: Path) -> None:
 def has_default(key: str) -> bool:
     """False for what is left unset by default (and shown by an example), and for secrets kept elsewhere."""
     found = [table.keys[key] for _, table in all_tables() if key in table.keys]
-    uses = [use for each in found if isinstance(each, Key) for use in each.uses]
+    uses = [use for each in found if isinstance(each, ConfigKey) for use in each.uses]
     if key == "trusted_authserv_id":  # its default can't be written
         return False
     return key in USUAL[ImapAccount] or any(use.default not in (None, MISSING) for use in uses)

@@ -13,18 +13,18 @@ from bounce_watcher.config.keys import known_keys, table_of
 from bounce_watcher.config.problems import Notes
 from bounce_watcher.config.reading import Reader
 from bounce_watcher.config.secrets import Sources
-from bounce_watcher.model.keys import DAY, HOUR, MINUTE, Between, Key, Kind, Mark, Rotating
+from bounce_watcher.model.keys import DAY, HOUR, MINUTE, Between, Key, KeyMark, Rotating, ValueKind
 from bounce_watcher.policy.settings import PolicySettings, Threshold
 
 
 @dataclass(frozen=True)
 class Example:
-    host: Annotated[str, Kind.HOST]
+    host: Annotated[str, ValueKind.HOST]
     every: Annotated[timedelta, Between(MINUTE, DAY)] = HOUR
     kept: timedelta | None = DAY
-    names: Annotated[frozenset[str], Key("called.names"), Mark.ONCE] = frozenset()
+    names: Annotated[frozenset[str], Key("called.names"), KeyMark.ONCE] = frozenset()
     keys: Annotated[tuple[SecretStr, ...], Rotating("key", "old_keys")] = ()
-    count: Annotated[int, Mark.UNWRITTEN] = 0
+    count: Annotated[int, KeyMark.UNWRITTEN] = 0
 
 
 def read(data: Mapping[str, Any], base: object = None, settings: type = Example) -> tuple[Any, list[str]]:

@@ -16,7 +16,7 @@ from imapclient import IMAPClient
 
 from bounce_watcher.attribution.settings import AttributionSettings
 from bounce_watcher.model.finding import Kind
-from bounce_watcher.service.demo import Outcome, Stage, outcome, stage
+from bounce_watcher.service.demo import DemoOutcome, Stage, outcome, stage
 from bounce_watcher.service.demo.imap import PASSWORD, USER, contents, deliver, running_imap_server
 from bounce_watcher.service.demo.outcome import expected_hooks
 from bounce_watcher.service.demo.receiver import Hook, Receiver
@@ -28,13 +28,13 @@ ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module")
-def played() -> tuple[Stage, Outcome]:
+def played() -> tuple[Stage, DemoOutcome]:
     with stage() as here:
         poll_once(here.settings)
         return here, outcome(here)
 
 
-def test_all_that_must_come_comes(played: tuple[Stage, Outcome]) -> None:
+def test_all_that_must_come_comes(played: tuple[Stage, DemoOutcome]) -> None:
     _, result = played
     assert result.problems == ()
     assert all(hook.verified for hook in result.hooks)
@@ -42,7 +42,7 @@ def test_all_that_must_come_comes(played: tuple[Stage, Outcome]) -> None:
     assert {each.recipient: each.reason for each in result.suppressions} == SUPPRESSED
 
 
-def test_the_mail_is_diverse(played: tuple[Stage, Outcome]) -> None:
+def test_the_mail_is_diverse(played: tuple[Stage, DemoOutcome]) -> None:
     _, result = played
     kinds = Counter(each.kind for each in result.judged)
     assert set(kinds) >= {Kind.BOUNCE, Kind.DELAY, Kind.COMPLAINT, Kind.AUTO_REPLY, Kind.DELIVERED, Kind.OTHER}
@@ -52,7 +52,7 @@ def test_the_mail_is_diverse(played: tuple[Stage, Outcome]) -> None:
     assert {each.folder for each in result.judged} == {"Bounces/Processed", "Bounces/Review"}
 
 
-def test_forged_reports_suppress_nobody(played: tuple[Stage, Outcome]) -> None:
+def test_forged_reports_suppress_nobody(played: tuple[Stage, DemoOutcome]) -> None:
     _, result = played
     forged = {case.recipient for case in CASES if case.stolen_from or (case.recipient and not case.signed)}
     assert forged
@@ -60,7 +60,7 @@ def test_forged_reports_suppress_nobody(played: tuple[Stage, Outcome]) -> None:
     assert forged.isdisjoint(counted)
 
 
-def test_nothing_is_left_behind(played: tuple[Stage, Outcome]) -> None:
+def test_nothing_is_left_behind(played: tuple[Stage, DemoOutcome]) -> None:
     here, _ = played
     assert not here.config.parent.exists()
 

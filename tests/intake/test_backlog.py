@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
-from bounce_watcher.intake.imap.backlog import Backlog, Waiting
+from bounce_watcher.intake.imap.backlog import Backlog, UnsettledMail
 from bounce_watcher.model.filing import Destination
 from tests.intake.conftest import Account
 from tests.intake.passes import bounces, session_of
@@ -13,19 +13,19 @@ HOUR = timedelta(hours=1)
 
 
 def test_nothing_waits_before_anything_is_found() -> None:
-    assert Backlog().waiting() == Waiting()
+    assert Backlog().waiting() == UnsettledMail()
 
 
 def test_what_is_settled_waits_no_longer() -> None:
     backlog = Backlog()
     backlog.found("INBOX", 3)
-    assert backlog.waiting() == Waiting(3)
+    assert backlog.waiting() == UnsettledMail(3)
     backlog.seen("INBOX", [7, 8, 9], {7: NOON, 8: NOON + HOUR, 9: NOON + 2 * HOUR})
-    assert backlog.waiting() == Waiting(3, NOON, NOON + 2 * HOUR)
+    assert backlog.waiting() == UnsettledMail(3, NOON, NOON + 2 * HOUR)
     backlog.settled("INBOX", [7])
-    assert backlog.waiting() == Waiting(2, NOON + HOUR, NOON + 2 * HOUR)
+    assert backlog.waiting() == UnsettledMail(2, NOON + HOUR, NOON + 2 * HOUR)
     backlog.settled("INBOX", [8, 9])
-    assert backlog.waiting() == Waiting(0, None, NOON + 2 * HOUR)
+    assert backlog.waiting() == UnsettledMail(0, None, NOON + 2 * HOUR)
 
 
 def test_what_has_not_been_seen_yet_came_no_earlier_than_what_was() -> None:
@@ -33,7 +33,7 @@ def test_what_has_not_been_seen_yet_came_no_earlier_than_what_was() -> None:
     backlog.found("INBOX", 500)
     backlog.seen("INBOX", [7, 8], {7: NOON, 8: NOON + HOUR})
     backlog.settled("INBOX", [7, 8])
-    assert backlog.waiting() == Waiting(498, NOON + HOUR, NOON + HOUR)
+    assert backlog.waiting() == UnsettledMail(498, NOON + HOUR, NOON + HOUR)
 
 
 def test_a_message_that_was_asked_for_and_did_not_come_still_waits() -> None:
@@ -41,7 +41,7 @@ def test_a_message_that_was_asked_for_and_did_not_come_still_waits() -> None:
     backlog.found("INBOX", 2)
     backlog.seen("INBOX", [7, 8], {8: NOON})
     backlog.settled("INBOX", [8])
-    assert backlog.waiting() == Waiting(1, NOON, NOON)
+    assert backlog.waiting() == UnsettledMail(1, NOON, NOON)
 
 
 def test_folders_add_up() -> None:
@@ -51,7 +51,7 @@ def test_folders_add_up() -> None:
     backlog.found("Spam", 2)
     backlog.seen("Spam", [7, 8], {7: NOON, 8: NOON})
     backlog.settled("INBOX", [7])
-    assert backlog.waiting() == Waiting(2, NOON, NOON + HOUR)
+    assert backlog.waiting() == UnsettledMail(2, NOON, NOON + HOUR)
 
 
 def test_a_pass_tells_what_waits(dovecot: Dovecot, account: Account) -> None:

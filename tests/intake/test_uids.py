@@ -3,13 +3,13 @@ from datetime import UTC, datetime
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bounce_watcher.intake.imap.uids import Entry, batches, compact, pages, windows
+from bounce_watcher.intake.imap.uids import FolderEntry, batches, compact, pages, windows
 
 SOME_TIME = datetime(2026, 1, 1, tzinfo=UTC)
 
 
-def _entries(*sizes: int) -> list[Entry]:
-    return [Entry(uid, size, SOME_TIME) for uid, size in enumerate(sizes, 1)]
+def _entries(*sizes: int) -> list[FolderEntry]:
+    return [FolderEntry(uid, size, SOME_TIME) for uid, size in enumerate(sizes, 1)]
 
 
 def _expanded(sequence_set: str) -> list[int]:

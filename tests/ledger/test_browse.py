@@ -11,8 +11,8 @@ from sqlalchemy import event, text
 from bounce_watcher.ledger.actions import Act
 from bounce_watcher.ledger.db.engine import open_engine
 from bounce_watcher.ledger.lists import browse, paging
-from bounce_watcher.ledger.lists.browse import By, Choice, Query, _event_walk
-from bounce_watcher.ledger.lists.paging import Limit, Page, Place, TookTooLong, looking
+from bounce_watcher.ledger.lists.browse import Choice, FilterField, Query, _event_walk
+from bounce_watcher.ledger.lists.paging import Page, PagePosition, TimeLimit, TookTooLong, looking
 from bounce_watcher.ledger.store import Ledger
 from bounce_watcher.model.fields import Action
 from bounce_watcher.model.finding import Evidence, Kind
@@ -51,17 +51,17 @@ def filled(ledger: Ledger) -> Ledger:
     return ledger
 
 
-def _through(read: Callable[[Place], Page[Any]], rows: int = 7) -> list[Any]:
+def _through(read: Callable[[PagePosition], Page[Any]], rows: int = 7) -> list[Any]:
     """All pages from the newest to the oldest, and back: the same rows both ways."""
     down: list[Any] = []
-    found = read(Place(rows=rows))
+    found = read(PagePosition(rows=rows))
     down.extend(found.rows)
     while found.older is not None:
-        found = read(Place(found.older, rows=rows))
+        found = read(PagePosition(found.older, rows=rows))
         down.extend(found.rows)
     back = list(found.rows)
     while found.newer is not None:
-        found = read(Place(found.newer, newer=True, rows=rows))
+        found = read(PagePosition(found.newer, newer=True, rows=rows))
         back = [*(row for row in found.rows if row not in back), *back]  # the first page may be filled up
     assert back == down
     return down
@@ -69,38 +69,40 @@ def _through(read: Callable[[Place], Page[Any]], rows: int = 7) -> list[Any]:
 
 @for_each(("wanted", "meant"), [
     (Query(), lambda e: True),
-    (Query({By.TYPE: Choice(("hard", "complaint"))}), lambda e: e.type in {"hard", "complaint"}),
-    (Query({By.TYPE: Choice(("other",))}), lambda e: e.type is None),
-    (Query({By.TYPE: Choice((), ("soft", "other"))}), lambda e: e.type not in {"soft", None}),
-    (Query({By.TYPE: Choice(("undetermined",))}), lambda e: e.type == "undetermined"),
-    (Query({By.REASON: Choice(("mailbox_full",))}), lambda e: e.reason == "mailbox_full"),
-    (Query({By.REASON: Choice(("",))}), lambda e: e.reason is None),
-    (Query({By.REASON: Choice(("mailbox_full", "unknown"))}), lambda e: e.reason in {"mailbox_full", "unknown"}),
-    (Query({By.REASON: Choice((), ("mailbox_full",))}), lambda e: e.reason != "mailbox_full"),
-    (Query({By.PROVIDER: Choice(("google.com",))}), lambda e: e.recipient.endswith("@gmail.com")),
-    (Query({By.DOMAIN: Choice(("kmu.example",))}), lambda e: e.recipient.endswith("@kmu.example")),
-    (Query({By.DOMAIN: Choice(("KMU.example", "gmail.com"))}),
+    (Query({FilterField.TYPE: Choice(("hard", "complaint"))}), lambda e: e.type in {"hard", "complaint"}),
+    (Query({FilterField.TYPE: Choice(("other",))}), lambda e: e.type is None),
+    (Query({FilterField.TYPE: Choice((), ("soft", "other"))}), lambda e: e.type not in {"soft", None}),
+    (Query({FilterField.TYPE: Choice(("undetermined",))}), lambda e: e.type == "undetermined"),
+    (Query({FilterField.REASON: Choice(("mailbox_full",))}), lambda e: e.reason == "mailbox_full"),
+    (Query({FilterField.REASON: Choice(("",))}), lambda e: e.reason is None),
+    (Query({FilterField.REASON: Choice(("mailbox_full", "unknown"))}),
+     lambda e: e.reason in {"mailbox_full", "unknown"}),
+    (Query({FilterField.REASON: Choice((), ("mailbox_full",))}), lambda e: e.reason != "mailbox_full"),
+    (Query({FilterField.PROVIDER: Choice(("google.com",))}), lambda e: e.recipient.endswith("@gmail.com")),
+    (Query({FilterField.DOMAIN: Choice(("kmu.example",))}), lambda e: e.recipient.endswith("@kmu.example")),
+    (Query({FilterField.DOMAIN: Choice(("KMU.example", "gmail.com"))}),
      lambda e: not e.recipient.endswith("sub.kmu.example")),
-    (Query({By.DOMAIN: Choice((), ("gmail.com",))}), lambda e: not e.recipient.endswith("@gmail.com")),
-    (Query({By.DOMAIN: Choice(("%",))}), lambda e: False),
-    (Query({By.STREAM: Choice(("news",))}), lambda e: e.stream == "news"),
-    (Query({By.CAMPAIGN: Choice(("spring",))}), lambda e: e.sending == "spring"),
-    (Query({By.CAMPAIGN: Choice((), ("spring",))}), lambda e: e.sending != "spring"),
-    (Query({By.CODE: Choice(("4.2.2",))}), lambda e: e.status == "4.2.2"),
-    (Query({By.CODE: Choice(("550", "4.2.2"))}), lambda e: e.code == 550 or e.status == "4.2.2"),
-    (Query({By.CODE: Choice((), ("550",))}), lambda e: e.code != 550),
-    (Query({By.RULE: Choice(("b_full",))}), lambda e: e.rule == "b_full"),
-    (Query({By.RULE: Choice((), ("b_full",))}), lambda e: e.rule != "b_full"),
-    (Query({By.MAILBOX: Choice(("other",))}), lambda e: e.mailbox == "other"),
-    (Query({By.MATCH: Choice(("token",))}), lambda e: e.evidence == "token"),
+    (Query({FilterField.DOMAIN: Choice((), ("gmail.com",))}), lambda e: not e.recipient.endswith("@gmail.com")),
+    (Query({FilterField.DOMAIN: Choice(("%",))}), lambda e: False),
+    (Query({FilterField.STREAM: Choice(("news",))}), lambda e: e.stream == "news"),
+    (Query({FilterField.CAMPAIGN: Choice(("spring",))}), lambda e: e.sending == "spring"),
+    (Query({FilterField.CAMPAIGN: Choice((), ("spring",))}), lambda e: e.sending != "spring"),
+    (Query({FilterField.CODE: Choice(("4.2.2",))}), lambda e: e.status == "4.2.2"),
+    (Query({FilterField.CODE: Choice(("550", "4.2.2"))}), lambda e: e.code == 550 or e.status == "4.2.2"),
+    (Query({FilterField.CODE: Choice((), ("550",))}), lambda e: e.code != 550),
+    (Query({FilterField.RULE: Choice(("b_full",))}), lambda e: e.rule == "b_full"),
+    (Query({FilterField.RULE: Choice((), ("b_full",))}), lambda e: e.rule != "b_full"),
+    (Query({FilterField.MAILBOX: Choice(("other",))}), lambda e: e.mailbox == "other"),
+    (Query({FilterField.MATCH: Choice(("token",))}), lambda e: e.evidence == "token"),
     (Query(words=("QUOTA 100%", "of_user 1")), lambda e: "of_user 1" in (e.diagnostic or "")),
     (Query(words=("of%user",)), lambda e: False),
     (Query(recipient="U3@gmail.com"), lambda e: e.recipient == "u3@gmail.com"),
     (Query(since=day(5), until=day(9)), lambda e: day(5) <= e.at < day(9)),
-    (Query({By.STREAM: Choice(("news",)), By.REASON: Choice(("mailbox_full",)), By.PROVIDER: Choice(("google.com",))},
+    (Query({FilterField.STREAM: Choice(("news",)), FilterField.REASON: Choice(("mailbox_full",)),
+            FilterField.PROVIDER: Choice(("google.com",))},
            since=day(2)),
      lambda e: e.stream == "news" and e.reason == "mailbox_full" and "gmail" in e.recipient and e.at >= day(2)),
-    (Query({By.REASON: Choice(("a\0b\ud800",))}), lambda e: False),
+    (Query({FilterField.REASON: Choice(("a\0b\ud800",))}), lambda e: False),
 ])
 def test_each_filter_finds_what_it_says(filled: Ledger, wanted: Query, meant: Callable[[BounceEvent], bool]) -> None:
     stored = list(filled.events())
@@ -112,7 +114,7 @@ def test_each_filter_finds_what_it_says(filled: Ledger, wanted: Query, meant: Ca
     assert (facets.total, facets.more) == (len(expected), False)
     for counts in facets.counts.values():
         assert sum(counts.values()) == len(expected), "every facet adds up to the list"
-    types = facets.counts[By.TYPE]
+    types = facets.counts[FilterField.TYPE]
     assert types == {name: n for name in {e.type or "other" for e in expected}
                      if (n := sum((e.type or "other") == name for e in expected))}
 
@@ -121,7 +123,7 @@ def test_no_row_twice_and_none_lost_while_others_are_added(filled: Ledger) -> No
     """Newer ones come before the first page; those that come late with an old time are not skipped over."""
     stored = {event.id for event in filled.events()}
     seen: list[str] = []
-    place, n = Place(rows=5), 0
+    place, n = PagePosition(rows=5), 0
     while True:
         found = filled.event_page(Query(), place)
         seen += [event.id for event in found.rows]
@@ -129,19 +131,19 @@ def test_no_row_twice_and_none_lost_while_others_are_added(filled: Ledger) -> No
         record(filled, page(bounce(f"n{n:031x}", at=day(100 + n)), bounce(f"o{n:031x}", at=day(n % 30))))
         if found.older is None:
             break
-        place = Place(found.older, rows=5)
+        place = PagePosition(found.older, rows=5)
     assert len(seen) == len(set(seen))
     assert stored <= set(seen)
 
 
 def test_the_page_before_is_reached_again_after_rows_were_added(filled: Ledger) -> None:
-    first = filled.event_page(Query(), Place(rows=5))
-    second = filled.event_page(Query(), Place(first.older, rows=5))
+    first = filled.event_page(Query(), PagePosition(rows=5))
+    second = filled.event_page(Query(), PagePosition(first.older, rows=5))
     record(filled, page(*(bounce(f"n{n:031x}", at=day(100 + n)) for n in range(3))))
-    before = filled.event_page(Query(), Place(second.newer, newer=True, rows=5))
+    before = filled.event_page(Query(), PagePosition(second.newer, newer=True, rows=5))
     assert before.rows == first.rows
     assert before.newer is not None
-    newest = filled.event_page(Query(), Place(before.newer, newer=True, rows=5))
+    newest = filled.event_page(Query(), PagePosition(before.newer, newer=True, rows=5))
     assert [event.at for event in newest.rows][:3] == [day(102), day(101), day(100)]
     assert (len(newest.rows), newest.newer) == (5, None)
 
@@ -152,18 +154,18 @@ def test_beyond_a_time_that_is_asked_for_nothing_is_looked_for(filled: Ledger, l
     engine, asked = open_engine(ledger_url), list[str]()
     with looking(engine) as (connection, limit):
         event.listen(connection, "before_cursor_execute", lambda _, __, statement, *more: asked.append(statement))
-        older = walk.page(connection, limit, Place((day(5), "x"), rows=5))
+        older = walk.page(connection, limit, PagePosition((day(5), "x"), rows=5))
         assert asked == []
-        newer = walk.page(connection, limit, Place((day(25), "x"), newer=True, rows=5))
-        first = walk.page(connection, limit, Place(rows=5))
-        back = walk.page(connection, limit, Place(older.newer, newer=True, rows=5))
+        newer = walk.page(connection, limit, PagePosition((day(25), "x"), newer=True, rows=5))
+        first = walk.page(connection, limit, PagePosition(rows=5))
+        back = walk.page(connection, limit, PagePosition(older.newer, newer=True, rows=5))
     engine.dispose()
     assert (older.rows, older.older) == ((), None)
     assert newer.rows == first.rows, "the beginning"
     assert back.rows[-1].at == min(each.at for each in filled.all_events(Query(since=day(10), until=day(20))))
 
 
-class _Soon(Limit):
+class _Soon(TimeLimit):
     """Over after some looks."""
 
     def __init__(self, looks: int) -> None:
@@ -183,15 +185,15 @@ def test_what_takes_long_is_cut_off_and_goes_on_from_there(ledger_url: str, ledg
     rare = replace(many[3], rule="rare")
     noted = Decision(Step.NOTE, ByPerson("noted"), exclusion=EXCLUDED)
     ledger.record(page(*many[:3], rare, *many[4:]), lambda *_: noted, Platform())
-    walk = _event_walk(Query({By.RULE: Choice(("rare",))}))
+    walk = _event_walk(Query({FilterField.RULE: Choice(("rare",))}))
     engine = open_engine(ledger_url)
     with looking(engine) as (connection, _):
-        cut = walk.page(connection, _Soon(0), Place())
+        cut = walk.page(connection, _Soon(0), PagePosition())
         assert cut.rows == ()
         assert cut.looked_back_to == cut.older
         assert cut.looked_back_to is not None
         assert cut.looked_back_to[0] == many[-1000].at, "a thousand rows were looked at"
-        found = walk.page(connection, Limit(), Place(cut.older))
+        found = walk.page(connection, TimeLimit(), PagePosition(cut.older))
     engine.dispose()
     assert [row.id for row in found.rows] == [rare.id]
     assert found.looked_back_to is None
@@ -206,8 +208,10 @@ def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("hurried")
 @for_each("wanted", [
-    Query({By.STREAM: Choice(("news",))}), Query({By.STREAM: Choice(("news",))}, since=day(2), until=day(20)),
-    Query({By.REASON: Choice(("mailbox_full",)), By.STREAM: Choice(("news",))}), Query({By.RULE: Choice(("none",))}),
+    Query({FilterField.STREAM: Choice(("news",))}),
+    Query({FilterField.STREAM: Choice(("news",))}, since=day(2), until=day(20)),
+    Query({FilterField.REASON: Choice(("mailbox_full",)), FilterField.STREAM: Choice(("news",))}),
+    Query({FilterField.RULE: Choice(("none",))}),
 ])
 def test_pages_that_stop_early_lose_nothing(filled: Ledger, wanted: Query) -> None:
     assert _through(lambda place: filled.event_page(wanted, place)) == list(filled.all_events(wanted))
@@ -218,7 +222,7 @@ def test_pages_that_stop_early_lose_nothing(filled: Ledger, wanted: Query) -> No
 
 @pytest.mark.usefixtures("hurried")
 def test_what_was_not_counted_is_told(filled: Ledger) -> None:
-    found = filled.event_facets(Query({By.STREAM: Choice(("news",))}))
+    found = filled.event_facets(Query({FilterField.STREAM: Choice(("news",))}))
     assert found is not None
     assert found.more
 
@@ -262,8 +266,8 @@ def changed(filled: Ledger) -> Ledger:
 
 @pytest.mark.usefixtures("hurried")
 @for_each("wanted", [
-    Query(), Query({By.STREAM: Choice(("news",))}), Query({By.DOMAIN: Choice(("gmail.com",))}),
-    Query({By.PROVIDER: Choice(("google.com",))}, since=day(20), until=day(38)),
+    Query(), Query({FilterField.STREAM: Choice(("news",))}), Query({FilterField.DOMAIN: Choice(("gmail.com",))}),
+    Query({FilterField.PROVIDER: Choice(("google.com",))}, since=day(20), until=day(38)),
 ])
 def test_recipients_of_all_states_stand_in_one_order_where_pages_stop_early(changed: Ledger, wanted: Query) -> None:
     found = _through(lambda place: changed.recipient_page(wanted, place, NOW), rows=4)
@@ -271,10 +275,12 @@ def test_recipients_of_all_states_stand_in_one_order_where_pages_stop_early(chan
 
 
 @for_each("wanted", [
-    Query(), Query({By.STATE: Choice(("suppressed",))}), Query({By.STATE: Choice((), ("suppressed",))}),
-    Query({By.STATE: Choice(("watching", "released"))}), Query({By.STREAM: Choice(("news",))}),
-    Query({By.DOMAIN: Choice(("kmu.example",))}), Query({By.PROVIDER: Choice(("google.com",))}),
-    Query({By.PROVIDER: Choice((), ("google.com",))}), Query({By.REASON: Choice(("invalid_recipient", ""))}),
+    Query(), Query({FilterField.STATE: Choice(("suppressed",))}),
+    Query({FilterField.STATE: Choice((), ("suppressed",))}),
+    Query({FilterField.STATE: Choice(("watching", "released"))}), Query({FilterField.STREAM: Choice(("news",))}),
+    Query({FilterField.DOMAIN: Choice(("kmu.example",))}), Query({FilterField.PROVIDER: Choice(("google.com",))}),
+    Query({FilterField.PROVIDER: Choice((), ("google.com",))}),
+    Query({FilterField.REASON: Choice(("invalid_recipient", ""))}),
     Query(since=day(20), until=day(38)),
 ])
 def test_recipients_stand_once_a_stream_the_last_changed_first(changed: Ledger, wanted: Query) -> None:
@@ -287,19 +293,19 @@ def test_recipients_stand_once_a_stream_the_last_changed_first(changed: Ledger, 
         stored = records[each.recipient, each.stream]
         assert (each.state, each.grounds) == (stored.state, stored.grounds)
         assert each.until == (stored.suppression.until if stored.suppression else None)
-        at = [event.at for event in changed.all_events(Query({By.STREAM: Choice((each.stream,))},
+        at = [event.at for event in changed.all_events(Query({FilterField.STREAM: Choice((each.stream,))},
                                                              recipient=each.recipient))
               if event.action == "failed" and event.at >= day(10)]
         assert each.bounces == len(at)
     facets = changed.recipient_facets(wanted)
     assert facets is not None
     assert facets.total == len(found)
-    assert sum(facets.counts[By.STATE].values()) == len(found)
+    assert sum(facets.counts[FilterField.STATE].values()) == len(found)
 
 
 def test_who_was_released_is_no_more_among_the_suppressed(changed: Ledger) -> None:
     by_state = {
-        state: [each.recipient for each in changed.all_recipients(Query({By.STATE: Choice((state,))}), NOW)]
+        state: [each.recipient for each in changed.all_recipients(Query({FilterField.STATE: Choice((state,))}), NOW)]
         for state in State
     }
     assert by_state[State.RELEASED] == ["u1@gmail.com"]
@@ -308,19 +314,19 @@ def test_who_was_released_is_no_more_among_the_suppressed(changed: Ledger) -> No
 
 
 def test_recipients_are_not_lost_while_their_states_change(changed: Ledger) -> None:
-    first = changed.recipient_page(Query(), Place(rows=5), NOW)
+    first = changed.recipient_page(Query(), PagePosition(rows=5), NOW)
     changed.suppress("new@kmu.example", "news", Actor("jo", day(41), "x"), announce=Platform())
     rest: list[Any] = []
-    place = Place(first.older, rows=5)
+    place = PagePosition(first.older, rows=5)
     while True:
         found = changed.recipient_page(Query(), place, NOW)
         rest += found.rows
         if found.older is None:
             break
-        place = Place(found.older, rows=5)
+        place = PagePosition(found.older, rows=5)
     everybody = list(changed.all_recipients(Query(), NOW))
     assert [*first.rows, *rest] == everybody[1:]
-    back = changed.recipient_page(Query(), Place(first.older, newer=True, rows=5), NOW)
+    back = changed.recipient_page(Query(), PagePosition(first.older, newer=True, rows=5), NOW)
     assert "new@kmu.example" in [each.recipient for each in back.rows]
 
 
@@ -335,7 +341,9 @@ def test_actions_by_who_did_what_and_when(ledger: Ledger) -> None:
     everything = _through(lambda place: ledger.action_page(Query(), place), rows=2)
     assert [done.at for done in everything] == [day(n) for n in reversed(range(9))]
     assert everything == list(ledger.all_actions(Query()))
-    wanted = Query({By.ACTOR: Choice(("jo",)), By.ACTION: Choice((), ("forget",))}, since=day(1), until=day(8))
+    wanted = Query(
+        {FilterField.ACTOR: Choice(("jo",)), FilterField.ACTION: Choice((), ("forget",))}, since=day(1), until=day(8)
+    )
     assert [done.at for done in ledger.all_actions(wanted)] == [day(6), day(4)]
     assert [done.at for done in ledger.actions_on("subject", 2)] == [day(8), day(7)]
     assert ledger.actions_on("another") == []

@@ -13,7 +13,7 @@ from bounce_watcher.ledger.db.engine import open_engine, write
 from bounce_watcher.ledger.db.tables import ALERT, METADATA, SLOT_COUNT
 from bounce_watcher.ledger.lists.browse import Query
 from bounce_watcher.ledger.lists.filters import EventFilter, SuppressionFilter
-from bounce_watcher.ledger.lists.paging import Place
+from bounce_watcher.ledger.lists.paging import PagePosition
 from bounce_watcher.ledger.privacy.personal import COLUMNS, may_hold
 from bounce_watcher.ledger.store import Ledger
 from bounce_watcher.model.grounds import ByPerson, EndpointGone, OlderVerdict
@@ -219,7 +219,7 @@ def test_words_that_one_persons_mail_alone_had_go_with_it(ledger: Ledger, ledger
         bounce(f"s{n}", each, reason=Reason.UNKNOWN, diagnostic=said) for n, each in enumerate((ADA, OTHER))
     ]
     record(ledger, page(own, *shared))
-    aside, _ = sorted(ledger.review_page(Query(), Place()).rows, key=lambda each: "porter" in each.wording)
+    aside, _ = sorted(ledger.review_page(Query(), PagePosition()).rows, key=lambda each: "porter" in each.wording)
     ledger.set_aside(aside.gid, None, Actor("jo", day(1), "noise"))
     hard = [bounce("m9", ADA, diagnostic="550 Ada Byron Lovelace is gone"), bounce("m8", ADA, diagnostic=said)]
     engine = open_engine(ledger_url)
@@ -231,7 +231,7 @@ def test_words_that_one_persons_mail_alone_had_go_with_it(ledger: Ledger, ledger
     deliver_all(ledger)
     ledger.forget(ADA, BY)
     assert in_rows(ledger_url, "byron") == []
-    kept = [each.wording for each in ledger.review_page(Query(), Place()).rows if each.mails]
+    kept = [each.wording for each in ledger.review_page(Query(), PagePosition()).rows if each.mails]
     assert kept == ["# the porter says no"]
     assert "slot_count.series" in in_rows(ledger_url, "porter")
 

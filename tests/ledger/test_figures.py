@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from bounce_watcher.ledger.lists.figures import ALL, Of, Part, Sent, Span
+from bounce_watcher.ledger.lists.figures import ALL, Dimension, Of, Sent, Span
 from bounce_watcher.ledger.recording.tally import DAY, HOUR
 from bounce_watcher.ledger.store import Ledger
 from bounce_watcher.model.finding import Kind
@@ -35,9 +35,10 @@ def _event(n: int) -> BounceEvent:
 
 
 EVENTS = [_event(n) for n in range(200)]
-READ: dict[Part, Callable[[BounceEvent], str]] = {
-    Part.STREAM: lambda event: event.stream, Part.PROVIDER: provider, Part.SENDING: lambda event: event.sending or "",
-    Part.TYPE: lambda event: event.type or "", Part.REASON: lambda event: event.reason or "",
+READ: dict[Dimension, Callable[[BounceEvent], str]] = {
+    Dimension.STREAM: lambda event: event.stream, Dimension.PROVIDER: provider,
+    Dimension.SENDING: lambda event: event.sending or "",
+    Dimension.TYPE: lambda event: event.type or "", Dimension.REASON: lambda event: event.reason or "",
 }
 SPANS = [
     Span(MIDNIGHT, MIDNIGHT + 14 * DAY),
@@ -48,7 +49,7 @@ SPANS = [
 ]
 
 
-def counted(span: Span, wanted: Callable[[BounceEvent], bool], parts: Sequence[Part]) -> Counter[tuple[str, ...]]:
+def counted(span: Span, wanted: Callable[[BounceEvent], bool], parts: Sequence[Dimension]) -> Counter[tuple[str, ...]]:
     return Counter(
         tuple(str(READ[part](event)) for part in parts)
         for event in EVENTS if event.type and span.since <= event.at < span.until and wanted(event)
@@ -78,14 +79,14 @@ def filled(ledger: Ledger) -> Ledger:
 def test_totals_are_those_of_the_events(
     filled: Ledger, span: Span, of: Of, wanted: Callable[[BounceEvent], bool]
 ) -> None:
-    for parts in ((), (Part.TYPE,), (Part.TYPE, Part.REASON), (Part.STREAM,)):
+    for parts in ((), (Dimension.TYPE,), (Dimension.TYPE, Dimension.REASON), (Dimension.STREAM,)):
         found = filled.figures.totals(span, of, *parts)
         assert {key: many for key, many in found.items() if many} == counted(span, wanted, parts)
 
 
 @for_each("span", SPANS)
 def test_providers_add_up_to_all(filled: Ledger, span: Span) -> None:
-    parts = (Part.PROVIDER, Part.TYPE)
+    parts = (Dimension.PROVIDER, Dimension.TYPE)
     assert filled.figures.totals(span, ALL, *parts) == counted(span, lambda _: True, parts)
 
 
@@ -93,26 +94,26 @@ def test_providers_add_up_to_all(filled: Ledger, span: Span) -> None:
 @for_each("of", [ALL, Of(providers=("google.com",)), Of(sendings=("week 1",))])
 def test_slots_add_up_to_totals(filled: Ledger, length: timedelta, of: Of) -> None:
     span = SPANS[0]
-    slots = filled.figures.slots(span, length, of, Part.TYPE)
+    slots = filled.figures.slots(span, length, of, Dimension.TYPE)
     assert all((at - MIDNIGHT) % length == timedelta(0) for at, _ in slots)
     total: Counter[tuple[str, ...]] = Counter()
     for (_, values), many in slots.items():
         total[values] += many
-    assert total == filled.figures.totals(span, of, Part.TYPE)
+    assert total == filled.figures.totals(span, of, Dimension.TYPE)
     inside = Span(START, START + HOUR) if length == HOUR else Span(MIDNIGHT, MIDNIGHT + DAY)
     of_first = {values: many for (at, values), many in slots.items() if at == inside.since}
-    assert of_first == filled.figures.totals(inside, of, Part.TYPE)
+    assert of_first == filled.figures.totals(inside, of, Dimension.TYPE)
 
 
 @for_each("length", [HOUR, DAY])
 def test_the_most_come_first_and_all_are_counted(filled: Ledger, length: timedelta) -> None:
-    totals = filled.figures.totals(SPANS[0], ALL, Part.PROVIDER)
-    names, how_many = filled.figures.top(SPANS[0], length, ALL, Part.PROVIDER, 2)
+    totals = filled.figures.totals(SPANS[0], ALL, Dimension.PROVIDER)
+    names, how_many = filled.figures.top(SPANS[0], length, ALL, Dimension.PROVIDER, 2)
     assert [totals[(name,)] for name in names] == sorted(totals.values(), reverse=True)[:2]
     assert how_many == len(totals) == 3
-    sendings, how_many = filled.figures.top(SPANS[0], length, ALL, Part.SENDING, 10)
+    sendings, how_many = filled.figures.top(SPANS[0], length, ALL, Dimension.SENDING, 10)
     assert ("" not in sendings, how_many) == (True, 4)
-    assert filled.figures.top(Span(day(-9), day(-8)), length, ALL, Part.PROVIDER, 2) == ([], 0)
+    assert filled.figures.top(Span(day(-9), day(-8)), length, ALL, Dimension.PROVIDER, 2) == ([], 0)
 
 
 def test_hours_that_are_counted_no_more_are_read_in_the_events(ledger: Ledger) -> None:

@@ -8,7 +8,7 @@ import pytest
 from bounce_watcher.ledger.actions import Act
 from bounce_watcher.ledger.lists.browse import Query
 from bounce_watcher.ledger.lists.filters import EventFilter, OutboxFilter, SuppressionFilter
-from bounce_watcher.ledger.lists.paging import Place
+from bounce_watcher.ledger.lists.paging import PagePosition
 from bounce_watcher.ledger.store import Ledger
 from bounce_watcher.model.finding import Kind
 from bounce_watcher.model.ledger import Actor, NoticeType, State
@@ -59,7 +59,7 @@ def test_much_is_erased_page_by_page_to_the_same(ledger: Ledger, monkeypatch: py
     assert ledger.forget(USER, BY) == told
     assert {event.recipient for event in ledger.events() if event.message_digest != "other"} != {USER}
     assert not any(USER in repr(each) for each in ledger.events())
-    assert [each.mails for each in ledger.review_page(Query(), Place()).rows] == [1]
+    assert [each.mails for each in ledger.review_page(Query(), PagePosition()).rows] == [1]
     assert ledger.forget_outline(USER).events == 0
 
 

@@ -6,9 +6,9 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from bounce_watcher.ledger.lists.browse import By, Choice, Query
-from bounce_watcher.ledger.lists.incidents import Held
-from bounce_watcher.ledger.lists.paging import Place
+from bounce_watcher.ledger.lists.browse import Choice, FilterField, Query
+from bounce_watcher.ledger.lists.incidents import HeldRecipient
+from bounce_watcher.ledger.lists.paging import PagePosition
 from bounce_watcher.ledger.outbox.listing import Failure
 from bounce_watcher.ledger.store import Ledger
 from bounce_watcher.model.ledger import Actor, Alert, AlertKind, Attempt, Disposition, OutboxState
@@ -36,23 +36,23 @@ def kept(ledger: Ledger, *, cleared: bool) -> list[Alert]:
 
 @pytest.mark.parametrize(("wanted", "found"), [
     (Query(), (5, 4, 3, 2, 1, 0)),
-    (Query({By.PROVIDER: Choice(("google.com",))}), (1, 0)),
-    (Query({By.PROVIDER: Choice(("google.com", "b.example"))}), (3, 1, 0)),
-    (Query({By.PROVIDER: Choice((), ("google.com",))}), (5, 4, 3, 2)),
-    (Query({By.PROVIDER: Choice(("%",))}), ()),
-    (Query({By.TYPE: Choice(("blocks", "target"))}), (5, 2, 1)),
+    (Query({FilterField.PROVIDER: Choice(("google.com",))}), (1, 0)),
+    (Query({FilterField.PROVIDER: Choice(("google.com", "b.example"))}), (3, 1, 0)),
+    (Query({FilterField.PROVIDER: Choice((), ("google.com",))}), (5, 4, 3, 2)),
+    (Query({FilterField.PROVIDER: Choice(("%",))}), ()),
+    (Query({FilterField.TYPE: Choice(("blocks", "target"))}), (5, 2, 1)),
     (Query(since=day(2), until=day(4)), (3, 2)),
 ])
 @pytest.mark.parametrize("cleared", [True, False])
 def test_alerts_are_found_by_each_filter(ledger: Ledger, wanted: Query, found: tuple[int, ...], cleared: bool) -> None:
     kept(ledger, cleared=cleared)
     subjects = [SUBJECTS[n] for n in found]
-    rows = ledger.incidents.over(wanted, Place()).rows if cleared else ledger.incidents.open(wanted)
+    rows = ledger.incidents.over(wanted, PagePosition()).rows if cleared else ledger.incidents.open(wanted)
     assert [subject(alert.subject) for alert in rows] == subjects
     assert [subject(alert.subject) for alert in ledger.incidents.all(wanted)] == subjects
-    assert not (ledger.incidents.open(wanted) if cleared else ledger.incidents.over(wanted, Place()).rows)
+    assert not (ledger.incidents.open(wanted) if cleared else ledger.incidents.over(wanted, PagePosition()).rows)
     state = Choice(("open" if cleared else "ended",))
-    assert list(ledger.incidents.all(Query({**wanted.choices, By.STATE: state}))) == []
+    assert list(ledger.incidents.all(Query({**wanted.choices, FilterField.STATE: state}))) == []
 
 
 @pytest.mark.parametrize(("since", "until", "provider", "found"), [
@@ -71,13 +71,13 @@ def test_outages_are_found_by_the_time_that_they_touch(
     assert [subject(each.subject) for each in ledger.incidents.outages(since, until, provider)] == found
 
 
-def everyone_held(ledger: Ledger, alert: str, rows: int) -> Iterator[Held]:
-    place: Place | None = Place(rows=rows)
+def everyone_held(ledger: Ledger, alert: str, rows: int) -> Iterator[HeldRecipient]:
+    place: PagePosition | None = PagePosition(rows=rows)
     while place is not None:
         found = ledger.incidents.held(alert, place)
         assert len(found.rows) <= rows
         yield from found.rows
-        place = Place(found.older, rows=rows) if found.older else None
+        place = PagePosition(found.older, rows=rows) if found.older else None
 
 
 def test_those_held_come_page_by_page_with_what_was_told_before(desk: Desk) -> None:  # noqa: F811
@@ -128,8 +128,8 @@ def told(ledger: Ledger, many: int = 6) -> None:
     ledger.conclude(list(zip(items, attempts, strict=True)), day(8))
 
 
-def who(ledger: Ledger, wanted: Query, place: Place | None = None) -> list[tuple[str, str]]:
-    rows = ledger.deliveries.page(wanted, place or Place()).rows
+def who(ledger: Ledger, wanted: Query, place: PagePosition | None = None) -> list[tuple[str, str]]:
+    rows = ledger.deliveries.page(wanted, place or PagePosition()).rows
     assert place or rows == tuple(ledger.deliveries.all(wanted))
     return [((item.recipient or "")[:2], item.target) for item in rows]
 
@@ -137,24 +137,28 @@ def who(ledger: Ledger, wanted: Query, place: Place | None = None) -> list[tuple
 def test_deliveries_are_found_by_each_filter(ledger: Ledger) -> None:
     told(ledger)
     of_a = [(f"u{n}", "a") for n in range(5, -1, -1)]
-    assert who(ledger, Query({By.TARGET: Choice(("a",))})) == of_a
-    assert who(ledger, Query({By.TARGET: Choice((), ("b",))})) == of_a
-    assert who(ledger, Query({By.STATE: Choice(("dead",))})) == [("u1", "a"), ("u0", "a")]
-    assert who(ledger, Query({By.STATE: Choice(("dead", "delivered"))})) == [("u3", "a"), ("u1", "a"), ("u0", "a")]
-    due_of_a = Query({By.STATE: Choice(("due",)), By.TARGET: Choice(("a",))}, since=day(3), until=day(5))
+    assert who(ledger, Query({FilterField.TARGET: Choice(("a",))})) == of_a
+    assert who(ledger, Query({FilterField.TARGET: Choice((), ("b",))})) == of_a
+    assert who(ledger, Query({FilterField.STATE: Choice(("dead",))})) == [("u1", "a"), ("u0", "a")]
+    assert who(
+        ledger, Query({FilterField.STATE: Choice(("dead", "delivered"))})
+    ) == [("u3", "a"), ("u1", "a"), ("u0", "a")]
+    due_of_a = Query(
+        {FilterField.STATE: Choice(("due",)), FilterField.TARGET: Choice(("a",))}, since=day(3), until=day(5)
+    )
     assert who(ledger, due_of_a) == [("u4", "a")]
     assert who(ledger, Query(recipient="U2@example.org")) == [("u2", "b"), ("u2", "a")]
-    assert who(ledger, Query({By.STREAM: Choice(("other",))})) == []
-    assert who(ledger, Query({By.TYPE: Choice(("recipient.released",))})) == []
+    assert who(ledger, Query({FilterField.STREAM: Choice(("other",))})) == []
+    assert who(ledger, Query({FilterField.TYPE: Choice(("recipient.released",))})) == []
 
 
 def test_pages_of_deliveries_follow_one_another(ledger: Ledger) -> None:
     told(ledger)
-    wanted = Query({By.STATE: Choice(("due",))})
-    first = ledger.deliveries.page(wanted, Place(rows=4))
-    second = ledger.deliveries.page(wanted, Place(first.older, rows=4))
+    wanted = Query({FilterField.STATE: Choice(("due",))})
+    first = ledger.deliveries.page(wanted, PagePosition(rows=4))
+    second = ledger.deliveries.page(wanted, PagePosition(first.older, rows=4))
     assert [*first.rows, *second.rows] == list(ledger.deliveries.all(wanted))[:8]
-    back = ledger.deliveries.page(wanted, Place(second.newer, newer=True, rows=4))
+    back = ledger.deliveries.page(wanted, PagePosition(second.newer, newer=True, rows=4))
     assert back.rows == first.rows
 
 

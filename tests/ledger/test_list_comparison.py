@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from bounce_watcher.ledger.outbox.list_comparison import Found, ListComparison
-from bounce_watcher.ledger.outbox.two_lists import PAGE, Entry, TwoLists
+from bounce_watcher.ledger.outbox.list_comparison import FoundEntry, ListComparison
+from bounce_watcher.ledger.outbox.two_lists import PAGE, ListEntry, TwoLists
 from bounce_watcher.ledger.store import Ledger
 from bounce_watcher.model.grounds import ByPerson
 from bounce_watcher.model.ledger import (
@@ -23,7 +23,7 @@ from bounce_watcher.model.ledger import (
     Suppression,
     SuppressionSource,
 )
-from bounce_watcher.model.list_comparison import Case, Cause, Difference, Side, Why
+from bounce_watcher.model.list_comparison import Cause, Difference, DifferenceKind, DifferenceReason, Side
 from bounce_watcher.outbox.webhook.notice import body
 from tests.ledger.making import DELIVERED, LEASE, START, Platform, day
 
@@ -59,21 +59,23 @@ def send(ledger: Ledger, attempt: Attempt = DELIVERED, now: datetime = LATER) ->
     return items
 
 
-def compared(ledger: Ledger, *there: str | Found, streams: Sequence[str] = (), now: datetime = LATER) -> ListComparison:
+def compared(
+    ledger: Ledger, *there: str | FoundEntry, streams: Sequence[str] = (), now: datetime = LATER
+) -> ListComparison:
     lists = ledger.list_comparison("platform", streams, now)
-    lists.take(each if isinstance(each, Found) else Found(each) for each in there)
+    lists.take(each if isinstance(each, FoundEntry) else FoundEntry(each) for each in there)
     lists.read_here()
     return lists
 
 
 def differences(
-    ledger: Ledger, *there: str | Found, streams: Sequence[str] = (), now: datetime = LATER
+    ledger: Ledger, *there: str | FoundEntry, streams: Sequence[str] = (), now: datetime = LATER
 ) -> list[Difference]:
     with compared(ledger, *there, streams=streams, now=now) as lists:
         return list(lists.differences())
 
 
-def cases(found: Sequence[Difference]) -> dict[str, Case]:
+def cases(found: Sequence[Difference]) -> dict[str, DifferenceKind]:
     return {each.address: each.case for each in found}
 
 
@@ -88,9 +90,13 @@ def test_streams_and_what_reaches_all_of_them(ledger: Ledger) -> None:
     suppress(ledger, B, stream="orders")
     suppress(ledger, C, stream="orders", scope=Scope.GLOBAL)
     send(ledger)
-    assert cases(differences(ledger, streams=("news", "offers"))) == {A: Case.MISSING, C: Case.MISSING}
-    assert cases(differences(ledger)) == {A: Case.MISSING, B: Case.MISSING, C: Case.MISSING}
-    assert cases(differences(ledger, A, B, C, streams=("news",))) == {B: Case.ELSEWHERE}
+    assert cases(differences(ledger, streams=("news", "offers"))) == {
+        A: DifferenceKind.MISSING, C: DifferenceKind.MISSING
+    }
+    assert cases(differences(ledger)) == {
+        A: DifferenceKind.MISSING, B: DifferenceKind.MISSING, C: DifferenceKind.MISSING
+    }
+    assert cases(differences(ledger, A, B, C, streams=("news",))) == {B: DifferenceKind.ELSEWHERE}
 
 
 def test_in_several_streams_one_is_one(ledger: Ledger) -> None:
@@ -109,7 +115,7 @@ def test_what_was_sent_while_the_list_was_read_is_no_news(ledger: Ledger) -> Non
         send(ledger)  # it was not even decided
         lists.take([])
         lists.read_here()
-        assert cases(list(lists.differences())) == {A: Case.SENDING, B: Case.SENDING}
+        assert cases(list(lists.differences())) == {A: DifferenceKind.SENDING, B: DifferenceKind.SENDING}
 
 
 def test_a_release_sent_while_the_list_was_read_is_no_news(ledger: Ledger) -> None:
@@ -117,10 +123,10 @@ def test_a_release_sent_while_the_list_was_read_is_no_news(ledger: Ledger) -> No
     send(ledger)
     release(ledger, A)
     with ledger.list_comparison("platform", (), day(30)) as lists:
-        lists.take([Found(A)])
+        lists.take([FoundEntry(A)])
         send(ledger)
         lists.read_here()
-        assert cases(list(lists.differences())) == {A: Case.SENDING}
+        assert cases(list(lists.differences())) == {A: DifferenceKind.SENDING}
 
 
 def test_a_notice_of_another_target_says_nothing(ledger: Ledger) -> None:
@@ -129,12 +135,14 @@ def test_a_notice_of_another_target_says_nothing(ledger: Ledger) -> None:
         Platform(targets=("another",)),
     )
     (found,) = differences(ledger)
-    assert (found.case, found.cause) == (Case.MISSING, Cause(Why.NEVER_TOLD))
+    assert (found.case, found.cause) == (DifferenceKind.MISSING, Cause(DifferenceReason.NEVER_TOLD))
 
 
 def test_an_address_that_we_never_knew_is_never_ours(ledger: Ledger) -> None:
-    (found,) = differences(ledger, Found(A, "unsubscribe", day(1)))
-    assert (found.case, found.fixed_at, found.reason, found.since) == (Case.THEIRS, Side.HERE, "unsubscribe", day(1))
+    (found,) = differences(ledger, FoundEntry(A, "unsubscribe", day(1)))
+    assert (found.case, found.fixed_at, found.reason, found.since) == (
+        DifferenceKind.THEIRS, Side.HERE, "unsubscribe", day(1)
+    )
 
 
 def test_what_we_never_succeeded_in_putting_there_is_not_ours(ledger: Ledger) -> None:
@@ -142,43 +150,44 @@ def test_what_we_never_succeeded_in_putting_there_is_not_ours(ledger: Ledger) ->
     send(ledger, DEAD)
     release(ledger, A)
     send(ledger, DEAD)
-    assert cases(differences(ledger, A)) == {A: Case.THEIRS}
+    assert cases(differences(ledger, A)) == {A: DifferenceKind.THEIRS}
 
 
 @pytest.mark.parametrize(("since", "case"), [
-    (None, Case.LEFT_OVER), (START, Case.LEFT_OVER), (day(0.5), Case.LEFT_OVER), (day(1), Case.LEFT_OVER),
-    (day(-1), Case.THEIRS), (day(1.5), Case.THEIRS),
+    (None, DifferenceKind.LEFT_OVER), (START, DifferenceKind.LEFT_OVER), (day(0.5), DifferenceKind.LEFT_OVER),
+    (day(1), DifferenceKind.LEFT_OVER),
+    (day(-1), DifferenceKind.THEIRS), (day(1.5), DifferenceKind.THEIRS),
 ])
 def test_what_we_put_there_and_released_is_ours_by_its_time(
-    ledger: Ledger, since: datetime | None, case: Case
+    ledger: Ledger, since: datetime | None, case: DifferenceKind
 ) -> None:
     suppress(ledger, A)
     send(ledger)
     release(ledger, A, day(1))
     send(ledger, DEAD)
-    assert cases(differences(ledger, Found(A, None, since))) == {A: case}
+    assert cases(differences(ledger, FoundEntry(A, None, since))) == {A: case}
 
 
 @pytest.mark.parametrize(("asked", "since", "case"), [
-    (timedelta(minutes=10), None, Case.LATELY), (timedelta(minutes=10), START, Case.LATELY),
-    (timedelta(hours=2), None, Case.THEIRS), (timedelta(minutes=10), day(1.001), Case.LATELY),
-    (timedelta(minutes=10), day(1.005), Case.THEIRS),
+    (timedelta(minutes=10), None, DifferenceKind.LATELY), (timedelta(minutes=10), START, DifferenceKind.LATELY),
+    (timedelta(hours=2), None, DifferenceKind.THEIRS), (timedelta(minutes=10), day(1.001), DifferenceKind.LATELY),
+    (timedelta(minutes=10), day(1.005), DifferenceKind.THEIRS),
 ])
 def test_after_a_release_that_was_taken_it_is_theirs_once_that_has_settled(
-    ledger: Ledger, asked: timedelta, since: datetime | None, case: Case
+    ledger: Ledger, asked: timedelta, since: datetime | None, case: DifferenceKind
 ) -> None:
     suppress(ledger, A)
     send(ledger)
     release(ledger, A, day(1))
     send(ledger)
-    assert cases(differences(ledger, Found(A, None, since), now=day(1) + asked)) == {A: case}
+    assert cases(differences(ledger, FoundEntry(A, None, since), now=day(1) + asked)) == {A: case}
 
 
 def test_held_back_here_is_left_alone(ledger: Ledger) -> None:
     held = Suppression(A, "news", State.PENDING, None, START, ByPerson("held"), SuppressionSource.POLICY)
     ledger.adopt([held], START, announce)
     (found,) = differences(ledger, A)
-    assert (found.case, found.fixed_at) == (Case.HELD, None)
+    assert (found.case, found.fixed_at) == (DifferenceKind.HELD, None)
 
 
 def test_mending_there_tells_the_state_as_it_stands(ledger: Ledger) -> None:
@@ -213,7 +222,7 @@ def test_mending_there_leaves_what_has_changed_meanwhile(ledger: Ledger) -> None
     ledger.release(B, None, Actor("jo", day(1), "a mistake"), announce=lambda _: ())
     with compared(ledger, B) as lists:
         found = list(lists.differences())
-        assert cases(found) == {A: Case.MISSING, B: Case.LEFT_OVER}
+        assert cases(found) == {A: DifferenceKind.MISSING, B: DifferenceKind.LEFT_OVER}
         ledger.release(A, None, Actor("jo", day(1), "a mistake"), announce=lambda _: ())
         suppress(ledger, B)
         send(ledger)
@@ -234,16 +243,16 @@ def test_many_in_pages(ledger: Ledger) -> None:
 
 def test_the_first_of_what_is_listed_twice_is_kept() -> None:
     with TwoLists() as lists:
-        assert lists.add(Side.THERE, [Entry("a", "A", reason="one"), Entry("a", "a", reason="two")]) == 1
-        assert lists.add(Side.THERE, [Entry("a", "a"), Entry("b", "b")]) == 1
-        lists.add(Side.HERE, [Entry("b", "b")])
+        assert lists.add(Side.THERE, [ListEntry("a", "A", reason="one"), ListEntry("a", "a", reason="two")]) == 1
+        assert lists.add(Side.THERE, [ListEntry("a", "a"), ListEntry("b", "b")]) == 1
+        lists.add(Side.HERE, [ListEntry("b", "b")])
         lists.note_moving(["a", "a"])
-        assert list(lists.only(Side.THERE)) == [[(Entry("a", "A", reason="one"), True)]]
+        assert list(lists.only(Side.THERE)) == [[(ListEntry("a", "A", reason="one"), True)]]
         assert list(lists.only(Side.HERE)) == []
         assert (lists.count(Side.THERE), lists.count(Side.HERE)) == (2, 1)
 
 
 def test_times_keep_their_zone(ledger: Ledger) -> None:
     since = datetime(2026, 11, 1, 6, 30, tzinfo=UTC)
-    (found,) = differences(ledger, Found(A, None, since))
+    (found,) = differences(ledger, FoundEntry(A, None, since))
     assert found.since == since

@@ -2,7 +2,7 @@
 
 import pytest
 
-from bounce_watcher.ledger.actions import Act, Action
+from bounce_watcher.ledger.actions import Act, LoggedAction
 from bounce_watcher.ledger.store import Ledger
 from bounce_watcher.model.ledger import Actor
 from tests.ledger.making import START, USER, day
@@ -34,4 +34,6 @@ def test_the_log_of_actions_is_paged_from_the_newest(ledger: Ledger) -> None:
     newest = ledger.actions(limit=2)
     assert [each.subject for each in newest] == ["r4", "r3"]
     assert [each.subject for each in ledger.actions(newest[-1].number)] == ["r2", "r1", "r0"]
-    assert ledger.actions()[-1] == Action(START, "jo", "release", "r0", 1, "wrote to support", newest[-1].number - 3)
+    assert ledger.actions()[-1] == LoggedAction(
+        START, "jo", "release", "r0", 1, "wrote to support", newest[-1].number - 3
+    )

@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import pytest
 
-from bounce_watcher.ledger.actions import Action
-from bounce_watcher.ledger.lists.browse import By, Choice, Query
-from bounce_watcher.ledger.lists.filters import By as StatsBy
-from bounce_watcher.ledger.lists.paging import Place
+from bounce_watcher.ledger.actions import LoggedAction
+from bounce_watcher.ledger.lists.browse import Choice, FilterField, Query
+from bounce_watcher.ledger.lists.filters import GroupBy
+from bounce_watcher.ledger.lists.paging import PagePosition
 from bounce_watcher.ledger.lists.stats import stats
 from bounce_watcher.ledger.review.groups import GroupState
 from bounce_watcher.ledger.review.optouts import GID
@@ -42,7 +42,7 @@ def test_it_waits_until_it_is_done_and_suppresses_nobody(ledger: Ledger) -> None
     assert (oldest.asked, oldest.at, oldest.message_digest, oldest.mailbox) == (BY_TOKEN, START, "a", "returns")
     assert (newest.asked.recipient, newest.asked.evidence) == (None, None)
     assert (ledger.stock().opt_outs.number, ledger.stock().opt_outs.oldest_at) == (2, START)
-    (group,) = ledger.review_page(Query(), Place(), day(1)).rows
+    (group,) = ledger.review_page(Query(), PagePosition(), day(1)).rows
     assert (group.gid, group.kind, group.mails, group.recipients, group.state) == (
         GID, Misread.OPT_OUT, 2, 2, GroupState.NEW)
     assert group.days is not None
@@ -53,7 +53,7 @@ def test_it_waits_until_it_is_done_and_suppresses_nobody(ledger: Ledger) -> None
     assert ledger.settle_opt_outs([oldest.id], mara()) == 1
     assert ledger.settle_opt_outs([oldest.id, "nothing"], mara(4)) == 0, "once"
     assert [each.id for each in waiting(ledger)] == [newest.id]
-    (done,) = ledger.opt_out_page(Place(), done=True).rows
+    (done,) = ledger.opt_out_page(PagePosition(), done=True).rows
     assert (done.id, done.done_at, done.done_by, done.because) == (oldest.id, day(3), "mara", "taken off")
     assert ledger.settle_opt_outs([newest.id], mara()) == 1
     assert list(ledger.all_groups(Query())) == []
@@ -83,7 +83,7 @@ def test_another_mail_of_the_same_person_waits_again(ledger: Ledger) -> None:
     ledger.settle_opt_outs([each.id for each in waiting(ledger)], mara())
     record(ledger, [asking("b", BY_TOKEN, at=-5)])
     assert [each.message_digest for each in waiting(ledger)] == ["b"]
-    (group,) = ledger.all_groups(Query({By.STATE: Choice(("new",))}))
+    (group,) = ledger.all_groups(Query({FilterField.STATE: Choice(("new",))}))
     assert (group.gid, group.mails, group.last_at) == (GID, 1, day(-5))
 
 
@@ -171,12 +171,14 @@ def test_what_waits_is_kept_however_old(ledger: Ledger) -> None:
 
 def test_pages_and_counts(ledger: Ledger) -> None:
     record(ledger, [asking(str(n), replace(BY_TOKEN, stream="news" if n % 2 else "shop"), at=n) for n in range(7)])
-    page = ledger.opt_out_page(Place(rows=3))
+    page = ledger.opt_out_page(PagePosition(rows=3))
     assert [each.message_digest for each in page.rows] == ["6", "5", "4"]
-    assert [each.message_digest for each in ledger.opt_out_page(Place(page.older, rows=3)).rows] == ["3", "2", "1"]
-    found = stats(ledger, day(0), day(1), [StatsBy.TYPE])
+    assert [
+        each.message_digest for each in ledger.opt_out_page(PagePosition(page.older, rows=3)).rows
+    ] == ["3", "2", "1"]
+    found = stats(ledger, day(0), day(1), [GroupBy.TYPE])
     assert (found.total, found.opt_outs, found.rows) == (0, 2, [])
-    assert stats(ledger, day(0), day(6), [StatsBy.TYPE], "shop").opt_outs == 4
+    assert stats(ledger, day(0), day(6), [GroupBy.TYPE], "shop").opt_outs == 4
 
 
 def test_a_sequence_goes_on_as_if_nothing_had_come(ledger: Ledger) -> None:
@@ -190,4 +192,4 @@ def test_a_sequence_goes_on_as_if_nothing_had_come(ledger: Ledger) -> None:
 def test_what_is_done_at_once_is_one_row_of_the_log(ledger: Ledger) -> None:
     record(ledger, [asking(str(n), BY_TOKEN, at=n) for n in range(3)])
     assert ledger.settle_opt_outs([each.id for each in waiting(ledger)], mara()) == 3
-    assert ledger.actions() == [Action(day(3), "mara", "opt-out done", GID, 3, "taken off", 1)]
+    assert ledger.actions() == [LoggedAction(day(3), "mara", "opt-out done", GID, 3, "taken off", 1)]

@@ -11,8 +11,8 @@ from sqlalchemy import Connection, Engine
 
 from bounce_watcher.ledger.lists import paging, parts
 from bounce_watcher.ledger.lists.filters import EventFilter, SuppressionFilter
-from bounce_watcher.ledger.lists.paging import Limit, looking
-from bounce_watcher.ledger.lists.parts import Part
+from bounce_watcher.ledger.lists.paging import TimeLimit, looking
+from bounce_watcher.ledger.lists.parts import Portion
 from bounce_watcher.ledger.store import Ledger
 from bounce_watcher.model.fields import Action
 from bounce_watcher.model.finding import Kind
@@ -40,7 +40,7 @@ def filled(ledger: Ledger) -> Ledger:
 
 
 @contextmanager
-def _at_its_end(engine: Engine) -> Iterator[tuple[Connection, Limit]]:
+def _at_its_end(engine: Engine) -> Iterator[tuple[Connection, TimeLimit]]:
     """The time is over when the first rows have been looked at."""
     with looking(engine) as (connection, limit):
         limit.end()
@@ -59,7 +59,7 @@ def _pace(request: pytest.FixtureRequest) -> None:
         request.getfixturevalue("_hurried")
 
 
-def _all(read: Callable[[Any], Part[Any, Any]], wanted: Any) -> Iterator[Any]:
+def _all(read: Callable[[Any], Portion[Any, Any]], wanted: Any) -> Iterator[Any]:
     for number in count():
         part = read(wanted)
         yield from part.rows

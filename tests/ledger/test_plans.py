@@ -11,8 +11,8 @@ from sqlalchemy import Connection, event
 
 from bounce_watcher.ledger.db.engine import open_engine
 from bounce_watcher.ledger.history.revise import Revision
-from bounce_watcher.ledger.lists.browse import By, Choice, Query
-from bounce_watcher.ledger.lists.figures import Figures, Of, Part, Span
+from bounce_watcher.ledger.lists.browse import Choice, FilterField, Query
+from bounce_watcher.ledger.lists.figures import Dimension, Figures, Of, Span
 from bounce_watcher.ledger.lists.filters import (
     EventFilter,
     EventPlace,
@@ -20,7 +20,7 @@ from bounce_watcher.ledger.lists.filters import (
     SuppressionFilter,
     SuppressionPlace,
 )
-from bounce_watcher.ledger.lists.paging import Place
+from bounce_watcher.ledger.lists.paging import PagePosition
 from bounce_watcher.ledger.recording.tally import DAY, HOUR
 from bounce_watcher.ledger.review.groups import group_of, group_of_mail
 from bounce_watcher.ledger.store import Ledger
@@ -142,11 +142,12 @@ def test_no_statement_scans_a_table(tmp_path: Path, work: Callable[[Ledger], obj
     assert [plan for plan in others if "(recipient_key=?" not in plan] == [], "one recipient's rows, not a whole queue"
 
 
-_NOT_OF_EVENTS = frozenset({By.STATE, By.KIND, By.LANGUAGE, By.ACTOR, By.ACTION, By.TARGET})
+_NOT_OF_EVENTS = frozenset({FilterField.STATE, FilterField.KIND, FilterField.LANGUAGE, FilterField.ACTOR,
+                            FilterField.ACTION, FilterField.TARGET})
 
 
-def _both_ways(read: Callable[[Query, Place], object], wanted: Query, key: tuple[Any, ...]) -> None:
-    for place in (Place(), Place(key), Place(key, newer=True)):
+def _both_ways(read: Callable[[Query, PagePosition], object], wanted: Query, key: tuple[Any, ...]) -> None:
+    for place in (PagePosition(), PagePosition(key), PagePosition(key, newer=True)):
         read(wanted, place)
 
 
@@ -158,17 +159,18 @@ _PARTS = (
 
 
 def _by_what_an_index_tells(ledger: Ledger) -> None:
-    for by in (By.REASON, By.PROVIDER, By.CAMPAIGN):
-        _both_ways(ledger.event_page, Query({by: Choice(("x",)), By.STREAM: Choice(("y",))}), (day(3), "m"))
+    for by in (FilterField.REASON, FilterField.PROVIDER, FilterField.CAMPAIGN):
+        _both_ways(ledger.event_page, Query({by: Choice(("x",)), FilterField.STREAM: Choice(("y",))}), (day(3), "m"))
 
 
 @for_each("work", [
     lambda ledger: ledger.event("m"),
     lambda ledger: _both_ways(ledger.event_page, Query(), (day(3), "m")),
-    lambda ledger: _both_ways(ledger.event_page, Query({By.RULE: Choice(("x",))}), (day(3), "m")),
+    lambda ledger: _both_ways(ledger.event_page, Query({FilterField.RULE: Choice(("x",))}), (day(3), "m")),
     lambda ledger: _both_ways(ledger.event_page, Query(recipient=USER, since=day(1)), (day(3), "m")),
     _by_what_an_index_tells,
-    lambda ledger: [list(ledger.all_events(Query({by: Choice(("x",))}))) for by in By if by not in _NOT_OF_EVENTS],
+    lambda ledger: [list(ledger.all_events(Query({by: Choice(("x",))}))) for by in FilterField
+                    if by not in _NOT_OF_EVENTS],
     lambda ledger: [ledger.some_events(replace(wanted, newest_first=newest)) for wanted in _PARTS
                     for newest in (False, True)],
     lambda ledger: [ledger.some_suppressions(wanted) for wanted in (
@@ -179,16 +181,18 @@ def _by_what_an_index_tells(ledger: Ledger) -> None:
     lambda ledger: _both_ways(partial(ledger.recipient_page, now=day(9)), Query(), (day(3), 7)),
     lambda ledger: _both_ways(
         partial(ledger.recipient_page, now=day(9)),
-        Query({By.STATE: Choice(("suppressed",)), By.PROVIDER: Choice(("x",)), By.DOMAIN: Choice(("y",))}), (day(3), 7)
+        Query({FilterField.STATE: Choice(("suppressed",)), FilterField.PROVIDER: Choice(("x",)),
+               FilterField.DOMAIN: Choice(("y",))}), (day(3), 7)
     ),
-    lambda ledger: list(ledger.all_recipients(Query({By.STREAM: Choice(("x",))}), day(9))),
+    lambda ledger: list(ledger.all_recipients(Query({FilterField.STREAM: Choice(("x",))}), day(9))),
     lambda ledger: ledger.recipient_facets(Query(since=day(1))),
     lambda ledger: ledger.holding(USER),
-    lambda ledger: _both_ways(ledger.review_page, Query({By.PROVIDER: Choice(("x",))}), (0, 3, day(3), "g")),
-    lambda ledger: list(ledger.all_groups(Query({By.STATE: Choice(("new",)), By.LANGUAGE: Choice(("de",))}))),
+    lambda ledger: _both_ways(ledger.review_page, Query({FilterField.PROVIDER: Choice(("x",))}), (0, 3, day(3), "g")),
+    lambda ledger: list(ledger.all_groups(Query({FilterField.STATE: Choice(("new",)),
+                                                 FilterField.LANGUAGE: Choice(("de",))}))),
     lambda ledger: ledger.review_facets(Query(words=("x",))),
     lambda ledger: ledger.actions_on("x"),
-    lambda ledger: _both_ways(ledger.action_page, Query({By.ACTOR: Choice(("x",))}), (7,)),
+    lambda ledger: _both_ways(ledger.action_page, Query({FilterField.ACTOR: Choice(("x",))}), (7,)),
 ], ids=[
     "event", "page of events", "page of a rule's events", "page of a recipient's events",
     "pages of a reason's, a provider's, a campaign's events", "all events",
@@ -211,36 +215,38 @@ def test_what_people_look_through_goes_down_an_index_and_is_sorted_by_it(
 
 
 @for_each("wanted", [
-    Query({By.RULE: Choice(("x",))}), Query({By.DOMAIN: Choice(("x",))}, since=day(3), until=day(9)),
-    Query({By.STREAM: Choice(("x",)), By.TYPE: Choice(("hard",))}), Query({By.CODE: Choice(("5.1.1", "550"))}),
-    Query({By.MAILBOX: Choice(("x",)), By.MATCH: Choice(("prose",))}), Query(),
-    Query({By.CAMPAIGN: Choice(("x",)), By.TYPE: Choice(("hard",)), By.STREAM: Choice(("y",))}),
+    Query({FilterField.RULE: Choice(("x",))}), Query({FilterField.DOMAIN: Choice(("x",))}, since=day(3), until=day(9)),
+    Query({FilterField.STREAM: Choice(("x",)), FilterField.TYPE: Choice(("hard",))}),
+    Query({FilterField.CODE: Choice(("5.1.1", "550"))}),
+    Query({FilterField.MAILBOX: Choice(("x",)), FilterField.MATCH: Choice(("prose",))}), Query(),
+    Query({FilterField.CAMPAIGN: Choice(("x",)), FilterField.TYPE: Choice(("hard",)),
+           FilterField.STREAM: Choice(("y",))}),
 ])
 def test_events_are_looked_for_and_counted_without_their_rows(tmp_path: Path, wanted: Query) -> None:
-    plans = _plans(tmp_path, lambda ledger: (ledger.event_page(wanted, Place()), ledger.event_facets(wanted)))
+    plans = _plans(tmp_path, lambda ledger: (ledger.event_page(wanted, PagePosition()), ledger.event_facets(wanted)))
     steps = {plan.partition(": ")[0] for plan in plans if " event " in plan.partition(": ")[0]}
     rows = {step for step in steps if "(id=?)" in step}
     counted = {step for step in steps if "sending=?" in step}  # a campaign's codes and providers stand in its rows
     assert {step for step in steps - rows - counted if "COVERING INDEX" not in step} == set()
 
 
-_SOME = Query({By.TYPE: Choice(("x",)), By.PROVIDER: Choice(("y",))}, since=day(1))
+_SOME = Query({FilterField.TYPE: Choice(("x",)), FilterField.PROVIDER: Choice(("y",))}, since=day(1))
 
 
 @for_each("work", [
     lambda ledger: _both_ways(ledger.incidents.over, _SOME, (day(3), "m")),
     lambda ledger: (ledger.incidents.open(Query()), list(ledger.incidents.all(_SOME))),
-    lambda ledger: [ledger.incidents.held("m", place) for place in (Place(), Place(("a", "b")))],
+    lambda ledger: [ledger.incidents.held("m", place) for place in (PagePosition(), PagePosition(("a", "b")))],
     lambda ledger: (list(ledger.incidents.all_held("m")), ledger.incidents.held_numbers("m")),
     lambda ledger: ledger.incidents.course(
         an_alert(AlertKind.BLOCKS, "provider x", day(1)), day(0), day(3), timedelta(hours=1)
     ),
     lambda ledger: _both_ways(ledger.deliveries.page, Query(), (7,)),
     lambda ledger: _both_ways(
-        ledger.deliveries.page, Query({By.STATE: Choice(("dead",)), By.TARGET: Choice(("x",))}), (7,)
+        ledger.deliveries.page, Query({FilterField.STATE: Choice(("dead",)), FilterField.TARGET: Choice(("x",))}), (7,)
     ),
     lambda ledger: _both_ways(ledger.deliveries.page, Query(recipient=USER), (7,)),
-    lambda ledger: list(ledger.deliveries.all(Query({By.STREAM: Choice(("x",))}))),
+    lambda ledger: list(ledger.deliveries.all(Query({FilterField.STREAM: Choice(("x",))}))),
     lambda ledger: (ledger.deliveries.dead("x"), ledger.deliveries.failures()),
     lambda ledger: [ledger.deliveries.replaced_by(item) for item in ledger.outbox(OutboxFilter(recipient=USER))],
 ], ids=["page of incidents", "incidents under way, and all", "page of the held", "all held", "course of an incident",
@@ -259,11 +265,12 @@ _ONE = (Of(providers=("example.org",)), Of(sendings=("spring",)))
 
 
 @for_each("work", [
-    lambda figures: [figures.totals(_SPAN, of, Part.TYPE) for of in (Of(stream="news"), *_ONE)],
-    lambda figures: figures.totals(_SPAN, Of(), Part.PROVIDER, Part.TYPE),
-    lambda figures: [figures.slots(_DAYS, length, of, Part.TYPE) for length in (HOUR, DAY) for of in (Of(), *_ONE)],
+    lambda figures: [figures.totals(_SPAN, of, Dimension.TYPE) for of in (Of(stream="news"), *_ONE)],
+    lambda figures: figures.totals(_SPAN, Of(), Dimension.PROVIDER, Dimension.TYPE),
+    lambda figures: [figures.slots(_DAYS, length, of, Dimension.TYPE) for length in (HOUR, DAY) for of in (Of(),
+                                                                                                           *_ONE)],
     lambda figures: [figures.top(_DAYS, length, Of(), part, 5) for length in (HOUR, DAY)
-                     for part in (Part.PROVIDER, Part.SENDING)],
+                     for part in (Dimension.PROVIDER, Dimension.SENDING)],
     lambda figures: [figures.last_at(of) for of in (Of(), *_ONE)],
     lambda figures: (figures.first_day(), figures.first_at("spring"), figures.days_of(["spring"], "news")),
     lambda figures: [figures.newest(_SPAN, of, 5) for of in _ONE],
@@ -310,7 +317,7 @@ def _decide_on_many(ledger: Ledger) -> None:
     ledger.protect(USER, Actor("jo", START, "x"))
     ledger.protection(USER)
     assert len(list(ledger.rule(alert.id, Ruling.CONFIRM, wanted))) == 30
-    assert list(ledger.release_all(Query({By.STREAM: Choice(("default",))}), wanted))
+    assert list(ledger.release_all(Query({FilterField.STREAM: Choice(("default",))}), wanted))
     ledger.unprotect(USER, BY)
 
 

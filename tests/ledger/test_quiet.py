@@ -8,7 +8,7 @@ import pytest
 from bounce_watcher.ledger.store import Ledger
 from bounce_watcher.model.finding import Kind
 from bounce_watcher.model.ledger import AlertKind
-from bounce_watcher.policy.guards.quiet import FEWEST, HISTORY, SHORTEST, TIMES, Pace
+from bounce_watcher.policy.guards.quiet import FEWEST, HISTORY, SHORTEST, TIMES, ArrivalRate
 from tests.facts import an_alert
 from tests.ledger.making import START, Platform, day, mail, record
 
@@ -24,7 +24,7 @@ def test_the_longest_pause_of_late_is_the_usual_one(ledger: Ledger) -> None:
     came(ledger, 15 * 24 + 22)
     last = 15 * 24 + 22
     pace = ledger.paces(["returns", "other"], START + last * HOUR)["returns"]
-    assert pace == Pace(START + (last + 1) * HOUR, timedelta(hours=30))
+    assert pace == ArrivalRate(START + (last + 1) * HOUR, timedelta(hours=30))
     assert pace.unusual_from == timedelta(hours=45)
     assert not pace.is_quiet(START + (last + 46) * HOUR)
     assert pace.is_quiet(START + (last + 46.1) * HOUR)
@@ -55,7 +55,7 @@ def test_what_comes_twice_counts_once_and_what_is_old_not_at_all(ledger: Ledger)
 
 def test_what_was_usual_holds_until_mail_comes_where_an_alert_was_raised(ledger: Ledger) -> None:
     came(ledger, *range(0, 15 * 24 + 1, 8))
-    usual = Pace(day(15) + HOUR, 8 * HOUR)
+    usual = ArrivalRate(day(15) + HOUR, 8 * HOUR)
     assert ledger.paces(["returns"], day(16)) == {"returns": usual}
     assert ledger.paces(["returns"], day(99)) == {}
     alert = replace(an_alert(AlertKind.QUIET, "returns", usual.last_at), usual=8)
@@ -75,7 +75,7 @@ def test_a_silence_that_was_alerted_on_is_usual_once_it_repeats(ledger: Ledger) 
         alert = an_alert(AlertKind.QUIET, "returns", day(first) + HOUR)
         ledger.tell_alerts([alert], [], day(last), Platform())
         came(ledger, last * 24)
-        assert ledger.paces(["returns"], day(last))["returns"] == Pace(day(last) + HOUR, longest * HOUR)
+        assert ledger.paces(["returns"], day(last))["returns"] == ArrivalRate(day(last) + HOUR, longest * HOUR)
         ledger.tell_alerts([], [alert], day(last), Platform())
         assert ledger.paces(["returns"], day(last))["returns"].longest == longest * HOUR
     came(ledger, 27 * 24)

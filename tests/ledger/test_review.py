@@ -6,9 +6,9 @@ from dataclasses import replace
 import pytest
 
 from bounce_watcher.ledger.history.revise import Revision
-from bounce_watcher.ledger.lists.browse import By, Choice, Query
-from bounce_watcher.ledger.lists.paging import Place
-from bounce_watcher.ledger.review.groups import Group, GroupState, group_of
+from bounce_watcher.ledger.lists.browse import Choice, FilterField, Query
+from bounce_watcher.ledger.lists.paging import PagePosition
+from bounce_watcher.ledger.review.groups import GroupState, ReviewGroup, group_of
 from bounce_watcher.ledger.store import Ledger
 from bounce_watcher.model.fields import Action
 from bounce_watcher.model.finding import Kind
@@ -37,8 +37,8 @@ EVENTS = [
 FIRST, OTHER = group_of(EVENTS[0]) or "", group_of(EVENTS[3]) or ""
 
 
-def groups(ledger: Ledger, wanted: Query | None = None) -> list[Group]:
-    return list(ledger.review_page(wanted or Query(), Place()).rows)
+def groups(ledger: Ledger, wanted: Query | None = None) -> list[ReviewGroup]:
+    return list(ledger.review_page(wanted or Query(), PagePosition()).rows)
 
 
 def seen(ledger: Ledger, gid: str = FIRST) -> tuple[GroupState, int, int]:
@@ -81,20 +81,21 @@ def test_page_by_page_comes_to_the_same_as_at_once(ledger: Ledger) -> None:
 def test_filters_and_pages(ledger: Ledger) -> None:
     record(ledger, page(*EVENTS))
     for choice, gids in (
-        ({By.PROVIDER: Choice(("google.com",))}, [FIRST]), ({By.PROVIDER: Choice((), ("google.com",))}, [OTHER]),
-        ({By.STATE: Choice(("aside",))}, []), ({By.STATE: Choice(("new",))}, [FIRST, OTHER]),
+        ({FilterField.PROVIDER: Choice(("google.com",))}, [FIRST]),
+        ({FilterField.PROVIDER: Choice((), ("google.com",))}, [OTHER]),
+        ({FilterField.STATE: Choice(("aside",))}, []), ({FilterField.STATE: Choice(("new",))}, [FIRST, OTHER]),
     ):
         assert [each.gid for each in groups(ledger, Query(choice))] == gids
     assert [each.gid for each in groups(ledger, Query(words=("quux",)))] == [OTHER]
     assert [each.gid for each in groups(ledger, Query(since=day(3.5)))] == [OTHER]
-    start = ledger.review_page(Query(), Place(rows=1))
-    rest = ledger.review_page(Query(), Place(start.older, rows=1))
+    start = ledger.review_page(Query(), PagePosition(rows=1))
+    rest = ledger.review_page(Query(), PagePosition(start.older, rows=1))
     assert [each.gid for each in (*start.rows, *rest.rows)] == [FIRST, OTHER]
     found = ledger.review_facets(Query())
     assert found is not None
     assert found.counts == {
-        By.KIND: {"failure": 2}, By.STATE: {"new": 2}, By.LANGUAGE: {"en": 1, "unknown": 1},
-        By.PROVIDER: {"google.com": 1, "gmx.net": 1},
+        FilterField.KIND: {"failure": 2}, FilterField.STATE: {"new": 2}, FilterField.LANGUAGE: {"en": 1, "unknown": 1},
+        FilterField.PROVIDER: {"google.com": 1, "gmx.net": 1},
     }
 
 
@@ -122,11 +123,11 @@ def test_mail_in_which_nobody_was_found_is_grouped_too(ledger: Ledger) -> None:
     assert (found.received_at, found.mailbox, found.source) == (day(1), "returns", "returns/INBOX")
     assert ledger.group_mail(letter.gid, "odd1") is None
     assert ledger.to_do().review == 4
-    only = Query({By.KIND: Choice((Misread.LETTER,))})
+    only = Query({FilterField.KIND: Choice((Misread.LETTER,))})
     assert [each.gid for each in groups(ledger, only)] == [letter.gid]
     counts = ledger.review_facets(Query())
     assert counts is not None
-    assert counts.counts[By.KIND] == {"failure": 2, "notice": 1, "letter": 1}
+    assert counts.counts[FilterField.KIND] == {"failure": 2, "notice": 1, "letter": 1}
 
 
 GERMAN = "550 <{}>: Postfach 17{} wurde vom Inhaber aufgegeben"
@@ -135,18 +136,18 @@ GERMAN = "550 <{}>: Postfach 17{} wurde vom Inhaber aufgegeben"
 def test_the_language_of_a_wording_is_told_and_filtered_by(ledger: Ledger) -> None:
     record(ledger, [*page(*EVENTS, lost(8, "e@gmx.net", GERMAN), lost(9, "f@gmx.net", GERMAN)),
                     unread(1, "cette adresse ne reçoit plus de courrier depuis longtemps")])
-    german = groups(ledger, Query({By.LANGUAGE: Choice(("de",))}))
+    german = groups(ledger, Query({FilterField.LANGUAGE: Choice(("de",))}))
     assert [(each.mails, each.language) for each in german] == [(2, "de")]
-    assert len(groups(ledger, Query({By.LANGUAGE: Choice(none_of=("de", "fr"))}))) == 2
-    counts = ledger.review_facets(Query({By.LANGUAGE: Choice(("de", "fr"))}))
+    assert len(groups(ledger, Query({FilterField.LANGUAGE: Choice(none_of=("de", "fr"))}))) == 2
+    counts = ledger.review_facets(Query({FilterField.LANGUAGE: Choice(("de", "fr"))}))
     assert counts is not None
-    assert counts.counts[By.LANGUAGE] == {"de": 1, "fr": 1}
-    assert (counts.total, counts.counts[By.PROVIDER]) == (2, {"gmx.net": 1})
+    assert counts.counts[FilterField.LANGUAGE] == {"de": 1, "fr": 1}
+    assert (counts.total, counts.counts[FilterField.PROVIDER]) == (2, {"gmx.net": 1})
 
 
 def test_the_last_days_of_a_group_are_told(ledger: Ledger) -> None:
     record(ledger, [*page(*EVENTS, lost(8, "e@gmail.com", at=1.4)), unread(1), unread(3), unread(4, at=3.1)])
-    first, _, odd = ledger.review_page(Query(), Place(), day(5)).rows
+    first, _, odd = ledger.review_page(Query(), PagePosition(), day(5)).rows
     assert (first.days, odd.days) == ((0,) * 23 + (2, 1, 1, 0, 0), (0,) * 23 + (1, 0, 2, 0, 0))
     assert ledger.review_group(odd.gid, day(28)).days == (1, 0, 2, *(0,) * 25)  # type: ignore[union-attr]
     assert ledger.review_group(odd.gid).days is None  # type: ignore[union-attr]

@@ -5,13 +5,12 @@ from datetime import datetime
 
 import pytest
 
-from bounce_watcher.ledger.lists.browse import By, Choice, Query
+from bounce_watcher.ledger.lists.browse import Choice, FilterField, Query
 from bounce_watcher.ledger.lists.filters import SuppressionFilter
 from bounce_watcher.ledger.store import Ledger
 from bounce_watcher.ledger.suppressions.rulings import BulkRequest, Ruled
 from bounce_watcher.model.finding import Kind
-from bounce_watcher.model.ledger import Actor, Alert, NoticeType, State, SuppressionSource
-from bounce_watcher.model.ledger import By as Mover
+from bounce_watcher.model.ledger import Actor, Alert, ChangedBy, NoticeType, State, SuppressionSource
 from bounce_watcher.policy.guards.incident import Incident
 from bounce_watcher.policy.rulings import Ruling, SkipReason
 from bounce_watcher.words.grounds import text
@@ -51,7 +50,7 @@ def test_all_held_are_released_and_nobody_is_told(desk: Desk) -> None:  # noqa: 
     assert desk.count(State.SUPPRESSED) == 20, "those of before"
     assert figures(desk) == (60, 60, 0)
     (*_, step) = desk.ledger.course("good7@gmail.com", "default")
-    assert (step.at, step.state, step.by, text(step.grounds)) == (LATER, State.ACTIVE, Mover.PERSON, WHY)
+    assert (step.at, step.state, step.by, text(step.grounds)) == (LATER, State.ACTIVE, ChangedBy.PERSON, WHY)
 
 
 def test_all_held_are_put_in_force_and_told_as_a_persons_decision(desk: Desk) -> None:  # noqa: F811
@@ -213,17 +212,17 @@ def release_all(
 
 @pytest.mark.parametrize(("choices", "found"), [
     ({}, {ANNA: None, CARL: None, DORA: SkipReason.COMPLAINT, BEN: SkipReason.BY_HAND}),
-    ({By.REASON: Choice(("invalid_recipient",))}, {ANNA: None, CARL: None}),
-    ({By.STREAM: Choice(("news",))}, {CARL: None}),
-    ({By.DOMAIN: Choice(("one.example",))}, {ANNA: None, BEN: SkipReason.BY_HAND}),
-    ({By.PROVIDER: Choice(("two.example",))}, {CARL: None, DORA: SkipReason.COMPLAINT}),
-    ({By.STATE: Choice(("suppressed",)), By.REASON: Choice((), ("complaint",))},
+    ({FilterField.REASON: Choice(("invalid_recipient",))}, {ANNA: None, CARL: None}),
+    ({FilterField.STREAM: Choice(("news",))}, {CARL: None}),
+    ({FilterField.DOMAIN: Choice(("one.example",))}, {ANNA: None, BEN: SkipReason.BY_HAND}),
+    ({FilterField.PROVIDER: Choice(("two.example",))}, {CARL: None, DORA: SkipReason.COMPLAINT}),
+    ({FilterField.STATE: Choice(("suppressed",)), FilterField.REASON: Choice((), ("complaint",))},
      {ANNA: None, CARL: None, BEN: SkipReason.BY_HAND}),
-    ({By.STATE: Choice(("pending",))}, {}), ({By.STATE: Choice(("watching",))}, {}),
-    ({By.STATE: Choice((), ("suppressed",))}, {}),
+    ({FilterField.STATE: Choice(("pending",))}, {}), ({FilterField.STATE: Choice(("watching",))}, {}),
+    ({FilterField.STATE: Choice((), ("suppressed",))}, {}),
 ])
 def test_what_a_list_shows_is_released_but_for_those_left_out(
-    ledger: Ledger, choices: dict[By, Choice], found: dict[str, SkipReason | None]
+    ledger: Ledger, choices: dict[FilterField, Choice], found: dict[str, SkipReason | None]
 ) -> None:
     filed(ledger)
     platform = Platform()
@@ -261,7 +260,7 @@ def test_a_time_narrows_it_and_who_was_forgotten_is_left_out(ledger: Ledger) -> 
 
 def test_who_is_held_is_let_go_and_counted_by_its_incident(desk: Desk) -> None:  # noqa: F811
     held_back(desk)
-    shown = Query({By.STATE: Choice(("pending",))})
+    shown = Query({FilterField.STATE: Choice(("pending",))})
     wanted = BulkRequest(Actor("jo", LATER, WHY), "x", desk.platform, POLICY)
     assert len(list(desk.ledger.release_all(shown, wanted))) == 60
     assert (desk.count(State.PENDING), figures(desk)) == (0, (60, 60, 0))

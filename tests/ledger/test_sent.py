@@ -6,9 +6,9 @@ from functools import partial
 
 import pytest
 
-from bounce_watcher.ledger.lists.filters import By, EventFilter
+from bounce_watcher.ledger.lists.filters import EventFilter, GroupBy
 from bounce_watcher.ledger.lists.stats import stats
-from bounce_watcher.ledger.recording.reevaluate import Judge
+from bounce_watcher.ledger.recording.reevaluate import DecisionContext
 from bounce_watcher.ledger.store import Ledger
 from bounce_watcher.model.finding import Doubt, Evidence
 from bounce_watcher.model.ledger import BounceEvent, NoticeType, State
@@ -172,8 +172,8 @@ def test_characters_that_no_database_takes(ledger: Ledger) -> None:
 ASKING = PolicySettings(evidence_hard=Evidence.KNOWN_MESSAGE, evidence_soft=Evidence.KNOWN_MESSAGE)
 
 
-def judge(platform: Platform | None = None, policy: PolicySettings = ASKING) -> Judge:
-    return Judge(partial(decide, settings=policy), platform or Platform(), policy)
+def judge(platform: Platform | None = None, policy: PolicySettings = ASKING) -> DecisionContext:
+    return DecisionContext(partial(decide, settings=policy), platform or Platform(), policy)
 
 
 def comes(ledger: Ledger, *events: BounceEvent, policy: PolicySettings = ASKING) -> None:
@@ -195,7 +195,7 @@ def test_a_bounce_counts_from_then_on(ledger: Ledger) -> None:
     counts = {record.stream: record.counts for record in ledger.recipients(USER)}
     assert counts == {"default": {}, "news": {"hard": 1}}
     assert ledger.add_sent([sent("1@x")], judge()) == SentOutcome(known=1), "and but once"
-    told = stats(ledger, START, day(1), [By.STREAM]).rows
+    told = stats(ledger, START, day(1), [GroupBy.STREAM]).rows
     assert {row["stream"]: row["number"] for row in told} == {"default": 1, "news": 1}
 
 

@@ -14,7 +14,7 @@ from bounce_watcher.model.ledger import (
     Alert,
     AlertKind,
     BounceEvent,
-    By,
+    ChangedBy,
     NoticeType,
     State,
 )
@@ -195,8 +195,8 @@ def test_every_step_is_told_in_order(ledger: Ledger) -> None:
     ledger.expire(day(23), Platform())
     steps = ledger.course(USER, "default")
     assert [(it.at, it.state, it.by) for it in steps] == [
-        (day(1), State.WATCHING, By.REPORT), (day(10), State.SUPPRESSED, By.REPORT),
-        (day(20), State.WATCHING, By.UNDO), (day(21), State.SUPPRESSED, By.PERSON),
-        (day(22), State.RELEASED, By.CLOCK),
+        (day(1), State.WATCHING, ChangedBy.REPORT), (day(10), State.SUPPRESSED, ChangedBy.REPORT),
+        (day(20), State.WATCHING, ChangedBy.UNDO), (day(21), State.SUPPRESSED, ChangedBy.PERSON),
+        (day(22), State.RELEASED, ChangedBy.CLOCK),
     ]
     assert all(text(it.grounds) for it in steps)

@@ -5,7 +5,7 @@ import threading
 import pytest
 
 from bounce_watcher.outbox import pace
-from bounce_watcher.outbox.pace import Pace
+from bounce_watcher.outbox.pace import CallPacer
 
 
 class Clock:
@@ -32,14 +32,14 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 
 def test_calls_of_one_moment_are_spaced_evenly(clock: Clock) -> None:
-    paced = Pace(4.0)
+    paced = CallPacer(4.0)
     for _ in range(4):
         paced.wait()
     assert clock.slept == [0.0, 0.25, 0.5, 0.75]
 
 
 def test_time_that_passed_unused_is_not_saved_up(clock: Clock) -> None:
-    paced = Pace(4.0)
+    paced = CallPacer(4.0)
     paced.wait()
     clock.now += 60
     paced.wait()
@@ -48,14 +48,14 @@ def test_time_that_passed_unused_is_not_saved_up(clock: Clock) -> None:
 
 
 def test_no_rate_never_waits(clock: Clock) -> None:
-    unpaced = Pace(None)
+    unpaced = CallPacer(None)
     for _ in range(100):
         unpaced.wait()
     assert clock.slept == []
 
 
 def test_threads_share_one_pace(clock: Clock) -> None:
-    paced = Pace(10.0)
+    paced = CallPacer(10.0)
     threads = [threading.Thread(target=paced.wait) for _ in range(20)]
     for thread in threads:
         thread.start()

@@ -12,7 +12,7 @@ from structlog.testing import capture_logs
 from bounce_watcher.model.ledger import Disposition, NoticeType, OutboxItem
 from bounce_watcher.outbox.change import Change, Fate, Outcome
 from bounce_watcher.outbox.channel import AHEAD, Limits
-from bounce_watcher.outbox.platform import Page, Platform, Session
+from bounce_watcher.outbox.platform import ListPage, Platform, Session
 from bounce_watcher.outbox.platform_channel import AT_HAND, LONGEST, MOST, PACED, PlatformChannel
 
 NOW = datetime(2026, 11, 24, 6, tzinfo=UTC)
@@ -42,8 +42,8 @@ class Recording:
     def check(self, now: datetime) -> Outcome:
         return self.act([])[0]
 
-    def page(self, cursor: str | None, now: datetime) -> Page:
-        return Page(())
+    def page(self, cursor: str | None, now: datetime) -> ListPage:
+        return ListPage(())
 
     def close(self) -> None: ...
 

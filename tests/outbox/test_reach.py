@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from bounce_watcher.outbox.answer import one_line
 from bounce_watcher.outbox.http.deadline import DeadlineTransport, deadline
-from bounce_watcher.outbox.http.reach import Kind, Reach, host_fault, is_public, kind_of, normal_host
+from bounce_watcher.outbox.http.reach import AddressRange, Reach, host_fault, is_public, kind_of, normal_host
 from tests.families import for_each
 from tests.servers.receiver import Receiver, redirect
 
@@ -34,29 +34,39 @@ def test_public(address: str) -> None:
 
 
 @for_each(("address", "kind"), [
-    ("0.0.0.0", Kind.UNSPECIFIED), ("0.1.2.3", Kind.UNSPECIFIED), ("::", Kind.UNSPECIFIED),
-    ("10.0.0.0", Kind.PRIVATE), ("10.255.255.255", Kind.PRIVATE),
-    ("172.16.0.1", Kind.PRIVATE), ("172.31.255.255", Kind.PRIVATE), ("192.168.1.1", Kind.PRIVATE),
-    ("fc00::1", Kind.PRIVATE), ("fdff::1", Kind.PRIVATE),
-    ("127.0.0.1", Kind.LOOPBACK), ("127.255.255.254", Kind.LOOPBACK), ("::1", Kind.LOOPBACK),
-    ("169.254.0.1", Kind.LINK_LOCAL), ("fe80::1", Kind.LINK_LOCAL), ("fe80::1%eth0", Kind.LINK_LOCAL),
-    ("febf::1", Kind.LINK_LOCAL),
-    ("169.254.169.254", Kind.METADATA), ("fd00:ec2::254", Kind.METADATA), ("fd20:ce::254", Kind.METADATA),
-    ("100.100.100.200", Kind.METADATA), ("168.63.129.16", Kind.METADATA), ("192.0.0.192", Kind.METADATA),
-    ("100.64.0.1", Kind.SHARED), ("100.127.255.255", Kind.SHARED),
-    ("224.0.0.1", Kind.MULTICAST), ("239.255.255.250", Kind.MULTICAST), ("ff02::1", Kind.MULTICAST),
-    ("240.0.0.1", Kind.RESERVED), ("255.255.255.255", Kind.RESERVED), ("198.18.0.1", Kind.RESERVED),
-    ("192.0.2.1", Kind.RESERVED), ("198.51.100.1", Kind.RESERVED), ("203.0.113.1", Kind.RESERVED),
-    ("192.88.99.1", Kind.RESERVED), ("2001:db8::1", Kind.RESERVED), ("3fff::1", Kind.RESERVED),
-    ("fec0::1", Kind.RESERVED), ("100::1", Kind.RESERVED), ("5f00::1", Kind.RESERVED), ("4000::1", Kind.RESERVED),
-    ("::ffff:127.0.0.1", Kind.LOOPBACK), ("::ffff:7f00:1", Kind.LOOPBACK), ("::ffff:169.254.169.254", Kind.METADATA),
-    ("::10.0.0.1", Kind.RESERVED), ("::7f00:1", Kind.RESERVED),
-    ("2002:7f00:1::", Kind.LOOPBACK), ("2002:a9fe:a9fe::1", Kind.METADATA),
-    ("64:ff9b::a00:1", Kind.PRIVATE), ("64:ff9b::127.0.0.1", Kind.LOOPBACK), ("64:ff9b:1::1", Kind.RESERVED),
-    ("2001:0:4136:e378:8000:63bf:3fff:fdd2", Kind.RESERVED), ("::ffff:0:127.0.0.1", Kind.RESERVED),
-    ("", Kind.RESERVED), ("nonsense", Kind.RESERVED), ("127.1", Kind.RESERVED),
+    ("0.0.0.0", AddressRange.UNSPECIFIED), ("0.1.2.3", AddressRange.UNSPECIFIED), ("::", AddressRange.UNSPECIFIED),
+    ("10.0.0.0", AddressRange.PRIVATE), ("10.255.255.255", AddressRange.PRIVATE),
+    ("172.16.0.1", AddressRange.PRIVATE), ("172.31.255.255", AddressRange.PRIVATE),
+    ("192.168.1.1", AddressRange.PRIVATE),
+    ("fc00::1", AddressRange.PRIVATE), ("fdff::1", AddressRange.PRIVATE),
+    ("127.0.0.1", AddressRange.LOOPBACK), ("127.255.255.254", AddressRange.LOOPBACK), ("::1", AddressRange.LOOPBACK),
+    ("169.254.0.1", AddressRange.LINK_LOCAL), ("fe80::1", AddressRange.LINK_LOCAL),
+    ("fe80::1%eth0", AddressRange.LINK_LOCAL),
+    ("febf::1", AddressRange.LINK_LOCAL),
+    ("169.254.169.254", AddressRange.METADATA), ("fd00:ec2::254", AddressRange.METADATA),
+    ("fd20:ce::254", AddressRange.METADATA),
+    ("100.100.100.200", AddressRange.METADATA), ("168.63.129.16", AddressRange.METADATA),
+    ("192.0.0.192", AddressRange.METADATA),
+    ("100.64.0.1", AddressRange.SHARED), ("100.127.255.255", AddressRange.SHARED),
+    ("224.0.0.1", AddressRange.MULTICAST), ("239.255.255.250", AddressRange.MULTICAST),
+    ("ff02::1", AddressRange.MULTICAST),
+    ("240.0.0.1", AddressRange.RESERVED), ("255.255.255.255", AddressRange.RESERVED),
+    ("198.18.0.1", AddressRange.RESERVED),
+    ("192.0.2.1", AddressRange.RESERVED), ("198.51.100.1", AddressRange.RESERVED),
+    ("203.0.113.1", AddressRange.RESERVED),
+    ("192.88.99.1", AddressRange.RESERVED), ("2001:db8::1", AddressRange.RESERVED), ("3fff::1", AddressRange.RESERVED),
+    ("fec0::1", AddressRange.RESERVED), ("100::1", AddressRange.RESERVED), ("5f00::1", AddressRange.RESERVED),
+    ("4000::1", AddressRange.RESERVED),
+    ("::ffff:127.0.0.1", AddressRange.LOOPBACK), ("::ffff:7f00:1", AddressRange.LOOPBACK),
+    ("::ffff:169.254.169.254", AddressRange.METADATA),
+    ("::10.0.0.1", AddressRange.RESERVED), ("::7f00:1", AddressRange.RESERVED),
+    ("2002:7f00:1::", AddressRange.LOOPBACK), ("2002:a9fe:a9fe::1", AddressRange.METADATA),
+    ("64:ff9b::a00:1", AddressRange.PRIVATE), ("64:ff9b::127.0.0.1", AddressRange.LOOPBACK),
+    ("64:ff9b:1::1", AddressRange.RESERVED),
+    ("2001:0:4136:e378:8000:63bf:3fff:fdd2", AddressRange.RESERVED), ("::ffff:0:127.0.0.1", AddressRange.RESERVED),
+    ("", AddressRange.RESERVED), ("nonsense", AddressRange.RESERVED), ("127.1", AddressRange.RESERVED),
 ])
-def test_not_public(address: str, kind: Kind) -> None:
+def test_not_public(address: str, kind: AddressRange) -> None:
     assert kind_of(address) is kind
     assert not is_public(address)
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bounce_watcher.outbox.template import FILTERS, BadTemplate, Place, Unfit, template
+from bounce_watcher.outbox.template import FILTERS, BadTemplate, TemplateContext, Unfit, template
 from tests.families import for_each
 
 VALUES = {"recipient": "User@example.org", "reason": None, "sequence": 7, "at": "2026-11-26T08:30:00Z"}
@@ -35,7 +35,7 @@ VALUES = {"recipient": "User@example.org", "reason": None, "sequence": 7, "at": 
     ],
 )
 def test_what_comes_of_it(source: str, text: str) -> None:
-    assert template(source, Place.TEXT).render(VALUES) == text
+    assert template(source, TemplateContext.TEXT).render(VALUES) == text
 
 
 @for_each(
@@ -45,7 +45,7 @@ def test_what_comes_of_it(source: str, text: str) -> None:
      ("{{- sequence -}}", 7), ("7", "7"), ("null", "null")],
 )
 def test_one_expression_alone_keeps_what_it_is(source: str, value: object) -> None:
-    found = template(source, Place.TEXT, native=True).value(VALUES)
+    found = template(source, TemplateContext.TEXT, native=True).value(VALUES)
     assert (found, type(found)) == (value, type(value))
 
 
@@ -72,12 +72,14 @@ def test_one_expression_alone_keeps_what_it_is(source: str, value: object) -> No
 @for_each("native", [False, True])
 def test_what_could_loop_grow_or_reach_further_is_not_let_in(source: str, told: str, native: bool) -> None:
     with pytest.raises(BadTemplate) as error:
-        template(source, Place.TEXT, native=native)
+        template(source, TemplateContext.TEXT, native=native)
     assert str(error.value).startswith(told)
 
 
 def test_it_tells_which_values_it_asks_for() -> None:
-    assert template("{{ recipient }}{% if a %}{{ b }}{% endif %}", Place.TEXT).names == {"recipient", "a", "b"}
+    assert template(
+        "{{ recipient }}{% if a %}{{ b }}{% endif %}", TemplateContext.TEXT
+    ).names == {"recipient", "a", "b"}
 
 
 @for_each("name", sorted(FILTERS))
@@ -85,23 +87,23 @@ def test_no_filter_lets_it_grow_for_ever(name: str) -> None:
     call = {"default": "default('x')", "cut": "cut(9)"}.get(name, name)
     source = "{{ recipient" + f"|{call}" * 50 + " }}"
     with contextlib.suppress(Unfit):
-        assert len(template(source, Place.TEXT).render({"recipient": "2026-11-26" * 10})) <= 64 * 1024
+        assert len(template(source, TemplateContext.TEXT).render({"recipient": "2026-11-26" * 10})) <= 64 * 1024
 
 
 @pytest.mark.parametrize("empty", ["", None])
 def test_nothing_empty_stands_in_an_address(empty: str | None) -> None:
     with pytest.raises(Unfit, match="empty"):
-        template("/contacts/{{ recipient }}", Place.URL).render({"recipient": empty})
+        template("/contacts/{{ recipient }}", TemplateContext.URL).render({"recipient": empty})
 
 
 def test_what_an_address_says_itself_stays() -> None:
     url = "/a b/{{ recipient }}?x=1&y={{ recipient }}#f"
-    assert template(url, Place.URL).render({"recipient": "a/b?c"}) == "/a b/a%2Fb%3Fc?x=1&y=a%2Fb%3Fc#f"
+    assert template(url, TemplateContext.URL).render({"recipient": "a/b?c"}) == "/a b/a%2Fb%3Fc?x=1&y=a%2Fb%3Fc#f"
 
 
 @given(st.text(min_size=1))
 def test_no_value_leaves_its_segment(value: str) -> None:
-    rendered = template("/contacts/{{ v }}/block?who={{ v }}", Place.URL).render({"v": value})
+    rendered = template("/contacts/{{ v }}/block?who={{ v }}", TemplateContext.URL).render({"v": value})
     parts = urlsplit(f"https://host.example{rendered}")
     assert parts.hostname == "host.example"
     assert [unquote(part) for part in parts.path.split("/")] == ["", "contacts", _kept(value), "block"]
@@ -112,7 +114,7 @@ def test_no_value_leaves_its_segment(value: str) -> None:
 @given(st.text())
 def test_no_value_breaks_a_header(value: str) -> None:
     try:
-        header = template("x-{{ v }}", Place.HEADER).render({"v": value})
+        header = template("x-{{ v }}", TemplateContext.HEADER).render({"v": value})
     except Unfit:
         return
     assert header == f"x-{value}"
@@ -121,7 +123,7 @@ def test_no_value_breaks_a_header(value: str) -> None:
 
 @given(st.text())
 def test_no_value_leaves_its_string_in_json(value: str) -> None:
-    found = template("<{{ v }}>", Place.TEXT, native=True).value({"v": value})
+    found = template("<{{ v }}>", TemplateContext.TEXT, native=True).value({"v": value})
     assert json.loads(json.dumps({"a": found})) == {"a": f"<{value}>"}
 
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from bounce_watcher.parsing.smtp_reply import read_reply
 from bounce_watcher.parsing.transcript import (
     MAX_LINE,
-    Answer,
+    RefusalLine,
     answer_on,
     answer_told,
     last_refusal,
@@ -68,7 +68,7 @@ def test_each_server_is_a_conversation_of_its_own() -> None:
 
 def test_an_answer_of_several_lines_is_one() -> None:
     text = ">>> DATA\n<<< 550-5.7.1 one\n<<< 550-5.7.1 two\n<<< 550 5.7.1 three\n554 5.0.0 Service unavailable"
-    assert read_transcript(text) == (Answer("550-5.7.1 one 550-5.7.1 two 550 5.7.1 three", "DATA"),)
+    assert read_transcript(text) == (RefusalLine("550-5.7.1 one 550-5.7.1 two 550 5.7.1 three", "DATA"),)
 
 
 def test_mdaemon_stamps_its_lines_and_shows_what_went_well() -> None:
@@ -78,7 +78,7 @@ def test_mdaemon_stamps_its_lines_and_shows_what_went_well() -> None:
         "Tue 2009-03-03 10:11:13: --> .\n"
         "Tue 2009-03-03 10:11:14: <-- 554 no\n"
     )
-    assert read_transcript(text) == (Answer("554 no", "DOT"),)
+    assert read_transcript(text) == (RefusalLine("554 no", "DOT"),)
 
 
 def test_words_between_arrows_that_are_no_command_tell_no_stage() -> None:
@@ -91,7 +91,7 @@ def test_no_refusal_is_shown(text: str) -> None:
 
 
 def test_the_answer_that_a_report_repeats() -> None:
-    first, last = Answer("550-5.7.1 spam 550 5.7.1 it is", "DATA"), Answer("550 no", "RCPT")
+    first, last = RefusalLine("550-5.7.1 spam 550 5.7.1 it is", "DATA"), RefusalLine("550 no", "RCPT")
     assert answer_told((first, last), "550-5.7.1  Spam") is first
     assert answer_told((first, last), "550 no") is last
     assert answer_told((first, last), "550 something else") is None

@@ -12,7 +12,7 @@ from bounce_watcher.model.ledger import BounceEvent
 from bounce_watcher.model.verdict import BounceType, Reason
 from bounce_watcher.policy.guards import outages, trouble
 from bounce_watcher.policy.guards.limits import AlertSettings, GuardSettings
-from bounce_watcher.policy.guards.spells import Limit, Spell, Window, slot_of, spells, start_of, windows
+from bounce_watcher.policy.guards.spells import Spell, SpellThreshold, Window, slot_of, spells, start_of, windows
 from bounce_watcher.policy.providers import provider_of
 from bounce_watcher.words.grounds import text
 from tests.facts import DOUBT, about
@@ -42,7 +42,7 @@ def test_an_outage_is_one_spell(number: int, start: datetime, length: timedelta)
     (spell,) = found(spread(number, start, length), usual=2)
     assert start - HOUR / 6 < spell.since <= start
     assert spell.ends_at >= start + length - length / number + SETTINGS.quiet
-    assert spell.limit == Limit(10, 2)
+    assert spell.limit == SpellThreshold(10, 2)
 
 
 @pytest.mark.parametrize(("number", "usual"), [(9, 0), (20, 20), (59, 20), (299, 100)])
@@ -65,7 +65,9 @@ def test_a_spell_goes_on_from_what_is_known() -> None:
     assert (grown.known, grown.since) == ("a", spell.since)
     assert grown.ends_at == spell.ends_at + 3 * HOUR
     settled = replace(known, settled=True)
-    assert spells(list(windows(later, SETTINGS.window)), [settled], lambda _: Limit(1, 0), SETTINGS.quiet) == []
+    assert spells(
+        list(windows(later, SETTINGS.window)), [settled], lambda _: SpellThreshold(1, 0), SETTINGS.quiet
+    ) == []
 
 
 def test_windows_hold_what_lies_within_their_length() -> None:
@@ -145,7 +147,7 @@ def test_blocks_are_counted_by_provider_reason_and_ip() -> None:
     assert trouble.block_subject(event("550")) is None
     few = Window(0, 1, 9)
     assert trouble.limit(few, 100, AlertSettings()) is None
-    assert trouble.limit(few, 90, AlertSettings()) == Limit(20, 90)
+    assert trouble.limit(few, 90, AlertSettings()) == SpellThreshold(20, 90)
 
 
 @pytest.mark.parametrize(("reports", "sent", "words"), [
@@ -155,7 +157,7 @@ def test_blocks_are_counted_by_provider_reason_and_ip() -> None:
     (40, 40, "100 % of 40 mails sent to it since 14 December 2020"),
 ])
 def test_a_share_is_of_what_was_sent_or_says_that_it_is_of_bounces(reports: int, sent: int, words: str) -> None:
-    spell = Spell(START, START + HOUR, START + 7 * HOUR, 40, Limit(20, 52))
+    spell = Spell(START, START + HOUR, START + 7 * HOUR, 40, SpellThreshold(20, 52))
     subject = about("block google.com spam 192.0.2.1")
     grounds = trouble.blocks_grounds(subject, spell, AlertSettings(), blocked=40, reports=reports, sent=sent)
     assert text(grounds) == (

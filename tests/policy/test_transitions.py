@@ -20,7 +20,7 @@ from bounce_watcher.model.ledger import (
 )
 from bounce_watcher.model.verdict import Reason
 from bounce_watcher.policy.transitions import (
-    Change,
+    Transition,
     apply_event,
     confirm,
     hold,
@@ -157,7 +157,7 @@ def test_what_was_held_back_is_confirmed_as_it_was_decided() -> None:
 
 def test_only_what_is_held_back_can_be_confirmed() -> None:
     for record in (FRESH, suppress(FRESH, FOR_GOOD).record):
-        assert confirm(record, day(1), ByPerson("over")) == Change(record)
+        assert confirm(record, day(1), ByPerson("over")) == Transition(record)
 
 
 def test_what_is_held_back_after_all_is_told_as_a_release_and_goes_on_counting() -> None:
@@ -175,7 +175,7 @@ def test_what_waits_is_held_back_without_a_word_and_where_nothing_stands_nothing
     assert (held.record.state, held.occurrences) == (State.PENDING, ())
     assert text(held.record.grounds) == "held back: an outage"
     assert held.record.suppression == replace(HELD_BACK, grounds=ByPerson("held back: an outage"))
-    assert hold(FRESH, day(1), ByPerson("held")) == Change(FRESH)
+    assert hold(FRESH, day(1), ByPerson("held")) == Transition(FRESH)
 
 
 def test_who_runs_out_is_a_rung_further_and_who_is_released_begins_anew() -> None:

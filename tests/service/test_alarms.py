@@ -25,7 +25,7 @@ from bounce_watcher.service.alarms import Alarms, LedgerAlarm, findings
 from bounce_watcher.service.announcing import announcer
 from bounce_watcher.service.app import Service
 from bounce_watcher.service.counts import What
-from bounce_watcher.service.pace import Pace
+from bounce_watcher.service.pace import Cooldown
 from bounce_watcher.service.state import MailboxState, ServiceState
 from bounce_watcher.service.trouble import Trouble, Troubles
 from bounce_watcher.words.grounds import text
@@ -330,7 +330,7 @@ def test_a_ledger_that_fails_is_no_crash(desk: Desk, heard: list[Message], monke
 
 def test_pace_counts_from_what_succeeded() -> None:
     now = NOON
-    pace = Pace(15 * MINUTE, lambda: now)
+    pace = Cooldown(15 * MINUTE, lambda: now)
     assert pace.allows
     pace.succeeded()
     now += 14 * MINUTE
@@ -340,7 +340,7 @@ def test_pace_counts_from_what_succeeded() -> None:
     pace.succeeded()
     now -= HOUR
     assert pace.allows, "a clock that was set back"
-    assert Pace(timedelta(0), lambda: now).allows
+    assert Cooldown(timedelta(0), lambda: now).allows
 
 
 def test_an_alert_waits_in_the_outbox_for_a_notifier_that_is_down(desk: Desk) -> None:

@@ -29,7 +29,7 @@ from bounce_watcher.model.ledger import (
 from bounce_watcher.outbox.change import Change, Fate, Outcome
 from bounce_watcher.outbox.channel import Limits
 from bounce_watcher.outbox.circuit import FAILURES, FIRST
-from bounce_watcher.outbox.platform import Page, Platform, Session
+from bounce_watcher.outbox.platform import ListPage, Platform, Session
 from bounce_watcher.outbox.platform_channel import PlatformChannel
 from bounce_watcher.service import delivering
 from bounce_watcher.service.announcing import announcer
@@ -67,8 +67,8 @@ class Far:
     def check(self, now: datetime) -> Outcome:
         return DONE
 
-    def page(self, cursor: str | None, now: datetime) -> Page:
-        return Page(())
+    def page(self, cursor: str | None, now: datetime) -> ListPage:
+        return ListPage(())
 
     def close(self) -> None: ...
 

@@ -11,18 +11,18 @@ from dns.resolver import Resolver
 from bounce_watcher.intake.imap.account import Security
 from bounce_watcher.intake.mailbox_providers import (
     PROVIDERS,
-    Access,
+    LoginWith,
     provider_of_domain,
     provider_of_exchangers,
     provider_of_host,
 )
 from bounce_watcher.model.errors import BounceWatcherError
-from bounce_watcher.service.setup.discovery import Greeting, Place, first_to_greet, greet, places, ways
+from bounce_watcher.service.setup.discovery import Greeting, ServerCandidate, first_to_greet, greet, places, ways
 from tests.families import for_each
 from tests.servers.nameserver import Nameserver, ask_only, free_port
 
 
-def found(nameserver: Nameserver, *lines: str, domain: str = "example.com") -> list[Place]:
+def found(nameserver: Nameserver, *lines: str, domain: str = "example.com") -> list[ServerCandidate]:
     nameserver.serve({}, more=lines)
     return places(domain, nameserver.resolver)
 
@@ -109,18 +109,18 @@ def test_a_host_of_a_companys_own_is_microsoft_365s() -> None:
 def test_whoever_refuses_the_accounts_own_password_has_advice() -> None:
     for each in PROVIDERS:
         assert each.source
-        assert each.access is Access.PASSWORD or each.advice, each.name
-        assert (each.access is Access.OAUTH2) <= (each.oauth2 is not None), each.name
-        assert each.host or each.access is Access.NONE, each.name
+        assert each.access is LoginWith.PASSWORD or each.advice, each.name
+        assert (each.access is LoginWith.OAUTH2) <= (each.oauth2 is not None), each.name
+        assert each.host or each.access is LoginWith.NONE, each.name
 
 
 # ── ways to a server ────────────────────────────────────────────────────────────────────────────────────────────────
 
 def test_without_encryption_is_no_way_but_here() -> None:
-    assert list(ways(Place("imap.example.com", ""))) == [(993, Security.TLS), (143, Security.STARTTLS)]
-    assert (143, Security.NONE) in set(ways(Place("127.0.0.1", "")))
-    assert list(ways(Place("imap.example.com", "", security=Security.NONE))) == []
-    assert list(ways(Place("imap.example.com", "", 1993, Security.TLS))) == [(1993, Security.TLS)]
+    assert list(ways(ServerCandidate("imap.example.com", ""))) == [(993, Security.TLS), (143, Security.STARTTLS)]
+    assert (143, Security.NONE) in set(ways(ServerCandidate("127.0.0.1", "")))
+    assert list(ways(ServerCandidate("imap.example.com", "", security=Security.NONE))) == []
+    assert list(ways(ServerCandidate("imap.example.com", "", 1993, Security.TLS))) == [(1993, Security.TLS)]
 
 
 @contextmanager
@@ -152,23 +152,25 @@ def answering(greeting: bytes, abilities: bytes) -> Iterator[int]:
 
 def asked(greeting: bytes, abilities: bytes) -> Greeting:
     with answering(greeting, abilities) as port:
-        return greet(Place("127.0.0.1", "", port, Security.NONE))
+        return greet(ServerCandidate("127.0.0.1", "", port, Security.NONE))
 
 
 @pytest.mark.parametrize("abilities, access", [
-    (b"AUTH=PLAIN", {Access.PASSWORD}),
-    (b"", {Access.PASSWORD}),  # the LOGIN command, RFC 3501 section 6.2.3
+    (b"AUTH=PLAIN", {LoginWith.PASSWORD}),
+    (b"", {LoginWith.PASSWORD}),  # the LOGIN command, RFC 3501 section 6.2.3
     (b"LOGINDISABLED", set()),
-    (b"LOGINDISABLED AUTH=XOAUTH2", {Access.OAUTH2}),
-    (b"AUTH=PLAIN AUTH=OAUTHBEARER", {Access.PASSWORD, Access.OAUTH2}),
+    (b"LOGINDISABLED AUTH=XOAUTH2", {LoginWith.OAUTH2}),
+    (b"AUTH=PLAIN AUTH=OAUTHBEARER", {LoginWith.PASSWORD, LoginWith.OAUTH2}),
 ])
-def test_what_a_server_takes_for_a_log_in(abilities: bytes, access: set[Access]) -> None:
+def test_what_a_server_takes_for_a_log_in(abilities: bytes, access: set[LoginWith]) -> None:
     assert asked(b"* OK hello", abilities).access == access
 
 
 def test_the_first_that_answers_wins() -> None:
     with answering(b"* OK hello", b"AUTH=PLAIN") as port:
-        silent, there = Place("127.0.0.1", "", 9, Security.NONE), Place("127.0.0.1", "", port, Security.NONE)
+        silent, there = ServerCandidate("127.0.0.1", "", 9, Security.NONE), ServerCandidate(
+            "127.0.0.1", "", port, Security.NONE
+        )
         greeting = first_to_greet([silent, there])
     assert greeting is not None
     assert greeting.place == there

@@ -10,7 +10,7 @@ from pydantic import SecretStr
 
 from bounce_watcher.config import Settings
 from bounce_watcher.ledger.lists.browse import Query
-from bounce_watcher.ledger.review.groups import Group, group_of
+from bounce_watcher.ledger.review.groups import ReviewGroup, group_of
 from bounce_watcher.ledger.store import Ledger
 from bounce_watcher.model.fields import Action
 from bounce_watcher.model.finding import Kind
@@ -18,14 +18,14 @@ from bounce_watcher.model.ledger import BounceEvent, State
 from bounce_watcher.model.verdict import Reason
 from bounce_watcher.service.announcing import announcer
 from bounce_watcher.service.deciding import decider
-from bounce_watcher.service.operations.drafting import Draft, Trial, suggested, toml_of, tried
+from bounce_watcher.service.operations.drafting import RuleDraft, Trial, suggested, toml_of, tried
 from tests.ledger.making import bounce, day, page
 
 GONE, AWAY, FULL = (
     "554 5.0.0 <{}>: the zorp has been unplugged", "554 5.0.0 <{}>: another zorp has been unplugged, it seems",
     "552 5.2.2 <{}>: zorp has been unplugged, mailbox full",
 )
-DRAFT = Draft("own.zorp", "invalid_recipient", "zorp has been unplugged")
+DRAFT = RuleDraft("own.zorp", "invalid_recipient", "zorp has been unplugged")
 
 
 def lost(number: int, recipient: str, text: str = GONE, reason: Reason = Reason.UNKNOWN) -> BounceEvent:
@@ -48,11 +48,11 @@ def record(ledger: Ledger, *events: BounceEvent) -> None:
     ledger.record(page(*events), decider(SETTINGS), announcer(SETTINGS))
 
 
-def tried_on(ledger: Ledger, draft: Draft = DRAFT, within: float = 60) -> Trial:
+def tried_on(ledger: Ledger, draft: RuleDraft = DRAFT, within: float = 60) -> Trial:
     return tried(SETTINGS, ledger, the_group(ledger), draft, day(40), within=within)
 
 
-def the_group(ledger: Ledger) -> Group:
+def the_group(ledger: Ledger) -> ReviewGroup:
     gid = group_of(lost(0, "a@example.org"))
     return next(each for each in ledger.all_groups(Query()) if each.gid == gid)
 
@@ -106,6 +106,6 @@ def test_the_example_names_nobody_and_says_the_words(ledger: Ledger) -> None:
     assert "anna" not in toml_of(DRAFT, events, day(3))
     assert "zorp has been unplugged" in toml_of(DRAFT, events, day(3)).partition("examples")[2]
     record(ledger, *events)
-    assert suggested(the_group(ledger), events) == Draft(
+    assert suggested(the_group(ledger), events) == RuleDraft(
         "own.the-zorp-has-been-unplugged", "invalid_recipient", "the zorp has been unplugged"
     )

@@ -11,7 +11,7 @@ from pydantic import SecretStr
 from bounce_watcher.config import Settings
 from bounce_watcher.intake.imap.account import ImapAccount, Security
 from bounce_watcher.service.polling import PassReport, Poller, drain_all
-from bounce_watcher.service.recording import Tally
+from bounce_watcher.service.recording import PassTotals
 
 
 class Endless:
@@ -21,14 +21,14 @@ class Endless:
         self.stop = threading.Event()
         self.others = threading.Event()
 
-    def run(self, account: ImapAccount, on_page: Callable[[Tally], None]) -> PassReport:
+    def run(self, account: ImapAccount, on_page: Callable[[PassTotals], None]) -> PassReport:
         if account.name == "first":
             self.others.wait(10)
             raise KeyboardInterrupt
         self.others.set()
         self.stop.wait(0.01)
-        on_page(Tally(messages=1))
-        return PassReport(account.name, Tally(messages=1), unfinished=True)
+        on_page(PassTotals(messages=1))
+        return PassReport(account.name, PassTotals(messages=1), unfinished=True)
 
 
 def test_ctrl_c_does_not_wait_for_the_end_of_a_backlog() -> None:
@@ -37,7 +37,7 @@ def test_ctrl_c_does_not_wait_for_the_end_of_a_backlog() -> None:
         for name in ("first", "second", "third")
     )
     settings = Settings(SecretStr("sqlite:///none.db"), mailboxes=accounts)
-    poller, told = Endless(), list[Tally]()
+    poller, told = Endless(), list[PassTotals]()
     with pytest.raises(KeyboardInterrupt):
         drain_all(settings, cast(Poller, poller), told.append)
     assert poller.stop.is_set()

@@ -14,7 +14,7 @@ from bounce_watcher.model.filing import Destination
 from bounce_watcher.model.ledger import MessageRecord, PageOutcome
 from bounce_watcher.model.message import RawMessage
 from bounce_watcher.service.analysis.analyser import Analyser
-from bounce_watcher.service.recording import SETTLE_PAGES, Destinations, Recorder, Tally
+from bounce_watcher.service.recording import SETTLE_PAGES, Destinations, PassTotals, Recorder
 from bounce_watcher.service.trouble import ReportedFailure, Troubles
 
 NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
@@ -55,9 +55,9 @@ class Drained:
     book: Book
     filed: list[str] = field(default_factory=list)
     calls: int = 0
-    total: Tally | None = None
+    total: PassTotals | None = None
 
-    def settle(self, places: Destinations, _: Tally) -> None:
+    def settle(self, places: Destinations, _: PassTotals) -> None:
         assert set(self.filed) <= set(self.book.written)
         sources = [raw.source for messages in places.values() for raw in messages]
         assert set(sources) <= set(self.book.written), "filed before it was written"
@@ -77,7 +77,7 @@ def test_all_pages_in_their_order_and_filed_some_at_a_time(analyser: Analyser) -
     drained = drain(analyser, Book(), 10)
     assert drained.book.written == drained.filed == [f"m{number}" for number in range(10)]
     assert drained.calls == -(-10 // SETTLE_PAGES)
-    assert drained.total == Tally(messages=10, new_messages=10)
+    assert drained.total == PassTotals(messages=10, new_messages=10)
 
 
 def test_nothing_is_written_behind_a_page_that_failed(analyser: Analyser) -> None:

@@ -8,7 +8,7 @@ from pydantic import SecretStr
 
 from bounce_watcher.config import Settings
 from bounce_watcher.intake.imap.account import ImapAccount, Security
-from bounce_watcher.intake.imap.backlog import Waiting
+from bounce_watcher.intake.imap.backlog import UnsettledMail
 from bounce_watcher.ledger.store import Ledger
 from bounce_watcher.policy.settings import Mode
 from bounce_watcher.service.app import Service
@@ -33,10 +33,10 @@ def test_a_mailbox_not_read_yet(states: MailboxStates) -> None:
 
 
 def test_what_the_latest_pass_found_stands_and_what_was_read_adds_up(states: MailboxStates) -> None:
-    states.waits(ACCOUNT, Waiting(5, NOON - MINUTE, NOON))
-    states.waits(ACCOUNT, Waiting(3, NOON, NOON), read=2)
-    states.waits(ACCOUNT, Waiting(0, None, NOON), read=3)
-    states.waits(ACCOUNT, Waiting())
+    states.waits(ACCOUNT, UnsettledMail(5, NOON - MINUTE, NOON))
+    states.waits(ACCOUNT, UnsettledMail(3, NOON, NOON), read=2)
+    states.waits(ACCOUNT, UnsettledMail(0, None, NOON), read=3)
+    states.waits(ACCOUNT, UnsettledMail())
     states.passed(ACCOUNT, NOON - 2 * MINUTE)
     assert states.of(ACCOUNT) == MailboxState(
         "returns", "INBOX, Spam", "news", last_read_at=NOON, pass_seconds=120, newest_at=NOON, read=5, read_since=NOON
@@ -53,10 +53,10 @@ def test_a_pass_that_comes_an_hour_too_late_begins_anew() -> None:
 
 
 def test_what_cannot_be_read_has_waited_since_it_was_first_found(states: MailboxStates) -> None:
-    states.waits(ACCOUNT, Waiting(1))
+    states.waits(ACCOUNT, UnsettledMail(1))
     assert states.of(ACCOUNT).oldest_waiting_at == NOON
-    states.waits(ACCOUNT, Waiting(1, NOON - MINUTE, NOON))
-    states.waits(ACCOUNT, Waiting(1))
+    states.waits(ACCOUNT, UnsettledMail(1, NOON - MINUTE, NOON))
+    states.waits(ACCOUNT, UnsettledMail(1))
     assert states.of(ACCOUNT).oldest_waiting_at == NOON - MINUTE
 
 

@@ -24,7 +24,7 @@ from bounce_watcher.pipeline import Toolkit
 from bounce_watcher.service.analysis.worker import analyse_one
 from bounce_watcher.service.announcing import announcer
 from bounce_watcher.service.deciding import decider
-from bounce_watcher.service.operations.reported import Reading, take_deliveries, take_sent
+from bounce_watcher.service.operations.reported import RowOptions, take_deliveries, take_sent
 from tests.examples import examples
 from tests.facts import BY
 from tests.ledger.conftest import new_file
@@ -89,7 +89,7 @@ class House:
 
     def everything_else(self, address: str) -> None:
         """All that a platform and people may say of an address."""
-        reading, now = Reading("default", START + timedelta(days=200)), START + timedelta(days=30)
+        reading, now = RowOptions("default", START + timedelta(days=200)), START + timedelta(days=30)
         mail = {"message_id": "<1@example.com>", "recipient": address, "at": "2026-03-01T00:00:00Z"}
 
         def refuse(_: int, why: str) -> None:

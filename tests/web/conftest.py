@@ -13,12 +13,12 @@ from starlette.applications import Starlette
 
 from bounce_watcher.config import Settings
 from bounce_watcher.config.settings import WebSettings
-from bounce_watcher.ledger.actions import Action
+from bounce_watcher.ledger.actions import LoggedAction
 from bounce_watcher.ledger.store import Ledger
 from bounce_watcher.policy.settings import Mode
 from bounce_watcher.service.state import ServiceState
 from bounce_watcher.web.application import application
-from bounce_watcher.web.context import House
+from bounce_watcher.web.context import WebContext
 
 TOKEN = "a token of some length"
 BEARER = {"Authorization": f"Bearer {TOKEN}"}
@@ -59,7 +59,7 @@ class Web:
     def _application(self) -> Starlette:
         """One as long as the settings are the same, as a service has."""
         if self._app is None or self._app[0] is not self.settings:
-            house = House(self.settings, self.ledger, lambda: self.stuck, self.state)
+            house = WebContext(self.settings, self.ledger, lambda: self.stuck, self.state)
             self._app = (self.settings, application(house))
         return self._app[1]
 
@@ -96,6 +96,6 @@ def web(tmp_path: Path) -> Iterator[Callable[..., Web]]:
         ledger.close()
 
 
-def on_page(client: Web) -> list[Action]:
+def on_page(client: Web) -> list[LoggedAction]:
     """What was done on pages and over the API, the newest first."""
     return [each for each in client.ledger.actions() if each.actor == ON_PAGES]

@@ -19,7 +19,7 @@ from bounce_watcher.model.errors import TemporaryFailure
 from bounce_watcher.service.clock import utcnow
 from bounce_watcher.web import request
 from bounce_watcher.web.http import access, peers, throttle
-from bounce_watcher.web.http.session import Sessions
+from bounce_watcher.web.http.session import BrowserSessions
 from bounce_watcher.web.http.throttle import BURST, PACE, Throttle
 from tests.web.conftest import BEARER, TOKEN, Web
 from tests.web.test_frame import READER, csrf_of, signed_in, with_reader
@@ -180,7 +180,7 @@ def test_a_session_ends_with_its_token(web: Make, role: str) -> None:
         client.settings = replace(before, web=changed)
         assert not is_in(client, cookie), changed
     assert is_in(replace(client, settings=before), cookie)
-    Sessions(changed, client.ledger.sessions).end_stale()  # as at the start under the new configuration
+    BrowserSessions(changed, client.ledger.sessions).end_stale()  # as at the start under the new configuration
     assert not is_in(replace(client, settings=before), cookie), "bringing the token back brings no session back"
 
 
@@ -189,7 +189,7 @@ def test_a_reload_leaves_other_sessions_alone(web: Make) -> None:
     actor, reader = signed_in(client), signed_in(client, READER)
     assert client.settings.web is not None
     changed = replace(client.settings.web, read_token=None)
-    Sessions(changed, client.ledger.sessions).end_stale()
+    BrowserSessions(changed, client.ledger.sessions).end_stale()
     client.settings = replace(client.settings, web=changed)
     assert (is_in(client, actor), is_in(client, reader)) == (True, False)
 

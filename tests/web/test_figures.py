@@ -102,8 +102,8 @@ def test_the_axis_ends_at_a_round_number(largest: int, top: int) -> None:
 
 
 def test_bars_are_as_high_as_their_numbers() -> None:
-    bars = [charts.Bar((charts.Part("address", 3), charts.Part("sender", 1)), "/a?b=1&c=2", "Monday", 2),
-            charts.Bar((charts.Part("address", 0),), "/b", "<Tuesday>")]
+    bars = [charts.Bar((charts.BarSegment("address", 3), charts.BarSegment("sender", 1)), "/a?b=1&c=2", "Monday", 2),
+            charts.Bar((charts.BarSegment("address", 0),), "/b", "<Tuesday>")]
     svg = str(charts.stacked_bars(bars))
     heights = re.findall(r'class="seg (\w+)[^"]*" x="20" y="([\d.]+)" width="60" height="([\d.]+)"', svg)
     assert heights == [("address", "50.00", "150.00"), ("sender", "0.00", "50.00")]
@@ -113,7 +113,7 @@ def test_bars_are_as_high_as_their_numbers() -> None:
 
 
 def test_what_is_very_small_has_no_gap_around_it() -> None:
-    bar = charts.Bar((charts.Part("address", 1), charts.Part("sender", 199)), "/", "")
+    bar = charts.Bar((charts.BarSegment("address", 1), charts.BarSegment("sender", 199)), "/", "")
     assert 'class="seg address thin"' in charts.stacked_bars([bar])
 
 
@@ -148,7 +148,7 @@ def test_nearly_all_is_not_all(part: int, whole: int, meant: str) -> None:
     (10, 10_000, rates.COMPLAINTS, "0.1\u202f% or more"), (30, 10_000, rates.COMPLAINTS, "0.3\u202f% or more"),
     (500, 999, rates.BOUNCES, "Too few"),
 ])
-def test_rates_are_held_against_limits(part: int, whole: int, limit: rates.Limit, meant: str) -> None:
+def test_rates_are_held_against_limits(part: int, whole: int, limit: rates.RateThreshold, meant: str) -> None:
     assert rates.judged(part, whole, limit).word == meant
 
 

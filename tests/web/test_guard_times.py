@@ -44,7 +44,7 @@ def test_an_outage_is_shaded_where_it_was(
 
 
 def test_a_shade_lies_behind_the_bars_and_says_what_it_is() -> None:
-    bar = charts.Bar((charts.Part("address", 3),), "/events", "3")
+    bar = charts.Bar((charts.BarSegment("address", 3),), "/events", "3")
     svg = charts.stacked_bars([bar, bar], [charts.Shade(0.5, 2, 'Guard <on> "it"'), charts.Shade(1, 1, "short")])
     assert '<title>Guard &lt;on&gt; &#34;it&#34;</title><rect class="guard" x="50" y="0.00" width="150"' in svg
     assert svg.index("guard") < svg.index("seg address")

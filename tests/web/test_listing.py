@@ -14,40 +14,46 @@ from starlette.exceptions import HTTPException
 from starlette.responses import StreamingResponse
 
 from bounce_watcher.config import Settings
-from bounce_watcher.ledger.lists.browse import By, Choice, Facets
-from bounce_watcher.ledger.lists.paging import Page, Place
+from bounce_watcher.ledger.lists.browse import Choice, Facets, FilterField
+from bounce_watcher.ledger.lists.paging import Page, PagePosition
 from bounce_watcher.ledger.sessions import Role
 from bounce_watcher.model.neutral import from_csv, is_unsafe
-from bounce_watcher.web.context import House
+from bounce_watcher.web.context import WebContext
 from bounce_watcher.web.http.access import Viewer
-from bounce_watcher.web.request import Fields, Visit
+from bounce_watcher.web.request import Fields, PageRequest
 from bounce_watcher.web.view import listing
 from bounce_watcher.web.view.listing import Column, Download, Filter
 from tests.families import for_each
 
 NOW = datetime(2026, 3, 17, 14, 20, tzinfo=UTC)
 OFFERED = (
-    Filter(By.TYPE, "Type", str.upper, ("hard", "soft")), Filter(By.REASON, "Reason"), Filter(By.STREAM, "Stream"),
+    Filter(FilterField.TYPE, "Type", str.upper, ("hard", "soft")), Filter(FilterField.REASON, "Reason"),
+    Filter(FilterField.STREAM, "Stream"),
 )
 
 
-def visit(*query: tuple[str, str], path: str = "/events") -> Visit:
-    nothing, house = cast(Any, None), House(Settings(SecretStr("")), cast(Any, None), cast(Any, None), cast(Any, None))
-    return Visit(house, nothing, Viewer("jo", Role.OPERATOR, "user jo"), False, NOW, path, {}, Fields(list(query)))
+def request(*query: tuple[str, str], path: str = "/events") -> PageRequest:
+    nothing, context = cast(Any, None), WebContext(
+        Settings(SecretStr("")), cast(Any, None), cast(Any, None), cast(Any, None)
+    )
+    return PageRequest(
+        context, nothing, Viewer("jo", Role.OPERATOR, "user jo"), False, NOW, path, {}, Fields(list(query))
+    )
 
 
 def test_a_filter_named_twice_means_either_and_a_minus_leaves_out() -> None:
-    asked = listing.filters(visit(
+    asked = listing.filters(request(
         ("type", "hard"), ("type", "soft"), ("-reason", "mailbox_full"), ("stream", "none"), ("reason", "")
     ), OFFERED)
     assert asked.choices == {
-        By.TYPE: Choice(("hard", "soft")), By.REASON: Choice((), ("mailbox_full",)), By.STREAM: Choice(("",)),
+        FilterField.TYPE: Choice(("hard", "soft")), FilterField.REASON: Choice((), ("mailbox_full",)),
+        FilterField.STREAM: Choice(("",)),
     }
     assert (asked.unknown, asked.problem) == ((), None)
 
 
 def test_each_chip_takes_its_own_value_out_and_begins_anew() -> None:
-    asked = listing.filters(visit(
+    asked = listing.filters(request(
         ("type", "hard"), ("type", "soft"), ("-stream", "a&b"), ("range", "7d"), ("after", "oxyz")
     ), OFFERED)
     assert [(chip.text, chip.without) for chip in asked.chips] == [
@@ -59,10 +65,10 @@ def test_each_chip_takes_its_own_value_out_and_begins_anew() -> None:
 
 
 def test_an_unknown_filter_is_named_and_changes_nothing() -> None:
-    asked = listing.filters(visit(("foo", "1"), ("-bar", "2"), ("q", "words"), ("reason", "x")), OFFERED, ("q",))
+    asked = listing.filters(request(("foo", "1"), ("-bar", "2"), ("q", "words"), ("reason", "x")), OFFERED, ("q",))
     assert asked.unknown == ("foo", "-bar")
-    assert asked.choices == {By.REASON: Choice(("x",))}
-    assert listing.filters(visit(("a\u202eb", "1")), OFFERED).unknown == ("a[U+202E]b",)
+    assert asked.choices == {FilterField.REASON: Choice(("x",))}
+    assert listing.filters(request(("a\u202eb", "1")), OFFERED).unknown == ("a[U+202E]b",)
 
 
 @pytest.mark.parametrize(("query", "since", "until"), [
@@ -74,7 +80,7 @@ def test_an_unknown_filter_is_named_and_changes_nothing() -> None:
     ((("until", "2026-03-01T10:30 02:00"),), None, datetime(2026, 3, 1, 8, 30, tzinfo=UTC)),
 ])
 def test_ranges(query: tuple[tuple[str, str], ...], since: datetime | None, until: datetime | None) -> None:
-    asked = listing.filters(visit(*query), OFFERED)
+    asked = listing.filters(request(*query), OFFERED)
     assert (asked.since, asked.until, asked.problem) == (since, until, None)
 
 
@@ -92,23 +98,23 @@ def test_ranges(query: tuple[tuple[str, str], ...], since: datetime | None, unti
 def test_a_filter_that_makes_no_sense_is_told_and_nothing_is_downloaded(
     query: tuple[tuple[str, str], ...], told: str
 ) -> None:
-    asked = listing.filters(visit(*query), OFFERED)
+    asked = listing.filters(request(*query), OFFERED)
     assert asked.problem == f"This filter is not valid: {told}."
     with pytest.raises(HTTPException) as refused:
-        listing.download(visit(path="/events.csv"), asked, WORDS, ["row"])
+        listing.download(request(path="/events.csv"), asked, WORDS, ["row"])
     assert refused.value.status_code == 400
 
 
 def test_facets_put_a_filter_in_or_take_it_out() -> None:
-    counts = {By.REASON: {"a": 3, "b": 5, "": 1}, By.TYPE: {}}
-    (facet,) = listing.facets(visit(("reason", "b"), ("after", "o1")), OFFERED, Facets(9, False, counts))
+    counts = {FilterField.REASON: {"a": 3, "b": 5, "": 1}, FilterField.TYPE: {}}
+    (facet,) = listing.facets(request(("reason", "b"), ("after", "o1")), OFFERED, Facets(9, False, counts))
     assert [(each.text, each.number, each.link, each.chosen) for each in facet.values] == [
         ("b", 5, "/events", True), ("a", 3, "/events?reason=b&reason=a", False),
         ("none", 1, "/events?reason=b&reason=none", False),
     ]
-    (long,) = listing.facets(visit(), OFFERED, Facets(9, False, {By.REASON: {str(n): 1 for n in range(11)}}))
+    (long,) = listing.facets(request(), OFFERED, Facets(9, False, {FilterField.REASON: {str(n): 1 for n in range(11)}}))
     assert (len(long.values), long.others) == (8, 3)
-    assert listing.facets(visit(), OFFERED, None) == []
+    assert listing.facets(request(), OFFERED, None) == []
 
 
 @pytest.mark.parametrize(("found", "told"), [
@@ -121,20 +127,22 @@ def test_counts_in_words(found: Facets | None, told: str) -> None:
 
 def test_a_key_comes_back_out_of_its_link() -> None:
     key = (datetime(2026, 3, 1, 1, 2, 3, 456, tzinfo=UTC), "m/ü\ufffd", 7)
-    links = listing.pager(visit(("type", "hard"), ("after", "o1")), Page((), older=key, newer=key, looked_back_to=key))
+    links = listing.pager(
+        request(("type", "hard"), ("after", "o1")), Page((), older=key, newer=key, looked_back_to=key)
+    )
     assert links.older and links.newer and links.is_cut and links.stopped_at == key[0]
-    assert not listing.pager(visit(), Page((), older=key, newer=key)).is_cut
+    assert not listing.pager(request(), Page((), older=key, newer=key)).is_cut
     for link, newer in ((links.older, False), (links.newer, True)):
         token = link.partition("after=")[2]
         assert link.startswith("/events?type=hard&after=")
-        assert listing.place(visit(("after", token)), (datetime, str, int)) == Place(key, newer)
-    assert listing.place(visit(), (datetime, str, int)) == Place()
+        assert listing.place(request(("after", token)), (datetime, str, int)) == PagePosition(key, newer)
+    assert listing.place(request(), (datetime, str, int)) == PagePosition()
 
 
 @for_each("after", ["o", "x", "oWzFd", "oWyJhIiwiYiJd", "o" + "W" * 5000, "oé", "o.."])
 def test_a_damaged_key_is_refused(after: str) -> None:
     with pytest.raises(HTTPException) as refused:
-        listing.place(visit(("after", after)), (datetime, str))
+        listing.place(request(("after", after)), (datetime, str))
     assert refused.value.status_code == 400
 
 
@@ -153,7 +161,7 @@ async def _content(response: StreamingResponse) -> str:
 
 
 def _downloaded(path: str, rows: Any) -> tuple[StreamingResponse, str]:
-    response = listing.download(visit(path=path), listing.filters(visit(), OFFERED), WORDS, rows)
+    response = listing.download(request(path=path), listing.filters(request(), OFFERED), WORDS, rows)
     assert isinstance(response, StreamingResponse)
     return response, asyncio.run(_content(response))
 
@@ -190,4 +198,4 @@ def test_a_download_has_no_limit_of_rows_and_breaks_rather_than_ending_short(end
     with pytest.raises(OSError):
         _downloaded(f"/events{ending}", broken(1000))
     with pytest.raises(OSError):
-        listing.download(visit(path=f"/events{ending}"), listing.filters(visit(), OFFERED), WORDS, broken(10))
+        listing.download(request(path=f"/events{ending}"), listing.filters(request(), OFFERED), WORDS, broken(10))

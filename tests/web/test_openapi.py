@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from schemathesis import GenerationMode, checks
 
 from bounce_watcher.web.application import application
-from bounce_watcher.web.context import House
+from bounce_watcher.web.context import WebContext
 from tests.examples import examples
 from tests.ledger.making import Platform, bounce, page, record
 from tests.web.conftest import BEARER, Web
@@ -31,7 +31,7 @@ CHECKS = [
 
 def described(client: Web) -> Any:
     record(client.ledger, page(*(bounce(f"m{number}", f"user{number}@example.org") for number in range(5))), Platform())
-    app = application(House(client.settings, client.ledger, lambda: client.stuck, client.state))
+    app = application(WebContext(client.settings, client.ledger, lambda: client.stuck, client.state))
     schema = schemathesis.openapi.from_asgi("/api/v1/openapi.json", app, headers=HERE)
     schema.config.generation.update(with_security_parameters=False)  # tests/web/test_access.py is on the way in
     return schema

@@ -11,8 +11,7 @@ import pytest
 
 from bounce_watcher.model.about import LEDGER, About, AboutKind
 from bounce_watcher.model.finding import Evidence, Kind
-from bounce_watcher.model.ledger import Actor, AlertKind, BounceEvent, Disposition, State
-from bounce_watcher.model.ledger import Attempt as Tried
+from bounce_watcher.model.ledger import Actor, AlertKind, Attempt, BounceEvent, Disposition, State
 from bounce_watcher.model.sending import SentCount
 from bounce_watcher.model.verdict import Reason
 from bounce_watcher.policy.guards.outages import provider
@@ -169,8 +168,8 @@ def test_newly_suppressed_held_and_waiting(web: Make) -> None:
     platform = Platform(now=now - timedelta(minutes=42))
     recorded(client, bounces(30, spread=timedelta(days=3)), platform)
     items = client.ledger.lease("platform", now, LEASE, 2)
-    client.ledger.conclude([(items[0], Tried(Disposition.DEAD, "400"))], now)
-    client.ledger.conclude([(items[1], Tried(Disposition.DELIVERED, "204"))], now)
+    client.ledger.conclude([(items[0], Attempt(Disposition.DEAD, "400"))], now)
+    client.ledger.conclude([(items[1], Attempt(Disposition.DELIVERED, "204"))], now)
     html = page(client, "/")
     number, text = tile(html, "Newly suppressed")
     suppressed = {each.recipient for each in client.ledger.suppressions() if each.state is State.SUPPRESSED}
@@ -228,7 +227,7 @@ def test_all_trouble_at_once_is_told_the_worst_first(web: Make) -> None:
     platform = Platform(now=now - timedelta(hours=2))
     recorded(client, bounces(30, spread=timedelta(days=1)), platform)
     (item,) = client.ledger.lease("platform", now, LEASE, 1)
-    client.ledger.conclude([(item, Tried(Disposition.DEAD, "400"))], now)
+    client.ledger.conclude([(item, Attempt(Disposition.DEAD, "400"))], now)
     html = section(page(client, "/"), "now")
     colours = re.findall(r'class="notice (is-\w+)"', html)
     assert colours == sorted(colours, key=["is-bad", "is-hold", "is-warn", "is-info"].index)

@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from bounce_watcher.service.clock import utcnow
-from bounce_watcher.web.cache import KEPT_FOR, MOST, Shelf
+from bounce_watcher.web.cache import KEPT_FOR, MOST, TtlCache
 from tests.ledger.making import bounce
 from tests.web.conftest import NOON, Web
 from tests.web.looking import page, tile
@@ -11,7 +11,7 @@ from tests.web.test_overview import Make, recorded
 
 
 def test_a_result_is_kept_for_a_minute() -> None:
-    shelf, made = Shelf(), []
+    shelf, made = TtlCache(), []
 
     def make() -> int:
         made.append(1)
@@ -24,7 +24,7 @@ def test_a_result_is_kept_for_a_minute() -> None:
 
 
 def test_what_was_not_asked_for_longest_goes_first() -> None:
-    shelf = Shelf()
+    shelf = TtlCache()
     for n in range(MOST):
         shelf.get(n, NOON, lambda n=n: n)  # type: ignore[misc]
     assert shelf.get(0, NOON, lambda: -1) == 0

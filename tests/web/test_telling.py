@@ -23,7 +23,7 @@ from bounce_watcher.model.grounds import (
 from bounce_watcher.model.ledger import (
     AlertKind,
     BounceEvent,
-    By,
+    ChangedBy,
     RecipientRecord,
     Scope,
     State,
@@ -33,7 +33,7 @@ from bounce_watcher.model.ledger import (
 )
 from bounce_watcher.model.verdict import Reason
 from bounce_watcher.web.view import explanations
-from bounce_watcher.web.view.explanations import Case
+from bounce_watcher.web.view.explanations import ExplanationContext
 from tests.facts import an_alert
 from tests.families import for_each
 from tests.ledger.making import bounce, day
@@ -58,7 +58,7 @@ def _suppressed(
     return RecipientRecord(USER, "news", state, suppression=suppression, grounds=grounds)
 
 
-def _step(at: datetime, state: State, by: By, grounds: Grounds | None = None, number: int = 1) -> StateChange:
+def _step(at: datetime, state: State, by: ChangedBy, grounds: Grounds | None = None, number: int = 1) -> StateChange:
     return StateChange(USER, "news", number, at, state, grounds, by)
 
 
@@ -67,133 +67,136 @@ OUTAGE = Outage(ALERT.subject, 212, 3, 15, 30, day(15))
 
 SENTENCES = {
     "two days": (
-        Case(_suppressed(), rests_on=[_report(11), _report(16)]),
+        ExplanationContext(_suppressed(), rests_on=[_report(11), _report(16)]),
         "Suppressed on 17 March 2026 at 12:00 because the mailbox does not exist. GMX / WEB.DE said so twice, on two "
         "different days; the rule asks for 2 days within 30. It holds for the stream news; other streams may still be "
         "sent. It has no end.",
     ),
     "three reports, one day, with an end": (
-        Case(_suppressed(Counted(3, 3, (date(2026, 3, 17),), 1, 0, 14, 60, ("mailbox_full",)), "mailbox_full",
-                         until=day(23)), rests_on=[_report(16, Reason.MAILBOX_FULL)]),
+        ExplanationContext(_suppressed(Counted(3, 3, (date(2026, 3, 17),), 1, 0, 14, 60, ("mailbox_full",)),
+                                       "mailbox_full",
+                                       until=day(23)), rests_on=[_report(16, Reason.MAILBOX_FULL)]),
         "Suppressed on 17 March 2026 at 12:00 because the mailbox is full. GMX / WEB.DE said so three times, on one "
         "day; the rule asks for 3 reports on 1 day within 60. It holds for the stream news; other streams may still be "
         "sent. It ends on 24 March 2026 at 12:00.",
     ),
     "one is enough": (
-        Case(_suppressed(AtOnce("invalid_recipient", AT)), rests_on=[_report(16)]),
+        ExplanationContext(_suppressed(AtOnce("invalid_recipient", AT)), rests_on=[_report(16)]),
         "Suppressed on 17 March 2026 at 12:00 because the mailbox does not exist. GMX / WEB.DE said so on 17 March "
         "2026. One report is enough. It holds for the stream news; other streams may still be sent. It has no end.",
     ),
     "the reports are gone": (
-        Case(_suppressed()),
+        ExplanationContext(_suppressed()),
         "Suppressed on 17 March 2026 at 12:00 because the mailbox does not exist. It was reported twice, on two "
         "different days; the rule asks for 2 days within 30. It holds for the stream news; other streams may still be "
         "sent. It has no end.",
     ),
     "nothing but the state": (
-        Case(_suppressed(ByPerson("imported words"), None)),
+        ExplanationContext(_suppressed(ByPerson("imported words"), None)),
         "Suppressed on 17 March 2026 at 12:00. It holds for the stream news; other streams may still be sent. "
         "It has no end.",
     ),
     "complaint": (
-        Case(_suppressed(AtOnce("complaint", AT, "abuse"), "complaint", scope=Scope.GLOBAL),
+        ExplanationContext(_suppressed(AtOnce("complaint", AT, "abuse"), "complaint", scope=Scope.GLOBAL),
              rests_on=[replace(_report(16, None, "anna@yahoo.com"), kind=Kind.COMPLAINT, feedback_type="abuse",
                                action=None, sending="Newsletter 12")]),
         "Suppressed on 17 March 2026 at 12:00 because the recipient marked a mail of Newsletter 12 as spam. Yahoo "
         "reported it. One complaint is enough. It holds for all streams. It has no end.",
     ),
     "by hand": (
-        Case(_suppressed(ByPerson("asked by phone"), None, SuppressionSource.MANUAL), actors={AT: "Petra"}),
+        ExplanationContext(_suppressed(ByPerson("asked by phone"), None, SuppressionSource.MANUAL),
+                           actors={AT: "Petra"}),
         "Suppressed on 17 March 2026 at 12:00 by Petra: asked by phone. It holds for the stream news; other streams "
         "may still be sent. It has no end.",
     ),
     "by hand, nobody knows whose": (
-        Case(_suppressed(ByPerson("asked by phone!"), None, SuppressionSource.MANUAL)),
+        ExplanationContext(_suppressed(ByPerson("asked by phone!"), None, SuppressionSource.MANUAL)),
         "Suppressed on 17 March 2026 at 12:00 by hand: asked by phone! It holds for the stream news; other streams may "
         "still be sent. It has no end.",
     ),
     "by the platform": (
-        Case(_suppressed(ByPlatform("crm", "unsubscribed there"), None, SuppressionSource.PLATFORM)),
+        ExplanationContext(_suppressed(ByPlatform("crm", "unsubscribed there"), None, SuppressionSource.PLATFORM)),
         "Suppressed on 17 March 2026 at 12:00 by the platform: on the list of platform crm: unsubscribed there. It "
         "holds for the stream news; other streams may still be sent. It has no end.",
     ),
     "watching": (
-        Case(RecipientRecord(USER, "news", State.WATCHING, grounds=Counted(
+        ExplanationContext(RecipientRecord(USER, "news", State.WATCHING, grounds=Counted(
             2, 5, (date(2026, 3, 12), date(2026, 3, 14)), 5, 2, 0, 30, ("mailbox_full",),
         )),
-             events=[_report(13, Reason.MAILBOX_FULL)],
-             course=[_step(day(2), State.ACTIVE, By.PERSON), _step(day(11), State.WATCHING, By.REPORT, number=2),
-                     _step(day(13), State.WATCHING, By.REPORT, number=3)]),
+                           events=[_report(13, Reason.MAILBOX_FULL)],
+                           course=[_step(day(2), State.ACTIVE, ChangedBy.PERSON),
+                     _step(day(11), State.WATCHING, ChangedBy.REPORT, number=2),
+                     _step(day(13), State.WATCHING, ChangedBy.REPORT, number=3)]),
         "Watching since 12 March 2026 because the mailbox is full. 2 reports on 2 days; suppressed at 5 days within "
         "30. Mail is still sent.",
     ),
     "watching, one report, no date": (
-        Case(RecipientRecord(USER, "news", State.WATCHING, grounds=Counted(
+        ExplanationContext(RecipientRecord(USER, "news", State.WATCHING, grounds=Counted(
             1, 2, (date(2026, 3, 12),), 2, 0, 0, 60, ("mailbox_disabled",),
         ))),
         "Watching. 1 report on 1 day; suppressed at 2 days within 60. Mail is still sent.",
     ),
     "watching, other words": (
-        Case(RecipientRecord(USER, "news", State.WATCHING, grounds=OutageOver(OUTAGE))),
+        ExplanationContext(RecipientRecord(USER, "news", State.WATCHING, grounds=OutageOver(OUTAGE))),
         "Watching. Mail is still sent.",
     ),
     "held by an incident": (
-        Case(_suppressed(state=State.PENDING), held_by=[ALERT]),
+        ExplanationContext(_suppressed(state=State.PENDING), held_by=[ALERT]),
         "Not suppressed. Microsoft reports “mailbox does not exist” for far more addresses than usual since 16 March "
         "2026 at 12:00, so we wait. Nobody was told. It will be decided when the incident ends.",
     ),
     "held until it is known whether others are": (
-        Case(_suppressed(state=State.PENDING)),
+        ExplanationContext(_suppressed(state=State.PENDING)),
         "Not suppressed yet. It was reported that the mailbox does not exist; we wait to see whether many others are "
         "reported as well. Nobody was told. Mail may still be sent.",
     ),
     "released by a person": (
-        Case(RecipientRecord(USER, "news", State.RELEASED, released_at=AT), actors={AT: "Jo"},
-             course=[_step(AT, State.RELEASED, By.PERSON, ByPerson("mailbox works again"))]),
+        ExplanationContext(RecipientRecord(USER, "news", State.RELEASED, released_at=AT), actors={AT: "Jo"},
+                           course=[_step(AT, State.RELEASED, ChangedBy.PERSON, ByPerson("mailbox works again"))]),
         "Released on 17 March 2026 at 12:00 by Jo: mailbox works again. The counter starts anew.",
     ),
     "released by the guard": (
-        Case(RecipientRecord(USER, "news", State.RELEASED, released_at=AT),
-             course=[_step(AT, State.RELEASED, By.GUARD, ByPerson("the outage is over"))]),
+        ExplanationContext(RecipientRecord(USER, "news", State.RELEASED, released_at=AT),
+                           course=[_step(AT, State.RELEASED, ChangedBy.GUARD, ByPerson("the outage is over"))]),
         "Released on 17 March 2026 at 12:00 by the outage guard: the outage is over. The counter starts anew.",
     ),
     "time is over": (
-        Case(RecipientRecord(USER, "news", State.RELEASED, released_at=AT),
-             course=[_step(AT, State.RELEASED, By.CLOCK, Expired())]),
+        ExplanationContext(RecipientRecord(USER, "news", State.RELEASED, released_at=AT),
+                           course=[_step(AT, State.RELEASED, ChangedBy.CLOCK, Expired())]),
         "Allowed again on 17 March 2026 at 12:00: the time of the suppression was over. The next bounce of the same "
         "kind suppresses again.",
     ),
     "released, nothing more is known": (
-        Case(RecipientRecord(USER, "news", State.RELEASED)), "Released. The counter starts anew.",
+        ExplanationContext(RecipientRecord(USER, "news", State.RELEASED)), "Released. The counter starts anew.",
     ),
     "the sender's fault": (
-        Case(RecipientRecord(USER, "news"), events=[_report(16, Reason.BAD_REPUTATION, "a@outlook.com")]),
+        ExplanationContext(RecipientRecord(USER, "news"), events=[_report(16, Reason.BAD_REPUTATION, "a@outlook.com")]),
         "Still active. Microsoft refused our server (reputation), not this address.",
     ),
     "not counted": (
-        Case(RecipientRecord(USER, "news"), events=[replace(_report(11), evidence=Evidence.PROSE,
-                                                            exclusion=Excluded(ExclusionKind.TOO_WEAK))]),
+        ExplanationContext(RecipientRecord(USER, "news"), events=[replace(_report(11), evidence=Evidence.PROSE,
+                                                                          exclusion=Excluded(ExclusionKind.TOO_WEAK))]),
         "Active. The report of 12 March 2026 does not count: it is not certain that it was about this address (address "
         "found in the text only).",
     ),
     "mail was accepted": (
-        Case(RecipientRecord(USER, "news", delivered_at=AT), events=[_report(11, Reason.MAILBOX_FULL)]),
+        ExplanationContext(RecipientRecord(USER, "news", delivered_at=AT), events=[_report(11, Reason.MAILBOX_FULL)]),
         "Active. Counter set to 0: mail was accepted on 17 March 2026 at 12:00.",
     ),
-    "active, no report kept": (Case(RecipientRecord(USER, "news")), "Active. No report is kept."),
+    "active, no report kept": (ExplanationContext(RecipientRecord(USER, "news")), "Active. No report is kept."),
 }
 
 
 @for_each(("case", "meant"), SENTENCES.values(), ids=SENTENCES)
-def test_sentences(case: Case, meant: str) -> None:
+def test_sentences(case: ExplanationContext, meant: str) -> None:
     assert explanations.sentence(case) == meant
 
 
 def test_what_was_counted_is_found_below_whatever_stands_on_it() -> None:
     held = Held(Waits(TWICE, ALERT.subject, 4, 3, 1, 10, day(16)), OUTAGE)
-    assert explanations.counted(Case(_suppressed(held))) == TWICE
-    assert explanations.counted(Case(_suppressed(ByPerson("2 of 2 on 2 days")))) is None
-    assert explanations.counted(Case(RecipientRecord(USER, "news"))) is None
+    assert explanations.counted(ExplanationContext(_suppressed(held))) == TWICE
+    assert explanations.counted(ExplanationContext(_suppressed(ByPerson("2 of 2 on 2 days")))) is None
+    assert explanations.counted(ExplanationContext(RecipientRecord(USER, "news"))) is None
 
 
 @for_each(("event", "what", "sentence"), [
@@ -233,7 +236,7 @@ def test_days_that_counted() -> None:
     assert [(box.day.isoformat(), box.text) for box in explanations.boxes(case, 2)] == [
         ("2026-03-12", "1 of 2"), ("2026-03-17", "2 of 2"),
     ]
-    many = Case(RecipientRecord(USER, "news"), events=[_report(n) for n in range(20)])
+    many = ExplanationContext(RecipientRecord(USER, "news"), events=[_report(n) for n in range(20)])
     assert len(explanations.boxes(many, None)) == 12
 
 

@@ -16,7 +16,7 @@ from bounce_watcher.model.errors import TemporaryFailure
 from bounce_watcher.model.ledger import State
 from bounce_watcher.web import jobs
 from bounce_watcher.web.http.server import serving
-from bounce_watcher.web.jobs import Hand, Work, Works
+from bounce_watcher.web.jobs import JobProgress, JobRunner, Work
 from tests.web.conftest import BEARER, TOKEN, Web, await_works
 from tests.web.looked_at import demand_harmless
 from tests.web.looking import links
@@ -231,11 +231,11 @@ def work(name: str) -> Work:
 
 
 def test_the_last_hundred_are_remembered() -> None:
-    works = Works()
+    works = JobRunner()
     pages: list[str] = []
 
-    def remember(subject: str) -> Callable[[Hand], None]:
-        def run(_: Hand) -> None:
+    def remember(subject: str) -> Callable[[JobProgress], None]:
+        def run(_: JobProgress) -> None:
             page = works.under_way(subject, f"/again/{subject}")
             assert page
             pages.append(page)
@@ -250,10 +250,10 @@ def test_the_last_hundred_are_remembered() -> None:
 
 
 def test_once_the_service_stops_nothing_begins_a_step() -> None:
-    works, done = Works(), list[str]()
+    works, done = JobRunner(), list[str]()
     works.stop()
 
-    def run(hand: Hand) -> None:
+    def run(hand: JobProgress) -> None:
         hand.step()
         done.append("a step")
 
@@ -266,9 +266,9 @@ def test_once_the_service_stops_nothing_begins_a_step() -> None:
 def test_stopping_waits_for_the_step_in_hand(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(jobs, "WAITS", 0.01)
     monkeypatch.setattr(jobs, "STOPS_WITHIN", 60)
-    works, stops = Works(), threading.Event()
+    works, stops = JobRunner(), threading.Event()
 
-    def run(hand: Hand) -> None:
+    def run(hand: JobProgress) -> None:
         stops.wait(60)
         while True:
             hand.step()

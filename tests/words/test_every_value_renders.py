@@ -9,7 +9,7 @@ from bounce_watcher.model.about import About, AboutKind
 from bounce_watcher.model.finding import Doubt
 from bounce_watcher.model.grounds import Alarm, Excluded, Grounds, OlderVerdict, Scene, Subject
 from bounce_watcher.model.grounds_json import ALARM, DOUBT, EXCLUSION, GROUNDS, OLDER_VERDICTS, SUBJECT, Codec, as_data
-from bounce_watcher.model.list_comparison import Case, Cause
+from bounce_watcher.model.list_comparison import Cause, DifferenceKind
 from bounce_watcher.model.obstacles import Obstacle
 from bounce_watcher.words import grounds as words
 from bounce_watcher.words import obstacles
@@ -75,7 +75,7 @@ def test_older_verdicts(older: tuple[OlderVerdict, ...]) -> None:
 @given(any_of(Cause))
 def test_causes_of_a_difference(cause: Cause) -> None:
     in_one_line(difference, cause)
-    assert cause.case in Case
+    assert cause.case in DifferenceKind
 
 
 @given(any_of(Obstacle))

@@ -10,7 +10,7 @@ import typer
 from bounce_watcher.cli.framework.errors import WrongUsage
 from bounce_watcher.cli.framework.output import clean, complain, say
 from bounce_watcher.config.values import text_of
-from bounce_watcher.model.keys import Kind
+from bounce_watcher.model.keys import ValueKind
 
 LONGEST_SECRET = 64 * 1024
 
@@ -78,7 +78,7 @@ def attended(*, take_proposals: bool) -> bool:
     raise WrongUsage("no terminal to ask on: add --yes, which accepts all defaults, and the options needed")
 
 
-def fits(kind: Kind | None) -> Callable[[str], str]:
+def fits(kind: ValueKind | None) -> Callable[[str], str]:
     """A check by what the configuration asks of such a text, in its words."""
     return lambda text: str(text_of(kind, text))
 

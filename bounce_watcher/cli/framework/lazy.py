@@ -12,7 +12,7 @@ from typer.core import TyperCommand, TyperGroup
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class CommandEntry:
     """A command, or a group of them, as the list shows it. `module`.register(app) puts the real one into a Typer.
 
     `summary` is the first paragraph of the command's own help.
@@ -25,13 +25,13 @@ class Entry:
 
 
 class LazyGroup(TyperGroup):
-    """Shows `Entry`s; the command that the command line asks for takes the place of its entry."""
+    """Shows `CommandEntry`s; the command that the command line asks for takes the place of its entry."""
 
     def __init__(self, **attributes: Any) -> None:
         super().__init__(**attributes)
         self._modules: dict[str, str] = {}
 
-    def promise(self, entry: Entry) -> None:
+    def promise(self, entry: CommandEntry) -> None:
         self._modules[entry.name] = entry.module
         self.commands[entry.name] = TyperCommand(
             entry.name, help=entry.summary, short_help=entry.summary, rich_help_panel=entry.panel
@@ -49,7 +49,7 @@ class LazyGroup(TyperGroup):
         return name, promised if name is None else self.load(name), rest
 
 
-def lazy_group(app: typer.Typer, entries: tuple[Entry, ...]) -> LazyGroup:
+def lazy_group(app: typer.Typer, entries: tuple[CommandEntry, ...]) -> LazyGroup:
     """`app`, whose class is LazyGroup, with a command for each entry."""
     group = _group(app)
     assert isinstance(group, LazyGroup)

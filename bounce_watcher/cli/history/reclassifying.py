@@ -16,7 +16,7 @@ from bounce_watcher.model.ledger import BounceEvent, State
 from bounce_watcher.words.rows import Row
 
 if TYPE_CHECKING:
-    from bounce_watcher.service.operations.reclassifying import Found
+    from bounce_watcher.service.operations.reclassifying import ReclassifiedEvent
 
 COLUMNS = ("at", "recipient", "stream", "was", "is", "old_rule", "rule", "old_state", "state")
 
@@ -45,7 +45,7 @@ def reclassify_stored(
 
     changes = released = 0
 
-    def row(found: Found) -> Row:
+    def row(found: ReclassifiedEvent) -> Row:
         nonlocal changes, released
         changes += 1
         released += found.was is State.SUPPRESSED and found.state is not State.SUPPRESSED
@@ -59,7 +59,7 @@ def reclassify_stored(
         say(f"{count(changes, 'event')} {did}: {released}")
 
 
-def _row(found: Found) -> Row:
+def _row(found: ReclassifiedEvent) -> Row:
     before, after = found.before, found.after
     return {
         "id": after.id,

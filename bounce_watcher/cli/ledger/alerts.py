@@ -18,7 +18,7 @@ from bounce_watcher.words import grounds as words
 from bounce_watcher.words.rows import Row, explained
 
 if TYPE_CHECKING:
-    from bounce_watcher.ledger.lists.incidents import Held
+    from bounce_watcher.ledger.lists.incidents import HeldRecipient
 
 commands = typer.Typer(
     help="Lists alerts: outages and floods, which hold suppressions back, blocks, a silent mailbox.")
@@ -58,7 +58,7 @@ def list_held(alert: AlertId, as_json: Json = False, config: ConfigFile = None, 
         listing(map(_held_row, ledger.incidents.all_held(alert)), _HELD_COLUMNS, as_json=as_json)
 
 
-def _held_row(held: Held) -> Row:
+def _held_row(held: HeldRecipient) -> Row:
     return {
         "recipient": held.recipient, "stream": held.stream, "reason": held.reason, "since": held.since,
         **explained(held.grounds),

@@ -15,7 +15,7 @@ from bounce_watcher.cli.framework.options import ConfigFile, Debug, Json, Stream
 from bounce_watcher.cli.framework.output import count, say
 from bounce_watcher.cli.framework.tables import listing
 from bounce_watcher.cli.framework.times import past
-from bounce_watcher.ledger.lists.filters import By
+from bounce_watcher.ledger.lists.filters import GroupBy
 from bounce_watcher.service.clock import utcnow
 from bounce_watcher.words.rows import Row
 
@@ -43,8 +43,9 @@ class Thing(StrEnum):
 
 
 _DIMENSIONS = {
-    Thing.PROVIDERS: By.PROVIDER, Thing.REASONS: By.REASON, Thing.STREAMS: By.STREAM, Thing.SENDINGS: By.SENDING,
-    Thing.TYPES: By.TYPE,
+    Thing.PROVIDERS: GroupBy.PROVIDER, Thing.REASONS: GroupBy.REASON, Thing.STREAMS: GroupBy.STREAM,
+    Thing.SENDINGS: GroupBy.SENDING,
+    Thing.TYPES: GroupBy.TYPE,
 }
 
 
@@ -54,7 +55,7 @@ def register(app: typer.Typer) -> None:
 
 
 def told_stats(
-    by: Annotated[list[By] | None, typer.Option("--by", help="What to group by. May be repeated.")] = None,
+    by: Annotated[list[GroupBy] | None, typer.Option("--by", help="What to group by. May be repeated.")] = None,
     stream: Stream = None,
     since: Since = None,
     until: Until = None,
@@ -69,10 +70,10 @@ def told_stats(
     """
     begin, end = _period(since, until)
     with ledger_of(config) as (_, ledger):
-        found = _stats(ledger, begin, end, by or [By.TYPE], stream)
+        found = _stats(ledger, begin, end, by or [GroupBy.TYPE], stream)
     period = {"since": found.since, "until": found.until, "opt_outs": found.opt_outs}
     rows = ({**row, **period} for row in found.rows)
-    listing(rows, [*map(str, by or [By.TYPE]), "number"], as_json=as_json)
+    listing(rows, [*map(str, by or [GroupBy.TYPE]), "number"], as_json=as_json)
     if as_json:
         return
     sent = "" if found.sent is None else f" of {count(found.sent, 'mail')} sent"
@@ -103,7 +104,7 @@ def top(
         say(f"{count(now.total, 'report')}, {_days(now)}")
 
 
-def _compared(now: Stats, before: Stats, dimension: By) -> Sequence[Row]:
+def _compared(now: Stats, before: Stats, dimension: GroupBy) -> Sequence[Row]:
     earlier = {row[dimension]: int(row["number"]) for row in before.rows}
     rows: list[Row] = []
     for row in now.rows:
@@ -121,7 +122,7 @@ def _period(since: str | None, until: str | None) -> tuple[datetime, datetime]:
     return begin, end
 
 
-def _stats(ledger: Ledger, begin: datetime, end: datetime, by: Sequence[By], stream: str | None) -> Stats:
+def _stats(ledger: Ledger, begin: datetime, end: datetime, by: Sequence[GroupBy], stream: str | None) -> Stats:
     from bounce_watcher.ledger.lists.stats import stats
 
     try:

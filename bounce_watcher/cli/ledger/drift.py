@@ -17,7 +17,7 @@ from bounce_watcher.cli.framework.output import count, say
 from bounce_watcher.cli.framework.tables import listing, progress
 from bounce_watcher.cli.ledger.targets import platform_named
 from bounce_watcher.model.errors import PermanentFailure
-from bounce_watcher.model.list_comparison import FIXED_AT, Case, Difference, Side
+from bounce_watcher.model.list_comparison import FIXED_AT, Difference, DifferenceKind, Side
 from bounce_watcher.policy.settings import Mode
 from bounce_watcher.words.list_comparison import difference
 from bounce_watcher.words.rows import Row
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from bounce_watcher.outbox.platform import Platform
     from bounce_watcher.service.operations.drift import Drift
 
-    Told = Counter[tuple[Side, Case]]
+    Told = Counter[tuple[Side, DifferenceKind]]
 
 COLUMNS = ("recipient", "stands", "case", "fix", "since", "because")
 

@@ -66,13 +66,13 @@ def release(  # noqa: PLR0913, PLR0917 - one parameter an option
     Recipients who complained, were suppressed by hand or are protected are skipped unless you include them; the list
     shows which.
     """
-    from bounce_watcher.ledger.lists.browse import By, Choice, Query
+    from bounce_watcher.ledger.lists.browse import Choice, FilterField, Query
     from bounce_watcher.ledger.suppressions.rulings import BulkRequest
     from bounce_watcher.service.announcing import announcer
 
     choices = {
-        By.REASON: known_as_reason(reason), By.PROVIDER: provider and provider_of(provider, provider),
-        By.DOMAIN: domain, By.STREAM: stream, By.STATE: _state(state),
+        FilterField.REASON: known_as_reason(reason), FilterField.PROVIDER: provider and provider_of(provider, provider),
+        FilterField.DOMAIN: domain, FilterField.STREAM: stream, FilterField.STATE: _state(state),
     }
     shown = Query({by: Choice((value,)) for by, value in choices.items() if value}, past(since), past(until))
     if shown == Query():

@@ -20,7 +20,7 @@ from bounce_watcher.service.clock import utcnow
 from bounce_watcher.words.rows import OPT_OUT_COLUMNS, Row, opt_out_row
 
 if TYPE_CHECKING:
-    from bounce_watcher.ledger.review.groups import Group
+    from bounce_watcher.ledger.review.groups import ReviewGroup
     from bounce_watcher.ledger.store import Ledger
     from bounce_watcher.service.operations.drafting import Trial
 
@@ -61,7 +61,7 @@ def list_groups(
     recipient failed, but the words give no reason), notice (looks like a mail system's, but names nobody), letter (does
     not look like a report), opt_out (all requests for no more mail, until each is marked with `review done`).
     """
-    from bounce_watcher.ledger.lists.browse import By, Choice, Query
+    from bounce_watcher.ledger.lists.browse import Choice, FilterField, Query
     from bounce_watcher.ledger.review.groups import OPEN
     from bounce_watcher.policy.language import NAMES, UNKNOWN
 
@@ -70,13 +70,13 @@ def list_groups(
     if language not in {None, UNKNOWN, *NAMES}:
         raise WrongUsage(f"--language {language!r} is not a known ISO 639 code: use one such as de, or unknown")
     states = () if everything else tuple(each.value for each in OPEN)
-    wanted = Query({By.STATE: Choice(states), By.LANGUAGE: Choice((language,) if language else ())})
+    wanted = Query({FilterField.STATE: Choice(states), FilterField.LANGUAGE: Choice((language,) if language else ())})
     with ledger_of(config) as (_, ledger):
         found = ledger.all_groups(wanted)
         listing((_row(group) for group in _first(found, limit)), COLUMNS, as_json=as_json)
 
 
-def _first(groups: Iterator[Group], limit: int | None) -> Iterator[Group]:
+def _first(groups: Iterator[ReviewGroup], limit: int | None) -> Iterator[ReviewGroup]:
     for number, group in enumerate(groups):
         if number == limit:
             return
@@ -115,7 +115,7 @@ def show(
         say(NO_RULE)
 
 
-def _tell_opt_outs(found: Group, waiting: Sequence[Row], *, as_json: bool) -> None:
+def _tell_opt_outs(found: ReviewGroup, waiting: Sequence[Row], *, as_json: bool) -> None:
     if as_json:
         say(json_line({**_row(found), "days": found.days, "opt_outs": waiting}))
         return
@@ -131,7 +131,7 @@ def _fields(row: Row) -> None:
             say(f"{name + ':':12} {clean(value)}")
 
 
-def _samples(ledger: Ledger, found: Group) -> Iterator[Row]:
+def _samples(ledger: Ledger, found: ReviewGroup) -> Iterator[Row]:
     from bounce_watcher.parsing.message import parse
     from bounce_watcher.parsing.smtp_reply import one_line
 
@@ -201,7 +201,7 @@ def draft_rule(  # noqa: PLR0913, PLR0917 - one parameter an option
         raise typer.Exit(1)
 
 
-def _named(groups: Iterator[Group], beginning: str) -> Group:
+def _named(groups: Iterator[ReviewGroup], beginning: str) -> ReviewGroup:
     found = [each for each in groups if each.gid.startswith(beginning.lower())] if beginning else []
     if len(found) != 1:
         told = "several groups begin like this" if found else "no such group"
@@ -209,7 +209,7 @@ def _named(groups: Iterator[Group], beginning: str) -> Group:
     return found[0]
 
 
-def _row(group: Group) -> Row:
+def _row(group: ReviewGroup) -> Row:
     return {
         "id": group.gid, "kind": group.kind, "language": group.language, "state": group.state, "mails": group.mails,
         "recipients": group.recipients, "providers": group.providers, "codes": ", ".join(group.codes),
@@ -217,7 +217,7 @@ def _row(group: Group) -> Row:
     }
 
 
-def _trial_row(group: Group, outcome: Trial) -> Row:
+def _trial_row(group: ReviewGroup, outcome: Trial) -> Row:
     after = outcome.consequence
     return {
         "id": group.gid, "rule": outcome.toml, "problems": outcome.problems, "warnings": outcome.warnings,

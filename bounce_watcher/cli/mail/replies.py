@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 COLUMNS = ("reason", "bounce_type", "rule", "code", "status", "text")
 
 
-class Reply(NamedTuple):
+class GivenReply(NamedTuple):
     id: object
     text: str
     remote: str | None = None
@@ -72,7 +72,7 @@ def replies(
         raise typer.Exit(1)
 
 
-def _explain(given: Iterable[Reply], ruleset: Ruleset) -> None:
+def _explain(given: Iterable[GivenReply], ruleset: Ruleset) -> None:
     from bounce_watcher.classification.classify import classify_reply
 
     rules = {rule.id: rule for rule in ruleset.rules}
@@ -85,7 +85,7 @@ def _explain(given: Iterable[Reply], ruleset: Ruleset) -> None:
             say(line)
 
 
-def _row(reply: Reply, ruleset: Ruleset) -> Row:
+def _row(reply: GivenReply, ruleset: Ruleset) -> Row:
     from bounce_watcher.classification.classify import classify_reply
 
     verdict = classify_reply(reply.text, ruleset, reply.remote)
@@ -99,17 +99,17 @@ def _row(reply: Reply, ruleset: Ruleset) -> Row:
     }
 
 
-def _from_arguments(texts: list[str]) -> Iterator[Reply]:
+def _from_arguments(texts: list[str]) -> Iterator[GivenReply]:
     for number, text in enumerate(texts, start=1):
-        yield Reply(number, text)
+        yield GivenReply(number, text)
 
 
-def _from_stdin(jsonl: bool, problems: list[str]) -> Iterator[Reply]:
+def _from_stdin(jsonl: bool, problems: list[str]) -> Iterator[GivenReply]:
     """A line that can't be read is left out and told of at the end."""
     for number, line in enumerate(sys.stdin.buffer, start=1):
         text = line.decode("utf-8", "replace").strip()
         if text and not jsonl:
-            yield Reply(number, text)
+            yield GivenReply(number, text)
         elif text:
             try:
                 yield _parsed(text)
@@ -117,7 +117,7 @@ def _from_stdin(jsonl: bool, problems: list[str]) -> Iterator[Reply]:
                 problems.append(f'-: line {number}: {error}; write {{"id": …, "text": "…"}}')
 
 
-def _parsed(line: str) -> Reply:
+def _parsed(line: str) -> GivenReply:
     try:
         data = json.loads(line)
     except ValueError:
@@ -126,4 +126,4 @@ def _parsed(line: str) -> Reply:
     if not isinstance(text, str):
         raise ValueError("has no text")
     remote = data.get("remote")
-    return Reply(data.get("id"), text, remote if isinstance(remote, str) else None)
+    return GivenReply(data.get("id"), text, remote if isinstance(remote, str) else None)

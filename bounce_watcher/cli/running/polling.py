@@ -13,13 +13,13 @@ from bounce_watcher.cli.framework.options import ConfigFile, Debug, Json, exampl
 from bounce_watcher.cli.framework.output import clean, complain, count, json_line, say
 from bounce_watcher.cli.framework.tables import progress
 from bounce_watcher.model.about import About, AboutKind
-from bounce_watcher.service.delivering import DeliveryReport
+from bounce_watcher.service.delivering import DispatchReport
 from bounce_watcher.service.polling import PassReport, PollReport, poll_once
 from bounce_watcher.words.obstacles import told
 from bounce_watcher.words.rows import Row
 
 if TYPE_CHECKING:
-    from bounce_watcher.service.delivering import DeliveryReport
+    from bounce_watcher.service.delivering import DispatchReport
     from bounce_watcher.service.polling import PassReport, PollReport
 
 
@@ -73,7 +73,7 @@ def _obstacle(each: PassReport) -> str | None:
     return told(About(AboutKind.MAILBOX, each.mailbox), each.obstacles) if each.obstacles else None
 
 
-def _target_row(each: DeliveryReport, about: About) -> Row:
+def _target_row(each: DispatchReport, about: About) -> Row:
     """Under "webhook" or "platform" stands its name."""
     return {
         about.kind: each.target, "delivered": each.delivered, "retried": each.retried, "dead": each.dead,
@@ -93,7 +93,7 @@ def _told(each: PassReport) -> str:
     )
 
 
-def _sent(each: DeliveryReport, about: About) -> str:
+def _sent(each: DispatchReport, about: About) -> str:
     told = f"{about}: {each.delivered} delivered, {each.retried} to be tried again, {each.dead} dead"
     if not each.disabled:
         return told

@@ -20,7 +20,7 @@ from bounce_watcher.service.clock import utcnow
 if TYPE_CHECKING:
     from bounce_watcher.config import Settings
     from bounce_watcher.ledger.store import Ledger
-    from bounce_watcher.service.operations.reported import Reading
+    from bounce_watcher.service.operations.reported import RowOptions
 
 FAILED = 1
 MOST_TOLD = 100
@@ -133,10 +133,10 @@ def _ledger(settings: Settings, dry_run: bool) -> Iterator[Ledger | None]:
         yield ledger
 
 
-def _reading(settings: Settings, stream: str | None) -> Reading:
-    from bounce_watcher.service.operations.reported import Reading, usual_stream
+def _reading(settings: Settings, stream: str | None) -> RowOptions:
+    from bounce_watcher.service.operations.reported import RowOptions, usual_stream
 
-    return Reading(stream or usual_stream(settings), utcnow())
+    return RowOptions(stream or usual_stream(settings), utcnow())
 
 
 def _each_once(files: list[str]) -> list[str]:

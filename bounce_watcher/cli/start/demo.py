@@ -21,8 +21,8 @@ from bounce_watcher.model.ledger import BounceEvent, RecipientRecord
 from bounce_watcher.words import grounds as words
 
 if TYPE_CHECKING:
-    from bounce_watcher.service.demo import Outcome, Stage
-    from bounce_watcher.service.demo.outcome import Judged
+    from bounce_watcher.service.demo import DemoOutcome, Stage
+    from bounce_watcher.service.demo.outcome import JudgedMessage
     from bounce_watcher.service.demo.receiver import Hook
 
 Cells = Sequence[object]
@@ -70,7 +70,7 @@ def _introduce(here: Stage) -> None:
     say()
 
 
-def _tell(result: Outcome) -> None:
+def _tell(result: DemoOutcome) -> None:
     from bounce_watcher.service.demo.outcome import expected_hooks
 
     table(("day", "recipient", "what it is", "in whose words", "counts", "filed in"), _cells(result.judged),
@@ -88,7 +88,7 @@ def _tell(result: Outcome) -> None:
         say(f"All {len(expected_hooks())} expected webhooks arrived, each with a valid signature.")
 
 
-def _cells(judged: Sequence[Judged]) -> Iterator[Cells]:
+def _cells(judged: Sequence[JudgedMessage]) -> Iterator[Cells]:
     for mail in judged:
         day, folder = f"{mail.sample.at:%d %b}", mail.folder.rpartition("/")[2]
         if not mail.events:

@@ -20,13 +20,13 @@ from bounce_watcher.cli.framework.output import count
 from bounce_watcher.cli.start.doctor import show_check
 from bounce_watcher.config.values import split_listen
 from bounce_watcher.model.finding import Evidence
-from bounce_watcher.model.keys import Kind
+from bounce_watcher.model.keys import ValueKind
 from bounce_watcher.service.setup.installing import PRIVATE_FOLDER, NewFile, put_in_place
 
 if TYPE_CHECKING:
     from bounce_watcher.cli.framework.asking import Asker
-    from bounce_watcher.cli.start.init_mailbox import Mailbox
-    from bounce_watcher.service.setup.writing import Draft
+    from bounce_watcher.cli.start.init_mailbox import OpenedMailbox
+    from bounce_watcher.service.setup.writing import ConfigDraft
 
 UNITS = Path("/etc/systemd/system")
 SHIPPED_UNITS = (Path("/usr/lib/systemd/system"), Path("/lib/systemd/system"))
@@ -158,14 +158,14 @@ def init(  # noqa: PLR0913, PLR0917 - an option for each question
     from bounce_watcher.cli.framework.asking import Asker, attended
     from bounce_watcher.cli.start.init_mailbox import ask_mailbox
     from bounce_watcher.cli.start.init_target import ask_target
-    from bounce_watcher.service.setup.writing import Draft
+    from bounce_watcher.service.setup.writing import ConfigDraft
 
     logs.configure("critical", "console")
     given = Options(**{each.name: ctx.params[each.name] for each in fields(Options)})
     path = config_path(config).absolute()
     ask = Asker(attended=attended(take_proposals=yes))
     overwrite = _may_write(ask, path, overwrite=overwrite)
-    draft = Draft(by_credential=_with_systemd(ask, given, path))
+    draft = ConfigDraft(by_credential=_with_systemd(ask, given, path))
     mailbox = ask_mailbox(ask, given, draft)
     _ask_return_path(ask, given, draft, mailbox)
     if ask_target(ask, given.webhook, given.platform, given.platform_key, draft) and ask.yes(
@@ -203,7 +203,7 @@ def _with_systemd(ask: Asker, given: Options, path: Path) -> bool:
     return ask.yes(f"Write a systemd unit to {given.systemd_dir}?", given.systemd, proposal=usual)
 
 
-def _choose_database(given: Options, draft: Draft, path: Path) -> None:
+def _choose_database(given: Options, draft: ConfigDraft, path: Path) -> None:
     url = given.database
     if url is None:
         draft.put("database", url=None if draft.by_credential or path == DEFAULT_CONFIG else "sqlite:///ledger.db")
@@ -215,10 +215,10 @@ def _choose_database(given: Options, draft: Draft, path: Path) -> None:
 
 # ── what follows from a bounce ──────────────────────────────────────────────────────────────────────────────────────
 
-def _ask_return_path(ask: Asker, given: Options, draft: Draft, mailbox: Mailbox) -> None:
+def _ask_return_path(ask: Asker, given: Options, draft: ConfigDraft, mailbox: OpenedMailbox) -> None:
     from bounce_watcher.cli.framework.asking import fits
 
-    is_address = fits(Kind.ADDRESS)
+    is_address = fits(ValueKind.ADDRESS)
     answer = ask.text(
         "Return path of your mail (- for none)", "--return-path", given.return_path,
         mailbox.address or "-", lambda text: "" if text in ("", "-") else is_address(text),
@@ -231,7 +231,7 @@ def _ask_return_path(ask: Asker, given: Options, draft: Draft, mailbox: Mailbox)
     _ask_key(ask, given, draft)
 
 
-def _ask_key(ask: Asker, given: Options, draft: Draft) -> None:
+def _ask_key(ask: Asker, given: Options, draft: ConfigDraft) -> None:
     """A key is made unless the platform can't use it, but what is not signed counts on until somebody says otherwise.
 
     Else the true bounces of a platform that signs nothing yet would count no more, and nobody would notice.
@@ -247,7 +247,7 @@ def _ask_key(ask: Asker, given: Options, draft: Draft) -> None:
         draft.put("policy.evidence", **dict.fromkeys(("hard", "soft", "complaint"), Evidence.REPORT.value))
 
 
-def _ask_web(ask: Asker, given: Options, draft: Draft) -> None:
+def _ask_web(ask: Asker, given: Options, draft: ConfigDraft) -> None:
     from bounce_watcher.service.setup import writing
 
     wanted = True if given.listen else given.web
@@ -264,7 +264,7 @@ def _listens(text: str) -> str:
 
 # ── writing ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-def _write(draft: Draft, path: Path, units: Path, *, overwrite: bool) -> None:
+def _write(draft: ConfigDraft, path: Path, units: Path, *, overwrite: bool) -> None:
     """The unit is staged around the configuration, so that what it lacks is known before anything is in its place."""
     from bounce_watcher.ledger.store import Ledger
     from bounce_watcher.service.setup import writing
@@ -283,7 +283,7 @@ def _write(draft: Draft, path: Path, units: Path, *, overwrite: bool) -> None:
     put_in_place(units, _unit_files(draft, path, units), overwrite=overwrite, check=configuration)
 
 
-def _unit_files(draft: Draft, path: Path, units: Path) -> Sequence[NewFile]:
+def _unit_files(draft: ConfigDraft, path: Path, units: Path) -> Sequence[NewFile]:
     from bounce_watcher.service.setup import writing
 
     dropped = NewFile(writing.DROP_IN, writing.drop_in(_program(), path, list(draft.secrets)))
@@ -299,7 +299,7 @@ def _program() -> Path:
     return Path(found)
 
 
-def _tell(ask: Asker, draft: Draft, path: Path, units: Path) -> None:
+def _tell(ask: Asker, draft: ConfigDraft, path: Path, units: Path) -> None:
     from bounce_watcher.config import load
     from bounce_watcher.config.secrets import CREDENTIALS_FOLDER
     from bounce_watcher.service.setup.doctor import examine

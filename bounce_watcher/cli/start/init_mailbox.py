@@ -16,13 +16,13 @@ from bounce_watcher.cli.framework.errors import WrongUsage
 from bounce_watcher.config.values import is_loopback
 from bounce_watcher.intake.imap.account import Grant, ImapAccount, Mechanism, OAuth2Account, Security
 from bounce_watcher.intake.imap.oauth2 import TokenStore
-from bounce_watcher.intake.mailbox_providers import Access, MailboxProvider, OAuth2Way, provider_of_host
+from bounce_watcher.intake.mailbox_providers import LoginWith, MailboxProvider, OAuth2Way, provider_of_host
 from bounce_watcher.model.errors import BounceWatcherError, PermanentFailure, TemporaryFailure
-from bounce_watcher.model.keys import Kind
+from bounce_watcher.model.keys import ValueKind
 from bounce_watcher.service.setup.discovery import (
     USUAL_PORTS,
     Greeting,
-    Place,
+    ServerCandidate,
     Untrusted,
     first_to_greet,
     greet,
@@ -30,7 +30,7 @@ from bounce_watcher.service.setup.discovery import (
     trial_account,
 )
 from bounce_watcher.service.setup.trial import Certificate, Look, look, shown_certificate
-from bounce_watcher.service.setup.writing import CERTIFICATE, Draft
+from bounce_watcher.service.setup.writing import CERTIFICATE, ConfigDraft
 
 if TYPE_CHECKING:
     from bounce_watcher.cli.start.init import MailboxOptions
@@ -40,7 +40,7 @@ _SHOWN = 12
 
 
 @dataclass(frozen=True, slots=True)
-class Mailbox:
+class OpenedMailbox:
     """A mailbox that was logged in to. `address` is None where it is known by a user name alone."""
 
     address: str | None
@@ -48,17 +48,19 @@ class Mailbox:
     look: Look
 
 
-def ask_mailbox(ask: Asker, given: MailboxOptions, draft: Draft) -> Mailbox:
+def ask_mailbox(ask: Asker, given: MailboxOptions, draft: ConfigDraft) -> OpenedMailbox:
     """Finds the server, logs in, chooses the folder, and stores the settings."""
     if given.address is None and given.host and given.username and not ask.attended:
         address = None
     else:
-        address = ask.text("Mail address that receives bounces", "--address", given.address, None, fits(Kind.ADDRESS))
+        address = ask.text(
+            "Mail address that receives bounces", "--address", given.address, None, fits(ValueKind.ADDRESS)
+        )
     greeting, trust = _find_server(ask, given, address)
     account, seen = _log_in(ask, given, greeting, trust, address, draft)
     folder = _choose_folder(ask, given, seen, account)
     _put_down(given, draft, account, trust, folder)
-    return Mailbox(address, replace(account, folders=(folder,)), seen)
+    return OpenedMailbox(address, replace(account, folders=(folder,)), seen)
 
 
 # ── the server ──────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -85,7 +87,7 @@ def _find_server(ask: Asker, given: MailboxOptions, address: str | None) -> tupl
         place = _place_asked(ask, place)
 
 
-def _greeted(ask: Asker, given: MailboxOptions, place: Place, trust: _Trust) -> tuple[Greeting, _Trust]:
+def _greeted(ask: Asker, given: MailboxOptions, place: ServerCandidate, trust: _Trust) -> tuple[Greeting, _Trust]:
     try:
         return greet(place, str(trust.ca_file.absolute()) if trust.ca_file else None), trust
     except Untrusted as failure:
@@ -149,18 +151,18 @@ _SAID = {
 }
 
 
-def _refuse_in_vain(ask: Asker, given: MailboxOptions, place: Place) -> None:
+def _refuse_in_vain(ask: Asker, given: MailboxOptions, place: ServerCandidate) -> None:
     """Shows what a provider can't do before asking for credentials."""
     provider = place.provider
     if provider is None:
         return
-    if provider.access is Access.NONE:
+    if provider.access is LoginWith.NONE:
         raise PermanentFailure(f"{provider.name}: {provider.advice}")
-    if provider.access is Access.OAUTH2 and given.client_id is None and not ask.attended:
+    if provider.access is LoginWith.OAUTH2 and given.client_id is None and not ask.attended:
         _refuse_password(place.host, provider)
 
 
-def _place_given(given: MailboxOptions) -> Place:
+def _place_given(given: MailboxOptions) -> ServerCandidate:
     try:
         return _place(given.host or "", _security(given.security))
     except ValueError as error:
@@ -176,12 +178,12 @@ def _security(text: str | None) -> Security | None:
         raise WrongUsage(f"--security: {text!r} must be tls, starttls or none") from None
 
 
-def _place(text: str, security: Security | None = None) -> Place:
+def _place(text: str, security: Security | None = None) -> ServerCandidate:
     """Raises ValueError for what is no HOST or HOST:PORT."""
     host, colon, port = text.rpartition(":")
     if not colon or (":" in host and not host.startswith("[")):
         host, port = text, ""
-    host = fits(Kind.HOST)(host.strip("[]"))
+    host = fits(ValueKind.HOST)(host.strip("[]"))
     if port and not (port.isdecimal() and 1 <= int(port) <= 65535):
         raise ValueError(f"{port} is not a port: from 1 to 65535")
     if security is Security.NONE and not is_loopback(host):
@@ -189,7 +191,7 @@ def _place(text: str, security: Security | None = None) -> Place:
     number = int(port) if port else None
     usual = {port: kind for kind, port in USUAL_PORTS.items() if kind is not Security.NONE}
     likely = usual.get(number or 0) if not is_loopback(host) else None
-    return Place(host, "as you said", number, security or likely, provider_of_host(host))
+    return ServerCandidate(host, "as you said", number, security or likely, provider_of_host(host))
 
 
 def _is_place(text: str) -> str:
@@ -197,7 +199,7 @@ def _is_place(text: str) -> str:
     return text
 
 
-def _place_found(ask: Asker, given: MailboxOptions, domain: str) -> Place:
+def _place_found(ask: Asker, given: MailboxOptions, domain: str) -> ServerCandidate:
     found = places(domain)
     provider = found[0].provider
     if provider is not None:
@@ -217,7 +219,7 @@ def _place_found(ask: Asker, given: MailboxOptions, domain: str) -> Place:
     return _place_asked(ask, place) if ask.attended else place
 
 
-def _place_asked(ask: Asker, before: Place) -> Place:
+def _place_asked(ask: Asker, before: ServerCandidate) -> ServerCandidate:
     proposal = f"{before.host}:{before.port}" if before.port else before.host
     answer = ask.text("IMAP server", "--host", None, proposal, _is_place)
     return before if answer == proposal and before.port else _place(answer)
@@ -226,12 +228,12 @@ def _place_asked(ask: Asker, before: Place) -> Place:
 # ── the log-in ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
 def _log_in(
-    ask: Asker, given: MailboxOptions, greeting: Greeting, trust: _Trust, address: str | None, draft: Draft
+    ask: Asker, given: MailboxOptions, greeting: Greeting, trust: _Trust, address: str | None, draft: ConfigDraft
 ) -> tuple[ImapAccount, Look]:
     place, provider = greeting.place, greeting.place.provider
     by_token = given.client_id is not None or (
-        provider is not None and provider.access is Access.OAUTH2
-    ) or Access.PASSWORD not in greeting.access
+        provider is not None and provider.access is LoginWith.OAUTH2
+    ) or LoginWith.PASSWORD not in greeting.access
     if provider is not None and provider.advice:
         ask.note(f"{provider.name}: {provider.advice}")
     while True:
@@ -269,13 +271,13 @@ def _with_advice(failure: BounceWatcherError, provider: MailboxProvider | None) 
 
 
 def _with_password(
-    ask: Asker, given: MailboxOptions, account: ImapAccount, _provider: MailboxProvider | None, _draft: Draft
+    ask: Asker, given: MailboxOptions, account: ImapAccount, _provider: MailboxProvider | None, _draft: ConfigDraft
 ) -> ImapAccount:
     return replace(account, password=SecretStr(ask.secret("Password", "--password-file", given.password_file)))
 
 
 def _with_oauth2(
-    ask: Asker, given: MailboxOptions, account: ImapAccount, provider: MailboxProvider | None, draft: Draft
+    ask: Asker, given: MailboxOptions, account: ImapAccount, provider: MailboxProvider | None, draft: ConfigDraft
 ) -> ImapAccount:
     way = provider.oauth2 if provider else None
     if given.client_id is None and not ask.attended:
@@ -312,10 +314,10 @@ def _refuse_password(host: str, provider: MailboxProvider | None) -> NoReturn:
 
 def _token_url(ask: Asker, given: MailboxOptions, way: OAuth2Way | None) -> str:
     if given.token_url or way is None:
-        return ask.text("Token endpoint (https://…)", "--token-url", given.token_url, None, fits(Kind.URL))
+        return ask.text("Token endpoint (https://…)", "--token-url", given.token_url, None, fits(ValueKind.URL))
     if "{tenant}" not in way.token_url:
         return way.token_url
-    tenant = ask.text("Tenant (its id or one of its domains)", "--tenant", given.tenant, None, fits(Kind.HOST))
+    tenant = ask.text("Tenant (its id or one of its domains)", "--tenant", given.tenant, None, fits(ValueKind.HOST))
     return way.token_url.format(tenant=tenant)
 
 
@@ -329,7 +331,7 @@ def _choose_folder(ask: Asker, given: MailboxOptions, seen: Look, account: ImapA
     ask.note(f"Folders, with their messages: {', '.join(shown)}{more}")
 
     def there(text: str) -> str:
-        name = fits(Kind.FOLDER)(text)
+        name = fits(ValueKind.FOLDER)(text)
         if name not in {each.name for each in seen.folders}:
             raise ValueError(f"no folder of that name; there are {', '.join(e.name for e in seen.folders)}")
         if name in ours:
@@ -349,7 +351,7 @@ def _choose_folder(ask: Asker, given: MailboxOptions, seen: Look, account: ImapA
 
 
 def _put_down(
-    given: MailboxOptions, draft: Draft, account: ImapAccount, trust: _Trust, folder: str
+    given: MailboxOptions, draft: ConfigDraft, account: ImapAccount, trust: _Trust, folder: str
 ) -> None:
     ca_file = str(trust.ca_file.absolute()) if trust.ca_file else None
     if trust.certificate is not None:

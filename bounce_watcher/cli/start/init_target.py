@@ -10,16 +10,16 @@ from bounce_watcher.config.problems import Notes
 from bounce_watcher.config.reading import Reader
 from bounce_watcher.config.secrets import Sources
 from bounce_watcher.config.values import known
-from bounce_watcher.model.keys import Kind
+from bounce_watcher.model.keys import ValueKind
 from bounce_watcher.outbox.platform import HttpPlatform
 from bounce_watcher.outbox.platforms import kinds, platform_class
-from bounce_watcher.service.setup.writing import Draft, webhook_secret
+from bounce_watcher.service.setup.writing import ConfigDraft, webhook_secret
 
 WEBHOOK_NAME = "platform"
 NOBODY = "-"
 
 
-def ask_target(ask: Asker, webhook: str | None, platform: str | None, keys: list[str], draft: Draft) -> bool:
+def ask_target(ask: Asker, webhook: str | None, platform: str | None, keys: list[str], draft: ConfigDraft) -> bool:
     """Stores the target to notify. Returns whether there is one."""
     if webhook and platform:
         raise WrongUsage("--webhook and --platform: init writes only one of them", "add the other to the file")
@@ -44,7 +44,7 @@ def ask_target(ask: Asker, webhook: str | None, platform: str | None, keys: list
 def _target(text: str) -> str:
     if text in ("", NOBODY):
         return text
-    return fits(Kind.URL)(text) if "://" in text else known(text, kinds())
+    return fits(ValueKind.URL)(text) if "://" in text else known(text, kinds())
 
 
 def _given(keys: list[str]) -> dict[str, str]:
@@ -54,7 +54,7 @@ def _given(keys: list[str]) -> dict[str, str]:
     return {key: value for key, _, value in (each.partition("=") for each in keys)}
 
 
-def _ask_platform(ask: Asker, kind: str, given: dict[str, str], draft: Draft) -> None:
+def _ask_platform(ask: Asker, kind: str, given: dict[str, str], draft: ConfigDraft) -> None:
     """Asks for the settings of the platform's kind until they are valid."""
     while True:
         values, secrets = _keys(ask, kind, dict(given))

@@ -8,7 +8,7 @@ from typing import Annotated
 from pydantic import SecretStr
 
 from bounce_watcher.model.about import About, AboutKind
-from bounce_watcher.model.keys import DAY, KIB, MIB, MINUTE, SECOND, Between, Key, Kind, Mark
+from bounce_watcher.model.keys import DAY, KIB, MIB, MINUTE, SECOND, Between, Key, KeyMark, ValueKind
 
 
 class Security(StrEnum):
@@ -41,13 +41,13 @@ class Grant(StrEnum):
 @dataclass(frozen=True, slots=True)
 class OAuth2Account:
     grant: Grant
-    token_url: Annotated[str, Kind.URL]
+    token_url: Annotated[str, ValueKind.URL]
     client_id: str
     client_secret: SecretStr | None = None  # public clients have none
     refresh_token: SecretStr | None = None  # needed by Grant.REFRESH_TOKEN
     scope: str | None = None
     mechanism: Mechanism = Mechanism.XOAUTH2
-    ca_file: Annotated[str | None, Kind.CA_FILE] = None
+    ca_file: Annotated[str | None, ValueKind.CA_FILE] = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,31 +61,31 @@ class ImapAccount:
     `trusted_servers` are those whose Authentication-Results are believed.
     """
 
-    name: Annotated[str, Kind.NAME]
-    host: Annotated[str, Kind.HOST]
+    name: Annotated[str, ValueKind.NAME]
+    host: Annotated[str, ValueKind.HOST]
     port: Annotated[int, Between(1, 65535)]
     security: Security
     username: str
     password: SecretStr | None = None
     oauth2: OAuth2Account | None = None
     auth: PasswordLogin | None = None
-    ca_file: Annotated[str | None, Kind.CA_FILE] = None
+    ca_file: Annotated[str | None, ValueKind.CA_FILE] = None
     folders: Annotated[
-        tuple[str, ...], Key("folder"), Kind.FOLDER, Mark.SINGLE, Mark.FILLED, Mark.ONCE
+        tuple[str, ...], Key("folder"), ValueKind.FOLDER, KeyMark.SINGLE, KeyMark.FILLED, KeyMark.ONCE
     ] = ("INBOX",)
-    processed_folder: Annotated[str, Kind.FOLDER] = "Bounces/Processed"
-    review_folder: Annotated[str, Kind.FOLDER] = "Bounces/Review"
-    quarantine_folder: Annotated[str, Kind.FOLDER] = "Bounces/Quarantine"
+    processed_folder: Annotated[str, ValueKind.FOLDER] = "Bounces/Processed"
+    review_folder: Annotated[str, ValueKind.FOLDER] = "Bounces/Review"
+    quarantine_folder: Annotated[str, ValueKind.FOLDER] = "Bounces/Quarantine"
     stream: str = "default"
     poll_every: Annotated[timedelta, Between(SECOND, DAY)] = timedelta(seconds=60)
     idle: bool = True
     timeout: Annotated[timedelta, Between(SECOND, 10 * MINUTE)] = timedelta(seconds=30)
     pass_deadline: Annotated[timedelta, Between(SECOND, DAY)] = timedelta(minutes=5)
-    max_message_bytes: Annotated[int, Mark.SIZE, Between(64 * KIB, 256 * MIB)] = MIB
+    max_message_bytes: Annotated[int, KeyMark.SIZE, Between(64 * KIB, 256 * MIB)] = MIB
     page_messages: Annotated[int, Between(1, 1000)] = 500
-    page_bytes: Annotated[int, Mark.SIZE, Between(64 * KIB, 1024 * MIB)] = 16 * MIB
+    page_bytes: Annotated[int, KeyMark.SIZE, Between(64 * KIB, 1024 * MIB)] = 16 * MIB
     trusted_servers: Annotated[
-        frozenset[str], Key("trusted_authserv_id"), Kind.AUTHSERV_ID, Mark.SINGLE, Mark.FILLED, Mark.ONCE
+        frozenset[str], Key("trusted_authserv_id"), ValueKind.AUTHSERV_ID, KeyMark.SINGLE, KeyMark.FILLED, KeyMark.ONCE
     ] = frozenset()
 
     @property

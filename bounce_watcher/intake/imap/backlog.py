@@ -6,7 +6,7 @@ from datetime import datetime
 
 
 @dataclass(frozen=True, slots=True)
-class Waiting:
+class UnsettledMail:
     """Unsettled mail of a mailbox at one moment. Times are INTERNALDATE (RFC 3501 section 2.3.3), aware.
 
     `oldest_at`: no later than the oldest came; None = none waits, or nothing could be read of what does.
@@ -47,7 +47,7 @@ class Backlog:
         for uid in uids:
             self._seen.pop((folder, uid), None)
 
-    def waiting(self) -> Waiting:
+    def waiting(self) -> UnsettledMail:
         behind = [self._last[folder] for folder, unseen in self._unseen.items() if unseen and folder in self._last]
         oldest = min([*self._seen.values(), *behind], default=None)
-        return Waiting(len(self._seen) + sum(self._unseen.values()), oldest, self._newest)
+        return UnsettledMail(len(self._seen) + sum(self._unseen.values()), oldest, self._newest)

@@ -10,7 +10,7 @@ from collections.abc import Collection, Sequence
 
 from bounce_watcher.intake.imap import uids
 from bounce_watcher.intake.imap.connection import Connection
-from bounce_watcher.intake.imap.failures import Refused, refusals
+from bounce_watcher.intake.imap.failures import CommandRefused, refusals
 from bounce_watcher.intake.imap.fetching import beginning, fetch
 from bounce_watcher.intake.imap.wire import KIB, bounds_of_bodies
 from bounce_watcher.model.filing import CopyBegun
@@ -28,7 +28,7 @@ def state_of(connection: Connection, folder: str) -> CopyBegun | None:
         with refusals():
             told = connection.client.folder_status(folder, ["UIDVALIDITY", "UIDNEXT"])
         return CopyBegun(int(told[b"UIDVALIDITY"]), int(told[b"UIDNEXT"]))
-    except (Refused, ValueError, TypeError, LookupError):
+    except (CommandRefused, ValueError, TypeError, LookupError):
         return None
 
 
@@ -44,7 +44,7 @@ def copied(
     try:
         with refusals():
             there = client.select_folder(destination, readonly=True)
-    except Refused:
+    except CommandRefused:
         return set()
     if there.get(b"UIDVALIDITY") != begun.uidvalidity or not there.get(b"EXISTS"):
         return set()

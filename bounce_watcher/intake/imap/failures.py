@@ -24,7 +24,7 @@ _TLS_MISMATCH = frozenset({
 _NO_WAY = frozenset({errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EADDRNOTAVAIL})
 
 
-class Refused(imaplib.IMAP4.error):
+class CommandRefused(imaplib.IMAP4.error):
     """The server said NO or BAD to one command (RFC 3501 section 7.1); the connection is as good as before."""
 
 
@@ -36,7 +36,7 @@ def refusals() -> Iterator[None]:
     except imaplib.IMAP4.abort:
         raise
     except imaplib.IMAP4.error as error:
-        raise Refused(str(error)) from error
+        raise CommandRefused(str(error)) from error
 
 
 def secrets_of(account: ImapAccount) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 from bounce_watcher.intake.imap import copies, folders, uids
 from bounce_watcher.intake.imap.connection import Connection
-from bounce_watcher.intake.imap.failures import Refused, one_line, refusals, secrets_of
+from bounce_watcher.intake.imap.failures import CommandRefused, one_line, refusals, secrets_of
 from bounce_watcher.intake.imap.folders import Hierarchy
 from bounce_watcher.intake.imap.rights import quotas_of
 from bounce_watcher.intake.imap.selecting import Selected, Selection
@@ -139,7 +139,7 @@ class Filer:
         client = self._connection.client
         try:
             self._into(to, lambda place: client.move(uids.compact(batch), place))
-        except Refused as refused:
+        except CommandRefused as refused:
             if not _is_of_others(refused):
                 self._close(source, to, refused)
                 self._keep(source, selected, batch, Unfiled(to))
@@ -157,7 +157,7 @@ class Filer:
             if unfiled.begun is not None:
                 self._keep(source, selected, batch, unfiled)
             self._into(to, lambda place: client.copy(uids.compact(batch), place))
-        except Refused as refused:
+        except CommandRefused as refused:
             if not _is_of_others(refused):
                 self._close(source, to, refused)
                 self._keep(source, selected, batch, unfiled)
@@ -174,7 +174,7 @@ class Filer:
         try:
             with refusals():
                 take_away(self._connection.client, how, uids.compact(batch))
-        except Refused as refused:
+        except CommandRefused as refused:
             if _is_of_others(refused):
                 return False
             self._stuck.add(source)
@@ -203,7 +203,7 @@ class Filer:
         try:
             with refusals():
                 put(place)
-        except Refused as refused:
+        except CommandRefused as refused:
             if "[TRYCREATE]" not in str(refused).upper():  # RFC 3501 section 6.4.7
                 raise
             folders.create(self._connection.client, place)
@@ -228,7 +228,7 @@ class Filer:
     def _named(self, to: Destination) -> str:
         return self._places.get(to, self._hierarchy.name(self._names[to]))
 
-    def _close(self, source: Source, to: Destination, refused: Refused) -> None:
+    def _close(self, source: Source, to: Destination, refused: CommandRefused) -> None:
         self._closed.add((source, to))
         place, said = self._named(to), self._said(refused)
         quotas = quotas_of(self._connection.client, place)
@@ -236,7 +236,7 @@ class Filer:
         is_full = bool(full) or "QUOTA" in said.upper()  # [OVERQUOTA] of RFC 5530, or just in the words
         self._note(NoRoom(place, full or quotas, said) if is_full else Refusal(source.folder, place, said))
 
-    def _said(self, refused: Refused) -> str:
+    def _said(self, refused: CommandRefused) -> str:
         return one_line(str(refused), secrets_of(self._connection.account))
 
     def _refuse_circle(self, place: str) -> None:
@@ -259,6 +259,6 @@ class Filer:
             kept -= gone
 
 
-def _is_of_others(refused: Refused) -> bool:
+def _is_of_others(refused: CommandRefused) -> bool:
     """RFC 5530: another connection has expunged some of the messages."""
     return "[EXPUNGEISSUED]" in str(refused).upper()

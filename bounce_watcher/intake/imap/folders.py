@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from imapclient import IMAPClient
 
-from bounce_watcher.intake.imap.failures import Refused, refusals
+from bounce_watcher.intake.imap.failures import CommandRefused, refusals
 from bounce_watcher.logs import log
 
 
@@ -33,7 +33,7 @@ class Hierarchy:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class ResolvedFolder:
     """A configured folder's name on the server, and whether there is such a folder."""
 
     name: str
@@ -52,15 +52,15 @@ def hierarchy_of(client: IMAPClient) -> Hierarchy:
     return Hierarchy(delimiter.decode("ascii") if delimiter else None, "")
 
 
-def find(client: IMAPClient, hierarchy: Hierarchy, configured: str) -> Place:
+def find(client: IMAPClient, hierarchy: Hierarchy, configured: str) -> ResolvedFolder:
     """A folder that exists just as it is written is meant; else the one that `Hierarchy.name` tells; if there is none,
     one outside the personal namespace."""
     name = hierarchy.name(configured)
     if same(name, "INBOX"):
-        return Place(name, True)
+        return ResolvedFolder(name, True)
     outside = configured.replace("/", hierarchy.delimiter or "-")
     tried = dict.fromkeys((configured, name, outside))
-    return next((Place(each, True) for each in tried if exists(client, each)), Place(name, False))
+    return next((ResolvedFolder(each, True) for each in tried if exists(client, each)), ResolvedFolder(name, False))
 
 
 def exists(client: IMAPClient, name: str) -> bool:
@@ -69,7 +69,7 @@ def exists(client: IMAPClient, name: str) -> bool:
     try:
         with refusals():
             listed = client.list_folders("", name)
-    except Refused:  # a name that can be none here
+    except CommandRefused:  # a name that can be none here
         return False
     return any(
         same(found, name) and not unusable & {flag.lower() for flag in flags} for flags, _, found in listed
@@ -87,8 +87,8 @@ def create(client: IMAPClient, name: str) -> None:
         with refusals():
             client.create_folder(name)
         log.info("folder created", action="folder_created", folder=name)
-    except Refused:
+    except CommandRefused:
         if not exists(client, name):
             raise
-    with contextlib.suppress(Refused), refusals():  # a convenience for a person's mail program
+    with contextlib.suppress(CommandRefused), refusals():  # a convenience for a person's mail program
         client.subscribe_folder(name)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from imapclient import IMAPClient
 from imapclient.imap_utf7 import encode
 
-from bounce_watcher.intake.imap.failures import Refused, refusals
+from bounce_watcher.intake.imap.failures import CommandRefused, refusals
 from bounce_watcher.model.obstacles import Quota
 
 REMOVE = frozenset("te")
@@ -38,7 +38,7 @@ def rights_in(client: IMAPClient, folder: str) -> Rights:
     """MYRIGHTS where ACL is offered. A server that refuses to tell tells nothing."""
     if not client.has_capability("ACL"):
         return Rights()
-    with contextlib.suppress(Refused), refusals():
+    with contextlib.suppress(CommandRefused), refusals():
         return read_rights(client.wire.myrights(quoted(folder))[1][-1])
     return Rights()
 
@@ -66,7 +66,7 @@ def quotas_of(client: IMAPClient, folder: str) -> tuple[Quota, ...]:
     try:
         with refusals():
             _, found = client.get_quota_root(quoted(folder))
-    except (Refused, ValueError, TypeError, LookupError):
+    except (CommandRefused, ValueError, TypeError, LookupError):
         return ()
     return tuple(Quota(_text(each.quota_root), _text(each.resource).upper(), each.usage, each.limit) for each in found)
 

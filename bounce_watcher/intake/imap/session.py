@@ -6,7 +6,7 @@ from datetime import datetime
 
 from bounce_watcher.intake.imap import folders, uids
 from bounce_watcher.intake.imap.account import ImapAccount
-from bounce_watcher.intake.imap.backlog import Backlog, Waiting
+from bounce_watcher.intake.imap.backlog import Backlog, UnsettledMail
 from bounce_watcher.intake.imap.connection import Connection
 from bounce_watcher.intake.imap.fetching import WHOLE, Fetched, beginning, continuation, fetch
 from bounce_watcher.intake.imap.filing import Filer, Source
@@ -102,7 +102,7 @@ class ImapSession:
     def _note(self, obstacle: Obstacle) -> None:
         self._obstacles[obstacle] = None
 
-    def waiting(self) -> Waiting:
+    def waiting(self) -> UnsettledMail:
         """What this pass has found so far and not filed."""
         return self._backlog.waiting()
 
@@ -130,13 +130,13 @@ class ImapSession:
             cut = uids.pages(entries, account.page_messages, account.page_bytes, account.max_message_bytes)
             yield from filter(None, (self._whole(source, selected, page, length) for page in cut))
 
-    def _beginnings(self, selected: Selected, batch: Sequence[int], length: int) -> list[uids.Entry]:
+    def _beginnings(self, selected: Selected, batch: Sequence[int], length: int) -> list[uids.FolderEntry]:
         found = self._fetch(selected, batch, beginning(length), length)
-        return [uids.Entry(uid, each.size or 0, each.received_at or self._now(), each.body)
+        return [uids.FolderEntry(uid, each.size or 0, each.received_at or self._now(), each.body)
                 for uid in batch if (each := found.get(uid)) is not None and each.body is not None]
 
     def _whole(
-        self, source: Source, selected: Selected, page: Sequence[uids.Entry], length: int
+        self, source: Source, selected: Selected, page: Sequence[uids.FolderEntry], length: int
     ) -> list[RawMessage]:
         """The page's messages; one that goes while the rest of it is asked for, or that comes short, is left out."""
         cap = self._account.max_message_bytes
@@ -150,7 +150,7 @@ class ImapSession:
                  for entry, content in read)
         return [self._message(source, selected, entry, content) for entry, content in whole if content is not None]
 
-    def _asked_again(self, selected: Selected, entry: uids.Entry) -> bytes | None:
+    def _asked_again(self, selected: Selected, entry: uids.FolderEntry) -> bytes | None:
         """A message that came short, asked for whole; None where it comes short again.
 
         Servers are known that give nothing of a part (`BODY[]<0> {0}`) of what they give whole.
@@ -172,7 +172,7 @@ class ImapSession:
                 numbers.update(self._connection.client.search(window + unsettled))
         return sorted(numbers)
 
-    def _message(self, source: Source, selected: Selected, entry: uids.Entry, content: bytes) -> RawMessage:
+    def _message(self, source: Source, selected: Selected, entry: uids.FolderEntry, content: bytes) -> RawMessage:
         cap = self._account.max_message_bytes
         is_whole = len(content) < cap  # then this is the size: some servers only estimate RFC822.SIZE
         return RawMessage(

@@ -15,7 +15,7 @@ SEARCH_WINDOW = 20_000
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class FolderEntry:
     """A message that waits in a folder: `size` in bytes as the server says, `received_at` aware, UTC, `beginning`
     what has been read of it."""
 
@@ -78,12 +78,12 @@ def windows(exists: int, length: int = SEARCH_WINDOW) -> Iterator[str]:
         yield f"{starts[-1]}:*"
 
 
-def pages(entries: Iterable[Entry], max_messages: int, max_bytes: int, cap: int) -> Iterator[list[Entry]]:
+def pages(entries: Iterable[FolderEntry], max_messages: int, max_bytes: int, cap: int) -> Iterator[list[FolderEntry]]:
     """Cuts entries into pages of at most so many messages and bytes; `cap` is the most that is read of one message.
 
     A message larger than a page makes a page of its own.
     """
-    page: list[Entry] = []
+    page: list[FolderEntry] = []
     weight = 0
     for entry in entries:
         load = min(max(entry.size, len(entry.beginning)), cap)

@@ -20,7 +20,7 @@ from sqlalchemy.exc import DBAPIError
 from bounce_watcher.ledger.db.engine import reading
 from bounce_watcher.ledger.db.failures import told
 from bounce_watcher.ledger.db.tables import METADATA
-from bounce_watcher.ledger.privacy.personal import Holds, columns_that
+from bounce_watcher.ledger.privacy.personal import ForgetAction, columns_that
 
 LARGEST_AT_ONCE = 1 << 30
 """Bytes of a SQLite file that is written anew without being asked for: writers wait until it is done."""
@@ -66,7 +66,7 @@ def rewrite(engine: Engine) -> Files:
         return Files.CLEAN
 
 
-_NOT_NOTHING = tuple(holds for holds in Holds if holds is not Holds.NOTHING)
+_NOT_NOTHING = tuple(holds for holds in ForgetAction if holds is not ForgetAction.NOTHING)
 
 
 def _personal() -> list[Table]:

@@ -51,15 +51,15 @@ class Conflict(Enum):
     ADD = auto()        # the new one's numbers are added to the old one's
 
 
-class Key(NamedTuple):
+class RecipientKey(NamedTuple):
     """A recipient of a stream. Their order is the order in which rows are locked: always the same, so no deadlock."""
 
     stream: str
     address: str
 
 
-def key_of(recipient: str, stream: str) -> Key:
-    return Key(storable(stream), recipient_key(recipient))
+def key_of(recipient: str, stream: str) -> RecipientKey:
+    return RecipientKey(storable(stream), recipient_key(recipient))
 
 
 KEYS: BindParameter[Any] = bindparam("keys", expanding=True)
@@ -71,7 +71,7 @@ def chunks(values: Sequence[T]) -> Iterator[Sequence[T]]:
         yield values[start : start + CHUNK]
 
 
-def by_stream(keys: Sequence[Key]) -> Iterator[Values]:
+def by_stream(keys: Sequence[RecipientKey]) -> Iterator[Values]:
     """Sorted keys as parameters of statements: a `stream` and some hundred `keys` of it each."""
     for stream, of_stream in groupby(keys, attrgetter("stream")):
         for part in chunks([key.address for key in of_stream]):

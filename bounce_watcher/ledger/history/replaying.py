@@ -11,13 +11,13 @@ from typing import Any
 from sqlalchemy import Connection, Engine, Select, func, select, tuple_
 
 from bounce_watcher.ledger.db.engine import reading
-from bounce_watcher.ledger.db.statements import KEYS, Key, chunks
+from bounce_watcher.ledger.db.statements import KEYS, RecipientKey, chunks
 from bounce_watcher.ledger.db.tables import EVENT, RECIPIENT, STATE_CHANGE, SUPPRESSION, suppression_from_row
 from bounce_watcher.ledger.db.types import recipient_key
 from bounce_watcher.ledger.suppressions import protection
 from bounce_watcher.model.fields import Action
 from bounce_watcher.model.finding import Evidence, Kind
-from bounce_watcher.model.ledger import BounceEvent, By, State, StateChange, Suppression
+from bounce_watcher.model.ledger import BounceEvent, ChangedBy, State, StateChange, Suppression
 from bounce_watcher.model.verdict import BounceType, Reason
 from bounce_watcher.policy.replay import NOT_BY_REPORTS
 
@@ -56,7 +56,7 @@ class Past:
     platform last delivered, as far as it told; a step stands for it too. `protected` is as in the record.
     """
 
-    key: Key
+    key: RecipientKey
     events: Sequence[BounceEvent]
     steps: Sequence[StateChange]
     standing: Suppression | None
@@ -114,33 +114,33 @@ def course(engine: Engine, address: str, stream: str) -> list[StateChange]:
         return [_step(row) for row in connection.execute(chosen)]
 
 
-def events_of(connection: Connection, keys: Sequence[Key]) -> dict[Key, list[BounceEvent]]:
+def events_of(connection: Connection, keys: Sequence[RecipientKey]) -> dict[RecipientKey, list[BounceEvent]]:
     """The events of some recipients, each in the order of time."""
-    found: defaultdict[Key, list[BounceEvent]] = defaultdict(list)
+    found: defaultdict[RecipientKey, list[BounceEvent]] = defaultdict(list)
     chosen = select(*_LOOKED_AT).where(EVENT.c.recipient_key.in_(KEYS)).order_by(*_ORDER)
     for part in chunks(sorted({key.address for key in keys})):
         for row in connection.execute(chosen, {"keys": part}):
-            found[Key(row.stream, row.recipient_key)].append(_event(row))
+            found[RecipientKey(row.stream, row.recipient_key)].append(_event(row))
     return found
 
 
 def steps_of(
-    connection: Connection, addresses: Sequence[str], delivered: Mapping[Key, datetime] | None = None
-) -> dict[Key, list[StateChange]]:
+    connection: Connection, addresses: Sequence[str], delivered: Mapping[RecipientKey, datetime] | None = None
+) -> dict[RecipientKey, list[StateChange]]:
     """What was done beside the reports to some recipients, each in the order of time, the last delivery with it."""
-    found: defaultdict[Key, list[StateChange]] = defaultdict(list)
+    found: defaultdict[RecipientKey, list[StateChange]] = defaultdict(list)
     for part in chunks(addresses):
         for row in connection.execute(_STEPS, {"keys": part}):
-            found[Key(row.stream, row.recipient_key)].append(_step(row))
+            found[RecipientKey(row.stream, row.recipient_key)].append(_step(row))
     for key, at in (delivered if delivered is not None else deliveries_to(connection, addresses)).items():
-        found[key].append(StateChange(key.address, key.stream, 0, at, State.ACTIVE, None, By.PLATFORM))
+        found[key].append(StateChange(key.address, key.stream, 0, at, State.ACTIVE, None, ChangedBy.PLATFORM))
     return {key: sorted(steps, key=attrgetter("at")) for key, steps in found.items()}
 
 
-def deliveries_to(connection: Connection, addresses: Sequence[str]) -> dict[Key, datetime]:
+def deliveries_to(connection: Connection, addresses: Sequence[str]) -> dict[RecipientKey, datetime]:
     """When the platform last delivered to some recipients, as far as it told."""
     return {
-        Key(row.stream, row.recipient_key): row.delivered_at
+        RecipientKey(row.stream, row.recipient_key): row.delivered_at
         for part in chunks(addresses)
         for row in connection.execute(_DELIVERED, {"keys": part})
     }
@@ -168,14 +168,14 @@ def _completed(engine: Engine, waiting: Sequence[tuple[str, list[Any]]]) -> Iter
         delivered = deliveries_to(connection, addresses)
         steps, protected = steps_of(connection, addresses, delivered), protection.of(connection, set(addresses))
         standing = {
-            Key(row.stream, row.recipient_key): suppression_from_row(row)
+            RecipientKey(row.stream, row.recipient_key): suppression_from_row(row)
             for part in chunks(addresses)
             for row in connection.execute(_STANDING, {"keys": part})
         }
     for address, rows in waiting:
         rows.sort(key=_of_stream)  # stable: within a stream the order of time stays
         for stream, of_stream in groupby(rows, _of_stream):
-            key = Key(stream, address)
+            key = RecipientKey(stream, address)
             events = [_event(row) for row in of_stream]
             found = protected.get(address)
             yield Past(key, events, steps.get(key, ()), standing.get(key), delivered.get(key), found)
@@ -194,7 +194,7 @@ def _event(row: Any) -> BounceEvent:
 
 def _step(row: Any) -> StateChange:
     return StateChange(
-        row.recipient_key, row.stream, row.number, row.at, State(row.state), row.grounds, By(row.by), row.reason,
+        row.recipient_key, row.stream, row.number, row.at, State(row.state), row.grounds, ChangedBy(row.by), row.reason,
         row.until,
     )
 

@@ -11,17 +11,17 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, bindparam, select, tuple_, update
 
-from bounce_watcher.ledger.actions import Row
+from bounce_watcher.ledger.actions import LogEntry
 from bounce_watcher.ledger.db.engine import reading, rehearse, write
-from bounce_watcher.ledger.db.statements import KEYS, Key, chunks, key_of
+from bounce_watcher.ledger.db.statements import KEYS, RecipientKey, chunks, key_of
 from bounce_watcher.ledger.db.tables import EVENT, MESSAGE, event_from_row
 from bounce_watcher.ledger.history.replaying import events_of, steps_of
 from bounce_watcher.ledger.recording import alerts, flood, tally
-from bounce_watcher.ledger.recording.batch import Announce, Books
+from bounce_watcher.ledger.recording.batch import Announce, RecipientBatch
 from bounce_watcher.ledger.review import groups as review
 from bounce_watcher.ledger.suppressions.undo import set_exclusions
 from bounce_watcher.model.grounds import Excluded, Held, OlderVerdict, Reread
-from bounce_watcher.model.ledger import BounceEvent, By, RecipientRecord, State
+from bounce_watcher.model.ledger import BounceEvent, ChangedBy, RecipientRecord, State
 from bounce_watcher.model.message import RawMessage, unpack
 from bounce_watcher.policy import transitions
 from bounce_watcher.policy.guards.flood import exclusion
@@ -79,7 +79,7 @@ def differs(before: BounceEvent, after: BounceEvent) -> bool:
 
 def revise(
     engine: Engine, revisions: Sequence[Revision], decide: Decide, announce: Announce, policy: PolicySettings,
-    now: datetime, *, dry_run: bool, row: Row | None = None,
+    now: datetime, *, dry_run: bool, row: LogEntry | None = None,
 ) -> list[Revised]:
     """Writes other verdicts over the old ones and decides on the recipients' histories anew: one transaction.
 
@@ -97,14 +97,14 @@ def _revise(
 ) -> list[Revised]:
     alerts.lock(connection)  # before the locks on recipients, as with any page
     names = {key_of(each.before.recipient, each.before.stream): each.before.recipient for each in revisions}
-    books = Books(connection, names, announce, By.RULES)
+    books = RecipientBatch(connection, names, announce, ChangedBy.RULES)
     was = {key: record.state for key, record in books.records.items()}
     _put_verdicts(connection, revisions, now)
     tally.correct(connection, [(each.before, each.after) for each in revisions])
     events, steps = events_of(connection, list(names)), steps_of(connection, sorted({key.address for key in names}))
     touched = frozenset(each.before.id for each in revisions)
     exclusions: list[tuple[str, Excluded | None]] = []
-    held: list[tuple[Key, str]] = []
+    held: list[tuple[RecipientKey, str]] = []
     gate = flood.Gate(connection, policy, announce, [event for each in events.values() for event in each])
     for key in names:
         found = correct(
@@ -129,8 +129,8 @@ def _revise(
 
 
 def _refused(
-    record: RecipientRecord, change: transitions.Change, events: Sequence[BounceEvent], gate: flood.Gate
-) -> tuple[transitions.Change, tuple[str, Excluded], str] | None:
+    record: RecipientRecord, change: transitions.Transition, events: Sequence[BounceEvent], gate: flood.Gate
+) -> tuple[transitions.Transition, tuple[str, Excluded], str] | None:
     """What becomes of a suppression that may not begin: it is held by the alert named last, and its event struck out.
 
     None where it may, or where none begins.

@@ -15,7 +15,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Engine, Select, and_, exists, func, literal_column, or_, select
 from sqlalchemy.sql.selectable import NamedFromClause
 
-from bounce_watcher.ledger.actions import Action as Done
+from bounce_watcher.ledger.actions import LoggedAction
 from bounce_watcher.ledger.db.engine import reading
 from bounce_watcher.ledger.db.statements import CHUNK, KEYS
 from bounce_watcher.ledger.db.tables import (
@@ -35,10 +35,10 @@ from bounce_watcher.ledger.lists.paging import (
     LOOKED_AROUND,
     LOOKED_UP,
     Condition,
-    Counted,
     Page,
-    Place,
+    PagePosition,
     TookTooLong,
+    ValueCounts,
     Walk,
     looking,
     together,
@@ -58,7 +58,7 @@ NO_TYPE = "other"
 """The type of what is neither a failure nor a complaint: delays, receipts."""
 
 
-class By(StrEnum):
+class FilterField(StrEnum):
     """What lists are filtered by, as the parameters of a page are named."""
 
     TYPE = "type"
@@ -91,13 +91,13 @@ class Choice:
 class Query:
     """`since` <= when it happened < `until`. `words` all stand in what was said. `recipient` is an address."""
 
-    choices: Mapping[By, Choice] = field(default_factory=dict)
+    choices: Mapping[FilterField, Choice] = field(default_factory=dict)
     since: datetime | None = None
     until: datetime | None = None
     recipient: str | None = None
     words: tuple[str, ...] = ()
 
-    def only(self, by: By) -> str | None:
+    def only(self, by: FilterField) -> str | None:
         """The one value asked for, where it is one."""
         values = self.choices.get(by, Choice()).any_of
         return values[0] if len(values) == 1 else None
@@ -109,29 +109,31 @@ class Facets:
 
     total: int
     more: bool
-    counts: Mapping[By, Mapping[str, int]]
+    counts: Mapping[FilterField, Mapping[str, int]]
 
 
 # ── events ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 _TYPE = func.coalesce(EVENT.c.type, literal_column(f"'{NO_TYPE}'"))
 
-_EVENT_COLUMNS: Mapping[By, ColumnElement[Any]] = {
-    By.TYPE: _TYPE, By.REASON: EVENT.c.reason, By.PROVIDER: EVENT.c.provider, By.STREAM: EVENT.c.stream,
-    By.CAMPAIGN: EVENT.c.sending, By.RULE: EVENT.c.rule, By.MAILBOX: EVENT.c.mailbox, By.MATCH: EVENT.c.evidence,
-    By.CODE: EVENT.c.status,
+_EVENT_COLUMNS: Mapping[FilterField, ColumnElement[Any]] = {
+    FilterField.TYPE: _TYPE, FilterField.REASON: EVENT.c.reason, FilterField.PROVIDER: EVENT.c.provider,
+    FilterField.STREAM: EVENT.c.stream,
+    FilterField.CAMPAIGN: EVENT.c.sending, FilterField.RULE: EVENT.c.rule, FilterField.MAILBOX: EVENT.c.mailbox,
+    FilterField.MATCH: EVENT.c.evidence,
+    FilterField.CODE: EVENT.c.status,
 }
-_INDEXED = (By.CAMPAIGN, By.REASON, By.PROVIDER)
+_INDEXED = (FilterField.CAMPAIGN, FilterField.REASON, FilterField.PROVIDER)
 """What an index finds in the order of time. The index of time itself holds all that a list is filtered by, but words
 and campaigns."""
-EVENT_FACETS = (By.TYPE, By.REASON, By.PROVIDER, By.STREAM, By.CODE)
+EVENT_FACETS = (FilterField.TYPE, FilterField.REASON, FilterField.PROVIDER, FilterField.STREAM, FilterField.CODE)
 
 _EVENT_ORDER = (EVENT.c.at, EVENT.c.id)
 _EVENT_KEYS = select(*_EVENT_ORDER)
 _EVENTS = select(EVENT).where(EVENT.c.id.in_(KEYS))
 
 
-def event_page(engine: Engine, wanted: Query, place: Place) -> Page[BounceEvent]:
+def event_page(engine: Engine, wanted: Query, place: PagePosition) -> Page[BounceEvent]:
     """Raises TookTooLong."""
     with looking(engine) as (connection, limit):
         found = _event_walk(wanted, _driving(connection, wanted)).page(connection, limit, place)
@@ -172,7 +174,7 @@ def event(engine: Engine, name: str) -> BounceEvent | None:
     return event_from_row(row) if row else None
 
 
-def _event_walk(wanted: Query, driving: By | None = None) -> Walk:
+def _event_walk(wanted: Query, driving: FilterField | None = None) -> Walk:
     """Down the index of what is `driving`, else of the recipient, else of time."""
     through: list[Condition] = []
     choices = dict(wanted.choices)
@@ -182,17 +184,19 @@ def _event_walk(wanted: Query, driving: By | None = None) -> Walk:
         through.append(_is_value(driving, choices.pop(driving)))
     also = [_chosen(by, choice) for by, choice in choices.items()]
     also.extend(map(_says, wanted.words))
-    by_entries = driving is None and wanted.recipient is None and not wanted.words and By.CAMPAIGN not in choices
+    by_entries = (
+        driving is None and wanted.recipient is None and not wanted.words and FilterField.CAMPAIGN not in choices
+    )
     return Walk(
         _EVENT_KEYS, _EVENT_ORDER, tuple(through), tuple(also), ENTRIES if by_entries else LOOKED_UP, wanted.since,
         wanted.until,
     )
 
 
-def _driving(connection: Connection, wanted: Query) -> By | None:
+def _driving(connection: Connection, wanted: Query) -> FilterField | None:
     """What has an index of its own is gone through where it is all that is asked for, or has few events."""
     able = [by for by in _INDEXED if _is_one(wanted.choices.get(by, Choice()))]
-    if By.CAMPAIGN in able or not able or wanted.recipient is not None:
+    if FilterField.CAMPAIGN in able or not able or wanted.recipient is not None:
         return next(iter(able), None)
     if len(wanted.choices) == 1 and not wanted.words:
         return able[0]
@@ -201,7 +205,7 @@ def _driving(connection: Connection, wanted: Query) -> By | None:
     return fewest if numbers[fewest] <= FEW else None
 
 
-def _few(connection: Connection, by: By, wanted: Query) -> int:
+def _few(connection: Connection, by: FilterField, wanted: Query) -> int:
     """How many events have the value asked for; more than `FEW` are not counted.
 
     In the order of their index, by which it is gone for certain.
@@ -213,7 +217,7 @@ def _few(connection: Connection, by: By, wanted: Query) -> int:
     return connection.scalar(select(func.count()).select_from(some.subquery())) or 0
 
 
-def _is_value(by: By, choice: Choice) -> Condition:
+def _is_value(by: FilterField, choice: Choice) -> Condition:
     return _EVENT_COLUMNS[by] == storable(choice.any_of[0])
 
 
@@ -221,10 +225,10 @@ def _is_one(choice: Choice) -> bool:
     return len(choice.any_of) == 1 and bool(choice.any_of[0]) and not choice.none_of
 
 
-def _chosen(by: By, choice: Choice) -> Condition:
-    if by is By.DOMAIN:
+def _chosen(by: FilterField, choice: Choice) -> Condition:
+    if by is FilterField.DOMAIN:
         return _of_domains(EVENT.c.recipient_key, choice)
-    if by is By.CODE:
+    if by is FilterField.CODE:
         return _of_codes(choice)
     return among(_EVENT_COLUMNS[by], choice)
 
@@ -272,8 +276,8 @@ def _between(at: ColumnElement[Any], wanted: Query) -> Iterator[Condition]:
         yield at < wanted.until
 
 
-def _facets(kinds: Sequence[By], found: Counted) -> Facets:
-    counts: dict[By, Counter[str]] = {by: Counter() for by in kinds}
+def _facets(kinds: Sequence[FilterField], found: ValueCounts) -> Facets:
+    counts: dict[FilterField, Counter[str]] = {by: Counter() for by in kinds}
     for values, number in found.counts.items():
         for by, value in zip(kinds, values, strict=True):
             counts[by][value or ""] += number
@@ -287,7 +291,7 @@ def _with_rows(found: Page[Any], rows: Iterable[Any]) -> Page[Any]:
 # ── recipients ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class RecipientStanding:
     """Where a recipient stands in a stream since its last step (`at`, aware), and how many bounces came of late.
 
     `until` and `reason` are those of the suppression that stands, if one does; `scope` tells how far it reaches.
@@ -304,7 +308,7 @@ class Standing:
     bounces: int = 0
 
 
-RECIPIENT_FACETS = (By.STATE, By.REASON, By.STREAM)
+RECIPIENT_FACETS = (FilterField.STATE, FilterField.REASON, FilterField.STREAM)
 
 _LATER = STATE_CHANGE.alias("later")
 _IS_LAST = ~exists().where(
@@ -324,8 +328,9 @@ _STANDING = select(
     STATE_CHANGE.c.number, STATE_CHANGE.c.at, STATE_CHANGE.c.recipient_key, RECIPIENT.c.recipient, RECIPIENT.c.stream,
     RECIPIENT.c.state, RECIPIENT.c.grounds, STATE_CHANGE.c.reason, STATE_CHANGE.c.until, SUPPRESSION.c.scope,
 ).select_from(_STEPS).where(STATE_CHANGE.c.number.in_(KEYS))
-_STEP_COLUMNS: Mapping[By, ColumnElement[Any]] = {
-    By.STATE: STATE_CHANGE.c.state, By.REASON: STATE_CHANGE.c.reason, By.STREAM: STATE_CHANGE.c.stream,
+_STEP_COLUMNS: Mapping[FilterField, ColumnElement[Any]] = {
+    FilterField.STATE: STATE_CHANGE.c.state, FilterField.REASON: STATE_CHANGE.c.reason,
+    FilterField.STREAM: STATE_CHANGE.c.stream,
 }
 _FACET_COLUMNS = [_STEP_COLUMNS[by].label(by.value) for by in RECIPIENT_FACETS]
 _RECENT = (
@@ -335,7 +340,7 @@ _RECENT = (
 )
 
 
-def recipient_page(engine: Engine, wanted: Query, place: Place, now: datetime) -> Page[Standing]:
+def recipient_page(engine: Engine, wanted: Query, place: PagePosition, now: datetime) -> Page[RecipientStanding]:
     """The last changed first. Raises TookTooLong.
 
     Each state is a list of its own, which an index gives in the order of time.
@@ -345,7 +350,7 @@ def recipient_page(engine: Engine, wanted: Query, place: Place, now: datetime) -
     return _with_rows(found, _standing(engine, found.rows, now - RECENT))
 
 
-def all_recipients(engine: Engine, wanted: Query, now: datetime) -> Iterator[Standing]:
+def all_recipients(engine: Engine, wanted: Query, now: datetime) -> Iterator[RecipientStanding]:
     rows: list[Any] = []
     for row in merge(*(walk.all(engine) for walk in _recipient_walks(wanted)), key=_step_key, reverse=True):
         rows.append(row)
@@ -367,25 +372,25 @@ def recipient_facets(engine: Engine, wanted: Query) -> Facets | None:
                 more = more or found.more
     except TookTooLong:
         return None
-    return _facets(RECIPIENT_FACETS, Counted(counts, more))
+    return _facets(RECIPIENT_FACETS, ValueCounts(counts, more))
 
 
 def _recipient_walks(wanted: Query, chosen: Select[Any] = _STEP_KEYS) -> list[Walk]:
     choices = dict(wanted.choices)
-    states = choices.pop(By.STATE, Choice())
+    states = choices.pop(FilterField.STATE, Choice())
     also = [_IS_LAST, *(_chosen_step(by, choice) for by, choice in choices.items())]
     return [
         Walk(chosen, _STEP_ORDER, (STATE_CHANGE.c.state == state.value,), tuple(also),
-             LOOKED_AROUND if By.PROVIDER in choices else ENTRIES, wanted.since, wanted.until)
+             LOOKED_AROUND if FilterField.PROVIDER in choices else ENTRIES, wanted.since, wanted.until)
         for state in State
         if (not states.any_of or state in states.any_of) and state not in states.none_of
     ]
 
 
-def _chosen_step(by: By, choice: Choice) -> Condition:
-    if by is By.DOMAIN:
+def _chosen_step(by: FilterField, choice: Choice) -> Condition:
+    if by is FilterField.DOMAIN:
         return _of_domains(STATE_CHANGE.c.recipient_key, choice)
-    if by is By.PROVIDER:
+    if by is FilterField.PROVIDER:
         return _of_providers(choice)
     return among(_STEP_COLUMNS[by], choice)
 
@@ -404,7 +409,7 @@ def _step_key(row: Any) -> tuple[Any, ...]:
     return tuple(row[:2])
 
 
-def _standing(engine: Engine, keys: Sequence[Any], since: datetime) -> Iterator[Standing]:
+def _standing(engine: Engine, keys: Sequence[Any], since: datetime) -> Iterator[RecipientStanding]:
     """In the order of their keys, which were looked for without their rows: nothing is joined to what is left out."""
     if not keys:
         return
@@ -414,7 +419,7 @@ def _standing(engine: Engine, keys: Sequence[Any], since: datetime) -> Iterator[
         counted = connection.execute(chosen, {"keys": sorted({row.recipient_key for row in by_number.values()})})
         bounces = {(address, stream): number for address, stream, number in counted}
     for row in (by_number[number] for _, number in keys if number in by_number):
-        yield Standing(
+        yield RecipientStanding(
             row.recipient, row.stream, State(row.state), row.grounds, row.at, row.reason, row.until,
             Scope(row.scope) if row.scope else None, bounces.get((row.recipient_key, row.stream), 0),
         )
@@ -438,17 +443,19 @@ def holding(engine: Engine, address: str) -> dict[str, list[Alert]]:
 _ACTIONS = select(
     ACTION.c.number, ACTION.c.at, ACTION.c.actor, ACTION.c.action, ACTION.c.subject, ACTION.c.count, ACTION.c.because
 )
-_ACTION_COLUMNS: Mapping[By, ColumnElement[Any]] = {By.ACTOR: ACTION.c.actor, By.ACTION: ACTION.c.action}
+_ACTION_COLUMNS: Mapping[FilterField, ColumnElement[Any]] = {
+    FilterField.ACTOR: ACTION.c.actor, FilterField.ACTION: ACTION.c.action
+}
 
 
-def action_page(engine: Engine, wanted: Query, place: Place) -> Page[Done]:
+def action_page(engine: Engine, wanted: Query, place: PagePosition) -> Page[LoggedAction]:
     """What people did, the newest first."""
     with looking(engine) as (connection, limit):
         found = _action_walk(wanted).page(connection, limit, place)
     return _with_rows(found, map(_done, found.rows))
 
 
-def all_actions(engine: Engine, wanted: Query) -> Iterator[Done]:
+def all_actions(engine: Engine, wanted: Query) -> Iterator[LoggedAction]:
     return map(_done, _action_walk(wanted).all(engine))
 
 
@@ -457,6 +464,6 @@ def _action_walk(wanted: Query) -> Walk:
     return Walk(_ACTIONS, (ACTION.c.number,), (), (*also, *_between(ACTION.c.at, wanted)))
 
 
-def _done(row: Any) -> Done:
+def _done(row: Any) -> LoggedAction:
     number, at, actor, action, subject, count, because = row
-    return Done(at, actor, action, subject, count, because, number)
+    return LoggedAction(at, actor, action, subject, count, because, number)

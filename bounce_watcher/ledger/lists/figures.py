@@ -33,8 +33,8 @@ from bounce_watcher.ledger.db.statements import is_sqlite
 from bounce_watcher.ledger.db.tables import EVENT, SENT_COUNT, STATE_CHANGE, SUPPRESSION, TALLY, event_from_row
 from bounce_watcher.ledger.db.types import storable
 from bounce_watcher.ledger.recording.sent import LARGER
-from bounce_watcher.ledger.recording.tally import DAY, HOUR, Scope, slot_of, start_of
-from bounce_watcher.model.ledger import BounceEvent, By, State, StateChange
+from bounce_watcher.ledger.recording.tally import DAY, HOUR, CountScope, slot_of, start_of
+from bounce_watcher.model.ledger import BounceEvent, ChangedBy, State, StateChange
 
 _SUPPRESSED = """SELECT {by} AS by, count(DISTINCT recipient_key),
     count(DISTINCT CASE WHEN reason = 'complaint' THEN recipient_key END)
@@ -51,7 +51,7 @@ _SENT_BEFORE = timedelta(days=31)
 """How long before a time mail must have been counted to be known to be counted in it."""
 
 
-class Part(StrEnum):
+class Dimension(StrEnum):
     """What bounces are told apart by."""
 
     STREAM = "stream"
@@ -115,7 +115,7 @@ class Figures:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
-    def slots(self, span: Span, length: timedelta, of: Of, *parts: Part) -> dict[tuple[datetime, Values], int]:
+    def slots(self, span: Span, length: timedelta, of: Of, *parts: Dimension) -> dict[tuple[datetime, Values], int]:
         """Bounces by slot (its beginning) and by the values of `parts`. The span begins and ends with slots."""
         with reading(self._engine) as connection:
             scope = _scope(length, of, parts)
@@ -128,7 +128,7 @@ class Figures:
                 for slot, *values, number in connection.execute(chosen)
             }
 
-    def totals(self, span: Span, of: Of, *parts: Part) -> Counter[Values]:
+    def totals(self, span: Span, of: Of, *parts: Dimension) -> Counter[Values]:
         """Bounces by the values of `parts`; under () all of them where there are none. Any span, to the second."""
         found: Counter[Values] = Counter()
         with reading(self._engine) as connection:
@@ -136,7 +136,7 @@ class Figures:
                 found.update(_totals(connection, piece, length, of, parts))
         return found
 
-    def top(self, span: Span, length: timedelta, of: Of, part: Part, limit: int) -> tuple[list[str], int]:
+    def top(self, span: Span, length: timedelta, of: Of, part: Dimension, limit: int) -> tuple[list[str], int]:
         """The values of `part` with most bounces, and how many there are. The span begins and ends with slots."""
         with reading(self._engine) as connection:
             scope = _scope(length, of, (part,))
@@ -146,7 +146,7 @@ class Figures:
                 column, number, where = _event_column(part), func.count(), _of_events(span, of)
             else:
                 column, number, where = _tally_column(part), func.sum(TALLY.c.number), _of_tally(scope, span, of)
-            if part is Part.SENDING:
+            if part is Dimension.SENDING:
                 where = [*where, column != ""]  # of most mail none is told
             chosen = select(column, func.count().over()).where(*where).group_by(column).having(number != 0)
             rows = connection.execute(chosen.order_by(number.desc(), column).limit(limit)).all()
@@ -155,7 +155,7 @@ class Figures:
     def first_day(self) -> datetime | None:
         """The beginning of the first day with a bounce."""
         with reading(self._engine) as connection:
-            slot = connection.scalar(select(func.min(TALLY.c.slot)).where(TALLY.c.scope == Scope.DAY.value))
+            slot = connection.scalar(select(func.min(TALLY.c.slot)).where(TALLY.c.scope == CountScope.DAY.value))
         return None if slot is None else start_of(int(slot), DAY)
 
     def last_at(self, of: Of = ALL) -> datetime | None:
@@ -179,7 +179,7 @@ class Figures:
     def days_of(self, sendings: Sequence[str], stream: str | None) -> dict[str, tuple[datetime, datetime]]:
         """The first and the last day (their beginnings) with a bounce of each sending."""
         chosen = select(TALLY.c.subject, func.min(TALLY.c.slot), func.max(TALLY.c.slot)).where(
-            TALLY.c.scope == Scope.SENDING.value, TALLY.c.subject.in_(list(sendings))
+            TALLY.c.scope == CountScope.SENDING.value, TALLY.c.subject.in_(list(sendings))
         ).group_by(TALLY.c.subject)
         if stream is not None:
             chosen = chosen.where(TALLY.c.stream == storable(stream))
@@ -238,7 +238,7 @@ class Figures:
                 )
             return [
                 StateChange(
-                    row.recipient_key, row.stream, row.number, row.at, State(row.state), row.grounds, By(row.by),
+                    row.recipient_key, row.stream, row.number, row.at, State(row.state), row.grounds, ChangedBy(row.by),
                     row.reason, row.until,
                 )
                 for row in connection.execute(chosen)
@@ -294,10 +294,10 @@ def _up(at: datetime, length: timedelta) -> datetime:
 
 
 def _totals(
-    connection: Connection, span: Span, length: timedelta | None, of: Of, parts: Sequence[Part]
+    connection: Connection, span: Span, length: timedelta | None, of: Of, parts: Sequence[Dimension]
 ) -> dict[Values, int]:
     scope = _scope(length, of, parts) if length else None
-    if scope is Scope.HOUR and not _keeps_hours(connection, span):
+    if scope is CountScope.HOUR and not _keeps_hours(connection, span):
         scope = None
     if scope is None:
         event_columns = [_event_column(part) for part in parts]
@@ -309,28 +309,28 @@ def _totals(
 
 def _keeps_hours(connection: Connection, span: Span) -> bool:
     """Counts by hour are dropped after some weeks."""
-    first = connection.scalar(select(func.min(TALLY.c.slot)).where(TALLY.c.scope == Scope.HOUR.value))
+    first = connection.scalar(select(func.min(TALLY.c.slot)).where(TALLY.c.scope == CountScope.HOUR.value))
     return first is not None and start_of(int(first), HOUR) <= span.since
 
 
-def _scope(length: timedelta | None, of: Of, parts: Sequence[Part]) -> Scope | None:
+def _scope(length: timedelta | None, of: Of, parts: Sequence[Dimension]) -> CountScope | None:
     """Where such counts are kept; None where they are not, and are counted in the events."""
-    by_sending = of.sendings is not None or Part.SENDING in parts
-    by_provider = of.providers is not None or Part.PROVIDER in parts
+    by_sending = of.sendings is not None or Dimension.SENDING in parts
+    by_provider = of.providers is not None or Dimension.PROVIDER in parts
     if by_sending and by_provider:
         return None
     if by_sending or by_provider:
-        kept = Scope.SENDING if by_sending else Scope.PROVIDER
+        kept = CountScope.SENDING if by_sending else CountScope.PROVIDER
         return kept if length == DAY else None
-    return Scope.DAY if length == DAY else Scope.HOUR
+    return CountScope.DAY if length == DAY else CountScope.HOUR
 
 
-def _counts(scope: Scope, span: Span, of: Of, columns: Sequence[ColumnElement[Any]]) -> Select[Any]:
+def _counts(scope: CountScope, span: Span, of: Of, columns: Sequence[ColumnElement[Any]]) -> Select[Any]:
     number = func.sum(TALLY.c.number)
     return select(*columns, number).where(*_of_tally(scope, span, of)).group_by(*columns).having(number != 0)
 
 
-def _of_tally(scope: Scope, span: Span, of: Of) -> list[ColumnElement[bool]]:
+def _of_tally(scope: CountScope, span: Span, of: Of) -> list[ColumnElement[bool]]:
     subjects = of.providers if of.sendings is None else of.sendings
     where = [
         TALLY.c.scope == scope.value, TALLY.c.slot >= slot_of(span.since, scope.length),
@@ -344,13 +344,13 @@ def _of_tally(scope: Scope, span: Span, of: Of) -> list[ColumnElement[bool]]:
     ]
 
 
-def _tally_column(part: Part) -> ColumnElement[Any]:
-    return TALLY.c.subject if part in (Part.PROVIDER, Part.SENDING) else TALLY.c[part.value]
+def _tally_column(part: Dimension) -> ColumnElement[Any]:
+    return TALLY.c.subject if part in (Dimension.PROVIDER, Dimension.SENDING) else TALLY.c[part.value]
 
 
-def _event_column(part: Part) -> ColumnElement[Any]:
+def _event_column(part: Dimension) -> ColumnElement[Any]:
     column: ColumnElement[Any] = EVENT.c[part.value]
-    return func.coalesce(column, "") if part in (Part.REASON, Part.SENDING) else column
+    return func.coalesce(column, "") if part in (Dimension.REASON, Dimension.SENDING) else column
 
 
 def _of_events(span: Span, of: Of) -> list[ColumnElement[bool]]:
@@ -369,7 +369,7 @@ def _of_events(span: Span, of: Of) -> list[ColumnElement[bool]]:
 
 
 def _event_hours(
-    connection: Connection, span: Span, of: Of, parts: Sequence[Part]
+    connection: Connection, span: Span, of: Of, parts: Sequence[Dimension]
 ) -> dict[tuple[datetime, Values], int]:
     if is_sqlite(connection):
         hour: ColumnElement[Any] = func.strftime("%Y-%m-%d %H", EVENT.c.at)

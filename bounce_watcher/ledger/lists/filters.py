@@ -9,7 +9,7 @@ from bounce_watcher.model.ledger import OutboxState, State
 from bounce_watcher.model.verdict import BounceType, Reason
 
 
-class By(StrEnum):
+class GroupBy(StrEnum):
     """What counts are told apart by."""
 
     DAY = "day"

@@ -10,8 +10,8 @@ from sqlalchemy import ColumnElement, Engine, and_, func, literal, select, tuple
 from bounce_watcher.ledger.db.engine import reading
 from bounce_watcher.ledger.db.tables import ALERT, HELD, SLOT_COUNT, STATE_CHANGE, SUPPRESSION, alert_from_row
 from bounce_watcher.ledger.db.types import storable
-from bounce_watcher.ledger.lists.browse import MOST_COUNTED, By, Choice, Query, among
-from bounce_watcher.ledger.lists.paging import Condition, Key, Page, Place, Walk, looking
+from bounce_watcher.ledger.lists.browse import MOST_COUNTED, Choice, FilterField, Query, among
+from bounce_watcher.ledger.lists.paging import Condition, Key, Page, PagePosition, Walk, looking
 from bounce_watcher.ledger.recording import alerts
 from bounce_watcher.model.grounds import Grounds, SubjectKind
 from bounce_watcher.model.ledger import Alert, AlertKind, State
@@ -41,7 +41,7 @@ _HELD = (
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class HeldRecipient:
     """One whose suppression an alert holds back. `told_at`: it was suppressed then, before the alarm; None if not."""
 
     recipient: str
@@ -73,7 +73,7 @@ class Incidents:
         with reading(self._engine) as connection:
             return [alert_from_row(row) for row in connection.execute(chosen)]
 
-    def over(self, wanted: Query, place: Place) -> Page[Alert]:
+    def over(self, wanted: Query, place: PagePosition) -> Page[Alert]:
         """Some of those that are over, the newest first."""
         with looking(self._engine) as (connection, limit):
             found = _walk(wanted).page(connection, limit, place)
@@ -81,7 +81,7 @@ class Incidents:
 
     def all(self, wanted: Query) -> Iterator[Alert]:
         """Any number: those under way, then the others."""
-        states = wanted.choices.get(By.STATE, Choice())
+        states = wanted.choices.get(FilterField.STATE, Choice())
         if is_asked_for("open", states):
             yield from self.open(wanted)
         if is_asked_for("ended", states):
@@ -96,7 +96,7 @@ class Incidents:
         with reading(self._engine) as connection:
             return [alert_from_row(row) for row in connection.execute(chosen.order_by(*_ORDER))]
 
-    def held(self, alert: str, place: Place) -> Page[Held]:
+    def held(self, alert: str, place: PagePosition) -> Page[HeldRecipient]:
         """Some of those whom it holds, by address. A page leads on only: `newer` is never set."""
         chosen = _HELD.where(HELD.c.alert == storable(alert), *_behind(place.key)).order_by(*_HELD_ORDER)
         with looking(self._engine) as (connection, _):
@@ -105,13 +105,13 @@ class Incidents:
         older = tuple(shown[-1][:2]) if len(rows) > len(shown) else None
         return Page(tuple(map(_held, shown)), older)
 
-    def all_held(self, alert: str) -> Iterator[Held]:
+    def all_held(self, alert: str) -> Iterator[HeldRecipient]:
         """Any number, by address."""
-        place: Place | None = Place(rows=500)
+        place: PagePosition | None = PagePosition(rows=500)
         while place is not None:
             page = self.held(alert, place)
             yield from page.rows
-            place = Place(page.older, rows=500) if page.older else None
+            place = PagePosition(page.older, rows=500) if page.older else None
 
     def held_numbers(self, alert: str) -> HeldNumbers:
         some = _HELD.where(HELD.c.alert == storable(alert)).limit(MOST_COUNTED + 1).subquery()
@@ -151,9 +151,9 @@ def _conditions(wanted: Query) -> Iterator[Condition]:
     if wanted.until is not None:
         yield ALERT.c.since < wanted.until
     for by, choice in wanted.choices.items():
-        if by is By.TYPE:
+        if by is FilterField.TYPE:
             yield among(ALERT.c.kind, choice)
-        elif by is By.PROVIDER:
+        elif by is FilterField.PROVIDER:
             yield from _of_providers(choice)
 
 
@@ -174,5 +174,5 @@ def _behind(key: Key | None) -> Iterator[Condition]:
         yield tuple_(*_HELD_ORDER) > here
 
 
-def _held(row: Any) -> Held:
-    return Held(row.recipient, row.stream, row.reason, row.since, row.grounds, row.told_at)
+def _held(row: Any) -> HeldRecipient:
+    return HeldRecipient(row.recipient, row.stream, row.reason, row.since, row.grounds, row.told_at)

@@ -50,7 +50,7 @@ class TookTooLong(TemporaryFailure):
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class PagePosition:
     """Where a page begins: at the newest, behind `key`, or with `newer` before it."""
 
     key: Key | None = None
@@ -71,7 +71,7 @@ class Page(Generic[V]):
     looked_back_to: Key | None = None
 
 
-class Limit:
+class TimeLimit:
     """Whether it was looked for long enough: `is_over` from then on."""
 
     def __init__(self) -> None:
@@ -82,12 +82,12 @@ class Limit:
 
 
 @contextmanager
-def looking(engine: Engine, enough: float = ENOUGH, within: float = WITHIN) -> Iterator[tuple[Connection, Limit]]:
+def looking(engine: Engine, enough: float = ENOUGH, within: float = WITHIN) -> Iterator[tuple[Connection, TimeLimit]]:
     """One snapshot, for looking `enough` seconds; statements end after `within`, on either database.
 
     Raises TookTooLong.
     """
-    limit = Limit()
+    limit = TimeLimit()
     with reading(engine) as connection:
         timers = [threading.Timer(enough, limit.end), threading.Timer(within, _interrupt(connection, within))]
         for timer in timers:
@@ -138,11 +138,11 @@ class Walk:
     since: datetime | None = None
     until: datetime | None = None
 
-    def page(self, connection: Connection, limit: Limit, place: Place) -> Page[Any]:
+    def page(self, connection: Connection, limit: TimeLimit, place: PagePosition) -> Page[Any]:
         """The rows of a page as they were chosen; the columns of `order` are the first of each."""
         return together([self], connection, limit, place)
 
-    def onward(self, connection: Connection, limit: Limit, place: Place) -> tuple[list[Any], Key | None]:
+    def onward(self, connection: Connection, limit: TimeLimit, place: PagePosition) -> tuple[list[Any], Key | None]:
         """Rows in the order of going, and the key behind which more may follow: None at the end.
 
         They are fewer than `place.rows`, maybe none, where the time ran out.
@@ -155,15 +155,15 @@ class Walk:
         return strand.rows, None if strand.is_done else strand.at
 
     def count(
-        self, connection: Connection, limit: Limit, columns: Sequence[ColumnElement[Any]], most: int
-    ) -> "Counted":
+        self, connection: Connection, limit: TimeLimit, columns: Sequence[ColumnElement[Any]], most: int
+    ) -> "ValueCounts":
         """The newest rows by the values of `columns`: about `most` of them, less where the time is over."""
         counts: Counter[tuple[Any, ...]] = Counter()
         strand = _Strand(self, connection, None, newer=False)
         while True:
             counts.update(strand.count(columns, most - counts.total()))
             if strand.is_done or counts.total() >= most or limit.is_over:
-                return Counted(counts, not strand.is_done)
+                return ValueCounts(counts, not strand.is_done)
 
     def all(self, engine: Engine, size: int = 500) -> Iterator[Any]:
         """Every row, however long it takes in all."""
@@ -171,14 +171,14 @@ class Walk:
 
     def looks(self, engine: Engine, size: int = 500) -> Iterator[list[Any]]:
         """Every row, as many at once as a look finds: each its own short transaction."""
-        place = Place(rows=size)
+        place = PagePosition(rows=size)
         while True:
             with looking(engine, within=OF_A_FILE) as (connection, limit):
                 rows, key = self.onward(connection, limit, place)
             yield rows
             if key is None:
                 return
-            place = Place(key, rows=size)
+            place = PagePosition(key, rows=size)
 
     def ordered(self, key: Key | None = None) -> Select[Any]:
         """All rows older than `key`, the newest first."""
@@ -220,7 +220,7 @@ class Walk:
 
 
 @dataclass(frozen=True, slots=True)
-class Counted:
+class ValueCounts:
     """How many rows by their values; `more`: the older ones were not counted."""
 
     counts: Counter[tuple[Any, ...]]
@@ -276,7 +276,7 @@ class _Strand:
         return stretch
 
 
-def together(walks: Sequence[Walk], connection: Connection, limit: Limit, place: Place) -> Page[Any]:
+def together(walks: Sequence[Walk], connection: Connection, limit: TimeLimit, place: PagePosition) -> Page[Any]:
     """A page of several lists in one order: it ends where the one that was looked through least ends."""
     strands = [_Strand(walk, connection, place.key, newer=place.newer) for walk in walks]
     key = walks[0].key
@@ -293,7 +293,7 @@ def together(walks: Sequence[Walk], connection: Connection, limit: Limit, place:
     if not place.newer:
         return Page(tuple(shown), edge, back if place.key else None, cut)
     if edge is None and len(shown) < place.rows and not limit.is_over:
-        return together(walks, connection, limit, Place(rows=place.rows))  # the beginning, and all of it
+        return together(walks, connection, limit, PagePosition(rows=place.rows))  # the beginning, and all of it
     return Page(tuple(reversed(shown)), back, edge)
 
 
@@ -307,7 +307,7 @@ def _beside(key: Key | None, *, newer: bool) -> Key | None:
     return (*rest, f"{last}!" if newer else "")
 
 
-def _least_far(strands: Sequence[_Strand], place: Place) -> _Strand | None:
+def _least_far(strands: Sequence[_Strand], place: PagePosition) -> _Strand | None:
     """Of those that go on, one that has not begun, or else the one that all others are ahead of."""
     going = [strand for strand in strands if not strand.is_done]
     fresh = [strand for strand in going if strand.at == place.key]
@@ -317,7 +317,7 @@ def _least_far(strands: Sequence[_Strand], place: Place) -> _Strand | None:
 
 
 def _ahead_of(
-    last: _Strand | None, strands: Sequence[_Strand], place: Place, key: Callable[[Any], Key]
+    last: _Strand | None, strands: Sequence[_Strand], place: PagePosition, key: Callable[[Any], Key]
 ) -> list[Any]:
     """The rows that are known to be the next ones, in the order of the page."""
     if len(strands) == 1:  # in order as they are

@@ -13,7 +13,7 @@ from bounce_watcher.ledger.db.tables import EVENT, SUPPRESSION, suppression_from
 from bounce_watcher.ledger.db.types import recipient_key, storable
 from bounce_watcher.ledger.lists.browse import Choice, among, events_of
 from bounce_watcher.ledger.lists.filters import EventFilter, EventPlace, SuppressionFilter, SuppressionPlace
-from bounce_watcher.ledger.lists.paging import ENTRIES, LOOKED_UP, ROWS, Condition, Place, Walk, looking
+from bounce_watcher.ledger.lists.paging import ENTRIES, LOOKED_UP, ROWS, Condition, PagePosition, Walk, looking
 from bounce_watcher.ledger.lists.reads import reaches
 from bounce_watcher.model.ledger import BounceEvent, Suppression
 
@@ -22,7 +22,7 @@ P = TypeVar("P")
 
 
 @dataclass(frozen=True, slots=True)
-class Part(Generic[V, P]):
+class Portion(Generic[V, P]):
     """`rows` may be fewer than were asked for, even none. `following` is where to go on: None at the end alone."""
 
     rows: tuple[V, ...]
@@ -36,23 +36,23 @@ _SUPPRESSIONS = select(
 )
 
 
-def events(engine: Engine, wanted: EventFilter) -> Part[BounceEvent, EventPlace]:
+def events(engine: Engine, wanted: EventFilter) -> Portion[BounceEvent, EventPlace]:
     """Raises TookTooLong."""
     key = (wanted.after.at, storable(wanted.after.id)) if wanted.after else None
-    place = Place(key, not wanted.newest_first, wanted.limit or ROWS)
+    place = PagePosition(key, not wanted.newest_first, wanted.limit or ROWS)
     with looking(engine) as (connection, limit):
         keys, following = _events(wanted).onward(connection, limit, place)
         rows = tuple(events_of(connection, keys))
-    return Part(rows, EventPlace(*following) if following else None)
+    return Portion(rows, EventPlace(*following) if following else None)
 
 
-def suppressions(engine: Engine, wanted: SuppressionFilter) -> Part[Suppression, SuppressionPlace]:
+def suppressions(engine: Engine, wanted: SuppressionFilter) -> Portion[Suppression, SuppressionPlace]:
     """Raises TookTooLong."""
     key = (storable(wanted.after.key), storable(wanted.after.stream)) if wanted.after else None
-    place = Place(key, newer=True, rows=wanted.limit or ROWS)
+    place = PagePosition(key, newer=True, rows=wanted.limit or ROWS)
     with looking(engine) as (connection, limit):
         rows, following = _suppressions(wanted).onward(connection, limit, place)
-    return Part(tuple(map(suppression_from_row, rows)), SuppressionPlace(*following) if following else None)
+    return Portion(tuple(map(suppression_from_row, rows)), SuppressionPlace(*following) if following else None)
 
 
 def _events(wanted: EventFilter) -> Walk:

@@ -4,14 +4,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
-from bounce_watcher.ledger.lists.filters import By
+from bounce_watcher.ledger.lists.filters import GroupBy
 from bounce_watcher.ledger.recording import tally
-from bounce_watcher.ledger.recording.tally import DAY, Asked, Scope, slot_of, start_of
+from bounce_watcher.ledger.recording.tally import DAY, Asked, CountScope, slot_of, start_of
 from bounce_watcher.ledger.store import Ledger
 
 _COLUMNS = {
-    By.DAY: tally.By.SLOT, By.TYPE: tally.By.TYPE, By.REASON: tally.By.REASON, By.STREAM: tally.By.STREAM,
-    By.PROVIDER: tally.By.SUBJECT, By.SENDING: tally.By.SUBJECT,
+    GroupBy.DAY: tally.CountBy.SLOT, GroupBy.TYPE: tally.CountBy.TYPE, GroupBy.REASON: tally.CountBy.REASON,
+    GroupBy.STREAM: tally.CountBy.STREAM,
+    GroupBy.PROVIDER: tally.CountBy.SUBJECT, GroupBy.SENDING: tally.CountBy.SUBJECT,
 }
 
 
@@ -31,7 +32,7 @@ class Stats:
     opt_outs: int = 0
 
 
-def stats(ledger: Ledger, since: datetime, until: datetime, by: Sequence[By], stream: str | None = None) -> Stats:
+def stats(ledger: Ledger, since: datetime, until: datetime, by: Sequence[GroupBy], stream: str | None = None) -> Stats:
     """The days that `since` and `until` lie in are counted whole. The largest number first, days in their order.
 
     Raises ValueError where providers and sendings are to be told apart at once: they are counted apart.
@@ -48,18 +49,18 @@ def stats(ledger: Ledger, since: datetime, until: datetime, by: Sequence[By], st
     return Stats(first, behind, sum(counts.values()), sum(sent.values()) or None, rows, opt_outs)
 
 
-def _scope(by: Sequence[By]) -> Scope:
-    if By.PROVIDER in by and By.SENDING in by:
+def _scope(by: Sequence[GroupBy]) -> CountScope:
+    if GroupBy.PROVIDER in by and GroupBy.SENDING in by:
         raise ValueError("providers and sendings are counted apart: ask for one of them at a time")
-    if By.PROVIDER in by:
-        return Scope.PROVIDER
-    return Scope.SENDING if By.SENDING in by else Scope.DAY
+    if GroupBy.PROVIDER in by:
+        return CountScope.PROVIDER
+    return CountScope.SENDING if GroupBy.SENDING in by else CountScope.DAY
 
 
-def _row(by: Sequence[By], values: Sequence[str | int], number: int) -> dict[str, str | int]:
+def _row(by: Sequence[GroupBy], values: Sequence[str | int], number: int) -> dict[str, str | int]:
     told = dict(zip(by, values, strict=True))
     row: dict[str, str | int] = {
-        str(name): _date(int(value)).isoformat() if name is By.DAY else value for name, value in told.items()
+        str(name): _date(int(value)).isoformat() if name is GroupBy.DAY else value for name, value in told.items()
     }
     return {**row, "number": number}
 

@@ -49,7 +49,7 @@ class Stock:
     suppressions: Mapping[State, int]
     alerts: Mapping[AlertKind, int]
     queues: Mapping[str, Queue]
-    opt_outs: optouts.Waiting = optouts.NONE
+    opt_outs: optouts.WaitingOptOuts = optouts.NONE
     raw_bytes: int = 0
 
 

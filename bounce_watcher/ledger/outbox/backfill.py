@@ -15,9 +15,9 @@ from typing import Any
 from sqlalchemy import Connection, Engine, select, tuple_
 
 from bounce_watcher.ledger.db.engine import reading, rehearse, write
-from bounce_watcher.ledger.db.statements import Key, by_stream
+from bounce_watcher.ledger.db.statements import RecipientKey, by_stream
 from bounce_watcher.ledger.db.tables import OUTBOX, RECIPIENT
-from bounce_watcher.ledger.recording.batch import STATES_TOLD, Announce, Books
+from bounce_watcher.ledger.recording.batch import STATES_TOLD, Announce, RecipientBatch
 from bounce_watcher.model.grounds import Grounds
 from bounce_watcher.model.ledger import NoticeType, Occurrence, OutboxItem, RecipientRecord, State
 from bounce_watcher.policy import transitions
@@ -58,7 +58,7 @@ def announce_untold(engine: Engine, announce: Announce, now: datetime, *, dry_ru
         yield from run(engine, partial(_announce, names=batch, announce=announce, now=now))
 
 
-def _batches(engine: Engine) -> Iterator[dict[Key, str]]:
+def _batches(engine: Engine) -> Iterator[dict[RecipientKey, str]]:
     order = (RECIPIENT.c.recipient_key, RECIPIENT.c.stream)
     chosen = select(*order, RECIPIENT.c.recipient).order_by(*order).limit(_BATCH)
     page = chosen
@@ -66,17 +66,17 @@ def _batches(engine: Engine) -> Iterator[dict[Key, str]]:
         with reading(engine) as connection:
             rows = connection.execute(page).all()
         if rows:
-            yield {Key(row.stream, row.recipient_key): row.recipient for row in rows}
+            yield {RecipientKey(row.stream, row.recipient_key): row.recipient for row in rows}
         if len(rows) < _BATCH:
             return
         page = chosen.where(tuple_(*order) > (rows[-1].recipient_key, rows[-1].stream))
 
 
 def _announce(
-    connection: Connection, names: Mapping[Key, str], announce: Announce, now: datetime
+    connection: Connection, names: Mapping[RecipientKey, str], announce: Announce, now: datetime
 ) -> list[Announced]:
     news: dict[tuple[str | None, str | None], Sequence[OutboxItem]] = {}
-    books = Books(connection, names, lambda occurrence: news[occurrence.recipient, occurrence.stream])
+    books = RecipientBatch(connection, names, lambda occurrence: news[occurrence.recipient, occurrence.stream])
     known = _known(connection, sorted(names))
     announced: list[Announced] = []
     for key, record in sorted(books.records.items()):
@@ -92,12 +92,12 @@ def _announce(
     return announced
 
 
-def _standing(record: RecipientRecord, known: Mapping[str, _Notice], now: datetime) -> transitions.Change:
+def _standing(record: RecipientRecord, known: Mapping[str, _Notice], now: datetime) -> transitions.Transition:
     """What there is to tell of where a recipient stands; nothing of one that nobody knows to be suppressed."""
     if record.state is State.SUPPRESSED:
         return transitions.tell(record, now)
     told = next((notice for notice in known.values() if notice.type is NoticeType.SUPPRESSED), None)
-    return transitions.Change(record) if told is None else transitions.tell_end(record, now, told.data)
+    return transitions.Transition(record) if told is None else transitions.tell_end(record, now, told.data)
 
 
 def _is_news(occurrence: Occurrence, known: _Notice | None) -> bool:
@@ -108,9 +108,9 @@ def _is_news(occurrence: Occurrence, known: _Notice | None) -> bool:
     return any(name in known.data and known.data[name] != occurrence.data[name] for name in _TERMS)
 
 
-def _known(connection: Connection, keys: Sequence[Key]) -> defaultdict[Key, dict[str, _Notice]]:
+def _known(connection: Connection, keys: Sequence[RecipientKey]) -> defaultdict[RecipientKey, dict[str, _Notice]]:
     """By recipient and by the name of the target."""
-    found: defaultdict[Key, dict[str, _Notice]] = defaultdict(dict)
+    found: defaultdict[RecipientKey, dict[str, _Notice]] = defaultdict(dict)
     for part in by_stream(keys):
         rows = connection.execute(
             select(OUTBOX.c.recipient_key, OUTBOX.c.target, OUTBOX.c.type, OUTBOX.c.body)
@@ -121,7 +121,7 @@ def _known(connection: Connection, keys: Sequence[Key]) -> defaultdict[Key, dict
             .order_by(OUTBOX.c.sequence)
         )
         for address, target, kind, body in rows:
-            found[Key(part["stream"], address)][target] = _Notice(NoticeType(kind), _data(body))
+            found[RecipientKey(part["stream"], address)][target] = _Notice(NoticeType(kind), _data(body))
     return found
 
 

@@ -11,18 +11,18 @@ from typing import Any, NamedTuple, Self
 from sqlalchemy import Connection, Engine, bindparam, func, or_, select, tuple_
 
 from bounce_watcher.ledger.db.engine import reading, write
-from bounce_watcher.ledger.db.statements import IS_DUE, KEYS, Key, chunks
+from bounce_watcher.ledger.db.statements import IS_DUE, KEYS, RecipientKey, chunks
 from bounce_watcher.ledger.db.tables import OUTBOX, RECIPIENT, SUPPRESSION
 from bounce_watcher.ledger.db.types import recipient_key, storable
 from bounce_watcher.ledger.outbox import queue
-from bounce_watcher.ledger.outbox.two_lists import Entry, TwoLists
+from bounce_watcher.ledger.outbox.two_lists import ListEntry, TwoLists
 from bounce_watcher.ledger.privacy.forget import is_forgotten, names
-from bounce_watcher.ledger.recording.batch import STATES_TOLD, Announce, Books
+from bounce_watcher.ledger.recording.batch import STATES_TOLD, Announce, RecipientBatch
 from bounce_watcher.model.grounds import ByPlatform, Grounds
-from bounce_watcher.model.ledger import By, NoticeType, OutboxState, Scope, State, SuppressionSource
+from bounce_watcher.model.ledger import ChangedBy, NoticeType, OutboxState, Scope, State, SuppressionSource
 from bounce_watcher.model.list_comparison import Difference, Side
 from bounce_watcher.policy import transitions
-from bounce_watcher.policy.list_comparison import Known, Notice, why_missing, why_unknown
+from bounce_watcher.policy.list_comparison import AddressFacts, SentNotice, why_missing, why_unknown
 
 _PAGE = 2000
 
@@ -46,7 +46,7 @@ _STANDING = select(
 ).where(SUPPRESSION.c.recipient_key.in_(KEYS))
 
 
-class Found(NamedTuple):
+class FoundEntry(NamedTuple):
     """One entry of the target's own list."""
 
     address: str
@@ -65,13 +65,13 @@ class ListComparison:
         self._lists = TwoLists()
         self._last = self._note_moving()
 
-    def take(self, entries: Iterable[Found]) -> int:
+    def take(self, entries: Iterable[FoundEntry]) -> int:
         """A page of the target's list. Returns how many of its addresses are new."""
         found = list(entries)
         with reading(self._engine) as connection:
             forgotten = names(connection, [each.address for each in found])
         return self._lists.add(Side.THERE, (
-            Entry(
+            ListEntry(
                 recipient_key(forgotten.get(each.address, each.address)), storable(each.address), None,
                 each.reason and storable(each.reason), each.since.isoformat() if each.since else None,
             )
@@ -89,7 +89,7 @@ class ListComparison:
         while True:
             with reading(self._engine) as connection:
                 rows = connection.execute(page).all()
-            self._lists.add(Side.HERE, (Entry(row.recipient_key, row.recipient, row.stream) for row in rows))
+            self._lists.add(Side.HERE, (ListEntry(row.recipient_key, row.recipient, row.stream) for row in rows))
             if len(rows) < _PAGE:
                 return
             page = chosen.where(tuple_(*order) > (rows[-1].recipient_key, rows[-1].stream))
@@ -148,15 +148,15 @@ class ListComparison:
                 return newest
             last = rows[-1].number
 
-    def _known(self, moving: Mapping[str, bool]) -> Mapping[str, Known]:
-        notices: dict[str, list[Notice]] = defaultdict(list)
+    def _known(self, moving: Mapping[str, bool]) -> Mapping[str, AddressFacts]:
+        notices: dict[str, list[SentNotice]] = defaultdict(list)
         standing: dict[str, set[str]] = defaultdict(set)
         ours: set[str] = set()
         released: dict[str, datetime | None] = {}
         with reading(self._engine) as connection:
             for part in chunks(list(moving)):
                 for row in connection.execute(_TOLD, {"keys": part, "target": self._target}):
-                    notices[row.recipient_key].append(Notice(
+                    notices[row.recipient_key].append(SentNotice(
                         row.number, row.id, row.stream, NoticeType(row.type), OutboxState(row.state), row.created_at,
                         row.last_answer,
                     ))
@@ -166,7 +166,7 @@ class ListComparison:
                     if not self._is_from_there(source, grounds):
                         ours.add(key)
         return {
-            key: Known(
+            key: AddressFacts(
                 notices[key], released.get(key), frozenset(standing[key]), key not in ours, was_due, self._last
             )
             for key, was_due in moving.items()
@@ -176,11 +176,11 @@ class ListComparison:
         is_listed = isinstance(grounds, ByPlatform) and grounds.target == self._target
         return is_listed and source == SuppressionSource.PLATFORM
 
-    def _missing(self, entry: Entry, known: Known) -> Difference:
+    def _missing(self, entry: ListEntry, known: AddressFacts) -> Difference:
         cause = why_missing(known, is_forgotten=is_forgotten(entry.address))
         return Difference(entry.key, entry.address, Side.HERE, cause, entry.stream)
 
-    def _unknown(self, entry: Entry, known: Known) -> Difference:
+    def _unknown(self, entry: ListEntry, known: AddressFacts) -> Difference:
         since, put = datetime.fromisoformat(entry.since) if entry.since else None, known.put
         return Difference(
             entry.key, entry.address, Side.THERE, why_unknown(known, since, self._now), put and put.stream,
@@ -190,8 +190,8 @@ class ListComparison:
 
 def _tell(connection: Connection, wanted: Sequence[Difference], announce: Announce, now: datetime) -> int:
     again = [each.cause.again for each in wanted if each.cause.again]
-    anew = {Key(storable(each.stream or ""), each.key): each for each in wanted if not each.cause.again}
-    books = Books(connection, {key: each.address for key, each in anew.items()}, announce, By.PERSON)
+    anew = {RecipientKey(storable(each.stream or ""), each.key): each for each in wanted if not each.cause.again}
+    books = RecipientBatch(connection, {key: each.address for key, each in anew.items()}, announce, ChangedBy.PERSON)
     for key, each in anew.items():
         record = books.records[key]
         if each.side is Side.HERE:

@@ -11,8 +11,8 @@ from bounce_watcher.ledger.db.engine import reading
 from bounce_watcher.ledger.db.statements import chunks
 from bounce_watcher.ledger.db.tables import ENDPOINT, OUTBOX, item_from_row
 from bounce_watcher.ledger.db.types import recipient_key, storable
-from bounce_watcher.ledger.lists.browse import MOST_COUNTED, By, Choice, Query, among
-from bounce_watcher.ledger.lists.paging import Condition, Page, Place, Walk, looking
+from bounce_watcher.ledger.lists.browse import MOST_COUNTED, Choice, FilterField, Query, among
+from bounce_watcher.ledger.lists.paging import Condition, Page, PagePosition, Walk, looking
 from bounce_watcher.ledger.outbox import pausing, tries
 from bounce_watcher.ledger.outbox.pausing import Pause
 from bounce_watcher.ledger.outbox.superseding import IS_OUTDATED
@@ -23,7 +23,8 @@ from bounce_watcher.model.ledger import OutboxItem, OutboxState, Tried
 
 _ORDER = (OUTBOX.c.number,)
 _ROWS = select(*_ORDER, *(column for column in OUTBOX.columns if column.name != "number"))
-_COLUMNS = {By.STATE: OUTBOX.c.state, By.TARGET: OUTBOX.c.target, By.TYPE: OUTBOX.c.type, By.STREAM: OUTBOX.c.stream}
+_COLUMNS = {FilterField.STATE: OUTBOX.c.state, FilterField.TARGET: OUTBOX.c.target, FilterField.TYPE: OUTBOX.c.type,
+            FilterField.STREAM: OUTBOX.c.stream}
 _IS_DEAD = OUTBOX.c.state == literal_column("'dead'")
 _IS_FAILING = OUTBOX.c.state == literal_column("'due'")
 
@@ -55,7 +56,7 @@ class Deliveries:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
-    def page(self, wanted: Query, place: Place) -> Page[OutboxItem]:
+    def page(self, wanted: Query, place: PagePosition) -> Page[OutboxItem]:
         """Some, the last written first."""
         with looking(self._engine) as (connection, limit):
             found = _walk(wanted, self._engine).page(connection, limit, place)
@@ -157,13 +158,13 @@ def _walk(wanted: Query, engine: Engine) -> Walk:
     through: list[Condition] = []
     if wanted.recipient is not None:
         through.append(OUTBOX.c.recipient_key == recipient_key(known_as(engine, wanted.recipient)))
-    elif (state := wanted.only(By.STATE)) and not choices[By.STATE].none_of:
+    elif (state := wanted.only(FilterField.STATE)) and not choices[FilterField.STATE].none_of:
         through.append(OUTBOX.c.state == state)
-        del choices[By.STATE]
+        del choices[FilterField.STATE]
     return Walk(_ROWS, _ORDER, tuple(through), tuple(_conditions(choices, wanted)))
 
 
-def _conditions(choices: "dict[By, Choice]", wanted: Query) -> Iterable[Condition]:
+def _conditions(choices: "dict[FilterField, Choice]", wanted: Query) -> Iterable[Condition]:
     for by, choice in choices.items():
         yield among(_COLUMNS[by], choice)
     if wanted.since is not None:

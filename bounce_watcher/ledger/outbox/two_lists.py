@@ -13,7 +13,7 @@ PAGE = 500
 _OTHER = {Side.HERE: Side.THERE, Side.THERE: Side.HERE}
 
 
-class Entry(NamedTuple):
+class ListEntry(NamedTuple):
     """`key` is what is compared. `stream` is told here, `reason` and `since` (RFC 3339) there, as far as it tells."""
 
     key: str
@@ -32,12 +32,12 @@ class TwoLists:
         self._db = sqlite3.connect("", isolation_level=None)
         for pragma in ("journal_mode = OFF", "synchronous = OFF", "cache_size = -65536"):
             self._db.execute(f"PRAGMA {pragma}").close()
-        columns = ", ".join(f"{name} TEXT" for name in Entry._fields if name != "key")
+        columns = ", ".join(f"{name} TEXT" for name in ListEntry._fields if name != "key")
         for side in Side:
             self._db.execute(f"CREATE TABLE {side} (key TEXT PRIMARY KEY, {columns}) WITHOUT ROWID")
         self._db.execute("CREATE TABLE moving (key TEXT PRIMARY KEY) WITHOUT ROWID")
 
-    def add(self, side: Side, entries: Iterable[Entry]) -> int:
+    def add(self, side: Side, entries: Iterable[ListEntry]) -> int:
         """Returns how many of them were new."""
         return self._insert(f"INSERT OR IGNORE INTO {side} VALUES (?, ?, ?, ?, ?)", entries)  # noqa: S608  (ours)
 
@@ -45,7 +45,7 @@ class TwoLists:
         """Of these the state was on its way while the lists were read: see `is_moving`."""
         self._insert("INSERT OR IGNORE INTO moving VALUES (?)", ((key,) for key in keys))
 
-    def only(self, side: Side) -> Iterator[list[tuple[Entry, bool]]]:
+    def only(self, side: Side) -> Iterator[list[tuple[ListEntry, bool]]]:
         """What is on one side alone, by key, in pages: each with whether it is moving."""
         wanted = (
             f"SELECT one.*, moving.key IS NOT NULL FROM {side} one LEFT JOIN moving USING (key) "  # noqa: S608  (ours)
@@ -54,7 +54,7 @@ class TwoLists:
         )
         last = ""
         while rows := self._db.execute(wanted, (last, PAGE)).fetchall():
-            yield [(Entry(*row[:-1]), bool(row[-1])) for row in rows]
+            yield [(ListEntry(*row[:-1]), bool(row[-1])) for row in rows]
             last = rows[-1][0]
 
     def count(self, side: Side) -> int:

@@ -28,7 +28,7 @@ from sqlalchemy import (
     update,
 )
 
-from bounce_watcher.ledger.actions import Act, Row
+from bounce_watcher.ledger.actions import Act, LogEntry
 from bounce_watcher.ledger.db.engine import reading, rehearse, write
 from bounce_watcher.ledger.db.statements import KEYS, chunks
 from bounce_watcher.ledger.db.tables import (
@@ -98,7 +98,7 @@ def erase(
 
     `advance` is told how many messages more were looked through. The log counts the rows, under the hash.
     """
-    row, mention = Row(names, Act(by, "forget", recipient=address)), mention_of(address)
+    row, mention = LogEntry(names, Act(by, "forget", recipient=address)), mention_of(address)
 
     def run(engine: Engine, work: Callable[[Connection], T], count: Callable[[T], int | None] = lambda _: None) -> T:
         return rehearse(engine, work) if dry_run else row.write(engine, work, count)

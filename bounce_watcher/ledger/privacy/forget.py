@@ -19,7 +19,7 @@ from bounce_watcher.ledger.db.engine import reading, write
 from bounce_watcher.ledger.db.statements import KEYS, chunks, insert_into
 from bounce_watcher.ledger.db.tables import ERASURE, EVENT, KEYRING
 from bounce_watcher.ledger.db.types import FORGOTTEN, KEY_CHARACTERS, recipient_key
-from bounce_watcher.ledger.privacy.personal import Holds, columns_that, mention_of
+from bounce_watcher.ledger.privacy.personal import ForgetAction, columns_that, mention_of
 from bounce_watcher.model.grounds import retold
 from bounce_watcher.model.ledger import BounceEvent, MessageRecord, Occurrence, OutboxItem, Suppression
 from bounce_watcher.model.message import unpack
@@ -33,7 +33,7 @@ _KEY_NAME, _KEY_BYTES = "forgotten", 32
 _KEY = select(KEYRING.c.key).where(KEYRING.c.name == _KEY_NAME)
 _ANY = select(ERASURE.c.name).where(ERASURE.c.name >= FORGOTTEN).limit(1)
 _KNOWN = select(ERASURE.c.name).where(ERASURE.c.name.in_(KEYS))
-_TEXTS = tuple(name for name in columns_that(EVENT, Holds.WORDS) if name in BounceEvent.__dataclass_fields__)
+_TEXTS = tuple(name for name in columns_that(EVENT, ForgetAction.WORDS) if name in BounceEvent.__dataclass_fields__)
 ERASED_EVENT: Mapping[str, Any] = {
     "final_recipient": None, "diagnostic": None, "quote": None, "sent_message_id": None, "sending": None,
     "formerly": None, "source": None,

@@ -11,7 +11,7 @@ from bounce_watcher.ledger.db.types import AsJson
 from bounce_watcher.parsing.mention import Mention
 
 
-class Holds(Enum):
+class ForgetAction(Enum):
     """What becomes of a column when an address is forgotten."""
 
     KEY = auto()       # the address by which rows are found: the hash takes its place
@@ -25,9 +25,9 @@ class Holds(Enum):
     NOTHING = auto()   # closed vocabularies, digests, ids of ours, names of the configuration, hosts, domains
 
 
-_KEY, _NAME, _ADDRESS, _WORDS, _DOCUMENT, _PART, _MAIL, _SUBJECT, _NOTHING = Holds
+_KEY, _NAME, _ADDRESS, _WORDS, _DOCUMENT, _PART, _MAIL, _SUBJECT, _NOTHING = ForgetAction
 
-COLUMNS: Mapping[str, Mapping[str, Holds]] = {
+COLUMNS: Mapping[str, Mapping[str, ForgetAction]] = {
     "message": {
         "digest": _NOTHING, "kind": _NOTHING, "source": _WORDS, "mailbox": _NOTHING, "packed": _MAIL,
         "review_group": _NOTHING,
@@ -97,7 +97,7 @@ COLUMNS: Mapping[str, Mapping[str, Holds]] = {
     "held": {"recipient_key": _KEY, "stream": _NOTHING, "alert": _NOTHING},
 }
 
-STRUCK = (Holds.WORDS, Holds.DOCUMENT, Holds.ADDRESS, Holds.PART)
+STRUCK = (ForgetAction.WORDS, ForgetAction.DOCUMENT, ForgetAction.ADDRESS, ForgetAction.PART)
 """What is looked through for an address, beside raw mail."""
 
 
@@ -106,7 +106,7 @@ def may_hold(table: Table) -> set[str]:
     return {column.name for column in table.columns if isinstance(column.type, (Text, JSON, LargeBinary, AsJson))}
 
 
-def columns_that(table: Table, *hold: Holds) -> list[str]:
+def columns_that(table: Table, *hold: ForgetAction) -> list[str]:
     return [name for name, holds in COLUMNS[table.name].items() if holds in hold]
 
 

@@ -25,7 +25,7 @@ from bounce_watcher.ledger.db.statements import chunks, is_sqlite
 from bounce_watcher.ledger.db.tables import OUTBOX
 from bounce_watcher.ledger.db.types import AsJson
 from bounce_watcher.ledger.privacy.forget import is_forgotten
-from bounce_watcher.ledger.privacy.personal import Holds, columns_that, may_name, mention_of, tables
+from bounce_watcher.ledger.privacy.personal import ForgetAction, columns_that, may_name, mention_of, tables
 from bounce_watcher.model.ledger import OutboxState
 from bounce_watcher.parsing.mention import Mention
 
@@ -104,17 +104,17 @@ def _is(table: Table, key: Sequence[Any]) -> Any:
 def _change(table: Table, row: Any, mention: Mention, own: Set[str]) -> dict[str, Any] | None:
     """The columns that read otherwise without the address; None where the row is to go."""
     spare = _own(table, row)
-    if any(mention.is_in(getattr(row, each), spare) for each in columns_that(table, Holds.PART)):
+    if any(mention.is_in(getattr(row, each), spare) for each in columns_that(table, ForgetAction.PART)):
         return None
     struck: dict[str, Any] = {}
-    for each in columns_that(table, Holds.WORDS, Holds.ADDRESS, Holds.DOCUMENT):
+    for each in columns_that(table, ForgetAction.WORDS, ForgetAction.ADDRESS, ForgetAction.DOCUMENT):
         text = getattr(row, each)
         if text is None or not mention.may_be_in(text):
             continue
-        holds_address = each in columns_that(table, Holds.ADDRESS)
+        holds_address = each in columns_that(table, ForgetAction.ADDRESS)
         if holds_address:
             changed = None if mention_of(text) == mention else text
-        elif each in columns_that(table, Holds.DOCUMENT):
+        elif each in columns_that(table, ForgetAction.DOCUMENT):
             changed = text if _is_to_be_sent(table, row, own) else _in_document(text, mention, spare)
         else:
             changed = mention.masked(text, spare)
@@ -125,7 +125,7 @@ def _change(table: Table, row: Any, mention: Mention, own: Set[str]) -> dict[str
 
 def _own(table: Table, row: Any) -> list[Mention]:
     """The address that a row is about: one that ends like the other, as `=ada@…` like `ada@…`, is not struck out."""
-    names = (getattr(row, each) for each in columns_that(table, Holds.NAME))
+    names = (getattr(row, each) for each in columns_that(table, ForgetAction.NAME))
     return [mention_of(each) for each in names if each and not is_forgotten(each)]
 
 

@@ -19,7 +19,7 @@ from bounce_watcher.model.grounds import Alarm, EndpointGone, Subject, SubjectKi
 from bounce_watcher.model.ledger import Alert, AlertKind, NoticeType, Occurrence
 from bounce_watcher.model.times import timestamp
 from bounce_watcher.policy.guards.limits import SLOT
-from bounce_watcher.policy.guards.spells import SLOTS_A_DAY, Limit, Spell, Window, slot_of, spells, windows
+from bounce_watcher.policy.guards.spells import SLOTS_A_DAY, Spell, SpellThreshold, Window, slot_of, spells, windows
 
 Counts = Mapping[str, Counter[int]]
 """How many of each series in each slot."""
@@ -38,7 +38,7 @@ class Topic:
     kind: AlertKind
     window: timedelta
     quiet: timedelta
-    limit_of: Callable[[Subject, Window], Limit | None]
+    limit_of: Callable[[Subject, Window], SpellThreshold | None]
     grounds: Callable[[Subject, Spell], Alarm]
     quote: Callable[[Subject], str | None]
 
@@ -327,5 +327,5 @@ def _load_spells(connection: Connection, series: Sequence[str]) -> defaultdict[s
 
 def spell_of(alert: Alert) -> Spell:
     assert alert.ends_at is not None, "only an endpoint's alert has no end in sight"
-    limit = Limit(alert.alarm_from, alert.usual)
+    limit = SpellThreshold(alert.alarm_from, alert.usual)
     return Spell(alert.since, alert.raised_at, alert.ends_at, alert.count, limit, alert.id, alert.cleared)

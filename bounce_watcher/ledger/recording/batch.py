@@ -12,7 +12,7 @@ from bounce_watcher.ledger.db.statements import (
     KEYS,
     Conflict,
     Insertion,
-    Key,
+    RecipientKey,
     Row,
     Values,
     by_stream,
@@ -31,7 +31,7 @@ from bounce_watcher.ledger.recording import holds
 from bounce_watcher.ledger.suppressions import protection
 from bounce_watcher.model.grounds import Expired
 from bounce_watcher.model.ledger import (
-    By,
+    ChangedBy,
     NoticeType,
     Occurrence,
     OutboxItem,
@@ -40,7 +40,7 @@ from bounce_watcher.model.ledger import (
     State,
     Suppression,
 )
-from bounce_watcher.policy.transitions import Change
+from bounce_watcher.policy.transitions import Transition
 
 Announce = Callable[[Occurrence], Sequence[OutboxItem]]
 
@@ -82,7 +82,7 @@ _of_suppression = attrgetter(*_PUT_SUPPRESSION.columns[1:])
 _of_item = attrgetter(*_ADD_ITEM.columns[1:])
 
 
-class Books:
+class RecipientBatch:
     """Open them for all recipients of a transaction at once, `enter` each change, `close` to write.
 
     `records` is always the latest state, `told` counts the occurrences by type.
@@ -90,7 +90,8 @@ class Books:
     """
 
     def __init__(
-        self, connection: Connection, recipients: Mapping[Key, str], announce: Announce, by: By = By.REPORT
+        self, connection: Connection, recipients: Mapping[RecipientKey, str], announce: Announce,
+        by: ChangedBy = ChangedBy.REPORT
     ) -> None:
         """`recipients` maps keys to addresses as written: one never seen before gets a record by that name.
 
@@ -100,9 +101,9 @@ class Books:
         self._announce = announce
         self._by = by
         self._steps: list[Row] = []
-        self._let_go: dict[Key, bool] = {}
-        self._items: list[tuple[Key, OutboxItem]] = []
-        self._newer_states: list[tuple[Key, OutboxItem]] = []
+        self._let_go: dict[RecipientKey, bool] = {}
+        self._items: list[tuple[RecipientKey, OutboxItem]] = []
+        self._newer_states: list[tuple[RecipientKey, OutboxItem]] = []
         self.told: Counter[NoticeType] = Counter()
         keys = sorted(recipients)
         if not is_sqlite(connection):  # which has locked the whole file: here rows are locked, so there have to be rows
@@ -116,7 +117,7 @@ class Books:
             for key in keys
         }
 
-    def enter(self, key: Key, change: Change, by: By | None = None) -> None:
+    def enter(self, key: RecipientKey, change: Transition, by: ChangedBy | None = None) -> None:
         before = self.records[key]
         self.records[key] = change.record
         if before.state is State.PENDING and change.record.state is not State.PENDING:
@@ -140,7 +141,7 @@ class Books:
         self._write_items()
         return len(self._items)
 
-    def _write_suppressions(self, changed: Mapping[Key, RecipientRecord]) -> None:
+    def _write_suppressions(self, changed: Mapping[RecipientKey, RecipientRecord]) -> None:
         before = {key: found.suppression for key in changed if (found := self._found.get(key))}
         _PUT_SUPPRESSION.execute(self._connection, [
             _suppression_row(key, now)
@@ -166,8 +167,8 @@ def queue(connection: Connection, items: Sequence[OutboxItem]) -> None:
 
 
 def _load(
-    connection: Connection, keys: Sequence[Key], protected: Mapping[str, str]
-) -> Iterator[tuple[Key, RecipientRecord]]:
+    connection: Connection, keys: Sequence[RecipientKey], protected: Mapping[str, str]
+) -> Iterator[tuple[RecipientKey, RecipientRecord]]:
     records = _RECORDS if is_sqlite(connection) else _LOCKED
     for part in by_stream(keys):
         # Locked first and by itself: a suppression read in the same statement could be older than the lock.
@@ -175,18 +176,18 @@ def _load(
         standing = {row.recipient_key: row for row in connection.execute(_STANDING, part)}
         for row in rows:
             address = row[0]
-            yield Key(row[1], address), record_from_rows(row, standing.get(address), protected.get(address))
+            yield RecipientKey(row[1], address), record_from_rows(row, standing.get(address), protected.get(address))
 
 
-def _of(key: Key) -> Values:
+def _of(key: RecipientKey) -> Values:
     return {"of_address": key.address, "of_stream": key.stream}
 
 
-def _recipient_row(key: Key, record: RecipientRecord) -> Row:
+def _recipient_row(key: RecipientKey, record: RecipientRecord) -> Row:
     return (key.address, *_of_record(record))
 
 
-def _suppression_row(key: Key, suppression: Suppression) -> Row:
+def _suppression_row(key: RecipientKey, suppression: Suppression) -> Row:
     return (key.address, *_of_suppression(suppression))
 
 
@@ -199,18 +200,18 @@ def _is_step(before: RecipientRecord, after: RecipientRecord) -> bool:
     )
 
 
-def _step_row(key: Key, before: RecipientRecord, change: Change, by: By) -> Row:
+def _step_row(key: RecipientKey, before: RecipientRecord, change: Transition, by: ChangedBy) -> Row:
     after = change.record
     standing = after.suppression
     if isinstance(after.grounds, Expired) and before.suppression:
-        by = By.CLOCK
+        by = ChangedBy.CLOCK
     return (
         key.address, key.stream, _moment(before, change), after.state, after.grounds, by,
         standing and standing.reason, standing and standing.until,
     )
 
 
-def _moment(before: RecipientRecord, change: Change) -> datetime | None:
+def _moment(before: RecipientRecord, change: Transition) -> datetime | None:
     """When a step was made: as its notice says, else as the record does."""
     told = [occurrence.at for occurrence in change.occurrences if occurrence.type in STATES_TOLD]
     if told:
@@ -225,5 +226,5 @@ def _moment(before: RecipientRecord, change: Change) -> datetime | None:
     return after.last_event_at
 
 
-def _item_row(key: Key, item: OutboxItem) -> Row:
+def _item_row(key: RecipientKey, item: OutboxItem) -> Row:
     return (None if item.recipient is None else key.address, *_of_item(item))

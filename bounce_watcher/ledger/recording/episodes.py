@@ -11,12 +11,12 @@ from datetime import datetime
 from sqlalchemy import Connection, Engine, Exists, exists, select
 
 from bounce_watcher.ledger.db.engine import write
-from bounce_watcher.ledger.db.statements import Key
+from bounce_watcher.ledger.db.statements import RecipientKey
 from bounce_watcher.ledger.db.tables import ALERT, HELD, alert_from_row
 from bounce_watcher.ledger.recording import alerts, flood, guard
-from bounce_watcher.ledger.recording.batch import Announce, Books
+from bounce_watcher.ledger.recording.batch import Announce, RecipientBatch
 from bounce_watcher.ledger.recording.record import load_counted
-from bounce_watcher.model.ledger import AlertKind, By
+from bounce_watcher.model.ledger import AlertKind, ChangedBy
 from bounce_watcher.policy.replay import history_at
 from bounce_watcher.policy.settings import PolicySettings
 
@@ -45,11 +45,11 @@ def _settle_batch(connection: Connection, now: datetime, announce: Announce, pol
         .distinct()
         .limit(_BATCH)
     )
-    keys = [Key(*row) for row in connection.execute(over)]
+    keys = [RecipientKey(*row) for row in connection.execute(over)]
     if not keys:
         return 0
     alerts.lock(connection)
-    books = Books(connection, {key: key.address for key in keys}, announce, By.GUARD)
+    books = RecipientBatch(connection, {key: key.address for key in keys}, announce, ChangedBy.GUARD)
     counted = load_counted(connection, books.records)
     gate = flood.Gate(connection, policy, announce)
     results = guard.Results(connection, gate)

@@ -12,7 +12,7 @@ from functools import cached_property
 
 from sqlalchemy import Connection, func, or_, select, update
 
-from bounce_watcher.ledger.db.statements import KEYS, Conflict, Insertion, Key, by_stream, chunks, columns_of
+from bounce_watcher.ledger.db.statements import KEYS, Conflict, Insertion, RecipientKey, by_stream, chunks, columns_of
 from bounce_watcher.ledger.db.tables import ALERT, EVENT, HELD, SLOT_COUNT, alert_from_row, event_from_row
 from bounce_watcher.ledger.recording import alerts, holds
 from bounce_watcher.ledger.recording.batch import Announce
@@ -36,7 +36,7 @@ _IS_FLOOD = ALERT.c.kind == AlertKind.FLOOD.value
 
 
 @dataclass(frozen=True, slots=True)
-class Refusal:
+class FloodHold:
     """Why a suppression may not pass, and the alert under which it is held."""
 
     over: Over
@@ -60,13 +60,13 @@ class Gate:
         self._new: set[str] = set()
         self._counts: defaultdict[str, Counter[int]] = defaultdict(Counter)
 
-    def refuses(self, event: BounceEvent) -> Refusal | None:
+    def refuses(self, event: BounceEvent) -> FloodHold | None:
         """Why the suppression that follows from `event` may not pass; None where it passes, which is counted."""
         if not (self._settings.enabled and is_unproven(event)):
             return None
         over = self._budget.over(event)
         if over is not None:
-            return Refusal(over, self._alert(event, over))
+            return FloodHold(over, self._alert(event, over))
         self._count(event, 1)
         return None
 
@@ -172,7 +172,7 @@ def _events(connection: Connection, suppressions: Iterable[Suppression]) -> dict
     return found
 
 
-def hold(connection: Connection, held: Collection[tuple[Key, str]]) -> None:
+def hold(connection: Connection, held: Collection[tuple[RecipientKey, str]]) -> None:
     """Enters the holds, each by the id of its alert, and counts them there."""
     _ADD_HELD.execute(connection, sorted((key.address, key.stream, alert) for key, alert in held))
     holds.count(connection, held=Counter(alert for _, alert in set(held)))
@@ -186,13 +186,13 @@ def confirmed(connection: Connection, suppressions: Collection[Suppression]) -> 
     alerts.add(connection, counts)
 
 
-def held_in_flood(connection: Connection, keys: Iterable[Key]) -> dict[Key, str]:
+def held_in_flood(connection: Connection, keys: Iterable[RecipientKey]) -> dict[RecipientKey, str]:
     """Those of some recipients whom a flood holds, each with the id of the alert."""
-    found: dict[Key, str] = {}
+    found: dict[RecipientKey, str] = {}
     for part in by_stream(sorted(keys)):
         rows = connection.execute(
             select(HELD.c.recipient_key, HELD.c.alert).join(ALERT, ALERT.c.id == HELD.c.alert)
             .where(_IS_FLOOD, HELD.c.stream == part["stream"], HELD.c.recipient_key.in_(part["keys"]))
         )
-        found.update((Key(part["stream"], address), alert) for address, alert in rows)
+        found.update((RecipientKey(part["stream"], address), alert) for address, alert in rows)
     return found

@@ -13,11 +13,11 @@ from typing import cast
 
 from sqlalchemy import Connection, Update, bindparam, or_, select, update
 
-from bounce_watcher.ledger.db.statements import KEYS, Conflict, Insertion, Key, by_stream, chunks, columns_of
+from bounce_watcher.ledger.db.statements import KEYS, Conflict, Insertion, RecipientKey, by_stream, chunks, columns_of
 from bounce_watcher.ledger.db.tables import ALERT, EVENT, HELD, EventRow, event_from_row
 from bounce_watcher.ledger.recording import alerts, holds
 from bounce_watcher.ledger.recording.alerts import Followed, Topic
-from bounce_watcher.ledger.recording.batch import Announce, Books
+from bounce_watcher.ledger.recording.batch import Announce, RecipientBatch
 from bounce_watcher.ledger.recording.flood import Gate
 from bounce_watcher.ledger.recording.sent import sent_to
 from bounce_watcher.model.grounds import (
@@ -30,7 +30,7 @@ from bounce_watcher.model.ledger import (
     Alert,
     AlertKind,
     BounceEvent,
-    By,
+    ChangedBy,
     CountedBounce,
     Decision,
     RecipientRecord,
@@ -43,13 +43,13 @@ from bounce_watcher.policy.counting import speaks_of_recipient
 from bounce_watcher.policy.guards import flood, holding, outages, trouble
 from bounce_watcher.policy.guards.holding import Holder, holder_of, struck_out_by
 from bounce_watcher.policy.guards.limits import AlertSettings
-from bounce_watcher.policy.guards.spells import SLOTS_A_DAY, Limit, Spell, Window, slot_of
-from bounce_watcher.policy.guards.waits import Group, WaitingRoom
+from bounce_watcher.policy.guards.spells import SLOTS_A_DAY, Spell, SpellThreshold, Window, slot_of
+from bounce_watcher.policy.guards.waits import SubjectCounts, WaitingRoom
 from bounce_watcher.policy.providers import provider_of
 from bounce_watcher.policy.settings import PolicySettings
-from bounce_watcher.policy.transitions import Change
+from bounce_watcher.policy.transitions import Transition
 
-Keyed = Sequence[tuple[Key, BounceEvent]]
+Keyed = Sequence[tuple[RecipientKey, BounceEvent]]
 _Slots = defaultdict[str, Counter[int]]
 
 _HARD_TIMES = select(EVENT.c.recipient_key, EVENT.c.at).where(
@@ -75,7 +75,7 @@ class Watched:
     """
 
     spells: Mapping[Subject, Sequence[Followed]] = field(default_factory=dict)
-    before: Mapping[Key, tuple[str, Alert]] = field(default_factory=dict)
+    before: Mapping[RecipientKey, tuple[str, Alert]] = field(default_factory=dict)
     room: WaitingRoom | None = None
     wait: timedelta | None = None
 
@@ -120,7 +120,7 @@ class _Outages:
         self._announce = announce
         self._quotes: dict[Subject, str] = {}
         self._days: dict[int, int] = {}
-        self._limits: dict[tuple[Subject, int], Limit | None] = {}
+        self._limits: dict[tuple[Subject, int], SpellThreshold | None] = {}
 
     def watch(self, keyed: Keyed) -> Watched:
         """By provider first; what falls into no outage of a provider's is counted by its wording."""
@@ -130,7 +130,7 @@ class _Outages:
             return Watched(wait=wait)
         new = set(self._new(hard))
         span = min(event.at for _, event in hard), max(event.at for _, event in hard)
-        groups: dict[Subject, Group] = {}
+        groups: dict[Subject, SubjectCounts] = {}
         providers = self._round([(outages.provider_subject(event), event) for _, event in hard], new, span, groups)
         found = Watched(providers)
         covered, words = _Slots(Counter), list[tuple[Subject, BounceEvent]]()
@@ -157,13 +157,13 @@ class _Outages:
 
     def _round(
         self, events: Iterable[tuple[Subject, BounceEvent]], new: set[str], span: tuple[datetime, datetime],
-        groups: dict[Subject, Group],
+        groups: dict[Subject, SubjectCounts],
     ) -> dict[Subject, Sequence[Followed]]:
         """Counts one sort of subjects, the spells of which it returns. `groups` gets a group for each."""
         counts: dict[Subject, Counter[int]] = {}
         for subject, event in events:
             if subject not in groups:
-                self._quotes[subject], groups[subject] = outages.wording(event), Group()
+                self._quotes[subject], groups[subject] = outages.wording(event), SubjectCounts()
             groups[subject].add(event, counts=event.id in new)
             counts[subject] = Counter()
         fresh = {subject: Counter(groups[subject].new) for subject in counts}
@@ -180,20 +180,20 @@ class _Outages:
             quote=lambda subject: self._quotes.get(subject) or None,
         )
 
-    def _limit(self, subject: Subject, window: Window) -> Limit | None:
+    def _limit(self, subject: Subject, window: Window) -> SpellThreshold | None:
         settings = self._policy.guard
         if window.count < settings.min_bounces:
             return None  # no need to ask what is usual
         return self._limit_at(subject, window.last)
 
-    def _limit_at(self, subject: Subject, slot: int) -> Limit | None:
+    def _limit_at(self, subject: Subject, slot: int) -> SpellThreshold | None:
         """What one is held against all day; None while the ledger learns."""
         day = subject, slot // SLOTS_A_DAY
         if day not in self._limits:
             self._limits[day] = self._limit_of_day(subject, slot)
         return self._limits[day]
 
-    def _limit_of_day(self, subject: Subject, slot: int) -> Limit | None:
+    def _limit_of_day(self, subject: Subject, slot: int) -> SpellThreshold | None:
         settings, today = self._policy.guard, slot // SLOTS_A_DAY
         if today not in self._days:
             self._days[today] = alerts.days_before(self._connection, slot, settings.baseline)
@@ -202,9 +202,9 @@ class _Outages:
         usual = alerts.usual(self._connection, subject.key, slot, settings.window, settings.baseline, outages.RANK)
         return outages.limit(usual, settings)
 
-    def _before(self, spells: Mapping[Subject, Sequence[Followed]]) -> dict[Key, tuple[str, Alert]]:
+    def _before(self, spells: Mapping[Subject, Sequence[Followed]]) -> dict[RecipientKey, tuple[str, Alert]]:
         """Who had a hard bounce of the subject since a spell began or went on, by what the ledger holds already."""
-        found: dict[Key, tuple[str, Alert]] = {}
+        found: dict[RecipientKey, tuple[str, Alert]] = {}
         for subject, followed in spells.items():
             for each in followed:
                 if each.grown_from is not None:
@@ -214,7 +214,7 @@ class _Outages:
                     )
         return found
 
-    def _recorded(self, subject: Subject, since: datetime, until: datetime) -> Iterator[tuple[Key, str]]:
+    def _recorded(self, subject: Subject, since: datetime, until: datetime) -> Iterator[tuple[RecipientKey, str]]:
         rows = self._connection.execute(
             select(EVENT).where(
                 EVENT.c.at >= since, EVENT.c.at <= until, EVENT.c.bounce_type == BounceType.HARD.value
@@ -223,7 +223,7 @@ class _Outages:
         for row in rows:
             event = event_from_row(cast(EventRow, row))
             if subject in outages.subjects(event):
-                yield Key(row.stream, row.recipient_key), event.recipient
+                yield RecipientKey(row.stream, row.recipient_key), event.recipient
 
 
 # ── own trouble ─────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -237,13 +237,13 @@ def _watch_trouble(
     alerts.add(connection, found.reports)
     first, last = min(event.at for event in events), max(event.at for event in events)
 
-    def blocks(subject: Subject, window: Window) -> Limit | None:
+    def blocks(subject: Subject, window: Window) -> SpellThreshold | None:
         if window.count < settings.min_blocks:
             return None
         return trouble.limit(window, alerts.counted(connection, trouble.reports_of(subject.name), window), settings)
 
-    def forged(subject: Subject, window: Window) -> Limit | None:
-        return Limit(settings.min_blocks, 0)
+    def forged(subject: Subject, window: Window) -> SpellThreshold | None:
+        return SpellThreshold(settings.min_blocks, 0)
 
     def blocks_grounds(subject: Subject, spell: Spell) -> Blocks:
         return _blocks(connection, subject, spell, last, settings)
@@ -302,12 +302,12 @@ def _blocks(
 class Holding:
     """Whose suppression is held back by what, as far as a page touches it. Opened after the books."""
 
-    def __init__(self, connection: Connection, watched: Watched, books: Books, gate: Gate) -> None:
+    def __init__(self, connection: Connection, watched: Watched, books: RecipientBatch, gate: Gate) -> None:
         self._connection = connection
         self._watched = watched
         self._books = books
         self._gate = gate
-        self._added: set[tuple[Key, str]] = set()
+        self._added: set[tuple[RecipientKey, str]] = set()
         self._fresh: dict[bool, Counter[str]] = {True: Counter(), False: Counter()}
         pending = [key for key, record in books.records.items() if record.state is State.PENDING]
         self._holders = holders(connection, pending)
@@ -319,7 +319,7 @@ class Holding:
         }
         _strike(connection, _STRIKE_HARD, ((key, holder_of(alert)) for key, alert in self._watched_in.items()))
 
-    def end_watches(self, still_counts: Callable[[Key, datetime], bool]) -> None:
+    def end_watches(self, still_counts: Callable[[RecipientKey, datetime], bool]) -> None:
         """Of those who were watched for a hard bounce of an outage before the alarm, as far as nothing else counts.
 
         Ask it when the history is loaded: such bounces are struck out by then.
@@ -327,27 +327,29 @@ class Holding:
         for key, alert in sorted(self._watched_in.items()):
             if not still_counts(key, alert.raised_at):
                 grounds = struck_out_by(holder_of(alert))
-                self._books.enter(key, transitions.reset(self._books.records[key], grounds), By.GUARD)
+                self._books.enter(key, transitions.reset(self._books.records[key], grounds), ChangedBy.GUARD)
 
-    def end_wait(self, key: Key, at: datetime) -> None:
+    def end_wait(self, key: RecipientKey, at: datetime) -> None:
         """Puts in force what has waited for an alarm long enough."""
         if self._watched.wait is not None and key not in self._holders:
-            self._books.enter(key, holding.wait_ended(self._books.records[key], at, self._watched.wait), By.GUARD)
+            self._books.enter(
+                key, holding.wait_ended(self._books.records[key], at, self._watched.wait), ChangedBy.GUARD
+            )
 
-    def settle(self, key: Key, at: datetime, counted: Iterable[CountedBounce]) -> None:
+    def settle(self, key: RecipientKey, at: datetime, counted: Iterable[CountedBounce]) -> None:
         """Ends what holds a recipient's suppression back, if all of it was over before `at`."""
         held_by = self._holders.get(key)
         if held_by and not self.in_flood(key) and all(each.ends_at < at for each in held_by):
             change = self._results.settle(key, self._books.records[key], held_by, counted)
-            self._books.enter(key, change, By.GUARD)
+            self._books.enter(key, change, ChangedBy.GUARD)
             self._let_go(key, is_true=change.record.state is State.SUPPRESSED)
 
-    def in_flood(self, key: Key) -> bool:
+    def in_flood(self, key: RecipientKey) -> bool:
         """Whether a flood holds a recipient: then the policy looks at each further report as if nothing stood."""
         held_by = self._holders.get(key)
         return held_by is not None and held_by[0].kind is AlertKind.FLOOD
 
-    def adjust(self, key: Key, event: BounceEvent, decision: Decision) -> Decision:
+    def adjust(self, key: RecipientKey, event: BounceEvent, decision: Decision) -> Decision:
         """What is decided with all that is reported at the same time: an outage, or a flood of unproven reports."""
         covering = list(self._watched.cover(event))
         decision, alerts_on_it = holding.in_outages(event, decision, covering, in_flood=self.in_flood(key))
@@ -357,7 +359,7 @@ class Holding:
             decision = self._watched.room.admit(event, decision)
         return self._in_flood(key, event, decision)
 
-    def _in_flood(self, key: Key, event: BounceEvent, decision: Decision) -> Decision:
+    def _in_flood(self, key: RecipientKey, event: BounceEvent, decision: Decision) -> Decision:
         if not holding.needs_room(decision, is_held=key in self._holders):
             return decision
         refusal = self._gate.refuses(event)
@@ -384,7 +386,7 @@ class Holding:
             if (key, each.alert) in self._added
         ))
 
-    def _hold_back(self, key: Key, alert: Alert) -> None:
+    def _hold_back(self, key: RecipientKey, alert: Alert) -> None:
         self.end_wait(key, alert.raised_at)
         record = self._books.records[key]
         current = record.suppression
@@ -392,15 +394,15 @@ class Holding:
             return
         if key not in self._holders:
             self._gate.give_back(current)
-            self._books.enter(key, holding.taken_back(record, alert), By.GUARD)
+            self._books.enter(key, holding.taken_back(record, alert), ChangedBy.GUARD)
         self._add(key, alert)
 
-    def _let_go(self, key: Key, *, is_true: bool) -> None:
+    def _let_go(self, key: RecipientKey, *, is_true: bool) -> None:
         """The books count those that were held before this page; those that it held itself are counted here."""
         held_by = self._holders.pop(key)
         self._fresh[is_true].update(each.alert for each in held_by if (key, each.alert) in self._added)
 
-    def _add(self, key: Key, alert: Alert) -> None:
+    def _add(self, key: RecipientKey, alert: Alert) -> None:
         held_by = self._holders.setdefault(key, [])
         if all(each.alert != alert.id for each in held_by):
             held_by.append(holder_of(alert))
@@ -414,11 +416,11 @@ class Results:
         """What is suppressed after all goes through the gate: what may not pass is released with the others."""
         self._connection = connection
         self._gate = gate
-        self._struck: list[tuple[Key, Holder]] = []
+        self._struck: list[tuple[RecipientKey, Holder]] = []
 
     def settle(
-        self, key: Key, record: RecipientRecord, held_by: Sequence[Holder], counted: Iterable[CountedBounce]
-    ) -> Change:
+        self, key: RecipientKey, record: RecipientRecord, held_by: Sequence[Holder], counted: Iterable[CountedBounce]
+    ) -> Transition:
         """What `policy.holding.settled` makes of a recipient whom nothing holds any more."""
         found = holding.settled(record, held_by, counted, self._gate.lets_pass)
         if not found.is_true:
@@ -429,9 +431,9 @@ class Results:
         _strike(self._connection, _STRIKE, self._struck)
 
 
-def holders(connection: Connection, keys: Iterable[Key]) -> dict[Key, list[Holder]]:
+def holders(connection: Connection, keys: Iterable[RecipientKey]) -> dict[RecipientKey, list[Holder]]:
     """What holds the suppressions of recipients back."""
-    found: dict[Key, list[Holder]] = {}
+    found: dict[RecipientKey, list[Holder]] = {}
     for part in by_stream(sorted(keys)):
         rows = connection.execute(
             select(HELD.c.recipient_key, ALERT)
@@ -440,12 +442,12 @@ def holders(connection: Connection, keys: Iterable[Key]) -> dict[Key, list[Holde
             .order_by(HELD.c.recipient_key, ALERT.c.since)
         )
         for row in rows:
-            held_by = found.setdefault(Key(part["stream"], row[0]), [])
+            held_by = found.setdefault(RecipientKey(part["stream"], row[0]), [])
             held_by.append(Holder(row.id, row.since, row.ends_at, row.grounds, AlertKind(row.kind)))
     return found
 
 
-def _strike(connection: Connection, statement: Update, struck: Iterable[tuple[Key, Holder]]) -> None:
+def _strike(connection: Connection, statement: Update, struck: Iterable[tuple[RecipientKey, Holder]]) -> None:
     """What was reported in an outage shows that it counts no more."""
     values = [
         {"of_address": key.address, "of_stream": key.stream, "since": each.since, "ends_at": each.ends_at,

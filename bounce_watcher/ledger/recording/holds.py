@@ -5,11 +5,11 @@ from collections.abc import Mapping
 
 from sqlalchemy import Connection, delete, select, update
 
-from bounce_watcher.ledger.db.statements import Key, by_stream
+from bounce_watcher.ledger.db.statements import RecipientKey, by_stream
 from bounce_watcher.ledger.db.tables import ALERT, HELD
 
 
-def end(connection: Connection, let_go: Mapping[Key, bool]) -> None:
+def end(connection: Connection, let_go: Mapping[RecipientKey, bool]) -> None:
     """`let_go` says of each recipient whether it is suppressed now (what held it was right), or may be mailed.
 
     To be called under the lock of the counts (`alerts.lock`), so that no alarm begins to hold somebody in between.
@@ -18,7 +18,7 @@ def end(connection: Connection, let_go: Mapping[Key, bool]) -> None:
     for part in by_stream(sorted(let_go)):
         here = HELD.c.stream == part["stream"], HELD.c.recipient_key.in_(part["keys"])
         for address, alert in connection.execute(select(HELD.c.recipient_key, HELD.c.alert).where(*here)):
-            (confirmed if let_go[Key(part["stream"], address)] else released)[alert] += 1
+            (confirmed if let_go[RecipientKey(part["stream"], address)] else released)[alert] += 1
         connection.execute(delete(HELD).where(*here))
     count(connection, released=released, confirmed=confirmed)
 

@@ -15,7 +15,7 @@ from bounce_watcher.ledger.db.tables import ALERT, SLOT_COUNT
 from bounce_watcher.ledger.recording.alerts import series_of
 from bounce_watcher.model.grounds import Subject, SubjectKind
 from bounce_watcher.model.ledger import AlertKind, MessageRecord
-from bounce_watcher.policy.guards.quiet import SPAN, Pace, Silence, pace_of
+from bounce_watcher.policy.guards.quiet import SPAN, ArrivalRate, Silence, pace_of
 from bounce_watcher.policy.guards.spells import slot_of, start_of
 
 _HOUR = timedelta(hours=1)
@@ -44,7 +44,7 @@ def add(connection: Connection, messages: Iterable[MessageRecord]) -> None:
     _ADD.execute(connection, sorted((*place, number) for place, number in counts.items()))
 
 
-def paces(engine: Engine, mailboxes: Sequence[str], now: datetime) -> Mapping[str, Pace]:
+def paces(engine: Engine, mailboxes: Sequence[str], now: datetime) -> Mapping[str, ArrivalRate]:
     """Of those of which enough is known, or an alert is under way."""
     with reading(engine) as connection:
         hours, told = _hours(connection, mailboxes, now), _told(connection, mailboxes, now)

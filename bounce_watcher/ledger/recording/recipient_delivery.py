@@ -6,16 +6,16 @@ from datetime import datetime
 
 from sqlalchemy import Connection, bindparam, select
 
-from bounce_watcher.ledger.db.statements import KEYS, Key, by_stream, key_of
+from bounce_watcher.ledger.db.statements import KEYS, RecipientKey, by_stream, key_of
 from bounce_watcher.ledger.db.tables import RECIPIENT
 from bounce_watcher.ledger.recording import alerts
-from bounce_watcher.ledger.recording.batch import Announce, Books
+from bounce_watcher.ledger.recording.batch import Announce, RecipientBatch
 from bounce_watcher.ledger.recording.flood import held_in_flood
-from bounce_watcher.model.ledger import By, CountedBounce, RecipientRecord, State
+from bounce_watcher.model.ledger import ChangedBy, CountedBounce, RecipientRecord, State
 from bounce_watcher.model.sending import DeliveredOutcome, Delivery
 from bounce_watcher.policy import transitions
 
-Counted = Callable[[Connection, Mapping[Key, RecipientRecord]], Mapping[Key, Sequence[CountedBounce]]]
+Counted = Callable[[Connection, Mapping[RecipientKey, RecipientRecord]], Mapping[RecipientKey, Sequence[CountedBounce]]]
 
 _ON_RECORD = select(RECIPIENT.c.recipient_key, RECIPIENT.c.recipient, RECIPIENT.c.delivered_at).where(
     RECIPIENT.c.stream == bindparam("stream"), RECIPIENT.c.recipient_key.in_(KEYS)
@@ -29,12 +29,12 @@ def deliver(
 
     `counted` loads what counts against records, oldest first.
     """
-    latest: dict[Key, datetime] = {}
+    latest: dict[RecipientKey, datetime] = {}
     for delivery in deliveries:
         key = key_of(delivery.recipient, delivery.stream)
         latest[key] = max(delivery.at, latest.get(key, delivery.at))
     alerts.lock(connection)  # before the locks on recipients: what ends a hold is counted with its alert
-    books = Books(connection, _on_record(connection, latest), announce, By.PLATFORM)
+    books = RecipientBatch(connection, _on_record(connection, latest), announce, ChangedBy.PLATFORM)
     against = counted(connection, books.records)
     held = held_in_flood(connection, (key for key, record in books.records.items() if record.state is State.PENDING))
     for key, record in list(books.records.items()):
@@ -50,12 +50,12 @@ def deliver(
     )
 
 
-def _on_record(connection: Connection, latest: Mapping[Key, datetime]) -> dict[Key, str]:
+def _on_record(connection: Connection, latest: Mapping[RecipientKey, datetime]) -> dict[RecipientKey, str]:
     """The recipients that there is a record of, and for which the delivery is news, with their names."""
-    found: dict[Key, str] = {}
+    found: dict[RecipientKey, str] = {}
     for part in by_stream(sorted(latest)):
         for address, name, delivered_at in connection.execute(_ON_RECORD, part):
-            key = Key(part["stream"], address)
+            key = RecipientKey(part["stream"], address)
             if delivered_at is None or delivered_at < latest[key]:
                 found[key] = name
     return found

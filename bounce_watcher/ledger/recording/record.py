@@ -15,7 +15,7 @@ from bounce_watcher.ledger.db.statements import (
     KEYS,
     Conflict,
     Insertion,
-    Key,
+    RecipientKey,
     Row,
     by_stream,
     chunks,
@@ -25,7 +25,7 @@ from bounce_watcher.ledger.db.statements import (
 from bounce_watcher.ledger.db.tables import EVENT, MESSAGE, RECIPIENT, reason_named
 from bounce_watcher.ledger.privacy.forget import without_forgotten
 from bounce_watcher.ledger.recording import quiet, tally
-from bounce_watcher.ledger.recording.batch import Announce, Books
+from bounce_watcher.ledger.recording.batch import Announce, RecipientBatch
 from bounce_watcher.ledger.recording.flood import Gate
 from bounce_watcher.ledger.recording.guard import NOTHING, Holding, Watched, watch
 from bounce_watcher.ledger.recording.sent import with_known_messages, with_recipients
@@ -112,7 +112,7 @@ def record_page(
     keyed = list(zip(keys, events, strict=True))
     watched = watch(connection, keyed, policy, announce) if policy else NOTHING
     gate = Gate(connection, policy or _NO_POLICY, announce, events)
-    desk = _Desk(connection, keyed, announce, watched, gate)
+    desk = _PageRecorder(connection, keyed, announce, watched, gate)
     judged = [desk.judge(key, event, decide) for key, event in keyed]
     _ADD_EVENT.execute(connection, sorted(judged, key=itemgetter(_ADD_EVENT.columns.index("id"))))
     tally.add(connection, events)
@@ -134,24 +134,25 @@ def _new_events(
     return chain(fresh.values(), _unknown(connection, _EVENTS, old).values())
 
 
-class _Desk:
+class _PageRecorder:
     """The new events of one page, one after the other, each with its recipient's books and history."""
 
     def __init__(
-        self, connection: Connection, events: Iterable[tuple[Key, BounceEvent]], announce: Announce, watched: Watched,
+        self, connection: Connection, events: Iterable[tuple[RecipientKey, BounceEvent]], announce: Announce,
+        watched: Watched,
         gate: Gate,
     ) -> None:
         self._connection = connection
-        self._cut: dict[Key, datetime] = {}
+        self._cut: dict[RecipientKey, datetime] = {}
         names = {key: recipient for key, (recipient, _) in watched.before.items()}
         for key, event in events:
             names.setdefault(key, event.recipient)
-        self.books = Books(connection, names, announce)
+        self.books = RecipientBatch(connection, names, announce)
         self._holding = Holding(connection, watched, self.books, gate)
         self._counted = load_counted(connection, self.books.records)
         self._holding.end_watches(lambda key, at: bool(self._history(key, at).counted))
 
-    def judge(self, key: Key, event: BounceEvent, decide: Decide) -> Row:
+    def judge(self, key: RecipientKey, event: BounceEvent, decide: Decide) -> Row:
         """Decides on one event, enters what follows, and returns the event's row."""
         if self.books.records[key].suppression is not None and speaks_of_recipient(event):
             self._holding.end_wait(key, event.at)
@@ -178,13 +179,13 @@ class _Desk:
             ])
         return notices
 
-    def _history(self, key: Key, at: datetime) -> History:
+    def _history(self, key: RecipientKey, at: datetime) -> History:
         record = self.books.records[key]
         if self._holding.in_flood(key):
             record = replace(record, suppression=None)
         return history_at(record, self._counted[key], at)
 
-    def _count(self, key: Key, event: BounceEvent) -> None:
+    def _count(self, key: RecipientKey, event: BounceEvent) -> None:
         counted = self._counted[key]
         insort(counted, CountedBounce(event.id, event.at, event.reason, event.sent_message_id), key=_at)
         if len(counted) > LONGEST_HISTORY:
@@ -193,13 +194,15 @@ class _Desk:
 
 
 def load_counted(
-    connection: Connection, records: Mapping[Key, RecipientRecord]
-) -> defaultdict[Key, list[CountedBounce]]:
-    counted: defaultdict[Key, list[CountedBounce]] = defaultdict(list)
+    connection: Connection, records: Mapping[RecipientKey, RecipientRecord]
+) -> defaultdict[RecipientKey, list[CountedBounce]]:
+    counted: defaultdict[RecipientKey, list[CountedBounce]] = defaultdict(list)
     known = sorted(key for key, record in records.items() if record.first_event_at)
     for part in by_stream(known):
         for address, event_id, at, reason, sent in connection.execute(_COUNTED, part):
-            counted[Key(part["stream"], address)].append(CountedBounce(event_id, at, reason_named(reason), sent))
+            counted[RecipientKey(part["stream"], address)].append(
+                CountedBounce(event_id, at, reason_named(reason), sent)
+            )
     return counted
 
 

@@ -14,7 +14,7 @@ from bounce_watcher.ledger.db.statements import KEYS, chunks, key_of
 from bounce_watcher.ledger.db.tables import EVENT, event_from_row
 from bounce_watcher.ledger.db.types import recipient_key, storable
 from bounce_watcher.ledger.recording import alerts, tally
-from bounce_watcher.ledger.recording.batch import Announce, Books
+from bounce_watcher.ledger.recording.batch import Announce, RecipientBatch
 from bounce_watcher.ledger.recording.record import Decide, record_page
 from bounce_watcher.model.grounds import ExclusionKind
 from bounce_watcher.model.ledger import BounceEvent, MessageRecord
@@ -33,7 +33,7 @@ _WEAK = select(EVENT).where(
 
 
 @dataclass(frozen=True, slots=True)
-class Judge:
+class DecisionContext:
     """What decides on bounces, and whom it tells."""
 
     decide: Decide
@@ -41,7 +41,7 @@ class Judge:
     policy: PolicySettings
 
 
-def take_up(connection: Connection, mails: Sequence[SentMail], judge: Judge) -> int:
+def take_up(connection: Connection, mails: Sequence[SentMail], judge: DecisionContext) -> int:
     """Records again what these mails, which stand in the ledger by now, prove. Returns how many bounces that were."""
     weak = list(_weak(connection, mails, judge.policy))
     if weak:
@@ -63,7 +63,7 @@ def _weak(connection: Connection, mails: Sequence[SentMail], policy: PolicySetti
                 yield event
 
 
-def _take_out(connection: Connection, weak: Sequence[BounceEvent], judge: Judge) -> None:
+def _take_out(connection: Connection, weak: Sequence[BounceEvent], judge: DecisionContext) -> None:
     connection.execute(delete(EVENT).where(EVENT.c.id == bindparam("of_id")), [
         {"of_id": name} for name in sorted(event.id for event in weak)
     ])
@@ -75,7 +75,7 @@ def _take_out(connection: Connection, weak: Sequence[BounceEvent], judge: Judge)
                 reports[series][slot_of(event.at)] -= 1
         alerts.add(connection, reports)
     names = {key_of(event.recipient, event.stream): event.recipient for event in weak}
-    books = Books(connection, names, judge.announce)
+    books = RecipientBatch(connection, names, judge.announce)
     for event in weak:
         key = key_of(event.recipient, event.stream)
         books.enter(key, taken_out(books.records[key], event))

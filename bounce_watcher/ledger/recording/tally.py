@@ -24,7 +24,7 @@ _ADD = Insertion(TALLY, columns_of(TALLY), Conflict.ADD)
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 
 
-class Scope(StrEnum):
+class CountScope(StrEnum):
     """What a row counts: of everything by hour and by day, of one provider or one sending by day."""
 
     HOUR = "hour"
@@ -35,11 +35,11 @@ class Scope(StrEnum):
     @property
     def length(self) -> timedelta:
         """How long a slot is."""
-        return HOUR if self is Scope.HOUR else DAY
+        return HOUR if self is CountScope.HOUR else DAY
 
 
 class _Place(NamedTuple):
-    scope: Scope
+    scope: CountScope
     slot: int
     stream: str
     subject: str
@@ -83,16 +83,16 @@ def _places(event: BounceEvent) -> Iterable[_Place]:
         return
     told = (event.type.value, event.reason.value if event.reason else "")
     hour, day = slot_of(event.at, HOUR), slot_of(event.at, DAY)
-    yield _Place(Scope.HOUR, hour, event.stream, "", *told)
-    yield _Place(Scope.DAY, day, event.stream, "", *told)
-    yield _Place(Scope.PROVIDER, day, event.stream, provider(event), *told)
+    yield _Place(CountScope.HOUR, hour, event.stream, "", *told)
+    yield _Place(CountScope.DAY, day, event.stream, "", *told)
+    yield _Place(CountScope.PROVIDER, day, event.stream, provider(event), *told)
     if event.sending:
-        yield _Place(Scope.SENDING, day, event.stream, event.sending, *told)
+        yield _Place(CountScope.SENDING, day, event.stream, event.sending, *told)
 
 
 # ── asked ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-class By(StrEnum):
+class CountBy(StrEnum):
     """What counts are told apart by, the columns of the table. A slot is a number: see `start_of`."""
 
     SLOT = "slot"
@@ -106,7 +106,7 @@ class By(StrEnum):
 class Asked:
     """The slots that begin at `since` <= time < `until`, narrowed by what is not None of the others."""
 
-    scope: Scope
+    scope: CountScope
     since: datetime
     until: datetime
     stream: str | None = None
@@ -115,7 +115,7 @@ class Asked:
     reason: str | None = None
 
 
-def count(engine: Engine, asked: Asked, *by: By) -> dict[tuple[str | int, ...], int]:
+def count(engine: Engine, asked: Asked, *by: CountBy) -> dict[tuple[str | int, ...], int]:
     """The sums by the values of `by`, in their order; under () the sum of all where `by` is empty. None that is 0."""
     columns = [TALLY.c[each.value] for each in by]
     total = func.sum(TALLY.c.number)
@@ -128,7 +128,7 @@ def _narrowed(asked: Asked) -> list[ColumnElement[bool]]:
     length = asked.scope.length
     first, behind = (-(-(at - _EPOCH) // length) for at in (asked.since, asked.until))  # rounded up
     where = [TALLY.c.scope == asked.scope.value, TALLY.c.slot >= first, TALLY.c.slot < behind]
-    for name in (By.STREAM, By.SUBJECT, By.TYPE, By.REASON):
+    for name in (CountBy.STREAM, CountBy.SUBJECT, CountBy.TYPE, CountBy.REASON):
         value = getattr(asked, name)
         if value is not None:
             where.append(TALLY.c[name.value] == value)
@@ -137,5 +137,5 @@ def _narrowed(asked: Asked) -> list[ColumnElement[bool]]:
 
 def forget(connection: Connection, before: datetime) -> int:
     """Drops counts by hour of before then: nobody looks at hours of long ago. Returns how many rows."""
-    old = delete(TALLY).where(TALLY.c.scope == Scope.HOUR, TALLY.c.slot < slot_of(before, HOUR))
+    old = delete(TALLY).where(TALLY.c.scope == CountScope.HOUR, TALLY.c.slot < slot_of(before, HOUR))
     return connection.execute(old).rowcount

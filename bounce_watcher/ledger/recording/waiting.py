@@ -9,11 +9,11 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection, Engine, exists, literal_column, select
 
 from bounce_watcher.ledger.db.engine import write
-from bounce_watcher.ledger.db.statements import Key
+from bounce_watcher.ledger.db.statements import RecipientKey
 from bounce_watcher.ledger.db.tables import HELD, SUPPRESSION
 from bounce_watcher.ledger.recording import alerts
-from bounce_watcher.ledger.recording.batch import Announce, Books
-from bounce_watcher.model.ledger import By
+from bounce_watcher.ledger.recording.batch import Announce, RecipientBatch
+from bounce_watcher.model.ledger import ChangedBy
 from bounce_watcher.policy.guards.holding import wait_ended
 
 _BATCH = 500
@@ -36,10 +36,10 @@ def end_waits(engine: Engine, now: datetime, wait: timedelta, announce: Announce
 def _end_batch(connection: Connection, now: datetime, wait: timedelta, announce: Announce) -> int:
     alerts.lock(connection)  # or an alarm could begin to hold them in between
     chosen = _WAIT.where(SUPPRESSION.c.since <= now - wait).order_by(SUPPRESSION.c.since).limit(_BATCH)
-    names = {Key(row.stream, row.recipient_key): row.recipient for row in connection.execute(chosen)}
+    names = {RecipientKey(row.stream, row.recipient_key): row.recipient for row in connection.execute(chosen)}
     if not names:
         return 0
-    books = Books(connection, names, announce, By.GUARD)
+    books = RecipientBatch(connection, names, announce, ChangedBy.GUARD)
     for key, record in list(books.records.items()):
         books.enter(key, wait_ended(record, now, wait))
     books.close()

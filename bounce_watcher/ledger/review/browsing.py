@@ -26,9 +26,9 @@ from bounce_watcher.ledger.db.engine import reading
 from bounce_watcher.ledger.db.statements import KEYS, chunks, is_sqlite
 from bounce_watcher.ledger.db.tables import EVENT, MESSAGE, OPT_OUT, REVIEW_GROUP, event_from_row
 from bounce_watcher.ledger.db.types import storable
-from bounce_watcher.ledger.lists.browse import FACETS_WITHIN, MOST_COUNTED, By, Choice, Facets, Query
-from bounce_watcher.ledger.lists.paging import Condition, Page, Place, TookTooLong, Walk, looking
-from bounce_watcher.ledger.review.groups import Group, GroupState
+from bounce_watcher.ledger.lists.browse import FACETS_WITHIN, MOST_COUNTED, Choice, Facets, FilterField, Query
+from bounce_watcher.ledger.lists.paging import Condition, Page, PagePosition, TookTooLong, Walk, looking
+from bounce_watcher.ledger.review.groups import GroupState, ReviewGroup
 from bounce_watcher.model.ledger import BounceEvent, Misread
 from bounce_watcher.policy.days import utc_day
 
@@ -52,7 +52,7 @@ KEY_KINDS = (int, int, datetime, str)
 """The types of a page's key."""
 
 
-def page(engine: Engine, wanted: Query, place: Place, now: datetime | None) -> Page[Group]:
+def page(engine: Engine, wanted: Query, place: PagePosition, now: datetime | None) -> Page[ReviewGroup]:
     """What came back first, then what touches most recipients, the newest first. Raises TookTooLong.
 
     With `now` the groups tell how much came on each of the last days.
@@ -63,7 +63,7 @@ def page(engine: Engine, wanted: Query, place: Place, now: datetime | None) -> P
     return Page(_with_days(engine, rows, now), found.older, found.newer, found.looked_back_to)
 
 
-def everything(engine: Engine, wanted: Query) -> Iterator[Group]:
+def everything(engine: Engine, wanted: Query) -> Iterator[ReviewGroup]:
     """Any number, in that order."""
     for row in _walk(wanted).all(engine):
         with reading(engine) as connection:
@@ -86,22 +86,22 @@ def facets(engine: Engine, wanted: Query) -> Facets | None:
             providers = {str(name): int(number) for name, number in connection.execute(of_providers)}
     except TookTooLong:
         return None
-    counts: dict[By, Counter[str]] = {by: Counter() for by in _COLUMNS}
+    counts: dict[FilterField, Counter[str]] = {by: Counter() for by in _COLUMNS}
     for *values, number in rows:
         for by, value in zip(_COLUMNS, values, strict=True):
             counts[by][value] += number
-    total = counts[By.STATE].total()
-    return Facets(total, total >= MOST_COUNTED, {**counts, By.PROVIDER: providers})
+    total = counts[FilterField.STATE].total()
+    return Facets(total, total >= MOST_COUNTED, {**counts, FilterField.PROVIDER: providers})
 
 
-def group(engine: Engine, gid: str, now: datetime | None) -> Group | None:
+def group(engine: Engine, gid: str, now: datetime | None) -> ReviewGroup | None:
     with reading(engine) as connection:
         row = connection.execute(_GROUPS.where(REVIEW_GROUP.c.gid == storable(gid))).first()
         found = _group(row, *_seen(connection, row.gid)) if row else None
     return _with_days(engine, [found], now)[0] if found else None
 
 
-def _with_days(engine: Engine, groups: Sequence[Group], now: datetime | None) -> tuple[Group, ...]:
+def _with_days(engine: Engine, groups: Sequence[ReviewGroup], now: datetime | None) -> tuple[ReviewGroup, ...]:
     """With how much came on each of the last days; without where counting took too long."""
     if now is None:
         return tuple(groups)
@@ -211,7 +211,7 @@ def _conditions(wanted: Query) -> Iterator[Condition]:
     for by, choice in wanted.choices.items():
         if by in _COLUMNS:
             yield from _is(_COLUMNS[by], choice)
-        elif by is By.PROVIDER:
+        elif by is FilterField.PROVIDER:
             yield from _providers(choice)
     if wanted.since is not None:
         yield REVIEW_GROUP.c.last_at >= wanted.since
@@ -221,7 +221,8 @@ def _conditions(wanted: Query) -> Iterator[Condition]:
         yield REVIEW_GROUP.c.wording.icontains(storable(words), autoescape=True)
 
 
-_COLUMNS = {By.KIND: REVIEW_GROUP.c.kind, By.STATE: REVIEW_GROUP.c.state, By.LANGUAGE: REVIEW_GROUP.c.language}
+_COLUMNS = {FilterField.KIND: REVIEW_GROUP.c.kind, FilterField.STATE: REVIEW_GROUP.c.state,
+            FilterField.LANGUAGE: REVIEW_GROUP.c.language}
 
 
 def _is(column: ColumnElement[str], choice: Choice) -> Iterator[Condition]:
@@ -255,8 +256,8 @@ def _seen(connection: Connection, gid: str) -> tuple[Counter[str], Counter[str]]
     return providers, codes
 
 
-def _group(row: Any, providers: Counter[str], codes: Counter[str]) -> Group:
-    return Group(
+def _group(row: Any, providers: Counter[str], codes: Counter[str]) -> ReviewGroup:
+    return ReviewGroup(
         row.gid, Misread(row.kind), row.wording, row.language, GroupState(row.state), row.mails, row.recipients,
         row.first_at, row.last_at, row.a_day, row.because, row.decided_at,
         dict(providers.most_common()), dict(codes.most_common()),

@@ -62,7 +62,7 @@ OPEN = (GroupState.NEW, GroupState.BACK)
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
+class ReviewGroup:
     """`a_day`, `because` and `decided_at` (aware) are those of the last decision on it.
 
     `language` is its wording's: a code of ISO 639, or "unknown". `providers` and `codes` are counted in its newest

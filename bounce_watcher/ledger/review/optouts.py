@@ -16,7 +16,7 @@ from bounce_watcher.ledger.db.engine import reading, write
 from bounce_watcher.ledger.db.statements import KEYS, chunks, insert_into
 from bounce_watcher.ledger.db.tables import OPT_OUT
 from bounce_watcher.ledger.db.types import recipient_key, storable
-from bounce_watcher.ledger.lists.paging import LOOKED_UP, Page, Place, Walk, looking
+from bounce_watcher.ledger.lists.paging import LOOKED_UP, Page, PagePosition, Walk, looking
 from bounce_watcher.ledger.recording.sent import with_known_messages
 from bounce_watcher.ledger.review import groups as review
 from bounce_watcher.model.finding import Evidence
@@ -158,22 +158,22 @@ def settle(connection: Connection, ids: Sequence[str], by: Actor, *, is_done: bo
 # ── looked through ──────────────────────────────────────────────────────────────────────────────────────────────────
 
 @dataclass(frozen=True, slots=True)
-class Waiting:
+class WaitingOptOuts:
     """How many opt-outs wait for a person. `oldest_at`: since when the first of them does (aware)."""
 
     number: int = 0
     oldest_at: datetime | None = None
 
 
-NONE = Waiting()
+NONE = WaitingOptOuts()
 
 
-def waiting(connection: Connection) -> Waiting:
+def waiting(connection: Connection) -> WaitingOptOuts:
     number, oldest = connection.execute(select(func.count(), func.min(OPT_OUT.c.at)).where(_IS_WAITING)).one()
-    return Waiting(number, oldest)
+    return WaitingOptOuts(number, oldest)
 
 
-def page(engine: Engine, place: Place, *, done: bool) -> Page[KeptOptOut]:
+def page(engine: Engine, place: PagePosition, *, done: bool) -> Page[KeptOptOut]:
     """Those that wait, or those that were dealt with, the newest first. Raises TookTooLong."""
     with looking(engine) as (connection, limit):
         found = _walk(done=done).page(connection, limit, place)

@@ -11,8 +11,8 @@ from bounce_watcher.ledger.db.engine import write
 from bounce_watcher.ledger.db.statements import CHUNK, key_of
 from bounce_watcher.ledger.privacy.forget import unnamed_suppressions
 from bounce_watcher.ledger.recording import alerts
-from bounce_watcher.ledger.recording.batch import Announce, Books
-from bounce_watcher.model.ledger import By, Suppression, SuppressionSource
+from bounce_watcher.ledger.recording.batch import Announce, RecipientBatch
+from bounce_watcher.model.ledger import ChangedBy, Suppression, SuppressionSource
 from bounce_watcher.policy import transitions
 
 
@@ -32,12 +32,12 @@ def _batch(connection: Connection, wanted: Sequence[Suppression], now: datetime,
     alerts.lock(connection)  # before the locks on recipients: what ends a hold is counted with its alert
     wanted, announce = unnamed_suppressions(connection, wanted, announce)
     keyed = [(key_of(each.recipient, each.stream), each) for each in wanted]
-    books = Books(connection, {key: each.recipient for key, each in keyed}, announce, By.PERSON)
+    books = RecipientBatch(connection, {key: each.recipient for key, each in keyed}, announce, ChangedBy.PERSON)
     changed = 0
     for key, each in keyed:
         books.enter(key, transitions.release_expired(books.records[key], now))
         change = transitions.suppress(books.records[key], each)
         changed += change.record is not books.records[key]
-        books.enter(key, change, By.PLATFORM if each.source is SuppressionSource.PLATFORM else None)
+        books.enter(key, change, ChangedBy.PLATFORM if each.source is SuppressionSource.PLATFORM else None)
     books.close()
     return changed

@@ -10,25 +10,25 @@ from functools import partial
 
 from sqlalchemy import Connection, Engine, select
 
-from bounce_watcher.ledger.actions import Act, Row
+from bounce_watcher.ledger.actions import Act, LogEntry
 from bounce_watcher.ledger.db.engine import reading, rehearse
-from bounce_watcher.ledger.db.statements import Key, key_of
+from bounce_watcher.ledger.db.statements import RecipientKey, key_of
 from bounce_watcher.ledger.db.tables import HELD
 from bounce_watcher.ledger.db.types import storable
-from bounce_watcher.ledger.lists.browse import By, Choice, Query, all_recipients
+from bounce_watcher.ledger.lists.browse import Choice, FilterField, Query, all_recipients
 from bounce_watcher.ledger.privacy.forget import is_forgotten
 from bounce_watcher.ledger.privacy.names import Names
 from bounce_watcher.ledger.recording import alerts, flood, guard
-from bounce_watcher.ledger.recording.batch import Announce, Books
+from bounce_watcher.ledger.recording.batch import Announce, RecipientBatch
 from bounce_watcher.model.grounds import Grounds
 from bounce_watcher.model.ledger import (
     Actor,
     AlertKind,
+    ChangedBy,
     RecipientRecord,
     State,
     Suppression,
 )
-from bounce_watcher.model.ledger import By as Mover
 from bounce_watcher.policy.rulings import Ruling, SkipReason, ruled, why_not_confirmed, why_skipped
 from bounce_watcher.policy.settings import PolicySettings
 
@@ -79,9 +79,9 @@ def rule(
     """
     with reading(engine) as connection:
         chosen = select(HELD.c.stream, HELD.c.recipient_key).where(HELD.c.alert == storable(alert))
-        keys = sorted(Key(*row) for row in connection.execute(chosen))
+        keys = sorted(RecipientKey(*row) for row in connection.execute(chosen))
     work = partial(_rule, alert=alert, ruling=ruling, wanted=wanted)
-    row = None if dry_run else Row(names, Act(wanted.by, ruling.value, wanted.subject))
+    row = None if dry_run else LogEntry(names, Act(wanted.by, ruling.value, wanted.subject))
     yield from _in_batches(engine, keys, work, wanted.step, row)
 
 
@@ -94,23 +94,23 @@ def release_all(
     """
     found = all_recipients(engine, _standing(shown), wanted.by.at)
     keys = sorted(key_of(each.recipient, each.stream) for each in found)
-    row = None if dry_run else Row(names, Act(wanted.by, "release", wanted.subject))
+    row = None if dry_run else LogEntry(names, Act(wanted.by, "release", wanted.subject))
     yield from _in_batches(engine, keys, partial(_release_all, wanted=wanted), wanted.step, row)
 
 
 def _standing(shown: Query) -> Query:
     """Of what a list shows, those against whom something stands."""
-    asked = shown.choices.get(By.STATE, Choice())
+    asked = shown.choices.get(FilterField.STATE, Choice())
     states = tuple(
         state for state in (State.SUPPRESSED.value, State.PENDING.value)
         if (not asked.any_of or state in asked.any_of) and state not in asked.none_of
     )
-    return replace(shown, choices={**shown.choices, By.STATE: Choice(states or (_NO_STATE,))})
+    return replace(shown, choices={**shown.choices, FilterField.STATE: Choice(states or (_NO_STATE,))})
 
 
 def _in_batches(
-    engine: Engine, keys: Sequence[Key], work: Callable[[Sequence[Key], Connection], list[Ruled]],
-    step: Callable[[], None] | None, row: Row | None,
+    engine: Engine, keys: Sequence[RecipientKey], work: Callable[[Sequence[RecipientKey], Connection], list[Ruled]],
+    step: Callable[[], None] | None, row: LogEntry | None,
 ) -> Iterator[Ruled]:
     """Without a `row` in the log it is a rehearsal."""
     for start in range(0, len(keys), _BATCH):
@@ -125,7 +125,7 @@ def _changed(outcomes: Sequence[Ruled]) -> int | None:
 
 
 def _rule(
-    batch: Sequence[Key], connection: Connection, alert: str, ruling: Ruling, wanted: BulkRequest
+    batch: Sequence[RecipientKey], connection: Connection, alert: str, ruling: Ruling, wanted: BulkRequest
 ) -> list[Ruled]:
     alerts.lock(connection)  # before the locks on recipients, as with any page
     books = _opened(connection, batch, wanted)
@@ -146,7 +146,7 @@ def _rule(
     return outcomes
 
 
-def _release_all(batch: Sequence[Key], connection: Connection, wanted: BulkRequest) -> list[Ruled]:
+def _release_all(batch: Sequence[RecipientKey], connection: Connection, wanted: BulkRequest) -> list[Ruled]:
     alerts.lock(connection)
     books = _opened(connection, batch, wanted)
     outcomes: list[Ruled] = []
@@ -162,8 +162,8 @@ def _release_all(batch: Sequence[Key], connection: Connection, wanted: BulkReque
     return outcomes
 
 
-def _opened(connection: Connection, batch: Sequence[Key], wanted: BulkRequest) -> Books:
-    return Books(connection, {key: key.address for key in batch}, wanted.announce, Mover.PERSON)
+def _opened(connection: Connection, batch: Sequence[RecipientKey], wanted: BulkRequest) -> RecipientBatch:
+    return RecipientBatch(connection, {key: key.address for key in batch}, wanted.announce, ChangedBy.PERSON)
 
 
 def _ruled(before: RecipientRecord, after: RecipientRecord, left: SkipReason | None) -> Ruled:

@@ -7,14 +7,14 @@ from typing import Any
 from sqlalchemy import Connection, Engine, Select, select, update
 
 from bounce_watcher.ledger.db.engine import write
-from bounce_watcher.ledger.db.statements import KEYS, Key, key_of
+from bounce_watcher.ledger.db.statements import KEYS, RecipientKey, key_of
 from bounce_watcher.ledger.db.tables import MESSAGE, SUPPRESSION
 from bounce_watcher.ledger.db.types import recipient_key, storable
 from bounce_watcher.ledger.recording import alerts
-from bounce_watcher.ledger.recording.batch import Announce, Books
+from bounce_watcher.ledger.recording.batch import Announce, RecipientBatch
 from bounce_watcher.ledger.review import groups as review
 from bounce_watcher.model.grounds import Grounds
-from bounce_watcher.model.ledger import By, Suppression, SuppressionSource
+from bounce_watcher.model.ledger import ChangedBy, Suppression, SuppressionSource
 from bounce_watcher.policy import transitions
 
 _BATCH = 500
@@ -26,8 +26,8 @@ _DROP_RAW = update(MESSAGE).where(MESSAGE.c.digest.in_(KEYS)).values(packed=None
 def suppress(connection: Connection, wanted: Suppression, announce: Announce) -> None:
     alerts.lock(connection)  # before the locks on recipients: what ends a hold is counted with its alert
     key = key_of(wanted.recipient, wanted.stream)
-    by = By.PLATFORM if wanted.source is SuppressionSource.PLATFORM else By.PERSON
-    books = Books(connection, {key: wanted.recipient}, announce, by)
+    by = ChangedBy.PLATFORM if wanted.source is SuppressionSource.PLATFORM else ChangedBy.PERSON
+    books = RecipientBatch(connection, {key: wanted.recipient}, announce, by)
     books.enter(key, transitions.release_expired(books.records[key], wanted.since))
     books.enter(key, transitions.suppress(books.records[key], wanted))
     books.close()
@@ -40,7 +40,7 @@ def release(
     if stream is not None:
         chosen = chosen.where(SUPPRESSION.c.stream == storable(stream))
     alerts.lock(connection)
-    books = _open(connection, chosen, announce, By.PERSON)
+    books = _open(connection, chosen, announce, ChangedBy.PERSON)
     standing = [key for key, record in books.records.items() if record.suppression]
     for key in standing:
         books.enter(key, transitions.release(books.records[key], now, grounds))
@@ -66,7 +66,9 @@ def purge(engine: Engine, raw_before: datetime) -> int:
 
 def _expire_batch(connection: Connection, now: datetime, announce: Announce) -> int:
     alerts.lock(connection)
-    books = _open(connection, select(SUPPRESSION).where(SUPPRESSION.c.until <= now).limit(_BATCH), announce, By.CLOCK)
+    books = _open(
+        connection, select(SUPPRESSION).where(SUPPRESSION.c.until <= now).limit(_BATCH), announce, ChangedBy.CLOCK
+    )
     changes = {key: transitions.release_expired(record, now) for key, record in books.records.items()}
     released = {key: change for key, change in changes.items() if change.record is not books.records[key]}
     for key, change in released.items():
@@ -92,6 +94,6 @@ def drop_raw(connection: Connection, digests: Sequence[str]) -> None:
         connection.execute(_DROP_RAW, {"keys": list(digests)})
 
 
-def _open(connection: Connection, chosen: Select[Any], announce: Announce, by: By) -> Books:
-    found = {Key(row.stream, row.recipient_key): row.recipient for row in connection.execute(chosen)}
-    return Books(connection, found, announce, by)
+def _open(connection: Connection, chosen: Select[Any], announce: Announce, by: ChangedBy) -> RecipientBatch:
+    found = {RecipientKey(row.stream, row.recipient_key): row.recipient for row in connection.execute(chosen)}
+    return RecipientBatch(connection, found, announce, by)

@@ -9,18 +9,18 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Engine, Select, and_, bindparam, or_, select, tuple_, update
 
-from bounce_watcher.ledger.actions import Act, Row
+from bounce_watcher.ledger.actions import Act, LogEntry
 from bounce_watcher.ledger.db.engine import reading, rehearse
-from bounce_watcher.ledger.db.statements import Key
+from bounce_watcher.ledger.db.statements import RecipientKey
 from bounce_watcher.ledger.db.tables import EVENT, event_from_row
 from bounce_watcher.ledger.history.replaying import events_of, steps_of
 from bounce_watcher.ledger.privacy.names import Names
 from bounce_watcher.ledger.recording import alerts
-from bounce_watcher.ledger.recording.batch import Announce, Books
+from bounce_watcher.ledger.recording.batch import Announce, RecipientBatch
 from bounce_watcher.model.address import address_key
 from bounce_watcher.model.finding import Evidence, Kind
 from bounce_watcher.model.grounds import Excluded, ExclusionKind, Grounds, Undone
-from bounce_watcher.model.ledger import COMPLAINT_REASON, By, State
+from bounce_watcher.model.ledger import COMPLAINT_REASON, ChangedBy, State
 from bounce_watcher.model.verdict import BounceType
 from bounce_watcher.policy.guards import outages
 from bounce_watcher.policy.guards.flood import PROVEN
@@ -63,7 +63,7 @@ def undo(
     `step` is called before each: what it raises ends the undo there. What was undone before is not found again, so an
     undo that broke off is simply begun anew. The log counts the suppressions that ended.
     """
-    keys, row = list(dict.fromkeys(_keys(engine, incident))), Row(names, act)
+    keys, row = list(dict.fromkeys(_keys(engine, incident))), LogEntry(names, act)
     for start in range(0, len(keys), _BATCH):
         if step is not None:
             step()
@@ -78,14 +78,14 @@ def _released(outcomes: Sequence[UndoOutcome]) -> int | None:
     return sum(each.released for each in outcomes) if outcomes else None
 
 
-def _keys(engine: Engine, incident: Incident) -> Iterator[Key]:
+def _keys(engine: Engine, incident: Incident) -> Iterator[RecipientKey]:
     order = (EVENT.c.at, EVENT.c.id)
     chosen = _chosen(incident).order_by(*order).limit(_PAGE)
     page = chosen
     while True:
         with reading(engine) as connection:
             rows = connection.execute(page).all()
-        yield from (Key(row.stream, row.recipient_key) for row in rows if _is_said_alike(row, incident))
+        yield from (RecipientKey(row.stream, row.recipient_key) for row in rows if _is_said_alike(row, incident))
         if len(rows) < _PAGE:
             return
         page = chosen.where(tuple_(*order) > (rows[-1].at, rows[-1].id))
@@ -127,10 +127,11 @@ def _belongs(incident: Incident) -> list[ColumnElement[bool]]:
 
 
 def _undo(
-    connection: Connection, batch: Sequence[Key], incident: Incident, decide: Decide, announce: Announce, now: datetime
+    connection: Connection, batch: Sequence[RecipientKey], incident: Incident, decide: Decide, announce: Announce,
+    now: datetime
 ) -> list[UndoOutcome]:
     alerts.lock(connection)  # before the locks on recipients: what ends a hold is counted with its alert
-    books = Books(connection, {key: key.address for key in batch}, announce, By.UNDO)
+    books = RecipientBatch(connection, {key: key.address for key in batch}, announce, ChangedBy.UNDO)
     struck, cause = _strike(connection, batch, incident), Undone(incident.scene)
     events, steps = events_of(connection, batch), steps_of(connection, sorted({key.address for key in batch}))
     outcomes: list[UndoOutcome] = []
@@ -154,17 +155,17 @@ def _undo(
     return outcomes
 
 
-def _enter(books: Books, key: Key, found: Correction) -> None:
+def _enter(books: RecipientBatch, key: RecipientKey, found: Correction) -> None:
     if found.change is not None:
         books.enter(key, found.change)
 
 
-def _strike(connection: Connection, batch: Sequence[Key], incident: Incident) -> dict[Key, list[str]]:
+def _strike(connection: Connection, batch: Sequence[RecipientKey], incident: Incident) -> dict[RecipientKey, list[str]]:
     """Marks the incident's events of these recipients. Returns their ids."""
     chosen = _chosen(incident).where(EVENT.c.recipient_key.in_(sorted({key.address for key in batch})))
-    wanted, struck = set(batch), dict[Key, list[str]]()
+    wanted, struck = set(batch), dict[RecipientKey, list[str]]()
     for row in connection.execute(chosen):
-        if (key := Key(row.stream, row.recipient_key)) in wanted and _is_said_alike(row, incident):
+        if (key := RecipientKey(row.stream, row.recipient_key)) in wanted and _is_said_alike(row, incident):
             struck.setdefault(key, []).append(row.id)
     undone = Excluded(ExclusionKind.UNDONE, scene=incident.scene)
     set_exclusions(connection, [(name, undone) for names in struck.values() for name in names])

@@ -20,7 +20,7 @@ from typing import Any
 import httpcore
 import httpx
 
-from bounce_watcher.outbox.http.reach import Reach, Refused
+from bounce_watcher.outbox.http.reach import ForbiddenHost, Reach
 
 Resolve = Callable[[str, int], Sequence[str]]
 """The addresses of a host and port. Raises OSError or UnicodeError where there are none."""
@@ -91,7 +91,7 @@ class _AnswerStream(httpx.SyncByteStream):
 class NotAdmitted(httpcore.ConnectError):
     """A host that `reach` lets nobody connect to."""
 
-    def __init__(self, refusal: Refused) -> None:
+    def __init__(self, refusal: ForbiddenHost) -> None:
         super().__init__(str(refusal))
         self.refusal = refusal
 
@@ -162,7 +162,7 @@ def _left(moment: float | None) -> float:
 def _refusals_as_failures() -> Iterator[None]:
     try:
         yield
-    except Refused as refusal:
+    except ForbiddenHost as refusal:
         raise NotAdmitted(refusal) from refusal
 
 

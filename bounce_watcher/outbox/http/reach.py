@@ -22,7 +22,7 @@ Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
 
 
-class Kind(StrEnum):
+class AddressRange(StrEnum):
     """What an address is that is not of the public internet."""
 
     PRIVATE = "private"
@@ -35,48 +35,48 @@ class Kind(StrEnum):
     RESERVED = "reserved"
 
 
-_KINDS: tuple[tuple[Network, Kind], ...] = tuple((ip_network(network), kind) for network, kind in (
-    ("169.254.169.254/32", Kind.METADATA),
-    ("168.63.129.16/32", Kind.METADATA),      # Azure
-    ("100.100.100.200/32", Kind.METADATA),    # Alibaba
-    ("192.0.0.192/32", Kind.METADATA),        # Oracle
-    ("0.0.0.0/8", Kind.UNSPECIFIED),
-    ("10.0.0.0/8", Kind.PRIVATE),
-    ("100.64.0.0/10", Kind.SHARED),
-    ("127.0.0.0/8", Kind.LOOPBACK),
-    ("169.254.0.0/16", Kind.LINK_LOCAL),
-    ("172.16.0.0/12", Kind.PRIVATE),
-    ("192.0.0.0/24", Kind.RESERVED),
-    ("192.0.2.0/24", Kind.RESERVED),
-    ("192.88.99.0/24", Kind.RESERVED),
-    ("192.168.0.0/16", Kind.PRIVATE),
-    ("198.18.0.0/15", Kind.RESERVED),
-    ("198.51.100.0/24", Kind.RESERVED),
-    ("203.0.113.0/24", Kind.RESERVED),
-    ("224.0.0.0/4", Kind.MULTICAST),
-    ("240.0.0.0/4", Kind.RESERVED),
-    ("fd00:ec2::/32", Kind.METADATA),         # Amazon
-    ("fd20:ce::254/128", Kind.METADATA),      # Google
-    ("::/128", Kind.UNSPECIFIED),
-    ("::1/128", Kind.LOOPBACK),
-    ("fc00::/7", Kind.PRIVATE),
-    ("fe80::/10", Kind.LINK_LOCAL),
-    ("ff00::/8", Kind.MULTICAST),
-    ("2001::/23", Kind.RESERVED),             # Teredo among others
-    ("2001:db8::/32", Kind.RESERVED),
-    ("3fff::/20", Kind.RESERVED),
+_KINDS: tuple[tuple[Network, AddressRange], ...] = tuple((ip_network(network), kind) for network, kind in (
+    ("169.254.169.254/32", AddressRange.METADATA),
+    ("168.63.129.16/32", AddressRange.METADATA),      # Azure
+    ("100.100.100.200/32", AddressRange.METADATA),    # Alibaba
+    ("192.0.0.192/32", AddressRange.METADATA),        # Oracle
+    ("0.0.0.0/8", AddressRange.UNSPECIFIED),
+    ("10.0.0.0/8", AddressRange.PRIVATE),
+    ("100.64.0.0/10", AddressRange.SHARED),
+    ("127.0.0.0/8", AddressRange.LOOPBACK),
+    ("169.254.0.0/16", AddressRange.LINK_LOCAL),
+    ("172.16.0.0/12", AddressRange.PRIVATE),
+    ("192.0.0.0/24", AddressRange.RESERVED),
+    ("192.0.2.0/24", AddressRange.RESERVED),
+    ("192.88.99.0/24", AddressRange.RESERVED),
+    ("192.168.0.0/16", AddressRange.PRIVATE),
+    ("198.18.0.0/15", AddressRange.RESERVED),
+    ("198.51.100.0/24", AddressRange.RESERVED),
+    ("203.0.113.0/24", AddressRange.RESERVED),
+    ("224.0.0.0/4", AddressRange.MULTICAST),
+    ("240.0.0.0/4", AddressRange.RESERVED),
+    ("fd00:ec2::/32", AddressRange.METADATA),         # Amazon
+    ("fd20:ce::254/128", AddressRange.METADATA),      # Google
+    ("::/128", AddressRange.UNSPECIFIED),
+    ("::1/128", AddressRange.LOOPBACK),
+    ("fc00::/7", AddressRange.PRIVATE),
+    ("fe80::/10", AddressRange.LINK_LOCAL),
+    ("ff00::/8", AddressRange.MULTICAST),
+    ("2001::/23", AddressRange.RESERVED),             # Teredo among others
+    ("2001:db8::/32", AddressRange.RESERVED),
+    ("3fff::/20", AddressRange.RESERVED),
 ))  # fmt: skip
 """The first that holds an address says what it is."""
 
 _GLOBAL_V6 = IPv6Network("2000::/3")
 _NAT64 = IPv6Network("64:ff9b::/96")
-_WRITTEN_OUT = (Kind.LOOPBACK, Kind.PRIVATE)
+_WRITTEN_OUT = (AddressRange.LOOPBACK, AddressRange.PRIVATE)
 """What an operator reaches by writing the address itself into the configuration."""
 
 _LONGEST_SHOWN = 48
 
 
-class Refused(PermanentFailure):
+class ForbiddenHost(PermanentFailure):
     """A host that may not be connected to."""
 
 
@@ -94,7 +94,7 @@ class Reach:
         """Those of a host's `addresses` that may be connected to, in their order. Raises Refused where none may."""
         good = [address for address in addresses if self.admits(host, address)]
         if addresses and not good:
-            raise Refused(*_refusal(host, addresses[0]))
+            raise ForbiddenHost(*_refusal(host, addresses[0]))
         return good
 
     def admits(self, host: str, address: str) -> bool:
@@ -109,7 +109,7 @@ class Reach:
         Raises Refused.
         """
         if fault := host_fault(host):
-            raise Refused(f"{host} is an address in disguise: {fault}")
+            raise ForbiddenHost(f"{host} is an address in disguise: {fault}")
         if _parsed(host) is not None:
             self.admitted(host, (host,))
 
@@ -119,20 +119,20 @@ def is_public(address: str) -> bool:
     return kind_of(address) is None
 
 
-def kind_of(address: str) -> Kind | None:
+def kind_of(address: str) -> AddressRange | None:
     """What an address is, or the IPv4 address that it carries; None for a public one."""
     parsed = _parsed(address)
     if parsed is None:
-        return Kind.RESERVED
+        return AddressRange.RESERVED
     return _kind(_carried(parsed) or parsed)
 
 
-def _kind(address: Address) -> Kind | None:
+def _kind(address: Address) -> AddressRange | None:
     for network, kind in _KINDS:
         if address.version == network.version and address in network:
             return kind
     is_outside = isinstance(address, IPv6Address) and address not in _GLOBAL_V6
-    return Kind.RESERVED if is_outside else None
+    return AddressRange.RESERVED if is_outside else None
 
 
 def _carried(address: Address) -> IPv4Address | None:
@@ -148,7 +148,7 @@ def _is_written_out(host: str, address: str) -> bool:
     parsed = _parsed(address)
     kind = _kind(parsed) if parsed else None  # of the address itself, not of one that it carries
     if host == "localhost":
-        return kind is Kind.LOOPBACK
+        return kind is AddressRange.LOOPBACK
     return kind in _WRITTEN_OUT and host.casefold() == address
 
 

@@ -9,8 +9,8 @@ from bounce_watcher.outbox.change import Change, Outcome
 from bounce_watcher.outbox.http.client import HttpClient
 from bounce_watcher.outbox.http.endpoint import transport_to
 from bounce_watcher.outbox.http.exchange import Conversation, Reply
-from bounce_watcher.outbox.pace import Pace
-from bounce_watcher.outbox.platform import HttpPlatform, Page
+from bounce_watcher.outbox.pace import CallPacer
+from bounce_watcher.outbox.platform import HttpPlatform, ListPage
 
 T = TypeVar("T")
 
@@ -20,7 +20,7 @@ class HttpSession:
 
     def __init__(self, platform: HttpPlatform) -> None:
         self._platform = platform
-        self._pace = Pace(platform.calls_a_second)
+        self._pace = CallPacer(platform.calls_a_second)
         self._client = HttpClient(transport_to(platform), platform.timeout, platform.secrets())
 
     def suppress(self, changes: Sequence[Change], now: datetime) -> Sequence[Outcome]:
@@ -34,7 +34,7 @@ class HttpSession:
         found = self._hold(self._platform.check(now), replies.append)
         return replace(found, status=replies[-1].status, failure=replies[-1].failure) if replies else found
 
-    def page(self, cursor: str | None, now: datetime) -> Page:
+    def page(self, cursor: str | None, now: datetime) -> ListPage:
         return self._hold(self._platform.page(cursor, now))
 
     def close(self) -> None:

@@ -18,8 +18,8 @@ from bounce_watcher.outbox.http.exchange import Conversation, Reply, Request, ad
 from bounce_watcher.outbox.platform import (
     HttpPlatform,
     Listed,
+    ListPage,
     Misfit,
-    Page,
     garbage,
     later,
     moment,
@@ -83,7 +83,7 @@ class Brevo(HttpPlatform):
             return garbage(reply)
         return _failed(reply, now)
 
-    def page(self, cursor: str | None, now: datetime) -> Conversation[Page]:
+    def page(self, cursor: str | None, now: datetime) -> Conversation[ListPage]:
         """The cursor is the offset among all contacts: there is no way to ask for those alone that are stopped."""
         offset = int(cursor or 0)
         reply = yield self._request(
@@ -95,7 +95,7 @@ class Brevo(HttpPlatform):
         entries = tuple(
             Listed(row["email"], "emailBlacklisted", moment(row.get("modifiedAt"))) for row in rows if _is_stopped(row)
         )
-        return Page(entries, str(offset + PAGE_SIZE) if len(rows) == PAGE_SIZE else None)
+        return ListPage(entries, str(offset + PAGE_SIZE) if len(rows) == PAGE_SIZE else None)
 
     def _request(
         self, method: str, *path: str, document: object = None, max_reply: int = 1024 * 1024, **query: str

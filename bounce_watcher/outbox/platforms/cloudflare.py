@@ -21,8 +21,8 @@ from bounce_watcher.outbox.http.exchange import Conversation, Reply, Request, ad
 from bounce_watcher.outbox.platform import (
     HttpPlatform,
     Listed,
+    ListPage,
     Misfit,
-    Page,
     for_each,
     garbage,
     later,
@@ -100,7 +100,7 @@ class Cloudflare(HttpPlatform):
         reply = yield self._request("GET", **self._scope_asked())
         return outcome(reply, now) if _result(reply) is not None else _failed(reply, now)
 
-    def page(self, cursor: str | None, now: datetime) -> Conversation[Page]:
+    def page(self, cursor: str | None, now: datetime) -> Conversation[ListPage]:
         """The cursor is Cloudflare's own, which holds what was asked for."""
         asked = {"cursor": cursor} if cursor else self._scope_asked()
         reply = yield self._request("GET", per_page=str(PAGE_SIZE), **asked)
@@ -111,7 +111,7 @@ class Cloudflare(HttpPlatform):
             Listed(row["email"], row.get("reason"), moment(row.get("created_at")))
             for row in rows if isinstance(row.get("email"), str)
         )
-        return Page(entries, _next(reply))
+        return ListPage(entries, _next(reply))
 
     def _look_up(self, address: str) -> Conversation[tuple[Reply, list[dict[str, Any]] | None]]:
         """The entries of this address and scope; None where that can't be told. What else is listed is left alone."""

@@ -24,8 +24,8 @@ from bounce_watcher.model.neutral import for_csv, from_csv
 from bounce_watcher.outbox.change import Change, Fate, Outcome
 from bounce_watcher.outbox.channel import Limits
 from bounce_watcher.outbox.columns import COLUMNS, spelled
-from bounce_watcher.outbox.pace import Pace
-from bounce_watcher.outbox.platform import Misfit, Page, Platform
+from bounce_watcher.outbox.pace import CallPacer
+from bounce_watcher.outbox.platform import ListPage, Misfit, Platform
 
 MODE = 0o640
 """Of a file that is new; one that is there keeps its own."""
@@ -39,7 +39,7 @@ _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 Row = Mapping[str, str]
 
 
-class Holds(StrEnum):
+class FileContent(StrEnum):
     """What the file is."""
 
     LIST = "list"        # one row for each who is suppressed now; replaced as a whole
@@ -51,7 +51,7 @@ class Csv(Platform):
     """`formula_safe` marks what a spreadsheet would calculate."""
 
     file: Path
-    holds: Holds = Holds.LIST
+    holds: FileContent = FileContent.LIST
     formula_safe: bool = True
 
     kind: ClassVar[str] = "csv"
@@ -63,13 +63,15 @@ class Csv(Platform):
 
     @property
     def columns(self) -> tuple[str, ...]:
-        return LIST_COLUMNS if self.holds is Holds.LIST else COLUMNS
+        return LIST_COLUMNS if self.holds is FileContent.LIST else COLUMNS
 
     def connect(self) -> "CsvSession":
         return CsvSession(self)
 
     def rehearse(self, changes: Sequence[Change], now: datetime) -> str:
-        verb = "appended to" if self.holds is Holds.CHANGES else "put into" if changes[0].suppress else "taken out of"
+        verb = "appended to" if self.holds is FileContent.CHANGES else "put into" if changes[
+            0
+        ].suppress else "taken out of"
         return f"{verb} {self.file}:\n" + _text(self.columns, map(_row, changes), self.formula_safe)
 
 
@@ -82,7 +84,7 @@ class CsvSession:
 
     def __init__(self, platform: Csv) -> None:
         self._platform = platform
-        self._pace = Pace(platform.calls_a_second)
+        self._pace = CallPacer(platform.calls_a_second)
 
     def suppress(self, changes: Sequence[Change], now: datetime) -> Sequence[Outcome]:
         self._pace.wait()
@@ -102,7 +104,7 @@ class CsvSession:
             return self._later(error)
         return Outcome(Fate.DONE, f"{path} may be written")
 
-    def page(self, cursor: str | None, now: datetime) -> Page:
+    def page(self, cursor: str | None, now: datetime) -> ListPage:
         raise NotImplementedError
 
     def close(self) -> None:
@@ -110,7 +112,7 @@ class CsvSession:
 
     def _write(self, changes: Sequence[Change]) -> Outcome:
         path = self._platform.file.resolve()  # a link keeps pointing there
-        write = _append if self._platform.holds is Holds.CHANGES else _merge
+        write = _append if self._platform.holds is FileContent.CHANGES else _merge
         try:
             with _locked(path.parent, self._platform.timeout):
                 write(path, changes, self._platform.formula_safe)

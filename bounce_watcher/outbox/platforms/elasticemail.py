@@ -20,7 +20,7 @@ from bounce_watcher.outbox.http.exchange import Conversation, Reply, Request, ad
 from bounce_watcher.outbox.platform import (
     HttpPlatform,
     Listed,
-    Page,
+    ListPage,
     garbage,
     moment,
     outcome,
@@ -79,7 +79,7 @@ class ElasticEmail(HttpPlatform):
         reply = yield self._request("GET", limit="1")
         return outcome(reply, now) if _rows(reply) is not None else _failed(reply, now)
 
-    def page(self, cursor: str | None, now: datetime) -> Conversation[Page]:
+    def page(self, cursor: str | None, now: datetime) -> Conversation[ListPage]:
         """The cursor is the offset. A page may hold fewer than were asked for, so the end is an empty one."""
         offset = int(cursor or 0)
         reply = yield self._request("GET", limit=str(PAGE_SIZE), offset=str(offset))
@@ -90,7 +90,7 @@ class ElasticEmail(HttpPlatform):
             Listed(row["Email"], row.get("FriendlyErrorMessage") or None, moment(row.get("DateUpdated")))
             for row in rows
         )
-        return Page(entries, str(offset + len(rows)) if rows else None)
+        return ListPage(entries, str(offset + len(rows)) if rows else None)
 
     def _stands_there(self, change: Change, answered: Reply, now: datetime) -> Conversation[Outcome]:
         reply = yield self._request("GET", change.recipient)

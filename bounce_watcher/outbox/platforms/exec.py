@@ -21,8 +21,8 @@ from bounce_watcher.outbox.change import Change, Fate, Outcome
 from bounce_watcher.outbox.channel import Limits
 from bounce_watcher.outbox.columns import spelled
 from bounce_watcher.outbox.http.exchange import masked
-from bounce_watcher.outbox.pace import Pace
-from bounce_watcher.outbox.platform import Misfit, Page, Platform
+from bounce_watcher.outbox.pace import CallPacer
+from bounce_watcher.outbox.platform import ListPage, Misfit, Platform
 
 MAX_OUTPUT = 4096
 """Of what the program writes this much, in bytes, is kept for the words to show; the rest is read and forgotten."""
@@ -33,7 +33,7 @@ GRACE = timedelta(seconds=2)
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
-class Input(StrEnum):
+class ProgramInput(StrEnum):
     """How much one run of the program is given."""
 
     BATCH = "batch"    # several lines, all of them suppressions or all of them releases
@@ -49,7 +49,7 @@ class Exec(Platform):
 
     command: tuple[str, ...]
     check: tuple[str, ...] = ()
-    input: Input = Input.BATCH
+    input: ProgramInput = ProgramInput.BATCH
 
     kind: ClassVar[str] = "exec"
     limits: ClassVar[Limits] = Limits(batch=500, release_batch=500, concurrency=1)
@@ -60,7 +60,7 @@ class Exec(Platform):
             _look_at("check", self.check)
 
     def group_of(self, change: Change) -> Hashable:
-        return change.id if self.input is Input.SINGLE else None
+        return change.id if self.input is ProgramInput.SINGLE else None
 
     def connect(self) -> "ExecSession":
         return ExecSession(self)
@@ -93,7 +93,7 @@ class ExecSession:
 
     def __init__(self, platform: Exec) -> None:
         self._platform = platform
-        self._pace = Pace(platform.calls_a_second)
+        self._pace = CallPacer(platform.calls_a_second)
 
     def suppress(self, changes: Sequence[Change], now: datetime) -> Sequence[Outcome]:
         self._pace.wait()
@@ -110,7 +110,7 @@ class ExecSession:
             return Outcome(Fate.DONE, f"{program} may be run; whether it does its work is not known without check")
         return _outcome(run_program(self._platform.check, b"", self._platform.timeout), self._platform.timeout, 1)
 
-    def page(self, cursor: str | None, now: datetime) -> Page:
+    def page(self, cursor: str | None, now: datetime) -> ListPage:
         raise NotImplementedError
 
     def close(self) -> None:

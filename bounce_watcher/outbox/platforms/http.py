@@ -19,7 +19,15 @@ from bounce_watcher.outbox.channel import Limits
 from bounce_watcher.outbox.columns import COLUMNS, spelled
 from bounce_watcher.outbox.http.exchange import Conversation, Reply, Request, masked
 from bounce_watcher.outbox.platform import HttpPlatform, Misfit, garbage, later, outcome, refused
-from bounce_watcher.outbox.template import BadTemplate, Place, Scalar, Template, Unfit, template, unknown_names
+from bounce_watcher.outbox.template import (
+    BadTemplate,
+    Scalar,
+    Template,
+    TemplateContext,
+    Unfit,
+    template,
+    unknown_names,
+)
 
 _CALL = re.compile(r"(GET|HEAD|POST|PUT|PATCH|DELETE) +([/?].*)", re.DOTALL)
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,100}")
@@ -139,13 +147,13 @@ class Http(HttpPlatform):
     def _form_field(self, source: str, values: Mapping[str, Scalar]) -> str | SecretStr:
         if self.secret and _SECRET.fullmatch(source):
             return self.secret
-        return template(source, Place.TEXT).render(values)
+        return template(source, TemplateContext.TEXT).render(values)
 
     def _headers(self, values: Mapping[str, Scalar]) -> dict[str, str | SecretStr]:
         """Without values only those that ask for none."""
         made: dict[str, str | SecretStr] = {}
         for name, source in self.headers.items():
-            header = template(source, Place.HEADER)
+            header = template(source, TemplateContext.HEADER)
             if values or not header.names:
                 made[name] = header.render(values)
         if self.bearer:
@@ -196,7 +204,7 @@ def _call(key: str, text: str) -> tuple[str, Template]:
     found = _CALL.fullmatch(text)
     if not found:
         raise Misfit(key, 'must be a method and a path, such as "PUT /blocked/{{ recipient }}"')
-    return found[1], _template(key, found[2], Place.URL)
+    return found[1], _template(key, found[2], TemplateContext.URL)
 
 
 def _hides(call: str) -> Hides:
@@ -220,7 +228,7 @@ def _filled(value: object, values: Mapping[str, Scalar], secret: SecretStr | Non
         case str() if secret and _SECRET.fullmatch(value):
             return secret
         case str():
-            return template(value, Place.TEXT, native=True).value(values)
+            return template(value, TemplateContext.TEXT, native=True).value(values)
         case Mapping():
             return {name: _filled(inner, values, secret) for name, inner in value.items()}
         case list() | tuple():
@@ -276,7 +284,7 @@ def _look_at_headers(headers: Mapping[str, str]) -> None:
         _look_at_header_name("headers", name)
         if name.lower() in _HOLD_SECRETS:
             raise Misfit("headers", f"{name} holds a secret: use bearer, basic_user or secret_header")
-        _known("headers", _template("headers", source, Place.HEADER))
+        _known("headers", _template("headers", source, TemplateContext.HEADER))
 
 
 def _look_at_header_name(key: str, name: str) -> None:
@@ -329,7 +337,7 @@ def _names_in(key: str, value: object, secret: SecretStr | None, depth: int = 0)
         case str() if secret and _SECRET.fullmatch(value):
             return set()
         case str():
-            found = _template(key, value, Place.TEXT, native=not key.endswith("_form"))
+            found = _template(key, value, TemplateContext.TEXT, native=not key.endswith("_form"))
             _known(key, found)
             return set(found.names)
         case Mapping():
@@ -349,7 +357,7 @@ def _plain_name(key: str, name: str) -> None:
         raise Misfit(key, "holds a template in the name of a field: only values can be templates")
 
 
-def _template(key: str, source: str, place: Place, *, native: bool = False) -> Template:
+def _template(key: str, source: str, place: TemplateContext, *, native: bool = False) -> Template:
     try:
         return template(source, place, native=native)
     except BadTemplate as bad:

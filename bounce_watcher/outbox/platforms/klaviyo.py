@@ -19,7 +19,7 @@ from bounce_watcher.model.address import address_key
 from bounce_watcher.outbox.change import Change, Fate, Outcome
 from bounce_watcher.outbox.channel import Limits
 from bounce_watcher.outbox.http.exchange import Conversation, Reply, Request, address_of
-from bounce_watcher.outbox.platform import HttpPlatform, Listed, Page, for_each, garbage, outcome, refused, unread
+from bounce_watcher.outbox.platform import HttpPlatform, Listed, ListPage, for_each, garbage, outcome, refused, unread
 
 REVISION = "2026-07-15"
 PAGE_SIZE = 100
@@ -39,7 +39,7 @@ Reasons = Mapping[str, frozenset[str]]
 """Why profiles are suppressed, by address in lower case. Who is no profile is missing."""
 
 
-class Judge(Protocol):
+class ChangeOutcome(Protocol):
     """What has come of one change; None where a job has to do it yet."""
 
     def __call__(self, reasons: frozenset[str], reply: Reply) -> Outcome | None: ...
@@ -70,7 +70,7 @@ class Klaviyo(HttpPlatform):
                 break
         return found
 
-    def page(self, cursor: str | None, now: datetime) -> Conversation[Page]:
+    def page(self, cursor: str | None, now: datetime) -> Conversation[ListPage]:
         """The cursor is a reason and Klaviyo's own cursor: the reasons are read one after the other."""
         reason, _, after = (cursor or _REASONS[0]).partition(" ")
         query = {"filter": f'equals(subscriptions.email.marketing.suppression.reason,"{reason}")'}
@@ -79,10 +79,10 @@ class Klaviyo(HttpPlatform):
         if not reply.ok or rows is None:
             raise unread(reply, self)
         addresses = [row["attributes"].get("email") for row in rows]
-        return Page(tuple(Listed(each, reason) for each in addresses if each), _next(reason, reply))
+        return ListPage(tuple(Listed(each, reason) for each in addresses if each), _next(reason, reply))
 
     def _carry_out(
-        self, job: str, judge: Judge, changes: Sequence[Change], now: datetime
+        self, job: str, judge: ChangeOutcome, changes: Sequence[Change], now: datetime
     ) -> Conversation[Sequence[Outcome]]:
         reply = yield self._profiles_of(changes)
         before = _reasons(reply)
@@ -95,7 +95,7 @@ class Klaviyo(HttpPlatform):
         return tuple(each for each in found.values() if each)
 
     def _run(
-        self, job: str, judge: Judge, changes: Sequence[Change], now: datetime
+        self, job: str, judge: ChangeOutcome, changes: Sequence[Change], now: datetime
     ) -> Conversation[dict[Change, Outcome | None]]:
         """Those for whom nothing shows afterwards are tried again: a later try finds what this job does until then."""
         opened = yield self._request("POST", f"{job}s", document=_job(job, changes))

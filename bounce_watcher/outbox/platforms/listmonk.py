@@ -16,7 +16,7 @@ from bounce_watcher.model.address import address_key
 from bounce_watcher.outbox.change import Change, Fate, Outcome
 from bounce_watcher.outbox.channel import Limits
 from bounce_watcher.outbox.http.exchange import Conversation, Reply, Request, address_of, basic
-from bounce_watcher.outbox.platform import HttpPlatform, Listed, Page, garbage, needs_url, outcome, unread
+from bounce_watcher.outbox.platform import HttpPlatform, Listed, ListPage, garbage, needs_url, outcome, unread
 
 PAGE_SIZE = 50
 """The most that one page holds, whatever is asked for."""
@@ -81,7 +81,7 @@ class Listmonk(HttpPlatform):
         reply = yield self._query("subscribers.id = 0")
         return _done(reply, _subscribers(reply) is not None, now)
 
-    def page(self, cursor: str | None, now: datetime) -> Conversation[Page]:
+    def page(self, cursor: str | None, now: datetime) -> Conversation[ListPage]:
         """The cursor is the number of the page."""
         number = int(cursor or 1)
         reply = yield self._query(f"subscribers.status = '{_BLOCKED}'", page=str(number))
@@ -89,7 +89,7 @@ class Listmonk(HttpPlatform):
         if rows is None or not isinstance(total, int):
             raise unread(reply, self)
         entries = tuple(Listed(row["email"], row["status"], _moment(row.get("updated_at"))) for row in rows.values())
-        return Page(entries, str(number + 1) if rows and number * PAGE_SIZE < total else None)
+        return ListPage(entries, str(number + 1) if rows and number * PAGE_SIZE < total else None)
 
     def _add(self, address: str, now: datetime) -> Conversation[Outcome]:
         if not self.add_unknown:

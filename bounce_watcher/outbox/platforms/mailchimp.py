@@ -23,8 +23,8 @@ from bounce_watcher.outbox.http.exchange import Conversation, Reply, Request, ad
 from bounce_watcher.outbox.platform import (
     HttpPlatform,
     Listed,
+    ListPage,
     Misfit,
-    Page,
     for_each,
     garbage,
     later,
@@ -115,7 +115,7 @@ class Mailchimp(HttpPlatform):
         reply = yield self._request("GET", fields="id")
         return _is_audience(reply, now)
 
-    def page(self, cursor: str | None, now: datetime) -> Conversation[Page]:
+    def page(self, cursor: str | None, now: datetime) -> Conversation[ListPage]:
         """The cursor is a status and an offset: each status that stops mail is read in turn."""
         status, _, start = (cursor or f"{_STOPPED[0]} 0").partition(" ")
         reply = yield self._request(
@@ -130,7 +130,7 @@ class Mailchimp(HttpPlatform):
             for row in rows
             if isinstance(row, dict) and row.get("email_address")
         )
-        return Page(entries, _next(status, int(start), len(rows)))
+        return ListPage(entries, _next(status, int(start), len(rows)))
 
     def _stopped_as(self, change: Change) -> str:
         is_bounce = change.bounce_type is not None and not change.is_complaint

@@ -22,8 +22,8 @@ from bounce_watcher.outbox.http.exchange import Conversation, Reply, Request, ad
 from bounce_watcher.outbox.platform import (
     HttpPlatform,
     Listed,
+    ListPage,
     Misfit,
-    Page,
     for_each,
     garbage,
     later,
@@ -95,7 +95,7 @@ class MailerSend(HttpPlatform):
         reply = yield self._page(BOUNCES, 1, size=10)
         return _outcome(reply, _rows(reply) is not None, now)
 
-    def page(self, cursor: str | None, now: datetime) -> Conversation[Page]:
+    def page(self, cursor: str | None, now: datetime) -> Conversation[ListPage]:
         """One list after the other. The cursor is a list's name and the number of the page."""
         name, _, number = (cursor or BOUNCES).partition(" ")
         reply = yield self._page(name, int(number or 1))
@@ -104,7 +104,7 @@ class MailerSend(HttpPlatform):
             raise unread(reply, self)
         entries = tuple(Listed(address, name, moment(row.get("created_at"))) for address, row in rows)
         following = {BOUNCES: COMPLAINTS}.get(name)
-        return Page(entries, following if len(rows) < PAGE_SIZE else f"{name} {int(number or 1) + 1}")
+        return ListPage(entries, following if len(rows) < PAGE_SIZE else f"{name} {int(number or 1) + 1}")
 
     def _walk(
         self, name: str, wanted: set[str], now: datetime

@@ -23,8 +23,8 @@ from bounce_watcher.outbox.http.exchange import Conversation, Reply, Request, ad
 from bounce_watcher.outbox.platform import (
     HttpPlatform,
     Listed,
+    ListPage,
     Misfit,
-    Page,
     for_each,
     garbage,
     later,
@@ -84,7 +84,7 @@ class Mailgun(HttpPlatform):
         reply = yield self._request("GET", BOUNCES, limit="1")
         return garbage(reply) if reply.ok and not isinstance(reply.field("items"), list) else outcome(reply, now)
 
-    def page(self, cursor: str | None, now: datetime) -> Conversation[Page]:
+    def page(self, cursor: str | None, now: datetime) -> Conversation[ListPage]:
         """One list after the other. The cursor is a list's name and the query of the next page, as Mailgun gave it."""
         name, _, query = (cursor or BOUNCES).partition("?")
         asked = dict(parse_qsl(query)) or {"limit": str(PAGE_SIZE)}
@@ -93,7 +93,7 @@ class Mailgun(HttpPlatform):
         if not isinstance(rows, list):
             raise unread(reply, self)
         entries = (_listed(row, name) for row in rows if isinstance(row, dict) and isinstance(row.get("address"), str))
-        return Page(tuple(entries), _next_page(reply, name) if rows else _next_list(name))
+        return ListPage(tuple(entries), _next_page(reply, name) if rows else _next_list(name))
 
     def _removed(self, reply: Reply, now: datetime) -> Conversation[Outcome]:
         """404 means an address that is not on the list, unless it is the domain that Mailgun does not know."""

@@ -16,7 +16,7 @@ from pydantic import SecretStr
 from bounce_watcher.outbox.change import Change, Fate, Outcome
 from bounce_watcher.outbox.channel import Limits
 from bounce_watcher.outbox.http.exchange import Conversation, Reply, Request, address_of, basic
-from bounce_watcher.outbox.platform import HttpPlatform, Listed, Page, garbage, moment, outcome, unread
+from bounce_watcher.outbox.platform import HttpPlatform, Listed, ListPage, garbage, moment, outcome, unread
 
 PAGE_SIZE = 1000
 MAX_PAGE = 8 * 1024 * 1024
@@ -59,7 +59,7 @@ class Mailjet(HttpPlatform):
         reply = yield self._request("GET", "contact", Limit="1")
         return garbage(reply) if reply.ok and _rows(reply) is None else outcome(reply, now)
 
-    def page(self, cursor: str | None, now: datetime) -> Conversation[Page]:
+    def page(self, cursor: str | None, now: datetime) -> Conversation[ListPage]:
         """The cursor is the offset. That the list can be filtered is uncertain, so each row is looked at."""
         offset = int(cursor or 0)
         query = {_EXCLUDED: "true", "Limit": str(PAGE_SIZE), "Offset": str(offset), "Sort": "ID"}
@@ -72,7 +72,7 @@ class Mailjet(HttpPlatform):
             for row in rows
             if row.get(_EXCLUDED) is True and isinstance(row.get("Email"), str)
         )
-        return Page(entries, str(offset + PAGE_SIZE) if len(rows) == PAGE_SIZE else None)
+        return ListPage(entries, str(offset + PAGE_SIZE) if len(rows) == PAGE_SIZE else None)
 
     def _request(
         self, method: str, *path: str, document: object = None, max_reply: int = 1024 * 1024, **query: str

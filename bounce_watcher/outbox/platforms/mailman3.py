@@ -20,7 +20,17 @@ from bounce_watcher.model.address import address_key
 from bounce_watcher.outbox.change import Change, Fate, Outcome
 from bounce_watcher.outbox.channel import Limits
 from bounce_watcher.outbox.http.exchange import Conversation, Reply, Request, address_of, basic
-from bounce_watcher.outbox.platform import HttpPlatform, Listed, Misfit, Page, garbage, later, outcome, refused, unread
+from bounce_watcher.outbox.platform import (
+    HttpPlatform,
+    Listed,
+    ListPage,
+    Misfit,
+    garbage,
+    later,
+    outcome,
+    refused,
+    unread,
+)
 
 MOST_LISTS = 10
 """That may be named; each takes calls of its own."""
@@ -37,7 +47,7 @@ _NOT_BANNED = (
 )
 
 
-class Delivery(StrEnum):
+class DeliveryStatus(StrEnum):
     """As what a member's delivery is switched off, and what a release switches on again."""
 
     BY_MODERATOR = "by_moderator"
@@ -55,7 +65,7 @@ class Mailman(HttpPlatform):
     user: str = "restadmin"
     password: SecretStr
     list_ids: tuple[str, ...] = ()
-    delivery: Delivery = Delivery.BY_MODERATOR
+    delivery: DeliveryStatus = DeliveryStatus.BY_MODERATOR
     ban: bool = False
 
     kind: ClassVar[str] = "mailman3"
@@ -92,7 +102,7 @@ class Mailman(HttpPlatform):
             return garbage(reply) if reply.ok else later(reply, now)
         return (yield from self._all_lists(Outcome(Fate.DONE, reply.text), now))
 
-    def page(self, cursor: str | None, now: datetime) -> Conversation[Page]:
+    def page(self, cursor: str | None, now: datetime) -> Conversation[ListPage]:
         """The cursor is a list's place in `list_ids` and the number of a page. Who is on two lists comes twice."""
         place, number = (int(part) for part in (cursor or "0 1").split())
         list_id = self.list_ids[place] if self.list_ids else None
@@ -102,12 +112,12 @@ class Mailman(HttpPlatform):
             raise unread(reply, self)
         entries = tuple(Listed(row["email"], self.delivery.value) for row in rows)
         if number * PAGE_SIZE < reply.field("total_size") and rows:
-            return Page(entries, f"{place} {number + 1}")
-        return Page(entries, f"{place + 1} 1" if place + 1 < len(self.list_ids) else None)
+            return ListPage(entries, f"{place} {number + 1}")
+        return ListPage(entries, f"{place + 1} 1" if place + 1 < len(self.list_ids) else None)
 
     def _bounced(self) -> tuple[str, ...]:
         """What Mailman does about bounces by itself, where that is not our way: a suppression ends its warnings."""
-        return () if self.delivery is Delivery.BY_BOUNCES else (Delivery.BY_BOUNCES.value,)
+        return () if self.delivery is DeliveryStatus.BY_BOUNCES else (DeliveryStatus.BY_BOUNCES.value,)
 
     def _switch(self, address: str, olds: tuple[str, ...], new: str, now: datetime) -> Conversation[Outcome]:
         """Sets those memberships whose delivery is one of `olds` to `new`: what a member chose stays.

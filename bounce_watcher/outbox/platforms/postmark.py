@@ -21,8 +21,8 @@ from bounce_watcher.outbox.http.exchange import Conversation, Reply, Request, ad
 from bounce_watcher.outbox.platform import (
     HttpPlatform,
     Listed,
+    ListPage,
     Misfit,
-    Page,
     for_each,
     garbage,
     later,
@@ -84,7 +84,7 @@ class Postmark(HttpPlatform):
         reply = yield self._request("GET", "dump", EmailAddress=NOBODY)
         return _outcome(reply, now) if _rows(reply) is None else outcome(reply, now)
 
-    def page(self, cursor: str | None, now: datetime) -> Conversation[Page]:
+    def page(self, cursor: str | None, now: datetime) -> Conversation[ListPage]:
         """All of one reason at a time. The cursor is the reason."""
         reason = cursor or REASONS[0]
         reply = yield replace(self._request("GET", "dump", SuppressionReason=reason), max_reply=MAX_LIST_BYTES)
@@ -92,7 +92,7 @@ class Postmark(HttpPlatform):
         if rows is None:
             raise unread(reply, self)
         following = REASONS[REASONS.index(reason) + 1 :]
-        return Page(tuple(_listed(row) for row in rows), following[0] if following else None)
+        return ListPage(tuple(_listed(row) for row in rows), following[0] if following else None)
 
     def _stands_there(self, change: Change, found: Outcome, now: datetime) -> Conversation[Outcome]:
         """Who may not be added because a complaint holds the place is on the list: what was to be done is so."""

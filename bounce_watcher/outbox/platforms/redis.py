@@ -16,8 +16,8 @@ from bounce_watcher.outbox.change import Change, Fate, Outcome
 from bounce_watcher.outbox.channel import Limits
 from bounce_watcher.outbox.columns import spelled
 from bounce_watcher.outbox.http.exchange import masked
-from bounce_watcher.outbox.pace import Pace
-from bounce_watcher.outbox.platform import Misfit, Page, Platform, require
+from bounce_watcher.outbox.pace import CallPacer
+from bounce_watcher.outbox.platform import ListPage, Misfit, Platform, require
 
 _FORMS = "write it as rediss://user:password@host:6379/0, redis://localhost/0 or unix:///run/redis/redis.sock?db=0"
 
@@ -88,7 +88,7 @@ class RedisSession:
         self._platform = platform
         self._failures = (redis.RedisError, OSError, ValueError)
         self._secrets = set(platform.secrets())
-        self._pace = Pace(platform.calls_a_second)
+        self._pace = CallPacer(platform.calls_a_second)
         seconds = platform.timeout.total_seconds()
         try:
             self._client: Any = redis.Redis.from_url(
@@ -118,7 +118,7 @@ class RedisSession:
             return Outcome(Fate.LATER, told, whole=True)
         return Outcome(Fate.DONE, f"{self._platform.place()} answers; {self._platform.stream_key} may be used")
 
-    def page(self, cursor: str | None, now: datetime) -> Page:
+    def page(self, cursor: str | None, now: datetime) -> ListPage:
         raise NotImplementedError
 
     def close(self) -> None:

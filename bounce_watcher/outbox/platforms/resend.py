@@ -16,7 +16,17 @@ from bounce_watcher.model.address import address_key
 from bounce_watcher.outbox.change import Change, Fate, Outcome
 from bounce_watcher.outbox.channel import Limits
 from bounce_watcher.outbox.http.exchange import Conversation, Reply, Request, address_of
-from bounce_watcher.outbox.platform import HttpPlatform, Listed, Page, for_each, garbage, later, moment, outcome, unread
+from bounce_watcher.outbox.platform import (
+    HttpPlatform,
+    Listed,
+    ListPage,
+    for_each,
+    garbage,
+    later,
+    moment,
+    outcome,
+    unread,
+)
 
 PAGE_SIZE = 100
 
@@ -42,7 +52,7 @@ class Resend(HttpPlatform):
         reply = yield self._request("GET", "suppressions", limit="1")
         return garbage(reply) if reply.ok and _rows(reply) is None else _failed(reply, now)
 
-    def page(self, cursor: str | None, now: datetime) -> Conversation[Page]:
+    def page(self, cursor: str | None, now: datetime) -> Conversation[ListPage]:
         """The cursor is the id of the last entry."""
         after = {"after": cursor} if cursor else {}
         reply = yield self._request("GET", "suppressions", limit=str(PAGE_SIZE), **after)
@@ -52,7 +62,7 @@ class Resend(HttpPlatform):
         entries = tuple(
             Listed(row["email"], row.get("origin"), moment(row.get("created_at"))) for row in rows if row.get("email")
         )
-        return Page(entries, rows[-1].get("id") if rows and reply.field("has_more") is True else None)
+        return ListPage(entries, rows[-1].get("id") if rows and reply.field("has_more") is True else None)
 
     def _batch(self, action: str, changes: Sequence[Change]) -> Request:
         emails = {"emails": [change.recipient for change in changes]}

@@ -22,8 +22,8 @@ from bounce_watcher.outbox.http.exchange import Conversation, Reply, Request, ad
 from bounce_watcher.outbox.platform import (
     HttpPlatform,
     Listed,
+    ListPage,
     Misfit,
-    Page,
     garbage,
     later,
     moment,
@@ -98,7 +98,7 @@ class Scaleway(HttpPlatform):
         reply = yield self._request("GET", domain_id=self.domain_id, page_size="1")
         return outcome(reply, now) if _rows(reply) is not None else _failed(reply, now)
 
-    def page(self, cursor: str | None, now: datetime) -> Conversation[Page]:
+    def page(self, cursor: str | None, now: datetime) -> Conversation[ListPage]:
         """The cursor is the number of the page."""
         number = int(cursor or 1)
         reply = yield self._request(
@@ -108,7 +108,7 @@ class Scaleway(HttpPlatform):
         if rows is None or not isinstance(total, int):
             raise unread(reply, self)
         entries = tuple(Listed(row["email"], row.get("type"), moment(row.get("created_at"))) for row in rows)
-        return Page(entries, str(number + 1) if rows and number * PAGE_SIZE < total else None)
+        return ListPage(entries, str(number + 1) if rows and number * PAGE_SIZE < total else None)
 
     def _stands_there(self, change: Change, answered: Reply, now: datetime) -> Conversation[Outcome]:
         reply, rows = yield from self._look_up(change)

@@ -18,7 +18,7 @@ from bounce_watcher.outbox.http.exchange import Conversation, Reply, Request, ad
 from bounce_watcher.outbox.platform import (
     HttpPlatform,
     Listed,
-    Page,
+    ListPage,
     for_each,
     garbage,
     later,
@@ -68,7 +68,7 @@ class SendGrid(HttpPlatform):
         reply = yield self._request("GET", "suppression", "unsubscribes", limit="1")
         return garbage(reply) if reply.ok and not isinstance(reply.document(), list) else outcome(reply, now)
 
-    def page(self, cursor: str | None, now: datetime) -> Conversation[Page]:
+    def page(self, cursor: str | None, now: datetime) -> Conversation[ListPage]:
         """The cursor is the offset."""
         offset = int(cursor or 0)
         reply = yield self._request("GET", "suppression", "unsubscribes", limit=str(PAGE_SIZE), offset=str(offset))
@@ -76,7 +76,7 @@ class SendGrid(HttpPlatform):
         if not isinstance(rows, list):
             raise unread(reply, self)
         entries = tuple(_listed(row) for row in rows if isinstance(row, dict) and isinstance(row.get("email"), str))
-        return Page(entries, str(offset + PAGE_SIZE) if len(rows) == PAGE_SIZE else None)
+        return ListPage(entries, str(offset + PAGE_SIZE) if len(rows) == PAGE_SIZE else None)
 
     def _request(self, method: str, *path: str, document: object = None, **query: str) -> Request:
         headers: dict[str, str | SecretStr] = {"authorization": SecretStr(f"Bearer {self.api_key.get_secret_value()}")}

@@ -21,8 +21,8 @@ from bounce_watcher.outbox.http.sigv4 import AwsKeys, signed
 from bounce_watcher.outbox.platform import (
     HttpPlatform,
     Listed,
+    ListPage,
     Misfit,
-    Page,
     garbage,
     later,
     outcome,
@@ -99,7 +99,7 @@ class Ses(HttpPlatform):
         account = yield self._request("GET", "account", now=now)
         return _told_of(account) if account.ok else _untold(reply, account)
 
-    def page(self, cursor: str | None, now: datetime) -> Conversation[Page]:
+    def page(self, cursor: str | None, now: datetime) -> Conversation[ListPage]:
         """The cursor is the NextToken. How large a page may be is documented nowhere, so none is asked for."""
         asked = {"NextToken": cursor} if cursor else {}
         reply = yield replace(self._request("GET", *_LIST, now=now, **asked), max_reply=MAX_PAGE_BYTES)
@@ -107,7 +107,7 @@ class Ses(HttpPlatform):
         if not isinstance(rows, list):
             raise unread(reply, self)
         entries = (_listed(row) for row in rows if isinstance(row, dict) and isinstance(row.get("EmailAddress"), str))
-        return Page(tuple(entries), reply.field("NextToken") or None)
+        return ListPage(tuple(entries), reply.field("NextToken") or None)
 
     def _is_in_the_sandbox(self, now: datetime) -> Conversation[bool]:
         """There no address is to blame for a refusal. Unknown counts as no."""

@@ -22,8 +22,8 @@ from bounce_watcher.outbox.http.exchange import Conversation, Reply, Request, ad
 from bounce_watcher.outbox.platform import (
     HttpPlatform,
     Listed,
+    ListPage,
     Misfit,
-    Page,
     for_each,
     garbage,
     later,
@@ -99,7 +99,7 @@ class SparkPost(HttpPlatform):
         reply = yield self._request("GET", address_of(self.url, *_LIST, "summary"))
         return garbage(reply) if reply.ok and not isinstance(reply.field("results"), dict) else outcome(reply, now)
 
-    def page(self, cursor: str | None, now: datetime) -> Conversation[Page]:
+    def page(self, cursor: str | None, now: datetime) -> Conversation[ListPage]:
         """Entries of one sort, so that each address comes once: where both are stopped, of mail that is no transaction.
 
         The cursor is SparkPost's.
@@ -112,7 +112,7 @@ class SparkPost(HttpPlatform):
             raise unread(reply, self)
         entries = (_listed(row) for row in rows if isinstance(row, dict) and isinstance(row.get("recipient"), str))
         own = (entry for entry in entries if entry is not None)
-        return Page(tuple(own), _next_cursor(reply) if rows else None)
+        return ListPage(tuple(own), _next_cursor(reply) if rows else None)
 
     def _addition(self, changes: Sequence[Change]) -> Request:
         entries = [

@@ -25,8 +25,8 @@ from bounce_watcher.outbox.change import Change, Fate, Outcome
 from bounce_watcher.outbox.channel import Limits
 from bounce_watcher.outbox.columns import COLUMNS, columns_of
 from bounce_watcher.outbox.http.exchange import masked
-from bounce_watcher.outbox.pace import Pace
-from bounce_watcher.outbox.platform import Misfit, Page, Platform, require
+from bounce_watcher.outbox.pace import CallPacer
+from bounce_watcher.outbox.platform import ListPage, Misfit, Platform, require
 
 Statement = NewType("Statement", str)
 """SQL with named parameters, such as `:recipient`; it may have several lines."""
@@ -300,7 +300,7 @@ class SqlSession:
     def __init__(self, platform: Sql) -> None:
         self._platform = platform
         self._secrets = set(platform.secrets())
-        self._pace = Pace(platform.calls_a_second)
+        self._pace = CallPacer(platform.calls_a_second)
         self._watches = threading.local()
         try:
             self._engine = _engine(platform.address(), platform.timeout, self._watch)
@@ -324,7 +324,7 @@ class SqlSession:
 
         return self._transact(look, 1)
 
-    def page(self, cursor: str | None, now: datetime) -> Page:
+    def page(self, cursor: str | None, now: datetime) -> ListPage:
         raise NotImplementedError
 
     def close(self) -> None:

@@ -24,8 +24,8 @@ from bounce_watcher.outbox.http.exchange import Conversation, Reply, Request, ad
 from bounce_watcher.outbox.platform import (
     HttpPlatform,
     Listed,
+    ListPage,
     Misfit,
-    Page,
     for_each,
     garbage,
     later,
@@ -51,7 +51,7 @@ _TRACKING = "suppress_tracking"
 _NO_TOKEN = SecretStr("-")
 
 
-class Action(StrEnum):
+class ListEffect(StrEnum):
     """What ZeptoMail does with mail for those on the list."""
 
     REJECT = "reject"      # it bounces
@@ -87,7 +87,7 @@ class ZeptoMail(HttpPlatform):
     client_id: str = field(metadata={"example": '"1000.ABCDEFGHIJKLMNOPQRSTUVWXYZ0123"'})
     client_secret: SecretStr
     refresh_token: SecretStr
-    action: Action = Action.REJECT
+    action: ListEffect = ListEffect.REJECT
     mailagent_keys: tuple[str, ...] = ()
 
     kind: ClassVar[str] = "zeptomail"
@@ -120,7 +120,7 @@ class ZeptoMail(HttpPlatform):
         reply = yield from self._ask(now, "GET", limit="1", offset="0")
         return _outcome(reply, "", _rows(reply) is not None, now)
 
-    def page(self, cursor: str | None, now: datetime) -> Conversation[Page]:
+    def page(self, cursor: str | None, now: datetime) -> Conversation[ListPage]:
         """The cursor is the offset. A page may hold fewer than were asked for, so the end is an empty one."""
         offset = int(cursor or 0)
         reply = yield from self._ask(now, "GET", limit=str(PAGE_SIZE), offset=str(offset))
@@ -128,7 +128,7 @@ class ZeptoMail(HttpPlatform):
         if rows is None:
             raise unread(reply, self)
         entries = tuple(Listed(row["value"], row.get("category")) for row in rows if _stops_mail(row))
-        return Page(entries, str(offset + len(rows)) if rows else None)
+        return ListPage(entries, str(offset + len(rows)) if rows else None)
 
     def _wanted(self, changes: Sequence[Change]) -> tuple[str, dict[str, object]]:
         values = list({address_key(change.recipient): change.recipient for change in changes}.values())

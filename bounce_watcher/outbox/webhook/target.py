@@ -9,7 +9,7 @@ from typing import Annotated, ClassVar
 from pydantic import SecretStr
 
 from bounce_watcher.model.about import About, AboutKind
-from bounce_watcher.model.keys import MINUTE, SECOND, Between, Key, Kind, Mark, Rotating
+from bounce_watcher.model.keys import MINUTE, SECOND, Between, Key, KeyMark, Rotating, ValueKind
 from bounce_watcher.model.ledger import NoticeType, Occurrence
 from bounce_watcher.model.url import Hides, shown_url
 from bounce_watcher.outbox.channel import Limits
@@ -36,17 +36,17 @@ class WebhookTarget:
     `url_is_secret`: it was given as a secret, not written into the configuration; people see `shown_url`.
     """
 
-    name: Annotated[str, Kind.NAME]
-    url: Annotated[str, Kind.URL, Mark.SECRET] = field(repr=False)
-    secrets: Annotated[tuple[SecretStr, ...], Rotating("secret", "old_secrets"), Kind.SIGNING_SECRET]
-    types: Annotated[frozenset[NoticeType], Key("events"), Mark.FILLED, Mark.ONCE] = DEFAULT_TYPES
+    name: Annotated[str, ValueKind.NAME]
+    url: Annotated[str, ValueKind.URL, KeyMark.SECRET] = field(repr=False)
+    secrets: Annotated[tuple[SecretStr, ...], Rotating("secret", "old_secrets"), ValueKind.SIGNING_SECRET]
+    types: Annotated[frozenset[NoticeType], Key("events"), KeyMark.FILLED, KeyMark.ONCE] = DEFAULT_TYPES
     timeout: Annotated[timedelta, Between(SECOND, 2 * MINUTE)] = timedelta(seconds=20)
-    ca_file: Annotated[str | None, Kind.CA_FILE] = None
-    allow_hosts: Annotated[frozenset[str], Kind.ALLOWED_HOST, Mark.ONCE] = frozenset()
+    ca_file: Annotated[str | None, ValueKind.CA_FILE] = None
+    allow_hosts: Annotated[frozenset[str], ValueKind.ALLOWED_HOST, KeyMark.ONCE] = frozenset()
     format: Format = Format.STANDARD
-    cloudevents_source: Annotated[str, Kind.URI_REFERENCE] = CLOUDEVENTS_SOURCE
-    cloudevents_type_prefix: Annotated[str | None, Kind.TYPE_PREFIX] = None
-    url_is_secret: Annotated[bool, Mark.UNWRITTEN] = False
+    cloudevents_source: Annotated[str, ValueKind.URI_REFERENCE] = CLOUDEVENTS_SOURCE
+    cloudevents_type_prefix: Annotated[str | None, ValueKind.TYPE_PREFIX] = None
+    url_is_secret: Annotated[bool, KeyMark.UNWRITTEN] = False
 
     limits: ClassVar[Limits] = Limits(concurrency=8)
     keeps_state: ClassVar[bool] = False

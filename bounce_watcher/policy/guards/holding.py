@@ -35,7 +35,7 @@ from bounce_watcher.model.verdict import BounceType
 from bounce_watcher.policy import transitions
 from bounce_watcher.policy.exclusion import domain_protected
 from bounce_watcher.policy.guards import outages
-from bounce_watcher.policy.transitions import Change
+from bounce_watcher.policy.transitions import Transition
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,11 +113,11 @@ def is_taken_back(current: Suppression | None, alert: Alert) -> bool:
     )
 
 
-def taken_back(record: RecipientRecord, alert: Alert) -> Change:
+def taken_back(record: RecipientRecord, alert: Alert) -> Transition:
     """A suppression that an alarm holds after all. Ask `is_taken_back` first."""
     current = record.suppression
     if current is None:
-        return Change(record)
+        return Transition(record)
     grounds = Held(unwaited(current.grounds), outage_of(alert))
     return transitions.hold(record, max(alert.raised_at, current.since), grounds)
 
@@ -125,17 +125,17 @@ def taken_back(record: RecipientRecord, alert: Alert) -> Change:
 # ── how it ends ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
 @dataclass(frozen=True, slots=True)
-class Settlement:
+class HoldOutcome:
     """What becomes of a recipient when all that holds it is over; `is_true`: it is suppressed after all."""
 
-    change: Change
+    change: Transition
     is_true: bool
 
 
 def settled(
     record: RecipientRecord, holding: Sequence[Holder], counted: Iterable[CountedBounce],
     may_pass: Callable[[Suppression], bool],
-) -> Settlement:
+) -> HoldOutcome:
     """Suppressed where something outside of the outages speaks against the recipient, else released.
 
     `may_pass` is asked of what would be suppressed: one on unproven reports needs room.
@@ -144,9 +144,9 @@ def settled(
     against = next((bounce for bounce in counted if _is_independent(bounce, holding)), None)
     current, grounds = record.suppression, record.grounds
     if against is None or current is None or grounds is None or record.protected or not may_pass(current):
-        return Settlement(transitions.release(record, end, OutageOver(outage_of(holding[0]))), is_true=False)
+        return HoldOutcome(transitions.release(record, end, OutageOver(outage_of(holding[0]))), is_true=False)
     confirmed = Confirmed(grounds, against.reason or COMPLAINT_REASON, against.at)
-    return Settlement(transitions.confirm(record, end, confirmed), is_true=True)
+    return HoldOutcome(transitions.confirm(record, end, confirmed), is_true=True)
 
 
 def _is_independent(bounce: CountedBounce, holding: Sequence[Holder]) -> bool:
@@ -156,11 +156,11 @@ def _is_independent(bounce: CountedBounce, holding: Sequence[Holder]) -> bool:
     return bounce.reason.bounce_type is BounceType.HARD and is_outside
 
 
-def wait_ended(record: RecipientRecord, now: datetime, wait: timedelta) -> Change:
+def wait_ended(record: RecipientRecord, now: datetime, wait: timedelta) -> Transition:
     """The suppression of one whom no alert holds, put in force if its wait is over by `now`."""
     waiting = record.suppression
     if waiting is None or waiting.state is not State.PENDING or waiting.since + wait > now:
-        return Change(record)
+        return Transition(record)
     over = waiting.since + wait
     if record.protected:
         return transitions.release(record, over, ProtectedMeanwhile(domain_protected(record.protected)))

@@ -20,7 +20,7 @@ from bounce_watcher.model.grounds import Grounds, Outage, Subject, SubjectKind, 
 from bounce_watcher.model.ledger import BounceEvent
 from bounce_watcher.model.verdict import BounceType
 from bounce_watcher.policy.guards.limits import GuardSettings, in_hours
-from bounce_watcher.policy.guards.spells import Limit, Spell
+from bounce_watcher.policy.guards.spells import Spell, SpellThreshold
 from bounce_watcher.policy.masking import ADDRESS, has_digit, names_of
 from bounce_watcher.policy.providers import provider_of
 
@@ -84,17 +84,17 @@ def _masked(word: str, names: Set[str]) -> str:
     return "…" if word.strip("<>()[]\"'.,:;") in names else word
 
 
-def limit(usual: float, settings: GuardSettings) -> Limit:
-    return Limit(max(settings.min_bounces, math.ceil(settings.factor * usual)), usual)
+def limit(usual: float, settings: GuardSettings) -> SpellThreshold:
+    return SpellThreshold(max(settings.min_bounces, math.ceil(settings.factor * usual)), usual)
 
 
-def waits(rank: int, limit: Limit, settings: GuardSettings) -> bool:
+def waits(rank: int, limit: SpellThreshold, settings: GuardSettings) -> bool:
     """Whether a suppression waits for an alarm: its bounce is the `rank`-th of its window."""
     return rank >= max(settings.wait_min, settings.wait_from * limit.usual)
 
 
 def waiting(
-    on: Grounds, subject: Subject, rank: int, limit: Limit, until: datetime, settings: GuardSettings
+    on: Grounds, subject: Subject, rank: int, limit: SpellThreshold, until: datetime, settings: GuardSettings
 ) -> Waits:
     return Waits(on, subject, rank, in_hours(settings.window), limit.usual, limit.count, until)
 

@@ -30,7 +30,7 @@ class Silence:
 
 
 @dataclass(frozen=True, slots=True)
-class Pace:
+class ArrivalRate:
     """How mail comes to a mailbox: when the hour of the newest ended (aware), and the longest usual pause."""
 
     last_at: datetime
@@ -44,13 +44,13 @@ class Pace:
         return now - self.last_at > self.unusual_from
 
 
-def pace_of(busy: Sequence[datetime], told: Sequence[Silence]) -> Pace | None:
+def pace_of(busy: Sequence[datetime], told: Sequence[Silence]) -> ArrivalRate | None:
     for alert in told:
         if not alert.cleared and (not busy or busy[-1] < alert.since):
-            return Pace(alert.since, alert.usual)
+            return ArrivalRate(alert.since, alert.usual)
     if len(busy) < FEWEST or busy[-1] - busy[0] < HISTORY:
         return None
-    return Pace(busy[-1] + _HOUR, _usual(busy, {alert.since for alert in told}))
+    return ArrivalRate(busy[-1] + _HOUR, _usual(busy, {alert.since for alert in told}))
 
 
 def _usual(busy: Sequence[datetime], told: Set[datetime]) -> timedelta:

@@ -25,7 +25,7 @@ class Window:
 
 
 @dataclass(frozen=True, slots=True)
-class Limit:
+class SpellThreshold:
     """How many make a spell. `usual` is what they were held against."""
 
     count: int
@@ -44,7 +44,7 @@ class Spell:
     raised_at: datetime
     ends_at: datetime
     peak: int
-    limit: Limit
+    limit: SpellThreshold
     known: str | None = None
     settled: bool = False
 
@@ -72,7 +72,8 @@ def windows(counts: Mapping[int, int], length: timedelta) -> Iterator[Window]:
 
 
 def spells(
-    over: Sequence[Window], known: Sequence[Spell], limit_of: Callable[[Window], Limit | None], quiet: timedelta
+    over: Sequence[Window], known: Sequence[Spell], limit_of: Callable[[Window], SpellThreshold | None],
+    quiet: timedelta
 ) -> list[Spell]:
     """The spells in `known` that went on and those that began. `limit_of` is asked of windows outside of any spell."""
     found = list(known)
@@ -96,7 +97,7 @@ def _gone_on(spell: Spell, window: Window, others: Sequence[Spell], quiet: timed
     return replace(spell, since=min(spell.since, begun_at), ends_at=ends_at, peak=max(spell.peak, window.count))
 
 
-def _begun(window: Window, limit: Limit, others: Sequence[Spell], quiet: timedelta) -> Spell:
+def _begun(window: Window, limit: SpellThreshold, others: Sequence[Spell], quiet: timedelta) -> Spell:
     end = start_of(window.last + 1)
     return Spell(_beginning(window, others), end, end + quiet, window.count, limit)
 

@@ -13,7 +13,7 @@ from bounce_watcher.model.ledger import BounceEvent
 from bounce_watcher.model.verdict import BounceType
 from bounce_watcher.policy.guards.limits import AlertSettings, in_hours
 from bounce_watcher.policy.guards.outages import provider
-from bounce_watcher.policy.guards.spells import Limit, Spell, Window
+from bounce_watcher.policy.guards.spells import Spell, SpellThreshold, Window
 
 FORGED = Subject(SubjectKind.FORGED)
 """All reports that are in doubt."""
@@ -51,14 +51,14 @@ def sending_ip(reply: str) -> str | None:
     return None
 
 
-def limit(window: Window, reports: int, settings: AlertSettings) -> Limit | None:
+def limit(window: Window, reports: int, settings: AlertSettings) -> SpellThreshold | None:
     """None where the blocks are too small a share of `reports`, all that the provider reported in the window.
 
     What is usual about it are those reports.
     """
     if window.count < settings.share * reports:
         return None
-    return Limit(settings.min_blocks, reports)
+    return SpellThreshold(settings.min_blocks, reports)
 
 
 def forged_grounds(spell: Spell, settings: AlertSettings) -> Forgeries:

@@ -13,11 +13,11 @@ from bounce_watcher.model.grounds import Grounds, Subject, Waits
 from bounce_watcher.model.ledger import BounceEvent, Decision, Step
 from bounce_watcher.policy.guards import outages
 from bounce_watcher.policy.guards.limits import SLOT, GuardSettings
-from bounce_watcher.policy.guards.spells import Limit, slot_of
+from bounce_watcher.policy.guards.spells import SpellThreshold, slot_of
 
 
 @dataclass(slots=True)
-class Group:
+class SubjectCounts:
     """One subject of a page. `counts` are by slot, the page's own with them; `new` are the slots of its own, in order.
 
     `places` tells by event how many of the page's own had come with it.
@@ -44,8 +44,8 @@ class Group:
 class WaitingRoom:
     """Who of a page waits. `limit_at` tells what is held against a subject in a slot, None while the ledger learns."""
 
-    groups: Mapping[Subject, Group]
-    limit_at: Callable[[Subject, int], Limit | None]
+    groups: Mapping[Subject, SubjectCounts]
+    limit_at: Callable[[Subject, int], SpellThreshold | None]
     settings: GuardSettings
 
     def admit(self, event: BounceEvent, decision: Decision) -> Decision:

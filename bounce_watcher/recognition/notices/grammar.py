@@ -26,7 +26,7 @@ from bounce_watcher.parsing.message import ParsedMessage
 from bounce_watcher.parsing.returned import sent_message
 from bounce_watcher.recognition.merging import each_once, kind_of
 from bounce_watcher.recognition.notices.candidate import Candidate, Strength
-from bounce_watcher.recognition.notices.reasons import REPLY, Place, Reasons
+from bounce_watcher.recognition.notices.reasons import REPLY, AddressPlace, Reasons
 from bounce_watcher.recognition.notices.sentences import in_sentences, local_parts, only_one
 from bounce_watcher.recognition.notices.shapes import in_dialogue, in_lines
 from bounce_watcher.recognition.notices.text import Notice, open_notice
@@ -138,10 +138,10 @@ def _recognition(notice: Notice, told: list[Candidate], name: str) -> Recognitio
     return Recognition(kind_of(findings), findings, sent_message(notice.original)) if findings else None
 
 
-def _place(candidate: Candidate) -> Place:
+def _place(candidate: Candidate) -> AddressPlace:
     is_whole = candidate.stage is not None or candidate.strength is Strength.SENTENCE
     words = candidate.words if candidate.strength > Strength.ADDRESSEE else ""
-    return Place(address_key(candidate.address), candidate.line, words, candidate.stage, is_whole)
+    return AddressPlace(address_key(candidate.address), candidate.line, words, candidate.stage, is_whole)
 
 
 def _finding(candidate: Candidate, reasons: Reasons, name: str, divided: Notice | None, of_all: Action) -> Finding:

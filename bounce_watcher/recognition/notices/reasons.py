@@ -18,7 +18,7 @@ from itertools import pairwise, takewhile
 
 from bounce_watcher.model.lazy import lazy
 from bounce_watcher.parsing.charset import one_line
-from bounce_watcher.parsing.transcript import Answer, answer_on, is_summary, read_transcript
+from bounce_watcher.parsing.transcript import RefusalLine, answer_on, is_summary, read_transcript
 from bounce_watcher.recognition.prose import MAX_PLACES
 from bounce_watcher.recognition.vocabulary import (
     REASON_ENDS,
@@ -50,7 +50,7 @@ _STEP = re.compile(
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class AddressPlace:
     """Where an address stands. `words`: what its line says of it; `is_whole`: no line below has a part in them."""
 
     key: str
@@ -74,7 +74,7 @@ class Reasons:
 
     lines: tuple[str, ...] = field(repr=False)
     paragraphs: tuple[tuple[int, int], ...]
-    places: tuple[Place, ...]
+    places: tuple[AddressPlace, ...]
 
     def of(self, key: str) -> Told:
         """All that the notice says of one address; empty words where it says nothing.
@@ -101,12 +101,12 @@ class Reasons:
         return told if told.stage else Told(told.words, _step(told.words))
 
     @lazy
-    def _answers(self) -> tuple[Answer, ...]:
+    def _answers(self) -> tuple[RefusalLine, ...]:
         return read_transcript("\n".join(self.lines))
 
     @lazy
-    def _by_key(self) -> dict[str, list[Place]]:
-        found: dict[str, list[Place]] = {}
+    def _by_key(self) -> dict[str, list[AddressPlace]]:
+        found: dict[str, list[AddressPlace]] = {}
         for place in sorted(self.places, key=lambda place: (place.stage is None, place.line)):
             found.setdefault(place.key, []).append(place)
         return found
@@ -152,7 +152,7 @@ class Reasons:
         """Lines that introduce a reason, and that reason: on the line, or the paragraph below it."""
         return [(number, text) for number, line in enumerate(self.lines) if (text := self._introduced(number, line))]
 
-    def _beside(self, place: Place) -> str:
+    def _beside(self, place: AddressPlace) -> str:
         """What the line says and what goes on below it without a gap; of a list its last line counts too."""
         if place.is_whole:
             return one_line(place.words)
@@ -170,7 +170,7 @@ class Reasons:
         is_bar = _RULE.fullmatch(text) or BAR.fullmatch(text)
         return not text or is_bar is not None or text.startswith(_NEXT_HOST) or is_on_the_mail(text)
 
-    def _with_more(self, said: Told, places: list[Place]) -> Told:
+    def _with_more(self, said: Told, places: list[AddressPlace]) -> Told:
         for place in places:
             if below := self._below(place):
                 return Told(" ".join(filter(None, (said.words, below.words))), said.stage or below.stage)
@@ -179,7 +179,7 @@ class Reasons:
             further = f"{self._opening(places[0])} {further}".lstrip()
         return Told(" ".join(filter(None, (said.words, further))), said.stage)
 
-    def _below(self, place: Place) -> Told | None:
+    def _below(self, place: AddressPlace) -> Told | None:
         """The first reply further down, else what a label calls the reason, both above the next address."""
         start = self._blocks[place.line][1]
         end = self._next_other(start, place.key)
@@ -208,14 +208,14 @@ class Reasons:
         first, last = self._paragraph(line)
         return one_line(" ".join(self.lines[first : min(last, top)]))
 
-    def _around(self, place: Place) -> tuple[str, ...]:
+    def _around(self, place: AddressPlace) -> tuple[str, ...]:
         """The words above an address, and where it is the only one accused the paragraph below it.
 
         "Your mail to / ada@example.org / could not be delivered, because the mailbox is full".
         """
         return tuple(filter(None, (self._above(place), self._after(place) if len(self._by_key) == 1 else "")))
 
-    def _after(self, place: Place) -> str:
+    def _after(self, place: AddressPlace) -> str:
         first, last = next((span for span in self.paragraphs if span[0] > place.line), (0, 0))
         below = self.lines[first : min(last, first + REASON_LINES)]
         lines = tuple(takewhile(lambda line: not _RULE.fullmatch(line.strip()), below))
@@ -223,7 +223,7 @@ class Reasons:
         is_else = "@" in text or states_retry(folded(text)) or offers_help(folded(text))
         return "" if is_else or any(map(self._is_border, lines)) else text
 
-    def _above(self, place: Place) -> str:
+    def _above(self, place: AddressPlace) -> str:
         """The words above an address in its paragraph, else the paragraph above that."""
         top = self._blocks[place.line][0]
         if not self.paragraphs or top < self.paragraphs[0][0]:
@@ -236,7 +236,7 @@ class Reasons:
             return ""
         return one_line(" ".join(line for line in self.lines[start:top] if not self._is_border(line)))
 
-    def _opening(self, place: Place) -> str:
+    def _opening(self, place: AddressPlace) -> str:
         """The paragraph above the one that opens the list, where it tells of a failure itself.
 
         "Remote host is not responding. It was not delivered. / The following recipients did not receive it: / …"

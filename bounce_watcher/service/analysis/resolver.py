@@ -26,21 +26,21 @@ def txt_record(name: str, resolver: Callable[[], Resolver] = Resolver) -> str | 
 
 
 @dataclass(frozen=True, slots=True)
-class Service:
+class ServiceHost:
     """Where an SRV record says that a service is (RFC 2782)."""
 
     host: str
     port: int
 
 
-def service_records(name: str, resolver: Callable[[], Resolver] = Resolver) -> list[Service]:
+def service_records(name: str, resolver: Callable[[], Resolver] = Resolver) -> list[ServiceHost]:
     """The SRV records of `name`, the preferred first. None of a service that "." says is not there.
 
     Raises TemporaryFailure as `txt_record` does.
     """
     records = sorted(_records(name, "SRV", resolver), key=lambda record: (record.priority, -record.weight))
     named = ((record.target.to_text(omit_final_dot=True), record.port) for record in records)
-    return [Service(host, port) for host, port in named if host and host != "."]
+    return [ServiceHost(host, port) for host, port in named if host and host != "."]
 
 
 def mail_exchangers(domain: str, resolver: Callable[[], Resolver] = Resolver) -> list[str]:

@@ -4,7 +4,7 @@ stage.py sets it up, samples.py is the mail in it, letters.py writes reports as 
 came of it against what must come.
 """
 
-from bounce_watcher.service.demo.outcome import Outcome, outcome
+from bounce_watcher.service.demo.outcome import DemoOutcome, outcome
 from bounce_watcher.service.demo.stage import Stage, stage
 
-__all__ = ["Outcome", "Stage", "outcome", "stage"]
+__all__ = ["DemoOutcome", "Stage", "outcome", "stage"]

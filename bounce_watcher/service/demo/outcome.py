@@ -19,7 +19,7 @@ from bounce_watcher.service.opening import open_ledger
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
+class JudgedMessage:
     """One message: what it is, the events that it made, and the folder where it lies now."""
 
     sample: Sample
@@ -29,26 +29,26 @@ class Judged:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class DemoOutcome:
     """`standing`: the recipients against whom something counts. `problems`: what is not as it must be, a line each."""
 
-    judged: tuple[Judged, ...]
+    judged: tuple[JudgedMessage, ...]
     suppressions: tuple[Suppression, ...]
     standing: tuple[RecipientRecord, ...]
     hooks: tuple[Hook, ...]
     problems: tuple[str, ...]
 
 
-def outcome(stage: Stage) -> Outcome:
+def outcome(stage: Stage) -> DemoOutcome:
     with open_ledger(stage.settings) as ledger:
         judged = tuple(_judged(stage, ledger))
         suppressions = tuple(ledger.suppressions())
         standing = tuple(_standing(judged, ledger))
     hooks = stage.receiver.hooks
-    return Outcome(judged, suppressions, standing, hooks, tuple(_problems(judged, suppressions, hooks)))
+    return DemoOutcome(judged, suppressions, standing, hooks, tuple(_problems(judged, suppressions, hooks)))
 
 
-def _standing(judged: tuple[Judged, ...], ledger: Ledger) -> Iterator[RecipientRecord]:
+def _standing(judged: tuple[JudgedMessage, ...], ledger: Ledger) -> Iterator[RecipientRecord]:
     """The recipients of whom something counts or counted, the suppressed first."""
     addresses = sorted({event.recipient for each in judged for event in each.events})
     records = [record for address in addresses for record in ledger.recipients(address)]
@@ -56,7 +56,7 @@ def _standing(judged: tuple[Judged, ...], ledger: Ledger) -> Iterator[RecipientR
         yield from (record for record in records if record.state is state)
 
 
-def _judged(stage: Stage, ledger: Ledger) -> Iterator[Judged]:
+def _judged(stage: Stage, ledger: Ledger) -> Iterator[JudgedMessage]:
     toolkit = Toolkit(load_builtin(), stage.settings.attribution)
     folders = _folders(stage)
     events: dict[str, list[BounceEvent]] = {}
@@ -65,7 +65,7 @@ def _judged(stage: Stage, ledger: Ledger) -> Iterator[Judged]:
     for sample in stage.mail:
         digest = message_digest(sample.content)
         kind = analyse(sample.content, toolkit).kind
-        yield Judged(sample, kind, tuple(events.get(digest, ())), folders.get(digest, "nowhere"))
+        yield JudgedMessage(sample, kind, tuple(events.get(digest, ())), folders.get(digest, "nowhere"))
 
 
 def _folders(stage: Stage) -> dict[str, str]:
@@ -76,7 +76,7 @@ def _folders(stage: Stage) -> dict[str, str]:
 
 
 def _problems(
-    judged: tuple[Judged, ...], suppressions: tuple[Suppression, ...], hooks: tuple[Hook, ...]
+    judged: tuple[JudgedMessage, ...], suppressions: tuple[Suppression, ...], hooks: tuple[Hook, ...]
 ) -> Iterator[str]:
     for each in judged:
         if each.folder in ("INBOX", "nowhere"):

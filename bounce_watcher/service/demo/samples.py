@@ -28,7 +28,7 @@ Writer = Callable[[Letter], bytes]
 
 
 @dataclass(frozen=True, slots=True)
-class Case:
+class DemoReport:
     """One report: how many days ago it came, of whom, in whose words.
 
     `signed`: whether it comes to the return path that was made for the recipient, as a genuine report does;
@@ -60,61 +60,62 @@ DMARC = "550 5.7.26 Unauthenticated email from example.com is not accepted due t
 
 CASES = (
     # The address is no good: suppressed at once.
-    Case(33, "anna@gone.example", postfix, UNKNOWN_USER),
-    Case(29, "bela@mail.example", exim, "550 No such user here"),
-    Case(26, "carla@google.example", gmail,
-         "550-5.1.1 The email account that you tried to reach does not exist. Please try double-checking the "
-         "recipient's email address for typos."),
-    Case(24, "dario@outlook.example", exchange, "550 5.1.10 RESOLVER.ADR.RecipientNotFound; Recipient not found by "
-                                                "SMTP address lookup"),
-    Case(21, "edda@parish.example", qmail, "Sorry, no mailbox here by that name. (#5.1.1)"),
-    Case(18, "falk@old.example", postfix, "551 5.1.6 User has moved; please try <falk@new.example>"),
+    DemoReport(33, "anna@gone.example", postfix, UNKNOWN_USER),
+    DemoReport(29, "bela@mail.example", exim, "550 No such user here"),
+    DemoReport(26, "carla@google.example", gmail,
+               "550-5.1.1 The email account that you tried to reach does not exist. Please try double-checking the "
+               "recipient's email address for typos."),
+    DemoReport(24, "dario@outlook.example", exchange,
+               "550 5.1.10 RESOLVER.ADR.RecipientNotFound; Recipient not found by SMTP address lookup"),
+    DemoReport(21, "edda@parish.example", qmail, "Sorry, no mailbox here by that name. (#5.1.1)"),
+    DemoReport(18, "falk@old.example", postfix, "551 5.1.6 User has moved; please try <falk@new.example>"),
     # The mailbox is disabled, the domain is gone: a second report on another day must confirm that.
-    Case(17, "gerda@mail.example", postfix, DISABLED),
-    Case(10, "gerda@mail.example", postfix, DISABLED),
-    Case(9, "hugo@mail.example", postfix, DISABLED),
-    Case(8, "ines@nowhere.example", postfix, "Host or domain name not found. Name service error for "
-                                             "name=nowhere.example type=AAAA: Host not found"),
+    DemoReport(17, "gerda@mail.example", postfix, DISABLED),
+    DemoReport(10, "gerda@mail.example", postfix, DISABLED),
+    DemoReport(9, "hugo@mail.example", postfix, DISABLED),
+    DemoReport(8, "ines@nowhere.example", postfix,
+               "Host or domain name not found. Name service error for name=nowhere.example type=AAAA: Host not found"),
     # Over quota: three reports on three days over at least two weeks are needed.
-    Case(20, "jonas@full.example", gmail, FULL),
-    Case(11, "jonas@full.example", gmail, FULL),
-    Case(2, "jonas@full.example", gmail, FULL),
-    Case(6.2, "karla@full.example", exim, "552 5.2.2 user is over quota"),
-    Case(5.1, "karla@full.example", exim, "552 5.2.2 user is over quota"),
-    Case(4.3, "karla@full.example", exim, "552 5.2.2 user is over quota"),
+    DemoReport(20, "jonas@full.example", gmail, FULL),
+    DemoReport(11, "jonas@full.example", gmail, FULL),
+    DemoReport(2, "jonas@full.example", gmail, FULL),
+    DemoReport(6.2, "karla@full.example", exim, "552 5.2.2 user is over quota"),
+    DemoReport(5.1, "karla@full.example", exim, "552 5.2.2 user is over quota"),
+    DemoReport(4.3, "karla@full.example", exim, "552 5.2.2 user is over quota"),
     # Was full in spring, was suppressed for 30 days, and may be mailed again.
-    Case(59, "ludwig@full.example", gmail, FULL),
-    Case(52, "ludwig@full.example", gmail, FULL),
-    Case(44, "ludwig@full.example", gmail, FULL),
+    DemoReport(59, "ludwig@full.example", gmail, FULL),
+    DemoReport(52, "ludwig@full.example", gmail, FULL),
+    DemoReport(44, "ludwig@full.example", gmail, FULL),
     # The message or its sender was refused: says nothing on the address, however often.
-    Case(16, "mira@strict.example", postfix, SPAM),
-    Case(9.5, "mira@strict.example", postfix, BLOCKLIST),
-    Case(1.5, "mira@strict.example", postfix, DMARC),
-    Case(7, "nora@small.example", partial(postfix, stage="end of DATA"), "552 5.3.4 Message size exceeds fixed limit"),
-    Case(6.5, "otto@relay.example", exim, "550 5.7.1 relaying denied"),
-    Case(3.5, "paula@outlook.example", exchange, "550 5.7.1 Your message was rejected by the recipient's organization "
-                                                 "policy"),
+    DemoReport(16, "mira@strict.example", postfix, SPAM),
+    DemoReport(9.5, "mira@strict.example", postfix, BLOCKLIST),
+    DemoReport(1.5, "mira@strict.example", postfix, DMARC),
+    DemoReport(7, "nora@small.example", partial(postfix, stage="end of DATA"),
+               "552 5.3.4 Message size exceeds fixed limit"),
+    DemoReport(6.5, "otto@relay.example", exim, "550 5.7.1 relaying denied"),
+    DemoReport(3.5, "paula@outlook.example", exchange,
+               "550 5.7.1 Your message was rejected by the recipient's organization policy"),
     # Not yet, or too late.
-    Case(5.5, "quirin@slow.example", partial(postfix, action="delayed"),
-         "connect to mx1.slow.example[203.0.113.5]:25: Connection timed out"),
-    Case(3, "rosa@slow.example", postfix, "450 4.7.1 <rosa@slow.example>: Recipient address rejected: Greylisted, "
-                                          "please try again later"),
+    DemoReport(5.5, "quirin@slow.example", partial(postfix, action="delayed"),
+               "connect to mx1.slow.example[203.0.113.5]:25: Connection timed out"),
+    DemoReport(3, "rosa@slow.example", postfix,
+               "450 4.7.1 <rosa@slow.example>: Recipient address rejected: Greylisted, please try again later"),
     # Words that nobody knows: a person should look.
-    Case(2.5, "sven@odd.example", postfix, "550 5.0.0 Refused as per code 77-Q of the house rules"),
+    DemoReport(2.5, "sven@odd.example", postfix, "550 5.0.0 Refused as per code 77-Q of the house rules"),
     # A complaint suppresses; "this is no spam" does not.
-    Case(4, "tilda@provider.example", complaint),
-    Case(3.8, "urs@provider.example", partial(complaint, feedback_type="not-spam")),
+    DemoReport(4, "tilda@provider.example", complaint),
+    DemoReport(3.8, "urs@provider.example", partial(complaint, feedback_type="not-spam")),
     # No reports on delivery.
-    Case(2.2, "vera@work.example", away),
-    Case(1.8, "willi@work.example", receipt),
-    Case(1.2, "xenia@parish.example", person),
+    DemoReport(2.2, "vera@work.example", away),
+    DemoReport(1.8, "willi@work.example", receipt),
+    DemoReport(1.2, "xenia@parish.example", person),
     # Delivered, and said so.
-    Case(1.1, "yves@fine.example", partial(postfix, action="relayed"), "250 2.0.0 Ok: queued"),
+    DemoReport(1.1, "yves@fine.example", partial(postfix, action="relayed"), "250 2.0.0 Ok: queued"),
     # Hostile: made-up reports that would like to see others suppressed, and one that would paint on your terminal.
-    Case(0.9, "boss@partner.example", postfix, UNKNOWN_USER, signed=False),
-    Case(0.7, "victim@partner.example", postfix, UNKNOWN_USER, stolen_from="anna@gone.example"),
-    Case(0.5, "zoe@mail.example", postfix, "550 5.0.0 [bold red]painted[/] \x1b]0;painted\x07\x1b[31mred\x1b[0m"),
-    Case(0.3, "", noise, signed=False),
+    DemoReport(0.9, "boss@partner.example", postfix, UNKNOWN_USER, signed=False),
+    DemoReport(0.7, "victim@partner.example", postfix, UNKNOWN_USER, stolen_from="anna@gone.example"),
+    DemoReport(0.5, "zoe@mail.example", postfix, "550 5.0.0 [bold red]painted[/] \x1b]0;painted\x07\x1b[31mred\x1b[0m"),
+    DemoReport(0.3, "", noise, signed=False),
 )
 
 SUPPRESSED = {
@@ -147,6 +148,6 @@ def _written(attribution: AttributionSettings, now: datetime) -> Iterator[Sample
         yield Sample(case.writer(letter), at)
 
 
-def _return_path(case: Case, attribution: AttributionSettings) -> str:
+def _return_path(case: DemoReport, attribution: AttributionSettings) -> str:
     owner = case.stolen_from or case.recipient
     return make_return_path(attribution, owner, STREAM) if case.signed else RETURN_PATH

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from time import monotonic
 
-from bounce_watcher.classification.rule import Problem
+from bounce_watcher.classification.rule import RuleProblem
 from bounce_watcher.classification.rule_check import check
 from bounce_watcher.classification.ruleset import Ruleset, load_rules
 from bounce_watcher.classification.words import fold
@@ -19,7 +19,7 @@ from bounce_watcher.config import Settings
 from bounce_watcher.config.rules import files_with
 from bounce_watcher.ledger.history.revise import Revision
 from bounce_watcher.ledger.lists.filters import EventFilter
-from bounce_watcher.ledger.review.groups import Group, group_of
+from bounce_watcher.ledger.review.groups import ReviewGroup, group_of
 from bounce_watcher.ledger.store import Ledger
 from bounce_watcher.model.fields import Action
 from bounce_watcher.model.ledger import BounceEvent, OutboxItem, State
@@ -45,7 +45,7 @@ _TAKEN = frozenset({Action.DELIVERED, Action.RELAYED, Action.EXPANDED})
 
 
 @dataclass(frozen=True, slots=True)
-class Draft:
+class RuleDraft:
     """A rule as a person writes it. `words` are plain, `*` stands for what varies; `code` and `remote` are lists with
     commas or spaces between, and ask for nothing where they are empty."""
 
@@ -61,9 +61,9 @@ class Draft:
 
 
 def suggested(
-    group: Group, samples: Sequence[BounceEvent], reason: str = "", *, words: str | None = None, code: str = "",
+    group: ReviewGroup, samples: Sequence[BounceEvent], reason: str = "", *, words: str | None = None, code: str = "",
     remote: str = "", name: str | None = None,
-) -> Draft:
+) -> RuleDraft:
     """A draft, with what a group and its samples tell in place of what is not given.
 
     Reports without a server's reply are told by their code and the server, and then no reason may be hard.
@@ -73,7 +73,7 @@ def suggested(
     words = masking.longest_constant(group.wording) if words is None else words
     slug = "-".join(_SLUG.findall((words or remote).lower())[:5])[:50].strip("-")
     usual = Reason.INVALID_RECIPIENT if words else Reason.SYSTEM_ERROR
-    return Draft(name or f"own.{slug or group.gid}", reason or usual.value, words, code, remote)
+    return RuleDraft(name or f"own.{slug or group.gid}", reason or usual.value, words, code, remote)
 
 
 def holds_no_reply(samples: Sequence[BounceEvent]) -> bool:
@@ -87,7 +87,7 @@ def _shared_remote(samples: Sequence[BounceEvent]) -> str:
     return only or ""
 
 
-def toml_of(draft: Draft, samples: Sequence[BounceEvent], at: datetime) -> str:
+def toml_of(draft: RuleDraft, samples: Sequence[BounceEvent], at: datetime) -> str:
     """The rule as its file holds it, proved by the first of `samples` that says its words."""
     codes = _listed(draft.code)
     keys: dict[str, object] = {
@@ -113,7 +113,7 @@ def _toml(value: object) -> str:
     return "".join(each if each.isprintable() else f"\\U{ord(each):08X}" for each in text)
 
 
-def _examples(draft: Draft, samples: Sequence[BounceEvent]) -> list[str]:
+def _examples(draft: RuleDraft, samples: Sequence[BounceEvent]) -> list[str]:
     wanted = tuple(map(fold, draft.texts))
     if holds_no_reply(samples) and not wanted:
         return [_numbers(samples[0])]
@@ -140,7 +140,7 @@ def _numbers(event: BounceEvent) -> str:
 # ── tried ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 @dataclass(frozen=True, slots=True)
-class Taken:
+class ChangedReading:
     """A report that a rule of today reads otherwise than the draft would."""
 
     event: BounceEvent
@@ -180,7 +180,7 @@ class Trial:
     kept: int = 0
     others: Mapping[str, int] = field(default_factory=dict)
     taken: Mapping[tuple[str, Reason], int] = field(default_factory=dict)
-    pairs: tuple[Taken, ...] = ()
+    pairs: tuple[ChangedReading, ...] = ()
     passing: int = 0
     looked_at: int = 0
     looked_back_to: datetime | None = None
@@ -198,7 +198,7 @@ def samples_of(ledger: Ledger, gid: str) -> list[BounceEvent]:
 
 
 def tried(
-    settings: Settings, ledger: Ledger, group: Group, draft: Draft, now: datetime, *, within: float = WITHIN,
+    settings: Settings, ledger: Ledger, group: ReviewGroup, draft: RuleDraft, now: datetime, *, within: float = WITHIN,
     advance: Callable[[int], None] = lambda _: None,
 ) -> Trial:
     """Runs a draft over what was reported in the last 90 days, the newest first, for `within` seconds."""
@@ -236,7 +236,7 @@ def tried(
     )
 
 
-def _too_much(draft: Draft) -> tuple[str, ...]:
+def _too_much(draft: RuleDraft) -> tuple[str, ...]:
     if len(draft.words) > LONGEST_WORDS or len(draft.texts) > MOST_PARTS:
         return (f"the words are more than {LONGEST_WORDS} characters, or {MOST_PARTS} parts between *: take fewer",)
     if len(draft.code) > LONGEST_WORDS or len(draft.remote) > LONGEST_WORDS or len(draft.id) > LONGEST_WORDS:
@@ -244,7 +244,7 @@ def _too_much(draft: Draft) -> tuple[str, ...]:
     return ()
 
 
-def _nowhere_said(draft: Draft, samples: Sequence[BounceEvent]) -> tuple[str, ...]:
+def _nowhere_said(draft: RuleDraft, samples: Sequence[BounceEvent]) -> tuple[str, ...]:
     wanted = tuple(map(fold, draft.texts))
     if not wanted or not samples:
         return ()
@@ -255,7 +255,7 @@ def _nowhere_said(draft: Draft, samples: Sequence[BounceEvent]) -> tuple[str, ..
     return ("none of the newest reports of this wording says all of these words: take some that a sample shows",)
 
 
-def _without_place(problem: Problem, draft: Draft) -> str:
+def _without_place(problem: RuleProblem, draft: RuleDraft) -> str:
     """What is wrong with the draft itself stands in no file yet."""
     return problem.text if problem.id == draft.id else str(problem)
 
@@ -263,12 +263,12 @@ def _without_place(problem: Problem, draft: Draft) -> str:
 class _Found:
     """Goes through reports and tells apart what the draft would make of them."""
 
-    def __init__(self, draft: Draft, gid: str, today: Ruleset, then: Ruleset) -> None:
+    def __init__(self, draft: RuleDraft, gid: str, today: Ruleset, then: Ruleset) -> None:
         self._id, self._gid, self._today, self._then = draft.id, gid, today, then
         self._texts = tuple(map(fold, draft.texts))
         self.others: Counter[str] = Counter()
         self.taken: Counter[tuple[str, Reason]] = Counter()
-        self.pairs: list[Taken] = []
+        self.pairs: list[ChangedReading] = []
         self.revisions: list[Revision] = []
         self.looked_at = 0
         self.looked_back_to: datetime | None = None
@@ -290,7 +290,7 @@ class _Found:
         if before.bounce_type is not BounceType.UNDETERMINED:
             self.taken[before.rule, before.reason] += 1
             if len(self.pairs) < SHOWN and self.taken[before.rule, before.reason] < SHOWN // 4:
-                self.pairs.append(Taken(event, before, after))
+                self.pairs.append(ChangedReading(event, before, after))
         elif (gid := group_of(event)) is not None and gid != self._gid:
             self.others[gid] += 1
         self.revisions.append(Revision(event, replace(

@@ -7,7 +7,7 @@ from itertools import islice
 from time import sleep
 
 from bounce_watcher.config import Settings
-from bounce_watcher.ledger.outbox.list_comparison import Found, ListComparison
+from bounce_watcher.ledger.outbox.list_comparison import FoundEntry, ListComparison
 from bounce_watcher.ledger.outbox.two_lists import PAGE
 from bounce_watcher.ledger.store import Ledger
 from bounce_watcher.model.address import parse_entry
@@ -16,7 +16,7 @@ from bounce_watcher.model.grounds import ByPlatform
 from bounce_watcher.model.ledger import Occurrence, OutboxItem, State, Suppression, SuppressionSource
 from bounce_watcher.model.list_comparison import Difference, Side
 from bounce_watcher.model.verdict import Reason
-from bounce_watcher.outbox.platform import Page, Platform, Session
+from bounce_watcher.outbox.platform import ListPage, Platform, Session
 from bounce_watcher.service.announcing import announcer
 from bounce_watcher.service.clock import utcnow
 
@@ -59,10 +59,10 @@ class Drift:
                 advance(len(page.entries))
         self._lists.read_here()
 
-    def _take(self, page: Page) -> int:
+    def _take(self, page: ListPage) -> int:
         """Lists hold whole domains and hashes too: those are nobody whom we could name."""
         named = [(parse_entry(each.address), each) for each in page.entries]
-        found = [Found(mailbox, each.reason, each.since) for mailbox, each in named if mailbox]
+        found = [FoundEntry(mailbox, each.reason, each.since) for mailbox, each in named if mailbox]
         self.skipped += len(page.entries) - len(found)
         return self._lists.take(found)
 
@@ -113,7 +113,7 @@ def drift(settings: Settings, ledger: Ledger, platform: Platform) -> Iterator[Dr
         yield Drift(settings, ledger, platform, lists)
 
 
-def _pages(session: Session, platform: Platform, take: Callable[[Page], int]) -> Iterator[Page]:
+def _pages(session: Session, platform: Platform, take: Callable[[ListPage], int]) -> Iterator[ListPage]:
     """Page after page. `take` is given each and returns how many of its addresses were new."""
     seen: set[str] = set()
     cursor: str | None = None
@@ -132,7 +132,7 @@ def _pages(session: Session, platform: Platform, take: Callable[[Page], int]) ->
         seen.add(cursor)
 
 
-def _page(session: Session, cursor: str | None) -> Page:
+def _page(session: Session, cursor: str | None) -> ListPage:
     for wait in WAITS:
         try:
             return session.page(cursor, utcnow())

@@ -9,10 +9,10 @@ from bounce_watcher.service.analysis.analyser import Analyser
 from bounce_watcher.service.analysis.paging import pages
 from bounce_watcher.service.clock import utcnow
 from bounce_watcher.service.opening import open_ledger
-from bounce_watcher.service.recording import Destinations, Recorder, Tally
+from bounce_watcher.service.recording import Destinations, PassTotals, Recorder
 from bounce_watcher.service.trouble import Troubles
 
-ImportReport = Tally
+ImportReport = PassTotals
 
 
 def import_messages(
@@ -40,8 +40,8 @@ def import_messages(
     return total
 
 
-def _told(progress: Callable[[int], None]) -> Callable[[Destinations, Tally], None]:
-    def settle(_: Destinations, tally: Tally) -> None:
+def _told(progress: Callable[[int], None]) -> Callable[[Destinations, PassTotals], None]:
+    def settle(_: Destinations, tally: PassTotals) -> None:
         progress(tally.messages)
 
     return settle
@@ -50,11 +50,11 @@ def _told(progress: Callable[[int], None]) -> Callable[[Destinations, Tally], No
 def _rehearse(
     analyser: Analyser, drawn: Iterator[Sequence[RawMessage]], progress: Callable[[int], None]
 ) -> ImportReport:
-    total = Tally()
+    total = PassTotals()
     for page in drawn:
         analysed = analyser.result(analyser.submit(page))
         records = [each.record for each in analysed if each.record is not None]
-        total += Tally(
+        total += PassTotals(
             messages=len(page),
             new_messages=len(records),
             events=sum(len(record.events) for record in records),

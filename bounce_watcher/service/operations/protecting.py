@@ -6,7 +6,7 @@ from datetime import datetime
 from bounce_watcher.config import Settings
 from bounce_watcher.config.values import text_of
 from bounce_watcher.ledger.store import Ledger
-from bounce_watcher.model.keys import Kind
+from bounce_watcher.model.keys import ValueKind
 from bounce_watcher.policy.exclusion import protected_by
 from bounce_watcher.words.rows import Row
 
@@ -36,7 +36,7 @@ class Protector:
 
 def name_of(text: str) -> str:
     """An address, or "@" and a domain, as it is compared. Raises ValueError, in words, for anything else."""
-    return str(text_of(Kind.PROTECTED, text.strip()))
+    return str(text_of(ValueKind.PROTECTED, text.strip()))
 
 
 def protector(settings: Settings, ledger: Ledger, address: str) -> Protector | None:

@@ -36,7 +36,7 @@ _NOT_BY_RULES = ("status.", "code.", "expired", "unknown")
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class ReclassifiedEvent:
     """One event that reads otherwise: `before` is None where the report was not understood to speak of anybody.
 
     `was` and `state` are where the recipient stood and stands now; None in both where that is not told (a rehearsal
@@ -52,7 +52,7 @@ class Found:
 def reclassify(
     settings: Settings, ledger: Ledger, since: datetime | None, *, dry_run: bool,
     advance: Callable[[int], None] = lambda _: None,
-) -> Iterator[Found]:
+) -> Iterator[ReclassifiedEvent]:
     """What changes, page after page in the order of time, each committed when its first change is given.
 
     What was corrected is not found again, so a run that broke off may be begun anew, or from the last time given.
@@ -73,7 +73,7 @@ def reclassify(
 def read_again(
     settings: Settings, ledger: Ledger, digest: str, *, dry_run: bool, announce: Announce | None = None,
     act: Act | None = None,
-) -> list[Found] | None:
+) -> list[ReclassifiedEvent] | None:
     """What changes in one message, as `reclassify` finds and writes it; None where its mail is kept no longer.
 
     Raises PermanentFailure where the mail breaks or stalls the analysis, and TemporaryFailure.
@@ -104,7 +104,7 @@ class _Writer:
         self._decide = decider(settings)
         self._announce = announce or announcer(settings)
 
-    def __call__(self, revisions: Sequence[Revision], new: Sequence[MessageRecord]) -> Iterator[Found]:
+    def __call__(self, revisions: Sequence[Revision], new: Sequence[MessageRecord]) -> Iterator[ReclassifiedEvent]:
         if revisions:
             done = self._ledger.revise(
                 revisions, self._decide, self._announce, utcnow(), policy=self._policy, dry_run=self._dry_run,
@@ -114,11 +114,11 @@ class _Writer:
         named = [each for each in self._ledger.with_recipients(new) if each.events or each.opt_outs]
         if named and not self._dry_run:
             self._ledger.record(named, self._decide, self._announce, self._policy)
-        yield from (Found(None, event) for message in named for event in message.events)
+        yield from (ReclassifiedEvent(None, event) for message in named for event in message.events)
 
 
-def _found(done: Revised) -> Found:
-    return Found(done.revision.before, done.revision.after, done.was, done.state)
+def _found(done: Revised) -> ReclassifiedEvent:
+    return ReclassifiedEvent(done.revision.before, done.revision.after, done.was, done.state)
 
 
 def _compared(

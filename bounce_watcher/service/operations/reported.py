@@ -45,7 +45,7 @@ R = TypeVar("R")
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class RowOptions:
     """How rows are read: `stream` is that of rows that name none, None where they must; `now` is aware."""
 
     stream: str | None
@@ -60,7 +60,7 @@ def usual_stream(settings: Settings) -> str | None:
 
 # ── one row ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-def sent_row(row: Row, reading: Reading) -> SentMail | SentCount:
+def sent_row(row: Row, reading: RowOptions) -> SentMail | SentCount:
     """A mail (`message_id`, `recipient`) or a figure (`day`, `domain`, `count`), each with `stream`, `sending`.
 
     `campaign` is another name for `sending`. Raises ValueError with what is wrong and the mend.
@@ -71,7 +71,7 @@ def sent_row(row: Row, reading: Reading) -> SentMail | SentCount:
     return SentMail(_message_id(row), _recipient(row), _stream(row, reading), _moment(row, reading), sending)
 
 
-def delivery_row(row: Row, reading: Reading) -> Delivery:
+def delivery_row(row: Row, reading: RowOptions) -> Delivery:
     """`recipient`, `stream`, `at`. Raises ValueError with what is wrong and the mend."""
     return Delivery(_recipient(row), _stream(row, reading), _moment(row, reading))
 
@@ -125,7 +125,7 @@ def _name(row: Row, key: str) -> str | None:
     return text
 
 
-def _stream(row: Row, reading: Reading) -> str:
+def _stream(row: Row, reading: RowOptions) -> str:
     stream = _name(row, "stream") or reading.stream
     if stream is None:
         raise ValueError("stream: missing, and the mailboxes have several; name the one that the mail went in")
@@ -148,7 +148,7 @@ def _day(row: Row) -> date:
         raise ValueError("day: is none; write it as 2026-11-24 (UTC)") from None
 
 
-def _moment(row: Row, reading: Reading) -> datetime:
+def _moment(row: Row, reading: RowOptions) -> datetime:
     """Now where the row tells none; in UTC where it tells no zone."""
     if _is_absent(row.get("at")):
         return reading.now
@@ -169,7 +169,7 @@ def take_sent(
     settings: Settings,
     ledger: Ledger | None,
     rows: Rows,
-    reading: Reading,
+    reading: RowOptions,
     refuse: Refuse,
     progress: Callable[[int], None] = lambda _: None,
 ) -> SentOutcome:
@@ -191,7 +191,7 @@ def take_deliveries(
     settings: Settings,
     ledger: Ledger | None,
     rows: Rows,
-    reading: Reading,
+    reading: RowOptions,
     refuse: Refuse,
     progress: Callable[[int], None] = lambda _: None,
 ) -> tuple[int, DeliveredOutcome]:

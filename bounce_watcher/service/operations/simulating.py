@@ -18,14 +18,14 @@ _STRETCH = 20_000
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class SimulatedPart:
     """`events` gone through, and all recipients among them who are suppressed or would be."""
 
     events: int
     found: list[Simulated]
 
 
-def simulate(settings: Settings, now: datetime) -> Iterator[Part]:
+def simulate(settings: Settings, now: datetime) -> Iterator[SimulatedPart]:
     """In the order of addresses. A long history is worth starting processes for, a short one is not."""
     url = settings.database_url.get_secret_value()
     work = partial(_go_through, url, decider(settings), now)
@@ -39,11 +39,11 @@ def simulate(settings: Settings, now: datetime) -> Iterator[Part]:
         yield from by_processes(work, chain(first, stretches))
 
 
-def _go_through(url: str, decide: Decide, now: datetime, stretch: Stretch) -> Part:
+def _go_through(url: str, decide: Decide, now: datetime, stretch: Stretch) -> SimulatedPart:
     events, found = 0, []
     with Ledger.connect(url) as ledger:
         for each in ledger.simulate(decide, now, stretch):
             events += each.events
             if each.now or each.then:
                 found.append(each)
-    return Part(events, found)
+    return SimulatedPart(events, found)

@@ -20,7 +20,7 @@ from bounce_watcher.intake.imap.oauth2 import TokenStore
 from bounce_watcher.intake.imap.watchdog import Watchdog
 from bounce_watcher.intake.mailbox_providers import (
     IMAPS_PORT,
-    Access,
+    LoginWith,
     MailboxProvider,
     provider_of_domain,
     provider_of_exchangers,
@@ -38,7 +38,7 @@ ANSWER_WITHIN = timedelta(seconds=8)
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class ServerCandidate:
     """A server that may hold the mailbox. `port` and `security` are None where they are to be found out.
 
     `because` says how it was found. It `is_sure` where nobody who changes the DNS can have made it up.
@@ -52,10 +52,10 @@ class Place:
     is_sure: bool = True
 
 
-def places(domain: str, resolver: Callable[[], Resolver] = Resolver) -> list[Place]:
+def places(domain: str, resolver: Callable[[], Resolver] = Resolver) -> list[ServerCandidate]:
     """Where the mailboxes of a domain may be, the most likely first. Never fails: a DNS that is away tells nothing."""
     if is_loopback(domain):
-        return [Place(domain, "this machine itself")]
+        return [ServerCandidate(domain, "this machine itself")]
     if own := provider_of_domain(domain):
         return [_at_provider(own, f"an address of {own.name}")]
     with ThreadPoolExecutor(3) as threads:
@@ -69,11 +69,12 @@ def places(domain: str, resolver: Callable[[], Resolver] = Resolver) -> list[Pla
             *((each, Security.TLS) for each in tls.result()), *((each, Security.STARTTLS) for each in plain.result()),
         ]
         found = [
-            Place(each.host, f"an SRV record of {domain}", each.port, security, is_sure=_is_below(each.host, domain))
+            ServerCandidate(each.host, f"an SRV record of {domain}", each.port, security,
+                            is_sure=_is_below(each.host, domain))
             for each, security in told
         ]
-        found += [Place(f"{name}.{domain}", f"a usual name below {domain}") for name in USUAL_NAMES]
-        found += [Place(host, f"the MX of {domain}", is_sure=False) for host in exchangers.result()[:1]]
+        found += [ServerCandidate(f"{name}.{domain}", f"a usual name below {domain}") for name in USUAL_NAMES]
+        found += [ServerCandidate(host, f"the MX of {domain}", is_sure=False) for host in exchangers.result()[:1]]
     return list({place.host: place for place in reversed(found)}.values())[::-1]
 
 
@@ -84,8 +85,8 @@ def _told(ask: Callable[[], list[T]]) -> list[T]:
         return []
 
 
-def _at_provider(provider: MailboxProvider, because: str) -> Place:
-    return Place(provider.host, because, IMAPS_PORT, Security.TLS, provider)
+def _at_provider(provider: MailboxProvider, because: str) -> ServerCandidate:
+    return ServerCandidate(provider.host, because, IMAPS_PORT, Security.TLS, provider)
 
 
 def _is_below(host: str, domain: str) -> bool:
@@ -98,20 +99,20 @@ def _is_below(host: str, domain: str) -> bool:
 class Greeting:
     """A server that speaks IMAP there, and what it said that it can do before a log-in."""
 
-    place: Place
+    place: ServerCandidate
     port: int
     security: Security
     abilities: frozenset[str]
 
     @property
-    def access(self) -> frozenset[Access]:
+    def access(self) -> frozenset[LoginWith]:
         """What it takes for a log-in."""
         by_password = {"AUTH=PLAIN", "AUTH=LOGIN"} & self.abilities or "LOGINDISABLED" not in self.abilities
         by_token = {"AUTH=XOAUTH2", "AUTH=OAUTHBEARER"} & self.abilities
-        return frozenset({*([Access.PASSWORD] if by_password else ()), *([Access.OAUTH2] if by_token else ())})
+        return frozenset({*([LoginWith.PASSWORD] if by_password else ()), *([LoginWith.OAUTH2] if by_token else ())})
 
 
-def ways(place: Place) -> Iterator[tuple[int, Security]]:
+def ways(place: ServerCandidate) -> Iterator[tuple[int, Security]]:
     """The ports and kinds of encryption to try, the safest first.
 
     Within this machine itself nobody listens in: no encryption goes before STARTTLS there, and is no way elsewhere.
@@ -130,7 +131,7 @@ class Untrusted(PermanentFailure):
         self.account = account
 
 
-def greet(place: Place, ca_file: str | None = None) -> Greeting:
+def greet(place: ServerCandidate, ca_file: str | None = None) -> Greeting:
     """The first way to the server on which it speaks IMAP.
 
     Raises Untrusted at once, as no other way would be safer; PermanentFailure or TemporaryFailure by the first way that
@@ -153,9 +154,9 @@ def greet(place: Place, ca_file: str | None = None) -> Greeting:
     raise next((each for each in failures if isinstance(each, PermanentFailure)), failures[0])
 
 
-def first_to_greet(candidates: list[Place]) -> Greeting | None:
+def first_to_greet(candidates: list[ServerCandidate]) -> Greeting | None:
     """Of several places the first in their order that answers; all are tried at once. None where none does."""
-    def tried(place: Place) -> Greeting | None:
+    def tried(place: ServerCandidate) -> Greeting | None:
         try:
             return greet(place)
         except BounceWatcherError:

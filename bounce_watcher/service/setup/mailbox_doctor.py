@@ -15,7 +15,7 @@ from imapclient import DELETED, SEEN, IMAPClient
 from bounce_watcher.intake.imap import folders
 from bounce_watcher.intake.imap.account import ImapAccount
 from bounce_watcher.intake.imap.connection import Connection
-from bounce_watcher.intake.imap.failures import Refused, one_line, refusals, secrets_of
+from bounce_watcher.intake.imap.failures import CommandRefused, one_line, refusals, secrets_of
 from bounce_watcher.intake.imap.folders import Hierarchy
 from bounce_watcher.intake.imap.oauth2 import TokenStore
 from bounce_watcher.intake.imap.rights import CREATE, INSERT, REMOVE, quotas_of, rights_in
@@ -156,7 +156,7 @@ def _lacks(name: str, folder: str, missing: tuple[str, ...], so: str) -> Check:
                  obstacles.TO_GRANT)
 
 
-def _tried(client: IMAPClient, folder: str) -> Refused | None:
+def _tried(client: IMAPClient, folder: str) -> CommandRefused | None:
     """Puts one mail in and takes it out again; what the server said where it did not let it in."""
     mail = EmailMessage()
     mail["Subject"] = "bounce-watcher doctor: tried whether this folder takes mail; may be deleted"
@@ -165,7 +165,7 @@ def _tried(client: IMAPClient, folder: str) -> Refused | None:
     try:
         with refusals():
             answer = client.append(folder, mail.as_bytes().replace(b"\n", b"\r\n"), [SEEN])
-    except Refused as refused:
+    except CommandRefused as refused:
         return refused
     found = _APPENDED.search(answer.decode("ascii", "replace") if isinstance(answer, bytes) else str(answer))
     if found:

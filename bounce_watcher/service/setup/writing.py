@@ -22,7 +22,7 @@ there is stands beside it, commented out, with what holds without it.
 
 
 @dataclass
-class Draft:
+class ConfigDraft:
     """Answers as they gather. `by_credential`: systemd hands the secrets over; else the file names them."""
 
     by_credential: bool
@@ -41,7 +41,7 @@ class Draft:
         self.put(table, **dict([told]))
 
 
-def new_files(draft: Draft, config: str) -> list[NewFile]:
+def new_files(draft: ConfigDraft, config: str) -> list[NewFile]:
     """The secrets first, the configuration, which names them, last. `config` is its file's name."""
     private = [NewFile(f"{CREDENTIALS_FOLDER}/{name}", f"{text}\n", PRIVATE_FILE)
                for name, text in draft.secrets.items()]

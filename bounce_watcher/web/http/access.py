@@ -18,7 +18,7 @@ from bounce_watcher.ledger.sessions import Role
 from bounce_watcher.model.errors import BounceWatcherError
 from bounce_watcher.service.clock import utcnow
 from bounce_watcher.web.http import failures, peers, reported
-from bounce_watcher.web.http.session import Sessions, cookie_of
+from bounce_watcher.web.http.session import BrowserSessions, cookie_of
 
 OPEN = frozenset({"/healthz"})
 """Paths that ask nobody: a supervisor has no secret to show."""
@@ -42,20 +42,20 @@ _CROSS_SITE = "this request came from another site's page and was not carried ou
 
 
 @dataclass(frozen=True, slots=True)
-class Limit:
+class ReadOnlyReason:
     """Why somebody may look and not act: in a few words for a page, and with what to do."""
 
     short: str
     error: str
 
 
-_BY_TOKEN = Limit(
+_BY_TOKEN = ReadOnlyReason(
     "read-only token", "this token may look and not change anything: send the one that is set as `token` under [web]"
 )
-_BY_NAME = Limit(
+_BY_NAME = ReadOnlyReason(
     "not one of acting_users", "this user may look and not change anything: acting_users under [web] names who may"
 )
-_WITHOUT_TOKEN = Limit(
+_WITHOUT_TOKEN = ReadOnlyReason(
     "no token is set", "without a token you may look and not change anything over HTTP: set token_file under [web], "
     "made by `openssl rand -base64 32`, and send Authorization: Bearer …",
 )
@@ -72,7 +72,7 @@ class Viewer:
     role: Role
     asker: str
     session: str = ""
-    limit: Limit = _BY_TOKEN
+    limit: ReadOnlyReason = _BY_TOKEN
 
     @property
     def may_act(self) -> bool:
@@ -83,7 +83,7 @@ NOBODY = Viewer("nobody", Role.READER, "nobody")
 """Whoever is shown the sign-in."""
 
 
-class _Refused(Exception):
+class _AccessDenied(Exception):
     def __init__(self, status: int, error: str, headers: Mapping[str, str] | None = None) -> None:
         self.response = JSONResponse({"error": error}, status, headers)
 
@@ -95,7 +95,8 @@ class Access:
     """
 
     def __init__(
-        self, app: ASGIApp, web: WebSettings | None, sessions: Sessions, admit: Callable[[Scope], None] | None = None
+        self, app: ASGIApp, web: WebSettings | None, sessions: BrowserSessions,
+        admit: Callable[[Scope], None] | None = None
     ) -> None:
         self._app = app
         self._web = web
@@ -117,7 +118,7 @@ class Access:
             return JSONResponse({"error": _CROSS_SITE}, 403)
         try:
             viewer = await self._viewer(request, wanted=Role.OPERATOR if changes else Role.READER)
-        except _Refused as refused:
+        except _AccessDenied as refused:
             return refused.response
         except BounceWatcherError as failure:
             return reported.told_of_failure(failure) if is_api else failures.away(failure)
@@ -151,11 +152,11 @@ class Access:
             return None
         peer, throttle = peers.peer_of(request, self._web), self._sessions.throttle
         if wait := throttle.wait(peer, utcnow()):
-            raise _Refused(429, _TOO_MANY, {"Retry-After": str(wait)})
+            raise _AccessDenied(429, _TOO_MANY, {"Retry-After": str(wait)})
         found = self._of_token(shown)
         if found is None:
             throttle.failed(peer, utcnow(), way="bearer", wanted=wanted.value)
-            raise _Refused(401, _MISSING, _CHALLENGE)
+            raise _AccessDenied(401, _MISSING, _CHALLENGE)
         return found
 
     def _of_proxy(self, request: HTTPConnection) -> Viewer | None:
@@ -211,7 +212,7 @@ def _only(request: HTTPConnection, name: str) -> str:
     """The value of a field, "" where it is missing. Of two nobody knows which one the proxy set: they are refused."""
     values = request.headers.getlist(name)
     if len(values) > 1:
-        raise _Refused(400, _TWICE.format(name))
+        raise _AccessDenied(400, _TWICE.format(name))
     return values[0] if values else ""
 
 

@@ -6,28 +6,28 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from bounce_watcher.model.errors import BounceWatcherError
-from bounce_watcher.web.context import House
+from bounce_watcher.web.context import WebContext
 
 
-def routes(house: House) -> list[Route]:
-    paths = _Paths(house)
+def routes(context: WebContext) -> list[Route]:
+    paths = _HealthPaths(context)
     return [Route("/healthz", paths.health), Route("/readyz", paths.readiness)]
 
 
-class _Paths:
-    def __init__(self, house: House) -> None:
-        self._house = house
+class _HealthPaths:
+    def __init__(self, context: WebContext) -> None:
+        self._context = context
         self._lookers = CapacityLimiter(1)
 
     async def health(self, _: Request) -> Response:
         """200 while the process lives and every mailbox moves, 503 where one is stuck."""
-        stuck = self._house.stuck()
+        stuck = self._context.stuck()
         return JSONResponse({"status": "stuck" if stuck else "ok", "stuck": len(stuck)}, 503 if stuck else 200)
 
     async def readiness(self, _: Request) -> Response:
         """200 while the database answers and its schema is this version's, else 503 and why."""
         try:
-            await to_thread.run_sync(self._house.ledger.check, limiter=self._lookers)
+            await to_thread.run_sync(self._context.ledger.check, limiter=self._lookers)
         except BounceWatcherError as failure:
             return JSONResponse({"status": "not ready", "error": str(failure)}, 503)
         return JSONResponse({"status": "ok"})

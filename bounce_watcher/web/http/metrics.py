@@ -25,7 +25,7 @@ from bounce_watcher.logs import log
 from bounce_watcher.model.errors import BounceWatcherError
 from bounce_watcher.model.ledger import AlertKind
 from bounce_watcher.model.neutral import for_label
-from bounce_watcher.policy.guards.quiet import Pace
+from bounce_watcher.policy.guards.quiet import ArrivalRate
 from bounce_watcher.policy.settings import Mode
 from bounce_watcher.service.clock import utcnow
 from bounce_watcher.service.counts import What
@@ -60,15 +60,15 @@ class _Figures:
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
         self._asked_at: datetime | None = None
-        self._told: tuple[Stock, Mapping[str, Pace]] | None = None
+        self._told: tuple[Stock, Mapping[str, ArrivalRate]] | None = None
 
-    def of(self, mailboxes: Sequence[str], now: datetime) -> tuple[Stock, Mapping[str, Pace]] | None:
+    def of(self, mailboxes: Sequence[str], now: datetime) -> tuple[Stock, Mapping[str, ArrivalRate]] | None:
         """What there is, and how mail comes to these mailboxes."""
         if self._asked_at is None or not timedelta(0) <= now - self._asked_at < FRESH:
             self._told, self._asked_at = self._read(mailboxes, now), now
         return self._told
 
-    def _read(self, mailboxes: Sequence[str], now: datetime) -> tuple[Stock, Mapping[str, Pace]] | None:
+    def _read(self, mailboxes: Sequence[str], now: datetime) -> tuple[Stock, Mapping[str, ArrivalRate]] | None:
         try:
             return self._ledger.stock(), self._ledger.paces(mailboxes, now)
         except BounceWatcherError as failure:
@@ -103,7 +103,7 @@ class _Service(Collector):
             yield from _of_paces(paces, {each.name: each.last_read_at or now for each in state.mailboxes})
 
 
-def _of_paces(paces: Mapping[str, Pace], read_at: Mapping[str, datetime]) -> Iterator[Metric]:
+def _of_paces(paces: Mapping[str, ArrivalRate], read_at: Mapping[str, datetime]) -> Iterator[Metric]:
     """Only of mailboxes of which enough is known, each as it was last read."""
     yield _gauge(
         "mailbox_quiet", "Whether no mail has come for longer than is usual (1); absent while too little is known.",

@@ -13,9 +13,9 @@ from starlette.responses import JSONResponse, Response
 
 from bounce_watcher.logs import log
 from bounce_watcher.service.clock import utcnow
-from bounce_watcher.service.operations.reported import Reading, Rows, take_deliveries, take_sent, usual_stream
+from bounce_watcher.service.operations.reported import RowOptions, Rows, take_deliveries, take_sent, usual_stream
 from bounce_watcher.web.api.v1.answers import Problem
-from bounce_watcher.web.context import House
+from bounce_watcher.web.context import WebContext
 from bounce_watcher.web.http.body import UnreadableError, rows_of
 
 MOST_BYTES = 16 * 1024 * 1024
@@ -37,36 +37,36 @@ _BODY = {
 }
 
 
-class Refused(BaseModel):
+class RefusedRow(BaseModel):
     index: int
     error: str
 
 
-class Taken(BaseModel):
+class RowsTaken(BaseModel):
     """What became of the rows, the bad ones each with why, as far as the list goes."""
 
     model_config = ConfigDict(extra="allow")
 
     rows: int
     refused: int
-    errors: list[Refused]
+    errors: list[RefusedRow]
 
 
 
-def add_to(app: FastAPI, house: House) -> None:
+def add_to(app: FastAPI, context: WebContext) -> None:
     """POST /sent and /delivered, which read their bodies by themselves: rows by the thousand, good and bad ones."""
-    paths = _Paths(house)
+    paths = _ReportPaths(context)
     for path, answer, words in (("/sent", paths.sent, _SENT), ("/delivered", paths.delivered, _DELIVERED)):
         app.add_api_route(
-            path, answer, methods=["POST"], tags=["reported"], summary=words, response_model=Taken,
+            path, answer, methods=["POST"], tags=["reported"], summary=words, response_model=RowsTaken,
             openapi_extra={"requestBody": {"required": True, "content": _BODY}},
-            responses={**{code: {"model": Problem} for code in (400, 408, 413, 415)}, 422: {"model": Taken}},
+            responses={**{code: {"model": Problem} for code in (400, 408, 413, 415)}, 422: {"model": RowsTaken}},
         )
 
 
-class _Paths:
-    def __init__(self, house: House) -> None:
-        self._house = house
+class _ReportPaths:
+    def __init__(self, context: WebContext) -> None:
+        self._context = context
         self._writers = CapacityLimiter(WRITERS)
 
     async def sent(self, request: Request) -> Response:
@@ -75,24 +75,24 @@ class _Paths:
     async def delivered(self, request: Request) -> Response:
         return await self._taken(request, self._take_deliveries)
 
-    async def _taken(self, request: Request, take: "Callable[[Rows, _Refused], Told]") -> Response:
+    async def _taken(self, request: Request, take: "Callable[[Rows, _RefusedRows], Told]") -> Response:
         body = await _body(request)
         return await to_thread.run_sync(_answer, body, take, limiter=self._writers)
 
-    def _reading(self) -> Reading:
-        return Reading(usual_stream(self._house.settings), utcnow())
+    def _reading(self) -> RowOptions:
+        return RowOptions(usual_stream(self._context.settings), utcnow())
 
-    def _take_sent(self, rows: Rows, refused: "_Refused") -> Told:
-        outcome = take_sent(self._house.settings, self._house.ledger, rows, self._reading(), refused)
+    def _take_sent(self, rows: Rows, refused: "_RefusedRows") -> Told:
+        outcome = take_sent(self._context.settings, self._context.ledger, rows, self._reading(), refused)
         return {"new": outcome.new, "known": outcome.known, "counts": outcome.counts, "proven": outcome.proven}
 
-    def _take_deliveries(self, rows: Rows, refused: "_Refused") -> Told:
-        house = self._house
-        taken, outcome = take_deliveries(house.settings, house.ledger, rows, self._reading(), refused)
+    def _take_deliveries(self, rows: Rows, refused: "_RefusedRows") -> Told:
+        context = self._context
+        taken, outcome = take_deliveries(context.settings, context.ledger, rows, self._reading(), refused)
         return {"taken": taken, "reset": outcome.reset, "released": outcome.released}
 
 
-class _Refused:
+class _RefusedRows:
     """The first bad rows, and how many there were."""
 
     def __init__(self) -> None:
@@ -105,9 +105,9 @@ class _Refused:
             self.told.append({"index": index, "error": problem})
 
 
-def _answer(body: bytes, take: Callable[[Rows, _Refused], Told]) -> Response:
+def _answer(body: bytes, take: Callable[[Rows, _RefusedRows], Told]) -> Response:
     """200 where at least one row was good, 422 where none was: whoever sends it again sends it in vain."""
-    refused = _Refused()
+    refused = _RefusedRows()
     try:
         counted = _Counted(rows_of(body))
     except UnreadableError as error:

@@ -19,9 +19,9 @@ from bounce_watcher.logs import log
 from bounce_watcher.model.errors import PermanentFailure, TemporaryFailure
 from bounce_watcher.service.state import ServiceState
 from bounce_watcher.web.application import application
-from bounce_watcher.web.context import House
+from bounce_watcher.web.context import WebContext
 from bounce_watcher.web.http.admission import Admission
-from bounce_watcher.web.http.session import Sessions
+from bounce_watcher.web.http.session import BrowserSessions
 
 BACKLOG = 128
 """Connections taken up at a time: what is too much of them is cut off before the next ones."""
@@ -49,8 +49,8 @@ def serving(
         yield
         return
     listener = _listener(settings.web)
-    house = House(settings, ledger, stuck, state)
-    server = uvicorn.Server(_config(house))
+    context = WebContext(settings, ledger, stuck, state)
+    server = uvicorn.Server(_config(context))
     _end_stale_sessions(settings.web, ledger)
     thread = threading.Thread(target=server.run, args=([listener],), name="web", daemon=True)
     thread.start()
@@ -59,17 +59,17 @@ def serving(
         yield
     finally:
         server.should_exit = True
-        house.works.stop()
+        context.jobs.stop()
         thread.join(STOP_WITHIN + 5)
         listener.close()
 
 
 def _end_stale_sessions(web: WebSettings, ledger: Ledger) -> None:
     with suppress(TemporaryFailure):  # nor does it open anything then: each request looks at the token again
-        Sessions(web, ledger.sessions).end_stale()
+        BrowserSessions(web, ledger.sessions).end_stale()
 
 
-def _config(house: House) -> uvicorn.Config:
+def _config(context: WebContext) -> uvicorn.Config:
     """Whoever is not known is bounded by an Admission: uvicorn's own limit would turn away everybody alike."""
     admission = Admission()
 
@@ -77,7 +77,7 @@ def _config(house: House) -> uvicorn.Config:
         admission.leave(scope.get("client"))
 
     return uvicorn.Config(
-        application(house, admit), http=cast(Any, partial(_Bounded, admission)), ws="none", loop="asyncio",
+        application(context, admit), http=cast(Any, partial(_Bounded, admission)), ws="none", loop="asyncio",
         lifespan="off", log_config=None, access_log=False, proxy_headers=False, server_header=False, backlog=BACKLOG,
         h11_max_incomplete_event_size=HEADER_BYTES, timeout_graceful_shutdown=STOP_WITHIN,
         headers=[("Connection", "close")],  # one request a connection, so that one deadline is enough

@@ -14,8 +14,7 @@ from starlette.requests import HTTPConnection
 from starlette.responses import Response
 
 from bounce_watcher.config.settings import WebSettings
-from bounce_watcher.ledger.sessions import LASTS, Role, WebSession
-from bounce_watcher.ledger.sessions import Sessions as StoredSessions
+from bounce_watcher.ledger.sessions import LASTS, Role, Sessions, WebSession
 from bounce_watcher.logs import log
 from bounce_watcher.model.errors import TemporaryFailure
 from bounce_watcher.web.http.throttle import Throttle
@@ -25,10 +24,10 @@ _SHOWN = re.compile(r"[A-Za-z0-9_-]{43}")
 
 
 
-class Sessions:
+class BrowserSessions:
     """Opens, reads and ends sessions. Methods that ask the ledger raise TemporaryFailure while it is away."""
 
-    def __init__(self, web: WebSettings | None, stored: StoredSessions) -> None:
+    def __init__(self, web: WebSettings | None, stored: Sessions) -> None:
         self.throttle = Throttle()
         self.stored = stored
         self._tokens = _tokens(web)

@@ -20,7 +20,7 @@ _FRAME = 'preserveAspectRatio="none" aria-hidden="true" focusable="false"'
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class BarSegment:
     """A piece of a bar: `colour` is a class of the style sheet."""
 
     colour: str
@@ -31,7 +31,7 @@ class Part:
 class Bar:
     """Its parts from the base line up, where it leads, what it says under the pointer, and where its mark lies."""
 
-    parts: tuple[Part, ...]
+    parts: tuple[BarSegment, ...]
     link: str
     tip: str
     mark: int | None = None

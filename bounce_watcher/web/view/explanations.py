@@ -15,7 +15,7 @@ from bounce_watcher.model.ledger import (
     Alert,
     AlertKind,
     BounceEvent,
-    By,
+    ChangedBy,
     EventType,
     RecipientRecord,
     Scope,
@@ -76,7 +76,7 @@ NEVER_SEEN = "We have never seen a bounce for this address. That does not mean t
 
 
 @dataclass(frozen=True, slots=True)
-class Case:
+class ExplanationContext:
     """All that a sentence on one recipient in one stream may rest on.
 
     `events` newest first; `rests_on` are those of the suppression, oldest first; `course` oldest first; `actors` names
@@ -91,32 +91,32 @@ class Case:
     held_by: Sequence[Alert] = ()
 
 
-def why(case: Case) -> Grounds | None:
+def why(case: ExplanationContext) -> Grounds | None:
     """What it stands where it stands for."""
     suppression = case.record.suppression
     return suppression.grounds if suppression else case.record.grounds
 
 
-def counted(case: Case) -> Counted | None:
+def counted(case: ExplanationContext) -> Counted | None:
     """What was counted and what is asked for; None where a case rests on no counting."""
     grounds = why(case)
     at_bottom = None if grounds is None else base(grounds)
     return at_bottom if isinstance(at_bottom, Counted) else None
 
 
-def worst(cases: Sequence[Case]) -> Case:
+def worst(cases: Sequence[ExplanationContext]) -> ExplanationContext:
     """The one that a reader must know of first."""
     return min(cases, key=lambda case: _ORDER.index(case.record.state))
 
 
-def sentence(case: Case) -> str:
+def sentence(case: ExplanationContext) -> str:
     """State, since when, why, who said so and how often, what is still allowed."""
     return " ".join(filter(None, _SENTENCES[case.record.state](case)))
 
 
 # ── suppressed ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
-def _suppressed(case: Case) -> list[str]:
+def _suppressed(case: ExplanationContext) -> list[str]:
     suppression = case.record.suppression
     if suppression is None:
         return ["Suppressed."]
@@ -131,7 +131,7 @@ def _suppressed(case: Case) -> list[str]:
     return [f"{on}{_because(suppression.reason)}.", _said(case, suppression), _reach(suppression), _end(suppression)]
 
 
-def _by_hand(on: str, case: Case, suppression: Suppression) -> str:
+def _by_hand(on: str, case: ExplanationContext, suppression: Suppression) -> str:
     who = {
         SuppressionSource.MANUAL: _actor(case, suppression.since) or "hand",
         SuppressionSource.IMPORT: "an import", SuppressionSource.PLATFORM: "the platform",
@@ -151,7 +151,7 @@ def clause_of(name: str | None) -> str:
     return CLAUSES.get(name) or f"of this: {reason(name).lower()}"
 
 
-def _of_sending(case: Case) -> str:
+def _of_sending(case: ExplanationContext) -> str:
     sending = next((event.sending for event in reversed(case.rests_on) if event.sending), None)
     return f" of {harmless(sending, 80)}" if sending else ""
 
@@ -160,7 +160,7 @@ def _reported(events: Sequence[BounceEvent]) -> str:
     return f"{_who(events)} reported it." if events else ""
 
 
-def _said(case: Case, suppression: Suppression) -> str:
+def _said(case: ExplanationContext, suppression: Suppression) -> str:
     found = counted(case)
     if found is None:
         enough = " One report is enough." if isinstance(base(suppression.grounds), AtOnce | Again) else ""
@@ -215,7 +215,7 @@ def _end(suppression: Suppression) -> str:
 
 # ── the other states ────────────────────────────────────────────────────────────────────────────────────────────────
 
-def _held(case: Case) -> list[str]:
+def _held(case: ExplanationContext) -> list[str]:
     suppression = case.record.suppression
     clause = clause_of(suppression.reason if suppression else None)
     if case.held_by:
@@ -242,7 +242,7 @@ def _held(case: Case) -> list[str]:
     ]
 
 
-def _watching(case: Case) -> list[str]:
+def _watching(case: ExplanationContext) -> list[str]:
     counting = [event for event in case.events if event.exclusion is None and event.reason]
     because = _because(counting[0].reason if counting else None)
     since = _since(case.course, State.WATCHING)
@@ -255,27 +255,28 @@ def _watching(case: Case) -> list[str]:
     return [told, f"{reports} on {on}; suppressed at {_asked(found)}.", "Mail is still sent."]
 
 
-def _released(case: Case) -> list[str]:
+def _released(case: ExplanationContext) -> list[str]:
     at = case.record.released_at
     step = next((each for each in reversed(case.course) if each.state is State.RELEASED), None)
     on = f" on {moment(at)}" if at else ""
     if step is None:
         return [f"Released{on}.", "The counter starts anew."]
-    if step.by is By.CLOCK:
+    if step.by is ChangedBy.CLOCK:
         return [f"Allowed again{on}: the time of the suppression was over.",
                 "The next bounce of the same kind suppresses again."]
     who = _actor(case, step.at) or _RELEASED_BY[step.by]
     return [_closed(f"Released{on} by {who}: {harmless(words.text(step.grounds))}"), "The counter starts anew."]
 
 
-_RELEASED_BY: Mapping[By, str] = {
-    By.CLOCK: "the clock", By.PERSON: "hand", By.PLATFORM: "the platform", By.GUARD: "the outage guard",
-    By.UNDO: "an undo",
-    By.RULES: "today's rules", By.REPORT: "a report",
+_RELEASED_BY: Mapping[ChangedBy, str] = {
+    ChangedBy.CLOCK: "the clock", ChangedBy.PERSON: "hand", ChangedBy.PLATFORM: "the platform",
+    ChangedBy.GUARD: "the outage guard",
+    ChangedBy.UNDO: "an undo",
+    ChangedBy.RULES: "today's rules", ChangedBy.REPORT: "a report",
 }
 
 
-def _active(case: Case) -> list[str]:
+def _active(case: ExplanationContext) -> list[str]:
     if not case.events:
         delivered = case.record.delivered_at
         return ["Active.", f"Mail was accepted on {moment(delivered)}." if delivered else "No report is kept."]
@@ -319,7 +320,7 @@ def _since(course: Sequence[StateChange], state: State) -> datetime | None:
     return began
 
 
-def _actor(case: Case, at: datetime) -> str | None:
+def _actor(case: ExplanationContext, at: datetime) -> str | None:
     name = (case.actors or {}).get(at)
     return harmless(name, 80) if name else None
 
@@ -379,7 +380,7 @@ _WHAT_TO_DO: Mapping[str, str] = {
 _CHECK = "Please check the address for typing errors, or ask whoever runs the mailbox."
 
 
-def reply(case: Case) -> str | None:
+def reply(case: ExplanationContext) -> str | None:
     """Words to send to a customer: no codes, no promise. None where nothing stands against the address."""
     suppression = case.record.suppression
     if suppression is None or suppression.state is not State.SUPPRESSED or suppression.reason is None:
@@ -407,7 +408,7 @@ class Box:
     link: str | None = None
 
 
-def boxes(case: Case, needed: int | None) -> list[Box]:
+def boxes(case: ExplanationContext, needed: int | None) -> list[Box]:
     """The days that a suppression or the watching rests on, the oldest first."""
     rests = case.rests_on or sorted(
         (event for event in case.events if event.exclusion is None and event.type in {EventType.HARD, EventType.SOFT}),
@@ -423,7 +424,7 @@ def boxes(case: Case, needed: int | None) -> list[Box]:
 
 
 @dataclass(frozen=True, slots=True)
-class Words:
+class QuotedReply:
     """What a server said, with the part that a rule matched set apart."""
 
     before: str
@@ -431,18 +432,18 @@ class Words:
     after: str
 
 
-def quoted(event: BounceEvent, longest: int = 600) -> Words | None:
+def quoted(event: BounceEvent, longest: int = 600) -> QuotedReply | None:
     """None where nothing is kept. What is long is cut, around the match."""
     text, quote = event.diagnostic or event.quote or "", event.quote or ""
     if not text:
         return None
     at = text.casefold().find(quote.casefold()) if quote and len(text.casefold()) == len(text) else -1
     if at < 0:
-        return Words(harmless(text, longest), "", "")
+        return QuotedReply(harmless(text, longest), "", "")
     start = max(0, min(at - longest // 4, len(text) - longest))
     end = min(len(text), start + longest)
     match_end = min(at + len(quote), end)
-    return Words(
+    return QuotedReply(
         ("… " if start else "") + harmless(text[start:at], longest), harmless(text[at:match_end], longest),
         harmless(text[match_end:end], longest) + (f" … ({len(text):,} characters in all)" if end < len(text) else ""),
     )

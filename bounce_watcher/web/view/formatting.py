@@ -7,7 +7,7 @@ import shlex
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 
-from bounce_watcher.model.ledger import AlertKind, By, Disposition, EventType, OutboxState, State
+from bounce_watcher.model.ledger import AlertKind, ChangedBy, Disposition, EventType, OutboxState, State
 from bounce_watcher.model.neutral import for_page
 from bounce_watcher.model.verdict import Reason
 
@@ -58,9 +58,10 @@ TRIES: Mapping[Disposition, tuple[str, str]] = {
     Disposition.AGAIN: ("Too many at once", ""),
 }
 
-BY: Mapping[By, str] = {
-    By.REPORT: "by a report", By.CLOCK: "its time was over", By.PERSON: "by a person", By.PLATFORM: "by the platform",
-    By.GUARD: "by the outage guard", By.UNDO: "by an undo", By.RULES: "by today's rules",
+BY: Mapping[ChangedBy, str] = {
+    ChangedBy.REPORT: "by a report", ChangedBy.CLOCK: "its time was over", ChangedBy.PERSON: "by a person",
+    ChangedBy.PLATFORM: "by the platform",
+    ChangedBy.GUARD: "by the outage guard", ChangedBy.UNDO: "by an undo", ChangedBy.RULES: "by today's rules",
 }
 
 ALERTS: Mapping[AlertKind, str] = {

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 from starlette.exceptions import HTTPException
 
-from bounce_watcher.web.request import Visit
+from bounce_watcher.web.request import PageRequest
 
 MOST_UNCOUNTED = 1000
 """More than so many are changed only by who types how many."""
@@ -20,9 +20,9 @@ def digest(shown: Iterable[object]) -> str:
     return hashlib.sha256("\x00".join(map(str, shown)).encode("utf-8", "replace")).hexdigest()[:32]
 
 
-def because(visit: Visit, *, required: bool) -> str:
+def because(request: PageRequest, *, required: bool) -> str:
     """The reason that a person gave. Raises HTTPException where it is missing or too long."""
-    told = " ".join(visit.form.get("because", "").split())
+    told = " ".join(request.form.get("because", "").split())
     if required and not told:
         raise HTTPException(422, "say why: it is kept in the log")
     if len(told) > LONGEST_REASON:
@@ -30,9 +30,9 @@ def because(visit: Visit, *, required: bool) -> str:
     return told
 
 
-def demand_seen(visit: Visit, shown: Iterable[object], count: int) -> None:
+def demand_seen(request: PageRequest, shown: Iterable[object], count: int) -> None:
     """Raises HTTPException 409 where the preview showed something else, 422 where many were not counted by hand."""
-    if visit.form.get("seen") != digest(shown):
+    if request.form.get("seen") != digest(shown):
         raise HTTPException(409, "what this would change is not what you were shown: look again, nothing was changed")
-    if count > MOST_UNCOUNTED and visit.form.get("count", "").replace(",", "").strip() != str(count):
+    if count > MOST_UNCOUNTED and request.form.get("count", "").replace(",", "").strip() != str(count):
         raise HTTPException(422, f"type {count:,} to go on: nothing was changed")

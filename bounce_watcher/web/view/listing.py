@@ -18,11 +18,11 @@ from urllib.parse import urlencode
 from starlette.exceptions import HTTPException
 from starlette.responses import Response, StreamingResponse
 
-from bounce_watcher.ledger.lists.browse import By, Choice, Facets
-from bounce_watcher.ledger.lists.paging import ROWS, Key, Page, Place
+from bounce_watcher.ledger.lists.browse import Choice, Facets, FilterField
+from bounce_watcher.ledger.lists.paging import ROWS, Key, Page, PagePosition
 from bounce_watcher.ledger.privacy.pseudonym import hidden
 from bounce_watcher.model.neutral import for_csv, for_json
-from bounce_watcher.web.request import Visit
+from bounce_watcher.web.request import PageRequest
 from bounce_watcher.web.view.formatting import harmless, iso, number
 
 T = TypeVar("T")
@@ -49,7 +49,7 @@ _ROWS_AT_ONCE = 25
 class Filter:
     """One parameter of a list. `told` writes a value for a person; `known` are all there can be, None for any."""
 
-    by: By
+    by: FilterField
     title: str
     told: Callable[[str], str] = harmless
     known: tuple[str, ...] | None = None
@@ -67,7 +67,7 @@ class Chip:
 class Filters:
     """What an address asks for. `problem` is set where that makes no sense: then nothing is shown."""
 
-    choices: Mapping[By, Choice] = field(default_factory=dict)
+    choices: Mapping[FilterField, Choice] = field(default_factory=dict)
     since: datetime | None = None
     until: datetime | None = None
     chips: tuple[Chip, ...] = ()
@@ -75,15 +75,15 @@ class Filters:
     problem: str | None = None
     clear: str = ""
 
-    def first(self, by: By) -> str:
+    def first(self, by: FilterField) -> str:
         """What a form's field for one value shows."""
         return next(iter(self.choices.get(by, Choice()).any_of), "")
 
 
-def filters(visit: Visit, offered: Sequence[Filter], others: Sequence[str] = ()) -> Filters:
+def filters(request: PageRequest, offered: Sequence[Filter], others: Sequence[str] = ()) -> Filters:
     """`others` are parameters of the page's own, which are no filters of this kind but known."""
     by_name = {each.by.value: each for each in offered}
-    items = [(name, value) for name, value in visit.query.multi_items() if value]
+    items = [(name, value) for name, value in request.query.multi_items() if value]
     unknown = dict.fromkeys(
         harmless(name, 60) for name, _ in items
         if name.removeprefix("-") not in by_name and name not in _ALWAYS and name not in others
@@ -93,15 +93,15 @@ def filters(visit: Visit, offered: Sequence[Filter], others: Sequence[str] = ())
         for name, value in items if name.removeprefix("-") in by_name
     ]
     try:
-        since, until = _times(visit)
+        since, until = _times(request)
         _demand_sense(chosen)
         problem = None
     except ValueError as error:
         since = until = None
         problem = f"This filter is not valid: {error}."
     return Filters(
-        _choices(chosen), since, until, (*_chips(visit, chosen), *_time_chips(visit)), tuple(unknown), problem,
-        visit.url_path,
+        _choices(chosen), since, until, (*_chips(request, chosen), *_time_chips(request)), tuple(unknown), problem,
+        request.url_path,
     )
 
 
@@ -115,8 +115,8 @@ def _demand_sense(chosen: Sequence[tuple[Filter, bool, str]]) -> None:
             raise ValueError(f"{harmless(value, 60)} is no {each.title.lower()}; they are {', '.join(each.known)}")
 
 
-def _choices(chosen: Sequence[tuple[Filter, bool, str]]) -> Mapping[By, Choice]:
-    found: dict[By, Choice] = {}
+def _choices(chosen: Sequence[tuple[Filter, bool, str]]) -> Mapping[FilterField, Choice]:
+    found: dict[FilterField, Choice] = {}
     for each, is_out, told in chosen:
         before, value = found.get(each.by, Choice()), "" if told == NONE else told
         found[each.by] = (
@@ -126,66 +126,66 @@ def _choices(chosen: Sequence[tuple[Filter, bool, str]]) -> Mapping[By, Choice]:
     return found
 
 
-def _chips(visit: Visit, chosen: Sequence[tuple[Filter, bool, str]]) -> Iterator[Chip]:
+def _chips(request: PageRequest, chosen: Sequence[tuple[Filter, bool, str]]) -> Iterator[Chip]:
     for each, is_out, value in chosen:
         name = f"-{each.by.value}" if is_out else each.by.value
         told = value if value == NONE else each.told(value)
-        yield Chip(f"{'not ' if is_out else ''}{each.title.lower()}: {told}", without(visit, name, value))
+        yield Chip(f"{'not ' if is_out else ''}{each.title.lower()}: {told}", without(request, name, value))
 
 
-def _time_chips(visit: Visit) -> Iterator[Chip]:
+def _time_chips(request: PageRequest) -> Iterator[Chip]:
     for title, names in (("range", ("range",)), ("from", _FROM), ("to", _TO)):
         for name in names:
-            if value := visit.query.get(name):
-                yield Chip(f"{title}: {harmless(value, 40)}", without(visit, name, value))
+            if value := request.query.get(name):
+                yield Chip(f"{title}: {harmless(value, 40)}", without(request, name, value))
 
 
-def without(visit: Visit, name: str, value: str) -> str:
+def without(request: PageRequest, name: str, value: str) -> str:
     """This page without one value of a parameter, from its beginning."""
-    left = [item for item in kept(visit) if item != (name, value)]
-    return address(visit.url_path, left)
+    left = [item for item in kept(request) if item != (name, value)]
+    return address(request.url_path, left)
 
 
-def with_value(visit: Visit, name: str, value: str) -> str:
-    return address(visit.url_path, [*kept(visit), (name, value)])
+def with_value(request: PageRequest, name: str, value: str) -> str:
+    return address(request.url_path, [*kept(request), (name, value)])
 
 
-def kept(visit: Visit) -> list[tuple[str, str]]:
+def kept(request: PageRequest) -> list[tuple[str, str]]:
     """What a page's address says but where the page begins."""
-    return [(name, value) for name, value in visit.query.multi_items() if value and name != "after"]
+    return [(name, value) for name, value in request.query.multi_items() if value and name != "after"]
 
 
 def address(path: str, parameters: Sequence[tuple[str, str]]) -> str:
     return f"{path}?{urlencode(parameters)}" if parameters else path
 
 
-def here(visit: Visit) -> str:
+def here(request: PageRequest) -> str:
     """This very page."""
-    return address(visit.url_path, visit.query.multi_items())
+    return address(request.url_path, request.query.multi_items())
 
 
-def _times(visit: Visit) -> tuple[datetime | None, datetime | None]:
+def _times(request: PageRequest) -> tuple[datetime | None, datetime | None]:
     """The range asked for. Raises ValueError, in words."""
-    name = visit.query.get("range")
+    name = request.query.get("range")
     if name and name not in RANGES:
         raise ValueError(f"{harmless(name, 60)} is no range; they are {', '.join(RANGES)}")
-    since = _time(visit, _FROM) or (visit.now - RANGES[name] if name else None)
-    until = _time(visit, _TO, is_end=True)
+    since = _time(request, _FROM) or (request.now - RANGES[name] if name else None)
+    until = _time(request, _TO, is_end=True)
     if since and until and since >= until:
         raise ValueError("from is after to")
     return since, until
 
 
-def times_of(visit: Visit, asked: Filters) -> tuple[str, str]:
+def times_of(request: PageRequest, asked: Filters) -> tuple[str, str]:
     """What the form's fields for a time of UTC show; "" where the address names a range by its length."""
-    since = None if visit.query.get("range") else asked.since
+    since = None if request.query.get("range") else asked.since
     first, second = (f"{at:%Y-%m-%dT%H:%M}" if at else "" for at in (since, asked.until))
     return first, second
 
 
-def _time(visit: Visit, names: Sequence[str], *, is_end: bool = False) -> datetime | None:
+def _time(request: PageRequest, names: Sequence[str], *, is_end: bool = False) -> datetime | None:
     """A date or a time, of UTC where it names no zone. The end of a range that is a date lasts until that is over."""
-    text = next((value for name in names if (value := visit.query.get(name))), None)
+    text = next((value for name in names if (value := request.query.get(name))), None)
     if text is None:
         return None
     try:
@@ -217,21 +217,21 @@ class Facet:
     others: int = 0
 
 
-def facets(visit: Visit, offered: Sequence[Filter], found: Facets | None) -> list[Facet]:
+def facets(request: PageRequest, offered: Sequence[Filter], found: Facets | None) -> list[Facet]:
     """Values with counts that narrow a list down, the most first."""
     if found is None:
         return []
     by_kind = {each.by: each for each in offered}
-    return [_facet(visit, by_kind[by], counts) for by, counts in found.counts.items() if by in by_kind and counts]
+    return [_facet(request, by_kind[by], counts) for by, counts in found.counts.items() if by in by_kind and counts]
 
 
-def _facet(visit: Visit, each: Filter, counts: Mapping[str, int]) -> Facet:
+def _facet(request: PageRequest, each: Filter, counts: Mapping[str, int]) -> Facet:
     ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
-    chosen = visit.query.getlist(each.by.value)
+    chosen = request.query.getlist(each.by.value)
     values = tuple(
         FacetValue(
             each.told(value) if value else NONE, count,
-            (without if (value or NONE) in chosen else with_value)(visit, each.by.value, value or NONE),
+            (without if (value or NONE) in chosen else with_value)(request, each.by.value, value or NONE),
             (value or NONE) in chosen,
         )
         for value, count in ordered[:MOST_FACETS]
@@ -263,17 +263,17 @@ class Pager:
     stopped_at: datetime | None = None
 
 
-def place(visit: Visit, kinds: Sequence[type], rows: int = ROWS) -> Place:
+def place(request: PageRequest, kinds: Sequence[type], rows: int = ROWS) -> PagePosition:
     """Where the address says that the page begins; `kinds` are the types of a key's parts."""
-    text = visit.query.get("after")
+    text = request.query.get("after")
     if not text:
-        return Place(rows=rows)
-    return Place(_key(text[1:], kinds), newer=text.startswith("n"), rows=rows)
+        return PagePosition(rows=rows)
+    return PagePosition(_key(text[1:], kinds), newer=text.startswith("n"), rows=rows)
 
 
-def pager(visit: Visit, page: Page[Any]) -> Pager:
+def pager(request: PageRequest, page: Page[Any]) -> Pager:
     def to(key: Key | None, letter: str) -> str | None:
-        return None if key is None else visit.link(after=letter + told_key(key))
+        return None if key is None else request.link(after=letter + told_key(key))
 
     stopped = page.looked_back_to
     at = next((part for part in stopped if isinstance(part, datetime)), None) if stopped else None
@@ -334,28 +334,28 @@ class Download(Generic[T]):
 _FORMATS = (".csv", ".jsonl")
 
 
-def wanted_format(visit: Visit) -> str | None:
+def wanted_format(request: PageRequest) -> str | None:
     """".csv" or ".jsonl" where the address ends so."""
-    return next((each for each in _FORMATS if visit.url_path.endswith(each)), None)
+    return next((each for each in _FORMATS if request.url_path.endswith(each)), None)
 
 
-def exports(visit: Visit, path: str | None = None) -> tuple[str, str]:
+def exports(request: PageRequest, path: str | None = None) -> tuple[str, str]:
     """Addresses of what this page shows, or of a list on it at `path`, as CSV and as JSON Lines."""
-    parameters, path = kept(visit), path or visit.url_path
+    parameters, path = kept(request), path or request.url_path
     return address(f"{path}.csv", parameters), address(f"{path}.jsonl", parameters)
 
 
-def download(visit: Visit, asked: Filters, what: Download[T], rows: Iterable[T]) -> Response:
+def download(request: PageRequest, asked: Filters, what: Download[T], rows: Iterable[T]) -> Response:
     """All rows, as they are read. What breaks amid them breaks the connection: no short file looks like a whole one.
 
     Raises HTTPException where the filter makes no sense, and whatever the first rows raise.
     """
     if asked.problem:
         raise HTTPException(400, asked.problem)
-    ending = wanted_format(visit)
+    ending = wanted_format(request)
     assert ending is not None
-    if visit.house.settings.hashed_exports:
-        rows = map(partial(hidden, name=visit.house.ledger.pseudonyms()), rows)
+    if request.context.settings.hashed_exports:
+        rows = map(partial(hidden, name=request.context.ledger.pseudonyms()), rows)
     pieces = _csv(what.columns, rows) if ending == ".csv" else _json_lines(what.row, rows)
     first = list(islice(pieces, 2))  # while there is still a status to tell that the database is away
     media = "text/csv; charset=utf-8; header=present" if ending == ".csv" else "application/jsonl"

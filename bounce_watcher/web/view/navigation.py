@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from bounce_watcher.web.context import House
+from bounce_watcher.web.context import WebContext
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +16,6 @@ class Badges:
     review: int
 
 
-def badges(house: House) -> Badges:
-    to_do = house.ledger.to_do()
-    return Badges(len(house.state().troubles), to_do.alerts, to_do.dead, to_do.review)
+def badges(context: WebContext) -> Badges:
+    to_do = context.ledger.to_do()
+    return Badges(len(context.state().troubles), to_do.alerts, to_do.dead, to_do.review)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from starlette.responses import Response
 
-from bounce_watcher.web.request import Visit
+from bounce_watcher.web.request import PageRequest
 from bounce_watcher.web.view import forms
 
 Links = Iterable[tuple[str, str]]
@@ -13,7 +13,7 @@ Links = Iterable[tuple[str, str]]
 
 
 @dataclass(frozen=True, slots=True)
-class Input:
+class FormField:
     """A field of the form. `options` are value and text of a choice, none for a line of text."""
 
     name: str
@@ -43,7 +43,7 @@ class Preview:
     because: str = "Why? (kept in the log)"
     because_required: bool = False
     count: int = 1
-    inputs: tuple[Input, ...] = ()
+    inputs: tuple[FormField, ...] = ()
     is_danger: bool = False
     cancel_first: bool = False
 
@@ -52,16 +52,16 @@ class Preview:
         return self.count > forms.MOST_UNCOUNTED
 
 
-def at_the_shell(visit: Visit, title: str, back: str, most: int, command: str, links: Links = ()) -> Response:
+def at_the_shell(request: PageRequest, title: str, back: str, most: int, command: str, links: Links = ()) -> Response:
     """The page in place of a preview of what is about more than `most` addresses."""
-    return visit.page("at_the_shell.html", title, back=back, most=most, command=command, links=list(links))
+    return request.page("at_the_shell.html", title, back=back, most=most, command=command, links=list(links))
 
 
 def show(
-    visit: Visit, what: Preview, links: Links = (), *, action: str | None = None
+    request: PageRequest, what: Preview, links: Links = (), *, action: str | None = None
 ) -> Response:
     """The page; it posts to `action`, else to its own path. `links` lead to the whole of what would change."""
-    return visit.page(
-        "preview.html", what.title, preview=what, seen=forms.digest(what.seen), action=action or visit.url_path,
+    return request.page(
+        "preview.html", what.title, preview=what, seen=forms.digest(what.seen), action=action or request.url_path,
         links=list(links), longest=forms.LONGEST_REASON,
     )

@@ -16,7 +16,7 @@ _Z = 1.96
 
 
 @dataclass(frozen=True, slots=True)
-class Limit:
+class RateThreshold:
     """Percent: to stay below `low`, and what happens from `high` on, as `who` says at `source`."""
 
     low: float
@@ -25,33 +25,33 @@ class Limit:
     source: str
 
 
-BOUNCES = Limit(
+BOUNCES = RateThreshold(
     5, 10, "Amazon SES reviews an account from 5 % of hard bounces on and may pause it from 10 %",
     "https://docs.aws.amazon.com/ses/latest/dg/faqs-enforcement.html",
 )
-COMPLAINTS = Limit(
+COMPLAINTS = RateThreshold(
     0.1, 0.3, "Gmail and Yahoo ask for less than 0.1 % complaints, and never 0.3 %",
     "https://support.google.com/a/answer/81126",
 )
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
+class RateBadge:
     """Badge: word and class of the style sheet."""
 
     word: str
     colour: str
 
 
-def judged(part: int, sent: int, limit: Limit) -> Judged:
+def judged(part: int, sent: int, limit: RateThreshold) -> RateBadge:
     if sent < SMALLEST:
-        return Judged("Too few", "")
+        return RateBadge("Too few", "")
     percent = 100 * part / sent
     if percent >= limit.high:
-        return Judged(f"{limit.high:g}\u202f% or more", "is-bad")
+        return RateBadge(f"{limit.high:g}\u202f% or more", "is-bad")
     if percent >= limit.low:
-        return Judged(f"{limit.low:g}\u202f% or more", "is-warn")
-    return Judged(f"Under {limit.low:g}\u202f%", "is-ok")
+        return RateBadge(f"{limit.low:g}\u202f% or more", "is-warn")
+    return RateBadge(f"Under {limit.low:g}\u202f%", "is-ok")
 
 
 def rate(part: int, whole: int) -> str:

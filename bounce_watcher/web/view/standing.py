@@ -6,11 +6,11 @@ from datetime import datetime, timedelta
 from types import MappingProxyType
 
 from bounce_watcher.ledger.lists.stock import Queue
-from bounce_watcher.ledger.review.optouts import NONE, Waiting
+from bounce_watcher.ledger.review.optouts import NONE, WaitingOptOuts
 from bounce_watcher.model.about import AboutKind
 from bounce_watcher.model.ledger import Alert, AlertKind
 from bounce_watcher.policy.guards.flood import counts_unproven
-from bounce_watcher.policy.guards.quiet import Pace
+from bounce_watcher.policy.guards.quiet import ArrivalRate
 from bounce_watcher.policy.settings import PolicySettings
 from bounce_watcher.service.state import MailboxState, ServiceState
 from bounce_watcher.web.pages.statistics.bounces import provider_of
@@ -26,7 +26,7 @@ _RANKS = ("is-bad", "is-hold", "is-warn", "is-info")
 
 
 @dataclass(frozen=True, slots=True)
-class Notice:
+class StatusNotice:
     """`colour` is a class of the style sheet, and says how bad it is. `strong` begins the sentence."""
 
     colour: str
@@ -38,8 +38,8 @@ class Notice:
 
 def notices(
     state: ServiceState, alerts: Sequence[Alert], queues: Mapping[str, Queue], now: datetime,
-    paces: Mapping[str, Pace] = MappingProxyType({}), opt_outs: Waiting = NONE,
-) -> list[Notice]:
+    paces: Mapping[str, ArrivalRate] = MappingProxyType({}), opt_outs: WaitingOptOuts = NONE,
+) -> list[StatusNotice]:
     """What a person should know of, the worst first."""
     found = [
         *_of_mailboxes(state, now), *_of_quiet(state, paces, alerts, now), *_of_others(state, queues, now),
@@ -53,56 +53,57 @@ def _since(at: datetime, now: datetime) -> str:
     return f"since {when(at, now)} ({age(now - at)})"
 
 
-def _of_mailboxes(state: ServiceState, now: datetime) -> Iterator[Notice]:
+def _of_mailboxes(state: ServiceState, now: datetime) -> Iterator[StatusNotice]:
     for each in state.mailboxes:
         if each.trouble is not None and each.trouble_since is not None:
-            yield Notice(
+            yield StatusNotice(
                 "is-bad", f"Mailbox {name(each.name)} cannot be read",
                 f"{_since(each.trouble_since, now)}: {_ended(each.trouble)} What arrives stays in the mailbox and is "
                 f"not counted yet.", "/#mailboxes", "See the mailboxes",
             )
         elif each.stopped:
-            yield Notice("is-bad", f"Mailbox {name(each.name)} makes no progress",
+            yield StatusNotice("is-bad", f"Mailbox {name(each.name)} makes no progress",
                          f"{_since(each.moved_at, now) if each.moved_at else ''}. What arrives stays in the mailbox.",
-                         "/#mailboxes", "See the mailboxes")
+                               "/#mailboxes", "See the mailboxes")
         elif each.oldest_waiting_at is not None and now - each.oldest_waiting_at > LATE:
             waiting = counted(each.waiting, "message waits", "messages wait")
-            yield Notice("is-warn", f"Mailbox {name(each.name)} is behind:",
-                         f"{waiting}, the oldest {_since(each.oldest_waiting_at, now)}.", "/#mailboxes",
-                         "See the mailboxes")
+            yield StatusNotice("is-warn", f"Mailbox {name(each.name)} is behind:",
+                               f"{waiting}, the oldest {_since(each.oldest_waiting_at, now)}.", "/#mailboxes",
+                               "See the mailboxes")
 
 
 def _of_quiet(
-    state: ServiceState, paces: Mapping[str, Pace], alerts: Sequence[Alert], now: datetime
-) -> Iterator[Notice]:
+    state: ServiceState, paces: Mapping[str, ArrivalRate], alerts: Sequence[Alert], now: datetime
+) -> Iterator[StatusNotice]:
     incidents = {alert.subject.name: alert.id for alert in alerts if alert.kind is AlertKind.QUIET}
     for each in state.mailboxes:
         pace, incident = paces.get(each.name), incidents.get(each.name)
         if pace is not None and each.is_quiet(pace):
             where = (f"/incidents/{incident}", "Open incident") if incident else ("/#mailboxes", "See the mailboxes")
-            yield Notice("is-warn", f"No mail comes to {name(each.name)}",
+            yield StatusNotice("is-warn", f"No mail comes to {name(each.name)}",
                          f"{_since(pace.last_at, now)}; the longest usual pause was {age(pace.longest)}. Does mail "
-                         f"still leave with its return path?", *where)
+                               f"still leave with its return path?", *where)
 
 
-def _of_others(state: ServiceState, queues: Mapping[str, Queue], now: datetime) -> Iterator[Notice]:
+def _of_others(state: ServiceState, queues: Mapping[str, Queue], now: datetime) -> Iterator[StatusNotice]:
     """Trouble with a target that a person paused is of before: nothing is tried."""
     for about, trouble in sorted(state.troubles.items()):
         if about.kind is AboutKind.MAILBOX or queues.get(about.name, Queue()).paused:
             continue
         told = f"{_since(trouble.since, now)}: {_ended(trouble.text)}"
         if about.kind is AboutKind.WEBHOOK:
-            yield Notice("is-bad", f"{name(about.name)} does not take what it is told", f"{told} Nothing is lost.",
-                         "/outbox", "Open the outbox")
+            yield StatusNotice("is-bad", f"{name(about.name)} does not take what it is told",
+                               f"{told} Nothing is lost.",
+                               "/outbox", "Open the outbox")
         elif about.kind is AboutKind.FILING:
-            yield Notice("is-warn", f"Mail of mailbox {name(about.name)} cannot be filed",
+            yield StatusNotice("is-warn", f"Mail of mailbox {name(about.name)} cannot be filed",
                          f"{told} It is read and counted; each message waits where it is and is filed when it can be.",
-                         "/#mailboxes", "See the mailboxes")
+                               "/#mailboxes", "See the mailboxes")
         else:
-            yield Notice("is-bad", f"Trouble with {name(str(about))}", told)
+            yield StatusNotice("is-bad", f"Trouble with {name(str(about))}", told)
 
 
-def _of_alerts(alerts: Sequence[Alert], now: datetime) -> Iterator[Notice]:
+def _of_alerts(alerts: Sequence[Alert], now: datetime) -> Iterator[StatusNotice]:
     for alert in alerts:
         link = f"/incidents/{alert.id}"
         since = _since(alert.since, now)
@@ -110,56 +111,59 @@ def _of_alerts(alerts: Sequence[Alert], now: datetime) -> Iterator[Notice]:
         where = formatting.provider(provider) if provider else f"the words “{name(alert.subject.name)}”"
         if alert.kind is AlertKind.OUTAGE:
             held = counted(alert.still_held, "suppression is", "suppressions are")
-            yield Notice("is-hold", f"The outage guard is on for {where}", f"{since}. {held} held; nobody was told.",
-                         link, "Open incident")
+            yield StatusNotice("is-hold", f"The outage guard is on for {where}",
+                               f"{since}. {held} held; nobody was told.",
+                               link, "Open incident")
         elif alert.kind is AlertKind.BLOCKS:
             of = f" of {alert.subject.ip}" if alert.subject.ip else ""
-            yield Notice("is-bad", f"{where} refuses our mail{of}",
-                         f"{since}: {formatting.reason(alert.subject.reason).lower()}, "
-                         f"{counted(alert.count, 'time', 'times')} so far. It counts against no address.", link,
-                         "Open incident")
+            yield StatusNotice("is-bad", f"{where} refuses our mail{of}",
+                               f"{since}: {formatting.reason(alert.subject.reason).lower()}, "
+                               f"{counted(alert.count, 'time', 'times')} so far. It counts against no address.", link,
+                               "Open incident")
         elif alert.kind is AlertKind.FORGED:
-            yield Notice("is-warn", "Reports arrive that look forged or mixed up",
-                         f"{since}: {number(alert.count)} of them. None counts against an address.", link,
-                         "Open incident")
+            yield StatusNotice("is-warn", "Reports arrive that look forged or mixed up",
+                               f"{since}: {number(alert.count)} of them. None counts against an address.", link,
+                               "Open incident")
         elif alert.kind is AlertKind.FLOOD:
             held = counted(alert.still_held, "suppression is", "suppressions are")
-            yield Notice("is-hold", "More unproven reports arrive than usual",
-                         f"{since}. {held} held until you decide; nobody was told.", link, "Open incident")
+            yield StatusNotice("is-hold", "More unproven reports arrive than usual",
+                               f"{since}. {held} held until you decide; nobody was told.", link, "Open incident")
         elif alert.kind is AlertKind.ENDPOINT:  # of a mailbox and of a target the others here tell
-            yield Notice("is-bad", f"{name(alert.subject.name)} takes nothing any more",
-                         f"{since}: it answered that it is gone. What it is still to be told waits.", "/outbox",
-                         "Open the outbox")
+            yield StatusNotice("is-bad", f"{name(alert.subject.name)} takes nothing any more",
+                               f"{since}: it answered that it is gone. What it is still to be told waits.", "/outbox",
+                               "Open the outbox")
 
 
-def _of_queues(queues: Mapping[str, Queue], now: datetime) -> Iterator[Notice]:
+def _of_queues(queues: Mapping[str, Queue], now: datetime) -> Iterator[StatusNotice]:
     for target, queue in sorted(queues.items()):
         if queue.paused:
             waiting = counted(queue.due, "delivery waits", "deliveries wait")
-            yield Notice("is-info", f"A person paused {name(target)}:", f"{waiting}, and nothing is lost.",
-                         "/outbox", "Open the outbox")
+            yield StatusNotice("is-info", f"A person paused {name(target)}:", f"{waiting}, and nothing is lost.",
+                               "/outbox", "Open the outbox")
         if queue.dead:
             told = counted(queue.dead, "delivery", "deliveries")
-            yield Notice("is-bad", f"{told} to {name(target)} gave up:", "it was not told, and will not be by itself.",
-                         "/outbox?state=dead", "See which")
+            yield StatusNotice("is-bad", f"{told} to {name(target)} gave up:",
+                               "it was not told, and will not be by itself.",
+                               "/outbox?state=dead", "See which")
         if queue.oldest_at is not None and now - queue.oldest_at > LATE and not (queue.disabled or queue.paused):
             told = counted(queue.due, "delivery waits", "deliveries wait")
-            yield Notice("is-warn", f"{told} for {name(target)},", f"the oldest {_since(queue.oldest_at, now)}.",
-                         "/outbox", "Open the outbox")
+            yield StatusNotice("is-warn", f"{told} for {name(target)},", f"the oldest {_since(queue.oldest_at, now)}.",
+                               "/outbox", "Open the outbox")
 
 
-def _of_opt_outs(opt_outs: Waiting, now: datetime) -> Iterator[Notice]:
+def _of_opt_outs(opt_outs: WaitingOptOuts, now: datetime) -> Iterator[StatusNotice]:
     if opt_outs.oldest_at is not None:
         told = counted(opt_outs.number, "opt-out waits", "opt-outs wait")
-        yield Notice("is-warn", f"{told} for a person,", f"the oldest {_since(opt_outs.oldest_at, now)}. Nobody is "
-                     "suppressed by an opt-out.", "/review/opt-outs", "See who asked")
+        yield StatusNotice("is-warn", f"{told} for a person,",
+                           f"the oldest {_since(opt_outs.oldest_at, now)}. Nobody is "
+                           "suppressed by an opt-out.", "/review/opt-outs", "See who asked")
 
 
-def advice(policy: PolicySettings, *, has_key: bool) -> Iterator[Notice]:
+def advice(policy: PolicySettings, *, has_key: bool) -> Iterator[StatusNotice]:
     """What is no trouble, and should be known of the configuration."""
     if counts_unproven(policy):
         told = f"{danger(policy.flood)}. {remedy(has_key=has_key)}."
-        yield Notice("is-info", "Reports count that nothing proves:", told, "/settings", "Settings")
+        yield StatusNotice("is-info", "Reports count that nothing proves:", told, "/settings", "Settings")
 
 
 def _ended(text: str) -> str:
@@ -195,7 +199,7 @@ def _reading(mailboxes: Sequence[MailboxState], now: datetime) -> str:
 # ── mailboxes ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
 @dataclass(frozen=True, slots=True)
-class Mailbox:
+class MailboxStatus:
     """`state`: badge, word and class. `waiting` is in words, as it may not be known."""
 
     name: str
@@ -211,7 +215,7 @@ class Mailbox:
     read: int
 
 
-def mailboxes(states: Iterable[MailboxState], now: datetime) -> list[Mailbox]:
+def mailboxes(states: Iterable[MailboxState], now: datetime) -> list[MailboxStatus]:
     """Those in trouble first."""
     lines = [_mailbox(each, now) for each in states]
     return sorted(lines, key=lambda line: (_ORDER.index(line.state[1]), line.name))
@@ -220,10 +224,10 @@ def mailboxes(states: Iterable[MailboxState], now: datetime) -> list[Mailbox]:
 _ORDER = ("is-bad", "is-warn", "", "is-ok")
 
 
-def _mailbox(each: MailboxState, now: datetime) -> Mailbox:
+def _mailbox(each: MailboxState, now: datetime) -> MailboxStatus:
     read = "not yet" if each.last_read_at is None else f"{age(now - each.last_read_at)} ago"
     known = each.last_read_at is not None and each.trouble is None
-    return Mailbox(
+    return MailboxStatus(
         name(each.name), name(each.folder), name(each.stream), _state(each, now),
         formatting.harmless(each.trouble) if each.trouble else "", each.last_read_at, read,
         number(each.waiting) if known else "unknown", each.oldest_waiting_at if known else None, each.newest_at,

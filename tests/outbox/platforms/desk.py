@@ -13,7 +13,7 @@ from bounce_watcher.model.grounds import ByPerson
 from bounce_watcher.model.ledger import Actor, OutboxItem, OutboxState, State, Suppression, SuppressionSource
 from bounce_watcher.model.verdict import BounceType, Reason
 from bounce_watcher.service.announcing import announcer
-from bounce_watcher.service.delivering import Deliverer, DeliveryReport
+from bounce_watcher.service.delivering import Deliverer, DispatchReport
 from bounce_watcher.service.trouble import Troubles
 from tests.ledger.conftest import new_file
 
@@ -51,7 +51,7 @@ class Desk:
         for address in addresses:
             self.ledger.release(address, stream, Actor("jo", now(), "asked for"), announce=self._announce)
 
-    def send(self, rounds: int = 1) -> DeliveryReport:
+    def send(self, rounds: int = 1) -> DispatchReport:
         """A fresh deliverer, as after a restart: what is due goes out."""
         deliverer = Deliverer(self.ledger, self.platform, Troubles(), jitter=lambda: 0.0)
         try:

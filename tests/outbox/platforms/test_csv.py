@@ -18,7 +18,7 @@ from bounce_watcher.model.ledger import OutboxState
 from bounce_watcher.model.verdict import BounceType, Reason
 from bounce_watcher.outbox.change import Change, Fate, change_of
 from bounce_watcher.outbox.platform_channel import PlatformChannel
-from bounce_watcher.outbox.platforms.csv import Csv, Holds
+from bounce_watcher.outbox.platforms.csv import Csv, FileContent
 from tests.outbox.platforms.desk import Desk, configuration, desk_of, now
 
 USER = "user@example.org"
@@ -41,7 +41,7 @@ def recipients(folder: Path) -> list[str]:
     return [row["recipient"] for row in rows(folder)]
 
 
-def platform(folder: Path, holds: Holds) -> Csv:
+def platform(folder: Path, holds: FileContent) -> Csv:
     return Csv(name="list", file=folder / "blocked.csv", holds=holds)
 
 
@@ -50,7 +50,7 @@ def change(address: str, *, suppress: bool = True, because: str = "", diagnostic
     return Change("msg_1", address, "news", suppress=suppress, at=at, because=because, diagnostic=diagnostic)
 
 
-BOTH = pytest.mark.parametrize("holds", list(Holds))
+BOTH = pytest.mark.parametrize("holds", list(FileContent))
 
 
 # ── the list ────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -79,7 +79,7 @@ def test_what_a_row_tells(tmp_path: Path) -> None:
 
 
 def test_nobody_stands_there_twice(tmp_path: Path) -> None:
-    session = platform(tmp_path, Holds.LIST).connect()
+    session = platform(tmp_path, FileContent.LIST).connect()
     session.suppress([change(USER, because="first")], now())
     session.suppress([change("user@EXAMPLE.org", because="second")], now())
     assert [row["because"] for row in rows(tmp_path)] == ["second"]
@@ -100,7 +100,7 @@ def test_formulas_are_marked_and_found_again(tmp_path: Path) -> None:
 
 
 def test_who_reads_finds_a_whole_list_at_every_moment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    session = platform(tmp_path, Holds.LIST).connect()
+    session = platform(tmp_path, FileContent.LIST).connect()
     session.suppress([change(USER)], now())
     seen: list[list[str]] = []
     before = os.write
@@ -117,14 +117,14 @@ def test_who_reads_finds_a_whole_list_at_every_moment(tmp_path: Path, monkeypatc
 
 def test_what_a_crash_left_is_no_hindrance(tmp_path: Path) -> None:
     (tmp_path / ".blocked.csv.new").write_text("half of a li")
-    session = platform(tmp_path, Holds.LIST).connect()
+    session = platform(tmp_path, FileContent.LIST).connect()
     assert session.suppress([change(USER)], now())[0].fate is Fate.DONE
     assert [path.name for path in tmp_path.iterdir()] == ["blocked.csv"]
     assert recipients(tmp_path) == [USER]
 
 
 def test_a_list_that_somebody_damaged_is_left_as_it_is(tmp_path: Path) -> None:
-    session = platform(tmp_path, Holds.LIST).connect()
+    session = platform(tmp_path, FileContent.LIST).connect()
     session.suppress([change(USER)], now())
     with (tmp_path / "blocked.csv").open("a") as file:
         file.write("another@example.org,and no more\n")
@@ -137,13 +137,13 @@ def test_a_list_that_somebody_damaged_is_left_as_it_is(tmp_path: Path) -> None:
 def test_a_link_keeps_pointing_there(tmp_path: Path) -> None:
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / "blocked.csv").symlink_to(tmp_path / "elsewhere" / "real.csv")
-    platform(tmp_path, Holds.LIST).connect().suppress([change(USER)], now())
+    platform(tmp_path, FileContent.LIST).connect().suppress([change(USER)], now())
     assert (tmp_path / "blocked.csv").is_symlink()
     assert recipients(tmp_path) == [USER]
 
 
 def _many(folder: str, number: int) -> None:
-    session = platform(Path(folder), Holds.LIST).connect()
+    session = platform(Path(folder), FileContent.LIST).connect()
     for turn in range(20):
         session.suppress([change(f"user{number}-{turn}@example.org")], now())
 
@@ -172,7 +172,7 @@ def test_changes_are_appended_in_their_order(tmp_path: Path) -> None:
 
 
 def test_a_file_that_is_moved_away_is_begun_anew(tmp_path: Path) -> None:
-    session = platform(tmp_path, Holds.CHANGES).connect()
+    session = platform(tmp_path, FileContent.CHANGES).connect()
     session.suppress([change(USER)], now())
     (tmp_path / "blocked.csv").rename(tmp_path / "blocked.csv.1")
     session.suppress([change("other@example.org")], now())
@@ -181,7 +181,7 @@ def test_a_file_that_is_moved_away_is_begun_anew(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("torn", ["msg_2,2026-11", "x" * 200_000])
 def test_what_a_crash_left_of_a_row_is_cut_off(tmp_path: Path, torn: str) -> None:
-    session = platform(tmp_path, Holds.CHANGES).connect()
+    session = platform(tmp_path, FileContent.CHANGES).connect()
     session.suppress([change(USER)], now())
     with (tmp_path / "blocked.csv").open("a") as file:
         file.write(torn)
@@ -191,12 +191,12 @@ def test_what_a_crash_left_of_a_row_is_cut_off(tmp_path: Path, torn: str) -> Non
 
 def test_what_a_crash_left_of_the_heading_is_written_again(tmp_path: Path) -> None:
     (tmp_path / "blocked.csv").write_text("id,at,act")
-    platform(tmp_path, Holds.CHANGES).connect().suppress([change(USER)], now())
+    platform(tmp_path, FileContent.CHANGES).connect().suppress([change(USER)], now())
     assert recipients(tmp_path) == [USER]
 
 
 def test_no_value_makes_a_second_line(tmp_path: Path) -> None:
-    session = platform(tmp_path, Holds.CHANGES).connect()
+    session = platform(tmp_path, FileContent.CHANGES).connect()
     session.suppress([change(USER, diagnostic="550 no\r\nsuch\x85user\u2028here\0", because='"=cmd"')], now())
     assert len((tmp_path / "blocked.csv").read_text().splitlines()) == 2
     assert rows(tmp_path)[0]["diagnostic"] == "550 no such user here�"
@@ -205,7 +205,7 @@ def test_no_value_makes_a_second_line(tmp_path: Path) -> None:
 # ── both ────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 @BOTH
-def test_a_full_disk_leaves_all_as_it_was(tmp_path: Path, holds: Holds, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_leaves_all_as_it_was(tmp_path: Path, holds: FileContent, monkeypatch: pytest.MonkeyPatch) -> None:
     session = platform(tmp_path, holds).connect()
     session.suppress([change(USER)], now())
     before = (tmp_path / "blocked.csv").read_bytes()
@@ -231,7 +231,7 @@ def test_a_full_disk_leaves_all_as_it_was(tmp_path: Path, holds: Holds, monkeypa
 
 @BOTH
 def test_nothing_is_told_as_done_before_it_is_on_the_disk(
-    tmp_path: Path, holds: Holds, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, holds: FileContent, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     session = platform(tmp_path, holds).connect()
     monkeypatch.setattr(os, "fsync", lambda _file: (_ for _ in ()).throw(OSError(errno.EIO, "Input/output error")))
@@ -239,7 +239,7 @@ def test_nothing_is_told_as_done_before_it_is_on_the_disk(
 
 
 @BOTH
-def test_a_new_file_is_for_owner_and_group_and_an_old_one_keeps_its_mode(tmp_path: Path, holds: Holds) -> None:
+def test_a_new_file_is_for_owner_and_group_and_an_old_one_keeps_its_mode(tmp_path: Path, holds: FileContent) -> None:
     session, path = platform(tmp_path, holds).connect(), tmp_path / "blocked.csv"
     before = os.umask(0o077)
     try:
@@ -253,7 +253,7 @@ def test_a_new_file_is_for_owner_and_group_and_an_old_one_keeps_its_mode(tmp_pat
 
 
 @BOTH
-def test_a_file_of_somebody_else_is_never_touched(tmp_path: Path, holds: Holds) -> None:
+def test_a_file_of_somebody_else_is_never_touched(tmp_path: Path, holds: FileContent) -> None:
     path = tmp_path / "blocked.csv"
     path.write_text("email;why\nuser@example.org;bounced\n")
     session = platform(tmp_path, holds).connect()
@@ -266,7 +266,7 @@ def test_a_file_of_somebody_else_is_never_touched(tmp_path: Path, holds: Holds) 
 
 
 @BOTH
-def test_a_folder_that_another_has_locked_is_waited_for_and_no_longer(tmp_path: Path, holds: Holds) -> None:
+def test_a_folder_that_another_has_locked_is_waited_for_and_no_longer(tmp_path: Path, holds: FileContent) -> None:
     with desk_for(tmp_path, f'holds = "{holds.value}"\ntimeout = "1s"') as desk:
         handle = os.open(tmp_path, os.O_RDONLY)
         fcntl.flock(handle, fcntl.LOCK_EX)
@@ -280,7 +280,7 @@ def test_a_folder_that_another_has_locked_is_waited_for_and_no_longer(tmp_path: 
 
 
 @BOTH
-def test_the_check_writes_nothing_and_finds_what_is_missing(tmp_path: Path, holds: Holds) -> None:
+def test_the_check_writes_nothing_and_finds_what_is_missing(tmp_path: Path, holds: FileContent) -> None:
     folder = tmp_path / "there"
     channel = PlatformChannel(platform(folder, holds))
     assert channel.test(now()).disposition != "delivered"
@@ -290,7 +290,7 @@ def test_the_check_writes_nothing_and_finds_what_is_missing(tmp_path: Path, hold
 
 
 @BOTH
-def test_a_rehearsal_shows_the_rows_and_writes_none(tmp_path: Path, holds: Holds) -> None:
+def test_a_rehearsal_shows_the_rows_and_writes_none(tmp_path: Path, holds: FileContent) -> None:
     shown = platform(tmp_path, holds).rehearse([change(USER)], now())
     heading, columns, row = shown.splitlines()
     assert str(tmp_path / "blocked.csv") in heading

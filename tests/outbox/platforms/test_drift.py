@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from bounce_watcher.model.list_comparison import Case
+from bounce_watcher.model.list_comparison import DifferenceKind
 from bounce_watcher.service.operations import drift as drifting
 from bounce_watcher.service.operations.drift import Drift, drift
 from tests.outbox.platforms.desk import Desk
@@ -13,7 +13,7 @@ from tests.outbox.platforms.vendor import Vendor
 USER, OTHER, THEIRS = "user@example.org", "first.last+tag@example.org", "theirs@example.org"
 
 
-def cases(found: Drift) -> dict[str, Case]:
+def cases(found: Drift) -> dict[str, DifferenceKind]:
     found.read(lambda _: None)
     return {each.address.lower(): each.case for each in found.differences()}
 
@@ -31,7 +31,7 @@ def test_its_list_is_compared_and_mended(desk: Desk, vendor: Vendor, monkeypatch
     vendor.prepare(USER)  # who is known there is subscribed again
     vendor.listed.add(THEIRS)
     with drift(desk.settings, desk.ledger, desk.platform) as found:
-        assert cases(found) == {USER: Case.MISSING, THEIRS: Case.THEIRS}
+        assert cases(found) == {USER: DifferenceKind.MISSING, THEIRS: DifferenceKind.THEIRS}
         assert (found.fix_there(), found.fix_here("news")) == (1, 1)
     desk.send()
     assert vendor.listed >= {USER, OTHER, THEIRS}

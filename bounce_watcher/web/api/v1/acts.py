@@ -16,7 +16,7 @@ from bounce_watcher.service.clock import utcnow
 from bounce_watcher.service.operations.reported import usual_stream
 from bounce_watcher.web.api.v1 import answers
 from bounce_watcher.web.api.v1.json import json_answer
-from bounce_watcher.web.api.v1.lists import LONGEST, house_of
+from bounce_watcher.web.api.v1.lists import LONGEST, context_of
 from bounce_watcher.web.http.access import Viewer
 from bounce_watcher.words.rows import suppression_row
 
@@ -46,14 +46,14 @@ class ToSuppress(_Asked):
     until: Annotated[datetime | None, Field(description="RFC 3339, with a zone; for good where it is left out")] = None
 
 
-class Chosen(_Asked):
+class ItemSelection(_Asked):
     """Items by their ids, or all of a target."""
 
     ids: Annotated[list[str], Field(max_length=MOST_IDS)] = []
     target: Annotated[str | None, Field(max_length=LONGEST)] = None
 
     @model_validator(mode="after")
-    def _chooses(self) -> "Chosen":
+    def _chooses(self) -> "ItemSelection":
         if not self.ids and self.target is None:
             raise ValueError("chooses nothing: send ids, or a target")
         return self
@@ -62,17 +62,17 @@ class Chosen(_Asked):
 @router.post("/suppressions", status_code=201, response_model=answers.Suppression, tags=["suppressions"])
 def suppress(request: Request, asked: ToSuppress) -> Response:
     """Suppresses a recipient by hand and tells the platform."""
-    house, now = house_of(request), utcnow()
-    stream = asked.stream or usual_stream(house.settings)
+    context, now = context_of(request), utcnow()
+    stream = asked.stream or usual_stream(context.settings)
     if stream is None:
         raise HTTPException(422, "stream: is needed, as there are several")
     if asked.until is not None and (asked.until.tzinfo is None or asked.until <= now):
         raise HTTPException(422, "until: must lie ahead, with a zone: write it as 2027-01-01T00:00:00Z")
-    house.ledger.suppress(
-        asked.recipient, stream, _actor(request, asked.because), announce=announcer(house.settings), until=asked.until
+    context.ledger.suppress(
+        asked.recipient, stream, _actor(request, asked.because), announce=announcer(context.settings), until=asked.until
     )
     found = next(
-        each for each in house.ledger.suppressions(SuppressionFilter(asked.recipient, stream))
+        each for each in context.ledger.suppressions(SuppressionFilter(asked.recipient, stream))
         if each.stream == stream
     )
     return json_answer(suppression_row(found), 201)
@@ -88,9 +88,9 @@ def release(
     stream: Annotated[str | None, Query(min_length=1, max_length=LONGEST)] = None,
 ) -> Response:
     """Releases a recipient, in one stream or in all, and tells the platform. 404 where nothing is suppressed."""
-    house = house_of(request)
-    released = house.ledger.release(
-        recipient, stream, _actor(request, because), announce=announcer(house.settings)
+    context = context_of(request)
+    released = context.ledger.release(
+        recipient, stream, _actor(request, because), announce=announcer(context.settings)
     )
     if not released:
         raise HTTPException(404, "this recipient is not suppressed" + (" in this stream" if stream else ""))
@@ -98,18 +98,20 @@ def release(
 
 
 @router.post("/outbox/retry", response_model=answers.Retried, tags=["outbox"])
-def retry(request: Request, asked: Chosen) -> Response:
+def retry(request: Request, asked: ItemSelection) -> Response:
     """Makes dead items due at once, but resumes no target that a person paused."""
-    house = house_of(request)
-    changed = house.ledger.retry(_actor(request), ids=asked.ids, target=asked.target)
-    return json_answer({"changed": changed, "paused": sorted(house.ledger.deliveries.paused(asked.ids, asked.target))})
+    context = context_of(request)
+    changed = context.ledger.retry(_actor(request), ids=asked.ids, target=asked.target)
+    return json_answer(
+        {"changed": changed, "paused": sorted(context.ledger.deliveries.paused(asked.ids, asked.target))}
+    )
 
 
 @router.post("/outbox/discard", response_model=answers.Changed, tags=["outbox"])
-def discard(request: Request, asked: Chosen) -> Response:
+def discard(request: Request, asked: ItemSelection) -> Response:
     """Gives up on items that are due or dead."""
-    house = house_of(request)
-    changed = house.ledger.discard(_actor(request), ids=asked.ids, target=asked.target)
+    context = context_of(request)
+    changed = context.ledger.discard(_actor(request), ids=asked.ids, target=asked.target)
     return json_answer({"changed": changed})
 
 
@@ -127,16 +129,16 @@ class ToResume(_Asked):
 )
 def pause(request: Request, asked: ToPause) -> Response:
     """Sends nothing more to a target until it is resumed; changed: 0 where it is paused already. 404: no such target"""
-    house = house_of(request)
-    if asked.target not in {each.name for each in house.settings.receivers}:
+    context = context_of(request)
+    if asked.target not in {each.name for each in context.settings.receivers}:
         raise HTTPException(404, "no target of the configuration has this name")
-    return json_answer({"changed": int(house.ledger.pause(asked.target, _actor(request, asked.because)))})
+    return json_answer({"changed": int(context.ledger.pause(asked.target, _actor(request, asked.because)))})
 
 
 @router.post("/outbox/resume", response_model=answers.Changed, tags=["outbox"])
 def resume(request: Request, asked: ToResume) -> Response:
     """Sends again to a target that was paused; changed: 0 where it was not."""
-    return json_answer({"changed": int(house_of(request).ledger.resume(asked.target, _actor(request)))})
+    return json_answer({"changed": int(context_of(request).ledger.resume(asked.target, _actor(request)))})
 
 
 def _actor(request: Request, note: str | None = None) -> Actor:

@@ -7,14 +7,14 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from bounce_watcher.model.fields import Action
 from bounce_watcher.model.finding import Evidence, Kind
-from bounce_watcher.model.ledger import By, Disposition, NoticeType, OutboxState, Scope, State, SuppressionSource
+from bounce_watcher.model.ledger import ChangedBy, Disposition, NoticeType, OutboxState, Scope, State, SuppressionSource
 from bounce_watcher.model.optout import AskedBy
 from bounce_watcher.model.verdict import BounceType, Reason
 
 Grounds = Annotated[dict[str, Any] | None, Field(description="why, as data: see grounds.schema.json of the package")]
 
 
-class Answer(BaseModel):
+class ApiObject(BaseModel):
     model_config = ConfigDict(extra="allow")
 
 
@@ -24,7 +24,7 @@ class Problem(BaseModel):
     error: str
 
 
-class Event(Answer):
+class Event(ApiObject):
     """One recipient of one report."""
 
     id: str
@@ -57,7 +57,7 @@ class Event(Answer):
     client_ip: Annotated[str | None, Field(description="the host that handed the report to your own mail server")]
 
 
-class Suppression(Answer):
+class Suppression(ApiObject):
     recipient: str
     stream: str
     state: State
@@ -74,17 +74,17 @@ class Suppression(Answer):
     events: list[str]
 
 
-class StateStep(Answer):
+class StateStep(ApiObject):
     at: datetime
     state: State
-    by: By
+    by: ChangedBy
     because: str | None
     grounds: Grounds
     reason: str | None
     until: datetime | None
 
 
-class Protector(Answer):
+class Protector(ApiObject):
     """Who keeps the rules off a recipient: `name` is the address or "@" and its domain, `by` a person or the
     configuration, which tells no time and no reason."""
 
@@ -94,7 +94,7 @@ class Protector(Answer):
     because: str | None
 
 
-class OptOut(Answer):
+class OptOut(ApiObject):
     """Somebody asked for no more mail: nobody is suppressed by it. It waits for a person until `done_at`."""
 
     id: str
@@ -113,7 +113,7 @@ class OptOut(Answer):
     because: str | None
 
 
-class Recipient(Answer):
+class Recipient(ApiObject):
     """One stream of a recipient."""
 
     recipient: str
@@ -129,7 +129,7 @@ class Recipient(Answer):
     opt_outs: list[OptOut]
 
 
-class OutboxItem(Answer):
+class OutboxItem(ApiObject):
     id: str
     target: str
     type: NoticeType
@@ -143,7 +143,7 @@ class OutboxItem(Answer):
     last_answer: str | None
 
 
-class Tried(Answer):
+class Tried(ApiObject):
     number: int
     at: datetime
     took_ms: int | None
@@ -152,7 +152,7 @@ class Tried(Answer):
     next_at: datetime | None
 
 
-class Delivery(OutboxItem):
+class OutboxItemDetail(OutboxItem):
     """An item with its last tries, the last one first, and what a try would send now."""
 
     request: Annotated[str | None, Field(description="Secrets and signatures masked; null where nothing is to be sent")]

@@ -13,7 +13,7 @@ from starlette.responses import JSONResponse, Response
 from bounce_watcher.model.errors import PermanentFailure, TemporaryFailure
 from bounce_watcher.web.api.v1 import acts, lists
 from bounce_watcher.web.api.v1.answers import Problem
-from bounce_watcher.web.context import House
+from bounce_watcher.web.context import WebContext
 from bounce_watcher.web.http import reported
 
 _PROBLEMS: Mapping[int | str, dict[str, Any]] = {
@@ -29,7 +29,7 @@ _TOKEN = HTTPBearer(auto_error=False, description="`token` or `read_token` under
 """Of the description alone: `web.access` asks for it."""
 
 
-def api(house: House) -> FastAPI:
+def api(context: WebContext) -> FastAPI:
     """To be mounted at /api/v1."""
     app = FastAPI(
         title="Bounce Watcher", version="1", docs_url=None, redoc_url=None, openapi_url="/openapi.json",
@@ -39,10 +39,10 @@ def api(house: House) -> FastAPI:
             TemporaryFailure: _told_of_failure, PermanentFailure: _told_of_failure,
         },
     )
-    app.state.house = house
+    app.state.context = context
     app.include_router(lists.router)
     app.include_router(acts.router)
-    reported.add_to(app, house)
+    reported.add_to(app, context)
     return app
 
 

@@ -7,13 +7,13 @@ from typing import Any
 from starlette.responses import JSONResponse
 
 
-class _Told(JSONResponse):
+class _JsonAnswer(JSONResponse):
     def render(self, content: Any) -> bytes:
         return json.dumps(content, default=_value, separators=(",", ":")).encode()  # ASCII: lone surrogates stay so
 
 
 def json_answer(content: Any, status: int = 200) -> JSONResponse:
-    return _Told(content, status)
+    return _JsonAnswer(content, status)
 
 
 def _value(value: object) -> str:

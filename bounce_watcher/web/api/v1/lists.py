@@ -10,9 +10,9 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 
 from bounce_watcher.ledger.lists.filters import (
-    By,
     EventFilter,
     EventPlace,
+    GroupBy,
     OutboxFilter,
     SuppressionFilter,
     SuppressionPlace,
@@ -26,7 +26,7 @@ from bounce_watcher.service.clock import utcnow
 from bounce_watcher.service.operations.protecting import protector
 from bounce_watcher.web.api.v1 import answers, places
 from bounce_watcher.web.api.v1.json import json_answer
-from bounce_watcher.web.context import House
+from bounce_watcher.web.context import WebContext
 from bounce_watcher.words.rows import (
     Row,
     event_row,
@@ -61,9 +61,9 @@ def _written(value: object) -> object:
 Moment = Annotated[datetime | None, BeforeValidator(_written), Field(description="RFC 3339, with a zone")]
 
 
-def house_of(request: Request) -> House:
-    house: House = request.app.state.house
-    return house
+def context_of(request: Request) -> WebContext:
+    context: WebContext = request.app.state.context
+    return context
 
 
 class EventQuery(BaseModel):
@@ -94,7 +94,7 @@ class EventQuery(BaseModel):
 @router.get("/events", response_model=answers.Events, tags=["events"])
 def events(request: Request, asked: Annotated[EventQuery, Query()]) -> Response:
     """Every recipient of every report, in the order of time."""
-    found = house_of(request).ledger.some_events(asked.filter())
+    found = context_of(request).ledger.some_events(asked.filter())
     place = found.following
     return _page("events", map(event_row, found.rows), places.told(place.at.isoformat(), place.id) if place else None)
 
@@ -107,7 +107,7 @@ def suppressions(
     """Whom not to mail, in the order of addresses."""
     place = SuppressionPlace(*places.read(after, 2)) if after is not None else None
     wanted = SuppressionFilter(recipient, stream, state, reason, limit, place)
-    found = house_of(request).ledger.some_suppressions(wanted)
+    found = context_of(request).ledger.some_suppressions(wanted)
     behind = found.following
     return _page(
         "suppressions", map(suppression_row, found.rows), places.told(behind.key, behind.stream) if behind else None
@@ -119,9 +119,9 @@ def recipients(
     request: Request, recipient: Annotated[str, Query(min_length=1, max_length=LONGEST)], stream: Text = None
 ) -> Response:
     """All that is known of one address, stream by stream; an empty list where nothing is."""
-    house = house_of(request)
-    ledger = house.ledger
-    it, opt_outs = protector(house.settings, ledger, recipient), ledger.opt_outs_of(recipient)
+    context = context_of(request)
+    ledger = context.ledger
+    it, opt_outs = protector(context.settings, ledger, recipient), ledger.opt_outs_of(recipient)
     known = with_streams_of(ledger.recipients(recipient), opt_outs, ledger.known_as(recipient))
     rows = [
         recipient_row(
@@ -145,36 +145,37 @@ def outbox(
     """What targets are told, in the order in which it was written."""
     behind = places.read(after, 1)[0] if after is not None else None
     wanted = OutboxFilter(state, target, recipient, limit, _aware("since", since), after=behind)
-    found = list(house_of(request).ledger.outbox(wanted))
+    found = list(context_of(request).ledger.outbox(wanted))
     following = places.told(found[-1].id) if len(found) == limit else None
     return _page("outbox", map(outbox_row, found), following)
 
 
 @router.get(
-    "/outbox/{item_id}", response_model=answers.Delivery, tags=["outbox"], responses={404: {"model": answers.Problem}}
+    "/outbox/{item_id}", response_model=answers.OutboxItemDetail, tags=["outbox"],
+    responses={404: {"model": answers.Problem}}
 )
 def delivery(request: Request, item_id: Annotated[str, Path(max_length=LONGEST)]) -> Response:
     """One item with its tries. 404 where there is none of that id."""
-    house = house_of(request)
-    item = next(house.ledger.outbox(OutboxFilter(id=item_id)), None)
+    context = context_of(request)
+    item = next(context.ledger.outbox(OutboxFilter(id=item_id)), None)
     if item is None:
         raise HTTPException(404, "there is no item of this id")
-    sent, _ = rehearse_among(house.settings.receivers, item, utcnow())
-    tries = [tried_row(tried) for tried in house.ledger.deliveries.tries(item.id)]
+    sent, _ = rehearse_among(context.settings.receivers, item, utcnow())
+    tries = [tried_row(tried) for tried in context.ledger.deliveries.tries(item.id)]
     return json_answer({**outbox_row(item), "request": sent, "tries": tries})
 
 
 @router.get("/stats", response_model=answers.Stats, tags=["stats"])
 def told_stats(
     request: Request, since: Moment = None, until: Moment = None, stream: Text = None,
-    by: Annotated[list[By], Query(max_length=len(By), description="What to tell apart")] = [By.TYPE],  # noqa: B006
+    by: Annotated[list[GroupBy], Query(max_length=len(GroupBy), description="What to tell apart")] = [GroupBy.TYPE],  # noqa: B006
 ) -> Response:
     """How many reports arrived, by day, type, reason, provider, stream or sending; the last 30 days unless told."""
     end = _aware("until", until) or utcnow()
     begin = _aware("since", since) or end - timedelta(days=30)
     if begin > end:
         raise HTTPException(422, "since: is after until")
-    found = stats(house_of(request).ledger, begin, end, by, stream)
+    found = stats(context_of(request).ledger, begin, end, by, stream)
     return json_answer({
         "since": found.since, "until": found.until, "total": found.total, "sent": found.sent,
         "opt_outs": found.opt_outs, "rows": found.rows,

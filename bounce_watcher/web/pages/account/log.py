@@ -2,10 +2,10 @@
 
 from starlette.responses import Response
 
-from bounce_watcher.ledger.actions import Action
-from bounce_watcher.ledger.lists.browse import By, Query
+from bounce_watcher.ledger.actions import LoggedAction
+from bounce_watcher.ledger.lists.browse import FilterField, Query
 from bounce_watcher.web.pages.recipients.recipient import ACTIONS
-from bounce_watcher.web.request import Visit, get
+from bounce_watcher.web.request import PageRequest, get
 from bounce_watcher.web.view import listing
 from bounce_watcher.web.view.formatting import harmless
 from bounce_watcher.web.view.listing import Column, Download, Filter
@@ -13,10 +13,11 @@ from bounce_watcher.web.view.listing import Column, Download, Filter
 _PAGE_KEY = (int,)
 
 FILTERS = (
-    Filter(By.ACTOR, "By"), Filter(By.ACTION, "Action", lambda value: ACTIONS.get(value, harmless(value, 60))),
+    Filter(FilterField.ACTOR, "By"),
+    Filter(FilterField.ACTION, "Action", lambda value: ACTIONS.get(value, harmless(value, 60))),
 )
 
-DOWNLOAD: Download[Action] = Download("log", (
+DOWNLOAD: Download[LoggedAction] = Download("log", (
     Column("When", lambda done: done.at),
     Column("Who", lambda done: done.actor),
     Column("What", lambda done: ACTIONS.get(done.action, done.action)),
@@ -29,22 +30,22 @@ DOWNLOAD: Download[Action] = Download("log", (
 })
 
 
-def log(visit: Visit) -> Response:
-    asked = listing.filters(visit, FILTERS)
+def log(request: PageRequest) -> Response:
+    asked = listing.filters(request, FILTERS)
     wanted = Query(asked.choices, asked.since, asked.until)
-    ledger = visit.house.ledger
-    if listing.wanted_format(visit):
-        return listing.download(visit, asked, DOWNLOAD, ledger.all_actions(wanted))
-    page = ledger.action_page(wanted, listing.place(visit, _PAGE_KEY))
-    return visit.page(
-        "log.html", "Log", asked=asked, pager=listing.pager(visit, page), exports=listing.exports(visit),
-        rows=[(done, ACTIONS.get(done.action, done.action), _subject(visit, done)) for done in page.rows],
+    ledger = request.context.ledger
+    if listing.wanted_format(request):
+        return listing.download(request, asked, DOWNLOAD, ledger.all_actions(wanted))
+    page = ledger.action_page(wanted, listing.place(request, _PAGE_KEY))
+    return request.page(
+        "log.html", "Log", asked=asked, pager=listing.pager(request, page), exports=listing.exports(request),
+        rows=[(done, ACTIONS.get(done.action, done.action), _subject(request, done)) for done in page.rows],
     )
 
 
-def _subject(visit: Visit, done: Action) -> tuple[str, str | None]:
+def _subject(request: PageRequest, done: LoggedAction) -> tuple[str, str | None]:
     """What it was done to, and where that is shown: a recipient under its address, all else under its name."""
-    address = visit.house.ledger.names.address(done.subject)
+    address = request.context.ledger.names.address(done.subject)
     if address is not None and address.find("@") > 0:
         return harmless(address, 320), f"/recipients/{done.subject}"
     return harmless(done.subject, 200), None

@@ -2,21 +2,21 @@
 
 from starlette.responses import Response
 
-from bounce_watcher.web.request import Visit, get, see
+from bounce_watcher.web.request import PageRequest, get, see
 
 LOOKS_AGAIN = 5
 """Seconds. It needs no script, and can be switched off: a page that is loaded anew moves under its reader."""
 _STILL = "still"
 
 
-def working(visit: Visit) -> Response:
-    work = visit.house.works.of(visit.path["name"])
+def working(request: PageRequest) -> Response:
+    work = request.context.jobs.of(request.path["name"])
     if work is not None and work.is_over and work.trouble is None:
         return see(work.leads_to)
-    is_moving = work is not None and not work.is_over and not visit.query.get(_STILL)
+    is_moving = work is not None and not work.is_over and not request.query.get(_STILL)
     title = "Nothing is under way" if work is None else "It broke off" if work.is_over else "Under way"
-    page = visit.page("working.html", title, work=work, heading=title, is_moving=is_moving, seconds=LOOKS_AGAIN,
-                      still=f"{visit.url_path}?{_STILL}=1")
+    page = request.page("working.html", title, work=work, heading=title, is_moving=is_moving, seconds=LOOKS_AGAIN,
+                      still=f"{request.url_path}?{_STILL}=1")
     if is_moving:
         page.headers["Refresh"] = str(LOOKS_AGAIN)
     return page

@@ -3,11 +3,11 @@
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from bounce_watcher.web.request import Visit, post, see
+from bounce_watcher.web.request import PageRequest, post, see
 
 
-def end(visit: Visit) -> Response:
-    if not visit.house.ledger.sessions.end([visit.path["id"]], visit.actor(None)):
+def end(request: PageRequest) -> Response:
+    if not request.context.ledger.sessions.end([request.path["id"]], request.actor(None)):
         raise HTTPException(404, "This session is over already: nothing was changed.")
     return see("/settings?done=end-session#sessions")
 

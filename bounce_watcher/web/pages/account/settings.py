@@ -13,7 +13,7 @@ from starlette.responses import Response
 from bounce_watcher.config import Settings
 from bounce_watcher.config.keys import table_of
 from bounce_watcher.model.url import MASK, without_url_secrets
-from bounce_watcher.web.request import Visit, get
+from bounce_watcher.web.request import PageRequest, get
 from bounce_watcher.web.view.formatting import harmless
 
 KEYS = (
@@ -35,7 +35,7 @@ _CALL = "_call"
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class SettingLine:
     key: str
     value: str
 
@@ -43,25 +43,27 @@ class Line:
 @dataclass(frozen=True, slots=True)
 class Section:
     title: str
-    lines: tuple[Line, ...]
+    lines: tuple[SettingLine, ...]
 
 
-def settings(visit: Visit) -> Response:
-    ledger = visit.house.ledger
+def settings(request: PageRequest) -> Response:
+    ledger = request.context.ledger
     protected = ledger.protections(MOST_PROTECTED + 1)
-    return visit.page(
-        "settings.html", "Settings", sections=[*sections(visit.house.settings), kept(visit)], keys=KEYS,
+    return request.page(
+        "settings.html", "Settings", sections=[*sections(request.context.settings), kept(request)], keys=KEYS,
         protected=[(each, ledger.names.name(each.name)) for each in protected[:MOST_PROTECTED]],
-        more_protected=len(protected) > MOST_PROTECTED, done=visit.query.get("done"),
-        sign_ins=ledger.sessions.all(visit.now)[:MOST_SESSIONS] if visit.viewer.may_act else [],
+        more_protected=len(protected) > MOST_PROTECTED, done=request.query.get("done"),
+        sign_ins=ledger.sessions.all(request.now)[:MOST_SESSIONS] if request.viewer.may_act else [],
     )
 
 
-def kept(visit: Visit) -> Section:
+def kept(request: PageRequest) -> Section:
     """How much mail there is, next to how much there may be."""
-    quota = visit.house.settings.raw_quota
+    quota = request.context.settings.raw_quota
     of = "no quota" if quota is None else f"of {volume(quota)} (raw_quota)"
-    return Section("Disk", (Line("raw mail kept, compressed", f"{volume(visit.house.ledger.raw_bytes())}, {of}"),))
+    return Section(
+        "Disk", (SettingLine("raw mail kept, compressed", f"{volume(request.context.ledger.raw_bytes())}, {of}"),)
+    )
 
 
 def volume(size: int) -> str:
@@ -87,24 +89,24 @@ def sections(settings: Settings) -> Iterator[Section]:
     ))
 
 
-def _lines(key: str, value: object) -> Iterator[Line]:
+def _lines(key: str, value: object) -> Iterator[SettingLine]:
     if isinstance(value, SecretStr):
-        yield Line(key, "set")
+        yield SettingLine(key, "set")
     elif is_dataclass(value) and not isinstance(value, type):
         places = table_of(type(value)).places
         for field in fields(value):
             written = ".".join(places.get(field.name, (field.name,)))
             name, held = _under(key, written), getattr(value, field.name)
             if field.name == "url" and hasattr(value, "shown_url"):
-                yield Line(name, harmless(value.shown_url) or "not set")
+                yield SettingLine(name, harmless(value.shown_url) or "not set")
             else:
-                yield from _lines(name, held) if field.repr else [Line(name, "set" if held else "not set")]
+                yield from _lines(name, held) if field.repr else [SettingLine(name, "set" if held else "not set")]
     elif isinstance(value, tuple | list) and any(map(is_dataclass, value)):
         for each in value:
             yield from _lines(_under(key, getattr(each, "name", "")), each)
     else:
         told = without_url_secrets(_plain(value))
-        yield Line(key, harmless(_without_query(told) if key.endswith(_CALL) else told))
+        yield SettingLine(key, harmless(_without_query(told) if key.endswith(_CALL) else told))
 
 
 def _without_query(call: str) -> str:

@@ -8,7 +8,7 @@ from starlette.responses import RedirectResponse, Response
 
 from bounce_watcher.ledger.sessions import Role
 from bounce_watcher.web.http.access import SIGN_IN
-from bounce_watcher.web.request import Visit, ask, get
+from bounce_watcher.web.request import PageRequest, ask, get
 from bounce_watcher.web.view.formatting import age
 from bounce_watcher.web.view.render import html
 
@@ -16,50 +16,50 @@ _WRONG = "This token is not valid."
 _NO_TOKEN = "Nobody can sign in: no token is set under [web] in the configuration."
 
 
-def form(visit: Visit) -> Response:
-    _demand_a_token(visit)
-    return _form(visit, _local(visit.query.get("next", "/")))
+def form(request: PageRequest) -> Response:
+    _demand_a_token(request)
+    return _form(request, _local(request.query.get("next", "/")))
 
 
-def sign_in(visit: Visit) -> Response:
-    _demand_a_token(visit)
-    wanted, throttle = _local(visit.form.get("next", "/")), visit.sessions.throttle
-    if wait := throttle.wait(visit.peer, visit.now):
-        return _too_many(visit, wanted, wait)
-    token = visit.form.get("token", "").strip()
-    if visit.sessions.role_of(token) is None:
-        throttle.failed(visit.peer, visit.now, way="form", wanted=Role.READER.value)
-        return _form(visit, wanted, _WRONG, 403)
+def sign_in(request: PageRequest) -> Response:
+    _demand_a_token(request)
+    wanted, throttle = _local(request.form.get("next", "/")), request.sessions.throttle
+    if wait := throttle.wait(request.peer, request.now):
+        return _too_many(request, wanted, wait)
+    token = request.form.get("token", "").strip()
+    if request.sessions.role_of(token) is None:
+        throttle.failed(request.peer, request.now, way="form", wanted=Role.READER.value)
+        return _form(request, wanted, _WRONG, 403)
     response = RedirectResponse(wanted, 303)
-    if visit.viewer.session:
-        visit.sessions.close(visit.viewer.session)
-    visit.sessions.open(response, token, visit.now, peer=visit.peer, agent=visit.agent, secure=visit.secure)
+    if request.viewer.session:
+        request.sessions.close(request.viewer.session)
+    request.sessions.open(response, token, request.now, peer=request.peer, agent=request.agent, secure=request.secure)
     return response
 
 
-def sign_out(visit: Visit) -> Response:
-    if not visit.viewer.session:
+def sign_out(request: PageRequest) -> Response:
+    if not request.viewer.session:
         raise HTTPException(404, "nobody is signed in")
     response = RedirectResponse(SIGN_IN, 303)
-    visit.sessions.close(visit.viewer.session)
-    visit.sessions.forget(response)
+    request.sessions.close(request.viewer.session)
+    request.sessions.forget(response)
     return response
 
 
-def _demand_a_token(visit: Visit) -> None:
-    web = visit.house.settings.web
+def _demand_a_token(request: PageRequest) -> None:
+    web = request.context.settings.web
     if web is None or web.token is None:
         raise HTTPException(404, _NO_TOKEN)
 
 
-def _too_many(visit: Visit, wanted: str, wait: int) -> Response:
-    answer = _form(visit, wanted, f"Too many tries from your address. Wait {age(timedelta(seconds=wait))}.", 429)
+def _too_many(request: PageRequest, wanted: str, wait: int) -> Response:
+    answer = _form(request, wanted, f"Too many tries from your address. Wait {age(timedelta(seconds=wait))}.", 429)
     answer.headers["Retry-After"] = str(wait)
     return answer
 
 
-def _form(visit: Visit, wanted: str, error: str | None = None, status: int = 200) -> Response:
-    csrf = visit.sessions.form_token(visit.viewer.asker)
+def _form(request: PageRequest, wanted: str, error: str | None = None, status: int = 200) -> Response:
+    csrf = request.sessions.form_token(request.viewer.asker)
     return html("sign_in.html", {"title": "Sign in", "next": wanted, "error": error, "csrf": csrf}, status)
 
 

@@ -8,10 +8,10 @@ from markupsafe import Markup
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from bounce_watcher.ledger.actions import Action
-from bounce_watcher.ledger.lists.browse import By, Query
+from bounce_watcher.ledger.actions import LoggedAction
+from bounce_watcher.ledger.lists.browse import FilterField, Query
 from bounce_watcher.ledger.lists.figures import Of, Span
-from bounce_watcher.ledger.lists.incidents import Held, is_asked_for
+from bounce_watcher.ledger.lists.incidents import HeldRecipient, is_asked_for
 from bounce_watcher.ledger.lists.paging import Page, TookTooLong
 from bounce_watcher.model.grounds import Outage
 from bounce_watcher.model.grounds_json import SUBJECT
@@ -22,7 +22,7 @@ from bounce_watcher.policy.rulings import Ruling
 from bounce_watcher.web.pages.recipients.events import rid_of
 from bounce_watcher.web.pages.recipients.recipient import ACTIONS
 from bounce_watcher.web.pages.statistics.bounces import guard_words, provider_of, shade
-from bounce_watcher.web.request import Visit, get
+from bounce_watcher.web.request import PageRequest, get
 from bounce_watcher.web.view import charts, formatting, links, listing
 from bounce_watcher.web.view.formatting import counted, harmless, moment, name, number
 from bounce_watcher.web.view.listing import Column, Download, Filter
@@ -41,10 +41,11 @@ _SLACK = timedelta(seconds=1)
 _BY_HAND = frozenset(each.value for each in Ruling)
 
 FILTERS = (
-    Filter(By.STATE, "State", lambda value: STATES[value][0] if value in STATES else value, tuple(STATES)),
-    Filter(By.TYPE, "Kind", lambda value: formatting.ALERTS[AlertKind(value)] if value in {*AlertKind} else value,
+    Filter(FilterField.STATE, "State", lambda value: STATES[value][0] if value in STATES else value, tuple(STATES)),
+    Filter(FilterField.TYPE, "Kind",
+           lambda value: formatting.ALERTS[AlertKind(value)] if value in {*AlertKind} else value,
            tuple(each.value for each in AlertKind)),
-    Filter(By.PROVIDER, "Provider", formatting.provider),
+    Filter(FilterField.PROVIDER, "Provider", formatting.provider),
 )
 
 
@@ -93,39 +94,39 @@ DOWNLOAD: Download[Alert] = Download("incidents", (
 })
 
 
-def incidents(visit: Visit) -> Response:
-    asked = listing.filters(visit, FILTERS)
+def incidents(request: PageRequest) -> Response:
+    asked = listing.filters(request, FILTERS)
     wanted = Query(asked.choices, asked.since, asked.until)
-    known = visit.house.ledger.incidents
-    if listing.wanted_format(visit):
-        return listing.download(visit, asked, DOWNLOAD, known.all(wanted))
+    known = request.context.ledger.incidents
+    if listing.wanted_format(request):
+        return listing.download(request, asked, DOWNLOAD, known.all(wanted))
     page: Page[Alert] = Page(())
     under_way: list[Alert] = []
     is_late = False
     if not asked.problem:
-        states = asked.choices.get(By.STATE)
+        states = asked.choices.get(FilterField.STATE)
         try:
-            if (states is None or is_asked_for(_OPEN, states)) and not visit.query.get("after"):
+            if (states is None or is_asked_for(_OPEN, states)) and not request.query.get("after"):
                 under_way = known.open(wanted)
             if states is None or is_asked_for(_ENDED, states):
-                page = known.over(wanted, listing.place(visit, _PAGE_KEY))
+                page = known.over(wanted, listing.place(request, _PAGE_KEY))
         except TookTooLong:
             is_late = True
     rows = [(alert, what(alert), _state(alert), provider_of(alert)) for alert in (*under_way, *page.rows)]
-    return visit.page(
-        "incidents.html", "Incidents", asked=asked, rows=rows, open=len(under_way), pager=listing.pager(visit, page),
-        late=is_late, exports=listing.exports(visit), by=By, times=listing.times_of(visit, asked),
+    return request.page(
+        "incidents.html", "Incidents", asked=asked, rows=rows, open=len(under_way), pager=listing.pager(request, page),
+        late=is_late, exports=listing.exports(request), by=FilterField, times=listing.times_of(request, asked),
         states=[(value, told) for value, (told, _) in STATES.items()],
-        kinds=[(each.value, formatting.ALERTS[each]) for each in AlertKind], range=visit.query.get("range", ""),
-        is_first=not visit.query.get("after"),
+        kinds=[(each.value, formatting.ALERTS[each]) for each in AlertKind], range=request.query.get("range", ""),
+        is_first=not request.query.get("after"),
     )
 
 
 # ── one ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-def alert_of(visit: Visit) -> Alert:
+def alert_of(request: PageRequest) -> Alert:
     """Raises HTTPException where there is none."""
-    alert = visit.house.ledger.alert(visit.path["id"])
+    alert = request.context.ledger.alert(request.path["id"])
     if alert is None:
         raise HTTPException(404, "No such incident: the link is damaged, or of another ledger.")
     return alert
@@ -138,21 +139,21 @@ class Number:
     link: str | None = None
 
 
-def incident(visit: Visit) -> Response:
-    alert, ledger = alert_of(visit), visit.house.ledger
+def incident(request: PageRequest) -> Response:
+    alert, ledger = alert_of(request), request.context.ledger
     try:
-        held = ledger.incidents.held(alert.id, listing.place(visit, _HELD_KEY))
+        held = ledger.incidents.held(alert.id, listing.place(request, _HELD_KEY))
         numbers = ledger.incidents.held_numbers(alert.id)
     except TookTooLong:
         held, numbers = Page(()), None
     done = ledger.actions_on(alert.id)
-    begins = visit.link() if visit.query.get("after") else None
-    return visit.page(
+    begins = request.link() if request.query.get("after") else None
+    return request.page(
         "incident.html", what(alert), alert=alert, what=what(alert), state=_state(alert), sentences=_sentences(alert),
-        kind=formatting.ALERTS[alert.kind], provider=provider_of(alert), chart=_chart(visit, alert), numbers=numbers,
-        figures=list(_figures(alert, done)), held=[(each, rid_of(visit, each.recipient)) for each in held.rows],
-        further=listing.pager(visit, held).older, begins=begins,
-        can_undo=Incident.of(alert) is not None, done=done[0] if done and visit.query.get("done") else None,
+        kind=formatting.ALERTS[alert.kind], provider=provider_of(alert), chart=_chart(request, alert), numbers=numbers,
+        figures=list(_figures(alert, done)), held=[(each, rid_of(request, each.recipient)) for each in held.rows],
+        further=listing.pager(request, held).older, begins=begins,
+        can_undo=Incident.of(alert) is not None, done=done[0] if done and request.query.get("done") else None,
         actions=done, called=ACTIONS,
     )
 
@@ -228,7 +229,7 @@ def _since(alert: Alert) -> str:
     return f"Since {moment(alert.since)}"
 
 
-def _figures(alert: Alert, done: Sequence[Action]) -> Iterator[Number]:
+def _figures(alert: Alert, done: Sequence[LoggedAction]) -> Iterator[Number]:
     if alert.kind is AlertKind.QUIET:
         yield Number("Longest usual pause", counted(round(alert.usual), "hour", "hours"))
         yield Number("Noticed after", counted(alert.count, "hour", "hours"))
@@ -263,7 +264,7 @@ def _decided(state: str, ended: datetime | None) -> str | None:
 # ── the chart ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
 @dataclass(frozen=True, slots=True)
-class Chart:
+class IncidentChart:
     """`labels` stand below the bars, "" for none, with whether one gives way on a phone.
 
     `lines` are what a table shows: name, link, number.
@@ -282,30 +283,32 @@ _COLOURS = {AlertKind.OUTAGE: "address", AlertKind.BLOCKS: "sender", AlertKind.F
 _TYPES = {AlertKind.OUTAGE: BounceType.HARD.value, AlertKind.BLOCKS: BounceType.BLOCK.value}
 
 
-def _chart(visit: Visit, alert: Alert) -> Chart | None:
+def _chart(request: PageRequest, alert: Alert) -> IncidentChart | None:
     """None where nothing is counted, or what was is kept no longer."""
     if alert.kind not in _COLOURS:
         return None
-    end = visit.now if alert.ends_at is None else min(visit.now, alert.ends_at + _BEHIND)
+    end = request.now if alert.ends_at is None else min(request.now, alert.ends_at + _BEHIND)
     since, until = alert.since - _BEFORE, max(end, alert.since + _HOUR)
     step, word = (_HOUR, "hour") if until - since <= _MOST_HOURS else (_DAY, "day")
     since = since.replace(minute=0, second=0, microsecond=0, hour=since.hour if step is _HOUR else 0)
-    counts = visit.house.ledger.incidents.course(alert, since, until, step)
+    counts = request.context.ledger.incidents.course(alert, since, until, step)
     if not counts:
         return None
     places = [since + n * step for n in range(-(-(until - since) // step))]
     provider = provider_of(alert)
     of = Of(type=_TYPES.get(alert.kind), providers=(provider,) if provider else None)
     lines = [(_name(at, step), links.events(Span(at, at + step), of), counts.get(at, 0)) for at in places]
-    bars = [charts.Bar((charts.Part(_COLOURS[alert.kind], many),), link, f"{told}: {number(many)}")
+    bars = [charts.Bar((charts.BarSegment(_COLOURS[alert.kind], many),), link, f"{told}: {number(many)}")
             for told, link, many in lines]
     sentence = f"Its reports per {word}, from a day before it; UTC."
     if alert.kind is AlertKind.OUTAGE:
         sentence += " As the guard counts them: each address once, and none that was known to be wrong before."
-        sentence += f" {guard_words(alert, visit.now)}: shaded."
-    shades = [shade(alert, [Bin(at, at + step) for at in places], visit.now)] if alert.kind is AlertKind.OUTAGE else []
-    return Chart(sentence, charts.stacked_bars(bars, shades), charts.ticks(charts.top_of(bars)),
-                 _labels(places, step), lines, word)
+        sentence += f" {guard_words(alert, request.now)}: shaded."
+    shades = [
+        shade(alert, [Bin(at, at + step) for at in places], request.now)
+    ] if alert.kind is AlertKind.OUTAGE else []
+    return IncidentChart(sentence, charts.stacked_bars(bars, shades), charts.ticks(charts.top_of(bars)),
+                         _labels(places, step), lines, word)
 
 
 def _name(at: datetime, step: timedelta) -> str:
@@ -323,13 +326,15 @@ def _labels(places: list[datetime], step: timedelta) -> list[tuple[str, bool]]:
 
 # ── those whom it holds ─────────────────────────────────────────────────────────────────────────────────────────────
 
-def held(visit: Visit) -> Response:
+def held(request: PageRequest) -> Response:
     """All of them, as a file."""
-    alert = alert_of(visit)
-    return listing.download(visit, listing.filters(visit, ()), _HELD, visit.house.ledger.incidents.all_held(alert.id))
+    alert = alert_of(request)
+    return listing.download(
+        request, listing.filters(request, ()), _HELD, request.context.ledger.incidents.all_held(alert.id)
+    )
 
 
-_HELD: Download[Held] = Download("held", (
+_HELD: Download[HeldRecipient] = Download("held", (
     Column("Address", lambda each: each.recipient),
     Column("Stream", lambda each: each.stream),
     Column("Reason", lambda each: each.reason),

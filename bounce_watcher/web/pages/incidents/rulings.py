@@ -10,14 +10,14 @@ from bounce_watcher.model.ledger import Alert
 from bounce_watcher.policy.rulings import Ruling
 from bounce_watcher.web import many
 from bounce_watcher.web.pages.incidents.listing import alert_of, what
-from bounce_watcher.web.request import Visit, get, post
+from bounce_watcher.web.request import PageRequest, get, post
 from bounce_watcher.web.view import listing
 from bounce_watcher.web.view.formatting import command, counted
 from bounce_watcher.web.view.preview import Preview, at_the_shell, show
 
 
 @dataclass(frozen=True, slots=True)
-class Words:
+class RulingWords:
     """How a decision is told. `change` stands behind how many there are, `doing` before it."""
 
     verb: str
@@ -29,13 +29,13 @@ class Words:
 
 
 WORDS = {
-    Ruling.RELEASE: Words(
+    Ruling.RELEASE: RulingWords(
         "Release", "Releasing", "would be released",
         "They were not real: nothing that was reported of these addresses until now counts any more.",
         "The incident goes on until its reports are usual again: who is reported after this is held anew.",
         "Single addresses can be suppressed by hand; the whole cannot be undone.",
     ),
-    Ruling.CONFIRM: Words(
+    Ruling.CONFIRM: RulingWords(
         "Confirm", "Confirming", "would be suppressed",
         "They are real: each is suppressed by your decision, which neither the end of the incident nor an undo takes "
         "back.",
@@ -45,10 +45,10 @@ WORDS = {
 }
 
 
-def _decision(visit: Visit, alert: Alert, ruling: Ruling) -> many.Decision[Ruled]:
+def _decision(request: PageRequest, alert: Alert, ruling: Ruling) -> many.BulkAction[Ruled]:
     page = f"/incidents/{alert.id}"
-    return many.Decision(
-        many.RULED, lambda wanted, dry_run: visit.house.ledger.rule(alert.id, ruling, wanted, dry_run=dry_run),
+    return many.BulkAction(
+        many.RULED, lambda wanted, dry_run: request.context.ledger.rule(alert.id, ruling, wanted, dry_run=dry_run),
         alert.id, doing=WORDS[ruling].doing, done="decided on",
         nothing="This incident holds nobody any more: nothing was changed.",
         shell=command("bounce-watcher", "alerts", ruling.value, alert.id, "--because", "…", "--dry-run"),
@@ -56,16 +56,16 @@ def _decision(visit: Visit, alert: Alert, ruling: Ruling) -> many.Decision[Ruled
     )
 
 
-def _preview(visit: Visit, ruling: Ruling) -> Response:
-    alert, listener = alert_of(visit), many.Listener(visit)
+def _preview(request: PageRequest, ruling: Ruling) -> Response:
+    alert, listener = alert_of(request), many.Listener(request)
     told, back = WORDS[ruling], f"/incidents/{alert.id}"
     title, links = f"{told.verb} all held: {what(alert)}", [
         (f"{back}/held.csv", "All of them as CSV"), (f"{back}/held.jsonl", "as JSON Lines")
     ]
-    decision = _decision(visit, alert, ruling)
-    found = many.outline(visit, decision, listener)
+    decision = _decision(request, alert, ruling)
+    found = many.outline(request, decision, listener)
     if found.more:
-        return at_the_shell(visit, title, back, many.MOST_HERE, decision.shell, links)
+        return at_the_shell(request, title, back, many.MOST_HERE, decision.shell, links)
     if not found.changed:
         raise HTTPException(409, decision.nothing)
     addresses = counted(len(found.changed), "held address", "held addresses")
@@ -78,27 +78,27 @@ def _preview(visit: Visit, ruling: Ruling) -> Response:
         because="Why? (kept in the log, and told)" if ruling is Ruling.CONFIRM else "Why? (kept in the log)",
         because_required=True, count=len(found.changed), is_danger=True,
     )
-    return show(visit, preview, links)
+    return show(request, preview, links)
 
 
-def _run(visit: Visit, ruling: Ruling) -> Response:
-    return many.carry_out(visit, _decision(visit, alert_of(visit), ruling))
+def _run(request: PageRequest, ruling: Ruling) -> Response:
+    return many.carry_out(request, _decision(request, alert_of(request), ruling))
 
 
-def release_preview(visit: Visit) -> Response:
-    return _preview(visit, Ruling.RELEASE)
+def release_preview(request: PageRequest) -> Response:
+    return _preview(request, Ruling.RELEASE)
 
 
-def release(visit: Visit) -> Response:
-    return _run(visit, Ruling.RELEASE)
+def release(request: PageRequest) -> Response:
+    return _run(request, Ruling.RELEASE)
 
 
-def confirm_preview(visit: Visit) -> Response:
-    return _preview(visit, Ruling.CONFIRM)
+def confirm_preview(request: PageRequest) -> Response:
+    return _preview(request, Ruling.CONFIRM)
 
 
-def confirm(visit: Visit) -> Response:
-    return _run(visit, Ruling.CONFIRM)
+def confirm(request: PageRequest) -> Response:
+    return _run(request, Ruling.CONFIRM)
 
 
 ROUTES = (

@@ -16,7 +16,7 @@ from bounce_watcher.service.announcing import announcer
 from bounce_watcher.service.deciding import decider
 from bounce_watcher.web import many
 from bounce_watcher.web.pages.incidents.listing import alert_of, what
-from bounce_watcher.web.request import Visit, get, post
+from bounce_watcher.web.request import PageRequest, get, post
 from bounce_watcher.web.view import formatting, listing
 from bounce_watcher.web.view.formatting import command, counted, harmless, moment, number
 from bounce_watcher.web.view.listing import Column, Download
@@ -32,7 +32,7 @@ _FOR_GOOD = ("What was reported then never counts again. Single addresses can be
 
 
 @dataclass(frozen=True, slots=True)
-class Chosen:
+class UndoRequest:
     """What is to be undone, under what name it stands in the log, where a page on it leads back to."""
 
     incident: Incident
@@ -44,25 +44,25 @@ class Chosen:
 
 # ── which ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-def _of_alert(visit: Visit) -> Chosen:
-    alert = alert_of(visit)
+def _of_alert(request: PageRequest) -> UndoRequest:
+    alert = alert_of(request)
     incident = Incident.of(alert)
     if incident is None:
         raise HTTPException(409, "This incident counts against nobody, so there is nothing to undo.")
     shell = command("bounce-watcher", "undo", "--alert", alert.id, "--dry-run")
-    return Chosen(incident, what(alert), alert.id, f"/incidents/{alert.id}", shell)
+    return UndoRequest(incident, what(alert), alert.id, f"/incidents/{alert.id}", shell)
 
 
-def _chosen(visit: Visit) -> Chosen | None:
+def _chosen(request: PageRequest) -> UndoRequest | None:
     """What the address names; None where it names no time. Raises ValueError, in words."""
-    asked = listing.filters(visit, (), _CHOOSES)
+    asked = listing.filters(request, (), _CHOOSES)
     if asked.problem:
         raise ValueError(asked.problem)
     if asked.since is None or asked.until is None:
-        if any(visit.query.get(each) for each in _CHOOSES):
+        if any(request.query.get(each) for each in _CHOOSES):
             raise ValueError("An undo needs to know when it was: fill in from and to.")
         return None
-    named = {each: visit.query.get(each, "").strip() or None for each in ("provider", "domain", "reason")}
+    named = {each: request.query.get(each, "").strip() or None for each in ("provider", "domain", "reason")}
     if named["reason"] is not None and named["reason"] not in REASONS:
         raise ValueError(f"{harmless(named['reason'], 60)} is no reason.")
     provider = named["provider"]
@@ -77,23 +77,23 @@ def _chosen(visit: Visit) -> Chosen | None:
     times = ("--from", formatting.iso(incident.since), "--to", formatting.iso(incident.until))
     shell = command("bounce-watcher", "undo", *times, *flagged, "--dry-run")
     told = words.scene(incident.scene)
-    return Chosen(incident, told, told, "/incidents", shell)
+    return UndoRequest(incident, told, told, "/incidents", shell)
 
 
 # ── what it would come to ───────────────────────────────────────────────────────────────────────────────────────────
 
-def _decision(visit: Visit, wanted: Chosen) -> many.Decision[UndoOutcome]:
-    house, incident = visit.house, wanted.incident
-    here = [(name, value) for name, value in visit.query.multi_items() if name != "done"]
-    result = visit.url_path if wanted.back == "/incidents" else wanted.back
-    return many.Decision(
-        _UNDONE, lambda asked, dry_run: house.ledger.undo(
-            incident, decider(house.settings), asked.announce, asked.by, subject=wanted.subject, dry_run=dry_run,
+def _decision(request: PageRequest, wanted: UndoRequest) -> many.BulkAction[UndoOutcome]:
+    context, incident = request.context, wanted.incident
+    here = [(name, value) for name, value in request.query.multi_items() if name != "done"]
+    result = request.url_path if wanted.back == "/incidents" else wanted.back
+    return many.BulkAction(
+        _UNDONE, lambda asked, dry_run: context.ledger.undo(
+            incident, decider(context.settings), asked.announce, asked.by, subject=wanted.subject, dry_run=dry_run,
             step=asked.step,
         ),
         wanted.subject, doing="Undoing for", done="undone",
         nothing="There is nothing to undo any more: nothing was changed.", shell=wanted.shell,
-        leads_to=listing.address(result, [*here, ("done", "undo")]), again=listing.address(visit.url_path, here),
+        leads_to=listing.address(result, [*here, ("done", "undo")]), again=listing.address(request.url_path, here),
     )
 
 
@@ -103,7 +103,7 @@ def _line(each: UndoOutcome) -> str:
     return f"{many.named(each.recipient, each.stream)}: {counted(each.events, 'report')}, {moved}"
 
 
-_UNDONE: many.Kind[UndoOutcome] = many.Kind(
+_UNDONE: many.OutcomeKind[UndoOutcome] = many.OutcomeKind(
     _line, lambda each: (each.recipient, each.stream, each.events, each.was, each.state),
     changes=lambda _: True,
 )
@@ -141,11 +141,11 @@ def _stays(found: many.Outline[UndoOutcome]) -> Iterator[str]:
 
 # ── the pages ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
-def _preview(visit: Visit, wanted: Chosen) -> Response:
-    listener = many.Listener(visit)
-    found = many.outline(visit, _decision(visit, wanted), listener)
+def _preview(request: PageRequest, wanted: UndoRequest) -> Response:
+    listener = many.Listener(request)
+    found = many.outline(request, _decision(request, wanted), listener)
     if found.more or not found.changed:
-        return _form(visit, wanted=wanted, more=found.more)
+        return _form(request, wanted=wanted, more=found.more)
     incident = wanted.incident
     when = f"From {moment(incident.since)} to {moment(incident.until)}: {harmless(words.scene(incident.scene), 300)}."
     preview = Preview(
@@ -153,63 +153,65 @@ def _preview(visit: Visit, wanted: Chosen) -> Response:
         wanted.back, (when, *_changes(found)), (found.seen,), listener.sentences(_released(found, State.PENDING)),
         tuple(_stays(found)), _FOR_GOOD, because_required=True, count=len(found.changed), is_danger=True,
     )
-    files = zip(_exports(visit), ("All of it as CSV", "as JSON Lines"), strict=True)
-    return show(visit, preview, list(files), action=listing.here(visit))
+    files = zip(_exports(request), ("All of it as CSV", "as JSON Lines"), strict=True)
+    return show(request, preview, list(files), action=listing.here(request))
 
 
-def _exports(visit: Visit) -> tuple[str, str]:
-    kept = list(visit.query.multi_items())
-    return (listing.address(f"{visit.url_path}.csv", kept), listing.address(f"{visit.url_path}.jsonl", kept))
+def _exports(request: PageRequest) -> tuple[str, str]:
+    kept = list(request.query.multi_items())
+    return (listing.address(f"{request.url_path}.csv", kept), listing.address(f"{request.url_path}.jsonl", kept))
 
 
-def undo_alert_preview(visit: Visit) -> Response:
-    return _preview(visit, _of_alert(visit))
+def undo_alert_preview(request: PageRequest) -> Response:
+    return _preview(request, _of_alert(request))
 
 
-def undo_alert(visit: Visit) -> Response:
-    return many.carry_out(visit, _decision(visit, _of_alert(visit)))
+def undo_alert(request: PageRequest) -> Response:
+    return many.carry_out(request, _decision(request, _of_alert(request)))
 
 
-def undo_preview(visit: Visit) -> Response:
+def undo_preview(request: PageRequest) -> Response:
     try:
-        wanted = _chosen(visit)
+        wanted = _chosen(request)
     except ValueError as error:
-        return _form(visit, problem=str(error))
-    return _preview(visit, wanted) if wanted else _form(visit)
+        return _form(request, problem=str(error))
+    return _preview(request, wanted) if wanted else _form(request)
 
 
-def undo(visit: Visit) -> Response:
+def undo(request: PageRequest) -> Response:
     try:
-        wanted = _chosen(visit)
+        wanted = _chosen(request)
     except ValueError as error:
         raise HTTPException(422, f"{error} Nothing was changed.") from None
     if wanted is None:
         raise HTTPException(422, "An undo needs to know when it was: nothing was changed.")
-    return many.carry_out(visit, _decision(visit, wanted))
+    return many.carry_out(request, _decision(request, wanted))
 
 
-def _form(visit: Visit, *, wanted: Chosen | None = None, problem: str | None = None, more: bool = False) -> Response:
-    done = visit.house.ledger.actions_on(wanted.subject, 1) if wanted and visit.query.get("done") else []
-    asked = listing.filters(visit, (), (*_CHOOSES, "done"))
-    return visit.page(
+def _form(
+    request: PageRequest, *, wanted: UndoRequest | None = None, problem: str | None = None, more: bool = False
+) -> Response:
+    done = request.context.ledger.actions_on(wanted.subject, 1) if wanted and request.query.get("done") else []
+    asked = listing.filters(request, (), (*_CHOOSES, "done"))
+    return request.page(
         "undo.html", "Undo", wanted=wanted, problem=problem, more=more, most=many.MOST_HERE,
         done=done[0] if done else None,
-        is_free=visit.url_path == "/undo", times=listing.times_of(visit, asked),
-        chosen={each: visit.query.get(each, "") for each in ("provider", "domain", "reason")},
+        is_free=request.url_path == "/undo", times=listing.times_of(request, asked),
+        chosen={each: request.query.get(each, "") for each in ("provider", "domain", "reason")},
         reasons=[(value, formatting.reason(value)) for value in REASONS], asked=asked,
     )
 
 
-def download(visit: Visit) -> Response:
+def download(request: PageRequest) -> Response:
     """All that would change, rehearsed."""
     try:
-        wanted = _of_alert(visit) if "id" in visit.path else _chosen(visit)
+        wanted = _of_alert(request) if "id" in request.path else _chosen(request)
     except ValueError as error:
         raise HTTPException(400, str(error)) from None
     if wanted is None:
         raise HTTPException(400, "An undo needs to know when it was.")
-    everybody = many.rehearsed(visit, _decision(visit, wanted), announcer(visit.house.settings))
-    return listing.download(visit, listing.filters(visit, (), _CHOOSES), _DOWNLOAD, everybody)
+    everybody = many.rehearsed(request, _decision(request, wanted), announcer(request.context.settings))
+    return listing.download(request, listing.filters(request, (), _CHOOSES), _DOWNLOAD, everybody)
 
 
 _DOWNLOAD: Download[UndoOutcome] = Download("undo", (

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 
-from bounce_watcher.ledger.actions import Action
+from bounce_watcher.ledger.actions import LoggedAction
 from bounce_watcher.ledger.outbox.pausing import Pause
 from bounce_watcher.model.ledger import OutboxItem, OutboxState
 from bounce_watcher.web.view.formatting import age, counted, harmless, moment, name, when
@@ -63,7 +63,7 @@ DONE = frozenset({*_CHANGED, *_SWITCHED, "test"})
 """Actions of which `outcome` tells."""
 
 
-def outcome(done: Action, paused: Iterable[str], *, of_target: bool = False) -> tuple[str, str]:
+def outcome(done: LoggedAction, paused: Iterable[str], *, of_target: bool = False) -> tuple[str, str]:
     """Class of a notice, and what it says. `paused` are the targets of it that are sent nothing just now.
 
     `of_target`: its subject is the name of one.

@@ -21,7 +21,7 @@ from bounce_watcher.web.pages.outbox.deliveries import (
     told,
 )
 from bounce_watcher.web.pages.recipients.events import rid_of
-from bounce_watcher.web.request import Visit, get, post, see
+from bounce_watcher.web.request import PageRequest, get, post, see
 from bounce_watcher.web.view import formatting
 from bounce_watcher.web.view.formatting import counted, harmless, name, when
 from bounce_watcher.web.view.forms import because, demand_seen
@@ -31,9 +31,9 @@ LONGEST_REQUEST, LONGEST_COMMAND = 20_000, 100_000
 """Characters of it that are shown, and of a command: Linux takes 128 KiB in one word."""
 
 
-def _item(visit: Visit) -> OutboxItem:
+def _item(request: PageRequest) -> OutboxItem:
     """Raises HTTPException where there is none of that id."""
-    item = next(visit.house.ledger.outbox(OutboxFilter(id=visit.path["id"])), None)
+    item = next(request.context.ledger.outbox(OutboxFilter(id=request.path["id"])), None)
     if item is None:
         raise HTTPException(404, "No such delivery: the link is damaged, or of another ledger.")
     return item
@@ -41,27 +41,27 @@ def _item(visit: Visit) -> OutboxItem:
 
 # ── how it stands ───────────────────────────────────────────────────────────────────────────────────────────────────
 
-def delivery(visit: Visit) -> Response:
-    item, ledger = _item(visit), visit.house.ledger
-    request, why_not = rehearse_among(visit.house.settings.receivers, item, visit.now)
+def delivery(request: PageRequest) -> Response:
+    item, ledger = _item(request), request.context.ledger
+    sent, why_not = rehearse_among(request.context.settings.receivers, item, request.now)
     done, paused = ledger.actions_on(item.id), ledger.paused().get(item.target)
-    return visit.page(
+    return request.page(
         "delivery.html", f"Delivery to {name(item.target)}", item=item, state=formatting.DELIVERIES[item.state],
-        sentence=_sentence(item, paused, visit.now), rid=rid_of(visit, item.recipient or ""),
+        sentence=_sentence(item, paused, request.now), rid=rid_of(request, item.recipient or ""),
         why_not=harmless(why_not[:1].upper() + why_not[1:]),
-        request=harmless(request, LONGEST_REQUEST) if request else None, curl=_as_curl(visit, item), actions=done,
+        request=harmless(sent, LONGEST_REQUEST) if sent else None, curl=_as_curl(request, item), actions=done,
         replaced_by=ledger.deliveries.replaced_by(item), answer_longest=LONGEST_ANSWER,
         tries=ledger.deliveries.tries(item.id), heading=_request_heading(item),
         can_retry=item.state in RETRIED and item.body != "{}", can_dismiss=item.state in DISMISSED,
         retry_word="Send again" if item.state is OutboxState.DELIVERED else "Retry now",
-        told=outcome(done[0], [item.target] if paused else []) if done and visit.query.get("done") else None,
+        told=outcome(done[0], [item.target] if paused else []) if done and request.query.get("done") else None,
         what_was_done={"retry": "Sent again", "discard": "Dismissed"},
     )
 
 
-def _as_curl(visit: Visit, item: OutboxItem) -> str | None:
+def _as_curl(request: PageRequest, item: OutboxItem) -> str | None:
     """None where no command makes the request. One that is cut would be of no use."""
-    call = call_among(visit.house.settings.receivers, item, visit.now)
+    call = call_among(request.context.settings.receivers, item, request.now)
     words = call.curl() if call else None
     if not words or len(shlex.join(words)) > LONGEST_COMMAND:
         return None
@@ -100,35 +100,35 @@ def _waits(item: OutboxItem, target: str, tries: str, now: datetime) -> str:
 
 # ── what may be done ────────────────────────────────────────────────────────────────────────────────────────────────
 
-def retry(visit: Visit) -> Response:
-    item = _item(visit)
+def retry(request: PageRequest) -> Response:
+    item = _item(request)
     if item.state not in RETRIED:
         raise HTTPException(409, "It is dismissed or replaced, so it is never sent: nothing was changed.")
-    by = visit.actor(because(visit, required=False))
-    if not visit.house.ledger.retry(by, ids=[item.id], state=item.state):
+    by = request.actor(because(request, required=False))
+    if not request.context.ledger.retry(by, ids=[item.id], state=item.state):
         raise HTTPException(409, "It cannot be sent: a newer state stands behind it, its content is erased, or it is "
                                  "on its way just now.")
     return see(f"/outbox/{item.id}?done=retry")
 
 
-def dismiss_preview(visit: Visit) -> Response:
-    item = _open_item(visit)
-    return show(visit, Preview(
+def dismiss_preview(request: PageRequest) -> Response:
+    item = _open_item(request)
+    return show(request, Preview(
         f"Dismiss the delivery to {name(item.target)}", "Dismiss", f"/outbox/{item.id}",
         (told(item),), (item.id, item.state), ("Nothing: it is never sent.",), STAYS, FOR_GOOD, is_danger=True,
     ))
 
 
-def dismiss(visit: Visit) -> Response:
-    item = _open_item(visit)
-    why = because(visit, required=False)
-    demand_seen(visit, (item.id, item.state), 1)
-    visit.house.ledger.discard(visit.actor(why), ids=[item.id])
+def dismiss(request: PageRequest) -> Response:
+    item = _open_item(request)
+    why = because(request, required=False)
+    demand_seen(request, (item.id, item.state), 1)
+    request.context.ledger.discard(request.actor(why), ids=[item.id])
     return see(f"/outbox/{item.id}?done=discard")
 
 
-def _open_item(visit: Visit) -> OutboxItem:
-    item = _item(visit)
+def _open_item(request: PageRequest) -> OutboxItem:
+    item = _item(request)
     if item.state not in DISMISSED:
         raise HTTPException(409, "It waits no more, so there is nothing to dismiss.")
     return item

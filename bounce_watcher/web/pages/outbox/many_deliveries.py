@@ -12,7 +12,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from bounce_watcher.ledger.history.retention import NO_BODY
-from bounce_watcher.ledger.lists.browse import MOST_COUNTED, By, Choice, Query
+from bounce_watcher.ledger.lists.browse import MOST_COUNTED, Choice, FilterField, Query
 from bounce_watcher.ledger.lists.incidents import is_asked_for
 from bounce_watcher.ledger.lists.stock import Queue
 from bounce_watcher.model.ledger import OutboxItem, OutboxState
@@ -28,7 +28,7 @@ from bounce_watcher.web.pages.outbox.deliveries import (
     without_addresses,
 )
 from bounce_watcher.web.pages.outbox.targets import FILTERS, filter_of
-from bounce_watcher.web.request import Visit, get, post, see
+from bounce_watcher.web.request import PageRequest, get, post, see
 from bounce_watcher.web.view import listing
 from bounce_watcher.web.view.formatting import counted, harmless, name, number
 from bounce_watcher.web.view.forms import because, demand_seen
@@ -50,7 +50,7 @@ _REPLACED = (
 
 
 @dataclass(frozen=True, slots=True)
-class Chosen:
+class DeliverySelection:
     """What would be changed: `what` in a title, `subject` in the log; `query` leads back to where it was chosen.
 
     `numbers` are how many by state, `targets` by target. `items` are all of them; where it is the `whole` of a target,
@@ -87,28 +87,28 @@ class Way:
     states: Sequence[OutboxState]
     usual: Sequence[OutboxState]
     would: str
-    also: Callable[[Visit, Chosen], Iterable[str]]
-    sent: Callable[[Visit, Chosen], Iterable[str]]
+    also: Callable[[PageRequest, DeliverySelection], Iterable[str]]
+    sent: Callable[[PageRequest, DeliverySelection], Iterable[str]]
     stays: tuple[str, ...]
     undo: str
-    run: Callable[[Visit, Chosen, str], int]
+    run: Callable[[PageRequest, DeliverySelection, str], int]
     is_danger: bool = False
 
 
-Choose = Callable[[Visit, Way], Chosen]
+Choose = Callable[[PageRequest, Way], DeliverySelection]
 
 
 # ── what may be done ────────────────────────────────────────────────────────────────────────────────────────────────
 
-def _used_again(visit: Visit, chosen: Chosen) -> Iterator[str]:
-    disabled = visit.house.ledger.deliveries.disabled()
+def _used_again(request: PageRequest, chosen: DeliverySelection) -> Iterator[str]:
+    disabled = request.context.ledger.deliveries.disabled()
     return (f"{name(target)} is used again, whatever it answered before." for target in chosen.targets
             if target in disabled)
 
 
-def _to_send(visit: Visit, chosen: Chosen) -> Iterator[str]:
+def _to_send(request: PageRequest, chosen: DeliverySelection) -> Iterator[str]:
     """A retry uses a target again that wanted no more, but resumes none that a person paused."""
-    ledger = visit.house.ledger
+    ledger = request.context.ledger
     paused, disabled = ledger.paused(), ledger.deliveries.disabled()
     for target, many in chosen.targets.items():
         if many:
@@ -119,8 +119,8 @@ def _to_send(visit: Visit, chosen: Chosen) -> Iterator[str]:
             yield f"What waits for {name(target)} already."
 
 
-def _retry(visit: Visit, chosen: Chosen, why: str) -> int:
-    ledger, by = visit.house.ledger, visit.actor(why)
+def _retry(request: PageRequest, chosen: DeliverySelection, why: str) -> int:
+    ledger, by = request.context.ledger, request.actor(why)
     if chosen.whole is not None:
         return ledger.retry(by, target=chosen.whole)
     ids: defaultdict[OutboxState, list[str]] = defaultdict(list)
@@ -129,8 +129,8 @@ def _retry(visit: Visit, chosen: Chosen, why: str) -> int:
     return ledger.retry_chosen(by, ids, chosen.subject)
 
 
-def _dismiss(visit: Visit, chosen: Chosen, why: str) -> int:
-    ledger, by = visit.house.ledger, visit.actor(why)
+def _dismiss(request: PageRequest, chosen: DeliverySelection, why: str) -> int:
+    ledger, by = request.context.ledger, request.actor(why)
     if chosen.whole is not None:
         return ledger.discard(by, target=chosen.whole)
     return ledger.discard(by, ids=[item.id for item in chosen.items], subject=chosen.subject)
@@ -149,15 +149,15 @@ DISMISS = Way(
 
 # ── of a target ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
-def _of_target(visit: Visit, way: Way) -> Chosen:
+def _of_target(request: PageRequest, way: Way) -> DeliverySelection:
     """All of it, or what gave up with the error that the address names. Raises HTTPException where there is nothing."""
-    target, error = visit.query.get("target", ""), visit.query.get("error") or None
-    queue, found, where = _queue(visit, target), visit.house.ledger.deliveries.dead(target), name(target)
+    target, error = request.query.get("target", ""), request.query.get("error") or None
+    queue, found, where = _queue(request, target), request.context.ledger.deliveries.dead(target), name(target)
     is_cut = len(found) == MOST_COUNTED
     if error is not None:
         found = [item for item in found if error_of(item.last_answer) == error]
         where += f" that met “{harmless(error, LONGEST_ERROR)}”"
-    items, replaced = _parted(visit, way, found)
+    items, replaced = _parted(request, way, found)
     numbers: Mapping[OutboxState, int] = Counter(item.state for item in items)
     notes = []
     if error is None and (is_cut or way is DISMISS):
@@ -166,7 +166,7 @@ def _of_target(visit: Visit, way: Way) -> Chosen:
         notes = [_AT_MOST] if way is RETRY else []
     if not numbers and not replaced and not (error is None and way is RETRY and queue.disabled):
         raise _nothing(way)
-    return Chosen(
+    return DeliverySelection(
         f"deliveries to {where}", target, (), items, numbers, {target: sum(numbers.values())}, way.is_danger, replaced,
         whole=target if error is None else None, notes=notes,
         links=((listing.address("/outbox", [("state", "dead"), ("target", target)]), "All that gave up for it"),),
@@ -176,20 +176,22 @@ def _of_target(visit: Visit, way: Way) -> Chosen:
 _AT_MOST = "So many are not looked at one by one: it is fewer where some lost their content or were replaced."
 
 
-def _queue(visit: Visit, target: str) -> Queue:
+def _queue(request: PageRequest, target: str) -> Queue:
     """Raises HTTPException where no target is named."""
-    queue = visit.house.ledger.queues().get(target)
-    if queue is None and target not in {each.name for each in visit.house.settings.receivers}:
+    queue = request.context.ledger.queues().get(target)
+    if queue is None and target not in {each.name for each in request.context.settings.receivers}:
         raise HTTPException(404, "No target of that name is told anything.")
     return queue or Queue()
 
 
-def _parted(visit: Visit, way: Way, found: Sequence[OutboxItem]) -> tuple[Sequence[OutboxItem], Sequence[OutboxItem]]:
+def _parted(
+    request: PageRequest, way: Way, found: Sequence[OutboxItem]
+) -> tuple[Sequence[OutboxItem], Sequence[OutboxItem]]:
     """What would change, and what a newer state has replaced. What lost its content can be dismissed alone."""
     if way is DISMISS:
         return found, ()
     whole = [item for item in found if item.body != NO_BODY]
-    replaced = visit.house.ledger.deliveries.replaced([item.id for item in whole])
+    replaced = request.context.ledger.deliveries.replaced([item.id for item in whole])
     return ([item for item in whole if item.id not in replaced], [item for item in whole if item.id in replaced])
 
 
@@ -200,23 +202,23 @@ def _nothing(way: Way) -> HTTPException:
 
 # ── what a filter shows ─────────────────────────────────────────────────────────────────────────────────────────────
 
-def _of_filter(visit: Visit, way: Way) -> Chosen:
+def _of_filter(request: PageRequest, way: Way) -> DeliverySelection:
     """The last that were written of each state. Raises HTTPException where there is no filter, or nothing behind it."""
-    asked = _asked(visit)
+    asked = _asked(request)
     found = [
         item for state in _states(asked, way)
-        for item in islice(_in_state(visit, asked, way, state), MOST_AT_ONCE + 1)
+        for item in islice(_in_state(request, asked, way, state), MOST_AT_ONCE + 1)
     ]
     if not found:
         raise _nothing(way)
-    items, replaced = _parted(visit, way, found[:MOST_AT_ONCE])
+    items, replaced = _parted(request, way, found[:MOST_AT_ONCE])
     words = without_addresses("; ".join(chip.text for chip in asked.chips))[:LONGEST_ERROR]
     notes = [f"The filter: {words}."]
     if len(found) > MOST_AT_ONCE:
         notes.append(f"There are more: these are the last {number(MOST_AT_ONCE)} that were written. Do the rest after "
                      "it.")
-    return Chosen(
-        counted(len(items), "delivery", "deliveries") if items else "what the filter shows", words, filter_of(visit),
+    return DeliverySelection(
+        counted(len(items), "delivery", "deliveries") if items else "what the filter shows", words, filter_of(request),
         items, Counter(item.state for item in items), _by_target(items, replaced), True, replaced, notes=notes,
     )
 
@@ -227,9 +229,9 @@ def _by_target(items: Sequence[OutboxItem], replaced: Sequence[OutboxItem]) -> M
     return {target: numbers[target] for target in sorted({item.target for item in (*items, *replaced)})}
 
 
-def _asked(visit: Visit) -> listing.Filters:
+def _asked(request: PageRequest) -> listing.Filters:
     """Raises HTTPException where an address names no filter, or one that we do not know."""
-    asked = listing.filters(visit, FILTERS)
+    asked = listing.filters(request, FILTERS)
     unknown = f"This link contains a filter we do not know: {', '.join(asked.unknown)}." if asked.unknown else ""
     if asked.problem or unknown or not asked.chips:
         raise HTTPException(422, asked.problem or unknown or "Nothing is chosen: set a filter first.")
@@ -238,49 +240,49 @@ def _asked(visit: Visit) -> listing.Filters:
 
 def _states(asked: listing.Filters, way: Way) -> list[OutboxState]:
     """Those that a filter names, else the usual ones."""
-    choice = asked.choices.get(By.STATE, Choice())
+    choice = asked.choices.get(FilterField.STATE, Choice())
     return [state for state in (way.states if choice.any_of else way.usual) if is_asked_for(state, choice)]
 
 
-def _in_state(visit: Visit, asked: listing.Filters, way: Way, state: OutboxState) -> Iterator[OutboxItem]:
+def _in_state(request: PageRequest, asked: listing.Filters, way: Way, state: OutboxState) -> Iterator[OutboxItem]:
     """What lost its content can be dismissed alone: it counts as none of those that may be retried at once."""
-    wanted = Query({**asked.choices, By.STATE: Choice((state,))}, asked.since, asked.until)
-    return (item for item in visit.house.ledger.deliveries.all(wanted) if item.body != NO_BODY or way is DISMISS)
+    wanted = Query({**asked.choices, FilterField.STATE: Choice((state,))}, asked.since, asked.until)
+    return (item for item in request.context.ledger.deliveries.all(wanted) if item.body != NO_BODY or way is DISMISS)
 
 
 # ── the preview, and what follows ───────────────────────────────────────────────────────────────────────────────────
 
-def _look(way: Way, choose: Choose, visit: Visit) -> Response:
-    chosen = choose(visit, way)
-    return show(visit, _preview(visit, way, chosen), chosen.links, action=listing.here(visit))
+def _look(way: Way, choose: Choose, request: PageRequest) -> Response:
+    chosen = choose(request, way)
+    return show(request, _preview(request, way, chosen), chosen.links, action=listing.here(request))
 
 
-def _preview(visit: Visit, way: Way, chosen: Chosen) -> Preview:
+def _preview(request: PageRequest, way: Way, chosen: DeliverySelection) -> Preview:
     """Seen is all that it says, and each delivery as it stands."""
-    changes, sent = tuple(_changes(visit, way, chosen)), tuple(way.sent(visit, chosen)) or ("Nothing.",)
+    changes, sent = tuple(_changes(request, way, chosen)), tuple(way.sent(request, chosen)) or ("Nothing.",)
     seen = ((item.id, item.state) for item in (*chosen.items, *chosen.replaced))
     return Preview(
-        *_called(visit, way, chosen), listing.address("/outbox", chosen.query), changes,
+        *_called(request, way, chosen), listing.address("/outbox", chosen.query), changes,
         (way.verb, chosen.subject, *changes, *sent, *seen), sent, way.stays, way.undo,
         because_required=chosen.because_required, count=chosen.count, is_danger=way.is_danger,
     )
 
 
-def _called(visit: Visit, way: Way, chosen: Chosen) -> tuple[str, str]:
+def _called(request: PageRequest, way: Way, chosen: DeliverySelection) -> tuple[str, str]:
     """Title and button, by what would be done."""
     if chosen.count:
         return f"{way.verb} {chosen.what}", f"{way.verb} {counted(chosen.count, 'delivery', 'deliveries')}"
-    if chosen.whole is not None and chosen.whole in visit.house.ledger.deliveries.disabled():
+    if chosen.whole is not None and chosen.whole in request.context.ledger.deliveries.disabled():
         return (f"Use {name(chosen.whole)} again",) * 2
     return f"{way.verb} {chosen.what}", f"{way.verb}: sends nothing"
 
 
-def _changes(visit: Visit, way: Way, chosen: Chosen) -> Iterator[str]:
+def _changes(request: PageRequest, way: Way, chosen: DeliverySelection) -> Iterator[str]:
     for state, many in chosen.numbers.items():
         yield f"{counted(many, *_SUCH[state])} would {way.would}."
     if chosen.replaced:
         yield f"{counted(len(chosen.replaced), *_REPLACED)}."
-    yield from way.also(visit, chosen)
+    yield from way.also(request, chosen)
     yield from chosen.notes
     sample = chosen.items[:SAMPLE]
     yield from map(told, sample)
@@ -288,11 +290,11 @@ def _changes(visit: Visit, way: Way, chosen: Chosen) -> Iterator[str]:
         yield f"and {number(chosen.count - len(sample))} more"
 
 
-def _run(way: Way, choose: Choose, visit: Visit) -> Response:
-    chosen = choose(visit, way)
-    why = because(visit, required=chosen.because_required)
-    demand_seen(visit, _preview(visit, way, chosen).seen, chosen.count)
-    way.run(visit, chosen, why)
+def _run(way: Way, choose: Choose, request: PageRequest) -> Response:
+    chosen = choose(request, way)
+    why = because(request, required=chosen.because_required)
+    demand_seen(request, _preview(request, way, chosen).seen, chosen.count)
+    way.run(request, chosen, why)
     return see(listing.address("/outbox", [*chosen.query, ("done", way.action), ("on", chosen.subject)]))
 
 

@@ -8,7 +8,7 @@ from starlette.responses import Response
 from bounce_watcher.ledger.lists.stock import Queue
 from bounce_watcher.ledger.outbox.pausing import Pause
 from bounce_watcher.web.pages.outbox.deliveries import paused_since
-from bounce_watcher.web.request import Visit, get, post, see
+from bounce_watcher.web.request import PageRequest, get, post, see
 from bounce_watcher.web.view import listing
 from bounce_watcher.web.view.formatting import counted, name, number
 from bounce_watcher.web.view.forms import because, demand_seen
@@ -32,20 +32,20 @@ class Switch:
         return counted(self.queue.due, "delivery waits", "deliveries wait")
 
 
-def _switch(visit: Visit, *, is_paused: bool) -> Switch:
+def _switch(request: PageRequest, *, is_paused: bool) -> Switch:
     """Raises HTTPException where there is no such target, or it stands so already."""
-    target, ledger = visit.query.get("target", ""), visit.house.ledger
+    target, ledger = request.query.get("target", ""), request.context.ledger
     paused = ledger.paused().get(target)
-    if paused is None and target not in {each.name for each in visit.house.settings.receivers}:
+    if paused is None and target not in {each.name for each in request.context.settings.receivers}:
         raise HTTPException(404, "No target of the configuration has that name.")
     if (paused is not None) is not is_paused:
         raise HTTPException(409, f"It is {'not paused' if is_paused else 'paused already'}: nothing was changed.")
     return Switch(target, ledger.queues().get(target, Queue()), paused)
 
 
-def pause_preview(visit: Visit) -> Response:
-    here = _switch(visit, is_paused=False)
-    return show(visit, Preview(
+def pause_preview(request: PageRequest) -> Response:
+    here = _switch(request, is_paused=False)
+    return show(request, Preview(
         f"Pause {name(here.target)}", "Pause", "/outbox",
         (f"Nothing more is sent to {name(here.target)} until a person resumes it. What is on its way arrives, and it "
          "may take some seconds until the service heeds it.",),
@@ -53,33 +53,33 @@ def pause_preview(visit: Visit) -> Response:
         (f"{here.waiting} now: nothing of it is lost, nor of what is added, and nothing counts as failed.",
          "Addresses are suppressed and released as before; the target learns of it later."),
         "It can be resumed at any time.", because_required=True,
-    ), action=listing.here(visit))
+    ), action=listing.here(request))
 
 
-def pause(visit: Visit) -> Response:
-    here = _switch(visit, is_paused=False)
-    why = because(visit, required=True)
-    demand_seen(visit, here.seen, 1)
-    visit.house.ledger.pause(here.target, visit.actor(why))
+def pause(request: PageRequest) -> Response:
+    here = _switch(request, is_paused=False)
+    why = because(request, required=True)
+    demand_seen(request, here.seen, 1)
+    request.context.ledger.pause(here.target, request.actor(why))
     return see(listing.address("/outbox", [("done", "pause"), ("on", here.target)]))
 
 
-def resume_preview(visit: Visit) -> Response:
-    here = _switch(visit, is_paused=True)
+def resume_preview(request: PageRequest) -> Response:
+    here = _switch(request, is_paused=True)
     assert here.paused is not None
-    return show(visit, Preview(
+    return show(request, Preview(
         f"Resume {name(here.target)}", "Resume", "/outbox",
-        (f"It is paused. {paused_since(here.paused, visit.now)}.", f"{here.waiting}: that is sent from now on."),
+        (f"It is paused. {paused_since(here.paused, request.now)}.", f"{here.waiting}: that is sent from now on."),
         here.seen, (f"What waits, in its order: {number(here.queue.due)} to {name(here.target)}.",),
         ("A target that keeps a list is told the newest state of each address alone.",), "It can be paused again.",
-    ), action=listing.here(visit))
+    ), action=listing.here(request))
 
 
-def resume(visit: Visit) -> Response:
-    here = _switch(visit, is_paused=True)
-    why = because(visit, required=False)
-    demand_seen(visit, here.seen, 1)
-    visit.house.ledger.resume(here.target, visit.actor(why))
+def resume(request: PageRequest) -> Response:
+    here = _switch(request, is_paused=True)
+    why = because(request, required=False)
+    demand_seen(request, here.seen, 1)
+    request.context.ledger.resume(here.target, request.actor(why))
     return see(listing.address("/outbox", [("done", "resume"), ("on", here.target)]))
 
 

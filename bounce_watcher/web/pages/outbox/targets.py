@@ -8,7 +8,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from bounce_watcher.ledger.actions import Act
-from bounce_watcher.ledger.lists.browse import MOST_COUNTED, By, Choice, Query
+from bounce_watcher.ledger.lists.browse import MOST_COUNTED, Choice, FilterField, Query
 from bounce_watcher.ledger.lists.incidents import is_asked_for
 from bounce_watcher.ledger.lists.paging import Page, TookTooLong
 from bounce_watcher.ledger.lists.stock import Queue
@@ -21,7 +21,7 @@ from bounce_watcher.outbox.opening import Receiver, channel_to
 from bounce_watcher.service.setup.doctor import explained
 from bounce_watcher.web.pages.outbox.deliveries import DISMISSED, DONE, RETRIED, error_of, outcome, paused_since
 from bounce_watcher.web.pages.recipients.events import rid_of
-from bounce_watcher.web.request import Visit, get, post, see
+from bounce_watcher.web.request import PageRequest, get, post, see
 from bounce_watcher.web.view import formatting, listing
 from bounce_watcher.web.view.formatting import age, harmless, name, when
 from bounce_watcher.web.view.forms import LONGEST_REASON
@@ -33,11 +33,12 @@ MOST_GROUPS = 50
 _NO_FILTERS = frozenset({"after", "done", "on"})
 
 FILTERS = (
-    Filter(By.STATE, "State", lambda value: formatting.DELIVERIES[OutboxState(value)][0] if value in {*OutboxState}
+    Filter(FilterField.STATE, "State",
+           lambda value: formatting.DELIVERIES[OutboxState(value)][0] if value in {*OutboxState}
            else value, tuple(each.value for each in OutboxState)),
-    Filter(By.TARGET, "Target", name),
-    Filter(By.TYPE, "Type", harmless, tuple(each.value for each in NoticeType)),
-    Filter(By.STREAM, "Stream", name),
+    Filter(FilterField.TARGET, "Target", name),
+    Filter(FilterField.TYPE, "Type", harmless, tuple(each.value for each in NoticeType)),
+    Filter(FilterField.STREAM, "Stream", name),
 )
 
 DOWNLOAD: Download[OutboxItem] = Download("outbox", (
@@ -57,7 +58,7 @@ DOWNLOAD: Download[OutboxItem] = Download("outbox", (
 # ── how the targets stand ───────────────────────────────────────────────────────────────────────────────────────────
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class TargetLine:
     """A target: `state` is word and class of a badge, `since` tells since when and why."""
 
     name: str
@@ -70,14 +71,14 @@ class Line:
     can_test: bool
 
 
-def _lines(visit: Visit) -> list[Line]:
+def _lines(request: PageRequest) -> list[TargetLine]:
     """Those in trouble first."""
-    ledger, receivers = visit.house.ledger, {each.name: each for each in visit.house.settings.receivers}
+    ledger, receivers = request.context.ledger, {each.name: each for each in request.context.settings.receivers}
     paused = ledger.paused()
     queues, disabled = ledger.queues(), ledger.deliveries.disabled()
-    throughput = ledger.deliveries.throughput(visit.now)
+    throughput = ledger.deliveries.throughput(request.now)
     lines = [
-        _line(visit, target, receivers.get(target), queues.get(target, Queue()),
+        _line(request, target, receivers.get(target), queues.get(target, Queue()),
               throughput.get(target, Throughput()), paused.get(target), disabled.get(target))
         for target in receivers.keys() | {each for each, queue in queues.items() if queue.due or queue.dead}
     ]
@@ -88,27 +89,27 @@ _ORDER = ("is-bad", "is-warn", "is-hold", "is-info", "is-ok", "")
 
 
 def _line(
-    visit: Visit, target: str, receiver: Receiver | None, queue: Queue, throughput: Throughput,
+    request: PageRequest, target: str, receiver: Receiver | None, queue: Queue, throughput: Throughput,
     paused: Pause | None, disabled: tuple[datetime, str] | None,
-) -> Line:
-    trouble = visit.house.state().troubles.get(receiver.about) if receiver else None
+) -> TargetLine:
+    trouble = request.context.state().troubles.get(receiver.about) if receiver else None
     if receiver is None:
         state, since = ("Not in the configuration", "is-warn"), "What waits for it is sent to nobody."
     elif paused is not None:
-        state, since = ("Paused by a person", "is-hold"), paused_since(paused, visit.now)
+        state, since = ("Paused by a person", "is-hold"), paused_since(paused, request.now)
     elif disabled is not None:
         state = ("Wants no more", "is-bad")
-        since = _since(*disabled, visit.now)
+        since = _since(*disabled, request.now)
     elif trouble is not None:
         state = ("Failing", "is-bad")
-        since = _since(trouble.since, trouble.text, visit.now)
+        since = _since(trouble.since, trouble.text, request.now)
     elif queue.due:
         state, since = ("Delivering", "is-ok"), ""
     else:
         state, since = ("Nothing waits", "is-ok"), ""
-    oldest = age(visit.now - queue.oldest_at) if queue.oldest_at else "–"
+    oldest = age(request.now - queue.oldest_at) if queue.oldest_at else "–"
     kind = receiver.about.kind.capitalize() if receiver else "–"
-    return Line(target, kind, state, since, queue, throughput, oldest, receiver is not None)
+    return TargetLine(target, kind, state, since, queue, throughput, oldest, receiver is not None)
 
 
 def _since(at: datetime, text: str, now: datetime) -> str:
@@ -118,7 +119,7 @@ def _since(at: datetime, text: str, now: datetime) -> str:
 # ── what was not taken ──────────────────────────────────────────────────────────────────────────────────────────────
 
 @dataclass(frozen=True, slots=True)
-class Group:
+class ErrorGroup:
     """Deliveries to a target that met the same error, but for numbers, ids and addresses in it."""
 
     target: str
@@ -130,13 +131,13 @@ class Group:
     next_at: datetime
 
 
-def groups(failures: Failures) -> list[Group]:
+def groups(failures: Failures) -> list[ErrorGroup]:
     """What gave up first, the most first."""
-    found: dict[tuple[str, OutboxState, str], Group] = {}
+    found: dict[tuple[str, OutboxState, str], ErrorGroup] = {}
     for each in failures.found:
         key = (each.target, each.state, error_of(each.answer))
         so_far = found.get(key)
-        found[key] = Group(
+        found[key] = ErrorGroup(
             *key, each.number + (so_far.number if so_far else 0),
             min(each.first_at, so_far.first_at) if so_far else each.first_at,
             max(each.last_at, so_far.last_at) if so_far else each.last_at,
@@ -147,68 +148,68 @@ def groups(failures: Failures) -> list[Group]:
 
 # ── the list ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-def outbox(visit: Visit) -> Response:
-    asked = listing.filters(visit, FILTERS, ("done", "on"))
+def outbox(request: PageRequest) -> Response:
+    asked = listing.filters(request, FILTERS, ("done", "on"))
     wanted = Query(asked.choices, asked.since, asked.until)
-    deliveries = visit.house.ledger.deliveries
-    if listing.wanted_format(visit):
-        return listing.download(visit, asked, DOWNLOAD, deliveries.all(wanted))
+    deliveries = request.context.ledger.deliveries
+    if listing.wanted_format(request):
+        return listing.download(request, asked, DOWNLOAD, deliveries.all(wanted))
     page: Page[OutboxItem] = Page(())
     failures, is_late = None, False
     if not asked.problem:
         try:
-            page = deliveries.page(wanted, listing.place(visit, _PAGE_KEY))
-            failures = deliveries.failures() if not asked.chips and not visit.query.get("after") else None
+            page = deliveries.page(wanted, listing.place(request, _PAGE_KEY))
+            failures = deliveries.failures() if not asked.chips and not request.query.get("after") else None
         except TookTooLong:
             is_late = True
     found = groups(failures) if failures else []
-    return visit.page(
-        "outbox.html", "Outbox", asked=asked, lines=_lines(visit), pager=listing.pager(visit, page), late=is_late,
-        rows=[(item, rid_of(visit, item.recipient or "")) for item in page.rows], groups=found[:MOST_GROUPS],
+    return request.page(
+        "outbox.html", "Outbox", asked=asked, lines=_lines(request), pager=listing.pager(request, page), late=is_late,
+        rows=[(item, rid_of(request, item.recipient or "")) for item in page.rows], groups=found[:MOST_GROUPS],
         more_groups=len(found) - MOST_GROUPS, not_all=failures.more if failures else False, most=MOST_COUNTED,
-        exports=listing.exports(visit), by=By, times=listing.times_of(visit, asked), error_of=error_of,
+        exports=listing.exports(request), by=FilterField, times=listing.times_of(request, asked), error_of=error_of,
         states=[(each.value, formatting.DELIVERIES[each][0]) for each in OutboxState],
         types=[(each.value, each.value) for each in NoticeType if each is not NoticeType.TEST],
-        range=visit.query.get("range", ""), dead=OutboxState.DEAD, due=OutboxState.DUE, told=_done(visit, asked),
-        filtered=listing.address("", filter_of(visit)), may_retry=any(_leaves(asked, By.STATE, RETRIED)),
-        may_dismiss=any(_leaves(asked, By.STATE, DISMISSED)),
+        range=request.query.get("range", ""), dead=OutboxState.DEAD, due=OutboxState.DUE, told=_done(request, asked),
+        filtered=listing.address("", filter_of(request)), may_retry=any(_leaves(asked, FilterField.STATE, RETRIED)),
+        may_dismiss=any(_leaves(asked, FilterField.STATE, DISMISSED)),
         quote=lambda **values: listing.address("", list(values.items())),
     )
 
 
-def filter_of(visit: Visit) -> list[tuple[str, str]]:
+def filter_of(request: PageRequest) -> list[tuple[str, str]]:
     """What the page's address says of the filter alone."""
-    return [(key, value) for key, value in visit.query.multi_items() if key not in _NO_FILTERS]
+    return [(key, value) for key, value in request.query.multi_items() if key not in _NO_FILTERS]
 
 
-def _leaves(asked: listing.Filters, by: By, values: Iterable[str]) -> Iterator[str]:
+def _leaves(asked: listing.Filters, by: FilterField, values: Iterable[str]) -> Iterator[str]:
     """Of these values those that a filter leaves; none where there is no filter."""
     choice = asked.choices.get(by, Choice())
     return (value for value in values if asked.chips and is_asked_for(value, choice))
 
 
-def _done(visit: Visit, asked: listing.Filters) -> tuple[str, str] | None:
+def _done(request: PageRequest, asked: listing.Filters) -> tuple[str, str] | None:
     """What a person has just done here, as the log has it: class of a notice, and a sentence."""
-    on, what = visit.query.get("on"), visit.query.get("done")
+    on, what = request.query.get("on"), request.query.get("done")
     if not on or what not in DONE:
         return None
-    done = next(iter(visit.house.ledger.actions_on(on, 1)), None)
+    done = next(iter(request.context.ledger.actions_on(on, 1)), None)
     if done is None or done.action != what:
         return None
-    paused, targets = visit.house.ledger.paused(), {each.name for each in visit.house.settings.receivers}
-    return outcome(done, [on] if on in paused else _leaves(asked, By.TARGET, paused), of_target=on in targets)
+    paused, targets = request.context.ledger.paused(), {each.name for each in request.context.settings.receivers}
+    return outcome(done, [on] if on in paused else _leaves(asked, FilterField.TARGET, paused), of_target=on in targets)
 
 
 # ── a test ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-def test(visit: Visit) -> Response:
+def test(request: PageRequest) -> Response:
     """Tries a target once, as `outbox test` does: nothing goes into the outbox."""
-    target = visit.form.get("target", "")
-    receiver = next((each for each in visit.house.settings.receivers if each.name == target), None)
+    target = request.form.get("target", "")
+    receiver = next((each for each in request.context.settings.receivers if each.name == target), None)
     if receiver is None:
         raise HTTPException(404, "No target of the configuration has that name.")
-    taken, answer = _tried(receiver, visit.now)
-    visit.house.ledger.log_act(Act(visit.actor(answer[:LONGEST_REASON]), "test", target), int(taken))
+    taken, answer = _tried(receiver, request.now)
+    request.context.ledger.log_act(Act(request.actor(answer[:LONGEST_REASON]), "test", target), int(taken))
     return see(listing.address("/outbox", [("done", "test"), ("on", target)]))
 
 

@@ -14,7 +14,7 @@ from bounce_watcher.policy.rulings import INCLUDABLE, SkipReason
 from bounce_watcher.service.announcing import announcer
 from bounce_watcher.web import many
 from bounce_watcher.web.pages.recipients.listing import FILTERS
-from bounce_watcher.web.request import Visit, get, post
+from bounce_watcher.web.request import PageRequest, get, post
 from bounce_watcher.web.view import formatting, listing
 from bounce_watcher.web.view.formatting import command, counted, number
 from bounce_watcher.web.view.listing import Filters
@@ -28,9 +28,9 @@ _WORDS = {
 }
 
 
-def _asked(visit: Visit) -> Filters:
+def _asked(request: PageRequest) -> Filters:
     """Raises HTTPException where the filter makes no sense, or is none."""
-    asked = listing.filters(visit, FILTERS, (_WITH, _DONE))
+    asked = listing.filters(request, FILTERS, (_WITH, _DONE))
     if asked.problem:
         raise HTTPException(400, f"{asked.problem} Nothing was changed.")
     if asked.unknown:
@@ -40,9 +40,9 @@ def _asked(visit: Visit) -> Filters:
     return asked
 
 
-def _included(visit: Visit) -> frozenset[SkipReason]:
+def _included(request: PageRequest) -> frozenset[SkipReason]:
     told = {left.value: left for left in INCLUDABLE}
-    return frozenset(told[each] for each in visit.query.getlist(_WITH) if each in told)
+    return frozenset(told[each] for each in request.query.getlist(_WITH) if each in told)
 
 
 def subject_of(asked: Filters) -> str:
@@ -54,20 +54,20 @@ def _query(asked: Filters) -> Query:
     return Query(asked.choices, asked.since, asked.until)
 
 
-def _decision(visit: Visit, asked: Filters) -> many.Decision[Ruled]:
-    ledger, included = visit.house.ledger, _included(visit)
-    here = _without(visit, _DONE)
-    return many.Decision(
+def _decision(request: PageRequest, asked: Filters) -> many.BulkAction[Ruled]:
+    ledger, included = request.context.ledger, _included(request)
+    here = _without(request, _DONE)
+    return many.BulkAction(
         many.RULED, lambda wanted, dry_run: ledger.release_all(
             _query(asked), replace(wanted, included=included), dry_run=dry_run
         ),
         subject_of(asked), doing="Releasing", done="released",
-        nothing="There is nothing to release any more: nothing was changed.", shell=_shell(visit, asked),
+        nothing="There is nothing to release any more: nothing was changed.", shell=_shell(request, asked),
         leads_to=listing.address(PATH, [*here, (_DONE, "release")]), again=listing.address(PATH, here),
     )
 
 
-def _shell(visit: Visit, asked: Filters) -> str:
+def _shell(request: PageRequest, asked: Filters) -> str:
     """The same at the shell, which knows the page's filters but for several values of one and values not wanted."""
     words = ["bounce-watcher", "suppressions", "release", "--because", "…", "--dry-run"]
     wanted = _query(asked)
@@ -78,71 +78,71 @@ def _shell(visit: Visit, asked: Filters) -> str:
         words += [f"--{by}", value]
     times = {"--from": asked.since, "--to": asked.until}
     words += chain.from_iterable((name, formatting.iso(at)) for name, at in times.items() if at)
-    return command(*words, *chain.from_iterable(("--with", left) for left in sorted(_included(visit))))
+    return command(*words, *chain.from_iterable(("--with", left) for left in sorted(_included(request))))
 
 
-def release_preview(visit: Visit) -> Response:
-    asked, listener = _asked(visit), many.Listener(visit)
+def release_preview(request: PageRequest) -> Response:
+    asked, listener = _asked(request), many.Listener(request)
     title = f"Release what the filter shows: {subject_of(asked)}"
-    decision = _decision(visit, asked)
-    found = many.outline(visit, decision, listener)
+    decision = _decision(request, asked)
+    found = many.outline(request, decision, listener)
     if found.more:
-        return at_the_shell(visit, title, _back(visit), many.MOST_HERE, decision.shell, _exports(visit))
+        return at_the_shell(request, title, _back(request), many.MOST_HERE, decision.shell, _exports(request))
     if not found.changed:
-        return _nothing(visit, asked, found)
-    here = listing.here(visit)
+        return _nothing(request, asked, found)
+    here = listing.here(request)
     suppressions = counted(len(found.changed), "suppression")
     preview = Preview(
-        title, f"Release {suppressions}", _back(visit),
+        title, f"Release {suppressions}", _back(request),
         (f"{suppressions} would end. What was reported of these addresses until now counts no more.",
          *many.some(found.changed, many.RULED.line)), (found.seen,), listener.sentences(many.held(found)),
         (*many.spared(found), "Other streams of these addresses, and who comes under the filter later."),
         "It can be undone one by one only: suppress an address again.",
         because="Why? (kept in the log, and told)", because_required=True, count=len(found.changed), is_danger=True,
     )
-    return show(visit, preview, [*_exports(visit), *_to_include(visit, found)], action=here)
+    return show(request, preview, [*_exports(request), *_to_include(request, found)], action=here)
 
 
-def release(visit: Visit) -> Response:
-    return many.carry_out(visit, _decision(visit, _asked(visit)))
+def release(request: PageRequest) -> Response:
+    return many.carry_out(request, _decision(request, _asked(request)))
 
 
-def _nothing(visit: Visit, asked: Filters, found: many.Outline[Ruled]) -> Response:
-    done = visit.house.ledger.actions_on(subject_of(asked), 1) if visit.query.get(_DONE) else []
-    return visit.page(
+def _nothing(request: PageRequest, asked: Filters, found: many.Outline[Ruled]) -> Response:
+    done = request.context.ledger.actions_on(subject_of(asked), 1) if request.query.get(_DONE) else []
+    return request.page(
         "released.html", "Released" if done else "Nothing to release", done=done[0] if done else None,
-        subject=subject_of(asked), spared=list(many.spared(found)), links=list(_to_include(visit, found)),
-        back=_back(visit),
+        subject=subject_of(asked), spared=list(many.spared(found)), links=list(_to_include(request, found)),
+        back=_back(request),
     )
 
 
-def _to_include(visit: Visit, found: many.Outline[Ruled]) -> Iterator[tuple[str, str]]:
+def _to_include(request: PageRequest, found: many.Outline[Ruled]) -> Iterator[tuple[str, str]]:
     """Addresses of the preview in which those are released too that are left out here."""
     for left, how_many in many.left_out(found).items():
         if left in _WORDS:
-            address = listing.address(visit.url_path, [*_without(visit, _DONE), (_WITH, left.value)])
+            address = listing.address(request.url_path, [*_without(request, _DONE), (_WITH, left.value)])
             yield address, f"Release {_WORDS[left]} too ({number(how_many)})"
 
 
-def _exports(visit: Visit) -> Iterator[tuple[str, str]]:
-    kept = _without(visit, _DONE)
-    yield listing.address(f"{visit.url_path}.csv", kept), "All of it as CSV"
-    yield listing.address(f"{visit.url_path}.jsonl", kept), "as JSON Lines"
+def _exports(request: PageRequest) -> Iterator[tuple[str, str]]:
+    kept = _without(request, _DONE)
+    yield listing.address(f"{request.url_path}.csv", kept), "All of it as CSV"
+    yield listing.address(f"{request.url_path}.jsonl", kept), "as JSON Lines"
 
 
-def _back(visit: Visit) -> str:
-    return listing.address("/recipients", _without(visit, _DONE, _WITH))
+def _back(request: PageRequest) -> str:
+    return listing.address("/recipients", _without(request, _DONE, _WITH))
 
 
-def _without(visit: Visit, *names: str) -> list[tuple[str, str]]:
-    return [(name, value) for name, value in listing.kept(visit) if name not in names]
+def _without(request: PageRequest, *names: str) -> list[tuple[str, str]]:
+    return [(name, value) for name, value in listing.kept(request) if name not in names]
 
 
-def download(visit: Visit) -> Response:
+def download(request: PageRequest) -> Response:
     """All that would change, and all that would not, rehearsed."""
-    asked = _asked(visit)
-    everybody = many.rehearsed(visit, _decision(visit, asked), announcer(visit.house.settings))
-    return listing.download(visit, asked, many.DOWNLOAD, everybody)
+    asked = _asked(request)
+    everybody = many.rehearsed(request, _decision(request, asked), announcer(request.context.settings))
+    return listing.download(request, asked, many.DOWNLOAD, everybody)
 
 
 ROUTES = (

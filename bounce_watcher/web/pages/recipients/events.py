@@ -10,14 +10,14 @@ from urllib.parse import parse_qsl
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from bounce_watcher.ledger.lists.browse import NO_TYPE, By, Query
+from bounce_watcher.ledger.lists.browse import NO_TYPE, FilterField, Query
 from bounce_watcher.ledger.lists.filters import OutboxFilter
 from bounce_watcher.ledger.lists.paging import Page, TookTooLong
 from bounce_watcher.ledger.privacy.forget import is_forgotten
 from bounce_watcher.model.finding import Evidence
 from bounce_watcher.model.ledger import COMPLAINT_REASON, BounceEvent, OutboxItem, StateChange
 from bounce_watcher.model.verdict import Reason
-from bounce_watcher.web.request import Fields, Visit, get, see
+from bounce_watcher.web.request import Fields, PageRequest, get, see
 from bounce_watcher.web.view import explanations, formatting, listing
 from bounce_watcher.web.view.formatting import harmless
 from bounce_watcher.web.view.listing import Chip, Column, Download, Filter, Filters
@@ -36,16 +36,18 @@ REASONS = (*(each.value for each in Reason), COMPLAINT_REASON)
 _MATCHES: Mapping[str, str] = {each.value: told for each, told in explanations.MATCHED_BY.items()}
 
 FILTERS = (
-    Filter(By.TYPE, "Type", lambda value: _TYPES.get(value, value), tuple(_TYPES)),
-    Filter(By.REASON, "Reason", lambda value: formatting.reason(value) if value in REASONS else harmless(value, 60)),
-    Filter(By.PROVIDER, "Provider", formatting.provider),
-    Filter(By.STREAM, "Stream"),
-    Filter(By.CODE, "Code"),
-    Filter(By.DOMAIN, "Domain"),
-    Filter(By.CAMPAIGN, "Campaign"),
-    Filter(By.RULE, "Rule"),
-    Filter(By.MAILBOX, "Mailbox"),
-    Filter(By.MATCH, "Matched by", lambda value: _MATCHES.get(value, value), tuple(each.value for each in Evidence)),
+    Filter(FilterField.TYPE, "Type", lambda value: _TYPES.get(value, value), tuple(_TYPES)),
+    Filter(FilterField.REASON, "Reason",
+           lambda value: formatting.reason(value) if value in REASONS else harmless(value, 60)),
+    Filter(FilterField.PROVIDER, "Provider", formatting.provider),
+    Filter(FilterField.STREAM, "Stream"),
+    Filter(FilterField.CODE, "Code"),
+    Filter(FilterField.DOMAIN, "Domain"),
+    Filter(FilterField.CAMPAIGN, "Campaign"),
+    Filter(FilterField.RULE, "Rule"),
+    Filter(FilterField.MAILBOX, "Mailbox"),
+    Filter(FilterField.MATCH, "Matched by", lambda value: _MATCHES.get(value, value),
+           tuple(each.value for each in Evidence)),
 )
 _NAMES = {each.by.value for each in FILTERS}
 _OTHERS = ("q", "rid")
@@ -71,7 +73,7 @@ DOWNLOAD: Download[BounceEvent] = Download("events", (
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class EventLine:
     """An event as a line of a table. `rid` names its recipient in links, None where that was forgotten."""
 
     event: BounceEvent
@@ -83,65 +85,66 @@ class Row:
     decision: str
 
 
-def row(visit: Visit, event: BounceEvent) -> Row:
-    return Row(
-        event, rid_of(visit, event.recipient), explanations.what(event),
+def row(request: PageRequest, event: BounceEvent) -> EventLine:
+    return EventLine(
+        event, rid_of(request, event.recipient), explanations.what(event),
         formatting.COLOURS[event.type] if event.type else "",
         explanations.provider_of(event), harmless(" ".join((event.diagnostic or event.quote or "").split()), 120),
         decision(event),
     )
 
 
-def rid_of(visit: Visit, recipient: str) -> str | None:
-    return None if not recipient or is_forgotten(recipient) else visit.house.ledger.names.name(recipient)
+def rid_of(request: PageRequest, recipient: str) -> str | None:
+    return None if not recipient or is_forgotten(recipient) else request.context.ledger.names.name(recipient)
 
 
 # ── the list ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-def events(visit: Visit) -> Response:
-    if (narrower := _spelled_out(visit)) is not None:
+def events(request: PageRequest) -> Response:
+    if (narrower := _spelled_out(request)) is not None:
         return see(narrower)
-    asked, wanted = _wanted(visit)
-    ledger = visit.house.ledger
-    if listing.wanted_format(visit):
-        return listing.download(visit, asked, DOWNLOAD, ledger.all_events(wanted))
+    asked, wanted = _wanted(request)
+    ledger = request.context.ledger
+    if listing.wanted_format(request):
+        return listing.download(request, asked, DOWNLOAD, ledger.all_events(wanted))
     page: Page[BounceEvent] = Page(())
     found, is_late = None, False
     if not asked.problem:
         try:
-            page = ledger.event_page(wanted, listing.place(visit, _PAGE_KEY))
+            page = ledger.event_page(wanted, listing.place(request, _PAGE_KEY))
             found = None if page.looked_back_to else ledger.event_facets(wanted)
         except TookTooLong:
             is_late = True
-    return visit.page(
+    return request.page(
         "events.html", "Events", asked=asked, heading=listing.counted(found, "event", "events"),
-        rows=[row(visit, event) for event in page.rows], pager=listing.pager(visit, page), late=is_late,
-        facets=listing.facets(visit, FILTERS, found), uncounted=found is None and not asked.problem,
+        rows=[row(request, event) for event in page.rows], pager=listing.pager(request, page), late=is_late,
+        facets=listing.facets(request, FILTERS, found), uncounted=found is None and not asked.problem,
         counted=found.total if found and found.more else None,
-        exports=listing.exports(visit), q=visit.query.get("q", ""), rid=visit.query.get("rid", ""), by=By,
+        exports=listing.exports(request), q=request.query.get("q", ""), rid=request.query.get("rid", ""),
+        by=FilterField,
         types=list(_TYPES.items()), reasons=[(each.value, formatting.reason(each)) for each in Reason],
         matches=list(_MATCHES.items()), more=_more(asked),
-        times=listing.times_of(visit, asked), range=visit.query.get("range", ""),
-        wider=_wider(visit, asked) if found and not (found.total or page.rows) else None,
+        times=listing.times_of(request, asked), range=request.query.get("range", ""),
+        wider=_wider(request, asked) if found and not (found.total or page.rows) else None,
     )
 
 
-def _wanted(visit: Visit) -> tuple[Filters, Query]:
-    asked = listing.filters(visit, FILTERS, _OTHERS)
-    words = _words(visit.query.get("q", ""))
+def _wanted(request: PageRequest) -> tuple[Filters, Query]:
+    asked = listing.filters(request, FILTERS, _OTHERS)
+    words = _words(request.query.get("q", ""))
     if len(words) > MOST_WORDS:
         asked = replace(asked, problem=f"This filter is not valid: more than {MOST_WORDS} words.")
-    recipient, rid = None, visit.query.get("rid")
+    recipient, rid = None, request.query.get("rid")
     if rid:
-        recipient = visit.house.ledger.names.address(rid)
+        recipient = request.context.ledger.names.address(rid)
         if recipient is None:
             asked = replace(asked, problem="This filter is not valid: the address that it names is not of this ledger.")
     chips = [*asked.chips]
     if recipient is not None and rid:
-        chips.append(Chip(f"address: {harmless(recipient, 320)}", listing.without(visit, "rid", rid)))
+        chips.append(Chip(f"address: {harmless(recipient, 320)}", listing.without(request, "rid", rid)))
     if words:
-        q = visit.query.get("q", "")
-        chips.append(Chip(f"words: {harmless(q, 120)}", listing.without(visit, "q", q)))
+        q = request.query.get("q", "")
+        chips.append(Chip(f"words: {harmless(q, 120)}", listing.without(request, "q", q)))
     return replace(asked, chips=tuple(chips)), Query(asked.choices, asked.since, asked.until, recipient, words)
 
 
@@ -149,22 +152,23 @@ def _words(text: str) -> tuple[str, ...]:
     return tuple(words for words in ((found[4] or found[5]) for found in _TERM.finditer(text)) if words)
 
 
-def _spelled_out(visit: Visit) -> str | None:
+def _spelled_out(request: PageRequest) -> str | None:
     """`code:5.1.1 -type:block words` in the field for words, as filters; None where it holds none."""
-    text = visit.query.get("q", "")
+    text = request.query.get("q", "")
     terms = [found for found in _TERM.finditer(text) if found[2] in _NAMES]
-    if not terms or listing.wanted_format(visit):
+    if not terms or listing.wanted_format(request):
         return None
     rest = _TERM.sub(lambda found: "" if found[2] in _NAMES else found[0], text)
-    kept = [item for item in visit.query.multi_items() if item[0] not in {"q", "after"} and item[1]]
+    kept = [item for item in request.query.multi_items() if item[0] not in {"q", "after"} and item[1]]
     spelled = [(f"{found[1]}{found[2]}", found[3].strip('"')) for found in terms]
     left = [("q", " ".join(rest.split()))] if rest.strip() else []
-    return listing.address(visit.url_path, [*kept, *spelled, *left])
+    return listing.address(request.url_path, [*kept, *spelled, *left])
 
 
 def _more(asked: Filters) -> bool:
     """Whether a filter of the second row of the form is in force."""
-    return any(by in asked.choices for by in (By.DOMAIN, By.CODE, By.CAMPAIGN, By.RULE, By.MAILBOX, By.MATCH))
+    return any(by in asked.choices for by in (FilterField.DOMAIN, FilterField.CODE, FilterField.CAMPAIGN,
+                                              FilterField.RULE, FilterField.MAILBOX, FilterField.MATCH))
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,12 +179,12 @@ class Wider:
     number: str
 
 
-def _wider(visit: Visit, asked: Filters) -> Wider | None:
+def _wider(request: PageRequest, asked: Filters) -> Wider | None:
     """Without the last filter; None where there is none, or nothing either."""
     if not asked.chips:
         return None
     last = asked.chips[-1]
-    found = visit.house.ledger.event_facets(_wanted(replace(visit, query=_query_of(last.without)))[1])
+    found = request.context.ledger.event_facets(_wanted(replace(request, query=_query_of(last.without)))[1])
     if found is None:
         return Wider(last, "others")
     return Wider(last, listing.counted(found, "event", "events").lower()) if found.total else None
@@ -197,7 +201,7 @@ MOST_TOLD = 200
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class ReadingStep:
     """One step of how a mail was read. `link` leads to more of the same, `words` are quoted."""
 
     title: str
@@ -206,22 +210,22 @@ class Step:
     link_text: str = ""
 
 
-def event(visit: Visit) -> Response:
-    found = event_of(visit)
-    ledger = visit.house.ledger
+def event(request: PageRequest) -> Response:
+    found = event_of(request)
+    ledger = request.context.ledger
     course = [] if found.type is None else ledger.course(found.recipient, found.stream)
     followed = [step for step in course if step.at == found.at]
     told = [item for item in islice(ledger.outbox(OutboxFilter(recipient=found.recipient)), MOST_TOLD)
             if found.id in item.body]
-    return visit.page(
+    return request.page(
         "event.html", f"{explanations.what(found)} of {formatting.moment(found.at)}", event=found,
         what=explanations.what(found),
         sentence=explanations.of_event(found), tail=explanations.TAILS[found.type], words=explanations.quoted(found),
-        not_counted=explanations.not_counted(found), rid=rid_of(visit, found.recipient), type=found.type,
+        not_counted=explanations.not_counted(found), rid=rid_of(request, found.recipient), type=found.type,
         colour=formatting.COLOURS[found.type] if found.type else "", provider=explanations.provider_of(found),
         steps=list(_steps(found, followed, told)), has_mail=ledger.message(found.message_digest) is not None,
         forgotten=is_forgotten(found.recipient), path=path_of(found),
-        done=next(iter(ledger.actions_on(found.id, 1)), None) if visit.query.get("done") else None,
+        done=next(iter(ledger.actions_on(found.id, 1)), None) if request.query.get("done") else None,
     )
 
 
@@ -229,41 +233,43 @@ def path_of(found: BounceEvent) -> str:
     return f"/events/{found.id}"
 
 
-def event_of(visit: Visit) -> BounceEvent:
+def event_of(request: PageRequest) -> BounceEvent:
     """Raises HTTPException where there is none."""
-    name = visit.path["id"]
-    found = visit.house.ledger.event(name)
+    name = request.path["id"]
+    found = request.context.ledger.event(name)
     if found is None:
         raise HTTPException(404, f"No event {harmless(name, 100)}. It may have been removed after its time.")
     return found
 
 
-def _steps(found: BounceEvent, followed: list[StateChange], told: list[OutboxItem]) -> Iterator[Step]:
+def _steps(found: BounceEvent, followed: list[StateChange], told: list[OutboxItem]) -> Iterator[ReadingStep]:
     where = harmless(found.source or found.mailbox or "a file", 200)
     link = listing.address("/events", [("mailbox", found.mailbox)]) if found.mailbox else None
-    yield Step("Found", f"One mail in {where}, received on {formatting.moment(found.at)}.", link, "All of this mailbox")
+    yield ReadingStep(
+        "Found", f"One mail in {where}, received on {formatting.moment(found.at)}.", link, "All of this mailbox"
+    )
     by = f", read as {harmless(found.recognizer, 80)}" if found.recognizer else ""
-    yield Step("Kind", f"{explanations.KINDS[found.kind]}{by}.")
+    yield ReadingStep("Kind", f"{explanations.KINDS[found.kind]}{by}.")
     if said := _said(found):
-        yield Step("Said", said)
+        yield ReadingStep("Said", said)
     if found.rule:
-        yield Step("Rule", f"{harmless(found.rule, 120)}: {explanations.what(found).lower()}.",
-                   listing.address("/events", [("rule", found.rule)]), "All by this rule")
+        yield ReadingStep("Rule", f"{harmless(found.rule, 120)}: {explanations.what(found).lower()}.",
+                          listing.address("/events", [("rule", found.rule)]), "All by this rule")
     if found.formerly:
-        yield Step("Before", f"Older rules read it otherwise: {harmless(words.formerly(found.formerly))}.")
+        yield ReadingStep("Before", f"Older rules read it otherwise: {harmless(words.formerly(found.formerly))}.")
     doubt = f" It is in doubt: {harmless(words.doubt(found.doubt))}." if found.doubt else ""
-    yield Step("Matched by", f"{explanations.MATCHED_BY[found.evidence].capitalize()}.{doubt}")
+    yield ReadingStep("Matched by", f"{explanations.MATCHED_BY[found.evidence].capitalize()}.{doubt}")
     if found.type is not None:
-        yield Step("Counted", explanations.not_counted(found) or "It counts against the address.")
+        yield ReadingStep("Counted", explanations.not_counted(found) or "It counts against the address.")
     for change in followed:
-        yield Step("Decided", f"{formatting.STATES[change.state][0]} in {harmless(change.stream, 80)}: "
+        yield ReadingStep("Decided", f"{formatting.STATES[change.state][0]} in {harmless(change.stream, 80)}: "
                               f"{harmless(words.text(change.grounds) or 'no reason kept')}")
     for item in told:
         outcome = formatting.DELIVERIES[item.state][0].lower()
-        yield Step("Told", f"{harmless(item.target, 80)}: {item.type.value}, {outcome}.", f"/outbox/{item.id}",
-                   "The delivery")
+        yield ReadingStep("Told", f"{harmless(item.target, 80)}: {item.type.value}, {outcome}.", f"/outbox/{item.id}",
+                          "The delivery")
     if found.type is not None and not told:
-        yield Step("Told", "Nobody was told of this report.")
+        yield ReadingStep("Told", "Nobody was told of this report.")
 
 
 def _said(found: BounceEvent) -> str:
@@ -280,22 +286,22 @@ def _said(found: BounceEvent) -> str:
 
 # ── its mail ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-def mail(visit: Visit) -> Response:
-    found, raw = _mail(visit)
-    return visit.page(
+def mail(request: PageRequest) -> Response:
+    found, raw = _mail(request)
+    return request.page(
         "mail.html", f"Mail of {formatting.moment(found.at)}", mail=shown_mail(raw), at=found.at, path=path_of(found),
         back="The event", file=f"{path_of(found)}/mail.eml",
     )
 
 
-def mail_file(visit: Visit) -> Response:
-    found, raw = _mail(visit)
+def mail_file(request: PageRequest) -> Response:
+    found, raw = _mail(request)
     return as_file(raw, found.message_digest)
 
 
-def _mail(visit: Visit) -> tuple[BounceEvent, bytes]:
-    found = event_of(visit)
-    raw = visit.house.ledger.message(found.message_digest)
+def _mail(request: PageRequest) -> tuple[BounceEvent, bytes]:
+    found = event_of(request)
+    raw = request.context.ledger.message(found.message_digest)
     if raw is None:
         raise HTTPException(404, "The mail itself is kept no longer. What it said stands with the event.")
     return found, raw

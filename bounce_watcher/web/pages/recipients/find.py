@@ -8,7 +8,7 @@ from email.utils import parseaddr
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from bounce_watcher.web.request import Visit, ask, see
+from bounce_watcher.web.request import PageRequest, ask, see
 from bounce_watcher.web.view.listing import address
 
 LONGEST = 320
@@ -20,18 +20,18 @@ _EVENT = re.compile(r"[0-9a-f]{32,128}(?:/[0-9a-f]{8,64})?")
 _MAILBOX = re.compile(r"[^\s@]+@[^\s@]+")
 
 
-def find(visit: Visit) -> Response:
-    text = " ".join(visit.form.get("q", "").split())
+def find(request: PageRequest) -> Response:
+    text = " ".join(request.form.get("q", "").split())
     if not text:
         return see("/recipients")
     if len(text) > LONGEST:
         raise HTTPException(422, f"That is longer than {LONGEST} characters: look for less.")
-    return see(_where(visit, text))
+    return see(_where(request, text))
 
 
-def _where(visit: Visit, text: str) -> str:
+def _where(request: PageRequest, text: str) -> str:
     bare = parseaddr(text)[1] if "<" in text else text.removeprefix("mailto:")
-    ledger = visit.house.ledger
+    ledger = request.context.ledger
     if _MAILBOX.fullmatch(bare) and ":" not in bare:
         return f"/recipients/{ledger.names.name(bare)}"
     if _EVENT.fullmatch(text) and ledger.event(text):

@@ -4,11 +4,11 @@ from datetime import datetime
 
 from starlette.responses import Response
 
-from bounce_watcher.ledger.lists.browse import By, Query, Standing
+from bounce_watcher.ledger.lists.browse import FilterField, Query, RecipientStanding
 from bounce_watcher.ledger.lists.paging import Page, TookTooLong
 from bounce_watcher.model.ledger import State
 from bounce_watcher.web.pages.recipients.events import REASONS, rid_of
-from bounce_watcher.web.request import Visit, get
+from bounce_watcher.web.request import PageRequest, get
 from bounce_watcher.web.view import formatting, listing
 from bounce_watcher.web.view.formatting import harmless
 from bounce_watcher.web.view.listing import Column, Download, Filter
@@ -18,20 +18,21 @@ from bounce_watcher.words.rows import explained
 _PAGE_KEY = (datetime, int)
 
 FILTERS = (
-    Filter(By.STATE, "State", lambda value: formatting.STATES[State(value)][0] if value in {*State} else value,
+    Filter(FilterField.STATE, "State", lambda value: formatting.STATES[State(value)][0] if value in {*State} else value,
            tuple(each.value for each in State)),
-    Filter(By.REASON, "Reason", lambda value: formatting.reason(value) if value in REASONS else harmless(value, 60)),
-    Filter(By.STREAM, "Stream"),
-    Filter(By.PROVIDER, "Provider", formatting.provider),
-    Filter(By.DOMAIN, "Domain"),
+    Filter(FilterField.REASON, "Reason",
+           lambda value: formatting.reason(value) if value in REASONS else harmless(value, 60)),
+    Filter(FilterField.STREAM, "Stream"),
+    Filter(FilterField.PROVIDER, "Provider", formatting.provider),
+    Filter(FilterField.DOMAIN, "Domain"),
 )
 
 
-def _until(row: Standing) -> object:
+def _until(row: RecipientStanding) -> object:
     return "for good" if row.until is None and row.state in {State.SUPPRESSED, State.PENDING} else row.until
 
 
-DOWNLOAD: Download[Standing] = Download("recipients", (
+DOWNLOAD: Download[RecipientStanding] = Download("recipients", (
     Column("Address", lambda row: row.recipient),
     Column("State", lambda row: formatting.STATES[row.state][0]),
     Column("Because", lambda row: words.text(row.grounds)),
@@ -47,29 +48,30 @@ DOWNLOAD: Download[Standing] = Download("recipients", (
 })
 
 
-def recipients(visit: Visit) -> Response:
-    asked = listing.filters(visit, FILTERS)
+def recipients(request: PageRequest) -> Response:
+    asked = listing.filters(request, FILTERS)
     wanted = Query(asked.choices, asked.since, asked.until)
-    ledger = visit.house.ledger
-    if listing.wanted_format(visit):
-        return listing.download(visit, asked, DOWNLOAD, ledger.all_recipients(wanted, visit.now))
-    page: Page[Standing] = Page(())
+    ledger = request.context.ledger
+    if listing.wanted_format(request):
+        return listing.download(request, asked, DOWNLOAD, ledger.all_recipients(wanted, request.now))
+    page: Page[RecipientStanding] = Page(())
     found, is_late = None, False
     if not asked.problem:
         try:
-            page = ledger.recipient_page(wanted, listing.place(visit, _PAGE_KEY), visit.now)
+            page = ledger.recipient_page(wanted, listing.place(request, _PAGE_KEY), request.now)
             found = None if page.looked_back_to else ledger.recipient_facets(wanted)
         except TookTooLong:
             is_late = True
-    return visit.page(
+    return request.page(
         "recipients.html", "Recipients", asked=asked, heading=listing.counted(found, "recipient", "recipients"),
-        rows=[(each, rid_of(visit, each.recipient)) for each in page.rows], pager=listing.pager(visit, page),
-        late=is_late, facets=listing.facets(visit, FILTERS, found), uncounted=found is None and not asked.problem,
+        rows=[(each, rid_of(request, each.recipient)) for each in page.rows], pager=listing.pager(request, page),
+        late=is_late, facets=listing.facets(request, FILTERS, found), uncounted=found is None and not asked.problem,
         counted=found.total if found and found.more else None,
-        exports=listing.exports(visit), by=By, states=[(each.value, formatting.STATES[each][0]) for each in State],
-        reasons=[(value, formatting.reason(value)) for value in REASONS], times=listing.times_of(visit, asked),
-        range=visit.query.get("range", ""), release=listing.address("/recipients/release", listing.kept(visit)),
-        domain=wanted.only(By.DOMAIN),
+        exports=listing.exports(request), by=FilterField,
+        states=[(each.value, formatting.STATES[each][0]) for each in State],
+        reasons=[(value, formatting.reason(value)) for value in REASONS], times=listing.times_of(request, asked),
+        range=request.query.get("range", ""), release=listing.address("/recipients/release", listing.kept(request)),
+        domain=wanted.only(FilterField.DOMAIN),
     )
 
 

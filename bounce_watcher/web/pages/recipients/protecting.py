@@ -12,11 +12,11 @@ from bounce_watcher.service.announcing import announcer
 from bounce_watcher.service.operations.protecting import name_of
 from bounce_watcher.web import many
 from bounce_watcher.web.pages.recipients.recipient import address_of
-from bounce_watcher.web.request import Visit, get, post, see
+from bounce_watcher.web.request import PageRequest, get, post, see
 from bounce_watcher.web.view import listing
 from bounce_watcher.web.view.formatting import counted, harmless, moment
 from bounce_watcher.web.view.forms import because, demand_seen
-from bounce_watcher.web.view.preview import Input, Preview, show
+from bounce_watcher.web.view.preview import FormField, Preview, show
 
 _NO_RULE = "No rule suppresses {} any more, whatever is reported. A person or a platform still may."
 _CAN_END = "It can be undone: the protection ends by a button, here and under Settings."
@@ -25,68 +25,68 @@ _RELEASE, _STAYS = "release", "stays"
 
 # ── an address, or its domain ───────────────────────────────────────────────────────────────────────────────────────
 
-def protect_preview(visit: Visit) -> Response:
-    address, standing = address_of(visit), _standing(visit)
+def protect_preview(request: PageRequest) -> Response:
+    address, standing = address_of(request), _standing(request)
     domain = _domain_of(address)
     stays = ["What was reported stays in the history."]
-    inputs = [Input("what", "Whom", options=(
+    inputs = [FormField("what", "Whom", options=(
         ("address", harmless(address, 320)), ("domain", f"every address of {harmless(domain, 255)}"),
     ))]
-    listener = many.Listener(visit)
+    listener = many.Listener(request)
     if standing:
         streams = counted(len(standing), "stream")
         stays.append(f"It is suppressed or held in {streams}: that stays, unless you choose to release it below.")
-        inputs.append(Input("standing", "What stands against this address", options=(
+        inputs.append(FormField("standing", "What stands against this address", options=(
             (_STAYS, "stays until somebody releases it"), (_RELEASE, f"is released now, in {streams}"),
         )))
         listener.hear(NoticeType.RELEASED, address, standing)
     sent = listener.sentences() if standing else ("Nothing is sent.",)
-    return show(visit, Preview(
-        f"Protect {harmless(address, 320)}", "Protect", f"/recipients/{visit.path['rid']}",
-        (_NO_RULE.format("it"),), _seen(visit, address, standing),
+    return show(request, Preview(
+        f"Protect {harmless(address, 320)}", "Protect", f"/recipients/{request.path['rid']}",
+        (_NO_RULE.format("it"),), _seen(request, address, standing),
         tuple(f"If it is released: {each}" for each in sent) if standing else sent, tuple(stays), _CAN_END,
         because="Why? (kept with it, and in the log)", because_required=True, inputs=tuple(inputs),
     ))
 
 
-def protect(visit: Visit) -> Response:
-    address, standing = address_of(visit), _standing(visit)
-    what, then = visit.form.get("what"), visit.form.get("standing", _STAYS)
+def protect(request: PageRequest) -> Response:
+    address, standing = address_of(request), _standing(request)
+    what, then = request.form.get("what"), request.form.get("standing", _STAYS)
     if what not in {"address", "domain"} or then not in {_STAYS, _RELEASE}:
         raise HTTPException(422, "Choose whom to protect: nothing was changed.")
-    why = because(visit, required=True)
-    demand_seen(visit, _seen(visit, address, standing), 1)
-    _put(visit, address_key(address) if what == "address" else f"@{_domain_of(address)}", why)
+    why = because(request, required=True)
+    demand_seen(request, _seen(request, address, standing), 1)
+    _put(request, address_key(address) if what == "address" else f"@{_domain_of(address)}", why)
     if then == _RELEASE and standing:
-        visit.house.ledger.release(address, None, visit.actor(why), announce=announcer(visit.house.settings))
-    return see(f"/recipients/{visit.path['rid']}?done=protect")
+        request.context.ledger.release(address, None, request.actor(why), announce=announcer(request.context.settings))
+    return see(f"/recipients/{request.path['rid']}?done=protect")
 
 
-def _standing(visit: Visit) -> list[Suppression]:
-    return list(visit.house.ledger.suppressions(SuppressionFilter(recipient=address_of(visit))))
+def _standing(request: PageRequest) -> list[Suppression]:
+    return list(request.context.ledger.suppressions(SuppressionFilter(recipient=address_of(request))))
 
 
 def _domain_of(address: str) -> str:
     return address_key(address).rpartition("@")[2]
 
 
-def _seen(visit: Visit, name: str, standing: Sequence[Suppression] = ()) -> tuple[object, ...]:
+def _seen(request: PageRequest, name: str, standing: Sequence[Suppression] = ()) -> tuple[object, ...]:
     stands = tuple((each.stream, each.state, each.since, each.grounds) for each in standing)
-    return ("protect", address_key(name), visit.house.ledger.protection(name), stands)
+    return ("protect", address_key(name), request.context.ledger.protection(name), stands)
 
 
-def _put(visit: Visit, name: str, why: str) -> None:
+def _put(request: PageRequest, name: str, why: str) -> None:
     try:
-        visit.house.ledger.protect(name_of(name), visit.actor(why))
+        request.context.ledger.protect(name_of(name), request.actor(why))
     except ValueError as error:
         raise HTTPException(422, f"It cannot be protected: {harmless(error, 300)}. Nothing was changed.") from None
 
 
 # ── a domain ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-def _domain_asked(visit: Visit) -> str:
+def _domain_asked(request: PageRequest) -> str:
     """With its "@". Raises HTTPException for what is none."""
-    text = visit.query.get("domain", "").strip().removeprefix("@")
+    text = request.query.get("domain", "").strip().removeprefix("@")
     if "@" in text:
         raise HTTPException(422, "An address stands in no link: find it, and protect it on its own page.")
     try:
@@ -95,41 +95,41 @@ def _domain_asked(visit: Visit) -> str:
         raise HTTPException(422, f"{harmless(error, 300)}. Nothing was changed.") from None
 
 
-def domain_preview(visit: Visit) -> Response:
-    name = _domain_asked(visit)
-    before = visit.house.ledger.protection(name)
+def domain_preview(request: PageRequest) -> Response:
+    name = _domain_asked(request)
+    before = request.context.ledger.protection(name)
     told = (f"It is protected already, by {harmless(before.actor, 100)} since {moment(before.at)}: "
             f"{harmless(before.because)}. What you say takes the place of that.",) if before else ()
-    return show(visit, Preview(
+    return show(request, Preview(
         f"Protect {name[1:]}", f"Protect {name[1:]}", "/settings#protected",
-        (_NO_RULE.format(f"an address of {name[1:]}"), *told), _seen(visit, name), stays=(
+        (_NO_RULE.format(f"an address of {name[1:]}"), *told), _seen(request, name), stays=(
             "Who is suppressed or held now stays so until somebody releases it.", "Domains below it are not meant.",
         ), undo=_CAN_END, because="Why? (kept with it, and in the log)", because_required=True,
     ), action=listing.address("/protect", [("domain", name[1:])]))
 
 
-def domain(visit: Visit) -> Response:
-    name = _domain_asked(visit)
-    why = because(visit, required=True)
-    demand_seen(visit, _seen(visit, name), 1)
-    _put(visit, name, why)
+def domain(request: PageRequest) -> Response:
+    name = _domain_asked(request)
+    why = because(request, required=True)
+    demand_seen(request, _seen(request, name), 1)
+    _put(request, name, why)
     return see("/settings?done=protect#protected")
 
 
 # ── the end of it ───────────────────────────────────────────────────────────────────────────────────────────────────
 
-def _protection(visit: Visit) -> Protection:
-    ledger = visit.house.ledger
-    name = ledger.names.address(visit.path["rid"])
+def _protection(request: PageRequest) -> Protection:
+    ledger = request.context.ledger
+    name = ledger.names.address(request.path["rid"])
     found = ledger.protection(name) if name else None
     if found is None or name is None or address_key(found.name) != address_key(name):
         raise HTTPException(404, "This is not protected by hand, or no longer: nothing was changed.")
     return found
 
 
-def end_preview(visit: Visit) -> Response:
-    it = _protection(visit)
-    return show(visit, Preview(
+def end_preview(request: PageRequest) -> Response:
+    it = _protection(request)
+    return show(request, Preview(
         f"Stop protecting {harmless(it.name, 320)}", "Stop protecting", "/settings#protected",
         (f"Protected by {harmless(it.actor, 100)} since {moment(it.at)}: {harmless(it.because)}.",
          "What is reported from now on counts again."), ("unprotect", it),
@@ -139,11 +139,11 @@ def end_preview(visit: Visit) -> Response:
     ))
 
 
-def end(visit: Visit) -> Response:
-    it = _protection(visit)
-    why = because(visit, required=True)
-    demand_seen(visit, ("unprotect", it), 1)
-    visit.house.ledger.unprotect(it.name, visit.actor(why))
+def end(request: PageRequest) -> Response:
+    it = _protection(request)
+    why = because(request, required=True)
+    demand_seen(request, ("unprotect", it), 1)
+    request.context.ledger.unprotect(it.name, request.actor(why))
     return see("/settings?done=unprotect#protected")
 
 

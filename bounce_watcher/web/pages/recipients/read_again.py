@@ -10,21 +10,21 @@ from starlette.responses import Response
 from bounce_watcher.ledger.actions import Act
 from bounce_watcher.model.errors import PermanentFailure
 from bounce_watcher.model.ledger import BounceEvent
-from bounce_watcher.service.operations.reclassifying import Found, read_again
+from bounce_watcher.service.operations.reclassifying import ReclassifiedEvent, read_again
 from bounce_watcher.web import many
 from bounce_watcher.web.pages.recipients.events import event_of, path_of
-from bounce_watcher.web.request import Visit, get, post, see
+from bounce_watcher.web.request import PageRequest, get, post, see
 from bounce_watcher.web.view import explanations, formatting
 from bounce_watcher.web.view.formatting import counted, harmless
 from bounce_watcher.web.view.forms import because, demand_seen
 from bounce_watcher.web.view.preview import Preview, show
 
 
-def _read(visit: Visit, event: BounceEvent, announce: many.Announce) -> list[Found]:
+def _read(request: PageRequest, event: BounceEvent, announce: many.Announce) -> list[ReclassifiedEvent]:
     """Rehearsed. Raises HTTPException where there is no mail, or it cannot be analysed."""
-    house = visit.house
+    context = request.context
     try:
-        found = read_again(house.settings, house.ledger, event.message_digest, dry_run=True, announce=announce)
+        found = read_again(context.settings, context.ledger, event.message_digest, dry_run=True, announce=announce)
     except PermanentFailure as error:
         raise HTTPException(422, f"{harmless(error, 300)}. Nothing was changed.") from None
     if found is None:
@@ -32,13 +32,13 @@ def _read(visit: Visit, event: BounceEvent, announce: many.Announce) -> list[Fou
     return found
 
 
-def preview(visit: Visit) -> Response:
-    event, listener = event_of(visit), many.Listener(visit)
-    found = _read(visit, event, listener)
+def preview(request: PageRequest) -> Response:
+    event, listener = event_of(request), many.Listener(request)
+    found = _read(request, event, listener)
     if not found:
-        return visit.page("read_again.html", "Read again", back=path_of(event), what=explanations.what(event),
+        return request.page("read_again.html", "Read again", back=path_of(event), what=explanations.what(event),
                           rule=event.rule or event.recognizer)
-    return show(visit, Preview(
+    return show(request, Preview(
         f"Read again: {explanations.what(event)} of {formatting.moment(event.at)}",
         f"Correct {counted(len(found), 'verdict')}",
         path_of(event), tuple(map(_change, found)), (_digest(found),), listener.sentences(), tuple(_stays(found)),
@@ -47,7 +47,7 @@ def preview(visit: Visit) -> Response:
     ), action=f"{path_of(event)}/again")
 
 
-def _change(found: Found) -> str:
+def _change(found: ReclassifiedEvent) -> str:
     after = f"today “{explanations.what(found.after)}” by {harmless(found.after.rule or 'no rule', 120)}"
     whom = f"{harmless(found.after.recipient, 320)}" if found.after.recipient else "a recipient who is not named"
     if found.before is None:
@@ -56,20 +56,20 @@ def _change(found: Found) -> str:
     return f"{whom}: {before}, {after}{_moved(found)}"
 
 
-def _moved(found: Found) -> str:
+def _moved(found: ReclassifiedEvent) -> str:
     if found.was is None or found.state is None:
         return ""
     was, now = formatting.STATES[found.was][0], formatting.STATES[found.state][0]
     return f"; {was}, then {now}" if was != now else f"; {was} as before"
 
 
-def _stays(found: Sequence[Found]) -> Iterator[str]:
+def _stays(found: Sequence[ReclassifiedEvent]) -> Iterator[str]:
     yield "How far the report is proven, and whom it is about, was settled when it came."
     if any(each.before is None for each in found):
         yield "What follows for a recipient who was not seen before is told only when it is done."
 
 
-def _digest(found: Sequence[Found]) -> str:
+def _digest(found: Sequence[ReclassifiedEvent]) -> str:
     told = "\n".join(
         "\0".join(map(str, (each.before, each.after.reason, each.after.rule, each.after.recipient, each.state)))
         for each in found
@@ -77,15 +77,15 @@ def _digest(found: Sequence[Found]) -> str:
     return hashlib.sha256(told.encode("utf-8", "replace")).hexdigest()
 
 
-def correct(visit: Visit) -> Response:
-    event, house = event_of(visit), visit.house
-    why = because(visit, required=True)
-    found = _read(visit, event, many.Listener(visit))
+def correct(request: PageRequest) -> Response:
+    event, context = event_of(request), request.context
+    why = because(request, required=True)
+    found = _read(request, event, many.Listener(request))
     if not found:
         raise HTTPException(409, "It reads the same under today's rules: nothing was changed.")
-    demand_seen(visit, (_digest(found),), len(found))
-    act = Act(visit.actor(why), "reread", event.id)
-    read_again(house.settings, house.ledger, event.message_digest, dry_run=False, act=act)
+    demand_seen(request, (_digest(found),), len(found))
+    act = Act(request.actor(why), "reread", event.id)
+    read_again(context.settings, context.ledger, event.message_digest, dry_run=False, act=act)
     return see(f"{path_of(event)}?done=reread")
 
 

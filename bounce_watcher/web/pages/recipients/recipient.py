@@ -8,10 +8,10 @@ from itertools import islice
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from bounce_watcher.ledger.actions import Action
+from bounce_watcher.ledger.actions import LoggedAction
 from bounce_watcher.ledger.lists.browse import Query
 from bounce_watcher.ledger.lists.filters import OutboxFilter
-from bounce_watcher.ledger.lists.paging import ROWS, Place
+from bounce_watcher.ledger.lists.paging import ROWS, PagePosition
 from bounce_watcher.ledger.privacy.forget import is_forgotten
 from bounce_watcher.ledger.recording import tally
 from bounce_watcher.model.ledger import Alert, BounceEvent, OutboxItem, RecipientRecord, State, StateChange
@@ -20,9 +20,9 @@ from bounce_watcher.service.operations.protecting import protector
 from bounce_watcher.web.pages.review.opt_out_words import sentence
 from bounce_watcher.web.pages.review.opt_outs import PATH as OPT_OUTS
 from bounce_watcher.web.pages.statistics.bounces import provider_of
-from bounce_watcher.web.request import Visit, get
+from bounce_watcher.web.request import PageRequest, get
 from bounce_watcher.web.view import explanations, formatting, listing
-from bounce_watcher.web.view.explanations import Case
+from bounce_watcher.web.view.explanations import ExplanationContext
 from bounce_watcher.web.view.formatting import harmless
 from bounce_watcher.words import grounds as words
 
@@ -43,7 +43,7 @@ ACTIONS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class TimelineEntry:
     """Something that happened: `state` makes a badge, `strong` stands first. `link` leads to it."""
 
     at: datetime
@@ -67,15 +67,15 @@ class Neighbours:
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class RecipientFacts:
     """All that the ledger holds on an address, as far as a page shows it."""
 
     address: str
     rid: str
     events: Sequence[BounceEvent]
-    cases: Sequence[Case]
+    cases: Sequence[ExplanationContext]
     deliveries: Sequence[OutboxItem]
-    actions: Sequence[Action]
+    actions: Sequence[LoggedAction]
     opt_outs: Sequence[KeptOptOut] = ()
 
     @property
@@ -83,71 +83,71 @@ class Known:
         return any(is_forgotten(case.record.recipient) for case in self.cases)
 
 
-def address_of(visit: Visit) -> str:
+def address_of(request: PageRequest) -> str:
     """Raises HTTPException where the name in the path is none of this ledger's."""
-    address = visit.house.ledger.names.address(visit.path["rid"])
+    address = request.context.ledger.names.address(request.path["rid"])
     if address is None:
         raise HTTPException(404, "No such recipient: the link is damaged, or of another ledger.")
     return address
 
 
-def known(visit: Visit) -> Known:
-    ledger, address = visit.house.ledger, address_of(visit)
+def known(request: PageRequest) -> RecipientFacts:
+    ledger, address = request.context.ledger, address_of(request)
     rid = ledger.names.name(address)
-    events = ledger.event_page(Query(recipient=address), Place(rows=ROWS)).rows
+    events = ledger.event_page(Query(recipient=address), PagePosition(rows=ROWS)).rows
     holding = ledger.holding(address)
     done = ledger.actions_on(ledger.names.name(ledger.known_as(address)))
-    cases = [_case(visit, record, address, events, holding, done) for record in ledger.recipients(address)]
+    cases = [_case(request, record, address, events, holding, done) for record in ledger.recipients(address)]
     deliveries = list(islice(ledger.outbox(OutboxFilter(recipient=address)), MOST_DELIVERIES))
-    return Known(address, rid, events, cases, deliveries, done, ledger.opt_outs_of(address))
+    return RecipientFacts(address, rid, events, cases, deliveries, done, ledger.opt_outs_of(address))
 
 
 def _case(
-    visit: Visit, record: RecipientRecord, address: str, events: Sequence[BounceEvent],
-    holding: dict[str, list[Alert]], done: Sequence[Action],
-) -> Case:
-    ledger = visit.house.ledger
+    request: PageRequest, record: RecipientRecord, address: str, events: Sequence[BounceEvent],
+    holding: dict[str, list[Alert]], done: Sequence[LoggedAction],
+) -> ExplanationContext:
+    ledger = request.context.ledger
     grounds = record.suppression.events[-MOST_GROUNDS:] if record.suppression else ()
     by_id = {event.id: event for event in events}
     rests_on = [event for name in grounds if (event := by_id.get(name) or ledger.event(name))]
     course = ledger.course(address, record.stream)
     actors = {step.at: each.actor for step in course for each in done if each.at == step.at}
-    return Case(
+    return ExplanationContext(
         record, [event for event in events if event.stream == record.stream], sorted(rests_on, key=lambda e: e.at),
         course, actors, holding.get(record.stream, ()),
     )
 
 
-def recipient(visit: Visit) -> Response:
-    it = known(visit)
+def recipient(request: PageRequest) -> Response:
+    it = known(request)
     case = explanations.worst(it.cases) if it.cases else None
     arithmetic = explanations.counted(case) if case else None
     last = (case.rests_on or case.events[:1]) if case else ()
-    known_as = visit.house.ledger.known_as(it.address)
+    known_as = request.context.ledger.known_as(it.address)
     entries = list(_entries(it, known_as))
-    return visit.page(
+    return request.page(
         "recipient.html", _title(it, case), it=it, case=case, state=case.record.state if case else None,
         sentence=_sentence(it, case), boxes=explanations.boxes(case, arithmetic.days_needed if arithmetic else None)
         if case else [], words=explanations.quoted(last[-1]) if last else None, said_in=last[-1] if last else None,
         facts=list(_facts(it, case)) if case else [], reply=explanations.reply(case) if case else None,
-        streams=[_stream(visit, each) for each in it.cases], neighbours=_neighbours(visit, case),
+        streams=[_stream(request, each) for each in it.cases], neighbours=_neighbours(request, case),
         entries=entries[:MOST_ENTRIES], more=len(entries) > MOST_ENTRIES or len(it.events) == ROWS,
-        protected=_protected(visit, it.address), is_suppressed=any(c.record.suppression for c in it.cases),
+        protected=_protected(request, it.address), is_suppressed=any(c.record.suppression for c in it.cases),
         others=[explanations.sentence(each) for each in it.cases if each is not case],
         exports=[listing.address(f"/events.{ending}", [("rid", it.rid)]) for ending in ("csv", "jsonl")],
-        done=it.actions[0] if it.actions and visit.query.get("done") else None, actions=ACTIONS,
+        done=it.actions[0] if it.actions and request.query.get("done") else None, actions=ACTIONS,
         waiting=[sentence(each, known_as) for each in it.opt_outs if each.done_at is None], opt_outs=OPT_OUTS,
         most_waiting=MOST_OPT_OUTS,
     )
 
 
-def _title(it: Known, case: Case | None) -> str:
+def _title(it: RecipientFacts, case: ExplanationContext | None) -> str:
     """Of the browser's window, which others may see: of the address what is before the @."""
     name = "forgotten address" if it.is_forgotten else f"{harmless(it.address.rpartition('@')[0], 40)}@…"
     return f"{formatting.STATES[case.record.state][0]}: {name}" if case else name
 
 
-def _sentence(it: Known, case: Case | None) -> str:
+def _sentence(it: RecipientFacts, case: ExplanationContext | None) -> str:
     if case is None and it.events:
         return f"Active. {explanations.of_event(it.events[0])}"
     if case is None:
@@ -168,9 +168,9 @@ class Protected:
     end: str | None
 
 
-def _protected(visit: Visit, address: str) -> Protected | None:
-    ledger = visit.house.ledger
-    it = protector(visit.house.settings, ledger, address)
+def _protected(request: PageRequest, address: str) -> Protected | None:
+    ledger = request.context.ledger
+    it = protector(request.context.settings, ledger, address)
     if it is None:
         return None
     what = f"{harmless(it.name[1:], 255)}, its domain," if it.name.startswith("@") else "It"
@@ -192,7 +192,7 @@ class Fact:
     link: str | None = None
 
 
-def _facts(it: Known, case: Case) -> Iterator[Fact]:
+def _facts(it: RecipientFacts, case: ExplanationContext) -> Iterator[Fact]:
     suppression = case.record.suppression
     if suppression is not None:
         everywhere = suppression.scope.value == "global"
@@ -236,24 +236,24 @@ class Stream:
     sentence: str
 
 
-def _stream(visit: Visit, case: Case) -> Stream:
+def _stream(request: PageRequest, case: ExplanationContext) -> Stream:
     record = case.record
-    recent = sum(1 for event in case.events if event.at >= visit.now - _MONTH and event.type is not None)
-    rid = visit.house.ledger.names.name(address_of(visit))
+    recent = sum(1 for event in case.events if event.at >= request.now - _MONTH and event.type is not None)
+    rid = request.context.ledger.names.name(address_of(request))
     link = listing.address("/events", [("rid", rid), ("stream", record.stream), ("range", "30d")])
     return Stream(record.stream, record.state, recent, link, record.delivered_at, explanations.sentence(case))
 
 
-def _neighbours(visit: Visit, case: Case | None) -> Neighbours | None:
+def _neighbours(request: PageRequest, case: ExplanationContext | None) -> Neighbours | None:
     """Other reports of the same kind at the same provider: what decides whether a release makes sense."""
     last = next(iter(case.rests_on[-1:] or case.events[:1]), None) if case else None
     if last is None or last.reason is None:
         return None
-    ledger, name = visit.house.ledger, explanations.provider_of(last)
-    tomorrow = visit.now.replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
+    ledger, name = request.context.ledger, explanations.provider_of(last)
+    tomorrow = request.now.replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
 
     def reports(until: datetime) -> int:
-        asked = tally.Asked(tally.Scope.PROVIDER, until - _WEEK, until, subject=name, reason=last.reason)
+        asked = tally.Asked(tally.CountScope.PROVIDER, until - _WEEK, until, subject=name, reason=last.reason)
         return ledger.tally(asked).get((), 0)
 
     alerts = tuple(each for each in ledger.alerts(under_way=True) if name and provider_of(each) == name)
@@ -263,7 +263,7 @@ def _neighbours(visit: Visit, case: Case | None) -> Neighbours | None:
 
 # ── what happened ───────────────────────────────────────────────────────────────────────────────────────────────────
 
-def _entries(it: Known, known_as: str) -> Iterator[Entry]:
+def _entries(it: RecipientFacts, known_as: str) -> Iterator[TimelineEntry]:
     found = [
         *map(_of_event, it.events), *(_of_step(step) for case in it.cases for step in case.course),
         *map(_of_delivery, it.deliveries), *map(_of_action, it.actions),
@@ -272,7 +272,7 @@ def _entries(it: Known, known_as: str) -> Iterator[Entry]:
     return iter(sorted(found, key=lambda entry: entry.at, reverse=True))
 
 
-def _of_event(event: BounceEvent) -> Entry:
+def _of_event(event: BounceEvent) -> TimelineEntry:
     parts = (
         harmless(event.status, 20) if event.status else "", formatting.provider(explanations.provider_of(event)),
         harmless(event.stream, 60), harmless(event.sending, 60) if event.sending else "",
@@ -280,29 +280,31 @@ def _of_event(event: BounceEvent) -> Entry:
         else f"does not count: {harmless(words.because(event.exclusion), 200)}",
     )
     told = " · ".join(filter(None, parts))
-    return Entry(event.at, explanations.what(event), told, None, f"/events/{event.id}", "event")
+    return TimelineEntry(event.at, explanations.what(event), told, None, f"/events/{event.id}", "event")
 
 
-def _of_step(step: StateChange) -> Entry:
+def _of_step(step: StateChange) -> TimelineEntry:
     why = words.text(step.grounds) or "no reason kept"
     text = f"for {harmless(step.stream, 60)}, {formatting.BY[step.by]}: {harmless(why, 300)}"
-    return Entry(step.at, "", text, step.state)
+    return TimelineEntry(step.at, "", text, step.state)
 
 
-def _of_delivery(item: OutboxItem) -> Entry:
+def _of_delivery(item: OutboxItem) -> TimelineEntry:
     answer = f": {harmless(item.last_answer, 120)}" if item.last_answer else ""
     text = f"{item.type.value} to {harmless(item.target, 80)}{answer}"
-    return Entry(item.created_at, f"Told, {formatting.DELIVERIES[item.state][0].lower()}", text, None,
-                 f"/outbox/{item.id}", "delivery")
+    return TimelineEntry(item.created_at, f"Told, {formatting.DELIVERIES[item.state][0].lower()}", text, None,
+                         f"/outbox/{item.id}", "delivery")
 
 
-def _of_opt_out(kept: KeptOptOut, known_as: str) -> Entry:
-    return Entry(kept.at, "Opt-out", sentence(kept, known_as), None, f"{OPT_OUTS}/{kept.id}/mail", "its mail")
+def _of_opt_out(kept: KeptOptOut, known_as: str) -> TimelineEntry:
+    return TimelineEntry(kept.at, "Opt-out", sentence(kept, known_as), None, f"{OPT_OUTS}/{kept.id}/mail", "its mail")
 
 
-def _of_action(done: Action) -> Entry:
+def _of_action(done: LoggedAction) -> TimelineEntry:
     why = f": {harmless(done.because)}" if done.because else ""
-    return Entry(done.at, ACTIONS.get(done.action, harmless(done.action, 60)), f"by {harmless(done.actor, 100)}{why}")
+    return TimelineEntry(
+        done.at, ACTIONS.get(done.action, harmless(done.action, 60)), f"by {harmless(done.actor, 100)}{why}"
+    )
 
 
 ROUTES = (get("/recipients/{rid}", recipient),)

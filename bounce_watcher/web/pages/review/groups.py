@@ -10,26 +10,26 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from bounce_watcher.config.rules import DRAFTED, may_save, save_rule
-from bounce_watcher.ledger.lists.browse import By, Query
+from bounce_watcher.ledger.lists.browse import FilterField, Query
 from bounce_watcher.ledger.lists.paging import Page, TookTooLong
-from bounce_watcher.ledger.recording.tally import Asked, Scope
+from bounce_watcher.ledger.recording.tally import Asked, CountScope
 from bounce_watcher.ledger.review.browsing import DAYS, KEY_KINDS, UnreadMail
-from bounce_watcher.ledger.review.groups import OPEN, Group, GroupState
+from bounce_watcher.ledger.review.groups import OPEN, GroupState, ReviewGroup
 from bounce_watcher.model.errors import ConfigError
 from bounce_watcher.model.ledger import BounceEvent, EventType, Misread
 from bounce_watcher.model.verdict import BounceType, Reason
 from bounce_watcher.parsing.message import parse
 from bounce_watcher.policy import language
 from bounce_watcher.policy.masking import Mark, parts
-from bounce_watcher.service.operations.drafting import Draft, Trial, holds_no_reply, samples_of, suggested, tried
+from bounce_watcher.service.operations.drafting import RuleDraft, Trial, holds_no_reply, samples_of, suggested, tried
 from bounce_watcher.web.pages.recipients.events import rid_of
-from bounce_watcher.web.request import Visit, ask, get, post, see
+from bounce_watcher.web.request import PageRequest, ask, get, post, see
 from bounce_watcher.web.view import charts, formatting, listing
 from bounce_watcher.web.view.formatting import harmless
 from bounce_watcher.web.view.forms import because, demand_seen, digest
 from bounce_watcher.web.view.listing import Column, Download, Filter
 from bounce_watcher.web.view.mail_shown import as_file, shown_mail
-from bounce_watcher.web.view.preview import Input, Preview, show
+from bounce_watcher.web.view.preview import FormField, Preview, show
 
 NEWEST, OLDEST, PAGE = 4, 1, 25
 """Samples of a group from either end; groups of a page."""
@@ -79,15 +79,15 @@ KINDS: Mapping[Misread, tuple[str, str]] = {
 """What was not recognised, and what that is."""
 
 FILTERS = (
-    Filter(By.KIND, "Kind", lambda value: KINDS[Misread(value)][0] if value in {*Misread} else value,
+    Filter(FilterField.KIND, "Kind", lambda value: KINDS[Misread(value)][0] if value in {*Misread} else value,
            tuple(each.value for each in Misread)),
-    Filter(By.STATE, "State", lambda value: STATES[GroupState(value)][0] if value in {*GroupState} else value,
+    Filter(FilterField.STATE, "State", lambda value: STATES[GroupState(value)][0] if value in {*GroupState} else value,
            tuple(each.value for each in GroupState)),
-    Filter(By.LANGUAGE, "Language", lambda value: harmless(language.told(value))),
-    Filter(By.PROVIDER, "Provider", formatting.provider),
+    Filter(FilterField.LANGUAGE, "Language", lambda value: harmless(language.told(value))),
+    Filter(FilterField.PROVIDER, "Provider", formatting.provider),
 )
 
-DOWNLOAD: Download[Group] = Download("review", (
+DOWNLOAD: Download[ReviewGroup] = Download("review", (
     Column("Wording", lambda group: group.wording),
     Column("Kind", lambda group: KINDS[group.kind][0]),
     Column("Language", lambda group: group.language),
@@ -107,10 +107,10 @@ DOWNLOAD: Download[Group] = Download("review", (
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class GroupLine:
     """A group as a line of a table."""
 
-    group: Group
+    group: ReviewGroup
     title: str
     providers: tuple[tuple[str, str], ...]
     more_providers: int
@@ -122,7 +122,7 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
-class Letter:
+class GroupMessage:
     """One message of a group in which no recipient was found, as far as it is shown beside others."""
 
     mail: UnreadMail
@@ -132,7 +132,7 @@ class Letter:
 
 
 @dataclass(frozen=True, slots=True)
-class Sample:
+class GroupReport:
     """One report of a group. `rid` names its recipient in links."""
 
     event: BounceEvent
@@ -142,66 +142,66 @@ class Sample:
 
 # ── the list ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-def groups(visit: Visit) -> Response:
-    asked = listing.filters(visit, FILTERS)
+def groups(request: PageRequest) -> Response:
+    asked = listing.filters(request, FILTERS)
     wanted = Query(asked.choices, asked.since, asked.until)
-    ledger = visit.house.ledger
-    if listing.wanted_format(visit):
-        return listing.download(visit, asked, DOWNLOAD, ledger.all_groups(wanted))
-    page: Page[Group] = Page(())
+    ledger = request.context.ledger
+    if listing.wanted_format(request):
+        return listing.download(request, asked, DOWNLOAD, ledger.all_groups(wanted))
+    page: Page[ReviewGroup] = Page(())
     found, is_late = None, False
     if not asked.problem:
         try:
-            page = ledger.review_page(wanted, listing.place(visit, KEY_KINDS, PAGE), visit.now)
+            page = ledger.review_page(wanted, listing.place(request, KEY_KINDS, PAGE), request.now)
             found = None if page.looked_back_to else ledger.review_facets(wanted)
         except TookTooLong:
             is_late = True
-    week = Asked(Scope.HOUR, visit.now - timedelta(days=7), visit.now + timedelta(hours=1),
+    week = Asked(CountScope.HOUR, request.now - timedelta(days=7), request.now + timedelta(hours=1),
                  type=EventType.UNDETERMINED.value)
-    return visit.page(
+    return request.page(
         "review.html", "Review", asked=asked, heading=listing.counted(found, "wording", "wordings"),
-        rows=list(map(_row, page.rows)), pager=listing.pager(visit, page), late=is_late,
-        facets=listing.facets(visit, FILTERS, found), uncounted=found is None and not asked.problem,
-        exports=listing.exports(visit), by=By, states=[(each.value, STATES[each][0]) for each in GroupState],
+        rows=list(map(_row, page.rows)), pager=listing.pager(request, page), late=is_late,
+        facets=listing.facets(request, FILTERS, found), uncounted=found is None and not asked.problem,
+        exports=listing.exports(request), by=FilterField, states=[(each.value, STATES[each][0]) for each in GroupState],
         kinds=[(each.value, KINDS[each][0]) for each in Misread], days=DAYS,
-        week=ledger.tally(week).get((), 0), times=listing.times_of(visit, asked),
-        range=visit.query.get("range", ""),
+        week=ledger.tally(week).get((), 0), times=listing.times_of(request, asked),
+        range=request.query.get("range", ""),
     )
 
 
-def _row(group: Group) -> Row:
+def _row(group: ReviewGroup) -> GroupLine:
     providers = tuple((value, formatting.provider(value)) for value in group.providers)
-    return Row(group, title_of(group), providers[:2], max(0, len(providers) - 2),
-               harmless(", ".join(list(group.codes)[:3]), 60), STATES[group.state], KINDS[group.kind],
-               None if group.days is None else charts.sparkline(group.days), sum(group.days or ()))
+    return GroupLine(group, title_of(group), providers[:2], max(0, len(providers) - 2),
+                     harmless(", ".join(list(group.codes)[:3]), 60), STATES[group.state], KINDS[group.kind],
+                     None if group.days is None else charts.sparkline(group.days), sum(group.days or ()))
 
 
-def title_of(group: Group) -> str:
+def title_of(group: ReviewGroup) -> str:
     nothing = "No words: the report says nothing" if group.kind is Misread.FAILURE else "No words: the mail is empty"
     return harmless(group.wording, 300) or (nothing if group.mails else "Its mail is kept no longer")
 
 
 # ── one group ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
-def group(visit: Visit) -> Response:
-    found = _group(visit)
-    samples = samples_of(visit.house.ledger, found.gid)
+def group(request: PageRequest) -> Response:
+    found = _group(request)
+    samples = samples_of(request.context.ledger, found.gid)
     draft = suggested(found, samples) if found.kind is Misread.FAILURE else None
-    return visit.page(
-        "review_group.html", f"Review: {title_of(found)[:60]}", **_of_group(visit, found), draft=draft,
+    return request.page(
+        "review_group.html", f"Review: {title_of(found)[:60]}", **_of_group(request, found), draft=draft,
         has_words=not holds_no_reply(samples),
     )
 
 
-def _group(visit: Visit) -> Group:
-    found = visit.house.ledger.review_group(visit.path["gid"], visit.now)
+def _group(request: PageRequest) -> ReviewGroup:
+    found = request.context.ledger.review_group(request.path["gid"], request.now)
     if found is None or found.kind is Misread.OPT_OUT:  # of those each is decided on by itself: see `opt_outs`
         raise HTTPException(404, "No such group. Its mail may have been recognised since, or removed after its time.")
     return found
 
 
-def _of_group(visit: Visit, found: Group) -> dict[str, Any]:
-    ledger = visit.house.ledger
+def _of_group(request: PageRequest, found: ReviewGroup) -> dict[str, Any]:
+    ledger = request.context.ledger
     newest = ledger.group_events(found.gid, NEWEST)
     oldest = [each for each in ledger.group_events(found.gid, OLDEST, newest_first=False) if each not in newest]
     mails = ledger.group_mails(found.gid, NEWEST)
@@ -212,58 +212,61 @@ def _of_group(visit: Visit, found: Group) -> dict[str, Any]:
         "group": found, "heading": title_of(found), "pieces": pieces, "state": STATES[found.state],
         "marks": [(mark.value, told) for mark, told in MARKS.items() if mark in marks], "reasons": REASONS,
         "samples": [
-            Sample(each, rid_of(visit, each.recipient), ledger.message(each.message_digest) is not None)
+            GroupReport(each, rid_of(request, each.recipient), ledger.message(each.message_digest) is not None)
             for each in (*newest, *oldest)
         ],
-        "letters": [_letter(visit, each) for each in mails], "kind": found.kind, "kinds": Misread, "days": DAYS,
+        "letters": [_letter(request, each) for each in mails], "kind": found.kind, "kinds": Misread, "days": DAYS,
         "row": _row(found), "is_open": found.state in OPEN, "path": _path(found),
-        "language": language.told(found.language), "done": DONE.get(visit.query.get("done", "")),
+        "language": language.told(found.language), "done": DONE.get(request.query.get("done", "")),
     }
 
 
-def _letter(visit: Visit, each: UnreadMail) -> Letter:
-    raw = visit.house.ledger.message(each.digest)
+def _letter(request: PageRequest, each: UnreadMail) -> GroupMessage:
+    raw = request.context.ledger.message(each.digest)
     message = parse(raw or b"")
     subject, sender = (harmless(message.headers.get(name) or "", 200) for name in ("subject", "from"))
-    return Letter(each, subject or "(no subject)", sender or "nobody", harmless(" ".join(message.text[:2000].split())))
+    return GroupMessage(
+        each, subject or "(no subject)", sender or "nobody", harmless(" ".join(message.text[:2000].split()))
+    )
 
 
-def mail(visit: Visit) -> Response:
-    found, each, raw = _mail(visit)
-    return visit.page(
+def mail(request: PageRequest) -> Response:
+    found, each, raw = _mail(request)
+    return request.page(
         "mail.html", f"Mail of {formatting.moment(each.received_at)}", mail=shown_mail(raw), at=each.received_at,
         path=_path(found), back="The wording", file=f"{_path(found)}/mail/{each.digest}.eml",
     )
 
 
-def mail_file(visit: Visit) -> Response:
-    _, each, raw = _mail(visit)
+def mail_file(request: PageRequest) -> Response:
+    _, each, raw = _mail(request)
     return as_file(raw, each.digest)
 
 
-def _mail(visit: Visit) -> tuple[Group, UnreadMail, bytes]:
-    found = _group(visit)
-    each = visit.house.ledger.group_mail(found.gid, visit.path["digest"])
-    raw = visit.house.ledger.message(each.digest) if each else None
+def _mail(request: PageRequest) -> tuple[ReviewGroup, UnreadMail, bytes]:
+    found = _group(request)
+    each = request.context.ledger.group_mail(found.gid, request.path["digest"])
+    raw = request.context.ledger.message(each.digest) if each else None
     if each is None or raw is None:
         raise HTTPException(404, "No such mail in this group: it was understood since, or is kept no longer.")
     return found, each, raw
 
 
-def _path(found: Group) -> str:
+def _path(found: ReviewGroup) -> str:
     return f"/review/{found.gid}"
 
 
 # ── a rule for it ───────────────────────────────────────────────────────────────────────────────────────────────────
 
-def trial(visit: Visit) -> Response:
+def trial(request: PageRequest) -> Response:
     """What a drafted rule would do: it changes nothing, so whoever may look may try."""
-    found, draft = _failures(visit), _draft(visit)
-    outcome = tried(visit.house.settings, visit.house.ledger, found, draft, visit.now)
-    return visit.page(
-        "review_rule.html", "Test of a drafted rule", **_of_group(visit, found), draft=draft, trial=outcome,
+    found, draft = _failures(request), _draft(request)
+    outcome = tried(request.context.settings, request.context.ledger, found, draft, request.now)
+    return request.page(
+        "review_rule.html", "Test of a drafted rule", **_of_group(request, found), draft=draft, trial=outcome,
         fields=[(name, getattr(draft, name)) for name in _FIELDS], seen=digest(outcome.seen),
-        may_save=may_save(visit.house.settings.rules_dir), has_folder=visit.house.settings.rules_dir is not None,
+        may_save=may_save(request.context.settings.rules_dir),
+        has_folder=request.context.settings.rules_dir is not None,
         file=DRAFTED, taken=[
             (_pair(rule, reason), harmless(rule, 120), formatting.reason(reason), number)
             for (rule, reason), number in sorted(outcome.taken.items(), key=lambda item: -item[1])
@@ -271,49 +274,49 @@ def trial(visit: Visit) -> Response:
     )
 
 
-def _failures(visit: Visit) -> Group:
-    found = _group(visit)
+def _failures(request: PageRequest) -> ReviewGroup:
+    found = _group(request)
     if found.kind is not Misread.FAILURE:
         raise HTTPException(409, "No rule can recognise this mail: a rule tells what the failure of a recipient means.")
     return found
 
 
-def _draft(visit: Visit) -> Draft:
-    values = {name: visit.form.get(name, "").strip() for name in _FIELDS}
+def _draft(request: PageRequest) -> RuleDraft:
+    values = {name: request.form.get(name, "").strip() for name in _FIELDS}
     if values["reason"] not in {value for _, some in REASONS for value, _ in some}:
         raise HTTPException(422, "Choose one of the reasons: nothing was changed.")
     if not all(value.isprintable() for value in values.values()):
         raise HTTPException(422, "A field holds a character that cannot be seen: nothing was changed.")
-    return Draft(**values)
+    return RuleDraft(**values)
 
 
 def _pair(rule: str, reason: Reason) -> str:
     return f"{rule} {reason.value}"
 
 
-def save(visit: Visit) -> Response:
+def save(request: PageRequest) -> Response:
     """Only what the trial of this moment allows, and its reader has seen."""
-    found, draft, settings = _failures(visit), _draft(visit), visit.house.settings
-    why = because(visit, required=True)
+    found, draft, settings = _failures(request), _draft(request), request.context.settings
+    why = because(request, required=True)
     if settings.rules_dir is None or not may_save(settings.rules_dir):
         raise HTTPException(409, "There is no rules_dir that this service may write to: copy the rule instead.")
-    outcome = tried(settings, visit.house.ledger, found, draft, visit.now)
-    _demand_allowed(visit, outcome)
+    outcome = tried(settings, request.context.ledger, found, draft, request.now)
+    _demand_allowed(request, outcome)
     try:
         save_rule(settings.rules_dir, outcome.toml)
     except ConfigError as error:
         raise HTTPException(409, f"The rules of the folder do not pass their check: {harmless(error, 500)}") from None
     except OSError as error:
         raise HTTPException(409, f"The rule could not be written: {harmless(error.strerror, 200)}") from None
-    visit.house.ledger.note_rule(found.gid, draft.id, visit.actor(why))
+    request.context.ledger.note_rule(found.gid, draft.id, request.actor(why))
     return see(f"{_path(found)}?done=rule")
 
 
-def _demand_allowed(visit: Visit, outcome: Trial) -> None:
+def _demand_allowed(request: PageRequest, outcome: Trial) -> None:
     if outcome.problems:
         raise HTTPException(422, f"This is no rule yet: {harmless(outcome.problems[0], 300)}")
-    demand_seen(visit, outcome.seen, 1)
-    accepted = set(visit.form.getlist("accept"))
+    demand_seen(request, outcome.seen, 1)
+    accepted = set(request.form.getlist("accept"))
     if missing := [rule for rule, reason in outcome.taken if _pair(rule, reason) not in accepted]:
         told = f"It would take mail away from {harmless(missing[0], 120)}: tick that, or narrow the rule down."
         raise HTTPException(422, told)
@@ -321,41 +324,41 @@ def _demand_allowed(visit: Visit, outcome: Trial) -> None:
 
 # ── set aside, taken up ─────────────────────────────────────────────────────────────────────────────────────────────
 
-def aside_preview(visit: Visit) -> Response:
-    found = _group(visit)
-    return show(visit, Preview(
+def aside_preview(request: PageRequest) -> Response:
+    found = _group(request)
+    return show(request, Preview(
         "Set aside what says the same", "Set aside", _path(found),
         (f"{title_of(found)}: {formatting.counted(found.mails, 'mail')}, and what comes later, wait for nobody.",),
         (found.gid, found.state), stays=("Mail of this group goes on changing nothing for any address.",),
         undo="It can be undone: take it up again.", because_required=True,
-        inputs=(Input("a_day", "How long", options=_A_DAY, value="10"),),
+        inputs=(FormField("a_day", "How long", options=_A_DAY, value="10"),),
     ))
 
 
-def aside(visit: Visit) -> Response:
-    found = _group(visit)
-    told = visit.form.get("a_day", "")
+def aside(request: PageRequest) -> Response:
+    found = _group(request)
+    told = request.form.get("a_day", "")
     if told not in {value for value, _ in _A_DAY}:
         raise HTTPException(422, "Choose how long: nothing was changed.")
-    why = because(visit, required=True)
-    demand_seen(visit, (found.gid, found.state), 1)
-    visit.house.ledger.set_aside(found.gid, int(told) if told else None, visit.actor(why))
+    why = because(request, required=True)
+    demand_seen(request, (found.gid, found.state), 1)
+    request.context.ledger.set_aside(found.gid, int(told) if told else None, request.actor(why))
     return see(f"{_path(found)}?done=aside")
 
 
-def up_preview(visit: Visit) -> Response:
-    found = _group(visit)
-    return show(visit, Preview(
+def up_preview(request: PageRequest) -> Response:
+    found = _group(request)
+    return show(request, Preview(
         "Take up again", "Take up again", _path(found), (f"{title_of(found)}: it waits for a person again.",),
         (found.gid, found.state), undo="It can be undone: set it aside.",
     ))
 
 
-def up(visit: Visit) -> Response:
-    found = _group(visit)
-    why = because(visit, required=False)
-    demand_seen(visit, (found.gid, found.state), 1)
-    visit.house.ledger.take_up(found.gid, visit.actor(why))
+def up(request: PageRequest) -> Response:
+    found = _group(request)
+    why = because(request, required=False)
+    demand_seen(request, (found.gid, found.state), 1)
+    request.context.ledger.take_up(found.gid, request.actor(why))
     return see(f"{_path(found)}?done=up")
 
 

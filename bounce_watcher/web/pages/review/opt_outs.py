@@ -7,12 +7,12 @@ from itertools import islice
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from bounce_watcher.ledger.lists.browse import By
+from bounce_watcher.ledger.lists.browse import FilterField
 from bounce_watcher.ledger.lists.paging import Page, TookTooLong
 from bounce_watcher.ledger.review.optouts import GID, KEY_KINDS
 from bounce_watcher.model.optout import KeptOptOut
 from bounce_watcher.web.pages.review import opt_out_words as opt_outs
-from bounce_watcher.web.request import Visit, get, post, see
+from bounce_watcher.web.request import PageRequest, get, post, see
 from bounce_watcher.web.view import listing
 from bounce_watcher.web.view.formatting import counted, harmless, moment
 from bounce_watcher.web.view.forms import because, demand_seen
@@ -27,7 +27,7 @@ MOST = 1000
 
 _WAITING, _DONE = "waiting", "done"
 STATES = {_WAITING: "Waiting", _DONE: "Done"}
-FILTERS = (Filter(By.STATE, "State", lambda value: STATES.get(value, harmless(value, 60)), tuple(STATES)),)
+FILTERS = (Filter(FilterField.STATE, "State", lambda value: STATES.get(value, harmless(value, 60)), tuple(STATES)),)
 
 _STAYS = "No address was suppressed by it, and none is: stop mail to it where you keep your lists."
 
@@ -47,7 +47,7 @@ DOWNLOAD: Download[KeptOptOut] = Download("opt-outs", (
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class OptOutLine:
     """`recipient` and `sender`: what is shown, and its link where it is an address."""
 
     kept: KeptOptOut
@@ -59,64 +59,64 @@ class Row:
 
 # ── the list ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-def everybody(visit: Visit) -> Response:
-    asked = listing.filters(visit, FILTERS)
-    done = asked.first(By.STATE) == _DONE
-    ledger = visit.house.ledger
-    if listing.wanted_format(visit):
-        return listing.download(visit, asked, DOWNLOAD, ledger.all_opt_outs(done=done))
+def everybody(request: PageRequest) -> Response:
+    asked = listing.filters(request, FILTERS)
+    done = asked.first(FilterField.STATE) == _DONE
+    ledger = request.context.ledger
+    if listing.wanted_format(request):
+        return listing.download(request, asked, DOWNLOAD, ledger.all_opt_outs(done=done))
     page: Page[KeptOptOut] = Page(())
     is_late = False
     if not asked.problem:
         try:
-            page = ledger.opt_out_page(listing.place(visit, KEY_KINDS), done=done)
+            page = ledger.opt_out_page(listing.place(request, KEY_KINDS), done=done)
         except TookTooLong:
             is_late = True
     waiting = ledger.stock().opt_outs.number
-    return visit.page(
+    return request.page(
         "opt_outs.html", "Opt-outs", asked=asked, heading=f"{counted(waiting, 'opt-out waits', 'opt-outs wait')}",
-        rows=[_row(visit, each) for each in page.rows], pager=listing.pager(visit, page), late=is_late, done=done,
-        waiting=waiting, path=PATH, exports=listing.exports(visit), said=visit.query.get("said"),
-        states=[(value, text, visit.link(state=value, said=None), (value == _DONE) is done)
+        rows=[_row(request, each) for each in page.rows], pager=listing.pager(request, page), late=is_late, done=done,
+        waiting=waiting, path=PATH, exports=listing.exports(request), said=request.query.get("said"),
+        states=[(value, text, request.link(state=value, said=None), (value == _DONE) is done)
                 for value, text in STATES.items()],
     )
 
 
-def _row(visit: Visit, kept: KeptOptOut) -> Row:
-    return Row(kept, _linked(visit, kept.asked.recipient), _linked(visit, kept.asked.sender),
-               opt_outs.BY[kept.asked.by], opt_outs.proof(kept))
+def _row(request: PageRequest, kept: KeptOptOut) -> OptOutLine:
+    return OptOutLine(kept, _linked(request, kept.asked.recipient), _linked(request, kept.asked.sender),
+                      opt_outs.BY[kept.asked.by], opt_outs.proof(kept))
 
 
-def _linked(visit: Visit, address: str | None) -> tuple[str, str | None]:
-    link = f"/recipients/{visit.house.ledger.names.name(address)}" if address else None
+def _linked(request: PageRequest, address: str | None) -> tuple[str, str | None]:
+    link = f"/recipients/{request.context.ledger.names.name(address)}" if address else None
     return opt_outs.named(address), link
 
 
 # ── one ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-def mail(visit: Visit) -> Response:
-    kept, raw = _mail(visit)
-    return visit.page(
+def mail(request: PageRequest) -> Response:
+    kept, raw = _mail(request)
+    return request.page(
         "mail.html", f"Mail of {moment(kept.at)}", mail=shown_mail(raw), at=kept.at, path=PATH, back="Opt-outs",
         file=f"{PATH}/{kept.id}/mail.eml",
     )
 
 
-def mail_file(visit: Visit) -> Response:
-    kept, raw = _mail(visit)
+def mail_file(request: PageRequest) -> Response:
+    kept, raw = _mail(request)
     return as_file(raw, kept.message_digest)
 
 
-def _mail(visit: Visit) -> tuple[KeptOptOut, bytes]:
-    kept = _one(visit)
-    raw = visit.house.ledger.message(kept.message_digest)
+def _mail(request: PageRequest) -> tuple[KeptOptOut, bytes]:
+    kept = _one(request)
+    raw = request.context.ledger.message(kept.message_digest)
     if raw is None:
         raise HTTPException(404, "The mail itself is kept no longer. It lies in the review folder of its mailbox.")
     return kept, raw
 
 
-def _one(visit: Visit) -> KeptOptOut:
-    kept = visit.house.ledger.opt_out(visit.path["id"])
+def _one(request: PageRequest) -> KeptOptOut:
+    kept = request.context.ledger.opt_out(request.path["id"])
     if kept is None:
         raise HTTPException(404, "No such opt-out. It may have been removed after its time.")
     return kept
@@ -128,57 +128,57 @@ def _who(kept: KeptOptOut) -> str:
     return f"{opt_outs.named(asked.recipient or asked.sender)}{other}, {moment(kept.at)} ({opt_outs.proof(kept)})"
 
 
-def done_preview(visit: Visit) -> Response:
-    kept = _waits(visit)
-    return show(visit, Preview(
+def done_preview(request: PageRequest) -> Response:
+    kept = _waits(request)
+    return show(request, Preview(
         "Mark the opt-out as done", "Mark as done", PATH, (f"{_who(kept)}: it no longer waits.",), _seen([kept]),
         stays=(_STAYS,), undo="It can be undone: take it up again.",
     ))
 
 
-def done(visit: Visit) -> Response:
-    return _settle(visit, [_waits(visit)], _recipient(visit))
+def done(request: PageRequest) -> Response:
+    return _settle(request, [_waits(request)], _recipient(request))
 
 
-def _waits(visit: Visit) -> KeptOptOut:
-    kept = _one(visit)
+def _waits(request: PageRequest) -> KeptOptOut:
+    kept = _one(request)
     if kept.done_at is not None:
         raise HTTPException(409, f"{opt_outs.dealt(kept)} Nothing was changed.")
     return kept
 
 
-def up_preview(visit: Visit) -> Response:
-    kept = _is_done(visit)
-    return show(visit, Preview(
+def up_preview(request: PageRequest) -> Response:
+    kept = _is_done(request)
+    return show(request, Preview(
         "Take up the opt-out again", "Take up again", f"{PATH}?state={_DONE}",
         (f"{_who(kept)}: it waits for a person again.",), _seen([kept]), undo="It can be undone: mark it as done.",
     ))
 
 
-def up(visit: Visit) -> Response:
-    return _settle(visit, [_is_done(visit)], _recipient(visit), is_done=False)
+def up(request: PageRequest) -> Response:
+    return _settle(request, [_is_done(request)], _recipient(request), is_done=False)
 
 
-def _is_done(visit: Visit) -> KeptOptOut:
-    kept = _one(visit)
+def _is_done(request: PageRequest) -> KeptOptOut:
+    kept = _one(request)
     if kept.done_at is None:
         raise HTTPException(409, "It waits for a person already: nothing was changed.")
     return kept
 
 
-def _recipient(visit: Visit) -> str | None:
+def _recipient(request: PageRequest) -> str | None:
     """Whom the log names."""
-    asked = _one(visit).asked
+    asked = _one(request).asked
     return asked.recipient or asked.sender
 
 
 # ── all ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-def all_preview(visit: Visit) -> Response:
-    waiting = _all(visit)
+def all_preview(request: PageRequest) -> Response:
+    waiting = _all(request)
     if len(waiting) > MOST:
-        return at_the_shell(visit, "Mark all opt-outs as done", PATH, MOST, "bounce-watcher review done --all")
-    return show(visit, Preview(
+        return at_the_shell(request, "Mark all opt-outs as done", PATH, MOST, "bounce-watcher review done --all")
+    return show(request, Preview(
         "Mark all opt-outs as done", f"Mark {counted(len(waiting), 'opt-out')} as done", PATH,
         (f"{counted(len(waiting), 'opt-out')} that wait now; what comes later waits again.",), _seen(waiting),
         stays=(_STAYS,), undo="It can be undone one by one: take them up again.", because_required=True,
@@ -186,17 +186,17 @@ def all_preview(visit: Visit) -> Response:
     ), [(f"{PATH}.csv", "All of them as CSV")])
 
 
-def all_done(visit: Visit) -> Response:
-    waiting = _all(visit)
+def all_done(request: PageRequest) -> Response:
+    waiting = _all(request)
     if len(waiting) > MOST:
         raise HTTPException(409, f"more than {MOST} wait: use the shell, nothing was changed")
-    because(visit, required=True)
-    return _settle(visit, waiting, None)
+    because(request, required=True)
+    return _settle(request, waiting, None)
 
 
-def _all(visit: Visit) -> Sequence[KeptOptOut]:
+def _all(request: PageRequest) -> Sequence[KeptOptOut]:
     """All that wait, and one more than may be."""
-    waiting = list(islice(visit.house.ledger.all_opt_outs(), MOST + 1))
+    waiting = list(islice(request.context.ledger.all_opt_outs(), MOST + 1))
     if not waiting:
         raise HTTPException(409, "No opt-out waits: nothing was changed.")
     return waiting
@@ -206,11 +206,13 @@ def _seen(chosen: Sequence[KeptOptOut]) -> tuple[object, ...]:
     return tuple((each.id, each.done_at) for each in chosen)
 
 
-def _settle(visit: Visit, chosen: Sequence[KeptOptOut], recipient: str | None, *, is_done: bool = True) -> Response:
-    why = because(visit, required=False)
-    demand_seen(visit, _seen(chosen), len(chosen))
-    visit.house.ledger.settle_opt_outs(
-        [each.id for each in chosen], visit.actor(why), recipient=recipient, is_done=is_done
+def _settle(
+    request: PageRequest, chosen: Sequence[KeptOptOut], recipient: str | None, *, is_done: bool = True
+) -> Response:
+    why = because(request, required=False)
+    demand_seen(request, _seen(chosen), len(chosen))
+    request.context.ledger.settle_opt_outs(
+        [each.id for each in chosen], request.actor(why), recipient=recipient, is_done=is_done
     )
     return see(f"{PATH}?said={'done' if is_done else 'up'}")
 

@@ -8,7 +8,7 @@ from functools import cached_property
 
 from markupsafe import Markup
 
-from bounce_watcher.ledger.lists.figures import Figures, Of, Part, Span
+from bounce_watcher.ledger.lists.figures import Dimension, Figures, Of, Span
 from bounce_watcher.ledger.recording.tally import DAY
 from bounce_watcher.model.grounds import SubjectKind
 from bounce_watcher.model.ledger import Alert, AlertKind, EventType
@@ -31,7 +31,7 @@ IN_SENTENCES: Mapping[EventType, str] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Why:
+class ReasonOfType:
     """A reason of a type: "" where the type tells all."""
 
     type: EventType
@@ -53,13 +53,13 @@ _WITHOUT_REASON = {EventType.COMPLAINT: "Complaint", EventType.HARD: "About the 
                    EventType.SOFT: "May pass, no reason told", EventType.BLOCK: "About the sender, no reason told"}
 
 
-def why_of(type_: str, reason: str) -> Why:
+def why_of(type_: str, reason: str) -> ReasonOfType:
     kind = EventType(type_)
-    return Why(kind, "" if kind in _NAMELESS else reason)
+    return ReasonOfType(kind, "" if kind in _NAMELESS else reason)
 
 
-def merged(counts: Mapping[tuple[str, ...], int]) -> Counter[Why]:
-    found: Counter[Why] = Counter()
+def merged(counts: Mapping[tuple[str, ...], int]) -> Counter[ReasonOfType]:
+    found: Counter[ReasonOfType] = Counter()
     for (type_, reason), many in counts.items():
         found[why_of(type_, reason)] += many
     return found
@@ -76,11 +76,11 @@ class Bounces:
         self._figures, self.range, self.of, self._compares = figures, over, of, compares
 
     @cached_property
-    def by_slot(self) -> Mapping[datetime, Counter[Why]]:
-        return _by_slot(self._slots(self.range.span, self.range.unit.slot, Part.TYPE, Part.REASON))
+    def by_slot(self) -> Mapping[datetime, Counter[ReasonOfType]]:
+        return _by_slot(self._slots(self.range.span, self.range.unit.slot, Dimension.TYPE, Dimension.REASON))
 
     @cached_property
-    def by_why(self) -> Counter[Why]:
+    def by_why(self) -> Counter[ReasonOfType]:
         return sum(self.by_slot.values(), Counter())
 
     @cached_property
@@ -100,18 +100,18 @@ class Bounces:
         return self.first_day is not None and self.first_day <= span.since
 
     @cached_property
-    def before(self) -> Counter[Why] | None:
+    def before(self) -> Counter[ReasonOfType] | None:
         """Of what the range is compared with; None where nothing is known of it."""
         if not self._compares or not self.knows(self.range.before):
             return None
-        return merged(self._figures.totals(self.range.before, self.of, Part.TYPE, Part.REASON))
+        return merged(self._figures.totals(self.range.before, self.of, Dimension.TYPE, Dimension.REASON))
 
     @property
     def total_before(self) -> int | None:
         return None if self.before is None else self.before.total()
 
     @cached_property
-    def bins(self) -> list[tuple[Bin, Counter[Why]]]:
+    def bins(self) -> list[tuple[Bin, Counter[ReasonOfType]]]:
         step = self.range.unit.slot
         return [(each, sum((self.by_slot.get(at, Counter()) for at in _starts(each, step)), Counter()))
                 for each in self.range.bins]
@@ -135,11 +135,11 @@ class Bounces:
         return sum(before.get((at - back, ()), 0) for at in _starts(each, step))
 
     @cached_property
-    def trends(self) -> Mapping[Why, list[int]]:
+    def trends(self) -> Mapping[ReasonOfType, list[int]]:
         """Of each reason, for its sparkline."""
         if self.range.unit is Unit.HOUR:
-            days = _by_slot(self._slots(last_days(self.range), DAY, Part.TYPE, Part.REASON))
-            bins = [days.get(at, Counter[Why]()) for at in _starts(_bin(last_days(self.range)), DAY)]
+            days = _by_slot(self._slots(last_days(self.range), DAY, Dimension.TYPE, Dimension.REASON))
+            bins = [days.get(at, Counter[ReasonOfType]()) for at in _starts(_bin(last_days(self.range)), DAY)]
         else:
             bins = [counts for _, counts in self.bins]
         return {why: [counts[why] for counts in bins] for why in self.by_why}
@@ -148,11 +148,11 @@ class Bounces:
     def trend_words(self) -> str:
         return trend_words(self.range)
 
-    def _slots(self, span: Span, step: timedelta, *parts: Part) -> dict[tuple[datetime, tuple[str, ...]], int]:
+    def _slots(self, span: Span, step: timedelta, *parts: Dimension) -> dict[tuple[datetime, tuple[str, ...]], int]:
         return self._figures.slots(span, step, self.of, *parts)
 
 
-def by_type(counts: Mapping[Why, int]) -> Counter[EventType]:
+def by_type(counts: Mapping[ReasonOfType, int]) -> Counter[EventType]:
     found: Counter[EventType] = Counter()
     for why, many in counts.items():
         found[why.type] += many
@@ -172,8 +172,8 @@ def last_days(over: Range) -> Span:
     return Span(behind - _SPARK_DAYS * DAY, behind)
 
 
-def _by_slot(counts: Mapping[tuple[datetime, tuple[str, ...]], int]) -> dict[datetime, Counter[Why]]:
-    found: dict[datetime, Counter[Why]] = {}
+def _by_slot(counts: Mapping[tuple[datetime, tuple[str, ...]], int]) -> dict[datetime, Counter[ReasonOfType]]:
+    found: dict[datetime, Counter[ReasonOfType]] = {}
     for (at, (type_, reason)), many in counts.items():
         found.setdefault(at, Counter())[why_of(type_, reason)] += many
     return found
@@ -190,7 +190,7 @@ def _starts(each: Bin, step: timedelta) -> list[datetime]:
 # ── the chart ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class LegendEntry:
     """A line of the legend."""
 
     colour: str
@@ -200,7 +200,7 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class BinLine:
     """A bin as a row of the table: a number for each type in stacking order; `guard`: the guard was on in it."""
 
     name: str
@@ -220,7 +220,7 @@ class GuardTime:
 
 
 @dataclass(frozen=True, slots=True)
-class Chart:
+class BounceChart:
     """`labels` stand below the bars, each some lines; "" for none, `sparse` ones give way on a phone."""
 
     title: str
@@ -228,8 +228,8 @@ class Chart:
     svg: Markup
     ticks: list[int]
     labels: list[tuple[tuple[str, ...], bool]]
-    legend: list[Entry]
-    lines: list[Line]
+    legend: list[LegendEntry]
+    lines: list[BinLine]
     total: int
     mark_words: str | None
     caption: str
@@ -238,7 +238,7 @@ class Chart:
     more_guard: int
 
 
-def chart(bounces: Bounces, sentence: str, outages: Sequence[Alert] = ()) -> Chart:
+def chart(bounces: Bounces, sentence: str, outages: Sequence[Alert] = ()) -> BounceChart:
     """`outages` are the times in which the guard was on: shaded, and named below."""
     over = bounces.range
     spans = [_span(each, over.now) for each in outages]
@@ -247,16 +247,16 @@ def chart(bounces: Bounces, sentence: str, outages: Sequence[Alert] = ()) -> Cha
         numbers = tuple(by_type(counts)[kind] for kind in TYPES)
         link = links.events(Span(each.since, each.until), bounces.of)
         guarded = any(begin < each.until and end > each.since for begin, end in spans)
-        lines.append(Line(_name_of(each, over), link, numbers, sum(numbers), mark, guarded))
-        parts = tuple(charts.Part(COLOURS[kind], many) for kind, many in zip(TYPES, numbers, strict=True))
+        lines.append(BinLine(_name_of(each, over), link, numbers, sum(numbers), mark, guarded))
+        parts = tuple(charts.BarSegment(COLOURS[kind], many) for kind, many in zip(TYPES, numbers, strict=True))
         bars.append(charts.Bar(parts, link, _tip(lines[-1]), mark))
-    return Chart(
+    return BounceChart(
         title=f"Bounces per {over.unit.word}, by type", sentence=sentence,
         svg=charts.stacked_bars(bars, [shade(each, over.bins, over.now) for each in outages]),
         ticks=charts.ticks(charts.top_of(bars)), labels=labels(over),
         legend=[
-            Entry(COLOURS[kind], name, bounces.by_type[kind],
-                  links.events(over.span, replace(bounces.of, type=kind.value)))
+            LegendEntry(COLOURS[kind], name, bounces.by_type[kind],
+                        links.events(over.span, replace(bounces.of, type=kind.value)))
             for kind, name in TYPES.items()
         ],
         lines=lines, total=bounces.total, mark_words=_mark_words(over, bounces.marks),
@@ -296,7 +296,7 @@ def _place(at: datetime, bins: Sequence[Bin]) -> float:
     return float(len(bins))
 
 
-def _tip(line: Line) -> str:
+def _tip(line: BinLine) -> str:
     parts = ", ".join(f"{IN_SENTENCES[kind]} {number(many)}" for kind, many in zip(TYPES, line.numbers, strict=True))
     before = "" if line.mark is None else f". Week before: {number(line.mark)}"
     return f"{line.name}: {number(line.total)} ({parts}){before}"
@@ -371,7 +371,7 @@ def _on_before(now: int, before: int | None, over: Range) -> str:
     return f", {number(before)} in {over.before_words}" if told in {"–", "new"} else f", {told} on {over.before_words}"
 
 
-def _cause(bounces: Bounces, figures: Figures, before: Counter[Why]) -> list[str]:
+def _cause(bounces: Bounces, figures: Figures, before: Counter[ReasonOfType]) -> list[str]:
     rise = bounces.total - before.total()
     then = by_type(before)
     kind = max(TYPES, key=lambda each: (bounces.by_type[each] - then[each]) * (1 if rise > 0 else -1))
@@ -390,8 +390,8 @@ def _cause(bounces: Bounces, figures: Figures, before: Counter[Why]) -> list[str
 def _one_place(bounces: Bounces, figures: Figures, kind: EventType, change: int) -> str | None:
     """The provider that has most of it."""
     of = replace(bounces.of, type=kind.value)
-    now = figures.totals(bounces.range.elapsed, of, Part.PROVIDER)
-    then = figures.totals(bounces.range.before, of, Part.PROVIDER)
+    now = figures.totals(bounces.range.elapsed, of, Dimension.PROVIDER)
+    then = figures.totals(bounces.range.before, of, Dimension.PROVIDER)
     sign = 1 if change > 0 else -1
     place, most = max(((each, (now[each] - then[each]) * sign) for each in now | then), key=lambda pair: pair[1])
     if most < _EXPLAINS * abs(change):
@@ -436,7 +436,7 @@ def reason_rows(bounces: Bounces, limit: int | None = None) -> list[ReasonRow]:
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class SourceLine:
     """One of several (providers, streams) with its figures. `state`: badge, word and class. `link`: its own page."""
 
     key: str
@@ -464,16 +464,16 @@ class Row:
 
 def provider_rows(
     figures: Figures, over: Range, of: Of, names: Sequence[str], alerts: Sequence[Alert]
-) -> list[Row]:
+) -> list[SourceLine]:
     """Of the providers named, in their order."""
     if not names:
         return []
     of = replace(of, providers=tuple(names))
-    now = figures.totals(over.span, of, Part.PROVIDER, Part.TYPE)
+    now = figures.totals(over.span, of, Dimension.PROVIDER, Dimension.TYPE)
     first = figures.first_day()
     known = first is not None and first <= over.before.since
-    before = figures.totals(over.before, of, Part.PROVIDER) if known else None
-    trends = trends_of(figures, over, of, Part.PROVIDER)
+    before = figures.totals(over.before, of, Dimension.PROVIDER) if known else None
+    trends = trends_of(figures, over, of, Dimension.PROVIDER)
     troubled = states(alerts)
     rows = []
     for name in names:
@@ -481,7 +481,7 @@ def provider_rows(
         mine = replace(of, providers=(name,))
         then = None if before is None else before[(name,)]
         number_ = sum(kinds.values())
-        rows.append(Row(
+        rows.append(SourceLine(
             name, formatting.provider(name), formatting.PROVIDERS.get(name, ("", ""))[1], number_, kinds,
             event_links(over.span, mine), then, charts.sparkline(trends.get(name, [])),
             troubled.get(name) or usualness(number_, then), links.provider(name, over.query),
@@ -495,7 +495,7 @@ def event_links(span: Span, of: Of) -> dict[EventType | None, str]:
             **{kind: links.events(span, replace(of, type=kind.value)) for kind in TYPES}}
 
 
-def trends_of(figures: Figures, over: Range, of: Of, part: Part) -> dict[str, list[int]]:
+def trends_of(figures: Figures, over: Range, of: Of, part: Dimension) -> dict[str, list[int]]:
     """Of each value of a part, for its sparkline."""
     hours = over.unit is Unit.HOUR
     span = last_days(over) if hours else over.span

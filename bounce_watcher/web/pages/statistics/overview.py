@@ -8,15 +8,15 @@ from typing import Any, TypeVar
 from starlette.responses import Response
 
 from bounce_watcher.config import Settings
-from bounce_watcher.ledger.lists.figures import Figures, Of, Part, Sent
+from bounce_watcher.ledger.lists.figures import Dimension, Figures, Of, Sent
 from bounce_watcher.ledger.lists.filters import OutboxFilter
 from bounce_watcher.ledger.lists.reads import MOST_TOLD
 from bounce_watcher.ledger.lists.stock import Stock
-from bounce_watcher.model.ledger import Alert, AlertKind, By, EventType, OutboxState, State, StateChange
+from bounce_watcher.model.ledger import Alert, AlertKind, ChangedBy, EventType, OutboxState, State, StateChange
 from bounce_watcher.service.state import ServiceState
 from bounce_watcher.web.pages.statistics import bounces
 from bounce_watcher.web.pages.statistics.bounces import Bounces
-from bounce_watcher.web.request import Visit, get
+from bounce_watcher.web.request import PageRequest, get
 from bounce_watcher.web.view import formatting, links, ranges, rates, standing
 from bounce_watcher.web.view.formatting import counted, number
 from bounce_watcher.web.view.listing import Download, Filters, download, wanted_format
@@ -35,33 +35,33 @@ LONG = timedelta(days=8)
 PARAMETERS = frozenset({"range", "from", "to"})
 
 
-def overview(visit: Visit) -> Response:
-    ledger, state, now = visit.house.ledger, visit.house.state(), visit.now
-    over = ranges.read(visit.query, now)
-    of = Of(stream=visit.query.get("stream") or None)
+def overview(request: PageRequest) -> Response:
+    ledger, state, now = request.context.ledger, request.context.state(), request.now
+    over = ranges.read(request.query, now)
+    of = Of(stream=request.query.get("stream") or None)
     seen = Bounces(ledger.figures, over, of)
     stock, alerts = ledger.stock(), list(ledger.alerts(under_way=True))
     last = ledger.figures.last_at()
     paces = ledger.paces([each.name for each in state.mailboxes], now)
     notices = standing.notices(state, alerts, stock.queues, now, paces, stock.opt_outs)
     common = {
-        **frame(visit, over, {"stream"}), "stream": of.stream,
+        **frame(request, over, {"stream"}), "stream": of.stream,
         "notices": notices[:NOTICES], "more_notices": notices[NOTICES:],
         "well": standing.all_is_well(state, stock.queues, last, now),
         "advice": list(standing.advice(
-            visit.house.settings.policy, has_key=bool(visit.house.settings.attribution.token_keys)
+            request.context.settings.policy, has_key=bool(request.context.settings.attribution.token_keys)
         )),
         "mailboxes": standing.mailboxes(state.mailboxes, now),
     }
     if last is None:
-        return visit.page("first_run.html", "Overview", **common, steps=first_steps(visit, state))
+        return request.page("first_run.html", "Overview", **common, steps=first_steps(request, state))
     outages = ledger.incidents.outages(over.span.since, over.span.until)
-    figures = kept(visit, over, lambda: _figures(seen, ledger.figures, alerts, outages))
-    return visit.page(
+    figures = kept(request, over, lambda: _figures(seen, ledger.figures, alerts, outages))
+    return request.page(
         "overview.html", "Overview", **common, **figures,
         tiles=in_order(figures["of_range"], tiles_of_now(ledger.figures, stock, alerts, now),
                        ledger.to_do().review - bool(stock.opt_outs.number)),
-        decisions=decisions(ledger.figures.latest_changes(DECISIONS, of.stream), visit), last=last,
+        decisions=decisions(ledger.figures.latest_changes(DECISIONS, of.stream), request), last=last,
     )
 
 
@@ -70,7 +70,7 @@ def _figures(
 ) -> dict[str, Any]:
     """All that is added up over the range."""
     over, of = seen.range, seen.of
-    names, how_many = figures.top(over.span, over.unit.slot, of, Part.PROVIDER, PROVIDERS)
+    names, how_many = figures.top(over.span, over.unit.slot, of, Dimension.PROVIDER, PROVIDERS)
     return {
         "of_range": tiles_of_range(seen, figures),
         "chart": bounces.chart(seen, bounces.summary(seen, figures), outages),
@@ -82,29 +82,29 @@ def _figures(
     }
 
 
-def kept(visit: Visit, over: Range, make: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+def kept(request: PageRequest, over: Range, make: Callable[[], dict[str, Any]]) -> dict[str, Any]:
     """What is made of a long range, a minute old at most; of a short one always as it is now."""
     if over.span.until - over.span.since <= LONG:
         return make()
-    key = (visit.url_path, over.span, tuple(sorted(visit.query.multi_items())))
-    return visit.house.shelf.get(key, visit.now, make)
+    key = (request.url_path, over.span, tuple(sorted(request.query.multi_items())))
+    return request.context.cache.get(key, request.now, make)
 
 
-def frame(visit: Visit, over: Range, others: set[str] | frozenset[str] = frozenset()) -> dict[str, Any]:
+def frame(request: PageRequest, over: Range, others: set[str] | frozenset[str] = frozenset()) -> dict[str, Any]:
     """What every page with a range shows: the buttons, and what of its address nobody knows."""
     return {
         "over": over,
-        "buttons": [(text, visit.link(**{"range": name, "from": None, "to": None}), name == over.name)
+        "buttons": [(text, request.link(**{"range": name, "from": None, "to": None}), name == over.name)
                     for name, text in NAMES.items()],
-        "unknown": sorted({name[:60] for name in visit.query if name not in PARAMETERS and name not in others}),
+        "unknown": sorted({name[:60] for name in request.query if name not in PARAMETERS and name not in others}),
     }
 
 
-def download_of(visit: Visit, what: Download[T], rows: Sequence[T]) -> Response | None:
+def download_of(request: PageRequest, what: Download[T], rows: Sequence[T]) -> Response | None:
     """The rows as a file where the address asks for one."""
-    if wanted_format(visit) is None:
+    if wanted_format(request) is None:
         return None
-    return download(visit, Filters(), what, rows)
+    return download(request, Filters(), what, rows)
 
 
 # ── tiles ───────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -156,7 +156,7 @@ def _rate_before(seen: Bounces, figures: Figures) -> str:
     """Of the whole time before: what was sent is known by day."""
     before = seen.range.whole_before
     sent = rates.sent_within(figures, before)
-    streams = frozenset(stream for (stream,) in figures.totals(before, seen.of, Part.STREAM))
+    streams = frozenset(stream for (stream,) in figures.totals(before, seen.of, Dimension.STREAM))
     in_all = rates.sent_in_all(sent, streams, seen.of.stream)
     if not in_all or not seen.knows(before):
         return ""
@@ -231,9 +231,9 @@ class RateRow:
     sent: str
     bounces: str
     hard: str
-    hard_state: rates.Judged
+    hard_state: rates.RateBadge
     complaints: str
-    complaints_state: rates.Judged
+    complaints_state: rates.RateBadge
 
 
 def rate_rows(seen: Bounces, figures: Figures, over: Range) -> list[RateRow]:
@@ -242,7 +242,7 @@ def rate_rows(seen: Bounces, figures: Figures, over: Range) -> list[RateRow]:
             if each.covers and each.number and seen.of.stream in {None, stream}}
     if not sent:
         return []
-    counts = figures.totals(over.span, seen.of, Part.STREAM, Part.TYPE)
+    counts = figures.totals(over.span, seen.of, Dimension.STREAM, Dimension.TYPE)
     return [rate_row(stream, whole, counts, over) for stream, whole in sorted(sent.items())]
 
 
@@ -257,7 +257,7 @@ def rate_row(stream: str, whole: int, counts: Mapping[tuple[str, ...], int], ove
 
 
 def streams_of(seen: Bounces, figures: Figures) -> frozenset[str]:
-    return frozenset(stream for (stream,) in figures.totals(seen.range.span, seen.of, Part.STREAM))
+    return frozenset(stream for (stream,) in figures.totals(seen.range.span, seen.of, Dimension.STREAM))
 
 
 # ── decisions ───────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -273,11 +273,11 @@ class DecisionRow:
     stream: str
 
 
-def decisions(changes: Sequence[StateChange], visit: Visit) -> list[DecisionRow]:
-    names = visit.house.ledger.names
+def decisions(changes: Sequence[StateChange], request: PageRequest) -> list[DecisionRow]:
+    names = request.context.ledger.names
     return [
         DecisionRow(
-            change.at, formatting.when(change.at, visit.now), formatting.harmless(change.recipient),
+            change.at, formatting.when(change.at, request.now), formatting.harmless(change.recipient),
             f"/recipients/{names.name(change.recipient)}", change.state, _because(change),
             formatting.name(change.stream),
         )
@@ -287,7 +287,7 @@ def decisions(changes: Sequence[StateChange], visit: Visit) -> list[DecisionRow]
 
 def _because(change: StateChange) -> str:
     """In short: the arithmetic stands on the recipient's page."""
-    if change.by not in {By.REPORT, By.RULES, By.GUARD}:
+    if change.by not in {ChangedBy.REPORT, ChangedBy.RULES, ChangedBy.GUARD}:
         why = words.text(change.grounds)
         told = f"{formatting.BY[change.by]}: {formatting.harmless(why, _LONGEST_REASON)}" if why else ""
         return _capital(told or formatting.BY[change.by])
@@ -306,7 +306,7 @@ def _capital(text: str) -> str:
 # ── first run ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class SetupStep:
     """One thing that must have worked once. `state`: badge, word and class."""
 
     title: str
@@ -319,33 +319,34 @@ class Step:
 _DONE, _OPEN = ("Working", "is-ok"), ("Not yet", "")
 
 
-def first_steps(visit: Visit, state: ServiceState) -> list[Step]:
-    ledger, settings = visit.house.ledger, visit.house.settings
+def first_steps(request: PageRequest, state: ServiceState) -> list[SetupStep]:
+    ledger, settings = request.context.ledger, request.context.settings
     told = any(ledger.outbox(OutboxFilter(state=OutboxState.DELIVERED, limit=1)))
-    since = visit.now.date() - timedelta(days=31)
-    sent = bool(ledger.figures.sent(since, visit.now.date() + timedelta(days=1)))
+    since = request.now.date() - timedelta(days=31)
+    sent = bool(ledger.figures.sent(since, request.now.date() + timedelta(days=1)))
     return [
         _mailboxes_step(settings, state),
-        Step("A test bounce arrived", "Send a mail to an address that does not exist, with the return path that your "
-             "mail uses. Its bounce comes within a minute or two.", _OPEN, "/events", "Events"),
-        Step("It was matched to a recipient", _how_matched(settings), _OPEN, "/settings", "Settings"),
-        Step("A webhook or a platform accepted a delivery", _how_told(settings), _DONE if told else _OPEN, "/outbox",
-             "Outbox"),
-        Step("Sent counts are imported (optional)", "POST /api/v1/sent tells what was sent: then there are rates "
-             "beside numbers.", _DONE if sent else _OPEN, "/settings", "Settings"),
+        SetupStep("A test bounce arrived",
+                  "Send a mail to an address that does not exist, with the return path that your mail "
+                  "uses. Its bounce comes within a minute or two.", _OPEN, "/events", "Events"),
+        SetupStep("It was matched to a recipient", _how_matched(settings), _OPEN, "/settings", "Settings"),
+        SetupStep("A webhook or a platform accepted a delivery", _how_told(settings), _DONE if told else _OPEN,
+                  "/outbox", "Outbox"),
+        SetupStep("Sent counts are imported (optional)", "POST /api/v1/sent tells what was sent: then there are rates "
+                  "beside numbers.", _DONE if sent else _OPEN, "/settings", "Settings"),
     ]
 
 
-def _mailboxes_step(settings: Settings, state: ServiceState) -> Step:
+def _mailboxes_step(settings: Settings, state: ServiceState) -> SetupStep:
     title = "A mailbox can be read"
     if not settings.mailboxes:
-        return Step(title, "No [[mailbox]] is set up in the configuration.", _OPEN, "/settings", "Settings")
+        return SetupStep(title, "No [[mailbox]] is set up in the configuration.", _OPEN, "/settings", "Settings")
     trouble = next((each.trouble for each in state.mailboxes if each.trouble), None)
     if trouble is not None:
-        return Step(title, formatting.harmless(trouble), ("Trouble", "is-bad"), "/#mailboxes", "Mailboxes")
+        return SetupStep(title, formatting.harmless(trouble), ("Trouble", "is-bad"), "/#mailboxes", "Mailboxes")
     read = any(each.last_read_at for each in state.mailboxes)
     text = "The service signs in and looks through the folder." if read else "The first look at it is under way."
-    return Step(title, text, _DONE if read else _OPEN, "/#mailboxes", "Mailboxes")
+    return SetupStep(title, text, _DONE if read else _OPEN, "/#mailboxes", "Mailboxes")
 
 
 def _how_matched(settings: Settings) -> str:

@@ -11,14 +11,14 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from bounce_watcher.ledger.db.tables import reason_named
-from bounce_watcher.ledger.lists.figures import Figures, Of, Part
+from bounce_watcher.ledger.lists.figures import Dimension, Figures, Of
 from bounce_watcher.model.ledger import Alert, AlertKind, BounceEvent, EventType
 from bounce_watcher.policy.guards.outages import wording
 from bounce_watcher.policy.guards.trouble import sending_ip
 from bounce_watcher.web.pages.statistics import bounces
-from bounce_watcher.web.pages.statistics.bounces import Bounces, Row, Why
+from bounce_watcher.web.pages.statistics.bounces import Bounces, ReasonOfType, SourceLine
 from bounce_watcher.web.pages.statistics.overview import download_of, frame, kept
-from bounce_watcher.web.request import Visit, get
+from bounce_watcher.web.request import PageRequest, get
 from bounce_watcher.web.view import formatting, links, ranges
 from bounce_watcher.web.view.advice import ADVICE, PAGES
 from bounce_watcher.web.view.formatting import counted, number
@@ -34,11 +34,11 @@ LOOKED_AT = 300
 _LONGEST_NAME = 255
 
 
-def _of_type(kind: EventType) -> Callable[[Row], int]:
+def _of_type(kind: EventType) -> Callable[[SourceLine], int]:
     return lambda row: row.by_type[kind]
 
 
-DOWNLOAD: Download[Row] = Download("providers", (
+DOWNLOAD: Download[SourceLine] = Download("providers", (
     Column("Provider", lambda row: row.name),
     Column("Domain", lambda row: row.key),
     Column("Bounces", lambda row: row.number),
@@ -52,56 +52,56 @@ DOWNLOAD: Download[Row] = Download("providers", (
 })
 
 
-def providers(visit: Visit) -> Response:
-    over = ranges.read(visit.query, visit.now)
-    of = Of(stream=visit.query.get("stream") or None)
-    by_bounces = visit.query.get("sort") == "bounces"
-    alerts = list(visit.house.ledger.alerts(under_way=True))
-    listed = kept(visit, over, lambda: _listed(visit.house.ledger.figures, over, of, alerts))
+def providers(request: PageRequest) -> Response:
+    over = ranges.read(request.query, request.now)
+    of = Of(stream=request.query.get("stream") or None)
+    by_bounces = request.query.get("sort") == "bounces"
+    alerts = list(request.context.ledger.alerts(under_way=True))
+    listed = kept(request, over, lambda: _listed(request.context.ledger.figures, over, of, alerts))
     rows = sorted(listed["all_rows"], key=_by_bounces if by_bounces else _by_excess)
-    if download := download_of(visit, DOWNLOAD, rows):
+    if download := download_of(request, DOWNLOAD, rows):
         return download
-    return visit.page(
-        "providers.html", "Providers", **frame(visit, over, {"stream", "sort"}), stream=of.stream,
-        sorts=[("Most unusual first", visit.link(sort=None), not by_bounces),
-               ("Most bounces first", visit.link(sort="bounces"), by_bounces)],
-        rows=rows, **listed, exports=exports(visit),
+    return request.page(
+        "providers.html", "Providers", **frame(request, over, {"stream", "sort"}), stream=of.stream,
+        sorts=[("Most unusual first", request.link(sort=None), not by_bounces),
+               ("Most bounces first", request.link(sort="bounces"), by_bounces)],
+        rows=rows, **listed, exports=exports(request),
         all_events=links.events(over.span, of), trend_words=bounces.trend_words(over),
-        last=visit.house.ledger.figures.last_at(),
+        last=request.context.ledger.figures.last_at(),
     )
 
 
 def _listed(figures: Figures, over: Range, of: Of, alerts: Sequence[Alert]) -> dict[str, Any]:
-    names, how_many = figures.top(over.span, over.unit.slot, of, Part.PROVIDER, MOST)
+    names, how_many = figures.top(over.span, over.unit.slot, of, Dimension.PROVIDER, MOST)
     rows = bounces.provider_rows(figures, over, of, names, alerts)
     total = figures.totals(over.span, of)[()]
     return {"all_rows": rows, "total": total, "others": how_many - len(rows), "how_many": how_many,
             "rest": total - sum(row.number for row in rows)}
 
 
-def _by_excess(row: Row) -> tuple[bool, float, int, str]:
+def _by_excess(row: SourceLine) -> tuple[bool, float, int, str]:
     return (row.state[1] not in {"is-hold", "is-bad"}, -row.excess, -row.number, row.key)
 
 
-def _by_bounces(row: Row) -> tuple[int, str]:
+def _by_bounces(row: SourceLine) -> tuple[int, str]:
     return (-row.number, row.key)
 
 
-def provider(visit: Visit) -> Response:
-    name = links.named(visit.path["slug"])
-    figures, over = visit.house.ledger.figures, ranges.read(visit.query, visit.now)
+def provider(request: PageRequest) -> Response:
+    name = links.named(request.path["slug"])
+    figures, over = request.context.ledger.figures, ranges.read(request.query, request.now)
     of = Of(providers=(name,))
     last = figures.last_at(of)
     if len(name) > _LONGEST_NAME or last is None:
         raise HTTPException(404, f"No report about {formatting.provider(name)} is stored.")
-    alerts = [each for each in islice(visit.house.ledger.alerts(), MOST * INCIDENTS)
+    alerts = [each for each in islice(request.context.ledger.alerts(), MOST * INCIDENTS)
               if bounces.provider_of(each) == name]
-    outages = visit.house.ledger.incidents.outages(over.span.since, over.span.until, name)
-    told = kept(visit, over, lambda: _told(Bounces(figures, over, of), figures, alerts, outages))
-    return visit.page(
-        "provider.html", told["name"], **frame(visit, over), **told, last=last, page_of=PAGES.get(name),
+    outages = request.context.ledger.incidents.outages(over.span.since, over.span.until, name)
+    told = kept(request, over, lambda: _told(Bounces(figures, over, of), figures, alerts, outages))
+    return request.page(
+        "provider.html", told["name"], **frame(request, over), **told, last=last, page_of=PAGES.get(name),
         about=formatting.PROVIDERS.get(name, ("", told["name"]))[1],
-        incidents=[Incident.of(each, visit.now) for each in alerts[:INCIDENTS]],
+        incidents=[ProviderIncident.of(each, request.now) for each in alerts[:INCIDENTS]],
     )
 
 
@@ -185,7 +185,7 @@ def own_trouble(seen: Bounces, newest: Sequence[BounceEvent]) -> list[OwnRow]:
     ]
 
 
-def _own(why: Why, many: int, events: Sequence[BounceEvent], seen: Bounces) -> OwnRow:
+def _own(why: ReasonOfType, many: int, events: Sequence[BounceEvent], seen: Bounces) -> OwnRow:
     reason = reason_named(why.reason)
     ips = Counter(ip for event in events if (ip := sending_ip(event.diagnostic or "")))
     slots = sorted(at for at, counts in seen.by_slot.items() if counts[why])
@@ -204,7 +204,7 @@ def _slot(at: datetime, over: Range) -> str:
 # ── what it says ────────────────────────────────────────────────────────────────────────────────────────────────────
 
 @dataclass(frozen=True, slots=True)
-class Wording:
+class ProviderWording:
     """What a server says, without what differs by recipient; and by which rule it is read."""
 
     text: str
@@ -212,10 +212,10 @@ class Wording:
     rule: str
 
 
-def wordings(events: Sequence[BounceEvent]) -> list[Wording]:
+def wordings(events: Sequence[BounceEvent]) -> list[ProviderWording]:
     """The most frequent first."""
     counts = Counter((wording(event), event.rule or "") for event in events if event.diagnostic)
-    return [Wording(text, many, formatting.name(rule) or "not recognised")
+    return [ProviderWording(text, many, formatting.name(rule) or "not recognised")
             for (text, rule), many in counts.most_common(WORDINGS)]
 
 
@@ -226,7 +226,7 @@ def domains(events: Sequence[BounceEvent]) -> list[tuple[str, int]]:
 
 
 @dataclass(frozen=True, slots=True)
-class Incident:
+class ProviderIncident:
     what: str
     link: str
     state: tuple[str, str]
@@ -235,7 +235,7 @@ class Incident:
     because: str
 
     @classmethod
-    def of(cls, alert: Alert, now: datetime) -> "Incident":
+    def of(cls, alert: Alert, now: datetime) -> "ProviderIncident":
         state = ("Ended", "") if alert.cleared else ("Open", "is-hold" if alert.kind is AlertKind.OUTAGE else "is-bad")
         return cls(formatting.ALERTS[alert.kind], f"/incidents/{alert.id}", state, alert.since,
                    formatting.when(alert.since, now), formatting.harmless(words.because(alert.grounds), 300))

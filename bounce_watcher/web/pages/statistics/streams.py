@@ -10,7 +10,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from bounce_watcher.config import Settings
-from bounce_watcher.ledger.lists.figures import Figures, Of, Part, Span
+from bounce_watcher.ledger.lists.figures import Dimension, Figures, Of, Span
 from bounce_watcher.ledger.recording.tally import DAY, HOUR
 from bounce_watcher.model.ledger import COMPLAINT_REASON, Alert, EventType
 from bounce_watcher.policy.counting import DEFAULTS, CountRule, count_rule
@@ -19,7 +19,7 @@ from bounce_watcher.policy.settings import PolicySettings, Threshold
 from bounce_watcher.web.pages.statistics import bounces
 from bounce_watcher.web.pages.statistics.bounces import Bounces
 from bounce_watcher.web.pages.statistics.overview import download_of, frame, kept, rate_row
-from bounce_watcher.web.request import Visit, get
+from bounce_watcher.web.request import PageRequest, get
 from bounce_watcher.web.view import charts, formatting, links, ranges, rates
 from bounce_watcher.web.view.formatting import TYPES, counted, number
 from bounce_watcher.web.view.listing import Column, Download, exports
@@ -70,27 +70,27 @@ DOWNLOAD: Download[StreamRow] = Download("streams", (
 })
 
 
-def streams(visit: Visit) -> Response:
-    figures, over = visit.house.ledger.figures, ranges.read(visit.query, visit.now)
-    listed = kept(visit, over, lambda: {
-        "rows": stream_rows(figures, visit.house.settings, over), "total": figures.totals(over.span, Of())[()],
+def streams(request: PageRequest) -> Response:
+    figures, over = request.context.ledger.figures, ranges.read(request.query, request.now)
+    listed = kept(request, over, lambda: {
+        "rows": stream_rows(figures, request.context.settings, over), "total": figures.totals(over.span, Of())[()],
     })
-    if download := download_of(visit, DOWNLOAD, listed["rows"]):
+    if download := download_of(request, DOWNLOAD, listed["rows"]):
         return download
-    return visit.page(
-        "streams.html", "Streams", **frame(visit, over, {"sort"}), **listed, trend_words=bounces.trend_words(over),
+    return request.page(
+        "streams.html", "Streams", **frame(request, over, {"sort"}), **listed, trend_words=bounces.trend_words(over),
         all_events=links.events(over.span, Of()), hours=over.unit is Unit.HOUR,
-        exports=exports(visit),
+        exports=exports(request),
     )
 
 
 def stream_rows(figures: Figures, settings: Settings, over: Range) -> list[StreamRow]:
     """Those with bounces, and those that a mailbox stands for or mail was sent in; the most bounces first."""
-    now = figures.totals(over.span, Of(), Part.STREAM, Part.TYPE)
+    now = figures.totals(over.span, Of(), Dimension.STREAM, Dimension.TYPE)
     first = figures.first_day()
     known = first is not None and first <= over.before.since
-    before = figures.totals(over.before, Of(), Part.STREAM) if known else None
-    trends = bounces.trends_of(figures, over, Of(), Part.STREAM)
+    before = figures.totals(over.before, Of(), Dimension.STREAM) if known else None
+    trends = bounces.trends_of(figures, over, Of(), Dimension.STREAM)
     suppressed, sent = figures.suppressed_by_stream(over.span), rates.sent(figures, over)
     names = {name for name, _ in now} | {box.stream for box in settings.mailboxes} | sent.keys()
     rows = []
@@ -155,29 +155,29 @@ CAMPAIGNS_DOWNLOAD: Download[CampaignRow] = Download("campaigns", (
 })
 
 
-def stream(visit: Visit) -> Response:
-    name = links.named(visit.path["slug"])
-    figures, over = visit.house.ledger.figures, ranges.read(visit.query, visit.now)
+def stream(request: PageRequest) -> Response:
+    name = links.named(request.path["slug"])
+    figures, over = request.context.ledger.figures, ranges.read(request.query, request.now)
     of = Of(stream=name)
-    boxes = [box for box in visit.house.settings.mailboxes if box.stream == name]
+    boxes = [box for box in request.context.settings.mailboxes if box.stream == name]
     if len(name) > _LONGEST_NAME or not (boxes or _is_known(figures, over, of)):
         raise HTTPException(404, f"Nothing is known of a stream {formatting.name(name)}.")
-    alerts = list(visit.house.ledger.alerts(under_way=True))
-    told = kept(visit, over, lambda: _told(Bounces(figures, over, of), figures, alerts))
-    if download := download_of(visit, CAMPAIGNS_DOWNLOAD, told["campaigns"]):
+    alerts = list(request.context.ledger.alerts(under_way=True))
+    told = kept(request, over, lambda: _told(Bounces(figures, over, of), figures, alerts))
+    if download := download_of(request, CAMPAIGNS_DOWNLOAD, told["campaigns"]):
         return download
     title = formatting.name(name) or "No name"
-    return visit.page(
-        "stream.html", title, **frame(visit, over), **told, name=title, rates_of=rates,
-        policy=policy_words(visit.house.settings.policy), mailboxes=[formatting.name(box.name) for box in boxes],
+    return request.page(
+        "stream.html", title, **frame(request, over), **told, name=title, rates_of=rates,
+        policy=policy_words(request.context.settings.policy), mailboxes=[formatting.name(box.name) for box in boxes],
         providers_link=links.with_query("/providers", **over.query, stream=name),
-        suppressed_link=_suppressed_link(over.span, name), exports=exports(visit, f"{links.stream(name)}/campaigns"),
+        suppressed_link=_suppressed_link(over.span, name), exports=exports(request, f"{links.stream(name)}/campaigns"),
     )
 
 
 def _told(seen: Bounces, figures: Figures, alerts: Sequence[Alert]) -> dict[str, Any]:
     over, of = seen.range, seen.of
-    names, how_many = figures.top(over.span, over.unit.slot, of, Part.PROVIDER, PROVIDERS)
+    names, how_many = figures.top(over.span, over.unit.slot, of, Dimension.PROVIDER, PROVIDERS)
     rows, others = campaign_rows(figures, over, of.stream or "")
     return {
         "sentence": _sentence(seen, figures), "chart": bounces.chart(seen, bounces.summary(seen, figures)),
@@ -207,18 +207,18 @@ def _sentence(seen: Bounces, figures: Figures) -> str:
 def _rates(seen: Bounces, figures: Figures) -> list[object]:
     name = seen.of.stream or ""
     sent = rates.sent_in_all(rates.sent(figures, seen.range), frozenset(), name)
-    counts = figures.totals(seen.range.span, seen.of, Part.STREAM, Part.TYPE)
+    counts = figures.totals(seen.range.span, seen.of, Dimension.STREAM, Dimension.TYPE)
     return [rate_row(name, sent, counts, seen.range)] if sent else []
 
 
 def campaign_rows(figures: Figures, over: Range, stream: str) -> tuple[list[CampaignRow], int]:
     """Those with most bounces in the range, the newest first; and how many others there are."""
-    names, how_many = figures.top(_days(over.span), DAY, Of(stream=stream), Part.SENDING, CAMPAIGNS)
+    names, how_many = figures.top(_days(over.span), DAY, Of(stream=stream), Dimension.SENDING, CAMPAIGNS)
     if not names:
         return [], 0
     days, sent = figures.days_of(names, stream), figures.sent_of(names, stream)
     of = Of(stream=stream, sendings=tuple(names))
-    counts = figures.totals(Span(_EVER, _days(over.span).until + WEEK), of, Part.SENDING, Part.TYPE)
+    counts = figures.totals(Span(_EVER, _days(over.span).until + WEEK), of, Dimension.SENDING, Dimension.TYPE)
     rows = [_campaign_row(name, stream, days[name], sent.get(name), counts) for name in names if name in days]
     return sorted(rows, key=lambda row: (row.first, row.last, row.name), reverse=True), how_many - len(names)
 
@@ -271,16 +271,16 @@ def _lasts(ladder: Ladder) -> str:
 
 # ── one campaign ────────────────────────────────────────────────────────────────────────────────────────────────────
 
-def campaign(visit: Visit) -> Response:
-    of_stream, name = links.named(visit.path["slug"]), links.named(visit.path["id"])
-    figures = visit.house.ledger.figures
+def campaign(request: PageRequest) -> Response:
+    of_stream, name = links.named(request.path["slug"]), links.named(request.path["id"])
+    figures = request.context.ledger.figures
     known = figures.days_of([name], of_stream).get(name) if max(map(len, (of_stream, name))) <= _LONGEST_NAME else None
     if known is None:
         raise HTTPException(404, f"No bounce of a campaign {formatting.name(name)} is stored in this stream.")
-    told = visit.house.shelf.get(
-        visit.url_path, visit.now, lambda: _campaign(figures, of_stream, name, known, visit.now)
+    told = request.context.cache.get(
+        request.url_path, request.now, lambda: _campaign(figures, of_stream, name, known, request.now)
     )
-    return visit.page(
+    return request.page(
         "campaign.html", told["name"], **told, stream=formatting.name(of_stream) or "No name",
         stream_link=links.stream(of_stream), most_read=MOST_READ,
     )
@@ -353,7 +353,7 @@ def _line(early: Bounces) -> Growth:
 
 
 def _campaign_providers(figures: Figures, of: Of, whole: Range) -> Sequence[tuple[str, str, int, str]]:
-    counts = figures.totals(whole.span, of, Part.PROVIDER)
+    counts = figures.totals(whole.span, of, Dimension.PROVIDER)
     return [
         (formatting.provider(name), links.provider(name), many,
          links.events(whole.span, replace(of, providers=(name,))))
