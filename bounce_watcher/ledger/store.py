@@ -44,8 +44,8 @@ from bounce_watcher.ledger.recording import (
     quota,
     recipient_delivery,
     reevaluate,
+    report_counts,
     sent,
-    tally,
     waiting,
 )
 from bounce_watcher.ledger.recording.batch import Announce
@@ -215,7 +215,7 @@ class Ledger(Lists):
     def purge_counts(self, before: datetime) -> int:
         """Forgets counts of hours before then: by what outages were seen, and of tries. Returns how many counts."""
         return write(self._engine, lambda connection: sum(
-            each(connection, before) for each in (alerts.forget_counts, tally.forget, tries.forget)
+            each(connection, before) for each in (alerts.forget_counts, report_counts.forget, tries.forget)
         ))
 
     def sent_by_day(self, since: date, until: date, stream: str | None = None) -> dict[tuple[date, str], int]:
@@ -391,9 +391,9 @@ class Ledger(Lists):
         """What somebody typed, without addresses of those who were forgotten."""
         return forget.kept(self._engine, text)
 
-    def tally(self, asked: tally.Asked, *by: tally.CountBy) -> dict[tuple[str | int, ...], int]:
+    def count_reports(self, asked: report_counts.Asked, *by: report_counts.CountBy) -> dict[tuple[str | int, ...], int]:
         """How many reports there were, by the values of `by`: months are answered without reading their events."""
-        return tally.count(self._engine, asked, *by)
+        return report_counts.count(self._engine, asked, *by)
 
     @cached_property
     def figures(self) -> Figures:

@@ -204,8 +204,8 @@ class RecipientRecord:
 
     `counts` are events by bounce type, plus "complaint", "delay" and "delivered".
     `released_at`: nothing at or before it counts any more.
-    `rung`: how many suppressions have run out since a person last released. `lapsed`: the reason of the one that ran
-    out at `released_at`; None where something else ended it.
+    `expiry_level`: how many suppressions have expired since a person last released. `expired_reason`: the reason of the
+    one that expired at `released_at`; None where something else ended it.
     `delivered_at`: when the platform last delivered, `delivered_since` when it first did after the last bounce; no
     bounce at or before `answered_until` counts any more. See `policy.deliveries`.
     `protected` is the name of what a person has protected that the recipient is of: see `Protection`.
@@ -221,8 +221,8 @@ class RecipientRecord:
     last_event_at: datetime | None = None
     released_at: datetime | None = None
     suppression: Suppression | None = None
-    rung: int = 0
-    lapsed: str | None = None
+    expiry_level: int = 0
+    expired_reason: str | None = None
     delivered_at: datetime | None = None
     delivered_since: datetime | None = None
     answered_until: datetime | None = None

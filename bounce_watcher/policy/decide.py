@@ -66,21 +66,22 @@ class _Position:
 
     current: Suppression | None
     released_at: datetime | None
-    rung: int
-    lapsed: str | None
+    expiry_level: int
+    expired_reason: str | None
 
 
 def _standing(now: datetime, record: RecipientRecord) -> _Position:
     """A suppression that has run out is as good as released; a delivery after it denies what it said."""
-    current, ended_at, rung, lapsed = record.suppression, record.released_at, record.rung, record.lapsed
+    current, ended_at = record.suppression, record.released_at
+    expiry_level, expired_reason = record.expiry_level, record.expired_reason
     if current is not None and current.until is not None and current.until <= now:
-        rung, lapsed = lapse(record)
-        lapsed = lapsed if ended_at is None or ended_at < current.until else None
+        expiry_level, expired_reason = lapse(record)
+        expired_reason = expired_reason if ended_at is None or ended_at < current.until else None
         ended_at = max(current.until, ended_at or current.until)
         current = None
     answered = answered_until(record, now)
     denied = answered is not None and (ended_at is None or answered > ended_at)
-    return _Position(current, ended_at, rung, None if denied else lapsed)
+    return _Position(current, ended_at, expiry_level, None if denied else expired_reason)
 
 
 def _still_counts(bounce: CountedBounce, event: BounceEvent, released_at: datetime | None) -> bool:
@@ -92,7 +93,7 @@ def _weigh(
 ) -> Decision:
     """What a counting event comes to, were the recipient not suppressed already."""
     ladder, scope = _terms(event, settings)
-    ends = partial(until, ladder, standing.rung)
+    ends = partial(until, ladder, standing.expiry_level)
     if event.kind is Kind.COMPLAINT or event.reason is None:
         return _at_once(event, AtOnce(COMPLAINT_REASON, event.at, event.feedback_type), ends, scope)
     rule = count_rule(event.reason, settings.reasons)
@@ -126,7 +127,7 @@ def _at_once(event: BounceEvent, grounds: AtOnce | Again, ends: _Ends, scope: Sc
 def _again(event: BounceEvent, reason: Reason, standing: _Position, threshold: Threshold) -> Again | None:
     """One bounce confirms what a suppression that ran out had said, if it comes soon and says the very same."""
     ended_at = standing.released_at
-    if ended_at is None or standing.lapsed != reason or event.at - ended_at > threshold.window:
+    if ended_at is None or standing.expired_reason != reason or event.at - ended_at > threshold.window:
         return None
     return Again(reason.value, event.at, ended_at, threshold.window.days)
 

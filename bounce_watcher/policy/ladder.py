@@ -11,19 +11,20 @@ Ladder = Annotated[tuple[timedelta | None, ...], Between(HOUR), KeyMark.SINGLE, 
 
 
 def lapse(record: RecipientRecord) -> tuple[int, str | None]:
-    """`rung` and `lapsed` of a record whose suppression has run out.
+    """`expiry_level` and `expired_reason` of a record whose suppression has expired.
 
-    Only what the policy had put in force is a rung: nobody heard of one held back, and a person's end is no probation.
+    Only a suppression that the policy put in force raises the level: nobody heard of one that was held, and an end
+    that a person set is no probation.
     """
     current = record.suppression
     if current is None or current.state is State.PENDING or current.source is not SuppressionSource.POLICY:
-        return record.rung, None
-    return record.rung + 1, current.reason
+        return record.expiry_level, None
+    return record.expiry_level + 1, current.reason
 
 
-def until(ladder: Ladder, rung: int, since: datetime) -> datetime | None:
-    """When a suppression on this rung ends; None = never, and so is one beyond the calendar."""
-    expiry = ladder[min(rung, len(ladder) - 1)]
+def until(ladder: Ladder, expiry_level: int, since: datetime) -> datetime | None:
+    """When a suppression at this level of the ladder ends; None = never, and so is one beyond the calendar."""
+    expiry = ladder[min(expiry_level, len(ladder) - 1)]
     try:
         return None if expiry is None else since + expiry
     except OverflowError:

@@ -192,7 +192,9 @@ def _lifted(
 ) -> transitions.Transition:
     """Released, but not as by a person: what still counts goes on counting."""
     lifted = transitions.release(record, now, cause)
-    left = replace(lifted.record, released_at=then.released_at, rung=then.rung, lapsed=then.lapsed)
+    left = replace(
+        lifted.record, released_at=then.released_at, expiry_level=then.expiry_level, expired_reason=then.expired_reason
+    )
     if then.state is State.WATCHING and then.grounds is not None:
         left = replace(left, state=State.WATCHING, grounds=StillCounts(then.grounds, cause))
     return replace(lifted, record=left)

@@ -103,9 +103,9 @@ def release_expired(record: RecipientRecord, at: datetime) -> Transition:
     suppression = record.suppression
     if suppression is None or suppression.until is None or suppression.until > at:
         return Transition(record)
-    rung, lapsed = lapse(record)
+    expiry_level, expired_reason = lapse(record)
     changes, notices = _ended(record, suppression.until, Expired(), Move.EXPIRE)
-    return _change(record, {**changes, "rung": rung, "lapsed": lapsed}, notices)
+    return _change(record, {**changes, "expiry_level": expiry_level, "expired_reason": expired_reason}, notices)
 
 
 def suppress(record: RecipientRecord, wanted: Suppression) -> Transition:
@@ -116,12 +116,12 @@ def suppress(record: RecipientRecord, wanted: Suppression) -> Transition:
     return _change(record, *_suppressed(record, wanted))
 
 
-def release(record: RecipientRecord, at: datetime, grounds: Grounds, *, rung: int = 0) -> Transition:
-    """Lifts what stands against a recipient: nothing at or before `at` counts any more, the ladder goes on at `rung`.
+def release(record: RecipientRecord, at: datetime, grounds: Grounds, *, expiry_level: int = 0) -> Transition:
+    """Lifts what stands against a recipient: nothing at or before `at` counts any more.
 
     Only the end of a real suppression is told: of a pending one nobody has heard.
     """
-    return _change(record, *_released(record, at, grounds, rung))
+    return _change(record, *_released(record, at, grounds, expiry_level))
 
 
 def reset(record: RecipientRecord, grounds: Grounds) -> Transition:
@@ -172,7 +172,7 @@ def apply_delivery(
     grounds = Delivered(at)
     is_denied = is_unproven and seen.suppression is not None and seen.suppression.since < at
     if is_denied or _is_soft_suppression(seen, at):
-        return release(seen, at, grounds, rung=seen.rung)
+        return release(seen, at, grounds, expiry_level=seen.expiry_level)
     stands = seen.delivered_since is not None and not any(unanswered(counted, seen, at))
     return reset(seen, grounds) if stands else Transition(seen)
 
@@ -276,9 +276,9 @@ def _suppressed(record: RecipientRecord, wanted: Suppression) -> _Step:
     return changes, ((NoticeType.SUPPRESSED, at, partial(_suppression_data, wanted)),)
 
 
-def _released(record: RecipientRecord, at: datetime, grounds: Grounds, rung: int) -> _Step:
+def _released(record: RecipientRecord, at: datetime, grounds: Grounds, expiry_level: int) -> _Step:
     changes, notices = _ended(record, at, grounds, Move.RELEASE)
-    return {**changes, "rung": rung, "lapsed": None}, notices
+    return {**changes, "expiry_level": expiry_level, "expired_reason": None}, notices
 
 
 def _ended(record: RecipientRecord, at: datetime, grounds: Grounds, move: Move) -> _Step:

@@ -36,7 +36,7 @@ class PassReport:
     """
 
     mailbox: str
-    tally: PassTotals
+    totals: PassTotals
     unfinished: bool = False
     failure: str | None = None
     obstacles: tuple[Obstacle, ...] = ()
@@ -79,15 +79,15 @@ class Poller:
         """One pass; never raises a BounceWatcherError: what went wrong stands in the report and, once, in the log."""
         total, begun = PassTotals(), utcnow()
 
-        def settle(places: Destinations, tally: PassTotals) -> None:
+        def settle(places: Destinations, totals: PassTotals) -> None:
             nonlocal total
             session.settle(places)
-            total += tally
-            self.states.waits(account, session.waiting(), tally.messages)
+            total += totals
+            self.states.waits(account, session.waiting(), totals.messages)
             for place, messages in places.items():
                 self._counts.add(What.FILED, account.name, place, number=len(messages))
-            on_page(tally)
-            _log_page(account, tally)
+            on_page(totals)
+            _log_page(account, totals)
 
         try:
             with (
@@ -122,11 +122,11 @@ def filing_of(mailbox: str) -> About:
     return About(AboutKind.FILING, mailbox)
 
 
-def _log_page(account: ImapAccount, tally: PassTotals) -> None:
+def _log_page(account: ImapAccount, totals: PassTotals) -> None:
     log.info(
-        "mail recorded and filed", action="mail_recorded", mailbox=account.name, messages=tally.messages,
-        events=tally.events, suppressed=tally.suppressed, duplicates=tally.duplicates, doubted=tally.doubted,
-        opt_outs=tally.opt_outs,
+        "mail recorded and filed", action="mail_recorded", mailbox=account.name, messages=totals.messages,
+        events=totals.events, suppressed=totals.suppressed, duplicates=totals.duplicates, doubted=totals.doubted,
+        opt_outs=totals.opt_outs,
     )
 
 
@@ -158,9 +158,9 @@ def drain_all(settings: Settings, poller: Poller, on_page: Callable[[PassTotals]
 
     def drain(account: ImapAccount) -> PassReport:
         report = latest = poller.run(account, on_page)
-        while latest.unfinished and latest.tally.messages and not poller.stop.is_set():
+        while latest.unfinished and latest.totals.messages and not poller.stop.is_set():
             latest = poller.run(account, on_page)
-            report = replace(latest, tally=report.tally + latest.tally)
+            report = replace(latest, totals=report.totals + latest.totals)
         return report
 
     with ThreadPoolExecutor(len(settings.mailboxes), thread_name_prefix="pass") as threads:

@@ -134,7 +134,7 @@ class _Written:
     """A page that is committed, and where its mail goes now."""
 
     places: Destinations
-    tally: PassTotals
+    totals: PassTotals
 
 
 class _Settling:
@@ -157,10 +157,10 @@ class _Settling:
         for page in self._waiting:
             for place, messages in page.places.items():
                 places.setdefault(place, []).extend(messages)
-        tally = sum((page.tally for page in self._waiting), start=PassTotals())
+        totals = sum((page.totals for page in self._waiting), start=PassTotals())
         self._waiting.clear()
-        self._settle(places, tally)
-        self.total += tally
+        self._settle(places, totals)
+        self.total += totals
 
 
 def _until_it_fails(write: Callable[[Ticket], _Written]) -> Callable[[Ticket], _Written]:

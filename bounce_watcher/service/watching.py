@@ -53,14 +53,14 @@ class MailboxJob:
         self._progress.made(self.name)
         self._plan_next(report)
 
-    def _page_done(self, tally: PassTotals) -> None:
+    def _page_done(self, totals: PassTotals) -> None:
         self._progress.made(self.name)
-        if tally.notices:
+        if totals.notices:
             self._wake_webhooks()
 
     def _plan_next(self, report: PassReport) -> None:
         if report.failure is not None:
-            self._failures = 1 if report.tally.messages else self._failures + 1
+            self._failures = 1 if report.totals.messages else self._failures + 1
             wait = reconnect_delay(self._failures, random.random())  # noqa: S311 - jitter, no secret
             self._run_at(self.name, utcnow() + timedelta(seconds=wait))
             return

@@ -100,7 +100,7 @@ class _Shifted(Watcher):
                        mailbox="returns", stream="news")
             for number in range(ANSWERS)
         )
-        self._recorder.drain(pages(answers), lambda places, tally: None, Event())
+        self._recorder.drain(pages(answers), lambda places, totals: None, Event())
 
     def take_opt_outs(self, now: datetime, settings: Settings) -> None:
         """Some ask for no more mail, half of them by the return path of a mail to another address of theirs."""
@@ -111,7 +111,7 @@ class _Shifted(Watcher):
             ).encode(), now - timedelta(hours=number), mailbox="returns", stream="news")
             for number in range(OPT_OUTS)
         )
-        self._recorder.drain(pages(mails), lambda places, tally: None, Event())
+        self._recorder.drain(pages(mails), lambda places, totals: None, Event())
 
     def _stream_of(self, report: Report) -> str:
         return stream_of(report.holder.number) if report.origin is Origin.GENUINE else super()._stream_of(report)

@@ -79,7 +79,9 @@ def test_the_keys_are_keys() -> None:
 def test_the_words_are_those_of_the_policy() -> None:
     policy = PolicySettings()
     full = [failure(Reason.MAILBOX_FULL, march(day)) for day in (2, 9, 17)]
-    lapsed = History(RecipientRecord(RECIPIENT, "news", released_at=march(24), rung=1, lapsed="mailbox_full"))
+    lapsed = History(
+        RecipientRecord(RECIPIENT, "news", released_at=march(24), expiry_level=1, expired_reason="mailbox_full")
+    )
     delivered = History(RecipientRecord(RECIPIENT, "news", answered_until=march(3)))
     said = [
         text(replay(full, policy)[1][-1].grounds),

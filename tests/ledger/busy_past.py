@@ -30,7 +30,7 @@ from bounce_watcher.ledger.db.tables import (
     STATE_CHANGE,
     SUPPRESSION,
 )
-from bounce_watcher.ledger.recording import tally
+from bounce_watcher.ledger.recording import report_counts
 from bounce_watcher.ledger.review import groups as review
 from bounce_watcher.model.fields import Action
 from bounce_watcher.model.finding import Evidence, Kind
@@ -112,7 +112,7 @@ class _Past:
     def put(self, connection: Connection, part: Sequence[BounceEvent]) -> None:
         _ADD[MESSAGE].execute(connection, _rows(MESSAGE, map(_message, part)))
         _ADD[EVENT].execute(connection, _rows(EVENT, map(_event, part)))
-        tally.add(connection, part)
+        report_counts.add(connection, part)
         review.add(connection, part, {})
         failed = [event for event in part if event.action is Action.FAILED]
         new = [event for event in failed if (event.recipient, event.stream) not in self.known]
@@ -168,7 +168,7 @@ def _recipient(event: BounceEvent) -> Told:
     return {
         "recipient_key": event.recipient, "stream": event.stream, "recipient": event.recipient, "state": "watching",
         "sequence": 1, "counts": {"hard": 1}, "grounds": _WATCHED, "first_event_at": event.at,
-        "last_event_at": event.at, "rung": 0,
+        "last_event_at": event.at, "expiry_level": 0,
     }
 
 

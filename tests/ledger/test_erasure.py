@@ -10,7 +10,7 @@ import pytest
 from bounce_watcher.ledger.actions import Act
 from bounce_watcher.ledger.db import files
 from bounce_watcher.ledger.db.engine import open_engine, write
-from bounce_watcher.ledger.db.tables import ALERT, METADATA, SLOT_COUNT
+from bounce_watcher.ledger.db.tables import ALERT, GUARD_COUNT, METADATA
 from bounce_watcher.ledger.lists.browse import Query
 from bounce_watcher.ledger.lists.filters import EventFilter, SuppressionFilter
 from bounce_watcher.ledger.lists.paging import PagePosition
@@ -223,7 +223,7 @@ def test_words_that_one_persons_mail_alone_had_go_with_it(ledger: Ledger, ledger
     ledger.set_aside(aside.gid, None, Actor("jo", day(1), "noise"))
     hard = [bounce("m9", ADA, diagnostic="550 Ada Byron Lovelace is gone"), bounce("m8", ADA, diagnostic=said)]
     engine = open_engine(ledger_url)
-    write(engine, lambda connection: connection.execute(SLOT_COUNT.insert(), [
+    write(engine, lambda connection: connection.execute(GUARD_COUNT.insert(), [
         {"series": series_of(each), "slot": 1, "number": number} for each, number in zip(hard, (1, 7), strict=True)
     ]))
     engine.dispose()
@@ -233,7 +233,7 @@ def test_words_that_one_persons_mail_alone_had_go_with_it(ledger: Ledger, ledger
     assert in_rows(ledger_url, "byron") == []
     kept = [each.wording for each in ledger.review_page(Query(), PagePosition()).rows if each.mails]
     assert kept == ["# the porter says no"]
-    assert "slot_count.series" in in_rows(ledger_url, "porter")
+    assert "guard_count.series" in in_rows(ledger_url, "porter")
 
 
 def test_an_alert_quotes_nobody_who_was_forgotten(ledger: Ledger, ledger_url: str) -> None:

@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from bounce_watcher.ledger.lists.figures import ALL, Dimension, Of, Sent, Span
-from bounce_watcher.ledger.recording.tally import DAY, HOUR
+from bounce_watcher.ledger.recording.report_counts import DAY, HOUR
 from bounce_watcher.ledger.store import Ledger
 from bounce_watcher.model.finding import Kind
 from bounce_watcher.model.ledger import Actor, BounceEvent, State

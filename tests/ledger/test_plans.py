@@ -21,7 +21,7 @@ from bounce_watcher.ledger.lists.filters import (
     SuppressionPlace,
 )
 from bounce_watcher.ledger.lists.paging import PagePosition
-from bounce_watcher.ledger.recording.tally import DAY, HOUR
+from bounce_watcher.ledger.recording.report_counts import DAY, HOUR
 from bounce_watcher.ledger.review.groups import group_of, group_of_mail
 from bounce_watcher.ledger.store import Ledger
 from bounce_watcher.ledger.suppressions.rulings import BulkRequest

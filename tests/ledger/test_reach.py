@@ -39,7 +39,7 @@ def test_each_time_lasts_longer_than_the_one_before(ledger: Ledger) -> None:
         ends.append(until)
         assert ledger.expire(until, Platform()) == 1
         (record,) = ledger.recipients(USER)
-        assert (record.state, record.rung, record.lapsed) == (State.RELEASED, len(ends), "mailbox_full")
+        assert (record.state, record.expiry_level, record.expired_reason) == (State.RELEASED, len(ends), "mailbox_full")
         number += 1
         ledger.record(page(FULL(f"m{number}", at=until + (day(1) - START))), DECIDE, Platform())
     assert ends == [day(22), day(53), day(234)]

@@ -111,7 +111,9 @@ def then(past: History, event: BounceEvent, policy: PolicySettings) -> History:
 
 def standing(record: RecipientRecord) -> tuple[object, ...]:
     """All but what only counts events."""
-    return record.state, text(record.grounds), record.released_at, record.suppression, record.rung, record.lapsed
+    return record.state, text(
+        record.grounds
+    ), record.released_at, record.suppression, record.expiry_level, record.expired_reason
 
 
 @properties

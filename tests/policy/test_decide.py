@@ -316,7 +316,7 @@ class TestAlreadySuppressed:
 
 
 class TestLadder:
-    LAPSED = RecipientRecord(RECIPIENT, "news", released_at=march(24), rung=1, lapsed="mailbox_full")
+    LAPSED = RecipientRecord(RECIPIENT, "news", released_at=march(24), expiry_level=1, expired_reason="mailbox_full")
 
     def again(self, record: RecipientRecord, event: BounceEvent, policy: PolicySettings = DEFAULT) -> Decision:
         return decide(event, History(record), policy)
@@ -343,14 +343,14 @@ class TestLadder:
         unseen = RecipientRecord(RECIPIENT, "news", suppression=suppression(march(17), march(24)))
         assert self.again(replace(unseen, delivered_since=march(25)), soft(30)).step is Step.WATCH
 
-    @pytest.mark.parametrize(("rung", "days"), [(0, 7), (1, 30), (2, 180), (3, None), (4, None), (99, None)])
-    def test_the_rungs_and_after_the_last_for_good(self, rung: int, days: int | None) -> None:
-        record = replace(self.LAPSED, rung=rung)
+    @pytest.mark.parametrize(("level", "days"), [(0, 7), (1, 30), (2, 180), (3, None), (4, None), (99, None)])
+    def test_the_rungs_and_after_the_last_for_good(self, level: int, days: int | None) -> None:
+        record = replace(self.LAPSED, expiry_level=level)
         assert self.again(record, soft(30)).until == (None if days is None else march(30 + days))
 
     def test_the_last_rung_holds_for_all_further(self) -> None:
         policy = PolicySettings(soft_expiry=(timedelta(days=5),))
-        assert self.again(replace(self.LAPSED, rung=9), soft(30), policy).until == march(35)
+        assert self.again(replace(self.LAPSED, expiry_level=9), soft(30), policy).until == march(35)
 
     def test_a_rung_is_climbed_at_the_end_whether_or_not_somebody_has_looked(self) -> None:
         record = RecipientRecord(RECIPIENT, "news", suppression=suppression(march(17), march(24)))

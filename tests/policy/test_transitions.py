@@ -181,28 +181,30 @@ def test_what_waits_is_held_back_without_a_word_and_where_nothing_stands_nothing
 def test_who_runs_out_is_a_rung_further_and_who_is_released_begins_anew() -> None:
     by_policy = replace(FOR_A_DAY, source=SuppressionSource.POLICY, reason="mailbox_full")
     lapsed = release_expired(suppress(FRESH, by_policy).record, day(2)).record
-    assert (lapsed.state, text(lapsed.grounds), lapsed.rung, lapsed.lapsed) == (
+    assert (lapsed.state, text(lapsed.grounds), lapsed.expiry_level, lapsed.expired_reason) == (
         State.RELEASED, "its time is over", 1, "mailbox_full",
     )
     again = suppress(lapsed, replace(by_policy, since=day(3), until=day(33))).record
-    assert release_expired(again, day(40)).record.rung == 2
+    assert release_expired(again, day(40)).record.expiry_level == 2
     released = release(again, day(4), ByPerson("wrote to support")).record
-    assert (released.rung, released.lapsed) == (0, None)
-    assert release(again, day(4), ByPerson("mail was delivered"), rung=again.rung).record.rung == 1
+    assert (released.expiry_level, released.expired_reason) == (0, None)
+    assert release(
+        again, day(4), ByPerson("mail was delivered"), expiry_level=again.expiry_level
+    ).record.expiry_level == 1
 
 
 def test_neither_what_was_held_back_nor_what_a_person_set_is_a_rung() -> None:
     for wanted in (FOR_A_DAY, replace(FOR_A_DAY, state=State.PENDING, source=SuppressionSource.POLICY)):
         lapsed = release_expired(suppress(FRESH, wanted).record, day(2)).record
-        assert (lapsed.rung, lapsed.lapsed) == (0, None)
+        assert (lapsed.expiry_level, lapsed.expired_reason) == (0, None)
 
 
 def test_a_reset_ends_a_watch_but_no_rung_and_no_suppression() -> None:
     watch = Decision(Step.WATCH, ByPerson("1 of 3"))
     watching = apply_event(FRESH, bounce("m1", reason=Reason.MAILBOX_FULL), watch).record
-    delivered = reset(replace(watching, rung=1), ByPerson("delivered on 2 March 2026"))
+    delivered = reset(replace(watching, expiry_level=1), ByPerson("delivered on 2 March 2026"))
     assert (delivered.record.state, text(delivered.record.grounds)) == (State.ACTIVE, "delivered on 2 March 2026")
-    assert (delivered.record.released_at, delivered.record.rung) == (None, 1)
+    assert (delivered.record.released_at, delivered.record.expiry_level) == (None, 1)
     assert delivered.occurrences == ()
     assert reset(delivered.record, ByPerson("another one")).record is delivered.record
     suppressed = suppress(FRESH, FOR_GOOD).record

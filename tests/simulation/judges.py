@@ -74,7 +74,7 @@ class Watcher:
         ordered = sorted(mails, key=lambda each: each[0])
         polls = groupby(ordered, key=lambda each: (now - each[0]) // self.poll_every)
         polled = (page for _, poll in polls for page in pages(raw for _, raw in poll))
-        self._recorder.drain(polled, lambda places, tally: None, Event())
+        self._recorder.drain(polled, lambda places, totals: None, Event())
         self._recorder.expire(now, now)
         self._hear()
 

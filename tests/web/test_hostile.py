@@ -166,8 +166,8 @@ token = "{TOKEN}"
         (folder / f"{number:03}-{name}.eml").write_bytes(content)
         page.append(RawMessage(f"INBOX#{number}", content, NOW - timedelta(minutes=number), mailbox="returns"))
     with open_ledger(settings) as ledger, Analyser(settings.attribution, 1) as analyser:
-        tally = Recorder(settings, ledger, analyser, Troubles()).drain([page], lambda places, tally: None, Event())
-        assert (tally.messages, tally.quarantined) == (len(page), 0)
+        totals = Recorder(settings, ledger, analyser, Troubles()).drain([page], lambda places, totals: None, Event())
+        assert (totals.messages, totals.quarantined) == (len(page), 0)
         yield Stored(config, folder, Web(settings, ledger, bearer=True))
 
 

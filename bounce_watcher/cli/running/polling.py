@@ -42,7 +42,7 @@ def poll(
     settings = load_settings(config)
     logs.configure(settings.log_level if verbose else "error", settings.log_format)
     with progress("polling", shown=not verbose) as advance:
-        report = poll_once(settings, lambda tally: advance(tally.messages))
+        report = poll_once(settings, lambda totals: advance(totals.messages))
     _tell(report, {target.name: target.about for target in settings.receivers}, as_json)
     for each in report.passes:
         for trouble in filter(None, (each.failure, _obstacle(each))):
@@ -60,11 +60,11 @@ def _tell(report: PollReport, targets: Mapping[str, About], as_json: bool) -> No
 
 
 def _mailbox_row(each: PassReport) -> Row:
-    tally = each.tally
+    totals = each.totals
     return {
-        "mailbox": each.mailbox, "messages": tally.messages, "events": tally.events, "suppressed": tally.suppressed,
-        "released": tally.released, "duplicates": tally.duplicates, "quarantined": tally.quarantined,
-        "doubted": tally.doubted, "opt_outs": tally.opt_outs, "failure": each.failure,
+        "mailbox": each.mailbox, "messages": totals.messages, "events": totals.events, "suppressed": totals.suppressed,
+        "released": totals.released, "duplicates": totals.duplicates, "quarantined": totals.quarantined,
+        "doubted": totals.doubted, "opt_outs": totals.opt_outs, "failure": each.failure,
         "obstacle": _obstacle(each),
     }
 
@@ -82,14 +82,14 @@ def _target_row(each: DispatchReport, about: About) -> Row:
 
 
 def _told(each: PassReport) -> str:
-    tally = each.tally
-    doubted = f", {tally.doubted} forged or mixed up" if tally.doubted else ""
-    doubted += f", {count(tally.opt_outs, 'new opt-out')} (review show opt-outs)" if tally.opt_outs else ""
+    totals = each.totals
+    doubted = f", {totals.doubted} forged or mixed up" if totals.doubted else ""
+    doubted += f", {count(totals.opt_outs, 'new opt-out')} (review show opt-outs)" if totals.opt_outs else ""
     left = "; interrupted" if each.failure else ""
     return (
-        f"mailbox {clean(each.mailbox)}: {count(tally.messages, 'message')}, {count(tally.events, 'new event')}, "
-        f"{tally.suppressed} suppressed, {tally.released} released, {tally.duplicates} known already, "
-        f"{tally.quarantined} quarantined{doubted}{left}"
+        f"mailbox {clean(each.mailbox)}: {count(totals.messages, 'message')}, {count(totals.events, 'new event')}, "
+        f"{totals.suppressed} suppressed, {totals.released} released, {totals.duplicates} known already, "
+        f"{totals.quarantined} quarantined{doubted}{left}"
     )
 
 

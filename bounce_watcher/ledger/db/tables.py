@@ -143,8 +143,8 @@ class RecipientRow(Row, table=True):
     first_event_at: datetime | None = Field(sa_type=UtcDateTime)
     last_event_at: datetime | None = Field(sa_type=UtcDateTime)
     released_at: datetime | None = Field(sa_type=UtcDateTime)
-    rung: int = Field(sa_type=Integer)
-    lapsed: str | None = Field(sa_type=Text)
+    expiry_level: int = Field(sa_type=Integer)
+    expired_reason: str | None = Field(sa_type=Text)
     delivered_at: datetime | None = Field(sa_type=UtcDateTime)
     delivered_since: datetime | None = Field(sa_type=UtcDateTime)
     answered_until: datetime | None = Field(sa_type=UtcDateTime)
@@ -286,12 +286,12 @@ class SentCountRow(Row, table=True):
     told: int = Field(sa_type=BigInteger)
 
 
-class TallyRow(Row, table=True):
-    """How many reports of a type and reason there were in a slot of time of `scope` (`ledger.tally.Scope`)."""
+class ReportCountRow(Row, table=True):
+    """How many reports of a type and reason there were in a slot of time of `scope` (`report_counts.CountScope`)."""
 
-    __tablename__ = "tally"
+    __tablename__ = "report_count"
     __table_args__ = (
-        Index("tally_of_subject", "scope", "subject", "slot"),
+        Index("report_count_of_subject", "scope", "subject", "slot"),
     )
 
     scope: str = Field(primary_key=True, sa_type=Text)
@@ -463,10 +463,10 @@ class ErasureRow(Row, table=True):
     done: bool = Field(sa_type=Boolean)
 
 
-class SlotCountRow(Row, table=True):
+class GuardCountRow(Row, table=True):
     """How many of a series there were within one slot of time (`policy.spells.slot_of`)."""
 
-    __tablename__ = "slot_count"
+    __tablename__ = "guard_count"
 
     series: str = Field(primary_key=True, sa_type=Text)
     slot: int = Field(primary_key=True, sa_type=BigInteger)
@@ -541,8 +541,8 @@ UNFILED = _table(UnfiledRow)
 ERASURE = _table(ErasureRow)
 SENT_MESSAGE = _table(SentMessageRow)
 SENT_COUNT = _table(SentCountRow)
-SLOT_COUNT = _table(SlotCountRow)
-TALLY = _table(TallyRow)
+GUARD_COUNT = _table(GuardCountRow)
+REPORT_COUNT = _table(ReportCountRow)
 REVIEW_GROUP = _table(ReviewGroupRow)
 OPT_OUT = _table(OptOutRow)
 ACTION = _table(ActionRow)
@@ -613,11 +613,11 @@ def record_from_rows(
     row: Sequence[Any], suppression: SuppressionRow | Fetched[Any] | None, protected: str | None = None
 ) -> RecipientRecord:
     """`row` is of `RECORD_COLUMNS`."""
-    _, stream, recipient, state, sequence, counts, grounds, first, last, released, rung, lapsed, *rest = row
-    delivered_at, delivered_since, answered_until = rest
+    _, stream, recipient, state, sequence, counts, grounds, first, last, released, *rest = row
+    expiry_level, expired_reason, delivered_at, delivered_since, answered_until = rest
     return RecipientRecord(
         recipient, stream, State(state), sequence, counts, grounds, first, last, released,
-        suppression_from_row(suppression) if suppression else None, rung, lapsed, delivered_at,
+        suppression_from_row(suppression) if suppression else None, expiry_level, expired_reason, delivered_at,
         delivered_since, answered_until, protected,
     )
 

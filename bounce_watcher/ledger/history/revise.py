@@ -16,7 +16,7 @@ from bounce_watcher.ledger.db.engine import reading, rehearse, write
 from bounce_watcher.ledger.db.statements import KEYS, RecipientKey, chunks, key_of
 from bounce_watcher.ledger.db.tables import EVENT, MESSAGE, event_from_row
 from bounce_watcher.ledger.history.replaying import events_of, steps_of
-from bounce_watcher.ledger.recording import alerts, flood, tally
+from bounce_watcher.ledger.recording import alerts, flood, report_counts
 from bounce_watcher.ledger.recording.batch import Announce, RecipientBatch
 from bounce_watcher.ledger.review import groups as review
 from bounce_watcher.ledger.suppressions.undo import set_exclusions
@@ -100,7 +100,7 @@ def _revise(
     books = RecipientBatch(connection, names, announce, ChangedBy.RULES)
     was = {key: record.state for key, record in books.records.items()}
     _put_verdicts(connection, revisions, now)
-    tally.correct(connection, [(each.before, each.after) for each in revisions])
+    report_counts.correct(connection, [(each.before, each.after) for each in revisions])
     events, steps = events_of(connection, list(names)), steps_of(connection, sorted({key.address for key in names}))
     touched = frozenset(each.before.id for each in revisions)
     exclusions: list[tuple[str, Excluded | None]] = []

@@ -1,7 +1,7 @@
 """Figures for pages: how many bounces of what, when and where, and what was sent.
 
-Whole slots come from `tally`, so months cost no more than their counts. What is not a whole slot, and hours of one
-provider or sending, is counted in the events by an index: that is a day's worth at most.
+Whole slots come from `report_count`, so months cost no more than their counts. What is not a whole slot, and the hours
+of one provider or campaign, are counted in the events by an index: a day's worth at most.
 """
 
 from collections import Counter
@@ -30,10 +30,10 @@ from sqlalchemy import (
 
 from bounce_watcher.ledger.db.engine import reading
 from bounce_watcher.ledger.db.statements import is_sqlite
-from bounce_watcher.ledger.db.tables import EVENT, SENT_COUNT, STATE_CHANGE, SUPPRESSION, TALLY, event_from_row
+from bounce_watcher.ledger.db.tables import EVENT, REPORT_COUNT, SENT_COUNT, STATE_CHANGE, SUPPRESSION, event_from_row
 from bounce_watcher.ledger.db.types import storable
+from bounce_watcher.ledger.recording.report_counts import DAY, HOUR, CountScope, slot_of, start_of
 from bounce_watcher.ledger.recording.sent import LARGER
-from bounce_watcher.ledger.recording.tally import DAY, HOUR, CountScope, slot_of, start_of
 from bounce_watcher.model.ledger import BounceEvent, ChangedBy, State, StateChange
 
 _SUPPRESSED = """SELECT {by} AS by, count(DISTINCT recipient_key),
@@ -122,7 +122,7 @@ class Figures:
             if scope is None:
                 return _event_hours(connection, span, of, parts)
             columns = [_tally_column(part) for part in parts]
-            chosen = _counts(scope, span, of, [TALLY.c.slot, *columns])
+            chosen = _counts(scope, span, of, [REPORT_COUNT.c.slot, *columns])
             return {
                 (start_of(int(slot), length), tuple(values)): int(number)
                 for slot, *values, number in connection.execute(chosen)
@@ -145,7 +145,7 @@ class Figures:
             if scope is None:
                 column, number, where = _event_column(part), func.count(), _of_events(span, of)
             else:
-                column, number, where = _tally_column(part), func.sum(TALLY.c.number), _of_tally(scope, span, of)
+                column, number, where = _tally_column(part), func.sum(REPORT_COUNT.c.number), _of_tally(scope, span, of)
             if part is Dimension.SENDING:
                 where = [*where, column != ""]  # of most mail none is told
             chosen = select(column, func.count().over()).where(*where).group_by(column).having(number != 0)
@@ -155,7 +155,9 @@ class Figures:
     def first_day(self) -> datetime | None:
         """The beginning of the first day with a bounce."""
         with reading(self._engine) as connection:
-            slot = connection.scalar(select(func.min(TALLY.c.slot)).where(TALLY.c.scope == CountScope.DAY.value))
+            slot = connection.scalar(
+                select(func.min(REPORT_COUNT.c.slot)).where(REPORT_COUNT.c.scope == CountScope.DAY.value)
+            )
         return None if slot is None else start_of(int(slot), DAY)
 
     def last_at(self, of: Of = ALL) -> datetime | None:
@@ -178,11 +180,11 @@ class Figures:
 
     def days_of(self, sendings: Sequence[str], stream: str | None) -> dict[str, tuple[datetime, datetime]]:
         """The first and the last day (their beginnings) with a bounce of each sending."""
-        chosen = select(TALLY.c.subject, func.min(TALLY.c.slot), func.max(TALLY.c.slot)).where(
-            TALLY.c.scope == CountScope.SENDING.value, TALLY.c.subject.in_(list(sendings))
-        ).group_by(TALLY.c.subject)
+        chosen = select(REPORT_COUNT.c.subject, func.min(REPORT_COUNT.c.slot), func.max(REPORT_COUNT.c.slot)).where(
+            REPORT_COUNT.c.scope == CountScope.SENDING.value, REPORT_COUNT.c.subject.in_(list(sendings))
+        ).group_by(REPORT_COUNT.c.subject)
         if stream is not None:
-            chosen = chosen.where(TALLY.c.stream == storable(stream))
+            chosen = chosen.where(REPORT_COUNT.c.stream == storable(stream))
         with reading(self._engine) as connection:
             return {
                 name: (start_of(int(first), DAY), start_of(int(last), DAY))
@@ -309,7 +311,9 @@ def _totals(
 
 def _keeps_hours(connection: Connection, span: Span) -> bool:
     """Counts by hour are dropped after some weeks."""
-    first = connection.scalar(select(func.min(TALLY.c.slot)).where(TALLY.c.scope == CountScope.HOUR.value))
+    first = connection.scalar(
+        select(func.min(REPORT_COUNT.c.slot)).where(REPORT_COUNT.c.scope == CountScope.HOUR.value)
+    )
     return first is not None and start_of(int(first), HOUR) <= span.since
 
 
@@ -326,26 +330,26 @@ def _scope(length: timedelta | None, of: Of, parts: Sequence[Dimension]) -> Coun
 
 
 def _counts(scope: CountScope, span: Span, of: Of, columns: Sequence[ColumnElement[Any]]) -> Select[Any]:
-    number = func.sum(TALLY.c.number)
+    number = func.sum(REPORT_COUNT.c.number)
     return select(*columns, number).where(*_of_tally(scope, span, of)).group_by(*columns).having(number != 0)
 
 
 def _of_tally(scope: CountScope, span: Span, of: Of) -> list[ColumnElement[bool]]:
     subjects = of.providers if of.sendings is None else of.sendings
     where = [
-        TALLY.c.scope == scope.value, TALLY.c.slot >= slot_of(span.since, scope.length),
-        TALLY.c.slot < slot_of(span.until, scope.length),
+        REPORT_COUNT.c.scope == scope.value, REPORT_COUNT.c.slot >= slot_of(span.since, scope.length),
+        REPORT_COUNT.c.slot < slot_of(span.until, scope.length),
     ]
     if subjects is not None:
-        where.append(TALLY.c.subject.in_([storable(each) for each in subjects]))
+        where.append(REPORT_COUNT.c.subject.in_([storable(each) for each in subjects]))
     return where + [
-        TALLY.c[name] == storable(value)
+        REPORT_COUNT.c[name] == storable(value)
         for name, value in (("stream", of.stream), ("type", of.type), ("reason", of.reason)) if value is not None
     ]
 
 
 def _tally_column(part: Dimension) -> ColumnElement[Any]:
-    return TALLY.c.subject if part in (Dimension.PROVIDER, Dimension.SENDING) else TALLY.c[part.value]
+    return REPORT_COUNT.c.subject if part in (Dimension.PROVIDER, Dimension.SENDING) else REPORT_COUNT.c[part.value]
 
 
 def _event_column(part: Dimension) -> ColumnElement[Any]:

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Engine, and_, func, literal, select, tuple_
 
 from bounce_watcher.ledger.db.engine import reading
-from bounce_watcher.ledger.db.tables import ALERT, HELD, SLOT_COUNT, STATE_CHANGE, SUPPRESSION, alert_from_row
+from bounce_watcher.ledger.db.tables import ALERT, GUARD_COUNT, HELD, STATE_CHANGE, SUPPRESSION, alert_from_row
 from bounce_watcher.ledger.db.types import storable
 from bounce_watcher.ledger.lists.browse import MOST_COUNTED, Choice, FilterField, Query, among
 from bounce_watcher.ledger.lists.paging import Condition, Key, Page, PagePosition, Walk, looking
@@ -126,8 +126,8 @@ class Incidents:
         key = alerts.series_of(alert.kind, alert.subject)
         series = [key, alerts.covered_by_others(key)]
         slots = step // SLOT
-        chosen = select(SLOT_COUNT.c.slot, SLOT_COUNT.c.number).where(
-            SLOT_COUNT.c.series.in_(series), SLOT_COUNT.c.slot >= slot_of(since), SLOT_COUNT.c.slot < slot_of(until)
+        chosen = select(GUARD_COUNT.c.slot, GUARD_COUNT.c.number).where(
+            GUARD_COUNT.c.series.in_(series), GUARD_COUNT.c.slot >= slot_of(since), GUARD_COUNT.c.slot < slot_of(until)
         )
         found: dict[datetime, int] = {}
         with looking(self._engine) as (connection, _):

@@ -5,14 +5,15 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 from bounce_watcher.ledger.lists.filters import GroupBy
-from bounce_watcher.ledger.recording import tally
-from bounce_watcher.ledger.recording.tally import DAY, Asked, CountScope, slot_of, start_of
+from bounce_watcher.ledger.recording import report_counts
+from bounce_watcher.ledger.recording.report_counts import DAY, Asked, CountScope, slot_of, start_of
 from bounce_watcher.ledger.store import Ledger
 
 _COLUMNS = {
-    GroupBy.DAY: tally.CountBy.SLOT, GroupBy.TYPE: tally.CountBy.TYPE, GroupBy.REASON: tally.CountBy.REASON,
-    GroupBy.STREAM: tally.CountBy.STREAM,
-    GroupBy.PROVIDER: tally.CountBy.SUBJECT, GroupBy.SENDING: tally.CountBy.SUBJECT,
+    GroupBy.DAY: report_counts.CountBy.SLOT, GroupBy.TYPE: report_counts.CountBy.TYPE,
+    GroupBy.REASON: report_counts.CountBy.REASON,
+    GroupBy.STREAM: report_counts.CountBy.STREAM,
+    GroupBy.PROVIDER: report_counts.CountBy.SUBJECT, GroupBy.SENDING: report_counts.CountBy.SUBJECT,
 }
 
 
@@ -41,7 +42,7 @@ def stats(ledger: Ledger, since: datetime, until: datetime, by: Sequence[GroupBy
     scope = _scope(chosen)
     first, behind = _day(since), _day(until + DAY - timedelta(microseconds=1))
     asked = Asked(scope, first, behind, stream)
-    counts = ledger.tally(asked, *(_COLUMNS[each] for each in chosen))
+    counts = ledger.count_reports(asked, *(_COLUMNS[each] for each in chosen))
     rows = [_row(chosen, values, number) for values, number in counts.items()]
     rows.sort(key=lambda row: (str(row.get("day", "")), -int(row["number"]), [str(row[each]) for each in chosen]))
     sent = ledger.sent_by_day(first.date(), behind.date(), stream)

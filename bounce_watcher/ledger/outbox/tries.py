@@ -15,7 +15,7 @@ from bounce_watcher.ledger.db.engine import reading
 from bounce_watcher.ledger.db.statements import Conflict, Insertion, chunks, columns_of
 from bounce_watcher.ledger.db.tables import ATTEMPT, OUTBOX, TRY_COUNT
 from bounce_watcher.ledger.db.types import storable
-from bounce_watcher.ledger.recording.tally import HOUR, slot_of
+from bounce_watcher.ledger.recording.report_counts import HOUR, slot_of
 from bounce_watcher.model.ledger import Attempt, Disposition, Tried
 
 MOST_KEPT = 20

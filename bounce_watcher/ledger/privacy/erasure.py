@@ -35,13 +35,13 @@ from bounce_watcher.ledger.db.tables import (
     ACTION,
     ALERT,
     EVENT,
+    GUARD_COUNT,
     HELD,
     MESSAGE,
     OUTBOX,
     PROTECTED,
     RECIPIENT,
     SENT_MESSAGE,
-    SLOT_COUNT,
     STATE_CHANGE,
     SUPPRESSION,
     event_from_row,
@@ -204,9 +204,9 @@ def _drop_words_of_one(connection: Connection, keys: Sequence[str]) -> None:
             own[subject.key] += 1
             words[subject.key] = subject.name
     for series, number in own.items():
-        both = SLOT_COUNT.c.series.in_([series, alerts.covered_by_others(series)])
-        if (connection.scalar(select(func.sum(SLOT_COUNT.c.number)).where(both)) or 0) <= number:
-            connection.execute(delete(SLOT_COUNT).where(both))
+        both = GUARD_COUNT.c.series.in_([series, alerts.covered_by_others(series)])
+        if (connection.scalar(select(func.sum(GUARD_COUNT.c.number)).where(both)) or 0) <= number:
+            connection.execute(delete(GUARD_COUNT).where(both))
             connection.execute(update(ALERT).where(ALERT.c.quote == words[series]).values(quote=None))
 
 

@@ -44,7 +44,7 @@ COLUMNS: Mapping[str, Mapping[str, ForgetAction]] = {
     },
     "recipient": {
         "recipient_key": _KEY, "stream": _NOTHING, "recipient": _NAME, "state": _NOTHING, "counts": _NOTHING,
-        "grounds": _DOCUMENT, "lapsed": _WORDS,
+        "grounds": _DOCUMENT, "expired_reason": _WORDS,
     },
     "suppression": {
         "recipient_key": _KEY, "stream": _NOTHING, "recipient": _NAME, "state": _NOTHING, "reason": _NOTHING,
@@ -65,7 +65,7 @@ COLUMNS: Mapping[str, Mapping[str, ForgetAction]] = {
         "message_id": _PART, "recipient_key": _KEY, "recipient": _NAME, "stream": _NOTHING, "sending": _WORDS,
     },
     "sent_count": {"stream": _NOTHING, "sending": _PART, "domain": _NOTHING},
-    "tally": {"scope": _NOTHING, "stream": _NOTHING, "subject": _PART, "type": _NOTHING, "reason": _NOTHING},
+    "report_count": {"scope": _NOTHING, "stream": _NOTHING, "subject": _PART, "type": _NOTHING, "reason": _NOTHING},
     "review_group": {
         "gid": _NOTHING, "kind": _NOTHING, "wording": _WORDS, "language": _NOTHING, "state": _NOTHING,
         "because": _WORDS,
@@ -88,7 +88,7 @@ COLUMNS: Mapping[str, Mapping[str, ForgetAction]] = {
     "unfiled": {"source": _NOTHING, "destination": _NOTHING},
     "keyring": {"name": _NOTHING, "key": _NOTHING},
     "erasure": {"name": _NOTHING},
-    "slot_count": {"series": _PART},
+    "guard_count": {"series": _PART},
     "alert": {
         "series": _WORDS, "id": _NOTHING, "kind": _NOTHING, "subject_kind": _NOTHING, "subject": _WORDS,
         "subject_reason": _NOTHING, "subject_ip": _NOTHING, "subject_rule": _NOTHING, "grounds": _DOCUMENT,

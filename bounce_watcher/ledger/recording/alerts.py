@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection, delete, func, insert, select, text, update
 
 from bounce_watcher.ledger.db.statements import Conflict, Insertion, chunks, columns_of, is_sqlite
-from bounce_watcher.ledger.db.tables import ALERT, ENDPOINT, SLOT_COUNT, alert_from_row
+from bounce_watcher.ledger.db.tables import ALERT, ENDPOINT, GUARD_COUNT, alert_from_row
 from bounce_watcher.ledger.db.types import storable
 from bounce_watcher.ledger.recording.batch import Announce, queue
 from bounce_watcher.model.grounds import Alarm, EndpointGone, Subject, SubjectKind
@@ -28,7 +28,7 @@ _DAYS = "days"
 """The series that counts reports by day instead of slot: how long the ledger has been watching."""
 
 _LOCK = 0x626F756E6365  # any number that nobody else on the database locks by
-_ADD_COUNTS = Insertion(SLOT_COUNT, columns_of(SLOT_COUNT), Conflict.ADD)
+_ADD_COUNTS = Insertion(GUARD_COUNT, columns_of(GUARD_COUNT), Conflict.ADD)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,16 +63,16 @@ def days_before(connection: Connection, slot: int, baseline: timedelta) -> int:
     """How many different days of the baseline before the day of `slot` had reports."""
     today = slot // SLOTS_A_DAY
     chosen = select(func.count()).where(
-        SLOT_COUNT.c.series == _DAYS, SLOT_COUNT.c.slot < today,
-        SLOT_COUNT.c.slot >= today - baseline // timedelta(days=1),
+        GUARD_COUNT.c.series == _DAYS, GUARD_COUNT.c.slot < today,
+        GUARD_COUNT.c.slot >= today - baseline // timedelta(days=1),
     )
     return connection.scalar(chosen) or 0
 
 
 def counted(connection: Connection, series: str, window: Window) -> int:
     """How many of a series there were in a window."""
-    chosen = select(func.sum(SLOT_COUNT.c.number)).where(
-        SLOT_COUNT.c.series == series, SLOT_COUNT.c.slot.between(window.first, window.last)
+    chosen = select(func.sum(GUARD_COUNT.c.number)).where(
+        GUARD_COUNT.c.series == series, GUARD_COUNT.c.slot.between(window.first, window.last)
     )
     return int(connection.scalar(chosen) or 0)
 
@@ -86,7 +86,7 @@ _USUAL = text("""
     SELECT max(total) AS busiest
     FROM (
         SELECT slot, sum(number) OVER (ORDER BY slot RANGE BETWEEN {size} PRECEDING AND CURRENT ROW) AS total
-        FROM slot_count
+        FROM guard_count
         WHERE series IN (:series, :covered) AND slot >= :since AND slot < :before
     ) AS windows
     GROUP BY slot / {day}
@@ -299,7 +299,7 @@ def watch_endpoints(connection: Connection, now: datetime, announce: Announce) -
 def forget_counts(connection: Connection, before: datetime) -> int:
     """Drops counts of slots before then. Returns how many rows."""
     slot = slot_of(before)
-    old = delete(SLOT_COUNT).where(SLOT_COUNT.c.series != _DAYS, SLOT_COUNT.c.slot < slot)
+    old = delete(GUARD_COUNT).where(GUARD_COUNT.c.series != _DAYS, GUARD_COUNT.c.slot < slot)
     return connection.execute(old).rowcount
 
 
@@ -309,7 +309,7 @@ def _load_counts(
     found: defaultdict[str, Counter[int]] = defaultdict(Counter)
     for part in chunks(series):
         rows = connection.execute(
-            select(SLOT_COUNT).where(SLOT_COUNT.c.series.in_(part), SLOT_COUNT.c.slot.between(first, last))
+            select(GUARD_COUNT).where(GUARD_COUNT.c.series.in_(part), GUARD_COUNT.c.slot.between(first, last))
         )
         for name, slot, number in rows:
             found[name][slot] = number

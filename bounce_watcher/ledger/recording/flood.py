@@ -13,7 +13,7 @@ from functools import cached_property
 from sqlalchemy import Connection, func, or_, select, update
 
 from bounce_watcher.ledger.db.statements import KEYS, Conflict, Insertion, RecipientKey, by_stream, chunks, columns_of
-from bounce_watcher.ledger.db.tables import ALERT, EVENT, HELD, SLOT_COUNT, alert_from_row, event_from_row
+from bounce_watcher.ledger.db.tables import ALERT, EVENT, GUARD_COUNT, HELD, alert_from_row, event_from_row
 from bounce_watcher.ledger.recording import alerts, holds
 from bounce_watcher.ledger.recording.batch import Announce
 from bounce_watcher.model.ledger import Alert, AlertKind, BounceEvent, Suppression
@@ -27,10 +27,10 @@ _PASSED, _CONFIRMED = "unproven passed", "unproven confirmed"
 
 _ADD_HELD = Insertion(HELD, columns_of(HELD), Conflict.IGNORE)
 _EVENTS = select(EVENT).where(EVENT.c.id.in_(KEYS))
-_HOUR = (SLOT_COUNT.c.slot // flood.SLOTS_AN_HOUR).label("hour")
+_HOUR = (GUARD_COUNT.c.slot // flood.SLOTS_AN_HOUR).label("hour")
 _BY_HOUR = (
-    select(SLOT_COUNT.c.series, _HOUR, func.sum(SLOT_COUNT.c.number))
-    .where(SLOT_COUNT.c.series.in_(KEYS)).group_by(SLOT_COUNT.c.series, _HOUR)
+    select(GUARD_COUNT.c.series, _HOUR, func.sum(GUARD_COUNT.c.number))
+    .where(GUARD_COUNT.c.series.in_(KEYS)).group_by(GUARD_COUNT.c.series, _HOUR)
 )
 _IS_FLOOD = ALERT.c.kind == AlertKind.FLOOD.value
 

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Engine, bindparam, or_, select
 
 from bounce_watcher.ledger.db.engine import reading
 from bounce_watcher.ledger.db.statements import KEYS, Conflict, Insertion, columns_of
-from bounce_watcher.ledger.db.tables import ALERT, SLOT_COUNT
+from bounce_watcher.ledger.db.tables import ALERT, GUARD_COUNT
 from bounce_watcher.ledger.recording.alerts import series_of
 from bounce_watcher.model.grounds import Subject, SubjectKind
 from bounce_watcher.model.ledger import AlertKind, MessageRecord
@@ -19,11 +19,11 @@ from bounce_watcher.policy.guards.quiet import SPAN, ArrivalRate, Silence, pace_
 from bounce_watcher.policy.guards.spells import slot_of, start_of
 
 _HOUR = timedelta(hours=1)
-_ADD = Insertion(SLOT_COUNT, columns_of(SLOT_COUNT), Conflict.ADD)
+_ADD = Insertion(GUARD_COUNT, columns_of(GUARD_COUNT), Conflict.ADD)
 _HOURS = (
-    select(SLOT_COUNT.c.series, SLOT_COUNT.c.slot)
-    .where(SLOT_COUNT.c.series.in_(KEYS), SLOT_COUNT.c.slot >= bindparam("since"))
-    .order_by(SLOT_COUNT.c.series, SLOT_COUNT.c.slot)
+    select(GUARD_COUNT.c.series, GUARD_COUNT.c.slot)
+    .where(GUARD_COUNT.c.series.in_(KEYS), GUARD_COUNT.c.slot >= bindparam("since"))
+    .order_by(GUARD_COUNT.c.series, GUARD_COUNT.c.slot)
 )
 _TOLD = (
     select(ALERT.c.subject, ALERT.c.since, ALERT.c.usual, ALERT.c.cleared)

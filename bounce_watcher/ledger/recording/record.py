@@ -24,7 +24,7 @@ from bounce_watcher.ledger.db.statements import (
 )
 from bounce_watcher.ledger.db.tables import EVENT, MESSAGE, RECIPIENT, reason_named
 from bounce_watcher.ledger.privacy.forget import without_forgotten
-from bounce_watcher.ledger.recording import quiet, tally
+from bounce_watcher.ledger.recording import quiet, report_counts
 from bounce_watcher.ledger.recording.batch import Announce, RecipientBatch
 from bounce_watcher.ledger.recording.flood import Gate
 from bounce_watcher.ledger.recording.guard import NOTHING, Holding, Watched, watch
@@ -115,7 +115,7 @@ def record_page(
     desk = _PageRecorder(connection, keyed, announce, watched, gate)
     judged = [desk.judge(key, event, decide) for key, event in keyed]
     _ADD_EVENT.execute(connection, sorted(judged, key=itemgetter(_ADD_EVENT.columns.index("id"))))
-    tally.add(connection, events)
+    report_counts.add(connection, events)
     review.add(connection, events, {message.digest: message.language for message in page})
     notices = desk.close()
     told = desk.books.told

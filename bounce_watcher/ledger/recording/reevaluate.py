@@ -13,7 +13,7 @@ from sqlalchemy import Connection, bindparam, delete, select
 from bounce_watcher.ledger.db.statements import KEYS, chunks, key_of
 from bounce_watcher.ledger.db.tables import EVENT, event_from_row
 from bounce_watcher.ledger.db.types import recipient_key, storable
-from bounce_watcher.ledger.recording import alerts, tally
+from bounce_watcher.ledger.recording import alerts, report_counts
 from bounce_watcher.ledger.recording.batch import Announce, RecipientBatch
 from bounce_watcher.ledger.recording.record import Decide, record_page
 from bounce_watcher.model.grounds import ExclusionKind
@@ -67,7 +67,7 @@ def _take_out(connection: Connection, weak: Sequence[BounceEvent], judge: Decisi
     connection.execute(delete(EVENT).where(EVENT.c.id == bindparam("of_id")), [
         {"of_id": name} for name in sorted(event.id for event in weak)
     ])
-    tally.take_back(connection, weak)
+    report_counts.take_back(connection, weak)
     if judge.policy.alerts.enabled:
         reports: defaultdict[str, Counter[int]] = defaultdict(Counter)
         for event in weak:

@@ -41,8 +41,8 @@ def import_messages(
 
 
 def _told(progress: Callable[[int], None]) -> Callable[[Destinations, PassTotals], None]:
-    def settle(_: Destinations, tally: PassTotals) -> None:
-        progress(tally.messages)
+    def settle(_: Destinations, totals: PassTotals) -> None:
+        progress(totals.messages)
 
     return settle
 

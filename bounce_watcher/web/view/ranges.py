@@ -9,7 +9,7 @@ from enum import Enum
 from starlette.exceptions import HTTPException
 
 from bounce_watcher.ledger.lists.figures import Span
-from bounce_watcher.ledger.recording.tally import DAY, HOUR
+from bounce_watcher.ledger.recording.report_counts import DAY, HOUR
 from bounce_watcher.web.view.formatting import iso
 
 WEEK = timedelta(days=7)

@@ -13,7 +13,7 @@ from bounce_watcher.ledger.lists.browse import Query
 from bounce_watcher.ledger.lists.filters import OutboxFilter
 from bounce_watcher.ledger.lists.paging import ROWS, PagePosition
 from bounce_watcher.ledger.privacy.forget import is_forgotten
-from bounce_watcher.ledger.recording import tally
+from bounce_watcher.ledger.recording import report_counts
 from bounce_watcher.model.ledger import Alert, BounceEvent, OutboxItem, RecipientRecord, State, StateChange
 from bounce_watcher.model.optout import KeptOptOut
 from bounce_watcher.service.operations.protecting import protector
@@ -253,8 +253,10 @@ def _neighbours(request: PageRequest, case: ExplanationContext | None) -> Neighb
     tomorrow = request.now.replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
 
     def reports(until: datetime) -> int:
-        asked = tally.Asked(tally.CountScope.PROVIDER, until - _WEEK, until, subject=name, reason=last.reason)
-        return ledger.tally(asked).get((), 0)
+        asked = report_counts.Asked(
+            report_counts.CountScope.PROVIDER, until - _WEEK, until, subject=name, reason=last.reason
+        )
+        return ledger.count_reports(asked).get((), 0)
 
     alerts = tuple(each for each in ledger.alerts(under_way=True) if name and provider_of(each) == name)
     link = listing.address("/events", [("provider", name), ("reason", last.reason.value), ("range", "7d")])

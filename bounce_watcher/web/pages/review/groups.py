@@ -12,7 +12,7 @@ from starlette.responses import Response
 from bounce_watcher.config.rules import DRAFTED, may_save, save_rule
 from bounce_watcher.ledger.lists.browse import FilterField, Query
 from bounce_watcher.ledger.lists.paging import Page, TookTooLong
-from bounce_watcher.ledger.recording.tally import Asked, CountScope
+from bounce_watcher.ledger.recording.report_counts import Asked, CountScope
 from bounce_watcher.ledger.review.browsing import DAYS, KEY_KINDS, UnreadMail
 from bounce_watcher.ledger.review.groups import OPEN, GroupState, ReviewGroup
 from bounce_watcher.model.errors import ConfigError
@@ -164,7 +164,7 @@ def groups(request: PageRequest) -> Response:
         facets=listing.facets(request, FILTERS, found), uncounted=found is None and not asked.problem,
         exports=listing.exports(request), by=FilterField, states=[(each.value, STATES[each][0]) for each in GroupState],
         kinds=[(each.value, KINDS[each][0]) for each in Misread], days=DAYS,
-        week=ledger.tally(week).get((), 0), times=listing.times_of(request, asked),
+        week=ledger.count_reports(week).get((), 0), times=listing.times_of(request, asked),
         range=request.query.get("range", ""),
     )
 

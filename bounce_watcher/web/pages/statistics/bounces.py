@@ -9,7 +9,7 @@ from functools import cached_property
 from markupsafe import Markup
 
 from bounce_watcher.ledger.lists.figures import Dimension, Figures, Of, Span
-from bounce_watcher.ledger.recording.tally import DAY
+from bounce_watcher.ledger.recording.report_counts import DAY
 from bounce_watcher.model.grounds import SubjectKind
 from bounce_watcher.model.ledger import Alert, AlertKind, EventType
 from bounce_watcher.web.view import charts, formatting, links

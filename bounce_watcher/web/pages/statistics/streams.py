@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from bounce_watcher.config import Settings
 from bounce_watcher.ledger.lists.figures import Dimension, Figures, Of, Span
-from bounce_watcher.ledger.recording.tally import DAY, HOUR
+from bounce_watcher.ledger.recording.report_counts import DAY, HOUR
 from bounce_watcher.model.ledger import COMPLAINT_REASON, Alert, EventType
 from bounce_watcher.policy.counting import DEFAULTS, CountRule, count_rule
 from bounce_watcher.policy.ladder import Ladder

@@ -105,7 +105,7 @@ def _facts() -> None:
     _index("review_group_open", "review_group", "gid", where="state IN ('new', 'back')")
     _opt_outs()
     op.create_table(
-        "tally",
+        "report_count",
         sa.Column("scope", sa.Text(), nullable=False),
         sa.Column("slot", sa.BigInteger(), nullable=False),
         sa.Column("stream", sa.Text(), nullable=False),
@@ -113,9 +113,9 @@ def _facts() -> None:
         sa.Column("type", sa.Text(), nullable=False),
         sa.Column("reason", sa.Text(), nullable=False),
         sa.Column("number", sa.BigInteger(), nullable=False),
-        sa.PrimaryKeyConstraint("scope", "slot", "stream", "subject", "type", "reason", name="pk_tally"),
+        sa.PrimaryKeyConstraint("scope", "slot", "stream", "subject", "type", "reason", name="pk_report_count"),
     )
-    _index("tally_of_subject", "tally", "scope", "subject", "slot")
+    _index("report_count_of_subject", "report_count", "scope", "subject", "slot")
 
 
 def _opt_outs() -> None:
@@ -161,8 +161,8 @@ def _recipients() -> None:
         sa.Column("first_event_at", _TIME),
         sa.Column("last_event_at", _TIME),
         sa.Column("released_at", _TIME),
-        sa.Column("rung", sa.Integer(), nullable=False),
-        sa.Column("lapsed", sa.Text()),
+        sa.Column("expiry_level", sa.Integer(), nullable=False),
+        sa.Column("expired_reason", sa.Text()),
         sa.Column("delivered_at", _TIME),
         sa.Column("delivered_since", _TIME),
         sa.Column("answered_until", _TIME),
@@ -361,11 +361,11 @@ def _course() -> None:
 
 def _alerts() -> None:
     op.create_table(
-        "slot_count",
+        "guard_count",
         sa.Column("series", sa.Text(), nullable=False),
         sa.Column("slot", sa.BigInteger(), nullable=False),
         sa.Column("number", sa.BigInteger(), nullable=False),
-        sa.PrimaryKeyConstraint("series", "slot", name="pk_slot_count"),
+        sa.PrimaryKeyConstraint("series", "slot", name="pk_guard_count"),
     )
     op.create_table(
         "alert",

@@ -14,12 +14,12 @@ from sqlalchemy import ColumnElement, Connection, Engine, delete, func, select
 
 from bounce_watcher.ledger.db.engine import reading
 from bounce_watcher.ledger.db.statements import Conflict, Insertion, columns_of
-from bounce_watcher.ledger.db.tables import TALLY
+from bounce_watcher.ledger.db.tables import REPORT_COUNT
 from bounce_watcher.model.ledger import BounceEvent
 from bounce_watcher.policy.guards.outages import provider
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_ADD = Insertion(TALLY, columns_of(TALLY), Conflict.ADD)
+_ADD = Insertion(REPORT_COUNT, columns_of(REPORT_COUNT), Conflict.ADD)
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 
@@ -117,8 +117,8 @@ class Asked:
 
 def count(engine: Engine, asked: Asked, *by: CountBy) -> dict[tuple[str | int, ...], int]:
     """The sums by the values of `by`, in their order; under () the sum of all where `by` is empty. None that is 0."""
-    columns = [TALLY.c[each.value] for each in by]
-    total = func.sum(TALLY.c.number)
+    columns = [REPORT_COUNT.c[each.value] for each in by]
+    total = func.sum(REPORT_COUNT.c.number)
     chosen = select(*columns, total).where(*_narrowed(asked)).group_by(*columns).having(total != 0)
     with reading(engine) as connection:
         return {tuple(values): int(number) for *values, number in connection.execute(chosen)}
@@ -127,15 +127,17 @@ def count(engine: Engine, asked: Asked, *by: CountBy) -> dict[tuple[str | int, .
 def _narrowed(asked: Asked) -> list[ColumnElement[bool]]:
     length = asked.scope.length
     first, behind = (-(-(at - _EPOCH) // length) for at in (asked.since, asked.until))  # rounded up
-    where = [TALLY.c.scope == asked.scope.value, TALLY.c.slot >= first, TALLY.c.slot < behind]
+    where = [REPORT_COUNT.c.scope == asked.scope.value, REPORT_COUNT.c.slot >= first, REPORT_COUNT.c.slot < behind]
     for name in (CountBy.STREAM, CountBy.SUBJECT, CountBy.TYPE, CountBy.REASON):
         value = getattr(asked, name)
         if value is not None:
-            where.append(TALLY.c[name.value] == value)
+            where.append(REPORT_COUNT.c[name.value] == value)
     return where
 
 
 def forget(connection: Connection, before: datetime) -> int:
     """Drops counts by hour of before then: nobody looks at hours of long ago. Returns how many rows."""
-    old = delete(TALLY).where(TALLY.c.scope == CountScope.HOUR, TALLY.c.slot < slot_of(before, HOUR))
+    old = delete(REPORT_COUNT).where(
+        REPORT_COUNT.c.scope == CountScope.HOUR, REPORT_COUNT.c.slot < slot_of(before, HOUR)
+    )
     return connection.execute(old).rowcount
