@@ -32,8 +32,8 @@ from bounce_watcher.policy.settings import Mode
 from bounce_watcher.service.clock import utcnow
 from bounce_watcher.service.state import ServiceState
 from bounce_watcher.web.api.v1 import places
-from bounce_watcher.web.http.server import serving
-from bounce_watcher.web.view.listing import told_key
+from bounce_watcher.web.pages.shared.listing import told_key
+from bounce_watcher.web.server import serving
 from tests.browser.seeded import BEARER, TOKEN
 from tests.ledger.busy_past import DAYS, NEVER, fill_pages
 from tests.ledger.copying import copy_ledger

@@ -41,6 +41,11 @@ class Subject:
     rule: str | None = None
 
     @property
+    def provider(self) -> str | None:
+        """Its domain; None where this is about no provider."""
+        return self.name if self.kind is SubjectKind.PROVIDER else None
+
+    @property
     def key(self) -> str:
         """By which counts and alerts on it are filed. Never taken apart."""
         return " ".join(filter(None, (self.kind, self.rule, self.name, self.reason, self.ip)))

@@ -122,12 +122,17 @@ class Platform(ABC):
         return None
 
     @abstractmethod
-    def connect(self) -> Session:
-        """Raises PermanentFailure where it can't be used at all. Makes no call yet."""
-
-    @abstractmethod
     def rehearse(self, changes: Sequence[Change], now: datetime) -> str:
         """What would be done first for changes of one batch, secrets masked. Makes no call."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class LocalPlatform(Platform):
+    """A platform without an HTTP API: a database, a file, a program."""
+
+    @abstractmethod
+    def connect(self) -> Session:
+        """Raises PermanentFailure where it can't be used at all. Makes no call yet."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -161,11 +166,6 @@ class HttpPlatform(Platform):
     def page(self, cursor: str | None, now: datetime) -> Conversation[ListPage]:
         """A part of its list, where `lists`. Raises what `unread` makes of a reply that is none."""
         raise NotImplementedError
-
-    def connect(self) -> Session:
-        from bounce_watcher.outbox.http.session import HttpSession  # noqa: PLC0415  (kinds stay free of the network)
-
-        return HttpSession(self)
 
     def first_call(self, changes: Sequence[Change], now: datetime) -> Request:
         """What would be asked first for changes of one batch. Raises StopIteration where nothing is."""

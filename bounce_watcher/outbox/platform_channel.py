@@ -11,6 +11,7 @@ from bounce_watcher.model.ledger import Attempt, Disposition, OutboxItem
 from bounce_watcher.outbox.backoff import try_again
 from bounce_watcher.outbox.change import Change, Fate, Outcome, change_of
 from bounce_watcher.outbox.channel import AHEAD
+from bounce_watcher.outbox.connecting import connect
 from bounce_watcher.outbox.platform import Platform
 
 PACED = timedelta(seconds=5)
@@ -39,7 +40,7 @@ class PlatformChannel:
 
     def __init__(self, platform: Platform, jitter: Callable[[], float] = random.random) -> None:
         self._platform = platform
-        self._session = platform.connect()
+        self._session = connect(platform)
         self._jitter = jitter
         self._most: dict[str, int] = {}  # by item: what was in a call that was refused goes into smaller ones
         self._lock = threading.Lock()

@@ -11,7 +11,7 @@ from bounce_watcher.model.keys import DAY, Between, Choices, Key, ValueKind
 from bounce_watcher.model.ledger import Scope
 from bounce_watcher.model.verdict import Reason
 from bounce_watcher.policy.counting import CHOICES, DEFAULTS, CountRule
-from bounce_watcher.policy.guards.limits import AlertSettings, FloodSettings, GuardSettings
+from bounce_watcher.policy.guards.limits import PROVEN, AlertSettings, FloodSettings, GuardSettings
 from bounce_watcher.policy.ladder import Ladder
 
 
@@ -51,3 +51,9 @@ class PolicySettings:
     guard: GuardSettings = field(default_factory=GuardSettings)
     alerts: AlertSettings = field(default_factory=AlertSettings)
     flood: FloodSettings = field(default_factory=FloodSettings)
+
+    @property
+    def counts_unproven(self) -> bool:
+        """Whether any report counts that nothing proves."""
+        asked = (self.evidence_hard, self.evidence_soft, self.evidence_complaint)
+        return not all(grade.at_least(PROVEN) for grade in asked)

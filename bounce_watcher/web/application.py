@@ -16,7 +16,7 @@ from bounce_watcher.model.errors import PermanentFailure, TemporaryFailure
 from bounce_watcher.web import pages
 from bounce_watcher.web.api.v1.application import api
 from bounce_watcher.web.context import WebContext
-from bounce_watcher.web.http import failures, health, metrics, reported
+from bounce_watcher.web.http import failures, health, metrics
 from bounce_watcher.web.http.access import API, Access
 from bounce_watcher.web.http.security_headers import Headed, with_headers
 from bounce_watcher.web.http.session import BrowserSessions
@@ -66,7 +66,7 @@ async def _told_of_http(request: Request, error: Exception) -> Response:
 async def _told_of_failure(request: Request, error: Exception) -> Response:
     """The database is away or broken: the sender keeps its rows and sends them again."""
     if _is_api(request):
-        return reported.told_of_failure(error)
+        return failures.away_as_json(error)
     return failures.away(error)
 
 

@@ -13,7 +13,7 @@ from starlette.exceptions import HTTPException
 
 from bounce_watcher.logs import log
 from bounce_watcher.model.errors import PermanentFailure, TemporaryFailure
-from bounce_watcher.web.view.formatting import harmless
+from bounce_watcher.model.neutral import for_page
 
 WAITS = 2.0
 """Seconds that whoever asks waits for the end: mostly it comes at once."""
@@ -132,7 +132,7 @@ class JobRunner:
         except Stopped:
             trouble = _STOPPED
         except (TemporaryFailure, PermanentFailure) as failure:
-            trouble = harmless(failure, 300)
+            trouble = for_page(str(failure)[:300])
         except Exception as error:
             log.error("work crashed", action="work_crashed", exc_info=error)
         finally:

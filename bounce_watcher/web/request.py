@@ -17,6 +17,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
+from bounce_watcher.ledger.privacy.forget import is_forgotten
 from bounce_watcher.model.ledger import Actor
 from bounce_watcher.service.clock import utcnow
 from bounce_watcher.web.context import WebContext
@@ -72,6 +73,10 @@ class PageRequest:
     def actor(self, note: str | None) -> Actor:
         """Who asks, with what they typed."""
         return Actor(self.viewer.name, self.now, note or None)
+
+    def rid_of(self, recipient: str) -> str | None:
+        """The name of an address in links; None where it was forgotten, or there is none."""
+        return None if not recipient or is_forgotten(recipient) else self.context.ledger.names.name(recipient)
 
     def link(self, **changes: str | Sequence[str] | None) -> str:
         """This page with other filters; None takes one out. Whoever filters begins with the newest."""

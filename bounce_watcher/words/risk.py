@@ -1,13 +1,12 @@
 """What a configuration lets happen, and what to do about it."""
 
-from bounce_watcher.policy.guards.flood import counts_unproven
 from bounce_watcher.policy.guards.limits import FloodSettings
 from bounce_watcher.policy.settings import PolicySettings
 
 
 def risk(policy: PolicySettings, *, has_key: bool) -> str | None:
     """What a configuration lets happen, in a sentence; None where nothing unproven counts."""
-    if not counts_unproven(policy):
+    if not policy.counts_unproven:
         return None
     state = "[policy.evidence] asks for less than a signature" if has_key else "attribution.token_key is not set"
     return f"{state}, so {danger(policy.flood)}"

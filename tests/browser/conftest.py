@@ -28,7 +28,7 @@ from bounce_watcher.policy.settings import Mode
 from bounce_watcher.service.clock import utcnow
 from bounce_watcher.service.opening import open_ledger
 from bounce_watcher.service.state import MailboxState, ServiceState
-from bounce_watcher.web.http.server import serving
+from bounce_watcher.web.server import serving
 from tests.browser.crawling import route_of
 from tests.browser.seeded import BEARER, TOKEN, configured, write_stock
 from tests.ledger.copying import copy_ledger

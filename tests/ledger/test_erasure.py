@@ -10,11 +10,11 @@ import pytest
 from bounce_watcher.ledger.actions import Act
 from bounce_watcher.ledger.db import files
 from bounce_watcher.ledger.db.engine import open_engine, write
+from bounce_watcher.ledger.db.personal import COLUMNS, may_hold
 from bounce_watcher.ledger.db.tables import ALERT, GUARD_COUNT, METADATA
 from bounce_watcher.ledger.lists.browse import Query
 from bounce_watcher.ledger.lists.filters import EventFilter, SuppressionFilter
 from bounce_watcher.ledger.lists.paging import PagePosition
-from bounce_watcher.ledger.privacy.personal import COLUMNS, may_hold
 from bounce_watcher.ledger.store import Ledger
 from bounce_watcher.model.grounds import ByPerson, EndpointGone, OlderVerdict
 from bounce_watcher.model.ledger import (

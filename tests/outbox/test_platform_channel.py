@@ -12,7 +12,7 @@ from structlog.testing import capture_logs
 from bounce_watcher.model.ledger import Disposition, NoticeType, OutboxItem
 from bounce_watcher.outbox.change import Change, Fate, Outcome
 from bounce_watcher.outbox.channel import AHEAD, Limits
-from bounce_watcher.outbox.platform import ListPage, Platform, Session
+from bounce_watcher.outbox.platform import ListPage, LocalPlatform, Session
 from bounce_watcher.outbox.platform_channel import AT_HAND, LONGEST, MOST, PACED, PlatformChannel
 
 NOW = datetime(2026, 11, 24, 6, tzinfo=UTC)
@@ -49,7 +49,7 @@ class Recording:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Fake(Platform):
+class Fake(LocalPlatform):
     name: str = "fake"
     session: Recording = field(default_factory=Recording)
 

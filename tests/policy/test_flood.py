@@ -145,4 +145,4 @@ def test_in_words() -> None:
 @pytest.mark.parametrize(("grade", "counts"), [(Evidence.REPORT, True), (Evidence.SIGNATURE, False)])
 def test_whether_anything_unproven_counts(grade: Evidence, counts: bool) -> None:
     policy = PolicySettings(evidence_hard=Evidence.TOKEN, evidence_soft=Evidence.TOKEN, evidence_complaint=grade)
-    assert flood.counts_unproven(policy) is counts
+    assert policy.counts_unproven is counts

@@ -29,7 +29,7 @@ from bounce_watcher.model.ledger import (
 from bounce_watcher.outbox.change import Change, Fate, Outcome
 from bounce_watcher.outbox.channel import Limits
 from bounce_watcher.outbox.circuit import FAILURES, FIRST
-from bounce_watcher.outbox.platform import ListPage, Platform, Session
+from bounce_watcher.outbox.platform import ListPage, LocalPlatform, Platform, Session
 from bounce_watcher.outbox.platform_channel import PlatformChannel
 from bounce_watcher.service import delivering
 from bounce_watcher.service.announcing import announcer
@@ -74,7 +74,7 @@ class Far:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Near(Platform):
+class Near(LocalPlatform):
     far: Far = field(default_factory=Far)
 
     kind: ClassVar[str] = "near"

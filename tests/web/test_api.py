@@ -12,7 +12,7 @@ from structlog.testing import capture_logs
 from bounce_watcher.ledger.db.engine import open_engine
 from bounce_watcher.model.ledger import State
 from bounce_watcher.model.verdict import Reason
-from bounce_watcher.web.http import reported as api
+from bounce_watcher.web.api.v1 import reported as api
 from tests.ledger.making import bounce, day, page, record
 from tests.web.conftest import TOKEN, Web
 

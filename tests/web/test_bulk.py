@@ -12,8 +12,7 @@ from bounce_watcher.model.finding import Kind
 from bounce_watcher.model.ledger import Actor
 from bounce_watcher.model.verdict import Reason
 from bounce_watcher.service.announcing import announcer
-from bounce_watcher.web import many
-from bounce_watcher.web.view import forms
+from bounce_watcher.web.pages.shared import forms, many
 from tests.ledger.making import START, bounce, day, decide, page
 from tests.web.conftest import Web, on_page
 from tests.web.looked_at import HOSTILE, demand_harmless

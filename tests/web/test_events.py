@@ -17,7 +17,7 @@ from bounce_watcher.model.grounds import OlderVerdict
 from bounce_watcher.model.ledger import BounceEvent
 from bounce_watcher.model.message import pack
 from bounce_watcher.model.verdict import Reason
-from bounce_watcher.web.view import listing
+from bounce_watcher.web.pages.shared import listing
 from bounce_watcher.web.view.mail_shown import MOST_SHOWN, shown_mail
 from tests.facts import DOUBT
 from tests.ledger.making import Platform, bounce, day, decide, mail, page, record

@@ -20,8 +20,7 @@ from bounce_watcher.policy.settings import Mode, PolicySettings
 from bounce_watcher.service.announcing import announcer
 from bounce_watcher.service.clock import utcnow
 from bounce_watcher.service.deciding import decider
-from bounce_watcher.web import many
-from bounce_watcher.web.view import forms
+from bounce_watcher.web.pages.shared import forms, many
 from bounce_watcher.web.view.formatting import command
 from bounce_watcher.words.grounds import text
 from tests.facts import an_alert

@@ -20,9 +20,9 @@ from bounce_watcher.ledger.sessions import Role
 from bounce_watcher.model.neutral import from_csv, is_unsafe
 from bounce_watcher.web.context import WebContext
 from bounce_watcher.web.http.access import Viewer
+from bounce_watcher.web.pages.shared import listing
+from bounce_watcher.web.pages.shared.listing import Column, Download, Filter
 from bounce_watcher.web.request import Fields, PageRequest
-from bounce_watcher.web.view import listing
-from bounce_watcher.web.view.listing import Column, Download, Filter
 from tests.families import for_each
 
 NOW = datetime(2026, 3, 17, 14, 20, tzinfo=UTC)

@@ -10,7 +10,7 @@ from bounce_watcher.model.ledger import Actor, NoticeType, OutboxState
 from bounce_watcher.service.announcing import announcer
 from bounce_watcher.service.clock import utcnow
 from bounce_watcher.web.pages.outbox import many_deliveries
-from bounce_watcher.web.view import forms
+from bounce_watcher.web.pages.shared import forms
 from tests.facts import BY
 from tests.web.conftest import Web, on_page
 from tests.web.looking import links, words

@@ -10,8 +10,7 @@ from bounce_watcher.model.ledger import NoticeType, State, SuppressionSource
 from bounce_watcher.policy.settings import Mode
 from bounce_watcher.service.announcing import announcer
 from bounce_watcher.service.clock import utcnow
-from bounce_watcher.web import many
-from bounce_watcher.web.view import forms
+from bounce_watcher.web.pages.shared import forms, many
 from bounce_watcher.words.grounds import text
 from tests.web.conftest import Web
 from tests.web.looked_at import HOSTILE, demand_harmless

@@ -14,9 +14,10 @@ from pydantic import SecretStr
 
 from bounce_watcher.config.settings import WebSettings
 from bounce_watcher.model.errors import PermanentFailure
-from bounce_watcher.web.http import peers, server
-from bounce_watcher.web.http.server import serving
-from bounce_watcher.web.view import listing
+from bounce_watcher.web import server
+from bounce_watcher.web.http import peers
+from bounce_watcher.web.pages.shared import listing
+from bounce_watcher.web.server import serving
 from tests.ledger.making import bounce, day, page, record
 from tests.web.conftest import BEARER, TOKEN, Web
 

@@ -15,8 +15,8 @@ from bounce_watcher.ledger.suppressions import rulings, undo
 from bounce_watcher.model.errors import TemporaryFailure
 from bounce_watcher.model.ledger import State
 from bounce_watcher.web import jobs
-from bounce_watcher.web.http.server import serving
 from bounce_watcher.web.jobs import JobProgress, JobRunner, Work
+from bounce_watcher.web.server import serving
 from tests.web.conftest import BEARER, TOKEN, Web, await_works
 from tests.web.looked_at import demand_harmless
 from tests.web.looking import links

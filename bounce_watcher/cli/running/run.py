@@ -38,6 +38,6 @@ def _listener(
     """The HTTP server, if configured."""
     if settings.web is None:
         return nullcontext()
-    from bounce_watcher.web.http.server import serving
+    from bounce_watcher.web.server import serving
 
     return serving(settings, ledger, stuck, state)

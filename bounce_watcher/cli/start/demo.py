@@ -121,7 +121,7 @@ def _serve(here: Stage) -> None:
     from bounce_watcher.service.app import Service
     from bounce_watcher.service.demo.imap import PASSWORD, USER
     from bounce_watcher.service.opening import open_ledger
-    from bounce_watcher.web.http.server import serving
+    from bounce_watcher.web.server import serving
 
     say()
     say("Running until Ctrl-C. Open the dashboard in a browser, put mail into INBOX and watch the result:")

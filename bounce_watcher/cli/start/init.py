@@ -18,6 +18,7 @@ from bounce_watcher.cli.framework.errors import WrongUsage
 from bounce_watcher.cli.framework.options import DEFAULT_CONFIG, ConfigFile, Debug, example
 from bounce_watcher.cli.framework.output import count
 from bounce_watcher.cli.start.doctor import show_check
+from bounce_watcher.cli.start.mailbox_options import MailboxOptions
 from bounce_watcher.config.values import split_listen
 from bounce_watcher.model.finding import Evidence
 from bounce_watcher.model.keys import ValueKind
@@ -40,27 +41,6 @@ def register(app: typer.Typer) -> None:
         epilog=example("init --yes --address bounces@example.com --password-file password.txt --webhook "
                        "https://platform.example.com/hooks/bounces")
     )(init)
-
-
-@dataclass(frozen=True, slots=True)
-class MailboxOptions:
-    """What the command line gives on the mailbox; None is asked for, or taken as proposed."""
-
-    address: str | None
-    host: str | None
-    security: str | None
-    username: str | None
-    password_file: str | None
-    ca_file: Path | None
-    trust_certificate: str | None
-    tenant: str | None
-    token_url: str | None
-    scope: str | None
-    client_id: str | None
-    client_secret_file: str | None
-    refresh_token_file: str | None
-    folder: str | None
-    stream: str | None
 
 
 @dataclass(frozen=True, slots=True)

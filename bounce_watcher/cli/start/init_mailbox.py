@@ -33,7 +33,7 @@ from bounce_watcher.service.setup.trial import Certificate, Look, look, shown_ce
 from bounce_watcher.service.setup.writing import CERTIFICATE, ConfigDraft
 
 if TYPE_CHECKING:
-    from bounce_watcher.cli.start.init import MailboxOptions
+    from bounce_watcher.cli.start.mailbox_options import MailboxOptions
 
 NAME = "returns"
 _SHOWN = 12

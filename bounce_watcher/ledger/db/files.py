@@ -19,8 +19,8 @@ from sqlalchemy.exc import DBAPIError
 
 from bounce_watcher.ledger.db.engine import reading
 from bounce_watcher.ledger.db.failures import told
+from bounce_watcher.ledger.db.personal import ForgetAction, columns_that
 from bounce_watcher.ledger.db.tables import METADATA
-from bounce_watcher.ledger.privacy.personal import ForgetAction, columns_that
 
 LARGEST_AT_ONCE = 1 << 30
 """Bytes of a SQLite file that is written anew without being asked for: writers wait until it is done."""

@@ -30,6 +30,7 @@ from sqlalchemy import (
 
 from bounce_watcher.ledger.actions import Act, LogEntry
 from bounce_watcher.ledger.db.engine import reading, rehearse, write
+from bounce_watcher.ledger.db.personal import mention_of
 from bounce_watcher.ledger.db.statements import KEYS, chunks
 from bounce_watcher.ledger.db.tables import (
     ACTION,
@@ -49,7 +50,6 @@ from bounce_watcher.ledger.db.tables import (
 from bounce_watcher.ledger.outbox import settled
 from bounce_watcher.ledger.privacy.forget import ERASED_EVENT, is_forgotten, name_of, remember, spellings
 from bounce_watcher.ledger.privacy.names import Names
-from bounce_watcher.ledger.privacy.personal import mention_of
 from bounce_watcher.ledger.privacy.striking import strike_out
 from bounce_watcher.ledger.recording import alerts
 from bounce_watcher.ledger.review import groups as review

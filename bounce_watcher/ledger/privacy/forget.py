@@ -16,10 +16,10 @@ from typing import Any
 from sqlalchemy import Connection, Engine, select, update
 
 from bounce_watcher.ledger.db.engine import reading, write
+from bounce_watcher.ledger.db.personal import ForgetAction, columns_that, mention_of
 from bounce_watcher.ledger.db.statements import KEYS, chunks, insert_into
 from bounce_watcher.ledger.db.tables import ERASURE, EVENT, KEYRING
 from bounce_watcher.ledger.db.types import FORGOTTEN, KEY_CHARACTERS, recipient_key
-from bounce_watcher.ledger.privacy.personal import ForgetAction, columns_that, mention_of
 from bounce_watcher.model.grounds import retold
 from bounce_watcher.model.ledger import BounceEvent, MessageRecord, Occurrence, OutboxItem, Suppression
 from bounce_watcher.model.message import unpack

@@ -21,11 +21,11 @@ from sqlalchemy import (
 )
 
 from bounce_watcher.ledger.db.engine import reading
+from bounce_watcher.ledger.db.personal import ForgetAction, columns_that, may_name, mention_of, tables
 from bounce_watcher.ledger.db.statements import chunks, is_sqlite
 from bounce_watcher.ledger.db.tables import OUTBOX
 from bounce_watcher.ledger.db.types import AsJson
 from bounce_watcher.ledger.privacy.forget import is_forgotten
-from bounce_watcher.ledger.privacy.personal import ForgetAction, columns_that, may_name, mention_of, tables
 from bounce_watcher.model.ledger import OutboxState
 from bounce_watcher.parsing.mention import Mention
 

@@ -38,13 +38,13 @@ from bounce_watcher.model.ledger import (
 )
 from bounce_watcher.model.times import in_utc
 from bounce_watcher.model.verdict import BounceType
-from bounce_watcher.policy import transitions
+from bounce_watcher.policy import holding, transitions
 from bounce_watcher.policy.counting import speaks_of_recipient
-from bounce_watcher.policy.guards import flood, holding, outages, trouble
-from bounce_watcher.policy.guards.holding import Holder, holder_of, struck_out_by
+from bounce_watcher.policy.guards import flood, outages, trouble
 from bounce_watcher.policy.guards.limits import AlertSettings
 from bounce_watcher.policy.guards.spells import SLOTS_A_DAY, Spell, SpellThreshold, Window, slot_of
 from bounce_watcher.policy.guards.waits import SubjectCounts, WaitingRoom
+from bounce_watcher.policy.holding import Holder, holder_of, struck_out_by
 from bounce_watcher.policy.providers import provider_of
 from bounce_watcher.policy.settings import PolicySettings
 from bounce_watcher.policy.transitions import Transition

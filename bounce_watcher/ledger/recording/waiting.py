@@ -14,7 +14,7 @@ from bounce_watcher.ledger.db.tables import HELD, SUPPRESSION
 from bounce_watcher.ledger.recording import alerts
 from bounce_watcher.ledger.recording.batch import Announce, RecipientBatch
 from bounce_watcher.model.ledger import ChangedBy
-from bounce_watcher.policy.guards.holding import wait_ended
+from bounce_watcher.policy.holding import wait_ended
 
 _BATCH = 500
 """Recipients decided on in one transaction, so that nobody waits long for the lock."""

@@ -23,8 +23,8 @@ from bounce_watcher.model.grounds import Excluded, ExclusionKind, Grounds, Undon
 from bounce_watcher.model.ledger import COMPLAINT_REASON, ChangedBy, State
 from bounce_watcher.model.verdict import BounceType
 from bounce_watcher.policy.guards import outages
-from bounce_watcher.policy.guards.flood import PROVEN
 from bounce_watcher.policy.guards.incident import Incident
+from bounce_watcher.policy.guards.limits import PROVEN
 from bounce_watcher.policy.replay import Correction, Decide, correct
 
 _PAGE = 5000

@@ -25,7 +25,7 @@ from bounce_watcher.outbox.change import Change, Fate, Outcome
 from bounce_watcher.outbox.channel import Limits
 from bounce_watcher.outbox.columns import COLUMNS, spelled
 from bounce_watcher.outbox.pace import CallPacer
-from bounce_watcher.outbox.platform import ListPage, Misfit, Platform
+from bounce_watcher.outbox.platform import ListPage, LocalPlatform, Misfit
 
 MODE = 0o640
 """Of a file that is new; one that is there keeps its own."""
@@ -47,7 +47,7 @@ class FileContent(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Csv(Platform):
+class Csv(LocalPlatform):
     """`formula_safe` marks what a spreadsheet would calculate."""
 
     file: Path

@@ -22,7 +22,7 @@ from bounce_watcher.outbox.channel import Limits
 from bounce_watcher.outbox.columns import spelled
 from bounce_watcher.outbox.http.exchange import masked
 from bounce_watcher.outbox.pace import CallPacer
-from bounce_watcher.outbox.platform import ListPage, Misfit, Platform
+from bounce_watcher.outbox.platform import ListPage, LocalPlatform, Misfit
 
 MAX_OUTPUT = 4096
 """Of what the program writes this much, in bytes, is kept for the words to show; the rest is read and forgotten."""
@@ -41,7 +41,7 @@ class ProgramInput(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Exec(Platform):
+class Exec(LocalPlatform):
     """`command` is the program, an absolute path, and its arguments; no shell reads them.
 
     `check` is another such command that the doctor runs, () = it looks only whether the program is there.

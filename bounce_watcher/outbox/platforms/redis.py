@@ -17,13 +17,13 @@ from bounce_watcher.outbox.channel import Limits
 from bounce_watcher.outbox.columns import spelled
 from bounce_watcher.outbox.http.exchange import masked
 from bounce_watcher.outbox.pace import CallPacer
-from bounce_watcher.outbox.platform import ListPage, Misfit, Platform, require
+from bounce_watcher.outbox.platform import ListPage, LocalPlatform, Misfit, require
 
 _FORMS = "write it as rediss://user:password@host:6379/0, redis://localhost/0 or unix:///run/redis/redis.sock?db=0"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Redis(Platform):
+class Redis(LocalPlatform):
     """`server` is a URL, a SecretStr since it may hold a password. `stream_key` is the key of the stream.
 
     `max_length`: about so many entries are kept, the oldest go first; None = all.

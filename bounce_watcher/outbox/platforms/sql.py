@@ -26,7 +26,7 @@ from bounce_watcher.outbox.channel import Limits
 from bounce_watcher.outbox.columns import COLUMNS, columns_of
 from bounce_watcher.outbox.http.exchange import masked
 from bounce_watcher.outbox.pace import CallPacer
-from bounce_watcher.outbox.platform import ListPage, Misfit, Platform, require
+from bounce_watcher.outbox.platform import ListPage, LocalPlatform, Misfit, require
 
 Statement = NewType("Statement", str)
 """SQL with named parameters, such as `:recipient`; it may have several lines."""
@@ -56,7 +56,7 @@ _LONGEST_STATEMENT = 16 * 1024
 
 
 @dataclass(frozen=True, kw_only=True)
-class Sql(Platform):
+class Sql(LocalPlatform):
     """`database` is a URL, a SecretStr since it may hold a password.
 
     A statement that touches more than `max_rows` rows for one change is rolled back: it lacks its WHERE. `check` is run

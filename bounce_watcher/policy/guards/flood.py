@@ -21,16 +21,12 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from ipaddress import ip_address, ip_network
 
-from bounce_watcher.model.finding import Evidence, Kind
+from bounce_watcher.model.finding import Kind
 from bounce_watcher.model.grounds import Cap, Excluded, ExclusionKind, Flood, Subject, SubjectKind
 from bounce_watcher.model.ledger import BounceEvent
-from bounce_watcher.policy.guards.limits import SLOT, FloodSettings
+from bounce_watcher.policy.guards.limits import PROVEN, SLOT, FloodSettings
 from bounce_watcher.policy.guards.spells import slot_of
 from bounce_watcher.policy.providers import registrable
-from bounce_watcher.policy.settings import PolicySettings
-
-PROVEN = Evidence.SIGNATURE
-"""The lowest grade that nobody can make up who was not sent the mail."""
 
 AGE = timedelta(days=30)
 """What has passed makes nothing usual before it is so old: somebody may have taken it back by then."""
@@ -215,9 +211,3 @@ def exclusion(over: Over) -> Excluded:
 
 def grounds(number: int, since: datetime, over: Over) -> Flood:
     return Flood(number, over.cap, over.limit, over.usual, since, over.source)
-
-
-def counts_unproven(policy: PolicySettings) -> bool:
-    """Whether anything counts that nothing proves."""
-    asked = (policy.evidence_hard, policy.evidence_soft, policy.evidence_complaint)
-    return not all(grade.at_least(PROVEN) for grade in asked)

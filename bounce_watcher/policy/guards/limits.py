@@ -4,7 +4,11 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Annotated
 
+from bounce_watcher.model.finding import Evidence
 from bounce_watcher.model.keys import DAY, MINUTE, Between
+
+PROVEN = Evidence.SIGNATURE
+"""The lowest grade that nobody can forge who was not sent the mail."""
 
 SLOT = timedelta(minutes=10)
 """Reports are counted by slots of this length: every window is a whole number of them."""

@@ -16,6 +16,7 @@ from bounce_watcher.model.grounds import ByPlatform
 from bounce_watcher.model.ledger import Occurrence, OutboxItem, State, Suppression, SuppressionSource
 from bounce_watcher.model.list_comparison import Difference, Side
 from bounce_watcher.model.verdict import Reason
+from bounce_watcher.outbox.connecting import connect
 from bounce_watcher.outbox.platform import ListPage, Platform, Session
 from bounce_watcher.service.announcing import announcer
 from bounce_watcher.service.clock import utcnow
@@ -54,7 +55,7 @@ class Drift:
         Raises PermanentFailure where the list there can't be read or does not end, TemporaryFailure where the platform
         does not answer, though it was asked some times.
         """
-        with closing(self._platform.connect()) as session:
+        with closing(connect(self._platform)) as session:
             for page in _pages(session, self._platform, self._take):
                 advance(len(page.entries))
         self._lists.read_here()

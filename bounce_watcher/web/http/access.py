@@ -17,7 +17,7 @@ from bounce_watcher.config.values import is_loopback
 from bounce_watcher.ledger.sessions import Role
 from bounce_watcher.model.errors import BounceWatcherError
 from bounce_watcher.service.clock import utcnow
-from bounce_watcher.web.http import failures, peers, reported
+from bounce_watcher.web.http import failures, peers
 from bounce_watcher.web.http.session import BrowserSessions, cookie_of
 
 OPEN = frozenset({"/healthz"})
@@ -121,7 +121,7 @@ class Access:
         except _AccessDenied as refused:
             return refused.response
         except BounceWatcherError as failure:
-            return reported.told_of_failure(failure) if is_api else failures.away(failure)
+            return failures.away_as_json(failure) if is_api else failures.away(failure)
         request.scope["viewer"] = viewer
         if viewer is None:
             return self._unknown(request, is_api)

@@ -17,6 +17,12 @@ def away(failure: Exception) -> Response:
     return page(503, "The database cannot be reached", f"{failure}. Mail stays in the mailboxes until it can.")
 
 
+def away_as_json(failure: Exception) -> Response:
+    """The sender keeps what it has and sends it again."""
+    log.warning("request could not be answered", action="request_failed", trouble=str(failure))
+    return JSONResponse({"error": str(failure)}, 503, {"Retry-After": "30"})
+
+
 def crash(path: str, error: Exception, *, as_json: bool) -> Response:
     """A fault of ours: the log holds all of it, the reader gets the name under which it stands there."""
     request_id = secrets.token_hex(6)

@@ -143,6 +143,13 @@ def harmless(text: object, longest: int = LONGEST) -> str:
     return shown if len(whole) <= longest else f"{shown}… (cut here, {size(len(whole))} in all)"
 
 
+UNTIL_RESUMED = "it is sent nothing until it is resumed."
+
+
+def paused_target(target: str) -> str:
+    return f"{name(target)} is paused by a person: {UNTIL_RESUMED}"
+
+
 def command(*words: str, longest: int = LONGEST) -> str:
     """A line for a shell to be copied from a page: no word of it is taken for anything but a word."""
     return harmless(shlex.join(words), longest)

@@ -9,11 +9,9 @@ from bounce_watcher.ledger.lists.stock import Queue
 from bounce_watcher.ledger.review.optouts import NONE, WaitingOptOuts
 from bounce_watcher.model.about import AboutKind
 from bounce_watcher.model.ledger import Alert, AlertKind
-from bounce_watcher.policy.guards.flood import counts_unproven
 from bounce_watcher.policy.guards.quiet import ArrivalRate
 from bounce_watcher.policy.settings import PolicySettings
 from bounce_watcher.service.state import MailboxState, ServiceState
-from bounce_watcher.web.pages.statistics.bounces import provider_of
 from bounce_watcher.web.view import formatting
 from bounce_watcher.web.view.formatting import age, counted, name, number, when
 from bounce_watcher.words.risk import danger, remedy
@@ -107,7 +105,7 @@ def _of_alerts(alerts: Sequence[Alert], now: datetime) -> Iterator[StatusNotice]
     for alert in alerts:
         link = f"/incidents/{alert.id}"
         since = _since(alert.since, now)
-        provider = provider_of(alert)
+        provider = alert.subject.provider
         where = formatting.provider(provider) if provider else f"the words “{name(alert.subject.name)}”"
         if alert.kind is AlertKind.OUTAGE:
             held = counted(alert.still_held, "suppression is", "suppressions are")
@@ -161,7 +159,7 @@ def _of_opt_outs(opt_outs: WaitingOptOuts, now: datetime) -> Iterator[StatusNoti
 
 def advice(policy: PolicySettings, *, has_key: bool) -> Iterator[StatusNotice]:
     """What is no trouble, and should be known of the configuration."""
-    if counts_unproven(policy):
+    if policy.counts_unproven:
         told = f"{danger(policy.flood)}. {remedy(has_key=has_key)}."
         yield StatusNotice("is-info", "Reports count that nothing proves:", told, "/settings", "Settings")
 

@@ -10,6 +10,7 @@ import pytest
 
 from bounce_watcher.model.ledger import Actor, OutboxItem, OutboxState
 from bounce_watcher.outbox.change import change_of
+from bounce_watcher.outbox.connecting import connect
 from bounce_watcher.outbox.platform import HttpPlatform
 from bounce_watcher.outbox.platform_channel import PlatformChannel
 from bounce_watcher.outbox.platforms import kinds, platform_class
@@ -305,7 +306,7 @@ def test_its_list_is_read_to_the_end(desk: Desk, vendor: Vendor) -> None:
     many = {f"user{number:04}@example.org" for number in range(1203)}
     vendor.prepare(*many)
     vendor.listed |= many
-    session, cursor, found = desk.platform.connect(), None, list[str]()
+    session, cursor, found = connect(desk.platform), None, list[str]()
     try:
         for _ in range(2000):
             page = session.page(cursor, now())

@@ -20,7 +20,7 @@ from bounce_watcher.model.ledger import COMPLAINT_REASON
 from bounce_watcher.model.verdict import Reason
 from bounce_watcher.outbox.change import Change
 from bounce_watcher.outbox.channel import Limits
-from bounce_watcher.outbox.http.session import HttpSession
+from bounce_watcher.outbox.connecting import HttpSession, connect
 from bounce_watcher.outbox.platforms import platform_class
 from tests.outbox.platforms.conftest import VENDORS
 from tests.outbox.platforms.desk import configuration, now
@@ -91,7 +91,7 @@ def judged(prisms: Prisms, kind: str) -> Iterator[Judged]:
 def session_with(vendor: Judged, kind: str, folder: Path, more: str = "", path: str = "") -> Iterator[HttpSession]:
     settings = configuration(kind, vendor.keys(), vendor.url + path, folder, more=f"rate = 1000.0\n{more}")
     (platform,) = settings.platforms
-    session = platform.connect()
+    session = connect(platform)
     assert isinstance(session, HttpSession)
     try:
         yield session

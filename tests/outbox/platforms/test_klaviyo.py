@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from bounce_watcher.model.ledger import OutboxState
+from bounce_watcher.outbox.connecting import connect
 from tests.outbox.platforms.desk import Desk, configuration, desk_of, now
 from tests.outbox.platforms.vendor import serving
 from tests.outbox.platforms.vendors.klaviyo import Klaviyo, errors, found
@@ -102,7 +103,7 @@ def test_a_job_that_can_not_be_looked_at_is_judged_by_the_profiles(desk: Desk, v
 def test_its_list_is_read_reason_by_reason(desk: Desk, vendor: Klaviyo) -> None:
     vendor.listed |= {USER, OTHER}
     vendor.others[OTHER] = "UNSUBSCRIBE"
-    session, cursor, entries = desk.platform.connect(), None, list[tuple[str, str | None]]()
+    session, cursor, entries = connect(desk.platform), None, list[tuple[str, str | None]]()
     try:
         while True:
             page = session.page(cursor, now())

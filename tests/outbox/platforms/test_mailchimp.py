@@ -9,6 +9,7 @@ import pytest
 from bounce_watcher.config.loading import parse
 from bounce_watcher.model.errors import ConfigError
 from bounce_watcher.model.ledger import COMPLAINT_REASON, OutboxState
+from bounce_watcher.outbox.connecting import connect
 from bounce_watcher.outbox.platform import Listed
 from tests.outbox.platforms.desk import Desk, configuration, desk_of, now
 from tests.outbox.platforms.vendor import Answer, serving
@@ -136,7 +137,7 @@ def test_its_list_tells_each_status_and_since_when(desk: Desk, vendor: Mailchimp
     vendor.set(USER, "cleaned")
     vendor.set(OTHER, "unsubscribed")
     vendor.set("reader@example.org", "subscribed")
-    session = desk.platform.connect()
+    session = connect(desk.platform)
     try:
         first = session.page(None, now())
         second = session.page(first.cursor, now())

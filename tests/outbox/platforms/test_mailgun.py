@@ -10,6 +10,7 @@ from bounce_watcher.config.loading import parse
 from bounce_watcher.model.errors import ConfigError
 from bounce_watcher.model.ledger import OutboxState
 from bounce_watcher.outbox.change import Change, Fate, Outcome
+from bounce_watcher.outbox.connecting import connect
 from bounce_watcher.outbox.platform import Listed
 from tests.outbox.platforms.desk import Desk, configuration, desk_of, now
 from tests.outbox.platforms.vendor import Answer, serving
@@ -37,7 +38,7 @@ def change(recipient: str = USER, *, suppress: bool = True, **more: str) -> Chan
 
 
 def told(desk: Desk, one: Change) -> Outcome:
-    session = desk.platform.connect()
+    session = connect(desk.platform)
     try:
         act = session.suppress if one.suppress else session.release
         (outcome,) = act([one], now())
@@ -83,7 +84,7 @@ def test_its_list_is_both_lists_and_the_key_stays_with_the_host_configured(desk:
     vendor.listed |= bounces
     vendor.complaints.add(ANGRY)
     vendor.unsubscribes.add("opted-out@example.org")
-    session, cursor, found = desk.platform.connect(), None, list[Listed]()
+    session, cursor, found = connect(desk.platform), None, list[Listed]()
     try:
         while True:
             page = session.page(cursor, now())

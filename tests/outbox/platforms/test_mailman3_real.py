@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from bounce_watcher.model.ledger import Actor, OutboxState
+from bounce_watcher.outbox.connecting import connect
 from bounce_watcher.outbox.platform_channel import PlatformChannel
 from tests.integration.house import wait_until
 from tests.outbox.platforms.desk import Desk, configuration, desk_of, now
@@ -66,7 +67,7 @@ def test_any_address_on_any_list_and_nobody_else(mailman: Mailman, news: str, tm
         it.send()
         assert {mailman.delivery(*membership) for membership in both} == {"by_moderator"}
         assert mailman.delivery(news, OTHER) == "enabled"
-        session = it.platform.connect()
+        session = connect(it.platform)
         try:
             listed = {entry.address for entry in session.page(None, now()).entries}
         finally:

@@ -8,6 +8,7 @@ import pytest
 
 from bounce_watcher.config.loading import parse
 from bounce_watcher.outbox.columns import COLUMNS
+from bounce_watcher.outbox.connecting import connect
 from bounce_watcher.outbox.platform import Platform
 from bounce_watcher.outbox.platforms import platform_class
 from bounce_watcher.outbox.platforms.csv import LIST_COLUMNS
@@ -39,7 +40,7 @@ def test_its_table_loads(kind: str, secret: str, tmp_path: Path) -> None:
     for text in (block.text, with_all):
         (platform,) = parse(text, "config.toml", {}, tmp_path).platforms
         assert platform.kind == kind
-        platform.connect().close()
+        connect(platform).close()
 
 
 @pytest.mark.parametrize("kind", [*SECRETS, "http"])

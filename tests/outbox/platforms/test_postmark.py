@@ -9,6 +9,7 @@ import pytest
 from bounce_watcher.config.loading import parse
 from bounce_watcher.model.errors import ConfigError
 from bounce_watcher.model.ledger import OutboxState
+from bounce_watcher.outbox.connecting import connect
 from bounce_watcher.outbox.platform import Listed
 from tests.outbox.platforms.desk import Desk, configuration, desk_of, now
 from tests.outbox.platforms.vendor import Answer, serving
@@ -85,7 +86,7 @@ def test_releases_go_together_and_a_complaint_among_them_holds_up_nobody(desk: D
 def test_its_list_tells_why_and_since_when(desk: Desk, vendor: Postmark) -> None:
     vendor.listed.add(USER)
     vendor.complain(ANGRY)
-    session, cursor, found = desk.platform.connect(), None, list[Listed]()
+    session, cursor, found = connect(desk.platform), None, list[Listed]()
     try:
         while True:
             page = session.page(cursor, now())

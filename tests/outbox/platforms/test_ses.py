@@ -15,6 +15,7 @@ from bounce_watcher.config.loading import parse
 from bounce_watcher.model.errors import ConfigError
 from bounce_watcher.model.ledger import Attempt, Disposition, OutboxState
 from bounce_watcher.outbox.change import Change
+from bounce_watcher.outbox.connecting import connect
 from bounce_watcher.outbox.http.exchange import Request
 from bounce_watcher.outbox.http.sigv4 import AwsKeys, signed
 from bounce_watcher.outbox.platform import Listed
@@ -108,7 +109,7 @@ def test_a_clock_that_is_wrong_is_no_fault_of_the_address(desk: Desk, vendor: Se
     desk.suppress(USER)
     (item,) = desk.items()
     change = Change(item.id, USER, "news", suppress=True, at=now())
-    session = desk.platform.connect()
+    session = connect(desk.platform)
     try:
         (outcome,) = session.suppress([change], now() - timedelta(hours=1))
     finally:
@@ -124,7 +125,7 @@ def test_a_clock_that_is_wrong_is_no_fault_of_the_address(desk: Desk, vendor: Se
     ("complaint", "COMPLAINT"), ("invalid_recipient", "BOUNCE"), ("mailbox_full", "BOUNCE"), (None, "BOUNCE"),
 ])
 def test_a_complaint_is_one_there_and_all_else_a_bounce(desk: Desk, vendor: Ses, reason: str | None, word: str) -> None:
-    session = desk.platform.connect()
+    session = connect(desk.platform)
     try:
         change = Change("msg_1", USER, "news", suppress=True, at=now(), reason=reason)
         assert [outcome.fate for outcome in session.suppress([change], now())] == ["done"]

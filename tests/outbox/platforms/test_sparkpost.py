@@ -10,6 +10,7 @@ import pytest
 from bounce_watcher.config.loading import parse
 from bounce_watcher.model.errors import ConfigError
 from bounce_watcher.model.ledger import OutboxState
+from bounce_watcher.outbox.connecting import connect
 from bounce_watcher.outbox.platform import Listed
 from tests.outbox.platforms.desk import Desk, configuration, desk_of, now
 from tests.outbox.platforms.vendor import Answer, serving
@@ -131,7 +132,7 @@ def test_its_list_has_each_address_once_and_none_of_single_lists(vendor: SparkPo
     vendor.listed.add(USER)
     vendor.per_list.add(OTHER)
     with desk_with("") as desk:
-        session = desk.platform.connect()
+        session = connect(desk.platform)
         try:
             page = session.page(None, now())
         finally:

@@ -10,6 +10,7 @@ from bounce_watcher.config.loading import parse
 from bounce_watcher.model.errors import ConfigError
 from bounce_watcher.model.ledger import OutboxState
 from bounce_watcher.outbox.change import Fate, change_of
+from bounce_watcher.outbox.connecting import connect
 from tests.outbox.platforms.desk import Desk, configuration, desk_of, now
 from tests.outbox.platforms.vendor import KEY, Answer, serving
 from tests.outbox.platforms.vendors.zeptomail import ZeptoMail
@@ -31,7 +32,7 @@ def desk(vendor: ZeptoMail, tmp_path: Path) -> Iterator[Desk]:
 
 
 def test_one_access_token_serves_until_it_ends(desk: Desk, vendor: ZeptoMail) -> None:
-    session, begin = desk.platform.connect(), now()
+    session, begin = connect(desk.platform), now()
     try:
         for minutes in (0, 10, 54, 56):
             assert session.check(begin + timedelta(minutes=minutes)).fate is Fate.DONE

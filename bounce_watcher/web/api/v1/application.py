@@ -11,10 +11,10 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from bounce_watcher.model.errors import PermanentFailure, TemporaryFailure
-from bounce_watcher.web.api.v1 import acts, lists
+from bounce_watcher.web.api.v1 import acts, lists, reported
 from bounce_watcher.web.api.v1.answers import Problem
 from bounce_watcher.web.context import WebContext
-from bounce_watcher.web.http import reported
+from bounce_watcher.web.http import failures
 
 _PROBLEMS: Mapping[int | str, dict[str, Any]] = {
     400: {"model": Problem, "description": "The body can't be read, or a field that says who asks came twice"},
@@ -67,4 +67,4 @@ async def _told_of_value(_: Request, error: Exception) -> Response:
 
 
 async def _told_of_failure(_: Request, error: Exception) -> Response:
-    return reported.told_of_failure(error)
+    return failures.away_as_json(error)

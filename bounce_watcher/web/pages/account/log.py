@@ -5,10 +5,10 @@ from starlette.responses import Response
 from bounce_watcher.ledger.actions import LoggedAction
 from bounce_watcher.ledger.lists.browse import FilterField, Query
 from bounce_watcher.web.pages.recipients.recipient import ACTIONS
+from bounce_watcher.web.pages.shared import listing
+from bounce_watcher.web.pages.shared.listing import Column, Download, Filter
 from bounce_watcher.web.request import PageRequest, get
-from bounce_watcher.web.view import listing
 from bounce_watcher.web.view.formatting import harmless
-from bounce_watcher.web.view.listing import Column, Download, Filter
 
 _PAGE_KEY = (int,)
 

@@ -19,13 +19,13 @@ from bounce_watcher.model.ledger import Alert, AlertKind
 from bounce_watcher.model.verdict import BounceType
 from bounce_watcher.policy.guards.incident import Incident
 from bounce_watcher.policy.rulings import Ruling
-from bounce_watcher.web.pages.recipients.events import rid_of
 from bounce_watcher.web.pages.recipients.recipient import ACTIONS
-from bounce_watcher.web.pages.statistics.bounces import guard_words, provider_of, shade
+from bounce_watcher.web.pages.shared import listing
+from bounce_watcher.web.pages.shared.listing import Column, Download, Filter
+from bounce_watcher.web.pages.statistics.bounces import guard_words, shade
 from bounce_watcher.web.request import PageRequest, get
-from bounce_watcher.web.view import charts, formatting, links, listing
+from bounce_watcher.web.view import charts, formatting, links
 from bounce_watcher.web.view.formatting import counted, harmless, moment, name, number
-from bounce_watcher.web.view.listing import Column, Download, Filter
 from bounce_watcher.web.view.ranges import Bin
 from bounce_watcher.words import grounds as words
 from bounce_watcher.words.rows import explained
@@ -55,7 +55,7 @@ def _state(alert: Alert) -> tuple[str, str]:
 
 def what(alert: Alert) -> str:
     """"Microsoft: too many addresses said to be wrong at once", made harmless."""
-    provider = provider_of(alert)
+    provider = alert.subject.provider
     if alert.kind is AlertKind.OUTAGE:
         whom = formatting.provider(provider) if provider else f"The words “{name(alert.subject.name)}”"
         return f"{whom}: too many addresses said to be wrong at once"
@@ -112,7 +112,7 @@ def incidents(request: PageRequest) -> Response:
                 page = known.over(wanted, listing.place(request, _PAGE_KEY))
         except TookTooLong:
             is_late = True
-    rows = [(alert, what(alert), _state(alert), provider_of(alert)) for alert in (*under_way, *page.rows)]
+    rows = [(alert, what(alert), _state(alert), alert.subject.provider) for alert in (*under_way, *page.rows)]
     return request.page(
         "incidents.html", "Incidents", asked=asked, rows=rows, open=len(under_way), pager=listing.pager(request, page),
         late=is_late, exports=listing.exports(request), by=FilterField, times=listing.times_of(request, asked),
@@ -150,8 +150,9 @@ def incident(request: PageRequest) -> Response:
     begins = request.link() if request.query.get("after") else None
     return request.page(
         "incident.html", what(alert), alert=alert, what=what(alert), state=_state(alert), sentences=_sentences(alert),
-        kind=formatting.ALERTS[alert.kind], provider=provider_of(alert), chart=_chart(request, alert), numbers=numbers,
-        figures=list(_figures(alert, done)), held=[(each, rid_of(request, each.recipient)) for each in held.rows],
+        kind=formatting.ALERTS[alert.kind], provider=alert.subject.provider, chart=_chart(request, alert),
+        numbers=numbers, figures=list(_figures(alert, done)),
+        held=[(each, request.rid_of(each.recipient)) for each in held.rows],
         further=listing.pager(request, held).older, begins=begins,
         can_undo=Incident.of(alert) is not None, done=done[0] if done and request.query.get("done") else None,
         actions=done, called=ACTIONS,
@@ -214,7 +215,7 @@ def _plainly(alert: Alert) -> str:
     found = alert.grounds
     if not isinstance(found, Outage):
         return harmless(words.because(found))
-    provider = provider_of(alert)
+    provider = alert.subject.provider
     where = f"at {formatting.provider(provider)}" if provider else "in the same words"
     addresses = counted(found.count, "address was", "addresses were")
     return (
@@ -295,7 +296,7 @@ def _chart(request: PageRequest, alert: Alert) -> IncidentChart | None:
     if not counts:
         return None
     places = [since + n * step for n in range(-(-(until - since) // step))]
-    provider = provider_of(alert)
+    provider = alert.subject.provider
     of = Of(type=_TYPES.get(alert.kind), providers=(provider,) if provider else None)
     lines = [(_name(at, step), links.events(Span(at, at + step), of), counts.get(at, 0)) for at in places]
     bars = [charts.Bar((charts.BarSegment(_COLOURS[alert.kind], many),), link, f"{told}: {number(many)}")

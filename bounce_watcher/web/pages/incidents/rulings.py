@@ -8,12 +8,11 @@ from starlette.responses import Response
 from bounce_watcher.ledger.suppressions.rulings import Ruled
 from bounce_watcher.model.ledger import Alert
 from bounce_watcher.policy.rulings import Ruling
-from bounce_watcher.web import many
 from bounce_watcher.web.pages.incidents.listing import alert_of, what
+from bounce_watcher.web.pages.shared import listing, many
+from bounce_watcher.web.pages.shared.preview import Preview, at_the_shell, show
 from bounce_watcher.web.request import PageRequest, get, post
-from bounce_watcher.web.view import listing
 from bounce_watcher.web.view.formatting import command, counted
-from bounce_watcher.web.view.preview import Preview, at_the_shell, show
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,13 +14,13 @@ from bounce_watcher.policy.guards.incident import Incident
 from bounce_watcher.policy.providers import provider_of
 from bounce_watcher.service.announcing import announcer
 from bounce_watcher.service.deciding import decider
-from bounce_watcher.web import many
 from bounce_watcher.web.pages.incidents.listing import alert_of, what
+from bounce_watcher.web.pages.shared import listing, many
+from bounce_watcher.web.pages.shared.listing import Column, Download
+from bounce_watcher.web.pages.shared.preview import Preview, show
 from bounce_watcher.web.request import PageRequest, get, post
-from bounce_watcher.web.view import formatting, listing
+from bounce_watcher.web.view import formatting
 from bounce_watcher.web.view.formatting import command, counted, harmless, moment, number
-from bounce_watcher.web.view.listing import Column, Download
-from bounce_watcher.web.view.preview import Preview, show
 from bounce_watcher.words import grounds as words
 from bounce_watcher.words.rows import explained
 

@@ -7,8 +7,8 @@ from datetime import datetime
 from bounce_watcher.ledger.actions import LoggedAction
 from bounce_watcher.ledger.outbox.pausing import Pause
 from bounce_watcher.model.ledger import OutboxItem, OutboxState
-from bounce_watcher.web.view.formatting import age, counted, harmless, moment, name, when
-from bounce_watcher.web.view.forms import LONGEST_REASON
+from bounce_watcher.web.pages.shared.forms import LONGEST_REASON
+from bounce_watcher.web.view.formatting import UNTIL_RESUMED, age, counted, harmless, moment, name, paused_target, when
 
 RETRIED = (OutboxState.DEAD, OutboxState.DUE, OutboxState.DELIVERED)
 DISMISSED = (OutboxState.DEAD, OutboxState.DUE)
@@ -40,13 +40,6 @@ def without_addresses(text: str) -> str:
 
 # ── a pause ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-_UNTIL = "it is sent nothing until it is resumed."
-
-
-def is_paused(target: str) -> str:
-    return f"{name(target)} is paused by a person: {_UNTIL}"
-
-
 def paused_since(pause: Pause, now: datetime) -> str:
     by = f"by {harmless(pause.by, 100)}: {harmless(pause.because, LONGEST_REASON)}"
     return f"Since {when(pause.at, now)} ({age(now - pause.at)}) {by}"
@@ -58,7 +51,7 @@ _CHANGED: Mapping[str, tuple[str, str]] = {
     "retry": ("delivery is due again", "deliveries are due again"),
     "discard": ("delivery is dismissed", "deliveries are dismissed"),
 }
-_SWITCHED = {"pause": f"is paused: {_UNTIL}", "resume": "is resumed: what waits is sent."}
+_SWITCHED = {"pause": f"is paused: {UNTIL_RESUMED}", "resume": "is resumed: what waits is sent."}
 DONE = frozenset({*_CHANGED, *_SWITCHED, "test"})
 """Actions of which `outcome` tells."""
 
@@ -78,7 +71,7 @@ def outcome(done: LoggedAction, paused: Iterable[str], *, of_target: bool = Fals
         changed = f"Nothing that gave up is sent again; {name(done.subject)} is in use"
     if done.action == "discard":
         return "is-ok", f"{changed}."
-    waits = " ".join(map(is_paused, paused))
+    waits = " ".join(map(paused_target, paused))
     if waits or not done.count:
         return "is-ok", f"{changed}. {waits}".rstrip()
     return "is-ok", f"{changed}, to be sent with the next round."

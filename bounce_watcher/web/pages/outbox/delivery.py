@@ -9,7 +9,7 @@ from starlette.responses import Response
 from bounce_watcher.ledger.lists.filters import OutboxFilter
 from bounce_watcher.ledger.outbox.pausing import Pause
 from bounce_watcher.model.ledger import OutboxItem, OutboxState
-from bounce_watcher.outbox.webhook.rehearsal import call_among, rehearse_among
+from bounce_watcher.outbox.rehearsal import call_among, rehearse_among
 from bounce_watcher.web.pages.outbox.deliveries import (
     DISMISSED,
     FOR_GOOD,
@@ -20,12 +20,11 @@ from bounce_watcher.web.pages.outbox.deliveries import (
     paused_since,
     told,
 )
-from bounce_watcher.web.pages.recipients.events import rid_of
+from bounce_watcher.web.pages.shared.forms import because, demand_seen
+from bounce_watcher.web.pages.shared.preview import Preview, show
 from bounce_watcher.web.request import PageRequest, get, post, see
 from bounce_watcher.web.view import formatting
 from bounce_watcher.web.view.formatting import counted, harmless, name, when
-from bounce_watcher.web.view.forms import because, demand_seen
-from bounce_watcher.web.view.preview import Preview, show
 
 LONGEST_REQUEST, LONGEST_COMMAND = 20_000, 100_000
 """Characters of it that are shown, and of a command: Linux takes 128 KiB in one word."""
@@ -47,7 +46,7 @@ def delivery(request: PageRequest) -> Response:
     done, paused = ledger.actions_on(item.id), ledger.paused().get(item.target)
     return request.page(
         "delivery.html", f"Delivery to {name(item.target)}", item=item, state=formatting.DELIVERIES[item.state],
-        sentence=_sentence(item, paused, request.now), rid=rid_of(request, item.recipient or ""),
+        sentence=_sentence(item, paused, request.now), rid=request.rid_of(item.recipient or ""),
         why_not=harmless(why_not[:1].upper() + why_not[1:]),
         request=harmless(sent, LONGEST_REQUEST) if sent else None, curl=_as_curl(request, item), actions=done,
         replaced_by=ledger.deliveries.replaced_by(item), answer_longest=LONGEST_ANSWER,

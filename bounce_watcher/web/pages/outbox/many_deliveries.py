@@ -23,16 +23,15 @@ from bounce_watcher.web.pages.outbox.deliveries import (
     RETRIED,
     STAYS,
     error_of,
-    is_paused,
     told,
     without_addresses,
 )
 from bounce_watcher.web.pages.outbox.targets import FILTERS, filter_of
+from bounce_watcher.web.pages.shared import listing
+from bounce_watcher.web.pages.shared.forms import because, demand_seen
+from bounce_watcher.web.pages.shared.preview import Preview, show
 from bounce_watcher.web.request import PageRequest, get, post, see
-from bounce_watcher.web.view import listing
-from bounce_watcher.web.view.formatting import counted, harmless, name, number
-from bounce_watcher.web.view.forms import because, demand_seen
-from bounce_watcher.web.view.preview import Preview, show
+from bounce_watcher.web.view.formatting import counted, harmless, name, number, paused_target
 
 SAMPLE = 10
 MOST_AT_ONCE = 10_000
@@ -114,7 +113,7 @@ def _to_send(request: PageRequest, chosen: DeliverySelection) -> Iterator[str]:
         if many:
             yield f"{number(many)} to {name(target)}, each under the id that it had, in their order."
         if target in paused:
-            yield is_paused(target)
+            yield paused_target(target)
         elif target in disabled:
             yield f"What waits for {name(target)} already."
 

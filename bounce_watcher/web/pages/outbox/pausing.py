@@ -8,11 +8,11 @@ from starlette.responses import Response
 from bounce_watcher.ledger.lists.stock import Queue
 from bounce_watcher.ledger.outbox.pausing import Pause
 from bounce_watcher.web.pages.outbox.deliveries import paused_since
+from bounce_watcher.web.pages.shared import listing
+from bounce_watcher.web.pages.shared.forms import because, demand_seen
+from bounce_watcher.web.pages.shared.preview import Preview, show
 from bounce_watcher.web.request import PageRequest, get, post, see
-from bounce_watcher.web.view import listing
 from bounce_watcher.web.view.formatting import counted, name, number
-from bounce_watcher.web.view.forms import because, demand_seen
-from bounce_watcher.web.view.preview import Preview, show
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,12 +20,12 @@ from bounce_watcher.model.ledger import Disposition, NoticeType, OutboxItem, Out
 from bounce_watcher.outbox.opening import Receiver, channel_to
 from bounce_watcher.service.setup.doctor import explained
 from bounce_watcher.web.pages.outbox.deliveries import DISMISSED, DONE, RETRIED, error_of, outcome, paused_since
-from bounce_watcher.web.pages.recipients.events import rid_of
+from bounce_watcher.web.pages.shared import listing
+from bounce_watcher.web.pages.shared.forms import LONGEST_REASON
+from bounce_watcher.web.pages.shared.listing import Column, Download, Filter
 from bounce_watcher.web.request import PageRequest, get, post, see
-from bounce_watcher.web.view import formatting, listing
+from bounce_watcher.web.view import formatting
 from bounce_watcher.web.view.formatting import age, harmless, name, when
-from bounce_watcher.web.view.forms import LONGEST_REASON
-from bounce_watcher.web.view.listing import Column, Download, Filter
 from bounce_watcher.words.rows import outbox_row
 
 _PAGE_KEY = (int,)
@@ -165,7 +165,7 @@ def outbox(request: PageRequest) -> Response:
     found = groups(failures) if failures else []
     return request.page(
         "outbox.html", "Outbox", asked=asked, lines=_lines(request), pager=listing.pager(request, page), late=is_late,
-        rows=[(item, rid_of(request, item.recipient or "")) for item in page.rows], groups=found[:MOST_GROUPS],
+        rows=[(item, request.rid_of(item.recipient or "")) for item in page.rows], groups=found[:MOST_GROUPS],
         more_groups=len(found) - MOST_GROUPS, not_all=failures.more if failures else False, most=MOST_COUNTED,
         exports=listing.exports(request), by=FilterField, times=listing.times_of(request, asked), error_of=error_of,
         states=[(each.value, formatting.DELIVERIES[each][0]) for each in OutboxState],

@@ -17,14 +17,14 @@ from bounce_watcher.model.ledger import (
 )
 from bounce_watcher.service.announcing import announcer
 from bounce_watcher.service.watching import warn_of_files
-from bounce_watcher.web import many
 from bounce_watcher.web.jobs import JobProgress, Work
 from bounce_watcher.web.pages.recipients.recipient import address_of
+from bounce_watcher.web.pages.shared import many
+from bounce_watcher.web.pages.shared.forms import because, demand_seen
+from bounce_watcher.web.pages.shared.preview import FormField, Preview, show
 from bounce_watcher.web.request import PageRequest, get, post, see
 from bounce_watcher.web.view import formatting
 from bounce_watcher.web.view.formatting import harmless
-from bounce_watcher.web.view.forms import because, demand_seen
-from bounce_watcher.web.view.preview import FormField, Preview, show
 from bounce_watcher.words import grounds as words
 
 _CAN_SUPPRESS_AGAIN = "It can be undone: suppress the address again."

@@ -12,13 +12,13 @@ from bounce_watcher.ledger.lists.browse import Query
 from bounce_watcher.ledger.suppressions.rulings import Ruled
 from bounce_watcher.policy.rulings import INCLUDABLE, SkipReason
 from bounce_watcher.service.announcing import announcer
-from bounce_watcher.web import many
 from bounce_watcher.web.pages.recipients.listing import FILTERS
+from bounce_watcher.web.pages.shared import listing, many
+from bounce_watcher.web.pages.shared.listing import Filters
+from bounce_watcher.web.pages.shared.preview import Preview, at_the_shell, show
 from bounce_watcher.web.request import PageRequest, get, post
-from bounce_watcher.web.view import formatting, listing
+from bounce_watcher.web.view import formatting
 from bounce_watcher.web.view.formatting import command, counted, number
-from bounce_watcher.web.view.listing import Filters
-from bounce_watcher.web.view.preview import Preview, at_the_shell, show
 
 PATH = "/recipients/release"
 _WITH, _DONE = "with", "done"

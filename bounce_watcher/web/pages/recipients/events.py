@@ -17,10 +17,11 @@ from bounce_watcher.ledger.privacy.forget import is_forgotten
 from bounce_watcher.model.finding import Evidence
 from bounce_watcher.model.ledger import COMPLAINT_REASON, BounceEvent, OutboxItem, StateChange
 from bounce_watcher.model.verdict import Reason
+from bounce_watcher.web.pages.shared import listing
+from bounce_watcher.web.pages.shared.listing import Chip, Column, Download, Filter, Filters
 from bounce_watcher.web.request import Fields, PageRequest, get, see
-from bounce_watcher.web.view import explanations, formatting, listing
+from bounce_watcher.web.view import explanations, formatting
 from bounce_watcher.web.view.formatting import harmless
-from bounce_watcher.web.view.listing import Chip, Column, Download, Filter, Filters
 from bounce_watcher.web.view.mail_shown import as_file, shown_mail
 from bounce_watcher.words import grounds as words
 from bounce_watcher.words.rows import event_row
@@ -87,15 +88,11 @@ class EventLine:
 
 def row(request: PageRequest, event: BounceEvent) -> EventLine:
     return EventLine(
-        event, rid_of(request, event.recipient), explanations.what(event),
+        event, request.rid_of(event.recipient), explanations.what(event),
         formatting.COLOURS[event.type] if event.type else "",
         explanations.provider_of(event), harmless(" ".join((event.diagnostic or event.quote or "").split()), 120),
         decision(event),
     )
-
-
-def rid_of(request: PageRequest, recipient: str) -> str | None:
-    return None if not recipient or is_forgotten(recipient) else request.context.ledger.names.name(recipient)
 
 
 # ── the list ────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -221,7 +218,7 @@ def event(request: PageRequest) -> Response:
         "event.html", f"{explanations.what(found)} of {formatting.moment(found.at)}", event=found,
         what=explanations.what(found),
         sentence=explanations.of_event(found), tail=explanations.TAILS[found.type], words=explanations.quoted(found),
-        not_counted=explanations.not_counted(found), rid=rid_of(request, found.recipient), type=found.type,
+        not_counted=explanations.not_counted(found), rid=request.rid_of(found.recipient), type=found.type,
         colour=formatting.COLOURS[found.type] if found.type else "", provider=explanations.provider_of(found),
         steps=list(_steps(found, followed, told)), has_mail=ledger.message(found.message_digest) is not None,
         forgotten=is_forgotten(found.recipient), path=path_of(found),

@@ -8,8 +8,8 @@ from email.utils import parseaddr
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
+from bounce_watcher.web.pages.shared.listing import address
 from bounce_watcher.web.request import PageRequest, ask, see
-from bounce_watcher.web.view.listing import address
 
 LONGEST = 320
 """Characters of an address (RFC 5321 section 4.5.3.1), and of all else that is looked for."""

@@ -7,11 +7,12 @@ from starlette.responses import Response
 from bounce_watcher.ledger.lists.browse import FilterField, Query, RecipientStanding
 from bounce_watcher.ledger.lists.paging import Page, TookTooLong
 from bounce_watcher.model.ledger import State
-from bounce_watcher.web.pages.recipients.events import REASONS, rid_of
+from bounce_watcher.web.pages.recipients.events import REASONS
+from bounce_watcher.web.pages.shared import listing
+from bounce_watcher.web.pages.shared.listing import Column, Download, Filter
 from bounce_watcher.web.request import PageRequest, get
-from bounce_watcher.web.view import formatting, listing
+from bounce_watcher.web.view import formatting
 from bounce_watcher.web.view.formatting import harmless
-from bounce_watcher.web.view.listing import Column, Download, Filter
 from bounce_watcher.words import grounds as words
 from bounce_watcher.words.rows import explained
 
@@ -64,7 +65,7 @@ def recipients(request: PageRequest) -> Response:
             is_late = True
     return request.page(
         "recipients.html", "Recipients", asked=asked, heading=listing.counted(found, "recipient", "recipients"),
-        rows=[(each, rid_of(request, each.recipient)) for each in page.rows], pager=listing.pager(request, page),
+        rows=[(each, request.rid_of(each.recipient)) for each in page.rows], pager=listing.pager(request, page),
         late=is_late, facets=listing.facets(request, FILTERS, found), uncounted=found is None and not asked.problem,
         counted=found.total if found and found.more else None,
         exports=listing.exports(request), by=FilterField,

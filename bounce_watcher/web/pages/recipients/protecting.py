@@ -10,13 +10,12 @@ from bounce_watcher.model.address import address_key
 from bounce_watcher.model.ledger import NoticeType, Protection, Suppression
 from bounce_watcher.service.announcing import announcer
 from bounce_watcher.service.operations.protecting import name_of
-from bounce_watcher.web import many
 from bounce_watcher.web.pages.recipients.recipient import address_of
+from bounce_watcher.web.pages.shared import listing, many
+from bounce_watcher.web.pages.shared.forms import because, demand_seen
+from bounce_watcher.web.pages.shared.preview import FormField, Preview, show
 from bounce_watcher.web.request import PageRequest, get, post, see
-from bounce_watcher.web.view import listing
 from bounce_watcher.web.view.formatting import counted, harmless, moment
-from bounce_watcher.web.view.forms import because, demand_seen
-from bounce_watcher.web.view.preview import FormField, Preview, show
 
 _NO_RULE = "No rule suppresses {} any more, whatever is reported. A person or a platform still may."
 _CAN_END = "It can be undone: the protection ends by a button, here and under Settings."

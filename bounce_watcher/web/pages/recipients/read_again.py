@@ -11,13 +11,13 @@ from bounce_watcher.ledger.actions import Act
 from bounce_watcher.model.errors import PermanentFailure
 from bounce_watcher.model.ledger import BounceEvent
 from bounce_watcher.service.operations.reclassifying import ReclassifiedEvent, read_again
-from bounce_watcher.web import many
 from bounce_watcher.web.pages.recipients.events import event_of, path_of
+from bounce_watcher.web.pages.shared import many
+from bounce_watcher.web.pages.shared.forms import because, demand_seen
+from bounce_watcher.web.pages.shared.preview import Preview, show
 from bounce_watcher.web.request import PageRequest, get, post, see
 from bounce_watcher.web.view import explanations, formatting
 from bounce_watcher.web.view.formatting import counted, harmless
-from bounce_watcher.web.view.forms import because, demand_seen
-from bounce_watcher.web.view.preview import Preview, show
 
 
 def _read(request: PageRequest, event: BounceEvent, announce: many.Announce) -> list[ReclassifiedEvent]:

@@ -19,9 +19,9 @@ from bounce_watcher.model.optout import KeptOptOut
 from bounce_watcher.service.operations.protecting import protector
 from bounce_watcher.web.pages.review.opt_out_words import sentence
 from bounce_watcher.web.pages.review.opt_outs import PATH as OPT_OUTS
-from bounce_watcher.web.pages.statistics.bounces import provider_of
+from bounce_watcher.web.pages.shared import listing
 from bounce_watcher.web.request import PageRequest, get
-from bounce_watcher.web.view import explanations, formatting, listing
+from bounce_watcher.web.view import explanations, formatting
 from bounce_watcher.web.view.explanations import ExplanationContext
 from bounce_watcher.web.view.formatting import harmless
 from bounce_watcher.words import grounds as words
@@ -258,7 +258,7 @@ def _neighbours(request: PageRequest, case: ExplanationContext | None) -> Neighb
         )
         return ledger.count_reports(asked).get((), 0)
 
-    alerts = tuple(each for each in ledger.alerts(under_way=True) if name and provider_of(each) == name)
+    alerts = tuple(each for each in ledger.alerts(under_way=True) if name and each.subject.provider == name)
     link = listing.address("/events", [("provider", name), ("reason", last.reason.value), ("range", "7d")])
     return Neighbours(name, last.reason.value, reports(tomorrow), reports(tomorrow - _WEEK), alerts, link)
 

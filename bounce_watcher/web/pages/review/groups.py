@@ -22,14 +22,14 @@ from bounce_watcher.parsing.message import parse
 from bounce_watcher.policy import language
 from bounce_watcher.policy.masking import Mark, parts
 from bounce_watcher.service.operations.drafting import RuleDraft, Trial, holds_no_reply, samples_of, suggested, tried
-from bounce_watcher.web.pages.recipients.events import rid_of
+from bounce_watcher.web.pages.shared import listing
+from bounce_watcher.web.pages.shared.forms import because, demand_seen, digest
+from bounce_watcher.web.pages.shared.listing import Column, Download, Filter
+from bounce_watcher.web.pages.shared.preview import FormField, Preview, show
 from bounce_watcher.web.request import PageRequest, ask, get, post, see
-from bounce_watcher.web.view import charts, formatting, listing
+from bounce_watcher.web.view import charts, formatting
 from bounce_watcher.web.view.formatting import harmless
-from bounce_watcher.web.view.forms import because, demand_seen, digest
-from bounce_watcher.web.view.listing import Column, Download, Filter
 from bounce_watcher.web.view.mail_shown import as_file, shown_mail
-from bounce_watcher.web.view.preview import FormField, Preview, show
 
 NEWEST, OLDEST, PAGE = 4, 1, 25
 """Samples of a group from either end; groups of a page."""
@@ -212,7 +212,7 @@ def _of_group(request: PageRequest, found: ReviewGroup) -> dict[str, Any]:
         "group": found, "heading": title_of(found), "pieces": pieces, "state": STATES[found.state],
         "marks": [(mark.value, told) for mark, told in MARKS.items() if mark in marks], "reasons": REASONS,
         "samples": [
-            GroupReport(each, rid_of(request, each.recipient), ledger.message(each.message_digest) is not None)
+            GroupReport(each, request.rid_of(each.recipient), ledger.message(each.message_digest) is not None)
             for each in (*newest, *oldest)
         ],
         "letters": [_letter(request, each) for each in mails], "kind": found.kind, "kinds": Misread, "days": DAYS,

@@ -12,13 +12,13 @@ from bounce_watcher.ledger.lists.paging import Page, TookTooLong
 from bounce_watcher.ledger.review.optouts import GID, KEY_KINDS
 from bounce_watcher.model.optout import KeptOptOut
 from bounce_watcher.web.pages.review import opt_out_words as opt_outs
+from bounce_watcher.web.pages.shared import listing
+from bounce_watcher.web.pages.shared.forms import because, demand_seen
+from bounce_watcher.web.pages.shared.listing import Column, Download, Filter
+from bounce_watcher.web.pages.shared.preview import Preview, at_the_shell, show
 from bounce_watcher.web.request import PageRequest, get, post, see
-from bounce_watcher.web.view import listing
 from bounce_watcher.web.view.formatting import counted, harmless, moment
-from bounce_watcher.web.view.forms import because, demand_seen
-from bounce_watcher.web.view.listing import Column, Download, Filter
 from bounce_watcher.web.view.mail_shown import as_file, shown_mail
-from bounce_watcher.web.view.preview import Preview, at_the_shell, show
 from bounce_watcher.words.rows import opt_out_row
 
 PATH = f"/review/{GID}"

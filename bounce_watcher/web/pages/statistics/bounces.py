@@ -10,7 +10,6 @@ from markupsafe import Markup
 
 from bounce_watcher.ledger.lists.figures import Dimension, Figures, Of, Span
 from bounce_watcher.ledger.recording.report_counts import DAY
-from bounce_watcher.model.grounds import SubjectKind
 from bounce_watcher.model.ledger import Alert, AlertKind, EventType
 from bounce_watcher.web.view import charts, formatting, links
 from bounce_watcher.web.view.formatting import COLOURS, TYPES, counted, is_unusual, number
@@ -274,7 +273,7 @@ def shade(outage: Alert, bins: Sequence[Bin], now: datetime) -> charts.Shade:
 
 def guard_words(outage: Alert, now: datetime) -> str:
     """"Guard on for Google, 26 Nov, 14:00 to 27 Nov, 03:00"."""
-    provider = provider_of(outage)
+    provider = outage.subject.provider
     whom = f" for {formatting.provider(provider)}" if provider else " for one wording"
     if not outage.cleared:
         return f"Guard on{whom} since {formatting.when(outage.since, now)}"
@@ -511,15 +510,10 @@ def states(alerts: Iterable[Alert]) -> dict[str, tuple[str, str]]:
     """Of providers with an alert under way: badge, word and class."""
     found: dict[str, tuple[str, str]] = {}
     for alert in alerts:
-        name = provider_of(alert)
+        name = alert.subject.provider
         if name is not None and not alert.cleared and (name not in found or alert.kind is AlertKind.OUTAGE):
             found[name] = ("Guard on", "is-hold") if alert.kind is AlertKind.OUTAGE else ("Blocked", "is-bad")
     return found
-
-
-def provider_of(alert: Alert) -> str | None:
-    """Whom it is about; None where it is about no provider."""
-    return alert.subject.name if alert.subject.kind is SubjectKind.PROVIDER else None
 
 
 def usualness(now: int, before: int | None) -> tuple[str, str]:

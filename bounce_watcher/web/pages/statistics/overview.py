@@ -14,12 +14,12 @@ from bounce_watcher.ledger.lists.reads import MOST_TOLD
 from bounce_watcher.ledger.lists.stock import Stock
 from bounce_watcher.model.ledger import Alert, AlertKind, ChangedBy, EventType, OutboxState, State, StateChange
 from bounce_watcher.service.state import ServiceState
+from bounce_watcher.web.pages.shared.listing import Download, Filters, download, wanted_format
 from bounce_watcher.web.pages.statistics import bounces
 from bounce_watcher.web.pages.statistics.bounces import Bounces
 from bounce_watcher.web.request import PageRequest, get
 from bounce_watcher.web.view import formatting, links, ranges, rates, standing
 from bounce_watcher.web.view.formatting import counted, number
-from bounce_watcher.web.view.listing import Download, Filters, download, wanted_format
 from bounce_watcher.web.view.ranges import NAMES, Range, Unit
 from bounce_watcher.words import grounds as words
 

@@ -15,6 +15,7 @@ from bounce_watcher.ledger.lists.figures import Dimension, Figures, Of
 from bounce_watcher.model.ledger import Alert, AlertKind, BounceEvent, EventType
 from bounce_watcher.policy.guards.outages import wording
 from bounce_watcher.policy.guards.trouble import sending_ip
+from bounce_watcher.web.pages.shared.listing import Column, Download, exports
 from bounce_watcher.web.pages.statistics import bounces
 from bounce_watcher.web.pages.statistics.bounces import Bounces, ReasonOfType, SourceLine
 from bounce_watcher.web.pages.statistics.overview import download_of, frame, kept
@@ -22,7 +23,6 @@ from bounce_watcher.web.request import PageRequest, get
 from bounce_watcher.web.view import formatting, links, ranges
 from bounce_watcher.web.view.advice import ADVICE, PAGES
 from bounce_watcher.web.view.formatting import counted, number
-from bounce_watcher.web.view.listing import Column, Download, exports
 from bounce_watcher.web.view.ranges import Range, Unit
 from bounce_watcher.words import grounds as words
 
@@ -95,7 +95,7 @@ def provider(request: PageRequest) -> Response:
     if len(name) > _LONGEST_NAME or last is None:
         raise HTTPException(404, f"No report about {formatting.provider(name)} is stored.")
     alerts = [each for each in islice(request.context.ledger.alerts(), MOST * INCIDENTS)
-              if bounces.provider_of(each) == name]
+              if each.subject.provider == name]
     outages = request.context.ledger.incidents.outages(over.span.since, over.span.until, name)
     told = kept(request, over, lambda: _told(Bounces(figures, over, of), figures, alerts, outages))
     return request.page(

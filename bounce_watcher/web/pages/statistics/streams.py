@@ -16,13 +16,13 @@ from bounce_watcher.model.ledger import COMPLAINT_REASON, Alert, EventType
 from bounce_watcher.policy.counting import DEFAULTS, CountRule, count_rule
 from bounce_watcher.policy.ladder import Ladder
 from bounce_watcher.policy.settings import PolicySettings, Threshold
+from bounce_watcher.web.pages.shared.listing import Column, Download, exports
 from bounce_watcher.web.pages.statistics import bounces
 from bounce_watcher.web.pages.statistics.bounces import Bounces
 from bounce_watcher.web.pages.statistics.overview import download_of, frame, kept, rate_row
 from bounce_watcher.web.request import PageRequest, get
 from bounce_watcher.web.view import charts, formatting, links, ranges, rates
 from bounce_watcher.web.view.formatting import TYPES, counted, number
-from bounce_watcher.web.view.listing import Column, Download, exports
 from bounce_watcher.web.view.ranges import WEEK, Range, Unit
 from bounce_watcher.words.dates import listing, number_of_days
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from starlette.responses import Response
 
+from bounce_watcher.web.pages.shared import forms
 from bounce_watcher.web.request import PageRequest
-from bounce_watcher.web.view import forms
 
 Links = Iterable[tuple[str, str]]
 """Addresses and what they are called."""

@@ -1,4 +1,4 @@
-"""Holds the conversations of an HTTP platform: asks what they ask, within the platform's pace."""
+"""The way to a platform, by what it is. To one over HTTP its conversations are held, within the platform's pace."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -10,9 +10,17 @@ from bounce_watcher.outbox.http.client import HttpClient
 from bounce_watcher.outbox.http.endpoint import transport_to
 from bounce_watcher.outbox.http.exchange import Conversation, Reply
 from bounce_watcher.outbox.pace import CallPacer
-from bounce_watcher.outbox.platform import HttpPlatform, ListPage
+from bounce_watcher.outbox.platform import HttpPlatform, ListPage, LocalPlatform, Platform, Session
 
 T = TypeVar("T")
+
+
+def connect(platform: Platform) -> Session:
+    """Makes no call yet. Raises PermanentFailure where the platform can't be used at all."""
+    if isinstance(platform, HttpPlatform):
+        return HttpSession(platform)
+    assert isinstance(platform, LocalPlatform), "a platform is one of the two"
+    return platform.connect()
 
 
 class HttpSession:

@@ -154,9 +154,3 @@ async def _body(request: Request) -> bytes:
 
 def _too_large() -> HTTPException:
     return HTTPException(413, f"the body is larger than {MOST_BYTES // 1024**2} MiB: send fewer rows at a time")
-
-
-def told_of_failure(failure: Exception) -> Response:
-    """The database is away or broken: the sender keeps its rows and sends them again."""
-    log.warning("rows could not be written", action="rows_failed", trouble=str(failure))
-    return JSONResponse({"error": str(failure)}, 503, {"Retry-After": "30"})

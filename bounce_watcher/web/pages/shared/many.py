@@ -18,12 +18,11 @@ from bounce_watcher.policy.rulings import SkipReason
 from bounce_watcher.policy.settings import Mode
 from bounce_watcher.service.announcing import announcer
 from bounce_watcher.web.jobs import JobProgress, Work
-from bounce_watcher.web.pages.outbox.deliveries import is_paused
+from bounce_watcher.web.pages.shared.forms import because, demand_seen
+from bounce_watcher.web.pages.shared.listing import Column, Download
 from bounce_watcher.web.request import PageRequest, see
 from bounce_watcher.web.view import formatting
-from bounce_watcher.web.view.formatting import counted, harmless, number
-from bounce_watcher.web.view.forms import because, demand_seen
-from bounce_watcher.web.view.listing import Column, Download
+from bounce_watcher.web.view.formatting import counted, harmless, number, paused_target
 
 T = TypeVar("T")
 
@@ -166,7 +165,7 @@ class Listener:
 
     def _waits(self) -> Iterator[str]:
         targets = {target for _, target in self._told}
-        return map(is_paused, sorted(targets & self._ledger.paused().keys()))
+        return map(paused_target, sorted(targets & self._ledger.paused().keys()))
 
 
 def some(rows: Sequence[T], line: Callable[[T], str]) -> Iterator[str]:

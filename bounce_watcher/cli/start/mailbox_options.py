@@ -1,0 +1,25 @@
+"""What the command line of `init` gives on the mailbox."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class MailboxOptions:
+    """What the command line gives on the mailbox; None is asked for, or taken as proposed."""
+
+    address: str | None
+    host: str | None
+    security: str | None
+    username: str | None
+    password_file: str | None
+    ca_file: Path | None
+    trust_certificate: str | None
+    tenant: str | None
+    token_url: str | None
+    scope: str | None
+    client_id: str | None
+    client_secret_file: str | None
+    refresh_token_file: str | None
+    folder: str | None
+    stream: str | None
