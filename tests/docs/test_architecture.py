@@ -3,6 +3,7 @@
 import ast
 import pkgutil
 import re
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -47,10 +48,18 @@ def test_every_class_and_function_is_there() -> None:
     assert {span.partition("(")[0] for span in CODE} - set(definitions()) == set()
 
 
+def test_a_folder_can_be_taken_in_at_a_glance() -> None:
+    """Twenty modules at most, but where a kind of platform is one."""
+    modules = Counter(path.parent for path in PACKAGE.rglob("*.py") if path.name != "__init__.py")
+    assert [folder for folder, number in modules.items() if number > 20] == [PACKAGE / "outbox" / "platforms"]
+
+
 def test_every_room_stands_in_the_table() -> None:
     built = {path.name for path in PACKAGE.iterdir() if (path / "__init__.py").exists()}
-    told = {room.strip("/").removesuffix(".py") for room in ROOMS}
+    told = {room.strip("/").removesuffix(".py") for room in ROOMS if room.count("/") < 2}
     assert built | {"pipeline", "logs", "extras"} == told
+    of_ledger = {f"ledger/{path.parent.name}" for path in (PACKAGE / "ledger").glob("*/__init__.py")}
+    assert {room.strip("/") for room in ROOMS if room.count("/") == 2} == of_ledger
 
 
 def test_the_order_of_imports_is_the_one_that_is_enforced() -> None:
