@@ -22,7 +22,7 @@ STOPS_WITHIN = 5.0
 _KEPT = 100
 """How many that are over are remembered."""
 _STOPPED = "the service was stopped"
-_FAULT = "the program failed; what happened stands in the log of the service"
+_FAULT = "internal error; see the service log"
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +113,7 @@ class JobRunner:
             return None
         work = self._by_name[name]
         if work.again != again:
-            raise HTTPException(409, f"{work.title} is under way: nothing else was begun, look again once it is over.")
+            raise HTTPException(409, f"{work.title} is in progress: nothing was started. Try again when it is done.")
         return _page(name)
 
     def _is_under_way(self, name: str) -> bool:

@@ -38,7 +38,7 @@ LOOKERS = 4
 
 Fields = ImmutableMultiDict[str, str]
 
-_STALE = "this form is too old, or was not made here: load the page again, nothing was changed"
+_STALE = "this form has expired or is invalid: reload the page, nothing was changed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +145,7 @@ async def _page_request(request: Request) -> PageRequest:
 async def _form(request: Request, most: int, within: float) -> Fields:
     """The fields of a form of up to `most` bytes that comes within so many seconds."""
     if not request.headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
-        raise HTTPException(415, "a form is sent as application/x-www-form-urlencoded")
+        raise HTTPException(415, "forms must be sent as application/x-www-form-urlencoded")
     body = bytearray()
     try:
         async with asyncio.timeout(within):
@@ -154,13 +154,13 @@ async def _form(request: Request, most: int, within: float) -> Fields:
                 if len(body) > most:
                     raise HTTPException(413, "the form is too large")
     except TimeoutError:
-        raise HTTPException(408, f"the form did not come within {within:g} seconds") from None
+        raise HTTPException(408, f"the form did not arrive within {within:g} seconds") from None
     except ClientDisconnect:
-        raise HTTPException(400, "the form broke off") from None
+        raise HTTPException(400, "the form is incomplete") from None
     try:
         return Fields(parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=2000))
     except ValueError:
-        raise HTTPException(400, "the form holds too many fields") from None
+        raise HTTPException(400, "the form has too many fields") from None
 
 
 def _with_trouble(title: str, told: Badges) -> str:

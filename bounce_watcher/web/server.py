@@ -129,6 +129,6 @@ def _listener(web: WebSettings) -> socket.socket:
         listener.listen()  # from here on nobody is turned away, though the thread has yet to start
     except OSError as error:
         raise PermanentFailure(
-            f"web.listen: {web.host}:{web.port} can't be had: {error.strerror}", "free it, or name another"
+            f"web.listen: {web.host}:{web.port} is not available: {error.strerror}", "free it, or set another"
         ) from None
     return listener

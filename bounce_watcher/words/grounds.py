@@ -114,7 +114,7 @@ def _standing(it: Standing) -> str:
 def _waits(it: Waits) -> str:
     return (
         f"{because(it.on)}; waiting: {it.count} new hard bounces of {subject(it.subject)} within "
-        f"{it.within_hours:g} h; usual {it.usual:g}, alarm from {it.alarm_from}; waits for it until {minute(it.until)}"
+        f"{it.within_hours:g} h; usual {it.usual:g}, alarm from {it.alarm_from}; held until {minute(it.until)}"
     )
 
 
@@ -128,13 +128,13 @@ def _confirmed(it: Confirmed) -> str:
 
 
 def _outage_over(it: OutageOver) -> str:
-    return f"the outage is over: what was reported in it counts no more ({because(it.outage)})"
+    return f"the outage is over: its reports no longer count ({because(it.outage)})"
 
 
 # ── what ends it, and what people and platforms do ──────────────────────────────────────────────────────────────────
 
 def _expired(_: Expired) -> str:
-    return "its time is over"
+    return "suppression expired"
 
 
 def _delivered(it: Delivered) -> str:
@@ -143,7 +143,7 @@ def _delivered(it: Delivered) -> str:
 
 def _protected_meanwhile(it: ProtectedMeanwhile) -> str:
     of = f"@{it.domain}" if it.domain else "the address"
-    return f"protected by hand ({of}) while it waited"
+    return f"protected by hand ({of}) while it was held"
 
 
 def _by_person(it: ByPerson) -> str:
@@ -159,7 +159,7 @@ def _undone(it: Undone) -> str:
 
 
 def _reread(_: Reread) -> str:
-    return "the report reads otherwise under the rules of today"
+    return "current rules classify the report differently"
 
 
 def _still_counts(it: StillCounts) -> str:
@@ -171,10 +171,10 @@ def _still_counts(it: StillCounts) -> str:
 _ACTIONS: Mapping[Action | None, str] = {
     None: "the report does not say that the delivery failed",
     Action.FAILED: "the report says failed",
-    Action.DELAYED: "a delay is no failure: the server is still trying",
+    Action.DELAYED: "a delay is not a failure: the server is still trying",
     Action.DELIVERED: "the report says delivered",
-    Action.RELAYED: "the report says relayed: no failure",
-    Action.EXPANDED: "the report says expanded to a list: no failure",
+    Action.RELAYED: "the report says relayed: not a failure",
+    Action.EXPANDED: "the report says expanded to a list: not a failure",
 }
 
 
@@ -186,22 +186,22 @@ def _protected(it: Excluded) -> str:
 
 def _in_flood(it: Excluded) -> str:
     where = _within(it.cap, it.source)
-    return f"held back in a flood: nothing proves this report, and at most {it.limit} such suppress {where}"
+    return f"held back in a flood: unproven, over the limit of {it.limit} {where}"
 
 
 _EXCLUSIONS: Mapping[ExclusionKind, Callable[[Excluded], str]] = {
     ExclusionKind.NO_FAILURE: lambda it: _ACTIONS[it.action],
     ExclusionKind.NO_COMPLAINT:
-        lambda it: f"feedback of type {it.feedback_type or 'unknown'} is no complaint against the sender",
-    ExclusionKind.UNDETERMINED: lambda it: "undetermined: the words do not tell why",
-    ExclusionKind.BLOCK: lambda it: f"a block says nothing on the recipient: {plain(it.reason or 'unknown')}",
+        lambda it: f"feedback of type {it.feedback_type or 'unknown'} is not a complaint against the sender",
+    ExclusionKind.UNDETERMINED: lambda it: "undetermined: reason unclear",
+    ExclusionKind.BLOCK: lambda it: f"blocks never count against recipients: {plain(it.reason or 'unknown')}",
     ExclusionKind.PACE: lambda it: f"{plain(it.reason or '')} never counts: the mail may still get through",
-    ExclusionKind.SET: lambda it: f"{plain(it.reason or '')} never counts: so set",
+    ExclusionKind.SET: lambda it: f"{plain(it.reason or '')} never counts: set by policy",
     ExclusionKind.PROTECTED: _protected,
     ExclusionKind.BEFORE_RELEASE: lambda it: f"received before the release of {_day(it)}",
     ExclusionKind.BEFORE_DELIVERY: lambda it: f"received before the delivery of {_day(it)}",
-    ExclusionKind.IN_DOUBT: lambda it: f"forged or mixed up: {doubt(it.doubt)}" if it.doubt else "forged or mixed up",
-    ExclusionKind.TOO_WEAK: lambda it: f"evidence is {it.evidence}, the policy asks for {it.asked}",
+    ExclusionKind.IN_DOUBT: lambda it: "forged or misattributed" + (f": {doubt(it.doubt)}" if it.doubt else ""),
+    ExclusionKind.TOO_WEAK: lambda it: f"evidence too weak ({it.evidence}; needs {it.asked})",
     ExclusionKind.SAME_MESSAGE: lambda it: f"the same sent message counted already on {_day(it)}",
     ExclusionKind.SAME_DAY: lambda it: f"counted already on {_day(it)}: once a day",
     ExclusionKind.IN_OUTAGE:
@@ -220,12 +220,12 @@ def _excluded(it: Excluded) -> str:
 
 
 _PLACES: Mapping[Evidence | None, str] = {
-    Evidence.TOKEN: "the return path holds", Evidence.SIGNATURE: "the mail that came back holds",
+    Evidence.TOKEN: "the return path holds", Evidence.SIGNATURE: "the returned mail holds",
 }
 TOKEN_FAULTS: Mapping[DoubtKind, str] = {
     DoubtKind.UNCHECKED_TOKEN: "no attribution.token_key is configured to check it with",
     DoubtKind.FORGED_TOKEN:
-        "its signature fits none of the configured keys: forged, damaged, or signed with a key dropped since",
+        "its signature matches no configured key: forged, damaged, or signed with a removed key",
 }
 
 
@@ -233,15 +233,15 @@ def doubt(it: Doubt) -> str:
     """Why a report is forged or mixed up."""
     place = _PLACES.get(it.place, "it holds")
     if it.kind in TOKEN_FAULTS:
-        return f"{place} a token of ours in form, but {TOKEN_FAULTS[it.kind]}"
+        return f"{place} a token in our format, but {TOKEN_FAULTS[it.kind]}"
     if it.kind is DoubtKind.OTHER_RECIPIENT:
-        return f"{place} a token that we signed for another recipient"
+        return f"{place} a token signed for another recipient"
     if it.kind is DoubtKind.EXPIRED_TOKEN:
-        return f"{place} a token of {it.day} that has run out"
+        return f"{place} an expired token of {it.day}"
     domain = it.domain or "the domain that it names"
     if it.kind is DoubtKind.DMARC:
-        return f"the mailbox's server says that its From is not that of {domain} (dmarc={it.result})"
-    return f"the mailbox's server says that it is not from a server of {domain} (spf={it.result})"
+        return f"the mailbox's server says its From is not {domain} (dmarc={it.result})"
+    return f"the mailbox's server says it is not from a server of {domain} (spf={it.result})"
 
 
 _PASSES: Mapping[str, str] = {
@@ -309,8 +309,8 @@ def _percent(part: int, whole: int) -> str:
 
 def _forgeries(it: Forgeries) -> str:
     return (
-        f"{it.count} reports within {it.within_hours:g} h contradict their own token, or are not from whom they say: "
-        f"forged or mixed up; since {minute(it.since)}"
+        f"{it.count} reports within {it.within_hours:g} h contradict their token or their claimed sender: "
+        f"forged or misattributed; since {minute(it.since)}"
     )
 
 
@@ -329,14 +329,14 @@ def _flood(it: Flood) -> str:
     usual = f", usual {it.usual}" if it.usual else ""
     return (
         f"{it.count} report{'s' * (it.count != 1)} held since {minute(it.since)}: more than {it.limit} new "
-        f"suppressions {_within(it.cap, it.source)}{usual} would rest on reports that nothing proves to be about mail "
-        "of ours"
+        f"suppressions {_within(it.cap, it.source)}{usual} would rest on unproven "
+        "reports"
     )
 
 
 def _endpoint_gone(it: EndpointGone) -> str:
     return (
-        f"webhook {it.target} is disabled: its receiver wants no more; bounce-watcher outbox retry --target {it.target}"
+        f"webhook {it.target} is disabled: its receiver is gone; bounce-watcher outbox retry --target {it.target}"
     )
 
 
@@ -354,18 +354,18 @@ def _mailbox_quiet(it: MailboxQuiet) -> str:
     hours = f"{it.longest_hours:.0f} hours" if it.longest_hours > 1 else "an hour"
     return (
         f"no mail has come to mailbox {it.mailbox} {_since(it.since)}, while the longest usual pause was {hours}; "
-        "look at the Return-Path of what is sent, and at the forward and the filters of the mailbox"
+        "check the Return-Path of sent mail, and forwarding and filters of the mailbox"
     )
 
 
 def _target_fails(it: TargetFails) -> str:
     due = f"{it.due} notices are due" if it.due > 1 else "1 notice is due"
-    return f"{it.label} takes nothing {_since(it.since)}; {due}"
+    return f"{it.label} accepts nothing {_since(it.since)}; {due}"
 
 
 def _target_gave_up(it: TargetGaveUp) -> str:
     what = f"{it.count} notices to {it.label} were" if it.count > 1 else f"1 notice to {it.label} was"
-    return f"{what} given up; mend it, then bounce-watcher outbox retry --target {it.target}"
+    return f"{what} given up; fix the cause, then bounce-watcher outbox retry --target {it.target}"
 
 
 def _since(moment: Any) -> str:

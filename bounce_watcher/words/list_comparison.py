@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from bounce_watcher.model.list_comparison import Cause, DifferenceReason
 
 _SENTENCES: Mapping[DifferenceReason, str] = {
-    DifferenceReason.ERASED: "its address was erased: nobody can tell it",
+    DifferenceReason.ERASED: "its address was erased",
     DifferenceReason.STOOD_THERE: "stood there once, which is why it is suppressed: see `suppressions remove`",
     DifferenceReason.ON_ITS_WAY: "on its way there",
     DifferenceReason.NEVER_TOLD: "was never told of it",

@@ -12,7 +12,7 @@ _RIGHTS: Mapping[str, str] = {
 }
 """RFC 4314 section 2.1."""
 
-TO_GRANT = "grant it (SETACL, RFC 4314), or name another folder"
+TO_GRANT = "grant it (SETACL, RFC 4314), or set another folder"
 
 
 def rights(letters: Sequence[str]) -> str:
@@ -43,7 +43,7 @@ def _no_room(it: NoRoom) -> tuple[str, str]:
     said = f"{full} used" if full else f"the server says: {it.said}"
     return (
         f"folder {it.destination} is full, so settled mail waits where it is ({said})",
-        "make room there or raise its quota, and it is filed by itself",
+        "make room there or raise its quota, then it is filed automatically",
     )
 
 

@@ -15,7 +15,7 @@ def risk(policy: PolicySettings, *, has_key: bool) -> str | None:
 def danger(settings: FloodSettings) -> str:
     """What can happen where unproven reports count."""
     bound = f"at most {settings.day} a day and {settings.month} in 30 days" if settings.enabled else "any number"
-    return f"anybody who knows your recipients' addresses can write bounces that suppress them, {bound}"
+    return f"anyone who knows your recipients' addresses can forge bounces that suppress them, {bound}"
 
 
 def remedy(*, has_key: bool) -> str:

@@ -100,7 +100,7 @@ def test_no_hostile_value_gets_into_words(value: str) -> None:
     shown = told(f"mx.example.com; dmarc=fail header.from=a@{value}; dkim=pass header.d=a@{value}")
     domain = "someone" if value == "someone" else "the domain that it names"
     assert shown.failure is not None
-    assert said(shown.failure) == f"the mailbox's server says that its From is not that of {domain} (dmarc=fail)"
+    assert said(shown.failure) == f"the mailbox's server says its From is not {domain} (dmarc=fail)"
     assert [passed(each) for each in shown.passes] == [f"signed by {domain}"]
 
 
@@ -239,7 +239,7 @@ def test_a_forged_token_is_doubted_for_itself() -> None:
     foreign = replace(SETTINGS, token_keys=(b"another for them",))
     doubt = found(NOT_GENUINE, to=make_return_path(foreign, USER)).doubt
     assert doubt is not None
-    assert said(doubt).startswith("the return path holds a token of ours in form")
+    assert said(doubt).startswith("the return path holds a token in our format")
 
 
 def test_nothing_else_need_be_configured() -> None:

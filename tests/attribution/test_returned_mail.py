@@ -94,11 +94,11 @@ def test_the_return_path_goes_before_the_header() -> None:
 
 
 @pytest.mark.parametrize(("message", "final", "at", "doubt"), [
-    (report(to=FORGED), USER, AT, "the return path holds a token of ours in form, but its signature fits none"),
-    (report(f"Return-Path: <{FORGED}>"), USER, AT, "the return path holds a token of ours in form, but"),
-    (report(f"X-BW-Token: {FORGED_TOKEN}"), USER, AT, "the mail that came back holds a token of ours in form, but"),
-    (report(to=PATH), USER, LATE, "the return path holds a token of 2026-11-24 that has run out"),
-    (report(f"X-BW-Token: {TOKEN}"), USER, LATE, "the mail that came back holds a token of 2026-11-24 that"),
+    (report(to=FORGED), USER, AT, "the return path holds a token in our format, but its signature matches no"),
+    (report(f"Return-Path: <{FORGED}>"), USER, AT, "the return path holds a token in our format, but"),
+    (report(f"X-BW-Token: {FORGED_TOKEN}"), USER, AT, "the returned mail holds a token in our format, but"),
+    (report(to=PATH), USER, LATE, "the return path holds an expired token of 2026-11-24"),
+    (report(f"X-BW-Token: {TOKEN}"), USER, LATE, "the returned mail holds an expired token of 2026-11-24"),
 ])
 def test_a_report_that_contradicts_its_token_is_doubted(
     message: ParsedMessage, final: str, at: datetime, doubt: str

@@ -41,7 +41,7 @@ def test_the_first_run_fits(opened: Open, tmp_path: Path) -> None:
     settings = configured(tmp_path, f"sqlite:///{tmp_path}/new.db", free_port())
     with open_ledger(settings) as ledger, dashboard(settings, ledger) as new:
         page = opened(new, "/", PHONE)
-        assert page.get_by_text("A test bounce arrived").is_visible()
+        assert page.get_by_text("A test bounce arrives").is_visible()
         assert flaws(page) == []
 
 

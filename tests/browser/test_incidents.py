@@ -94,7 +94,7 @@ def test_all_that_a_filter_shows_are_sent_again_or_dismissed(fresh_desk: Dashboa
 
 
 def _decide_on_all_that_match(page: Page, verb: str) -> None:
-    follow(page.get_by_role("link", name=f"{verb} all that match…"))
+    follow(page.get_by_role("link", name=f"{verb} all matching…"))
     assert "Nothing has changed yet." in page.locator("main").inner_text()
     page.get_by_label("Why?").fill("asked for by phone")
     follow(page.locator("main form.change button"))
@@ -106,7 +106,7 @@ def test_a_test_is_sent(desk: Dashboard, opened: Open) -> None:
     before = [item.id for item in desk.ledger.outbox()]
     page = opened(desk, "/outbox")
     follow(page.get_by_role("button", name=f"Send a test to {LISTENER}"))
-    assert f"{LISTENER} did not take the test" in said(page)
+    assert f"{LISTENER} did not accept the test" in said(page)
     assert [done.action for done in desk.ledger.actions(limit=1)] == ["test"]
     assert [item.id for item in desk.ledger.outbox()] == before
 
@@ -164,7 +164,7 @@ def test_what_was_reported_in_a_time_is_undone_without_scripts(desk: Dashboard, 
     assert since is not None
     page.get_by_label("From (UTC)").fill(f"{since.since:%Y-%m-%dT%H:%M}")
     page.get_by_label("To (UTC)").fill(f"{utcnow():%Y-%m-%dT%H:%M}")
-    page.get_by_label("Provider that took the mail").fill("bigmail.example")
+    page.get_by_label("Provider").fill("bigmail.example")
     follow(page.get_by_role("button", name="Preview"))
     assert "Nothing has changed yet." in page.locator("main").inner_text()
     assert held(desk) == before
@@ -197,11 +197,11 @@ def test_what_takes_long_tells_how_far_it_is_and_leads_on(
         page.reload()
         assert said(page) == f"Releasing {addresses:,} addresses: 10 done."
         assert len(held(desk)) == many - 10
-        page.get_by_role("link", name="Keep it still").click()
+        page.get_by_role("link", name="Stop refreshing").click()
         page.wait_for_url(re.compile(r"still=1$"))
         if scripts:
             assert flaws(page) == []
-        follow(page.get_by_role("link", name="Look again by itself"))
+        follow(page.get_by_role("link", name="Refresh automatically"))
         go_on.set()
         page.wait_for_url(re.compile(r"/incidents/\w+\?done=release$"))
         assert "their directory was lost" in said(page)
@@ -237,12 +237,12 @@ def test_updates_can_be_stopped_and_wait_for_who_is_at_a_form(house: Dashboard, 
     second = at.inner_text()
     page.wait_for_timeout(1100)
     page.clock.fast_forward(31_000)
-    assert (at.inner_text(), how.inner_text()) == (second, "Updates wait while you are here.")
+    assert (at.inner_text(), how.inner_text()) == (second, "Updates wait while you use this part.")
     page.evaluate("document.activeElement.blur()")
     page.mouse.move(0, 0)
     page.clock.fast_forward(31_000)
     expect(at).not_to_have_text(second)
-    assert how.inner_text() == "Looks again every 30 seconds."
+    assert how.inner_text() == "Refreshes every 30 seconds."
 
 
 def test_an_incident_under_way_is_looked_at_again(house: Dashboard, opened: Open) -> None:

@@ -23,7 +23,7 @@ def _suppressed(ledger: Ledger, number: int = 0) -> Suppression:
 
 
 def _find(page: Page, text: str) -> None:
-    page.get_by_label("Find an address, domain, status code or words").fill(text)
+    page.get_by_label("Search for an address, domain, status code or text").fill(text)
     follow(page.get_by_role("button", name="Find"))
 
 
@@ -42,7 +42,7 @@ def test_an_address_is_found_released_and_suppressed_again(desk: Dashboard, open
     page.get_by_label("Why?").fill("the mailbox is back")
     follow(page.get_by_role("button", name=re.compile("Release in")))
     assert page.get_by_role("status").get_by_text("Released by hand").is_visible()
-    assert page.get_by_text("by API token: the mailbox is back. The counter starts anew.").count() >= 1
+    assert page.get_by_text("by API token: the mailbox is back. The counter is reset.").count() >= 1
     assert list(desk.ledger.suppressions(SuppressionFilter(each.recipient))) == []
     assert page.get_by_role("link", name="Release…").count() == 0
 
@@ -64,10 +64,10 @@ def test_an_address_is_forgotten_by_who_types_it(desk: Dashboard, opened: Open) 
     each = _suppressed(desk.ledger, 4)
     page = opened(desk, f"/recipients/{desk.ledger.names.name(each.recipient)}")
     follow(page.get_by_role("link", name="Forget…"))
-    page.get_by_label("Type the address to go on").fill(each.recipient)
+    page.get_by_label("Type the address to confirm").fill(each.recipient)
     page.get_by_label("Why?").fill("asked for it")
-    carry_out(page.get_by_role("button", name="Forget the address"))
-    assert page.get_by_text("Forgotten. Only the fact that it was forgotten").is_visible()
+    carry_out(page.get_by_role("button", name="Forget address"))
+    assert page.get_by_text("Forgotten. Only this fact").is_visible()
     left = list(desk.ledger.events(EventFilter(recipient=each.recipient)))
     assert left
     assert each.recipient not in {event.recipient for event in left}
@@ -79,7 +79,7 @@ def test_an_address_is_protected_and_released_until_that_ends(desk: Dashboard, o
     each = _suppressed(desk.ledger, 6)
     page = opened(desk, f"/recipients/{desk.ledger.names.name(each.recipient)}")
     follow(page.get_by_role("link", name="Protect…"))
-    page.get_by_label("What stands against this address").select_option(index=1)
+    page.get_by_label("Existing suppressions").select_option(index=1)
     page.get_by_label("Why?").fill("our chairman")
     follow(page.locator("main form.change button"))
     found = desk.ledger.protection(each.recipient)
@@ -97,7 +97,7 @@ def test_an_address_is_protected_and_released_until_that_ends(desk: Dashboard, o
 def test_a_domain_is_protected_without_scripts(desk: Dashboard, opened: Open) -> None:
     page = opened(desk, "/settings", scripts=False)
     page.get_by_label("Domain", exact=True).fill("school.example")
-    follow(page.get_by_role("button", name="Protect…"))
+    follow(page.get_by_role("button", name="Protect domain…"))
     assert desk.ledger.protection("@school.example") is None, "a preview changes nothing"
     page.get_by_label("Why?").fill("their server says anything")
     follow(page.locator("main form.change button"))
@@ -112,7 +112,7 @@ def test_all_whom_a_filter_shows_are_released(desk: Dashboard, opened: Open) -> 
     page = opened(desk, f"/recipients?domain={each.recipient.rpartition('@')[2]}")
     while not page.locator("tbody a.row").count():  # looking took longer than a page may
         follow(page.get_by_role("link", name="Older"))
-    follow(page.get_by_role("link", name="Release what the filter shows…"))
+    follow(page.get_by_role("link", name="Release filtered recipients…"))
     assert list(desk.ledger.suppressions(SuppressionFilter(each.recipient))) != [], "a preview changes nothing"
     assert "suppression would end" in page.locator("main").inner_text()
     page.get_by_label("Why?").fill("the domain is back")
@@ -144,7 +144,7 @@ def test_the_mail_of_an_event_is_read_again(fresh_desk: Dashboard, opened: Open)
     event = next(each for each in ledger.events(EventFilter(reason=Reason.UNKNOWN))
                  if "zorp gate" in (each.diagnostic or ""))
     page = opened(fresh_desk, f"/events/{event.id}")
-    follow(page.get_by_role("link", name="Read again…"))
+    follow(page.get_by_role("link", name="Reclassify…"))
     assert ledger.event(event.id) == event, "a preview changes nothing"
     page.get_by_label("Why?").fill("the gate is known now")
     follow(page.locator("main form.change button"))
@@ -158,7 +158,7 @@ def test_events_are_narrowed_down_paged_and_downloaded(desk: Dashboard, opened: 
     soft = desk.ledger.events(EventFilter(bounce_type=BounceType.SOFT))
     stored = [event.id for event in soft if event.type == "soft"]
     page = opened(desk, "/events")
-    page.get_by_label("Type", exact=True).select_option("May pass")
+    page.get_by_label("Type", exact=True).select_option("Temporary")
     follow(page.get_by_role("button", name="Filter"))
     assert agrees(heading(page), len(stored))
     seen: list[str] = []
@@ -172,9 +172,9 @@ def test_events_are_narrowed_down_paged_and_downloaded(desk: Dashboard, opened: 
     assert started.value.suggested_filename == "events.jsonl"
     with Path(started.value.path()).open() as file:
         assert [json.loads(line)["id"] for line in file] == stored[::-1]
-    follow(page.get_by_role("link", name="Take out type: May pass"))
+    follow(page.get_by_role("link", name="Remove type: Temporary"))
     assert "type=" not in page.url
-    follow(page.get_by_role("complementary", name="Narrow down").get_by_role("link", name="May pass"))
+    follow(page.get_by_role("complementary", name="Narrow down").get_by_role("link", name="Temporary"))
     assert "type=soft" in page.url
 
 
@@ -183,11 +183,11 @@ def test_from_an_event_to_its_mail_and_to_the_address(desk: Dashboard, opened: O
     assert event is not None
     page = opened(desk, f"/events/{event.id}")
     with page.expect_download() as started:
-        page.get_by_role("link", name="Download the mail").click()
+        page.get_by_role("link", name="Download message").click()
     assert Path(started.value.path()).read_bytes() == desk.ledger.message(event.message_digest)
     assert started.value.suggested_filename.endswith(".eml.txt")
-    follow(page.get_by_role("link", name="The mail as text"))
-    assert page.get_by_role("heading", level=1).inner_text() == "The mail as text"
+    follow(page.get_by_role("link", name="View message"))
+    assert page.get_by_role("heading", level=1).inner_text() == "Message as text"
     follow(page.get_by_role("link", name="The event"))
     follow(page.locator("dl.facts a.addr"))
     assert page.get_by_role("heading", level=1).inner_text() == event.recipient

@@ -70,9 +70,9 @@ def _gid(desk: Desk, number: int = 0) -> str:
 
 def _test_it(page: Page) -> None:
     page.get_by_label("Reason", exact=True).select_option("mailbox_disabled")
-    page.get_by_label("Words to look for").fill("zorp gate * has been closed")
-    page.get_by_label("Name of the rule").fill("own.zorp-gate")
-    follow(page.get_by_role("button", name="Test"))
+    page.get_by_label("Text to match").fill("zorp gate * has been closed")
+    page.get_by_label("Rule name").fill("own.zorp-gate")
+    follow(page.get_by_role("button", name="Test rule"))
 
 
 def test_from_the_list_to_a_rule_that_recognises_it(desk: Desk, opened: Open) -> None:
@@ -83,7 +83,7 @@ def test_from_the_list_to_a_rule_that_recognises_it(desk: Desk, opened: Open) ->
     expect(page.locator(".sample")).to_have_count(5)
     _test_it(page)
     outcome = page.get_by_role("main").inner_text()
-    assert "Matches 9 of 9 reports of this wording, and 9 of 9 of its kept mails read as a whole." in outcome
+    assert "Matches 9 of 9 reports of this wording, and 9 of 9 of its stored messages." in outcome
     assert "Takes nothing away from other rules." in outcome
     assert 'id = "own.zorp-gate"' in outcome
     page.get_by_label("Why?").fill("the gate tells it")
@@ -99,7 +99,7 @@ def test_from_the_list_to_a_rule_that_recognises_it(desk: Desk, opened: Open) ->
     states = {each.wording: each.state for each in desk.shown.ledger.all_groups(Query())}
     assert sorted(states.values()) == [GroupState.NEW, GroupState.RULED]
     follow(page.get_by_role("link", name="Review"))
-    assert page.get_by_text("Rule on", exact=True).count() >= 1
+    assert page.get_by_text("Rule active", exact=True).count() >= 1
 
 
 @pytest.mark.presses("/review/{gid}/aside", "/review/{gid}/up")
@@ -113,9 +113,9 @@ def test_without_scripts_what_comes_seldom_is_set_aside_and_taken_up_again(desk:
     group = desk.shown.ledger.review_group(gid)
     assert group is not None
     assert (group.state, group.a_day, group.because) == (GroupState.ASIDE, 10, "two a year")
-    follow(page.get_by_role("link", name="Take up again…"))
+    follow(page.get_by_role("link", name="Reopen…"))
     page.get_by_label("Why?").fill("three a day")
-    follow(page.get_by_role("button", name="Take up again"))
+    follow(page.get_by_role("button", name="Reopen"))
     group = desk.shown.ledger.review_group(gid)
     assert group is not None
     assert (group.state, group.a_day, group.because) == (GroupState.NEW, None, "three a day")

@@ -45,7 +45,7 @@ def test_a_session_is_ended_from_elsewhere(guarded: Dashboard, opened: Open) -> 
         page.get_by_label("Token").fill(token)
         follow(page.get_by_role("button", name="Sign in"))
     assert there.get_by_role("heading", name="Sessions").count() == 0
-    row = here.get_by_role("row").filter(has_text="look")
+    row = here.get_by_role("row").filter(has_text="read-only")
     follow(row.get_by_role("button", name="End the session"))
     assert here.get_by_role("status").inner_text().startswith("The session has ended.")
     assert flaws(here, ()) == []

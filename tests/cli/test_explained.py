@@ -80,8 +80,8 @@ def test_explain_keeps_to_the_width(program: Program, columns: str, monkeypatch:
 
 @pytest.mark.parametrize(("results", "genuine", "doubt"), [
     ("dmarc=pass header.from=mx.example", "its From is that of mx.example", None),
-    ("dmarc=fail header.from=mx.example", "no: the mailbox's server says that its From is not that of mx.example "
-     "(dmarc=fail)", "the mailbox's server says that its From is not that of mx.example (dmarc=fail)"),
+    ("dmarc=fail header.from=mx.example", "no: the mailbox's server says its From is not mx.example "
+     "(dmarc=fail)", "the mailbox's server says its From is not mx.example (dmarc=fail)"),
     ("none", None, None),
 ])
 def test_explain_tells_what_the_mailboxs_server_found(
@@ -126,7 +126,7 @@ def test_explain_knows_what_the_platform_has_sent(program: Program) -> None:
     assert (shown["campaign"], shown["policy would"]) == ("may", "suppress the recipient")
     other = told(program.ledger("explain", "-", stdin=postfix(letter(2, "anna@gone.example"))).out)
     assert other["evidence"].startswith("report: ")
-    assert other["because"] == "evidence is report, the policy asks for known_message"
+    assert other["because"] == "evidence too weak (report; needs known_message)"
 
 
 def test_explain_names_whose_complaint_it_is_where_the_platform_told(program: Program) -> None:

@@ -19,7 +19,7 @@ from tests.cli.conftest import TOKENS, USER_UNKNOWN, Program
 from tests.mail import START, Letter, postfix
 
 MANY = 60
-SAID = "anybody who knows your recipients' addresses can write bounces that suppress them, at most 120 a day and 600 in"
+SAID = "anyone who knows your recipients' addresses can forge bounces that suppress them, at most 120 a day and 600 in"
 CAP = FloodSettings().source
 
 
@@ -56,7 +56,7 @@ def test_what_is_held_is_looked_through_and_confirmed(program: Program, reports:
     held = program.ledger("alerts", "held", alert["id"], "--json").rows
     assert {row["recipient"] for row in held} == {f"good{n}@d{n}.example" for n in range(CAP, MANY)}
     (event,) = program.ledger("events", "list", "--recipient", held[0]["recipient"], "--json").rows
-    assert event["counted"].startswith("held back in a flood: nothing proves this report")
+    assert event["counted"].startswith("held back in a flood: unproven")
     assert event["client_ip"] == "198.51.100.7"
     done = program.ledger("alerts", "confirm", alert["id"], "--because", "an old list")
     assert f"suppressed: {MANY - CAP} suppressions" in done.out

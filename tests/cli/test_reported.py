@@ -148,7 +148,7 @@ def test_a_mail_that_is_told_after_its_bounce_proves_it(call: Call, tmp_path: Pa
         settings = load(tmp_path / "config.toml")
         it.record(page(event), decider(settings), announcer(settings), settings.policy)
         told = [text(each.exclusion) for each in it.events()]
-        assert told == ["evidence is report, the policy asks for known_message"]
+        assert told == ["evidence too weak (report; needs known_message)"]
     (tmp_path / "sent.csv").write_text("message_id,recipient,at\n1@x,a@example.org,2026-03-01\n")
     assert call("import-sent", "sent.csv") == (
         0, "1 new mail, 0 known already, 0 figures, 1 bounce on record proven by it", ""

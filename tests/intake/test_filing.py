@@ -64,7 +64,7 @@ def test_without_the_right_to_expunge_nothing_is_expunged_and_nothing_copied_twi
     with scripted(lambda talk: talk.serve(script, "IMAP4rev1 UIDPLUS ACL")) as server:
         first, *others = [passed(server, memory) for _ in range(4)]
     told = ("mailbox returns: folder INBOX: its user lacks the right to delete messages (t) and to expunge (e), so "
-            "settled mail stays there; grant it (SETACL, RFC 4314), or name another folder")
+            "settled mail stays there; grant it (SETACL, RFC 4314), or set another folder")
     assert first == (1, told)
     assert others == [(0, told)] * 3
     assert heard(server, "UID COPY") == ['UID COPY 5 "Bounces/Processed"']
@@ -131,7 +131,7 @@ def test_a_full_destination_stops_no_reading(ability: str, command: str) -> None
         assert session.waiting().messages == 0
     assert told == (
         "mailbox returns: folder Bounces/Processed is full, so settled mail waits where it is (STORAGE of quota root "
-        "processed: 100 of 100 KiB used); make room there or raise its quota, and it is filed by itself"
+        "processed: 100 of 100 KiB used); make room there or raise its quota, then it is filed automatically"
     )
     assert heard(server, f'{command} 1 "', f'{command} 3 "', f'{command} 5 "') == [f'{command} 1 "Bounces/Processed"']
     assert len([each for each in heard(server, command) if "Review" in each]) == 3

@@ -83,9 +83,9 @@ def test_what_is_proven_counts_and_what_pretends_goes_to_review(house: House) ->
     assert [events[name]["evidence"] for name in PROVEN] == ["signature", "token", "signature"]
     assert events["angry@example.org"]["stream"] == "offers"
     for name in DOUBTED:
-        assert events[name]["counted"].startswith("forged or mixed up: ")
+        assert events[name]["counted"].startswith("forged or misattributed: ")
     for name in UNPROVEN:
-        assert events[name]["counted"] == "evidence is report, the policy asks for signature"
+        assert events[name]["counted"] == "evidence too weak (report; needs signature)"
 
 
 def test_what_the_mailboxs_server_calls_forged_goes_to_review(house: House) -> None:
@@ -112,7 +112,7 @@ def test_what_the_mailboxs_server_calls_forged_goes_to_review(house: House) -> N
     [event] = [event for event in house.events() if event["recipient"] == "victim@example.org"]
     assert event["evidence"] == "prose"
     assert event["counted"] == (
-        "forged or mixed up: the mailbox's server says that its From is not that of mx.example.net (dmarc=fail)"
+        "forged or misattributed: the mailbox's server says its From is not mx.example.net (dmarc=fail)"
     )
 
 

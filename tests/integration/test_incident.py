@@ -93,8 +93,8 @@ def test_what_may_be_the_beginning_of_an_outage_is_told_an_hour_later(watched: H
     assert states(watched) == Counter(suppressed=20 + 3, pending=4)
     assert (told(watched)["recipient.suppressed"], told(watched)["alert.raised"]) == (20 + 3, 0)
     (shown,) = watched.rows("recipients", "show", f"gone6@{DOMAIN}")
-    assert "; waiting: 7 new hard bounces of provider bigmail.example within 3 h; usual 2, alarm from 10; waits for " \
-        "it until " in shown["because"]
+    assert "; waiting: 7 new hard bounces of provider bigmail.example within 3 h; usual 2, alarm from 10; held " \
+        "until " in shown["because"]
 
     with Ledger.connect(watched.database_url) as ledger:  # what the service does each minute, an hour later
         assert ledger.end_waits(start + 2 * HOUR, HOUR, announcer(load(watched.config))) == 4

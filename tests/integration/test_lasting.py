@@ -86,13 +86,13 @@ def test_it_ends_by_the_clock_of_the_service_and_the_next_bounce_is_a_rung_furth
     until = last + 7 * DAY
     fill(house, 3, last)
     house.call("poll")
-    wait_until(lambda: now() > until + timedelta(seconds=1), 20, "its time is over")
+    wait_until(lambda: now() > until + timedelta(seconds=1), 20, "suppression expired")
     service = house.start("run")
     wait_until(lambda: [each.type for each in told(house, USER)][-1:] == ["recipient.released"], 30, "the end is told")
     (shown,) = house.rows("recipients", "show", USER)
     step = shown["course"][-1]
     assert (step["state"], step["by"], step["because"], moment(step["at"])) == (
-        "released", "clock", "its time is over", until
+        "released", "clock", "suppression expired", until
     )
     deliver(house, USER, FULL, until + timedelta(seconds=1))
     wait_until(lambda: [each.type for each in told(house, USER)][-1:] == ["recipient.suppressed"], 30, "it is told")

@@ -237,7 +237,7 @@ def flooded(small: Desk) -> Desk:
 def test_a_held_report_says_why_it_does_not_count(flooded: Desk) -> None:
     (event,) = flooded.ledger.events(EventFilter(HELD))
     assert text(event.exclusion) == (
-        "held back in a flood: nothing proves this report, and at most 5 such suppress within an hour"
+        "held back in a flood: unproven, over the limit of 5 within an hour"
     )
     (record,) = flooded.ledger.recipients(HELD)
     assert (text(record.grounds) or "").startswith("1 of 1: invalid recipient on 2 March 2026; held back in a flood: ")

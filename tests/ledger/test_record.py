@@ -172,7 +172,7 @@ def test_history_holds_only_what_counted(ledger: Ledger) -> None:
     ledger.record(page(bounce("m1", at=day(0)), bounce("m2", at=day(1))), seen, Platform())
     ledger.record(page(bounce("m3", at=day(2))), seen, Platform())
     assert [history.counted for history in seen.shown] == [(), (), ()]
-    assert {text(event.exclusion) for event in ledger.events()} == {"undetermined: the words do not tell why"}
+    assert {text(event.exclusion) for event in ledger.events()} == {"undetermined: reason unclear"}
 
 
 def test_history_is_of_one_stream(ledger: Ledger) -> None:

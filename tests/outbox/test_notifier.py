@@ -66,7 +66,7 @@ def test_one_alert() -> None:
     message = message_of(told(quote="550 5.1.1 user unknown"))
     assert message.title == "bounce-watcher: outage: 1 raised"
     assert message.body.splitlines() == [
-        "RAISED at 2026-11-24T06:00:00Z: webhook shop takes nothing since 2026-11-24 06:00 UTC; 2 notices are due",
+        "RAISED at 2026-11-24T06:00:00Z: webhook shop accepts nothing since 2026-11-24 06:00 UTC; 2 notices are due",
         "    \u201c550 5.1.1 user unknown\u201d",
     ]
     assert message.is_bad
@@ -77,9 +77,9 @@ def test_several_are_one_message_and_each_alert_is_told_as_it_stands_last() -> N
     message = message_of([*told(), *blocks, *told(CLEARED)])
     assert message.title == "bounce-watcher: blocks, outage: 1 raised, 1 over"
     assert message.body.splitlines() == [
-        "RAISED AND OVER at 2026-11-24T07:00:00Z: webhook shop takes nothing since 2026-11-24 06:00 UTC; 2 notices are "
-        "due",
-        "RAISED at 2026-11-24T06:00:00Z: webhook crm takes nothing since 2026-11-24 06:00 UTC; 2 notices are due",
+        "RAISED AND OVER at 2026-11-24T07:00:00Z: webhook shop accepts nothing since 2026-11-24 06:00 UTC; 2 notices "
+        "are due",
+        "RAISED at 2026-11-24T06:00:00Z: webhook crm accepts nothing since 2026-11-24 06:00 UTC; 2 notices are due",
     ]
     over = message_of(told(CLEARED))
     assert over.body.startswith("OVER at 2026-11-24T07:00:00Z: ")

@@ -92,4 +92,4 @@ def test_the_bounds() -> None:
 def test_a_reason_that_is_set_to_never_is_noted_with_the_reason_why() -> None:
     settings = PolicySettings(reasons={Reason.MAILBOX_FULL: CountRule.NEVER})
     decision = decide(failure(Reason.MAILBOX_FULL, march(2)), history(), settings)
-    assert (decision.step, text(decision.exclusion)) == (Step.NOTE, "mailbox full never counts: so set")
+    assert (decision.step, text(decision.exclusion)) == (Step.NOTE, "mailbox full never counts: set by policy")

@@ -130,22 +130,22 @@ class TestWhatDoesNotCount:
     @pytest.mark.parametrize(
         ("event", "words"),
         [
-            (failure(GONE, march(2), evidence=Evidence.PROSE), "evidence is prose, the policy asks for report"),
-            (complaint(march(2), evidence=Evidence.PROSE), "evidence is prose, the policy asks for report"),
-            (failure(FULL, march(2), action=Action.DELAYED), "a delay is no failure: the server is still trying"),
+            (failure(GONE, march(2), evidence=Evidence.PROSE), "evidence too weak (prose; needs report)"),
+            (complaint(march(2), evidence=Evidence.PROSE), "evidence too weak (prose; needs report)"),
+            (failure(FULL, march(2), action=Action.DELAYED), "a delay is not a failure: the server is still trying"),
             (failure(GONE, march(2), action=Action.DELIVERED), "the report says delivered"),
-            (failure(GONE, march(2), action=Action.RELAYED), "the report says relayed: no failure"),
-            (failure(GONE, march(2), action=Action.EXPANDED), "the report says expanded to a list: no failure"),
+            (failure(GONE, march(2), action=Action.RELAYED), "the report says relayed: not a failure"),
+            (failure(GONE, march(2), action=Action.EXPANDED), "the report says expanded to a list: not a failure"),
             (failure(GONE, march(2), action=None), "the report does not say that the delivery failed"),
             (failure(FULL, march(2), kind=Kind.DELIVERED, action=Action.DELIVERED), "the report says delivered"),
-            (failure(Reason.SPAM, march(2)), "a block says nothing on the recipient: spam"),
-            (failure(Reason.UNKNOWN, march(2)), "undetermined: the words do not tell why"),
-            (replace(failure(GONE, march(2)), reason=None), "undetermined: the words do not tell why"),
+            (failure(Reason.SPAM, march(2)), "blocks never count against recipients: spam"),
+            (failure(Reason.UNKNOWN, march(2)), "undetermined: reason unclear"),
+            (replace(failure(GONE, march(2)), reason=None), "undetermined: reason unclear"),
             (failure(Reason.GREYLISTED, march(2)), "greylisted never counts: the mail may still get through"),
             (failure(Reason.RATE_LIMITED, march(2)), "rate limited never counts: the mail may still get through"),
-            (complaint(march(2), "not-spam"), "feedback of type not-spam is no complaint against the sender"),
-            (complaint(march(2), "fraud"), "feedback of type fraud is no complaint against the sender"),
-            (complaint(march(2), None), "feedback of type unknown is no complaint against the sender"),
+            (complaint(march(2), "not-spam"), "feedback of type not-spam is not a complaint against the sender"),
+            (complaint(march(2), "fraud"), "feedback of type fraud is not a complaint against the sender"),
+            (complaint(march(2), None), "feedback of type unknown is not a complaint against the sender"),
         ],
     )
     def test_is_noted_with_the_reason_why(self, event: BounceEvent, words: str) -> None:
@@ -155,7 +155,7 @@ class TestWhatDoesNotCount:
     def test_each_bounce_type_asks_for_its_own_evidence(self) -> None:
         settings = PolicySettings(evidence_hard=Evidence.TOKEN, evidence_soft=Evidence.PROSE)
         assert text(decide(failure(GONE, march(2)), history(), settings).exclusion) == (
-            "evidence is report, the policy asks for token"
+            "evidence too weak (report; needs token)"
         )
         assert decide(failure(FULL, march(2), evidence=Evidence.PROSE), history(), settings).exclusion is None
 
@@ -170,7 +170,7 @@ class TestWhatDoesNotCount:
         )
         decision = decide(event, history(), lenient)
         assert (decision.step, text(decision.exclusion)) == (
-            Step.NOTE, "forged or mixed up: the return path holds a token that we signed for another recipient"
+            Step.NOTE, "forged or misattributed: the return path holds a token signed for another recipient"
         )
 
     @pytest.mark.parametrize("recipient", ["user@example.org", "USER@Example.ORG"])

@@ -132,11 +132,11 @@ def test_what_is_proven() -> None:
 
 def test_in_words() -> None:
     assert text(flood.exclusion(Over(Cap.DAY, 120))) == (
-        "held back in a flood: nothing proves this report, and at most 120 such suppress within a day"
+        "held back in a flood: unproven, over the limit of 120 within a day"
     )
     assert text(flood.grounds(1, AT, Over(Cap.SOURCE, 50, 3, "203.0.113.0/24"))) == (
         "1 report held since 2 March 2026 09:00 UTC: more than 50 new suppressions by one host within an hour "
-        "(203.0.113.0/24), usual 3 would rest on reports that nothing proves to be about mail of ours"
+        "(203.0.113.0/24), usual 3 would rest on unproven reports"
     )
     assert danger(FloodSettings()).endswith("suppress them, at most 120 a day and 600 in 30 days")
     assert danger(FloodSettings(enabled=False)).endswith("suppress them, any number")

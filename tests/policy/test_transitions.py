@@ -182,7 +182,7 @@ def test_who_runs_out_is_a_rung_further_and_who_is_released_begins_anew() -> Non
     by_policy = replace(FOR_A_DAY, source=SuppressionSource.POLICY, reason="mailbox_full")
     lapsed = release_expired(suppress(FRESH, by_policy).record, day(2)).record
     assert (lapsed.state, text(lapsed.grounds), lapsed.expiry_level, lapsed.expired_reason) == (
-        State.RELEASED, "its time is over", 1, "mailbox_full",
+        State.RELEASED, "suppression expired", 1, "mailbox_full",
     )
     again = suppress(lapsed, replace(by_policy, since=day(3), until=day(33))).record
     assert release_expired(again, day(40)).record.expiry_level == 2

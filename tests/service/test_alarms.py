@@ -176,7 +176,7 @@ def test_a_mailbox_that_gets_no_mail_is_told_once_and_when_mail_comes_again(desk
     assert (alert.count, alert.alarm_from, alert.usual) == (23, 12, 6)
     assert text(alert.grounds) == (
         "no mail has come to mailbox returns since 2026-03-01 13:00 UTC, while the longest usual pause was 6 hours; "
-        "look at the Return-Path of what is sent, and at the forward and the filters of the mailbox"
+        "check the Return-Path of sent mail, and forwarding and filters of the mailbox"
     )
     for _ in range(50):
         desk.mailbox(replace(READ, last_read_at=desk.now))
@@ -245,7 +245,7 @@ def test_a_target_that_takes_nothing(desk: Desk) -> None:
     assert desk.look(59) == []
     [alert] = desk.look(1)
     assert (alert.kind, alert.subject.name, alert.count, alert.quote) == (AlertKind.TARGET, "shop", 1, "HTTP 503")
-    assert text(alert.grounds) == "webhook shop takes nothing since 2026-03-02 12:00 UTC; 1 notice is due"
+    assert text(alert.grounds) == "webhook shop accepts nothing since 2026-03-02 12:00 UTC; 1 notice is due"
     desk.state = replace(desk.state, troubles={})
     assert desk.look() == [alert], "begun anew: it has tried nothing yet"
     desk.state = replace(desk.state, counted={What.TRIES: {("shop", "delivered"): 1}})
@@ -258,7 +258,7 @@ def test_dead_letters(desk: Desk) -> None:
     desk.ledger.conclude([(item, Attempt(Disposition.DEAD, "400"))], NOON)
     [alert] = desk.look()
     assert text(alert.grounds) == (
-        "1 notice to webhook shop was given up; mend it, then bounce-watcher outbox retry --target shop"
+        "1 notice to webhook shop was given up; fix the cause, then bounce-watcher outbox retry --target shop"
     )
     assert desk.look(5) == [alert]
     desk.ledger.discard(BY, ids=[item.id])

@@ -97,5 +97,5 @@ def web(tmp_path: Path) -> Iterator[Callable[..., Web]]:
 
 
 def on_page(client: Web) -> list[LoggedAction]:
-    """What was done on pages and over the API, the newest first."""
+    """What was done on pages and over the API, newest first."""
     return [each for each in client.ledger.actions() if each.actor == ON_PAGES]

@@ -114,7 +114,7 @@ def test_a_user_who_is_named_twice_is_nobody(web: Make) -> None:
     for users in (("jo", "jane"), ("jane", "jo"), ("jo", "jo"), ("", "jo")):
         headers = [("Host", "127.0.0.1"), *(("X-User", each) for each in users)]
         answer = client.post("/api/v1/suppressions", headers=headers, json=SUPPRESS)
-        assert (answer.status_code, answer.json()) == (400, {"error": "X-User came twice: send it once"})
+        assert (answer.status_code, answer.json()) == (400, {"error": "X-User was sent twice: send it once"})
     assert list(client.ledger.suppressions()) == []
 
 

@@ -19,7 +19,7 @@ from tests.web.conftest import TOKEN, Web
 Make = Callable[..., Web]
 EVER = (date(2026, 1, 1), date(2027, 1, 1))
 MAIL = {"message_id": "<1@x>", "recipient": "a@example.org", "at": "2026-03-01T06:00:00Z"}
-NO_OBJECT = 'is no JSON object; write a row as {"recipient": "user@example.org", …}'
+NO_OBJECT = 'is not a JSON object; write a row as {"recipient": "user@example.org", …}'
 
 
 # ── what is reported ────────────────────────────────────────────────────────────────────────────────────────────────
@@ -105,8 +105,9 @@ def test_any_row_gets_an_answer(web: Make, path: str, row: object) -> None:
 
 
 @pytest.mark.parametrize(("body", "told"), [
-    (b"", "the body is empty"), (b"message_id,recipient", "the body is no JSON"), (b"[" * 100_000, "nested too deeply"),
-    (b"[" + b"9" * 5000 + b"]", "a number is too long"), (b"\xff\xfe\x00", "the body is no JSON"),
+    (b"", "the body is empty"), (b"message_id,recipient", "the body is not JSON"),
+    (b"[" * 100_000, "nested too deeply"),
+    (b"[" + b"9" * 5000 + b"]", "a number is too long"), (b"\xff\xfe\x00", "the body is not JSON"),
 ])
 def test_a_body_without_rows(web: Make, body: bytes, told: str) -> None:
     answer = web().post("/api/v1/sent", content=body)

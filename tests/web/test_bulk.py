@@ -53,10 +53,10 @@ def test_what_the_filter_shows_is_released_but_for_those_left_out(desk: Web) -> 
     demand_harmless(preview)
     shown = said(preview)
     for part in (
-        "Release what the filter shows: recipients with domain: gmx.net", "11 suppressions would end.", "and 1 more",
-        "11 × recipient.released to crm-hook", "1 suppression left out: complained about a mail.",
+        "Release recipients with domain: gmx.net", "11 suppressions would end.", "and 1 more",
+        "11 × recipient.released to crm-hook", "1 suppression left out: complained.",
         "1 suppression left out: suppressed by hand.", "1 suppression left out: protected.",
-        "carla@gmx.net (default): complained about a mail", "u3@gmx.net (default): protected",
+        "carla@gmx.net (default): complained", "u3@gmx.net (default): protected",
         "Release 11 suppressions",
         "Mailbox does not exist; Suppressed, then Released",
     ):
@@ -88,7 +88,7 @@ def test_a_double_click_does_nothing_more(desk: Web) -> None:
 
 def test_those_left_out_are_released_if_somebody_says_so(desk: Web) -> None:
     preview = desk.get(f"{PATH}?domain=gmx.net").text
-    assert "Release those who complained too (1)" in preview
+    assert "Release addresses with complaints too (1)" in preview
     wider = next(link for link in links(preview) if link.endswith("with=complaint"))
     preview = desk.get(wider).text
     assert "12 suppressions would end." in said(preview)
@@ -104,13 +104,13 @@ def test_all_of_it_can_be_downloaded(desk: Web) -> None:
     rows = list(csv.DictReader(io.StringIO(desk.get(link).text, newline="")))
     assert len(rows) == 14
     assert {row["Left out because"] for row in rows} == {
-        "", "complained about a mail", "suppressed by hand", "protected"
+        "", "complained", "suppressed by hand", "protected"
     }
 
 
 @pytest.mark.parametrize(("query", "status", "words"), [
-    ("", 422, "Narrow the list down first"), ("state=hot", 400, "hot is no state"),
-    ("domian=gmx.net", 400, "There is no filter domian"), ("domain=gmx.net&from=soon", 400, "soon is no time"),
+    ("", 422, "Set a filter first"), ("state=hot", 400, "unknown state hot"),
+    ("domian=gmx.net", 400, "Unknown filter domian"), ("domain=gmx.net&from=soon", 400, "soon is not a time"),
 ])
 def test_a_filter_that_is_none_releases_nobody(desk: Web, query: str, status: int, words: str) -> None:
     before = state_of(desk.ledger)
@@ -122,7 +122,8 @@ def test_a_filter_that_is_none_releases_nobody(desk: Web, query: str, status: in
 
 
 @pytest.mark.parametrize(("fields", "status", "words"), [
-    ({"because": ""}, 422, "say why"), ({"seen": "0" * 32}, 409, "look again"), ({"csrf": "0" * 64}, 403, "too old"),
+    ({"because": ""}, 422, "give a reason"), ({"seen": "0" * 32}, 409, "reload it"),
+    ({"csrf": "0" * 64}, 403, "has expired"),
 ])
 def test_a_form_filled_in_wrongly_changes_nothing(
     desk: Web, fields: dict[str, str], status: int, words: str
@@ -145,7 +146,7 @@ def test_many_are_counted_by_hand_and_too_many_belong_to_the_shell(desk: Web, mo
     path, before = f"{PATH}?domain=gmx.net", state_of(desk.ledger)
     monkeypatch.setattr(forms, "MOST_UNCOUNTED", 5)
     preview = desk.get(path).text
-    assert "Type 11 to go on" in said(preview)
+    assert "Type 11 to confirm" in said(preview)
     assert desk.post(path, data=form_of(preview, because="why")).status_code == 422
     monkeypatch.setattr(many, "MOST_HERE", 5)
     shell = "bounce-watcher suppressions release --because '…' --dry-run --domain gmx.net"
@@ -162,7 +163,7 @@ def test_who_may_only_look_sees_the_button_and_why_it_is_off(desk: Web) -> None:
     reader = signed_in(desk, READER)
     path, before = f"{PATH}?domain=gmx.net", state_of(desk.ledger)
     text = desk.get("/recipients?domain=gmx.net", headers=reader).text
-    assert "Release what the filter shows…</button>" in text
+    assert "Release filtered recipients…</button>" in text
     form = form_of(desk.get(path, headers=reader).text, because="why")
     assert desk.post(path, headers=reader, data=form).status_code == 403
     assert state_of(desk.ledger) == before

@@ -26,10 +26,10 @@ def desk(web: Make) -> Web:
 
 
 @pytest.mark.parametrize(("letter", "parts"), [
-    ("a", ("Gave up after 1 try: crm-hook was not told.", "500: request 8f3a9c1b2d failed")),
-    ("d", ("crm-hook took it at the first try.", "204", "Send again")),
-    ("e", ("crm-hook has not taken it in 1 try; the next one is at", "HTTP 503", "Retry now")),
-    ("f", ("Waits to be sent to crm-hook, behind what was written before it.", "None yet.")),
+    ("a", ("Dead letter after 1 try: crm-hook did not receive it.", "500: request 8f3a9c1b2d failed")),
+    ("d", ("crm-hook accepted it at the first try.", "204", "Send again")),
+    ("e", ("crm-hook has not accepted it after 1 try; next try at", "HTTP 503", "Retry now")),
+    ("f", ("Waits to be sent to crm-hook, after earlier deliveries.", "None yet.")),
 ])
 def test_one_delivery_tells_how_it_stands_and_what_would_be_sent(
     desk: Web, letter: str, parts: tuple[str, ...]
@@ -88,7 +88,7 @@ def test_one_delivery_tells_of_each_try(desk: Web) -> None:
     )
     last, first = rows(section(desk.get(f"/outbox/{item.id}").text, "tries"))
     assert (last[1:4], first[1:4]) == (
-        ["2.4 s", "Failed", "HTTP 503"], ["–", "Gave up", "500: request 8f3a9c1b2d failed for a@example.org"]
+        ["2.4 s", "Failed", "HTTP 503"], ["–", "Dead letter", "500: request 8f3a9c1b2d failed for a@example.org"]
     )
     assert last[4].endswith(f"{soon:%H:%M}")
     assert first[4] == "none"
@@ -102,8 +102,8 @@ def test_tries_that_are_not_kept_are_counted(web: Make) -> None:
     for _ in range(23):
         answer(client, "crm-hook", Attempt(Disposition.AGAIN, "HTTP 413"))
     text = section(client.get(path_of(client, "a")).text, "tries")
-    assert "The first 3 are not kept." in words(text)
-    assert {row[2] for row in rows(text)} == {"Too many at once"}
+    assert "The first 3 are not stored." in words(text)
+    assert {row[2] for row in rows(text)} == {"Rate limited"}
 
 
 def test_one_that_a_newer_state_replaced_leads_to_it(desk: Web) -> None:
@@ -114,7 +114,7 @@ def test_one_that_a_newer_state_replaced_leads_to_it(desk: Web) -> None:
     answer_ = desk.post(f"/outbox/{first}/retry", data=form)
     assert answer_.status_code == 409
     text = desk.get(f"/outbox/{first}").text
-    assert "Replaced: crm-hook is told a newer state" in text
+    assert "Superseded by a newer state of the address for crm-hook" in text
     assert f"/outbox/{newer}" in links(text)
     assert "Retry now" not in text
 
@@ -143,5 +143,5 @@ def test_dismiss_of_one_after_a_preview(desk: Web) -> None:
     assert result.headers["location"] == f"{path}?done=discard"
     assert items(desk.ledger)["f"].state is OutboxState.DISCARDED
     assert desk.get(f"{path}/dismiss").status_code == 409
-    assert "Dismissed by a person: crm-hook is never told of it." in desk.get(path).text
+    assert "Dismissed by a person: never sent to crm-hook." in desk.get(path).text
     assert [done.because for done in on_page(desk)] == ["wrong list"]

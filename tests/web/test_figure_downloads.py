@@ -61,4 +61,4 @@ def test_streams_and_campaigns_are_downloaded_and_start_no_formula(web: Make) ->
 def test_the_tile_tells_how_many_wordings_wait(web: Make) -> None:
     client = web()
     recorded(client, bounces(20))
-    assert "1 wording waits" in page(client, "/?range=30d")
+    assert "1 wording to review" in page(client, "/?range=30d")

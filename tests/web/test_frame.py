@@ -207,7 +207,7 @@ def test_no_secret_is_on_the_page_of_settings(web: Make, tmp_path: Path) -> None
 @for_each(("text", "meant"), [
     ("a\u202eb", "a[U+202E]b"), ("\x1b[2J", "[U+001B][2J"), ("a\u200bb", "a[U+200B]b"), ("a\x00b", "a[U+0000]b"),
     ("a\r\nb\tc", "a\nb\tc"), ("a\u2028b", "a[U+2028]b"), ("Grüße", "Grüße"),
-    ("e" + "\u0301" * 30, "e" + "\u0301" * 4), ("x" * 700, "x" * 600 + "… (cut here, 700 characters in all)"),
+    ("e" + "\u0301" * 30, "e" + "\u0301" * 4), ("x" * 700, "x" * 600 + "… (cut here, 700 characters in total)"),
 ])
 def test_what_strangers_wrote_is_made_harmless(text: str, meant: str) -> None:
     assert formatting.harmless(text) == meant

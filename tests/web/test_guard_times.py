@@ -54,7 +54,7 @@ def test_a_shade_lies_behind_the_bars_and_says_what_it_is() -> None:
 
 @pytest.mark.parametrize(("given", "told"), [
     (outage(1, 3), "Guard on for Google, 13:00 to 15:00"), (outage(1, None), "Guard on for Google since 13:00"),
-    (outage(1, 3, "wording a.rule # <b>"), "Guard on for one wording, 13:00 to 15:00"),
+    (outage(1, 3, "wording a.rule # <b>"), "Guard on for one text, 13:00 to 15:00"),
 ])
 def test_it_is_named(given: Alert, told: str) -> None:
     assert bounces.guard_words(given, NOON + 9 * HOUR) == told
@@ -96,7 +96,7 @@ def test_many_are_summed_up_and_hostile_words_shown_harmless(web: Make) -> None:
     client.ledger.tell_alerts(many, [], now, announcer(client.settings))
     client.ledger.tell_alerts([], many, now, announcer(client.settings))
     text = page(client, "/?range=7d")
-    assert f"Guard on at {len(HOSTILE) - bounces.MOST_GUARD} earlier times" in said(section(text, "chart"))
+    assert f"{len(HOSTILE) - bounces.MOST_GUARD} earlier guard periods" in said(section(text, "chart"))
     demand_harmless(re.sub("<svg.*?</svg>", "", text, flags=re.DOTALL))
     assert "<script>alert" not in text
 

@@ -86,12 +86,12 @@ def test_ranges(query: tuple[tuple[str, str], ...], since: datetime | None, unti
 
 @for_each(("query", "told"), [
     ((("from", "2026-03-05"), ("to", "2026-03-01")), "from is after to"),
-    ((("from", "yesterday"),), "yesterday is no time; write 2026-03-17 or 2026-03-17T14:02 (UTC)"),
-    ((("from", "0001-01-01T00:00+14:00"),), "0001-01-01T00:00+14:00 is no time; write 2026-03-17 or "
+    ((("from", "yesterday"),), "yesterday is not a time; write 2026-03-17 or 2026-03-17T14:02 (UTC)"),
+    ((("from", "0001-01-01T00:00+14:00"),), "0001-01-01T00:00+14:00 is not a time; write 2026-03-17 or "
                                              "2026-03-17T14:02 (UTC)"),
-    ((("to", "9999-12-31"),), "9999-12-31 is no time; write 2026-03-17 or 2026-03-17T14:02 (UTC)"),
-    ((("range", "1y"),), "1y is no range; they are 24h, 7d, 30d, 90d"),
-    ((("type", "hrad"),), "hrad is no type; they are hard, soft"),
+    ((("to", "9999-12-31"),), "9999-12-31 is not a time; write 2026-03-17 or 2026-03-17T14:02 (UTC)"),
+    ((("range", "1y"),), "unknown range 1y; use one of 24h, 7d, 30d, 90d"),
+    ((("type", "hrad"),), "unknown type hrad; use one of hard, soft"),
     ((("reason", "x" * 501),), "reason is longer than 500 characters"),
     (tuple(("reason", str(n)) for n in range(51)), "more than 50 values"),
 ])
@@ -99,7 +99,7 @@ def test_a_filter_that_makes_no_sense_is_told_and_nothing_is_downloaded(
     query: tuple[tuple[str, str], ...], told: str
 ) -> None:
     asked = listing.filters(request(*query), OFFERED)
-    assert asked.problem == f"This filter is not valid: {told}."
+    assert asked.problem == f"Invalid filter: {told}."
     with pytest.raises(HTTPException) as refused:
         listing.download(request(path="/events.csv"), asked, WORDS, ["row"])
     assert refused.value.status_code == 400
@@ -119,7 +119,7 @@ def test_facets_put_a_filter_in_or_take_it_out() -> None:
 
 @pytest.mark.parametrize(("found", "told"), [
     (Facets(0, False, {}), "0 events"), (Facets(1, False, {}), "1 event"), (Facets(1204, False, {}), "1,204 events"),
-    (Facets(10_000, True, {}), "10,000 events and more"), (None, "Events"),
+    (Facets(10_000, True, {}), "10,000 events or more"), (None, "Events"),
 ])
 def test_counts_in_words(found: Facets | None, told: str) -> None:
     assert listing.counted(found, "event", "events") == told

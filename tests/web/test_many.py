@@ -15,7 +15,7 @@ from tests.web.conftest import Web
 from tests.web.looking import words as said
 from tests.web.test_incidents import POLICY, desk, path_of, the_alert  # noqa: F401 - a fixture
 
-PAUSED = "crm-hook is paused by a person: it is sent nothing until it is resumed."
+PAUSED = "crm-hook is paused: nothing is sent until it is resumed."
 DEAF = target("billing", types=frozenset({NoticeType.ALERT_RAISED}))
 
 
@@ -63,5 +63,5 @@ def test_a_preview_says_once_who_is_told_only_later(desk: Web, path: Callable[[W
 def test_where_nothing_is_sent_a_pause_does_not_matter(desk: Web, path: Callable[[Web], str]) -> None:  # noqa: F811
     pause(desk, "crm-hook")
     shown = said(desk.get(path(desk)).text)
-    assert "nothing is sent" in shown
+    assert "targets were never notified" in shown
     assert "is paused" not in shown

@@ -30,7 +30,7 @@ def test_retry_of_all_that_met_an_error(desk: Web) -> None:
     text = desk.get("/outbox").text
     link = next(link for link in links(text, "/outbox/retry?") if "500" in link)
     preview = desk.get(link).text
-    assert "2 deliveries that gave up would be due at once." in preview
+    assert "2 dead letters would be due at once." in preview
     assert "Type " not in preview
     result = desk.post(link, data=form_of(preview))
     assert result.status_code == 303
@@ -43,8 +43,8 @@ def test_retry_of_all_that_met_an_error(desk: Web) -> None:
 def test_retry_of_all_of_a_target_uses_it_again(desk: Web) -> None:
     answer(desk, "crm-hook", GONE)
     preview = desk.get("/outbox/retry?target=crm-hook").text
-    assert "3 deliveries that gave up would be due at once." in preview
-    assert "crm-hook is used again, whatever it answered before" in preview
+    assert "3 dead letters would be due at once." in preview
+    assert "crm-hook is enabled again, whatever it answered before" in preview
     assert desk.post("/outbox/retry?target=crm-hook", data=form_of(preview)).status_code == 303
     assert desk.ledger.disabled_endpoints() == {}
     assert [item.state for item in desk.ledger.outbox()].count(OutboxState.DUE) == 5
@@ -54,8 +54,8 @@ def test_retry_of_all_of_a_target_uses_it_again(desk: Web) -> None:
 
 def test_dismiss_of_all_of_a_target_needs_a_reason(desk: Web) -> None:
     preview = desk.get("/outbox/dismiss?target=crm-hook").text
-    assert "3 deliveries that gave up would be dismissed" in preview
-    assert "2 deliveries that wait would be dismissed: never sent." in preview
+    assert "3 dead letters would be dismissed" in preview
+    assert "2 waiting deliveries would be dismissed and never sent." in preview
     path, before = "/outbox/dismiss?target=crm-hook", state_of(desk.ledger)
     assert desk.post(path, data=form_of(preview)).status_code == 422
     assert state_of(desk.ledger) == before
@@ -75,7 +75,7 @@ def test_what_changed_meanwhile_is_looked_at_again_and_many_are_counted(
     assert desk.post(path, data=old).status_code == 409
     monkeypatch.setattr(forms, "MOST_UNCOUNTED", 3)
     preview = desk.get(path).text
-    assert "Type 4 to go on" in preview
+    assert "Type 4 to confirm" in preview
     assert desk.post(path, data=form_of(preview, count="3")).status_code == 422
     assert state_of(desk.ledger) == before
     assert desk.post(path, data=form_of(preview, count="4")).status_code == 303
@@ -143,7 +143,7 @@ def test_so_many_at_once_and_no_more(desk: Web, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(many_deliveries, "MOST_AT_ONCE", 2)
     path = "/outbox/shown/retry?state=dead"
     preview = desk.get(path).text
-    assert "There are more: these are the last 2 that were written." in words(preview)
+    assert "Only the newest 2 are included." in words(preview)
     desk.post(path, data=form_of(preview, because="x"))
     assert [letter for letter, item in items(desk.ledger).items() if item.state is OutboxState.DEAD] == ["a"]
 
@@ -152,7 +152,7 @@ def test_a_retry_of_a_filter_uses_disabled_targets_again(desk: Web) -> None:
     answer(desk, "crm-hook", GONE)
     path = "/outbox/shown/retry?state=dead"
     preview = desk.get(path).text
-    assert "crm-hook is used again, whatever it answered before." in words(preview)
+    assert "crm-hook is enabled again, whatever it answered before." in words(preview)
     desk.post(path, data=form_of(preview, because="x"))
     assert desk.ledger.disabled_endpoints() == {}
 
@@ -161,11 +161,11 @@ def test_what_lost_its_content_can_only_be_dismissed(desk: Web) -> None:
     desk.ledger.forget("a@example.org", BY)
     for path in ("/outbox/shown/retry?state=dead", "/outbox/retry?target=crm-hook"):
         text = desk.get(path).text
-        assert "2 deliveries that gave up would be due at once." in text
+        assert "2 dead letters would be due at once." in text
         assert "Retry 2 deliveries" in text
-    assert desk.get("/outbox/retry?target=crm-hook&error=no+answer+kept").status_code == 409
+    assert desk.get("/outbox/retry?target=crm-hook&error=no+stored+answer").status_code == 409
     preview = desk.get("/outbox/shown/dismiss?state=dead").text
-    assert "3 deliveries that gave up would be dismissed: never sent." in preview
+    assert "3 dead letters would be dismissed and never sent." in preview
 
 
 # ── what a retry sends, and what not ────────────────────────────────────────────────────────────────────────────────
@@ -186,9 +186,9 @@ def test_a_retry_counts_what_it_sends(desk: Web, path: str) -> None:
     overtake(desk, "a")
     desk.ledger.forget("b@example.org", BY)
     preview = desk.get(path).text
-    assert "1 delivery that gave up would be due at once." in words(preview)
-    assert "1 delivery would be marked as replaced: a newer state of the address waits or was taken." in words(preview)
-    assert "1 to crm-hook, each under the id that it had" in words(preview)
+    assert "1 dead letter would be due at once." in words(preview)
+    assert "1 delivery would be marked as superseded by a newer state." in words(preview)
+    assert "1 to crm-hook, with the same ids" in words(preview)
     assert "recipient.suppressed on c@example.org" in preview
     assert "a@example.org" not in preview
     result = desk.post(path, data=form_of(preview, because="x"))
@@ -202,7 +202,7 @@ def test_a_retry_counts_what_it_sends(desk: Web, path: str) -> None:
 def test_a_retry_of_nothing_but_what_was_replaced_sends_nothing(desk: Web, path: str) -> None:
     overtake(desk, "a", "b", "c")
     preview = desk.get(path).text
-    assert "3 deliveries would be marked as replaced" in words(preview)
+    assert "3 deliveries would be marked as superseded" in words(preview)
     assert "Retry: sends nothing" in preview
     assert "0 deliver" not in words(preview)
     assert desk.post(path, data=form_of(preview, because="x")).status_code == 303
@@ -211,13 +211,13 @@ def test_a_retry_of_nothing_but_what_was_replaced_sends_nothing(desk: Web, path:
 
 
 def test_of_a_target_with_too_many_it_is_said_that_it_may_be_fewer(desk: Web, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert "it is fewer where some" not in desk.get(WAYS[0]).text
+    assert "At most: those without" not in desk.get(WAYS[0]).text
     for module in (many_deliveries, deliveries):
         monkeypatch.setattr(module, "MOST_COUNTED", 2)
     desk.ledger.forget("a@example.org", BY)
     preview = desk.get(WAYS[0]).text
-    assert "3 deliveries that gave up would be due at once." in preview
-    assert "it is fewer where some lost their content or were replaced" in preview
+    assert "3 dead letters would be due at once." in preview
+    assert "At most: those without content or superseded are skipped" in preview
     desk.post(WAYS[0], data=form_of(preview))
     assert [done.count for done in on_page(desk)] == [2]
 
@@ -225,13 +225,13 @@ def test_of_a_target_with_too_many_it_is_said_that_it_may_be_fewer(desk: Web, mo
 def test_a_target_that_wanted_no_more_is_used_again(desk: Web) -> None:
     desk.ledger.discard(BY, ids=[item.id for item in desk.ledger.outbox(OutboxFilter(OutboxState.DEAD))])
     answer(desk, "crm-hook", GONE)
-    assert "Use again…" in desk.get("/outbox").text
+    assert "Enable again…" in desk.get("/outbox").text
     preview = desk.get(WAYS[0]).text
-    assert preview.count("Use crm-hook again") == 3, "title, heading and button"
+    assert preview.count("Enable crm-hook again") == 3, "title, heading and button"
     assert "Retry" not in words(preview)
     assert "0 deliver" not in words(preview)
-    assert "What waits for crm-hook already." in preview
+    assert "Deliveries already waiting for crm-hook." in preview
     result = desk.post(WAYS[0], data=form_of(preview))
     assert desk.ledger.disabled_endpoints() == {}
     told = words(desk.get(result.headers["location"]).text)
-    assert "Nothing that gave up is sent again; crm-hook is in use." in told
+    assert "No dead letters to retry; crm-hook is enabled." in told

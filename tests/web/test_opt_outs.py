@@ -61,11 +61,11 @@ def sent(client: Web, path: str, **more: str) -> int:
 
 
 def test_they_wait_where_a_person_looks(desk: Web) -> None:
-    assert "3 opt-outs wait for a person," in desk.get("/").text
+    assert "3 open opt-outs," in desk.get("/").text
     record(desk.ledger, page(bounce("x", "other@example.org", at=day(7))))
     text = desk.get("/").text
-    assert "3 opt-outs wait for a person," in text
-    assert f'href="{PATH}">See who asked' in text
+    assert "3 open opt-outs," in text
+    assert f'href="{PATH}">View opt-outs' in text
     text = desk.get("/review").text
     assert f'href="{PATH}"' in text
     assert "asks for no more mail" in text
@@ -76,9 +76,9 @@ def test_they_wait_where_a_person_looks(desk: Web) -> None:
 def test_the_list_tells_who_asked_and_how_far_that_is_proven(desk: Web) -> None:
     text = desk.get(PATH).text
     demand_harmless(text)
-    assert "3 opt-outs wait" in text
+    assert "3 open opt-outs" in text
     for told in (USER, SENDER, "fbl@example.com", "signed return path", "unproven: address found in the report",
-                 "unproven: only the sender&#39;s address says so", "Feedback report"):
+                 "unproven: based on the sender&#39;s address only", "Feedback report"):
         assert told in text
     rows = list(csv.DictReader(io.StringIO(desk.get(f"{PATH}.csv").text, newline="")))
     assert [(row["By"], row["Recipient"], row["Sender"]) for row in rows] == [
@@ -100,12 +100,12 @@ def test_no_address_leaves_in_a_file_where_that_is_so_set(desk: Web) -> None:
 def test_an_address_shows_what_it_asked(desk: Web) -> None:
     text = desk.get(recipient(desk, USER)).text
     demand_harmless(text)
-    assert f"It asked for no more mail on 2 March 2026 at 12:00, by a mail from {SENDER} (signed return path)." in text
-    assert "Its provider passed on a request for no more mail on 4 March 2026 at 12:00" in text
-    assert text.count("Nobody is suppressed by it.") == 2
+    assert f"It opted out on 2 March 2026 at 12:00, by a mail from {SENDER} (signed return path)." in text
+    assert "Its provider forwarded an opt-out on 4 March 2026 at 12:00" in text
+    assert text.count("It suppresses nobody.") == 2
     text = desk.get(recipient(desk, SENDER)).text
-    assert f"A mail from this address asked for no more mail to {USER} on 2 March" in text
-    assert "It asked for no more mail on 3 March 2026 at 12:00 (unproven: only the sender&#39;s address" in text
+    assert f"A mail from this address opted out {USER} on 2 March" in text
+    assert "It opted out on 3 March 2026 at 12:00 (unproven: based on the sender&#39;s address" in text
     assert "Opt-out:" not in desk.get(recipient(desk, "fbl@example.com")).text
     rows = desk.get("/api/v1/recipients", params={"recipient": USER}).json()["recipients"]
     assert [(row["state"], [each["by"] for each in row["opt_outs"]]) for row in rows] == [
@@ -114,17 +114,17 @@ def test_an_address_shows_what_it_asked(desk: Web) -> None:
 
 def test_one_is_marked_as_done_and_taken_up_again(desk: Web) -> None:
     path = chosen(desk, "a")
-    assert "take it up again" in desk.get(f"{path}/done").text
+    assert "reopen it" in desk.get(f"{path}/done").text
     assert sent(desk, f"{path}/done", because="taken off by hand") == 303
-    assert "2 opt-outs wait" in desk.get(PATH).text
+    assert "2 open opt-outs" in desk.get(PATH).text
     assert SENDER in desk.get(f"{PATH}?state=done").text
     assert desk.post(f"{path}/done", data=fields_of(desk.get(f"{path}/up").text, f"{path}/up")).status_code == 409
     text = desk.get(recipient(desk, USER)).text
-    assert "dealt with it on 9 March 2026 at 12:00: taken off by hand" in text
+    assert "handled it on 9 March 2026 at 12:00: taken off by hand" in text
     assert "Opt-out marked as done" in text
     assert USER in desk.get("/log").text
     assert sent(desk, f"{path}/up") == 303
-    assert "3 opt-outs wait" in desk.get(PATH).text
+    assert "3 open opt-outs" in desk.get(PATH).text
 
 
 def test_all_are_marked_as_done_but_none_that_came_since(desk: Web) -> None:
@@ -134,8 +134,8 @@ def test_all_are_marked_as_done_but_none_that_came_since(desk: Web) -> None:
     assert desk.post(path, data={**held, "because": "x"}).status_code == 409
     assert sent(desk, path) == 422, "a reason is asked for"
     assert sent(desk, path, because="all taken off") == 303
-    assert "No opt-out waits." in desk.get(PATH).text
-    assert "opt-outs wait" not in desk.get("/").text
+    assert "No open opt-outs." in desk.get(PATH).text
+    assert "open opt-outs," not in desk.get("/").text
     assert "Everything was recognised" in desk.get("/review").text
     assert desk.get(path).status_code == 409
 
@@ -152,7 +152,7 @@ def test_who_may_only_look_changes_nothing(web: Callable[..., Web]) -> None:
     cookies = signed_in(client, READER)
     path = f"{chosen(client, 'a')}/done"
     text = client.get(path, headers=cookies).text
-    assert "You may look but not change" in text
+    assert "You can't make changes" in text
     held = fields_of(text, path)
     assert client.post(path, headers=cookies, data=held).status_code == 403
     assert len(list(client.ledger.all_opt_outs())) == 1

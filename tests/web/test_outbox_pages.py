@@ -39,7 +39,7 @@ from tests.web.outbox_desk import (
 )
 from tests.web.test_frame import READER, csrf_of, signed_in, with_reader
 
-PAUSED = "crm-hook is paused by a person: it is sent nothing until it is resumed."
+PAUSED = "crm-hook is paused: nothing is sent until it is resumed."
 
 
 @pytest.fixture
@@ -59,12 +59,12 @@ def test_targets_stand_on_top_and_what_they_did_not_take_is_grouped_by_error(des
     assert buttons == ["Retry all… Dismiss… Pause… Send a test"]
     grouped = [(row[0].removesuffix(" crm-hook"), row[2], row[3]) for row in rows(section(text, "errors")) if row[1:]]
     assert grouped == [
-        ("500: request # failed for <address>", "Gave up", "2"), ("HTTP 400: no such list", "Gave up", "1"),
+        ("500: request # failed for <address>", "Dead letter", "2"), ("HTTP 400: no such list", "Dead letter", "1"),
         ("HTTP 503", "Retrying", "1"),
     ]
     listed = rows(section(text, "list"))
     assert [row[2][0] for row in listed] == list("fedcba"), "the last written first"
-    assert [row[4] for row in listed] == ["Waiting", "Waiting", "Delivered", "Gave up", "Gave up", "Gave up"]
+    assert [row[4] for row in listed] == ["Waiting", "Waiting", "Delivered", *["Dead letter"] * 3]
     assert "@" not in "".join(links(text))
 
 
@@ -115,18 +115,18 @@ def test_a_target_in_trouble_says_since_when_and_why(desk: Web) -> None:
     desk.standing = ServiceState(NOON, Mode.ENFORCE, (), {})
     answer(desk, "crm-hook", GONE)
     told = words(section(desk.get("/outbox").text, "targets"))
-    assert "Wants no more" in told
+    assert "Receiver gone" in told
     assert "410 Gone" in told
     desk.settings = replace(desk.settings, webhooks=(OTHER,))
     told = words(section(desk.get("/outbox").text, "targets"))
-    assert "other Webhook Nothing waits" in told
-    assert "crm-hook – Not in the configuration" in told
+    assert "other Webhook Idle" in told
+    assert "crm-hook – Not configured" in told
 
 
 def test_nothing_to_tell_and_nobody_to_tell_it_to(web: Make) -> None:
     text = web().get("/outbox").text
-    assert "No webhook, platform or notifier is in the configuration" in text
-    assert "Nothing was to be told to anybody yet." in text
+    assert "No webhook, platform or notifier is configured" in text
+    assert "No deliveries yet." in text
     assert web().get("/outbox/none").status_code == 404
     assert web().get("/outbox/retry?target=none").status_code == 404
 
@@ -172,7 +172,7 @@ def pause(client: Web, because: str = "moves to another host") -> None:
 def test_a_target_is_paused_after_a_preview_with_a_reason(desk: Web) -> None:
     path, before = "/outbox/pause?target=crm-hook", list(desk.ledger.outbox())
     preview = desk.get(path).text
-    assert "2 deliveries wait now: nothing of it is lost" in preview
+    assert "2 waiting deliveries now. Nothing is lost" in preview
     assert "Nothing has changed yet." in preview
     assert desk.post(path, data=form_of(preview)).status_code == 422
     assert desk.ledger.paused() == {}
@@ -182,9 +182,9 @@ def test_a_target_is_paused_after_a_preview_with_a_reason(desk: Web) -> None:
     assert desk.ledger.lease("crm-hook", utcnow() + timedelta(days=1), LEASE, 9) == []
     assert list(desk.ledger.outbox()) == before
     text = desk.get("/outbox?done=pause&on=crm-hook").text
-    assert "crm-hook is paused: it is sent nothing until it is resumed." in words(text)
+    assert "crm-hook is paused: nothing is sent until it is resumed." in words(text)
     told = words(section(text, "targets"))
-    assert "crm-hook Webhook Paused by a person 2" in told
+    assert "crm-hook Webhook Paused 2" in told
     assert re.search(r"Since \d\d:\d\d \(\d s\) by API token: moves to another host", told)
     assert "Waits: crm-hook is paused. Since" in desk.get(path_of(desk, "f")).text
     assert desk.get(path).status_code == 409
@@ -199,7 +199,7 @@ def test_a_paused_target_is_resumed_and_nothing_was_lost(desk: Web) -> None:
     pause(desk)
     desk.settings = replace(desk.settings, webhooks=())
     preview = desk.get(path).text
-    assert "2 deliveries wait: that is sent from now on." in words(preview)
+    assert "2 waiting deliveries: sent from now on." in words(preview)
     assert desk.post(path, data={**form_of(preview), "seen": "0" * 32}).status_code == 409
     assert desk.post(path, data=form_of(preview)).status_code == 303
     assert desk.ledger.paused() == {}
@@ -210,11 +210,11 @@ def test_a_paused_target_is_resumed_and_nothing_was_lost(desk: Web) -> None:
 
 def test_the_overview_tells_of_a_pause_and_of_no_trouble(desk: Web) -> None:
     desk.standing = ServiceState(NOON, Mode.ENFORCE, (), {HOOK.about: Trouble("timed out after 20 s", NOON)})
-    assert "crm-hook does not take what it is told" in words(desk.get("/").text)
+    assert "crm-hook is not accepting webhooks" in words(desk.get("/").text)
     pause(desk)
     told = words(desk.get("/").text)
-    assert "crm-hook does not take" not in told
-    assert "A person paused crm-hook: 2 deliveries wait, and nothing is lost." in told
+    assert "crm-hook is not accepting" not in told
+    assert "crm-hook is paused: 2 waiting deliveries. Nothing is lost." in told
 
 
 @pytest.mark.parametrize("text", HOSTILE)
@@ -224,11 +224,11 @@ def test_a_reason_is_shown_harmless(desk: Web, text: str) -> None:
         demand_harmless(desk.get(path).text)
 
 
-UNDER_ITS_ID = ", each under the id that it had, in their order."
+UNDER_ITS_ID = ", with the same ids, in order."
 
 
 def would_be_sent(preview: str) -> list[str]:
-    found = re.search(r"<h3>What would be sent</h3>\s*<ul[^>]*>(.*?)</ul>", preview, re.DOTALL)
+    found = re.search(r"<h3>Sent to targets</h3>\s*<ul[^>]*>(.*?)</ul>", preview, re.DOTALL)
     assert found
     return [words(each) for each in re.findall(r"<li>(.*?)</li>", found[1], re.DOTALL)]
 
@@ -254,7 +254,7 @@ def test_a_retry_says_that_a_paused_target_is_sent_nothing(desk: Web, path: str,
     ("state=dead", [f"3 to crm-hook{UNDER_ITS_ID}", PAUSED, f"1 to other{UNDER_ITS_ID}"],
      f"4 deliveries are due again. {PAUSED}"),
     ("state=dead&-target=crm-hook", [f"1 to other{UNDER_ITS_ID}"],
-     "1 delivery is due again, to be sent with the next round."),
+     "1 delivery is due again, sent with the next run."),
 ])
 def test_a_retry_says_of_no_other_target_that_it_is_paused(desk: Web, query: str, sent: list[str], told: str) -> None:
     desk.settings = replace(desk.settings, webhooks=(OTHER,))
@@ -273,10 +273,10 @@ def test_what_uses_a_target_again_does_not_resume_it(desk: Web) -> None:
     answer(desk, "crm-hook", GONE)
     path = "/outbox/retry?target=crm-hook"
     to_send = f"3 to crm-hook{UNDER_ITS_ID}"
-    assert would_be_sent(desk.get(path).text) == [to_send, "What waits for crm-hook already."]
+    assert would_be_sent(desk.get(path).text) == [to_send, "Deliveries already waiting for crm-hook."]
     pause(desk)
     preview = desk.get(path).text
-    assert "crm-hook is used again, whatever it answered before." in preview
+    assert "crm-hook is enabled again, whatever it answered before." in preview
     assert would_be_sent(preview) == [to_send, PAUSED]
     assert PAUSED not in desk.get("/outbox/dismiss?target=crm-hook").text, "never sent at all"
 
@@ -287,7 +287,7 @@ def test_one_that_is_retried_waits_for_its_paused_target(desk: Web) -> None:
         result = desk.post(f"{path}/retry", data={"csrf": csrf_of(desk.get(path).text)})
         return words(desk.get(result.headers["location"]).text)
 
-    assert "1 delivery is due again, to be sent with the next round." in retry("a")
+    assert "1 delivery is due again, sent with the next run." in retry("a")
     pause(desk)
     assert f"1 delivery is due again. {PAUSED}" in retry("b")
 
@@ -366,7 +366,8 @@ def receiver(status: int, body: bytes) -> Iterator[tuple[str, list[dict[str, obj
 
 
 @pytest.mark.parametrize(("status", "body", "told"), [
-    (204, b"", "crm-hook took the test of"), (503, b"<script>alert(1)</script>", "crm-hook did not take the test of"),
+    (204, b"", "crm-hook accepted the test of"),
+    (503, b"<script>alert(1)</script>", "crm-hook did not accept the test of"),
 ])
 def test_a_test_sends_one_event_and_tells_the_answer(desk: Web, status: int, body: bytes, told: str) -> None:
     with receiver(status, body) as (url, got):

@@ -69,7 +69,7 @@ def test_own_trouble_is_told_with_its_words_and_what_to_do(web: Make) -> None:
     html = page(client, "/providers/outlook.com?range=24h")
     own = words(section(html, "own"))
     advice = ADVICE[Reason.BAD_REPUTATION]
-    for each in ("Blocked: reputation 30 bounces", advice, "Sending IP named: 192.0.2.25", BLOCK):
+    for each in ("Blocked: reputation 30 bounces", advice, "Sending IP: 192.0.2.25", BLOCK):
         assert each in own
     (link,) = links(section(html, "own"), "/events")
     assert "provider=outlook.com" in link
@@ -101,7 +101,7 @@ def test_every_reason_of_the_senders_has_advice_and_no_other() -> None:
 
 def test_a_provider_of_whom_nothing_is_stored_is_not_found(web: Make) -> None:
     answer = web().get("/providers/none.example")
-    assert (answer.status_code, "No report about none.example is stored." in answer.text) == (404, True)
+    assert (answer.status_code, "No report stored about none.example." in answer.text) == (404, True)
 
 
 def test_a_quiet_provider_says_when_it_last_bounced(web: Make) -> None:
@@ -111,7 +111,7 @@ def test_a_quiet_provider_says_when_it_last_bounced(web: Make) -> None:
     text = words(page(client, "/providers/google.com"))
     assert "No bounce from Google in the last 7 days." in text
     assert f"Last report: {last.day} {last:%b}" in text
-    assert "Google reports no single complaints to us" in text
+    assert "Google doesn't report individual complaints" in text
     assert "No bounces in the last 7 days. Last report" in words(page(client, "/providers"))
 
 
@@ -152,11 +152,11 @@ def test_a_campaign_has_a_rate_where_it_is_known_what_it_sent(web: Make) -> None
     assert table["spring"][:3] == ["400", "40", "10 %"]
     assert table["summer"][:3] == ["–", "17", "–"]
     html = page(client, "/streams/news/campaigns/spring")
-    assert "40 bounces so far. Bounces of what was sent: 10 % (40 of 400, likely 7.4–13.3 %)." in words(html)
+    assert "40 bounces so far. Bounce rate: 10 % (40 of 400, likely 7.4–13.3 %)." in words(html)
     assert sum(int(row[6]) for row in rows(section(html, "chart"))) == 40
     assert sum(int(row[1]) for row in rows(section(html, "why"))) == 40
     assert rows(section(html, "where")) == [["Google", "40"]]
-    assert "Of the addresses that they are about, 20 are suppressed now." in words(html)
+    assert "Of these addresses, 20 are suppressed now." in words(html)
     assert client.get("/streams/news/campaigns/autumn").status_code == 404
     assert client.get("/streams/shop/campaigns/spring").status_code == 404
 
@@ -213,5 +213,5 @@ def test_the_policy_in_words() -> None:
     assert first == "Suppressed at the first report: mailbox does not exist and mailbox moved."
     assert second.startswith("Suppressed after 2 reports on 2 days within 60 days: domain does not exist,")
     assert third.startswith("Suppressed after 3 reports on 3 days within 60 days, at least 14 days from first to last:")
-    assert others[1] == ("It lasts for good for an address that is no good, 7 days at first, then 30 days, 180 days, "
-                         "for good for what may pass, for good after a complaint.")
+    assert others[1] == ("It lasts forever for a bad address, 7 days at first, then 30 days, 180 days, "
+                         "forever for a temporary failure, forever after a complaint.")

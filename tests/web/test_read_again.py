@@ -60,14 +60,14 @@ def the_event(client: Web) -> BounceEvent:
 def test_it_shows_both_verdicts_and_writes_the_new_one_as_reclassify_does(desk: Web) -> None:
     path, before = f"/events/{the_event(desk).id}", state_of(desk.ledger)
     assert f"{path}/again" in links(desk.get(path).text)
-    assert "It reads the same under today's rules" in said(desk.get(f"{path}/again").text)
+    assert "Same result under current rules" in said(desk.get(f"{path}/again").text)
     desk.settings = replace(desk.settings, rules=RULES)
     preview = desk.get(f"{path}/again").text
     demand_harmless(preview)
     shown = said(preview)
     rule = the_event(desk).rule
     for part in (
-        "Nothing has changed yet.", f"edda@odd.example: was “Mailbox does not exist” by {rule}, today “Mailbox full” "
+        "Nothing has changed yet.", f"edda@odd.example: was “Mailbox does not exist” by {rule}, now “Mailbox full” "
         "by own.strange; Suppressed, then Watching", "1 × recipient.released to crm-hook", "Correct 1 verdict",
     ):
         assert part in shown, part
@@ -83,8 +83,8 @@ def test_it_shows_both_verdicts_and_writes_the_new_one_as_reclassify_does(desk: 
     (done,) = desk.ledger.actions()
     assert (done.action, done.subject, done.count, done.because) == ("reread", event.id, 1, "a rule of ours")
     result = desk.get(answer.headers["location"]).text
-    assert "1 verdict corrected, with all that followed. Why: a rule of ours" in said(result)
-    assert "Older rules read it otherwise: hard invalid_recipient" in said(result)
+    assert "1 verdict corrected, with all consequences. Why: a rule of ours" in said(result)
+    assert "Older rules classified it differently: hard invalid_recipient" in said(result)
     after = state_of(desk.ledger)
     assert desk.post(f"{path}/again", data=form).status_code == 409, "a double click"
     assert list(reclassifying.reclassify(desk.settings, desk.ledger, None, dry_run=True)) == []
@@ -98,8 +98,8 @@ def test_what_was_not_seen_before_is_told(desk: Web, monkeypatch: pytest.MonkeyP
                      events=(stored, other))
     _analyses(monkeypatch, Analysed(record))
     preview = said(desk.get(f"/events/{stored.id}/again").text)
-    assert "new@odd.example: not seen before, today “Mailbox does not exist” by common.no-such-user" in preview
-    assert "is told only when it is done" in preview
+    assert "new@odd.example: not seen before, now “Mailbox does not exist” by common.no-such-user" in preview
+    assert "is shown only afterwards" in preview
 
 
 def _analyses(monkeypatch: pytest.MonkeyPatch, outcome: Analysed) -> None:
@@ -124,8 +124,8 @@ def test_without_its_mail_the_button_is_off_and_says_why(desk: Web) -> None:
     form = form_of(desk.get(f"/recipients/{desk.ledger.names.name(EDDA)}/release").text, because="x")
     desk.ledger.purge(day(900))
     text = desk.get(path).text
-    assert "Read again…</button>" in text
-    assert "The mail itself is kept no longer, so it cannot be read again." in said(text)
+    assert "Reclassify…</button>" in text
+    assert "The message is no longer stored, so it can't be reclassified." in said(text)
     assert desk.get(f"{path}/again").status_code == 409
     assert desk.post(f"{path}/again", data=form).status_code == 409
     assert desk.get("/events/none/again").status_code == 404
@@ -154,7 +154,7 @@ def test_who_may_only_look_reads_and_corrects_nothing(desk: Web, monkeypatch: py
     reader = signed_in(desk, READER)
     path, before = f"/events/{stored.id}/again", state_of(desk.ledger)
     preview = desk.get(path, headers=reader).text
-    assert "You may look but not change" in preview
+    assert "You can't make changes" in preview
     assert desk.post(path, headers=reader, data=form_of(preview, because="why")).status_code == 403
     assert state_of(desk.ledger) == before
 

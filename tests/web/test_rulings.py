@@ -52,7 +52,7 @@ def test_release_all_does_what_the_preview_shows_and_tells_nobody(desk: Web) -> 
     shown = said(preview)
     for part in (
         "Release all held: Google:", "Nothing has changed yet.", "60 held addresses would be released.", "and 50 more",
-        "For the 60 held nothing is sent", "who is reported after this is held anew", "Release 60 held addresses",
+        "Nothing for the 60 held", "addresses reported later are held again", "Release 60 held addresses",
         "Mailbox does not exist; Held, then Active",
     ):
         assert part in shown, part
@@ -77,7 +77,7 @@ def test_confirm_all_suppresses_and_tells_each_and_stays_when_the_incident_ends(
     path, heard = f"{path_of(desk)}/confirm", told(desk, NoticeType.SUPPRESSED)
     preview = desk.get(path).text
     shown = said(preview)
-    assert "60 held addresses would be suppressed. They are real" in shown
+    assert "60 held addresses would be suppressed. The reports are real" in shown
     assert "60 × recipient.suppressed to crm-hook" in shown
     answer = desk.post(path, data=form_of(preview, because="an old list"))
     assert answer.status_code == 303
@@ -89,7 +89,7 @@ def test_confirm_all_suppresses_and_tells_each_and_stays_when_the_incident_ends(
     assert {text(each.grounds) for each in by_hand} == {"confirmed by hand: an old list"}
     assert len(by_hand) == 60
     ended = said(desk.get(path_of(desk)).text)
-    assert "Of them 0 were released and 60 confirmed, by hand or, at its end" in ended
+    assert "Of them, 0 were released and 60 confirmed, by hand or because of other evidence" in ended
     rid = desk.ledger.names.name(by_hand[0].recipient)
     assert "by hand: confirmed by hand: an old list" in said(desk.get(f"/recipients/{rid}").text)
 
@@ -101,14 +101,15 @@ def test_a_double_click_does_nothing_more(desk: Web, ruling: str) -> None:  # no
     assert desk.post(path, data=form).status_code == 303
     before = state_of(desk.ledger)
     again = desk.post(path, data=form)
-    assert (again.status_code, "holds nobody any more" in again.text) == (409, True)
+    assert (again.status_code, "holds no address now" in again.text) == (409, True)
     assert desk.get(path).status_code == 409
     assert state_of(desk.ledger) == before
 
 
 @BOTH
 @pytest.mark.parametrize(("fields", "status", "words"), [
-    ({"because": " "}, 422, "say why"), ({"seen": "0" * 32}, 409, "look again"), ({"csrf": "0" * 64}, 403, "too old"),
+    ({"because": " "}, 422, "give a reason"), ({"seen": "0" * 32}, 409, "reload it"),
+    ({"csrf": "0" * 64}, 403, "has expired"),
 ])
 def test_a_form_filled_in_wrongly_changes_nothing(
     desk: Web, ruling: str, fields: dict[str, str], status: int, words: str  # noqa: F811
@@ -124,7 +125,7 @@ def test_who_was_held_meanwhile_is_looked_at_first(desk: Web) -> None:  # noqa: 
     form = form_of(desk.get(path).text, because="why")
     take(desk, [gone("late", utcnow() - MINUTE)])
     answer = desk.post(path, data=form)
-    assert (answer.status_code, "look again" in answer.text) == (409, True)
+    assert (answer.status_code, "reload it" in answer.text) == (409, True)
     assert count(desk, State.PENDING) == 61
 
 
@@ -134,7 +135,7 @@ def test_many_are_counted_by_hand_and_too_many_belong_to_the_shell(
     path, before = f"{path_of(desk)}/confirm", state_of(desk.ledger)
     monkeypatch.setattr(forms, "MOST_UNCOUNTED", 10)
     preview = desk.get(path).text
-    assert "Type 60 to go on" in said(preview)
+    assert "Type 60 to confirm" in said(preview)
     assert desk.post(path, data=form_of(preview, because="why")).status_code == 422
     monkeypatch.setattr(many, "MOST_HERE", 20)
     answer = desk.post(path, data=form_of(preview, because="why", count="60"))
@@ -149,7 +150,7 @@ def test_in_watch_only_mode_nobody_is_told(desk: Web) -> None:  # noqa: F811
     desk.settings = replace(desk.settings, policy=replace(POLICY, mode=Mode.SHADOW))
     path, heard = f"{path_of(desk)}/confirm", told(desk, NoticeType.SUPPRESSED)
     preview = desk.get(path).text
-    assert "in watch-only mode nobody is told" in preview
+    assert "watch-only mode sends nothing" in preview
     assert desk.post(path, data=form_of(preview, because="why")).status_code == 303
     assert told(desk, NoticeType.SUPPRESSED) == heard
 

@@ -59,7 +59,9 @@ def test_an_address_that_is_taken(at: Web) -> None:
     port = port_of(at)
     with (
         socket.create_server(("127.0.0.1", port)),
-        pytest.raises(PermanentFailure, match=rf"^web.listen: 127.0.0.1:{port} can't be had: Address already in use; "),
+        pytest.raises(
+            PermanentFailure, match=rf"^web.listen: 127.0.0.1:{port} is not available: Address already in use; "
+        ),
         serving(at.settings, at.ledger, lambda: at.stuck, at.state),
     ):
         pass

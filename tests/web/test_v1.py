@@ -81,7 +81,7 @@ def test_one_item_with_its_tries(client: Web) -> None:
     }]
     assert told["request"] is None, "no target of that name is in the configuration"
     missing = client.get("/api/v1/outbox/none")
-    assert (missing.status_code, missing.json()) == (404, {"error": "there is no item of this id"})
+    assert (missing.status_code, missing.json()) == (404, {"error": "no item has this id"})
 
 
 def test_a_target_is_paused_and_resumed(client: Web) -> None:
@@ -133,8 +133,8 @@ def test_stats_by_what_is_asked(client: Web) -> None:
     ("/events?limit=0", "limit: Input should be greater than or equal to 1"),
     ("/events?colour=red", "colour: Extra inputs are not permitted"),
     ("/events?since=2026-03-03", "since: has no zone"),
-    ("/events?after=nonsense", "after: is not what `next`"),
-    ("/events?after=WyJhIiwgImIiXQ", "after: is not what `next`"),
+    ("/events?after=nonsense", "after: must be a `next` value"),
+    ("/events?after=WyJhIiwgImIiXQ", "after: must be a `next` value"),
     ("/stats?by=provider&by=sending", "providers and sendings are counted apart"),
     ("/stats?since=2026-03-03T00:00:00Z&until=2026-03-01T00:00:00Z", "since: is after until"),
     ("/recipients", "recipient: Field required"),
@@ -219,7 +219,7 @@ def test_whoever_may_only_look_changes_nothing(client: Web, method: str, path: s
     headers = {"Authorization": f"Bearer {READER}"}
     before = list(client.ledger.suppressions()), list(client.ledger.outbox())
     answer = client.ask(method, path, headers=headers, **more)
-    assert (answer.status_code, "may look" in answer.json()["error"]) == (403, True)
+    assert (answer.status_code, "read-only" in answer.json()["error"]) == (403, True)
     assert (list(client.ledger.suppressions()), list(client.ledger.outbox())) == before
     assert client.get("/api/v1/events", headers=headers).status_code == 200
     assert list(client.ledger.events(EventFilter(limit=1)))

@@ -149,7 +149,7 @@ def test_what_breaks_off_is_told_and_logged_and_goes_on_where_it_ended(
     page = desk.get(broken)
     demand_harmless(page.text)
     assert f"{case.title}: {BATCH} done." in said(page.text)
-    assert "It broke off: the database <b>cannot</b> be reached. What was done until then stays" in said(page.text)
+    assert "Interrupted: the database <b>cannot</b> be reached. Completed changes are kept" in said(page.text)
     assert "refresh" not in page.headers
     assert (held(desk), logged(desk)) == (HELD - BATCH, [(case.action, BATCH)])
     monkeypatch.setattr(desk.ledger, case.ledger, real)
@@ -167,7 +167,7 @@ def test_what_broke_off_before_anything_was_done_is_not_logged(desk: Web, slow: 
     answer = desk.post(path, data=form_of(desk.get(path).text, because="why"))
     await_works()
     text = desk.get(answer.headers["location"]).text
-    assert "the program failed; what happened stands in the log of the service" in said(text)
+    assert "internal error; see the service log" in said(text)
     assert "anna@gmail.com" not in text
     assert (held(desk), logged(desk)) == (HELD, [])
 
@@ -179,7 +179,7 @@ def test_about_one_incident_one_thing_is_done_at_a_time(desk: Web, slow: Slow) -
     under_way = desk.post(release, data=form_of(desk.get(release).text, because="why")).headers["location"]
     assert how.reached.wait(60)
     answer = desk.post(confirm, data=form)
-    assert (answer.status_code, "Releasing 60 addresses is under way: nothing else was begun" in answer.text) == (
+    assert (answer.status_code, "Releasing 60 addresses is in progress: nothing was started" in answer.text) == (
         409, True
     )
     other = desk.post(FILTER, data=form_of(desk.get(FILTER).text, because="why")).headers["location"]
@@ -221,7 +221,7 @@ def test_of_what_is_not_known_the_page_says_so(desk: Web, name: str) -> None:  #
     answer = desk.get(f"/working/{name}")
     demand_harmless(answer.text)
     assert (answer.status_code, "refresh" in answer.headers) == (200, False)
-    assert "Nothing is under way It is over, and longer ago than is remembered" in said(answer.text)
+    assert "No task running Finished too long ago to show" in said(answer.text)
 
 
 # ── works ───────────────────────────────────────────────────────────────────────────────────────────────────────────

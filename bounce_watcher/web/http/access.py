@@ -29,16 +29,16 @@ SIGN_IN, STATIC = "/login", "/static/"
 
 _READERS_OF_SESSIONS = 4
 
-_MISSING = "a token is needed: send Authorization: Bearer … with what stands under [web] in the configuration"
-_OVER = "The session has ended, or there was none. Nothing was changed."
+_MISSING = "token required: send Authorization: Bearer … with a token from [web] in the configuration"
+_OVER = "No valid session. Nothing was changed."
 _CHALLENGE = {"WWW-Authenticate": "Bearer"}
-_TOO_MANY = "too many wrong tokens came from this address: try again later"
-_TWICE = "{} came twice: send it once"
+_TOO_MANY = "too many wrong tokens from this address: try again later"
+_TWICE = "{} was sent twice: send it once"
 _FOREIGN = (
     "without a token only programs of this user on this machine may look, and nobody behind a proxy: set token_file "
     "under [web]"
 )
-_CROSS_SITE = "this request came from another site's page and was not carried out"
+_CROSS_SITE = "request from another site refused"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,13 +50,13 @@ class ReadOnlyReason:
 
 
 _BY_TOKEN = ReadOnlyReason(
-    "read-only token", "this token may look and not change anything: send the one that is set as `token` under [web]"
+    "read-only token", "this token is read-only: use the one set as `token` under [web]"
 )
 _BY_NAME = ReadOnlyReason(
-    "not one of acting_users", "this user may look and not change anything: acting_users under [web] names who may"
+    "not one of acting_users", "this user is read-only: add it to acting_users under [web]"
 )
 _WITHOUT_TOKEN = ReadOnlyReason(
-    "no token is set", "without a token you may look and not change anything over HTTP: set token_file under [web], "
+    "no token is set", "without a token, HTTP access is read-only: set token_file under [web], "
     "made by `openssl rand -base64 32`, and send Authorization: Bearer …",
 )
 
@@ -194,7 +194,7 @@ class Access:
             return None
         if not self._has_token:
             header = self._web.user_header if self._web else None
-            error, status = (f"the proxy tells no user: set {header}", 401) if header else (_FOREIGN, 403)
+            error, status = (f"the proxy sends no user: set {header}", 401) if header else (_FOREIGN, 403)
             return JSONResponse({"error": error}, status)
         if path == SIGN_IN:
             return None

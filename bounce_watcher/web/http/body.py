@@ -6,7 +6,7 @@ from typing import Any
 
 from bounce_watcher.service.operations.reported import Rows
 
-_NO_OBJECT = "is no JSON object; write a row as {\"recipient\": \"user@example.org\", …}"
+_NO_OBJECT = "is not a JSON object; write a row as {\"recipient\": \"user@example.org\", …}"
 
 
 class UnreadableError(Exception):
@@ -22,7 +22,7 @@ def rows_of(body: bytes) -> Rows:
         whole = json.loads(text)
     except (ValueError, RecursionError) as error:
         if not text.startswith("{"):
-            raise UnreadableError(f"the body is no JSON: {_told(error)}") from None
+            raise UnreadableError(f"the body is not JSON: {_told(error)}") from None
         return _lines(text)
     return enumerate(map(_row, whole if isinstance(whole, list) else [whole]))
 
@@ -33,7 +33,7 @@ def _lines(text: str) -> Iterator[tuple[int, Any]]:
         try:
             yield index, _row(json.loads(line))
         except (ValueError, RecursionError) as error:
-            yield index, ValueError(f"is no JSON: {_told(error)}")
+            yield index, ValueError(f"is not JSON: {_told(error)}")
 
 
 def _row(value: object) -> Any:

@@ -14,7 +14,7 @@ def page(status: int, title: str, what: str, request_id: str | None = None) -> R
 
 def away(failure: Exception) -> Response:
     log.warning("page could not be made", action="page_failed", trouble=str(failure))
-    return page(503, "The database cannot be reached", f"{failure}. Mail stays in the mailboxes until it can.")
+    return page(503, "Database not reachable", f"{failure}. Mail stays in the mailboxes meanwhile.")
 
 
 def away_as_json(failure: Exception) -> Response:
@@ -29,4 +29,4 @@ def crash(path: str, error: Exception, *, as_json: bool) -> Response:
     log.error("page failed", action="page_crashed", request=request_id, path=path, exc_info=error)
     if as_json:
         return JSONResponse({"error": f"this request failed, see the log for {request_id}"}, 500)
-    return page(500, "This page failed", "What happened stands in the log of the service.", request_id)
+    return page(500, "Page failed", "See the service log.", request_id)

@@ -51,7 +51,7 @@
     || (!getSelection().isCollapsed && getSelection().containsNode(part, true));
   const waits = () => parts().some(busy) || document.activeElement.matches("input, select, textarea");
   const tell = () => {
-    how.textContent = stopped() ? "Updates are stopped." : waits() ? "Updates wait while you are here." : "Looks again every 30 seconds.";
+    how.textContent = stopped() ? "Updates are stopped." : waits() ? "Updates wait while you use this part." : "Refreshes every 30 seconds.";
     stop.textContent = stopped() ? "Start updates" : "Stop updates";
   };
   const look = async () => {

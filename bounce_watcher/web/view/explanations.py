@@ -46,33 +46,33 @@ MATCHED_BY: Mapping[Evidence, str] = {
 
 TAILS: Mapping[EventType | None, str] = {
     EventType.HARD: "The report is about the address, so it counts against it.",
-    EventType.SOFT: "It may pass, so it counts only together with others.",
+    EventType.SOFT: "It is temporary, so it counts only together with others.",
     EventType.BLOCK: "The report is about the sender, so it never counts against the address.",
     EventType.UNDETERMINED: "It was not recognised, so nothing was decided.",
-    EventType.COMPLAINT: "The recipient wants no such mail, so one is enough.",
-    None: "This is no bounce, so it counts for nothing.",
+    EventType.COMPLAINT: "The recipient complained; one complaint is enough.",
+    None: "This is not a bounce, so it does not count.",
 }
 
 CLAUSES: Mapping[str, str] = {
     COMPLAINT_REASON: "the recipient marked a mail as spam",
     Reason.INVALID_RECIPIENT: "the mailbox does not exist",
     Reason.INVALID_DOMAIN: "the domain does not exist",
-    Reason.DOMAIN_REFUSES_MAIL: "the domain takes no mail",
+    Reason.DOMAIN_REFUSES_MAIL: "the domain does not accept mail",
     Reason.MAILBOX_MOVED: "the mailbox has moved",
-    Reason.MAILBOX_DISABLED: "the mailbox is switched off",
+    Reason.MAILBOX_DISABLED: "the mailbox is disabled",
     Reason.MAILBOX_FULL: "the mailbox is full",
-    Reason.MAILBOX_UNAVAILABLE: "the mailbox cannot be used just now",
+    Reason.MAILBOX_UNAVAILABLE: "the mailbox is temporarily unavailable",
     Reason.RECIPIENT_FILTERED: "the recipient's own filter refused the mail",
     Reason.MESSAGE_EXPIRED: "the mail could not be delivered in time",
     Reason.NETWORK_ERROR: "the receiving server did not answer",
-    Reason.MAIL_LOOP: "the mail went in circles at the recipient's side",
+    Reason.MAIL_LOOP: "the receiving side has a mail loop",
     Reason.SYSTEM_ERROR: "the receiving server failed",
-    Reason.SYSTEM_FULL: "the receiving server has no room",
+    Reason.SYSTEM_FULL: "the receiving server is full",
 }
 
 _ORDER = (State.SUPPRESSED, State.PENDING, State.WATCHING, State.RELEASED, State.ACTIVE)
 _NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
-NEVER_SEEN = "We have never seen a bounce for this address. That does not mean that mail arrives."
+NEVER_SEEN = "No bounce seen for this address. Mail may still not arrive."
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,10 +164,10 @@ def _said(case: ExplanationContext, suppression: Suppression) -> str:
     found = counted(case)
     if found is None:
         enough = " One report is enough." if isinstance(base(suppression.grounds), AtOnce | Again) else ""
-        said = f"{_who(case.rests_on)} said so on {_dates(case.rests_on)}." if case.rests_on else ""
+        said = f"{_who(case.rests_on)} reported this on {_dates(case.rests_on)}." if case.rests_on else ""
         return f"{said}{enough}".strip()
-    said = f"{_who(case.rests_on)} said so" if case.rests_on else "It was reported"
-    return f"{said} {_times(found.counted)}, {_on_days(found.days)}; the rule asks for {_asked(found)}."
+    said = f"{_who(case.rests_on)} reported this" if case.rests_on else "It was reported"
+    return f"{said} {_times(found.counted)}, {_on_days(found.days)}; the rule requires {_asked(found)}."
 
 
 def _asked(it: Counted) -> str:
@@ -205,12 +205,12 @@ def _dates(events: Sequence[BounceEvent]) -> str:
 
 def _reach(suppression: Suppression) -> str:
     if suppression.scope is Scope.GLOBAL:
-        return "It holds for all streams."
-    return f"It holds for the stream {harmless(suppression.stream, 80)}; other streams may still be sent."
+        return "It applies to all streams."
+    return f"It applies to stream {harmless(suppression.stream, 80)}; other streams are not affected."
 
 
 def _end(suppression: Suppression) -> str:
-    return f"It ends on {moment(suppression.until)}." if suppression.until else "It has no end."
+    return f"It ends on {moment(suppression.until)}." if suppression.until else "It is permanent."
 
 
 # ── the other states ────────────────────────────────────────────────────────────────────────────────────────────────
@@ -224,8 +224,8 @@ def _held(case: ExplanationContext) -> list[str]:
             told = f"It was reported that {clause}, but nothing" if clause else "Nothing"
             return [
                 f"Not suppressed. {told} proves that the report is about our mail, and more such reports than usual "
-                f"have come since {moment(alert.since)}.", "Nobody was told, and mail is still sent.",
-                "It is held until somebody decides, or until a later report is proven or finds room.",
+                f"have come since {moment(alert.since)}.", "Targets were not notified; mail is still sent.",
+                "It is held until someone decides or a later report counts.",
             ]
         what = f"“{reason(suppression.reason).lower()}”" if suppression and suppression.reason else "failures"
         is_provider = alert.subject.kind is SubjectKind.PROVIDER
@@ -233,11 +233,13 @@ def _held(case: ExplanationContext) -> list[str]:
         told = f"{who} reports {what}" if who else f"{what} is reported in the same words"
         return [
             f"Not suppressed. {told[0].upper()}{told[1:]} for far more addresses than usual since "
-            f"{moment(alert.since)}, so we wait.", "Nobody was told.", "It will be decided when the incident ends.",
+            f"{moment(alert.since)}, so it is held.", "Targets were not notified.",
+            "It is decided when the incident ends.",
         ]
     told = f"It was reported that {clause}; " if clause else ""
     return [
-        f"Not suppressed yet. {told}we wait to see whether many others are reported as well.", "Nobody was told.",
+        f"Not suppressed yet. {told}held briefly to see whether many others are reported too.",
+        "Targets were not notified.",
         "Mail may still be sent.",
     ]
 
@@ -260,26 +262,26 @@ def _released(case: ExplanationContext) -> list[str]:
     step = next((each for each in reversed(case.course) if each.state is State.RELEASED), None)
     on = f" on {moment(at)}" if at else ""
     if step is None:
-        return [f"Released{on}.", "The counter starts anew."]
+        return [f"Released{on}.", "The counter is reset."]
     if step.by is ChangedBy.CLOCK:
-        return [f"Allowed again{on}: the time of the suppression was over.",
+        return [f"Allowed again{on}: the suppression expired.",
                 "The next bounce of the same kind suppresses again."]
     who = _actor(case, step.at) or _RELEASED_BY[step.by]
-    return [_closed(f"Released{on} by {who}: {harmless(words.text(step.grounds))}"), "The counter starts anew."]
+    return [_closed(f"Released{on} by {who}: {harmless(words.text(step.grounds))}"), "The counter is reset."]
 
 
 _RELEASED_BY: Mapping[ChangedBy, str] = {
-    ChangedBy.CLOCK: "the clock", ChangedBy.PERSON: "hand", ChangedBy.PLATFORM: "the platform",
+    ChangedBy.CLOCK: "expiry", ChangedBy.PERSON: "hand", ChangedBy.PLATFORM: "the platform",
     ChangedBy.GUARD: "the outage guard",
     ChangedBy.UNDO: "an undo",
-    ChangedBy.RULES: "today's rules", ChangedBy.REPORT: "a report",
+    ChangedBy.RULES: "current rules", ChangedBy.REPORT: "a report",
 }
 
 
 def _active(case: ExplanationContext) -> list[str]:
     if not case.events:
         delivered = case.record.delivered_at
-        return ["Active.", f"Mail was accepted on {moment(delivered)}." if delivered else "No report is kept."]
+        return ["Active.", f"Mail was accepted on {moment(delivered)}." if delivered else "No report is stored."]
     last = case.events[0]
     if last.type is EventType.BLOCK:
         why = _why(last)
@@ -298,7 +300,7 @@ def not_counted(event: BounceEvent) -> str:
         return ""
     weak = event.exclusion.why is ExclusionKind.TOO_WEAK
     why = (
-        f"it is not certain that it was about this address ({MATCHED_BY[event.evidence]} only)" if weak
+        f"it may not be about this address ({MATCHED_BY[event.evidence]} only)" if weak
         else harmless(words.because(event.exclusion))
     )
     return _closed(f"The report of {_day(event.at)} does not count: {why}")
@@ -365,19 +367,19 @@ def of_event(event: BounceEvent) -> str:
     if event.type is EventType.BLOCK:
         return f"On {at} {who} refused our mail to {name}: {_why(event)}."
     if event.type is EventType.UNDETERMINED:
-        return f"On {at} {who} reported a failure to {name}, in words that no rule knows."
+        return f"On {at} {who} reported a failure to {name}, in words that no rule recognises."
     if event.type is None:
         return f"{what(event)} of {at} on mail to {name}."
-    return f"On {at} {who} reported of {name} that {clause_of(event.reason)}."
+    return f"On {at} {who} reported for {name} that {clause_of(event.reason)}."
 
 
 _WHAT_TO_DO: Mapping[str, str] = {
-    COMPLAINT_REASON: "A mail of ours was marked as spam in this mailbox. If that was not meant, write to us that you "
-                      "want our mail.",
-    Reason.MAILBOX_FULL: "Please make room in the mailbox.",
-    Reason.RECIPIENT_FILTERED: "Please look at the filter rules of the mailbox, and allow our address.",
+    COMPLAINT_REASON: "One of our mails was marked as spam in this mailbox. If that was a mistake, tell us that "
+                      "you want our mail.",
+    Reason.MAILBOX_FULL: "Please free up space in the mailbox.",
+    Reason.RECIPIENT_FILTERED: "Please allow our address in the mailbox's filters.",
 }
-_CHECK = "Please check the address for typing errors, or ask whoever runs the mailbox."
+_CHECK = "Please check the address for typos, or ask the mailbox provider."
 
 
 def reply(case: ExplanationContext) -> str | None:
@@ -392,9 +394,9 @@ def reply(case: ExplanationContext) -> str | None:
         return f"We stopped sending to {name} on {_day(suppression.since)}. {_WHAT_TO_DO[COMPLAINT_REASON]}"
     told = f"on {_dates(case.rests_on)}" if case.rests_on else f"until {_day(suppression.since)}"
     return (
-        f"Mail from us to {name} came back {told}: the receiving side says that {clause_of(suppression.reason)}. "
+        f"Mail from us to {name} came back {told}: the receiving server says that {clause_of(suppression.reason)}. "
         f"So we stopped sending to this address. {_WHAT_TO_DO.get(suppression.reason, _CHECK)} "
-        "Tell us when it is mended, and we will look at it again."
+        "Tell us once this is fixed, and we will check again."
     )
 
 
@@ -445,5 +447,5 @@ def quoted(event: BounceEvent, longest: int = 600) -> QuotedReply | None:
     match_end = min(at + len(quote), end)
     return QuotedReply(
         ("… " if start else "") + harmless(text[start:at], longest), harmless(text[at:match_end], longest),
-        harmless(text[match_end:end], longest) + (f" … ({len(text):,} characters in all)" if end < len(text) else ""),
+        harmless(text[match_end:end], longest) + (f" … ({len(text):,} characters in total)" if end < len(text) else ""),
     )

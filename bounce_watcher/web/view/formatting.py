@@ -21,11 +21,14 @@ _NEARLY_ALL = 99.5
 TYPES: Mapping[EventType, str] = {
     EventType.HARD: "About the address",
     EventType.COMPLAINT: "Complaints",
-    EventType.SOFT: "May pass",
+    EventType.SOFT: "Temporary",
     EventType.BLOCK: "About the sender",
     EventType.UNDETERMINED: "Not recognised",
 }
 """In the order in which they are stacked: what changes addresses comes first."""
+
+CSV_TYPES: Mapping[EventType, str] = {**TYPES, EventType.SOFT: "May pass"}
+"""Column names of downloads, on which scripts rely."""
 
 COLOURS: Mapping[EventType, str] = {
     EventType.HARD: "address", EventType.COMPLAINT: "complaint", EventType.SOFT: "counting",
@@ -35,39 +38,39 @@ COLOURS: Mapping[EventType, str] = {
 
 STATES: Mapping[State, tuple[str, str, str]] = {
     State.ACTIVE: ("Active", "is-ok", "Mail may be sent."),
-    State.WATCHING: ("Watching", "is-warn", "There were bounces, not enough to stop. Mail may be sent."),
-    State.PENDING: ("Held", "is-hold", "Would be suppressed, but the provider looks broken. Nobody was told."),
-    State.SUPPRESSED: ("Suppressed", "is-bad", "Do not send to these streams."),
-    State.RELEASED: ("Released", "is-info", "Allowed again. The counter starts anew."),
+    State.WATCHING: ("Watching", "is-warn", "Some bounces, too few to suppress. Mail may be sent."),
+    State.PENDING: ("Held", "is-hold", "Suppression held back for now. Targets are not notified."),
+    State.SUPPRESSED: ("Suppressed", "is-bad", "Do not send to this stream."),
+    State.RELEASED: ("Released", "is-info", "Allowed again. The counter is reset."),
 }
 """Word, class of the badge, and what it means."""
 
 DELIVERIES: Mapping[OutboxState, tuple[str, str]] = {
     OutboxState.DUE: ("Waiting", "is-warn"),
     OutboxState.DELIVERED: ("Delivered", "is-ok"),
-    OutboxState.DEAD: ("Gave up", "is-bad"),
-    OutboxState.SUPERSEDED: ("Replaced", ""),
+    OutboxState.DEAD: ("Dead letter", "is-bad"),
+    OutboxState.SUPERSEDED: ("Superseded", ""),
     OutboxState.DISCARDED: ("Dismissed", ""),
 }
 
 TRIES: Mapping[Disposition, tuple[str, str]] = {
-    Disposition.DELIVERED: ("Taken", "is-ok"),
+    Disposition.DELIVERED: ("Accepted", "is-ok"),
     Disposition.RETRY: ("Failed", "is-warn"),
-    Disposition.DEAD: ("Gave up", "is-bad"),
-    Disposition.GONE: ("Wants no more", "is-bad"),
-    Disposition.AGAIN: ("Too many at once", ""),
+    Disposition.DEAD: ("Dead letter", "is-bad"),
+    Disposition.GONE: ("Receiver gone", "is-bad"),
+    Disposition.AGAIN: ("Rate limited", ""),
 }
 
 BY: Mapping[ChangedBy, str] = {
-    ChangedBy.REPORT: "by a report", ChangedBy.CLOCK: "its time was over", ChangedBy.PERSON: "by a person",
+    ChangedBy.REPORT: "by a report", ChangedBy.CLOCK: "automatically", ChangedBy.PERSON: "by a person",
     ChangedBy.PLATFORM: "by the platform",
-    ChangedBy.GUARD: "by the outage guard", ChangedBy.UNDO: "by an undo", ChangedBy.RULES: "by today's rules",
+    ChangedBy.GUARD: "by the outage guard", ChangedBy.UNDO: "by an undo", ChangedBy.RULES: "by current rules",
 }
 
 ALERTS: Mapping[AlertKind, str] = {
     AlertKind.OUTAGE: "Outage guard", AlertKind.BLOCKS: "Blocked", AlertKind.FORGED: "Forged reports",
-    AlertKind.ENDPOINT: "Webhook disabled", AlertKind.MAILBOX: "Mailbox in trouble", AlertKind.QUIET: "No mail comes",
-    AlertKind.TARGET: "Target not told", AlertKind.FLOOD: "Flood",
+    AlertKind.ENDPOINT: "Webhook disabled", AlertKind.MAILBOX: "Mailbox failing", AlertKind.QUIET: "No incoming mail",
+    AlertKind.TARGET: "Target failing", AlertKind.FLOOD: "Flood",
 }
 
 REASONS: Mapping[str, str] = {
@@ -75,19 +78,19 @@ REASONS: Mapping[str, str] = {
     Reason.INVALID_RECIPIENT: "Mailbox does not exist",
     Reason.INVALID_DOMAIN: "Domain does not exist",
     Reason.MAILBOX_MOVED: "Mailbox moved",
-    Reason.MAILBOX_DISABLED: "Mailbox switched off",
+    Reason.MAILBOX_DISABLED: "Mailbox disabled",
     Reason.MAILBOX_FULL: "Mailbox full",
-    Reason.MESSAGE_EXPIRED: "Gave up after retries",
-    Reason.NETWORK_ERROR: "No answer from the server",
+    Reason.MESSAGE_EXPIRED: "Delivery timed out",
+    Reason.NETWORK_ERROR: "Server not responding",
     Reason.RECIPIENT_FILTERED: "Recipient's own filter",
-    Reason.SYSTEM_ERROR: "Server trouble there",
+    Reason.SYSTEM_ERROR: "Receiving server error",
     Reason.SYSTEM_FULL: "Server full",
     Reason.RATE_LIMITED: "Sending too fast",
     Reason.SPAM: "Content judged as spam",
     Reason.BLOCKLISTED: "Blocked: on a blocklist",
     Reason.BAD_REPUTATION: "Blocked: reputation",
-    Reason.AUTH_FAILURE: "Sign-in checks failed (SPF, DKIM, DMARC)",
-    Reason.MISSING_PTR: "No reverse DNS of the sender",
+    Reason.AUTH_FAILURE: "Authentication failed (SPF, DKIM, DMARC)",
+    Reason.MISSING_PTR: "Sender lacks reverse DNS",
     Reason.POLICY: "Refused by a policy",
     Reason.NOT_RFC_COMPLIANT: "Message breaks a standard",
     Reason.CONTENT_REJECTED: "Content refused",
@@ -95,7 +98,7 @@ REASONS: Mapping[str, str] = {
     Reason.RELAY_DENIED: "Relaying refused",
     Reason.TLS_FAILURE: "Encryption failed",
     Reason.SECURITY: "Refused by a security feature",
-    Reason.ALREADY_SUPPRESSED: "On the relay's own list",
+    Reason.ALREADY_SUPPRESSED: "Already suppressed by relay",
     Reason.UNKNOWN: "Not recognised",
 }
 """What the name of a reason alone does not say well enough."""
@@ -124,13 +127,13 @@ PROVIDERS: Mapping[str, tuple[str, str]] = {
 def provider(value: str) -> str:
     """`outlook.com` as "Microsoft"."""
     known = PROVIDERS.get(value)
-    return known[0] if known else harmless(value, LONGEST_NAME) or "No provider told"
+    return known[0] if known else harmless(value, LONGEST_NAME) or "Provider unknown"
 
 
 def reason(value: str | None) -> str:
     """`mailbox_full` as "Mailbox full"."""
     if not value:
-        return "No reason told"
+        return "Reason unknown"
     return REASONS.get(value) or value.replace("_", " ").capitalize()
 
 
@@ -140,14 +143,14 @@ def harmless(text: object, longest: int = LONGEST) -> str:
     """Without controls, marks of direction and invisible characters, which are shown by number; cut if it is long."""
     whole = "" if text is None else str(text)
     shown = for_page(whole[:longest])
-    return shown if len(whole) <= longest else f"{shown}… (cut here, {size(len(whole))} in all)"
+    return shown if len(whole) <= longest else f"{shown}… (cut here, {size(len(whole))} in total)"
 
 
-UNTIL_RESUMED = "it is sent nothing until it is resumed."
+UNTIL_RESUMED = "nothing is sent until it is resumed."
 
 
 def paused_target(target: str) -> str:
-    return f"{name(target)} is paused by a person: {UNTIL_RESUMED}"
+    return f"{name(target)} is paused: {UNTIL_RESUMED}"
 
 
 def command(*words: str, longest: int = LONGEST) -> str:

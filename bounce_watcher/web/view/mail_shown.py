@@ -58,7 +58,7 @@ def shown_mail(raw: bytes) -> ShownMail:
         tuple(fields[:MOST_FIELDS]), tuple(map(_text, readable[:MOST_TEXTS])),
         tuple(OtherPart(harmless(part.path, 40), harmless(part.content_type, 100), _bytes(part)) for part in others),
         harmless(message.content[: MOST_SHOWN * 2].decode("utf-8", "replace"), MOST_SHOWN), size_in_bytes(len(raw)),
-        "The end of this mail is missing: it was cut off on its way or at a limit." if message.is_cut else None,
+        "This message is incomplete: it was truncated in transit or at a size limit." if message.is_cut else None,
     )
 
 

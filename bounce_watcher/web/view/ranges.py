@@ -148,9 +148,9 @@ def _between(query: Mapping[str, str], now: datetime) -> Range:
     behind = _moment(query["to"], "to", ends=True) if query.get("to") else now
     since = _moment(query["from"], "from", ends=False) if query.get("from") else behind - WEEK
     if since >= behind:
-        raise HTTPException(422, "this filter is not valid: from is after to")
+        raise HTTPException(422, "invalid filter: from is after to")
     if behind - since > LONGEST or since < _EARLIEST:
-        raise HTTPException(422, "this filter is not valid: a page shows two years at most")
+        raise HTTPException(422, "invalid filter: the maximum range is two years")
     length = behind - since
     unit = Unit.HOUR if length <= MOST_HOURS else Unit.DAY if length <= MOST_DAYS else Unit.WEEK
     span = _whole(since, behind, unit)
@@ -177,4 +177,4 @@ def _moment(told: str, name: str, *, ends: bool) -> datetime:
         at = datetime.fromisoformat(told)
         return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
     except (ValueError, OverflowError):
-        raise HTTPException(422, f"this filter is not valid: {name} is no date like 2026-03-17") from None
+        raise HTTPException(422, f"invalid filter: {name} is not a date like 2026-03-17") from None

@@ -26,11 +26,11 @@ class RateThreshold:
 
 
 BOUNCES = RateThreshold(
-    5, 10, "Amazon SES reviews an account from 5 % of hard bounces on and may pause it from 10 %",
+    5, 10, "Amazon SES reviews accounts at 5 % hard bounces and may pause them at 10 %",
     "https://docs.aws.amazon.com/ses/latest/dg/faqs-enforcement.html",
 )
 COMPLAINTS = RateThreshold(
-    0.1, 0.3, "Gmail and Yahoo ask for less than 0.1 % complaints, and never 0.3 %",
+    0.1, 0.3, "Gmail and Yahoo require less than 0.1 % complaints, never 0.3 %",
     "https://support.google.com/a/answer/81126",
 )
 

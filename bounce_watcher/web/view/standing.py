@@ -55,19 +55,19 @@ def _of_mailboxes(state: ServiceState, now: datetime) -> Iterator[StatusNotice]:
     for each in state.mailboxes:
         if each.trouble is not None and each.trouble_since is not None:
             yield StatusNotice(
-                "is-bad", f"Mailbox {name(each.name)} cannot be read",
-                f"{_since(each.trouble_since, now)}: {_ended(each.trouble)} What arrives stays in the mailbox and is "
-                f"not counted yet.", "/#mailboxes", "See the mailboxes",
+                "is-bad", f"Mailbox {name(each.name)} can't be read",
+                f"{_since(each.trouble_since, now)}: {_ended(each.trouble)} New mail stays in the mailbox, "
+                f"not counted yet.", "/#mailboxes", "View mailboxes",
             )
         elif each.stopped:
             yield StatusNotice("is-bad", f"Mailbox {name(each.name)} makes no progress",
-                         f"{_since(each.moved_at, now) if each.moved_at else ''}. What arrives stays in the mailbox.",
-                               "/#mailboxes", "See the mailboxes")
+                               f"{_since(each.moved_at, now) if each.moved_at else ''}. New mail stays in the mailbox.",
+                               "/#mailboxes", "View mailboxes")
         elif each.oldest_waiting_at is not None and now - each.oldest_waiting_at > LATE:
-            waiting = counted(each.waiting, "message waits", "messages wait")
+            waiting = counted(each.waiting, "unfiled message", "unfiled messages")
             yield StatusNotice("is-warn", f"Mailbox {name(each.name)} is behind:",
                                f"{waiting}, the oldest {_since(each.oldest_waiting_at, now)}.", "/#mailboxes",
-                               "See the mailboxes")
+                               "View mailboxes")
 
 
 def _of_quiet(
@@ -77,10 +77,10 @@ def _of_quiet(
     for each in state.mailboxes:
         pace, incident = paces.get(each.name), incidents.get(each.name)
         if pace is not None and each.is_quiet(pace):
-            where = (f"/incidents/{incident}", "Open incident") if incident else ("/#mailboxes", "See the mailboxes")
-            yield StatusNotice("is-warn", f"No mail comes to {name(each.name)}",
-                         f"{_since(pace.last_at, now)}; the longest usual pause was {age(pace.longest)}. Does mail "
-                               f"still leave with its return path?", *where)
+            where = (f"/incidents/{incident}", "Open incident") if incident else ("/#mailboxes", "View mailboxes")
+            yield StatusNotice("is-warn", f"No incoming mail in {name(each.name)}",
+                               f"{_since(pace.last_at, now)}; the longest usual pause was {age(pace.longest)}. Is its "
+                               f"return path still in use?", *where)
 
 
 def _of_others(state: ServiceState, queues: Mapping[str, Queue], now: datetime) -> Iterator[StatusNotice]:
@@ -90,15 +90,14 @@ def _of_others(state: ServiceState, queues: Mapping[str, Queue], now: datetime) 
             continue
         told = f"{_since(trouble.since, now)}: {_ended(trouble.text)}"
         if about.kind is AboutKind.WEBHOOK:
-            yield StatusNotice("is-bad", f"{name(about.name)} does not take what it is told",
-                               f"{told} Nothing is lost.",
-                               "/outbox", "Open the outbox")
+            yield StatusNotice("is-bad", f"{name(about.name)} is not accepting webhooks", f"{told} Nothing is lost.",
+                               "/outbox", "Open outbox")
         elif about.kind is AboutKind.FILING:
-            yield StatusNotice("is-warn", f"Mail of mailbox {name(about.name)} cannot be filed",
-                         f"{told} It is read and counted; each message waits where it is and is filed when it can be.",
-                               "/#mailboxes", "See the mailboxes")
+            yield StatusNotice("is-warn", f"Can't file mail of mailbox {name(about.name)}",
+                               f"{told} It is read and counted. Messages stay in place until they can be filed.",
+                               "/#mailboxes", "View mailboxes")
         else:
-            yield StatusNotice("is-bad", f"Trouble with {name(str(about))}", told)
+            yield StatusNotice("is-bad", f"Problem with {name(str(about))}", told)
 
 
 def _of_alerts(alerts: Sequence[Alert], now: datetime) -> Iterator[StatusNotice]:
@@ -106,62 +105,59 @@ def _of_alerts(alerts: Sequence[Alert], now: datetime) -> Iterator[StatusNotice]
         link = f"/incidents/{alert.id}"
         since = _since(alert.since, now)
         provider = alert.subject.provider
-        where = formatting.provider(provider) if provider else f"the words “{name(alert.subject.name)}”"
+        where = formatting.provider(provider) if provider else f"the text “{name(alert.subject.name)}”"
         if alert.kind is AlertKind.OUTAGE:
             held = counted(alert.still_held, "suppression is", "suppressions are")
-            yield StatusNotice("is-hold", f"The outage guard is on for {where}",
-                               f"{since}. {held} held; nobody was told.",
-                               link, "Open incident")
+            yield StatusNotice("is-hold", f"The outage guard is on for {where}", f"{since}. {held} held; "
+                               "targets not notified.", link, "Open incident")
         elif alert.kind is AlertKind.BLOCKS:
             of = f" of {alert.subject.ip}" if alert.subject.ip else ""
             yield StatusNotice("is-bad", f"{where} refuses our mail{of}",
                                f"{since}: {formatting.reason(alert.subject.reason).lower()}, "
-                               f"{counted(alert.count, 'time', 'times')} so far. It counts against no address.", link,
+                               f"{counted(alert.count, 'time', 'times')} so far. No address is affected.", link,
                                "Open incident")
         elif alert.kind is AlertKind.FORGED:
-            yield StatusNotice("is-warn", "Reports arrive that look forged or mixed up",
-                               f"{since}: {number(alert.count)} of them. None counts against an address.", link,
+            yield StatusNotice("is-warn", "Suspicious reports: forged or misattributed",
+                               f"{since}: {number(alert.count)} so far. No address is affected.", link,
                                "Open incident")
         elif alert.kind is AlertKind.FLOOD:
             held = counted(alert.still_held, "suppression is", "suppressions are")
-            yield StatusNotice("is-hold", "More unproven reports arrive than usual",
-                               f"{since}. {held} held until you decide; nobody was told.", link, "Open incident")
+            yield StatusNotice("is-hold", "Unusual number of unproven reports",
+                               f"{since}. {held} held until you decide; targets not notified.", link, "Open incident")
         elif alert.kind is AlertKind.ENDPOINT:  # of a mailbox and of a target the others here tell
-            yield StatusNotice("is-bad", f"{name(alert.subject.name)} takes nothing any more",
-                               f"{since}: it answered that it is gone. What it is still to be told waits.", "/outbox",
-                               "Open the outbox")
+            yield StatusNotice("is-bad", f"{name(alert.subject.name)} no longer accepts webhooks",
+                               f"{since}: it answered 410 Gone. Deliveries stay in the outbox.", "/outbox",
+                               "Open outbox")
 
 
 def _of_queues(queues: Mapping[str, Queue], now: datetime) -> Iterator[StatusNotice]:
     for target, queue in sorted(queues.items()):
         if queue.paused:
-            waiting = counted(queue.due, "delivery waits", "deliveries wait")
-            yield StatusNotice("is-info", f"A person paused {name(target)}:", f"{waiting}, and nothing is lost.",
-                               "/outbox", "Open the outbox")
+            waiting = counted(queue.due, "waiting delivery", "waiting deliveries")
+            yield StatusNotice("is-info", f"{name(target)} is paused:", f"{waiting}. Nothing is lost.",
+                               "/outbox", "Open outbox")
         if queue.dead:
-            told = counted(queue.dead, "delivery", "deliveries")
-            yield StatusNotice("is-bad", f"{told} to {name(target)} gave up:",
-                               "it was not told, and will not be by itself.",
-                               "/outbox?state=dead", "See which")
+            told = counted(queue.dead, "dead letter", "dead letters")
+            yield StatusNotice("is-bad", f"{told} for {name(target)}:", "not retried automatically.",
+                               "/outbox?state=dead", "View dead letters")
         if queue.oldest_at is not None and now - queue.oldest_at > LATE and not (queue.disabled or queue.paused):
-            told = counted(queue.due, "delivery waits", "deliveries wait")
+            told = counted(queue.due, "waiting delivery", "waiting deliveries")
             yield StatusNotice("is-warn", f"{told} for {name(target)},", f"the oldest {_since(queue.oldest_at, now)}.",
-                               "/outbox", "Open the outbox")
+                               "/outbox", "Open outbox")
 
 
 def _of_opt_outs(opt_outs: WaitingOptOuts, now: datetime) -> Iterator[StatusNotice]:
     if opt_outs.oldest_at is not None:
-        told = counted(opt_outs.number, "opt-out waits", "opt-outs wait")
-        yield StatusNotice("is-warn", f"{told} for a person,",
-                           f"the oldest {_since(opt_outs.oldest_at, now)}. Nobody is "
-                           "suppressed by an opt-out.", "/review/opt-outs", "See who asked")
+        told = counted(opt_outs.number, "open opt-out", "open opt-outs")
+        yield StatusNotice("is-warn", f"{told},", f"the oldest {_since(opt_outs.oldest_at, now)}. Opt-outs "
+                           "suppress nobody.", "/review/opt-outs", "View opt-outs")
 
 
 def advice(policy: PolicySettings, *, has_key: bool) -> Iterator[StatusNotice]:
     """What is no trouble, and should be known of the configuration."""
     if policy.counts_unproven:
         told = f"{danger(policy.flood)}. {remedy(has_key=has_key)}."
-        yield StatusNotice("is-info", "Reports count that nothing proves:", told, "/settings", "Settings")
+        yield StatusNotice("is-info", "Unproven reports count:", told, "/settings", "Settings")
 
 
 def _ended(text: str) -> str:
@@ -179,7 +175,7 @@ def all_is_well(
         parts.append(f"the last report came at {when(last, now)}" if last.date() == now.date()
                      else f"the last report came on {when(last, now)}")
     if queues and not any(queue.due for queue in queues.values()):
-        parts.append("everything is delivered")
+        parts.append("all deliveries done")
     told = ", ".join(filter(None, parts))
     return f"{told[0].upper()}{told[1:]}." if told else ""
 
@@ -235,7 +231,7 @@ def _mailbox(each: MailboxState, now: datetime) -> MailboxStatus:
 
 def _state(each: MailboxState, now: datetime) -> tuple[str, str]:
     if each.trouble is not None:
-        return ("Cannot be read", "is-bad")
+        return ("Unreadable", "is-bad")
     if each.stopped:
         return ("No progress", "is-bad")
     if each.last_read_at is None:
@@ -252,7 +248,7 @@ def waiting(queues: Mapping[str, Queue], now: datetime) -> tuple[int, str]:
     oldest = min((queue.oldest_at for queue in queues.values() if queue.oldest_at is not None), default=None)
     dead = sum(queue.dead for queue in queues.values())
     told = [f"oldest {age(now - oldest)}"] if oldest is not None else []
-    told += [f"{number(dead)} gave up"] if dead else []
-    return sum(queue.due for queue in queues.values()), "; ".join(told) or "nothing waits"
+    told += [f"{counted(dead, 'dead letter')}"] if dead else []
+    return sum(queue.due for queue in queues.values()), "; ".join(told) or "none waiting"
 
 

@@ -28,11 +28,11 @@ MOST_IDS = 10_000
 def _mail_address(text: str) -> MailAddress:
     address = parse_address(text)
     if address is None:
-        raise ValueError("is no address: write one like user@example.org")
+        raise ValueError("is not an address: write one like user@example.org")
     return address
 
 
-Because = Annotated[str, Field(min_length=1, max_length=LONGEST, pattern=r"\S", description="Why; kept and told")]
+Because = Annotated[str, Field(min_length=1, max_length=LONGEST, pattern=r"\S", description="Reason; logged and sent")]
 
 
 class _Asked(BaseModel):
@@ -43,7 +43,7 @@ class ToSuppress(_Asked):
     recipient: Annotated[str, Field(max_length=320), AfterValidator(_mail_address)]
     because: Because
     stream: Annotated[str | None, Field(min_length=1, max_length=LONGEST)] = None
-    until: Annotated[datetime | None, Field(description="RFC 3339, with a zone; for good where it is left out")] = None
+    until: Annotated[datetime | None, Field(description="RFC 3339, with a zone; permanent if omitted")] = None
 
 
 class ItemSelection(_Asked):
@@ -55,7 +55,7 @@ class ItemSelection(_Asked):
     @model_validator(mode="after")
     def _chooses(self) -> "ItemSelection":
         if not self.ids and self.target is None:
-            raise ValueError("chooses nothing: send ids, or a target")
+            raise ValueError("selects nothing: send ids or a target")
         return self
 
 
@@ -65,9 +65,9 @@ def suppress(request: Request, asked: ToSuppress) -> Response:
     context, now = context_of(request), utcnow()
     stream = asked.stream or usual_stream(context.settings)
     if stream is None:
-        raise HTTPException(422, "stream: is needed, as there are several")
+        raise HTTPException(422, "stream: is required, as there are several")
     if asked.until is not None and (asked.until.tzinfo is None or asked.until <= now):
-        raise HTTPException(422, "until: must lie ahead, with a zone: write it as 2027-01-01T00:00:00Z")
+        raise HTTPException(422, "until: must be in the future, with a zone: write it as 2027-01-01T00:00:00Z")
     context.ledger.suppress(
         asked.recipient, stream, _actor(request, asked.because), announce=announcer(context.settings), until=asked.until
     )
@@ -131,7 +131,7 @@ def pause(request: Request, asked: ToPause) -> Response:
     """Sends nothing more to a target until it is resumed; changed: 0 where it is paused already. 404: no such target"""
     context = context_of(request)
     if asked.target not in {each.name for each in context.settings.receivers}:
-        raise HTTPException(404, "no target of the configuration has this name")
+        raise HTTPException(404, "no configured target has this name")
     return json_answer({"changed": int(context.ledger.pause(asked.target, _actor(request, asked.because)))})
 
 

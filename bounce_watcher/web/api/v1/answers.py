@@ -46,7 +46,7 @@ class Event(ApiObject):
     quote: str | None
     evidence: Evidence
     doubt: str | None
-    counted: Annotated[Literal[True] | str, Field(description="true, or the words why it does not count")]
+    counted: Annotated[Literal[True] | str, Field(description="true, or the reason why it does not count")]
     grounds: Grounds
     feedback_type: str | None
     sent_message_id: str | None
@@ -54,7 +54,7 @@ class Event(ApiObject):
     mailbox: str | None
     source: str | None
     formerly: str | None
-    client_ip: Annotated[str | None, Field(description="the host that handed the report to your own mail server")]
+    client_ip: Annotated[str | None, Field(description="the host that delivered the report to your mail server")]
 
 
 class Suppression(ApiObject):
@@ -100,7 +100,7 @@ class OptOut(ApiObject):
     id: str
     at: datetime
     by: AskedBy
-    recipient: Annotated[str | None, Field(description="Who was mailed, where the return path or the report tells")]
+    recipient: Annotated[str | None, Field(description="The recipient, if the return path or the report names it")]
     evidence: Annotated[Evidence | None, Field(description="How far `recipient` is proven")]
     doubt: str | None
     sender: Annotated[str | None, Field(description="The address in From, which proves nothing")]
@@ -155,7 +155,7 @@ class Tried(ApiObject):
 class OutboxItemDetail(OutboxItem):
     """An item with its last tries, the last one first, and what a try would send now."""
 
-    request: Annotated[str | None, Field(description="Secrets and signatures masked; null where nothing is to be sent")]
+    request: Annotated[str | None, Field(description="Secrets and signatures masked; null if nothing will be sent")]
     tries: list[Tried]
 
 
@@ -192,7 +192,7 @@ class Changed(BaseModel):
 
 class Retried(Changed):
     paused: Annotated[list[str], Field(description=(
-        "Targets among theirs that a person paused: these are sent nothing until they are resumed"
+        "Paused targets among them: these get nothing until resumed"
     ))]
 
 
@@ -203,5 +203,5 @@ class Stats(BaseModel):
     until: datetime
     total: int
     sent: Annotated[int | None, Field(description="Mails that the platform reported as sent; null: none reported")]
-    opt_outs: Annotated[int, Field(description="Requests for no more mail, which are no reports")]
+    opt_outs: Annotated[int, Field(description="Opt-outs, which are not reports")]
     rows: list[dict[str, str | int]]

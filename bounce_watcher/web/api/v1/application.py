@@ -17,12 +17,12 @@ from bounce_watcher.web.context import WebContext
 from bounce_watcher.web.http import failures
 
 _PROBLEMS: Mapping[int | str, dict[str, Any]] = {
-    400: {"model": Problem, "description": "The body can't be read, or a field that says who asks came twice"},
+    400: {"model": Problem, "description": "The body is unreadable, or an authentication field was sent twice"},
     401: {"model": Problem, "description": "No token, or a wrong one"},
-    403: {"model": Problem, "description": "Whoever asks may look and not change anything, or not even look"},
-    422: {"model": Problem, "description": "A parameter or the body is not as it must be"},
+    403: {"model": Problem, "description": "The caller is read-only or has no access"},
+    422: {"model": Problem, "description": "A parameter or the body is invalid"},
     429: {"model": Problem, "description": "Too many wrong tokens from this address: try again after Retry-After"},
-    503: {"model": Problem, "description": "The database is away: try again"},
+    503: {"model": Problem, "description": "The database is not reachable: try again"},
 }
 
 _TOKEN = HTTPBearer(auto_error=False, description="`token` or `read_token` under [web] in the configuration")

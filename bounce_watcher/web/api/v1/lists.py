@@ -54,7 +54,7 @@ After = Annotated[str | None, Field(max_length=4096, description="`next` of the 
 def _written(value: object) -> object:
     """A number would be taken for seconds since 1970."""
     if isinstance(value, str) and value.lstrip("+-").replace(".", "").isdigit():
-        raise ValueError("is no time: write it as 2026-11-24T06:00:00Z")
+        raise ValueError("is not a time: write it as 2026-11-24T06:00:00Z")
     return value
 
 
@@ -159,7 +159,7 @@ def delivery(request: Request, item_id: Annotated[str, Path(max_length=LONGEST)]
     context = context_of(request)
     item = next(context.ledger.outbox(OutboxFilter(id=item_id)), None)
     if item is None:
-        raise HTTPException(404, "there is no item of this id")
+        raise HTTPException(404, "no item has this id")
     sent, _ = rehearse_among(context.settings.receivers, item, utcnow())
     tries = [tried_row(tried) for tried in context.ledger.deliveries.tries(item.id)]
     return json_answer({**outbox_row(item), "request": sent, "tries": tries})
@@ -199,5 +199,5 @@ def _moment(text: str) -> datetime:
     except ValueError:
         at = None
     if at is None or at.tzinfo is None:
-        raise HTTPException(422, "after: is not what `next` of an answer said: take it from there, or leave it out")
+        raise HTTPException(422, "after: must be a `next` value of an earlier answer, or omitted")
     return at

@@ -20,5 +20,5 @@ def read(place: str, size: int) -> Sequence[str]:
     except ValueError:
         values = None
     if not isinstance(values, list) or len(values) != size or not all(isinstance(each, str) for each in values):
-        raise HTTPException(422, "after: is not what `next` of an answer said: take it from there, or leave it out")
+        raise HTTPException(422, "after: must be a `next` value of an earlier answer, or omitted")
     return values

@@ -146,9 +146,9 @@ async def _body(request: Request) -> bytes:
                 if len(body) > MOST_BYTES:
                     raise _too_large()
     except TimeoutError:
-        raise HTTPException(408, f"the body did not come within {BODY_WITHIN} seconds") from None
+        raise HTTPException(408, f"the body did not arrive within {BODY_WITHIN} seconds") from None
     except ClientDisconnect:
-        raise HTTPException(400, "the body broke off") from None
+        raise HTTPException(400, "the body is incomplete") from None
     return bytes(body)
 
 

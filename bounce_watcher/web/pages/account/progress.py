@@ -14,7 +14,7 @@ def working(request: PageRequest) -> Response:
     if work is not None and work.is_over and work.trouble is None:
         return see(work.leads_to)
     is_moving = work is not None and not work.is_over and not request.query.get(_STILL)
-    title = "Nothing is under way" if work is None else "It broke off" if work.is_over else "Under way"
+    title = "No task running" if work is None else "Task interrupted" if work.is_over else "In progress"
     page = request.page("working.html", title, work=work, heading=title, is_moving=is_moving, seconds=LOOKS_AGAIN,
                       still=f"{request.url_path}?{_STILL}=1")
     if is_moving:

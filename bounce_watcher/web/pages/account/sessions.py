@@ -8,7 +8,7 @@ from bounce_watcher.web.request import PageRequest, post, see
 
 def end(request: PageRequest) -> Response:
     if not request.context.ledger.sessions.end([request.path["id"]], request.actor(None)):
-        raise HTTPException(404, "This session is over already: nothing was changed.")
+        raise HTTPException(404, "This session has already ended: nothing was changed.")
     return see("/settings?done=end-session#sessions")
 
 

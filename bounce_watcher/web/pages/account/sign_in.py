@@ -13,7 +13,7 @@ from bounce_watcher.web.view.formatting import age
 from bounce_watcher.web.view.render import html
 
 _WRONG = "This token is not valid."
-_NO_TOKEN = "Nobody can sign in: no token is set under [web] in the configuration."
+_NO_TOKEN = "Sign-in is off: no token is set under [web] in the configuration."
 
 
 def form(request: PageRequest) -> Response:

@@ -57,19 +57,19 @@ def what(alert: Alert) -> str:
     """"Microsoft: too many addresses said to be wrong at once", made harmless."""
     provider = alert.subject.provider
     if alert.kind is AlertKind.OUTAGE:
-        whom = formatting.provider(provider) if provider else f"The words “{name(alert.subject.name)}”"
-        return f"{whom}: too many addresses said to be wrong at once"
+        whom = formatting.provider(provider) if provider else f"The text “{name(alert.subject.name)}”"
+        return f"{whom}: unusual spike of invalid addresses"
     if alert.kind is AlertKind.BLOCKS:
         of = f" of {alert.subject.ip}" if alert.subject.ip else ""
         refuser, why = formatting.provider(provider or ""), formatting.reason(alert.subject.reason).lower()
         return f"{refuser} refuses our mail{of}: {why}"
     return {
-        AlertKind.FORGED: "Reports that look forged or mixed up",
-        AlertKind.ENDPOINT: f"{name(alert.subject.name)} takes nothing any more",
-        AlertKind.MAILBOX: f"Mailbox {name(alert.subject.name)} is not read",
-        AlertKind.QUIET: f"No mail comes to {name(alert.subject.name)}",
-        AlertKind.TARGET: f"{name(alert.subject.name)} does not take what it is told",
-        AlertKind.FLOOD: "More unproven reports than usual",
+        AlertKind.FORGED: "Forged or misattributed reports",
+        AlertKind.ENDPOINT: f"{name(alert.subject.name)} no longer accepts webhooks",
+        AlertKind.MAILBOX: f"Can't read mailbox {name(alert.subject.name)}",
+        AlertKind.QUIET: f"No incoming mail in {name(alert.subject.name)}",
+        AlertKind.TARGET: f"{name(alert.subject.name)} is not accepting webhooks",
+        AlertKind.FLOOD: "Unusual number of unproven reports",
     }[alert.kind]
 
 
@@ -128,7 +128,7 @@ def alert_of(request: PageRequest) -> Alert:
     """Raises HTTPException where there is none."""
     alert = request.context.ledger.alert(request.path["id"])
     if alert is None:
-        raise HTTPException(404, "No such incident: the link is damaged, or of another ledger.")
+        raise HTTPException(404, "No such incident: the link is invalid or from another database.")
     return alert
 
 
@@ -164,49 +164,48 @@ def _sentences(alert: Alert) -> list[str]:
     told = [f"{_since(alert)}: {_plainly(alert)}."]
     if alert.kind is AlertKind.OUTAGE:
         held = counted(alert.held, "suppression was", "suppressions were")
-        told.append(f"{held} held back; nobody is told of what is held.")
+        told.append(f"{held} held; targets are not notified while held.")
         told.append(
-            f"Of them {number(alert.released)} were released and {number(alert.confirmed)} confirmed, by hand or, at "
-            "its end, as something outside of it spoke against them." if alert.cleared
-            else "It is decided at the end of the incident, unless you do so before: whom something outside of it "
-                 "speaks against is suppressed, all others are released."
+            f"Of them, {number(alert.released)} were released and {number(alert.confirmed)} confirmed, by hand or "
+            "because of other evidence at the end." if alert.cleared
+            else "Decided when the incident ends, unless you decide earlier: addresses with other evidence are "
+                 "suppressed, all others are released."
         )
     elif alert.kind is AlertKind.FLOOD:
         told += _of_flood(alert)
     elif alert.kind is AlertKind.BLOCKS:
-        told.append("It is about the sender, so it counts against no address.")
+        told.append("This is a sender problem; no address is affected.")
     elif alert.kind is AlertKind.FORGED:
-        told.append("None of these reports counts against an address.")
+        told.append("These reports affect no address.")
     elif alert.kind is AlertKind.MAILBOX:
-        told.append("What arrives stays in the mailbox.")
+        told.append("New mail stays in the mailbox.")
     elif alert.kind is AlertKind.QUIET:
         told.append(_QUIET_ENDED if alert.cleared else _QUIET)
     else:
-        told.append("What it is still to be told waits in the outbox.")
+        told.append("Its deliveries wait in the outbox.")
     return told
 
 
 def _of_flood(alert: Alert) -> Iterator[str]:
     held = counted(alert.held, "suppression was", "suppressions were")
-    yield f"{held} held back; nobody is told of what is held, and mail to these addresses goes on."
+    yield f"{held} held; targets are not notified, and mail to these addresses continues."
     if alert.cleared:
-        yield f"Of them {number(alert.released)} were released and {number(alert.confirmed)} confirmed."
+        yield f"Of them, {number(alert.released)} were released and {number(alert.confirmed)} confirmed."
         return
     yield (
-        "They are held until you decide. Confirm them if you cleaned an old list or sent to many new addresses; then "
-        "so many count as usual. Release them if somebody makes bounces up, and undo what was suppressed before the "
-        "first was held. A later report that is proven, or finds room on another day, suppresses without you; a "
-        "delivery releases."
+        "They are held until you decide. Confirm them if you cleaned an old list or mailed many new addresses: the "
+        "usual number then adapts. Release them if the bounces are forged, and undo what was suppressed before the "
+        "first one was held. A later report that is proven, or within another day's limit, suppresses; a delivery "
+        "releases."
     )
 
 
 _QUIET = (
-    "The mailbox is read, but who takes mail no more is not known while reports go elsewhere. Send a mail to the "
-    "Return-Path of what you send: if it does not come here, the forward or a filter keeps it; if it does, your mail "
-    "may leave with another Return-Path. If you just send less than usual, nothing is wrong. Any mail ends this, that "
-    "one too."
+    "The mailbox is readable, but bounces may be going elsewhere. Send a mail to your Return-Path address. If it does "
+    "not arrive here, check forwarding and filters; if it does, your mail may use another Return-Path. If you just "
+    "send less than usual, nothing is wrong. Any new mail, including the test, ends this incident."
 )
-_QUIET_ENDED = "It ended as mail was read again, or as the mailbox was watched no more."
+_QUIET_ENDED = "It ended because mail arrived or the mailbox is no longer watched."
 
 def _plainly(alert: Alert) -> str:
     """What an alert rests on, in the words of these pages."""
@@ -219,8 +218,8 @@ def _plainly(alert: Alert) -> str:
     where = f"at {formatting.provider(provider)}" if provider else "in the same words"
     addresses = counted(found.count, "address was", "addresses were")
     return (
-        f"{addresses} reported as wrong for the first time {where} within {found.within_hours:g} h; usual is "
-        f"{found.usual:g}, the alarm comes from {found.alarm_from} on"
+        f"{addresses} reported invalid for the first time {where} within {found.within_hours:g} h; usual "
+        f"{found.usual:g}, threshold {found.alarm_from}"
     )
 
 
@@ -240,13 +239,13 @@ def _figures(alert: Alert, done: Sequence[LoggedAction]) -> Iterator[Number]:
         by_hand = any(each.action in _BY_HAND for each in done)
         is_decided_at_end = alert.cleared and alert.kind is AlertKind.OUTAGE and not by_hand
         ended = alert.ends_at if is_decided_at_end else None
-        yield Number("Held in all", number(alert.held))
+        yield Number("Total held", number(alert.held))
         yield Number("Released", number(alert.released), _decided("-state", ended))
         yield Number("Confirmed", number(alert.confirmed), _decided("state", ended))
-    yield Number("Reports held" if alert.kind is AlertKind.FLOOD else "Most within its window", number(alert.count))
+    yield Number("Reports held" if alert.kind is AlertKind.FLOOD else "Peak in window", number(alert.count))
     if alert.kind in {AlertKind.OUTAGE, AlertKind.BLOCKS, AlertKind.FLOOD}:
-        yield Number("All reports then" if alert.kind is AlertKind.BLOCKS else "Usual", f"{alert.usual:,.6g}")
-    yield Number("At most" if alert.kind is AlertKind.FLOOD else "Alarm from", number(alert.alarm_from))
+        yield Number("All reports" if alert.kind is AlertKind.BLOCKS else "Usual", f"{alert.usual:,.6g}")
+    yield Number("Limit" if alert.kind is AlertKind.FLOOD else "Threshold", number(alert.alarm_from))
     yield Number("Noticed", moment(alert.raised_at))
 
 
@@ -301,9 +300,9 @@ def _chart(request: PageRequest, alert: Alert) -> IncidentChart | None:
     lines = [(_name(at, step), links.events(Span(at, at + step), of), counts.get(at, 0)) for at in places]
     bars = [charts.Bar((charts.BarSegment(_COLOURS[alert.kind], many),), link, f"{told}: {number(many)}")
             for told, link, many in lines]
-    sentence = f"Its reports per {word}, from a day before it; UTC."
+    sentence = f"Reports per {word}, from 24 h before; UTC."
     if alert.kind is AlertKind.OUTAGE:
-        sentence += " As the guard counts them: each address once, and none that was known to be wrong before."
+        sentence += " Counted as the guard does: each newly invalid address once."
         sentence += f" {guard_words(alert, request.now)}: shaded."
     shades = [
         shade(alert, [Bin(at, at + step) for at in places], request.now)

@@ -30,16 +30,15 @@ class RulingWords:
 WORDS = {
     Ruling.RELEASE: RulingWords(
         "Release", "Releasing", "would be released",
-        "They were not real: nothing that was reported of these addresses until now counts any more.",
-        "The incident goes on until its reports are usual again: who is reported after this is held anew.",
-        "Single addresses can be suppressed by hand; the whole cannot be undone.",
+        "The reports were not real: none so far about these addresses will count.",
+        "The incident stays open until reports are normal: addresses reported later are held again.",
+        "You can suppress single addresses by hand; this can't be reversed in bulk.",
     ),
     Ruling.CONFIRM: RulingWords(
         "Confirm", "Confirming", "would be suppressed",
-        "They are real: each is suppressed by your decision, which neither the end of the incident nor an undo takes "
-        "back.",
-        "The incident goes on until its reports are usual again: who is reported after this is held as before.",
-        "It can be undone: filter the recipients, and release what the filter shows, those suppressed by hand too.",
+        "The reports are real: each address is suppressed. Neither the end of the incident nor an undo reverses it.",
+        "The incident stays open until reports are normal: addresses reported later are held too.",
+        "To reverse it, filter the recipients and release them, including those suppressed by hand.",
     ),
 }
 
@@ -49,7 +48,7 @@ def _decision(request: PageRequest, alert: Alert, ruling: Ruling) -> many.BulkAc
     return many.BulkAction(
         many.RULED, lambda wanted, dry_run: request.context.ledger.rule(alert.id, ruling, wanted, dry_run=dry_run),
         alert.id, doing=WORDS[ruling].doing, done="decided on",
-        nothing="This incident holds nobody any more: nothing was changed.",
+        nothing="This incident holds no address now: nothing was changed.",
         shell=command("bounce-watcher", "alerts", ruling.value, alert.id, "--because", "…", "--dry-run"),
         leads_to=listing.address(page, [("done", ruling.value)]), again=f"{page}/{ruling.value}",
     )
@@ -59,7 +58,7 @@ def _preview(request: PageRequest, ruling: Ruling) -> Response:
     alert, listener = alert_of(request), many.Listener(request)
     told, back = WORDS[ruling], f"/incidents/{alert.id}"
     title, links = f"{told.verb} all held: {what(alert)}", [
-        (f"{back}/held.csv", "All of them as CSV"), (f"{back}/held.jsonl", "as JSON Lines")
+        (f"{back}/held.csv", "Download CSV"), (f"{back}/held.jsonl", "Download JSON Lines")
     ]
     decision = _decision(request, alert, ruling)
     found = many.outline(request, decision, listener)
@@ -73,8 +72,8 @@ def _preview(request: PageRequest, ruling: Ruling) -> Response:
         title, f"{told.verb} {addresses}", back,
         (f"{addresses} {told.change}. {told.meaning}", *many.some(found.changed, many.RULED.line)), (found.seen,),
         listener.sentences(len(found.changed) if ruling is Ruling.RELEASE else 0),
-        (*many.spared(found), *stays, "What was decided before, and complaints, stay as they are."), told.undo,
-        because="Why? (kept in the log, and told)" if ruling is Ruling.CONFIRM else "Why? (kept in the log)",
+        (*many.spared(found), *stays, "Earlier decisions and complaints are unchanged."), told.undo,
+        because="Why? (kept in the log and sent)" if ruling is Ruling.CONFIRM else "Why? (kept in the log)",
         because_required=True, count=len(found.changed), is_danger=True,
     )
     return show(request, preview, links)

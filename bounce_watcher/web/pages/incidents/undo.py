@@ -27,8 +27,8 @@ from bounce_watcher.words.rows import explained
 REASONS = (*(each.value for each in Reason), COMPLAINT_REASON)
 _STANDS = frozenset({State.SUPPRESSED, State.PENDING})
 _CHOOSES = ("from", "to", "provider", "domain", "reason")
-_FOR_GOOD = ("What was reported then never counts again. Single addresses can be suppressed again by hand; the whole "
-             "cannot be undone.")
+_FOR_GOOD = ("These reports will never count again. You can suppress single addresses by hand; this can't be "
+             "reversed in bulk.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ def _of_alert(request: PageRequest) -> UndoRequest:
     alert = alert_of(request)
     incident = Incident.of(alert)
     if incident is None:
-        raise HTTPException(409, "This incident counts against nobody, so there is nothing to undo.")
+        raise HTTPException(409, "This incident affects no address, so there is nothing to undo.")
     shell = command("bounce-watcher", "undo", "--alert", alert.id, "--dry-run")
     return UndoRequest(incident, what(alert), alert.id, f"/incidents/{alert.id}", shell)
 
@@ -60,18 +60,18 @@ def _chosen(request: PageRequest) -> UndoRequest | None:
         raise ValueError(asked.problem)
     if asked.since is None or asked.until is None:
         if any(request.query.get(each) for each in _CHOOSES):
-            raise ValueError("An undo needs to know when it was: fill in from and to.")
+            raise ValueError("Enter the times: from and to.")
         return None
     named = {each: request.query.get(each, "").strip() or None for each in ("provider", "domain", "reason")}
     if named["reason"] is not None and named["reason"] not in REASONS:
-        raise ValueError(f"{harmless(named['reason'], 60)} is no reason.")
+        raise ValueError(f"{harmless(named['reason'], 60)} is not a reason.")
     provider = named["provider"]
     incident = Incident(
         asked.since, asked.until, domain=named["domain"], reason=named["reason"],
         provider=provider and provider_of(provider, provider),
     )
     if "@" in (incident.domain or "") + (incident.provider or ""):
-        raise ValueError("An address is no domain and no provider: its own page releases it.")
+        raise ValueError("Enter a domain or provider. To release an address, open its page.")
     flags = {"provider": incident.provider, "domain": incident.domain, "reason": incident.reason}
     flagged = chain.from_iterable((f"--{flag}", value) for flag, value in flags.items() if value)
     times = ("--from", formatting.iso(incident.since), "--to", formatting.iso(incident.until))
@@ -92,7 +92,7 @@ def _decision(request: PageRequest, wanted: UndoRequest) -> many.BulkAction[Undo
             step=asked.step,
         ),
         wanted.subject, doing="Undoing for", done="undone",
-        nothing="There is nothing to undo any more: nothing was changed.", shell=wanted.shell,
+        nothing="There is nothing left to undo: nothing was changed.", shell=wanted.shell,
         leads_to=listing.address(result, [*here, ("done", "undo")]), again=listing.address(request.url_path, here),
     )
 
@@ -116,13 +116,13 @@ def _released(found: many.Outline[UndoOutcome], was: State) -> int:
 def _changes(found: many.Outline[UndoOutcome]) -> Iterator[str]:
     held, in_force = _released(found, State.PENDING), _released(found, State.SUPPRESSED)
     yield (
-        f"{counted(held + in_force, 'suppression')} would end: {number(held)} held (nobody was told of them), "
+        f"{counted(held + in_force, 'suppression')} would end: {number(held)} held (targets never notified), "
         f"{number(in_force)} in force."
     )
     reports = counted(sum(each.events for each in found.changed), "report")
     yield (
-        f"{reports} on {counted(len(found.changed), 'address', 'addresses')} would count no more, neither alone nor as "
-        "a confirmation."
+        f"{reports} on {counted(len(found.changed), 'address', 'addresses')} would no longer count, alone or as "
+        "confirmation."
     )
     yield from many.some(found.changed, _line)
 
@@ -130,13 +130,13 @@ def _changes(found: many.Outline[UndoOutcome]) -> Iterator[str]:
 def _stays(found: many.Outline[UndoOutcome]) -> Iterator[str]:
     stay = sum(each.state in _STANDS for each in found.changed)
     if stay:
-        yield f"{counted(stay, 'suppression')} stands on other grounds: it stays." if stay == 1 else (
-            f"{number(stay)} suppressions stand on other grounds: they stay.")
+        yield f"{counted(stay, 'suppression')} has other grounds: it stays." if stay == 1 else (
+            f"{number(stay)} suppressions have other grounds: they stay.")
     free = sum(not each.released and each.state not in _STANDS for each in found.changed)
     if free:
-        yield f"{counted(free, 'address', 'addresses')} may be sent to already: only the reports count no more."
-    yield "Reports of other times, of others, and what was decided by hand stay as they are."
-    yield "What comes late, or is imported later, needs another undo."
+        yield f"{counted(free, 'address', 'addresses')} can already receive mail: only their reports are discarded."
+    yield "Other reports and manual decisions are unchanged."
+    yield "Later reports need another undo."
 
 
 # ── the pages ───────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -153,7 +153,7 @@ def _preview(request: PageRequest, wanted: UndoRequest) -> Response:
         wanted.back, (when, *_changes(found)), (found.seen,), listener.sentences(_released(found, State.PENDING)),
         tuple(_stays(found)), _FOR_GOOD, because_required=True, count=len(found.changed), is_danger=True,
     )
-    files = zip(_exports(request), ("All of it as CSV", "as JSON Lines"), strict=True)
+    files = zip(_exports(request), ("Download CSV", "Download JSON Lines"), strict=True)
     return show(request, preview, list(files), action=listing.here(request))
 
 
@@ -184,7 +184,7 @@ def undo(request: PageRequest) -> Response:
     except ValueError as error:
         raise HTTPException(422, f"{error} Nothing was changed.") from None
     if wanted is None:
-        raise HTTPException(422, "An undo needs to know when it was: nothing was changed.")
+        raise HTTPException(422, "Enter the times: from and to. Nothing was changed.")
     return many.carry_out(request, _decision(request, wanted))
 
 
@@ -209,7 +209,7 @@ def download(request: PageRequest) -> Response:
     except ValueError as error:
         raise HTTPException(400, str(error)) from None
     if wanted is None:
-        raise HTTPException(400, "An undo needs to know when it was.")
+        raise HTTPException(400, "Enter the times: from and to.")
     everybody = many.rehearsed(request, _decision(request, wanted), announcer(request.context.settings))
     return listing.download(request, listing.filters(request, (), _CHOOSES), _DOWNLOAD, everybody)
 

@@ -14,8 +14,8 @@ RETRIED = (OutboxState.DEAD, OutboxState.DUE, OutboxState.DELIVERED)
 DISMISSED = (OutboxState.DEAD, OutboxState.DUE)
 """States out of which a person may do so."""
 LONGEST_ANSWER, LONGEST_ERROR = 2000, 160
-STAYS = ("The state of the address stays as it is; the target is left believing what it was told before.",)
-FOR_GOOD = "It cannot be undone."
+STAYS = ("The address keeps its state; the target keeps its last known state.",)
+FOR_GOOD = "This can't be reversed."
 _NUMBERS = re.compile(r"(?<![\w.])(?:[0-9a-f]*\d[0-9a-f-]{7,}|\d{4,})(?!\w)", re.IGNORECASE)
 _ADDRESS = re.compile(r"[^\s<>\"'(),;:]+@[^\s<>\"'(),;:]+")
 
@@ -31,7 +31,7 @@ def told(item: OutboxItem) -> str:
 def error_of(answer: str | None) -> str:
     """What was answered, without what differs from one delivery to the next."""
     text = " ".join(harmless(answer or "", LONGEST_ANSWER).split())
-    return _NUMBERS.sub("#", without_addresses(text))[:LONGEST_ERROR] or "no answer kept"
+    return _NUMBERS.sub("#", without_addresses(text))[:LONGEST_ERROR] or "no stored answer"
 
 
 def without_addresses(text: str) -> str:
@@ -51,7 +51,7 @@ _CHANGED: Mapping[str, tuple[str, str]] = {
     "retry": ("delivery is due again", "deliveries are due again"),
     "discard": ("delivery is dismissed", "deliveries are dismissed"),
 }
-_SWITCHED = {"pause": f"is paused: {UNTIL_RESUMED}", "resume": "is resumed: what waits is sent."}
+_SWITCHED = {"pause": f"is paused: {UNTIL_RESUMED}", "resume": "is resumed: waiting deliveries are sent."}
 DONE = frozenset({*_CHANGED, *_SWITCHED, "test"})
 """Actions of which `outcome` tells."""
 
@@ -62,16 +62,16 @@ def outcome(done: LoggedAction, paused: Iterable[str], *, of_target: bool = Fals
     `of_target`: its subject is the name of one.
     """
     if done.action == "test":
-        colour, verb = ("is-ok", "took") if done.count else ("is-bad", "did not take")
+        colour, verb = ("is-ok", "accepted") if done.count else ("is-bad", "did not accept")
         return colour, f"{name(done.subject)} {verb} the test of {moment(done.at)}: {harmless(done.because)}"
     if done.action in _SWITCHED:
         return "is-ok", f"{name(done.subject)} {_SWITCHED[done.action]}"
     changed = counted(done.count, *_CHANGED[done.action])
     if done.action == "retry" and not done.count and of_target:
-        changed = f"Nothing that gave up is sent again; {name(done.subject)} is in use"
+        changed = f"No dead letters to retry; {name(done.subject)} is enabled"
     if done.action == "discard":
         return "is-ok", f"{changed}."
     waits = " ".join(map(paused_target, paused))
     if waits or not done.count:
         return "is-ok", f"{changed}. {waits}".rstrip()
-    return "is-ok", f"{changed}, to be sent with the next round."
+    return "is-ok", f"{changed}, sent with the next run."

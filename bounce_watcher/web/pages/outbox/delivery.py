@@ -34,7 +34,7 @@ def _item(request: PageRequest) -> OutboxItem:
     """Raises HTTPException where there is none of that id."""
     item = next(request.context.ledger.outbox(OutboxFilter(id=request.path["id"])), None)
     if item is None:
-        raise HTTPException(404, "No such delivery: the link is damaged, or of another ledger.")
+        raise HTTPException(404, "No such delivery: the link is invalid or from another database.")
     return item
 
 
@@ -69,8 +69,8 @@ def _as_curl(request: PageRequest, item: OutboxItem) -> str | None:
 
 def _request_heading(item: OutboxItem) -> str:
     if item.state is OutboxState.DELIVERED:
-        return "What was sent"
-    return "What the next try sends" if item.state is OutboxState.DUE else "What a try would send"
+        return "Sent request"
+    return "Next request" if item.state is OutboxState.DUE else "Request if retried"
 
 
 def _sentence(item: OutboxItem, paused: Pause | None, now: datetime) -> str:
@@ -81,20 +81,20 @@ def _sentence(item: OutboxItem, paused: Pause | None, now: datetime) -> str:
         return _waits(item, target, tries, now)
     after = f", after {tries}" if item.attempts else ""
     return {
-        OutboxState.DELIVERED: f"{target} took it" + (f"{after}." if item.attempts > 1 else " at the first try."),
-        OutboxState.DEAD: f"Gave up after {tries}: {target} was not told. It is tried no more unless a person retries "
+        OutboxState.DELIVERED: f"{target} accepted it" + (f"{after}." if item.attempts > 1 else " at the first try."),
+        OutboxState.DEAD: f"Dead letter after {tries}: {target} did not receive it. No further tries unless you retry "
                           "it.",
-        OutboxState.SUPERSEDED: f"Replaced: {target} is told a newer state of the address instead; this is never sent.",
-        OutboxState.DISCARDED: f"Dismissed by a person{after}: {target} is never told of it.",
+        OutboxState.SUPERSEDED: f"Superseded by a newer state of the address for {target}; never sent.",
+        OutboxState.DISCARDED: f"Dismissed by a person{after}: never sent to {target}.",
     }[item.state]
 
 
 def _waits(item: OutboxItem, target: str, tries: str, now: datetime) -> str:
     if item.attempts:
-        return f"{target} has not taken it in {tries}; the next one is at {when(item.next_attempt_at, now)}."
+        return f"{target} has not accepted it after {tries}; next try at {when(item.next_attempt_at, now)}."
     if item.next_attempt_at > now:
         return f"Waits until {when(item.next_attempt_at, now)} to be sent to {target}."
-    return f"Waits to be sent to {target}, behind what was written before it."
+    return f"Waits to be sent to {target}, after earlier deliveries."
 
 
 # ── what may be done ────────────────────────────────────────────────────────────────────────────────────────────────
@@ -102,18 +102,18 @@ def _waits(item: OutboxItem, target: str, tries: str, now: datetime) -> str:
 def retry(request: PageRequest) -> Response:
     item = _item(request)
     if item.state not in RETRIED:
-        raise HTTPException(409, "It is dismissed or replaced, so it is never sent: nothing was changed.")
+        raise HTTPException(409, "It is dismissed or superseded, so it can't be sent: nothing was changed.")
     by = request.actor(because(request, required=False))
     if not request.context.ledger.retry(by, ids=[item.id], state=item.state):
-        raise HTTPException(409, "It cannot be sent: a newer state stands behind it, its content is erased, or it is "
-                                 "on its way just now.")
+        raise HTTPException(409, "It can't be sent: a newer state exists, its content is erased, or it is "
+                                 "being sent now.")
     return see(f"/outbox/{item.id}?done=retry")
 
 
 def dismiss_preview(request: PageRequest) -> Response:
     item = _open_item(request)
     return show(request, Preview(
-        f"Dismiss the delivery to {name(item.target)}", "Dismiss", f"/outbox/{item.id}",
+        f"Dismiss the delivery to {name(item.target)}", "Dismiss delivery", f"/outbox/{item.id}",
         (told(item),), (item.id, item.state), ("Nothing: it is never sent.",), STAYS, FOR_GOOD, is_danger=True,
     ))
 
@@ -129,7 +129,7 @@ def dismiss(request: PageRequest) -> Response:
 def _open_item(request: PageRequest) -> OutboxItem:
     item = _item(request)
     if item.state not in DISMISSED:
-        raise HTTPException(409, "It waits no more, so there is nothing to dismiss.")
+        raise HTTPException(409, "It is no longer waiting, so it can't be dismissed.")
     return item
 
 

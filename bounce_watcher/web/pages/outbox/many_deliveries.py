@@ -38,13 +38,13 @@ MOST_AT_ONCE = 10_000
 """Deliveries that a filter shows and that are changed at once."""
 
 _SUCH: Mapping[OutboxState, tuple[str, str]] = {
-    OutboxState.DEAD: ("delivery that gave up", "deliveries that gave up"),
-    OutboxState.DUE: ("delivery that waits", "deliveries that wait"),
-    OutboxState.DELIVERED: ("delivery that was taken", "deliveries that were taken"),
+    OutboxState.DEAD: ("dead letter", "dead letters"),
+    OutboxState.DUE: ("waiting delivery", "waiting deliveries"),
+    OutboxState.DELIVERED: ("accepted delivery", "accepted deliveries"),
 }
 _REPLACED = (
-    "delivery would be marked as replaced: a newer state of the address waits or was taken",
-    "deliveries would be marked as replaced: newer states of the addresses wait or were taken",
+    "delivery would be marked as superseded by a newer state",
+    "deliveries would be marked as superseded by newer states",
 )
 
 
@@ -101,7 +101,7 @@ Choose = Callable[[PageRequest, Way], DeliverySelection]
 
 def _used_again(request: PageRequest, chosen: DeliverySelection) -> Iterator[str]:
     disabled = request.context.ledger.deliveries.disabled()
-    return (f"{name(target)} is used again, whatever it answered before." for target in chosen.targets
+    return (f"{name(target)} is enabled again, whatever it answered before." for target in chosen.targets
             if target in disabled)
 
 
@@ -111,11 +111,11 @@ def _to_send(request: PageRequest, chosen: DeliverySelection) -> Iterator[str]:
     paused, disabled = ledger.paused(), ledger.deliveries.disabled()
     for target, many in chosen.targets.items():
         if many:
-            yield f"{number(many)} to {name(target)}, each under the id that it had, in their order."
+            yield f"{number(many)} to {name(target)}, with the same ids, in order."
         if target in paused:
             yield paused_target(target)
         elif target in disabled:
-            yield f"What waits for {name(target)} already."
+            yield f"Deliveries already waiting for {name(target)}."
 
 
 def _retry(request: PageRequest, chosen: DeliverySelection, why: str) -> int:
@@ -137,11 +137,11 @@ def _dismiss(request: PageRequest, chosen: DeliverySelection, why: str) -> int:
 
 RETRY = Way(
     "Retry", "retry", RETRIED, (OutboxState.DEAD,), "be due at once", _used_again, _to_send,
-    ("What a newer state has replaced is not sent: it must not overtake. What lost its content stays.",),
-    "It cannot be undone once it is sent; what waits again can be dismissed.", _retry,
+    ("Superseded deliveries are not sent. Those without content stay.",),
+    "This can't be reversed once sent; waiting deliveries can be dismissed.", _retry,
 )
 DISMISS = Way(
-    "Dismiss", "discard", DISMISSED, DISMISSED, "be dismissed: never sent", lambda *_: (),
+    "Dismiss", "discard", DISMISSED, DISMISSED, "be dismissed and never sent", lambda *_: (),
     lambda *_: ("Nothing: they are never sent.",), STAYS, FOR_GOOD, _dismiss, is_danger=True,
 )
 
@@ -155,7 +155,7 @@ def _of_target(request: PageRequest, way: Way) -> DeliverySelection:
     is_cut = len(found) == MOST_COUNTED
     if error is not None:
         found = [item for item in found if error_of(item.last_answer) == error]
-        where += f" that met “{harmless(error, LONGEST_ERROR)}”"
+        where += f" that failed with “{harmless(error, LONGEST_ERROR)}”"
     items, replaced = _parted(request, way, found)
     numbers: Mapping[OutboxState, int] = Counter(item.state for item in items)
     notes = []
@@ -168,18 +168,18 @@ def _of_target(request: PageRequest, way: Way) -> DeliverySelection:
     return DeliverySelection(
         f"deliveries to {where}", target, (), items, numbers, {target: sum(numbers.values())}, way.is_danger, replaced,
         whole=target if error is None else None, notes=notes,
-        links=((listing.address("/outbox", [("state", "dead"), ("target", target)]), "All that gave up for it"),),
+        links=((listing.address("/outbox", [("state", "dead"), ("target", target)]), "View dead letters"),),
     )
 
 
-_AT_MOST = "So many are not looked at one by one: it is fewer where some lost their content or were replaced."
+_AT_MOST = "At most: those without content or superseded are skipped."
 
 
 def _queue(request: PageRequest, target: str) -> Queue:
     """Raises HTTPException where no target is named."""
     queue = request.context.ledger.queues().get(target)
     if queue is None and target not in {each.name for each in request.context.settings.receivers}:
-        raise HTTPException(404, "No target of that name is told anything.")
+        raise HTTPException(404, "No target has this name.")
     return queue or Queue()
 
 
@@ -195,7 +195,7 @@ def _parted(
 
 
 def _nothing(way: Way) -> HTTPException:
-    why = " (what lost its content is sent no more)" if way is RETRY else ""
+    why = " (deliveries without content can't be sent)" if way is RETRY else ""
     return HTTPException(409, f"There is nothing here to {way.verb.lower()}{why}: nothing was changed.")
 
 
@@ -214,10 +214,10 @@ def _of_filter(request: PageRequest, way: Way) -> DeliverySelection:
     words = without_addresses("; ".join(chip.text for chip in asked.chips))[:LONGEST_ERROR]
     notes = [f"The filter: {words}."]
     if len(found) > MOST_AT_ONCE:
-        notes.append(f"There are more: these are the last {number(MOST_AT_ONCE)} that were written. Do the rest after "
-                     "it.")
+        notes.append(f"Only the newest {number(MOST_AT_ONCE)} are included. Repeat for the "
+                     "rest.")
     return DeliverySelection(
-        counted(len(items), "delivery", "deliveries") if items else "what the filter shows", words, filter_of(request),
+        counted(len(items), "delivery", "deliveries") if items else "filtered deliveries", words, filter_of(request),
         items, Counter(item.state for item in items), _by_target(items, replaced), True, replaced, notes=notes,
     )
 
@@ -231,9 +231,9 @@ def _by_target(items: Sequence[OutboxItem], replaced: Sequence[OutboxItem]) -> M
 def _asked(request: PageRequest) -> listing.Filters:
     """Raises HTTPException where an address names no filter, or one that we do not know."""
     asked = listing.filters(request, FILTERS)
-    unknown = f"This link contains a filter we do not know: {', '.join(asked.unknown)}." if asked.unknown else ""
+    unknown = f"This link contains an unknown filter: {', '.join(asked.unknown)}." if asked.unknown else ""
     if asked.problem or unknown or not asked.chips:
-        raise HTTPException(422, asked.problem or unknown or "Nothing is chosen: set a filter first.")
+        raise HTTPException(422, asked.problem or unknown or "Nothing selected: set a filter first.")
     return asked
 
 
@@ -272,7 +272,7 @@ def _called(request: PageRequest, way: Way, chosen: DeliverySelection) -> tuple[
     if chosen.count:
         return f"{way.verb} {chosen.what}", f"{way.verb} {counted(chosen.count, 'delivery', 'deliveries')}"
     if chosen.whole is not None and chosen.whole in request.context.ledger.deliveries.disabled():
-        return (f"Use {name(chosen.whole)} again",) * 2
+        return (f"Enable {name(chosen.whole)} again",) * 2
     return f"{way.verb} {chosen.what}", f"{way.verb}: sends nothing"
 
 

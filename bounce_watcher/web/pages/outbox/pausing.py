@@ -29,7 +29,7 @@ class Switch:
 
     @property
     def waiting(self) -> str:
-        return counted(self.queue.due, "delivery waits", "deliveries wait")
+        return counted(self.queue.due, "waiting delivery", "waiting deliveries")
 
 
 def _switch(request: PageRequest, *, is_paused: bool) -> Switch:
@@ -37,7 +37,7 @@ def _switch(request: PageRequest, *, is_paused: bool) -> Switch:
     target, ledger = request.query.get("target", ""), request.context.ledger
     paused = ledger.paused().get(target)
     if paused is None and target not in {each.name for each in request.context.settings.receivers}:
-        raise HTTPException(404, "No target of the configuration has that name.")
+        raise HTTPException(404, "No configured target has this name.")
     if (paused is not None) is not is_paused:
         raise HTTPException(409, f"It is {'not paused' if is_paused else 'paused already'}: nothing was changed.")
     return Switch(target, ledger.queues().get(target, Queue()), paused)
@@ -47,11 +47,11 @@ def pause_preview(request: PageRequest) -> Response:
     here = _switch(request, is_paused=False)
     return show(request, Preview(
         f"Pause {name(here.target)}", "Pause", "/outbox",
-        (f"Nothing more is sent to {name(here.target)} until a person resumes it. What is on its way arrives, and it "
-         "may take some seconds until the service heeds it.",),
+        (f"Nothing more is sent to {name(here.target)} until you resume it. Deliveries in flight finish; the pause "
+         "takes a few seconds to apply.",),
         here.seen, ("Nothing, until it is resumed.",),
-        (f"{here.waiting} now: nothing of it is lost, nor of what is added, and nothing counts as failed.",
-         "Addresses are suppressed and released as before; the target learns of it later."),
+        (f"{here.waiting} now. Nothing is lost, and nothing counts as failed.",
+         "Addresses are still suppressed and released; the target is notified later."),
         "It can be resumed at any time.", because_required=True,
     ), action=listing.here(request))
 
@@ -69,9 +69,9 @@ def resume_preview(request: PageRequest) -> Response:
     assert here.paused is not None
     return show(request, Preview(
         f"Resume {name(here.target)}", "Resume", "/outbox",
-        (f"It is paused. {paused_since(here.paused, request.now)}.", f"{here.waiting}: that is sent from now on."),
-        here.seen, (f"What waits, in its order: {number(here.queue.due)} to {name(here.target)}.",),
-        ("A target that keeps a list is told the newest state of each address alone.",), "It can be paused again.",
+        (f"It is paused. {paused_since(here.paused, request.now)}.", f"{here.waiting}: sent from now on."),
+        here.seen, (f"Waiting deliveries, in order: {number(here.queue.due)} to {name(here.target)}.",),
+        ("Targets that keep a list get only the newest state per address.",), "It can be paused again.",
     ), action=listing.here(request))
 
 

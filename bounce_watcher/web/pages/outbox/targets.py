@@ -94,11 +94,11 @@ def _line(
 ) -> TargetLine:
     trouble = request.context.state().troubles.get(receiver.about) if receiver else None
     if receiver is None:
-        state, since = ("Not in the configuration", "is-warn"), "What waits for it is sent to nobody."
+        state, since = ("Not configured", "is-warn"), "Its waiting deliveries are not sent."
     elif paused is not None:
-        state, since = ("Paused by a person", "is-hold"), paused_since(paused, request.now)
+        state, since = ("Paused", "is-hold"), paused_since(paused, request.now)
     elif disabled is not None:
-        state = ("Wants no more", "is-bad")
+        state = ("Receiver gone", "is-bad")
         since = _since(*disabled, request.now)
     elif trouble is not None:
         state = ("Failing", "is-bad")
@@ -106,7 +106,7 @@ def _line(
     elif queue.due:
         state, since = ("Delivering", "is-ok"), ""
     else:
-        state, since = ("Nothing waits", "is-ok"), ""
+        state, since = ("Idle", "is-ok"), ""
     oldest = age(request.now - queue.oldest_at) if queue.oldest_at else "–"
     kind = receiver.about.kind.capitalize() if receiver else "–"
     return TargetLine(target, kind, state, since, queue, throughput, oldest, receiver is not None)
@@ -207,7 +207,7 @@ def test(request: PageRequest) -> Response:
     target = request.form.get("target", "")
     receiver = next((each for each in request.context.settings.receivers if each.name == target), None)
     if receiver is None:
-        raise HTTPException(404, "No target of the configuration has that name.")
+        raise HTTPException(404, "No configured target has this name.")
     taken, answer = _tried(receiver, request.now)
     request.context.ledger.log_act(Act(request.actor(answer[:LONGEST_REASON]), "test", target), int(taken))
     return see(listing.address("/outbox", [("done", "test"), ("on", target)]))
@@ -223,7 +223,7 @@ def _tried(receiver: Receiver, now: datetime) -> tuple[bool, str]:
     finally:
         channel.close()
     if attempt.disposition is Disposition.DELIVERED:
-        return True, attempt.answer or "it is there"
+        return True, attempt.answer or "reachable"
     return False, "; ".join(explained(receiver, attempt))
 
 

@@ -27,8 +27,8 @@ from bounce_watcher.web.view import formatting
 from bounce_watcher.web.view.formatting import harmless
 from bounce_watcher.words import grounds as words
 
-_CAN_SUPPRESS_AGAIN = "It can be undone: suppress the address again."
-_CAN_RELEASE = "It can be undone: release the address."
+_CAN_SUPPRESS_AGAIN = "To reverse it, suppress the address again."
+_CAN_RELEASE = "To reverse it, release the address."
 
 
 def _standing(request: PageRequest) -> list[Suppression]:
@@ -62,9 +62,9 @@ def release_preview(request: PageRequest) -> Response:
     what = Preview(
         f"Release {harmless(address_of(request), 320)}", f"Release in {_streams(len(standing))}", _back(request),
         tuple(map(_told, standing)), _seen(standing), _would_hear(request, NoticeType.RELEASED, standing),
-        ("What was reported stays in the history. It counts no more.",), _CAN_SUPPRESS_AGAIN,
-        because="What proves that the recipient wants this mail? (kept in the log)" if complaint
-        else "Why? (kept in the log, and told)",
+        ("Reports stay in the history but no longer count.",), _CAN_SUPPRESS_AGAIN,
+        because="Proof that the recipient wants this mail (kept in the log)" if complaint
+        else "Why? (kept in the log and sent)",
         because_required=True, cancel_first=complaint,
     )
     return show(request, what)
@@ -83,7 +83,7 @@ def release(request: PageRequest) -> Response:
 def _demand_standing(request: PageRequest) -> list[Suppression]:
     standing = _standing(request)
     if not standing:
-        raise HTTPException(409, "Nothing stands against this address any more, so there is nothing to release.")
+        raise HTTPException(409, "This address is not suppressed, so there is nothing to release.")
     return standing
 
 
@@ -93,7 +93,7 @@ def _streams(count: int) -> str:
 
 def _told(each: Suppression) -> str:
     state = formatting.STATES[each.state][0]
-    until = f"until {formatting.moment(each.until)}" if each.until else "for good"
+    until = f"until {formatting.moment(each.until)}" if each.until else "permanently"
     return (
         f"{harmless(each.stream, 80)}: {state} since {formatting.moment(each.since)}, {until}: "
         f"{harmless(words.because(each.grounds), 300)}"
@@ -105,16 +105,16 @@ def _told(each: Suppression) -> str:
 def suppress_preview(request: PageRequest) -> Response:
     standing, streams = _standing(request), _known_streams(request)
     wanted = _wanted(request, streams[0])
-    stays = [f"{_told(each)}. What lasts as long already stays as it is." for each in standing]
+    stays = [f"{_told(each)}. A suppression that lasts longer is kept." for each in standing]
     what = Preview(
         f"Suppress {harmless(address_of(request), 320)}", "Suppress", _back(request),
-        ("The address is suppressed by hand in the stream that you choose.",), _seen(standing),
+        ("The address is suppressed by hand in the chosen stream.",), _seen(standing),
         _would_hear(request, NoticeType.SUPPRESSED, [wanted]),
-        tuple(stays) or ("Other streams may still be sent.",), _CAN_RELEASE,
-        because="Why? (kept in the log, and told)", because_required=True,
+        tuple(stays) or ("Other streams are not affected.",), _CAN_RELEASE,
+        because="Why? (kept in the log and sent)", because_required=True,
         inputs=(
             FormField("stream", "Stream", options=tuple((each, harmless(each, 80)) for each in streams)),
-            FormField("until", "Until (UTC)", "A day. Left empty, it holds for good.", type="date"),
+            FormField("until", "Until (UTC)", "A date. Empty: permanent.", type="date"),
         ),
     )
     return show(request, what)
@@ -155,9 +155,9 @@ def _day(request: PageRequest) -> datetime | None:
     try:
         until = datetime.fromisoformat(text).replace(tzinfo=UTC)
     except ValueError:
-        raise HTTPException(422, "Until is no day; write it as 2026-12-31. Nothing was changed.") from None
+        raise HTTPException(422, "Until is not a date; write it as 2026-12-31. Nothing was changed.") from None
     if until <= request.now or until > request.now + timedelta(days=36500):
-        raise HTTPException(422, "Until must lie ahead: nothing was changed.")
+        raise HTTPException(422, "Until must be in the future: nothing was changed.")
     return until
 
 
@@ -167,34 +167,34 @@ def forget_preview(request: PageRequest) -> Response:
     address = address_of(request)
     erased = request.context.ledger.forget_outline(address)
     changes = (
-        (erased.events, "event", "loses its words", "lose their words"),
+        (erased.events, "event", "loses its text", "lose their text"),
         (erased.messages, "mail", "is erased", "are erased"),
-        (erased.records, "record", "is filed under a keyed hash", "are filed under a keyed hash"),
+        (erased.records, "record", "is kept under a keyed hash", "are kept under a keyed hash"),
         (erased.webhooks, "delivery", "loses its content", "lose their content"),
         (erased.mails, "note of a sent mail", "is erased", "are erased"),
         (erased.protections, "protection", "ends", "end"),
-        (erased.opt_outs, "opt-out", "is filed under a keyed hash", "are filed under a keyed hash"),
+        (erased.opt_outs, "opt-out", "is kept under a keyed hash", "are kept under a keyed hash"),
     )
     told = tuple(
         f"{formatting.number(number)} {name if number == 1 else _plural(name)} {one if number == 1 else many}"
         for number, name, one, many in changes if number
     )
     stays = [
-        "Mail in mailbox folders, logs, backups of the database, and what platforms keep are out of reach.",
-        "Who did what by hand stays in the log, under a name that nobody but this ledger can read.",
+        "Mail in mailbox folders, logs, database backups and platform data are not erased.",
+        "Manual actions stay in the log under a pseudonym.",
     ]
     if erased.suppressions:
         stays.insert(0, f"It stays suppressed in {_streams(erased.suppressions)}, under the hash.")
     if erased.due:
-        stays.append(f"{_plural_of(erased.due, 'delivery')} still due: each keeps the address until it is taken or "
-                     "given up, and loses it then by itself.")
+        stays.append(f"{_plural_of(erased.due, 'delivery')} still due: each keeps the address until it is accepted or "
+                     "becomes a dead letter.")
     what = Preview(
-        f"Forget {harmless(address, 320)}", "Forget the address", _back(request),
-        (*(told or ("Nothing is stored on it but what other mail may say.",)),
-         "All kept mail and every text is looked through for the address, and the database file is cleaned, which may "
-         "take some minutes: it goes on without this page."),
-        ("forget", address_key(address)), stays=tuple(stays), undo="It cannot be undone.", is_danger=True,
-        inputs=(FormField("address", "Type the address to go on", type="email", required=True),),
+        f"Forget {harmless(address, 320)}", "Forget address", _back(request),
+        (*(told or ("No data about it remains, except in other people's mail.",)),
+         "All stored mail and text is searched for the address, and the database file is cleaned. This may take "
+         "minutes; you can leave the page."),
+        ("forget", address_key(address)), stays=tuple(stays), undo="This can't be reversed.", is_danger=True,
+        inputs=(FormField("address", "Type the address to confirm", type="email", required=True),),
         because_required=True,
     )
     return show(request, what)
@@ -203,7 +203,7 @@ def forget_preview(request: PageRequest) -> Response:
 def forget(request: PageRequest) -> Response:
     address = address_of(request)
     if address_key(request.form.get("address", "").strip()) != address_key(address):
-        raise HTTPException(422, "That is not the address: nothing was changed.")
+        raise HTTPException(422, "The address does not match: nothing was changed.")
     why = because(request, required=True)
     demand_seen(request, ("forget", address_key(address)), 1)
     ledger, back = request.context.ledger, _back(request)
@@ -221,7 +221,7 @@ def forget(request: PageRequest) -> Response:
 
 
 def _looked_through(mails: int) -> str:
-    return f"{formatting.counted(mails, 'kept mail')} looked through"
+    return f"{formatting.counted(mails, 'stored mail')} searched"
 
 
 def _plural(name: str) -> str:

@@ -23,7 +23,7 @@ from bounce_watcher.web.view.formatting import command, counted, number
 PATH = "/recipients/release"
 _WITH, _DONE = "with", "done"
 _WORDS = {
-    SkipReason.COMPLAINT: "those who complained", SkipReason.BY_HAND: "those suppressed by hand",
+    SkipReason.COMPLAINT: "addresses with complaints", SkipReason.BY_HAND: "manually suppressed addresses",
     SkipReason.PROTECTED: "protected",
 }
 
@@ -34,9 +34,9 @@ def _asked(request: PageRequest) -> Filters:
     if asked.problem:
         raise HTTPException(400, f"{asked.problem} Nothing was changed.")
     if asked.unknown:
-        raise HTTPException(400, f"There is no filter {', '.join(asked.unknown)}: nothing was changed.")
+        raise HTTPException(400, f"Unknown filter {', '.join(asked.unknown)}: nothing was changed.")
     if not asked.chips:
-        raise HTTPException(422, "Narrow the list down first: without a filter this would be everybody.")
+        raise HTTPException(422, "Set a filter first: without one, every recipient would be included.")
     return asked
 
 
@@ -62,7 +62,7 @@ def _decision(request: PageRequest, asked: Filters) -> many.BulkAction[Ruled]:
             _query(asked), replace(wanted, included=included), dry_run=dry_run
         ),
         subject_of(asked), doing="Releasing", done="released",
-        nothing="There is nothing to release any more: nothing was changed.", shell=_shell(request, asked),
+        nothing="There is nothing left to release: nothing was changed.", shell=_shell(request, asked),
         leads_to=listing.address(PATH, [*here, (_DONE, "release")]), again=listing.address(PATH, here),
     )
 
@@ -83,7 +83,7 @@ def _shell(request: PageRequest, asked: Filters) -> str:
 
 def release_preview(request: PageRequest) -> Response:
     asked, listener = _asked(request), many.Listener(request)
-    title = f"Release what the filter shows: {subject_of(asked)}"
+    title = f"Release {subject_of(asked)}"
     decision = _decision(request, asked)
     found = many.outline(request, decision, listener)
     if found.more:
@@ -94,11 +94,11 @@ def release_preview(request: PageRequest) -> Response:
     suppressions = counted(len(found.changed), "suppression")
     preview = Preview(
         title, f"Release {suppressions}", _back(request),
-        (f"{suppressions} would end. What was reported of these addresses until now counts no more.",
+        (f"{suppressions} would end. Past reports about these addresses no longer count.",
          *many.some(found.changed, many.RULED.line)), (found.seen,), listener.sentences(many.held(found)),
-        (*many.spared(found), "Other streams of these addresses, and who comes under the filter later."),
-        "It can be undone one by one only: suppress an address again.",
-        because="Why? (kept in the log, and told)", because_required=True, count=len(found.changed), is_danger=True,
+        (*many.spared(found), "Other streams of these addresses, and later matches of the filter."),
+        "This can't be reversed in bulk: suppress addresses one by one.",
+        because="Why? (kept in the log and sent)", because_required=True, count=len(found.changed), is_danger=True,
     )
     return show(request, preview, [*_exports(request), *_to_include(request, found)], action=here)
 
@@ -126,8 +126,8 @@ def _to_include(request: PageRequest, found: many.Outline[Ruled]) -> Iterator[tu
 
 def _exports(request: PageRequest) -> Iterator[tuple[str, str]]:
     kept = _without(request, _DONE)
-    yield listing.address(f"{request.url_path}.csv", kept), "All of it as CSV"
-    yield listing.address(f"{request.url_path}.jsonl", kept), "as JSON Lines"
+    yield listing.address(f"{request.url_path}.csv", kept), "Download CSV"
+    yield listing.address(f"{request.url_path}.jsonl", kept), "Download JSON Lines"
 
 
 def _back(request: PageRequest) -> str:

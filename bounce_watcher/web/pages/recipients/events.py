@@ -130,12 +130,12 @@ def _wanted(request: PageRequest) -> tuple[Filters, Query]:
     asked = listing.filters(request, FILTERS, _OTHERS)
     words = _words(request.query.get("q", ""))
     if len(words) > MOST_WORDS:
-        asked = replace(asked, problem=f"This filter is not valid: more than {MOST_WORDS} words.")
+        asked = replace(asked, problem=f"Invalid filter: more than {MOST_WORDS} words.")
     recipient, rid = None, request.query.get("rid")
     if rid:
         recipient = request.context.ledger.names.address(rid)
         if recipient is None:
-            asked = replace(asked, problem="This filter is not valid: the address that it names is not of this ledger.")
+            asked = replace(asked, problem="Invalid filter: its address is not in this database.")
     chips = [*asked.chips]
     if recipient is not None and rid:
         chips.append(Chip(f"address: {harmless(recipient, 320)}", listing.without(request, "rid", rid)))
@@ -235,38 +235,38 @@ def event_of(request: PageRequest) -> BounceEvent:
     name = request.path["id"]
     found = request.context.ledger.event(name)
     if found is None:
-        raise HTTPException(404, f"No event {harmless(name, 100)}. It may have been removed after its time.")
+        raise HTTPException(404, f"No event {harmless(name, 100)}. It may have been deleted.")
     return found
 
 
 def _steps(found: BounceEvent, followed: list[StateChange], told: list[OutboxItem]) -> Iterator[ReadingStep]:
     where = harmless(found.source or found.mailbox or "a file", 200)
     link = listing.address("/events", [("mailbox", found.mailbox)]) if found.mailbox else None
-    yield ReadingStep(
-        "Found", f"One mail in {where}, received on {formatting.moment(found.at)}.", link, "All of this mailbox"
-    )
-    by = f", read as {harmless(found.recognizer, 80)}" if found.recognizer else ""
+    yield ReadingStep("Found", f"One mail in {where}, received on {formatting.moment(found.at)}.", link, "Same mailbox")
+    by = f", parsed as {harmless(found.recognizer, 80)}" if found.recognizer else ""
     yield ReadingStep("Kind", f"{explanations.KINDS[found.kind]}{by}.")
     if said := _said(found):
         yield ReadingStep("Said", said)
     if found.rule:
         yield ReadingStep("Rule", f"{harmless(found.rule, 120)}: {explanations.what(found).lower()}.",
-                          listing.address("/events", [("rule", found.rule)]), "All by this rule")
+                          listing.address("/events", [("rule", found.rule)]), "Same rule")
     if found.formerly:
-        yield ReadingStep("Before", f"Older rules read it otherwise: {harmless(words.formerly(found.formerly))}.")
-    doubt = f" It is in doubt: {harmless(words.doubt(found.doubt))}." if found.doubt else ""
+        yield ReadingStep(
+            "Before", f"Older rules classified it differently: {harmless(words.formerly(found.formerly))}."
+        )
+    doubt = f" Doubtful: {harmless(words.doubt(found.doubt))}." if found.doubt else ""
     yield ReadingStep("Matched by", f"{explanations.MATCHED_BY[found.evidence].capitalize()}.{doubt}")
     if found.type is not None:
         yield ReadingStep("Counted", explanations.not_counted(found) or "It counts against the address.")
     for change in followed:
         yield ReadingStep("Decided", f"{formatting.STATES[change.state][0]} in {harmless(change.stream, 80)}: "
-                              f"{harmless(words.text(change.grounds) or 'no reason kept')}")
+                              f"{harmless(words.text(change.grounds) or 'no stored reason')}")
     for item in told:
         outcome = formatting.DELIVERIES[item.state][0].lower()
-        yield ReadingStep("Told", f"{harmless(item.target, 80)}: {item.type.value}, {outcome}.", f"/outbox/{item.id}",
-                          "The delivery")
+        yield ReadingStep("Notified", f"{harmless(item.target, 80)}: {item.type.value}, {outcome}.",
+                          f"/outbox/{item.id}", "View delivery")
     if found.type is not None and not told:
-        yield ReadingStep("Told", "Nobody was told of this report.")
+        yield ReadingStep("Notified", "No target was notified.")
 
 
 def _said(found: BounceEvent) -> str:
@@ -300,7 +300,7 @@ def _mail(request: PageRequest) -> tuple[BounceEvent, bytes]:
     found = event_of(request)
     raw = request.context.ledger.message(found.message_digest)
     if raw is None:
-        raise HTTPException(404, "The mail itself is kept no longer. What it said stands with the event.")
+        raise HTTPException(404, "The message is no longer stored. Its text is kept with the event.")
     return found, raw
 
 

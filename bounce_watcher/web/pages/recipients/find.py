@@ -25,7 +25,7 @@ def find(request: PageRequest) -> Response:
     if not text:
         return see("/recipients")
     if len(text) > LONGEST:
-        raise HTTPException(422, f"That is longer than {LONGEST} characters: look for less.")
+        raise HTTPException(422, f"The search text is longer than {LONGEST} characters: shorten it.")
     return see(_where(request, text))
 
 

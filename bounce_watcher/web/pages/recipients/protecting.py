@@ -17,8 +17,8 @@ from bounce_watcher.web.pages.shared.preview import FormField, Preview, show
 from bounce_watcher.web.request import PageRequest, get, post, see
 from bounce_watcher.web.view.formatting import counted, harmless, moment
 
-_NO_RULE = "No rule suppresses {} any more, whatever is reported. A person or a platform still may."
-_CAN_END = "It can be undone: the protection ends by a button, here and under Settings."
+_NO_RULE = "No rule will suppress {}. A person or a platform still can."
+_CAN_END = "To reverse it, stop protecting here or under Settings."
 _RELEASE, _STAYS = "release", "stays"
 
 
@@ -27,16 +27,16 @@ _RELEASE, _STAYS = "release", "stays"
 def protect_preview(request: PageRequest) -> Response:
     address, standing = address_of(request), _standing(request)
     domain = _domain_of(address)
-    stays = ["What was reported stays in the history."]
-    inputs = [FormField("what", "Whom", options=(
+    stays = ["Reports stay in the history."]
+    inputs = [FormField("what", "Protect", options=(
         ("address", harmless(address, 320)), ("domain", f"every address of {harmless(domain, 255)}"),
     ))]
     listener = many.Listener(request)
     if standing:
         streams = counted(len(standing), "stream")
-        stays.append(f"It is suppressed or held in {streams}: that stays, unless you choose to release it below.")
-        inputs.append(FormField("standing", "What stands against this address", options=(
-            (_STAYS, "stays until somebody releases it"), (_RELEASE, f"is released now, in {streams}"),
+        stays.append(f"It stays suppressed or held in {streams}, unless you release it below.")
+        inputs.append(FormField("standing", "Existing suppressions", options=(
+            (_STAYS, "stay until released"), (_RELEASE, f"are released now, in {streams}"),
         )))
         listener.hear(NoticeType.RELEASED, address, standing)
     sent = listener.sentences() if standing else ("Nothing is sent.",)
@@ -44,7 +44,7 @@ def protect_preview(request: PageRequest) -> Response:
         f"Protect {harmless(address, 320)}", "Protect", f"/recipients/{request.path['rid']}",
         (_NO_RULE.format("it"),), _seen(request, address, standing),
         tuple(f"If it is released: {each}" for each in sent) if standing else sent, tuple(stays), _CAN_END,
-        because="Why? (kept with it, and in the log)", because_required=True, inputs=tuple(inputs),
+        because="Why? (shown here and in the log)", because_required=True, inputs=tuple(inputs),
     ))
 
 
@@ -52,7 +52,7 @@ def protect(request: PageRequest) -> Response:
     address, standing = address_of(request), _standing(request)
     what, then = request.form.get("what"), request.form.get("standing", _STAYS)
     if what not in {"address", "domain"} or then not in {_STAYS, _RELEASE}:
-        raise HTTPException(422, "Choose whom to protect: nothing was changed.")
+        raise HTTPException(422, "Choose what to protect: nothing was changed.")
     why = because(request, required=True)
     demand_seen(request, _seen(request, address, standing), 1)
     _put(request, address_key(address) if what == "address" else f"@{_domain_of(address)}", why)
@@ -78,7 +78,7 @@ def _put(request: PageRequest, name: str, why: str) -> None:
     try:
         request.context.ledger.protect(name_of(name), request.actor(why))
     except ValueError as error:
-        raise HTTPException(422, f"It cannot be protected: {harmless(error, 300)}. Nothing was changed.") from None
+        raise HTTPException(422, f"Can't protect it: {harmless(error, 300)}. Nothing was changed.") from None
 
 
 # ── a domain ────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -87,7 +87,7 @@ def _domain_asked(request: PageRequest) -> str:
     """With its "@". Raises HTTPException for what is none."""
     text = request.query.get("domain", "").strip().removeprefix("@")
     if "@" in text:
-        raise HTTPException(422, "An address stands in no link: find it, and protect it on its own page.")
+        raise HTTPException(422, "To protect an address, search for it and open its page.")
     try:
         return name_of(f"@{text}")
     except ValueError as error:
@@ -98,12 +98,12 @@ def domain_preview(request: PageRequest) -> Response:
     name = _domain_asked(request)
     before = request.context.ledger.protection(name)
     told = (f"It is protected already, by {harmless(before.actor, 100)} since {moment(before.at)}: "
-            f"{harmless(before.because)}. What you say takes the place of that.",) if before else ()
+            f"{harmless(before.because)}. Your reason replaces it.",) if before else ()
     return show(request, Preview(
         f"Protect {name[1:]}", f"Protect {name[1:]}", "/settings#protected",
         (_NO_RULE.format(f"an address of {name[1:]}"), *told), _seen(request, name), stays=(
-            "Who is suppressed or held now stays so until somebody releases it.", "Domains below it are not meant.",
-        ), undo=_CAN_END, because="Why? (kept with it, and in the log)", because_required=True,
+            "Addresses suppressed or held now stay so until released.", "Subdomains are not included.",
+        ), undo=_CAN_END, because="Why? (shown here and in the log)", because_required=True,
     ), action=listing.address("/protect", [("domain", name[1:])]))
 
 
@@ -122,7 +122,7 @@ def _protection(request: PageRequest) -> Protection:
     name = ledger.names.address(request.path["rid"])
     found = ledger.protection(name) if name else None
     if found is None or name is None or address_key(found.name) != address_key(name):
-        raise HTTPException(404, "This is not protected by hand, or no longer: nothing was changed.")
+        raise HTTPException(404, "This is not protected by hand: nothing was changed.")
     return found
 
 
@@ -131,10 +131,10 @@ def end_preview(request: PageRequest) -> Response:
     return show(request, Preview(
         f"Stop protecting {harmless(it.name, 320)}", "Stop protecting", "/settings#protected",
         (f"Protected by {harmless(it.actor, 100)} since {moment(it.at)}: {harmless(it.because)}.",
-         "What is reported from now on counts again."), ("unprotect", it),
-        stays=("What was reported while it was protected does not count.",
-               "What the configuration protects stays protected."),
-        undo="It can be undone: protect it again.", because_required=True,
+         "New reports count again."), ("unprotect", it),
+        stays=("Reports received during protection do not count.",
+               "Protection by the configuration stays."),
+        undo="To reverse it, protect it again.", because_required=True,
     ))
 
 

@@ -28,7 +28,7 @@ def _read(request: PageRequest, event: BounceEvent, announce: many.Announce) -> 
     except PermanentFailure as error:
         raise HTTPException(422, f"{harmless(error, 300)}. Nothing was changed.") from None
     if found is None:
-        raise HTTPException(409, "The mail itself is kept no longer, so it cannot be read again.")
+        raise HTTPException(409, "The message is no longer stored, so it can't be reclassified.")
     return found
 
 
@@ -36,22 +36,22 @@ def preview(request: PageRequest) -> Response:
     event, listener = event_of(request), many.Listener(request)
     found = _read(request, event, listener)
     if not found:
-        return request.page("read_again.html", "Read again", back=path_of(event), what=explanations.what(event),
+        return request.page("read_again.html", "Reclassify", back=path_of(event), what=explanations.what(event),
                           rule=event.rule or event.recognizer)
     return show(request, Preview(
-        f"Read again: {explanations.what(event)} of {formatting.moment(event.at)}",
+        f"Reclassify: {explanations.what(event)} of {formatting.moment(event.at)}",
         f"Correct {counted(len(found), 'verdict')}",
         path_of(event), tuple(map(_change, found)), (_digest(found),), listener.sentences(), tuple(_stays(found)),
-        "The older verdict stays with the report, in words. It can be undone by other rules only.",
+        "The old verdict stays with the report as text. Only other rules can reverse this.",
         because_required=True, count=len(found),
     ), action=f"{path_of(event)}/again")
 
 
 def _change(found: ReclassifiedEvent) -> str:
-    after = f"today “{explanations.what(found.after)}” by {harmless(found.after.rule or 'no rule', 120)}"
-    whom = f"{harmless(found.after.recipient, 320)}" if found.after.recipient else "a recipient who is not named"
+    after = f"now “{explanations.what(found.after)}” by {harmless(found.after.rule or 'no rule', 120)}"
+    whom = f"{harmless(found.after.recipient, 320)}" if found.after.recipient else "an unnamed recipient"
     if found.before is None:
-        return f"{whom}: not seen before, {after}; it is decided on as a report that comes now"
+        return f"{whom}: not seen before, {after}; handled as a new report"
     before = f"was “{explanations.what(found.before)}” by {harmless(found.before.rule or 'no rule', 120)}"
     return f"{whom}: {before}, {after}{_moved(found)}"
 
@@ -64,9 +64,9 @@ def _moved(found: ReclassifiedEvent) -> str:
 
 
 def _stays(found: Sequence[ReclassifiedEvent]) -> Iterator[str]:
-    yield "How far the report is proven, and whom it is about, was settled when it came."
+    yield "Evidence and recipient were determined on arrival and stay."
     if any(each.before is None for each in found):
-        yield "What follows for a recipient who was not seen before is told only when it is done."
+        yield "The effect on new recipients is shown only afterwards."
 
 
 def _digest(found: Sequence[ReclassifiedEvent]) -> str:
@@ -82,7 +82,7 @@ def correct(request: PageRequest) -> Response:
     why = because(request, required=True)
     found = _read(request, event, many.Listener(request))
     if not found:
-        raise HTTPException(409, "It reads the same under today's rules: nothing was changed.")
+        raise HTTPException(409, "Same result under current rules: nothing was changed.")
     demand_seen(request, (_digest(found),), len(found))
     act = Act(request.actor(why), "reread", event.id)
     read_again(context.settings, context.ledger, event.message_digest, dry_run=False, act=act)

@@ -35,10 +35,10 @@ _SUPPRESSED = frozenset({State.SUPPRESSED, State.PENDING})
 ACTIONS = {
     "release": "Released by hand", "confirm": "Confirmed by hand", "suppress": "Suppressed by hand",
     "forget": "Forgotten on request", "protect": "Protected", "unprotect": "Protection ended",
-    "reread": "Read again",
+    "reread": "Reclassified",
     "undo": "Incident undone", "retry": "Sent again by hand", "discard": "Dismissed", "test": "Target tested",
     "pause": "Target paused", "resume": "Target resumed", "end-session": "Session ended",
-    "opt-out done": "Opt-out marked as done", "opt-out up": "Opt-out taken up again",
+    "opt-out done": "Opt-out marked as done", "opt-out up": "Opt-out reopened",
 }
 
 
@@ -87,7 +87,7 @@ def address_of(request: PageRequest) -> str:
     """Raises HTTPException where the name in the path is none of this ledger's."""
     address = request.context.ledger.names.address(request.path["rid"])
     if address is None:
-        raise HTTPException(404, "No such recipient: the link is damaged, or of another ledger.")
+        raise HTTPException(404, "No such recipient: the link is invalid or from another database.")
     return address
 
 
@@ -154,7 +154,7 @@ def _sentence(it: RecipientFacts, case: ExplanationContext | None) -> str:
         return explanations.NEVER_SEEN
     if it.is_forgotten:
         return (
-            "Forgotten. Only the fact that it was forgotten, and where it stands, is kept. "
+            "Forgotten. Only this fact and its state are stored. "
             f"{formatting.STATES[case.record.state][2]}"
         )
     return explanations.sentence(case)
@@ -175,10 +175,10 @@ def _protected(request: PageRequest, address: str) -> Protected | None:
         return None
     what = f"{harmless(it.name[1:], 255)}, its domain," if it.name.startswith("@") else "It"
     if it.at is None:
-        return Protected(f"{what} stands under protected in the configuration, so no rule ever suppresses it.", None)
+        return Protected(f"{what} is protected by the configuration, so no rule suppresses it.", None)
     return Protected(
         f"{what} is protected by {harmless(it.by, 100)} since {formatting.moment(it.at)}, "
-        "so no rule ever suppresses it: "
+        "so no rule suppresses it: "
         f"{harmless(it.because or '')}", f"/protected/{ledger.names.name(it.name)}/end",
     )
 
@@ -196,8 +196,8 @@ def _facts(it: RecipientFacts, case: ExplanationContext) -> Iterator[Fact]:
     suppression = case.record.suppression
     if suppression is not None:
         everywhere = suppression.scope.value == "global"
-        yield Fact("Holds for", "all streams" if everywhere else f"{harmless(suppression.stream, 80)} only")
-        yield Fact("Until", formatting.moment(suppression.until) if suppression.until else "for good")
+        yield Fact("Applies to", "all streams" if everywhere else f"{harmless(suppression.stream, 80)} only")
+        yield Fact("Until", formatting.moment(suppression.until) if suppression.until else "permanent")
     if grounds := explanations.why(case):
         yield Fact("Counted", harmless(words.because(grounds)))
     last = next(iter(case.rests_on[-1:] or case.events[:1]), None)
@@ -205,7 +205,7 @@ def _facts(it: RecipientFacts, case: ExplanationContext) -> Iterator[Fact]:
         yield Fact("Rule", harmless(last.rule, 120), listing.address("/events", [("rule", last.rule)]))
     if last is not None:
         yield Fact("Matched by", explanations.MATCHED_BY[last.evidence])
-    yield Fact("Told", _told(it.deliveries))
+    yield Fact("Notified", _told(it.deliveries))
 
 
 def _told(deliveries: Sequence[OutboxItem]) -> str:
@@ -286,7 +286,7 @@ def _of_event(event: BounceEvent) -> TimelineEntry:
 
 
 def _of_step(step: StateChange) -> TimelineEntry:
-    why = words.text(step.grounds) or "no reason kept"
+    why = words.text(step.grounds) or "no stored reason"
     text = f"for {harmless(step.stream, 60)}, {formatting.BY[step.by]}: {harmless(why, 300)}"
     return TimelineEntry(step.at, "", text, step.state)
 
@@ -294,12 +294,14 @@ def _of_step(step: StateChange) -> TimelineEntry:
 def _of_delivery(item: OutboxItem) -> TimelineEntry:
     answer = f": {harmless(item.last_answer, 120)}" if item.last_answer else ""
     text = f"{item.type.value} to {harmless(item.target, 80)}{answer}"
-    return TimelineEntry(item.created_at, f"Told, {formatting.DELIVERIES[item.state][0].lower()}", text, None,
+    return TimelineEntry(item.created_at, f"Notified, {formatting.DELIVERIES[item.state][0].lower()}", text, None,
                          f"/outbox/{item.id}", "delivery")
 
 
 def _of_opt_out(kept: KeptOptOut, known_as: str) -> TimelineEntry:
-    return TimelineEntry(kept.at, "Opt-out", sentence(kept, known_as), None, f"{OPT_OUTS}/{kept.id}/mail", "its mail")
+    return TimelineEntry(
+        kept.at, "Opt-out", sentence(kept, known_as), None, f"{OPT_OUTS}/{kept.id}/mail", "View message"
+    )
 
 
 def _of_action(done: LoggedAction) -> TimelineEntry:

@@ -36,24 +36,24 @@ NEWEST, OLDEST, PAGE = 4, 1, 25
 _FIELDS = ("id", "reason", "words", "code", "remote")
 _A_DAY = (
     ("10", "until it comes more than 10 times on one day"), ("100", "until it comes more than 100 times on one day"),
-    ("", "for good"),
+    ("", "permanently"),
 )
 
 STATES: Mapping[GroupState, tuple[str, str]] = {
-    GroupState.NEW: ("New", "is-warn"), GroupState.BACK: ("Back again", "is-bad"),
-    GroupState.DRAFTED: ("Rule drafted", "is-info"), GroupState.RULED: ("Rule on", "is-ok"),
+    GroupState.NEW: ("New", "is-warn"), GroupState.BACK: ("Recurring", "is-bad"),
+    GroupState.DRAFTED: ("Rule drafted", "is-info"), GroupState.RULED: ("Rule active", "is-ok"),
     GroupState.ASIDE: ("Set aside", ""),
 }
 """Word, and class of the badge."""
 
 MARKS: Mapping[Mark, str] = {
-    Mark.ADDRESS: "an address", Mark.HOST: "the name of a host", Mark.LINK: "a link", Mark.DATE: "a date or time",
-    Mark.ID: "an id: letters with digits, or a very long word", Mark.NAME: "the recipient's mailbox or domain",
+    Mark.ADDRESS: "an address", Mark.HOST: "a host name", Mark.LINK: "a link", Mark.DATE: "a date or time",
+    Mark.ID: "an id: letters and digits, or a very long word", Mark.NAME: "the recipient's mailbox or domain",
     Mark.NUMBER: "a number",
 }
 
 _TYPES: Mapping[BounceType, str] = {
-    BounceType.HARD: "About the address: counts against it", BounceType.SOFT: "May pass: counts, and is forgotten",
+    BounceType.HARD: "About the address: counts against it", BounceType.SOFT: "Temporary: counts, then expires",
     BounceType.BLOCK: "About the sender: never counts",
 }
 REASONS = tuple(
@@ -62,19 +62,19 @@ REASONS = tuple(
 )
 
 DONE = {
-    "rule": Markup("The rule was saved. It holds for new mail from the next reload on: "
-                   "<code>systemctl reload bounce-watcher</code>, or SIGHUP. After that "
-                   "<code>bounce-watcher reclassify --dry-run</code> tells what it changes in mail that is stored, and "
-                   "<code>bounce-watcher reclassify</code> changes it."),
-    "aside": "Set aside.", "up": "Taken up again.",
+    "rule": Markup("The rule was saved. It applies to new mail after the next reload: "
+                   "<code>systemctl reload bounce-watcher</code>, or SIGHUP. Then "
+                   "<code>bounce-watcher reclassify --dry-run</code> shows what it changes in stored mail, and "
+                   "<code>bounce-watcher reclassify</code> applies it."),
+    "aside": "Set aside.", "up": "Reopened.",
 }
 
 KINDS: Mapping[Misread, tuple[str, str]] = {
-    Misread.FAILURE: ("Failure", "A recipient failed, in words that tell nothing."),
-    Misread.NOTICE: ("Notice of nobody", "It looks like a mail system's, and no recipient was found in it."),
-    Misread.ADDRESS: ("Unreadable address", "It names a recipient by something that is no valid mail address."),
-    Misread.LETTER: ("Other mail", "It does not look like a report: people's answers, advertisements."),
-    Misread.OPT_OUT: ("Opt-outs", "People asked for no more mail. Nobody is suppressed by it."),
+    Misread.FAILURE: ("Failure", "A recipient failed; the reason is unclear."),
+    Misread.NOTICE: ("Notice without recipient", "It looks automatic, but names no recipient."),
+    Misread.ADDRESS: ("Unreadable address", "It names a recipient by an invalid address."),
+    Misread.LETTER: ("Other mail", "It doesn't look like a report: replies, advertisements."),
+    Misread.OPT_OUT: ("Opt-outs", "People asked for no more mail. This suppresses nobody."),
 }
 """What was not recognised, and what that is."""
 
@@ -177,8 +177,8 @@ def _row(group: ReviewGroup) -> GroupLine:
 
 
 def title_of(group: ReviewGroup) -> str:
-    nothing = "No words: the report says nothing" if group.kind is Misread.FAILURE else "No words: the mail is empty"
-    return harmless(group.wording, 300) or (nothing if group.mails else "Its mail is kept no longer")
+    nothing = "No text: the report is empty" if group.kind is Misread.FAILURE else "No text: the message is empty"
+    return harmless(group.wording, 300) or (nothing if group.mails else "Its message is no longer stored")
 
 
 # ── one group ───────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -196,7 +196,7 @@ def group(request: PageRequest) -> Response:
 def _group(request: PageRequest) -> ReviewGroup:
     found = request.context.ledger.review_group(request.path["gid"], request.now)
     if found is None or found.kind is Misread.OPT_OUT:  # of those each is decided on by itself: see `opt_outs`
-        raise HTTPException(404, "No such group. Its mail may have been recognised since, or removed after its time.")
+        raise HTTPException(404, "No such group. Its mail may have been recognised or deleted since.")
     return found
 
 
@@ -248,7 +248,7 @@ def _mail(request: PageRequest) -> tuple[ReviewGroup, UnreadMail, bytes]:
     each = request.context.ledger.group_mail(found.gid, request.path["digest"])
     raw = request.context.ledger.message(each.digest) if each else None
     if each is None or raw is None:
-        raise HTTPException(404, "No such mail in this group: it was understood since, or is kept no longer.")
+        raise HTTPException(404, "No such message in this group: it was recognised or deleted since.")
     return found, each, raw
 
 
@@ -263,7 +263,7 @@ def trial(request: PageRequest) -> Response:
     found, draft = _failures(request), _draft(request)
     outcome = tried(request.context.settings, request.context.ledger, found, draft, request.now)
     return request.page(
-        "review_rule.html", "Test of a drafted rule", **_of_group(request, found), draft=draft, trial=outcome,
+        "review_rule.html", "Draft rule test", **_of_group(request, found), draft=draft, trial=outcome,
         fields=[(name, getattr(draft, name)) for name in _FIELDS], seen=digest(outcome.seen),
         may_save=may_save(request.context.settings.rules_dir),
         has_folder=request.context.settings.rules_dir is not None,
@@ -277,7 +277,7 @@ def trial(request: PageRequest) -> Response:
 def _failures(request: PageRequest) -> ReviewGroup:
     found = _group(request)
     if found.kind is not Misread.FAILURE:
-        raise HTTPException(409, "No rule can recognise this mail: a rule tells what the failure of a recipient means.")
+        raise HTTPException(409, "No rule can match this message: rules classify a recipient's failure.")
     return found
 
 
@@ -286,7 +286,7 @@ def _draft(request: PageRequest) -> RuleDraft:
     if values["reason"] not in {value for _, some in REASONS for value, _ in some}:
         raise HTTPException(422, "Choose one of the reasons: nothing was changed.")
     if not all(value.isprintable() for value in values.values()):
-        raise HTTPException(422, "A field holds a character that cannot be seen: nothing was changed.")
+        raise HTTPException(422, "A field contains an invisible character: nothing was changed.")
     return RuleDraft(**values)
 
 
@@ -299,26 +299,26 @@ def save(request: PageRequest) -> Response:
     found, draft, settings = _failures(request), _draft(request), request.context.settings
     why = because(request, required=True)
     if settings.rules_dir is None or not may_save(settings.rules_dir):
-        raise HTTPException(409, "There is no rules_dir that this service may write to: copy the rule instead.")
+        raise HTTPException(409, "No writable rules_dir: copy the rule instead.")
     outcome = tried(settings, request.context.ledger, found, draft, request.now)
     _demand_allowed(request, outcome)
     try:
         save_rule(settings.rules_dir, outcome.toml)
     except ConfigError as error:
-        raise HTTPException(409, f"The rules of the folder do not pass their check: {harmless(error, 500)}") from None
+        raise HTTPException(409, f"The rules in rules_dir are invalid: {harmless(error, 500)}") from None
     except OSError as error:
-        raise HTTPException(409, f"The rule could not be written: {harmless(error.strerror, 200)}") from None
+        raise HTTPException(409, f"Can't write the rule: {harmless(error.strerror, 200)}") from None
     request.context.ledger.note_rule(found.gid, draft.id, request.actor(why))
     return see(f"{_path(found)}?done=rule")
 
 
 def _demand_allowed(request: PageRequest, outcome: Trial) -> None:
     if outcome.problems:
-        raise HTTPException(422, f"This is no rule yet: {harmless(outcome.problems[0], 300)}")
+        raise HTTPException(422, f"This rule is not valid: {harmless(outcome.problems[0], 300)}")
     demand_seen(request, outcome.seen, 1)
     accepted = set(request.form.getlist("accept"))
     if missing := [rule for rule, reason in outcome.taken if _pair(rule, reason) not in accepted]:
-        told = f"It would take mail away from {harmless(missing[0], 120)}: tick that, or narrow the rule down."
+        told = f"It would take reports from {harmless(missing[0], 120)}: accept that or narrow the rule."
         raise HTTPException(422, told)
 
 
@@ -327,10 +327,10 @@ def _demand_allowed(request: PageRequest, outcome: Trial) -> None:
 def aside_preview(request: PageRequest) -> Response:
     found = _group(request)
     return show(request, Preview(
-        "Set aside what says the same", "Set aside", _path(found),
-        (f"{title_of(found)}: {formatting.counted(found.mails, 'mail')}, and what comes later, wait for nobody.",),
-        (found.gid, found.state), stays=("Mail of this group goes on changing nothing for any address.",),
-        undo="It can be undone: take it up again.", because_required=True,
+        "Set aside this wording", "Set aside", _path(found),
+        (f"{title_of(found)}: {formatting.counted(found.mails, 'mail')}, and later ones, are ignored.",),
+        (found.gid, found.state), stays=("Mail of this group still affects no address.",),
+        undo="To reverse it, reopen it.", because_required=True,
         inputs=(FormField("a_day", "How long", options=_A_DAY, value="10"),),
     ))
 
@@ -339,7 +339,7 @@ def aside(request: PageRequest) -> Response:
     found = _group(request)
     told = request.form.get("a_day", "")
     if told not in {value for value, _ in _A_DAY}:
-        raise HTTPException(422, "Choose how long: nothing was changed.")
+        raise HTTPException(422, "Choose a duration: nothing was changed.")
     why = because(request, required=True)
     demand_seen(request, (found.gid, found.state), 1)
     request.context.ledger.set_aside(found.gid, int(told) if told else None, request.actor(why))
@@ -349,8 +349,8 @@ def aside(request: PageRequest) -> Response:
 def up_preview(request: PageRequest) -> Response:
     found = _group(request)
     return show(request, Preview(
-        "Take up again", "Take up again", _path(found), (f"{title_of(found)}: it waits for a person again.",),
-        (found.gid, found.state), undo="It can be undone: set it aside.",
+        "Reopen wording", "Reopen wording", _path(found), (f"{title_of(found)}: it is back in review.",),
+        (found.gid, found.state), undo="To reverse it, set it aside.",
     ))
 
 

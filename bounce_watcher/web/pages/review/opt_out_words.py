@@ -12,7 +12,7 @@ from bounce_watcher.words import grounds as words
 
 BY: Mapping[AskedBy, str] = {AskedBy.MAIL: "Mail", AskedBy.FEEDBACK_REPORT: "Feedback report"}
 
-NOBODY = "nobody we can name"
+NOBODY = "nobody named"
 """Where neither return path nor report names a recipient, or From no sender."""
 
 
@@ -28,7 +28,7 @@ def proof(kept: KeptOptOut) -> str:
     if asked.doubt:
         return f"in doubt: {harmless(words.doubt(asked.doubt), 200)}"
     if asked.recipient is None or asked.evidence is None:
-        return "unproven: only the sender's address says so"
+        return "unproven: based on the sender's address only"
     grade = MATCHED_BY[asked.evidence]
     return grade if asked.evidence.at_least(Evidence.SIGNATURE) else f"unproven: {grade}"
 
@@ -38,19 +38,19 @@ def sentence(kept: KeptOptOut, address: str) -> str:
     asked, at = kept.asked, moment(kept.at)
     is_mailed = asked.recipient is not None and address_key(asked.recipient) == address_key(address)
     if asked.by is AskedBy.FEEDBACK_REPORT:
-        told = f"Its provider passed on a request for no more mail on {at}"
+        told = f"Its provider forwarded an opt-out on {at}"
     elif not is_mailed and asked.recipient is not None:
-        told = f"A mail from this address asked for no more mail to {named(asked.recipient)} on {at}"
+        told = f"A mail from this address opted out {named(asked.recipient)} on {at}"
     elif not is_mailed or (asked.sender and address_key(asked.sender) == address_key(address)):
-        told = f"It asked for no more mail on {at}"
+        told = f"It opted out on {at}"
     else:
-        told = f"It asked for no more mail on {at}, by a mail from {named(asked.sender)}"
+        told = f"It opted out on {at}, by a mail from {named(asked.sender)}"
     return f"{told} ({proof(kept)}). {dealt(kept)}"
 
 
 def dealt(kept: KeptOptOut) -> str:
     """Whether a person has dealt with it, in a sentence."""
     if kept.done_at is None:
-        return "Nobody has dealt with it yet."
+        return "Not handled yet."
     why = f": {harmless(kept.because, 300)}" if kept.because else "."
-    return f"{harmless(kept.done_by, 100)} dealt with it on {moment(kept.done_at)}{why}"
+    return f"{harmless(kept.done_by, 100)} handled it on {moment(kept.done_at)}{why}"

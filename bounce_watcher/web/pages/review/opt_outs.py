@@ -26,10 +26,10 @@ MOST = 1000
 """Opt-outs that a page marks as done at once."""
 
 _WAITING, _DONE = "waiting", "done"
-STATES = {_WAITING: "Waiting", _DONE: "Done"}
+STATES = {_WAITING: "Open", _DONE: "Done"}
 FILTERS = (Filter(FilterField.STATE, "State", lambda value: STATES.get(value, harmless(value, 60)), tuple(STATES)),)
 
-_STAYS = "No address was suppressed by it, and none is: stop mail to it where you keep your lists."
+_STAYS = "No address is suppressed: remove it from your mailing lists."
 
 DOWNLOAD: Download[KeptOptOut] = Download("opt-outs", (
     Column("When", lambda kept: kept.at),
@@ -74,7 +74,7 @@ def everybody(request: PageRequest) -> Response:
             is_late = True
     waiting = ledger.stock().opt_outs.number
     return request.page(
-        "opt_outs.html", "Opt-outs", asked=asked, heading=f"{counted(waiting, 'opt-out waits', 'opt-outs wait')}",
+        "opt_outs.html", "Opt-outs", asked=asked, heading=f"{counted(waiting, 'open opt-out', 'open opt-outs')}",
         rows=[_row(request, each) for each in page.rows], pager=listing.pager(request, page), late=is_late, done=done,
         waiting=waiting, path=PATH, exports=listing.exports(request), said=request.query.get("said"),
         states=[(value, text, request.link(state=value, said=None), (value == _DONE) is done)
@@ -111,14 +111,14 @@ def _mail(request: PageRequest) -> tuple[KeptOptOut, bytes]:
     kept = _one(request)
     raw = request.context.ledger.message(kept.message_digest)
     if raw is None:
-        raise HTTPException(404, "The mail itself is kept no longer. It lies in the review folder of its mailbox.")
+        raise HTTPException(404, "The message is no longer stored. Look in the mailbox's review folder.")
     return kept, raw
 
 
 def _one(request: PageRequest) -> KeptOptOut:
     kept = request.context.ledger.opt_out(request.path["id"])
     if kept is None:
-        raise HTTPException(404, "No such opt-out. It may have been removed after its time.")
+        raise HTTPException(404, "No such opt-out. It may have been deleted.")
     return kept
 
 
@@ -131,8 +131,8 @@ def _who(kept: KeptOptOut) -> str:
 def done_preview(request: PageRequest) -> Response:
     kept = _waits(request)
     return show(request, Preview(
-        "Mark the opt-out as done", "Mark as done", PATH, (f"{_who(kept)}: it no longer waits.",), _seen([kept]),
-        stays=(_STAYS,), undo="It can be undone: take it up again.",
+        "Mark the opt-out as done", "Mark as done", PATH, (f"{_who(kept)}: it is closed.",), _seen([kept]),
+        stays=(_STAYS,), undo="To reverse it, reopen it.",
     ))
 
 
@@ -150,8 +150,8 @@ def _waits(request: PageRequest) -> KeptOptOut:
 def up_preview(request: PageRequest) -> Response:
     kept = _is_done(request)
     return show(request, Preview(
-        "Take up the opt-out again", "Take up again", f"{PATH}?state={_DONE}",
-        (f"{_who(kept)}: it waits for a person again.",), _seen([kept]), undo="It can be undone: mark it as done.",
+        "Reopen opt-out", "Reopen opt-out", f"{PATH}?state={_DONE}",
+        (f"{_who(kept)}: it is open again.",), _seen([kept]), undo="To reverse it, mark it as done.",
     ))
 
 
@@ -162,7 +162,7 @@ def up(request: PageRequest) -> Response:
 def _is_done(request: PageRequest) -> KeptOptOut:
     kept = _one(request)
     if kept.done_at is None:
-        raise HTTPException(409, "It waits for a person already: nothing was changed.")
+        raise HTTPException(409, "It is open already: nothing was changed.")
     return kept
 
 
@@ -180,16 +180,16 @@ def all_preview(request: PageRequest) -> Response:
         return at_the_shell(request, "Mark all opt-outs as done", PATH, MOST, "bounce-watcher review done --all")
     return show(request, Preview(
         "Mark all opt-outs as done", f"Mark {counted(len(waiting), 'opt-out')} as done", PATH,
-        (f"{counted(len(waiting), 'opt-out')} that wait now; what comes later waits again.",), _seen(waiting),
-        stays=(_STAYS,), undo="It can be undone one by one: take them up again.", because_required=True,
+        (f"{counted(len(waiting), 'opt-out')} open now; later ones stay open.",), _seen(waiting),
+        stays=(_STAYS,), undo="To reverse it, reopen each one.", because_required=True,
         count=len(waiting),
-    ), [(f"{PATH}.csv", "All of them as CSV")])
+    ), [(f"{PATH}.csv", "Download CSV")])
 
 
 def all_done(request: PageRequest) -> Response:
     waiting = _all(request)
     if len(waiting) > MOST:
-        raise HTTPException(409, f"more than {MOST} wait: use the shell, nothing was changed")
+        raise HTTPException(409, f"more than {MOST} are open: use the shell, nothing was changed")
     because(request, required=True)
     return _settle(request, waiting, None)
 
@@ -198,7 +198,7 @@ def _all(request: PageRequest) -> Sequence[KeptOptOut]:
     """All that wait, and one more than may be."""
     waiting = list(islice(request.context.ledger.all_opt_outs(), MOST + 1))
     if not waiting:
-        raise HTTPException(409, "No opt-out waits: nothing was changed.")
+        raise HTTPException(409, "No open opt-outs: nothing was changed.")
     return waiting
 
 

@@ -24,7 +24,7 @@ def because(request: PageRequest, *, required: bool) -> str:
     """The reason that a person gave. Raises HTTPException where it is missing or too long."""
     told = " ".join(request.form.get("because", "").split())
     if required and not told:
-        raise HTTPException(422, "say why: it is kept in the log")
+        raise HTTPException(422, "give a reason: it is kept in the log")
     if len(told) > LONGEST_REASON:
         raise HTTPException(422, f"the reason is longer than {LONGEST_REASON} characters")
     return told
@@ -33,6 +33,6 @@ def because(request: PageRequest, *, required: bool) -> str:
 def demand_seen(request: PageRequest, shown: Iterable[object], count: int) -> None:
     """Raises HTTPException 409 where the preview showed something else, 422 where many were not counted by hand."""
     if request.form.get("seen") != digest(shown):
-        raise HTTPException(409, "what this would change is not what you were shown: look again, nothing was changed")
+        raise HTTPException(409, "the data changed since this preview: reload it, nothing was changed")
     if count > MOST_UNCOUNTED and request.form.get("count", "").replace(",", "").strip() != str(count):
-        raise HTTPException(422, f"type {count:,} to go on: nothing was changed")
+        raise HTTPException(422, f"type {count:,} to confirm: nothing was changed")

@@ -98,7 +98,7 @@ def filters(request: PageRequest, offered: Sequence[Filter], others: Sequence[st
         problem = None
     except ValueError as error:
         since = until = None
-        problem = f"This filter is not valid: {error}."
+        problem = f"Invalid filter: {error}."
     return Filters(
         _choices(chosen), since, until, (*_chips(request, chosen), *_time_chips(request)), tuple(unknown), problem,
         request.url_path,
@@ -112,7 +112,7 @@ def _demand_sense(chosen: Sequence[tuple[Filter, bool, str]]) -> None:
         if len(value) > LONGEST_VALUE:
             raise ValueError(f"{each.title.lower()} is longer than {LONGEST_VALUE} characters")
         if each.known is not None and value not in {*each.known, NONE}:
-            raise ValueError(f"{harmless(value, 60)} is no {each.title.lower()}; they are {', '.join(each.known)}")
+            raise ValueError(f"unknown {each.title.lower()} {harmless(value, 60)}; use one of {', '.join(each.known)}")
 
 
 def _choices(chosen: Sequence[tuple[Filter, bool, str]]) -> Mapping[FilterField, Choice]:
@@ -168,7 +168,7 @@ def _times(request: PageRequest) -> tuple[datetime | None, datetime | None]:
     """The range asked for. Raises ValueError, in words."""
     name = request.query.get("range")
     if name and name not in RANGES:
-        raise ValueError(f"{harmless(name, 60)} is no range; they are {', '.join(RANGES)}")
+        raise ValueError(f"unknown range {harmless(name, 60)}; use one of {', '.join(RANGES)}")
     since = _time(request, _FROM) or (request.now - RANGES[name] if name else None)
     until = _time(request, _TO, is_end=True)
     if since and until and since >= until:
@@ -194,7 +194,7 @@ def _time(request: PageRequest, names: Sequence[str], *, is_end: bool = False) -
         return at + _DAY if is_end and len(text) <= len("2026-03-17") else at
     except (ValueError, OverflowError):
         raise ValueError(
-            f"{harmless(text, 60)} is no time; write 2026-03-17 or 2026-03-17T14:02 (UTC)"
+            f"{harmless(text, 60)} is not a time; write 2026-03-17 or 2026-03-17T14:02 (UTC)"
         ) from None
 
 
@@ -244,7 +244,7 @@ def counted(found: Facets | None, one: str, many: str) -> str:
     if found is None:
         return many.capitalize()
     if found.more:
-        return f"{number(found.total)} {many} and more"
+        return f"{number(found.total)} {many} or more"
     return f"{number(found.total)} {one if found.total == 1 else many}"
 
 
@@ -298,7 +298,7 @@ def _key(text: str, kinds: Sequence[type]) -> Key:
             raise ValueError
         return tuple(_part(part, kind) for part, kind in zip(parts, kinds, strict=True))
     except (ValueError, RecursionError):
-        raise HTTPException(400, "This link is damaged: go on from the beginning of the list.") from None
+        raise HTTPException(400, "Invalid link: start from the first page of the list.") from None
 
 
 def _part(part: object, kind: type) -> object:

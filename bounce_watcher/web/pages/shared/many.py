@@ -94,7 +94,7 @@ def outline(request: PageRequest, what: BulkAction[T], listener: "Listener") -> 
             seen.update("\0".join(map(str, (*what.kind.seen(each), "\n"))).encode("utf-8", "replace"))
             (found.changed if what.kind.changes(each) else found.spared).append(each)
     except TookTooLong:
-        raise HTTPException(503, "Looking took too long: narrow it down. Nothing was changed.") from None
+        raise HTTPException(503, "The search took too long: use a narrower filter. Nothing was changed.") from None
     found.seen = seen.hexdigest()
     return found
 
@@ -107,7 +107,7 @@ def carry_out(request: PageRequest, what: BulkAction[T]) -> Response:
     found = outline(request, what, Listener(request))
     if found.more:
         raise HTTPException(
-            422, f"More than {number(MOST_HERE)} addresses are {what.done} at the shell: {what.shell}"
+            422, f"More than {number(MOST_HERE)} addresses: use the shell: {what.shell}"
         )
     if not found.changed:
         raise HTTPException(409, what.nothing)
@@ -154,14 +154,14 @@ class Listener:
         """What would be sent, and who is sent nothing just now; `held` is how many would be released of whom nobody was
         told."""
         if self._is_shadow:
-            return ("Nothing: in watch-only mode nobody is told.",)
+            return ("Nothing: watch-only mode sends nothing.",)
         told = tuple(
             f"{number(many)} × {kind.value} to {harmless(target, 80)}"
             for (kind, target), many in sorted(self._told.items())
         )
-        untold = (f"For the {number(held)} held nothing is sent: nobody was told of them.",) if held else ()
+        untold = (f"Nothing for the {number(held)} held: targets were never notified.",) if held else ()
         said = (*told, *self._waits(), *untold)
-        return said or ("Nothing: nobody was told of it, or no target wants to hear of it.",)
+        return said or ("Nothing: targets were never notified, or no target subscribes.",)
 
     def _waits(self) -> Iterator[str]:
         targets = {target for _, target in self._told}
@@ -182,8 +182,8 @@ def named(recipient: str, stream: str) -> str:
 # ── of rulings ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
 LEFT: Mapping[SkipReason, str] = {
-    SkipReason.COMPLAINT: "complained about a mail", SkipReason.BY_HAND: "suppressed by hand",
-    SkipReason.PROTECTED: "protected", SkipReason.FORGOTTEN: "forgotten: no target knows it by its hash",
+    SkipReason.COMPLAINT: "complained", SkipReason.BY_HAND: "suppressed by hand",
+    SkipReason.PROTECTED: "protected", SkipReason.FORGOTTEN: "forgotten: targets don't know its hash",
 }
 
 

@@ -24,7 +24,7 @@ _SPARK_DAYS = 7
 _LABELLED_DAYS, _LABELLED_WEEKS, _LABELLED_HOURS, _HOURS_OF_A_DAY = 10, 13, 3, 24
 
 IN_SENTENCES: Mapping[EventType, str] = {
-    EventType.HARD: "about the address", EventType.COMPLAINT: "complaints", EventType.SOFT: "such as may pass",
+    EventType.HARD: "about the address", EventType.COMPLAINT: "complaints", EventType.SOFT: "temporary",
     EventType.BLOCK: "about the sender", EventType.UNDETERMINED: "not recognised",
 }
 
@@ -48,8 +48,8 @@ class ReasonOfType:
         return replace(of, type=self.type.value, reason=None if self.type in _NAMELESS else self.reason)
 
 
-_WITHOUT_REASON = {EventType.COMPLAINT: "Complaint", EventType.HARD: "About the address, no reason told",
-                   EventType.SOFT: "May pass, no reason told", EventType.BLOCK: "About the sender, no reason told"}
+_WITHOUT_REASON = {EventType.COMPLAINT: "Complaint", EventType.HARD: "About the address, reason unknown",
+                   EventType.SOFT: "Temporary, reason unknown", EventType.BLOCK: "About the sender, reason unknown"}
 
 
 def why_of(type_: str, reason: str) -> ReasonOfType:
@@ -274,7 +274,7 @@ def shade(outage: Alert, bins: Sequence[Bin], now: datetime) -> charts.Shade:
 def guard_words(outage: Alert, now: datetime) -> str:
     """"Guard on for Google, 26 Nov, 14:00 to 27 Nov, 03:00"."""
     provider = outage.subject.provider
-    whom = f" for {formatting.provider(provider)}" if provider else " for one wording"
+    whom = f" for {formatting.provider(provider)}" if provider else " for one text"
     if not outage.cleared:
         return f"Guard on{whom} since {formatting.when(outage.since, now)}"
     end = f" to {formatting.when(outage.ends_at, now)}" if outage.ends_at else ""
@@ -357,7 +357,7 @@ def summary(bounces: Bounces, figures: Figures) -> str:
         parts += _cause(bounces, figures, before)
     first = bounces.first_day
     if first is not None and first > over.span.since:
-        parts.append(f"The first day with a bounce is {first.day} {first:%B %Y}.")
+        parts.append(f"First bounce on {first.day} {first:%B %Y}.")
     if over.runs and over.marks is not None and any(mark is not None for mark in bounces.marks):
         parts.append(_so_far(over))
     return " ".join(parts)
@@ -402,8 +402,8 @@ def _one_place(bounces: Bounces, figures: Figures, kind: EventType, change: int)
 def _so_far(over: Range) -> str:
     now = over.now
     if over.unit is Unit.HOUR:
-        return f"The last hour runs to {now:%H:%M} and is compared with {now:%H}:00 to {now:%H:%M} a week before."
-    return f"Today runs to {now:%H:%M} and is compared with last {now:%A} to {now:%H:%M}."
+        return f"The last hour, to {now:%H:%M}, is compared with {now:%H}:00 to {now:%H:%M} a week before."
+    return f"Today, to {now:%H:%M}, is compared with last {now:%A} to {now:%H:%M}."
 
 
 # ── tables ──────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -133,7 +133,7 @@ def in_order(of_range: Sequence[Tile], of_now: Sequence[Tile], groups: int) -> l
     bounced, suppressed, not_recognised = of_range
     held, waiting = of_now
     more = " or more" if groups >= MOST_TOLD else ""
-    told = f"; {number(groups)}{more} {'wording waits' if groups == 1 else 'wordings wait'}" if groups else ""
+    told = f"; {number(groups)}{more} {'wording' if groups == 1 else 'wordings'} to review" if groups else ""
     not_recognised = replace(not_recognised, text=not_recognised.text + told)
     return [bounced, suppressed, held, not_recognised, waiting]
 
@@ -142,14 +142,14 @@ def _bounces(seen: Bounces, figures: Figures) -> Tile:
     over, total = seen.range, seen.total
     link = links.events(over.span, seen.of)
     what = ("All reports of failed mail and complaints that arrived in this time, one for each message and recipient; "
-            "copies are counted once. Delays, automatic answers and receipts are no bounces.")
+            "copies are counted once. Delays, automatic replies and receipts are not bounces.")
     sent = rates.sent(figures, over)
     in_all = rates.sent_in_all(sent, streams_of(seen, figures), seen.of.stream)
     if in_all is None:
         return Tile("Bounces", number(total), f"{_compared(seen)} {_no_rate(over, sent)}", link, what)
     text = f"{number(total)} of {number(in_all)} sent{_rate_before(seen, figures)}"
     share = formatting.share(total, in_all)
-    return Tile("Bounce rate", share, text, link, f"{what} Divided by what was sent in this time.")
+    return Tile("Bounce rate", share, text, link, f"{what} Divided by mail sent in this time.")
 
 
 def _rate_before(seen: Bounces, figures: Figures) -> str:
@@ -165,10 +165,10 @@ def _rate_before(seen: Bounces, figures: Figures) -> str:
 
 def _no_rate(over: Range, sent: Mapping[str, Sent]) -> str:
     if over.unit is Unit.HOUR:
-        return "No rate: what was sent is known by day."
+        return "No rate: sent counts are daily."
     if not sent:
         return "No rate: sent counts are not imported."
-    return "No rate over all: sent counts do not cover every stream and day."
+    return "No overall rate: sent counts are incomplete."
 
 
 def _compared(seen: Bounces) -> str:
@@ -195,7 +195,7 @@ def _suppressed(seen: Bounces, figures: Figures) -> Tile:
     if seen.of.stream is not None:
         link = links.with_query(link, stream=seen.of.stream)
     return Tile("Newly suppressed", number(found.addresses), "".join(parts), link,
-                "Addresses that were suppressed in this time, by a report, by hand or by the platform, also if they "
+                "Addresses suppressed in this time, by a report, by hand or by the platform, even if they "
                 "were released since.")
 
 
@@ -204,20 +204,20 @@ def _held(figures: Figures, alerts: Sequence[Alert]) -> Tile:
     incidents = sum(alert.kind in {AlertKind.OUTAGE, AlertKind.FLOOD} for alert in alerts)
     told = f"{'address' if held == 1 else 'addresses'}, {counted(incidents, 'incident')}"
     return Tile("Held", number(held), told, "/incidents?state=open",
-                "Addresses whose suppression is held back now, in an outage or a flood, whatever the time chosen.")
+                "Addresses held now, in an outage or a flood, regardless of the time range.")
 
 
 def _not_recognised(seen: Bounces) -> Tile:
     many = seen.by_type[EventType.UNDETERMINED]
-    told = f"{formatting.share(many, seen.total)} of bounces" if many else "every bounce was understood"
+    told = f"{formatting.share(many, seen.total)} of bounces" if many else "every bounce recognised"
     return Tile("Not recognised", number(many), told, "/review",
-                "Bounces in this time whose words tell nothing that a rule knows. They change nothing for an address.")
+                "Bounces in this time that no rule recognises. They affect no address.")
 
 
 def _waiting(stock: Stock, now: datetime) -> Tile:
     many, told = standing.waiting(stock.queues, now)
     return Tile("Deliveries waiting", number(many), told, "/outbox",
-                "Webhooks and calls of platforms that are not accepted yet, now, whatever the time chosen.")
+                "Webhooks and platform calls not accepted yet, regardless of the time range.")
 
 
 # ── rates ───────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -326,39 +326,39 @@ def first_steps(request: PageRequest, state: ServiceState) -> list[SetupStep]:
     sent = bool(ledger.figures.sent(since, request.now.date() + timedelta(days=1)))
     return [
         _mailboxes_step(settings, state),
-        SetupStep("A test bounce arrived",
-                  "Send a mail to an address that does not exist, with the return path that your mail "
-                  "uses. Its bounce comes within a minute or two.", _OPEN, "/events", "Events"),
-        SetupStep("It was matched to a recipient", _how_matched(settings), _OPEN, "/settings", "Settings"),
-        SetupStep("A webhook or a platform accepted a delivery", _how_told(settings), _DONE if told else _OPEN,
+        SetupStep("A test bounce arrives",
+                  "Send a mail to an address that does not exist, with the return path that your "
+                  "mail uses. Its bounce arrives within a minute or two.", _OPEN, "/events", "Events"),
+        SetupStep("It names a recipient", _how_matched(settings), _OPEN, "/settings", "Settings"),
+        SetupStep("A target accepts a delivery", _how_told(settings), _DONE if told else _OPEN,
                   "/outbox", "Outbox"),
-        SetupStep("Sent counts are imported (optional)", "POST /api/v1/sent tells what was sent: then there are rates "
-                  "beside numbers.", _DONE if sent else _OPEN, "/settings", "Settings"),
+        SetupStep("Sent counts are imported (optional)", "POST /api/v1/sent adds rates to the numbers.",
+                  _DONE if sent else _OPEN, "/settings", "Settings"),
     ]
 
 
 def _mailboxes_step(settings: Settings, state: ServiceState) -> SetupStep:
     title = "A mailbox can be read"
     if not settings.mailboxes:
-        return SetupStep(title, "No [[mailbox]] is set up in the configuration.", _OPEN, "/settings", "Settings")
+        return SetupStep(title, "No [[mailbox]] is configured.", _OPEN, "/settings", "Settings")
     trouble = next((each.trouble for each in state.mailboxes if each.trouble), None)
     if trouble is not None:
         return SetupStep(title, formatting.harmless(trouble), ("Trouble", "is-bad"), "/#mailboxes", "Mailboxes")
     read = any(each.last_read_at for each in state.mailboxes)
-    text = "The service signs in and looks through the folder." if read else "The first look at it is under way."
+    text = "The service signs in and reads the folder." if read else "The first read is in progress."
     return SetupStep(title, text, _DONE if read else _OPEN, "/#mailboxes", "Mailboxes")
 
 
 def _how_matched(settings: Settings) -> str:
     if settings.attribution.token_keys:
         return "A signed return path names the recipient, whatever the bounce says."
-    return "The bounce names the recipient. With token_key under [attribution] a signed return path does so surely."
+    return "The bounce names the recipient. With token_key under [attribution], a signed return path does so reliably."
 
 
 def _how_told(settings: Settings) -> str:
     if not settings.targets:
-        return "No [[webhook]] and no [[platform]] is set up: nothing is told to anybody."
-    return f"{counted(len(settings.targets), 'target is', 'targets are')} set up."
+        return "No [[webhook]] or [[platform]] is configured: nothing is sent."
+    return f"{counted(len(settings.targets), 'target is', 'targets are')} configured."
 
 
 ROUTES = (get("/", overview),)

@@ -42,7 +42,7 @@ DOWNLOAD: Download[SourceLine] = Download("providers", (
     Column("Provider", lambda row: row.name),
     Column("Domain", lambda row: row.key),
     Column("Bounces", lambda row: row.number),
-    *(Column(title, _of_type(kind)) for kind, title in formatting.TYPES.items()),
+    *(Column(title, _of_type(kind)) for kind, title in formatting.CSV_TYPES.items()),
     Column("Bounces before", lambda row: row.before),
     Column("State", lambda row: row.state[0]),
 ), lambda row: {
@@ -93,7 +93,7 @@ def provider(request: PageRequest) -> Response:
     of = Of(providers=(name,))
     last = figures.last_at(of)
     if len(name) > _LONGEST_NAME or last is None:
-        raise HTTPException(404, f"No report about {formatting.provider(name)} is stored.")
+        raise HTTPException(404, f"No report stored about {formatting.provider(name)}.")
     alerts = [each for each in islice(request.context.ledger.alerts(), MOST * INCIDENTS)
               if each.subject.provider == name]
     outages = request.context.ledger.incidents.outages(over.span.since, over.span.until, name)
@@ -134,7 +134,7 @@ def sentence(title: str, seen: Bounces, alerts: Iterable[Alert], now: datetime) 
     elif own:
         most = max((why for why in seen.by_why if why.type is EventType.BLOCK), key=lambda why: seen.by_why[why])
         told.append(f"{number(own)} of {counted(total, 'bounce')} in {seen.range.words} are about the sender, most of "
-                    f"them for “{most.name}”. They count against no address.")
+                    f"them for “{most.name}”. They affect no address.")
     else:
         told.append(f"{counted(total, 'bounce')} in {seen.range.words}, none of them about the sender.")
     return " ".join(told)
@@ -143,15 +143,15 @@ def sentence(title: str, seen: Bounces, alerts: Iterable[Alert], now: datetime) 
 def _alerted(title: str, alert: Alert, now: datetime) -> str:
     since = f"since {formatting.when(alert.since, now)} ({formatting.age(now - alert.since)})"
     if alert.kind is AlertKind.OUTAGE:
-        return (f"The outage guard is on {since}: {title} reports more new hard failures than can be believed. "
-                f"{counted(alert.still_held, 'suppression is', 'suppressions are')} held; nobody was told.")
+        return (f"The outage guard is on {since}: {title} reports implausibly many new hard bounces. "
+                f"{counted(alert.still_held, 'suppression is', 'suppressions are')} held; targets not notified.")
     of = f" from {alert.subject.ip}" if alert.subject.ip else ""
     return f"{title} refuses our mail{of} {since}: {formatting.reason(alert.subject.reason).lower()}."
 
 
 def _complaints(name: str, seen: Bounces) -> str:
     if name == "google.com":
-        return "Google reports no single complaints to us: how many there are stands in its Postmaster Tools."
+        return "Google doesn't report individual complaints; see its Postmaster Tools."
     many = seen.by_type[EventType.COMPLAINT]
     return f"{counted(many, 'complaint')} in {seen.range.words}." if many else ""
 

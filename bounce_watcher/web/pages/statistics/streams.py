@@ -112,7 +112,7 @@ def stream_rows(figures: Figures, settings: Settings, over: Range) -> list[Strea
 def _rate(total: int, sent: int | None, over: Range) -> str:
     if sent:
         return formatting.share(total, sent)
-    return "known by day" if over.unit is Unit.HOUR else "no sent counts"
+    return "daily only" if over.unit is Unit.HOUR else "no sent counts"
 
 
 def _suppressed_link(span: Span, stream: str) -> str:
@@ -145,7 +145,7 @@ CAMPAIGNS_DOWNLOAD: Download[CampaignRow] = Download("campaigns", (
     Column("Campaign", lambda row: row.name),
     Column("Sent", lambda row: row.sent_count),
     Column("Bounces", lambda row: row.number),
-    *(Column(title, _of_type(kind)) for kind, title in TYPES.items()),
+    *(Column(title, _of_type(kind)) for kind, title in formatting.CSV_TYPES.items()),
     Column("First bounce", lambda row: row.first.date()),
     Column("Last bounce", lambda row: row.last.date()),
 ), lambda row: {
@@ -161,7 +161,7 @@ def stream(request: PageRequest) -> Response:
     of = Of(stream=name)
     boxes = [box for box in request.context.settings.mailboxes if box.stream == name]
     if len(name) > _LONGEST_NAME or not (boxes or _is_known(figures, over, of)):
-        raise HTTPException(404, f"Nothing is known of a stream {formatting.name(name)}.")
+        raise HTTPException(404, f"No stream {formatting.name(name)} is known.")
     alerts = list(request.context.ledger.alerts(under_way=True))
     told = kept(request, over, lambda: _told(Bounces(figures, over, of), figures, alerts))
     if download := download_of(request, CAMPAIGNS_DOWNLOAD, told["campaigns"]):
@@ -199,7 +199,7 @@ def _was_ever(figures: Figures, of: Of) -> bool:
 def _sentence(seen: Bounces, figures: Figures) -> str:
     sent = rates.sent_in_all(rates.sent(figures, seen.range), frozenset(), seen.of.stream)
     if sent is None:
-        return "No rate: what was sent is not known for all of this time."
+        return "No rate: sent counts are incomplete for this time."
     complaints = seen.by_type[EventType.COMPLAINT]
     return f"Bounces {rates.rate(seen.total, sent)}. Complaints {rates.rate(complaints, sent)}."
 
@@ -252,9 +252,9 @@ def policy_words(policy: PolicySettings) -> list[str]:
         names = [formatting.reason(reason).lower() for reason in DEFAULTS if count_rule(reason, policy.reasons) is rule]
         if names:
             told.append(f"Suppressed {when}: {listing(names)}.")
-    told.append("A complaint suppresses at once; what is about the sender never does.")
-    told.append(f"It lasts {_lasts(policy.hard_expiry)} for an address that is no good, {_lasts(policy.soft_expiry)} "
-                f"for what may pass, {_lasts(policy.complaint_expiry)} after a {COMPLAINT_REASON}.")
+    told.append("A complaint suppresses at once; sender problems never do.")
+    told.append(f"It lasts {_lasts(policy.hard_expiry)} for a bad address, {_lasts(policy.soft_expiry)} "
+                f"for a temporary failure, {_lasts(policy.complaint_expiry)} after a {COMPLAINT_REASON}.")
     return told
 
 
@@ -265,7 +265,7 @@ def _after(needed: Threshold) -> str:
 
 
 def _lasts(ladder: Ladder) -> str:
-    steps = ["for good" if step is None else number_of_days(step // DAY) for step in ladder]
+    steps = ["forever" if step is None else number_of_days(step // DAY) for step in ladder]
     return steps[0] if len(steps) == 1 else f"{steps[0]} at first, then {', '.join(steps[1:])}"
 
 
@@ -276,7 +276,7 @@ def campaign(request: PageRequest) -> Response:
     figures = request.context.ledger.figures
     known = figures.days_of([name], of_stream).get(name) if max(map(len, (of_stream, name))) <= _LONGEST_NAME else None
     if known is None:
-        raise HTTPException(404, f"No bounce of a campaign {formatting.name(name)} is stored in this stream.")
+        raise HTTPException(404, f"No bounce stored for campaign {formatting.name(name)} in this stream.")
     told = request.context.cache.get(
         request.url_path, request.now, lambda: _campaign(figures, of_stream, name, known, request.now)
     )
@@ -323,8 +323,8 @@ def _first_hours(begun: datetime, now: datetime) -> Range:
 
 def _campaign_sentence(ever: Bounces, sent: int | None) -> str:
     if sent is None:
-        return f"{counted(ever.total, 'bounce')} so far. No rate: how many were sent is not known."
-    return f"{counted(ever.total, 'bounce')} so far. Bounces of what was sent: {rates.rate(ever.total, sent)}."
+        return f"{counted(ever.total, 'bounce')} so far. No rate: the sent count is unknown."
+    return f"{counted(ever.total, 'bounce')} so far. Bounce rate: {rates.rate(ever.total, sent)}."
 
 
 def _early_sentence(early: Bounces, ever: Bounces, begun: datetime) -> str:
