@@ -1,5 +1,6 @@
 """Real servers for every test that asks for one; see tests/servers."""
 
+import gc
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -58,6 +59,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         config.hook.pytest_deselected(items=left_out)
         items[:] = [item for item in items if not _is_for_all(item)]
     items.sort(key=lambda item: _rank(item.path.relative_to(HERE).as_posix() if item.path.is_relative_to(HERE) else ""))
+
+
+def pytest_collection_finish() -> None:
+    """What was imported and collected stays to the end: no search for garbage goes through it again."""
+    gc.collect()
+    gc.freeze()
 
 
 def _is_for_all(item: pytest.Item) -> bool:
