@@ -2,13 +2,17 @@
 
 import gc
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import settings
 
+from bounce_watcher.classification import rule_check
 from bounce_watcher.cli.framework.lazy import LazyGroup
+from bounce_watcher.config import rules
+from bounce_watcher.service.operations import drafting
 
 pytest_plugins = [
     "tests.servers.dovecot", "tests.servers.courier", "tests.servers.cyrus", "tests.servers.mailman",
@@ -42,6 +46,16 @@ def commands_are_built_once() -> Iterator[None]:
     real = LazyGroup.load
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(LazyGroup, "load", load)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def rules_are_checked_once() -> Iterator[None]:
+    """An operator's files are checked by all of our examples: here hundreds of commands read the same ones."""
+    checked = cache(rule_check.check)
+    with pytest.MonkeyPatch.context() as patch:
+        for module in (rules, drafting):
+            patch.setattr(module, "check", checked)
         yield
 
 
