@@ -4,11 +4,15 @@ import os
 import signal
 import socket
 import threading
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from bounce_watcher.model.filing import Destination
-from bounce_watcher.model.message import RawMessage
+from bounce_watcher.model.finding import Analysis, Kind
+from bounce_watcher.model.ledger import MessageRecord
+from bounce_watcher.model.message import RawMessage, message_digest
+from bounce_watcher.service.analysis.judging import message_record
 from bounce_watcher.service.analysis.worker import Analysed
 
 
@@ -109,3 +113,17 @@ def lies(pages: Sequence[RawMessage]) -> list[Analysed]:
             except OSError:
                 continue
     return [Analysed(None, Destination.PROCESSED) for _ in pages]
+
+
+def mischievous(page: Sequence[RawMessage]) -> list[Analysed]:
+    """Does to its worker what a content says."""
+    for raw in page:
+        if raw.content == b"die":
+            os.kill(os.getpid(), signal.SIGKILL)
+        if raw.content == b"hang":
+            time.sleep(600)
+    return [Analysed(record(raw), Destination.PROCESSED) for raw in page]
+
+
+def record(raw: RawMessage) -> MessageRecord:
+    return message_record(raw, Analysis(Kind.OTHER, message_digest(raw.content)), None)
