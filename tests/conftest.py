@@ -1,13 +1,18 @@
 """Real servers for every test that asks for one; see tests/servers."""
 
+import gc
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import settings
 
+from bounce_watcher.classification import rule_check
 from bounce_watcher.cli.framework.lazy import LazyGroup
+from bounce_watcher.config import rules
+from bounce_watcher.service.operations import drafting
 
 pytest_plugins = [
     "tests.servers.dovecot", "tests.servers.courier", "tests.servers.cyrus", "tests.servers.mailman",
@@ -44,6 +49,16 @@ def commands_are_built_once() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(scope="session", autouse=True)
+def rules_are_checked_once() -> Iterator[None]:
+    """An operator's files are checked by all of our examples: here hundreds of commands read the same ones."""
+    checked = cache(rule_check.check)
+    with pytest.MonkeyPatch.context() as patch:
+        for module in (rules, drafting):
+            patch.setattr(module, "check", checked)
+        yield
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--all", action="store_true", help="run what takes long as well")
 
@@ -58,6 +73,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         config.hook.pytest_deselected(items=left_out)
         items[:] = [item for item in items if not _is_for_all(item)]
     items.sort(key=lambda item: _rank(item.path.relative_to(HERE).as_posix() if item.path.is_relative_to(HERE) else ""))
+
+
+def pytest_collection_finish() -> None:
+    """What was imported and collected stays to the end: no search for garbage goes through it again."""
+    gc.collect()
+    gc.freeze()
 
 
 def _is_for_all(item: pytest.Item) -> bool:

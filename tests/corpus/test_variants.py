@@ -22,7 +22,7 @@ from tests.pipeline.invariant import check
 
 TOOLKIT = Toolkit(load_builtin(), AttributionSettings())
 SAMPLES = samples()
-ONE_IN = 12
+ONE_IN = 24
 """Of so many variants of a sample one is tried where not `--all` are."""
 
 SEVERITY: dict[Action | None, int] = {

@@ -1,12 +1,10 @@
 """A message that kills or hangs its worker must not stop the mail around it."""
 
-import os
-import signal
 import subprocess
 import sys
 import textwrap
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,31 +14,16 @@ import pytest
 from bounce_watcher.attribution.settings import AttributionSettings
 from bounce_watcher.classification.ruleset import load_builtin
 from bounce_watcher.model.filing import Destination
-from bounce_watcher.model.finding import Analysis, Kind
-from bounce_watcher.model.ledger import MessageRecord, Misread, Unread
-from bounce_watcher.model.message import RawMessage, message_digest
+from bounce_watcher.model.ledger import Misread, Unread
+from bounce_watcher.model.message import RawMessage
 from bounce_watcher.parsing.message import ParsedMessage
 from bounce_watcher.pipeline import Toolkit
-from bounce_watcher.service.analysis.analyser import Analysed, Analyser
-from bounce_watcher.service.analysis.judging import message_record
+from bounce_watcher.service.analysis.analyser import Analyser
 from bounce_watcher.service.analysis.worker import analyse_one
 from tests.mail import mailbag
+from tests.service.taken_over import mischievous
 
 NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
-
-
-def mischievous(page: Sequence[RawMessage]) -> list[Analysed]:
-    """Does to its worker what a content says."""
-    for raw in page:
-        if raw.content == b"die":
-            os.kill(os.getpid(), signal.SIGKILL)
-        if raw.content == b"hang":
-            time.sleep(600)
-    return [Analysed(record(raw), Destination.PROCESSED) for raw in page]
-
-
-def record(raw: RawMessage) -> MessageRecord:
-    return message_record(raw, Analysis(Kind.OTHER, message_digest(raw.content)), None)
 
 
 def page(*contents: bytes) -> list[RawMessage]:

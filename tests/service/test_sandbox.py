@@ -6,13 +6,11 @@ import pickle
 import platform
 import re
 import shutil
-import signal
 import socket
 import struct
 import subprocess
 import sys
-import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -23,11 +21,28 @@ from bounce_watcher.config import Settings, load
 from bounce_watcher.model.filing import Destination
 from bounce_watcher.model.message import RawMessage
 from bounce_watcher.service.analysis import workers
-from bounce_watcher.service.analysis.analyser import Analysed, Analyser
+from bounce_watcher.service.analysis.analyser import Analyser
 from bounce_watcher.service.analysis.sandbox import Protections, landlock, limits, seccomp
 from bounce_watcher.service.setup.checks import Check
 from bounce_watcher.service.setup.doctor import examine
 from tests.families import for_each
+from tests.service.taken_over import (
+    allocates,
+    connects,
+    exhausts,
+    forks,
+    hostile,
+    kills,
+    lies,
+    lists,
+    reads,
+    runs,
+    sends_a_datagram,
+    speaks_to_systemd,
+    starts_a_thread,
+    traces,
+    writes,
+)
 
 NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
 UNIT = Path(__file__).parents[2] / "systemd" / "bounce-watcher.service"
@@ -37,86 +52,6 @@ shut_in = pytest.mark.skipif(not landlock.version(), reason="this kernel has no 
 computing = pytest.mark.skipif(
     sys.platform != "linux" or platform.machine() not in {"x86_64", "aarch64"}, reason="no filter for this system"
 )
-
-
-# ── what a mail that has taken over its process might try ───────────────────────────────────────────────────────────
-
-def connects(port: str) -> None:
-    socket.create_connection(("127.0.0.1", int(port)), timeout=5)
-
-
-def sends_a_datagram(port: str) -> None:
-    socket.socket(socket.AF_INET, socket.SOCK_DGRAM).sendto(b"x", ("127.0.0.1", int(port)))
-
-
-def speaks_to_systemd(path: str) -> None:
-    socket.socket(socket.AF_UNIX, socket.SOCK_STREAM).connect(path)
-
-
-def reads(path: str) -> None:
-    Path(path).read_bytes()
-
-
-def lists(path: str) -> None:
-    list(Path(path).iterdir())
-
-
-def writes(path: str) -> None:
-    Path(path).write_text("x")
-
-
-def forks(_: str) -> None:
-    while True:
-        if os.fork() == 0:
-            os._exit(0)
-
-
-def starts_a_thread(_: str) -> None:
-    try:
-        threading.Thread(target=int).start()
-    except RuntimeError as refused:
-        raise OSError("no thread") from refused
-
-
-def runs(program: str) -> None:
-    os.execv(program, [program])
-
-
-def kills(process: str) -> None:
-    os.kill(int(process), signal.SIGTERM)
-
-
-def traces(process: str) -> None:
-    """Reads another's memory."""
-    Path(f"/proc/{process}/mem").open("rb").close()
-
-
-def allocates(size: str) -> None:
-    try:
-        bytearray(int(size))
-    except MemoryError as refused:
-        raise OSError("no memory") from refused
-
-
-DEEDS: dict[str, Callable[[str], None]] = {
-    each.__name__: each for each in (
-        connects, sends_a_datagram, speaks_to_systemd, reads, lists, writes, forks, starts_a_thread, runs, kills,
-        traces, allocates,
-    )
-}
-
-
-def hostile(page: Sequence[RawMessage]) -> list[Analysed]:
-    """Does what a content says, and tells in `error` what came of it."""
-    return [Analysed(None, error=tried(*raw.content.decode().split(maxsplit=1))) for raw in page]
-
-
-def tried(deed: str, about: str) -> str:
-    try:
-        DEEDS[deed](about)
-    except OSError:
-        return "refused"
-    return "done"
 
 
 def page(*contents: bytes | str) -> list[RawMessage]:
@@ -213,14 +148,6 @@ def test_memory_is_bounded(analyser: Analyser) -> None:
     assert outcome(analyser, allocates, limits.MEMORY * 2) == "refused"
 
 
-def exhausts(pages: Sequence[RawMessage]) -> list[Analysed]:
-    """Takes memory until there is none where the mail asks for it, and does not look what becomes of it."""
-    kept = []
-    while any(raw.content == b"exhaust" for raw in pages):
-        kept.append(bytearray(50_000_000))
-    return [Analysed(None, Destination.PROCESSED) for _ in pages]
-
-
 @linux
 def test_a_mail_that_exhausts_memory_is_singled_out() -> None:
     with Analyser(AttributionSettings(), workers=1, work=exhausts) as analyser:
@@ -277,19 +204,6 @@ class Bomb:
 
     def __reduce__(self) -> tuple[object, ...]:
         return os.mkdir, (self._path,)
-
-
-def lies(pages: Sequence[RawMessage]) -> list[Analysed]:
-    """Says to the service what a content holds, as it is."""
-    for raw in pages:
-        if raw.content == b"honest":
-            continue
-        for descriptor in range(3, 64):
-            try:
-                os.write(descriptor, raw.content)
-            except OSError:
-                continue
-    return [Analysed(None, Destination.PROCESSED) for _ in pages]
 
 
 def framed(message: bytes) -> bytes:

@@ -19,6 +19,7 @@ from bounce_watcher.policy.settings import Mode
 from bounce_watcher.service.state import ServiceState
 from bounce_watcher.web.application import application
 from bounce_watcher.web.context import WebContext
+from tests.ledger.conftest import new_file
 
 TOKEN = "a token of some length"
 BEARER = {"Authorization": f"Bearer {TOKEN}"}
@@ -84,9 +85,12 @@ def web(tmp_path: Path) -> Iterator[Callable[..., Web]]:
 
     def make(token: str | None = None, *, tokenless: bool = False) -> Web:
         """With a `token` the test signs in by itself, else each request shows one, unless there is none."""
-        url = f"sqlite:///{tmp_path}/ledger.db"
+        path = tmp_path / "ledger.db"
+        if not path.exists():
+            path.touch(0o600)
+            path.write_bytes(new_file())
+        url = f"sqlite:///{path}"
         ledger = Ledger.connect(url)
-        ledger.upgrade()
         opened.append(ledger)
         where = WebSettings("127.0.0.1", 8025, None if tokenless else SecretStr(token or TOKEN))
         return Web(Settings(database_url=SecretStr(url), web=where), ledger, bearer=not (token or tokenless))

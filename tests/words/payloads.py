@@ -1,19 +1,23 @@
 """Whatever the tests make the program say is held against the JSON Schema that ships with it."""
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
-from jsonschema import Draft202012Validator
 
 from bounce_watcher.model.grounds_json import as_data
 from bounce_watcher.words import schema
 
+if TYPE_CHECKING:
+    from jsonschema import Draft202012Validator
+
 Shape = tuple[object, ...]
 
 
-def closed() -> Draft202012Validator:
+def closed() -> "Draft202012Validator":
     """Strict: a field that the schema does not name is none."""
+    from jsonschema import Draft202012Validator  # takes three seconds
+
     document = schema.schema()
     for described in document["$defs"].values():
         if "properties" in described:
