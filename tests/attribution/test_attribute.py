@@ -97,7 +97,7 @@ def test_a_forged_token_is_doubtful_and_proves_nothing() -> None:
     found = attribute(report(f"To: {FORGED}"), finding("user@example.org"), SETTINGS)
     assert (found.recipient, found.evidence, found.stream) == ("user@example.org", Evidence.PROSE, None)
     assert found.doubt is not None
-    assert "its signature fits none of the configured keys" in said(found.doubt)
+    assert "its signature matches no configured key" in said(found.doubt)
 
 
 def test_a_token_of_ours_goes_before_a_forged_one() -> None:

@@ -60,7 +60,7 @@ def test_what_does_not_count_says_why(program: Program, mail: Path) -> None:
     program.ledger("import", str(mail / "1.eml"))
     counted = program.ledger("events", "list", "--json").rows[0]["counted"]
     assert isinstance(counted, str)
-    assert "asks for token" in counted
+    assert counted == "evidence too weak (report; needs token)"
 
 
 @for_each("options, count", [

@@ -99,4 +99,4 @@ def test_an_address_that_is_taken_ends_the_start(sqlite_house: House, url: str) 
     with socket.create_server(("127.0.0.1", port)):
         service = sqlite_house.start("run")
         assert service.wait(30) == 1
-    assert f"web.listen: 127.0.0.1:{port} can't be had" in sqlite_house.log()
+    assert f"web.listen: 127.0.0.1:{port} is not available" in sqlite_house.log()

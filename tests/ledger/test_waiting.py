@@ -48,8 +48,8 @@ def test_the_first_are_told_at_once_and_the_others_wait(desk: Desk) -> None:
     assert list(desk.ledger.alerts()) == []
     (waiting,) = desk.ledger.recipients("one6@gmail.com")
     assert text(waiting.grounds) == (
-        f"{TOLD}; waiting: 7 new hard bounces of provider google.com within 3 h; usual 2, alarm from 10; waits for it "
-        "until 14 December 2020 15:06 UTC"
+        f"{TOLD}; waiting: 7 new hard bounces of provider google.com within 3 h; usual 2, alarm from 10; held until "
+        "14 December 2020 15:06 UTC"
     )
 
 
