@@ -18,8 +18,8 @@ CHECKS = {
 }
 MYPY = ("-m", "mypy")
 
-PROCESSES = (os.cpu_count() or 1) + 2
-"""Two more than cores: the tests of servers wait a good deal."""
+PROCESSES = (os.cpu_count() or 1) + 1
+"""One more than cores: the tests of servers wait a good deal."""
 PYTEST = ("-n", str(PROCESSES), "--dist", "loadfile", "--no-loadscope-reorder", "--durations", "40")
 """The tests of one file share their servers. conftest.py says which files come first."""
 
