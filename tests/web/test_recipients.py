@@ -136,7 +136,7 @@ def test_the_list_finds_by_state_and_downloads_the_same(desk: Web) -> None:
     assert BEN in text
     assert ANNA not in text
     rows = list(csv.DictReader(io.StringIO(desk.get("/recipients.csv?-state=released").text, newline="")))
-    assert [(row["Address"], row["State"], row["Until"]) for row in rows] == [(ANNA, "Suppressed", "permanent")]
+    assert [(row["Address"], row["State"], row["Until"]) for row in rows] == [(ANNA, "Suppressed", "for good")]
     (line,) = desk.get("/recipients.jsonl?state=released").text.splitlines()
     assert (json.loads(line)["recipient"], json.loads(line)["state"]) == (BEN, "released")
     assert "No recipients match." in desk.get("/recipients?state=watching").text

@@ -30,7 +30,7 @@ class CommandRefused(imaplib.IMAP4.error):
 
 @contextmanager
 def refusals() -> Iterator[None]:
-    """Raises Refused where the server refuses a command inside; what a broken connection raises goes through."""
+    """Raises CommandRefused where the server refuses a command inside; what a broken connection raises goes through."""
     try:
         yield
     except imaplib.IMAP4.abort:

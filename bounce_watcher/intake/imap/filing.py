@@ -212,7 +212,7 @@ class Filer:
 
     def _place(self, to: Destination) -> str:
         """The destination's name on the server. Made, once a pass, where it is not there: not every server says
-        TRYCREATE. Raises Refused."""
+        TRYCREATE. Raises CommandRefused."""
         if to not in self._places:
             client, name = self._connection.client, self._names[to]
             found = folders.find(client, self._hierarchy, name)

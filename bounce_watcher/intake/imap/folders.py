@@ -82,7 +82,7 @@ def same(one: str, other: str) -> bool:
 
 
 def create(client: IMAPClient, name: str) -> None:
-    """Makes a folder and subscribes to it; one that is there already is fine. Raises Refused."""
+    """Makes a folder and subscribes to it; one that is there already is fine. Raises CommandRefused."""
     try:
         with refusals():
             client.create_folder(name)

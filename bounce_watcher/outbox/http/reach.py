@@ -91,7 +91,7 @@ class Reach:
     allowed_hosts: frozenset[str] = frozenset()
 
     def admitted(self, host: str, addresses: Sequence[str]) -> list[str]:
-        """Those of a host's `addresses` that may be connected to, in their order. Raises Refused where none may."""
+        """Those of `addresses` that may be connected to, in their order. Raises ForbiddenHost where none may."""
         good = [address for address in addresses if self.admits(host, address)]
         if addresses and not good:
             raise ForbiddenHost(*_refusal(host, addresses[0]))
@@ -106,7 +106,7 @@ class Reach:
     def check_unresolved(self, host: str) -> None:
         """What can be said of a host that a proxy looks up: a literal is judged, of a name nothing is known.
 
-        Raises Refused.
+        Raises ForbiddenHost.
         """
         if fault := host_fault(host):
             raise ForbiddenHost(f"{host} is an address in disguise: {fault}")

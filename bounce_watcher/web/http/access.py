@@ -131,7 +131,7 @@ class Access:
         return None  # a page tells by itself what its reader may not do
 
     async def _viewer(self, request: HTTPConnection, wanted: Role) -> Viewer | None:
-        """Raises _Refused where a wrong token was shown, or too many were."""
+        """Raises _AccessDenied where a wrong token was shown, or too many were."""
         if request.url.path.startswith(STATIC):
             return None
         named = self._of_proxy(request)

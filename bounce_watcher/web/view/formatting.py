@@ -40,7 +40,7 @@ STATES: Mapping[State, tuple[str, str, str]] = {
     State.ACTIVE: ("Active", "is-ok", "Mail may be sent."),
     State.WATCHING: ("Watching", "is-warn", "Some bounces, too few to suppress. Mail may be sent."),
     State.PENDING: ("Held", "is-hold", "Suppression held back for now. Targets are not notified."),
-    State.SUPPRESSED: ("Suppressed", "is-bad", "Do not send to this stream."),
+    State.SUPPRESSED: ("Suppressed", "is-bad", "Not to be mailed in this stream."),
     State.RELEASED: ("Released", "is-info", "Allowed again. The counter is reset."),
 }
 """Word, class of the badge, and what it means."""

@@ -30,7 +30,7 @@ FILTERS = (
 
 
 def _until(row: RecipientStanding) -> object:
-    return "permanent" if row.until is None and row.state in {State.SUPPRESSED, State.PENDING} else row.until
+    return "for good" if row.until is None and row.state in {State.SUPPRESSED, State.PENDING} else row.until
 
 
 DOWNLOAD: Download[RecipientStanding] = Download("recipients", (
