@@ -94,8 +94,10 @@ def test_killed_again_and_again(
     contents = fill(house.dovecot, house.user, count)
 
     killed_along_the_way(house, count, kills, seed=7)
+    started = house.log().count("service_started")
     service = house.start("run")
     wait_until(lambda: finished(house), 120, "the rest is done")
+    wait_until(lambda: house.log().count("service_started") > started, 30, "it can be stopped")
     service.terminate()
     assert service.wait(20) == 0
 
