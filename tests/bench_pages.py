@@ -173,7 +173,7 @@ def _measured(database: str, url: str, requests: int, only: str, server: Postgre
     outcome = Outcome()
     engine = open_engine(url)
     with _served(url) as (port, ledger):
-        print(f"{database}, {ledger.count_events():,} events; milliseconds at the median of {requests}, "
+        print(f"{database}, {ledger.history.count_events():,} events; milliseconds at the median of {requests}, "
               f"how many times {TRIVIAL}, CPU, and of the first look; load {os.getloadavg()[0]:.1f}", flush=True)
         base = measured(port, Request(TRIVIAL), requests, server)
         print(f"{1000 * base.median:7.1f}  {TRIVIAL}", flush=True)

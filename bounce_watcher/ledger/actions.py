@@ -1,17 +1,21 @@
 """The log of actions: who changed what by hand, when and why. Never an address: a recipient stands under its name."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Engine, Select, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Engine, Select, insert, select, update
 
+from bounce_watcher.ledger.capability import Capability
 from bounce_watcher.ledger.db.engine import reading, write
+from bounce_watcher.ledger.db.paging import Page, PagePosition, Walk, looking
+from bounce_watcher.ledger.db.query import FilterField, Query, among, between, with_rows
 from bounce_watcher.ledger.db.tables import ACTION
 from bounce_watcher.ledger.db.types import storable
-from bounce_watcher.ledger.privacy import forget
-from bounce_watcher.ledger.privacy.names import Names
+from bounce_watcher.ledger.naming import forget
+from bounce_watcher.ledger.naming.names import Names
 from bounce_watcher.model.ledger import Actor
 
 T = TypeVar("T")
@@ -89,23 +93,61 @@ class LogEntry:
         return self._number
 
 
-def page(engine: Engine, before: int | None, limit: int) -> Sequence[LoggedAction]:
-    """The newest first; `before` is the number behind which to go on."""
-    chosen = select(ACTION).order_by(ACTION.c.number.desc()).limit(limit)
-    if before is not None:
-        chosen = chosen.where(ACTION.c.number < before)
-    return _read(engine, chosen)
+class Acting(Capability):
+    """A part of the ledger that changes what people ask for."""
+
+    @cached_property
+    def _names(self) -> Names:
+        return Names(self._engine)
+
+    def _act(self, act: Act, work: Callable[[Connection], T], counted: Callable[[T], int | None]) -> T:
+        """What somebody does by hand, and its row in the log: one transaction. `counted` as in `LogEntry.write`."""
+        return LogEntry(self._names, act).write(self._engine, work, counted)
 
 
-def on(engine: Engine, subject: str, limit: int) -> Sequence[LoggedAction]:
-    """What was done to one subject, the newest first."""
-    chosen = select(ACTION).where(ACTION.c.subject == storable(subject)).order_by(ACTION.c.number.desc()).limit(limit)
-    return _read(engine, chosen)
+class ActionLog(Acting):
+    """What people did, looked through; and entered where it changes nothing else in the ledger."""
+
+    def enter(self, act: Act, count: int = 1) -> None:
+        """The row of what changes nothing in the ledger: a test of a target."""
+        self._act(act, lambda _: None, lambda _: count)
+
+    def on(self, subject: str, limit: int = 50) -> Sequence[LoggedAction]:
+        """What people did to one subject, the newest first."""
+        return self._read(_ROWS.where(ACTION.c.subject == storable(subject)).limit(limit))
+
+    def newest(self, before: int | None = None, limit: int = 50) -> Sequence[LoggedAction]:
+        """What people did, the newest first; `before` is the number behind which to go on."""
+        return self._read(_ROWS.where(*([] if before is None else [ACTION.c.number < before])).limit(limit))
+
+    def page(self, wanted: Query, place: PagePosition) -> Page[LoggedAction]:
+        """Some of what people did, the newest first."""
+        with looking(self._engine) as (connection, limit):
+            found = _walk(wanted).page(connection, limit, place)
+        return with_rows(found, map(_logged, found.rows))
+
+    def all(self, wanted: Query) -> Iterator[LoggedAction]:
+        """Any number, the newest first."""
+        return map(_logged, _walk(wanted).all(self._engine))
+
+    def _read(self, chosen: Select[Any]) -> Sequence[LoggedAction]:
+        with reading(self._engine) as connection:
+            return list(map(_logged, connection.execute(chosen.order_by(ACTION.c.number.desc()))))
 
 
-def _read(engine: Engine, chosen: Select[Any]) -> Sequence[LoggedAction]:
-    with reading(engine) as connection:
-        return [
-            LoggedAction(at, actor, action, subject, count, because, number)
-            for number, at, actor, action, subject, count, because in connection.execute(chosen)
-        ]
+_ROWS = select(
+    ACTION.c.number, ACTION.c.at, ACTION.c.actor, ACTION.c.action, ACTION.c.subject, ACTION.c.count, ACTION.c.because
+)
+_COLUMNS: Mapping[FilterField, ColumnElement[Any]] = {
+    FilterField.ACTOR: ACTION.c.actor, FilterField.ACTION: ACTION.c.action
+}
+
+
+def _walk(wanted: Query) -> Walk:
+    also = [among(_COLUMNS[by], choice) for by, choice in wanted.choices.items()]
+    return Walk(_ROWS, (ACTION.c.number,), (), (*also, *between(ACTION.c.at, wanted)))
+
+
+def _logged(row: Any) -> LoggedAction:
+    number, at, actor, action, subject, count, because = row
+    return LoggedAction(at, actor, action, subject, count, because, number)

@@ -90,20 +90,21 @@ class Alarms:
         state, now = self._state(), utcnow()
         try:
             with self._troubles.guard(LEDGER, by_kind=True):
-                paces = self._ledger.paces([mailbox.name for mailbox in state.mailboxes], now)
-                self._keep(findings(self._settings, state, self._ledger.queues(), paces, now), now)
+                paces = self._ledger.recording.paces([mailbox.name for mailbox in state.mailboxes], now)
+                self._keep(findings(self._settings, state, self._ledger.browsing.queues(), paces, now), now)
         except BounceWatcherError:
             pass  # logged by the guard
         self._of_ledger.look(self._troubles.open().get(LEDGER), utcnow())
 
     def _keep(self, found: Findings, now: datetime) -> None:
         under_way = {
-            (alert.kind, alert.subject): alert for alert in self._ledger.alerts(under_way=True) if alert.kind in KINDS
+            (alert.kind,
+             alert.subject): alert for alert in self._ledger.lists.alerts(under_way=True) if alert.kind in KINDS
         }
         begun = [_alert(found.lasting[each]) for each in sorted(found.lasting.keys() - under_way.keys(), key=_order)]
         over = [alert for each, alert in under_way.items() if each not in found.lasting and self._is_over(each, found)]
         if begun or over:
-            self._ledger.tell_alerts(begun, over, now, self._announce)
+            self._ledger.recording.tell_alerts(begun, over, now, self._announce)
 
     def _is_over(self, of: Of, found: Findings) -> bool:
         kind, about = of

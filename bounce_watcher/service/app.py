@@ -76,7 +76,7 @@ class Service:
         self._stop = threading.Event()
         self._analyser = Analyser(settings.attribution, settings.workers, rules=settings.rules)
         recorder = Recorder(settings, ledger, self._analyser, self._troubles, self._counts)
-        self._poller = poller = Poller(recorder, ledger.unfiled, self._troubles, self._stop, self._counts)
+        self._poller = poller = Poller(recorder, ledger.recording.unfiled, self._troubles, self._stop, self._counts)
         self._deliverers = [
             Deliverer(ledger, target, self._troubles, counts=self._counts) for target in settings.receivers
         ]

@@ -136,13 +136,13 @@ class Deliverer:
     def _thin(self) -> None:
         if self._keeps is not None and self._circuit.allows(utcnow()):
             with self._troubles.guard(LEDGER, by_kind=True):
-                self._ledger.thin(self.target, utcnow(), self._keeps)
+                self._ledger.outbox.supersede_stale(self.target, utcnow(), self._keeps)
 
     def _turn(self, stop: threading.Event) -> list[_Try]:
         """What is leased at once, by as many calls at a time as may be; a single call while the circuit is open."""
         turn = _Turn(stop, utcnow() + BEGUN)
         with self._troubles.guard(LEDGER, by_kind=True):
-            items = self._ledger.lease(self.target, utcnow(), self._lease, self._channel.room, self._keeps)
+            items = self._ledger.outbox.lease(self.target, utcnow(), self._lease, self._channel.room, self._keeps)
         batches = self._channel.batches(items)
         most = len(batches) if self._circuit.is_closed else 1
         tries = [_Try(batch, ()) for batch in batches[most:]]
@@ -159,7 +159,7 @@ class Deliverer:
     def _give_back(self, items: Sequence[OutboxItem]) -> None:
         if items:
             with self._troubles.guard(LEDGER, by_kind=True):
-                self._ledger.give_back(items)
+                self._ledger.outbox.give_back(items)
 
     def _judged(self, attempts: Sequence[Attempt]) -> Circuit:
         """Who says how long to be left alone means it, whatever was taken before."""
@@ -177,7 +177,7 @@ class Deliverer:
         if turn.is_over:
             return _Try(items, ())
         try:
-            items = self._ledger.still_wanted(items, self._keeps)
+            items = self._ledger.outbox.still_wanted(items, self._keeps)
         except BounceWatcherError:
             return _Try(items, ())  # which is told of where the rest is written or given back
         if not items:
@@ -199,7 +199,7 @@ class Deliverer:
         outcomes = [outcome for each in tries for outcome in each.outcomes]
         if outcomes:
             with self._troubles.guard(LEDGER, by_kind=True):
-                self._ledger.conclude(outcomes, utcnow())
+                self._ledger.outbox.conclude(outcomes, utcnow())
         for each in tries:
             for item, attempt in each.outcomes:
                 self._tell(item, attempt, is_old=self._taken != each.taken)

@@ -140,12 +140,12 @@ def poll_once(settings: Settings, on_page: Callable[[PassTotals], None] = lambda
     try:
         with Analyser(settings.attribution, settings.workers, rules=settings.rules) as analyser:
             recorder = Recorder(settings, ledger, analyser, troubles)
-            poller = Poller(recorder, ledger.unfiled, troubles, stop)
+            poller = Poller(recorder, ledger.recording.unfiled, troubles, stop)
             passes = drain_all(settings, poller, on_page)
         recorder.expire(utcnow(), poller.read_until(settings.mailboxes, utcnow()))
         deliveries = deliver_all(settings, ledger, troubles, stop)
         with contextlib.suppress(BounceWatcherError), troubles.guard(LEDGER, by_kind=True):
-            ledger.finish_forgetting()
+            ledger.privacy.finish_forgetting()
     finally:
         ledger.close()
     return PollReport(passes, deliveries)

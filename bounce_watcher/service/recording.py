@@ -104,14 +104,14 @@ class Recorder:
         """
         wait = self._policy.guard.wait
         with self._troubles.guard(LEDGER, by_kind=True):
-            self._ledger.settle(now, self._announce, self._policy)
-            self._ledger.end_waits(max(read_until or now - wait, now - wait), wait, self._announce)
-            return self._ledger.expire(now, self._announce)
+            self._ledger.recording.settle_alerts(now, self._announce, self._policy)
+            self._ledger.recording.end_waits(max(read_until or now - wait, now - wait), wait, self._announce)
+            return self._ledger.suppressions.expire(now, self._announce)
 
     def _write(self, ticket: Ticket) -> "_Written":
         analysed = self._analyser.result(ticket)
         with self._troubles.guard(LEDGER, by_kind=True):
-            outcome = self._ledger.record(
+            outcome = self._ledger.recording.record(
                 _records(analysed, self._keep_raw), self._decide, self._announce, self._policy
             )
         self._count(ticket.page, outcome)

@@ -137,7 +137,7 @@ class Housekeeping:
         """Ends what `forget` left to be done: notices that were still due, files that others were using."""
         try:
             with self._troubles.guard(LEDGER, by_kind=True):
-                left = self._ledger.finish_forgetting()
+                left = self._ledger.privacy.finish_forgetting()
         except BounceWatcherError:
             return
         if left is not self._left:
@@ -145,12 +145,12 @@ class Housekeeping:
         self._left = left
 
     def purge(self) -> None:
-        self._drop("raw mail", self._raw_retention, self._ledger.purge)
+        self._drop("raw mail", self._raw_retention, self._ledger.history.purge_raw)
         self._trim()
-        self._drop("sent mail", self._sent_retention, self._ledger.purge_sent)
-        self._drop("events", self._event_retention, self._ledger.purge_events)
-        self._drop("bodies of notices", self._outbox_retention, self._ledger.purge_bodies)
-        self._drop("counts", self._counts_retention, self._ledger.purge_counts)
+        self._drop("sent mail", self._sent_retention, self._ledger.history.purge_sent)
+        self._drop("events", self._event_retention, self._ledger.history.purge_events)
+        self._drop("bodies of notices", self._outbox_retention, self._ledger.history.purge_bodies)
+        self._drop("counts", self._counts_retention, self._ledger.history.purge_counts)
         self._drop("sessions", timedelta(0), self._ledger.sessions.sweep)
 
     def _trim(self) -> None:
@@ -159,7 +159,7 @@ class Housekeeping:
             return
         try:
             with self._troubles.guard(LEDGER, by_kind=True):
-                dropped = self._ledger.trim_raw(self._raw_quota)
+                dropped = self._ledger.history.trim_raw(self._raw_quota)
         except BounceWatcherError:
             return
         if dropped:

@@ -22,7 +22,8 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Locator, Page, Request, sync_playwright
 
 from bounce_watcher.config import Settings
-from bounce_watcher.ledger.lists import browse, paging
+from bounce_watcher.ledger.db import paging
+from bounce_watcher.ledger.lists import browse
 from bounce_watcher.ledger.store import Ledger
 from bounce_watcher.policy.settings import Mode
 from bounce_watcher.service.clock import utcnow

@@ -34,11 +34,11 @@ def main() -> None:
 
 def _suppressed(shown: Dashboard) -> str:
     wanted = SuppressionFilter(state=State.SUPPRESSED, reason=Reason.MAILBOX_FULL)
-    return f"/recipients/{shown.ledger.names.name(next(iter(shown.ledger.suppressions(wanted))).recipient)}"
+    return f"/recipients/{shown.ledger.names.name(next(iter(shown.ledger.lists.suppressions(wanted))).recipient)}"
 
 
 def _outage(shown: Dashboard) -> str:
-    outage = next(each for each in shown.ledger.alerts(under_way=True) if each.kind is AlertKind.OUTAGE)
+    outage = next(each for each in shown.ledger.lists.alerts(under_way=True) if each.kind is AlertKind.OUTAGE)
     return f"/incidents/{outage.id}"
 
 

@@ -171,7 +171,7 @@ def write_stock(path: Path, until: datetime, size: Size = _USUAL) -> int:
     with TemporaryDirectory(dir=path.parent) as folder:
         new = Path(folder) / "ledger.db"
         with seeded(configured(Path(folder), f"sqlite:///{new}", port=1), until, size) as ledger:
-            events = ledger.count_events()
+            events = ledger.history.count_events()
         new.rename(path)
     return events
 
@@ -196,8 +196,8 @@ def seeded(settings: Settings, until: datetime, size: Size = _USUAL) -> Iterator
 
 def _deal_with_one(ledger: Ledger, now: datetime) -> None:
     """The oldest opt-out."""
-    *_, oldest = ledger.all_opt_outs()
-    ledger.settle_opt_outs([oldest.id], Actor("mara", now, "taken off by hand"))
+    *_, oldest = ledger.review.opt_outs()
+    ledger.review.settle_opt_outs([oldest.id], Actor("mara", now, "taken off by hand"))
 
 
 def _run(model: Model, watcher: _Shifted, end: datetime) -> None:
@@ -214,7 +214,7 @@ def _run(model: Model, watcher: _Shifted, end: datetime) -> None:
 def _count_sent(model: Model, ledger: Ledger, end: datetime, by: timedelta) -> None:
     domains = sorted((stream_of(each.number), each.address.rpartition("@")[2]) for each in model.recipients)
     mailed = [(place, len(list(some))) for place, some in groupby(domains)]
-    ledger.put_counts([
+    ledger.recording.put_counts([
         SentCount((at + by).date(), stream, domain, many, sending=f"n{(at - START).days}")
         for at in model.mailings if at < end
         for (stream, domain), many in mailed
@@ -223,10 +223,10 @@ def _count_sent(model: Model, ledger: Ledger, end: datetime, by: timedelta) -> N
 
 def _deliver(ledger: Ledger, now: datetime) -> None:
     """All but the last of what the platform was to be told; a few it refused."""
-    waiting = ledger.stock().queues[LISTENER].due
+    waiting = ledger.browsing.stock().queues[LISTENER].due
     refused = 0
-    while waiting > _LEFT_WAITING and (items := ledger.lease(LISTENER, now, _LEASE, waiting - _LEFT_WAITING)):
-        ledger.conclude([
+    while waiting > _LEFT_WAITING and (items := ledger.outbox.lease(LISTENER, now, _LEASE, waiting - _LEFT_WAITING)):
+        ledger.outbox.conclude([
             (item, _REFUSED if n < _GAVE_UP - refused else _DELIVERED) for n, item in enumerate(items)
         ], now)
         refused, waiting = _GAVE_UP, waiting - len(items)

@@ -10,7 +10,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from bounce_watcher.ledger.lists.browse import Query
+from bounce_watcher.ledger.db.query import Query
 from bounce_watcher.model.ledger import Actor, Misread
 from bounce_watcher.service.clock import utcnow
 from bounce_watcher.web import pages
@@ -47,7 +47,7 @@ OTHERWISE = (
 def path_of(house: Dashboard, name: str) -> str:
     """Of pages whose addresses tell of what the ledger holds."""
     now, names = utcnow(), house.ledger.names
-    groups = list(house.ledger.all_groups(Query()))
+    groups = list(house.ledger.review.groups(Query()))
     return {
         "nobody": f"/recipients/{names.name('nobody@example.org')}",
         "lately": f"/undo?from={now - timedelta(days=1):%Y-%m-%dT%H:%M}&to={now:%Y-%m-%dT%H:%M}",
@@ -59,8 +59,8 @@ def path_of(house: Dashboard, name: str) -> str:
 def all_pages(house: Dashboard) -> Iterator[tuple[str, httpx.Response]]:
     """With a wording that was set aside, and a domain that is protected."""
     gid, now = path_of(house, "wording").rpartition("/")[2], utcnow()
-    house.ledger.set_aside(gid, None, Actor("jo", now, "of no matter"))
-    house.ledger.protect("@school.example", Actor("local", now, "their server says anything"))
+    house.ledger.review.set_aside(gid, None, Actor("jo", now, "of no matter"))
+    house.ledger.suppressions.protect("@school.example", Actor("local", now, "their server says anything"))
     with httpx.Client(base_url=house.url, headers=house.shows, timeout=60) as client:
         lately, letter = path_of(house, "lately"), path_of(house, "letter")
         yield from crawl(client, *FIRST, lately, letter, f"/review/{gid}", whole=False)

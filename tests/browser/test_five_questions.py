@@ -9,7 +9,7 @@ from playwright.sync_api import expect
 
 from bounce_watcher.config import load
 from bounce_watcher.config.rules import DRAFTED
-from bounce_watcher.ledger.lists.browse import Query
+from bounce_watcher.ledger.db.query import Query
 from bounce_watcher.ledger.lists.filters import EventFilter, OutboxFilter, SuppressionFilter
 from bounce_watcher.ledger.review.groups import GroupState
 from bounce_watcher.model.ledger import AlertKind, State, Suppression
@@ -77,7 +77,7 @@ def _heading(html: str) -> str:
 
 def test_what_is_shown_is_downloaded(desk: Dashboard, opened: Open) -> None:
     """As CSV, all of the list and nothing else: the same events as the ledger's, with what is told of each."""
-    stored = {each.id: each for each in desk.ledger.events(EventFilter(reason=Reason.MAILBOX_FULL))}
+    stored = {each.id: each for each in desk.ledger.lists.events(EventFilter(reason=Reason.MAILBOX_FULL))}
     assert stored
     page = opened(desk, "/events?reason=mailbox_full")
     assert agrees(heading(page), len(stored))
@@ -94,7 +94,7 @@ def test_what_is_shown_is_downloaded(desk: Dashboard, opened: Open) -> None:
 # ── what about this address ─────────────────────────────────────────────────────────────────────────────────────────
 
 def suppressed(desk: Dashboard) -> Suppression:
-    return next(iter(desk.ledger.suppressions(SuppressionFilter(state=State.SUPPRESSED))))
+    return next(iter(desk.ledger.lists.suppressions(SuppressionFilter(state=State.SUPPRESSED))))
 
 
 @pytest.mark.presses("/find", "/recipients/{rid}/release")
@@ -110,12 +110,12 @@ def test_what_about_this_address(desk: Dashboard, opened: Open, scripts: bool) -
     assert gone.recipient not in page.url
     follow(page.get_by_role("link", name="Release…"))
     assert "Nothing has changed yet." in page.locator("main").inner_text()
-    assert list(desk.ledger.suppressions(SuppressionFilter(recipient=gone.recipient)))
+    assert list(desk.ledger.lists.suppressions(SuppressionFilter(recipient=gone.recipient)))
     page.locator("#because").fill(WHY)
     follow(page.locator("main form button"))
     assert "changed" in page.locator(".notice.is-ok").inner_text()
-    assert list(desk.ledger.suppressions(SuppressionFilter(recipient=gone.recipient))) == []
-    told = [item.type.value for item in desk.ledger.outbox(OutboxFilter(recipient=gone.recipient))]
+    assert list(desk.ledger.lists.suppressions(SuppressionFilter(recipient=gone.recipient))) == []
+    told = [item.type.value for item in desk.ledger.lists.outbox(OutboxFilter(recipient=gone.recipient))]
     assert told[-1] == "recipient.released"
     page.goto("/log")
     assert WHY in page.locator("main").inner_text()
@@ -126,8 +126,8 @@ def test_what_about_this_address(desk: Dashboard, opened: Open, scripts: bool) -
 @pytest.mark.presses("/incidents/{id}/undo")
 def test_what_did_it_do_in_that_incident(desk: Dashboard, opened: Open, request: pytest.FixtureRequest) -> None:
     """From the overview to the outage, what it holds, and all of it undone after a preview."""
-    (outage,) = [each for each in desk.ledger.alerts(under_way=True) if each.kind is AlertKind.OUTAGE]
-    held = [each.recipient for each in desk.ledger.incidents.all_held(outage.id)]
+    (outage,) = [each for each in desk.ledger.lists.alerts(under_way=True) if each.kind is AlertKind.OUTAGE]
+    held = [each.recipient for each in desk.ledger.browsing.incidents.all_held(outage.id)]
     assert held
     page = opened(desk, "/incidents")
     follow(page.locator(f'a[href="/incidents/{outage.id}"]').first)
@@ -143,8 +143,8 @@ def test_what_did_it_do_in_that_incident(desk: Dashboard, opened: Open, request:
     fill_in_count(page)
     follow(page.locator("main form button").last)
     assert "Undone" in page.locator(".notice.is-ok").inner_text()
-    assert [done.because for done in desk.ledger.actions() if done.action == "undo"] == [WHY]
-    left = {each.recipient for each in desk.ledger.suppressions(SuppressionFilter(state=State.PENDING))}
+    assert [done.because for done in desk.ledger.log.newest() if done.action == "undo"] == [WHY]
+    left = {each.recipient for each in desk.ledger.lists.suppressions(SuppressionFilter(state=State.PENDING))}
     assert left.isdisjoint(held)
 
 
@@ -153,10 +153,10 @@ def test_what_did_it_do_in_that_incident(desk: Dashboard, opened: Open, request:
 @pytest.mark.presses("/review/{gid}/rule", "/review/{gid}/save")
 def test_what_did_it_not_understand(desk: Dashboard, opened: Open) -> None:
     """From the menu to the wording, its mail, and a rule that is tried on all that is stored, and saved."""
-    group = next(each for each in desk.ledger.all_groups(Query()) if "zorp gate" in each.wording)
+    group = next(each for each in desk.ledger.review.groups(Query()) if "zorp gate" in each.wording)
     page = opened(desk, "/")
     follow(page.get_by_role("navigation", name="Main").get_by_role("link", name="Review"))
-    assert number(heading(page)) == sum(1 for _ in desk.ledger.all_groups(Query()))
+    assert number(heading(page)) == sum(1 for _ in desk.ledger.review.groups(Query()))
     follow(page.get_by_role("link", name="zorp gate").first)
     assert f"{group.mails:,}, to " in page.locator("main dl.facts").inner_text()
     follow(page.get_by_role("link", name="View message").first)
@@ -175,10 +175,10 @@ def test_what_did_it_not_understand(desk: Dashboard, opened: Open) -> None:
     page.get_by_label("Why?").fill(WHY)
     follow(page.get_by_role("button", name="Save the rule"))
     assert said(page).startswith("The rule was saved.")
-    assert [done.because for done in desk.ledger.actions(limit=1)] == [WHY]
+    assert [done.because for done in desk.ledger.log.newest(limit=1)] == [WHY]
     (rules,) = load(desk.root / "config.toml").rules
     assert Path(rules[0]).name == DRAFTED
-    after = desk.ledger.review_group(group.gid)
+    after = desk.ledger.review.group(group.gid)
     assert after is not None
     assert (after.state, WHY in (after.because or "")) == (GroupState.DRAFTED, True)
 

@@ -32,15 +32,15 @@ from tests.simulation.judges import LISTENER
 
 
 def outage(desk: Dashboard) -> str:
-    return next(alert.id for alert in desk.ledger.alerts(under_way=True) if alert.kind is AlertKind.OUTAGE)
+    return next(alert.id for alert in desk.ledger.lists.alerts(under_way=True) if alert.kind is AlertKind.OUTAGE)
 
 
 def dead(desk: Dashboard) -> list[str]:
-    return [item.id for item in desk.ledger.outbox() if item.state is OutboxState.DEAD]
+    return [item.id for item in desk.ledger.lists.outbox() if item.state is OutboxState.DEAD]
 
 
 def held(desk: Dashboard) -> set[str]:
-    return {each.recipient for each in desk.ledger.suppressions(SuppressionFilter(state=State.PENDING))}
+    return {each.recipient for each in desk.ledger.lists.suppressions(SuppressionFilter(state=State.PENDING))}
 
 
 @pytest.mark.presses("/outbox/{id}/retry", "/outbox/retry")
@@ -57,7 +57,7 @@ def test_what_gave_up_is_sent_again_without_scripts(fresh_desk: Dashboard, opene
     assert "Nothing has changed yet." in page.content()
     follow(page.get_by_role("button", name="Retry 1 delivery"))
     assert "1 delivery is due again" in said(page)
-    states = {item.id: item.state for item in desk.ledger.outbox()}
+    states = {item.id: item.state for item in desk.ledger.lists.outbox()}
     assert {states[each] for each in gave_up} == {OutboxState.DUE}
     page.goto("/log")
     assert page.get_by_text("Sent again by hand").count() == 2
@@ -77,20 +77,22 @@ def test_what_gave_up_is_dismissed(desk: Dashboard, opened: Open) -> None:
     page.get_by_label("Why?").fill("and the other")
     follow(page.locator("main form.change button"))
     assert dead(desk) == []
-    because = [done.because for done in desk.ledger.actions()]
+    because = [done.because for done in desk.ledger.log.newest()]
     assert {"and the other", "told them by phone"} <= {*because}
 
 
 @pytest.mark.presses("/outbox/shown/retry", "/outbox/shown/dismiss")
 def test_all_that_a_filter_shows_are_sent_again_or_dismissed(fresh_desk: Dashboard, opened: Open) -> None:
     gave_up = dead(fresh_desk)
-    waiting = {item.id for item in fresh_desk.ledger.outbox() if item.state is OutboxState.DUE}
+    waiting = {item.id for item in fresh_desk.ledger.lists.outbox() if item.state is OutboxState.DUE}
     page = opened(fresh_desk, "/outbox?state=dead")
     _decide_on_all_that_match(page, "Retry")
-    assert {item.id for item in fresh_desk.ledger.outbox() if item.state is OutboxState.DUE} == {*gave_up, *waiting}
+    assert {
+        item.id for item in fresh_desk.ledger.lists.outbox() if item.state is OutboxState.DUE
+    } == {*gave_up, *waiting}
     page.goto("/outbox?state=due")
     _decide_on_all_that_match(page, "Dismiss")
-    assert not [item for item in fresh_desk.ledger.outbox() if item.state is OutboxState.DUE]
+    assert not [item for item in fresh_desk.ledger.lists.outbox() if item.state is OutboxState.DUE]
 
 
 def _decide_on_all_that_match(page: Page, verb: str) -> None:
@@ -103,12 +105,12 @@ def _decide_on_all_that_match(page: Page, verb: str) -> None:
 @pytest.mark.presses("/outbox/test")
 def test_a_test_is_sent(desk: Dashboard, opened: Open) -> None:
     """To where nobody listens: the page and the log tell of it, and the outbox holds nothing more."""
-    before = [item.id for item in desk.ledger.outbox()]
+    before = [item.id for item in desk.ledger.lists.outbox()]
     page = opened(desk, "/outbox")
     follow(page.get_by_role("button", name=f"Send a test to {LISTENER}"))
     assert f"{LISTENER} did not accept the test" in said(page)
-    assert [done.action for done in desk.ledger.actions(limit=1)] == ["test"]
-    assert [item.id for item in desk.ledger.outbox()] == before
+    assert [done.action for done in desk.ledger.log.newest(limit=1)] == ["test"]
+    assert [item.id for item in desk.ledger.lists.outbox()] == before
 
 
 @pytest.mark.presses("/outbox/pause", "/outbox/resume")
@@ -120,10 +122,10 @@ def test_a_target_is_paused_and_resumed(desk: Dashboard, opened: Open) -> None:
         page.get_by_label("Why?").fill(f"they asked to {action}")
         follow(page.locator("main form.change button"))
         assert f"{LISTENER} is {action}d" in said(page)
-        assert [(done.action, done.because) for done in desk.ledger.actions(limit=1)] == [
+        assert [(done.action, done.because) for done in desk.ledger.log.newest(limit=1)] == [
             (action, f"they asked to {action}")
         ]
-        assert desk.ledger.stock().queues[LISTENER].paused == (action == "pause")
+        assert desk.ledger.browsing.stock().queues[LISTENER].paused == (action == "pause")
 
 
 @pytest.mark.presses("/incidents/{id}/release")
@@ -135,13 +137,13 @@ def test_all_that_an_incident_holds_are_released(fresh_desk: Dashboard, opened: 
 @pytest.mark.presses("/incidents/{id}/confirm")
 def test_all_that_an_incident_holds_are_confirmed(fresh_desk: Dashboard, opened: Open) -> None:
     before = _decide_on_all_held(fresh_desk, opened, "Confirm all held…")
-    gone = {each.recipient for each in fresh_desk.ledger.suppressions(SuppressionFilter(state=State.SUPPRESSED))}
+    gone = {each.recipient for each in fresh_desk.ledger.lists.suppressions(SuppressionFilter(state=State.SUPPRESSED))}
     assert gone >= before
 
 
 def _decide_on_all_held(desk: Dashboard, opened: Open, link: str) -> set[str]:
     """Whom the incident held; some others are held as well, until it is known that there is no incident."""
-    before = {each.recipient for each in desk.ledger.incidents.all_held(outage(desk))}
+    before = {each.recipient for each in desk.ledger.browsing.incidents.all_held(outage(desk))}
     assert len(before) > 10
     page = opened(desk, f"/incidents/{outage(desk)}")
     follow(page.get_by_role("link", name=link))
@@ -160,7 +162,7 @@ def test_what_was_reported_in_a_time_is_undone_without_scripts(desk: Dashboard, 
     before = held(desk)
     assert len(before) > 10
     page = opened(desk, "/undo", PHONE, scripts=False)
-    since = desk.ledger.alert(outage(desk))
+    since = desk.ledger.lists.alert(outage(desk))
     assert since is not None
     page.get_by_label("From (UTC)").fill(f"{since.since:%Y-%m-%dT%H:%M}")
     page.get_by_label("To (UTC)").fill(f"{utcnow():%Y-%m-%dT%H:%M}")
@@ -173,7 +175,7 @@ def test_what_was_reported_in_a_time_is_undone_without_scripts(desk: Dashboard, 
     carry_out(page.locator("main form.change button"))
     assert "they lost their directory" in said(page)
     assert len(held(desk)) < len(before)
-    assert [done.because for done in desk.ledger.actions() if done.action == "undo"] == ["they lost their directory"]
+    assert [done.because for done in desk.ledger.log.newest() if done.action == "undo"] == ["they lost their directory"]
 
 
 @pytest.mark.parametrize("scripts", [True, False])
@@ -185,7 +187,7 @@ def test_what_takes_long_tells_how_far_it_is_and_leads_on(
     monkeypatch.setattr(rulings, "_BATCH", 10)
     monkeypatch.setattr(jobs, "WAITS", 0.01)
     with copied(tmp_path, stock) as desk:
-        monkeypatch.setattr(desk.ledger, "rule", _held_up(desk.ledger.rule, reached, go_on))
+        monkeypatch.setattr(desk.ledger.suppressions, "rule", _held_up(desk.ledger.suppressions.rule, reached, go_on))
         page = opened(desk, f"/incidents/{outage(desk)}/release", scripts=scripts)
         page.get_by_label("Why?").fill("their directory was lost")
         fill_in_count(page)

@@ -43,7 +43,7 @@ def _write(ledger: Ledger, settings: Settings) -> None:
         raw = RawMessage("returns/INBOX", content.encode(), at, mailbox="returns", stream="news")
         message = parse(raw.content)
         records.append(message_record(raw, analyse(raw.content, toolkit, at), pack(raw.content), message))
-    ledger.record(records, decider(settings), announcer(settings), settings.policy)
+    ledger.recording.record(records, decider(settings), announcer(settings), settings.policy)
 
 
 @pytest.fixture

@@ -11,8 +11,8 @@ from playwright.sync_api import Page, expect
 from bounce_watcher.classification.ruleset import load_builtin
 from bounce_watcher.config import load
 from bounce_watcher.config.rules import DRAFTED
-from bounce_watcher.ledger.lists.browse import Query
-from bounce_watcher.ledger.lists.paging import PagePosition
+from bounce_watcher.ledger.db.paging import PagePosition
+from bounce_watcher.ledger.db.query import Query
 from bounce_watcher.ledger.review.groups import GroupState
 from bounce_watcher.model.ledger import MessageRecord
 from bounce_watcher.model.message import RawMessage, pack
@@ -47,7 +47,7 @@ def desk(tmp_path: Path) -> Iterator[Desk]:
     """Some failures that no rule knows, and some that one does; a folder for rules."""
     settings = configured(tmp_path, f"sqlite:///{tmp_path}/ledger.db", free_port())
     with open_ledger(settings) as ledger:
-        ledger.record(list(_mail()), decider(settings), announcer(settings), settings.policy)
+        ledger.recording.record(list(_mail()), decider(settings), announcer(settings), settings.policy)
         with dashboard(settings, ledger) as shown:
             yield Desk(shown, tmp_path)
 
@@ -65,7 +65,7 @@ def _mail() -> Iterator[MessageRecord]:
 
 
 def _gid(desk: Desk, number: int = 0) -> str:
-    return desk.shown.ledger.review_page(Query(), PagePosition()).rows[number].gid
+    return desk.shown.ledger.review.page(Query(), PagePosition()).rows[number].gid
 
 
 def _test_it(page: Page) -> None:
@@ -96,7 +96,7 @@ def test_from_the_list_to_a_rule_that_recognises_it(desk: Desk, opened: Open) ->
     found = list(reclassify(settings, desk.shown.ledger, None, dry_run=False))
     assert {each.after.reason for each in found} == {Reason.MAILBOX_DISABLED}
     assert len(found) == HOW_MANY[0]
-    states = {each.wording: each.state for each in desk.shown.ledger.all_groups(Query())}
+    states = {each.wording: each.state for each in desk.shown.ledger.review.groups(Query())}
     assert sorted(states.values()) == [GroupState.NEW, GroupState.RULED]
     follow(page.get_by_role("link", name="Review"))
     assert page.get_by_text("Rule active", exact=True).count() >= 1
@@ -110,12 +110,12 @@ def test_without_scripts_what_comes_seldom_is_set_aside_and_taken_up_again(desk:
     page.get_by_label("How long").select_option("10")
     page.get_by_label("Why?").fill("two a year")
     follow(page.get_by_role("button", name="Set aside"))
-    group = desk.shown.ledger.review_group(gid)
+    group = desk.shown.ledger.review.group(gid)
     assert group is not None
     assert (group.state, group.a_day, group.because) == (GroupState.ASIDE, 10, "two a year")
     follow(page.get_by_role("link", name="Reopen…"))
     page.get_by_label("Why?").fill("three a day")
     follow(page.get_by_role("button", name="Reopen"))
-    group = desk.shown.ledger.review_group(gid)
+    group = desk.shown.ledger.review.group(gid)
     assert group is not None
     assert (group.state, group.a_day, group.because) == (GroupState.NEW, None, "three a day")

@@ -22,7 +22,7 @@ def guarded(stock: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[D
 @pytest.mark.presses("/login", "/logout")
 @pytest.mark.parametrize("token", [ACTING, LOOKING])
 def test_who_may_act_and_who_may_look(guarded: Dashboard, opened: Open, token: str) -> None:
-    gone = next(iter(guarded.ledger.suppressions(SuppressionFilter(state=State.SUPPRESSED))))
+    gone = next(iter(guarded.ledger.lists.suppressions(SuppressionFilter(state=State.SUPPRESSED))))
     path = f"/recipients/{guarded.ledger.names.name(gone.recipient)}"
     page = opened(guarded, path)
     assert heading(page) == "Sign in"

@@ -93,7 +93,7 @@ def test_undo_by_alert_and_by_provider(filled: Program) -> None:
 @pytest.mark.parametrize("kind", sorted(set(AlertKind) - {AlertKind.OUTAGE, AlertKind.BLOCKS, AlertKind.FLOOD}))
 def test_what_counts_against_nobody_is_listed_and_not_undone(filled: Program, kind: AlertKind) -> None:
     with Ledger.connect(f"sqlite:///{filled.folder}/ledger.db") as ledger:
-        ledger.tell_alerts([an_alert(kind, "returns", START)], [], START, Platform())
+        ledger.recording.tell_alerts([an_alert(kind, "returns", START)], [], START, Platform())
     (alert,) = filled.ledger("alerts", "list", "--under-way", "--json").rows
     assert (alert["alert"], alert["subject"], alert["state"], alert["ends_at"]) == (kind, "returns", "raised", None)
     done = filled.ledger("undo", "--alert", alert["id"])

@@ -41,8 +41,8 @@ def test_help_waits_for_nothing_that_the_command_works_with(arguments: tuple[str
 def test_a_list_waits_for_the_tables_alone(arguments: tuple[str, ...], filled: Program) -> None:
     """None of what writes, sends, reads mail or answers HTTP; not even of what draws tables, as this is a pipe."""
     found = imported(*arguments, "-c", str(filled.config), deep=True)
-    assert "bounce_watcher.ledger.lists.reading" in found
-    writing = ("store", "recording.record", "recording.guard", "db.steps")
+    assert "bounce_watcher.ledger.lists.lists" in found
+    writing = ("recording.recording", "outbox.outbox", "recording.record", "recording.guard", "db.steps")
     assert found & {f"bounce_watcher.ledger.{each}" for each in writing} == set()
     packages = {each.partition(".")[0] for each in found}
     assert packages & (NETWORK | WEB | SELDOM | {"alembic", "structlog", "rich"}) == set()

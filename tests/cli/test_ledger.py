@@ -331,7 +331,7 @@ def test_a_release_in_one_stream_tells_what_reaches_into_it_from_others(program:
 def test_what_is_changed_at_the_shell_stands_in_the_log_without_an_address(filled: Program) -> None:
     def actions() -> list[tuple[str, str, int, str | None]]:
         with Ledger.connect(f"sqlite:///{filled.folder}/ledger.db") as ledger:
-            named = [(each, ledger.names.address(each.subject) or each.subject) for each in ledger.actions(None, 50)]
+            named = [(each, ledger.names.address(each.subject) or each.subject) for each in ledger.log.newest(None, 50)]
         assert all("anna@" not in each.subject and each.actor == "shell" for each, _ in named)
         return [(each.action, subject, each.count, each.because) for each, subject in reversed(named)]
 

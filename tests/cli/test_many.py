@@ -20,7 +20,7 @@ def held(program: Program) -> str:
     events = [gone(f"dead{n}", began - timedelta(days=n)) for n in range(4, 0, -1)]
     events += [gone(f"u{n}", began + timedelta(minutes=n)) for n in range(12)]
     with open_ledger(program) as ledger:
-        ledger.record(page(*events), partial(decide, settings=policy), lambda _: (), policy)
+        ledger.recording.record(page(*events), partial(decide, settings=policy), lambda _: (), policy)
     (alert,) = program.ledger("alerts", "list", "--json").rows
     assert len(program.ledger("suppressions", "list", "--state", "pending", "--json").rows) == 12
     return str(alert["id"])
@@ -33,7 +33,7 @@ def open_ledger(program: Program) -> Ledger:
 def logged(program: Program) -> list[tuple[str, str, str, int, str | None]]:
     """What stands in the log of actions, the newest first."""
     with open_ledger(program) as ledger:
-        return [(each.actor, each.action, each.subject, each.count, each.because) for each in ledger.actions()]
+        return [(each.actor, each.action, each.subject, each.count, each.because) for each in ledger.log.newest()]
 
 
 def test_alerts_release_lets_go_of_all_that_are_held(filled: Program) -> None:

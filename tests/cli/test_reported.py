@@ -48,7 +48,7 @@ def test_mails_by_whatever_columns_there_are(call: Call, tmp_path: Path) -> None
     assert call("import-sent", "a.csv", "b.csv") == (0, "2 new mails, 0 known already, 0 figures", "")
     assert call("import-sent", "a.csv") == (0, "0 new mails, 1 known already, 0 figures", "")
     with ledger() as it:
-        assert it.sent_by_day(*EVER, stream="news") == {(date(2026, 3, 1), "example.org"): 1}
+        assert it.browsing.sent_by_day(*EVER, stream="news") == {(date(2026, 3, 1), "example.org"): 1}
 
 
 def test_figures_from_standard_input(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -56,7 +56,7 @@ def test_figures_from_standard_input(call: Call, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(given)))
     assert call("import-sent", "-") == (0, "0 new mails, 0 known already, 1 figure", "")
     with ledger() as it:
-        assert it.sent_by_day(*EVER) == {(date(2026, 3, 1), "example.org"): 1200}
+        assert it.browsing.sent_by_day(*EVER) == {(date(2026, 3, 1), "example.org"): 1200}
 
 
 BAD = {
@@ -134,7 +134,7 @@ def test_deliveries_reset_soft_bounces(call: Call, tmp_path: Path) -> None:
         0, "2 deliveries: 1 recipient with bounces had mail since, 0 released", ""
     )
     with ledger() as it:
-        assert [each.state for each in it.recipients("a@example.org")] == [State.ACTIVE]
+        assert [each.state for each in it.lists.recipients("a@example.org")] == [State.ACTIVE]
     assert "delivered_at: 2026-03-20T08:00:00Z" in call("recipients", "show", "a@example.org")[1]
 
 
@@ -146,12 +146,12 @@ def test_a_mail_that_is_told_after_its_bounce_proves_it(call: Call, tmp_path: Pa
     event = replace(bounce("m", "a@example.org", at=day(0), stream="default"), sent_message_id="1@x")
     with ledger() as it:
         settings = load(tmp_path / "config.toml")
-        it.record(page(event), decider(settings), announcer(settings), settings.policy)
-        told = [text(each.exclusion) for each in it.events()]
+        it.recording.record(page(event), decider(settings), announcer(settings), settings.policy)
+        told = [text(each.exclusion) for each in it.lists.events()]
         assert told == ["evidence too weak (report; needs known_message)"]
     (tmp_path / "sent.csv").write_text("message_id,recipient,at\n1@x,a@example.org,2026-03-01\n")
     assert call("import-sent", "sent.csv") == (
         0, "1 new mail, 0 known already, 0 figures, 1 bounce on record proven by it", ""
     )
     with ledger() as it:
-        assert [each.recipient for each in it.suppressions()] == ["a@example.org"]
+        assert [each.recipient for each in it.lists.suppressions()] == ["a@example.org"]

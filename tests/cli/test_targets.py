@@ -148,7 +148,7 @@ def test_streams_and_states_that_it_is_not_told_of_are_no_difference(program: Pr
         held = Suppression(
             OTHER, "news", State.PENDING, "invalid_recipient", now, ByPerson("held"), SuppressionSource.POLICY
         )
-        ledger.adopt([held], now, lambda _: ())
+        ledger.suppressions.adopt([held], now, lambda _: ())
     assert differences(desk) == {}
     everywhere = "recipient,stream,scope\nevery@gone.example,orders,global\n"
     assert desk.ledger("suppressions", "import", "-", stdin=everywhere).status == 0
@@ -578,10 +578,10 @@ def test_an_import_by_the_platform_is_told_apart_in_the_course(desk: Program) ->
         ledger.upgrade()
         now = datetime.now(UTC)
         for source in (SuppressionSource.PLATFORM, SuppressionSource.IMPORT):
-            ledger.adopt([Suppression(
+            ledger.suppressions.adopt([Suppression(
                 f"{source}@example.org", "news", State.SUPPRESSED, Reason.INVALID_RECIPIENT, now, ByPerson("there"),
                 source, BounceType.HARD,
             )], now, lambda _: ())
         assert [step.by.value for source in ("platform", "import")
-                for step in ledger.course(f"{source}@example.org", "news")] == ["platform", "person"]
-        assert not [item for item in ledger.outbox() if item.state is OutboxState.DUE]
+                for step in ledger.history.course(f"{source}@example.org", "news")] == ["platform", "person"]
+        assert not [item for item in ledger.lists.outbox() if item.state is OutboxState.DUE]

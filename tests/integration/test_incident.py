@@ -97,7 +97,7 @@ def test_what_may_be_the_beginning_of_an_outage_is_told_an_hour_later(watched: H
         "until " in shown["because"]
 
     with Ledger.connect(watched.database_url) as ledger:  # what the service does each minute, an hour later
-        assert ledger.end_waits(start + 2 * HOUR, HOUR, announcer(load(watched.config))) == 4
+        assert ledger.recording.end_waits(start + 2 * HOUR, HOUR, announcer(load(watched.config))) == 4
     assert states(watched) == Counter(suppressed=27)
     due = [row["recipient"] for row in watched.outbox() if row["state"] == "due"]
     assert due == [f"gone{number}@{DOMAIN}" for number in range(3, 7)]
@@ -119,7 +119,7 @@ def test_an_hour_that_passed_before_the_mail_was_read_has_passed(watched: House)
 def tomorrow(house: House) -> None:
     """What the service does each minute, a day later."""
     with Ledger.connect(house.database_url) as ledger:
-        ledger.settle(now() + timedelta(days=1), announcer(load(house.config)))
+        ledger.recording.settle_alerts(now() + timedelta(days=1), announcer(load(house.config)))
 
 
 def test_without_the_guard_all_are_suppressed_and_undo_puts_it_right(watched: House) -> None:

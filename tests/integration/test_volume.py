@@ -107,7 +107,7 @@ def delivered_while_killed(vendor: Vendor, folder: Path, count: int, more: str, 
         with service(config) as process:
             wait_for(process, config, partial(_is_done, desk), patience)
             most = max(most, peak(process))
-        states = Counter(item.state for item in desk.ledger.outbox())
+        states = Counter(item.state for item in desk.ledger.lists.outbox())
     assert set(states) <= {OutboxState.DELIVERED, OutboxState.SUPERSEDED}
     assert vendor.listed == wanted
     return Delivery(most, states[OutboxState.DELIVERED])
@@ -118,7 +118,7 @@ def _holds(vendor: Vendor, count: int) -> bool:
 
 
 def _is_done(desk: Desk) -> bool:
-    return not any(desk.ledger.outbox(OutboxFilter(OutboxState.DUE, None, None, 1)))
+    return not any(desk.ledger.lists.outbox(OutboxFilter(OutboxState.DUE, None, None, 1)))
 
 
 @pytest.mark.timeout(900)

@@ -150,15 +150,15 @@ class Platform:
 
 
 def record(ledger: Ledger, messages: Iterable[MessageRecord], platform: Platform | None = None) -> PageOutcome:
-    return ledger.record(list(messages), decide, platform or Platform())
+    return ledger.recording.record(list(messages), decide, platform or Platform())
 
 
 def deliver_all(ledger: Ledger, target: str = "platform", now: datetime = START) -> list[OutboxItem]:
     """Sends what is due until nothing is, in the order in which a sender would."""
     sent: list[OutboxItem] = []
-    while items := ledger.lease(target, now, LEASE, 100):
+    while items := ledger.outbox.lease(target, now, LEASE, 100):
         for item in items:
-            ledger.conclude([(item, DELIVERED)], now)
+            ledger.outbox.conclude([(item, DELIVERED)], now)
         sent += items
     return sent
 

@@ -9,10 +9,12 @@ import pytest
 from sqlalchemy import event, text
 
 from bounce_watcher.ledger.actions import Act
+from bounce_watcher.ledger.db import paging
 from bounce_watcher.ledger.db.engine import open_engine
-from bounce_watcher.ledger.lists import browse, paging
-from bounce_watcher.ledger.lists.browse import Choice, FilterField, Query, _event_walk
-from bounce_watcher.ledger.lists.paging import Page, PagePosition, TimeLimit, TookTooLong, looking
+from bounce_watcher.ledger.db.paging import Page, PagePosition, TimeLimit, TookTooLong, looking
+from bounce_watcher.ledger.db.query import Choice, FilterField, Query
+from bounce_watcher.ledger.lists import browse
+from bounce_watcher.ledger.lists.browse import _event_walk
 from bounce_watcher.ledger.store import Ledger
 from bounce_watcher.model.fields import Action
 from bounce_watcher.model.finding import Evidence, Kind
@@ -105,11 +107,11 @@ def _through(read: Callable[[PagePosition], Page[Any]], rows: int = 7) -> list[A
     (Query({FilterField.REASON: Choice(("a\0b\ud800",))}), lambda e: False),
 ])
 def test_each_filter_finds_what_it_says(filled: Ledger, wanted: Query, meant: Callable[[BounceEvent], bool]) -> None:
-    stored = list(filled.events())
+    stored = list(filled.lists.events())
     expected = sorted((e for e in stored if meant(e)), key=lambda e: (e.at, e.id), reverse=True)
-    assert _through(lambda place: filled.event_page(wanted, place)) == expected
-    assert list(filled.all_events(wanted)) == expected
-    facets = filled.event_facets(wanted)
+    assert _through(lambda place: filled.browsing.event_page(wanted, place)) == expected
+    assert list(filled.browsing.all_events(wanted)) == expected
+    facets = filled.browsing.event_facets(wanted)
     assert facets is not None
     assert (facets.total, facets.more) == (len(expected), False)
     for counts in facets.counts.values():
@@ -121,11 +123,11 @@ def test_each_filter_finds_what_it_says(filled: Ledger, wanted: Query, meant: Ca
 
 def test_no_row_twice_and_none_lost_while_others_are_added(filled: Ledger) -> None:
     """Newer ones come before the first page; those that come late with an old time are not skipped over."""
-    stored = {event.id for event in filled.events()}
+    stored = {event.id for event in filled.lists.events()}
     seen: list[str] = []
     place, n = PagePosition(rows=5), 0
     while True:
-        found = filled.event_page(Query(), place)
+        found = filled.browsing.event_page(Query(), place)
         seen += [event.id for event in found.rows]
         n += 1
         record(filled, page(bounce(f"n{n:031x}", at=day(100 + n)), bounce(f"o{n:031x}", at=day(n % 30))))
@@ -137,13 +139,13 @@ def test_no_row_twice_and_none_lost_while_others_are_added(filled: Ledger) -> No
 
 
 def test_the_page_before_is_reached_again_after_rows_were_added(filled: Ledger) -> None:
-    first = filled.event_page(Query(), PagePosition(rows=5))
-    second = filled.event_page(Query(), PagePosition(first.older, rows=5))
+    first = filled.browsing.event_page(Query(), PagePosition(rows=5))
+    second = filled.browsing.event_page(Query(), PagePosition(first.older, rows=5))
     record(filled, page(*(bounce(f"n{n:031x}", at=day(100 + n)) for n in range(3))))
-    before = filled.event_page(Query(), PagePosition(second.newer, newer=True, rows=5))
+    before = filled.browsing.event_page(Query(), PagePosition(second.newer, newer=True, rows=5))
     assert before.rows == first.rows
     assert before.newer is not None
-    newest = filled.event_page(Query(), PagePosition(before.newer, newer=True, rows=5))
+    newest = filled.browsing.event_page(Query(), PagePosition(before.newer, newer=True, rows=5))
     assert [event.at for event in newest.rows][:3] == [day(102), day(101), day(100)]
     assert (len(newest.rows), newest.newer) == (5, None)
 
@@ -162,7 +164,7 @@ def test_beyond_a_time_that_is_asked_for_nothing_is_looked_for(filled: Ledger, l
     engine.dispose()
     assert (older.rows, older.older) == ((), None)
     assert newer.rows == first.rows, "the beginning"
-    assert back.rows[-1].at == min(each.at for each in filled.all_events(Query(since=day(10), until=day(20))))
+    assert back.rows[-1].at == min(each.at for each in filled.browsing.all_events(Query(since=day(10), until=day(20))))
 
 
 class _Soon(TimeLimit):
@@ -184,7 +186,7 @@ def test_what_takes_long_is_cut_off_and_goes_on_from_there(ledger_url: str, ledg
     many = [bounce(f"{n:032x}", f"u{n}@example.org", at=day(n / 1000)) for n in range(2500)]
     rare = replace(many[3], rule="rare")
     noted = Decision(Step.NOTE, ByPerson("noted"), exclusion=EXCLUDED)
-    ledger.record(page(*many[:3], rare, *many[4:]), lambda *_: noted, Platform())
+    ledger.recording.record(page(*many[:3], rare, *many[4:]), lambda *_: noted, Platform())
     walk = _event_walk(Query({FilterField.RULE: Choice(("rare",))}))
     engine = open_engine(ledger_url)
     with looking(engine) as (connection, _):
@@ -214,15 +216,15 @@ def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
     Query({FilterField.RULE: Choice(("none",))}),
 ])
 def test_pages_that_stop_early_lose_nothing(filled: Ledger, wanted: Query) -> None:
-    assert _through(lambda place: filled.event_page(wanted, place)) == list(filled.all_events(wanted))
-    found = filled.event_facets(wanted)
+    assert _through(lambda place: filled.browsing.event_page(wanted, place)) == list(filled.browsing.all_events(wanted))
+    found = filled.browsing.event_facets(wanted)
     assert found is not None
-    assert found.total <= len(list(filled.all_events(wanted)))
+    assert found.total <= len(list(filled.browsing.all_events(wanted)))
 
 
 @pytest.mark.usefixtures("hurried")
 def test_what_was_not_counted_is_told(filled: Ledger) -> None:
-    found = filled.event_facets(Query({FilterField.STREAM: Choice(("news",))}))
+    found = filled.browsing.event_facets(Query({FilterField.STREAM: Choice(("news",))}))
     assert found is not None
     assert found.more
 
@@ -258,9 +260,9 @@ NOW = day(40)
 def changed(filled: Ledger) -> Ledger:
     """Watched, suppressed, released: by reports and by hand."""
     for n in range(6):
-        filled.suppress(f"u{n}@gmail.com", "news", Actor("jo", day(33 + n), "asked"),
+        filled.suppressions.suppress(f"u{n}@gmail.com", "news", Actor("jo", day(33 + n), "asked"),
                         announce=Platform(now=day(33 + n)))
-    filled.release("u1@gmail.com", None, Actor("jo", day(39), "back"), announce=Platform(now=day(39)))
+    filled.suppressions.release("u1@gmail.com", None, Actor("jo", day(39), "back"), announce=Platform(now=day(39)))
     return filled
 
 
@@ -270,8 +272,8 @@ def changed(filled: Ledger) -> Ledger:
     Query({FilterField.PROVIDER: Choice(("google.com",))}, since=day(20), until=day(38)),
 ])
 def test_recipients_of_all_states_stand_in_one_order_where_pages_stop_early(changed: Ledger, wanted: Query) -> None:
-    found = _through(lambda place: changed.recipient_page(wanted, place, NOW), rows=4)
-    assert found == list(changed.all_recipients(wanted, NOW))
+    found = _through(lambda place: changed.browsing.recipient_page(wanted, place, NOW), rows=4)
+    assert found == list(changed.browsing.all_recipients(wanted, NOW))
 
 
 @for_each("wanted", [
@@ -284,20 +286,20 @@ def test_recipients_of_all_states_stand_in_one_order_where_pages_stop_early(chan
     Query(since=day(20), until=day(38)),
 ])
 def test_recipients_stand_once_a_stream_the_last_changed_first(changed: Ledger, wanted: Query) -> None:
-    found = _through(lambda place: changed.recipient_page(wanted, place, NOW), rows=4)
-    assert found == list(changed.all_recipients(wanted, NOW))
+    found = _through(lambda place: changed.browsing.recipient_page(wanted, place, NOW), rows=4)
+    assert found == list(changed.browsing.all_recipients(wanted, NOW))
     assert [each.at for each in found] == sorted((each.at for each in found), reverse=True)
     assert len({(each.recipient, each.stream) for each in found}) == len(found)
-    records = {(r.recipient, r.stream): r for each in found for r in changed.recipients(each.recipient)}
+    records = {(r.recipient, r.stream): r for each in found for r in changed.lists.recipients(each.recipient)}
     for each in found:
         stored = records[each.recipient, each.stream]
         assert (each.state, each.grounds) == (stored.state, stored.grounds)
         assert each.until == (stored.suppression.until if stored.suppression else None)
-        at = [event.at for event in changed.all_events(Query({FilterField.STREAM: Choice((each.stream,))},
+        at = [event.at for event in changed.browsing.all_events(Query({FilterField.STREAM: Choice((each.stream,))},
                                                              recipient=each.recipient))
               if event.action == "failed" and event.at >= day(10)]
         assert each.bounces == len(at)
-    facets = changed.recipient_facets(wanted)
+    facets = changed.browsing.recipient_facets(wanted)
     assert facets is not None
     assert facets.total == len(found)
     assert sum(facets.counts[FilterField.STATE].values()) == len(found)
@@ -305,7 +307,8 @@ def test_recipients_stand_once_a_stream_the_last_changed_first(changed: Ledger, 
 
 def test_who_was_released_is_no_more_among_the_suppressed(changed: Ledger) -> None:
     by_state = {
-        state: [each.recipient for each in changed.all_recipients(Query({FilterField.STATE: Choice((state,))}), NOW)]
+        state: [each.recipient for each in changed.browsing.all_recipients(Query({FilterField.STATE: Choice((state,))}),
+                                                                           NOW)]
         for state in State
     }
     assert by_state[State.RELEASED] == ["u1@gmail.com"]
@@ -314,19 +317,19 @@ def test_who_was_released_is_no_more_among_the_suppressed(changed: Ledger) -> No
 
 
 def test_recipients_are_not_lost_while_their_states_change(changed: Ledger) -> None:
-    first = changed.recipient_page(Query(), PagePosition(rows=5), NOW)
-    changed.suppress("new@kmu.example", "news", Actor("jo", day(41), "x"), announce=Platform())
+    first = changed.browsing.recipient_page(Query(), PagePosition(rows=5), NOW)
+    changed.suppressions.suppress("new@kmu.example", "news", Actor("jo", day(41), "x"), announce=Platform())
     rest: list[Any] = []
     place = PagePosition(first.older, rows=5)
     while True:
-        found = changed.recipient_page(Query(), place, NOW)
+        found = changed.browsing.recipient_page(Query(), place, NOW)
         rest += found.rows
         if found.older is None:
             break
         place = PagePosition(found.older, rows=5)
-    everybody = list(changed.all_recipients(Query(), NOW))
+    everybody = list(changed.browsing.all_recipients(Query(), NOW))
     assert [*first.rows, *rest] == everybody[1:]
-    back = changed.recipient_page(Query(), PagePosition(first.older, newer=True, rows=5), NOW)
+    back = changed.browsing.recipient_page(Query(), PagePosition(first.older, newer=True, rows=5), NOW)
     assert "new@kmu.example" in [each.recipient for each in back.rows]
 
 
@@ -334,16 +337,16 @@ def test_recipients_are_not_lost_while_their_states_change(changed: Ledger) -> N
 
 def test_actions_by_who_did_what_and_when(ledger: Ledger) -> None:
     def act(at: datetime, actor: str, action: str) -> None:
-        ledger.log_act(Act(Actor(actor, at, "because"), action, "subject"), 2)
+        ledger.log.enter(Act(Actor(actor, at, "because"), action, "subject"), 2)
 
     for n in range(9):
         act(day(n), ("jo", "petra")[n % 2], ("release", "suppress", "forget")[n % 3])
-    everything = _through(lambda place: ledger.action_page(Query(), place), rows=2)
+    everything = _through(lambda place: ledger.log.page(Query(), place), rows=2)
     assert [done.at for done in everything] == [day(n) for n in reversed(range(9))]
-    assert everything == list(ledger.all_actions(Query()))
+    assert everything == list(ledger.log.all(Query()))
     wanted = Query(
         {FilterField.ACTOR: Choice(("jo",)), FilterField.ACTION: Choice((), ("forget",))}, since=day(1), until=day(8)
     )
-    assert [done.at for done in ledger.all_actions(wanted)] == [day(6), day(4)]
-    assert [done.at for done in ledger.actions_on("subject", 2)] == [day(8), day(7)]
-    assert ledger.actions_on("another") == []
+    assert [done.at for done in ledger.log.all(wanted)] == [day(6), day(4)]
+    assert [done.at for done in ledger.log.on("subject", 2)] == [day(8), day(7)]
+    assert ledger.log.on("another") == []

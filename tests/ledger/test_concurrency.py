@@ -12,7 +12,7 @@ import pytest
 import sqlalchemy.event
 
 from bounce_watcher.ledger.db.engine import open_engine
-from bounce_watcher.ledger.lists.browse import Query
+from bounce_watcher.ledger.db.query import Query
 from bounce_watcher.ledger.lists.filters import OutboxFilter
 from bounce_watcher.ledger.store import Ledger
 from bounce_watcher.model.ledger import (
@@ -57,9 +57,9 @@ def test_writers_with_the_same_recipients_lose_nothing(ledger: Ledger, ledger_ur
         return work
 
     at_once(ledger_url, *(writer(number) for number in range(WRITERS)))
-    items = list(ledger.outbox())
+    items = list(ledger.lists.outbox())
     for n in range(40):
-        (found,) = ledger.recipients(f"u{n}@example.org")
+        (found,) = ledger.lists.recipients(f"u{n}@example.org")
         assert found.counts == {"soft": WRITERS * 6}
         numbers = [item.sequence for item in items if item.recipient == found.recipient]
         assert sorted(numbers) == list(range(1, found.sequence + 1))
@@ -78,7 +78,7 @@ def test_writers_that_make_the_same_recipients_in_any_order_do_not_deadlock(ledg
         return work
 
     at_once(ledger_url, writer(1), writer(-1))
-    assert len(list(ledger.events())) == 2400
+    assert len(list(ledger.lists.events())) == 2400
     assert _deadlocks(ledger_url) == 0
 
 
@@ -100,8 +100,8 @@ def test_writers_with_the_same_mail_record_it_once(ledger: Ledger, ledger_url: s
         return sum(outcome.events for outcome in outcomes)
 
     assert sum(at_once(ledger_url, *[work] * WRITERS)) == 150  # type: ignore[arg-type]
-    assert len(list(ledger.events())) == 150
-    assert ledger.recipients("u7@example.org")[0].counts == {"soft": 5}
+    assert len(list(ledger.lists.events())) == 150
+    assert ledger.lists.recipients("u7@example.org")[0].counts == {"soft": 5}
 
 
 def test_same_mail_in_two_streams_is_recorded_once(ledger: Ledger, ledger_url: str) -> None:
@@ -112,8 +112,8 @@ def test_same_mail_in_two_streams_is_recorded_once(ledger: Ledger, ledger_url: s
         ]
 
     at_once(ledger_url, writer("news"), writer("orders"))
-    assert len(list(ledger.events())) == 160
-    assert sum(record.counts.get("hard", 0) for record in ledger.recipients("u3@example.org")) == 8
+    assert len(list(ledger.lists.events())) == 160
+    assert sum(record.counts.get("hard", 0) for record in ledger.lists.recipients("u3@example.org")) == 8
 
 
 def test_writer_that_comes_second_with_a_mail_starts_anew(postgres_url: str) -> None:
@@ -134,9 +134,9 @@ def test_writer_that_comes_second_with_a_mail_starts_anew(postgres_url: str) -> 
             if statement.startswith("INSERT INTO message") and not seen:
                 record(faster, page(replace(first, stream="orders")))
 
-        outcome = ledger.record(page(first, second), decide_watched, Platform())
+        outcome = ledger.recording.record(page(first, second), decide_watched, Platform())
         assert (outcome.messages, outcome.events) == (1, 1)
-        assert sorted(it.stream for it in ledger.events()) == ["news", "orders"]
+        assert sorted(it.stream for it in ledger.lists.events()) == ["news", "orders"]
     assert seen == [first.id, second.id, second.id]
 
 
@@ -154,11 +154,11 @@ def test_senders_share_an_outbox_and_never_send_a_row_twice(ledger: Ledger, ledg
 
     def sender(mine: Ledger) -> list[str]:
         sent = []
-        while mine.next_due("platform") is not None:
-            for item in mine.lease("platform", START, LEASE, 7):
+        while mine.outbox.next_due("platform") is not None:
+            for item in mine.outbox.lease("platform", START, LEASE, 7):
                 sent.append(item.id)
                 order.append((item.recipient, item.sequence))
-                mine.conclude([(item, DELIVERED)], START)
+                mine.outbox.conclude([(item, DELIVERED)], START)
         return sent
 
     sent = Counter(item_id for mine in at_once(ledger_url, *[sender] * WRITERS) for item_id in mine)  # type: ignore[attr-defined]
@@ -166,15 +166,15 @@ def test_senders_share_an_outbox_and_never_send_a_row_twice(ledger: Ledger, ledg
     assert set(sent.values()) == {1}
     for n in range(120):
         assert [number for recipient, number in order if recipient == f"u{n}@example.org"] == [1, 2]
-    assert {item.state for item in ledger.outbox()} == {OutboxState.DELIVERED}
+    assert {item.state for item in ledger.lists.outbox()} == {OutboxState.DELIVERED}
 
 
 def test_sender_that_died_is_succeeded(ledger: Ledger, ledger_url: str) -> None:
     record(ledger, page(*(bounce(f"m{n}", f"u{n}@example.org") for n in range(10))))
     with Ledger.connect(ledger_url) as died:
-        assert len(died.lease("platform", START, LEASE, 10)) == 10
-    assert ledger.lease("platform", START + LEASE / 2, LEASE, 10) == []
-    assert len(ledger.lease("platform", START + LEASE, LEASE, 10)) == 10
+        assert len(died.outbox.lease("platform", START, LEASE, 10)) == 10
+    assert ledger.outbox.lease("platform", START + LEASE / 2, LEASE, 10) == []
+    assert len(ledger.outbox.lease("platform", START + LEASE, LEASE, 10)) == 10
 
 
 _ADDRESSES = [f"u{n}@example.org" for n in range(12)]
@@ -189,28 +189,30 @@ def _writer(mine: Ledger) -> None:
 def _person(mine: Ledger) -> None:
     for turn in _TURNS:
         for name in reversed(_ADDRESSES[:4]):
-            mine.release(name, None, Actor("jo", day(turn), ""), announce=Platform())
-        mine.suppress(_ADDRESSES[0], "default", Actor("jo", day(turn), ""), announce=Platform(), until=day(turn + 1))
-        mine.expire(day(turn), Platform())
+            mine.suppressions.release(name, None, Actor("jo", day(turn), ""), announce=Platform())
+        mine.suppressions.suppress(
+            _ADDRESSES[0], "default", Actor("jo", day(turn), ""), announce=Platform(), until=day(turn + 1)
+        )
+        mine.suppressions.expire(day(turn), Platform())
 
 
 def _operator(mine: Ledger) -> None:
     for _ in _TURNS:
-        mine.retry(Actor("jo", START), everything=True, state=OutboxState.SUPERSEDED)
-        mine.retry(Actor("jo", START), everything=True, state=OutboxState.DUE)
+        mine.outbox.retry(Actor("jo", START), everything=True, state=OutboxState.SUPERSEDED)
+        mine.outbox.retry(Actor("jo", START), everything=True, state=OutboxState.DUE)
 
 
 def _sender(mine: Ledger) -> None:
     for turn in _TURNS:
-        for item in mine.lease("platform", day(turn), timedelta(seconds=1), 20):
-            mine.conclude([(item, DELIVERED)], day(turn))
+        for item in mine.outbox.lease("platform", day(turn), timedelta(seconds=1), 20):
+            mine.outbox.conclude([(item, DELIVERED)], day(turn))
 
 
 def test_everything_that_takes_locks_at_once(ledger: Ledger, ledger_url: str) -> None:
     """No deadlock comes through to a caller, and no sequence is used twice."""
     at_once(ledger_url, _writer, _person, _operator, _sender, _writer)
     for name in _ADDRESSES:
-        numbers = [item.sequence for item in ledger.outbox(OutboxFilter(recipient=name))]
+        numbers = [item.sequence for item in ledger.lists.outbox(OutboxFilter(recipient=name))]
         assert len(numbers) == len(set(numbers))
 
 
@@ -226,5 +228,5 @@ def test_writers_of_one_group_count_each_recipient_once(ledger: Ledger, ledger_u
 
     with ThreadPoolExecutor(WRITERS) as pool:
         list(pool.map(bring, range(WRITERS)))
-    (group,) = ledger.all_groups(Query())
+    (group,) = ledger.review.groups(Query())
     assert (group.mails, group.recipients) == (WRITERS * people, people)

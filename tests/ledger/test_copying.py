@@ -39,8 +39,8 @@ def test_a_copy_has_every_row_and_goes_on_from_there(tmp_path: Path, postgres_ur
     with Ledger.connect(postgres_url) as ledger:
         ledger.check()
         assert ledger.names.address(name) == "who@example.org"
-        ledger.log_act(Act(Actor("mara", START), "release", "x"))
-        assert ledger.actions(limit=1)[0].number == ACTIONS + 1
+        ledger.log.enter(Act(Actor("mara", START), "release", "x"))
+        assert ledger.log.newest(limit=1)[0].number == ACTIONS + 1
         record(ledger, page(bounce("m")))
-        ledger.suppress("new@example.org", "news", Actor("jo", START, ""), announce=Platform())
-        assert [step.state.value for step in ledger.course("new@example.org", "news")] == ["suppressed"]
+        ledger.suppressions.suppress("new@example.org", "news", Actor("jo", START, ""), announce=Platform())
+        assert [step.state.value for step in ledger.history.course("new@example.org", "news")] == ["suppressed"]

@@ -24,7 +24,7 @@ MINUTES = timedelta(minutes=5)
 
 def deliver(ledger: Ledger, at: datetime, recipient: str = USER, stream: str = "default",
             platform: Platform | None = None) -> DeliveredOutcome:
-    return ledger.deliver([Delivery(recipient, stream, at)], platform or Platform())
+    return ledger.recording.deliver([Delivery(recipient, stream, at)], platform or Platform())
 
 
 def full(ledger: Ledger, *days: float) -> None:
@@ -33,7 +33,7 @@ def full(ledger: Ledger, *days: float) -> None:
 
 
 def known(ledger: Ledger) -> RecipientRecord:
-    (found,) = ledger.recipients(USER)
+    (found,) = ledger.lists.recipients(USER)
     return found
 
 
@@ -69,7 +69,7 @@ def test_a_soft_suppression_ends_by_it_and_that_is_told(ledger: Ledger) -> None:
     platform = Platform()
     assert deliver(ledger, day(3), platform=platform) == DeliveredOutcome(reset=1, released=1)
     assert known(ledger).state is State.RELEASED
-    assert list(ledger.suppressions()) == []
+    assert list(ledger.lists.suppressions()) == []
     (told,) = platform.told
     assert (told.type, told.at, told.data["grounds"]) == (
         NoticeType.RELEASED, day(3), Delivered(day(3))
@@ -78,11 +78,11 @@ def test_a_soft_suppression_ends_by_it_and_that_is_told(ledger: Ledger) -> None:
 
 def test_a_hard_suppression_and_one_by_hand_stand_and_show_it(ledger: Ledger) -> None:
     record(ledger, page(bounce("m", reason=UNKNOWN)))
-    ledger.suppress("by@example.org", "default", Actor("jo", START, "asked"), announce=Platform())
+    ledger.suppressions.suppress("by@example.org", "default", Actor("jo", START, "asked"), announce=Platform())
     platform = Platform()
     deliver(ledger, day(1), platform=platform)
     deliver(ledger, day(1), "by@example.org", platform=platform)
-    assert [it.recipient for it in ledger.suppressions()] == ["by@example.org", USER]
+    assert [it.recipient for it in ledger.lists.suppressions()] == ["by@example.org", USER]
     assert (known(ledger).state, known(ledger).delivered_at) == (State.SUPPRESSED, day(1))
     assert platform.told == []
 
@@ -90,14 +90,15 @@ def test_a_hard_suppression_and_one_by_hand_stand_and_show_it(ledger: Ledger) ->
 def test_the_latest_of_several_holds_and_none_is_entered_twice(ledger: Ledger) -> None:
     full(ledger, 0)
     several = [Delivery(USER, "default", day(number)) for number in (2, 5, 3)]
-    assert ledger.deliver(several, Platform()) == DeliveredOutcome(reset=1)
-    assert ledger.deliver(several, Platform()) == DeliveredOutcome()
+    assert ledger.recording.deliver(several, Platform()) == DeliveredOutcome(reset=1)
+    assert ledger.recording.deliver(several, Platform()) == DeliveredOutcome()
     assert known(ledger).delivered_at == day(5)
 
 
 def fails(ledger: Ledger, at: datetime, reason: Reason = NO_DOMAIN) -> None:
     """A bounce under the policy that everybody has: of NO_DOMAIN the second suppresses, of FULL the third."""
-    ledger.record(page(bounce(f"{reason}-{at}", at=at, reason=reason)), partial(decide, settings=POLICY), Platform(),
+    ledger.recording.record(page(bounce(f"{reason}-{at}", at=at, reason=reason)), partial(decide, settings=POLICY),
+                            Platform(),
                   POLICY)
 
 
@@ -147,7 +148,7 @@ def test_a_delivery_soon_before_a_bounce_denies_no_earlier_one(ledger: Ledger) -
     fails(ledger, day(4))
     deliver(ledger, day(6))
     fails(ledger, day(6) + MINUTES)
-    (stands,) = ledger.suppressions()
+    (stands,) = ledger.lists.suppressions()
     assert text(stands.grounds).startswith("2 of 2 on 2 days: 5 and 7 March 2026;")
 
 
@@ -170,11 +171,11 @@ def test_other_streams_and_unknown_recipients_are_left_alone(ledger: Ledger) -> 
     assert deliver(ledger, day(1), stream="invoices") == DeliveredOutcome()
     assert deliver(ledger, day(1), "nobody@example.org") == DeliveredOutcome()
     assert known(ledger).delivered_at is None
-    assert ledger.recipients("nobody@example.org") == []
+    assert ledger.lists.recipients("nobody@example.org") == []
 
 
 def test_a_hundred_thousand_deliveries_to_people_who_never_bounced(ledger: Ledger) -> None:
     full(ledger, 0)
     everybody = [Delivery(f"u{n}@example.org", "default", day(1)) for n in range(100_000)]
     for start in range(0, len(everybody), 5_000):
-        assert ledger.deliver(everybody[start : start + 5_000], Platform()) == DeliveredOutcome()
+        assert ledger.recording.deliver(everybody[start : start + 5_000], Platform()) == DeliveredOutcome()

@@ -164,10 +164,10 @@ def test_restarted_server_heals(postgres_url: str, postgres_server: Postgres) ->
         with pytest.raises(TemporaryFailure):
             record(ledger, page(bounce("m2", "b@example.org")))
         with pytest.raises(TemporaryFailure):
-            list(ledger.events())
+            list(ledger.lists.events())
         postgres_server.start()
         assert record(ledger, page(bounce("m2", "b@example.org"))).events == 1
-        assert len(list(ledger.events())) == 2
+        assert len(list(ledger.lists.events())) == 2
 
 
 def test_server_that_stops_in_mid_page_leaves_nothing_of_it(postgres_url: str, postgres_server: Postgres) -> None:
@@ -178,9 +178,9 @@ def test_server_that_stops_in_mid_page_leaves_nothing_of_it(postgres_url: str, p
     with Ledger.connect(postgres_url) as ledger:
         ledger.upgrade()
         with pytest.raises(TemporaryFailure):
-            ledger.record(page(bounce("m1")), decide_and_stop, Platform())
+            ledger.recording.record(page(bounce("m1")), decide_and_stop, Platform())
         postgres_server.start()
-        assert list(ledger.events()) == []
+        assert list(ledger.lists.events()) == []
         assert record(ledger, page(bounce("m1"))).events == 1
 
 

@@ -48,26 +48,26 @@ class Desk:
             mails.setdefault(event.message_digest, []).append(event)
         pages = [mail(*each) for each in mails.values()]
         for start in range(0, len(pages), size):
-            self.ledger.record(pages[start : start + size], self.decide, self.platform, self.policy)
+            self.ledger.recording.record(pages[start : start + size], self.decide, self.platform, self.policy)
 
     def settle(self, now: datetime) -> None:
-        self.ledger.settle(now, self.platform, self.policy)
+        self.ledger.recording.settle_alerts(now, self.platform, self.policy)
 
     def state(self, address: str) -> State:
-        (record,) = self.ledger.recipients(address)
+        (record,) = self.ledger.lists.recipients(address)
         return record.state
 
     def count(self, state: State) -> int:
-        return sum(1 for _ in self.ledger.suppressions(SuppressionFilter(state=state)))
+        return sum(1 for _ in self.ledger.lists.suppressions(SuppressionFilter(state=state)))
 
     @property
     def floods(self) -> list[Alert]:
-        return [alert for alert in self.ledger.alerts() if alert.kind is AlertKind.FLOOD]
+        return [alert for alert in self.ledger.lists.alerts() if alert.kind is AlertKind.FLOOD]
 
     def rule(self, ruling: Ruling, now: datetime) -> None:
         (alert,) = self.floods
         wanted = BulkRequest(Actor("jo", now, "looked through"), "x", self.platform, self.policy)
-        list(self.ledger.rule(alert.id, ruling, wanted))
+        list(self.ledger.suppressions.rule(alert.id, ruling, wanted))
 
 
 def forged(
@@ -157,12 +157,12 @@ def test_complaints_have_room_beside_bounces_and_reach_their_stream(desk: Desk) 
     desk.take(forged(n, START + n * DAY / 400) for n in range(400))
     desk.take(complaint(1000 + n, START + n * DAY / 100) for n in range(100))
     assert desk.count(State.SUPPRESSED) == CAPS.day
-    assert {each.scope for each in desk.ledger.suppressions()} == {Scope.STREAM}
+    assert {each.scope for each in desk.ledger.lists.suppressions()} == {Scope.STREAM}
 
 
 def test_a_proven_complaint_reaches_all_streams(desk: Desk) -> None:
     desk.take([complaint(1, evidence=Evidence.SIGNATURE)])
-    (suppression,) = desk.ledger.suppressions()
+    (suppression,) = desk.ledger.lists.suppressions()
     assert suppression.scope is Scope.GLOBAL
 
 
@@ -187,7 +187,7 @@ def test_a_soft_suppression_is_not_made_longer(small: Desk) -> None:
     at = START + 15 * DAY + 2 * HOUR
     small.take(forged(n, at) for n in range(200, 220))
     small.take([forged(300, at + HOUR, who=1)])
-    (suppression,) = small.ledger.suppressions(SuppressionFilter("good1@d1.example"))
+    (suppression,) = small.ledger.lists.suppressions(SuppressionFilter("good1@d1.example"))
     assert suppression.state is State.SUPPRESSED
     assert suppression.until is not None
 
@@ -235,11 +235,11 @@ def flooded(small: Desk) -> Desk:
 
 
 def test_a_held_report_says_why_it_does_not_count(flooded: Desk) -> None:
-    (event,) = flooded.ledger.events(EventFilter(HELD))
+    (event,) = flooded.ledger.lists.events(EventFilter(HELD))
     assert text(event.exclusion) == (
         "held back in a flood: unproven, over the limit of 5 within an hour"
     )
-    (record,) = flooded.ledger.recipients(HELD)
+    (record,) = flooded.ledger.lists.recipients(HELD)
     assert (text(record.grounds) or "").startswith("1 of 1: invalid recipient on 2 March 2026; held back in a flood: ")
     assert not [each for each in flooded.platform.told if each.recipient == HELD and each.type in {
         NoticeType.SUPPRESSED, NoticeType.RELEASED,
@@ -258,7 +258,7 @@ def test_the_alert_is_told_and_lasts_while_anybody_is_held(flooded: Desk) -> Non
 
 def test_no_time_decides(flooded: Desk) -> None:
     flooded.settle(START + 300 * DAY)
-    flooded.ledger.end_waits(START + 300 * DAY, timedelta(0), flooded.platform)
+    flooded.ledger.recording.end_waits(START + 300 * DAY, timedelta(0), flooded.platform)
     assert flooded.state(HELD) is State.PENDING
 
 
@@ -300,7 +300,7 @@ def test_a_proven_report_suppresses(flooded: Desk) -> None:
 def test_a_later_report_that_finds_room_suppresses(flooded: Desk) -> None:
     flooded.take([forged(20, START + DAY + HOUR, who=9)])
     assert flooded.state(HELD) is State.SUPPRESSED
-    (event, *_) = (event for event in flooded.ledger.events(EventFilter(HELD)) if event.exclusion is None)
+    (event, *_) = (event for event in flooded.ledger.lists.events(EventFilter(HELD)) if event.exclusion is None)
     assert event.message_digest == "forged20"
 
 
@@ -311,7 +311,7 @@ def test_a_second_report_at_once_confirms_nothing(flooded: Desk) -> None:
 
 
 def test_a_delivery_releases(flooded: Desk) -> None:
-    flooded.ledger.deliver([Delivery(HELD, "default", START + DAY)], flooded.platform)
+    flooded.ledger.recording.deliver([Delivery(HELD, "default", START + DAY)], flooded.platform)
     assert flooded.state(HELD) is State.ACTIVE
     flooded.settle(START + DAY)
     assert [alert.released for alert in flooded.floods] == [1]
@@ -323,34 +323,34 @@ def test_the_flood_undone_takes_back_what_passed(flooded: Desk) -> None:
     incident = Incident.of(alert)
     assert incident is not None
     by = Actor("jo", START + 2 * DAY)
-    list(flooded.ledger.undo(incident, flooded.decide, flooded.platform, by, subject="an incident"))
+    list(flooded.ledger.suppressions.undo(incident, flooded.decide, flooded.platform, by, subject="an incident"))
     assert flooded.count(State.PENDING) == 0
-    assert [each.recipient for each in flooded.ledger.suppressions()] == ["good50@d50.example"]
+    assert [each.recipient for each in flooded.ledger.lists.suppressions()] == ["good50@d50.example"]
 
 
 def test_a_simulation_holds_what_was_held(flooded: Desk) -> None:
-    found = list(flooded.ledger.simulate(flooded.decide, START + DAY))
+    found = list(flooded.ledger.history.simulate(flooded.decide, START + DAY))
     assert [(each.now is None) == (each.then is None) for each in found] == [True] * 10
 
 
 def test_other_rules_let_nothing_pass(small: Desk) -> None:
     """Reports that nobody understood suppress no more when a rule reads them than when it had been there before."""
     small.take(replace(forged(n, START + n * MINUTE), bounce_type=None, reason=None) for n in range(20))
-    unread = list(small.ledger.events())
+    unread = list(small.ledger.lists.events())
     revisions = [
         Revision(event, replace(event, reason=Reason.INVALID_RECIPIENT,
                                 bounce_type=Reason.INVALID_RECIPIENT.bounce_type)) for event in unread
     ]
-    small.ledger.revise(revisions, small.decide, small.platform, START + DAY, policy=SMALL)
+    small.ledger.history.revise(revisions, small.decide, small.platform, START + DAY, policy=SMALL)
     assert (small.count(State.SUPPRESSED), small.count(State.PENDING)) == (5, 15)
     assert [alert.held for alert in small.floods] == [15]
 
 
 def test_what_is_held_stays_so_under_other_words(flooded: Desk) -> None:
     """A rule that reads a held report as it was read leaves it held."""
-    events = list(flooded.ledger.events(EventFilter(HELD)))
+    events = list(flooded.ledger.lists.events(EventFilter(HELD)))
     revisions = [Revision(event, replace(event, rule="other")) for event in events]
-    flooded.ledger.revise(revisions, flooded.decide, flooded.platform, START + DAY, policy=SMALL)
+    flooded.ledger.history.revise(revisions, flooded.decide, flooded.platform, START + DAY, policy=SMALL)
     assert flooded.state(HELD) is State.PENDING
 
 

@@ -64,22 +64,22 @@ class Desk:
 
     def take(self, events: Sequence[BounceEvent], size: int = 500) -> None:
         for start in range(0, len(events), size):
-            self.ledger.record(
+            self.ledger.recording.record(
                 page(*events[start : start + size]), partial(decide, settings=self.policy), self.platform, self.policy
             )
 
     def settle(self, now: datetime = FAR) -> None:
-        self.ledger.settle(now, self.platform)
+        self.ledger.recording.settle_alerts(now, self.platform)
 
     def end_waits(self, now: datetime = FAR) -> int:
-        return self.ledger.end_waits(now, self.policy.guard.wait, self.platform)
+        return self.ledger.recording.end_waits(now, self.policy.guard.wait, self.platform)
 
     def state(self, address: str) -> State:
-        (record,) = self.ledger.recipients(address)
+        (record,) = self.ledger.lists.recipients(address)
         return record.state
 
     def count(self, state: State) -> int:
-        return sum(1 for _ in self.ledger.suppressions(SuppressionFilter(state=state)))
+        return sum(1 for _ in self.ledger.lists.suppressions(SuppressionFilter(state=state)))
 
     def told(self, kind: NoticeType) -> int:
         return sum(occurrence.type is kind for occurrence in self.platform.told)
@@ -95,7 +95,7 @@ def test_a_flood_is_held_back_from_its_first_bounce_and_released_when_it_is_over
     assert desk.count(State.SUPPRESSED) == 20
     desk.take(flood(200))
     assert (desk.count(State.SUPPRESSED), desk.count(State.PENDING)) == (20, 200)
-    (alert,) = desk.ledger.alerts(under_way=True)
+    (alert,) = desk.ledger.lists.alerts(under_way=True)
     assert (alert.kind, alert.subject) == (AlertKind.OUTAGE, about("provider google.com"))
     assert (alert.usual, alert.alarm_from) == (2, 10)
     told = f"{alert.count} new hard bounces of provider google.com within 3 h; usual 2, "
@@ -107,7 +107,7 @@ def test_a_flood_is_held_back_from_its_first_bounce_and_released_when_it_is_over
     desk.settle()
     assert (desk.count(State.SUPPRESSED), desk.count(State.PENDING)) == (20, 0)
     assert desk.state("good7@gmail.com") is State.ACTIVE
-    (alert,) = desk.ledger.alerts()
+    (alert,) = desk.ledger.lists.alerts()
     assert (alert.cleared, alert.held, alert.released, alert.confirmed) == (True, 200, 200, 0)
     assert alert.ends_at == OUTAGE + 7 * HOUR + POLICY.guard.quiet
     assert desk.told(NoticeType.ALERT_CLEARED) == 1
@@ -128,7 +128,7 @@ def test_the_cut_into_pages_changes_no_end(desk: Desk, size: int) -> None:
 
 
 def counted(desk: Desk, address: str) -> list[str | None]:
-    return [text(event.exclusion) or None for event in desk.ledger.events(EventFilter(recipient=address))]
+    return [text(event.exclusion) or None for event in desk.ledger.lists.events(EventFilter(recipient=address))]
 
 
 @pytest.mark.parametrize("size", [1, 500])
@@ -139,7 +139,7 @@ def test_what_was_reported_in_it_shows_that_it_counts_no_more(desk: Desk, size: 
     assert counted(desk, "good4@gmail.com") == [None]
     desk.take([gone("good3", OUTAGE + 3 * DAY)], size)  # settles the one, and the clock the others
     desk.settle()
-    (alert,) = desk.ledger.alerts()
+    (alert,) = desk.ledger.lists.alerts()
     words = f"reported in an outage: {text(alert.grounds)}"
     assert counted(desk, "good3@gmail.com") == [words, words, None]
     assert counted(desk, "good4@gmail.com") == [words]
@@ -156,7 +156,7 @@ def test_that_stays_so_when_the_history_is_gone_through_again(desk: Desk) -> Non
     desk.take(fulls)
     before = [counted(desk, f"{name}@gmail.com")[0] for name in ("good3", "slow")]
     assert all((words or "").startswith("reported in an outage: ") for words in before)
-    desk.ledger.revise(
+    desk.ledger.history.revise(
         [Revision(event, replace(event, reason=Reason.MAILBOX_FULL, bounce_type=BounceType.SOFT)) for event in fulls],
         partial(decide, settings=desk.policy), desk.platform, FAR,
     )
@@ -170,7 +170,7 @@ def test_two_days_of_outage_hit_the_same_twice_and_suppress_nobody(desk: Desk) -
     assert desk.count(State.PENDING) == 100
     desk.settle()
     assert (desk.count(State.SUPPRESSED), desk.count(State.PENDING)) == (20, 0)
-    assert [alert.held for alert in desk.ledger.alerts()] == [100, 100]
+    assert [alert.held for alert in desk.ledger.lists.alerts()] == [100, 100]
 
 
 @pytest.mark.parametrize("size", [1, 7, 500])
@@ -207,9 +207,9 @@ def test_what_speaks_against_a_recipient_besides_confirms(desk: Desk) -> None:
     assert desk.state("old@gmail.com") is State.PENDING
     desk.settle()
     assert desk.state("old@gmail.com") is State.SUPPRESSED
-    (record,) = desk.ledger.recipients("old@gmail.com")
+    (record,) = desk.ledger.lists.recipients("old@gmail.com")
     assert (text(record.grounds) or "").startswith("confirmed: also mailbox_disabled on 9 December 2020; ")
-    (alert,) = desk.ledger.alerts()
+    (alert,) = desk.ledger.lists.alerts()
     assert (alert.held, alert.released, alert.confirmed) == (51, 50, 1)
 
 
@@ -218,7 +218,7 @@ def test_late_reports_of_an_outage_that_is_over_do_not_count(desk: Desk) -> None
     desk.settle()
     desk.take([gone("slow", OUTAGE + HOUR)])
     assert desk.state("slow@gmail.com") is State.ACTIVE
-    (event,) = [event for event in desk.ledger.events() if event.recipient == "slow@gmail.com"]
+    (event,) = [event for event in desk.ledger.lists.events() if event.recipient == "slow@gmail.com"]
     assert (text(event.exclusion) or "").startswith("reported in an outage: ")
 
 
@@ -232,12 +232,14 @@ def test_a_person_may_decide_before_it_is_over(desk: Desk) -> None:
     desk.take([*usual(), *flood(50)])
     now = OUTAGE + 8 * HOUR
     for name in ("good1", "good2"):
-        desk.ledger.suppress(f"{name}@gmail.com", "default", Actor("jo", now, "asked"), announce=desk.platform)
-    desk.ledger.release("good2@gmail.com", None, Actor("jo", now, "is back"), announce=desk.platform)
+        desk.ledger.suppressions.suppress(
+            f"{name}@gmail.com", "default", Actor("jo", now, "asked"), announce=desk.platform
+        )
+    desk.ledger.suppressions.release("good2@gmail.com", None, Actor("jo", now, "is back"), announce=desk.platform)
     desk.settle()
     assert desk.state("good1@gmail.com") is State.SUPPRESSED
     assert desk.state("good2@gmail.com") is State.RELEASED
-    (alert,) = desk.ledger.alerts()
+    (alert,) = desk.ledger.lists.alerts()
     assert (alert.held, alert.released, alert.cleared) == (50, 48, True)
 
 
@@ -249,7 +251,7 @@ def test_a_wording_at_many_domains_is_an_outage_as_well(desk: Desk) -> None:
         for n in range(40)
     ])
     assert desk.count(State.PENDING) == 40
-    (alert,) = desk.ledger.alerts()
+    (alert,) = desk.ledger.lists.alerts()
     assert subject(alert.subject) == "wording common.no-such-user # # user lookup success but no user record found"
 
 
@@ -280,7 +282,7 @@ def test_a_new_ledger_learns_before_it_holds(ledger: Ledger) -> None:
 def test_what_raises_no_alarm(ledger: Ledger, policy: PolicySettings) -> None:
     desk = Desk(ledger, policy)
     desk.take([*usual(), *flood(100)])
-    assert list(desk.ledger.alerts()) == []
+    assert list(desk.ledger.lists.alerts()) == []
     assert desk.count(State.PENDING) == 0
 
 
@@ -293,7 +295,7 @@ def blocked(n: int, at: datetime) -> BounceEvent:
 
 def test_blocks_become_one_alert_for_each_ip_and_touch_nobody(desk: Desk) -> None:
     desk.take([blocked(n, OUTAGE + n * MINUTE) for n in range(50)], 10)
-    alerts = list(desk.ledger.alerts(under_way=True))
+    alerts = list(desk.ledger.lists.alerts(under_way=True))
     assert Counter(subject(alert.subject) for alert in alerts) == Counter({
         "block google.com bad_reputation 203.0.113.5": 1, "block google.com bad_reputation 203.0.113.6": 1,
     })
@@ -302,7 +304,7 @@ def test_blocks_become_one_alert_for_each_ip_and_touch_nobody(desk: Desk) -> Non
     assert desk.state("user1@gmail.com") is State.ACTIVE
     desk.take([blocked(100 + 2 * n, OUTAGE + 4 * HOUR + n * MINUTE) for n in range(12)])
     desk.settle(OUTAGE + 8 * HOUR)
-    (left,) = desk.ledger.alerts(under_way=True)
+    (left,) = desk.ledger.lists.alerts(under_way=True)
     assert left.subject.ip == "203.0.113.6", "what goes on at half the strength is the same trouble"
     desk.settle()
     assert desk.told(NoticeType.ALERT_RAISED) == desk.told(NoticeType.ALERT_CLEARED) == 2
@@ -311,45 +313,45 @@ def test_blocks_become_one_alert_for_each_ip_and_touch_nobody(desk: Desk) -> Non
 def test_blocks_are_told_as_a_share_of_what_was_sent_where_that_is_known(desk: Desk) -> None:
     full = [replace(bounce(f"f{n}", f"full{n}@gmail.com", at=OUTAGE, reason=Reason.MAILBOX_FULL)) for n in range(15)]
     desk.take([*full, *(blocked(2 * n, OUTAGE + n * MINUTE) for n in range(25))])
-    (alert,) = desk.ledger.alerts()
+    (alert,) = desk.ledger.lists.alerts()
     assert "; share of bounces 62.5 %: 25 of 40; alarm from 20; since 14 December 2020 14:00 UTC" in text(alert.grounds)
     today = OUTAGE.date()
-    desk.ledger.put_counts([
+    desk.ledger.recording.put_counts([
         SentCount(today, "news", "gmail.com", 4000), SentCount(today, "shop", "googlemail.com", 1200, "spring"),
         SentCount(today, "news", "company.example", 70_000), SentCount(today - DAY, "news", "gmail.com", 9),
     ])
     desk.take([blocked(1000, OUTAGE + 30 * MINUTE)])
-    (alert,) = desk.ledger.alerts()
+    (alert,) = desk.ledger.lists.alerts()
     assert "; 0.5 % of 5200 mails sent to it since 14 December 2020; alarm from 20; " in text(alert.grounds)
 
 
 def test_few_among_many_reports_are_no_trouble(desk: Desk) -> None:
     full = (replace(bounce(f"f{n}", f"full{n}@gmail.com", at=OUTAGE, reason=Reason.MAILBOX_FULL)) for n in range(300))
     desk.take([*full, *(blocked(2 * n, OUTAGE) for n in range(25))])
-    assert list(desk.ledger.alerts()) == []
+    assert list(desk.ledger.lists.alerts()) == []
 
 
 def test_forged_reports_are_told(desk: Desk) -> None:
     desk.take([replace(gone(f"x{n}", OUTAGE), doubt=DOUBT) for n in range(20)])
-    assert [alert.kind for alert in desk.ledger.alerts()] == [AlertKind.FORGED]
+    assert [alert.kind for alert in desk.ledger.lists.alerts()] == [AlertKind.FORGED]
 
 
 def test_a_receiver_that_wants_no_more_is_told_until_it_is_back(desk: Desk) -> None:
     desk.take([gone("x", OUTAGE)])
-    (item, *_) = desk.ledger.lease("platform", FAR, LEASE, 1)
-    desk.ledger.conclude([(item, Attempt(Disposition.GONE, "HTTP 410"))], FAR)
+    (item, *_) = desk.ledger.outbox.lease("platform", FAR, LEASE, 1)
+    desk.ledger.outbox.conclude([(item, Attempt(Disposition.GONE, "HTTP 410"))], FAR)
     desk.settle()
-    (alert,) = desk.ledger.alerts(under_way=True)
+    (alert,) = desk.ledger.lists.alerts(under_way=True)
     assert (alert.kind, alert.subject.name, alert.quote) == (AlertKind.ENDPOINT, "platform", "HTTP 410")
     desk.settle()
-    desk.ledger.retry(Actor("jo", FAR), target="platform")
+    desk.ledger.outbox.retry(Actor("jo", FAR), target="platform")
     desk.settle(FAR + HOUR)
-    (alert,) = desk.ledger.alerts()
+    (alert,) = desk.ledger.lists.alerts()
     assert alert.cleared
     assert desk.told(NoticeType.ALERT_RAISED) == desk.told(NoticeType.ALERT_CLEARED) == 1
 
 
 def test_counts_that_are_older_than_any_baseline_go(desk: Desk) -> None:
     desk.take([*usual(), *flood(50)])
-    assert desk.ledger.purge_counts(FAR) > 0
-    assert desk.ledger.purge_counts(FAR) == 0
+    assert desk.ledger.history.purge_counts(FAR) > 0
+    assert desk.ledger.history.purge_counts(FAR) == 0

@@ -29,20 +29,20 @@ def suppress(ledger: Ledger, stream: str = "news", recipient: str = USER, scope:
     wanted = Suppression(
         recipient, stream, State.SUPPRESSED, None, START, ByPerson("asked for"), SuppressionSource.MANUAL, scope=scope
     )
-    ledger.adopt([wanted], START, Platform())
+    ledger.suppressions.adopt([wanted], START, Platform())
 
 
 def hold(ledger: Ledger, stream: str, recipient: str = USER) -> None:
     wanted = Suppression(recipient, stream, State.PENDING, None, START, ByPerson("held"), SuppressionSource.POLICY)
-    ledger.adopt([wanted], START, Platform())
+    ledger.suppressions.adopt([wanted], START, Platform())
 
 
 def release(ledger: Ledger, stream: str = "news", recipient: str = USER) -> None:
-    ledger.release(recipient, stream, Actor("jo", day(1), "a mistake"), announce=Platform())
+    ledger.suppressions.release(recipient, stream, Actor("jo", day(1), "a mistake"), announce=Platform())
 
 
 def lease(ledger: Ledger, keeps: tuple[str, ...] = ALL, now: datetime = START, limit: int = 100) -> list[OutboxItem]:
-    return ledger.lease("platform", now, LEASE, limit, keeps)
+    return ledger.outbox.lease("platform", now, LEASE, limit, keeps)
 
 
 def told(items: list[OutboxItem]) -> list[tuple[str | None, str | None, NoticeType]]:
@@ -50,14 +50,14 @@ def told(items: list[OutboxItem]) -> list[tuple[str | None, str | None, NoticeTy
 
 
 def states(ledger: Ledger) -> list[tuple[str | None, NoticeType, OutboxState]]:
-    return [(item.stream, item.type, item.state) for item in ledger.outbox()]
+    return [(item.stream, item.type, item.state) for item in ledger.lists.outbox()]
 
 
 def deliver(ledger: Ledger, keeps: tuple[str, ...] = ALL) -> list[tuple[str | None, str | None, NoticeType]]:
     """What reaches the target until nothing is due."""
     sent: list[OutboxItem] = []
     while items := lease(ledger, keeps):
-        ledger.conclude([(item, DELIVERED) for item in items], START)
+        ledger.outbox.conclude([(item, DELIVERED) for item in items], START)
         sent += items
     return told(sent)
 
@@ -74,7 +74,7 @@ def test_of_several_streams_only_the_newest_state_goes_out(ledger: Ledger) -> No
 def test_a_receiver_of_events_is_told_of_each(ledger: Ledger) -> None:
     suppress(ledger, "news")
     suppress(ledger, "offers")
-    assert len(ledger.lease("platform", START, LEASE, 100)) == 2
+    assert len(ledger.outbox.lease("platform", START, LEASE, 100)) == 2
 
 
 def test_what_became_pointless_takes_no_place_in_the_batch(ledger: Ledger) -> None:
@@ -90,7 +90,7 @@ def test_a_recipient_has_one_row_under_way_at_a_time(ledger: Ledger) -> None:
     (first,) = lease(ledger)
     suppress(ledger, "offers")
     assert lease(ledger) == [], "the order there would be anybody's guess"
-    ledger.conclude([(first, DELIVERED)], START)
+    ledger.outbox.conclude([(first, DELIVERED)], START)
     assert told(lease(ledger)) == [(USER, "offers", SUPPRESSED)]
 
 
@@ -99,7 +99,7 @@ def test_recipients_go_by_how_long_they_wait_and_do_not_hinder_one_another(ledge
     suppress(ledger, "news", OTHER)
     (first,) = lease(ledger, limit=1)
     assert first.recipient == USER
-    ledger.conclude([(first, retry_at(day(1)))], START)
+    ledger.outbox.conclude([(first, retry_at(day(1)))], START)
     suppress(ledger, "offers")
     assert deliver(ledger) == [(OTHER, "news", SUPPRESSED)]
     assert told(lease(ledger, now=day(1))) == [(USER, "offers", SUPPRESSED)]
@@ -157,10 +157,10 @@ def test_another_recipient_holds_nobody(ledger: Ledger) -> None:
 def test_a_release_does_not_wait_behind_a_try_that_is_hours_away(ledger: Ledger) -> None:
     suppress(ledger, "news")
     (item,) = lease(ledger)
-    ledger.conclude([(item, retry_at(day(1)))], START)
+    ledger.outbox.conclude([(item, retry_at(day(1)))], START)
     release(ledger, "news")
     assert lease(ledger) == [], "it stands behind"
-    assert ledger.thin("platform", START, ALL) == 1
+    assert ledger.outbox.supersede_stale("platform", START, ALL) == 1
     assert told(lease(ledger)) == [(USER, "news", RELEASED)]
 
 
@@ -168,13 +168,13 @@ def test_thinning_spares_what_is_under_way_and_what_belongs_to_others(ledger: Le
     suppress(ledger, "news")
     (item,) = lease(ledger)
     release(ledger, "news")
-    ledger.adopt(
+    ledger.suppressions.adopt(
         [replace(_plain(), recipient=OTHER)], START, Platform(targets=("another",))
     )
-    assert ledger.thin("platform", START, ALL) == 0
-    assert ledger.thin("another", START, ALL) == 0
-    assert ledger.thin("platform", START + LEASE, ALL) == 1, "its lease is over"
-    ledger.conclude([(item, DELIVERED)], START + LEASE)
+    assert ledger.outbox.supersede_stale("platform", START, ALL) == 0
+    assert ledger.outbox.supersede_stale("another", START, ALL) == 0
+    assert ledger.outbox.supersede_stale("platform", START + LEASE, ALL) == 1, "its lease is over"
+    ledger.outbox.conclude([(item, DELIVERED)], START + LEASE)
     assert states(ledger)[0] == ("news", SUPPRESSED, SUPERSEDED), "whatever came of it, a newer state goes out"
     assert told(lease(ledger)) == [(USER, "news", RELEASED)]
 
@@ -186,7 +186,7 @@ def _plain() -> Suppression:
 def test_thinning_takes_each_recipient_down_to_its_newest_state(ledger: Ledger) -> None:
     for number in range(1200):
         record(ledger, page(bounce(f"m{number}", f"u{number % 400}@example.org", stream=f"s{number // 400}")))
-    assert ledger.thin("platform", START, ALL) == 800
+    assert ledger.outbox.supersede_stale("platform", START, ALL) == 800
     items = lease(ledger, limit=2000)
     assert len(items) == 400
     assert {item.stream for item in items} == {"s2"}
@@ -197,10 +197,10 @@ def test_thinning_takes_each_recipient_down_to_its_newest_state(ledger: Ledger) 
 def test_what_is_given_back_is_due_as_before(ledger: Ledger) -> None:
     suppress(ledger, "news")
     (item,) = lease(ledger)
-    ledger.conclude([(item, retry_at(START))], START)
+    ledger.outbox.conclude([(item, retry_at(START))], START)
     (item,) = lease(ledger)
     assert item.attempts == 1
-    ledger.give_back([item])
+    ledger.outbox.give_back([item])
     (again,) = lease(ledger)
     assert again == item
 
@@ -211,13 +211,13 @@ def test_what_somebody_else_has_leased_meanwhile_is_not_given_back(ledger: Ledge
     later = START + LEASE + timedelta(seconds=1)
     with Ledger.connect(ledger_url) as other:
         assert lease(other, now=later)
-        ledger.give_back([item])
+        ledger.outbox.give_back([item])
         assert lease(ledger, now=later) == []
 
 
 def test_together_with_others_is_no_try(ledger: Ledger) -> None:
     suppress(ledger, "news")
     (item,) = lease(ledger)
-    ledger.conclude([(item, Attempt(Disposition.AGAIN, "HTTP 400"))], START)
+    ledger.outbox.conclude([(item, Attempt(Disposition.AGAIN, "HTTP 400"))], START)
     (again,) = lease(ledger)
     assert (again.attempts, again.last_answer, again.next_attempt_at) == (0, "HTTP 400", item.next_attempt_at)

@@ -41,7 +41,7 @@ def announce(occurrence: Occurrence) -> Sequence[OutboxItem]:
 
 
 def suppress(ledger: Ledger, *recipients: str, stream: str = "news", scope: Scope = Scope.STREAM) -> None:
-    ledger.adopt([
+    ledger.suppressions.adopt([
         Suppression(
             each, stream, State.SUPPRESSED, None, START, ByPerson("asked for"), SuppressionSource.MANUAL, scope=scope
         )
@@ -50,19 +50,19 @@ def suppress(ledger: Ledger, *recipients: str, stream: str = "news", scope: Scop
 
 
 def release(ledger: Ledger, recipient: str, at: datetime = START) -> None:
-    ledger.release(recipient, None, Actor("jo", at, "a mistake"), announce=announce)
+    ledger.suppressions.release(recipient, None, Actor("jo", at, "a mistake"), announce=announce)
 
 
 def send(ledger: Ledger, attempt: Attempt = DELIVERED, now: datetime = LATER) -> list[OutboxItem]:
-    items = ledger.lease("platform", now, LEASE, 5000, ())
-    ledger.conclude([(item, attempt) for item in items], now)
+    items = ledger.outbox.lease("platform", now, LEASE, 5000, ())
+    ledger.outbox.conclude([(item, attempt) for item in items], now)
     return items
 
 
 def compared(
     ledger: Ledger, *there: str | FoundEntry, streams: Sequence[str] = (), now: datetime = LATER
 ) -> ListComparison:
-    lists = ledger.list_comparison("platform", streams, now)
+    lists = ledger.outbox.list_comparison("platform", streams, now)
     lists.take(each if isinstance(each, FoundEntry) else FoundEntry(each) for each in there)
     lists.read_here()
     return lists
@@ -109,7 +109,7 @@ def test_in_several_streams_one_is_one(ledger: Ledger) -> None:
 
 def test_what_was_sent_while_the_list_was_read_is_no_news(ledger: Ledger) -> None:
     suppress(ledger, A)
-    with ledger.list_comparison("platform", (), day(2)) as lists:
+    with ledger.outbox.list_comparison("platform", (), day(2)) as lists:
         send(ledger)  # it was due when we began to read
         suppress(ledger, B)
         send(ledger)  # it was not even decided
@@ -122,7 +122,7 @@ def test_a_release_sent_while_the_list_was_read_is_no_news(ledger: Ledger) -> No
     suppress(ledger, A)
     send(ledger)
     release(ledger, A)
-    with ledger.list_comparison("platform", (), day(30)) as lists:
+    with ledger.outbox.list_comparison("platform", (), day(30)) as lists:
         lists.take([FoundEntry(A)])
         send(ledger)
         lists.read_here()
@@ -130,7 +130,7 @@ def test_a_release_sent_while_the_list_was_read_is_no_news(ledger: Ledger) -> No
 
 
 def test_a_notice_of_another_target_says_nothing(ledger: Ledger) -> None:
-    ledger.adopt(
+    ledger.suppressions.adopt(
         [Suppression(A, "news", State.SUPPRESSED, None, START, ByPerson("asked for"), SuppressionSource.MANUAL)], START,
         Platform(targets=("another",)),
     )
@@ -185,7 +185,7 @@ def test_after_a_release_that_was_taken_it_is_theirs_once_that_has_settled(
 
 def test_held_back_here_is_left_alone(ledger: Ledger) -> None:
     held = Suppression(A, "news", State.PENDING, None, START, ByPerson("held"), SuppressionSource.POLICY)
-    ledger.adopt([held], START, announce)
+    ledger.suppressions.adopt([held], START, announce)
     (found,) = differences(ledger, A)
     assert (found.case, found.fixed_at) == (DifferenceKind.HELD, None)
 
@@ -201,14 +201,14 @@ def test_mending_there_tells_the_state_as_it_stands(ledger: Ledger) -> None:
     data = json.loads(item.body)["data"]
     assert (item.recipient, item.type, item.sequence, item.created_at) == (A, NoticeType.SUPPRESSED, 2, day(3))
     assert (data["because"], data["scope"], data["sequence"]) == ("asked for", "stream", 2)
-    (record,) = ledger.recipients(A)
-    assert (record.sequence, record.state, len(ledger.course(A, "news"))) == (2, State.SUPPRESSED, 1)
+    (record,) = ledger.lists.recipients(A)
+    assert (record.sequence, record.state, len(ledger.history.course(A, "news"))) == (2, State.SUPPRESSED, 1)
 
 
 def test_mending_there_releases_by_what_was_told(ledger: Ledger) -> None:
     suppress(ledger, A)
     send(ledger)
-    ledger.release(A, None, Actor("jo", day(1), "a mistake"), announce=lambda _: ())
+    ledger.suppressions.release(A, None, Actor("jo", day(1), "a mistake"), announce=lambda _: ())
     with compared(ledger, A) as lists:
         assert lists.fix_there(list(lists.differences()), announce, day(3)) == 1
     (item,) = send(ledger, now=day(4))
@@ -219,15 +219,15 @@ def test_mending_there_releases_by_what_was_told(ledger: Ledger) -> None:
 def test_mending_there_leaves_what_has_changed_meanwhile(ledger: Ledger) -> None:
     suppress(ledger, A, B)
     send(ledger)
-    ledger.release(B, None, Actor("jo", day(1), "a mistake"), announce=lambda _: ())
+    ledger.suppressions.release(B, None, Actor("jo", day(1), "a mistake"), announce=lambda _: ())
     with compared(ledger, B) as lists:
         found = list(lists.differences())
         assert cases(found) == {A: DifferenceKind.MISSING, B: DifferenceKind.LEFT_OVER}
-        ledger.release(A, None, Actor("jo", day(1), "a mistake"), announce=lambda _: ())
+        ledger.suppressions.release(A, None, Actor("jo", day(1), "a mistake"), announce=lambda _: ())
         suppress(ledger, B)
         send(ledger)
         assert lists.fix_there(found, announce, day(3)) == 0
-    assert all(item.state is not OutboxState.DUE for item in ledger.outbox())
+    assert all(item.state is not OutboxState.DUE for item in ledger.lists.outbox())
 
 
 def test_many_in_pages(ledger: Ledger) -> None:

@@ -85,7 +85,7 @@ def test_upgrade_twice_is_no_harm_and_keeps_what_is_there(ledger: Ledger) -> Non
     record(ledger, page(bounce("m1")))
     ledger.upgrade()
     ledger.check()
-    assert len(list(ledger.events())) == 1
+    assert len(list(ledger.lists.events())) == 1
 
 
 def test_two_processes_upgrade_at_once(ledger_url: str) -> None:
@@ -117,7 +117,7 @@ def test_work_without_a_schema_tells_the_mend(ledger_url: str) -> None:
         with pytest.raises(PermanentFailure, match="run: bounce-watcher db upgrade"):
             record(ledger, page(bounce("m1")))
         with pytest.raises(PermanentFailure, match="run: bounce-watcher db upgrade"):
-            list(ledger.events())
+            list(ledger.lists.events())
 
 
 def test_schema_of_a_newer_version_is_left_alone(fresh: Callable[[], Engine]) -> None:

@@ -30,10 +30,10 @@ def test_what_is_no_name_leads_nowhere(ledger: Ledger, name: str) -> None:
 
 def test_the_log_of_actions_is_paged_from_the_newest(ledger: Ledger) -> None:
     for number in range(5):
-        ledger.log_act(Act(Actor("jo", day(number), "wrote to support"), "release", f"r{number}"), 1)
-    newest = ledger.actions(limit=2)
+        ledger.log.enter(Act(Actor("jo", day(number), "wrote to support"), "release", f"r{number}"), 1)
+    newest = ledger.log.newest(limit=2)
     assert [each.subject for each in newest] == ["r4", "r3"]
-    assert [each.subject for each in ledger.actions(newest[-1].number)] == ["r2", "r1", "r0"]
-    assert ledger.actions()[-1] == LoggedAction(
+    assert [each.subject for each in ledger.log.newest(newest[-1].number)] == ["r2", "r1", "r0"]
+    assert ledger.log.newest()[-1] == LoggedAction(
         START, "jo", "release", "r0", 1, "wrote to support", newest[-1].number - 3
     )

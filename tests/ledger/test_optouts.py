@@ -5,10 +5,9 @@ from dataclasses import replace
 import pytest
 
 from bounce_watcher.ledger.actions import LoggedAction
-from bounce_watcher.ledger.lists.browse import Choice, FilterField, Query
+from bounce_watcher.ledger.db.paging import PagePosition
+from bounce_watcher.ledger.db.query import Choice, FilterField, Query
 from bounce_watcher.ledger.lists.filters import GroupBy
-from bounce_watcher.ledger.lists.paging import PagePosition
-from bounce_watcher.ledger.lists.stats import stats
 from bounce_watcher.ledger.review.groups import GroupState
 from bounce_watcher.ledger.review.optouts import GID
 from bounce_watcher.ledger.store import Ledger
@@ -28,7 +27,7 @@ def asking(name: str, *opt_outs: OptOut, at: float = 0) -> MessageRecord:
 
 
 def waiting(ledger: Ledger) -> list[KeptOptOut]:
-    return list(ledger.all_opt_outs())
+    return list(ledger.review.opt_outs())
 
 
 def mara(number: float = 3) -> Actor:
@@ -41,29 +40,29 @@ def test_it_waits_until_it_is_done_and_suppresses_nobody(ledger: Ledger) -> None
     newest, oldest = waiting(ledger)
     assert (oldest.asked, oldest.at, oldest.message_digest, oldest.mailbox) == (BY_TOKEN, START, "a", "returns")
     assert (newest.asked.recipient, newest.asked.evidence) == (None, None)
-    assert (ledger.stock().opt_outs.number, ledger.stock().opt_outs.oldest_at) == (2, START)
-    (group,) = ledger.review_page(Query(), PagePosition(), day(1)).rows
+    assert (ledger.browsing.stock().opt_outs.number, ledger.browsing.stock().opt_outs.oldest_at) == (2, START)
+    (group,) = ledger.review.page(Query(), PagePosition(), day(1)).rows
     assert (group.gid, group.kind, group.mails, group.recipients, group.state) == (
         GID, Misread.OPT_OUT, 2, 2, GroupState.NEW)
     assert group.days is not None
     assert group.days[-2:] == (1, 1)
-    assert ledger.to_do().review == 1
-    assert not [*ledger.recipients(USER), *ledger.suppressions(), *ledger.outbox()]
+    assert ledger.lists.to_do().review == 1
+    assert not [*ledger.lists.recipients(USER), *ledger.lists.suppressions(), *ledger.lists.outbox()]
 
-    assert ledger.settle_opt_outs([oldest.id], mara()) == 1
-    assert ledger.settle_opt_outs([oldest.id, "nothing"], mara(4)) == 0, "once"
+    assert ledger.review.settle_opt_outs([oldest.id], mara()) == 1
+    assert ledger.review.settle_opt_outs([oldest.id, "nothing"], mara(4)) == 0, "once"
     assert [each.id for each in waiting(ledger)] == [newest.id]
-    (done,) = ledger.opt_out_page(PagePosition(), done=True).rows
+    (done,) = ledger.review.opt_out_page(PagePosition(), done=True).rows
     assert (done.id, done.done_at, done.done_by, done.because) == (oldest.id, day(3), "mara", "taken off")
-    assert ledger.settle_opt_outs([newest.id], mara()) == 1
-    assert list(ledger.all_groups(Query())) == []
-    assert ledger.stock().opt_outs.number == 0
-    assert [(each.action, each.actor, each.because) for each in ledger.actions()] == [
+    assert ledger.review.settle_opt_outs([newest.id], mara()) == 1
+    assert list(ledger.review.groups(Query())) == []
+    assert ledger.browsing.stock().opt_outs.number == 0
+    assert [(each.action, each.actor, each.because) for each in ledger.log.newest()] == [
         ("opt-out done", "mara", "taken off")] * 2
 
-    assert ledger.settle_opt_outs([newest.id], mara(5), is_done=False) == 1
+    assert ledger.review.settle_opt_outs([newest.id], mara(5), is_done=False) == 1
     assert [(each.done_at, each.done_by, each.because) for each in waiting(ledger)] == [(None, None, None)]
-    assert [each.mails for each in ledger.all_groups(Query())] == [1]
+    assert [each.mails for each in ledger.review.groups(Query())] == [1]
 
 
 def test_the_same_mail_is_one_record_whatever_it_reads_as_later(ledger: Ledger) -> None:
@@ -73,17 +72,17 @@ def test_the_same_mail_is_one_record_whatever_it_reads_as_later(ledger: Ledger) 
     record(ledger, [replace(first, opt_outs=(OptOut(AskedBy.MAIL, "default", SENDER),))])
     (kept,) = waiting(ledger)
     assert kept.asked == BY_TOKEN
-    ledger.settle_opt_outs([kept.id], mara())
+    ledger.review.settle_opt_outs([kept.id], mara())
     record(ledger, [first])
     assert waiting(ledger) == []
 
 
 def test_another_mail_of_the_same_person_waits_again(ledger: Ledger) -> None:
     record(ledger, [asking("a", BY_TOKEN)])
-    ledger.settle_opt_outs([each.id for each in waiting(ledger)], mara())
+    ledger.review.settle_opt_outs([each.id for each in waiting(ledger)], mara())
     record(ledger, [asking("b", BY_TOKEN, at=-5)])
     assert [each.message_digest for each in waiting(ledger)] == ["b"]
-    (group,) = ledger.all_groups(Query({FilterField.STATE: Choice(("new",))}))
+    (group,) = ledger.review.groups(Query({FilterField.STATE: Choice(("new",))}))
     assert (group.gid, group.mails, group.last_at) == (GID, 1, day(-5))
 
 
@@ -92,9 +91,9 @@ def test_it_stands_with_both_addresses_but_a_provider_is_no_asker(ledger: Ledger
         asking("a", BY_TOKEN), asking("b", OptOut(AskedBy.FEEDBACK_REPORT, "news", "fbl@example.net", USER,
                                                   Evidence.REPORT), at=1),
     ])
-    assert [each.message_digest for each in ledger.opt_outs_of(USER.upper())] == ["b", "a"]
-    assert [each.message_digest for each in ledger.opt_outs_of(SENDER)] == ["a"]
-    assert ledger.opt_outs_of("fbl@example.net") == []
+    assert [each.message_digest for each in ledger.review.opt_outs_of(USER.upper())] == ["b", "a"]
+    assert [each.message_digest for each in ledger.review.opt_outs_of(SENDER)] == ["a"]
+    assert ledger.review.opt_outs_of("fbl@example.net") == []
 
 
 def report(name: str, recipient: str) -> MessageRecord:
@@ -108,7 +107,7 @@ def test_a_report_that_names_nobody_is_named_by_its_message_id_and_stays_one(led
     assert record(ledger, [struck_out]).events == 0
     (kept,) = waiting(ledger)
     assert (kept.asked.recipient, kept.asked.sender) == (None, "fbl@example.net")
-    ledger.add_sent([SentMail("a@sender.example", USER, "news", START, "s1")])
+    ledger.recording.add_sent([SentMail("a@sender.example", USER, "news", START, "s1")])
     assert record(ledger, [struck_out]).events == 1
     (kept,) = waiting(ledger)
     assert (kept.asked.recipient, kept.asked.evidence, kept.asked.stream, kept.asked.sending) == (
@@ -120,8 +119,8 @@ def test_a_report_that_names_nobody_is_named_by_its_message_id_and_stays_one(led
 def test_one_that_was_done_stays_done_when_it_is_named_later(ledger: Ledger) -> None:
     struck_out = report("a", "")
     record(ledger, [struck_out])
-    ledger.settle_opt_outs([each.id for each in waiting(ledger)], mara())
-    ledger.add_sent([SentMail("a@sender.example", USER, "news", START, None)])
+    ledger.review.settle_opt_outs([each.id for each in waiting(ledger)], mara())
+    ledger.recording.add_sent([SentMail("a@sender.example", USER, "news", START, None)])
     record(ledger, [struck_out])
     assert waiting(ledger) == []
 
@@ -129,67 +128,67 @@ def test_one_that_was_done_stays_done_when_it_is_named_later(ledger: Ledger) -> 
 def test_mail_that_older_rules_did_not_understand_leaves_its_group(ledger: Ledger) -> None:
     letter = replace(mail(digest="a", kind=Kind.OTHER), unread=Unread(Misread.LETTER, "please stop"))
     record(ledger, [letter])
-    assert [each.kind for each in ledger.all_groups(Query())] == [Misread.LETTER]
+    assert [each.kind for each in ledger.review.groups(Query())] == [Misread.LETTER]
     record(ledger, [asking("a", BY_TOKEN)])
-    assert [each.kind for each in ledger.all_groups(Query())] == [Misread.OPT_OUT]
+    assert [each.kind for each in ledger.review.groups(Query())] == [Misread.OPT_OUT]
 
 
 def test_the_group_cannot_be_set_aside(ledger: Ledger) -> None:
     record(ledger, [asking("a", BY_TOKEN)])
-    assert not ledger.set_aside(GID, None, Actor("jo", day(1), "enough of them"))
-    assert not ledger.note_rule(GID, "x", Actor("jo", day(1), "why"))
-    assert ledger.to_do().review == 1
+    assert not ledger.review.set_aside(GID, None, Actor("jo", day(1), "enough of them"))
+    assert not ledger.review.note_rule(GID, "x", Actor("jo", day(1), "why"))
+    assert ledger.lists.to_do().review == 1
 
 
 @pytest.mark.parametrize("forgotten", [USER, SENDER])
 def test_who_is_forgotten_is_found_in_no_row(ledger: Ledger, forgotten: str) -> None:
     record(ledger, [asking("a", BY_TOKEN), asking("b", OptOut(AskedBy.MAIL, "news", forgotten), at=1)])
-    ledger.settle_opt_outs([each.id for each in waiting(ledger)], Actor("mara", day(2), f"{forgotten} rang"))
-    assert ledger.forget_outline(forgotten).opt_outs == 2
-    assert ledger.forget(forgotten, BY).opt_outs == 2
-    assert ledger.message("a") is None
-    assert ledger.message("b") is None
-    kept = list(ledger.all_opt_outs(done=True))
+    ledger.review.settle_opt_outs([each.id for each in waiting(ledger)], Actor("mara", day(2), f"{forgotten} rang"))
+    assert ledger.privacy.outline(forgotten).opt_outs == 2
+    assert ledger.privacy.forget(forgotten, BY).opt_outs == 2
+    assert ledger.lists.message("a") is None
+    assert ledger.lists.message("b") is None
+    kept = list(ledger.review.opt_outs(done=True))
     assert forgotten not in repr(kept)
     assert all(each.source is None and each.because is None and each.asked.sending is None for each in kept)
-    assert len(ledger.opt_outs_of(forgotten)) == 2, "under the hash"
+    assert len(ledger.review.opt_outs_of(forgotten)) == 2, "under the hash"
     outcome = record(ledger, [asking("c", BY_TOKEN, at=3)])
     assert outcome.opt_outs == 1
-    assert ledger.message("c") is None
+    assert ledger.lists.message("c") is None
     assert forgotten not in repr(waiting(ledger))
 
 
 def test_what_waits_is_kept_however_old(ledger: Ledger) -> None:
     record(ledger, [asking("a", BY_TOKEN), asking("b", BY_TOKEN, at=1)])
     first = waiting(ledger)[-1]
-    ledger.settle_opt_outs([first.id], mara())
-    assert ledger.purge_events(day(0)) == 0
-    assert ledger.purge_events(day(100)) == 1
+    ledger.review.settle_opt_outs([first.id], mara())
+    assert ledger.history.purge_events(day(0)) == 0
+    assert ledger.history.purge_events(day(100)) == 1
     assert [each.message_digest for each in waiting(ledger)] == ["b"]
-    assert list(ledger.all_opt_outs(done=True)) == []
+    assert list(ledger.review.opt_outs(done=True)) == []
 
 
 def test_pages_and_counts(ledger: Ledger) -> None:
     record(ledger, [asking(str(n), replace(BY_TOKEN, stream="news" if n % 2 else "shop"), at=n) for n in range(7)])
-    page = ledger.opt_out_page(PagePosition(rows=3))
+    page = ledger.review.opt_out_page(PagePosition(rows=3))
     assert [each.message_digest for each in page.rows] == ["6", "5", "4"]
     assert [
-        each.message_digest for each in ledger.opt_out_page(PagePosition(page.older, rows=3)).rows
+        each.message_digest for each in ledger.review.opt_out_page(PagePosition(page.older, rows=3)).rows
     ] == ["3", "2", "1"]
-    found = stats(ledger, day(0), day(1), [GroupBy.TYPE])
+    found = ledger.browsing.stats(day(0), day(1), [GroupBy.TYPE])
     assert (found.total, found.opt_outs, found.rows) == (0, 2, [])
-    assert stats(ledger, day(0), day(6), [GroupBy.TYPE], "shop").opt_outs == 4
+    assert ledger.browsing.stats(day(0), day(6), [GroupBy.TYPE], "shop").opt_outs == 4
 
 
 def test_a_sequence_goes_on_as_if_nothing_had_come(ledger: Ledger) -> None:
     record(ledger, [mail(bounce("x"))], Platform())
-    before = ledger.recipients(USER)
+    before = ledger.lists.recipients(USER)
     record(ledger, [asking("a", replace(BY_TOKEN, stream="default"), at=1)], Platform())
-    assert ledger.recipients(USER) == before
-    assert len(list(ledger.outbox())) == 1
+    assert ledger.lists.recipients(USER) == before
+    assert len(list(ledger.lists.outbox())) == 1
 
 
 def test_what_is_done_at_once_is_one_row_of_the_log(ledger: Ledger) -> None:
     record(ledger, [asking(str(n), BY_TOKEN, at=n) for n in range(3)])
-    assert ledger.settle_opt_outs([each.id for each in waiting(ledger)], mara()) == 3
-    assert ledger.actions() == [LoggedAction(day(3), "mara", "opt-out done", GID, 3, "taken off", 1)]
+    assert ledger.review.settle_opt_outs([each.id for each in waiting(ledger)], mara()) == 3
+    assert ledger.log.newest() == [LoggedAction(day(3), "mara", "opt-out done", GID, 3, "taken off", 1)]

@@ -6,8 +6,8 @@ from datetime import timedelta
 import pytest
 
 from bounce_watcher.ledger.db import statements
-from bounce_watcher.ledger.history.retention import NO_BODY
 from bounce_watcher.ledger.lists.filters import OutboxFilter
+from bounce_watcher.ledger.outbox.bodies import NO_BODY
 from bounce_watcher.ledger.store import Ledger
 from bounce_watcher.model.ledger import (
     Actor,
@@ -46,51 +46,53 @@ SECOND = timedelta(seconds=1)
 
 
 def states(ledger: Ledger) -> list[tuple[int, OutboxState]]:
-    return [(item.sequence, item.state) for item in ledger.outbox()]
+    return [(item.sequence, item.state) for item in ledger.lists.outbox()]
 
 
 def suppress(ledger: Ledger, recipient: str = USER, platform: Platform | None = None) -> None:
-    ledger.suppress(recipient, "default", Actor("jo", START, "asked for"), announce=platform or Platform())
+    ledger.suppressions.suppress(recipient, "default", Actor("jo", START, "asked for"), announce=platform or Platform())
 
 
 def release(ledger: Ledger, recipient: str = USER, platform: Platform | None = None) -> None:
-    ledger.release(recipient, None, Actor("jo", day(1), "a mistake"), announce=platform or Platform())
+    ledger.suppressions.release(recipient, None, Actor("jo", day(1), "a mistake"), announce=platform or Platform())
 
 
 def lease(ledger: Ledger, now: object = START, target: str = "platform") -> list[OutboxItem]:
-    return ledger.lease(target, now, LEASE, 100)  # type: ignore[arg-type]
+    return ledger.outbox.lease(target, now, LEASE, 100)  # type: ignore[arg-type]
 
 
 def test_item_comes_back_as_it_went_in(ledger: Ledger) -> None:
     body = '{"a": "\\u0000 😀"}'
     item = OutboxItem("msg_ü", "platform", NoticeType.SUPPRESSED, USER, "default", 2, body, START, day(1))
-    ledger.record(page(bounce("m1")), decide, lambda told: [item] if told.type is NoticeType.SUPPRESSED else [])
-    assert list(ledger.outbox()) == [item]
+    ledger.recording.record(
+        page(bounce("m1")), decide, lambda told: [item] if told.type is NoticeType.SUPPRESSED else []
+    )
+    assert list(ledger.lists.outbox()) == [item]
     assert lease(ledger, day(1)) == [item]
 
 
 def test_nothing_is_leased_before_it_is_due(ledger: Ledger) -> None:
     suppress(ledger, platform=Platform(now=day(2)))
     assert lease(ledger, day(2) - SECOND) == []
-    assert ledger.next_due("platform") == day(2)
+    assert ledger.outbox.next_due("platform") == day(2)
     assert len(lease(ledger, day(2))) == 1
 
 
 def test_delivered_is_done(ledger: Ledger) -> None:
     suppress(ledger)
     (item,) = lease(ledger)
-    ledger.conclude([(item, DELIVERED)], START)
-    (done,) = ledger.outbox()
+    ledger.outbox.conclude([(item, DELIVERED)], START)
+    (done,) = ledger.lists.outbox()
     assert done == replace(item, state=OutboxState.DELIVERED, attempts=1, last_answer="204")
     assert lease(ledger, day(9)) == []
-    assert ledger.next_due("platform") is None
+    assert ledger.outbox.next_due("platform") is None
 
 
 def test_failed_try_waits_for_its_time(ledger: Ledger) -> None:
     suppress(ledger)
     (item,) = lease(ledger)
-    ledger.conclude([(item, retry_at(day(1)))], START)
-    assert ledger.next_due("platform") == day(1)
+    ledger.outbox.conclude([(item, retry_at(day(1)))], START)
+    assert ledger.outbox.next_due("platform") == day(1)
     assert lease(ledger, day(1) - SECOND) == []
     (again,) = lease(ledger, day(1))
     assert again == replace(item, attempts=1, last_answer="500", next_attempt_at=day(1))
@@ -101,7 +103,7 @@ def test_leased_row_is_nobody_elses_until_the_lease_is_over(ledger: Ledger, ledg
     (item,) = lease(ledger)
     with Ledger.connect(ledger_url) as other:
         assert lease(other, START + LEASE - SECOND) == []
-        assert other.next_due("platform") == START + LEASE
+        assert other.outbox.next_due("platform") == START + LEASE
         assert lease(other, START + LEASE) == [item]
 
 
@@ -110,23 +112,23 @@ def test_outcome_of_a_lost_lease_is_dropped(ledger: Ledger, ledger_url: str) -> 
     (item,) = lease(ledger)
     with Ledger.connect(ledger_url) as other:
         (same,) = lease(other, START + LEASE)
-        ledger.conclude([(item, DEAD)], START + LEASE)
+        ledger.outbox.conclude([(item, DEAD)], START + LEASE)
         assert states(ledger) == [(1, OutboxState.DUE)]
-        other.conclude([(same, DELIVERED)], START + LEASE)
+        other.outbox.conclude([(same, DELIVERED)], START + LEASE)
     assert states(ledger) == [(1, OutboxState.DELIVERED)]
 
 
 def test_lease_that_is_over_but_taken_by_nobody_still_holds(ledger: Ledger) -> None:
     suppress(ledger)
     (item,) = lease(ledger)
-    ledger.conclude([(item, DELIVERED)], day(1))
+    ledger.outbox.conclude([(item, DELIVERED)], day(1))
     assert states(ledger) == [(1, OutboxState.DELIVERED)]
 
 
 def test_outcome_without_a_lease_is_dropped(ledger: Ledger) -> None:
     suppress(ledger)
-    (item,) = ledger.outbox()
-    ledger.conclude([(item, DELIVERED)], START)
+    (item,) = ledger.lists.outbox()
+    ledger.outbox.conclude([(item, DELIVERED)], START)
     assert states(ledger) == [(1, OutboxState.DUE)]
 
 
@@ -136,16 +138,16 @@ def test_order_by_recipient_is_kept(ledger: Ledger) -> None:
     assert sorted((item.recipient, item.sequence) for item in first) == [("b@example.org", 1), (USER, 1)]
     assert lease(ledger) == []  # 2 must not overtake 1 while that is leased
     for item in first:
-        ledger.conclude([(item, retry_at(day(1)))], START)
+        ledger.outbox.conclude([(item, retry_at(day(1)))], START)
     assert lease(ledger, day(1) - SECOND) == []  # nor while it waits for its next try
-    assert ledger.next_due("platform") == day(1)
+    assert ledger.outbox.next_due("platform") == day(1)
     assert [item.sequence for item in deliver_all(ledger, now=day(1))] == [1, 1, 2, 2]
 
 
 def test_dead_row_holds_nobody_up(ledger: Ledger) -> None:
     record(ledger, page(bounce("m1")), Platform(types=EVERYTHING))
     (first,) = lease(ledger)
-    ledger.conclude([(first, DEAD)], START)
+    ledger.outbox.conclude([(first, DEAD)], START)
     assert [item.sequence for item in lease(ledger)] == [2]
 
 
@@ -161,14 +163,14 @@ def test_rows_without_a_recipient_have_no_order(ledger: Ledger) -> None:
         return [OutboxItem(f"alert{n}", "platform", NoticeType.ALERT_RAISED, None, None, 0, "{}", START, START)
                 for n in range(3)] if occurrence.type is NoticeType.BOUNCE else []
 
-    ledger.record(page(bounce("m1")), decide, alarm)
+    ledger.recording.record(page(bounce("m1")), decide, alarm)
     assert {item.id for item in lease(ledger)} == {"alert0", "alert1", "alert2"}
 
 
 def test_limit_takes_those_that_wait_longest(ledger: Ledger) -> None:
     for number in range(5):
         suppress(ledger, f"u{number}@example.org", Platform(now=day(-number)))
-    items = ledger.lease("platform", START, LEASE, 2)
+    items = ledger.outbox.lease("platform", START, LEASE, 2)
     assert [item.recipient for item in items] == ["u4@example.org", "u3@example.org"]
 
 
@@ -191,7 +193,7 @@ def test_superseding_spares_what_may_have_been_sent(ledger: Ledger) -> None:
     (leased,) = lease(ledger)
     release(ledger)
     assert states(ledger) == [(1, OutboxState.DUE), (2, OutboxState.DUE)]
-    ledger.conclude([(leased, retry_at(day(1)))], START)
+    ledger.outbox.conclude([(leased, retry_at(day(1)))], START)
     suppress(ledger)
     assert states(ledger) == [(1, OutboxState.DUE), (2, OutboxState.SUPERSEDED), (3, OutboxState.DUE)]
 
@@ -201,121 +203,121 @@ def test_superseding_spares_other_targets_recipients_streams_and_types(ledger: L
     record(ledger, page(bounce("m1", stream="news")))
     record(ledger, page(bounce("m2")), Platform(targets=("a",), types=EVERYTHING))
     release(ledger, platform=Platform(targets=("b",)))
-    assert {item.state for item in ledger.outbox()} == {OutboxState.DUE}
+    assert {item.state for item in ledger.lists.outbox()} == {OutboxState.DUE}
 
 
 def test_gone_keeps_the_row_and_disables_the_endpoint(ledger: Ledger) -> None:
-    ledger.enroll({"platform": "https://old.example"})
+    ledger.outbox.enroll({"platform": "https://old.example"})
     suppress(ledger)
     suppress(ledger, "b@example.org", Platform(targets=("other",)))
     (item,) = lease(ledger)
-    ledger.conclude([(item, GONE)], START)
-    assert ledger.disabled_endpoints() == {"platform": "410 Gone"}
+    ledger.outbox.conclude([(item, GONE)], START)
+    assert ledger.lists.disabled_endpoints() == {"platform": "410 Gone"}
     assert states(ledger)[0] == (1, OutboxState.DUE)
     assert lease(ledger, day(1)) == []
-    assert ledger.next_due("platform") is None
+    assert ledger.outbox.next_due("platform") is None
     assert len(lease(ledger, target="other")) == 1
 
 
 def test_endpoint_that_was_never_enrolled_can_be_disabled(ledger: Ledger) -> None:
     suppress(ledger)
     (item,) = lease(ledger)
-    ledger.conclude([(item, GONE)], START)
-    assert ledger.disabled_endpoints() == {"platform": "410 Gone"}
+    ledger.outbox.conclude([(item, GONE)], START)
+    assert ledger.lists.disabled_endpoints() == {"platform": "410 Gone"}
 
 
 def test_answer_of_any_characters_is_kept(ledger: Ledger) -> None:
     suppress(ledger)
-    ledger.conclude([(lease(ledger)[0], Attempt(Disposition.GONE, "410 G\0ne \udcff"))], START)
-    assert ledger.disabled_endpoints() == {"platform": "410 G\ufffdne \ufffd"}
+    ledger.outbox.conclude([(lease(ledger)[0], Attempt(Disposition.GONE, "410 G\0ne \udcff"))], START)
+    assert ledger.lists.disabled_endpoints() == {"platform": "410 G\ufffdne \ufffd"}
 
 
 def test_another_url_enables_the_endpoint_again(ledger: Ledger) -> None:
-    ledger.enroll({"platform": "https://old.example"})
+    ledger.outbox.enroll({"platform": "https://old.example"})
     suppress(ledger)
-    ledger.conclude([(lease(ledger)[0], GONE)], START)
-    ledger.enroll({"platform": "https://old.example"})
-    assert list(ledger.disabled_endpoints()) == ["platform"]
-    ledger.enroll({"platform": "https://new.example"})
-    assert ledger.disabled_endpoints() == {}
+    ledger.outbox.conclude([(lease(ledger)[0], GONE)], START)
+    ledger.outbox.enroll({"platform": "https://old.example"})
+    assert list(ledger.lists.disabled_endpoints()) == ["platform"]
+    ledger.outbox.enroll({"platform": "https://new.example"})
+    assert ledger.lists.disabled_endpoints() == {}
     assert len(lease(ledger)) == 1
 
 
 def test_retry_sends_dead_rows_again_from_the_start(ledger: Ledger) -> None:
     suppress(ledger)
-    ledger.conclude([(lease(ledger)[0], DEAD)], START)
-    assert ledger.retry(Actor("jo", day(1)), target="other") == 0
-    assert ledger.retry(Actor("jo", day(1)), everything=True) == 1
-    (item,) = ledger.outbox()
+    ledger.outbox.conclude([(lease(ledger)[0], DEAD)], START)
+    assert ledger.outbox.retry(Actor("jo", day(1)), target="other") == 0
+    assert ledger.outbox.retry(Actor("jo", day(1)), everything=True) == 1
+    (item,) = ledger.lists.outbox()
     assert (item.state, item.attempts, item.next_attempt_at) == (OutboxState.DUE, 0, day(1))
-    assert ledger.retry(Actor("jo", day(1)), everything=True) == 0
+    assert ledger.outbox.retry(Actor("jo", day(1)), everything=True) == 0
 
 
 def test_retry_of_what_happened_since(ledger: Ledger) -> None:
     for number, recipient in enumerate(("a@example.org", "b@example.org", "c@example.org")):
         suppress(ledger, recipient, Platform(now=day(number)))
-        ledger.conclude([(lease(ledger, day(number))[0], DEAD)], day(9))
-    found = [item.recipient for item in ledger.outbox(OutboxFilter(since=day(1)))]
+        ledger.outbox.conclude([(lease(ledger, day(number))[0], DEAD)], day(9))
+    found = [item.recipient for item in ledger.lists.outbox(OutboxFilter(since=day(1)))]
     assert found == ["b@example.org", "c@example.org"]
-    assert ledger.retry(Actor("jo", day(10)), target="other", since=day(1)) == 0
-    assert ledger.retry(Actor("jo", day(10)), everything=True, since=day(3)) == 0
-    assert ledger.retry(Actor("jo", day(10)), everything=True, since=day(1)) == 2
-    assert [item.recipient for item in ledger.outbox(OutboxFilter(OutboxState.DEAD))] == ["a@example.org"]
-    assert ledger.retry(Actor("jo", day(10)), target="platform", since=day(0)) == 1
+    assert ledger.outbox.retry(Actor("jo", day(10)), target="other", since=day(1)) == 0
+    assert ledger.outbox.retry(Actor("jo", day(10)), everything=True, since=day(3)) == 0
+    assert ledger.outbox.retry(Actor("jo", day(10)), everything=True, since=day(1)) == 2
+    assert [item.recipient for item in ledger.lists.outbox(OutboxFilter(OutboxState.DEAD))] == ["a@example.org"]
+    assert ledger.outbox.retry(Actor("jo", day(10)), target="platform", since=day(0)) == 1
 
 
 def test_retry_enables_the_endpoint(ledger: Ledger) -> None:
     suppress(ledger)
     suppress(ledger, "b@example.org")
     first, second = lease(ledger)
-    ledger.conclude([(first, DEAD)], START)
-    ledger.conclude([(second, GONE)], START)
-    assert ledger.retry(Actor("jo", START), ids=[first.id]) == 1
-    assert ledger.disabled_endpoints() == {}
-    ledger.conclude([(lease(ledger)[0], GONE)], START)
-    assert ledger.retry(Actor("jo", START), target="platform") == 0
-    assert ledger.disabled_endpoints() == {}
+    ledger.outbox.conclude([(first, DEAD)], START)
+    ledger.outbox.conclude([(second, GONE)], START)
+    assert ledger.outbox.retry(Actor("jo", START), ids=[first.id]) == 1
+    assert ledger.lists.disabled_endpoints() == {}
+    ledger.outbox.conclude([(lease(ledger)[0], GONE)], START)
+    assert ledger.outbox.retry(Actor("jo", START), target="platform") == 0
+    assert ledger.lists.disabled_endpoints() == {}
 
 
 def test_retry_of_what_waits_brings_it_forward(ledger: Ledger) -> None:
     suppress(ledger)
-    ledger.conclude([(lease(ledger)[0], retry_at(day(5)))], START)
-    assert ledger.retry(Actor("jo", day(1)), everything=True, state=OutboxState.DUE) == 1
+    ledger.outbox.conclude([(lease(ledger)[0], retry_at(day(5)))], START)
+    assert ledger.outbox.retry(Actor("jo", day(1)), everything=True, state=OutboxState.DUE) == 1
     assert len(lease(ledger, day(1))) == 1
 
 
 def test_retry_leaves_what_is_being_sent(ledger: Ledger) -> None:
     suppress(ledger)
     (item,) = lease(ledger)
-    assert ledger.retry(Actor("jo", START), everything=True, state=OutboxState.DUE) == 0
-    ledger.conclude([(item, DELIVERED)], START)
+    assert ledger.outbox.retry(Actor("jo", START), everything=True, state=OutboxState.DUE) == 0
+    ledger.outbox.conclude([(item, DELIVERED)], START)
     assert states(ledger) == [(1, OutboxState.DELIVERED)]
 
 
 def test_retried_row_does_not_overtake_a_newer_state(ledger: Ledger) -> None:
     suppress(ledger)
-    ledger.conclude([(lease(ledger)[0], DEAD)], START)
+    ledger.outbox.conclude([(lease(ledger)[0], DEAD)], START)
     release(ledger)
     deliver_all(ledger)
-    assert ledger.retry(Actor("jo", day(2)), everything=True) == 0
+    assert ledger.outbox.retry(Actor("jo", day(2)), everything=True) == 0
     assert states(ledger) == [(1, OutboxState.SUPERSEDED), (2, OutboxState.DELIVERED)]
 
 
 def test_dead_rows_of_one_recipient_are_retried_in_order(ledger: Ledger) -> None:
     for change in (suppress, release):
         change(ledger)
-        ledger.conclude([(lease(ledger)[0], DEAD)], START)
-    assert ledger.retry(Actor("jo", day(2)), everything=True) == 2
+        ledger.outbox.conclude([(lease(ledger)[0], DEAD)], START)
+    assert ledger.outbox.retry(Actor("jo", day(2)), everything=True) == 2
     assert [item.sequence for item in deliver_all(ledger, now=day(2))] == [1, 2]
 
 
 def test_they_are_so_however_many_are_looked_at_at_once(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
     for change in (suppress, release):
         change(ledger)
-        ledger.conclude([(lease(ledger)[0], DEAD)], START)
-    ids = [item.id for item in ledger.outbox()]
+        ledger.outbox.conclude([(lease(ledger)[0], DEAD)], START)
+    ids = [item.id for item in ledger.lists.outbox()]
     monkeypatch.setattr(statements, "CHUNK", 1)
-    assert ledger.retry(Actor("jo", day(2)), ids=ids) == 2
+    assert ledger.outbox.retry(Actor("jo", day(2)), ids=ids) == 2
     assert states(ledger) == [(1, OutboxState.DUE), (2, OutboxState.DUE)]
 
 
@@ -325,52 +327,52 @@ def test_what_a_retry_would_make_due_is_told_before(ledger: Ledger, state: Outbo
     people = [f"{letter}@example.org" for letter in "abcd"]
     for recipient in people:
         suppress(ledger, recipient)
-    ledger.conclude([(item, DEAD) for item in lease(ledger)], START)
+    ledger.outbox.conclude([(item, DEAD) for item in lease(ledger)], START)
     release(ledger, people[0])
     deliver_all(ledger)
     if state is OutboxState.DELIVERED:
-        ledger.retry(Actor("jo", day(1)), everything=True)
+        ledger.outbox.retry(Actor("jo", day(1)), everything=True)
         deliver_all(ledger, now=day(1))
     elif state is OutboxState.SUPERSEDED:
-        ledger.retry(Actor("jo", day(1)), ids=[next(ledger.outbox()).id])
-    ledger.forget(people[1], BY)
-    told = [item.id for item in ledger.outbox(OutboxFilter(state, retried_at=day(2)))]
-    others = {item.id for item in ledger.outbox(OutboxFilter(state)) if item.body != NO_BODY} - set(told)
-    assert ledger.deliveries.replaced([item.id for item in ledger.outbox()]) >= others
-    assert ledger.retry(Actor("jo", day(2)), everything=True, state=state) == len(told)
-    assert [item.id for item in ledger.outbox(OutboxFilter(OutboxState.DUE))] == told
+        ledger.outbox.retry(Actor("jo", day(1)), ids=[next(ledger.lists.outbox()).id])
+    ledger.privacy.forget(people[1], BY)
+    told = [item.id for item in ledger.lists.outbox(OutboxFilter(state, retried_at=day(2)))]
+    others = {item.id for item in ledger.lists.outbox(OutboxFilter(state)) if item.body != NO_BODY} - set(told)
+    assert ledger.outbox.deliveries.replaced([item.id for item in ledger.lists.outbox()]) >= others
+    assert ledger.outbox.retry(Actor("jo", day(2)), everything=True, state=state) == len(told)
+    assert [item.id for item in ledger.lists.outbox(OutboxFilter(OutboxState.DUE))] == told
 
 
 def test_discard_gives_up_on_due_and_dead(ledger: Ledger) -> None:
     for recipient in ("a@example.org", "b@example.org", "c@example.org"):
         suppress(ledger, recipient)
     first, second, third = lease(ledger)
-    ledger.conclude([(first, DEAD)], START)
-    ledger.conclude([(second, DELIVERED)], START)
-    assert ledger.discard(BY, ids=[second.id, "no such id"]) == 0
-    assert ledger.discard(BY, target="other") == 0
-    assert ledger.discard(BY, target="platform") == 2
-    ledger.conclude([(third, DELIVERED)], START)
-    assert [item.state for item in ledger.outbox()] == [
+    ledger.outbox.conclude([(first, DEAD)], START)
+    ledger.outbox.conclude([(second, DELIVERED)], START)
+    assert ledger.outbox.discard(BY, ids=[second.id, "no such id"]) == 0
+    assert ledger.outbox.discard(BY, target="other") == 0
+    assert ledger.outbox.discard(BY, target="platform") == 2
+    ledger.outbox.conclude([(third, DELIVERED)], START)
+    assert [item.state for item in ledger.lists.outbox()] == [
         OutboxState.DISCARDED, OutboxState.DELIVERED, OutboxState.DISCARDED]
 
 
 def test_ids_of_any_number(ledger: Ledger) -> None:
     record(ledger, [mail(*(bounce("m1", f"u{n}@example.org") for n in range(1200)))])
-    ids = [item.id for item in ledger.outbox()]
+    ids = [item.id for item in ledger.lists.outbox()]
     assert len(ids) == 1200
-    assert ledger.discard(BY, ids=ids) == 1200
-    assert ledger.retry(Actor("jo", START), ids=ids, state=OutboxState.DISCARDED) == 1200
+    assert ledger.outbox.discard(BY, ids=ids) == 1200
+    assert ledger.outbox.retry(Actor("jo", START), ids=ids, state=OutboxState.DISCARDED) == 1200
 
 
 def test_list_by_state_target_and_recipient(ledger: Ledger) -> None:
     suppress(ledger, "a@example.org", Platform(targets=("x", "y")))
     suppress(ledger, "b@example.org", Platform(targets=("x",)))
-    (item,) = ledger.lease("y", START, LEASE, 1)
-    ledger.conclude([(item, DEAD)], START)
+    (item,) = ledger.outbox.lease("y", START, LEASE, 1)
+    ledger.outbox.conclude([(item, DEAD)], START)
 
     def found(wanted: OutboxFilter) -> list[tuple[str | None, str]]:
-        return [(it.recipient, it.target) for it in ledger.outbox(wanted)]
+        return [(it.recipient, it.target) for it in ledger.lists.outbox(wanted)]
 
     assert found(OutboxFilter(state=OutboxState.DEAD)) == [("a@example.org", "y")]
     assert found(OutboxFilter(target="x")) == [("a@example.org", "x"), ("b@example.org", "x")]
@@ -381,13 +383,13 @@ def test_list_by_state_target_and_recipient(ledger: Ledger) -> None:
 def test_always_is_a_decision(ledger: Ledger) -> None:
     """The fakes of this room are fakes of the real thing: what they decide is entered as it stands."""
     seen = Always(decide(bounce("m1"), None))  # type: ignore[arg-type]
-    assert ledger.record(page(bounce("m1")), seen, Platform()).suppressed == 1
+    assert ledger.recording.record(page(bounce("m1")), seen, Platform()).suppressed == 1
 
 
 def test_no_choice_does_not_stand_for_all(ledger: Ledger) -> None:
     record(ledger, page(bounce("m1")))
     with pytest.raises(ValueError, match="neither ids nor a target"):
-        ledger.retry(Actor("jo", START), state=OutboxState.DUE)
+        ledger.outbox.retry(Actor("jo", START), state=OutboxState.DUE)
     with pytest.raises(ValueError, match="neither ids nor a target"):
-        ledger.discard(BY)
-    assert [item.state for item in ledger.outbox()] == [OutboxState.DUE]
+        ledger.outbox.discard(BY)
+    assert [item.state for item in ledger.lists.outbox()] == [OutboxState.DUE]

@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, Engine
 
-from bounce_watcher.ledger.lists import paging, parts
+from bounce_watcher.ledger.db import paging
+from bounce_watcher.ledger.db.paging import TimeLimit, looking
+from bounce_watcher.ledger.lists import parts
 from bounce_watcher.ledger.lists.filters import EventFilter, SuppressionFilter
-from bounce_watcher.ledger.lists.paging import TimeLimit, looking
 from bounce_watcher.ledger.lists.parts import Portion
 from bounce_watcher.ledger.store import Ledger
 from bounce_watcher.model.fields import Action
@@ -35,7 +36,7 @@ def filled(ledger: Ledger) -> Ledger:
     late = bounce("m51", "A@example.org", at=day(6), kind=Kind.DELAY, action=Action.DELAYED,
                   reason=Reason.NETWORK_ERROR)
     record(ledger, page(*events, odd, late))
-    ledger.suppress("every@example.org", "default", Actor("jo", START, ""), announce=Platform())
+    ledger.suppressions.suppress("every@example.org", "default", Actor("jo", START, ""), announce=Platform())
     return ledger
 
 
@@ -86,9 +87,9 @@ def _all(read: Callable[[Any], Portion[Any, Any]], wanted: Any) -> Iterator[Any]
 ], ids=repr)
 def test_parts_of_events_are_all_of_them(filled: Ledger, wanted: EventFilter) -> None:
     for asked in (wanted, replace(wanted, newest_first=True)):
-        expected = list(filled.events(asked))
+        expected = list(filled.lists.events(asked))
         for rows in (1, 4, 100):
-            assert list(_all(filled.some_events, replace(asked, limit=rows))) == expected
+            assert list(_all(filled.browsing.some_events, replace(asked, limit=rows))) == expected
 
 
 @pytest.mark.usefixtures("_pace")
@@ -104,23 +105,23 @@ def test_parts_of_events_are_all_of_them(filled: Ledger, wanted: EventFilter) ->
     SuppressionFilter(recipient="u02@example.org", stream="shop"),
 ], ids=repr)
 def test_parts_of_suppressions_are_all_of_them(filled: Ledger, wanted: SuppressionFilter) -> None:
-    expected = list(filled.suppressions(wanted))
+    expected = list(filled.lists.suppressions(wanted))
     for rows in (1, 4, 100):
-        assert list(_all(filled.some_suppressions, replace(wanted, limit=rows))) == expected
+        assert list(_all(filled.browsing.some_suppressions, replace(wanted, limit=rows))) == expected
 
 
 def test_a_full_part_is_followed(filled: Ledger) -> None:
-    part = filled.some_events(EventFilter(limit=3))
+    part = filled.browsing.some_events(EventFilter(limit=3))
     assert len(part.rows) == 3
     assert part.following is not None
     assert part.following.id == part.rows[-1].id
-    assert filled.some_events(EventFilter(limit=100)).following is None
+    assert filled.browsing.some_events(EventFilter(limit=100)).following is None
 
 
 @pytest.mark.usefixtures("filled", "_hurried")
 def test_a_part_in_which_nothing_was_found_in_time_tells_where_to_go_on(ledger: Ledger) -> None:
-    part = ledger.some_events(EventFilter(stream="nowhere", limit=5))
+    part = ledger.browsing.some_events(EventFilter(stream="nowhere", limit=5))
     assert part.rows == ()
     assert part.following is not None
-    third = list(ledger.events(EventFilter(limit=3)))[-1]
+    third = list(ledger.lists.events(EventFilter(limit=3)))[-1]
     assert (part.following.at, part.following.id) == (third.at, third.id)

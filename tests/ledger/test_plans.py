@@ -10,8 +10,9 @@ from typing import Any
 from sqlalchemy import Connection, event
 
 from bounce_watcher.ledger.db.engine import open_engine
+from bounce_watcher.ledger.db.paging import PagePosition
+from bounce_watcher.ledger.db.query import Choice, FilterField, Query
 from bounce_watcher.ledger.history.revise import Revision
-from bounce_watcher.ledger.lists.browse import Choice, FilterField, Query
 from bounce_watcher.ledger.lists.figures import Dimension, Figures, Of, Span
 from bounce_watcher.ledger.lists.filters import (
     EventFilter,
@@ -20,7 +21,6 @@ from bounce_watcher.ledger.lists.filters import (
     SuppressionFilter,
     SuppressionPlace,
 )
-from bounce_watcher.ledger.lists.paging import PagePosition
 from bounce_watcher.ledger.recording.report_counts import DAY, HOUR
 from bounce_watcher.ledger.review.groups import group_of, group_of_mail
 from bounce_watcher.ledger.store import Ledger
@@ -53,23 +53,23 @@ def _record(ledger: Ledger) -> object:
 
 def _send(ledger: Ledger) -> None:
     for n, attempt in enumerate((retry_at(day(1)), Attempt(Disposition.GONE, "410"))):
-        for item in ledger.lease("platform", day(n), LEASE, 2):
-            ledger.conclude([(item, attempt)], day(n))
+        for item in ledger.outbox.lease("platform", day(n), LEASE, 2):
+            ledger.outbox.conclude([(item, attempt)], day(n))
 
 
 def _suppress_and_release(ledger: Ledger) -> None:
-    ledger.suppress(USER, "default", Actor("jo", START, ""), announce=Platform())
-    ledger.release(USER, None, Actor("jo", day(1), ""), announce=Platform())
-    ledger.suppress(USER, "default", Actor("jo", day(2), ""), announce=Platform())
+    ledger.suppressions.suppress(USER, "default", Actor("jo", START, ""), announce=Platform())
+    ledger.suppressions.release(USER, None, Actor("jo", day(1), ""), announce=Platform())
+    ledger.suppressions.suppress(USER, "default", Actor("jo", day(2), ""), announce=Platform())
 
 
 def _leave_groups(ledger: Ledger) -> None:
     lost = bounce("z", "z@example.org", at=day(3), reason=Reason.UNKNOWN)
     record(ledger, page(lost))
-    ledger.set_aside(group_of(lost) or "", 10, Actor("jo", START, ""))
+    ledger.review.set_aside(group_of(lost) or "", 10, Actor("jo", START, ""))
     record(ledger, page(bounce("zz", "z@example.org", at=day(4), reason=Reason.UNKNOWN)))
     read = replace(lost, bounce_type=Reason.SPAM.bounce_type, reason=Reason.SPAM)
-    ledger.revise([Revision(lost, read)], decide, Platform(), day(5))
+    ledger.history.revise([Revision(lost, read)], decide, Platform(), day(5))
 
 
 def _leave_mail_groups(ledger: Ledger) -> None:
@@ -77,18 +77,18 @@ def _leave_mail_groups(ledger: Ledger) -> None:
            for n in range(3)]
     record(ledger, odd)
     group = group_of_mail(odd[0]) or ""
-    ledger.set_aside(group, 10, Actor("jo", START, ""))
+    ledger.review.set_aside(group, 10, Actor("jo", START, ""))
     record(ledger, [replace(odd[0], digest="odd4")])
-    ledger.review_group(group, day(9))
+    ledger.review.group(group, day(9))
     record(ledger, page(replace(bounce("odd1"), message_digest="odd1")))
-    ledger.purge(day(9))
+    ledger.history.purge_raw(day(9))
 
 
 def _overtake(ledger: Ledger) -> None:
-    first, *others = ledger.lease("platform", day(1), LEASE, 9)
-    assert ledger.still_wanted([first], ("default",)) == [first]
-    ledger.release(first.recipient or "", None, Actor("jo", day(1), ""), announce=Platform())
-    assert ledger.still_wanted([first, *others], None) == others
+    first, *others = ledger.outbox.lease("platform", day(1), LEASE, 9)
+    assert ledger.outbox.still_wanted([first], ("default",)) == [first]
+    ledger.suppressions.release(first.recipient or "", None, Actor("jo", day(1), ""), announce=Platform())
+    assert ledger.outbox.still_wanted([first, *others], None) == others
 
 
 @for_each("work", [
@@ -160,7 +160,9 @@ _PARTS = (
 
 def _by_what_an_index_tells(ledger: Ledger) -> None:
     for by in (FilterField.REASON, FilterField.PROVIDER, FilterField.CAMPAIGN):
-        _both_ways(ledger.event_page, Query({by: Choice(("x",)), FilterField.STREAM: Choice(("y",))}), (day(3), "m"))
+        _both_ways(
+            ledger.browsing.event_page, Query({by: Choice(("x",)), FilterField.STREAM: Choice(("y",))}), (day(3), "m")
+        )
 
 
 @for_each("work", [
@@ -223,7 +225,8 @@ def test_what_people_look_through_goes_down_an_index_and_is_sorted_by_it(
            FilterField.STREAM: Choice(("y",))}),
 ])
 def test_events_are_looked_for_and_counted_without_their_rows(tmp_path: Path, wanted: Query) -> None:
-    plans = _plans(tmp_path, lambda ledger: (ledger.event_page(wanted, PagePosition()), ledger.event_facets(wanted)))
+    plans = _plans(tmp_path, lambda ledger: (ledger.browsing.event_page(wanted, PagePosition()),
+                                             ledger.browsing.event_facets(wanted)))
     steps = {plan.partition(": ")[0] for plan in plans if " event " in plan.partition(": ")[0]}
     rows = {step for step in steps if "(id=?)" in step}
     counted = {step for step in steps if "sending=?" in step}  # a campaign's codes and providers stand in its rows
@@ -280,7 +283,7 @@ _ONE = (Of(providers=("example.org",)), Of(sendings=("spring",)))
     lambda figures: (figures.sent(_SPAN.since.date(), _SPAN.until.date()), figures.sent_of(["spring"], "news")),
 ], ids=["totals", "providers", "slots", "top", "last", "first", "newest", "suppressed", "now", "changes", "sent"])
 def test_figures_read_a_stretch_of_an_index(tmp_path: Path, work: Callable[[Figures], object]) -> None:
-    plans = _plans(tmp_path, lambda ledger: work(ledger.figures))
+    plans = _plans(tmp_path, lambda ledger: work(ledger.browsing.figures))
     assert plans
     assert _scanned(plans) <= {"suppression", "state_change", "(subquery-2)"}
     assert all(" USING INDEX " in plan for plan in plans if plan.startswith("SCAN suppression")), "who waits, no others"
@@ -288,7 +291,7 @@ def test_figures_read_a_stretch_of_an_index(tmp_path: Path, work: Callable[[Figu
 
 
 def test_what_stands_is_counted_without_a_row_of_the_great_tables(tmp_path: Path) -> None:
-    plans = _plans(tmp_path, Ledger.stock)
+    plans = _plans(tmp_path, lambda ledger: ledger.browsing.stock())
     assert _scanned(plans) <= {"suppression", "outbox", "alert", "endpoint"}
     great = {plan for plan in plans if plan.startswith(("SCAN suppression", "SCAN outbox"))}
     assert {plan for plan in great if " INDEX " not in plan.partition(": ")[0]} == set(), "an index alone is read"
@@ -296,14 +299,14 @@ def test_what_stands_is_counted_without_a_row_of_the_great_tables(tmp_path: Path
 
 def test_whom_deliveries_are_for_is_found_by_their_ids(tmp_path: Path) -> None:
     plans = _plans(tmp_path, lambda ledger: (
-        ledger.pause("platform", Actor("petra", START, "")), ledger.deliveries.paused(["msg"], None)
+        ledger.outbox.pause("platform", Actor("petra", START, "")), ledger.outbox.deliveries.paused(["msg"], None)
     ))
     assert [plan for plan in plans if plan.startswith("SEARCH outbox")]
     assert "outbox" not in _scanned(plans)
 
 
 def test_outages_of_a_time_go_down_an_index(tmp_path: Path) -> None:
-    plans = _plans(tmp_path, lambda ledger: ledger.incidents.outages(day(1), day(9), "google.com"))
+    plans = _plans(tmp_path, lambda ledger: ledger.browsing.incidents.outages(day(1), day(9), "google.com"))
     assert [plan for plan in plans if plan.startswith("SEARCH alert")]
     assert "alert" not in _scanned(plans)
 
@@ -312,13 +315,13 @@ def _decide_on_many(ledger: Ledger) -> None:
     """What an outage holds, and what a list shows, amid what is protected."""
     desk = Desk(ledger)
     desk.take([*usual(), *flood(30)])
-    (alert,) = ledger.alerts()
+    (alert,) = ledger.lists.alerts()
     wanted = BulkRequest(Actor("jo", day(9), "x"), "x", desk.platform, desk.policy)
-    ledger.protect(USER, Actor("jo", START, "x"))
-    ledger.protection(USER)
-    assert len(list(ledger.rule(alert.id, Ruling.CONFIRM, wanted))) == 30
-    assert list(ledger.release_all(Query({FilterField.STREAM: Choice(("default",))}), wanted))
-    ledger.unprotect(USER, BY)
+    ledger.suppressions.protect(USER, Actor("jo", START, "x"))
+    ledger.lists.protection(USER)
+    assert len(list(ledger.suppressions.rule(alert.id, Ruling.CONFIRM, wanted))) == 30
+    assert list(ledger.suppressions.release_all(Query({FilterField.STREAM: Choice(("default",))}), wanted))
+    ledger.suppressions.unprotect(USER, BY)
 
 
 def test_decisions_on_many_scan_no_table(tmp_path: Path) -> None:

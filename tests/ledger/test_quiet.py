@@ -23,7 +23,7 @@ def test_the_longest_pause_of_late_is_the_usual_one(ledger: Ledger) -> None:
     came(ledger, *range(0, 15 * 24, 8))
     came(ledger, 15 * 24 + 22)
     last = 15 * 24 + 22
-    pace = ledger.paces(["returns", "other"], START + last * HOUR)["returns"]
+    pace = ledger.recording.paces(["returns", "other"], START + last * HOUR)["returns"]
     assert pace == ArrivalRate(START + (last + 1) * HOUR, timedelta(hours=30))
     assert pace.unusual_from == timedelta(hours=45)
     assert not pace.is_quiet(START + (last + 46) * HOUR)
@@ -32,7 +32,7 @@ def test_the_longest_pause_of_late_is_the_usual_one(ledger: Ledger) -> None:
 
 def test_a_pause_of_hours_is_none_where_mail_comes_all_the_time(ledger: Ledger) -> None:
     came(ledger, *range(15 * 24))
-    pace = ledger.paces(["returns"], day(15))["returns"]
+    pace = ledger.recording.paces(["returns"], day(15))["returns"]
     assert (pace.longest, pace.unusual_from) == (HOUR, SHORTEST)
 
 
@@ -41,14 +41,14 @@ def test_a_pause_of_hours_is_none_where_mail_comes_all_the_time(ledger: Ledger) 
 ], ids=["none", "one", "young", "few", "two"])
 def test_of_a_young_mailbox_nothing_is_said(ledger: Ledger, hours: list[float]) -> None:
     came(ledger, *hours)
-    assert ledger.paces(["returns"], day(40)) == {}
-    assert ledger.paces(["returns"], day(20)) == {}
+    assert ledger.recording.paces(["returns"], day(40)) == {}
+    assert ledger.recording.paces(["returns"], day(20)) == {}
 
 
 def test_what_comes_twice_counts_once_and_what_is_old_not_at_all(ledger: Ledger) -> None:
     came(ledger, 0, *range(24 * 20, 24 * 35, 4))
     came(ledger, *range(24 * 20, 24 * 35, 4))
-    pace = ledger.paces(["returns"], day(36))["returns"]
+    pace = ledger.recording.paces(["returns"], day(36))["returns"]
     assert pace.longest == timedelta(hours=4), "the mail of 36 days ago is forgotten"
     assert (timedelta(days=14), 1.5) == (HISTORY, TIMES), "as the rule for Prometheus and the page on it say"
 
@@ -56,16 +56,16 @@ def test_what_comes_twice_counts_once_and_what_is_old_not_at_all(ledger: Ledger)
 def test_what_was_usual_holds_until_mail_comes_where_an_alert_was_raised(ledger: Ledger) -> None:
     came(ledger, *range(0, 15 * 24 + 1, 8))
     usual = ArrivalRate(day(15) + HOUR, 8 * HOUR)
-    assert ledger.paces(["returns"], day(16)) == {"returns": usual}
-    assert ledger.paces(["returns"], day(99)) == {}
+    assert ledger.recording.paces(["returns"], day(16)) == {"returns": usual}
+    assert ledger.recording.paces(["returns"], day(99)) == {}
     alert = replace(an_alert(AlertKind.QUIET, "returns", usual.last_at), usual=8)
-    ledger.tell_alerts([alert], [], day(16), Platform())
+    ledger.recording.tell_alerts([alert], [], day(16), Platform())
     for at in (16, 32, 99):
-        assert ledger.paces(["returns", "other"], day(at)) == {"returns": usual}
+        assert ledger.recording.paces(["returns", "other"], day(at)) == {"returns": usual}
     came(ledger, 16 * 24)
-    assert ledger.paces(["returns"], day(16))["returns"].last_at == day(16) + HOUR
-    ledger.tell_alerts([], [alert], day(17), Platform())
-    assert ledger.paces(["returns"], day(17))["returns"].longest == 8 * HOUR
+    assert ledger.recording.paces(["returns"], day(16))["returns"].last_at == day(16) + HOUR
+    ledger.recording.tell_alerts([], [alert], day(17), Platform())
+    assert ledger.recording.paces(["returns"], day(17))["returns"].longest == 8 * HOUR
 
 
 def test_a_silence_that_was_alerted_on_is_usual_once_it_repeats(ledger: Ledger) -> None:
@@ -73,10 +73,12 @@ def test_a_silence_that_was_alerted_on_is_usual_once_it_repeats(ledger: Ledger) 
     came(ledger, *range(0, 15 * 24 + 1, 8))
     for first, last, longest in ((15, 20, 8), (20, 22, 48), (22, 24, 48)):
         alert = an_alert(AlertKind.QUIET, "returns", day(first) + HOUR)
-        ledger.tell_alerts([alert], [], day(last), Platform())
+        ledger.recording.tell_alerts([alert], [], day(last), Platform())
         came(ledger, last * 24)
-        assert ledger.paces(["returns"], day(last))["returns"] == ArrivalRate(day(last) + HOUR, longest * HOUR)
-        ledger.tell_alerts([], [alert], day(last), Platform())
-        assert ledger.paces(["returns"], day(last))["returns"].longest == longest * HOUR
+        assert ledger.recording.paces(["returns"], day(last))["returns"] == ArrivalRate(
+            day(last) + HOUR, longest * HOUR
+        )
+        ledger.recording.tell_alerts([], [alert], day(last), Platform())
+        assert ledger.recording.paces(["returns"], day(last))["returns"].longest == longest * HOUR
     came(ledger, 27 * 24)
-    assert ledger.paces(["returns"], day(27))["returns"].longest == 72 * HOUR, "nobody was alerted on that"
+    assert ledger.recording.paces(["returns"], day(27))["returns"].longest == 72 * HOUR, "nobody was alerted on that"

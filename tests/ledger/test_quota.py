@@ -21,7 +21,7 @@ POLICY = PolicySettings()
 
 def fill(ledger: Ledger, *messages: MessageRecord) -> None:
     kept = [replace(message, packed=pack(Random(number).randbytes(990))) for number, message in enumerate(messages)]
-    ledger.record(kept, lambda event, history: decide(event, history, POLICY), Platform())
+    ledger.recording.record(kept, lambda event, history: decide(event, history, POLICY), Platform())
 
 
 def bounces(number: int) -> list[MessageRecord]:
@@ -35,29 +35,31 @@ def left(ledger: Ledger) -> set[str]:
 
 
 def test_what_fits_is_kept(ledger: Ledger) -> None:
-    assert ledger.raw_bytes() == 0
+    assert ledger.history.raw_bytes() == 0
     fill(ledger, *bounces(10))
-    assert ledger.raw_bytes() == ledger.stock().raw_bytes == 10 * SIZE
-    assert ledger.trim_raw(10 * SIZE) == 0
+    assert ledger.history.raw_bytes() == ledger.browsing.stock().raw_bytes == 10 * SIZE
+    assert ledger.history.trim_raw(10 * SIZE) == 0
     assert len(left(ledger)) == 10
 
 
 def test_the_oldest_go_and_what_they_said_stays(ledger: Ledger) -> None:
     fill(ledger, *bounces(10))
-    before = list(ledger.events()), list(ledger.suppressions()), ledger.recipients("u0@example.org")
-    assert ledger.trim_raw(7 * SIZE - 1) == 4
+    before = list(ledger.lists.events()), list(ledger.lists.suppressions()), ledger.lists.recipients("u0@example.org")
+    assert ledger.history.trim_raw(7 * SIZE - 1) == 4
     assert left(ledger) == {f"m{n:04}" for n in range(4, 10)}
-    assert ledger.raw_bytes() == 6 * SIZE
-    assert (list(ledger.events()), list(ledger.suppressions()), ledger.recipients("u0@example.org")) == before
-    assert ledger.trim_raw(7 * SIZE - 1) == 0
-    assert ledger.message("m0000") is None
-    assert ledger.message("m0009") == Random(9).randbytes(990)
+    assert ledger.history.raw_bytes() == 6 * SIZE
+    assert (
+        list(ledger.lists.events()), list(ledger.lists.suppressions()), ledger.lists.recipients("u0@example.org")
+    ) == before
+    assert ledger.history.trim_raw(7 * SIZE - 1) == 0
+    assert ledger.lists.message("m0000") is None
+    assert ledger.lists.message("m0009") == Random(9).randbytes(990)
 
 
 def test_page_after_page(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(quota, "_PAGE", 7)
     fill(ledger, *bounces(50))
-    assert ledger.trim_raw(20 * SIZE) == 30
+    assert ledger.history.trim_raw(20 * SIZE) == 30
     assert left(ledger) == {f"m{n:04}" for n in range(30, 50)}
 
 
@@ -65,27 +67,27 @@ def test_what_waits_for_a_person_goes_last(ledger: Ledger, monkeypatch: pytest.M
     monkeypatch.setattr(quota, "_PAGE", 2)
     waits = [replace(unread(n, f"words of their own {n}"), received_at=day(0)) for n in range(3)]
     fill(ledger, *waits, *bounces(6))
-    assert ledger.trim_raw(4 * SIZE) == 5
+    assert ledger.history.trim_raw(4 * SIZE) == 5
     assert left(ledger) == {*(message.digest for message in waits), "m0005"}
-    assert ledger.trim_raw(1 * SIZE) == 3, "then these too, the oldest first"
+    assert ledger.history.trim_raw(1 * SIZE) == 3, "then these too, the oldest first"
     assert len(left(ledger)) == 1
 
 
 def test_what_is_dropped_otherwise_is_counted_no_more(ledger: Ledger) -> None:
     fill(ledger, *bounces(4))
-    assert ledger.purge(day(2)) == 2
-    assert ledger.raw_bytes() == 2 * SIZE
+    assert ledger.history.purge_raw(day(2)) == 2
+    assert ledger.history.raw_bytes() == 2 * SIZE
     with ledger._engine.connect() as connection:
         sizes = connection.exec_driver_sql("SELECT packed_size FROM message WHERE packed IS NULL").scalars().all()
     assert set(sizes) == {None}
 
 
 def test_so_is_what_is_forgotten(ledger: Ledger) -> None:
-    ledger.record([replace(bounces(1)[0], packed=pack(b"Subject: x\n\nno u0@example.org here"))],
+    ledger.recording.record([replace(bounces(1)[0], packed=pack(b"Subject: x\n\nno u0@example.org here"))],
                   lambda event, history: decide(event, history, POLICY), Platform())
-    assert ledger.raw_bytes() > 0
-    ledger.forget("u0@example.org", BY)
-    assert ledger.raw_bytes() == 0
+    assert ledger.history.raw_bytes() > 0
+    ledger.privacy.forget("u0@example.org", BY)
+    assert ledger.history.raw_bytes() == 0
 
 
 def test_the_sum_is_read_from_an_index(ledger: Ledger) -> None:

@@ -37,26 +37,26 @@ _EVENTS = (
 ], ids=repr)
 def test_events(ledger: Ledger, wanted: EventFilter, digests: str) -> None:
     record(ledger, page(*_EVENTS))
-    assert "".join(event.message_digest[1] for event in ledger.events(wanted)) == digests
+    assert "".join(event.message_digest[1] for event in ledger.lists.events(wanted)) == digests
 
 
 def test_events_over_many_pages_each_once(ledger: Ledger) -> None:
     events = [bounce(f"m{n}", f"u{n}@example.org", at=day(n // 400)) for n in range(2 * PAGE + 1)]
     record(ledger, [mail(*events, digest="m")])
     expected = sorted((event.at, event.id) for event in events)
-    assert [(event.at, event.id) for event in ledger.events()] == expected
-    assert [(event.at, event.id) for event in ledger.events(EventFilter(newest_first=True))] == expected[::-1]
+    assert [(event.at, event.id) for event in ledger.lists.events()] == expected
+    assert [(event.at, event.id) for event in ledger.lists.events(EventFilter(newest_first=True))] == expected[::-1]
 
 
 def test_a_list_just_one_page_long(ledger: Ledger) -> None:
     record(ledger, [mail(*(bounce(f"m{n}", f"u{n}@example.org") for n in range(PAGE)), digest="m")])
-    assert len(list(ledger.events())) == PAGE
-    assert len(list(ledger.suppressions())) == PAGE
+    assert len(list(ledger.lists.events())) == PAGE
+    assert len(list(ledger.lists.suppressions())) == PAGE
 
 
 def test_list_holds_no_lock_while_it_is_read(ledger: Ledger) -> None:
     record(ledger, [mail(*(bounce(f"m{n}", f"u{n}@example.org") for n in range(PAGE + 1)), digest="m")])
-    reading = ledger.events()
+    reading = ledger.lists.events()
     next(reading)
     ledger.upgrade()
     assert record(ledger, page(bounce("another", at=day(100)))).events == 1
@@ -75,5 +75,5 @@ def test_list_holds_no_lock_while_it_is_read(ledger: Ledger) -> None:
 def test_suppressions(ledger: Ledger, wanted: SuppressionFilter, recipients: list[str]) -> None:
     record(ledger, page(bounce("m1", "a@example.org"), bounce("m2", "a@example.org", stream="news"),
                         bounce("m3", "c@example.org", kind=Kind.COMPLAINT, action=None, reason=None)))
-    ledger.suppress("b@example.org", "default", Actor("jo", START, ""), announce=Platform())
-    assert [it.recipient for it in ledger.suppressions(wanted)] == recipients
+    ledger.suppressions.suppress("b@example.org", "default", Actor("jo", START, ""), announce=Platform())
+    assert [it.recipient for it in ledger.lists.suppressions(wanted)] == recipients

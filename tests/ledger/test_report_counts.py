@@ -36,47 +36,49 @@ def by_type(events: Iterable[BounceEvent]) -> dict[tuple[str | int, ...], int]:
 def test_counts_are_those_of_the_events_however_often_they_are_told(ledger: Ledger, scope: CountScope) -> None:
     record(ledger, page(*EVENTS))
     record(ledger, page(*EVENTS))
-    assert ledger.count_reports(Asked(scope, *WHOLE), CountBy.TYPE) == by_type(EVENTS) == {
+    assert ledger.browsing.count_reports(Asked(scope, *WHOLE), CountBy.TYPE) == by_type(EVENTS) == {
         ("hard",): 2, ("soft",): 1, ("block",): 1, ("undetermined",): 1, ("complaint",): 1,
     }
-    assert ledger.count_reports(Asked(scope, *WHOLE)) == {(): 6}
+    assert ledger.browsing.count_reports(Asked(scope, *WHOLE)) == {(): 6}
 
 
 def test_one_sending_one_provider_one_stream(ledger: Ledger) -> None:
     record(ledger, page(*EVENTS))
-    assert ledger.count_reports(
+    assert ledger.browsing.count_reports(
         Asked(CountScope.SENDING, *WHOLE), CountBy.SUBJECT, CountBy.REASON
     ) == {("spring", "invalid_recipient"): 1}
-    assert ledger.count_reports(Asked(CountScope.PROVIDER, *WHOLE, subject="google.com"), CountBy.TYPE) == {
+    assert ledger.browsing.count_reports(Asked(CountScope.PROVIDER, *WHOLE, subject="google.com"), CountBy.TYPE) == {
         ("hard",): 1, ("soft",): 1, ("block",): 1, ("complaint",): 1,
     }
-    assert ledger.count_reports(Asked(CountScope.DAY, *WHOLE, stream="news")) == {(): 1}
-    assert ledger.count_reports(Asked(CountScope.DAY, *WHOLE, reason="mailbox_full"), CountBy.TYPE) == {("soft",): 1}
+    assert ledger.browsing.count_reports(Asked(CountScope.DAY, *WHOLE, stream="news")) == {(): 1}
+    assert ledger.browsing.count_reports(
+        Asked(CountScope.DAY, *WHOLE, reason="mailbox_full"), CountBy.TYPE
+    ) == {("soft",): 1}
 
 
 def test_slots_are_those_that_begin_within(ledger: Ledger) -> None:
     record(ledger, page(*EVENTS))
     midnight = START.replace(hour=0)
-    slots = ledger.count_reports(Asked(CountScope.DAY, midnight, day(10)), CountBy.SLOT)
+    slots = ledger.browsing.count_reports(Asked(CountScope.DAY, midnight, day(10)), CountBy.SLOT)
     days = {start_of(int(slot), CountScope.DAY.length): number for (slot,), number in slots.items()}
     assert days == {midnight: 1, midnight.replace(day=2): 1, midnight.replace(day=3): 4}
-    assert ledger.count_reports(Asked(CountScope.DAY, START, day(10))) == {(): 5}
-    assert ledger.count_reports(Asked(CountScope.HOUR, day(0.5), day(1.5))) == {(): 1}
+    assert ledger.browsing.count_reports(Asked(CountScope.DAY, START, day(10))) == {(): 5}
+    assert ledger.browsing.count_reports(Asked(CountScope.HOUR, day(0.5), day(1.5))) == {(): 1}
 
 
 def test_what_reads_otherwise_is_counted_otherwise(ledger: Ledger) -> None:
     record(ledger, page(*EVENTS))
-    (first, *_) = ledger.events()
+    (first, *_) = ledger.lists.events()
     after = replace(first, bounce_type=Reason.BAD_REPUTATION.bounce_type, reason=Reason.BAD_REPUTATION,
                     remote_mta="mx.example.net")
-    ledger.revise([Revision(first, after)], decide, Platform(), day(5), dry_run=False)
-    stored = list(ledger.events())
-    assert ledger.count_reports(Asked(CountScope.PROVIDER, *WHOLE), CountBy.TYPE) == by_type(stored)
+    ledger.history.revise([Revision(first, after)], decide, Platform(), day(5), dry_run=False)
+    stored = list(ledger.lists.events())
+    assert ledger.browsing.count_reports(Asked(CountScope.PROVIDER, *WHOLE), CountBy.TYPE) == by_type(stored)
     assert by_type(stored)[(EventType.HARD.value,)] == 1
 
 
 def test_hours_of_long_ago_are_dropped_and_days_stay(ledger: Ledger) -> None:
     record(ledger, page(*EVENTS))
-    assert ledger.purge_counts(day(1)) >= 2
-    assert ledger.count_reports(Asked(CountScope.HOUR, *WHOLE)) == {(): 4}
-    assert ledger.count_reports(Asked(CountScope.DAY, *WHOLE)) == {(): 6}
+    assert ledger.history.purge_counts(day(1)) >= 2
+    assert ledger.browsing.count_reports(Asked(CountScope.HOUR, *WHOLE)) == {(): 4}
+    assert ledger.browsing.count_reports(Asked(CountScope.DAY, *WHOLE)) == {(): 6}

@@ -50,7 +50,7 @@ def test_they_are_ended_one_by_one_and_all_at_once_and_that_is_logged(ledger: Le
     assert ledger.sessions.end([], BY) == []
     assert ledger.sessions.end(None, BY) == sorted([b.id, c.id])
     assert (ledger.sessions.find(other, START), ledger.sessions.find(third, START)) == (None, None)
-    done = [(each.actor, each.action, each.subject) for each in ledger.actions()]
+    done = [(each.actor, each.action, each.subject) for each in ledger.log.newest()]
     assert sorted(done) == sorted((BY.name, "end-session", each.id) for each in (a, b, c))
 
 

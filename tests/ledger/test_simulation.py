@@ -27,18 +27,18 @@ def delivered(digest: str, at: float, recipient: str = USER) -> object:
 
 
 def simulate(ledger: Ledger, settings: PolicySettings, now: float = 50) -> dict[str, Simulated]:
-    found = ledger.simulate(partial(decide, settings=settings), day(now))
+    found = ledger.history.simulate(partial(decide, settings=settings), day(now))
     return {f"{each.recipient}/{each.stream}": each for each in found}
 
 
 def record(ledger: Ledger, *events: object) -> None:
-    ledger.record(page(*events), partial(decide, settings=USUAL), Platform())  # type: ignore[arg-type]
+    ledger.recording.record(page(*events), partial(decide, settings=USUAL), Platform())  # type: ignore[arg-type]
 
 
 def test_the_same_policy_comes_to_the_same(ledger: Ledger) -> None:
     record(ledger, *(bounce(f"f{n}", "full@example.org", at=day(n * 9), reason=FULL) for n in range(3)))
     record(ledger, bounce("g", "gone@example.org"), bounce("b", "blocked@example.org", reason=Reason.SPAM))
-    ledger.expire(day(30), Platform())
+    ledger.suppressions.expire(day(30), Platform())
     for each in simulate(ledger, USUAL, 30).values():
         assert (each.now is None) == (each.then is None)
         if each.now and each.then:
@@ -67,7 +67,7 @@ def test_who_would_be_suppressed_no_more(ledger: Ledger) -> None:
 
 def test_a_release_by_hand_holds_in_a_simulation_too(ledger: Ledger) -> None:
     record(ledger, bounce("m1", at=day(1)), bounce("m2", "b@example.org", at=day(1)))
-    ledger.release(USER, None, Actor("jo", day(2), "is back"), announce=Platform())
+    ledger.suppressions.release(USER, None, Actor("jo", day(2), "is back"), announce=Platform())
     found = simulate(ledger, USUAL)
     assert found[f"{USER}/default"].then is None
     assert found["b@example.org/default"].then is not None
@@ -75,7 +75,7 @@ def test_a_release_by_hand_holds_in_a_simulation_too(ledger: Ledger) -> None:
 
 def test_a_suppression_by_hand_is_no_policy_s(ledger: Ledger) -> None:
     record(ledger, bounce("m1", at=day(1), reason=FULL))
-    ledger.suppress(USER, "default", Actor("jo", day(2), "asked"), announce=Platform())
+    ledger.suppressions.suppress(USER, "default", Actor("jo", day(2), "asked"), announce=Platform())
     (found,) = simulate(ledger, USUAL).values()
     assert (found.now, found.then) == (None, None)
 

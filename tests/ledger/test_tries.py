@@ -19,15 +19,17 @@ AGAIN = Attempt(Disposition.AGAIN, "HTTP 413")
 
 def tell(ledger: Ledger, *recipients: str, target: str = "platform") -> None:
     for recipient in recipients:
-        ledger.suppress(recipient, "default", Actor("jo", START, "asked for"), announce=Platform((target,)))
+        ledger.suppressions.suppress(
+            recipient, "default", Actor("jo", START, "asked for"), announce=Platform((target,))
+        )
 
 
 def attempt(ledger: Ledger, *attempts: Attempt, target: str = "platform", since: float = 0) -> OutboxItem:
     """One after the other, a minute apart."""
     for n, each in enumerate(attempts):
         now = day(since) + n * MINUTE
-        (item,) = ledger.lease(target, now, LEASE, 1)
-        ledger.conclude([(item, each)], now)
+        (item,) = ledger.outbox.lease(target, now, LEASE, 1)
+        ledger.outbox.conclude([(item, each)], now)
     return item
 
 
@@ -39,49 +41,51 @@ def test_each_try_is_kept_with_its_answer(ledger: Ledger) -> None:
     tell(ledger, USER)
     failed = Attempt(Disposition.RETRY, "HTTP 503", START + MINUTE, took=81.2 * MS)
     item = attempt(ledger, failed, took(AGAIN, 0.2), took(DELIVERED, 12_000))
-    assert ledger.deliveries.tries(item.id) == [
+    assert ledger.outbox.deliveries.tries(item.id) == [
         Tried(3, START + 2 * MINUTE, 12_000 * MS, Disposition.DELIVERED, "204"),
         Tried(2, START + MINUTE, 0 * MS, Disposition.AGAIN, "HTTP 413"),
         Tried(1, START, 81 * MS, Disposition.RETRY, "HTTP 503", START + MINUTE),
     ]
-    assert ledger.deliveries.tries("msg_of_nobody") == []
+    assert ledger.outbox.deliveries.tries("msg_of_nobody") == []
 
 
 def test_tries_are_told_apart_by_delivery_when_many_end_at_once(ledger: Ledger) -> None:
     tell(ledger, "a@example.org", "b@example.org", "c@example.org")
-    a, b, c = ledger.lease("platform", START, LEASE, 3)
-    ledger.conclude([(a, took(DELIVERED, 1)), (b, took(DELIVERED, 2)), (c, retry_at(day(1)))], START)
+    a, b, c = ledger.outbox.lease("platform", START, LEASE, 3)
+    ledger.outbox.conclude([(a, took(DELIVERED, 1)), (b, took(DELIVERED, 2)), (c, retry_at(day(1)))], START)
     assert [(tried.number, tried.took, tried.disposition) for item in (a, b, c)
-            for tried in ledger.deliveries.tries(item.id)] == [
+            for tried in ledger.outbox.deliveries.tries(item.id)] == [
         (1, 1 * MS, Disposition.DELIVERED), (1, 2 * MS, Disposition.DELIVERED), (1, None, Disposition.RETRY),
     ]
 
 
 def test_a_try_whose_lease_was_lost_is_not_kept(ledger: Ledger, ledger_url: str) -> None:
     tell(ledger, USER)
-    (item,) = ledger.lease("platform", START, LEASE, 1)
+    (item,) = ledger.outbox.lease("platform", START, LEASE, 1)
     with Ledger.connect(ledger_url) as other:
-        (same,) = other.lease("platform", START + LEASE, LEASE, 1)
-        ledger.conclude([(item, Attempt(Disposition.DEAD, "late"))], START + LEASE)
-        assert ledger.deliveries.tries(item.id) == []
-        other.conclude([(same, DELIVERED)], START + LEASE)
-    assert [tried.answer for tried in ledger.deliveries.tries(item.id)] == ["204"]
-    assert ledger.deliveries.throughput(START + LEASE) == {"platform": Throughput(1, 0)}
+        (same,) = other.outbox.lease("platform", START + LEASE, LEASE, 1)
+        ledger.outbox.conclude([(item, Attempt(Disposition.DEAD, "late"))], START + LEASE)
+        assert ledger.outbox.deliveries.tries(item.id) == []
+        other.outbox.conclude([(same, DELIVERED)], START + LEASE)
+    assert [tried.answer for tried in ledger.outbox.deliveries.tries(item.id)] == ["204"]
+    assert ledger.outbox.deliveries.throughput(START + LEASE) == {"platform": Throughput(1, 0)}
 
 
 def test_what_is_sent_again_by_hand_goes_on_counting(ledger: Ledger) -> None:
     tell(ledger, USER)
     item = attempt(ledger, Attempt(Disposition.DEAD, "HTTP 400"))
-    ledger.retry(Actor("jo", day(1)), ids=[item.id])
+    ledger.outbox.retry(Actor("jo", day(1)), ids=[item.id])
     attempt(ledger, DELIVERED, since=1)
-    assert [(tried.number, tried.answer) for tried in ledger.deliveries.tries(item.id)] == [(2, "204"), (1, "HTTP 400")]
-    assert [item.attempts for item in ledger.outbox()] == [1]
+    assert [
+        (tried.number, tried.answer) for tried in ledger.outbox.deliveries.tries(item.id)
+    ] == [(2, "204"), (1, "HTTP 400")]
+    assert [item.attempts for item in ledger.lists.outbox()] == [1]
 
 
 def test_the_last_ones_are_kept(ledger: Ledger) -> None:
     tell(ledger, USER)
     item = attempt(ledger, *[replace(AGAIN, answer=f"HTTP {n}") for n in range(MOST_KEPT + 3)])
-    numbers = [tried.number for tried in ledger.deliveries.tries(item.id)]
+    numbers = [tried.number for tried in ledger.outbox.deliveries.tries(item.id)]
     assert numbers == list(range(MOST_KEPT + 3, 3, -1))
 
 
@@ -91,41 +95,41 @@ def test_the_last_ones_are_kept(ledger: Ledger) -> None:
 def test_answers_are_kept_short_and_whatever_is_in_them(ledger: Ledger, answer: str, kept: str) -> None:
     tell(ledger, USER)
     item = attempt(ledger, Attempt(Disposition.DEAD, answer))
-    assert [tried.answer for tried in ledger.deliveries.tries(item.id)] == [kept]
+    assert [tried.answer for tried in ledger.outbox.deliveries.tries(item.id)] == [kept]
 
 
 # ── they go with their delivery ─────────────────────────────────────────────────────────────────────────────────────
 
 def test_they_go_with_the_body(ledger: Ledger) -> None:
     tell(ledger, USER, "dead@example.org")
-    taken, refused = ledger.lease("platform", START, LEASE, 2)
-    ledger.conclude([(taken, DELIVERED), (refused, Attempt(Disposition.DEAD, "HTTP 400"))], START)
-    assert ledger.purge_bodies(day(1)) == 1
-    assert ledger.deliveries.tries(taken.id) == []
-    assert len(ledger.deliveries.tries(refused.id)) == 1, "what gave up keeps what it is judged by"
+    taken, refused = ledger.outbox.lease("platform", START, LEASE, 2)
+    ledger.outbox.conclude([(taken, DELIVERED), (refused, Attempt(Disposition.DEAD, "HTTP 400"))], START)
+    assert ledger.history.purge_bodies(day(1)) == 1
+    assert ledger.outbox.deliveries.tries(taken.id) == []
+    assert len(ledger.outbox.deliveries.tries(refused.id)) == 1, "what gave up keeps what it is judged by"
 
 
 def test_they_go_with_the_person(ledger: Ledger) -> None:
     tell(ledger, USER, "other@example.org")
-    taken, other = sorted(ledger.lease("platform", START, LEASE, 2), key=lambda item: item.recipient != USER)
-    ledger.conclude([(taken, DELIVERED), (other, DELIVERED)], START)
-    ledger.forget(USER, BY, dry_run=True)
-    assert len(ledger.deliveries.tries(taken.id)) == 1
-    ledger.forget(USER, BY)
-    assert ledger.deliveries.tries(taken.id) == []
-    assert len(ledger.deliveries.tries(other.id)) == 1
+    taken, other = sorted(ledger.outbox.lease("platform", START, LEASE, 2), key=lambda item: item.recipient != USER)
+    ledger.outbox.conclude([(taken, DELIVERED), (other, DELIVERED)], START)
+    ledger.privacy.forget(USER, BY, dry_run=True)
+    assert len(ledger.outbox.deliveries.tries(taken.id)) == 1
+    ledger.privacy.forget(USER, BY)
+    assert ledger.outbox.deliveries.tries(taken.id) == []
+    assert len(ledger.outbox.deliveries.tries(other.id)) == 1
 
 
 # ── counted ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 def test_how_much_a_target_took_and_how_quickly(ledger: Ledger) -> None:
     tell(ledger, *(f"{n}@example.org" for n in range(10)))
-    items = ledger.lease("platform", START, LEASE, 10)
+    items = ledger.outbox.lease("platform", START, LEASE, 10)
     times = [100] * 6 + [180, 200, 5000]
-    ledger.conclude([*((item, took(DELIVERED, ms)) for item, ms in zip(items, times, strict=False)),
+    ledger.outbox.conclude([*((item, took(DELIVERED, ms)) for item, ms in zip(items, times, strict=False)),
                      (items[9], took(retry_at(START), 9000))], START)
     attempt(ledger, took(AGAIN, 9000), Attempt(Disposition.GONE, "410"))
-    late = ledger.deliveries.throughput(START)["platform"]
+    late = ledger.outbox.deliveries.throughput(START)["platform"]
     assert (late.delivered, late.failed) == (9, 2), "what was cut into smaller calls did not fail"
     assert late.median is not None
     assert late.slow is not None
@@ -136,11 +140,11 @@ def test_how_much_a_target_took_and_how_quickly(ledger: Ledger) -> None:
 def test_only_of_late(ledger: Ledger) -> None:
     tell(ledger, USER)
     deliver_all(ledger)
-    assert ledger.deliveries.throughput(day(0.99)) == {"platform": Throughput(1)}
-    assert ledger.deliveries.throughput(day(1)) == {}
-    assert ledger.purge_counts(START) == 0
-    assert ledger.purge_counts(day(1)) == 1
-    assert ledger.deliveries.throughput(START) == {}
+    assert ledger.outbox.deliveries.throughput(day(0.99)) == {"platform": Throughput(1)}
+    assert ledger.outbox.deliveries.throughput(day(1)) == {}
+    assert ledger.history.purge_counts(START) == 0
+    assert ledger.history.purge_counts(day(1)) == 1
+    assert ledger.outbox.deliveries.throughput(START) == {}
 
 
 @for_each(("ms", "step"), [(None, -1), (0, 0), (1, 0), (2, 2), (3, 3), (1000, 19), (-5, 0)])
@@ -150,4 +154,6 @@ def test_steps_of_time(ms: float | None, step: int) -> None:
 
 def test_a_row_that_was_never_tried_has_none(ledger: Ledger) -> None:
     tell(ledger, USER)
-    assert [(item.state, ledger.deliveries.tries(item.id)) for item in ledger.outbox()] == [(OutboxState.DUE, [])]
+    assert [
+        (item.state, ledger.outbox.deliveries.tries(item.id)) for item in ledger.lists.outbox()
+    ] == [(OutboxState.DUE, [])]

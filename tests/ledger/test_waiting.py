@@ -45,8 +45,8 @@ def test_the_first_are_told_at_once_and_the_others_wait(desk: Desk) -> None:
     desk.take(some(8))
     assert desk.told(NoticeType.SUPPRESSED) == AT_ONCE
     assert [desk.state(f"one{n}@gmail.com") for n in (2, 3, 7)] == [State.SUPPRESSED, State.PENDING, State.PENDING]
-    assert list(desk.ledger.alerts()) == []
-    (waiting,) = desk.ledger.recipients("one6@gmail.com")
+    assert list(desk.ledger.lists.alerts()) == []
+    (waiting,) = desk.ledger.lists.recipients("one6@gmail.com")
     assert text(waiting.grounds) == (
         f"{TOLD}; waiting: 7 new hard bounces of provider google.com within 3 h; usual 2, alarm from 10; held until "
         "14 December 2020 15:06 UTC"
@@ -61,7 +61,7 @@ def test_a_wait_ends_after_its_time_whenever_somebody_looks(desk: Desk) -> None:
     assert desk.end_waits() == 0
     assert desk.told(NoticeType.SUPPRESSED) == 8
     for n in range(8):
-        (record,) = desk.ledger.recipients(f"one{n}@gmail.com")
+        (record,) = desk.ledger.lists.recipients(f"one{n}@gmail.com")
         assert record.suppression
         assert (record.state, text(record.grounds)) == (State.SUPPRESSED, TOLD)
         assert record.suppression.since == OUTAGE + n * MINUTE
@@ -87,7 +87,7 @@ def test_the_alarm_takes_over_who_waits(desk: Desk, size: int) -> None:
     assert desk.count(State.PENDING) == 40
     assert desk.told(NoticeType.RELEASED) == desk.told(NoticeType.SUPPRESSED) <= AT_ONCE
     assert desk.end_waits() == 0, "an outage holds them"
-    (record,) = desk.ledger.recipients("one6@gmail.com")
+    (record,) = desk.ledger.lists.recipients("one6@gmail.com")
     assert text(record.grounds).startswith(f"{TOLD}; held back: ")
     assert "waiting: " not in text(record.grounds)
     desk.settle()
@@ -114,7 +114,7 @@ def test_a_wording_waits_as_well(desk: Desk) -> None:
         for n in range(7)
     ])
     assert (desk.told(NoticeType.SUPPRESSED), desk.count(State.PENDING)) == (AT_ONCE, 7 - AT_ONCE)
-    (record,) = desk.ledger.recipients("info@company6.example")
+    (record,) = desk.ledger.lists.recipients("info@company6.example")
     assert "; waiting: 7 new hard bounces of wording common.no-such-user # # user lookup " in text(record.grounds)
 
 
@@ -125,13 +125,15 @@ def test_a_complaint_waits_for_nothing(desk: Desk) -> None:
     desk.take([complaint])
     assert desk.state("one6@gmail.com") is State.SUPPRESSED
     assert desk.end_waits() == 7 - AT_ONCE
-    (record,) = desk.ledger.recipients("one6@gmail.com")
+    (record,) = desk.ledger.lists.recipients("one6@gmail.com")
     assert text(record.grounds) == "1 of 1: complaint (abuse) on 14 December 2020"
 
 
 def test_a_person_may_be_quicker_than_the_clock(desk: Desk) -> None:
     desk.take(some(8))
-    desk.ledger.release("one6@gmail.com", None, Actor("jo", OUTAGE + HOUR / 2, "is back"), announce=desk.platform)
+    desk.ledger.suppressions.release(
+        "one6@gmail.com", None, Actor("jo", OUTAGE + HOUR / 2, "is back"), announce=desk.platform
+    )
     assert desk.end_waits() == 7 - AT_ONCE
     assert desk.state("one6@gmail.com") is State.ACTIVE
 
@@ -183,7 +185,7 @@ def states(learned: Path, pages: Pages, *, at_the_end: bool) -> dict[str, tuple[
             if at_the_end:
                 desk.settle()
                 desk.end_waits()
-            return {each.recipient: (each.state, text(each.grounds)) for each in ledger.suppressions()}
+            return {each.recipient: (each.state, text(each.grounds)) for each in ledger.lists.suppressions()}
 
 
 def reports(offsets: Sequence[int]) -> list[BounceEvent]:
@@ -221,7 +223,7 @@ def counting(learned: Path, pages: Pages) -> set[str]:
             for page in pages:
                 desk.take(page)
             desk.settle()
-            return {event.id for event in ledger.events() if event.exclusion is None}
+            return {event.id for event in ledger.lists.events() if event.exclusion is None}
 
 
 @settings(max_examples=examples(40))

@@ -226,8 +226,8 @@ def message(event: BounceEvent) -> MessageRecord:
 def outcome(pages: Sequence[Sequence[BounceEvent]], policy: PolicySettings) -> list[RecipientRecord]:
     with empty_ledger() as ledger:
         for page in pages:
-            ledger.record([message(event) for event in page], partial(decide, settings=policy), lambda _: ())
-        return [record for address in ADDRESSES for record in ledger.recipients(address)]
+            ledger.recording.record([message(event) for event in page], partial(decide, settings=policy), lambda _: ())
+        return [record for address in ADDRESSES for record in ledger.lists.recipients(address)]
 
 
 @settings(max_examples=examples(12))
@@ -281,16 +281,18 @@ class Course:
 
 def course(pages: Sequence[Sequence[BounceEvent]], policy: PolicySettings) -> Course:
     def all_standing() -> list[tuple[object, ...]]:
-        records = [record for address in MANY for record in ledger.recipients(address)]
+        records = [record for address in MANY for record in ledger.lists.recipients(address)]
         return [(each.recipient, each.stream, *standing(each)) for each in records if each.state is not State.ACTIVE]
 
     with empty_ledger() as ledger:
         for page in pages:
-            ledger.record([message(event) for event in page], partial(decide, settings=policy), lambda _: (), policy)
+            ledger.recording.record(
+                [message(event) for event in page], partial(decide, settings=policy), lambda _: (), policy
+            )
         read, end = all_standing(), march(400)
-        ledger.end_waits(end, policy.guard.wait, lambda _: ())
-        ledger.settle(end, lambda _: ())
-        return Course(read, all_standing(), [alert.kind for alert in ledger.alerts()])
+        ledger.recording.end_waits(end, policy.guard.wait, lambda _: ())
+        ledger.recording.settle_alerts(end, lambda _: ())
+        return Course(read, all_standing(), [alert.kind for alert in ledger.lists.alerts()])
 
 
 def test_blocks_change_nobody_whatever_guard_and_alerts_are_set_to() -> None:

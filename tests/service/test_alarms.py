@@ -10,6 +10,7 @@ from pydantic import SecretStr
 
 from bounce_watcher.config import Settings
 from bounce_watcher.intake.imap.account import ImapAccount, Security
+from bounce_watcher.ledger.lists.browsing import Browsing
 from bounce_watcher.ledger.lists.stock import Queue
 from bounce_watcher.ledger.store import Ledger
 from bounce_watcher.model.about import LEDGER, About, AboutKind
@@ -57,10 +58,10 @@ class Desk:
         self.now += minutes * MINUTE
         announce = announcer(self.settings)
         Alarms(self.settings, self.ledger, lambda: self.state, self.troubles, announce).look()
-        return list(self.ledger.alerts(under_way=True))
+        return list(self.ledger.lists.alerts(under_way=True))
 
     def told(self) -> list[tuple[str, str]]:
-        return [(item.target, item.type) for item in self.ledger.outbox()]
+        return [(item.target, item.type) for item in self.ledger.lists.outbox()]
 
     def mailbox(self, state: MailboxState) -> None:
         self.state = replace(self.state, mailboxes=(state,))
@@ -106,7 +107,7 @@ def test_a_mailbox_that_cannot_be_read_is_told_once_and_when_it_is_over(desk: De
     desk.mailbox(MAILBOX)
     assert desk.look() == []
     assert desk.told() == [("operator", NoticeType.ALERT_RAISED), ("operator", NoticeType.ALERT_CLEARED)]
-    [over] = desk.ledger.alerts()
+    [over] = desk.ledger.lists.alerts()
     assert over.ends_at == desk.now
 
 
@@ -186,7 +187,7 @@ def test_a_mailbox_that_gets_no_mail_is_told_once_and_when_mail_comes_again(desk
     desk.mailbox(replace(READ, last_read_at=desk.now))
     assert desk.look(1) == []
     assert desk.told() == [("operator", NoticeType.ALERT_RAISED), ("operator", NoticeType.ALERT_CLEARED)]
-    [over] = desk.ledger.alerts()
+    [over] = desk.ledger.lists.alerts()
     assert over.ends_at == desk.now
 
 
@@ -254,14 +255,14 @@ def test_a_target_that_takes_nothing(desk: Desk) -> None:
 
 def test_dead_letters(desk: Desk) -> None:
     record(desk.ledger, page(bounce("m")), Platform(targets=("shop",), now=NOON))
-    [item] = desk.ledger.lease("shop", NOON, LEASE, 1)
-    desk.ledger.conclude([(item, Attempt(Disposition.DEAD, "400"))], NOON)
+    [item] = desk.ledger.outbox.lease("shop", NOON, LEASE, 1)
+    desk.ledger.outbox.conclude([(item, Attempt(Disposition.DEAD, "400"))], NOON)
     [alert] = desk.look()
     assert text(alert.grounds) == (
         "1 notice to webhook shop was given up; fix the cause, then bounce-watcher outbox retry --target shop"
     )
     assert desk.look(5) == [alert]
-    desk.ledger.discard(BY, ids=[item.id])
+    desk.ledger.outbox.discard(BY, ids=[item.id])
     assert desk.look() == []
 
 
@@ -317,7 +318,7 @@ def test_a_ledger_that_fails_is_no_crash(desk: Desk, heard: list[Message], monke
     def fail(_: Ledger) -> None:
         raise TemporaryFailure("away")
 
-    monkeypatch.setattr(Ledger, "queues", fail)
+    monkeypatch.setattr(Browsing, "queues", fail)
     looking = Alarms(desk.settings, desk.ledger, lambda: desk.state, desk.troubles, announcer(desk.settings))
     looking.look()
     assert desk.troubles.open()[LEDGER].text == "away"
@@ -346,7 +347,7 @@ def test_pace_counts_from_what_succeeded() -> None:
 def test_an_alert_waits_in_the_outbox_for_a_notifier_that_is_down(desk: Desk) -> None:
     desk.mailbox(DOWN)
     desk.look(15)
-    [item] = desk.ledger.outbox()
+    [item] = desk.ledger.lists.outbox()
     assert (item.target, item.state, item.recipient) == ("operator", OutboxState.DUE, None)
 
 

@@ -101,7 +101,7 @@ class Desk:
     now: datetime = START
 
     def suppress(self, *names: str, stream: str = "news") -> None:
-        self.ledger.adopt([
+        self.ledger.suppressions.adopt([
             Suppression(
                 f"{name}@example.org", stream, State.SUPPRESSED, None, self.now, ByPerson("asked for"),
                 SuppressionSource.MANUAL,
@@ -111,7 +111,7 @@ class Desk:
 
     def release(self, name: str) -> None:
         by = Actor("jo", self.now, "back")
-        self.ledger.release(f"{name}@example.org", None, by, announce=announcer(self.settings))
+        self.ledger.suppressions.release(f"{name}@example.org", None, by, announce=announcer(self.settings))
 
     def at(self, platform: Platform) -> None:
         self.settings = Settings(self.settings.database_url, platforms=(platform,))
@@ -120,7 +120,7 @@ class Desk:
         return Deliverer(self.ledger, self.settings.targets[target], troubles or Troubles(), jitter=lambda: 0.0)
 
     def items(self, state: OutboxState | None = None) -> list[OutboxItem]:
-        return [item for item in self.ledger.outbox() if state in (None, item.state)]
+        return [item for item in self.ledger.lists.outbox() if state in (None, item.state)]
 
 
 @pytest.fixture
@@ -146,14 +146,14 @@ def rounds(sender: Deliverer, number: int = 1) -> None:
 
 def leases(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """How many items each lease held; it grows as they are taken."""
-    sizes, lease = list[int](), desk.ledger.lease
+    sizes, lease = list[int](), desk.ledger.outbox.lease
 
     def counted(*args: Any) -> list[OutboxItem]:
         items = lease(*args)
         sizes.append(len(items))
         return items
 
-    monkeypatch.setattr(desk.ledger, "lease", counted)
+    monkeypatch.setattr(desk.ledger.outbox, "lease", counted)
     return sizes
 
 
@@ -173,7 +173,7 @@ def test_how_long_a_call_took_is_kept_with_each_try(desk: Desk, far: Far, monkey
     monkeypatch.setattr(delivering, "monotonic", lambda: next(clock))
     with closing(desk.deliverer()) as sender:
         rounds(sender)
-    tries = [tried for item in desk.items() for tried in desk.ledger.deliveries.tries(item.id)]
+    tries = [tried for item in desk.items() for tried in desk.ledger.outbox.deliveries.tries(item.id)]
     assert [(tried.number, tried.at, tried.took, tried.answer) for tried in tries] == [
         (1, START, timedelta(milliseconds=250), "HTTP 200 OK")
     ] * 2
@@ -185,12 +185,12 @@ def test_a_paused_target_is_sent_nothing_and_nothing_is_lost_or_counted(desk: De
     with closing(desk.deliverer()) as sender:
         rounds(sender)
         before, tried = desk.items(), len(far.calls)
-        desk.ledger.pause("one", Actor("petra", desk.now, "moves"))
+        desk.ledger.outbox.pause("one", Actor("petra", desk.now, "moves"))
         desk.now += timedelta(days=1)
         far.answer = lambda _: DONE
         rounds(sender, 3)
         assert (desk.items(), len(far.calls)) == (before, tried)
-        desk.ledger.resume("one", BY)
+        desk.ledger.outbox.resume("one", BY)
         rounds(sender)
     assert far.listed == {"a@example.org", "b@example.org"}
     assert [item.state for item in desk.items()] == [OutboxState.DELIVERED] * 2
@@ -200,7 +200,7 @@ def test_a_pause_is_heeded_within_a_round(desk: Desk, far: Far) -> None:
     desk.suppress(*(f"u{number}" for number in range(200)))
 
     def pause_and_take(_: Change) -> Outcome:
-        desk.ledger.pause("one", Actor("petra", desk.now, "moves"))
+        desk.ledger.outbox.pause("one", Actor("petra", desk.now, "moves"))
         desk.now += BEGUN
         return DONE
 
@@ -210,7 +210,7 @@ def test_a_pause_is_heeded_within_a_round(desk: Desk, far: Far) -> None:
     taken = len(far.listed)
     assert 0 < taken < 200
     assert len(desk.items(OutboxState.DUE)) == 200 - taken, "what was leased and not begun is given back"
-    desk.ledger.resume("one", BY)
+    desk.ledger.outbox.resume("one", BY)
     far.answer = lambda _: DONE
     with closing(desk.deliverer()) as sender:
         rounds(sender)
@@ -251,7 +251,7 @@ def test_once_it_has_failed_nothing_more_is_begun_and_the_rest_counts_no_try(des
     assert len(far.calls) == 3 + 2, "one in the turn that had begun well, one more in the next"
     assert sorted(item.attempts for item in due) == [0] * 10 + [1] * 4
     untried = [item for item in due if item.attempts == 0]
-    assert desk.ledger.lease("one", desk.now, SECOND, 20, ()) == untried, "it is due at once, for anybody"
+    assert desk.ledger.outbox.lease("one", desk.now, SECOND, 20, ()) == untried, "it is due at once, for anybody"
 
 
 def test_what_is_under_way_belongs_to_nobody_else_and_what_comes_too_late_is_not_begun(
@@ -264,7 +264,7 @@ def test_what_is_under_way_belongs_to_nobody_else_and_what_comes_too_late_is_not
 
     def answer(change: Change) -> Outcome:
         if change.recipient[0] in "ac":
-            others.extend(desk.ledger.lease("one", desk.now + Near.timeout + SLACK - SECOND, SECOND, 10, ()))
+            others.extend(desk.ledger.outbox.lease("one", desk.now + Near.timeout + SLACK - SECOND, SECOND, 10, ()))
             desk.now += passes[len(far.calls)]
         return DONE
 
@@ -296,7 +296,7 @@ def test_what_is_sent_and_not_written_stays_little_and_comes_again(
     far.answer = answer
     with closing(desk.deliverer()) as sender:
         with monkeypatch.context() as patch:
-            patch.setattr(desk.ledger, "conclude", broken)
+            patch.setattr(desk.ledger.outbox, "conclude", broken)
             rounds(sender)
         assert len(far.calls) == most
         assert len(desk.items(OutboxState.DUE)) == 40
@@ -431,7 +431,7 @@ def test_nothing_is_sent_while_the_ledger_cannot_tell_what_is_overtaken(
         raise TemporaryFailure("the database is away")
 
     with monkeypatch.context() as patch, closing(desk.deliverer()) as sender:
-        patch.setattr(desk.ledger, "still_wanted", away)
+        patch.setattr(desk.ledger.outbox, "still_wanted", away)
         rounds(sender)
     assert far.calls == []
     with closing(desk.deliverer()) as sender:
@@ -483,4 +483,4 @@ def test_a_stop_leaves_the_rest_for_later(desk: Desk, far: Far) -> None:
     assert len(far.listed) == 2, "the call in hand"
     rest = desk.items(OutboxState.DUE)
     assert len(rest) == 18
-    assert desk.ledger.lease("one", desk.now, SECOND, 20, ()) == rest, "nothing waits for the end of a lease"
+    assert desk.ledger.outbox.lease("one", desk.now, SECOND, 20, ()) == rest, "nothing waits for the end of a lease"

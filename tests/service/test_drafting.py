@@ -9,7 +9,7 @@ import pytest
 from pydantic import SecretStr
 
 from bounce_watcher.config import Settings
-from bounce_watcher.ledger.lists.browse import Query
+from bounce_watcher.ledger.db.query import Query
 from bounce_watcher.ledger.review.groups import ReviewGroup, group_of
 from bounce_watcher.ledger.store import Ledger
 from bounce_watcher.model.fields import Action
@@ -45,7 +45,7 @@ SETTINGS = Settings(database_url=SecretStr(""))
 
 
 def record(ledger: Ledger, *events: BounceEvent) -> None:
-    ledger.record(page(*events), decider(SETTINGS), announcer(SETTINGS))
+    ledger.recording.record(page(*events), decider(SETTINGS), announcer(SETTINGS))
 
 
 def tried_on(ledger: Ledger, draft: RuleDraft = DRAFT, within: float = 60) -> Trial:
@@ -54,7 +54,7 @@ def tried_on(ledger: Ledger, draft: RuleDraft = DRAFT, within: float = 60) -> Tr
 
 def the_group(ledger: Ledger) -> ReviewGroup:
     gid = group_of(lost(0, "a@example.org"))
-    return next(each for each in ledger.all_groups(Query()) if each.gid == gid)
+    return next(each for each in ledger.review.groups(Query()) if each.gid == gid)
 
 
 def test_what_it_matches_and_what_it_takes_from_others(ledger: Ledger) -> None:
@@ -80,7 +80,7 @@ def test_who_would_be_suppressed_and_took_mail_since(ledger: Ledger) -> None:
     outcome = tried_on(ledger)
     after = outcome.consequence
     assert (after.suppressed, after.took_mail, after.released, after.decided, after.of) == (2, 1, 0, 6, 6)
-    assert {each.state for name in "ab" for each in ledger.recipients(f"{name}@example.org")} == {State.ACTIVE}
+    assert {each.state for name in "ab" for each in ledger.lists.recipients(f"{name}@example.org")} == {State.ACTIVE}
     assert the_group(ledger).mails == 6, "a trial changes nothing"
     mild = tried_on(ledger, replace(DRAFT, reason="spam")).consequence
     assert (mild.suppressed, mild.of) == (0, 6)

@@ -38,7 +38,7 @@ def test_processes_come_to_the_same(settings: Settings, stretch: int, monkeypatc
     monkeypatch.setattr(simulating, "_STRETCH", stretch)
     parts = list(simulating.simulate(settings, NOW))
     with Ledger.connect(url) as ledger:
-        everybody = list(ledger.simulate(decider(settings), NOW))
+        everybody = list(ledger.history.simulate(decider(settings), NOW))
     assert (len(parts) > 1) == (stretch < EVENTS)
     assert sum(part.events for part in parts) == EVENTS
     assert [each for part in parts for each in part.found] == [each for each in everybody if each.now or each.then]
@@ -49,8 +49,9 @@ def test_an_address_is_never_cut_in_two(settings: Settings) -> None:
     url = settings.database_url.get_secret_value()
     fill_history(url, 600, recipients=3)
     with Ledger.connect(url) as ledger:
-        whole = list(ledger.simulate(decider(settings), NOW))
-        cut = [each for some in ledger.stretches(100) for each in ledger.simulate(decider(settings), NOW, some)]
+        whole = list(ledger.history.simulate(decider(settings), NOW))
+        cut = [each for some in ledger.history.stretches(100) for each in ledger.history.simulate(decider(settings),
+                                                                                                  NOW, some)]
     assert cut == whole
     assert sum(each.events for each in whole) == 600
 

@@ -13,7 +13,8 @@ from threading import Event
 from typing import Protocol
 
 from bounce_watcher.config import Settings, load
-from bounce_watcher.ledger.store import Ledger, OutboxFilter
+from bounce_watcher.ledger.lists.filters import OutboxFilter
+from bounce_watcher.ledger.store import Ledger
 from bounce_watcher.model.ledger import Alert, AlertKind, NoticeType
 from bounce_watcher.model.message import RawMessage, message_digest
 from bounce_watcher.model.sending import SentMail
@@ -80,7 +81,7 @@ class Watcher:
 
     def _hear(self) -> None:
         """As the platform, which mails whom it is told to."""
-        for item in self._ledger.outbox(OutboxFilter(target=LISTENER, after=self._heard)):
+        for item in self._ledger.lists.outbox(OutboxFilter(target=LISTENER, after=self._heard)):
             self._heard = item.id
             if item.type is NoticeType.SUPPRESSED:
                 self.given_up.add(self._numbers[item.recipient or ""])
@@ -90,7 +91,7 @@ class Watcher:
     def verdicts(self) -> Iterator[Verdict]:
         """As the platform was told. One that is told anew, with another end, takes the place of the one before."""
         standing: dict[int, Verdict] = {}
-        for item in self._ledger.outbox(OutboxFilter(target=LISTENER)):
+        for item in self._ledger.lists.outbox(OutboxFilter(target=LISTENER)):
             number = self._numbers[item.recipient or ""]
             if number in standing:
                 yield replace(standing.pop(number), ended=item.created_at)
@@ -100,18 +101,18 @@ class Watcher:
         yield from standing.values()
 
     def forged_believed(self) -> int:
-        events = (event for event in self._ledger.events() if event.message_digest in self._forged)
+        events = (event for event in self._ledger.lists.events() if event.message_digest in self._forged)
         return sum(
             event.exclusion is None and event.recipient != self._forged[event.message_digest].address
             for event in events
         )
 
     def floods(self) -> Iterator[Alert]:
-        return (alert for alert in self._ledger.alerts() if alert.kind is AlertKind.FLOOD)
+        return (alert for alert in self._ledger.lists.alerts() if alert.kind is AlertKind.FLOOD)
 
     def tell_sent(self, mails: Sequence[SentMail]) -> None:
         """As the platform that tells of what it sent."""
-        self._ledger.add_sent(mails)
+        self._ledger.recording.add_sent(mails)
 
     def received(self, report: Report) -> RawMessage:
         mailed = Mailed(report, self._stream_of(report), self._settings.attribution)

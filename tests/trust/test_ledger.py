@@ -68,7 +68,7 @@ class House:
         raw = RawMessage(f"returns/INBOX#{self._mails}", content + b"\n" * self._mails, START + timedelta(days=day))
         record = analyse_one(raw, Toolkit(RULES, attribution)).record
         assert record is not None
-        self.ledger.record([record], decider(CONFIGURATION), self.announce, CONFIGURATION.policy)
+        self.ledger.recording.record([record], decider(CONFIGURATION), self.announce, CONFIGURATION.policy)
 
     def rows_of(self, address: str) -> Mapping[str, list[tuple[object, ...]]]:
         """Every row that is filed under an address."""
@@ -85,7 +85,7 @@ class House:
             engine.dispose()
 
     def suppressed(self, address: str) -> State | None:
-        return next((each.state for each in self.ledger.suppressions(SuppressionFilter(address))), None)
+        return next((each.state for each in self.ledger.lists.suppressions(SuppressionFilter(address))), None)
 
     def everything_else(self, address: str) -> None:
         """All that a platform and people may say of an address."""
@@ -97,11 +97,11 @@ class House:
 
         take_sent(CONFIGURATION, self.ledger, [(1, mail)], reading, refuse)
         take_deliveries(CONFIGURATION, self.ledger, [(1, {"recipient": address})], reading, refuse)
-        self.ledger.release(address, None, Actor("jo", now, "x"), announce=self.announce)
-        self.ledger.suppress(address, "default", Actor("jo", now, "x"), announce=self.announce)
-        self.ledger.protect(address_key(address), Actor("x", now, "x"))
-        assert self.ledger.protection(address) is not None
-        self.ledger.forget(address, BY)
+        self.ledger.suppressions.release(address, None, Actor("jo", now, "x"), announce=self.announce)
+        self.ledger.suppressions.suppress(address, "default", Actor("jo", now, "x"), announce=self.announce)
+        self.ledger.suppressions.protect(address_key(address), Actor("x", now, "x"))
+        assert self.ledger.lists.protection(address) is not None
+        self.ledger.privacy.forget(address, BY)
 
 
 @pytest.mark.parametrize("name", FORMS)
@@ -128,6 +128,6 @@ def check_rows(name: str, pair: tuple[str, str]) -> None:
         if form.names(other):
             assert house.suppressed(other) is State.SUPPRESSED
         house.everything_else(other)
-        assert house.ledger.protection(victim) is None
+        assert house.ledger.lists.protection(victim) is None
         assert house.rows_of(victim) == before
         house.ledger.close()

@@ -102,4 +102,4 @@ def web(tmp_path: Path) -> Iterator[Callable[..., Web]]:
 
 def on_page(client: Web) -> list[LoggedAction]:
     """What was done on pages and over the API, newest first."""
-    return [each for each in client.ledger.actions() if each.actor == ON_PAGES]
+    return [each for each in client.ledger.log.newest() if each.actor == ON_PAGES]

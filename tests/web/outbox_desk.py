@@ -26,14 +26,14 @@ def dead(answer: str) -> Attempt:
 def tell(client: Web, names: Iterable[str], domain: str = "example.org") -> None:
     for name in names:
         by = Actor("jo", utcnow(), "asked")
-        client.ledger.suppress(f"{name}@{domain}", "default", by, announce=announcer(client.settings))
+        client.ledger.suppressions.suppress(f"{name}@{domain}", "default", by, announce=announcer(client.settings))
 
 
 def answer(client: Web, target_name: str, *attempts: Attempt) -> list[OutboxItem]:
     now = utcnow()
-    items = client.ledger.lease(target_name, now, LEASE, len(attempts))
+    items = client.ledger.outbox.lease(target_name, now, LEASE, len(attempts))
     assert len(items) == len(attempts)
-    client.ledger.conclude(list(zip(items, attempts, strict=True)), now)
+    client.ledger.outbox.conclude(list(zip(items, attempts, strict=True)), now)
     return items
 
 
@@ -49,7 +49,7 @@ def laid_out(client: Web) -> Web:
 
 def items(ledger: Ledger) -> dict[str, OutboxItem]:
     """By the first letter of whom they are about."""
-    return {(item.recipient or "?")[0]: item for item in ledger.outbox()}
+    return {(item.recipient or "?")[0]: item for item in ledger.lists.outbox()}
 
 
 def path_of(client: Web, letter: str) -> str:
@@ -61,4 +61,6 @@ def form_of(text: str, **fields: str) -> dict[str, str]:
 
 
 def state_of(ledger: Ledger) -> object:
-    return list(ledger.outbox()), list(ledger.actions()), ledger.disabled_endpoints(), ledger.paused()
+    return list(
+        ledger.lists.outbox()
+    ), list(ledger.log.newest()), ledger.lists.disabled_endpoints(), ledger.outbox.paused()

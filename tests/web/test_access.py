@@ -59,8 +59,8 @@ def test_without_a_token_nothing_is_changed(web: Make, method: str, path: str, m
         answer = client.ask(method, path, headers=headers, **more)
         assert answer.status_code == 403
         assert "set token_file under [web]" in answer.json()["error"]
-    assert list(client.ledger.suppressions()) == []
-    assert client.ledger.actions() == []
+    assert list(client.ledger.lists.suppressions()) == []
+    assert client.ledger.log.newest() == []
 
 
 @pytest.mark.usefixtures("local")
@@ -70,7 +70,7 @@ def test_without_a_token_no_form_changes_anything(web: Make) -> None:
     assert (page.status_code, "no token is set" in page.text) == (200, True)
     form = {"csrf": csrf_of(page.text), "because": "x"}
     assert client.post("/protect?domain=example.org", data=form).status_code == 403
-    assert client.ledger.protections() == []
+    assert client.ledger.lists.protections() == []
     assert client.post("/find", data={**form, "q": "full"}).status_code == 303, "looking may be asked by a form"
     assert client.get("/login").status_code == 404
 
@@ -102,7 +102,7 @@ def test_only_those_act_who_are_named(web: Make) -> None:
     for user, status in (("jo", 201), ("jane", 403)):
         assert client.post("/api/v1/suppressions", headers={"X-User": user}, json=SUPPRESS).status_code == status
         assert client.get("/settings", headers={"X-User": user}).status_code == 200
-    assert [each.actor for each in client.ledger.actions()] == ["jo"]
+    assert [each.actor for each in client.ledger.log.newest()] == ["jo"]
     assert "not one of acting_users" in client.get("/settings", headers={"X-User": "jane"}).text
     nobody = named(web(tokenless=True))
     assert nobody.post("/api/v1/suppressions", headers={"X-User": "jo"}, json=SUPPRESS).status_code == 403
@@ -115,7 +115,7 @@ def test_a_user_who_is_named_twice_is_nobody(web: Make) -> None:
         headers = [("Host", "127.0.0.1"), *(("X-User", each) for each in users)]
         answer = client.post("/api/v1/suppressions", headers=headers, json=SUPPRESS)
         assert (answer.status_code, answer.json()) == (400, {"error": "X-User was sent twice: send it once"})
-    assert list(client.ledger.suppressions()) == []
+    assert list(client.ledger.lists.suppressions()) == []
 
 
 def test_each_user_has_a_form_token_of_their_own(web: Make) -> None:
@@ -250,7 +250,7 @@ def test_settings_show_sessions_and_end_them(web: Make) -> None:
     assert is_in(client, reader)
     assert client.post(path, headers=actor, data=form).status_code == 303
     assert (is_in(client, actor), is_in(client, reader)) == (True, False)
-    (done,) = client.ledger.actions()
+    (done,) = client.ledger.log.newest()
     assert (done.actor, done.action, done.subject) == (f"signed in ({mine.id})", "end-session", other.id)
     assert client.post(path, headers=actor, data=form).status_code == 404
     assert "Session ended" in client.get("/log", headers=actor).text

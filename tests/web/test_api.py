@@ -31,7 +31,9 @@ def test_sent_as_an_array(web: Make) -> None:
     assert (answer.status_code, answer.json()) == (
         200, {"rows": 3, "new": 2, "known": 0, "counts": 1, "proven": 0, "refused": 0, "errors": []}
     )
-    assert at.ledger.sent_by_day(*EVER) == {(date(2026, 3, 1), "example.org"): 2, (date(2026, 3, 1), "example.net"): 7}
+    assert at.ledger.browsing.sent_by_day(*EVER) == {
+        (date(2026, 3, 1), "example.org"): 2, (date(2026, 3, 1), "example.net"): 7
+    }
     assert at.post("/api/v1/sent", json=[MAIL]).json()["known"] == 1
 
 
@@ -53,8 +55,8 @@ def test_a_fault_of_ours_bears_the_same_headers(web: Make, monkeypatch: pytest.M
     def broken(*_: object) -> None:
         raise RuntimeError("zorp")
 
-    monkeypatch.setattr(client.ledger, "event_page", broken)
-    monkeypatch.setattr(client.ledger, "some_events", broken)
+    monkeypatch.setattr(client.ledger.browsing, "event_page", broken)
+    monkeypatch.setattr(client.ledger.browsing, "some_events", broken)
     for path in ("/events", "/api/v1/events"):
         with capture_logs():
             answer = client.get(path)
@@ -124,11 +126,11 @@ def test_many_bad_rows_are_counted(web: Make) -> None:
 def test_delivered(web: Make) -> None:
     at = web()
     record(at.ledger, page(*(bounce(f"m{n}", reason=Reason.MAILBOX_FULL, at=day(n)) for n in range(3))))
-    assert len(list(at.ledger.suppressions())) == 1
+    assert len(list(at.ledger.lists.suppressions())) == 1
     row = {"recipient": "USER@example.org", "at": day(5).isoformat(), "message_id": "7@x"}
     answer = at.post("/api/v1/delivered", json=[row, {"recipient": "other@example.org"}])
     assert answer.json() == {"rows": 2, "taken": 2, "reset": 1, "released": 1, "refused": 0, "errors": []}
-    assert [each.state for each in at.ledger.recipients("user@example.org")] == [State.RELEASED]
+    assert [each.state for each in at.ledger.lists.recipients("user@example.org")] == [State.RELEASED]
     assert at.post("/api/v1/delivered", json=[row]).json()["reset"] == 0
 
 

@@ -34,14 +34,14 @@ def desk(web: Make) -> Web:
     events = [bounce(f"{n:032x}", f"u{n}@gmx.net", at=day(n)) for n in range(12)]
     complaint = bounce("c" * 32, "carla@gmx.net", reason=None, action=None, feedback_type="abuse", at=day(13))
     full = bounce("f" * 32, "other@outlook.com", reason=Reason.INVALID_DOMAIN, at=day(14))
-    client.ledger.record(page(*events, replace(complaint, kind=Kind.COMPLAINT), full), decide, announce)
-    client.ledger.suppress("hand@gmx.net", "default", Actor("jo", day(15), "asked"), announce=announce)
-    client.ledger.protect("u3@gmx.net", Actor("jo", START, "our founder"))
+    client.ledger.recording.record(page(*events, replace(complaint, kind=Kind.COMPLAINT), full), decide, announce)
+    client.ledger.suppressions.suppress("hand@gmx.net", "default", Actor("jo", day(15), "asked"), announce=announce)
+    client.ledger.suppressions.protect("u3@gmx.net", Actor("jo", START, "our founder"))
     return client
 
 
 def standing(desk: Web) -> set[str]:
-    return {each.recipient for each in desk.ledger.suppressions()}
+    return {each.recipient for each in desk.ledger.lists.suppressions()}
 
 
 def test_what_the_filter_shows_is_released_but_for_those_left_out(desk: Web) -> None:
@@ -137,7 +137,7 @@ def test_a_form_filled_in_wrongly_changes_nothing(
 def test_what_changed_meanwhile_is_looked_at_again(desk: Web) -> None:
     path = f"{PATH}?domain=gmx.net"
     form = form_of(desk.get(path).text, because="why")
-    desk.ledger.record(page(bounce("e" * 32, "late@gmx.net", at=day(16))), decide, announcer(desk.settings))
+    desk.ledger.recording.record(page(bounce("e" * 32, "late@gmx.net", at=day(16))), decide, announcer(desk.settings))
     assert desk.post(path, data=form).status_code == 409
     assert "late@gmx.net" in standing(desk)
 
@@ -172,7 +172,7 @@ def test_who_may_only_look_sees_the_button_and_why_it_is_off(desk: Web) -> None:
 def test_hostile_filters_and_addresses_are_shown_harmless(desk: Web) -> None:
     hostile = page(*(bounce(f"{n + 50:032x}", f"h{n}{each}@gmx.net", at=day(20)) for n, each in enumerate(HOSTILE)
                      if "\0" not in each))
-    desk.ledger.record(hostile, decide, announcer(desk.settings))
+    desk.ledger.recording.record(hostile, decide, announcer(desk.settings))
     demand_harmless(desk.get(f"{PATH}?domain=gmx.net&from=2026-03-18").text)
     for each in HOSTILE:
         for query in ({"domain": each}, {"stream": each, "with": each}, {"provider": each, each: "x"}):

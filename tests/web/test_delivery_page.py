@@ -51,7 +51,7 @@ def test_a_delivery_can_be_copied_as_curl(web: Make, written: str) -> None:
     client = web()
     client.settings = replace(client.settings, webhooks=(HOOK,))
     by = Actor("jo", utcnow(), written)
-    client.ledger.suppress("a@example.org", "default", by, announce=announcer(client.settings))
+    client.ledger.suppressions.suppress("a@example.org", "default", by, announce=announcer(client.settings))
     item = items(client.ledger)["a"]
     text = client.get(path_of(client, "a")).text
     demand_harmless(text)
@@ -69,7 +69,7 @@ def test_a_delivery_can_be_copied_as_curl(web: Make, written: str) -> None:
 
 def test_what_no_command_can_send_is_not_offered_as_one(desk: Web) -> None:
     a = path_of(desk, "a")
-    desk.ledger.forget("a@example.org", BY)
+    desk.ledger.privacy.forget("a@example.org", BY)
     assert "curl" not in desk.get(a).text, "it lost its content"
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(delivery, "LONGEST_COMMAND", 100)
@@ -80,10 +80,10 @@ def test_what_no_command_can_send_is_not_offered_as_one(desk: Web) -> None:
 
 def test_one_delivery_tells_of_each_try(desk: Web) -> None:
     item = items(desk.ledger)["a"]
-    desk.ledger.retry(Actor("jo", utcnow()), ids=[item.id])
-    (again, *_) = [each for each in desk.ledger.lease("crm-hook", utcnow(), LEASE, 9) if each.id == item.id]
+    desk.ledger.outbox.retry(Actor("jo", utcnow()), ids=[item.id])
+    (again, *_) = [each for each in desk.ledger.outbox.lease("crm-hook", utcnow(), LEASE, 9) if each.id == item.id]
     soon = utcnow() + timedelta(hours=2)
-    desk.ledger.conclude(
+    desk.ledger.outbox.conclude(
         [(again, Attempt(Disposition.RETRY, "HTTP 503", soon, took=timedelta(milliseconds=2440)))], utcnow()
     )
     last, first = rows(section(desk.get(f"/outbox/{item.id}").text, "tries"))
@@ -108,8 +108,10 @@ def test_tries_that_are_not_kept_are_counted(web: Make) -> None:
 
 def test_one_that_a_newer_state_replaced_leads_to_it(desk: Web) -> None:
     first = items(desk.ledger)["a"].id
-    desk.ledger.release("a@example.org", None, Actor("jo", utcnow(), "back"), announce=announcer(desk.settings))
-    newer = [item.id for item in desk.ledger.outbox() if item.recipient == "a@example.org"][-1]
+    desk.ledger.suppressions.release(
+        "a@example.org", None, Actor("jo", utcnow(), "back"), announce=announcer(desk.settings)
+    )
+    newer = [item.id for item in desk.ledger.lists.outbox() if item.recipient == "a@example.org"][-1]
     form = {"csrf": csrf_of(desk.get(f"/outbox/{first}").text)}
     answer_ = desk.post(f"/outbox/{first}/retry", data=form)
     assert answer_.status_code == 409
@@ -123,7 +125,7 @@ def test_retry_of_one_is_that_of_the_shell(desk: Web) -> None:
     path = path_of(desk, "a")
     result = desk.post(f"{path}/retry", data={"csrf": csrf_of(desk.get(path).text)})
     assert (result.status_code, result.headers["location"]) == (303, f"{path}?done=retry")
-    desk.ledger.retry(Actor("jo", utcnow()), ids=[items(desk.ledger)["b"].id])
+    desk.ledger.outbox.retry(Actor("jo", utcnow()), ids=[items(desk.ledger)["b"].id])
     a, b = (items(desk.ledger)[letter] for letter in "ab")
     assert (a.state, a.attempts, a.last_answer is None) == (b.state, b.attempts, b.last_answer is None)
     assert a.state is OutboxState.DUE

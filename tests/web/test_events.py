@@ -10,8 +10,8 @@ from datetime import UTC, date, datetime
 
 import pytest
 
+from bounce_watcher.ledger.db.paging import Page, TookTooLong
 from bounce_watcher.ledger.lists import browse
-from bounce_watcher.ledger.lists.paging import Page, TookTooLong
 from bounce_watcher.model.finding import Evidence, Kind
 from bounce_watcher.model.grounds import OlderVerdict
 from bounce_watcher.model.ledger import BounceEvent
@@ -35,7 +35,7 @@ def some(client: Web, count: int = 120) -> list[BounceEvent]:
         for n in range(count)
     ]
     record(client.ledger, page(*events))
-    return list(client.ledger.events())
+    return list(client.ledger.lists.events())
 
 
 def path_of(event: BounceEvent) -> str:
@@ -181,7 +181,7 @@ def test_one_event_tells_how_it_was_read(web: Make) -> None:
     client = web()
     event = replace(bounce("a" * 32, "anna@gmail.com", diagnostic="550 5.1.1 no such user: anna"),
                     quote="No such user", sending="spring", remote_mta="mx.google.com", formerly=(OLDER,))
-    client.ledger.record(page(event), decide, Platform())
+    client.ledger.recording.record(page(event), decide, Platform())
     text = client.get(path_of(event)).text
     for part in (
         "reported for anna@gmail.com that the mailbox does not exist.", "<mark>no such user</mark>: anna",
@@ -205,7 +205,7 @@ def test_one_event_tells_how_it_was_read(web: Make) -> None:
 ])
 def test_what_kind_of_report_it_is(web: Make, event: BounceEvent, told: str) -> None:
     client = web()
-    client.ledger.record(page(event), decide, Platform())
+    client.ledger.recording.record(page(event), decide, Platform())
     assert told in client.get(path_of(event)).text
 
 
@@ -233,8 +233,8 @@ def test_nothing_that_a_stranger_wrote_does_anything(web: Make, text: str) -> No
         "--b", "Content-Type: text/html", "", f"<p>{text}</p><script>alert(2)</script>",
         "--b", f"Content-Type: application/{text[:30]}; name={text[:50]}", "", "x", "--b--",
     )).encode("utf-8", "replace")
-    client.ledger.record([replace(mail(event), packed=pack(raw), size=len(raw))], decide, Platform())
-    stored = next(iter(client.ledger.events()))
+    client.ledger.recording.record([replace(mail(event), packed=pack(raw), size=len(raw))], decide, Platform())
+    stored = next(iter(client.ledger.lists.events()))
     name = client.ledger.names.name(stored.recipient)
     for path in ("/events", path_of(stored), f"{path_of(stored)}/mail", f"/recipients/{name}", "/recipients",
                  f"/events?rid={name}"):
@@ -258,7 +258,7 @@ def test_a_mail_is_shown_as_text_and_downloaded_as_bytes(web: Make) -> None:
     event = bounce("a" * 32, "anna@gmail.com")
     raw = (b"Subject: =?utf-8?q?Gr=C3=BC=C3=9Fe?=\r\nContent-Type: text/html\r\n\r\n"
            b"<p>Mailbox <b>full</b></p><img src=https://evil.example/x.png>\r\n")
-    client.ledger.record([replace(mail(event), packed=pack(raw))], decide, Platform())
+    client.ledger.recording.record([replace(mail(event), packed=pack(raw))], decide, Platform())
     text = client.get(f"{path_of(event)}/mail").text
     assert "Grüße" in text
     assert "text taken from HTML" in text
@@ -271,7 +271,7 @@ def test_a_mail_is_shown_as_text_and_downloaded_as_bytes(web: Make) -> None:
     assert answer.headers["content-disposition"] == f'attachment; filename="mail-{"a" * 16}.eml.txt"'
     assert answer.headers["content-security-policy"] == "sandbox"
     assert answer.headers["x-content-type-options"] == "nosniff"
-    client.ledger.purge(day(1))
+    client.ledger.history.purge_raw(day(1))
     assert client.get(f"{path_of(event)}/mail").status_code == 404
     assert "no longer stored" in client.get(path_of(event)).text
 

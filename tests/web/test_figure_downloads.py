@@ -32,7 +32,7 @@ def test_providers_are_downloaded_as_they_are_shown(web: Make) -> None:
     shown = table(client, "/providers.csv?range=30d&sort=bounces")
     numbers = [int(row["Bounces"]) for row in shown]
     assert numbers == sorted(numbers, reverse=True)
-    assert sum(numbers) == len([event for event in client.ledger.events() if event.type])
+    assert sum(numbers) == len([event for event in client.ledger.lists.events() if event.type])
     google = next(row for row in shown if row["Domain"] == "google.com")
     kinds = ("About the address", "Complaints", "May pass", "About the sender", "Not recognised")
     assert sum(int(google[kind]) for kind in kinds) == int(google["Bounces"])
@@ -47,7 +47,9 @@ def test_streams_and_campaigns_are_downloaded_and_start_no_formula(web: Make) ->
     now = utcnow() - timedelta(minutes=1)
     events = [replace(bounce(f"m{n}", f"u{n}@gmx.de", at=now, stream=FORMULA), sending=FORMULA) for n in range(3)]
     record(client.ledger, [mail(each) for each in events])
-    client.ledger.put_counts([SentCount((now - timedelta(days=n)).date(), FORMULA, "gmx.de", 100) for n in range(7)])
+    client.ledger.recording.put_counts(
+        [SentCount((now - timedelta(days=n)).date(), FORMULA, "gmx.de", 100) for n in range(7)]
+    )
     (row,) = table(client, "/streams.csv")
     assert (row["Stream"], row["Bounces"], row["Sent"]) == (f"'{FORMULA}", "3", "700")
     path = links.stream(FORMULA)

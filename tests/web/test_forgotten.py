@@ -25,12 +25,12 @@ def test_no_call_on_a_forgotten_address_brings_it_back(web: Make, tmp_path: Path
         return answer.json()
 
     record(client.ledger, page(bounce("m1", ADA)))
-    client.ledger.discard(BY, target="platform")
-    client.ledger.forget(ADA, BY)
+    client.ledger.outbox.discard(BY, target="platform")
+    client.ledger.privacy.forget(ADA, BY)
     names = client.ledger.names
 
     (found,) = ask("GET", PLACE)["suppressions"]
-    assert found["recipient"] == client.ledger.known_as(ADA)
+    assert found["recipient"] == client.ledger.lists.known_as(ADA)
     assert ask("GET", f"/api/v1/events?recipient={ADA}")["events"]
     assert ask("DELETE", f"{PLACE}&because={ADA} is back") == {"changed": 1}
     ask("POST", "/api/v1/suppressions", json=ASKED)
@@ -40,9 +40,9 @@ def test_no_call_on_a_forgotten_address_brings_it_back(web: Make, tmp_path: Path
 
     done = on_page(client)
     assert [each.action for each in done] == ["release", "suppress", "release"]
-    assert {names.address(each.subject) for each in done} == {client.ledger.known_as(ADA)}
+    assert {names.address(each.subject) for each in done} == {client.ledger.lists.known_as(ADA)}
     assert [each.because for each in done] == ["again", "[forgotten] asked by phone", "[forgotten] is back"]
     url = str(client.settings.database_url.get_secret_value())
     assert in_rows(url, "lovelace") == []
-    assert client.ledger.clean_files() is Files.CLEAN
+    assert client.ledger.privacy.clean_files() is Files.CLEAN
     assert in_files(tmp_path / "ledger.db", "lovelace") == {}

@@ -93,8 +93,8 @@ def test_many_are_summed_up_and_hostile_words_shown_harmless(web: Make) -> None:
 
     recorded(client, some(40))
     many = [outage_at(now - n * HOUR - HOUR, f"provider {each}") for n, each in enumerate(HOSTILE)]
-    client.ledger.tell_alerts(many, [], now, announcer(client.settings))
-    client.ledger.tell_alerts([], many, now, announcer(client.settings))
+    client.ledger.recording.tell_alerts(many, [], now, announcer(client.settings))
+    client.ledger.recording.tell_alerts([], many, now, announcer(client.settings))
     text = page(client, "/?range=7d")
     assert f"{len(HOSTILE) - bounces.MOST_GUARD} earlier guard periods" in said(section(text, "chart"))
     demand_harmless(re.sub("<svg.*?</svg>", "", text, flags=re.DOTALL))

@@ -28,8 +28,8 @@ def desk(web: Make) -> Web:
     words = "550 5.1.1 <{}>: unknown, quarrel of anna.keller"
     events = [bounce(f"{n:032x}", who, at=day(n), diagnostic=words.format(who)) for n, who in enumerate(WHO)]
     odd = bounce("f" * 32, WHO[0], at=day(3), reason=Reason.UNKNOWN, diagnostic=f"554 <{WHO[0]}> quux")
-    client.ledger.record(page(*events, odd), decide, announcer(client.settings))
-    client.ledger.log_act(Act(Actor("jo", day(4), f"asked by {WHO[0]}"), "release", recipient=WHO[0]), 1)
+    client.ledger.recording.record(page(*events, odd), decide, announcer(client.settings))
+    client.ledger.log.enter(Act(Actor("jo", day(4), f"asked by {WHO[0]}"), "release", recipient=WHO[0]), 1)
     return client
 
 
@@ -43,7 +43,7 @@ def test_no_address_and_no_words_leave_the_house(desk: Web, name: str, ending: s
 
 
 def test_one_address_has_one_name_in_all_of_them(desk: Web) -> None:
-    named = desk.ledger.pseudonyms()
+    named = desk.ledger.lists.pseudonyms()
     rows = list(csv.DictReader(io.StringIO(desk.get("/events.csv").text, newline="")))
     assert {row["Address"] for row in rows} == {named(who) for who in WHO}
     assert all(row["Address"].endswith("@gmx.net") for row in rows)

@@ -268,7 +268,7 @@ def test_no_list_commands_the_terminal(
 
 
 def test_nor_does_what_is_told_of_a_recipient_or_a_mail(shell: Callable[..., str], stored: Stored) -> None:
-    recipients = {each.recipient for each in stored.client.ledger.events()}
+    recipients = {each.recipient for each in stored.client.ledger.lists.events()}
     strange = sorted(each for each in recipients if not each.isascii() or not each.isprintable())[:4]
     assert strange
     for each in strange:

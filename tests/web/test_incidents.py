@@ -45,7 +45,7 @@ def gone(name: str, at: datetime) -> BounceEvent:
 
 
 def take(client: Web, events: list[BounceEvent]) -> None:
-    client.ledger.record(
+    client.ledger.recording.record(
         page(*events), partial(really_decide, settings=POLICY), announcer(client.settings), POLICY
     )
 
@@ -68,7 +68,7 @@ def desk(web: Make) -> Web:
 
 
 def the_alert(client: Web) -> Alert:
-    (alert,) = client.ledger.alerts()
+    (alert,) = client.ledger.lists.alerts()
     return alert
 
 
@@ -81,7 +81,9 @@ def form_of(text: str, **fields: str) -> dict[str, str]:
 
 
 def state_of(ledger: Ledger) -> object:
-    return list(ledger.suppressions()), list(ledger.events()), list(ledger.outbox()), list(ledger.actions())
+    return list(
+        ledger.lists.suppressions()
+    ), list(ledger.lists.events()), list(ledger.lists.outbox()), list(ledger.log.newest())
 
 
 def without_svg(text: str) -> str:
@@ -96,8 +98,8 @@ def test_the_list_has_those_under_way_first_and_finds_and_downloads_them(desk: W
     old = an_alert(AlertKind.MAILBOX, "returns", now - 9 * DAY)
     new = an_alert(AlertKind.TARGET, "webhook crm-hook", now - MINUTE)
     announce = announcer(desk.settings)
-    desk.ledger.tell_alerts([old, new], [], now, announce)
-    desk.ledger.tell_alerts([], [old, new], now, announce)
+    desk.ledger.recording.tell_alerts([old, new], [], now, announce)
+    desk.ledger.recording.tell_alerts([], [old, new], now, announce)
     text = desk.get("/incidents").text
     demand_harmless(text)
     states, names = [row[0] for row in rows(text)], [row[1] for row in rows(text)]
@@ -126,7 +128,7 @@ def test_a_mailbox_that_gets_no_mail_has_words_of_its_own(web: Make) -> None:
         an_alert(AlertKind.QUIET, "returns", since, count=47), alarm_from=45, usual=30,
         raised_at=now - HOUR,
     )
-    client.ledger.tell_alerts([alert], [], now, announcer(client.settings))
+    client.ledger.recording.tell_alerts([alert], [], now, announcer(client.settings))
     assert rows(client.get("/incidents?type=quiet").text)[0][1].startswith("No incoming mail in returns")
     text = client.get(f"/incidents/{alert.id}").text
     demand_harmless(text)
@@ -135,7 +137,7 @@ def test_a_mailbox_that_gets_no_mail_has_words_of_its_own(web: Make) -> None:
         assert part in said(text), part
     for part in ("Undo…", "wait in the outbox", "Peak in window"):
         assert part not in text
-    client.ledger.tell_alerts([], [alert], now, announcer(client.settings))
+    client.ledger.recording.tell_alerts([], [alert], now, announcer(client.settings))
     ended = said(client.get(f"/incidents/{alert.id}").text)
     assert "no mail came to mailbox returns. It ended because mail arrived" in ended
     assert "Send a mail" not in ended
@@ -151,8 +153,8 @@ def test_nothing_has_happened_yet(web: Make) -> None:
 def test_pages_of_those_that_ended_follow_one_another(web: Make) -> None:
     client, now = web(), utcnow()
     many = [an_alert(AlertKind.MAILBOX, f"box{n:02}", now - n * HOUR) for n in range(70)]
-    client.ledger.tell_alerts(many, [], now, announcer(client.settings))
-    client.ledger.tell_alerts([], many, now, announcer(client.settings))
+    client.ledger.recording.tell_alerts(many, [], now, announcer(client.settings))
+    client.ledger.recording.tell_alerts([], many, now, announcer(client.settings))
     first = client.get("/incidents").text
     second = client.get(next(link for link in links(first, "/incidents?after="))).text
     names = [row[1].split()[3] for row in (*rows(first), *rows(second))]
@@ -196,7 +198,7 @@ def test_no_word_of_the_trade_stands_in_the_sentences(desk: Web) -> None:
 
 
 def test_one_that_ended_tells_what_became_of_those_it_held(desk: Web) -> None:
-    desk.ledger.settle(utcnow() + 3 * DAY, announcer(desk.settings))
+    desk.ledger.recording.settle_alerts(utcnow() + 3 * DAY, announcer(desk.settings))
     text = desk.get(path_of(desk)).text
     assert "Of them, 60 were released and 0 confirmed, by hand or because of other evidence" in said(text)
     assert "None; all resolved." in text
@@ -210,7 +212,7 @@ def test_what_strangers_wrote_is_shown_harmless(web: Make) -> None:
         replace(an_alert(kind, f"{subject} {n}", now - n * MINUTE, quote=subject), id=f"{kind}{n}")
         for kind in (AlertKind.MAILBOX, AlertKind.ENDPOINT, AlertKind.QUIET) for n, subject in enumerate(HOSTILE)
     ]
-    client.ledger.tell_alerts(hostile, [], now, announcer(client.settings))
+    client.ledger.recording.tell_alerts(hostile, [], now, announcer(client.settings))
     demand_harmless(client.get("/incidents").text)
     for alert in hostile:
         answer = client.get(f"/incidents/{alert.id}")
@@ -249,15 +251,16 @@ def test_undo_does_what_its_preview_showed_and_just_what_the_shell_does(desk: We
     assert incident is not None
     with Ledger.connect(f"sqlite:///{copy}") as shell:
         by = Actor("jo", utcnow())
-        list(shell.undo(incident, decider(desk.settings), announcer(desk.settings), by, subject="an incident"))
-        wanted = [(each.recipient, each.state, text(each.grounds)) for each in shell.suppressions()]
-        counted = sorted((each.id, text(each.exclusion)) for each in shell.events())
+        list(shell.suppressions.undo(incident, decider(desk.settings), announcer(desk.settings), by,
+                                     subject="an incident"))
+        wanted = [(each.recipient, each.state, text(each.grounds)) for each in shell.lists.suppressions()]
+        counted = sorted((each.id, text(each.exclusion)) for each in shell.lists.events())
 
     answer = desk.post(path, data=form_of(preview, because="they lost their directory"))
     assert (answer.status_code, answer.headers["location"]) == (303, f"{path_of(desk)}?done=undo")
-    assert [(each.recipient, each.state, text(each.grounds)) for each in desk.ledger.suppressions()] == wanted
-    assert sorted((each.id, text(each.exclusion)) for each in desk.ledger.events()) == counted
-    (done,) = desk.ledger.actions()
+    assert [(each.recipient, each.state, text(each.grounds)) for each in desk.ledger.lists.suppressions()] == wanted
+    assert sorted((each.id, text(each.exclusion)) for each in desk.ledger.lists.events()) == counted
+    (done,) = desk.ledger.log.newest()
     assert (done.action, done.subject, done.count, done.because, done.actor) == (
         "undo", the_alert(desk).id, 60, "they lost their directory", "API token"
     )
@@ -270,24 +273,26 @@ def test_undo_does_what_its_preview_showed_and_just_what_the_shell_does(desk: We
 
 def test_a_free_undo_takes_back_what_was_in_force_and_says_what_is_sent(desk: Web) -> None:
     began = the_alert(desk).since
-    desk.ledger.suppress("dead1n0@gmail.com", "default", Actor("jo", began, "asked"), announce=announcer(desk.settings))
+    desk.ledger.suppressions.suppress(
+        "dead1n0@gmail.com", "default", Actor("jo", began, "asked"), announce=announcer(desk.settings)
+    )
     query = urlencode({"from": (began - 11 * DAY).strftime("%Y-%m-%d"), "to": (began - HOUR).isoformat(),
                        "domain": "gmail.com", "provider": "google.com", "reason": "invalid_recipient"})
     preview = desk.get(f"/undo?{query}").text
     told = said(preview)
     assert "suppressions would end: 0 held (targets never notified), " in told
     assert "× recipient.released to crm-hook" in told
-    before = sum(each.state is State.SUPPRESSED for each in desk.ledger.suppressions())
+    before = sum(each.state is State.SUPPRESSED for each in desk.ledger.lists.suppressions())
     answer = desk.post(f"/undo?{query}", data=form_of(preview, because="a test mailing"))
     assert answer.status_code == 303
-    after = sum(each.state is State.SUPPRESSED for each in desk.ledger.suppressions())
+    after = sum(each.state is State.SUPPRESSED for each in desk.ledger.lists.suppressions())
     (done,) = on_page(desk)
     assert done.count == before - after > 10
     assert "@" not in done.subject
     assert f"{done.count} suppressions ended" in said(desk.get(answer.headers["location"]).text)
     assert f"{done.count} × recipient.released" in told
     assert sum(item.type.value == "recipient.released" and item.created_at > began
-               for item in desk.ledger.outbox()) >= done.count
+               for item in desk.ledger.lists.outbox()) >= done.count
 
 
 @pytest.mark.parametrize(("query", "told"), [
@@ -320,7 +325,7 @@ def test_what_changed_meanwhile_is_looked_at_again(desk: Web) -> None:
     take(desk, [gone("late", the_alert(desk).since + 3 * HOUR)])
     answer = desk.post(path, data=form)
     assert (answer.status_code, "reload it" in answer.text) == (409, True)
-    assert sum(each.state is State.PENDING for each in desk.ledger.suppressions()) == 61
+    assert sum(each.state is State.PENDING for each in desk.ledger.lists.suppressions()) == 61
 
 
 def test_many_are_counted_by_hand_and_too_many_are_for_the_shell(desk: Web, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -346,7 +351,7 @@ def test_what_a_link_brings_is_one_word_of_the_command() -> None:
 def test_one_that_counts_against_nobody_cannot_be_undone(web: Make) -> None:
     client, now = web(), utcnow()
     alert = an_alert(AlertKind.MAILBOX, "returns", now)
-    client.ledger.tell_alerts([alert], [], now, announcer(client.settings))
+    client.ledger.recording.tell_alerts([alert], [], now, announcer(client.settings))
     assert "Undo…" not in client.get(f"/incidents/{alert.id}").text
     assert client.get(f"/incidents/{alert.id}/undo").status_code == 409
 
@@ -380,7 +385,7 @@ def test_in_watch_only_mode_nobody_is_told(desk: Web) -> None:
 def test_a_flood_tells_what_is_held_and_is_decided_at_once(web: Make) -> None:
     client, began = web(), utcnow() - HOUR
     client.settings = replace(client.settings, webhooks=(HOOK,), policy=POLICY)
-    client.ledger.record(
+    client.ledger.recording.record(
         page(*(bounce(f"f{n}", f"good{n}@d{n}.example", at=began.replace(minute=0)) for n in range(60))),
         partial(really_decide, settings=POLICY), announcer(client.settings), POLICY,
     )
@@ -396,6 +401,6 @@ def test_a_flood_tells_what_is_held_and_is_decided_at_once(web: Make) -> None:
     assert "Unusual number of unproven reports" in overview
     assert "10 suppressions are held until you decide; targets not notified." in overview
     assert "Flood" in said(client.get("/incidents").text)
-    held = [each for each in client.ledger.suppressions() if each.state is State.PENDING]
+    held = [each for each in client.ledger.lists.suppressions() if each.state is State.PENDING]
     where = client.get(f"/recipients/{client.ledger.names.name(held[0].recipient)}")
     assert "nothing proves that the report is about our mail" in said(where.text)

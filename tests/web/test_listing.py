@@ -14,8 +14,8 @@ from starlette.exceptions import HTTPException
 from starlette.responses import StreamingResponse
 
 from bounce_watcher.config import Settings
-from bounce_watcher.ledger.lists.browse import Choice, Facets, FilterField
-from bounce_watcher.ledger.lists.paging import Page, PagePosition
+from bounce_watcher.ledger.db.paging import Page, PagePosition
+from bounce_watcher.ledger.db.query import Choice, Facets, FilterField
 from bounce_watcher.ledger.sessions import Role
 from bounce_watcher.model.neutral import from_csv, is_unsafe
 from bounce_watcher.web.context import WebContext

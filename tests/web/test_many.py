@@ -43,7 +43,7 @@ TELLING_NOBODY: dict[str, Callable[[Web], str]] = {
 
 def pause(client: Web, *names: str) -> None:
     for name in names:
-        assert client.ledger.pause(name, Actor("jo", utcnow(), "they move"))
+        assert client.ledger.outbox.pause(name, Actor("jo", utcnow(), "they move"))
 
 
 @pytest.mark.parametrize("path", TELLING.values(), ids=TELLING)

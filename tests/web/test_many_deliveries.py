@@ -46,8 +46,8 @@ def test_retry_of_all_of_a_target_uses_it_again(desk: Web) -> None:
     assert "3 dead letters would be due at once." in preview
     assert "crm-hook is enabled again, whatever it answered before" in preview
     assert desk.post("/outbox/retry?target=crm-hook", data=form_of(preview)).status_code == 303
-    assert desk.ledger.disabled_endpoints() == {}
-    assert [item.state for item in desk.ledger.outbox()].count(OutboxState.DUE) == 5
+    assert desk.ledger.lists.disabled_endpoints() == {}
+    assert [item.state for item in desk.ledger.lists.outbox()].count(OutboxState.DUE) == 5
     assert [(done.action, done.subject, done.count) for done in on_page(desk)] == [("retry", "crm-hook", 3)]
     assert desk.get("/outbox/retry?target=crm-hook").status_code == 409
 
@@ -61,7 +61,7 @@ def test_dismiss_of_all_of_a_target_needs_a_reason(desk: Web) -> None:
     assert state_of(desk.ledger) == before
     result = desk.post(path, data=form_of(preview, because="the list is gone"))
     assert result.status_code == 303
-    assert [item.state for item in desk.ledger.outbox()].count(OutboxState.DISCARDED) == 5
+    assert [item.state for item in desk.ledger.lists.outbox()].count(OutboxState.DISCARDED) == 5
     assert "5 deliveries are dismissed." in words(desk.get(result.headers["location"]).text)
 
 
@@ -120,7 +120,7 @@ def test_all_that_a_filter_shows_is_retried_or_dismissed(
             each: wanted if each in chosen else item.state for each, item in before.items()
         }
         assert f"{len(chosen)} deliver" in words(desk.get(result.headers["location"]).text)
-        done = desk.ledger.actions(limit=1)[0]
+        done = desk.ledger.log.newest(limit=1)[0]
         assert (done.count, done.because) == (len(chosen), "the list is mended")
 
 
@@ -136,7 +136,7 @@ def test_what_came_meanwhile_is_looked_at_again(desk: Web) -> None:
     old = form_of(desk.get(path).text, because="x")
     tell(desk, "g")
     assert desk.post(path, data=old).status_code == 409
-    assert OutboxState.DISCARDED not in [item.state for item in desk.ledger.outbox()]
+    assert OutboxState.DISCARDED not in [item.state for item in desk.ledger.lists.outbox()]
 
 
 def test_so_many_at_once_and_no_more(desk: Web, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -154,11 +154,11 @@ def test_a_retry_of_a_filter_uses_disabled_targets_again(desk: Web) -> None:
     preview = desk.get(path).text
     assert "crm-hook is enabled again, whatever it answered before." in words(preview)
     desk.post(path, data=form_of(preview, because="x"))
-    assert desk.ledger.disabled_endpoints() == {}
+    assert desk.ledger.lists.disabled_endpoints() == {}
 
 
 def test_what_lost_its_content_can_only_be_dismissed(desk: Web) -> None:
-    desk.ledger.forget("a@example.org", BY)
+    desk.ledger.privacy.forget("a@example.org", BY)
     for path in ("/outbox/shown/retry?state=dead", "/outbox/retry?target=crm-hook"):
         text = desk.get(path).text
         assert "2 dead letters would be due at once." in text
@@ -177,14 +177,14 @@ def overtake(desk: Web, *letters: str) -> None:
     """A newer state of these is taken."""
     for letter in letters:
         by = Actor("jo", utcnow(), "back")
-        desk.ledger.release(f"{letter}@example.org", None, by, announce=announcer(desk.settings))
+        desk.ledger.suppressions.release(f"{letter}@example.org", None, by, announce=announcer(desk.settings))
     answer(desk, "crm-hook", *[DELIVERED] * (1 + len(letters)))  # f, which waits, before them
 
 
 @pytest.mark.parametrize("path", WAYS)
 def test_a_retry_counts_what_it_sends(desk: Web, path: str) -> None:
     overtake(desk, "a")
-    desk.ledger.forget("b@example.org", BY)
+    desk.ledger.privacy.forget("b@example.org", BY)
     preview = desk.get(path).text
     assert "1 dead letter would be due at once." in words(preview)
     assert "1 delivery would be marked as superseded by a newer state." in words(preview)
@@ -193,8 +193,8 @@ def test_a_retry_counts_what_it_sends(desk: Web, path: str) -> None:
     assert "a@example.org" not in preview
     result = desk.post(path, data=form_of(preview, because="x"))
     assert "1 delivery is due again" in words(desk.get(result.headers["location"]).text)
-    assert [done.count for done in desk.ledger.actions(limit=1)] == [1]
-    states = [item.state for item in desk.ledger.outbox() if item.type is NoticeType.SUPPRESSED]
+    assert [done.count for done in desk.ledger.log.newest(limit=1)] == [1]
+    states = [item.state for item in desk.ledger.lists.outbox() if item.type is NoticeType.SUPPRESSED]
     assert states[:3] == [OutboxState.SUPERSEDED, OutboxState.DEAD, OutboxState.DUE]
 
 
@@ -206,7 +206,7 @@ def test_a_retry_of_nothing_but_what_was_replaced_sends_nothing(desk: Web, path:
     assert "Retry: sends nothing" in preview
     assert "0 deliver" not in words(preview)
     assert desk.post(path, data=form_of(preview, because="x")).status_code == 303
-    assert OutboxState.DEAD not in [item.state for item in desk.ledger.outbox()]
+    assert OutboxState.DEAD not in [item.state for item in desk.ledger.lists.outbox()]
     assert desk.get(path).status_code == 409
 
 
@@ -214,7 +214,7 @@ def test_of_a_target_with_too_many_it_is_said_that_it_may_be_fewer(desk: Web, mo
     assert "At most: those without" not in desk.get(WAYS[0]).text
     for module in (many_deliveries, deliveries):
         monkeypatch.setattr(module, "MOST_COUNTED", 2)
-    desk.ledger.forget("a@example.org", BY)
+    desk.ledger.privacy.forget("a@example.org", BY)
     preview = desk.get(WAYS[0]).text
     assert "3 dead letters would be due at once." in preview
     assert "At most: those without content or superseded are skipped" in preview
@@ -223,7 +223,7 @@ def test_of_a_target_with_too_many_it_is_said_that_it_may_be_fewer(desk: Web, mo
 
 
 def test_a_target_that_wanted_no_more_is_used_again(desk: Web) -> None:
-    desk.ledger.discard(BY, ids=[item.id for item in desk.ledger.outbox(OutboxFilter(OutboxState.DEAD))])
+    desk.ledger.outbox.discard(BY, ids=[item.id for item in desk.ledger.lists.outbox(OutboxFilter(OutboxState.DEAD))])
     answer(desk, "crm-hook", GONE)
     assert "Enable again…" in desk.get("/outbox").text
     preview = desk.get(WAYS[0]).text
@@ -232,6 +232,6 @@ def test_a_target_that_wanted_no_more_is_used_again(desk: Web) -> None:
     assert "0 deliver" not in words(preview)
     assert "Deliveries already waiting for crm-hook." in preview
     result = desk.post(WAYS[0], data=form_of(preview))
-    assert desk.ledger.disabled_endpoints() == {}
+    assert desk.ledger.lists.disabled_endpoints() == {}
     told = words(desk.get(result.headers["location"]).text)
     assert "No dead letters to retry; crm-hook is enabled." in told

@@ -181,8 +181,8 @@ def test_suppressions_and_outbox(at: Web, monkeypatch: pytest.MonkeyPatch) -> No
     for n in range(3):
         record(at.ledger, page(bounce(f"m{n}", f"u{n}@example.org", at=day(n))),
                Platform(targets=("shop",), now=NOON - timedelta(minutes=3 - n)))
-    [item] = at.ledger.lease("shop", NOON, LEASE, 1)
-    at.ledger.conclude([(item, Attempt(Disposition.DEAD, "400"))], NOON)
+    [item] = at.ledger.outbox.lease("shop", NOON, LEASE, 1)
+    at.ledger.outbox.conclude([(item, Attempt(Disposition.DEAD, "400"))], NOON)
     assert of(read(at), "suppressions", state="suppressed") == 0, "counted a moment ago"
     later = NOON + metrics.FRESH
     monkeypatch.setattr(metrics, "utcnow", lambda: later)
@@ -193,7 +193,7 @@ def test_suppressions_and_outbox(at: Web, monkeypatch: pytest.MonkeyPatch) -> No
     assert of(figures, "outbox_dead", target="shop") == 1
     assert of(figures, "outbox_oldest_due_seconds", target="shop") == 2 * 60 + metrics.FRESH.total_seconds()
     assert of(figures, "outbox_disabled", target="shop") == of(figures, "outbox_paused", target="shop") == 0
-    at.ledger.pause("shop", Actor("petra", NOON, "moves"))
+    at.ledger.outbox.pause("shop", Actor("petra", NOON, "moves"))
     later += metrics.FRESH
     assert of(read(at), "outbox_paused", target="shop") == 1
 
@@ -217,5 +217,5 @@ def test_a_ledger_that_is_away_hides_nothing_else(at: Web) -> None:
 
 def test_no_figure_tells_an_address(at: Web) -> None:
     by = Actor("jo", datetime(2026, 3, 1, tzinfo=UTC), "asked")
-    at.ledger.suppress("someone@example.org", "news", by, announce=Platform(targets=("shop",)))
+    at.ledger.suppressions.suppress("someone@example.org", "news", by, announce=Platform(targets=("shop",)))
     assert "@" not in at.get("/metrics").text

@@ -32,24 +32,28 @@ def nothing(_: Web) -> None:
 
 def release_some(client: Web) -> None:
     for number in range(13):
-        assert client.ledger.release(f"good{number}@gmail.com", None, by(), announce=announcer(client.settings)) == 1
+        assert client.ledger.suppressions.release(
+            f"good{number}@gmail.com", None, by(), announce=announcer(client.settings)
+        ) == 1
 
 
 def suppress_some(client: Web) -> None:
     for number in range(5):
-        client.ledger.suppress(f"good{number}@gmail.com", "default", by(), announce=announcer(client.settings))
+        client.ledger.suppressions.suppress(
+            f"good{number}@gmail.com", "default", by(), announce=announcer(client.settings)
+        )
 
 
 def forget_some(client: Web) -> None:
     for number in range(3):
-        client.ledger.forget(f"good{number}@gmail.com", by())
+        client.ledger.privacy.forget(f"good{number}@gmail.com", by())
 
 
 def undo_it(client: Web) -> None:
     incident = Incident.of(the_alert(client))
     assert incident is not None
     settings = client.settings
-    list(client.ledger.undo(incident, decider(settings), announcer(settings), by(), subject="x"))
+    list(client.ledger.suppressions.undo(incident, decider(settings), announcer(settings), by(), subject="x"))
 
 
 def everything(client: Web) -> None:
@@ -60,7 +64,9 @@ def everything(client: Web) -> None:
 
 def release_some_of_the_rest(client: Web) -> None:
     for number in range(10, 20):
-        assert client.ledger.release(f"good{number}@gmail.com", None, by(), announce=announcer(client.settings)) == 1
+        assert client.ledger.suppressions.release(
+            f"good{number}@gmail.com", None, by(), announce=announcer(client.settings)
+        ) == 1
 
 
 ACTS: tuple[Callable[[Web], None], ...] = (
@@ -76,11 +82,11 @@ def number_in(text: str, pattern: str) -> int:
 @pytest.mark.parametrize("act", ACTS, ids=lambda act: act.__name__)
 def test_after_each_act_all_numbers_are_those_of_the_ledger(desk: Web, act: Callable[[Web], None]) -> None:  # noqa: F811
     act(desk)
-    standing = list(desk.ledger.suppressions(SuppressionFilter()))
+    standing = list(desk.ledger.lists.suppressions(SuppressionFilter()))
     held = sum(each.state is State.PENDING for each in standing)
     suppressed = sum(each.state is State.SUPPRESSED for each in standing)
     alert = the_alert(desk)
-    assert alert.still_held == held == desk.ledger.incidents.held_numbers(alert.id).held
+    assert alert.still_held == held == desk.ledger.browsing.incidents.held_numbers(alert.id).held
     overview = said(desk.get("/").text)
     assert number_in(overview, r"Held (\d+) address") == held, "the tile"
     assert number_in(overview, r"(\d+) suppressions? (?:is|are) held") == held, "the notice"

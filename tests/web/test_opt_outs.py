@@ -53,7 +53,7 @@ def recipient(client: Web, address: str) -> str:
 
 
 def chosen(client: Web, digest: str) -> str:
-    return next(f"{PATH}/{each.id}" for each in client.ledger.all_opt_outs() if each.message_digest == digest)
+    return next(f"{PATH}/{each.id}" for each in client.ledger.review.opt_outs() if each.message_digest == digest)
 
 
 def sent(client: Web, path: str, **more: str) -> int:
@@ -143,7 +143,7 @@ def test_all_are_marked_as_done_but_none_that_came_since(desk: Web) -> None:
 def test_the_group_is_no_wording_to_set_aside_or_to_make_a_rule_of(desk: Web) -> None:
     for path in ("aside", "up"):
         assert desk.get(f"{PATH}/{path}").status_code == 404
-    assert len(list(desk.ledger.all_opt_outs())) == 3
+    assert len(list(desk.ledger.review.opt_outs())) == 3
 
 
 def test_who_may_only_look_changes_nothing(web: Callable[..., Web]) -> None:
@@ -155,7 +155,7 @@ def test_who_may_only_look_changes_nothing(web: Callable[..., Web]) -> None:
     assert "You can't make changes" in text
     held = fields_of(text, path)
     assert client.post(path, headers=cookies, data=held).status_code == 403
-    assert len(list(client.ledger.all_opt_outs())) == 1
+    assert len(list(client.ledger.review.opt_outs())) == 1
 
 
 def test_hostile_mail_shows_harmlessly(web: Callable[..., Web]) -> None:

@@ -138,10 +138,10 @@ def test_answers_of_targets_are_shown_harmless(web: Make) -> None:
         tell(client, [f"{n}"])
         answer(client, "crm-hook", dead(text))
     demand_harmless(client.get("/outbox").text)
-    for item in client.ledger.outbox():
+    for item in client.ledger.lists.outbox():
         demand_harmless(client.get(f"/outbox/{item.id}").text)
         demand_harmless(client.get(f"/outbox/{item.id}/dismiss").text)
-    for text in (item.last_answer or "" for item in client.ledger.outbox()):
+    for text in (item.last_answer or "" for item in client.ledger.lists.outbox()):
         query = urlencode({"target": "crm-hook", "error": error_of(text)})
         for what in ("retry", "dismiss"):
             preview = client.get(f"/outbox/{what}?{query}")
@@ -170,17 +170,17 @@ def pause(client: Web, because: str = "moves to another host") -> None:
 
 
 def test_a_target_is_paused_after_a_preview_with_a_reason(desk: Web) -> None:
-    path, before = "/outbox/pause?target=crm-hook", list(desk.ledger.outbox())
+    path, before = "/outbox/pause?target=crm-hook", list(desk.ledger.lists.outbox())
     preview = desk.get(path).text
     assert "2 waiting deliveries now. Nothing is lost" in preview
     assert "Nothing has changed yet." in preview
     assert desk.post(path, data=form_of(preview)).status_code == 422
-    assert desk.ledger.paused() == {}
+    assert desk.ledger.outbox.paused() == {}
     pause(desk)
-    ((target_name, paused),) = desk.ledger.paused().items()
+    ((target_name, paused),) = desk.ledger.outbox.paused().items()
     assert (target_name, paused.by, paused.because) == ("crm-hook", "API token", "moves to another host")
-    assert desk.ledger.lease("crm-hook", utcnow() + timedelta(days=1), LEASE, 9) == []
-    assert list(desk.ledger.outbox()) == before
+    assert desk.ledger.outbox.lease("crm-hook", utcnow() + timedelta(days=1), LEASE, 9) == []
+    assert list(desk.ledger.lists.outbox()) == before
     text = desk.get("/outbox?done=pause&on=crm-hook").text
     assert "crm-hook is paused: nothing is sent until it is resumed." in words(text)
     told = words(section(text, "targets"))
@@ -202,8 +202,8 @@ def test_a_paused_target_is_resumed_and_nothing_was_lost(desk: Web) -> None:
     assert "2 waiting deliveries: sent from now on." in words(preview)
     assert desk.post(path, data={**form_of(preview), "seen": "0" * 32}).status_code == 409
     assert desk.post(path, data=form_of(preview)).status_code == 303
-    assert desk.ledger.paused() == {}
-    assert len(desk.ledger.lease("crm-hook", utcnow() + timedelta(days=1), LEASE, 9)) == 2
+    assert desk.ledger.outbox.paused() == {}
+    assert len(desk.ledger.outbox.lease("crm-hook", utcnow() + timedelta(days=1), LEASE, 9)) == 2
     assert [done.action for done in on_page(desk)] == ["resume", "pause"]
     assert desk.get("/outbox/pause?target=none").status_code == 404
 
@@ -247,7 +247,7 @@ def test_a_retry_says_that_a_paused_target_is_sent_nothing(desk: Web, path: str,
     assert desk.post(path, data=form_of(old, because="x")).status_code == 409, "the pause was not seen"
     result = desk.post(path, data=form_of(preview, because="x"))
     assert f"{told} {PAUSED}" in words(desk.get(result.headers["location"]).text)
-    assert desk.ledger.lease("crm-hook", utcnow() + timedelta(days=1), LEASE, 9) == []
+    assert desk.ledger.outbox.lease("crm-hook", utcnow() + timedelta(days=1), LEASE, 9) == []
 
 
 @pytest.mark.parametrize(("query", "sent", "told"), [
@@ -373,10 +373,10 @@ def test_a_test_sends_one_event_and_tells_the_answer(desk: Web, status: int, bod
     with receiver(status, body) as (url, got):
         hook = replace(target("crm-hook", url), allow_hosts=frozenset({"127.0.0.1"}))
         desk.settings = replace(desk.settings, webhooks=(hook,))
-        before = list(desk.ledger.outbox())
+        before = list(desk.ledger.lists.outbox())
         result = desk.post("/outbox/test", data={"csrf": csrf_of(desk.get("/outbox").text), "target": "crm-hook"})
     assert [each["type"] for each in got] == ["endpoint.test"]
-    assert list(desk.ledger.outbox()) == before, "nothing goes into the outbox"
+    assert list(desk.ledger.lists.outbox()) == before, "nothing goes into the outbox"
     text = desk.get(result.headers["location"]).text
     demand_harmless(text)
     assert told in words(text)

@@ -65,7 +65,7 @@ def told(client: Web, link: str) -> int:
         and ("stream" not in wanted or event.stream in wanted["stream"])
         and ("provider" not in wanted or provider(event) in wanted["provider"])
         and ("campaign" not in wanted or (event.sending or "") in wanted["campaign"])
-        for event in client.ledger.events()
+        for event in client.ledger.lists.events()
     )
 
 
@@ -132,7 +132,9 @@ def test_rates_are_told_only_where_it_is_known_what_was_sent(web: Make) -> None:
     today = utcnow().date()
     recorded(client, bounces(120))
     assert tile(page(client, "/"), "Bounces")[1].endswith("No rate: sent counts are not imported.")
-    client.ledger.put_counts([SentCount(today - timedelta(days=n), "news", "gmail.com", 100) for n in range(60)])
+    client.ledger.recording.put_counts(
+        [SentCount(today - timedelta(days=n), "news", "gmail.com", 100) for n in range(60)]
+    )
     html = page(client, "/")
     number, text = tile(html, "Bounce rate")
     total = sum(int(row[6]) for row in rows(section(html, "chart")))
@@ -154,7 +156,7 @@ def test_rates_stand_beside_the_published_limits(web: Make) -> None:
     complaints = [replace(event, id=f"c{event.id}", message_digest=f"c{n}", kind=Kind.COMPLAINT, feedback_type="abuse",
                           action=None, bounce_type=None, reason=None) for n, event in enumerate(hard[:2])]
     recorded(client, [*hard, *complaints])
-    client.ledger.put_counts([SentCount(today - timedelta(days=n), "news", "d.example", 200 if n < 5 else 0)
+    client.ledger.recording.put_counts([SentCount(today - timedelta(days=n), "news", "d.example", 200 if n < 5 else 0)
                               for n in range(30)])
     text = words(section(page(client, "/"), "rates"))
     assert "6.0 % 5 % or more" in text
@@ -167,16 +169,16 @@ def test_newly_suppressed_held_and_waiting(web: Make) -> None:
     client, now = web(), utcnow()
     platform = Platform(now=now - timedelta(minutes=42))
     recorded(client, bounces(30, spread=timedelta(days=3)), platform)
-    items = client.ledger.lease("platform", now, LEASE, 2)
-    client.ledger.conclude([(items[0], Attempt(Disposition.DEAD, "400"))], now)
-    client.ledger.conclude([(items[1], Attempt(Disposition.DELIVERED, "204"))], now)
+    items = client.ledger.outbox.lease("platform", now, LEASE, 2)
+    client.ledger.outbox.conclude([(items[0], Attempt(Disposition.DEAD, "400"))], now)
+    client.ledger.outbox.conclude([(items[1], Attempt(Disposition.DELIVERED, "204"))], now)
     html = page(client, "/")
     number, text = tile(html, "Newly suppressed")
-    suppressed = {each.recipient for each in client.ledger.suppressions() if each.state is State.SUPPRESSED}
+    suppressed = {each.recipient for each in client.ledger.lists.suppressions() if each.state is State.SUPPRESSED}
     assert number == str(len(suppressed))
     assert "after a complaint" in text
     assert tile(html, "Held") == ("0", "addresses, 0 incidents")
-    due = client.ledger.stock().queues["platform"].due
+    due = client.ledger.browsing.stock().queues["platform"].due
     assert tile(html, "Deliveries waiting") == (str(due), "oldest 42 min; 1 dead letter")
 
 
@@ -226,8 +228,8 @@ def test_all_trouble_at_once_is_told_the_worst_first(web: Make) -> None:
     })
     platform = Platform(now=now - timedelta(hours=2))
     recorded(client, bounces(30, spread=timedelta(days=1)), platform)
-    (item,) = client.ledger.lease("platform", now, LEASE, 1)
-    client.ledger.conclude([(item, Attempt(Disposition.DEAD, "400"))], now)
+    (item,) = client.ledger.outbox.lease("platform", now, LEASE, 1)
+    client.ledger.outbox.conclude([(item, Attempt(Disposition.DEAD, "400"))], now)
     html = section(page(client, "/"), "now")
     colours = re.findall(r'class="notice (is-\w+)"', html)
     assert colours == sorted(colours, key=["is-bad", "is-hold", "is-warn", "is-info"].index)
@@ -261,7 +263,7 @@ def test_a_mailbox_that_nothing_comes_to_any_more_is_told_and_a_young_one_is_not
     assert "the longest usual pause was 6 h" in told
     assert re.findall(r"No incoming mail in (\w+)", told) == ["returns"]
     alert = an_alert(AlertKind.QUIET, "returns", now - timedelta(days=4))
-    client.ledger.tell_alerts([alert], [], now, Platform())
+    client.ledger.recording.tell_alerts([alert], [], now, Platform())
     html = section(page(client, "/"), "now")
     assert links(html, f"/incidents/{alert.id}")
     assert words(html).count("No incoming mail in") == 1
@@ -270,7 +272,7 @@ def test_a_mailbox_that_nothing_comes_to_any_more_is_told_and_a_young_one_is_not
 def test_decisions_say_why_in_short(web: Make) -> None:
     client, now = web(), utcnow()
     recorded(client, [bounce("a", "a@d.example", at=now - timedelta(hours=2))])
-    client.ledger.suppress("b@d.example", "news", Actor("jo", now, "asked by phone"), announce=Platform())
+    client.ledger.suppressions.suppress("b@d.example", "news", Actor("jo", now, "asked by phone"), announce=Platform())
     told_ = [row[1:4] for row in rows(section(page(client, "/"), "decisions"))]
     assert told_[0][0].startswith("b@d.example")
     assert told_[0][1:] == ["Suppressed", "By a person: asked by phone"]

@@ -147,7 +147,7 @@ def test_streams_add_up_to_all_and_quiet_ones_are_listed(web: Make) -> None:
 def test_a_campaign_has_a_rate_where_it_is_known_what_it_sent(web: Make) -> None:
     client = web()
     recorded(client, [*campaign("spring", 40), *campaign("summer", 17)])
-    client.ledger.put_counts([SentCount(utcnow().date(), "news", "gmail.com", 400, "spring")])
+    client.ledger.recording.put_counts([SentCount(utcnow().date(), "news", "gmail.com", 400, "spring")])
     table = {row[0]: row[1:] for row in rows(section(page(client, "/streams/news"), "campaigns"))}
     assert table["spring"][:3] == ["400", "40", "10 %"]
     assert table["summer"][:3] == ["–", "17", "–"]

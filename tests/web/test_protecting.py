@@ -22,13 +22,13 @@ Make = Callable[..., Web]
 
 
 def everything(client: Web) -> object:
-    return state_of(client.ledger), client.ledger.protections()
+    return state_of(client.ledger), client.ledger.lists.protections()
 
 
 def reported(client: Web, address: str, name: str = "e") -> None:
     """A report that suppresses whom nobody protects."""
     event = bounce(name * 32, address, at=utcnow())
-    client.ledger.record(page(event), decider(client.settings), announcer(client.settings))
+    client.ledger.recording.record(page(event), decider(client.settings), announcer(client.settings))
 
 
 def test_protect_keeps_the_rules_off_and_says_what_happens_to_what_stands(desk: Web) -> None:  # noqa: F811
@@ -48,13 +48,13 @@ def test_protect_keeps_the_rules_off_and_says_what_happens_to_what_stands(desk: 
     answer = desk.post(f"{path}/protect", data=form)
     assert (answer.status_code, answer.headers["location"]) == (303, f"{path}?done=protect")
     assert [state for _, state, _ in standing(desk.ledger)] == [State.SUPPRESSED]
-    assert [(each.name, each.actor, each.because) for each in desk.ledger.protections()] == [
+    assert [(each.name, each.actor, each.because) for each in desk.ledger.lists.protections()] == [
         (ANNA, "API token", "our founder")
     ]
     text = desk.get(answer.headers["location"]).text
     assert "It is protected by API token since" in said(text)
     assert "so no rule suppresses it: our founder" in said(text)
-    (done,) = desk.ledger.actions()
+    (done,) = desk.ledger.log.newest()
     assert (done.action, desk.ledger.names.address(done.subject), done.because) == ("protect", ANNA, "our founder")
     assert "Protected by API token: our founder" in said(text)
 
@@ -65,7 +65,7 @@ def test_protect_may_release_in_one_go(desk: Web) -> None:  # noqa: F811
     assert desk.post(f"{path}/protect", data=form).status_code == 303
     assert standing(desk.ledger) == []
     assert told(desk.ledger)[-1] == (NoticeType.RELEASED.value, ANNA, "our founder")
-    assert [done.action for done in desk.ledger.actions()] == ["release", "protect"]
+    assert [done.action for done in desk.ledger.log.newest()] == ["release", "protect"]
     reported(desk, ANNA)
     assert standing(desk.ledger) == []
     before = everything(desk)
@@ -88,15 +88,15 @@ def test_a_domain_is_protected_by_its_addresses_page_by_the_list_and_by_settings
     listed = section(desk.get("/settings?done=protect").text, "protected")
     for part in ("every address of example.org", "every address of gmx.net", "a partner", "Stop protecting…"):
         assert part in said(listed), part
-    assert [done.subject for done in desk.ledger.actions()] == ["@gmx.net", "@example.org"]
+    assert [done.subject for done in desk.ledger.log.newest()] == ["@gmx.net", "@example.org"]
     again = said(desk.get("/protect?domain=gmx.net").text)
     assert "It is protected already, by API token since" in again
     demand_harmless(desk.get("/log").text)
 
 
 def test_the_end_of_it(desk: Web) -> None:  # noqa: F811
-    desk.ledger.protect("@gmx.net", Actor("jo", START, "a partner"))
-    desk.ledger.protect("dora@gmx.net", Actor("jo", START, "our founder"))
+    desk.ledger.suppressions.protect("@gmx.net", Actor("jo", START, "a partner"))
+    desk.ledger.suppressions.protect("dora@gmx.net", Actor("jo", START, "our founder"))
     text = desk.get(path_to(desk, "dora@gmx.net")).text
     (link,) = links(text, "/protected/")
     assert desk.ledger.names.address(link.split("/")[2]) == "dora@gmx.net"
@@ -104,7 +104,7 @@ def test_the_end_of_it(desk: Web) -> None:  # noqa: F811
     assert "Protected by jo since 1 March 2026 at 12:00: our founder." in said(preview)
     form = form_of(preview, because="has left")
     assert desk.post(link, data=form).headers["location"] == "/settings?done=unprotect#protected"
-    assert [each.name for each in desk.ledger.protections()] == ["@gmx.net"]
+    assert [each.name for each in desk.ledger.lists.protections()] == ["@gmx.net"]
     assert desk.post(link, data=form).status_code == 404, "a double click"
     of_domain = links(desk.get(path_to(desk, "dora@gmx.net")).text, "/protected/")
     assert [desk.ledger.names.address(each.split("/")[2]) for each in of_domain] == ["@gmx.net"]
@@ -127,7 +127,7 @@ def test_what_is_no_domain_is_not_protected(desk: Web, path: str, status: int, w
     assert (answer.status_code, words in answer.text) == (status, True)
     form = {"csrf": csrf_of(desk.get("/settings").text), "seen": "x", "because": "x"}
     assert desk.post(path, data=form).status_code == status
-    assert desk.ledger.protections() == []
+    assert desk.ledger.lists.protections() == []
 
 
 @pytest.mark.parametrize(("fields", "status"), [
@@ -145,7 +145,7 @@ def test_who_may_only_look_protects_nobody(desk: Web) -> None:  # noqa: F811
     with_reader(desk)
     hear(desk)
     reader = signed_in(desk, READER)
-    desk.ledger.protect(BEN, Actor("jo", START, "x"))
+    desk.ledger.suppressions.protect(BEN, Actor("jo", START, "x"))
     before = everything(desk)
     assert "Protect…</button>" in desk.get(path_to(desk), headers=reader).text
     end = f"/protected/{desk.ledger.names.name(BEN)}/end"
@@ -157,7 +157,7 @@ def test_who_may_only_look_protects_nobody(desk: Web) -> None:  # noqa: F811
 
 def test_hostile_names_and_reasons_are_shown_harmless(desk: Web) -> None:  # noqa: F811
     for n, each in enumerate(HOSTILE):
-        desk.ledger.protect(f"h{n}{each}@example.org", Actor(each, START, each))
+        desk.ledger.suppressions.protect(f"h{n}{each}@example.org", Actor(each, START, each))
         demand_harmless(desk.get(path_to(desk, f"h{n}{each}@example.org")).text)
         demand_harmless(desk.get(f"/protected/{desk.ledger.names.name(f'h{n}{each}@example.org')}/end").text)
         demand_harmless(desk.get(f"/protect?{urlencode({'domain': each})}").text)
@@ -165,15 +165,15 @@ def test_hostile_names_and_reasons_are_shown_harmless(desk: Web) -> None:  # noq
 
 
 def test_forget_says_that_the_protection_ends(desk: Web) -> None:  # noqa: F811
-    desk.ledger.protect(ANNA, Actor("jo", START, "x"))
+    desk.ledger.suppressions.protect(ANNA, Actor("jo", START, "x"))
     assert "1 protection ends" in said(desk.get(f"{path_to(desk)}/forget").text)
 
 
 def test_the_api_tells_who_protects(desk: Web) -> None:  # noqa: F811
-    desk.ledger.protect("@gmx.net", Actor("jo", START, "a partner"))
+    desk.ledger.suppressions.protect("@gmx.net", Actor("jo", START, "a partner"))
     (row,) = desk.get(f"/api/v1/recipients?recipient={ANNA}").json()["recipients"]
     assert row["protected"] == {"name": "@gmx.net", "by": "jo", "at": "2026-03-01T12:00:00Z", "because": "a partner"}
-    desk.ledger.unprotect("@gmx.net", BY)
+    desk.ledger.suppressions.unprotect("@gmx.net", BY)
     hear(desk, protected_addresses=frozenset({ANNA}))
     (row,) = desk.get(f"/api/v1/recipients?recipient={ANNA}").json()["recipients"]
     assert row["protected"] == {"name": ANNA, "by": "configuration", "at": None, "because": None}

@@ -39,7 +39,7 @@ def take(client: Web, *letters: Letter) -> None:
     raws = [RawMessage("returns/INBOX", postfix(each).encode(), each.at, mailbox="returns") for each in letters]
     records = [record for raw in raws if (record := analyse_one(raw, toolkit).record)]
     assert len(records) == len(letters)
-    client.ledger.record(records, decider(settings), announcer(settings))
+    client.ledger.recording.record(records, decider(settings), announcer(settings))
 
 
 @pytest.fixture
@@ -48,12 +48,12 @@ def desk(web: Make) -> Web:
     client = web()
     hear(client)
     take(client, Letter(9, EDDA, f"550 5.1.1 <{EDDA}>: a glass onion", START))
-    assert [each.state for each in client.ledger.suppressions()] == [State.SUPPRESSED]
+    assert [each.state for each in client.ledger.lists.suppressions()] == [State.SUPPRESSED]
     return client
 
 
 def the_event(client: Web) -> BounceEvent:
-    (event,) = client.ledger.events(EventFilter(EDDA))
+    (event,) = client.ledger.lists.events(EventFilter(EDDA))
     return event
 
 
@@ -78,9 +78,9 @@ def test_it_shows_both_verdicts_and_writes_the_new_one_as_reclassify_does(desk: 
     event = the_event(desk)
     assert (event.reason, event.rule) == ("mailbox_full", "own.strange")
     assert (formerly(event.formerly) or "").startswith(f"hard invalid_recipient by {rule} until ")
-    assert list(desk.ledger.suppressions()) == []
-    assert [item.type for item in desk.ledger.outbox()][-1] is NoticeType.RELEASED
-    (done,) = desk.ledger.actions()
+    assert list(desk.ledger.lists.suppressions()) == []
+    assert [item.type for item in desk.ledger.lists.outbox()][-1] is NoticeType.RELEASED
+    (done,) = desk.ledger.log.newest()
     assert (done.action, done.subject, done.count, done.because) == ("reread", event.id, 1, "a rule of ours")
     result = desk.get(answer.headers["location"]).text
     assert "1 verdict corrected, with all consequences. Why: a rule of ours" in said(result)
@@ -122,7 +122,7 @@ def test_a_mail_that_breaks_the_analysis_changes_nothing(desk: Web, monkeypatch:
 def test_without_its_mail_the_button_is_off_and_says_why(desk: Web) -> None:
     path = f"/events/{the_event(desk).id}"
     form = form_of(desk.get(f"/recipients/{desk.ledger.names.name(EDDA)}/release").text, because="x")
-    desk.ledger.purge(day(900))
+    desk.ledger.history.purge_raw(day(900))
     text = desk.get(path).text
     assert "Reclassify…</button>" in text
     assert "The message is no longer stored, so it can't be reclassified." in said(text)

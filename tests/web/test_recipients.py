@@ -44,7 +44,7 @@ def desk(web: Make) -> Web:
     client = web()
     hear(client)
     both = page(bounce("a" * 32, ANNA, at=day(1)), bounce("b" * 32, BEN, at=day(2)))
-    client.ledger.record(both, decide, announcer(client.settings))
+    client.ledger.recording.record(both, decide, announcer(client.settings))
     return client
 
 
@@ -53,12 +53,12 @@ def path_to(client: Web, address: str = ANNA) -> str:
 
 
 def standing(ledger: Ledger, address: str = ANNA) -> list[tuple[str, State, str]]:
-    standing = (each for each in ledger.suppressions() if each.recipient == address)
+    standing = (each for each in ledger.lists.suppressions() if each.recipient == address)
     return [(each.stream, each.state, text(each.grounds)) for each in standing]
 
 
 def told(ledger: Ledger) -> list[tuple[str, str | None, object]]:
-    items = [item for item in ledger.outbox() if item.type.value.startswith("recipient.")]
+    items = [item for item in ledger.lists.outbox() if item.type.value.startswith("recipient.")]
     return [(item.type.value, item.recipient, json.loads(item.body)["data"]["because"]) for item in items]
 
 
@@ -69,8 +69,9 @@ def form_of(text: str, **fields: str) -> dict[str, str]:
 def state_of(ledger: Ledger) -> object:
     """All that an action could change."""
     return (
-        list(ledger.suppressions()), list(ledger.events()), [replace(item) for item in ledger.outbox()],
-        list(ledger.actions()), ledger.recipients(ANNA),
+        list(ledger.lists.suppressions()), list(ledger.lists.events()),
+        [replace(item) for item in ledger.lists.outbox()],
+        list(ledger.log.newest()), ledger.lists.recipients(ANNA),
     )
 
 
@@ -103,7 +104,7 @@ def test_an_address_that_was_never_seen(desk: Web) -> None:
 
 def test_one_who_only_refused_the_sender_is_active(desk: Web) -> None:
     blocked = bounce("c" * 32, "carl@outlook.com", at=day(3), reason=Reason.BAD_REPUTATION)
-    desk.ledger.record(page(blocked), decide, announcer(desk.settings))
+    desk.ledger.recording.record(page(blocked), decide, announcer(desk.settings))
     text = desk.get(path_to(desk, "carl@outlook.com")).text
     assert "Still active. Microsoft refused our server (reputation), not this address." in text
     assert "Release…" not in text
@@ -120,14 +121,14 @@ def test_whether_it_is_only_this_address(desk: Web) -> None:
     now = datetime.now(UTC)
     for n in range(40):
         event = bounce(f"{n:032x}", f"u{n}@gmx.net", at=now - timedelta(hours=n % 20))
-        desk.ledger.record(page(event), decide, announcer(desk.settings))
+        desk.ledger.recording.record(page(event), decide, announcer(desk.settings))
     text = desk.get(path_to(desk, "u1@gmx.net")).text
     assert ">40 reports</a> of “mailbox does not exist” in the last 7 days; 0 in the 7 days before (new)" in text
     assert "Unusual" in text
 
 
 def test_the_list_finds_by_state_and_downloads_the_same(desk: Web) -> None:
-    desk.ledger.release(BEN, None, Actor("jo", day(5), "back"), announce=announcer(desk.settings))
+    desk.ledger.suppressions.release(BEN, None, Actor("jo", day(5), "back"), announce=announcer(desk.settings))
     text = desk.get("/recipients").text
     assert "<h1 tabindex=\"-1\">2 recipients</h1>" in text
     assert text.index(BEN) < text.index(ANNA), "latest change first"
@@ -163,7 +164,7 @@ def test_release_changes_what_the_preview_showed_and_tells_it(desk: Web) -> None
     assert standing(desk.ledger) == []
     assert told(desk.ledger)[-1] == ("recipient.released", ANNA, "mailbox works again")
     assert standing(desk.ledger, BEN) != []
-    (done,) = desk.ledger.actions()
+    (done,) = desk.ledger.log.newest()
     assert (done.action, done.actor, done.count, done.because) == ("release", "API token", 1, "mailbox works again")
     result = desk.get(answer.headers["location"]).text
     assert "<strong>Released by hand</strong>" in result
@@ -174,13 +175,13 @@ def test_release_changes_what_the_preview_showed_and_tells_it(desk: Web) -> None
 def test_release_does_just_what_the_shell_does(desk: Web, web: Make) -> None:
     """The same call, so the same steps, records and notices."""
     now = datetime.now(UTC)
-    desk.ledger.release(BEN, None, Actor("jo", now, "why"), announce=announcer(desk.settings))
+    desk.ledger.suppressions.release(BEN, None, Actor("jo", now, "why"), announce=announcer(desk.settings))
     path = path_to(desk)
     desk.post(f"{path}/release", data=form_of(desk.get(f"{path}/release").text, because="why"))
 
     def without_who(address: str) -> list[tuple[object, ...]]:
-        steps = desk.ledger.course(address, "default")
-        notices = [item for item in desk.ledger.outbox() if item.recipient == address]
+        steps = desk.ledger.history.course(address, "default")
+        notices = [item for item in desk.ledger.lists.outbox() if item.recipient == address]
         return [*((step.state, step.by, text(step.grounds)) for step in steps),
                 *((item.type, item.sequence, item.state, item.target) for item in notices)]
 
@@ -190,7 +191,7 @@ def test_release_does_just_what_the_shell_does(desk: Web, web: Make) -> None:
 def test_a_complaint_is_released_only_with_a_proof_and_cancel_comes_first(desk: Web) -> None:
     complaint = bounce("c" * 32, "c@yahoo.com", reason=None, action=None, feedback_type="abuse")
     complaint = replace(complaint, kind=complaint.kind.COMPLAINT)
-    desk.ledger.record(page(complaint), decide, announcer(desk.settings))
+    desk.ledger.recording.record(page(complaint), decide, announcer(desk.settings))
     preview = desk.get(f"{path_to(desk, 'c@yahoo.com')}/release").text
     assert "Proof that the recipient wants this mail" in preview
     assert preview.index(">Cancel<") < preview.index("Release in 1 stream")
@@ -208,7 +209,7 @@ def test_suppress_by_hand_until_a_day(desk: Web) -> None:
         preview, because="asked by phone", stream="default", until=until.isoformat()
     ))
     assert answer.status_code == 303
-    (found,) = [each for each in desk.ledger.suppressions() if each.recipient == "dora@example.org"]
+    (found,) = [each for each in desk.ledger.lists.suppressions() if each.recipient == "dora@example.org"]
     assert (found.source, text(found.grounds), found.until) == (
         SuppressionSource.MANUAL, "asked by phone", datetime(until.year, until.month, until.day, tzinfo=UTC)
     )
@@ -235,11 +236,13 @@ def test_a_form_that_is_filled_in_wrongly_changes_nothing(
 def test_what_changed_meanwhile_is_looked_at_again(desk: Web) -> None:
     path = path_to(desk)
     form = form_of(desk.get(f"{path}/release").text, because="why")
-    desk.ledger.suppress(ANNA, "other", Actor("jo", day(9), "complained"), announce=announcer(desk.settings))
+    desk.ledger.suppressions.suppress(
+        ANNA, "other", Actor("jo", day(9), "complained"), announce=announcer(desk.settings)
+    )
     answer = desk.post(f"{path}/release", data=form)
     assert answer.status_code == 409
     assert len(standing(desk.ledger)) == 2
-    desk.ledger.release(ANNA, None, Actor("jo", day(10), "x"), announce=announcer(desk.settings))
+    desk.ledger.suppressions.release(ANNA, None, Actor("jo", day(10), "x"), announce=announcer(desk.settings))
     assert desk.post(f"{path}/release", data=form).status_code == 409
     assert desk.get(f"{path}/release").status_code == 409
     assert on_page(desk) == []
@@ -247,7 +250,7 @@ def test_what_changed_meanwhile_is_looked_at_again(desk: Web) -> None:
 
 def test_forget_erases_what_it_showed_and_keeps_the_suppression(desk: Web) -> None:
     raw = mail(bounce("e" * 32, "other@example.org"))
-    desk.ledger.record([replace(raw, packed=pack(b"Subject: x\n\nof ANNA@gmx.net"))], decide,
+    desk.ledger.recording.record([replace(raw, packed=pack(b"Subject: x\n\nof ANNA@gmx.net"))], decide,
                        announcer(desk.settings))
     path = path_to(desk)
     preview = desk.get(f"{path}/forget").text
@@ -261,18 +264,18 @@ def test_forget_erases_what_it_showed_and_keeps_the_suppression(desk: Web) -> No
     typed = form_of(preview, because="asked by ANNA@gmx.net", address=" Anna@GMX.net ")
     answer = desk.post(f"{path}/forget", data=typed)
     assert answer.status_code == 303
-    assert [event.recipient for event in desk.ledger.events() if event.recipient == ANNA] == []
-    assert desk.ledger.message("a" * 32) is None
-    assert desk.ledger.message("e" * 32) is None
-    assert [each.state for each in desk.ledger.recipients(ANNA)] == [State.SUPPRESSED]
-    (done,) = desk.ledger.actions()
+    assert [event.recipient for event in desk.ledger.lists.events() if event.recipient == ANNA] == []
+    assert desk.ledger.lists.message("a" * 32) is None
+    assert desk.ledger.lists.message("e" * 32) is None
+    assert [each.state for each in desk.ledger.lists.recipients(ANNA)] == [State.SUPPRESSED]
+    (done,) = desk.ledger.log.newest()
     assert (done.action, done.because) == ("forget", "asked by [forgotten]")
     name = desk.ledger.names.address(done.subject)
-    assert name == desk.ledger.known_as(ANNA)
+    assert name == desk.ledger.lists.known_as(ANNA)
     assert name.startswith("forgotten:"), "the log leads back to nobody"
     release = desk.get(f"{path}/release").text
     assert desk.post(f"{path}/release", data=form_of(release, because="after all")).status_code == 303
-    assert {done.subject for done in desk.ledger.actions()} == {done.subject}
+    assert {done.subject for done in desk.ledger.log.newest()} == {done.subject}
     page_after = desk.get(path).text
     assert "Forgotten. Only this fact" in page_after
     assert "forgotten:" not in page_after
@@ -283,7 +286,7 @@ def test_forget_erases_what_it_showed_and_keeps_the_suppression(desk: Web) -> No
 
 def test_what_takes_long_to_forget_goes_on_without_the_browser(desk: Web, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(jobs, "WAITS", 0.01)
-    go_on, looked, forget = threading.Event(), threading.Event(), desk.ledger.forget
+    go_on, looked, forget = threading.Event(), threading.Event(), desk.ledger.privacy.forget
 
     def slowly(address: str, by: Actor, *, advance: Callable[[int], None]) -> Erased:
         advance(12_000)
@@ -291,7 +294,7 @@ def test_what_takes_long_to_forget_goes_on_without_the_browser(desk: Web, monkey
         assert go_on.wait(20)
         return forget(address, by, advance=advance)
 
-    monkeypatch.setattr(desk.ledger, "forget", slowly)
+    monkeypatch.setattr(desk.ledger.privacy, "forget", slowly)
     path = path_to(desk)
     form = form_of(desk.get(f"{path}/forget").text, because="asked", address=ANNA)
     under_way = desk.post(f"{path}/forget", data=form).headers["location"]
@@ -300,24 +303,24 @@ def test_what_takes_long_to_forget_goes_on_without_the_browser(desk: Web, monkey
     assert "Forgetting an address: 12,000 stored mails searched." in shown
     assert ANNA not in shown
     assert desk.post(f"{path}/forget", data=form).headers["location"] == under_way, "once is enough"
-    assert desk.ledger.actions() == []
+    assert desk.ledger.log.newest() == []
     go_on.set()
     await_works()
     assert desk.get(under_way).headers["location"] == f"{path}?done=forget"
-    assert [done.action for done in desk.ledger.actions()] == ["forget"]
+    assert [done.action for done in desk.ledger.log.newest()] == ["forget"]
 
 
 def test_a_database_that_fails_amid_forgetting_is_told(desk: Web, monkeypatch: pytest.MonkeyPatch) -> None:
     def fails(address: str, by: Actor, *, advance: Callable[[int], None]) -> Erased:
         raise TemporaryFailure("the database is away")
 
-    monkeypatch.setattr(desk.ledger, "forget", fails)
+    monkeypatch.setattr(desk.ledger.privacy, "forget", fails)
     path = path_to(desk)
     form = form_of(desk.get(f"{path}/forget").text, because="asked", address=ANNA)
     broken = desk.get(desk.post(f"{path}/forget", data=form).headers["location"]).text
     assert "Interrupted: the database is away. Completed changes are kept." in words(broken)
     assert f"{path}/forget" in links(broken)
-    assert desk.ledger.actions() == []
+    assert desk.ledger.log.newest() == []
 
 
 def test_in_watch_only_mode_nobody_is_told(desk: Web) -> None:
@@ -362,7 +365,7 @@ def test_who_may_only_look_sees_the_button_and_why_it_is_off(desk: Web, action: 
     form["csrf"] = csrf_of(desk.get(path, headers=actor).text)
     assert desk.post(path, headers=actor, data=form).status_code == 303
     await_works()
-    (done,) = desk.ledger.actions()
+    (done,) = desk.ledger.log.newest()
     assert done.actor.startswith("signed in (")
 
 
@@ -384,7 +387,7 @@ def test_find_leads_to_what_was_asked_for(desk: Web, text: str, where: str) -> N
 
 def test_find_knows_events_and_refuses_what_is_endless_or_forged(desk: Web) -> None:
     csrf = csrf_of(desk.get("/recipients").text)
-    event = next(iter(desk.ledger.events()))
+    event = next(iter(desk.ledger.lists.events()))
     assert desk.post("/find", data={"csrf": csrf, "q": event.id}).headers["location"] == f"/events/{event.id}"
     assert desk.post("/find", data={"csrf": csrf, "q": "x" * 321}).status_code == 422
     assert desk.post("/find", data={"q": ANNA}).status_code == 403

@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 from bounce_watcher.config.rules import DRAFTED
-from bounce_watcher.ledger.lists.browse import Query
+from bounce_watcher.ledger.db.query import Query
 from bounce_watcher.ledger.review.groups import GroupState, group_of, group_of_mail
 from bounce_watcher.model.finding import Kind
 from bounce_watcher.model.ledger import BounceEvent, MessageRecord, Misread, Unread
@@ -157,7 +157,7 @@ def test_mail_that_names_nobody_can_be_set_aside_and_comes_back(desk: Web) -> No
     done = desk.post(f"{path}/aside", data={**held, "a_day": "10", "because": "an old gateway"})
     assert done.status_code == 303
     record(desk.ledger, [replace(odd(7), digest=f"odd7{n}") for n in range(11)])
-    (group,) = [each for each in desk.ledger.all_groups(Query()) if each.kind is Misread.NOTICE]
+    (group,) = [each for each in desk.ledger.review.groups(Query()) if each.kind is Misread.NOTICE]
     assert (group.state, group.mails) == (GroupState.BACK, 13)
 
 
@@ -225,13 +225,13 @@ def test_a_draft_is_tried_saved_and_in_force_for_whoever_reads_the_folder(desk: 
     (rule,) = tomllib.loads((folder(desk) / DRAFTED).read_text())["rule"]
     assert (rule["id"], rule["text"]) == ("own.zorp", ["has been unplugged"])
     assert "u1@gmail.com" not in rule["examples"][0]
-    group = desk.ledger.review_group(GID)
+    group = desk.ledger.review.group(GID)
     assert group is not None
     assert group.state is GroupState.DRAFTED
-    (done,) = desk.ledger.actions()
+    (done,) = desk.ledger.log.newest()
     assert (done.action, done.subject, done.because) == ("saved the rule own.zorp", GID, "seen at the gateway")
     assert "to new mail after the next reload: <code>systemctl" in desk.get(answer.headers["location"]).text
-    assert {each.state for each in desk.ledger.recipients("u1@gmail.com")} == {"active"}
+    assert {each.state for each in desk.ledger.lists.recipients("u1@gmail.com")} == {"active"}
 
 
 def test_what_it_takes_from_other_rules_is_shown_and_must_be_ticked(desk: Web) -> None:
@@ -256,7 +256,7 @@ def test_a_code_that_may_pass_contradicts_a_hard_reason(web: Make) -> None:
         replace(event, diagnostic=(event.diagnostic or "").replace("554 5.0.0", "450 4.0.0"), status="4.0.0", code=450)
         for event in EVENTS
     )))
-    (gid,) = [each.gid for each in client.ledger.all_groups(Query())]
+    (gid,) = [each.gid for each in client.ledger.review.groups(Query())]
     form = csrf_of(client.get(f"/review/{gid}").text)
     text = client.post(f"/review/{gid}/rule", data={**FORM, "csrf": form}).text
     assert "Contradiction:</strong> 6 of the 6" in text
@@ -344,6 +344,6 @@ def test_set_aside_with_a_reason_and_taken_up_again(desk: Web) -> None:
     assert "Reopen…" in text
     preview = desk.get(f"/review/{GID}/up").text
     assert desk.post(f"/review/{GID}/up", data=fields_of(preview, f"/review/{GID}/up")).status_code == 303
-    group = desk.ledger.review_group(GID)
+    group = desk.ledger.review.group(GID)
     assert group is not None
     assert group.state is GroupState.NEW

@@ -36,11 +36,11 @@ BOTH = pytest.mark.parametrize("ruling", ["release", "confirm"])
 
 
 def count(desk: Web, state: State) -> int:  # noqa: F811 - a fixture's value
-    return sum(each.state is state for each in desk.ledger.suppressions())
+    return sum(each.state is state for each in desk.ledger.lists.suppressions())
 
 
 def told(desk: Web, kind: NoticeType) -> int:  # noqa: F811
-    return sum(item.type is kind for item in desk.ledger.outbox())
+    return sum(item.type is kind for item in desk.ledger.lists.outbox())
 
 
 def test_release_all_does_what_the_preview_shows_and_tells_nobody(desk: Web) -> None:  # noqa: F811
@@ -61,7 +61,7 @@ def test_release_all_does_what_the_preview_shows_and_tells_nobody(desk: Web) -> 
     answer = desk.post(f"{path_of(desk)}/release", data=form_of(preview, because="they lost their directory"))
     assert (answer.status_code, answer.headers["location"]) == (303, f"{path_of(desk)}?done=release")
     assert (count(desk, State.PENDING), told(desk, NoticeType.RELEASED)) == (0, heard)
-    (done,) = desk.ledger.actions()
+    (done,) = desk.ledger.log.newest()
     assert (done.action, done.subject, done.count, done.because, done.actor) == (
         "release", the_alert(desk).id, 60, "they lost their directory", "API token"
     )
@@ -83,9 +83,9 @@ def test_confirm_all_suppresses_and_tells_each_and_stays_when_the_incident_ends(
     assert answer.status_code == 303
     assert told(desk, NoticeType.SUPPRESSED) == heard + 60
     assert "60 held addresses are suppressed now. Why: an old list" in said(desk.get(answer.headers["location"]).text)
-    desk.ledger.settle(utcnow() + 3 * DAY, announcer(desk.settings))
+    desk.ledger.recording.settle_alerts(utcnow() + 3 * DAY, announcer(desk.settings))
     assert count(desk, State.PENDING) == 0
-    by_hand = [each for each in desk.ledger.suppressions() if each.source is SuppressionSource.MANUAL]
+    by_hand = [each for each in desk.ledger.lists.suppressions() if each.source is SuppressionSource.MANUAL]
     assert {text(each.grounds) for each in by_hand} == {"confirmed by hand: an old list"}
     assert len(by_hand) == 60
     ended = said(desk.get(path_of(desk)).text)

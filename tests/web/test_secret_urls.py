@@ -31,7 +31,7 @@ def laid_out(client: Web, *, url_is_secret: bool) -> Web:
 @pytest.mark.parametrize("url_is_secret", [True, False])
 def test_nothing_shows_it(web: Make, url_is_secret: bool) -> None:
     client = laid_out(web(), url_is_secret=url_is_secret)
-    found = {item.target: item for item in client.ledger.outbox()}
+    found = {item.target: item for item in client.ledger.lists.outbox()}
     assert items(client.ledger).keys() == {"a"}
     places = ["/settings", *(f"/outbox/{item.id}" for item in found.values()), "/api/v1/outbox",
               *(f"/api/v1/outbox/{item.id}" for item in found.values())]

@@ -48,7 +48,7 @@ def walk(client: Web, path: str, name: str) -> list[Any]:
 
 
 def test_events_page_by_page_are_those_of_the_shell(client: Web) -> None:
-    told = [as_json(event_row(event)) for event in client.ledger.events()]
+    told = [as_json(event_row(event)) for event in client.ledger.lists.events()]
     assert walk(client, "/api/v1/events?limit=2", "events") == told
     assert walk(client, "/api/v1/events?limit=2&newest_first=true", "events") == told[::-1]
 
@@ -65,14 +65,14 @@ def test_events_are_narrowed(client: Web, query: str, wanted: list[str] | None) 
 
 
 def test_suppressions_page_by_page(client: Web) -> None:
-    told = [as_json(suppression_row(each)) for each in client.ledger.suppressions()]
+    told = [as_json(suppression_row(each)) for each in client.ledger.lists.suppressions()]
     assert len(told) == 5
     assert walk(client, "/api/v1/suppressions?limit=2", "suppressions") == told
 
 
 def test_one_item_with_its_tries(client: Web) -> None:
-    (item,) = client.ledger.lease("platform", START, timedelta(minutes=1), 1)
-    client.ledger.conclude([(item, Attempt(Disposition.DEAD, "HTTP 400", took=timedelta(seconds=2)))], START)
+    (item,) = client.ledger.outbox.lease("platform", START, timedelta(minutes=1), 1)
+    client.ledger.outbox.conclude([(item, Attempt(Disposition.DEAD, "HTTP 400", took=timedelta(seconds=2)))], START)
     told = client.get(f"/api/v1/outbox/{item.id}").json()
     assert told["state"] == "dead"
     assert told["tries"] == [{
@@ -89,17 +89,19 @@ def test_a_target_is_paused_and_resumed(client: Web) -> None:
     asked = {"target": "shop", "because": "moves"}
     assert client.post("/api/v1/outbox/pause", json=asked).json() == {"changed": 1}
     assert client.post("/api/v1/outbox/pause", json={**asked, "because": "again"}).json() == {"changed": 0}
-    assert [(name, pause.because) for name, pause in client.ledger.paused().items()] == [("shop", "moves")]
+    assert [(name, pause.because) for name, pause in client.ledger.outbox.paused().items()] == [("shop", "moves")]
     assert client.post("/api/v1/outbox/resume", json={"target": "shop"}).json() == {"changed": 1}
     assert client.post("/api/v1/outbox/resume", json={"target": "shop"}).json() == {"changed": 0}
-    assert client.ledger.paused() == {}
-    assert [(done.action, done.subject) for done in client.ledger.actions()] == [("resume", "shop"), ("pause", "shop")]
+    assert client.ledger.outbox.paused() == {}
+    assert [
+        (done.action, done.subject) for done in client.ledger.log.newest()
+    ] == [("resume", "shop"), ("pause", "shop")]
     assert client.post("/api/v1/outbox/pause", json={"target": "none", "because": "x"}).status_code == 404
     assert client.post("/api/v1/outbox/pause", json={"target": "shop"}).status_code == 422
 
 
 def test_the_outbox_page_by_page(client: Web) -> None:
-    ids = [item.id for item in client.ledger.outbox()]
+    ids = [item.id for item in client.ledger.lists.outbox()]
     assert [row["id"] for row in walk(client, "/api/v1/outbox?limit=2", "outbox")] == ids
     assert client.get("/api/v1/outbox?state=dead").json() == {"outbox": [], "next": None}
 
@@ -151,14 +153,14 @@ def test_what_is_asked_wrongly_is_told_in_one_line(client: Web, path: str, error
 def test_suppress_and_release(client: Web) -> None:
     answer = client.post("/api/v1/suppressions", json={"recipient": "new@example.org", "because": "asked by phone"})
     assert (answer.status_code, answer.json()["source"]) == (201, "manual")
-    assert [text(each.grounds) for each in client.ledger.suppressions(SuppressionFilter("new@example.org"))] == [
+    assert [text(each.grounds) for each in client.ledger.lists.suppressions(SuppressionFilter("new@example.org"))] == [
         "asked by phone"
     ]
     gone = client.ask("DELETE", "/api/v1/suppressions?recipient=new@example.org&because=is%20back")
     assert gone.json() == {"changed": 1}
-    assert list(client.ledger.suppressions(SuppressionFilter("new@example.org"))) == []
+    assert list(client.ledger.lists.suppressions(SuppressionFilter("new@example.org"))) == []
     assert client.ask("DELETE", "/api/v1/suppressions?recipient=new@example.org&because=x").status_code == 404
-    done = client.ledger.actions()
+    done = client.ledger.log.newest()
     assert [(each.actor, each.action, each.because) for each in done] == [
         ("API token", "release", "is back"), ("API token", "suppress", "asked by phone"),
     ]
@@ -169,7 +171,7 @@ def test_a_suppression_may_have_an_end(client: Web) -> None:
     until = (datetime.now(UTC) + timedelta(days=30)).replace(microsecond=0)
     asked = {"recipient": "new@example.org", "because": "for a month", "until": until.isoformat()}
     assert client.post("/api/v1/suppressions", json=asked).status_code == 201
-    assert [each.until for each in client.ledger.suppressions(SuppressionFilter("new@example.org"))] == [until]
+    assert [each.until for each in client.ledger.lists.suppressions(SuppressionFilter("new@example.org"))] == [until]
 
 
 @pytest.mark.parametrize("asked", [
@@ -181,29 +183,29 @@ def test_a_suppression_may_have_an_end(client: Web) -> None:
 ])
 def test_nothing_half_told_suppresses(client: Web, asked: object) -> None:
     assert client.post("/api/v1/suppressions", json=asked).status_code == 422
-    assert list(client.ledger.suppressions(SuppressionFilter("new@example.org"))) == []
-    assert client.ledger.actions() == []
+    assert list(client.ledger.lists.suppressions(SuppressionFilter("new@example.org"))) == []
+    assert client.ledger.log.newest() == []
 
 
 def test_retry_and_discard(client: Web) -> None:
-    ids = [item.id for item in client.ledger.outbox()]
+    ids = [item.id for item in client.ledger.lists.outbox()]
     assert client.post("/api/v1/outbox/discard", json={"ids": ids[:2]}).json() == {"changed": 2}
-    assert len(list(client.ledger.outbox(OutboxFilter(OutboxState.DISCARDED)))) == 2
+    assert len(list(client.ledger.lists.outbox(OutboxFilter(OutboxState.DISCARDED)))) == 2
     assert client.post("/api/v1/outbox/retry", json={"target": "platform"}).json() == {"changed": 0, "paused": []}
     assert client.post("/api/v1/outbox/retry", json={}).status_code == 422
-    assert len(list(client.ledger.outbox(OutboxFilter(OutboxState.DUE)))) == len(ids) - 2
+    assert len(list(client.ledger.lists.outbox(OutboxFilter(OutboxState.DUE)))) == len(ids) - 2
 
 
 def test_a_retry_names_targets_that_are_paused(client: Web) -> None:
-    (item, *_) = client.ledger.lease("platform", START, timedelta(minutes=1), 1)
-    client.ledger.conclude([(item, Attempt(Disposition.DEAD, "HTTP 400"))], START)
+    (item, *_) = client.ledger.outbox.lease("platform", START, timedelta(minutes=1), 1)
+    client.ledger.outbox.conclude([(item, Attempt(Disposition.DEAD, "HTTP 400"))], START)
     for name in ("platform", "other"):
-        client.ledger.pause(name, Actor("petra", START, "moves"))
+        client.ledger.outbox.pause(name, Actor("petra", START, "moves"))
     for asked, paused in (({"ids": [item.id]}, ["platform"]), ({"target": "other"}, ["other"]), ({"ids": ["x"]}, []),
                           ({"target": "none"}, [])):
         answer = client.post("/api/v1/outbox/retry", json=asked).json()
         assert answer == {"changed": int(asked == {"ids": [item.id]}), "paused": paused}
-    assert client.ledger.paused().keys() == {"platform", "other"}
+    assert client.ledger.outbox.paused().keys() == {"platform", "other"}
 
 
 @pytest.mark.parametrize(("method", "path", "more"), [
@@ -217,9 +219,9 @@ def test_whoever_may_only_look_changes_nothing(client: Web, method: str, path: s
         client.settings, web=WebSettings("127.0.0.1", 8025, SecretStr(TOKEN), SecretStr(READER))
     )
     headers = {"Authorization": f"Bearer {READER}"}
-    before = list(client.ledger.suppressions()), list(client.ledger.outbox())
+    before = list(client.ledger.lists.suppressions()), list(client.ledger.lists.outbox())
     answer = client.ask(method, path, headers=headers, **more)
     assert (answer.status_code, "read-only" in answer.json()["error"]) == (403, True)
-    assert (list(client.ledger.suppressions()), list(client.ledger.outbox())) == before
+    assert (list(client.ledger.lists.suppressions()), list(client.ledger.lists.outbox())) == before
     assert client.get("/api/v1/events", headers=headers).status_code == 200
-    assert list(client.ledger.events(EventFilter(limit=1)))
+    assert list(client.ledger.lists.events(EventFilter(limit=1)))

@@ -90,7 +90,7 @@ def slow(desk: Web, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Case,
 
     def slowed(case: Case, how: Slowly) -> Slowly:
         monkeypatch.setattr(jobs, "WAITS", 0.01)
-        monkeypatch.setattr(desk.ledger, case.ledger, how(getattr(desk.ledger, case.ledger)))
+        monkeypatch.setattr(desk.ledger.suppressions, case.ledger, how(getattr(desk.ledger.suppressions, case.ledger)))
         made.append(how)
         return how
 
@@ -104,11 +104,11 @@ Slow = Callable[[Case, Slowly], Slowly]
 
 
 def held(client: Web) -> int:
-    return sum(each.state is State.PENDING for each in client.ledger.suppressions())
+    return sum(each.state is State.PENDING for each in client.ledger.lists.suppressions())
 
 
 def logged(client: Web) -> list[tuple[str, int]]:
-    return [(done.action, done.count) for done in client.ledger.actions()]
+    return [(done.action, done.count) for done in client.ledger.log.newest()]
 
 
 # ── a decision on many ──────────────────────────────────────────────────────────────────────────────────────────────
@@ -141,7 +141,7 @@ def test_what_takes_long_is_told_on_a_page_until_it_leads_on(desk: Web, slow: Sl
 def test_what_breaks_off_is_told_and_logged_and_goes_on_where_it_ended(
     desk: Web, slow: Slow, case: Case, monkeypatch: pytest.MonkeyPatch  # noqa: F811
 ) -> None:
-    path, real = case.path(desk), getattr(desk.ledger, case.ledger)
+    path, real = case.path(desk), getattr(desk.ledger.suppressions, case.ledger)
     slow(case, Slowly(BATCH, TemporaryFailure("the database <b>cannot</b> be reached")))
     form = form_of(desk.get(path).text, because="why")
     broken = desk.post(path, data=form).headers["location"]
@@ -152,7 +152,7 @@ def test_what_breaks_off_is_told_and_logged_and_goes_on_where_it_ended(
     assert "Interrupted: the database <b>cannot</b> be reached. Completed changes are kept" in said(page.text)
     assert "refresh" not in page.headers
     assert (held(desk), logged(desk)) == (HELD - BATCH, [(case.action, BATCH)])
-    monkeypatch.setattr(desk.ledger, case.ledger, real)
+    monkeypatch.setattr(desk.ledger.suppressions, case.ledger, real)
     monkeypatch.setattr(jobs, "WAITS", 60)
     (again,) = links(page.text, path.partition("?")[0])
     form = form_of(desk.get(again).text, because="why")

@@ -57,7 +57,7 @@ def vacuum(config: ConfigFile = None, debug: Debug = False) -> None:
     ledger = _connect(config)
     try:
         ledger.check()
-        left = ledger.vacuum()
+        left = ledger.privacy.vacuum()
     finally:
         ledger.close()
     if left.value != "clean":

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from bounce_watcher.config import Settings
-    from bounce_watcher.ledger.lists.reading import Lists
     from bounce_watcher.ledger.store import Ledger
 
 
@@ -23,11 +22,11 @@ def ledger_of(config: Path | None) -> Iterator[tuple["Settings", "Ledger"]]:
 
 
 @contextmanager
-def lists_of(config: Path | None) -> Iterator[tuple["Settings", "Lists"]]:
-    """As `ledger_of`, for commands that only look: they need not wait for what writes."""
+def ledger_to_look(config: Path | None) -> Iterator[tuple["Settings", "Ledger"]]:
+    """As `ledger_of`, for commands that only look: they change nothing, not even the webhooks in use."""
     from bounce_watcher.cli.framework.configuration import load_settings
-    from bounce_watcher.service.opening import open_lists
+    from bounce_watcher.service.opening import open_to_look
 
     settings = load_settings(config)
-    with closing(open_lists(settings)) as lists:
-        yield settings, lists
+    with closing(open_to_look(settings)) as ledger:
+        yield settings, ledger

@@ -37,10 +37,10 @@ def forget(
     PostgreSQL see `db vacuum`. Mail folders, logs, the platform and backups of the database are not changed.
     """
     with ledger_of(config) as (_, ledger), progress("looking through") as advance:
-        erased = ledger.forget(address, at_the_shell(), dry_run=dry_run, advance=advance)
+        erased = ledger.privacy.forget(address, at_the_shell(), dry_run=dry_run, advance=advance)
         left = "left"
         if not dry_run:
-            left = "left" if no_vacuum else ledger.clean_files().value
+            left = "left" if no_vacuum else ledger.privacy.clean_files().value
     if as_json:
         counts = {field.name: getattr(erased, field.name) for field in fields(erased)}
         say(json_line({"recipient": address, "dry_run": dry_run, **counts, "files": None if dry_run else left}))

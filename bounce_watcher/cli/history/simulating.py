@@ -90,7 +90,7 @@ def _count_events(settings: Settings) -> int:
     from bounce_watcher.ledger.store import Ledger
 
     with Ledger.connect(settings.database_url.get_secret_value()) as ledger:
-        return ledger.count_events()
+        return ledger.history.count_events()
 
 
 def _row(found: Simulated) -> Row:

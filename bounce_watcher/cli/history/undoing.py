@@ -97,7 +97,7 @@ def undo(  # noqa: PLR0913, PLR0917 - one parameter an option
     drawn = progress("undoing", "recipients", shown=not sys.stdout.isatty())
     with ledger_of(config) as (settings, ledger), drawn as advance:
         incident = replace(narrowed or _of_alert(ledger, alert or ""), domain=domain, reason=known_reason)
-        outcomes = ledger.undo(
+        outcomes = ledger.suppressions.undo(
             incident, decider(settings), announcer(settings), at_the_shell(),
             subject=alert or words.scene(incident.scene), dry_run=dry_run,
         )
@@ -129,7 +129,7 @@ def _narrowed(since: str | None, until: str | None, alert: str | None, provider:
 def _of_alert(ledger: Ledger, name: str) -> Incident:
     from bounce_watcher.policy.guards.incident import Incident
 
-    alert = ledger.alert(name)
+    alert = ledger.lists.alert(name)
     if alert is None:
         raise WrongUsage(f"there is no alert {name!r}: see bounce-watcher alerts list")
     incident = Incident.of(alert)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bounce_watcher.cli.framework.errors import WrongUsage
-from bounce_watcher.cli.framework.ledgers import ledger_of, lists_of
+from bounce_watcher.cli.framework.ledgers import ledger_of, ledger_to_look
 from bounce_watcher.cli.framework.logged import at_the_shell
 from bounce_watcher.cli.framework.options import ConfigFile, Debug, DryRun, Json, example
 from bounce_watcher.cli.framework.tables import listing
@@ -45,17 +45,17 @@ def list_alerts(
     debug: Debug = False,
 ) -> None:
     """Lists alerts with their figures, newest first."""
-    with lists_of(config) as (_, ledger):
-        listing(map(alert_row, ledger.alerts(under_way=under_way)), _COLUMNS, as_json=as_json)
+    with ledger_to_look(config) as (_, ledger):
+        listing(map(alert_row, ledger.lists.alerts(under_way=under_way)), _COLUMNS, as_json=as_json)
 
 
 @commands.command("held", epilog=example("alerts held 3f2a90c1d4e5b678"))
 def list_held(alert: AlertId, as_json: Json = False, config: ConfigFile = None, debug: Debug = False) -> None:
     """Lists the addresses that an outage or a flood currently holds back, sorted by address."""
     with ledger_of(config) as (_, ledger):
-        if ledger.alert(alert) is None:
+        if ledger.lists.alert(alert) is None:
             raise WrongUsage(f"there is no alert {alert!r}: see bounce-watcher alerts list")
-        listing(map(_held_row, ledger.incidents.all_held(alert)), _HELD_COLUMNS, as_json=as_json)
+        listing(map(_held_row, ledger.browsing.incidents.all_held(alert)), _HELD_COLUMNS, as_json=as_json)
 
 
 def _held_row(held: HeldRecipient) -> Row:
@@ -96,13 +96,13 @@ def _rule(name: str, ruling: str, because: str, *, dry_run: bool, as_json: bool,
     from bounce_watcher.service.announcing import announcer
 
     with ledger_of(config) as (settings, ledger):
-        alert = ledger.alert(name)
+        alert = ledger.lists.alert(name)
         if alert is None:
             raise WrongUsage(f"there is no alert {name!r}: see bounce-watcher alerts list")
         if alert.kind not in _HOLDING:
             raise WrongUsage(f"alert {name} is neither an outage nor a flood, so it holds nobody back")
         wanted = BulkRequest(at_the_shell(because), name, announcer(settings), settings.policy)
-        outcomes = ledger.rule(name, Ruling(ruling), wanted, dry_run=dry_run)
+        outcomes = ledger.suppressions.rule(name, Ruling(ruling), wanted, dry_run=dry_run)
         list_decided(outcomes, done=_DONE[ruling], dry_run=dry_run, as_json=as_json)
 
 

@@ -123,10 +123,9 @@ def _period(since: str | None, until: str | None) -> tuple[datetime, datetime]:
 
 
 def _stats(ledger: Ledger, begin: datetime, end: datetime, by: Sequence[GroupBy], stream: str | None) -> Stats:
-    from bounce_watcher.ledger.lists.stats import stats
 
     try:
-        return stats(ledger, begin, end, by, stream)
+        return ledger.browsing.stats(begin, end, by, stream)
     except ValueError as error:
         raise WrongUsage(str(error)) from None
 

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from bounce_watcher.cli.framework.errors import WrongUsage
-from bounce_watcher.cli.framework.ledgers import lists_of
+from bounce_watcher.cli.framework.ledgers import ledger_to_look
 from bounce_watcher.cli.framework.options import ConfigFile, Debug, Json, Limit, Stream, example
 from bounce_watcher.cli.framework.tables import listing
 from bounce_watcher.cli.framework.times import past
@@ -52,17 +52,17 @@ def list_events(  # noqa: PLR0913, PLR0917 - one parameter an option
     With --hashed each address is replaced by a pseudonym that is the same in every list, with its domain, and the words
     of mail are left out. JSON output is always like this if the configuration sets hashed_exports.
     """
-    from bounce_watcher.ledger.privacy.pseudonym import hidden
+    from bounce_watcher.ledger.naming.pseudonym import hidden
 
     wanted = EventFilter(
         recipient=recipient, stream=stream, kind=kind, bounce_type=bounce_type,
         reason=None if reason is None else _reason(reason),
         since=past(since), until=past(until), limit=limit, newest_first=newest_first,
     )
-    with lists_of(config) as (settings, ledger):
-        events = ledger.events(wanted)
+    with ledger_to_look(config) as (settings, ledger):
+        events = ledger.lists.events(wanted)
         if hashed or (as_json and settings.hashed_exports):
-            events = map(partial(hidden, name=ledger.pseudonyms()), events)
+            events = map(partial(hidden, name=ledger.lists.pseudonyms()), events)
         listing(map(event_row, events), EVENT_COLUMNS, as_json=as_json)
 
 

@@ -66,7 +66,7 @@ def release(  # noqa: PLR0913, PLR0917 - one parameter an option
     Recipients who complained, were suppressed by hand or are protected are skipped unless you include them; the list
     shows which.
     """
-    from bounce_watcher.ledger.lists.browse import Choice, FilterField, Query
+    from bounce_watcher.ledger.db.query import Choice, FilterField, Query
     from bounce_watcher.ledger.suppressions.rulings import BulkRequest
     from bounce_watcher.service.announcing import announcer
 
@@ -84,7 +84,7 @@ def release(  # noqa: PLR0913, PLR0917 - one parameter an option
         wanted = BulkRequest(
             at_the_shell(because), subject, announcer(settings), settings.policy, wanted_too
         )
-        outcomes = ledger.release_all(shown, wanted, dry_run=dry_run)
+        outcomes = ledger.suppressions.release_all(shown, wanted, dry_run=dry_run)
         list_decided(outcomes, done="released", dry_run=dry_run, as_json=as_json)
 
 

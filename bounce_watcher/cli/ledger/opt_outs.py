@@ -44,9 +44,11 @@ def done(
     if bool(ids) is everything:
         raise WrongUsage("name the ids of opt-outs, or use --all")
     with ledger_of(config) as (_, ledger):
-        waiting = list(ledger.all_opt_outs())
+        waiting = list(ledger.review.opt_outs())
         chosen = waiting if everything else [_named(waiting, each) for each in ids or ()]
-        number = ledger.settle_opt_outs([each.id for each in chosen], at_the_shell(because), recipient=_only(chosen))
+        number = ledger.review.settle_opt_outs(
+            [each.id for each in chosen], at_the_shell(because), recipient=_only(chosen)
+        )
     say(f"marked as done: {count(number, 'opt-out')}")
 
 

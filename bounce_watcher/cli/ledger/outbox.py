@@ -59,11 +59,11 @@ def list_outbox(
 ) -> None:
     """Lists outbox items in the order they were written."""
     with ledger_of(config) as (_, ledger):
-        paused = ledger.paused()
-        found = ledger.outbox(OutboxFilter(state, target, recipient, limit))
+        paused = ledger.outbox.paused()
+        found = ledger.lists.outbox(OutboxFilter(state, target, recipient, limit))
         rows = ({**outbox_row(item), "paused": item.target in paused} for item in found)
         listing(rows, OUTBOX_COLUMNS, as_json=as_json)
-        queues = ledger.queues() if paused else {}
+        queues = ledger.browsing.queues() if paused else {}
     for each, pause in paused.items():
         if not as_json and target in (None, each):
             complain(f"{each} is {_since(pause)}: {count(queues[each].due, _THING)} waiting")
@@ -87,8 +87,8 @@ def show(
     from bounce_watcher.outbox.rehearsal import rehearse_among
 
     with ledger_of(config) as (settings, ledger):
-        item = next(ledger.outbox(OutboxFilter(id=item_id)), None)
-        tries = list(map(tried_row, ledger.deliveries.tries(item_id)))
+        item = next(ledger.lists.outbox(OutboxFilter(id=item_id)), None)
+        tries = list(map(tried_row, ledger.outbox.deliveries.tries(item_id)))
     if item is None:
         raise PermanentFailure(f"outbox {clean(item_id)}: no item has this id: see `outbox list`")
     request, why_not = rehearse_among(settings.receivers, item, utcnow())
@@ -198,7 +198,7 @@ def retry(
         if target is not None:
             target_named(settings, target)
         chosen, begin = ids or (), past(since)
-        paused = ledger.deliveries.paused(chosen, target)
+        paused = ledger.outbox.deliveries.paused(chosen, target)
         if dry_run:
             _rehearse("would be sent again", _matching(ledger, chosen, OutboxFilter(
                 state, target, since=begin, retried_at=utcnow()
@@ -206,7 +206,9 @@ def retry(
             _complain_of(paused)
             return
         everything = not chosen and target is None
-        found = ledger.retry(at_the_shell(), ids=chosen, target=target, everything=everything, state=state, since=begin)
+        found = ledger.outbox.retry(
+            at_the_shell(), ids=chosen, target=target, everything=everything, state=state, since=begin
+        )
     _refuse_nothing(chosen, found)
     say(f"{count(found, _THING)} due again, for the next poll to send")
     if target in {webhook.name for webhook in settings.webhooks}:
@@ -233,7 +235,7 @@ def discard(
                 OutboxFilter(state, target) for state in (OutboxState.DUE, OutboxState.DEAD)
             )))
             return
-        found = ledger.discard(at_the_shell(), ids=chosen, target=target)
+        found = ledger.outbox.discard(at_the_shell(), ids=chosen, target=target)
     _refuse_nothing(chosen, found)
     say(f"{count(found, _THING)} discarded")
 
@@ -259,8 +261,8 @@ def pause(
         raise WrongUsage("--because is empty: give a reason for others to see")
     with ledger_of(config) as (settings, ledger):
         label = target_named(settings, target).label
-        if not ledger.pause(target, at_the_shell(why)):
-            raise PermanentFailure(f"{label}: it is {_since(ledger.paused()[target])}")
+        if not ledger.outbox.pause(target, at_the_shell(why)):
+            raise PermanentFailure(f"{label}: it is {_since(ledger.outbox.paused()[target])}")
     say(f"{label} is paused until: bounce-watcher outbox resume {target}")
 
 
@@ -268,9 +270,9 @@ def pause(
 def resume(target: Receiving, config: ConfigFile = None, debug: Debug = False) -> None:
     """Resumes a paused target: waiting items are sent with the next round, in order."""
     with ledger_of(config) as (_, ledger):
-        if not ledger.resume(target, at_the_shell()):
+        if not ledger.outbox.resume(target, at_the_shell()):
             raise PermanentFailure(f"{clean(target)} is not paused: see bounce-watcher outbox list")
-        waiting = ledger.queues()[target].due
+        waiting = ledger.browsing.queues()[target].due
     say(f"{clean(target)} is resumed: {count(waiting, _THING)} waiting for the next round")
 
 
@@ -302,7 +304,7 @@ def show_public_key(
 
 def _matching(ledger: Ledger, ids: Sequence[str], *wanted: OutboxFilter) -> Iterator[OutboxItem]:
     """The items of the filters, limited to `ids` if any are given."""
-    return (item for each in wanted for item in ledger.outbox(each) if not ids or item.id in ids)
+    return (item for each in wanted for item in ledger.lists.outbox(each) if not ids or item.id in ids)
 
 
 def _rehearse(what: str, items: Iterator[OutboxItem]) -> None:

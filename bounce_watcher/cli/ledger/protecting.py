@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from bounce_watcher.cli.framework.errors import WrongUsage
-from bounce_watcher.cli.framework.ledgers import ledger_of, lists_of
+from bounce_watcher.cli.framework.ledgers import ledger_of, ledger_to_look
 from bounce_watcher.cli.framework.logged import at_the_shell
 from bounce_watcher.cli.framework.options import ConfigFile, Debug, Json, example
 from bounce_watcher.cli.framework.output import clean, say
@@ -30,10 +30,10 @@ def protect(name: Name, because: Because, config: ConfigFile = None, debug: Debu
     whom = _known(name)
     with ledger_of(config) as (_, ledger):
         try:
-            ledger.protect(whom, at_the_shell(because))
+            ledger.suppressions.protect(whom, at_the_shell(because))
         except ValueError as error:
             raise PermanentFailure(f"{whom}: {error}") from None
-        stands = not whom.startswith("@") and any(ledger.suppressions(SuppressionFilter(whom)))
+        stands = not whom.startswith("@") and any(ledger.lists.suppressions(SuppressionFilter(whom)))
     say(f"{clean(whom)} is protected: no rule suppresses it")
     if stands:
         say(f"It is suppressed now, and stays so until `suppressions remove {clean(whom)}`")
@@ -43,7 +43,7 @@ def unprotect(name: Name, because: Because, config: ConfigFile = None, debug: De
     """Ends a protection that was made by hand. One in the configuration is removed there."""
     whom = _known(name)
     with ledger_of(config) as (_, ledger):
-        if not ledger.unprotect(whom, at_the_shell(because)):
+        if not ledger.suppressions.unprotect(whom, at_the_shell(because)):
             raise PermanentFailure(f"{whom} is not protected by hand", "see `recipients protected`")
     say(f"{clean(whom)} is no longer protected by hand")
 
@@ -52,10 +52,10 @@ def protected(as_json: Json = False, config: ConfigFile = None, debug: Debug = F
     """Lists the protected addresses and domains, both those made by hand and those in the configuration."""
     from bounce_watcher.service.operations.protecting import CONFIGURATION, Protector
 
-    with lists_of(config) as (settings, ledger):
+    with ledger_to_look(config) as (settings, ledger):
         policy = settings.policy
         names = (*policy.protected_addresses, *(f"@{domain}" for domain in policy.protected_domains))
-        by_hand = (Protector(each.name, each.actor, each.at, each.because) for each in ledger.protections())
+        by_hand = (Protector(each.name, each.actor, each.at, each.because) for each in ledger.lists.protections())
         rows = [*by_hand, *(Protector(name, CONFIGURATION) for name in sorted(names))]
         listing((each.row for each in rows), COLUMNS, as_json=as_json)
 

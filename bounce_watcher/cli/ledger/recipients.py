@@ -53,12 +53,13 @@ def show(
     """
 
     with ledger_of(config) as (settings, ledger):
-        it, opt_outs = protector(settings, ledger, address), ledger.opt_outs_of(address)
-        known = with_streams_of(ledger.recipients(address), opt_outs, ledger.known_as(address))
+        it, opt_outs = protector(settings, ledger, address), ledger.review.opt_outs_of(address)
+        known = with_streams_of(ledger.lists.recipients(address), opt_outs, ledger.lists.known_as(address))
         records = [each for each in known if stream in (None, each.stream)]
         rows = [
             recipient_row(
-                each, ledger.events(EventFilter(address, each.stream)), ledger.course(address, each.stream),
+                each, ledger.lists.events(EventFilter(address, each.stream)),
+                ledger.history.course(address, each.stream),
                 it.row if it else None, opt_outs,
             )
             for each in records

@@ -61,7 +61,7 @@ def list_groups(
     recipient failed, but the words give no reason), notice (looks like a mail system's, but names nobody), letter (does
     not look like a report), opt_out (all requests for no more mail, until each is marked with `review done`).
     """
-    from bounce_watcher.ledger.lists.browse import Choice, FilterField, Query
+    from bounce_watcher.ledger.db.query import Choice, FilterField, Query
     from bounce_watcher.ledger.review.groups import OPEN
     from bounce_watcher.policy.language import NAMES, UNKNOWN
 
@@ -72,7 +72,7 @@ def list_groups(
     states = () if everything else tuple(each.value for each in OPEN)
     wanted = Query({FilterField.STATE: Choice(states), FilterField.LANGUAGE: Choice((language,) if language else ())})
     with ledger_of(config) as (_, ledger):
-        found = ledger.all_groups(wanted)
+        found = ledger.review.groups(wanted)
         listing((_row(group) for group in _first(found, limit)), COLUMNS, as_json=as_json)
 
 
@@ -91,13 +91,13 @@ def show(
     debug: Debug = False,
 ) -> None:
     """Shows a group: how many came when, and its newest mail. For opt-outs it shows all that are open."""
-    from bounce_watcher.ledger.lists.browse import Query
+    from bounce_watcher.ledger.db.query import Query
 
     with ledger_of(config) as (_, ledger):
-        named = _named(ledger.all_groups(Query()), group)
-        found = ledger.review_group(named.gid, utcnow()) or named
+        named = _named(ledger.review.groups(Query()), group)
+        found = ledger.review.group(named.gid, utcnow()) or named
         samples = list(_samples(ledger, found))
-        waiting = [opt_out_row(each) for each in ledger.all_opt_outs()] if found.kind is Misread.OPT_OUT else []
+        waiting = [opt_out_row(each) for each in ledger.review.opt_outs()] if found.kind is Misread.OPT_OUT else []
     if waiting:
         _tell_opt_outs(found, waiting, as_json=as_json)
         return
@@ -135,13 +135,13 @@ def _samples(ledger: Ledger, found: ReviewGroup) -> Iterator[Row]:
     from bounce_watcher.parsing.message import parse
     from bounce_watcher.parsing.smtp_reply import one_line
 
-    for event in ledger.group_events(found.gid, SAMPLES):
+    for event in ledger.review.events(found.gid, SAMPLES):
         yield {
             "at": event.at, "recipient": event.recipient, "mailbox": event.mailbox,
             "text": one_line(event.diagnostic or event.quote or "")[:LONGEST], "message": event.message_digest,
         }
-    for each in ledger.group_mails(found.gid, SAMPLES):
-        mail = parse(ledger.message(each.digest) or b"")
+    for each in ledger.review.mails(found.gid, SAMPLES):
+        mail = parse(ledger.lists.message(each.digest) or b"")
         yield {
             "at": each.received_at, "from": mail.headers.get("from"), "mailbox": each.mailbox,
             "subject": mail.headers.get("subject"), "text": one_line(mail.text[:LONGEST * 4])[:LONGEST],
@@ -180,13 +180,13 @@ def draft_rule(  # noqa: PLR0913, PLR0917 - one parameter an option
     Shows what the rule matches, what it takes from other rules and who would be suppressed, and prints it as TOML for a
     file in rules_dir. After saving it, reload the service and run reclassify.
     """
-    from bounce_watcher.ledger.lists.browse import Query
+    from bounce_watcher.ledger.db.query import Query
     from bounce_watcher.service.operations.drafting import samples_of, suggested, tried
 
     if reason not in _REASONS:
         raise WrongUsage(f"--reason {reason!r} is none of: {', '.join(_REASONS)}")
     with ledger_of(config) as (settings, ledger):
-        found = _named(ledger.all_groups(Query()), group)
+        found = _named(ledger.review.groups(Query()), group)
         if found.kind is not Misread.FAILURE:
             raise WrongUsage(f"GROUP {group!r}: {NO_RULE}", "`review show` shows its mail")
         samples = samples_of(ledger, found.gid)

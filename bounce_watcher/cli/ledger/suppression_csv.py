@@ -8,7 +8,7 @@ import typer
 
 from bounce_watcher.cli.framework.configuration import stream_for
 from bounce_watcher.cli.framework.csv_rows import Named, named_rows, opened
-from bounce_watcher.cli.framework.ledgers import ledger_of, lists_of
+from bounce_watcher.cli.framework.ledgers import ledger_of, ledger_to_look
 from bounce_watcher.cli.framework.options import ConfigFile, Debug, DryRun, IntoStream, Stream, address, example
 from bounce_watcher.cli.framework.output import clean, complain, count, plain, say
 from bounce_watcher.ledger.lists.filters import SuppressionFilter
@@ -40,9 +40,9 @@ def export(stream: Stream = None, config: ConfigFile = None, debug: Debug = Fals
     Text that a spreadsheet would treat as a formula, such as the address =a@example.org, gets a leading apostrophe; an
     unsafe character is written by its number, as \\u{202E}. The import reverses both.
     """
-    with lists_of(config) as (_, ledger):
+    with ledger_to_look(config) as (_, ledger):
         say(_line(COLUMNS))
-        for each in ledger.suppressions(SuppressionFilter(stream=stream)):
+        for each in ledger.lists.suppressions(SuppressionFilter(stream=stream)):
             row = suppression_row(each)
             say(_line(for_csv(plain(row[name])) for name in COLUMNS))
 
@@ -74,7 +74,7 @@ def import_csv(
         )
         reading = _Reading(file, usual, lambda: stream_for(settings, stream))
         wanted = reading.read(named_rows(file, lines, (_NEEDED,)))
-        changed = sum(1 for _ in wanted) if dry_run else ledger.adopt(wanted, now, announcer(settings))
+        changed = sum(1 for _ in wanted) if dry_run else ledger.suppressions.adopt(wanted, now, announcer(settings))
     good, left_out = count(reading.good, "suppression"), f", {count(reading.bad, 'bad line')} skipped"
     left_out = left_out if reading.bad else ""
     if dry_run:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bounce_watcher.cli.framework.configuration import stream_for
-from bounce_watcher.cli.framework.ledgers import ledger_of, lists_of
+from bounce_watcher.cli.framework.ledgers import ledger_of, ledger_to_look
 from bounce_watcher.cli.framework.logged import at_the_shell
 from bounce_watcher.cli.framework.options import (
     Address,
@@ -63,8 +63,8 @@ def list_suppressions(
 ) -> None:
     """Lists suppressed recipients, sorted by address."""
     wanted = SuppressionFilter(stream=stream, state=state, reason=reason, limit=limit)
-    with lists_of(config) as (_, ledger):
-        listing(map(suppression_row, ledger.suppressions(wanted)), SUPPRESSION_COLUMNS, as_json=as_json)
+    with ledger_to_look(config) as (_, ledger):
+        listing(map(suppression_row, ledger.lists.suppressions(wanted)), SUPPRESSION_COLUMNS, as_json=as_json)
 
 
 @commands.command(epilog=example("suppressions show user@example.org"))
@@ -72,8 +72,8 @@ def show(
     address: Address, stream: Stream = None, as_json: Json = False, config: ConfigFile = None, debug: Debug = False
 ) -> None:
     """Shows whether an address is suppressed, since when, and for what reason."""
-    with lists_of(config) as (_, ledger):
-        rows = list(map(suppression_row, ledger.suppressions(SuppressionFilter(address, stream))))
+    with ledger_to_look(config) as (_, ledger):
+        rows = list(map(suppression_row, ledger.lists.suppressions(SuppressionFilter(address, stream))))
     for number, row in enumerate(rows):
         if as_json:
             say(json_line(row))
@@ -109,7 +109,7 @@ def add(
     end = future(until)
     with ledger_of(config) as (settings, ledger):
         chosen = stream_for(settings, stream)
-        ledger.suppress(
+        ledger.suppressions.suppress(
             address, chosen, at_the_shell(because), announce=announcer(settings), until=end,
         )
     say(f"{clean(address)} is suppressed in stream {clean(chosen)}; {who_hears(settings)}")
@@ -123,8 +123,8 @@ def remove(
     from bounce_watcher.service.announcing import announcer, who_hears
 
     with ledger_of(config) as (settings, ledger):
-        released = ledger.release(address, stream, at_the_shell(because), announce=announcer(settings))
-        left = list(ledger.suppressions(SuppressionFilter(address, stream)))
+        released = ledger.suppressions.release(address, stream, at_the_shell(because), announce=announcer(settings))
+        left = list(ledger.lists.suppressions(SuppressionFilter(address, stream)))
     if not released:
         where = f" in stream {stream}" if stream else ""
         raise PermanentFailure(f"{address} is not suppressed{where}: {_elsewhere(left) or _SEE}")
@@ -163,7 +163,7 @@ def announce(
                 'the mode is shadow, so nobody is notified: set mode = "enforce" under [policy], or preview with '
                 '--dry-run'
             )
-        told = list(ledger.announce_untold(announcer(enforced(settings)), utcnow(), dry_run=dry_run))
+        told = list(ledger.outbox.backfill(announcer(enforced(settings)), utcnow(), dry_run=dry_run))
     listing((_announced_row(each, as_json=as_json) for each in told), ANNOUNCED_COLUMNS, as_json=as_json)
     if as_json:
         return

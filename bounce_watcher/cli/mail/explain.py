@@ -158,7 +158,8 @@ def _judged(raw: RawMessage, analysis: Analysis, policy: PolicySettings, ledger:
     record = message_record(raw, analysis, None)
     if not record.events:
         return [(each, None) for each in analysis.recipients]
-    entered = {event.id: event for event in (ledger.as_proven(record) if ledger else record.events) if event.recipient}
+    events = ledger.recording.as_proven(record) if ledger else record.events
+    entered = {event.id: event for event in events if event.recipient}
     found: list[_Judged] = []
     for each, read in zip(analysis.recipients or [nobody(analysis)], record.events, strict=True):
         event = entered.get(read.id)
@@ -181,11 +182,11 @@ def _as_entered(each: RecipientVerdict, read: BounceEvent, event: BounceEvent) -
 
 def _history(event: BounceEvent, ledger: Ledger | None) -> History:
     """What the ledger knew of the recipient when the report came."""
-    records = ledger.recipients(event.recipient) if ledger else []
+    records = ledger.lists.recipients(event.recipient) if ledger else []
     record = next((each for each in records if each.stream == event.stream), None)
     if ledger is None or record is None:
         return History(RecipientRecord(event.recipient, event.stream))
-    earlier = ledger.events(EventFilter(event.recipient, event.stream, until=event.at))
+    earlier = ledger.lists.events(EventFilter(event.recipient, event.stream, until=event.at))
     counted = tuple(
         CountedBounce(each.id, each.at, each.reason, each.sent_message_id) for each in earlier if each.exclusion is None
     )

@@ -64,7 +64,7 @@ def _floods(settings: Settings) -> list[Alert]:
     from bounce_watcher.service.opening import open_ledger
 
     with open_ledger(settings) as ledger:
-        return [alert for alert in ledger.alerts(under_way=True) if alert.kind is AlertKind.FLOOD]
+        return [alert for alert in ledger.lists.alerts(under_way=True) if alert.kind is AlertKind.FLOOD]
 
 
 def _rehearsed(report: ImportReport) -> str:

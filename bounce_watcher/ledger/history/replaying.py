@@ -1,22 +1,23 @@
 """The history of recipients as it stands in the ledger: one recipient's after the other's, at bounded memory."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
-from operator import attrgetter
+from operator import attrgetter, itemgetter
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Select, func, select, tuple_
+from sqlalchemy import Connection, Engine, Select, bindparam, func, select, tuple_, update
 
+from bounce_watcher.ledger import protection
 from bounce_watcher.ledger.db.engine import reading
 from bounce_watcher.ledger.db.statements import KEYS, RecipientKey, chunks
 from bounce_watcher.ledger.db.tables import EVENT, RECIPIENT, STATE_CHANGE, SUPPRESSION, suppression_from_row
 from bounce_watcher.ledger.db.types import recipient_key
-from bounce_watcher.ledger.suppressions import protection
 from bounce_watcher.model.fields import Action
 from bounce_watcher.model.finding import Evidence, Kind
+from bounce_watcher.model.grounds import Excluded
 from bounce_watcher.model.ledger import BounceEvent, ChangedBy, State, StateChange, Suppression
 from bounce_watcher.model.verdict import BounceType, Reason
 from bounce_watcher.policy.replay import NOT_BY_REPORTS
@@ -46,6 +47,9 @@ _DELIVERED = select(RECIPIENT.c.stream, RECIPIENT.c.recipient_key, RECIPIENT.c.d
     RECIPIENT.c.recipient_key.in_(KEYS), RECIPIENT.c.delivered_at.is_not(None)
 )
 _COURSE = select(STATE_CHANGE).order_by(STATE_CHANGE.c.number)
+_SET_EXCLUSION = update(EVENT).where(EVENT.c.id == bindparam("event_id")).values(
+    excluded_kind=bindparam("new_kind"), exclusion=bindparam("new_exclusion", type_=EVENT.c.exclusion.type)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,3 +203,10 @@ def _step(row: Any) -> StateChange:
     )
 
 
+def set_exclusions(connection: Connection, changes: Iterable[tuple[str, Excluded | None]]) -> None:
+    """Writes why events, by their ids, do not count; None where they do."""
+    if rows := [
+        {"event_id": name, "new_kind": excluded and excluded.why.value, "new_exclusion": excluded}
+        for name, excluded in sorted(changes, key=itemgetter(0))
+    ]:
+        connection.execute(_SET_EXCLUSION, rows)

@@ -1,4 +1,4 @@
-"""What is kept no longer: events by their age, and the bodies of notices that were taken long ago.
+"""What is kept no longer: events by their age.
 
 Nobody is released or changed by it. A recipient's record, its counts and the counts by time stand by themselves; what a
 suppression in force rests on is kept as long as that stands; and a configuration that forgets a bounce before it could
@@ -7,27 +7,19 @@ count is refused.
 
 from datetime import datetime
 
-from sqlalchemy import Connection, Engine, delete, exists, literal_column, select, tuple_, update
+from sqlalchemy import Connection, Engine, delete, exists, select, tuple_
 
 from bounce_watcher.ledger.db.engine import write
-from bounce_watcher.ledger.db.statements import KEYS, chunks
-from bounce_watcher.ledger.db.tables import EVENT, OUTBOX, SUPPRESSION
-from bounce_watcher.ledger.outbox import tries
+from bounce_watcher.ledger.db.statements import KEYS
+from bounce_watcher.ledger.db.tables import EVENT, SUPPRESSION
 from bounce_watcher.ledger.review import groups as review
-from bounce_watcher.model.ledger import OutboxState
-
-NO_BODY = "{}"
-"""In place of the body of a notice that is not to be sent again."""
 
 _PAGE = 500
 """Rows changed in one transaction, so that nobody waits long for the lock."""
 
-_SETTLED = (OutboxState.DELIVERED, OutboxState.SUPERSEDED, OutboxState.DISCARDED)
 _IS_GROUND = exists().where(
     SUPPRESSION.c.recipient_key == EVENT.c.recipient_key, SUPPRESSION.c.stream == EVENT.c.stream
 )
-HAS_BODY = OUTBOX.c.body != literal_column("'{}'")
-"""Written out, no parameter: only so do the planners see that the partial index fits."""
 
 _DROP_EVENTS = delete(EVENT).where(EVENT.c.id.in_(KEYS))
 
@@ -63,27 +55,3 @@ def _drop_page(connection: Connection, before: datetime, after: _Place | None) -
         review.recount(connection, {group for _, _, is_ground, group in rows if group and not is_ground})
     return len(old), (rows[-1].at, rows[-1].id) if len(rows) == _PAGE else None
 
-
-def purge_bodies(engine: Engine, before: datetime) -> int:
-    """Takes the bodies, the tries, and what was answered, off notices from before then that need no further try.
-
-    That they were told stays, with when and to whom. Returns how many.
-    """
-    count = 0
-    while purged := write(engine, lambda connection: _strip_page(connection, before)):
-        count += purged
-    return count
-
-
-def _strip_page(connection: Connection, before: datetime) -> int:
-    old = (
-        select(OUTBOX.c.number)
-        .where(HAS_BODY, OUTBOX.c.created_at < before, OUTBOX.c.state.in_(_SETTLED))
-        .order_by(OUTBOX.c.created_at)
-        .limit(_PAGE)
-    )
-    numbers = connection.scalars(old).all()
-    tries.drop(connection, numbers)
-    for part in chunks(numbers):
-        connection.execute(update(OUTBOX).where(OUTBOX.c.number.in_(part)).values(body=NO_BODY, last_answer=None))
-    return len(numbers)

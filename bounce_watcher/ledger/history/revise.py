@@ -15,11 +15,10 @@ from bounce_watcher.ledger.actions import LogEntry
 from bounce_watcher.ledger.db.engine import reading, rehearse, write
 from bounce_watcher.ledger.db.statements import KEYS, RecipientKey, chunks, key_of
 from bounce_watcher.ledger.db.tables import EVENT, MESSAGE, event_from_row
-from bounce_watcher.ledger.history.replaying import events_of, steps_of
+from bounce_watcher.ledger.history.replaying import events_of, set_exclusions, steps_of
 from bounce_watcher.ledger.recording import alerts, flood, report_counts
 from bounce_watcher.ledger.recording.batch import Announce, RecipientBatch
 from bounce_watcher.ledger.review import groups as review
-from bounce_watcher.ledger.suppressions.undo import set_exclusions
 from bounce_watcher.model.grounds import Excluded, Held, OlderVerdict, Reread
 from bounce_watcher.model.ledger import BounceEvent, ChangedBy, RecipientRecord, State
 from bounce_watcher.model.message import RawMessage, unpack

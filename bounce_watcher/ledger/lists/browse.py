@@ -5,9 +5,8 @@ A filter may name several values (any of them) and values to leave out. Every li
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from enum import StrEnum
 from heapq import merge
 from operator import attrgetter
 from typing import Any
@@ -15,22 +14,8 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Engine, Select, and_, exists, func, literal_column, or_, select
 from sqlalchemy.sql.selectable import NamedFromClause
 
-from bounce_watcher.ledger.actions import LoggedAction
 from bounce_watcher.ledger.db.engine import reading
-from bounce_watcher.ledger.db.statements import CHUNK, KEYS
-from bounce_watcher.ledger.db.tables import (
-    ACTION,
-    ALERT,
-    EVENT,
-    HELD,
-    RECIPIENT,
-    STATE_CHANGE,
-    SUPPRESSION,
-    alert_from_row,
-    event_from_row,
-)
-from bounce_watcher.ledger.db.types import recipient_key, storable
-from bounce_watcher.ledger.lists.paging import (
+from bounce_watcher.ledger.db.paging import (
     ENTRIES,
     LOOKED_AROUND,
     LOOKED_UP,
@@ -43,73 +28,42 @@ from bounce_watcher.ledger.lists.paging import (
     looking,
     together,
 )
+from bounce_watcher.ledger.db.query import (
+    COUNTING,
+    FACETS_WITHIN,
+    MOST_COUNTED,
+    Choice,
+    Facets,
+    FilterField,
+    Query,
+    among,
+    between,
+    facets,
+    with_rows,
+)
+from bounce_watcher.ledger.db.statements import CHUNK, KEYS
+from bounce_watcher.ledger.db.tables import (
+    ALERT,
+    EVENT,
+    HELD,
+    RECIPIENT,
+    STATE_CHANGE,
+    SUPPRESSION,
+    alert_from_row,
+    event_from_row,
+)
+from bounce_watcher.ledger.db.types import recipient_key, storable
 from bounce_watcher.model.fields import Action
 from bounce_watcher.model.grounds import Grounds
 from bounce_watcher.model.ledger import Alert, BounceEvent, Scope, State
 
-MOST_COUNTED, MOST_OF_A_STATE = 10_000, 2000
-"""Events, and recipients of each state, that are counted: of a longer list it is told that there are more."""
-COUNTING, FACETS_WITHIN = 0.04, 0.5
-"""Seconds for that, and those after which it is given up: a list with fewer counts is of more use than a late one."""
+MOST_OF_A_STATE = 2000
+"""Recipients of each state that are counted, as `MOST_COUNTED`."""
 FEW = 10_000
 """Events whose rows are read rather than those of a stretch of time."""
 RECENT = timedelta(days=30)
 NO_TYPE = "other"
 """The type of what is neither a failure nor a complaint: delays, receipts."""
-
-
-class FilterField(StrEnum):
-    """What lists are filtered by, as the parameters of a page are named."""
-
-    TYPE = "type"
-    REASON = "reason"
-    PROVIDER = "provider"
-    DOMAIN = "domain"
-    STREAM = "stream"
-    CAMPAIGN = "campaign"
-    CODE = "code"
-    RULE = "rule"
-    MAILBOX = "mailbox"
-    TARGET = "target"
-    MATCH = "match"
-    STATE = "state"
-    KIND = "kind"
-    LANGUAGE = "language"
-    ACTOR = "by"
-    ACTION = "action"
-
-
-@dataclass(frozen=True, slots=True)
-class Choice:
-    """Values of which one is to be there, and values of which none is. "" stands for what has no value."""
-
-    any_of: tuple[str, ...] = ()
-    none_of: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Query:
-    """`since` <= when it happened < `until`. `words` all stand in what was said. `recipient` is an address."""
-
-    choices: Mapping[FilterField, Choice] = field(default_factory=dict)
-    since: datetime | None = None
-    until: datetime | None = None
-    recipient: str | None = None
-    words: tuple[str, ...] = ()
-
-    def only(self, by: FilterField) -> str | None:
-        """The one value asked for, where it is one."""
-        values = self.choices.get(by, Choice()).any_of
-        return values[0] if len(values) == 1 else None
-
-
-@dataclass(frozen=True, slots=True)
-class Facets:
-    """How many, by the values of each filter: of the newest rows where there are `more` than were counted."""
-
-    total: int
-    more: bool
-    counts: Mapping[FilterField, Mapping[str, int]]
 
 
 # ── events ──────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -137,7 +91,7 @@ def event_page(engine: Engine, wanted: Query, place: PagePosition) -> Page[Bounc
     """Raises TookTooLong."""
     with looking(engine) as (connection, limit):
         found = _event_walk(wanted, _driving(connection, wanted)).page(connection, limit, place)
-        return _with_rows(found, events_of(connection, found.rows))
+        return with_rows(found, events_of(connection, found.rows))
 
 
 def all_events(engine: Engine, wanted: Query) -> Iterator[BounceEvent]:
@@ -165,7 +119,7 @@ def event_facets(engine: Engine, wanted: Query) -> Facets | None:
             found = walk.count(connection, limit, columns, MOST_COUNTED)
     except TookTooLong:
         return None
-    return _facets(EVENT_FACETS, found)
+    return facets(EVENT_FACETS, found)
 
 
 def event(engine: Engine, name: str) -> BounceEvent | None:
@@ -211,7 +165,7 @@ def _few(connection: Connection, by: FilterField, wanted: Query) -> int:
     In the order of their index, by which it is gone for certain.
     """
     some = (
-        select(EVENT.c.at).where(_is_value(by, wanted.choices[by]), *_between(EVENT.c.at, wanted))
+        select(EVENT.c.at).where(_is_value(by, wanted.choices[by]), *between(EVENT.c.at, wanted))
         .order_by(EVENT.c.at.desc()).limit(FEW + 1)
     )
     return connection.scalar(select(func.count()).select_from(some.subquery())) or 0
@@ -232,14 +186,6 @@ def _chosen(by: FilterField, choice: Choice) -> Condition:
         return _of_codes(choice)
     return among(_EVENT_COLUMNS[by], choice)
 
-
-def among(column: ColumnElement[Any], choice: Choice) -> Condition:
-    """"" stands for no value."""
-    told = func.coalesce(column, "")
-    conditions = [told.in_(list(map(storable, choice.any_of)))] if choice.any_of else []
-    if choice.none_of:
-        conditions.append(told.not_in(list(map(storable, choice.none_of))))
-    return and_(*conditions)
 
 
 def _of_domains(key: ColumnElement[str], choice: Choice) -> Condition:
@@ -269,23 +215,7 @@ def _says(words: str) -> Condition:
     return or_(*(column.icontains(storable(words), autoescape=True) for column in (EVENT.c.diagnostic, EVENT.c.quote)))
 
 
-def _between(at: ColumnElement[Any], wanted: Query) -> Iterator[Condition]:
-    if wanted.since is not None:
-        yield at >= wanted.since
-    if wanted.until is not None:
-        yield at < wanted.until
 
-
-def _facets(kinds: Sequence[FilterField], found: ValueCounts) -> Facets:
-    counts: dict[FilterField, Counter[str]] = {by: Counter() for by in kinds}
-    for values, number in found.counts.items():
-        for by, value in zip(kinds, values, strict=True):
-            counts[by][value or ""] += number
-    return Facets(found.counts.total(), found.more, counts)
-
-
-def _with_rows(found: Page[Any], rows: Iterable[Any]) -> Page[Any]:
-    return Page(tuple(rows), found.older, found.newer, found.looked_back_to)
 
 
 # ── recipients ──────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -347,7 +277,7 @@ def recipient_page(engine: Engine, wanted: Query, place: PagePosition, now: date
     """
     with looking(engine) as (connection, limit):
         found = together(_recipient_walks(wanted), connection, limit, place)
-    return _with_rows(found, _standing(engine, found.rows, now - RECENT))
+    return with_rows(found, _standing(engine, found.rows, now - RECENT))
 
 
 def all_recipients(engine: Engine, wanted: Query, now: datetime) -> Iterator[RecipientStanding]:
@@ -372,7 +302,7 @@ def recipient_facets(engine: Engine, wanted: Query) -> Facets | None:
                 more = more or found.more
     except TookTooLong:
         return None
-    return _facets(RECIPIENT_FACETS, ValueCounts(counts, more))
+    return facets(RECIPIENT_FACETS, ValueCounts(counts, more))
 
 
 def _recipient_walks(wanted: Query, chosen: Select[Any] = _STEP_KEYS) -> list[Walk]:
@@ -436,34 +366,3 @@ def holding(engine: Engine, address: str) -> dict[str, list[Alert]]:
         for row in connection.execute(chosen):
             found.setdefault(row.of_stream, []).append(alert_from_row(row))
     return {stream: sorted(alerts, key=attrgetter("since")) for stream, alerts in found.items()}
-
-
-# ── actions ─────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-_ACTIONS = select(
-    ACTION.c.number, ACTION.c.at, ACTION.c.actor, ACTION.c.action, ACTION.c.subject, ACTION.c.count, ACTION.c.because
-)
-_ACTION_COLUMNS: Mapping[FilterField, ColumnElement[Any]] = {
-    FilterField.ACTOR: ACTION.c.actor, FilterField.ACTION: ACTION.c.action
-}
-
-
-def action_page(engine: Engine, wanted: Query, place: PagePosition) -> Page[LoggedAction]:
-    """What people did, the newest first."""
-    with looking(engine) as (connection, limit):
-        found = _action_walk(wanted).page(connection, limit, place)
-    return _with_rows(found, map(_done, found.rows))
-
-
-def all_actions(engine: Engine, wanted: Query) -> Iterator[LoggedAction]:
-    return map(_done, _action_walk(wanted).all(engine))
-
-
-def _action_walk(wanted: Query) -> Walk:
-    also = [among(_ACTION_COLUMNS[by], choice) for by, choice in wanted.choices.items()]
-    return Walk(_ACTIONS, (ACTION.c.number,), (), (*also, *_between(ACTION.c.at, wanted)))
-
-
-def _done(row: Any) -> LoggedAction:
-    number, at, actor, action, subject, count, because = row
-    return LoggedAction(at, actor, action, subject, count, because, number)

@@ -8,10 +8,10 @@ from typing import Any
 from sqlalchemy import ColumnElement, Engine, and_, func, literal, select, tuple_
 
 from bounce_watcher.ledger.db.engine import reading
+from bounce_watcher.ledger.db.paging import Condition, Key, Page, PagePosition, Walk, looking
+from bounce_watcher.ledger.db.query import MOST_COUNTED, Choice, FilterField, Query, among
 from bounce_watcher.ledger.db.tables import ALERT, GUARD_COUNT, HELD, STATE_CHANGE, SUPPRESSION, alert_from_row
 from bounce_watcher.ledger.db.types import storable
-from bounce_watcher.ledger.lists.browse import MOST_COUNTED, Choice, FilterField, Query, among
-from bounce_watcher.ledger.lists.paging import Condition, Key, Page, PagePosition, Walk, looking
 from bounce_watcher.ledger.recording import alerts
 from bounce_watcher.model.grounds import Grounds, SubjectKind
 from bounce_watcher.model.ledger import Alert, AlertKind, State

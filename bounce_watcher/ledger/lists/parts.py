@@ -9,11 +9,12 @@ from typing import Any, Generic, TypeVar
 
 from sqlalchemy import Column, Engine, select
 
+from bounce_watcher.ledger.db.paging import ENTRIES, LOOKED_UP, ROWS, Condition, PagePosition, Walk, looking
+from bounce_watcher.ledger.db.query import Choice, among
 from bounce_watcher.ledger.db.tables import EVENT, SUPPRESSION, suppression_from_row
 from bounce_watcher.ledger.db.types import recipient_key, storable
-from bounce_watcher.ledger.lists.browse import Choice, among, events_of
+from bounce_watcher.ledger.lists.browse import events_of
 from bounce_watcher.ledger.lists.filters import EventFilter, EventPlace, SuppressionFilter, SuppressionPlace
-from bounce_watcher.ledger.lists.paging import ENTRIES, LOOKED_UP, ROWS, Condition, PagePosition, Walk, looking
 from bounce_watcher.ledger.lists.reads import reaches
 from bounce_watcher.model.ledger import BounceEvent, Suppression
 

@@ -8,6 +8,7 @@ from typing import Any, Generic, TypeVar
 from sqlalchemy import Column, ColumnElement, Engine, Table, func, literal, or_, select, tuple_
 from sqlalchemy import Row as Fetched
 
+from bounce_watcher.ledger import protection
 from bounce_watcher.ledger.db.engine import reading
 from bounce_watcher.ledger.db.tables import (
     ALERT,
@@ -26,7 +27,6 @@ from bounce_watcher.ledger.db.tables import (
 )
 from bounce_watcher.ledger.db.types import recipient_key, storable
 from bounce_watcher.ledger.lists.filters import EventFilter, OutboxFilter, SuppressionFilter
-from bounce_watcher.ledger.suppressions import protection
 from bounce_watcher.model.ledger import Alert, BounceEvent, OutboxItem, OutboxState, RecipientRecord, Scope, Suppression
 from bounce_watcher.model.message import unpack
 

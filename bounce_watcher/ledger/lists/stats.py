@@ -4,10 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
+from sqlalchemy import Engine
+
 from bounce_watcher.ledger.lists.filters import GroupBy
 from bounce_watcher.ledger.recording import report_counts
 from bounce_watcher.ledger.recording.report_counts import DAY, Asked, CountScope, slot_of, start_of
-from bounce_watcher.ledger.store import Ledger
+from bounce_watcher.ledger.recording.sent import sent_by_day
+from bounce_watcher.ledger.review import optouts
 
 _COLUMNS = {
     GroupBy.DAY: report_counts.CountBy.SLOT, GroupBy.TYPE: report_counts.CountBy.TYPE,
@@ -33,7 +36,7 @@ class Stats:
     opt_outs: int = 0
 
 
-def stats(ledger: Ledger, since: datetime, until: datetime, by: Sequence[GroupBy], stream: str | None = None) -> Stats:
+def stats(engine: Engine, since: datetime, until: datetime, by: Sequence[GroupBy], stream: str | None = None) -> Stats:
     """The days that `since` and `until` lie in are counted whole. The largest number first, days in their order.
 
     Raises ValueError where providers and sendings are to be told apart at once: they are counted apart.
@@ -42,11 +45,11 @@ def stats(ledger: Ledger, since: datetime, until: datetime, by: Sequence[GroupBy
     scope = _scope(chosen)
     first, behind = _day(since), _day(until + DAY - timedelta(microseconds=1))
     asked = Asked(scope, first, behind, stream)
-    counts = ledger.count_reports(asked, *(_COLUMNS[each] for each in chosen))
+    counts = report_counts.count(engine, asked, *(_COLUMNS[each] for each in chosen))
     rows = [_row(chosen, values, number) for values, number in counts.items()]
     rows.sort(key=lambda row: (str(row.get("day", "")), -int(row["number"]), [str(row[each]) for each in chosen]))
-    sent = ledger.sent_by_day(first.date(), behind.date(), stream)
-    opt_outs = ledger.opt_outs_came(first, behind, stream)
+    sent = sent_by_day(engine, first.date(), behind.date(), stream)
+    opt_outs = optouts.came(engine, first, behind, stream)
     return Stats(first, behind, sum(counts.values()), sum(sent.values()) or None, rows, opt_outs)
 
 

@@ -8,16 +8,16 @@ from typing import Any
 from sqlalchemy import Engine, Select, func, literal_column, select
 
 from bounce_watcher.ledger.db.engine import reading
+from bounce_watcher.ledger.db.paging import Condition, Page, PagePosition, Walk, looking
+from bounce_watcher.ledger.db.query import MOST_COUNTED, Choice, FilterField, Query, among
 from bounce_watcher.ledger.db.statements import chunks
 from bounce_watcher.ledger.db.tables import ENDPOINT, OUTBOX, item_from_row
 from bounce_watcher.ledger.db.types import recipient_key, storable
-from bounce_watcher.ledger.lists.browse import MOST_COUNTED, Choice, FilterField, Query, among
-from bounce_watcher.ledger.lists.paging import Condition, Page, PagePosition, Walk, looking
+from bounce_watcher.ledger.naming.forget import known_as
 from bounce_watcher.ledger.outbox import pausing, tries
 from bounce_watcher.ledger.outbox.pausing import Pause
 from bounce_watcher.ledger.outbox.superseding import IS_OUTDATED
 from bounce_watcher.ledger.outbox.tries import Throughput
-from bounce_watcher.ledger.privacy.forget import known_as
 from bounce_watcher.ledger.recording.batch import STATES_TOLD
 from bounce_watcher.model.ledger import OutboxItem, OutboxState, Tried
 

@@ -12,8 +12,8 @@ from sqlalchemy import ColumnElement, Connection, exists, func, or_, select, upd
 from bounce_watcher.ledger.db.statements import DUE, IS_DUE, chunks, insert_into
 from bounce_watcher.ledger.db.tables import ENDPOINT, OUTBOX, item_from_row
 from bounce_watcher.ledger.db.types import storable
-from bounce_watcher.ledger.history.retention import HAS_BODY
 from bounce_watcher.ledger.outbox import superseding, tries
+from bounce_watcher.ledger.outbox.bodies import HAS_BODY
 from bounce_watcher.model.ledger import (
     Attempt,
     Disposition,

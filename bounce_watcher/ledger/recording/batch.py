@@ -7,6 +7,7 @@ from operator import attrgetter
 
 from sqlalchemy import Connection, bindparam, collate, delete, or_, select, update
 
+from bounce_watcher.ledger import protection
 from bounce_watcher.ledger.db.statements import (
     IS_DUE,
     KEYS,
@@ -28,7 +29,6 @@ from bounce_watcher.ledger.db.tables import (
     record_from_rows,
 )
 from bounce_watcher.ledger.recording import holds
-from bounce_watcher.ledger.suppressions import protection
 from bounce_watcher.model.grounds import Expired
 from bounce_watcher.model.ledger import (
     ChangedBy,

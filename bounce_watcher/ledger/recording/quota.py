@@ -1,22 +1,25 @@
-"""How much raw mail is kept: a quota, so that a flood of mail can't fill the disk.
+"""How long and how much raw mail is kept: by its age, and by a quota, so that a flood of mail can't fill the disk.
 
 What a mail said stays: its events, and whatever follows from them. The mail itself still lies in its mailbox. The space
 that is freed is used again: a SQLite file grows no further, and does not shrink; PostgreSQL's is free after a vacuum.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 
-from sqlalchemy import Connection, Engine, func, select, tuple_
+from sqlalchemy import Connection, Engine, func, select, tuple_, update
 
 from bounce_watcher.ledger.db.engine import reading, write
+from bounce_watcher.ledger.db.statements import KEYS
 from bounce_watcher.ledger.db.tables import MESSAGE
-from bounce_watcher.ledger.suppressions import standing
+from bounce_watcher.ledger.review import groups as review
 
 _PAGE = 500
 """Messages looked at in one transaction, so that nobody waits long for the lock."""
 
+_DROP_RAW = update(MESSAGE).where(MESSAGE.c.digest.in_(KEYS)).values(packed=None, packed_size=None)
 _IS_KEPT = MESSAGE.c.packed.is_not(None)
 _SUM = select(func.sum(MESSAGE.c.packed_size)).where(MESSAGE.c.packed_size.is_not(None))
 _ORDER = (MESSAGE.c.received_at, MESSAGE.c.digest)
@@ -65,5 +68,30 @@ def _trim_page(connection: Connection, over: int, after: _Place | None, *, waits
         if freed < over and (group is not None) == waits:
             chosen.append(digest)
             freed += size
-    standing.drop_raw(connection, chosen)
+    drop_raw(connection, chosen)
     return _Page(len(chosen), freed, (rows[-1].received_at, rows[-1].digest) if len(rows) == _PAGE else None)
+
+
+def purge(engine: Engine, raw_before: datetime) -> int:
+    """Drops raw content in batches, each its own transaction. Returns how many messages lost theirs."""
+    count = 0
+    while purged := write(engine, lambda connection: _purge_batch(connection, raw_before)):
+        count += purged
+    return count
+
+
+def _purge_batch(connection: Connection, raw_before: datetime) -> int:
+    old = connection.scalars(
+        select(MESSAGE.c.digest)
+        .where(MESSAGE.c.received_at < raw_before, MESSAGE.c.packed.is_not(None))
+        .limit(_PAGE)
+    ).all()
+    drop_raw(connection, old)
+    return len(old)
+
+
+def drop_raw(connection: Connection, digests: Sequence[str]) -> None:
+    """Of these messages, a page of them, in the caller's transaction."""
+    if digests:
+        review.take_out(connection, digests)
+        connection.execute(_DROP_RAW, {"keys": list(digests)})

@@ -5,6 +5,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from itertools import chain
 from operator import attrgetter, itemgetter
 from typing import Any, TypeVar
@@ -23,7 +24,7 @@ from bounce_watcher.ledger.db.statements import (
     key_of,
 )
 from bounce_watcher.ledger.db.tables import EVENT, MESSAGE, RECIPIENT, reason_named
-from bounce_watcher.ledger.privacy.forget import without_forgotten
+from bounce_watcher.ledger.naming.forget import without_forgotten
 from bounce_watcher.ledger.recording import quiet, report_counts
 from bounce_watcher.ledger.recording.batch import Announce, RecipientBatch
 from bounce_watcher.ledger.recording.flood import Gate
@@ -101,7 +102,7 @@ def record_page(
     ])
     review.add_mail(connection, messages.values())
     quiet.add(connection, messages.values())
-    opt_outs = optouts.add(connection, page)
+    opt_outs = optouts.add(connection, page, partial(with_known_messages, connection))
     kinds = Counter(message.kind for message in messages.values())
     fresh = sorted(_new_events(connection, page, messages), key=_at)
     events = with_known_messages(connection, fresh)

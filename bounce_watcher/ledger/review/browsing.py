@@ -23,11 +23,11 @@ from sqlalchemy import (
 )
 
 from bounce_watcher.ledger.db.engine import reading
+from bounce_watcher.ledger.db.paging import Condition, Page, PagePosition, TookTooLong, Walk, looking
+from bounce_watcher.ledger.db.query import FACETS_WITHIN, MOST_COUNTED, Choice, Facets, FilterField, Query
 from bounce_watcher.ledger.db.statements import KEYS, chunks, is_sqlite
 from bounce_watcher.ledger.db.tables import EVENT, MESSAGE, OPT_OUT, REVIEW_GROUP, event_from_row
 from bounce_watcher.ledger.db.types import storable
-from bounce_watcher.ledger.lists.browse import FACETS_WITHIN, MOST_COUNTED, Choice, Facets, FilterField, Query
-from bounce_watcher.ledger.lists.paging import Condition, Page, PagePosition, TookTooLong, Walk, looking
 from bounce_watcher.ledger.review.groups import GroupState, ReviewGroup
 from bounce_watcher.model.ledger import BounceEvent, Misread
 from bounce_watcher.policy.days import utc_day

@@ -5,7 +5,7 @@ by whatever way, adds none. All that wait make one group of `review`, which last
 """
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -13,15 +13,17 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Engine, and_, delete, func, literal_column, or_, select, update
 
 from bounce_watcher.ledger.db.engine import reading, write
+from bounce_watcher.ledger.db.paging import LOOKED_UP, Page, PagePosition, Walk, looking
 from bounce_watcher.ledger.db.statements import KEYS, chunks, insert_into
 from bounce_watcher.ledger.db.tables import OPT_OUT
 from bounce_watcher.ledger.db.types import recipient_key, storable
-from bounce_watcher.ledger.lists.paging import LOOKED_UP, Page, PagePosition, Walk, looking
-from bounce_watcher.ledger.recording.sent import with_known_messages
 from bounce_watcher.ledger.review import groups as review
 from bounce_watcher.model.finding import Evidence
 from bounce_watcher.model.ledger import Actor, BounceEvent, MessageRecord
 from bounce_watcher.model.optout import AskedBy, KeptOptOut, OptOut
+
+Prove = Callable[[Sequence[BounceEvent]], Sequence[BounceEvent]]
+"""Events, as far as what was sent proves them."""
 
 GID = review.OPT_OUTS
 MOST_OF_ONE = 50
@@ -42,7 +44,7 @@ _DROP = delete(OPT_OUT).where(OPT_OUT.c.id.in_(KEYS))
 
 # ── kept ────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-def add(connection: Connection, page: Sequence[MessageRecord]) -> int:
+def add(connection: Connection, page: Sequence[MessageRecord], prove: Prove) -> int:
     """Enters what is new in `page`, in the caller's transaction. Returns how many.
 
     A feedback report that named nobody when it came is entered once more in place of that where it names somebody now,
@@ -55,7 +57,7 @@ def add(connection: Connection, page: Sequence[MessageRecord]) -> int:
     for part in chunks(sorted(asking)):
         for digest, key, done_at in connection.execute(_KNOWN, {"keys": list(part)}):
             known.setdefault(digest, []).append((key, done_at))
-    found = {digest: _named(connection, message) for digest, message in asking.items()}
+    found = {digest: _named(message, prove) for digest, message in asking.items()}
     fresh = {digest: asked for digest, asked in found.items() if _is_news(known.get(digest, ()), asked)}
     rows = [_row(asking[digest], each) for digest in sorted(fresh) for each in fresh[digest]]
     if rows:
@@ -73,12 +75,12 @@ def _is_news(known: Sequence[tuple[str | None, datetime | None]], asked: Sequenc
     return not known or (names_now and all((key, done_at) == (None, None) for key, done_at in known))
 
 
-def _named(connection: Connection, message: MessageRecord) -> Sequence[OptOut]:
+def _named(message: MessageRecord, prove: Prove) -> Sequence[OptOut]:
     """A feedback report's as its events name and prove them, which the ledger knows more of than the report."""
     first = message.opt_outs[0]
     if first.by is not AskedBy.FEEDBACK_REPORT or not message.events:
         return message.opt_outs
-    return [_of_event(first, event) for event in with_known_messages(connection, message.events)]
+    return [_of_event(first, event) for event in prove(message.events)]
 
 
 def _of_event(asked: OptOut, event: BounceEvent) -> OptOut:

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Engine
 
 from bounce_watcher.ledger.db.engine import write
 from bounce_watcher.ledger.db.statements import CHUNK, key_of
-from bounce_watcher.ledger.privacy.forget import unnamed_suppressions
+from bounce_watcher.ledger.naming.forget import unnamed_suppressions
 from bounce_watcher.ledger.recording import alerts
 from bounce_watcher.ledger.recording.batch import Announce, RecipientBatch
 from bounce_watcher.model.ledger import ChangedBy, Suppression, SuppressionSource

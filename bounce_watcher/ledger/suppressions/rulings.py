@@ -12,12 +12,13 @@ from sqlalchemy import Connection, Engine, select
 
 from bounce_watcher.ledger.actions import Act, LogEntry
 from bounce_watcher.ledger.db.engine import reading, rehearse
+from bounce_watcher.ledger.db.query import Choice, FilterField, Query
 from bounce_watcher.ledger.db.statements import RecipientKey, key_of
 from bounce_watcher.ledger.db.tables import HELD
 from bounce_watcher.ledger.db.types import storable
-from bounce_watcher.ledger.lists.browse import Choice, FilterField, Query, all_recipients
-from bounce_watcher.ledger.privacy.forget import is_forgotten
-from bounce_watcher.ledger.privacy.names import Names
+from bounce_watcher.ledger.lists.browse import all_recipients
+from bounce_watcher.ledger.naming.forget import is_forgotten
+from bounce_watcher.ledger.naming.names import Names
 from bounce_watcher.ledger.recording import alerts, flood, guard
 from bounce_watcher.ledger.recording.batch import Announce, RecipientBatch
 from bounce_watcher.model.grounds import Grounds

@@ -1,26 +1,22 @@
-"""What begins and ends without a bounce: suppressions by a person, an import or the clock; the keeping of raw mail."""
+"""What begins and ends without a bounce: suppressions by a person, an import or the clock."""
 
-from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Select, select, update
+from sqlalchemy import Connection, Engine, Select, select
 
 from bounce_watcher.ledger.db.engine import write
-from bounce_watcher.ledger.db.statements import KEYS, RecipientKey, key_of
-from bounce_watcher.ledger.db.tables import MESSAGE, SUPPRESSION
+from bounce_watcher.ledger.db.statements import RecipientKey, key_of
+from bounce_watcher.ledger.db.tables import SUPPRESSION
 from bounce_watcher.ledger.db.types import recipient_key, storable
 from bounce_watcher.ledger.recording import alerts
 from bounce_watcher.ledger.recording.batch import Announce, RecipientBatch
-from bounce_watcher.ledger.review import groups as review
 from bounce_watcher.model.grounds import Grounds
 from bounce_watcher.model.ledger import ChangedBy, Suppression, SuppressionSource
 from bounce_watcher.policy import transitions
 
 _BATCH = 500
 """Rows changed in one transaction, so that nobody waits long for the lock."""
-
-_DROP_RAW = update(MESSAGE).where(MESSAGE.c.digest.in_(KEYS)).values(packed=None, packed_size=None)
 
 
 def suppress(connection: Connection, wanted: Suppression, announce: Announce) -> None:
@@ -56,13 +52,6 @@ def expire(engine: Engine, now: datetime, announce: Announce) -> int:
     return count
 
 
-def purge(engine: Engine, raw_before: datetime) -> int:
-    """Drops raw content in batches, each its own transaction. Returns how many messages lost theirs."""
-    count = 0
-    while purged := write(engine, lambda connection: _purge_batch(connection, raw_before)):
-        count += purged
-    return count
-
 
 def _expire_batch(connection: Connection, now: datetime, announce: Announce) -> int:
     alerts.lock(connection)
@@ -77,21 +66,6 @@ def _expire_batch(connection: Connection, now: datetime, announce: Announce) -> 
     return len(released)
 
 
-def _purge_batch(connection: Connection, raw_before: datetime) -> int:
-    old = connection.scalars(
-        select(MESSAGE.c.digest)
-        .where(MESSAGE.c.received_at < raw_before, MESSAGE.c.packed.is_not(None))
-        .limit(_BATCH)
-    ).all()
-    drop_raw(connection, old)
-    return len(old)
-
-
-def drop_raw(connection: Connection, digests: Sequence[str]) -> None:
-    """Of these messages, a page of them, in the caller's transaction."""
-    if digests:
-        review.take_out(connection, digests)
-        connection.execute(_DROP_RAW, {"keys": list(digests)})
 
 
 def _open(connection: Connection, chosen: Select[Any], announce: Announce, by: ChangedBy) -> RecipientBatch:

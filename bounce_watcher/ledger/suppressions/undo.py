@@ -1,20 +1,19 @@
 """What an incident led to, undone: its events count no more, and what rested on them alone is released."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
-from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Engine, Select, and_, bindparam, or_, select, tuple_, update
+from sqlalchemy import ColumnElement, Connection, Engine, Select, and_, or_, select, tuple_
 
 from bounce_watcher.ledger.actions import Act, LogEntry
 from bounce_watcher.ledger.db.engine import reading, rehearse
 from bounce_watcher.ledger.db.statements import RecipientKey
 from bounce_watcher.ledger.db.tables import EVENT, event_from_row
-from bounce_watcher.ledger.history.replaying import events_of, steps_of
-from bounce_watcher.ledger.privacy.names import Names
+from bounce_watcher.ledger.history.replaying import events_of, set_exclusions, steps_of
+from bounce_watcher.ledger.naming.names import Names
 from bounce_watcher.ledger.recording import alerts
 from bounce_watcher.ledger.recording.batch import Announce, RecipientBatch
 from bounce_watcher.model.address import address_key
@@ -31,10 +30,6 @@ _PAGE = 5000
 _PROVEN = [grade.value for grade in Evidence if grade.at_least(PROVEN)]
 _BATCH = 200
 """Recipients corrected in one transaction, so that nobody waits long for the lock."""
-
-SET_EXCLUSION = update(EVENT).where(EVENT.c.id == bindparam("event_id")).values(
-    excluded_kind=bindparam("new_kind"), exclusion=bindparam("new_exclusion", type_=EVENT.c.exclusion.type)
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,11 +165,3 @@ def _strike(connection: Connection, batch: Sequence[RecipientKey], incident: Inc
     undone = Excluded(ExclusionKind.UNDONE, scene=incident.scene)
     set_exclusions(connection, [(name, undone) for names in struck.values() for name in names])
     return struck
-
-
-def set_exclusions(connection: Connection, changes: Iterable[tuple[str, Excluded | None]]) -> None:
-    if rows := [
-        {"event_id": name, "new_kind": excluded and excluded.why.value, "new_exclusion": excluded}
-        for name, excluded in sorted(changes, key=itemgetter(0))
-    ]:
-        connection.execute(SET_EXCLUSION, rows)

@@ -42,7 +42,7 @@ class DemoOutcome:
 def outcome(stage: Stage) -> DemoOutcome:
     with open_ledger(stage.settings) as ledger:
         judged = tuple(_judged(stage, ledger))
-        suppressions = tuple(ledger.suppressions())
+        suppressions = tuple(ledger.lists.suppressions())
         standing = tuple(_standing(judged, ledger))
     hooks = stage.receiver.hooks
     return DemoOutcome(judged, suppressions, standing, hooks, tuple(_problems(judged, suppressions, hooks)))
@@ -51,7 +51,7 @@ def outcome(stage: Stage) -> DemoOutcome:
 def _standing(judged: tuple[JudgedMessage, ...], ledger: Ledger) -> Iterator[RecipientRecord]:
     """The recipients of whom something counts or counted, the suppressed first."""
     addresses = sorted({event.recipient for each in judged for event in each.events})
-    records = [record for address in addresses for record in ledger.recipients(address)]
+    records = [record for address in addresses for record in ledger.lists.recipients(address)]
     for state in (State.SUPPRESSED, State.PENDING, State.RELEASED, State.WATCHING):
         yield from (record for record in records if record.state is state)
 
@@ -60,7 +60,7 @@ def _judged(stage: Stage, ledger: Ledger) -> Iterator[JudgedMessage]:
     toolkit = Toolkit(load_builtin(), stage.settings.attribution)
     folders = _folders(stage)
     events: dict[str, list[BounceEvent]] = {}
-    for event in ledger.events(EventFilter()):
+    for event in ledger.lists.events(EventFilter()):
         events.setdefault(event.message_digest, []).append(event)
     for sample in stage.mail:
         digest = message_digest(sample.content)

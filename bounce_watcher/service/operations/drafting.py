@@ -194,7 +194,7 @@ class Trial:
 
 
 def samples_of(ledger: Ledger, gid: str) -> list[BounceEvent]:
-    return ledger.group_events(gid, _SAMPLES)
+    return ledger.review.events(gid, _SAMPLES)
 
 
 def tried(
@@ -212,12 +212,12 @@ def tried(
     if checked.problems:
         return Trial(toml, tuple(_without_place(each, draft) for each in checked.problems))
     today, then = load_rules(settings.rules), load_rules(files)
-    own = ledger.group_events(group.gid, OF_GROUP)
+    own = ledger.review.events(group.gid, OF_GROUP)
     mine = [verdict for event in own if (verdict := judged(event, then)).rule == draft.id]
     found = _Found(draft, group.gid, today, then)
     deadline = monotonic() + within
-    for page in ledger.said(now - SPAN):
-        found.take(ledger.events_named([name for _, name, words in page if found.may_say(words)]))
+    for page in ledger.review.said(now - SPAN):
+        found.take(ledger.review.events_named([name for _, name, words in page if found.may_say(words)]))
         found.looked_at, found.looked_back_to = found.looked_at + len(page), page[-1][0]
         advance(len(page))
         if monotonic() > deadline:
@@ -306,7 +306,7 @@ def _may_pass(verdict: Verdict) -> bool:
 def _kept(ledger: Ledger, events: Sequence[BounceEvent]) -> Iterator[bytes]:
     """The newest mails of a group that are kept as they came."""
     for digest in list(dict.fromkeys(event.message_digest for event in events))[:KEPT_READ]:
-        raw = ledger.message(digest)
+        raw = ledger.lists.message(digest)
         if raw is not None:
             yield raw
 
@@ -315,7 +315,7 @@ def _consequence(settings: Settings, ledger: Ledger, revisions: Sequence[Revisio
     part = revisions[:REHEARSED]
     if not part:
         return Consequence()
-    done = ledger.revise(part, decider(settings), _nobody, now, policy=settings.policy, dry_run=True)
+    done = ledger.history.revise(part, decider(settings), _nobody, now, policy=settings.policy, dry_run=True)
     places = {(each.revision.before.recipient, each.revision.before.stream): each for each in done}
     hit = [place for place, each in places.items() if _begins(each.was, each.state)]
     free = sum(_begins(each.state, each.was) for each in places.values())
@@ -337,8 +337,8 @@ def _begins(before: State, after: State) -> bool:
 
 def _took_mail(ledger: Ledger, address: str, stream: str, since: datetime) -> bool:
     """Whether it took mail after the first report that the draft would count, as far as anybody told."""
-    told = (each.delivered_at for each in ledger.recipients(address) if each.stream == stream)
+    told = (each.delivered_at for each in ledger.lists.recipients(address) if each.stream == stream)
     if any(at is not None and at > since for at in told):
         return True
-    later = ledger.events(EventFilter(address, stream, since=since))
+    later = ledger.lists.events(EventFilter(address, stream, since=since))
     return any(event.action in _TAKEN for event in later)

@@ -89,7 +89,9 @@ class Drift:
 
         count = 0
         for batch in _batched(each for each in self.differences() if each.fixed_at is Side.HERE):
-            count += self._ledger.adopt([self._imported(each, stream, now) for each in batch], now, to_the_others)
+            count += self._ledger.suppressions.adopt(
+                [self._imported(each, stream, now) for each in batch], now, to_the_others
+            )
         return count
 
     def _imported(self, each: Difference, stream: str, now: datetime) -> Suppression:
@@ -110,7 +112,7 @@ def drift(settings: Settings, ledger: Ledger, platform: Platform) -> Iterator[Dr
             f"a {platform.kind} lets nobody read its list: see what it was told with "
             f"`outbox list --target {platform.name}`", about=platform.about,
         )
-    with ledger.list_comparison(platform.name, platform.streams, utcnow()) as lists:
+    with ledger.outbox.list_comparison(platform.name, platform.streams, utcnow()) as lists:
         yield Drift(settings, ledger, platform, lists)
 
 

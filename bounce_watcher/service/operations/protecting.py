@@ -41,7 +41,7 @@ def name_of(text: str) -> str:
 
 def protector(settings: Settings, ledger: Ledger, address: str) -> Protector | None:
     """Who protects an address; a person before the configuration, as there is a reason then."""
-    found = ledger.protection(address)
+    found = ledger.lists.protection(address)
     if found is not None:
         return Protector(found.name, found.actor, found.at, found.because)
     name = protected_by(address, settings.policy)

@@ -60,12 +60,12 @@ def reclassify(
     """
     write = _Writer(settings, ledger, dry_run)
     with Analyser(settings.attribution, settings.workers, rules=settings.rules) as analyser:
-        for page in ledger.kept(since):
+        for page in ledger.history.kept(since):
             read = analyser.result(analyser.submit([each.raw for each in page]))
             yield from write(*_compared(page, read, settings))
             advance(len(page))
     ruleset = load_rules(settings.rules)
-    for events in ledger.bare(since):
+    for events in ledger.history.bare(since):
         yield from write([found for event in events if (found := _milder(event, ruleset))], [])
         advance(len(events))
 
@@ -78,7 +78,7 @@ def read_again(
 
     Raises PermanentFailure where the mail breaks or stalls the analysis, and TemporaryFailure.
     """
-    kept = ledger.kept_one(digest)
+    kept = ledger.history.kept_one(digest)
     if kept is None:
         return None
     limits = (ONE_WITHIN, ONE_WITHIN)
@@ -106,14 +106,14 @@ class _Writer:
 
     def __call__(self, revisions: Sequence[Revision], new: Sequence[MessageRecord]) -> Iterator[ReclassifiedEvent]:
         if revisions:
-            done = self._ledger.revise(
+            done = self._ledger.history.revise(
                 revisions, self._decide, self._announce, utcnow(), policy=self._policy, dry_run=self._dry_run,
                 act=self._act,
             )
             yield from map(_found, done)
-        named = [each for each in self._ledger.with_recipients(new) if each.events or each.opt_outs]
+        named = [each for each in self._ledger.recording.with_recipients(new) if each.events or each.opt_outs]
         if named and not self._dry_run:
-            self._ledger.record(named, self._decide, self._announce, self._policy)
+            self._ledger.recording.record(named, self._decide, self._announce, self._policy)
         yield from (ReclassifiedEvent(None, event) for message in named for event in message.events)
 
 

@@ -181,8 +181,8 @@ def take_sent(
     for part in _parts(_read(rows, lambda row: sent_row(row, reading), refuse)):
         mails = [each for each in part if isinstance(each, SentMail)]
         counts = [each for each in part if isinstance(each, SentCount)]
-        total += ledger.add_sent(mails, judged) if ledger else SentOutcome(new=len(mails))
-        total += ledger.put_counts(counts) if ledger else SentOutcome(counts=len(counts))
+        total += ledger.recording.add_sent(mails, judged) if ledger else SentOutcome(new=len(mails))
+        total += ledger.recording.put_counts(counts) if ledger else SentOutcome(counts=len(counts))
         progress(len(part))
     return total
 
@@ -199,7 +199,7 @@ def take_deliveries(
     announce = announcer(settings)
     taken, total = 0, DeliveredOutcome()
     for part in _parts(_read(rows, lambda row: delivery_row(row, reading), refuse)):
-        total += ledger.deliver(part, announce) if ledger else DeliveredOutcome()
+        total += ledger.recording.deliver(part, announce) if ledger else DeliveredOutcome()
         taken += len(part)
         progress(len(part))
     return taken, total

@@ -9,7 +9,8 @@ from itertools import chain, islice
 from bounce_watcher.config import Settings
 from bounce_watcher.ledger.history.replaying import Stretch
 from bounce_watcher.ledger.history.simulation import Simulated
-from bounce_watcher.ledger.store import Decide, Ledger
+from bounce_watcher.ledger.store import Ledger
+from bounce_watcher.policy.replay import Decide
 from bounce_watcher.service.deciding import decider
 from bounce_watcher.service.operations.processes import by_processes
 
@@ -31,7 +32,7 @@ def simulate(settings: Settings, now: datetime) -> Iterator[SimulatedPart]:
     work = partial(_go_through, url, decider(settings), now)
     with Ledger.connect(url) as ledger:
         ledger.check()
-        stretches = ledger.stretches(_STRETCH)
+        stretches = ledger.history.stretches(_STRETCH)
         first = list(islice(stretches, 2))
         if len(first) == 1:
             yield work(first[0])
@@ -42,7 +43,7 @@ def simulate(settings: Settings, now: datetime) -> Iterator[SimulatedPart]:
 def _go_through(url: str, decide: Decide, now: datetime, stretch: Stretch) -> SimulatedPart:
     events, found = 0, []
     with Ledger.connect(url) as ledger:
-        for each in ledger.simulate(decide, now, stretch):
+        for each in ledger.history.simulate(decide, now, stretch):
             events += each.events
             if each.now or each.then:
                 found.append(each)

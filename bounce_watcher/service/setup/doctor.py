@@ -127,12 +127,12 @@ def _schema(ledger: Ledger) -> Iterator[Check]:
         yield Check("schema", True, failure.headline, "nothing: the next poll does so by itself")
         return
     yield Check("schema", True, "the tables are those of this version")
-    for target, why in ledger.disabled_endpoints().items():
+    for target, why in ledger.lists.disabled_endpoints().items():
         yield Check(f"webhook {target}", False, f"disabled: {why}", f"bounce-watcher outbox retry --target {target}")
-    for target, pause in ledger.paused().items():
+    for target, pause in ledger.outbox.paused().items():
         why = f"paused since {pause.at:%Y-%m-%d %H:%M} UTC by {pause.by}: {pause.because}; it is told nothing"
         yield Check(f"target {target}", True, why, f"bounce-watcher outbox resume {target}")
-    dead = sum(1 for _ in ledger.outbox(OutboxFilter(OutboxState.DEAD, limit=DEAD_COUNTED)))
+    dead = sum(1 for _ in ledger.lists.outbox(OutboxFilter(OutboxState.DEAD, limit=DEAD_COUNTED)))
     if dead:
         advice = "look at them with `bounce-watcher outbox list --state dead`, then `outbox retry`"
         yield Check("outbox", True, f"{dead} dead letters", advice)

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from bounce_watcher.ledger.privacy.forget import is_forgotten
+from bounce_watcher.ledger.naming.forget import is_forgotten
 from bounce_watcher.model.finding import Evidence, Kind
 from bounce_watcher.model.grounds import Again, AtOnce, Counted, ExclusionKind, Grounds, SubjectKind, base
 from bounce_watcher.model.ledger import (

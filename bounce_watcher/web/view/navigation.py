@@ -17,5 +17,5 @@ class Badges:
 
 
 def badges(context: WebContext) -> Badges:
-    to_do = context.ledger.to_do()
+    to_do = context.ledger.lists.to_do()
     return Badges(len(context.state().troubles), to_do.alerts, to_do.dead, to_do.review)

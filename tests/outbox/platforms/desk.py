@@ -36,7 +36,7 @@ class Desk:
         self, *addresses: str, stream: str = "news", bounce_type: BounceType | None = BounceType.HARD,
         reason: str | None = Reason.INVALID_RECIPIENT,
     ) -> None:
-        self.ledger.adopt(
+        self.ledger.suppressions.adopt(
             [
                 Suppression(
                     address, stream, state=State.SUPPRESSED, reason=reason, since=now(), bounce_type=bounce_type,
@@ -49,7 +49,7 @@ class Desk:
 
     def release(self, *addresses: str, stream: str = "news") -> None:
         for address in addresses:
-            self.ledger.release(address, stream, Actor("jo", now(), "asked for"), announce=self._announce)
+            self.ledger.suppressions.release(address, stream, Actor("jo", now(), "asked for"), announce=self._announce)
 
     def send(self, rounds: int = 1) -> DispatchReport:
         """A fresh deliverer, as after a restart: what is due goes out."""
@@ -63,10 +63,10 @@ class Desk:
 
     def hurry(self) -> None:
         """What waits for its next try is due now."""
-        self.ledger.retry(Actor("jo", now()), target=NAME, state=OutboxState.DUE)
+        self.ledger.outbox.retry(Actor("jo", now()), target=NAME, state=OutboxState.DUE)
 
     def items(self, state: OutboxState | None = None) -> list[OutboxItem]:
-        return [item for item in self.ledger.outbox() if state in (None, item.state)]
+        return [item for item in self.ledger.lists.outbox() if state in (None, item.state)]
 
     def states(self) -> set[OutboxState]:
         return {item.state for item in self.items()}

@@ -68,7 +68,7 @@ def test_who_is_suppressed_stands_on_the_list_there_and_who_is_released_does_not
 
 def test_the_same_once_more_changes_nothing_and_is_no_failure(desk: Desk, vendor: Vendor) -> None:
     suppressed(desk, vendor, USER)
-    desk.ledger.retry(Actor("jo", now()), target="newsletter", state=OutboxState.DELIVERED)
+    desk.ledger.outbox.retry(Actor("jo", now()), target="newsletter", state=OutboxState.DELIVERED)
     desk.send()
     assert desk.states() == {OutboxState.DELIVERED}
     assert USER in vendor.listed

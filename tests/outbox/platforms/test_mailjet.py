@@ -31,7 +31,9 @@ def test_a_contact_is_made_once_and_changed_from_then_on(desk: Desk, vendor: Mai
     vendor.says_unchanged = says_unchanged
     desk.suppress(USER)
     desk.send()
-    desk.ledger.retry(Actor("jo", desk.items()[0].next_attempt_at), target="newsletter", state=OutboxState.DELIVERED)
+    desk.ledger.outbox.retry(
+        Actor("jo", desk.items()[0].next_attempt_at), target="newsletter", state=OutboxState.DELIVERED
+    )
     desk.send()
     assert desk.states() == {OutboxState.DELIVERED}
     assert [call.method for call in vendor.calls] == ["PUT", "POST", "PUT"]

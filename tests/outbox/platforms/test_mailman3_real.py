@@ -122,7 +122,7 @@ def test_a_ban_keeps_who_is_suppressed_from_subscribing(mailman: Mailman, news: 
     with desk(mailman, tmp_path, f'ban = true\nlist_ids = ["{news}"]') as it:
         it.suppress("Banned@example.org")
         it.send()
-        it.ledger.retry(Actor("jo", now()), target="newsletter", state=OutboxState.DELIVERED)
+        it.ledger.outbox.retry(Actor("jo", now()), target="newsletter", state=OutboxState.DELIVERED)
         it.send()  # is banned already
         assert it.states() == {OutboxState.DELIVERED}
         assert not mailman.may_subscribe(news, "banned@example.org")

@@ -94,7 +94,7 @@ def test_postal_finds_who_is_suppressed(mariadb_server: MariaDb, mariadb_url: st
         with desk_of(configuration("sql", statements("postal", mariadb_url), None, tmp_path)) as desk:
             desk.suppress(USER)
             done(desk)
-            desk.ledger.retry(Actor("jo", now()), target="newsletter", state=OutboxState.DELIVERED)
+            desk.ledger.outbox.retry(Actor("jo", now()), target="newsletter", state=OutboxState.DELIVERED)
             done(desk)  # comes twice after a crash
             assert kept_until_2090() == [USER]
             desk.release(USER)

@@ -68,11 +68,11 @@ def suppress(request: Request, asked: ToSuppress) -> Response:
         raise HTTPException(422, "stream: is required, as there are several")
     if asked.until is not None and (asked.until.tzinfo is None or asked.until <= now):
         raise HTTPException(422, "until: must be in the future, with a zone: write it as 2027-01-01T00:00:00Z")
-    context.ledger.suppress(
+    context.ledger.suppressions.suppress(
         asked.recipient, stream, _actor(request, asked.because), announce=announcer(context.settings), until=asked.until
     )
     found = next(
-        each for each in context.ledger.suppressions(SuppressionFilter(asked.recipient, stream))
+        each for each in context.ledger.lists.suppressions(SuppressionFilter(asked.recipient, stream))
         if each.stream == stream
     )
     return json_answer(suppression_row(found), 201)
@@ -89,7 +89,7 @@ def release(
 ) -> Response:
     """Releases a recipient, in one stream or in all, and tells the platform. 404 where nothing is suppressed."""
     context = context_of(request)
-    released = context.ledger.release(
+    released = context.ledger.suppressions.release(
         recipient, stream, _actor(request, because), announce=announcer(context.settings)
     )
     if not released:
@@ -101,9 +101,9 @@ def release(
 def retry(request: Request, asked: ItemSelection) -> Response:
     """Makes dead items due at once, but resumes no target that a person paused."""
     context = context_of(request)
-    changed = context.ledger.retry(_actor(request), ids=asked.ids, target=asked.target)
+    changed = context.ledger.outbox.retry(_actor(request), ids=asked.ids, target=asked.target)
     return json_answer(
-        {"changed": changed, "paused": sorted(context.ledger.deliveries.paused(asked.ids, asked.target))}
+        {"changed": changed, "paused": sorted(context.ledger.outbox.deliveries.paused(asked.ids, asked.target))}
     )
 
 
@@ -111,7 +111,7 @@ def retry(request: Request, asked: ItemSelection) -> Response:
 def discard(request: Request, asked: ItemSelection) -> Response:
     """Gives up on items that are due or dead."""
     context = context_of(request)
-    changed = context.ledger.discard(_actor(request), ids=asked.ids, target=asked.target)
+    changed = context.ledger.outbox.discard(_actor(request), ids=asked.ids, target=asked.target)
     return json_answer({"changed": changed})
 
 
@@ -132,13 +132,13 @@ def pause(request: Request, asked: ToPause) -> Response:
     context = context_of(request)
     if asked.target not in {each.name for each in context.settings.receivers}:
         raise HTTPException(404, "no configured target has this name")
-    return json_answer({"changed": int(context.ledger.pause(asked.target, _actor(request, asked.because)))})
+    return json_answer({"changed": int(context.ledger.outbox.pause(asked.target, _actor(request, asked.because)))})
 
 
 @router.post("/outbox/resume", response_model=answers.Changed, tags=["outbox"])
 def resume(request: Request, asked: ToResume) -> Response:
     """Sends again to a target that was paused; changed: 0 where it was not."""
-    return json_answer({"changed": int(context_of(request).ledger.resume(asked.target, _actor(request)))})
+    return json_answer({"changed": int(context_of(request).ledger.outbox.resume(asked.target, _actor(request)))})
 
 
 def _actor(request: Request, note: str | None = None) -> Actor:

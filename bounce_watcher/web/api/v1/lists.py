@@ -17,7 +17,6 @@ from bounce_watcher.ledger.lists.filters import (
     SuppressionFilter,
     SuppressionPlace,
 )
-from bounce_watcher.ledger.lists.stats import stats
 from bounce_watcher.model.finding import Kind
 from bounce_watcher.model.ledger import OutboxState, State
 from bounce_watcher.model.verdict import BounceType, Reason
@@ -94,7 +93,7 @@ class EventQuery(BaseModel):
 @router.get("/events", response_model=answers.Events, tags=["events"])
 def events(request: Request, asked: Annotated[EventQuery, Query()]) -> Response:
     """Every recipient of every report, in the order of time."""
-    found = context_of(request).ledger.some_events(asked.filter())
+    found = context_of(request).ledger.browsing.some_events(asked.filter())
     place = found.following
     return _page("events", map(event_row, found.rows), places.told(place.at.isoformat(), place.id) if place else None)
 
@@ -107,7 +106,7 @@ def suppressions(
     """Whom not to mail, in the order of addresses."""
     place = SuppressionPlace(*places.read(after, 2)) if after is not None else None
     wanted = SuppressionFilter(recipient, stream, state, reason, limit, place)
-    found = context_of(request).ledger.some_suppressions(wanted)
+    found = context_of(request).ledger.browsing.some_suppressions(wanted)
     behind = found.following
     return _page(
         "suppressions", map(suppression_row, found.rows), places.told(behind.key, behind.stream) if behind else None
@@ -121,15 +120,15 @@ def recipients(
     """All that is known of one address, stream by stream; an empty list where nothing is."""
     context = context_of(request)
     ledger = context.ledger
-    it, opt_outs = protector(context.settings, ledger, recipient), ledger.opt_outs_of(recipient)
-    known = with_streams_of(ledger.recipients(recipient), opt_outs, ledger.known_as(recipient))
+    it, opt_outs = protector(context.settings, ledger, recipient), ledger.review.opt_outs_of(recipient)
+    known = with_streams_of(ledger.lists.recipients(recipient), opt_outs, ledger.lists.known_as(recipient))
     rows = [
         recipient_row(
             record,
-            reversed(list(ledger.events(EventFilter(
+            reversed(list(ledger.lists.events(EventFilter(
                 recipient, record.stream, newest_first=True, limit=MOST_EVENTS_OF_ONE
             )))),
-            ledger.course(recipient, record.stream),
+            ledger.history.course(recipient, record.stream),
             it.row if it else None, opt_outs,
         )
         for record in known if stream in (None, record.stream)
@@ -145,7 +144,7 @@ def outbox(
     """What targets are told, in the order in which it was written."""
     behind = places.read(after, 1)[0] if after is not None else None
     wanted = OutboxFilter(state, target, recipient, limit, _aware("since", since), after=behind)
-    found = list(context_of(request).ledger.outbox(wanted))
+    found = list(context_of(request).ledger.lists.outbox(wanted))
     following = places.told(found[-1].id) if len(found) == limit else None
     return _page("outbox", map(outbox_row, found), following)
 
@@ -157,11 +156,11 @@ def outbox(
 def delivery(request: Request, item_id: Annotated[str, Path(max_length=LONGEST)]) -> Response:
     """One item with its tries. 404 where there is none of that id."""
     context = context_of(request)
-    item = next(context.ledger.outbox(OutboxFilter(id=item_id)), None)
+    item = next(context.ledger.lists.outbox(OutboxFilter(id=item_id)), None)
     if item is None:
         raise HTTPException(404, "no item has this id")
     sent, _ = rehearse_among(context.settings.receivers, item, utcnow())
-    tries = [tried_row(tried) for tried in context.ledger.deliveries.tries(item.id)]
+    tries = [tried_row(tried) for tried in context.ledger.outbox.deliveries.tries(item.id)]
     return json_answer({**outbox_row(item), "request": sent, "tries": tries})
 
 
@@ -175,7 +174,7 @@ def told_stats(
     begin = _aware("since", since) or end - timedelta(days=30)
     if begin > end:
         raise HTTPException(422, "since: is after until")
-    found = stats(context_of(request).ledger, begin, end, by, stream)
+    found = context_of(request).ledger.browsing.stats(begin, end, by, stream)
     return json_answer({
         "since": found.since, "until": found.until, "total": found.total, "sent": found.sent,
         "opt_outs": found.opt_outs, "rows": found.rows,

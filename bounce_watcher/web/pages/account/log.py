@@ -3,7 +3,7 @@
 from starlette.responses import Response
 
 from bounce_watcher.ledger.actions import LoggedAction
-from bounce_watcher.ledger.lists.browse import FilterField, Query
+from bounce_watcher.ledger.db.query import FilterField, Query
 from bounce_watcher.web.pages.recipients.recipient import ACTIONS
 from bounce_watcher.web.pages.shared import listing
 from bounce_watcher.web.pages.shared.listing import Column, Download, Filter
@@ -35,8 +35,8 @@ def log(request: PageRequest) -> Response:
     wanted = Query(asked.choices, asked.since, asked.until)
     ledger = request.context.ledger
     if listing.wanted_format(request):
-        return listing.download(request, asked, DOWNLOAD, ledger.all_actions(wanted))
-    page = ledger.action_page(wanted, listing.place(request, _PAGE_KEY))
+        return listing.download(request, asked, DOWNLOAD, ledger.log.all(wanted))
+    page = ledger.log.page(wanted, listing.place(request, _PAGE_KEY))
     return request.page(
         "log.html", "Log", asked=asked, pager=listing.pager(request, page), exports=listing.exports(request),
         rows=[(done, ACTIONS.get(done.action, done.action), _subject(request, done)) for done in page.rows],

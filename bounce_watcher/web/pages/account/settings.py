@@ -48,7 +48,7 @@ class Section:
 
 def settings(request: PageRequest) -> Response:
     ledger = request.context.ledger
-    protected = ledger.protections(MOST_PROTECTED + 1)
+    protected = ledger.lists.protections(MOST_PROTECTED + 1)
     return request.page(
         "settings.html", "Settings", sections=[*sections(request.context.settings), kept(request)], keys=KEYS,
         protected=[(each, ledger.names.name(each.name)) for each in protected[:MOST_PROTECTED]],
@@ -62,7 +62,8 @@ def kept(request: PageRequest) -> Section:
     quota = request.context.settings.raw_quota
     of = "no quota" if quota is None else f"of {volume(quota)} (raw_quota)"
     return Section(
-        "Disk", (SettingLine("raw mail kept, compressed", f"{volume(request.context.ledger.raw_bytes())}, {of}"),)
+        "Disk",
+        (SettingLine("raw mail kept, compressed", f"{volume(request.context.ledger.history.raw_bytes())}, {of}"),)
     )
 
 

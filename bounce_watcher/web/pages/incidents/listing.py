@@ -9,10 +9,10 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from bounce_watcher.ledger.actions import LoggedAction
-from bounce_watcher.ledger.lists.browse import FilterField, Query
+from bounce_watcher.ledger.db.paging import Page, TookTooLong
+from bounce_watcher.ledger.db.query import FilterField, Query
 from bounce_watcher.ledger.lists.figures import Of, Span
 from bounce_watcher.ledger.lists.incidents import HeldRecipient, is_asked_for
-from bounce_watcher.ledger.lists.paging import Page, TookTooLong
 from bounce_watcher.model.grounds import Outage
 from bounce_watcher.model.grounds_json import SUBJECT
 from bounce_watcher.model.ledger import Alert, AlertKind
@@ -97,7 +97,7 @@ DOWNLOAD: Download[Alert] = Download("incidents", (
 def incidents(request: PageRequest) -> Response:
     asked = listing.filters(request, FILTERS)
     wanted = Query(asked.choices, asked.since, asked.until)
-    known = request.context.ledger.incidents
+    known = request.context.ledger.browsing.incidents
     if listing.wanted_format(request):
         return listing.download(request, asked, DOWNLOAD, known.all(wanted))
     page: Page[Alert] = Page(())
@@ -126,7 +126,7 @@ def incidents(request: PageRequest) -> Response:
 
 def alert_of(request: PageRequest) -> Alert:
     """Raises HTTPException where there is none."""
-    alert = request.context.ledger.alert(request.path["id"])
+    alert = request.context.ledger.lists.alert(request.path["id"])
     if alert is None:
         raise HTTPException(404, "No such incident: the link is invalid or from another database.")
     return alert
@@ -142,11 +142,11 @@ class Number:
 def incident(request: PageRequest) -> Response:
     alert, ledger = alert_of(request), request.context.ledger
     try:
-        held = ledger.incidents.held(alert.id, listing.place(request, _HELD_KEY))
-        numbers = ledger.incidents.held_numbers(alert.id)
+        held = ledger.browsing.incidents.held(alert.id, listing.place(request, _HELD_KEY))
+        numbers = ledger.browsing.incidents.held_numbers(alert.id)
     except TookTooLong:
         held, numbers = Page(()), None
-    done = ledger.actions_on(alert.id)
+    done = ledger.log.on(alert.id)
     begins = request.link() if request.query.get("after") else None
     return request.page(
         "incident.html", what(alert), alert=alert, what=what(alert), state=_state(alert), sentences=_sentences(alert),
@@ -291,7 +291,7 @@ def _chart(request: PageRequest, alert: Alert) -> IncidentChart | None:
     since, until = alert.since - _BEFORE, max(end, alert.since + _HOUR)
     step, word = (_HOUR, "hour") if until - since <= _MOST_HOURS else (_DAY, "day")
     since = since.replace(minute=0, second=0, microsecond=0, hour=since.hour if step is _HOUR else 0)
-    counts = request.context.ledger.incidents.course(alert, since, until, step)
+    counts = request.context.ledger.browsing.incidents.course(alert, since, until, step)
     if not counts:
         return None
     places = [since + n * step for n in range(-(-(until - since) // step))]
@@ -330,7 +330,7 @@ def held(request: PageRequest) -> Response:
     """All of them, as a file."""
     alert = alert_of(request)
     return listing.download(
-        request, listing.filters(request, ()), _HELD, request.context.ledger.incidents.all_held(alert.id)
+        request, listing.filters(request, ()), _HELD, request.context.ledger.browsing.incidents.all_held(alert.id)
     )
 
 

@@ -46,7 +46,8 @@ WORDS = {
 def _decision(request: PageRequest, alert: Alert, ruling: Ruling) -> many.BulkAction[Ruled]:
     page = f"/incidents/{alert.id}"
     return many.BulkAction(
-        many.RULED, lambda wanted, dry_run: request.context.ledger.rule(alert.id, ruling, wanted, dry_run=dry_run),
+        many.RULED, lambda wanted,
+        dry_run: request.context.ledger.suppressions.rule(alert.id, ruling, wanted, dry_run=dry_run),
         alert.id, doing=WORDS[ruling].doing, done="decided on",
         nothing="This incident holds no address now: nothing was changed.",
         shell=command("bounce-watcher", "alerts", ruling.value, alert.id, "--because", "…", "--dry-run"),

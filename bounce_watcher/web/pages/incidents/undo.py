@@ -87,7 +87,7 @@ def _decision(request: PageRequest, wanted: UndoRequest) -> many.BulkAction[Undo
     here = [(name, value) for name, value in request.query.multi_items() if name != "done"]
     result = request.url_path if wanted.back == "/incidents" else wanted.back
     return many.BulkAction(
-        _UNDONE, lambda asked, dry_run: context.ledger.undo(
+        _UNDONE, lambda asked, dry_run: context.ledger.suppressions.undo(
             incident, decider(context.settings), asked.announce, asked.by, subject=wanted.subject, dry_run=dry_run,
             step=asked.step,
         ),
@@ -191,7 +191,7 @@ def undo(request: PageRequest) -> Response:
 def _form(
     request: PageRequest, *, wanted: UndoRequest | None = None, problem: str | None = None, more: bool = False
 ) -> Response:
-    done = request.context.ledger.actions_on(wanted.subject, 1) if wanted and request.query.get("done") else []
+    done = request.context.ledger.log.on(wanted.subject, 1) if wanted and request.query.get("done") else []
     asked = listing.filters(request, (), (*_CHOOSES, "done"))
     return request.page(
         "undo.html", "Undo", wanted=wanted, problem=problem, more=more, most=many.MOST_HERE,

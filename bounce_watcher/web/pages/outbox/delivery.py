@@ -32,7 +32,7 @@ LONGEST_REQUEST, LONGEST_COMMAND = 20_000, 100_000
 
 def _item(request: PageRequest) -> OutboxItem:
     """Raises HTTPException where there is none of that id."""
-    item = next(request.context.ledger.outbox(OutboxFilter(id=request.path["id"])), None)
+    item = next(request.context.ledger.lists.outbox(OutboxFilter(id=request.path["id"])), None)
     if item is None:
         raise HTTPException(404, "No such delivery: the link is invalid or from another database.")
     return item
@@ -43,14 +43,14 @@ def _item(request: PageRequest) -> OutboxItem:
 def delivery(request: PageRequest) -> Response:
     item, ledger = _item(request), request.context.ledger
     sent, why_not = rehearse_among(request.context.settings.receivers, item, request.now)
-    done, paused = ledger.actions_on(item.id), ledger.paused().get(item.target)
+    done, paused = ledger.log.on(item.id), ledger.outbox.paused().get(item.target)
     return request.page(
         "delivery.html", f"Delivery to {name(item.target)}", item=item, state=formatting.DELIVERIES[item.state],
         sentence=_sentence(item, paused, request.now), rid=request.rid_of(item.recipient or ""),
         why_not=harmless(why_not[:1].upper() + why_not[1:]),
         request=harmless(sent, LONGEST_REQUEST) if sent else None, curl=_as_curl(request, item), actions=done,
-        replaced_by=ledger.deliveries.replaced_by(item), answer_longest=LONGEST_ANSWER,
-        tries=ledger.deliveries.tries(item.id), heading=_request_heading(item),
+        replaced_by=ledger.outbox.deliveries.replaced_by(item), answer_longest=LONGEST_ANSWER,
+        tries=ledger.outbox.deliveries.tries(item.id), heading=_request_heading(item),
         can_retry=item.state in RETRIED and item.body != "{}", can_dismiss=item.state in DISMISSED,
         retry_word="Send again" if item.state is OutboxState.DELIVERED else "Retry now",
         told=outcome(done[0], [item.target] if paused else []) if done and request.query.get("done") else None,
@@ -104,7 +104,7 @@ def retry(request: PageRequest) -> Response:
     if item.state not in RETRIED:
         raise HTTPException(409, "It is dismissed or superseded, so it can't be sent: nothing was changed.")
     by = request.actor(because(request, required=False))
-    if not request.context.ledger.retry(by, ids=[item.id], state=item.state):
+    if not request.context.ledger.outbox.retry(by, ids=[item.id], state=item.state):
         raise HTTPException(409, "It can't be sent: a newer state exists, its content is erased, or it is "
                                  "being sent now.")
     return see(f"/outbox/{item.id}?done=retry")
@@ -122,7 +122,7 @@ def dismiss(request: PageRequest) -> Response:
     item = _open_item(request)
     why = because(request, required=False)
     demand_seen(request, (item.id, item.state), 1)
-    request.context.ledger.discard(request.actor(why), ids=[item.id])
+    request.context.ledger.outbox.discard(request.actor(why), ids=[item.id])
     return see(f"/outbox/{item.id}?done=discard")
 
 

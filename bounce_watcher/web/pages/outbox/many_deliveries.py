@@ -11,10 +11,10 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.routing import Route
 
-from bounce_watcher.ledger.history.retention import NO_BODY
-from bounce_watcher.ledger.lists.browse import MOST_COUNTED, Choice, FilterField, Query
+from bounce_watcher.ledger.db.query import MOST_COUNTED, Choice, FilterField, Query
 from bounce_watcher.ledger.lists.incidents import is_asked_for
 from bounce_watcher.ledger.lists.stock import Queue
+from bounce_watcher.ledger.outbox.bodies import NO_BODY
 from bounce_watcher.model.ledger import OutboxItem, OutboxState
 from bounce_watcher.web.pages.outbox.deliveries import (
     DISMISSED,
@@ -100,7 +100,7 @@ Choose = Callable[[PageRequest, Way], DeliverySelection]
 # ── what may be done ────────────────────────────────────────────────────────────────────────────────────────────────
 
 def _used_again(request: PageRequest, chosen: DeliverySelection) -> Iterator[str]:
-    disabled = request.context.ledger.deliveries.disabled()
+    disabled = request.context.ledger.outbox.deliveries.disabled()
     return (f"{name(target)} is enabled again, whatever it answered before." for target in chosen.targets
             if target in disabled)
 
@@ -108,7 +108,7 @@ def _used_again(request: PageRequest, chosen: DeliverySelection) -> Iterator[str
 def _to_send(request: PageRequest, chosen: DeliverySelection) -> Iterator[str]:
     """A retry uses a target again that wanted no more, but resumes none that a person paused."""
     ledger = request.context.ledger
-    paused, disabled = ledger.paused(), ledger.deliveries.disabled()
+    paused, disabled = ledger.outbox.paused(), ledger.outbox.deliveries.disabled()
     for target, many in chosen.targets.items():
         if many:
             yield f"{number(many)} to {name(target)}, with the same ids, in order."
@@ -121,18 +121,18 @@ def _to_send(request: PageRequest, chosen: DeliverySelection) -> Iterator[str]:
 def _retry(request: PageRequest, chosen: DeliverySelection, why: str) -> int:
     ledger, by = request.context.ledger, request.actor(why)
     if chosen.whole is not None:
-        return ledger.retry(by, target=chosen.whole)
+        return ledger.outbox.retry(by, target=chosen.whole)
     ids: defaultdict[OutboxState, list[str]] = defaultdict(list)
     for item in (*chosen.items, *chosen.replaced):
         ids[item.state].append(item.id)
-    return ledger.retry_chosen(by, ids, chosen.subject)
+    return ledger.outbox.retry_chosen(by, ids, chosen.subject)
 
 
 def _dismiss(request: PageRequest, chosen: DeliverySelection, why: str) -> int:
     ledger, by = request.context.ledger, request.actor(why)
     if chosen.whole is not None:
-        return ledger.discard(by, target=chosen.whole)
-    return ledger.discard(by, ids=[item.id for item in chosen.items], subject=chosen.subject)
+        return ledger.outbox.discard(by, target=chosen.whole)
+    return ledger.outbox.discard(by, ids=[item.id for item in chosen.items], subject=chosen.subject)
 
 
 RETRY = Way(
@@ -151,7 +151,7 @@ DISMISS = Way(
 def _of_target(request: PageRequest, way: Way) -> DeliverySelection:
     """All of it, or what gave up with the error that the address names. Raises HTTPException where there is nothing."""
     target, error = request.query.get("target", ""), request.query.get("error") or None
-    queue, found, where = _queue(request, target), request.context.ledger.deliveries.dead(target), name(target)
+    queue, found, where = _queue(request, target), request.context.ledger.outbox.deliveries.dead(target), name(target)
     is_cut = len(found) == MOST_COUNTED
     if error is not None:
         found = [item for item in found if error_of(item.last_answer) == error]
@@ -177,7 +177,7 @@ _AT_MOST = "At most: those without content or superseded are skipped."
 
 def _queue(request: PageRequest, target: str) -> Queue:
     """Raises HTTPException where no target is named."""
-    queue = request.context.ledger.queues().get(target)
+    queue = request.context.ledger.browsing.queues().get(target)
     if queue is None and target not in {each.name for each in request.context.settings.receivers}:
         raise HTTPException(404, "No target has this name.")
     return queue or Queue()
@@ -190,7 +190,7 @@ def _parted(
     if way is DISMISS:
         return found, ()
     whole = [item for item in found if item.body != NO_BODY]
-    replaced = request.context.ledger.deliveries.replaced([item.id for item in whole])
+    replaced = request.context.ledger.outbox.deliveries.replaced([item.id for item in whole])
     return ([item for item in whole if item.id not in replaced], [item for item in whole if item.id in replaced])
 
 
@@ -246,7 +246,9 @@ def _states(asked: listing.Filters, way: Way) -> list[OutboxState]:
 def _in_state(request: PageRequest, asked: listing.Filters, way: Way, state: OutboxState) -> Iterator[OutboxItem]:
     """What lost its content can be dismissed alone: it counts as none of those that may be retried at once."""
     wanted = Query({**asked.choices, FilterField.STATE: Choice((state,))}, asked.since, asked.until)
-    return (item for item in request.context.ledger.deliveries.all(wanted) if item.body != NO_BODY or way is DISMISS)
+    return (
+        item for item in request.context.ledger.outbox.deliveries.all(wanted) if item.body != NO_BODY or way is DISMISS
+    )
 
 
 # ── the preview, and what follows ───────────────────────────────────────────────────────────────────────────────────
@@ -271,7 +273,7 @@ def _called(request: PageRequest, way: Way, chosen: DeliverySelection) -> tuple[
     """Title and button, by what would be done."""
     if chosen.count:
         return f"{way.verb} {chosen.what}", f"{way.verb} {counted(chosen.count, 'delivery', 'deliveries')}"
-    if chosen.whole is not None and chosen.whole in request.context.ledger.deliveries.disabled():
+    if chosen.whole is not None and chosen.whole in request.context.ledger.outbox.deliveries.disabled():
         return (f"Enable {name(chosen.whole)} again",) * 2
     return f"{way.verb} {chosen.what}", f"{way.verb}: sends nothing"
 

@@ -35,12 +35,12 @@ class Switch:
 def _switch(request: PageRequest, *, is_paused: bool) -> Switch:
     """Raises HTTPException where there is no such target, or it stands so already."""
     target, ledger = request.query.get("target", ""), request.context.ledger
-    paused = ledger.paused().get(target)
+    paused = ledger.outbox.paused().get(target)
     if paused is None and target not in {each.name for each in request.context.settings.receivers}:
         raise HTTPException(404, "No configured target has this name.")
     if (paused is not None) is not is_paused:
         raise HTTPException(409, f"It is {'not paused' if is_paused else 'paused already'}: nothing was changed.")
-    return Switch(target, ledger.queues().get(target, Queue()), paused)
+    return Switch(target, ledger.browsing.queues().get(target, Queue()), paused)
 
 
 def pause_preview(request: PageRequest) -> Response:
@@ -60,7 +60,7 @@ def pause(request: PageRequest) -> Response:
     here = _switch(request, is_paused=False)
     why = because(request, required=True)
     demand_seen(request, here.seen, 1)
-    request.context.ledger.pause(here.target, request.actor(why))
+    request.context.ledger.outbox.pause(here.target, request.actor(why))
     return see(listing.address("/outbox", [("done", "pause"), ("on", here.target)]))
 
 
@@ -79,7 +79,7 @@ def resume(request: PageRequest) -> Response:
     here = _switch(request, is_paused=True)
     why = because(request, required=False)
     demand_seen(request, here.seen, 1)
-    request.context.ledger.resume(here.target, request.actor(why))
+    request.context.ledger.outbox.resume(here.target, request.actor(why))
     return see(listing.address("/outbox", [("done", "resume"), ("on", here.target)]))
 
 

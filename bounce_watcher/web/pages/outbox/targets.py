@@ -8,9 +8,9 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from bounce_watcher.ledger.actions import Act
-from bounce_watcher.ledger.lists.browse import MOST_COUNTED, Choice, FilterField, Query
+from bounce_watcher.ledger.db.paging import Page, TookTooLong
+from bounce_watcher.ledger.db.query import MOST_COUNTED, Choice, FilterField, Query
 from bounce_watcher.ledger.lists.incidents import is_asked_for
-from bounce_watcher.ledger.lists.paging import Page, TookTooLong
 from bounce_watcher.ledger.lists.stock import Queue
 from bounce_watcher.ledger.outbox.listing import Failures
 from bounce_watcher.ledger.outbox.pausing import Pause
@@ -74,9 +74,9 @@ class TargetLine:
 def _lines(request: PageRequest) -> list[TargetLine]:
     """Those in trouble first."""
     ledger, receivers = request.context.ledger, {each.name: each for each in request.context.settings.receivers}
-    paused = ledger.paused()
-    queues, disabled = ledger.queues(), ledger.deliveries.disabled()
-    throughput = ledger.deliveries.throughput(request.now)
+    paused = ledger.outbox.paused()
+    queues, disabled = ledger.browsing.queues(), ledger.outbox.deliveries.disabled()
+    throughput = ledger.outbox.deliveries.throughput(request.now)
     lines = [
         _line(request, target, receivers.get(target), queues.get(target, Queue()),
               throughput.get(target, Throughput()), paused.get(target), disabled.get(target))
@@ -151,7 +151,7 @@ def groups(failures: Failures) -> list[ErrorGroup]:
 def outbox(request: PageRequest) -> Response:
     asked = listing.filters(request, FILTERS, ("done", "on"))
     wanted = Query(asked.choices, asked.since, asked.until)
-    deliveries = request.context.ledger.deliveries
+    deliveries = request.context.ledger.outbox.deliveries
     if listing.wanted_format(request):
         return listing.download(request, asked, DOWNLOAD, deliveries.all(wanted))
     page: Page[OutboxItem] = Page(())
@@ -193,10 +193,10 @@ def _done(request: PageRequest, asked: listing.Filters) -> tuple[str, str] | Non
     on, what = request.query.get("on"), request.query.get("done")
     if not on or what not in DONE:
         return None
-    done = next(iter(request.context.ledger.actions_on(on, 1)), None)
+    done = next(iter(request.context.ledger.log.on(on, 1)), None)
     if done is None or done.action != what:
         return None
-    paused, targets = request.context.ledger.paused(), {each.name for each in request.context.settings.receivers}
+    paused, targets = request.context.ledger.outbox.paused(), {each.name for each in request.context.settings.receivers}
     return outcome(done, [on] if on in paused else _leaves(asked, FilterField.TARGET, paused), of_target=on in targets)
 
 
@@ -209,7 +209,7 @@ def test(request: PageRequest) -> Response:
     if receiver is None:
         raise HTTPException(404, "No configured target has this name.")
     taken, answer = _tried(receiver, request.now)
-    request.context.ledger.log_act(Act(request.actor(answer[:LONGEST_REASON]), "test", target), int(taken))
+    request.context.ledger.log.enter(Act(request.actor(answer[:LONGEST_REASON]), "test", target), int(taken))
     return see(listing.address("/outbox", [("done", "test"), ("on", target)]))
 
 

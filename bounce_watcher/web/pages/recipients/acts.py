@@ -32,7 +32,7 @@ _CAN_RELEASE = "To reverse it, release the address."
 
 
 def _standing(request: PageRequest) -> list[Suppression]:
-    return list(request.context.ledger.suppressions(SuppressionFilter(recipient=address_of(request))))
+    return list(request.context.ledger.lists.suppressions(SuppressionFilter(recipient=address_of(request))))
 
 
 def _seen(standing: list[Suppression]) -> tuple[object, ...]:
@@ -74,7 +74,7 @@ def release(request: PageRequest) -> Response:
     standing = _demand_standing(request)
     why = because(request, required=True)
     demand_seen(request, _seen(standing), 1)
-    request.context.ledger.release(
+    request.context.ledger.suppressions.release(
         address_of(request), None, request.actor(why), announce=announcer(request.context.settings)
     )
     return _done(request, "release")
@@ -127,7 +127,7 @@ def suppress(request: PageRequest) -> Response:
     until = _day(request)
     why = because(request, required=True)
     demand_seen(request, _seen(_standing(request)), 1)
-    request.context.ledger.suppress(
+    request.context.ledger.suppressions.suppress(
         address_of(request), stream, request.actor(why), until=until, announce=announcer(request.context.settings)
     )
     return _done(request, "suppress")
@@ -142,7 +142,7 @@ def _wanted(request: PageRequest, stream: str) -> Suppression:
 
 def _known_streams(request: PageRequest) -> list[str]:
     """Of the mailboxes, and those in which the address has a record."""
-    records = request.context.ledger.recipients(address_of(request))
+    records = request.context.ledger.lists.recipients(address_of(request))
     of_mailboxes = (mailbox.stream for mailbox in request.context.settings.mailboxes)
     found = sorted({*of_mailboxes, *(each.stream for each in records)})
     return found or ["default"]
@@ -165,7 +165,7 @@ def _day(request: PageRequest) -> datetime | None:
 
 def forget_preview(request: PageRequest) -> Response:
     address = address_of(request)
-    erased = request.context.ledger.forget_outline(address)
+    erased = request.context.ledger.privacy.outline(address)
     changes = (
         (erased.events, "event", "loses its text", "lose their text"),
         (erased.messages, "mail", "is erased", "are erased"),
@@ -213,8 +213,8 @@ def forget(request: PageRequest) -> Response:
             hand.advance(more)
             hand.step()
 
-        ledger.forget(address, request.actor(why), advance=looked_through)
-        warn_of_files(ledger.clean_files())
+        ledger.privacy.forget(address, request.actor(why), advance=looked_through)
+        warn_of_files(ledger.privacy.clean_files())
 
     work = Work("Forgetting an address", _looked_through, leads_to=f"{back}?done=forget", again=f"{back}/forget")
     return see(request.context.jobs.start(request.path["rid"], work, run))

@@ -8,7 +8,7 @@ from itertools import chain
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from bounce_watcher.ledger.lists.browse import Query
+from bounce_watcher.ledger.db.query import Query
 from bounce_watcher.ledger.suppressions.rulings import Ruled
 from bounce_watcher.policy.rulings import INCLUDABLE, SkipReason
 from bounce_watcher.service.announcing import announcer
@@ -58,7 +58,7 @@ def _decision(request: PageRequest, asked: Filters) -> many.BulkAction[Ruled]:
     ledger, included = request.context.ledger, _included(request)
     here = _without(request, _DONE)
     return many.BulkAction(
-        many.RULED, lambda wanted, dry_run: ledger.release_all(
+        many.RULED, lambda wanted, dry_run: ledger.suppressions.release_all(
             _query(asked), replace(wanted, included=included), dry_run=dry_run
         ),
         subject_of(asked), doing="Releasing", done="released",
@@ -108,7 +108,7 @@ def release(request: PageRequest) -> Response:
 
 
 def _nothing(request: PageRequest, asked: Filters, found: many.Outline[Ruled]) -> Response:
-    done = request.context.ledger.actions_on(subject_of(asked), 1) if request.query.get(_DONE) else []
+    done = request.context.ledger.log.on(subject_of(asked), 1) if request.query.get(_DONE) else []
     return request.page(
         "released.html", "Released" if done else "Nothing to release", done=done[0] if done else None,
         subject=subject_of(asked), spared=list(many.spared(found)), links=list(_to_include(request, found)),

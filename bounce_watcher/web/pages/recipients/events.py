@@ -10,10 +10,11 @@ from urllib.parse import parse_qsl
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from bounce_watcher.ledger.lists.browse import NO_TYPE, FilterField, Query
+from bounce_watcher.ledger.db.paging import Page, TookTooLong
+from bounce_watcher.ledger.db.query import FilterField, Query
+from bounce_watcher.ledger.lists.browse import NO_TYPE
 from bounce_watcher.ledger.lists.filters import OutboxFilter
-from bounce_watcher.ledger.lists.paging import Page, TookTooLong
-from bounce_watcher.ledger.privacy.forget import is_forgotten
+from bounce_watcher.ledger.naming.forget import is_forgotten
 from bounce_watcher.model.finding import Evidence
 from bounce_watcher.model.ledger import COMPLAINT_REASON, BounceEvent, OutboxItem, StateChange
 from bounce_watcher.model.verdict import Reason
@@ -103,13 +104,13 @@ def events(request: PageRequest) -> Response:
     asked, wanted = _wanted(request)
     ledger = request.context.ledger
     if listing.wanted_format(request):
-        return listing.download(request, asked, DOWNLOAD, ledger.all_events(wanted))
+        return listing.download(request, asked, DOWNLOAD, ledger.browsing.all_events(wanted))
     page: Page[BounceEvent] = Page(())
     found, is_late = None, False
     if not asked.problem:
         try:
-            page = ledger.event_page(wanted, listing.place(request, _PAGE_KEY))
-            found = None if page.looked_back_to else ledger.event_facets(wanted)
+            page = ledger.browsing.event_page(wanted, listing.place(request, _PAGE_KEY))
+            found = None if page.looked_back_to else ledger.browsing.event_facets(wanted)
         except TookTooLong:
             is_late = True
     return request.page(
@@ -181,7 +182,7 @@ def _wider(request: PageRequest, asked: Filters) -> Wider | None:
     if not asked.chips:
         return None
     last = asked.chips[-1]
-    found = request.context.ledger.event_facets(_wanted(replace(request, query=_query_of(last.without)))[1])
+    found = request.context.ledger.browsing.event_facets(_wanted(replace(request, query=_query_of(last.without)))[1])
     if found is None:
         return Wider(last, "others")
     return Wider(last, listing.counted(found, "event", "events").lower()) if found.total else None
@@ -210,9 +211,9 @@ class ReadingStep:
 def event(request: PageRequest) -> Response:
     found = event_of(request)
     ledger = request.context.ledger
-    course = [] if found.type is None else ledger.course(found.recipient, found.stream)
+    course = [] if found.type is None else ledger.history.course(found.recipient, found.stream)
     followed = [step for step in course if step.at == found.at]
-    told = [item for item in islice(ledger.outbox(OutboxFilter(recipient=found.recipient)), MOST_TOLD)
+    told = [item for item in islice(ledger.lists.outbox(OutboxFilter(recipient=found.recipient)), MOST_TOLD)
             if found.id in item.body]
     return request.page(
         "event.html", f"{explanations.what(found)} of {formatting.moment(found.at)}", event=found,
@@ -220,9 +221,9 @@ def event(request: PageRequest) -> Response:
         sentence=explanations.of_event(found), tail=explanations.TAILS[found.type], words=explanations.quoted(found),
         not_counted=explanations.not_counted(found), rid=request.rid_of(found.recipient), type=found.type,
         colour=formatting.COLOURS[found.type] if found.type else "", provider=explanations.provider_of(found),
-        steps=list(_steps(found, followed, told)), has_mail=ledger.message(found.message_digest) is not None,
+        steps=list(_steps(found, followed, told)), has_mail=ledger.lists.message(found.message_digest) is not None,
         forgotten=is_forgotten(found.recipient), path=path_of(found),
-        done=next(iter(ledger.actions_on(found.id, 1)), None) if request.query.get("done") else None,
+        done=next(iter(ledger.log.on(found.id, 1)), None) if request.query.get("done") else None,
     )
 
 
@@ -233,7 +234,7 @@ def path_of(found: BounceEvent) -> str:
 def event_of(request: PageRequest) -> BounceEvent:
     """Raises HTTPException where there is none."""
     name = request.path["id"]
-    found = request.context.ledger.event(name)
+    found = request.context.ledger.browsing.event(name)
     if found is None:
         raise HTTPException(404, f"No event {harmless(name, 100)}. It may have been deleted.")
     return found
@@ -298,7 +299,7 @@ def mail_file(request: PageRequest) -> Response:
 
 def _mail(request: PageRequest) -> tuple[BounceEvent, bytes]:
     found = event_of(request)
-    raw = request.context.ledger.message(found.message_digest)
+    raw = request.context.ledger.lists.message(found.message_digest)
     if raw is None:
         raise HTTPException(404, "The message is no longer stored. Its text is kept with the event.")
     return found, raw

@@ -34,7 +34,7 @@ def _where(request: PageRequest, text: str) -> str:
     ledger = request.context.ledger
     if _MAILBOX.fullmatch(bare) and ":" not in bare:
         return f"/recipients/{ledger.names.name(bare)}"
-    if _EVENT.fullmatch(text) and ledger.event(text):
+    if _EVENT.fullmatch(text) and ledger.browsing.event(text):
         return f"/events/{text}"
     if _CODE.fullmatch(text):
         return address("/events", [("code", text)])

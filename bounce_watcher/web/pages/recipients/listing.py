@@ -4,8 +4,9 @@ from datetime import datetime
 
 from starlette.responses import Response
 
-from bounce_watcher.ledger.lists.browse import FilterField, Query, RecipientStanding
-from bounce_watcher.ledger.lists.paging import Page, TookTooLong
+from bounce_watcher.ledger.db.paging import Page, TookTooLong
+from bounce_watcher.ledger.db.query import FilterField, Query
+from bounce_watcher.ledger.lists.browse import RecipientStanding
 from bounce_watcher.model.ledger import State
 from bounce_watcher.web.pages.recipients.events import REASONS
 from bounce_watcher.web.pages.shared import listing
@@ -54,13 +55,13 @@ def recipients(request: PageRequest) -> Response:
     wanted = Query(asked.choices, asked.since, asked.until)
     ledger = request.context.ledger
     if listing.wanted_format(request):
-        return listing.download(request, asked, DOWNLOAD, ledger.all_recipients(wanted, request.now))
+        return listing.download(request, asked, DOWNLOAD, ledger.browsing.all_recipients(wanted, request.now))
     page: Page[RecipientStanding] = Page(())
     found, is_late = None, False
     if not asked.problem:
         try:
-            page = ledger.recipient_page(wanted, listing.place(request, _PAGE_KEY), request.now)
-            found = None if page.looked_back_to else ledger.recipient_facets(wanted)
+            page = ledger.browsing.recipient_page(wanted, listing.place(request, _PAGE_KEY), request.now)
+            found = None if page.looked_back_to else ledger.browsing.recipient_facets(wanted)
         except TookTooLong:
             is_late = True
     return request.page(

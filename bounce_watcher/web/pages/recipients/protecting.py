@@ -57,12 +57,14 @@ def protect(request: PageRequest) -> Response:
     demand_seen(request, _seen(request, address, standing), 1)
     _put(request, address_key(address) if what == "address" else f"@{_domain_of(address)}", why)
     if then == _RELEASE and standing:
-        request.context.ledger.release(address, None, request.actor(why), announce=announcer(request.context.settings))
+        request.context.ledger.suppressions.release(
+            address, None, request.actor(why), announce=announcer(request.context.settings)
+        )
     return see(f"/recipients/{request.path['rid']}?done=protect")
 
 
 def _standing(request: PageRequest) -> list[Suppression]:
-    return list(request.context.ledger.suppressions(SuppressionFilter(recipient=address_of(request))))
+    return list(request.context.ledger.lists.suppressions(SuppressionFilter(recipient=address_of(request))))
 
 
 def _domain_of(address: str) -> str:
@@ -71,12 +73,12 @@ def _domain_of(address: str) -> str:
 
 def _seen(request: PageRequest, name: str, standing: Sequence[Suppression] = ()) -> tuple[object, ...]:
     stands = tuple((each.stream, each.state, each.since, each.grounds) for each in standing)
-    return ("protect", address_key(name), request.context.ledger.protection(name), stands)
+    return ("protect", address_key(name), request.context.ledger.lists.protection(name), stands)
 
 
 def _put(request: PageRequest, name: str, why: str) -> None:
     try:
-        request.context.ledger.protect(name_of(name), request.actor(why))
+        request.context.ledger.suppressions.protect(name_of(name), request.actor(why))
     except ValueError as error:
         raise HTTPException(422, f"Can't protect it: {harmless(error, 300)}. Nothing was changed.") from None
 
@@ -96,7 +98,7 @@ def _domain_asked(request: PageRequest) -> str:
 
 def domain_preview(request: PageRequest) -> Response:
     name = _domain_asked(request)
-    before = request.context.ledger.protection(name)
+    before = request.context.ledger.lists.protection(name)
     told = (f"It is protected already, by {harmless(before.actor, 100)} since {moment(before.at)}: "
             f"{harmless(before.because)}. Your reason replaces it.",) if before else ()
     return show(request, Preview(
@@ -120,7 +122,7 @@ def domain(request: PageRequest) -> Response:
 def _protection(request: PageRequest) -> Protection:
     ledger = request.context.ledger
     name = ledger.names.address(request.path["rid"])
-    found = ledger.protection(name) if name else None
+    found = ledger.lists.protection(name) if name else None
     if found is None or name is None or address_key(found.name) != address_key(name):
         raise HTTPException(404, "This is not protected by hand: nothing was changed.")
     return found
@@ -142,7 +144,7 @@ def end(request: PageRequest) -> Response:
     it = _protection(request)
     why = because(request, required=True)
     demand_seen(request, ("unprotect", it), 1)
-    request.context.ledger.unprotect(it.name, request.actor(why))
+    request.context.ledger.suppressions.unprotect(it.name, request.actor(why))
     return see("/settings?done=unprotect#protected")
 
 

@@ -9,10 +9,10 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from bounce_watcher.ledger.actions import LoggedAction
-from bounce_watcher.ledger.lists.browse import Query
+from bounce_watcher.ledger.db.paging import ROWS, PagePosition
+from bounce_watcher.ledger.db.query import Query
 from bounce_watcher.ledger.lists.filters import OutboxFilter
-from bounce_watcher.ledger.lists.paging import ROWS, PagePosition
-from bounce_watcher.ledger.privacy.forget import is_forgotten
+from bounce_watcher.ledger.naming.forget import is_forgotten
 from bounce_watcher.ledger.recording import report_counts
 from bounce_watcher.model.ledger import Alert, BounceEvent, OutboxItem, RecipientRecord, State, StateChange
 from bounce_watcher.model.optout import KeptOptOut
@@ -94,12 +94,12 @@ def address_of(request: PageRequest) -> str:
 def known(request: PageRequest) -> RecipientFacts:
     ledger, address = request.context.ledger, address_of(request)
     rid = ledger.names.name(address)
-    events = ledger.event_page(Query(recipient=address), PagePosition(rows=ROWS)).rows
-    holding = ledger.holding(address)
-    done = ledger.actions_on(ledger.names.name(ledger.known_as(address)))
-    cases = [_case(request, record, address, events, holding, done) for record in ledger.recipients(address)]
-    deliveries = list(islice(ledger.outbox(OutboxFilter(recipient=address)), MOST_DELIVERIES))
-    return RecipientFacts(address, rid, events, cases, deliveries, done, ledger.opt_outs_of(address))
+    events = ledger.browsing.event_page(Query(recipient=address), PagePosition(rows=ROWS)).rows
+    holding = ledger.browsing.holding(address)
+    done = ledger.log.on(ledger.names.name(ledger.lists.known_as(address)))
+    cases = [_case(request, record, address, events, holding, done) for record in ledger.lists.recipients(address)]
+    deliveries = list(islice(ledger.lists.outbox(OutboxFilter(recipient=address)), MOST_DELIVERIES))
+    return RecipientFacts(address, rid, events, cases, deliveries, done, ledger.review.opt_outs_of(address))
 
 
 def _case(
@@ -109,8 +109,8 @@ def _case(
     ledger = request.context.ledger
     grounds = record.suppression.events[-MOST_GROUNDS:] if record.suppression else ()
     by_id = {event.id: event for event in events}
-    rests_on = [event for name in grounds if (event := by_id.get(name) or ledger.event(name))]
-    course = ledger.course(address, record.stream)
+    rests_on = [event for name in grounds if (event := by_id.get(name) or ledger.browsing.event(name))]
+    course = ledger.history.course(address, record.stream)
     actors = {step.at: each.actor for step in course for each in done if each.at == step.at}
     return ExplanationContext(
         record, [event for event in events if event.stream == record.stream], sorted(rests_on, key=lambda e: e.at),
@@ -123,7 +123,7 @@ def recipient(request: PageRequest) -> Response:
     case = explanations.worst(it.cases) if it.cases else None
     arithmetic = explanations.counted(case) if case else None
     last = (case.rests_on or case.events[:1]) if case else ()
-    known_as = request.context.ledger.known_as(it.address)
+    known_as = request.context.ledger.lists.known_as(it.address)
     entries = list(_entries(it, known_as))
     return request.page(
         "recipient.html", _title(it, case), it=it, case=case, state=case.record.state if case else None,
@@ -256,9 +256,9 @@ def _neighbours(request: PageRequest, case: ExplanationContext | None) -> Neighb
         asked = report_counts.Asked(
             report_counts.CountScope.PROVIDER, until - _WEEK, until, subject=name, reason=last.reason
         )
-        return ledger.count_reports(asked).get((), 0)
+        return ledger.browsing.count_reports(asked).get((), 0)
 
-    alerts = tuple(each for each in ledger.alerts(under_way=True) if name and each.subject.provider == name)
+    alerts = tuple(each for each in ledger.lists.alerts(under_way=True) if name and each.subject.provider == name)
     link = listing.address("/events", [("provider", name), ("reason", last.reason.value), ("range", "7d")])
     return Neighbours(name, last.reason.value, reports(tomorrow), reports(tomorrow - _WEEK), alerts, link)
 

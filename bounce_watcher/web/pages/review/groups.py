@@ -10,8 +10,8 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from bounce_watcher.config.rules import DRAFTED, may_save, save_rule
-from bounce_watcher.ledger.lists.browse import FilterField, Query
-from bounce_watcher.ledger.lists.paging import Page, TookTooLong
+from bounce_watcher.ledger.db.paging import Page, TookTooLong
+from bounce_watcher.ledger.db.query import FilterField, Query
 from bounce_watcher.ledger.recording.report_counts import Asked, CountScope
 from bounce_watcher.ledger.review.browsing import DAYS, KEY_KINDS, UnreadMail
 from bounce_watcher.ledger.review.groups import OPEN, GroupState, ReviewGroup
@@ -147,13 +147,13 @@ def groups(request: PageRequest) -> Response:
     wanted = Query(asked.choices, asked.since, asked.until)
     ledger = request.context.ledger
     if listing.wanted_format(request):
-        return listing.download(request, asked, DOWNLOAD, ledger.all_groups(wanted))
+        return listing.download(request, asked, DOWNLOAD, ledger.review.groups(wanted))
     page: Page[ReviewGroup] = Page(())
     found, is_late = None, False
     if not asked.problem:
         try:
-            page = ledger.review_page(wanted, listing.place(request, KEY_KINDS, PAGE), request.now)
-            found = None if page.looked_back_to else ledger.review_facets(wanted)
+            page = ledger.review.page(wanted, listing.place(request, KEY_KINDS, PAGE), request.now)
+            found = None if page.looked_back_to else ledger.review.facets(wanted)
         except TookTooLong:
             is_late = True
     week = Asked(CountScope.HOUR, request.now - timedelta(days=7), request.now + timedelta(hours=1),
@@ -164,7 +164,7 @@ def groups(request: PageRequest) -> Response:
         facets=listing.facets(request, FILTERS, found), uncounted=found is None and not asked.problem,
         exports=listing.exports(request), by=FilterField, states=[(each.value, STATES[each][0]) for each in GroupState],
         kinds=[(each.value, KINDS[each][0]) for each in Misread], days=DAYS,
-        week=ledger.count_reports(week).get((), 0), times=listing.times_of(request, asked),
+        week=ledger.browsing.count_reports(week).get((), 0), times=listing.times_of(request, asked),
         range=request.query.get("range", ""),
     )
 
@@ -194,7 +194,7 @@ def group(request: PageRequest) -> Response:
 
 
 def _group(request: PageRequest) -> ReviewGroup:
-    found = request.context.ledger.review_group(request.path["gid"], request.now)
+    found = request.context.ledger.review.group(request.path["gid"], request.now)
     if found is None or found.kind is Misread.OPT_OUT:  # of those each is decided on by itself: see `opt_outs`
         raise HTTPException(404, "No such group. Its mail may have been recognised or deleted since.")
     return found
@@ -202,17 +202,17 @@ def _group(request: PageRequest) -> ReviewGroup:
 
 def _of_group(request: PageRequest, found: ReviewGroup) -> dict[str, Any]:
     ledger = request.context.ledger
-    newest = ledger.group_events(found.gid, NEWEST)
-    oldest = [each for each in ledger.group_events(found.gid, OLDEST, newest_first=False) if each not in newest]
-    mails = ledger.group_mails(found.gid, NEWEST)
-    mails += [each for each in ledger.group_mails(found.gid, OLDEST, newest_first=False) if each not in mails]
+    newest = ledger.review.events(found.gid, NEWEST)
+    oldest = [each for each in ledger.review.events(found.gid, OLDEST, newest_first=False) if each not in newest]
+    mails = ledger.review.mails(found.gid, NEWEST)
+    mails += [each for each in ledger.review.mails(found.gid, OLDEST, newest_first=False) if each not in mails]
     pieces = [(harmless(piece), mark) for piece, mark in parts(found.wording)]
     marks = {mark for _, mark in pieces if mark is not None}
     return {
         "group": found, "heading": title_of(found), "pieces": pieces, "state": STATES[found.state],
         "marks": [(mark.value, told) for mark, told in MARKS.items() if mark in marks], "reasons": REASONS,
         "samples": [
-            GroupReport(each, request.rid_of(each.recipient), ledger.message(each.message_digest) is not None)
+            GroupReport(each, request.rid_of(each.recipient), ledger.lists.message(each.message_digest) is not None)
             for each in (*newest, *oldest)
         ],
         "letters": [_letter(request, each) for each in mails], "kind": found.kind, "kinds": Misread, "days": DAYS,
@@ -222,7 +222,7 @@ def _of_group(request: PageRequest, found: ReviewGroup) -> dict[str, Any]:
 
 
 def _letter(request: PageRequest, each: UnreadMail) -> GroupMessage:
-    raw = request.context.ledger.message(each.digest)
+    raw = request.context.ledger.lists.message(each.digest)
     message = parse(raw or b"")
     subject, sender = (harmless(message.headers.get(name) or "", 200) for name in ("subject", "from"))
     return GroupMessage(
@@ -245,8 +245,8 @@ def mail_file(request: PageRequest) -> Response:
 
 def _mail(request: PageRequest) -> tuple[ReviewGroup, UnreadMail, bytes]:
     found = _group(request)
-    each = request.context.ledger.group_mail(found.gid, request.path["digest"])
-    raw = request.context.ledger.message(each.digest) if each else None
+    each = request.context.ledger.review.mail(found.gid, request.path["digest"])
+    raw = request.context.ledger.lists.message(each.digest) if each else None
     if each is None or raw is None:
         raise HTTPException(404, "No such message in this group: it was recognised or deleted since.")
     return found, each, raw
@@ -308,7 +308,7 @@ def save(request: PageRequest) -> Response:
         raise HTTPException(409, f"The rules in rules_dir are invalid: {harmless(error, 500)}") from None
     except OSError as error:
         raise HTTPException(409, f"Can't write the rule: {harmless(error.strerror, 200)}") from None
-    request.context.ledger.note_rule(found.gid, draft.id, request.actor(why))
+    request.context.ledger.review.note_rule(found.gid, draft.id, request.actor(why))
     return see(f"{_path(found)}?done=rule")
 
 
@@ -342,7 +342,7 @@ def aside(request: PageRequest) -> Response:
         raise HTTPException(422, "Choose a duration: nothing was changed.")
     why = because(request, required=True)
     demand_seen(request, (found.gid, found.state), 1)
-    request.context.ledger.set_aside(found.gid, int(told) if told else None, request.actor(why))
+    request.context.ledger.review.set_aside(found.gid, int(told) if told else None, request.actor(why))
     return see(f"{_path(found)}?done=aside")
 
 
@@ -358,7 +358,7 @@ def up(request: PageRequest) -> Response:
     found = _group(request)
     why = because(request, required=False)
     demand_seen(request, (found.gid, found.state), 1)
-    request.context.ledger.take_up(found.gid, request.actor(why))
+    request.context.ledger.review.take_up(found.gid, request.actor(why))
     return see(f"{_path(found)}?done=up")
 
 

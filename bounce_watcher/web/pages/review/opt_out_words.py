@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from bounce_watcher.ledger.privacy.forget import is_forgotten
+from bounce_watcher.ledger.naming.forget import is_forgotten
 from bounce_watcher.model.address import address_key
 from bounce_watcher.model.finding import Evidence
 from bounce_watcher.model.optout import AskedBy, KeptOptOut

@@ -7,8 +7,8 @@ from itertools import islice
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from bounce_watcher.ledger.lists.browse import FilterField
-from bounce_watcher.ledger.lists.paging import Page, TookTooLong
+from bounce_watcher.ledger.db.paging import Page, TookTooLong
+from bounce_watcher.ledger.db.query import FilterField
 from bounce_watcher.ledger.review.optouts import GID, KEY_KINDS
 from bounce_watcher.model.optout import KeptOptOut
 from bounce_watcher.web.pages.review import opt_out_words as opt_outs
@@ -64,15 +64,15 @@ def everybody(request: PageRequest) -> Response:
     done = asked.first(FilterField.STATE) == _DONE
     ledger = request.context.ledger
     if listing.wanted_format(request):
-        return listing.download(request, asked, DOWNLOAD, ledger.all_opt_outs(done=done))
+        return listing.download(request, asked, DOWNLOAD, ledger.review.opt_outs(done=done))
     page: Page[KeptOptOut] = Page(())
     is_late = False
     if not asked.problem:
         try:
-            page = ledger.opt_out_page(listing.place(request, KEY_KINDS), done=done)
+            page = ledger.review.opt_out_page(listing.place(request, KEY_KINDS), done=done)
         except TookTooLong:
             is_late = True
-    waiting = ledger.stock().opt_outs.number
+    waiting = ledger.browsing.stock().opt_outs.number
     return request.page(
         "opt_outs.html", "Opt-outs", asked=asked, heading=f"{counted(waiting, 'open opt-out', 'open opt-outs')}",
         rows=[_row(request, each) for each in page.rows], pager=listing.pager(request, page), late=is_late, done=done,
@@ -109,14 +109,14 @@ def mail_file(request: PageRequest) -> Response:
 
 def _mail(request: PageRequest) -> tuple[KeptOptOut, bytes]:
     kept = _one(request)
-    raw = request.context.ledger.message(kept.message_digest)
+    raw = request.context.ledger.lists.message(kept.message_digest)
     if raw is None:
         raise HTTPException(404, "The message is no longer stored. Look in the mailbox's review folder.")
     return kept, raw
 
 
 def _one(request: PageRequest) -> KeptOptOut:
-    kept = request.context.ledger.opt_out(request.path["id"])
+    kept = request.context.ledger.review.opt_out(request.path["id"])
     if kept is None:
         raise HTTPException(404, "No such opt-out. It may have been deleted.")
     return kept
@@ -196,7 +196,7 @@ def all_done(request: PageRequest) -> Response:
 
 def _all(request: PageRequest) -> Sequence[KeptOptOut]:
     """All that wait, and one more than may be."""
-    waiting = list(islice(request.context.ledger.all_opt_outs(), MOST + 1))
+    waiting = list(islice(request.context.ledger.review.opt_outs(), MOST + 1))
     if not waiting:
         raise HTTPException(409, "No open opt-outs: nothing was changed.")
     return waiting
@@ -211,7 +211,7 @@ def _settle(
 ) -> Response:
     why = because(request, required=False)
     demand_seen(request, _seen(chosen), len(chosen))
-    request.context.ledger.settle_opt_outs(
+    request.context.ledger.review.settle_opt_outs(
         [each.id for each in chosen], request.actor(why), recipient=recipient, is_done=is_done
     )
     return see(f"{PATH}?said={'done' if is_done else 'up'}")

@@ -18,9 +18,9 @@ from urllib.parse import urlencode
 from starlette.exceptions import HTTPException
 from starlette.responses import Response, StreamingResponse
 
-from bounce_watcher.ledger.lists.browse import Choice, Facets, FilterField
-from bounce_watcher.ledger.lists.paging import ROWS, Key, Page, PagePosition
-from bounce_watcher.ledger.privacy.pseudonym import hidden
+from bounce_watcher.ledger.db.paging import ROWS, Key, Page, PagePosition
+from bounce_watcher.ledger.db.query import Choice, Facets, FilterField
+from bounce_watcher.ledger.naming.pseudonym import hidden
 from bounce_watcher.model.neutral import for_csv, for_json
 from bounce_watcher.web.request import PageRequest
 from bounce_watcher.web.view.formatting import harmless, iso, number
@@ -355,7 +355,7 @@ def download(request: PageRequest, asked: Filters, what: Download[T], rows: Iter
     ending = wanted_format(request)
     assert ending is not None
     if request.context.settings.hashed_exports:
-        rows = map(partial(hidden, name=request.context.ledger.pseudonyms()), rows)
+        rows = map(partial(hidden, name=request.context.ledger.lists.pseudonyms()), rows)
     pieces = _csv(what.columns, rows) if ending == ".csv" else _json_lines(what.row, rows)
     first = list(islice(pieces, 2))  # while there is still a status to tell that the database is away
     media = "text/csv; charset=utf-8; header=present" if ending == ".csv" else "application/jsonl"

@@ -11,7 +11,7 @@ from typing import Generic, TypeVar
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from bounce_watcher.ledger.lists.paging import TookTooLong
+from bounce_watcher.ledger.db.paging import TookTooLong
 from bounce_watcher.ledger.suppressions.rulings import BulkRequest, Ruled
 from bounce_watcher.model.ledger import NoticeType, Occurrence, OutboxItem, State, Suppression
 from bounce_watcher.policy.rulings import SkipReason
@@ -165,7 +165,7 @@ class Listener:
 
     def _waits(self) -> Iterator[str]:
         targets = {target for _, target in self._told}
-        return map(paused_target, sorted(targets & self._ledger.paused().keys()))
+        return map(paused_target, sorted(targets & self._ledger.outbox.paused().keys()))
 
 
 def some(rows: Sequence[T], line: Callable[[T], str]) -> Iterator[str]:

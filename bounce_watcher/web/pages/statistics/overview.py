@@ -39,10 +39,10 @@ def overview(request: PageRequest) -> Response:
     ledger, state, now = request.context.ledger, request.context.state(), request.now
     over = ranges.read(request.query, now)
     of = Of(stream=request.query.get("stream") or None)
-    seen = Bounces(ledger.figures, over, of)
-    stock, alerts = ledger.stock(), list(ledger.alerts(under_way=True))
-    last = ledger.figures.last_at()
-    paces = ledger.paces([each.name for each in state.mailboxes], now)
+    seen = Bounces(ledger.browsing.figures, over, of)
+    stock, alerts = ledger.browsing.stock(), list(ledger.lists.alerts(under_way=True))
+    last = ledger.browsing.figures.last_at()
+    paces = ledger.recording.paces([each.name for each in state.mailboxes], now)
     notices = standing.notices(state, alerts, stock.queues, now, paces, stock.opt_outs)
     common = {
         **frame(request, over, {"stream"}), "stream": of.stream,
@@ -55,13 +55,13 @@ def overview(request: PageRequest) -> Response:
     }
     if last is None:
         return request.page("first_run.html", "Overview", **common, steps=first_steps(request, state))
-    outages = ledger.incidents.outages(over.span.since, over.span.until)
-    figures = kept(request, over, lambda: _figures(seen, ledger.figures, alerts, outages))
+    outages = ledger.browsing.incidents.outages(over.span.since, over.span.until)
+    figures = kept(request, over, lambda: _figures(seen, ledger.browsing.figures, alerts, outages))
     return request.page(
         "overview.html", "Overview", **common, **figures,
-        tiles=in_order(figures["of_range"], tiles_of_now(ledger.figures, stock, alerts, now),
-                       ledger.to_do().review - bool(stock.opt_outs.number)),
-        decisions=decisions(ledger.figures.latest_changes(DECISIONS, of.stream), request), last=last,
+        tiles=in_order(figures["of_range"], tiles_of_now(ledger.browsing.figures, stock, alerts, now),
+                       ledger.lists.to_do().review - bool(stock.opt_outs.number)),
+        decisions=decisions(ledger.browsing.figures.latest_changes(DECISIONS, of.stream), request), last=last,
     )
 
 
@@ -321,9 +321,9 @@ _DONE, _OPEN = ("Working", "is-ok"), ("Not yet", "")
 
 def first_steps(request: PageRequest, state: ServiceState) -> list[SetupStep]:
     ledger, settings = request.context.ledger, request.context.settings
-    told = any(ledger.outbox(OutboxFilter(state=OutboxState.DELIVERED, limit=1)))
+    told = any(ledger.lists.outbox(OutboxFilter(state=OutboxState.DELIVERED, limit=1)))
     since = request.now.date() - timedelta(days=31)
-    sent = bool(ledger.figures.sent(since, request.now.date() + timedelta(days=1)))
+    sent = bool(ledger.browsing.figures.sent(since, request.now.date() + timedelta(days=1)))
     return [
         _mailboxes_step(settings, state),
         SetupStep("A test bounce arrives",

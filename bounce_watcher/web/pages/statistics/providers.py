@@ -56,8 +56,8 @@ def providers(request: PageRequest) -> Response:
     over = ranges.read(request.query, request.now)
     of = Of(stream=request.query.get("stream") or None)
     by_bounces = request.query.get("sort") == "bounces"
-    alerts = list(request.context.ledger.alerts(under_way=True))
-    listed = kept(request, over, lambda: _listed(request.context.ledger.figures, over, of, alerts))
+    alerts = list(request.context.ledger.lists.alerts(under_way=True))
+    listed = kept(request, over, lambda: _listed(request.context.ledger.browsing.figures, over, of, alerts))
     rows = sorted(listed["all_rows"], key=_by_bounces if by_bounces else _by_excess)
     if download := download_of(request, DOWNLOAD, rows):
         return download
@@ -67,7 +67,7 @@ def providers(request: PageRequest) -> Response:
                ("Most bounces first", request.link(sort="bounces"), by_bounces)],
         rows=rows, **listed, exports=exports(request),
         all_events=links.events(over.span, of), trend_words=bounces.trend_words(over),
-        last=request.context.ledger.figures.last_at(),
+        last=request.context.ledger.browsing.figures.last_at(),
     )
 
 
@@ -89,14 +89,14 @@ def _by_bounces(row: SourceLine) -> tuple[int, str]:
 
 def provider(request: PageRequest) -> Response:
     name = links.named(request.path["slug"])
-    figures, over = request.context.ledger.figures, ranges.read(request.query, request.now)
+    figures, over = request.context.ledger.browsing.figures, ranges.read(request.query, request.now)
     of = Of(providers=(name,))
     last = figures.last_at(of)
     if len(name) > _LONGEST_NAME or last is None:
         raise HTTPException(404, f"No report stored about {formatting.provider(name)}.")
-    alerts = [each for each in islice(request.context.ledger.alerts(), MOST * INCIDENTS)
+    alerts = [each for each in islice(request.context.ledger.lists.alerts(), MOST * INCIDENTS)
               if each.subject.provider == name]
-    outages = request.context.ledger.incidents.outages(over.span.since, over.span.until, name)
+    outages = request.context.ledger.browsing.incidents.outages(over.span.since, over.span.until, name)
     told = kept(request, over, lambda: _told(Bounces(figures, over, of), figures, alerts, outages))
     return request.page(
         "provider.html", told["name"], **frame(request, over), **told, last=last, page_of=PAGES.get(name),

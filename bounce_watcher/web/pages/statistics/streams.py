@@ -71,7 +71,7 @@ DOWNLOAD: Download[StreamRow] = Download("streams", (
 
 
 def streams(request: PageRequest) -> Response:
-    figures, over = request.context.ledger.figures, ranges.read(request.query, request.now)
+    figures, over = request.context.ledger.browsing.figures, ranges.read(request.query, request.now)
     listed = kept(request, over, lambda: {
         "rows": stream_rows(figures, request.context.settings, over), "total": figures.totals(over.span, Of())[()],
     })
@@ -157,12 +157,12 @@ CAMPAIGNS_DOWNLOAD: Download[CampaignRow] = Download("campaigns", (
 
 def stream(request: PageRequest) -> Response:
     name = links.named(request.path["slug"])
-    figures, over = request.context.ledger.figures, ranges.read(request.query, request.now)
+    figures, over = request.context.ledger.browsing.figures, ranges.read(request.query, request.now)
     of = Of(stream=name)
     boxes = [box for box in request.context.settings.mailboxes if box.stream == name]
     if len(name) > _LONGEST_NAME or not (boxes or _is_known(figures, over, of)):
         raise HTTPException(404, f"No stream {formatting.name(name)} is known.")
-    alerts = list(request.context.ledger.alerts(under_way=True))
+    alerts = list(request.context.ledger.lists.alerts(under_way=True))
     told = kept(request, over, lambda: _told(Bounces(figures, over, of), figures, alerts))
     if download := download_of(request, CAMPAIGNS_DOWNLOAD, told["campaigns"]):
         return download
@@ -273,7 +273,7 @@ def _lasts(ladder: Ladder) -> str:
 
 def campaign(request: PageRequest) -> Response:
     of_stream, name = links.named(request.path["slug"]), links.named(request.path["id"])
-    figures = request.context.ledger.figures
+    figures = request.context.ledger.browsing.figures
     known = figures.days_of([name], of_stream).get(name) if max(map(len, (of_stream, name))) <= _LONGEST_NAME else None
     if known is None:
         raise HTTPException(404, f"No bounce stored for campaign {formatting.name(name)} in this stream.")

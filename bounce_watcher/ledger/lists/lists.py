@@ -1,59 +1,37 @@
-"""What the ledger holds, as lists: all that a command needs which only looks. `store.Ledger` adds what writes.
+"""What the ledger holds, as lists: all that a command needs which only looks.
 
 It is apart, and imports little, because a short command waits for what it imports.
 """
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from typing import Self, TypeVar
+from typing import TypeVar
 
 from sqlalchemy import Engine
 
-from bounce_watcher.ledger.db import migrate
-from bounce_watcher.ledger.db.engine import open_engine, reading
+from bounce_watcher.ledger import protection
+from bounce_watcher.ledger.capability import Capability
+from bounce_watcher.ledger.db.query import Query
 from bounce_watcher.ledger.lists import reads
 from bounce_watcher.ledger.lists.filters import EventFilter, OutboxFilter, SuppressionFilter
-from bounce_watcher.ledger.suppressions import protection
 from bounce_watcher.model.ledger import Alert, BounceEvent, OutboxItem, Protection, RecipientRecord, Suppression
 
 _ALL_EVENTS, _ALL_SUPPRESSIONS, _WHOLE_OUTBOX = EventFilter(), SuppressionFilter(), OutboxFilter()
 
-F = TypeVar("F", EventFilter, SuppressionFilter)
+F = TypeVar("F", EventFilter, SuppressionFilter, OutboxFilter, Query)
 
 
-class Lists:
-    """Open with `connect`, and `close` when done; or use it as a context manager."""
+def as_known(engine: Engine, wanted: F) -> F:
+    """With the name under which its recipient is filed: the hash where it was forgotten."""
+    if wanted.recipient is None:
+        return wanted
+    from bounce_watcher.ledger.naming import forget
 
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
+    return replace(wanted, recipient=forget.known_as(engine, wanted.recipient))
 
-    @classmethod
-    def connect(cls, url: str) -> Self:
-        """A ledger at a database URL, sqlite:////path/to/file or postgresql+psycopg://user@host/database.
 
-        Raises TemporaryFailure where the server is away, PermanentFailure (with the mend) where the URL, the file or
-        the log-in is wrong. Does not look at the schema: see `check` and `upgrade`.
-        """
-        engine = open_engine(url)
-        with reading(engine):
-            return cls(engine)
-
-    def close(self) -> None:
-        self._engine.dispose()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    def upgrade(self) -> None:
-        """Brings the schema to this version's."""
-        migrate.upgrade(self._engine)
-
-    def check(self) -> None:
-        """Raises PermanentFailure unless the schema is this version's."""
-        migrate.check(self._engine)
+class Lists(Capability):
+    """Whole lists, and single things of them."""
 
     def alerts(self, *, under_way: bool = False) -> Iterator[Alert]:
         """Alerts, the newest first; with `under_way` only those that are not cleared."""
@@ -73,38 +51,31 @@ class Lists:
 
     def known_as(self, address: str) -> str:
         """The name under which an address is filed: the hash where it was forgotten, else itself."""
-        from bounce_watcher.ledger.privacy import forget  # noqa: PLC0415 - as above
+        from bounce_watcher.ledger.naming import forget
 
         return forget.known_as(self._engine, address)
 
     def pseudonyms(self) -> Callable[[str], str]:
         """What gives an address the name under which it may leave the house; see `pseudonym`."""
-        from bounce_watcher.ledger.privacy import pseudonym  # noqa: PLC0415 - as above
+        from bounce_watcher.ledger.naming import pseudonym
 
         return pseudonym.pseudonyms(self._engine)
 
     def events(self, wanted: EventFilter = _ALL_EVENTS) -> Iterator[BounceEvent]:
         """Events by time. Any number: read in pages, so what is recorded meanwhile may be among them."""
-        return reads.events(self._engine, self._as_known(wanted))
+        return reads.events(self._engine, as_known(self._engine, wanted))
 
     def suppressions(self, wanted: SuppressionFilter = _ALL_SUPPRESSIONS) -> Iterator[Suppression]:
         """Suppressions in force, pending ones too, by address."""
-        return reads.suppressions(self._engine, self._as_known(wanted))
+        return reads.suppressions(self._engine, as_known(self._engine, wanted))
 
     def recipients(self, address: str) -> list[RecipientRecord]:
         """The records of an address in all streams, by stream."""
         return reads.recipients(self._engine, self.known_as(address))
 
-    def _as_known(self, wanted: F) -> F:
-        if wanted.recipient is None:
-            return wanted
-        return replace(wanted, recipient=self.known_as(wanted.recipient))
-
     def outbox(self, wanted: OutboxFilter = _WHOLE_OUTBOX) -> Iterator[OutboxItem]:
         """Outbox rows in the order of writing."""
-        if wanted.recipient is not None:
-            wanted = replace(wanted, recipient=self.known_as(wanted.recipient))
-        return reads.outbox(self._engine, wanted)
+        return reads.outbox(self._engine, as_known(self._engine, wanted))
 
     def message(self, digest: str) -> bytes | None:
         """The raw message, None where there is none or it is kept no longer."""

@@ -1,0 +1,99 @@
+"""What a list is asked for: filters, of which each may name several values and values to leave out, and a time."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import ColumnElement, and_, func
+
+from bounce_watcher.ledger.db.paging import Condition, Page, ValueCounts
+from bounce_watcher.ledger.db.types import storable
+
+MOST_COUNTED, COUNTING, FACETS_WITHIN = 10_000, 0.04, 0.5
+"""Rows that are counted: of a longer list it is told that there are more. Seconds for that, and those after which it is
+given up: a list with fewer counts is of more use than a late one."""
+
+
+class FilterField(StrEnum):
+    """What lists are filtered by, as the parameters of a page are named."""
+
+    TYPE = "type"
+    REASON = "reason"
+    PROVIDER = "provider"
+    DOMAIN = "domain"
+    STREAM = "stream"
+    CAMPAIGN = "campaign"
+    CODE = "code"
+    RULE = "rule"
+    MAILBOX = "mailbox"
+    TARGET = "target"
+    MATCH = "match"
+    STATE = "state"
+    KIND = "kind"
+    LANGUAGE = "language"
+    ACTOR = "by"
+    ACTION = "action"
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Values of which one is to be there, and values of which none is. "" stands for what has no value."""
+
+    any_of: tuple[str, ...] = ()
+    none_of: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """`since` <= when it happened < `until`. `words` all stand in what was said. `recipient` is an address."""
+
+    choices: Mapping[FilterField, Choice] = field(default_factory=dict)
+    since: datetime | None = None
+    until: datetime | None = None
+    recipient: str | None = None
+    words: tuple[str, ...] = ()
+
+    def only(self, by: FilterField) -> str | None:
+        """The one value asked for, where it is one."""
+        values = self.choices.get(by, Choice()).any_of
+        return values[0] if len(values) == 1 else None
+
+
+@dataclass(frozen=True, slots=True)
+class Facets:
+    """How many, by the values of each filter: of the newest rows where there are `more` than were counted."""
+
+    total: int
+    more: bool
+    counts: Mapping[FilterField, Mapping[str, int]]
+
+
+def among(column: ColumnElement[Any], choice: Choice) -> Condition:
+    """"" stands for no value."""
+    told = func.coalesce(column, "")
+    conditions = [told.in_(list(map(storable, choice.any_of)))] if choice.any_of else []
+    if choice.none_of:
+        conditions.append(told.not_in(list(map(storable, choice.none_of))))
+    return and_(*conditions)
+
+
+def between(at: ColumnElement[Any], wanted: Query) -> Iterator[Condition]:
+    if wanted.since is not None:
+        yield at >= wanted.since
+    if wanted.until is not None:
+        yield at < wanted.until
+
+
+def facets(kinds: Sequence[FilterField], found: ValueCounts) -> Facets:
+    counts: dict[FilterField, Counter[str]] = {by: Counter() for by in kinds}
+    for values, number in found.counts.items():
+        for by, value in zip(kinds, values, strict=True):
+            counts[by][value or ""] += number
+    return Facets(found.counts.total(), found.more, counts)
+
+
+def with_rows(found: Page[Any], rows: Iterable[Any]) -> Page[Any]:
+    return Page(tuple(rows), found.older, found.newer, found.looked_back_to)

@@ -1,0 +1,180 @@
+"""What targets are to be told: leased, tried and settled; paused, sent again or given up by people."""
+
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from functools import cached_property
+from uuid import uuid4
+
+from sqlalchemy import Connection, Engine
+
+from bounce_watcher.ledger.actions import Act, Acting
+from bounce_watcher.ledger.db.engine import reading, write
+from bounce_watcher.ledger.naming import forget
+from bounce_watcher.ledger.outbox import backfill, pausing, queue, settled, superseding
+from bounce_watcher.ledger.outbox.list_comparison import ListComparison
+from bounce_watcher.ledger.outbox.listing import Deliveries
+from bounce_watcher.ledger.recording.batch import Announce
+from bounce_watcher.logs import log
+from bounce_watcher.model.ledger import Actor, Attempt, Disposition, OutboxItem, OutboxState
+
+CHOSEN = "chosen deliveries"
+
+
+class Outbox(Acting):
+    """What targets are to be told: leased, tried and settled; paused, sent again or given up by people."""
+
+    def __init__(self, engine: Engine, leases: dict[str, str]) -> None:
+        """`leases` are the tokens of what this process has leased, by id."""
+        super().__init__(engine)
+        self._leases = leases
+        self._lock = threading.Lock()
+
+    def enroll(self, targets: Mapping[str, str]) -> None:
+        """Notes the targets in use, name to fingerprint. One whose fingerprint changed is no longer disabled."""
+        write(self._engine, lambda connection: queue.enroll(connection, targets))
+
+    def lease(
+        self, target: str, now: datetime, lease_for: timedelta, limit: int, keeps: Sequence[str] | None = None
+    ) -> list[OutboxItem]:
+        """Up to `limit` rows due for `target` that nobody else will send before `now + lease_for`.
+
+        Only the earliest row of each recipient and stream; none where the endpoint is disabled or paused. `keeps` is
+        given where the target keeps a list, as the streams that make it up (() = all): then only the newest state of a
+        recipient is to be had, and no release while another of its streams, or a global suppression, still holds.
+        """
+        token = uuid4().hex
+        until = now + lease_for
+        items = write(self._engine, lambda connection: queue.lease(connection, target, now, until, limit, token, keeps))
+        with self._lock:
+            self._leases.update((item.id, token) for item in items)
+        return items
+
+    def still_wanted(self, items: Sequence[OutboxItem], keeps: Sequence[str] | None) -> list[OutboxItem]:
+        """Of leased items those that no newer state has made pointless since; the others become superseded."""
+        with reading(self._engine) as connection:
+            overtaken = superseding.overtaken(connection, (item.id for item in items), keeps)
+        if overtaken:
+            tokens = self._take_tokens([item for item in items if item.id in overtaken])
+            write(self._engine, lambda connection: superseding.give_up(connection, tokens))
+        return [item for item in items if item.id not in overtaken]
+
+    def conclude(self, outcomes: Sequence[tuple[OutboxItem, Attempt]], now: datetime) -> None:
+        """Writes what tries came to, unless a lease has passed to somebody else. GONE disables the endpoint."""
+        tokens = self._take_tokens([item for item, _ in outcomes])
+
+        def work(connection: Connection) -> set[str]:
+            kept = [(item, replace(attempt, answer=forget.unnamed(connection, attempt.answer)))
+                    for item, attempt in outcomes]
+            lost = queue.conclude(connection, kept, now, tokens)
+            settled.erase(connection)
+            return lost
+
+        lost = write(self._engine, work)
+        for item, attempt in outcomes:
+            if item.id in lost:
+                log.warning("lease lost, outcome dropped", action="lease_lost", id=item.id, target=item.target)
+            elif attempt.disposition is Disposition.GONE:
+                log.warning("endpoint disabled", action="endpoint_disabled", target=item.target, answer=attempt.answer)
+
+    def give_back(self, items: Sequence[OutboxItem]) -> None:
+        """Ends the leases of what was not tried: it is due as before."""
+        tokens = self._take_tokens(items)
+        write(self._engine, lambda connection: queue.give_back(connection, tokens))
+
+    def next_due(self, target: str) -> datetime | None:
+        """When `lease` may next have something for `target`; None while there is nothing, or it is shut."""
+        with reading(self._engine) as connection:
+            return queue.next_due(connection, target)
+
+    def supersede_stale(self, target: str, now: datetime, keeps: Sequence[str]) -> int:
+        """Supersedes what a newer state made pointless for a target that keeps a list: see `lease`. How many."""
+        return write(self._engine, lambda connection: superseding.thin(connection, target, now, keeps))
+
+    def list_comparison(self, target: str, streams: Sequence[str], now: datetime) -> ListComparison:
+        """To hold the list of a target that keeps one against what it was to be told; see there. Close it."""
+        return ListComparison(self._engine, target, streams, now)
+
+    def backfill(
+        self, announce: Announce, now: datetime, *, dry_run: bool = False
+    ) -> Iterator[backfill.Announced]:
+        """Tells each target of the states that it was never told of; see `untold`."""
+        return backfill.announce_untold(self._engine, announce, now, dry_run=dry_run)
+
+    def pause(self, target: str, by: Actor) -> bool:
+        """From now on nothing is sent to a target, until `resume`. False where it is paused already."""
+        def work(connection: Connection) -> bool:
+            name, note = forget.unnamed(connection, by.name), forget.unnamed(connection, by.note or "")
+            return pausing.pause(connection, target, pausing.Pause(by.at, name, note))
+
+        return self._act(Act(by, "pause", target), work, _if_any)
+
+    def resume(self, target: str, by: Actor) -> bool:
+        """Ends a pause: what waits is due as it was. False where there was none."""
+        return self._act(Act(by, "resume", target), lambda connection: pausing.resume(connection, target), _if_any)
+
+    def paused(self) -> dict[str, pausing.Pause]:
+        """The targets that a person paused."""
+        return pausing.paused(self._engine)
+
+    def retry(
+        self, by: Actor, *, ids: Sequence[str] = (), target: str | None = None, everything: bool = False,
+        state: OutboxState = OutboxState.DEAD, since: datetime | None = None, subject: str | None = None,
+    ) -> int:
+        """Makes rows in `state` due at once: those of `ids`, of `target`, of both, or `everything`.
+
+        Of these just what happened at or after `since` (aware), where it is given.
+        Enables the endpoints of what it finds, and `target`'s. Returns how many rows are due now.
+        Raises ValueError where nothing is chosen: an empty list of ids must not stand for all.
+        """
+        if not everything:
+            _demand_a_choice(ids, target)
+        return self._act(Act(by, "retry", subject or _chosen(ids, target)), lambda connection: queue.retry(
+            connection, by.at, ids, target, state, since
+        ), int)
+
+    def retry_chosen(self, by: Actor, chosen: Mapping[OutboxState, Sequence[str]], subject: str) -> int:
+        """As `retry`, for ids in several states at once."""
+        return self._act(Act(by, "retry", subject), lambda connection: sum(
+            queue.retry(connection, by.at, ids, None, state, None) for state, ids in chosen.items()
+        ), int)
+
+    def discard(
+        self, by: Actor, *, ids: Sequence[str] = (), target: str | None = None, subject: str | None = None
+    ) -> int:
+        """Gives up on due and dead rows: those of `ids`, of `target`, or of both. Returns how many.
+
+        Raises ValueError where nothing is chosen.
+        """
+        _demand_a_choice(ids, target)
+
+        def work(connection: Connection) -> int:
+            count = queue.discard(connection, ids, target)
+            settled.erase(connection)
+            return count
+
+        return self._act(Act(by, "discard", subject or _chosen(ids, target)), work, _if_any)
+
+    @cached_property
+    def deliveries(self) -> Deliveries:
+        """The outbox as a person looks through it."""
+        return Deliveries(self._engine)
+
+    def _take_tokens(self, items: Sequence[OutboxItem]) -> dict[str, str]:
+        with self._lock:
+            return {item.id: self._leases.pop(item.id, "") for item in items}
+
+
+def _demand_a_choice(ids: Sequence[str], target: str | None) -> None:
+    if not ids and target is None:
+        raise ValueError("neither ids nor a target")
+
+
+def _if_any(changed: int) -> int | None:
+    return int(changed) or None
+
+
+def _chosen(ids: Sequence[str], target: str | None) -> str:
+    """What the log names of deliveries: the one, the target, or that they were picked out."""
+    return target or (ids[0] if len(ids) == 1 else CHOSEN)
