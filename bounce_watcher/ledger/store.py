@@ -13,7 +13,7 @@ from bounce_watcher.ledger.db.engine import open_engine, reading
 
 if TYPE_CHECKING:
     from bounce_watcher.ledger.actions import ActionLog
-    from bounce_watcher.ledger.history.history import History
+    from bounce_watcher.ledger.history.history import LedgerHistory
     from bounce_watcher.ledger.lists.browsing import Browsing
     from bounce_watcher.ledger.lists.lists import Lists
     from bounce_watcher.ledger.naming.names import Names
@@ -81,10 +81,10 @@ class Ledger:
         return Outbox(self._engine, self._leases)
 
     @cached_property
-    def history(self) -> "History":
-        from bounce_watcher.ledger.history.history import History
+    def history(self) -> "LedgerHistory":
+        from bounce_watcher.ledger.history.history import LedgerHistory
 
-        return History(self._engine)
+        return LedgerHistory(self._engine)
 
     @cached_property
     def lists(self) -> "Lists":

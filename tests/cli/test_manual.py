@@ -102,7 +102,8 @@ def test_what_is_offered(line: str, offered: list[str]) -> None:
 
 
 def test_bash_itself_offers_it_through_the_function_that_is_installed(tmp_path: Path) -> None:
-    function = shown(*PROGRAM, "--show-completion", "bash").stdout
+    by_name = {"_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION": "1"}  # else the shell that the tests are run from
+    function = shown(*PROGRAM, "--show-completion", "bash", **by_name).stdout
     program = tmp_path / "bounce-watcher"
     program.write_text(f'#!/bin/sh\nexec {sys.executable} -m bounce_watcher "$@"\n')
     program.chmod(0o755)

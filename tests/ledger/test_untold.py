@@ -107,8 +107,9 @@ def _add(ledger: Ledger, until: int | None) -> None:
     (lambda ledger: None, []),
     (lambda ledger: _add(ledger, 20), []),                                       # shorter: nothing has changed
     (lambda ledger: _add(ledger, None), [SUPPRESSED]),
-    (lambda ledger: ledger.release("c@example.org", None, Actor("jo", day(2), "is back"), announce=nobody), [RELEASED]),
-    (lambda ledger: ledger.expire(day(40), nobody), [RELEASED]),
+    (lambda ledger: ledger.suppressions.release("c@example.org", None, Actor("jo", day(2), "is back"), announce=nobody),
+     [RELEASED]),
+    (lambda ledger: ledger.suppressions.expire(day(40), nobody), [RELEASED]),
 ], ids=["nothing", "shorter", "longer", "released", "ran out"])
 def test_what_was_told_and_is_otherwise_by_now(ledger: Ledger, change: Change, told: list[NoticeType]) -> None:
     ledger.suppressions.suppress(

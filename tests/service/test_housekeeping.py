@@ -83,7 +83,7 @@ def test_the_quota_of_raw_mail_is_kept_and_what_it_costs_is_told(quota: str, mos
 def test_what_forget_left_to_be_done_is_told_once() -> None:
     left = iter((None, Files.BUSY, Files.BUSY, Files.CLEAN, Files.TOO_LARGE))
     ledger = Ledger()
-    ledger.finish_forgetting = lambda: next(left)  # type: ignore[attr-defined]
+    ledger.privacy.finish_forgetting = lambda: next(left)
     settings: Settings = parse("", "a test", {})
     keeper = Housekeeping(settings, cast(Any, ledger), cast(Any, None), cast(Any, None), Troubles())
     with capture_logs() as logged:

@@ -27,6 +27,10 @@ class Book:
     bad: str | None = None
     written: list[str] = field(default_factory=list)
 
+    @property
+    def recording(self) -> "Book":
+        return self
+
     def record(self, page: Sequence[MessageRecord], *_: object) -> PageOutcome:
         sources = [message.source for message in page]
         if self.bad in sources:

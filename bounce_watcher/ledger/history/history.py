@@ -18,7 +18,7 @@ from bounce_watcher.policy.settings import PolicySettings
 _BY_DEFAULT = PolicySettings()
 
 
-class History(Acting):
+class LedgerHistory(Acting):
     """What was stored, gone through again, and kept no longer once its time is over."""
 
     def course(self, address: str, stream: str) -> list[StateChange]:

@@ -2,7 +2,7 @@
 
 The hash is HMAC-SHA256, under a key that the ledger makes for itself, of the address as it is compared. So what is
 asked or reported of the address later finds where it stands, and nothing new is stored under it: of a later report on
-it the verdict alone, of all other texts that name it the text without it. `ledger.erasure` erases what is there.
+it the verdict alone, of all other texts that name it the text without it. `privacy.erasure` erases what is there.
 """
 
 import hashlib

@@ -1,7 +1,7 @@
 """A person erased from the ledger, and yet still suppressed: under a keyed hash instead of the address.
 
 In this order, each step of it harmless to do again: the record and what stands against it are filed under the hash, by
-which new reports are known from then on (`ledger.forget`); what there is much of loses its words, page by page; kept
+which new reports are known from then on (`naming.forget`); what there is much of loses its words, page by page; kept
 mail that names the address is dropped, and the address is struck out of all other texts (`ledger.striking`). What the
 files of the database hold of it beyond the rows is the business of `ledger.files`.
 """
